@@ -1,0 +1,97 @@
+package myvault
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// place says where a segment stands; it decides which extra characters it may hold.
+type place uint8
+
+const (
+	inProject place = 1 << iota // a project name
+	inPath                      // a segment of a path: a colon too
+	inRule                      // a pattern of a rule: '*' too
+)
+
+// plainASCII marks the ASCII bytes that every segment may hold, blanks apart.
+var plainASCII = func() (t [utf8.RuneSelf]bool) {
+	for _, r := range "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-~@+=()!'&" {
+		t[r] = true
+	}
+	return t
+}()
+
+// checkSegment gives the reason why s is no segment of a name, or "". The reason
+// never repeats s: what stands where a name belongs may be a secret pasted by mistake.
+func checkSegment(s string, where place) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case len(s) > MaxSegment:
+		return fmt.Sprintf("has %d bytes and the limit is %d", len(s), MaxSegment)
+	case s == "." || s == "..":
+		return "is a dot name"
+	}
+	ascii := true
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf:
+			ascii = false
+		case plainASCII[c], c == ':' && where&inPath != 0, c == '*' && where&inRule != 0:
+		case c == ' ':
+			if i == 0 || i == len(s)-1 || s[i-1] == ' ' {
+				return "has a blank at an end, or two together"
+			}
+		default:
+			return fmt.Sprintf("holds the character %U, which names may not", rune(c))
+		}
+	}
+	if ascii {
+		return ""
+	}
+	return checkUnicode(s)
+}
+
+// checkUnicode is the part of checkSegment for characters beyond ASCII.
+func checkUnicode(s string) string {
+	if !utf8.ValidString(s) {
+		return "is not valid UTF-8"
+	}
+	for _, r := range s {
+		if r >= utf8.RuneSelf && !allowedRune(r) {
+			return fmt.Sprintf("holds the character %U, which names may not", r)
+		}
+	}
+	if !norm.NFC.IsNormalString(s) {
+		return "is not in Unicode normal form NFC"
+	}
+	return ""
+}
+
+// middleDot separates words in Japanese names; it is punctuation to Unicode.
+const middleDot = '\u30FB'
+
+// allowedRune reports whether a name may hold r, a character beyond ASCII. Characters
+// that a reader cannot see (the Unicode property Default_Ignorable_Code_Point)
+// are refused although some of them are letters or marks.
+func allowedRune(r rune) bool {
+	if unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
+		return false
+	}
+	return r == middleDot || unicode.In(r, unicode.L, unicode.M, unicode.Nd)
+}
+
+// validService reports whether s can name a service: [A-Za-z0-9][A-Za-z0-9_-]{0,63}.
+func validService(s string) bool {
+	if s == "" || len(s) > 64 || s[0] == '_' || s[0] == '-' {
+		return false
+	}
+	return strings.IndexFunc(s, func(r rune) bool {
+		return r >= utf8.RuneSelf || !plainASCII[r] || strings.ContainsRune(".~@+=()!'&", r)
+	}) < 0
+}
