@@ -1,0 +1,170 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// Apply implements [myvault.Provider]. For a destroy it gives the newest of the versions
+// that were destroyed, for a change of a project an Info of version 0. A commit with
+// entries needs one for each change, else it is ErrInvalid.
+func (p *Provider) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	if len(c.Entries) != 0 && len(c.Entries) != len(c.Changes) {
+		return nil, fmt.Errorf("%w commit: %d entries for %d changes; give one each, or none",
+			myvault.ErrInvalid, len(c.Entries), len(c.Changes))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.usable(ctx); err != nil {
+		return nil, err
+	}
+	tx := &transaction{p: p, by: c.By, at: instant(c.At), projects: p.projects}
+	infos := make([]myvault.Info, 0, len(c.Changes))
+	for _, change := range c.Changes {
+		info, err := tx.apply(change)
+		if err != nil {
+			return nil, err
+		}
+		infos = append(infos, info)
+	}
+	tx.publish()
+	p.trail.changed(c.Entries, infos)
+	return infos, nil
+}
+
+// transaction collects the effects of a commit, which nobody sees before publish.
+type transaction struct {
+	p           *Provider
+	by          string
+	at          time.Time
+	secrets     map[myvault.Address]*history // only those that the commit changed
+	projects    register
+	ownRegister bool // projects is a copy of the provider's, free to change
+}
+
+// instant gives t as every provider keeps times: UTC, in whole microseconds.
+func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+func (tx *transaction) apply(c myvault.Change) (myvault.Info, error) {
+	ofProject := myvault.Info{Address: myvault.Address{Project: c.Project.Name}}
+	switch c.Op {
+	case myvault.OpPut:
+		return tx.put(c)
+	case myvault.OpDelete:
+		return tx.delete(c)
+	case myvault.OpUndelete:
+		return tx.undelete(c.Address)
+	case myvault.OpDestroy:
+		next, info, err := tx.history(c.Address).destroy(c.Versions)
+		if err == nil {
+			tx.set(c.Address, next)
+		}
+		return info, err
+	case myvault.OpPutProject:
+		return ofProject, tx.putProject(c)
+	case myvault.OpDefaultProject:
+		return ofProject, tx.defaultProject(c.Project.Name)
+	case myvault.OpDeleteProject:
+		return ofProject, tx.deleteProject(c.Project.Name)
+	}
+	return myvault.Info{}, fmt.Errorf("%w change: there is no %v", myvault.ErrInvalid, c.Op)
+}
+
+func (tx *transaction) put(c myvault.Change) (myvault.Info, error) {
+	h := tx.history(c.Address)
+	if err := c.If.Check(headOf(h)); err != nil {
+		return myvault.Info{}, err
+	}
+	if err := tx.enrol(c.Address.Project); err != nil {
+		return myvault.Info{}, err
+	}
+	return tx.set(c.Address, h.put(myvault.Secret{
+		Info: myvault.Info{
+			Address: c.Address, State: myvault.Live, At: tx.at, By: tx.by,
+			Expires: instant(c.Expires), RotateAfter: instant(c.RotateAfter),
+		},
+		Value: c.Value,
+	})), nil
+}
+
+func (tx *transaction) delete(c myvault.Change) (myvault.Info, error) {
+	h := tx.history(c.Address)
+	if err := c.If.Check(headOf(h)); err != nil {
+		return myvault.Info{}, err
+	}
+	if !h.live() {
+		return myvault.Info{}, myvault.ErrNotFound
+	}
+	return tx.set(c.Address, h.mark(myvault.Deleted)), nil
+}
+
+func (tx *transaction) undelete(addr myvault.Address) (myvault.Info, error) {
+	h := tx.history(addr)
+	switch headOf(h).State {
+	case myvault.Live:
+		return myvault.Info{}, myvault.ErrConflict
+	case myvault.Destroyed:
+		return myvault.Info{}, myvault.ErrDestroyed
+	case myvault.Deleted:
+		if err := tx.enrol(addr.Project); err != nil {
+			return myvault.Info{}, err
+		}
+		return tx.set(addr, h.mark(myvault.Live)), nil
+	}
+	return myvault.Info{}, myvault.ErrNotFound
+}
+
+// history gives the address as this commit has made it so far; nil: it never had a version.
+func (tx *transaction) history(addr myvault.Address) *history {
+	if h, changed := tx.secrets[addr]; changed {
+		return h
+	}
+	return tx.p.secrets[addr]
+}
+
+func (tx *transaction) set(addr myvault.Address, h *history) myvault.Info {
+	if tx.secrets == nil {
+		tx.secrets = map[myvault.Address]*history{}
+	}
+	tx.secrets[addr] = h
+	return h.head.Info
+}
+
+// ownProjects gives the register for changing it.
+func (tx *transaction) ownProjects() *register {
+	if !tx.ownRegister {
+		tx.projects, tx.ownRegister = tx.projects.clone(), true
+	}
+	return &tx.projects
+}
+
+// anyLive reports whether the project has a live secret, the commit's own changes included.
+func (tx *transaction) anyLive(project string) bool {
+	for addr, h := range tx.secrets {
+		if addr.Project == project && h.live() {
+			return true
+		}
+	}
+	found := false
+	of := spansOf(myvault.Prefix{Project: project})[0]
+	tx.p.ordered.Ascend(of.from, func(key string, h *history) bool {
+		if key >= of.end {
+			return false
+		}
+		found = tx.history(h.head.Address).live()
+		return !found
+	})
+	return found
+}
+
+// publish makes the effects visible; the provider's lock is held.
+func (tx *transaction) publish() {
+	for addr, h := range tx.secrets {
+		tx.p.secrets[addr] = h
+		tx.p.ordered.Set(h.key, h)
+	}
+	tx.p.projects = tx.projects
+}

@@ -1,0 +1,104 @@
+package memory
+
+import (
+	"slices"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// history is every version of one address. It is never changed once others can see
+// it: a change makes another history, so that a snapshot stays as it was.
+type history struct {
+	key  string           // see keyOf
+	head myvault.Secret   // the current version
+	past []myvault.Secret // those before it: version n is past[n-1]
+}
+
+// keyOf orders addresses byte by byte, project first: no name holds a zero byte.
+func keyOf(a myvault.Address) string { return a.Project + "\x00" + a.Path }
+
+// headOf gives the current version, or the zero Info of an address that never had one.
+func headOf(h *history) myvault.Info {
+	if h == nil {
+		return myvault.Info{}
+	}
+	return h.head.Info
+}
+
+// live reports whether the secret can be read.
+func (h *history) live() bool { return h != nil && h.head.State == myvault.Live }
+
+// version gives version n, the current one for 0.
+func (h *history) version(n myvault.Version) (myvault.Secret, error) {
+	switch {
+	case !h.live():
+		return myvault.Secret{}, myvault.ErrNotFound
+	case n == 0 || n == h.head.Version:
+		return h.head, nil
+	case n > h.head.Version:
+		return myvault.Secret{}, myvault.ErrNotFound
+	}
+	switch s := h.past[n-1]; s.State {
+	case myvault.Live:
+		return s, nil
+	case myvault.Destroyed:
+		return myvault.Secret{}, myvault.ErrDestroyed
+	default:
+		return myvault.Secret{}, myvault.ErrNotFound
+	}
+}
+
+// put gives the history with s as its next version. Histories share the array below
+// past: it only grows, and what is beyond the length of an older one is not seen there.
+func (h *history) put(s myvault.Secret) *history {
+	if h == nil {
+		s.Version = 1
+		return &history{key: keyOf(s.Address), head: s}
+	}
+	s.Version = h.head.Version + 1
+	return &history{key: h.key, head: s, past: append(h.past, h.head)}
+}
+
+// mark gives the history with its current version in another state.
+func (h *history) mark(state myvault.State) *history {
+	marked := *h
+	marked.head.State = state
+	return &marked
+}
+
+// destroy gives the history without the values of the versions named, or of all
+// where none is. It also gives the newest version that it destroyed.
+func (h *history) destroy(versions []myvault.Version) (*history, myvault.Info, error) {
+	if h == nil {
+		return nil, myvault.Info{}, myvault.ErrNotFound
+	}
+	for _, n := range versions {
+		if n == 0 || n > h.head.Version {
+			return nil, myvault.Info{}, myvault.ErrNotFound
+		}
+	}
+	next := &history{key: h.key, head: h.head, past: slices.Clone(h.past)}
+	if len(versions) == 0 {
+		for i := range next.past {
+			wipe(&next.past[i])
+		}
+		wipe(&next.head)
+		return next, next.head.Info, nil
+	}
+	for _, n := range versions {
+		wipe(next.at(n))
+	}
+	return next, next.at(slices.Max(versions)).Info, nil
+}
+
+// at gives the place of version n, which exists.
+func (h *history) at(n myvault.Version) *myvault.Secret {
+	if n == h.head.Version {
+		return &h.head
+	}
+	return &h.past[n-1]
+}
+
+func wipe(s *myvault.Secret) {
+	s.State, s.Value = myvault.Destroyed, myvault.Value{}
+}

@@ -1,0 +1,151 @@
+package memory
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// trail is the two chains. It has a lock of its own, so that recording a read does
+// not wait for a change.
+type trail struct {
+	mu      sync.RWMutex
+	closed  bool
+	changes chain
+	access  chain
+}
+
+func newTrail(keep int) trail {
+	return trail{
+		changes: chain{name: myvault.ChainChanges, keep: keep},
+		access:  chain{name: myvault.ChainAccess, keep: keep},
+	}
+}
+
+// chain is the newest entries of one chain, the oldest first. The array below
+// entries only grows, so a snapshot is the slice itself.
+type chain struct {
+	name    string
+	keep    int
+	seq     uint64 // of the newest entry
+	entries []myvault.Entry
+}
+
+// add appends e with the next sequence.
+func (c *chain) add(e myvault.Entry) {
+	c.seq++
+	e.Chain, e.Seq, e.Prev, e.MAC = c.name, c.seq, nil, nil
+	e.At, e.First, e.Last = instant(e.At), instant(e.First), instant(e.Last)
+	// Forgetting in bulk keeps the cost of one entry constant.
+	if len(c.entries) >= c.keep+c.keep/4 {
+		c.entries = slices.Clone(c.newest())
+	}
+	c.entries = append(c.entries, e)
+}
+
+// newest gives those entries that are kept.
+func (c *chain) newest() []myvault.Entry {
+	return c.entries[max(0, len(c.entries)-c.keep):]
+}
+
+// changed appends the entries of a commit, whose changes gave infos.
+func (t *trail) changed(entries []myvault.Entry, infos []myvault.Info) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, e := range entries {
+		e.Version = infos[i].Version
+		t.changes.add(e)
+	}
+}
+
+func (t *trail) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	t.changes.entries, t.access.entries = nil, nil
+}
+
+// usable gives the reason why a call may not begin; t.mu is held.
+func (t *trail) usable(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if t.closed {
+		return myvault.ErrClosed
+	}
+	return nil
+}
+
+// Record implements [myvault.Trail]: it appends to the chain of access entries and
+// stamps each with the newest change. The entries are copied.
+func (p *Provider) Record(ctx context.Context, entries ...myvault.Entry) error {
+	t := &p.trail
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.usable(ctx); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		e.Seen = t.changes.seq
+		t.access.add(e)
+	}
+	return nil
+}
+
+// Entries implements [myvault.Trail]. It walks a snapshot.
+func (p *Provider) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+	return func(yield func(myvault.Entry, error) bool) {
+		t := &p.trail
+		t.mu.RLock()
+		err, changes, access := t.usable(ctx), t.changes.newest(), t.access.newest()
+		t.mu.RUnlock()
+		if err != nil {
+			yield(myvault.Entry{}, err)
+			return
+		}
+		changes, access = before(changes, r.Before), before(access, r.Before)
+		for len(changes)+len(access) > 0 {
+			var e myvault.Entry
+			if newer(changes, access) {
+				e, changes = pop(changes)
+			} else {
+				e, access = pop(access)
+			}
+			if r.Contains(e) && !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// before leaves out what the position excludes, by a step to its place.
+func before(entries []myvault.Entry, p myvault.Position) []myvault.Entry {
+	if len(entries) == 0 {
+		return nil
+	}
+	limit, bounded := p[entries[0].Chain]
+	switch first := entries[0].Seq; {
+	case !bounded:
+		return entries
+	case limit <= first:
+		return nil
+	default:
+		return entries[:min(uint64(len(entries)), limit-first)]
+	}
+}
+
+// newer reports whether the last of a comes before the last of b when the newest goes first.
+func newer(a, b []myvault.Entry) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return len(b) == 0
+	}
+	return a[len(a)-1].At.After(b[len(b)-1].At)
+}
+
+func pop(entries []myvault.Entry) (myvault.Entry, []myvault.Entry) {
+	last := len(entries) - 1
+	return entries[last], entries[:last]
+}
