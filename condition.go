@@ -50,13 +50,19 @@ func (c Condition) CheckProject(registered bool) error {
 	return c.Check(Info{})
 }
 
+// validate reports ErrInvalid for a condition that can never hold.
+func (c Condition) validate() error {
+	if c.kind == ifVersion && c.version == 0 {
+		return fmt.Errorf("%w condition: IfVersion(0) names no version; use IfAbsent to create", ErrInvalid)
+	}
+	return nil
+}
+
 // both gives the one condition that holds when all of them do.
 func both(conditions []Condition) (Condition, error) {
 	var all Condition
 	for _, c := range conditions {
 		switch {
-		case c.kind == ifVersion && c.version == 0:
-			return all, fmt.Errorf("%w condition: IfVersion(0) names no version; use IfAbsent to create", ErrInvalid)
 		case all.kind == always, all == c, all.kind == ifPresent && c.kind == ifVersion:
 			all = c
 		case c.kind == always, all.kind == ifVersion && c.kind == ifPresent:

@@ -1,0 +1,160 @@
+package myvault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"strings"
+)
+
+// TrailPage is a part of the trail. While More is true it goes on before Next, which is
+// a [TrailRange].Before; a page may then be short or even empty.
+type TrailPage struct {
+	Entries []Entry
+	Next    Position
+	More    bool
+}
+
+// Trail yields the entries in the range that the session may see, newest first: those
+// whose address it may audit. Entries of a whole project need the right to audit all of
+// it, those without an address the right to audit everything. One entry records this.
+func (s *Session) Trail(ctx context.Context, r TrailRange) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		visible, err := s.openTrail(ctx, r)
+		if err != nil {
+			yield(Entry{}, fail("trail", Address{}, err))
+			return
+		}
+		for e, err := range s.vault.trail.Entries(ctx, r) {
+			if err == nil && !visible.audits(e) {
+				continue
+			}
+			if !yield(e, fail("trail", Address{}, err)) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// TrailPage gives up to limit (1 to 1000) of what Trail yields, and looks at no more than
+// 10,000 entries for it.
+func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (TrailPage, error) {
+	if err := validateLimit(limit); err != nil {
+		return TrailPage{}, fail("trail", Address{}, err)
+	}
+	visible, err := s.openTrail(ctx, r)
+	if err != nil {
+		return TrailPage{}, fail("trail", Address{}, err)
+	}
+	page := TrailPage{Next: maps.Clone(r.Before)}
+	if page.Next == nil {
+		page.Next = make(Position)
+	}
+	scanned := 0
+	for e, err := range s.vault.trail.Entries(ctx, r) {
+		if err != nil {
+			return TrailPage{}, fail("trail", Address{}, err)
+		}
+		if len(page.Entries) == limit || scanned == maxScan {
+			page.More = true
+			break
+		}
+		scanned++
+		page.Next[e.Chain] = e.Seq
+		if visible.audits(e) {
+			page.Entries = append(page.Entries, e)
+		}
+	}
+	return page, nil
+}
+
+func (s *Session) openTrail(ctx context.Context, r TrailRange) (rights, error) {
+	if err := r.Prefix.Validate(); err != nil {
+		return rights{}, err
+	}
+	e := s.entry("audit", Address(r.Prefix))
+	visible, err := s.admit(ctx, e, anyone)
+	if err != nil {
+		return rights{}, err
+	}
+	return visible, s.vault.recorder.read(ctx, e)
+}
+
+// audits reports whether the entry is visible.
+func (r rights) audits(e Entry) bool {
+	addr := e.Address
+	if addr.Path == "" || strings.HasSuffix(addr.Path, "/") {
+		return r.below(Audit, Prefix(addr))
+	}
+	if !r.allows(Audit, addr) {
+		return false
+	}
+	// A listing of prod is about all below it too.
+	return e.Action != "list" && e.Action != "audit" || r.below(Audit, Prefix(addr))
+}
+
+// Heads gives the newest link of each chain of the trail. It needs the right to audit
+// everything. [errors.ErrUnsupported] where the trail is not chained.
+func (s *Session) Heads(ctx context.Context) ([]Head, error) {
+	e := s.entry("audit", Address{})
+	_, err := s.admit(ctx, e, func(r rights) bool { return r.below(Audit, Prefix{}) })
+	if err != nil {
+		return nil, fail("heads", Address{}, err)
+	}
+	auditor, ok := s.vault.trail.(Auditor)
+	if !ok {
+		return nil, fail("heads", Address{}, fmt.Errorf("this trail is not chained: %w", errors.ErrUnsupported))
+	}
+	heads, err := auditor.Heads(ctx)
+	return heads, fail("heads", Address{}, err)
+}
+
+// Explain tells why service may or may not do the action to addr. Asking about another
+// service needs the right to audit addr.
+func (s *Session) Explain(ctx context.Context, service string, a Action, addr Address) (Decision, error) {
+	if err := validateQuestion(a, addr); err != nil {
+		return Decision{}, fail("explain", Address{}, err)
+	}
+	own := service == s.service
+	r, err := s.admit(ctx, s.entry("explain", addr), func(r rights) bool {
+		return r.granted != nil && own || r.allows(Audit, addr)
+	})
+	if err != nil {
+		return Decision{}, fail("explain", addr, err)
+	}
+	d := s.vault.policy.Load().Explain(service, a, addr)
+	if own && d.Allowed && !r.allows(a, addr) {
+		d = Decision{Reason: "the policy allows it, but this session is restricted to less"}
+	}
+	return d, nil
+}
+
+// Who gives the services that may do the action to addr, sorted. It needs the right to
+// audit addr.
+func (s *Session) Who(ctx context.Context, a Action, addr Address) ([]string, error) {
+	if err := validateQuestion(a, addr); err != nil {
+		return nil, fail("who", Address{}, err)
+	}
+	if _, err := s.admit(ctx, s.entry("explain", addr), func(r rights) bool { return r.allows(Audit, addr) }); err != nil {
+		return nil, fail("who", addr, err)
+	}
+	return s.vault.policy.Load().Who(a, addr), nil
+}
+
+// validateQuestion wants one action, and an address.
+func validateQuestion(a Action, addr Address) error {
+	if _, err := ParseAction(a.String()); err != nil {
+		return err
+	}
+	return addr.Validate()
+}
+
+// Rights gives the rules of the session's service. A restricted session may do less.
+func (s *Session) Rights(ctx context.Context) (Rights, error) {
+	if _, err := s.admit(ctx, s.entry("explain", Address{}), anyone); err != nil {
+		return Rights{}, fail("rights", Address{}, err)
+	}
+	return s.vault.policy.Load().Rights(s.service), nil
+}

@@ -1,0 +1,94 @@
+package myvault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// validate reports what a provider must never see.
+func (c Change) validate() error {
+	if err := c.If.validate(); err != nil {
+		return err
+	}
+	switch c.Op {
+	case OpPut:
+		return errors.Join(c.Address.Validate(), c.Value.Validate())
+	case OpDestroy:
+		for _, v := range c.Versions {
+			if v == 0 {
+				return fmt.Errorf("%w version: versions to destroy are numbered from 1; name none for all", ErrInvalid)
+			}
+		}
+		return c.Address.Validate()
+	case OpDelete, OpUndelete:
+		return c.Address.Validate()
+	case OpPutProject, OpDefaultProject, OpDeleteProject:
+		if c.If.kind == ifVersion {
+			return fmt.Errorf("%w condition: a project has no version", ErrInvalid)
+		}
+		return errors.Join(ValidateProject(c.Project.Name), validateDescription(c.Project.Description))
+	}
+	return fmt.Errorf("%w: %s is no kind of change", ErrInvalid, c.Op)
+}
+
+// target is what the change is about; a project's own changes have no path.
+func (c Change) target() Address {
+	switch c.Op {
+	case OpPutProject, OpDefaultProject, OpDeleteProject:
+		return Address{Project: c.Project.Name}
+	}
+	return c.Address
+}
+
+// apply makes valid changes, if the policy allows each of them.
+func (s *Session) apply(ctx context.Context, changes []Change) ([]Info, error) {
+	c := Commit{Changes: make([]Change, len(changes)), By: s.service, At: now(), Entries: make([]Entry, len(changes))}
+	for i, change := range changes {
+		change.Expires, change.RotateAfter = stored(change.Expires), stored(change.RotateAfter)
+		c.Changes[i] = change
+		c.Entries[i] = s.entry(change.Op.String(), change.target())
+		if _, err := s.admit(ctx, c.Entries[i], func(r rights) bool { return r.permits(change) }); err != nil {
+			return nil, err
+		}
+	}
+	if s.vault.ownTrail {
+		return s.commit(ctx, c)
+	}
+	return s.commitBeside(ctx, c)
+}
+
+// commit hands the changes and their entries to a provider that is the trail.
+func (s *Session) commit(ctx context.Context, c Commit) ([]Info, error) {
+	infos, err := s.vault.provider.Apply(ctx, c)
+	if err != nil {
+		for _, e := range c.Entries {
+			s.refuse(ctx, e, err)
+		}
+	}
+	return infos, err
+}
+
+// commitBeside makes changes on a provider that keeps no trail: that they begin is recorded
+// before, so that no change is without an entry, and how they ended afterwards.
+func (s *Session) commitBeside(ctx context.Context, c Commit) ([]Info, error) {
+	entries := c.Entries
+	c.Entries = nil
+	for i := range entries {
+		entries[i].Outcome = OutcomeBegun
+	}
+	if err := s.vault.recorder.write(ctx, entries...); err != nil {
+		return nil, err
+	}
+	infos, err := s.vault.provider.Apply(ctx, c)
+	for i := range entries {
+		entries[i].Outcome = outcomeOf(err)
+		if err == nil {
+			entries[i].Version = infos[i].Version
+		}
+	}
+	// The change is made or not by now, and its beginning is on record: that this second
+	// entry could not be written must not be told as if the change had failed.
+	_ = s.vault.recorder.write(context.WithoutCancel(ctx), entries...)
+	return infos, err
+}

@@ -1,0 +1,265 @@
+package myvault
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxEnv is the size limit of a .env, in bytes.
+const maxEnv = 1 << 20
+
+// The families of settings that make a policy, and the list of services.
+const (
+	allowedServices = "ALLOWED_SERVICES"
+	tokenFamily     = "TOKEN_"
+	allowFamily     = "ALLOW_"
+	denyFamily      = "DENY_"
+)
+
+// ReadEnv reads a .env: KEY=VALUE lines, blank lines, and # comments, after a value too
+// where a blank stands before the #. A value may stand in single or double quotes;
+// nothing in it is expanded, and a backslash in double quotes is refused. Keys may hold
+// hyphens, "export " before a key and CRLF are accepted, a key given twice is an error.
+// All errors are reported at once, as ErrInvalid with line and key, never with the text.
+func ReadEnv(r io.Reader) (map[string]string, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxEnv+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxEnv {
+		return nil, fmt.Errorf("%w .env: larger than %d bytes", ErrInvalid, maxEnv)
+	}
+	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
+	settings := make(map[string]string)
+	var wrong []error
+	number := 0
+	for line := range strings.Lines(string(text)) {
+		number++
+		key, value, reason := readEnvLine(strings.TrimRight(line, "\r\n"))
+		if _, twice := settings[key]; twice && reason == "" && key != "" {
+			reason = nameKey(key) + " is given twice"
+		}
+		if reason != "" {
+			wrong = append(wrong, fmt.Errorf("%w .env: line %d: %s", ErrInvalid, number, reason))
+		} else if key != "" {
+			settings[key] = value
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
+	}
+	return settings, nil
+}
+
+// readEnvLine gives no key for a blank line or a comment, and a reason where the line is wrong.
+func readEnvLine(line string) (key, value, reason string) {
+	line = strings.Trim(line, " \t")
+	switch {
+	case line == "" || line[0] == '#':
+		return "", "", ""
+	case !utf8.ValidString(line):
+		return "", "", "not valid UTF-8"
+	case strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7F }):
+		return "", "", "holds a control character"
+	}
+	key, value, found := strings.Cut(line, "=")
+	if !found {
+		return "", "", "want KEY=VALUE"
+	}
+	key = strings.Trim(strings.TrimPrefix(key, "export "), " \t")
+	if !validKey(key) {
+		return "", "", "a key is letters, digits, _ and -, and does not start with a digit"
+	}
+	value, reason = readEnvValue(strings.Trim(value, " \t"))
+	if reason != "" {
+		reason = nameKey(key) + ": " + reason
+	}
+	return key, value, reason
+}
+
+func readEnvValue(text string) (value, reason string) {
+	if text == "" || text[0] != '\'' && text[0] != '"' {
+		if strings.HasPrefix(text, "#") {
+			return "", ""
+		}
+		for i := 1; i < len(text); i++ {
+			if text[i] == '#' && (text[i-1] == ' ' || text[i-1] == '\t') {
+				return strings.TrimRight(text[:i], " \t"), ""
+			}
+		}
+		return text, ""
+	}
+	value, rest, found := strings.Cut(text[1:], text[:1])
+	rest = strings.TrimLeft(rest, " \t")
+	switch {
+	case !found:
+		return "", "the quote is not closed on this line"
+	case rest != "" && rest[0] != '#':
+		return "", "text follows the closing quote"
+	case text[0] == '"' && strings.Contains(value, `\`):
+		return "", "a backslash in double quotes means different things to different readers; use single quotes"
+	}
+	return value, ""
+}
+
+func validKey(key string) bool {
+	if key == "" || key[0] >= '0' && key[0] <= '9' || key[0] == '-' {
+		return false
+	}
+	return strings.IndexFunc(key, func(r rune) bool {
+		return r >= utf8.RuneSelf || !plainASCII[r] || strings.ContainsRune(".~@+=()!'&", r)
+	}) < 0
+}
+
+// nameKey names a key in an error. A key that does not look like a setting may be a
+// piece of a secret that was broken over two lines, so it is not repeated.
+func nameKey(key string) string {
+	setting := key
+	for _, family := range []string{tokenFamily, allowFamily, denyFamily} {
+		if service, found := strings.CutPrefix(key, family); found && validService(service) {
+			setting = family
+		}
+	}
+	if len(setting) > 40 || strings.ContainsFunc(setting, func(r rune) bool { return r != '_' && (r < 'A' || r > 'Z') }) {
+		return "a key that is no setting"
+	}
+	return key
+}
+
+// MergeEnv gives the settings in force where a .env was loaded: the families that make
+// the policy come from file alone, so that a stray TOKEN_GITHUB in the environment does not
+// matter; of all other settings process wins.
+func MergeEnv(file, process map[string]string) map[string]string {
+	merged := maps.Clone(file)
+	if merged == nil {
+		merged = make(map[string]string)
+	}
+	for key, value := range process {
+		if !ofPolicy(key) {
+			merged[key] = value
+		}
+	}
+	return merged
+}
+
+// CheckKeys reports, as ErrInvalid, every key of a .env that is neither one of the policy's
+// nor in known: most often a typing error that would silently do nothing.
+func CheckKeys(settings map[string]string, known ...string) error {
+	var wrong []error
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		if !ofPolicy(key) && !slices.Contains(known, key) {
+			wrong = append(wrong, fmt.Errorf("%w .env: unknown setting: %s", ErrInvalid, nameKey(key)))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+func ofPolicy(key string) bool {
+	family, _, _ := strings.Cut(key, "_")
+	return key == allowedServices || family+"_" == tokenFamily || family+"_" == allowFamily || family+"_" == denyFamily
+}
+
+// ParsePolicy makes a policy from settings: ALLOWED_SERVICES, and for each service
+// TOKEN_<service>, ALLOW_<service> and DENY_<service>, the last two being optional. Other
+// settings are ignored. Everything that is wrong is reported at once, as ErrInvalid with
+// the key and the number of the item, never with the text.
+func ParsePolicy(settings map[string]string) (*Policy, error) {
+	names, err := splitList(allowedServices, settings[allowedServices])
+	if err != nil {
+		return nil, err
+	}
+	wrong := strangers(settings, names)
+	services := make([]Service, 0, len(names))
+	for _, name := range names {
+		s := Service{Name: name}
+		var errs [3]error
+		s.Tokens, errs[0] = readTokens(settings, name)
+		s.Allow, errs[1] = readRules(settings, allowFamily+name)
+		s.Deny, errs[2] = readRules(settings, denyFamily+name)
+		wrong = append(wrong, errs[:]...)
+		services = append(services, s)
+	}
+	policy, err := NewPolicy(services...)
+	if err := errors.Join(append(wrong, err)...); err != nil {
+		return nil, err
+	}
+	return policy, nil
+}
+
+// strangers finds settings for services that may not connect.
+func strangers(settings map[string]string, names []string) []error {
+	var wrong []error
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		for _, family := range []string{tokenFamily, allowFamily, denyFamily} {
+			if service, found := strings.CutPrefix(key, family); found && !slices.Contains(names, service) {
+				wrong = append(wrong, fmt.Errorf("%w setting %s: the service is not in %s", ErrInvalid, nameKey(key), allowedServices))
+			}
+		}
+	}
+	return wrong
+}
+
+// readTokens gives the well-formed tokens, so that NewPolicy reports nothing twice.
+func readTokens(settings map[string]string, service string) ([]string, error) {
+	key := tokenFamily + service
+	if _, given := settings[key]; !given {
+		return nil, fmt.Errorf("%w setting %s: it is missing; every service needs a token", ErrInvalid, nameKey(key))
+	}
+	items, err := splitList(key, settings[key])
+	if err != nil {
+		return nil, err
+	}
+	var tokens []string
+	var wrong []error
+	for n, item := range items {
+		if _, _, err := parseToken(item); err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: item %d: %w", nameKey(key), n+1, err))
+			continue
+		}
+		tokens = append(tokens, item)
+	}
+	return tokens, errors.Join(wrong...)
+}
+
+func readRules(settings map[string]string, key string) ([]Rule, error) {
+	text, given := settings[key]
+	if !given {
+		return nil, nil
+	}
+	items, err := splitList(key, text)
+	if err != nil {
+		return nil, err
+	}
+	var rules []Rule
+	var wrong []error
+	for n, item := range items {
+		r, err := ParseRule(item)
+		if err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: item %d: %w", nameKey(key), n+1, err))
+			continue
+		}
+		rules = append(rules, r)
+	}
+	return rules, errors.Join(wrong...)
+}
+
+// splitList reads a comma-separated list; blanks around commas are trimmed.
+func splitList(key, text string) ([]string, error) {
+	if strings.Trim(text, " \t") == "" {
+		return nil, fmt.Errorf("%w setting %s: it is missing or empty", ErrInvalid, nameKey(key))
+	}
+	items := strings.Split(text, ",")
+	for n := range items {
+		items[n] = strings.Trim(items[n], " \t")
+		if items[n] == "" {
+			return nil, fmt.Errorf("%w setting %s: item %d is empty", ErrInvalid, nameKey(key), n+1)
+		}
+	}
+	return items, nil
+}

@@ -1,0 +1,155 @@
+package myvault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+)
+
+// Limits of one page, so that a request costs a bounded amount of work and memory.
+const (
+	maxScan       = 10_000  // addresses looked at, visible or not
+	maxPageValues = 8 << 20 // bytes of values in a page of secrets
+)
+
+// Page is a part of a listing. While More is true the listing goes on behind Next, which is
+// an exclusive [Range].After; a page may then be short or even empty. Next may be an
+// address that the caller must not see.
+type Page[T any] struct {
+	Items []T
+	Next  Address
+	More  bool
+}
+
+// List yields the secrets in the range that the session may list, without values, ordered
+// byte by byte by project and path. One entry records the listing before the first item.
+// The sequence ends after an error.
+func (s *Session) List(ctx context.Context, r Range) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		visible, err := s.openList(ctx, r)
+		if err != nil {
+			yield(Info{}, fail("list", Address{}, err))
+			return
+		}
+		for info, err := range s.vault.provider.List(ctx, r) {
+			if err == nil && !visible.allows(List, info.Address) {
+				continue
+			}
+			if !yield(info, fail("list", Address(r.Prefix), err)) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// ListPage gives up to limit (1 to 1000) of what List yields, and looks at no more than
+// 10,000 addresses for it.
+func (s *Session) ListPage(ctx context.Context, r Range, limit int) (Page[Info], error) {
+	page, err := s.page(ctx, r, limit, List)
+	return page, fail("list", Address{}, err)
+}
+
+// GetPage gives the secrets of a page with their values: those that the session may both
+// read and list, up to limit (1 to 1000) and 8 MiB. Every read is on record before it
+// returns. Range.Deleted is ErrInvalid.
+func (s *Session) GetPage(ctx context.Context, r Range, limit int) (Page[Secret], error) {
+	if r.Deleted {
+		return Page[Secret]{}, fail("get page", Address{}, fmt.Errorf("%w range: a deleted secret has no value to read", ErrInvalid))
+	}
+	infos, err := s.page(ctx, r, limit, Read|List)
+	if err != nil {
+		return Page[Secret]{}, fail("get page", Address{}, err)
+	}
+	page := Page[Secret]{Next: infos.Next, More: infos.More}
+	var entries []Entry
+	size := 0
+	for i, info := range infos.Items {
+		secret, err := s.vault.provider.Get(ctx, info.Address, 0)
+		if errors.Is(err, ErrNotFound) {
+			continue // deleted since it was listed
+		}
+		if err != nil {
+			return Page[Secret]{}, fail("get page", info.Address, err)
+		}
+		size += secret.Value.Len()
+		if size > maxPageValues && len(page.Items) > 0 {
+			page.Next, page.More = infos.Items[i-1].Address, true
+			break
+		}
+		e := s.entry("read", info.Address)
+		e.Version = secret.Version
+		entries = append(entries, e)
+		page.Items = append(page.Items, secret)
+	}
+	if err := s.vault.recorder.read(ctx, entries...); err != nil {
+		return Page[Secret]{}, fail("get page", Address{}, err)
+	}
+	return page, nil
+}
+
+// page collects what the session has all of the actions for.
+func (s *Session) page(ctx context.Context, r Range, limit int, actions Action) (Page[Info], error) {
+	if err := validateLimit(limit); err != nil {
+		return Page[Info]{}, err
+	}
+	visible, err := s.openList(ctx, r)
+	if err != nil {
+		return Page[Info]{}, err
+	}
+	var page Page[Info]
+	scanned := 0
+	for info, err := range s.vault.provider.List(ctx, r) {
+		if err != nil {
+			return Page[Info]{}, err
+		}
+		if len(page.Items) == limit || scanned == maxScan {
+			page.More = true
+			break
+		}
+		scanned++
+		page.Next = info.Address
+		if visible.allows(actions, info.Address) {
+			page.Items = append(page.Items, info)
+		}
+	}
+	return page, nil
+}
+
+// openList checks a range, and records the listing.
+func (s *Session) openList(ctx context.Context, r Range) (rights, error) {
+	if err := r.Prefix.Validate(); err != nil {
+		return rights{}, err
+	}
+	e := s.entry("list", Address(r.Prefix))
+	visible, err := s.admit(ctx, e, anyone)
+	if err != nil {
+		return rights{}, err
+	}
+	return visible, s.vault.recorder.read(ctx, e)
+}
+
+// Versions yields every version of a secret, newest first, without values: deleted and
+// destroyed ones too. It needs the right to list. ErrNotFound where there never was one.
+func (s *Session) Versions(ctx context.Context, addr Address) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		if err := addr.Validate(); err != nil {
+			yield(Info{}, fail("versions", Address{}, err))
+			return
+		}
+		e := s.entry("versions", addr)
+		_, err := s.admit(ctx, e, func(r rights) bool { return r.allows(List, addr) })
+		if err == nil {
+			err = s.vault.recorder.read(ctx, e)
+		}
+		if err != nil {
+			yield(Info{}, fail("versions", addr, err))
+			return
+		}
+		for info, err := range s.vault.provider.Versions(ctx, addr) {
+			if !yield(info, fail("versions", addr, err)) || err != nil {
+				return
+			}
+		}
+	}
+}

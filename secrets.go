@@ -1,0 +1,110 @@
+package myvault
+
+import (
+	"context"
+	"fmt"
+)
+
+// Get reads the current version of a secret. ErrNotFound where there is no live one.
+func (s *Session) Get(ctx context.Context, addr Address) (Secret, error) {
+	return s.read(ctx, "get", addr, 0)
+}
+
+// GetVersion reads one version of a live secret; 0 is the current one. ErrNotFound where the
+// secret is not live or the version was never made or was deleted, ErrDestroyed where its
+// value is gone.
+func (s *Session) GetVersion(ctx context.Context, addr Address, version Version) (Secret, error) {
+	return s.read(ctx, "get version", addr, version)
+}
+
+func (s *Session) read(ctx context.Context, op string, addr Address, version Version) (Secret, error) {
+	if err := addr.Validate(); err != nil {
+		return Secret{}, fail(op, Address{}, err)
+	}
+	e := s.entry("read", addr)
+	e.Version = version
+	if _, err := s.admit(ctx, e, func(r rights) bool { return r.allows(Read, addr) }); err != nil {
+		return Secret{}, fail(op, addr, err)
+	}
+	secret, err := s.vault.provider.Get(ctx, addr, version)
+	if err != nil {
+		s.refuse(ctx, e, err)
+		return Secret{}, fail(op, addr, err)
+	}
+	e.Version = secret.Version
+	if err := s.vault.recorder.read(ctx, e); err != nil {
+		return Secret{}, fail(op, addr, err)
+	}
+	return secret, nil
+}
+
+// Put makes a new version, which is live, and registers the project where it was not.
+// The conditions must all hold: ErrExists, ErrNotFound or ErrConflict by the one that
+// does not. ErrTooLarge for a value over [MaxValue] or a full register of projects.
+func (s *Session) Put(ctx context.Context, addr Address, value Value, conditions ...Condition) (Info, error) {
+	condition, err := both(conditions)
+	if err != nil {
+		return Info{}, fail("put", Address{}, err)
+	}
+	return s.one(ctx, "put", Change{Op: OpPut, Address: addr, Value: value, If: condition})
+}
+
+// Delete marks the current version deleted. The whole secret is then not found, until
+// [Session.Undelete] or another Put. ErrNotFound where there is no live secret, else
+// as the conditions say.
+func (s *Session) Delete(ctx context.Context, addr Address, conditions ...Condition) error {
+	condition, err := both(conditions)
+	if err != nil {
+		return fail("delete", Address{}, err)
+	}
+	_, err = s.one(ctx, "delete", Change{Op: OpDelete, Address: addr, If: condition})
+	return err
+}
+
+// Undelete clears the mark of the last Delete; it needs the right to write. ErrConflict
+// where the secret is live, ErrDestroyed where the value is gone, ErrNotFound where
+// there never was one.
+func (s *Session) Undelete(ctx context.Context, addr Address) (Info, error) {
+	return s.one(ctx, "undelete", Change{Op: OpUndelete, Address: addr})
+}
+
+// Destroy removes the values of the named versions for good, or of all where none is
+// named. It needs the right to destroy, which no rule gives unless it names it.
+// ErrNotFound where a version was never made; then none is destroyed.
+func (s *Session) Destroy(ctx context.Context, addr Address, versions ...Version) error {
+	_, err := s.one(ctx, "destroy", Change{Op: OpDestroy, Address: addr, Versions: versions})
+	return err
+}
+
+// MaxChanges is the largest number of changes in one [Session.Apply].
+const MaxChanges = 1000
+
+// Apply makes several changes in their order, all or none, each allowed by the policy. It
+// gives one Info per change. [errors.ErrUnsupported] where the provider makes one change at a time.
+func (s *Session) Apply(ctx context.Context, changes ...Change) ([]Info, error) {
+	if len(changes) == 0 {
+		return nil, fail("apply", Address{}, fmt.Errorf("%w: no change is given", ErrInvalid))
+	}
+	if len(changes) > MaxChanges {
+		return nil, fail("apply", Address{}, fmt.Errorf("%w: %d changes at once, and the limit is %d", ErrTooLarge, len(changes), MaxChanges))
+	}
+	for i, c := range changes {
+		if err := c.validate(); err != nil {
+			return nil, fail("apply", Address{}, fmt.Errorf("change %d: %w", i+1, err))
+		}
+	}
+	infos, err := s.apply(ctx, changes)
+	return infos, fail("apply", Address{}, err)
+}
+
+// one applies a single change.
+func (s *Session) one(ctx context.Context, op string, c Change) (Info, error) {
+	if err := c.validate(); err != nil {
+		return Info{}, fail(op, Address{}, err)
+	}
+	infos, err := s.apply(ctx, []Change{c})
+	if err != nil {
+		return Info{}, fail(op, c.target(), err)
+	}
+	return infos[0], nil
+}

@@ -1,0 +1,160 @@
+package myvault
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Session is one service using a vault. Every method asks the policy in force, and records
+// what was done or refused. A Session is small, needs no Close, and may be used by many
+// goroutines.
+//
+// Every error is an [*Error]. Besides those that a method names, each may answer ErrInvalid
+// (a malformed argument), ErrDenied, ErrUnauthenticated (the token of a log-in left the
+// policy), ErrTrail (no entry, so nothing happened), ErrUnavailable, ErrTampered, ErrClosed,
+// or the context's error.
+type Session struct {
+	vault   *Vault
+	service string
+	via     string
+	request string
+	token   digest
+	login   bool      // the session depends on token
+	limits  []*grants // each restriction must allow too
+}
+
+// Service gives the name of the service.
+func (s *Session) Service() string { return s.service }
+
+// Via gives a session whose entries tell how the caller came in, and by which request.
+func (s *Session) Via(how, request string) *Session {
+	via := *s
+	via.via, via.request = bounded(how), bounded(request)
+	return &via
+}
+
+// Restrict gives a session that may do only what this one may and one of the rules
+// covers. No rules: it may do nothing. A deny of the policy still wins.
+func (s *Session) Restrict(rules ...Rule) *Session {
+	rules = slices.Clone(rules)
+	restricted := *s
+	limit := &grants{allow: rules, allowIndex: newMatcher(rules), denyIndex: newMatcher(nil)}
+	restricted.limits = append(slices.Clip(s.limits), limit)
+	return &restricted
+}
+
+// rights gives what the session may do now: the grants of its service, and its limits.
+// It fails once the vault is closed or the token has left the policy.
+func (s *Session) rights() (rights, error) {
+	if s.vault.closed.Load() {
+		return rights{}, ErrClosed
+	}
+	policy := s.vault.policy.Load()
+	if s.login && !policy.holds(s.service, s.token) {
+		return rights{}, ErrUnauthenticated
+	}
+	return rights{policy.services[s.service], s.limits}, nil
+}
+
+// rights are the grants of a service, nil for a stranger, within some limits.
+type rights struct {
+	granted *grants
+	limits  []*grants
+}
+
+func (r rights) all(ok func(*grants) bool) bool {
+	return r.granted != nil && ok(r.granted) && !slices.ContainsFunc(r.limits, func(g *grants) bool { return !ok(g) })
+}
+
+func (r rights) allows(a Action, addr Address) bool {
+	if len(r.limits) == 0 {
+		return r.granted != nil && r.granted.allows(a, addr)
+	}
+	return r.all(func(g *grants) bool { return g.allows(a, addr) })
+}
+
+func (r rights) below(a Action, prefix Prefix) bool {
+	return r.all(func(g *grants) bool { return g.below(a, prefix) })
+}
+
+// sees reports whether the project is visible to the service.
+func (r rights) sees(project string) bool {
+	return r.all(func(g *grants) bool { return g.reaches(project) != 0 })
+}
+
+// permits decides a change.
+func (r rights) permits(c Change) bool {
+	project := c.Project.Name
+	switch c.Op {
+	case OpPut, OpUndelete:
+		return r.allows(Write, c.Address)
+	case OpDelete:
+		return r.allows(Delete, c.Address)
+	case OpDestroy:
+		return r.allows(Destroy, c.Address)
+	case OpPutProject:
+		return r.all(func(g *grants) bool { return g.reaches(project)&Write != 0 })
+	case OpDefaultProject:
+		return r.all(func(g *grants) bool { return g.mayDefault(project) })
+	case OpDeleteProject:
+		return r.all(func(g *grants) bool { return g.mayDeleteProject(project) })
+	}
+	return false
+}
+
+// entry starts an entry of the trail; its outcome is OutcomeOK until said otherwise.
+func (s *Session) entry(action string, addr Address) Entry {
+	now := now()
+	return Entry{
+		At: now, Service: bounded(s.service), Via: s.via, Request: s.request,
+		Action: action, Address: addr, Outcome: OutcomeOK, Count: 1, First: now, Last: now,
+	}
+}
+
+// refuse records that e ended with err.
+func (s *Session) refuse(ctx context.Context, e Entry, err error) {
+	if s.vault.closed.Load() {
+		return
+	}
+	e.Outcome = outcomeOf(err)
+	s.vault.recorder.refuse(ctx, e)
+}
+
+// admit decides a call that is not a change: it gives the rights in force if ok holds for
+// them, and else records the refusal and answers it.
+func (s *Session) admit(ctx context.Context, e Entry, ok func(rights) bool) (rights, error) {
+	r, err := s.rights()
+	if err == nil && !ok(r) {
+		err = ErrDenied
+	}
+	if err != nil {
+		s.refuse(ctx, e, err)
+	}
+	return r, err
+}
+
+// anyone admits every service of the policy.
+func anyone(r rights) bool { return r.granted != nil }
+
+// now is the time of entries and versions: UTC, in whole microseconds, so that it comes
+// back from every store as it went in.
+func now() time.Time { return stored(time.Now()) }
+
+func stored(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
+
+// maxPage is the largest number of items of one page.
+const maxPage = 1000
+
+func validateLimit(limit int) error {
+	if limit < 1 || limit > maxPage {
+		return fmt.Errorf("%w limit: want 1 to %d", ErrInvalid, maxPage)
+	}
+	return nil
+}

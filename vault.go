@@ -1,0 +1,156 @@
+package myvault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"unicode/utf8"
+)
+
+// Vault is a provider under a policy, with a trail. It has no way to a secret itself:
+// [Vault.As] and [Vault.Login] give a [Session], which asks the policy and writes the
+// trail on every call. A Vault may be used by many goroutines.
+type Vault struct {
+	provider Provider
+	trail    Trail
+	recorder *recorder
+	ownTrail bool // the provider is the trail: entries go into its commits
+	policy   atomic.Pointer[Policy]
+	closed   atomic.Bool
+}
+
+// Config is what a Vault may be told; the zero Config suits a provider that is a [Trail].
+type Config struct {
+	// Trail records for a provider that is no Trail itself. [NoTrail] where none is wanted.
+	// The vault closes it if it is an io.Closer.
+	Trail Trail
+	// Reads is how reads and listings are recorded: Strict (the zero value), Relaxed or Off.
+	Reads Reads
+}
+
+// New makes a vault, which from then on owns the provider and closes it. Nil arguments, a
+// provider without a trail, and two trails are ErrInvalid.
+func New(provider Provider, policy *Policy, config Config) (*Vault, error) {
+	if provider == nil || policy == nil {
+		return nil, fail("new", Address{}, fmt.Errorf("%w: a vault needs a provider and a policy", ErrInvalid))
+	}
+	if config.Reads > Off {
+		return nil, fail("new", Address{}, fmt.Errorf("%w: Config.Reads is none of Strict, Relaxed and Off", ErrInvalid))
+	}
+	trail, own := provider.(Trail)
+	switch {
+	case own && config.Trail != nil:
+		return nil, fail("new", Address{}, fmt.Errorf("%w: the provider is a trail itself, so Config.Trail must be nil", ErrInvalid))
+	case !own && config.Trail == nil:
+		return nil, fail("new", Address{}, fmt.Errorf("%w: the provider keeps no trail; set Config.Trail, to NoTrail{} for none", ErrInvalid))
+	case !own:
+		trail = config.Trail
+	}
+	v := &Vault{provider: provider, trail: trail, ownTrail: own, recorder: newRecorder(trail, config.Reads)}
+	v.policy.Store(policy)
+	return v, nil
+}
+
+// Policy gives the policy in force.
+func (v *Vault) Policy() *Policy { return v.policy.Load() }
+
+// SetPolicy puts another policy in force, for sessions that are open too. Nil is ignored.
+func (v *Vault) SetPolicy(p *Policy) {
+	if p != nil {
+		v.policy.Store(p)
+	}
+}
+
+// Incarnation names this life of the store; versions of two different ones are not to be
+// compared. It is "0" for a provider that cannot be replaced by an older copy of itself.
+func (v *Vault) Incarnation() string {
+	if p, ok := v.provider.(Incarnation); ok {
+		return p.Incarnation()
+	}
+	return "0"
+}
+
+// Ping reports whether the store answers: nil, ErrClosed or ErrUnavailable.
+func (v *Vault) Ping(ctx context.Context) error {
+	if v.closed.Load() {
+		return fail("ping", Address{}, ErrClosed)
+	}
+	return fail("ping", Address{}, v.provider.Ping(ctx))
+}
+
+// Close writes the entries that wait and closes the provider, and Config.Trail if it can
+// be closed. A second Close gives nil. Calls that follow give ErrClosed.
+func (v *Vault) Close() error {
+	if v.closed.Swap(true) {
+		return nil
+	}
+	err := errors.Join(v.recorder.close(), v.provider.Close())
+	if closer, ok := v.trail.(io.Closer); ok && !v.ownTrail {
+		err = errors.Join(err, closer.Close())
+	}
+	return fail("close", Address{}, err)
+}
+
+// As gives a session of service, for which the embedding program vouches. It never fails: a
+// service that the policy does not know is denied on every call.
+func (v *Vault) As(service string) *Session {
+	return &Session{vault: v, service: service, via: "embedded"}
+}
+
+// Credentials are what a caller shows to prove who it is.
+type Credentials struct {
+	Service string
+	Token   string
+	Request string // the request's id, for the trail
+	Remote  string // the caller's network address, for the trail of failures
+}
+
+// Login gives a session to a caller that proves to be a service of the policy. Everything
+// else is ErrUnauthenticated, in the same work whether the service is known or not. The
+// session ends when its token leaves the policy.
+func (v *Vault) Login(ctx context.Context, c Credentials) (*Session, error) {
+	if v.closed.Load() {
+		return nil, fail("login", Address{}, ErrClosed)
+	}
+	policy := v.policy.Load()
+	token, known := policy.authenticate(c.Service, c.Token)
+	s := &Session{vault: v, service: c.Service, via: "header", request: bounded(c.Request), token: token, login: true}
+	if known {
+		return s, nil
+	}
+	e := s.entry("login", Address{})
+	e.Remote = bounded(c.Remote)
+	if policy.services[c.Service] == nil {
+		e.Service = "" // whatever stands there is not ours to keep: it may be a token
+	}
+	e.Outcome = OutcomeUnauthenticated
+	v.recorder.refuse(ctx, e)
+	return nil, fail("login", Address{}, ErrUnauthenticated)
+}
+
+// maxField is the size limit of a free text field of an entry, in bytes.
+const maxField = 128
+
+// bounded cuts a field of an entry to its limit and replaces what cannot be printed.
+func bounded(s string) string {
+	if len(s) > maxField {
+		s = s[:maxField]
+	}
+	printable := true
+	for i := 0; i < len(s); i++ {
+		printable = printable && s[i] >= ' ' && s[i] < 0x7F
+	}
+	if printable {
+		return s
+	}
+	safe := make([]byte, 0, len(s))
+	for _, r := range s {
+		if r < ' ' || r >= utf8.RuneSelf || r == 0x7F {
+			r = '?'
+		}
+		safe = append(safe, byte(r))
+	}
+	return string(safe)
+}
