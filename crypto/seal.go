@@ -1,0 +1,103 @@
+package crypto
+
+import (
+	"crypto/cipher"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"golang.org/x/crypto/cryptobyte"
+)
+
+// Format is the format of the records that [Sealer.Seal] makes: their first byte.
+const Format = 1
+
+// Overhead is by how many bytes a record is larger than its value.
+const Overhead = headerSize + 12 + 16
+
+const headerSize = 1 + 4 // format, epoch
+
+// ErrOpen: what was to be opened does not authenticate. It was changed, cut, moved from
+// its place, or sealed with another key.
+var ErrOpen = errors.New("does not authenticate")
+
+// Place is where a record belongs. It opens nowhere else.
+type Place struct {
+	Project, Path string // each at most 65,535 bytes
+	Version       uint64
+}
+
+// Sealer seals and opens the records of one vault and one epoch, with AES-256-GCM (NIST
+// SP 800-38D) and random IVs. It may be used by many goroutines.
+type Sealer struct {
+	aead  cipher.AEAD
+	vault []byte
+	epoch uint32
+}
+
+// NewSealer makes the cipher of an epoch from its data key. ErrKey for the zero Key.
+func NewSealer(data Key, vault []byte, epoch uint32) (*Sealer, error) {
+	b, err := data.bytes()
+	if err != nil {
+		return nil, err
+	}
+	aead, err := newAEAD(b)
+	if err != nil {
+		return nil, err
+	}
+	return &Sealer{aead: aead, vault: append([]byte(nil), vault...), epoch: epoch}, nil
+}
+
+// Epoch gives the epoch whose records the Sealer makes.
+func (s *Sealer) Epoch() uint32 { return s.epoch }
+
+// Seal appends the record of value to dst: format(1) | epoch(4) | IV(12) | ciphertext |
+// tag(16). dst and value must not overlap.
+func (s *Sealer) Seal(dst []byte, at Place, value []byte) []byte {
+	dst = append(dst, Format)
+	dst = binary.BigEndian.AppendUint32(dst, s.epoch)
+	return s.aead.Seal(dst, nil, value, s.additional(at))
+}
+
+// Open appends the value of a record to dst. Every record that [Sealer.Seal] did not make
+// for this place is ErrOpen.
+func (s *Sealer) Open(dst []byte, at Place, record []byte) ([]byte, error) {
+	epoch, err := RecordEpoch(record)
+	if err != nil {
+		return nil, err
+	}
+	if epoch != s.epoch {
+		return nil, fmt.Errorf("%w: a record of epoch %d under the key of epoch %d", ErrOpen, epoch, s.epoch)
+	}
+	value, err := s.aead.Open(dst, nil, record[headerSize:], s.additional(at))
+	if err != nil {
+		return nil, fmt.Errorf("%w: a record", ErrOpen)
+	}
+	return value, nil
+}
+
+// RecordEpoch reads the epoch of a record, which tells the key that opens it. ErrOpen for
+// what is too short for a record or of another format.
+func RecordEpoch(record []byte) (uint32, error) {
+	switch {
+	case len(record) < Overhead:
+		return 0, fmt.Errorf("%w: %d bytes are too few for a record", ErrOpen, len(record))
+	case record[0] != Format:
+		return 0, fmt.Errorf("%w: a record of format %d; this program knows %d", ErrOpen, record[0], Format)
+	}
+	return binary.BigEndian.Uint32(record[1:headerSize]), nil
+}
+
+// additional is the additional data of a record. Every part of variable size stands
+// behind its length, so no two places encode alike.
+func (s *Sealer) additional(at Place) []byte {
+	b := cryptobyte.NewBuilder(make([]byte, 0, 128))
+	addShort(b, []byte(labelRecord))
+	b.AddUint8(Format)
+	addShort(b, s.vault)
+	addLong(b, at.Project)
+	addLong(b, at.Path)
+	b.AddUint64(at.Version)
+	b.AddUint32(s.epoch)
+	return b.BytesOrPanic()
+}

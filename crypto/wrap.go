@@ -1,0 +1,124 @@
+package crypto
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+
+	"golang.org/x/crypto/cryptobyte"
+)
+
+// VaultIDSize is the size of a vault id, in bytes. It is drawn at random when a store is
+// made, and is no secret.
+const VaultIDSize = 16
+
+// The labels that keep derived keys, and what is authenticated with them, apart.
+const (
+	labelWrap   = "myvault/v1/wrap"
+	labelCheck  = "myvault/v1/check"
+	labelRow    = "myvault/v1/row"
+	labelRecord = "myvault/v1/record"
+)
+
+// The labels of the keys that a [Master] wraps.
+const (
+	LabelData  = "data"  // the key that seals the values of one epoch
+	LabelTrail = "trail" // the key of the chain and of the stamps; its epoch is 0
+)
+
+// Master holds what is derived from the master key for one vault. It may be used by many
+// goroutines.
+type Master struct {
+	wrap  cipher.AEAD
+	check []byte
+	vault []byte
+}
+
+// NewMaster derives the keys of the vault with that id from its master key, by
+// HKDF-SHA256 (RFC 5869). ErrKey for the zero Key, or for an id of another size.
+func NewMaster(master Key, vault []byte) (*Master, error) {
+	wrap, err := derive(master, vault, labelWrap)
+	if err != nil {
+		return nil, err
+	}
+	check, err := derive(master, vault, labelCheck)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := newAEAD(wrap)
+	if err != nil {
+		return nil, err
+	}
+	return &Master{wrap: aead, check: check, vault: append([]byte(nil), vault...)}, nil
+}
+
+// Check gives the key check value: a store keeps it to know its key. It reveals nothing
+// about the key. The caller owns the 32 bytes.
+func (m *Master) Check() []byte { return append([]byte(nil), m.check...) }
+
+// Matches reports, in constant time, whether check was made by the same key and vault id.
+func (m *Master) Matches(check []byte) bool { return hmac.Equal(m.check, check) }
+
+// Wrap encrypts a key for storing it: IV(12) | ciphertext(32) | tag(16). It opens only
+// under the same label and epoch. ErrKey for the zero Key.
+func (m *Master) Wrap(k Key, label string, epoch uint32) ([]byte, error) {
+	b, err := k.bytes()
+	if err != nil {
+		return nil, err
+	}
+	return m.wrap.Seal(nil, nil, b, m.place(label, epoch)), nil
+}
+
+// Unwrap opens what [Master.Wrap] made, or gives ErrOpen.
+func (m *Master) Unwrap(wrapped []byte, label string, epoch uint32) (Key, error) {
+	b, err := m.wrap.Open(nil, nil, wrapped, m.place(label, epoch))
+	if err != nil || len(b) != KeySize {
+		return Key{}, fmt.Errorf("%w: a wrapped key", ErrOpen)
+	}
+	return newKey(b), nil
+}
+
+// place is the additional data of a wrapped key.
+func (m *Master) place(label string, epoch uint32) []byte {
+	var b cryptobyte.Builder
+	addShort(&b, []byte(labelWrap))
+	addShort(&b, []byte(label))
+	addShort(&b, m.vault)
+	b.AddUint32(epoch)
+	return b.BytesOrPanic()
+}
+
+// derive gives the key for one purpose. Its salt is the vault id, so that one master key
+// may serve several vaults.
+func derive(k Key, vault []byte, info string) ([]byte, error) {
+	secret, err := k.bytes()
+	if err != nil {
+		return nil, err
+	}
+	if len(vault) != VaultIDSize {
+		return nil, fmt.Errorf("%w: a vault id has %d bytes, not %d", ErrKey, VaultIDSize, len(vault))
+	}
+	return hkdf.Key(sha256.New, secret, vault, info, KeySize)
+}
+
+// newAEAD gives AES-256-GCM that draws a random IV for each sealing and puts it in front.
+func newAEAD(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// addShort adds b behind its length in one byte.
+func addShort(b *cryptobyte.Builder, v []byte) {
+	b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(v) })
+}
+
+// addLong adds b behind its length in two bytes.
+func addLong(b *cryptobyte.Builder, v string) {
+	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(v)) })
+}
