@@ -1,0 +1,179 @@
+package myvault_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+	"github.com/myswiftagent/myvault"
+)
+
+// seedEnv is the example of the document that the project was created from.
+const seedEnv = `##############################################
+# MyVault configuration (example)
+##############################################
+
+# Comma-separated list of client services allowed to connect
+ALLOWED_SERVICES=myscheduler,jobqueue,graphAiServer,commonUI
+
+# Shared tokens (sent via X-Service / X-Token headers)
+TOKEN_myscheduler=msched-xxxx
+TOKEN_jobqueue=jq-xxxx
+TOKEN_graphAiServer=gas-xxxx
+TOKEN_commonUI=ui-xxxx
+
+# Allowed secret prefixes per service (supports wildcards)
+ALLOW_myscheduler=project:newsbot/prod/,common/prod/
+ALLOW_jobqueue=project:newsbot/prod/
+ALLOW_graphAiServer=project:rag/dev/
+ALLOW_commonUI=project:*/prod/,common/*/
+
+# Master key for AES-256-GCM (Base64-encoded 32 bytes)
+MSA_MASTER_KEY=base64:jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE=
+`
+
+func TestReadEnv(t *testing.T) {
+	is := is.New(t)
+	settings, err := myvault.ReadEnv(strings.NewReader("\uFEFF# c\r\nA=1\r\n\r\nexport B = two words \r\nTOKEN_my-api=x#y\nC='a # b \\ $D'  # comment\nD=\"q'q\" #c\nE=\nF=v # comment\nG=#c\nH=$A\n  I=base64:AAA=\n"))
+	is.NoErr(err)
+	is.Equal(settings, map[string]string{
+		"A": "1", "B": "two words", "TOKEN_my-api": "x#y", "C": `a # b \ $D`, "D": "q'q", "E": "", "F": "v", "G": "", "H": "$A", "I": "base64:AAA=",
+	})
+}
+
+func TestReadEnvRefuses(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"no equals canary", "line 1: want KEY=VALUE"},
+		{"\n\nA=1\nA=canary", "line 4: A is given twice"},
+		{"1A=canary", "line 1: a key is letters"},
+		{"A B=canary", "line 1: a key is letters"},
+		{"A='canary", "line 1: A: the quote is not closed"},
+		{"A='canary' canary", "line 1: A: text follows the closing quote"},
+		{`A="canary\n"`, "line 1: A: a backslash in double quotes"},
+		{"A=canary\x00", "line 1: holds a control character"},
+		{"A=canary\xff", "line 1: not valid UTF-8"},
+		{"A='canary\nB=2'", "line 1: A: the quote is not closed"},
+		// The second half of a broken key looks like a key; twice, it is named twice.
+		{"jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6canary=\njFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6canary=", "line 2: a key that is no setting is given twice"},
+		{strings.Repeat("#", 1<<20) + "\n", "larger than 1048576 bytes"},
+	} {
+		t.Run(fmt.Sprintf("%.20q", c.text), func(t *testing.T) {
+			is := is.New(t)
+			settings, err := myvault.ReadEnv(strings.NewReader(c.text))
+			is.True(errors.Is(err, myvault.ErrInvalid))
+			is.True(settings == nil)
+			is.True(strings.Contains(err.Error(), c.want))    // says where and what
+			is.True(!strings.Contains(err.Error(), "canary")) // and never the text
+		})
+	}
+}
+
+func TestParsePolicyOfTheSeed(t *testing.T) {
+	is := is.New(t)
+	settings, err := myvault.ReadEnv(strings.NewReader(seedEnv))
+	is.NoErr(err)
+	is.NoErr(myvault.CheckKeys(settings, "MSA_MASTER_KEY"))
+	p, err := myvault.ParsePolicy(settings)
+	is.NoErr(err)
+	is.Equal(p.Services(), []string{"commonUI", "graphAiServer", "jobqueue", "myscheduler"})
+	is.Equal(p.WeakTokens(), p.Services()) // its tokens are examples
+	is.True(p.Allows("myscheduler", myvault.Read, address(t, "newsbot/prod/openai")))
+	is.True(p.Allows("myscheduler", myvault.Write, address(t, "common/prod/openai")))
+	is.True(!p.Allows("myscheduler", myvault.Read, address(t, "newsbot/dev/openai")))
+	is.True(!p.Allows("jobqueue", myvault.Read, address(t, "common/prod/openai")))
+	is.True(p.Allows("graphAiServer", myvault.Read, address(t, "rag/dev/index/key")))
+	is.True(p.Allows("commonUI", myvault.Read, address(t, "anything/prod/x")))
+	is.True(p.Allows("commonUI", myvault.Read, address(t, "common/any/x")))
+	is.True(!p.Allows("commonUI", myvault.Read, address(t, "common/x")))
+}
+
+func TestParsePolicyRefuses(t *testing.T) {
+	good := map[string]string{"ALLOWED_SERVICES": "a,b", "TOKEN_a": "token-canary", "TOKEN_b": "token-canary2", "ALLOW_a": "p/canary"}
+	for _, c := range []struct{ key, value, want string }{
+		{"ALLOWED_SERVICES", "", "setting ALLOWED_SERVICES: it is missing or empty"},
+		{"ALLOWED_SERVICES", "a,,b", "setting ALLOWED_SERVICES: item 2 is empty"},
+		{"ALLOWED_SERVICES", "a,b,a", "service a: it is named twice"},
+		{"ALLOWED_SERVICES", "a,b,A", "differs from a only in case"},
+		{"ALLOWED_SERVICES", "a", "setting TOKEN_b: the service is not in ALLOWED_SERVICES"},
+		{"ALLOWED_SERVICES", "a,b,c", "setting TOKEN_c: it is missing"},
+		{"ALLOWED_SERVICES", "a,b,c d", "a name is [A-Za-z0-9]"},
+		{"TOKEN_A", "x", "setting TOKEN_A: the service is not in ALLOWED_SERVICES"},
+		{"ALLOW_c", "p/", "setting ALLOW_c: the service is not in ALLOWED_SERVICES"},
+		{"DENY_c", "p/", "setting DENY_c: the service is not in ALLOWED_SERVICES"},
+		{"TOKEN_a", "", "setting TOKEN_a: it is missing or empty"},
+		{"TOKEN_a", "x,,y", "setting TOKEN_a: item 2 is empty"},
+		{"TOKEN_a", "canary canary", "TOKEN_a: item 1: invalid token: it may hold visible ASCII only"},
+		{"TOKEN_a", "ok,sha256:canary", "TOKEN_a: item 2: invalid token: sha256: must be followed by 64 hex digits"},
+		{"TOKEN_a", "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "digest of an empty token"},
+		{"TOKEN_a", strings.Repeat("canary", 100), "longer than 512 bytes"},
+		{"ALLOW_a", "", "setting ALLOW_a: it is missing or empty"},
+		{"ALLOW_a", "p/, ,q/", "setting ALLOW_a: item 2 is empty"},
+		{"ALLOW_a", "p/,canary/@wrtie", "ALLOW_a: item 2: invalid rule: after the last @"},
+		{"ALLOW_a", "canary", "ALLOW_a: item 1: invalid rule: a project name needs a /"},
+		{"DENY_a", "p/canary//", "DENY_a: item 1: invalid rule: path segment 2 is empty"},
+	} {
+		t.Run(c.key+"="+c.value, func(t *testing.T) {
+			is := is.New(t)
+			settings := map[string]string{c.key: c.value}
+			for k, v := range good {
+				if k != c.key {
+					settings[k] = v
+				}
+			}
+			p, err := myvault.ParsePolicy(settings)
+			is.True(errors.Is(err, myvault.ErrInvalid))
+			is.True(p == nil)
+			is.True(strings.Contains(err.Error(), c.want))
+			is.True(!strings.Contains(err.Error(), "canary"))
+		})
+	}
+}
+
+func TestParsePolicyReportsEverythingAtOnce(t *testing.T) {
+	is := is.New(t)
+	_, err := myvault.ParsePolicy(map[string]string{
+		"ALLOWED_SERVICES": "a,b", "TOKEN_a": "x x", "ALLOW_a": "p,q", "TOKEN_c": "x",
+	})
+	is.True(err != nil)
+	for _, want := range []string{"TOKEN_a: item 1", "ALLOW_a: item 1", "ALLOW_a: item 2", "TOKEN_b: it is missing", "TOKEN_c: the service is not"} {
+		is.True(strings.Contains(err.Error(), want))
+	}
+	is.Equal(strings.Count(err.Error(), "\n")+1, 5) // each once
+}
+
+func TestMergeEnvTakesThePolicyFromTheFileAlone(t *testing.T) {
+	is := is.New(t)
+	merged := myvault.MergeEnv(
+		map[string]string{"ALLOWED_SERVICES": "a", "TOKEN_a": "file", "PORT": "1", "MSA_MASTER_KEY": "k"},
+		map[string]string{"TOKEN_GITHUB": "stray", "TOKEN_a": "stray", "ALLOWED_SERVICES": "stray", "DENY_a": "x", "ALLOW_a": "*/", "PORT": "2", "HOME": "/h"},
+	)
+	is.Equal(merged, map[string]string{"ALLOWED_SERVICES": "a", "TOKEN_a": "file", "PORT": "2", "MSA_MASTER_KEY": "k", "HOME": "/h"})
+}
+
+func TestCheckKeysFindsTypingErrors(t *testing.T) {
+	is := is.New(t)
+	err := myvault.CheckKeys(map[string]string{"ALLOWED_SERVICES": "a", "ALOW_X": "1", "MSA_MASTERKEY": "1", "jFi1bkzTyKQ5canary": ""}, "MSA_MASTER_KEY")
+	is.True(errors.Is(err, myvault.ErrInvalid))
+	is.True(strings.Contains(err.Error(), "unknown setting: ALOW_X"))
+	is.True(strings.Contains(err.Error(), "unknown setting: MSA_MASTERKEY"))
+	is.True(!strings.Contains(err.Error(), "canary"))
+}
+
+func FuzzReadEnv(f *testing.F) {
+	f.Add(seedEnv)
+	f.Add("A='x'#\nB=\"")
+	f.Fuzz(func(t *testing.T, text string) {
+		settings, err := myvault.ReadEnv(strings.NewReader(text))
+		if (settings == nil) == (err == nil) {
+			t.Fatal("neither settings nor an error, or both")
+		}
+		for key, value := range settings {
+			if strings.ContainsAny(key+value, "\r\n\x00") || !strings.Contains(text, value) {
+				t.Fatalf("%q = %q is not of the text", key, value)
+			}
+		}
+		_, _ = myvault.ParsePolicy(settings)
+	})
+}
