@@ -87,6 +87,7 @@ type merger struct {
 
 	mu      sync.Mutex
 	pending map[entryKey]*Entry // Count 0: the window is open, nothing to write yet
+	writing int                 // entries that flush is writing; they may come back
 	timer   *time.Timer         // runs while pending is not empty
 	closed  bool
 }
@@ -107,7 +108,7 @@ func keyOf(e Entry) entryKey {
 func (m *merger) take(limit int, entries ...Entry) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed || len(m.pending)+len(entries) > limit {
+	if m.closed || len(m.pending)+m.writing+len(entries) > limit {
 		return false
 	}
 	for _, e := range entries {
@@ -163,22 +164,24 @@ func (m *merger) start() {
 // the buffer is full, take refuses.
 func (m *merger) flush() error {
 	m.mu.Lock()
-	waiting := m.pending
-	m.pending = make(map[entryKey]*Entry)
-	m.timer = nil
-	m.mu.Unlock()
-
 	var entries []Entry
-	for _, e := range waiting {
+	for _, e := range m.pending {
 		if e.Count > 0 {
 			entries = append(entries, *e)
 		}
 	}
+	clear(m.pending)
+	m.writing += len(entries)
+	m.timer = nil
+	m.mu.Unlock()
+
 	slices.SortFunc(entries, func(a, b Entry) int { return a.At.Compare(b.At) })
 	err := m.write(context.Background(), entries...)
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.writing -= len(entries)
 	if err != nil {
-		m.mu.Lock()
-		defer m.mu.Unlock()
 		for _, e := range entries {
 			m.count(e)
 		}

@@ -1,0 +1,338 @@
+package myvault_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/matryer/is"
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/memory"
+)
+
+// entriesOf gives the trail, oldest first, as short lines; the entry of asking is left out.
+func entriesOf(t testing.TB, v *myvault.Vault) (lines []string) {
+	t.Helper()
+	for e, err := range v.As("root").Trail(t.Context(), myvault.TrailRange{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Action != "audit" {
+			lines = append([]string{fmt.Sprintf("%s %s %s %s v%d %s x%d", e.Chain, e.Service, e.Action, e.Address, e.Version, e.Outcome, e.Count)}, lines...)
+		}
+	}
+	return lines
+}
+
+func TestWhatEntersTheTrail(t *testing.T) {
+	is := is.New(t)
+	ctx := t.Context()
+	synctest.Test(t, func(t *testing.T) {
+		v := openVault(t, myvault.Config{})
+		s := v.As("root").Via("header", "req-1")
+		tick := func() { time.Sleep(time.Minute) } // one time for each entry, no merging
+		put := func(conditions ...myvault.Condition) {
+			tick()
+			_, _ = s.Put(ctx, db, myvault.Text(canary), conditions...)
+		}
+		put()
+		put(myvault.IfAbsent())
+		tick()
+		_, _ = s.Get(ctx, db)
+		tick()
+		_, _ = v.As("svc").Get(ctx, myvault.Address{Project: "billing", Path: "x"})
+		tick()
+		_, _ = v.As("svc").Get(ctx, myvault.Address{Project: "newsbot", Path: "prod/none"})
+		tick()
+		_, _ = v.Login(ctx, myvault.Credentials{Service: "token-in-the-wrong-place", Token: canary, Remote: "192.0.2.1"})
+		tick()
+		_, _ = v.Login(ctx, myvault.Credentials{Service: "svc", Token: canary, Remote: "192.0.2.1"})
+		tick()
+		_ = s.Delete(ctx, db)
+		tick()
+		_, _ = s.Undelete(ctx, db)
+		tick()
+		_ = s.Destroy(ctx, db, 1)
+		tick()
+		_ = first(s.List(ctx, myvault.Range{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod/"}}))
+		tick()
+		_ = s.DeleteProject(ctx, "newsbot")
+
+		is.Equal(entriesOf(t, v), []string{
+			"changes root write newsbot/prod/db v1 ok x1",
+			"access root write newsbot/prod/db v0 refused x1",
+			"access root read newsbot/prod/db v1 ok x1",
+			"access svc read billing/x v0 denied x1",
+			"access svc read newsbot/prod/none v0 not_found x1",
+			"access  login  v0 unauthenticated x1", // what stood for a service may be a token
+			"access svc login  v0 unauthenticated x1",
+			"changes root delete newsbot/prod/db v1 ok x1",
+			"changes root undelete newsbot/prod/db v1 ok x1",
+			"changes root destroy newsbot/prod/db v1 ok x1",
+			"access root list newsbot/prod/ v0 ok x1",
+			"changes root project-delete newsbot v0 ok x1",
+		})
+		for e, err := range v.As("root").Trail(ctx, myvault.TrailRange{}) {
+			is.NoErr(err)
+			if e.Service == "root" && e.Via != "embedded" {
+				is.Equal(e.Via+" "+e.Request, "header req-1")
+			}
+			is.True(e.Action != "login" || e.Remote == "192.0.2.1")
+		}
+	})
+}
+
+// brokenTrail is a provider that is no trail, with a trail beside it that can fail.
+type brokenTrail struct {
+	fails atomic.Bool
+	mu    sync.Mutex
+	list  []myvault.Entry
+}
+
+func (b *brokenTrail) recorded() []myvault.Entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.list)
+}
+
+var errDiskFull = errors.New("disk full")
+
+func (b *brokenTrail) Record(_ context.Context, entries ...myvault.Entry) error {
+	if b.fails.Load() {
+		return errDiskFull
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.list = append(b.list, entries...)
+	return nil
+}
+
+func (b *brokenTrail) Entries(context.Context, myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+	return func(func(myvault.Entry, error) bool) {}
+}
+
+func TestNoEntryNoValueNoChange(t *testing.T) {
+	is := is.New(t)
+	ctx := t.Context()
+	trail := &brokenTrail{}
+	provider := memory.New(memory.Config{})
+	v := vaultOf(t, struct{ myvault.Provider }{provider}, myvault.Config{Trail: trail})
+	s := v.As("root")
+	_, err := s.Put(ctx, db, myvault.Text(canary))
+	is.NoErr(err)
+
+	trail.fails.Store(true)
+	secret, err := s.Get(ctx, db)
+	is.True(errors.Is(err, myvault.ErrTrail))
+	is.True(errors.Is(err, errDiskFull)) // the cause is there for the log
+	is.Equal(secret.Value.Len(), 0)      // no entry, no value
+	page, err := s.GetPage(ctx, myvault.Range{}, 10)
+	is.True(errors.Is(err, myvault.ErrTrail))
+	is.Equal(len(page.Items), 0)
+	is.True(errors.Is(first(s.List(ctx, myvault.Range{})), myvault.ErrTrail))
+	_, err = s.Put(ctx, db, myvault.Text("two"))
+	is.True(errors.Is(err, myvault.ErrTrail))
+	is.True(errors.Is(s.Delete(ctx, db), myvault.ErrTrail))
+	_, err = v.As("svc").Get(ctx, myvault.Address{Project: "billing", Path: "x"})
+	is.True(errors.Is(err, myvault.ErrDenied)) // a denial stays one
+
+	trail.fails.Store(false)
+	secret, err = s.Get(ctx, db)
+	is.NoErr(err)
+	is.Equal(secret.Version, myvault.Version(1)) // no entry, no change
+}
+
+func TestChangesBesideATrail(t *testing.T) {
+	is := is.New(t)
+	ctx := t.Context()
+	trail := &brokenTrail{}
+	v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail})
+	_, err := v.As("root").Put(ctx, db, myvault.Text("v"))
+	is.NoErr(err)
+	_, err = v.As("root").Put(ctx, db, myvault.Text("v"), myvault.IfAbsent())
+	is.True(errors.Is(err, myvault.ErrExists))
+	var got []string
+	for _, e := range trail.recorded() {
+		got = append(got, fmt.Sprint(e.Action, " ", e.Outcome, " ", e.Version))
+	}
+	is.Equal(got, []string{"write begun 0", "write ok 1", "write begun 0", "write refused 0"})
+}
+
+func TestRelaxedReadsMerge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		ctx := t.Context()
+		trail := &brokenTrail{}
+		provider := memory.New(memory.Config{})
+		v := vaultOf(t, struct{ myvault.Provider }{provider}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+		s := v.As("root")
+		_, err := s.Put(ctx, db, myvault.Text("v"))
+		is.NoErr(err)
+		written := len(trail.recorded())
+		for range 100 {
+			_, err := s.Get(ctx, db)
+			is.NoErr(err)
+		}
+		is.Equal(len(trail.recorded()), written) // not yet
+		time.Sleep(50 * time.Millisecond)
+		synctest.Wait()
+		is.Equal(len(trail.recorded()), written+1)
+		e := trail.recorded()[written]
+		is.Equal(e.Count, uint64(100))
+		is.Equal(e.Version, myvault.Version(1))
+
+		_, err = s.Get(ctx, db)
+		is.NoErr(err)
+		is.NoErr(v.Close()) // Close writes what waits
+		is.Equal(trail.recorded()[written+1].Count, uint64(1))
+	})
+}
+
+func TestRelaxedReadsAreStrictOnceTheBufferIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		ctx := t.Context()
+		trail := &brokenTrail{}
+		v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+		s := v.As("root")
+		const more = 4096 + 1
+		at := func(i int) myvault.Address { return myvault.Address{Project: "p", Path: fmt.Sprint(i)} }
+		for i := range more {
+			_, err := s.Put(ctx, at(i), myvault.Text("v"))
+			is.NoErr(err)
+		}
+		trail.fails.Store(true)
+		for i := range more - 1 {
+			_, err := s.Get(ctx, at(i))
+			is.NoErr(err) // relaxed: the entry waits
+		}
+		_, err := s.Get(ctx, at(more-1))
+		is.True(errors.Is(err, myvault.ErrTrail)) // full
+		time.Sleep(time.Second)                   // writing fails, nothing is dropped
+		_, err = s.Get(ctx, at(more-1))
+		is.True(errors.Is(err, myvault.ErrTrail))
+		trail.fails.Store(false)
+		written := len(trail.recorded())
+		time.Sleep(time.Second)
+		synctest.Wait()
+		is.Equal(len(trail.recorded()), written+more-1) // every one arrives
+	})
+}
+
+func TestReadsOff(t *testing.T) {
+	is := is.New(t)
+	v := openVault(t, myvault.Config{Reads: myvault.Off})
+	s := v.As("root")
+	_, err := s.Put(t.Context(), db, myvault.Text("v"))
+	is.NoErr(err)
+	_, err = s.Get(t.Context(), db)
+	is.NoErr(err)
+	_, err = v.As("svc").Get(t.Context(), myvault.Address{Project: "billing", Path: "x"})
+	is.True(errors.Is(err, myvault.ErrDenied))
+	is.Equal(entriesOf(t, v), []string{
+		"changes root write newsbot/prod/db v1 ok x1",
+		"access svc read billing/x v0 denied x1", // denials are always recorded
+	})
+}
+
+func TestFloodOfDenialsIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		ctx := t.Context()
+		v := openVault(t, myvault.Config{})
+		for range 10_000 {
+			_, err := v.As("svc").Get(ctx, myvault.Address{Project: "billing", Path: "x"})
+			is.True(errors.Is(err, myvault.ErrDenied))
+		}
+		is.Equal(entriesOf(t, v), []string{"access svc read billing/x v0 denied x1"}) // the first at once
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		is.Equal(entriesOf(t, v), []string{
+			"access svc read billing/x v0 denied x1",
+			"access svc read billing/x v0 denied x9999",
+		})
+	})
+}
+
+func TestFloodOfDifferentDenialsIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		ctx := t.Context()
+		v := openVault(t, myvault.Config{})
+		const flood = 10_000
+		for i := range flood {
+			_, err := v.As("svc").Get(ctx, myvault.Address{Project: "billing", Path: fmt.Sprint(i)})
+			is.True(errors.Is(err, myvault.ErrDenied))
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		is.True(len(entriesOf(t, v)) <= 260)              // bounded
+		is.Equal(outcomes(t, v)["denied"], uint64(flood)) // and none is uncounted
+	})
+}
+
+func TestTrailIsVisibleByTheRightToAudit(t *testing.T) {
+	is := is.New(t)
+	ctx := t.Context()
+	v := openVault(t, myvault.Config{})
+	root := v.As("root")
+	for _, text := range []string{"newsbot/prod/db", "newsbot/dev/db", "rag/prod/x"} {
+		_, err := root.Put(ctx, address(t, text), myvault.Text("v"))
+		is.NoErr(err)
+	}
+	is.NoErr(first(root.List(ctx, myvault.Range{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod"}})))
+	is.NoErr(first(root.List(ctx, myvault.Range{})))
+	_, err := root.SetDefault(ctx, "rag")
+	is.NoErr(err)
+	seen := func(rule string) (got []string) {
+		v.SetPolicy(policyOf(t, []string{rule}, nil))
+		for e, err := range v.As("svc").Trail(ctx, myvault.TrailRange{}) {
+			is.NoErr(err)
+			if e.Action != "audit" {
+				got = append(got, e.Action+" "+e.Address.String())
+			}
+		}
+		return got
+	}
+	is.Equal(seen("newsbot/prod/db@audit"), []string{"write newsbot/prod/db"})
+	is.Equal(seen("newsbot/prod/"), nil) // the usual actions do not show the trail
+	is.Equal(seen("newsbot/@audit"), []string{"list newsbot/prod", "write newsbot/dev/db", "write newsbot/prod/db"})
+	is.Equal(seen("rag/@audit"), []string{"project-default rag", "write rag/prod/x"})
+	is.Equal(len(seen("*/@audit")), 6)
+}
+
+func TestTrailPages(t *testing.T) {
+	is := is.New(t)
+	ctx := t.Context()
+	v := openVault(t, myvault.Config{})
+	root := v.As("root")
+	for i := range 25 {
+		_, err := root.Put(ctx, myvault.Address{Project: "p", Path: fmt.Sprint(i)}, myvault.Text("v"))
+		is.NoErr(err)
+		_, err = root.Get(ctx, myvault.Address{Project: "p", Path: fmt.Sprint(i)})
+		is.NoErr(err)
+	}
+	var before myvault.Position
+	seen := make(map[string]bool)
+	pages := 0
+	for more := true; more; pages++ {
+		page, err := root.TrailPage(ctx, myvault.TrailRange{Before: before}, 7)
+		is.NoErr(err)
+		is.True(len(page.Entries) <= 7)
+		for _, e := range page.Entries {
+			key := fmt.Sprint(e.Chain, e.Seq)
+			is.True(!seen[key]) // no entry twice, though asking adds some
+			seen[key] = true
+		}
+		before, more = page.Next, page.More
+	}
+	is.Equal(len(seen), 51) // 25 writes, 25 reads, and the first asking
+	is.Equal(pages, 8)
+}

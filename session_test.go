@@ -1,0 +1,383 @@
+package myvault_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/memory"
+)
+
+// everything is the policy of a service "root" that may do everything, and of "svc" that
+// may use newsbot/prod/.
+func everything(t testing.TB) *myvault.Policy {
+	t.Helper()
+	p, err := myvault.NewPolicy(
+		myvault.Service{Name: "root", Tokens: []string{"root-token-0123456789"}, Allow: rules(t, "*/", "*/@destroy+audit")},
+		myvault.Service{Name: "svc", Tokens: []string{"svc-token-0123456789", "svc-token-new-0123456789"}, Allow: rules(t, "newsbot/prod/")},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// openVault makes a vault in memory that ends with the test.
+func openVault(t testing.TB, config myvault.Config) *myvault.Vault {
+	t.Helper()
+	return vaultOf(t, memory.New(memory.Config{}), config)
+}
+
+func vaultOf(t testing.TB, provider myvault.Provider, config myvault.Config) *myvault.Vault {
+	t.Helper()
+	v, err := myvault.New(provider, everything(t), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := v.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return v
+}
+
+func first[T any](seq iter.Seq2[T, error]) error {
+	for _, err := range seq {
+		return err
+	}
+	return nil
+}
+
+var db = myvault.Address{Project: "newsbot", Path: "prod/db"}
+
+// calls has one call of each method of Session that does something; a method without a
+// row fails the tests below.
+var calls = map[string]func(context.Context, *myvault.Session) error{
+	"Get":        func(ctx context.Context, s *myvault.Session) error { _, err := s.Get(ctx, db); return err },
+	"GetVersion": func(ctx context.Context, s *myvault.Session) error { _, err := s.GetVersion(ctx, db, 1); return err },
+	"GetPage": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.GetPage(ctx, myvault.Range{}, 10)
+		return err
+	},
+	"Put": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.Put(ctx, db, myvault.Text(canary))
+		return err
+	},
+	"Delete":   func(ctx context.Context, s *myvault.Session) error { return s.Delete(ctx, db) },
+	"Undelete": func(ctx context.Context, s *myvault.Session) error { _, err := s.Undelete(ctx, db); return err },
+	"Destroy":  func(ctx context.Context, s *myvault.Session) error { return s.Destroy(ctx, db) },
+	"Apply": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.Apply(ctx, myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text(canary)})
+		return err
+	},
+	"List": func(ctx context.Context, s *myvault.Session) error { return first(s.List(ctx, myvault.Range{})) },
+	"ListPage": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.ListPage(ctx, myvault.Range{}, 10)
+		return err
+	},
+	"Versions": func(ctx context.Context, s *myvault.Session) error { return first(s.Versions(ctx, db)) },
+	"Projects": func(ctx context.Context, s *myvault.Session) error { return first(s.Projects(ctx)) },
+	"Project":  func(ctx context.Context, s *myvault.Session) error { _, err := s.Project(ctx, "newsbot"); return err },
+	"PutProject": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.PutProject(ctx, myvault.Project{Name: "newsbot"})
+		return err
+	},
+	"DeleteProject": func(ctx context.Context, s *myvault.Session) error { return s.DeleteProject(ctx, "newsbot") },
+	"SetDefault": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.SetDefault(ctx, "newsbot")
+		return err
+	},
+	"Trail": func(ctx context.Context, s *myvault.Session) error { return first(s.Trail(ctx, myvault.TrailRange{})) },
+	"TrailPage": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.TrailPage(ctx, myvault.TrailRange{}, 10)
+		return err
+	},
+	"Heads": func(ctx context.Context, s *myvault.Session) error { _, err := s.Heads(ctx); return err },
+	"Explain": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.Explain(ctx, s.Service(), myvault.Read, db)
+		return err
+	},
+	"Who": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.Who(ctx, myvault.Read, db)
+		return err
+	},
+	"Rights": func(ctx context.Context, s *myvault.Session) error { _, err := s.Rights(ctx); return err },
+}
+
+// quiet are the methods that touch nothing.
+var quiet = []string{"Service", "Via", "Restrict"}
+
+// eachCall runs a subtest for every method of Session, found by reflection.
+func eachCall(t *testing.T, test func(t *testing.T, call func(context.Context, *myvault.Session) error)) {
+	t.Helper()
+	methods := reflect.TypeFor[*myvault.Session]()
+	seen := len(quiet)
+	for m := range methods.Methods() {
+		name := m.Name
+		if strings.Contains(" "+strings.Join(quiet, " ")+" ", " "+name+" ") {
+			continue
+		}
+		seen++
+		call, found := calls[name]
+		if !found {
+			t.Errorf("Session.%s has no row in calls: nothing proves that it asks the policy", name)
+			continue
+		}
+		t.Run(name, func(t *testing.T) { test(t, call) })
+	}
+	if seen != len(calls)+len(quiet) {
+		t.Errorf("%d methods for %d rows", seen, len(calls)+len(quiet))
+	}
+}
+
+// spy counts what reaches the provider.
+type spy struct {
+	*memory.Provider
+	reached int
+}
+
+func (p *spy) Get(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
+	p.reached++
+	return p.Provider.Get(ctx, a, v)
+}
+
+func (p *spy) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	p.reached++
+	return p.Provider.Apply(ctx, c)
+}
+
+func (p *spy) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+	p.reached++
+	return p.Provider.List(ctx, r)
+}
+
+func (p *spy) Versions(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
+	p.reached++
+	return p.Provider.Versions(ctx, a)
+}
+
+func (p *spy) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
+	p.reached++
+	return p.Provider.Projects(ctx)
+}
+
+func TestEveryMethodAsksThePolicy(t *testing.T) {
+	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+		is := is.New(t)
+		provider := &spy{Provider: memory.New(memory.Config{})}
+		v := vaultOf(t, provider, myvault.Config{})
+		err := call(t.Context(), v.As("stranger"))
+		is.True(errors.Is(err, myvault.ErrDenied))
+		is.Equal(provider.reached, 0) // denied before the store is asked
+		is.Equal(outcomes(t, v)["denied"], uint64(1))
+	})
+}
+
+func TestEveryMethodFailsOnceTheTokenIsWithdrawn(t *testing.T) {
+	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+		is := is.New(t)
+		provider := &spy{Provider: memory.New(memory.Config{})}
+		v := vaultOf(t, provider, myvault.Config{})
+		s, err := v.Login(t.Context(), myvault.Credentials{Service: "root", Token: "root-token-0123456789"})
+		is.NoErr(err)
+		changed, err := myvault.NewPolicy(myvault.Service{Name: "root", Tokens: []string{"another-token-0123456"}, Allow: rules(t, "*/", "*/@destroy+audit")})
+		is.NoErr(err)
+		v.SetPolicy(changed)
+		is.True(errors.Is(call(t.Context(), s), myvault.ErrUnauthenticated))
+		is.Equal(provider.reached, 0)
+	})
+}
+
+func TestEveryMethodFailsAfterClose(t *testing.T) {
+	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+		is := is.New(t)
+		v := openVault(t, myvault.Config{})
+		s := v.As("root")
+		is.NoErr(v.Close())
+		is.NoErr(v.Close()) // a second Close is nothing
+		is.True(errors.Is(call(t.Context(), s), myvault.ErrClosed))
+	})
+}
+
+func TestEveryMethodIsWithinTheRestriction(t *testing.T) {
+	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+		is := is.New(t)
+		v := openVault(t, myvault.Config{})
+		_, err := v.As("root").Put(t.Context(), db, myvault.Text("v"))
+		is.NoErr(err)
+		before := state(t, v)
+		err = call(t.Context(), v.As("root").Restrict())
+		// What is only filtered, or about the caller itself, answers with nothing in it.
+		is.True(err == nil || errors.Is(err, myvault.ErrDenied))
+		is.Equal(state(t, v), before) // a session restricted to nothing changed something
+	})
+}
+
+func TestEveryErrorNamesItsOperation(t *testing.T) {
+	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+		is := is.New(t)
+		v := openVault(t, myvault.Config{})
+		err := call(t.Context(), v.As("stranger"))
+		var wrapped *myvault.Error
+		is.True(errors.As(err, &wrapped))
+		is.True(wrapped.Op != "")
+		is.True(strings.HasPrefix(err.Error(), "myvault: "+wrapped.Op))
+		is.Equal(strings.Count(err.Error(), "myvault:"), 1) // wrapped once
+		is.True(!strings.Contains(err.Error(), canary))
+	})
+}
+
+// state gives all that is stored, as text.
+func state(t testing.TB, v *myvault.Vault) (lines []string) {
+	t.Helper()
+	s := v.As("root")
+	for _, deleted := range []bool{false, true} {
+		for info, err := range s.List(t.Context(), myvault.Range{Deleted: deleted}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, info.Address.String()+" "+info.State.String()+" "+string(rune('0'+info.Version)))
+		}
+	}
+	for p, err := range s.Projects(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, p.Name+" "+p.Description)
+	}
+	return lines
+}
+
+// outcomes counts the entries by outcome.
+func outcomes(t testing.TB, v *myvault.Vault) map[myvault.Outcome]uint64 {
+	t.Helper()
+	count := make(map[myvault.Outcome]uint64)
+	for e, err := range v.As("root").Trail(t.Context(), myvault.TrailRange{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		count[e.Outcome] += e.Count
+	}
+	return count
+}
+
+func TestLogin(t *testing.T) {
+	v := openVault(t, myvault.Config{})
+	for _, c := range []struct {
+		service, token string
+		want           error
+	}{
+		{"svc", "svc-token-0123456789", nil},
+		{"svc", "svc-token-new-0123456789", nil},
+		{"svc", "root-token-0123456789", myvault.ErrUnauthenticated},
+		{"svc", "", myvault.ErrUnauthenticated},
+		{"", "", myvault.ErrUnauthenticated},
+		{"SVC", "svc-token-0123456789", myvault.ErrUnauthenticated},
+		{"nobody", "svc-token-0123456789", myvault.ErrUnauthenticated},
+		{"nobody", "", myvault.ErrUnauthenticated},
+		{"svc", "svc-token-0123456789 ", myvault.ErrUnauthenticated},
+		{"svc", strings.Repeat("x", 1<<16), myvault.ErrUnauthenticated},
+	} {
+		t.Run(c.service, func(t *testing.T) {
+			is := is.New(t)
+			s, err := v.Login(t.Context(), myvault.Credentials{Service: c.service, Token: c.token})
+			is.True(errors.Is(err, c.want))
+			is.Equal(s != nil, c.want == nil)
+			is.True(err == nil || err.Error() == "myvault: login: not authenticated") // the same whatever was wrong
+		})
+	}
+}
+
+func TestServiceWithoutTokensCannotLogIn(t *testing.T) {
+	is := is.New(t)
+	p, err := myvault.NewPolicy(myvault.Service{Name: "embedded", Allow: rules(t, "*/")})
+	is.NoErr(err)
+	v := openVault(t, myvault.Config{})
+	v.SetPolicy(p)
+	for _, token := range []string{"", "\x00", strings.Repeat("\x00", 32)} {
+		_, err = v.Login(t.Context(), myvault.Credentials{Service: "embedded", Token: token})
+		is.True(errors.Is(err, myvault.ErrUnauthenticated))
+	}
+	_, err = v.As("embedded").Put(t.Context(), db, myvault.Text("v"))
+	is.NoErr(err)
+}
+
+func TestHashedTokenLogsIn(t *testing.T) {
+	is := is.New(t)
+	p, err := myvault.NewPolicy(myvault.Service{Name: "svc", Tokens: []string{"sha256:4d5e5ecdd5b1c6a5b5e5c2c9ac3aae65eb0f28df6a6f4b7c2b07f6f6a3c0c2a1", "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}})
+	is.NoErr(err)
+	v := openVault(t, myvault.Config{})
+	v.SetPolicy(p)
+	_, err = v.Login(t.Context(), myvault.Credentials{Service: "svc", Token: "abc"}) // FIPS 180-2, example B.1
+	is.NoErr(err)
+	_, err = v.Login(t.Context(), myvault.Credentials{Service: "svc", Token: "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"})
+	is.True(errors.Is(err, myvault.ErrUnauthenticated)) // the digest itself opens nothing
+}
+
+func TestRestrictOnlyNarrows(t *testing.T) {
+	is := is.New(t)
+	v := openVault(t, myvault.Config{})
+	ctx := t.Context()
+	all := v.As("svc")
+	_, err := all.Put(ctx, db, myvault.Text("v"))
+	is.NoErr(err)
+
+	reader := all.Restrict(rules(t, "*/@read+destroy")...)
+	_, err = reader.Get(ctx, db)
+	is.NoErr(err)
+	_, err = reader.Put(ctx, db, myvault.Text("w"))
+	is.True(errors.Is(err, myvault.ErrDenied))                     // not in the restriction
+	is.True(errors.Is(reader.Destroy(ctx, db), myvault.ErrDenied)) // not in the policy
+	_, err = reader.Restrict(rules(t, "other/")...).Get(ctx, db)
+	is.True(errors.Is(err, myvault.ErrDenied)) // both must allow
+	_, err = reader.Restrict(rules(t, "*/")...).Put(ctx, db, myvault.Text("w"))
+	is.True(errors.Is(err, myvault.ErrDenied)) // a wider one gives nothing back
+	_, err = all.Get(ctx, db)
+	is.NoErr(err) // the parent keeps its rights
+
+	d, err := reader.Explain(ctx, "svc", myvault.Write, db)
+	is.NoErr(err)
+	is.True(!d.Allowed)
+}
+
+func TestSetPolicyConcernsOpenSessions(t *testing.T) {
+	is := is.New(t)
+	v := openVault(t, myvault.Config{})
+	s := v.As("svc")
+	_, err := s.Put(t.Context(), db, myvault.Text("v"))
+	is.NoErr(err)
+	p, err := myvault.NewPolicy(myvault.Service{Name: "svc", Allow: rules(t, "newsbot/dev/")})
+	is.NoErr(err)
+	v.SetPolicy(p)
+	_, err = s.Get(t.Context(), db)
+	is.True(errors.Is(err, myvault.ErrDenied))
+	v.SetPolicy(nil)
+	is.Equal(v.Policy(), p) // nil changes nothing
+}
+
+func TestNewRefuses(t *testing.T) {
+	provider, policy := memory.New(memory.Config{}), everything(t)
+	plain := struct{ myvault.Provider }{provider} // hides that memory is a trail
+	for name, try := range map[string]func() (*myvault.Vault, error){
+		"no provider": func() (*myvault.Vault, error) { return myvault.New(nil, policy, myvault.Config{}) },
+		"no policy":   func() (*myvault.Vault, error) { return myvault.New(provider, nil, myvault.Config{}) },
+		"no trail":    func() (*myvault.Vault, error) { return myvault.New(plain, policy, myvault.Config{}) },
+		"two trails": func() (*myvault.Vault, error) {
+			return myvault.New(provider, policy, myvault.Config{Trail: myvault.NoTrail{}})
+		},
+		"no mode of reads": func() (*myvault.Vault, error) { return myvault.New(provider, policy, myvault.Config{Reads: 9}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			v, err := try()
+			is.True(errors.Is(err, myvault.ErrInvalid))
+			is.True(v == nil)
+		})
+	}
+}
