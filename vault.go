@@ -1,3 +1,45 @@
+// Package myvault is a secrets vault that Go services embed.
+//
+// A [Vault] is a [Provider] (where secrets live) under a [Policy] (who may do what), with
+// a trail (who did what). Providers are packages of their own: providers/memory,
+// providers/sqlite (a local encrypted store) and others.
+//
+// # Opening
+//
+//	policy, err := myvault.NewPolicy(myvault.Service{Name: "newsbot", Allow: rules})
+//	vault, err := myvault.New(provider, policy, myvault.Config{})
+//	defer vault.Close()
+//
+// A policy comes from Go values as here, or from a .env with [ReadEnv] and [ParsePolicy].
+//
+// # Acting as a service
+//
+// A Vault has no way to a secret itself. The embedding program vouches for a caller with
+// [Vault.As], or lets it prove itself with [Vault.Login]; both give a [Session]:
+//
+//	s := vault.As("newsbot")
+//	info, err := s.Put(ctx, addr, myvault.Text("hunter2"), myvault.IfAbsent())
+//	secret, err := s.Get(ctx, addr)
+//	use(secret.Value.Reveal())
+//
+// Every call of a session asks the policy in force and is recorded in the trail: no entry,
+// no value; no entry, no change.
+//
+// # Addresses, versions, values
+//
+// An [Address] is a project and a path, such as newsbot/prod/db. Every Put makes the next
+// [Version]; a number is never used twice. Delete marks, Undelete clears the mark,
+// Destroy removes values for good. A [Value] prints as [REDACTED] and refuses to be encoded.
+//
+// # Errors
+//
+// Every error is an [*Error] that wraps one of the Err... values; match it with [errors.Is].
+// The text says what to do and never holds a secret.
+//
+// # What may change
+//
+// Until version 1.0 names may change with a line in CHANGELOG.md. Provider is what stores
+// implement: methods will not be added to it; new capabilities are further interfaces.
 package myvault
 
 import (

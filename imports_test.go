@@ -1,0 +1,97 @@
+package myvault_test
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+const module = "github.com/myswiftagent/myvault"
+
+// deps gives what `go list -deps` prints for a package.
+func deps(t *testing.T, format, pkg string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", "-f", format, pkg).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Fields(string(out))
+	slices.Sort(lines)
+	return slices.Compact(lines)
+}
+
+// TestImportsGoOneWay holds the layers apart: examples and vaulttest import httpapi and
+// providers, those import the root, and the root imports none of them.
+func TestImportsGoOneWay(t *testing.T) {
+	outside := []string{module + "/examples", module + "/vaulttest"}
+	for _, c := range []struct {
+		pkg    string
+		allows []string // prefixes of what it may import beyond the standard library
+	}{
+		{module, []string{"golang.org/x/"}},
+		{module + "/crypto", []string{"golang.org/x/"}},
+		{module + "/providers/memory", []string{module, "golang.org/x/", "github.com/tidwall/btree"}},
+		{module + "/providers/sqlite", []string{module, module + "/crypto", "golang.org/x/", "github.com/ncruces/"}},
+		{module + "/httpapi", []string{module, "golang.org/x/", "github.com/go-json-experiment/json"}},
+	} {
+		t.Run(c.pkg, func(t *testing.T) {
+			is := is.New(t)
+			found := deps(t, "{{if not .Standard}}{{.ImportPath}}{{end}}", c.pkg)
+			is.True(slices.Contains(found, c.pkg)) // the list is about this package
+			for _, dep := range found {
+				if dep == c.pkg || strings.HasPrefix(dep, c.pkg+"/internal/") {
+					continue
+				}
+				allowed := slices.ContainsFunc(c.allows, func(a string) bool {
+					ours := strings.HasPrefix(a, module)
+					return dep == a || !ours && strings.HasPrefix(dep, a)
+				})
+				if !allowed || slices.Contains(outside, dep) {
+					t.Errorf("%s imports %s", c.pkg, dep)
+				}
+			}
+		})
+	}
+}
+
+// TestMemoryIsLight is what an embedder of the memory provider links.
+func TestMemoryIsLight(t *testing.T) {
+	is := is.New(t)
+	modules := deps(t, "{{with .Module}}{{.Path}}{{end}}", module+"/providers/memory")
+	modules = slices.DeleteFunc(modules, func(m string) bool { return m == module })
+	is.True(len(modules) > 0)
+	is.True(len(modules) <= 8) // modules from outside
+	for _, m := range modules {
+		is.True(!strings.Contains(m, "sqlite") && !strings.Contains(m, "hashicorp"))
+	}
+}
+
+// TestOnlyExamplesReadTheEnvironment: a library that reads it surprises its embedder.
+func TestOnlyExamplesReadTheEnvironment(t *testing.T) {
+	is := is.New(t)
+	reads := regexp.MustCompile(`os\.(Getenv|LookupEnv|Environ|ExpandEnv)\b`)
+	looked := 0
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if entry != nil && entry.IsDir() && (path == "examples" || entry.Name() == "testdata" || strings.HasPrefix(path, ".") && path != ".") {
+			return fs.SkipDir
+		}
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		looked++
+		if reads.Match(text) {
+			t.Errorf("%s reads the process environment", path)
+		}
+		return err
+	})
+	is.NoErr(err)
+	is.True(looked > 20)
+}
