@@ -115,6 +115,9 @@ func (k Key) Text() string {
 	return keyPrefix + base64.StdEncoding.EncodeToString(k.reveal())
 }
 
+// IsZero reports whether there is no key.
+func (k Key) IsZero() bool { return k.reveal == nil }
+
 // bytes gives the key's own bytes, which nobody may change or keep.
 func (k Key) bytes() ([]byte, error) {
 	if k.reveal == nil {

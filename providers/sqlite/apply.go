@@ -1,0 +1,173 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// Apply implements [myvault.Provider]. For a destroy it gives the newest of the versions
+// that were destroyed, for a change of a project an Info of version 0. A commit with
+// entries needs one for each change, else it is ErrInvalid.
+//
+// The context decides only whether the commit is begun; once it is, Apply waits for the
+// end. ErrUnknownOutcome where the disk failed in the middle, and where a value was
+// destroyed but its old bytes may still be in the write-ahead log: destroy it again.
+func (s *Store) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	if len(c.Entries) != 0 && len(c.Entries) != len(c.Changes) {
+		return nil, fmt.Errorf("%w commit: %d entries for %d changes; give one each, or none",
+			myvault.ErrInvalid, len(c.Entries), len(c.Changes))
+	}
+	var infos []myvault.Info
+	r := &request{apply: func(conn *conn) (err error) {
+		infos, err = s.apply(conn, c)
+		return err
+	}}
+	if slices.ContainsFunc(c.Changes, func(c myvault.Change) bool { return c.Op == myvault.OpDestroy }) {
+		r.finish = scrub
+	}
+	if err := s.writer.do(ctx, r); err != nil {
+		return nil, err
+	}
+	return infos, nil
+}
+
+// transaction is one commit being applied.
+type transaction struct {
+	*Store
+	c      *conn
+	commit myvault.Commit
+}
+
+func (s *Store) apply(c *conn, commit myvault.Commit) ([]myvault.Info, error) {
+	commit.At = instant(commit.At)
+	commit.By = bounded(commit.By, maxField)
+	tx := &transaction{Store: s, c: c, commit: commit}
+	infos := make([]myvault.Info, 0, len(commit.Changes))
+	for i, change := range commit.Changes {
+		if len(change.Address.Project) > maxProject || len(change.Address.Path) > maxPath {
+			return nil, fmt.Errorf("%w address: it is too long", myvault.ErrInvalid)
+		}
+		info, err := tx.one(change, tx.row(i, change))
+		if err != nil {
+			return nil, err
+		}
+		infos = append(infos, info)
+	}
+	return infos, nil
+}
+
+func (tx *transaction) one(c myvault.Change, r *logRow) (myvault.Info, error) {
+	switch c.Op {
+	case myvault.OpPut:
+		return tx.put(c, r)
+	case myvault.OpDelete:
+		return tx.delete(c, r)
+	case myvault.OpUndelete:
+		return tx.undelete(c, r)
+	case myvault.OpDestroy:
+		return tx.destroy(c, r)
+	case myvault.OpPutProject:
+		return r.project(), tx.putProject(c, r)
+	case myvault.OpDefaultProject:
+		return r.project(), tx.defaultProject(c.Project.Name, r)
+	case myvault.OpDeleteProject:
+		return r.project(), tx.deleteProject(c.Project.Name, r)
+	}
+	return myvault.Info{}, fmt.Errorf("%w change: there is no %v", myvault.ErrInvalid, c.Op)
+}
+
+// row starts the log row of a change from its entry, or from the commit where it has none.
+func (tx *transaction) row(i int, c myvault.Change) *logRow {
+	e := myvault.Entry{Service: tx.commit.By, Action: c.Op.String(), At: tx.commit.At}
+	if len(tx.commit.Entries) != 0 {
+		e = tx.commit.Entries[i]
+	}
+	e.Address = c.Address
+	if c.Op >= myvault.OpPutProject {
+		e.Address = myvault.Address{Project: c.Project.Name}
+	}
+	return &logRow{entry: normal(e, myvault.ChainChanges), op: c.Op, at: tx.commit.At, author: tx.commit.By}
+}
+
+// project is what Apply gives for a change of a project.
+func (r *logRow) project() myvault.Info {
+	return myvault.Info{Address: myvault.Address{Project: r.entry.Address.Project}}
+}
+
+// write appends the row, whose version is that of h, and moves the head to it.
+func (tx *transaction) write(r *logRow, h head) error {
+	r.prev = h.seq
+	if err := tx.append(tx.c, r); err != nil {
+		return err
+	}
+	h.seq = r.entry.Seq
+	if r.op == myvault.OpPut {
+		h.valueSeq = h.seq
+	}
+	return tx.keys.writeHead(tx.c, h)
+}
+
+func (tx *transaction) put(c myvault.Change, r *logRow) (myvault.Info, error) {
+	if err := c.Value.Validate(); err != nil {
+		return myvault.Info{}, err
+	}
+	h, err := tx.keys.head(tx.c, c.Address)
+	if err == nil {
+		err = c.If.Check(h.Info)
+	}
+	if err == nil {
+		err = tx.enrol(c.Address.Project)
+	}
+	if err != nil {
+		return myvault.Info{}, err
+	}
+	h.Info = myvault.Info{
+		Address: c.Address, Version: h.Version + 1, State: myvault.Live, At: r.at, By: r.author,
+		Expires: zeroAsNone(c.Expires), RotateAfter: zeroAsNone(c.RotateAfter),
+	}
+	r.entry.Version, r.expires, r.rotateAfter = h.Version, h.Expires, h.RotateAfter
+	value := c.Value.RevealBytes()
+	r.seal(tx.tip.sealer.Seal(nil, placeOf(c.Address, h.Version), value))
+	clear(value)
+	return h.Info, tx.write(r, h)
+}
+
+func (tx *transaction) delete(c myvault.Change, r *logRow) (myvault.Info, error) {
+	h, err := tx.keys.head(tx.c, c.Address)
+	if err != nil {
+		return myvault.Info{}, err
+	}
+	if err := c.If.Check(h.Info); err != nil {
+		return myvault.Info{}, err
+	}
+	if h.State != myvault.Live {
+		return myvault.Info{}, myvault.ErrNotFound
+	}
+	h.State = myvault.Deleted
+	r.entry.Version = h.Version
+	return h.Info, tx.write(r, h)
+}
+
+func (tx *transaction) undelete(c myvault.Change, r *logRow) (myvault.Info, error) {
+	h, err := tx.keys.head(tx.c, c.Address)
+	switch {
+	case err != nil:
+	case h.Version == 0:
+		err = myvault.ErrNotFound
+	case h.State == myvault.Live:
+		err = myvault.ErrConflict
+	case h.State == myvault.Destroyed:
+		err = myvault.ErrDestroyed
+	default:
+		err = tx.enrol(c.Address.Project)
+	}
+	if err != nil {
+		return myvault.Info{}, err
+	}
+	h.State = myvault.Live
+	r.entry.Version = h.Version
+	return h.Info, tx.write(r, h)
+}

@@ -1,0 +1,221 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// The levels of PRAGMA synchronous. NORMAL loses acknowledged commits in a power cut; FULL
+// does not. https://sqlite.org/pragma.html#pragma_synchronous
+const (
+	syncNormal = 1
+	syncFull   = 2
+)
+
+const (
+	busyTimeout   = 10 * time.Second // how long a connection waits for another process
+	checkpointAt  = 4000             // pages in the write-ahead log
+	readerCacheKB = 2 << 10
+	writerCacheKB = 16 << 10
+)
+
+// conn is a connection with its prepared statements. One goroutine uses it at a time.
+type conn struct {
+	*sqlite3.Conn
+	stmts  map[string]*sqlite3.Stmt
+	broken bool // it failed in a way that leaves its state unknown: close it
+}
+
+// settings are what connections differ in.
+type settings struct {
+	vfs         string // empty: the operating system's
+	synchronous int
+	cacheKB     int
+	readOnly    bool
+}
+
+// connect opens an existing database file in WAL mode and proves that its settings hold.
+func connect(path string, s settings) (*conn, error) {
+	var c *conn
+	err := guard(func() error {
+		db, err := sqlite3.OpenFlags(uri(path, s.vfs), sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
+		if err != nil {
+			return err
+		}
+		c = &conn{Conn: db, stmts: map[string]*sqlite3.Stmt{}}
+		if err = c.configure(s); err == nil {
+			err = restrict(path)
+		}
+		if err != nil {
+			return errors.Join(err, c.close())
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// uri names a database file. The engine gives the write-ahead log the mode of the file
+// that modeof names, in place of one that the umask decides.
+func uri(path, vfs string) string {
+	name := "file:" + escape(path) + "?modeof=" + url.QueryEscape(path)
+	if vfs != "" {
+		name += "&vfs=" + url.QueryEscape(vfs)
+	}
+	return name
+}
+
+func escape(path string) string {
+	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
+}
+
+func (c *conn) configure(s settings) error {
+	if err := c.BusyTimeout(busyTimeout); err != nil {
+		return err
+	}
+	// What stands in the file's schema is not trusted to run anything.
+	for option, on := range map[sqlite3.DBConfig]bool{
+		sqlite3.DBCONFIG_DEFENSIVE:      true,
+		sqlite3.DBCONFIG_ENABLE_TRIGGER: false,
+		sqlite3.DBCONFIG_ENABLE_VIEW:    false,
+		sqlite3.DBCONFIG_DQS_DML:        false,
+	} {
+		if _, err := c.Config(option, on); err != nil {
+			return err
+		}
+	}
+	mode, err := c.pragma("journal_mode=WAL")
+	if err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("%w: journal mode %s", sqlite3.ERROR, mode)
+	}
+	// After journal_mode: entering WAL sets synchronous to NORMAL.
+	settings := fmt.Sprintf(`PRAGMA synchronous=%d; PRAGMA cache_size=-%d; PRAGMA secure_delete=on;
+		PRAGMA temp_store=memory; PRAGMA cell_size_check=on; PRAGMA trusted_schema=off; PRAGMA mmap_size=0`,
+		s.synchronous, s.cacheKB)
+	if s.readOnly {
+		settings += `; PRAGMA query_only=on`
+	}
+	if err := c.Exec(settings); err != nil {
+		return err
+	}
+	if err := c.WALAutoCheckpoint(checkpointAt); err != nil {
+		return err
+	}
+	got, err := c.pragma("synchronous")
+	if err == nil && got != fmt.Sprint(s.synchronous) {
+		err = fmt.Errorf("%w: synchronous is %s and must be %d", sqlite3.ERROR, got, s.synchronous)
+	}
+	return err
+}
+
+// pragma gives the first column of the first row that a pragma answers.
+func (c *conn) pragma(text string) (string, error) {
+	stmt, _, err := c.Prepare("PRAGMA " + text)
+	if err != nil {
+		return "", err
+	}
+	defer stmt.Close()
+	if !stmt.Step() {
+		return "", errors.Join(stmt.Err(), fmt.Errorf("%w: pragma without an answer", sqlite3.ERROR))
+	}
+	return stmt.ColumnText(0), nil
+}
+
+// run executes a statement that gives no rows.
+func (c *conn) run(sql string, args ...any) error {
+	return c.each(sql, func(*sqlite3.Stmt) error { return nil }, args...)
+}
+
+// each calls row for every row of a query. An error of row ends it. What a column gives
+// raw is valid until row returns.
+func (c *conn) each(sql string, row func(*sqlite3.Stmt) error, args ...any) (err error) {
+	stmt, err := c.prepared(sql)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		// Reset repeats the error of the last step.
+		if reset := stmt.Reset(); err == nil {
+			err = reset
+		}
+		if clear := stmt.ClearBindings(); err == nil {
+			err = clear
+		}
+	}()
+	for i, arg := range args {
+		if err := bind(stmt, i+1, arg); err != nil {
+			return err
+		}
+	}
+	for stmt.Step() {
+		if err := row(stmt); err != nil {
+			return err
+		}
+	}
+	return stmt.Err()
+}
+
+// prepared gives the statement, prepared once for each connection.
+func (c *conn) prepared(sql string) (*sqlite3.Stmt, error) {
+	if stmt := c.stmts[sql]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, _, err := c.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
+	if err != nil {
+		return nil, err
+	}
+	c.stmts[sql] = stmt
+	return stmt, nil
+}
+
+func bind(stmt *sqlite3.Stmt, i int, arg any) error {
+	switch v := arg.(type) {
+	case nil:
+		return stmt.BindNull(i)
+	case int64:
+		return stmt.BindInt64(i, v)
+	case int:
+		return stmt.BindInt(i, v)
+	case uint64:
+		return stmt.BindInt64(i, int64(v))
+	case uint32:
+		return stmt.BindInt64(i, int64(v))
+	case bool:
+		return stmt.BindBool(i, v)
+	case string:
+		return stmt.BindText(i, v)
+	case []byte:
+		return stmt.BindBlob(i, v)
+	}
+	return fmt.Errorf("%w: cannot bind %T", sqlite3.MISUSE, arg)
+}
+
+// under interrupts what the connection runs once ctx ends, until the function returned is called.
+func (c *conn) under(ctx context.Context) func() {
+	old := c.SetInterrupt(ctx)
+	return func() { c.SetInterrupt(old) }
+}
+
+// close closes the connection. A broken one may not be able to; its memory is then left
+// to the garbage collector.
+func (c *conn) close() error {
+	return guard(func() error {
+		for _, stmt := range c.stmts {
+			_ = stmt.Close() // it repeats the error of its last step
+		}
+		c.stmts = nil
+		return c.Conn.Close()
+	})
+}

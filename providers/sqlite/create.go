@@ -1,0 +1,107 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// Files are made under a temporary name and published whole.
+const temporaryPrefix = ".making-"
+
+// ensure makes the file unless it is there. A process that makes it at the same time may
+// win; then its file is used, once it has passed the checks.
+func (k kind) ensure(ctx context.Context, dir string, key crypto.Key) error {
+	path := filepath.Join(dir, k.name)
+	if _, err := os.Stat(path); !missing(err) {
+		return err
+	}
+	temporary, err := k.make(dir, key)
+	defer removeAll(temporary)
+	if err != nil {
+		return err
+	}
+	// Unlike a rename, a link never replaces a file.
+	err = os.Link(temporary, path)
+	if errors.Is(err, fs.ErrExist) {
+		return k.peek(ctx, path, key)
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// make builds a complete file under a temporary name, and makes it durable.
+func (k kind) make(dir string, key crypto.Key) (path string, err error) {
+	f, err := os.CreateTemp(dir, temporaryPrefix+k.name+"-*")
+	if err != nil {
+		return "", err
+	}
+	path = f.Name()
+	defer func() { err = errors.Join(err, f.Close()) }()
+	c, err := connect(path, settings{synchronous: syncFull, cacheKB: readerCacheKB})
+	if err != nil {
+		return path, err
+	}
+	err = guard(func() error { return k.fill(c, key) })
+	// Closing the only connection brings the write-ahead log into the file and removes it.
+	if err := errors.Join(err, c.close()); err != nil {
+		return path, err
+	}
+	return path, f.Sync()
+}
+
+// fill makes the tables and the keys.
+func (k kind) fill(c *conn, key crypto.Key) error {
+	if err := k.migrate(c); err != nil {
+		return err
+	}
+	return c.transaction(func() error {
+		keys, err := createKeys(c, key)
+		if err != nil || k.name != vaultFile.name {
+			return err
+		}
+		if _, err := keys.createEpoch(c, 1, 1, time.Now().UnixMicro()); err != nil {
+			return err
+		}
+		return keys.createIncarnation(c)
+	})
+}
+
+// transaction commits what f does, or rolls it back where f fails.
+func (c *conn) transaction(f func() error) error {
+	tx, err := c.BeginImmediate()
+	if err != nil {
+		return err
+	}
+	if err = f(); err == nil {
+		err = tx.Commit()
+	}
+	if err != nil {
+		return errors.Join(err, c.rollback())
+	}
+	return nil
+}
+
+// rollback ends the transaction, unless the engine has ended it itself.
+func (c *conn) rollback() error {
+	if c.GetAutocommit() {
+		return nil
+	}
+	return c.Exec(`ROLLBACK`)
+}
+
+func removeAll(path string) {
+	if path == "" {
+		return
+	}
+	for _, suffix := range companions {
+		_ = os.Remove(path + suffix)
+	}
+}

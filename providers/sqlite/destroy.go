@@ -1,0 +1,85 @@
+package sqlite
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// destroy removes the records of the versions named, or of all where none is. Its log row
+// names them all, whether they were destroyed before or not.
+func (tx *transaction) destroy(c myvault.Change, r *logRow) (myvault.Info, error) {
+	h, err := tx.keys.head(tx.c, c.Address)
+	if err != nil {
+		return myvault.Info{}, err
+	}
+	if r.destroyed, err = spansOf(c.Versions, h.Version); err != nil {
+		return myvault.Info{}, err
+	}
+	newest := r.destroyed[len(r.destroyed)-1][1]
+	var info myvault.Info
+	lowest := r.destroyed[0][0]
+	for version, err := range tx.history(h.seq) {
+		if err != nil {
+			return myvault.Info{}, err
+		}
+		if version.Version < lowest {
+			break
+		}
+		if !r.destroyed.contain(version.Version) {
+			continue
+		}
+		if err := tx.c.run(`UPDATE log SET sealed = NULL WHERE seq = ?1`, version.seq); err != nil {
+			return myvault.Info{}, err
+		}
+		if version.Version == newest {
+			info = version.Info
+		}
+	}
+	if info.Version != newest {
+		return myvault.Info{}, tampered("version %d of %s is missing", newest, c.Address)
+	}
+	if newest == h.Version {
+		h.State = myvault.Destroyed
+	}
+	info.State = myvault.Destroyed
+	r.entry.Version = newest
+	return info, tx.write(r, h)
+}
+
+// spansOf gives the versions in rising order; all up to the current one for none.
+func spansOf(versions []myvault.Version, current myvault.Version) (spans, error) {
+	if current == 0 {
+		return nil, myvault.ErrNotFound
+	}
+	if len(versions) == 0 {
+		return spans{{1, current}}, nil
+	}
+	versions = slices.Clone(versions)
+	slices.Sort(versions)
+	if versions[0] == 0 || versions[len(versions)-1] > current {
+		return nil, myvault.ErrNotFound
+	}
+	var s spans
+	for _, v := range versions {
+		if n := len(s); n > 0 && v <= s[n-1][1]+1 {
+			s[n-1][1] = v
+			continue
+		}
+		s = append(s, [2]myvault.Version{v, v})
+	}
+	return s, nil
+}
+
+// scrub removes old bytes from the write-ahead log: it brings the log into the file, where
+// secure_delete has overwritten them, and cuts it to nothing.
+func scrub(c *conn) error {
+	if _, _, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE); err != nil {
+		return fmt.Errorf("%w: destroyed, but old bytes may be in the write-ahead log until it is done again: %w",
+			myvault.ErrUnknownOutcome, err)
+	}
+	return nil
+}

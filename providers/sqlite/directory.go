@@ -1,0 +1,139 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// filesystem gives the name of the file system of a directory if it is a network one.
+type filesystem func(dir string) (network string, err error)
+
+// prepare makes the directory where it is missing, for its owner alone, and refuses one
+// where the store would not be safe. It gives the absolute path.
+func prepare(dir string, of filesystem) (string, error) {
+	if dir == "" {
+		return "", fmt.Errorf("%w: no directory is given", myvault.ErrInvalid)
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	parent, err := existing(dir)
+	if err != nil {
+		return "", err
+	}
+	network, err := of(parent)
+	if err != nil {
+		return "", err
+	}
+	if network != "" {
+		return "", fmt.Errorf("%w (%s); keep the store on a local disk", ErrNetworkFS, network)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() {
+		return "", fmt.Errorf("%w: the place of the store is no directory", myvault.ErrInvalid)
+	}
+	if writable(info.Mode()) {
+		return "", fmt.Errorf("%w: the directory; restrict it with: chmod go-w", ErrExposed)
+	}
+	return dir, nil
+}
+
+// existing gives the directory or the nearest one above it that is there.
+func existing(dir string) (string, error) {
+	for {
+		_, err := os.Stat(dir)
+		above := filepath.Dir(dir)
+		if !missing(err) || above == dir {
+			return dir, err
+		}
+		dir = above
+	}
+}
+
+// companions are what the engine keeps beside a database file.
+var companions = []string{"", "-wal", "-shm"}
+
+// checkModes refuses a file that others than its owner can write.
+func checkModes(path string) error {
+	for _, suffix := range companions {
+		info, err := os.Stat(path + suffix)
+		if missing(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if writable(info.Mode()) {
+			return fmt.Errorf("%w: %s; restrict it with: chmod 600", ErrExposed, info.Name())
+		}
+	}
+	return nil
+}
+
+// restrict takes from others what the umask gave them of the shared memory; the mode of
+// the other files is set when they are made.
+func restrict(path string) error {
+	err := os.Chmod(path+"-shm", 0o600)
+	if missing(err) {
+		return nil
+	}
+	return err
+}
+
+// staleAfter is the age from which a file that was being made is taken for left behind.
+const staleAfter = time.Minute
+
+// sweep removes what a process left that was stopped while it made a file.
+func sweep(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), temporaryPrefix) {
+			continue
+		}
+		info, err := entry.Info()
+		if err == nil && time.Since(info.ModTime()) > staleAfter {
+			err = os.Remove(filepath.Join(dir, entry.Name()))
+		}
+		if err != nil && !missing(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(ignoreUnsupported(d.Sync()), d.Close())
+}
+
+// ignoreUnsupported forgives systems that cannot sync a directory.
+func ignoreUnsupported(err error) error {
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrInvalid) || errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
+}
+
+// missing reports whether err says that there is no such file.
+func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

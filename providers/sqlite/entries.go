@@ -1,0 +1,102 @@
+package sqlite
+
+import (
+	"context"
+	"iter"
+	"math"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// source reads one chain from its newest entry to its oldest.
+type source struct {
+	chain  string
+	read   readPage
+	before uint64 // the next page begins below it; 0: there is none
+	page   []myvault.Entry
+}
+
+// readPage reads the entries of a range below a sequence, and where the next page begins.
+type readPage func(ctx context.Context, before uint64, r myvault.TrailRange) (entries []myvault.Entry, next uint64, err error)
+
+// fill reads pages until one has entries or the chain ends.
+func (s *source) fill(ctx context.Context, r myvault.TrailRange) (err error) {
+	for len(s.page) == 0 && s.before > 1 {
+		if s.page, s.before, err = s.read(ctx, s.before, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// merged gives the entries of several chains by falling time.
+func merged(ctx context.Context, r myvault.TrailRange, sources ...source) iter.Seq2[myvault.Entry, error] {
+	return func(yield func(myvault.Entry, error) bool) {
+		chains := make([]source, len(sources))
+		copy(chains, sources)
+		for i := range chains {
+			chains[i].before = beginning(r.Before, chains[i].chain)
+		}
+		for {
+			var newest *source
+			for i := range chains {
+				s := &chains[i]
+				if err := s.fill(ctx, r); err != nil {
+					yield(myvault.Entry{}, err)
+					return
+				}
+				if len(s.page) > 0 && (newest == nil || s.page[0].At.After(newest.page[0].At)) {
+					newest = s
+				}
+			}
+			if newest == nil || !yield(newest.page[0], nil) {
+				return
+			}
+			newest.page = newest.page[1:]
+		}
+	}
+}
+
+// beginning gives the sequence below which the range begins in a chain.
+func beginning(p myvault.Position, chain string) uint64 {
+	if before, bounded := p[chain]; bounded {
+		return min(before, math.MaxInt64)
+	}
+	return math.MaxInt64
+}
+
+// selects narrows what a page reads; TrailRange.Contains decides.
+const selects = ` WHERE l.seq < ?1 AND (?2 = '' OR l.project = ?2) AND (?3 IS NULL OR %[1]s >= ?3)
+	AND (?4 IS NULL OR %[1]s < ?4) ORDER BY l.seq DESC LIMIT ?5`
+
+// selection gives the arguments of selects.
+func selection(before uint64, r myvault.TrailRange) []any {
+	return []any{before, r.Prefix.Project, optional(r.Since), optional(r.Until), page}
+}
+
+// pages reads a chain with a query, whose rows scan turns into entries.
+func (f *file) pages(query string, scan func(*sqlite3.Stmt) (myvault.Entry, error)) readPage {
+	return func(ctx context.Context, before uint64, r myvault.TrailRange) (entries []myvault.Entry, next uint64, err error) {
+		rows := 0
+		err = f.readers.read(ctx, func(c *conn) error {
+			return c.each(query, func(row *sqlite3.Stmt) error {
+				e, err := scan(row)
+				if err != nil {
+					return err
+				}
+				rows++
+				next = e.Seq
+				if r.Contains(e) {
+					entries = append(entries, e)
+				}
+				return nil
+			}, selection(before, r)...)
+		})
+		if rows < page {
+			next = 0
+		}
+		return entries, next, err
+	}
+}

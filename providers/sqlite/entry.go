@@ -1,0 +1,113 @@
+package sqlite
+
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/cryptobyte"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// The limits of what an entry holds, in bytes. Those of an address are above what a valid
+// one or a prefix can have.
+const (
+	maxField   = 128
+	maxProject = 256
+	maxPath    = 2048
+)
+
+// labelChain starts the canonical encoding of an entry, before the name of its chain.
+const labelChain = "myvault/v1/chain/"
+
+// normal gives e as it is stored: bounded, nothing that cannot be shown, times in whole
+// microseconds, and what was left out filled in.
+func normal(e myvault.Entry, chain string) myvault.Entry {
+	e.Chain = chain
+	for _, field := range []*string{&e.Service, &e.Via, &e.Request, &e.Remote, &e.Action} {
+		*field = bounded(*field, maxField)
+	}
+	e.Outcome = myvault.Outcome(bounded(string(e.Outcome), maxField))
+	e.Address.Project = bounded(e.Address.Project, maxProject)
+	e.Address.Path = bounded(e.Address.Path, maxPath)
+	if e.At.IsZero() {
+		e.At = time.Now()
+	}
+	e.At = instant(e.At)
+	if e.Outcome == "" {
+		e.Outcome = myvault.OutcomeOK
+	}
+	e.Count = max(e.Count, 1)
+	if e.First.IsZero() {
+		e.First = e.At
+	}
+	if e.Last.IsZero() {
+		e.Last = e.At
+	}
+	e.First, e.Last = instant(e.First), instant(e.Last)
+	e.Prev, e.MAC = nil, nil
+	return e
+}
+
+// bounded cuts s at a rune's boundary and replaces what cannot be shown.
+func bounded(s string, limit int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) > limit {
+		cut := limit
+		for !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut]
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// instant gives t as it is stored: UTC, in whole microseconds.
+func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// canonical encodes what the MAC of an entry covers; a change adds its own fields.
+// docs/format.md describes it.
+func canonical(vault []byte, e *myvault.Entry) *cryptobyte.Builder {
+	b := cryptobyte.NewBuilder(make([]byte, 0, 512))
+	addShort(b, []byte(labelChain+e.Chain))
+	addShort(b, vault)
+	b.AddUint64(e.Seq)
+	addTime(b, e.At)
+	for _, field := range []string{e.Service, e.Via, e.Request, e.Remote, e.Action, e.Address.Project, e.Address.Path} {
+		addText(b, field)
+	}
+	b.AddUint64(uint64(e.Version))
+	addText(b, string(e.Outcome))
+	b.AddUint64(e.Count)
+	addTime(b, e.First)
+	addTime(b, e.Last)
+	b.AddUint64(e.Seen)
+	return b
+}
+
+func addShort(b *cryptobyte.Builder, v []byte) {
+	b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(v) })
+}
+
+func addText(b *cryptobyte.Builder, s string) {
+	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(s)) })
+}
+
+func addTime(b *cryptobyte.Builder, t time.Time) { b.AddUint64(uint64(t.UnixMicro())) }
+
+// addOptional encodes a time that may be missing.
+func addOptional(b *cryptobyte.Builder, t time.Time) {
+	if t.IsZero() {
+		b.AddUint8(0)
+		return
+	}
+	b.AddUint8(1)
+	addTime(b, t)
+}

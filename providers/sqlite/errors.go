@@ -1,0 +1,94 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// Why a directory or a file in it is refused. Nothing was written when one of them, or
+// [myvault.ErrWrongKey], is returned.
+var (
+	// ErrForeign: the file is not a store of this kind.
+	ErrForeign = errors.New("not a file of this store")
+	// ErrNewer: the file was written by a newer version of this package.
+	ErrNewer = errors.New("written by a newer version")
+	// ErrExposed: others than the owner can write the directory or a file in it.
+	ErrExposed = errors.New("open to others")
+	// ErrNetworkFS: the directory is on a network file system, where the store cannot keep its promises.
+	ErrNetworkFS = errors.New("on a network file system")
+)
+
+// errEngine: the engine panicked, which it does when it is out of memory.
+var errEngine = errors.New("the database engine stopped")
+
+// tampered gives ErrTampered for what does not authenticate.
+func tampered(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", myvault.ErrTampered, fmt.Sprintf(format, args...))
+}
+
+// failure turns an error of the engine, from a statement that changed nothing or was
+// rolled back, into one of the vault's.
+func failure(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if is(err, sqlite3.INTERRUPT) && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	code, ok := engineCode(err)
+	switch {
+	case !ok:
+		return err
+	case code == sqlite3.CORRUPT, code == sqlite3.NOTADB:
+		return fmt.Errorf("%w: %w", myvault.ErrTampered, err)
+	}
+	return fmt.Errorf("%w: %w", myvault.ErrUnavailable, err)
+}
+
+// engineCode gives the primary code of an error of the engine; false for any other.
+func engineCode(err error) (sqlite3.ErrorCode, bool) {
+	if errors.Is(err, errEngine) {
+		return sqlite3.NOMEM, true
+	}
+	var code sqlite3.ErrorCode
+	var extended sqlite3.ExtendedErrorCode
+	var whole *sqlite3.Error
+	switch {
+	case errors.As(err, &whole):
+		return whole.Code(), true
+	case errors.As(err, &extended):
+		return extended.Code(), true
+	case errors.As(err, &code):
+		return code, true
+	}
+	return 0, false
+}
+
+func is(err error, codes ...sqlite3.ErrorCode) bool {
+	code, ok := engineCode(err)
+	for _, c := range codes {
+		if ok && c == code {
+			return true
+		}
+	}
+	return false
+}
+
+// guard runs f and turns a panic of the engine into errEngine. The connection that f used
+// is not to be used again.
+func guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errEngine
+			if cause, ok := r.(error); ok {
+				err = fmt.Errorf("%w: %w", errEngine, cause)
+			}
+		}
+	}()
+	return f()
+}

@@ -1,0 +1,73 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// file is an open database file: its keys, its readers and its writer.
+type file struct {
+	kind    kind
+	path    string
+	keys    *keyring
+	readers *pool
+	writer  *writer
+}
+
+// options are what the files of a store are opened with.
+type options struct {
+	vfs         string // empty: the operating system's
+	network     filesystem
+	synchronous int
+}
+
+// check gives the reason why the file may not be opened; nil where there is none.
+func (k kind) check(ctx context.Context, dir string, key crypto.Key) error {
+	path := filepath.Join(dir, k.name)
+	if err := checkModes(path); err != nil {
+		return err
+	}
+	if err := k.peek(ctx, path, key); !missing(err) {
+		return err
+	}
+	return nil
+}
+
+// open opens the file for a writer, makes it where it is missing, and reads its keys. The
+// caller starts the writer with the connection that it gets.
+func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (*file, *conn, error) {
+	if err := k.ensure(ctx, dir, key); err != nil {
+		return nil, nil, failure(ctx, err)
+	}
+	f := &file{kind: k, path: filepath.Join(dir, k.name)}
+	f.readers = newPool(func() (*conn, error) {
+		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true})
+	})
+	f.writer = &writer{open: func() (*conn, error) {
+		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: writerCacheKB})
+	}}
+	c, err := f.writer.open()
+	if err != nil {
+		return nil, nil, failure(ctx, err)
+	}
+	err = guard(func() error {
+		if err := k.migrate(c); err != nil {
+			return err
+		}
+		f.keys, err = newKeyring(c, key)
+		return err
+	})
+	if err != nil {
+		return nil, nil, failure(ctx, errors.Join(err, c.close()))
+	}
+	return f, c, nil
+}
+
+// close ends the readers, then the writer, whose connection brings the write-ahead log
+// into the file when it is the last.
+func (f *file) close() error {
+	return errors.Join(f.readers.close(), f.writer.close())
+}

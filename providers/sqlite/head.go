@@ -1,0 +1,118 @@
+package sqlite
+
+import (
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	"golang.org/x/crypto/cryptobyte"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// head is a row of the head table: the current version of an address, and where the log
+// has its newest row and its value.
+type head struct {
+	myvault.Info
+	seq      uint64
+	valueSeq uint64
+	mac      []byte
+}
+
+// canonical encodes what the stamp of the row covers.
+func (h *head) canonical(vault []byte) []byte {
+	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
+	addShort(b, []byte("head"))
+	addShort(b, vault)
+	addText(b, h.Project)
+	addText(b, h.Path)
+	b.AddUint64(uint64(h.Version))
+	b.AddUint8(uint8(h.State))
+	addTime(b, h.At)
+	addText(b, h.By)
+	addOptional(b, h.Expires)
+	addOptional(b, h.RotateAfter)
+	b.AddUint64(h.seq)
+	b.AddUint64(h.valueSeq)
+	return b.BytesOrPanic()
+}
+
+// headColumns select a head as scanHead reads it.
+const headColumns = `h.project, h.path, h.version, h.state, h.at, h.author, h.expires, h.rotate_after, h.seq, h.value_seq, h.mac`
+
+// scanHead reads a row of headColumns and proves its stamp. What it gives is its own.
+func (k *keyring) scanHead(row *sqlite3.Stmt) (head, error) {
+	h := head{
+		Info: myvault.Info{
+			Address:     myvault.Address{Project: row.ColumnText(0), Path: row.ColumnText(1)},
+			Version:     myvault.Version(row.ColumnInt64(2)),
+			State:       myvault.State(smallAt(row, 3)),
+			At:          timeAt(row, 4),
+			By:          row.ColumnText(5),
+			Expires:     optionalAt(row, 6),
+			RotateAfter: optionalAt(row, 7),
+		},
+		seq:      uint64(row.ColumnInt64(8)),
+		valueSeq: uint64(row.ColumnInt64(9)),
+	}
+	if !k.stamp.Holds(h.canonical(k.vault), row.ColumnRawBlob(10)) {
+		return head{}, tampered("the head of %s", h.Address)
+	}
+	return h, nil
+}
+
+// head reads the head of an address; the zero head where it never had a version.
+func (k *keyring) head(c *conn, addr myvault.Address) (h head, err error) {
+	err = c.each(`SELECT `+headColumns+` FROM head h WHERE h.project = ?1 AND h.path = ?2`,
+		func(row *sqlite3.Stmt) (err error) {
+			h, err = k.scanHead(row)
+			return err
+		}, addr.Project, addr.Path)
+	return h, err
+}
+
+// writeHead stamps and writes the head.
+func (k *keyring) writeHead(c *conn, h head) error {
+	return c.run(`INSERT INTO head(project, path, version, state, at, author, expires, rotate_after, seq, value_seq, mac)
+		VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+		ON CONFLICT(project, path) DO UPDATE SET version = ?3, state = ?4, at = ?5, author = ?6, expires = ?7,
+		rotate_after = ?8, seq = ?9, value_seq = ?10, mac = ?11`,
+		h.Project, h.Path, uint64(h.Version), int64(h.State), h.At.UnixMicro(), h.By, optional(h.Expires),
+		optional(h.RotateAfter), h.seq, h.valueSeq, k.stamp.Sum(h.canonical(k.vault)))
+}
+
+// projectRow gives what the stamp of a row of the project table covers.
+func (k *keyring) projectRow(p myvault.Project) []byte {
+	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
+	addShort(b, []byte("project"))
+	addShort(b, k.vault)
+	addText(b, p.Name)
+	addText(b, p.Description)
+	b.AddUint8(flag(p.Default))
+	addTime(b, p.At)
+	addText(b, p.By)
+	return b.BytesOrPanic()
+}
+
+// incarnationRow gives what the stamp of the incarnation covers.
+func (k *keyring) incarnationRow(id []byte) []byte {
+	var b cryptobyte.Builder
+	addShort(&b, []byte(metaIncarnation))
+	addShort(&b, k.vault)
+	addShort(&b, id)
+	return b.BytesOrPanic()
+}
+
+func flag(b bool) uint8 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// zeroAsNone keeps a zero time zero: it means that there is none.
+func zeroAsNone(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return instant(t)
+}

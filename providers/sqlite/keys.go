@@ -1,0 +1,208 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// KeySource gives the master key. It is asked when a store is opened, before anything is
+// read or made; an error of it ends the opening.
+type KeySource func(context.Context) (crypto.Key, error)
+
+// StaticKey gives always the same key.
+func StaticKey(key crypto.Key) KeySource {
+	return func(context.Context) (crypto.Key, error) { return key, nil }
+}
+
+// KeyFile reads the key from a file each time it is asked; see [crypto.ReadKeyFile].
+func KeyFile(path string) KeySource {
+	return func(context.Context) (crypto.Key, error) { return crypto.ReadKeyFile(path) }
+}
+
+// keyring holds the keys of one file. It may be used by many goroutines.
+type keyring struct {
+	vault  []byte
+	master *crypto.Master
+	chain  *crypto.Chain
+	stamp  *crypto.Stamp
+
+	mu      sync.RWMutex
+	sealers map[uint32]*crypto.Sealer
+}
+
+// newKeyring reads the keys of an open file.
+func newKeyring(c *conn, key crypto.Key) (*keyring, error) {
+	vault, err := c.meta(metaVault)
+	if err != nil {
+		return nil, err
+	}
+	check, err := c.meta(metaCheck)
+	if err != nil {
+		return nil, err
+	}
+	master, err := crypto.NewMaster(key, vault)
+	if err != nil {
+		return nil, err
+	}
+	if !master.Matches(check) {
+		return nil, myvault.ErrWrongKey
+	}
+	wrapped, err := c.meta(metaTrail)
+	if err != nil {
+		return nil, err
+	}
+	trail, err := master.Unwrap(wrapped, crypto.LabelTrail, 0)
+	if err != nil {
+		return nil, tampered("the trail key does not open")
+	}
+	return assemble(vault, master, trail)
+}
+
+func assemble(vault []byte, master *crypto.Master, trail crypto.Key) (*keyring, error) {
+	chain, err := crypto.NewChain(trail)
+	if err != nil {
+		return nil, err
+	}
+	stamp, err := crypto.NewStamp(trail, vault)
+	if err != nil {
+		return nil, err
+	}
+	return &keyring{vault: vault, master: master, chain: chain, stamp: stamp, sealers: map[uint32]*crypto.Sealer{}}, nil
+}
+
+// createKeys makes the vault id and the keys of a new file, in a transaction of c.
+func createKeys(c *conn, key crypto.Key) (*keyring, error) {
+	vault := make([]byte, crypto.VaultIDSize)
+	_, _ = rand.Read(vault)
+	master, err := crypto.NewMaster(key, vault)
+	if err != nil {
+		return nil, err
+	}
+	trail := crypto.NewKey()
+	wrapped, err := master.Wrap(trail, crypto.LabelTrail, 0)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := assemble(vault, master, trail)
+	if err != nil {
+		return nil, err
+	}
+	return keys, errors.Join(
+		c.setMeta(metaVault, vault),
+		c.setMeta(metaCheck, master.Check()),
+		c.setMeta(metaTrail, wrapped),
+	)
+}
+
+// createIncarnation names the life of a new store.
+func (k *keyring) createIncarnation(c *conn) error {
+	id := make([]byte, 8)
+	_, _ = rand.Read(id)
+	return c.setMeta(metaIncarnation, append(id, k.stamp.Sum(k.incarnationRow(id))...))
+}
+
+// incarnation reads the name, in hexadecimal digits.
+func (k *keyring) incarnation(c *conn) (string, error) {
+	value, err := c.meta(metaIncarnation)
+	if err != nil {
+		return "", err
+	}
+	if len(value) != 8+crypto.MACSize || !k.stamp.Holds(k.incarnationRow(value[:8]), value[8:]) {
+		return "", tampered("the incarnation")
+	}
+	return hex.EncodeToString(value[:8]), nil
+}
+
+// createEpoch makes a data key, whose epoch may begin at the log row first. The sealer is
+// not remembered: the transaction may still be rolled back.
+func (k *keyring) createEpoch(c *conn, epoch uint32, first uint64, at int64) (*crypto.Sealer, error) {
+	data := crypto.NewKey()
+	wrapped, err := k.master.Wrap(data, crypto.LabelData, epoch)
+	if err != nil {
+		return nil, err
+	}
+	err = c.run(`INSERT INTO epoch(epoch, wrapped, first, at) VALUES(?1, ?2, ?3, ?4)`, epoch, wrapped, first, at)
+	if err != nil {
+		return nil, err
+	}
+	return crypto.NewSealer(data, k.vault, epoch)
+}
+
+// sealer gives the cipher of an epoch, which it reads once through c.
+func (k *keyring) sealer(c *conn, epoch uint32) (*crypto.Sealer, error) {
+	k.mu.RLock()
+	s := k.sealers[epoch]
+	k.mu.RUnlock()
+	if s != nil {
+		return s, nil
+	}
+	var wrapped []byte
+	err := c.each(`SELECT wrapped FROM epoch WHERE epoch = ?1`, func(row *sqlite3.Stmt) error {
+		wrapped = row.ColumnBlob(0, nil)
+		return nil
+	}, epoch)
+	if err != nil {
+		return nil, err
+	}
+	data, err := k.master.Unwrap(wrapped, crypto.LabelData, epoch)
+	if err != nil {
+		return nil, tampered("the key of epoch %d does not open", epoch)
+	}
+	if s, err = crypto.NewSealer(data, k.vault, epoch); err != nil {
+		return nil, err
+	}
+	k.remember(s)
+	return s, nil
+}
+
+// remember keeps the sealer of an epoch that is committed.
+func (k *keyring) remember(s *crypto.Sealer) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.sealers[s.Epoch()] = s
+}
+
+// open opens the record of one version.
+func (k *keyring) open(c *conn, addr myvault.Address, version myvault.Version, record []byte) ([]byte, error) {
+	epoch, err := crypto.RecordEpoch(record)
+	if err != nil {
+		return nil, tampered("the record of %s version %d", addr, version)
+	}
+	s, err := k.sealer(c, epoch)
+	if err != nil {
+		return nil, err
+	}
+	value, err := s.Open(nil, placeOf(addr, version), record)
+	if err != nil {
+		return nil, tampered("the record of %s version %d", addr, version)
+	}
+	return value, nil
+}
+
+func placeOf(addr myvault.Address, version myvault.Version) crypto.Place {
+	return crypto.Place{Project: addr.Project, Path: addr.Path, Version: uint64(version)}
+}
+
+// ask gets the master key and proves that it is one.
+func (k KeySource) ask(ctx context.Context) (crypto.Key, error) {
+	if k == nil {
+		return crypto.Key{}, fmt.Errorf("%w: the key source is nil", myvault.ErrInvalid)
+	}
+	key, err := k(ctx)
+	if err != nil {
+		return crypto.Key{}, fmt.Errorf("master key: %w", err)
+	}
+	if key.IsZero() {
+		return crypto.Key{}, fmt.Errorf("master key: %w: the key source gave none", crypto.ErrKey)
+	}
+	return key, nil
+}

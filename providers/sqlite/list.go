@@ -1,0 +1,86 @@
+package sqlite
+
+import (
+	"context"
+	"iter"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// List implements [myvault.Provider]. It reads pages, each of which sees the changes
+// before it, and holds nothing between them. ErrTampered at a row that does not authenticate.
+func (s *Store) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+	return func(yield func(myvault.Info, error) bool) {
+		for _, run := range runsOf(r.Prefix) {
+			if r.After != (myvault.Address{}) {
+				run.startAfter(r.After)
+			}
+			for more := true; more; {
+				infos, err := s.listPage(ctx, run, r.Deleted)
+				for _, info := range infos {
+					if !yield(info, nil) {
+						return
+					}
+					run.startAfter(info.Address)
+				}
+				if err != nil {
+					yield(myvault.Info{}, err)
+					return
+				}
+				more = len(infos) == page
+			}
+		}
+	}
+}
+
+// run is the addresses from one, inclusive, to another, exclusive.
+type run struct{ from, to myvault.Address }
+
+// runsOf gives the runs that a prefix selects. The secret prod and what is below prod/
+// are two: prod-x sorts between them.
+func runsOf(p myvault.Prefix) []run {
+	at := func(path string) myvault.Address { return myvault.Address{Project: p.Project, Path: path} }
+	switch last := len(p.Path) - 1; {
+	case p.Project == "":
+		return []run{{to: myvault.Address{Project: "\xff"}}} // no UTF-8 has this byte
+	case last < 0:
+		return []run{{at(""), myvault.Address{Project: p.Project + "\x00"}}}
+	case p.Path[last] == '/':
+		return []run{{at(p.Path), at(p.Path[:last] + "0")}} // '0' follows '/'
+	default:
+		return []run{{at(p.Path), at(p.Path + "\x00")}, {at(p.Path + "/"), at(p.Path + "0")}}
+	}
+}
+
+// startAfter moves the beginning of the run behind an address.
+func (r *run) startAfter(a myvault.Address) {
+	a.Path += "\x00" // nothing lies between a path and this
+	if a.Compare(r.from) > 0 {
+		r.from = a
+	}
+}
+
+const (
+	inRun    = `SELECT ` + headColumns + ` FROM head h WHERE (project, path) >= (?1, ?2) AND (project, path) < (?3, ?4)`
+	listLive = inRun + ` AND state = 1 ORDER BY project, path LIMIT ?5`
+	listGone = inRun + ` AND state <> 1 ORDER BY project, path LIMIT ?5`
+)
+
+func (s *Store) listPage(ctx context.Context, r run, deleted bool) (infos []myvault.Info, err error) {
+	query := listLive
+	if deleted {
+		query = listGone
+	}
+	err = s.readers.read(ctx, func(c *conn) error {
+		return c.each(query, func(row *sqlite3.Stmt) error {
+			h, err := s.keys.scanHead(row)
+			if err == nil {
+				infos = append(infos, h.Info)
+			}
+			return err
+		}, r.from.Project, r.from.Path, r.to.Project, r.to.Path, page)
+	})
+	return infos, err
+}

@@ -1,0 +1,211 @@
+package sqlite
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// logRow is a row of the log: a change together with its entry in the trail.
+type logRow struct {
+	entry       myvault.Entry
+	op          myvault.Op
+	at          time.Time // of the commit, which is that of the version a put makes
+	author      string
+	prev        uint64 // the row before it of the same address, or 0
+	description string
+	expires     time.Time
+	rotateAfter time.Time
+	destroyed   spans
+	digest      []byte // SHA-256 of the record, of a put
+	sealed      []byte // the record; nil where it was destroyed, or was not read
+	hasRecord   bool
+}
+
+// spans are the versions that a destroy names: pairs of first and last, both inclusive.
+type spans [][2]myvault.Version
+
+func (s spans) contain(v myvault.Version) bool {
+	for _, span := range s {
+		if span[0] <= v && v <= span[1] {
+			return true
+		}
+	}
+	return false
+}
+
+// encode gives 16 bytes a span, big-endian; nil for none.
+func (s spans) encode() (b []byte) {
+	for _, span := range s {
+		b = binary.BigEndian.AppendUint64(b, uint64(span[0]))
+		b = binary.BigEndian.AppendUint64(b, uint64(span[1]))
+	}
+	return b
+}
+
+func decodeSpans(b []byte) (s spans) {
+	for ; len(b) >= 16; b = b[16:] {
+		s = append(s, [2]myvault.Version{
+			myvault.Version(binary.BigEndian.Uint64(b)), myvault.Version(binary.BigEndian.Uint64(b[8:])),
+		})
+	}
+	return s
+}
+
+// canonical encodes what the MAC of the row covers. The record enters by its digest, so
+// that destroying it leaves the chain whole.
+func (r *logRow) canonical(vault []byte) []byte {
+	b := canonical(vault, &r.entry)
+	b.AddUint8(uint8(r.op))
+	addTime(b, r.at)
+	addText(b, r.author)
+	b.AddUint64(r.prev)
+	addText(b, r.description)
+	addOptional(b, r.expires)
+	addOptional(b, r.rotateAfter)
+	b.AddUint32(uint32(len(r.destroyed)))
+	b.AddBytes(r.destroyed.encode())
+	addShort(b, r.digest)
+	return b.BytesOrPanic()
+}
+
+// seal puts the record and its digest into the row.
+func (r *logRow) seal(record []byte) {
+	digest := sha256.Sum256(record)
+	r.sealed, r.digest = record, digest[:]
+}
+
+const insertLog = `INSERT INTO log(seq, at, op, project, path, version, prev, author, description, expires,
+	rotate_after, destroyed, service, via, request, remote, action, outcome, count, first, last, entry_at, seen,
+	digest, mac, sealed) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+	?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)`
+
+// insert writes the row. What is equal to its usual value is stored as NULL, which takes
+// one byte.
+func (r *logRow) insert(c *conn) error {
+	e := &r.entry
+	return c.run(insertLog, e.Seq, r.at.UnixMicro(), int64(r.op), e.Address.Project, e.Address.Path, uint64(e.Version),
+		r.prev, r.author, unless(r.description, ""), optional(r.expires), optional(r.rotateAfter), r.destroyed.encode(),
+		unless(e.Service, r.author), unless(e.Via, ""), unless(e.Request, ""), unless(e.Remote, ""),
+		unless(e.Action, r.op.String()), unless(string(e.Outcome), string(myvault.OutcomeOK)), unless(e.Count, 1),
+		unless(e.First.UnixMicro(), e.At.UnixMicro()), unless(e.Last.UnixMicro(), e.At.UnixMicro()),
+		unless(e.At.UnixMicro(), r.at.UnixMicro()), unless(e.Seen, 0), r.digest, e.MAC, r.sealed)
+}
+
+// unless gives v, or nil, which is NULL, where it is the usual value.
+func unless[T comparable](v, usual T) any {
+	if v == usual {
+		return nil
+	}
+	return v
+}
+
+func optional(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+// logColumns select a row as scanLog reads it. The record stands last in the table, so
+// that leaving it out saves reading its pages; typeof needs only the row's header.
+const logColumns = `l.seq, l.at, l.op, l.project, l.path, l.version, l.prev, l.author, l.description, l.expires,
+	l.rotate_after, l.destroyed, l.service, l.via, l.request, l.remote, l.action, l.outcome, l.count, l.first, l.last,
+	l.entry_at, l.seen, l.digest, l.mac, (SELECT p.mac FROM log p WHERE p.seq = l.seq - 1), typeof(l.sealed)`
+
+// scanLog reads a row of logColumns. What it gives is its own.
+func scanLog(row *sqlite3.Stmt) logRow {
+	r := logRow{
+		op:          myvault.Op(smallAt(row, 2)),
+		at:          timeAt(row, 1),
+		author:      row.ColumnText(7),
+		prev:        uint64(row.ColumnInt64(6)),
+		description: row.ColumnText(8),
+		expires:     optionalAt(row, 9),
+		rotateAfter: optionalAt(row, 10),
+		destroyed:   decodeSpans(row.ColumnRawBlob(11)),
+		digest:      row.ColumnBlob(23, nil),
+		hasRecord:   row.ColumnText(26) == "blob",
+	}
+	e := &r.entry
+	e.Chain = myvault.ChainChanges
+	e.Seq = uint64(row.ColumnInt64(0))
+	e.Address = myvault.Address{Project: row.ColumnText(3), Path: row.ColumnText(4)}
+	e.Version = myvault.Version(row.ColumnInt64(5))
+	e.Service = textOr(row, 12, r.author)
+	e.Via, e.Request, e.Remote = row.ColumnText(13), row.ColumnText(14), row.ColumnText(15)
+	e.Action = textOr(row, 16, r.op.String())
+	e.Outcome = myvault.Outcome(textOr(row, 17, string(myvault.OutcomeOK)))
+	e.Count = uint64(numberOr(row, 18, 1))
+	e.At = time.UnixMicro(numberOr(row, 21, r.at.UnixMicro())).UTC()
+	e.First = time.UnixMicro(numberOr(row, 19, e.At.UnixMicro())).UTC()
+	e.Last = time.UnixMicro(numberOr(row, 20, e.At.UnixMicro())).UTC()
+	e.Seen = uint64(row.ColumnInt64(22))
+	e.MAC, e.Prev = row.ColumnBlob(24, nil), row.ColumnBlob(25, nil)
+	if e.Seq == 1 {
+		e.Prev = crypto.Genesis()
+	}
+	return r
+}
+
+// holds proves that the row is what the chain has.
+func (r *logRow) holds(k *keyring) error {
+	if !k.chain.Holds(r.entry.Prev, r.canonical(k.vault), r.entry.MAC) {
+		return &BadEntry{Chain: myvault.ChainChanges, Seq: r.entry.Seq, Reason: "its MAC does not fit"}
+	}
+	return nil
+}
+
+// BadEntry is the error that names an entry of a trail which does not authenticate. It
+// wraps [myvault.ErrTampered].
+type BadEntry struct {
+	Chain  string
+	Seq    uint64
+	Reason string
+}
+
+// Error gives one line with chain, sequence and reason.
+func (e *BadEntry) Error() string {
+	return fmt.Sprintf("%v: entry %d of the chain of %s: %s", myvault.ErrTampered, e.Seq, e.Chain, e.Reason)
+}
+
+// Unwrap gives [myvault.ErrTampered].
+func (e *BadEntry) Unwrap() error { return myvault.ErrTampered }
+
+func timeAt(row *sqlite3.Stmt, col int) time.Time { return time.UnixMicro(row.ColumnInt64(col)).UTC() }
+
+// smallAt gives 0, which no row has, where the column does not fit; then the MAC fails.
+func smallAt(row *sqlite3.Stmt, col int) uint8 {
+	n := row.ColumnInt64(col)
+	if n < 0 || n > 255 {
+		return 0
+	}
+	return uint8(n)
+}
+
+func optionalAt(row *sqlite3.Stmt, col int) time.Time {
+	if row.ColumnType(col) == sqlite3.NULL {
+		return time.Time{}
+	}
+	return timeAt(row, col)
+}
+
+func textOr(row *sqlite3.Stmt, col int, usual string) string {
+	if row.ColumnType(col) == sqlite3.NULL {
+		return usual
+	}
+	return row.ColumnText(col)
+}
+
+func numberOr(row *sqlite3.Stmt, col int, usual int64) int64 {
+	if row.ColumnType(col) == sqlite3.NULL {
+		return usual
+	}
+	return row.ColumnInt64(col)
+}

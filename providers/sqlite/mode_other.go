@@ -1,0 +1,8 @@
+//go:build !unix
+
+package sqlite
+
+import "io/fs"
+
+// writable is false: the mode bits of such a system say nothing about who can write.
+func writable(fs.FileMode) bool { return false }

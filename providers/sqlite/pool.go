@@ -1,0 +1,107 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// pool is a bounded number of connections for reading, opened when they are needed.
+type pool struct {
+	open   func() (*conn, error)
+	slots  chan *conn // nil: a connection that is not open yet
+	closed chan struct{}
+	once   sync.Once
+}
+
+// newPool makes a pool of min(4, max(2, GOMAXPROCS)) connections.
+func newPool(open func() (*conn, error)) *pool {
+	size := min(4, max(2, runtime.GOMAXPROCS(0)))
+	p := &pool{open: open, slots: make(chan *conn, size), closed: make(chan struct{})}
+	for range size {
+		p.slots <- nil
+	}
+	return p
+}
+
+// read runs f on a connection, which is interrupted when ctx ends. Several queries of f
+// may see different states of the file; see snapshot.
+func (p *pool) read(ctx context.Context, f func(*conn) error) error {
+	c, err := p.take(ctx)
+	if err != nil {
+		return failure(ctx, err)
+	}
+	if c == nil {
+		if c, err = p.open(); err != nil {
+			p.slots <- nil
+			return failure(ctx, err)
+		}
+	}
+	defer func() { p.give(c) }()
+	restore := c.under(ctx)
+	defer restore()
+	err = guard(func() error { return f(c) })
+	if is(err, sqlite3.NOMEM, sqlite3.IOERR, sqlite3.CANTOPEN, sqlite3.INTERNAL, sqlite3.MISUSE) {
+		c.broken = true
+	}
+	return failure(ctx, err)
+}
+
+// snapshot is read where all queries of f see one state of the file.
+func (p *pool) snapshot(ctx context.Context, f func(*conn) error) error {
+	return p.read(ctx, func(c *conn) error {
+		if err := c.run(`BEGIN DEFERRED`); err != nil {
+			return err
+		}
+		err := f(c)
+		// The end of a transaction that wrote nothing must not fail by the caller's context.
+		c.SetInterrupt(context.Background())
+		return errors.Join(err, c.rollback())
+	})
+}
+
+func (p *pool) take(ctx context.Context) (*conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	select {
+	case <-p.closed:
+		return nil, myvault.ErrClosed
+	default:
+	}
+	select {
+	case c := <-p.slots:
+		return c, nil
+	case <-p.closed:
+		return nil, myvault.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pool) give(c *conn) {
+	if c.broken {
+		_ = c.close()
+		c = nil
+	}
+	p.slots <- c
+}
+
+// close waits for the readers that are running and closes all connections.
+func (p *pool) close() error {
+	var errs error
+	p.once.Do(func() {
+		close(p.closed)
+		for range cap(p.slots) {
+			if c := <-p.slots; c != nil {
+				errs = errors.Join(errs, c.close())
+			}
+		}
+	})
+	return errs
+}

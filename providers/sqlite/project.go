@@ -1,0 +1,182 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+)
+
+const projectColumns = `name, description, is_default, at, author, mac`
+
+// scanProject reads a row of projectColumns and proves its stamp.
+func (k *keyring) scanProject(row *sqlite3.Stmt) (myvault.Project, error) {
+	p := myvault.Project{
+		Name: row.ColumnText(0), Description: row.ColumnText(1), Default: row.ColumnInt64(2) != 0,
+		At: timeAt(row, 3), By: row.ColumnText(4),
+	}
+	if !k.stamp.Holds(k.projectRow(p), row.ColumnRawBlob(5)) {
+		return myvault.Project{}, tampered("the project %s", p.Name)
+	}
+	return p, nil
+}
+
+func (k *keyring) writeProject(c *conn, p myvault.Project) error {
+	return c.run(`INSERT INTO project(name, description, is_default, at, author, mac) VALUES(?1, ?2, ?3, ?4, ?5, ?6)
+		ON CONFLICT(name) DO UPDATE SET description = ?2, is_default = ?3, at = ?4, author = ?5, mac = ?6`,
+		p.Name, p.Description, p.Default, p.At.UnixMicro(), p.By, k.stamp.Sum(k.projectRow(p)))
+}
+
+// projects reads those rows of the register that the condition selects, by name.
+func (k *keyring) projects(c *conn, condition string, args ...any) (projects []myvault.Project, err error) {
+	err = c.each(`SELECT `+projectColumns+` FROM project WHERE `+condition, func(row *sqlite3.Stmt) error {
+		p, err := k.scanProject(row)
+		projects = append(projects, p)
+		return err
+	}, args...)
+	return projects, err
+}
+
+// project gives the registered project of that name; found is false where there is none.
+func (k *keyring) project(c *conn, name string) (p myvault.Project, found bool, err error) {
+	projects, err := k.projects(c, `name = ?1`, name)
+	if err != nil || len(projects) == 0 {
+		return p, false, err
+	}
+	return projects[0], true, nil
+}
+
+// reserved reports whether the project is the vault's own; such are never registered.
+func reserved(name string) bool { return strings.HasPrefix(name, ".") }
+
+// enrol registers the project of a secret that comes to life.
+func (tx *transaction) enrol(name string) error {
+	if reserved(name) {
+		return nil
+	}
+	if _, found, err := tx.keys.project(tx.c, name); err != nil || found {
+		return err
+	}
+	return tx.addProject(myvault.Project{Name: name})
+}
+
+func (tx *transaction) addProject(p myvault.Project) error {
+	registered := 0
+	err := tx.c.each(`SELECT count(*) FROM project`, func(row *sqlite3.Stmt) error {
+		registered = row.ColumnInt(0)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if registered >= tx.maxProjects {
+		return fmt.Errorf("%w: %d projects are registered and the limit is %d", myvault.ErrTooLarge, registered, tx.maxProjects)
+	}
+	p.Default, p.At, p.By = false, tx.commit.At, tx.commit.By
+	return tx.keys.writeProject(tx.c, p)
+}
+
+func (tx *transaction) putProject(c myvault.Change, r *logRow) error {
+	if reserved(c.Project.Name) {
+		return fmt.Errorf("%w project name: it may not start with a dot", myvault.ErrInvalid)
+	}
+	if n := len(c.Project.Description); n > myvault.MaxDescription {
+		return fmt.Errorf("%w: the description has %d bytes and the limit is %d", myvault.ErrTooLarge, n, myvault.MaxDescription)
+	}
+	p, found, err := tx.keys.project(tx.c, c.Project.Name)
+	if err == nil {
+		err = c.If.CheckProject(found)
+	}
+	if err != nil {
+		return err
+	}
+	r.description = c.Project.Description
+	if found {
+		p.Description = c.Project.Description
+		err = tx.keys.writeProject(tx.c, p)
+	} else {
+		err = tx.addProject(myvault.Project{Name: c.Project.Name, Description: c.Project.Description})
+	}
+	if err != nil {
+		return err
+	}
+	return tx.append(tx.c, r)
+}
+
+func (tx *transaction) defaultProject(name string, r *logRow) error {
+	p, found, err := tx.keys.project(tx.c, name)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return myvault.ErrNotFound
+	}
+	before, err := tx.keys.projects(tx.c, `is_default <> 0`)
+	if err != nil {
+		return err
+	}
+	for _, old := range before {
+		old.Default = false
+		if err := tx.keys.writeProject(tx.c, old); err != nil {
+			return err
+		}
+	}
+	p.Default = true
+	if err := tx.keys.writeProject(tx.c, p); err != nil {
+		return err
+	}
+	return tx.append(tx.c, r)
+}
+
+func (tx *transaction) deleteProject(name string, r *logRow) error {
+	if _, found, err := tx.keys.project(tx.c, name); err != nil || !found {
+		if err == nil {
+			err = myvault.ErrNotFound
+		}
+		return err
+	}
+	live := false
+	err := tx.c.each(`SELECT 1 FROM head WHERE project = ?1 AND state = 1 LIMIT 1`, func(*sqlite3.Stmt) error {
+		live = true
+		return nil
+	}, name)
+	if err != nil {
+		return err
+	}
+	if live {
+		return myvault.ErrNotEmpty
+	}
+	if err := tx.c.run(`DELETE FROM project WHERE name = ?1`, name); err != nil {
+		return err
+	}
+	return tx.append(tx.c, r)
+}
+
+// Projects implements [myvault.Provider]. It reads the register in pages and holds
+// nothing between them.
+func (s *Store) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
+	return func(yield func(myvault.Project, error) bool) {
+		for after, more := "", true; more; {
+			var projects []myvault.Project
+			err := s.readers.read(ctx, func(c *conn) (err error) {
+				projects, err = s.keys.projects(c, `name > ?1 ORDER BY name LIMIT ?2`, after, page)
+				return err
+			})
+			if err != nil {
+				yield(myvault.Project{}, err)
+				return
+			}
+			for _, p := range projects {
+				if !yield(p, nil) {
+					return
+				}
+				after = p.Name
+			}
+			more = len(projects) == page
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package sqlite
+
+import (
+	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// kind is one of the two kinds of file that this package keeps.
+type kind struct {
+	name        string   // of the file
+	application int32    // PRAGMA application_id, by which a file is known
+	migrations  []string // migrations[n] brings a file from user_version n to n+1
+}
+
+// The kinds of file. The ids are "mvVt" and "mvTr" in ASCII.
+var (
+	vaultFile  = kind{name: "vault.db", application: 0x6d765674, migrations: []string{metaTables + vaultTables}}
+	accessFile = kind{name: "access.db", application: 0x6d765472, migrations: []string{metaTables + accessTables}}
+)
+
+// version is the user_version of the newest files.
+func (k kind) version() int64 { return int64(len(k.migrations)) }
+
+// metaTables hold the vault id, the check value and the wrapped keys.
+const metaTables = `
+CREATE TABLE meta(
+	name  TEXT PRIMARY KEY,
+	value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE epoch(
+	epoch   INTEGER PRIMARY KEY,
+	wrapped BLOB NOT NULL,
+	first   INTEGER NOT NULL, -- the sequence of the first log row that may use it
+	at      INTEGER NOT NULL
+) STRICT;
+`
+
+// vaultTables hold the secrets. The log is at once the versions, the trail of changes and
+// the change feed; head points at the newest row of each address. Columns of log that are
+// NULL stand for what docs/format.md says of them: mostly for an equal column.
+const vaultTables = `
+CREATE TABLE log(
+	seq          INTEGER PRIMARY KEY,
+	at           INTEGER NOT NULL,
+	op           INTEGER NOT NULL,
+	project      TEXT NOT NULL,
+	path         TEXT NOT NULL,
+	version      INTEGER NOT NULL,
+	prev         INTEGER NOT NULL, -- the log row before it of the same address, or 0
+	author       TEXT NOT NULL,
+	description  TEXT,
+	expires      INTEGER,
+	rotate_after INTEGER,
+	destroyed    BLOB,
+	service      TEXT,
+	via          TEXT,
+	request      TEXT,
+	remote       TEXT,
+	action       TEXT,
+	outcome      TEXT,
+	count        INTEGER,
+	first        INTEGER,
+	last         INTEGER,
+	entry_at     INTEGER,
+	seen         INTEGER,
+	digest       BLOB,
+	mac          BLOB NOT NULL,
+	sealed       BLOB
+) STRICT;
+
+CREATE TABLE head(
+	project      TEXT NOT NULL,
+	path         TEXT NOT NULL,
+	version      INTEGER NOT NULL,
+	state        INTEGER NOT NULL,
+	at           INTEGER NOT NULL,
+	author       TEXT NOT NULL,
+	expires      INTEGER,
+	rotate_after INTEGER,
+	seq          INTEGER NOT NULL, -- the newest log row of the address
+	value_seq    INTEGER NOT NULL, -- the log row of the current version
+	mac          BLOB NOT NULL,
+	PRIMARY KEY(project, path)
+) STRICT, WITHOUT ROWID;
+
+-- Listing what is deleted must not walk over all that is live.
+CREATE INDEX head_gone ON head(project, path) WHERE state <> 1;
+
+CREATE TABLE project(
+	name        TEXT PRIMARY KEY,
+	description TEXT NOT NULL,
+	is_default  INTEGER NOT NULL,
+	at          INTEGER NOT NULL,
+	author      TEXT NOT NULL,
+	mac         BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+`
+
+// accessTables hold the reads, the denials and the failures.
+const accessTables = `
+CREATE TABLE entry(
+	seq      INTEGER PRIMARY KEY,
+	at       INTEGER NOT NULL,
+	service  TEXT NOT NULL,
+	via      TEXT NOT NULL,
+	request  TEXT NOT NULL,
+	remote   TEXT NOT NULL,
+	action   TEXT NOT NULL,
+	project  TEXT NOT NULL,
+	path     TEXT NOT NULL,
+	version  INTEGER NOT NULL,
+	outcome  TEXT NOT NULL,
+	count    INTEGER NOT NULL,
+	first    INTEGER NOT NULL,
+	last     INTEGER NOT NULL,
+	seen     INTEGER NOT NULL,
+	mac      BLOB NOT NULL
+) STRICT;
+`
+
+// migrate brings the open file to the newest version, in one transaction.
+func (k kind) migrate(c *conn) error {
+	if version, err := c.number("user_version"); err != nil || version == k.version() {
+		return err
+	}
+	return c.transaction(func() error {
+		// Another process may have been faster.
+		version, err := c.number("user_version")
+		if err != nil {
+			return err
+		}
+		for ; version < k.version(); version++ {
+			if err := c.Exec(k.migrations[version]); err != nil {
+				return err
+			}
+		}
+		return c.Exec(fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", k.application, version))
+	})
+}
+
+// number gives a pragma that is a number.
+func (c *conn) number(pragma string) (n int64, err error) {
+	err = c.each("PRAGMA "+pragma, func(row *sqlite3.Stmt) error {
+		n = row.ColumnInt64(0)
+		return nil
+	})
+	return n, err
+}
+
+// meta reads a value of the meta table; nil where it has none.
+func (c *conn) meta(name string) (value []byte, err error) {
+	err = c.each(`SELECT value FROM meta WHERE name = ?1`, func(row *sqlite3.Stmt) error {
+		value = row.ColumnBlob(0, nil)
+		return nil
+	}, name)
+	return value, err
+}
+
+func (c *conn) setMeta(name string, value []byte) error {
+	return c.run(`INSERT INTO meta(name, value) VALUES(?1, ?2)`, name, value)
+}
+
+// The names in the meta table.
+const (
+	metaVault       = "vault"       // the vault id
+	metaCheck       = "check"       // the key check value
+	metaTrail       = "trail"       // the wrapped trail key
+	metaIncarnation = "incarnation" // its 8 bytes and their stamp
+)

@@ -1,0 +1,159 @@
+// Package sqlite keeps secrets encrypted in a directory of the local disk, in two SQLite
+// files: vault.db holds the secrets and the log of changes, access.db the trail of reads,
+// denials and failures. docs/format.md describes both.
+//
+//	store, err := sqlite.Open(ctx, dir, sqlite.KeyFile("/run/keys/vault"), sqlite.Config{})
+//	if err != nil { ... }
+//	vault, err := myvault.New(store, policy, myvault.Config{})
+//
+// Values are sealed with AES-256-GCM; names, authors and times are stored readable. Every
+// change is one row of a chain of MACs together with its entry in the trail. A change is
+// durable when Apply returns: it survives a power cut. Several processes may use one
+// directory at once. [OpenTrail] gives the trail alone, for a provider without one.
+//
+// The files may change until version 1 of the format is declared final.
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// Config sets what a Store may be told. The zero Config is ready for use.
+type Config struct {
+	// MaxProjects is how many projects can be registered; one more is
+	// myvault.ErrTooLarge. 0 means myvault.MaxProjects.
+	MaxProjects int
+
+	vfs        string     // for tests: the file system of the engine
+	network    filesystem // for tests: in place of networkOf
+	epochLimit uint64     // for tests: in place of epochLimit
+}
+
+// epochLimit is how many rows the log may grow under one data key, and so the most records
+// that one key seals: NIST SP 800-38D allows 2^32 with random IVs.
+const epochLimit = 1 << 28
+
+// Store is a [myvault.Provider] over a directory. Make one with [Open].
+type Store struct {
+	*file
+	trail       *Trail
+	incarnation string
+	maxProjects int
+	epochLimit  uint64
+	tip         tip           // owned by the writer
+	newest      atomic.Uint64 // the newest change that this process has seen
+	closed      atomic.Bool
+}
+
+var (
+	_ myvault.Provider    = (*Store)(nil)
+	_ myvault.Auditor     = (*Store)(nil)
+	_ myvault.Incarnation = (*Store)(nil)
+)
+
+// Open opens the store in dir, and makes it where there is none. dir is created, for its
+// owner alone, where it is missing.
+//
+// First the key is asked for; an error of the source ends it. Then everything that could
+// be refused is checked, before anything is written: ErrNetworkFS, ErrExposed, ErrForeign,
+// ErrNewer, [myvault.ErrWrongKey] or [myvault.ErrTampered]. ErrUnavailable where the files
+// cannot be opened now.
+func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, error) {
+	if c.MaxProjects <= 0 {
+		c.MaxProjects = myvault.MaxProjects
+	}
+	if c.epochLimit == 0 {
+		c.epochLimit = epochLimit
+	}
+	key, dir, err := admit(ctx, dir, keys, c.network, vaultFile, accessFile)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	s := &Store{maxProjects: c.MaxProjects, epochLimit: c.epochLimit}
+	if err := s.start(ctx, dir, key, c); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return s, nil
+}
+
+// admit gets the key and refuses what must not be opened. It writes nothing but the
+// directory, and that only if it is missing.
+func admit(ctx context.Context, dir string, keys KeySource, of filesystem, kinds ...kind) (crypto.Key, string, error) {
+	key, err := keys.ask(ctx)
+	if err != nil {
+		return key, "", err
+	}
+	if of == nil {
+		of = networkOf
+	}
+	if dir, err = prepare(dir, of); err != nil {
+		return key, "", err
+	}
+	for _, k := range kinds {
+		if err := k.check(ctx, dir, key); err != nil {
+			return key, "", err
+		}
+	}
+	return key, dir, sweep(dir)
+}
+
+func (s *Store) start(ctx context.Context, dir string, key crypto.Key, c Config) error {
+	f, conn, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, synchronous: syncFull})
+	if err != nil {
+		return err
+	}
+	s.file = f
+	err = guard(func() error {
+		if s.incarnation, err = f.keys.incarnation(conn); err != nil {
+			return err
+		}
+		return s.tip.read(conn)
+	})
+	if err == nil {
+		s.trail, err = openTrail(ctx, dir, key, options{vfs: c.vfs, synchronous: syncNormal})
+	}
+	if err != nil {
+		return failure(ctx, errors.Join(err, conn.close()))
+	}
+	s.newest.Store(s.tip.seq)
+	w := f.writer
+	w.begin, w.mark, w.committed = s.begin, s.mark, s.commit
+	startWriter(conn, w)
+	return nil
+}
+
+// Incarnation gives 16 hexadecimal digits, drawn at random when the store was made.
+func (s *Store) Incarnation() string { return s.incarnation }
+
+// Ping reports whether the store answers.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.readers.read(ctx, func(c *conn) error {
+		_, err := c.meta(metaVault)
+		return err
+	})
+}
+
+// Close waits for the calls in progress, makes the trail durable and closes both files. A
+// second Close gives nil, later calls ErrClosed.
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	return errors.Join(s.file.close(), s.trail.Close())
+}
+
+// saw remembers the newest change known.
+func (s *Store) saw(seq uint64) {
+	for {
+		known := s.newest.Load()
+		if seq <= known || s.newest.CompareAndSwap(known, seq) {
+			return
+		}
+	}
+}

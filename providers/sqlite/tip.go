@@ -1,0 +1,74 @@
+package sqlite
+
+import (
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// tip is the end of the log, and the data key in force.
+type tip struct {
+	seq    uint64
+	mac    []byte
+	epoch  uint32
+	first  uint64 // the log row with which the epoch began
+	sealer *crypto.Sealer
+}
+
+// read reads the tip as it is in the file now.
+func (t *tip) read(c *conn) error {
+	*t = tip{mac: crypto.Genesis()}
+	err := c.each(`SELECT seq, mac FROM log ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
+		t.seq, t.mac = uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.each(`SELECT epoch, first FROM epoch ORDER BY epoch DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
+		t.epoch, t.first = uint32(row.ColumnInt64(0)), uint64(row.ColumnInt64(1))
+		return nil
+	})
+}
+
+// begin reads the tip again, because other processes write too, and starts an epoch
+// where the present one is used up.
+func (s *Store) begin(c *conn) (err error) {
+	if err := s.tip.read(c); err != nil {
+		return err
+	}
+	if s.tip.seq+1-s.tip.first < s.epochLimit {
+		s.tip.sealer, err = s.keys.sealer(c, s.tip.epoch)
+		return err
+	}
+	s.tip.epoch++
+	s.tip.first = s.tip.seq + 1
+	s.tip.sealer, err = s.keys.createEpoch(c, s.tip.epoch, s.tip.first, time.Now().UnixMicro())
+	return err
+}
+
+// mark remembers the tip for a request that may fail.
+func (s *Store) mark() (undo func()) {
+	before := s.tip
+	return func() { s.tip = before }
+}
+
+// commit is told that the rows up to the tip hold.
+func (s *Store) commit() {
+	s.keys.remember(s.tip.sealer)
+	s.saw(s.tip.seq)
+}
+
+// append links a row to the log and writes it.
+func (s *Store) append(c *conn, r *logRow) error {
+	r.entry.Seq = s.tip.seq + 1
+	r.entry.Prev = s.tip.mac
+	r.entry.MAC = s.keys.chain.Link(s.tip.mac, r.canonical(s.keys.vault))
+	if err := r.insert(c); err != nil {
+		return err
+	}
+	s.tip.seq, s.tip.mac = r.entry.Seq, r.entry.MAC
+	return nil
+}

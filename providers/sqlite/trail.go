@@ -1,0 +1,174 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync/atomic"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// TrailConfig sets what a Trail may be told. The zero TrailConfig is ready for use.
+type TrailConfig struct {
+	vfs     string     // for tests: the file system of the engine
+	network filesystem // for tests: in place of networkOf
+}
+
+// Trail is a [myvault.Auditor] over one file, access.db, with keys and a chain of its
+// own. Make one with [OpenTrail]. A [Store] has one.
+type Trail struct {
+	*file
+	end    link // owned by the writer
+	syncer *syncer
+	closed atomic.Bool
+}
+
+var _ myvault.Auditor = (*Trail)(nil)
+
+// link is the newest entry of the chain.
+type link struct {
+	seq uint64
+	mac []byte
+}
+
+// OpenTrail opens the trail in dir, and makes it where there is none, for a provider that
+// is no trail itself. It asks, checks and refuses as [Open] does.
+func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (*Trail, error) {
+	key, dir, err := admit(ctx, dir, keys, c.network, accessFile)
+	if err != nil {
+		return nil, fmt.Errorf("open trail: %w", err)
+	}
+	t, err := openTrail(ctx, dir, key, options{vfs: c.vfs, synchronous: syncNormal})
+	if err != nil {
+		return nil, fmt.Errorf("open trail: %w", err)
+	}
+	return t, nil
+}
+
+func openTrail(ctx context.Context, dir string, key crypto.Key, o options) (*Trail, error) {
+	f, conn, err := accessFile.open(ctx, dir, key, o)
+	if err != nil {
+		return nil, err
+	}
+	t := &Trail{file: f}
+	t.syncer = startSyncer(f.path + "-wal")
+	w := f.writer
+	w.begin, w.mark, w.committed = t.begin, t.mark, t.syncer.written
+	startWriter(conn, w)
+	return t, nil
+}
+
+func (t *Trail) begin(c *conn) error {
+	t.end = link{mac: crypto.Genesis()}
+	return c.each(`SELECT seq, mac FROM entry ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
+		t.end = link{uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil)}
+		return nil
+	})
+}
+
+func (t *Trail) mark() (undo func()) {
+	before := t.end
+	return func() { t.end = before }
+}
+
+// Record implements [myvault.Trail]. When it returns nil the entries survive a crash of
+// the process; within 100 ms they are on the disk. Fields are cut to 128 bytes, and what
+// cannot be shown is replaced. ErrUnavailable while the disk refuses to sync.
+func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
+	if err := t.syncer.failure(); err != nil {
+		return err
+	}
+	return t.writer.do(ctx, &request{apply: func(c *conn) error {
+		for _, e := range entries {
+			if err := t.append(c, normal(e, myvault.ChainAccess)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+}
+
+// append links an entry to the chain and writes it.
+func (t *Trail) append(c *conn, e myvault.Entry) error {
+	e.Seq = t.end.seq + 1
+	mac := t.keys.chain.Link(t.end.mac, canonical(t.keys.vault, &e).BytesOrPanic())
+	err := c.run(`INSERT INTO entry(seq, at, service, via, request, remote, action, project, path, version, outcome,
+		count, first, last, seen, mac) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`,
+		e.Seq, e.At.UnixMicro(), e.Service, e.Via, e.Request, e.Remote, e.Action, e.Address.Project, e.Address.Path,
+		uint64(e.Version), string(e.Outcome), e.Count, e.First.UnixMicro(), e.Last.UnixMicro(), e.Seen, mac)
+	if err == nil {
+		t.end = link{e.Seq, mac}
+	}
+	return err
+}
+
+const entryColumns = `l.seq, l.at, l.service, l.via, l.request, l.remote, l.action, l.project, l.path, l.version,
+	l.outcome, l.count, l.first, l.last, l.seen, l.mac, (SELECT p.mac FROM entry p WHERE p.seq = l.seq - 1)`
+
+// scanEntry reads a row of entryColumns. What it gives is its own.
+func scanEntry(row *sqlite3.Stmt) myvault.Entry {
+	e := myvault.Entry{
+		Chain: myvault.ChainAccess, Seq: uint64(row.ColumnInt64(0)), At: timeAt(row, 1),
+		Service: row.ColumnText(2), Via: row.ColumnText(3), Request: row.ColumnText(4), Remote: row.ColumnText(5),
+		Action: row.ColumnText(6), Address: myvault.Address{Project: row.ColumnText(7), Path: row.ColumnText(8)},
+		Version: myvault.Version(row.ColumnInt64(9)), Outcome: myvault.Outcome(row.ColumnText(10)),
+		Count: uint64(row.ColumnInt64(11)), First: timeAt(row, 12), Last: timeAt(row, 13),
+		Seen: uint64(row.ColumnInt64(14)), MAC: row.ColumnBlob(15, nil), Prev: row.ColumnBlob(16, nil),
+	}
+	if e.Seq == 1 {
+		e.Prev = crypto.Genesis()
+	}
+	return e
+}
+
+// holds proves that the entry of an access chain is what the chain has.
+func (k *keyring) holds(e *myvault.Entry) error {
+	if !k.chain.Holds(e.Prev, canonical(k.vault, e).BytesOrPanic(), e.MAC) {
+		return &BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "its MAC does not fit"}
+	}
+	return nil
+}
+
+// Entries implements [myvault.Trail]. It reads pages and holds nothing between them.
+// ErrTampered, by a [*BadEntry], at an entry that does not authenticate.
+func (t *Trail) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+	return merged(ctx, r, t.source())
+}
+
+// Heads implements [myvault.Auditor].
+func (t *Trail) Heads(ctx context.Context) ([]myvault.Head, error) {
+	h, err := t.head(ctx, myvault.ChainAccess, `SELECT seq, at, mac FROM entry ORDER BY seq DESC LIMIT 1`)
+	if err != nil {
+		return nil, err
+	}
+	return []myvault.Head{h}, nil
+}
+
+// head reads the newest link of a chain by a query for its sequence, time and MAC.
+func (f *file) head(ctx context.Context, chain, query string) (myvault.Head, error) {
+	h := myvault.Head{Chain: chain, MAC: crypto.Genesis()}
+	err := f.readers.read(ctx, func(c *conn) error {
+		return c.each(query, func(row *sqlite3.Stmt) error {
+			h.Seq, h.At, h.MAC = uint64(row.ColumnInt64(0)), timeAt(row, 1), row.ColumnBlob(2, nil)
+			return nil
+		})
+	})
+	return h, err
+}
+
+// Close waits for the calls in progress, makes the entries durable and closes the file. A
+// second Close gives nil, later calls ErrClosed.
+func (t *Trail) Close() error {
+	if t.closed.Swap(true) {
+		return nil
+	}
+	t.writer.stop()
+	// Before the writer's connection may remove the write-ahead log.
+	synced := t.syncer.close()
+	return errors.Join(synced, t.file.close())
+}
