@@ -1,0 +1,109 @@
+package crypto_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+func TestSealAndOpen(t *testing.T) {
+	is := is.New(t)
+	s, err := crypto.NewSealer(crypto.NewKey(), fixed("vault a", 16), 7)
+	is.NoErr(err)
+	at := crypto.Place{Project: "newsbot", Path: "prod/db", Version: 3}
+	record := s.Seal([]byte("before"), at, []byte("s3cret"))
+	is.True(bytes.HasPrefix(record, []byte("before"))) // Seal appends
+	record = record[len("before"):]
+	is.Equal(len(record), len("s3cret")+crypto.Overhead)
+	is.Equal(record[:5], []byte{crypto.Format, 0, 0, 0, 7})
+	is.True(!bytes.Contains(record, []byte("s3cret")))
+	epoch, err := crypto.RecordEpoch(record)
+	is.NoErr(err)
+	is.Equal(epoch, s.Epoch())
+
+	value, err := s.Open([]byte("> "), at, record)
+	is.NoErr(err)
+	is.Equal(string(value), "> s3cret") // Open appends
+	is.True(!bytes.Equal(record, s.Seal(nil, at, []byte("s3cret"))))
+}
+
+func TestIVsDiffer(t *testing.T) {
+	is := is.New(t)
+	s, err := crypto.NewSealer(crypto.NewKey(), fixed("vault a", 16), 1)
+	is.NoErr(err)
+	seen := map[string]bool{}
+	for range 10_000 {
+		seen[string(s.Seal(nil, crypto.Place{}, nil)[5:17])] = true
+	}
+	is.Equal(len(seen), 10_000)
+}
+
+func TestWrapAndUnwrap(t *testing.T) {
+	is := is.New(t)
+	m, err := crypto.NewMaster(crypto.NewKey(), fixed("vault a", 16))
+	is.NoErr(err)
+	k := crypto.NewKey()
+	wrapped, err := m.Wrap(k, crypto.LabelData, 3)
+	is.NoErr(err)
+	is.Equal(len(wrapped), 12+crypto.KeySize+16)
+	again, err := m.Unwrap(wrapped, crypto.LabelData, 3)
+	is.NoErr(err)
+	is.Equal(again.Text(), k.Text())
+
+	check := m.Check()
+	check[0]++
+	is.True(!m.Matches(check))
+	is.True(m.Matches(m.Check())) // Check gives a copy
+	is.Equal(crypto.Genesis(), make([]byte, crypto.MACSize))
+}
+
+// A record opens where it was sealed and as it was sealed, and in no other way.
+func FuzzOpen(f *testing.F) {
+	v := load(f)
+	for _, r := range v.Records {
+		f.Add([]byte(r.Record), r.Project, r.Path, r.Version)
+	}
+	known := map[string]bool{}
+	for _, r := range v.Records {
+		if r.Outcome == "opens" {
+			known[fmt.Sprint(r.Project, "\x00", r.Path, "\x00", r.Version, r.Record)] = true
+		}
+	}
+	s, err := crypto.NewSealer(key(f, v.Records[0].Key), v.Records[0].Vault, v.Records[0].Epoch)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, record []byte, project, path string, version uint64) {
+		if len(project) > 65535 || len(path) > 65535 {
+			return // a Place is not larger
+		}
+		_, err := s.Open(nil, crypto.Place{Project: project, Path: path, Version: version}, record)
+		if err == nil && !known[fmt.Sprint(project, "\x00", path, "\x00", version, hexBytes(record))] {
+			t.Error("a record opens that was never sealed")
+		}
+		if err != nil && !errors.Is(err, crypto.ErrOpen) {
+			t.Error("another error than ErrOpen")
+		}
+	})
+}
+
+func BenchmarkOpen(b *testing.B) {
+	s, err := crypto.NewSealer(crypto.NewKey(), fixed("vault a", 16), 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	at := crypto.Place{Project: "newsbot", Path: "prod/db/password", Version: 1}
+	record := s.Seal(nil, at, make([]byte, 64))
+	buffer := make([]byte, 0, 64)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Open(buffer, at, record); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
