@@ -20,7 +20,6 @@ type file struct {
 // options are what the files of a store are opened with.
 type options struct {
 	vfs         string // empty: the operating system's
-	network     filesystem
 	synchronous int
 }
 

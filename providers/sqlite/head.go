@@ -15,7 +15,6 @@ type head struct {
 	myvault.Info
 	seq      uint64
 	valueSeq uint64
-	mac      []byte
 }
 
 // canonical encodes what the stamp of the row covers.

@@ -1,0 +1,83 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// accesses proves the chain of accesses.
+func (v *verification) accesses(ctx context.Context) error {
+	seq, mac := uint64(0), crypto.Genesis()
+	for more := true; more; {
+		before := seq
+		err := v.trail.readers.read(ctx, func(c *conn) error {
+			return c.each(`SELECT `+entryColumns+` FROM entry l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2`,
+				func(row *sqlite3.Stmt) error {
+					e := scanEntry(row)
+					if e.Seq != seq+1 {
+						return &BadEntry{Chain: myvault.ChainAccess, Seq: seq + 1, Reason: "it is missing"}
+					}
+					e.Prev = mac
+					seq, mac = e.Seq, e.MAC
+					return v.trail.keys.holds(&e)
+				}, seq, page)
+		})
+		if err != nil {
+			return err
+		}
+		v.report.Accesses = seq
+		more = seq-before == page
+	}
+	return nil
+}
+
+// compare holds the chains against earlier heads and takes the present ones.
+func (v *verification) compare(ctx context.Context, earlier []myvault.Head) (err error) {
+	compared := map[string]bool{}
+	for _, h := range earlier {
+		if err := v.contains(ctx, h); err != nil {
+			return err
+		}
+		compared[h.Chain] = true
+	}
+	v.report.TruncationChecked = compared[myvault.ChainChanges] && compared[myvault.ChainAccess]
+	v.report.Heads, err = v.Heads(ctx)
+	return err
+}
+
+// contains proves that a chain still has an entry that it once had.
+func (v *verification) contains(ctx context.Context, h myvault.Head) error {
+	var of *file
+	var query string
+	switch h.Chain {
+	case myvault.ChainChanges:
+		of, query = v.file, `SELECT mac FROM log WHERE seq = ?1`
+	case myvault.ChainAccess:
+		of, query = v.trail.file, `SELECT mac FROM entry WHERE seq = ?1`
+	default:
+		return fmt.Errorf("%w head: there is no such chain", myvault.ErrInvalid)
+	}
+	if h.Seq == 0 {
+		return nil // every chain goes on from nothing
+	}
+	reason := "the chain was cut short before it"
+	err := of.readers.read(ctx, func(c *conn) error {
+		return c.each(query, func(row *sqlite3.Stmt) error {
+			reason = "it is not the one that was there before"
+			if bytes.Equal(row.ColumnRawBlob(0), h.MAC) {
+				reason = ""
+			}
+			return nil
+		}, h.Seq)
+	})
+	if err == nil && reason != "" {
+		err = &BadEntry{Chain: h.Chain, Seq: h.Seq, Reason: reason}
+	}
+	return err
+}

@@ -1,0 +1,53 @@
+package sqlite
+
+import (
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// replay does to the register what the row did.
+func (v *verification) replay(r *logRow) {
+	name := r.entry.Address.Project
+	p, registered := v.register[name]
+	switch r.op {
+	case myvault.OpPut, myvault.OpUndelete:
+		if !registered && !reserved(name) {
+			v.register[name] = myvault.Project{Name: name, At: r.at, By: r.author}
+		}
+	case myvault.OpPutProject:
+		if !registered {
+			p = myvault.Project{Name: name, At: r.at, By: r.author}
+		}
+		p.Description = r.description
+		v.register[name] = p
+	case myvault.OpDefaultProject:
+		for other, p := range v.register {
+			if p.Default != (other == name) {
+				p.Default = !p.Default
+				v.register[other] = p
+			}
+		}
+	case myvault.OpDeleteProject:
+		delete(v.register, name)
+	}
+}
+
+// projects compares the register with what the log says of it.
+func (v *verification) projects(c *conn) error {
+	err := c.each(`SELECT `+projectColumns+` FROM project`, func(row *sqlite3.Stmt) error {
+		p, err := v.keys.scanProject(row)
+		if err != nil {
+			return err
+		}
+		if v.register[p.Name] != p {
+			return tampered("the register tells another story of project %s than the log", p.Name)
+		}
+		v.report.Projects++
+		return nil
+	})
+	if err == nil && v.report.Projects != len(v.register) {
+		err = tampered("the register has %d projects and the log %d", v.report.Projects, len(v.register))
+	}
+	return err
+}

@@ -1,0 +1,253 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// Report is what [Store.Verify] has checked.
+type Report struct {
+	Changes   uint64 // entries of the chain of changes
+	Accesses  uint64 // entries of the chain of accesses
+	Records   uint64 // versions whose record was opened
+	Destroyed uint64 // versions whose record was destroyed
+	Secrets   uint64 // addresses whose head agrees with the log
+	Projects  int    // registered projects, which agree with the log
+	// Heads are the newest links, to be kept elsewhere and given to a later Verify.
+	Heads []myvault.Head
+	// TruncationChecked: each chain was compared with an earlier head. Without one, a
+	// chain that was cut short looks whole.
+	TruncationChecked bool
+}
+
+// String gives one line for people.
+func (r Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d changes, %d accesses, %d records opened, %d destroyed, %d secrets, %d projects",
+		r.Changes, r.Accesses, r.Records, r.Destroyed, r.Secrets, r.Projects)
+	if !r.TruncationChecked {
+		b.WriteString("; truncation was not checked: no earlier head of each chain was given")
+	}
+	return b.String()
+}
+
+// Verify reads the whole store and proves it: the MAC and the sequence of every entry of
+// both chains, that every record opens at its place, and that heads and register agree
+// with the log. Earlier heads, as [Store.Heads] gave them, prove that their chain was
+// neither cut short nor written anew.
+//
+// What does not authenticate is [myvault.ErrTampered]; a [*BadEntry] names the first bad
+// sequence. The Report tells how far it came. Verify may run while the store is used.
+func (s *Store) Verify(ctx context.Context, earlier ...myvault.Head) (Report, error) {
+	v := &verification{Store: s, mac: crypto.Genesis(), register: map[string]myvault.Project{}}
+	for _, step := range []func(context.Context) error{v.log, v.heads, v.accesses} {
+		if err := step(ctx); err != nil {
+			return v.report, err
+		}
+	}
+	return v.report, v.compare(ctx, earlier)
+}
+
+// verification is a Verify in progress.
+type verification struct {
+	*Store
+	report   Report
+	seq      uint64 // of the last log row proved
+	mac      []byte
+	secrets  bits // the log rows that belong to an address
+	reached  bits // those that the history of an address leads to
+	register map[string]myvault.Project
+}
+
+// log proves the rows of the log, and at their end that the register agrees with them.
+func (v *verification) log(ctx context.Context) error {
+	for done := false; !done; {
+		err := v.readers.snapshot(ctx, func(c *conn) error {
+			before := v.seq
+			if err := v.logPage(c); err != nil || v.seq-before == page {
+				return err
+			}
+			done = true
+			return v.projects(c)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verification) logPage(c *conn) error {
+	return c.each(`SELECT `+logColumns+`, l.sealed FROM log l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2`,
+		func(row *sqlite3.Stmt) error {
+			r := scanLog(row)
+			r.sealed = row.ColumnRawBlob(27)
+			return v.logRow(c, &r)
+		}, v.seq, page)
+}
+
+func (v *verification) logRow(c *conn, r *logRow) error {
+	e := &r.entry
+	bad := func(seq uint64, reason string) error {
+		return &BadEntry{Chain: myvault.ChainChanges, Seq: seq, Reason: reason}
+	}
+	if e.Seq != v.seq+1 {
+		return bad(v.seq+1, "it is missing")
+	}
+	e.Prev = v.mac
+	if err := r.holds(v.keys); err != nil {
+		return err
+	}
+	if r.hasRecord {
+		if digest := sha256.Sum256(r.sealed); !bytes.Equal(digest[:], r.digest) {
+			return bad(e.Seq, "its record is not the one that was written")
+		}
+		value, err := v.keys.open(c, e.Address, e.Version, r.sealed)
+		if errors.Is(err, myvault.ErrTampered) {
+			return bad(e.Seq, "its record does not open")
+		}
+		if err != nil {
+			return err
+		}
+		clear(value)
+		v.report.Records++
+	}
+	if r.op <= myvault.OpDestroy {
+		v.secrets.set(e.Seq)
+	}
+	v.replay(r)
+	v.seq, v.mac = e.Seq, e.MAC
+	v.report.Changes++
+	return nil
+}
+
+// heads proves that every head agrees with the log, and that every row is in the history
+// of its address.
+func (v *verification) heads(ctx context.Context) error {
+	run := runsOf(myvault.Prefix{})[0]
+	for more := true; more; {
+		var last myvault.Address
+		rows := 0
+		err := v.readers.snapshot(ctx, func(c *conn) error {
+			heads, err := v.headPage(c, run)
+			for _, h := range heads {
+				if err := v.head(c, h); err != nil {
+					return err
+				}
+				last = h.Address
+			}
+			rows = len(heads)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		run.startAfter(last)
+		more = rows == page
+	}
+	if seq, found := v.secrets.without(v.reached); found {
+		return &BadEntry{Chain: myvault.ChainChanges, Seq: seq, Reason: "the head of its address does not lead to it"}
+	}
+	return nil
+}
+
+func (v *verification) headPage(c *conn, r run) (heads []head, err error) {
+	var bad myvault.Address
+	err = c.each(inRun+` ORDER BY project, path LIMIT ?5`, func(row *sqlite3.Stmt) error {
+		h, err := v.keys.scanHead(row)
+		if err != nil {
+			bad = myvault.Address{Project: row.ColumnText(0), Path: row.ColumnText(1)}
+			return err
+		}
+		heads = append(heads, h)
+		return nil
+	}, r.from.Project, r.from.Path, r.to.Project, r.to.Path, page)
+	if errors.Is(err, myvault.ErrTampered) {
+		return heads, v.nameHead(c, bad, err)
+	}
+	return heads, err
+}
+
+// nameHead finds the log row at which a head that does not authenticate should point.
+func (v *verification) nameHead(c *conn, addr myvault.Address, cause error) error {
+	seq := uint64(0)
+	err := c.each(`SELECT max(seq) FROM log WHERE project = ?1 AND path = ?2`, func(row *sqlite3.Stmt) error {
+		seq = uint64(row.ColumnInt64(0))
+		return nil
+	}, addr.Project, addr.Path)
+	if err != nil || seq == 0 {
+		return errors.Join(cause, err)
+	}
+	return &BadEntry{Chain: myvault.ChainChanges, Seq: seq, Reason: "the head of its address does not authenticate"}
+}
+
+// head walks the whole history of an address.
+func (v *verification) head(c *conn, h head) error {
+	newest := true
+	for p := (&past{addr: h.Address, next: h.seq}); p.next != 0; {
+		v.reached.set(p.next)
+		found, made, err := p.step(c, v.keys)
+		if err != nil {
+			return err
+		}
+		if !made {
+			continue
+		}
+		if err := v.version(h, found, newest); err != nil {
+			return err
+		}
+		newest = false
+	}
+	v.report.Secrets++
+	return nil
+}
+
+func (v *verification) version(h head, found version, newest bool) error {
+	reason := ""
+	switch {
+	case newest && (found.Info != h.Info || found.seq != h.valueSeq):
+		reason = "the head of its address tells another story"
+	case found.State == myvault.Destroyed && found.hasRecord:
+		reason = "its record was destroyed and is there again"
+	case found.State != myvault.Destroyed && !found.hasRecord:
+		reason = "its record is missing"
+	}
+	if reason != "" {
+		return &BadEntry{Chain: myvault.ChainChanges, Seq: found.seq, Reason: reason}
+	}
+	if found.State == myvault.Destroyed {
+		v.report.Destroyed++
+	}
+	return nil
+}
+
+// bits is a set of sequences.
+type bits []uint64
+
+func (b *bits) set(n uint64) {
+	for uint64(len(*b)) <= n/64 {
+		*b = append(*b, make([]uint64, 1+len(*b)/2)...)
+	}
+	(*b)[n/64] |= 1 << (n % 64)
+}
+
+func (b bits) has(n uint64) bool { return n/64 < uint64(len(b)) && b[n/64]&(1<<(n%64)) != 0 }
+
+// without gives the first that is in b and not in other.
+func (b bits) without(other bits) (uint64, bool) {
+	for n := range uint64(len(b)) * 64 {
+		if b.has(n) && !other.has(n) {
+			return n, true
+		}
+	}
+	return 0, false
+}
