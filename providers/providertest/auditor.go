@@ -8,7 +8,7 @@ import (
 )
 
 func (s *stage) head(chain string) myvault.Head {
-	heads, err := as[myvault.Auditor](s, Auditor).Heads(s.ctx)
+	heads, err := s.p.(myvault.Auditor).Heads(s.ctx)
 	s.succeeds("heads", err)
 	i := slices.IndexFunc(heads, func(h myvault.Head) bool { return h.Chain == chain })
 	if i < 0 {
@@ -65,7 +65,7 @@ var auditorClauses = []Clause{
 	}),
 	audited("auditor/heads", "Heads names the newest entry of each chain.", func(s *stage) {
 		s.bothChains(func(chain string) {
-			newest, head := s.chain(chain)[0], s.head(chain)
+			newest, head := counted(s, "entries", s.chain(chain), 3)[0], s.head(chain)
 			same(s, "sequence of the head of "+chain, head.Seq, newest.Seq)
 			same(s, "head has the MAC of the newest in "+chain, bytes.Equal(head.MAC, newest.MAC), true)
 			sameTime(s, "time of the head of "+chain, head.At, newest.At)

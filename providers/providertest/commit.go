@@ -41,6 +41,7 @@ var commitClauses = []Clause{
 	}),
 	several("commit/sees-refusal", "A change is refused for what an earlier one of its commit did.", func(s *stage) {
 		s.refuses(myvault.ErrExists, put("newsbot/a", "1"), put("newsbot/a", "2", myvault.IfAbsent()))
+		s.hides(myvault.ErrNotFound, "newsbot/a", 0)
 		s.refuses(myvault.ErrConflict, put("newsbot/a", "1"), put("newsbot/a", "2"), put("newsbot/a", "3", myvault.IfVersion(1)))
 		s.refuses(myvault.ErrNotFound, put("newsbot/a", "1"), remove("newsbot/a"), remove("newsbot/a"))
 		s.hides(myvault.ErrNotFound, "newsbot/a", 0)

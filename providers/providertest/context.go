@@ -79,17 +79,17 @@ var contextClauses = []Clause{
 		s.succeeds("ping", s.p.Ping(s.ctx))
 	}),
 	onTrail("context/record", "Record with a cancelled context gives its error and appends nothing.", func(s *stage) {
-		err := as[myvault.Trail](s, Trail).Record(s.cancelled(), accessEntry("read", "newsbot/a", 0))
+		err := s.p.(myvault.Trail).Record(s.cancelled(), accessEntry("read", "newsbot/a", 0))
 		s.fails("record", err, context.Canceled)
 		s.trail(myvault.TrailRange{})
 	}),
 	onTrail("context/entries", "Entries with a cancelled context yields its error, once.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"))
-		err := onlyError(s, "entries", as[myvault.Trail](s, Trail).Entries(s.cancelled(), myvault.TrailRange{}))
+		err := onlyError(s, "entries", s.p.(myvault.Trail).Entries(s.cancelled(), myvault.TrailRange{}))
 		s.fails("entries", err, context.Canceled)
 	}),
 	audited("context/heads", "Heads with a cancelled context gives its error.", func(s *stage) {
-		_, err := as[myvault.Auditor](s, Auditor).Heads(s.cancelled())
+		_, err := s.p.(myvault.Auditor).Heads(s.cancelled())
 		s.fails("heads", err, context.Canceled)
 	}),
 }

@@ -26,7 +26,7 @@ var deleteClauses = []Clause{
 		c.By = "myscheduler"
 		infos, err := s.p.Apply(s.ctx, c)
 		s.succeeds("delete", err)
-		same(s, "infos", len(infos), 1)
+		counted(s, "infos", infos, 1)
 		same(s, "address", infos[0].Address, at("newsbot/prod/db"))
 		same(s, "version", infos[0].Version, 2)
 		same(s, "state", infos[0].State, myvault.Deleted)

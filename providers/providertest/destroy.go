@@ -141,8 +141,7 @@ var versionsClauses = []Clause{
 	}),
 	clause("versions/info", "Versions carries address, time and author of each Put.", func(s *stage) {
 		first, second := s.do(put("newsbot/prod/db", "one")), s.do(put("newsbot/prod/db", "two"))
-		got := s.versions("newsbot/prod/db")
-		same(s, "count", len(got), 2)
+		got := counted(s, "versions", s.versions("newsbot/prod/db"), 2)
 		for i, want := range []myvault.Info{second, first} {
 			same(s, "address", got[i].Address, want.Address)
 			sameTime(s, "time", got[i].At, want.At)
@@ -160,9 +159,7 @@ var versionsClauses = []Clause{
 			changes = append(changes, put("newsbot/prod/db", "again"))
 		}
 		s.fill(changes)
-		got := s.versions("newsbot/prod/db")
-		same(s, "count", len(got), many)
-		for i, info := range got {
+		for i, info := range counted(s, "versions", s.versions("newsbot/prod/db"), many) {
 			same(s, "version", info.Version, myvault.Version(many-i))
 		}
 	}),

@@ -103,7 +103,7 @@ var iteratorClauses = []Clause{
 	}),
 	onTrail("iterate/entries", "The body of a loop over Entries may write and record, and leave.", func(s *stage) {
 		s.plenty()
-		trail := as[myvault.Trail](s, Trail)
+		trail := s.p.(myvault.Trail)
 		s.record(accessEntry("read", "newsbot/a", 500))
 		mindful(s, "entries", func() iter.Seq2[myvault.Entry, error] { return trail.Entries(s.ctx, myvault.TrailRange{}) }, func() error {
 			err := trail.Record(s.ctx, accessEntry("read", "newsbot/a", 600))

@@ -82,8 +82,7 @@ var listClauses = []Clause{
 	clause("list/current", "List tells of the current version what Put told of it.", func(s *stage) {
 		s.do(put("newsbot/prod/db", "one"))
 		want := s.do(put("newsbot/prod/db", "two"))
-		got := collect(s, "list", s.p.List(s.ctx, myvault.Range{}))
-		same(s, "count", len(got), 1)
+		got := counted(s, "secrets listed", collect(s, "list", s.p.List(s.ctx, myvault.Range{})), 1)
 		same(s, "version", got[0].Version, 2)
 		same(s, "state", got[0].State, myvault.Live)
 		sameTime(s, "time", got[0].At, want.At)
@@ -96,7 +95,7 @@ var listClauses = []Clause{
 	clause("list/deleted", "With Deleted, List has the deleted and destroyed secrets alone, with their state.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/b", "1"), put("newsbot/c", "1"), remove("newsbot/c"), destroy("newsbot/a"))
 		s.lists(myvault.Range{Deleted: true}, "newsbot/a", "newsbot/c")
-		got := collect(s, "list", s.p.List(s.ctx, myvault.Range{Deleted: true}))
+		got := counted(s, "secrets listed", collect(s, "list", s.p.List(s.ctx, myvault.Range{Deleted: true})), 2)
 		same(s, "state", got[0].State, myvault.Destroyed)
 		same(s, "state", got[1].State, myvault.Deleted)
 	}),

@@ -65,6 +65,7 @@ var pagingClauses = []Clause{
 				break
 			}
 			got = append(got, page[:min(4, len(page))]...)
+			same(s, "more than there is", len(got) > len(shelf), false)
 		}
 		sameList(s, "pages", got, shelf)
 	}),

@@ -53,7 +53,14 @@ type Clause struct {
 }
 
 func clause(name, promise string, play func(*stage), needs ...Capability) Clause {
-	return Clause{Name: name, Promise: promise, Needs: needs, Check: checking(play)}
+	return Clause{Name: name, Promise: promise, Needs: needs, Check: checking(func(s *stage) {
+		for _, c := range needs {
+			if c.isInterface() && !s.has(c) {
+				s.failf("the provider is no myvault.%s; declare it as lacking", c)
+			}
+		}
+		play(s)
+	})}
 }
 
 // Clauses gives all clauses, ordered by subject. The caller owns the slice.

@@ -21,7 +21,7 @@ var putClauses = []Clause{
 		c := s.commit(put("newsbot/prod/db", "one"))
 		infos, err := s.p.Apply(s.ctx, c)
 		s.succeeds("put", err)
-		same(s, "infos", len(infos), 1)
+		counted(s, "infos", infos, 1)
 		same(s, "address", infos[0].Address, at("newsbot/prod/db"))
 		same(s, "version", infos[0].Version, 1)
 		same(s, "state", infos[0].State, myvault.Live)

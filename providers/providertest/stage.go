@@ -115,6 +115,12 @@ func sameList(s *stage, what string, got, want []string) {
 	}
 }
 
+// counted gives the list, which must have n items.
+func counted[T any](s *stage, what string, list []T, n int) []T {
+	same(s, "number of "+what, len(list), n)
+	return list
+}
+
 // brief keeps an error of a long list readable.
 func brief(list []string) []string {
 	if len(list) <= 12 {

@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/myswiftagent/myvault"
@@ -31,7 +32,7 @@ var trailClauses = []Clause{
 	onTrail("trail/version", "The entry of a change names the version that the change made or marked, 0 for a project.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"), remove("newsbot/a"), undelete("newsbot/a"), destroy("newsbot/a", 1), project("newsbot", "mine"))
 		want := []myvault.Version{0, 1, 2, 2, 2, 1}
-		for i, e := range s.entries(myvault.TrailRange{}) {
+		for i, e := range counted(s, "entries", s.entries(myvault.TrailRange{}), len(want)) {
 			same(s, fmt.Sprintf("version of entry %d", e.Seq), e.Version, want[i])
 		}
 	}),
@@ -41,9 +42,7 @@ var trailClauses = []Clause{
 		c.Entries[0].Service, c.Entries[0].Via, c.Entries[0].Request = "myscheduler", "header", "01J9-abc"
 		_, err := s.p.Apply(s.ctx, c)
 		s.succeeds("put", err)
-		all := s.entries(myvault.TrailRange{})
-		same(s, "entries", len(all), 1)
-		sameEntry(s, all[0], c.Entries[0])
+		sameEntry(s, counted(s, "entries", s.entries(myvault.TrailRange{}), 1)[0], c.Entries[0])
 	}),
 	onTrail("trail/refused", "A change that is refused leaves no entry.", func(s *stage) {
 		s.do(put("newsbot/a", "1"))
@@ -56,7 +55,7 @@ var trailClauses = []Clause{
 	clause("trail/commit", "A commit leaves the entries of its changes, in their order.", func(s *stage) {
 		s.doAll(put("newsbot/a", "1"), put("newsbot/b", "1"), put("newsbot/a", "2"), project("common", ""))
 		s.trail(myvault.TrailRange{}, "changes 4 project-write common", "changes 3 write newsbot/a", "changes 2 write newsbot/b", "changes 1 write newsbot/a")
-		same(s, "version of the third", s.entries(myvault.TrailRange{})[1].Version, 2)
+		same(s, "version of the third", counted(s, "entries", s.entries(myvault.TrailRange{}), 4)[1].Version, 2)
 	}, Trail, ManyChanges),
 	clause("trail/refused-commit", "A refused commit leaves no entry and uses no sequence.", func(s *stage) {
 		s.do(put("newsbot/a", "1"))
@@ -127,9 +126,7 @@ var recordClauses = []Clause{
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"))
 		s.record(accessEntry("read", "newsbot/a", 100))
 		s.record(accessEntry("read", "newsbot/b", 101))
-		got := s.entries(myvault.TrailRange{Action: "read"})
-		same(s, "entries", len(got), 2)
-		for i, e := range got {
+		for i, e := range counted(s, "entries", s.entries(myvault.TrailRange{Action: "read"}), 2) {
 			same(s, "chain", e.Chain, myvault.ChainAccess)
 			same(s, "sequence", e.Seq, uint64(2-i))
 		}
@@ -140,8 +137,7 @@ var recordClauses = []Clause{
 		want.Action, want.Version, want.Outcome, want.Count = "login", 7, myvault.OutcomeUnauthenticated, 12
 		want.Last = want.At.Add(3 * time.Second)
 		s.record(want)
-		got := s.entries(myvault.TrailRange{})
-		same(s, "entries", len(got), 1)
+		got := counted(s, "entries", s.entries(myvault.TrailRange{}), 1)
 		sameEntry(s, got[0], want)
 		same(s, "version", got[0].Version, 7)
 	}),
@@ -155,8 +151,9 @@ var recordClauses = []Clause{
 			e.Outcome = outcome
 			s.record(e)
 		}
-		for _, e := range s.entries(myvault.TrailRange{}) {
-			same(s, fmt.Sprintf("outcome of entry %d", e.Seq), e.Outcome, outcomes[e.Seq-1])
+		slices.Reverse(outcomes)
+		for i, e := range counted(s, "entries", s.entries(myvault.TrailRange{}), len(outcomes)) {
+			same(s, fmt.Sprintf("outcome of entry %d", e.Seq), e.Outcome, outcomes[i])
 		}
 	}),
 	onTrail("record/several", "Record of several entries appends all, in their order.", func(s *stage) {
@@ -165,7 +162,7 @@ var recordClauses = []Clause{
 	}),
 	onTrail("record/no-address", "An entry may have no address, or a project alone.", func(s *stage) {
 		s.record(entry(begin, "login", myvault.Address{}), entry(begin, "list", myvault.Address{Project: "newsbot"}))
-		got := s.entries(myvault.TrailRange{})
+		got := counted(s, "entries", s.entries(myvault.TrailRange{}), 2)
 		same(s, "address", got[1].Address, myvault.Address{})
 		same(s, "address", got[0].Address, myvault.Address{Project: "newsbot"})
 	}),
@@ -176,7 +173,7 @@ var recordClauses = []Clause{
 		s.do(put("newsbot/a", "3"))
 		s.record(accessEntry("read", "newsbot/a", 200))
 		want := []uint64{3, 2, 0}
-		for i, e := range s.entries(myvault.TrailRange{Action: "read"}) {
+		for i, e := range counted(s, "entries", s.entries(myvault.TrailRange{Action: "read"}), len(want)) {
 			same(s, fmt.Sprintf("change seen by entry %d", e.Seq), e.Seen, want[i])
 		}
 	}),

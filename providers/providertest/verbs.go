@@ -208,12 +208,12 @@ func (s *stage) project(name string) myvault.Project {
 
 // record appends entries of reads.
 func (s *stage) record(entries ...myvault.Entry) {
-	s.succeeds("record", as[myvault.Trail](s, Trail).Record(s.ctx, entries...))
+	s.succeeds("record", s.p.(myvault.Trail).Record(s.ctx, entries...))
 }
 
 // entries gives those in the range.
 func (s *stage) entries(r myvault.TrailRange) []myvault.Entry {
-	return collect(s, "entries", as[myvault.Trail](s, Trail).Entries(s.ctx, r))
+	return collect(s, "entries", s.p.(myvault.Trail).Entries(s.ctx, r))
 }
 
 // trail wants those entries, newest first, as "changes 2 write newsbot/a".

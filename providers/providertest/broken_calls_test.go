@@ -1,0 +1,217 @@
+package providertest_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// twice yields the error of an iterator again after it.
+func twice[T any](seq iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for item, err := range seq {
+			if !yield(item, err) || (err != nil && !yield(item, err)) {
+				return
+			}
+		}
+	}
+}
+
+// deaf does not hear that a context was cancelled.
+func deaf(f *fake) {
+	deaf := context.WithoutCancel
+	f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
+		return f.Provider.Get(deaf(ctx), a, v)
+	}
+	f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+		return f.Provider.List(deaf(ctx), r)
+	}
+	f.versions = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
+		return f.Provider.Versions(deaf(ctx), a)
+	}
+	f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] { return f.Provider.Projects(deaf(ctx)) }
+	f.record = func(ctx context.Context, entries ...myvault.Entry) error {
+		return f.Provider.Record(deaf(ctx), entries...)
+	}
+	f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+		return f.Provider.Entries(deaf(ctx), r)
+	}
+	f.heads = func(ctx context.Context) ([]myvault.Head, error) { return f.newest(deaf(ctx)) }
+	f.ping = func(ctx context.Context) error { return f.Provider.Ping(deaf(ctx)) }
+}
+
+// locked holds a lock while the loop body runs, which a change needs.
+func locked(f *fake) {
+	var mu sync.Mutex
+	f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return f.Provider.Apply(ctx, c)
+	}
+	f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+		return holding(&mu, f.Provider.List(ctx, r))
+	}
+	f.versions = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
+		return holding(&mu, f.Provider.Versions(ctx, a))
+	}
+	f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
+		return holding(&mu, f.Provider.Projects(ctx))
+	}
+	f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+		return holding(&mu, f.Provider.Entries(ctx, r))
+	}
+}
+
+func holding[T any](mu *sync.Mutex, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		seq(yield)
+	}
+}
+
+var brokenCalls = []broken{
+	{"a cancelled context reads", deaf, []string{
+		"context/get", "context/deadline", "context/list", "context/versions", "context/projects", "context/record", "context/entries", "context/heads", "context/ping",
+	}},
+	{"a cancelled context writes, and says that it did not", func(f *fake) {
+		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+			infos, err := f.Provider.Apply(context.WithoutCancel(ctx), c)
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			return infos, err
+		}
+		f.record = func(ctx context.Context, entries ...myvault.Entry) error {
+			return errors.Join(f.Provider.Record(context.WithoutCancel(ctx), entries...), ctx.Err())
+		}
+	}, []string{"context/put", "context/changes", "context/no-entry", "context/deadline", "context/record"}},
+	{"a cancelled context is a store that does not answer", func(f *fake) {
+		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
+			if ctx.Err() != nil {
+				return myvault.Secret{}, myvault.ErrUnavailable
+			}
+			return f.Provider.Get(ctx, a, v)
+		}
+	}, []string{"context/get", "context/deadline"}},
+	{"iterators go on after an error", func(f *fake) {
+		f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+			return twice(f.Provider.List(ctx, r))
+		}
+		f.versions = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
+			return twice(f.Provider.Versions(ctx, a))
+		}
+		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] { return twice(f.Provider.Projects(ctx)) }
+		f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+			return twice(f.Provider.Entries(ctx, r))
+		}
+	}, []string{"context/list", "context/versions", "context/projects", "context/entries", "versions/never-made"}},
+	{"iterators hold a lock", locked, []string{"iterate/list", "iterate/list-deletes", "iterate/versions", "iterate/projects", "iterate/entries"}},
+	{"iterators exclude each other", func(f *fake) {
+		var mu sync.Mutex
+		f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+			return holding(&mu, f.Provider.List(ctx, r))
+		}
+	}, []string{"iterate/list-nested"}},
+	{"a loop that is left leaves its lock", func(f *fake) {
+		var mu sync.Mutex
+		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return f.Provider.Apply(ctx, c)
+		}
+		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
+			return func(yield func(myvault.Project, error) bool) {
+				mu.TryLock()
+				for project, err := range f.Provider.Projects(ctx) {
+					if !yield(project, err) {
+						return
+					}
+				}
+				mu.Unlock()
+			}
+		}
+	}, []string{"iterate/left-open"}},
+	{"an iterator shows what was there when it was made", func(f *fake) {
+		f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+			var all []myvault.Info
+			for info, err := range f.Provider.List(ctx, r) {
+				if err == nil {
+					all = append(all, info)
+				}
+			}
+			return edited(f.Provider.List(ctx, r), func([]myvault.Info) []myvault.Info { return all })
+		}
+	}, []string{"iterate/again"}},
+	{"a value comes with the version before it", func(f *fake) {
+		var mu sync.Mutex
+		last := map[myvault.Address]myvault.Value{}
+		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
+			secret, err := f.Provider.Get(ctx, a, v)
+			mu.Lock()
+			defer mu.Unlock()
+			if old, found := last[a]; found && err == nil && v == 0 {
+				secret.Value, last[a] = old, secret.Value
+			} else if err == nil {
+				last[a] = secret.Value
+			}
+			return secret, err
+		}
+	}, []string{"race/whole-values"}},
+	{"a second close is an error", func(f *fake) {
+		f.close = func() error {
+			if f.closed.Swap(true) {
+				return myvault.ErrClosed
+			}
+			return nil
+		}
+	}, []string{"close/twice"}},
+	{"use after close works", func(f *fake) { f.close = func() error { return nil } }, []string{
+		"close/get", "close/apply", "close/list", "close/versions", "close/projects", "close/ping", "close/record", "close/entries", "close/heads",
+	}},
+	{"a call beside close is an unknown failure", func(f *fake) {
+		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
+			return myvault.Secret{}, errors.New("use of closed connection")
+		}
+	}, []string{"close/beside"}},
+	{"the incarnation has punctuation", func(f *fake) { f.name = func() string { return "2026-11-23" } }, []string{"incarnation/named"}},
+}
+
+// reopened breaks a store from its second opening on.
+func reopened(spoil func(*fake)) func(*fake) {
+	opened := map[any]bool{}
+	var mu sync.Mutex
+	return func(f *fake) {
+		mu.Lock()
+		defer mu.Unlock()
+		if opened[f.Provider] {
+			spoil(f)
+		}
+		opened[f.Provider] = true
+	}
+}
+
+var brokenStores = []broken{
+	{"reopening loses the newest versions", reopened(func(f *fake) {
+		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
+			return f.Provider.Get(ctx, a, max(v, 1))
+		}
+	}), []string{"reopen/secrets"}},
+	{"reopening begins the numbers again", reopened(brokenVersions[1].spoil), []string{"reopen/numbers"}},
+	{"reopening makes deleting final", reopened(onChange(myvault.OpUndelete, func(*fake, myvault.Commit, func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		return nil, myvault.ErrNotFound
+	})), []string{"reopen/undelete"}},
+	{"reopening loses the default project", reopened(onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
+		for i := range all {
+			all[i].Default = false
+		}
+		return all
+	})), []string{"reopen/projects"}},
+	{"reopening begins the trail again", reopened(onEntry(func(e *myvault.Entry) { e.Seq = 1 })), []string{"reopen/trail"}},
+	{"reopening forgets the newest change", reopened(onEntry(func(e *myvault.Entry) { e.Seen = 0 })), []string{"reopen/seen"}},
+	{"reopening begins the chains again", reopened(onHeads(func(h *myvault.Head) { h.MAC = nil })), []string{"reopen/heads"}},
+	{"reopening is another incarnation", reopened(func(f *fake) { f.name = func() string { return "another" } }), []string{"reopen/incarnation"}},
+}

@@ -1,0 +1,230 @@
+package providertest_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// onProjects breaks what Projects yields.
+func onProjects(edit func(f *fake, all []myvault.Project) []myvault.Project) func(*fake) {
+	return func(f *fake) {
+		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
+			return edited(f.Provider.Projects(ctx), func(all []myvault.Project) []myvault.Project { return edit(f, all) })
+		}
+	}
+}
+
+func unregister(c myvault.Commit, name string) myvault.Commit {
+	return with(c, myvault.Change{Op: myvault.OpDeleteProject, Project: myvault.Project{Name: name}})
+}
+
+var brokenProjects = []broken{
+	{"a put registers nothing", func(f *fake) {
+		described := map[string]bool{}
+		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+			infos, err := f.Provider.Apply(ctx, c)
+			for _, change := range c.Changes {
+				if err == nil && change.Op == myvault.OpPutProject {
+					described[change.Project.Name] = true
+				}
+			}
+			return infos, err
+		}
+		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
+			return edited(f.Provider.Projects(ctx), func(all []myvault.Project) []myvault.Project {
+				return slices.DeleteFunc(all, func(p myvault.Project) bool { return !described[p.Name] })
+			})
+		}
+	}, []string{"project/by-put", "project/by-first-put", "undelete/project", "delete/keeps-project", "race/first-puts"}},
+	{"every put describes its project", onChange(myvault.OpPut, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		infos, err := apply(c)
+		if err == nil {
+			_, _ = apply(with(c, myvault.Change{Op: myvault.OpPutProject, Project: myvault.Project{Name: c.Changes[0].Address.Project}}))
+		}
+		return infos, err
+	}), []string{"project/put-keeps"}},
+	{"projects have the time of the last change", func(f *fake) {
+		var last time.Time
+		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+			last = c.At
+			return f.Provider.Apply(ctx, c)
+		}
+		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
+			return each(f.Provider.Projects(ctx), func(p *myvault.Project) { p.At = last })
+		}
+	}, []string{"project/by-first-put", "project/describes"}},
+	{"projects have no author", onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
+		for i := range all {
+			all[i].By = ""
+		}
+		return all
+	}), []string{"project/by-put", "project/registers"}},
+	{"projects are ordered by age", func(f *fake) {
+		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
+			return edited(f.Provider.Projects(ctx), func(all []myvault.Project) []myvault.Project {
+				slices.SortStableFunc(all, func(a, b myvault.Project) int { return a.At.Compare(b.At) })
+				return all
+			})
+		}
+	}, []string{"project/order"}},
+	{"projects are ordered without regard to case", onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
+		slices.SortFunc(all, func(a, b myvault.Project) int {
+			return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+		})
+		return all
+	}), []string{"project/order"}},
+	{"there is always a default project", onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
+		if len(all) > 0 && !slices.ContainsFunc(all, func(p myvault.Project) bool { return p.Default }) {
+			all[0].Default = true
+		}
+		return all
+	}), []string{"project/default", "project-delete/default"}},
+	{"a new store has a project", onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
+		return append(all, myvault.Project{Name: "zz-default"})
+	}), []string{"project/none", "project-delete/deleted", "commit/empties-project"}},
+	{"the default is doubled", func(f *fake) {
+		was := map[string]bool{}
+		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
+			return each(f.Provider.Projects(ctx), func(p *myvault.Project) { p.Default = p.Default || was[p.Name] })
+		}
+		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+			infos, err := f.Provider.Apply(ctx, c)
+			for _, change := range c.Changes {
+				if err == nil && change.Op == myvault.OpDefaultProject {
+					was[change.Project.Name] = true
+				}
+			}
+			return infos, err
+		}
+	}, []string{"project/one-default", "project-delete/default", "project-delete/again", "race/default"}},
+	{"the default of nobody is taken", forgives(myvault.OpDefaultProject, myvault.ErrNotFound), []string{"project/default-unknown"}},
+	{"registering ignores its condition", onChange(myvault.OpPutProject, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		c.Changes[0].If = myvault.Condition{}
+		return apply(c)
+	}), []string{"project/if-absent", "project/if-absent-by-put", "project/if-present"}},
+	{"descriptions are cut at 255 bytes", onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
+		for i, p := range all {
+			all[i].Description = p.Description[:min(255, len(p.Description))]
+		}
+		return all
+	}), []string{"project/long-description"}},
+	{"an empty description is no description", onChange(myvault.OpPutProject, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		if c.Changes[0].Project.Description == "" && c.Changes[0].If == (myvault.Condition{}) {
+			c.Changes[0].If = myvault.IfAbsent()
+			if infos, err := apply(c); !errors.Is(err, myvault.ErrExists) {
+				return infos, err
+			}
+			return []myvault.Info{{}}, nil
+		}
+		return apply(c)
+	}), []string{"project/clears"}},
+	{"projects have versions", onInfos(myvault.OpPutProject, func(_ *fake, _ myvault.Commit, info *myvault.Info) { info.Version = 1 }), []string{"project/answer"}},
+	{"a project with live secrets can be deleted", func(f *fake) {
+		gone := map[string]bool{}
+		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+			infos, err := f.Provider.Apply(ctx, c)
+			if errors.Is(err, myvault.ErrNotEmpty) {
+				gone[c.Changes[len(c.Changes)-1].Project.Name] = true
+				return make([]myvault.Info, len(c.Changes)), nil
+			}
+			return infos, err
+		}
+		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
+			return edited(f.Provider.Projects(ctx), func(all []myvault.Project) []myvault.Project {
+				return slices.DeleteFunc(all, func(p myvault.Project) bool { return gone[p.Name] })
+			})
+		}
+	}, []string{"project-delete/live", "commit/fills-project"}},
+	{"a project with deleted secrets cannot be deleted", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		for info, err := range f.Provider.List(context.Background(), myvault.Range{Deleted: true}) {
+			if err == nil && info.Project == c.Changes[0].Project.Name {
+				return nil, myvault.ErrNotEmpty
+			}
+		}
+		return apply(c)
+	}), []string{"project-delete/deleted", "project-delete/histories", "project-delete/undelete", "undelete/project"}},
+	{"secrets of projects of like names keep a project", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		for info, err := range f.Provider.List(context.Background(), myvault.Range{}) {
+			if err == nil && strings.HasPrefix(info.Project, c.Changes[0].Project.Name) {
+				return nil, myvault.ErrNotEmpty
+			}
+		}
+		return apply(c)
+	}), []string{"project-delete/other-live"}},
+	{"deleting a project of nobody succeeds", forgives(myvault.OpDeleteProject, myvault.ErrNotFound), []string{"project-delete/unknown", "project-delete/twice"}},
+	{"a deleted project stays listed", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		infos, err := apply(c)
+		if err == nil {
+			_, _ = apply(with(c, myvault.Change{Op: myvault.OpPutProject, Project: c.Changes[0].Project}))
+		}
+		return infos, err
+	}), []string{"project-delete/empty", "project-delete/again", "project-delete/twice"}},
+	{"deleting a project destroys its histories", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		for info, err := range f.Provider.List(context.Background(), myvault.Range{Deleted: true}) {
+			if err == nil && info.Project == c.Changes[0].Project.Name {
+				_, _ = apply(with(c, myvault.Change{Op: myvault.OpDestroy, Address: info.Address}))
+			}
+		}
+		return apply(c)
+	}), []string{"project-delete/histories", "project-delete/undelete"}},
+	{"undelete leaves its project unregistered", onChange(myvault.OpUndelete, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		known := registered(context.Background(), f, c.Changes[0].Address.Project)
+		infos, err := apply(c)
+		if err == nil && !known {
+			f.projects = func(context.Context) iter.Seq2[myvault.Project, error] {
+				return func(func(myvault.Project, error) bool) {}
+			}
+		}
+		return infos, err
+	}), []string{"undelete/project", "project-delete/undelete"}},
+	{"the limit of the register is not held", unlimited, []string{"register/put", "register/project", "register/undelete", "commit/register-limit"}},
+	{"a full register takes no change", func(f *fake) {
+		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+			n := 0
+			for range f.Provider.Projects(ctx) {
+				n++
+			}
+			if n >= projects {
+				return nil, myvault.ErrTooLarge
+			}
+			return f.Provider.Apply(ctx, c)
+		}
+	}, []string{"register/full", "register/room", "reserved/full"}},
+	{"reserved projects are registered", onProjects(func(f *fake, all []myvault.Project) []myvault.Project {
+		for info, err := range f.Provider.List(context.Background(), myvault.Range{}) {
+			if err == nil && strings.HasPrefix(info.Project, ".") {
+				all = append([]myvault.Project{{Name: info.Project}}, all...)
+			}
+		}
+		return all
+	}), []string{"reserved/unregistered"}},
+	{"reserved projects hold no secrets", onList(func(_ *fake, _ myvault.Range, all []myvault.Info) []myvault.Info {
+		return slices.DeleteFunc(all, func(i myvault.Info) bool { return strings.HasPrefix(i.Project, ".") })
+	}), []string{"reserved/secrets"}},
+}
+
+// unlimited makes room by deleting crowds behind the back of the register.
+func unlimited(f *fake) {
+	var hidden []myvault.Project
+	f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+		infos, err := f.Provider.Apply(ctx, c)
+		for _, name := range []string{"crowd-00003", "crowd-00004"} {
+			if errors.Is(err, myvault.ErrTooLarge) {
+				if _, e := f.Provider.Apply(ctx, unregister(c, name)); e == nil {
+					hidden = append(hidden, myvault.Project{Name: name})
+				}
+				infos, err = f.Provider.Apply(ctx, c)
+			}
+		}
+		return infos, err
+	}
+	f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
+		return edited(f.Provider.Projects(ctx), func(all []myvault.Project) []myvault.Project { return append(all, hidden...) })
+	}
+}

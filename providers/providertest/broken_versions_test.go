@@ -1,0 +1,240 @@
+package providertest_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// onChange breaks single changes of one kind; before gets the commit, the change and
+// the way to make it, and the rest go their way.
+func onChange(op myvault.Op, before func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error)) func(*fake) {
+	return func(f *fake) {
+		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+			direct := func(c myvault.Commit) ([]myvault.Info, error) { return f.Provider.Apply(ctx, c) }
+			if len(c.Changes) != 1 || c.Changes[0].Op != op {
+				return direct(c)
+			}
+			return before(f, c, direct)
+		}
+	}
+}
+
+// with gives the commit of another change, with the first entry.
+func with(c myvault.Commit, change myvault.Change) myvault.Commit {
+	c.Changes, c.Entries = []myvault.Change{change}, c.Entries[:min(1, len(c.Entries))]
+	return c
+}
+
+// onInfos breaks the infos that a kind of change answers with.
+func onInfos(op myvault.Op, edit func(f *fake, c myvault.Commit, info *myvault.Info)) func(*fake) {
+	return onChange(op, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		infos, err := apply(c)
+		if err == nil {
+			edit(f, c, &infos[0])
+		}
+		return infos, err
+	})
+}
+
+// forgives turns one error of a kind of change into success.
+func forgives(op myvault.Op, target error) func(*fake) {
+	return onChange(op, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		infos, err := apply(c)
+		if errors.Is(err, target) {
+			return []myvault.Info{{Address: c.Changes[0].Address}}, nil
+		}
+		return infos, err
+	})
+}
+
+// unconditional checks a condition first and makes the change later, without it.
+func unconditional(f *fake) {
+	f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+		if len(c.Changes) != 1 || (c.Changes[0].Op != myvault.OpPut && c.Changes[0].Op != myvault.OpPutProject) {
+			return f.Provider.Apply(ctx, c)
+		}
+		change := c.Changes[0]
+		var head myvault.Info
+		for info, err := range f.Provider.Versions(ctx, change.Address) {
+			if err == nil {
+				head = info
+			}
+			break
+		}
+		err := change.If.Check(head)
+		if change.Op == myvault.OpPutProject {
+			err = change.If.CheckProject(registered(ctx, f, change.Project.Name))
+		}
+		if err != nil {
+			return nil, err
+		}
+		time.Sleep(time.Millisecond)
+		change.If = myvault.Condition{}
+		return f.Provider.Apply(ctx, with(c, change))
+	}
+}
+
+func registered(ctx context.Context, f *fake, name string) bool {
+	for project := range f.Provider.Projects(ctx) {
+		if project.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+var brokenVersions = []broken{
+	{"a version is used twice, after a delete", onInfos(myvault.OpPut, func(f *fake, c myvault.Commit, info *myvault.Info) {
+		for before, err := range f.Provider.Versions(context.Background(), c.Changes[0].Address) {
+			if err == nil && before.State != myvault.Live {
+				info.Version = before.Version
+			}
+		}
+	}), []string{"put/after-delete", "put/after-destroy", "delete/uses-no-number", "project-delete/histories"}},
+	{"versions begin at 0", onInfos(myvault.OpPut, func(_ *fake, _ myvault.Commit, info *myvault.Info) {
+		info.Version--
+	}), []string{"put/first-version", "put/next-version", "put/own-numbers", "put/answer", "put/after-undelete"}},
+	{"a put of the same value makes no version", onChange(myvault.OpPut, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		now, err := f.Provider.Get(context.Background(), c.Changes[0].Address, 0)
+		if err == nil && now.Value.Reveal() == c.Changes[0].Value.Reveal() {
+			return []myvault.Info{now.Info}, nil
+		}
+		return apply(c)
+	}), []string{"put/same-value"}},
+	{"delete uses a number", onChange(myvault.OpDelete, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		infos, err := apply(c)
+		if err != nil {
+			return infos, err
+		}
+		_, err = apply(with(c, myvault.Change{Op: myvault.OpPut, Address: c.Changes[0].Address, Value: myvault.Text("tombstone")}))
+		return infos, errors.Join(err, second(apply(with(c, myvault.Change{Op: myvault.OpDelete, Address: c.Changes[0].Address}))))
+	}), []string{"delete/uses-no-number", "delete/marks-one", "delete/mark-stays", "put/after-delete"}},
+	{"delete answers with its own author and time", onInfos(myvault.OpDelete, func(_ *fake, c myvault.Commit, info *myvault.Info) {
+		info.By, info.At = c.By, c.At
+	}), []string{"delete/answer"}},
+	{"delete destroys", onChange(myvault.OpDelete, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		c.Changes[0].Op = myvault.OpDestroy
+		return apply(c)
+	}), []string{"undelete/brings-back", "undelete/older", "delete/marks-one", "list/deleted"}},
+	{"delete of nothing succeeds", forgives(myvault.OpDelete, myvault.ErrNotFound), []string{"delete/never-made", "delete/twice", "delete/destroyed", "race/delete"}},
+	{"delete ignores its condition", onChange(myvault.OpDelete, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		return apply(with(c, myvault.Change{Op: myvault.OpDelete, Address: c.Changes[0].Address}))
+	}), []string{"condition/delete-version", "condition/delete-absent"}},
+	{"undelete works after a put", forgives(myvault.OpUndelete, myvault.ErrConflict), []string{"undelete/after-put", "undelete/live", "undelete/twice", "race/undelete"}},
+	{"undelete of nothing succeeds", forgives(myvault.OpUndelete, myvault.ErrNotFound), []string{"undelete/never-made"}},
+	{"undelete of a destroyed version succeeds", forgives(myvault.OpUndelete, myvault.ErrDestroyed), []string{"undelete/destroyed", "undelete/deleted-destroyed"}},
+	{"undelete makes a new version", onChange(myvault.OpUndelete, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		infos, err := apply(c)
+		if err != nil {
+			return infos, err
+		}
+		now, err := f.Provider.Get(context.Background(), c.Changes[0].Address, 0)
+		if err != nil {
+			return nil, err
+		}
+		return apply(with(c, myvault.Change{Op: myvault.OpPut, Address: now.Address, Value: now.Value}))
+	}), []string{"undelete/answer", "put/after-undelete"}},
+	{"destroy leaves the value", leavesValue, []string{"destroy/older", "destroy/several", "destroy/then-put", "destroy/past-mark", "destroy/below-deleted"}},
+	{"destroy of nothing succeeds", forgives(myvault.OpDestroy, myvault.ErrNotFound), []string{"destroy/never-made", "destroy/version-never-made"}},
+	{"destroy makes what it can of its versions", onChange(myvault.OpDestroy, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		for _, n := range c.Changes[0].Versions {
+			if _, err := apply(with(c, myvault.Change{Op: myvault.OpDestroy, Address: c.Changes[0].Address, Versions: []myvault.Version{n}})); err != nil {
+				return nil, err
+			}
+		}
+		return apply(c)
+	}), []string{"destroy/version-never-made"}},
+	{"destroy takes all versions", onChange(myvault.OpDestroy, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		return apply(with(c, myvault.Change{Op: myvault.OpDestroy, Address: c.Changes[0].Address}))
+	}), []string{"destroy/older", "destroy/others-stay", "list/older-destroyed", "destroy/current"}},
+	{"destroy of none named takes the current alone", onChange(myvault.OpDestroy, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		for info, err := range f.Provider.Versions(context.Background(), c.Changes[0].Address) {
+			if err == nil && len(c.Changes[0].Versions) == 0 {
+				c.Changes[0].Versions = []myvault.Version{info.Version}
+			}
+		}
+		return apply(c)
+	}), []string{"destroy/all"}},
+	{"destroy again is an error", onChange(myvault.OpDestroy, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		for info := range f.Provider.Versions(context.Background(), c.Changes[0].Address) {
+			if info.State == myvault.Destroyed && slices.Contains(c.Changes[0].Versions, info.Version) {
+				return nil, myvault.ErrDestroyed
+			}
+		}
+		return apply(c)
+	}), []string{"destroy/repeated"}},
+	{"destroy answers with the current version", onInfos(myvault.OpDestroy, func(f *fake, c myvault.Commit, info *myvault.Info) {
+		for head := range f.Provider.Versions(context.Background(), c.Changes[0].Address) {
+			*info = head
+			break
+		}
+	}), []string{"destroy/answer", "destroy/answer-newest"}},
+	{"conditions are checked before the lock", unconditional, []string{"race/if-absent", "race/if-version", "race/project", "race/no-lost-update"}},
+	{"absent means never made", onChange(myvault.OpPut, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		for head, err := range f.Provider.Versions(context.Background(), c.Changes[0].Address) {
+			if err == nil && c.Changes[0].If == myvault.IfAbsent() && head.State != myvault.Live {
+				return nil, myvault.ErrExists
+			}
+		}
+		return apply(c)
+	}), []string{"condition/absent-deleted", "condition/absent-destroyed"}},
+	{"present means ever made", onChange(myvault.OpPut, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		for _, err := range f.Provider.Versions(context.Background(), c.Changes[0].Address) {
+			if err == nil && c.Changes[0].If == myvault.IfPresent() {
+				c.Changes[0].If = myvault.Condition{}
+			}
+		}
+		return apply(c)
+	}), []string{"condition/present-deleted", "condition/present-destroyed"}},
+	{"a put ignores its condition", onChange(myvault.OpPut, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		c.Changes[0].If = myvault.Condition{}
+		return apply(c)
+	}), []string{
+		"condition/absent-live", "condition/present-never", "condition/version-older", "condition/version-future", "condition/version-never",
+		"condition/version-deleted", "condition/version-destroyed", "condition/refused-put", "condition/refused-first",
+	}},
+	{"one put at a time is lost", func(f *fake) {
+		var mu sync.Mutex
+		busy := false
+		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+			mu.Lock()
+			lost := busy
+			busy = true
+			mu.Unlock()
+			if lost {
+				return []myvault.Info{{Version: 1}}, nil
+			}
+			time.Sleep(time.Millisecond)
+			defer func() { mu.Lock(); busy = false; mu.Unlock() }()
+			return f.Provider.Apply(ctx, c)
+		}
+	}, []string{"race/numbers", "race/first-puts", "race/entries"}},
+}
+
+func second[A, B any](_ A, b B) B { return b }
+
+// leavesValue gives a destroyed value to whoever asks for its version.
+func leavesValue(f *fake) {
+	kept := map[myvault.Address][]myvault.Value{}
+	f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+		infos, err := f.Provider.Apply(ctx, c)
+		for i, change := range c.Changes {
+			if err == nil && change.Op == myvault.OpPut && int(infos[i].Version) == len(kept[change.Address])+1 {
+				kept[change.Address] = append(kept[change.Address], change.Value)
+			}
+		}
+		return infos, err
+	}
+	f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
+		secret, err := f.Provider.Get(ctx, a, v)
+		if errors.Is(err, myvault.ErrDestroyed) && int(v) <= len(kept[a]) {
+			return myvault.Secret{Info: myvault.Info{Address: a, Version: v}, Value: kept[a][v-1]}, nil
+		}
+		return secret, err
+	}
+}

@@ -1,0 +1,207 @@
+package providertest_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"iter"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/providers/providertest"
+)
+
+const projects = 20
+
+// fake is a provider in memory, of which a test replaces what it wants to break. The
+// memory outlives it, so that it is persistent; and it makes MACs, so that it is an auditor.
+type fake struct {
+	*memory.Provider
+	closed atomic.Bool
+
+	get      func(context.Context, myvault.Address, myvault.Version) (myvault.Secret, error)
+	apply    func(context.Context, myvault.Commit) ([]myvault.Info, error)
+	list     func(context.Context, myvault.Range) iter.Seq2[myvault.Info, error]
+	versions func(context.Context, myvault.Address) iter.Seq2[myvault.Info, error]
+	projects func(context.Context) iter.Seq2[myvault.Project, error]
+	record   func(context.Context, ...myvault.Entry) error
+	entries  func(context.Context, myvault.TrailRange) iter.Seq2[myvault.Entry, error]
+	heads    func(context.Context) ([]myvault.Head, error)
+	ping     func(context.Context) error
+	close    func() error
+	name     func() string
+}
+
+var _ myvault.Auditor = (*fake)(nil)
+
+// newFake gives a fake that keeps every promise.
+func newFake(m *memory.Provider) *fake {
+	f := &fake{Provider: m}
+	f.get, f.apply, f.list, f.versions, f.projects = m.Get, m.Apply, m.List, m.Versions, m.Projects
+	f.record, f.heads, f.ping, f.name = m.Record, f.newest, m.Ping, m.Incarnation
+	f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+		return edited(m.Entries(ctx, r), func(all []myvault.Entry) []myvault.Entry {
+			for i, e := range all {
+				all[i].Prev, all[i].MAC = mac(e.Chain, e.Seq-1), mac(e.Chain, e.Seq)
+			}
+			return all
+		})
+	}
+	f.close = func() error { f.closed.Store(true); return nil }
+	return f
+}
+
+// mac stands in for a real one: it depends on the chain and the sequence alone.
+func mac(chain string, seq uint64) []byte {
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(chain), seq))
+	return sum[:]
+}
+
+func (f *fake) newest(ctx context.Context) ([]myvault.Head, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	heads := []myvault.Head{{Chain: myvault.ChainChanges}, {Chain: myvault.ChainAccess}}
+	for i := range heads {
+		for e, err := range f.Provider.Entries(ctx, myvault.TrailRange{}) {
+			if err != nil {
+				return nil, err
+			}
+			if e.Chain == heads[i].Chain {
+				heads[i].Seq, heads[i].At, heads[i].MAC = e.Seq, e.At, mac(e.Chain, e.Seq)
+				break
+			}
+		}
+	}
+	return heads, nil
+}
+
+func (f *fake) usable() error {
+	if f.closed.Load() {
+		return myvault.ErrClosed
+	}
+	return nil
+}
+
+func (f *fake) Get(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
+	if err := f.usable(); err != nil {
+		return myvault.Secret{}, err
+	}
+	return f.get(ctx, a, v)
+}
+
+func (f *fake) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	if err := f.usable(); err != nil {
+		return nil, err
+	}
+	return f.apply(ctx, c)
+}
+
+func (f *fake) Record(ctx context.Context, entries ...myvault.Entry) error {
+	if err := f.usable(); err != nil {
+		return err
+	}
+	return f.record(ctx, entries...)
+}
+
+func (f *fake) Heads(ctx context.Context) ([]myvault.Head, error) {
+	if err := f.usable(); err != nil {
+		return nil, err
+	}
+	return f.heads(ctx)
+}
+
+func (f *fake) Ping(ctx context.Context) error {
+	if err := f.usable(); err != nil {
+		return err
+	}
+	return f.ping(ctx)
+}
+
+func (f *fake) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+	return guarded(f, f.list(ctx, r))
+}
+
+func (f *fake) Versions(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
+	return guarded(f, f.versions(ctx, a))
+}
+
+func (f *fake) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
+	return guarded(f, f.projects(ctx))
+}
+
+func (f *fake) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+	return guarded(f, f.entries(ctx, r))
+}
+
+func (f *fake) Incarnation() string { return f.name() }
+func (f *fake) Close() error        { return f.close() }
+
+func guarded[T any](f *fake, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		if err := f.usable(); err != nil {
+			var zero T
+			yield(zero, err)
+			return
+		}
+		seq(yield)
+	}
+}
+
+// edited gives the items of an iterator after an edit of them all; an error ends it.
+func edited[T any](seq iter.Seq2[T, error], edit func([]T) []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var all []T
+		for item, err := range seq {
+			if err != nil {
+				yield(item, err)
+				return
+			}
+			all = append(all, item)
+		}
+		for _, item := range edit(all) {
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
+}
+
+// each is edited, item by item.
+func each[T any](seq iter.Seq2[T, error], edit func(*T)) iter.Seq2[T, error] {
+	return edited(seq, func(all []T) []T {
+		for i := range all {
+			edit(&all[i])
+		}
+		return all
+	})
+}
+
+// faked makes a store whose provider spoil has broken.
+func faked(t testing.TB, spoil func(*fake)) providertest.Store {
+	t.Helper()
+	m := memory.New(memory.Config{MaxProjects: projects})
+	t.Cleanup(func() { _ = m.Close() })
+	return providertest.Store{
+		MaxProjects: projects,
+		Patience:    50 * time.Millisecond,
+		Open: func(context.Context) (myvault.Provider, error) {
+			f := newFake(m)
+			spoil(f)
+			return f, nil
+		},
+	}
+}
+
+// single refuses commits of several changes, and is nothing but a provider.
+type single struct{ myvault.Provider }
+
+func (s single) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	if len(c.Changes) > 1 {
+		return nil, errUnsupported
+	}
+	return s.Provider.Apply(ctx, c)
+}
