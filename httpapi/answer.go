@@ -1,0 +1,80 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// answer is what a request succeeded with.
+type answer struct {
+	status   int // 0: 200
+	body     any // nil: none
+	etag     string
+	location string
+	link     string
+}
+
+// write sends the answer, or the problem that err is, and gives the status and size sent.
+func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size int) {
+	header := w.Header()
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Request-Id", c.id)
+	var body []byte
+	if err == nil && a.body != nil {
+		body, err = json.Marshal(a.body)
+	}
+	kind := "application/json"
+	if err != nil {
+		p := c.problemOf(err)
+		if p.status == statusClientGone {
+			return p.status, 0
+		}
+		p.addHeaders(header)
+		a, body, kind = answer{status: p.status}, p.body(), "application/problem+json"
+	}
+	set(header, "Etag", a.etag)
+	set(header, "Location", a.location)
+	set(header, "Link", a.link)
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	if len(body) > 0 {
+		header.Set("Content-Type", kind)
+		header.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	w.WriteHeader(a.status)
+	if len(body) == 0 || c.request.Method == http.MethodHead {
+		return a.status, 0
+	}
+	size, _ = w.Write(body) // the client may be gone; there is nobody to tell
+	return a.status, size
+}
+
+func set(header http.Header, name, value string) {
+	if value != "" {
+		header.Set(name, value)
+	}
+}
+
+// timestamp writes t in RFC 3339, UTC, with microseconds; "" for the zero time.
+func timestamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
+}
+
+// identifier gives the number by which clients know a project (path "") or a secret: the top
+// 53 bits of SHA-256(project, 0x00, path), which every JSON reader keeps exactly.
+func identifier(project, path string) uint64 {
+	sum := sha256.Sum256([]byte(project + "\x00" + path))
+	return binary.BigEndian.Uint64(sum[:]) >> 11
+}

@@ -1,0 +1,146 @@
+package httpapi
+
+import (
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// entry is a line of the trail.
+type entry struct {
+	Chain     string `json:"chain"`
+	Seq       uint64 `json:"seq"` // within the chain
+	At        string `json:"at"`
+	Service   string `json:"service"`
+	Via       string `json:"via"`
+	Remote    string `json:"remote,omitempty"` // of failed log-ins
+	Action    string `json:"action"`
+	Project   string `json:"project"`
+	Path      string `json:"path"`
+	Version   uint64 `json:"version"`
+	Outcome   string `json:"outcome"`
+	Count     uint64 `json:"count"`
+	RequestID string `json:"request_id"`
+}
+
+func entryOf(e myvault.Entry) entry {
+	return entry{
+		Chain:     e.Chain,
+		Seq:       e.Seq,
+		At:        timestamp(e.At),
+		Service:   e.Service,
+		Via:       e.Via,
+		Remote:    e.Remote,
+		Action:    e.Action,
+		Project:   e.Address.Project,
+		Path:      e.Address.Path,
+		Version:   uint64(e.Version),
+		Outcome:   string(e.Outcome),
+		Count:     e.Count,
+		RequestID: e.Request,
+	}
+}
+
+func (c *call) listTrail() (answer, error) {
+	r, err := c.trailRange()
+	if err != nil {
+		return answer{}, err
+	}
+	limit, err := c.limit()
+	if err != nil {
+		return answer{}, err
+	}
+	if r.Before, err = c.position(); err != nil {
+		return answer{}, err
+	}
+	page, err := c.session.TrailPage(c.ctx(), r, limit)
+	if err != nil {
+		return answer{}, err
+	}
+	entries := make([]entry, len(page.Entries))
+	for i, e := range page.Entries {
+		entries[i] = entryOf(e)
+	}
+	a := answer{body: entries}
+	if page.More {
+		var fields []string
+		for _, chain := range slices.Sorted(maps.Keys(page.Next)) {
+			fields = append(fields, chain, strconv.FormatUint(page.Next[chain], 10))
+		}
+		a.link = c.next(fields...)
+	}
+	return a, nil
+}
+
+// trailRange reads the filters.
+func (c *call) trailRange() (myvault.TrailRange, error) {
+	r := myvault.TrailRange{
+		Prefix:  myvault.Prefix{Project: c.query.Get("project"), Path: c.query.Get("prefix")},
+		Service: c.query.Get("service"),
+		Action:  c.query.Get("action"),
+		Outcome: myvault.Outcome(c.query.Get("outcome")),
+	}
+	switch r.Outcome {
+	case "", myvault.OutcomeOK, myvault.OutcomeBegun, myvault.OutcomeDenied, myvault.OutcomeUnauthenticated,
+		myvault.OutcomeNotFound, myvault.OutcomeRefused, myvault.OutcomeUnknown, myvault.OutcomeError:
+	default:
+		return r, badRequest("the query parameter outcome is ok, begun, denied, unauthenticated, not_found, refused, unknown or error")
+	}
+	var err error
+	if r.Since, err = c.instant("since"); err != nil {
+		return r, err
+	}
+	r.Until, err = c.instant("until")
+	return r, err
+}
+
+func (c *call) instant(name string) (time.Time, error) {
+	text := c.query.Get(name)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return t, badRequest("the query parameter " + name + " is a time as in 2026-01-31T12:00:00Z")
+	}
+	return t, nil
+}
+
+// position reads how far the trail was read.
+func (c *call) position() (myvault.Position, error) {
+	fields, err := c.cursor()
+	if err != nil || fields == nil {
+		return nil, err
+	}
+	position := make(myvault.Position)
+	for pair := range slices.Chunk(fields, 2) {
+		if len(pair) == 2 {
+			position[pair[0]], err = strconv.ParseUint(pair[1], 10, 64)
+		}
+		if err != nil || len(pair) != 2 {
+			return nil, badRequest("the cursor is malformed; start again without cursor")
+		}
+	}
+	return position, nil
+}
+
+// head is the newest link of a chain. Kept elsewhere, it proves later that none was cut off.
+type head struct {
+	Chain string `json:"chain"`
+	Seq   uint64 `json:"seq"`
+	At    string `json:"at"`
+	MAC   string `json:"mac"` // hexadecimal
+}
+
+func (c *call) trailState() (answer, error) {
+	found, err := c.session.Heads(c.ctx())
+	heads := make([]head, len(found))
+	for i, h := range found {
+		heads[i] = head{h.Chain, h.Seq, timestamp(h.At), hex.EncodeToString(h.MAC)}
+	}
+	return answer{body: heads}, err
+}

@@ -1,0 +1,111 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// call is one request on its way through the checks, and what they found.
+type call struct {
+	api      *Handler
+	request  *http.Request
+	writer   http.ResponseWriter // for limiting the body alone
+	id       string
+	endpoint *endpoint
+	session  *myvault.Session
+	addr     myvault.Address // the names in the path
+	query    url.Values
+	panicked string // what to log of a panic
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	started := time.Now()
+	c := &call{api: h, request: r, writer: w, id: requestID(r)}
+	a, err := c.run()
+	status, size := c.write(w, a, err)
+	c.log(status, size, time.Since(started), err)
+}
+
+func (c *call) ctx() context.Context { return c.request.Context() }
+
+// run makes all checks in their order, and then what is asked for.
+func (c *call) run() (a answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = c.recovered(p)
+		}
+	}()
+	raw := splitPath(rawPath(c.request.URL))
+	if c.endpoint, err = c.api.find(c.request.Method, raw); err != nil {
+		return answer{}, err
+	}
+	if !c.api.hosts.allow(c.request) {
+		return answer{}, &problem{status: http.StatusMisdirectedRequest, detail: "the Host header names no host of this server; the operator can allow it"}
+	}
+	if !c.endpoint.Public {
+		if c.session, err = c.login(); err != nil {
+			return answer{}, err
+		}
+	}
+	if c.addr, err = c.endpoint.address(raw); err != nil {
+		return answer{}, err
+	}
+	if err = c.readQuery(); err != nil {
+		return answer{}, err
+	}
+	return c.endpoint.handle(c)
+}
+
+// recovered turns a panic into an error. What it carried may hold anything, so only the
+// runtime's own texts are kept, with the stack, which shows no contents.
+func (c *call) recovered(p any) error {
+	if p == http.ErrAbortHandler {
+		panic(p)
+	}
+	c.panicked = fmt.Sprintf("panic of type %T", p)
+	if e, ok := p.(runtime.Error); ok {
+		c.panicked = e.Error()
+	}
+	c.panicked += "\n" + string(debug.Stack())
+	return &problem{status: http.StatusInternalServerError}
+}
+
+// readQuery reads the parameters: known ones, each once and not empty.
+func (c *call) readQuery() error {
+	if c.request.URL.RawQuery == "" {
+		return nil
+	}
+	query, err := url.ParseQuery(c.request.URL.RawQuery)
+	if err != nil {
+		return badRequest("the query is malformed; encode it as application/x-www-form-urlencoded")
+	}
+	for name, values := range query {
+		switch {
+		case !slices.Contains(c.endpoint.Query, name):
+			return badRequest("a query parameter is unknown; this route takes " + c.takesQuery())
+		case len(values) > 1:
+			return badRequest("the query parameter " + name + " is given twice; give it once")
+		case values[0] == "":
+			return badRequest("the query parameter " + name + " is empty; leave it out")
+		}
+	}
+	c.query = query
+	return nil
+}
+
+func (c *call) takesQuery() string {
+	if len(c.endpoint.Query) == 0 {
+		return "none"
+	}
+	return strings.Join(c.endpoint.Query, ", ")
+}

@@ -1,0 +1,96 @@
+package httpapi
+
+import (
+	"fmt"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// changeBody is one of several changes: a put, with value and, if wanted, encoding and one
+// of if_absent and if_version; or a delete, with if_version if wanted.
+type changeBody struct {
+	Op        *string `json:"op"`
+	Project   *string `json:"project"`
+	Path      *string `json:"path"`
+	Value     *string `json:"value"`
+	Encoding  *string `json:"encoding"`
+	IfAbsent  *bool   `json:"if_absent"`
+	IfVersion *uint64 `json:"if_version"`
+}
+
+// applyChanges makes all changes or none, and answers what became of each.
+func (c *call) applyChanges() (answer, error) {
+	var body struct {
+		Changes []changeBody `json:"changes"`
+	}
+	if err := c.decode(&body, "the array changes of objects with op, project, path, value, encoding, if_absent, if_version"); err != nil {
+		return answer{}, err
+	}
+	if n := len(body.Changes); n == 0 || n > myvault.MaxChanges {
+		return answer{}, unprocessable(fmt.Sprintf("the member changes takes 1 to %d changes", myvault.MaxChanges))
+	}
+	changes := make([]myvault.Change, len(body.Changes))
+	for i, b := range body.Changes {
+		var err error
+		if changes[i], err = b.change(); err != nil {
+			return answer{}, inChange(i, err)
+		}
+	}
+	infos, err := c.session.Apply(c.ctx(), changes...)
+	if err != nil {
+		return answer{}, err
+	}
+	items := make([]item, len(infos))
+	for i, info := range infos {
+		items[i] = itemOf(info)
+	}
+	return answer{body: items}, nil
+}
+
+// inChange says which change is wrong.
+func inChange(i int, err error) error {
+	if p, ok := err.(*problem); ok {
+		return &problem{status: p.status, detail: fmt.Sprintf("change %d: %s", i+1, p.detail)}
+	}
+	return fmt.Errorf("change %d: %w", i+1, err)
+}
+
+func (b changeBody) change() (myvault.Change, error) {
+	var c myvault.Change
+	var err error
+	if c.Address, err = readAddress(b.Project, b.Path); err != nil {
+		return c, err
+	}
+	if c.If, err = b.condition(); err != nil {
+		return c, err
+	}
+	switch {
+	case b.Op == nil:
+		err = unprocessable("the member op is missing; it is put or delete")
+	case *b.Op == "put":
+		c.Op = myvault.OpPut
+		c.Value, err = readValue(b.Value, b.Encoding)
+	case *b.Op != "delete":
+		err = unprocessable("the member op is unknown; it is put or delete")
+	case b.Value != nil || b.Encoding != nil || b.IfAbsent != nil:
+		err = unprocessable("a delete takes no value, encoding or if_absent")
+	default:
+		c.Op = myvault.OpDelete
+	}
+	return c, err
+}
+
+func (b changeBody) condition() (condition myvault.Condition, err error) {
+	absent := b.IfAbsent != nil && *b.IfAbsent
+	switch {
+	case absent && b.IfVersion != nil:
+		return condition, unprocessable("if_absent and if_version can never hold together; give one")
+	case absent:
+		return myvault.IfAbsent(), nil
+	case b.IfVersion == nil:
+		return condition, nil
+	case *b.IfVersion == 0:
+		return condition, unprocessable("versions are numbered from 1; to create, say if_absent")
+	}
+	return myvault.IfVersion(myvault.Version(*b.IfVersion)), nil
+}

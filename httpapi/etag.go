@@ -1,0 +1,104 @@
+package httpapi
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// etag gives the entity tag of a version (RFC 9110 section 8.8.3). The incarnation in it
+// keeps tags from before the restore of a backup from matching by accident.
+func (c *call) etag(version myvault.Version) string {
+	return `"` + c.api.vault.Incarnation() + "-" + strconv.FormatUint(uint64(version), 10) + `"`
+}
+
+// unmodified reports whether If-None-Match names the version, by weak comparison.
+func (c *call) unmodified(version myvault.Version) (bool, error) {
+	tags, given, err := c.tags("If-None-Match")
+	if err != nil || !given {
+		return false, err
+	}
+	own := c.etag(version)
+	return tags == nil || slices.ContainsFunc(tags, func(tag string) bool { return strings.TrimPrefix(tag, "W/") == own }), nil
+}
+
+// noVersion is one that no secret reaches.
+const noVersion myvault.Version = math.MaxInt64
+
+// expected turns If-Match into a condition on the live secret. Tags compare strongly; where
+// none of them can match, the condition cannot hold, so that the policy and the existence
+// are still checked first.
+func (c *call) expected() (condition myvault.Condition, given bool, err error) {
+	tags, given, err := c.tags("If-Match")
+	if err != nil || tags == nil {
+		return myvault.IfPresent(), given, err
+	}
+	expect := noVersion
+	for _, tag := range tags {
+		number, found := strings.CutPrefix(tag, `"`+c.api.vault.Incarnation()+"-")
+		version, err := strconv.ParseUint(strings.TrimSuffix(number, `"`), 10, 63)
+		if !found || err != nil || version == 0 || c.etag(myvault.Version(version)) != tag {
+			continue
+		}
+		if expect != noVersion && expect != myvault.Version(version) {
+			return condition, true, badRequest("If-Match names several versions; name the one that was read")
+		}
+		expect = myvault.Version(version)
+	}
+	return myvault.IfVersion(expect), true, nil
+}
+
+// afterCondition makes a conflict a failed precondition where the client sent one.
+func afterCondition(err error, given bool) error {
+	if given && errors.Is(err, myvault.ErrConflict) {
+		return &problem{status: http.StatusPreconditionFailed, detail: "the secret has another version than If-Match names; read it and try again"}
+	}
+	return err
+}
+
+// tags reads a header that is "*", for which tags is nil, or a list of entity tags.
+func (c *call) tags(name string) (tags []string, given bool, err error) {
+	lines := c.request.Header.Values(name)
+	if len(lines) == 0 {
+		return nil, false, nil
+	}
+	text := strings.Join(lines, ",")
+	if strings.Trim(text, " \t") == "*" {
+		return nil, true, nil
+	}
+	tags = []string{}
+	for rest := text; ; {
+		var tag string
+		tag, rest = cutTag(strings.TrimLeft(rest, " \t,"))
+		if tag == "" {
+			return nil, true, badRequest(name + ` is malformed; it takes *, or tags in quotes as ETag gave them`)
+		}
+		tags = append(tags, tag)
+		rest = strings.TrimLeft(rest, " \t")
+		if strings.Trim(rest, " \t,") == "" {
+			return tags, true, nil
+		}
+		if rest[0] != ',' {
+			return nil, true, badRequest(name + ` is malformed; divide tags by commas`)
+		}
+	}
+}
+
+// cutTag cuts the entity tag at the beginning of s; "" where there is none.
+func cutTag(s string) (tag, rest string) {
+	opaque, found := strings.CutPrefix(strings.TrimPrefix(s, "W/"), `"`)
+	if !found {
+		return "", s
+	}
+	end := strings.IndexByte(opaque, '"')
+	if end < 0 || strings.ContainsFunc(opaque[:end], func(r rune) bool { return r <= ' ' || r == 0x7F }) {
+		return "", s
+	}
+	size := len(s) - len(opaque) + end + 1
+	return s[:size], s[size:]
+}

@@ -1,0 +1,85 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+)
+
+const (
+	pingTimeout = 2 * time.Second
+	pingFresh   = time.Second // how long one result answers, so that a flood does not reach the store
+)
+
+// health asks the store whether it answers, with one question at a time.
+type health struct {
+	vault  *myvault.Vault
+	logger *slog.Logger
+
+	mu      sync.Mutex
+	asking  chan struct{} // closed when the answer is there; nil: nobody asks
+	checked time.Time
+	good    bool
+}
+
+// check gives the last result while it is fresh, else a new one; false where the store takes
+// longer than pingTimeout.
+func (h *health) check(ctx context.Context) bool {
+	h.mu.Lock()
+	if h.asking == nil {
+		if time.Since(h.checked) < pingFresh {
+			defer h.mu.Unlock()
+			return h.good
+		}
+		h.asking = make(chan struct{})
+		go h.ask(context.WithoutCancel(ctx), h.asking)
+	}
+	answered := h.asking
+	h.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	select {
+	case <-answered:
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.good
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// ask waits for the store. A store that ignores its context is asked once, not by each caller.
+func (h *health) ask(ctx context.Context, answered chan struct{}) {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	err := h.vault.Ping(ctx)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err != nil && (h.good || h.checked.IsZero()) {
+		h.logger.LogAttrs(ctx, slog.LevelError, "store does not answer", slog.String("cause", cause(err).Error()))
+	}
+	h.good, h.checked, h.asking = err == nil, time.Now(), nil
+	close(answered)
+}
+
+func (c *call) healthy() (answer, error) {
+	type report struct {
+		Status  string `json:"status"`
+		Service string `json:"service"`
+	}
+	if !c.api.health.check(c.ctx()) {
+		return answer{status: http.StatusServiceUnavailable, body: report{"unhealthy", "myVault"}}, nil
+	}
+	return answer{body: report{"healthy", "myVault"}}, nil
+}
+
+func (c *call) welcome() (answer, error) {
+	return answer{body: struct {
+		Message string `json:"message"`
+	}{"Welcome to myVault, a vault for secrets. The API is below /api; /health tells whether it works."}}, nil
+}

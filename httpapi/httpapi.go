@@ -1,0 +1,117 @@
+// Package httpapi answers HTTP requests for a [myvault.Vault]: the documented JSON API.
+//
+//	api, err := httpapi.New(vault, httpapi.Config{Logger: logger})
+//	listener, err := net.Listen("tcp", "127.0.0.1:8000")
+//	err = httpapi.Serve(ctx, listener, api, httpapi.ServerConfig{})
+//
+// The [Handler] belongs at the root of a host; a program with a server of its own may use it
+// there in place of [Serve]. A caller proves who it is with the headers X-Service and
+// X-Token, and then meets the same policy and trail as every session of the vault. [Routes]
+// lists what is served.
+//
+// A request is checked in this order, and the first failure is the answer: route (404, 405),
+// host (421), identity (400, 401, 429), names and query (400), body (400, 413, 415, 422),
+// policy (403), existence (404, 409), condition (412). Errors are application/problem+json
+// (RFC 9457), whose detail says what to do and never repeats the input.
+//
+// The routes and statuses are stable; texts of errors may change, and routes and members
+// may be added.
+package httpapi
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// Config is what a Handler may be told. The zero Config suits a server on loopback.
+type Config struct {
+	// Logger gets one line per request: its id, service, method, route pattern, status,
+	// duration and size, never a path, header or body. Nil: nothing is logged.
+	Logger *slog.Logger
+	// AllowedHosts are further names and addresses, without a port, that a request may carry
+	// in its Host header. Always allowed are localhost, loopback addresses, and the address
+	// that the connection came to. Other hosts are answered 421, which keeps out web pages
+	// that point a name of their own at this server (DNS rebinding).
+	AllowedHosts []string
+	// FailuresPerMinute is how many failed log-ins a pair of service and network address
+	// has; more are answered 429. A correct token passes in any case. 0 means 20.
+	FailuresPerMinute int
+	// CursorKey seals the cursors of listings: 32 random bytes. Servers that share it can
+	// continue each other's listings. Nil: a random key, and cursors end with the Handler.
+	CursorKey []byte
+}
+
+const defaultFailures = 20
+
+// Handler is the HTTP API of one vault. Make it with [New]; it is immutable, and may be
+// used by many goroutines.
+type Handler struct {
+	vault     *myvault.Vault
+	logger    *slog.Logger
+	endpoints []endpoint
+	hosts     hosts
+	failures  *failures
+	cursors   cipher.AEAD
+	health    *health
+}
+
+var _ http.Handler = (*Handler)(nil)
+
+// New makes the API of vault, which stays the caller's to close. ErrInvalid for a nil vault,
+// a host with a scheme, port or wildcard, a negative number, or a key of another size.
+func New(vault *myvault.Vault, config Config) (*Handler, error) {
+	if vault == nil {
+		return nil, fmt.Errorf("httpapi: %w: a handler needs a vault", myvault.ErrInvalid)
+	}
+	if config.FailuresPerMinute < 0 {
+		return nil, fmt.Errorf("httpapi: %w: FailuresPerMinute is negative", myvault.ErrInvalid)
+	}
+	if config.FailuresPerMinute == 0 {
+		config.FailuresPerMinute = defaultFailures
+	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	allowed, err := newHosts(config.AllowedHosts)
+	if err != nil {
+		return nil, err
+	}
+	cursors, err := newCursors(config.CursorKey)
+	if err != nil {
+		return nil, err
+	}
+	return &Handler{
+		vault:     vault,
+		logger:    config.Logger,
+		endpoints: endpoints(),
+		hosts:     allowed,
+		failures:  newFailures(config.FailuresPerMinute),
+		cursors:   cursors,
+		health:    &health{vault: vault, logger: config.Logger},
+	}, nil
+}
+
+// newCursors makes the cipher of cursors.
+func newCursors(key []byte) (cipher.AEAD, error) {
+	const size = 32
+	key = slices.Clone(key)
+	if key == nil {
+		key = make([]byte, size)
+		_, _ = rand.Read(key) // never fails: it crashes the program where there is no randomness
+	}
+	if len(key) != size {
+		return nil, fmt.Errorf("httpapi: %w: CursorKey needs %d bytes", myvault.ErrInvalid, size)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: cursor key: %w", err)
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}

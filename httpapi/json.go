@@ -1,0 +1,72 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxBody is the size limit of a request body, in bytes (1 MiB).
+const maxBody = 1 << 20
+
+// decode reads the body into a struct, strictly: one JSON value, names that match in case,
+// none twice and none unknown, valid UTF-8. takes describes the members, for errors, which
+// never repeat the body: it may hold a secret.
+func (c *call) decode(into any, takes string) error {
+	if !c.sentJSON() {
+		return &problem{status: http.StatusUnsupportedMediaType, detail: "send the body with Content-Type: application/json, not encoded further"}
+	}
+	body, err := c.readBody()
+	if err != nil {
+		return err
+	}
+	err = json.Unmarshal(body, into, json.RejectUnknownMembers(true))
+	if err == nil {
+		return nil
+	}
+	// The reader stops at the first member that does not fit; only JSON that is well formed
+	// to its end can be unprocessable.
+	if !jsontext.Value(body).IsValid() {
+		return badRequest("the body is not well-formed JSON: it must be one object in valid UTF-8, no name twice, nothing after it")
+	}
+	semantic, ok := errors.AsType[*json.SemanticError](err)
+	switch {
+	case ok && errors.Is(err, json.ErrUnknownName):
+		return unprocessable("the body has an unknown member; it takes " + takes)
+	case ok && semantic.JSONPointer != "":
+		return unprocessable("the member " + string(semantic.JSONPointer) + " has the wrong type; the body takes " + takes)
+	}
+	return unprocessable("the body has the wrong type; it takes an object with " + takes)
+}
+
+// sentJSON reports whether the body is declared as JSON.
+func (c *call) sentJSON() bool {
+	header := c.request.Header
+	if len(header["Content-Type"]) != 1 || header.Get("Content-Encoding") != "" {
+		return false
+	}
+	kind, params, err := mime.ParseMediaType(header.Get("Content-Type"))
+	charset, given := params["charset"]
+	return err == nil && kind == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
+}
+
+// readBody reads the body up to its limit.
+func (c *call) readBody() ([]byte, error) {
+	tooLarge := &problem{status: http.StatusRequestEntityTooLarge, detail: "the body is over 1 MiB; send less at once"}
+	if c.request.ContentLength > maxBody {
+		return nil, tooLarge
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.writer, c.request.Body, maxBody))
+	if _, over := errors.AsType[*http.MaxBytesError](err); over {
+		return nil, tooLarge
+	}
+	if err != nil {
+		return nil, badRequest("the body ended early or could not be read; send it again")
+	}
+	return body, nil
+}

@@ -1,0 +1,63 @@
+package httpapi
+
+import "github.com/myswiftagent/myvault"
+
+func (c *call) testIdentity() (answer, error) {
+	return answer{body: struct {
+		Status  string `json:"status"`
+		Message string `json:"message"`
+	}{"ok", "Authentication successful for service '" + c.session.Service() + "'"}}, nil
+}
+
+func (c *call) whoami() (answer, error) {
+	rights, err := c.session.Rights(c.ctx())
+	return answer{body: struct {
+		Service string   `json:"service"`
+		Allow   []string `json:"allow"`
+		Deny    []string `json:"deny"`
+	}{c.session.Service(), ruleTexts(rights.Allow), ruleTexts(rights.Deny)}}, err
+}
+
+func ruleTexts(rules []myvault.Rule) []string {
+	texts := make([]string, len(rules))
+	for i, r := range rules {
+		texts[i] = r.String()
+	}
+	return texts
+}
+
+// explain tells why a service, by default the caller, may or may not do something.
+func (c *call) explain() (answer, error) {
+	action, addr, err := c.question()
+	if err != nil {
+		return answer{}, err
+	}
+	service := c.query.Get("service")
+	if service == "" {
+		service = c.session.Service()
+	}
+	d, err := c.session.Explain(c.ctx(), service, action, addr)
+	return answer{body: struct {
+		Allowed bool   `json:"allowed"`
+		Rule    string `json:"rule"`
+		Reason  string `json:"reason"`
+	}{d.Allowed, d.Rule.String(), d.Reason}}, err
+}
+
+func (c *call) who() (answer, error) {
+	action, addr, err := c.question()
+	if err != nil {
+		return answer{}, err
+	}
+	services, err := c.session.Who(c.ctx(), action, addr)
+	return answer{body: struct {
+		Services []string `json:"services"`
+	}{services}}, err
+}
+
+// question reads the parameters of a question about the policy.
+func (c *call) question() (myvault.Action, myvault.Address, error) {
+	addr := myvault.Address{Project: c.query.Get("project"), Path: c.query.Get("path")}
+	action, err := myvault.ParseAction(c.query.Get("action"))
+	return action, addr, err
+}

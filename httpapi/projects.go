@@ -1,0 +1,104 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// project is an entry of the register.
+type project struct {
+	ID          uint64 `json:"id"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	IsDefault   bool   `json:"is_default"`
+	CreatedAt   string `json:"created_at"`
+	CreatedBy   string `json:"created_by"`
+}
+
+func projectOf(p myvault.Project) project {
+	return project{
+		ID:          identifier(p.Name, ""),
+		Name:        p.Name,
+		Description: p.Description,
+		IsDefault:   p.Default,
+		CreatedAt:   timestamp(p.At),
+		CreatedBy:   p.By,
+	}
+}
+
+func (c *call) listProjects() (answer, error) {
+	projects := []project{}
+	for p, err := range c.session.Projects(c.ctx()) {
+		if err != nil {
+			return answer{}, err
+		}
+		projects = append(projects, projectOf(p))
+	}
+	return answer{body: projects}, nil
+}
+
+func (c *call) getProject() (answer, error) {
+	p, err := c.session.Project(c.ctx(), c.addr.Project)
+	return answer{body: projectOf(p)}, err
+}
+
+func (c *call) createProject() (answer, error) {
+	var body struct {
+		Name        *string `json:"name"`
+		Description *string `json:"description"`
+	}
+	if err := c.decode(&body, "the strings name and, if wanted, description"); err != nil {
+		return answer{}, err
+	}
+	if body.Name == nil {
+		return answer{}, unprocessable("the member name is missing; it is a string")
+	}
+	if err := myvault.ValidateProject(*body.Name); err != nil {
+		return answer{}, err
+	}
+	p, err := c.putProject(*body.Name, body.Description, myvault.IfAbsent())
+	return answer{
+		status:   http.StatusCreated,
+		body:     projectOf(p),
+		location: "/api/projects/" + escapePath(p.Name),
+	}, err
+}
+
+func (c *call) describeProject() (answer, error) {
+	var body struct {
+		Description *string `json:"description"`
+	}
+	if err := c.decode(&body, "the string description"); err != nil {
+		return answer{}, err
+	}
+	if body.Description == nil {
+		return answer{}, unprocessable("the member description is missing; it is a string, empty to remove it")
+	}
+	p, err := c.putProject(c.addr.Project, body.Description, myvault.IfPresent())
+	return answer{body: projectOf(p)}, err
+}
+
+// putProject changes the register. The name is valid, so what is invalid is the description.
+func (c *call) putProject(name string, description *string, condition myvault.Condition) (myvault.Project, error) {
+	p := myvault.Project{Name: name}
+	if description != nil {
+		p.Description = *description
+	}
+	if len(p.Description) > myvault.MaxDescription {
+		return p, unprocessable(fmt.Sprintf("the description has more than %d bytes", myvault.MaxDescription))
+	}
+	p, err := c.session.PutProject(c.ctx(), p, condition)
+	return p, fieldError(err)
+}
+
+func (c *call) deleteProject() (answer, error) {
+	err := c.session.DeleteProject(c.ctx(), c.addr.Project)
+	return answer{status: http.StatusNoContent}, err
+}
+
+func (c *call) setDefault() (answer, error) {
+	p, err := c.session.SetDefault(c.ctx(), c.addr.Project)
+	return answer{body: projectOf(p)}, err
+}

@@ -1,0 +1,126 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Route is one row of the table of what is served. GET answers HEAD too, recorded as the
+// same read.
+type Route struct {
+	Method  string
+	Pattern string   // as in [http.ServeMux]: {name} is one segment, {path...} all that follow
+	Query   []string // the parameters it takes, each at most once
+	Public  bool     // needs no identity
+}
+
+// Routes gives the table of routes, in a slice that is the caller's.
+func Routes() []Route {
+	var routes []Route
+	for _, e := range endpoints() {
+		routes = append(routes, e.Route)
+	}
+	return routes
+}
+
+// endpoint is a Route with what answers it.
+type endpoint struct {
+	Route
+	segments []string // of the pattern
+	handle   func(*call) (answer, error)
+}
+
+// endpoints makes the table. Routes are matched on the raw path by endpoint.matches, not by
+// http.ServeMux, which decodes, cleans and redirects before anybody can refuse a name.
+func endpoints() []endpoint {
+	const secret = "/api/secrets/{project}/{path...}"
+	const history = "/api/versions/{project}/{path...}"
+	return []endpoint{
+		public("/", (*call).welcome),
+		public("/health", (*call).healthy),
+		on("GET", "/api/projects", (*call).listProjects),
+		on("POST", "/api/projects", (*call).createProject),
+		on("GET", "/api/projects/{project}", (*call).getProject),
+		on("PATCH", "/api/projects/{project}", (*call).describeProject),
+		on("DELETE", "/api/projects/{project}", (*call).deleteProject),
+		on("PUT", "/api/projects/{project}/set-default", (*call).setDefault),
+		on("GET", "/api/secrets", (*call).listSecrets, "project", "prefix", "deleted", "limit", "cursor"),
+		on("POST", "/api/secrets", (*call).createSecret),
+		on("POST", "/api/secrets/test", (*call).testIdentity),
+		on("GET", "/api/secrets/{project}", (*call).readProject, "limit", "cursor"),
+		on("GET", secret, (*call).getSecret, "version"),
+		on("PATCH", secret, (*call).updateSecret),
+		on("DELETE", secret, (*call).deleteSecret),
+		on("GET", history, (*call).listVersions),
+		on("POST", history, (*call).changeVersions),
+		on("POST", "/api/changes", (*call).applyChanges),
+		on("GET", "/api/whoami", (*call).whoami),
+		on("GET", "/api/policy/explain", (*call).explain, "service", "action", "project", "path"),
+		on("GET", "/api/policy/who", (*call).who, "action", "project", "path"),
+		on("GET", "/api/audit", (*call).listTrail,
+			"project", "prefix", "service", "action", "outcome", "since", "until", "limit", "cursor"),
+		on("GET", "/api/audit/state", (*call).trailState),
+	}
+}
+
+func on(method, pattern string, handle func(*call) (answer, error), query ...string) endpoint {
+	return endpoint{
+		Route:    Route{Method: method, Pattern: pattern, Query: query},
+		segments: strings.Split(pattern[1:], "/"),
+		handle:   handle,
+	}
+}
+
+func public(pattern string, handle func(*call) (answer, error)) endpoint {
+	e := on(http.MethodGet, pattern, handle)
+	e.Public = true
+	return e
+}
+
+// matches reports whether the pattern fits the raw segments of a path. A name may be empty
+// or malformed here: that is refused later, once the caller is known.
+func (e *endpoint) matches(raw []string) bool {
+	for i, want := range e.segments {
+		switch {
+		case i == len(raw):
+			return false
+		case strings.HasSuffix(want, "...}"):
+			return true
+		case !strings.HasPrefix(want, "{") && want != raw[i]:
+			return false
+		}
+	}
+	return len(raw) == len(e.segments)
+}
+
+// find gives the endpoint for a method and the raw segments of a path; else 404, or 405 with
+// the methods that the path has.
+func (h *Handler) find(method string, raw []string) (*endpoint, error) {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	var allowed []string
+	for i := range h.endpoints {
+		e := &h.endpoints[i]
+		if !e.matches(raw) {
+			continue
+		}
+		if e.Method == method {
+			return e, nil
+		}
+		allowed = append(allowed, e.Method)
+		if e.Method == http.MethodGet {
+			allowed = append(allowed, http.MethodHead)
+		}
+	}
+	if allowed == nil {
+		return nil, &problem{status: http.StatusNotFound, detail: "there is no such route; see the list of routes in the documentation"}
+	}
+	slices.Sort(allowed)
+	return nil, &problem{
+		status: http.StatusMethodNotAllowed,
+		detail: "this path takes other methods; see the Allow header",
+		allow:  strings.Join(allowed, ", "),
+	}
+}

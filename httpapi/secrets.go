@@ -1,0 +1,217 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// item is a secret without its value.
+type item struct {
+	ID        uint64 `json:"id"`
+	Project   string `json:"project"`
+	Path      string `json:"path"`
+	Version   uint64 `json:"version"`
+	State     string `json:"state,omitempty"` // where it is not live
+	UpdatedAt string `json:"updated_at"`
+	UpdatedBy string `json:"updated_by"`
+}
+
+func itemOf(info myvault.Info) item {
+	i := item{
+		ID:        identifier(info.Project, info.Path),
+		Project:   info.Project,
+		Path:      info.Path,
+		Version:   uint64(info.Version),
+		UpdatedAt: timestamp(info.At),
+		UpdatedBy: info.By,
+	}
+	if info.State != myvault.Live {
+		i.State = info.State.String()
+	}
+	return i
+}
+
+// secret is a secret with its value.
+type secret struct {
+	ID        uint64 `json:"id"`
+	Project   string `json:"project"`
+	Path      string `json:"path"`
+	Value     string `json:"value"`
+	Encoding  string `json:"encoding,omitempty"`
+	Version   uint64 `json:"version"`
+	UpdatedAt string `json:"updated_at"`
+	UpdatedBy string `json:"updated_by"`
+}
+
+func secretOf(info myvault.Info, value myvault.Value) secret {
+	text, encoding := showValue(value)
+	return secret{
+		ID:        identifier(info.Project, info.Path),
+		Project:   info.Project,
+		Path:      info.Path,
+		Value:     text,
+		Encoding:  encoding,
+		Version:   uint64(info.Version),
+		UpdatedAt: timestamp(info.At),
+		UpdatedBy: info.By,
+	}
+}
+
+func (c *call) listSecrets() (answer, error) {
+	r := myvault.Range{Prefix: myvault.Prefix{Project: c.query.Get("project"), Path: c.query.Get("prefix")}}
+	switch c.query.Get("deleted") {
+	case "", "false":
+	case "true":
+		r.Deleted = true
+	default:
+		return answer{}, badRequest("the query parameter deleted is true or false")
+	}
+	limit, err := c.limit()
+	if err != nil {
+		return answer{}, err
+	}
+	if r.After, err = c.after(); err != nil {
+		return answer{}, err
+	}
+	page, err := c.session.ListPage(c.ctx(), r, limit)
+	if err != nil {
+		return answer{}, err
+	}
+	items := make([]item, len(page.Items))
+	for i, info := range page.Items {
+		items[i] = itemOf(info)
+	}
+	return answer{body: items, link: nextPage(c, page)}, nil
+}
+
+// readProject is the bulk read: every entry is on record before the first byte of the answer.
+func (c *call) readProject() (answer, error) {
+	limit, err := c.limit()
+	if err != nil {
+		return answer{}, err
+	}
+	r := myvault.Range{Prefix: myvault.Prefix{Project: c.addr.Project}}
+	if r.After, err = c.after(); err != nil {
+		return answer{}, err
+	}
+	page, err := c.session.GetPage(c.ctx(), r, limit)
+	if err != nil {
+		return answer{}, err
+	}
+	secrets := make([]secret, len(page.Items))
+	for i, s := range page.Items {
+		secrets[i] = secretOf(s.Info, s.Value)
+	}
+	return answer{body: secrets, link: nextPage(c, page)}, nil
+}
+
+func (c *call) getSecret() (answer, error) {
+	var version uint64
+	if text := c.query.Get("version"); text != "" {
+		var err error
+		if version, err = strconv.ParseUint(text, 10, 63); err != nil || version == 0 {
+			return answer{}, badRequest("the query parameter version is a number from 1")
+		}
+	}
+	if _, _, err := c.tags("If-None-Match"); err != nil {
+		return answer{}, err
+	}
+	s, err := c.session.GetVersion(c.ctx(), c.addr, myvault.Version(version))
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{etag: c.etag(s.Version)}
+	unmodified, err := c.unmodified(s.Version)
+	if unmodified {
+		a.status = http.StatusNotModified
+		return a, err
+	}
+	a.body = secretOf(s.Info, s.Value)
+	return a, err
+}
+
+func (c *call) createSecret() (answer, error) {
+	var body struct {
+		Project  *string `json:"project"`
+		Path     *string `json:"path"`
+		Value    *string `json:"value"`
+		Encoding *string `json:"encoding"`
+	}
+	if err := c.decode(&body, "the strings project, path, value, and encoding where it is base64"); err != nil {
+		return answer{}, err
+	}
+	addr, err := readAddress(body.Project, body.Path)
+	if err != nil {
+		return answer{}, err
+	}
+	value, err := readValue(body.Value, body.Encoding)
+	if err != nil {
+		return answer{}, err
+	}
+	info, err := c.session.Put(c.ctx(), addr, value, myvault.IfAbsent())
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{
+		status:   http.StatusCreated,
+		body:     secretOf(info, value),
+		etag:     c.etag(info.Version),
+		location: "/api/secrets/" + escapePath(addr.String()),
+	}, nil
+}
+
+// readAddress reads the members "project" and "path" of a body.
+func readAddress(project, path *string) (myvault.Address, error) {
+	if project == nil || path == nil {
+		return myvault.Address{}, unprocessable("the members project and path are needed; they are strings")
+	}
+	addr := myvault.Address{Project: *project, Path: *path}
+	return addr, addr.Validate()
+}
+
+// escapePath escapes each segment of a path for use in a URL.
+func escapePath(path string) string {
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		segments[i] = url.PathEscape(segment)
+	}
+	return strings.Join(segments, "/")
+}
+
+func (c *call) updateSecret() (answer, error) {
+	condition, given, err := c.expected()
+	if err != nil {
+		return answer{}, err
+	}
+	var body struct {
+		Value    *string `json:"value"`
+		Encoding *string `json:"encoding"`
+	}
+	if err := c.decode(&body, "the strings value, and encoding where it is base64"); err != nil {
+		return answer{}, err
+	}
+	value, err := readValue(body.Value, body.Encoding)
+	if err != nil {
+		return answer{}, err
+	}
+	info, err := c.session.Put(c.ctx(), c.addr, value, condition)
+	if err != nil {
+		return answer{}, afterCondition(err, given)
+	}
+	return answer{body: secretOf(info, value), etag: c.etag(info.Version)}, nil
+}
+
+func (c *call) deleteSecret() (answer, error) {
+	condition, given, err := c.expected()
+	if err != nil {
+		return answer{}, err
+	}
+	if err := c.session.Delete(c.ctx(), c.addr, condition); err != nil {
+		return answer{}, afterCondition(err, given)
+	}
+	return answer{status: http.StatusNoContent}, nil
+}

@@ -1,0 +1,128 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// Limits of a connection, against clients that trickle or never end.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = time.Minute
+	idleTimeout       = 2 * time.Minute
+	maxHeader         = 16 << 10
+	defaultGrace      = 10 * time.Second
+)
+
+// ServerConfig is what Serve may be told. The zero ServerConfig suits loopback.
+type ServerConfig struct {
+	// TLS holds the certificates to serve HTTPS with, by TLS 1.3 unless MinVersion says
+	// otherwise. It is copied. Nil: plain HTTP.
+	TLS *tls.Config
+	// PlaintextBeyondLoopback allows plain HTTP on an address that other machines reach. Then
+	// tokens and values cross the network readable, unless something in front encrypts.
+	PlaintextBeyondLoopback bool
+	// Grace is how long requests in flight may take to finish when the server ends. 0 means 10 seconds.
+	Grace time.Duration
+}
+
+// Serve answers requests from listener, which it closes, until ctx ends. Then requests in
+// flight finish and it returns nil, or an error if some did not within the grace.
+//
+// ErrInvalid where the listener is reached from beyond loopback and either there is no TLS,
+// unless PlaintextBeyondLoopback says that this is meant, or a service of the policy has
+// a token under 16 characters, in any case. A policy that is set later is not checked here.
+func Serve(ctx context.Context, listener net.Listener, handler *Handler, config ServerConfig) error {
+	if err := guard(listener, handler, config); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server := newServer(handler, config)
+	ended := make(chan error, 1)
+	go func() {
+		if server.TLSConfig != nil {
+			ended <- server.ServeTLS(listener, "", "")
+		} else {
+			ended <- server.Serve(listener)
+		}
+	}()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("httpapi: serve: %w", err)
+	case <-ctx.Done():
+	}
+	err := shutdown(server, config.Grace)
+	<-ended
+	return err
+}
+
+// shutdown lets requests in flight finish, and cuts off those that take too long.
+func shutdown(server *http.Server, grace time.Duration) error {
+	if grace <= 0 {
+		grace = defaultGrace
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("httpapi: requests in flight were cut off: %w", err), server.Close())
+	}
+	return nil
+}
+
+func newServer(handler *Handler, config ServerConfig) *http.Server {
+	server := &http.Server{
+		Handler:                      handler,
+		DisableGeneralOptionsHandler: true, // our own answer has our headers
+		ReadHeaderTimeout:            readHeaderTimeout,
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		MaxHeaderBytes:               maxHeader,
+		ErrorLog:                     slog.NewLogLogger(handler.logger.Handler(), slog.LevelWarn),
+	}
+	if config.TLS != nil {
+		server.TLSConfig = config.TLS.Clone()
+		if server.TLSConfig.MinVersion == 0 {
+			server.TLSConfig.MinVersion = tls.VersionTLS13
+		}
+	}
+	return server
+}
+
+// guard refuses to expose secrets by accident.
+func guard(listener net.Listener, handler *Handler, config ServerConfig) error {
+	weak := handler.vault.Policy().WeakTokens()
+	if local(listener.Addr()) {
+		if len(weak) > 0 {
+			handler.logger.Warn("tokens under 16 characters can be guessed; they are refused beyond loopback", "services", strings.Join(weak, ", "))
+		}
+		return nil
+	}
+	if config.TLS == nil && !config.PlaintextBeyondLoopback {
+		return fmt.Errorf("httpapi: %w: the address is reached from beyond loopback without TLS; listen on 127.0.0.1, give certificates, or say PlaintextBeyondLoopback", myvault.ErrInvalid)
+	}
+	if len(weak) > 0 {
+		return fmt.Errorf("httpapi: %w: beyond loopback tokens need 16 characters; give longer ones to %s", myvault.ErrInvalid, strings.Join(weak, ", "))
+	}
+	return nil
+}
+
+// local reports whether only this machine reaches the address.
+func local(addr net.Addr) bool {
+	switch a := addr.(type) {
+	case *net.TCPAddr:
+		return a.IP.IsLoopback()
+	case *net.UnixAddr:
+		return true
+	}
+	return false
+}
