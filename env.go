@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -53,6 +54,25 @@ func ReadEnv(r io.Reader) (map[string]string, error) {
 	}
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong...)
+	}
+	return settings, nil
+}
+
+// ReadEnvFile reads a .env from a file, as [ReadEnv] does. Besides the keys of the policy it may
+// hold those in known; any other is ErrInvalid, because it would silently do nothing: most
+// often it is a typing error.
+func ReadEnvFile(path string, known ...string) (map[string]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	settings, err := ReadEnv(f)
+	if err == nil {
+		err = checkKeys(settings, known)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return settings, nil
 }
@@ -148,9 +168,8 @@ func MergeEnv(file, process map[string]string) map[string]string {
 	return merged
 }
 
-// CheckKeys reports, as ErrInvalid, every key of a .env that is neither one of the policy's
-// nor in known: most often a typing error that would silently do nothing.
-func CheckKeys(settings map[string]string, known ...string) error {
+// checkKeys reports every key that is neither one of the policy's nor known.
+func checkKeys(settings map[string]string, known []string) error {
 	var wrong []error
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
 		if !ofPolicy(key) && !slices.Contains(known, key) {

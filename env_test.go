@@ -3,6 +3,9 @@ package myvault_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -74,7 +77,6 @@ func TestParsePolicyOfTheSeed(t *testing.T) {
 	is := is.New(t)
 	settings, err := myvault.ReadEnv(strings.NewReader(seedEnv))
 	is.NoErr(err)
-	is.NoErr(myvault.CheckKeys(settings, "MSA_MASTER_KEY"))
 	p, err := myvault.ParsePolicy(settings)
 	is.NoErr(err)
 	is.Equal(p.Services(), []string{"commonUI", "graphAiServer", "jobqueue", "myscheduler"})
@@ -152,13 +154,23 @@ func TestMergeEnvTakesThePolicyFromTheFileAlone(t *testing.T) {
 	is.Equal(merged, map[string]string{"ALLOWED_SERVICES": "a", "TOKEN_a": "file", "PORT": "2", "MSA_MASTER_KEY": "k", "HOME": "/h"})
 }
 
-func TestCheckKeysFindsTypingErrors(t *testing.T) {
+func TestReadEnvFileFindsTypingErrors(t *testing.T) {
 	is := is.New(t)
-	err := myvault.CheckKeys(map[string]string{"ALLOWED_SERVICES": "a", "ALOW_X": "1", "MSA_MASTERKEY": "1", "jFi1bkzTyKQ5canary": ""}, "MSA_MASTER_KEY")
+	path := filepath.Join(t.TempDir(), ".env")
+	is.NoErr(os.WriteFile(path, []byte(seedEnv), 0o600))
+	settings, err := myvault.ReadEnvFile(path, "MSA_MASTER_KEY")
+	is.NoErr(err)
+	is.Equal(settings["TOKEN_commonUI"], "ui-xxxx")
+
+	is.NoErr(os.WriteFile(path, []byte("ALLOWED_SERVICES=a\nALOW_X=1\nMSA_MASTERKEY=1\njFi1bkzTyKQ5canary="), 0o600))
+	_, err = myvault.ReadEnvFile(path, "MSA_MASTER_KEY")
 	is.True(errors.Is(err, myvault.ErrInvalid))
 	is.True(strings.Contains(err.Error(), "unknown setting: ALOW_X"))
 	is.True(strings.Contains(err.Error(), "unknown setting: MSA_MASTERKEY"))
 	is.True(!strings.Contains(err.Error(), "canary"))
+
+	_, err = myvault.ReadEnvFile(path + "-none")
+	is.True(errors.Is(err, fs.ErrNotExist))
 }
 
 func FuzzReadEnv(f *testing.F) {
