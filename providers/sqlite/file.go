@@ -29,10 +29,7 @@ func (k kind) check(ctx context.Context, dir string, key crypto.Key) error {
 	if err := checkModes(path); err != nil {
 		return err
 	}
-	if err := k.peek(ctx, path, key); !missing(err) {
-		return err
-	}
-	return nil
+	return k.peek(ctx, path, key)
 }
 
 // open opens the file for a writer, makes it where it is missing, and reads its keys. The

@@ -28,6 +28,21 @@ func KeyFile(path string) KeySource {
 	return func(context.Context) (crypto.Key, error) { return crypto.ReadKeyFile(path) }
 }
 
+// KeySettings gives the key that one of the settings MSA_MASTER_KEY and MSA_MASTER_KEY_FILE
+// names: its text "base64:<32 bytes>", or the path of a file for [KeyFile]. Both or neither is
+// [crypto.ErrKey].
+func KeySettings(text, path string) KeySource {
+	switch {
+	case (text == "") == (path == ""):
+		return func(context.Context) (crypto.Key, error) {
+			return crypto.Key{}, fmt.Errorf("%w: set one of MSA_MASTER_KEY and MSA_MASTER_KEY_FILE", crypto.ErrKey)
+		}
+	case path != "":
+		return KeyFile(path)
+	}
+	return func(context.Context) (crypto.Key, error) { return crypto.ParseKey(text) }
+}
+
 // keyring holds the keys of one file. It may be used by many goroutines.
 type keyring struct {
 	vault  []byte

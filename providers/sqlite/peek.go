@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"sync"
@@ -17,10 +18,13 @@ import (
 )
 
 // peek decides whether the file may be opened, without changing a byte of it, of its
-// write-ahead log or of its shared memory, and without a lock. It gives fs.ErrNotExist
-// where there is no file, else ErrForeign, ErrNewer or myvault.ErrWrongKey.
+// write-ahead log or of its shared memory, and without a lock. It gives nil where
+// there is no file, else ErrForeign, ErrNewer or myvault.ErrWrongKey.
 func (k kind) peek(ctx context.Context, path string, key crypto.Key) error {
 	info, err := os.Stat(path)
+	if missing(err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -44,7 +48,7 @@ func (k kind) peek(ctx context.Context, path string, key crypto.Key) error {
 
 func (k kind) peekOnce(path string, key crypto.Key) error {
 	registerPeek()
-	var refusal error
+	ours := false
 	err := guard(func() (err error) {
 		db, err := sqlite3.OpenFlags(uri(path, peekVFS), sqlite3.OPEN_READONLY|sqlite3.OPEN_URI)
 		if err != nil {
@@ -59,56 +63,58 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 		if err := c.Exec(`PRAGMA locking_mode=EXCLUSIVE`); err != nil {
 			return err
 		}
-		refusal, err = k.judge(c, key)
-		return err
+		if err := k.identify(c); err != nil {
+			return err
+		}
+		ours = true
+		return k.tryKey(c, key)
 	})
-	if refusal != nil {
-		return refusal
-	}
-	if errors.Is(err, fs.ErrPermission) {
+	code, ofEngine := engineCode(err)
+	switch {
+	case !ofEngine:
 		return err
+	case code == sqlite3.IOERR, code == sqlite3.CANTOPEN, code == sqlite3.NOMEM:
+		return fmt.Errorf("%w: %s: %w", myvault.ErrUnavailable, k.name, err)
+	case ours:
+		return fmt.Errorf("%w: %s: %w", myvault.ErrTampered, k.name, err)
 	}
-	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrForeign, k.name, err)
-	}
-	return nil
+	return fmt.Errorf("%w: %s: %w", ErrForeign, k.name, err)
 }
 
-// judge gives the reason to refuse the open file, apart from errors of reading it.
-func (k kind) judge(c *conn, key crypto.Key) (refusal, err error) {
+// identify refuses a file of another kind, or of a version that is not known.
+func (k kind) identify(c *conn) error {
 	application, err := c.number("application_id")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if int32(application) != k.application {
-		return fmt.Errorf("%w: %s has another application id", ErrForeign, k.name), nil
+		return fmt.Errorf("%w: %s has another application id", ErrForeign, k.name)
 	}
 	version, err := c.number("user_version")
-	if err != nil {
-		return nil, err
+	if err == nil && version > k.version() {
+		err = fmt.Errorf("%w: %s has version %d and this program knows %d; use a newer program", ErrNewer, k.name, version, k.version())
 	}
-	if version > k.version() {
-		return fmt.Errorf("%w: %s has version %d and this program knows %d; use a newer program", ErrNewer, k.name, version, k.version()), nil
-	}
+	return err
+}
+
+// tryKey refuses a key that the file was not made with.
+func (k kind) tryKey(c *conn, key crypto.Key) error {
 	id, err := c.meta(metaVault)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	check, err := c.meta(metaCheck)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(id) != crypto.VaultIDSize || len(check) == 0 {
-		return tampered("%s has no vault id or no check value", k.name), nil
+		return tampered("%s has no vault id or no check value", k.name)
 	}
 	master, err := crypto.NewMaster(key, id)
-	if err != nil {
-		return err, nil
+	if err == nil && !master.Matches(check) {
+		err = fmt.Errorf("%w: %s was made with another", myvault.ErrWrongKey, k.name)
 	}
-	if !master.Matches(check) {
-		return fmt.Errorf("%w: %s was made with another", myvault.ErrWrongKey, k.name), nil
-	}
-	return nil, nil
+	return err
 }
 
 // peekVFS names the read-only file system that peek uses.
@@ -121,10 +127,13 @@ var registerPeek = sync.OnceFunc(func() { vfs.Register(peekVFS, readOnlyVFS{}) }
 type readOnlyVFS struct{}
 
 func (readOnlyVFS) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
-	if flags&(vfs.OPEN_MAIN_DB|vfs.OPEN_WAL) == 0 {
+	if flags&(vfs.OPEN_MAIN_DB|vfs.OPEN_WAL|vfs.OPEN_MAIN_JOURNAL) == 0 {
 		return nil, flags, sqlite3.CANTOPEN
 	}
 	f, err := os.Open(name)
+	if missing(err) && flags&vfs.OPEN_WAL != 0 {
+		f, err = nil, nil // the engine would make an empty one
+	}
 	if err != nil {
 		return nil, flags, err
 	}
@@ -144,19 +153,27 @@ func (readOnlyVFS) Access(name string, _ vfs.AccessFlag) (bool, error) {
 
 func (readOnlyVFS) FullPathname(name string) (string, error) { return name, nil }
 
+// readOnlyFile reads a file, or an empty one where f is nil.
 type readOnlyFile struct{ f *os.File }
 
-func (r readOnlyFile) Close() error                            { return r.f.Close() }
-func (r readOnlyFile) ReadAt(p []byte, off int64) (int, error) { return r.f.ReadAt(p, off) }
-func (readOnlyFile) WriteAt([]byte, int64) (int, error)        { return 0, sqlite3.READONLY }
-func (readOnlyFile) Truncate(int64) error                      { return sqlite3.READONLY }
-func (readOnlyFile) Sync(vfs.SyncFlag) error                   { return nil }
-func (readOnlyFile) Lock(vfs.LockLevel) error                  { return nil }
-func (readOnlyFile) Unlock(vfs.LockLevel) error                { return nil }
-func (readOnlyFile) CheckReservedLock() (bool, error)          { return false, nil }
-func (readOnlyFile) SectorSize() int                           { return 0 }
+func (r readOnlyFile) Close() error {
+	if r.f == nil {
+		return nil
+	}
+	return r.f.Close()
+}
+
+func (r readOnlyFile) ReadAt(p []byte, off int64) (int, error) {
+	if r.f == nil {
+		return 0, io.EOF
+	}
+	return r.f.ReadAt(p, off)
+}
 
 func (r readOnlyFile) Size() (int64, error) {
+	if r.f == nil {
+		return 0, nil
+	}
 	info, err := r.f.Stat()
 	if err != nil {
 		return 0, err
@@ -164,4 +181,11 @@ func (r readOnlyFile) Size() (int64, error) {
 	return info.Size(), nil
 }
 
+func (readOnlyFile) WriteAt([]byte, int64) (int, error)              { return 0, sqlite3.READONLY }
+func (readOnlyFile) Truncate(int64) error                            { return sqlite3.READONLY }
+func (readOnlyFile) Sync(vfs.SyncFlag) error                         { return nil }
+func (readOnlyFile) Lock(vfs.LockLevel) error                        { return nil }
+func (readOnlyFile) Unlock(vfs.LockLevel) error                      { return nil }
+func (readOnlyFile) CheckReservedLock() (bool, error)                { return false, nil }
+func (readOnlyFile) SectorSize() int                                 { return 0 }
 func (readOnlyFile) DeviceCharacteristics() vfs.DeviceCharacteristic { return 0 }

@@ -85,6 +85,9 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 // admit gets the key and refuses what must not be opened. It writes nothing but the
 // directory, and that only if it is missing.
 func admit(ctx context.Context, dir string, keys KeySource, of filesystem, kinds ...kind) (crypto.Key, string, error) {
+	if err := ctx.Err(); err != nil {
+		return crypto.Key{}, "", err
+	}
 	key, err := keys.ask(ctx)
 	if err != nil {
 		return key, "", err

@@ -1,0 +1,66 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// What was destroyed is in no file of the directory any more, sealed or not, while the
+// store is open and its write-ahead log was in use.
+func TestDestroyLeavesNoBytes(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	s := open(t, dir, crypto.NewKey())
+	random := rand.New(rand.NewPCG(1, 2))
+	const addresses = 150
+	for n := range 4 * addresses {
+		size := []int{1, 40, 300, 900, 1500, 3000, 9000}[random.IntN(7)]
+		value := fmt.Sprintf("canary-%04d-%s", n, bytes.Repeat([]byte{'v'}, random.IntN(size)+1))
+		_, err := apply(s, put(fmt.Sprintf("p/a%03d", random.IntN(addresses)), value))
+		is.NoErr(err)
+	}
+	look := rawOpen(t, dir, "vault.db")
+	records := look.blobs(`SELECT sealed FROM log ORDER BY seq`)
+	is.Equal(len(records), 4*addresses)
+	order := random.Perm(addresses)
+	for i, n := range order {
+		if _, err := apply(s, on(myvault.OpDestroy, fmt.Sprintf("p/a%03d", n))); err != nil {
+			is.True(errors.Is(err, myvault.ErrNotFound)) // chance gave it no value
+		}
+		if i%10 == 0 || i == len(order)-1 {
+			leftovers(t, dir, records, look.blobs(`SELECT sealed FROM log WHERE sealed IS NOT NULL`))
+		}
+	}
+}
+
+// leftovers fails for pieces of records that are not among those that live.
+func leftovers(t *testing.T, dir string, records, live [][]byte) {
+	t.Helper()
+	alive := map[string]bool{}
+	for _, r := range live {
+		alive[string(r)] = true
+	}
+	for name, content := range files(t, dir) {
+		if bytes.Contains(content, []byte("canary-")) {
+			t.Errorf("%s holds a value in clear", name)
+		}
+		for n, r := range records {
+			if alive[string(r)] {
+				continue
+			}
+			for _, at := range []int{5, len(r) / 2, len(r) - 12} {
+				if bytes.Contains(content, r[at:min(len(r), at+12)]) {
+					t.Fatalf("%s holds a piece of the destroyed record %d of %d bytes (from byte %d)", name, n+1, len(r), at)
+				}
+			}
+		}
+	}
+}

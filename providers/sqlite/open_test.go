@@ -1,0 +1,292 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// crashed gives a directory as a killed process leaves it: changes and reads are in the
+// write-ahead logs, which nobody has brought into the files.
+func crashed(t testing.TB, key crypto.Key) string {
+	t.Helper()
+	from := t.TempDir()
+	s := open(t, from, key)
+	if _, err := apply(s, put("news/prod/db", "one"), put("news/prod/db", "two")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Record(context.Background(), myvault.Entry{Action: "read", Address: addr("news/prod/db"), At: at}); err != nil {
+		t.Fatal(err)
+	}
+	return copied(t, from)
+}
+
+// copied gives a copy of a directory.
+func copied(t testing.TB, from string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "copy")
+	if err := os.Mkdir(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range files(t, from) {
+		if err := os.WriteFile(filepath.Join(to, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
+}
+
+// closed gives a directory as a clean end leaves it.
+func closed(t testing.TB, key crypto.Key) string {
+	t.Helper()
+	dir := crashed(t, key)
+	s, err := sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{})
+	if err == nil {
+		err = s.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// refused proves that opening dir fails with want and leaves every file as it was, byte
+// for byte, and none besides.
+func refused(t *testing.T, dir string, keys sqlite.KeySource, want error) {
+	t.Helper()
+	is := is.New(t)
+	before := files(t, dir)
+	_, err := sqlite.Open(t.Context(), dir, keys, sqlite.Config{})
+	if !errors.Is(err, want) {
+		t.Fatal(err)
+	}
+	after := files(t, dir)
+	is.Equal(slices.Sorted(maps.Keys(after)), slices.Sorted(maps.Keys(before)))
+	for name := range before {
+		is.True(string(after[name]) == string(before[name])) // a file was changed
+	}
+}
+
+func TestReopen(t *testing.T) {
+	for name, make := range map[string]func(testing.TB, crypto.Key) string{"after a crash": crashed, "after a clean end": closed} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			key := crypto.NewKey()
+			dir := make(t, key)
+			s := open(t, dir, key)
+			secret, err := s.Get(t.Context(), addr("news/prod/db"), 0)
+			is.NoErr(err)
+			is.Equal(secret.Value.Reveal(), "two")
+			report, err := s.Verify(t.Context())
+			is.NoErr(err)
+			is.Equal(report.Changes, uint64(2))
+			is.Equal(report.Accesses, uint64(1))
+		})
+	}
+}
+
+func TestWrongKeyIsRefusedAndNothingChanges(t *testing.T) {
+	wrong := sqlite.StaticKey(crypto.NewKey())
+	t.Run("after a clean end", func(t *testing.T) {
+		refused(t, closed(t, crypto.NewKey()), wrong, myvault.ErrWrongKey)
+	})
+	t.Run("after a crash", func(t *testing.T) {
+		dir := crashed(t, crypto.NewKey())
+		is.New(t).True(len(files(t, dir)["vault.db-wal"]) > 0)
+		refused(t, dir, wrong, myvault.ErrWrongKey)
+	})
+	t.Run("of the trail alone", func(t *testing.T) {
+		key := crypto.NewKey()
+		dir := crashed(t, key)
+		other := crashed(t, crypto.NewKey())
+		for _, name := range []string{"access.db", "access.db-wal", "access.db-shm"} {
+			is.New(t).NoErr(os.Rename(filepath.Join(other, name), filepath.Join(dir, name)))
+		}
+		refused(t, dir, sqlite.StaticKey(key), myvault.ErrWrongKey)
+	})
+	t.Run("while another process uses it", func(t *testing.T) {
+		is := is.New(t)
+		key := crypto.NewKey()
+		dir := t.TempDir()
+		s := open(t, dir, key)
+		_, err := apply(s, put("p/a", "x"))
+		is.NoErr(err)
+		refused(t, dir, wrong, myvault.ErrWrongKey)
+		_, err = apply(s, put("p/a", "y"))
+		is.NoErr(err)
+	})
+}
+
+func TestForeignFilesAreRefused(t *testing.T) {
+	key := crypto.NewKey()
+	for name, make := range map[string]func(t *testing.T, path string){
+		"an empty file": func(t *testing.T, path string) { write(t, path, nil) },
+		"a text":        func(t *testing.T, path string) { write(t, path, []byte(strings.Repeat("not a database\n", 500))) },
+		"a short text":  func(t *testing.T, path string) { write(t, path, []byte("x")) },
+		"a directory":   func(t *testing.T, path string) { is.New(t).NoErr(os.Mkdir(path, 0o700)) },
+		"a database of something else": func(t *testing.T, path string) {
+			r := rawOpen(t, filepath.Dir(path), filepath.Base(path))
+			r.exec(`CREATE TABLE x(y)`)
+			r.close()
+		},
+		"one with a write-ahead log": func(t *testing.T, path string) {
+			elsewhere := t.TempDir()
+			r := rawOpen(t, elsewhere, filepath.Base(path))
+			r.exec(`PRAGMA journal_mode=WAL; CREATE TABLE meta(name, value)`)
+			for _, suffix := range []string{"", "-wal", "-shm"} {
+				content, err := os.ReadFile(filepath.Join(elsewhere, filepath.Base(path)+suffix))
+				is.New(t).NoErr(err)
+				write(t, path+suffix, content)
+			}
+		},
+	} {
+		for _, file := range []string{"vault.db", "access.db"} {
+			t.Run(name+" as "+file, func(t *testing.T) {
+				dir := t.TempDir()
+				make(t, filepath.Join(dir, file))
+				if name == "a directory" {
+					is := is.New(t)
+					_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+					is.True(errors.Is(err, sqlite.ErrForeign))
+					return
+				}
+				refused(t, dir, sqlite.StaticKey(key), sqlite.ErrForeign)
+			})
+		}
+	}
+	t.Run("the trail in place of the secrets", func(t *testing.T) {
+		dir := closed(t, key)
+		is.New(t).NoErr(os.Rename(filepath.Join(dir, "access.db"), filepath.Join(dir, "vault.db")))
+		refused(t, dir, sqlite.StaticKey(key), sqlite.ErrForeign)
+	})
+}
+
+func write(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNewerFilesAreRefused(t *testing.T) {
+	for _, file := range []string{"vault.db", "access.db"} {
+		t.Run(file, func(t *testing.T) {
+			key := crypto.NewKey()
+			dir := closed(t, key)
+			r := rawOpen(t, dir, file)
+			r.exec(`PRAGMA user_version=2`)
+			left := copied(t, dir)
+			refused(t, left, sqlite.StaticKey(key), sqlite.ErrNewer) // the version is in the write-ahead log
+			r.close()
+			refused(t, dir, sqlite.StaticKey(key), sqlite.ErrNewer)
+		})
+	}
+}
+
+// The key is asked for first: without one nothing is made, the directory neither.
+func TestNoKeyMakesNothing(t *testing.T) {
+	is := is.New(t)
+	dir := filepath.Join(t.TempDir(), "new")
+	down := errors.New("the key store is down")
+	for _, c := range []struct {
+		keys sqlite.KeySource
+		want error
+	}{
+		{func(context.Context) (crypto.Key, error) { return crypto.Key{}, down }, down},
+		{sqlite.StaticKey(crypto.Key{}), crypto.ErrKey},
+		{sqlite.KeyFile(filepath.Join(t.TempDir(), "missing")), os.ErrNotExist},
+		{nil, myvault.ErrInvalid},
+	} {
+		_, err := sqlite.Open(t.Context(), dir, c.keys, sqlite.Config{})
+		is.True(errors.Is(err, c.want))
+		_, err = sqlite.OpenTrail(t.Context(), dir, c.keys, sqlite.TrailConfig{})
+		is.True(errors.Is(err, c.want))
+		_, err = os.Stat(dir)
+		is.True(errors.Is(err, os.ErrNotExist))
+	}
+	_, err := sqlite.Open(t.Context(), "", sqlite.StaticKey(crypto.NewKey()), sqlite.Config{})
+	is.True(errors.Is(err, myvault.ErrInvalid))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = sqlite.Open(ended, dir, sqlite.StaticKey(crypto.NewKey()), sqlite.Config{})
+	is.True(errors.Is(err, context.Canceled))
+}
+
+func TestNetworkFileSystemsAreRefused(t *testing.T) {
+	is := is.New(t)
+	key := sqlite.StaticKey(crypto.NewKey())
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	var asked string
+	c := sqlite.Config{}.WithNetwork(func(dir string) (string, error) {
+		asked = dir
+		return "NFS", nil
+	})
+	_, err := sqlite.Open(t.Context(), dir, key, c)
+	is.True(errors.Is(err, sqlite.ErrNetworkFS))
+	is.True(strings.Contains(err.Error(), "NFS"))
+	is.True(strings.HasPrefix(dir, asked)) // the nearest directory that is there
+	_, err = os.Stat(filepath.Dir(dir))
+	is.True(errors.Is(err, os.ErrNotExist)) // nothing is made
+
+	name, err := sqlite.NetworkOf(t.TempDir())
+	is.NoErr(err)
+	is.Equal(name, "")
+}
+
+// Whoever is stopped while making a store blocks nobody, and what is left is swept.
+func TestTemporariesAreSwept(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	stale, young := filepath.Join(dir, ".making-vault.db-1"), filepath.Join(dir, ".making-vault.db-2")
+	write(t, stale, []byte("half a file"))
+	write(t, stale+"-wal", []byte("half a log"))
+	write(t, young, []byte("of another process"))
+	for _, path := range []string{stale, stale + "-wal"} {
+		is.NoErr(os.Chtimes(path, time.Now(), time.Now().Add(-time.Hour)))
+	}
+	open(t, dir, crypto.NewKey())
+	is.Equal(slices.Sorted(maps.Keys(files(t, dir))), []string{
+		".making-vault.db-2", "access.db", "access.db-shm", "access.db-wal", "vault.db", "vault.db-shm", "vault.db-wal",
+	})
+}
+
+// Of many that make one store at once, one wins and all use its files.
+func TestMakingAtOnce(t *testing.T) {
+	is := is.New(t)
+	dir, key := filepath.Join(t.TempDir(), "new"), crypto.NewKey()
+	var stores [6]*sqlite.Store
+	var errs [6]error
+	var wait sync.WaitGroup
+	for i := range stores {
+		wait.Go(func() {
+			stores[i], errs[i] = sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{})
+			if errs[i] == nil {
+				_, errs[i] = apply(stores[i], put("p/a", "x"))
+			}
+		})
+	}
+	wait.Wait()
+	for i, s := range stores {
+		is.NoErr(errs[i])
+		is.Equal(s.Incarnation(), stores[0].Incarnation())
+	}
+	secret, err := stores[0].Get(t.Context(), addr("p/a"), 0)
+	is.NoErr(err)
+	is.Equal(secret.Version, myvault.Version(len(stores)))
+	for _, s := range stores {
+		is.NoErr(s.Close())
+	}
+}
