@@ -67,15 +67,17 @@ func connect(path string, s settings) (*conn, error) {
 // uri names a database file. The engine gives the write-ahead log the mode of the file
 // that modeof names, in place of one that the umask decides.
 func uri(path, vfs string) string {
-	name := "file:" + escape(path) + "?modeof=" + url.QueryEscape(path)
+	name := "file:" + escape(path) + "?modeof=" + escape(path)
 	if vfs != "" {
-		name += "&vfs=" + url.QueryEscape(vfs)
+		name += "&vfs=" + escape(vfs)
 	}
 	return name
 }
 
-func escape(path string) string {
-	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
+// escape writes a part of a URI for SQLite, which reads %HH and, unlike others, takes a +
+// for itself.
+func escape(part string) string {
+	return strings.ReplaceAll(url.QueryEscape(filepath.ToSlash(part)), "+", "%20")
 }
 
 func (c *conn) configure(s settings) error {
