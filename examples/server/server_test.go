@@ -37,9 +37,9 @@ func TestFirstRunPreparesEverything(t *testing.T) {
 	is.Equal(string(ignored), "*\n")
 	is.True(strings.HasPrefix(p.url, "http://127.0.0.1:"))
 	greeting := p.greeting(t)
-	is.True(strings.Contains(greeting, filepath.Join(p.dir, "data"))) // where the files are
-	is.True(strings.Contains(greeting, "MSA_MASTER_KEY_FILE"))        // how to keep the key elsewhere
-	is.True(!strings.Contains(p.stdout.String()+p.stderr.String(), c.token))   // no token on a terminal
+	is.True(strings.Contains(greeting, filepath.Join(p.dir, "data")))        // where the files are
+	is.True(strings.Contains(greeting, "MSA_MASTER_KEY_FILE"))               // how to keep the key elsewhere
+	is.True(!strings.Contains(p.stdout.String()+p.stderr.String(), c.token)) // no token on a terminal
 }
 
 func TestPrintedCurlWorksAsPrinted(t *testing.T) {
