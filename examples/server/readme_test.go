@@ -1,0 +1,219 @@
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi"
+)
+
+// root is the module's folder, seen from this package.
+const root = "../.."
+
+// block is a fenced block of the README.
+type block struct {
+	language, text string
+	line           int
+}
+
+func readme(t *testing.T) (text string, blocks []block) {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside := false
+	number := 0
+	for line := range strings.Lines(string(raw)) {
+		number++
+		switch language, fence := strings.CutPrefix(strings.TrimRight(line, "\n"), "```"); {
+		case fence && !inside && !strings.Contains(language, "`"):
+			inside = true
+			blocks = append(blocks, block{language: language, line: number})
+		case fence && inside:
+			inside = false
+		case inside:
+			blocks[len(blocks)-1].text += line
+		}
+	}
+	return string(raw), blocks
+}
+
+// TestReadmeBlocks runs every block of the README: commands against a server as a newcomer
+// has it after the first one, programs, and settings. What follows a block as json or
+// text is its output, where "..." stands for anything.
+func TestReadmeBlocks(t *testing.T) {
+	_, blocks := readme(t)
+	p := start(t, t.TempDir())
+	p.greeting(t)
+	ran := make(map[string]int)
+	for i, b := range blocks {
+		ran[b.language]++
+		t.Run(fmt.Sprintf("line %d %s", b.line, b.language), func(t *testing.T) {
+			var out string
+			switch b.language {
+			case "sh":
+				out = runShell(t, p, b.text)
+			case "go":
+				out = runGo(t, b.text)
+			case "env":
+				readEnv(t, b.text)
+			case "json", "text": // the output of the block before
+				return
+			default:
+				t.Fatalf("a block of %q is run by nothing", b.language)
+			}
+			if i+1 < len(blocks) && (blocks[i+1].language == "json" || blocks[i+1].language == "text") {
+				want := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(blocks[i+1].text)), `\.\.\.`, `.+`)
+				if !regexp.MustCompile(want + `\s*$`).MatchString(out) {
+					t.Errorf("the output is\n%s\nand not\n%s", out, blocks[i+1].text)
+				}
+			}
+		})
+	}
+	is := is.New(t)
+	is.True(ran["sh"] >= 12 && ran["go"] >= 2 && ran["env"] >= 1) // the blocks were found
+}
+
+// runShell runs commands in the server's directory; each curl must succeed.
+func runShell(t *testing.T, p *process, script string) string {
+	t.Helper()
+	switch strings.TrimSpace(script) {
+	case "go run ./examples/server":
+		return "" // this is what p runs
+	case "go test ./...":
+		return "" // this is what runs us
+	}
+	script = "curl() { command curl --fail-with-body \"$@\"; }\nset -e\n" + strings.ReplaceAll(script, "http://127.0.0.1:8000", p.url)
+	shell := exec.Command("sh", "-c", script)
+	shell.Dir = p.dir
+	out, err := shell.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	return string(out)
+}
+
+// around makes a program of a snippet that uses what its names say.
+const around = `package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+func main() {
+	ctx, key, addr := context.Background(), crypto.NewKey(), myvault.Address{Project: "newsbot", Path: "prod/x"}
+	dir, _ := os.MkdirTemp("", "myvault-readme-")
+	defer os.RemoveAll(dir)
+	rule, _ := myvault.ParseRule("newsbot/")
+	policy, _ := myvault.NewPolicy(myvault.Service{Name: "newsbot", Allow: []myvault.Rule{rule}})
+	%s
+	fmt.Println(secret.Value.Len(), err, vault.Close())
+}
+`
+
+// runGo runs a program, or a snippet inside one.
+func runGo(t *testing.T, program string) string {
+	t.Helper()
+	snippet := !strings.HasPrefix(program, "package ")
+	if snippet {
+		program = fmt.Sprintf(around, program)
+	}
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := exec.Command("go", "run", file)
+	run.Dir = root
+	out, err := run.CombinedOutput()
+	if err != nil || snippet && string(out) != "7 <nil> <nil>\n" {
+		t.Errorf("%v: %s", err, out)
+	}
+	return string(out)
+}
+
+func readEnv(t *testing.T, text string) {
+	t.Helper()
+	is := is.New(t)
+	settings, err := myvault.ReadEnv(strings.NewReader(text))
+	is.NoErr(err)
+	_, err = myvault.ParsePolicy(settings)
+	is.NoErr(err)
+}
+
+// TestReadmeRules asks the policy about every row of the table of rules.
+func TestReadmeRules(t *testing.T) {
+	text, _ := readme(t)
+	_, table, found := strings.Cut(text, "| rule | covers | does not cover |\n| --- | --- | --- |\n")
+	if !found {
+		t.Fatal("the table is not there")
+	}
+	quoted := regexp.MustCompile("`([^`]+)`")
+	rows := 0
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 {
+			break
+		}
+		rows++
+		t.Run(strings.TrimSpace(cells[1]), func(t *testing.T) {
+			is := is.New(t)
+			rule, err := myvault.ParseRule(quoted.FindStringSubmatch(cells[1])[1])
+			is.NoErr(err)
+			policy, err := myvault.NewPolicy(myvault.Service{Name: "svc", Allow: []myvault.Rule{rule}})
+			is.NoErr(err)
+			for column, want := range map[int]bool{2: true, 3: false} {
+				for _, name := range quoted.FindAllStringSubmatch(cells[column], -1) {
+					addr, err := myvault.ParseAddress(name[1])
+					is.NoErr(err)
+					is.Equal(policy.Allows("svc", myvault.Read, addr), want)
+				}
+			}
+		})
+	}
+	is.New(t).True(rows >= 10)
+}
+
+// TestReadmeNamesEveryRoute and every setting of the server.
+func TestReadmeNamesEveryRoute(t *testing.T) {
+	text, _ := readme(t)
+	for _, route := range httpapi.Routes() {
+		if !strings.Contains(text, route.Pattern) || !strings.Contains(text, "`"+route.Method) {
+			t.Errorf("%s %s is not in the README", route.Method, route.Pattern)
+		}
+	}
+	p := command(t, t.TempDir())
+	p.cmd.Args = append(p.cmd.Args, "-h")
+	if err := p.cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for _, setting := range regexp.MustCompile(`(?m)^  ([A-Z_]+) `).FindAllStringSubmatch(p.stderr.String(), -1) {
+		if !strings.Contains(text, "`"+setting[1]+"`") {
+			t.Errorf("the setting %s is not in the README", setting[1])
+		}
+	}
+}
+
+// TestExampleEnvStarts: .env.example is a .env.
+func TestExampleEnvStarts(t *testing.T) {
+	is := is.New(t)
+	text, err := os.ReadFile(filepath.Join(root, ".env.example"))
+	is.NoErr(err)
+	dir := t.TempDir()
+	is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), text, 0o600))
+	p := start(t, dir)
+	is.Equal(p.must(t, caller{"commonUI", "ui-xxxx"}, "POST", "/api/secrets/test", "").status, 200)
+}
