@@ -2,10 +2,13 @@ package httpapi_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -210,4 +213,27 @@ func with(changes map[string]string) map[string]string {
 	changed := maps.Clone(settings)
 	maps.Copy(changed, changes)
 	return changed
+}
+
+// newRequest gives a request as a server on loopback would get it.
+func newRequest(method, target string) *http.Request {
+	r := httptest.NewRequest(method, target, nil)
+	r.Host = "localhost"
+	return r
+}
+
+func record(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// contextWithLocalAddr says at which address of this machine the request arrived.
+func contextWithLocalAddr(r *http.Request, ip string) context.Context {
+	return context.WithValue(r.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP(ip), Port: 8000})
+}
+
+func isErr(is *is.I, err, target error) {
+	is.Helper()
+	is.True(errors.Is(err, target))
 }
