@@ -1,0 +1,293 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// scene gives a closed store with a small history; the comments are the log's sequences.
+func scene(t testing.TB, key crypto.Key) string {
+	t.Helper()
+	dir := t.TempDir()
+	s, err := sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = apply(s,
+		put("p/a", "a one"),           // 1
+		put("p/a", "a two"),           // 2
+		put("p/b", "b one"),           // 3
+		put("q/a", "q one"),           // 4
+		on(myvault.OpDelete, "p/b"),   // 5
+		on(myvault.OpUndelete, "p/b"), // 6
+		myvault.Change{Op: myvault.OpDefaultProject, Project: myvault.Project{Name: "q"}}, // 7
+		put("p/a", "a three"),             // 8
+		on(myvault.OpDestroy, "p/a", 1),   // 9
+		put("p/only", "in the log's end"), // 10
+	)
+	for range 3 {
+		err = errors.Join(err, s.Record(context.Background(), myvault.Entry{Service: "x", Action: "read", Address: addr("p/a"), At: at}))
+	}
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// tamperings are what someone can do who holds the files but not the key.
+var tamperings = []struct {
+	name  string
+	file  string
+	sql   string
+	get   string // "" for none: this read must be ErrTampered
+	chain string
+	seq   uint64 // what Verify must name; 0: it must fail, with no sequence
+}{
+	{"records of two versions exchanged", "vault.db", exchange(2, 8), "p/a", "changes", 2},
+	{"records of two secrets exchanged", "vault.db", exchange(3, 8), "p/b", "changes", 3},
+	{"records of two projects exchanged", "vault.db", exchange(4, 8), "q/a", "changes", 4},
+	{"a record copied", "vault.db", `UPDATE log SET sealed = (SELECT sealed FROM log WHERE seq = 2) WHERE seq = 8`, "p/a", "changes", 8},
+	{"a record copied with its digest", "vault.db", `UPDATE log SET (sealed, digest) = (SELECT sealed, digest FROM log WHERE seq = 2) WHERE seq = 8`, "p/a", "changes", 8},
+	{"a record removed", "vault.db", `UPDATE log SET sealed = NULL WHERE seq = 3`, "p/b", "changes", 3},
+	{"a head pointed back", "vault.db", `UPDATE head SET version = 2, seq = 2, value_seq = 2 WHERE path = 'a' AND project = 'p'`, "p/a", "changes", 9},
+	{"a head pointed at another value", "vault.db", `UPDATE head SET value_seq = 2 WHERE path = 'a' AND project = 'p'`, "p/a", "changes", 9},
+	{"a head marked deleted", "vault.db", `UPDATE head SET state = 2 WHERE path = 'b'`, "p/b", "changes", 6},
+	{"a head in no state", "vault.db", `UPDATE head SET state = 257 WHERE path = 'b'`, "p/b", "changes", 6},
+	{"a head with another author", "vault.db", `UPDATE head SET author = 'x' WHERE path = 'b'`, "p/b", "changes", 6},
+	{"a head moved to another address", "vault.db", `UPDATE head SET path = 'c' WHERE path = 'b'`, "p/c", "", 0},
+	{"a head removed", "vault.db", `DELETE FROM head WHERE path = 'b'`, "", "changes", 3},
+	{"an entry edited", "vault.db", `UPDATE log SET service = 'nobody' WHERE seq = 5`, "", "changes", 5},
+	{"an entry removed", "vault.db", `DELETE FROM log WHERE seq = 5`, "", "changes", 5},
+	{"the last entry removed", "vault.db", `DELETE FROM log WHERE seq = 10`, "p/only", "changes", 10},
+	{"an entry doubled", "vault.db", `INSERT INTO log SELECT 11, at, op, project, path, version, prev, author, description,
+		expires, rotate_after, destroyed, service, via, request, remote, action, outcome, count, first, last, entry_at,
+		seen, digest, mac, sealed FROM log WHERE seq = 10`, "", "changes", 11},
+	{"a destroy forgotten", "vault.db", `UPDATE log SET destroyed = NULL WHERE seq = 9`, "", "changes", 9},
+	{"a project described", "vault.db", `UPDATE project SET description = 'x' WHERE name = 'p'`, "", "", 0},
+	{"another default project", "vault.db", `UPDATE project SET is_default = 1 - is_default`, "", "", 0},
+	{"a project removed", "vault.db", `DELETE FROM project WHERE name = 'p'`, "", "", 0},
+	{"a data key exchanged", "vault.db", `UPDATE epoch SET wrapped = zeroblob(60)`, "p/a", "", 0},
+	{"a data key removed", "vault.db", `DELETE FROM epoch`, "p/a", "", 0},
+	{"an access edited", "access.db", `UPDATE entry SET service = 'nobody' WHERE seq = 2`, "", "access", 2},
+	{"an access removed", "access.db", `DELETE FROM entry WHERE seq = 2`, "", "access", 2},
+	{"the first access removed", "access.db", `DELETE FROM entry WHERE seq = 1`, "", "access", 1},
+}
+
+func exchange(a, b int) string {
+	return fmt.Sprintf(`CREATE TEMP TABLE o AS SELECT seq, sealed FROM log;
+		UPDATE log SET sealed = (SELECT o.sealed FROM o WHERE o.seq = %d - log.seq) WHERE seq IN (%d, %d)`, a+b, a, b)
+}
+
+func TestTampering(t *testing.T) {
+	key := crypto.NewKey()
+	original := scene(t, key)
+	for _, c := range tamperings {
+		t.Run(c.name, func(t *testing.T) {
+			is := is.New(t)
+			dir := copied(t, original)
+			r := rawOpen(t, dir, c.file)
+			r.exec(c.sql)
+			is.True(r.db.Changes() > 0) // something was changed
+			r.close()
+			s := open(t, dir, key)
+			if c.get != "" {
+				secret, err := s.Get(t.Context(), addr(c.get), 0)
+				is.True(errors.Is(err, myvault.ErrTampered))
+				is.Equal(secret.Value.Len(), 0)
+			}
+			_, err := s.Verify(t.Context())
+			is.True(errors.Is(err, myvault.ErrTampered))
+			var bad *sqlite.BadEntry
+			if c.seq == 0 {
+				return
+			}
+			is.True(errors.As(err, &bad))
+			is.Equal(bad.Chain, c.chain)
+			is.Equal(bad.Seq, c.seq)
+		})
+	}
+}
+
+// Every column of an entry is held by its MAC.
+func TestEveryColumnIsHeld(t *testing.T) {
+	key := crypto.NewKey()
+	original := scene(t, key)
+	for file, table := range map[string]string{"vault.db": "log", "access.db": "entry"} {
+		r := rawOpen(t, original, file)
+		names := r.blobs(`SELECT name FROM pragma_table_info('` + table + `')`)
+		r.close()
+		for _, name := range names {
+			column := string(name)
+			t.Run(table+"."+column, func(t *testing.T) {
+				is := is.New(t)
+				dir := copied(t, original)
+				r := rawOpen(t, dir, file)
+				// A value of the column's type that no row has.
+				r.exec(`UPDATE ` + table + ` SET ` + column + ` = CASE (SELECT type FROM pragma_table_info('` + table + `')
+					WHERE name = '` + column + `') WHEN 'TEXT' THEN 'another' WHEN 'INTEGER' THEN 77 ELSE x'00000000000000010000000000000007' END WHERE seq = 2`)
+				r.close()
+				s := open(t, dir, key)
+				_, err := s.Verify(t.Context())
+				var bad *sqlite.BadEntry
+				is.True(errors.As(err, &bad))
+				is.Equal(bad.Seq, uint64(2))
+				if column == "seq" || column == "sealed" {
+					return // Entries shows neither a gap nor a record
+				}
+				err = nil
+				for _, err = range s.Entries(t.Context(), myvault.TrailRange{}) {
+					if err != nil {
+						break
+					}
+				}
+				is.True(errors.Is(err, myvault.ErrTampered)) // the listing of entries
+			})
+		}
+	}
+}
+
+// A head that was valid once cannot be told from one that is, by a read; Verify tells.
+func TestVerifyFindsAnOldHead(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, key)
+	_, err := apply(s, put("p/a", "one"))
+	is.NoErr(err)
+	r := rawOpen(t, dir, "vault.db")
+	r.exec(`CREATE TABLE kept AS SELECT * FROM head`)
+	_, err = apply(s, put("p/a", "two"))
+	is.NoErr(err)
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+	r.exec(`INSERT OR REPLACE INTO head SELECT * FROM kept`)
+	_, err = s.Verify(t.Context())
+	var bad *sqlite.BadEntry
+	is.True(errors.As(err, &bad))
+	is.Equal(bad.Seq, uint64(2))
+}
+
+func TestADestroyedRecordStaysDestroyed(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, key)
+	_, err := apply(s, put("p/a", "one"), put("p/a", "two"))
+	is.NoErr(err)
+	r := rawOpen(t, dir, "vault.db")
+	r.exec(`CREATE TABLE kept AS SELECT seq, sealed FROM log`)
+	_, err = apply(s, on(myvault.OpDestroy, "p/a", 1))
+	is.NoErr(err)
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+	r.exec(`UPDATE log SET sealed = (SELECT sealed FROM kept WHERE seq = 1) WHERE seq = 1`)
+	_, err = s.Get(t.Context(), addr("p/a"), 1)
+	is.True(errors.Is(err, myvault.ErrDestroyed))
+	_, err = s.Verify(t.Context())
+	var bad *sqlite.BadEntry
+	is.True(errors.As(err, &bad))
+	is.Equal(bad.Seq, uint64(1))
+}
+
+// A chain that was cut short looks whole; an earlier head tells.
+func TestVerifyWithEarlierHeads(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir := scene(t, key)
+	s, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+	is.NoErr(err)
+	heads, err := s.Heads(t.Context())
+	is.NoErr(err)
+	is.Equal(len(heads), 2)
+	is.Equal(heads[0].Seq, uint64(10))
+	is.Equal(heads[1].Seq, uint64(3))
+	report, err := s.Verify(t.Context(), heads...)
+	is.NoErr(err)
+	is.True(report.TruncationChecked)
+	is.Equal(report.Heads, heads)
+	is.Equal(report.String(), "10 changes, 3 accesses, 5 records opened, 1 destroyed, 4 secrets, 2 projects")
+	is.NoErr(s.Close())
+
+	r := rawOpen(t, dir, "access.db")
+	r.exec(`DELETE FROM entry WHERE seq = 3`)
+	r.close()
+	s = open(t, dir, key)
+	report, err = s.Verify(t.Context(), heads[0])
+	is.NoErr(err)
+	is.True(!report.TruncationChecked) // the chain of accesses was not compared
+	_, err = s.Verify(t.Context(), heads...)
+	var bad *sqlite.BadEntry
+	is.True(errors.As(err, &bad))
+	is.Equal(*bad, sqlite.BadEntry{Chain: "access", Seq: 3, Reason: bad.Reason})
+
+	is.NoErr(s.Record(t.Context(), myvault.Entry{Action: "read", At: at})) // the chain grows again
+	_, err = s.Verify(t.Context(), heads...)
+	is.True(errors.As(err, &bad))
+	_, err = s.Verify(t.Context(), myvault.Head{Chain: "none", Seq: 1})
+	is.True(errors.Is(err, myvault.ErrInvalid))
+}
+
+func TestTamperedKeysAreRefused(t *testing.T) {
+	key := crypto.NewKey()
+	original := scene(t, key)
+	for name, want := range map[string]error{
+		"vault": myvault.ErrWrongKey, "check": myvault.ErrWrongKey, "trail": myvault.ErrTampered, "incarnation": myvault.ErrTampered,
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir := copied(t, original)
+			r := rawOpen(t, dir, "vault.db")
+			r.exec(`UPDATE meta SET value = x'00112233445566778899aabbccddeeff' WHERE name = '` + name + `'`)
+			r.close()
+			_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+			is.True(errors.Is(err, want))
+		})
+	}
+}
+
+// Bytes changed at random anywhere in the file give an error or the right value, never a
+// wrong one and never a panic.
+func TestFlippedBytes(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir := scene(t, key)
+	path := filepath.Join(dir, "vault.db")
+	original, err := os.ReadFile(path)
+	is.NoErr(err)
+	random := rand.New(rand.NewPCG(3, 4))
+	values := map[string]string{"p/a": "a three", "p/b": "b one", "q/a": "q one", "p/only": "in the log's end"}
+	noticed := 0
+	for range 150 {
+		content := append([]byte(nil), original...)
+		for range 1 + random.IntN(20) {
+			content[random.IntN(len(content))] ^= byte(1 << random.IntN(8))
+		}
+		is.NoErr(os.WriteFile(path, content, 0o600))
+		s, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+		if err != nil {
+			noticed++
+			continue
+		}
+		for where, value := range values {
+			secret, err := s.Get(t.Context(), addr(where), 0)
+			is.True(err != nil || secret.Value.Reveal() == value) // never a wrong value
+		}
+		if _, err := s.Verify(t.Context()); err != nil {
+			noticed++
+		}
+		_ = s.Close()
+		for _, suffix := range []string{"-wal", "-shm"} {
+			_ = os.Remove(path + suffix)
+		}
+	}
+	t.Logf("noticed %d of 150", noticed)
+}
