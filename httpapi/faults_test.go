@@ -1,0 +1,275 @@
+package httpapi_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/providers/memory"
+)
+
+// faulty is a store and trail that can be made to fail.
+type faulty struct {
+	*memory.Provider
+	record, get, apply, ping atomic.Pointer[func(context.Context) error]
+	pings                    atomic.Int64
+}
+
+func newFaulty() *faulty { return &faulty{Provider: memory.New(memory.Config{})} }
+
+// fails gives what a fault answers.
+func fails(err error) *func(context.Context) error {
+	f := func(context.Context) error { return err }
+	return &f
+}
+
+func run(ctx context.Context, fault *atomic.Pointer[func(context.Context) error]) error {
+	if f := fault.Load(); f != nil {
+		return (*f)(ctx)
+	}
+	return nil
+}
+
+func (f *faulty) Record(ctx context.Context, entries ...myvault.Entry) error {
+	if err := run(ctx, &f.record); err != nil {
+		return err
+	}
+	return f.Provider.Record(ctx, entries...)
+}
+
+func (f *faulty) Get(ctx context.Context, addr myvault.Address, version myvault.Version) (myvault.Secret, error) {
+	if err := run(ctx, &f.get); err != nil {
+		return myvault.Secret{}, err
+	}
+	return f.Provider.Get(ctx, addr, version)
+}
+
+func (f *faulty) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	if err := run(ctx, &f.apply); err != nil {
+		return nil, err
+	}
+	return f.Provider.Apply(ctx, c)
+}
+
+func (f *faulty) Ping(ctx context.Context) error {
+	f.pings.Add(1)
+	if err := run(ctx, &f.ping); err != nil {
+		return err
+	}
+	return f.Provider.Ping(ctx)
+}
+
+func serveFaulty(t *testing.T) (*fixture, *faulty) {
+	t.Helper()
+	store := newFaulty()
+	f := serveOn(t, store, httpapi.Config{}, myvault.Config{})
+	f.put(map[string]string{"newsbot/prod/db": canary, "newsbot/prod/key": canary})
+	return f, store
+}
+
+func TestNothingIsReleasedWhenTheTrailFails(t *testing.T) {
+	f, store := serveFaulty(t)
+	store.record.Store(fails(errors.New("disk full")))
+	for _, target := range []string{db, "/api/secrets/newsbot", "/api/secrets", "/api/projects", "/api/projects/newsbot", "/api/versions/newsbot/prod/db", "/api/audit"} {
+		t.Run(target, func(t *testing.T) {
+			is := is.New(t)
+			for _, method := range []string{"GET", "HEAD"} {
+				r := f.as("admin", method, target, "")
+				is.Equal(r.status, 503)
+				is.Equal(r.header.Get("Retry-After"), "1")
+				is.Equal(r.header.Get("ETag"), "")
+				is.True(!strings.Contains(fmt.Sprint(r), canary))
+				if method == "GET" {
+					checkProblem(is, r)
+				}
+			}
+		})
+	}
+	is := is.New(t)
+	is.True(strings.Contains(f.logs.String(), "disk full")) // the cause, for the operator
+	store.record.Store(nil)
+	is.Equal(f.as("admin", "GET", db, "").status, 200)
+}
+
+func TestABulkReadIsRecordedWholeBeforeTheFirstByte(t *testing.T) {
+	is := is.New(t)
+	f, store := serveFaulty(t)
+	calls := 0
+	failLater := func(context.Context) error {
+		calls++
+		if calls > 1 { // the listing is recorded, the reads are not
+			return errors.New("disk full")
+		}
+		return nil
+	}
+	store.record.Store(&failLater)
+	r := f.as("admin", "GET", "/api/secrets/newsbot", "")
+	is.Equal(r.status, 503)
+	is.True(!strings.Contains(r.body, canary))
+	store.record.Store(nil)
+	is.Equal(f.countReads(t), 0)
+	is.Equal(f.as("admin", "GET", "/api/secrets/newsbot", "").status, 200)
+	is.Equal(f.countReads(t), 2) // one entry a secret
+}
+
+func TestErrorsOfTheStore(t *testing.T) {
+	for _, c := range []struct {
+		err    error
+		read   int
+		change int
+		retry  string
+	}{
+		{myvault.ErrUnavailable, 503, 503, "1"},
+		{myvault.ErrClosed, 503, 503, "1"},
+		{myvault.ErrTrail, 503, 503, "1"},
+		{myvault.ErrUnknownOutcome, 503, 503, ""},
+		{context.DeadlineExceeded, 503, 503, "1"},
+		{context.Canceled, 503, 503, "1"},
+		{myvault.ErrTampered, 500, 500, ""},
+		{myvault.ErrWrongKey, 500, 500, ""},
+		{errors.New("disk on fire"), 500, 500, ""},
+		{myvault.ErrDestroyed, 410, 410, ""},
+		{myvault.ErrConflict, 409, 409, ""},
+		{errors.ErrUnsupported, 501, 501, ""},
+		{myvault.ErrTooLarge, 413, 413, ""},
+		{fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, myvault.ErrNotFound), 503, 503, ""},
+		{fmt.Errorf("%w: %w", myvault.ErrTrail, myvault.ErrInvalid), 503, 503, "1"},
+	} {
+		t.Run(c.err.Error(), func(t *testing.T) {
+			is := is.New(t)
+			f, store := serveFaulty(t)
+			store.get.Store(fails(c.err))
+			store.apply.Store(fails(c.err))
+			r := f.as("admin", "GET", db, "")
+			is.Equal(r.status, c.read)
+			is.Equal(r.header.Get("Retry-After"), c.retry)
+			checkProblem(is, r)
+			is.True(!strings.Contains(r.body, "newsbot")) // no address
+			is.True(!strings.Contains(r.body, "fire"))    // an unforeseen error is not told to the client
+			r = f.as("admin", "PATCH", db, `{"value":"v"}`)
+			is.Equal(r.status, c.change)
+			checkProblem(is, r)
+			if r.status >= 500 {
+				is.True(strings.Contains(f.logs.String(), `"cause":`+quote(c.err.Error())))
+			}
+			is.True(!strings.Contains(f.logs.String(), "newsbot"))
+		})
+	}
+}
+
+func TestTamperingSendsTheClientToTheOperator(t *testing.T) {
+	is := is.New(t)
+	f, store := serveFaulty(t)
+	store.get.Store(fails(myvault.ErrTampered))
+	is.True(strings.Contains(f.as("admin", "GET", db, "").body, "operator"))
+}
+
+func TestAPanicIs500AndTellsNothing(t *testing.T) {
+	is := is.New(t)
+	f, store := serveFaulty(t)
+	explode := func(context.Context) error { panic("with " + canary) }
+	store.get.Store(&explode)
+	r := f.as("admin", "GET", db, "")
+	is.Equal(r.status, 500)
+	checkProblem(is, r)
+	is.True(!strings.Contains(fmt.Sprint(r), canary))
+	is.True(!strings.Contains(f.logs.String(), canary))
+	is.True(strings.Contains(f.logs.String(), "panic of type string"))
+	overrun := func(context.Context) error { return []error{}[len(store.Incarnation())] }
+	store.get.Store(&overrun)
+	is.Equal(f.as("admin", "GET", db, "").status, 500)
+	is.True(strings.Contains(f.logs.String(), "index out of range"))
+	store.get.Store(nil)
+	is.Equal(f.as("admin", "GET", db, "").status, 200) // and the server goes on
+}
+
+func TestAClientThatLeavesGetsNoAnswer(t *testing.T) {
+	is := is.New(t)
+	f, store := serveFaulty(t)
+	wait := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	store.get.Store(&wait)
+	ctx, leave := context.WithCancel(t.Context())
+	r := newRequest("GET", db).WithContext(ctx)
+	r.Header.Set("X-Service", "admin")
+	r.Header.Set("X-Token", adminToken)
+	leave()
+	w := record(f.handler, r)
+	is.Equal(w.Body.Len(), 0)
+	is.True(strings.Contains(f.logs.String(), `"status":499`))
+}
+
+func TestHistoryThatCannotBeReadAfterAChangeIsAnUnknownOutcome(t *testing.T) {
+	is := is.New(t)
+	f, store := serveFaulty(t)
+	f.must(204, "DELETE", db, "")
+	store.record.Store(fails(errors.New("disk full")))
+	r := f.as("admin", "POST", "/api/versions/newsbot/prod/db", `{"op":"undelete"}`)
+	is.Equal(r.status, 503)
+	is.True(strings.Contains(r.body, "read before trying again"))
+	store.record.Store(nil)
+	is.Equal(f.as("admin", "GET", db, "").status, 200) // it was made
+}
+
+func TestHealthTellsWhetherTheStoreAnswers(t *testing.T) {
+	is := is.New(t)
+	f, store := serveFaulty(t)
+	store.ping.Store(fails(myvault.ErrUnavailable))
+	for range 100 {
+		r := f.do("GET", "/health", "")
+		is.Equal(r.status, 503)
+		is.Equal(r.body, `{"status":"unhealthy","service":"myVault"}`)
+		checkHeaders(is, r)
+	}
+	is.True(store.pings.Load() < 20) // a flood does not reach the store
+	is.True(strings.Contains(f.logs.String(), "store does not answer"))
+	store.ping.Store(nil)
+	is.True(eventually(func() bool { return f.do("GET", "/health", "").status == 200 }))
+}
+
+func TestHealthDoesNotWaitForAStoreThatHangs(t *testing.T) {
+	is := is.New(t)
+	f, store := serveFaulty(t)
+	release := make(chan struct{})
+	hang := func(context.Context) error { <-release; return nil } // deaf to its context
+	store.ping.Store(&hang)
+	done := make(chan int)
+	for range 10 {
+		go func() { done <- f.do("GET", "/health", "").status }()
+	}
+	for range 10 {
+		is.Equal(<-done, 503)
+	}
+	is.Equal(store.pings.Load(), int64(1))
+	close(release)
+	is.True(eventually(func() bool { return f.do("GET", "/health", "").status == 200 }))
+}
+
+// eventually waits up to ten seconds for what must come.
+func eventually(good func() bool) bool {
+	for range 200 {
+		if good() {
+			return true
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return false
+}
+
+func TestAClosedVaultIsUnhealthyAndAnswers503(t *testing.T) {
+	is := is.New(t)
+	f := serve(t)
+	is.NoErr(f.vault.Close())
+	is.Equal(f.do("GET", "/health", "").status, 503)
+	r := f.as("admin", "GET", db, "")
+	is.Equal(r.status, 503)
+	checkProblem(is, r)
+	is.Equal(f.do("GET", "/", "").status, 200)
+}
