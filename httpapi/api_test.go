@@ -133,7 +133,8 @@ func (f *fixture) do(method, path, body string, headers ...string) reply {
 	f.t.Helper()
 	r, err := http.NewRequestWithContext(f.t.Context(), method, f.url+path, strings.NewReader(body))
 	if err != nil {
-		f.t.Fatal(err)
+		f.t.Error(err)
+		return reply{}
 	}
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
@@ -152,17 +153,19 @@ func (f *fixture) do(method, path, body string, headers ...string) reply {
 	return f.send(r)
 }
 
+// send may be called from any goroutine: it marks the test as failed and does not end it.
 func (f *fixture) send(r *http.Request) reply {
 	f.t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := client.Do(r)
 	if err != nil {
-		f.t.Fatal(err)
+		f.t.Error(err)
+		return reply{}
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		f.t.Fatal(err)
+		f.t.Error(err)
 	}
 	return reply{response.StatusCode, response.Header, string(text)}
 }

@@ -1,0 +1,215 @@
+package httpapi_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi"
+)
+
+// running is a server made by Serve.
+type running struct {
+	*fixture
+	store *faulty
+	stop  context.CancelFunc
+	ended chan error
+}
+
+// start serves on the address until stop.
+func start(t *testing.T, listener net.Listener, config httpapi.ServerConfig) *running {
+	t.Helper()
+	f, store := serveFaulty(t)
+	ctx, stop := context.WithCancel(context.Background())
+	s := &running{fixture: f, store: store, stop: stop, ended: make(chan error, 1)}
+	f.url = "http://" + listener.Addr().String()
+	go func() { s.ended <- httpapi.Serve(ctx, listener, f.handler, config) }()
+	t.Cleanup(stop)
+	return s
+}
+
+func listen(t *testing.T, network, address string) net.Listener {
+	t.Helper()
+	listener, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener
+}
+
+func TestServeAnswersUntilItsContextEnds(t *testing.T) {
+	is := is.New(t)
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{})
+	is.Equal(s.as("admin", "GET", db, "").status, 200)
+	options := s.rawText("OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+	is.Equal(options.status, 404) // not answered by net/http in its own way
+	checkHeaders(is, options)
+	s.stop()
+	is.NoErr(<-s.ended)
+	_, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	is.True(err != nil) // nobody listens
+}
+
+func TestRequestsInFlightFinish(t *testing.T) {
+	is := is.New(t)
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{})
+	inside, release := make(chan struct{}), make(chan struct{})
+	slow := func(ctx context.Context) error {
+		close(inside)
+		<-release
+		return ctx.Err() // not cancelled by the end of the server
+	}
+	s.store.get.Store(&slow)
+	answered := make(chan reply, 1)
+	go func() { answered <- s.as("admin", "GET", db, "") }()
+	<-inside
+	s.stop()
+	select {
+	case <-s.ended:
+		t.Fatal("it ended with a request in flight")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(release)
+	is.Equal((<-answered).status, 200)
+	is.NoErr(<-s.ended)
+}
+
+func TestRequestsThatTakeTooLongAreCutOff(t *testing.T) {
+	is := is.New(t)
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{Grace: 20 * time.Millisecond})
+	inside := make(chan struct{})
+	endless := func(ctx context.Context) error { close(inside); <-ctx.Done(); return ctx.Err() }
+	s.store.get.Store(&endless)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	is.NoErr(err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\nX-Service: admin\r\nX-Token: %s\r\n\r\n", db, adminToken)
+	is.NoErr(err)
+	<-inside
+	s.stop()
+	isErr(is, <-s.ended, context.DeadlineExceeded)
+	rest, _ := io.ReadAll(conn)
+	is.Equal(len(rest), 0)
+}
+
+func TestServeEndsWithTheErrorOfItsListener(t *testing.T) {
+	is := is.New(t)
+	listener := listen(t, "tcp", "127.0.0.1:0")
+	s := start(t, listener, httpapi.ServerConfig{})
+	is.NoErr(listener.Close())
+	isErr(is, <-s.ended, net.ErrClosed)
+}
+
+func TestBeyondLoopback(t *testing.T) {
+	weak, err := myvault.ParsePolicy(with(map[string]string{"TOKEN_reader": "short"}))
+	is.New(t).NoErr(err)
+	certificate := &tls.Config{Certificates: testCertificate(t)}
+	for _, c := range []struct {
+		name    string
+		address string
+		weak    bool
+		config  httpapi.ServerConfig
+		refused string
+	}{
+		{"loopback", "127.0.0.1:0", false, httpapi.ServerConfig{}, ""},
+		{"loopback of IPv6", "[::1]:0", false, httpapi.ServerConfig{}, ""},
+		{"loopback, weak token", "127.0.0.1:0", true, httpapi.ServerConfig{}, ""},
+		{"everywhere", "0.0.0.0:0", false, httpapi.ServerConfig{}, "without TLS"},
+		{"everywhere by IPv6", "[::]:0", false, httpapi.ServerConfig{}, "without TLS"},
+		{"no address", ":0", false, httpapi.ServerConfig{}, "without TLS"},
+		{"everywhere, said so", "0.0.0.0:0", false, httpapi.ServerConfig{PlaintextBeyondLoopback: true}, ""},
+		{"everywhere, TLS", "0.0.0.0:0", false, httpapi.ServerConfig{TLS: certificate}, ""},
+		{"everywhere, said so, weak token", "0.0.0.0:0", true, httpapi.ServerConfig{PlaintextBeyondLoopback: true}, "16 characters"},
+		{"everywhere, TLS, weak token", "0.0.0.0:0", true, httpapi.ServerConfig{TLS: certificate}, "16 characters"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			is := is.New(t)
+			f, _ := serveFaulty(t)
+			if c.weak {
+				f.vault.SetPolicy(weak)
+			}
+			listener := listen(t, "tcp", c.address)
+			ctx, stop := context.WithCancel(t.Context())
+			stop() // one that is not refused ends at once
+			err := httpapi.Serve(ctx, listener, f.handler, c.config)
+			isErr(is, listener.Close(), net.ErrClosed) // closed in any case
+			if c.refused == "" {
+				is.NoErr(err)
+				is.Equal(strings.Contains(f.logs.String(), "can be guessed"), c.weak)
+				return
+			}
+			isErr(is, err, myvault.ErrInvalid)
+			is.True(strings.Contains(err.Error(), c.refused))
+			is.True(!strings.Contains(err.Error(), "short"))
+		})
+	}
+}
+
+func TestAUnixSocketIsLocal(t *testing.T) {
+	is := is.New(t)
+	path := filepath.Join(t.TempDir(), "api.sock")
+	s := start(t, listen(t, "unix", path), httpapi.ServerConfig{})
+	client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return net.Dial("unix", path)
+	}}}
+	response, err := client.Get("http://localhost/health")
+	is.NoErr(err)
+	is.NoErr(response.Body.Close())
+	is.Equal(response.StatusCode, 200)
+	client.CloseIdleConnections()
+	s.stop()
+	is.NoErr(<-s.ended)
+}
+
+// testCertificate borrows the certificate of httptest.
+func testCertificate(t *testing.T) []tls.Certificate {
+	t.Helper()
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	return server.TLS.Certificates
+}
+
+func TestHTTPSIsTLS13UnlessToldOtherwise(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		server, offer uint16
+		good          bool
+	}{
+		{"by default", 0, tls.VersionTLS13, true},
+		{"by default, to an old client", 0, tls.VersionTLS12, false},
+		{"told otherwise", tls.VersionTLS12, tls.VersionTLS12, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			is := is.New(t)
+			listener := listen(t, "tcp", "127.0.0.1:0")
+			s := start(t, listener, httpapi.ServerConfig{TLS: &tls.Config{Certificates: testCertificate(t), MinVersion: c.server}})
+			client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MaxVersion: c.offer}}}
+			response, err := client.Get("https://" + listener.Addr().String() + "/health")
+			is.Equal(err == nil, c.good)
+			if err == nil {
+				is.NoErr(response.Body.Close())
+			}
+			client.CloseIdleConnections()
+			s.stop()
+			is.NoErr(<-s.ended)
+		})
+	}
+}
+
+func TestHeadersAreLimited(t *testing.T) {
+	is := is.New(t)
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{})
+	is.Equal(s.do("GET", "/health", "", "X-Filler: "+strings.Repeat("x", 12<<10)).status, 200)
+	is.Equal(s.do("GET", "/health", "", "X-Filler: "+strings.Repeat("x", 40<<10)).status, 431)
+}
