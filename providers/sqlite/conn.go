@@ -147,7 +147,11 @@ func (c *conn) each(sql string, row func(*sqlite3.Stmt) error, args ...any) (err
 	if err != nil {
 		return err
 	}
+	ended := false
 	defer func() {
+		if !ended {
+			return // a panic: a reset could go on with what the engine was doing
+		}
 		// Reset repeats the error of the last step.
 		if reset := stmt.Reset(); err == nil {
 			err = reset
@@ -156,6 +160,12 @@ func (c *conn) each(sql string, row func(*sqlite3.Stmt) error, args ...any) (err
 			err = clear
 		}
 	}()
+	err = stepAll(stmt, row, args)
+	ended = true
+	return err
+}
+
+func stepAll(stmt *sqlite3.Stmt, row func(*sqlite3.Stmt) error, args []any) error {
 	for i, arg := range args {
 		if err := bind(stmt, i+1, arg); err != nil {
 			return err
@@ -210,8 +220,7 @@ func (c *conn) under(ctx context.Context) func() {
 	return func() { c.SetInterrupt(old) }
 }
 
-// close closes the connection. A broken one may not be able to; its memory is then left
-// to the garbage collector.
+// close closes the connection, and rolls back what it had begun.
 func (c *conn) close() error {
 	return guard(func() error {
 		for _, stmt := range c.stmts {

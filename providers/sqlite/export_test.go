@@ -60,5 +60,17 @@ func (f *file) synchronous() (levels []string, err error) {
 	return levels, err
 }
 
+// LimitMemory takes memory from the connections of the secrets' file that are open now.
+func (s *Store) LimitMemory(bytes int64) error {
+	limit := func(c *conn) error {
+		c.HardHeapLimit(bytes)
+		return nil
+	}
+	return errors.Join(
+		s.readers.read(context.Background(), limit),
+		s.writer.do(context.Background(), &request{apply: limit}),
+	)
+}
+
 // NetworkOf is the detection that Open uses.
 func NetworkOf(dir string) (string, error) { return networkOf(dir) }

@@ -1,0 +1,96 @@
+package sqlite_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// filled gives a store with 10,000 secrets of 64 bytes.
+func filled(b *testing.B) (*sqlite.Store, []myvault.Address) {
+	b.Helper()
+	s := open(b, b.TempDir(), crypto.NewKey())
+	value := string(make([]byte, 64))
+	var all []myvault.Address
+	for n := range 10 {
+		var changes []myvault.Change
+		for m := range 1000 {
+			c := put(fmt.Sprintf("project%d/prod/secret%d", n, m), value)
+			changes, all = append(changes, c), append(all, c.Address)
+		}
+		if _, err := apply(s, changes...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return s, all
+}
+
+func BenchmarkGet(b *testing.B) {
+	s, all := filled(b)
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Get(context.Background(), all[n%len(all)], 0); err != nil {
+			b.Fatal(err)
+		}
+		n += 7919
+	}
+}
+
+func BenchmarkGetParallel(b *testing.B) {
+	s, all := filled(b)
+	var next atomic.Int64
+	b.RunParallel(func(pb *testing.PB) {
+		n := int(next.Add(1)) * 1013
+		for pb.Next() {
+			if _, err := s.Get(context.Background(), all[n%len(all)], 0); err != nil {
+				b.Error(err)
+				return
+			}
+			n += 7919
+		}
+	})
+}
+
+func BenchmarkPut(b *testing.B) {
+	s := open(b, b.TempDir(), crypto.NewKey())
+	for b.Loop() {
+		if _, err := apply(s, put("p/a", "a value of some bytes")); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkPutParallel(b *testing.B) {
+	for _, callers := range []int{64, 256} {
+		b.Run(fmt.Sprint(callers), func(b *testing.B) {
+			s := open(b, b.TempDir(), crypto.NewKey())
+			var next atomic.Int64
+			b.SetParallelism(callers / 2)
+			b.RunParallel(func(pb *testing.PB) {
+				where := fmt.Sprintf("p/a%d", next.Add(1))
+				for pb.Next() {
+					if _, err := apply(s, put(where, "a value of some bytes")); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkRecord(b *testing.B) {
+	s := open(b, b.TempDir(), crypto.NewKey())
+	e := myvault.Entry{Service: "ui", Via: "header", Action: "read", Address: addr("p/a"), At: at}
+	for b.Loop() {
+		if err := s.Record(context.Background(), e); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

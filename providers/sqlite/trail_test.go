@@ -1,0 +1,179 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+func entries(t testing.TB, trail myvault.Trail, r myvault.TrailRange) (all []myvault.Entry) {
+	t.Helper()
+	for e, err := range trail.Entries(context.Background(), r) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// The trail alone, for a provider without one.
+func TestOpenTrail(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), sqlite.StaticKey(crypto.NewKey())
+	trail, err := sqlite.OpenTrail(t.Context(), dir, key, sqlite.TrailConfig{})
+	is.NoErr(err)
+	given := myvault.Entry{
+		At: at, Service: "ui", Via: "header", Request: "r-1", Remote: "192.0.2.1", Action: "read",
+		Address: addr("p/a"), Version: 7, Outcome: myvault.OutcomeDenied, Count: 3,
+		First: at.Add(-time.Second), Last: at, Seen: 5,
+	}
+	is.NoErr(trail.Record(t.Context(), given, myvault.Entry{Action: "login", At: at}))
+	is.NoErr(trail.Close())
+	is.NoErr(trail.Close())
+	is.True(errors.Is(trail.Record(t.Context(), given), myvault.ErrClosed))
+
+	trail, err = sqlite.OpenTrail(t.Context(), dir, key, sqlite.TrailConfig{})
+	is.NoErr(err)
+	got := entries(t, trail, myvault.TrailRange{})
+	is.Equal(len(got), 2)
+	is.Equal(got[0].Count, uint64(1)) // what was left out is filled in
+	is.Equal(got[0].First, at)
+	is.Equal(got[0].Outcome, myvault.OutcomeOK)
+	is.Equal(got[0].Prev, got[1].MAC)
+	is.Equal(got[1].Prev, crypto.Genesis())
+	given.Chain, given.Seq, given.Prev, given.MAC = myvault.ChainAccess, 1, got[1].Prev, got[1].MAC
+	is.Equal(got[1], given)
+	heads, err := trail.Heads(t.Context())
+	is.NoErr(err)
+	is.Equal(heads, []myvault.Head{{Chain: myvault.ChainAccess, Seq: 2, At: at, MAC: got[0].MAC}})
+	is.NoErr(trail.Close())
+	_, err = sqlite.OpenTrail(t.Context(), dir, sqlite.StaticKey(crypto.NewKey()), sqlite.TrailConfig{})
+	is.True(errors.Is(err, myvault.ErrWrongKey))
+}
+
+// Whatever is given, an entry stays small and can be shown.
+func TestFieldsAreBounded(t *testing.T) {
+	is := is.New(t)
+	s := open(t, t.TempDir(), crypto.NewKey())
+	long := strings.Repeat("ネ", 100) // 300 bytes
+	nasty := "a\nb\x00c\x1b[31m\x7f\u0085\xff"
+	e := myvault.Entry{Service: long, Via: nasty, Request: long, Remote: nasty, Action: long, At: at, Address: addr("p/a")}
+	is.NoErr(s.Record(t.Context(), e))
+	_, err := s.Apply(t.Context(), myvault.Commit{Changes: []myvault.Change{put("p/a", "x")}, By: nasty, At: at, Entries: []myvault.Entry{e}})
+	is.NoErr(err)
+	all := entries(t, s, myvault.TrailRange{})
+	is.Equal(len(all), 2)
+	for _, e := range all {
+		is.Equal(e.Service, strings.Repeat("ネ", 42)) // 126 bytes: whole runes only
+		is.Equal(e.Via, "a?b?c?[31m??\uFFFD")
+		is.True(utf8.ValidString(e.Action) && len(e.Action) <= 128)
+	}
+	secret, err := s.Get(t.Context(), addr("p/a"), 0)
+	is.NoErr(err)
+	is.Equal(secret.By, "a?b?c?[31m??\uFFFD")
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+}
+
+// A position goes on where a page of entries ended, in each chain.
+func TestEntriesFromAPosition(t *testing.T) {
+	is := is.New(t)
+	s := open(t, t.TempDir(), crypto.NewKey())
+	const each = 600 // more than two pages of each chain
+	for n := range each / 100 {
+		var changes []myvault.Change
+		var reads []myvault.Entry
+		for m := range 100 {
+			changes = append(changes, put(fmt.Sprintf("p%d/a%d", n%2, m), "x"))
+			reads = append(reads, myvault.Entry{Service: "ui", Action: "read", Address: addr(fmt.Sprintf("p%d/a%d", n%2, m)), At: at.Add(time.Duration(n) * time.Minute)})
+		}
+		_, err := s.Apply(t.Context(), myvault.Commit{Changes: changes, By: "x", At: at.Add(time.Duration(n)*time.Minute + time.Second)})
+		is.NoErr(err)
+		is.NoErr(s.Record(t.Context(), reads...))
+	}
+	whole := entries(t, s, myvault.TrailRange{})
+	is.Equal(len(whole), 2*each)
+	for i := range whole[1:] {
+		is.True(!whole[i+1].At.After(whole[i].At)) // newest first
+	}
+
+	var paged []myvault.Entry
+	position := myvault.Position{}
+	for {
+		n := 0
+		for e, err := range s.Entries(t.Context(), myvault.TrailRange{Before: position}) {
+			is.NoErr(err)
+			paged = append(paged, e)
+			position[e.Chain] = e.Seq
+			if n++; n == 77 {
+				break
+			}
+		}
+		if n == 0 {
+			break
+		}
+	}
+	is.Equal(len(paged), len(whole))
+	is.Equal(paged, whole)
+
+	only := entries(t, s, myvault.TrailRange{
+		Prefix: myvault.Prefix{Project: "p1"}, Service: "ui", Since: at.Add(time.Minute), Until: at.Add(3 * time.Minute),
+	})
+	is.Equal(len(only), 100)
+	for _, e := range only {
+		is.Equal(e.Chain, myvault.ChainAccess)
+		is.Equal(e.Address.Project, "p1")
+	}
+}
+
+// A change of a project is an entry of its project, without a path.
+func TestEntriesOfProjects(t *testing.T) {
+	is := is.New(t)
+	s := open(t, t.TempDir(), crypto.NewKey())
+	p := myvault.Project{Name: "p", Description: "all about p"}
+	_, err := apply(s,
+		myvault.Change{Op: myvault.OpPutProject, Project: p},
+		myvault.Change{Op: myvault.OpDefaultProject, Project: p},
+		myvault.Change{Op: myvault.OpDeleteProject, Project: p},
+	)
+	is.NoErr(err)
+	var actions []string
+	for _, e := range entries(t, s, myvault.TrailRange{}) {
+		is.Equal(e.Address, myvault.Address{Project: "p"})
+		is.Equal(e.Service, "tester") // the author, where the commit has no entries
+		actions = append(actions, e.Action)
+	}
+	is.Equal(actions, []string{"project-delete", "project-default", "project-write"})
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+}
+
+// Entries recorded at once all stand in one chain.
+func TestRecordAtOnce(t *testing.T) {
+	is := is.New(t)
+	s := open(t, t.TempDir(), crypto.NewKey())
+	var wait sync.WaitGroup
+	var errs [100]error
+	for n := range errs {
+		wait.Go(func() {
+			errs[n] = s.Record(context.Background(), myvault.Entry{Action: "read", At: at}, myvault.Entry{Action: "list", At: at})
+		})
+	}
+	wait.Wait()
+	is.NoErr(errors.Join(errs[:]...))
+	report, err := s.Verify(t.Context())
+	is.NoErr(err)
+	is.Equal(report.Accesses, uint64(2*len(errs)))
+}
