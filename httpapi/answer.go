@@ -3,6 +3,7 @@ package httpapi
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -19,13 +20,21 @@ type answer struct {
 	link     string
 }
 
+// commonHeaders are the headers of every answer: nothing is kept by caches, run, framed or
+// told to other sites, and no other origin may read it.
+func commonHeaders() http.Header {
+	return http.Header{
+		"Cache-Control":           {"no-store"},
+		"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"},
+		"Referrer-Policy":         {"no-referrer"},
+		"X-Content-Type-Options":  {"nosniff"},
+	}
+}
+
 // write sends the answer, or the problem that err is, and gives the status and size sent.
 func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size int) {
 	header := w.Header()
-	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("X-Content-Type-Options", "nosniff")
+	maps.Copy(header, c.api.headers)
 	header.Set("X-Request-Id", c.id)
 	var body []byte
 	if err == nil && a.body != nil {

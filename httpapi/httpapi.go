@@ -56,6 +56,7 @@ type Handler struct {
 	vault     *myvault.Vault
 	logger    *slog.Logger
 	endpoints []endpoint
+	headers   http.Header
 	hosts     hosts
 	failures  *failures
 	cursors   cipher.AEAD
@@ -91,6 +92,7 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		vault:     vault,
 		logger:    config.Logger,
 		endpoints: endpoints(),
+		headers:   commonHeaders(),
 		hosts:     allowed,
 		failures:  newFailures(config.FailuresPerMinute),
 		cursors:   cursors,
