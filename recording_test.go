@@ -91,9 +91,10 @@ func TestWhatEntersTheTrail(t *testing.T) {
 
 // brokenTrail is a provider that is no trail, with a trail beside it that can fail.
 type brokenTrail struct {
-	fails atomic.Bool
-	mu    sync.Mutex
-	list  []myvault.Entry
+	fails   atomic.Bool
+	failing atomic.Pointer[func()] // called once, inside a Record that fails
+	mu      sync.Mutex
+	list    []myvault.Entry
 }
 
 func (b *brokenTrail) recorded() []myvault.Entry {
@@ -106,6 +107,9 @@ var errDiskFull = errors.New("disk full")
 
 func (b *brokenTrail) Record(_ context.Context, entries ...myvault.Entry) error {
 	if b.fails.Load() {
+		if inside := b.failing.Swap(nil); inside != nil {
+			(*inside)()
+		}
 		return errDiskFull
 	}
 	b.mu.Lock()
@@ -215,7 +219,11 @@ func TestRelaxedReadsAreStrictOnceTheBufferIsFull(t *testing.T) {
 		}
 		_, err := s.Get(ctx, at(more-1))
 		is.True(errors.Is(err, myvault.ErrTrail)) // full
-		time.Sleep(time.Second)                   // writing fails, nothing is dropped
+		var meanwhile error
+		inside := func() { _, meanwhile = s.Get(ctx, at(more-1)) }
+		trail.failing.Store(&inside)
+		time.Sleep(time.Second)                         // writing fails, nothing is dropped
+		is.True(errors.Is(meanwhile, myvault.ErrTrail)) // full also while it is being written
 		_, err = s.Get(ctx, at(more-1))
 		is.True(errors.Is(err, myvault.ErrTrail))
 		trail.fails.Store(false)
