@@ -9,8 +9,9 @@ import (
 )
 
 // Apply implements [myvault.Provider]. For a destroy it gives the newest of the versions
-// that were destroyed, for a change of a project an Info of version 0. A commit with
-// entries needs one for each change, else it is ErrInvalid.
+// that were destroyed, for a change of a project an Info of version 0. A commit has an
+// entry for each change, or none (then the trail tells what the changes tell);
+// any other number is ErrInvalid.
 func (p *Provider) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 	if len(c.Entries) != 0 && len(c.Entries) != len(c.Changes) {
 		return nil, fmt.Errorf("%w commit: %d entries for %d changes; give one each, or none",
@@ -31,7 +32,7 @@ func (p *Provider) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info,
 		infos = append(infos, info)
 	}
 	tx.publish()
-	p.trail.changed(c.Entries, infos)
+	p.trail.changed(c, infos)
 	return infos, nil
 }
 

@@ -12,7 +12,7 @@ import (
 
 // register is the register of projects. Copies are independent once one is made by clone.
 type register struct {
-	byName      *btree.Map[string, myvault.Project] // Default is not set in it
+	byName      *btree.Map[string, myvault.Project] // Default has no meaning in it
 	defaultName string                              // empty: none
 }
 
@@ -59,7 +59,7 @@ func (tx *transaction) addProject(project myvault.Project) error {
 	if tx.projects.byName.Len() >= tx.p.maxProjects {
 		return myvault.ErrTooLarge
 	}
-	project.At, project.By, project.Default = tx.at, tx.by, false
+	project.At, project.By = tx.at, tx.by
 	tx.ownProjects().byName.Set(project.Name, project)
 	return nil
 }

@@ -51,13 +51,25 @@ func (c *chain) newest() []myvault.Entry {
 	return c.entries[max(0, len(c.entries)-c.keep):]
 }
 
-// changed appends the entries of a commit, whose changes gave infos.
-func (t *trail) changed(entries []myvault.Entry, infos []myvault.Info) {
+// changed appends an entry for each change of a commit; infos is what came of them.
+func (t *trail) changed(c myvault.Commit, infos []myvault.Info) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i, e := range entries {
-		e.Version = infos[i].Version
+	for i, info := range infos {
+		e := plain(c, info, c.Changes[i].Op)
+		if len(c.Entries) != 0 {
+			e = c.Entries[i]
+		}
+		e.Version = info.Version
 		t.changes.add(e)
+	}
+}
+
+// plain gives the entry of a change whose commit brings none.
+func plain(c myvault.Commit, info myvault.Info, op myvault.Op) myvault.Entry {
+	return myvault.Entry{
+		At: c.At, First: c.At, Last: c.At, Count: 1,
+		Service: c.By, Action: op.String(), Address: info.Address, Outcome: myvault.OutcomeOK,
 	}
 }
 

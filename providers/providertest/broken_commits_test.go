@@ -61,7 +61,7 @@ var brokenCommits = []broken{
 		if err != nil {
 			return nil, err
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(3 * time.Millisecond)
 		c.Changes, c.Entries = c.Changes[1:], c.Entries[1:]
 		rest, err := f.Provider.Apply(ctx, c)
 		return append(first, rest...), err
@@ -86,6 +86,14 @@ var brokenCommits = []broken{
 		}
 		return f.Provider.Apply(ctx, c)
 	}), []string{"commit/in-order"}},
+	{"a commit of nothing is an error", func(f *fake) {
+		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+			if len(c.Changes) == 0 {
+				return nil, myvault.ErrInvalid
+			}
+			return f.Provider.Apply(ctx, c)
+		}
+	}, []string{"commit/empty"}},
 	{"only the first change is made", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		infos, err := f.Provider.Apply(ctx, part(c, 0))
 		return append(infos, make([]myvault.Info, len(c.Changes)-1)...), err
@@ -119,53 +127,57 @@ var brokenCommits = []broken{
 		return f.Provider.Apply(ctx, c)
 	}), []string{"commit/large"}},
 	{"a value is read from the caller's changes", func(f *fake) {
-		kept := map[myvault.Address]*myvault.Change{}
+		var kept notes[myvault.Address, *myvault.Change]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := f.Provider.Apply(ctx, c)
 			for i, change := range c.Changes {
 				if err == nil && change.Op == myvault.OpPut {
-					kept[change.Address] = &c.Changes[i]
+					kept.set(change.Address, &c.Changes[i])
 				}
 			}
 			return infos, err
 		}
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			secret, err := f.Provider.Get(ctx, a, v)
-			if err == nil && v == 0 && kept[a] != nil {
-				secret.Value = kept[a].Value
+			if change := kept.get(a); err == nil && v == 0 && change != nil {
+				secret.Value = change.Value
 			}
 			return secret, err
 		}
 	}, []string{"copy/changes"}},
 	{"the answer of a commit is the store's own", func(f *fake) {
-		kept := map[myvault.Address]*myvault.Info{}
+		var kept notes[myvault.Address, *myvault.Info]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := f.Provider.Apply(ctx, c)
 			for i := range infos {
-				kept[infos[i].Address] = &infos[i]
+				kept.set(infos[i].Address, &infos[i])
 			}
 			return infos, err
 		}
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			secret, err := f.Provider.Get(ctx, a, v)
-			if err == nil && v == 0 && kept[a] != nil {
-				secret.Info = *kept[a]
+			if info := kept.get(a); err == nil && v == 0 && info != nil {
+				secret.Info = *info
 			}
 			return secret, err
 		}
 	}, []string{"copy/infos"}},
 	{"entries are the caller's", func(f *fake) {
-		var kept [][]myvault.Entry
+		var kept notes[string, []myvault.Entry]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
-			kept = append(kept, c.Entries)
+			kept.set("", c.Entries)
 			return f.Provider.Apply(ctx, c)
 		}
 		f.record = func(ctx context.Context, entries ...myvault.Entry) error {
-			kept = append(kept, entries)
+			kept.set("", entries)
 			return f.Provider.Record(ctx, entries...)
 		}
 		f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
-			return each(f.Provider.Entries(ctx, r), func(e *myvault.Entry) { e.Action, e.Address = kept[0][0].Action, kept[0][0].Address })
+			return each(f.Provider.Entries(ctx, r), func(e *myvault.Entry) {
+				if last := kept.get(""); len(last) > 0 {
+					e.Action, e.Address = last[0].Action, last[0].Address
+				}
+			})
 		}
 	}, []string{"copy/commit-entries", "copy/recorded-entries"}},
 	{"times are kept to the second", func(f *fake) {

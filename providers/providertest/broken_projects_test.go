@@ -26,19 +26,19 @@ func unregister(c myvault.Commit, name string) myvault.Commit {
 
 var brokenProjects = []broken{
 	{"a put registers nothing", func(f *fake) {
-		described := map[string]bool{}
+		var described notes[string, bool]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := f.Provider.Apply(ctx, c)
 			for _, change := range c.Changes {
 				if err == nil && change.Op == myvault.OpPutProject {
-					described[change.Project.Name] = true
+					described.set(change.Project.Name, true)
 				}
 			}
 			return infos, err
 		}
 		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
 			return edited(f.Provider.Projects(ctx), func(all []myvault.Project) []myvault.Project {
-				return slices.DeleteFunc(all, func(p myvault.Project) bool { return !described[p.Name] })
+				return slices.DeleteFunc(all, func(p myvault.Project) bool { return !described.get(p.Name) })
 			})
 		}
 	}, []string{"project/by-put", "project/by-first-put", "undelete/project", "delete/keeps-project", "race/first-puts"}},
@@ -50,13 +50,13 @@ var brokenProjects = []broken{
 		return infos, err
 	}), []string{"project/put-keeps"}},
 	{"projects have the time of the last change", func(f *fake) {
-		var last time.Time
+		var last notes[string, time.Time]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
-			last = c.At
+			last.set("", c.At)
 			return f.Provider.Apply(ctx, c)
 		}
 		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
-			return each(f.Provider.Projects(ctx), func(p *myvault.Project) { p.At = last })
+			return each(f.Provider.Projects(ctx), func(p *myvault.Project) { p.At = last.get("") })
 		}
 	}, []string{"project/by-first-put", "project/describes"}},
 	{"projects have no author", onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
@@ -89,15 +89,15 @@ var brokenProjects = []broken{
 		return append(all, myvault.Project{Name: "zz-default"})
 	}), []string{"project/none", "project-delete/deleted", "commit/empties-project"}},
 	{"the default is doubled", func(f *fake) {
-		was := map[string]bool{}
+		var was notes[string, bool]
 		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
-			return each(f.Provider.Projects(ctx), func(p *myvault.Project) { p.Default = p.Default || was[p.Name] })
+			return each(f.Provider.Projects(ctx), func(p *myvault.Project) { p.Default = p.Default || was.get(p.Name) })
 		}
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := f.Provider.Apply(ctx, c)
 			for _, change := range c.Changes {
 				if err == nil && change.Op == myvault.OpDefaultProject {
-					was[change.Project.Name] = true
+					was.set(change.Project.Name, true)
 				}
 			}
 			return infos, err
@@ -126,18 +126,18 @@ var brokenProjects = []broken{
 	}), []string{"project/clears"}},
 	{"projects have versions", onInfos(myvault.OpPutProject, func(_ *fake, _ myvault.Commit, info *myvault.Info) { info.Version = 1 }), []string{"project/answer"}},
 	{"a project with live secrets can be deleted", func(f *fake) {
-		gone := map[string]bool{}
+		var gone notes[string, bool]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := f.Provider.Apply(ctx, c)
 			if errors.Is(err, myvault.ErrNotEmpty) {
-				gone[c.Changes[len(c.Changes)-1].Project.Name] = true
+				gone.set(c.Changes[len(c.Changes)-1].Project.Name, true)
 				return make([]myvault.Info, len(c.Changes)), nil
 			}
 			return infos, err
 		}
 		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
 			return edited(f.Provider.Projects(ctx), func(all []myvault.Project) []myvault.Project {
-				return slices.DeleteFunc(all, func(p myvault.Project) bool { return gone[p.Name] })
+				return slices.DeleteFunc(all, func(p myvault.Project) bool { return gone.get(p.Name) })
 			})
 		}
 	}, []string{"project-delete/live", "commit/fills-project"}},
@@ -173,16 +173,16 @@ var brokenProjects = []broken{
 		}
 		return apply(c)
 	}), []string{"project-delete/histories", "project-delete/undelete"}},
-	{"undelete leaves its project unregistered", onChange(myvault.OpUndelete, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
-		known := registered(context.Background(), f, c.Changes[0].Address.Project)
-		infos, err := apply(c)
-		if err == nil && !known {
-			f.projects = func(context.Context) iter.Seq2[myvault.Project, error] {
-				return func(func(myvault.Project, error) bool) {}
-			}
-		}
-		return infos, err
-	}), []string{"undelete/project", "project-delete/undelete"}},
+	{"undelete leaves its project unregistered", func(f *fake) {
+		var gone notes[string, bool]
+		onChange(myvault.OpUndelete, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+			gone.set(c.Changes[0].Address.Project, !registered(context.Background(), f, c.Changes[0].Address.Project))
+			return apply(c)
+		})(f)
+		onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
+			return slices.DeleteFunc(all, func(p myvault.Project) bool { return gone.get(p.Name) })
+		})(f)
+	}, []string{"undelete/project", "project-delete/undelete"}},
 	{"the limit of the register is not held", unlimited, []string{"register/put", "register/project", "register/undelete", "commit/register-limit"}},
 	{"a full register takes no change", func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
@@ -211,20 +211,25 @@ var brokenProjects = []broken{
 
 // unlimited makes room by deleting crowds behind the back of the register.
 func unlimited(f *fake) {
-	var hidden []myvault.Project
+	crowds := []string{"crowd-00003", "crowd-00004"}
+	var hidden notes[string, bool]
 	f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 		infos, err := f.Provider.Apply(ctx, c)
-		for _, name := range []string{"crowd-00003", "crowd-00004"} {
+		for _, name := range crowds {
 			if errors.Is(err, myvault.ErrTooLarge) {
-				if _, e := f.Provider.Apply(ctx, unregister(c, name)); e == nil {
-					hidden = append(hidden, myvault.Project{Name: name})
-				}
+				_, e := f.Provider.Apply(ctx, unregister(c, name))
+				hidden.set(name, e == nil)
 				infos, err = f.Provider.Apply(ctx, c)
 			}
 		}
 		return infos, err
 	}
-	f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
-		return edited(f.Provider.Projects(ctx), func(all []myvault.Project) []myvault.Project { return append(all, hidden...) })
-	}
+	onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
+		for _, name := range crowds {
+			if hidden.get(name) {
+				all = append(all, myvault.Project{Name: name})
+			}
+		}
+		return all
+	})(f)
 }

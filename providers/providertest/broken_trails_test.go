@@ -6,7 +6,6 @@ import (
 	"iter"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -42,7 +41,7 @@ func selecting(edit func(*myvault.TrailRange)) func(*fake) {
 	}
 }
 
-// unlike leaves out entries that differ from the filter, where edit clears it.
+// filtered breaks Entries by clearing a filter and keeping entries by another rule.
 func filtered(clear func(*myvault.TrailRange), keep func(myvault.TrailRange, myvault.Entry) bool) func(*fake) {
 	return func(f *fake) {
 		whole := f.entries
@@ -57,12 +56,29 @@ func filtered(clear func(*myvault.TrailRange), keep func(myvault.TrailRange, myv
 }
 
 var brokenTrails = []broken{
-	{"a change leaves no entry", func(f *fake) {
+	{"a change leaves no entry", onEntries(func(_ myvault.TrailRange, all []myvault.Entry) []myvault.Entry {
+		return slices.DeleteFunc(all, func(e myvault.Entry) bool { return e.Chain == myvault.ChainChanges })
+	}), []string{"trail/change", "trail/commit", "race/entries", "reopen/trail"}},
+	{"a commit without entries leaves none", func(f *fake) {
+		var quiet notes[string, bool]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
-			c.Entries = nil
+			quiet.set(c.At.String(), len(c.Entries) == 0)
 			return f.Provider.Apply(ctx, c)
 		}
-	}, []string{"trail/change", "trail/commit", "race/entries", "reopen/trail"}},
+		onEntries(func(_ myvault.TrailRange, all []myvault.Entry) []myvault.Entry {
+			return slices.DeleteFunc(all, func(e myvault.Entry) bool { return quiet.get(e.At.String()) })
+		})(f)
+	}, []string{"trail/without-entries"}},
+	{"each destroyed version leaves an entry", onEntries(func(_ myvault.TrailRange, all []myvault.Entry) []myvault.Entry {
+		var more []myvault.Entry
+		for _, e := range all {
+			more = append(more, e)
+			if e.Action == "destroy" && e.Version > 1 {
+				more = append(more, e)
+			}
+		}
+		return more
+	}), []string{"trail/destroy"}},
 	{"an entry is written outside its commit", func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := f.Provider.Apply(ctx, c)
@@ -150,14 +166,6 @@ var brokenTrails = []broken{
 		}
 	}, []string{"record/not-a-change"}},
 	{"a sequence is used twice", func(f *fake) {
-		var mu sync.Mutex
-		last := uint64(0)
-		f.record = func(ctx context.Context, entries ...myvault.Entry) error {
-			mu.Lock()
-			defer mu.Unlock()
-			last++
-			return f.Provider.Record(ctx, entries...)
-		}
 		whole := f.entries
 		f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
 			return each(whole(ctx, r), func(e *myvault.Entry) {
@@ -207,14 +215,14 @@ var brokenTrails = []broken{
 	{"the head is the entry before the newest", onHeads(func(h *myvault.Head) { h.Seq-- }), []string{"auditor/heads", "auditor/empty"}},
 	{"the head of every call has another MAC", onHeads(func(h *myvault.Head) { h.MAC = make([]byte, 32); _, _ = rand.Read(h.MAC) }), []string{"auditor/heads", "auditor/refused", "reopen/heads"}},
 	{"the MACs of entries are the store's own", func(f *fake) {
-		kept := map[uint64][]byte{}
+		var kept notes[uint64, []byte]
 		whole := f.entries
 		f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
 			return each(whole(ctx, r), func(e *myvault.Entry) {
-				if kept[e.Seq] == nil {
-					kept[e.Seq] = e.MAC
+				if kept.get(e.Seq) == nil {
+					kept.set(e.Seq, e.MAC)
 				}
-				e.MAC = kept[e.Seq]
+				e.MAC = kept.get(e.Seq)
 			})
 		}
 	}, []string{"copy/entries-got"}},

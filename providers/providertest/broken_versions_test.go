@@ -73,7 +73,7 @@ func unconditional(f *fake) {
 		if err != nil {
 			return nil, err
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(5 * time.Millisecond)
 		change.If = myvault.Condition{}
 		return f.Provider.Apply(ctx, with(c, change))
 	}
@@ -140,7 +140,7 @@ var brokenVersions = []broken{
 		return apply(with(c, myvault.Change{Op: myvault.OpPut, Address: now.Address, Value: now.Value}))
 	}), []string{"undelete/answer", "put/after-undelete"}},
 	{"destroy leaves the value", leavesValue, []string{"destroy/older", "destroy/several", "destroy/then-put", "destroy/past-mark", "destroy/below-deleted"}},
-	{"destroy of nothing succeeds", forgives(myvault.OpDestroy, myvault.ErrNotFound), []string{"destroy/never-made", "destroy/version-never-made"}},
+	{"destroy of nothing succeeds", forgives(myvault.OpDestroy, myvault.ErrNotFound), []string{"destroy/never-made", "destroy/version-never-made", "destroy/version-zero"}},
 	{"destroy makes what it can of its versions", onChange(myvault.OpDestroy, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
 		for _, n := range c.Changes[0].Versions {
 			if _, err := apply(with(c, myvault.Change{Op: myvault.OpDestroy, Address: c.Changes[0].Address, Versions: []myvault.Version{n}})); err != nil {
@@ -209,7 +209,7 @@ var brokenVersions = []broken{
 			if lost {
 				return []myvault.Info{{Version: 1}}, nil
 			}
-			time.Sleep(time.Millisecond)
+			time.Sleep(5 * time.Millisecond)
 			defer func() { mu.Lock(); busy = false; mu.Unlock() }()
 			return f.Provider.Apply(ctx, c)
 		}
@@ -220,20 +220,24 @@ func second[A, B any](_ A, b B) B { return b }
 
 // leavesValue gives a destroyed value to whoever asks for its version.
 func leavesValue(f *fake) {
-	kept := map[myvault.Address][]myvault.Value{}
+	type place struct {
+		addr    myvault.Address
+		version myvault.Version
+	}
+	var kept notes[place, myvault.Value]
 	f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 		infos, err := f.Provider.Apply(ctx, c)
-		for i, change := range c.Changes {
-			if err == nil && change.Op == myvault.OpPut && int(infos[i].Version) == len(kept[change.Address])+1 {
-				kept[change.Address] = append(kept[change.Address], change.Value)
+		for i, info := range infos {
+			if c.Changes[i].Op == myvault.OpPut {
+				kept.set(place{info.Address, info.Version}, c.Changes[i].Value)
 			}
 		}
 		return infos, err
 	}
 	f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 		secret, err := f.Provider.Get(ctx, a, v)
-		if errors.Is(err, myvault.ErrDestroyed) && int(v) <= len(kept[a]) {
-			return myvault.Secret{Info: myvault.Info{Address: a, Version: v}, Value: kept[a][v-1]}, nil
+		if errors.Is(err, myvault.ErrDestroyed) {
+			return myvault.Secret{Info: myvault.Info{Address: a, Version: v}, Value: kept.get(place{a, v})}, nil
 		}
 		return secret, err
 	}

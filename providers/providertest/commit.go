@@ -12,6 +12,11 @@ func several(name, promise string, play func(*stage)) Clause {
 }
 
 var commitClauses = []Clause{
+	clause("commit/empty", "A commit of no changes succeeds and changes nothing.", func(s *stage) {
+		s.doAll()
+		s.lists(myvault.Range{})
+		s.registered()
+	}),
 	several("commit/all", "All changes of a commit are made.", func(s *stage) {
 		s.do(put("newsbot/old", "1"))
 		s.doAll(put("newsbot/a", "1"), put("common/b", "1"), remove("newsbot/old"), makeDefault("common"))

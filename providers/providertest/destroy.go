@@ -55,7 +55,7 @@ var destroyClauses = []Clause{
 	}),
 	clause("destroy/answer-newest", "Destroy of several versions answers with the newest of them.", func(s *stage) {
 		s.three()
-		got := s.do(destroy("newsbot/prod/db", 2, 1))
+		got := s.do(destroy("newsbot/prod/db", 1, 2))
 		same(s, "version", got.Version, 2)
 		same(s, "state", got.State, myvault.Destroyed)
 		got = s.do(destroy("newsbot/prod/db"))
@@ -71,6 +71,12 @@ var destroyClauses = []Clause{
 		s.refuses(myvault.ErrNotFound, destroy("newsbot/prod/db", 1, 2, 4))
 		s.reads("newsbot/prod/db", 1, "one")
 		s.reads("newsbot/prod/db", 2, "two")
+		s.history("newsbot/prod/db", "3 live", "2 live", "1 live")
+	}),
+	clause("destroy/version-zero", "Destroy that names version 0, which is never made, is ErrNotFound.", func(s *stage) {
+		s.three()
+		s.refuses(myvault.ErrNotFound, destroy("newsbot/prod/db", 0))
+		s.refuses(myvault.ErrNotFound, destroy("newsbot/prod/db", 1, 0))
 		s.history("newsbot/prod/db", "3 live", "2 live", "1 live")
 	}),
 	clause("destroy/repeated", "Destroying a version again succeeds.", func(s *stage) {

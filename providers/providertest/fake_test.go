@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"iter"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -204,4 +205,26 @@ func (s single) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, er
 		return nil, errUnsupported
 	}
 	return s.Provider.Apply(ctx, c)
+}
+
+// notes is what a broken provider remembers, for callers at once.
+type notes[K comparable, V any] struct {
+	mu sync.Mutex
+	m  map[K]V
+}
+
+func (n *notes[K, V]) set(key K, value V) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.m == nil {
+		n.m = map[K]V{}
+	}
+	n.m[key] = value
+}
+
+// get gives the zero value for what was not set.
+func (n *notes[K, V]) get(key K) V {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.m[key]
 }

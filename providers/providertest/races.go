@@ -3,6 +3,7 @@ package providertest
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -139,50 +140,27 @@ var raceClauses = []Clause{
 	}),
 	clause("race/whole-values", "A reader beside writers sees a value and a version that belong together.", func(s *stage) {
 		s.do(put("newsbot/a", "value of version 1"))
-		allWon(s, together(4, func(i int) error {
-			for range 40 {
-				if i == 0 {
-					last, err := s.p.Get(s.ctx, at("newsbot/a"), 0)
-					if err != nil {
-						return err
-					}
-					next := fmt.Sprint("value of version ", last.Version+1)
-					if _, err = s.apply(put("newsbot/a", next)); err != nil {
-						return err
-					}
-					continue
-				}
-				got, err := s.p.Get(s.ctx, at("newsbot/a"), 0)
-				if err != nil {
-					return err
-				}
-				if got.Value.Reveal() != fmt.Sprint("value of version ", got.Version) {
-					return fmt.Errorf("version %d came with the value of another", got.Version)
-				}
+		s.besides(func(n int) error {
+			_, err := s.apply(put("newsbot/a", fmt.Sprint("value of version ", n+2)))
+			return err
+		}, func() error {
+			got, err := s.p.Get(s.ctx, at("newsbot/a"), 0)
+			if err == nil && got.Value.Reveal() != fmt.Sprint("value of version ", got.Version) {
+				err = fmt.Errorf("version %d came with the value of another", got.Version)
 			}
-			return nil
-		}))
+			return err
+		})
 	}),
 	several("race/at-once", "A reader beside writers sees a commit of several changes whole or not at all.", func(s *stage) {
 		pair := []myvault.Change{put("newsbot/first", "x"), put("newsbot/second", "x")}
 		s.doAll(pair...)
-		allWon(s, together(4, func(i int) error {
-			for range 40 {
-				if i == 0 {
-					if _, err := s.apply(pair...); err != nil {
-						return err
-					}
-					continue
-				}
-				if err := s.notBehind("newsbot/first", "newsbot/second"); err != nil {
-					return err
-				}
-				if err := s.notBehind("newsbot/second", "newsbot/first"); err != nil {
-					return err
-				}
-			}
-			return nil
-		}))
+		s.besides(func(int) error {
+			_, err := s.apply(pair...)
+			return err
+		}, func() error {
+			err := s.notBehind("newsbot/first", "newsbot/second")
+			return firstOf(err, s.notBehind("newsbot/second", "newsbot/first"))
+		})
 	}),
 	onTrail("race/record", "Entries recorded at once have a sequence each, without gaps.", func(s *stage) {
 		trail := s.p.(myvault.Trail)
@@ -205,6 +183,29 @@ var raceClauses = []Clause{
 			same(s, "version", e.Version, myvault.Version(racers-i))
 		}
 	}),
+}
+
+// besides writes forty times while three readers read all the time, and once after it.
+func (s *stage) besides(write func(n int) error, read func() error) {
+	var over atomic.Bool
+	allWon(s, together(4, func(i int) error {
+		if i == 0 {
+			defer over.Store(true)
+			for n := range 40 {
+				if err := write(n); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		for last := false; !last; {
+			last = over.Load()
+			if err := read(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 }
 
 // notBehind reads two secrets that every commit puts together: the second reading is

@@ -44,6 +44,24 @@ var trailClauses = []Clause{
 		s.succeeds("put", err)
 		sameEntry(s, counted(s, "entries", s.entries(myvault.TrailRange{}), 1)[0], c.Entries[0])
 	}),
+	onTrail("trail/destroy", "A Destroy of several versions leaves one entry, which names the newest of them.", func(s *stage) {
+		s.three()
+		s.do(destroy("newsbot/prod/db", 1, 2), destroy("newsbot/prod/db"))
+		got := counted(s, "entries", s.entries(myvault.TrailRange{}), 5)
+		same(s, "version", got[1].Version, 2)
+		same(s, "version", got[0].Version, 3)
+	}),
+	onTrail("trail/without-entries", "A commit without entries leaves one for each change all the same, in the name of its author.", func(s *stage) {
+		c := s.commit(put("newsbot/a", "1"))
+		c.Entries = nil
+		_, err := s.p.Apply(s.ctx, c)
+		s.succeeds("put", err)
+		want := entry(c.At, "write", at("newsbot/a"))
+		want.Via, want.Request = "", ""
+		got := counted(s, "entries", s.entries(myvault.TrailRange{}), 1)
+		sameEntry(s, got[0], want)
+		same(s, "version", got[0].Version, 1)
+	}),
 	onTrail("trail/refused", "A change that is refused leaves no entry.", func(s *stage) {
 		s.do(put("newsbot/a", "1"))
 		s.refuses(myvault.ErrExists, put("newsbot/a", "2", myvault.IfAbsent()))
