@@ -197,6 +197,10 @@ func ParsePolicy(settings map[string]string) (*Policy, error) {
 	services := make([]Service, 0, len(names))
 	for _, name := range names {
 		s := Service{Name: name}
+		if !validService(name) {
+			services = append(services, s) // NewPolicy says so
+			continue
+		}
 		var errs [3]error
 		s.Tokens, errs[0] = readTokens(settings, name)
 		s.Allow, errs[1] = readRules(settings, allowFamily+name)

@@ -35,7 +35,7 @@ func checkSegment(s string, where place) string {
 	case len(s) > MaxSegment:
 		return fmt.Sprintf("has %d bytes and the limit is %d", len(s), MaxSegment)
 	case s == "." || s == "..":
-		return "is a dot name"
+		return "is . or .., which name no secret"
 	}
 	ascii := true
 	for i := 0; i < len(s); i++ {
@@ -48,7 +48,7 @@ func checkSegment(s string, where place) string {
 				return "has a blank at an end, or two together"
 			}
 		default:
-			return fmt.Sprintf("holds the character %U, which names may not", rune(c))
+			return refuseRune(rune(c))
 		}
 	}
 	if ascii {
@@ -64,13 +64,18 @@ func checkUnicode(s string) string {
 	}
 	for _, r := range s {
 		if r >= utf8.RuneSelf && !allowedRune(r) {
-			return fmt.Sprintf("holds the character %U, which names may not", r)
+			return refuseRune(r)
 		}
 	}
 	if !norm.NFC.IsNormalString(s) {
-		return "is not in Unicode normal form NFC"
+		return "is not in Unicode normal form NFC; normalise it where it comes from"
 	}
 	return ""
+}
+
+// refuseRune names a character by its number: shown as it is, it may not be seen.
+func refuseRune(r rune) string {
+	return fmt.Sprintf("holds %U; names take letters, digits, single blanks and . _ - ~ @ + = ( ) ! ' &", r)
 }
 
 // middleDot separates words in Japanese names; it is punctuation to Unicode.

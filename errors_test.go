@@ -1,0 +1,244 @@
+package myvault_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/memory"
+)
+
+const errorTexts = "testdata/errors.golden"
+
+// TestErrorTexts brings about every error of the package and holds their texts against a
+// file, so that they can be read in one place. -update writes it. A text in the source that none of
+// them shows fails.
+func TestErrorTexts(t *testing.T) {
+	is := is.New(t)
+	var texts []string
+	for _, err := range everyError(t) {
+		is.True(err != nil)
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			texts = append(texts, regexp.MustCompile(`U\+[0-9A-F]+`).ReplaceAllString(line, "U+...."))
+		}
+	}
+	slices.Sort(texts)
+	texts = slices.Compact(texts)
+	all := strings.Join(texts, "\n") + "\n"
+	is.True(!strings.Contains(all, canary)) // whatever stood in the input
+	if *update {
+		is.NoErr(os.MkdirAll("testdata", 0o755))
+		is.NoErr(os.WriteFile(errorTexts, []byte(all), 0o644))
+	}
+	golden, err := os.ReadFile(errorTexts)
+	is.NoErr(err)
+	is.Equal(all, string(golden)) // go test -run TestErrorTexts -update .
+	for where, format := range textsInSource(t) {
+		pattern := regexp.MustCompile(`%[a-z+]`).ReplaceAllString(regexp.QuoteMeta(format), ".*")
+		if !regexp.MustCompile("(?m)" + pattern).MatchString(all) {
+			t.Errorf("%s: no row of everyError shows %q", where, format)
+		}
+	}
+}
+
+// everyError brings about the errors; the canary stands wherever input is refused.
+func everyError(t *testing.T) []error {
+	t.Helper()
+	var all []error
+	for _, name := range refusedNames {
+		_, err := myvault.ParseAddress(name)
+		all = append(all, err)
+	}
+	for _, text := range refusedRules {
+		_, err := myvault.ParseRule(text)
+		all = append(all, err)
+	}
+	all = append(all, (myvault.Prefix{Path: canary}).Validate())
+	_, err := myvault.ParseAction(canary)
+	all = append(all, err)
+	all = append(all, settingErrors(t)...)
+	all = append(all, policyErrors(t)...)
+	return append(all, callErrors(t)...)
+}
+
+func settingErrors(t *testing.T) (all []error) {
+	t.Helper()
+	for _, text := range []string{
+		canary, "A=1\nA=" + canary, "1=" + canary, "A='" + canary, "A='" + canary + "' x", `A="\` + canary + `"`, "A=\x01" + canary, "A=\xff" + canary,
+		strings.Repeat("#", 1<<20+1), canary + "x=\n" + canary + "x=",
+	} {
+		_, err := myvault.ReadEnv(strings.NewReader(text))
+		all = append(all, err)
+	}
+	path := filepath.Join(t.TempDir(), ".env")
+	if err := os.WriteFile(path, []byte("ALOWED_SERVICES=a"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := myvault.ReadEnvFile(path)
+	all = append(all, errors.New(strings.ReplaceAll(err.Error(), path, "<path>")))
+	for _, settings := range []map[string]string{
+		{},
+		{"ALLOWED_SERVICES": "a,,b"},
+		{"ALLOWED_SERVICES": "a,A,b c,d", "TOKEN_a": "", "TOKEN_d": "x", "TOKEN_e": canary, "ALLOW_a": canary + "//", "DENY_a": canary},
+		{"ALLOWED_SERVICES": "a", "TOKEN_a": canary + " ,sha256:" + canary + "," + strings.Repeat("x", 513) + ",sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855," + canary + " " + canary},
+	} {
+		_, err := myvault.ParsePolicy(settings)
+		all = append(all, err)
+	}
+	return all
+}
+
+func policyErrors(t *testing.T) (all []error) {
+	t.Helper()
+	for _, s := range []myvault.Service{
+		{Name: "a b"}, {Name: "a", Allow: []myvault.Rule{{}}}, {Name: "a", Tokens: []string{"", canary + " " + canary}},
+		{Name: "a", Tokens: slices.Repeat([]string{"0123456789abcdef"}, 17)},
+	} {
+		_, err := myvault.NewPolicy(s)
+		all = append(all, err)
+	}
+	_, err := myvault.NewPolicy(myvault.Service{Name: "a"}, myvault.Service{Name: "A"})
+	return append(all, err)
+}
+
+// failing is a provider of which every call fails in one way.
+type failing struct {
+	*memory.Provider
+	err error
+}
+
+func (p failing) Get(context.Context, myvault.Address, myvault.Version) (myvault.Secret, error) {
+	return myvault.Secret{}, p.err
+}
+
+func callErrors(t *testing.T) (all []error) {
+	t.Helper()
+	ctx := t.Context()
+	for _, kind := range []error{
+		myvault.ErrNotFound, myvault.ErrDestroyed, myvault.ErrTampered, myvault.ErrWrongKey, myvault.ErrUnavailable, myvault.ErrUnknownOutcome, myvault.ErrClosed,
+		myvault.ErrExists, myvault.ErrConflict, myvault.ErrNotEmpty, context.Canceled,
+	} {
+		_, err := vaultOf(t, failing{memory.New(memory.Config{}), kind}, myvault.Config{}).As("root").Get(ctx, db)
+		all = append(all, err)
+	}
+	for _, build := range []func() (*myvault.Vault, error){
+		func() (*myvault.Vault, error) { return myvault.New(nil, nil, myvault.Config{}) },
+		func() (*myvault.Vault, error) {
+			return myvault.New(memory.New(memory.Config{}), everything(t), myvault.Config{Reads: 9})
+		},
+		func() (*myvault.Vault, error) {
+			return myvault.New(memory.New(memory.Config{}), everything(t), myvault.Config{Trail: myvault.NoTrail{}})
+		},
+		func() (*myvault.Vault, error) {
+			return myvault.New(struct{ myvault.Provider }{memory.New(memory.Config{})}, everything(t), myvault.Config{})
+		},
+	} {
+		_, err := build()
+		all = append(all, err)
+	}
+	v := openVault(t, myvault.Config{})
+	s := v.As("root")
+	_, err := v.Login(ctx, myvault.Credentials{Service: canary, Token: canary})
+	all = append(all, err)
+	_, err = v.As("svc").Get(ctx, address(t, "billing/x"))
+	all = append(all, err)
+	all = append(all, argumentErrors(ctx, s)...)
+	trail := &brokenTrail{}
+	trail.fails.Store(true)
+	_, err = vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail}).As("root").Put(ctx, db, myvault.Text(canary))
+	all = append(all, err)
+	_, err = s.Heads(ctx)
+	all = append(all, err)
+	_, err = vaultOf(t, vanishing{memory.New(memory.Config{})}, myvault.Config{}).As("root").PutProject(ctx, myvault.Project{Name: "p"})
+	return append(all, err)
+}
+
+// vanishing forgets every change.
+type vanishing struct{ *memory.Provider }
+
+func (vanishing) Apply(_ context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	return make([]myvault.Info, len(c.Changes)), nil
+}
+
+func argumentErrors(ctx context.Context, s *myvault.Session) (all []error) {
+	v := myvault.Text(canary)
+	for _, c := range []myvault.Change{
+		{Op: 99},
+		{Op: myvault.OpPut, Address: db},
+		{Op: myvault.OpPut, Address: db, Value: myvault.Bytes(make([]byte, myvault.MaxValue+1))},
+		{Op: myvault.OpPut, Address: db, Value: v, If: myvault.IfVersion(0)},
+		{Op: myvault.OpDestroy, Address: db, Versions: []myvault.Version{0}},
+		{Op: myvault.OpPutProject, Project: myvault.Project{Name: "p"}, If: myvault.IfVersion(1)},
+		{Op: myvault.OpPutProject, Project: myvault.Project{Name: "p", Description: "\xff"}},
+		{Op: myvault.OpPutProject, Project: myvault.Project{Name: "p", Description: "\n"}},
+		{Op: myvault.OpPutProject, Project: myvault.Project{Name: "p", Description: strings.Repeat("x", 1025)}},
+	} {
+		_, err := s.Apply(ctx, c)
+		all = append(all, err)
+	}
+	_, err := s.Apply(ctx)
+	all = append(all, err)
+	_, err = s.Apply(ctx, make([]myvault.Change, 1001)...)
+	all = append(all, err)
+	_, err = s.Put(ctx, db, v, myvault.IfAbsent(), myvault.IfPresent())
+	all = append(all, err)
+	_, err = s.ListPage(ctx, myvault.Range{}, 0)
+	all = append(all, err)
+	_, err = s.GetPage(ctx, myvault.Range{Deleted: true}, 1)
+	all = append(all, err)
+	_, encoding := v.MarshalText()
+	return append(all, encoding)
+}
+
+// textsInSource gives the texts that the package makes errors of, by where they stand.
+func textsInSource(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := token.NewFileSet()
+	texts := make(map[string]string)
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(set, name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) == 0 {
+				return true
+			}
+			makes := fmt.Sprint(call.Fun) // such as &{fmt Errorf}
+			literal, ok := call.Args[0].(*ast.BasicLit)
+			if !ok || makes != "&{fmt Errorf}" && makes != "&{errors New}" && makes != "invalidRule" {
+				return true
+			}
+			text, err := strconv.Unquote(literal.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts[set.Position(call.Pos()).String()] = text
+			return true
+		})
+	}
+	if len(texts) < 40 {
+		t.Fatalf("only %d texts found", len(texts))
+	}
+	return texts
+}
