@@ -78,8 +78,7 @@ func spansOf(versions []myvault.Version, current myvault.Version) (spans, error)
 // secure_delete has overwritten them, and cuts it to nothing.
 func scrub(c *conn) error {
 	if _, _, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE); err != nil {
-		return fmt.Errorf("%w: destroyed, but old bytes may be in the write-ahead log until it is done again: %w",
-			myvault.ErrUnknownOutcome, err)
+		return fmt.Errorf("old bytes may be in the write-ahead log until it is destroyed again: %w", err)
 	}
 	return nil
 }

@@ -25,6 +25,12 @@ func (c Config) WithEpochLimit(n uint64) Config {
 	return c
 }
 
+// WithSync replaces the sync of the trail.
+func (c Config) WithSync(f func(path string) error) Config {
+	c.sync = f
+	return c
+}
+
 // Synchronous gives PRAGMA synchronous of every connection: of the secrets' file, and of
 // the trail's.
 func (s *Store) Synchronous() (vault, access []string, err error) {

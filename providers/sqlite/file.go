@@ -21,6 +21,7 @@ type file struct {
 type options struct {
 	vfs         string // empty: the operating system's
 	synchronous int
+	sync        func(path string) error // nil: syncFile
 }
 
 // check gives the reason why the file may not be opened; nil where there is none.

@@ -30,9 +30,11 @@ type Config struct {
 	// myvault.ErrTooLarge. 0 means myvault.MaxProjects.
 	MaxProjects int
 
-	vfs        string     // for tests: the file system of the engine
-	network    filesystem // for tests: in place of networkOf
-	epochLimit uint64     // for tests: in place of epochLimit
+	// For tests, in place of the real ones.
+	vfs        string
+	network    filesystem
+	epochLimit uint64
+	sync       func(path string) error
 }
 
 // epochLimit is how many rows the log may grow under one data key, and so the most records
@@ -119,7 +121,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, c Config)
 		return s.tip.read(conn)
 	})
 	if err == nil {
-		s.trail, err = openTrail(ctx, dir, key, options{vfs: c.vfs, synchronous: syncNormal})
+		s.trail, err = openTrail(ctx, dir, key, options{vfs: c.vfs, synchronous: syncNormal, sync: c.sync})
 	}
 	if err != nil {
 		return failure(ctx, errors.Join(err, conn.close()))
@@ -134,12 +136,18 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, c Config)
 // Incarnation gives 16 hexadecimal digits, drawn at random when the store was made.
 func (s *Store) Incarnation() string { return s.incarnation }
 
-// Ping reports whether the store answers.
+// Ping reports whether both files answer, and whether the trail can be synced.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.readers.read(ctx, func(c *conn) error {
-		_, err := c.meta(metaVault)
-		return err
-	})
+	for _, f := range []*file{s.file, s.trail.file} {
+		err := f.readers.read(ctx, func(c *conn) error {
+			_, err := c.meta(metaVault)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.trail.syncer.failure()
 }
 
 // Close waits for the calls in progress, makes the trail durable and closes both files. A

@@ -21,6 +21,7 @@ const syncWithin = 50 * time.Millisecond
 // a sync brings out what was written to the file, by whichever descriptor.
 type syncer struct {
 	path  string
+	file  func(path string) error
 	dirty chan struct{}
 	stop  chan struct{}
 	ended chan struct{}
@@ -29,8 +30,12 @@ type syncer struct {
 	err error // of the last sync
 }
 
-func startSyncer(path string) *syncer {
-	s := &syncer{path: path, dirty: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
+// startSyncer syncs the log at path with file, or with syncFile where that is nil.
+func startSyncer(path string, file func(string) error) *syncer {
+	if file == nil {
+		file = syncFile
+	}
+	s := &syncer{path: path, file: file, dirty: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 	go s.loop()
 	return s
 }
@@ -72,7 +77,7 @@ func (s *syncer) loop() {
 }
 
 func (s *syncer) sync() error {
-	err := syncFile(s.path)
+	err := s.file(s.path)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.err = err

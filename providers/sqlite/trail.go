@@ -14,10 +14,7 @@ import (
 )
 
 // TrailConfig sets what a Trail may be told. The zero TrailConfig is ready for use.
-type TrailConfig struct {
-	vfs     string     // for tests: the file system of the engine
-	network filesystem // for tests: in place of networkOf
-}
+type TrailConfig struct{}
 
 // Trail is a [myvault.Auditor] over one file, access.db, with keys and a chain of its
 // own. Make one with [OpenTrail]. A [Store] has one.
@@ -38,12 +35,12 @@ type link struct {
 
 // OpenTrail opens the trail in dir, and makes it where there is none, for a provider that
 // is no trail itself. It asks, checks and refuses as [Open] does.
-func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (*Trail, error) {
-	key, dir, err := admit(ctx, dir, keys, c.network, accessFile)
+func OpenTrail(ctx context.Context, dir string, keys KeySource, _ TrailConfig) (*Trail, error) {
+	key, dir, err := admit(ctx, dir, keys, nil, accessFile)
 	if err != nil {
 		return nil, fmt.Errorf("open trail: %w", err)
 	}
-	t, err := openTrail(ctx, dir, key, options{vfs: c.vfs, synchronous: syncNormal})
+	t, err := openTrail(ctx, dir, key, options{synchronous: syncNormal})
 	if err != nil {
 		return nil, fmt.Errorf("open trail: %w", err)
 	}
@@ -56,7 +53,7 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options) (*Tra
 		return nil, err
 	}
 	t := &Trail{file: f}
-	t.syncer = startSyncer(f.path + "-wal")
+	t.syncer = startSyncer(f.path+"-wal", o.sync)
 	w := f.writer
 	w.begin, w.mark, w.committed = t.begin, t.mark, t.syncer.written
 	startWriter(conn, w)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -176,4 +178,38 @@ func TestRecordAtOnce(t *testing.T) {
 	report, err := s.Verify(t.Context())
 	is.NoErr(err)
 	is.Equal(report.Accesses, uint64(2*len(errs)))
+}
+
+// What was recorded is brought to the disk soon, and by Close. While that fails, nothing
+// more is recorded and the store is not well.
+func TestTheTrailIsSynced(t *testing.T) {
+	is := is.New(t)
+	synced := make(chan string, 10_000)
+	var broken atomic.Bool
+	dir := t.TempDir()
+	s := openWith(t, dir, crypto.NewKey(), sqlite.Config{}.WithSync(func(path string) error {
+		synced <- path
+		if broken.Load() {
+			return errors.New("input/output error")
+		}
+		return nil
+	}))
+	e := myvault.Entry{Action: "read", At: at}
+	is.NoErr(s.Record(t.Context(), e))
+	is.Equal(<-synced, filepath.Join(dir, "access.db-wal"))
+
+	broken.Store(true)
+	is.NoErr(s.Record(t.Context(), e))
+	for s.Ping(t.Context()) == nil {
+		time.Sleep(time.Millisecond)
+	}
+	is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable))
+	is.True(errors.Is(s.Record(t.Context(), e), myvault.ErrUnavailable))
+	broken.Store(false)
+	for s.Ping(t.Context()) != nil { // it tries again by itself
+		time.Sleep(time.Millisecond)
+	}
+	is.NoErr(s.Record(t.Context(), e))
+	is.NoErr(s.Close())
+	is.True(len(synced) > 0) // Close syncs
 }

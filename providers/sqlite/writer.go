@@ -35,7 +35,8 @@ type writer struct {
 // request is what one caller wants to have written, all or nothing.
 type request struct {
 	apply func(*conn) error
-	// finish, if not nil, runs after the commit and before the caller is answered.
+	// finish, if not nil, runs after the commit and before the caller is answered. Where it
+	// fails, the caller gets ErrUnknownOutcome.
 	finish func(*conn) error
 	done   chan error
 	err    error
@@ -140,8 +141,9 @@ func (w *writer) finish(batch []*request) {
 		if r.finish == nil || r.err != nil {
 			continue
 		}
-		if r.err = guard(func() error { return r.finish(w.conn) }); r.err != nil {
+		if err := guard(func() error { return r.finish(w.conn) }); err != nil {
 			w.conn.broken = true
+			r.err = fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
 		}
 	}
 }
