@@ -47,8 +47,10 @@ func (s *Session) apply(ctx context.Context, changes []Change) ([]Info, error) {
 	for i, change := range changes {
 		change.Expires, change.RotateAfter = stored(change.Expires), stored(change.RotateAfter)
 		c.Changes[i] = change
-		c.Entries[i] = s.entry(change.Op.String(), change.target())
-		if _, err := s.admit(ctx, c.Entries[i], func(r rights) bool { return r.permits(change) }); err != nil {
+		e := s.entry(change.Op.String(), change.target())
+		e.At, e.First, e.Last = c.At, c.At, c.At // one time for the change and its entry
+		c.Entries[i] = e
+		if _, err := s.admit(ctx, e, func(r rights) bool { return r.permits(change) }); err != nil {
 			return nil, err
 		}
 	}
