@@ -23,6 +23,7 @@ type faulty struct {
 	vfs.VFSFilename
 	full   atomic.Bool // no space for writes to a write-ahead log
 	noSync atomic.Bool // syncs of vault.db's write-ahead log fail
+	lies   atomic.Bool // PRAGMA synchronous answers NORMAL
 	syncs  atomic.Int64
 }
 
@@ -58,6 +59,14 @@ func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {
 		return 0, sqlite3.FULL
 	}
 	return f.File.WriteAt(p, off)
+}
+
+// Pragma answers a pragma in place of the engine.
+func (f *faultyFile) Pragma(name, value string) (string, error) {
+	if name == "synchronous" && value == "" && f.faults.lies.Load() {
+		return "1", nil
+	}
+	return "", sqlite3.NOTFOUND
 }
 
 func (f *faultyFile) Sync(flags vfs.SyncFlag) error {
@@ -166,6 +175,21 @@ func TestSynchronousIsFull(t *testing.T) {
 	for _, level := range access {
 		is.Equal(level, "1") // NORMAL: the trail is synced within 100 ms
 	}
+}
+
+// A connection that is not as durable as it must be is not used.
+func TestSynchronousIsAsserted(t *testing.T) {
+	is := is.New(t)
+	f, c := faults(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	f.lies.Store(true)
+	_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), c)
+	is.True(errors.Is(err, myvault.ErrUnavailable))
+	f.lies.Store(false)
+	s := openWith(t, dir, key, c)
+	f.lies.Store(true)
+	_, err = s.Get(t.Context(), addr("p/a"), 0)
+	is.True(errors.Is(err, myvault.ErrUnavailable))
 }
 
 // A change is synced before it is acknowledged.

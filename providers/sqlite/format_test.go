@@ -1,0 +1,223 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// What follows reads a store by docs/format.md alone, with SQLite and the standard library.
+
+// reader is one file of a store.
+type reader struct {
+	raw
+	master, vault, trail []byte
+}
+
+func (r *reader) derive(secret []byte, info string) []byte {
+	key, err := hkdf.Key(sha256.New, secret, r.vault, info, 32)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return key
+}
+
+// gcm opens IV | ciphertext | tag.
+func (r *reader) gcm(key, sealed, additional []byte) []byte {
+	r.t.Helper()
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	plain, err := aead.Open(nil, sealed[:12], sealed[12:], additional)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return plain
+}
+
+func (r *reader) unwrap(label string, epoch uint32, wrapped []byte) []byte {
+	r.t.Helper()
+	return r.gcm(r.derive(r.master, "myvault/v1/wrap"), wrapped,
+		slices.Concat(str8("myvault/v1/wrap"), str8(label), str8(string(r.vault)), u32(epoch)))
+}
+
+func readerOf(t *testing.T, dir, file string, key crypto.Key) *reader {
+	t.Helper()
+	master, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(key.Text(), "base64:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &reader{raw: rawOpen(t, dir, file), master: master}
+	r.vault = r.blobs(`SELECT value FROM meta WHERE name = 'vault'`)[0]
+	r.trail = r.unwrap("trail", 0, r.blobs(`SELECT value FROM meta WHERE name = 'trail'`)[0])
+	return r
+}
+
+// rows calls f for each row of a query, with a function for each kind of column.
+func (r *reader) rows(sql string, f func(row row)) {
+	r.t.Helper()
+	stmt, _, err := r.db.Prepare(sql)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer stmt.Close()
+	for stmt.Step() {
+		f(row{stmt})
+	}
+	if err := stmt.Err(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+type row struct{ *sqlite3.Stmt }
+
+func (r row) blob(col int) []byte  { return r.ColumnBlob(col, nil) }
+func (r row) num(col int) []byte   { return u64(uint64(r.ColumnInt64(col))) }
+func (r row) text(col int) []byte  { return str16(r.ColumnText(col)) }
+func (r row) small(col int) []byte { return []byte{byte(r.ColumnInt(col))} }
+func (r row) isNull(col int) bool  { return r.ColumnType(col) == sqlite3.NULL }
+func (r row) optional(c int) []byte { // a time that may be missing
+	if r.isNull(c) {
+		return []byte{0}
+	}
+	return append([]byte{1}, r.num(c)...)
+}
+
+// span gives the columns from one to another, texts and numbers each in their way.
+func (r row) span(from, to int) (b []byte) {
+	for c := from; c <= to; c++ {
+		if r.ColumnType(c) == sqlite3.TEXT {
+			b = append(b, r.text(c)...)
+			continue
+		}
+		b = append(b, r.num(c)...)
+	}
+	return b
+}
+
+func str8(s string) []byte  { return append([]byte{byte(len(s))}, s...) }
+func str16(s string) []byte { return append(binary.BigEndian.AppendUint16(nil, uint16(len(s))), s...) }
+func u32(n uint32) []byte   { return binary.BigEndian.AppendUint32(nil, n) }
+func u64(n uint64) []byte   { return binary.BigEndian.AppendUint64(nil, n) }
+
+func mac(key []byte, parts ...[]byte) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write(slices.Concat(parts...))
+	return h.Sum(nil)
+}
+
+// told gives a store in which every column of the format has a value somewhere.
+func told(t *testing.T, key crypto.Key) string {
+	t.Helper()
+	is := is.New(t)
+	dir := t.TempDir()
+	s := open(t, dir, key)
+	first := put("p/a", "one")
+	first.Expires, first.RotateAfter = at.Add(time.Hour), at.Add(time.Minute)
+	about := myvault.Change{Op: myvault.OpPutProject, Project: myvault.Project{Name: "p", Description: "about p"}}
+	given := myvault.Entry{
+		At: at.Add(time.Second), Service: "ui", Via: "header", Request: "r", Remote: "192.0.2.1", Action: "other",
+		Outcome: "begun", Count: 3, First: at.Add(-time.Minute), Last: at.Add(time.Minute), Seen: 9,
+	}
+	_, err := s.Apply(t.Context(), myvault.Commit{By: "author", At: at, Changes: []myvault.Change{first, about}, Entries: []myvault.Entry{given, given}})
+	is.NoErr(err)
+	_, err = apply(s, put("p/a", "two"), put("p/a", "three"), on(myvault.OpDelete, "p/a"), on(myvault.OpUndelete, "p/a"),
+		myvault.Change{Op: myvault.OpDefaultProject, Project: about.Project}, on(myvault.OpDestroy, "p/a", 2))
+	is.NoErr(err)
+	is.NoErr(s.Record(t.Context(), given, myvault.Entry{Action: "read", At: at}))
+	return dir
+}
+
+func TestRecordsByTheDocument(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	r := readerOf(t, told(t, key), "vault.db", key)
+	is.Equal(r.derive(r.master, "myvault/v1/check"), r.blobs(`SELECT value FROM meta WHERE name = 'check'`)[0])
+	data := r.unwrap("data", 1, r.blobs(`SELECT wrapped FROM epoch WHERE epoch = 1`)[0])
+	var values []string
+	r.rows(`SELECT project, path, version, sealed, digest FROM log WHERE sealed IS NOT NULL ORDER BY seq`, func(row row) {
+		record := row.blob(3)
+		digest := sha256.Sum256(record)
+		is.Equal(digest[:], row.blob(4))
+		is.Equal(record[:5], []byte{1, 0, 0, 0, 1})
+		values = append(values, string(r.gcm(data, record[5:],
+			slices.Concat(str8("myvault/v1/record"), []byte{1}, str8(string(r.vault)), row.text(0), row.text(1), row.num(2), u32(1)))))
+	})
+	is.Equal(values, []string{"one", "three"})
+}
+
+func TestChangesByTheDocument(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	r := readerOf(t, told(t, key), "vault.db", key)
+	names := `CASE op WHEN 1 THEN 'write' WHEN 2 THEN 'delete' WHEN 3 THEN 'undelete' WHEN 4 THEN 'destroy'
+		WHEN 5 THEN 'project-write' WHEN 6 THEN 'project-default' END`
+	entryAt := `coalesce(entry_at, at)`
+	previous, rows := make([]byte, 32), 0
+	r.rows(`SELECT seq, `+entryAt+`, coalesce(service, author), coalesce(via, ''), coalesce(request, ''),
+		coalesce(remote, ''), coalesce(action, `+names+`), project, path, version, coalesce(outcome, 'ok'),
+		coalesce(count, 1), coalesce(first, `+entryAt+`), coalesce(last, `+entryAt+`), coalesce(seen, 0),
+		op, at, author, prev, coalesce(description, ''), expires, rotate_after, coalesce(length(destroyed), 0) / 16,
+		destroyed, digest, mac FROM log ORDER BY seq`, func(row row) {
+		rows++
+		link := mac(r.trail, previous, str8("myvault/v1/chain/changes"), str8(string(r.vault)), row.span(0, 14),
+			row.small(15), row.span(16, 19), row.optional(20), row.optional(21), u32(uint32(row.ColumnInt(22))),
+			row.blob(23), str8(string(row.blob(24))))
+		is.Equal(link, row.blob(25))
+		previous = link
+	})
+	is.Equal(rows, 8)
+}
+
+func TestAccessesByTheDocument(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	r := readerOf(t, told(t, key), "access.db", key)
+	previous, rows := make([]byte, 32), 0
+	r.rows(`SELECT * FROM entry ORDER BY seq`, func(row row) {
+		rows++
+		previous = mac(r.trail, previous, str8("myvault/v1/chain/access"), str8(string(r.vault)), row.span(0, 14))
+		is.Equal(previous, row.blob(15))
+	})
+	is.Equal(rows, 2)
+}
+
+func TestStampsByTheDocument(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	r := readerOf(t, told(t, key), "vault.db", key)
+	rowKey := r.derive(r.trail, "myvault/v1/row")
+	rows := 0
+	r.rows(`SELECT project, path, version, state, at, author, expires, rotate_after, seq, value_seq, mac FROM head`, func(row row) {
+		rows++
+		is.Equal(row.blob(10), mac(rowKey, str8("head"), str8(string(r.vault)), row.span(0, 2), row.small(3), row.span(4, 5),
+			row.optional(6), row.optional(7), row.span(8, 9)))
+	})
+	r.rows(`SELECT name, description, is_default, at, author, mac FROM project`, func(row row) {
+		rows++
+		is.Equal(row.blob(5), mac(rowKey, str8("project"), str8(string(r.vault)), row.span(0, 1), row.small(2), row.span(3, 4)))
+	})
+	is.Equal(rows, 2)
+	incarnation := r.blobs(`SELECT value FROM meta WHERE name = 'incarnation'`)[0]
+	is.True(bytes.Equal(incarnation[8:], mac(rowKey, str8("incarnation"), str8(string(r.vault)), str8(string(incarnation[:8])))))
+}
