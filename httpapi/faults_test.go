@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -191,6 +192,19 @@ func TestAPanicIs500AndTellsNothing(t *testing.T) {
 	is.Equal(f.as("admin", "GET", db, "").status, 200) // and the server goes on
 }
 
+func TestAnAbortedHandlerStaysAborted(t *testing.T) {
+	is := is.New(t)
+	f, store := serveFaulty(t)
+	abort := func(context.Context) error { panic(http.ErrAbortHandler) } // as a proxy behind the vault would
+	store.get.Store(&abort)
+	r := newRequest("GET", db)
+	r.Header.Set("X-Service", "admin")
+	r.Header.Set("X-Token", adminToken)
+	defer func() { is.Equal(recover(), http.ErrAbortHandler) }()
+	record(f.handler, r)
+	t.Fatal("the panic was swallowed")
+}
+
 func TestAClientThatLeavesGetsNoAnswer(t *testing.T) {
 	is := is.New(t)
 	f, store := serveFaulty(t)
@@ -219,6 +233,7 @@ func TestHistoryThatCannotBeReadAfterAChangeIsAnUnknownOutcome(t *testing.T) {
 }
 
 func TestHealthTellsWhetherTheStoreAnswers(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	f, store := serveFaulty(t)
 	store.ping.Store(fails(myvault.ErrUnavailable))
@@ -235,6 +250,7 @@ func TestHealthTellsWhetherTheStoreAnswers(t *testing.T) {
 }
 
 func TestHealthDoesNotWaitForAStoreThatHangs(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	f, store := serveFaulty(t)
 	release := make(chan struct{})

@@ -40,7 +40,7 @@ func (h hosts) allow(r *http.Request) bool {
 	if err != nil {
 		return false
 	}
-	if addr.Unmap().IsLoopback() {
+	if addr.IsLoopback() {
 		return true
 	}
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)

@@ -41,21 +41,21 @@ func TestBodiesAreReadStrictly(t *testing.T) {
 		`"text"`:                     422,
 		`{}`:                         422,
 		`{"project":"p","path":"x"}`: 422,
-		`{"project":"p","path":"x","value":null}`:                  422,
-		`{"project":"p","value":"v"}`:                              422,
-		`{"path":"x","value":"v"}`:                                 422,
-		`{"project":"p","path":"x","value":1}`:                     422,
-		`{"project":"p","path":"x","value":["v"]}`:                 422,
-		`{"project":7,"path":"x","value":"v"}`:                     422,
-		`{"project":"p","path":"x","value":""}`:                    422,
-		`{"project":"p","path":"x","value":"v","version":1}`:       422,
-		`{"project":"p","path":"x","value":"v","id":1}`:            422,
-		`{"project":"p","path":"x","Value":"v"}`:                   422,
-		`{"project":"p","path":"x","value":"v","PROJECT":"../.."}`: 422,
-		`{"project":"p","path":"x","value":"v","encoding":"hex"}`:  422,
-		`{"project":"p","path":"x","value":"v","encoding":""}`:     422,
-		`{"project":"p","path":"taken","value":"v"}`:               409,
-		strings.Repeat("[", 20_000):                                400,
+		`{"project":"p","path":"x","value":null}`:                    422,
+		`{"project":"p","value":"v"}`:                                422,
+		`{"path":"x","value":"v"}`:                                   422,
+		`{"project":"p","path":"x","value":1}`:                       422,
+		`{"project":"p","path":"x","value":["v"]}`:                   422,
+		`{"project":7,"path":"x","value":"v"}`:                       422,
+		`{"project":"p","path":"x","value":""}`:                      422,
+		`{"project":"p","path":"x","value":"v","version":1}`:         422,
+		`{"project":"p","path":"x","value":"v","id":1}`:              422,
+		`{"project":"p","path":"x","Value":"v"}`:                     422,
+		`{"project":"p","path":"x","value":"v","PROJECT":"../.."}`:   422,
+		`{"project":"p","path":"x","value":"abcd","encoding":"hex"}`: 422,
+		`{"project":"p","path":"x","value":"v","encoding":""}`:       422,
+		`{"project":"p","path":"taken","value":"v"}`:                 409,
+		strings.Repeat("[", 20_000):                                  400,
 	} {
 		t.Run(fmt.Sprintf("%.70q", body), func(t *testing.T) {
 			is := is.New(t)
@@ -126,6 +126,11 @@ func TestSizes(t *testing.T) {
 			}
 		})
 	}
+	t.Run("length over the limit, before anything was sent", func(t *testing.T) {
+		is := is.New(t)
+		head := "PATCH " + db + " HTTP/1.1\r\nHost: localhost\r\nX-Service: admin\r\nX-Token: " + adminToken + "\r\nContent-Type: application/json\r\n"
+		is.Equal(f.rawText(head+"Content-Length: 1048577\r\n\r\n").status, 413)
+	})
 	t.Run("length unknown", func(t *testing.T) {
 		is := is.New(t)
 		head := "PATCH " + db + " HTTP/1.1\r\nHost: localhost\r\nX-Service: admin\r\nX-Token: " + adminToken + "\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"

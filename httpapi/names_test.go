@@ -115,6 +115,7 @@ func TestBadNamesInAPathAreRefusedAndChangeNothing(t *testing.T) {
 			}
 			is.Equal(f.raw("DELETE", "/api/secrets/newsbot/"+path, "").status, 400)
 			is.Equal(f.raw("PATCH", "/api/secrets/newsbot/"+path, `{"value":"evil"}`).status, 400)
+			is.Equal(f.raw("PATCH", "/api/secrets/newsbot/"+path, `{}`).status, 400) // the name comes before the body
 		})
 	}
 	is := is.New(t)

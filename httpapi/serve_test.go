@@ -207,6 +207,22 @@ func TestHTTPSIsTLS13UnlessToldOtherwise(t *testing.T) {
 	}
 }
 
+func TestAConnectionThatTricklesIsClosed(t *testing.T) {
+	t.Parallel() // it takes the five seconds that a header may take
+	is := is.New(t)
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	is.NoErr(err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: localh")
+	is.NoErr(err)
+	is.NoErr(conn.SetReadDeadline(time.Now().Add(20 * time.Second)))
+	_, err = io.ReadAll(conn)
+	is.NoErr(err) // closed by the server, not by the deadline
+	s.stop()
+	is.NoErr(<-s.ended)
+}
+
 func TestHeadersAreLimited(t *testing.T) {
 	is := is.New(t)
 	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{})
