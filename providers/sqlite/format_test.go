@@ -9,6 +9,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
 // What follows reads a store by docs/format.md alone, with SQLite and the standard library.
@@ -120,6 +123,8 @@ func str16(s string) []byte { return append(binary.BigEndian.AppendUint16(nil, u
 func u32(n uint32) []byte   { return binary.BigEndian.AppendUint32(nil, n) }
 func u64(n uint64) []byte   { return binary.BigEndian.AppendUint64(nil, n) }
 
+func hexOf(b []byte) string { return fmt.Sprintf("x'%x'", b) }
+
 func mac(key []byte, parts ...[]byte) []byte {
 	h := hmac.New(sha256.New, key)
 	h.Write(slices.Concat(parts...))
@@ -220,4 +225,60 @@ func TestStampsByTheDocument(t *testing.T) {
 	is.Equal(rows, 2)
 	incarnation := r.blobs(`SELECT value FROM meta WHERE name = 'incarnation'`)[0]
 	is.True(bytes.Equal(incarnation[8:], mac(rowKey, str8("incarnation"), str8(string(r.vault)), str8(string(incarnation[:8])))))
+}
+
+// What only a holder of the key can make is found too, where it disagrees with the log.
+func TestVerifyFindsForgeries(t *testing.T) {
+	for name, c := range map[string]struct {
+		forge func(r *reader, rowKey []byte) (sql string)
+		seq   uint64 // 0: the error names none
+	}{
+		"a head with another author": {func(r *reader, rowKey []byte) (sql string) {
+			r.rows(`SELECT project, path, version, state, at, 'forger', expires, rotate_after, seq, value_seq FROM head`, func(row row) {
+				stamp := mac(rowKey, str8("head"), str8(string(r.vault)), row.span(0, 2), row.small(3), row.span(4, 5),
+					row.optional(6), row.optional(7), row.span(8, 9))
+				sql = `UPDATE head SET author = 'forger', mac = ` + hexOf(stamp)
+			})
+			return sql
+		}, 4},
+		"a project with another author": {func(r *reader, rowKey []byte) (sql string) {
+			r.rows(`SELECT name, description, is_default, at, 'forger' FROM project`, func(row row) {
+				stamp := mac(rowKey, str8("project"), str8(string(r.vault)), row.span(0, 1), row.small(2), row.span(3, 4))
+				sql = `UPDATE project SET author = 'forger', mac = ` + hexOf(stamp)
+			})
+			return sql
+		}, 0},
+		"a record sealed again": {func(r *reader, _ []byte) string {
+			data := r.unwrap("data", 1, r.blobs(`SELECT wrapped FROM epoch WHERE epoch = 1`)[0])
+			block, err := aes.NewCipher(data)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			aead, err := cipher.NewGCM(block)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			iv := make([]byte, 12)
+			additional := slices.Concat(str8("myvault/v1/record"), []byte{1}, str8(string(r.vault)), str16("p"), str16("a"), u64(3), u32(1))
+			record := slices.Concat([]byte{1}, u32(1), iv, aead.Seal(nil, iv, []byte("forged"), additional))
+			return `UPDATE log SET sealed = ` + hexOf(record) + ` WHERE seq = 4`
+		}, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			key := crypto.NewKey()
+			dir := told(t, key)
+			r := readerOf(t, dir, "vault.db", key)
+			r.exec(c.forge(r, r.derive(r.trail, "myvault/v1/row")))
+			is.True(r.db.Changes() == 1)
+			_, err := open(t, dir, key).Verify(t.Context())
+			is.True(errors.Is(err, myvault.ErrTampered))
+			var bad *sqlite.BadEntry
+			if errors.As(err, &bad) {
+				is.Equal(bad.Seq, c.seq)
+			} else {
+				is.Equal(c.seq, uint64(0))
+			}
+		})
+	}
 }

@@ -246,12 +246,33 @@ func TestTamperedKeysAreRefused(t *testing.T) {
 			is := is.New(t)
 			dir := copied(t, original)
 			r := rawOpen(t, dir, "vault.db")
-			r.exec(`UPDATE meta SET value = x'00112233445566778899aabbccddeeff' WHERE name = '` + name + `'`)
+			// Of the same size, with another first byte.
+			r.exec(`UPDATE meta SET value = unhex(CASE substr(hex(value), 1, 2) WHEN '00' THEN '01' ELSE '00' END || substr(hex(value), 3)) WHERE name = '` + name + `'`)
 			r.close()
 			_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
 			is.True(errors.Is(err, want))
 		})
 	}
+}
+
+func TestTamperedRegisterIsNotRead(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir := scene(t, key)
+	r := rawOpen(t, dir, "vault.db")
+	r.exec(`UPDATE project SET description = 'x' WHERE name = 'q'`)
+	s := open(t, dir, key)
+	var names []string
+	var err error
+	for p, e := range s.Projects(t.Context()) {
+		if err = e; err == nil {
+			names = append(names, p.Name)
+		}
+	}
+	is.True(errors.Is(err, myvault.ErrTampered))
+	is.Equal(names, nil) // a page is proved as a whole
+	_, err = apply(s, myvault.Change{Op: myvault.OpDeleteProject, Project: myvault.Project{Name: "q"}})
+	is.True(errors.Is(err, myvault.ErrTampered))
 }
 
 // Bytes changed at random anywhere in the file give an error or the right value, never a

@@ -71,7 +71,7 @@ func TestFieldsAreBounded(t *testing.T) {
 	s := open(t, t.TempDir(), crypto.NewKey())
 	long := strings.Repeat("ネ", 100) // 300 bytes
 	nasty := "a\nb\x00c\x1b[31m\x7f\u0085\xff"
-	e := myvault.Entry{Service: long, Via: nasty, Request: long, Remote: nasty, Action: long, At: at, Address: addr("p/a")}
+	e := myvault.Entry{Service: long, Via: nasty, Request: strings.Repeat("\xffa", 100), Remote: nasty, Action: long, At: at, Address: addr("p/a")}
 	is.NoErr(s.Record(t.Context(), e))
 	_, err := s.Apply(t.Context(), myvault.Commit{Changes: []myvault.Change{put("p/a", "x")}, By: nasty, At: at, Entries: []myvault.Entry{e}})
 	is.NoErr(err)
@@ -80,7 +80,9 @@ func TestFieldsAreBounded(t *testing.T) {
 	for _, e := range all {
 		is.Equal(e.Service, strings.Repeat("ネ", 42)) // 126 bytes: whole runes only
 		is.Equal(e.Via, "a?b?c?[31m??\uFFFD")
-		is.True(utf8.ValidString(e.Action) && len(e.Action) <= 128)
+		for _, field := range []string{e.Action, e.Request, e.Remote} {
+			is.True(utf8.ValidString(field) && len(field) <= 128)
+		}
 	}
 	secret, err := s.Get(t.Context(), addr("p/a"), 0)
 	is.NoErr(err)
