@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the committed listings anew")
 const apiListing = "docs/api.txt"
 
 // TestAPIListing holds the exported surface of the root against docs/api.txt, so that a
-// break is a decision. After one: go test -run TestAPIListing -update . and a line in CHANGELOG.md.
+// break is a decision. After one: go test . -run TestAPIListing -update and a line in CHANGELOG.md.
 func TestAPIListing(t *testing.T) {
 	is := is.New(t)
 	got := strings.Join(exported(t), "\n") + "\n"
@@ -34,7 +34,7 @@ func TestAPIListing(t *testing.T) {
 	if got == string(want) {
 		return
 	}
-	t.Errorf("the exported surface is not that of %s; if that is meant: go test -run TestAPIListing -update .", apiListing)
+	t.Errorf("the exported surface is not that of %s; if that is meant: go test . -run TestAPIListing -update", apiListing)
 	was, now := strings.Split(string(want), "\n"), strings.Split(got, "\n")
 	for _, line := range was {
 		if !slices.Contains(now, line) {

@@ -44,7 +44,7 @@ func TestErrorTexts(t *testing.T) {
 	}
 	golden, err := os.ReadFile(errorTexts)
 	is.NoErr(err)
-	is.Equal(all, string(golden)) // go test -run TestErrorTexts -update .
+	is.Equal(all, string(golden)) // go test . -run TestErrorTexts -update
 	for where, format := range textsInSource(t) {
 		pattern := regexp.MustCompile(`%[a-z+]`).ReplaceAllString(regexp.QuoteMeta(format), ".*")
 		if !regexp.MustCompile("(?m)" + pattern).MatchString(all) {

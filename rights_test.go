@@ -152,6 +152,6 @@ func inDocs(t *testing.T, path, name, found string) {
 		return
 	}
 	if stands != found {
-		t.Errorf("%s is out of date: go test -run '%s' -update .\nfound:\n%s", path, t.Name(), found)
+		t.Errorf("%s is out of date: go test . -run '%s' -update\nfound:\n%s", path, t.Name(), found)
 	}
 }
