@@ -233,14 +233,9 @@ func TestVerifyFindsForgeries(t *testing.T) {
 		forge func(r *reader, rowKey []byte) (sql string)
 		seq   uint64 // 0: the error names none
 	}{
-		"a head with another author": {func(r *reader, rowKey []byte) (sql string) {
-			r.rows(`SELECT project, path, version, state, at, 'forger', expires, rotate_after, seq, value_seq FROM head`, func(row row) {
-				stamp := mac(rowKey, str8("head"), str8(string(r.vault)), row.span(0, 2), row.small(3), row.span(4, 5),
-					row.optional(6), row.optional(7), row.span(8, 9))
-				sql = `UPDATE head SET author = 'forger', mac = ` + hexOf(stamp)
-			})
-			return sql
-		}, 4},
+		"a head with another author":        {forgedHead(`'forger'`, `seq`), 4},
+		"a head at another history's row":   {forgedHead(`author`, `2`), 2},
+		"a head at a row that is not there": {forgedHead(`author`, `99`), 99},
 		"a project with another author": {func(r *reader, rowKey []byte) (sql string) {
 			r.rows(`SELECT name, description, is_default, at, 'forger' FROM project`, func(row row) {
 				stamp := mac(rowKey, str8("project"), str8(string(r.vault)), row.span(0, 1), row.small(2), row.span(3, 4))
@@ -280,5 +275,17 @@ func TestVerifyFindsForgeries(t *testing.T) {
 				is.Equal(c.seq, uint64(0))
 			}
 		})
+	}
+}
+
+// forgedHead stamps the head with another author or another newest row.
+func forgedHead(author, seq string) func(r *reader, rowKey []byte) string {
+	return func(r *reader, rowKey []byte) (sql string) {
+		r.rows(`SELECT project, path, version, state, at, `+author+`, expires, rotate_after, `+seq+`, value_seq FROM head`, func(row row) {
+			stamp := mac(rowKey, str8("head"), str8(string(r.vault)), row.span(0, 2), row.small(3), row.span(4, 5),
+				row.optional(6), row.optional(7), row.span(8, 9))
+			sql = `UPDATE head SET author = ` + author + `, seq = ` + seq + `, mac = ` + hexOf(stamp)
+		})
+		return sql
 	}
 }
