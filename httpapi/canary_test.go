@@ -141,4 +141,6 @@ func TestRequestLinesNameThePatternAndNeverThePath(t *testing.T) {
 		is.True(strings.Contains(logs, part))
 	}
 	is.Equal(strings.Count(logs, "\n"), 2) // one line per request
+	is.Equal(f.as("reader", "HEAD", db, "").status, 200)
+	is.True(strings.Contains(f.logs.String(), `"size":0`)) // nothing was sent but headers
 }

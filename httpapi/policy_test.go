@@ -106,7 +106,6 @@ func TestHistory(t *testing.T) {
 		}
 		return states
 	}
-	const history = "/api/versions/newsbot/prod/db"
 	is.Equal(states(f.must(200, "GET", history, "")), []any{"live", "live", "live"})
 	is.Equal(states(f.must(200, "POST", history, `{"op":"destroy","versions":[1]}`)), []any{"live", "live", "destroyed"})
 	f.must(204, "DELETE", db, "")
