@@ -80,20 +80,13 @@ func escape(part string) string {
 	return strings.ReplaceAll(url.QueryEscape(filepath.ToSlash(part)), "+", "%20")
 }
 
+// configure sets the connection up. What cannot be set is an error, never left as it was.
 func (c *conn) configure(s settings) error {
 	if err := c.BusyTimeout(busyTimeout); err != nil {
 		return err
 	}
-	// What stands in the file's schema is not trusted to run anything.
-	for option, on := range map[sqlite3.DBConfig]bool{
-		sqlite3.DBCONFIG_DEFENSIVE:      true,
-		sqlite3.DBCONFIG_ENABLE_TRIGGER: false,
-		sqlite3.DBCONFIG_ENABLE_VIEW:    false,
-		sqlite3.DBCONFIG_DQS_DML:        false,
-	} {
-		if _, err := c.Config(option, on); err != nil {
-			return err
-		}
+	if err := c.distrust(); err != nil {
+		return err
 	}
 	mode, err := c.pragma("journal_mode=WAL")
 	if err != nil {
@@ -104,15 +97,11 @@ func (c *conn) configure(s settings) error {
 	}
 	// After journal_mode: entering WAL sets synchronous to NORMAL.
 	settings := fmt.Sprintf(`PRAGMA synchronous=%d; PRAGMA cache_size=-%d; PRAGMA secure_delete=on;
-		PRAGMA temp_store=memory; PRAGMA cell_size_check=on; PRAGMA trusted_schema=off; PRAGMA mmap_size=0`,
-		s.synchronous, s.cacheKB)
+		PRAGMA temp_store=memory; PRAGMA cell_size_check=on; PRAGMA mmap_size=0`, s.synchronous, s.cacheKB)
 	if s.readOnly {
 		settings += `; PRAGMA query_only=on`
 	}
-	if err := c.Exec(settings); err != nil {
-		return err
-	}
-	if err := c.WALAutoCheckpoint(checkpointAt); err != nil {
+	if err := errors.Join(c.Exec(settings), c.WALAutoCheckpoint(checkpointAt)); err != nil {
 		return err
 	}
 	got, err := c.pragma("synchronous")
@@ -120,6 +109,22 @@ func (c *conn) configure(s settings) error {
 		err = fmt.Errorf("%w: synchronous is %s and must be %d", sqlite3.ERROR, got, s.synchronous)
 	}
 	return err
+}
+
+// distrust keeps what stands in the file's schema from running anything.
+func (c *conn) distrust() error {
+	for option, on := range map[sqlite3.DBConfig]bool{
+		sqlite3.DBCONFIG_DEFENSIVE:      true,
+		sqlite3.DBCONFIG_ENABLE_TRIGGER: false,
+		sqlite3.DBCONFIG_ENABLE_VIEW:    false,
+		sqlite3.DBCONFIG_DQS_DML:        false,
+		sqlite3.DBCONFIG_TRUSTED_SCHEMA: false,
+	} {
+		if _, err := c.Config(option, on); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pragma gives the first column of the first row that a pragma answers.

@@ -19,7 +19,9 @@ var (
 	ErrNewer = errors.New("written by a newer version")
 	// ErrExposed: others than the owner can write the directory or a file in it.
 	ErrExposed = errors.New("open to others")
-	// ErrNetworkFS: the directory is on a network file system, where the store cannot keep its promises.
+	// ErrNetworkFS: the directory is on a network file system, where the store cannot keep
+	// its promises. It is detected on Linux only; there, a file system in user space
+	// counts as one unless it is known to be local.
 	ErrNetworkFS = errors.New("on a network file system")
 )
 

@@ -59,6 +59,9 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 		if _, err := c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true); err != nil {
 			return err
 		}
+		if err := c.distrust(); err != nil {
+			return err
+		}
 		// Exclusive mode keeps the index of the write-ahead log on the heap.
 		if err := c.Exec(`PRAGMA locking_mode=EXCLUSIVE`); err != nil {
 			return err

@@ -255,6 +255,22 @@ func TestTamperedKeysAreRefused(t *testing.T) {
 	}
 }
 
+// Code in the file's schema does not run.
+func TestTriggersDoNotRun(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir := scene(t, key)
+	r := rawOpen(t, dir, "vault.db")
+	r.exec(`CREATE TRIGGER planted AFTER INSERT ON log BEGIN DELETE FROM head; UPDATE log SET sealed = NULL; END`)
+	s := open(t, dir, key)
+	_, err := apply(s, put("p/new", "x"))
+	is.NoErr(err)
+	_, err = s.Get(t.Context(), addr("p/a"), 0)
+	is.NoErr(err)
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+}
+
 func TestTamperedRegisterIsNotRead(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
