@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -209,6 +210,16 @@ func TestTargetsThatAreNoPath(t *testing.T) {
 			is.Equal(r.header.Get("Location"), "")
 		})
 	}
+}
+
+func TestAPathThatMiddlewareChangedCounts(t *testing.T) {
+	is := is.New(t)
+	f := serve(t)
+	r := newRequest("GET", "/")
+	r.URL = &url.URL{Path: "/health", RawPath: "/old%2Fplace/health"} // the raw path was left behind
+	is.Equal(record(f.handler, r).Code, 200)
+	r = newRequest("GET", "/mounted/health")
+	is.Equal(record(http.StripPrefix("/mounted", f.handler), r).Code, 200)
 }
 
 func TestABadNameIsNotToldToStrangers(t *testing.T) {

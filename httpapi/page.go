@@ -50,7 +50,7 @@ func (c *call) cursor() ([]string, error) {
 	if text == "" {
 		return nil, nil
 	}
-	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err == nil {
 		sealed, err = c.api.cursors.Open(nil, nil, sealed, c.cursorContext())
 	}
