@@ -93,6 +93,11 @@ type Info struct {
 	RotateAfter time.Time // when it is due for a new version; zero: never
 }
 
+// String gives one line such as "newsbot/prod/db version 3 live".
+func (i Info) String() string {
+	return fmt.Sprintf("%s version %d %s", i.Address, i.Version, i.State)
+}
+
 // Secret is one version of a secret with its value.
 type Secret struct {
 	Info
