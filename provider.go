@@ -24,8 +24,9 @@ type Provider interface {
 
 	// Apply makes all changes of the commit, or none, in their order, each seeing those
 	// before it, and durably before it returns. It gives one Info per change: the version
-	// that the change made or marked. A provider that is a Trail writes the entries in
-	// the same transaction. A provider that cannot do several changes at once answers
+	// that the change made or marked, of several destroyed ones the newest, and for a
+	// project an Info of version 0. A provider that is a Trail writes the entries in the
+	// same transaction. A provider that cannot do several changes at once answers
 	// errors.ErrUnsupported to more than one.
 	Apply(ctx context.Context, c Commit) ([]Info, error)
 
@@ -143,7 +144,8 @@ type Change struct {
 }
 
 // Commit is a group of changes by one service at one time. Where the provider is a
-// Trail, Entries[i] is the entry of Changes[i]: the provider sets its sequence, version and MAC.
+// Trail, Entries[i] is the entry of Changes[i]: the provider sets its sequence, version and
+// MAC. Without Entries it writes one for each change in the name of By.
 type Commit struct {
 	Changes []Change
 	By      string
