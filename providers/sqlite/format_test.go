@@ -233,9 +233,9 @@ func TestVerifyFindsForgeries(t *testing.T) {
 		forge func(r *reader, rowKey []byte) (sql string)
 		seq   uint64 // 0: the error names none
 	}{
-		"a head with another author":        {forgedHead(`'forger'`, `seq`), 4},
-		"a head at another history's row":   {forgedHead(`author`, `2`), 2},
-		"a head at a row that is not there": {forgedHead(`author`, `99`), 99},
+		"a head with another author":        {forgedHead(`author`, `'forger'`), 4},
+		"a head at another history's row":   {forgedHead(`seq`, `2`), 2},
+		"a head at a row that is not there": {forgedHead(`seq`, `99`), 99},
 		"a project with another author": {func(r *reader, rowKey []byte) (sql string) {
 			r.rows(`SELECT name, description, is_default, at, 'forger' FROM project`, func(row row) {
 				stamp := mac(rowKey, str8("project"), str8(string(r.vault)), row.span(0, 1), row.small(2), row.span(3, 4))
@@ -278,14 +278,33 @@ func TestVerifyFindsForgeries(t *testing.T) {
 	}
 }
 
-// forgedHead stamps the head with another author or another newest row.
-func forgedHead(author, seq string) func(r *reader, rowKey []byte) string {
+// forgedHead stamps the head with another value in one column.
+func forgedHead(column, value string) func(r *reader, rowKey []byte) string {
+	columns := []string{"project", "path", "version", "state", "at", "author", "expires", "rotate_after", "seq", "value_seq"}
+	columns[slices.Index(columns, column)] = value
 	return func(r *reader, rowKey []byte) (sql string) {
-		r.rows(`SELECT project, path, version, state, at, `+author+`, expires, rotate_after, `+seq+`, value_seq FROM head`, func(row row) {
+		r.rows(`SELECT `+strings.Join(columns, ", ")+` FROM head`, func(row row) {
 			stamp := mac(rowKey, str8("head"), str8(string(r.vault)), row.span(0, 2), row.small(3), row.span(4, 5),
 				row.optional(6), row.optional(7), row.span(8, 9))
-			sql = `UPDATE head SET author = ` + author + `, seq = ` + seq + `, mac = ` + hexOf(stamp)
+			sql = `UPDATE head SET ` + column + ` = ` + value + `, mac = ` + hexOf(stamp)
 		})
 		return sql
 	}
+}
+
+// A head that counts versions which the log does not have lets none of them be destroyed.
+func TestDestroyOfAForgedVersion(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir := told(t, key)
+	r := readerOf(t, dir, "vault.db", key)
+	r.exec(forgedHead(`version`, `9`)(r, r.derive(r.trail, "myvault/v1/row")))
+	s := open(t, dir, key)
+	_, err := apply(s, on(myvault.OpDestroy, "p/a", 1, 8))
+	is.True(errors.Is(err, myvault.ErrTampered))
+	_, err = s.Get(t.Context(), addr("p/a"), 8)
+	is.True(errors.Is(err, myvault.ErrTampered))
+	secret, err := s.Get(t.Context(), addr("p/a"), 1)
+	is.NoErr(err) // nothing was destroyed
+	is.Equal(secret.Value.Reveal(), "one")
 }

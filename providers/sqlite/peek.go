@@ -28,8 +28,8 @@ func (k kind) peek(ctx context.Context, path string, key crypto.Key) error {
 	if err != nil {
 		return err
 	}
-	if !info.Mode().IsRegular() || info.Size() == 0 {
-		return fmt.Errorf("%w: %s is empty or no file", ErrForeign, k.name)
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: %s is no regular file", ErrForeign, k.name)
 	}
 	// Another process that writes meanwhile can tear what is read without a lock. So a
 	// refusal is believed only once it has stood for a while.

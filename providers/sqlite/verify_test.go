@@ -1,0 +1,91 @@
+package sqlite_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// A head that was valid once cannot be told from one that is, by a read; Verify tells.
+func TestVerifyFindsAnOldHead(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, key)
+	_, err := apply(s, put("p/a", "one"))
+	is.NoErr(err)
+	r := rawOpen(t, dir, "vault.db")
+	r.exec(`CREATE TABLE kept AS SELECT * FROM head`)
+	_, err = apply(s, put("p/a", "two"))
+	is.NoErr(err)
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+	r.exec(`INSERT OR REPLACE INTO head SELECT * FROM kept`)
+	_, err = s.Verify(t.Context())
+	var bad *sqlite.BadEntry
+	is.True(errors.As(err, &bad))
+	is.Equal(bad.Seq, uint64(2))
+}
+
+func TestADestroyedRecordStaysDestroyed(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, key)
+	_, err := apply(s, put("p/a", "one"), put("p/a", "two"))
+	is.NoErr(err)
+	r := rawOpen(t, dir, "vault.db")
+	r.exec(`CREATE TABLE kept AS SELECT seq, sealed FROM log`)
+	_, err = apply(s, on(myvault.OpDestroy, "p/a", 1))
+	is.NoErr(err)
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+	r.exec(`UPDATE log SET sealed = (SELECT sealed FROM kept WHERE seq = 1) WHERE seq = 1`)
+	_, err = s.Get(t.Context(), addr("p/a"), 1)
+	is.True(errors.Is(err, myvault.ErrDestroyed))
+	_, err = s.Verify(t.Context())
+	var bad *sqlite.BadEntry
+	is.True(errors.As(err, &bad))
+	is.Equal(bad.Seq, uint64(1))
+}
+
+// A chain that was cut short looks whole; an earlier head tells.
+func TestVerifyWithEarlierHeads(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir := scene(t, key)
+	s, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+	is.NoErr(err)
+	heads, err := s.Heads(t.Context())
+	is.NoErr(err)
+	is.Equal(len(heads), 2)
+	is.Equal(heads[0].Seq, uint64(10))
+	is.Equal(heads[1].Seq, uint64(3))
+	report, err := s.Verify(t.Context(), heads...)
+	is.NoErr(err)
+	is.True(report.TruncationChecked)
+	is.Equal(report.Heads, heads)
+	is.Equal(report.String(), "10 changes, 3 accesses, 5 records opened, 1 destroyed, 4 secrets, 2 projects")
+	is.NoErr(s.Close())
+
+	r := rawOpen(t, dir, "access.db")
+	r.exec(`DELETE FROM entry WHERE seq = 3`)
+	r.close()
+	s = open(t, dir, key)
+	report, err = s.Verify(t.Context(), heads[0])
+	is.NoErr(err)
+	is.True(!report.TruncationChecked) // the chain of accesses was not compared
+	_, err = s.Verify(t.Context(), heads...)
+	var bad *sqlite.BadEntry
+	is.True(errors.As(err, &bad))
+	is.Equal(*bad, sqlite.BadEntry{Chain: "access", Seq: 3, Reason: bad.Reason})
+
+	is.NoErr(s.Record(t.Context(), myvault.Entry{Action: "read", At: at})) // the chain grows again
+	_, err = s.Verify(t.Context(), heads...)
+	is.True(errors.As(err, &bad))
+	_, err = s.Verify(t.Context(), myvault.Head{Chain: "none", Seq: 1})
+	is.True(errors.Is(err, myvault.ErrInvalid))
+}
