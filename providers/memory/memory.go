@@ -21,7 +21,7 @@ import (
 )
 
 // DefaultMaxEntries is how many entries of each chain are kept unless Config says otherwise.
-const DefaultMaxEntries = 100_000
+const DefaultMaxEntries = 10_000
 
 // Config sets the limits of a Provider. The zero Config is ready for use.
 type Config struct {
