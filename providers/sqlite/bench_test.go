@@ -45,6 +45,7 @@ func BenchmarkGet(b *testing.B) {
 func BenchmarkGetParallel(b *testing.B) {
 	s, all := filled(b)
 	var next atomic.Int64
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		n := int(next.Add(1)) * 1013
 		for pb.Next() {
