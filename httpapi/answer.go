@@ -13,8 +13,9 @@ import (
 
 // answer is what a request succeeded with.
 type answer struct {
-	status   int // 0: 200
-	body     any // nil: none
+	status   int    // 0: 200
+	body     any    // nil: none
+	raw      []byte // in place of body: what is JSON already, with its newline
 	etag     string
 	location string
 	link     string
@@ -36,9 +37,10 @@ func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size i
 	header := w.Header()
 	maps.Copy(header, c.api.headers)
 	header.Set("X-Request-Id", c.id)
-	var body []byte
+	body := a.raw
 	if err == nil && a.body != nil {
 		body, err = json.Marshal(a.body)
+		body = append(body, '\n') // a terminal shows its prompt on the next line
 	}
 	kind := "application/json"
 	if err != nil {

@@ -91,7 +91,8 @@ func serveOn(t *testing.T, provider myvault.Provider, config httpapi.Config, vau
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(handler)
+	_, isFaulty := provider.(*faulty)
+	server := httptest.NewServer(recorded(t, handler, isFaulty))
 	t.Cleanup(func() {
 		server.Close()
 		if err := vault.Close(); err != nil {
@@ -115,7 +116,7 @@ func (f *fixture) put(values map[string]string) {
 	}
 }
 
-// reply is an answer, read to its end.
+// reply is an answer, read to its end; send checks the newline there and takes it off the body.
 type reply struct {
 	status int
 	header http.Header
@@ -167,7 +168,11 @@ func (f *fixture) send(r *http.Request) reply {
 	if err != nil {
 		f.t.Error(err)
 	}
-	return reply{response.StatusCode, response.Header, string(text)}
+	body, ended := strings.CutSuffix(string(text), "\n")
+	if body != "" && !ended && strings.Contains(response.Header.Get("Content-Type"), "json") {
+		f.t.Errorf("an answer does not end its line: %.60q", body)
+	}
+	return reply{response.StatusCode, response.Header, body}
 }
 
 // object reads the answer as one JSON object.

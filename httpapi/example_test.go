@@ -50,11 +50,14 @@ func Example() {
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	fmt.Println(response.StatusCode, string(body), err)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Print(response.StatusCode, " ", string(body))
 
 	stop()
 	fmt.Println(<-ended)
 	// Output:
-	// 200 {"status":"ok","message":"Authentication successful for service 'newsbot'"} <nil>
+	// 200 {"status":"ok","message":"Authentication successful for service 'newsbot'"}
 	// <nil>
 }

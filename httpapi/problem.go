@@ -115,5 +115,5 @@ func (p *problem) body() []byte {
 		Status int    `json:"status"`
 		Detail string `json:"detail"`
 	}{"about:blank", title, p.status, detail})
-	return body
+	return append(body, '\n')
 }

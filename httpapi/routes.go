@@ -39,6 +39,7 @@ func endpoints() []endpoint {
 	return []endpoint{
 		public("/", (*call).welcome),
 		public("/health", (*call).healthy),
+		public("/openapi.json", (*call).describe),
 		on("GET", "/api/projects", (*call).listProjects),
 		on("POST", "/api/projects", (*call).createProject),
 		on("GET", "/api/projects/{project}", (*call).getProject),

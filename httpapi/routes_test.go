@@ -32,6 +32,7 @@ const create = `{"project":"newsbot","path":"prod/new","value":"v"}`
 var rows = slices.Concat([]row{
 	{"GET /", "", "/", "", 200, ""},
 	{"GET /health", "", "/health", "", 200, ""},
+	{"GET /openapi.json", "", "/openapi.json", "", 200, ""},
 	{"GET /api/projects", "reader", "/api/projects", "", 200, ""},
 	{"GET /api/projects", "admin", "/api/projects?limit=1", "", 400, ""},
 	{"POST /api/projects", "admin", "/api/projects", `{"name":"new","description":"what for"}`, 201, ""},
