@@ -1,0 +1,178 @@
+package openapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// Case is an example of the document: a request, and the answer of the same name.
+type Case struct {
+	Name    string // operation and example
+	Request *http.Request
+	Status  int
+	Answer  any // the JSON value, nil where the answer has no body
+}
+
+// Cases gives the examples of every operation. Examples of a parameter, of the body and of an
+// answer belong together where they have one name; a parameter that is needed and has none of
+// that name takes its only example. A request whose name no answer has is meant for the answer
+// without a body. An operation without named examples gives one case, for its first answer.
+func (d *Document) Cases() ([]Case, error) {
+	var cases []Case
+	for _, path := range slices.Sorted(maps.Keys(d.spec.Paths.Map())) {
+		item := d.spec.Paths.Value(path)
+		for _, method := range slices.Sorted(maps.Keys(item.Operations())) {
+			op := item.GetOperation(method)
+			answers, err := answersOf(item, op)
+			if err != nil {
+				return nil, err
+			}
+			for _, c := range answers {
+				if c.Request, err = request(method, path, c.Name, item, op); err != nil {
+					return nil, fmt.Errorf("openapi: %s %s: %w", op.OperationID, c.Name, err)
+				}
+				c.Name = op.OperationID + " " + c.Name
+				cases = append(cases, c)
+			}
+		}
+	}
+	return cases, nil
+}
+
+// answersOf gives a case without its request for each name.
+func answersOf(item *openapi3.PathItem, op *openapi3.Operation) ([]Case, error) {
+	var cases []Case
+	asked, answered, empty := requestNames(item, op), map[string]bool{}, 0
+	for _, code := range slices.Sorted(maps.Keys(op.Responses.Map())) {
+		status, err := strconv.Atoi(code)
+		if err != nil {
+			continue // default
+		}
+		response := op.Responses.Value(code).Value
+		if len(response.Content) == 0 && status == http.StatusNoContent {
+			empty = status
+		}
+		for _, media := range response.Content {
+			for _, name := range slices.Sorted(maps.Keys(media.Examples)) {
+				if status >= 400 && !asked[name] {
+					return nil, fmt.Errorf("openapi: %s %s: no request has the name of this answer", op.OperationID, name)
+				}
+				answered[name] = true
+				cases = append(cases, Case{Name: name, Status: status, Answer: media.Examples[name].Value.Value})
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		if answered[name] {
+			continue
+		}
+		if empty == 0 {
+			return nil, fmt.Errorf("openapi: %s %s: no answer has the name of this request", op.OperationID, name)
+		}
+		cases = append(cases, Case{Name: name, Status: empty})
+	}
+	if len(cases) == 0 {
+		cases = []Case{{Status: http.StatusOK}}
+	}
+	return cases, nil
+}
+
+// requestNames gives the names of the examples of parameters and body.
+func requestNames(item *openapi3.PathItem, op *openapi3.Operation) map[string]bool {
+	names := make(map[string]bool)
+	for _, p := range parameters(item, op) {
+		for name := range p.Examples {
+			names[name] = true
+		}
+	}
+	if op.RequestBody != nil {
+		for _, media := range op.RequestBody.Value.Content {
+			for name := range media.Examples {
+				names[name] = true
+			}
+		}
+	}
+	return names
+}
+
+// request makes the request of a case.
+func request(method, path, name string, item *openapi3.PathItem, op *openapi3.Operation) (*http.Request, error) {
+	query, header := url.Values{}, http.Header{}
+	for _, p := range parameters(item, op) {
+		value, given := p.Example, p.Required
+		if e := p.Examples[name]; e != nil {
+			value, given = e.Value.Value, true
+		}
+		if !given {
+			continue
+		}
+		if value == nil {
+			return nil, fmt.Errorf("the parameter %s has no example of that name", p.Name)
+		}
+		text := fmt.Sprint(value)
+		switch p.In {
+		case openapi3.ParameterInPath:
+			path = strings.ReplaceAll(path, "{"+p.Name+"}", strings.ReplaceAll(url.PathEscape(text), "%2F", "/"))
+		case openapi3.ParameterInQuery:
+			query.Set(p.Name, text)
+		default:
+			header.Set(p.Name, text)
+		}
+	}
+	var body []byte
+	if op.RequestBody != nil {
+		e := op.RequestBody.Value.Content["application/json"].Examples[name]
+		if e == nil {
+			return nil, fmt.Errorf("the body has no example of that name")
+		}
+		var err error
+		if body, err = json.Marshal(e.Value.Value); err != nil {
+			return nil, err
+		}
+		header.Set("Content-Type", "application/json")
+	}
+	r := httptest.NewRequest(method, path+"?"+query.Encode(), bytes.NewReader(body))
+	r.Host, r.Header = "localhost", header
+	return r, nil
+}
+
+// varying are the members that differ from one run to the next.
+var varying = []string{"at", "created_at", "updated_at", "seq", "request_id"}
+
+// Same reports whether two JSON values are equal but for times, sequences and request ids.
+func Same(a, b any) bool {
+	x, errA := json.Marshal(steady(a))
+	y, errB := json.Marshal(steady(b))
+	return errA == nil && errB == nil && bytes.Equal(x, y)
+}
+
+func steady(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		kept := make(map[string]any)
+		for name, member := range v {
+			if slices.Contains(varying, name) {
+				member = fmt.Sprintf("%T", member)
+			}
+			kept[name] = steady(member)
+		}
+		return kept
+	case []any:
+		kept := make([]any, len(v))
+		for i := range v {
+			kept[i] = steady(v[i])
+		}
+		return kept
+	}
+	return v
+}

@@ -1,0 +1,122 @@
+package openapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/tests/openapi"
+)
+
+const token = "commonUI-token-0123456789"
+
+// chained is a store whose trail has heads, as the local one has.
+type chained struct{ *memory.Provider }
+
+func (chained) Heads(context.Context) ([]myvault.Head, error) {
+	mac := make([]byte, 32)
+	for i := range mac {
+		mac[i] = [2]byte{0xAB, 0x01}[i%2]
+	}
+	return []myvault.Head{
+		{Chain: myvault.ChainChanges, Seq: 7, At: time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC), MAC: mac},
+		{Chain: myvault.ChainAccess},
+	}, nil
+}
+
+// world gives a handler on the vault that the examples speak of.
+func world(t *testing.T) http.Handler {
+	t.Helper()
+	is := is.New(t)
+	policy, err := myvault.ParsePolicy(map[string]string{
+		"ALLOWED_SERVICES": "commonUI,newsbot",
+		"TOKEN_commonUI":   token,
+		"TOKEN_newsbot":    "newsbot-token-0123456789",
+		"ALLOW_commonUI":   "*/@read+write+delete+list+destroy+audit",
+		"ALLOW_newsbot":    "newsbot/prod/@read+list",
+	})
+	is.NoErr(err)
+	vault, err := myvault.New(chained{memory.New(memory.Config{})}, policy, myvault.Config{})
+	is.NoErr(err)
+	t.Cleanup(func() { is.NoErr(vault.Close()) })
+	s := vault.As("commonUI")
+	for _, v := range []struct{ path, value string }{
+		{"prod/db/password", "hunter2"}, {"prod/db/password", "hunter3"}, {"prod/old", "x"}, {"prod/smtp/password", "correct horse"}, {"prod/key", "\xff\x00"},
+	} {
+		_, err := s.Put(t.Context(), myvault.Address{Project: "newsbot", Path: v.path}, myvault.Text(v.value))
+		is.NoErr(err)
+	}
+	is.NoErr(s.Delete(t.Context(), myvault.Address{Project: "newsbot", Path: "prod/old"}))
+	_, err = s.SetDefault(t.Context(), "newsbot")
+	is.NoErr(err)
+	_, err = s.PutProject(t.Context(), myvault.Project{Name: "rag", Description: "retrieval"})
+	is.NoErr(err)
+	handler, err := httpapi.New(vault, httpapi.Config{})
+	is.NoErr(err)
+	return handler
+}
+
+// TestExamplesAreTrue sends every example of a request, and compares the answer with the
+// example of that name.
+func TestExamplesAreTrue(t *testing.T) {
+	cases, err := document(t).Cases()
+	is.New(t).NoErr(err)
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			is := is.New(t)
+			status, answer := ask(t, world(t), c.Request)
+			is.Equal(status, c.Status)
+			if c.Answer != nil && !openapi.Same(answer, c.Answer) {
+				got, err := json.Marshal(answer)
+				is.NoErr(err)
+				t.Errorf("the answer is %s", got)
+			}
+		})
+	}
+	is.New(t).True(len(cases) >= 40) // they were found
+	t.Logf("%d examples", len(cases))
+}
+
+// ask gives the status and the JSON value of an answer.
+func ask(t *testing.T, handler http.Handler, r *http.Request) (status int, answer any) {
+	t.Helper()
+	r.Header.Set("X-Service", "commonUI")
+	r.Header.Set("X-Token", token)
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	if w.Body.Len() > 0 {
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+			t.Error(err)
+		}
+	}
+	return w.Code, answer
+}
+
+func TestAFalseExampleIsNoticed(t *testing.T) {
+	for name, change := range map[string][2]string{
+		"another value":              {`"value": "hunter3"`, `"value": "hunter4"`},
+		"a request of no name":       {`"taken": {"summary": "A name that is registered"`, `"token": {"summary": "A name that is registered"`},
+		"an answer of no name":       {`"current": {"value"`, `"currant": {"value"`},
+		"a secret that is not there": {`"removed": {"value": "prod/db/password"}`, `"removed": {"value": "prod/none"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			cases, err := changed(t, change[0], change[1]).Cases()
+			for _, c := range cases {
+				status, answer := ask(t, world(t), c.Request)
+				if status != c.Status || c.Answer != nil && !openapi.Same(answer, c.Answer) {
+					return
+				}
+			}
+			is.True(err != nil) // every example passed
+		})
+	}
+}
