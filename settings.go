@@ -1,0 +1,120 @@
+package myvault
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// The families of settings that make a policy, and the list of services.
+const (
+	allowedServices = "ALLOWED_SERVICES"
+	tokenFamily     = "TOKEN_"
+	allowFamily     = "ALLOW_"
+	denyFamily      = "DENY_"
+)
+
+// ParsePolicy makes a policy from settings: ALLOWED_SERVICES, and for each service
+// TOKEN_<service>, ALLOW_<service> and DENY_<service>, the last two being optional. Other
+// settings are ignored. Everything that is wrong is reported at once, as ErrInvalid with
+// the key and the number of the item, never with the text.
+func ParsePolicy(settings map[string]string) (*Policy, error) {
+	names, err := splitList(allowedServices, settings[allowedServices])
+	if err != nil {
+		return nil, err
+	}
+	wrong := strangers(settings, names)
+	services := make([]Service, 0, len(names))
+	for _, name := range names {
+		s := Service{Name: name}
+		if !validService(name) {
+			services = append(services, s) // NewPolicy says so
+			continue
+		}
+		var errs [3]error
+		s.Tokens, errs[0] = readTokens(settings, name)
+		s.Allow, errs[1] = readRules(settings, allowFamily+name)
+		s.Deny, errs[2] = readRules(settings, denyFamily+name)
+		wrong = append(wrong, errs[:]...)
+		services = append(services, s)
+	}
+	policy, err := NewPolicy(services...)
+	if err := errors.Join(append(wrong, err)...); err != nil {
+		return nil, err
+	}
+	return policy, nil
+}
+
+// strangers finds settings for services that may not connect.
+func strangers(settings map[string]string, names []string) []error {
+	var wrong []error
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		for _, family := range []string{tokenFamily, allowFamily, denyFamily} {
+			if service, found := strings.CutPrefix(key, family); found && !slices.Contains(names, service) {
+				wrong = append(wrong, fmt.Errorf("%w setting %s: the service is not in %s", ErrInvalid, nameKey(key), allowedServices))
+			}
+		}
+	}
+	return wrong
+}
+
+// readTokens gives the well-formed tokens, so that NewPolicy reports nothing twice.
+func readTokens(settings map[string]string, service string) ([]string, error) {
+	key := tokenFamily + service
+	if _, given := settings[key]; !given {
+		return nil, fmt.Errorf("%w setting %s: it is missing; every service needs a token", ErrInvalid, nameKey(key))
+	}
+	items, err := splitList(key, settings[key])
+	if err != nil {
+		return nil, err
+	}
+	var tokens []string
+	var wrong []error
+	for n, item := range items {
+		if _, _, err := parseToken(item); err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: item %d: %w", nameKey(key), n+1, err))
+			continue
+		}
+		tokens = append(tokens, item)
+	}
+	return tokens, errors.Join(wrong...)
+}
+
+func readRules(settings map[string]string, key string) ([]Rule, error) {
+	text, given := settings[key]
+	if !given {
+		return nil, nil
+	}
+	items, err := splitList(key, text)
+	if err != nil {
+		return nil, err
+	}
+	var rules []Rule
+	var wrong []error
+	for n, item := range items {
+		r, err := ParseRule(item)
+		if err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: item %d: %w", nameKey(key), n+1, err))
+			continue
+		}
+		rules = append(rules, r)
+	}
+	return rules, errors.Join(wrong...)
+}
+
+// splitList reads a comma-separated list; blanks around commas are trimmed.
+func splitList(key, text string) ([]string, error) {
+	if strings.Trim(text, " \t") == "" {
+		return nil, fmt.Errorf("%w setting %s: it is missing or empty", ErrInvalid, nameKey(key))
+	}
+	items := strings.Split(text, ",")
+	for n := range items {
+		items[n] = strings.Trim(items[n], " \t")
+		if items[n] == "" {
+			return nil, fmt.Errorf("%w setting %s: item %d is empty", ErrInvalid, nameKey(key), n+1)
+		}
+	}
+	return items, nil
+}
