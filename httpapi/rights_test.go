@@ -1,0 +1,190 @@
+package httpapi_test
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/providers/memory"
+)
+
+var update = flag.Bool("update", false, "write the committed listings anew")
+
+// right tells what a route needs to be allowed on the secret newsbot/prod/db.
+type right struct {
+	route  string // "METHOD pattern"
+	about  string // what is asked for, where the route can be asked for several things
+	rule   string // with nothing but this it is allowed; "" for no identity
+	less   string // with nothing but this it is not; "" for no identity
+	target string
+	body   string
+}
+
+const (
+	everything = "*/@read+write+delete+list+destroy+audit"
+	elsewhere  = "other/@read+write+delete+list+destroy+audit"
+)
+
+// without gives a rule for everything but one action.
+func without(action string) string {
+	return strings.Replace(strings.Replace(everything, action+"+", "", 1), "+"+action, "", 1)
+}
+
+// rights has at least one row for each route; one without fails below.
+var rights = []right{
+	{"GET /", "", "", "", "/", ""},
+	{"GET /health", "", "", "", "/health", ""},
+	{"GET /openapi.json", "", "", "", "/openapi.json", ""},
+	{"GET /api/projects", "", "newsbot/any@read", elsewhere, "/api/projects", ""},
+	{"POST /api/projects", "", "new/any@write", without("write"), "/api/projects", `{"name":"new"}`},
+	{"GET /api/projects/{project}", "", "newsbot/any@read", elsewhere, "/api/projects/newsbot", ""},
+	{"PATCH /api/projects/{project}", "", "newsbot/any@write", without("write"), "/api/projects/newsbot", `{"description":"d"}`},
+	{"DELETE /api/projects/{project}", "", "empty/@delete", without("delete"), "/api/projects/empty", ""},
+	{"PUT /api/projects/{project}/set-default", "", "*/any@write", without("write"), "/api/projects/newsbot/set-default", ""},
+	{"GET /api/secrets", "", "newsbot/prod/db@list", without("list"), "/api/secrets", ""},
+	{"POST /api/secrets", "", "newsbot/prod/new@write", without("write"), "/api/secrets", `{"project":"newsbot","path":"prod/new","value":"v"}`},
+	{"POST /api/secrets/test", "", elsewhere, "", "/api/secrets/test", ""},
+	{"GET /api/secrets/{project}", "its `read`", "newsbot/prod/db@read+list", without("read"), "/api/secrets/newsbot", ""},
+	{"GET /api/secrets/{project}", "its `list`", "newsbot/prod/db@read+list", without("list"), "/api/secrets/newsbot", ""},
+	{"GET " + secretPattern, "", "newsbot/prod/db@read", without("read"), "/api/secrets/newsbot/prod/db", ""},
+	{"PATCH " + secretPattern, "", "newsbot/prod/db@write", without("write"), "/api/secrets/newsbot/prod/db", `{"value":"v"}`},
+	{"DELETE " + secretPattern, "", "newsbot/prod/db@delete", without("delete"), "/api/secrets/newsbot/prod/db", ""},
+	{"GET " + versionsPattern, "", "newsbot/prod/db@list", without("list"), "/api/versions/newsbot/prod/db", ""},
+	{"POST " + versionsPattern, "undelete", "newsbot/prod/gone@write", without("write"), "/api/versions/newsbot/prod/gone", `{"op":"undelete"}`},
+	{"POST " + versionsPattern, "destroy", "newsbot/prod/db@destroy", without("destroy"), "/api/versions/newsbot/prod/db", `{"op":"destroy","all":true}`},
+	{"POST " + versionsPattern, "destroy, and see it", "newsbot/prod/db@destroy+list", without("destroy"), "/api/versions/newsbot/prod/db", `{"op":"destroy","all":true}`},
+	{"POST /api/changes", "put", "newsbot/prod/db@write", without("write"), "/api/changes", `{"changes":[{"op":"put","project":"newsbot","path":"prod/db","value":"v"}]}`},
+	{"POST /api/changes", "delete", "newsbot/prod/db@delete", without("delete"), "/api/changes", `{"changes":[{"op":"delete","project":"newsbot","path":"prod/db"}]}`},
+	{"GET /api/whoami", "", elsewhere, "", "/api/whoami", ""},
+	{"GET /api/policy/explain", "itself", elsewhere, "", "/api/policy/explain?action=read&project=newsbot&path=prod/db", ""},
+	{"GET /api/policy/explain", "another", "newsbot/prod/db@audit", without("audit"), "/api/policy/explain?service=root&action=read&project=newsbot&path=prod/db", ""},
+	{"GET /api/policy/who", "", "newsbot/prod/db@audit", without("audit"), "/api/policy/who?action=read&project=newsbot&path=prod/db", ""},
+	{"GET /api/audit", "", "newsbot/prod/db@audit", without("audit"), "/api/audit", ""},
+	{"GET /api/audit/state", "", "*/@audit", without("audit"), "/api/audit/state", ""},
+}
+
+// TestRightsOfEveryRoute calls each route with just the rule that it needs, and with everything
+// but that. The statuses are the table in docs/rights.md; -update writes it.
+func TestRightsOfEveryRoute(t *testing.T) {
+	public := make(map[string]bool)
+	rowless := make(map[string]bool)
+	for _, route := range httpapi.Routes() {
+		public[route.Method+" "+route.Pattern] = route.Public
+		rowless[route.Method+" "+route.Pattern] = true
+	}
+	lines := []string{"| Route | allowed with just | answer | with everything but that |", "| --- | --- | --- | --- |"}
+	for _, r := range rights {
+		delete(rowless, r.route)
+		isPublic, known := public[r.route]
+		allowed, denied := ask(t, r, r.rule), ask(t, r, r.less)
+		passed := strings.HasPrefix(allowed, "2") && !strings.HasSuffix(allowed, "nothing") || strings.HasSuffix(allowed, "no MACs)")
+		refused := strings.HasPrefix(denied, "40") || strings.HasSuffix(denied, "nothing")
+		if !known || !passed || refused == isPublic {
+			t.Errorf("%s %s: %s with %s, and %s with %s", r.route, r.about, allowed, r.rule, denied, r.less)
+		}
+		lines = append(lines, r.line(allowed, denied))
+	}
+	for route := range rowless {
+		t.Errorf("%s has no row", route)
+	}
+	inDocs(t, "../docs/rights.md", "routes", strings.Join(lines, "\n"))
+}
+
+// line writes a row of the table.
+func (r right) line(allowed, denied string) string {
+	name, rule := "`"+r.route+"`", "`"+r.rule+"`"
+	if r.about != "" {
+		name += " " + r.about
+	}
+	switch {
+	case r.rule == "":
+		rule = "no identity"
+	case r.less == "":
+		rule, denied = "any identity", denied+" without one"
+	}
+	return fmt.Sprintf("| %s | %s | %s | %s |", name, rule, allowed, denied)
+}
+
+// ask sends the request of a row as a service that has nothing but the rule, or without an
+// identity where there is none.
+func ask(t *testing.T, row right, rule string) string {
+	t.Helper()
+	method, _, _ := strings.Cut(row.route, " ")
+	r := httptest.NewRequest(method, row.target, strings.NewReader(row.body))
+	r.Host = "localhost"
+	r.Header.Set("Content-Type", "application/json")
+	if rule != "" {
+		r.Header.Set("X-Service", "svc")
+		r.Header.Set("X-Token", readerToken)
+	}
+	w := record(allowing(t, cmp.Or(rule, elsewhere)), r)
+	switch {
+	case w.Body.String() == "[]\n":
+		return fmt.Sprintf("%d, shows nothing", w.Code)
+	case w.Code == http.StatusNotImplemented:
+		return fmt.Sprintf("%d (memory has no MACs)", w.Code)
+	}
+	return strconv.Itoa(w.Code)
+}
+
+// allowing gives a vault in which svc has one rule.
+func allowing(t *testing.T, rule string) http.Handler {
+	t.Helper()
+	is := is.New(t)
+	policy, err := myvault.ParsePolicy(map[string]string{
+		"ALLOWED_SERVICES": "svc,root",
+		"TOKEN_svc":        readerToken,
+		"TOKEN_root":       adminToken,
+		"ALLOW_svc":        rule,
+		"ALLOW_root":       everything,
+	})
+	is.NoErr(err)
+	vault, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{})
+	is.NoErr(err)
+	t.Cleanup(func() { is.NoErr(vault.Close()) })
+	root := vault.As("root")
+	for _, path := range []string{"prod/db", "prod/gone"} {
+		_, err = root.Put(t.Context(), myvault.Address{Project: "newsbot", Path: path}, myvault.Text("v"))
+		is.NoErr(err)
+	}
+	is.NoErr(root.Delete(t.Context(), myvault.Address{Project: "newsbot", Path: "prod/gone"}))
+	_, err = root.PutProject(t.Context(), myvault.Project{Name: "empty"})
+	is.NoErr(err)
+	handler, err := httpapi.New(vault, httpapi.Config{})
+	is.NoErr(err)
+	return handler
+}
+
+// inDocs holds the part of a document between two markers against what was found.
+func inDocs(t *testing.T, path, name, found string) {
+	t.Helper()
+	begin, end := "<!-- "+name+" -->\n", "\n<!-- /"+name+" -->"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(text), begin)
+	stands, after, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		t.Fatalf("%s has no markers %s", path, begin)
+	}
+	if *update {
+		if err := os.WriteFile(path, []byte(before+begin+found+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if stands != found {
+		t.Errorf("%s is out of date: go test ./httpapi -run '%s' -update\nfound:\n%s", path, t.Name(), found)
+	}
+}
