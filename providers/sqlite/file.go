@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 
 	"github.com/myswiftagent/myvault/crypto"
@@ -13,6 +14,7 @@ type file struct {
 	kind    kind
 	path    string
 	keys    *keyring
+	opened  map[string]os.FileInfo // by path
 	readers *pool
 	writer  *writer
 }
@@ -40,10 +42,10 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 		return nil, nil, failure(ctx, err)
 	}
 	f := &file{kind: k, path: filepath.Join(dir, k.name)}
-	f.readers = newPool(func() (*conn, error) {
+	f.readers = newPool(f.inPlace, func() (*conn, error) {
 		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true})
 	})
-	f.writer = &writer{open: func() (*conn, error) {
+	f.writer = &writer{inPlace: f.inPlace, open: func() (*conn, error) {
 		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: writerCacheKB})
 	}}
 	c, err := f.writer.open()
@@ -54,8 +56,10 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 		if err := k.migrate(c); err != nil {
 			return err
 		}
-		f.keys, err = newKeyring(c, key)
-		return err
+		if f.keys, err = newKeyring(c, key); err != nil {
+			return err
+		}
+		return f.remember()
 	})
 	if err != nil {
 		return nil, nil, failure(ctx, errors.Join(err, c.close()))

@@ -13,16 +13,18 @@ import (
 
 // pool is a bounded number of connections for reading, opened when they are needed.
 type pool struct {
-	open   func() (*conn, error)
-	slots  chan *conn // nil: a connection that is not open yet
-	closed chan struct{}
-	once   sync.Once
+	// inPlace fails where the file is no longer the one that was opened.
+	inPlace func() error
+	open    func() (*conn, error)
+	slots   chan *conn // nil: a connection that is not open yet
+	closed  chan struct{}
+	once    sync.Once
 }
 
 // newPool makes a pool of min(4, max(2, GOMAXPROCS)) connections.
-func newPool(open func() (*conn, error)) *pool {
+func newPool(inPlace func() error, open func() (*conn, error)) *pool {
 	size := min(4, max(2, runtime.GOMAXPROCS(0)))
-	p := &pool{open: open, slots: make(chan *conn, size), closed: make(chan struct{})}
+	p := &pool{inPlace: inPlace, open: open, slots: make(chan *conn, size), closed: make(chan struct{})}
 	for range size {
 		p.slots <- nil
 	}
@@ -73,6 +75,9 @@ func (p *pool) take(ctx context.Context) (*conn, error) {
 	case <-p.closed:
 		return nil, myvault.ErrClosed
 	default:
+	}
+	if err := p.inPlace(); err != nil {
+		return nil, err
 	}
 	select {
 	case c := <-p.slots:

@@ -18,6 +18,8 @@ const maxBatch = 256
 // wait while it commits are committed together.
 type writer struct {
 	open func() (*conn, error)
+	// inPlace fails where the file is no longer the one that was opened.
+	inPlace func() error
 	// begin prepares a transaction: it reads again what other processes may have changed.
 	begin func(*conn) error
 	// mark remembers what requests change in memory; undo goes back to it, for one that failed.
@@ -166,7 +168,11 @@ func (w *writer) commit(batch []*request) error {
 		if err := w.begin(w.conn); err != nil {
 			return err
 		}
-		if any, err := w.applyAll(batch); err != nil || !any {
+		any, err := w.applyAll(batch)
+		if err == nil && any {
+			err = w.inPlace()
+		}
+		if err != nil || !any {
 			return errors.Join(err, w.conn.rollback())
 		}
 		committing = true

@@ -1,0 +1,86 @@
+package sqlite_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// TestAStoreThatIsMovedAnswersNothing: what is written to files that nobody finds again
+// must not be acknowledged.
+func TestAStoreThatIsMovedAnswersNothing(t *testing.T) {
+	for name, damage := range map[string]func(t *testing.T, dir string) (mend func()){
+		"directory moved": func(t *testing.T, dir string) func() {
+			must(t, os.Rename(dir, dir+"-gone"))
+			return func() { must(t, os.Rename(dir+"-gone", dir)) }
+		},
+		"directory deleted": func(t *testing.T, dir string) func() {
+			must(t, os.RemoveAll(dir))
+			return nil
+		},
+		"replaced by a backup": func(t *testing.T, dir string) func() {
+			must(t, os.CopyFS(dir+"-backup", os.DirFS(dir)))
+			must(t, os.Rename(dir, dir+"-gone"))
+			must(t, os.Rename(dir+"-backup", dir))
+			return nil
+		},
+		"log deleted": func(t *testing.T, dir string) func() {
+			must(t, os.Remove(filepath.Join(dir, "vault.db-wal")))
+			must(t, os.Remove(filepath.Join(dir, "access.db-wal")))
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir := filepath.Join(t.TempDir(), "store")
+			s := open(t, dir, crypto.NewKey())
+			addr := myvault.Address{Project: "p", Path: "a"}
+			_, err := apply(s, put("p/a", "v"))
+			is.NoErr(err)
+			_, err = s.Get(t.Context(), addr, 0)
+			is.NoErr(err)
+			mend := damage(t, dir)
+			_, err = apply(s, put("p/a", "w"))
+			is.True(errors.Is(err, myvault.ErrUnavailable)) // a change
+			_, err = s.Get(t.Context(), addr, 0)
+			is.True(errors.Is(err, myvault.ErrUnavailable)) // a read
+			is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable))
+			is.True(errors.Is(s.Record(t.Context(), myvault.Entry{At: time.Now(), Action: "read", Count: 1}), myvault.ErrUnavailable))
+			if mend != nil {
+				mend()
+				_, err = apply(s, put("p/a", "x"))
+				is.NoErr(err) // put back, it goes on
+			}
+		})
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestClosingAMovedStoreSparesWhatStandsInItsPlace: the engine removes its write-ahead log
+// by name when it closes.
+func TestClosingAMovedStoreSparesWhatStandsInItsPlace(t *testing.T) {
+	is := is.New(t)
+	dir := filepath.Join(t.TempDir(), "store")
+	s := open(t, dir, crypto.NewKey())
+	_, err := apply(s, put("p/a", "v"))
+	is.NoErr(err)
+	must(t, os.CopyFS(dir+"-backup", os.DirFS(dir)))
+	must(t, os.Rename(dir, dir+"-gone"))
+	must(t, os.Rename(dir+"-backup", dir))
+	before := files(t, dir)
+	_, _ = apply(s, put("p/a", "w"))
+	_ = s.Close()
+	is.Equal(files(t, dir), before)
+}
