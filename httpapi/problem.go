@@ -56,12 +56,12 @@ var meanings = []struct {
 	{myvault.ErrDenied, problem{status: 403, detail: "the policy does not allow this; ask the operator for a rule"}},
 	{myvault.ErrTooLarge, problem{status: 413}},
 	{myvault.ErrInvalid, problem{status: 400}},
-	{myvault.ErrNotFound, problem{status: 404, detail: "there is no live secret, version or project of that name"}},
+	{myvault.ErrNotFound, problem{status: 404, detail: "there is no live secret, version or project of that name; check it, or create it"}},
 	{myvault.ErrExists, problem{status: 409, detail: "it exists already; change it with PATCH"}},
 	{myvault.ErrConflict, problem{status: 409, detail: "its version is not the expected one; read it and try again"}},
 	{myvault.ErrDestroyed, problem{status: 410, detail: "the value was destroyed and cannot come back; make a new version"}},
 	{myvault.ErrNotEmpty, problem{status: 400, detail: "the project still has live secrets; delete them first"}},
-	{errors.ErrUnsupported, problem{status: 501, detail: "the store behind this vault cannot do this"}},
+	{errors.ErrUnsupported, problem{status: 501, detail: "the store behind this vault cannot do this; ask the operator for one that can"}},
 }
 
 // problemOf gives what the client sees of err.

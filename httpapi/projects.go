@@ -87,7 +87,7 @@ func (c *call) putProject(name string, description *string, condition myvault.Co
 		p.Description = *description
 	}
 	if len(p.Description) > myvault.MaxDescription {
-		return p, unprocessable(fmt.Sprintf("the description has more than %d bytes", myvault.MaxDescription))
+		return p, unprocessable(fmt.Sprintf("the description has more than %d bytes; shorten it", myvault.MaxDescription))
 	}
 	p, err := c.session.PutProject(c.ctx(), p, condition)
 	return p, fieldError(err)

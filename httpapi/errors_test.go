@@ -1,0 +1,293 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi"
+)
+
+const problemTexts = "testdata/problems.golden"
+
+// unreached is a text that no request brings about: net/http refuses a path with a bad escape
+// before the handler has it.
+const unreached = "must be followed by two hex digits"
+
+// TestProblemTexts brings about every problem of the package and holds their statuses and texts
+// against a file, so that they can be read in one place. -update writes it. A text in the source
+// that none of them shows fails.
+func TestProblemTexts(t *testing.T) {
+	is := is.New(t)
+	var texts []string
+	for _, w := range everyProblem(t) {
+		var p struct {
+			Status int
+			Detail string
+		}
+		is.NoErr(json.Unmarshal(w.Body.Bytes(), &p))
+		is.Equal(p.Status, w.Code)
+		is.True(w.Code >= 400)
+		texts = append(texts, fmt.Sprintf("%d %s", p.Status, p.Detail))
+		is.True(!strings.Contains(fmt.Sprint(w.Header(), w.Body), canary)) // whatever stood in the input
+	}
+	slices.Sort(texts)
+	all := strings.Join(slices.Compact(texts), "\n") + "\n"
+	if *update {
+		is.NoErr(os.WriteFile(problemTexts, []byte(all), 0o644))
+	}
+	golden, err := os.ReadFile(problemTexts)
+	is.NoErr(err)
+	is.Equal(all, string(golden)) // go test ./httpapi -run TestProblemTexts -update
+	for where, pattern := range textsInSource(t) {
+		if !strings.Contains(pattern, unreached) && !regexp.MustCompile("(?m)"+pattern).MatchString(all) {
+			t.Errorf("%s: no row of everyProblem shows %q", where, pattern)
+		}
+	}
+}
+
+// wrong is a request that is refused; headers are "Name: value".
+type wrong struct {
+	method, target, body string
+	headers              []string
+}
+
+// wrongs are refused by admin's vault, which holds newsbot/prod/db; the canary stands wherever
+// input is refused.
+var wrongs = slices.Concat(wrongOutside, wrongBodies, []wrong{
+	{"GET", "/api/secrets?project=" + canary + "&prefix=" + canary + "//", "", nil},
+	{"GET", "/api/secrets?prefix=" + canary, "", nil},
+	{"GET", "/api/secrets?deleted=" + canary, "", nil},
+	{"GET", "/api/secrets?limit=" + canary, "", nil},
+	{"GET", "/api/secrets?cursor=" + canary, "", nil},
+	{"GET", "/api/secrets?" + canary + "=1", "", nil},
+	{"GET", "/api/whoami?" + canary + "=1", "", nil},
+	{"GET", "/api/secrets?limit=" + canary + "&limit=1", "", nil},
+	{"GET", "/api/secrets?limit=", "", nil},
+	{"GET", "/api/secrets?%x" + canary, "", nil},
+	{"GET", "/api/secrets/newsbot/" + canary + "%2Fx", "", nil},
+	{"GET", "/api/secrets/newsbot/prod/db?version=" + canary, "", nil},
+	{"GET", "/api/secrets/newsbot/prod/none", "", nil},
+	{"GET", "/api/audit?outcome=" + canary, "", nil},
+	{"GET", "/api/audit?since=" + canary, "", nil},
+	{"GET", "/api/audit/state", "", nil},
+	{"GET", "/api/policy/explain?action=" + canary, "", nil},
+	{"GET", "/api/secrets/newsbot/prod/db", "", []string{"If-None-Match: " + canary}},
+	{"GET", "/api/secrets/newsbot/prod/db", "", []string{`If-None-Match: "` + canary + `" "x"`}},
+	{"DELETE", "/api/secrets/newsbot/prod/db", "", []string{`If-Match: "` + canary + `"`}},
+	{"DELETE", "/api/projects/newsbot", "", nil},
+	{"POST", "/api/versions/newsbot/prod/db", `{"op":"undelete"}`, nil},
+	{"POST", "/api/projects", `{"name":"newsbot"}`, nil},
+})
+
+// wrongOutside are refused before the caller is known, or because of who it is.
+var wrongOutside = []wrong{
+	{"GET", "/" + canary, "", nil},
+	{"PUT", "/api/secrets", "", nil},
+	{"GET", "/api/whoami", "", []string{"Host: " + canary}},
+	{"GET", "/api/whoami", "", []string{"X-Service: " + canary}},
+	{"GET", "/api/whoami", "", []string{"X-Token: " + canary}},
+	{"GET", "/api/secrets/newsbot/prod/db", "", []string{"X-Service: writer", "X-Token: " + writerToken}},
+}
+
+// wrongBodies have one thing wrong each.
+var wrongBodies = []wrong{
+	{"POST", "/api/secrets", canary, []string{"Content-Type: text/" + canary}},
+	{"POST", "/api/secrets", canary, nil},
+	{"POST", "/api/secrets", strings.Repeat(canary, 1<<20/len(canary)+1), nil},
+	{"POST", "/api/secrets", `["` + canary + `"]`, nil},
+	{"POST", "/api/secrets", `{"` + canary + `":1}`, nil},
+	{"POST", "/api/secrets", `{"value":{"` + canary + `":1}}`, nil},
+	{"POST", "/api/secrets", `{"value":"` + canary + `"}`, nil},
+	{"POST", "/api/secrets", `{"project":"p","path":"` + canary + `"}`, nil},
+	{"POST", "/api/secrets", `{"project":"p","path":"` + canary + `","value":""}`, nil},
+	{"POST", "/api/secrets", `{"project":"p","path":"a","value":"` + strings.Repeat(canary, 30_000) + `"}`, nil},
+	{"POST", "/api/secrets", `{"project":"p","path":"a","value":"` + canary + `","encoding":"` + canary + `"}`, nil},
+	{"POST", "/api/secrets", `{"project":"p","path":"a","value":"` + canary + `","encoding":"base64"}`, nil},
+	{"POST", "/api/projects", `{"description":"` + canary + `"}`, nil},
+	{"POST", "/api/projects", `{"name":"p","description":"\n` + canary + `"}`, nil},
+	{"POST", "/api/projects", `{"name":"p","description":"` + strings.Repeat(canary, 60) + `"}`, nil},
+	{"PATCH", "/api/projects/newsbot", `{}`, nil},
+	{"POST", "/api/versions/newsbot/prod/db", `{}`, nil},
+	{"POST", "/api/versions/newsbot/prod/db", `{"op":"` + canary + `"}`, nil},
+	{"POST", "/api/versions/newsbot/prod/db", `{"op":"destroy","versions":[0]}`, nil},
+	{"POST", "/api/versions/newsbot/prod/db", `{"op":"undelete","versions":[1]}`, nil},
+	{"POST", "/api/versions/newsbot/prod/db", `{"op":"destroy"}`, nil},
+	{"POST", "/api/changes", `{"changes":[]}`, nil},
+	{"POST", "/api/changes", `{"changes":[{"project":"p","path":"a"}]}`, nil},
+	{"POST", "/api/changes", `{"changes":[{"op":"` + canary + `","project":"p","path":"a"}]}`, nil},
+	{"POST", "/api/changes", `{"changes":[{"op":"put","project":"p","path":"` + canary + `//"}]}`, nil},
+	{"POST", "/api/changes", `{"changes":[{"op":"delete","project":"p","path":"a","value":"` + canary + `"}]}`, nil},
+	{"POST", "/api/changes", `{"changes":[{"op":"put","project":"p","path":"a","if_absent":true,"if_version":1}]}`, nil},
+	{"POST", "/api/changes", `{"changes":[{"op":"put","project":"p","path":"a","if_version":0}]}`, nil},
+}
+
+// everyProblem brings about the problems.
+func everyProblem(t *testing.T) []*httptest.ResponseRecorder {
+	t.Helper()
+	key := make([]byte, 32)
+	f := serveOn(t, newFaulty(), httpapi.Config{FailuresPerMinute: 2, CursorKey: key}, myvault.Config{})
+	f.put(map[string]string{"newsbot/prod/db": "v"})
+	var all []*httptest.ResponseRecorder
+	for _, w := range wrongs {
+		all = append(all, f.refused(w, nil))
+	}
+	all = append(all, f.refused(wrong{"GET", "/api/whoami", "", []string{"X-Service: a", "X-Service: b"}}, nil))
+	for range 3 {
+		all = append(all, f.refused(wrong{"GET", "/api/whoami", "", []string{"X-Token: " + canary}}, nil))
+	}
+	of := func(version int) string { return fmt.Sprintf(`"%s-%d"`, f.vault.Incarnation(), version) }
+	all = append(all, f.refused(wrong{"DELETE", "/api/secrets/newsbot/prod/db", "", []string{"If-Match: " + of(1) + "," + of(2)}}, nil))
+	all = append(all, f.refused(wrong{"POST", "/api/secrets", "", nil}, iotest.ErrReader(errors.New(canary))))
+	for _, target := range []string{"/api/secrets", "/api/audit"} {
+		cursor := sealed(t, key, target+"\x00admin\x00\x00", "one\x00two\x00three")
+		all = append(all, f.refused(wrong{"GET", target + "?cursor=" + cursor, "", nil}, nil))
+	}
+	return append(all, storeProblems(t)...)
+}
+
+// refused sends a request as admin, unless its headers say otherwise.
+func (f *fixture) refused(w wrong, body io.Reader) *httptest.ResponseRecorder {
+	f.t.Helper()
+	if body == nil {
+		body = strings.NewReader(w.body)
+	}
+	path, query, _ := strings.Cut(w.target, "?")
+	r := httptest.NewRequest(w.method, path, body)
+	r.URL.RawQuery, r.Host = query, "localhost"
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-Service", "admin")
+	r.Header.Set("X-Token", adminToken)
+	replaced := make(map[string]bool)
+	for _, line := range w.headers {
+		name, value, _ := strings.Cut(line, ": ")
+		if name == "Host" {
+			r.Host = value
+		}
+		if !replaced[name] {
+			r.Header.Del(name)
+		}
+		r.Header.Add(name, value)
+		replaced[name] = true
+	}
+	return record(f.handler, r)
+}
+
+// sealed makes a cursor as the handler with this key does.
+func sealed(t *testing.T, key []byte, context, plain string) string {
+	t.Helper()
+	is := is.New(t)
+	block, err := aes.NewCipher(key)
+	is.NoErr(err)
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	is.NoErr(err)
+	return base64.RawURLEncoding.EncodeToString(aead.Seal(nil, nil, append([]byte(plain), bytes.Repeat([]byte{0}, 100)...), []byte(context)))
+}
+
+// storeProblems has one for each way in which a store can fail.
+func storeProblems(t *testing.T) (all []*httptest.ResponseRecorder) {
+	t.Helper()
+	f, store := serveFaulty(t)
+	for _, err := range []error{
+		myvault.ErrUnknownOutcome, myvault.ErrTrail, myvault.ErrClosed, myvault.ErrUnavailable, context.DeadlineExceeded, context.Canceled, myvault.ErrTampered,
+		myvault.ErrWrongKey, myvault.ErrExists, myvault.ErrConflict, myvault.ErrDestroyed, myvault.ErrNotEmpty, errors.ErrUnsupported, errors.New(canary),
+	} {
+		store.get.Store(fails(err))
+		all = append(all, f.refused(wrong{"GET", "/api/secrets/newsbot/prod/db", "", nil}, nil))
+	}
+	return all
+}
+
+// textsInSource gives a pattern for each text that the package makes problems of, by where it
+// stands. Texts that start with the name of the package are errors of Go callers.
+func textsInSource(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := token.NewFileSet()
+	texts := make(map[string]string)
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(set, name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if text := problemText(n); text != nil {
+				if pattern := patternOf(text); !strings.HasPrefix(pattern, "httpapi: ") && strings.Trim(pattern, ".*: ") != "" {
+					texts[set.Position(n.Pos()).String()] = pattern
+				}
+			}
+			return true
+		})
+	}
+	if len(texts) < 60 {
+		t.Fatalf("only %d texts found", len(texts))
+	}
+	return texts
+}
+
+// problemText gives the expression of the text that a node makes a problem of; nil for others.
+func problemText(n ast.Node) ast.Expr {
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		switch fmt.Sprint(n.Fun) {
+		case "badRequest", "unprocessable", "&{fmt Errorf}", "&{errors New}":
+			return n.Args[0]
+		}
+	case *ast.KeyValueExpr:
+		if fmt.Sprint(n.Key) == "detail" {
+			return n.Value
+		}
+	case *ast.ValueSpec:
+		if strings.HasPrefix(n.Names[0].Name, "text") && len(n.Values) == 1 {
+			return n.Values[0]
+		}
+	}
+	return nil
+}
+
+// patternOf turns an expression into a regular expression; what only runs of the program
+// know is ".*".
+func patternOf(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(e.Value)
+		if err != nil {
+			return ".*"
+		}
+		return strings.ReplaceAll(regexp.MustCompile(`%[a-z]`).ReplaceAllString(regexp.QuoteMeta(text), ".*"), "%%", "%")
+	case *ast.BinaryExpr:
+		return patternOf(e.X) + patternOf(e.Y)
+	case *ast.CallExpr:
+		if fmt.Sprint(e.Fun) == "&{fmt Sprintf}" {
+			return patternOf(e.Args[0])
+		}
+	}
+	return ".*"
+}
