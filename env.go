@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -21,6 +22,11 @@ const maxEnv = 1 << 20
 // hyphens, "export " before a key and CRLF are accepted, a key given twice is an error.
 // All errors are reported at once, as ErrInvalid with line and key, never with the text.
 func ReadEnv(r io.Reader) (map[string]string, error) {
+	return readEnv(r, func(string) bool { return true })
+}
+
+// readEnv is ReadEnv for keys of which some are not known.
+func readEnv(r io.Reader, known func(key string) bool) (map[string]string, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxEnv+1))
 	if err != nil {
 		return nil, err
@@ -35,13 +41,18 @@ func ReadEnv(r io.Reader) (map[string]string, error) {
 	for line := range strings.Lines(string(text)) {
 		number++
 		key, value, reason := readEnvLine(strings.TrimRight(line, "\r\n"))
-		if _, twice := settings[key]; twice && reason == "" && key != "" {
+		_, twice := settings[key]
+		switch {
+		case reason != "" || key == "":
+		case twice:
 			reason = nameKey(key) + " is given twice"
+		case !known(key):
+			reason = nameKey(key) + " is not known; it would do nothing"
+		default:
+			settings[key] = value
 		}
 		if reason != "" {
 			wrong = append(wrong, fmt.Errorf("%w .env: line %d: %s", ErrInvalid, number, reason))
-		} else if key != "" {
-			settings[key] = value
 		}
 	}
 	if len(wrong) > 0 {
@@ -52,17 +63,21 @@ func ReadEnv(r io.Reader) (map[string]string, error) {
 
 // ReadEnvFile reads a .env from a file, as [ReadEnv] does. Besides the keys of the policy it may
 // hold those in known; any other is ErrInvalid, because it would silently do nothing: most
-// often it is a typing error.
+// often it is a typing error. A file that everybody can write is ErrInvalid too.
 func ReadEnvFile(path string, known ...string) (map[string]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	settings, err := ReadEnv(f)
-	if err == nil {
-		err = checkKeys(settings, known)
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
 	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 {
+		return nil, fmt.Errorf("%s: %w .env: everybody can write it, and so the policy: chmod 600", path, ErrInvalid)
+	}
+	settings, err := readEnv(f, func(key string) bool { return ofPolicy(key) || slices.Contains(known, key) })
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -139,7 +154,7 @@ func nameKey(key string) string {
 		}
 	}
 	if len(setting) > 40 || strings.ContainsFunc(setting, func(r rune) bool { return r != '_' && (r < 'A' || r > 'Z') }) {
-		return "a key that is no setting"
+		return "a key that looks like no setting"
 	}
 	return key
 }
@@ -158,17 +173,6 @@ func MergeEnv(file, process map[string]string) map[string]string {
 		}
 	}
 	return merged
-}
-
-// checkKeys reports every key that is neither one of the policy's nor known.
-func checkKeys(settings map[string]string, known []string) error {
-	var wrong []error
-	for _, key := range slices.Sorted(maps.Keys(settings)) {
-		if !ofPolicy(key) && !slices.Contains(known, key) {
-			wrong = append(wrong, fmt.Errorf("%w .env: unknown setting: %s", ErrInvalid, nameKey(key)))
-		}
-	}
-	return errors.Join(wrong...)
 }
 
 func ofPolicy(key string) bool {

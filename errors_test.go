@@ -88,6 +88,11 @@ func settingErrors(t *testing.T) (all []error) {
 	}
 	_, err := myvault.ReadEnvFile(path)
 	all = append(all, errors.New(strings.ReplaceAll(err.Error(), path, "<path>")))
+	if err := os.Chmod(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	_, err = myvault.ReadEnvFile(path)
+	all = append(all, errors.New(strings.ReplaceAll(err.Error(), path, "<path>")))
 	for _, settings := range []map[string]string{
 		{},
 		{"ALLOWED_SERVICES": "a,,b"},

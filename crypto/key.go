@@ -26,7 +26,7 @@ var ErrKey = errors.New("unusable key")
 var errNoEncoding = errors.New("crypto: a Key refuses to be encoded; call Text where it is meant")
 
 const (
-	howToMake = "make one with: head -c 32 /dev/urandom | base64"
+	howToMake = `for a new store make one with: echo "base64:$(head -c 32 /dev/urandom | base64)"`
 	redacted  = "[REDACTED]"
 )
 

@@ -35,7 +35,7 @@ func KeySettings(text, path string) KeySource {
 	switch {
 	case (text == "") == (path == ""):
 		return func(context.Context) (crypto.Key, error) {
-			return crypto.Key{}, fmt.Errorf("%w: set one of MSA_MASTER_KEY and MSA_MASTER_KEY_FILE", crypto.ErrKey)
+			return crypto.Key{}, fmt.Errorf("%w: set MSA_MASTER_KEY or MSA_MASTER_KEY_FILE, one and not both", crypto.ErrKey)
 		}
 	case path != "":
 		return KeyFile(path)
