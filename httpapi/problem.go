@@ -34,7 +34,7 @@ func unprocessable(detail string) error {
 
 const (
 	// textUnauthenticated is the same for missing, unknown and wrong identities.
-	textUnauthenticated = "send the headers X-Service and X-Token of an allowed service"
+	textUnauthenticated = "X-Service or X-Token is missing or wrong; send both, of an allowed service"
 	retrySoon           = "1"
 )
 

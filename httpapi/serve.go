@@ -34,6 +34,8 @@ type ServerConfig struct {
 	PlaintextBeyondLoopback bool
 	// Grace is how long requests in flight may take to finish when the server ends. 0 means 10 seconds.
 	Grace time.Duration
+	// Ready is called once the address is found fit, before requests are answered. May be nil.
+	Ready func(net.Addr)
 }
 
 // Serve answers requests from listener, which it closes, until ctx ends. Then requests in
@@ -45,6 +47,9 @@ type ServerConfig struct {
 func Serve(ctx context.Context, listener net.Listener, handler *Handler, config ServerConfig) error {
 	if err := guard(listener, handler, config); err != nil {
 		return errors.Join(err, listener.Close())
+	}
+	if config.Ready != nil {
+		config.Ready(listener.Addr())
 	}
 	server := newServer(handler, config)
 	ended := make(chan error, 1)
@@ -108,7 +113,7 @@ func guard(listener net.Listener, handler *Handler, config ServerConfig) error {
 		return nil
 	}
 	if config.TLS == nil && !config.PlaintextBeyondLoopback {
-		return fmt.Errorf("httpapi: %w: the address is reached from beyond loopback without TLS; listen on 127.0.0.1, give certificates, or say PlaintextBeyondLoopback", myvault.ErrInvalid)
+		return fmt.Errorf("httpapi: %w: the address is reached from beyond loopback without TLS; listen on 127.0.0.1, or behind a proxy that has TLS say so: ServerConfig.PlaintextBeyondLoopback, MYVAULT_PLAINTEXT=true for the example server", myvault.ErrInvalid)
 	}
 	if len(weak) > 0 {
 		return fmt.Errorf("httpapi: %w: beyond loopback tokens need 16 characters; give longer ones to %s", myvault.ErrInvalid, strings.Join(weak, ", "))
