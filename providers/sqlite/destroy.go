@@ -40,7 +40,7 @@ func (tx *transaction) destroy(c myvault.Change, r *logRow) (myvault.Info, error
 		}
 	}
 	if info.Version != newest {
-		return myvault.Info{}, tampered("version %d of %s is missing", newest, c.Address)
+		return myvault.Info{}, tampered("version %d is missing in the history that ends at log sequence %d", newest, h.seq)
 	}
 	if newest == h.Version {
 		h.State = myvault.Destroyed

@@ -28,7 +28,8 @@ var (
 // errEngine: the engine panicked, which it does when it is out of memory.
 var errEngine = errors.New("the database engine stopped")
 
-// tampered gives ErrTampered for what does not authenticate.
+// tampered gives ErrTampered for what does not authenticate. Such errors reach logs, so
+// they name a table and a sequence of the log, and never a project or a path.
 func tampered(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", myvault.ErrTampered, fmt.Sprintf(format, args...))
 }

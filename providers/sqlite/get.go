@@ -40,7 +40,7 @@ func (s *Store) current(c *conn, addr myvault.Address, wanted myvault.Version) (
 		if wanted != 0 && wanted != h.Version {
 			return nil
 		}
-		value, err = s.value(c, h.Info, row.ColumnRawBlob(11))
+		value, err = s.value(c, h.Info, h.valueSeq, row.ColumnRawBlob(11))
 		return err
 	}, addr.Project, addr.Path)
 	switch {
@@ -53,9 +53,9 @@ func (s *Store) current(c *conn, addr myvault.Address, wanted myvault.Version) (
 	return h, value, nil
 }
 
-// value opens a record for its reader.
-func (s *Store) value(c *conn, info myvault.Info, record []byte) (myvault.Value, error) {
-	b, err := s.keys.open(c, info.Address, info.Version, record)
+// value opens the record of a log row for its reader.
+func (s *Store) value(c *conn, info myvault.Info, seq uint64, record []byte) (myvault.Value, error) {
+	b, err := s.keys.open(c, placeOf(info.Address, info.Version), seq, record)
 	if err != nil {
 		return myvault.Value{}, err
 	}
@@ -73,7 +73,7 @@ func (s *Store) earlier(c *conn, h head, wanted myvault.Version) (myvault.Secret
 		case !found || v.Version > wanted:
 			continue
 		case v.Version < wanted:
-			return myvault.Secret{}, tampered("version %d of %s is missing", wanted, h.Address)
+			return myvault.Secret{}, tampered("version %d is missing in the history that ends at log sequence %d", wanted, h.seq)
 		case v.State == myvault.Destroyed:
 			return myvault.Secret{}, myvault.ErrDestroyed
 		case v.State != myvault.Live:
@@ -81,11 +81,11 @@ func (s *Store) earlier(c *conn, h head, wanted myvault.Version) (myvault.Secret
 		}
 		var secret myvault.Secret
 		err = c.each(`SELECT sealed FROM log WHERE seq = ?1`, func(row *sqlite3.Stmt) error {
-			value, err := s.value(c, v.Info, row.ColumnRawBlob(0))
+			value, err := s.value(c, v.Info, v.seq, row.ColumnRawBlob(0))
 			secret = myvault.Secret{Info: v.Info, Value: value}
 			return err
 		}, v.seq)
 		return secret, err
 	}
-	return myvault.Secret{}, tampered("version %d of %s is missing", wanted, h.Address)
+	return myvault.Secret{}, tampered("version %d is missing in the history that ends at log sequence %d", wanted, h.seq)
 }

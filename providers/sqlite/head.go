@@ -54,7 +54,7 @@ func (k *keyring) scanHead(row *sqlite3.Stmt) (head, error) {
 		valueSeq: uint64(row.ColumnInt64(9)),
 	}
 	if !k.stamp.Holds(h.canonical(k.vault), row.ColumnRawBlob(10)) {
-		return head{}, tampered("the head of %s", h.Address)
+		return head{}, tampered("a row of the table head, which points at log sequence %d", h.seq)
 	}
 	return h, nil
 }

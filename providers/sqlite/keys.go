@@ -186,19 +186,19 @@ func (k *keyring) remember(s *crypto.Sealer) {
 	k.sealers[s.Epoch()] = s
 }
 
-// open opens the record of one version.
-func (k *keyring) open(c *conn, addr myvault.Address, version myvault.Version, record []byte) ([]byte, error) {
+// open opens the record of the log row seq at its place.
+func (k *keyring) open(c *conn, at crypto.Place, seq uint64, record []byte) ([]byte, error) {
 	epoch, err := crypto.RecordEpoch(record)
 	if err != nil {
-		return nil, tampered("the record of %s version %d", addr, version)
+		return nil, tampered("the record at log sequence %d", seq)
 	}
 	s, err := k.sealer(c, epoch)
 	if err != nil {
 		return nil, err
 	}
-	value, err := s.Open(nil, placeOf(addr, version), record)
+	value, err := s.Open(nil, at, record)
 	if err != nil {
-		return nil, tampered("the record of %s version %d", addr, version)
+		return nil, tampered("the record at log sequence %d", seq)
 	}
 	return value, nil
 }

@@ -20,7 +20,7 @@ func (k *keyring) scanProject(row *sqlite3.Stmt) (myvault.Project, error) {
 		At: timeAt(row, 3), By: row.ColumnText(4),
 	}
 	if !k.stamp.Holds(k.projectRow(p), row.ColumnRawBlob(5)) {
-		return myvault.Project{}, tampered("the project %s", p.Name)
+		return myvault.Project{}, tampered("a row of the table project")
 	}
 	return p, nil
 }

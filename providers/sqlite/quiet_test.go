@@ -1,0 +1,68 @@
+package sqlite_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// What does not authenticate is told without the name of a project or a path: such errors
+// reach logs, where neither may stand.
+func TestErrorsNameNoAddress(t *testing.T) {
+	for name, c := range map[string]struct{ sql, says string }{
+		"a head":              {`UPDATE head SET author = 'x'`, "log sequence 2"},
+		"a head and its log":  {`UPDATE head SET author = 'x'; DELETE FROM log`, "table head"},
+		"a record":            {`UPDATE log SET sealed = zeroblob(length(sealed))`, "log sequence 2"},
+		"a short record":      {`UPDATE log SET sealed = x'01'`, "log sequence 2"},
+		"a record of no key":  {`UPDATE log SET sealed = CAST(x'0100000009' || zeroblob(40) AS BLOB)`, "epoch 9"},
+		"a row of the log":    {`UPDATE log SET author = 'x'`, "entry 1"},
+		"a project":           {`UPDATE project SET author = 'x'`, "table project"},
+		"a project of no log": {`DELETE FROM log; DELETE FROM head`, "table project"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir, key := t.TempDir(), crypto.NewKey()
+			s := open(t, dir, key)
+			_, err := apply(s, put("acme/prod/signing", "one"), put("acme/prod/signing", "two"))
+			is.NoErr(err)
+			rawOpen(t, dir, "vault.db").exec(c.sql)
+			said := ""
+			note := func(err error) {
+				if errors.Is(err, myvault.ErrTampered) {
+					said += err.Error() + "\n"
+				}
+			}
+			_, err = s.Verify(t.Context())
+			is.True(errors.Is(err, myvault.ErrTampered))
+			note(err)
+			for version := range myvault.Version(3) {
+				_, err = s.Get(t.Context(), addr("acme/prod/signing"), version)
+				note(err)
+			}
+			for _, err := range s.List(t.Context(), myvault.Range{}) {
+				note(err)
+			}
+			for _, err := range s.Versions(t.Context(), addr("acme/prod/signing")) {
+				note(err)
+			}
+			for _, err := range s.Projects(t.Context()) {
+				note(err)
+			}
+			for _, change := range []myvault.Change{put("acme/prod/signing", "three"), on(myvault.OpDestroy, "acme/prod/signing", 1)} {
+				_, err = apply(s, change)
+				note(err)
+			}
+			is.True(strings.Contains(said, c.says)) // where it is
+			for _, name := range []string{"acme", "prod", "signing"} {
+				if strings.Contains(said, name) {
+					t.Errorf("%q is in: %s", name, said)
+				}
+			}
+		})
+	}
+}
