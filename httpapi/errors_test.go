@@ -59,12 +59,29 @@ func TestProblemTexts(t *testing.T) {
 	}
 	golden, err := os.ReadFile(problemTexts)
 	is.NoErr(err)
-	is.Equal(all, string(golden)) // go test ./httpapi -run TestProblemTexts -update
+	for _, line := range differing(all, string(golden)) {
+		t.Errorf("%s is out of date: go test ./httpapi -run TestProblemTexts -update: %s", problemTexts, line)
+	}
 	for where, pattern := range textsInSource(t) {
 		if !strings.Contains(pattern, unreached) && !regexp.MustCompile("(?m)"+pattern).MatchString(all) {
 			t.Errorf("%s: no row of everyProblem shows %q", where, pattern)
 		}
 	}
+}
+
+// differing gives the lines that only one of two texts has.
+func differing(is, was string) (lines []string) {
+	for _, line := range strings.Split(is, "\n") {
+		if !slices.Contains(strings.Split(was, "\n"), line) {
+			lines = append(lines, "new: "+line)
+		}
+	}
+	for _, line := range strings.Split(was, "\n") {
+		if !slices.Contains(strings.Split(is, "\n"), line) {
+			lines = append(lines, "gone: "+line)
+		}
+	}
+	return lines
 }
 
 // wrong is a request that is refused; headers are "Name: value".
@@ -95,7 +112,9 @@ var wrongs = slices.Concat(wrongOutside, wrongBodies, []wrong{
 	{"GET", "/api/policy/explain?action=" + canary, "", nil},
 	{"GET", "/api/secrets/newsbot/prod/db", "", []string{"If-None-Match: " + canary}},
 	{"GET", "/api/secrets/newsbot/prod/db", "", []string{`If-None-Match: "` + canary + `" "x"`}},
+	{"GET", "/api/secrets/newsbot/prod/../" + canary, "", nil},
 	{"DELETE", "/api/secrets/newsbot/prod/db", "", []string{`If-Match: "` + canary + `"`}},
+	{"DELETE", "/api/secrets/newsbot/prod/db", "", []string{"If-Match: " + canary}},
 	{"DELETE", "/api/projects/newsbot", "", nil},
 	{"POST", "/api/versions/newsbot/prod/db", `{"op":"undelete"}`, nil},
 	{"POST", "/api/projects", `{"name":"newsbot"}`, nil},
@@ -129,6 +148,7 @@ var wrongBodies = []wrong{
 	{"POST", "/api/projects", `{"name":"p","description":"\n` + canary + `"}`, nil},
 	{"POST", "/api/projects", `{"name":"p","description":"` + strings.Repeat(canary, 60) + `"}`, nil},
 	{"PATCH", "/api/projects/newsbot", `{}`, nil},
+	{"PATCH", "/api/secrets/newsbot/prod/db", `{"` + canary + `":1}`, nil},
 	{"POST", "/api/versions/newsbot/prod/db", `{}`, nil},
 	{"POST", "/api/versions/newsbot/prod/db", `{"op":"` + canary + `"}`, nil},
 	{"POST", "/api/versions/newsbot/prod/db", `{"op":"destroy","versions":[0]}`, nil},

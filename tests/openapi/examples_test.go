@@ -3,8 +3,13 @@ package openapi_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,6 +88,37 @@ func TestExamplesAreTrue(t *testing.T) {
 	}
 	is.New(t).True(len(cases) >= 40) // they were found
 	t.Logf("%d examples", len(cases))
+}
+
+// TestProblemsOfTheDocumentAreOnesThatOccur: also those that no example of a request brings
+// about are texts of the handler.
+func TestProblemsOfTheDocumentAreOnesThatOccur(t *testing.T) {
+	is := is.New(t)
+	golden, err := os.ReadFile("../../httpapi/testdata/problems.golden")
+	is.NoErr(err)
+	occur := strings.Split(string(golden), "\n")
+	var problems []map[string]any
+	var value any
+	is.NoErr(json.Unmarshal(served(t), &value))
+	for nodes := []any{value}; len(nodes) > 0; nodes = nodes[1:] {
+		switch node := nodes[0].(type) {
+		case []any:
+			nodes = append(nodes, node...)
+		case map[string]any:
+			if node["type"] == "about:blank" {
+				problems = append(problems, node)
+			}
+			nodes = slices.AppendSeq(nodes, maps.Values(node))
+		}
+	}
+	for _, p := range problems {
+		if line := fmt.Sprint(p["status"], " ", p["detail"]); !slices.Contains(occur, line) {
+			t.Errorf("no request is answered with %q", line)
+		}
+		status, _ := p["status"].(float64)
+		is.Equal(p["title"], http.StatusText(int(status)))
+	}
+	is.True(len(problems) >= 20) // they were found
 }
 
 // ask gives the status and the JSON value of an answer.
