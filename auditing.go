@@ -22,9 +22,12 @@ type TrailPage struct {
 // it, those without an address the right to audit everything. One entry records this.
 func (s *Session) Trail(ctx context.Context, r TrailRange) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		visible, err := s.openTrail(ctx, r)
+		visible, some, err := s.openTrail(ctx, r)
 		if err != nil {
 			yield(Entry{}, fail("trail", Address{}, err))
+			return
+		}
+		if !some {
 			return
 		}
 		for e, err := range s.vault.trail.Entries(ctx, r) {
@@ -39,12 +42,12 @@ func (s *Session) Trail(ctx context.Context, r TrailRange) iter.Seq2[Entry, erro
 }
 
 // TrailPage gives up to limit (1 to 1000) of what Trail yields, and looks at no more than
-// 10,000 entries for it.
+// 10,000 entries for it, selected or not.
 func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (TrailPage, error) {
 	if err := validateLimit(limit); err != nil {
 		return TrailPage{}, fail("trail", Address{}, err)
 	}
-	visible, err := s.openTrail(ctx, r)
+	visible, some, err := s.openTrail(ctx, r)
 	if err != nil {
 		return TrailPage{}, fail("trail", Address{}, err)
 	}
@@ -52,34 +55,43 @@ func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (Trail
 	if page.Next == nil {
 		page.Next = make(Position)
 	}
+	if !some {
+		return page, nil
+	}
 	scanned := 0
-	for e, err := range s.vault.trail.Entries(ctx, r) {
+	// The trail is asked for all entries: one that filters by itself may look at any number.
+	for e, err := range s.vault.trail.Entries(ctx, TrailRange{Before: r.Before}) {
 		if err != nil {
 			return TrailPage{}, fail("trail", Address{}, err)
 		}
-		if len(page.Entries) == limit || scanned == maxScan {
+		seen := r.Contains(e) && visible.audits(e)
+		if scanned == maxScan || seen && len(page.Entries) == limit {
 			page.More = true
 			break
 		}
 		scanned++
 		page.Next[e.Chain] = e.Seq
-		if visible.audits(e) {
+		if seen {
 			page.Entries = append(page.Entries, e)
 		}
 	}
 	return page, nil
 }
 
-func (s *Session) openTrail(ctx context.Context, r TrailRange) (rights, error) {
+// openTrail is openList for the trail.
+func (s *Session) openTrail(ctx context.Context, r TrailRange) (visible rights, some bool, err error) {
 	if err := r.Prefix.Validate(); err != nil {
-		return rights{}, err
+		return rights{}, false, err
 	}
 	e := s.entry("audit", Address(r.Prefix))
-	visible, err := s.admit(ctx, e, anyone)
-	if err != nil {
-		return rights{}, err
+	if visible, err = s.admit(ctx, e, anyone); err != nil {
+		return rights{}, false, err
 	}
-	return visible, s.vault.recorder.read(ctx, e)
+	if !visible.somewhere(Audit, r.Prefix.Project) {
+		s.refuse(ctx, e, ErrDenied)
+		return visible, false, nil
+	}
+	return visible, true, s.vault.recorder.read(ctx, e)
 }
 
 // audits reports whether the entry is visible.
@@ -98,8 +110,7 @@ func (r rights) audits(e Entry) bool {
 // Heads gives the newest link of each chain of the trail. It needs the right to audit
 // everything. [errors.ErrUnsupported] where the trail is not chained.
 func (s *Session) Heads(ctx context.Context) ([]Head, error) {
-	e := s.entry("audit", Address{})
-	_, err := s.admit(ctx, e, func(r rights) bool { return r.below(Audit, Prefix{}) })
+	_, err := s.ask(ctx, s.entry("audit", Address{}), func(r rights) bool { return r.below(Audit, Prefix{}) })
 	if err != nil {
 		return nil, fail("heads", Address{}, err)
 	}
@@ -118,7 +129,7 @@ func (s *Session) Explain(ctx context.Context, service string, a Action, addr Ad
 		return Decision{}, fail("explain", Address{}, err)
 	}
 	own := service == s.service
-	r, err := s.admit(ctx, s.entry("explain", addr), func(r rights) bool {
+	r, err := s.ask(ctx, s.entry("explain", addr), func(r rights) bool {
 		return r.granted != nil && own || r.allows(Audit, addr)
 	})
 	if err != nil {
@@ -137,7 +148,7 @@ func (s *Session) Who(ctx context.Context, a Action, addr Address) ([]string, er
 	if err := validateQuestion(a, addr); err != nil {
 		return nil, fail("who", Address{}, err)
 	}
-	if _, err := s.admit(ctx, s.entry("explain", addr), func(r rights) bool { return r.allows(Audit, addr) }); err != nil {
+	if _, err := s.ask(ctx, s.entry("explain", addr), func(r rights) bool { return r.allows(Audit, addr) }); err != nil {
 		return nil, fail("who", addr, err)
 	}
 	return s.vault.policy.Load().Who(a, addr), nil
@@ -153,7 +164,7 @@ func validateQuestion(a Action, addr Address) error {
 
 // Rights gives the rules of the session's service. A restricted session may do less.
 func (s *Session) Rights(ctx context.Context) (Rights, error) {
-	if _, err := s.admit(ctx, s.entry("explain", Address{}), anyone); err != nil {
+	if _, err := s.ask(ctx, s.entry("explain", Address{}), anyone); err != nil {
 		return Rights{}, fail("rights", Address{}, err)
 	}
 	return s.vault.policy.Load().Rights(s.service), nil

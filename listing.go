@@ -27,9 +27,12 @@ type Page[T any] struct {
 // The sequence ends after an error.
 func (s *Session) List(ctx context.Context, r Range) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
-		visible, err := s.openList(ctx, r)
+		visible, some, err := s.openList(ctx, r, List)
 		if err != nil {
 			yield(Info{}, fail("list", Address{}, err))
+			return
+		}
+		if !some {
 			return
 		}
 		for info, err := range s.vault.provider.List(ctx, r) {
@@ -88,13 +91,15 @@ func (s *Session) GetPage(ctx context.Context, r Range, limit int) (Page[Secret]
 	return page, nil
 }
 
-// page collects what the session has all of the actions for.
+// page collects what the session has all of the actions for. That there is more is said
+// only once another such address was found, or after looking at maxScan: hidden
+// ones must not show in it.
 func (s *Session) page(ctx context.Context, r Range, limit int, actions Action) (Page[Info], error) {
 	if err := validateLimit(limit); err != nil {
 		return Page[Info]{}, err
 	}
-	visible, err := s.openList(ctx, r)
-	if err != nil {
+	visible, some, err := s.openList(ctx, r, actions)
+	if err != nil || !some {
 		return Page[Info]{}, err
 	}
 	var page Page[Info]
@@ -103,30 +108,36 @@ func (s *Session) page(ctx context.Context, r Range, limit int, actions Action) 
 		if err != nil {
 			return Page[Info]{}, err
 		}
-		if len(page.Items) == limit || scanned == maxScan {
+		seen := visible.allows(actions, info.Address)
+		if scanned == maxScan || seen && len(page.Items) == limit {
 			page.More = true
 			break
 		}
 		scanned++
 		page.Next = info.Address
-		if visible.allows(actions, info.Address) {
+		if seen {
 			page.Items = append(page.Items, info)
 		}
 	}
 	return page, nil
 }
 
-// openList checks a range, and records the listing.
-func (s *Session) openList(ctx context.Context, r Range) (rights, error) {
+// openList checks a range, and records the listing. some tells whether the session has the
+// actions for anything there; else the listing is empty, and recorded as a denial, which
+// floods do not multiply.
+func (s *Session) openList(ctx context.Context, r Range, actions Action) (visible rights, some bool, err error) {
 	if err := r.Prefix.Validate(); err != nil {
-		return rights{}, err
+		return rights{}, false, err
 	}
 	e := s.entry("list", Address(r.Prefix))
-	visible, err := s.admit(ctx, e, anyone)
-	if err != nil {
-		return rights{}, err
+	if visible, err = s.admit(ctx, e, anyone); err != nil {
+		return rights{}, false, err
 	}
-	return visible, s.vault.recorder.read(ctx, e)
+	if !visible.somewhere(actions, r.Prefix.Project) {
+		s.refuse(ctx, e, ErrDenied)
+		return visible, false, nil
+	}
+	return visible, true, s.vault.recorder.read(ctx, e)
 }
 
 // Versions yields every version of a secret, newest first, without values: deleted and
@@ -138,10 +149,7 @@ func (s *Session) Versions(ctx context.Context, addr Address) iter.Seq2[Info, er
 			return
 		}
 		e := s.entry("versions", addr)
-		_, err := s.admit(ctx, e, func(r rights) bool { return r.allows(List, addr) })
-		if err == nil {
-			err = s.vault.recorder.read(ctx, e)
-		}
+		_, err := s.ask(ctx, e, func(r rights) bool { return r.allows(List, addr) })
 		if err != nil {
 			yield(Info{}, fail("versions", addr, err))
 			return

@@ -120,3 +120,28 @@ func TestListPageLooksAtABoundedNumber(t *testing.T) {
 	is.Equal(len(page.Items), 1)
 	is.True(!page.More)
 }
+
+// TestAPageDoesNotTellOfWhatIsHidden: that there is more must not depend on what the
+// service may not see.
+func TestAPageDoesNotTellOfWhatIsHidden(t *testing.T) {
+	is := is.New(t)
+	ctx := t.Context()
+	for _, hidden := range [][]string{nil, {"p/zone/b"}, {"p/zone/b", "p/zone/c", "q/x"}} {
+		v := openVault(t, myvault.Config{})
+		fill(t, v, append(hidden, "p/zone/a")...)
+		v.SetPolicy(policyOf(t, []string{"p/zone/a", "p/zone/a@audit"}, nil))
+		s := v.As("svc")
+		listed, err := s.ListPage(ctx, myvault.Range{}, 1)
+		is.NoErr(err)
+		is.Equal(len(listed.Items), 1)
+		is.True(!listed.More) // with and without hidden ones behind it
+		read, err := s.GetPage(ctx, myvault.Range{}, 1)
+		is.NoErr(err)
+		is.Equal(len(read.Items), 1)
+		is.True(!read.More)
+		trail, err := s.TrailPage(ctx, myvault.TrailRange{Action: "write"}, 1)
+		is.NoErr(err)
+		is.Equal(len(trail.Entries), 1)
+		is.True(!trail.More)
+	}
+}

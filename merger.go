@@ -10,6 +10,7 @@ import (
 // merger holds entries for a window of time, equal ones as one with a count.
 type merger struct {
 	window time.Duration
+	limit  int // of different entries that wait
 	write  func(context.Context, ...Entry) error
 
 	mu      sync.Mutex
@@ -31,11 +32,11 @@ func keyOf(e Entry) entryKey {
 	return entryKey{e.Service, e.Via, e.Remote, e.Action, e.Address, e.Version, e.Outcome}
 }
 
-// take merges all entries, or none where more than limit would wait.
-func (m *merger) take(limit int, entries ...Entry) bool {
+// take merges all entries, or none where more than the limit would wait.
+func (m *merger) take(entries ...Entry) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed || len(m.pending)+m.writing+len(entries) > limit {
+	if m.closed || len(m.pending)+m.writing+len(entries) > m.limit {
 		return false
 	}
 	for _, e := range entries {
@@ -45,16 +46,13 @@ func (m *merger) take(limit int, entries ...Entry) bool {
 }
 
 // first opens a window for e, and gives the entry to write where none was open for it.
-// With limit windows open, an entry loses what tells it from others.
-func (m *merger) first(limit int, e Entry) (Entry, bool) {
+func (m *merger) first(e Entry) (Entry, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		return e, true
 	}
-	if m.pending[keyOf(e)] == nil && len(m.pending) >= limit {
-		e.Address, e.Version, e.Remote, e.Request = Address{}, 0, "", ""
-	}
+	m.fit(&e)
 	if m.pending[keyOf(e)] != nil {
 		m.count(e)
 		return e, false
@@ -64,6 +62,21 @@ func (m *merger) first(limit int, e Entry) (Entry, bool) {
 	m.pending[keyOf(e)] = &opened
 	m.start()
 	return e, true
+}
+
+// later counts e, to be written when its window ends.
+func (m *merger) later(e Entry) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fit(&e)
+	m.count(e)
+}
+
+// fit takes from e what tells it from others where too many different ones wait.
+func (m *merger) fit(e *Entry) {
+	if m.pending[keyOf(*e)] == nil && len(m.pending) >= m.limit {
+		e.Address, e.Version, e.Remote, e.Request = Address{}, 0, "", ""
+	}
 }
 
 // count adds e to the equal entry that waits, or makes it wait.

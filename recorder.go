@@ -39,8 +39,8 @@ type recorder struct {
 
 func newRecorder(trail Trail, mode Reads) *recorder {
 	r := &recorder{trail: trail, mode: mode}
-	r.reads = merger{window: relaxedWindow, write: r.write, pending: make(map[entryKey]*Entry)}
-	r.refusals = merger{window: refusedWindow, write: r.write, pending: make(map[entryKey]*Entry)}
+	r.reads = merger{window: relaxedWindow, limit: relaxedPending, write: r.write, pending: make(map[entryKey]*Entry)}
+	r.refusals = merger{window: refusedWindow, limit: refusedPending, write: r.write, pending: make(map[entryKey]*Entry)}
 	return r
 }
 
@@ -57,7 +57,7 @@ func (r *recorder) write(ctx context.Context, entries ...Entry) error {
 
 // read records reads by the mode in force, before their answer is released.
 func (r *recorder) read(ctx context.Context, entries ...Entry) error {
-	if r.mode == Off || r.mode == Relaxed && r.reads.take(relaxedPending, entries...) {
+	if r.mode == Off || r.mode == Relaxed && r.reads.take(entries...) {
 		return nil
 	}
 	return r.write(ctx, entries...)
@@ -67,11 +67,19 @@ func (r *recorder) read(ctx context.Context, entries ...Entry) error {
 // ones within a second are counted in one more, so that a flood cannot fill the trail.
 // It reports no error: what it records is refused in any case.
 func (r *recorder) refuse(ctx context.Context, e Entry) {
-	if e, first := r.refusals.first(refusedPending, e); first {
-		// The caller going away must not keep its refusal out of the trail.
-		_ = r.write(context.WithoutCancel(ctx), e)
+	e, first := r.refusals.first(e)
+	if !first {
+		return
+	}
+	// The caller going away must not keep its refusal out of the trail.
+	if err := r.write(context.WithoutCancel(ctx), e); err != nil {
+		r.refusals.later(e)
 	}
 }
+
+// refuseLater records a failure within a second, never at once: how long the answer takes
+// must not tell whether this is the first of its kind, or of a known service.
+func (r *recorder) refuseLater(e Entry) { r.refusals.later(e) }
 
 // close writes what is pending; what is recorded later is not merged.
 func (r *recorder) close() error {

@@ -11,10 +11,7 @@ import (
 func (s *Session) Projects(ctx context.Context) iter.Seq2[Project, error] {
 	return func(yield func(Project, error) bool) {
 		e := s.entry("list", Address{})
-		visible, err := s.admit(ctx, e, anyone)
-		if err == nil {
-			err = s.vault.recorder.read(ctx, e)
-		}
+		visible, err := s.ask(ctx, e, anyone)
 		if err != nil {
 			yield(Project{}, fail("list projects", Address{}, err))
 			return
@@ -38,10 +35,7 @@ func (s *Session) Project(ctx context.Context, name string) (Project, error) {
 	}
 	addr := Address{Project: name}
 	e := s.entry("list", addr)
-	_, err := s.admit(ctx, e, func(r rights) bool { return r.sees(name) })
-	if err == nil {
-		err = s.vault.recorder.read(ctx, e)
-	}
+	_, err := s.ask(ctx, e, func(r rights) bool { return r.sees(name) })
 	if err != nil {
 		return Project{}, fail("get project", addr, err)
 	}

@@ -84,6 +84,18 @@ func (r rights) sees(project string) bool {
 	return r.all(func(g *grants) bool { return g.reaches(project) != 0 })
 }
 
+// somewhere reports whether the service has all of the actions in some path of project, or
+// of any project where it is "".
+func (r rights) somewhere(actions Action, project string) bool {
+	return r.all(func(g *grants) bool {
+		reach := g.allowIndex.reach
+		if project != "" {
+			reach = g.reaches(project)
+		}
+		return reach&actions == actions
+	})
+}
+
 // permits decides a change.
 func (r rights) permits(c Change) bool {
 	project := c.Project.Name
@@ -133,6 +145,15 @@ func (s *Session) admit(ctx context.Context, e Entry, ok func(rights) bool) (rig
 		s.refuse(ctx, e, err)
 	}
 	return r, err
+}
+
+// ask is admit for a question that is answered at once: it is recorded as a read.
+func (s *Session) ask(ctx context.Context, e Entry, ok func(rights) bool) (rights, error) {
+	r, err := s.admit(ctx, e, ok)
+	if err != nil {
+		return r, err
+	}
+	return r, s.vault.recorder.read(ctx, e)
 }
 
 // anyone admits every service of the policy.

@@ -151,8 +151,8 @@ type Credentials struct {
 
 // Login gives a session to a caller that proves to be a service of the policy. Everything
 // else is ErrUnauthenticated, in the same work whether the service is known or not. The
-// session ends when its token leaves the policy.
-func (v *Vault) Login(ctx context.Context, c Credentials) (*Session, error) {
+// session ends when its token leaves the policy. A failure enters the trail within a second.
+func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
 	if v.closed.Load() {
 		return nil, fail("login", Address{}, ErrClosed)
 	}
@@ -168,7 +168,7 @@ func (v *Vault) Login(ctx context.Context, c Credentials) (*Session, error) {
 		e.Service = "" // whatever stands there is not ours to keep: it may be a token
 	}
 	e.Outcome = OutcomeUnauthenticated
-	v.recorder.refuse(ctx, e)
+	v.recorder.refuseLater(e)
 	return nil, fail("login", Address{}, ErrUnauthenticated)
 }
 

@@ -1,0 +1,86 @@
+package myvault_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/matryer/is"
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/memory"
+)
+
+// TestFailedLoginsAreRecordedAfterwards: writing the entry before the answer would make the
+// answer's time tell which services exist.
+func TestFailedLoginsAreRecordedAfterwards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		trail := &brokenTrail{}
+		v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail})
+		for _, service := range []string{"svc", "nobody", "svc"} {
+			_, err := v.Login(t.Context(), myvault.Credentials{Service: service, Token: "wrong"})
+			is.True(errors.Is(err, myvault.ErrUnauthenticated))
+		}
+		is.Equal(len(trail.recorded()), 0)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		var got []string
+		for _, e := range trail.recorded() {
+			got = append(got, fmt.Sprint(e.Service, " ", e.Outcome, " x", e.Count))
+		}
+		is.Equal(len(got), 2)
+		is.True(got[0] == "svc unauthenticated x2" || got[1] == "svc unauthenticated x2")
+	})
+}
+
+func TestDenialIsNotLostWhenTheTrailFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		trail := &brokenTrail{}
+		v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail})
+		trail.fails.Store(true)
+		_, err := v.As("svc").Get(t.Context(), myvault.Address{Project: "billing", Path: "x"})
+		is.True(errors.Is(err, myvault.ErrDenied))
+		time.Sleep(10 * time.Second)
+		trail.fails.Store(false)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		is.Equal(len(trail.recorded()), 1)
+		is.Equal(trail.recorded()[0].Count, uint64(1))
+	})
+}
+
+func TestQuestionsAreRecorded(t *testing.T) {
+	for _, name := range []string{"Who", "Explain", "Rights"} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			v := openVault(t, myvault.Config{})
+			is.NoErr(calls[name](t.Context(), v.As("root")))
+			is.Equal(outcomes(t, v)["ok"], uint64(2)) // it, and the asking for the trail
+		})
+	}
+}
+
+// TestListingWhatIsHiddenIsADenial to the trail, so that a flood of it is counted; to the
+// caller it is empty.
+func TestListingWhatIsHiddenIsADenial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		v := openVault(t, myvault.Config{})
+		fill(t, v, "billing/x")
+		const flood = 1000
+		for i := range flood {
+			prefix := myvault.Prefix{Project: "billing", Path: fmt.Sprint(i, "/")}
+			page, err := v.As("svc").ListPage(t.Context(), myvault.Range{Prefix: prefix}, 10)
+			is.NoErr(err)
+			is.Equal(len(page.Items), 0)
+			is.NoErr(first(v.As("svc").Trail(t.Context(), myvault.TrailRange{})))
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		is.True(len(entriesOf(t, v)) < 300)
+		is.Equal(outcomes(t, v)["denied"], uint64(2*flood))
+	})
+}
