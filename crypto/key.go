@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -79,16 +80,17 @@ func ParseKey(text string) (Key, error) {
 
 // ReadKeyFile reads a key from a file that holds what [ParseKey] reads, with or without
 // one line break at its end. On Unix a file that its group or others can read or write is
-// ErrKey. A file that cannot be read is the operating system's error.
+// ErrKey. A file that cannot be read is the operating system's error, without the path: a key
+// may have been given in its place.
 func ReadKeyFile(path string) (Key, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return Key{}, fmt.Errorf("key file: %w", err)
+		return Key{}, unreadable(err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return Key{}, fmt.Errorf("key file: %w", err)
+		return Key{}, unreadable(err)
 	}
 	if !private(info.Mode()) {
 		return Key{}, fmt.Errorf("%w: its file is open to others; restrict it with: chmod 600", ErrKey)
@@ -96,13 +98,21 @@ func ReadKeyFile(path string) (Key, error) {
 	// A key has 51 characters; reading a little more is enough to see that a file has too many.
 	text, err := io.ReadAll(io.LimitReader(f, 256))
 	if err != nil {
-		return Key{}, fmt.Errorf("key file: %w", err)
+		return Key{}, unreadable(err)
 	}
 	line, found := bytes.CutSuffix(text, []byte("\n"))
 	if found {
 		line = bytes.TrimSuffix(line, []byte("\r"))
 	}
 	return ParseKey(string(line))
+}
+
+// unreadable gives the cause without what was to be opened.
+func unreadable(err error) error {
+	if named := (*fs.PathError)(nil); errors.As(err, &named) {
+		err = named.Err
+	}
+	return fmt.Errorf("key file: %w; MSA_MASTER_KEY_FILE takes the path of a file, and MSA_MASTER_KEY a key", err)
 }
 
 // Text gives the key as [ParseKey] reads it, for writing it into a .env file. It is named

@@ -7,10 +7,12 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/matryer/is"
@@ -96,6 +98,33 @@ func TestReadKeyFile(t *testing.T) {
 		_, err := crypto.ReadKeyFile(filepath.Join(t.TempDir(), "key"))
 		is.True(errors.Is(err, os.ErrNotExist))
 	})
+}
+
+// A key that was given in place of the path of its file is not repeated.
+func TestReadKeyFileRepeatsNoInput(t *testing.T) {
+	k := crypto.NewKey().Text()
+	dir := filepath.Join(t.TempDir(), "canary")
+	for name, c := range map[string]struct {
+		path string
+		want error
+	}{
+		"a key":           {k, os.ErrNotExist},
+		"an endless text": {strings.Repeat("canary", 1000), syscall.ENAMETOOLONG},
+		"a NUL":           {"canary\x00", syscall.EINVAL},
+		"a directory":     {dir, syscall.EISDIR},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			is.NoErr(os.MkdirAll(dir, 0o700))
+			_, err := crypto.ReadKeyFile(c.path)
+			is.True(errors.Is(err, c.want))
+			is.True(!strings.Contains(err.Error(), "canary"))
+			is.True(!strings.Contains(err.Error(), strings.TrimPrefix(k, "base64:")))
+			is.True(strings.Contains(err.Error(), "MSA_MASTER_KEY_FILE"))
+			var named *fs.PathError
+			is.True(!errors.As(err, &named)) // which has the path, for whoever unwraps it
+		})
+	}
 }
 
 // A key never shows, in whatever it stands and however it is printed.
