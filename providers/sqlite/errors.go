@@ -19,6 +19,9 @@ var (
 	ErrNewer = errors.New("written by a newer version")
 	// ErrExposed: others than the owner can write the directory or a file in it.
 	ErrExposed = errors.New("open to others")
+	// ErrMissing: a file is not there, but others are that are made after it. Nothing is
+	// made in its place: put it back, or use an empty directory.
+	ErrMissing = errors.New("a file of the store is missing")
 	// ErrNetworkFS: the directory is on a network file system, where the store cannot keep
 	// its promises. It is detected on Linux only; there, a file system in user space
 	// counts as one unless it is known to be local.

@@ -64,7 +64,7 @@ var (
 //
 // First the key is asked for; an error of the source ends it. Then everything that could
 // be refused is checked, before anything is written: ErrNetworkFS, ErrExposed, ErrForeign,
-// ErrNewer, [myvault.ErrWrongKey] or [myvault.ErrTampered]. ErrUnavailable where the files
+// ErrNewer, ErrMissing, [myvault.ErrWrongKey] or [myvault.ErrTampered]. ErrUnavailable where the files
 // cannot be opened now.
 func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, error) {
 	if c.MaxProjects <= 0 {
@@ -104,6 +104,9 @@ func admit(ctx context.Context, dir string, keys KeySource, of filesystem, kinds
 		if err := k.check(ctx, dir, key); err != nil {
 			return key, "", err
 		}
+	}
+	if err := complete(dir, kinds); err != nil {
+		return key, "", err
 	}
 	return key, dir, sweep(dir)
 }

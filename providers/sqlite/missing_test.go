@@ -1,0 +1,84 @@
+package sqlite_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// Where vault.db is gone and the rest is there, an empty store in its place would look as
+// if nothing was ever kept, and would take an old write-ahead log for its own.
+func TestALostFileIsNotMadeAnew(t *testing.T) {
+	key := crypto.NewKey()
+	for name, c := range map[string]struct {
+		of   func(testing.TB, crypto.Key) string
+		keep []string
+	}{
+		"vault.db after a crash":           {crashed, []string{"vault.db-wal", "vault.db-shm", "access.db", "access.db-wal", "access.db-shm"}},
+		"vault.db after a clean end":       {closed, []string{"access.db"}},
+		"all but the log":                  {crashed, []string{"vault.db-wal"}},
+		"all but the log's index":          {crashed, []string{"vault.db-shm"}},
+		"all but the log of access.db":     {crashed, []string{"access.db-wal"}},
+		"access.db beside its log":         {crashed, []string{"vault.db", "vault.db-wal", "vault.db-shm", "access.db-wal"}},
+		"access.db beside its log's index": {crashed, []string{"vault.db", "vault.db-wal", "vault.db-shm", "access.db-shm"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir := keeping(t, c.of(t, key), c.keep...)
+			refused(t, dir, sqlite.StaticKey(key), sqlite.ErrMissing)
+			_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+			is.True(strings.Contains(err.Error(), "put it back"))
+		})
+	}
+}
+
+// A process may be stopped between making the one file and the other.
+func TestAStoreThatIsHalfMadeOpens(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir := keeping(t, closed(t, key), "vault.db")
+	report, err := open(t, dir, key).Verify(t.Context())
+	is.NoErr(err)
+	is.Equal(report.Changes, uint64(2))
+	is.Equal(report.Accesses, uint64(0))
+}
+
+// A trail alone has no vault.db, and no other file to miss.
+func TestATrailAloneMissesNothing(t *testing.T) {
+	is := is.New(t)
+	key := sqlite.StaticKey(crypto.NewKey())
+	dir := t.TempDir()
+	for range 2 {
+		trail, err := sqlite.OpenTrail(t.Context(), dir, key, sqlite.TrailConfig{})
+		is.NoErr(err)
+		is.NoErr(trail.Close())
+	}
+	refused(t, dir, key, sqlite.ErrMissing) // by a store
+	is.NoErr(os.Rename(filepath.Join(dir, "access.db"), filepath.Join(dir, "access.db-wal")))
+	_, err := sqlite.OpenTrail(t.Context(), dir, key, sqlite.TrailConfig{})
+	is.True(errors.Is(err, sqlite.ErrMissing)) // but a log without its file
+}
+
+// keeping removes every file of dir but those named.
+func keeping(t *testing.T, dir string, names ...string) string {
+	t.Helper()
+	kept := 0
+	for name := range files(t, dir) {
+		if strings.Contains(" "+strings.Join(names, " ")+" ", " "+name+" ") {
+			kept++
+			continue
+		}
+		must(t, os.Remove(filepath.Join(dir, name)))
+	}
+	if kept != len(names) {
+		t.Fatalf("%d of %q are there", kept, names)
+	}
+	return dir
+}
