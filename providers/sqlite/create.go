@@ -18,7 +18,7 @@ const temporaryPrefix = ".making-"
 // win; then its file is used, once it has passed the checks.
 func (k kind) ensure(ctx context.Context, dir string, key crypto.Key) error {
 	path := filepath.Join(dir, k.name)
-	if _, err := os.Stat(path); !missing(err) {
+	if _, err := os.Lstat(path); !missing(err) {
 		return err
 	}
 	temporary, err := k.make(dir, key)

@@ -67,21 +67,34 @@ func existing(dir string) (string, error) {
 // companions are what the engine keeps beside a database file.
 var companions = []string{"", "-wal", "-shm"}
 
-// checkModes refuses a file that others than its owner can write.
+// checkModes refuses a file that others than its owner can write. A symbolic link is
+// refused too: what it points at would be written to, wherever that is.
 func checkModes(path string) error {
 	for _, suffix := range companions {
-		info, err := os.Stat(path + suffix)
+		info, err := os.Lstat(path + suffix)
 		if missing(err) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
+		if !info.Mode().IsRegular() {
+			return notRegular(info)
+		}
 		if writable(info.Mode()) {
 			return fmt.Errorf("%w: %s; restrict it with: chmod 600", ErrExposed, info.Name())
 		}
 	}
 	return nil
+}
+
+// notRegular gives ErrForeign for what is a link, a directory or the like.
+func notRegular(info fs.FileInfo) error {
+	if info.Mode().Type() == fs.ModeSymlink {
+		return fmt.Errorf("%w: %s is a symbolic link; put the file itself there, or a link in place of the whole directory",
+			ErrForeign, info.Name())
+	}
+	return fmt.Errorf("%w: %s is no regular file", ErrForeign, info.Name())
 }
 
 // complete refuses a directory in which a file is missing but one stands that is made

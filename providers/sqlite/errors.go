@@ -13,7 +13,8 @@ import (
 // Why a directory or a file in it is refused. Nothing was written when one of them, or
 // [myvault.ErrWrongKey], is returned.
 var (
-	// ErrForeign: the file is not a store of this kind.
+	// ErrForeign: the file is not a store of this kind, or no regular file: a symbolic link
+	// is refused unless it leads to the whole directory.
 	ErrForeign = errors.New("not a file of this store")
 	// ErrNewer: the file was written by a newer version of this package.
 	ErrNewer = errors.New("written by a newer version")

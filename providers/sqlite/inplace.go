@@ -12,7 +12,7 @@ import (
 // files that were moved or deleted, where nobody finds again what they acknowledge.
 func (f *file) inPlace() error {
 	for path, opened := range f.opened {
-		now, err := os.Stat(path)
+		now, err := os.Lstat(path)
 		if err != nil || !os.SameFile(opened, now) {
 			return fmt.Errorf("%w: %s was moved, deleted or replaced while it is open; put it back, or close the store and open it again",
 				myvault.ErrUnavailable, f.kind.name)
@@ -25,7 +25,7 @@ func (f *file) inPlace() error {
 func (f *file) remember() error {
 	f.opened = make(map[string]os.FileInfo)
 	for _, path := range []string{f.path, f.path + "-wal"} {
-		info, err := os.Stat(path)
+		info, err := os.Lstat(path)
 		if err != nil {
 			return err
 		}

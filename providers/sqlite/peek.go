@@ -21,7 +21,7 @@ import (
 // write-ahead log or of its shared memory, and without a lock. It gives nil where
 // there is no file, else ErrForeign, ErrNewer or myvault.ErrWrongKey.
 func (k kind) peek(ctx context.Context, path string, key crypto.Key) error {
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	if missing(err) {
 		return nil
 	}
@@ -29,7 +29,7 @@ func (k kind) peek(ctx context.Context, path string, key crypto.Key) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: %s is no regular file", ErrForeign, k.name)
+		return notRegular(info)
 	}
 	// Another process that writes meanwhile can tear what is read without a lock. So a
 	// refusal is believed only once it has stood for a while.

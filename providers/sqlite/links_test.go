@@ -1,0 +1,65 @@
+//go:build unix
+
+package sqlite_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// A file of the store that is a symbolic link would have what it points at written to.
+func TestLinkedFilesAreRefused(t *testing.T) {
+	key := crypto.NewKey()
+	for _, name := range []string{"vault.db", "vault.db-wal", "vault.db-shm", "access.db", "access.db-wal", "access.db-shm"} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir, elsewhere := crashed(t, key), t.TempDir()
+			is.NoErr(os.Rename(filepath.Join(dir, name), filepath.Join(elsewhere, name)))
+			is.NoErr(os.Symlink(filepath.Join(elsewhere, name), filepath.Join(dir, name)))
+			before := files(t, elsewhere)
+			refused(t, dir, sqlite.StaticKey(key), sqlite.ErrForeign)
+			is.Equal(files(t, elsewhere), before)
+		})
+		t.Run(name+" to nothing", func(t *testing.T) {
+			is := is.New(t)
+			dir, elsewhere := t.TempDir(), t.TempDir()
+			is.NoErr(os.Symlink(filepath.Join(elsewhere, name), filepath.Join(dir, name)))
+			_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+			is.True(errors.Is(err, sqlite.ErrForeign))
+			is.Equal(len(files(t, elsewhere)), 0) // nothing is made behind the link
+			entries, err := os.ReadDir(dir)
+			is.NoErr(err)
+			is.Equal(len(entries), 1)
+		})
+	}
+}
+
+// The directory itself may be reached over a link.
+func TestLinkedDirectory(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	link := filepath.Join(t.TempDir(), "link")
+	is.NoErr(os.Symlink(crashed(t, key), link))
+	s := open(t, link, key)
+	_, err := apply(s, put("p/a", "x"))
+	is.NoErr(err)
+}
+
+// A file that becomes a link to itself while the store is open is no longer in its place.
+func TestAFileThatBecomesALink(t *testing.T) {
+	is := is.New(t)
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	s := open(t, dir, crypto.NewKey())
+	is.NoErr(os.Rename(filepath.Join(dir, "vault.db"), filepath.Join(elsewhere, "vault.db")))
+	is.NoErr(os.Symlink(filepath.Join(elsewhere, "vault.db"), filepath.Join(dir, "vault.db")))
+	_, err := apply(s, put("p/a", "x"))
+	is.True(errors.Is(err, myvault.ErrUnavailable))
+}
