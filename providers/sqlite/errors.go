@@ -38,6 +38,14 @@ func tampered(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", myvault.ErrTampered, fmt.Sprintf(format, args...))
 }
 
+// notOpened tells what was to be opened, and where: the engine's errors do not.
+func notOpened(what, dir string, err error) error {
+	if dir == "" {
+		return fmt.Errorf("open %s: %w", what, err)
+	}
+	return fmt.Errorf("open %s in %s: %w", what, dir, err)
+}
+
 // failure turns an error of the engine, from a statement that changed nothing or was
 // rolled back, into one of the vault's.
 func failure(ctx context.Context, err error) error {

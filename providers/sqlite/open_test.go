@@ -246,6 +246,27 @@ func TestNetworkFileSystemsAreRefused(t *testing.T) {
 	is.Equal(name, "")
 }
 
+// What Open and OpenTrail refuse tells where, and stays what it is for errors.Is.
+func TestErrorsOfOpenNameTheDirectory(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir := closed(t, key)
+	f, c := faults(t)
+	f.lies.Store(true)
+	_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), c)
+	is.True(errors.Is(err, myvault.ErrUnavailable)) // by the engine
+	is.True(strings.HasPrefix(err.Error(), "open store in "+dir+": "))
+	_, err = sqlite.Open(t.Context(), dir, sqlite.StaticKey(crypto.NewKey()), sqlite.Config{})
+	is.True(errors.Is(err, myvault.ErrWrongKey)) // by a check
+	is.True(strings.HasPrefix(err.Error(), "open store in "+dir+": "))
+	_, err = sqlite.OpenTrail(t.Context(), dir, sqlite.StaticKey(crypto.NewKey()), sqlite.TrailConfig{})
+	is.True(errors.Is(err, myvault.ErrWrongKey))
+	is.True(strings.HasPrefix(err.Error(), "open trail in "+dir+": "))
+	_, err = sqlite.Open(t.Context(), "", sqlite.StaticKey(key), sqlite.Config{})
+	is.True(strings.HasPrefix(err.Error(), "open store: "))
+	f.lies.Store(false)
+}
+
 // Whoever is stopped while making a store blocks nobody, and what is left is swept.
 func TestTemporariesAreSwept(t *testing.T) {
 	is := is.New(t)

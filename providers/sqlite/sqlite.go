@@ -17,7 +17,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 
 	"github.com/myswiftagent/myvault"
@@ -65,7 +64,7 @@ var (
 // First the key is asked for; an error of the source ends it. Then everything that could
 // be refused is checked, before anything is written: ErrNetworkFS, ErrExposed, ErrForeign,
 // ErrNewer, ErrMissing, [myvault.ErrWrongKey] or [myvault.ErrTampered]. ErrUnavailable where the files
-// cannot be opened now.
+// cannot be opened now. The text names dir.
 func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, error) {
 	if c.MaxProjects <= 0 {
 		c.MaxProjects = myvault.MaxProjects
@@ -73,13 +72,13 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	if c.epochLimit == 0 {
 		c.epochLimit = epochLimit
 	}
-	key, dir, err := admit(ctx, dir, keys, c.network, vaultFile, accessFile)
+	key, absolute, err := admit(ctx, dir, keys, c.network, vaultFile, accessFile)
 	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, notOpened("store", dir, err)
 	}
 	s := &Store{maxProjects: c.MaxProjects, epochLimit: c.epochLimit}
-	if err := s.start(ctx, dir, key, c); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+	if err := s.start(ctx, absolute, key, c); err != nil {
+		return nil, notOpened("store", dir, err)
 	}
 	return s, nil
 }

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"sync/atomic"
 
@@ -36,13 +35,13 @@ type link struct {
 // OpenTrail opens the trail in dir, and makes it where there is none, for a provider that
 // is no trail itself. It asks, checks and refuses as [Open] does.
 func OpenTrail(ctx context.Context, dir string, keys KeySource, _ TrailConfig) (*Trail, error) {
-	key, dir, err := admit(ctx, dir, keys, nil, accessFile)
+	key, absolute, err := admit(ctx, dir, keys, nil, accessFile)
 	if err != nil {
-		return nil, fmt.Errorf("open trail: %w", err)
+		return nil, notOpened("trail", dir, err)
 	}
-	t, err := openTrail(ctx, dir, key, options{synchronous: syncNormal})
+	t, err := openTrail(ctx, absolute, key, options{synchronous: syncNormal})
 	if err != nil {
-		return nil, fmt.Errorf("open trail: %w", err)
+		return nil, notOpened("trail", dir, err)
 	}
 	return t, nil
 }
