@@ -285,6 +285,10 @@ func TestFalseExchangesAreNoticed(t *testing.T) {
 			e.Method, e.Body, e.Sent, e.Status = "GET", nil, nil, 304
 			e.Answer.Del("ETag")
 		},
+		"304 with a malformed tag": func(e *openapi.Exchange) {
+			e.Method, e.Body, e.Sent, e.Status = "GET", nil, nil, 304
+			e.Answer.Set("ETag", "2")
+		},
 		"204 with a body":                      func(e *openapi.Exchange) { e.Method, e.Body, e.Status = "DELETE", nil, 204; e.Answer.Del("ETag") },
 		"a request that should be refused":     func(e *openapi.Exchange) { e.Body = []byte(`{"value":"v","more":1}`) },
 		"a request body of another type":       func(e *openapi.Exchange) { e.Body = []byte(`{"value":7}`) },
@@ -295,6 +299,7 @@ func TestFalseExchangesAreNoticed(t *testing.T) {
 		"a parameter that is not described":    func(e *openapi.Exchange) { e.Target += "?version=1" },
 		"an unknown route that answers":        func(e *openapi.Exchange) { e.Target = "/api/secret" },
 		"a problem of no route without a form": func(e *openapi.Exchange) { e.Target, e.Status, e.Sent = "/x", 404, []byte(`{}`) },
+		"a problem of no route that is no 404": func(e *openapi.Exchange) { problem(409)(e); e.Target = "/x" },
 		"405 without other methods":            func(e *openapi.Exchange) { problem(405)(e); e.Method = "PUT" },
 	} {
 		t.Run(name, func(t *testing.T) {
