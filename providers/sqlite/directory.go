@@ -15,9 +15,26 @@ import (
 // filesystem gives the name of the file system of a directory if it is a network one.
 type filesystem func(dir string) (network string, err error)
 
+// system is what is asked of the operating system; tests answer in its place.
+type system struct {
+	network filesystem
+	user    func() int // the effective user id of the process; -1 where there is none
+}
+
+// orReal asks the operating system what no test answers.
+func (s system) orReal() system {
+	if s.network == nil {
+		s.network = networkOf
+	}
+	if s.user == nil {
+		s.user = os.Geteuid
+	}
+	return s
+}
+
 // prepare makes the directory where it is missing, for its owner alone, and refuses one
 // where the store would not be safe. It gives the absolute path.
-func prepare(dir string, of filesystem) (string, error) {
+func prepare(dir string, sys system) (string, error) {
 	if dir == "" {
 		return "", fmt.Errorf("%w: no directory is given", myvault.ErrInvalid)
 	}
@@ -29,7 +46,7 @@ func prepare(dir string, of filesystem) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	network, err := of(parent)
+	network, err := sys.network(parent)
 	if err != nil {
 		return "", err
 	}
@@ -49,7 +66,18 @@ func prepare(dir string, of filesystem) (string, error) {
 	if writable(info.Mode()) {
 		return "", fmt.Errorf("%w: the directory; restrict it with: chmod go-w", ErrExposed)
 	}
-	return dir, nil
+	return dir, checkOwner(info, sys.user())
+}
+
+// checkOwner refuses what belongs to another user, who can change it and its mode. Root
+// may use what is anybody's.
+func checkOwner(info fs.FileInfo, user int) error {
+	owner, known := ownerOf(info)
+	if !known || user == 0 || owner == user {
+		return nil
+	}
+	return fmt.Errorf("%w: %s belongs to another user (%d) than this process (%d); run as that user, or give it over with: chown -R",
+		ErrExposed, info.Name(), owner, user)
 }
 
 // existing gives the directory or the nearest one above it that is there.
@@ -67,9 +95,9 @@ func existing(dir string) (string, error) {
 // companions are what the engine keeps beside a database file.
 var companions = []string{"", "-wal", "-shm"}
 
-// checkModes refuses a file that others than its owner can write. A symbolic link is
+// checkModes refuses a file that others than the user of the process can write. A symbolic link is
 // refused too: what it points at would be written to, wherever that is.
-func checkModes(path string) error {
+func checkModes(path string, user int) error {
 	for _, suffix := range companions {
 		info, err := os.Lstat(path + suffix)
 		if missing(err) {
@@ -83,6 +111,9 @@ func checkModes(path string) error {
 		}
 		if writable(info.Mode()) {
 			return fmt.Errorf("%w: %s; restrict it with: chmod 600", ErrExposed, info.Name())
+		}
+		if err := checkOwner(info, user); err != nil {
+			return err
 		}
 	}
 	return nil

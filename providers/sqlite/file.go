@@ -27,9 +27,9 @@ type options struct {
 }
 
 // check gives the reason why the file may not be opened; nil where there is none.
-func (k kind) check(ctx context.Context, dir string, key crypto.Key) error {
+func (k kind) check(ctx context.Context, dir string, key crypto.Key, user int) error {
 	path := filepath.Join(dir, k.name)
-	if err := checkModes(path); err != nil {
+	if err := checkModes(path, user); err != nil {
 		return err
 	}
 	return k.peek(ctx, path, key)

@@ -3,9 +3,11 @@
 package sqlite_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/matryer/is"
@@ -61,3 +63,53 @@ func TestExposedFilesAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// Another user who owns the directory, or a file in it, can change it at will.
+func TestWhatBelongsToAnotherUserIsRefused(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir := closed(t, key)
+	me := os.Geteuid()
+	another := sqlite.Config{}.WithUser(func() int { return me + 4711 })
+	before := files(t, dir)
+	_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), another)
+	is.True(errors.Is(err, sqlite.ErrExposed))
+	is.True(strings.Contains(err.Error(), "chown"))
+	is.Equal(files(t, dir), before)
+	fresh := filepath.Join(t.TempDir(), "fresh")
+	_, err = sqlite.Open(t.Context(), fresh, sqlite.StaticKey(key), another)
+	is.True(errors.Is(err, sqlite.ErrExposed)) // the test's user makes it, for another one
+	is.Equal(len(files(t, fresh)), 0)
+	asked := 0
+	ofFiles := sqlite.Config{}.WithUser(func() int { // the directory's owner, but not that of the files
+		asked++
+		return me + 4711*min(asked-1, 1)
+	})
+	_, err = sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), ofFiles)
+	is.True(errors.Is(err, sqlite.ErrExposed))
+	is.True(strings.Contains(err.Error(), "vault.db"))
+	s := openWith(t, dir, key, sqlite.Config{}.WithUser(func() int { return 0 })) // root may
+	is.NoErr(s.Close())
+	s = openWith(t, dir, key, sqlite.Config{}.WithUser(func() int { return me }))
+	is.NoErr(s.Close())
+}
+
+// Who may use whose files.
+func TestOwners(t *testing.T) {
+	is := is.New(t)
+	info := owned{uid: 4711}
+	is.True(errors.Is(sqlite.CheckOwner(info, 1000), sqlite.ErrExposed))
+	is.NoErr(sqlite.CheckOwner(info, 4711))
+	is.NoErr(sqlite.CheckOwner(info, 0))
+	is.NoErr(sqlite.CheckOwner(owned{uid: 0}, 0))
+	is.True(errors.Is(sqlite.CheckOwner(owned{uid: 0}, 1000), sqlite.ErrExposed))
+}
+
+// owned is the FileInfo of a file of some user.
+type owned struct {
+	os.FileInfo
+	uid uint32
+}
+
+func (o owned) Sys() any   { return &syscall.Stat_t{Uid: o.uid} }
+func (owned) Name() string { return "vault.db" }

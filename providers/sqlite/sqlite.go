@@ -32,6 +32,7 @@ type Config struct {
 	// For tests, in place of the real ones.
 	vfs        string
 	network    filesystem
+	user       func() int
 	epochLimit uint64
 	sync       func(path string) error
 }
@@ -72,7 +73,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	if c.epochLimit == 0 {
 		c.epochLimit = epochLimit
 	}
-	key, absolute, err := admit(ctx, dir, keys, c.network, vaultFile, accessFile)
+	key, absolute, err := admit(ctx, dir, keys, system{c.network, c.user}, vaultFile, accessFile)
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
@@ -85,7 +86,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 
 // admit gets the key and refuses what must not be opened. It writes nothing but the
 // directory, and that only if it is missing.
-func admit(ctx context.Context, dir string, keys KeySource, of filesystem, kinds ...kind) (crypto.Key, string, error) {
+func admit(ctx context.Context, dir string, keys KeySource, sys system, kinds ...kind) (crypto.Key, string, error) {
 	if err := ctx.Err(); err != nil {
 		return crypto.Key{}, "", err
 	}
@@ -93,14 +94,12 @@ func admit(ctx context.Context, dir string, keys KeySource, of filesystem, kinds
 	if err != nil {
 		return key, "", err
 	}
-	if of == nil {
-		of = networkOf
-	}
-	if dir, err = prepare(dir, of); err != nil {
+	sys = sys.orReal()
+	if dir, err = prepare(dir, sys); err != nil {
 		return key, "", err
 	}
 	for _, k := range kinds {
-		if err := k.check(ctx, dir, key); err != nil {
+		if err := k.check(ctx, dir, key, sys.user()); err != nil {
 			return key, "", err
 		}
 	}

@@ -35,7 +35,7 @@ type link struct {
 // OpenTrail opens the trail in dir, and makes it where there is none, for a provider that
 // is no trail itself. It asks, checks and refuses as [Open] does.
 func OpenTrail(ctx context.Context, dir string, keys KeySource, _ TrailConfig) (*Trail, error) {
-	key, absolute, err := admit(ctx, dir, keys, nil, accessFile)
+	key, absolute, err := admit(ctx, dir, keys, system{}, accessFile)
 	if err != nil {
 		return nil, notOpened("trail", dir, err)
 	}
