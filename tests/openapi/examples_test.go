@@ -159,7 +159,7 @@ func TestAFalseExampleIsNoticed(t *testing.T) {
 func TestExamplesNeedEachOther(t *testing.T) {
 	for name, change := range map[string][2]string{
 		"a request without an answer":   {`"taken": {"summary": "A name`, `"more": {"value": {"name": "more"}}, "taken": {"summary": "A name`},
-		"an answer without a parameter": {`"current": {"value": "prod/db/password"}, `, ``},
+		"an answer without a parameter": {`"current": {"value": "prod/db/password"},`, ``},
 		"an answer without a body":      {`"stale": {"summary": "Text", "value": {"value": "hunter4"}},`, ``},
 	} {
 		t.Run(name, func(t *testing.T) {
