@@ -25,7 +25,7 @@ func (v *verification) accesses(ctx context.Context) error {
 					}
 					e.Prev = mac
 					seq, mac = e.Seq, e.MAC
-					return v.trail.keys.holds(&e)
+					return v.access.holds(&e)
 				}, seq, page)
 		})
 		if err != nil {

@@ -75,6 +75,11 @@ func newKeyring(c *conn, key crypto.Key) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
+	return unwrapped(vault, master, wrapped)
+}
+
+// unwrapped opens the trail key.
+func unwrapped(vault []byte, master *crypto.Master, wrapped []byte) (*keyring, error) {
 	trail, err := master.Unwrap(wrapped, crypto.LabelTrail, 0)
 	if err != nil {
 		return nil, tampered("the trail key does not open")

@@ -1,0 +1,175 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// structure proves what stands outside the rows: the schemas, and the keys as they are in
+// the files now. The rows are proved with those keys, not with the ones in memory: a store
+// whose keys were spoiled while it is open cannot be opened again.
+func (v *verification) structure(ctx context.Context) (err error) {
+	if v.keys, err = v.file.again(ctx); err != nil {
+		return err
+	}
+	v.access, err = v.trail.file.again(ctx)
+	return err
+}
+
+// again compares the schema with the one that this package makes, and reads the keys.
+func (f *file) again(ctx context.Context) (keys *keyring, err error) {
+	wanted, err := f.kind.schema()
+	if err != nil {
+		return nil, failure(ctx, err)
+	}
+	err = f.readers.snapshot(ctx, func(c *conn) error {
+		if err := f.kind.sameVersion(c); err != nil {
+			return err
+		}
+		found, err := c.schema()
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(found, wanted) {
+			return tampered("the schema of %s is not the one that this program makes", f.kind.name)
+		}
+		keys, err = f.keys.again(c, f.kind)
+		return err
+	})
+	return keys, err
+}
+
+// sameVersion proves that the file says of itself what it did when it was opened.
+func (k kind) sameVersion(c *conn) error {
+	err := k.identify(c)
+	if errors.Is(err, ErrForeign) {
+		return tampered("%s has another application id", k.name)
+	}
+	if err != nil {
+		return err
+	}
+	version, err := c.number("user_version")
+	if err == nil && version != k.version() {
+		err = tampered("%s has version %d in place of %d", k.name, version, k.version())
+	}
+	return err
+}
+
+// object is a row of sqlite_schema, https://sqlite.org/schematab.html, without the place
+// of its pages.
+type object struct{ kind, name, table, sql string }
+
+// schema gives what the schema of such a file must be, from one that is made in memory.
+func (k kind) schema() (objects []object, err error) {
+	err = guard(func() error {
+		db, err := sqlite3.Open(":memory:")
+		if err != nil {
+			return err
+		}
+		c := &conn{Conn: db, stmts: map[string]*sqlite3.Stmt{}}
+		if err = k.migrate(c); err == nil {
+			objects, err = c.schema()
+		}
+		return errors.Join(err, c.close())
+	})
+	return objects, err
+}
+
+// schema gives the schema of the file that is open.
+func (c *conn) schema() (objects []object, err error) {
+	err = c.each(`SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name, tbl_name`, func(row *sqlite3.Stmt) error {
+		objects = append(objects, object{row.ColumnText(0), row.ColumnText(1), row.ColumnText(2), row.ColumnText(3)})
+		return nil
+	})
+	return objects, err
+}
+
+// integrity has the engine check the pages and the indexes of both files: an index that
+// leaves a row out hides it. https://sqlite.org/pragma.html#pragma_integrity_check
+func (v *verification) integrity(ctx context.Context) error {
+	for _, f := range []*file{v.file, v.trail.file} {
+		err := f.readers.read(ctx, func(c *conn) error {
+			return c.each(`PRAGMA integrity_check(1)`, func(row *sqlite3.Stmt) error {
+				// It names tables, indexes and columns, which the schema has proved.
+				if found := row.ColumnText(0); found != "ok" {
+					return tampered("%s: %s", f.kind.name, found)
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// again reads the keys of the file anew. The master key is not asked for: what it derives
+// is still held.
+func (k *keyring) again(c *conn, of kind) (*keyring, error) {
+	names := map[string][]byte{metaVault: nil, metaCheck: nil, metaTrail: nil}
+	if of.name == vaultFile.name {
+		names[metaIncarnation] = nil
+	}
+	err := c.each(`SELECT name FROM meta`, func(row *sqlite3.Stmt) error {
+		if _, known := names[row.ColumnText(0)]; !known {
+			return tampered("the table meta of %s has a row that is not of this program", of.name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for name := range names {
+		if names[name], err = c.meta(name); err != nil {
+			return nil, err
+		}
+	}
+	if !slices.Equal(names[metaVault], k.vault) || !k.master.Matches(names[metaCheck]) {
+		return nil, tampered("%s has another vault id or check value than when it was opened", of.name)
+	}
+	fresh, err := unwrapped(k.vault, k.master, names[metaTrail])
+	if err != nil {
+		return nil, err
+	}
+	if of.name == vaultFile.name {
+		if _, err := fresh.incarnation(c); err != nil {
+			return nil, err
+		}
+	}
+	return fresh, fresh.epochs(c, of)
+}
+
+// epochs opens every data key, and proves that epochs count up without a gap and begin in
+// that order. A trail has none, and no data key opens there.
+func (k *keyring) epochs(c *conn, of kind) error {
+	var rows int64
+	if of.name == vaultFile.name {
+		err := c.each(`SELECT coalesce(max(seq), 0) FROM log`, func(row *sqlite3.Stmt) error {
+			rows = row.ColumnInt64(0)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	var count uint32
+	first := int64(0)
+	err := c.each(`SELECT first FROM epoch ORDER BY epoch`, func(row *sqlite3.Stmt) error {
+		count++
+		begins := row.ColumnInt64(0)
+		if begins <= first || begins > rows+1 || count == 1 && begins != 1 {
+			return tampered("the epochs of %s do not follow each other", of.name)
+		}
+		first = begins
+		_, err := k.sealer(c, count) // of that number, so a gap is a key that does not open
+		return err
+	})
+	if err == nil && count == 0 && of.name == vaultFile.name {
+		err = tampered("%s has no epoch", of.name)
+	}
+	return err
+}

@@ -1,0 +1,154 @@
+package sqlite_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// Verify finds what was added to the tables, or changed in them, beside the rows.
+func TestVerifyFindsAForeignSchema(t *testing.T) {
+	key := crypto.NewKey()
+	original := scene(t, key)
+	for name, c := range map[string]struct{ file, sql string }{
+		"an index":              {"vault.db", `CREATE INDEX planted ON head(project, path) WHERE state = 1`},
+		"a trigger":             {"vault.db", `CREATE TRIGGER planted AFTER INSERT ON log BEGIN DELETE FROM head; END`},
+		"a view":                {"vault.db", `CREATE VIEW planted AS SELECT * FROM head`},
+		"a table":               {"vault.db", `CREATE TABLE planted(x)`},
+		"statistics":            {"vault.db", `ANALYZE`},
+		"an index removed":      {"vault.db", `DROP INDEX head_gone`},
+		"an index of less":      {"vault.db", `DROP INDEX head_gone; CREATE INDEX head_gone ON head(project, path) WHERE state = 2`},
+		"a column":              {"vault.db", `ALTER TABLE log ADD COLUMN planted TEXT`},
+		"a table of the trail":  {"access.db", `CREATE TABLE planted(x)`},
+		"an index of the trail": {"access.db", `CREATE INDEX planted ON entry(seq) WHERE seq > 2`},
+		"a text with a comment": {"access.db", `PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = sql || ' -- planted' WHERE name = 'entry'`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir := copied(t, original)
+			r := rawOpen(t, dir, c.file)
+			r.exec(c.sql)
+			r.close()
+			_, err := open(t, dir, key).Verify(t.Context())
+			is.True(errors.Is(err, myvault.ErrTampered))
+			is.True(strings.Contains(err.Error(), c.file))
+			is.True(!strings.Contains(err.Error(), "planted")) // whoever chose it may have put anything there
+		})
+	}
+}
+
+// An index whose text is right but which leaves a row out hides a secret from List.
+func TestVerifyFindsADoctoredIndex(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, key)
+	_, err := apply(s, put("p/a", "x"), put("p/b", "x"), on(myvault.OpDelete, "p/a"), on(myvault.OpDelete, "p/b"))
+	is.NoErr(err)
+	is.NoErr(s.Close())
+	for _, sql := range []string{
+		`PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, 'state <> 1', 'path <> ''a''') WHERE name = 'head_gone'`,
+		`REINDEX head_gone`,
+		`PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, 'path <> ''a''', 'state <> 1') WHERE name = 'head_gone'`,
+	} {
+		r := rawOpen(t, dir, "vault.db") // it reads the schema anew
+		r.exec(sql)
+		r.close()
+	}
+	s = open(t, dir, key)
+	listed := 0
+	for _, err := range s.List(t.Context(), myvault.Range{Deleted: true}) {
+		is.NoErr(err)
+		listed++
+	}
+	is.Equal(listed, 1) // the secret is hidden, and a read cannot see that
+	_, err = s.Verify(t.Context())
+	is.True(errors.Is(err, myvault.ErrTampered))
+	is.True(strings.Contains(err.Error(), "vault.db"))
+}
+
+// Epochs are used in their order, and a store has one before it has anything else.
+func TestVerifyOfEpochs(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir := t.TempDir()
+	s := openWith(t, dir, key, sqlite.Config{}.WithEpochLimit(2))
+	r := rawOpen(t, dir, "vault.db")
+	r.exec(`CREATE TEMP TABLE kept AS SELECT * FROM epoch; DELETE FROM epoch`)
+	_, err := s.Verify(t.Context())
+	is.True(errors.Is(err, myvault.ErrTampered))
+	r.exec(`INSERT INTO epoch SELECT * FROM kept`)
+	for range 6 {
+		_, err = apply(s, put("p/a", "x"))
+		is.NoErr(err)
+	}
+	_, err = s.Verify(t.Context())
+	is.NoErr(err) // three epochs
+	for _, sql := range []string{
+		`UPDATE epoch SET first = 1 WHERE epoch = 2`, `UPDATE epoch SET first = 2 WHERE epoch = 3`,
+		`UPDATE epoch SET first = 8 WHERE epoch = 3`, `UPDATE epoch SET first = 2 WHERE epoch = 1`,
+		`UPDATE epoch SET epoch = 4 WHERE epoch = 3`, `DELETE FROM epoch WHERE epoch = 2`,
+	} {
+		r.exec(`DELETE FROM kept; INSERT INTO kept SELECT * FROM epoch`)
+		r.exec(sql)
+		_, err = s.Verify(t.Context())
+		is.True(errors.Is(err, myvault.ErrTampered))
+		r.exec(`DELETE FROM epoch; INSERT INTO epoch SELECT * FROM kept`)
+		_, err = s.Verify(t.Context())
+		is.NoErr(err)
+	}
+}
+
+// A newer program may have taken the files over while this one has them open.
+func TestVerifyOfANewerFile(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	s := open(t, dir, crypto.NewKey())
+	rawOpen(t, dir, "vault.db").exec(`PRAGMA user_version = 2`)
+	_, err := s.Verify(t.Context())
+	is.True(errors.Is(err, sqlite.ErrNewer))
+}
+
+// Keys in the file are those that a running store has in memory, else nobody could open it
+// again.
+func TestVerifyReadsTheKeysAgain(t *testing.T) {
+	for name, c := range map[string]struct{ file, sql string }{
+		"a data key zeroed":          {"vault.db", `UPDATE epoch SET wrapped = zeroblob(60) WHERE epoch = 1`},
+		"a data key removed":         {"vault.db", `DELETE FROM epoch WHERE epoch = 1`},
+		"an unused data key zeroed":  {"vault.db", `INSERT INTO epoch VALUES(2, zeroblob(60), 2, 0)`},
+		"an epoch of the future":     {"vault.db", `UPDATE epoch SET first = 1000 WHERE epoch = 1`},
+		"an epoch before all":        {"vault.db", `UPDATE epoch SET first = -1000 WHERE epoch = 1`},
+		"an epoch of another number": {"vault.db", `UPDATE epoch SET epoch = 4294967297`},
+		"the vault id":               {"vault.db", `UPDATE meta SET value = zeroblob(16) WHERE name = 'vault'`},
+		"the check value":            {"vault.db", `UPDATE meta SET value = zeroblob(32) WHERE name = 'check'`},
+		"the trail key":              {"vault.db", `UPDATE meta SET value = zeroblob(60) WHERE name = 'trail'`},
+		"the trail key removed":      {"vault.db", `DELETE FROM meta WHERE name = 'trail'`},
+		"the incarnation":            {"vault.db", `UPDATE meta SET value = zeroblob(40) WHERE name = 'incarnation'`},
+		"something besides":          {"vault.db", `INSERT INTO meta VALUES('planted', x'00')`},
+		"the trail's vault id":       {"access.db", `UPDATE meta SET value = zeroblob(16) WHERE name = 'vault'`},
+		"the trail's check value":    {"access.db", `UPDATE meta SET value = zeroblob(32) WHERE name = 'check'`},
+		"the trail's trail key":      {"access.db", `UPDATE meta SET value = zeroblob(60) WHERE name = 'trail'`},
+		"the version":                {"vault.db", `PRAGMA user_version = 0`},
+		"the kind":                   {"access.db", `PRAGMA application_id = 1`},
+		"a data key of the trail":    {"access.db", `INSERT INTO epoch VALUES(1, zeroblob(60), 1, 0)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir, key := t.TempDir(), crypto.NewKey()
+			s := open(t, dir, key)
+			_, err := apply(s, put("p/a", "x"))
+			is.NoErr(err)
+			is.NoErr(s.Record(t.Context(), myvault.Entry{Action: "read", At: at}))
+			_, err = s.Verify(t.Context())
+			is.NoErr(err)
+			rawOpen(t, dir, c.file).exec(c.sql)
+			_, err = s.Verify(t.Context())
+			is.True(errors.Is(err, myvault.ErrTampered))
+		})
+	}
+}
