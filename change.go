@@ -12,6 +12,12 @@ func (c Change) validate() error {
 		return err
 	}
 	switch c.Op {
+	case OpUndelete, OpDestroy, OpDefaultProject, OpDeleteProject:
+		if c.If != (Condition{}) {
+			return fmt.Errorf("%w condition: %s takes none", ErrInvalid, c.Op)
+		}
+	}
+	switch c.Op {
 	case OpPut:
 		return errors.Join(c.Address.Validate(), c.Value.Validate())
 	case OpDestroy:

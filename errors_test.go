@@ -185,6 +185,7 @@ func argumentErrors(ctx context.Context, s *myvault.Session) (all []error) {
 		{Op: myvault.OpPut, Address: db, Value: myvault.Bytes(make([]byte, myvault.MaxValue+1))},
 		{Op: myvault.OpPut, Address: db, Value: v, If: myvault.IfVersion(0)},
 		{Op: myvault.OpDestroy, Address: db, Versions: []myvault.Version{0}},
+		{Op: myvault.OpDestroy, Address: db, If: myvault.IfVersion(1)},
 		{Op: myvault.OpPutProject, Project: myvault.Project{Name: "p"}, If: myvault.IfVersion(1)},
 		{Op: myvault.OpPutProject, Project: myvault.Project{Name: "p", Description: "\xff"}},
 		{Op: myvault.OpPutProject, Project: myvault.Project{Name: "p", Description: "\n"}},

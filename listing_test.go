@@ -8,6 +8,7 @@ import (
 
 	"github.com/matryer/is"
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/memory"
 )
 
 // fill puts secrets as root.
@@ -144,4 +145,20 @@ func TestAPageDoesNotTellOfWhatIsHidden(t *testing.T) {
 		is.Equal(len(trail.Entries), 1)
 		is.True(!trail.More)
 	}
+}
+
+func TestTrailPageLooksAtABoundedNumber(t *testing.T) {
+	is := is.New(t)
+	v := vaultOf(t, memory.New(memory.Config{MaxEntries: 20_000}), myvault.Config{})
+	for range 10_050 {
+		_, err := v.As("root").Put(t.Context(), db, myvault.Text("v"))
+		is.NoErr(err)
+	}
+	page, err := v.As("root").TrailPage(t.Context(), myvault.TrailRange{Action: "none"}, 10)
+	is.NoErr(err)
+	is.Equal(len(page.Entries), 0)
+	is.True(page.More)
+	page, err = v.As("root").TrailPage(t.Context(), myvault.TrailRange{Action: "none", Before: page.Next}, 10)
+	is.NoErr(err)
+	is.True(!page.More)
 }

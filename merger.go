@@ -13,11 +13,20 @@ type merger struct {
 	limit  int // of different entries that wait
 	write  func(context.Context, ...Entry) error
 
+	flushing chan struct{} // holds one while flush writes, so that close waits for it
+
 	mu      sync.Mutex
 	pending map[entryKey]*Entry // Count 0: the window is open, nothing to write yet
 	writing int                 // entries that flush is writing; they may come back
 	timer   *time.Timer         // runs while pending is not empty
 	closed  bool
+}
+
+func newMerger(window time.Duration, limit int, write func(context.Context, ...Entry) error) *merger {
+	return &merger{
+		window: window, limit: limit, write: write,
+		flushing: make(chan struct{}, 1), pending: make(map[entryKey]*Entry),
+	}
 }
 
 // entryKey is what makes two entries equal.
@@ -91,7 +100,13 @@ func (m *merger) count(e Entry) {
 		waiting.First, waiting.Request = e.First, e.Request
 	}
 	waiting.Count += e.Count
-	waiting.At, waiting.Last = e.At, e.Last
+	// An entry that could not be written comes back later than younger ones.
+	if e.First.Before(waiting.First) {
+		waiting.First = e.First
+	}
+	if e.Last.After(waiting.Last) {
+		waiting.At, waiting.Last = e.At, e.Last
+	}
 }
 
 func (m *merger) start() {
@@ -103,6 +118,8 @@ func (m *merger) start() {
 // flush ends the window and writes what was counted. On failure the entries wait on: once
 // the buffer is full, take refuses.
 func (m *merger) flush() error {
+	m.flushing <- struct{}{}
+	defer func() { <-m.flushing }()
 	m.mu.Lock()
 	var entries []Entry
 	for _, e := range m.pending {

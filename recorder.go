@@ -33,14 +33,14 @@ const (
 type recorder struct {
 	trail    Trail
 	mode     Reads
-	reads    merger
-	refusals merger
+	reads    *merger
+	refusals *merger
 }
 
 func newRecorder(trail Trail, mode Reads) *recorder {
 	r := &recorder{trail: trail, mode: mode}
-	r.reads = merger{window: relaxedWindow, limit: relaxedPending, write: r.write, pending: make(map[entryKey]*Entry)}
-	r.refusals = merger{window: refusedWindow, limit: refusedPending, write: r.write, pending: make(map[entryKey]*Entry)}
+	r.reads = newMerger(relaxedWindow, relaxedPending, r.write)
+	r.refusals = newMerger(refusedWindow, refusedPending, r.write)
 	return r
 }
 

@@ -1,6 +1,7 @@
 package myvault_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -82,5 +83,68 @@ func TestListingWhatIsHiddenIsADenial(t *testing.T) {
 		synctest.Wait()
 		is.True(len(entriesOf(t, v)) < 300)
 		is.Equal(outcomes(t, v)["denied"], uint64(2*flood))
+	})
+}
+
+// TestDenialOfACallerWhoLeftIsRecorded: to cancel the request is no way around the trail.
+func TestDenialOfACallerWhoLeftIsRecorded(t *testing.T) {
+	is := is.New(t)
+	v := openVault(t, myvault.Config{})
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	_, err := v.As("svc").Get(gone, myvault.Address{Project: "billing", Path: "x"})
+	is.True(errors.Is(err, myvault.ErrDenied))
+	is.Equal(outcomes(t, v)["denied"], uint64(1))
+}
+
+// TestCloseWaitsForWhatIsBeingWritten and writes what could not be.
+func TestCloseWaitsForWhatIsBeingWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		trail := &brokenTrail{}
+		v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+		s := v.As("root")
+		_, err := s.Put(t.Context(), db, myvault.Text("v"))
+		is.NoErr(err)
+		written := len(trail.recorded())
+		_, err = s.Get(t.Context(), db)
+		is.NoErr(err)
+		slow := func() { time.Sleep(time.Second); trail.fails.Store(false) }
+		trail.failing.Store(&slow)
+		trail.fails.Store(true)
+		time.Sleep(100 * time.Millisecond) // the flush is inside Record, which will fail
+		is.NoErr(v.Close())
+		is.Equal(len(trail.recorded()), written+1)
+	})
+}
+
+// TestMergedTimes: an entry that comes back after a failure is older than those that wait.
+func TestMergedTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		trail := &brokenTrail{}
+		v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+		s := v.As("root")
+		_, err := s.Put(t.Context(), db, myvault.Text("v"))
+		is.NoErr(err)
+		began := time.Now().UTC()
+		_, err = s.Get(t.Context(), db)
+		is.NoErr(err)
+		again := func() {
+			time.Sleep(20 * time.Millisecond)
+			_, err := s.Get(context.Background(), db)
+			is.NoErr(err)
+		}
+		trail.failing.Store(&again)
+		trail.fails.Store(true)
+		time.Sleep(60 * time.Millisecond)
+		trail.fails.Store(false)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		e := trail.recorded()[len(trail.recorded())-1]
+		is.Equal(e.Count, uint64(2))
+		is.Equal(e.First, began)
+		is.Equal(e.Last, began.Add(70*time.Millisecond))
+		is.Equal(e.At, e.Last)
 	})
 }
