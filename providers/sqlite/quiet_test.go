@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
 // What does not authenticate is told without the name of a project or a path: such errors
@@ -31,32 +32,7 @@ func TestErrorsNameNoAddress(t *testing.T) {
 			_, err := apply(s, put("acme/prod/signing", "one"), put("acme/prod/signing", "two"))
 			is.NoErr(err)
 			rawOpen(t, dir, "vault.db").exec(c.sql)
-			said := ""
-			note := func(err error) {
-				if errors.Is(err, myvault.ErrTampered) {
-					said += err.Error() + "\n"
-				}
-			}
-			_, err = s.Verify(t.Context())
-			is.True(errors.Is(err, myvault.ErrTampered))
-			note(err)
-			for version := range myvault.Version(3) {
-				_, err = s.Get(t.Context(), addr("acme/prod/signing"), version)
-				note(err)
-			}
-			for _, err := range s.List(t.Context(), myvault.Range{}) {
-				note(err)
-			}
-			for _, err := range s.Versions(t.Context(), addr("acme/prod/signing")) {
-				note(err)
-			}
-			for _, err := range s.Projects(t.Context()) {
-				note(err)
-			}
-			for _, change := range []myvault.Change{put("acme/prod/signing", "three"), on(myvault.OpDestroy, "acme/prod/signing", 1)} {
-				_, err = apply(s, change)
-				note(err)
-			}
+			said := whatIsSaid(t, s)
 			is.True(strings.Contains(said, c.says)) // where it is
 			for _, name := range []string{"acme", "prod", "signing"} {
 				if strings.Contains(said, name) {
@@ -65,4 +41,35 @@ func TestErrorsNameNoAddress(t *testing.T) {
 			}
 		})
 	}
+}
+
+// whatIsSaid gives the texts of ErrTampered that every way to a secret gives.
+func whatIsSaid(t *testing.T, s *sqlite.Store) (said string) {
+	t.Helper()
+	signing := addr("acme/prod/signing")
+	note := func(err error) {
+		if errors.Is(err, myvault.ErrTampered) {
+			said += err.Error() + "\n"
+		}
+	}
+	_, err := s.Verify(t.Context())
+	note(err)
+	for version := range myvault.Version(3) {
+		_, err = s.Get(t.Context(), signing, version)
+		note(err)
+	}
+	for _, err := range s.List(t.Context(), myvault.Range{}) {
+		note(err)
+	}
+	for _, err := range s.Versions(t.Context(), signing) {
+		note(err)
+	}
+	for _, err := range s.Projects(t.Context()) {
+		note(err)
+	}
+	for _, change := range []myvault.Change{put("acme/prod/signing", "three"), on(myvault.OpDestroy, "acme/prod/signing", 1)} {
+		_, err = apply(s, change)
+		note(err)
+	}
+	return said
 }
