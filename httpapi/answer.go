@@ -32,7 +32,7 @@ func commonHeaders() http.Header {
 	}
 }
 
-// write sends the answer, or the problem that err is, and gives the status and size sent.
+// write sends the answer, or the problem that err is, and gives the status and size for the log.
 func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size int) {
 	header := w.Header()
 	maps.Copy(header, c.api.headers)
@@ -45,9 +45,6 @@ func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size i
 	kind := "application/json"
 	if err != nil {
 		p := c.problemOf(err)
-		if p.status == statusClientGone {
-			return p.status, 0
-		}
 		p.addHeaders(header)
 		a, body, kind = answer{status: p.status}, p.body(), "application/problem+json"
 	}
@@ -62,10 +59,12 @@ func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size i
 		header.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(a.status)
-	if len(body) == 0 || c.request.Method == http.MethodHead {
-		return a.status, 0
+	if len(body) > 0 && c.request.Method != http.MethodHead {
+		size, _ = w.Write(body) // the client may be gone; there is nobody to tell
 	}
-	size, _ = w.Write(body) // the client may be gone; there is nobody to tell
+	if c.gone(err) {
+		return statusClientGone, size
+	}
 	return a.status, size
 }
 

@@ -63,7 +63,15 @@ func (c *call) run() (a answer, err error) {
 	if err = c.readQuery(); err != nil {
 		return answer{}, err
 	}
+	if c.changes() && !c.endpoint.IfMatch && c.request.Header.Get("If-Match") != "" {
+		return answer{}, badRequest("this route does not heed If-Match, so it refuses it; send the request without")
+	}
 	return c.endpoint.handle(c)
+}
+
+// changes reports whether the request is of a method that may change something.
+func (c *call) changes() bool {
+	return c.request.Method != http.MethodGet && c.request.Method != http.MethodHead
 }
 
 // recovered turns a panic into an error. What it carried may hold anything, so only the

@@ -169,3 +169,21 @@ func TestOfTwentyPatchesOfOneVersionOneWins(t *testing.T) {
 	}
 	is.Equal(won, 1)
 }
+
+// TestIfMatchIsNeverIgnored: a condition that is not checked must not look like one that held.
+func TestIfMatchIsNeverIgnored(t *testing.T) {
+	is := is.New(t)
+	f := serve(t)
+	f.put(map[string]string{"newsbot/prod/db": "v"})
+	for _, c := range []struct{ method, path, body string }{
+		{"POST", "/api/versions/newsbot/prod/db", `{"op":"destroy","all":true}`},
+		{"POST", "/api/changes", `{"changes":[{"op":"delete","project":"newsbot","path":"prod/db"}]}`},
+		{"DELETE", "/api/projects/newsbot", ""},
+		{"PUT", "/api/projects/newsbot/set-default", ""},
+	} {
+		r := f.as("admin", c.method, c.path, c.body, `If-Match: "nothing-99"`)
+		is.Equal(r.status, 400) // of c.path
+		is.True(strings.Contains(r.body, "If-Match"))
+	}
+	is.Equal(f.as("admin", "GET", db, "").status, 200) // nothing happened
+}

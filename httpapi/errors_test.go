@@ -179,6 +179,7 @@ func everyProblem(t *testing.T) []*httptest.ResponseRecorder {
 	}
 	of := func(version int) string { return fmt.Sprintf(`"%s-%d"`, f.vault.Incarnation(), version) }
 	all = append(all, f.refused(wrong{"DELETE", "/api/secrets/newsbot/prod/db", "", []string{"If-Match: " + of(1) + "," + of(2)}}, nil))
+	all = append(all, f.refused(wrong{"DELETE", "/api/projects/newsbot", "", []string{"If-Match: " + of(1)}}, nil))
 	all = append(all, f.refused(wrong{"POST", "/api/secrets", "", nil}, iotest.ErrReader(errors.New(canary))))
 	for _, target := range []string{"/api/secrets", "/api/audit"} {
 		cursor := sealed(t, key, target+"\x00admin\x00\x00", "one\x00two\x00three")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -205,7 +207,9 @@ func TestAnAbortedHandlerStaysAborted(t *testing.T) {
 	t.Fatal("the panic was swallowed")
 }
 
-func TestAClientThatLeavesGetsNoAnswer(t *testing.T) {
+// TestAClientThatLeavesIsNotToldOfSuccess: one that closes only its own direction cancels the
+// request and still reads the answer.
+func TestAClientThatLeavesIsNotToldOfSuccess(t *testing.T) {
 	is := is.New(t)
 	f, store := serveFaulty(t)
 	wait := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
@@ -216,8 +220,26 @@ func TestAClientThatLeavesGetsNoAnswer(t *testing.T) {
 	r.Header.Set("X-Token", adminToken)
 	leave()
 	w := record(f.handler, r)
-	is.Equal(w.Body.Len(), 0)
+	is.Equal(w.Code, 503)
+	is.True(strings.Contains(w.Body.String(), "nothing was changed"))
 	is.True(strings.Contains(f.logs.String(), `"status":499`))
+}
+
+// TestAHalfClosedConnectionIsToldThatNothingChanged over a real socket.
+func TestAHalfClosedConnectionIsToldThatNothingChanged(t *testing.T) {
+	is := is.New(t)
+	f, store := serveFaulty(t)
+	wait := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	store.get.Store(&wait)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
+	is.NoErr(err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Service: admin\r\nX-Token: %s\r\nConnection: close\r\n\r\n", db, adminToken)
+	is.NoErr(err)
+	is.NoErr(conn.(*net.TCPConn).CloseWrite())
+	text, err := io.ReadAll(conn)
+	is.NoErr(err)
+	is.True(strings.HasPrefix(string(text), "HTTP/1.1 503 "))
 }
 
 func TestHistoryThatCannotBeReadAfterAChangeIsAnUnknownOutcome(t *testing.T) {

@@ -11,8 +11,15 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// statusClientGone stands in logs where the client left before there was an answer.
+// statusClientGone stands in logs where the client left before there was an answer. It is
+// answered 503 all the same: a client that closed only its own direction still reads, and without
+// an answer it would get net/http's 200.
 const statusClientGone = 499
+
+// gone reports whether err is that the client left.
+func (c *call) gone(err error) bool {
+	return c.ctx().Err() != nil && errors.Is(err, context.Canceled)
+}
 
 // problem is an error as the client sees it (RFC 9457).
 type problem struct {
@@ -68,9 +75,6 @@ var meanings = []struct {
 func (c *call) problemOf(err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p
-	}
-	if c.ctx().Err() != nil && errors.Is(err, context.Canceled) {
-		return &problem{status: statusClientGone}
 	}
 	for _, m := range meanings {
 		if errors.Is(err, m.err) {

@@ -13,6 +13,7 @@ type Route struct {
 	Pattern string   // as in [http.ServeMux]: {name} is one segment, {path...} all that follow
 	Query   []string // the parameters it takes, each at most once
 	Public  bool     // needs no identity
+	IfMatch bool     // heeds If-Match; other routes that change something refuse it
 }
 
 // Routes gives the table of routes, in a slice that is the caller's.
@@ -51,8 +52,8 @@ func endpoints() []endpoint {
 		on("POST", "/api/secrets/test", (*call).testIdentity),
 		on("GET", "/api/secrets/{project}", (*call).readProject, "limit", "cursor"),
 		on("GET", secret, (*call).getSecret, "version"),
-		on("PATCH", secret, (*call).updateSecret),
-		on("DELETE", secret, (*call).deleteSecret),
+		matching("PATCH", secret, (*call).updateSecret),
+		matching("DELETE", secret, (*call).deleteSecret),
 		on("GET", history, (*call).listVersions),
 		on("POST", history, (*call).changeVersions),
 		on("POST", "/api/changes", (*call).applyChanges),
@@ -71,6 +72,12 @@ func on(method, pattern string, handle func(*call) (answer, error), query ...str
 		segments: strings.Split(pattern[1:], "/"),
 		handle:   handle,
 	}
+}
+
+func matching(method, pattern string, handle func(*call) (answer, error)) endpoint {
+	e := on(method, pattern, handle)
+	e.IfMatch = true
+	return e
 }
 
 func public(pattern string, handle func(*call) (answer, error)) endpoint {

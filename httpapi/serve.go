@@ -62,7 +62,8 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 	}()
 	select {
 	case err := <-ended:
-		return fmt.Errorf("httpapi: serve: %w", err)
+		// Connections that are kept alive would be answered on.
+		return errors.Join(fmt.Errorf("httpapi: serve: %w", err), server.Close())
 	case <-ctx.Done():
 	}
 	err := shutdown(server, config.Grace)
