@@ -1,0 +1,150 @@
+// Package setup is what a program around the vault does with its environment: it finds the
+// .env, makes one on a first run, and reads typed settings without showing what stands in them.
+package setup
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+
+	"github.com/caarlos0/env/v11"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// Load gives the settings in force, and the path of the .env that they come from, if any:
+// the one that MYVAULT_ENV names, else .env here, else the one in MYVAULT_DATA ("data"). With
+// none, and no policy in the environment, it makes one there; see [FirstRun]. T is a struct
+// with env tags; its keys are what the .env may hold besides the policy.
+func Load[T any](process map[string]string) (settings map[string]string, path string, err error) {
+	data := cmp.Or(process["MYVAULT_DATA"], "data")
+	inData := filepath.Join(data, ".env")
+	switch {
+	case process["MYVAULT_ENV"] != "":
+		path = process["MYVAULT_ENV"]
+	case exists(".env"):
+		path = ".env"
+	case exists(inData):
+		path = inData
+	case process["ALLOWED_SERVICES"] != "":
+		return process, "", nil
+	default:
+		path = inData
+		if err := FirstRun(data); err != nil {
+			return nil, "", err
+		}
+	}
+	var keys []string
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
+		keys = append(keys, f.Tag.Get("env"))
+	}
+	file, err := myvault.ReadEnvFile(path, keys...)
+	if err != nil {
+		return nil, path, fmt.Errorf("%w\nif this .env is another program's, name yours with MYVAULT_ENV", err)
+	}
+	return myvault.MergeEnv(file, process), path, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// Parse reads the settings into the fields of T by their env tags. Its errors name the
+// setting and say what it is (the tag help), never what stands there: it may be a key.
+func Parse[T any](settings map[string]string) (T, error) {
+	parsed, err := env.ParseAsWithOptions[T](env.Options{Environment: settings})
+	all, ok := errors.AsType[env.AggregateError](err)
+	if !ok {
+		return parsed, err
+	}
+	var wrong []error
+	for _, err := range all.Errors {
+		if parse, ok := errors.AsType[env.ParseError](err); ok {
+			field, _ := reflect.TypeFor[T]().FieldByName(parse.Name)
+			err = fmt.Errorf("setting %s does not parse; it is %s", field.Tag.Get("env"), field.Tag.Get("help"))
+		}
+		wrong = append(wrong, err)
+	}
+	return parsed, errors.Join(wrong...)
+}
+
+// Help describes the settings of T, a line each, from the tags env and help.
+func Help[T any]() string {
+	var text bytes.Buffer
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
+		fmt.Fprintf(&text, "  %-20s %s\n", f.Tag.Get("env"), f.Tag.Get("help"))
+	}
+	return text.String()
+}
+
+// Headers is the name of the file with the headers of the generated service.
+const Headers = "client.headers"
+
+const generated = `# Made by the first run. Whoever reads this file can read every secret.
+ALLOWED_SERVICES=local
+TOKEN_local=%s
+ALLOW_local=*/,*/@destroy+audit
+MSA_MASTER_KEY=%s
+`
+
+// FirstRun makes dir with a .env that has a new master key and one service with a random
+// token, and a file of its headers for curl, so that no token is typed or printed. Of several
+// at once one wins, and all use its files; both are on disk before it returns.
+func FirstRun(dir string) error {
+	if exists(filepath.Join(dir, "vault.db")) {
+		return fmt.Errorf("%s holds a store but no .env: put its .env back, or name it with MYVAULT_ENV; without its master key the store cannot be opened", dir)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("%s can be written by others: chmod 700 before a key is kept there", dir)
+	}
+	token := rand.Text()
+	err = publish(filepath.Join(dir, ".env"), fmt.Sprintf(generated, token, crypto.NewKey().Text()))
+	if errors.Is(err, fs.ErrExist) {
+		return nil // another first run was faster
+	}
+	return errors.Join(err,
+		publish(filepath.Join(dir, Headers), fmt.Sprintf("X-Service: local\nX-Token: %s\n", token)),
+		publish(filepath.Join(dir, ".gitignore"), "*\n"),
+		syncDir(dir), syncDir(filepath.Dir(dir)))
+}
+
+// publish makes a file that is there whole or not at all, and never replaces one.
+func publish(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".making-") // with mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Link(f.Name(), path)
+}
+
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // directories cannot be synced there
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,112 @@
+package setup_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/matryer/is"
+	"github.com/myswiftagent/myvault/examples/internal/setup"
+)
+
+type settings struct {
+	Port uint16 `env:"PORT" envDefault:"8000" help:"a port"`
+	On   bool   `env:"ON" help:"true or false"`
+	Key  string `env:"MSA_MASTER_KEY" help:"a key"`
+}
+
+// TestFirstRunsAtOnceAgree: two that each made a key would leave a store that neither opens.
+func TestFirstRunsAtOnceAgree(t *testing.T) {
+	for range 20 {
+		is := is.New(t)
+		dir := filepath.Join(t.TempDir(), "data")
+		seen := make([]string, 8)
+		var runs sync.WaitGroup
+		for i := range seen {
+			runs.Go(func() {
+				if err := setup.FirstRun(dir); err != nil {
+					t.Error(err)
+				}
+				text, err := os.ReadFile(filepath.Join(dir, ".env"))
+				if err != nil {
+					t.Error(err)
+				}
+				seen[i] = string(text)
+			})
+		}
+		runs.Wait()
+		headers, err := os.ReadFile(filepath.Join(dir, setup.Headers))
+		is.NoErr(err)
+		_, token, _ := strings.Cut(strings.TrimSpace(string(headers)), "X-Token: ")
+		for _, text := range seen {
+			is.Equal(text, seen[0])
+			is.True(strings.Contains(text, "TOKEN_local="+token+"\n")) // the headers fit the .env
+		}
+		left, err := filepath.Glob(filepath.Join(dir, ".making-*"))
+		is.NoErr(err)
+		is.Equal(len(left), 0)
+	}
+}
+
+func TestFirstRunRefusesADirectoryOfOthers(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	is.NoErr(os.Chmod(dir, 0o777))
+	is.True(setup.FirstRun(dir) != nil)
+	entries, err := os.ReadDir(dir)
+	is.NoErr(err)
+	is.Equal(len(entries), 0)
+}
+
+func TestParseNeverShowsWhatStandsThere(t *testing.T) {
+	is := is.New(t)
+	_, err := setup.Parse[settings](map[string]string{"PORT": "base64:canary", "ON": "canary"})
+	is.Equal(err.Error(), "setting PORT does not parse; it is a port\nsetting ON does not parse; it is true or false")
+	s, err := setup.Parse[settings](map[string]string{"ON": "true"})
+	is.NoErr(err)
+	is.Equal(s, settings{Port: 8000, On: true})
+}
+
+func TestLoadFindsTheEnv(t *testing.T) {
+	is := is.New(t)
+	t.Chdir(t.TempDir())
+	named := filepath.Join(t.TempDir(), "named.env")
+	is.NoErr(os.WriteFile(named, []byte("ALLOWED_SERVICES=named\nPORT=1"), 0o600))
+	process := map[string]string{"PORT": "2", "TOKEN_GITHUB": "stray"}
+
+	all, path, err := setup.Load[settings](map[string]string{"ALLOWED_SERVICES": "process"})
+	is.NoErr(err)
+	is.Equal(path, "") // the environment has the policy
+	is.Equal(all["ALLOWED_SERVICES"], "process")
+
+	all, path, err = setup.Load[settings](process)
+	is.NoErr(err)
+	is.Equal(path, filepath.Join("data", ".env")) // made by a first run
+	is.Equal(all["PORT"], "2")
+	_, stray := all["TOKEN_GITHUB"]
+	is.True(!stray)
+
+	is.NoErr(os.WriteFile(".env", []byte("ALLOWED_SERVICES=here"), 0o600))
+	all, _, err = setup.Load[settings](process)
+	is.NoErr(err)
+	is.Equal(all["ALLOWED_SERVICES"], "here")
+
+	process["MYVAULT_ENV"] = named
+	all, _, err = setup.Load[settings](process)
+	is.NoErr(err)
+	is.Equal(all["ALLOWED_SERVICES"], "named")
+	process["MYVAULT_ENV"] = named + "-none"
+	_, _, err = setup.Load[settings](process)
+	is.True(os.IsNotExist(err) || strings.Contains(err.Error(), "no such file")) // said, and nothing made in its place
+}
+
+func ExampleHelp() {
+	fmt.Print(setup.Help[settings]())
+	// Output:
+	//   PORT                 a port
+	//   ON                   true or false
+	//   MSA_MASTER_KEY       a key
+}
