@@ -25,9 +25,7 @@ func (s *Store) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, er
 		infos, err = s.apply(conn, c)
 		return err
 	}}
-	if slices.ContainsFunc(c.Changes, func(c myvault.Change) bool { return c.Op == myvault.OpDestroy }) {
-		r.finish = scrub
-	}
+	r.scrub = slices.ContainsFunc(c.Changes, func(c myvault.Change) bool { return c.Op == myvault.OpDestroy })
 	if err := s.writer.do(ctx, r); err != nil {
 		return nil, err
 	}

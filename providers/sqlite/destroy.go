@@ -3,6 +3,7 @@ package sqlite
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -74,11 +75,19 @@ func spansOf(versions []myvault.Version, current myvault.Version) (spans, error)
 	return s, nil
 }
 
+// scrubTimeout is how long a destroy waits for readers of other processes, whose snapshots
+// need the old bytes; writers wait behind it.
+const scrubTimeout = 2 * time.Second
+
 // scrub removes old bytes from the write-ahead log: it brings the log into the file, where
 // secure_delete has overwritten them, and cuts it to nothing.
 func scrub(c *conn) error {
-	if _, _, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE); err != nil {
+	if err := c.BusyTimeout(scrubTimeout); err != nil {
+		return err
+	}
+	_, _, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
+	if err != nil {
 		return fmt.Errorf("old bytes may be in the write-ahead log until it is destroyed again: %w", err)
 	}
-	return nil
+	return c.BusyTimeout(busyTimeout)
 }

@@ -15,6 +15,7 @@ type file struct {
 	path    string
 	keys    *keyring
 	opened  map[string]os.FileInfo // by path
+	anchor  *conn                  // keeps the write-ahead log while other connections come and go
 	readers *pool
 	writer  *writer
 }
@@ -59,16 +60,27 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 		if f.keys, err = newKeyring(c, key); err != nil {
 			return err
 		}
+		if f.anchor, err = connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true}); err != nil {
+			return err
+		}
 		return f.remember()
 	})
 	if err != nil {
-		return nil, nil, failure(ctx, errors.Join(err, c.close()))
+		return nil, nil, failure(ctx, errors.Join(err, f.abandon(c)))
 	}
 	return f, c, nil
+}
+
+// abandon closes what open opened, before there is a writer.
+func (f *file) abandon(c *conn) error {
+	if f.anchor == nil {
+		return c.close()
+	}
+	return errors.Join(f.anchor.close(), c.close())
 }
 
 // close ends the readers, then the writer, whose connection brings the write-ahead log
 // into the file when it is the last.
 func (f *file) close() error {
-	return errors.Join(f.readers.close(), f.writer.close())
+	return errors.Join(f.readers.close(), f.anchor.close(), f.writer.close())
 }

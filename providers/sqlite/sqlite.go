@@ -125,7 +125,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, c Config)
 		s.trail, err = openTrail(ctx, dir, key, options{vfs: c.vfs, synchronous: syncNormal, sync: c.sync})
 	}
 	if err != nil {
-		return failure(ctx, errors.Join(err, conn.close()))
+		return failure(ctx, errors.Join(err, f.abandon(conn)))
 	}
 	s.newest.Store(s.tip.seq)
 	w := f.writer

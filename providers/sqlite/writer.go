@@ -37,11 +37,11 @@ type writer struct {
 // request is what one caller wants to have written, all or nothing.
 type request struct {
 	apply func(*conn) error
-	// finish, if not nil, runs after the commit and before the caller is answered. Where it
+	// scrub asks for old bytes to be removed before the caller is answered. Where that
 	// fails, the caller gets ErrUnknownOutcome.
-	finish func(*conn) error
-	done   chan error
-	err    error
+	scrub bool
+	done  chan error
+	err   error
 }
 
 // startWriter takes over c, which it opens again with open after a failure.
@@ -127,9 +127,17 @@ func (w *writer) write(batch []*request) {
 			r.err = err
 		}
 	}
-	w.finish(batch)
+	// Those who wait for nothing more are not held up by those who do.
+	var scrubbing []*request
 	for _, r := range batch {
-		r.done <- r.err
+		if r.scrub && r.err == nil {
+			scrubbing = append(scrubbing, r)
+		} else {
+			r.done <- r.err
+		}
+	}
+	if len(scrubbing) > 0 {
+		w.scrub(scrubbing)
 	}
 	if w.conn != nil && w.conn.broken {
 		_ = w.conn.close()
@@ -137,16 +145,15 @@ func (w *writer) write(batch []*request) {
 	}
 }
 
-// finish runs what follows the commit for those whose request holds.
-func (w *writer) finish(batch []*request) {
-	for _, r := range batch {
-		if r.finish == nil || r.err != nil {
-			continue
-		}
-		if err := guard(func() error { return r.finish(w.conn) }); err != nil {
-			w.conn.broken = true
-			r.err = fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
-		}
+// scrub removes old bytes, once for all requests that ask for it, and answers them.
+func (w *writer) scrub(requests []*request) {
+	err := guard(func() error { return scrub(w.conn) })
+	if err != nil {
+		w.conn.broken = true
+		err = fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
+	}
+	for _, r := range requests {
+		r.done <- err
 	}
 }
 

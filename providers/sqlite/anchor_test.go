@@ -1,0 +1,82 @@
+package sqlite_test
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// holdSnapshot begins a read transaction of another program, which keeps the write-ahead log
+// from being cut.
+func holdSnapshot(t *testing.T, dir string) (release func()) {
+	t.Helper()
+	db, err := sqlite3.Open(filepath.Join(dir, "vault.db"))
+	must(t, err)
+	must(t, db.Exec(`BEGIN; SELECT count(*) FROM log`))
+	return func() { must(t, db.Close()) }
+}
+
+// TestAConnectionThatBreaksDoesNotStopTheStore: a destroy whose old bytes cannot be removed
+// breaks its connection; the next one must find the same write-ahead log.
+func TestAConnectionThatBreaksDoesNotStopTheStore(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	s := open(t, dir, crypto.NewKey())
+	_, err := apply(s, put("p/q", "v"))
+	is.NoErr(err)
+	release := holdSnapshot(t, dir)
+	_, err = apply(s, put("p/q", "w"))
+	is.NoErr(err)
+	_, err = apply(s, myvault.Change{Op: myvault.OpDestroy, Address: myvault.Address{Project: "p", Path: "q"}, Versions: []myvault.Version{1}})
+	is.True(errors.Is(err, myvault.ErrUnknownOutcome)) // the snapshot still has the bytes
+	release()
+	for range 3 {
+		_, err = apply(s, put("p/q", "x"))
+		is.NoErr(err)
+	}
+	_, err = s.Get(t.Context(), myvault.Address{Project: "p", Path: "q"}, 0)
+	is.NoErr(err)
+	is.NoErr(s.Ping(t.Context()))
+}
+
+// TestADestroyDoesNotHoldUpOthers: what is committed with it is answered before its old bytes
+// are removed, which several destroys do once.
+func TestADestroyDoesNotHoldUpOthers(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	s := open(t, dir, crypto.NewKey())
+	for i := range 4 {
+		_, err := apply(s, put(fmt.Sprint("p/", i), "v"))
+		is.NoErr(err)
+	}
+	defer holdSnapshot(t, dir)()
+	_, err := apply(s, put("p/warm", "v"))
+	is.NoErr(err)
+	began := time.Now()
+	var callers sync.WaitGroup
+	for i := range 4 {
+		callers.Go(func() {
+			_, err := apply(s, myvault.Change{Op: myvault.OpDestroy, Address: myvault.Address{Project: "p", Path: fmt.Sprint(i)}})
+			if !errors.Is(err, myvault.ErrUnknownOutcome) {
+				t.Error(err)
+			}
+		})
+	}
+	callers.Wait()
+	// One alone and the others together make two waits, not four: counted, not timed, by
+	// how long one wait is at least.
+	waits := int(time.Since(began) / sqliteScrubWait)
+	is.True(waits >= 1 && waits < 4)
+}
+
+// sqliteScrubWait is how long a destroy waits for readers of other processes.
+const sqliteScrubWait = 2 * time.Second
