@@ -56,6 +56,12 @@ func prepare(dir string, sys system) (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
+	// The name of a directory that was made is on disk once the one above it is synced.
+	for made := dir; made != parent; made = filepath.Dir(made) {
+		if err := syncDir(filepath.Dir(made)); err != nil {
+			return "", err
+		}
+	}
 	info, err := os.Stat(dir)
 	if err != nil {
 		return "", err

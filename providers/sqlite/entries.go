@@ -16,17 +16,20 @@ type source struct {
 	read   readPage
 	before uint64 // the next page begins below it; 0: there is none
 	page   []myvault.Entry
+	err    error // what ended the reading behind page
 }
 
 // readPage reads the entries of a range below a sequence, and where the next page begins.
 type readPage func(ctx context.Context, before uint64, r myvault.TrailRange) (entries []myvault.Entry, next uint64, err error)
 
-// fill reads pages until one has entries or the chain ends.
-func (s *source) fill(ctx context.Context, r myvault.TrailRange) (err error) {
-	for len(s.page) == 0 && s.before > 1 {
-		if s.page, s.before, err = s.read(ctx, s.before, r); err != nil {
-			return err
-		}
+// fill reads pages until one has entries or the chain ends. An error waits until the entries
+// that were good are gone.
+func (s *source) fill(ctx context.Context, r myvault.TrailRange) error {
+	for len(s.page) == 0 && s.err == nil && s.before > 1 {
+		s.page, s.before, s.err = s.read(ctx, s.before, r)
+	}
+	if len(s.page) == 0 {
+		return s.err
 	}
 	return nil
 }

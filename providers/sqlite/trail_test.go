@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/matryer/is"
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
@@ -214,4 +215,29 @@ func TestTheTrailIsSynced(t *testing.T) {
 	is.NoErr(s.Record(t.Context(), e))
 	is.NoErr(s.Close())
 	is.True(len(synced) > 0) // Close syncs
+}
+
+// TestGoodEntriesComeBeforeABadOne: those that are newer than an altered one can be read.
+func TestGoodEntriesComeBeforeABadOne(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, key)
+	for range 10 {
+		is.NoErr(s.Record(t.Context(), myvault.Entry{At: time.Now(), Action: "read", Outcome: myvault.OutcomeOK, Count: 1}))
+	}
+	is.NoErr(s.Close())
+	db, err := sqlite3.Open(filepath.Join(dir, "access.db"))
+	is.NoErr(err)
+	is.NoErr(db.Exec(`UPDATE entry SET action = 'list' WHERE seq = 5`))
+	is.NoErr(db.Close())
+	s = open(t, dir, key)
+	var seqs []uint64
+	var last error
+	for e, err := range s.Entries(t.Context(), myvault.TrailRange{}) {
+		if last = err; err == nil {
+			seqs = append(seqs, e.Seq)
+		}
+	}
+	is.Equal(seqs, []uint64{10, 9, 8, 7, 6})
+	is.True(errors.Is(last, myvault.ErrTampered))
 }
