@@ -49,9 +49,10 @@ type Provider interface {
 
 // Incarnation is a Provider whose store can be replaced by an older copy of itself.
 type Incarnation interface {
-	// Incarnation names this life of the store, in letters and digits. A store that
-	// was restored from a backup has another one, so that a version number remembered
-	// from before (an ETag) can never match by accident.
+	// Incarnation names this life of the store, in letters and digits, so that a version
+	// number remembered from another one (an ETag) does not match by accident. A store that
+	// was made anew, or restored by the provider itself, has another one; files that
+	// were copied back keep theirs.
 	Incarnation() string
 }
 

@@ -115,9 +115,11 @@ import (
 )
 
 func main() {
-	ctx, key, addr := context.Background(), crypto.NewKey(), myvault.Address{Project: "newsbot", Path: "prod/x"}
+	ctx, addr := context.Background(), myvault.Address{Project: "newsbot", Path: "prod/x"}
 	dir, _ := os.MkdirTemp("", "myvault-readme-")
 	defer os.RemoveAll(dir)
+	keyFile := dir + "/keyfile"
+	os.WriteFile(keyFile, []byte(crypto.NewKey().Text()+"\n"), 0o600)
 	rule, _ := myvault.ParseRule("newsbot/")
 	policy, _ := myvault.NewPolicy(myvault.Service{Name: "newsbot", Allow: []myvault.Rule{rule}})
 	%s

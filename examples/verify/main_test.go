@@ -1,0 +1,38 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+func TestVerifyTellsGoodFromAltered(t *testing.T) {
+	is := is.New(t)
+	dir, keys := t.TempDir(), sqlite.StaticKey(crypto.NewKey())
+	is.True(verify(t.Context(), new(bytes.Buffer), dir, keys) != nil) // nothing is made to be verified
+	store, err := sqlite.Open(t.Context(), dir, keys, sqlite.Config{})
+	is.NoErr(err)
+	_, err = store.Apply(t.Context(), myvault.Commit{By: "svc", Changes: []myvault.Change{
+		{Op: myvault.OpPut, Address: myvault.Address{Project: "p", Path: "x"}, Value: myvault.Text("v")},
+	}})
+	is.NoErr(err)
+	is.NoErr(store.Close())
+	var out bytes.Buffer
+	is.NoErr(verify(t.Context(), &out, dir, keys))
+	is.True(strings.HasPrefix(out.String(), "1 changes, 0 accesses, 1 records opened"))
+
+	db, err := sqlite3.Open(filepath.Join(dir, "vault.db"))
+	is.NoErr(err)
+	is.NoErr(db.Exec(`UPDATE log SET author = 'somebody else'`))
+	is.NoErr(db.Close())
+	is.True(errors.Is(verify(t.Context(), &out, dir, keys), myvault.ErrTampered))
+}
