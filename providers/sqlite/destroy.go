@@ -75,7 +75,7 @@ func spansOf(versions []myvault.Version, current myvault.Version) (spans, error)
 	return s, nil
 }
 
-// scrubTimeout is how long a destroy waits for readers of other processes, whose snapshots
+// scrubTimeout is how long a destroy waits for readers, whose snapshots
 // need the old bytes; writers wait behind it.
 const scrubTimeout = 2 * time.Second
 

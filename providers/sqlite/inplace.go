@@ -14,7 +14,7 @@ func (f *file) inPlace() error {
 	for path, opened := range f.opened {
 		now, err := os.Lstat(path)
 		if err != nil || !os.SameFile(opened, now) {
-			return fmt.Errorf("%w: %s was moved, deleted or replaced while it is open; put it back, or close the store and open it again",
+			return fmt.Errorf("%w: %s was moved, deleted or replaced while it is open; put it back, or close the store and restore the whole directory",
 				myvault.ErrUnavailable, f.kind.name)
 		}
 	}
@@ -29,6 +29,7 @@ func (f *file) remember() error {
 		if err != nil {
 			return err
 		}
+		_ = os.SameFile(info, info) // on Windows the file's identity is read now, not at the first comparison
 		f.opened[path] = info
 	}
 	return nil

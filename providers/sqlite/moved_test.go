@@ -1,7 +1,9 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -83,4 +85,42 @@ func TestClosingAMovedStoreSparesWhatStandsInItsPlace(t *testing.T) {
 	_, _ = apply(s, put("p/a", "w"))
 	_ = s.Close()
 	is.Equal(files(t, dir), before)
+}
+
+// TestWritesAfterAReplacementSpoilNeitherFile: a connection that is opened again would find
+// the file put in its place beside the log of the one that was taken away.
+func TestWritesAfterAReplacementSpoilNeitherFile(t *testing.T) {
+	for writes := range 4 {
+		t.Run(fmt.Sprint(writes, " writes"), func(t *testing.T) {
+			is := is.New(t)
+			dir, key := t.TempDir(), crypto.NewKey()
+			s := open(t, dir, key)
+			_, err := apply(s, put("p/old", "v"))
+			is.NoErr(err)
+			is.NoErr(s.Close())
+			file, backup := filepath.Join(dir, "vault.db"), filepath.Join(t.TempDir(), "vault.db")
+			copied, err := os.ReadFile(file)
+			is.NoErr(err)
+
+			s = open(t, dir, key)
+			for i := range 50 {
+				_, err := apply(s, put(fmt.Sprint("p/new", i), "v"))
+				is.NoErr(err)
+			}
+			must(t, os.Rename(file, backup))
+			must(t, os.WriteFile(file, copied, 0o600))
+			for range writes {
+				_, err := apply(s, put("p/refused", "v"))
+				is.True(errors.Is(err, myvault.ErrUnavailable))
+			}
+			now, err := os.ReadFile(file)
+			is.NoErr(err)
+			is.True(bytes.Equal(now, copied)) // what was put there is as it was
+			must(t, os.Rename(backup, file))
+			_, err = s.Get(t.Context(), myvault.Address{Project: "p", Path: "new49"}, 0)
+			is.NoErr(err) // and what was acknowledged is there once it is put back
+			_, err = apply(s, put("p/after", "v"))
+			is.NoErr(err)
+		})
+	}
 }

@@ -39,7 +39,10 @@ func (p *pool) read(ctx context.Context, f func(*conn) error) error {
 		return failure(ctx, err)
 	}
 	if c == nil {
-		if c, err = p.open(); err != nil {
+		if err = p.inPlace(); err == nil {
+			c, err = p.open()
+		}
+		if err != nil {
 			p.slots <- nil
 			return failure(ctx, err)
 		}

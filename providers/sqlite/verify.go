@@ -49,7 +49,7 @@ func (r Report) String() string {
 //
 // What does not authenticate is [myvault.ErrTampered]; a [*BadEntry] names the first bad
 // sequence. The Report tells how far it came. Verify may run while the store is used;
-// a destroy, and what is written behind it, waits for the engine's check of vault.db, for 10
+// a destroy, and what is written behind it, waits for the engine's check of vault.db, for 2
 // seconds at most; then the destroy is [myvault.ErrUnknownOutcome].
 func (s *Store) Verify(ctx context.Context, earlier ...myvault.Head) (Report, error) {
 	v := &verification{Store: s, mac: crypto.Genesis(), register: map[string]myvault.Project{}}

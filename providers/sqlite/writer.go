@@ -160,6 +160,10 @@ func (w *writer) scrub(requests []*request) {
 // commit writes the batch in one transaction. Its error is that of all requests that did
 // not fail by themselves.
 func (w *writer) commit(batch []*request) error {
+	// Before a connection is opened: one file's log must never meet another file.
+	if err := w.inPlace(); err != nil {
+		return err
+	}
 	if w.conn == nil {
 		c, err := w.open()
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"strings"
 
 	"github.com/caarlos0/env/v11"
 
@@ -50,7 +51,10 @@ func Load[T any](process map[string]string) (settings map[string]string, path st
 	if err != nil {
 		return nil, path, fmt.Errorf("%w\nif this .env is another program's, name yours with MYVAULT_ENV", err)
 	}
-	return myvault.MergeEnv(file, process), path, nil
+	if path == inData {
+		err = writeHeaders(data, file)
+	}
+	return myvault.MergeEnv(file, process), path, err
 }
 
 func exists(path string) bool {
@@ -97,10 +101,11 @@ MSA_MASTER_KEY=%s
 `
 
 // FirstRun makes dir with a .env that has a new master key and one service with a random
-// token, and a file of its headers for curl, so that no token is typed or printed. Of several
-// at once one wins, and all use its files; both are on disk before it returns.
+// token. Of several at once one wins, and all use its file, which is on disk before the
+// winner returns.
 func FirstRun(dir string) error {
-	if exists(filepath.Join(dir, "vault.db")) {
+	path := filepath.Join(dir, ".env")
+	if exists(filepath.Join(dir, "vault.db")) && !exists(path) {
 		return fmt.Errorf("%s holds a store but no .env: put its .env back, or name it with MYVAULT_ENV; without its master key the store cannot be opened", dir)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -113,19 +118,41 @@ func FirstRun(dir string) error {
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
 		return fmt.Errorf("%s can be written by others: chmod 700 before a key is kept there", dir)
 	}
-	token := rand.Text()
-	err = publish(filepath.Join(dir, ".env"), fmt.Sprintf(generated, token, crypto.NewKey().Text()))
+	ignore := publish(filepath.Join(dir, ".gitignore"), "*\n", os.Link)
+	if ignore != nil && !errors.Is(ignore, fs.ErrExist) {
+		return ignore
+	}
+	err = publish(path, fmt.Sprintf(generated, rand.Text(), crypto.NewKey().Text()), os.Link)
 	if errors.Is(err, fs.ErrExist) {
 		return nil // another first run was faster
 	}
-	return errors.Join(err,
-		publish(filepath.Join(dir, Headers), fmt.Sprintf("X-Service: local\nX-Token: %s\n", token)),
-		publish(filepath.Join(dir, ".gitignore"), "*\n"),
-		syncDir(dir), syncDir(filepath.Dir(dir)))
+	if err != nil {
+		return err
+	}
+	if err := syncDir(filepath.Dir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
 }
 
-// publish makes a file that is there whole or not at all, and never replaces one.
-func publish(path, text string) error {
+// writeHeaders keeps the file of the generated service's headers true to the .env in dir, so
+// that no token is typed or printed. Where that has no plain token, it leaves the file alone.
+func writeHeaders(dir string, file map[string]string) error {
+	tokens := strings.Split(file["TOKEN_local"], ",")
+	token := strings.TrimSpace(tokens[len(tokens)-1]) // the newest one, during a change-over
+	if token == "" || strings.HasPrefix(token, "sha256:") {
+		return nil
+	}
+	text, path := "X-Service: local\nX-Token: "+token+"\n", filepath.Join(dir, Headers)
+	if now, err := os.ReadFile(path); err == nil && string(now) == text {
+		return nil
+	}
+	return publish(path, text, os.Rename)
+}
+
+// publish writes a file that is there whole or not at all, by a temporary one that place, a
+// link or a renaming, puts under its name.
+func publish(path, text string, place func(from, to string) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".making-") // with mode 0600
 	if err != nil {
 		return err
@@ -135,7 +162,10 @@ func publish(path, text string) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Link(f.Name(), path)
+	if err := place(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
 }
 
 func syncDir(dir string) error {

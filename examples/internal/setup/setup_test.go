@@ -27,7 +27,7 @@ func TestFirstRunsAtOnceAgree(t *testing.T) {
 		var runs sync.WaitGroup
 		for i := range seen {
 			runs.Go(func() {
-				if err := setup.FirstRun(dir); err != nil {
+				if _, _, err := setup.Load[settings](map[string]string{"MYVAULT_DATA": dir}); err != nil {
 					t.Error(err)
 				}
 				text, err := os.ReadFile(filepath.Join(dir, ".env"))
@@ -49,6 +49,35 @@ func TestFirstRunsAtOnceAgree(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(len(left), 0)
 	}
+}
+
+// TestHeadersFitTheEnv after a first run into leftovers, a crash between its files, and a change of token.
+func TestHeadersFitTheEnv(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	is.NoErr(os.Chmod(dir, 0o700))
+	headers, env := filepath.Join(dir, setup.Headers), filepath.Join(dir, ".env")
+	is.NoErr(os.WriteFile(headers, []byte("X-Service: local\nX-Token: of-another-life\n"), 0o600))
+	is.NoErr(os.WriteFile(filepath.Join(dir, ".gitignore"), []byte("mine\n"), 0o600))
+	load := func() string {
+		all, _, err := setup.Load[settings](map[string]string{"MYVAULT_DATA": dir})
+		is.NoErr(err)
+		text, err := os.ReadFile(headers)
+		is.NoErr(err)
+		_, token, _ := strings.Cut(strings.TrimSpace(string(text)), "X-Token: ")
+		is.True(strings.HasSuffix(all["TOKEN_local"], token))
+		return token
+	}
+	first := load()
+	is.NoErr(os.Remove(headers))
+	is.Equal(load(), first)
+	text, err := os.ReadFile(env)
+	is.NoErr(err)
+	is.NoErr(os.WriteFile(env, []byte(strings.Replace(string(text), first, first+",the-new-one-of-the-two", 1)), 0o600))
+	is.Equal(load(), "the-new-one-of-the-two")
+	ignored, err := os.ReadFile(filepath.Join(dir, ".gitignore"))
+	is.NoErr(err)
+	is.Equal(string(ignored), "mine\n")
 }
 
 func TestFirstRunRefusesADirectoryOfOthers(t *testing.T) {
