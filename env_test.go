@@ -1,6 +1,7 @@
 package myvault_test
 
 import (
+	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,29 +15,10 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// seedEnv is the example of the document that the project was created from.
-const seedEnv = `##############################################
-# MyVault configuration (example)
-##############################################
-
-# Comma-separated list of client services allowed to connect
-ALLOWED_SERVICES=myscheduler,jobqueue,graphAiServer,commonUI
-
-# Shared tokens (sent via X-Service / X-Token headers)
-TOKEN_myscheduler=msched-xxxx
-TOKEN_jobqueue=jq-xxxx
-TOKEN_graphAiServer=gas-xxxx
-TOKEN_commonUI=ui-xxxx
-
-# Allowed secret prefixes per service (supports wildcards)
-ALLOW_myscheduler=project:newsbot/prod/,common/prod/
-ALLOW_jobqueue=project:newsbot/prod/
-ALLOW_graphAiServer=project:rag/dev/
-ALLOW_commonUI=project:*/prod/,common/*/
-
-# Master key for AES-256-GCM (Base64-encoded 32 bytes)
-MSA_MASTER_KEY=base64:jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE=
-`
+// seedEnv is the example of the document that the project was created from, to the letter.
+//
+//go:embed testdata/seed.env
+var seedEnv string
 
 func TestReadEnv(t *testing.T) {
 	is := is.New(t)

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/matryer/is"
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/listing"
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
@@ -211,38 +210,23 @@ func argumentErrors(ctx context.Context, s *myvault.Session) (all []error) {
 // textsInSource gives the texts that the package makes errors of, by where they stand.
 func textsInSource(t *testing.T) map[string]string {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	set := token.NewFileSet()
 	texts := make(map[string]string)
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
+	listing.Inspect(t, func(where string, n ast.Node) {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || len(call.Args) == 0 {
+			return
 		}
-		file, err := parser.ParseFile(set, name, nil, 0)
+		makes := fmt.Sprint(call.Fun) // such as &{fmt Errorf}
+		literal, ok := call.Args[0].(*ast.BasicLit)
+		if !ok || makes != "&{fmt Errorf}" && makes != "&{errors New}" && makes != "invalidRule" {
+			return
+		}
+		text, err := strconv.Unquote(literal.Value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok || len(call.Args) == 0 {
-				return true
-			}
-			makes := fmt.Sprint(call.Fun) // such as &{fmt Errorf}
-			literal, ok := call.Args[0].(*ast.BasicLit)
-			if !ok || makes != "&{fmt Errorf}" && makes != "&{errors New}" && makes != "invalidRule" {
-				return true
-			}
-			text, err := strconv.Unquote(literal.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			texts[set.Position(call.Pos()).String()] = text
-			return true
-		})
-	}
+		texts[where] = text
+	})
 	if len(texts) < 40 {
 		t.Fatalf("only %d texts found", len(texts))
 	}

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/matryer/is"
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/listing"
 )
 
 // needed tells what a method of Session needs to be allowed on the secret newsbot/prod/db.
@@ -97,7 +97,7 @@ func TestRightsOfEveryMethod(t *testing.T) {
 		}
 		lines = append(lines, fmt.Sprintf("| `%s` | `%s` | %s | %s |", name, n.rule, allowed, denied))
 	}
-	inDocs(t, "docs/rights.md", "session", strings.Join(lines, "\n"))
+	listing.Hold(t, "docs/rights.md", "session", strings.Join(lines, "\n"), *update)
 }
 
 // attempt calls a method as a service that has nothing but the rule.
@@ -130,28 +130,4 @@ func attempt(t *testing.T, name string, n needed, rule string) string {
 		return "shows what is allowed"
 	}
 	return "allowed"
-}
-
-// inDocs holds the part of a document between two markers against what was found.
-func inDocs(t *testing.T, path, name, found string) {
-	t.Helper()
-	begin, end := "<!-- "+name+" -->\n", "\n<!-- /"+name+" -->"
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(text), begin)
-	stands, after, closed := strings.Cut(rest, end)
-	if !ok || !closed {
-		t.Fatalf("%s has no markers %s", path, begin)
-	}
-	if *update {
-		if err := os.WriteFile(path, []byte(before+begin+found+end+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if stands != found {
-		t.Errorf("%s is out of date: go test . -run '%s' -update\nfound:\n%s", path, t.Name(), found)
-	}
 }

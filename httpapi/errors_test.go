@@ -10,12 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"io"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -27,6 +24,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/internal/listing"
 )
 
 const problemTexts = "testdata/problems.golden"
@@ -244,29 +242,14 @@ func storeProblems(t *testing.T) (all []*httptest.ResponseRecorder) {
 // stands. Texts that start with the name of the package are errors of Go callers.
 func textsInSource(t *testing.T) map[string]string {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	set := token.NewFileSet()
 	texts := make(map[string]string)
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(set, name, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			if text := problemText(n); text != nil {
-				if pattern := patternOf(text); !strings.HasPrefix(pattern, "httpapi: ") && strings.Trim(pattern, ".*: ") != "" {
-					texts[set.Position(n.Pos()).String()] = pattern
-				}
+	listing.Inspect(t, func(where string, n ast.Node) {
+		if text := problemText(n); text != nil {
+			if pattern := patternOf(text); !strings.HasPrefix(pattern, "httpapi: ") && strings.Trim(pattern, ".*: ") != "" {
+				texts[where] = pattern
 			}
-			return true
-		})
-	}
+		}
+	})
 	if len(texts) < 60 {
 		t.Fatalf("only %d texts found", len(texts))
 	}

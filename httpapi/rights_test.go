@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/internal/listing"
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
@@ -97,7 +97,7 @@ func TestRightsOfEveryRoute(t *testing.T) {
 	for route := range rowless {
 		t.Errorf("%s has no row", route)
 	}
-	inDocs(t, "../docs/rights.md", "routes", strings.Join(lines, "\n"))
+	listing.Hold(t, "../docs/rights.md", "routes", strings.Join(lines, "\n"), *update)
 }
 
 // line writes a row of the table.
@@ -163,28 +163,4 @@ func allowing(t *testing.T, rule string) http.Handler {
 	handler, err := httpapi.New(vault, httpapi.Config{})
 	is.NoErr(err)
 	return handler
-}
-
-// inDocs holds the part of a document between two markers against what was found.
-func inDocs(t *testing.T, path, name, found string) {
-	t.Helper()
-	begin, end := "<!-- "+name+" -->\n", "\n<!-- /"+name+" -->"
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(text), begin)
-	stands, after, closed := strings.Cut(rest, end)
-	if !ok || !closed {
-		t.Fatalf("%s has no markers %s", path, begin)
-	}
-	if *update {
-		if err := os.WriteFile(path, []byte(before+begin+found+end+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if stands != found {
-		t.Errorf("%s is out of date: go test ./httpapi -run '%s' -update\nfound:\n%s", path, t.Name(), found)
-	}
 }

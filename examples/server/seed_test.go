@@ -9,34 +9,15 @@ import (
 	"github.com/matryer/is"
 )
 
-// seedEnv is the example of the document that the project was created from, to the letter.
-const seedEnv = `##############################################
-# MyVault configuration (example)
-##############################################
-
-# Comma-separated list of client services allowed to connect
-ALLOWED_SERVICES=myscheduler,jobqueue,graphAiServer,commonUI
-
-# Shared tokens (sent via X-Service / X-Token headers)
-TOKEN_myscheduler=msched-xxxx
-TOKEN_jobqueue=jq-xxxx
-TOKEN_graphAiServer=gas-xxxx
-TOKEN_commonUI=ui-xxxx
-
-# Allowed secret prefixes per service (supports wildcards)
-ALLOW_myscheduler=project:newsbot/prod/,common/prod/
-ALLOW_jobqueue=project:newsbot/prod/
-ALLOW_graphAiServer=project:rag/dev/
-ALLOW_commonUI=project:*/prod/,common/*/
-
-# Master key for AES-256-GCM (Base64-encoded 32 bytes)
-MSA_MASTER_KEY=base64:jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE=
-`
-
 // TestSeedEnvServesTheNineRoutes walks the routes of the seed's table, allowed and denied.
 func TestSeedEnvServesTheNineRoutes(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, ".env"), []byte(seedEnv), 0o600); err != nil {
+	// The example of the document that the project was created from, to the letter.
+	seed, err := os.ReadFile(filepath.Join(root, "testdata", "seed.env"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".env"), seed, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := start(t, dir)
