@@ -53,3 +53,18 @@ func BenchmarkGet(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFailedLogin: what a stranger learns from the time of an answer is the difference
+// between the two.
+func BenchmarkFailedLogin(b *testing.B) {
+	for name, service := range map[string]string{"known service": "svc", "unknown service": "nobody"} {
+		v := vaultOf(b, memory.New(memory.Config{}), myvault.Config{})
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := v.Login(b.Context(), myvault.Credentials{Service: service, Token: "a wrong token of 24 byte"}); err == nil {
+					b.Fatal("logged in")
+				}
+			}
+		})
+	}
+}
