@@ -22,7 +22,7 @@ type TrailPage struct {
 // it, those without an address the right to audit everything. One entry records this.
 func (s *Session) Trail(ctx context.Context, r TrailRange) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		visible, some, err := s.openTrail(ctx, r)
+		visible, some, err := s.open(ctx, "audit", r.Prefix, Audit)
 		if err != nil {
 			yield(Entry{}, fail("trail", Address{}, err))
 			return
@@ -47,7 +47,7 @@ func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (Trail
 	if err := validateLimit(limit); err != nil {
 		return TrailPage{}, fail("trail", Address{}, err)
 	}
-	visible, some, err := s.openTrail(ctx, r)
+	visible, some, err := s.open(ctx, "audit", r.Prefix, Audit)
 	if err != nil {
 		return TrailPage{}, fail("trail", Address{}, err)
 	}
@@ -76,22 +76,6 @@ func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (Trail
 		}
 	}
 	return page, nil
-}
-
-// openTrail is openList for the trail.
-func (s *Session) openTrail(ctx context.Context, r TrailRange) (visible rights, some bool, err error) {
-	if err := r.Prefix.Validate(); err != nil {
-		return rights{}, false, err
-	}
-	e := s.entry("audit", Address(r.Prefix))
-	if visible, err = s.admit(ctx, e, anyone); err != nil {
-		return rights{}, false, err
-	}
-	if !visible.somewhere(Audit, r.Prefix.Project) {
-		s.refuse(ctx, e, ErrDenied)
-		return visible, false, nil
-	}
-	return visible, true, s.vault.recorder.read(ctx, e)
 }
 
 // audits reports whether the entry is visible.

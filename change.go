@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // validate reports what a provider must never see.
@@ -11,20 +12,15 @@ func (c Change) validate() error {
 	if err := c.If.validate(); err != nil {
 		return err
 	}
-	switch c.Op {
-	case OpUndelete, OpDestroy, OpDefaultProject, OpDeleteProject:
-		if c.If != (Condition{}) {
-			return fmt.Errorf("%w condition: %s takes none", ErrInvalid, c.Op)
-		}
+	if c.If != (Condition{}) && c.Op != OpPut && c.Op != OpDelete && c.Op != OpPutProject {
+		return fmt.Errorf("%w condition: %s takes none", ErrInvalid, c.Op)
 	}
 	switch c.Op {
 	case OpPut:
 		return errors.Join(c.Address.Validate(), c.Value.Validate())
 	case OpDestroy:
-		for _, v := range c.Versions {
-			if v == 0 {
-				return fmt.Errorf("%w version: versions to destroy are numbered from 1; name none for all", ErrInvalid)
-			}
+		if slices.Contains(c.Versions, 0) {
+			return fmt.Errorf("%w version: versions to destroy are numbered from 1; name none for all", ErrInvalid)
 		}
 		return c.Address.Validate()
 	case OpDelete, OpUndelete:

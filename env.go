@@ -136,22 +136,15 @@ func readEnvValue(text string) (value, reason string) {
 }
 
 func validKey(key string) bool {
-	if key == "" || key[0] >= '0' && key[0] <= '9' || key[0] == '-' {
-		return false
-	}
-	return strings.IndexFunc(key, func(r rune) bool {
-		return r >= utf8.RuneSelf || !plainASCII[r] || strings.ContainsRune(".~@+=()!'&", r)
-	}) < 0
+	return key != "" && (key[0] < '0' || key[0] > '9') && key[0] != '-' && wordy(key)
 }
 
 // nameKey names a key in an error. A key that does not look like a setting may be a
 // piece of a secret that was broken over two lines, so it is not repeated.
 func nameKey(key string) string {
 	setting := key
-	for _, family := range []string{tokenFamily, allowFamily, denyFamily} {
-		if service, found := strings.CutPrefix(key, family); found && validService(service) {
-			setting = family
-		}
+	if family, service, found := cutFamily(key); found && validService(service) {
+		setting = family
 	}
 	if len(setting) > 40 || strings.ContainsFunc(setting, func(r rune) bool { return r != '_' && (r < 'A' || r > 'Z') }) {
 		return "a key that looks like no setting"
@@ -176,6 +169,6 @@ func MergeEnv(file, process map[string]string) map[string]string {
 }
 
 func ofPolicy(key string) bool {
-	family, _, _ := strings.Cut(key, "_")
-	return key == allowedServices || family+"_" == tokenFamily || family+"_" == allowFamily || family+"_" == denyFamily
+	_, _, found := cutFamily(key)
+	return found || key == allowedServices
 }

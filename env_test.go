@@ -153,6 +153,11 @@ func TestReadEnvFileFindsTypingErrors(t *testing.T) {
 	is.True(strings.Contains(err.Error(), "line 4: a key that looks like no setting"))
 	is.True(!strings.Contains(err.Error(), "canary"))
 
+	is.NoErr(os.WriteFile(path, []byte("ALLOWED_SERVICES=a\nTOKEN=x\nALLOW=y"), 0o600))
+	_, err = myvault.ReadEnvFile(path)
+	is.True(errors.Is(err, myvault.ErrInvalid)) // a family's name alone is no setting
+	is.True(strings.Contains(err.Error(), "line 2: TOKEN is not known") && strings.Contains(err.Error(), "line 3: ALLOW is not known"))
+
 	is.NoErr(os.WriteFile(path, []byte(seedEnv), 0o600))
 	is.NoErr(os.Chmod(path, 0o666))
 	_, err = myvault.ReadEnvFile(path, "MSA_MASTER_KEY")

@@ -27,7 +27,7 @@ type Page[T any] struct {
 // The sequence ends after an error.
 func (s *Session) List(ctx context.Context, r Range) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
-		visible, some, err := s.openList(ctx, r, List)
+		visible, some, err := s.open(ctx, "list", r.Prefix, List)
 		if err != nil {
 			yield(Info{}, fail("list", Address{}, err))
 			return
@@ -98,7 +98,7 @@ func (s *Session) page(ctx context.Context, r Range, limit int, actions Action) 
 	if err := validateLimit(limit); err != nil {
 		return Page[Info]{}, err
 	}
-	visible, some, err := s.openList(ctx, r, actions)
+	visible, some, err := s.open(ctx, "list", r.Prefix, actions)
 	if err != nil || !some {
 		return Page[Info]{}, err
 	}
@@ -122,18 +122,18 @@ func (s *Session) page(ctx context.Context, r Range, limit int, actions Action) 
 	return page, nil
 }
 
-// openList checks a range, and records the listing. some tells whether the session has the
-// actions for anything there; else the listing is empty, and recorded as a denial, which
-// floods do not multiply.
-func (s *Session) openList(ctx context.Context, r Range, actions Action) (visible rights, some bool, err error) {
-	if err := r.Prefix.Validate(); err != nil {
+// open begins a listing of what prefix selects, and records it. some tells whether the session
+// has the actions for anything there; else the listing is empty, and recorded as a denial,
+// which floods do not multiply.
+func (s *Session) open(ctx context.Context, what string, prefix Prefix, actions Action) (visible rights, some bool, err error) {
+	if err := prefix.Validate(); err != nil {
 		return rights{}, false, err
 	}
-	e := s.entry("list", Address(r.Prefix))
+	e := s.entry(what, Address(prefix))
 	if visible, err = s.admit(ctx, e, anyone); err != nil {
 		return rights{}, false, err
 	}
-	if !visible.somewhere(actions, r.Prefix.Project) {
+	if !visible.somewhere(actions, prefix.Project) {
 		s.refuse(ctx, e, ErrDenied)
 		return visible, false, nil
 	}

@@ -96,6 +96,11 @@ func validService(s string) bool {
 	if s == "" || len(s) > 64 || s[0] == '_' || s[0] == '-' {
 		return false
 	}
+	return wordy(s)
+}
+
+// wordy reports whether s is made of ASCII letters, digits, _ and - alone.
+func wordy(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool {
 		return r >= utf8.RuneSelf || !plainASCII[r] || strings.ContainsRune(".~@+=()!'&", r)
 	}) < 0

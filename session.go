@@ -107,7 +107,7 @@ func (r rights) permits(c Change) bool {
 	case OpDestroy:
 		return r.allows(Destroy, c.Address)
 	case OpPutProject:
-		return r.all(func(g *grants) bool { return g.reaches(project)&Write != 0 })
+		return r.somewhere(Write, project)
 	case OpDefaultProject:
 		return r.all(func(g *grants) bool { return g.mayDefault(project) })
 	case OpDeleteProject:

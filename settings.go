@@ -47,14 +47,22 @@ func ParsePolicy(settings map[string]string) (*Policy, error) {
 	return policy, nil
 }
 
+// cutFamily divides a key such as TOKEN_x into its family and the service.
+func cutFamily(key string) (family, service string, found bool) {
+	for _, family := range []string{tokenFamily, allowFamily, denyFamily} {
+		if service, found := strings.CutPrefix(key, family); found {
+			return family, service, true
+		}
+	}
+	return "", "", false
+}
+
 // strangers finds settings for services that may not connect.
 func strangers(settings map[string]string, names []string) []error {
 	var wrong []error
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
-		for _, family := range []string{tokenFamily, allowFamily, denyFamily} {
-			if service, found := strings.CutPrefix(key, family); found && !slices.Contains(names, service) {
-				wrong = append(wrong, fmt.Errorf("%w setting %s: the service is not in %s", ErrInvalid, nameKey(key), allowedServices))
-			}
+		if _, service, found := cutFamily(key); found && !slices.Contains(names, service) {
+			wrong = append(wrong, fmt.Errorf("%w setting %s: the service is not in %s", ErrInvalid, nameKey(key), allowedServices))
 		}
 	}
 	return wrong
@@ -66,20 +74,10 @@ func readTokens(settings map[string]string, service string) ([]string, error) {
 	if _, given := settings[key]; !given {
 		return nil, fmt.Errorf("%w setting %s: it is missing; every service needs a token", ErrInvalid, nameKey(key))
 	}
-	items, err := splitList(key, settings[key])
-	if err != nil {
-		return nil, err
-	}
-	var tokens []string
-	var wrong []error
-	for n, item := range items {
-		if _, _, err := parseToken(item); err != nil {
-			wrong = append(wrong, fmt.Errorf("%s: item %d: %w", nameKey(key), n+1, err))
-			continue
-		}
-		tokens = append(tokens, item)
-	}
-	return tokens, errors.Join(wrong...)
+	return readItems(key, settings[key], func(item string) (string, error) {
+		_, _, err := parseToken(item)
+		return item, err
+	})
 }
 
 func readRules(settings map[string]string, key string) ([]Rule, error) {
@@ -87,21 +85,26 @@ func readRules(settings map[string]string, key string) ([]Rule, error) {
 	if !given {
 		return nil, nil
 	}
+	return readItems(key, text, ParseRule)
+}
+
+// readItems reads a list, and reports each item that does not parse by its number.
+func readItems[T any](key, text string, parse func(string) (T, error)) ([]T, error) {
 	items, err := splitList(key, text)
 	if err != nil {
 		return nil, err
 	}
-	var rules []Rule
+	var parsed []T
 	var wrong []error
 	for n, item := range items {
-		r, err := ParseRule(item)
+		p, err := parse(item)
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("%s: item %d: %w", nameKey(key), n+1, err))
 			continue
 		}
-		rules = append(rules, r)
+		parsed = append(parsed, p)
 	}
-	return rules, errors.Join(wrong...)
+	return parsed, errors.Join(wrong...)
 }
 
 // splitList reads a comma-separated list; blanks around commas are trimmed.
