@@ -38,14 +38,15 @@ func (p *pool) read(ctx context.Context, f func(*conn) error) error {
 	if err != nil {
 		return failure(ctx, err)
 	}
-	if c == nil {
-		if err = p.inPlace(); err == nil {
-			c, err = p.open()
-		}
-		if err != nil {
-			p.slots <- nil
-			return failure(ctx, err)
-		}
+	// After the wait for a connection, and before one is opened: one file's log must never
+	// meet another file.
+	err = p.inPlace()
+	if err == nil && c == nil {
+		c, err = p.open()
+	}
+	if err != nil {
+		p.slots <- c
+		return failure(ctx, err)
 	}
 	defer func() { p.give(c) }()
 	restore := c.under(ctx)
@@ -78,9 +79,6 @@ func (p *pool) take(ctx context.Context) (*conn, error) {
 	case <-p.closed:
 		return nil, myvault.ErrClosed
 	default:
-	}
-	if err := p.inPlace(); err != nil {
-		return nil, err
 	}
 	select {
 	case c := <-p.slots:
