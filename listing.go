@@ -80,12 +80,10 @@ func (s *Session) GetPage(ctx context.Context, r Range, limit int) (Page[Secret]
 			page.Next, page.More = infos.Items[i-1].Address, true
 			break
 		}
-		e := s.entry("read", info.Address)
-		e.Version = secret.Version
-		entries = append(entries, e)
+		entries = append(entries, s.readEntry(info.Address, secret.Version))
 		page.Items = append(page.Items, secret)
 	}
-	if err := s.vault.recorder.read(ctx, entries...); err != nil {
+	if err := s.vault.recorder.readAll(ctx, entries); err != nil {
 		return Page[Secret]{}, fail("get page", Address{}, err)
 	}
 	return page, nil

@@ -4,97 +4,136 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // merger holds entries for a window of time, equal ones as one with a count.
 type merger struct {
 	window time.Duration
-	limit  int // of different entries that wait
+	limit  int64 // of different entries that wait
 	write  func(context.Context, ...Entry) error
 
 	flushing chan struct{} // holds one while flush writes, so that close waits for it
+	waiting  atomic.Int64  // different entries, those that flush is writing included
+	closed   atomic.Bool   // read under the lock of a shard
+	shards   [8]shard      // several, so that callers on several cores seldom meet
 
+	mu    sync.Mutex  // taken alone, or after the lock of a shard
+	timer *time.Timer // runs while entries wait
+}
+
+// shard is a part of the entries that wait, by address.
+type shard struct {
 	mu      sync.Mutex
-	pending map[entryKey]*Entry // Count 0: the window is open, nothing to write yet
-	writing int                 // entries that flush is writing; they may come back
-	timer   *time.Timer         // runs while pending is not empty
-	closed  bool
+	pending map[slot][]*Entry // Count 0: the window is open, nothing to write yet
 }
 
-func newMerger(window time.Duration, limit int, write func(context.Context, ...Entry) error) *merger {
-	return &merger{
-		window: window, limit: limit, write: write,
-		flushing: make(chan struct{}, 1), pending: make(map[entryKey]*Entry),
+// slot is what tells most entries apart. Hashing all that makes two entries equal would
+// take as long as the rest of a read.
+type slot struct {
+	addr    Address
+	version Version
+}
+
+func equal(a, b *Entry) bool {
+	return a.Service == b.Service && a.Action == b.Action && a.Outcome == b.Outcome && a.Via == b.Via && a.Remote == b.Remote
+}
+
+func newMerger(window time.Duration, limit int64, write func(context.Context, ...Entry) error) *merger {
+	m := &merger{window: window, limit: limit, write: write, flushing: make(chan struct{}, 1)}
+	for i := range m.shards {
+		m.shards[i].pending = make(map[slot][]*Entry)
 	}
+	return m
 }
 
-// entryKey is what makes two entries equal.
-type entryKey struct {
-	service, via, remote, action string
-	address                      Address
-	version                      Version
-	outcome                      Outcome
+// shard locks and gives the part in which e belongs.
+func (m *merger) shard(e *Entry) *shard {
+	n := len(e.Address.Path) + len(e.Address.Project)
+	if last := len(e.Address.Path) - 1; last >= 0 {
+		n += int(e.Address.Path[last])
+	}
+	s := &m.shards[n%len(m.shards)]
+	s.mu.Lock()
+	return s
 }
 
-func keyOf(e Entry) entryKey {
-	return entryKey{e.Service, e.Via, e.Remote, e.Action, e.Address, e.Version, e.Outcome}
+// find gives the entry that waits and equals e, or nil.
+func (s *shard) find(e *Entry) *Entry {
+	for _, waiting := range s.pending[slot{e.Address, e.Version}] {
+		if equal(waiting, e) {
+			return waiting
+		}
+	}
+	return nil
 }
 
-// take merges all entries, or none where more than the limit would wait.
-func (m *merger) take(entries ...Entry) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed || len(m.pending)+m.writing+len(entries) > m.limit {
+// take merges e, or refuses it where more than the limit would wait.
+func (m *merger) take(e Entry) bool {
+	s := m.shard(&e)
+	defer s.mu.Unlock()
+	if m.closed.Load() {
 		return false
 	}
-	for _, e := range entries {
-		m.count(e)
+	if s.count(&e) {
+		return true
 	}
+	if m.waiting.Add(1) > m.limit {
+		m.waiting.Add(-1)
+		return false
+	}
+	m.hold(s, e)
 	return true
 }
 
 // first opens a window for e, and gives the entry to write where none was open for it.
 func (m *merger) first(e Entry) (Entry, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
+	e = m.fit(e)
+	s := m.shard(&e)
+	defer s.mu.Unlock()
+	if m.closed.Load() {
 		return e, true
 	}
-	m.fit(&e)
-	if m.pending[keyOf(e)] != nil {
-		m.count(e)
+	if s.count(&e) {
 		return e, false
 	}
 	opened := e
 	opened.Count = 0
-	m.pending[keyOf(e)] = &opened
-	m.start()
+	m.waiting.Add(1)
+	m.hold(s, opened)
 	return e, true
 }
 
 // later counts e, to be written when its window ends.
 func (m *merger) later(e Entry) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.fit(&e)
-	m.count(e)
-}
-
-// fit takes from e what tells it from others where too many different ones wait.
-func (m *merger) fit(e *Entry) {
-	if m.pending[keyOf(*e)] == nil && len(m.pending) >= m.limit {
-		e.Address, e.Version, e.Remote, e.Request = Address{}, 0, "", ""
+	e = m.fit(e)
+	s := m.shard(&e)
+	defer s.mu.Unlock()
+	if !s.count(&e) {
+		m.waiting.Add(1)
+		m.hold(s, e)
 	}
 }
 
-// count adds e to the equal entry that waits, or makes it wait.
-func (m *merger) count(e Entry) {
-	waiting := m.pending[keyOf(e)]
+// fit takes from e what tells it from others where too many different ones wait.
+func (m *merger) fit(e Entry) Entry {
+	if m.waiting.Load() < m.limit {
+		return e
+	}
+	s := m.shard(&e)
+	defer s.mu.Unlock()
+	if s.find(&e) == nil {
+		e.Address, e.Version, e.Remote, e.Request = Address{}, 0, "", ""
+	}
+	return e
+}
+
+// count adds e to the equal entry that waits, if there is one.
+func (s *shard) count(e *Entry) bool {
+	waiting := s.find(e)
 	if waiting == nil {
-		m.pending[keyOf(e)] = &e
-		m.start()
-		return
+		return false
 	}
 	if waiting.Count == 0 {
 		waiting.First, waiting.Request = e.First, e.Request
@@ -107,10 +146,16 @@ func (m *merger) count(e Entry) {
 	if e.Last.After(waiting.Last) {
 		waiting.At, waiting.Last = e.At, e.Last
 	}
+	return true
 }
 
-func (m *merger) start() {
-	if m.timer == nil && !m.closed {
+// hold makes e wait, and starts the window that ends its waiting. The lock of s is held.
+func (m *merger) hold(s *shard, e Entry) {
+	at := slot{e.Address, e.Version}
+	s.pending[at] = append(s.pending[at], &e)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.timer == nil && !m.closed.Load() {
 		m.timer = time.AfterFunc(m.window, func() { _ = m.flush() })
 	}
 }
@@ -121,34 +166,45 @@ func (m *merger) flush() error {
 	m.flushing <- struct{}{}
 	defer func() { <-m.flushing }()
 	m.mu.Lock()
-	var entries []Entry
-	for _, e := range m.pending {
-		if e.Count > 0 {
-			entries = append(entries, *e)
-		}
-	}
-	clear(m.pending)
-	m.writing += len(entries)
-	m.timer = nil
+	m.timer = nil // before the shards are emptied: what comes behind needs another window
 	m.mu.Unlock()
-
+	var entries []Entry
+	for i := range m.shards {
+		entries = m.empty(&m.shards[i], entries)
+	}
 	slices.SortFunc(entries, func(a, b Entry) int { return a.At.Compare(b.At) })
 	err := m.write(context.Background(), entries...)
-
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.writing -= len(entries)
+	m.waiting.Add(-int64(len(entries)))
 	if err != nil {
 		for _, e := range entries {
-			m.count(e)
+			m.later(e)
 		}
 	}
 	return err
 }
 
+// empty takes what waits out of a shard, and adds what is to be written to entries, which
+// count as waiting until they are.
+func (m *merger) empty(s *shard, entries []Entry) []Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, equals := range s.pending {
+		for _, e := range equals {
+			if e.Count > 0 {
+				entries = append(entries, *e)
+			} else {
+				m.waiting.Add(-1)
+			}
+		}
+	}
+	clear(s.pending)
+	return entries
+}
+
+// close writes what waits; from then on take and first refuse to hold anything.
 func (m *merger) close() error {
+	m.closed.Store(true)
 	m.mu.Lock()
-	m.closed = true
 	if m.timer != nil {
 		m.timer.Stop()
 	}

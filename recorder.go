@@ -55,9 +55,18 @@ func (r *recorder) write(ctx context.Context, entries ...Entry) error {
 	return nil
 }
 
-// read records reads by the mode in force, before their answer is released.
-func (r *recorder) read(ctx context.Context, entries ...Entry) error {
-	if r.mode == Off || r.mode == Relaxed && r.reads.take(entries...) {
+// read records a read by the mode in force, before its answer is released.
+func (r *recorder) read(ctx context.Context, e Entry) error {
+	if r.mode == Off || r.mode == Relaxed && r.reads.take(e) {
+		return nil
+	}
+	return r.write(ctx, e)
+}
+
+// readAll records the reads of a page, which are one write already: there is nothing to
+// gain from merging them.
+func (r *recorder) readAll(ctx context.Context, entries []Entry) error {
+	if r.mode == Off {
 		return nil
 	}
 	return r.write(ctx, entries...)

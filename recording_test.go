@@ -199,6 +199,65 @@ func TestRelaxedReadsMerge(t *testing.T) {
 	})
 }
 
+// A page of values is one write already, so relaxed recording does not put it off.
+func TestRelaxedPagesAreRecordedAtOnce(t *testing.T) {
+	is := is.New(t)
+	trail := &brokenTrail{}
+	v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+	s := v.As("root")
+	for i := range 3 {
+		_, err := s.Put(t.Context(), myvault.Address{Project: "p", Path: fmt.Sprint(i)}, myvault.Text("v"))
+		is.NoErr(err)
+	}
+	page, err := s.GetPage(t.Context(), myvault.Range{}, 10)
+	is.NoErr(err)
+	is.Equal(len(page.Items), 3)
+	reads := 0
+	for _, e := range trail.recorded() {
+		if e.Action == "read" {
+			reads++
+		}
+	}
+	is.Equal(reads, 3)
+	trail.fails.Store(true)
+	_, err = s.GetPage(t.Context(), myvault.Range{}, 10)
+	is.True(errors.Is(err, myvault.ErrTrail))
+}
+
+// Many goroutines that read the same and different secrets: every read is counted once.
+func TestRelaxedReadsLoseNoCount(t *testing.T) {
+	is := is.New(t)
+	trail := &brokenTrail{}
+	v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+	at := func(i int) myvault.Address { return myvault.Address{Project: "p", Path: fmt.Sprint(i)} }
+	for i := range 20 {
+		_, err := v.As("root").Put(t.Context(), at(i), myvault.Text("v"))
+		is.NoErr(err)
+	}
+	const readers, each = 8, 5000
+	var wait sync.WaitGroup
+	var failed atomic.Int64
+	for n := range readers {
+		wait.Go(func() {
+			for i := range each {
+				if _, err := v.As("root").Get(t.Context(), at((n+i)%20)); err != nil {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	is.NoErr(v.Close())
+	is.Equal(failed.Load(), int64(0))
+	total := uint64(0)
+	for _, e := range trail.recorded() {
+		if e.Action == "read" {
+			total += e.Count
+		}
+	}
+	is.Equal(total, uint64(readers*each))
+}
+
 func TestRelaxedReadsAreStrictOnceTheBufferIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)

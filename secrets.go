@@ -21,21 +21,31 @@ func (s *Session) read(ctx context.Context, op string, addr Address, version Ver
 	if err := addr.Validate(); err != nil {
 		return Secret{}, fail(op, Address{}, err)
 	}
-	e := s.entry("read", addr)
-	e.Version = version
-	if _, err := s.admit(ctx, e, func(r rights) bool { return r.allows(Read, addr) }); err != nil {
-		return Secret{}, fail(op, addr, err)
+	r, err := s.rights()
+	if err == nil && !r.allows(Read, addr) {
+		err = ErrDenied
 	}
-	secret, err := s.vault.provider.Get(ctx, addr, version)
+	var secret Secret
+	if err == nil {
+		secret, err = s.vault.provider.Get(ctx, addr, version)
+	}
 	if err != nil {
-		s.refuse(ctx, e, err)
+		s.refuse(ctx, s.readEntry(addr, version), err)
 		return Secret{}, fail(op, addr, err)
 	}
-	e.Version = secret.Version
-	if err := s.vault.recorder.read(ctx, e); err != nil {
+	if s.vault.recorder.mode == Off {
+		return secret, nil // an entry costs about as much as the rest
+	}
+	if err := s.vault.recorder.read(ctx, s.readEntry(addr, secret.Version)); err != nil {
 		return Secret{}, fail(op, addr, err)
 	}
 	return secret, nil
+}
+
+func (s *Session) readEntry(addr Address, version Version) Entry {
+	e := s.entry("read", addr)
+	e.Version = version
+	return e
 }
 
 // Put makes a new version, which is live, and registers the project where it was not.

@@ -18,6 +18,7 @@ import (
 type Session struct {
 	vault   *Vault
 	service string
+	label   string // service, as entries hold it
 	via     string
 	request string
 	token   digest
@@ -120,7 +121,7 @@ func (r rights) permits(c Change) bool {
 func (s *Session) entry(action string, addr Address) Entry {
 	now := now()
 	return Entry{
-		At: now, Service: bounded(s.service), Via: s.via, Request: s.request,
+		At: now, Service: s.label, Via: s.via, Request: s.request,
 		Action: action, Address: addr, Outcome: OutcomeOK, Count: 1, First: now, Last: now,
 	}
 }

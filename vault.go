@@ -138,7 +138,7 @@ func (v *Vault) Close() error {
 // As gives a session of service, for which the embedding program vouches. It never fails: a
 // service that the policy does not know is denied on every call.
 func (v *Vault) As(service string) *Session {
-	return &Session{vault: v, service: service, via: "embedded"}
+	return &Session{vault: v, service: service, label: bounded(service), via: "embedded"}
 }
 
 // Credentials are what a caller shows to prove who it is.
@@ -158,7 +158,7 @@ func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
 	}
 	policy := v.policy.Load()
 	token, known := policy.authenticate(c.Service, c.Token)
-	s := &Session{vault: v, service: c.Service, via: "header", request: bounded(c.Request), token: token, login: true}
+	s := &Session{vault: v, service: c.Service, label: bounded(c.Service), via: "header", request: bounded(c.Request), token: token, login: true}
 	if known {
 		return s, nil
 	}
