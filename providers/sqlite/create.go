@@ -16,12 +16,12 @@ const temporaryPrefix = ".making-"
 
 // ensure makes the file unless it is there. A process that makes it at the same time may
 // win; then its file is used, once it has passed the checks.
-func (k kind) ensure(ctx context.Context, dir string, key crypto.Key) error {
+func (k kind) ensure(ctx context.Context, dir string, key crypto.Key, o options) error {
 	path := filepath.Join(dir, k.name)
 	if _, err := os.Lstat(path); !missing(err) {
 		return err
 	}
-	temporary, err := k.make(dir, key)
+	temporary, err := k.make(dir, key, o)
 	defer removeAll(temporary)
 	if err != nil {
 		return err
@@ -34,18 +34,18 @@ func (k kind) ensure(ctx context.Context, dir string, key crypto.Key) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return o.fsync.dir(dir)
 }
 
 // make builds a complete file under a temporary name, and makes it durable.
-func (k kind) make(dir string, key crypto.Key) (path string, err error) {
+func (k kind) make(dir string, key crypto.Key, o options) (path string, err error) {
 	f, err := os.CreateTemp(dir, temporaryPrefix+k.name+"-*")
 	if err != nil {
 		return "", err
 	}
 	path = f.Name()
 	defer func() { err = errors.Join(err, f.Close()) }()
-	c, err := connect(path, settings{synchronous: syncFull, cacheKB: readerCacheKB})
+	c, err := connect(path, settings{vfs: o.vfs, synchronous: syncFull, cacheKB: readerCacheKB})
 	if err != nil {
 		return path, err
 	}
@@ -54,7 +54,7 @@ func (k kind) make(dir string, key crypto.Key) (path string, err error) {
 	if err := errors.Join(err, c.close()); err != nil {
 		return path, err
 	}
-	return path, f.Sync()
+	return path, o.fsync.open(f)
 }
 
 // fill makes the tables and the keys.

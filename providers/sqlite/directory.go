@@ -19,6 +19,7 @@ type filesystem func(dir string) (network string, err error)
 type system struct {
 	network filesystem
 	user    func() int // the effective user id of the process; -1 where there is none
+	fsync   fsync
 }
 
 // orReal asks the operating system what no test answers.
@@ -58,7 +59,7 @@ func prepare(dir string, sys system) (string, error) {
 	}
 	// The name of a directory that was made is on disk once the one above it is synced.
 	for made := dir; made != parent; made = filepath.Dir(made) {
-		if err := syncDir(filepath.Dir(made)); err != nil {
+		if err := sys.fsync.dir(filepath.Dir(made)); err != nil {
 			return "", err
 		}
 	}
@@ -214,23 +215,6 @@ func sweep(dir string) error {
 		}
 	}
 	return nil
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(ignoreUnsupported(d.Sync()), d.Close())
-}
-
-// ignoreUnsupported forgives systems that cannot sync a directory.
-func ignoreUnsupported(err error) error {
-	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrInvalid) || errors.Is(err, fs.ErrPermission) {
-		return nil
-	}
-	return err
 }
 
 // missing reports whether err says that there is no such file.

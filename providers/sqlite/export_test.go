@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 )
 
 // What the tests from outside need of the inside.
@@ -38,6 +39,12 @@ func (c Config) WithEpochLimit(n uint64) Config {
 // WithSync replaces the sync of the trail.
 func (c Config) WithSync(f func(path string) error) Config {
 	c.sync = f
+	return c
+}
+
+// WithFsync replaces the sync of what the store makes beside the engine.
+func (c Config) WithFsync(f func(*os.File) error) Config {
+	c.fsync = f
 	return c
 }
 

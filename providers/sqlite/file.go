@@ -24,7 +24,8 @@ type file struct {
 type options struct {
 	vfs         string // empty: the operating system's
 	synchronous int
-	sync        func(path string) error // nil: syncFile
+	sync        func(path string) error // of the trail; nil: fsync.file
+	fsync       fsync
 }
 
 // check gives the reason why the file may not be opened; nil where there is none.
@@ -39,7 +40,7 @@ func (k kind) check(ctx context.Context, dir string, key crypto.Key, user int) e
 // open opens the file for a writer, makes it where it is missing, and reads its keys. The
 // caller starts the writer with the connection that it gets.
 func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (*file, *conn, error) {
-	if err := k.ensure(ctx, dir, key); err != nil {
+	if err := k.ensure(ctx, dir, key, o); err != nil {
 		return nil, nil, failure(ctx, err)
 	}
 	f := &file{kind: k, path: filepath.Join(dir, k.name)}

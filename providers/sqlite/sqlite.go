@@ -35,6 +35,7 @@ type Config struct {
 	user       func() int
 	epochLimit uint64
 	sync       func(path string) error
+	fsync      fsync
 }
 
 // epochLimit is how many rows the log may grow under one data key, and so the most records
@@ -73,7 +74,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	if c.epochLimit == 0 {
 		c.epochLimit = epochLimit
 	}
-	key, absolute, err := admit(ctx, dir, keys, system{c.network, c.user}, vaultFile, accessFile)
+	key, absolute, err := admit(ctx, dir, keys, system{c.network, c.user, c.fsync}, vaultFile, accessFile)
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
@@ -110,7 +111,7 @@ func admit(ctx context.Context, dir string, keys KeySource, sys system, kinds ..
 }
 
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, c Config) error {
-	f, conn, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, synchronous: syncFull})
+	f, conn, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, synchronous: syncFull, fsync: c.fsync})
 	if err != nil {
 		return err
 	}
@@ -122,7 +123,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, c Config)
 		return s.tip.read(conn)
 	})
 	if err == nil {
-		s.trail, err = openTrail(ctx, dir, key, options{vfs: c.vfs, synchronous: syncNormal, sync: c.sync})
+		s.trail, err = openTrail(ctx, dir, key, options{vfs: c.vfs, synchronous: syncNormal, sync: c.sync, fsync: c.fsync})
 	}
 	if err != nil {
 		return failure(ctx, errors.Join(err, f.abandon(conn)))

@@ -1,10 +1,7 @@
 package sqlite
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -30,11 +27,8 @@ type syncer struct {
 	err error // of the last sync
 }
 
-// startSyncer syncs the log at path with file, or with syncFile where that is nil.
+// startSyncer syncs the log at path with file.
 func startSyncer(path string, file func(string) error) *syncer {
-	if file == nil {
-		file = syncFile
-	}
 	s := &syncer{path: path, file: file, dirty: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 	go s.loop()
 	return s
@@ -89,20 +83,4 @@ func (s *syncer) close() error {
 	close(s.stop)
 	<-s.ended
 	return s.sync()
-}
-
-// syncFile brings a file and its name to the disk. A write-ahead log that is not there was
-// brought into its database.
-func syncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if missing(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
 }

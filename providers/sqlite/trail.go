@@ -52,6 +52,9 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options) (*Tra
 		return nil, err
 	}
 	t := &Trail{file: f}
+	if o.sync == nil {
+		o.sync = o.fsync.file
+	}
 	t.syncer = startSyncer(f.path+"-wal", o.sync)
 	w := f.writer
 	w.begin, w.mark, w.committed = t.begin, t.mark, t.syncer.written
