@@ -222,6 +222,7 @@ func TestRelaxedPagesAreRecordedAtOnce(t *testing.T) {
 	trail.fails.Store(true)
 	_, err = s.GetPage(t.Context(), myvault.Range{}, 10)
 	is.True(errors.Is(err, myvault.ErrTrail))
+	trail.fails.Store(false)
 }
 
 // Many goroutines that read the same and different secrets: every read is counted once.
