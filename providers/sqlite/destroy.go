@@ -82,12 +82,24 @@ const scrubTimeout = 2 * time.Second
 // scrub removes old bytes from the write-ahead log: it brings the log into the file, where
 // secure_delete has overwritten them, and cuts it to nothing.
 func scrub(c *conn) error {
-	if err := c.BusyTimeout(scrubTimeout); err != nil {
-		return err
-	}
-	_, _, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
-	if err != nil {
+	if err := truncate(c, time.Now().Add(scrubTimeout)); err != nil {
 		return fmt.Errorf("old bytes may be in the write-ahead log until it is destroyed again: %w", err)
 	}
 	return c.BusyTimeout(busyTimeout)
+}
+
+// truncate tries until then. The engine itself waits for readers and writers, but not for
+// another connection that checkpoints: https://sqlite.org/c3ref/wal_checkpoint_v2.html
+func truncate(c *conn, until time.Time) error {
+	for {
+		left := time.Until(until)
+		if err := c.BusyTimeout(max(left, time.Millisecond)); err != nil {
+			return err
+		}
+		_, _, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
+		if left <= 0 || !is(err, sqlite3.BUSY) {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
 }

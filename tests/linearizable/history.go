@@ -82,7 +82,7 @@ func (c *client) next(n int) Call {
 		call.Kind, call.Version = Destroy, c.upTo(seen)
 	}
 	if c.random.IntN(12) == 0 {
-		call.Leave = time.Duration(1 + c.random.IntN(2_000_000))
+		call.Leave = 1 << c.random.IntN(22) // nanoseconds
 	}
 	return call
 }

@@ -1,0 +1,39 @@
+package sqlite_test
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// Another process that brings the write-ahead log into the file, for a destroy of its own,
+// makes nobody's outcome unknown: the one waits for the other.
+func TestDestroysOfSeveralAtOnce(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	var errs [4][]error
+	var wait sync.WaitGroup
+	for i := range errs {
+		s := open(t, dir, key)
+		wait.Go(func() { errs[i] = destroys(s, "p/"+string(rune('a'+i))) })
+	}
+	wait.Wait()
+	for _, all := range errs {
+		for _, err := range all {
+			is.NoErr(err)
+		}
+	}
+}
+
+func destroys(s *sqlite.Store, where string) (errs []error) {
+	for range 50 {
+		_, err := apply(s, put(where, "x"), on(myvault.OpDestroy, where))
+		errs = append(errs, err)
+	}
+	return errs
+}
