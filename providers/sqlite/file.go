@@ -47,11 +47,16 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	f.readers = newPool(f.inPlace, func() (*conn, error) {
 		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true})
 	})
-	f.writer = &writer{inPlace: f.inPlace, open: func() (*conn, error) {
+	turn, err := openTurnstile(f.path)
+	if err != nil {
+		return nil, nil, failure(ctx, err)
+	}
+	f.writer = &writer{turn: turn, inPlace: f.inPlace, open: func() (*conn, error) {
 		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: writerCacheKB})
 	}}
 	c, err := f.writer.open()
 	if err != nil {
+		turn.close()
 		return nil, nil, failure(ctx, err)
 	}
 	err = guard(func() error {
@@ -72,8 +77,15 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	return f, c, nil
 }
 
+// start starts the writer with c. failed is told of checkpoints that failed.
+func (f *file) start(c *conn, failed func(error)) {
+	f.writer.log = startCheckpointer(f.anchor, failed)
+	startWriter(c, f.writer)
+}
+
 // abandon closes what open opened, before there is a writer.
 func (f *file) abandon(c *conn) error {
+	f.writer.turn.close()
 	if f.anchor == nil {
 		return c.close()
 	}
@@ -83,5 +95,8 @@ func (f *file) abandon(c *conn) error {
 // close ends the readers, then the writer, whose connection brings the write-ahead log
 // into the file when it is the last.
 func (f *file) close() error {
-	return errors.Join(f.readers.close(), f.anchor.close(), f.writer.close())
+	err := f.readers.close()
+	f.writer.stop()
+	f.writer.log.stop() // it uses the anchor
+	return errors.Join(err, f.anchor.close(), f.writer.close())
 }

@@ -280,7 +280,7 @@ func TestTemporariesAreSwept(t *testing.T) {
 	}
 	open(t, dir, crypto.NewKey())
 	is.Equal(slices.Sorted(maps.Keys(files(t, dir))), []string{
-		".making-vault.db-2", "access.db", "access.db-shm", "access.db-wal", "vault.db", "vault.db-shm", "vault.db-wal",
+		".making-vault.db-2", "access.db", "access.db-lock", "access.db-shm", "access.db-wal", "vault.db", "vault.db-lock", "vault.db-shm", "vault.db-wal",
 	})
 }
 

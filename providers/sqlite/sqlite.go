@@ -49,7 +49,7 @@ type Store struct {
 	incarnation string
 	maxProjects int
 	epochLimit  uint64
-	tip         tip           // owned by the writer
+	tip, saved  tip           // owned by the writer
 	newest      atomic.Uint64 // the newest change that this process has seen
 	closed      atomic.Bool
 }
@@ -130,8 +130,8 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, c Config)
 	}
 	s.newest.Store(s.tip.seq)
 	w := f.writer
-	w.begin, w.mark, w.committed = s.begin, s.mark, s.commit
-	startWriter(conn, w)
+	w.begin, w.save, w.restore, w.committed = s.begin, s.save, s.restore, s.commit
+	f.start(conn, w.health.note)
 	return nil
 }
 

@@ -33,11 +33,13 @@ func (t *tip) read(c *conn) error {
 	})
 }
 
-// begin reads the tip again, because other processes write too, and starts an epoch
-// where the present one is used up.
-func (s *Store) begin(c *conn) (err error) {
-	if err := s.tip.read(c); err != nil {
-		return err
+// begin reads the tip anew where somebody else may have written, and starts an epoch where
+// the present one is used up.
+func (s *Store) begin(c *conn, anew bool) (err error) {
+	if anew {
+		if err := s.tip.read(c); err != nil {
+			return err
+		}
 	}
 	if s.tip.seq+1-s.tip.first < s.epochLimit {
 		s.tip.sealer, err = s.keys.sealer(c, s.tip.epoch)
@@ -49,11 +51,11 @@ func (s *Store) begin(c *conn) (err error) {
 	return err
 }
 
-// mark remembers the tip for a request that may fail.
-func (s *Store) mark() (undo func()) {
-	before := s.tip
-	return func() { s.tip = before }
-}
+// save remembers the tip for a request that may fail.
+func (s *Store) save() { s.saved = s.tip }
+
+// restore goes back to what save remembered.
+func (s *Store) restore() { s.tip = s.saved }
 
 // commit is told that the rows up to the tip hold.
 func (s *Store) commit() {

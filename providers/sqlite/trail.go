@@ -19,7 +19,8 @@ type TrailConfig struct{}
 // own. Make one with [OpenTrail]. A [Store] has one.
 type Trail struct {
 	*file
-	end    link // owned by the writer
+	end    link // owned by the writer, like saved
+	saved  link
 	syncer *syncer
 	closed atomic.Bool
 }
@@ -57,12 +58,15 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options) (*Tra
 	}
 	t.syncer = startSyncer(f.path+"-wal", o.sync)
 	w := f.writer
-	w.begin, w.mark, w.committed = t.begin, t.mark, t.syncer.written
-	startWriter(conn, w)
+	w.begin, w.save, w.restore, w.committed = t.begin, t.save, t.restore, t.syncer.written
+	f.start(conn, w.health.note)
 	return t, nil
 }
 
-func (t *Trail) begin(c *conn) error {
+func (t *Trail) begin(c *conn, anew bool) error {
+	if !anew {
+		return nil
+	}
 	t.end = link{mac: crypto.Genesis()}
 	return c.each(`SELECT seq, mac FROM entry ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
 		t.end = link{uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil)}
@@ -70,10 +74,8 @@ func (t *Trail) begin(c *conn) error {
 	})
 }
 
-func (t *Trail) mark() (undo func()) {
-	before := t.end
-	return func() { t.end = before }
-}
+func (t *Trail) save()    { t.saved = t.end }
+func (t *Trail) restore() { t.end = t.saved }
 
 // Record implements [myvault.Trail]. When it returns nil the entries survive a crash of
 // the process; within 100 ms they are on the disk. Fields are cut to 128 bytes, and what
