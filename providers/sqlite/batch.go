@@ -62,7 +62,7 @@ func (w *writer) commit(batch []*request) error {
 			return errors.Join(err, w.conn.rollback())
 		}
 		committing = true
-		return w.conn.run(`COMMIT`)
+		return w.conn.write(`COMMIT`, nil)
 	})
 	if err != nil {
 		w.known = false
@@ -100,7 +100,7 @@ func (w *writer) attempt(batch []*request, apart bool) (some bool, err error) {
 	if err := w.conn.rollback(); err != nil {
 		return false, err
 	}
-	if err := w.conn.run(`BEGIN IMMEDIATE`); err != nil {
+	if err := w.conn.write(`BEGIN IMMEDIATE`, nil); err != nil {
 		return false, err
 	}
 	// Now nobody else can write, and the version tells whether somebody has.
@@ -150,13 +150,13 @@ func (w *writer) together(r *request) (done bool, err error) {
 
 // apart applies a request in a savepoint, so that one that fails takes nothing with it.
 func (w *writer) apart(r *request) (done bool, err error) {
-	if err := w.conn.run(`SAVEPOINT request`); err != nil {
+	if err := w.conn.write(`SAVEPOINT request`, nil); err != nil {
 		return false, err
 	}
 	w.save()
 	err = r.apply(w.conn)
 	if err == nil {
-		if err = w.conn.run(`RELEASE request`); err == nil {
+		if err = w.conn.write(`RELEASE request`, nil); err == nil {
 			return true, nil
 		}
 	}
@@ -164,7 +164,7 @@ func (w *writer) apart(r *request) (done bool, err error) {
 	if w.conn.GetAutocommit() {
 		return false, err
 	}
-	if err := errors.Join(w.conn.run(`ROLLBACK TO request`), w.conn.run(`RELEASE request`)); err != nil {
+	if err := errors.Join(w.conn.write(`ROLLBACK TO request`, nil), w.conn.write(`RELEASE request`, nil)); err != nil {
 		return false, err
 	}
 	r.err = failure(context.Background(), err)

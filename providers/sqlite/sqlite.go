@@ -49,8 +49,9 @@ type Store struct {
 	incarnation string
 	maxProjects int
 	epochLimit  uint64
-	tip, saved  tip           // owned by the writer
-	newest      atomic.Uint64 // the newest change that this process has seen
+	tip, saved  tip             // owned by the writer, like enrolled
+	enrolled    map[string]bool // projects known to be registered, as of the last commit
+	newest      atomic.Uint64   // the newest change that this process has seen
 	closed      atomic.Bool
 }
 
@@ -78,7 +79,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
-	s := &Store{maxProjects: c.MaxProjects, epochLimit: c.epochLimit}
+	s := &Store{enrolled: map[string]bool{}, maxProjects: c.MaxProjects, epochLimit: c.epochLimit}
 	if err := s.start(ctx, absolute, key, c); err != nil {
 		return nil, notOpened("store", dir, err)
 	}

@@ -37,6 +37,7 @@ func (t *tip) read(c *conn) error {
 // the present one is used up.
 func (s *Store) begin(c *conn, anew bool) (err error) {
 	if anew {
+		clear(s.enrolled)
 		if err := s.tip.read(c); err != nil {
 			return err
 		}
@@ -55,7 +56,10 @@ func (s *Store) begin(c *conn, anew bool) (err error) {
 func (s *Store) save() { s.saved = s.tip }
 
 // restore goes back to what save remembered.
-func (s *Store) restore() { s.tip = s.saved }
+func (s *Store) restore() {
+	s.tip = s.saved
+	clear(s.enrolled) // the request may have registered some
+}
 
 // commit is told that the rows up to the tip hold.
 func (s *Store) commit() {

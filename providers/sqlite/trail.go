@@ -84,9 +84,15 @@ func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
 	if err := t.syncer.failure(); err != nil {
 		return err
 	}
+	drafts := make([]draft, len(entries))
+	for i := range entries {
+		d := &drafts[i]
+		d.entry = normal(entries[i], myvault.ChainAccess)
+		d.encoded = canonical(t.keys.vault, &d.entry).BytesOrPanic()
+	}
 	return t.writer.do(ctx, &request{apply: func(c *conn) error {
-		for _, e := range entries {
-			if err := t.append(c, normal(e, myvault.ChainAccess)); err != nil {
+		for i := range drafts {
+			if err := t.append(c, &drafts[i]); err != nil {
 				return err
 			}
 		}
@@ -94,14 +100,40 @@ func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
 	}})
 }
 
+// draft is an entry that is ready to be linked, with its encoding but for the sequence. It
+// is made by the caller, while others write.
+type draft struct {
+	entry   myvault.Entry
+	encoded []byte
+}
+
+const insertEntry = `INSERT INTO entry(seq, at, service, via, request, remote, action, project, path, version, outcome,
+	count, first, last, seen, mac) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`
+
 // append links an entry to the chain and writes it.
-func (t *Trail) append(c *conn, e myvault.Entry) error {
+func (t *Trail) append(c *conn, d *draft) error {
+	e := &d.entry
 	e.Seq = t.end.seq + 1
-	mac := t.keys.chain.Link(t.end.mac, canonical(t.keys.vault, &e).BytesOrPanic())
-	err := c.run(`INSERT INTO entry(seq, at, service, via, request, remote, action, project, path, version, outcome,
-		count, first, last, seen, mac) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`,
-		e.Seq, e.At.UnixMicro(), e.Service, e.Via, e.Request, e.Remote, e.Action, e.Address.Project, e.Address.Path,
-		uint64(e.Version), string(e.Outcome), e.Count, e.First.UnixMicro(), e.Last.UnixMicro(), e.Seen, mac)
+	setSeq(d.encoded, t.keys.vault, e)
+	mac := t.keys.chain.Link(t.end.mac, d.encoded)
+	err := c.write(insertEntry, func(b *binder) {
+		b.int(int64(e.Seq))
+		b.time(e.At)
+		b.text(e.Service)
+		b.text(e.Via)
+		b.text(e.Request)
+		b.text(e.Remote)
+		b.text(e.Action)
+		b.text(e.Address.Project)
+		b.text(e.Address.Path)
+		b.int(int64(e.Version))
+		b.text(string(e.Outcome))
+		b.int(int64(e.Count))
+		b.time(e.First)
+		b.time(e.Last)
+		b.int(int64(e.Seen))
+		b.blob(mac)
+	})
 	if err == nil {
 		t.end = link{e.Seq, mac}
 	}

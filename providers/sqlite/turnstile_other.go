@@ -10,6 +10,7 @@ const (
 	noFollow = 0
 )
 
-func lockBytes(*os.File, int64, int64, bool) error { return nil }
-func unlockBytes(*os.File, int64, int64)           {}
-func held(error) bool                              { return false }
+func lockBytes(*os.File, int64, int64, lockMode) error { return nil }
+func unlockBytes(*os.File, int64, int64)               {}
+func lockedByOthers(*os.File, int64) bool              { return false }
+func held(error) bool                                  { return false }
