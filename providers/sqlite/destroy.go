@@ -80,9 +80,14 @@ func spansOf(versions []myvault.Version, current myvault.Version) (spans, error)
 const scrubTimeout = 2 * time.Second
 
 // scrub removes old bytes from the write-ahead log: it brings the log into the file, where
-// secure_delete has overwritten them, and cuts it to nothing.
-func scrub(c *conn) error {
-	if err := truncate(c, time.Now().Add(scrubTimeout)); err != nil {
+// secure_delete has overwritten them, and cuts it to nothing. The engine does not sync that
+// cut; without a sync a power cut would bring the bytes back.
+func (f *file) scrub(c *conn) error {
+	err := truncate(c, time.Now().Add(scrubTimeout))
+	if err == nil {
+		err = f.fsync.file(f.path + "-wal")
+	}
+	if err != nil {
 		return fmt.Errorf("old bytes may be in the write-ahead log until it is destroyed again: %w", err)
 	}
 	return c.BusyTimeout(busyTimeout)

@@ -13,6 +13,7 @@ import (
 type file struct {
 	kind    kind
 	path    string
+	fsync   fsync
 	keys    *keyring
 	opened  map[string]os.FileInfo // by path
 	anchor  *conn                  // keeps the write-ahead log while other connections come and go
@@ -43,7 +44,7 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	if err := k.ensure(ctx, dir, key, o); err != nil {
 		return nil, nil, failure(ctx, err)
 	}
-	f := &file{kind: k, path: filepath.Join(dir, k.name)}
+	f := &file{kind: k, path: filepath.Join(dir, k.name), fsync: o.fsync}
 	f.readers = newPool(f.inPlace, func() (*conn, error) {
 		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true})
 	})
@@ -51,7 +52,7 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	if err != nil {
 		return nil, nil, failure(ctx, err)
 	}
-	f.writer = &writer{turn: turn, inPlace: f.inPlace, open: func() (*conn, error) {
+	f.writer = &writer{turn: turn, inPlace: f.inPlace, clean: f.scrub, open: func() (*conn, error) {
 		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: writerCacheKB})
 	}}
 	c, err := f.writer.open()

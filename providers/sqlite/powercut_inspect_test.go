@@ -49,7 +49,7 @@ func (h *history) inspect(t testing.TB, root string) (*found, error) {
 	if err == nil {
 		err = s.Record(ctx, myvault.Entry{Action: "read", Service: "probe"})
 	}
-	if err == nil {
+	if err == nil && long() {
 		_, err = s.Verify(ctx)
 	}
 	return f, errors.Join(err, s.Close())

@@ -22,22 +22,22 @@ type scenario struct {
 }
 
 var scenarios = []scenario{
-	{name: "create", run: create},
-	{name: "changes", run: changes},
-	{name: "several at once", run: severalAtOnce},
-	{name: "many callers", run: manyCallers},
-	{name: "checkpoints", run: checkpoints},
-	{name: "destroy", run: destroys},
-	{name: "access entries", run: accessEntries},
-	{name: "two stores", run: twoStores},
-	{name: "epochs", run: epochs},
-	{name: "open again", run: openAgain},
-	{name: "after a crash", from: afterACrash, run: openAgain},
-	{name: "released formats", from: releasedStore, run: openAgain},
+	{name: "create", run: (*history).creates},
+	{name: "changes", run: (*history).changes},
+	{name: "several at once", run: (*history).commitsSeveral},
+	{name: "many callers", run: (*history).callsFromMany},
+	{name: "checkpoints", run: (*history).checkpoints},
+	{name: "destroy", run: (*history).destroys},
+	{name: "access entries", run: (*history).leavesTime},
+	{name: "two stores", run: (*history).opensTwice},
+	{name: "epochs", run: (*history).changesEpochs},
+	{name: "open again", run: (*history).opensAgain},
+	{name: "after a crash", from: afterACrash, run: (*history).opensAgain},
+	{name: "released formats", from: releasedStore, run: (*history).opensAgain},
 }
 
-// create makes a store, in a directory that is made too.
-func create(h *history) {
+// creates makes a store, in a directory that is made too.
+func (h *history) creates() {
 	s := h.open()
 	h.must(s, put("p/a", "one"))
 	h.mustRead(s)
@@ -45,7 +45,7 @@ func create(h *history) {
 }
 
 // changes makes each kind of change, one after the other.
-func changes(h *history) {
+func (h *history) changes() {
 	s := h.open()
 	project := func(op myvault.Op, name string) myvault.Change {
 		return myvault.Change{Op: op, Project: myvault.Project{Name: name, Description: "about " + name}}
@@ -69,8 +69,8 @@ func changes(h *history) {
 	h.close(s)
 }
 
-// severalAtOnce commits several changes in one, some of which are refused.
-func severalAtOnce(h *history) {
+// commitsSeveral commits several changes in one, some of which are refused.
+func (h *history) commitsSeveral() {
 	s := h.open()
 	for n := range 4 {
 		h.must(s, put("p/a", "x"), put(fmt.Sprint("p/b", n), strings.Repeat("y", 2000)), put("q/c", "z"))
@@ -82,8 +82,8 @@ func severalAtOnce(h *history) {
 	h.close(s)
 }
 
-// manyCallers has commits share a transaction, with some that fail among them.
-func manyCallers(h *history) {
+// callsFromMany has commits share a transaction, with some that fail among them.
+func (h *history) callsFromMany() {
 	s := h.open()
 	h.must(s, put("p/taken", "x"))
 	var callers sync.WaitGroup
@@ -103,7 +103,7 @@ func manyCallers(h *history) {
 }
 
 // checkpoints brings the write-ahead logs into their files in every way, while it goes on.
-func checkpoints(h *history) {
+func (h *history) checkpoints() {
 	s := h.open()
 	for n, mode := range []sqlite3.CheckpointMode{
 		sqlite3.CHECKPOINT_PASSIVE, sqlite3.CHECKPOINT_FULL, sqlite3.CHECKPOINT_RESTART,
@@ -121,7 +121,7 @@ func checkpoints(h *history) {
 }
 
 // destroys removes values for good, some of them large.
-func destroys(h *history) {
+func (h *history) destroys() {
 	s := h.open()
 	h.must(s, put("p/a", "one"), put("p/b", strings.Repeat("v", 9000)))
 	h.must(s, put("p/a", "two"))
@@ -135,8 +135,8 @@ func destroys(h *history) {
 // syncPromise is how long an access entry may wait for the disk.
 const syncPromise = 100 * time.Millisecond
 
-// accessEntries leaves time between entries, so that some are promised and some not yet.
-func accessEntries(h *history) {
+// leavesTime leaves time between entries, so that some are promised and some not yet.
+func (h *history) leavesTime() {
 	s := h.open()
 	for n := range 12 {
 		h.mustRead(s)
@@ -156,8 +156,8 @@ func accessEntries(h *history) {
 	h.close(s)
 }
 
-// twoStores writes by turns, as two processes do.
-func twoStores(h *history) {
+// opensTwice writes by turns, as two processes do.
+func (h *history) opensTwice() {
 	a, b := h.open(), h.open()
 	for n := range 4 {
 		h.must(a, put("p/a", "x"))
@@ -171,8 +171,8 @@ func twoStores(h *history) {
 	h.close(b)
 }
 
-// epochs begins a new data key every few rows.
-func epochs(h *history) {
+// changesEpochs begins a new data key every few rows.
+func (h *history) changesEpochs() {
 	h.config = h.config.WithEpochLimit(3)
 	s := h.open()
 	for n := range 5 {
@@ -181,8 +181,8 @@ func epochs(h *history) {
 	h.close(s)
 }
 
-// openAgain goes on with what is there, and closes between.
-func openAgain(h *history) {
+// opensAgain goes on with what is there, and closes between.
+func (h *history) opensAgain() {
 	for range 2 {
 		s := h.open()
 		h.must(s, put("again/a", "x"))

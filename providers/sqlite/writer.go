@@ -24,6 +24,8 @@ type writer struct {
 	begin func(c *conn, anew bool) error
 	// save remembers what requests change in memory; restore goes back to it, for one that failed.
 	save, restore func()
+	// clean removes old bytes from the write-ahead log.
+	clean func(*conn) error
 	// committed is told that the transaction holds.
 	committed func()
 
@@ -241,7 +243,7 @@ func (w *writer) close() error {
 
 // scrub removes old bytes, once for all requests that ask for it, and answers them.
 func (w *writer) scrub(requests []*request) {
-	err := guard(func() error { return scrub(w.conn) })
+	err := guard(func() error { return w.clean(w.conn) })
 	if err != nil {
 		w.conn.broken = true
 		err = fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
