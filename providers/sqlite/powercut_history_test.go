@@ -27,14 +27,13 @@ type history struct {
 	config sqlite.Config
 
 	mu      sync.Mutex
-	commits []*asked
+	commits []*promise
 	reads   int
 	before  []string // what the store held before, which stays as it is
-	errs    []error  // answers that must never be given
 }
 
-// asked is a commit and its answer.
-type asked struct {
+// promise is a commit and its answer.
+type promise struct {
 	changes []myvault.Change
 	at      time.Time
 	infos   []myvault.Info
@@ -43,16 +42,16 @@ type asked struct {
 
 // The marks. Numbers are those of commits and of access entries.
 type (
-	begun    int
-	answered int
-	denied   int      // with an error that says that it was not done
-	recorded int      // an access entry that was acknowledged
-	opened   string   // the incarnation
-	scrubbed [][]byte // records that were destroyed
+	markBegun    int
+	markAnswered int
+	markDenied   int      // with an error that says that it was not done
+	markRecorded int      // an access entry that was acknowledged
+	markOpened   string   // the incarnation
+	markScrubbed [][]byte // records that were destroyed
 )
 
-// begin makes an empty disk with the place of a store.
-func begin(t testing.TB, root string, change func(*simdisk.Disk)) *history {
+// newHistory makes an empty disk with the place of a store.
+func newHistory(t testing.TB, root string, change func(*simdisk.Disk)) *history {
 	key, err := crypto.ParseKey(releasedKey)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +68,7 @@ func begin(t testing.TB, root string, change func(*simdisk.Disk)) *history {
 func (h *history) try() (*sqlite.Store, error) {
 	s, err := sqlite.Open(context.Background(), h.dir, sqlite.StaticKey(h.key), h.config)
 	if err == nil {
-		h.disk.Mark(opened(s.Incarnation()))
+		h.disk.Mark(markOpened(s.Incarnation()))
 	}
 	return s, err
 }
@@ -87,7 +86,7 @@ func (h *history) open() *sqlite.Store {
 func (h *history) ask(s *sqlite.Store, changes ...myvault.Change) error {
 	h.mu.Lock()
 	n := len(h.commits)
-	a := &asked{changes: changes, at: at.Add(time.Duration(n) * time.Second), after: map[int]bool{}}
+	a := &promise{changes: changes, at: at.Add(time.Duration(n) * time.Second), after: map[int]bool{}}
 	for before, c := range h.commits {
 		a.after[before] = c.infos != nil
 	}
@@ -98,22 +97,22 @@ func (h *history) ask(s *sqlite.Store, changes ...myvault.Change) error {
 			changes[i].Value = myvault.Text(fmt.Sprintf("%d.%d %s", n, i, c.Value.Reveal()))
 		}
 	}
-	h.disk.Mark(begun(n))
+	h.disk.Mark(markBegun(n))
 	infos, err := s.Apply(context.Background(), a.commit(n))
 	switch {
 	case err == nil:
 		h.mu.Lock()
 		a.infos = infos
 		h.mu.Unlock()
-		h.disk.Mark(answered(n))
+		h.disk.Mark(markAnswered(n))
 	case !errors.Is(err, myvault.ErrUnknownOutcome):
-		h.disk.Mark(denied(n))
+		h.disk.Mark(markDenied(n))
 	}
 	return err
 }
 
 // commit gives what is asked of a provider; the entries carry the number.
-func (a *asked) commit(n int) myvault.Commit {
+func (a *promise) commit(n int) myvault.Commit {
 	c := myvault.Commit{Changes: a.changes, By: "tester", At: a.at}
 	for _, change := range a.changes {
 		c.Entries = append(c.Entries, myvault.Entry{
@@ -140,7 +139,7 @@ func (h *history) read(s *sqlite.Store) error {
 		Service: "tester", Action: "read", At: at, Address: addr("p/a"), Request: fmt.Sprint("read ", n),
 	})
 	if err == nil {
-		h.disk.Mark(recorded(n))
+		h.disk.Mark(markRecorded(n))
 	}
 	return err
 }
@@ -172,7 +171,7 @@ func (h *history) checkpoint(file string, mode sqlite3.CheckpointMode) {
 }
 
 // records gives the sealed bytes of an address, to be looked for once they are destroyed.
-func (h *history) records(where string) (all scrubbed) {
+func (h *history) records(where string) (all markScrubbed) {
 	db, err := sqlite3.Open("file:" + filepath.Join(h.dir, "vault.db") + "?vfs=" + h.disk.Name)
 	if err != nil {
 		h.t.Fatal(err)

@@ -16,8 +16,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/simdisk"
 )
 
-// found is what a store turned out to hold.
-type found struct {
+// remains are what a store turned out to hold.
+type remains struct {
 	incarnation string
 	commits     map[int][]myvault.Entry // by the number of the commit
 	order       []int
@@ -27,7 +27,7 @@ type found struct {
 // inspect opens the store that stands in dir and proves all that can be proved of it alone:
 // it opens, everything verifies, every commit is there whole, and what it answers is what
 // the reference answers after the same commits. Then it is written to and closed.
-func (h *history) inspect(t testing.TB, root string) (*found, error) {
+func (h *history) inspect(t testing.TB, root string) (*remains, error) {
 	ctx := context.Background()
 	disk := simdisk.Forgetful(t, root)
 	config := sqlite.Config{}.WithVFS(disk.Name).WithFsync(disk.Fsync)
@@ -35,7 +35,7 @@ func (h *history) inspect(t testing.TB, root string) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &found{incarnation: s.Incarnation(), commits: map[int][]myvault.Entry{}, reads: map[int]int{}}
+	f := &remains{incarnation: s.Incarnation(), commits: map[int][]myvault.Entry{}, reads: map[int]int{}}
 	_, err = s.Verify(ctx)
 	if err == nil {
 		err = f.collect(s)
@@ -49,14 +49,14 @@ func (h *history) inspect(t testing.TB, root string) (*found, error) {
 	if err == nil {
 		err = s.Record(ctx, myvault.Entry{Action: "read", Service: "probe"})
 	}
-	if err == nil && long() {
+	if err == nil && longPass() {
 		_, err = s.Verify(ctx)
 	}
 	return f, errors.Join(err, s.Close())
 }
 
 // collect reads both chains.
-func (f *found) collect(s *sqlite.Store) error {
+func (f *remains) collect(s *sqlite.Store) error {
 	for e, err := range s.Entries(context.Background(), myvault.TrailRange{}) {
 		if err != nil {
 			return err
@@ -80,7 +80,7 @@ func (f *found) collect(s *sqlite.Store) error {
 }
 
 // compare holds the store against the reference after the same commits in the same order.
-func (f *found) compare(s *sqlite.Store, commits []*asked, before []string) error {
+func (f *remains) compare(s *sqlite.Store, commits []*promise, before []string) error {
 	reference := memory.New(memory.Config{})
 	defer reference.Close()
 	for _, n := range f.order {
@@ -95,13 +95,13 @@ func (f *found) compare(s *sqlite.Store, commits []*asked, before []string) erro
 			return fmt.Errorf("commit %d should have been refused: %w", n, err)
 		}
 	}
-	want, err := contents(reference)
+	want, err := allContents(reference)
 	if err != nil {
 		return err
 	}
 	want = append(want, before...)
 	slices.Sort(want)
-	got, err := contents(s)
+	got, err := allContents(s)
 	if err != nil {
 		return err
 	}
@@ -115,8 +115,8 @@ func (f *found) compare(s *sqlite.Store, commits []*asked, before []string) erro
 	return nil
 }
 
-// contents gives a line for each version of each secret, and for each project.
-func contents(p myvault.Provider) (lines []string, err error) {
+// allContents gives a line for each version of each secret, and for each project.
+func allContents(p myvault.Provider) (lines []string, err error) {
 	ctx := context.Background()
 	var secrets []myvault.Address
 	for info, err := range p.List(ctx, myvault.Range{Deleted: true}) {
@@ -157,28 +157,28 @@ func contents(p myvault.Provider) (lines []string, err error) {
 
 // promised proves that what was promised before the cut is there, and what was refused or
 // never asked is not.
-func (h *history) promised(f *found, cut simdisk.Cut) error {
-	asked := map[int]bool{}
+func (h *history) promised(f *remains, cut simdisk.Cut) error {
+	begun := map[int]bool{}
 	for i, mark := range cut.Marks {
 		var err error
 		switch m := mark.(type) {
-		case begun:
-			asked[int(m)] = true
-		case answered:
+		case markBegun:
+			begun[int(m)] = true
+		case markAnswered:
 			err = h.kept(f, int(m))
-		case denied:
+		case markDenied:
 			if f.commits[int(m)] != nil {
 				err = fmt.Errorf("commit %d was refused and is there", m)
 			}
-		case recorded:
+		case markRecorded:
 			if age := cut.At.Sub(cut.MarkedAt[i]); f.reads[int(m)] != 1 && age >= syncPromise {
 				err = fmt.Errorf("access entry %d was acknowledged %v before and is there %d times", m, age, f.reads[int(m)])
 			}
-		case opened:
+		case markOpened:
 			if string(m) != f.incarnation {
 				err = fmt.Errorf("the store is another than the one that was opened")
 			}
-		case scrubbed:
+		case markScrubbed:
 			for _, record := range m {
 				if file, still := cut.Image.Holds(record); still {
 					err = fmt.Errorf("%s holds a record that was destroyed", file)
@@ -190,7 +190,7 @@ func (h *history) promised(f *found, cut simdisk.Cut) error {
 		}
 	}
 	for n := range f.commits {
-		if !asked[n] {
+		if !begun[n] {
 			return fmt.Errorf("commit %d is there and was not asked for yet", n)
 		}
 	}
@@ -199,7 +199,7 @@ func (h *history) promised(f *found, cut simdisk.Cut) error {
 
 // kept proves that an acknowledged commit is there, with the versions that were answered,
 // and behind those that were acknowledged before it was asked for.
-func (h *history) kept(f *found, n int) error {
+func (h *history) kept(f *remains, n int) error {
 	entries, a := f.commits[n], h.commits[n]
 	if entries == nil {
 		return fmt.Errorf("commit %d was acknowledged and is lost", n)

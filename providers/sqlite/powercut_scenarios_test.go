@@ -13,15 +13,15 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// A scenario is something a program may do with a store when the power fails.
-type scenario struct {
+// A powerScenario is something a program may do with a store when the power fails.
+type powerScenario struct {
 	name string
 	// from gives what is on the disk before, below its root; nil: nothing.
 	from func(t *testing.T, root string)
 	run  func(h *history)
 }
 
-var scenarios = []scenario{
+var powerScenarios = []powerScenario{
 	{name: "create", run: (*history).creates},
 	{name: "changes", run: (*history).changes},
 	{name: "several at once", run: (*history).commitsSeveral},

@@ -15,57 +15,57 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/simdisk"
 )
 
-// seed decides what the tests of power cuts and faults choose by chance.
-var seed = flag.Uint64("seed", 1, "seed of the tests of power cuts and faults")
+// chance decides what the tests of power cuts and faults choose by chance.
+var chance = flag.Uint64("seed", 1, "seed of the tests of power cuts and faults")
 
-// long reports whether the tests take every point in place of some.
-func long() bool { return os.Getenv("MYVAULT_RELIABILITY") == "long" }
+// longPass reports whether the tests take every point in place of some.
+func longPass() bool { return os.Getenv("MYVAULT_RELIABILITY") == "long" }
 
 // TestPowerCuts runs each scenario once, and looks at what a power cut could have left at
 // any point of it.
 func TestPowerCuts(t *testing.T) {
 	total := 0
-	for _, s := range scenarios {
-		t.Run(s.name, func(t *testing.T) { total += cutEverywhere(t, s, *seed, nil) })
+	for _, s := range powerScenarios {
+		t.Run(s.name, func(t *testing.T) { total += cutEverywhere(t, s, *chance, nil) })
 	}
-	t.Logf("%d images of %d scenarios, seed %d", total, len(scenarios), *seed)
+	t.Logf("%d images of %d scenarios, seed %d", total, len(powerScenarios), *chance)
 }
 
 // perScenario is how many points of a scenario the short pass looks at.
 const perScenario = 20
 
 // cutEverywhere gives how many different images it has inspected.
-func cutEverywhere(t *testing.T, s scenario, seed uint64, change func(*simdisk.Disk)) int {
-	h := perform(t, s, seed, change)
+func cutEverywhere(t *testing.T, s powerScenario, chance uint64, change func(*simdisk.Disk)) int {
+	h := performed(t, s, chance, change)
 	stride, mixtures := 1, 12
-	if !long() {
+	if !longPass() {
 		stride, mixtures = max(1, h.disk.Events()/perScenario), 2
 	}
 	type result struct {
-		found *found
-		err   error
+		remains *remains
+		err     error
 	}
 	known := map[[sha256.Size]byte]result{}
 	points, last := 0, -1
-	for cut := range h.disk.Cuts(seed, stride, mixtures) {
+	for cut := range h.disk.Cuts(chance, stride, mixtures) {
 		if cut.Point != last {
 			points, last = points+1, cut.Point
 		}
 		sum := cut.Image.Sum()
 		r, ok := known[sum]
 		if !ok {
-			r.found, r.err = h.survey(t, cut.Image)
+			r.remains, r.err = h.survey(t, cut.Image)
 			known[sum] = r
 		}
 		err := r.err
 		if err == nil {
-			err = h.promised(r.found, cut)
+			err = h.promised(r.remains, cut)
 		}
 		if err != nil {
 			keep := t.ArtifactDir()
 			must(t, cut.Image.Write(keep))
 			t.Errorf("power cut after event %d of %d, with %s: %v\nthe image is in %s if -artifacts is given; again: go test -run '%s' -seed %d",
-				cut.Point, h.disk.Events(), cut.How, err, keep, strings.ReplaceAll(t.Name(), "/", "$/^"), seed)
+				cut.Point, h.disk.Events(), cut.How, err, keep, strings.ReplaceAll(t.Name(), "/", "$/^"), chance)
 			return len(known)
 		}
 	}
@@ -73,9 +73,9 @@ func cutEverywhere(t *testing.T, s scenario, seed uint64, change func(*simdisk.D
 	return len(known)
 }
 
-// perform runs the scenario on a disk, with a clock of its own and randomness by the seed.
-func perform(t *testing.T, s scenario, seed uint64, change func(*simdisk.Disk)) *history {
-	cryptotest.SetGlobalRandom(t, seed)
+// performed runs the scenario on a disk, with a clock of its own and randomness by the seed.
+func performed(t *testing.T, s powerScenario, chance uint64, change func(*simdisk.Disk)) *history {
+	cryptotest.SetGlobalRandom(t, chance)
 	root := t.TempDir()
 	if s.from != nil {
 		s.from(t, root)
@@ -83,7 +83,7 @@ func perform(t *testing.T, s scenario, seed uint64, change func(*simdisk.Disk)) 
 			must(t, os.Chmod(filepath.Join(root, "store", name), 0o600))
 		}
 	}
-	h := begin(t, root, change)
+	h := newHistory(t, root, change)
 	if s.from != nil {
 		h.before = heldBy(t, copied(t, h.dir), h.key)
 	}
@@ -94,20 +94,20 @@ func perform(t *testing.T, s scenario, seed uint64, change func(*simdisk.Disk)) 
 	})
 	h.t = t
 	if t.Failed() {
-		t.Fatalf("the scenario failed before the power did, seed %d", seed)
+		t.Fatalf("the scenario failed before the power did, seed %d", chance)
 	}
 	return h
 }
 
 // heldBy gives what the store in a directory holds.
 func heldBy(t *testing.T, dir string, key crypto.Key) []string {
-	lines, err := contents(open(t, dir, key))
+	lines, err := allContents(open(t, dir, key))
 	must(t, err)
 	return lines
 }
 
 // survey inspects the image in a directory of its own.
-func (h *history) survey(t testing.TB, image simdisk.Image) (*found, error) {
+func (h *history) survey(t testing.TB, image simdisk.Image) (*remains, error) {
 	root, err := os.MkdirTemp(t.TempDir(), "")
 	if err != nil {
 		return nil, err
