@@ -49,11 +49,16 @@ func (s spans) encode() (b []byte) {
 	return b
 }
 
+// decodeSpans reads what encode gives. For bytes that are left over it adds a span that no
+// row has; then the MAC fails.
 func decodeSpans(b []byte) (s spans) {
 	for ; len(b) >= 16; b = b[16:] {
 		s = append(s, [2]myvault.Version{
 			myvault.Version(binary.BigEndian.Uint64(b)), myvault.Version(binary.BigEndian.Uint64(b[8:])),
 		})
+	}
+	if len(b) != 0 {
+		s = append(s, [2]myvault.Version{})
 	}
 	return s
 }

@@ -19,7 +19,7 @@ func (k *keyring) scanProject(row *sqlite3.Stmt) (myvault.Project, error) {
 		Name: row.ColumnText(0), Description: row.ColumnText(1), Default: row.ColumnInt64(2) != 0,
 		At: timeAt(row, 3), By: row.ColumnText(4),
 	}
-	if !k.stamp.Holds(k.projectRow(p), row.ColumnRawBlob(5)) {
+	if n := row.ColumnInt64(2); n != int64(flag(p.Default)) || !k.stamp.Holds(k.projectRow(p), row.ColumnRawBlob(5)) {
 		return myvault.Project{}, tampered("a row of the table project")
 	}
 	return p, nil
