@@ -12,8 +12,8 @@ import (
 // file is an open database file: its keys, its readers and its writer.
 type file struct {
 	kind    kind
+	options options
 	path    string
-	fsync   fsync
 	keys    *keyring
 	opened  map[string]os.FileInfo // by path
 	anchor  *conn                  // keeps the write-ahead log while other connections come and go
@@ -24,6 +24,7 @@ type file struct {
 // options are what the files of a store are opened with.
 type options struct {
 	vfs         string // empty: the operating system's
+	keys        KeySource
 	synchronous int
 	sync        func(path string) error // of the trail; nil: fsync.file
 	fsync       fsync
@@ -44,7 +45,7 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	if err := k.ensure(ctx, dir, key, o); err != nil {
 		return nil, nil, failure(ctx, err)
 	}
-	f := &file{kind: k, path: filepath.Join(dir, k.name), fsync: o.fsync}
+	f := &file{kind: k, options: o, path: filepath.Join(dir, k.name)}
 	f.readers = newPool(f.inPlace, func() (*conn, error) {
 		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true})
 	})
@@ -64,7 +65,7 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 		if err := k.migrate(c); err != nil {
 			return err
 		}
-		if f.keys, err = newKeyring(c, key); err != nil {
+		if f.keys, err = newKeyring(c, k, key, o.keys); err != nil {
 			return err
 		}
 		if f.anchor, err = connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true}); err != nil {

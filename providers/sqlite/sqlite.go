@@ -46,6 +46,7 @@ const epochLimit = 1 << 28
 type Store struct {
 	*file
 	trail       *Trail
+	masters     atomic.Pointer[masters] // those that opened it, or that Rekey has set
 	incarnation string
 	maxProjects int
 	epochLimit  uint64
@@ -80,7 +81,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 		return nil, notOpened("store", dir, err)
 	}
 	s := &Store{enrolled: map[string]bool{}, maxProjects: c.MaxProjects, epochLimit: c.epochLimit}
-	if err := s.start(ctx, absolute, key, c); err != nil {
+	if err := s.start(ctx, absolute, key, keys, c); err != nil {
 		return nil, notOpened("store", dir, err)
 	}
 	return s, nil
@@ -111,8 +112,8 @@ func admit(ctx context.Context, dir string, keys KeySource, sys system, kinds ..
 	return key, dir, sweep(dir)
 }
 
-func (s *Store) start(ctx context.Context, dir string, key crypto.Key, c Config) error {
-	f, conn, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, synchronous: syncFull, fsync: c.fsync})
+func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
+	f, conn, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: syncFull, fsync: c.fsync})
 	if err != nil {
 		return err
 	}
@@ -124,11 +125,13 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, c Config)
 		return s.tip.read(conn)
 	})
 	if err == nil {
-		s.trail, err = openTrail(ctx, dir, key, options{vfs: c.vfs, synchronous: syncNormal, sync: c.sync, fsync: c.fsync})
+		s.trail, err = openTrail(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: syncNormal, sync: c.sync, fsync: c.fsync})
 	}
 	if err != nil {
 		return failure(ctx, errors.Join(err, f.abandon(conn)))
 	}
+	opened := masters{s.keys.master.Load(), s.trail.keys.master.Load()}
+	s.masters.Store(&opened)
 	s.newest.Store(s.tip.seq)
 	w := f.writer
 	w.begin, w.save, w.restore, w.committed = s.begin, s.save, s.restore, s.commit

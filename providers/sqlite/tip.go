@@ -1,8 +1,6 @@
 package sqlite
 
 import (
-	"time"
-
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault/crypto"
@@ -46,10 +44,7 @@ func (s *Store) begin(c *conn, anew bool) (err error) {
 		s.tip.sealer, err = s.keys.sealer(c, s.tip.epoch)
 		return err
 	}
-	s.tip.epoch++
-	s.tip.first = s.tip.seq + 1
-	s.tip.sealer, err = s.keys.createEpoch(c, s.tip.epoch, s.tip.first, time.Now().UnixMicro())
-	return err
+	return s.startEpoch(c)
 }
 
 // save remembers the tip for a request that may fail.

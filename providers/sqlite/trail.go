@@ -40,7 +40,7 @@ func OpenTrail(ctx context.Context, dir string, keys KeySource, _ TrailConfig) (
 	if err != nil {
 		return nil, notOpened("trail", dir, err)
 	}
-	t, err := openTrail(ctx, absolute, key, options{synchronous: syncNormal})
+	t, err := openTrail(ctx, absolute, key, options{keys: keys, synchronous: syncNormal})
 	if err != nil {
 		return nil, notOpened("trail", dir, err)
 	}
