@@ -3,8 +3,6 @@ package crypto
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"hash"
-	"sync"
 )
 
 // MACSize is the size of a MAC, in bytes.
@@ -15,7 +13,7 @@ func Genesis() []byte { return make([]byte, MACSize) }
 
 // Chain links entries, each to the one before: MAC(n) = HMAC-SHA256(trail key,
 // MAC(n-1) | entry(n)). It may be used by many goroutines.
-type Chain struct{ mac keyed }
+type Chain struct{ key []byte }
 
 // NewChain makes the chain of a trail key. ErrKey for the zero Key.
 func NewChain(trail Key) (*Chain, error) {
@@ -23,11 +21,11 @@ func NewChain(trail Key) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Chain{mac: newKeyed(b)}, nil
+	return &Chain{key: b}, nil
 }
 
 // Link gives the MAC of entry, which follows the entry with the MAC prev.
-func (c *Chain) Link(prev, entry []byte) []byte { return c.mac.sum(prev, entry) }
+func (c *Chain) Link(prev, entry []byte) []byte { return mac(c.key, prev, entry) }
 
 // Holds reports, in constant time, whether link is the MAC of entry behind prev.
 func (c *Chain) Holds(prev, entry, link []byte) bool {
@@ -36,7 +34,7 @@ func (c *Chain) Holds(prev, entry, link []byte) bool {
 
 // Stamp authenticates single rows, under a key of its own that is derived from the trail
 // key. It may be used by many goroutines.
-type Stamp struct{ mac keyed }
+type Stamp struct{ key []byte }
 
 // NewStamp derives the key of stamps: HKDF-SHA256(trail key, salt = vault id, info
 // "myvault/v1/row"). ErrKey for the zero Key, or for an id of another size.
@@ -45,29 +43,19 @@ func NewStamp(trail Key, vault []byte) (*Stamp, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Stamp{mac: newKeyed(key)}, nil
+	return &Stamp{key: key}, nil
 }
 
 // Sum gives the MAC of row, the canonical encoding of a row with the name of its table.
-func (s *Stamp) Sum(row []byte) []byte { return s.mac.sum(row) }
+func (s *Stamp) Sum(row []byte) []byte { return mac(s.key, row) }
 
 // Holds reports, in constant time, whether sum is the MAC of row.
 func (s *Stamp) Holds(row, sum []byte) bool { return hmac.Equal(s.Sum(row), sum) }
 
-// keyed are HMAC-SHA256 states of one key. To take a used one saves hashing the key again,
-// which is half the time of a short row.
-type keyed struct{ states *sync.Pool }
-
-func newKeyed(key []byte) keyed {
-	return keyed{&sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
-}
-
-func (k keyed) sum(parts ...[]byte) []byte {
-	h := k.states.Get().(hash.Hash)
-	defer k.states.Put(h)
-	h.Reset()
+func mac(key []byte, parts ...[]byte) []byte {
+	h := hmac.New(sha256.New, key)
 	for _, part := range parts {
 		_, _ = h.Write(part)
 	}
-	return h.Sum(make([]byte, 0, MACSize))
+	return h.Sum(nil)
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -16,9 +15,7 @@ import (
 )
 
 // KeySource gives the master key. It is asked when a store is opened, before anything is
-// read or made; an error of it ends the opening. It is asked again when a file needs
-// another key than the one that was given, because another process has changed it; while it
-// gives the old one, what needs the new one is [myvault.ErrWrongKey].
+// read or made; an error of it ends the opening.
 type KeySource func(context.Context) (crypto.Key, error)
 
 // StaticKey gives always the same key.
@@ -49,9 +46,7 @@ func KeySettings(text, path string) KeySource {
 // keyring holds the keys of one file. It may be used by many goroutines.
 type keyring struct {
 	vault  []byte
-	name   string // of the file
-	source KeySource
-	master atomic.Pointer[crypto.Master]
+	master *crypto.Master
 	chain  *crypto.Chain
 	stamp  *crypto.Stamp
 
@@ -60,8 +55,12 @@ type keyring struct {
 }
 
 // newKeyring reads the keys of an open file.
-func newKeyring(c *conn, of kind, key crypto.Key, source KeySource) (*keyring, error) {
+func newKeyring(c *conn, key crypto.Key) (*keyring, error) {
 	vault, err := c.meta(metaVault)
+	if err != nil {
+		return nil, err
+	}
+	check, err := c.meta(metaCheck)
 	if err != nil {
 		return nil, err
 	}
@@ -69,22 +68,14 @@ func newKeyring(c *conn, of kind, key crypto.Key, source KeySource) (*keyring, e
 	if err != nil {
 		return nil, err
 	}
-	slot, err := c.slotOf(master)
-	if err != nil {
-		return nil, err
-	}
-	if slot == nil {
+	if !master.Matches(check) {
 		return nil, myvault.ErrWrongKey
 	}
-	wrapped, err := c.meta(slot.trail)
+	wrapped, err := c.meta(metaTrail)
 	if err != nil {
 		return nil, err
 	}
-	k, err := unwrapped(vault, master, wrapped)
-	if err == nil {
-		k.name, k.source = of.name, source
-	}
-	return k, err
+	return unwrapped(vault, master, wrapped)
 }
 
 // unwrapped opens the trail key.
@@ -105,9 +96,7 @@ func assemble(vault []byte, master *crypto.Master, trail crypto.Key) (*keyring, 
 	if err != nil {
 		return nil, err
 	}
-	k := &keyring{vault: vault, chain: chain, stamp: stamp, sealers: map[uint32]*crypto.Sealer{}}
-	k.master.Store(master)
-	return k, nil
+	return &keyring{vault: vault, master: master, chain: chain, stamp: stamp, sealers: map[uint32]*crypto.Sealer{}}, nil
 }
 
 // createKeys makes the vault id and the keys of a new file, in a transaction of c.
@@ -156,12 +145,8 @@ func (k *keyring) incarnation(c *conn) (string, error) {
 // createEpoch makes a data key, whose epoch may begin at the log row first. The sealer is
 // not remembered: the transaction may still be rolled back.
 func (k *keyring) createEpoch(c *conn, epoch uint32, first uint64, at int64) (*crypto.Sealer, error) {
-	master, err := k.current(c)
-	if err != nil {
-		return nil, err
-	}
 	data := crypto.NewKey()
-	wrapped, err := master.Wrap(data, crypto.LabelData, epoch)
+	wrapped, err := k.master.Wrap(data, crypto.LabelData, epoch)
 	if err != nil {
 		return nil, err
 	}
@@ -180,36 +165,23 @@ func (k *keyring) sealer(c *conn, epoch uint32) (*crypto.Sealer, error) {
 	if s != nil {
 		return s, nil
 	}
-	master, err := k.current(c)
-	if err != nil {
-		return nil, err
-	}
-	data, err := dataKey(c, master, epoch)
-	if err != nil {
-		return nil, err
-	}
-	if s, err = crypto.NewSealer(data, k.vault, epoch); err != nil {
-		return nil, err
-	}
-	k.remember(s)
-	return s, nil
-}
-
-// dataKey reads and opens the key of an epoch.
-func dataKey(c *conn, master *crypto.Master, epoch uint32) (crypto.Key, error) {
 	var wrapped []byte
 	err := c.each(`SELECT wrapped FROM epoch WHERE epoch = ?1`, func(row *sqlite3.Stmt) error {
 		wrapped = row.ColumnBlob(0, nil)
 		return nil
 	}, epoch)
 	if err != nil {
-		return crypto.Key{}, err
+		return nil, err
 	}
-	data, err := master.Unwrap(wrapped, crypto.LabelData, epoch)
+	data, err := k.master.Unwrap(wrapped, crypto.LabelData, epoch)
 	if err != nil {
-		return crypto.Key{}, tampered("the key of epoch %d does not open", epoch)
+		return nil, tampered("the key of epoch %d does not open", epoch)
 	}
-	return data, nil
+	if s, err = crypto.NewSealer(data, k.vault, epoch); err != nil {
+		return nil, err
+	}
+	k.remember(s)
+	return s, nil
 }
 
 // remember keeps the sealer of an epoch that is committed.

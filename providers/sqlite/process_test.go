@@ -22,9 +22,7 @@ import (
 )
 
 // The test binary runs itself as another process that uses a store, by one of these jobs.
-var jobs = map[string]func(*sqlite.Store) error{
-	"write": writeForEver, "count": countUp, "talk": talk, "load": load, "churn": churn,
-}
+var jobs = map[string]func(*sqlite.Store) error{"write": writeForEver, "count": countUp}
 
 const jobVariable = "MYVAULT_SQLITE_TEST_JOB"
 

@@ -46,13 +46,11 @@ const epochLimit = 1 << 28
 type Store struct {
 	*file
 	trail       *Trail
-	masters     atomic.Pointer[masters] // those that opened it, or that Rekey has set
 	incarnation string
 	maxProjects int
 	epochLimit  uint64
-	tip, saved  tip             // owned by the writer, like enrolled
-	enrolled    map[string]bool // projects known to be registered, as of the last commit
-	newest      atomic.Uint64   // the newest change that this process has seen
+	tip         tip           // owned by the writer
+	newest      atomic.Uint64 // the newest change that this process has seen
 	closed      atomic.Bool
 }
 
@@ -80,8 +78,8 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
-	s := &Store{enrolled: map[string]bool{}, maxProjects: c.MaxProjects, epochLimit: c.epochLimit}
-	if err := s.start(ctx, absolute, key, keys, c); err != nil {
+	s := &Store{maxProjects: c.MaxProjects, epochLimit: c.epochLimit}
+	if err := s.start(ctx, absolute, key, c); err != nil {
 		return nil, notOpened("store", dir, err)
 	}
 	return s, nil
@@ -112,8 +110,8 @@ func admit(ctx context.Context, dir string, keys KeySource, sys system, kinds ..
 	return key, dir, sweep(dir)
 }
 
-func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
-	f, conn, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: syncFull, fsync: c.fsync})
+func (s *Store) start(ctx context.Context, dir string, key crypto.Key, c Config) error {
+	f, conn, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, synchronous: syncFull, fsync: c.fsync})
 	if err != nil {
 		return err
 	}
@@ -125,17 +123,15 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 		return s.tip.read(conn)
 	})
 	if err == nil {
-		s.trail, err = openTrail(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: syncNormal, sync: c.sync, fsync: c.fsync})
+		s.trail, err = openTrail(ctx, dir, key, options{vfs: c.vfs, synchronous: syncNormal, sync: c.sync, fsync: c.fsync})
 	}
 	if err != nil {
 		return failure(ctx, errors.Join(err, f.abandon(conn)))
 	}
-	opened := masters{s.keys.master.Load(), s.trail.keys.master.Load()}
-	s.masters.Store(&opened)
 	s.newest.Store(s.tip.seq)
 	w := f.writer
-	w.begin, w.save, w.restore, w.committed = s.begin, s.save, s.restore, s.commit
-	f.start(conn, w.health.note)
+	w.begin, w.mark, w.committed = s.begin, s.mark, s.commit
+	startWriter(conn, w)
 	return nil
 }
 
