@@ -15,7 +15,8 @@ type file struct {
 	path    string
 	keys    *keyring
 	opened  map[string]os.FileInfo // by path
-	anchor  *conn                  // keeps the write-ahead log while other connections come and go
+	place   *place
+	anchor  *conn // keeps the write-ahead log while other connections come and go
 	readers *pool
 	writer  *writer
 }
@@ -44,10 +45,11 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 		return nil, nil, failure(ctx, err)
 	}
 	f := &file{kind: k, path: filepath.Join(dir, k.name)}
-	f.readers = newPool(f.inPlace, func() (*conn, error) {
+	f.place = &place{check: f.inPlace}
+	f.readers = newPool(f.place, func() (*conn, error) {
 		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true})
 	})
-	f.writer = &writer{inPlace: f.inPlace, open: func() (*conn, error) {
+	f.writer = &writer{inPlace: f.place.look, open: func() (*conn, error) {
 		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: writerCacheKB})
 	}}
 	c, err := f.writer.open()
@@ -83,5 +85,6 @@ func (f *file) abandon(c *conn) error {
 // close ends the readers, then the writer, whose connection brings the write-ahead log
 // into the file when it is the last.
 func (f *file) close() error {
+	f.place.close()
 	return errors.Join(f.readers.close(), f.anchor.close(), f.writer.close())
 }

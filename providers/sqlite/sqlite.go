@@ -28,6 +28,10 @@ type Config struct {
 	// MaxProjects is how many projects can be registered; one more is
 	// myvault.ErrTooLarge. 0 means myvault.MaxProjects.
 	MaxProjects int
+	// CacheBytes is how much memory the rows take that are kept for reading, sealed as they
+	// are in the file. 0 means 12 MiB, enough for some 30,000 secrets of 64 bytes; a negative
+	// number keeps none.
+	CacheBytes int64
 
 	// For tests, in place of the real ones.
 	vfs        string
@@ -36,6 +40,7 @@ type Config struct {
 	epochLimit uint64
 	sync       func(path string) error
 	fsync      fsync
+	noIndex    bool
 }
 
 // epochLimit is how many rows the log may grow under one data key, and so the most records
@@ -46,6 +51,8 @@ const epochLimit = 1 << 28
 type Store struct {
 	*file
 	trail       *Trail
+	cache       *cache
+	fresh       *freshness
 	incarnation string
 	maxProjects int
 	epochLimit  uint64
@@ -71,6 +78,9 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	if c.MaxProjects <= 0 {
 		c.MaxProjects = myvault.MaxProjects
 	}
+	if c.CacheBytes == 0 {
+		c.CacheBytes = defaultCacheBytes
+	}
 	if c.epochLimit == 0 {
 		c.epochLimit = epochLimit
 	}
@@ -78,7 +88,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
-	s := &Store{maxProjects: c.MaxProjects, epochLimit: c.epochLimit}
+	s := &Store{maxProjects: c.MaxProjects, epochLimit: c.epochLimit, cache: newCache(c.CacheBytes)}
 	if err := s.start(ctx, absolute, key, c); err != nil {
 		return nil, notOpened("store", dir, err)
 	}
@@ -129,10 +139,23 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, c Config)
 		return failure(ctx, errors.Join(err, f.abandon(conn)))
 	}
 	s.newest.Store(s.tip.seq)
-	w := f.writer
-	w.begin, w.mark, w.committed = s.begin, s.mark, s.commit
-	startWriter(conn, w)
+	s.fresh = newFreshness(s.cache, f, !c.noIndex)
+	s.follow(f.writer)
+	startWriter(conn, f.writer)
 	return nil
+}
+
+// follow has the writer tell what it does.
+func (s *Store) follow(w *writer) {
+	w.begin = func(c *conn) error {
+		s.fresh.begun()
+		return s.begin(c)
+	}
+	w.mark = s.mark
+	w.committed = func() {
+		s.fresh.committed()
+		s.commit()
+	}
 }
 
 // Incarnation gives 16 hexadecimal digits, drawn at random when the store was made.
@@ -158,7 +181,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	return errors.Join(s.file.close(), s.trail.Close())
+	return errors.Join(s.fresh.close(), s.file.close(), s.trail.Close())
 }
 
 // saw remembers the newest change known.
