@@ -117,7 +117,7 @@ func (v *verification) logRow(c *conn, r *logRow) error {
 		if digest := sha256.Sum256(r.sealed); !bytes.Equal(digest[:], r.digest) {
 			return bad(e.Seq, "its record is not the one that was written")
 		}
-		value, _, err := v.keys.open(c, placeOf(e.Address, e.Version), e.Seq, r.sealed)
+		value, err := v.keys.open(c, placeOf(e.Address, e.Version), e.Seq, r.sealed)
 		if errors.Is(err, myvault.ErrTampered) {
 			return bad(e.Seq, "its record does not open")
 		}
