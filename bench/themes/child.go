@@ -1,0 +1,150 @@
+package themes
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/myswiftagent/myvault/bench/peers"
+)
+
+// What a child process does.
+const (
+	jobRead  = "read"  // opens a store, reads, and tells how much memory that took
+	jobWrite = "write" // opens a store and changes it until it is killed
+	noStore  = "none"  // in place of an engine: the program by itself
+)
+
+// Child does one job in a process of its own; arguments are the job, the engine, its directory
+// and the number of secrets. It ends when in does.
+func Child(args []string, in io.Reader, out io.Writer) error {
+	if len(args) != 4 {
+		return errors.New("themes: a child needs a job, an engine, a directory and a number of secrets")
+	}
+	secrets, err := strconv.Atoi(args[3])
+	if err != nil {
+		return err
+	}
+	if args[1] == noStore {
+		return childRead(nothing{}, secrets, out)
+	}
+	e, err := peers.ByName(args[1])
+	if err != nil {
+		return err
+	}
+	p, err := e.Open(args[2], childWriters)
+	if err != nil {
+		return err
+	}
+	switch args[0] {
+	case jobRead:
+		err = childRead(p, secrets, out)
+	case jobWrite:
+		err = childWrite(p, secrets, in, out)
+	default:
+		err = fmt.Errorf("themes: there is no job %q", args[0])
+	}
+	return errors.Join(err, p.Close())
+}
+
+// nothing is no store: what the program takes by itself.
+type nothing struct{}
+
+func (nothing) Get(s peers.Secret) ([]byte, error) { return s.Value(0), nil }
+func (nothing) Put(peers.Secret, []byte) error     { return nil }
+func (nothing) Page(peers.Secret) (int, error)     { return 0, nil }
+func (nothing) Close() error                       { return nil }
+
+const (
+	childReads   = 100_000 // or as many as it makes in three seconds
+	childWriters = 16
+	childChanges = 250 // of each writer, or as many as it makes in a second
+)
+
+// childRead reads from everywhere in the store and tells the most memory that the process
+// had, and what of its present memory is its own.
+func childRead(p peers.Peer, secrets int, out io.Writer) error {
+	begin := time.Now()
+	for n := 0; n < min(childReads, 10*secrets) && time.Since(begin) < 3*time.Second; n++ {
+		if _, err := p.Get(peers.Name(n * stride % secrets)); err != nil {
+			return err
+		}
+	}
+	peak, own, err := resident()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, peak, own)
+	return err
+}
+
+// childWrite changes every secret but the first, says that it has, and waits to be killed.
+func childWrite(p peers.Peer, secrets int, in io.Reader, out io.Writer) error {
+	var all sync.WaitGroup
+	errs := make([]error, childWriters)
+	begin := time.Now()
+	for caller := range childWriters {
+		all.Go(func() {
+			for n := 0; n < childChanges && errs[caller] == nil && time.Since(begin) < time.Second; n++ {
+				s := peers.Name(1 + (caller*childChanges+n)*stride%(secrets-1))
+				errs[caller] = p.Put(s, s.Value(n+1))
+			}
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(out, "ready"); err != nil {
+		return err
+	}
+	_, err := io.Copy(io.Discard, in)
+	return err
+}
+
+// child starts a job and gives its first line. A job that reads ends by itself; end kills one
+// that writes.
+func (r *run) child(job, engine, dir string, secrets int) (line string, end func() error, err error) {
+	args := append(r.Program[1:len(r.Program):len(r.Program)], job, engine, dir, fmt.Sprint(secrets))
+	cmd := exec.Command(r.Program[0], args...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return "", nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", nil, err
+	}
+	var complaint tail
+	cmd.Stderr = &complaint
+	if err := cmd.Start(); err != nil {
+		return "", nil, err
+	}
+	line, err = bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		_ = in.Close()
+		return "", nil, fmt.Errorf("a child that was to %s from %s: %w: %s", job, engine, errors.Join(err, cmd.Wait()), complaint)
+	}
+	end = func() error {
+		if job == jobRead {
+			return errors.Join(in.Close(), cmd.Wait())
+		}
+		err := cmd.Process.Kill()
+		_ = cmd.Wait() // it tells of the kill
+		return err
+	}
+	return line, end, nil
+}
+
+// tail keeps the first thousand bytes of what a child complains about.
+type tail []byte
+
+func (t *tail) Write(b []byte) (int, error) {
+	*t = append(*t, b[:min(len(b), 1000-min(len(*t), 1000))]...)
+	return len(b), nil
+}

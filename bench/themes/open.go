@@ -1,0 +1,146 @@
+package themes
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/myswiftagent/myvault/bench/measure"
+	"github.com/myswiftagent/myvault/bench/peers"
+)
+
+// The figures of a round.
+const (
+	afterClose = iota
+	afterCrash
+	replayed
+)
+
+// slowRounds is how many rounds the themes have that start processes.
+const slowRounds = 5
+
+// openTables time opening up to the first value in hand, since some stores open lazily.
+func openTables(r *run) ([]Table, error) {
+	t := Table{Title: "Opening", Note: "From nothing open to the first value in hand, files in the system's cache. The crash is that of a process that was killed after 4,000 changes by 16 callers, or as many as it made in a second."}
+	var contestants []measure.Contestant
+	var rows []Row
+	for _, secrets := range r.Sizes {
+		for _, e := range engines(secrets) {
+			dir, err := r.filled(e, secrets)
+			if err != nil {
+				return nil, err
+			}
+			contestants = append(contestants, measure.Contestant{Name: e.Name, Round: func() ([]float64, error) { return r.openRound(e, dir, secrets) }})
+			rows = append(rows, Row{What: e.Name, Secrets: secrets})
+		}
+	}
+	results, err := measure.Rounds(r.ctx, min(r.Rounds, slowRounds), contestants)
+	if err != nil {
+		return nil, err
+	}
+	var vault measure.Result // with as many secrets: it comes first
+	for i, row := range rows {
+		if row.What == peers.Local().Name {
+			vault = results[i]
+			t.Rows = append(t.Rows, r.openRows(row, vault, results[0])...)
+			continue
+		}
+		for figure, what := range []string{", closed cleanly", ", after a crash"} {
+			row := Row{What: row.What + what, Secrets: row.Secrets, Unit: seconds, Figure: results[i].Of(figure), Against: "myVault"}
+			row.Ratio = row.Figure.Over(vault.Of(figure))
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	return []Table{t}, nil
+}
+
+// openRows gives the rows of the vault with one number of secrets; with the most, also how
+// that compares to the fewest.
+func (r *run) openRows(vault Row, result, fewest measure.Result) []Row {
+	row := func(what string, unit Unit, figure int, reach Reach) Row {
+		return Row{What: vault.What + ", " + what, Secrets: vault.Secrets, Unit: unit, Figure: result.Of(figure), Reach: reach}
+	}
+	rows := []Row{
+		row("closed cleanly", seconds, afterClose, FigureAtMost(5e-3, "under 5 ms")),
+		row("after a crash", seconds, afterCrash, FigureAtMost(50e-3, "under 50 ms")),
+		row("write-ahead logs after the crash", size, replayed, Reach{}),
+	}
+	if vault.Secrets == r.Sizes[0] || vault.Secrets != slices.Max(r.Sizes) {
+		return rows
+	}
+	for figure := range rows[:replayed] {
+		grown := rows[figure]
+		grown.Against, grown.Ratio = number(r.Sizes[0])+" secrets", grown.Figure.Over(fewest.Of(figure))
+		grown.Reach = RatioAtMost(flat, flatGoal)
+		rows = append(rows, grown)
+	}
+	return rows
+}
+
+// flat is what is still called flat, from the fewest secrets to the most: a tree of pages is a
+// level or two deeper then.
+const (
+	flat     = 1.5
+	flatGoal = "flat: at most 1.5x"
+)
+
+func (r *run) openRound(e peers.Engine, dir string, secrets int) ([]float64, error) {
+	_, kill, err := r.child(jobWrite, e.Name, dir, secrets)
+	if err != nil {
+		return nil, err
+	}
+	if err := kill(); err != nil {
+		return nil, err
+	}
+	logs, err := logSize(dir)
+	if err != nil {
+		return nil, err
+	}
+	crashed, err := timeOpen(e, dir)
+	if err != nil {
+		return nil, fmt.Errorf("after a crash: %w", err)
+	}
+	closed, err := timeOpen(e, dir)
+	return []float64{closed, crashed, logs}, err
+}
+
+// timeOpen opens, reads the one secret that nobody changes, and closes, which is not timed.
+func timeOpen(e peers.Engine, dir string) (float64, error) {
+	first := peers.Name(0)
+	begin := time.Now()
+	p, err := e.Open(dir, 1)
+	if err != nil {
+		return 0, err
+	}
+	value, err := p.Get(first)
+	took := time.Since(begin).Seconds()
+	switch {
+	case err != nil:
+	case !bytes.Equal(value, first.Value(0)):
+		err = fmt.Errorf("%s gives another value", e.Name)
+	}
+	if closeErr := p.Close(); err == nil {
+		err = closeErr
+	}
+	return took, err
+}
+
+// logSize sums up SQLite's write-ahead logs.
+func logSize(dir string) (float64, error) {
+	logs, err := filepath.Glob(filepath.Join(dir, "*-wal"))
+	if err != nil {
+		return 0, err
+	}
+	sum := 0.0
+	for _, name := range logs {
+		info, err := os.Stat(name)
+		if err != nil {
+			return 0, err
+		}
+		sum += float64(info.Size())
+	}
+	return sum, nil
+}

@@ -1,0 +1,187 @@
+package themes_test
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault/bench/themes"
+)
+
+// asChild makes the test binary do the job of a child process.
+const asChild = "child"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == asChild {
+		if err := themes.Child(os.Args[2:], os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func tiny(t *testing.T, rows ...string) themes.Options {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return themes.Options{
+		Rounds: 2, Slice: time.Millisecond, Sizes: []int{200, 100}, Rows: rows, Dir: t.TempDir(),
+		Program: []string{self, asChild}, Command: "go run . -tiny", Log: t.Logf,
+	}
+}
+
+// TestEveryRowComesOut runs everything, as little of it as there can be. What it asserts
+// of a figure is that there is one.
+func TestEveryRowComesOut(t *testing.T) {
+	is := is.New(t)
+	o := tiny(t)
+	report, err := themes.Run(t.Context(), o)
+	is.NoErr(err)
+	found := make(map[string]int)
+	var asked []string
+	for _, table := range report.Tables {
+		is.True(len(table.Rows) > 0)
+		for _, row := range table.Rows {
+			found[table.Theme+": "+row.What]++
+			if row.Reach.Goal != "" {
+				asked = append(asked, row.Reach.Goal)
+			}
+			if !sound(table.Theme, row) {
+				t.Errorf("%s: %s: figures %v, ratios %v", table.Theme, row.What, row.Figure, row.Ratio)
+			}
+		}
+	}
+	for _, want := range wanted() {
+		if found[want] == 0 {
+			t.Errorf("there is no row %q", want)
+		}
+	}
+	is.Equal(asked, goals)
+	left, err := os.ReadDir(o.Dir)
+	is.NoErr(err)
+	is.Equal(len(left), 0) // what it made is removed
+	text := report.Markdown()
+	is.True(strings.Contains(text, "`go run . -tiny`"))
+	is.True(!strings.Contains(text, o.Dir)) // no path of the machine
+	is.True(!strings.Contains(text, "NaN") && !strings.Contains(text, "Inf"))
+}
+
+// sound tells whether every round gave a figure, and a ratio where there is one. Disk sizes are
+// measured once; allocations may be none.
+func sound(theme string, row themes.Row) bool {
+	rounds := 2
+	if theme == "disk" {
+		rounds = 1
+	}
+	ok := func(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) && x >= 0 }
+	if len(row.Figure) != rounds || !slices.ContainsFunc(row.Figure, ok) {
+		return false
+	}
+	positive := slices.Min(row.Figure) > 0 || strings.HasPrefix(row.What, "allocations")
+	if row.Against == "" {
+		return positive
+	}
+	return positive && len(row.Ratio) == rounds && slices.Min(row.Ratio) > 0
+}
+
+// wanted are the rows that the tables are made for.
+func wanted() []string {
+	var rows []string
+	add := func(theme string, whats ...string) {
+		for _, what := range whats {
+			rows = append(rows, theme+": "+what)
+		}
+	}
+	for _, name := range []string{"myVault, reads off", "myVault, reads relaxed", "myVault in memory, reads off", "bare map + AES-GCM",
+		"bbolt + AES-GCM", "badger, encrypted", "setec's db, no trail", "bare AES-GCM open"} {
+		add("read", name, name+", 2 callers")
+	}
+	stores := []string{"myVault", "bbolt + AES-GCM", "badger, encrypted", "setec's db"}
+	for _, name := range append([]string{"myVault in memory"}, stores...) {
+		add("strict", name+", one caller", name+", one caller, p50", name+", one caller, p99", name+", beside 16 writers, p99", name+", 64 callers")
+	}
+	for _, name := range stores[:3] {
+		add("write", name+", 1 caller", name+", 64 callers", name+", 256 callers")
+	}
+	add("write", "setec's db", "the disk: append + fdatasync", "the disk: overwrite + fdatasync",
+		"SQLite alone, sync off, batches of 64", "SQLite alone, sync off, batches of 256")
+	for _, mode := range []string{"off", "relaxed", "strict"} {
+		add("http", "myVault, "+mode, "myVault in memory, "+mode)
+	}
+	add("http", "bare handler")
+	for _, name := range stores {
+		add("open", name+", closed cleanly", name+", after a crash")
+		add("disk", name)
+		if _, err := os.Stat("/proc/self/status"); err == nil {
+			add("memory", name, name+", its own")
+		}
+	}
+	add("page", "myVault, strict", "myVault, not recorded", "bbolt + AES-GCM", "badger, encrypted")
+	add("policy", "a decision, 2 rules", "a decision, 1,000 rules", "allocations of a decision, 1,000 rules")
+	return rows
+}
+
+// goals are all that is to be reached, in the order of the tables.
+var goals = []string{
+	"at most 4x a bare open", "at most 4x a bare open", "at most 1.5x a bare open",
+	"at least 1.6x one caller", "at least 1.6x one caller",
+	"at most 20 us", "at most 150 us", "at least 200,000 a second",
+	"at least 0.8x the disk", "at least 20x one caller", "or at least 0.5x the engine", "at least 50x one caller", "or at least 0.5x the engine",
+	"at least 0.75x a bare handler", "at least 0.55x a bare handler", "at least 0.75x a bare handler", "at least 0.55x a bare handler",
+	"under 5 ms", "under 50 ms", "under 5 ms", "under 50 ms", "flat: at most 1.5x", "flat: at most 1.5x",
+	"under 64 MiB",
+	"flat: at most 1.5x",
+	"at most 150 ns", "none", "at most 300 ns", "none",
+}
+
+func TestRunRefuses(t *testing.T) {
+	for name, change := range map[string]func(*themes.Options){
+		"an unknown theme": func(o *themes.Options) { o.Rows = []string{"speed"} },
+		"no rounds":        func(o *themes.Options) { o.Rounds = 0 },
+		"no time":          func(o *themes.Options) { o.Slice = 0 },
+		"no sizes":         func(o *themes.Options) { o.Sizes = nil },
+		"too few secrets":  func(o *themes.Options) { o.Sizes = []int{99} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			o := tiny(t, "policy")
+			change(&o)
+			_, err := themes.Run(t.Context(), o)
+			is.True(err != nil)
+		})
+	}
+}
+
+func TestReportGoesBetweenTheMarkers(t *testing.T) {
+	is := is.New(t)
+	file := filepath.Join(t.TempDir(), "page.md")
+	report := &themes.Report{Machine: "- a machine\n"}
+	is.NoErr(os.WriteFile(file, []byte("head\n<!-- benchmarks -->\nold\n<!-- /benchmarks -->\ntail\n"), 0o600))
+	is.NoErr(report.Write(file))
+	is.NoErr(report.Write(file)) // again
+	text, err := os.ReadFile(file)
+	is.NoErr(err)
+	is.Equal(string(text), "head\n<!-- benchmarks -->\n"+report.Markdown()+"<!-- /benchmarks -->\ntail\n")
+	is.NoErr(os.WriteFile(file, []byte("no markers\n"), 0o600))
+	is.True(report.Write(file) != nil)
+}
+
+func TestChildRefuses(t *testing.T) {
+	for _, args := range [][]string{{}, {"read", "none", "-", "many"}, {"read", "no such engine", "-", "100"}} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			is := is.New(t)
+			is.True(themes.Child(args, strings.NewReader(""), &strings.Builder{}) != nil)
+		})
+	}
+}
