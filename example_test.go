@@ -78,6 +78,24 @@ DENY_commonUI=billing/
 	// [commonUI myscheduler]
 }
 
+func ExamplePolicy_Lint() {
+	policy, err := myvault.ParsePolicy(map[string]string{
+		"ALLOWED_SERVICES": "newsbot",
+		"TOKEN_newsbot":    "newsbot-0123456789abcdef",
+		"ALLOW_newsbot":    "newsbot/prod/,newsbot/prod/db",
+		"DENY_newsbot":     "newsbot/production/",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, finding := range policy.Lint() {
+		fmt.Println(finding)
+	}
+	// Output:
+	// ALLOW_newsbot: newsbot/prod/db: it says no more than newsbot/prod/
+	// DENY_newsbot: newsbot/production/: it forbids nothing that ALLOW_newsbot gives
+}
+
 func ExampleSession_Put() {
 	ctx := context.Background()
 	vault := exampleVault()

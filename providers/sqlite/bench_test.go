@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -106,6 +107,20 @@ func BenchmarkPutParallel(b *testing.B) {
 			})
 		})
 	}
+}
+
+func BenchmarkRecordParallel(b *testing.B) {
+	s := open(b, b.TempDir(), crypto.NewKey())
+	e := myvault.Entry{Service: "ui", Via: "header", Action: "read", Address: addr("p/a"), At: at}
+	b.SetParallelism(64 / runtime.GOMAXPROCS(0))
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := s.Record(context.Background(), e); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
 }
 
 func BenchmarkRecord(b *testing.B) {

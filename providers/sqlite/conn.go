@@ -21,7 +21,6 @@ const (
 
 const (
 	busyTimeout   = 10 * time.Second // how long a connection waits for another process
-	checkpointAt  = 4000             // pages in the write-ahead log
 	readerCacheKB = 2 << 10
 	writerCacheKB = 16 << 10
 )
@@ -217,6 +216,17 @@ func bind(stmt *sqlite3.Stmt, i int, arg any) error {
 		return stmt.BindBlob(i, v)
 	}
 	return fmt.Errorf("%w: cannot bind %T", sqlite3.MISUSE, arg)
+}
+
+// dataVersion gives a number that changes with every commit, of this connection too. In a
+// transaction it tells of the commits of others before it.
+// https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html
+func (c *conn) dataVersion() (uint32, error) {
+	v, err := c.FileControl("main", sqlite3.FCNTL_DATA_VERSION)
+	if err != nil {
+		return 0, err
+	}
+	return v.(uint32), nil
 }
 
 // under interrupts what the connection runs once ctx ends, until the function returned is called.

@@ -33,7 +33,7 @@ func (tx *transaction) destroy(c myvault.Change, r *logRow) (myvault.Info, error
 		if !r.destroyed.contain(version.Version) {
 			continue
 		}
-		if err := tx.c.run(`UPDATE log SET sealed = NULL WHERE seq = ?1`, version.seq); err != nil {
+		if err := tx.erase(version.seq); err != nil {
 			return myvault.Info{}, err
 		}
 		if version.Version == newest {
@@ -49,6 +49,14 @@ func (tx *transaction) destroy(c myvault.Change, r *logRow) (myvault.Info, error
 	info.State = myvault.Destroyed
 	r.entry.Version = newest
 	return info, tx.write(r, h)
+}
+
+// erase removes the record of a log row, and what it was sealed anew as.
+func (tx *transaction) erase(seq uint64) error {
+	if err := tx.c.run(`UPDATE log SET sealed = NULL WHERE seq = ?1`, seq); err != nil {
+		return err
+	}
+	return tx.c.run(`DELETE FROM reseal WHERE seq = ?1`, seq)
 }
 
 // spansOf gives the versions in rising order; all up to the current one for none.
@@ -80,9 +88,14 @@ func spansOf(versions []myvault.Version, current myvault.Version) (spans, error)
 const scrubTimeout = 2 * time.Second
 
 // scrub removes old bytes from the write-ahead log: it brings the log into the file, where
-// secure_delete has overwritten them, and cuts it to nothing.
-func scrub(c *conn) error {
-	if err := truncate(c, time.Now().Add(scrubTimeout)); err != nil {
+// secure_delete has overwritten them, and cuts it to nothing. The engine does not sync that
+// cut; without a sync a power cut would bring the bytes back.
+func (f *file) scrub(c *conn) error {
+	err := truncate(c, time.Now().Add(scrubTimeout))
+	if err == nil {
+		err = f.options.fsync.file(f.path + "-wal")
+	}
+	if err != nil {
 		return fmt.Errorf("old bytes may be in the write-ahead log until it is destroyed again: %w", err)
 	}
 	return c.BusyTimeout(busyTimeout)

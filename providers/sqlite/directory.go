@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,7 +106,7 @@ var companions = []string{"", "-wal", "-shm"}
 // checkModes refuses a file that others than the user of the process can write. A symbolic link is
 // refused too: what it points at would be written to, wherever that is.
 func checkModes(path string, user int) error {
-	for _, suffix := range companions {
+	for _, suffix := range append(slices.Clone(companions), turnSuffix) {
 		info, err := os.Lstat(path + suffix)
 		if missing(err) {
 			continue

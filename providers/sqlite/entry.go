@@ -1,6 +1,9 @@
 package sqlite
 
 import (
+	"encoding/binary"
+	"errors"
+	"math"
 	"strings"
 	"time"
 	"unicode"
@@ -53,6 +56,9 @@ func normal(e myvault.Entry, chain string) myvault.Entry {
 
 // bounded cuts s at a rune's boundary and replaces what cannot be shown.
 func bounded(s string, limit int) string {
+	if plain(s) {
+		return s[:min(len(s), limit)]
+	}
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) > limit {
 		cut := limit
@@ -67,6 +73,16 @@ func bounded(s string, limit int) string {
 		}
 		return r
 	}, s)
+}
+
+// plain reports whether s has only printable ASCII, as nearly all fields have.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // instant gives t as it is stored: UTC, in whole microseconds.
@@ -92,12 +108,32 @@ func canonical(vault []byte, e *myvault.Entry) *cryptobyte.Builder {
 	return b
 }
 
+// errTooLong: a part is longer than its prefix can say. The limits of what is stored are
+// far below.
+var errTooLong = errors.New("too long to be encoded")
+
 func addShort(b *cryptobyte.Builder, v []byte) {
-	b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(v) })
+	if len(v) > math.MaxUint8 {
+		b.SetError(errTooLong)
+		return
+	}
+	b.AddUint8(uint8(len(v)))
+	b.AddBytes(v)
 }
 
+// addText does as AddUint16LengthPrefixed, which takes five times as long.
 func addText(b *cryptobyte.Builder, s string) {
-	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(s)) })
+	if len(s) > math.MaxUint16 {
+		b.SetError(errTooLong)
+		return
+	}
+	b.AddUint16(uint16(len(s)))
+	b.AddBytes([]byte(s))
+}
+
+// setSeq puts the sequence into an encoding that was made without one.
+func setSeq(encoded, vault []byte, e *myvault.Entry) {
+	binary.BigEndian.PutUint64(encoded[1+len(labelChain)+len(e.Chain)+1+len(vault):], e.Seq)
 }
 
 func addTime(b *cryptobyte.Builder, t time.Time) { b.AddUint64(uint64(t.UnixMicro())) }

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
 )
 
 // What the tests from outside need of the inside.
@@ -99,6 +100,34 @@ func (s *Store) LimitMemory(bytes int64) error {
 
 // NetworkOf is the detection that Open uses.
 func NetworkOf(dir string) (string, error) { return networkOf(dir) }
+
+// RekeyUntil begins a change of the master key and stops as a crash would: 1 behind the change of
+// access.db, 2 behind that of vault.db. 3 is the last step alone.
+func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error {
+	to, err := s.mastersOf(key)
+	if err != nil {
+		return err
+	}
+	access, err := s.trail.durable()
+	if err != nil {
+		return err
+	}
+	change := &rekeying{Store: s, to: to, access: access}
+	err = s.writer.do(ctx, &request{apply: func(c *conn) error {
+		switch step {
+		case 2:
+			return change.vault(ctx, c)
+		case 3:
+			return change.conclude(c)
+		}
+		from, err := change.present(ctx, c)
+		if err != nil {
+			return err
+		}
+		return errors.Join(change.settle(from), change.announce(from))
+	}})
+	return errors.Join(err, access.close())
+}
 
 // WithoutWALIndex has PRAGMA data_version tell whether the cache is fresh.
 func (c Config) WithoutWALIndex() Config {

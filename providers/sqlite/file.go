@@ -12,6 +12,7 @@ import (
 // file is an open database file: its keys, its readers and its writer.
 type file struct {
 	kind    kind
+	options options
 	path    string
 	keys    *keyring
 	opened  map[string]os.FileInfo // by path
@@ -24,6 +25,7 @@ type file struct {
 // options are what the files of a store are opened with.
 type options struct {
 	vfs         string // empty: the operating system's
+	keys        KeySource
 	synchronous int
 	sync        func(path string) error // of the trail; nil: fsync.file
 	fsync       fsync
@@ -44,23 +46,28 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	if err := k.ensure(ctx, dir, key, o); err != nil {
 		return nil, nil, failure(ctx, err)
 	}
-	f := &file{kind: k, path: filepath.Join(dir, k.name)}
+	f := &file{kind: k, options: o, path: filepath.Join(dir, k.name)}
 	f.place = &place{check: f.inPlace}
 	f.readers = newPool(f.place, func() (*conn, error) {
 		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true})
 	})
-	f.writer = &writer{inPlace: f.place.look, open: func() (*conn, error) {
+	turn, err := openTurnstile(f.path)
+	if err != nil {
+		return nil, nil, failure(ctx, err)
+	}
+	f.writer = &writer{turn: turn, inPlace: f.place.look, clean: f.scrub, open: func() (*conn, error) {
 		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: writerCacheKB})
 	}}
 	c, err := f.writer.open()
 	if err != nil {
+		turn.close()
 		return nil, nil, failure(ctx, err)
 	}
 	err = guard(func() error {
 		if err := k.migrate(c); err != nil {
 			return err
 		}
-		if f.keys, err = newKeyring(c, key); err != nil {
+		if f.keys, err = newKeyring(c, k, key, o.keys); err != nil {
 			return err
 		}
 		if f.anchor, err = connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true}); err != nil {
@@ -74,8 +81,15 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	return f, c, nil
 }
 
+// start starts the writer with c. failed is told of checkpoints that failed.
+func (f *file) start(c *conn, failed func(error)) {
+	f.writer.log = startCheckpointer(f.anchor, failed)
+	startWriter(c, f.writer)
+}
+
 // abandon closes what open opened, before there is a writer.
 func (f *file) abandon(c *conn) error {
+	f.writer.turn.close()
 	if f.anchor == nil {
 		return c.close()
 	}
@@ -86,5 +100,8 @@ func (f *file) abandon(c *conn) error {
 // into the file when it is the last.
 func (f *file) close() error {
 	f.place.close()
-	return errors.Join(f.readers.close(), f.anchor.close(), f.writer.close())
+	err := f.readers.close()
+	f.writer.stop()
+	f.writer.log.stop() // it uses the anchor
+	return errors.Join(err, f.anchor.close(), f.writer.close())
 }

@@ -71,12 +71,23 @@ func (k *keyring) head(c *conn, addr myvault.Address) (h head, err error) {
 
 // writeHead stamps and writes the head.
 func (k *keyring) writeHead(c *conn, h head) error {
-	return c.run(`INSERT INTO head(project, path, version, state, at, author, expires, rotate_after, seq, value_seq, mac)
+	const upsert = `INSERT INTO head(project, path, version, state, at, author, expires, rotate_after, seq, value_seq, mac)
 		VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 		ON CONFLICT(project, path) DO UPDATE SET version = ?3, state = ?4, at = ?5, author = ?6, expires = ?7,
-		rotate_after = ?8, seq = ?9, value_seq = ?10, mac = ?11`,
-		h.Project, h.Path, uint64(h.Version), int64(h.State), h.At.UnixMicro(), h.By, optional(h.Expires),
-		optional(h.RotateAfter), h.seq, h.valueSeq, k.stamp.Sum(h.canonical(k.vault)))
+		rotate_after = ?8, seq = ?9, value_seq = ?10, mac = ?11`
+	return c.write(upsert, func(b *binder) {
+		b.text(h.Project)
+		b.text(h.Path)
+		b.int(int64(h.Version))
+		b.int(int64(h.State))
+		b.time(h.At)
+		b.text(h.By)
+		b.optional(h.Expires)
+		b.optional(h.RotateAfter)
+		b.int(int64(h.seq))
+		b.int(int64(h.valueSeq))
+		b.blob(k.stamp.Sum(h.canonical(k.vault)))
+	})
 }
 
 // projectRow gives what the stamp of a row of the project table covers.

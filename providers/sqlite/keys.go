@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -15,7 +16,9 @@ import (
 )
 
 // KeySource gives the master key. It is asked when a store is opened, before anything is
-// read or made; an error of it ends the opening.
+// read or made; an error of it ends the opening. It is asked again when a file needs
+// another key than the one that was given, because another process has changed it; while it
+// gives the old one, what needs the new one is [myvault.ErrWrongKey].
 type KeySource func(context.Context) (crypto.Key, error)
 
 // StaticKey gives always the same key.
@@ -46,7 +49,9 @@ func KeySettings(text, path string) KeySource {
 // keyring holds the keys of one file. It may be used by many goroutines.
 type keyring struct {
 	vault  []byte
-	master *crypto.Master
+	name   string // of the file
+	source KeySource
+	master atomic.Pointer[crypto.Master]
 	chain  *crypto.Chain
 	stamp  *crypto.Stamp
 
@@ -55,12 +60,8 @@ type keyring struct {
 }
 
 // newKeyring reads the keys of an open file.
-func newKeyring(c *conn, key crypto.Key) (*keyring, error) {
+func newKeyring(c *conn, of kind, key crypto.Key, source KeySource) (*keyring, error) {
 	vault, err := c.meta(metaVault)
-	if err != nil {
-		return nil, err
-	}
-	check, err := c.meta(metaCheck)
 	if err != nil {
 		return nil, err
 	}
@@ -68,14 +69,22 @@ func newKeyring(c *conn, key crypto.Key) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !master.Matches(check) {
-		return nil, myvault.ErrWrongKey
-	}
-	wrapped, err := c.meta(metaTrail)
+	slot, err := c.slotOf(master)
 	if err != nil {
 		return nil, err
 	}
-	return unwrapped(vault, master, wrapped)
+	if slot == nil {
+		return nil, myvault.ErrWrongKey
+	}
+	wrapped, err := c.meta(slot.trail)
+	if err != nil {
+		return nil, err
+	}
+	k, err := unwrapped(vault, master, wrapped)
+	if err == nil {
+		k.name, k.source = of.name, source
+	}
+	return k, err
 }
 
 // unwrapped opens the trail key.
@@ -96,7 +105,9 @@ func assemble(vault []byte, master *crypto.Master, trail crypto.Key) (*keyring, 
 	if err != nil {
 		return nil, err
 	}
-	return &keyring{vault: vault, master: master, chain: chain, stamp: stamp, sealers: map[uint32]*crypto.Sealer{}}, nil
+	k := &keyring{vault: vault, chain: chain, stamp: stamp, sealers: map[uint32]*crypto.Sealer{}}
+	k.master.Store(master)
+	return k, nil
 }
 
 // createKeys makes the vault id and the keys of a new file, in a transaction of c.
@@ -145,8 +156,12 @@ func (k *keyring) incarnation(c *conn) (string, error) {
 // createEpoch makes a data key, whose epoch may begin at the log row first. The sealer is
 // not remembered: the transaction may still be rolled back.
 func (k *keyring) createEpoch(c *conn, epoch uint32, first uint64, at int64) (*crypto.Sealer, error) {
+	master, err := k.current(c)
+	if err != nil {
+		return nil, err
+	}
 	data := crypto.NewKey()
-	wrapped, err := k.master.Wrap(data, crypto.LabelData, epoch)
+	wrapped, err := master.Wrap(data, crypto.LabelData, epoch)
 	if err != nil {
 		return nil, err
 	}
@@ -165,23 +180,36 @@ func (k *keyring) sealer(c *conn, epoch uint32) (*crypto.Sealer, error) {
 	if s != nil {
 		return s, nil
 	}
-	var wrapped []byte
-	err := c.each(`SELECT wrapped FROM epoch WHERE epoch = ?1`, func(row *sqlite3.Stmt) error {
-		wrapped = row.ColumnBlob(0, nil)
-		return nil
-	}, epoch)
+	master, err := k.current(c)
 	if err != nil {
 		return nil, err
 	}
-	data, err := k.master.Unwrap(wrapped, crypto.LabelData, epoch)
+	data, err := dataKey(c, master, epoch)
 	if err != nil {
-		return nil, tampered("the key of epoch %d does not open", epoch)
+		return nil, err
 	}
 	if s, err = crypto.NewSealer(data, k.vault, epoch); err != nil {
 		return nil, err
 	}
 	k.remember(s)
 	return s, nil
+}
+
+// dataKey reads and opens the key of an epoch.
+func dataKey(c *conn, master *crypto.Master, epoch uint32) (crypto.Key, error) {
+	var wrapped []byte
+	err := c.each(`SELECT wrapped FROM epoch WHERE epoch = ?1`, func(row *sqlite3.Stmt) error {
+		wrapped = row.ColumnBlob(0, nil)
+		return nil
+	}, epoch)
+	if err != nil {
+		return crypto.Key{}, err
+	}
+	data, err := master.Unwrap(wrapped, crypto.LabelData, epoch)
+	if err != nil {
+		return crypto.Key{}, tampered("the key of epoch %d does not open", epoch)
+	}
+	return data, nil
 }
 
 // remember keeps the sealer of an epoch that is committed.

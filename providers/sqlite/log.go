@@ -49,11 +49,16 @@ func (s spans) encode() (b []byte) {
 	return b
 }
 
+// decodeSpans reads what encode gives. For bytes that are left over it adds a span that no
+// row has; then the MAC fails.
 func decodeSpans(b []byte) (s spans) {
 	for ; len(b) >= 16; b = b[16:] {
 		s = append(s, [2]myvault.Version{
 			myvault.Version(binary.BigEndian.Uint64(b)), myvault.Version(binary.BigEndian.Uint64(b[8:])),
 		})
+	}
+	if len(b) != 0 {
+		s = append(s, [2]myvault.Version{})
 	}
 	return s
 }
@@ -90,20 +95,34 @@ const insertLog = `INSERT INTO log(seq, at, op, project, path, version, prev, au
 // one byte.
 func (r *logRow) insert(c *conn) error {
 	e := &r.entry
-	return c.run(insertLog, e.Seq, r.at.UnixMicro(), int64(r.op), e.Address.Project, e.Address.Path, uint64(e.Version),
-		r.prev, r.author, unless(r.description, ""), optional(r.expires), optional(r.rotateAfter), r.destroyed.encode(),
-		unless(e.Service, r.author), unless(e.Via, ""), unless(e.Request, ""), unless(e.Remote, ""),
-		unless(e.Action, r.op.String()), unless(string(e.Outcome), string(myvault.OutcomeOK)), unless(e.Count, 1),
-		unless(e.First.UnixMicro(), e.At.UnixMicro()), unless(e.Last.UnixMicro(), e.At.UnixMicro()),
-		unless(e.At.UnixMicro(), r.at.UnixMicro()), unless(e.Seen, 0), r.digest, e.MAC, r.sealed)
-}
-
-// unless gives v, or nil, which is NULL, where it is the usual value.
-func unless[T comparable](v, usual T) any {
-	if v == usual {
-		return nil
-	}
-	return v
+	return c.write(insertLog, func(b *binder) {
+		b.int(int64(e.Seq))
+		b.time(r.at)
+		b.int(int64(r.op))
+		b.text(e.Address.Project)
+		b.text(e.Address.Path)
+		b.int(int64(e.Version))
+		b.int(int64(r.prev))
+		b.text(r.author)
+		b.textUnless(r.description, "")
+		b.optional(r.expires)
+		b.optional(r.rotateAfter)
+		b.blob(r.destroyed.encode())
+		b.textUnless(e.Service, r.author)
+		b.textUnless(e.Via, "")
+		b.textUnless(e.Request, "")
+		b.textUnless(e.Remote, "")
+		b.textUnless(e.Action, r.op.String())
+		b.textUnless(string(e.Outcome), string(myvault.OutcomeOK))
+		b.intUnless(int64(e.Count), 1)
+		b.intUnless(e.First.UnixMicro(), e.At.UnixMicro())
+		b.intUnless(e.Last.UnixMicro(), e.At.UnixMicro())
+		b.intUnless(e.At.UnixMicro(), r.at.UnixMicro())
+		b.intUnless(int64(e.Seen), 0)
+		b.blob(r.digest)
+		b.blob(e.MAC)
+		b.blob(r.sealed)
+	})
 }
 
 func optional(t time.Time) any {

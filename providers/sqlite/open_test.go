@@ -187,7 +187,7 @@ func TestNewerFilesAreRefused(t *testing.T) {
 			key := crypto.NewKey()
 			dir := closed(t, key)
 			r := rawOpen(t, dir, file)
-			r.exec(`PRAGMA user_version=2`)
+			r.exec(`PRAGMA user_version=3`)
 			left := copied(t, dir)
 			refused(t, left, sqlite.StaticKey(key), sqlite.ErrNewer) // the version is in the write-ahead log
 			r.close()
@@ -280,7 +280,7 @@ func TestTemporariesAreSwept(t *testing.T) {
 	}
 	open(t, dir, crypto.NewKey())
 	is.Equal(slices.Sorted(maps.Keys(files(t, dir))), []string{
-		".making-vault.db-2", "access.db", "access.db-shm", "access.db-wal", "vault.db", "vault.db-shm", "vault.db-wal",
+		".making-vault.db-2", "access.db", "access.db-lock", "access.db-shm", "access.db-wal", "vault.db", "vault.db-lock", "vault.db-shm", "vault.db-wal",
 	})
 }
 

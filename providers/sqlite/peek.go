@@ -110,7 +110,11 @@ func (k kind) tryKey(c *conn, key crypto.Key) error {
 		return tampered("%s has no vault id or no check value", k.name)
 	}
 	master, err := crypto.NewMaster(key, id)
-	if err == nil && !master.Matches(check) {
+	if err != nil {
+		return err
+	}
+	slot, err := c.slotOf(master)
+	if err == nil && slot == nil {
 		err = fmt.Errorf("%w: %s was made with another", myvault.ErrWrongKey, k.name)
 	}
 	return err

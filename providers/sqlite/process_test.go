@@ -22,7 +22,9 @@ import (
 )
 
 // The test binary runs itself as another process that uses a store, by one of these jobs.
-var jobs = map[string]func(*sqlite.Store) error{"write": writeForEver, "count": countUp}
+var jobs = map[string]func(*sqlite.Store) error{
+	"write": writeForEver, "count": countUp, "talk": talk, "load": load, "churn": churn,
+}
 
 const jobVariable = "MYVAULT_SQLITE_TEST_JOB"
 

@@ -19,7 +19,7 @@ func (k *keyring) scanProject(row *sqlite3.Stmt) (myvault.Project, error) {
 		Name: row.ColumnText(0), Description: row.ColumnText(1), Default: row.ColumnInt64(2) != 0,
 		At: timeAt(row, 3), By: row.ColumnText(4),
 	}
-	if !k.stamp.Holds(k.projectRow(p), row.ColumnRawBlob(5)) {
+	if n := row.ColumnInt64(2); n != int64(flag(p.Default)) || !k.stamp.Holds(k.projectRow(p), row.ColumnRawBlob(5)) {
 		return myvault.Project{}, tampered("a row of the table project")
 	}
 	return p, nil
@@ -55,13 +55,17 @@ func reserved(name string) bool { return strings.HasPrefix(name, ".") }
 
 // enrol registers the project of a secret that comes to life.
 func (tx *transaction) enrol(name string) error {
-	if reserved(name) {
+	if reserved(name) || tx.enrolled[name] {
 		return nil
 	}
-	if _, found, err := tx.keys.project(tx.c, name); err != nil || found {
-		return err
+	_, found, err := tx.keys.project(tx.c, name)
+	if err == nil && !found {
+		err = tx.addProject(myvault.Project{Name: name})
 	}
-	return tx.addProject(myvault.Project{Name: name})
+	if err == nil {
+		tx.enrolled[name] = true
+	}
+	return err
 }
 
 func (tx *transaction) addProject(p myvault.Project) error {
@@ -150,6 +154,7 @@ func (tx *transaction) deleteProject(name string, r *logRow) error {
 	if live {
 		return myvault.ErrNotEmpty
 	}
+	delete(tx.enrolled, name)
 	if err := tx.c.run(`DELETE FROM project WHERE name = ?1`, name); err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ type kind struct {
 
 // The kinds of file. The ids are "mvVt" and "mvTr" in ASCII.
 var (
-	vaultFile  = kind{name: "vault.db", application: 0x6d765674, migrations: []string{metaTables + vaultTables}}
-	accessFile = kind{name: "access.db", application: 0x6d765472, migrations: []string{metaTables + accessTables}}
+	vaultFile  = kind{name: "vault.db", application: 0x6d765674, migrations: []string{metaTables + vaultTables, resealTable}}
+	accessFile = kind{name: "access.db", application: 0x6d765472, migrations: []string{metaTables + accessTables, prunedTable}}
 )
 
 // version is the user_version of the newest files.
@@ -120,6 +120,27 @@ CREATE TABLE entry(
 ) STRICT;
 `
 
+// resealTable has a row for each record that was sealed anew under a later data key. The
+// chain keeps the digest of the record as it was first written.
+const resealTable = `
+CREATE TABLE reseal(
+	seq    INTEGER PRIMARY KEY, -- of the log row
+	digest BLOB NOT NULL,       -- of the record as it is now
+	mac    BLOB NOT NULL
+) STRICT;
+`
+
+// prunedTable has one row once entries were pruned: the last of them, behind which the chain
+// goes on.
+const prunedTable = `
+CREATE TABLE pruned(
+	seq   INTEGER PRIMARY KEY,
+	link  BLOB NOT NULL,    -- the MAC of the entry
+	at    INTEGER NOT NULL, -- the time of the entry
+	mac   BLOB NOT NULL
+) STRICT;
+`
+
 // migrate brings the open file to the newest version, in one transaction.
 func (k kind) migrate(c *conn) error {
 	if version, err := c.number("user_version"); err != nil || version == k.version() {
@@ -149,17 +170,35 @@ func (c *conn) number(pragma string) (n int64, err error) {
 	return n, err
 }
 
-// meta reads a value of the meta table; nil where it has none.
-func (c *conn) meta(name string) (value []byte, err error) {
-	err = c.each(`SELECT value FROM meta WHERE name = ?1`, func(row *sqlite3.Stmt) error {
-		value = row.ColumnBlob(0, nil)
+// integer gives the number that a query selects.
+func (c *conn) integer(sql string, args ...any) (n int64, err error) {
+	err = c.each(sql, func(row *sqlite3.Stmt) error {
+		n = row.ColumnInt64(0)
 		return nil
-	}, name)
-	return value, err
+	}, args...)
+	return n, err
+}
+
+// blob gives the bytes that a query selects; nil for NULL and for no row.
+func (c *conn) blob(sql string, args ...any) (b []byte, err error) {
+	err = c.each(sql, func(row *sqlite3.Stmt) error {
+		b = row.ColumnBlob(0, nil)
+		return nil
+	}, args...)
+	return b, err
+}
+
+// meta reads a value of the meta table; nil where it has none.
+func (c *conn) meta(name string) ([]byte, error) {
+	return c.blob(`SELECT value FROM meta WHERE name = ?1`, name)
 }
 
 func (c *conn) setMeta(name string, value []byte) error {
-	return c.run(`INSERT INTO meta(name, value) VALUES(?1, ?2)`, name, value)
+	return c.run(`INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = ?2`, name, value)
+}
+
+func (c *conn) dropMeta(name string) error {
+	return c.run(`DELETE FROM meta WHERE name = ?1`, name)
 }
 
 // The names in the meta table.
@@ -167,5 +206,8 @@ const (
 	metaVault       = "vault"       // the vault id
 	metaCheck       = "check"       // the key check value
 	metaTrail       = "trail"       // the wrapped trail key
+	metaNextCheck   = "next_check"  // while the master key is being changed: of the new one
+	metaNextTrail   = "next_trail"  // the trail key wrapped under the new one
 	metaIncarnation = "incarnation" // its 8 bytes and their stamp
+	metaAccess      = "access"      // in vault.db: the vault id of the access.db beside it, and its stamp
 )

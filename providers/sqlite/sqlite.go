@@ -51,13 +51,15 @@ const epochLimit = 1 << 28
 type Store struct {
 	*file
 	trail       *Trail
+	masters     atomic.Pointer[masters] // those that opened it, or that Rekey has set
 	cache       *cache
 	fresh       *freshness
 	incarnation string
 	maxProjects int
 	epochLimit  uint64
-	tip         tip           // owned by the writer
-	newest      atomic.Uint64 // the newest change that this process has seen
+	tip, saved  tip             // owned by the writer, like enrolled
+	enrolled    map[string]bool // projects known to be registered, as of the last commit
+	newest      atomic.Uint64   // the newest change that this process has seen
 	closed      atomic.Bool
 }
 
@@ -88,8 +90,10 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
-	s := &Store{maxProjects: c.MaxProjects, epochLimit: c.epochLimit, cache: newCache(c.CacheBytes)}
-	if err := s.start(ctx, absolute, key, c); err != nil {
+	s := &Store{
+		enrolled: map[string]bool{}, maxProjects: c.MaxProjects, epochLimit: c.epochLimit, cache: newCache(c.CacheBytes),
+	}
+	if err := s.start(ctx, absolute, key, keys, c); err != nil {
 		return nil, notOpened("store", dir, err)
 	}
 	return s, nil
@@ -120,8 +124,8 @@ func admit(ctx context.Context, dir string, keys KeySource, sys system, kinds ..
 	return key, dir, sweep(dir)
 }
 
-func (s *Store) start(ctx context.Context, dir string, key crypto.Key, c Config) error {
-	f, conn, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, synchronous: syncFull, fsync: c.fsync})
+func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
+	f, conn, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: syncFull, fsync: c.fsync})
 	if err != nil {
 		return err
 	}
@@ -133,25 +137,27 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, c Config)
 		return s.tip.read(conn)
 	})
 	if err == nil {
-		s.trail, err = openTrail(ctx, dir, key, options{vfs: c.vfs, synchronous: syncNormal, sync: c.sync, fsync: c.fsync})
+		s.trail, err = openTrail(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: syncNormal, sync: c.sync, fsync: c.fsync})
 	}
 	if err != nil {
 		return failure(ctx, errors.Join(err, f.abandon(conn)))
 	}
+	opened := masters{s.keys.master.Load(), s.trail.keys.master.Load()}
+	s.masters.Store(&opened)
 	s.newest.Store(s.tip.seq)
 	s.fresh = newFreshness(s.cache, f, !c.noIndex)
 	s.follow(f.writer)
-	startWriter(conn, f.writer)
+	f.start(conn, f.writer.health.note)
 	return nil
 }
 
 // follow has the writer tell what it does.
 func (s *Store) follow(w *writer) {
-	w.begin = func(c *conn) error {
+	w.begin = func(c *conn, anew bool) error {
 		s.fresh.begun()
-		return s.begin(c)
+		return s.begin(c, anew)
 	}
-	w.mark = s.mark
+	w.save, w.restore = s.save, s.restore
 	w.committed = func() {
 		s.fresh.committed()
 		s.commit()

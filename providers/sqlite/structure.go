@@ -3,9 +3,12 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
 )
 
 // structure proves what stands outside the rows: the schemas, and the keys as they are in
@@ -15,8 +18,14 @@ func (v *verification) structure(ctx context.Context) (err error) {
 	if v.keys, err = v.file.again(ctx); err != nil {
 		return err
 	}
-	v.access, err = v.trail.file.again(ctx)
-	return err
+	if v.access, err = v.trail.file.again(ctx); err != nil {
+		return err
+	}
+	return v.trail.readers.read(ctx, func(c *conn) error {
+		next, err := c.meta(metaNextCheck)
+		v.report.Rekeying = next != nil
+		return err
+	})
 }
 
 // again compares the schema with the one that this package makes, and reads the keys.
@@ -107,34 +116,33 @@ func (v *verification) integrity(ctx context.Context) error {
 	return nil
 }
 
-// again reads the keys of the file anew. The master key is not asked for: what it derives
-// is still held.
+// again reads the keys of the file anew. The source of the master key is asked only where
+// another process has changed it.
 func (k *keyring) again(c *conn, of kind) (*keyring, error) {
-	names := map[string][]byte{metaVault: nil, metaCheck: nil, metaTrail: nil}
-	if of.name == vaultFile.name {
-		names[metaIncarnation] = nil
-	}
-	err := c.each(`SELECT name FROM meta`, func(row *sqlite3.Stmt) error {
-		if _, known := names[row.ColumnText(0)]; !known {
-			return tampered("the table meta of %s has a row that is not of this program", of.name)
-		}
-		return nil
-	})
+	stored, err := c.metaOf(of)
 	if err != nil {
 		return nil, err
 	}
-	for name := range names {
-		if names[name], err = c.meta(name); err != nil {
-			return nil, err
-		}
+	if !slices.Equal(stored[metaVault], k.vault) {
+		return nil, tampered("%s has another vault id than when it was opened", of.name)
 	}
-	if !slices.Equal(names[metaVault], k.vault) || !k.master.Matches(names[metaCheck]) {
-		return nil, tampered("%s has another vault id or check value than when it was opened", of.name)
+	master, err := k.current(c)
+	if errors.Is(err, myvault.ErrWrongKey) {
+		// One cannot be told from the other.
+		return nil, fmt.Errorf("%w; or the check value was altered: %w", err, myvault.ErrTampered)
 	}
-	fresh, err := unwrapped(k.vault, k.master, names[metaTrail])
 	if err != nil {
 		return nil, err
 	}
+	slot, err := c.slotOf(master)
+	if err != nil || slot == nil {
+		return nil, errors.Join(err, k.anotherKey())
+	}
+	fresh, err := unwrapped(k.vault, master, stored[slot.trail])
+	if err != nil {
+		return nil, err
+	}
+	fresh.name, fresh.source = k.name, k.source
 	if of.name == vaultFile.name {
 		if _, err := fresh.incarnation(c); err != nil {
 			return nil, err
@@ -143,33 +151,23 @@ func (k *keyring) again(c *conn, of kind) (*keyring, error) {
 	return fresh, fresh.epochs(c, of)
 }
 
-// epochs opens every data key, and proves that epochs count up without a gap and begin in
-// that order. A trail has none, and no data key opens there.
-func (k *keyring) epochs(c *conn, of kind) error {
-	var rows int64
+// metaOf reads the whole table meta, in which nothing else may stand than this program writes.
+func (c *conn) metaOf(of kind) (map[string][]byte, error) {
+	known := []string{metaVault, metaCheck, metaTrail, metaNextCheck, metaNextTrail}
 	if of.name == vaultFile.name {
-		err := c.each(`SELECT coalesce(max(seq), 0) FROM log`, func(row *sqlite3.Stmt) error {
-			rows = row.ColumnInt64(0)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+		known = []string{metaVault, metaCheck, metaTrail, metaIncarnation, metaAccess}
 	}
-	var count uint32
-	first := int64(0)
-	err := c.each(`SELECT first FROM epoch ORDER BY epoch`, func(row *sqlite3.Stmt) error {
-		count++
-		begins := row.ColumnInt64(0)
-		if begins <= first || begins > rows+1 || count == 1 && begins != 1 {
-			return tampered("the epochs of %s do not follow each other", of.name)
+	stored := map[string][]byte{}
+	err := c.each(`SELECT name, value FROM meta`, func(row *sqlite3.Stmt) error {
+		name := row.ColumnText(0)
+		if !slices.Contains(known, name) {
+			return tampered("the table meta of %s has a row that is not of this program", of.name)
 		}
-		first = begins
-		_, err := k.sealer(c, count) // of that number, so a gap is a key that does not open
-		return err
+		stored[name] = row.ColumnBlob(1, nil)
+		return nil
 	})
-	if err == nil && count == 0 && of.name == vaultFile.name {
-		err = tampered("%s has no epoch", of.name)
+	if err == nil && (stored[metaNextCheck] == nil) != (stored[metaNextTrail] == nil) {
+		err = tampered("%s has half of a second master key", of.name)
 	}
-	return err
+	return stored, err
 }

@@ -109,7 +109,7 @@ func TestVerifyOfANewerFile(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	s := open(t, dir, crypto.NewKey())
-	rawOpen(t, dir, "vault.db").exec(`PRAGMA user_version = 2`)
+	rawOpen(t, dir, "vault.db").exec(`PRAGMA user_version = 3`)
 	_, err := s.Verify(t.Context())
 	is.True(errors.Is(err, sqlite.ErrNewer))
 }

@@ -1,8 +1,6 @@
 package sqlite
 
 import (
-	"time"
-
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault/crypto"
@@ -33,26 +31,29 @@ func (t *tip) read(c *conn) error {
 	})
 }
 
-// begin reads the tip again, because other processes write too, and starts an epoch
-// where the present one is used up.
-func (s *Store) begin(c *conn) (err error) {
-	if err := s.tip.read(c); err != nil {
-		return err
+// begin reads the tip anew where somebody else may have written, and starts an epoch where
+// the present one is used up.
+func (s *Store) begin(c *conn, anew bool) (err error) {
+	if anew {
+		clear(s.enrolled)
+		if err := s.tip.read(c); err != nil {
+			return err
+		}
 	}
 	if s.tip.seq+1-s.tip.first < s.epochLimit {
 		s.tip.sealer, err = s.keys.sealer(c, s.tip.epoch)
 		return err
 	}
-	s.tip.epoch++
-	s.tip.first = s.tip.seq + 1
-	s.tip.sealer, err = s.keys.createEpoch(c, s.tip.epoch, s.tip.first, time.Now().UnixMicro())
-	return err
+	return s.startEpoch(c)
 }
 
-// mark remembers the tip for a request that may fail.
-func (s *Store) mark() (undo func()) {
-	before := s.tip
-	return func() { s.tip = before }
+// save remembers the tip for a request that may fail.
+func (s *Store) save() { s.saved = s.tip }
+
+// restore goes back to what save remembered.
+func (s *Store) restore() {
+	s.tip = s.saved
+	clear(s.enrolled) // the request may have registered some
 }
 
 // commit is told that the rows up to the tip hold.

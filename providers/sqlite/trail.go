@@ -19,7 +19,8 @@ type TrailConfig struct{}
 // own. Make one with [OpenTrail]. A [Store] has one.
 type Trail struct {
 	*file
-	end    link // owned by the writer
+	end    link // owned by the writer, like saved
+	saved  link
 	syncer *syncer
 	closed atomic.Bool
 }
@@ -39,7 +40,7 @@ func OpenTrail(ctx context.Context, dir string, keys KeySource, _ TrailConfig) (
 	if err != nil {
 		return nil, notOpened("trail", dir, err)
 	}
-	t, err := openTrail(ctx, absolute, key, options{synchronous: syncNormal})
+	t, err := openTrail(ctx, absolute, key, options{keys: keys, synchronous: syncNormal})
 	if err != nil {
 		return nil, notOpened("trail", dir, err)
 	}
@@ -57,12 +58,15 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options) (*Tra
 	}
 	t.syncer = startSyncer(f.path+"-wal", o.sync)
 	w := f.writer
-	w.begin, w.mark, w.committed = t.begin, t.mark, t.syncer.written
-	startWriter(conn, w)
+	w.begin, w.save, w.restore, w.committed = t.begin, t.save, t.restore, t.syncer.written
+	f.start(conn, w.health.note)
 	return t, nil
 }
 
-func (t *Trail) begin(c *conn) error {
+func (t *Trail) begin(c *conn, anew bool) error {
+	if !anew {
+		return nil
+	}
 	t.end = link{mac: crypto.Genesis()}
 	return c.each(`SELECT seq, mac FROM entry ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
 		t.end = link{uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil)}
@@ -70,10 +74,8 @@ func (t *Trail) begin(c *conn) error {
 	})
 }
 
-func (t *Trail) mark() (undo func()) {
-	before := t.end
-	return func() { t.end = before }
-}
+func (t *Trail) save()    { t.saved = t.end }
+func (t *Trail) restore() { t.end = t.saved }
 
 // Record implements [myvault.Trail]. When it returns nil the entries survive a crash of
 // the process; within 100 ms they are on the disk. Fields are cut to 128 bytes, and what
@@ -82,9 +84,15 @@ func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
 	if err := t.syncer.failure(); err != nil {
 		return err
 	}
+	drafts := make([]draft, len(entries))
+	for i := range entries {
+		d := &drafts[i]
+		d.entry = normal(entries[i], myvault.ChainAccess)
+		d.encoded = canonical(t.keys.vault, &d.entry).BytesOrPanic()
+	}
 	return t.writer.do(ctx, &request{apply: func(c *conn) error {
-		for _, e := range entries {
-			if err := t.append(c, normal(e, myvault.ChainAccess)); err != nil {
+		for i := range drafts {
+			if err := t.append(c, &drafts[i]); err != nil {
 				return err
 			}
 		}
@@ -92,14 +100,40 @@ func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
 	}})
 }
 
+// draft is an entry that is ready to be linked, with its encoding but for the sequence. It
+// is made by the caller, while others write.
+type draft struct {
+	entry   myvault.Entry
+	encoded []byte
+}
+
+const insertEntry = `INSERT INTO entry(seq, at, service, via, request, remote, action, project, path, version, outcome,
+	count, first, last, seen, mac) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`
+
 // append links an entry to the chain and writes it.
-func (t *Trail) append(c *conn, e myvault.Entry) error {
+func (t *Trail) append(c *conn, d *draft) error {
+	e := &d.entry
 	e.Seq = t.end.seq + 1
-	mac := t.keys.chain.Link(t.end.mac, canonical(t.keys.vault, &e).BytesOrPanic())
-	err := c.run(`INSERT INTO entry(seq, at, service, via, request, remote, action, project, path, version, outcome,
-		count, first, last, seen, mac) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`,
-		e.Seq, e.At.UnixMicro(), e.Service, e.Via, e.Request, e.Remote, e.Action, e.Address.Project, e.Address.Path,
-		uint64(e.Version), string(e.Outcome), e.Count, e.First.UnixMicro(), e.Last.UnixMicro(), e.Seen, mac)
+	setSeq(d.encoded, t.keys.vault, e)
+	mac := t.keys.chain.Link(t.end.mac, d.encoded)
+	err := c.write(insertEntry, func(b *binder) {
+		b.int(int64(e.Seq))
+		b.time(e.At)
+		b.text(e.Service)
+		b.text(e.Via)
+		b.text(e.Request)
+		b.text(e.Remote)
+		b.text(e.Action)
+		b.text(e.Address.Project)
+		b.text(e.Address.Path)
+		b.int(int64(e.Version))
+		b.text(string(e.Outcome))
+		b.int(int64(e.Count))
+		b.time(e.First)
+		b.time(e.Last)
+		b.int(int64(e.Seen))
+		b.blob(mac)
+	})
 	if err == nil {
 		t.end = link{e.Seq, mac}
 	}

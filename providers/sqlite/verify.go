@@ -1,9 +1,7 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,6 +17,7 @@ type Report struct {
 	Changes   uint64 // entries of the chain of changes
 	Accesses  uint64 // entries of the chain of accesses
 	Records   uint64 // versions whose record was opened
+	Earlier   uint64 // those of them that are sealed under an earlier data key than the newest
 	Destroyed uint64 // versions whose record was destroyed
 	Secrets   uint64 // addresses whose head agrees with the log
 	Projects  int    // registered projects, which agree with the log
@@ -27,6 +26,8 @@ type Report struct {
 	// TruncationChecked: each chain was compared with an earlier head. Without one, a
 	// chain that was cut short looks whole.
 	TruncationChecked bool
+	// Rekeying: a change of the master key was not finished; see [Store.Rekey].
+	Rekeying bool
 }
 
 // String gives one line for people.
@@ -36,6 +37,9 @@ func (r Report) String() string {
 		r.Changes, r.Accesses, r.Records, r.Destroyed, r.Secrets, r.Projects)
 	if !r.TruncationChecked {
 		b.WriteString("; truncation was not checked: no earlier head of each chain was given")
+	}
+	if r.Rekeying {
+		b.WriteString("; a change of the master key was begun and not finished: repeat it")
 	}
 	return b.String()
 }
@@ -67,6 +71,7 @@ type verification struct {
 	keys     *keyring // of vault.db, read anew
 	access   *keyring // of access.db
 	report   Report
+	begun    beginnings
 	seq      uint64 // of the last log row proved
 	mac      []byte
 	secrets  bits // the log rows that belong to an address
@@ -79,6 +84,10 @@ func (v *verification) log(ctx context.Context) error {
 	for done := false; !done; {
 		err := v.readers.snapshot(ctx, func(c *conn) error {
 			before := v.seq
+			var err error
+			if v.begun, err = c.beginnings(); err != nil {
+				return err
+			}
 			if err := v.logPage(c); err != nil || v.seq-before == page {
 				return err
 			}
@@ -114,8 +123,8 @@ func (v *verification) logRow(c *conn, r *logRow) error {
 		return err
 	}
 	if r.hasRecord {
-		if digest := sha256.Sum256(r.sealed); !bytes.Equal(digest[:], r.digest) {
-			return bad(e.Seq, "its record is not the one that was written")
+		if err := v.keys.authentic(c, r, r.sealed); err != nil {
+			return err
 		}
 		value, err := v.keys.open(c, placeOf(e.Address, e.Version), e.Seq, r.sealed)
 		if errors.Is(err, myvault.ErrTampered) {
@@ -125,6 +134,9 @@ func (v *verification) logRow(c *conn, r *logRow) error {
 			return err
 		}
 		clear(value)
+		if err := v.inEpoch(r); err != nil {
+			return err
+		}
 		v.report.Records++
 	}
 	if r.op <= myvault.OpDestroy {

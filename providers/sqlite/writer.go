@@ -2,11 +2,9 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"runtime"
 	"sync"
-
-	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -14,24 +12,39 @@ import (
 // maxBatch is how many requests one transaction takes at most.
 const maxBatch = 256
 
-// writer is the one goroutine that writes to a file, over one connection. Requests that
-// wait while it commits are committed together.
+// writer writes to a file, over one connection that one goroutine uses at a time. A caller
+// who finds it idle writes by itself, which saves handing over. Requests that come
+// meanwhile wait, and a goroutine of the writer commits them together.
 type writer struct {
 	open func() (*conn, error)
 	// inPlace fails where the file is no longer the one that was opened.
 	inPlace func() error
-	// begin prepares a transaction: it reads again what other processes may have changed.
-	begin func(*conn) error
-	// mark remembers what requests change in memory; undo goes back to it, for one that failed.
-	mark func() (undo func())
+	// begin prepares a transaction; anew: another connection may have written, or the last
+	// transaction failed, so that what is known of the file must be read again.
+	begin func(c *conn, anew bool) error
+	// save remembers what requests change in memory; restore goes back to it, for one that failed.
+	save, restore func()
+	// clean removes old bytes from the write-ahead log.
+	clean func(*conn) error
 	// committed is told that the transaction holds.
 	committed func()
 
-	queue   chan *request // unbuffered: what a context takes back was never taken
-	closed  chan struct{}
-	once    sync.Once
-	stopped chan struct{}
-	conn    *conn
+	turn  *turnstile // between processes
+	log   *checkpointer
+	conn  *conn  // owned, with what follows, by who made it busy
+	known bool   // version is that of the last transaction
+	seen  uint32 // the connection's data version
+
+	health health
+
+	mu      sync.Mutex
+	idle    *sync.Cond // told when it is no longer busy
+	busy    bool
+	closed  bool
+	waiting []*request    // in the order of their arrival
+	wake    chan struct{} // hands over to the writer's goroutine
+	closing chan struct{}
+	ended   chan struct{}
 }
 
 // request is what one caller wants to have written, all or nothing.
@@ -40,51 +53,186 @@ type request struct {
 	// scrub asks for old bytes to be removed before the caller is answered. Where that
 	// fails, the caller gets ErrUnknownOutcome.
 	scrub bool
-	done  chan error
+	done  chan struct{} // nil: the caller itself writes
 	err   error
+}
+
+// answer tells the caller what became of the request.
+func (r *request) answer(err error) {
+	r.err = err
+	if r.done != nil {
+		r.done <- struct{}{}
+	}
 }
 
 // startWriter takes over c, which it opens again with open after a failure.
 func startWriter(c *conn, w *writer) *writer {
 	w.conn = c
-	w.queue = make(chan *request)
-	w.closed = make(chan struct{})
-	w.stopped = make(chan struct{})
+	w.log.watch(c)
+	w.idle = sync.NewCond(&w.mu)
+	w.wake = make(chan struct{}, 1)
+	w.closing = make(chan struct{})
+	w.ended = make(chan struct{})
 	go w.loop()
 	return w
 }
 
-// do has r written. ctx decides only whether it is taken: from then on the caller waits
+// do has r written. ctx decides only whether it is begun: from then on the caller waits
 // for the result, because a commit cannot be taken back.
 func (w *writer) do(ctx context.Context, r *request) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	r.done = make(chan error, 1)
-	select {
-	case <-w.closed:
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
 		return myvault.ErrClosed
-	default:
 	}
+	if !w.busy {
+		w.busy = true
+		w.mu.Unlock()
+		if w.alone(r) {
+			return r.err
+		}
+		w.mu.Lock()
+		w.enqueue(r)
+		w.mu.Unlock()
+		w.wake <- struct{}{}
+	} else {
+		w.enqueue(r)
+		w.mu.Unlock()
+	}
+	return w.await(ctx, r)
+}
+
+// alone writes r unless another process is writing.
+func (w *writer) alone(r *request) bool {
+	if !w.turn.try() {
+		return false
+	}
+	w.write([]*request{r})
+	w.turn.release()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.waiting) > 0 {
+		w.wake <- struct{}{}
+	} else {
+		w.rest()
+	}
+	return true
+}
+
+func (w *writer) enqueue(r *request) {
+	r.done = make(chan struct{}, 1)
+	w.waiting = append(w.waiting, r)
+}
+
+// rest ends being busy. The caller holds mu.
+func (w *writer) rest() {
+	w.busy = false
+	w.idle.Broadcast()
+}
+
+// await gives the result, or takes the request back if ctx ends before it is begun.
+func (w *writer) await(ctx context.Context, r *request) error {
 	select {
-	case w.queue <- r:
-		return <-r.done
+	case <-r.done:
+		return r.err
 	case <-ctx.Done():
-		return ctx.Err()
-	case <-w.closed:
-		return myvault.ErrClosed
+	}
+	w.mu.Lock()
+	for i, other := range w.waiting {
+		if other == r {
+			w.waiting = append(w.waiting[:i], w.waiting[i+1:]...)
+			w.mu.Unlock()
+			return ctx.Err()
+		}
+	}
+	w.mu.Unlock()
+	<-r.done
+	return r.err
+}
+
+func (w *writer) loop() {
+	defer close(w.ended)
+	for range w.wake {
+		w.serve()
 	}
 }
 
-// stop ends the goroutine, once what it has taken is answered.
-func (w *writer) stop() {
-	w.once.Do(func() { close(w.closed) })
-	<-w.stopped
+// serve commits what waits until nothing does. Requests are taken once it is this
+// process's turn: until then they can be taken back, and more of them go together.
+func (w *writer) serve() {
+	for w.pending() {
+		if err := w.turn.wait(w.closing); err != nil {
+			w.refuse(err)
+			continue
+		}
+		batch := w.take()
+		if len(batch) > 0 {
+			w.write(batch)
+		}
+		w.turn.release()
+		if len(batch) > 1 {
+			runtime.Gosched() // let those who were answered ask again: one batch more costs a sync
+		}
+	}
 }
 
-// close stops the goroutine and closes the connection.
+// pending reports whether something waits, and ends being busy where nothing does.
+func (w *writer) pending() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.waiting) == 0 {
+		w.rest()
+		return false
+	}
+	return true
+}
+
+func (w *writer) take() []*request {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := min(len(w.waiting), maxBatch)
+	batch := w.waiting[:n:n]
+	w.waiting = w.waiting[n:]
+	return batch
+}
+
+// refuse answers all who wait, for nothing of theirs was begun.
+func (w *writer) refuse(err error) {
+	w.mu.Lock()
+	waiting := w.waiting
+	w.waiting = nil
+	w.mu.Unlock()
+	for _, r := range waiting {
+		r.answer(err)
+	}
+}
+
+// stop refuses what is not begun and waits for what is.
+func (w *writer) stop() {
+	w.mu.Lock()
+	first := !w.closed
+	w.closed = true
+	w.mu.Unlock()
+	if first {
+		close(w.closing)
+		w.refuse(myvault.ErrClosed)
+		w.mu.Lock()
+		for w.busy {
+			w.idle.Wait()
+		}
+		w.mu.Unlock()
+		close(w.wake)
+	}
+	<-w.ended
+}
+
+// close stops the writer and closes its connection.
 func (w *writer) close() error {
 	w.stop()
+	w.turn.close()
 	c := w.conn
 	w.conn = nil
 	if c == nil {
@@ -93,146 +241,14 @@ func (w *writer) close() error {
 	return c.close()
 }
 
-func (w *writer) loop() {
-	defer close(w.stopped)
-	for {
-		select {
-		case r := <-w.queue:
-			w.write(w.drain(r))
-		case <-w.closed:
-			return
-		}
-	}
-}
-
-// drain takes the requests that wait, and does not wait for more.
-func (w *writer) drain(first *request) []*request {
-	batch := []*request{first}
-	for len(batch) < maxBatch {
-		select {
-		case r := <-w.queue:
-			batch = append(batch, r)
-		default:
-			return batch
-		}
-	}
-	return batch
-}
-
-// write commits a batch and answers everyone in it.
-func (w *writer) write(batch []*request) {
-	err := w.commit(batch)
-	for _, r := range batch {
-		if r.err == nil {
-			r.err = err
-		}
-	}
-	// Those who wait for nothing more are not held up by those who do.
-	var scrubbing []*request
-	for _, r := range batch {
-		if r.scrub && r.err == nil {
-			scrubbing = append(scrubbing, r)
-		} else {
-			r.done <- r.err
-		}
-	}
-	if len(scrubbing) > 0 {
-		w.scrub(scrubbing)
-	}
-	if w.conn != nil && w.conn.broken {
-		_ = w.conn.close()
-		w.conn = nil
-	}
-}
-
 // scrub removes old bytes, once for all requests that ask for it, and answers them.
 func (w *writer) scrub(requests []*request) {
-	err := guard(func() error { return scrub(w.conn) })
+	err := guard(func() error { return w.clean(w.conn) })
 	if err != nil {
 		w.conn.broken = true
 		err = fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
 	}
 	for _, r := range requests {
-		r.done <- err
+		r.answer(err)
 	}
-}
-
-// commit writes the batch in one transaction. Its error is that of all requests that did
-// not fail by themselves.
-func (w *writer) commit(batch []*request) error {
-	// Before a connection is opened: one file's log must never meet another file.
-	if err := w.inPlace(); err != nil {
-		return err
-	}
-	if w.conn == nil {
-		c, err := w.open()
-		if err != nil {
-			return failure(context.Background(), err)
-		}
-		w.conn = c
-	}
-	committing := false
-	err := guard(func() error {
-		if err := w.conn.run(`BEGIN IMMEDIATE`); err != nil {
-			return err
-		}
-		if err := w.begin(w.conn); err != nil {
-			return err
-		}
-		any, err := w.applyAll(batch)
-		if err == nil && any {
-			err = w.inPlace()
-		}
-		if err != nil || !any {
-			return errors.Join(err, w.conn.rollback())
-		}
-		committing = true
-		return w.conn.run(`COMMIT`)
-	})
-	if err != nil {
-		return w.failed(err, committing)
-	}
-	if committing {
-		w.committed()
-	}
-	return nil
-}
-
-// applyAll gives each request a savepoint, so that one that fails takes nothing with it.
-// It reports whether there is something to commit. Its error fails the whole batch.
-func (w *writer) applyAll(batch []*request) (any bool, err error) {
-	for _, r := range batch {
-		if err := w.conn.run(`SAVEPOINT request`); err != nil {
-			return false, err
-		}
-		undo := w.mark()
-		err := r.apply(w.conn)
-		if err == nil {
-			if err = w.conn.run(`RELEASE request`); err == nil {
-				any = true
-				continue
-			}
-		}
-		undo()
-		if w.conn.GetAutocommit() {
-			return false, err // the engine has rolled back the transaction itself
-		}
-		if err := errors.Join(w.conn.run(`ROLLBACK TO request`), w.conn.run(`RELEASE request`)); err != nil {
-			return false, err
-		}
-		r.err = failure(context.Background(), err)
-	}
-	return any, nil
-}
-
-// failed cleans up after a transaction that did not hold.
-func (w *writer) failed(err error, committing bool) error {
-	refused := is(err, sqlite3.BUSY, sqlite3.FULL, sqlite3.LOCKED)
-	w.conn.broken = !refused || guard(w.conn.rollback) != nil
-	// The frames of a failed commit may be in the write-ahead log, where a crash would
-	// bring them back.
-	if committing && !refused {
-		return fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
-	}
-	return failure(context.Background(), err)
 }

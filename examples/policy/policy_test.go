@@ -1,0 +1,22 @@
+// Package policy_test shows how a team keeps its .env from giving more than was meant: a
+// file says who may do what, and a build fails when the .env and the file part.
+package policy_test
+
+import (
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/vaulttest"
+)
+
+func TestWhoMayDoWhat(t *testing.T) {
+	is := is.New(t)
+	settings, err := myvault.ReadEnvFile("../../.env.example", "MSA_MASTER_KEY")
+	is.NoErr(err)
+	policy, err := myvault.ParsePolicy(settings)
+	is.NoErr(err)
+	vaulttest.Policy(t, policy, "testdata/policy.txt")
+	is.Equal(policy.Lint(), nil) // no rule without an effect
+}

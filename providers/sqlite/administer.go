@@ -1,0 +1,30 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// viaOperator is how entries name what was done with the files at hand, not by a session.
+const viaOperator = "operator"
+
+// administered records what was done to the store as a whole.
+func (t *Trail) administered(ctx context.Context, action string) error {
+	// It was done, so the end of the context must not keep it off the record.
+	return t.Record(context.WithoutCancel(ctx), myvault.Entry{Via: viaOperator, Action: action})
+}
+
+// durable opens a connection of its own whose commits are on disk when they return; the
+// writer's of a trail are not.
+func (f *file) durable() (*conn, error) {
+	if err := f.inPlace(); err != nil {
+		return nil, err
+	}
+	return connect(f.path, settings{vfs: f.options.vfs, synchronous: syncFull, cacheKB: readerCacheKB})
+}
+
+// forget removes old bytes, by a request that does nothing else.
+func (f *file) forget(ctx context.Context) error {
+	return f.writer.do(ctx, &request{apply: func(*conn) error { return nil }, scrub: true})
+}

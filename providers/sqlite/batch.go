@@ -1,0 +1,184 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// errHalf: a request failed after it had written.
+var errHalf = errors.New("a request failed half-way")
+
+// write commits a batch and answers everyone in it.
+func (w *writer) write(batch []*request) {
+	err := w.commit(batch)
+	w.health.note(err)
+	// Those who wait for nothing more are not held up by those who do.
+	var scrubbing []*request
+	for _, r := range batch {
+		outcome := r.err
+		if outcome == nil {
+			outcome = err
+		}
+		if r.scrub && outcome == nil {
+			scrubbing = append(scrubbing, r)
+		} else {
+			r.answer(outcome)
+		}
+	}
+	if len(scrubbing) > 0 {
+		w.scrub(scrubbing)
+	}
+	if err == nil {
+		w.log.bound(w.conn)
+	}
+	if w.conn != nil && w.conn.broken {
+		_ = w.conn.close()
+		w.conn, w.known = nil, false
+	}
+}
+
+// commit writes the batch in one transaction. Its error is that of all requests that did
+// not fail by themselves.
+func (w *writer) commit(batch []*request) error {
+	if err := w.reopen(); err != nil {
+		return err
+	}
+	committing := false
+	err := guard(func() error {
+		some, err := w.attempt(batch, false)
+		if err == errHalf {
+			some, err = w.attempt(batch, true)
+		}
+		if err == nil && some {
+			err = w.inPlace()
+		}
+		if err != nil || !some {
+			w.known = false
+			return errors.Join(err, w.conn.rollback())
+		}
+		committing = true
+		return w.conn.write(`COMMIT`, nil)
+	})
+	if err != nil {
+		w.known = false
+		return w.failed(err, committing)
+	}
+	if committing {
+		w.seen, err = w.conn.dataVersion()
+		w.known = err == nil
+		w.committed()
+	}
+	return nil
+}
+
+// reopen makes sure that there is a connection. One is opened only where the file is still
+// in its place: one file's log must never meet another file.
+func (w *writer) reopen() error {
+	if w.conn != nil {
+		return nil
+	}
+	if err := w.inPlace(); err != nil {
+		return err
+	}
+	c, err := w.open()
+	if err != nil {
+		return failure(context.Background(), err)
+	}
+	w.conn, w.known = c, false
+	w.log.watch(c)
+	return nil
+}
+
+// attempt begins a transaction and applies the batch; apart: each request in a savepoint.
+// It reports whether there is something to commit.
+func (w *writer) attempt(batch []*request, apart bool) (some bool, err error) {
+	if err := w.conn.rollback(); err != nil {
+		return false, err
+	}
+	if err := w.conn.write(`BEGIN IMMEDIATE`, nil); err != nil {
+		return false, err
+	}
+	// Now nobody else can write, and the version tells whether somebody has.
+	version, err := w.conn.dataVersion()
+	if err != nil {
+		return false, err
+	}
+	if err := w.begin(w.conn, !w.known || version != w.seen); err != nil {
+		return false, err
+	}
+	w.known = false
+	apply := w.together
+	if apart {
+		apply = w.apart
+	}
+	for _, r := range batch {
+		if r.err != nil {
+			continue
+		}
+		done, err := apply(r)
+		if err != nil {
+			return false, err
+		}
+		some = some || done
+	}
+	return some, nil
+}
+
+// together applies a request without a savepoint. That is enough for one that fails, as
+// nearly all do, before it has written anything; for the others it gives errHalf.
+func (w *writer) together(r *request) (done bool, err error) {
+	w.save()
+	before := w.conn.TotalChanges()
+	if err = r.apply(w.conn); err == nil {
+		return true, nil
+	}
+	w.restore()
+	if w.conn.GetAutocommit() {
+		return false, err // the engine has rolled back the transaction itself
+	}
+	if w.conn.TotalChanges() != before {
+		return false, errHalf
+	}
+	r.err = failure(context.Background(), err)
+	return false, nil
+}
+
+// apart applies a request in a savepoint, so that one that fails takes nothing with it.
+func (w *writer) apart(r *request) (done bool, err error) {
+	if err := w.conn.write(`SAVEPOINT request`, nil); err != nil {
+		return false, err
+	}
+	w.save()
+	err = r.apply(w.conn)
+	if err == nil {
+		if err = w.conn.write(`RELEASE request`, nil); err == nil {
+			return true, nil
+		}
+	}
+	w.restore()
+	if w.conn.GetAutocommit() {
+		return false, err
+	}
+	if err := errors.Join(w.conn.write(`ROLLBACK TO request`, nil), w.conn.write(`RELEASE request`, nil)); err != nil {
+		return false, err
+	}
+	r.err = failure(context.Background(), err)
+	return false, nil
+}
+
+// failed cleans up after a transaction that did not hold.
+func (w *writer) failed(err error, committing bool) error {
+	refused := is(err, sqlite3.BUSY, sqlite3.FULL, sqlite3.LOCKED)
+	w.conn.broken = !refused || guard(w.conn.rollback) != nil
+	// The frames of a failed commit may be in the write-ahead log, where a crash would
+	// bring them back.
+	if committing && !refused {
+		return fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
+	}
+	return failure(context.Background(), err)
+}

@@ -1,0 +1,106 @@
+package sqlite
+
+import (
+	"github.com/ncruces/go-sqlite3"
+)
+
+// A write-ahead log is brought into its database from checkpointAt pages on, in the
+// background; what was written meanwhile the writer adds by itself, so that the log can
+// start again at its beginning. From boundAt pages on the writer waits for nobody.
+const (
+	checkpointAt = 4000
+	boundAt      = 4 * checkpointAt
+	retryAfter   = 1000 // pages, where readers or a fault kept a checkpoint from its end
+)
+
+// checkpointer keeps a write-ahead log short. Its checkpoints are passive: they wait for
+// nobody. https://sqlite.org/c3ref/wal_checkpoint_v2.html
+type checkpointer struct {
+	c      *conn       // its own while its goroutine runs
+	failed func(error) // is told of a checkpoint that failed
+
+	// Of who is busy in the writer.
+	pages int // in the log, as of the last commit
+	next  int // pages at which to do something
+
+	ask    chan struct{}
+	copied chan bool // what the background has done: whether something is left
+	ended  chan struct{}
+}
+
+// startCheckpointer takes c over until stop.
+func startCheckpointer(c *conn, failed func(error)) *checkpointer {
+	k := &checkpointer{
+		c: c, failed: failed, next: checkpointAt,
+		ask: make(chan struct{}, 1), copied: make(chan bool, 1), ended: make(chan struct{}),
+	}
+	go k.loop()
+	return k
+}
+
+// watch counts the pages that c commits, in place of the engine's own checkpoints.
+func (k *checkpointer) watch(c *conn) {
+	c.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
+		k.pages = pages
+		return nil
+	})
+}
+
+func (k *checkpointer) loop() {
+	defer close(k.ended)
+	for range k.ask {
+		k.copied <- k.run(k.c)
+	}
+}
+
+// run brings into the database what can be, and reports whether something is left.
+func (k *checkpointer) run(c *conn) (left bool) {
+	if c.broken {
+		return true
+	}
+	err := guard(func() error {
+		all, done, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
+		left = done < all
+		return err
+	})
+	if err == nil || is(err, sqlite3.BUSY, sqlite3.LOCKED) {
+		return left || err != nil
+	}
+	c.broken = is(err, sqlite3.NOMEM)
+	k.failed(err)
+	return true
+}
+
+// bound does after a commit what keeps the log short. c is the writer's connection.
+func (k *checkpointer) bound(c *conn) {
+	if k.pages < checkpointAt {
+		k.next = checkpointAt // the log has started again
+	}
+	select {
+	case left := <-k.copied:
+		k.next = k.pages + retryAfter
+		if left {
+			k.run(c)
+		}
+		return
+	default:
+	}
+	if k.pages < k.next {
+		return
+	}
+	k.next = k.pages + retryAfter
+	if k.pages >= boundAt {
+		k.run(c)
+		return
+	}
+	select {
+	case k.ask <- struct{}{}:
+	default: // it is at work
+	}
+}
+
+// stop ends the goroutine. The writer must have stopped.
+func (k *checkpointer) stop() {
+	close(k.ask)
+	<-k.ended
+}

@@ -1,0 +1,193 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// epochsOf gives the number of records of each epoch, as they stand in the file.
+func epochsOf(t *testing.T, dir string) map[uint32]int {
+	t.Helper()
+	r := rawOpen(t, dir, "vault.db")
+	defer r.close()
+	counts := map[uint32]int{}
+	for _, record := range r.blobs(`SELECT sealed FROM log WHERE sealed IS NOT NULL`) {
+		epoch, err := crypto.RecordEpoch(record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts[epoch]++
+	}
+	return counts
+}
+
+// many fills a store with several versions, states and a value larger than one step takes.
+func many(t *testing.T, s *sqlite.Store) map[string]string {
+	t.Helper()
+	values := map[string]string{}
+	var changes []myvault.Change
+	for i := range 150 {
+		where := fmt.Sprintf("p/%03d", i)
+		values[where] = fmt.Sprint("value ", i)
+		changes = append(changes, put(where, "before"), put(where, values[where]))
+	}
+	values["p/large"] = strings.Repeat("x", 512<<10)
+	for range 5 {
+		changes = append(changes, put("p/large", values["p/large"]))
+	}
+	changes = append(changes, put("q/gone", "x"), on(myvault.OpDelete, "q/gone"), put("q/burnt", "x"), on(myvault.OpDestroy, "q/burnt"))
+	if _, err := apply(s, changes...); err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+func TestReencrypt(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s, other := open(t, dir, key), open(t, dir, key)
+	values := many(t, s)
+	heads, err := s.Heads(t.Context())
+	is.NoErr(err)
+	epoch, err := s.NewEpoch(t.Context())
+	is.NoErr(err)
+	is.Equal(epoch, uint32(2))
+	_, err = apply(other, put("p/new", "x")) // another process is under it at once
+	is.NoErr(err)
+	is.Equal(epochsOf(t, dir), map[uint32]int{1: 306, 2: 1})
+	r := rawOpen(t, dir, "vault.db")
+	old := r.blobs(`SELECT sealed FROM log WHERE seq < 200 UNION ALL SELECT wrapped FROM epoch WHERE epoch = 1`)
+	r.close()
+	report, err := s.Verify(t.Context())
+	is.NoErr(err)
+	is.Equal(report.Earlier, uint64(306))
+
+	done, err := s.Reencrypt(t.Context(), nil)
+	is.NoErr(err)
+	is.Equal(done, sqlite.Reencryption{Epoch: 2, Resealed: 306, Proven: true, Deleted: 1})
+	is.Equal(done.String(), "epoch 2: 306 records sealed anew, 0 left under earlier keys, 1 earlier keys deleted")
+	is.Equal(epochsOf(t, dir), map[uint32]int{2: 307})
+	areGone(t, dir, old)
+	fresh := open(t, dir, key)
+	for where, want := range values {
+		is.Equal(value(t, s, where), want)
+		is.Equal(value(t, other, where), want)
+		is.Equal(value(t, fresh, where), want)
+	}
+	report, err = fresh.Verify(t.Context(), heads...)
+	is.NoErr(err)
+	is.Equal(report.Earlier, uint64(0))
+	is.NoErr(fresh.Rekey(t.Context(), crypto.NewKey())) // a deleted key stays deleted
+	_, err = fresh.Verify(t.Context())
+	is.NoErr(err)
+}
+
+func TestReencryptGoesOnWhereItStopped(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, key)
+	many(t, s)
+	_, err := s.NewEpoch(t.Context())
+	is.NoErr(err)
+	ctx, stop := context.WithCancel(t.Context())
+	steps := 0
+	done, err := s.Reencrypt(ctx, func(sqlite.Reencryption) {
+		if steps++; steps == 2 {
+			stop()
+		}
+	})
+	is.True(errors.Is(err, context.Canceled))
+	is.True(!done.Proven && done.Resealed > 0)
+	is.Equal(epochsOf(t, dir)[1], 306-int(done.Resealed))
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+	_, err = apply(s, on(myvault.OpDestroy, "p/000")) // one of those that are done
+	is.NoErr(err)
+	rest, err := open(t, dir, key).Reencrypt(t.Context(), nil)
+	is.NoErr(err)
+	is.Equal(rest, sqlite.Reencryption{Epoch: 2, Resealed: 306 - done.Resealed, Proven: true, Deleted: 1})
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+}
+
+// What stands in place of the record first written is held by a stamp.
+func TestVerifyOfRecordsSealedAnew(t *testing.T) {
+	for name, sql := range map[string]string{
+		"no stamp":               `DELETE FROM reseal WHERE seq = 1`,
+		"another stamp":          `UPDATE reseal SET mac = zeroblob(32) WHERE seq = 1`,
+		"the stamp of another":   `UPDATE reseal SET mac = (SELECT mac FROM reseal WHERE seq = 2), digest = (SELECT digest FROM reseal WHERE seq = 2) WHERE seq = 1`,
+		"the record of another":  `UPDATE log SET sealed = (SELECT sealed FROM log WHERE seq = 2) WHERE seq = 1; UPDATE reseal SET digest = (SELECT digest FROM reseal WHERE seq = 2) WHERE seq = 1`,
+		"the record of before":   `UPDATE log SET sealed = (SELECT sealed FROM kept WHERE seq = 1) WHERE seq = 1`,
+		"all the records before": `UPDATE log SET sealed = (SELECT sealed FROM kept WHERE kept.seq = log.seq); DELETE FROM reseal`,
+		"the digest":             `UPDATE reseal SET digest = zeroblob(32) WHERE seq = 1`,
+		"its key deleted":        `INSERT INTO epoch SELECT 3, wrapped, 3, 0 FROM epoch WHERE epoch = 2; UPDATE epoch SET wrapped = x'' WHERE epoch = 2`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir, key := t.TempDir(), crypto.NewKey()
+			s := open(t, dir, key)
+			_, err := apply(s, put("p/a", "one"), put("p/a", "two"))
+			is.NoErr(err)
+			r := rawOpen(t, dir, "vault.db")
+			r.exec(`CREATE TEMP TABLE kept AS SELECT seq, sealed FROM log`)
+			_, err = s.NewEpoch(t.Context())
+			is.NoErr(err)
+			_, err = s.Reencrypt(t.Context(), nil)
+			is.NoErr(err)
+			_, err = s.Verify(t.Context())
+			is.NoErr(err)
+			r.exec(sql)
+			_, err = s.Verify(t.Context())
+			is.True(errors.Is(err, myvault.ErrTampered))
+		})
+	}
+}
+
+// A record that does not authenticate keeps its key, and is not made to look right.
+func TestReencryptRefusesWhatIsAltered(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, key)
+	_, err := apply(s, put("p/a", "one"), put("p/a", "two"))
+	is.NoErr(err)
+	_, err = s.NewEpoch(t.Context())
+	is.NoErr(err)
+	rawOpen(t, dir, "vault.db").exec(`UPDATE log SET sealed = CAST(substr(sealed, 1, length(sealed) - 1) || x'00' AS BLOB) WHERE seq = 2`)
+	done, err := s.Reencrypt(t.Context(), nil)
+	var bad *sqlite.BadEntry
+	is.True(errors.As(err, &bad))
+	is.Equal(bad.Seq, uint64(2))
+	is.True(!done.Proven)
+	is.Equal(epochsOf(t, dir)[1], 2)
+}
+
+// A record is of the epoch in force when it was written, unless it says that it was sealed anew.
+func TestVerifyOfTheEpochOfARecord(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, key)
+	_, err := apply(s, put("p/a", "one"), put("p/a", "two"))
+	is.NoErr(err)
+	for range 2 {
+		_, err = s.NewEpoch(t.Context())
+		is.NoErr(err)
+	}
+	_, err = apply(s, put("p/a", "three"))
+	is.NoErr(err)
+	_, err = s.Verify(t.Context()) // an epoch may have no record
+	is.NoErr(err)
+	rawOpen(t, dir, "vault.db").exec(`UPDATE epoch SET first = 2 WHERE epoch = 2`)
+	_, err = s.Verify(t.Context())
+	var bad *sqlite.BadEntry
+	is.True(errors.As(err, &bad))
+	is.Equal(bad.Seq, uint64(2))
+}

@@ -1,0 +1,210 @@
+package sqlite_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// churn opens and closes a store of the same directory again and again; in between it puts,
+// records and destroys, so that it can be killed in any of that, checkpoints included. It
+// prints what was acknowledged.
+func churn(s *sqlite.Store) error {
+	dir, key, err := churned()
+	err = errors.Join(err, s.Close()) // so that the last to close brings the log into the file
+	for n := 0; err == nil; n++ {
+		var again *sqlite.Store
+		again, err = sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{})
+		if err != nil {
+			break
+		}
+		for i := range 1 + rand.IntN(6) {
+			value := fmt.Sprintf("%d-%d-%d", os.Getpid(), n, i)
+			var infos []myvault.Info
+			if infos, err = apply(again, put("p/shared", value)); err != nil {
+				break
+			}
+			fmt.Println("put", infos[0].Version, value)
+			if err = again.Record(context.Background(), myvault.Entry{Action: "read", Address: addr("p/shared"), Request: value}); err != nil {
+				break
+			}
+			fmt.Println("record", 0, value)
+		}
+		own := fmt.Sprint("p/own", os.Getpid())
+		if err == nil && n%3 == 0 {
+			_, err = apply(again, put(own, "x"), on(myvault.OpDestroy, own))
+			if errors.Is(err, myvault.ErrUnknownOutcome) {
+				err = nil // a killed process may hold up the scrubbing
+			}
+		}
+		err = errors.Join(err, again.Close())
+	}
+	return err
+}
+
+// churned reads the directory and the key a second time.
+func churned() (string, crypto.Key, error) {
+	var text, dir string
+	if _, err := fmt.Scanln(&text, &dir); err != nil {
+		return "", crypto.Key{}, err
+	}
+	key, err := crypto.ParseKey(text)
+	return dir, key, err
+}
+
+// churner is a process that churns, and what it has printed.
+type churner struct {
+	cmd    *exec.Cmd
+	ended  chan struct{}
+	mu     sync.Mutex
+	puts   map[string]myvault.Version
+	record map[string]bool
+	errors []string
+	last   time.Time
+	gap    time.Duration // the longest time without an acknowledgement
+}
+
+func startChurner(t *testing.T, dir string, key crypto.Key) *churner {
+	t.Helper()
+	line := key.Text() + " " + dir + "\n"
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), jobVariable+"=churn")
+	cmd.Stdin = strings.NewReader(line + line)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	c := &churner{cmd: cmd, ended: make(chan struct{}), puts: map[string]myvault.Version{}, record: map[string]bool{}, last: time.Now()}
+	go c.listen(out)
+	t.Cleanup(c.kill)
+	return c
+}
+
+func (c *churner) listen(out io.Reader) {
+	defer close(c.ended)
+	for lines := bufio.NewReader(out); ; {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return // what is cut off by the end was not acknowledged
+		}
+		f := strings.Fields(line)
+		c.mu.Lock()
+		switch {
+		case len(f) == 3 && f[0] == "put":
+			version, _ := strconv.ParseUint(f[1], 10, 64)
+			c.puts[f[2]] = myvault.Version(version)
+		case len(f) == 3 && f[0] == "record":
+			c.record[f[2]] = true
+		default:
+			c.errors = append(c.errors, line)
+		}
+		c.gap = max(c.gap, time.Since(c.last))
+		c.last = time.Now()
+		c.mu.Unlock()
+	}
+}
+
+func (c *churner) kill() {
+	_ = c.cmd.Process.Kill()
+	<-c.ended
+	_ = c.cmd.Wait()
+}
+
+// acknowledgements gives how many puts a process was acknowledged so far.
+func (c *churner) acknowledgements() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.puts)
+}
+
+// Processes that are killed at any moment lose nothing that they acknowledged, double nothing, and
+// hold up the others no longer than it takes.
+func TestKillsAmongSeveral(t *testing.T) {
+	kills := 12
+	if long() {
+		kills = 400
+	}
+	for _, processes := range []int{2, 4} {
+		t.Run(fmt.Sprint(processes, " processes"), func(t *testing.T) {
+			is := is.New(t)
+			dir, key := t.TempDir(), crypto.NewKey()
+			random := rand.New(rand.NewPCG(uint64(processes), 10))
+			var running, all []*churner
+			for range processes {
+				running = append(running, startChurner(t, dir, key))
+			}
+			all = append(all, running...)
+			for range kills {
+				time.Sleep(time.Duration(50+random.IntN(100)) * time.Millisecond)
+				i := random.IntN(processes)
+				running[i].kill()
+				running[i] = startChurner(t, dir, key)
+				all = append(all, running[i])
+			}
+			for _, c := range running { // whoever is left goes on
+				before := c.acknowledgements()
+				for end := time.Now().Add(30 * time.Second); c.acknowledgements() == before; time.Sleep(time.Millisecond) {
+					is.True(time.Now().Before(end))
+				}
+			}
+			for _, c := range running {
+				c.kill()
+			}
+			holdsAll(t, dir, key, all)
+		})
+	}
+}
+
+// holdsAll wants everything that was acknowledged to be there, once.
+func holdsAll(t *testing.T, dir string, key crypto.Key, all []*churner) {
+	t.Helper()
+	is := is.New(t)
+	s := open(t, dir, key)
+	report, err := s.Verify(t.Context())
+	is.NoErr(err)
+	there := map[string]myvault.Version{}
+	newest, err := s.Get(t.Context(), addr("p/shared"), 0)
+	is.NoErr(err)
+	for v := range newest.Version {
+		secret, err := s.Get(t.Context(), addr("p/shared"), v+1)
+		is.NoErr(err)
+		is.Equal(there[secret.Value.Reveal()], myvault.Version(0)) // doubled
+		there[secret.Value.Reveal()] = v + 1
+	}
+	recorded := map[string]int{}
+	for e, err := range s.Entries(t.Context(), myvault.TrailRange{}) {
+		is.NoErr(err)
+		if e.Action == "read" {
+			recorded[e.Request]++
+		}
+	}
+	puts, records, gap := 0, 0, time.Duration(0)
+	for _, c := range all {
+		is.Equal(c.errors, nil)
+		for value, version := range c.puts {
+			is.Equal(there[value], version) // lost
+		}
+		for value := range c.record {
+			is.Equal(recorded[value], 1)
+		}
+		puts, records, gap = puts+len(c.puts), records+len(c.record), max(gap, c.gap)
+	}
+	t.Logf("%d processes started, %d puts and %d entries acknowledged and there; %v; longest time without an answer %v",
+		len(all), puts, records, report, gap.Round(time.Millisecond))
+}

@@ -1,0 +1,282 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// answers is what one question to a store was answered, in lines, and the error at its end.
+type answers struct {
+	lines []string
+	err   error
+}
+
+// asked are the addresses that an observation asks about, one of which is never there.
+var asked = []string{"p/a", "p/b", "p/big", "p/gone", "p/never", "p/only", "q/a"}
+
+// observe asks a store everything that a caller can ask.
+func observe(ctx context.Context, s *sqlite.Store) map[string]answers {
+	all := map[string]answers{"incarnation": {lines: []string{s.Incarnation()}}}
+	for _, where := range asked {
+		for version := range myvault.Version(5) {
+			all[fmt.Sprintf("get %s %d", where, version)] = got(s.Get(ctx, addr(where), version))
+		}
+		all["versions "+where] = collected(s.Versions(ctx, addr(where)))
+	}
+	all["list"] = collected(s.List(ctx, myvault.Range{}))
+	all["list below p"] = collected(s.List(ctx, myvault.Range{Prefix: myvault.Prefix{Project: "p"}}))
+	all["list deleted"] = collected(s.List(ctx, myvault.Range{Deleted: true}))
+	all["projects"] = collected(s.Projects(ctx))
+	all["entries"] = collected(s.Entries(ctx, myvault.TrailRange{}))
+	return all
+}
+
+// got gives a read as one line: a contract's answer is a line, too.
+func got(secret myvault.Secret, err error) answers {
+	switch {
+	case err == nil:
+		return answers{lines: []string{fmt.Sprintf("%+v %s", secret.Info, secret.Value.Reveal())}}
+	case secret.Value.Len() != 0:
+		return answers{lines: []string{"a value beside an error"}}
+	case errors.Is(err, myvault.ErrNotFound), errors.Is(err, myvault.ErrDestroyed):
+		return answers{lines: []string{err.Error()}}
+	}
+	return answers{err: err}
+}
+
+func collected[T any](all iter.Seq2[T, error]) (s answers) {
+	for one, err := range all {
+		if errors.Is(err, myvault.ErrNotFound) {
+			return answers{lines: append(s.lines, err.Error())}
+		}
+		if err != nil {
+			s.err = err
+			return s
+		}
+		s.lines = append(s.lines, fmt.Sprintf("%+v", one))
+	}
+	return s
+}
+
+// story is a store whose files are kept, with everything that it ever answered.
+type story struct {
+	key    crypto.Key
+	closed string // a directory after a clean end
+	killed string // one in which the last half is in the write-ahead logs
+	heads  []myvault.Head
+	past   []string // the directory, killed after each chapter
+	truth  map[string]answers
+	ever   map[string]map[string]bool // every line that was once an answer
+}
+
+// tell makes a story, in three epochs. No two lines of it are equal by accident.
+func tell(t testing.TB) *story {
+	t.Helper()
+	y := &story{key: crypto.NewKey(), closed: t.TempDir(), killed: t.TempDir(), ever: map[string]map[string]bool{}}
+	ctx := context.Background()
+	config := sqlite.Config{}.WithEpochLimit(6)
+	s, err := sqlite.Open(ctx, y.closed, sqlite.StaticKey(y.key), config)
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(err)
+	for n, c := range chapters() {
+		if n == 12 { // what is written from here on is in the write-ahead logs of killed
+			check(s.Close())
+			s, err = sqlite.Open(ctx, y.closed, sqlite.StaticKey(y.key), config)
+			check(err)
+		}
+		when := at.Add(time.Duration(n) * time.Minute)
+		_, err := s.Apply(ctx, myvault.Commit{Changes: []myvault.Change{c}, By: fmt.Sprint("author", n), At: when})
+		check(err)
+		check(s.Record(ctx, myvault.Entry{
+			Service: fmt.Sprint("reader", n), Via: "header", Request: fmt.Sprint("r", n), Action: "read", Address: addr("p/a"),
+			Version: 1, Count: uint64(n), At: when.Add(time.Second), Last: when.Add(2 * time.Second),
+		}))
+		y.remember(observe(ctx, s))
+		y.past = append(y.past, copied(t, y.closed))
+	}
+	y.truth = observe(ctx, s)
+	y.heads, err = s.Heads(ctx)
+	check(err)
+	y.killed = copied(t, y.closed)
+	check(s.Close())
+	return y
+}
+
+// chapters are the changes of a story.
+func chapters() []myvault.Change {
+	expiring := put("p/a", "the third of a")
+	expiring.Expires, expiring.RotateAfter = at.Add(time.Hour), at.Add(time.Minute)
+	return []myvault.Change{
+		put("p/a", "the first of a"), put("p/a", "the second of a"), put("p/b", "the first of b"), put("q/a", "the first of q"),
+		on(myvault.OpDelete, "p/b"), on(myvault.OpUndelete, "p/b"), put("p/gone", "the one of gone"), expiring,
+		on(myvault.OpDestroy, "p/a", 1), put("p/big", "the big "+strings.Repeat("one ", 3000)),
+		{Op: myvault.OpPutProject, Project: myvault.Project{Name: "p", Description: "described"}},
+		put("q/a", "the second of q"), put("p/b", "the second of b"), on(myvault.OpDelete, "p/gone"),
+		{Op: myvault.OpDefaultProject, Project: myvault.Project{Name: "q"}},
+		put("p/a", "the fourth of a"), put("p/only", "only this"), on(myvault.OpDelete, "q/a"),
+		put("q/a", "the third of q"), on(myvault.OpDestroy, "p/b", 1),
+		{Op: myvault.OpPutProject, Project: myvault.Project{Name: "r"}},
+		{Op: myvault.OpDeleteProject, Project: myvault.Project{Name: "r"}},
+	}
+}
+
+func (y *story) remember(all map[string]answers) {
+	for question, s := range all {
+		if y.ever[question] == nil {
+			y.ever[question] = map[string]bool{}
+		}
+		for _, line := range s.lines {
+			y.ever[question][line] = true
+		}
+	}
+}
+
+// verdict is how good the answers of a store are whose files were changed.
+type verdict int
+
+const (
+	isRight   verdict = iota // all as they were
+	isRefused                // an error in place of some
+	isMissing                // something is not there, and no error says so
+	isOld                    // an answer that was right at another time
+	isWrong                  // an answer that never was right
+)
+
+func (v verdict) String() string {
+	return []string{"right", "refused", "missing", "old", "wrong"}[v]
+}
+
+// judge gives the worst of all answers, and the question.
+func (y *story) judge(all map[string]answers) (worst verdict, question string) {
+	for _, q := range slices.Sorted(maps.Keys(all)) {
+		if v := y.one(q, all[q]); v > worst {
+			worst, question = v, q
+		}
+	}
+	return worst, question
+}
+
+func (y *story) one(question string, s answers) verdict {
+	truth := y.truth[question].lines
+	rest, v := truth, isRight
+	for _, line := range s.lines {
+		i := slices.Index(rest, line)
+		switch {
+		case i >= 0:
+			rest = rest[i+1:]
+		case slices.Contains(truth, line): // twice, or in another order
+			return isWrong
+		case y.ever[question][line]:
+			v = max(v, isOld)
+		case line == myvault.ErrNotFound.Error():
+			v = max(v, isMissing)
+		default:
+			return isWrong
+		}
+	}
+	if s.err != nil {
+		return max(v, isRefused)
+	}
+	if len(s.lines) < len(truth) {
+		return max(v, isMissing)
+	}
+	return v
+}
+
+// outcome is what became of a store whose files were changed.
+type outcome struct {
+	verdict  verdict
+	question string // the one with the worst answer
+	open     error
+	verify   error
+}
+
+// noticed reports whether anybody was told that something is wrong.
+func (o outcome) noticed() bool { return o.open != nil || o.verify != nil || o.verdict == isRefused }
+
+// try opens a directory and asks everything. It fails the test for an answer that is
+// wrong, for one that is not right while Verify finds nothing, and for an error that
+// is none of the contract's or tells a value.
+func (y *story) try(t *testing.T, dir, what string) (o outcome) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // or it hangs
+	defer cancel()
+	s, err := sqlite.Open(ctx, dir, sqlite.StaticKey(y.key), sqlite.Config{})
+	if err != nil {
+		y.sane(t, what, err)
+		return outcome{open: err}
+	}
+	defer s.Close() // what is spoiled may not close
+	all := observe(ctx, s)
+	for _, one := range all {
+		y.sane(t, what, one.err)
+	}
+	o.verdict, o.question = y.judge(all)
+	_, o.verify = s.Verify(ctx, y.heads...)
+	y.sane(t, what, o.verify)
+	if o.verdict == isWrong || o.verdict > isRefused && o.verify == nil {
+		t.Errorf("%s: the answer to %q is %s: %+v; Verify: %v", what, o.question, o.verdict, all[o.question], o.verify)
+	}
+	return o
+}
+
+// sane fails for errors that a caller cannot tell apart, and for ones that tell a value.
+func (y *story) sane(t *testing.T, what string, err error) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	for _, known := range []error{
+		myvault.ErrTampered, myvault.ErrWrongKey, myvault.ErrUnavailable, sqlite.ErrForeign, sqlite.ErrNewer, sqlite.ErrMissing,
+	} {
+		if errors.Is(err, known) && !strings.Contains(err.Error(), "the first of") && !strings.Contains(err.Error(), "the big") {
+			return
+		}
+	}
+	t.Errorf("%s: %v", what, err)
+}
+
+// An observation of what was not changed is right, and every verdict can be reached.
+func TestVerdicts(t *testing.T) {
+	y := tell(t)
+	for name, dir := range map[string]string{"closed": y.closed, "killed": y.killed} {
+		if o := y.try(t, copied(t, dir), name); o.verdict != isRight || o.noticed() {
+			t.Errorf("%s: %+v", name, o)
+		}
+	}
+	truth := y.truth["list"].lines
+	for want, s := range map[verdict]answers{
+		isRight: {lines: truth}, isRefused: {lines: truth[:1], err: myvault.ErrTampered}, isMissing: {lines: truth[1:]},
+		isOld: {lines: append(append([]string{}, y.stale("list")), truth[1:]...)}, isWrong: {lines: append(truth[1:2:2], truth...)},
+	} {
+		if v := y.one("list", s); v != want {
+			t.Errorf("%v in place of %v", v, want)
+		}
+	}
+}
+
+// stale gives a line that is no answer any more.
+func (y *story) stale(question string) string {
+	for line := range y.ever[question] {
+		if !slices.Contains(y.truth[question].lines, line) {
+			return line
+		}
+	}
+	return ""
+}

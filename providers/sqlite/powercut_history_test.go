@@ -1,0 +1,202 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/simdisk"
+)
+
+// history is what was asked of a store on a simulated disk, and what it answered. What was
+// seen is marked in the record of the disk, so that each cut knows what was promised before.
+type history struct {
+	t      testing.TB
+	disk   *simdisk.Disk
+	dir    string
+	key    crypto.Key
+	config sqlite.Config
+
+	mu      sync.Mutex
+	commits []*promise
+	reads   int
+	before  []string // what the store held before, which stays as it is
+}
+
+// promise is a commit and its answer.
+type promise struct {
+	changes []myvault.Change
+	at      time.Time
+	infos   []myvault.Info
+	after   map[int]bool // those acknowledged before it was begun
+}
+
+// The marks. Numbers are those of commits and of access entries.
+type (
+	markBegun    int
+	markAnswered int
+	markDenied   int      // with an error that says that it was not done
+	markRecorded int      // an access entry that was acknowledged
+	markOpened   string   // the incarnation
+	markScrubbed [][]byte // records that were destroyed
+)
+
+// newHistory makes an empty disk with the place of a store.
+func newHistory(t testing.TB, root string, change func(*simdisk.Disk)) *history {
+	key, err := crypto.ParseKey(releasedKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &history{t: t, disk: simdisk.New(t, root), dir: filepath.Join(root, "store"), key: key}
+	if change != nil {
+		change(h.disk)
+	}
+	h.config = sqlite.Config{}.WithVFS(h.disk.Name).WithFsync(h.disk.Fsync)
+	return h
+}
+
+// try opens the store.
+func (h *history) try() (*sqlite.Store, error) {
+	s, err := sqlite.Open(context.Background(), h.dir, sqlite.StaticKey(h.key), h.config)
+	if err == nil {
+		h.disk.Mark(markOpened(s.Incarnation()))
+	}
+	return s, err
+}
+
+// open opens the store, which must not fail.
+func (h *history) open() *sqlite.Store {
+	s, err := h.try()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return s
+}
+
+// ask has changes committed, and marks the answer.
+func (h *history) ask(s *sqlite.Store, changes ...myvault.Change) error {
+	h.mu.Lock()
+	n := len(h.commits)
+	a := &promise{changes: changes, at: at.Add(time.Duration(n) * time.Second), after: map[int]bool{}}
+	for before, c := range h.commits {
+		a.after[before] = c.infos != nil
+	}
+	h.commits = append(h.commits, a)
+	h.mu.Unlock()
+	for i, c := range changes {
+		if c.Op == myvault.OpPut {
+			changes[i].Value = myvault.Text(fmt.Sprintf("%d.%d %s", n, i, c.Value.Reveal()))
+		}
+	}
+	h.disk.Mark(markBegun(n))
+	infos, err := s.Apply(context.Background(), a.commit(n))
+	switch {
+	case err == nil:
+		h.mu.Lock()
+		a.infos = infos
+		h.mu.Unlock()
+		h.disk.Mark(markAnswered(n))
+	case !errors.Is(err, myvault.ErrUnknownOutcome):
+		h.disk.Mark(markDenied(n))
+	}
+	return err
+}
+
+// commit gives what is asked of a provider; the entries carry the number.
+func (a *promise) commit(n int) myvault.Commit {
+	c := myvault.Commit{Changes: a.changes, By: "tester", At: a.at}
+	for _, change := range a.changes {
+		c.Entries = append(c.Entries, myvault.Entry{
+			Service: "tester", Action: change.Op.String(), At: a.at, Request: fmt.Sprint("commit ", n),
+		})
+	}
+	return c
+}
+
+// must is ask where no refusal is expected.
+func (h *history) must(s *sqlite.Store, changes ...myvault.Change) {
+	if err := h.ask(s, changes...); err != nil {
+		h.t.Error(err)
+	}
+}
+
+// read records an access entry, and marks that it was acknowledged.
+func (h *history) read(s *sqlite.Store) error {
+	h.mu.Lock()
+	n := h.reads
+	h.reads++
+	h.mu.Unlock()
+	err := s.Record(context.Background(), myvault.Entry{
+		Service: "tester", Action: "read", At: at, Address: addr("p/a"), Request: fmt.Sprint("read ", n),
+	})
+	if err == nil {
+		h.disk.Mark(markRecorded(n))
+	}
+	return err
+}
+
+// mustRead is read where no error is expected.
+func (h *history) mustRead(s *sqlite.Store) {
+	if err := h.read(s); err != nil {
+		h.t.Error(err)
+	}
+}
+
+// close closes the store.
+func (h *history) close(s *sqlite.Store) {
+	if err := s.Close(); err != nil {
+		h.t.Error(err)
+	}
+}
+
+// checkpoint brings the write-ahead log of a file into it, as another program may.
+func (h *history) checkpoint(file string, mode sqlite3.CheckpointMode) {
+	db, err := sqlite3.Open("file:" + filepath.Join(h.dir, file) + "?vfs=" + h.disk.Name)
+	if err == nil {
+		_, _, err = db.WALCheckpoint("main", mode)
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		h.t.Error(err)
+	}
+}
+
+// records gives the sealed bytes of an address, to be looked for once they are destroyed.
+func (h *history) records(where string) (all markScrubbed) {
+	db, err := sqlite3.Open("file:" + filepath.Join(h.dir, "vault.db") + "?vfs=" + h.disk.Name)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer db.Close()
+	stmt, _, err := db.Prepare(`SELECT sealed FROM log WHERE project || '/' || path = ?1 AND sealed IS NOT NULL`)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer stmt.Close()
+	if err := stmt.BindText(1, where); err != nil {
+		h.t.Fatal(err)
+	}
+	for stmt.Step() {
+		all = append(all, stmt.ColumnBlob(0, nil))
+	}
+	if len(all) == 0 {
+		h.t.Fatal("nothing to destroy")
+	}
+	return all
+}
+
+// destroy destroys all versions of an address, and marks that their bytes are to be gone.
+func (h *history) destroy(s *sqlite.Store, where string) {
+	gone := h.records(where)
+	h.must(s, on(myvault.OpDestroy, where))
+	h.disk.Mark(gone)
+}

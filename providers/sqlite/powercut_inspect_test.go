@@ -1,0 +1,218 @@
+package sqlite_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/simdisk"
+)
+
+// remains are what a store turned out to hold.
+type remains struct {
+	incarnation string
+	commits     map[int][]myvault.Entry // by the number of the commit
+	order       []int
+	reads       map[int]int // how often each access entry is there
+}
+
+// inspect opens the store that stands in dir and proves all that can be proved of it alone:
+// it opens, everything verifies, every commit is there whole, and what it answers is what
+// the reference answers after the same commits. Then it is written to and closed.
+func (h *history) inspect(t testing.TB, root string) (*remains, error) {
+	ctx := context.Background()
+	disk := simdisk.Forgetful(t, root)
+	config := sqlite.Config{}.WithVFS(disk.Name).WithFsync(disk.Fsync)
+	s, err := sqlite.Open(ctx, filepath.Join(root, "store"), sqlite.StaticKey(h.key), config)
+	if err != nil {
+		return nil, err
+	}
+	f := &remains{incarnation: s.Incarnation(), commits: map[int][]myvault.Entry{}, reads: map[int]int{}}
+	_, err = s.Verify(ctx)
+	if err == nil {
+		err = f.collect(s)
+	}
+	if err == nil {
+		err = f.compare(s, h.commits, h.before)
+	}
+	if err == nil {
+		_, err = s.Apply(ctx, myvault.Commit{Changes: []myvault.Change{put("probe/x", "probe")}, By: "probe", At: at})
+	}
+	if err == nil {
+		err = s.Record(ctx, myvault.Entry{Action: "read", Service: "probe"})
+	}
+	if err == nil && longPass() {
+		_, err = s.Verify(ctx)
+	}
+	return f, errors.Join(err, s.Close())
+}
+
+// collect reads both chains.
+func (f *remains) collect(s *sqlite.Store) error {
+	for e, err := range s.Entries(context.Background(), myvault.TrailRange{}) {
+		if err != nil {
+			return err
+		}
+		var n int
+		if _, err := fmt.Sscanf(e.Request, "read %d", &n); err == nil && e.Chain == myvault.ChainAccess {
+			f.reads[n]++
+			continue
+		}
+		if _, err := fmt.Sscanf(e.Request, "commit %d", &n); err != nil || e.Chain != myvault.ChainChanges {
+			continue // what an operation of the store itself recorded
+		}
+		f.commits[n] = append(f.commits[n], e)
+	}
+	for n, entries := range f.commits {
+		slices.SortFunc(entries, func(a, b myvault.Entry) int { return cmp.Compare(a.Seq, b.Seq) })
+		f.order = append(f.order, n)
+	}
+	slices.SortFunc(f.order, func(a, b int) int { return cmp.Compare(f.commits[a][0].Seq, f.commits[b][0].Seq) })
+	return nil
+}
+
+// compare holds the store against the reference after the same commits in the same order.
+func (f *remains) compare(s *sqlite.Store, commits []*promise, before []string) error {
+	reference := memory.New(memory.Config{})
+	defer reference.Close()
+	for _, n := range f.order {
+		entries, a := f.commits[n], commits[n]
+		if len(entries) != len(a.changes) {
+			return fmt.Errorf("commit %d has %d of its %d changes", n, len(entries), len(a.changes))
+		}
+		if last := entries[len(entries)-1]; last.Seq-entries[0].Seq != uint64(len(entries)-1) {
+			return fmt.Errorf("commit %d has others between its changes", n)
+		}
+		if _, err := reference.Apply(context.Background(), a.commit(n)); err != nil {
+			return fmt.Errorf("commit %d should have been refused: %w", n, err)
+		}
+	}
+	want, err := allContents(reference)
+	if err != nil {
+		return err
+	}
+	want = append(want, before...)
+	slices.Sort(want)
+	got, err := allContents(s)
+	if err != nil {
+		return err
+	}
+	slices.Sort(got)
+	for i := range max(len(want), len(got)) {
+		if i >= len(want) || i >= len(got) || want[i] != got[i] {
+			return fmt.Errorf("the store has another content than its log says:\n%s\nin place of\n%s",
+				strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	return nil
+}
+
+// allContents gives a line for each version of each secret, and for each project.
+func allContents(p myvault.Provider) (lines []string, err error) {
+	ctx := context.Background()
+	var secrets []myvault.Address
+	for info, err := range p.List(ctx, myvault.Range{Deleted: true}) {
+		if err != nil {
+			return nil, err
+		}
+		secrets = append(secrets, info.Address)
+	}
+	for info, err := range p.List(ctx, myvault.Range{}) {
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(secrets, info.Address) {
+			secrets = append(secrets, info.Address)
+		}
+	}
+	for _, a := range secrets {
+		for info, err := range p.Versions(ctx, a) {
+			if err != nil {
+				return nil, err
+			}
+			secret, err := p.Get(ctx, a, info.Version)
+			answer := fmt.Sprint(err)
+			if err == nil {
+				answer = secret.Value.Reveal()
+			}
+			lines = append(lines, fmt.Sprintf("%+v: %s", info, answer))
+		}
+	}
+	for project, err := range p.Projects(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, fmt.Sprintf("%+v", project))
+	}
+	return lines, nil
+}
+
+// promised proves that what was promised before the cut is there, and what was refused or
+// never asked is not.
+func (h *history) promised(f *remains, cut simdisk.Cut) error {
+	begun := map[int]bool{}
+	for i, mark := range cut.Marks {
+		var err error
+		switch m := mark.(type) {
+		case markBegun:
+			begun[int(m)] = true
+		case markAnswered:
+			err = h.kept(f, int(m))
+		case markDenied:
+			if f.commits[int(m)] != nil {
+				err = fmt.Errorf("commit %d was refused and is there", m)
+			}
+		case markRecorded:
+			if age := cut.At.Sub(cut.MarkedAt[i]); f.reads[int(m)] != 1 && age >= syncPromise {
+				err = fmt.Errorf("access entry %d was acknowledged %v before and is there %d times", m, age, f.reads[int(m)])
+			}
+		case markOpened:
+			if string(m) != f.incarnation {
+				err = fmt.Errorf("the store is another than the one that was opened")
+			}
+		case markScrubbed:
+			for _, record := range m {
+				if file, still := cut.Image.Holds(record); still {
+					err = fmt.Errorf("%s holds a record that was destroyed", file)
+				}
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for n := range f.commits {
+		if !begun[n] {
+			return fmt.Errorf("commit %d is there and was not asked for yet", n)
+		}
+	}
+	return nil
+}
+
+// kept proves that an acknowledged commit is there, with the versions that were answered,
+// and behind those that were acknowledged before it was asked for.
+func (h *history) kept(f *remains, n int) error {
+	entries, a := f.commits[n], h.commits[n]
+	if entries == nil {
+		return fmt.Errorf("commit %d was acknowledged and is lost", n)
+	}
+	for i, info := range a.infos {
+		if e := entries[i]; e.Version != info.Version || a.changes[i].Op < myvault.OpPutProject && e.Address != info.Address {
+			return fmt.Errorf("commit %d was acknowledged with other versions: %v, %v", n, entries, a.infos)
+		}
+	}
+	for before := range n {
+		if a.after[before] && (f.commits[before] == nil || f.commits[before][0].Seq > entries[0].Seq) {
+			return fmt.Errorf("commit %d stands before %d, which was acknowledged first", n, before)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package sqlite_test
+
+import (
+	"crypto/sha256"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/cryptotest"
+	"testing/synctest"
+
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/simdisk"
+)
+
+// chance decides what the tests of power cuts and faults choose by chance.
+var chance = flag.Uint64("seed", 1, "seed of the tests of power cuts and faults")
+
+// longPass reports whether the tests take every point in place of some.
+func longPass() bool { return os.Getenv("MYVAULT_RELIABILITY") == "long" }
+
+// TestPowerCuts runs each scenario once, and looks at what a power cut could have left at
+// any point of it.
+func TestPowerCuts(t *testing.T) {
+	total := 0
+	for _, s := range powerScenarios {
+		t.Run(s.name, func(t *testing.T) { total += cutEverywhere(t, s, *chance, nil) })
+	}
+	t.Logf("%d images of %d scenarios, seed %d", total, len(powerScenarios), *chance)
+}
+
+// perScenario is how many points of a scenario the short pass looks at.
+const perScenario = 20
+
+// cutEverywhere gives how many different images it has inspected.
+func cutEverywhere(t *testing.T, s powerScenario, chance uint64, change func(*simdisk.Disk)) int {
+	h := performed(t, s, chance, change)
+	stride, mixtures := 1, 12
+	if !longPass() {
+		stride, mixtures = max(1, h.disk.Events()/perScenario), 2
+	}
+	type result struct {
+		remains *remains
+		err     error
+	}
+	known := map[[sha256.Size]byte]result{}
+	points, last := 0, -1
+	for cut := range h.disk.Cuts(chance, stride, mixtures) {
+		if cut.Point != last {
+			points, last = points+1, cut.Point
+		}
+		sum := cut.Image.Sum()
+		r, ok := known[sum]
+		if !ok {
+			r.remains, r.err = h.survey(t, cut.Image)
+			known[sum] = r
+		}
+		err := r.err
+		if err == nil {
+			err = h.promised(r.remains, cut)
+		}
+		if err != nil {
+			keep := t.ArtifactDir()
+			must(t, cut.Image.Write(keep))
+			t.Errorf("power cut after event %d of %d, with %s: %v\nthe image is in %s if -artifacts is given; again: go test -run '%s' -seed %d",
+				cut.Point, h.disk.Events(), cut.How, err, keep, strings.ReplaceAll(t.Name(), "/", "$/^"), chance)
+			return len(known)
+		}
+	}
+	t.Logf("%d events, %d points, %d different images, %d commits, %d access entries", h.disk.Events(), points, len(known), len(h.commits), h.reads)
+	return len(known)
+}
+
+// performed runs the scenario on a disk, with a clock of its own and randomness by the seed.
+func performed(t *testing.T, s powerScenario, chance uint64, change func(*simdisk.Disk)) *history {
+	cryptotest.SetGlobalRandom(t, chance)
+	root := t.TempDir()
+	if s.from != nil {
+		s.from(t, root)
+		for _, name := range []string{"vault.db", "access.db"} {
+			must(t, os.Chmod(filepath.Join(root, "store", name), 0o600))
+		}
+	}
+	h := newHistory(t, root, change)
+	if s.from != nil {
+		h.before = heldBy(t, copied(t, h.dir), h.key)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		h.t = t
+		s.run(h)
+		h.disk.Mark("the end")
+	})
+	h.t = t
+	if t.Failed() {
+		t.Fatalf("the scenario failed before the power did, seed %d", chance)
+	}
+	return h
+}
+
+// heldBy gives what the store in a directory holds.
+func heldBy(t *testing.T, dir string, key crypto.Key) []string {
+	lines, err := allContents(open(t, dir, key))
+	must(t, err)
+	return lines
+}
+
+// survey inspects the image in a directory of its own.
+func (h *history) survey(t testing.TB, image simdisk.Image) (*remains, error) {
+	root, err := os.MkdirTemp(t.TempDir(), "")
+	if err != nil {
+		return nil, err
+	}
+	if err := image.Write(root); err != nil {
+		return nil, err
+	}
+	f, err := h.inspect(t, root)
+	if err != nil {
+		return f, err
+	}
+	return f, os.RemoveAll(root)
+}
+
+// releasedMaster is the key of the stores in testdata.
+func releasedMaster(t testing.TB) crypto.Key {
+	t.Helper()
+	key, err := crypto.ParseKey(releasedKey)
+	if err != nil {
+		t.Fatal(fmt.Errorf("testdata: %w", err))
+	}
+	return key
+}

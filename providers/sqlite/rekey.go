@@ -1,0 +1,243 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// Rekey changes the master key of both files, while the store is used. Give the key source
+// of every process the new key once it has returned; a process that has the store open
+// goes on meanwhile, and asks its source when it meets a data key that was made since.
+//
+// Two files cannot change at once. So first access.db takes the new key beside the old one,
+// then vault.db changes to it, then access.db drops the old one. Wherever a crash ends this, one
+// of the two keys opens the store; call Rekey again with the new key. An error means that too,
+// unless it is [crypto.ErrKey]. [myvault.ErrConflict]: another process changed the
+// key to another one meanwhile. When Rekey returns nil, no bytes of keys wrapped
+// under the old key are left in the files.
+//
+// Whoever had the old key and the files may have kept the data keys: after a leak, call
+// [Store.NewEpoch] and [Store.Reencrypt] too, and change the values themselves.
+func (s *Store) Rekey(ctx context.Context, key crypto.Key) error {
+	to, err := s.mastersOf(key)
+	if err != nil {
+		return err
+	}
+	access, err := s.trail.durable()
+	if err != nil {
+		return failure(ctx, err)
+	}
+	change := &rekeying{Store: s, to: to, access: access}
+	// Whoever changes access.db holds the lock of vault.db, so only one does at a time.
+	err = s.writer.do(ctx, &request{apply: func(c *conn) error { return change.vault(ctx, c) }})
+	if err == nil {
+		err = s.writer.do(ctx, &request{apply: change.conclude})
+	}
+	if err == nil {
+		s.masters.Store(to)
+		s.keys.master.Store(to.vault)
+		s.trail.keys.master.Store(to.access)
+		err = errors.Join(s.forget(ctx), failure(ctx, guard(func() error { return s.trail.scrub(access) })))
+	}
+	if err := errors.Join(err, access.close()); err != nil {
+		return fmt.Errorf("change of the master key: %w", err)
+	}
+	return s.trail.administered(ctx, "rekey")
+}
+
+// masters are what one master key derives for both files.
+type masters struct{ vault, access *crypto.Master }
+
+func (s *Store) mastersOf(key crypto.Key) (*masters, error) {
+	vault, err := crypto.NewMaster(key, s.keys.vault)
+	if err != nil {
+		return nil, err
+	}
+	access, err := crypto.NewMaster(key, s.trail.keys.vault)
+	return &masters{vault, access}, err
+}
+
+// rekeying is a Rekey in progress.
+type rekeying struct {
+	*Store
+	to     *masters
+	access *conn // durable at each commit: vault.db must not change before it
+}
+
+// vault has access.db take the new key, then changes vault.db to it.
+func (r *rekeying) vault(ctx context.Context, c *conn) error {
+	from, err := r.present(ctx, c)
+	if err != nil || from == r.to {
+		return err
+	}
+	if err := r.settle(from); err != nil {
+		return err
+	}
+	if err := r.announce(from); err != nil {
+		return err
+	}
+	return rewrap(c, from.vault, r.to.vault)
+}
+
+// present gives those masters that open vault.db now: the new ones where a Rekey before
+// came so far, else those known or those of the source.
+func (r *rekeying) present(ctx context.Context, c *conn) (*masters, error) {
+	check, err := c.meta(metaCheck)
+	if err != nil {
+		return nil, err
+	}
+	for _, known := range []*masters{r.to, r.masters.Load()} {
+		if known.vault.Matches(check) {
+			return known, nil
+		}
+	}
+	key, err := r.keys.source.ask(ctx)
+	if err != nil {
+		return nil, err
+	}
+	given, err := r.mastersOf(key)
+	if err == nil && !given.vault.Matches(check) {
+		err = r.keys.anotherKey()
+	}
+	return given, err
+}
+
+// settle ends what an earlier Rekey left, so that access.db has the key of vault.db in force.
+func (r *rekeying) settle(from *masters) error {
+	return r.access.transaction(func() error {
+		found, err := r.access.slotOf(from.access)
+		switch {
+		case err != nil:
+			return err
+		case found == nil:
+			return fmt.Errorf("%w: access.db has another master key than vault.db", myvault.ErrWrongKey)
+		case found == &slots[0]:
+			return nil
+		}
+		return r.access.promote()
+	})
+}
+
+// announce puts the new key beside the old one in access.db.
+func (r *rekeying) announce(from *masters) error {
+	return r.access.transaction(func() error {
+		wrapped, err := r.access.rewrapTrail(from.access, r.to.access)
+		if err != nil {
+			return err
+		}
+		return errors.Join(r.access.setMeta(metaNextCheck, r.to.access.Check()), r.access.setMeta(metaNextTrail, wrapped))
+	})
+}
+
+// conclude drops the old key from access.db, once vault.db has the new one.
+func (r *rekeying) conclude(c *conn) error {
+	check, err := c.meta(metaCheck)
+	if err != nil {
+		return err
+	}
+	if !r.to.vault.Matches(check) {
+		return fmt.Errorf("%w: another process changed it too; make sure which key is meant, and repeat the change", myvault.ErrConflict)
+	}
+	return r.settle(r.to)
+}
+
+// rewrap changes a file from one master key to another, in a transaction of c. Data keys
+// that were deleted stay so.
+func rewrap(c *conn, from, to *crypto.Master) error {
+	trail, err := c.rewrapTrail(from, to)
+	if err != nil {
+		return err
+	}
+	var epochs []uint32
+	err = c.each(`SELECT epoch FROM epoch WHERE wrapped <> x''`, func(row *sqlite3.Stmt) error {
+		epochs = append(epochs, uint32(row.ColumnInt64(0)))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, epoch := range epochs {
+		data, err := dataKey(c, from, epoch)
+		if err != nil {
+			return err
+		}
+		wrapped, err := to.Wrap(data, crypto.LabelData, epoch)
+		if err != nil {
+			return err
+		}
+		if err := c.run(`UPDATE epoch SET wrapped = ?2 WHERE epoch = ?1`, epoch, wrapped); err != nil {
+			return err
+		}
+	}
+	return errors.Join(c.setMeta(metaCheck, to.Check()), c.setMeta(metaTrail, trail))
+}
+
+// rewrapTrail gives the trail key in force, wrapped under another master key.
+func (c *conn) rewrapTrail(from, to *crypto.Master) ([]byte, error) {
+	wrapped, err := c.meta(metaTrail)
+	if err != nil {
+		return nil, err
+	}
+	key, err := from.Unwrap(wrapped, crypto.LabelTrail, 0)
+	if err != nil {
+		return nil, tampered("the trail key does not open")
+	}
+	return to.Wrap(key, crypto.LabelTrail, 0)
+}
+
+// promote puts the new key in the place of the old one, in a transaction of c.
+func (c *conn) promote() error {
+	for _, name := range [][2]string{{metaNextCheck, metaCheck}, {metaNextTrail, metaTrail}} {
+		value, err := c.meta(name[0])
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(c.setMeta(name[1], value), c.dropMeta(name[0])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Rekey changes the master key of a trail that stands alone, as [Store.Rekey] does that of
+// a store, in one step. A trail beside a vault.db is [myvault.ErrInvalid].
+func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
+	to, err := crypto.NewMaster(key, t.keys.vault)
+	if err != nil {
+		return err
+	}
+	_, err = os.Lstat(filepath.Join(filepath.Dir(t.path), vaultFile.name))
+	if !missing(err) {
+		return errors.Join(err, fmt.Errorf("%w: the trail belongs to the store beside it; open that, and change its master key", myvault.ErrInvalid))
+	}
+	c, err := t.durable()
+	if err != nil {
+		return failure(ctx, err)
+	}
+	err = guard(func() error {
+		err := c.transaction(func() error {
+			from, err := t.keys.current(c)
+			if err != nil {
+				return err
+			}
+			return rewrap(c, from, to)
+		})
+		if err != nil {
+			return err
+		}
+		t.keys.master.Store(to)
+		return t.scrub(c)
+	})
+	if err := errors.Join(failure(ctx, err), c.close()); err != nil {
+		return fmt.Errorf("change of the master key: %w", err)
+	}
+	return t.administered(ctx, "rekey")
+}

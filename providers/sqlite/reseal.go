@@ -1,0 +1,223 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
+	"golang.org/x/crypto/cryptobyte"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// Reencryption is what [Store.Reencrypt] has done so far.
+type Reencryption struct {
+	Epoch    uint32 // under which all records are sealed
+	Resealed uint64 // records that this call sealed anew
+	// Remaining are the records under earlier epochs that a whole reading of the file has
+	// found. It is known, and 0, only when Reencrypt has returned nil.
+	Remaining uint64
+	Proven    bool   // the file was read to its end and Remaining counts what is there
+	Deleted   uint64 // wrapped data keys of earlier epochs that this call deleted
+}
+
+// String gives one line for people.
+func (r Reencryption) String() string {
+	text := fmt.Sprintf("epoch %d: %d records sealed anew", r.Epoch, r.Resealed)
+	if r.Proven {
+		text += fmt.Sprintf(", %d left under earlier keys, %d earlier keys deleted", r.Remaining, r.Deleted)
+	}
+	return text
+}
+
+// The bounds of one step of Reencrypt, so that others write between the steps.
+const (
+	resealRows  = 64
+	resealBytes = 1 << 20
+	scanRows    = 4096 // log rows that one reading looks at
+)
+
+// Reencrypt seals every value anew that is sealed under an earlier data key than the newest,
+// in small steps between which others read and write. Then it reads the file through once
+// more, and only when no such record is left, deletes the earlier data keys. Old bytes are
+// gone from the files when it returns nil.
+//
+// It may be stopped at any time, by ctx or a crash, and called again: it goes on with what is
+// left. progress, unless it is nil, is called after each step. [myvault.ErrTampered] where a
+// record does not authenticate: it stays as it is, and so do all keys.
+func (s *Store) Reencrypt(ctx context.Context, progress func(Reencryption)) (r Reencryption, err error) {
+	err = s.readers.read(ctx, func(c *conn) error {
+		begun, err := c.beginnings()
+		r.Epoch = uint32(len(begun))
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	if progress == nil {
+		progress = func(Reencryption) {}
+	}
+	// What one reading finds is sealed by the next; the last one finds nothing.
+	for !r.Proven || r.Remaining > 0 {
+		if r.Remaining, err = s.resealAll(ctx, &r, progress); err != nil {
+			return r, err
+		}
+		r.Proven = true
+	}
+	if r.Deleted, err = s.deleteKeys(ctx, r.Epoch); err != nil {
+		return r, err
+	}
+	progress(r)
+	return r, s.trail.administered(ctx, "reencrypt")
+}
+
+// resealAll reads the log through, and seals anew what is under an earlier epoch. It gives
+// how many records it found so.
+func (s *Store) resealAll(ctx context.Context, r *Reencryption, progress func(Reencryption)) (found uint64, err error) {
+	for after, more := uint64(0), true; more; {
+		var rows []uint64
+		if rows, after, more, err = s.sealedBefore(ctx, r.Epoch, after); err != nil {
+			return found, err
+		}
+		if len(rows) == 0 {
+			continue
+		}
+		found += uint64(len(rows))
+		var done uint64
+		err = s.writer.do(ctx, &request{apply: func(c *conn) (err error) {
+			done, err = s.resealRows(c, rows)
+			return err
+		}})
+		if err != nil {
+			return found, err
+		}
+		r.Resealed += done
+		progress(*r)
+	}
+	return found, nil
+}
+
+// sealedBefore gives some rows behind one whose records are of earlier epochs, and where to go on.
+func (s *Store) sealedBefore(ctx context.Context, epoch uint32, after uint64) (rows []uint64, next uint64, more bool, err error) {
+	size := int64(0)
+	err = s.readers.snapshot(ctx, func(c *conn) error {
+		last, err := c.integer(`SELECT coalesce(max(seq), 0) FROM log`)
+		if err != nil {
+			return err
+		}
+		next = min(after+scanRows, uint64(last))
+		err = c.each(`SELECT seq, length(sealed) FROM log WHERE seq > ?1 AND seq <= ?2 AND sealed IS NOT NULL
+			AND substr(sealed, 2, 4) < ?3 ORDER BY seq LIMIT ?4`, func(row *sqlite3.Stmt) error {
+			if size += row.ColumnInt64(1); len(rows) == 0 || size <= resealBytes {
+				rows = append(rows, uint64(row.ColumnInt64(0)))
+			}
+			return nil
+		}, after, next, binary.BigEndian.AppendUint32(nil, epoch), resealRows)
+		if size > resealBytes || len(rows) == resealRows {
+			next = rows[len(rows)-1]
+		}
+		more = next < uint64(last)
+		return err
+	})
+	return rows, next, more, err
+}
+
+// resealRows seals the records of log rows under the newest epoch, in a transaction. What was
+// destroyed or sealed anew meanwhile is left alone.
+func (s *Store) resealRows(c *conn, rows []uint64) (done uint64, err error) {
+	for _, seq := range rows {
+		r, err := s.keys.logRow(c, seq)
+		if err != nil {
+			return done, err
+		}
+		sealed, err := c.blob(`SELECT sealed FROM log WHERE seq = ?1`, seq)
+		if err != nil {
+			return done, err
+		}
+		if epoch, err := crypto.RecordEpoch(sealed); sealed == nil || err == nil && epoch >= s.tip.epoch {
+			continue
+		}
+		if err := s.reseal(c, &r, sealed); err != nil {
+			return done, err
+		}
+		done++
+	}
+	return done, nil
+}
+
+func (s *Store) reseal(c *conn, r *logRow, sealed []byte) error {
+	e := &r.entry
+	if err := s.keys.authentic(c, r, sealed); err != nil {
+		return err
+	}
+	at := placeOf(e.Address, e.Version)
+	value, err := s.keys.open(c, at, e.Seq, sealed)
+	if err != nil {
+		return err
+	}
+	record := s.tip.sealer.Seal(nil, at, value)
+	clear(value)
+	digest := sha256.Sum256(record)
+	if err := c.run(`UPDATE log SET sealed = ?2 WHERE seq = ?1`, e.Seq, record); err != nil {
+		return err
+	}
+	return c.run(`INSERT INTO reseal(seq, digest, mac) VALUES(?1, ?2, ?3)
+		ON CONFLICT(seq) DO UPDATE SET digest = ?2, mac = ?3`,
+		e.Seq, digest[:], s.keys.stamp.Sum(s.keys.resealRow(r, digest[:], s.tip.epoch)))
+}
+
+// deleteKeys deletes the wrapped keys of earlier epochs, which no record needs any more, and
+// removes old bytes of records and keys.
+func (s *Store) deleteKeys(ctx context.Context, before uint32) (deleted uint64, err error) {
+	err = s.writer.do(ctx, &request{scrub: true, apply: func(c *conn) error {
+		err := c.run(`UPDATE epoch SET wrapped = x'' WHERE epoch < ?1 AND wrapped <> x''`, before)
+		deleted = uint64(c.Changes())
+		return err
+	}})
+	return deleted, err
+}
+
+// resealRow gives what the stamp of a row of the table reseal covers.
+func (k *keyring) resealRow(r *logRow, digest []byte, epoch uint32) []byte {
+	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
+	addShort(b, []byte("reseal"))
+	addShort(b, k.vault)
+	b.AddUint64(r.entry.Seq)
+	addText(b, r.entry.Address.Project)
+	addText(b, r.entry.Address.Path)
+	b.AddUint64(uint64(r.entry.Version))
+	addShort(b, r.digest)
+	addShort(b, digest)
+	b.AddUint32(epoch)
+	return b.BytesOrPanic()
+}
+
+// authentic proves that the record of a log row is the one that was written with it, or
+// what it was sealed anew as.
+func (k *keyring) authentic(c *conn, r *logRow, sealed []byte) error {
+	digest := sha256.Sum256(sealed)
+	if bytes.Equal(digest[:], r.digest) {
+		return nil
+	}
+	epoch, err := crypto.RecordEpoch(sealed)
+	holds := false
+	if err == nil {
+		err = c.each(`SELECT digest, mac FROM reseal WHERE seq = ?1`, func(row *sqlite3.Stmt) error {
+			holds = bytes.Equal(row.ColumnRawBlob(0), digest[:]) &&
+				k.stamp.Holds(k.resealRow(r, digest[:], epoch), row.ColumnRawBlob(1))
+			return nil
+		}, r.entry.Seq)
+	}
+	if err != nil && !errors.Is(err, crypto.ErrOpen) {
+		return err
+	}
+	if !holds {
+		return &BadEntry{Chain: myvault.ChainChanges, Seq: r.entry.Seq, Reason: "its record is not the one that was written"}
+	}
+	return nil
+}

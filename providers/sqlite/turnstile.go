@@ -1,0 +1,153 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// turnWithin is how long a process waits for its turn.
+const turnWithin = busyTimeout
+
+// turnstile lets processes write in turn. It is there for fairness alone: what keeps two
+// from writing at once is the engine's own lock, for which they would have to ask again and
+// again. So where it does not work, nothing but that is lost.
+//
+// It is a file with two bytes to lock. Who holds the second may write; who wants it holds
+// the first while waiting. A process that comes back at once finds the first one taken, and
+// waits behind whoever took it. The system frees the locks of a process that ends.
+//
+// Who has the database open holds the third byte, together with all others. Where nobody
+// else does, there is nothing to lock; that is asked now and then.
+type turnstile struct {
+	file   *os.File
+	only   bool       // nobody else had the database open when it was asked
+	asked  time.Time  // when
+	locked bool       // the turn is this process's by a lock
+	taken  chan error // from the goroutine that waits for the lock; nil: there is none
+}
+
+// The bytes of the file.
+const (
+	queueByte    = 0
+	turnByte     = 1
+	presenceByte = 2
+)
+
+// lockMode is how bytes are locked.
+type lockMode uint8
+
+const (
+	shared        lockMode = iota // beside others who share
+	exclusive                     // or not at all, if somebody else has it
+	exclusiveWait                 // once nobody else has it
+)
+
+// askAfter is for how long a process that was alone takes itself to be.
+const askAfter = 10 * time.Millisecond
+
+// turnSuffix is that of the file, beside the database.
+const turnSuffix = "-lock"
+
+// openTurnstile makes the file of a database where it is missing.
+func openTurnstile(database string) (*turnstile, error) {
+	if !canLock {
+		return nil, nil
+	}
+	f, err := os.OpenFile(database+turnSuffix, os.O_RDWR|os.O_CREATE|noFollow, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockBytes(f, presenceByte, 1, shared); err != nil && !held(err) {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &turnstile{file: f}, nil
+}
+
+// alone reports whether no other process has the database open.
+func (t *turnstile) alone() bool {
+	if now := time.Now(); now.Sub(t.asked) > askAfter {
+		t.only, t.asked = !lockedByOthers(t.file, presenceByte), now
+	}
+	return t.only
+}
+
+// try takes the turn if nobody has it or waits for it.
+func (t *turnstile) try() bool {
+	if t == nil {
+		return true
+	}
+	if t.taken != nil {
+		select {
+		case err := <-t.taken:
+			t.taken, t.locked = nil, err == nil
+			return true
+		default:
+			return false
+		}
+	}
+	if t.alone() {
+		return true
+	}
+	err := lockBytes(t.file, queueByte, 2, exclusive)
+	if t.locked = err == nil; t.locked {
+		unlockBytes(t.file, queueByte, 1)
+	}
+	return !held(err)
+}
+
+// wait takes the turn, in the order in which processes asked for it. ErrUnavailable where
+// that takes too long, ErrClosed once closing is closed. Then the goroutine that waits
+// goes on; what it gets belongs to the next one who asks.
+func (t *turnstile) wait(closing <-chan struct{}) error {
+	if t.try() {
+		return nil
+	}
+	if t.taken == nil {
+		t.taken = make(chan error, 1)
+		go func(f *os.File, taken chan<- error) {
+			err := lockBytes(f, queueByte, 1, exclusiveWait)
+			if err == nil {
+				err = lockBytes(f, turnByte, 1, exclusiveWait)
+				unlockBytes(f, queueByte, 1)
+			}
+			taken <- err
+		}(t.file, t.taken)
+	}
+	late := time.NewTimer(turnWithin)
+	defer late.Stop()
+	select {
+	case err := <-t.taken:
+		t.taken, t.locked = nil, err == nil
+		return nil
+	case <-closing:
+		return myvault.ErrClosed
+	case <-late.C:
+		return fmt.Errorf("%w: another process has been writing for %v; look whether one hangs", myvault.ErrUnavailable, turnWithin)
+	}
+}
+
+// release gives the turn to the next process.
+func (t *turnstile) release() {
+	if t != nil && t.locked {
+		unlockBytes(t.file, turnByte, 1)
+		t.locked = false
+	}
+}
+
+// close forgets the file, which stays: another process may be using it.
+func (t *turnstile) close() {
+	switch {
+	case t == nil:
+	case t.taken == nil:
+		_ = t.file.Close()
+	default:
+		go func() { // the system call that waits cannot be ended
+			<-t.taken
+			_ = t.file.Close()
+		}()
+	}
+}
