@@ -1,0 +1,170 @@
+package hashivault_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
+)
+
+// once gives a fault to the first request of that kind, such as "POST data", and none to others.
+func once(kind string, f fakevault.Fault) func(*http.Request) fakevault.Fault {
+	var happened atomic.Bool
+	return func(r *http.Request) fakevault.Fault {
+		if r.Method+" "+fakevault.Kind(r) == kind && !happened.Swap(true) {
+			return f
+		}
+		return fakevault.Fault{}
+	}
+}
+
+var lostAnswers = map[string]fakevault.Fault{
+	"the answer is lost":                   {Lose: true},
+	"a node fails before":                  {Status: 500, Text: "internal error"},
+	"a node fails after":                   {Status: 502, Text: "bad gateway"},
+	"the connection breaks before":         {Drop: true},
+	"the answer comes after the time-out":  {Delay: 400 * time.Millisecond},
+	"the request waits past the time-out":  {Before: 400 * time.Millisecond},
+	"the answer is lost while it is known": {Lose: true, Delay: 50 * time.Millisecond},
+}
+
+// TestLostAnswers: whatever becomes of the answer to a change, the change is made once, and
+// that is what is told, where it can be found out.
+func TestLostAnswers(t *testing.T) {
+	for fault, f := range lostAnswers {
+		for _, c := range []struct {
+			about, kind string
+			change      myvault.Change
+			want        string // the states that follow
+		}{
+			{"put if present", "POST data", put("newsbot/a", "3", myvault.IfPresent()), "[3 live 2 live 1 live]"},
+			{"put if absent", "POST data", put("newsbot/new", "1", myvault.IfAbsent()), "[1 live]"},
+			{"delete", "POST delete", change(myvault.OpDelete, "newsbot/a"), "[2 deleted 1 live]"},
+			{"delete, the note", "PATCH metadata", change(myvault.OpDelete, "newsbot/a"), "[2 deleted 1 live]"},
+			{"undelete", "POST undelete", change(myvault.OpUndelete, "newsbot/gone"), "[1 live]"},
+			{"destroy", "POST destroy", change(myvault.OpDestroy, "newsbot/a"), "[2 destroyed 1 destroyed]"},
+			{"destroy, the note", "PATCH metadata", change(myvault.OpDestroy, "newsbot/a"), "[2 destroyed 1 destroyed]"},
+		} {
+			t.Run(fault+"/"+c.about, func(t *testing.T) {
+				is := is.New(t)
+				t.Parallel()
+				fake := fakevault.New(t)
+				config := fresh(fake.Address, fake.Token)
+				config.Timeout = 150 * time.Millisecond
+				s := opened(t, config)
+				do(t, s, put("newsbot/a", "1"), put("newsbot/a", "2"), put("newsbot/gone", "1"), change(myvault.OpDelete, "newsbot/gone"))
+				fake.Break(once(c.kind, f))
+				_, err := apply(t.Context(), s, c.change)
+				is.NoErr(err)
+				is.Equal(fmt.Sprint(states(t, s, c.change.Address.String())), c.want)
+				time.Sleep(2 * f.Before) // what was on its way comes too late to change anything
+				is.Equal(fmt.Sprint(states(t, s, c.change.Address.String())), c.want)
+			})
+		}
+	}
+}
+
+// TestLostAnswerOfAPut: an unconditional write is never sent twice. It is found where it was made,
+// else its outcome is unknown.
+func TestLostAnswerOfAPut(t *testing.T) {
+	for fault, f := range lostAnswers {
+		t.Run(fault, func(t *testing.T) {
+			is := is.New(t)
+			t.Parallel()
+			fake := fakevault.New(t)
+			config := fresh(fake.Address, fake.Token)
+			config.Timeout = 150 * time.Millisecond
+			s := opened(t, config)
+			do(t, s, put("newsbot/a", "1"))
+			fake.Requests()
+			fake.Break(once("POST data", f))
+			info, err := apply(t.Context(), s, put("newsbot/a", "2"))
+			if f.Lose || f.Delay > 0 {
+				is.NoErr(err)
+				is.Equal(info.Version, myvault.Version(2))
+			} else {
+				is.True(errors.Is(err, myvault.ErrUnknownOutcome))
+				is.True(!errors.Is(err, context.DeadlineExceeded)) // nobody's deadline has passed
+			}
+			sent := strings.Count(strings.Join(fake.Requests(), ","), "POST data")
+			is.Equal(sent, 1)
+		})
+	}
+}
+
+// TestLostAnswerUnderOthers: a write is known again below newer ones, and a conditional one
+// that another writer overtook is a conflict.
+func TestLostAnswerUnderOthers(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	config := fresh(fake.Address, fake.Token)
+	s, other := opened(t, config), opened(t, config)
+	do(t, s, put("newsbot/a", "1"), put("newsbot/b", "1"))
+	// The other writer comes between the write and the look at what became of it.
+	overtaken := func(addr string) func(*http.Request) fakevault.Fault {
+		var step atomic.Int32
+		return func(r *http.Request) fakevault.Fault {
+			kind := fakevault.Kind(r)
+			switch {
+			case kind == "data" && r.Method == http.MethodPost && step.CompareAndSwap(0, 1):
+				return fakevault.Fault{Lose: true}
+			case kind == "subkeys" && step.CompareAndSwap(1, 2):
+				do(t, other, put(addr, "theirs"), put(addr, "theirs again"))
+			}
+			return fakevault.Fault{}
+		}
+	}
+	fake.Break(overtaken("newsbot/a"))
+	info, err := apply(t.Context(), s, put("newsbot/a", "ours"))
+	is.NoErr(err)
+	is.Equal(info.Version, myvault.Version(2))
+	fake.Break(nil)
+	secret, err := s.Get(t.Context(), at("newsbot/a"), 2)
+	is.NoErr(err)
+	is.Equal(secret.Value.Reveal(), "ours")
+
+	// This time the write was not made.
+	var step atomic.Int32
+	fake.Break(func(r *http.Request) fakevault.Fault {
+		if fakevault.Kind(r) == "data" && r.Method == http.MethodPost && step.CompareAndSwap(0, 1) {
+			do(t, other, put("newsbot/b", "theirs"))
+			return fakevault.Fault{Drop: true}
+		}
+		return fakevault.Fault{}
+	})
+	_, err = apply(t.Context(), s, put("newsbot/b", "ours", myvault.IfVersion(1)))
+	is.True(errors.Is(err, myvault.ErrConflict))
+}
+
+// TestOutcomeThatCannotBeFoundOut: the store goes down in the middle, and the caller's patience ends.
+func TestOutcomeThatCannotBeFoundOut(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	s := opened(t, fresh(fake.Address, fake.Token))
+	do(t, s, put("newsbot/a", "1"))
+	broken := false
+	fake.Break(func(r *http.Request) fakevault.Fault {
+		broken = broken || r.Method == http.MethodPost
+		return fakevault.Fault{Drop: broken}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	for _, c := range []myvault.Change{
+		put("newsbot/a", "2"), put("newsbot/a", "2", myvault.IfVersion(1)), change(myvault.OpDestroy, "newsbot/a"),
+	} {
+		broken = false
+		_, err := apply(ctx, s, c)
+		is.True(errors.Is(err, myvault.ErrUnknownOutcome) || errors.Is(err, context.DeadlineExceeded) && !broken)
+		ctx, cancel = context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+	}
+}
