@@ -64,7 +64,7 @@ func refusal(a answer) error {
 		return unavailable(ErrRights)
 	case a.status == http.StatusNotFound:
 		return unavailable(ErrMount)
-	case a.status == http.StatusRequestEntityTooLarge || says("value being too large") || says("exceeds"):
+	case a.status == http.StatusRequestEntityTooLarge || says("value being too large") || says("JSON string value exceeds"):
 		return fmt.Errorf("%w: vault is configured to take less", myvault.ErrTooLarge)
 	case a.status < http.StatusInternalServerError || says("active cluster node not found"):
 		return unavailable(fmt.Errorf("vault answers %d", a.status))

@@ -1,6 +1,7 @@
 package hashivault_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -10,13 +11,17 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// onBoth runs a test on the fake and on a real server.
+// onBoth runs a test on the fake and on a real server, side by side.
 func onBoth(t *testing.T, test func(t *testing.T, server *vaultserver.Server)) {
 	t.Run("fake", func(t *testing.T) {
+		t.Parallel()
 		fake := fakevault.New(t)
 		test(t, &vaultserver.Server{Address: fake.Address, Token: fake.Token})
 	})
-	t.Run("real", func(t *testing.T) { test(t, vaultserver.Dev(t, binary(t))) })
+	t.Run("real", func(t *testing.T) {
+		t.Parallel()
+		test(t, vaultserver.Dev(t, binary(t)))
+	})
 }
 
 // step is a request and what Vault answers to it.
@@ -74,6 +79,7 @@ var readSteps = []step{
 	{"another current version", "POST", "secret/data/r/a", `{"data":{"value":"w"},"options":{"cas":0}}`, 400, "check-and-set parameter did not match", ""},
 	{"another current version", "POST", "secret/data/r/a", `{"data":{"value":"w"},"options":{"cas":2}}`, 400, "check-and-set parameter did not match", ""},
 	{"that current version", "POST", "secret/data/r/a", `{"data":{"value":"w"},"options":{"cas":1}}`, 200, `"version":2`, ""},
+	{"a string over the limit", "POST", "secret/data/r/a", `{"data":{"value":"` + strings.Repeat("x", 1<<20+1) + `"}}`, 500, "JSON string value exceeds allowed length", ""},
 	{"no condition", "POST", "secret/data/r/a", `{"data":{"value":"x"},"options":{}}`, 200, `"version":3`, ""},
 	{"an older version", "GET", "secret/data/r/a?version=2", "", 200, `"value":"w" … "version":2`, ""},
 	{"names", "POST", "secret/data/r/.vault/...a/-rf/(x)+!'&=@~/a%20b/%E3%83%BB:", `{"data":{"value":"n"}}`, 200, `"version":1`, ""},
@@ -125,11 +131,22 @@ var customSteps = []step{
 	{"notes come with keys", "GET", "secret/subkeys/c/a", "", 200, `"myvault-00":"1,a,%2C;2" … "myvault-01":"2"`, "other"},
 	{"a note that is too long", "PATCH", "secret/metadata/c/a", `{"custom_metadata":{"myvault-02":"` + strings.Repeat("x", 513) + `"}}`, 400, "custom_metadata", ""},
 	{"a note of 512 bytes", "PATCH", "secret/metadata/c/a", `{"custom_metadata":{"myvault-02":"` + strings.Repeat("x", 512) + `"}}`, 204, "", ""},
+	{"too many notes", "PATCH", "secret/metadata/c/a", `{"custom_metadata":{` + manyNotes(65) + `}}`, 400, "custom_metadata", ""},
+	{"as many as the provider makes", "PATCH", "secret/metadata/c/a", `{"custom_metadata":{` + manyNotes(60) + `}}`, 204, "", ""},
 	{"a deletion", "POST", "secret/delete/c/a", `{"versions":[1]}`, 204, "", ""},
-	{"notes come with what is deleted", "GET", "secret/subkeys/c/a", "", 404, `"myvault-01":"2"`, ""},
+	{"notes come with what is deleted", "GET", "secret/subkeys/c/a", "", 404, `"myvault-01":"n"`, ""},
 	{"a destruction", "POST", "secret/destroy/c/a", `{"versions":[1]}`, 204, "", ""},
-	{"notes come with what is destroyed", "GET", "secret/data/c/a", "", 404, `"myvault-01":"2"`, ""},
-	{"notes come with all states", "GET", "secret/metadata/c/a", "", 200, `"myvault-01":"2"`, ""},
+	{"notes come with what is destroyed", "GET", "secret/data/c/a", "", 404, `"myvault-01":"n"`, ""},
+	{"notes come with all states", "GET", "secret/metadata/c/a", "", 200, `"myvault-01":"n"`, ""},
+}
+
+// manyNotes gives that many entries of custom metadata.
+func manyNotes(n int) string {
+	var entries []string
+	for i := range n {
+		entries = append(entries, fmt.Sprintf(`"myvault-%02d":"n"`, i))
+	}
+	return strings.Join(entries, ",")
 }
 
 var mountSteps = []step{

@@ -151,3 +151,6 @@ func withBase(c hashivault.Config, base string) hashivault.Config {
 func serverOf(fake *fakevault.Vault) *vaultserver.Server {
 	return &vaultserver.Server{Address: fake.Address, Token: fake.Token}
 }
+
+// sprint prints in every way that shows fields.
+func sprint(v any) string { return fmt.Sprintf("%v %+v %#v", v, v, v) }

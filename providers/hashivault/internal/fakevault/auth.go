@@ -125,7 +125,7 @@ func (v *Vault) system(q request, t *token) answer {
 	name, isRole := strings.CutPrefix(q.path, "auth/approle/role/")
 	mountPath, isMount := strings.CutPrefix(q.path, "sys/internal/ui/mounts/")
 	policyName, isPolicy := strings.CutPrefix(q.path, "sys/policies/acl/")
-	newMountPath, isNewMount := strings.CutPrefix(q.path, "sys/mounts/")
+	atMount, isMounting := strings.CutPrefix(q.path, "sys/mounts/")
 	switch {
 	case isMount:
 		return v.mountInfo(t, mountPath+"/")
@@ -140,12 +140,18 @@ func (v *Vault) system(q request, t *token) answer {
 		return v.tokenRequest(q, t)
 	case !v.allowed(t, q.path, "sudo"):
 		return refuse(http.StatusForbidden, "1 error occurred:\n\t* permission denied\n\n")
-	case isNewMount:
+	case q.path == "sys/seal":
+		v.sealed = true
+		return done()
+	case isMounting && q.method == http.MethodDelete:
+		delete(v.mounts, atMount+"/")
+		return done()
+	case isMounting:
 		version := "1"
 		if options, isObject := q.object["options"].(object); isObject {
 			version, _ = options["version"].(string)
 		}
-		v.mounts[newMountPath+"/"] = newMount(version)
+		v.mounts[atMount+"/"] = newMount(version)
 		return done()
 	case isPolicy:
 		var p policy

@@ -209,6 +209,9 @@ func (v *Vault) answer(r *http.Request, body []byte) answer {
 	if len(body) > 0 && json.Unmarshal(body, &q.object) != nil {
 		return refuse(http.StatusBadRequest, "error parsing JSON")
 	}
+	if longest(q.object) > maxString {
+		return refuse(http.StatusInternalServerError, "failed to parse JSON input: JSON string value exceeds allowed length")
+	}
 	if strings.HasPrefix(path, "auth/") && strings.HasSuffix(path, "/login") {
 		return v.login(q)
 	}
@@ -228,6 +231,21 @@ func (v *Vault) answer(r *http.Request, body []byte) answer {
 		}
 	}
 	return refuse(http.StatusNotFound, "no handler for route \""+path+"\". route entry not found.")
+}
+
+// maxString is Vault's limit of one string in a request.
+const maxString = 1 << 20
+
+func longest(data any) (n int) {
+	switch d := data.(type) {
+	case string:
+		return len(d)
+	case object:
+		for _, inside := range d {
+			n = max(n, longest(inside))
+		}
+	}
+	return n
 }
 
 // request is one that is allowed to be looked at.

@@ -229,7 +229,9 @@ func (m *mount) write(q request, name string) answer {
 	if kept == 0 {
 		kept = 10
 	}
-	delete(k.versions, k.current-kept)
+	for n := k.current - kept; k.versions[n] != nil; n-- {
+		delete(k.versions, n)
+	}
 	return ok(k.describe(k.current))
 }
 
@@ -239,6 +241,9 @@ func (m *mount) patch(q request, name string) answer {
 		return answer{status: http.StatusNotFound}
 	}
 	changes, _ := q.object["custom_metadata"].(object)
+	if len(changes) > 64 {
+		return refuse(http.StatusBadRequest, "custom_metadata validation failed: payload must contain at most 64 keys")
+	}
 	for entry, value := range changes {
 		text, isText := value.(string)
 		switch {

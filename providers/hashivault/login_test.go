@@ -1,0 +1,149 @@
+package hashivault_test
+
+import (
+	"errors"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/vaultserver"
+	"github.com/myswiftagent/myvault/providers/hashivault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
+)
+
+// byRole gives a Config that logs in with a role.
+func byRole(t *testing.T, server *vaultserver.Server, ttl, most string) hashivault.Config {
+	t.Helper()
+	config := fresh(server.Address, server.Token)
+	config.Token, config.AppRole = myvault.Value{}, role(t, server, ttl, most, allRights("secret", config.Base))
+	return config
+}
+
+// TestRenewal: a role's token is renewed, and replaced when its maximum comes: calls succeed
+// for several times the life of any one token.
+func TestRenewal(t *testing.T) {
+	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
+		s := opened(t, byRole(t, server, "2s", "3s"))
+		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+			do(t, s, put("newsbot/a", "1"))
+		}
+	})
+}
+
+// TestRenewalOfAToken: a token that was given is renewed as long as Vault allows, and told
+// when it has ended.
+func TestRenewalOfAToken(t *testing.T) {
+	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
+		is := is.New(t)
+		config := fresh(server.Address, server.Token)
+		config.Token = myvault.Text(token(t, server, "2s", allRights("secret", config.Base)))
+		s := opened(t, config)
+		for end := time.Now().Add(3500 * time.Millisecond); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+			is.NoErr(s.Ping(t.Context()))
+		}
+		text := server.Must(t, "POST", "auth/token/create", `{"policies":["of-a-token"],"ttl":"1s","explicit_max_ttl":"1s"}`)
+		config.Token = myvault.Text(member(t, text, "auth", "client_token"))
+		ending := opened(t, config)
+		var err error
+		for range 100 {
+			if err = ending.Ping(t.Context()); err != nil {
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		is.True(errors.Is(err, hashivault.ErrToken) && errors.Is(err, myvault.ErrUnavailable))
+	})
+}
+
+// TestRevokedTokens: callers whose token was revoked share one new log-in and do not notice.
+func TestRevokedTokens(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	s := opened(t, byRole(t, serverOf(fake), "1h", "2h"))
+	do(t, s, put("newsbot/a", "1"))
+	fake.Revoke()
+	fake.Requests()
+	fake.Break(func(r *http.Request) fakevault.Fault {
+		return fakevault.Fault{Delay: 20 * time.Millisecond} // so that all of them are refused
+	})
+	var all sync.WaitGroup
+	errs := make([]error, 20)
+	for i := range errs {
+		all.Go(func() { _, errs[i] = s.Get(t.Context(), at("newsbot/a"), 0) })
+	}
+	all.Wait()
+	is.NoErr(errors.Join(errs...))
+	logins := 0
+	for _, r := range fake.Requests() {
+		if r == "POST auth" {
+			logins++
+		}
+	}
+	is.Equal(logins, 1)
+	fake.Break(nil)
+	fake.Revoke()
+	do(t, s, put("newsbot/a", "2", myvault.IfVersion(1))) // changes too: what was refused was not made
+	is.Equal(len(states(t, s, "newsbot/a")), 2)
+}
+
+// TestNoLoginAnyMore: the role was taken away, and the token too.
+func TestNoLoginAnyMore(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	s := opened(t, byRole(t, serverOf(fake), "1h", "2h"))
+	server := serverOf(fake)
+	server.Must(t, "POST", "sys/auth/approle", `{"type":"approle"}`) // an empty one
+	fake.Revoke()
+	_, err := s.Get(t.Context(), at("newsbot/a"), 0)
+	is.True(errors.Is(err, hashivault.ErrToken) && errors.Is(err, myvault.ErrUnavailable))
+}
+
+// TestClose: nothing runs on, the log-in's token is revoked, and a token that was given is not.
+func TestClose(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	given, err := hashivault.Open(t.Context(), fresh(fake.Address, fake.Token))
+	is.NoErr(err)
+	is.NoErr(given.Close())
+	for range 5 {
+		s, err := hashivault.Open(t.Context(), byRole(t, serverOf(fake), "1h", "2h"))
+		is.NoErr(err)
+		do(t, s, put("newsbot/a", "1"))
+		fake.Requests()
+		is.NoErr(s.Close())
+		is.Equal(fake.Requests(), []string{"POST auth"})
+	}
+	var stacks string
+	for range 100 { // connections take a moment to close
+		buffer := make([]byte, 1<<20)
+		stacks = string(buffer[:runtime.Stack(buffer, true)])
+		if !slices.ContainsFunc(strings.Split(stacks, "\n\n"), running) {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("still running:\n%s", stacks)
+}
+
+// running reports whether a goroutine of the provider is in the stack.
+func running(stack string) bool {
+	return strings.Contains(stack, "hashivault.(*") && !strings.Contains(stack, "hashivault_test.")
+}
+
+// TestSecretsAreNotShown: neither a Config nor an error shows a token.
+func TestSecretsAreNotShown(t *testing.T) {
+	is := is.New(t)
+	config := hashivault.Config{Token: myvault.Text("hvs.shown"), AppRole: &hashivault.AppRole{SecretID: myvault.Text("hvs.shown")}}
+	_, err := hashivault.Open(t.Context(), config)
+	is.True(err != nil)
+	for _, text := range []string{err.Error(), sprint(config), sprint(*config.AppRole)} {
+		is.True(!strings.Contains(text, "hvs.shown"))
+	}
+}

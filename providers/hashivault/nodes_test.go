@@ -1,0 +1,164 @@
+package hashivault_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/vaultserver"
+	"github.com/myswiftagent/myvault/providers/hashivault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
+)
+
+// eavesdropper is a server that nobody should talk to. It remembers all that it was sent.
+type eavesdropper struct {
+	*httptest.Server
+	mu    sync.Mutex
+	heard []string
+}
+
+func eavesdrop(t *testing.T) *eavesdropper {
+	e := &eavesdropper{}
+	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.heard = append(e.heard, r.Method+" "+r.URL.Path+" "+r.Header.Get("X-Vault-Token"))
+		w.WriteHeader(http.StatusOK)
+	}))
+	t.Cleanup(e.Close)
+	return e
+}
+
+func (e *eavesdropper) said() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.heard
+}
+
+// TestTheTokenStaysInTheCluster: a redirect to a host that is not configured is refused, at the
+// start and later, and that host hears nothing.
+func TestTheTokenStaysInTheCluster(t *testing.T) {
+	is := is.New(t)
+	stranger := eavesdrop(t)
+	_, err := hashivault.Open(t.Context(), fresh(fakevault.Redirect(t, stranger.URL), "a-token"))
+	is.True(errors.Is(err, hashivault.ErrRedirect))
+	is.True(errors.Is(err, myvault.ErrUnavailable))
+	is.True(strings.Contains(err.Error(), strings.TrimPrefix(stranger.URL, "http://"))) // names the host to add
+	is.True(!strings.Contains(err.Error(), "a-token"))
+
+	fake := fakevault.New(t)
+	var lured bool
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if lured {
+			http.Redirect(w, r, stranger.URL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+			return
+		}
+		fake.ServeHTTP(w, r)
+	}))
+	defer front.Close()
+	s := opened(t, fresh(front.URL, fake.Token))
+	do(t, s, put("newsbot/a", "1"))
+	lured = true
+	_, err = s.Get(t.Context(), at("newsbot/a"), 0)
+	is.True(errors.Is(err, hashivault.ErrRedirect))
+	_, err = apply(t.Context(), s, put("newsbot/a", "2"))
+	is.True(errors.Is(err, hashivault.ErrRedirect) && errors.Is(err, myvault.ErrUnavailable)) // and not of unknown outcome
+	lured = false
+	is.Equal(len(states(t, s, "newsbot/a")), 1)
+	is.Equal(stranger.said(), nil)
+}
+
+// TestStandbysRedirectToTheLeader: a redirect to a configured node is followed, body and all.
+func TestStandbysRedirectToTheLeader(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	config := fresh(fake.Standby(t), fake.Token)
+	config.Addresses = append(config.Addresses, fake.Address)
+	s := opened(t, config)
+	do(t, s, put("newsbot/a", "1"), put("newsbot/a", "2", myvault.IfVersion(1)))
+	secret, err := s.Get(t.Context(), at("newsbot/a"), 0)
+	is.NoErr(err)
+	is.Equal(secret.Value.Reveal(), "2")
+	fake.Requests()
+	do(t, s, put("newsbot/a", "3"))
+	is.Equal(fake.Requests(), []string{"POST data"})
+
+	config.Addresses = []string{fakevault.Redirect(t, fake.Standby(t))}
+	_, err = hashivault.Open(t.Context(), config)
+	is.True(errors.Is(err, hashivault.ErrRedirect))
+	loop := httptest.NewUnstartedServer(nil)
+	loop.Start()
+	defer loop.Close()
+	loop.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, loop.URL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+	})
+	config.Addresses = []string{loop.URL}
+	_, err = hashivault.Open(t.Context(), config)
+	is.True(errors.Is(err, myvault.ErrUnavailable))
+}
+
+// TestANodeThatIsDown: the others are asked, for changes too, since nothing reached it.
+func TestANodeThatIsDown(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	config := fresh("http://"+vaultserver.FreeAddress(t), fake.Token)
+	config.Addresses = append(config.Addresses, fake.Address)
+	s := opened(t, config)
+	do(t, s, put("newsbot/a", "1"), put("newsbot/a", "2"))
+	is.Equal(len(states(t, s, "newsbot/a")), 2)
+}
+
+// TestASealedNode: the next one is asked.
+func TestASealedNode(t *testing.T) {
+	is := is.New(t)
+	fake, sealed := fakevault.New(t), fakevault.New(t)
+	sealed.Seal(true)
+	config := fresh(sealed.Address, fake.Token)
+	config.Addresses = append(config.Addresses, fake.Address)
+	s := opened(t, config)
+	do(t, s, put("newsbot/a", "1"))
+	is.Equal(len(states(t, s, "newsbot/a")), 1)
+}
+
+// TestGoingDownLater: a Vault that goes down is told by Ping and by every call, and used
+// again as soon as it is back.
+func TestGoingDownLater(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	s := opened(t, fresh(fake.Address, fake.Token))
+	do(t, s, put("newsbot/a", "1"))
+	fake.Stop()
+	is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable))
+	_, err := s.Get(t.Context(), at("newsbot/a"), 0)
+	is.True(errors.Is(err, myvault.ErrUnavailable))
+	is.True(!strings.Contains(err.Error(), "newsbot")) // such errors reach logs
+	_, err = apply(t.Context(), s, put("newsbot/a", "2"))
+	is.True(errors.Is(err, myvault.ErrUnavailable)) // nothing reached it, so the outcome is known
+	for _, err := range s.List(t.Context(), myvault.Range{}) {
+		is.True(errors.Is(err, myvault.ErrUnavailable))
+	}
+	fake.Restart(t)
+	is.NoErr(s.Ping(t.Context()))
+	do(t, s, put("newsbot/a", "2"))
+}
+
+// TestASilentNode: one that takes requests and never answers is given up after the time-out.
+func TestASilentNode(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	config := fresh(fake.Address, fake.Token)
+	config.Timeout = 200 * time.Millisecond
+	s := opened(t, config)
+	do(t, s, put("newsbot/a", "1"))
+	fake.Break(func(*http.Request) fakevault.Fault { return fakevault.Fault{Before: time.Second} })
+	_, err := s.Get(t.Context(), at("newsbot/a"), 0)
+	is.True(errors.Is(err, myvault.ErrUnavailable))
+	is.Equal(err.Error(), "store unavailable: no answer within 200ms")
+}
