@@ -179,3 +179,21 @@ func TestRefusedPutsShareNothing(t *testing.T) {
 		is.Equal(secret.Value.Reveal(), fmt.Sprint("value ", n+1))
 	}
 }
+
+func TestHistoryHasEveryValue(t *testing.T) {
+	is := is.New(t)
+	p := memory.New(memory.Config{MaxProjects: 7})
+	apply(t, p, put("1"), put("2"), put("3"))
+	apply(t, p, myvault.Change{Op: myvault.OpDestroy, Address: addr, Versions: []myvault.Version{2}})
+	apply(t, p, myvault.Change{Op: myvault.OpDelete, Address: addr})
+	var got []string
+	for secret, err := range p.History(t.Context(), addr) {
+		is.NoErr(err)
+		got = append(got, fmt.Sprint(secret.Version, " ", secret.State, " ", secret.Value.Reveal()))
+	}
+	is.Equal(got, []string{"3 deleted 3", "2 destroyed ", "1 live 1"})
+	for _, err := range p.History(t.Context(), myvault.Address{Project: "never", Path: "x"}) {
+		is.True(errors.Is(err, myvault.ErrNotFound))
+	}
+	is.Equal(p.Limits(), myvault.Limits{Projects: 7})
+}
