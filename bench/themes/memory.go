@@ -12,7 +12,7 @@ import (
 
 // memoryTables ask child processes that open a store and read from all over it.
 func memoryTables(r *run) ([]Table, error) {
-	t := Table{Title: "Memory", Note: "The most memory that a process had (VmHWM) which opens the store with default settings and reads from all over it, 100,000 times or for three seconds, " +
+	t := Table{Title: "Memory", Note: "The most memory that a process had (VmHWM) which opens the store with default settings and reads from all over it, 100,000 times or for five seconds, " +
 		"and what of it was its own at the end (RssAnon). The program by itself is all of this comparison, with every store linked."}
 	if _, _, err := resident(); errors.Is(err, errors.ErrUnsupported) {
 		t.Note += " It is measured on Linux only."
@@ -40,7 +40,8 @@ func memoryTables(r *run) ([]Table, error) {
 			peak.Against, peak.Ratio = "myVault", peak.Figure.Over(vault.Of(0))
 			own.Against, own.Ratio = "myVault, its own", own.Figure.Over(vault.Of(1))
 		}
-		t.Rows = append(t.Rows, peak, own)
+		reads := Row{What: row.What + ", reads made", Secrets: row.Secrets, Unit: plain, Figure: results[i].Of(2)}
+		t.Rows = append(t.Rows, peak, own, reads)
 	}
 	return []Table{t}, nil
 }
@@ -71,11 +72,11 @@ func (r *run) memoryRound(engine, dir string, secrets int) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	var peak, own float64
-	if _, err := fmt.Sscan(line, &peak, &own); err != nil {
+	var peak, own, reads float64
+	if _, err := fmt.Sscan(line, &peak, &own, &reads); err != nil {
 		return nil, errors.Join(err, end())
 	}
-	return []float64{peak, own}, end()
+	return []float64{peak, own, reads}, end()
 }
 
 // resident gives the most memory that this process had, and what of the present is its own,

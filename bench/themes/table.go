@@ -142,6 +142,8 @@ func short(n float64) string {
 		return fmt.Sprintf("%.0f", n)
 	case math.Abs(n) >= 10:
 		return fmt.Sprintf("%.1f", n)
+	case math.Abs(n) < 0.1 && n != 0:
+		return fmt.Sprintf("%.2g", n)
 	}
 	return fmt.Sprintf("%.2f", n)
 }

@@ -16,13 +16,13 @@ func TestMarkdownOfATable(t *testing.T) {
 	plain := func(x float64) string { return strings.Repeat("i", int(x)) }
 	report := &themes.Report{Tables: []themes.Table{{Title: "Doing", Note: "A note.", Rows: []themes.Row{
 		{What: "it", Secrets: 1_000_000, Unit: plain, Figure: measure.Samples{3, 1, 2}},
-		{What: "the other", Secrets: 999, Unit: plain, Figure: measure.Samples{1}, Against: "it", Ratio: measure.Samples{0.5, 250, 10}},
+		{What: "the other", Secrets: 999, Unit: plain, Figure: measure.Samples{1}, Against: "it", Ratio: measure.Samples{0.0026, 250, 10}},
 	}}}}
 	text := report.Markdown()
 	is.True(strings.Contains(text, "0 of 0 are."))
 	is.True(strings.Contains(text, "\n## Doing\n\nA note.\n\n| what |"))
 	is.True(strings.Contains(text, "\n| it | 1,000,000 | ii | i .. iii |  |  |  |  |  |\n"))
-	is.True(strings.Contains(text, "\n| the other | 999 | i |  | it | 10.0x | 0.50x .. 250x |  |  |\n"))
+	is.True(strings.Contains(text, "\n| the other | 999 | i |  | it | 10.0x | 0.0026x .. 250x |  |  |\n"))
 }
 
 func TestVerdicts(t *testing.T) {
