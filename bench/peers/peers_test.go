@@ -3,6 +3,7 @@ package peers_test
 import (
 	"bytes"
 	"errors"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -65,8 +66,11 @@ func TestVaultsGiveTheRightBytes(t *testing.T) {
 		check(t, vaults.Peer(myvault.Strict), all)
 		is.NoErr(vaults.Close())
 		_, err := vaults.Peer(myvault.Strict).Get(all[0])
-		is.True(errors.Is(err, myvault.ErrClosed)) // the provider too
+		is.True(errors.Is(err, myvault.ErrClosed))
 	}
+	logs, err := filepath.Glob(filepath.Join(dir, "*-wal"))
+	is.NoErr(err)
+	is.Equal(len(logs), 0) // the store was closed too, not its vaults alone
 }
 
 func TestQuietSetecGivesTheRightBytes(t *testing.T) {
