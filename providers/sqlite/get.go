@@ -75,7 +75,7 @@ const selectCurrent = `SELECT ` + headColumns + `, l.sealed FROM head h LEFT JOI
 func (s *Store) current(c *conn, addr myvault.Address, wanted myvault.Version) (r *row, value myvault.Value, err error) {
 	r = &row{}
 	err = c.each(selectCurrent, func(stmt *sqlite3.Stmt) (err error) {
-		if r.head, err = s.keys.scanHead(stmt); err != nil || r.State != myvault.Live {
+		if r.head, err = s.keys.scanHeadOf(addr, stmt); err != nil || r.State != myvault.Live {
 			return err
 		}
 		if wanted != 0 && wanted != r.Version {

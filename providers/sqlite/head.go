@@ -59,11 +59,21 @@ func (k *keyring) scanHead(row *sqlite3.Stmt) (head, error) {
 	return h, nil
 }
 
+// scanHeadOf is scanHead for a row that was looked up. The engine believes the order of the
+// rows, so where someone has changed it, it finds others than were asked for.
+func (k *keyring) scanHeadOf(addr myvault.Address, row *sqlite3.Stmt) (head, error) {
+	h, err := k.scanHead(row)
+	if err == nil && h.Address != addr {
+		return head{}, tampered("the order of the table head, at a row which points at log sequence %d", h.seq)
+	}
+	return h, err
+}
+
 // head reads the head of an address; the zero head where it never had a version.
 func (k *keyring) head(c *conn, addr myvault.Address) (h head, err error) {
 	err = c.each(`SELECT `+headColumns+` FROM head h WHERE h.project = ?1 AND h.path = ?2`,
 		func(row *sqlite3.Stmt) (err error) {
-			h, err = k.scanHead(row)
+			h, err = k.scanHeadOf(addr, row)
 			return err
 		}, addr.Project, addr.Path)
 	return h, err

@@ -62,6 +62,15 @@ func (r *run) startAfter(a myvault.Address) {
 	}
 }
 
+// follows proves that a row is in the run, and behind those that were read: the engine
+// believes the order of the rows, and walking one that was changed may never end.
+func (r *run) follows(h head, read []myvault.Info) error {
+	if h.Compare(r.from) < 0 || h.Compare(r.to) >= 0 || len(read) > 0 && h.Compare(read[len(read)-1].Address) <= 0 {
+		return tampered("the order of the table head, at a row which points at log sequence %d", h.seq)
+	}
+	return nil
+}
+
 const (
 	inRun    = `SELECT ` + headColumns + ` FROM head h WHERE (project, path) >= (?1, ?2) AND (project, path) < (?3, ?4)`
 	listLive = inRun + ` AND state = 1 ORDER BY project, path LIMIT ?5`
@@ -76,6 +85,12 @@ func (s *Store) listPage(ctx context.Context, r run, deleted bool) (infos []myva
 	err = s.readers.read(ctx, func(c *conn) error {
 		return c.each(query, func(row *sqlite3.Stmt) error {
 			h, err := s.keys.scanHead(row)
+			if err == nil {
+				err = r.follows(h, infos)
+			}
+			if err == nil && (h.State != myvault.Live) != deleted {
+				err = tampered("an index of the table head, at a row which points at log sequence %d", h.seq)
+			}
 			if err == nil {
 				infos = append(infos, h.Info)
 			}

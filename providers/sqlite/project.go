@@ -31,10 +31,14 @@ func (k *keyring) writeProject(c *conn, p myvault.Project) error {
 		p.Name, p.Description, p.Default, p.At.UnixMicro(), p.By, k.stamp.Sum(k.projectRow(p)))
 }
 
-// projects reads those rows of the register that the condition selects, by name.
+// projects reads those rows of the register that the condition selects, by name. Rows that do
+// not stand in that order are no rows of this program.
 func (k *keyring) projects(c *conn, condition string, args ...any) (projects []myvault.Project, err error) {
 	err = c.each(`SELECT `+projectColumns+` FROM project WHERE `+condition, func(row *sqlite3.Stmt) error {
 		p, err := k.scanProject(row)
+		if n := len(projects); err == nil && n > 0 && p.Name <= projects[n-1].Name {
+			err = tampered("the order of the table project")
+		}
 		projects = append(projects, p)
 		return err
 	}, args...)
@@ -46,6 +50,9 @@ func (k *keyring) project(c *conn, name string) (p myvault.Project, found bool, 
 	projects, err := k.projects(c, `name = ?1`, name)
 	if err != nil || len(projects) == 0 {
 		return p, false, err
+	}
+	if projects[0].Name != name {
+		return p, false, tampered("the order of the table project")
 	}
 	return projects[0], true, nil
 }
@@ -169,6 +176,9 @@ func (s *Store) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] 
 			var projects []myvault.Project
 			err := s.readers.read(ctx, func(c *conn) (err error) {
 				projects, err = s.keys.projects(c, `name > ?1 ORDER BY name LIMIT ?2`, after, page)
+				if err == nil && len(projects) > 0 && projects[0].Name <= after {
+					err = tampered("the order of the table project")
+				}
 				return err
 			})
 			if err != nil {

@@ -180,14 +180,15 @@ func (v *verification) heads(ctx context.Context) error {
 
 func (v *verification) headPage(c *conn, r run) (heads []head, err error) {
 	var bad myvault.Address
+	var read []myvault.Info
 	err = c.each(inRun+` ORDER BY project, path LIMIT ?5`, func(row *sqlite3.Stmt) error {
 		h, err := v.keys.scanHead(row)
 		if err != nil {
 			bad = myvault.Address{Project: row.ColumnText(0), Path: row.ColumnText(1)}
 			return err
 		}
-		heads = append(heads, h)
-		return nil
+		heads, read = append(heads, h), append(read, h.Info)
+		return r.follows(h, read[:len(read)-1])
 	}, r.from.Project, r.from.Path, r.to.Project, r.to.Path, page)
 	if errors.Is(err, myvault.ErrTampered) {
 		return heads, v.nameHead(c, bad, err)
