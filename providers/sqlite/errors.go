@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -45,6 +47,23 @@ func notOpened(what, dir string, err error) error {
 		return fmt.Errorf("open %s: %w", what, err)
 	}
 	return fmt.Errorf("open %s in %s: %w", what, dir, err)
+}
+
+// unavailable gives ErrUnavailable for what the operating system refused while a directory was
+// opened, where it has no other name of ours.
+func unavailable(err error) error {
+	for _, named := range []error{ErrForeign, ErrNewer, ErrExposed, ErrMissing, ErrNetworkFS, myvault.ErrUnavailable, myvault.ErrTampered} {
+		if errors.Is(err, named) {
+			return err
+		}
+	}
+	var path *fs.PathError
+	var link *os.LinkError
+	var call *os.SyscallError
+	if errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &call) {
+		return fmt.Errorf("%w: %w", myvault.ErrUnavailable, err)
+	}
+	return err
 }
 
 // failure turns an error of the engine, from a statement that changed nothing or was

@@ -42,7 +42,7 @@ func OpenTrail(ctx context.Context, dir string, keys KeySource, _ TrailConfig) (
 	}
 	t, err := openTrail(ctx, absolute, key, options{keys: keys, synchronous: syncNormal})
 	if err != nil {
-		return nil, notOpened("trail", dir, err)
+		return nil, notOpened("trail", dir, unavailable(err))
 	}
 	return t, nil
 }

@@ -1,0 +1,86 @@
+//go:build unix
+
+package sqlite_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// nobody is a user without rights, as whom the other process runs where this one may do
+// everything.
+const nobody = 65534
+
+// A directory that may not be written to is refused with nothing changed in it, whether there
+// is a store or not; so is one whose files may only be read.
+func TestReadOnlyDirectories(t *testing.T) {
+	key := crypto.NewKey()
+	for name, c := range map[string]struct {
+		of   func(testing.TB, crypto.Key) string
+		file os.FileMode
+	}{
+		"empty":            {func(t testing.TB, _ crypto.Key) string { return t.TempDir() }, 0o600},
+		"a closed store":   {closed, 0o600},
+		"files to be read": {closed, 0o400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir := givenAway(t, c.of(t, key), c.file)
+			before := files(t, dir)
+			text, err := unprivileged(t, dir, key).CombinedOutput()
+			is.True(err != nil)
+			is.True(strings.Contains(string(text), dir))
+			is.True(strings.Contains(string(text), "store unavailable"))
+			is.Equal(files(t, dir), before)
+		})
+	}
+}
+
+// givenAway lets nobody own a directory and its files, and takes the right to write there.
+func givenAway(t *testing.T, dir string, file os.FileMode) string {
+	t.Helper()
+	for name := range files(t, dir) {
+		must(t, os.Chmod(filepath.Join(dir, name), file))
+		if os.Getuid() == 0 {
+			must(t, os.Chown(filepath.Join(dir, name), nobody, nobody))
+		}
+	}
+	if os.Getuid() == 0 {
+		must(t, os.Chown(dir, nobody, nobody))
+	}
+	must(t, os.Chmod(dir, 0o500))
+	for up := filepath.Dir(dir); len(up) > len(os.TempDir()); up = filepath.Dir(up) {
+		must(t, os.Chmod(up, 0o755))
+	}
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
+	return dir
+}
+
+// unprivileged is a process that may do no more than the owner of the directory.
+func unprivileged(t *testing.T, dir string, key crypto.Key) *exec.Cmd {
+	t.Helper()
+	program := os.Args[0]
+	if os.Getuid() == 0 { // the program itself may be where nobody can reach it
+		own := t.TempDir()
+		must(t, os.Chmod(filepath.Dir(own), 0o755))
+		binary, err := os.ReadFile(program)
+		must(t, err)
+		program = filepath.Join(own, "program")
+		must(t, os.WriteFile(program, binary, 0o755))
+	}
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(), jobVariable+"=count")
+	cmd.Stdin = strings.NewReader(key.Text() + " " + dir + "\n")
+	if os.Getuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+	return cmd
+}
