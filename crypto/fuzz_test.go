@@ -1,0 +1,35 @@
+package crypto_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// A wrapped key opens as it was wrapped, and in no other way.
+func FuzzUnwrap(f *testing.F) {
+	vault := fixed("vault a", 16)
+	master, err := crypto.NewMaster(crypto.NewKey(), vault)
+	if err != nil {
+		f.Fatal(err)
+	}
+	wrapped, err := master.Wrap(crypto.NewKey(), crypto.LabelData, 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(wrapped, crypto.LabelData, uint32(2))
+	f.Add(wrapped, crypto.LabelTrail, uint32(1))
+	f.Add(wrapped[1:], crypto.LabelData, uint32(1))
+	f.Add([]byte(nil), "", uint32(0))
+	f.Fuzz(func(t *testing.T, b []byte, label string, epoch uint32) {
+		if len(label) > 255 {
+			return // a label is not longer
+		}
+		key, err := master.Unwrap(b, label, epoch)
+		same := bytes.Equal(b, wrapped) && label == crypto.LabelData && epoch == 1
+		if (err == nil) != same || err != nil && !key.IsZero() {
+			t.Fatalf("%v for a key that was wrapped: %v", err, same)
+		}
+	})
+}
