@@ -82,10 +82,10 @@ func (c column) others() (to []string) {
 	case "INTEGER":
 		to = []string{"ifnull(" + c.name + ", 76) + 1", "ifnull(" + c.name + ", 76) - 1", "-ifnull(" + c.name + ", 1) - 1", "ifnull(" + c.name + ", 76) + (1 << 33)"}
 	case "TEXT":
-		to = []string{"ifnull(" + c.name + ", '') || 'x'", "'x' || ifnull(" + c.name + ", '')", "upper(" + c.name + ")", "replace(" + c.name + ", 'e', '')"}
+		to = []string{"ifnull(" + c.name + ", '') || 'x'", "'x' || ifnull(" + c.name + ", '')", "upper(" + c.name + ")", "replace(" + c.name + ", 'e', '')", "hex(zeroblob(40000))"}
 	default:
 		to = []string{"CAST(ifnull(" + c.name + ", x'') || x'00' AS BLOB)", "CAST(substr(" + c.name + ", 2) AS BLOB)",
-			"CAST(substr(" + c.name + ", 1, length(" + c.name + ") - 1) AS BLOB)", "CASE WHEN " + c.name + " IS NOT NULL THEN zeroblob(length(" + c.name + ")) END", "x'01'"}
+			"CAST(substr(" + c.name + ", 1, length(" + c.name + ") - 1) AS BLOB)", "CASE WHEN " + c.name + " IS NOT NULL THEN zeroblob(length(" + c.name + ")) END", "x'01'", "zeroblob(300)"}
 	}
 	if c.nullable {
 		to = append(to, "NULL")

@@ -112,6 +112,16 @@ func canonical(vault []byte, e *myvault.Entry) *cryptobyte.Builder {
 // far below.
 var errTooLong = errors.New("too long to be encoded")
 
+// encoded gives what was added; nil, which no MAC is ever made of, where a field is longer than
+// any that this program writes.
+func encoded(b *cryptobyte.Builder) []byte {
+	bytes, err := b.Bytes()
+	if err != nil {
+		return nil
+	}
+	return bytes
+}
+
 func addShort(b *cryptobyte.Builder, v []byte) {
 	if len(v) > math.MaxUint8 {
 		b.SetError(errTooLong)

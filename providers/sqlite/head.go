@@ -32,7 +32,7 @@ func (h *head) canonical(vault []byte) []byte {
 	addOptional(b, h.RotateAfter)
 	b.AddUint64(h.seq)
 	b.AddUint64(h.valueSeq)
-	return b.BytesOrPanic()
+	return encoded(b)
 }
 
 // headColumns select a head as scanHead reads it.
@@ -110,7 +110,7 @@ func (k *keyring) projectRow(p myvault.Project) []byte {
 	b.AddUint8(flag(p.Default))
 	addTime(b, p.At)
 	addText(b, p.By)
-	return b.BytesOrPanic()
+	return encoded(b)
 }
 
 // incarnationRow gives what the stamp of the incarnation covers.
@@ -119,7 +119,7 @@ func (k *keyring) incarnationRow(id []byte) []byte {
 	addShort(&b, []byte(metaIncarnation))
 	addShort(&b, k.vault)
 	addShort(&b, id)
-	return b.BytesOrPanic()
+	return encoded(&b)
 }
 
 func flag(b bool) uint8 {

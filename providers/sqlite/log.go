@@ -77,7 +77,7 @@ func (r *logRow) canonical(vault []byte) []byte {
 	b.AddUint32(uint32(len(r.destroyed)))
 	b.AddBytes(r.destroyed.encode())
 	addShort(b, r.digest)
-	return b.BytesOrPanic()
+	return encoded(b)
 }
 
 // seal puts the record and its digest into the row.

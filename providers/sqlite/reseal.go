@@ -194,7 +194,7 @@ func (k *keyring) resealRow(r *logRow, digest []byte, epoch uint32) []byte {
 	addShort(b, r.digest)
 	addShort(b, digest)
 	b.AddUint32(epoch)
-	return b.BytesOrPanic()
+	return encoded(b)
 }
 
 // authentic proves that the record of a log row is the one that was written with it, or

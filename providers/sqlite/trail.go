@@ -161,7 +161,7 @@ func scanEntry(row *sqlite3.Stmt) myvault.Entry {
 
 // holds proves that the entry of an access chain is what the chain has.
 func (k *keyring) holds(e *myvault.Entry) error {
-	if !k.chain.Holds(e.Prev, canonical(k.vault, e).BytesOrPanic(), e.MAC) {
+	if !k.chain.Holds(e.Prev, encoded(canonical(k.vault, e)), e.MAC) {
 		return &BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "its MAC does not fit"}
 	}
 	return nil
