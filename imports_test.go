@@ -36,6 +36,10 @@ func TestImportsGoOneWay(t *testing.T) {
 		{module + "/crypto", []string{"golang.org/x/"}},
 		{module + "/providers/memory", []string{module, "golang.org/x/", "github.com/tidwall/btree"}},
 		{module + "/providers/sqlite", []string{module, module + "/crypto", "golang.org/x/", "github.com/ncruces/"}},
+		{module + "/providers/hashivault", []string{
+			module, "golang.org/x/", "github.com/go-json-experiment/json", "github.com/hashicorp/",
+			"github.com/cenkalti/backoff", "github.com/go-jose/", "github.com/mitchellh/", "github.com/ryanuber/", // hashicorp's
+		}},
 		{module + "/httpapi", []string{module, "golang.org/x/", "github.com/go-json-experiment/json"}},
 	} {
 		t.Run(c.pkg, func(t *testing.T) {

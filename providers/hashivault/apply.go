@@ -1,0 +1,126 @@
+package hashivault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// Apply implements [myvault.Provider] for one change; more than one is errors.ErrUnsupported:
+// Vault has no transactions. Entries are not looked at, because the Store is no trail.
+func (s *Store) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	if err := s.gate.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.gate.leave()
+	switch len(c.Changes) {
+	case 0:
+		return nil, nil
+	case 1:
+	default:
+		return nil, fmt.Errorf("%w: several changes at once; HashiCorp Vault has no transactions", errors.ErrUnsupported)
+	}
+	info, err := s.apply(ctx, c)
+	if u := (uncertain{}); errors.As(err, &u) {
+		err = unknown(u.cause)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []myvault.Info{info}, nil
+}
+
+func (s *Store) apply(ctx context.Context, c myvault.Commit) (myvault.Info, error) {
+	change := c.Changes[0]
+	who := author{by: c.By, at: c.At}
+	ofProject := myvault.Info{Address: myvault.Address{Project: change.Project.Name}}
+	switch change.Op {
+	case myvault.OpPut:
+		return s.put(ctx, change, who)
+	case myvault.OpDelete:
+		return s.delete(ctx, change)
+	case myvault.OpUndelete:
+		return s.undelete(ctx, change.Address, who)
+	case myvault.OpDestroy:
+		return s.destroy(ctx, change)
+	case myvault.OpPutProject:
+		return ofProject, s.register.put(ctx, change, who)
+	case myvault.OpDefaultProject:
+		return ofProject, s.register.makeDefault(ctx, change.Project.Name)
+	case myvault.OpDeleteProject:
+		return ofProject, s.register.remove(ctx, change.Project.Name)
+	}
+	return myvault.Info{}, fmt.Errorf("%w change: there is no %v", myvault.ErrInvalid, change.Op)
+}
+
+// put stores a new version. The project is registered before it, and that it still is so
+// afterwards is known from the hold.
+func (s *Store) put(ctx context.Context, c myvault.Change, who author) (myvault.Info, error) {
+	if err := c.Value.Validate(); err != nil {
+		return myvault.Info{}, err
+	}
+	var h hold
+	var n myvault.Version
+	var err error
+	r := newRecord(c, who.by, who.at)
+	if c.If == (myvault.Condition{}) {
+		if h, err = s.register.ensure(ctx, c.Address.Project, who); err == nil {
+			n, err = s.write(ctx, s.kv.secretKey(c.Address), r, r.Change.String(), anyVersion)
+		}
+	} else {
+		n, h, err = s.putIf(ctx, c, r, who)
+	}
+	if err != nil {
+		return myvault.Info{}, err
+	}
+	if err := s.register.confirm(ctx, h, who); err != nil {
+		return myvault.Info{}, unknown(err)
+	}
+	m := metadata{Version: uint64(n)}
+	return m.info(c.Address, &r), nil
+}
+
+// putIf stores a new version on a condition. Vault's check-and-set knows a number alone and
+// holds on deleted versions too, so the current version is read before.
+func (s *Store) putIf(ctx context.Context, c myvault.Change, r record, who author) (myvault.Version, hold, error) {
+	unlock, err := s.locks.lock(ctx, c.Address.String())
+	if err != nil {
+		return 0, hold{}, err
+	}
+	defer unlock()
+	key := s.kv.secretKey(c.Address)
+	ahead := s.register.lookAhead(ctx, c.Address.Project)
+	defer ahead()
+	for {
+		_, m, err := s.kv.look(ctx, key, newest)
+		if err != nil {
+			return 0, hold{}, err
+		}
+		head := headOf(c.Address, m, nil)
+		if err := c.If.Check(head); err != nil {
+			return 0, hold{}, err
+		}
+		ahead()
+		h, err := s.register.ensure(ctx, c.Address.Project, who)
+		if err != nil {
+			return 0, hold{}, err
+		}
+		n, err := s.write(ctx, key, r, r.Change.String(), int64(head.Version))
+		if !errors.Is(err, errMismatch) {
+			return n, h, err
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, hold{}, err
+		}
+	}
+}
+
+// headOf gives the current version for a condition: the zero Info where there never was one.
+func headOf(addr myvault.Address, m *metadata, r *record) myvault.Info {
+	if m == nil {
+		return myvault.Info{}
+	}
+	return m.info(addr, r)
+}

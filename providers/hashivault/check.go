@@ -1,0 +1,151 @@
+package hashivault
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/hashicorp/vault/api"
+)
+
+// vaultsDefault is how many versions a mount keeps that says 0.
+const vaultsDefault = 10
+
+// checkMount wants a KV engine of version 2 that keeps enough versions, and what they hold.
+// A version 1 engine would take every write and then find nothing.
+func (k *kv) checkMount(ctx context.Context, keep int) error {
+	type mounted struct {
+		Data api.MountOutput `json:"data"`
+	}
+	mount, err := system[mounted](ctx, k, "sys/internal/ui/mounts/"+k.mount)
+	switch {
+	case errors.Is(err, ErrRights):
+		// Vault says the same of a mount that does not exist.
+		return fmt.Errorf("%w: there is none at %q that the token may use", ErrMount, k.mount)
+	case err != nil:
+		return err
+	case mount.Data.Type != "kv" || mount.Data.Options["version"] != "2":
+		return fmt.Errorf("%w: %q is %q of version %q; make one with `vault secrets enable -path=%s -version=2 kv`",
+			ErrMount, k.mount, mount.Data.Type, mount.Data.Options["version"], k.mount)
+	}
+	return k.checkSettings(ctx, keep)
+}
+
+// checkSettings wants the mount to keep what is written.
+func (k *kv) checkSettings(ctx context.Context, keep int) error {
+	type config struct {
+		Data struct {
+			MaxVersions int    `json:"max_versions"`
+			CASRequired bool   `json:"cas_required"`
+			DeleteAfter string `json:"delete_version_after"`
+		} `json:"data"`
+	}
+	c, err := system[config](ctx, k, k.mount+"/config")
+	if errors.Is(err, ErrRights) {
+		err = fmt.Errorf("%w: read of %s/config", ErrRights, k.mount)
+	}
+	if err != nil {
+		return err
+	}
+	// A negative time is Vault's way to say that nothing is deleted.
+	forgets := c.Data.DeleteAfter != "" && c.Data.DeleteAfter != "0s" && !strings.HasPrefix(c.Data.DeleteAfter, "-")
+	switch kept := cmp.Or(c.Data.MaxVersions, vaultsDefault); {
+	case kept < keep:
+		return fmt.Errorf("%w: %q keeps %d versions and %d are wanted; change it with `vault write %s/config max_versions=%d`",
+			ErrMount, k.mount, kept, keep, k.mount, keep)
+	case c.Data.CASRequired:
+		return fmt.Errorf("%w: %q has cas_required; change it with `vault write %s/config cas_required=false`", ErrMount, k.mount, k.mount)
+	case forgets:
+		return fmt.Errorf("%w: %q deletes versions after %s; change it with `vault write %s/config delete_version_after=0s`",
+			ErrMount, k.mount, c.Data.DeleteAfter, k.mount)
+	}
+	return nil
+}
+
+// system reads a path that is no secret.
+func system[T any](ctx context.Context, k *kv, path string) (T, error) {
+	var none T
+	a, err := k.do(ctx, call{method: http.MethodGet, path: path})
+	if err == nil && a.status != http.StatusOK {
+		err = refusal(a)
+	}
+	if u := (uncertain{}); errors.As(err, &u) {
+		err = unavailable(u.cause)
+	}
+	if err != nil {
+		return none, err
+	}
+	return decode[T](a)
+}
+
+// need is a path below the mount and what the provider does there.
+type need struct {
+	path    string
+	actions []string
+}
+
+func (k *kv) needs() []need {
+	below := func(kind, folder string) string { return k.mount + "/" + kind + "/" + k.base + "/" + folder }
+	var all []need
+	for _, folder := range []string{secretsFolder, projectsFolder} {
+		all = append(all,
+			need{below("data", folder+"any"), []string{"create", "read", "update"}},
+			need{below("subkeys", folder+"any"), []string{"read"}},
+			need{below("metadata", folder), []string{"list"}})
+	}
+	one := secretsFolder + "any"
+	return append(all,
+		need{below("metadata", one), []string{"read", "patch"}},
+		need{below("delete", one), []string{"update"}},
+		need{below("undelete", one), []string{"update"}},
+		need{below("destroy", one), []string{"update"}},
+		need{below("data", storeKey), []string{"create", "read", "update"}},
+		need{below("data", defaultKey), []string{"create", "read", "update"}})
+}
+
+// checkRights asks Vault what the token may do, so that a policy that lacks something
+// shows at the start and not at the first deletion.
+func (k *kv) checkRights(ctx context.Context) error {
+	needs := k.needs()
+	var paths []string
+	for _, n := range needs {
+		paths = append(paths, n.path)
+	}
+	body, err := json.Marshal(map[string]any{"paths": paths})
+	if err != nil {
+		return err
+	}
+	a, err := k.do(ctx, call{method: http.MethodPost, path: "sys/capabilities-self", body: body})
+	if err == nil && a.status != http.StatusOK {
+		err = refusal(a)
+	}
+	if errors.Is(err, ErrRights) {
+		return nil // the token may not ask; what it lacks shows when it is needed
+	}
+	if u := (uncertain{}); errors.As(err, &u) {
+		err = unavailable(u.cause)
+	}
+	if err != nil {
+		return err
+	}
+	type capabilities struct {
+		Data map[string][]string `json:"data"`
+	}
+	granted, err := decode[capabilities](a)
+	if err != nil {
+		return err
+	}
+	for _, n := range needs {
+		for _, action := range n.actions {
+			if has := granted.Data[n.path]; !slices.Contains(has, action) && !slices.Contains(has, "root") {
+				return fmt.Errorf("%w: %s of %s", ErrRights, action, strings.TrimSuffix(n.path, "any")+"*")
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+package hashivault
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/hashicorp/vault/api"
+)
+
+const (
+	idleConnections = 256
+	maxAnswer       = 64 << 20 // bytes; the listing of a folder of a million names
+	maxRedirects    = 2
+)
+
+func newTransport() *http.Transport {
+	return &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout: 3 * time.Second,
+		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // no HTTP/2
+		MaxIdleConns:        4 * idleConnections,
+		MaxIdleConnsPerHost: idleConnections,
+		IdleConnTimeout:     90 * time.Second,
+		DisableCompression:  true,
+	}
+}
+
+// cluster sends requests to the nodes of one Vault.
+type cluster struct {
+	nodes     []*url.URL
+	first     atomic.Int32 // the node that answered last
+	transport *http.Transport
+	namespace string
+	timeout   time.Duration
+}
+
+// call is one request of Vault's HTTP API.
+type call struct {
+	method string
+	path   string // below /v1/, not escaped
+	query  string
+	body   []byte
+	token  string // empty: none is sent
+}
+
+// changes reports whether sending it twice could differ from sending it once.
+func (c call) changes() bool { return c.method != http.MethodGet }
+
+// answer is what Vault said to a call.
+type answer struct {
+	status int
+	body   []byte
+}
+
+// reasons gives the texts of a refusal.
+func (a answer) reasons() string {
+	var r api.ErrorResponse
+	if json.Unmarshal(a.body, &r, json.MatchCaseInsensitiveNames(true)) != nil {
+		return ""
+	}
+	return strings.Join(r.Errors, "\n")
+}
+
+// send gives the answer of the first node that has one. Reads are tried on every node. A change
+// goes to the next node only while it is certain that none has seen it; else the
+// error is uncertain. Any other error is ErrUnavailable or the context's.
+func (c *cluster) send(ctx context.Context, q call) (answer, error) {
+	start := int(c.first.Load())
+	var failed error
+	for i := range c.nodes {
+		n := (start + i) % len(c.nodes)
+		a, sent, err := c.ask(ctx, n, q)
+		switch {
+		case err == nil && (a.status < http.StatusInternalServerError || i == len(c.nodes)-1):
+			return a, nil
+		case err == nil && q.changes() && !errors.As(refusal(a), new(uncertain)):
+			failed = unavailable(fmt.Errorf("vault answers %d", a.status)) // nothing was done there
+		case err == nil && q.changes():
+			return a, nil
+		case err == nil:
+			failed = refusal(a)
+		case errors.Is(err, ErrRedirect):
+			return answer{}, unavailable(err)
+		case q.changes() && sent:
+			return answer{}, uncertain{err}
+		case ctx.Err() != nil:
+			return answer{}, ctx.Err()
+		default:
+			failed = unavailable(err)
+		}
+		c.first.CompareAndSwap(int32(n), int32((n+1)%len(c.nodes)))
+	}
+	return answer{}, failed
+}
+
+// ask sends to one node, and follows it where it names another node as the leader. sent
+// tells whether a node may have seen the request.
+func (c *cluster) ask(ctx context.Context, n int, q call) (a answer, sent bool, err error) {
+	inner, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	trace := httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }}
+	inner = httptrace.WithClientTrace(inner, &trace)
+	for range maxRedirects + 1 {
+		var next int
+		a, next, err = c.exchange(inner, c.nodes[n], q)
+		if err != nil && inner.Err() != nil && ctx.Err() == nil {
+			// Not the caller's deadline: it must not read as if it were.
+			err = fmt.Errorf("no answer within %v", c.timeout)
+		}
+		if err != nil || next < 0 {
+			return a, sent, err
+		}
+		n, sent = next, false
+		c.first.Store(int32(n))
+	}
+	return a, false, errors.New("vault's nodes redirect to each other")
+}
+
+// exchange sends to one node. next is the node that it redirects to, or -1.
+func (c *cluster) exchange(ctx context.Context, node *url.URL, q call) (a answer, next int, err error) {
+	u := url.URL{Scheme: node.Scheme, Host: node.Host, Path: "/v1/" + q.path, RawQuery: q.query}
+	r, err := http.NewRequestWithContext(ctx, q.method, u.String(), bytes.NewReader(q.body))
+	if err != nil {
+		return answer{}, -1, errors.New("the request cannot be written as a URL")
+	}
+	r.Header.Set(api.RequestHeaderName, "true")
+	if q.token != "" {
+		r.Header.Set(api.AuthHeaderName, q.token)
+	}
+	if c.namespace != "" {
+		r.Header.Set(api.NamespaceHeaderName, c.namespace)
+	}
+	if q.method == http.MethodPatch {
+		r.Header.Set("Content-Type", "application/merge-patch+json")
+	}
+	// The transport itself, and no http.Client: that would follow redirects, token and all.
+	response, err := c.transport.RoundTrip(r)
+	if err != nil {
+		return answer{}, -1, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return answer{}, -1, err
+	}
+	if s := response.StatusCode; s >= 300 && s < 400 {
+		next, err = c.leader(response)
+		return answer{}, next, err
+	}
+	return answer{status: response.StatusCode, body: body}, -1, nil
+}
+
+// leader gives the configured node that a redirect names. Of the location only the host
+// counts: path and body stay what they were.
+func (c *cluster) leader(response *http.Response) (int, error) {
+	location, err := response.Location()
+	if err != nil {
+		return -1, ErrRedirect
+	}
+	for i, node := range c.nodes {
+		if location.Scheme == node.Scheme && hostPort(location) == hostPort(node) {
+			return i, nil
+		}
+	}
+	return -1, fmt.Errorf("%w: %.80q; add the api_addr of each node to the addresses", ErrRedirect, location.Host)
+}
+
+// hostPort gives host and port in one spelling.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+// close drops the connections that are idle.
+func (c *cluster) close() { c.transport.CloseIdleConnections() }

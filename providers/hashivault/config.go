@@ -1,0 +1,119 @@
+package hashivault
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// Config says where Vault is and how to log in. Nothing is read from the environment:
+// VAULT_ADDR, VAULT_TOKEN and their like do nothing here, and proxies are not used.
+type Config struct {
+	// Addresses are the base URLs of the nodes of one cluster, such as
+	// https://vault-1.example:8200; at least one. The first one that answers is used. Vault's
+	// own api_addr of each node must be among them: a redirect to any other host is refused.
+	Addresses []string
+	// Mount is where the KV version 2 engine is mounted. Empty means "secret".
+	Mount string
+	// Base is the path below the mount that holds the store. Empty means "myvault".
+	Base string
+	// Namespace of Vault Enterprise. Empty means none; the community edition ignores it.
+	Namespace string
+	// Token to use. Exactly one of Token and AppRole is needed.
+	Token myvault.Value
+	// AppRole to log in with.
+	AppRole *AppRole
+	// TLS is for https addresses: own CA, client certificate, server name. Files are read by Open.
+	TLS api.TLSConfig
+	// Timeout of one request to one node. 0 means 5 seconds.
+	Timeout time.Duration
+	// KeepVersions is how many versions of a secret the mount must keep, at least; Open refuses
+	// a mount that keeps fewer. 0 means 1000.
+	KeepVersions int
+	// MaxProjects is how many projects can be registered; one more is myvault.ErrTooLarge.
+	// 0 means myvault.MaxProjects.
+	MaxProjects int
+}
+
+// AppRole logs in with a role id and a secret id.
+type AppRole struct {
+	Mount    string // of the auth method; empty means "approle"
+	RoleID   string
+	SecretID myvault.Value // may be the zero Value, where the role does not ask for one
+}
+
+// defaultKeep is the number of versions that a mount must keep unless Config says otherwise.
+const defaultKeep = 1000
+
+// withDefaults gives the Config with its zero fields filled in, or what is wrong with it.
+func (c Config) withDefaults() (Config, error) {
+	c.Mount = strings.Trim(cmp.Or(c.Mount, "secret"), "/")
+	c.Base = strings.Trim(cmp.Or(c.Base, "myvault"), "/")
+	c.Timeout = cmp.Or(c.Timeout, 5*time.Second)
+	c.KeepVersions = cmp.Or(c.KeepVersions, defaultKeep)
+	c.MaxProjects = cmp.Or(max(c.MaxProjects, 0), myvault.MaxProjects)
+	var wrong []error
+	if len(c.Addresses) == 0 {
+		wrong = append(wrong, errors.New("no address; name at least one node of the cluster"))
+	}
+	for _, p := range []string{c.Mount, c.Base} {
+		if path.Clean(p) != p || p == "." || strings.HasPrefix(p, "..") {
+			wrong = append(wrong, errors.New("mount and base path are plain paths, without . and .. and double slashes"))
+		}
+	}
+	if (c.Token.Len() == 0) == (c.AppRole == nil) {
+		wrong = append(wrong, errors.New("give either a token or an AppRole"))
+	}
+	if strings.ContainsFunc(c.Token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
+		wrong = append(wrong, errors.New("the token holds a character that no token has; a line end, perhaps"))
+	}
+	if c.AppRole != nil && c.AppRole.RoleID == "" {
+		wrong = append(wrong, errors.New("the AppRole has no role id"))
+	}
+	if c.Timeout < 0 || c.KeepVersions < 1 {
+		wrong = append(wrong, errors.New("timeout and number of versions are positive"))
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return c, fmt.Errorf("%w configuration: %w", myvault.ErrInvalid, err)
+	}
+	return c, nil
+}
+
+// parseAddresses gives the base URLs; they hold scheme and host and nothing else.
+func parseAddresses(texts []string) ([]*url.URL, error) {
+	var all []*url.URL
+	for i, text := range texts {
+		u, err := url.Parse(strings.TrimSuffix(text, "/"))
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path+u.RawQuery+u.Fragment != "" || u.User != nil {
+			// The text may hold a password, as user:password@host.
+			return nil, fmt.Errorf("%w configuration: address %d is not of the form https://host:port", myvault.ErrInvalid, i+1)
+		}
+		all = append(all, u)
+	}
+	if slices.ContainsFunc(all, func(u *url.URL) bool { return u.Scheme != all[0].Scheme }) {
+		return nil, fmt.Errorf("%w configuration: addresses are all http or all https", myvault.ErrInvalid)
+	}
+	return all, nil
+}
+
+// transport makes the connections. It is HTTP/1.1, whose requests fail one by one when a
+// node dies, and keeps one idle connection for each of the many callers of a server.
+func (c Config) transport() (*http.Transport, error) {
+	t := newTransport()
+	// ConfigureTLS reads no environment as long as it is given a client.
+	settings := api.Config{HttpClient: &http.Client{Transport: t}}
+	if err := settings.ConfigureTLS(&c.TLS); err != nil {
+		return nil, fmt.Errorf("%w configuration: TLS: %w", myvault.ErrInvalid, err)
+	}
+	return t, nil
+}

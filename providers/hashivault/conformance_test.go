@@ -1,0 +1,64 @@
+package hashivault_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/vaultserver"
+	"github.com/myswiftagent/myvault/providers/hashivault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
+	"github.com/myswiftagent/myvault/providers/providertest"
+)
+
+// lacks is what Vault cannot do.
+var lacks = []providertest.Capability{providertest.Trail, providertest.Auditor, providertest.ManyChanges}
+
+// binary gives the real Vault server. Where there is none the test is skipped, but never in CI.
+func binary(t testing.TB) string {
+	t.Helper()
+	path := os.Getenv("MYVAULT_VAULT_BIN")
+	switch {
+	case path != "":
+	case os.Getenv("CI") != "":
+		t.Fatal("MYVAULT_VAULT_BIN names no Vault server; build one with .ci/vault")
+	default:
+		t.Skip("needs a real Vault server: export MYVAULT_VAULT_BIN=$(bash .ci/vault)")
+	}
+	return path
+}
+
+var bases atomic.Int64
+
+// fresh gives a Config for an empty store on a server, with a base path of its own.
+func fresh(address, token string) hashivault.Config {
+	return hashivault.Config{
+		Addresses: []string{address}, Token: myvault.Text(token),
+		Base: fmt.Sprintf("team/store-%d", bases.Add(1)),
+	}
+}
+
+// stores makes the stores of the conformance suite.
+func stores(address, token string) func(testing.TB) providertest.Store {
+	return func(testing.TB) providertest.Store {
+		config := fresh(address, token)
+		config.MaxProjects = 20
+		return providertest.Store{
+			MaxProjects: config.MaxProjects,
+			Open:        func(ctx context.Context) (myvault.Provider, error) { return hashivault.Open(ctx, config) },
+		}
+	}
+}
+
+func TestConformance(t *testing.T) {
+	server := fakevault.New(t)
+	providertest.Run(t, stores(server.Address, server.Token), lacks...)
+}
+
+func TestConformanceOnARealServer(t *testing.T) {
+	server := vaultserver.Dev(t, binary(t))
+	providertest.Run(t, stores(server.Address, server.Token), lacks...)
+}

@@ -1,0 +1,74 @@
+// Package hashivault keeps secrets in the KV version 2 engine of a HashiCorp Vault, so that a vault
+// goes past one machine: sessions, policy and HTTP API stay the same, and Vault's
+// raft cluster stores and fails over.
+//
+//	store, err := hashivault.Open(ctx, hashivault.Config{
+//		Addresses: []string{"https://vault-1:8200", "https://vault-2:8200", "https://vault-3:8200"},
+//		AppRole:   &hashivault.AppRole{RoleID: id, SecretID: myvault.Text(secret)},
+//	})
+//	if err != nil { ... }
+//	trail, err := sqlite.OpenTrail(ctx, dir, keys)
+//	if err != nil { ... }
+//	vault, err := myvault.New(store, policy, myvault.Config{Trail: trail})
+//
+// # What stands in Vault
+//
+// Below the mount and the base path ("secret" and "myvault", unless Config says otherwise):
+//
+//	secrets/{project}/{path}   one KV secret per address; its versions are the secret's versions
+//	projects/{project}         what is registered of a project
+//	default                    which project is the default one
+//	store                      the layout's number, and the incarnation
+//
+// A version's data is {"value":"...","by":{"commonUI":""},"at":{"2026-11-23T15:04:05.123456Z":""}},
+// with "base64" in place of "value" for what is no text, "expires" and "rotate_after" where they are
+// set, and "change", by which a write is known again. What is no value stands in keys, because Vault
+// gives keys without values: listings move no secret. Deleting, undeleting and destroying are
+// Vault's own. Of versions that cannot be read, author and times are noted in the custom metadata.
+//
+// # What Vault needs
+//
+// The mount has to keep versions: Vault forgets all but ten unless told otherwise.
+//
+//	vault secrets enable -path=secret -version=2 kv
+//	vault write secret/config max_versions=1000
+//
+// The token's policy:
+//
+//	path "secret/data/myvault/*"     { capabilities = ["create", "read", "update"] }
+//	path "secret/subkeys/myvault/*"  { capabilities = ["read"] }
+//	path "secret/metadata/myvault/*" { capabilities = ["read", "list", "patch"] }
+//	path "secret/delete/myvault/*"   { capabilities = ["update"] }
+//	path "secret/undelete/myvault/*" { capabilities = ["update"] }
+//	path "secret/destroy/myvault/*"  { capabilities = ["update"] }
+//	path "secret/config"             { capabilities = ["read"] }
+//
+// and Vault's policy "default", which lets a token look itself up, renew itself and ask for its rights.
+// Nobody else should have rights there: who may write below the base path is above myVault's policy.
+//
+// # What is weaker than in providers/sqlite
+//
+// Vault has no transactions. Several changes in one commit are errors.ErrUnsupported, and the trail is a
+// store of its own. Among the callers of one process everything is exact; between processes:
+//
+//   - of two deletions of one secret at the same time, or two undeletions, both may be told that they
+//     made it;
+//   - a Put on a condition that runs beside a deletion may be made after it, as if it had come before;
+//   - a register near its limit may take one project too many for each process;
+//   - notes of author and time of two versions that are deleted at the same time may overwrite each other.
+//
+// A crash of the process inside a deletion may leave author and time of the deleted version unknown until it is
+// undeleted. Of versions that cannot be read any more, those of the newest few hundred are kept.
+// Once a secret has more versions than the mount keeps, the oldest are gone, and Versions
+// tells them as destroyed. A project that a program is deleting still counts as registered; if
+// it crashes meanwhile, the project stays. No order of events leaves a live secret in a project that is
+// not registered, except a crash in the instant between a write that took over half a second and the
+// look at the register that follows it; the next Put in that project repairs it.
+//
+// # When Vault does not answer
+//
+// Reads are tried on each node. A change goes to another node only when none can have seen it;
+// else it is looked up whether it was made, for up to ten seconds, and what cannot be found out is
+// myvault.ErrUnknownOutcome. All else is myvault.ErrUnavailable, with the reason where
+// it is one of this package's errors. The store recovers by itself.
+package hashivault

@@ -1,0 +1,143 @@
+package hashivault
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// Store is a [myvault.Provider] over the KV version 2 engine of a HashiCorp Vault. Make one with [Open].
+type Store struct {
+	kv          *kv
+	register    *register
+	incarnation string
+	locks       locks // by address
+	gate        gate
+}
+
+var (
+	_ myvault.Provider    = (*Store)(nil)
+	_ myvault.Incarnation = (*Store)(nil)
+)
+
+// Open logs in, checks that the mount and the token's rights are fit, and makes the store where
+// there is none under the base path. It fails with [myvault.ErrInvalid] for a Config that
+// cannot work, with [ErrToken], [ErrLogin], [ErrSealed], [ErrMount], [ErrRights] or [ErrNewer], each
+// saying what to do, or with [myvault.ErrUnavailable] alone where no node answers.
+func Open(ctx context.Context, config Config) (*Store, error) {
+	s, err := open(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open HashiCorp Vault: %w", err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, config Config) (*Store, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := parseAddresses(config.Addresses)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := config.transport()
+	if err != nil {
+		return nil, err
+	}
+	c := &cluster{nodes: nodes, transport: transport, namespace: config.Namespace, timeout: config.Timeout}
+	keeper, err := newKeeper(ctx, c, config)
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	s := &Store{kv: &kv{cluster: c, keeper: keeper, mount: config.Mount, base: config.Base}}
+	s.register = newRegister(s, config.MaxProjects)
+	if err := s.start(ctx, config.KeepVersions); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// start checks Vault and reads or makes the record of the store.
+func (s *Store) start(ctx context.Context, keep int) error {
+	if err := s.kv.checkMount(ctx, keep); err != nil {
+		return err
+	}
+	if err := s.kv.checkRights(ctx); err != nil {
+		return err
+	}
+	for {
+		name, err := s.identity(ctx)
+		if err != nil || name != "" {
+			s.incarnation = name
+			return err
+		}
+		id := identity{Layout: layout, Incarnation: strings.ToLower(rand.Text()), Change: named(rand.Text())}
+		_, err = s.write(ctx, s.kv.base+"/"+storeKey, id, id.Change.String(), 0)
+		if err != nil && !errors.Is(err, errMismatch) {
+			return err
+		}
+	}
+}
+
+// identity is the record of the store as a whole.
+type identity struct {
+	Layout      string `json:"layout"`
+	Incarnation string `json:"incarnation"`
+	Change      name   `json:"change"`
+}
+
+// identity gives the incarnation of the store; empty where there is none.
+func (s *Store) identity(ctx context.Context) (string, error) {
+	type stored struct {
+		Data struct {
+			Data *identity `json:"data"`
+			Meta *metadata `json:"metadata"`
+		} `json:"data"`
+	}
+	a, found, err := s.kv.get(ctx, "data/"+s.kv.base+"/"+storeKey, "")
+	if err != nil {
+		return "", err
+	}
+	v, err := decode[stored](a)
+	id := v.Data.Data
+	switch {
+	case err != nil:
+		return "", err
+	case !found && v.Data.Meta == nil:
+		return "", nil
+	case !found || id == nil || id.Incarnation == "":
+		return "", fmt.Errorf("%w: the record of the store is deleted or is another program's", myvault.ErrTampered)
+	case id.Layout != layout:
+		return "", ErrNewer
+	}
+	return id.Incarnation, nil
+}
+
+// Incarnation gives 26 letters and digits, drawn at random when the store was made.
+func (s *Store) Incarnation() string { return s.incarnation }
+
+// Ping reads one record, with the token: it reports a Vault that does not answer, is
+// sealed or has no leader, and a token that has ended.
+func (s *Store) Ping(ctx context.Context) error {
+	_, err := guarded(ctx, s, func() (string, error) { return s.identity(ctx) })
+	return err
+}
+
+// Close waits for the calls in progress, stops renewing the token, and revokes one that came from a
+// log-in. A second Close gives nil, later calls ErrClosed.
+func (s *Store) Close() error {
+	if s.gate.close() {
+		s.kv.keeper.close()
+		s.kv.cluster.close()
+	}
+	return nil
+}

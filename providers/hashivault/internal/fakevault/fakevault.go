@@ -1,0 +1,251 @@
+// Package fakevault is a HashiCorp Vault in the memory of a test: as much of its HTTP API as the
+// provider uses, and faults on demand. What the provider relies on is asserted on this
+// and on a real server by the same test, so that the two cannot drift apart.
+package fakevault
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// RootToken may do everything.
+const RootToken = "root"
+
+// Vault is one server, or the nodes of one cluster that share its memory.
+type Vault struct {
+	Address string // of the first node, such as http://127.0.0.1:41234
+	Token   string // may do everything
+
+	mu       sync.Mutex
+	sealed   bool
+	fault    func(*http.Request) Fault
+	requests []string // "GET subkeys" and the like
+	mounts   map[string]*mount
+	tokens   map[string]*token
+	policies map[string]policy
+	roles    *roles
+	leader   *httptest.Server
+}
+
+// New starts a server with a KV engine of version 2 at "secret" that keeps 10,000 versions,
+// as vaultserver.Dev does. It ends with the test.
+func New(t testing.TB) *Vault {
+	t.Helper()
+	v := &Vault{
+		Token:    RootToken,
+		mounts:   map[string]*mount{"secret/": newMount("2")},
+		tokens:   map[string]*token{RootToken: {policies: []string{"root"}}},
+		policies: map[string]policy{},
+	}
+	v.mounts["secret/"].settings.MaxVersions = 10_000
+	v.leader = httptest.NewServer(v)
+	v.Address = v.leader.URL
+	t.Cleanup(func() { v.leader.Close() })
+	return v
+}
+
+// Standby starts a node that sends every request on to the leader by a redirect, and gives its address.
+func (v *Vault) Standby(t testing.TB) string { return Redirect(t, v.Address) }
+
+// Redirect starts a server that redirects every request to another address, and gives its own.
+func Redirect(t testing.TB, address string) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, address+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// Stop makes the server go down, as a crash would: connections break, its memory stays.
+func (v *Vault) Stop() {
+	v.leader.CloseClientConnections()
+	v.leader.Close()
+}
+
+// Restart brings a stopped server up again, at its address.
+func (v *Vault) Restart(t testing.TB) {
+	t.Helper()
+	l, err := net.Listen("tcp", strings.TrimPrefix(v.Address, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.leader = httptest.NewUnstartedServer(v)
+	_ = v.leader.Listener.Close()
+	v.leader.Listener = l
+	v.leader.Start()
+}
+
+// Seal seals the server, or unseals it.
+func (v *Vault) Seal(sealed bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.sealed = sealed
+}
+
+// Revoke makes a token unknown; all but the root token where none is named.
+func (v *Vault) Revoke(names ...string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for name := range v.tokens {
+		if name != RootToken && len(names) == 0 || slices.Contains(names, name) {
+			delete(v.tokens, name)
+		}
+	}
+}
+
+// Fault is what goes wrong with a request.
+type Fault struct {
+	Status int           // answered in place of the request being looked at
+	Text   string        // the reason that is told with Status
+	Drop   bool          // the connection breaks, and nothing was done
+	Lose   bool          // the request is done, and the connection breaks in place of the answer
+	Delay  time.Duration // the answer comes that much later
+	Before time.Duration // the request is looked at that much later
+}
+
+// Break has every request asked for its fault, until it is called again; nil is none.
+func (v *Vault) Break(fault func(*http.Request) Fault) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.fault = fault
+}
+
+// Requests gives the requests since the last call, such as "GET subkeys".
+func (v *Vault) Requests() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	all := v.requests
+	v.requests = nil
+	return all
+}
+
+// Kind names what a request is about: the part of the path after the mount, "data" or
+// "subkeys" or the like.
+func Kind(r *http.Request) string {
+	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/v1/"), "/")
+	if parts[0] == "sys" || parts[0] == "auth" {
+		return parts[0]
+	}
+	if r.URL.Query().Get("list") == "true" {
+		return "list"
+	}
+	return parts[min(1, len(parts)-1)]
+}
+
+// ServeHTTP answers as Vault does.
+func (v *Vault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	v.mu.Lock()
+	v.requests = append(v.requests, r.Method+" "+Kind(r))
+	fault := v.fault
+	v.mu.Unlock()
+	var f Fault
+	if fault != nil {
+		f = fault(r)
+	}
+	time.Sleep(f.Before)
+	if f.Drop {
+		panic(http.ErrAbortHandler)
+	}
+	a := refuse(f.Status, f.Text)
+	if f.Status == 0 {
+		a = v.answer(r, body)
+	}
+	time.Sleep(f.Delay)
+	if f.Lose {
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(a.status)
+	if a.body != nil {
+		_ = json.MarshalWrite(w, a.body, json.Deterministic(true))
+	}
+}
+
+// answer is a status and what is encoded as JSON; nil is no body.
+type answer struct {
+	status int
+	body   any
+}
+
+type object = map[string]any
+
+func ok(data any) answer { return answer{http.StatusOK, object{"data": data}} }
+
+func done() answer { return answer{status: http.StatusNoContent} }
+
+// refuse answers with reasons, or with none, as Vault does for what it has not got.
+func refuse(status int, reasons ...string) answer {
+	return answer{status, object{"errors": append([]string{}, reasons...)}}
+}
+
+func missing() answer { return refuse(http.StatusNotFound) }
+
+// answer looks at the token, and has the request answered.
+func (v *Vault) answer(r *http.Request, body []byte) answer {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	path := strings.TrimPrefix(r.URL.Path, "/v1/")
+	if path == "sys/health" {
+		return answer{http.StatusOK, object{"sealed": v.sealed}}
+	}
+	if v.sealed {
+		return refuse(http.StatusServiceUnavailable, "Vault is sealed")
+	}
+	q := request{method: r.Method, path: path, query: r.URL.Query(), token: r.Header.Get("X-Vault-Token"), object: object{}}
+	if len(body) > 0 && json.Unmarshal(body, &q.object) != nil {
+		return refuse(http.StatusBadRequest, "error parsing JSON")
+	}
+	if strings.HasPrefix(path, "auth/") && strings.HasSuffix(path, "/login") {
+		return v.login(q)
+	}
+	t := v.tokens[q.token]
+	switch {
+	case q.token == "":
+		return refuse(http.StatusForbidden, "permission denied")
+	case t == nil || t.ended():
+		return refuse(http.StatusForbidden, "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n")
+	}
+	if strings.HasPrefix(path, "sys/") || strings.HasPrefix(path, "auth/") {
+		return v.system(q, t)
+	}
+	for at, m := range v.mounts {
+		if rest, found := strings.CutPrefix(path, at); found {
+			return v.engine(q, t, m, rest)
+		}
+	}
+	return refuse(http.StatusNotFound, "no handler for route \""+path+"\". route entry not found.")
+}
+
+// request is one that is allowed to be looked at.
+type request struct {
+	method, path string
+	query        map[string][]string
+	token        string
+	object       object
+}
+
+func (q request) text(key string) string {
+	s, _ := q.object[key].(string)
+	return s
+}
+
+func (q request) param(key string) string {
+	if all := q.query[key]; len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}

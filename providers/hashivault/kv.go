@@ -1,0 +1,206 @@
+package hashivault
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// kv is the KV version 2 engine: one method for each of its paths that the provider uses.
+// key is the path of a KV secret below the mount.
+type kv struct {
+	cluster *cluster
+	keeper  *keeper
+	mount   string
+	base    string
+}
+
+// newest asks for the current version.
+const newest = 0
+
+// do sends a call with the token, and once more with another token where Vault does not
+// know the first one any more: then it has done nothing.
+func (k *kv) do(ctx context.Context, q call) (answer, error) {
+	for again := false; ; again = true {
+		q.token = k.keeper.current()
+		a, err := k.cluster.send(ctx, q)
+		if err == nil && !again && a.status == http.StatusForbidden &&
+			errors.Is(refusal(a), ErrToken) && k.keeper.again(ctx, q.token) {
+			continue
+		}
+		return a, err
+	}
+}
+
+// get reads a path. found is false where Vault has nothing there; a 404 with a body is
+// about a version that is deleted or destroyed.
+func (k *kv) get(ctx context.Context, path, query string) (a answer, found bool, err error) {
+	a, err = k.do(ctx, call{method: http.MethodGet, path: k.mount + "/" + path, query: query})
+	switch {
+	case err != nil:
+		return a, false, err
+	case a.status == http.StatusOK:
+		return a, true, nil
+	case a.status == http.StatusNotFound && a.reasons() == "":
+		return a, false, nil
+	}
+	err = refusal(a)
+	if u := (uncertain{}); errors.As(err, &u) {
+		err = unavailable(u.cause) // a read changes nothing
+	}
+	return a, false, err
+}
+
+// version is one version as data or subkeys tell of it. Meta is nil where it was never made.
+type version struct {
+	Data struct {
+		Data    *record   `json:"data"`
+		Subkeys *record   `json:"subkeys"`
+		Meta    *metadata `json:"metadata"`
+	} `json:"data"`
+}
+
+func versionQuery(n myvault.Version) string {
+	if n == newest {
+		return ""
+	}
+	return "version=" + strconv.FormatUint(uint64(n), 10)
+}
+
+// data reads a version with its value.
+func (k *kv) data(ctx context.Context, key string, n myvault.Version) (*record, *metadata, error) {
+	v, err := k.version(ctx, "data/"+key, n)
+	return v.Data.Data, v.Data.Meta, err
+}
+
+// look reads what is known of a version, without its value.
+func (k *kv) look(ctx context.Context, key string, n myvault.Version) (*record, *metadata, error) {
+	v, err := k.version(ctx, "subkeys/"+key, n)
+	return v.Data.Subkeys, v.Data.Meta, err
+}
+
+func (k *kv) version(ctx context.Context, path string, n myvault.Version) (version, error) {
+	a, found, err := k.get(ctx, path, versionQuery(n))
+	if err != nil || !found && len(a.body) == 0 {
+		return version{}, err
+	}
+	return decode[version](a)
+}
+
+// history is every version of a key.
+type history struct {
+	Data struct {
+		Current  uint64              `json:"current_version"`
+		Versions map[string]metadata `json:"versions"`
+		Custom   map[string]string   `json:"custom_metadata"`
+	} `json:"data"`
+}
+
+// of gives one version. One that Vault has forgotten is destroyed.
+func (h history) of(n myvault.Version) metadata {
+	m, found := h.Data.Versions[strconv.FormatUint(uint64(n), 10)]
+	if !found {
+		m.Destroyed = true
+	}
+	m.Version, m.Custom = uint64(n), h.Data.Custom
+	return m
+}
+
+// history reads the states of all versions; the zero history is that of a key without one.
+func (k *kv) history(ctx context.Context, key string) (history, error) {
+	a, found, err := k.get(ctx, "metadata/"+key, "")
+	if err != nil || !found {
+		return history{}, err
+	}
+	return decode[history](a)
+}
+
+// list gives the names in a folder, unordered; those of folders end in a slash.
+func (k *kv) list(ctx context.Context, folder string) ([]string, error) {
+	a, found, err := k.get(ctx, "metadata/"+folder, "list=true")
+	if err != nil || !found {
+		return nil, err
+	}
+	type listing struct {
+		Data struct {
+			Keys []string `json:"keys"`
+		} `json:"data"`
+	}
+	l, err := decode[listing](a)
+	return l.Data.Keys, err
+}
+
+// anyVersion writes whatever the current version is.
+const anyVersion = -1
+
+// put writes the next version, if the current one is cas; else errMismatch.
+func (k *kv) put(ctx context.Context, key string, data any, cas int64) (myvault.Version, error) {
+	type options struct {
+		CAS *int64 `json:"cas,omitzero"`
+	}
+	var o options
+	if cas != anyVersion {
+		o.CAS = &cas
+	}
+	body, err := json.Marshal(map[string]any{"data": data, "options": o}, json.Deterministic(true))
+	if err != nil {
+		return 0, errors.Join(myvault.ErrInvalid, errors.New("a name or a time cannot be written as JSON"))
+	}
+	a, err := k.do(ctx, call{method: http.MethodPost, path: k.mount + "/data/" + key, body: body})
+	if err != nil {
+		return 0, err
+	}
+	if a.status != http.StatusOK {
+		return 0, refusal(a)
+	}
+	type written struct {
+		Data struct {
+			Version uint64 `json:"version"`
+		} `json:"data"`
+	}
+	w, err := decode[written](a)
+	if err != nil || w.Data.Version == 0 {
+		return 0, uncertain{errors.New("vault's answer is not understood")}
+	}
+	return myvault.Version(w.Data.Version), nil
+}
+
+// mark deletes, undeletes or destroys versions. Doing it twice is as doing it once.
+func (k *kv) mark(ctx context.Context, what, key string, versions []myvault.Version) error {
+	body, err := json.Marshal(map[string]any{"versions": versions})
+	if err != nil {
+		return err
+	}
+	return k.change(ctx, call{method: http.MethodPost, path: k.mount + "/" + what + "/" + key, body: body})
+}
+
+// patchCustom changes entries of a key's custom metadata.
+func (k *kv) patchCustom(ctx context.Context, key string, entries map[string]*string) error {
+	body, err := json.Marshal(map[string]any{"custom_metadata": entries})
+	if err != nil {
+		return err
+	}
+	return k.change(ctx, call{method: http.MethodPatch, path: k.mount + "/metadata/" + key, body: body})
+}
+
+// change sends a change that has no answer but that it was made.
+func (k *kv) change(ctx context.Context, q call) error {
+	a, err := k.do(ctx, q)
+	if err == nil && !slices.Contains([]int{http.StatusOK, http.StatusNoContent}, a.status) {
+		err = refusal(a)
+	}
+	return err
+}
+
+// secretKey is where a secret stands below the mount, projectKey a project's registration.
+func (k *kv) secretKey(a myvault.Address) string {
+	return k.base + "/" + secretsFolder + a.Project + "/" + a.Path
+}
+
+func (k *kv) projectKey(name string) string { return k.base + "/" + projectsFolder + name }

@@ -1,0 +1,178 @@
+package hashivault
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/hashicorp/vault/api"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// shortestWait is the least time between two renewals, and after one that failed.
+const shortestWait = time.Second
+
+// keeper has the token. It renews it after two thirds of its life, and logs in again
+// when renewing ends: at the token's maximum, or because it was revoked.
+type keeper struct {
+	cluster *cluster
+	role    *AppRole
+	turn    chan struct{} // holds one item while nobody logs in
+	stop    context.CancelFunc
+	ended   chan struct{} // closed when the renewing goroutine has ended
+
+	mu    sync.Mutex
+	token string
+}
+
+// lease is how long a token lives.
+type lease struct {
+	ttl       time.Duration // 0: for ever
+	renewable bool
+}
+
+// newKeeper logs in, or has the token looked up, and starts renewing it.
+func newKeeper(ctx context.Context, c *cluster, config Config) (*keeper, error) {
+	k := &keeper{cluster: c, role: config.AppRole, token: config.Token.Reveal(), turn: make(chan struct{}, 1), ended: make(chan struct{})}
+	k.turn <- struct{}{}
+	var l lease
+	var err error
+	if k.role != nil {
+		l, err = k.login(ctx)
+	} else {
+		l, err = k.auth(ctx, http.MethodGet, "auth/token/lookup-self", nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	running, stop := context.WithCancel(context.Background())
+	k.stop = stop
+	go k.run(running, l)
+	return k, nil
+}
+
+// current gives the token.
+func (k *keeper) current() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.token
+}
+
+// run renews until the token lives for ever, cannot be had any more, or stop is called.
+func (k *keeper) run(ctx context.Context, l lease) {
+	defer close(k.ended)
+	whole := l.ttl
+	for l.ttl > 0 && (l.renewable || k.role != nil) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(max(l.ttl*2/3, min(shortestWait, whole/3))):
+		}
+		next, err := lease{}, errors.ErrUnsupported
+		if l.renewable {
+			next, err = k.auth(ctx, http.MethodPost, "auth/token/renew-self", []byte("{}"))
+		}
+		// A renewal that gives much less than at first has come up against the maximum.
+		if k.role != nil && (err != nil || next.ttl < whole/2) {
+			if again, failed := k.login(ctx); failed == nil {
+				next, err, whole = again, nil, again.ttl
+			}
+		}
+		if err == nil {
+			l = next
+		} else {
+			l.ttl = min(l.ttl/3, 10*shortestWait) // what is left of it, in small steps
+			l.ttl = max(l.ttl, shortestWait)
+		}
+	}
+	<-ctx.Done()
+}
+
+// again gets another token in place of one that Vault refused. Callers that come at once
+// share one log-in. It reports whether there is another one.
+func (k *keeper) again(ctx context.Context, refused string) bool {
+	if k.role == nil {
+		return false
+	}
+	select {
+	case <-k.turn:
+	case <-ctx.Done():
+		return false
+	}
+	defer func() { k.turn <- struct{}{} }()
+	if k.current() != refused {
+		return true
+	}
+	_, err := k.login(ctx)
+	return err == nil
+}
+
+// login gets a token for the role.
+func (k *keeper) login(ctx context.Context) (lease, error) {
+	body, err := json.Marshal(map[string]string{"role_id": k.role.RoleID, "secret_id": k.role.SecretID.Reveal()})
+	if err != nil {
+		return lease{}, fmt.Errorf("%w configuration: the role id or the secret id is not valid UTF-8", myvault.ErrInvalid)
+	}
+	l, err := k.auth(ctx, http.MethodPost, "auth/"+cmp.Or(k.role.Mount, "approle")+"/login", body)
+	if errors.Is(err, ErrMount) || errors.Is(err, ErrRights) {
+		err = unavailable(ErrLogin)
+	}
+	return l, err
+}
+
+// auth makes a request about the token, and keeps the token that the answer brings.
+func (k *keeper) auth(ctx context.Context, method, path string, body []byte) (lease, error) {
+	q := call{method: method, path: path, body: body, token: k.current()}
+	loggingIn := k.role != nil && path != "auth/token/renew-self"
+	if loggingIn {
+		q.token = ""
+	}
+	a, err := k.cluster.send(ctx, q)
+	if err == nil && a.status != http.StatusOK {
+		err = refusal(a)
+		if loggingIn && a.status == http.StatusBadRequest {
+			err = unavailable(ErrLogin)
+		}
+	}
+	if u := (uncertain{}); errors.As(err, &u) {
+		err = unavailable(u.cause) // a token more or less, or a renewal, harms nobody
+	}
+	if err != nil {
+		return lease{}, err
+	}
+	secret, err := api.ParseSecret(bytes.NewReader(a.body))
+	if err != nil || secret == nil {
+		return lease{}, unavailable(errors.New("vault's answer about the token is not understood"))
+	}
+	ttl, err := secret.TokenTTL()
+	renewable, err2 := secret.TokenIsRenewable()
+	if err := errors.Join(err, err2); err != nil {
+		return lease{}, unavailable(errors.New("vault does not say how long the token lives"))
+	}
+	if secret.Auth != nil && secret.Auth.ClientToken != "" {
+		k.mu.Lock()
+		k.token = secret.Auth.ClientToken
+		k.mu.Unlock()
+	}
+	return lease{ttl: ttl, renewable: renewable}, nil
+}
+
+// close stops the renewing, and has a token revoked that a log-in brought: nobody else
+// has it. That Vault does not answer then is no failure: the token ends by itself.
+func (k *keeper) close() {
+	k.stop()
+	<-k.ended
+	if k.role == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, _ = k.cluster.send(ctx, call{method: http.MethodPost, path: "auth/token/revoke-self", token: k.current()})
+}
