@@ -76,15 +76,21 @@ func (s *Session) commit(ctx context.Context, c Commit) ([]Info, error) {
 // commitBeside makes changes on a provider that keeps no trail: that they begin is recorded
 // before, so that no change is without an entry, and how they ended afterwards.
 func (s *Session) commitBeside(ctx context.Context, c Commit) ([]Info, error) {
+	return applyBeside(ctx, s.vault.provider, s.vault.recorder.write, c)
+}
+
+// applyBeside has a provider that keeps no trail make changes, and has their entries written
+// before and after.
+func applyBeside(ctx context.Context, p Provider, write func(context.Context, ...Entry) error, c Commit) ([]Info, error) {
 	entries := c.Entries
 	c.Entries = nil
 	for i := range entries {
 		entries[i].Outcome = OutcomeBegun
 	}
-	if err := s.vault.recorder.write(ctx, entries...); err != nil {
+	if err := write(ctx, entries...); err != nil {
 		return nil, err
 	}
-	infos, err := s.vault.provider.Apply(ctx, c)
+	infos, err := p.Apply(ctx, c)
 	for i := range entries {
 		entries[i].Outcome = outcomeOf(err)
 		if err == nil {
@@ -93,6 +99,6 @@ func (s *Session) commitBeside(ctx context.Context, c Commit) ([]Info, error) {
 	}
 	// The change is made or not by now, and its beginning is on record: that this second
 	// entry could not be written must not be told as if the change had failed.
-	_ = s.vault.recorder.write(context.WithoutCancel(ctx), entries...)
+	_ = write(context.WithoutCancel(ctx), entries...)
 	return infos, err
 }

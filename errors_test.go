@@ -69,7 +69,8 @@ func everyError(t *testing.T) []error {
 	all = append(all, err)
 	all = append(all, settingErrors(t)...)
 	all = append(all, policyErrors(t)...)
-	return append(all, callErrors(t)...)
+	all = append(all, callErrors(t)...)
+	return append(all, copyErrors(t)...)
 }
 
 func settingErrors(t *testing.T) (all []error) {

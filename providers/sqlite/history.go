@@ -122,15 +122,9 @@ func (s *Store) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[my
 func (s *Store) versionsPage(ctx context.Context, p *past, first bool) (versions []version, err error) {
 	err = s.readers.snapshot(ctx, func(c *conn) error {
 		if first {
-			h, err := s.keys.head(c, p.addr)
-			if err != nil {
+			if err := s.toEnd(c, p); err != nil {
 				return err
 			}
-			if h.Version == 0 {
-				return myvault.ErrNotFound
-			}
-			s.saw(h.seq)
-			p.next = h.seq
 		}
 		for n := 0; n < page && p.next != 0; n++ {
 			v, found, err := p.step(c, s.keys)
@@ -144,4 +138,18 @@ func (s *Store) versionsPage(ctx context.Context, p *past, first bool) (versions
 		return nil
 	})
 	return versions, err
+}
+
+// toEnd looks up where the history ends.
+func (s *Store) toEnd(c *conn, p *past) error {
+	h, err := s.keys.head(c, p.addr)
+	if err != nil {
+		return err
+	}
+	if h.Version == 0 {
+		return myvault.ErrNotFound
+	}
+	s.saw(h.seq)
+	p.next = h.seq
+	return nil
 }

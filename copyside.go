@@ -1,0 +1,144 @@
+package myvault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+)
+
+// side is one of the two providers of a Copy.
+type side struct{ Provider }
+
+// errMoved: what was read belongs to no one moment.
+var errMoved = fmt.Errorf("%w: a secret changed while it was copied", ErrConflict)
+
+// addresses yields every address that ever had a version, in order.
+func (s side) addresses(ctx context.Context) iter.Seq2[Address, error] {
+	return func(yield func(Address, error) bool) {
+		live, gone := addressesOf(s.List(ctx, Range{})), addressesOf(s.List(ctx, Range{Deleted: true}))
+		for f, err := range merged(live, gone) {
+			if !yield(f.addr, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func addressesOf(infos iter.Seq2[Info, error]) iter.Seq2[Address, error] {
+	return func(yield func(Address, error) bool) {
+		for info, err := range infos {
+			if !yield(info.Address, err) {
+				return
+			}
+		}
+	}
+}
+
+// versions gives every version of an address, the oldest first, and none for one that never
+// had any.
+func (s side) versions(ctx context.Context, addr Address) ([]Info, error) {
+	var infos []Info
+	for info, err := range s.Versions(ctx, addr) {
+		if errors.Is(err, ErrNotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		infos = append(infos, info)
+	}
+	slices.Reverse(infos)
+	return infos, nil
+}
+
+// values yields the versions behind the first ones, the oldest first, with the values that the
+// store can give; infos is all that versions gave.
+func (s side) values(ctx context.Context, infos []Info, first int) iter.Seq2[Secret, error] {
+	archive, ok := s.Provider.(Archive)
+	if !ok {
+		return s.readable(ctx, infos, first)
+	}
+	return func(yield func(Secret, error) bool) {
+		for first < len(infos) {
+			secrets, err := window(ctx, archive, infos, first)
+			if err != nil {
+				yield(Secret{}, err)
+				return
+			}
+			for _, secret := range secrets {
+				if !yield(secret, nil) {
+					return
+				}
+			}
+			first += len(secrets)
+		}
+	}
+}
+
+// maxWindow bounds the values of one history that are held at a time, in bytes.
+const maxWindow = 1 << 20
+
+// window reads on behind the first versions. The archive gives the newest first, so those
+// that have no room are forgotten and read again with the next window.
+func window(ctx context.Context, archive Archive, infos []Info, first int) ([]Secret, error) {
+	var kept []Secret
+	size := 0
+	for secret, err := range archive.History(ctx, infos[0].Address) {
+		if err != nil {
+			return nil, err
+		}
+		n := int(secret.Version)
+		if n > len(infos) {
+			continue
+		}
+		if n <= first {
+			break
+		}
+		if !sameInfo(secret.Info, infos[n-1]) {
+			return nil, errMoved
+		}
+		kept = append(kept, secret)
+		for size += secret.Value.Len(); size > maxWindow && len(kept) > 1; kept = kept[1:] {
+			size -= kept[0].Value.Len()
+			kept[0] = Secret{}
+		}
+	}
+	if len(kept) == 0 || int(kept[len(kept)-1].Version) != first+1 {
+		return nil, errMoved
+	}
+	slices.Reverse(kept)
+	return kept, nil
+}
+
+// readable is values of a store that is no Archive: those that Get gives.
+func (s side) readable(ctx context.Context, infos []Info, first int) iter.Seq2[Secret, error] {
+	return func(yield func(Secret, error) bool) {
+		for _, info := range infos[first:] {
+			secret := Secret{Info: info}
+			if info.State == Live && infos[len(infos)-1].State == Live {
+				read, err := s.Get(ctx, info.Address, info.Version)
+				if errors.Is(err, ErrNotFound) || errors.Is(err, ErrDestroyed) || err == nil && !sameInfo(read.Info, info) {
+					err = errMoved
+				}
+				if err != nil {
+					yield(Secret{}, err)
+					return
+				}
+				secret = read
+			}
+			if !yield(secret, nil) {
+				return
+			}
+		}
+	}
+}
+
+// sameVersion reports whether two Infos are of the same put, whatever became of it since.
+func sameVersion(a, b Info) bool {
+	return a.Address == b.Address && a.Version == b.Version && a.At.Equal(b.At) && a.By == b.By &&
+		a.Expires.Equal(b.Expires) && a.RotateAfter.Equal(b.RotateAfter)
+}
+
+func sameInfo(a, b Info) bool { return sameVersion(a, b) && a.State == b.State }

@@ -1,0 +1,40 @@
+package memory
+
+import (
+	"context"
+	"iter"
+
+	"github.com/myswiftagent/myvault"
+)
+
+var (
+	_ myvault.Archive = (*Provider)(nil)
+	_ myvault.Limited = (*Provider)(nil)
+)
+
+// History implements [myvault.Archive]. It walks a snapshot.
+func (p *Provider) History(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Secret, error] {
+	return func(yield func(myvault.Secret, error) bool) {
+		p.mu.RLock()
+		err, h := p.usable(ctx), p.secrets[addr]
+		p.mu.RUnlock()
+		if err == nil && h == nil {
+			err = myvault.ErrNotFound
+		}
+		if err != nil {
+			yield(myvault.Secret{}, err)
+			return
+		}
+		if !yield(h.head, nil) {
+			return
+		}
+		for i := len(h.past) - 1; i >= 0; i-- {
+			if !yield(h.past[i], nil) {
+				return
+			}
+		}
+	}
+}
+
+// Limits implements [myvault.Limited].
+func (p *Provider) Limits() myvault.Limits { return myvault.Limits{Projects: p.maxProjects} }

@@ -1,0 +1,95 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+)
+
+var (
+	_ myvault.Archive = (*Store)(nil)
+	_ myvault.Limited = (*Store)(nil)
+)
+
+// History implements [myvault.Archive]. Like Versions it proves each link of the history; it
+// holds the values of one page at most, and ends a page early after 1 MiB of them.
+func (s *Store) History(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Secret, error] {
+	return func(yield func(myvault.Secret, error) bool) {
+		p, newest := &past{addr: addr}, uint64(0)
+		for started := false; !started || p.next != 0; started = true {
+			secrets, err := s.historyPage(ctx, p, &newest)
+			for _, secret := range secrets {
+				if !yield(secret, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(myvault.Secret{}, err)
+				return
+			}
+		}
+	}
+}
+
+// maxPageValues is how many bytes of values a page of a history may have before it ends.
+const maxPageValues = 1 << 20
+
+// historyPage reads some versions on; newest is the log row at which the walk began, or 0.
+func (s *Store) historyPage(ctx context.Context, p *past, newest *uint64) (secrets []myvault.Secret, err error) {
+	size := 0
+	err = s.readers.snapshot(ctx, func(c *conn) error {
+		if *newest == 0 {
+			if err := s.toEnd(c, p); err != nil {
+				return err
+			}
+			*newest = p.next
+		}
+		for n := 0; n < page && size < maxPageValues && p.next != 0; n++ {
+			v, found, err := p.step(c, s.keys)
+			if err != nil {
+				return err
+			}
+			if !found {
+				continue
+			}
+			secret, err := s.archived(c, v, *newest)
+			if err != nil {
+				return err
+			}
+			size += secret.Value.Len()
+			secrets = append(secrets, secret)
+		}
+		return nil
+	})
+	return secrets, err
+}
+
+// archived reads the value of a version, deleted or not. One that is gone was destroyed behind
+// the walk, if the history has grown since it began.
+func (s *Store) archived(c *conn, v version, newest uint64) (myvault.Secret, error) {
+	secret := myvault.Secret{Info: v.Info}
+	if v.State == myvault.Destroyed {
+		return secret, nil
+	}
+	if !v.hasRecord {
+		now := &past{addr: v.Address}
+		if err := s.toEnd(c, now); err != nil {
+			return secret, err
+		}
+		if now.next != newest {
+			return secret, fmt.Errorf("%w: the history changed while it was read; read it again", myvault.ErrUnavailable)
+		}
+	}
+	err := c.each(`SELECT sealed FROM log WHERE seq = ?1`, func(row *sqlite3.Stmt) (err error) {
+		secret.Value, err = s.value(c, v.Info, v.seq, row.ColumnRawBlob(0))
+		return err
+	}, v.seq)
+	return secret, err
+}
+
+// Limits implements [myvault.Limited].
+func (s *Store) Limits() myvault.Limits { return myvault.Limits{Projects: s.maxProjects} }
