@@ -13,9 +13,9 @@ import (
 )
 
 // filled gives a store with 10,000 secrets of 64 bytes.
-func filled(b *testing.B) (*sqlite.Store, []myvault.Address) {
+func filled(b *testing.B, c sqlite.Config) (*sqlite.Store, []myvault.Address) {
 	b.Helper()
-	s := open(b, b.TempDir(), crypto.NewKey())
+	s := openWith(b, b.TempDir(), crypto.NewKey(), c)
 	value := string(make([]byte, 64))
 	var all []myvault.Address
 	for n := range 10 {
@@ -31,32 +31,54 @@ func filled(b *testing.B) (*sqlite.Store, []myvault.Address) {
 	return s, all
 }
 
+// The ways of reading that are compared: every secret from the cache, with either way of
+// finding out that it is fresh, and every one from the file.
+var readings = []struct {
+	name   string
+	config sqlite.Config
+}{
+	{"hit", sqlite.Config{}},
+	{"hit/data_version", sqlite.Config{}.WithoutWALIndex()},
+	{"miss", sqlite.Config{CacheBytes: -1}},
+}
+
 func BenchmarkGet(b *testing.B) {
-	s, all := filled(b)
-	n := 0
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := s.Get(context.Background(), all[n%len(all)], 0); err != nil {
-			b.Fatal(err)
-		}
-		n += 7919
+	for _, r := range readings {
+		s, all := filled(b, r.config)
+		readAll(b, s, all)
+		b.Run(r.name, func(b *testing.B) {
+			n := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Get(context.Background(), all[n%len(all)], 0); err != nil {
+					b.Fatal(err)
+				}
+				n += 7919
+			}
+		})
+		b.Run(r.name+"/parallel", func(b *testing.B) {
+			var next atomic.Int64
+			b.RunParallel(func(pb *testing.PB) {
+				n := int(next.Add(1)) * 1013
+				for pb.Next() {
+					if _, err := s.Get(context.Background(), all[n%len(all)], 0); err != nil {
+						b.Error(err)
+						return
+					}
+					n += 7919
+				}
+			})
+		})
 	}
 }
 
-func BenchmarkGetParallel(b *testing.B) {
-	s, all := filled(b)
-	var next atomic.Int64
-	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		n := int(next.Add(1)) * 1013
-		for pb.Next() {
-			if _, err := s.Get(context.Background(), all[n%len(all)], 0); err != nil {
-				b.Error(err)
-				return
-			}
-			n += 7919
+func readAll(b *testing.B, s *sqlite.Store, all []myvault.Address) {
+	b.Helper()
+	for _, a := range all {
+		if _, err := s.Get(context.Background(), a, 0); err != nil {
+			b.Fatal(err)
 		}
-	})
+	}
 }
 
 func BenchmarkPut(b *testing.B) {

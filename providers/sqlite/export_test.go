@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 )
 
@@ -126,4 +127,74 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 		return errors.Join(change.settle(from), change.announce(from))
 	}})
 	return errors.Join(err, access.close())
+}
+
+// WithoutWALIndex has PRAGMA data_version tell whether the cache is fresh.
+func (c Config) WithoutWALIndex() Config {
+	c.noIndex = true
+	return c
+}
+
+// UsesWALIndex reports whether the WAL-index tells whether the cache is fresh.
+func (s *Store) UsesWALIndex() bool { return s.fresh != nil && s.fresh.index.Load() != nil }
+
+// WithoutReaders calls f while no connection is free to read.
+func (s *Store) WithoutReaders(f func()) {
+	var taken []*conn
+	for range cap(s.readers.slots) {
+		taken = append(taken, <-s.readers.slots)
+	}
+	f()
+	for _, c := range taken {
+		s.readers.slots <- c
+	}
+}
+
+// GetAround reads a secret as Get does that does not find it in the cache, and calls
+// between after it was read and before the cache may keep it.
+func (s *Store) GetAround(ctx context.Context, addr myvault.Address, between func()) error {
+	v, err := s.fresh.now(ctx)
+	if err != nil {
+		return err
+	}
+	var r *row
+	err = s.readers.read(ctx, func(c *conn) (err error) {
+		r, _, err = s.current(c, addr, 0)
+		return err
+	})
+	if err == nil {
+		between()
+		s.cache.put(r, v.generation)
+	}
+	return err
+}
+
+// Cached gives how many rows the cache has, and the bytes that it counts for them.
+func (s *Store) Cached() (rows int, bytes int64) {
+	s.cache.mu.Lock()
+	defer s.cache.mu.Unlock()
+	for i := range s.cache.slots {
+		if s.cache.slots[i].row.Load() != nil {
+			rows++
+		}
+	}
+	return rows, s.cache.bytes
+}
+
+// AfterRefreshQuery calls f once, after the next refresh of the cache has read the log.
+func (s *Store) AfterRefreshQuery(f func()) {
+	read := s.fresh.read
+	s.fresh.read = func(ctx context.Context, query func(*conn) error) error {
+		s.fresh.read = read
+		err := read(ctx, query)
+		f()
+		return err
+	}
+}
+
+// WithRemovalHeld calls f while no row can be removed from the cache.
+func (s *Store) WithRemovalHeld(f func()) {
+	s.cache.mu.Lock()
+	defer s.cache.mu.Unlock()
+	f()
 }

@@ -16,7 +16,8 @@ type file struct {
 	path    string
 	keys    *keyring
 	opened  map[string]os.FileInfo // by path
-	anchor  *conn                  // keeps the write-ahead log while other connections come and go
+	place   *place
+	anchor  *conn // keeps the write-ahead log while other connections come and go
 	readers *pool
 	writer  *writer
 }
@@ -46,14 +47,15 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 		return nil, nil, failure(ctx, err)
 	}
 	f := &file{kind: k, options: o, path: filepath.Join(dir, k.name)}
-	f.readers = newPool(f.inPlace, func() (*conn, error) {
+	f.place = &place{check: f.inPlace}
+	f.readers = newPool(f.place, func() (*conn, error) {
 		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true})
 	})
 	turn, err := openTurnstile(f.path)
 	if err != nil {
 		return nil, nil, failure(ctx, err)
 	}
-	f.writer = &writer{turn: turn, inPlace: f.inPlace, clean: f.scrub, open: func() (*conn, error) {
+	f.writer = &writer{turn: turn, inPlace: f.place.look, clean: f.scrub, open: func() (*conn, error) {
 		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: writerCacheKB})
 	}}
 	c, err := f.writer.open()
@@ -97,6 +99,7 @@ func (f *file) abandon(c *conn) error {
 // close ends the readers, then the writer, whose connection brings the write-ahead log
 // into the file when it is the last.
 func (f *file) close() error {
+	f.place.close()
 	err := f.readers.close()
 	f.writer.stop()
 	f.writer.log.stop() // it uses the anchor

@@ -1,66 +1,106 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
+	"strings"
 
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
 )
 
 // Get implements [myvault.Provider]. It sees every change that was acknowledged before,
 // by other processes too. ErrTampered where the row or the record does not authenticate.
-func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.Version) (secret myvault.Secret, err error) {
+func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.Version) (myvault.Secret, error) {
+	if err := ctx.Err(); err != nil {
+		return myvault.Secret{}, err
+	}
+	if s.closed.Load() {
+		return myvault.Secret{}, myvault.ErrClosed
+	}
+	if err := s.place.hold(); err != nil {
+		return myvault.Secret{}, err
+	}
+	v, err := s.fresh.now(ctx)
+	if err != nil {
+		return myvault.Secret{}, err
+	}
+	if v != nil {
+		if r := s.cache.get(addr); r != nil {
+			if secret, known, err := r.secret(version); known {
+				return secret, err
+			}
+		}
+	}
+	return s.fetch(ctx, addr, version, v)
+}
+
+// fetch reads a secret from the file. Its row enters the cache if v still holds then.
+func (s *Store) fetch(ctx context.Context, addr myvault.Address, version myvault.Version, v *view) (secret myvault.Secret, err error) {
 	read := s.readers.read
 	if version != 0 {
 		read = s.readers.snapshot // it takes several queries
 	}
+	var r *row
 	err = read(ctx, func(c *conn) error {
-		h, value, err := s.current(c, addr, version)
+		current, value, err := s.current(c, addr, version)
 		if err != nil {
 			return err
 		}
-		if version == 0 || version == h.Version {
-			secret = myvault.Secret{Info: h.Info, Value: value}
-			return nil
+		r = current
+		switch {
+		case r.State != myvault.Live, version > r.Version:
+			return myvault.ErrNotFound
+		case version == 0, version == r.Version:
+			secret = myvault.Secret{Info: r.Info, Value: value}
+		default:
+			secret, err = s.earlier(c, r.head, version)
 		}
-		secret, err = s.earlier(c, h, version)
+		s.saw(r.seq)
 		return err
 	})
+	if v != nil && r != nil && r.complete() {
+		s.cache.put(r, v.generation)
+	}
 	return secret, err
 }
 
-// current reads the head of a live address, and its value if that is the version wanted.
-func (s *Store) current(c *conn, addr myvault.Address, wanted myvault.Version) (h head, value myvault.Value, err error) {
-	err = c.each(`SELECT `+headColumns+`, l.sealed FROM head h LEFT JOIN log l ON l.seq = h.value_seq
-		WHERE h.project = ?1 AND h.path = ?2`, func(row *sqlite3.Stmt) (err error) {
-		if h, err = s.keys.scanHead(row); err != nil || h.State != myvault.Live {
+const selectCurrent = `SELECT ` + headColumns + `, l.sealed FROM head h LEFT JOIN log l ON l.seq = h.value_seq
+	WHERE h.project = ?1 AND h.path = ?2`
+
+// current reads the row of an address, one of no state where it never had a version, and
+// its value if that is the version wanted.
+func (s *Store) current(c *conn, addr myvault.Address, wanted myvault.Version) (r *row, value myvault.Value, err error) {
+	r = &row{}
+	err = c.each(selectCurrent, func(stmt *sqlite3.Stmt) (err error) {
+		if r.head, err = s.keys.scanHead(stmt); err != nil || r.State != myvault.Live {
 			return err
 		}
-		if wanted != 0 && wanted != h.Version {
+		if wanted != 0 && wanted != r.Version {
 			return nil
 		}
-		value, err = s.value(c, h.Info, h.valueSeq, row.ColumnRawBlob(11))
+		record := stmt.ColumnRawBlob(11)
+		if value, r.sealer, err = s.value(c, r.Info, r.valueSeq, record); err == nil && s.cache.takes(len(record)) {
+			r.sealed = bytes.Clone(record)
+		}
 		return err
 	}, addr.Project, addr.Path)
-	switch {
-	case err != nil:
-		return h, value, err
-	case h.State != myvault.Live, wanted > h.Version:
-		return h, value, myvault.ErrNotFound
+	if r.State == 0 {
+		r.Address = myvault.Address{Project: strings.Clone(addr.Project), Path: strings.Clone(addr.Path)}
 	}
-	s.saw(h.seq)
-	return h, value, nil
+	return r, value, err
 }
 
-// value opens the record of a log row for its reader.
-func (s *Store) value(c *conn, info myvault.Info, seq uint64, record []byte) (myvault.Value, error) {
-	b, err := s.keys.open(c, placeOf(info.Address, info.Version), seq, record)
+// value opens the record of a log row for its reader, and gives what opened it.
+func (s *Store) value(c *conn, info myvault.Info, seq uint64, record []byte) (myvault.Value, *crypto.Sealer, error) {
+	b, sealer, err := s.keys.open(c, placeOf(info.Address, info.Version), seq, record)
 	if err != nil {
-		return myvault.Value{}, err
+		return myvault.Value{}, nil, err
 	}
 	defer clear(b)
-	return myvault.Bytes(b), nil
+	return myvault.Bytes(b), sealer, nil
 }
 
 // earlier reads a version that is not the current one.
@@ -81,7 +121,7 @@ func (s *Store) earlier(c *conn, h head, wanted myvault.Version) (myvault.Secret
 		}
 		var secret myvault.Secret
 		err = c.each(`SELECT sealed FROM log WHERE seq = ?1`, func(row *sqlite3.Stmt) error {
-			value, err := s.value(c, v.Info, v.seq, row.ColumnRawBlob(0))
+			value, _, err := s.value(c, v.Info, v.seq, row.ColumnRawBlob(0))
 			secret = myvault.Secret{Info: v.Info, Value: value}
 			return err
 		}, v.seq)

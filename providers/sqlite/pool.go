@@ -13,18 +13,17 @@ import (
 
 // pool is a bounded number of connections for reading, opened when they are needed.
 type pool struct {
-	// inPlace fails where the file is no longer the one that was opened.
-	inPlace func() error
-	open    func() (*conn, error)
-	slots   chan *conn // nil: a connection that is not open yet
-	closed  chan struct{}
-	once    sync.Once
+	place  *place
+	open   func() (*conn, error)
+	slots  chan *conn // nil: a connection that is not open yet
+	closed chan struct{}
+	once   sync.Once
 }
 
 // newPool makes a pool of min(4, max(2, GOMAXPROCS)) connections.
-func newPool(inPlace func() error, open func() (*conn, error)) *pool {
+func newPool(where *place, open func() (*conn, error)) *pool {
 	size := min(4, max(2, runtime.GOMAXPROCS(0)))
-	p := &pool{inPlace: inPlace, open: open, slots: make(chan *conn, size), closed: make(chan struct{})}
+	p := &pool{place: where, open: open, slots: make(chan *conn, size), closed: make(chan struct{})}
 	for range size {
 		p.slots <- nil
 	}
@@ -38,10 +37,10 @@ func (p *pool) read(ctx context.Context, f func(*conn) error) error {
 	if err != nil {
 		return failure(ctx, err)
 	}
-	// After the wait for a connection, and before one is opened: one file's log must never
-	// meet another file.
-	err = p.inPlace()
-	if err == nil && c == nil {
+	// After the wait for a connection.
+	if c != nil {
+		err = p.place.hold()
+	} else if err = p.place.look(); err == nil { // one file's log must never meet another file
 		c, err = p.open()
 	}
 	if err != nil {

@@ -226,3 +226,12 @@ func TestAnotherOpenStoreSeesChanges(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(report.Accesses, uint64(2))
 }
+
+// eachLine gives what a process prints, until it ends.
+func eachLine(out io.Reader, line func(string)) error {
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		line(lines.Text())
+	}
+	return lines.Err()
+}

@@ -28,6 +28,10 @@ type Config struct {
 	// MaxProjects is how many projects can be registered; one more is
 	// myvault.ErrTooLarge. 0 means myvault.MaxProjects.
 	MaxProjects int
+	// CacheBytes is how much memory the rows take that are kept for reading, sealed as they
+	// are in the file. 0 means 12 MiB, enough for some 30,000 secrets of 64 bytes; a negative
+	// number keeps none.
+	CacheBytes int64
 
 	// For tests, in place of the real ones.
 	vfs        string
@@ -36,6 +40,7 @@ type Config struct {
 	epochLimit uint64
 	sync       func(path string) error
 	fsync      fsync
+	noIndex    bool
 }
 
 // epochLimit is how many rows the log may grow under one data key, and so the most records
@@ -46,6 +51,8 @@ const epochLimit = 1 << 28
 type Store struct {
 	*file
 	trail       *Trail
+	cache       *cache
+	fresh       *freshness
 	masters     atomic.Pointer[masters] // those that opened it, or that Rekey has set
 	incarnation string
 	maxProjects int
@@ -73,6 +80,9 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	if c.MaxProjects <= 0 {
 		c.MaxProjects = myvault.MaxProjects
 	}
+	if c.CacheBytes == 0 {
+		c.CacheBytes = defaultCacheBytes
+	}
 	if c.epochLimit == 0 {
 		c.epochLimit = epochLimit
 	}
@@ -80,7 +90,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
-	s := &Store{enrolled: map[string]bool{}, maxProjects: c.MaxProjects, epochLimit: c.epochLimit}
+	s := &Store{enrolled: map[string]bool{}, maxProjects: c.MaxProjects, epochLimit: c.epochLimit, cache: newCache(c.CacheBytes)}
 	if err := s.start(ctx, absolute, key, keys, c); err != nil {
 		return nil, notOpened("store", dir, err)
 	}
@@ -133,10 +143,24 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	opened := masters{s.keys.master.Load(), s.trail.keys.master.Load()}
 	s.masters.Store(&opened)
 	s.newest.Store(s.tip.seq)
+	s.fresh = newFreshness(s.cache, f, !c.noIndex)
 	w := f.writer
-	w.begin, w.save, w.restore, w.committed = s.begin, s.save, s.restore, s.commit
+	s.follow(w)
 	f.start(conn, w.health.note)
 	return nil
+}
+
+// follow has the writer tell what it does.
+func (s *Store) follow(w *writer) {
+	w.begin = func(c *conn, anew bool) error {
+		s.fresh.begun()
+		return s.begin(c, anew)
+	}
+	w.save, w.restore = s.save, s.restore
+	w.committed = func() {
+		s.fresh.committed()
+		s.commit()
+	}
 }
 
 // Incarnation gives 16 hexadecimal digits, drawn at random when the store was made.
@@ -162,7 +186,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	return errors.Join(s.file.close(), s.trail.Close())
+	return errors.Join(s.fresh.close(), s.file.close(), s.trail.Close())
 }
 
 // saw remembers the newest change known.

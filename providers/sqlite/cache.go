@@ -1,0 +1,197 @@
+package sqlite
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// defaultCacheBytes keeps the rows of some 30,000 secrets of 64 bytes. The garbage
+// collector may let the process hold about twice that.
+const defaultCacheBytes = 12 << 20
+
+const (
+	ways    = 8   // rows that one set holds
+	rowSize = 256 // what a row takes besides its texts and its record, in bytes
+)
+
+// row is what the cache keeps of an address: its head, whose stamp was proved when it was
+// read, and the sealed record of its current version, never the value. A row is not
+// changed once it is in the cache.
+type row struct {
+	head                  // of no state where the address never had a version
+	sealed []byte         // nil where the address is not live
+	sealer *crypto.Sealer // opens sealed; the epoch's key may leave the file meanwhile
+	hash   uint64
+	used   atomic.Bool // since the hand passed by
+}
+
+func (r *row) size() int64 {
+	return rowSize + int64(len(r.Project)+len(r.Path)+len(r.By)+cap(r.sealed))
+}
+
+// complete reports whether the row can answer reads of the current version.
+func (r *row) complete() bool { return r.State != myvault.Live || r.sealed != nil }
+
+// secret answers a read of a version, or of the current one for 0. known is false where
+// the row cannot tell: an earlier version, or a record that does not open.
+func (r *row) secret(wanted myvault.Version) (secret myvault.Secret, known bool, err error) {
+	switch {
+	case r.State != myvault.Live, wanted > r.Version:
+		return secret, true, myvault.ErrNotFound
+	case wanted != 0 && wanted != r.Version:
+		return secret, false, nil
+	}
+	b, err := r.sealer.Open(nil, placeOf(r.Address, r.Version), r.sealed)
+	if err != nil {
+		return secret, false, nil // what the file has decides
+	}
+	defer clear(b)
+	return myvault.Secret{Info: r.Info, Value: myvault.Bytes(b)}, true, nil
+}
+
+// cache is a bounded number of rows, for many readers at once. It knows nothing of
+// freshness but one rule: a row enters only in the generation in which its reading began,
+// and what removes rows begins the next generation, in one step for both.
+//
+// The rows lie in sets of a few ways, so that a look-up is a hash and a few loads, without a
+// lock; a hand goes round and takes rows that were not used since it passed by (CLOCK).
+type cache struct {
+	seed  maphash.Seed
+	slots []berth
+	limit int64
+
+	mu         sync.Mutex
+	generation uint64
+	bytes      int64
+	hand       int
+}
+
+type berth struct {
+	tag atomic.Uint64 // the hash of the row; a hint
+	row atomic.Pointer[row]
+}
+
+// newCache makes a cache for rows of so many bytes in all; nil, which keeps nothing, where
+// that is no positive number.
+func newCache(limit int64) *cache {
+	if limit <= 0 {
+		return nil
+	}
+	sets := 1
+	for int64(sets)*ways*rowSize < limit {
+		sets *= 2
+	}
+	return &cache{seed: maphash.MakeSeed(), slots: make([]berth, sets*ways), limit: limit}
+}
+
+func (c *cache) set(hash uint64) []berth {
+	first := int(hash%uint64(len(c.slots)/ways)) * ways
+	return c.slots[first : first+ways]
+}
+
+// get gives the row of an address, or nil.
+func (c *cache) get(addr myvault.Address) *row {
+	hash := maphash.Comparable(c.seed, addr)
+	set := c.set(hash)
+	for i := range set {
+		if set[i].tag.Load() != hash {
+			continue
+		}
+		if r := set[i].row.Load(); r != nil && r.Address == addr {
+			if !r.used.Load() { // writing it each time would slow other processors down
+				r.used.Store(true)
+			}
+			return r
+		}
+	}
+	return nil
+}
+
+// takes reports whether a row with a record of n bytes may enter.
+func (c *cache) takes(n int) bool { return c != nil && int64(n) <= c.limit/16 }
+
+// put takes a row whose reading began in that generation; a row of an earlier one may have
+// changed since and is dropped.
+func (c *cache) put(r *row, generation uint64) {
+	r.hash = maphash.Comparable(c.seed, r.Address)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if generation != c.generation {
+		return
+	}
+	s := c.place(r)
+	c.drop(s)
+	s.row.Store(r)
+	s.tag.Store(r.hash)
+	c.bytes += r.size()
+	for c.bytes > c.limit {
+		s := &c.slots[c.hand]
+		c.hand = (c.hand + 1) % len(c.slots)
+		if old := s.row.Load(); old != nil && !old.used.Swap(false) {
+			c.drop(s)
+		}
+	}
+}
+
+// place gives the slot for a row: that of the same address, an empty one, or one whose row
+// was not used.
+func (c *cache) place(r *row) *berth {
+	set := c.set(r.hash)
+	var empty, idle *berth
+	for i := range set {
+		switch old := set[i].row.Load(); {
+		case old == nil:
+			empty = &set[i]
+		case old.Address == r.Address:
+			return &set[i]
+		case !old.used.Swap(false):
+			idle = &set[i]
+		}
+	}
+	switch {
+	case empty != nil:
+		return empty
+	case idle != nil:
+		return idle
+	}
+	return &set[c.hand%ways]
+}
+
+func (c *cache) drop(s *berth) {
+	if old := s.row.Load(); old != nil {
+		s.tag.Store(0)
+		s.row.Store(nil)
+		c.bytes -= old.size()
+	}
+}
+
+// remove begins the next generation, without the rows of those addresses.
+func (c *cache) remove(addresses []myvault.Address) (generation uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, addr := range addresses {
+		set := c.set(maphash.Comparable(c.seed, addr))
+		for i := range set {
+			if old := set[i].row.Load(); old != nil && old.Address == addr {
+				c.drop(&set[i])
+			}
+		}
+	}
+	c.generation++
+	return c.generation
+}
+
+// clear begins the next generation, without rows.
+func (c *cache) clear() (generation uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.slots {
+		c.drop(&c.slots[i])
+	}
+	c.generation++
+	return c.generation
+}

@@ -1,0 +1,193 @@
+package sqlite
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// headerWords is the size of a WAL-index header, in words of 8 bytes.
+const headerWords = 6
+
+// token stands for a state of the file: any commit, of any process, makes another one.
+type token [headerWords]uint64
+
+// maxChanged is how many changes are applied to the cache one by one; more drop all rows.
+const maxChanged = 4096
+
+// freshness keeps a cache from giving what is older than the last commit of any process.
+//
+// A reader takes the token before it looks into the cache. If it is the published one, the rows
+// are valid: every row was read after the published token was taken, or its address has no
+// change between. Else one reader refreshes and the others wait: it takes the token again,
+// asks the log for the addresses that changed since the position reached, removes their
+// rows, and publishes. A row that is read meanwhile does not enter: the generation is another one.
+//
+// Some changes leave no row in the log, and none of them makes a cached row wrong. A record
+// that is sealed anew under another data key keeps its value, and the old record opens with
+// the sealer beside it. A new wrapping of the keys changes no key that is in use. Pruning takes
+// the records of earlier versions and entries of the other file, which are not cached.
+type freshness struct {
+	cache *cache
+	index atomic.Pointer[walIndex] // nil: not to be used
+	asked *dataVersion             // where there is no index
+	read  func(context.Context, func(*conn) error) error
+
+	turn      chan struct{} // one place, for who refreshes
+	published atomic.Pointer[view]
+	before    token // of the writer: the header as a transaction begins
+	held      bool  // before is one
+}
+
+// view is a state of the file for which the rows in the cache are valid.
+type view struct {
+	token      token
+	generation uint64 // of the cache
+	position   uint64 // the changes up to this log row are applied
+}
+
+// newFreshness watches over the cache of an open file; nil where there is none.
+func newFreshness(c *cache, f *file, index bool) *freshness {
+	if c == nil {
+		return nil
+	}
+	fresh := &freshness{cache: c, read: f.readers.read, turn: make(chan struct{}, 1)}
+	if index {
+		fresh.index.Store(openWALIndex(f.path + "-shm"))
+	}
+	fresh.asked = &dataVersion{open: func() (*conn, error) {
+		if err := f.inPlace(); err != nil {
+			return nil, err
+		}
+		return f.readers.open()
+	}}
+	return fresh
+}
+
+// now gives the view that holds at this moment, and refreshes the cache where the one
+// published does not. Nil where that cannot be told: then the cache is not to be used. The
+// error is that of ctx or of the engine.
+func (f *freshness) now(ctx context.Context) (*view, error) {
+	if f == nil {
+		return nil, nil
+	}
+	v := f.published.Load()
+	if index := f.index.Load(); index != nil {
+		if v != nil && index.is(&v.token) {
+			return v, nil
+		}
+	} else if t, ok := f.asked.read(); !ok || v != nil && v.token == t {
+		if !ok {
+			v = nil
+		}
+		return v, nil
+	}
+	return f.refresh(ctx)
+}
+
+func (f *freshness) token() (token, bool) {
+	if index := f.index.Load(); index != nil {
+		return index.read()
+	}
+	return f.asked.read()
+}
+
+func (f *freshness) refresh(ctx context.Context) (*view, error) {
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	// Before the log is read, so that what is read is at least as new.
+	t, ok := f.token()
+	if !ok {
+		return nil, nil
+	}
+	v := f.published.Load()
+	if v != nil && v.token == t {
+		return v, nil
+	}
+	next := &view{token: t}
+	var changed []myvault.Address
+	known := false
+	err := f.read(ctx, func(c *conn) (err error) {
+		if v != nil {
+			changed, next.position, known, err = c.changedSince(v.position)
+		}
+		if err == nil && !known {
+			next.position, err = c.lastChange()
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	// The rows go before the view is there to be used.
+	if known {
+		next.generation = f.cache.remove(changed)
+	} else {
+		next.generation = f.cache.clear()
+	}
+	f.published.Store(next)
+	return next, nil
+}
+
+// changedSince gives the addresses that the log rows behind position name, and the last
+// position. known is false where they are too many, or the log is not the one it was.
+func (c *conn) changedSince(position uint64) (changed []myvault.Address, last uint64, known bool, err error) {
+	n := 0
+	err = c.each(`SELECT seq, project, path FROM log WHERE seq >= ?1 ORDER BY seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
+		n++
+		last = uint64(row.ColumnInt64(0))
+		switch {
+		case n == 1:
+			known = last == position
+		case known:
+			changed = append(changed, myvault.Address{Project: row.ColumnText(1), Path: row.ColumnText(2)})
+		}
+		return nil
+	}, position, maxChanged+2)
+	return changed, last, known && n < maxChanged+2, err
+}
+
+func (c *conn) lastChange() (seq uint64, err error) {
+	err = c.each(`SELECT seq FROM log ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
+		seq = uint64(row.ColumnInt64(0))
+		return nil
+	})
+	return seq, err
+}
+
+// begun is told that a transaction of the writer has begun: nobody else commits until it ends.
+func (f *freshness) begun() {
+	if f == nil {
+		return
+	}
+	f.held = false
+	if index := f.index.Load(); index != nil {
+		f.before, f.held = index.read()
+	}
+}
+
+// committed is told that the writer has committed, before anyone is answered. A WAL-index
+// in which that does not show is not used any more.
+func (f *freshness) committed() {
+	if f == nil || !f.held {
+		return
+	}
+	if index := f.index.Load(); index != nil && index.is(&f.before) {
+		f.index.Store(nil)
+	}
+}
+
+// close ends what freshness has open.
+func (f *freshness) close() error {
+	if f == nil {
+		return nil
+	}
+	return f.asked.close()
+}

@@ -1,0 +1,292 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// The two ways of finding out that the cache is fresh.
+var ways = map[string]sqlite.Config{"WAL-index": {}, "data_version": sqlite.Config{}.WithoutWALIndex()}
+
+// A secret that was read is read again without a connection; so is that there is none.
+func TestReadsAreCached(t *testing.T) {
+	is := is.New(t)
+	s := open(t, t.TempDir(), crypto.NewKey())
+	_, err := apply(s, put("p/a", "one"), put("p/a", "two"), put("p/gone", "x"), on(myvault.OpDelete, "p/gone"))
+	is.NoErr(err)
+	read := func() {
+		t.Helper()
+		for range 2 {
+			secret, err := s.Get(t.Context(), addr("p/a"), 0)
+			is.NoErr(err)
+			is.Equal(secret.Value.Reveal(), "two")
+			is.Equal(secret.Info, myvault.Info{Address: addr("p/a"), Version: 2, State: myvault.Live, At: secret.At, By: "tester"})
+		}
+		secret, err := s.Get(t.Context(), addr("p/a"), 2)
+		is.NoErr(err)
+		is.Equal(secret.Version, myvault.Version(2))
+		for _, missing := range []string{"p/gone", "p/never"} {
+			_, err = s.Get(t.Context(), addr(missing), 0)
+			is.Equal(err, myvault.ErrNotFound)
+		}
+		_, err = s.Get(t.Context(), addr("p/a"), 3)
+		is.Equal(err, myvault.ErrNotFound)
+	}
+	read()
+	s.WithoutReaders(read)
+	secret, err := s.Get(t.Context(), addr("p/a"), 1) // the cache does not know
+	is.NoErr(err)
+	is.Equal(secret.Value.Reveal(), "one")
+	is.NoErr(s.Close())
+	_, err = s.Get(t.Context(), addr("p/a"), 0)
+	is.Equal(err, myvault.ErrClosed)
+}
+
+// Each kind of change shows at once, to the store that makes it and to another.
+func TestEveryChangeShows(t *testing.T) {
+	for name, c := range ways {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir, key := t.TempDir(), crypto.NewKey()
+			a, b := openWith(t, dir, key, c), openWith(t, dir, key, c)
+			both := func(want string, wantErr error) {
+				t.Helper()
+				for _, s := range []*sqlite.Store{a, b, a, b} {
+					secret, err := s.Get(t.Context(), addr("p/x"), 0)
+					is.Equal(err, wantErr)
+					is.Equal(secret.Value.Reveal(), want)
+				}
+			}
+			both("", myvault.ErrNotFound)
+			for round := range 5 {
+				for _, step := range []struct {
+					change myvault.Change
+					want   string
+					err    error
+				}{
+					{put("p/x", fmt.Sprint("one ", round)), fmt.Sprint("one ", round), nil},
+					{on(myvault.OpDelete, "p/x"), "", myvault.ErrNotFound},
+					{on(myvault.OpUndelete, "p/x"), fmt.Sprint("one ", round), nil},
+					{put("p/x", "two"), "two", nil},
+					{put("p/other", "x"), "two", nil},
+					{on(myvault.OpDestroy, "p/x"), "", myvault.ErrNotFound},
+				} {
+					_, err := apply(a, step.change)
+					is.NoErr(err)
+					both(step.want, step.err)
+					a, b = b, a
+				}
+			}
+		})
+	}
+}
+
+// So many changes at once that the cache is emptied.
+func TestManyForeignChangesShow(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	a, b := open(t, dir, key), open(t, dir, key)
+	for round := range 3 {
+		var changes []myvault.Change
+		for n := range 4100 {
+			changes = append(changes, put(fmt.Sprint("p/a", n), fmt.Sprint(round)))
+		}
+		_, err := apply(a, changes...)
+		is.NoErr(err)
+		for n := range 4100 {
+			secret, err := b.Get(t.Context(), addr(fmt.Sprint("p/a", n)), 0)
+			is.NoErr(err)
+			is.Equal(secret.Value.Reveal(), fmt.Sprint(round))
+		}
+	}
+}
+
+// A row that was read before a change does not enter the cache after it.
+func TestARowReadBeforeAChangeDoesNotEnter(t *testing.T) {
+	for name, c := range ways {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir, key := t.TempDir(), crypto.NewKey()
+			a, b := openWith(t, dir, key, c), openWith(t, dir, key, c)
+			_, err := apply(a, put("p/x", "old"), put("p/y", "y"))
+			is.NoErr(err)
+			is.NoErr(a.GetAround(t.Context(), addr("p/x"), func() {
+				_, err := apply(b, put("p/x", "new"))
+				is.NoErr(err)
+				_, err = a.Get(t.Context(), addr("p/y"), 0) // learns of the change
+				is.NoErr(err)
+			}))
+			secret, err := a.Get(t.Context(), addr("p/x"), 0)
+			is.NoErr(err)
+			is.Equal(secret.Value.Reveal(), "new")
+		})
+	}
+}
+
+// A change that is made while the cache is brought up to date shows in the next read.
+func TestAChangeDuringARefreshShows(t *testing.T) {
+	for name, c := range ways {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir, key := t.TempDir(), crypto.NewKey()
+			a, b := openWith(t, dir, key, c), openWith(t, dir, key, c)
+			_, err := apply(b, put("p/x", "old"))
+			is.NoErr(err)
+			_, err = a.Get(t.Context(), addr("p/x"), 0)
+			is.NoErr(err)
+			_, err = apply(b, put("p/y", "y"))
+			is.NoErr(err)
+			a.AfterRefreshQuery(func() {
+				_, err := apply(b, put("p/x", "new"))
+				is.NoErr(err)
+			})
+			_, err = a.Get(t.Context(), addr("p/x"), 0)
+			is.NoErr(err)
+			secret, err := a.Get(t.Context(), addr("p/x"), 0)
+			is.NoErr(err)
+			is.Equal(secret.Value.Reveal(), "new")
+		})
+	}
+}
+
+// Nobody reads from the cache what is about to be removed.
+func TestNothingIsReadBetweenAChangeAndItsRemoval(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	a, b := open(t, dir, key), open(t, dir, key)
+	_, err := apply(b, put("p/x", "old"))
+	is.NoErr(err)
+	_, err = a.Get(t.Context(), addr("p/x"), 0)
+	is.NoErr(err)
+	_, err = apply(b, put("p/x", "new"))
+	is.NoErr(err)
+	ended := make(chan error, 1)
+	asked := make(chan struct{})
+	a.AfterRefreshQuery(func() { close(asked) })
+	a.WithRemovalHeld(func() {
+		go func() {
+			_, err := a.Get(context.Background(), addr("p/x"), 0)
+			ended <- err
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		<-asked
+		for err == nil {
+			var secret myvault.Secret
+			secret, err = a.Get(ctx, addr("p/x"), 0)
+			is.True(err != nil || secret.Value.Reveal() == "new")
+		}
+	})
+	is.NoErr(<-ended)
+}
+
+// acknowledgements are the newest versions of which the writers were told.
+type acknowledgements [16]atomic.Uint64
+
+func (a *acknowledgements) tell(n int, version uint64) {
+	for {
+		known := a[n].Load()
+		if version <= known || a[n].CompareAndSwap(known, version) {
+			return
+		}
+	}
+}
+
+// read reads until stop, and finds nothing older than what was acknowledged before.
+func (a *acknowledgements) read(s *sqlite.Store, n int, stop *atomic.Bool) error {
+	seen := [len(a)]uint64{}
+	for ; !stop.Load(); n++ {
+		at := n * 7 % len(a)
+		before := max(a[at].Load(), seen[at])
+		secret, err := s.Get(context.Background(), addr(fmt.Sprint("p/writer", at)), 0)
+		if errors.Is(err, myvault.ErrNotFound) && before == 0 {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		seen[at] = uint64(secret.Version)
+		if seen[at] < before {
+			return fmt.Errorf("p/writer%d: read version %d after %d was acknowledged or seen", at, secret.Version, before)
+		}
+		if text, _, _ := strings.Cut(secret.Value.Reveal(), " "); at >= 6 && text != fmt.Sprint(secret.Version) {
+			return fmt.Errorf("p/writer%d: version %d has the value of %s", at, secret.Version, text)
+		}
+	}
+	return nil
+}
+
+// write puts many versions, each with its number as the value.
+func (a *acknowledgements) write(s *sqlite.Store, n, versions int) error {
+	for version := 1; version <= versions; version++ {
+		infos, err := apply(s, put(fmt.Sprint("p/writer", n), fmt.Sprint(version, " ")))
+		if err != nil {
+			return err
+		}
+		a.tell(n, uint64(infos[0].Version))
+	}
+	return nil
+}
+
+// follow hears what another process says that was acknowledged to it.
+func (a *acknowledgements) follow(line string) {
+	fields := strings.Fields(line)
+	if len(fields) != 3 || fields[0] != "put" {
+		return
+	}
+	n, _ := strconv.Atoi(strings.TrimPrefix(fields[1], "p/writer"))
+	// A line that the end of the process cut has a smaller version, which is true as well.
+	version, _ := strconv.ParseUint(fields[2], 10, 64)
+	a.tell(n, version)
+}
+
+// TestNoReadIsStale: many write, in two stores of this process and in another process;
+// who reads never sees less than what was acknowledged before the read began.
+func TestNoReadIsStale(t *testing.T) {
+	for name, c := range ways {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir, key := t.TempDir(), crypto.NewKey()
+			stores := []*sqlite.Store{openWith(t, dir, key, c), openWith(t, dir, key, c)}
+			var acked acknowledgements
+			cmd, out := process(t, "write", dir, key) // p/writer0 to p/writer5
+			heard := make(chan error, 1)
+			go func() { heard <- eachLine(out, acked.follow) }()
+			var stop atomic.Bool
+			errs := make(chan error, 32)
+			var writers, readers sync.WaitGroup
+			for n := range 10 {
+				writers.Go(func() { errs <- acked.write(stores[n%2], 6+n, 50) })
+			}
+			for n := range 4 {
+				readers.Go(func() { errs <- acked.read(stores[n%2], n, &stop) })
+			}
+			writers.Wait()
+			is.NoErr(cmd.Process.Kill())
+			is.NoErr(<-heard)
+			is.True(cmd.Wait() != nil)
+			stop.Store(true)
+			readers.Wait()
+			close(errs)
+			for err := range errs {
+				is.NoErr(err)
+			}
+			for n := range acked {
+				is.True(acked[n].Load() > 0) // everyone has written
+			}
+		})
+	}
+}
