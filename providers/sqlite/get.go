@@ -82,8 +82,8 @@ func (s *Store) current(c *conn, addr myvault.Address, wanted myvault.Version) (
 			return nil
 		}
 		record := stmt.ColumnRawBlob(11)
-		if value, r.sealer, err = s.value(c, r.Info, r.valueSeq, record); err == nil && s.cache.takes(len(record)) {
-			r.sealed = bytes.Clone(record)
+		if value, err = s.value(c, r.Info, r.valueSeq, record); err == nil && s.cache.takes(len(record)) {
+			err = r.keep(c, s.keys, record)
 		}
 		return err
 	}, addr.Project, addr.Path)
@@ -93,14 +93,24 @@ func (s *Store) current(c *conn, addr myvault.Address, wanted myvault.Version) (
 	return r, value, err
 }
 
-// value opens the record of a log row for its reader, and gives what opened it.
-func (s *Store) value(c *conn, info myvault.Info, seq uint64, record []byte) (myvault.Value, *crypto.Sealer, error) {
-	b, sealer, err := s.keys.open(c, placeOf(info.Address, info.Version), seq, record)
+// keep puts the record of the row, which was opened, into it, with what opens it.
+func (r *row) keep(c *conn, k *keyring, record []byte) error {
+	epoch, err := crypto.RecordEpoch(record)
+	if err == nil {
+		r.sealer, err = k.sealer(c, epoch)
+	}
+	r.sealed = bytes.Clone(record)
+	return err
+}
+
+// value opens the record of a log row for its reader.
+func (s *Store) value(c *conn, info myvault.Info, seq uint64, record []byte) (myvault.Value, error) {
+	b, err := s.keys.open(c, placeOf(info.Address, info.Version), seq, record)
 	if err != nil {
-		return myvault.Value{}, nil, err
+		return myvault.Value{}, err
 	}
 	defer clear(b)
-	return myvault.Bytes(b), sealer, nil
+	return myvault.Bytes(b), nil
 }
 
 // earlier reads a version that is not the current one.
@@ -121,7 +131,7 @@ func (s *Store) earlier(c *conn, h head, wanted myvault.Version) (myvault.Secret
 		}
 		var secret myvault.Secret
 		err = c.each(`SELECT sealed FROM log WHERE seq = ?1`, func(row *sqlite3.Stmt) error {
-			value, _, err := s.value(c, v.Info, v.seq, row.ColumnRawBlob(0))
+			value, err := s.value(c, v.Info, v.seq, row.ColumnRawBlob(0))
 			secret = myvault.Secret{Info: v.Info, Value: value}
 			return err
 		}, v.seq)

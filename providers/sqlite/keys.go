@@ -219,21 +219,21 @@ func (k *keyring) remember(s *crypto.Sealer) {
 	k.sealers[s.Epoch()] = s
 }
 
-// open opens the record of the log row seq at its place. It gives what opened it, too.
-func (k *keyring) open(c *conn, at crypto.Place, seq uint64, record []byte) ([]byte, *crypto.Sealer, error) {
+// open opens the record of the log row seq at its place.
+func (k *keyring) open(c *conn, at crypto.Place, seq uint64, record []byte) ([]byte, error) {
 	epoch, err := crypto.RecordEpoch(record)
 	if err != nil {
-		return nil, nil, tampered("the record at log sequence %d", seq)
+		return nil, tampered("the record at log sequence %d", seq)
 	}
 	s, err := k.sealer(c, epoch)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	value, err := s.Open(nil, at, record)
 	if err != nil {
-		return nil, nil, tampered("the record at log sequence %d", seq)
+		return nil, tampered("the record at log sequence %d", seq)
 	}
-	return value, s, nil
+	return value, nil
 }
 
 func placeOf(addr myvault.Address, version myvault.Version) crypto.Place {

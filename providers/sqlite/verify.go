@@ -126,7 +126,7 @@ func (v *verification) logRow(c *conn, r *logRow) error {
 		if err := v.keys.authentic(c, r, r.sealed); err != nil {
 			return err
 		}
-		value, _, err := v.keys.open(c, placeOf(e.Address, e.Version), e.Seq, r.sealed)
+		value, err := v.keys.open(c, placeOf(e.Address, e.Version), e.Seq, r.sealed)
 		if errors.Is(err, myvault.ErrTampered) {
 			return bad(e.Seq, "its record does not open")
 		}
