@@ -35,7 +35,8 @@ func TestImportsGoOneWay(t *testing.T) {
 		{module, []string{"golang.org/x/"}},
 		{module + "/crypto", []string{"golang.org/x/"}},
 		{module + "/providers/memory", []string{module, "golang.org/x/", "github.com/tidwall/btree"}},
-		{module + "/providers/sqlite", []string{module, module + "/crypto", "golang.org/x/", "github.com/ncruces/"}},
+		{module + "/providers/sqlite", []string{module, module + "/crypto", module + "/internal/readonly", "golang.org/x/", "github.com/ncruces/"}},
+		{module + "/providers/pyvault", []string{module, module + "/crypto", module + "/internal/readonly", "golang.org/x/", "github.com/ncruces/"}},
 		{module + "/providers/hashivault", []string{
 			module, "golang.org/x/", "github.com/go-json-experiment/json", "github.com/hashicorp/",
 			"github.com/cenkalti/backoff", "github.com/go-jose/", "github.com/mitchellh/", "github.com/ryanuber/", // hashicorp's

@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/vfs"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/internal/readonly"
 )
 
 // peek decides whether the file may be opened, without changing a byte of it, of its
@@ -47,10 +44,9 @@ func (k kind) peek(ctx context.Context, path string, key crypto.Key) error {
 }
 
 func (k kind) peekOnce(path string, key crypto.Key) error {
-	registerPeek()
 	ours := false
 	err := guard(func() (err error) {
-		db, err := sqlite3.OpenFlags(uri(path, peekVFS), sqlite3.OPEN_READONLY|sqlite3.OPEN_URI)
+		db, err := sqlite3.OpenFlags(uri(path, readonly.VFS()), sqlite3.OPEN_READONLY|sqlite3.OPEN_URI)
 		if err != nil {
 			return err
 		}
@@ -123,76 +119,3 @@ func (k kind) tryKey(c *conn, key crypto.Key) error {
 	}
 	return err
 }
-
-// peekVFS names the read-only file system that peek uses.
-const peekVFS = "myvault-peek"
-
-// registerPeek makes it known to the engine, which has one register for the process.
-var registerPeek = sync.OnceFunc(func() { vfs.Register(peekVFS, readOnlyVFS{}) })
-
-// readOnlyVFS opens files for reading only, takes no locks and has no shared memory.
-type readOnlyVFS struct{}
-
-func (readOnlyVFS) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
-	if flags&(vfs.OPEN_MAIN_DB|vfs.OPEN_WAL|vfs.OPEN_MAIN_JOURNAL) == 0 {
-		return nil, flags, sqlite3.CANTOPEN
-	}
-	f, err := os.Open(name)
-	if missing(err) && flags&vfs.OPEN_WAL != 0 {
-		f, err = nil, nil // the engine would make an empty one
-	}
-	if err != nil {
-		return nil, flags, err
-	}
-	flags &^= vfs.OPEN_READWRITE | vfs.OPEN_CREATE
-	return readOnlyFile{f}, flags | vfs.OPEN_READONLY, nil
-}
-
-func (readOnlyVFS) Delete(string, bool) error { return sqlite3.IOERR_DELETE }
-
-func (readOnlyVFS) Access(name string, _ vfs.AccessFlag) (bool, error) {
-	_, err := os.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-func (readOnlyVFS) FullPathname(name string) (string, error) { return name, nil }
-
-// readOnlyFile reads a file, or an empty one where f is nil.
-type readOnlyFile struct{ f *os.File }
-
-func (r readOnlyFile) Close() error {
-	if r.f == nil {
-		return nil
-	}
-	return r.f.Close()
-}
-
-func (r readOnlyFile) ReadAt(p []byte, off int64) (int, error) {
-	if r.f == nil {
-		return 0, io.EOF
-	}
-	return r.f.ReadAt(p, off)
-}
-
-func (r readOnlyFile) Size() (int64, error) {
-	if r.f == nil {
-		return 0, nil
-	}
-	info, err := r.f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
-}
-
-func (readOnlyFile) WriteAt([]byte, int64) (int, error)              { return 0, sqlite3.READONLY }
-func (readOnlyFile) Truncate(int64) error                            { return sqlite3.READONLY }
-func (readOnlyFile) Sync(vfs.SyncFlag) error                         { return nil }
-func (readOnlyFile) Lock(vfs.LockLevel) error                        { return nil }
-func (readOnlyFile) Unlock(vfs.LockLevel) error                      { return nil }
-func (readOnlyFile) CheckReservedLock() (bool, error)                { return false, nil }
-func (readOnlyFile) SectorSize() int                                 { return 0 }
-func (readOnlyFile) DeviceCharacteristics() vfs.DeviceCharacteristic { return 0 }

@@ -1,0 +1,224 @@
+// Package pyvault reads the SQLite file of myVault's earlier service, which was written in
+// Python, so that [myvault.Copy] can carry it to another provider:
+//
+//	old, err := pyvault.Open(ctx, "myvault.db", key, pyvault.Config{})
+//	if err != nil { ... }
+//	for _, p := range old.Problems() { fmt.Println(p) } // what it cannot give
+//	report, err := myvault.Copy(ctx, store, old, myvault.CopyOptions{By: "operator"})
+//
+// The tables are projects (name, description, created_at, created_by, and in later files
+// is_default) and secrets (project, path, encrypted_value, encryption_iv, encryption_tag,
+// updated_at, updated_by). Values are sealed with AES-256-GCM directly under the master key,
+// without additional data; ciphertext, IV (12 bytes) and tag (16 bytes) stand in hexadecimal
+// digits. Times are UTC.
+//
+// The service kept one value for each secret, so each has one version here, number 1, with the
+// time and the author of its last update. What the file numbers as its version is left behind.
+package pyvault
+
+import (
+	"context"
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// Config says how a file is read. The zero Config is ready for use.
+type Config struct {
+	// Rename gives other names to projects and secrets, by the names "project" and
+	// "project/path" as they stand in the file. A secret's own new name is "project/path";
+	// else it moves with its project.
+	Rename map[string]string
+}
+
+// Store is a [myvault.Provider] that only reads. Make one with [Open].
+type Store struct {
+	aead     cipher.AEAD
+	secrets  []secret // by address
+	projects []myvault.Project
+	problems []Problem
+	closed   atomic.Bool
+}
+
+var _ myvault.Provider = (*Store)(nil)
+
+// secret is one row of the table, as it is sealed.
+type secret struct {
+	myvault.Info
+	iv     []byte
+	sealed []byte // ciphertext and tag
+}
+
+// Problem is something in the file that the Store cannot give. Project and Path are names as
+// they stand there; a problem of a project has no Path.
+type Problem struct {
+	Project, Path string
+	Reason        string
+}
+
+// String gives one line such as `"my project" "a//b": invalid path: segment 2 is empty`.
+func (p Problem) String() string {
+	if p.Path == "" {
+		return fmt.Sprintf("%q: %s", p.Project, p.Reason)
+	}
+	return fmt.Sprintf("%q %q: %s", p.Project, p.Path, p.Reason)
+}
+
+// Open reads the file at path and closes it again; no byte of it is changed, nor anything
+// made beside it. Values stay sealed in memory until they are asked for, but each is opened once,
+// to see that it can be.
+//
+// ErrWrongKey where the file has values and none opens with the key. ErrInvalid where it is no
+// such file. ErrUnavailable where it cannot be read, or is being written: stop the service first.
+func Open(ctx context.Context, path string, key crypto.Key, c Config) (*Store, error) {
+	s, err := open(ctx, path, key, c)
+	if err != nil {
+		return nil, fmt.Errorf("pyvault: %w", err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, path string, key crypto.Key, c Config) (*Store, error) {
+	aead, err := cipherOf(key)
+	if err != nil {
+		return nil, err
+	}
+	var f contents
+	if err := steady(path, func() (err error) {
+		f, err = readFile(ctx, path)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	s := &Store{aead: aead}
+	if err := s.take(f, c.Rename); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Problems gives what stands in the file and cannot be given: names that the vault refuses and
+// Config.Rename does not change, values that do not open or are empty, and doubles.
+func (s *Store) Problems() []Problem { return slices.Clone(s.problems) }
+
+// Get implements [myvault.Provider].
+func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.Version) (myvault.Secret, error) {
+	if err := s.usable(ctx); err != nil {
+		return myvault.Secret{}, err
+	}
+	i, found := s.find(addr)
+	if !found || version > 1 {
+		return myvault.Secret{}, myvault.ErrNotFound
+	}
+	value, err := s.secrets[i].open(s.aead)
+	if err != nil {
+		return myvault.Secret{}, err
+	}
+	defer clear(value)
+	return myvault.Secret{Info: s.secrets[i].Info, Value: myvault.Bytes(value)}, nil
+}
+
+func (s *Store) find(addr myvault.Address) (int, bool) {
+	return slices.BinarySearchFunc(s.secrets, addr, func(e secret, a myvault.Address) int { return e.Address.Compare(a) })
+}
+
+// Apply implements [myvault.Provider]: it is always errors.ErrUnsupported.
+func (s *Store) Apply(ctx context.Context, _ myvault.Commit) ([]myvault.Info, error) {
+	if err := s.usable(ctx); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%w: the file is only read", errors.ErrUnsupported)
+}
+
+// List implements [myvault.Provider]. Nothing in such a file is deleted.
+func (s *Store) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+	return func(yield func(myvault.Info, error) bool) {
+		if err := s.usable(ctx); err != nil {
+			yield(myvault.Info{}, err)
+			return
+		}
+		for _, e := range s.secrets {
+			if r.Deleted || e.Compare(r.After) <= 0 || !r.Prefix.Contains(e.Address) {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				yield(myvault.Info{}, err)
+				return
+			}
+			if !yield(e.Info, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Versions implements [myvault.Provider].
+func (s *Store) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error] {
+	return func(yield func(myvault.Info, error) bool) {
+		err := s.usable(ctx)
+		i, found := s.find(addr)
+		if err == nil && !found {
+			err = myvault.ErrNotFound
+		}
+		if err != nil {
+			yield(myvault.Info{}, err)
+			return
+		}
+		yield(s.secrets[i].Info, nil)
+	}
+}
+
+// Projects implements [myvault.Provider].
+func (s *Store) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
+	return func(yield func(myvault.Project, error) bool) {
+		if err := s.usable(ctx); err != nil {
+			yield(myvault.Project{}, err)
+			return
+		}
+		for _, p := range s.projects {
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Ping gives nil, or ErrClosed after Close.
+func (s *Store) Ping(ctx context.Context) error { return s.usable(ctx) }
+
+// Close ends the use of the Store. A second Close gives nil, later calls ErrClosed.
+func (s *Store) Close() error {
+	s.closed.Store(true)
+	return nil
+}
+
+func (s *Store) usable(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.closed.Load() {
+		return myvault.ErrClosed
+	}
+	return nil
+}
+
+// renamed gives the names that the vault is to use.
+func renamed(project, path string, rename map[string]string) (string, string) {
+	if path != "" {
+		if name, found := rename[project+"/"+path]; found {
+			project, path, _ = strings.Cut(name, "/")
+			return project, path
+		}
+	}
+	if name, found := rename[project]; found {
+		project = name
+	}
+	return project, path
+}
