@@ -61,7 +61,7 @@ func (r *row) secret(wanted myvault.Version) (secret myvault.Secret, known bool,
 // lock; a hand goes round and takes rows that were not used since it passed by (CLOCK).
 type cache struct {
 	seed  maphash.Seed
-	slots []cell
+	slots []berth
 	limit int64
 
 	mu         sync.Mutex
@@ -70,7 +70,7 @@ type cache struct {
 	hand       int
 }
 
-type cell struct {
+type berth struct {
 	tag atomic.Uint64 // the hash of the row; a hint
 	row atomic.Pointer[row]
 }
@@ -85,10 +85,10 @@ func newCache(limit int64) *cache {
 	for int64(sets)*ways*rowSize < limit {
 		sets *= 2
 	}
-	return &cache{seed: maphash.MakeSeed(), slots: make([]cell, sets*ways), limit: limit}
+	return &cache{seed: maphash.MakeSeed(), slots: make([]berth, sets*ways), limit: limit}
 }
 
-func (c *cache) set(hash uint64) []cell {
+func (c *cache) set(hash uint64) []berth {
 	first := int(hash%uint64(len(c.slots)/ways)) * ways
 	return c.slots[first : first+ways]
 }
@@ -139,9 +139,9 @@ func (c *cache) put(r *row, generation uint64) {
 
 // place gives the slot for a row: that of the same address, an empty one, or one whose row
 // was not used.
-func (c *cache) place(r *row) *cell {
+func (c *cache) place(r *row) *berth {
 	set := c.set(r.hash)
-	var empty, idle *cell
+	var empty, idle *berth
 	for i := range set {
 		switch old := set[i].row.Load(); {
 		case old == nil:
@@ -161,7 +161,7 @@ func (c *cache) place(r *row) *cell {
 	return &set[c.hand%ways]
 }
 
-func (c *cache) drop(s *cell) {
+func (c *cache) drop(s *berth) {
 	if old := s.row.Load(); old != nil {
 		s.tag.Store(0)
 		s.row.Store(nil)

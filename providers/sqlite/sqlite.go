@@ -51,9 +51,9 @@ const epochLimit = 1 << 28
 type Store struct {
 	*file
 	trail       *Trail
-	masters     atomic.Pointer[masters] // those that opened it, or that Rekey has set
 	cache       *cache
 	fresh       *freshness
+	masters     atomic.Pointer[masters] // those that opened it, or that Rekey has set
 	incarnation string
 	maxProjects int
 	epochLimit  uint64
@@ -90,11 +90,9 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
-	s := &Store{
-		enrolled: map[string]bool{}, maxProjects: c.MaxProjects, epochLimit: c.epochLimit, cache: newCache(c.CacheBytes),
-	}
+	s := &Store{enrolled: map[string]bool{}, maxProjects: c.MaxProjects, epochLimit: c.epochLimit, cache: newCache(c.CacheBytes)}
 	if err := s.start(ctx, absolute, key, keys, c); err != nil {
-		return nil, notOpened("store", dir, unavailable(err))
+		return nil, notOpened("store", dir, err)
 	}
 	return s, nil
 }
@@ -109,25 +107,19 @@ func admit(ctx context.Context, dir string, keys KeySource, sys system, kinds ..
 	if err != nil {
 		return key, "", err
 	}
-	dir, err = examine(ctx, dir, key, sys.orReal(), kinds)
-	return key, dir, unavailable(err)
-}
-
-// examine refuses a directory that must not be opened, and gives its absolute path.
-func examine(ctx context.Context, dir string, key crypto.Key, sys system, kinds []kind) (string, error) {
-	dir, err := prepare(dir, sys)
-	if err != nil {
-		return "", err
+	sys = sys.orReal()
+	if dir, err = prepare(dir, sys); err != nil {
+		return key, "", err
 	}
 	for _, k := range kinds {
 		if err := k.check(ctx, dir, key, sys.user()); err != nil {
-			return "", err
+			return key, "", err
 		}
 	}
 	if err := complete(dir, kinds); err != nil {
-		return "", err
+		return key, "", err
 	}
-	return dir, sweep(dir)
+	return key, dir, sweep(dir)
 }
 
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
@@ -152,8 +144,9 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	s.masters.Store(&opened)
 	s.newest.Store(s.tip.seq)
 	s.fresh = newFreshness(s.cache, f, !c.noIndex)
-	s.follow(f.writer)
-	f.start(conn, f.writer.health.note)
+	w := f.writer
+	s.follow(w)
+	f.start(conn, w.health.note)
 	return nil
 }
 
