@@ -12,7 +12,7 @@ func base64(b []byte) string { return std.StdEncoding.EncodeToString(b) }
 
 func writeVectors(t *testing.T) {
 	t.Helper()
-	v := vectors{Wrapped: wrapVectors(), Records: recordVectors()}
+	v := vectors{Wrapped: wrapVectors(), Records: recordVectors(), Streams: streamVectors()}
 	for _, name := range []string{"a", "b"} {
 		k, vault := fixed("master "+name, 32), fixed("vault "+name, 16)
 		v.Masters = append(v.Masters, masterVector{text(k), vault, derive(k, vault, "myvault/v1/check")})

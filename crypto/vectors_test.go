@@ -41,6 +41,7 @@ type vectors struct {
 	Records []recordVector `json:"records"`
 	Chains  []macVector    `json:"chains"`
 	Stamps  []macVector    `json:"stamps"`
+	Streams []streamVector `json:"streams"`
 }
 
 type masterVector struct {
@@ -98,8 +99,8 @@ func TestVectors(t *testing.T) {
 		writeVectors(t)
 	}
 	v := load(t)
-	t.Logf("%d masters, %d wrapped keys, %d records, %d chains, %d stamps",
-		len(v.Masters), len(v.Wrapped), len(v.Records), len(v.Chains), len(v.Stamps))
+	t.Logf("%d masters, %d wrapped keys, %d records, %d chains, %d stamps, %d streams",
+		len(v.Masters), len(v.Wrapped), len(v.Records), len(v.Chains), len(v.Stamps), len(v.Streams))
 	for _, m := range v.Masters {
 		t.Run("master", func(t *testing.T) { m.check(t) })
 	}
@@ -114,6 +115,9 @@ func TestVectors(t *testing.T) {
 	}
 	for _, m := range v.Stamps {
 		t.Run("stamp", func(t *testing.T) { m.checkStamp(t) })
+	}
+	for _, s := range v.Streams {
+		t.Run("stream/"+s.Name, func(t *testing.T) { s.check(t) })
 	}
 }
 

@@ -27,6 +27,8 @@ const (
 const (
 	LabelData  = "data"  // the key that seals the values of one epoch
 	LabelTrail = "trail" // the key of the chain and of the stamps; its epoch is 0
+	// LabelBackup is the key of the stream of one backup; its epoch is 0.
+	LabelBackup = "backup"
 )
 
 // Master holds what is derived from the master key for one vault. It may be used by many

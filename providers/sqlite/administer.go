@@ -24,6 +24,14 @@ func (f *file) durable() (*conn, error) {
 	return connect(f.path, settings{vfs: f.options.vfs, synchronous: syncFull, cacheKB: readerCacheKB})
 }
 
+// reader opens a connection of its own for a long reading.
+func (f *file) reader() (*conn, error) {
+	if err := f.inPlace(); err != nil {
+		return nil, err
+	}
+	return connect(f.path, settings{vfs: f.options.vfs, synchronous: f.options.synchronous, cacheKB: readerCacheKB, readOnly: true})
+}
+
 // forget removes old bytes, by a request that does nothing else.
 func (f *file) forget(ctx context.Context) error {
 	return f.writer.do(ctx, &request{apply: func(*conn) error { return nil }, scrub: true})

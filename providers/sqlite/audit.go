@@ -28,14 +28,19 @@ func (s *Store) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myv
 
 // Heads implements [myvault.Auditor]: that of the changes, then that of the accesses.
 func (s *Store) Heads(ctx context.Context) ([]myvault.Head, error) {
-	changes, err := s.head(ctx, myvault.ChainChanges,
-		`SELECT seq, coalesce(entry_at, at), mac FROM log ORDER BY seq DESC LIMIT 1`)
+	changes, err := s.head(ctx, myvault.ChainChanges, changesHead)
 	if err != nil {
 		return nil, err
 	}
 	access, err := s.trail.Heads(ctx)
 	return append([]myvault.Head{changes}, access...), err
 }
+
+// The newest link of each chain: its sequence, time and MAC.
+const (
+	changesHead = `SELECT seq, coalesce(entry_at, at), mac FROM log ORDER BY seq DESC LIMIT 1`
+	accessHead  = `SELECT seq, at, mac FROM entry ORDER BY seq DESC LIMIT 1`
+)
 
 var (
 	changesPage = `SELECT ` + logColumns + ` FROM log l` + fmt.Sprintf(selects, `coalesce(l.entry_at, l.at)`)

@@ -34,35 +34,52 @@ func (s system) orReal() system {
 	return s
 }
 
-// prepare makes the directory where it is missing, for its owner alone, and refuses one
-// where the store would not be safe. It gives the absolute path.
-func prepare(dir string, sys system) (string, error) {
+// locate gives the absolute path of a directory, and refuses one on a network.
+func (s system) locate(dir string) (absolute string, err error) {
 	if dir == "" {
 		return "", fmt.Errorf("%w: no directory is given", myvault.ErrInvalid)
 	}
-	dir, err := filepath.Abs(dir)
-	if err != nil {
+	if dir, err = filepath.Abs(dir); err != nil {
 		return "", err
 	}
 	parent, err := existing(dir)
 	if err != nil {
 		return "", err
 	}
-	network, err := sys.network(parent)
-	if err != nil {
-		return "", err
+	network, err := s.orReal().network(parent)
+	if err == nil && network != "" {
+		err = fmt.Errorf("%w (%s); keep the store on a local disk", ErrNetworkFS, network)
 	}
-	if network != "" {
-		return "", fmt.Errorf("%w (%s); keep the store on a local disk", ErrNetworkFS, network)
+	return dir, err
+}
+
+// mkdir makes the directory where it is missing, for its owner alone.
+func (s system) mkdir(dir string) error {
+	parent, err := existing(dir)
+	if err != nil {
+		return err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
+		return err
 	}
 	// The name of a directory that was made is on disk once the one above it is synced.
 	for made := dir; made != parent; made = filepath.Dir(made) {
-		if err := sys.fsync.dir(filepath.Dir(made)); err != nil {
-			return "", err
+		if err := s.fsync.dir(filepath.Dir(made)); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// prepare makes the directory where it is missing, for its owner alone, and refuses one
+// where the store would not be safe. It gives the absolute path.
+func prepare(dir string, sys system) (string, error) {
+	dir, err := sys.locate(dir)
+	if err != nil {
+		return "", err
+	}
+	if err := sys.mkdir(dir); err != nil {
+		return "", err
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -197,19 +214,20 @@ func restrict(path string) error {
 // staleAfter is the age from which a file that was being made is taken for left behind.
 const staleAfter = time.Minute
 
-// sweep removes what a process left that was stopped while it made a file.
-func sweep(dir string) error {
+// sweep removes what a process left that was stopped while it made a file, or a directory,
+// whose name begins so.
+func sweep(dir, prefix string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), temporaryPrefix) {
+		if !strings.HasPrefix(entry.Name(), prefix) {
 			continue
 		}
 		info, err := entry.Info()
 		if err == nil && time.Since(info.ModTime()) > staleAfter {
-			err = os.Remove(filepath.Join(dir, entry.Name()))
+			err = os.RemoveAll(filepath.Join(dir, entry.Name()))
 		}
 		if err != nil && !missing(err) {
 			return err

@@ -119,7 +119,7 @@ func admit(ctx context.Context, dir string, keys KeySource, sys system, kinds ..
 	if err := complete(dir, kinds); err != nil {
 		return key, "", err
 	}
-	return key, dir, sweep(dir)
+	return key, dir, sweep(dir, temporaryPrefix)
 }
 
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {

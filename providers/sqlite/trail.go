@@ -175,7 +175,7 @@ func (t *Trail) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myv
 
 // Heads implements [myvault.Auditor].
 func (t *Trail) Heads(ctx context.Context) ([]myvault.Head, error) {
-	h, err := t.head(ctx, myvault.ChainAccess, `SELECT seq, at, mac FROM entry ORDER BY seq DESC LIMIT 1`)
+	h, err := t.head(ctx, myvault.ChainAccess, accessHead)
 	if err != nil {
 		return nil, err
 	}
@@ -183,13 +183,19 @@ func (t *Trail) Heads(ctx context.Context) ([]myvault.Head, error) {
 }
 
 // head reads the newest link of a chain by a query for its sequence, time and MAC.
-func (f *file) head(ctx context.Context, chain, query string) (myvault.Head, error) {
+func (f *file) head(ctx context.Context, chain, query string) (h myvault.Head, err error) {
+	err = f.readers.read(ctx, func(c *conn) error {
+		h, err = c.head(chain, query)
+		return err
+	})
+	return h, err
+}
+
+func (c *conn) head(chain, query string) (myvault.Head, error) {
 	h := myvault.Head{Chain: chain, MAC: crypto.Genesis()}
-	err := f.readers.read(ctx, func(c *conn) error {
-		return c.each(query, func(row *sqlite3.Stmt) error {
-			h.Seq, h.At, h.MAC = uint64(row.ColumnInt64(0)), timeAt(row, 1), row.ColumnBlob(2, nil)
-			return nil
-		})
+	err := c.each(query, func(row *sqlite3.Stmt) error {
+		h.Seq, h.At, h.MAC = uint64(row.ColumnInt64(0)), timeAt(row, 1), row.ColumnBlob(2, nil)
+		return nil
 	})
 	return h, err
 }

@@ -1,0 +1,183 @@
+package crypto_test
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"testing/iotest"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// streamVector is a stream by its digest: those of several chunks are too long to be written down.
+type streamVector struct {
+	Name   string   `json:"name"`
+	Key    string   `json:"key"`
+	Header hexBytes `json:"header"`
+	Plain  string   `json:"plain"` // fixed(Plain, Size)
+	Size   int      `json:"size"`
+	Sealed hexBytes `json:"sealed,omitempty"`
+	SHA256 hexBytes `json:"sha256"`
+}
+
+const chunk = 64 << 10
+
+// streamOf seals by docs/format.md with the standard library alone.
+func streamOf(key, header, plain []byte) (sealed []byte) {
+	derived, err := hkdf.Key(sha256.New, key, header, "myvault/v1/stream", 32)
+	if err != nil {
+		panic(err)
+	}
+	block, _ := aes.NewCipher(derived)
+	aead, _ := cipher.NewGCM(block)
+	for n := uint64(0); ; n++ {
+		size := min(chunk, len(plain))
+		nonce := binary.BigEndian.AppendUint64(make([]byte, 3), n)
+		if size == len(plain) {
+			return aead.Seal(sealed, append(nonce, 1), plain, nil)
+		}
+		sealed = aead.Seal(sealed, append(nonce, 0), plain[:size], nil)
+		plain = plain[size:]
+	}
+}
+
+func streamVectors() (all []streamVector) {
+	for _, size := range []int{0, 1, 1000, chunk - 1, chunk, chunk + 1, 2 * chunk, 3*chunk + 5} {
+		v := streamVector{
+			Name: fmt.Sprint(size, " bytes"), Key: text(fixed("stream key", 32)), Header: fixed("header", 40),
+			Plain: "plain", Size: size,
+		}
+		sealed := streamOf(fixed("stream key", 32), v.Header, fixed(v.Plain, size))
+		sum := sha256.Sum256(sealed)
+		v.SHA256 = sum[:]
+		if size <= 1000 {
+			v.Sealed = sealed
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+func (v streamVector) check(t *testing.T) {
+	is := is.New(t)
+	plain := fixed(v.Plain, v.Size)
+	var sealed bytes.Buffer
+	w, err := crypto.NewStreamWriter(key(t, v.Key), v.Header, &sealed)
+	is.NoErr(err)
+	_, err = io.Copy(w, iotest.OneByteReader(bytes.NewReader(plain)))
+	is.NoErr(err)
+	is.NoErr(w.Close())
+	is.NoErr(w.Close())
+	_, err = w.Write([]byte("more"))
+	is.True(err != nil)
+	sum := sha256.Sum256(sealed.Bytes())
+	is.Equal(hexBytes(sum[:]), v.SHA256)
+	if v.Sealed != nil {
+		is.Equal(hexBytes(sealed.Bytes()), v.Sealed)
+	}
+	got, err := openStream(t, v.Key, v.Header, sealed.Bytes())
+	is.NoErr(err)
+	is.True(bytes.Equal(got, plain))
+}
+
+func openStream(t *testing.T, k string, header, sealed []byte) ([]byte, error) {
+	t.Helper()
+	r, err := crypto.NewStreamReader(key(t, k), header, bytes.NewReader(sealed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return io.ReadAll(r)
+}
+
+// TestStreamRefuses what was altered, moved, cut, or went on.
+func TestStreamRefuses(t *testing.T) {
+	k, header := text(fixed("stream key", 32)), fixed("header", 40)
+	const sealedChunk = chunk + 16
+	whole := streamOf(fixed("stream key", 32), header, fixed("plain", 3*chunk))
+	short := streamOf(fixed("stream key", 32), header, fixed("plain", chunk+5))
+	part := func(n int) []byte { return whole[n*sealedChunk : (n+1)*sealedChunk] }
+	for name, sealed := range map[string][]byte{
+		"nothing":              nil,
+		"the last left out":    whole[:2*sealedChunk],
+		"the first left out":   whole[sealedChunk:],
+		"one in the middle":    join(part(0), part(2)),
+		"one twice":            join(part(0), part(0), part(1), part(2)),
+		"two exchanged":        join(part(1), part(0), part(2)),
+		"the last twice":       join(whole, part(2)),
+		"a byte more":          join(whole, []byte{0}),
+		"an empty chunk more":  join(whole[:2*sealedChunk], part(2), whole[len(whole)-16:]),
+		"another's end":        join(part(0), short[sealedChunk:len(short)-1]),
+		"cut in a chunk":       whole[:sealedChunk+1000],
+		"cut to less than one": whole[:15],
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := openStream(t, k, header, sealed)
+			is.New(t).True(errors.Is(err, crypto.ErrOpen))
+		})
+	}
+	for at := range short {
+		if at > 40 && at < len(short)-40 && at%997 != 0 && at/sealedChunk == (at+40)/sealedChunk {
+			continue
+		}
+		altered := bytes.Clone(short)
+		altered[at] ^= 1
+		if _, err := openStream(t, k, header, altered); !errors.Is(err, crypto.ErrOpen) {
+			t.Fatalf("byte %d: %v", at, err)
+		}
+	}
+}
+
+func TestStreamOfAnotherKeyOrHeader(t *testing.T) {
+	is := is.New(t)
+	k, header := text(fixed("stream key", 32)), fixed("header", 40)
+	sealed := streamOf(fixed("stream key", 32), header, []byte("plain"))
+	_, err := openStream(t, text(fixed("other", 32)), header, sealed)
+	is.True(errors.Is(err, crypto.ErrOpen))
+	_, err = openStream(t, k, header[1:], sealed)
+	is.True(errors.Is(err, crypto.ErrOpen))
+	_, err = crypto.NewStreamReader(crypto.Key{}, header, nil)
+	is.True(errors.Is(err, crypto.ErrKey))
+	_, err = crypto.NewStreamWriter(crypto.Key{}, header, nil)
+	is.True(errors.Is(err, crypto.ErrKey))
+}
+
+// TestStreamEndsWhereTheDiskDoes: an error of what lies beneath is given, and stays.
+func TestStreamEndsWhereTheDiskDoes(t *testing.T) {
+	is := is.New(t)
+	k := key(t, text(fixed("stream key", 32)))
+	full := errors.New("full")
+	w, err := crypto.NewStreamWriter(k, nil, writerFunc(func([]byte) (int, error) { return 0, full }))
+	is.NoErr(err)
+	_, err = w.Write(make([]byte, chunk+1))
+	is.True(errors.Is(err, full))
+	is.True(errors.Is(w.Close(), full))
+	r, err := crypto.NewStreamReader(k, nil, iotest.ErrReader(full))
+	is.NoErr(err)
+	_, err = io.ReadAll(r)
+	is.True(errors.Is(err, full))
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func ExampleStreamWriter() {
+	key, header := crypto.NewKey(), []byte("what it is")
+	var sealed bytes.Buffer
+	w, _ := crypto.NewStreamWriter(key, header, &sealed)
+	_, _ = io.WriteString(w, "something long")
+	_ = w.Close()
+	r, _ := crypto.NewStreamReader(key, header, &sealed)
+	plain, err := io.ReadAll(r)
+	fmt.Println(string(plain), err)
+	// Output: something long <nil>
+}

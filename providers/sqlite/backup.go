@@ -1,0 +1,181 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// Backup writes one file with all that the store holds, while it is used, and gives the
+// heads of what is in it, to be kept elsewhere for [VerifyBackup]. Without the master key
+// the file tells nothing but its size, names neither. It carries the keys of the store
+// wrapped under the master key in force, so that key must be kept as long as the backup is.
+//
+// Both files are copied as they are at one moment, between two changes: each change that
+// was acknowledged before the call is in it, and each change that an access entry in it
+// has seen.
+//
+// There must be no file at path, else it is [fs.ErrExist]; the backup appears there whole and
+// durable, or not at all. While it is made, a copy of the files, in which names are readable,
+// is in the directory of the store: that needs their size in free space there. progress,
+// unless it is nil, is told how many bytes are done, of about how many.
+func (s *Store) Backup(ctx context.Context, path string, progress func(done, total int64)) ([]myvault.Head, error) {
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	heads, err := s.backup(ctx, path, progress)
+	if err != nil {
+		return nil, fmt.Errorf("backup: %w", failure(ctx, err))
+	}
+	return heads, s.trail.administered(ctx, "backup")
+}
+
+func (s *Store) backup(ctx context.Context, path string, progress func(done, total int64)) ([]myvault.Head, error) {
+	if _, err := os.Lstat(path); !missing(err) {
+		return nil, errors.Join(err, fmt.Errorf("%w: the file of the backup; choose another name", fs.ErrExist))
+	}
+	shot, err := s.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer shot.close()
+	key, header, err := newArchive(shot.master, s.keys.vault)
+	if err != nil {
+		return nil, err
+	}
+	done := int64(0)
+	step := func(n int64) {
+		done += n
+		progress(done, max(done, 2*shot.size)) // copied once, then sealed
+	}
+	copies, err := shot.copy(ctx, s, step)
+	defer closeAll(copies)
+	if err != nil {
+		return nil, err
+	}
+	err = publish(path, s.options.fsync, func(to io.Writer) error {
+		return writeArchive(ctx, to, key, header, copies, step)
+	})
+	return shot.heads, err
+}
+
+// snapshot is a moment of both files.
+type snapshot struct {
+	conns  []*conn // with a transaction open, in the order of archiveKinds
+	master *crypto.Master
+	heads  []myvault.Head
+	size   int64
+}
+
+// snapshot begins reading both files while nobody can change vault.db. So no change of the
+// master key comes between them either, which takes that lock.
+func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
+	shot = &snapshot{}
+	for _, f := range []*file{s.file, s.trail.file} {
+		c, err := f.reader()
+		if err != nil {
+			shot.close()
+			return nil, err
+		}
+		shot.conns = append(shot.conns, c)
+	}
+	err = s.writer.do(ctx, &request{apply: func(*conn) error { return shot.begin(s) }})
+	if err != nil {
+		shot.close()
+		return nil, err
+	}
+	return shot, nil
+}
+
+func (shot *snapshot) begin(s *Store) (err error) {
+	shot.heads, shot.size = nil, 0
+	for i, query := range []string{changesHead, accessHead} {
+		c := shot.conns[i]
+		if err := errors.Join(c.rollback(), c.run(`BEGIN DEFERRED`)); err != nil {
+			return err
+		}
+		h, err := c.head([]string{myvault.ChainChanges, myvault.ChainAccess}[i], query)
+		if err != nil {
+			return err
+		}
+		shot.heads = append(shot.heads, h)
+		pages, err := c.number("page_count")
+		if err != nil {
+			return err
+		}
+		size, err := c.number("page_size")
+		if err != nil {
+			return err
+		}
+		shot.size += pages * size
+	}
+	shot.master, err = s.keys.current(shot.conns[0])
+	return err
+}
+
+func (shot *snapshot) close() {
+	for _, c := range shot.conns {
+		_ = c.close() // it has only read
+	}
+}
+
+// copyPages is how many pages are copied at a time.
+const copyPages = 256
+
+// copy copies both files and gives the copies, whose names are gone where the system permits that.
+func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (copies []*os.File, err error) {
+	for i, c := range shot.conns {
+		f, err := os.CreateTemp(filepath.Dir(s.path), temporaryPrefix+"backup-*")
+		if err != nil {
+			return copies, err
+		}
+		copies = append(copies, f)
+		err = guard(func() error { return c.copyTo(ctx, f.Name(), s.options.vfs, step) })
+		_ = os.Remove(f.Name() + "-journal")
+		_ = os.Remove(f.Name())
+		if err != nil {
+			return copies, fmt.Errorf("copy of %s: %w", archiveKinds[i].name, err)
+		}
+	}
+	return copies, nil
+}
+
+// copyTo copies the database as the transaction of c sees it: https://sqlite.org/backup.html
+func (c *conn) copyTo(ctx context.Context, path, vfs string, step func(int64)) (err error) {
+	size, err := c.number("page_size")
+	if err != nil {
+		return err
+	}
+	b, err := c.BackupInit("main", uri(path, vfs))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	for done := false; !done; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		left := b.Remaining()
+		if done, err = b.Step(copyPages); err != nil {
+			return err
+		}
+		if left > 0 {
+			step(int64(left-b.Remaining()) * size)
+		}
+	}
+	return nil
+}
+
+func closeAll(copies []*os.File) {
+	for _, f := range copies {
+		_ = f.Close()
+		_ = os.Remove(f.Name())
+	}
+}

@@ -1,0 +1,353 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// everything gives all that a store tells: values of all versions, states, projects, entries.
+func everything(t *testing.T, s *sqlite.Store) (lines []string) {
+	t.Helper()
+	ctx := context.Background()
+	say := func(err error, format string, args ...any) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, fmt.Sprintf(format, args...))
+	}
+	for p, err := range s.Projects(ctx) {
+		say(err, "%+v", p)
+	}
+	for info, err := range s.List(ctx, myvault.Range{Deleted: true}) {
+		say(err, "%+v", info)
+		for v, err := range s.Versions(ctx, info.Address) {
+			say(err, "%+v", v)
+			secret, err := s.Get(ctx, info.Address, v.Version)
+			say(nil, "%v %v", secret.Value.Reveal(), err)
+		}
+	}
+	for e, err := range s.Entries(ctx, myvault.TrailRange{}) {
+		if e.Via == "operator" {
+			continue
+		}
+		say(err, "%+v", e)
+	}
+	return lines
+}
+
+// backedUp gives a store with something of everything, and a backup of it.
+func backedUp(t *testing.T, key crypto.Key) (s *sqlite.Store, path string, heads []myvault.Head) {
+	t.Helper()
+	s = open(t, scene(t, key), key)
+	path = filepath.Join(t.TempDir(), "backup")
+	heads, err := s.Backup(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, path, heads
+}
+
+func TestBackupAndRestore(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	s, path, heads := backedUp(t, key)
+	is.Equal(len(heads), 2)
+	info, err := os.Stat(path)
+	is.NoErr(err)
+	is.Equal(info.Mode().Perm(), fs.FileMode(0o600))
+	report, err := sqlite.VerifyBackup(t.Context(), path, sqlite.StaticKey(key), heads...)
+	is.NoErr(err)
+	is.True(report.TruncationChecked)
+	is.Equal(report.Heads, heads)
+	before := everything(t, s)
+	is.NoErr(s.Rekey(t.Context(), crypto.NewKey())) // the backup keeps its own
+
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	_, err = sqlite.Restore(t.Context(), path, dir, sqlite.StaticKey(key), sqlite.Config{}, heads...)
+	is.NoErr(err)
+	restored := open(t, dir, key)
+	is.Equal(everything(t, restored), before)
+	is.True(restored.Incarnation() != s.Incarnation())
+	_, err = apply(restored, put("p/after", "x"))
+	is.NoErr(err)
+	is.Equal(epochsOf(t, dir)[2], 1) // under a data key of its own
+	report, err = restored.Verify(t.Context(), heads...)
+	is.NoErr(err)
+	is.True(report.TruncationChecked)
+	for e, err := range restored.Entries(t.Context(), myvault.TrailRange{Action: "restore"}) {
+		is.NoErr(err)
+		is.Equal(e.Via, "operator")
+	}
+	for _, where := range []string{filepath.Dir(path), filepath.Dir(dir), t.TempDir()} {
+		left, err := filepath.Glob(filepath.Join(where, ".making-*"))
+		is.NoErr(err)
+		is.Equal(len(left), 0)
+	}
+}
+
+// A backup shows nothing without the key, and two of one store have nothing in common.
+func TestABackupTellsNothing(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, key)
+	_, err := apply(s, put("canary-project/canary-path", "canary-value"))
+	is.NoErr(err)
+	var contents [][]byte
+	for _, name := range []string{"one", "two"} {
+		path := filepath.Join(t.TempDir(), name)
+		_, err := s.Backup(t.Context(), path, nil)
+		is.NoErr(err)
+		content, err := os.ReadFile(path)
+		is.NoErr(err)
+		is.True(!bytes.Contains(content, []byte("canary")))
+		is.True(!bytes.Contains(content, []byte("SQLite")))
+		contents = append(contents, content)
+	}
+	const header = 125
+	for at := header; at+16 < len(contents[0]); at += 16 {
+		if bytes.Contains(contents[1], contents[0][at:at+16]) {
+			t.Fatalf("16 bytes from %d on are in both", at)
+		}
+	}
+	for name := range files(t, dir) {
+		is.True(name[0] != '.') // no copy is left
+	}
+}
+
+func TestBackupNeverReplaces(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	s, path, _ := backedUp(t, key)
+	before, err := os.ReadFile(path)
+	is.NoErr(err)
+	_, err = s.Backup(t.Context(), path, nil)
+	is.True(errors.Is(err, fs.ErrExist))
+	after, err := os.ReadFile(path)
+	is.NoErr(err)
+	is.True(bytes.Equal(before, after))
+
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "something"), []byte("x"))
+	_, err = sqlite.Restore(t.Context(), path, dir, sqlite.StaticKey(key), sqlite.Config{})
+	is.True(errors.Is(err, fs.ErrExist))
+	is.Equal(len(files(t, dir)), 1)
+}
+
+// What is altered is refused, and nothing appears.
+func TestAlteredBackupsAreRefused(t *testing.T) {
+	key := crypto.NewKey()
+	s := open(t, scene(t, key), key)
+	for range 20 {
+		if _, err := apply(s, put("p/large", strings.Repeat("x", 5000))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "backup")
+	if _, err := s.Backup(t.Context(), path, nil); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const header, sealedChunk = 125, 64<<10 + 16
+	flipped := func(at int) []byte {
+		b := bytes.Clone(whole)
+		b[at] ^= 1
+		return b
+	}
+	chunks := [][]byte{whole[:header], whole[header : header+sealedChunk], whole[header+sealedChunk:]}
+	for name, c := range map[string]struct {
+		content []byte
+		want    error
+	}{
+		"empty":                {nil, sqlite.ErrForeign},
+		"another file":         {bytes.Repeat([]byte("x"), 1000), sqlite.ErrForeign},
+		"version 0":            {flipped(16), myvault.ErrTampered},
+		"a newer one":          {append(append(bytes.Clone(whole[:16]), 2), whole[17:]...), sqlite.ErrNewer},
+		"the vault id":         {flipped(17), myvault.ErrWrongKey},
+		"the check value":      {flipped(40), myvault.ErrWrongKey},
+		"the wrapped key":      {flipped(100), myvault.ErrTampered},
+		"the first byte":       {flipped(header), myvault.ErrTampered},
+		"the last byte":        {flipped(len(whole) - 1), myvault.ErrTampered},
+		"the middle":           {flipped(len(whole) / 2), myvault.ErrTampered},
+		"cut in the header":    {whole[:100], myvault.ErrTampered},
+		"only the header":      {whole[:header], myvault.ErrTampered},
+		"cut at a chunk":       {whole[:header+sealedChunk], myvault.ErrTampered},
+		"cut at its end":       {whole[:len(whole)-1], myvault.ErrTampered},
+		"a byte more":          {append(bytes.Clone(whole), 0), myvault.ErrTampered},
+		"chunks exchanged":     {bytes.Join([][]byte{chunks[0], chunks[2], chunks[1]}, nil), myvault.ErrTampered},
+		"a chunk left out":     {bytes.Join([][]byte{chunks[0], chunks[2]}, nil), myvault.ErrTampered},
+		"written twice behind": {append(bytes.Clone(whole), whole...), myvault.ErrTampered},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			bad, parent := filepath.Join(t.TempDir(), "bad"), t.TempDir()
+			write(t, bad, c.content)
+			_, err := sqlite.VerifyBackup(t.Context(), bad, sqlite.StaticKey(key))
+			is.True(errors.Is(err, c.want))
+			_, err = sqlite.Restore(t.Context(), bad, filepath.Join(parent, "dir"), sqlite.StaticKey(key), sqlite.Config{})
+			is.True(errors.Is(err, c.want))
+			is.Equal(len(files(t, parent)), 0)
+		})
+	}
+	t.Run("another key", func(t *testing.T) {
+		_, err := sqlite.VerifyBackup(t.Context(), path, sqlite.StaticKey(crypto.NewKey()))
+		is.New(t).True(errors.Is(err, myvault.ErrWrongKey))
+	})
+}
+
+// An older backup in place of a newer one is found by the heads of the newer.
+func TestAnOlderBackupIsToldFromANewer(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	s, older, _ := backedUp(t, key)
+	_, err := apply(s, put("p/new", "x"))
+	is.NoErr(err)
+	heads, err := s.Backup(t.Context(), filepath.Join(t.TempDir(), "newer"), nil)
+	is.NoErr(err)
+	_, err = sqlite.VerifyBackup(t.Context(), older, sqlite.StaticKey(key), heads...)
+	is.True(errors.Is(err, myvault.ErrTampered))
+	dir := filepath.Join(t.TempDir(), "dir")
+	_, err = sqlite.Restore(t.Context(), older, dir, sqlite.StaticKey(key), sqlite.Config{}, heads...)
+	is.True(errors.Is(err, myvault.ErrTampered))
+	_, err = os.Stat(dir)
+	is.True(errors.Is(err, fs.ErrNotExist))
+}
+
+// What is written while a backup is made is not in it, and does not disturb it.
+func TestBackupWhileOthersWrite(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, key)
+	other := open(t, dir, key)
+	many(t, s)
+	path, written := filepath.Join(t.TempDir(), "backup"), 0
+	last := int64(0)
+	heads, err := s.Backup(t.Context(), path, func(done, total int64) {
+		is.True(done > last && done <= total)
+		last = done
+		_, err := apply(other, put("p/000", fmt.Sprint("later ", written)))
+		is.NoErr(err)
+		is.NoErr(s.Record(t.Context(), myvault.Entry{Action: "read", At: at}))
+		written++
+	})
+	is.NoErr(err)
+	is.True(written > 4)
+	restored := filepath.Join(t.TempDir(), "dir")
+	report, err := sqlite.Restore(t.Context(), path, restored, sqlite.StaticKey(key), sqlite.Config{}, heads...)
+	is.NoErr(err)
+	is.Equal(report.Heads, heads) // nothing later is in it
+	is.Equal(value(t, open(t, restored, key), "p/000"), "value 0")
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+}
+
+// A context ends it, and nothing is left.
+func TestBackupIsStoppedByItsContext(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, key)
+	many(t, s)
+	ctx, stop := context.WithCancel(t.Context())
+	to := t.TempDir()
+	_, err := s.Backup(ctx, filepath.Join(to, "backup"), func(int64, int64) { stop() })
+	is.True(errors.Is(err, context.Canceled))
+	is.Equal(len(files(t, to)), 0)
+	for name := range files(t, dir) {
+		is.True(name[0] != '.')
+	}
+}
+
+// What a restore left that was stopped does not keep the next one from its end.
+func TestRestoreAfterACrash(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	_, path, _ := backedUp(t, key)
+	parent := t.TempDir()
+	left := filepath.Join(parent, ".making-restore-dir-1")
+	is.NoErr(os.Mkdir(left, 0o700))
+	write(t, filepath.Join(left, "vault.db"), []byte("half"))
+	is.NoErr(os.Chtimes(left, at, at))
+	is.NoErr(os.Mkdir(filepath.Join(parent, "dir"), 0o700)) // an empty one is taken
+	_, err := sqlite.Restore(t.Context(), path, filepath.Join(parent, "dir"), sqlite.StaticKey(key), sqlite.Config{})
+	is.NoErr(err)
+	entries, err := os.ReadDir(parent)
+	is.NoErr(err)
+	is.Equal(len(entries), 1)
+	_, err = open(t, filepath.Join(parent, "dir"), key).Verify(t.Context())
+	is.NoErr(err)
+}
+
+// A backup between the steps of a change of the master key opens with one of the keys.
+func TestBackupDuringARekey(t *testing.T) {
+	for step := 1; step <= 2; step++ {
+		is := is.New(t)
+		old, next := crypto.NewKey(), crypto.NewKey()
+		s := open(t, t.TempDir(), old)
+		_, err := apply(s, put("p/a", "one"))
+		is.NoErr(err)
+		is.NoErr(s.RekeyUntil(t.Context(), next, step))
+		path := filepath.Join(t.TempDir(), "backup")
+		_, err = s.Backup(t.Context(), path, nil)
+		if step == 2 { // vault.db has another key than this process was given
+			is.True(errors.Is(err, myvault.ErrWrongKey))
+			continue
+		}
+		is.NoErr(err)
+		dir := filepath.Join(t.TempDir(), "dir")
+		report, err := sqlite.Restore(t.Context(), path, dir, sqlite.StaticKey(old), sqlite.Config{})
+		is.NoErr(err)
+		is.True(report.Rekeying)
+		is.NoErr(open(t, dir, old).Rekey(t.Context(), next))
+	}
+}
+
+// Both files of a backup are of one moment, so one key opens both, whatever happens to the key.
+func TestBackupsBetweenRekeys(t *testing.T) {
+	is := is.New(t)
+	dir, keys := t.TempDir(), []crypto.Key{crypto.NewKey(), crypto.NewKey()}
+	s := open(t, dir, keys[0])
+	_, err := apply(s, put("p/a", "one"))
+	is.NoErr(err)
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		for n := 1; n <= 12 && err == nil; n++ {
+			err = s.Rekey(context.Background(), keys[n%2])
+		}
+		ended <- err
+	}()
+	made := 0
+	for n := 0; ; n++ {
+		path := filepath.Join(t.TempDir(), fmt.Sprint(n))
+		_, err := s.Backup(t.Context(), path, nil)
+		is.True(err == nil || errors.Is(err, myvault.ErrWrongKey)) // in the middle of a change
+		if err == nil {
+			made++
+			_, one := sqlite.VerifyBackup(t.Context(), path, sqlite.StaticKey(keys[0]))
+			_, other := sqlite.VerifyBackup(t.Context(), path, sqlite.StaticKey(keys[1]))
+			is.True((one == nil) != (other == nil))
+		}
+		select {
+		case err := <-ended:
+			is.NoErr(err)
+			is.True(made > 0)
+			return
+		default:
+		}
+	}
+}

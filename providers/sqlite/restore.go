@@ -1,0 +1,148 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// VerifyBackup proves a backup as [Store.Verify] does a store, with the master key that was in
+// force when it was made, and compares it with earlier heads. It needs the size of the backup in
+// free space in [os.TempDir], where the files stand meanwhile for the owner alone.
+//
+// [ErrForeign] for what is no backup, [ErrNewer], [myvault.ErrWrongKey], and
+// [myvault.ErrTampered] for one that was altered, cut or went on.
+func VerifyBackup(ctx context.Context, path string, keys KeySource, earlier ...myvault.Head) (report Report, err error) {
+	dir, err := os.MkdirTemp("", "myvault-verify-*")
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	key, err := unpack(ctx, path, dir, keys, nil)
+	if err == nil {
+		report, err = proved(ctx, dir, key, Config{}, earlier, func(*Store) error { return nil })
+	}
+	if err != nil {
+		return report, fmt.Errorf("verify backup: %w", err)
+	}
+	return report, nil
+}
+
+// Restore makes a store in dir, which must be missing or empty ([fs.ErrExist] otherwise), of a
+// backup. The whole backup is proved first, as [VerifyBackup] does; only then does dir appear,
+// all at once. What a crash leaves beside dir is removed by the next call.
+//
+// The new store has the values, versions and trail of the backup, and two things of its own: another
+// incarnation, so that no client takes a version for one that the old store made later, and
+// a new data key, so that the two never seal under one. Its trail records the restore. Give
+// the heads that [Store.Backup] returned to know that it is that backup and no older one.
+func Restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier ...myvault.Head) (report Report, err error) {
+	if report, err = restore(ctx, path, dir, keys, c, earlier); err != nil {
+		return report, fmt.Errorf("restore: %w", err)
+	}
+	return report, nil
+}
+
+func restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier []myvault.Head) (report Report, err error) {
+	if dir, err = vacant(dir, system{c.network, c.user, c.fsync}); err != nil {
+		return report, err
+	}
+	parent, prefix := filepath.Dir(dir), temporaryPrefix+"restore-"+filepath.Base(dir)+"-"
+	if err := sweep(parent, prefix); err != nil {
+		return report, err
+	}
+	temporary, err := os.MkdirTemp(parent, prefix+"*") // with mode 0700
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
+	key, err := unpack(ctx, path, temporary, keys, c.fsync)
+	if err != nil {
+		return report, err
+	}
+	report, err = proved(ctx, temporary, key, c, earlier, func(s *Store) error { return s.revive(ctx) })
+	if err == nil {
+		err = settled(temporary, c.fsync)
+	}
+	if err != nil {
+		return report, err
+	}
+	return report, nameDir(temporary, dir, c.fsync)
+}
+
+// vacant gives the absolute path of a directory that is missing or empty, on a file system
+// that can hold a store.
+func vacant(dir string, sys system) (string, error) {
+	dir, err := sys.locate(dir)
+	if err != nil {
+		return "", err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !missing(err) {
+		return "", err
+	}
+	if len(entries) > 0 {
+		return "", fmt.Errorf("%w: %s is not empty; restore into a new directory, then use that", fs.ErrExist, dir)
+	}
+	return dir, sys.mkdir(filepath.Dir(dir))
+}
+
+// unpack writes the files of a backup into dir, and gives the key that opened it.
+func unpack(ctx context.Context, path, dir string, keys KeySource, sync fsync) (crypto.Key, error) {
+	key, err := keys.ask(ctx)
+	if err != nil {
+		return key, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return key, err
+	}
+	defer f.Close()
+	from, err := openArchive(f, key)
+	if err != nil {
+		return key, err
+	}
+	return key, extract(ctx, from, dir, sync)
+}
+
+// proved opens the store that was unpacked into dir, proves it, and has f change it.
+func proved(ctx context.Context, dir string, key crypto.Key, c Config, earlier []myvault.Head, f func(*Store) error) (report Report, err error) {
+	s, err := Open(ctx, dir, StaticKey(key), c)
+	if err != nil {
+		return report, err
+	}
+	if report, err = s.Verify(ctx, earlier...); err == nil {
+		err = f(s)
+	}
+	return report, errors.Join(err, s.Close())
+}
+
+// revive begins the new life of a store.
+func (s *Store) revive(ctx context.Context) error {
+	err := s.writer.do(ctx, &request{apply: func(c *conn) error {
+		if err := s.keys.createIncarnation(c); err != nil {
+			return err
+		}
+		return s.startEpoch(c)
+	}})
+	if err != nil {
+		return err
+	}
+	return s.trail.administered(ctx, "restore")
+}
+
+// settled brings what stands in a directory of a closed store to the disk.
+func settled(dir string, sync fsync) error {
+	for _, k := range archiveKinds {
+		if err := sync.file(filepath.Join(dir, k.name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

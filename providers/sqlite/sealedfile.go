@@ -1,0 +1,161 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/crypto/cryptobyte"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// The header of a backup; docs/format.md describes it.
+const (
+	archiveMagic   = "myVault backup\r\n"
+	archiveVersion = 1
+	archiveHeader  = len(archiveMagic) + 1 + crypto.VaultIDSize + 32 + 12 + crypto.KeySize + 16
+)
+
+// archiveKinds are the files of a backup, in their order.
+var archiveKinds = []kind{vaultFile, accessFile}
+
+// newArchive draws the key of a backup and gives the header that carries it, wrapped.
+func newArchive(master *crypto.Master, vault []byte) (key crypto.Key, header []byte, err error) {
+	key = crypto.NewKey()
+	wrapped, err := master.Wrap(key, crypto.LabelBackup, 0)
+	if err != nil {
+		return key, nil, err
+	}
+	header = append([]byte(archiveMagic), archiveVersion)
+	for _, part := range [][]byte{vault, master.Check(), wrapped} {
+		header = append(header, part...)
+	}
+	return key, header, nil
+}
+
+// openArchive reads the header and gives what stands behind it.
+func openArchive(from io.Reader, key crypto.Key) (io.Reader, error) {
+	header := make([]byte, archiveHeader)
+	n, err := io.ReadFull(from, header)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	}
+	var magic, vault, check, wrapped []byte
+	var version uint8
+	s := cryptobyte.String(header[:n])
+	switch {
+	case !s.ReadBytes(&magic, len(archiveMagic)) || !bytes.Equal(magic, []byte(archiveMagic)):
+		return nil, fmt.Errorf("%w: this is no backup", ErrForeign)
+	case !s.ReadUint8(&version):
+		return nil, tampered("the backup was cut")
+	case version > archiveVersion:
+		return nil, fmt.Errorf("%w: the backup has version %d and this program knows %d; use a newer program", ErrNewer, version, archiveVersion)
+	case version < archiveVersion, !s.ReadBytes(&vault, crypto.VaultIDSize), !s.ReadBytes(&check, 32), !s.ReadBytes(&wrapped, len(s)), err != nil:
+		return nil, tampered("the header of the backup")
+	}
+	master, err := crypto.NewMaster(key, vault)
+	if err != nil {
+		return nil, err
+	}
+	if !master.Matches(check) {
+		return nil, fmt.Errorf("%w: the backup was made under another; give the key that was in force then", myvault.ErrWrongKey)
+	}
+	streamKey, err := master.Unwrap(wrapped, crypto.LabelBackup, 0)
+	if err != nil {
+		return nil, tampered("the key of the backup does not open")
+	}
+	return crypto.NewStreamReader(streamKey, header, from)
+}
+
+// writeArchive writes a whole backup.
+func writeArchive(ctx context.Context, to io.Writer, key crypto.Key, header []byte, files []*os.File, step func(int64)) error {
+	if _, err := to.Write(header); err != nil {
+		return err
+	}
+	sealed, err := crypto.NewStreamWriter(key, header, to)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := addFile(ctx, sealed, f, step); err != nil {
+			return err
+		}
+	}
+	return sealed.Close()
+}
+
+// addFile appends a file behind its size.
+func addFile(ctx context.Context, to io.Writer, f *os.File, step func(int64)) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if _, err := to.Write(binary.BigEndian.AppendUint64(nil, uint64(info.Size()))); err != nil {
+		return err
+	}
+	return copyAll(ctx, to, io.NewSectionReader(f, 0, info.Size()), info.Size(), step)
+}
+
+// extract writes the files of a backup into dir. They are authentic and whole when it
+// returns nil, and on the disk.
+func extract(ctx context.Context, from io.Reader, dir string, sync fsync) error {
+	for _, k := range archiveKinds {
+		var size [8]byte
+		if _, err := io.ReadFull(from, size[:]); err != nil {
+			return ofStream(err)
+		}
+		if err := extractFile(ctx, from, filepath.Join(dir, k.name), int64(binary.BigEndian.Uint64(size[:])), sync); err != nil {
+			return err
+		}
+	}
+	switch n, err := from.Read(make([]byte, 1)); {
+	case n != 0:
+		return tampered("the backup goes on behind its end")
+	case !errors.Is(err, io.EOF):
+		return ofStream(err)
+	}
+	return sync.dir(dir)
+}
+
+func extractFile(ctx context.Context, from io.Reader, path string, size int64, sync fsync) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := copyAll(ctx, f, from, size, func(int64) {}); err != nil {
+		return ofStream(err)
+	}
+	return sync.open(f)
+}
+
+// copyAll copies so many bytes, and looks between parts whether ctx has ended.
+func copyAll(ctx context.Context, to io.Writer, from io.Reader, size int64, step func(int64)) error {
+	for size > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := io.CopyN(to, from, min(size, 1<<20))
+		if err != nil {
+			return err
+		}
+		size -= n
+		step(n)
+	}
+	return nil
+}
+
+// ofStream gives ErrTampered for a stream that does not open or ends too early.
+func ofStream(err error) error {
+	if errors.Is(err, crypto.ErrOpen) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w: the backup was altered or cut: %w", myvault.ErrTampered, err)
+	}
+	return err
+}
