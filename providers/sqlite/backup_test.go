@@ -31,12 +31,14 @@ func everything(t *testing.T, s *sqlite.Store) (lines []string) {
 	for p, err := range s.Projects(ctx) {
 		say(err, "%+v", p)
 	}
-	for info, err := range s.List(ctx, myvault.Range{Deleted: true}) {
-		say(err, "%+v", info)
-		for v, err := range s.Versions(ctx, info.Address) {
-			say(err, "%+v", v)
-			secret, err := s.Get(ctx, info.Address, v.Version)
-			say(nil, "%v %v", secret.Value.Reveal(), err)
+	for _, deleted := range []bool{false, true} {
+		for info, err := range s.List(ctx, myvault.Range{Deleted: deleted}) {
+			say(err, "%+v", info)
+			for v, err := range s.Versions(ctx, info.Address) {
+				say(err, "%+v", v)
+				secret, err := s.Get(ctx, info.Address, v.Version)
+				say(nil, "%v %v", secret.Value.Reveal(), err)
+			}
 		}
 	}
 	for e, err := range s.Entries(ctx, myvault.TrailRange{}) {

@@ -11,29 +11,36 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// accesses proves the chain of accesses.
+// accesses proves the chain of accesses, from where it was pruned.
 func (v *verification) accesses(ctx context.Context) error {
-	seq, mac := uint64(0), crypto.Genesis()
+	end := link{mac: crypto.Genesis()}
 	for more := true; more; {
-		before := seq
-		err := v.trail.readers.read(ctx, func(c *conn) error {
-			return c.each(`SELECT `+entryColumns+` FROM entry l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2`,
-				func(row *sqlite3.Stmt) error {
+		err := v.trail.readers.snapshot(ctx, func(c *conn) error {
+			var err error
+			// It may be pruned meanwhile.
+			if v.pruned, err = v.access.pruned(c); err != nil {
+				return err
+			}
+			if v.pruned.seq > end.seq {
+				end = v.pruned
+			}
+			before := end.seq
+			err = c.each(`SELECT `+entryColumns+` FROM entry l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2`,
+				func(row *sqlite3.Stmt) (err error) {
 					e := scanEntry(row)
-					if e.Seq != seq+1 {
-						return &BadEntry{Chain: myvault.ChainAccess, Seq: seq + 1, Reason: "it is missing"}
+					if end, err = end.followed(&e, v.access); err == nil {
+						v.report.Accesses++
 					}
-					e.Prev = mac
-					seq, mac = e.Seq, e.MAC
-					return v.access.holds(&e)
-				}, seq, page)
+					return err
+				}, before, page)
+			more = end.seq-before == page
+			return err
 		})
 		if err != nil {
 			return err
 		}
-		v.report.Accesses = seq
-		more = seq-before == page
 	}
+	v.report.Pruned = v.pruned.seq
 	return nil
 }
 
@@ -41,6 +48,11 @@ func (v *verification) accesses(ctx context.Context) error {
 func (v *verification) compare(ctx context.Context, earlier []myvault.Head) (err error) {
 	compared := map[string]bool{}
 	for _, h := range earlier {
+		// The link at which the chain was pruned is still known, those before it are not.
+		if h.Chain == myvault.ChainAccess && h.Seq != 0 && h.Seq < v.pruned.seq {
+			v.report.NotComparable = append(v.report.NotComparable, h)
+			continue
+		}
 		if err := v.contains(ctx, h); err != nil {
 			return err
 		}
@@ -59,7 +71,7 @@ func (v *verification) contains(ctx context.Context, h myvault.Head) error {
 	case myvault.ChainChanges:
 		of, query = v.file, `SELECT mac FROM log WHERE seq = ?1`
 	case myvault.ChainAccess:
-		of, query = v.trail.file, `SELECT mac FROM entry WHERE seq = ?1`
+		of, query = v.trail.file, `SELECT mac FROM entry WHERE seq = ?1 UNION ALL SELECT link FROM pruned WHERE seq = ?1`
 	default:
 		return fmt.Errorf("%w head: there is no such chain", myvault.ErrInvalid)
 	}

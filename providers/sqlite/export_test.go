@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
@@ -197,4 +198,10 @@ func (s *Store) WithRemovalHeld(f func()) {
 	s.cache.mu.Lock()
 	defer s.cache.mu.Unlock()
 	f()
+}
+
+// AtOnce has the background look for old entries at once.
+func (c TrailConfig) AtOnce() TrailConfig {
+	c.first = time.Millisecond
+	return c
 }

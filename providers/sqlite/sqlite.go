@@ -32,6 +32,8 @@ type Config struct {
 	// are in the file. 0 means 12 MiB, enough for some 30,000 secrets of 64 bytes; a negative
 	// number keeps none.
 	CacheBytes int64
+	// Trail sets when access entries are removed in the background.
+	Trail TrailConfig
 
 	// For tests, in place of the real ones.
 	vfs        string
@@ -135,7 +137,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 		return s.tip.read(conn)
 	})
 	if err == nil {
-		s.trail, err = openTrail(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: syncNormal, sync: c.sync, fsync: c.fsync})
+		s.trail, err = openTrail(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: syncNormal, sync: c.sync, fsync: c.fsync}, c.Trail)
 	}
 	if err != nil {
 		return failure(ctx, errors.Join(err, f.abandon(conn)))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"sync/atomic"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -13,7 +14,34 @@ import (
 )
 
 // TrailConfig sets what a Trail may be told. The zero TrailConfig is ready for use.
-type TrailConfig struct{}
+type TrailConfig struct {
+	// Entries older than MaxAge are removed in the background, a few at a time, as
+	// [Trail.Prune] does. 0 means 90 days, a negative duration never. The clock of the
+	// machine decides.
+	MaxAge time.Duration
+	// So are the oldest entries once all take more than MaxBytes of the file. 0 means 1 GiB,
+	// a negative number never.
+	MaxBytes int64
+
+	first time.Duration // how long after the opening; for tests
+}
+
+// orUsual fills in what a zero field means.
+func (c TrailConfig) orUsual() TrailConfig {
+	if c.MaxAge == 0 {
+		c.MaxAge = defaultTrailAge
+	}
+	if c.MaxBytes == 0 {
+		c.MaxBytes = defaultTrailBytes
+	}
+	if c.first == 0 {
+		c.first = retainFirst
+	}
+	return c
+}
+
+// keepAll is for a trail in which nothing may be removed.
+var keepAll = TrailConfig{MaxAge: -1, MaxBytes: -1}
 
 // Trail is a [myvault.Auditor] over one file, access.db, with keys and a chain of its
 // own. Make one with [OpenTrail]. A [Store] has one.
@@ -22,6 +50,7 @@ type Trail struct {
 	end    link // owned by the writer, like saved
 	saved  link
 	syncer *syncer
+	retain *retainer
 	closed atomic.Bool
 }
 
@@ -35,19 +64,19 @@ type link struct {
 
 // OpenTrail opens the trail in dir, and makes it where there is none, for a provider that
 // is no trail itself. It asks, checks and refuses as [Open] does.
-func OpenTrail(ctx context.Context, dir string, keys KeySource, _ TrailConfig) (*Trail, error) {
+func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (*Trail, error) {
 	key, absolute, err := admit(ctx, dir, keys, system{}, accessFile)
 	if err != nil {
 		return nil, notOpened("trail", dir, err)
 	}
-	t, err := openTrail(ctx, absolute, key, options{keys: keys, synchronous: syncNormal})
+	t, err := openTrail(ctx, absolute, key, options{keys: keys, synchronous: syncNormal}, c)
 	if err != nil {
 		return nil, notOpened("trail", dir, unavailable(err))
 	}
 	return t, nil
 }
 
-func openTrail(ctx context.Context, dir string, key crypto.Key, o options) (*Trail, error) {
+func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c TrailConfig) (*Trail, error) {
 	f, conn, err := accessFile.open(ctx, dir, key, o)
 	if err != nil {
 		return nil, err
@@ -60,6 +89,7 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options) (*Tra
 	w := f.writer
 	w.begin, w.save, w.restore, w.committed = t.begin, t.save, t.restore, t.syncer.written
 	f.start(conn, w.health.note)
+	t.retain = startRetainer(t, c.orUsual())
 	return t, nil
 }
 
@@ -141,7 +171,8 @@ func (t *Trail) append(c *conn, d *draft) error {
 }
 
 const entryColumns = `l.seq, l.at, l.service, l.via, l.request, l.remote, l.action, l.project, l.path, l.version,
-	l.outcome, l.count, l.first, l.last, l.seen, l.mac, (SELECT p.mac FROM entry p WHERE p.seq = l.seq - 1)`
+	l.outcome, l.count, l.first, l.last, l.seen, l.mac, 
+	coalesce((SELECT p.mac FROM entry p WHERE p.seq = l.seq - 1), (SELECT p.link FROM pruned p WHERE p.seq = l.seq - 1))`
 
 // scanEntry reads a row of entryColumns. What it gives is its own.
 func scanEntry(row *sqlite3.Stmt) myvault.Entry {
@@ -206,6 +237,7 @@ func (t *Trail) Close() error {
 	if t.closed.Swap(true) {
 		return nil
 	}
+	t.retain.stop()
 	t.writer.stop()
 	// Before the writer's connection may remove the write-ahead log.
 	synced := t.syncer.close()

@@ -16,6 +16,7 @@ import (
 type Report struct {
 	Changes   uint64 // entries of the chain of changes
 	Accesses  uint64 // entries of the chain of accesses
+	Pruned    uint64 // entries of it that were removed before them, by [Trail.Prune] or in the background
 	Records   uint64 // versions whose record was opened
 	Earlier   uint64 // those of them that are sealed under an earlier data key than the newest
 	Destroyed uint64 // versions whose record was destroyed
@@ -26,6 +27,9 @@ type Report struct {
 	// TruncationChecked: each chain was compared with an earlier head. Without one, a
 	// chain that was cut short looks whole.
 	TruncationChecked bool
+	// NotComparable are those earlier heads that stand before what was pruned. They prove
+	// nothing; take newer ones.
+	NotComparable []myvault.Head
 	// Rekeying: a change of the master key was not finished; see [Store.Rekey].
 	Rekeying bool
 }
@@ -37,6 +41,12 @@ func (r Report) String() string {
 		r.Changes, r.Accesses, r.Records, r.Destroyed, r.Secrets, r.Projects)
 	if !r.TruncationChecked {
 		b.WriteString("; truncation was not checked: no earlier head of each chain was given")
+	}
+	if r.Pruned > 0 {
+		fmt.Fprintf(&b, "; %d accesses were pruned before", r.Pruned)
+	}
+	for _, h := range r.NotComparable {
+		fmt.Fprintf(&b, "; the head of the chain of %s at %d was pruned and is not comparable", h.Chain, h.Seq)
 	}
 	if r.Rekeying {
 		b.WriteString("; a change of the master key was begun and not finished: repeat it")
@@ -72,6 +82,7 @@ type verification struct {
 	access   *keyring // of access.db
 	report   Report
 	begun    beginnings
+	pruned   link   // behind which the accesses begin
 	seq      uint64 // of the last log row proved
 	mac      []byte
 	secrets  bits // the log rows that belong to an address

@@ -1,0 +1,238 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	"golang.org/x/crypto/cryptobyte"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// The limits of a trail where nothing else is said.
+const (
+	defaultTrailAge   = 90 * 24 * time.Hour
+	defaultTrailBytes = 1 << 30
+)
+
+// AccessLimit says which access entries go: the oldest ones that one of the fields names. A
+// zero field names none.
+type AccessLimit struct {
+	Before time.Time // entries made before it, up to the first that was not
+	UpTo   uint64    // entries up to this sequence
+	Bytes  int64     // entries until those that stay take no more than so many bytes of the file
+}
+
+// PruneAccess removes access entries, the oldest first, in small steps between which others
+// write. It gives how many it has removed. See [Trail.Prune].
+func (s *Store) PruneAccess(ctx context.Context, limit AccessLimit, progress func(pruned uint64)) (uint64, error) {
+	return s.trail.Prune(ctx, limit, progress)
+}
+
+// Prune removes entries, the oldest first, in small steps between which others write. It
+// gives how many it has removed. The newest entry always stays. What stays is held by the
+// chain as before: the trail keeps the link behind which it goes on, with a MAC. The file does
+// not become smaller; what was freed is used again.
+//
+// Entries are proved before they go: [myvault.ErrTampered] where one does not authenticate, and it
+// stays. [myvault.ErrInvalid] for a limit without a field. progress, unless it is nil, is
+// called after each step. It may be stopped at any time and called again.
+func (t *Trail) Prune(ctx context.Context, limit AccessLimit, progress func(pruned uint64)) (pruned uint64, err error) {
+	if limit == (AccessLimit{}) {
+		return 0, fmt.Errorf("%w limit: say which entries go", myvault.ErrInvalid)
+	}
+	if progress == nil {
+		progress = func(uint64) {}
+	}
+	for more := true; more; {
+		n, err := t.pruneStep(ctx, limit)
+		if err != nil {
+			return pruned, err
+		}
+		if pruned, more = pruned+n, n > 0; more {
+			progress(pruned)
+		}
+	}
+	if err := t.forget(ctx); err != nil {
+		return pruned, err
+	}
+	return pruned, t.administered(ctx, "prune")
+}
+
+// pruneStep removes one page of entries at most.
+func (t *Trail) pruneStep(ctx context.Context, limit AccessLimit) (pruned uint64, err error) {
+	err = t.writer.do(ctx, &request{apply: func(c *conn) error {
+		pruned = 0
+		old, err := t.oldest(c, limit)
+		if err != nil || len(old) == 0 {
+			return err
+		}
+		pruned = uint64(len(old))
+		return t.keys.prune(c, old[len(old)-1])
+	}})
+	return pruned, err
+}
+
+// oldest gives the entries that go next, proved.
+func (t *Trail) oldest(c *conn, limit AccessLimit) (old []myvault.Entry, err error) {
+	over := false
+	if limit.Bytes > 0 {
+		used, err := c.used()
+		if err != nil {
+			return nil, err
+		}
+		over = used > limit.Bytes
+	}
+	from, err := t.keys.pruned(c)
+	if err != nil {
+		return nil, err
+	}
+	going := true
+	err = c.each(`SELECT `+entryColumns+` FROM entry l WHERE l.seq < ?1 ORDER BY l.seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
+		e := scanEntry(row)
+		if going = going && (over || e.Seq <= limit.UpTo || e.At.Before(limit.Before)); !going {
+			return nil
+		}
+		if from, err = from.followed(&e, t.keys); err == nil {
+			old = append(old, e)
+		}
+		return err
+	}, t.end.seq, page)
+	return old, err
+}
+
+// used gives how many bytes of the file hold something.
+func (c *conn) used() (int64, error) {
+	var n [3]int64
+	for i, pragma := range []string{"page_count", "freelist_count", "page_size"} {
+		var err error
+		if n[i], err = c.number(pragma); err != nil {
+			return 0, err
+		}
+	}
+	return (n[0] - n[1]) * n[2], nil
+}
+
+// prune removes the entries up to one, and keeps its link.
+func (k *keyring) prune(c *conn, last myvault.Entry) error {
+	for _, sql := range []string{`DELETE FROM entry WHERE seq <= ?1`, `DELETE FROM pruned WHERE seq < ?1`} {
+		if err := c.run(sql, last.Seq); err != nil {
+			return err
+		}
+	}
+	return c.run(`INSERT INTO pruned(seq, link, at, mac) VALUES(?1, ?2, ?3, ?4)`,
+		last.Seq, last.MAC, last.At.UnixMicro(), k.stamp.Sum(k.prunedRow(last.Seq, last.MAC, last.At)))
+}
+
+// pruned gives the link behind which the entries begin.
+func (k *keyring) pruned(c *conn) (link, error) {
+	begin := link{mac: crypto.Genesis()}
+	err := c.each(`SELECT seq, link, at, mac FROM pruned`, func(row *sqlite3.Stmt) error {
+		found := link{uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil)}
+		if begin.seq != 0 || !k.stamp.Holds(k.prunedRow(found.seq, found.mac, timeAt(row, 2)), row.ColumnRawBlob(3)) {
+			return tampered("a row of the table pruned")
+		}
+		begin = found
+		return nil
+	})
+	return begin, err
+}
+
+// followed gives the link after l, if e is that one.
+func (l link) followed(e *myvault.Entry, k *keyring) (link, error) {
+	if e.Seq != l.seq+1 {
+		return l, &BadEntry{Chain: myvault.ChainAccess, Seq: l.seq + 1, Reason: "it is missing"}
+	}
+	e.Prev = l.mac
+	return link{e.Seq, e.MAC}, k.holds(e)
+}
+
+// prunedRow gives what the stamp of a row of the table pruned covers.
+func (k *keyring) prunedRow(seq uint64, mac []byte, at time.Time) []byte {
+	b := cryptobyte.NewBuilder(make([]byte, 0, 128))
+	addShort(b, []byte("pruned"))
+	addShort(b, k.vault)
+	b.AddUint64(seq)
+	addShort(b, mac)
+	addTime(b, at)
+	return b.BytesOrPanic()
+}
+
+// When the retainer looks, and how long it leaves the trail to others between two steps.
+const (
+	retainFirst = time.Second
+	retainEvery = time.Minute
+	retainPause = 5 * time.Millisecond
+)
+
+// retainer prunes a trail in the background.
+type retainer struct {
+	cancel context.CancelFunc
+	ended  sync.WaitGroup
+}
+
+// startRetainer prunes t to the limits of c until stop. An entry that does not authenticate ends
+// it: it is evidence.
+func startRetainer(t *Trail, c TrailConfig) *retainer {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &retainer{cancel: cancel}
+	if c.MaxAge < 0 && c.MaxBytes < 0 {
+		return r
+	}
+	r.ended.Go(func() {
+		for wait := c.first; ctx.Err() == nil; wait = retainEvery {
+			select {
+			case <-time.After(wait):
+				t.bound(ctx, c)
+			case <-ctx.Done():
+			}
+		}
+	})
+	return r
+}
+
+func (r *retainer) stop() {
+	r.cancel()
+	r.ended.Wait()
+}
+
+// bound prunes what is over the limits now.
+func (t *Trail) bound(ctx context.Context, c TrailConfig) {
+	for t.exceeds(ctx, c) {
+		if n, err := t.pruneStep(ctx, c.limit()); err != nil || n == 0 {
+			return // tried again later
+		}
+		select {
+		case <-time.After(retainPause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// limit gives what goes by now.
+func (c TrailConfig) limit() (limit AccessLimit) {
+	if c.MaxAge > 0 {
+		limit.Before = time.Now().Add(-c.MaxAge)
+	}
+	limit.Bytes = max(c.MaxBytes, 0)
+	return limit
+}
+
+// exceeds reports whether something has to go, without keeping writers from their work.
+func (t *Trail) exceeds(ctx context.Context, c TrailConfig) (exceeds bool) {
+	limit := c.limit()
+	err := t.readers.read(ctx, func(c *conn) error {
+		oldest, err := c.integer(`SELECT coalesce((SELECT at FROM entry ORDER BY seq LIMIT 1), 1 << 62)`)
+		if err != nil {
+			return err
+		}
+		used, err := c.used()
+		exceeds = oldest < limit.Before.UnixMicro() || limit.Bytes > 0 && used > limit.Bytes
+		return err
+	})
+	return err == nil && exceeds
+}

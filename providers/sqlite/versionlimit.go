@@ -1,0 +1,127 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// VersionLimit says which versions go: those that are not among the newest Keep of their
+// address, and were made before Before if that is not zero. The current version always stays.
+type VersionLimit struct {
+	Keep   int            // 0 is 1
+	Before time.Time      // zero: whatever their age
+	Prefix myvault.Prefix // of the addresses; zero: all
+}
+
+// One step of PruneVersions, so that others write between the steps.
+const (
+	pruneAddresses = 32
+	pruneVersions  = 512
+)
+
+// PruneVersions destroys versions, as a destroy by a service does: their values are gone for
+// good, reading one is [myvault.ErrDestroyed], and each has its entry in the chain of changes,
+// via "operator". The vault's own projects are left alone. It gives how many it has destroyed.
+//
+// It goes in small steps, may be stopped at any time and called again; progress, unless it is nil, is
+// called after each step. Old bytes are gone from the files when it returns nil.
+// [myvault.ErrInvalid] for a limit that says neither how many to keep nor before when.
+func (s *Store) PruneVersions(ctx context.Context, limit VersionLimit, progress func(destroyed uint64)) (destroyed uint64, err error) {
+	if limit.Keep < 0 || limit.Keep == 0 && limit.Before.IsZero() {
+		return 0, fmt.Errorf("%w limit: say how many versions to keep, or before when they go", myvault.ErrInvalid)
+	}
+	if progress == nil {
+		progress = func(uint64) {}
+	}
+	err = s.steps(ctx, limit, func(step []myvault.Change, versions int) error {
+		if err := s.destroyAll(ctx, step); err != nil {
+			return err
+		}
+		destroyed += uint64(versions)
+		progress(destroyed)
+		return nil
+	})
+	if err != nil {
+		return destroyed, err
+	}
+	return destroyed, s.forget(ctx)
+}
+
+// steps gives what goes, some at a time.
+func (s *Store) steps(ctx context.Context, limit VersionLimit, do func(step []myvault.Change, versions int) error) error {
+	var step []myvault.Change
+	pending := 0
+	for info, err := range s.all(ctx, limit.Prefix) {
+		if err != nil {
+			return err
+		}
+		versions, err := s.beyond(ctx, info.Address, limit)
+		if err != nil {
+			return err
+		}
+		if len(versions) == 0 {
+			continue
+		}
+		step = append(step, myvault.Change{Op: myvault.OpDestroy, Address: info.Address, Versions: versions})
+		pending += len(versions)
+		if len(step) < pruneAddresses && pending < pruneVersions {
+			continue
+		}
+		if err := do(step, pending); err != nil {
+			return err
+		}
+		step, pending = nil, 0
+	}
+	if len(step) == 0 {
+		return nil
+	}
+	return do(step, pending)
+}
+
+// all gives every address under a prefix, those that are live and those that are not.
+func (s *Store) all(ctx context.Context, prefix myvault.Prefix) iter.Seq2[myvault.Info, error] {
+	return func(yield func(myvault.Info, error) bool) {
+		for _, deleted := range []bool{false, true} {
+			for info, err := range s.List(ctx, myvault.Range{Prefix: prefix, Deleted: deleted}) {
+				if !yield(info, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// beyond gives the versions of an address that go, some at a time.
+func (s *Store) beyond(ctx context.Context, addr myvault.Address, limit VersionLimit) (versions []myvault.Version, err error) {
+	if reserved(addr.Project) {
+		return nil, nil
+	}
+	n := 0
+	for v, err := range s.Versions(ctx, addr) {
+		if err != nil {
+			return nil, err
+		}
+		if n++; n <= max(limit.Keep, 1) || v.State == myvault.Destroyed || !limit.Before.IsZero() && !v.At.Before(limit.Before) {
+			continue
+		}
+		versions = append(versions, v.Version)
+	}
+	return versions, nil
+}
+
+// destroyAll destroys in one transaction; the old bytes are removed later.
+func (s *Store) destroyAll(ctx context.Context, changes []myvault.Change) error {
+	now := time.Now()
+	entries := make([]myvault.Entry, len(changes))
+	for i := range entries {
+		entries[i] = myvault.Entry{Via: viaOperator, Action: myvault.OpDestroy.String(), At: now}
+	}
+	return s.writer.do(ctx, &request{apply: func(c *conn) error {
+		_, err := s.apply(c, myvault.Commit{Changes: changes, At: now, Entries: entries})
+		return err
+	}})
+}
