@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"github.com/myswiftagent/myvault/crypto"
 )
 
@@ -49,8 +51,14 @@ func (k kind) make(dir string, key crypto.Key, o options) (path string, err erro
 	if err != nil {
 		return path, err
 	}
-	err = guard(func() error { return k.fill(c, key) })
-	// Closing the only connection brings the write-ahead log into the file and removes it.
+	err = guard(func() error {
+		if err := k.fill(c, key); err != nil {
+			return err
+		}
+		// Closing the only connection does this too, but tells of no error.
+		_, _, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
+		return err
+	})
 	if err := errors.Join(err, c.close()); err != nil {
 		return path, err
 	}

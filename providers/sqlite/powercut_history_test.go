@@ -30,6 +30,7 @@ type history struct {
 	commits []*promise
 	reads   int
 	before  []string // what the store held before, which stays as it is
+	faulty  bool     // access entries are promised only by a Close without an error
 }
 
 // promise is a commit and its answer.
@@ -48,6 +49,7 @@ type (
 	markRecorded int      // an access entry that was acknowledged
 	markOpened   string   // the incarnation
 	markScrubbed [][]byte // records that were destroyed
+	markClosed   struct{} // without an error
 )
 
 // newHistory makes an empty disk with the place of a store.

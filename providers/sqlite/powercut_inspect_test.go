@@ -171,7 +171,12 @@ func (h *history) promised(f *remains, cut simdisk.Cut) error {
 				err = fmt.Errorf("commit %d was refused and is there", m)
 			}
 		case markRecorded:
-			if age := cut.At.Sub(cut.MarkedAt[i]); f.reads[int(m)] != 1 && age >= syncPromise {
+			age := cut.At.Sub(cut.MarkedAt[i])
+			due := age >= syncPromise
+			if h.faulty {
+				due = slices.Contains(cut.Marks[i:], any(markClosed{}))
+			}
+			if due && f.reads[int(m)] != 1 {
 				err = fmt.Errorf("access entry %d was acknowledged %v before and is there %d times", m, age, f.reads[int(m)])
 			}
 		case markOpened:

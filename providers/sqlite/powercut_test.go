@@ -41,16 +41,20 @@ func cutEverywhere(t *testing.T, s powerScenario, chance uint64, change func(*si
 	if !longPass() {
 		stride, mixtures = max(1, h.disk.Events()/perScenario), 2
 	}
+	images := h.examine(t, chance, stride, mixtures)
+	t.Logf("%d events, %d different images, %d commits, %d access entries", h.disk.Events(), images, len(h.commits), h.reads)
+	return images
+}
+
+// examine looks at what power cuts could have left, and gives how many different images
+// that were. It ends at the first that is not as it must be.
+func (h *history) examine(t *testing.T, chance uint64, stride, mixtures int) int {
 	type result struct {
 		remains *remains
 		err     error
 	}
 	known := map[[sha256.Size]byte]result{}
-	points, last := 0, -1
 	for cut := range h.disk.Cuts(chance, stride, mixtures) {
-		if cut.Point != last {
-			points, last = points+1, cut.Point
-		}
 		sum := cut.Image.Sum()
 		r, ok := known[sum]
 		if !ok {
@@ -64,13 +68,17 @@ func cutEverywhere(t *testing.T, s powerScenario, chance uint64, change func(*si
 		if err != nil {
 			keep := t.ArtifactDir()
 			must(t, cut.Image.Write(keep))
-			t.Errorf("power cut after event %d of %d, with %s: %v\nthe image is in %s if -artifacts is given; again: go test -run '%s' -seed %d",
-				cut.Point, h.disk.Events(), cut.How, err, keep, strings.ReplaceAll(t.Name(), "/", "$/^"), chance)
-			return len(known)
+			t.Errorf("power cut after event %d of %d, with %s: %v\nthe image is in %s if -artifacts is given; %s",
+				cut.Point, h.disk.Events(), cut.How, err, keep, repeat(t))
+			break
 		}
 	}
-	t.Logf("%d events, %d points, %d different images, %d commits, %d access entries", h.disk.Events(), points, len(known), len(h.commits), h.reads)
 	return len(known)
+}
+
+// repeat tells how to run a test again with the same choices.
+func repeat(t *testing.T) string {
+	return fmt.Sprintf("again: go test -run '^%s$' -seed %d", strings.ReplaceAll(t.Name(), "/", "$/^"), *chance)
 }
 
 // performed runs the scenario on a disk, with a clock of its own and randomness by the seed.

@@ -24,7 +24,8 @@ type Cut struct {
 // that was not synced, all of it, contents without names and the other way round, and as
 // many mixtures as asked for. Of the events only each stride-th is looked at, beginning
 // with one that the seed decides, and the last; after each mark, what was synced at least.
-// The same seed gives the same cuts of the same record.
+// A stride of 0 looks at the last event alone. The same seed gives the same cuts of the same
+// record.
 func (d *Disk) Cuts(seed uint64, stride, mixtures int) iter.Seq[Cut] {
 	d.mu.Lock()
 	d.look()
@@ -33,15 +34,15 @@ func (d *Disk) Cuts(seed uint64, stride, mixtures int) iter.Seq[Cut] {
 	return func(yield func(Cut) bool) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		s := d.state()
-		first := random.IntN(stride)
+		first := random.IntN(max(stride, 1))
 		cut := Cut{}
 		for i, e := range events {
 			s.apply(i, e, random)
 			if e.op == opMark {
 				cut.Marks, cut.MarkedAt = append(cut.Marks, e.mark), append(cut.MarkedAt, e.at)
 			}
-			whole := i%stride == first || i == len(events)-1
-			if !whole && e.op != opMark {
+			whole := stride > 0 && i%stride == first || i == len(events)-1
+			if !whole && (e.op != opMark || stride == 0) {
 				continue
 			}
 			cut.Point, cut.At = i, e.at

@@ -1,0 +1,46 @@
+package sqlite_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/simdisk"
+)
+
+// Whatever fails while a store is made, a file is published whole or not at all, so the next
+// opening finds a store or makes one. The engine hides what goes wrong when it closes the
+// file that was made.
+func TestAFaultWhileAStoreIsMadeLeavesNoHalf(t *testing.T) {
+	is := is.New(t)
+	key := sqlite.StaticKey(crypto.NewKey())
+	failed := 0
+	for at, more := 1, true; more; at++ {
+		dir := filepath.Join(t.TempDir(), "store")
+		disk := simdisk.Forgetful(t, dir)
+		config := sqlite.Config{}.WithVFS(disk.Name).WithFsync(disk.Fsync)
+		disk.Fail(simdisk.Fault{At: at, Reads: true})
+		s, err := sqlite.Open(t.Context(), dir, key, config)
+		if err == nil {
+			_ = s.Close() // it may tell of the fault
+		} else {
+			failed++
+			is.True(errors.Is(err, myvault.ErrUnavailable))
+		}
+		_, hit := disk.Operations()
+		more = hit != ""
+		disk.Mend()
+		s, err = sqlite.Open(t.Context(), dir, key, config)
+		if err != nil {
+			t.Fatalf("after a fault at operation %d, %s: %v", at, hit, err)
+		}
+		is.NoErr(s.Close())
+	}
+	t.Logf("%d of the operations that make a store failed it", failed)
+	is.True(failed > 10)
+}
