@@ -20,18 +20,22 @@ const (
 	noStore  = "none"  // in place of an engine: the program by itself
 )
 
-// Child does one job in a process of its own; arguments are the job, the engine, its directory
-// and the number of secrets. It ends when in does.
+// Child does one job in a process of its own; arguments are the job, the engine, its directory,
+// the number of secrets and how long the job may take. It ends when in does.
 func Child(args []string, in io.Reader, out io.Writer) error {
-	if len(args) != 4 {
-		return errors.New("themes: a child needs a job, an engine, a directory and a number of secrets")
+	if len(args) != 5 {
+		return errors.New("themes: a child needs a job, an engine, a directory, a number of secrets and a time")
 	}
 	secrets, err := strconv.Atoi(args[3])
 	if err != nil {
 		return err
 	}
+	limit, err := time.ParseDuration(args[4])
+	if err != nil {
+		return err
+	}
 	if args[1] == noStore {
-		return childRead(nothing{}, secrets, out)
+		return childRead(nothing{}, secrets, limit, out)
 	}
 	e, err := peers.ByName(args[1])
 	if err != nil {
@@ -43,9 +47,9 @@ func Child(args []string, in io.Reader, out io.Writer) error {
 	}
 	switch args[0] {
 	case jobRead:
-		err = childRead(p, secrets, out)
+		err = childRead(p, secrets, limit, out)
 	case jobWrite:
-		err = childWrite(p, secrets, in, out)
+		err = childWrite(p, secrets, limit, in, out)
 	default:
 		err = fmt.Errorf("themes: there is no job %q", args[0])
 	}
@@ -61,16 +65,16 @@ func (nothing) Page(peers.Secret) (int, error)     { return 0, nil }
 func (nothing) Close() error                       { return nil }
 
 const (
-	childReads   = 100_000 // or as many as it makes in five seconds
+	childReads   = 100_000
 	childWriters = 16
-	childChanges = 250 // of each writer, or as many as it makes in a second
+	childChanges = 250 // of each writer
 )
 
 // childRead reads from everywhere in the store and tells the most memory that the process
 // had, what of its present memory is its own, and how often it read.
-func childRead(p peers.Peer, secrets int, out io.Writer) error {
+func childRead(p peers.Peer, secrets int, limit time.Duration, out io.Writer) error {
 	begin, n := time.Now(), 0
-	for ; n < min(childReads, 10*secrets) && time.Since(begin) < 5*time.Second; n++ {
+	for ; n < min(childReads, 10*secrets) && time.Since(begin) < limit; n++ {
 		if _, err := p.Get(peers.Name(n * stride % secrets)); err != nil {
 			return err
 		}
@@ -84,13 +88,13 @@ func childRead(p peers.Peer, secrets int, out io.Writer) error {
 }
 
 // childWrite changes every secret but the first, says that it has, and waits to be killed.
-func childWrite(p peers.Peer, secrets int, in io.Reader, out io.Writer) error {
+func childWrite(p peers.Peer, secrets int, limit time.Duration, in io.Reader, out io.Writer) error {
 	var all sync.WaitGroup
 	errs := make([]error, childWriters)
 	begin := time.Now()
 	for caller := range childWriters {
 		all.Go(func() {
-			for n := 0; n < childChanges && errs[caller] == nil && time.Since(begin) < time.Second; n++ {
+			for n := 0; n < childChanges && errs[caller] == nil && time.Since(begin) < limit; n++ {
 				s := peers.Name(1 + (caller*childChanges+n)*stride%(secrets-1))
 				errs[caller] = p.Put(s, s.Value(n+1))
 			}
@@ -109,8 +113,8 @@ func childWrite(p peers.Peer, secrets int, in io.Reader, out io.Writer) error {
 
 // child starts a job and gives its first line. A job that reads ends by itself; end kills one
 // that writes.
-func (r *run) child(job, engine, dir string, secrets int) (line string, end func() error, err error) {
-	args := append(r.Program[1:len(r.Program):len(r.Program)], job, engine, dir, fmt.Sprint(secrets))
+func (r *run) child(job, engine, dir string, secrets int, limit time.Duration) (line string, end func() error, err error) {
+	args := append(r.Program[1:len(r.Program):len(r.Program)], job, engine, dir, fmt.Sprint(secrets), limit.String())
 	cmd := exec.Command(r.Program[0], args...)
 	in, err := cmd.StdinPipe()
 	if err != nil {

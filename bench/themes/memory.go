@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/myswiftagent/myvault/bench/measure"
 	"github.com/myswiftagent/myvault/bench/peers"
@@ -12,8 +13,8 @@ import (
 
 // memoryTables ask child processes that open a store and read from all over it.
 func memoryTables(r *run) ([]Table, error) {
-	t := Table{Title: "Memory", Note: "The most memory that a process had (VmHWM) which opens the store with default settings and reads from all over it, 100,000 times or for five seconds, " +
-		"and what of it was its own at the end (RssAnon). The program by itself is all of this comparison, with every store linked."}
+	t := Table{Title: "Memory", Note: fmt.Sprintf("The most memory that a process had (VmHWM) which opens the store with default settings and reads from all over it, 100,000 times or for %v, "+
+		"and what of it was its own at the end (RssAnon). The program by itself is all of this comparison, with every store linked.", r.reading())}
 	if _, _, err := resident(); errors.Is(err, errors.ErrUnsupported) {
 		t.Note += " It is measured on Linux only."
 		return []Table{t}, nil
@@ -67,8 +68,11 @@ func (r *run) processes() (contestants []measure.Contestant, rows []Row, err err
 
 const itself = "the program by itself"
 
+// reading is how long a process reads at most: five seconds in a full run.
+func (r *run) reading() time.Duration { return 25 * r.Slice / 2 }
+
 func (r *run) memoryRound(engine, dir string, secrets int) ([]float64, error) {
-	line, end, err := r.child(jobRead, engine, dir, secrets)
+	line, end, err := r.child(jobRead, engine, dir, secrets, r.reading())
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,8 @@ const slowRounds = 5
 
 // openTables time opening up to the first value in hand, since some stores open lazily.
 func openTables(r *run) ([]Table, error) {
-	t := Table{Title: "Opening", Note: "From nothing open to the first value in hand, files in the system's cache. The crash is that of a process that was killed after 4,000 changes by 16 callers, or as many as it made in a second."}
+	t := Table{Title: "Opening", Note: fmt.Sprintf("From nothing open to the first value in hand, files in the system's cache. "+
+		"The crash is that of a process that was killed after 4,000 changes by 16 callers, or as many as it made in %v.", r.changing())}
 	var contestants []measure.Contestant
 	var rows []Row
 	for _, secrets := range r.Sizes {
@@ -87,8 +88,11 @@ const (
 	flatGoal = "flat: at most 1.5x"
 )
 
+// changing is how long a process changes secrets at most: a second in a full run.
+func (r *run) changing() time.Duration { return 5 * r.Slice / 2 }
+
 func (r *run) openRound(e peers.Engine, dir string, secrets int) ([]float64, error) {
-	_, kill, err := r.child(jobWrite, e.Name, dir, secrets)
+	_, kill, err := r.child(jobWrite, e.Name, dir, secrets, r.changing())
 	if err != nil {
 		return nil, err
 	}

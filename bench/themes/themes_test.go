@@ -178,7 +178,8 @@ func TestReportGoesBetweenTheMarkers(t *testing.T) {
 }
 
 func TestChildRefuses(t *testing.T) {
-	for _, args := range [][]string{{}, {"read", "none", "-", "many"}, {"read", "no such engine", "-", "100"}} {
+	for _, args := range [][]string{{}, {"read", "none", "-", "many", "1s"}, {"read", "none", "-", "100", "long"},
+		{"read", "no such engine", "-", "100", "1s"}} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			is := is.New(t)
 			is.True(themes.Child(args, strings.NewReader(""), &strings.Builder{}) != nil)
