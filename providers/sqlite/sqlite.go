@@ -94,7 +94,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	}
 	s := &Store{enrolled: map[string]bool{}, maxProjects: c.MaxProjects, epochLimit: c.epochLimit, cache: newCache(c.CacheBytes)}
 	if err := s.start(ctx, absolute, key, keys, c); err != nil {
-		return nil, notOpened("store", dir, err)
+		return nil, notOpened("store", dir, unavailable(err))
 	}
 	return s, nil
 }
@@ -109,19 +109,25 @@ func admit(ctx context.Context, dir string, keys KeySource, sys system, kinds ..
 	if err != nil {
 		return key, "", err
 	}
-	sys = sys.orReal()
-	if dir, err = prepare(dir, sys); err != nil {
-		return key, "", err
+	dir, err = examine(ctx, dir, key, sys.orReal(), kinds)
+	return key, dir, unavailable(err)
+}
+
+// examine refuses a directory that must not be opened, and gives its absolute path.
+func examine(ctx context.Context, dir string, key crypto.Key, sys system, kinds []kind) (string, error) {
+	dir, err := prepare(dir, sys)
+	if err != nil {
+		return "", err
 	}
 	for _, k := range kinds {
 		if err := k.check(ctx, dir, key, sys.user()); err != nil {
-			return key, "", err
+			return "", err
 		}
 	}
 	if err := complete(dir, kinds); err != nil {
-		return key, "", err
+		return "", err
 	}
-	return key, dir, sweep(dir, temporaryPrefix)
+	return dir, sweep(dir, temporaryPrefix)
 }
 
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
