@@ -2,11 +2,6 @@ package pyvault_test
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -20,120 +15,28 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/internal/pyservice"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/providers/pyvault"
 )
 
-// tables are those of the Python service, as SQLAlchemy makes them.
-const tables = `
-CREATE TABLE projects (
-	id INTEGER NOT NULL, name VARCHAR(255) NOT NULL, description VARCHAR(500), %s
-	created_at DATETIME NOT NULL, created_by VARCHAR(100) NOT NULL, PRIMARY KEY (id));
-CREATE UNIQUE INDEX ix_projects_name ON projects (name);
-CREATE TABLE secrets (
-	id INTEGER NOT NULL, project VARCHAR(255) NOT NULL, path VARCHAR(500) NOT NULL,
-	encrypted_value BLOB NOT NULL, encryption_iv BLOB NOT NULL, encryption_tag BLOB NOT NULL,
-	version INTEGER NOT NULL, created_at DATETIME NOT NULL, updated_at DATETIME NOT NULL,
-	updated_by VARCHAR(100) NOT NULL, PRIMARY KEY (id), FOREIGN KEY(project) REFERENCES projects (name));`
-
-// service writes a file as the Python service does.
-type service struct {
-	t    *testing.T
-	db   *sqlite3.Conn
-	aead cipher.AEAD
-	path string
-}
-
-func newService(t *testing.T, key crypto.Key, withDefault bool) *service {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "my vault.db")
-	db, err := sqlite3.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(key.Text(), "base64:"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, err := aes.NewCipher(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		t.Fatal(err)
-	}
-	column := ""
-	if withDefault {
-		column = "is_default BOOLEAN NOT NULL,"
-	}
-	s := &service{t, db, aead, path}
-	s.exec("PRAGMA foreign_keys=off") // as in Python
-	s.exec(fmt.Sprintf(tables, column))
-	return s
-}
-
-func (s *service) exec(query string, args ...string) {
-	s.t.Helper()
-	stmt, rest, err := s.db.Prepare(query)
-	if err == nil && strings.TrimSpace(rest) != "" {
-		err = errors.Join(stmt.Close(), s.db.Exec(query))
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		return
-	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for i, arg := range args {
-		if err := stmt.BindText(i+1, arg); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	stmt.Step()
-	if err := errors.Join(stmt.Err(), stmt.Close()); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-func (s *service) put(project, path, value string) {
-	s.t.Helper()
-	iv := make([]byte, 12)
-	_, _ = rand.Read(iv)
-	sealed := s.aead.Seal(nil, iv, []byte(value), nil)
-	text, tag := sealed[:len(sealed)-16], sealed[len(sealed)-16:]
-	s.exec(`INSERT INTO secrets(project, path, encrypted_value, encryption_iv, encryption_tag, version, created_at, updated_at, updated_by)
-		VALUES(?, ?, ?, ?, ?, 7, '2025-10-01 00:00:00.000000', '2025-10-02 03:04:05.678901', 'commonUI')`,
-		project, path, hex.EncodeToString(text), hex.EncodeToString(iv), hex.EncodeToString(tag))
-}
-
-// done closes the file, as the service does when it stops.
-func (s *service) done() string {
-	s.t.Helper()
-	if err := s.db.Close(); err != nil {
-		s.t.Fatal(err)
-	}
-	return s.path
-}
-
 // filled is a file with usual contents.
-func filled(t *testing.T, key crypto.Key) *service {
-	s := newService(t, key, true)
-	s.exec(`INSERT INTO projects(name, description, is_default, created_at, created_by) VALUES
+func filled(t *testing.T, key crypto.Key) *pyservice.Service {
+	s := pyservice.New(t, key, true)
+	s.Exec(`INSERT INTO projects(name, description, is_default, created_at, created_by) VALUES
 		('newsbot', 'the news', 0, '2025-09-30 10:00:00.000000', 'commonUI'),
 		('共通', NULL, 1, '2025-09-30 11:00:00', 'commonUI'),
 		('empty', NULL, 0, '2025-09-30 12:00:00.5', 'commonUI')`)
-	s.put("newsbot", "prod/db", "hunter2")
-	s.put("newsbot", "OPENAI_API_KEY", "sk-秘密")
-	s.put("共通", "prod/smtp", strings.Repeat("x", 70_000))
+	s.Put("newsbot", "prod/db", "hunter2")
+	s.Put("newsbot", "OPENAI_API_KEY", "sk-秘密")
+	s.Put("共通", "prod/smtp", strings.Repeat("x", 70_000))
 	return s
 }
 
 func TestCopyFromTheService(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
-	path := filled(t, key).done()
+	path := filled(t, key).Done()
 	before, err := os.ReadFile(path)
 	is.NoErr(err)
 	old, err := pyvault.Open(t.Context(), path, key, pyvault.Config{})
@@ -174,7 +77,7 @@ func TestCopyFromTheService(t *testing.T) {
 
 func TestWrongKey(t *testing.T) {
 	is := is.New(t)
-	path := filled(t, crypto.NewKey()).done()
+	path := filled(t, crypto.NewKey()).Done()
 	_, err := pyvault.Open(t.Context(), path, crypto.NewKey(), pyvault.Config{})
 	is.True(errors.Is(err, myvault.ErrWrongKey))
 	_, err = pyvault.Open(t.Context(), path, crypto.Key{}, pyvault.Config{})
@@ -187,26 +90,26 @@ const badName = "invalid project name: holds U+002A; names take letters, digits,
 func TestProblemsAreListed(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
-	s := newService(t, key, true)
-	s.exec(`INSERT INTO projects(name, description, is_default, created_at, created_by) VALUES
+	s := pyservice.New(t, key, true)
+	s.Exec(`INSERT INTO projects(name, description, is_default, created_at, created_by) VALUES
 		('ok', 'two' || char(10) || 'lines', 1, '2025-09-30 10:00:00', 'x'),
 		('second', '', 1, '2025-09-30 10:00:00', 'x'),
 		('bad*name', '', 0, '2025-09-30 10:00:00', 'x'),
 		('no time', '', 0, 'yesterday', 'x')`)
-	s.put("ok", "fine", "v")
-	s.put("ok", "double", "first")
-	s.put("ok", "double", "second")
-	s.put("ok", "a//b", "v")
-	s.put("ok", "empty", "")
-	s.put("ok", "large", strings.Repeat("x", myvault.MaxValue+1))
-	s.put("ok", "broken", "v")
-	s.put("ok", "short", "v")
-	s.put("bad*name", "x", "v")
-	s.put("not registered", "x", "v")
-	s.exec(`UPDATE secrets SET encryption_tag = '00112233445566778899aabbccddeeff' WHERE path = 'broken'`)
-	s.exec(`UPDATE secrets SET encryption_iv = 'zz' WHERE path = 'short'`)
-	s.exec(`UPDATE secrets SET updated_at = '' WHERE path = 'fine'`)
-	path := s.done()
+	s.Put("ok", "fine", "v")
+	s.Put("ok", "double", "first")
+	s.Put("ok", "double", "second")
+	s.Put("ok", "a//b", "v")
+	s.Put("ok", "empty", "")
+	s.Put("ok", "large", strings.Repeat("x", myvault.MaxValue+1))
+	s.Put("ok", "broken", "v")
+	s.Put("ok", "short", "v")
+	s.Put("bad*name", "x", "v")
+	s.Put("not registered", "x", "v")
+	s.Exec(`UPDATE secrets SET encryption_tag = '00112233445566778899aabbccddeeff' WHERE path = 'broken'`)
+	s.Exec(`UPDATE secrets SET encryption_iv = 'zz' WHERE path = 'short'`)
+	s.Exec(`UPDATE secrets SET updated_at = '' WHERE path = 'fine'`)
+	path := s.Done()
 	old, err := pyvault.Open(t.Context(), path, key, pyvault.Config{})
 	is.NoErr(err)
 	var got []string
@@ -252,10 +155,10 @@ func TestProblemsAreListed(t *testing.T) {
 func TestFirstFiles(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
-	s := newService(t, key, false)
-	s.exec(`INSERT INTO projects(name, created_at, created_by) VALUES('p', '2025-09-30 10:00:00', 'x')`)
-	s.put("p", "x", "v")
-	old, err := pyvault.Open(t.Context(), s.done(), key, pyvault.Config{})
+	s := pyservice.New(t, key, false)
+	s.Exec(`INSERT INTO projects(name, created_at, created_by) VALUES('p', '2025-09-30 10:00:00', 'x')`)
+	s.Put("p", "x", "v")
+	old, err := pyvault.Open(t.Context(), s.Done(), key, pyvault.Config{})
 	is.NoErr(err)
 	for p, err := range old.Projects(t.Context()) {
 		is.NoErr(err)
@@ -278,13 +181,13 @@ func TestNotSuchAFile(t *testing.T) {
 	}
 	running := func(t *testing.T) string {
 		s := filled(t, crypto.NewKey())
-		s.exec(`BEGIN IMMEDIATE`)
-		s.exec(`PRAGMA cache_size=1`)
+		s.Exec(`BEGIN IMMEDIATE`)
+		s.Exec(`PRAGMA cache_size=1`)
 		for n := range 50 {
-			s.put("newsbot", fmt.Sprint("spilled-", n), strings.Repeat("x", 4000))
+			s.Put("newsbot", fmt.Sprint("spilled-", n), strings.Repeat("x", 4000))
 		}
-		t.Cleanup(func() { _ = s.db.Close() })
-		return s.path
+		t.Cleanup(func() { _ = s.DB.Close() })
+		return s.Path
 	}
 	for name, c := range map[string]struct {
 		make func(*testing.T) string
@@ -309,19 +212,19 @@ func TestWriteAheadLogIsRead(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	s := filled(t, key)
-	is.NoErr(s.db.Exec(`PRAGMA journal_mode=WAL`))
-	s.put("newsbot", "late", "v")
-	old, err := pyvault.Open(t.Context(), s.path, key, pyvault.Config{})
+	is.NoErr(s.DB.Exec(`PRAGMA journal_mode=WAL`))
+	s.Put("newsbot", "late", "v")
+	old, err := pyvault.Open(t.Context(), s.Path, key, pyvault.Config{})
 	is.NoErr(err)
 	_, err = old.Get(t.Context(), myvault.Address{Project: "newsbot", Path: "late"}, 0)
 	is.NoErr(err)
-	s.done()
+	s.Done()
 }
 
 func TestReadOnly(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
-	old, err := pyvault.Open(t.Context(), filled(t, key).done(), key, pyvault.Config{})
+	old, err := pyvault.Open(t.Context(), filled(t, key).Done(), key, pyvault.Config{})
 	is.NoErr(err)
 	addr := myvault.Address{Project: "newsbot", Path: "prod/db"}
 	_, err = old.Apply(t.Context(), myvault.Commit{By: "x", Changes: []myvault.Change{{Op: myvault.OpDelete, Address: addr}}})

@@ -1,0 +1,166 @@
+// Command move copies a vault from one provider to another, with every version, and proves that
+// both are equal. Each side's settings are in a .env of its own; -h explains them:
+//
+//	go run ./examples/move -from old.env -to new.env -dry-run
+//	go run ./examples/move -from old.env -to new.env
+//
+// Stop what writes to the source first, or copy twice: once while it serves, which takes most of
+// the time, and once more after it was stopped.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/examples/internal/setup"
+	"github.com/myswiftagent/myvault/examples/internal/stores"
+	"github.com/myswiftagent/myvault/providers/memory"
+)
+
+const help = `Copies a vault from the provider that one .env names to that of another. What else stands in the .env
+of a server does not matter. The settings of each side are
+
+`
+
+// options are the command line.
+type options struct {
+	from, to     string
+	skipProblems bool
+	rename       map[string]string
+	copy         myvault.CopyOptions
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer, progress *os.File) error {
+	o, err := parse(args, progress)
+	if err != nil {
+		return err
+	}
+	from, err := load(o.from)
+	if err != nil {
+		return err
+	}
+	to, err := load(o.to)
+	if err != nil {
+		return err
+	}
+	src, err := openSource(ctx, from, o, out)
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	return errors.Join(move(ctx, to, src, o, out, progress), src.Close())
+}
+
+func parse(args []string, usage io.Writer) (o options, err error) {
+	o.rename = make(map[string]string)
+	flags := flag.NewFlagSet("move", flag.ContinueOnError)
+	flags.SetOutput(usage)
+	flags.Usage = func() {
+		fmt.Fprint(usage, help+setup.Help[stores.Settings]()+"\nFlags:\n")
+		flags.PrintDefaults()
+	}
+	flags.StringVar(&o.from, "from", "", "the `.env` of the source")
+	flags.StringVar(&o.to, "to", "", "the `.env` of the target")
+	flags.BoolVar(&o.copy.DryRun, "dry-run", false, "only say what would be done, and what cannot be")
+	flags.BoolVar(&o.copy.DestroyUnreadable, "destroy-unreadable", false, "carry versions as destroyed whose value the source cannot give; else refuse")
+	flags.BoolVar(&o.skipProblems, "skip-problems", false, "leave behind what the file of the earlier service cannot give; else refuse")
+	flags.IntVar(&o.copy.Parallel, "parallel", 0, "how many secrets at once (0: 64)")
+	flags.StringVar(&o.copy.By, "by", "move", "the service that the trail names")
+	flags.Func("rename", "`old=new` names of a project or project/path of the earlier service; may be repeated", func(text string) error {
+		old, name, found := strings.Cut(text, "=")
+		if !found {
+			return errors.New("want old=new")
+		}
+		o.rename[old] = name
+		return nil
+	})
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if o.from == "" || o.to == "" || flags.NArg() > 0 {
+		return o, errors.New("want -from and -to, a .env each; -h explains them")
+	}
+	return o, nil
+}
+
+// load reads the settings of one side. Settings of the process do not count: there are two sides.
+func load(path string) (stores.Settings, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return stores.Settings{}, err
+	}
+	defer f.Close()
+	all, err := myvault.ReadEnv(f)
+	if err != nil {
+		return stores.Settings{}, fmt.Errorf("%s: %w", path, err)
+	}
+	settings, err := setup.Parse[stores.Settings](all)
+	if err != nil {
+		return settings, fmt.Errorf("%s: %w", path, err)
+	}
+	return settings, nil
+}
+
+// openSource opens where to copy from. What the file of the earlier service cannot give is listed.
+func openSource(ctx context.Context, s stores.Settings, o options, out io.Writer) (myvault.Provider, error) {
+	if s.Provider != "python" {
+		return s.Open(ctx, false)
+	}
+	old, err := s.OpenPython(ctx, o.rename)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range old.Problems() {
+		fmt.Fprintln(out, "cannot be carried:", p)
+	}
+	if n := len(old.Problems()); n > 0 && !o.skipProblems {
+		return nil, errors.Join(fmt.Errorf("%d things cannot be carried; mend them with -rename or in the file, or leave them behind with -skip-problems", n), old.Close())
+	}
+	return old, nil
+}
+
+// move copies to the target, and prints the report.
+func move(ctx context.Context, to stores.Settings, src myvault.Provider, o options, out io.Writer, progress *os.File) (err error) {
+	dst, err := to.Open(ctx, !o.copy.DryRun)
+	if o.copy.DryRun && errors.Is(err, os.ErrNotExist) {
+		dst, err = memory.New(memory.Config{}), nil // an empty one: a dry run makes no store
+	}
+	if err != nil {
+		return fmt.Errorf("target: %w", err)
+	}
+	defer func() { err = errors.Join(err, dst.Close()) }()
+	trail, err := to.Trail(ctx)
+	if err != nil {
+		return fmt.Errorf("trail of the target: %w", err)
+	}
+	if trail != nil {
+		o.copy.Trail = trail
+		defer func() { err = errors.Join(err, trail.Close()) }()
+	}
+	o.copy.Progress = newBar(progress).tell
+	report, err := myvault.Copy(ctx, dst, src, o.copy)
+	fmt.Fprint(out, report)
+	if err == nil && report.Equal() {
+		fmt.Fprintln(out, "equal")
+	}
+	return err
+}
