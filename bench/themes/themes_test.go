@@ -103,7 +103,7 @@ func wanted() []string {
 			rows = append(rows, theme+": "+what)
 		}
 	}
-	for _, name := range []string{"myVault, reads off", "myVault, reads relaxed", "myVault in memory, reads off", "bare map + AES-GCM",
+	for _, name := range []string{"myVault, reads off", "myVault, reads relaxed", "myVault, reads relaxed, of a tenth", "myVault in memory, reads off", "bare map + AES-GCM",
 		"bbolt + AES-GCM", "badger, encrypted", "setec's db, no trail", "bare AES-GCM open"} {
 		add("read", name, name+", 2 callers")
 	}
