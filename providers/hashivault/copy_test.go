@@ -176,3 +176,14 @@ func plainWrites(t *testing.T, p myvault.Provider, writes int) float64 {
 	}
 	return float64(writes) / time.Since(began).Seconds()
 }
+
+func TestLimits(t *testing.T) {
+	is := is.New(t)
+	server := fakevault.New(t)
+	config := fresh(server.Address, server.Token)
+	config.KeepVersions, config.MaxProjects = 7, 9
+	store, err := hashivault.Open(t.Context(), config)
+	is.NoErr(err)
+	defer store.Close()
+	is.Equal(store.Limits(), myvault.Limits{Projects: 9, Versions: 7})
+}

@@ -15,6 +15,7 @@ type Store struct {
 	kv          *kv
 	register    *register
 	incarnation string
+	keeps       int   // versions of a secret, at least
 	locks       locks // by address
 	gate        gate
 }
@@ -59,7 +60,7 @@ func open(ctx context.Context, config Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{kv: &kv{cluster: c, keeper: keeper, mount: config.Mount, base: config.Base}}
-	s.register = newRegister(s, config.MaxProjects)
+	s.register, s.keeps = newRegister(s, config.MaxProjects), config.KeepVersions
 	if err := s.start(ctx, config.KeepVersions); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
