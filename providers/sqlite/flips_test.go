@@ -31,7 +31,7 @@ func (f flips) String() string {
 func TestFlippedBytes(t *testing.T) {
 	rounds, seed := 120, uint64(1)
 	if long() {
-		rounds, seed = 10_000, uint64(os.Getpid())
+		rounds, seed = 5000, uint64(os.Getpid())
 	}
 	y := tell(t)
 	random := rand.New(rand.NewPCG(seed, 2))

@@ -40,6 +40,9 @@ func (m *pageMap) roots() {
 	for _, row := range m.tree(1) {
 		name, root := columnOf(row, 1), columnOf(row, 3)
 		for _, payload := range m.tree(int(root[0])) {
+			if payload[1] == 0 {
+				m.forget(payload[1:2]) // stands for the key of the row, which the engine takes from elsewhere
+			}
 			if string(name) == "epoch" {
 				m.forget(columnOf(payload, 2)) // first
 				m.forget(columnOf(payload, 3)) // at
