@@ -70,7 +70,7 @@ func live(t *testing.T, l life, fault simdisk.Fault) (operations int) {
 	h := newHistory(t, root, nil)
 	h.faulty = true
 	if l.from != nil {
-		h.before = heldBy(t, copied(t, h.dir), h.key)
+		h.before = heldBy(t, copied(t, h.dir), h.keys[0])
 	}
 	h.disk.Fail(fault)
 	defer func() {

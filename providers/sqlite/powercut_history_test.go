@@ -23,7 +23,8 @@ type history struct {
 	t      testing.TB
 	disk   *simdisk.Disk
 	dir    string
-	key    crypto.Key
+	keys   []crypto.Key              // those that may open it, the first one at first
+	finish func(*sqlite.Store) error // goes on with an operation that the cut may have ended
 	config sqlite.Config
 
 	mu      sync.Mutex
@@ -58,17 +59,23 @@ func newHistory(t testing.TB, root string, change func(*simdisk.Disk)) *history 
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &history{t: t, disk: simdisk.New(t, root), dir: filepath.Join(root, "store"), key: key}
+	h := &history{t: t, disk: simdisk.New(t, root), dir: filepath.Join(root, "store"), keys: []crypto.Key{key}}
 	if change != nil {
 		change(h.disk)
 	}
-	h.config = sqlite.Config{}.WithVFS(h.disk.Name).WithFsync(h.disk.Fsync)
+	h.config = configOf(h.disk)
 	return h
+}
+
+// configOf has a store stand on the disk, and keep its entries whatever the clock says.
+func configOf(d *simdisk.Disk) sqlite.Config {
+	c := sqlite.Config{Trail: sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}}
+	return c.WithVFS(d.Name).WithFsync(d.Fsync)
 }
 
 // try opens the store.
 func (h *history) try() (*sqlite.Store, error) {
-	s, err := sqlite.Open(context.Background(), h.dir, sqlite.StaticKey(h.key), h.config)
+	s, err := sqlite.Open(context.Background(), h.dir, sqlite.StaticKey(h.keys[0]), h.config)
 	if err == nil {
 		h.disk.Mark(markOpened(s.Incarnation()))
 	}
@@ -172,33 +179,30 @@ func (h *history) checkpoint(file string, mode sqlite3.CheckpointMode) {
 	}
 }
 
-// records gives the sealed bytes of an address, to be looked for once they are destroyed.
-func (h *history) records(where string) (all markScrubbed) {
-	db, err := sqlite3.Open("file:" + filepath.Join(h.dir, "vault.db") + "?vfs=" + h.disk.Name)
+// blobs gives the first column of what a query finds, to be looked for once it is gone.
+func (h *history) blobs(file, query string) (all markScrubbed) {
+	db, err := sqlite3.Open("file:" + filepath.Join(h.dir, file) + "?vfs=" + h.disk.Name)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	defer db.Close()
-	stmt, _, err := db.Prepare(`SELECT sealed FROM log WHERE project || '/' || path = ?1 AND sealed IS NOT NULL`)
+	stmt, _, err := db.Prepare(query)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	defer stmt.Close()
-	if err := stmt.BindText(1, where); err != nil {
-		h.t.Fatal(err)
-	}
 	for stmt.Step() {
 		all = append(all, stmt.ColumnBlob(0, nil))
 	}
 	if len(all) == 0 {
-		h.t.Fatal("nothing to destroy")
+		h.t.Fatal("nothing to look for")
 	}
 	return all
 }
 
 // destroy destroys all versions of an address, and marks that their bytes are to be gone.
 func (h *history) destroy(s *sqlite.Store, where string) {
-	gone := h.records(where)
+	gone := h.blobs("vault.db", `SELECT sealed FROM log WHERE sealed IS NOT NULL AND project || '/' || path = '`+where+`'`)
 	h.must(s, on(myvault.OpDestroy, where))
 	h.disk.Mark(gone)
 }

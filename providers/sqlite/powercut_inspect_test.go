@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,10 +19,12 @@ import (
 
 // remains are what a store turned out to hold.
 type remains struct {
+	key         int // which one opens it
 	incarnation string
 	commits     map[int][]myvault.Entry // by the number of the commit
 	order       []int
-	reads       map[int]int // how often each access entry is there
+	pruned      []myvault.Entry // what the operator destroyed
+	reads       map[int]int     // how often each access entry is there
 }
 
 // inspect opens the store that stands in dir and proves all that can be proved of it alone:
@@ -30,12 +33,12 @@ type remains struct {
 func (h *history) inspect(t testing.TB, root string) (*remains, error) {
 	ctx := context.Background()
 	disk := simdisk.Forgetful(t, root)
-	config := sqlite.Config{}.WithVFS(disk.Name).WithFsync(disk.Fsync)
-	s, err := sqlite.Open(ctx, filepath.Join(root, "store"), sqlite.StaticKey(h.key), config)
+	config := configOf(disk)
+	s, key, err := h.opens(filepath.Join(root, "store"), config)
 	if err != nil {
 		return nil, err
 	}
-	f := &remains{incarnation: s.Incarnation(), commits: map[int][]myvault.Entry{}, reads: map[int]int{}}
+	f := &remains{key: key, incarnation: s.Incarnation(), commits: map[int][]myvault.Entry{}, reads: map[int]int{}}
 	_, err = s.Verify(ctx)
 	if err == nil {
 		err = f.collect(s)
@@ -49,10 +52,24 @@ func (h *history) inspect(t testing.TB, root string) (*remains, error) {
 	if err == nil {
 		err = s.Record(ctx, myvault.Entry{Action: "read", Service: "probe"})
 	}
-	if err == nil && longPass() {
+	if err == nil && h.finish != nil {
+		err = h.finish(s)
+	}
+	if err == nil && (h.finish != nil || longPass()) {
 		_, err = s.Verify(ctx)
 	}
-	return f, errors.Join(err, s.Close())
+	return f, errors.Join(err, s.Close(), h.beside(root, config))
+}
+
+// opens opens a store with the first key that fits.
+func (h *history) opens(dir string, config sqlite.Config) (s *sqlite.Store, key int, err error) {
+	for key = range h.keys {
+		s, err = sqlite.Open(context.Background(), dir, sqlite.StaticKey(h.keys[key]), config)
+		if !errors.Is(err, myvault.ErrWrongKey) {
+			break
+		}
+	}
+	return s, key, err
 }
 
 // collect reads both chains.
@@ -67,6 +84,9 @@ func (f *remains) collect(s *sqlite.Store) error {
 			continue
 		}
 		if _, err := fmt.Sscanf(e.Request, "commit %d", &n); err != nil || e.Chain != myvault.ChainChanges {
+			if e.Via == "operator" && e.Action == myvault.OpDestroy.String() {
+				f.pruned = append(f.pruned, e)
+			}
 			continue // what an operation of the store itself recorded
 		}
 		f.commits[n] = append(f.commits[n], e)
@@ -85,6 +105,9 @@ func (f *remains) compare(s *sqlite.Store, commits []*promise, before []string) 
 	defer reference.Close()
 	for _, n := range f.order {
 		entries, a := f.commits[n], commits[n]
+		if err := f.prune(reference, entries[0].Seq); err != nil {
+			return err
+		}
 		if len(entries) != len(a.changes) {
 			return fmt.Errorf("commit %d has %d of its %d changes", n, len(entries), len(a.changes))
 		}
@@ -94,6 +117,9 @@ func (f *remains) compare(s *sqlite.Store, commits []*promise, before []string) 
 		if _, err := reference.Apply(context.Background(), a.commit(n)); err != nil {
 			return fmt.Errorf("commit %d should have been refused: %w", n, err)
 		}
+	}
+	if err := f.prune(reference, math.MaxUint64); err != nil {
+		return err
 	}
 	want, err := allContents(reference)
 	if err != nil {
@@ -111,6 +137,23 @@ func (f *remains) compare(s *sqlite.Store, commits []*promise, before []string) 
 			return fmt.Errorf("the store has another content than its log says:\n%s\nin place of\n%s",
 				strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
+	}
+	return nil
+}
+
+// prune destroys in the reference what the operator destroyed before an entry: the versions
+// up to the one that is named.
+func (f *remains) prune(reference myvault.Provider, before uint64) error {
+	for n := len(f.pruned) - 1; n >= 0 && f.pruned[n].Seq < before; n-- {
+		e := f.pruned[n]
+		c := myvault.Change{Op: myvault.OpDestroy, Address: e.Address}
+		for v := range e.Version {
+			c.Versions = append(c.Versions, v+1)
+		}
+		if _, err := reference.Apply(context.Background(), myvault.Commit{Changes: []myvault.Change{c}, By: e.Service, At: e.At}); err != nil {
+			return err
+		}
+		f.pruned = f.pruned[:n]
 	}
 	return nil
 }
@@ -176,7 +219,11 @@ func (h *history) promised(f *remains, cut simdisk.Cut) error {
 			if h.faulty {
 				due = slices.Contains(cut.Marks[i:], any(markClosed{}))
 			}
-			if due && f.reads[int(m)] != 1 {
+			pruned := slices.ContainsFunc(cut.Marks[i:], func(mark any) bool {
+				through, is := mark.(markPruning)
+				return is && m < markRecorded(through)
+			})
+			if due && f.reads[int(m)] != 1 && !pruned {
 				err = fmt.Errorf("access entry %d was acknowledged %v before and is there %d times", m, age, f.reads[int(m)])
 			}
 		case markOpened:
@@ -189,6 +236,8 @@ func (h *history) promised(f *remains, cut simdisk.Cut) error {
 					err = fmt.Errorf("%s holds a record that was destroyed", file)
 				}
 			}
+		default:
+			err = h.operated(f, cut, mark)
 		}
 		if err != nil {
 			return err

@@ -93,7 +93,7 @@ func performed(t *testing.T, s powerScenario, chance uint64, change func(*simdis
 	}
 	h := newHistory(t, root, change)
 	if s.from != nil {
-		h.before = heldBy(t, copied(t, h.dir), h.key)
+		h.before = heldBy(t, copied(t, h.dir), h.keys[0])
 	}
 	synctest.Test(t, func(t *testing.T) {
 		h.t = t

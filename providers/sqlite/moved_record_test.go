@@ -1,0 +1,36 @@
+package sqlite_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// A record is exchanged with another together with its digest, past every check but that of
+// the record itself: it opens only at its own place.
+func TestARecordOpensNowhereElse(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	s := open(t, dir, crypto.NewKey())
+	_, err := apply(s, put("p/a", "of a"), put("p/b", "of b"), put("q/a", "of another project"), put("p/a", "of version 2"))
+	is.NoErr(err)
+	file := rawOpen(t, dir, "vault.db")
+	records := file.blobs(`SELECT sealed FROM log ORDER BY seq`)
+	is.Equal(len(records), 4)
+	for seq := 1; seq < 4; seq++ {
+		stmt, _, err := file.db.Prepare(`UPDATE log SET sealed = ?1 WHERE seq = 4`)
+		is.NoErr(err)
+		is.NoErr(stmt.BindBlob(1, records[seq-1]))
+		is.NoErr(stmt.Exec())
+		is.NoErr(stmt.Close())
+		secret, err := s.Get(t.Context(), addr("p/a"), 0)
+		if err == nil {
+			t.Fatalf("a record was read in another place: it is %s", secret.Value.Reveal())
+		}
+		is.True(errors.Is(err, myvault.ErrTampered))
+	}
+}

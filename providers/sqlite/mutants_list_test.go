@@ -1,0 +1,97 @@
+package sqlite_test
+
+// mutants are mistakes that would break a promise and that other tests may not see.
+var mutants = []mutant{
+	{
+		name:  "changes are not synced",
+		short: true,
+		edits: []slip{{"sqlite.go", "keys: keys, synchronous: syncFull, fsync", "keys: keys, synchronous: syncNormal, fsync"}},
+		run:   "TestPowerCuts$/^changes$",
+		says:  "was acknowledged and is lost",
+	},
+	{
+		name:  "a record is not bound to its place",
+		short: true,
+		edits: []slip{{"../../crypto/seal.go", "	addLong(b, at.Project)\n	addLong(b, at.Path)\n	b.AddUint64(at.Version)\n", ""}},
+		run:   "TestARecordOpensNowhereElse$",
+		says:  "a record was read in another place",
+	},
+	{
+		name:  "an entry outside the transaction of its change",
+		short: true,
+		edits: []slip{{"apply.go", "	h.seq = r.entry.Seq\n	if r.op",
+			"	_ = tx.c.Exec(`COMMIT`)\n	_ = tx.c.Exec(`BEGIN IMMEDIATE`)\n	h.seq = r.entry.Seq\n	if r.op"}},
+		run:  "TestPowerCuts$/^changes$",
+		says: "power cut after event",
+	},
+	{
+		name:  "the trail is never synced",
+		edits: []slip{{"sync.go", "	err := s.file(s.path)\n", "	var err error\n"}},
+		run:   "TestPowerCuts$/^access_entries$",
+		says:  "was acknowledged",
+	},
+	{
+		name: "acknowledged before it is committed",
+		edits: []slip{
+			{"batch.go", "		committing = true\n		return w.conn.write(`COMMIT`, nil)", "		committing = true\n		return nil"},
+			{"batch.go", "	if err := w.conn.rollback(); err != nil {\n		return false, err\n	}\n	if err := w.conn.write(`BEGIN IMMEDIATE`, nil)",
+				"	if !w.conn.GetAutocommit() {\n		_ = w.conn.run(`COMMIT`)\n	}\n	if err := w.conn.write(`BEGIN IMMEDIATE`, nil)"},
+		},
+		run:  "TestPowerCuts$/^changes$",
+		says: "was acknowledged and is lost",
+	},
+	{
+		name:  "no directory is synced",
+		edits: []slip{{"fsync.go", "	return errors.Join(ignoreUnsupported(s.open(d)), d.Close())", "	return d.Close()"}},
+		run:   "TestPowerCuts$/^create$",
+		says:  "power cut after event",
+	},
+	{
+		name:  "the name of a new file is not synced",
+		edits: []slip{{"create.go", "	return o.fsync.dir(dir)\n", "	return nil\n"}},
+		run:   "TestPowerCuts$/^create$",
+		says:  "power cut after event",
+	},
+	{
+		name:  "the name of the trail's log is not synced",
+		edits: []slip{{"fsync.go", "	return s.dir(filepath.Dir(path))\n", "	_ = filepath.Dir(path)\n	return nil\n"}},
+		run:   "TestPowerCuts$/^access_entries$",
+		says:  "was acknowledged",
+	},
+	{
+		name:  "a request that failed half-way is not undone",
+		edits: []slip{{"batch.go", "errors.Join(w.conn.write(`ROLLBACK TO request`, nil), w.conn.write(`RELEASE request`, nil))", "w.conn.write(`RELEASE request`, nil)"}},
+		run:   "TestPowerCuts$/^several_at_once$",
+		says:  "power cut after event",
+	},
+	{
+		name:  "what a failed request did in memory is not undone",
+		edits: []slip{{"batch.go", "	w.restore()\n	if w.conn.GetAutocommit() {\n		return false, err\n	}", "	if w.conn.GetAutocommit() {\n		return false, err\n	}"}},
+		run:   "TestPowerCuts$/^(several_at_once|many_callers)$",
+		says:  "FAIL",
+	},
+	{
+		name:  "the cut of the log behind a destroy is not synced",
+		edits: []slip{{"destroy.go", "		err = f.options.fsync.file(f.path + \"-wal\")\n", "		err = nil\n"}},
+		run:   "TestPowerCuts$/^destroy$",
+		says:  "holds a record that was destroyed",
+	},
+	{
+		name:  "a new file is published whatever is still in its log",
+		edits: []slip{{"create.go", "		_, _, err := c.WALCheckpoint(\"main\", sqlite3.CHECKPOINT_TRUNCATE)\n		return err\n", "		_ = sqlite3.CHECKPOINT_TRUNCATE\n		return nil\n"}},
+		run:   "TestAFaultWhileAStoreIsMadeLeavesNoHalf$",
+		says:  "after a fault at operation",
+	},
+	{
+		name:  "a commit that failed is said not to be made",
+		edits: []slip{{"batch.go", "	if committing && !refused {", "	if committing && !refused && w == nil {"}},
+		run:   "TestFaultPoints$",
+		says:  "was refused and is there",
+	},
+	{
+		name:  "what other processes wrote is not read again",
+		edits: []slip{{"batch.go", "w.begin(w.conn, !w.known || version != w.seen)", "w.begin(w.conn, !w.known)"}},
+		run:   "TestPowerCuts$/^two_stores$",
+		says:  "FAIL",
+	},
+}

@@ -1,0 +1,99 @@
+package sqlite_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+// A mutant is the package with one mistake in it, which tests must find.
+type mutant struct {
+	name  string
+	edits []slip
+	run   string // the tests that find it
+	says  string // what one of them says then
+	short bool   // it is tried in the short pass, too
+}
+
+// slip replaces a text, which must stand exactly once in the file.
+type slip struct{ file, old, new string }
+
+// Each mutant is built from the source as it is, so a mistake that cannot be made any more
+// is noticed, and takes a mutant of its own.
+func TestMutantsAreOfThisSource(t *testing.T) {
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) {
+			is := is.New(t)
+			for file, text := range m.files(t) {
+				original, err := os.ReadFile(file)
+				is.NoErr(err)
+				is.True(text != string(original))
+			}
+		})
+	}
+}
+
+// TestMutantsAreFound runs the tests on each mutant: they must fail, and for its reason.
+func TestMutantsAreFound(t *testing.T) {
+	found := 0
+	for _, m := range mutants {
+		if !m.short && !longPass() {
+			continue
+		}
+		found++
+		t.Run(m.name, func(t *testing.T) {
+			out, err := m.test(t)
+			if err == nil {
+				t.Fatalf("the tests %s pass:\n%s", m.run, out)
+			}
+			if !strings.Contains(out, "--- FAIL") || !strings.Contains(out, m.says) {
+				t.Fatalf("the tests %s fail for another reason than %q:\n%s", m.run, m.says, out)
+			}
+		})
+	}
+	t.Logf("%d of %d mutants", found, len(mutants))
+}
+
+// files gives the changed files by their path.
+func (m mutant) files(t *testing.T) map[string]string {
+	files := map[string]string{}
+	for _, e := range m.edits {
+		path, err := filepath.Abs(e.file)
+		must(t, err)
+		text, ok := files[path]
+		if !ok {
+			content, err := os.ReadFile(path)
+			must(t, err)
+			text = string(content)
+		}
+		if n := strings.Count(text, e.old); n != 1 {
+			t.Fatalf("%s has this text %d times and must have it once:\n%s", e.file, n, e.old)
+		}
+		files[path] = strings.Replace(text, e.old, e.new, 1)
+	}
+	return files
+}
+
+// test runs the tests with the changed files in place of the real ones.
+func (m mutant) test(t *testing.T) (string, error) {
+	dir := t.TempDir()
+	overlay := struct{ Replace map[string]string }{map[string]string{}}
+	for path, text := range m.files(t) {
+		to := filepath.Join(dir, filepath.Base(path))
+		must(t, os.WriteFile(to, []byte(text), 0o600))
+		overlay.Replace[path] = to
+	}
+	content, err := json.Marshal(overlay)
+	must(t, err)
+	file := filepath.Join(dir, "overlay.json")
+	must(t, os.WriteFile(file, content, 0o600))
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", file, "-vet=off", "-count=1", "-timeout=5m", "-run", m.run, ".")
+	cmd.Env = append(os.Environ(), "MYVAULT_RELIABILITY=")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
