@@ -34,7 +34,7 @@ func (s *Store) Backup(ctx context.Context, path string, progress func(done, tot
 	if err != nil {
 		return nil, fmt.Errorf("backup: %w", failure(ctx, err))
 	}
-	return heads, s.trail.administered(ctx, "backup")
+	return heads, errors.Join(s.keepHeads(), s.trail.administered(ctx, "backup"))
 }
 
 func (s *Store) backup(ctx context.Context, path string, progress func(done, total int64)) ([]myvault.Head, error) {

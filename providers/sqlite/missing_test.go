@@ -9,6 +9,7 @@ import (
 
 	"github.com/matryer/is"
 
+	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
@@ -44,10 +45,62 @@ func TestAStoreThatIsHalfMadeOpens(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	dir := keeping(t, closed(t, key), "vault.db")
+	r := rawOpen(t, dir, "vault.db")
+	r.exec(`DELETE FROM meta WHERE name = 'access'`)
+	r.close()
 	report, err := open(t, dir, key).Verify(t.Context())
 	is.NoErr(err)
 	is.Equal(report.Changes, uint64(2))
 	is.Equal(report.Accesses, uint64(0))
+}
+
+// A trail that is gone as a whole is missed; to go on without it has to be said.
+func TestALostTrailIsMissed(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir := keeping(t, closed(t, key), "vault.db")
+	refused(t, dir, sqlite.StaticKey(key), sqlite.ErrMissing)
+	_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+	is.True(strings.Contains(err.Error(), "RenewTrail"))
+	s := openWith(t, dir, key, sqlite.Config{RenewTrail: true})
+	is.NoErr(s.Close())
+	s = open(t, dir, key) // it was enough to say it once
+	for e, err := range s.Entries(t.Context(), myvault.TrailRange{Action: "renew-trail"}) {
+		is.NoErr(err)
+		is.Equal(e.Seq, uint64(1)) // the new trail begins with it
+	}
+	report, err := s.Verify(t.Context())
+	is.NoErr(err)
+	is.Equal(report.Accesses, uint64(1))
+}
+
+// The trail of another store, even under the same key, is no part of this one.
+func TestATrailOfAnotherStoreIsRefused(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir, other := closed(t, key), closed(t, key)
+	is.NoErr(os.Rename(filepath.Join(other, "access.db"), filepath.Join(dir, "access.db")))
+	for _, c := range []sqlite.Config{{}, {RenewTrail: true}} {
+		_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), c)
+		is.True(errors.Is(err, sqlite.ErrForeign))
+	}
+	for sql, want := range map[string]error{
+		`UPDATE meta SET value = zeroblob(48) WHERE name = 'access'`: myvault.ErrTampered,
+		`DELETE FROM meta WHERE name = 'access'`:                     nil,
+	} {
+		dir := closed(t, key)
+		s, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+		is.NoErr(err)
+		rawOpen(t, dir, "vault.db").exec(sql)
+		_, err = s.Verify(t.Context())
+		is.True(errors.Is(err, myvault.ErrTampered))
+		is.NoErr(s.Close())
+		s, err = sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+		is.True(errors.Is(err, want))
+		if err == nil {
+			is.NoErr(s.Close())
+		}
+	}
 }
 
 // A trail alone has no vault.db, and no other file to miss.

@@ -66,7 +66,10 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 			return err
 		}
 		ours = true
-		return k.tryKey(c, key)
+		if err := k.tryKey(c, key); err != nil || k.name != vaultFile.name || k.alone {
+			return err
+		}
+		return trailKept(c, path)
 	})
 	code, ofEngine := engineCode(err)
 	switch {

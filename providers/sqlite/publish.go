@@ -10,7 +10,16 @@ import (
 
 // publish writes a file under a temporary name, brings it to the disk, and then gives it its
 // name, where there must be no file. What an earlier call left is removed.
-func publish(path string, sync fsync, write func(io.Writer) error) (err error) {
+func publish(path string, sync fsync, write func(io.Writer) error) error {
+	return written(path, sync, write, giveName)
+}
+
+// replaceFile is publish where a file of that name may be there, which is gone then.
+func replaceFile(path string, sync fsync, write func(io.Writer) error) error {
+	return written(path, sync, write, os.Rename)
+}
+
+func written(path string, sync fsync, write func(io.Writer) error, name func(from, to string) error) (err error) {
 	dir := filepath.Dir(path)
 	if err := sweep(dir, temporaryPrefix+"file-"); err != nil {
 		return err
@@ -27,7 +36,7 @@ func publish(path string, sync fsync, write func(io.Writer) error) (err error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err := giveName(f.Name(), path); err != nil {
+	if err := name(f.Name(), path); err != nil {
 		return err
 	}
 	return sync.dir(dir)

@@ -14,7 +14,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-var update = flag.Bool("update", false, "write testdata/format-1 anew; only while the format may still change")
+var update = flag.Bool("update", false, "write testdata/format-2 anew; only while the format may still change")
 
 // releasedKey is the master key of the stores in testdata. It protects nothing.
 const releasedKey = "base64:bXlWYXVsdCB0ZXN0ZGF0YSBrZXksIG5vIHNlY3JldCE="
@@ -31,10 +31,10 @@ var released = []struct {
 // TestReleasedFormatsOpen opens a copy of a store of each format that was ever released.
 func TestReleasedFormatsOpen(t *testing.T) {
 	if *update {
-		writeReleased(t, "testdata/format-1")
+		writeReleased(t, "testdata/format-2")
 	}
 	dirs, err := filepath.Glob("testdata/format-*")
-	if err != nil || len(dirs) != 1 {
+	if err != nil || len(dirs) != 2 {
 		t.Fatalf("%d directories of testdata, %v", len(dirs), err)
 	}
 	for _, dir := range dirs {
@@ -61,6 +61,16 @@ func TestReleasedFormatsOpen(t *testing.T) {
 			report, err := store.Verify(t.Context())
 			is.NoErr(err)
 			is.True(fmt.Sprint(report) != "")
+			_, err = store.NewEpoch(t.Context()) // what came later works on it too
+			is.NoErr(err)
+			done, err := store.Reencrypt(t.Context(), nil)
+			is.NoErr(err)
+			is.Equal(done.Resealed, report.Records)
+			_, err = store.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 1}, nil)
+			is.NoErr(err)
+			is.NoErr(store.Rekey(t.Context(), crypto.NewKey()))
+			_, err = store.Verify(t.Context(), report.Heads...)
+			is.NoErr(err)
 		})
 	}
 }
@@ -71,7 +81,7 @@ func openReleased(t *testing.T, dir string) *sqlite.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+	store, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{Trail: sqlite.TrailConfig{MaxAge: -1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +106,15 @@ func writeReleased(t *testing.T, dir string) {
 			apply(myvault.Change{Op: myvault.OpDelete, Address: addr})
 		}
 	}
-	is.NoErr(store.Record(t.Context(), myvault.Entry{At: time.Now(), Service: "svc", Action: "read", Outcome: myvault.OutcomeOK, Count: 1}))
+	for range 3 {
+		is.NoErr(store.Record(t.Context(), myvault.Entry{At: time.Now(), Service: "svc", Action: "read", Outcome: myvault.OutcomeOK, Count: 1}))
+	}
+	_, err := store.NewEpoch(t.Context())
+	is.NoErr(err)
+	_, err = store.Reencrypt(t.Context(), nil)
+	is.NoErr(err)
+	_, err = store.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 2}, nil)
+	is.NoErr(err)
+	apply(myvault.Change{Op: myvault.OpPut, Address: myvault.Address{Project: "newsbot", Path: "prod/later"}, Value: myvault.Text("later")})
 	is.NoErr(store.Close())
 }

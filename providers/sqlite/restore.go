@@ -113,7 +113,7 @@ func unpack(ctx context.Context, path, dir string, keys KeySource, sync fsync) (
 
 // proved opens the store that was unpacked into dir, proves it, and has f change it.
 func proved(ctx context.Context, dir string, key crypto.Key, c Config, earlier []myvault.Head, f func(*Store) error) (report Report, err error) {
-	c.Trail = keepAll
+	c.Trail, c.HeadsFile = keepAll, ""
 	s, err := Open(ctx, dir, StaticKey(key), c)
 	if err != nil {
 		return report, err

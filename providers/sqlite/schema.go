@@ -10,6 +10,7 @@ import (
 type kind struct {
 	name        string   // of the file
 	application int32    // PRAGMA application_id, by which a file is known
+	alone       bool     // it may be without the access.db that it remembers
 	migrations  []string // migrations[n] brings a file from user_version n to n+1
 }
 

@@ -34,6 +34,12 @@ type Config struct {
 	CacheBytes int64
 	// Trail sets when access entries are removed in the background.
 	Trail TrailConfig
+	// HeadsFile, unless it is empty, is a file into which Close and [Store.Backup] write the
+	// heads, with [WriteHeads].
+	HeadsFile string
+	// RenewTrail makes a new, empty access.db where the one that the store had is gone. Without it
+	// that is ErrMissing: its entries would be missing without a trace.
+	RenewTrail bool
 
 	// For tests, in place of the real ones.
 	vfs        string
@@ -58,6 +64,7 @@ type Store struct {
 	masters     atomic.Pointer[masters] // those that opened it, or that Rekey has set
 	incarnation string
 	maxProjects int
+	headsFile   string
 	epochLimit  uint64
 	tip, saved  tip             // owned by the writer, like enrolled
 	enrolled    map[string]bool // projects known to be registered, as of the last commit
@@ -88,11 +95,13 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	if c.epochLimit == 0 {
 		c.epochLimit = epochLimit
 	}
-	key, absolute, err := admit(ctx, dir, keys, system{c.network, c.user, c.fsync}, vaultFile, accessFile)
+	vault := vaultFile
+	vault.alone = c.RenewTrail
+	key, absolute, err := admit(ctx, dir, keys, system{c.network, c.user, c.fsync}, vault, accessFile)
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
-	s := &Store{enrolled: map[string]bool{}, maxProjects: c.MaxProjects, epochLimit: c.epochLimit, cache: newCache(c.CacheBytes)}
+	s := &Store{enrolled: map[string]bool{}, maxProjects: c.MaxProjects, headsFile: c.HeadsFile, epochLimit: c.epochLimit, cache: newCache(c.CacheBytes)}
 	if err := s.start(ctx, absolute, key, keys, c); err != nil {
 		return nil, notOpened("store", dir, unavailable(err))
 	}
@@ -136,25 +145,41 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 		return err
 	}
 	s.file = f
-	err = guard(func() error {
-		if s.incarnation, err = f.keys.incarnation(conn); err != nil {
-			return err
-		}
-		return s.tip.read(conn)
-	})
-	if err == nil {
-		s.trail, err = openTrail(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: syncNormal, sync: c.sync, fsync: c.fsync}, c.Trail)
-	}
-	if err != nil {
+	if err := s.join(ctx, dir, key, conn, c); err != nil {
 		return failure(ctx, errors.Join(err, f.abandon(conn)))
 	}
-	opened := masters{s.keys.master.Load(), s.trail.keys.master.Load()}
-	s.masters.Store(&opened)
+	s.masters.Store(&masters{s.keys.master.Load(), s.trail.keys.master.Load()})
 	s.newest.Store(s.tip.seq)
 	s.fresh = newFreshness(s.cache, f, !c.noIndex)
 	w := f.writer
 	s.follow(w)
 	f.start(conn, w.health.note)
+	return nil
+}
+
+// join reads where the store stands, through the writer's connection, and opens its trail.
+func (s *Store) join(ctx context.Context, dir string, key crypto.Key, conn *conn, c Config) error {
+	err := guard(func() (err error) {
+		if s.incarnation, err = s.keys.incarnation(conn); err != nil {
+			return err
+		}
+		return s.tip.read(conn)
+	})
+	if err != nil {
+		return err
+	}
+	o := s.options
+	o.synchronous, o.sync = syncNormal, c.sync
+	if s.trail, err = openTrail(ctx, dir, key, o, c.Trail); err != nil {
+		return err
+	}
+	renewed, err := s.pair(ctx, conn, c.RenewTrail)
+	if err == nil && renewed {
+		err = s.trail.administered(ctx, "renew-trail")
+	}
+	if err != nil {
+		return errors.Join(err, s.trail.Close())
+	}
 	return nil
 }
 
@@ -194,7 +219,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	return errors.Join(s.fresh.close(), s.file.close(), s.trail.Close())
+	return errors.Join(s.keepHeads(), s.fresh.close(), s.file.close(), s.trail.Close())
 }
 
 // saw remembers the newest change known.

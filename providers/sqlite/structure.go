@@ -21,11 +21,15 @@ func (v *verification) structure(ctx context.Context) (err error) {
 	if v.access, err = v.trail.file.again(ctx); err != nil {
 		return err
 	}
-	return v.trail.readers.read(ctx, func(c *conn) error {
+	err = v.trail.readers.read(ctx, func(c *conn) error {
 		next, err := c.meta(metaNextCheck)
 		v.report.Rekeying = next != nil
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return v.readers.read(ctx, v.provePair)
 }
 
 // again compares the schema with the one that this package makes, and reads the keys.

@@ -1,0 +1,93 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/crypto/cryptobyte"
+
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// trailKept gives ErrMissing where vault.db remembers an access.db and none is there: one made
+// in its place would look as if nothing had been read. It changes nothing.
+func trailKept(c *conn, path string) error {
+	stored, err := c.meta(metaAccess)
+	if err != nil || stored == nil {
+		return err
+	}
+	_, err = os.Lstat(filepath.Join(filepath.Dir(path), accessFile.name))
+	if missing(err) {
+		return fmt.Errorf("%w: %s; put it back, or open the store once with Config.RenewTrail to go on without the entries in it",
+			ErrMissing, accessFile.name)
+	}
+	return err
+}
+
+// pair has vault.db remember which access.db is its own, and refuses another: unless it has no
+// entry and is to take the place of one that is gone, which renewed reports.
+func (s *Store) pair(ctx context.Context, c *conn, renew bool) (renewed bool, err error) {
+	heads, err := s.trail.Heads(ctx)
+	if err != nil {
+		return false, err
+	}
+	err = guard(func() error {
+		stored, err := c.meta(metaAccess)
+		if err != nil {
+			return err
+		}
+		known, err := s.keys.paired(stored)
+		id := s.trail.keys.vault
+		renewed = known != nil && renew && heads[0].Seq == 0
+		switch {
+		case err != nil, slices.Equal(known, id):
+			renewed = false
+			return err
+		case known != nil && !renewed:
+			return fmt.Errorf("%w: access.db is that of another store; put the own one back", ErrForeign)
+		}
+		value := slices.Concat(id, s.keys.stamp.Sum(s.keys.accessRow(id)))
+		return c.transaction(func() error { return c.setMeta(metaAccess, value) })
+	})
+	return renewed, err
+}
+
+// paired gives the vault id of the access.db that vault.db remembers; nil for none.
+func (k *keyring) paired(stored []byte) ([]byte, error) {
+	if stored == nil {
+		return nil, nil
+	}
+	if len(stored) != crypto.VaultIDSize+crypto.MACSize {
+		return nil, tampered("what vault.db remembers of access.db")
+	}
+	id, stamp := stored[:crypto.VaultIDSize], stored[crypto.VaultIDSize:]
+	if !k.stamp.Holds(k.accessRow(id), stamp) {
+		return nil, tampered("what vault.db remembers of access.db")
+	}
+	return id, nil
+}
+
+// provePair is what Verify proves of it.
+func (v *verification) provePair(c *conn) error {
+	stored, err := c.meta(metaAccess)
+	if err != nil {
+		return err
+	}
+	known, err := v.keys.paired(stored)
+	if err == nil && !slices.Equal(known, v.access.vault) {
+		err = tampered("vault.db does not remember this access.db")
+	}
+	return err
+}
+
+// accessRow gives what the stamp of the remembered vault id covers.
+func (k *keyring) accessRow(id []byte) []byte {
+	var b cryptobyte.Builder
+	addShort(&b, []byte(metaAccess))
+	addShort(&b, k.vault)
+	addShort(&b, id)
+	return b.BytesOrPanic()
+}
