@@ -160,6 +160,9 @@ func (m *merger) hold(s *shard, e Entry) {
 	}
 }
 
+// flushed is how many entries are written at once: others who record wait for them.
+const flushed = 1000
+
 // flush ends the window and writes what was counted. On failure the entries wait on: once
 // the buffer is full, take refuses.
 func (m *merger) flush() error {
@@ -173,14 +176,19 @@ func (m *merger) flush() error {
 		entries = m.empty(&m.shards[i], entries)
 	}
 	slices.SortFunc(entries, func(a, b Entry) int { return a.At.Compare(b.At) })
-	err := m.write(context.Background(), entries...)
-	m.waiting.Add(-int64(len(entries)))
-	if err != nil {
-		for _, e := range entries {
+	var failed error
+	for some := range slices.Chunk(entries, flushed) {
+		err := m.write(context.Background(), some...)
+		m.waiting.Add(-int64(len(some)))
+		if err == nil {
+			continue
+		}
+		failed = err
+		for _, e := range some {
 			m.later(e)
 		}
 	}
-	return err
+	return failed
 }
 
 // empty takes what waits out of a shard, and adds what is to be written to entries, which

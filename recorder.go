@@ -24,7 +24,7 @@ const (
 
 const (
 	relaxedWindow  = 50 * time.Millisecond
-	relaxedPending = 4096 // distinct reads waiting to be written
+	relaxedPending = 16_384 // distinct reads waiting to be written
 	refusedWindow  = time.Second
 	refusedPending = 256 // distinct refusals a window; those beyond lose their address
 )

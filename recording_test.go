@@ -266,7 +266,7 @@ func TestRelaxedReadsAreStrictOnceTheBufferIsFull(t *testing.T) {
 		trail := &brokenTrail{}
 		v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
 		s := v.As("root")
-		const more = 4096 + 1
+		const more = 16_384 + 1
 		at := func(i int) myvault.Address { return myvault.Address{Project: "p", Path: fmt.Sprint(i)} }
 		for i := range more {
 			_, err := s.Put(ctx, at(i), myvault.Text("v"))
