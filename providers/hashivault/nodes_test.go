@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,9 +55,9 @@ func TestTheTokenStaysInTheCluster(t *testing.T) {
 	is.True(!strings.Contains(err.Error(), "a-token"))
 
 	fake := fakevault.New(t)
-	var lured bool
+	var lured atomic.Bool
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if lured {
+		if lured.Load() {
 			http.Redirect(w, r, stranger.URL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
 			return
 		}
@@ -65,12 +66,12 @@ func TestTheTokenStaysInTheCluster(t *testing.T) {
 	defer front.Close()
 	s := opened(t, fresh(front.URL, fake.Token))
 	do(t, s, put("newsbot/a", "1"))
-	lured = true
+	lured.Store(true)
 	_, err = s.Get(t.Context(), at("newsbot/a"), 0)
 	is.True(errors.Is(err, hashivault.ErrRedirect))
 	_, err = apply(t.Context(), s, put("newsbot/a", "2"))
 	is.True(errors.Is(err, hashivault.ErrRedirect) && errors.Is(err, myvault.ErrUnavailable)) // and not of unknown outcome
-	lured = false
+	lured.Store(false)
 	is.Equal(len(states(t, s, "newsbot/a")), 1)
 	is.Equal(stranger.said(), nil)
 }

@@ -36,10 +36,17 @@ type Vault struct {
 	leader   *httptest.Server
 }
 
-// New starts a server with a KV engine of version 2 at "secret" that keeps 10,000 versions,
-// as vaultserver.Dev does. It ends with the test.
+// New starts a server that ends with the test.
 func New(t testing.TB) *Vault {
 	t.Helper()
+	v := Start()
+	t.Cleanup(func() { v.leader.Close() })
+	return v
+}
+
+// Start starts a server with a KV engine of version 2 at "secret" that keeps 10,000 versions,
+// as vaultserver.Dev does. Stop ends it.
+func Start() *Vault {
 	v := &Vault{
 		Token:    RootToken,
 		mounts:   map[string]*mount{"secret/": newMount("2")},
@@ -49,7 +56,6 @@ func New(t testing.TB) *Vault {
 	v.mounts["secret/"].settings.MaxVersions = 10_000
 	v.leader = httptest.NewServer(v)
 	v.Address = v.leader.URL
-	t.Cleanup(func() { v.leader.Close() })
 	return v
 }
 

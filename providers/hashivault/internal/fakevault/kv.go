@@ -1,6 +1,7 @@
 package fakevault
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -65,7 +66,7 @@ func (v *Vault) engine(q request, t *token, m *mount, path string) answer {
 	}
 	switch q.method + " " + kind {
 	case "GET config":
-		return ok(m.settings)
+		return ok(m.settings) // a copy
 	case "POST config":
 		encoded, _ := json.Marshal(q.object)
 		if json.Unmarshal(encoded, &m.settings) != nil {
@@ -132,7 +133,7 @@ func (k *key) describe(n int) object {
 	x := k.versions[n]
 	var custom any
 	if len(k.custom) > 0 {
-		custom = k.custom
+		custom = maps.Clone(k.custom) // it is encoded after the lock is given back
 	}
 	return object{
 		"version": n, "created_time": moment(x.created), "deletion_time": moment(x.deleted),
@@ -199,7 +200,7 @@ func (m *mount) history(name string) answer {
 			"created_time": moment(x.created), "deletion_time": moment(x.deleted), "destroyed": x.destroyed,
 		}
 	}
-	return ok(object{"current_version": k.current, "versions": versions, "custom_metadata": k.custom})
+	return ok(object{"current_version": k.current, "versions": versions, "custom_metadata": maps.Clone(k.custom)})
 }
 
 func (m *mount) write(q request, name string) answer {
