@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"sync"
 
 	"golang.org/x/crypto/cryptobyte"
 )
@@ -30,9 +32,10 @@ type Place struct {
 // Sealer seals and opens the records of one vault and one epoch, with AES-256-GCM (NIST
 // SP 800-38D) and random IVs. It may be used by many goroutines.
 type Sealer struct {
-	aead  cipher.AEAD
-	vault []byte
-	epoch uint32
+	aead   cipher.AEAD
+	prefix []byte // of all additional data
+	epoch  uint32
+	idle   sync.Pool // of *[]byte, for additional data
 }
 
 // NewSealer makes the cipher of an epoch from its data key. ErrKey for the zero Key.
@@ -45,7 +48,11 @@ func NewSealer(data Key, vault []byte, epoch uint32) (*Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sealer{aead: aead, vault: append([]byte(nil), vault...), epoch: epoch}, nil
+	prefix := cryptobyte.NewBuilder(nil)
+	addShort(prefix, []byte(labelRecord))
+	prefix.AddUint8(Format)
+	addShort(prefix, vault)
+	return &Sealer{aead: aead, prefix: prefix.BytesOrPanic(), epoch: epoch}, nil
 }
 
 // Epoch gives the epoch whose records the Sealer makes.
@@ -56,7 +63,10 @@ func (s *Sealer) Epoch() uint32 { return s.epoch }
 func (s *Sealer) Seal(dst []byte, at Place, value []byte) []byte {
 	dst = append(dst, Format)
 	dst = binary.BigEndian.AppendUint32(dst, s.epoch)
-	return s.aead.Seal(dst, nil, value, s.additional(at))
+	b := s.scratch()
+	defer s.idle.Put(b)
+	*b = s.additional((*b)[:0], at)
+	return s.aead.Seal(dst, nil, value, *b)
 }
 
 // Open appends the value of a record to dst. Every record that [Sealer.Seal] did not make
@@ -69,7 +79,10 @@ func (s *Sealer) Open(dst []byte, at Place, record []byte) ([]byte, error) {
 	if epoch != s.epoch {
 		return nil, fmt.Errorf("%w: a record of epoch %d under the key of epoch %d", ErrOpen, epoch, s.epoch)
 	}
-	value, err := s.aead.Open(dst, nil, record[headerSize:], s.additional(at))
+	b := s.scratch()
+	defer s.idle.Put(b)
+	*b = s.additional((*b)[:0], at)
+	value, err := s.aead.Open(dst, nil, record[headerSize:], *b)
 	if err != nil {
 		return nil, fmt.Errorf("%w: a record", ErrOpen)
 	}
@@ -88,16 +101,28 @@ func RecordEpoch(record []byte) (uint32, error) {
 	return binary.BigEndian.Uint32(record[1:headerSize]), nil
 }
 
-// additional is the additional data of a record. Every part of variable size stands
+// scratch gives a buffer that nobody else uses.
+func (s *Sealer) scratch() *[]byte {
+	if b, ok := s.idle.Get().(*[]byte); ok {
+		return b
+	}
+	return new([]byte)
+}
+
+// additional appends the additional data of a record. Every part of variable size stands
 // behind its length, so no two places encode alike.
-func (s *Sealer) additional(at Place) []byte {
-	b := cryptobyte.NewBuilder(make([]byte, 0, 128))
-	addShort(b, []byte(labelRecord))
-	b.AddUint8(Format)
-	addShort(b, s.vault)
-	addLong(b, at.Project)
-	addLong(b, at.Path)
-	b.AddUint64(at.Version)
-	b.AddUint32(s.epoch)
-	return b.BytesOrPanic()
+func (s *Sealer) additional(dst []byte, at Place) []byte {
+	dst = append(dst, s.prefix...)
+	dst = appendLong(dst, at.Project)
+	dst = appendLong(dst, at.Path)
+	dst = binary.BigEndian.AppendUint64(dst, at.Version)
+	return binary.BigEndian.AppendUint32(dst, s.epoch)
+}
+
+// appendLong appends v behind its length in two bytes.
+func appendLong(dst []byte, v string) []byte {
+	if len(v) > math.MaxUint16 {
+		panic("crypto: a name of more than 65,535 bytes has no place")
+	}
+	return append(binary.BigEndian.AppendUint16(dst, uint16(len(v))), v...)
 }

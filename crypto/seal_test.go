@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/matryer/is"
@@ -60,6 +62,47 @@ func TestWrapAndUnwrap(t *testing.T) {
 	is.True(!m.Matches(check))
 	is.True(m.Matches(m.Check())) // Check gives a copy
 	is.Equal(crypto.Genesis(), make([]byte, crypto.MACSize))
+}
+
+// One Sealer binds each record to its own place, whatever it sealed before, and many goroutines
+// at once: the records open with additional data that is put together here.
+func TestPlacesAreEncodedOneByOne(t *testing.T) {
+	is := is.New(t)
+	data, vault := crypto.NewKey(), fixed("vault a", 16)
+	s, err := crypto.NewSealer(data, vault, 5)
+	is.NoErr(err)
+	k, err := std64(strings.TrimPrefix(data.Text(), "base64:"))
+	is.NoErr(err)
+	var all sync.WaitGroup
+	for n := range 8 {
+		all.Go(func() {
+			for i := range 200 {
+				at := crypto.Place{
+					Project: strings.Repeat("p", (i*37+n)%300), Path: strings.Repeat("x/", (i*53)%200), Version: uint64(i) << n,
+				}
+				record := s.Seal(nil, at, []byte("value"))
+				additional := join(short([]byte("myvault/v1/record")), []byte{1}, short(vault), long(at.Project), long(at.Path),
+					u64(at.Version), u32(5))
+				if !bytes.Equal(record[5:], gcm(k, record[5:17], []byte("value"), additional)) {
+					t.Error("sealed for another place")
+				}
+				if value, err := s.Open(nil, at, record); err != nil || string(value) != "value" {
+					t.Error("does not open where it was sealed")
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// A name that its length does not fit is never cut.
+func TestNamesHaveALimit(t *testing.T) {
+	is := is.New(t)
+	s, err := crypto.NewSealer(crypto.NewKey(), fixed("vault a", 16), 1)
+	is.NoErr(err)
+	s.Seal(nil, crypto.Place{Path: strings.Repeat("x", 65_535)}, nil)
+	defer func() { is.True(recover() != nil) }()
+	s.Seal(nil, crypto.Place{Path: strings.Repeat("x", 65_536)}, nil)
 }
 
 // A record opens where it was sealed and as it was sealed, and in no other way.

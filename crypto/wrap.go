@@ -119,8 +119,3 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 func addShort(b *cryptobyte.Builder, v []byte) {
 	b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(v) })
 }
-
-// addLong adds b behind its length in two bytes.
-func addLong(b *cryptobyte.Builder, v string) {
-	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(v)) })
-}
