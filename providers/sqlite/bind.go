@@ -84,3 +84,24 @@ func (c *conn) write(sql string, bind func(*binder)) error {
 	stmt.Step()
 	return stmt.Reset() // it repeats the error of the step
 }
+
+// read steps through the rows of a query whose parameters bind binds, all of them, and
+// calls row for each, as each does.
+func (c *conn) read(sql string, bind func(*binder), row func(*sqlite3.Stmt) error) error {
+	stmt, err := c.prepared(sql)
+	if err != nil {
+		return err
+	}
+	b := binder{stmt: stmt}
+	if bind(&b); b.err != nil {
+		return b.err
+	}
+	for err == nil && stmt.Step() {
+		err = row(stmt)
+	}
+	// Not reached after a panic of the engine. It repeats the error of the step.
+	if reset := stmt.Reset(); err == nil {
+		err = reset
+	}
+	return err
+}

@@ -39,32 +39,37 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.V
 
 // fetch reads a secret from the file. Its row enters the cache if v still holds then.
 func (s *Store) fetch(ctx context.Context, addr myvault.Address, version myvault.Version, v *view) (secret myvault.Secret, err error) {
-	read := s.readers.read
-	if version != 0 {
-		read = s.readers.snapshot // it takes several queries
-	}
 	var r *row
-	err = read(ctx, func(c *conn) error {
-		current, value, err := s.current(c, addr, version)
-		if err != nil {
-			return err
-		}
-		r = current
-		switch {
-		case r.State != myvault.Live, version > r.Version:
-			return myvault.ErrNotFound
-		case version == 0, version == r.Version:
-			secret = myvault.Secret{Info: r.Info, Value: value}
-		default:
-			secret, err = s.earlier(c, r.head, version)
-		}
-		s.saw(r.seq)
+	query := func(c *conn) (err error) {
+		r, secret, err = s.look(c, addr, version)
 		return err
-	})
+	}
+	if version == 0 {
+		err = s.readers.read(ctx, query)
+	} else {
+		err = s.readers.snapshot(ctx, query) // it takes several queries
+	}
 	if v != nil && r != nil && r.complete() {
 		s.cache.put(r, v.generation)
 	}
 	return secret, err
+}
+
+// look reads a secret through c. It gives the row of the address, too, if that was read.
+func (s *Store) look(c *conn, addr myvault.Address, version myvault.Version) (r *row, secret myvault.Secret, err error) {
+	r, value, err := s.current(c, addr, version)
+	switch {
+	case err != nil:
+		return nil, secret, err
+	case r.State != myvault.Live, version > r.Version:
+		return r, secret, myvault.ErrNotFound
+	case version == 0, version == r.Version:
+		secret = myvault.Secret{Info: r.Info, Value: value}
+	default:
+		secret, err = s.earlier(c, r.head, version)
+	}
+	s.saw(r.seq)
+	return r, secret, err
 }
 
 const selectCurrent = `SELECT ` + headColumns + `, l.sealed FROM head h LEFT JOIN log l ON l.seq = h.value_seq
@@ -74,7 +79,10 @@ const selectCurrent = `SELECT ` + headColumns + `, l.sealed FROM head h LEFT JOI
 // its value if that is the version wanted.
 func (s *Store) current(c *conn, addr myvault.Address, wanted myvault.Version) (r *row, value myvault.Value, err error) {
 	r = &row{}
-	err = c.each(selectCurrent, func(stmt *sqlite3.Stmt) (err error) {
+	err = c.read(selectCurrent, func(b *binder) {
+		b.text(addr.Project)
+		b.text(addr.Path)
+	}, func(stmt *sqlite3.Stmt) (err error) {
 		if r.head, err = s.keys.scanHeadOf(addr, stmt); err != nil || r.State != myvault.Live {
 			return err
 		}
@@ -86,7 +94,7 @@ func (s *Store) current(c *conn, addr myvault.Address, wanted myvault.Version) (
 			err = r.keep(c, s.keys, record)
 		}
 		return err
-	}, addr.Project, addr.Path)
+	})
 	if r.State == 0 {
 		r.Address = myvault.Address{Project: strings.Clone(addr.Project), Path: strings.Clone(addr.Path)}
 	}

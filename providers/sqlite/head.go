@@ -40,13 +40,20 @@ const headColumns = `h.project, h.path, h.version, h.state, h.at, h.author, h.ex
 
 // scanHead reads a row of headColumns and proves its stamp. What it gives is its own.
 func (k *keyring) scanHead(row *sqlite3.Stmt) (head, error) {
+	// One text for the three: a row that is kept lies closer together.
+	var room [256]byte
+	texts := append(room[:0], row.ColumnRawText(0)...)
+	project := len(texts)
+	texts = append(texts, row.ColumnRawText(1)...)
+	path := len(texts)
+	text := string(append(texts, row.ColumnRawText(5)...))
 	h := head{
 		Info: myvault.Info{
-			Address:     myvault.Address{Project: row.ColumnText(0), Path: row.ColumnText(1)},
+			Address:     myvault.Address{Project: text[:project], Path: text[project:path]},
 			Version:     myvault.Version(row.ColumnInt64(2)),
 			State:       myvault.State(smallAt(row, 3)),
 			At:          timeAt(row, 4),
-			By:          row.ColumnText(5),
+			By:          text[path:],
 			Expires:     optionalAt(row, 6),
 			RotateAfter: optionalAt(row, 7),
 		},

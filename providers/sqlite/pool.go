@@ -47,10 +47,14 @@ func (p *pool) read(ctx context.Context, f func(*conn) error) error {
 		p.slots <- c
 		return failure(ctx, err)
 	}
-	defer func() { p.give(c) }()
-	restore := c.under(ctx)
-	defer restore()
-	err = guard(func() error { return f(c) })
+	outside := c.SetInterrupt(ctx)
+	defer func() {
+		c.SetInterrupt(outside)
+		p.give(c)
+	}()
+	if err = guard(func() error { return f(c) }); err == nil {
+		return nil
+	}
 	if is(err, sqlite3.NOMEM, sqlite3.IOERR, sqlite3.CANTOPEN, sqlite3.INTERNAL, sqlite3.MISUSE) {
 		c.broken = true
 	}
