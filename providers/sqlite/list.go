@@ -9,6 +9,10 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
+// firstPage is enough for who wants a page of 100 and to know whether there is more: each
+// row is proved when it is read.
+const firstPage = 101
+
 // List implements [myvault.Provider]. It reads pages, each of which sees the changes
 // before it, and holds nothing between them. ErrTampered at a row that does not authenticate.
 func (s *Store) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
@@ -17,8 +21,8 @@ func (s *Store) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Inf
 			if r.After != (myvault.Address{}) {
 				run.startAfter(r.After)
 			}
-			for more := true; more; {
-				infos, err := s.listPage(ctx, run, r.Deleted)
+			for limit, more := firstPage, true; more; limit = page {
+				infos, err := s.listPage(ctx, run, r.Deleted, limit)
 				for _, info := range infos {
 					if !yield(info, nil) {
 						return
@@ -29,7 +33,7 @@ func (s *Store) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Inf
 					yield(myvault.Info{}, err)
 					return
 				}
-				more = len(infos) == page
+				more = len(infos) == limit
 			}
 		}
 	}
@@ -77,7 +81,7 @@ const (
 	listGone = inRun + ` AND state <> 1 ORDER BY project, path LIMIT ?5`
 )
 
-func (s *Store) listPage(ctx context.Context, r run, deleted bool) (infos []myvault.Info, err error) {
+func (s *Store) listPage(ctx context.Context, r run, deleted bool, limit int) (infos []myvault.Info, err error) {
 	query := listLive
 	if deleted {
 		query = listGone
@@ -95,7 +99,7 @@ func (s *Store) listPage(ctx context.Context, r run, deleted bool) (infos []myva
 				infos = append(infos, h.Info)
 			}
 			return err
-		}, r.from.Project, r.from.Path, r.to.Project, r.to.Path, page)
+		}, r.from.Project, r.from.Path, r.to.Project, r.to.Path, limit)
 	})
 	return infos, err
 }

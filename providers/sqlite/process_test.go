@@ -24,6 +24,7 @@ import (
 // The test binary runs itself as another process that uses a store, by one of these jobs.
 var jobs = map[string]func(*sqlite.Store) error{
 	"write": writeForEver, "count": countUp, "talk": talk, "load": load, "churn": churn,
+	"measure": measure,
 }
 
 const jobVariable = "MYVAULT_SQLITE_TEST_JOB"
@@ -57,7 +58,7 @@ func runJob(job func(*sqlite.Store) error) error {
 }
 
 // process starts a job and gives what it prints.
-func process(t *testing.T, job, dir string, key crypto.Key) (*exec.Cmd, io.Reader) {
+func process(t testing.TB, job, dir string, key crypto.Key) (*exec.Cmd, io.Reader) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), jobVariable+"="+job)

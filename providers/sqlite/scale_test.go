@@ -1,0 +1,124 @@
+package sqlite_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// fill puts so many secrets of 64 bytes into a store.
+func fill(b *testing.B, s *sqlite.Store, secrets int) {
+	b.Helper()
+	value := strings.Repeat("v", 64)
+	var changes []myvault.Change
+	for n := range secrets {
+		// Neighbours in the order of names come from all over the time of writing.
+		changes = append(changes, put(fmt.Sprintf("project%d/prod/secret%d", n%100, n), value))
+		if len(changes) == 10_000 || n == secrets-1 {
+			if _, err := apply(s, changes...); err != nil {
+				b.Fatal(err)
+			}
+			changes = changes[:0]
+		}
+	}
+}
+
+// BenchmarkScale gives what must not depend on how many secrets there are: opening, a page
+// of 100 of the 1/100 of all that lie under a prefix, and the memory of a process that opens
+// the store, lists all and reads each secret.
+//
+//	go test -run '^$' -bench Scale -benchtime 100x ./providers/sqlite
+func BenchmarkScale(b *testing.B) {
+	for _, secrets := range []int{1_000, 10_000, 100_000, 1_000_000} {
+		b.Run(strconv.Itoa(secrets), func(b *testing.B) {
+			dir, key := b.TempDir(), crypto.NewKey()
+			s, err := sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			fill(b, s, secrets)
+			if err := s.Close(); err != nil {
+				b.Fatal(err)
+			}
+			b.Run("open", func(b *testing.B) { benchmarkOpen(b, dir, key) })
+			b.Run("page", func(b *testing.B) { benchmarkPage(b, open(b, dir, key)) })
+			b.Run("memory", func(b *testing.B) { benchmarkMemory(b, dir, key) })
+		})
+	}
+}
+
+func benchmarkOpen(b *testing.B, dir string, key crypto.Key) {
+	for b.Loop() {
+		s, err := sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{})
+		b.StopTimer()
+		if err = errors.Join(err, s.Close()); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}
+
+func benchmarkPage(b *testing.B, s *sqlite.Store) {
+	for b.Loop() {
+		n := 0
+		for _, err := range s.List(context.Background(), myvault.Range{Prefix: myvault.Prefix{Project: "project7", Path: "prod/"}}) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			if n++; n == 100 {
+				break
+			}
+		}
+	}
+}
+
+func benchmarkMemory(b *testing.B, dir string, key crypto.Key) {
+	if runtime.GOOS != "linux" {
+		b.Skip("the memory of a process is read from /proc")
+	}
+	cmd, out := process(b, "measure", dir, key)
+	text, err := io.ReadAll(out)
+	if err = errors.Join(err, cmd.Wait()); err != nil {
+		b.Fatal(err)
+	}
+	kilobytes, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(kilobytes)/1024, "MiB")
+	b.ReportMetric(0, "ns/op")
+}
+
+// measure lists all secrets, reads each, and prints the most memory that the process had, in kB.
+func measure(s *sqlite.Store) error {
+	for info, err := range s.List(context.Background(), myvault.Range{}) {
+		if err == nil {
+			_, err = s.Get(context.Background(), info.Address, 0)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	status, err := os.Open("/proc/self/status")
+	if err != nil {
+		return err
+	}
+	defer status.Close()
+	for lines := bufio.NewScanner(status); lines.Scan(); {
+		if fields := strings.Fields(lines.Text()); len(fields) == 3 && fields[0] == "VmHWM:" {
+			fmt.Println(fields[1])
+		}
+	}
+	return nil
+}
