@@ -72,6 +72,30 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
+// BenchmarkGetAfterForeignCommit reads a secret that is in the cache, each time after
+// another store of the directory has changed another one.
+func BenchmarkGetAfterForeignCommit(b *testing.B) {
+	for _, r := range readings[:2] {
+		b.Run(r.name, func(b *testing.B) {
+			dir, key := b.TempDir(), crypto.NewKey()
+			s, other := openWith(b, dir, key, r.config), openWith(b, dir, key, r.config)
+			if _, err := apply(s, put("p/a", "a value of some bytes")); err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				b.StopTimer()
+				if _, err := apply(other, put("p/b", "another")); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+				if _, err := s.Get(context.Background(), addr("p/a"), 0); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func readAll(b *testing.B, s *sqlite.Store, all []myvault.Address) {
 	b.Helper()
 	for _, a := range all {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -61,6 +62,41 @@ func BenchmarkScale(b *testing.B) {
 func benchmarkOpen(b *testing.B, dir string, key crypto.Key) {
 	for b.Loop() {
 		s, err := sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{})
+		b.StopTimer()
+		if err = errors.Join(err, s.Close()); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}
+
+// BenchmarkOpenAfterCrash opens what a process leaves that dies with a full write-ahead log.
+func BenchmarkOpenAfterCrash(b *testing.B) {
+	dir, key := b.TempDir(), crypto.NewKey()
+	s := open(b, dir, key)
+	crashed := b.TempDir()
+	for size := int64(0); size < 16<<20; {
+		fill(b, s, 5_000)
+		info, err := os.Stat(filepath.Join(dir, "vault.db-wal"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		size = info.Size()
+	}
+	for b.Loop() {
+		b.StopTimer()
+		if err := errors.Join(os.RemoveAll(crashed), os.CopyFS(crashed, os.DirFS(dir)), os.Chmod(crashed, 0o700)); err != nil {
+			b.Fatal(err)
+		}
+		files, err := filepath.Glob(filepath.Join(crashed, "*"))
+		for _, file := range files {
+			err = errors.Join(err, os.Chmod(file, 0o600))
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		s, err := sqlite.Open(context.Background(), crashed, sqlite.StaticKey(key), sqlite.Config{})
 		b.StopTimer()
 		if err = errors.Join(err, s.Close()); err != nil {
 			b.Fatal(err)
