@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -594,4 +595,35 @@ func TestCopyIsCancelled(t *testing.T) {
 	is.True(errors.Is(err, context.Canceled))
 	o.Progress = nil
 	copyEqual(t, dst, src, o)
+}
+
+// Everything is carried from one provider to another. The second run finds nothing left to do.
+func ExampleCopy() {
+	ctx := context.Background()
+	src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
+	addr := myvault.Address{Project: "newsbot", Path: "prod/db/password"}
+	for _, value := range []string{"first", "second"} {
+		_, err := src.Apply(ctx, myvault.Commit{By: "jobqueue", At: copyBegin, Changes: []myvault.Change{
+			{Op: myvault.OpPut, Address: addr, Value: myvault.Text(value)},
+		}})
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	for range 2 {
+		report, err := myvault.Copy(ctx, dst, src, myvault.CopyOptions{By: "operator"})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(report.Versions, "versions,", report.Written, "written, equal:", report.Equal())
+	}
+	secret, err := dst.Get(ctx, addr, 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(secret.Value.Reveal(), "by", secret.By)
+	// Output:
+	// 2 versions, 2 written, equal: true
+	// 2 versions, 0 written, equal: true
+	// first by jobqueue
 }

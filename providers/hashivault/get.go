@@ -58,11 +58,7 @@ func (s *Store) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[my
 			yield(myvault.Info{}, err)
 			return
 		}
-		versions := make([]myvault.Version, h.Data.Current)
-		for i := range versions {
-			versions[i] = myvault.Version(h.Data.Current - uint64(i))
-		}
-		for info, err := range ordered(ctx, versions, func(ctx context.Context, n myvault.Version) (myvault.Info, error) {
+		for info, err := range ordered(ctx, h.numbers(), func(ctx context.Context, n myvault.Version) (myvault.Info, error) {
 			return guarded(ctx, s, func() (myvault.Info, error) { return s.versionInfo(ctx, addr, h.of(n)) })
 		}) {
 			if !yield(info, err) || err != nil {

@@ -102,6 +102,15 @@ type history struct {
 	} `json:"data"`
 }
 
+// numbers gives every version, the newest first.
+func (h history) numbers() []myvault.Version {
+	versions := make([]myvault.Version, h.Data.Current)
+	for i := range versions {
+		versions[i] = myvault.Version(h.Data.Current - uint64(i))
+	}
+	return versions
+}
+
 // of gives one version. One that Vault has forgotten is destroyed.
 func (h history) of(n myvault.Version) metadata {
 	m, found := h.Data.Versions[strconv.FormatUint(uint64(n), 10)]
