@@ -21,6 +21,9 @@ func (v *verification) accesses(ctx context.Context) error {
 			if v.pruned, err = v.access.pruned(c); err != nil {
 				return err
 			}
+			if err = c.gone(v.pruned.seq); err != nil {
+				return err
+			}
 			if v.pruned.seq > end.seq {
 				end = v.pruned
 			}
@@ -42,6 +45,13 @@ func (v *verification) accesses(ctx context.Context) error {
 	}
 	v.report.Pruned = v.pruned.seq
 	return nil
+}
+
+// gone proves that the entries up to one are not there: nothing holds what was pruned.
+func (c *conn) gone(upTo uint64) error {
+	return c.each(`SELECT seq FROM entry WHERE seq <= ?1 LIMIT 1`, func(row *sqlite3.Stmt) error {
+		return &BadEntry{Chain: myvault.ChainAccess, Seq: uint64(row.ColumnInt64(0)), Reason: "it was pruned and is there again"}
+	}, upTo)
 }
 
 // compare holds the chains against earlier heads and takes the present ones.

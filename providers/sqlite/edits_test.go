@@ -109,8 +109,9 @@ func (t table) rowsMoved() (all []edit) {
 		if key == "seq" || key == "epoch" {
 			doubled = fmt.Sprintf("(SELECT max(%s) + 1 FROM %s)", key, t.name)
 			all = append(all, t.edit(fmt.Sprintf("row %d removed, and those behind it move up", n),
-				fmt.Sprintf(`DELETE FROM %[1]s WHERE %[2]s; UPDATE %[1]s SET %[3]s = -%[3]s WHERE %[3]s > %[4]d;
-					UPDATE %[1]s SET %[3]s = -%[3]s - 1 WHERE %[3]s < 0`, t.name, t.row(n), key, n+1)))
+				fmt.Sprintf(`CREATE TEMP TABLE k AS SELECT %[3]s AS n FROM %[1]s WHERE %[2]s; DELETE FROM %[1]s WHERE %[3]s = (SELECT n FROM k);
+					UPDATE %[1]s SET %[3]s = -%[3]s WHERE %[3]s > (SELECT n FROM k);
+					UPDATE %[1]s SET %[3]s = -%[3]s - 1 WHERE %[3]s < 0`, t.name, t.row(n), key)))
 		}
 		all = append(all, t.edit(fmt.Sprintf("row %d doubled", n), fmt.Sprintf(`INSERT INTO %[1]s(%[2]s) SELECT %[3]s FROM %[1]s WHERE %[4]s`,
 			t.name, strings.Join(names, ", "), strings.Replace(strings.Join(names, ", "), key, doubled, 1), t.row(n))))

@@ -2,8 +2,13 @@ package sqlite_test
 
 import (
 	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
@@ -40,6 +45,45 @@ func FuzzSpans(f *testing.F) {
 		again := sqlite.Spans(b)
 		if len(b)%16 == 0 && !bytes.Equal(again, b) || len(b)%16 != 0 && bytes.Equal(again, b) {
 			t.Fatalf("%x became %x", b, again)
+		}
+	})
+}
+
+// A backup is proved as it was written, and in no other way.
+func FuzzBackup(f *testing.F) {
+	key := crypto.NewKey()
+	s := open(f, f.TempDir(), key)
+	if _, err := apply(s, put("p/a", "v")); err != nil {
+		f.Fatal(err)
+	}
+	path := filepath.Join(f.TempDir(), "backup")
+	if _, err := s.Backup(f.Context(), path, nil); err != nil {
+		f.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(0, 0, []byte("x"))
+	f.Add(20, 1, []byte(nil))
+	f.Add(len(whole), 1, []byte(nil))
+	f.Fuzz(func(t *testing.T, at, cut int, piece []byte) {
+		at = min(max(at, 0), len(whole))
+		cut = min(max(cut, 0), len(whole)-at)
+		changed := bytes.Join([][]byte{whole[:at], piece, whole[at+cut:]}, nil)
+		path := filepath.Join(t.TempDir(), "backup")
+		must(t, os.WriteFile(path, changed, 0o600))
+		_, err := sqlite.VerifyBackup(t.Context(), path, sqlite.StaticKey(key))
+		if (err == nil) != bytes.Equal(changed, whole) {
+			t.Fatalf("%d bytes in place of %d at %d: %v", len(piece), cut, at, err)
+		}
+		for _, known := range []error{sqlite.ErrForeign, sqlite.ErrNewer, myvault.ErrTampered, myvault.ErrWrongKey} {
+			if errors.Is(err, known) {
+				return
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -38,7 +38,17 @@ func observe(ctx context.Context, s *sqlite.Store) map[string]answers {
 	all["list below p"] = collected(s.List(ctx, myvault.Range{Prefix: myvault.Prefix{Project: "p"}}))
 	all["list deleted"] = collected(s.List(ctx, myvault.Range{Deleted: true}))
 	all["projects"] = collected(s.Projects(ctx))
-	all["entries"] = collected(s.Entries(ctx, myvault.TrailRange{}))
+	// Each chain for itself: how the two are merged depends on what is in the other.
+	entries := collected(s.Entries(ctx, myvault.TrailRange{}))
+	for _, chain := range []string{myvault.ChainChanges, myvault.ChainAccess} {
+		of := answers{err: entries.err}
+		for _, line := range entries.lines {
+			if strings.HasPrefix(line, "{Chain:"+chain+" ") {
+				of.lines = append(of.lines, line)
+			}
+		}
+		all["entries of "+chain] = of
+	}
 	return all
 }
 
@@ -80,12 +90,15 @@ type story struct {
 	ever   map[string]map[string]bool // every line that was once an answer
 }
 
+// keepEntries lets no entry go by itself.
+var keepEntries = sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}
+
 // tell makes a story, in three epochs. No two lines of it are equal by accident.
 func tell(t testing.TB) *story {
 	t.Helper()
 	y := &story{key: crypto.NewKey(), closed: t.TempDir(), killed: t.TempDir(), ever: map[string]map[string]bool{}}
 	ctx := context.Background()
-	config := sqlite.Config{}.WithEpochLimit(6)
+	config := sqlite.Config{Trail: keepEntries}.WithEpochLimit(6)
 	s, err := sqlite.Open(ctx, y.closed, sqlite.StaticKey(y.key), config)
 	check := func(err error) {
 		t.Helper()
@@ -107,6 +120,10 @@ func tell(t testing.TB) *story {
 			Service: fmt.Sprint("reader", n), Via: "header", Request: fmt.Sprint("r", n), Action: "read", Address: addr("p/a"),
 			Version: 1, Count: uint64(n), At: when.Add(time.Second), Last: when.Add(2 * time.Second),
 		}))
+		if n == 9 || n == 15 {
+			_, err := s.PruneAccess(ctx, sqlite.AccessLimit{UpTo: uint64(n - 5)}, nil)
+			check(err)
+		}
 		y.remember(observe(ctx, s))
 		y.past = append(y.past, copied(t, y.closed))
 	}
@@ -217,7 +234,7 @@ func (y *story) try(t *testing.T, dir, what string) (o outcome) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // or it hangs
 	defer cancel()
-	s, err := sqlite.Open(ctx, dir, sqlite.StaticKey(y.key), sqlite.Config{})
+	s, err := sqlite.Open(ctx, dir, sqlite.StaticKey(y.key), sqlite.Config{Trail: keepEntries})
 	if err != nil {
 		y.sane(t, what, err)
 		return outcome{open: err}

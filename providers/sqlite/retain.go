@@ -159,7 +159,7 @@ func (k *keyring) prunedRow(seq uint64, mac []byte, at time.Time) []byte {
 	b.AddUint64(seq)
 	addShort(b, mac)
 	addTime(b, at)
-	return b.BytesOrPanic()
+	return encoded(b)
 }
 
 // When the retainer looks, and how long it leaves the trail to others between two steps.

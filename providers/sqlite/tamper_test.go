@@ -87,6 +87,8 @@ var tamperings = []struct {
 	{"a project removed", "vault.db", `DELETE FROM project WHERE name = 'p'`, "", "", 0},
 	{"a data key exchanged", "vault.db", `UPDATE epoch SET wrapped = zeroblob(60)`, "p/a", "", 0},
 	{"a data key removed", "vault.db", `DELETE FROM epoch`, "p/a", "", 0},
+	{"a forged end of what was pruned", "access.db", `DELETE FROM entry WHERE seq < 3; INSERT INTO pruned SELECT 2, zeroblob(32), 0, zeroblob(32)`, "", "", 0},
+	{"an end of what was pruned that is longer than any", "access.db", `INSERT INTO pruned SELECT 2, zeroblob(300), 0, zeroblob(32)`, "", "", 0},
 	{"an access edited", "access.db", `UPDATE entry SET service = 'nobody' WHERE seq = 2`, "", "access", 2},
 	{"an access removed", "access.db", `DELETE FROM entry WHERE seq = 2`, "", "access", 2},
 	{"the first access removed", "access.db", `DELETE FROM entry WHERE seq = 1`, "", "access", 1},

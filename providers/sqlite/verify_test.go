@@ -52,6 +52,26 @@ func TestADestroyedRecordStaysDestroyed(t *testing.T) {
 	is.Equal(bad.Seq, uint64(1))
 }
 
+func TestAPrunedEntryStaysPruned(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := openWith(t, dir, key, sqlite.Config{Trail: keepEntries})
+	for range 3 {
+		is.NoErr(s.Record(t.Context(), myvault.Entry{Action: "read", At: at}))
+	}
+	r := rawOpen(t, dir, "access.db")
+	r.exec(`CREATE TEMP TABLE kept AS SELECT * FROM entry`)
+	_, err := s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 2}, nil)
+	is.NoErr(err)
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+	r.exec(`INSERT INTO entry SELECT * FROM kept WHERE seq = 2`)
+	_, err = s.Verify(t.Context())
+	var bad *sqlite.BadEntry
+	is.True(errors.As(err, &bad))
+	is.Equal(bad.Seq, uint64(2))
+}
+
 // A chain that was cut short looks whole; an earlier head tells.
 func TestVerifyWithEarlierHeads(t *testing.T) {
 	is := is.New(t)
