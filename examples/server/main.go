@@ -12,13 +12,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/examples/internal/setup"
+	"github.com/myswiftagent/myvault/examples/internal/stores"
 	"github.com/myswiftagent/myvault/httpapi"
-	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
 const help = `Serves a vault over HTTP. Settings come from a .env (MYVAULT_ENV, else .env here, else in MYVAULT_DATA)
@@ -33,11 +34,9 @@ type settings struct {
 	Addr      string     `env:"MYVAULT_ADDR" help:"host:port to listen on, in place of 127.0.0.1 and PORT"`
 	Hosts     []string   `env:"MYVAULT_HOSTS" help:"further names of this server in the Host header, comma-separated"`
 	Plaintext bool       `env:"MYVAULT_PLAINTEXT" help:"true: listen beyond loopback without TLS, behind a proxy that has it"`
-	Data      string     `env:"MYVAULT_DATA" envDefault:"data" help:"the directory of the store (data)"`
 	Env       string     `env:"MYVAULT_ENV" help:"the path of the .env"`
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR (INFO)"`
-	Key       string     `env:"MSA_MASTER_KEY" help:"base64:<32 bytes>, or instead"`
-	KeyFile   string     `env:"MSA_MASTER_KEY_FILE" help:"a file that holds it and that nobody else can read"`
+	stores.Settings
 }
 
 func main() {
@@ -64,15 +63,24 @@ func run(ctx context.Context) error {
 	if err := errors.Join(unparsed, err); err != nil {
 		return err
 	}
-	store, err := sqlite.Open(ctx, s.Data, sqlite.KeySettings(s.Key, s.KeyFile), sqlite.Config{})
+	vault, err := open(ctx, s.Settings, policy)
 	if err != nil {
 		return err
 	}
-	vault, err := myvault.New(store, policy, myvault.Config{})
-	if err != nil {
-		return errors.Join(err, store.Close())
-	}
 	return errors.Join(serve(ctx, s, path, vault), vault.Close())
+}
+
+// open opens the vault over the provider that the settings name.
+func open(ctx context.Context, s stores.Settings, policy *myvault.Policy) (*myvault.Vault, error) {
+	store, err := s.Open(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	trail, err := s.Trail(ctx)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return myvault.New(store, policy, myvault.Config{Trail: trail})
 }
 
 // serve answers requests until ctx ends; those in flight then finish.
@@ -97,7 +105,15 @@ func serve(ctx context.Context, s settings, path string, vault *myvault.Vault) e
 // greet says where everything is.
 func greet(s settings, path string, addr net.Addr) {
 	data, _ := filepath.Abs(s.Data)
-	fmt.Printf("myVault serves http://%s\nStore and trail: %s\n", addr, data)
+	fmt.Printf("myVault serves http://%s\n", addr)
+	switch s.Provider {
+	case "memory":
+		fmt.Print("Store and trail: in memory, gone when the server stops\n")
+	case "hashivault":
+		fmt.Printf("Store: HashiCorp Vault at %s\nTrail: %s\n", strings.Join(s.Addresses, ", "), data)
+	default:
+		fmt.Printf("Store and trail: %s\n", data)
+	}
 	if path != "" {
 		file, _ := filepath.Abs(path)
 		fmt.Printf("Policy: %s\n", file)

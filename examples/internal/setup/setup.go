@@ -45,7 +45,9 @@ func Load[T any](process map[string]string) (settings map[string]string, path st
 	}
 	var keys []string
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
-		keys = append(keys, f.Tag.Get("env"))
+		if key := f.Tag.Get("env"); key != "" { // none: an embedded struct
+			keys = append(keys, key)
+		}
 	}
 	file, err := myvault.ReadEnvFile(path, keys...)
 	if err != nil {
@@ -85,7 +87,9 @@ func Parse[T any](settings map[string]string) (T, error) {
 func Help[T any]() string {
 	var text bytes.Buffer
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
-		fmt.Fprintf(&text, "  %-20s %s\n", f.Tag.Get("env"), f.Tag.Get("help"))
+		if key := f.Tag.Get("env"); key != "" {
+			fmt.Fprintf(&text, "  %-21s %s\n", key, f.Tag.Get("help"))
+		}
 	}
 	return text.String()
 }

@@ -135,7 +135,7 @@ func TestLoadFindsTheEnv(t *testing.T) {
 func ExampleHelp() {
 	fmt.Print(setup.Help[settings]())
 	// Output:
-	//   PORT                 a port
-	//   ON                   true or false
-	//   MSA_MASTER_KEY       a key
+	//   PORT                  a port
+	//   ON                    true or false
+	//   MSA_MASTER_KEY        a key
 }

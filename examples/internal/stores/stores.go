@@ -14,13 +14,14 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/hashivault"
+	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/providers/pyvault"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
 // Settings name a provider and all that it needs.
 type Settings struct {
-	Provider     string   `env:"MYVAULT_PROVIDER" envDefault:"sqlite" help:"sqlite, hashivault, or python for the file of the earlier service (sqlite)"`
+	Provider     string   `env:"MYVAULT_PROVIDER" envDefault:"sqlite" help:"sqlite, hashivault or memory; to copy from also python, the file of the earlier service (sqlite)"`
 	Data         string   `env:"MYVAULT_DATA" envDefault:"data" help:"sqlite: the directory of the store; hashivault: that of the trail (data)"`
 	File         string   `env:"MYVAULT_FILE" help:"python: the file"`
 	Key          string   `env:"MSA_MASTER_KEY" help:"base64:<32 bytes>, or instead"`
@@ -55,8 +56,10 @@ func (s Settings) Open(ctx context.Context, create bool) (myvault.Provider, erro
 			return nil, err
 		}
 		return some(hashivault.Open(ctx, c))
+	case "memory":
+		return memory.New(memory.Config{}), nil
 	}
-	return nil, errors.New("setting MYVAULT_PROVIDER is none of sqlite and hashivault, nor, to copy from, python")
+	return nil, errors.New("setting MYVAULT_PROVIDER is none of sqlite, hashivault and memory, nor, to copy from, python")
 }
 
 // OpenPython opens the file of the earlier service.
@@ -100,6 +103,12 @@ func (s Settings) vault() (c hashivault.Config, err error) {
 			return c, err
 		}
 		c.AppRole = &hashivault.AppRole{RoleID: s.RoleID, SecretID: id}
+	}
+	switch {
+	case len(s.Addresses) == 0:
+		return c, errors.New("setting VAULT_ADDR is missing: the URLs of Vault's nodes, comma-separated")
+	case token.Len() == 0 && s.RoleID == "":
+		return c, errors.New("set VAULT_TOKEN or VAULT_TOKEN_FILE, or VAULT_ROLE_ID with VAULT_SECRET_ID or VAULT_SECRET_ID_FILE")
 	}
 	return c, nil
 }
