@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -227,12 +226,6 @@ func (c *conn) dataVersion() (uint32, error) {
 		return 0, err
 	}
 	return v.(uint32), nil
-}
-
-// under interrupts what the connection runs once ctx ends, until the function returned is called.
-func (c *conn) under(ctx context.Context) func() {
-	old := c.SetInterrupt(ctx)
-	return func() { c.SetInterrupt(old) }
 }
 
 // close closes the connection, and rolls back what it had begun.
