@@ -91,6 +91,9 @@ func runShell(t *testing.T, p *process, script string) string {
 	case "go test ./...":
 		return "" // this is what runs us
 	}
+	script = regexp.MustCompile(`go run \./examples/(\w+)`).ReplaceAllStringFunc(script, func(run string) string {
+		return program(t, filepath.Base(run))
+	})
 	script = "curl() { command curl --fail-with-body \"$@\"; }\nset -e\n" + strings.ReplaceAll(script, "http://127.0.0.1:8000", p.url)
 	shell := exec.Command("sh", "-c", script)
 	shell.Dir = p.dir
@@ -99,6 +102,16 @@ func runShell(t *testing.T, p *process, script string) string {
 		t.Errorf("%v: %s", err, out)
 	}
 	return string(out)
+}
+
+// program builds one of the examples.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	path := filepath.Join(filepath.Dir(binary), name)
+	if out, err := exec.Command("go", "build", "-o", path, "../"+name).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return path
 }
 
 // around makes a program of a snippet that uses what its names say.

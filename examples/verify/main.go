@@ -1,8 +1,10 @@
-// Command verify checks a store: that both chains of its trail are whole, that every record
-// opens, and that what is current agrees with the log. The master key comes from
-// MSA_MASTER_KEY or MSA_MASTER_KEY_FILE:
+// Command verify checks a store or a backup: that both chains of its trail are whole, that
+// every record opens, and that what is current agrees with the log. With heads that were kept
+// elsewhere it also finds a chain that was cut short, and an older copy in the place of the
+// store. The directory, unless one is named, and the master key come from the server's settings.
 //
-//	MSA_MASTER_KEY_FILE=/run/keys/vault go run ./examples/verify data
+//	go run ./examples/verify data vault.heads
+//	go run ./examples/verify vault.backup vault.heads
 package main
 
 import (
@@ -11,36 +13,61 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: verify <directory of the store>")
+	if len(os.Args) > 3 {
+		fmt.Fprintln(os.Stderr, "usage: verify [<directory or backup> [<heads>]]")
 		os.Exit(2)
 	}
-	keys := sqlite.KeySettings(os.Getenv("MSA_MASTER_KEY"), os.Getenv("MSA_MASTER_KEY_FILE"))
-	if err := verify(context.Background(), os.Stdout, os.Args[1], keys); err != nil {
+	if err := run(context.Background(), os.Stdout, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func verify(ctx context.Context, out io.Writer, dir string, keys sqlite.KeySource) (err error) {
-	if _, err := os.Stat(filepath.Join(dir, "vault.db")); err != nil {
-		return err // opening would make a new store there
-	}
-	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{})
+func run(ctx context.Context, out io.Writer, args []string) error {
+	target, keys, err := setup.Operator(os.Environ())
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	report, err := store.Verify(ctx)
+	if len(args) > 0 {
+		target = args[0]
+	}
+	var heads []myvault.Head
+	if len(args) == 2 {
+		if heads, err = sqlite.ReadHeads(args[1]); err != nil {
+			return err
+		}
+	}
+	return verify(ctx, out, target, keys, heads...)
+}
+
+func verify(ctx context.Context, out io.Writer, target string, keys sqlite.KeySource, heads ...myvault.Head) error {
+	check := verifyStore
+	if info, err := os.Stat(target); err == nil && !info.IsDir() {
+		check = sqlite.VerifyBackup
+	}
+	report, err := check(ctx, target, keys, heads...)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(out, report)
 	return err
+}
+
+func verifyStore(ctx context.Context, dir string, keys sqlite.KeySource, heads ...myvault.Head) (report sqlite.Report, err error) {
+	if err := setup.Existing(dir); err != nil {
+		return report, err
+	}
+	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{})
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return store.Verify(ctx, heads...)
 }

@@ -212,6 +212,20 @@ func TestRekeyOfAnotherProcess(t *testing.T) {
 	is.True(opens(t, dir, third))
 }
 
+// A process that has read and written nothing yet when the key changes has its data keys all the same.
+func TestRekeyBesideAnIdleProcess(t *testing.T) {
+	is := is.New(t)
+	dir, old := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, old)
+	_, err := apply(s, put("p/a", "one"))
+	is.NoErr(err)
+	idle := open(t, dir, old)
+	is.NoErr(s.Rekey(t.Context(), crypto.NewKey()))
+	is.Equal(value(t, idle, "p/a"), "one")
+	_, err = apply(idle, put("p/a", "two"))
+	is.NoErr(err)
+}
+
 // The last step changes nothing once another process has taken vault.db elsewhere.
 func TestRekeyOvertaken(t *testing.T) {
 	is := is.New(t)

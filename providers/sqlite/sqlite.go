@@ -163,6 +163,9 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, conn *conn
 		if s.incarnation, err = s.keys.incarnation(conn); err != nil {
 			return err
 		}
+		if err := s.keys.load(conn); err != nil {
+			return err
+		}
 		return s.tip.read(conn)
 	})
 	if err != nil {

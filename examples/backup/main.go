@@ -1,0 +1,49 @@
+// Command backup writes an encrypted backup of a store, while the server runs or not, and
+// prints the heads that are in it: keep both elsewhere. The directory and the master key come from
+// the server's settings.
+//
+//	go run ./examples/backup vault.backup > vault.heads
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/myswiftagent/myvault/examples/internal/setup"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: backup <new file>")
+		os.Exit(2)
+	}
+	if err := backup(context.Background(), os.Stdout, os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func backup(ctx context.Context, out io.Writer, path string) (err error) {
+	dir, keys, err := setup.Operator(os.Environ())
+	if err != nil {
+		return err
+	}
+	if err := setup.Existing(dir); err != nil {
+		return err
+	}
+	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	heads, err := store.Backup(ctx, path, nil)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(out, sqlite.FormatHeads(heads))
+	return err
+}

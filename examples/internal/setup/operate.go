@@ -1,0 +1,60 @@
+package setup
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// Operator gives what a program needs that works on the files of a server's store: their
+// directory and the source of the master key, from the .env that the server reads and the
+// environment, which wins. Unlike the server it makes nothing.
+func Operator(environ []string) (dir string, keys sqlite.KeySource, err error) {
+	settings := map[string]string{}
+	for _, setting := range environ {
+		name, value, _ := strings.Cut(setting, "=")
+		settings[name] = value
+	}
+	for _, path := range []string{settings["MYVAULT_ENV"], ".env", filepath.Join(cmp.Or(settings["MYVAULT_DATA"], "data"), ".env")} {
+		if path == "" || path != settings["MYVAULT_ENV"] && !exists(path) {
+			continue
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return "", nil, err
+		}
+		file, err := myvault.ReadEnv(f)
+		_ = f.Close()
+		if err != nil {
+			return "", nil, fmt.Errorf("%s: %w", path, err)
+		}
+		settings = merged(file, settings)
+		break
+	}
+	return cmp.Or(settings["MYVAULT_DATA"], "data"), sqlite.KeySettings(settings["MSA_MASTER_KEY"], settings["MSA_MASTER_KEY_FILE"]), nil
+}
+
+// merged lets the environment win. A key that it has stands for both ways of giving one.
+func merged(file, process map[string]string) map[string]string {
+	all := maps.Clone(file)
+	if process["MSA_MASTER_KEY"]+process["MSA_MASTER_KEY_FILE"] != "" {
+		delete(all, "MSA_MASTER_KEY")
+		delete(all, "MSA_MASTER_KEY_FILE")
+	}
+	maps.Copy(all, process)
+	return all
+}
+
+// Existing refuses a directory without a store: opening one would make it.
+func Existing(dir string) error {
+	if !exists(filepath.Join(dir, "vault.db")) {
+		return fmt.Errorf("there is no store in %s; name its directory with MYVAULT_DATA", dir)
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+// Command restore makes a store in a new directory of a backup, once all of it was proved. With
+// the heads that were printed with the backup it also proves that it is that one. The master key
+// comes from the server's settings and is the one in force when the backup was made.
+//
+//	go run ./examples/restore vault.backup restored vault.heads
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/examples/internal/setup"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+func main() {
+	if len(os.Args) != 3 && len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: restore <backup> <new directory> [<heads>]")
+		os.Exit(2)
+	}
+	if err := restore(context.Background(), os.Stdout, os.Args[1], os.Args[2], os.Args[3:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func restore(ctx context.Context, out io.Writer, path, dir string, files []string) error {
+	_, keys, err := setup.Operator(os.Environ())
+	if err != nil {
+		return err
+	}
+	var heads []myvault.Head
+	for _, file := range files {
+		if heads, err = sqlite.ReadHeads(file); err != nil {
+			return err
+		}
+	}
+	report, err := sqlite.Restore(ctx, path, dir, keys, sqlite.Config{}, heads...)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, report)
+	return err
+}
