@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -16,7 +17,10 @@ var errHalf = errors.New("a request failed half-way")
 // write commits a batch and answers everyone in it.
 func (w *writer) write(batch []*request) {
 	err := w.commit(batch)
-	w.health.note(err)
+	if err != nil || slices.ContainsFunc(batch, func(r *request) bool { return r.err == nil }) {
+		w.health.note(err)
+		w.attempted(err)
+	}
 	// Those who wait for nothing more are not held up by those who do.
 	var scrubbing []*request
 	for _, r := range batch {
@@ -174,11 +178,13 @@ func (w *writer) apart(r *request) (done bool, err error) {
 // failed cleans up after a transaction that did not hold.
 func (w *writer) failed(err error, committing bool) error {
 	refused := is(err, sqlite3.BUSY, sqlite3.FULL, sqlite3.LOCKED)
-	w.conn.broken = !refused || guard(w.conn.rollback) != nil
+	if !refused || guard(w.conn.rollback) != nil {
+		w.conn.spoil(err)
+	}
 	// The frames of a failed commit may be in the write-ahead log, where a crash would
 	// bring them back.
 	if committing && !refused {
-		return fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
+		return fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, advised(err))
 	}
 	return failure(context.Background(), err)
 }

@@ -16,8 +16,10 @@ const (
 // checkpointer keeps a write-ahead log short. Its checkpoints are passive: they wait for
 // nobody. https://sqlite.org/c3ref/wal_checkpoint_v2.html
 type checkpointer struct {
-	c      *conn       // its own while its goroutine runs
-	failed func(error) // is told of a checkpoint that failed
+	c         *conn // its own while its goroutine runs; it stays open until stop
+	open      func() (*conn, error)
+	attempted func(error) // is told how each went
+	health    health
 
 	// Of who is busy in the writer.
 	pages int // in the log, as of the last commit
@@ -28,10 +30,10 @@ type checkpointer struct {
 	ended  chan struct{}
 }
 
-// startCheckpointer takes c over until stop.
-func startCheckpointer(c *conn, failed func(error)) *checkpointer {
+// startCheckpointer takes c over until stop. open opens another one like it.
+func startCheckpointer(c *conn, open func() (*conn, error), attempted func(error)) *checkpointer {
 	k := &checkpointer{
-		c: c, failed: failed, next: checkpointAt,
+		c: c, open: open, attempted: attempted, next: checkpointAt,
 		ask: make(chan struct{}, 1), copied: make(chan bool, 1), ended: make(chan struct{}),
 	}
 	go k.loop()
@@ -49,7 +51,20 @@ func (k *checkpointer) watch(c *conn) {
 func (k *checkpointer) loop() {
 	defer close(k.ended)
 	for range k.ask {
+		k.mend()
 		k.copied <- k.run(k.c)
+	}
+}
+
+// mend replaces the connection where it is broken, and closes it only then: the log must
+// never be without a connection.
+func (k *checkpointer) mend() {
+	if !k.c.broken {
+		return
+	}
+	if c, err := k.open(); err == nil {
+		_ = k.c.close()
+		k.c = c
 	}
 }
 
@@ -63,12 +78,15 @@ func (k *checkpointer) run(c *conn) (left bool) {
 		left = done < all
 		return err
 	})
-	if err == nil || is(err, sqlite3.BUSY, sqlite3.LOCKED) {
-		return left || err != nil
+	if is(err, sqlite3.BUSY, sqlite3.LOCKED) {
+		return true // another connection is at it
 	}
-	c.broken = is(err, sqlite3.NOMEM)
-	k.failed(err)
-	return true
+	if is(err, sqlite3.NOMEM) {
+		c.spoil(err)
+	}
+	k.health.note(advised(err))
+	k.attempted(err)
+	return left || err != nil
 }
 
 // bound does after a commit what keeps the log short. c is the writer's connection.
@@ -99,8 +117,9 @@ func (k *checkpointer) bound(c *conn) {
 	}
 }
 
-// stop ends the goroutine. The writer must have stopped.
-func (k *checkpointer) stop() {
+// stop ends the goroutine and gives its connection back. The writer must have stopped.
+func (k *checkpointer) stop() *conn {
 	close(k.ask)
 	<-k.ended
+	return k.c
 }

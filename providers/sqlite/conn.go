@@ -27,6 +27,7 @@ const (
 // conn is a connection with its prepared statements. One goroutine uses it at a time.
 type conn struct {
 	*sqlite3.Conn
+	files  *connFiles // nil: those of another file system
 	stmts  map[string]*sqlite3.Stmt
 	broken bool // it failed in a way that leaves its state unknown: close it
 }
@@ -42,12 +43,16 @@ type settings struct {
 // connect opens an existing database file in WAL mode and proves that its settings hold.
 func connect(path string, s settings) (*conn, error) {
 	var c *conn
-	err := guard(func() error {
-		db, err := sqlite3.OpenFlags(uri(path, s.vfs), sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
+	files, err := newConnFiles(s.vfs)
+	if err != nil {
+		return nil, err
+	}
+	err = guard(func() error {
+		db, err := sqlite3.OpenFlags(uri(path, files.name), sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
 		if err != nil {
 			return err
 		}
-		c = &conn{Conn: db, stmts: map[string]*sqlite3.Stmt{}}
+		c = &conn{Conn: db, files: files, stmts: map[string]*sqlite3.Stmt{}}
 		if err = c.configure(s); err == nil {
 			err = restrict(path)
 		}
@@ -57,9 +62,18 @@ func connect(path string, s settings) (*conn, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, files.close())
 	}
 	return c, nil
+}
+
+// spoil has the connection closed because of err. An engine that has stopped may be in the
+// middle of anything, so its files are taken away from it.
+func (c *conn) spoil(err error) {
+	c.broken = true
+	if c.files != nil && errors.Is(err, errEngine) {
+		c.files.take()
+	}
 }
 
 // uri names a database file. The engine gives the write-ahead log the mode of the file
@@ -230,11 +244,15 @@ func (c *conn) dataVersion() (uint32, error) {
 
 // close closes the connection, and rolls back what it had begun.
 func (c *conn) close() error {
-	return guard(func() error {
+	err := guard(func() error {
 		for _, stmt := range c.stmts {
 			_ = stmt.Close() // it repeats the error of its last step
 		}
 		c.stmts = nil
 		return c.Conn.Close()
 	})
+	if c.files != nil {
+		err = errors.Join(err, c.files.close())
+	}
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -82,7 +83,26 @@ func failure(ctx context.Context, err error) error {
 	case code == sqlite3.CORRUPT, code == sqlite3.NOTADB:
 		return fmt.Errorf("%w: %w", myvault.ErrTampered, err)
 	}
-	return fmt.Errorf("%w: %w", myvault.ErrUnavailable, err)
+	return fmt.Errorf("%w: %w", myvault.ErrUnavailable, advised(err))
+}
+
+// advised says what to do where that is known.
+func advised(err error) error {
+	switch {
+	case noSpace(err):
+		return fmt.Errorf("the disk is full; free space on it, and it goes on without a restart: %w", err)
+	case is(err, sqlite3.BUSY):
+		return fmt.Errorf("another process has held the file for too long; look whether one hangs: %w", err)
+	case is(err, sqlite3.IOERR):
+		return fmt.Errorf("the disk failed; look after it: %w", err)
+	}
+	return err
+}
+
+// noSpace reports whether the disk is full, or the owner's share of it. The system's error
+// comes as the engine's FULL or in one of its IOERR.
+func noSpace(err error) bool {
+	return is(err, sqlite3.FULL) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // engineCode gives the primary code of an error of the engine; false for any other.

@@ -27,7 +27,7 @@ type options struct {
 	vfs         string // empty: the operating system's
 	keys        KeySource
 	synchronous int
-	sync        func(path string) error // of the trail; nil: fsync.file
+	sync        func(path string) error // of the trail; nil: fsync
 	fsync       fsync
 }
 
@@ -81,9 +81,15 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	return f, c, nil
 }
 
-// start starts the writer with c. failed is told of checkpoints that failed.
-func (f *file) start(c *conn, failed func(error)) {
-	f.writer.log = startCheckpointer(f.anchor, failed)
+// start starts the writer with c.
+func (f *file) start(c *conn) {
+	again := func() (*conn, error) {
+		if err := f.inPlace(); err != nil {
+			return nil, err
+		}
+		return f.readers.open()
+	}
+	f.writer.log = startCheckpointer(f.anchor, again, f.writer.attempted)
 	startWriter(c, f.writer)
 }
 
@@ -102,6 +108,6 @@ func (f *file) close() error {
 	f.place.close()
 	err := f.readers.close()
 	f.writer.stop()
-	f.writer.log.stop() // it uses the anchor
+	f.anchor = f.writer.log.stop()
 	return errors.Join(err, f.anchor.close(), f.writer.close())
 }

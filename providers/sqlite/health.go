@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -43,3 +44,6 @@ func (h *health) failure() error {
 	}
 	return fmt.Errorf("%w: the last attempt to write failed: %w", myvault.ErrUnavailable, h.err)
 }
+
+// failing gives ErrUnavailable where the last commit or the last checkpoint failed.
+func (w *writer) failing() error { return errors.Join(w.health.failure(), w.log.health.failure()) }

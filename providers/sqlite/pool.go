@@ -56,7 +56,7 @@ func (p *pool) read(ctx context.Context, f func(*conn) error) error {
 		return nil
 	}
 	if is(err, sqlite3.NOMEM, sqlite3.IOERR, sqlite3.CANTOPEN, sqlite3.INTERNAL, sqlite3.MISUSE) {
-		c.broken = true
+		c.spoil(err)
 	}
 	return failure(ctx, err)
 }

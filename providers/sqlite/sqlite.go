@@ -151,9 +151,8 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	s.masters.Store(&masters{s.keys.master.Load(), s.trail.keys.master.Load()})
 	s.newest.Store(s.tip.seq)
 	s.fresh = newFreshness(s.cache, f, !c.noIndex)
-	w := f.writer
-	s.follow(w)
-	f.start(conn, w.health.note)
+	s.follow(f.writer)
+	f.start(conn)
 	return nil
 }
 
@@ -192,7 +191,7 @@ func (s *Store) follow(w *writer) {
 		s.fresh.begun()
 		return s.begin(c, anew)
 	}
-	w.save, w.restore = s.save, s.restore
+	w.save, w.restore, w.attempted = s.save, s.restore, func(error) {}
 	w.committed = func() {
 		s.fresh.committed()
 		s.commit()
@@ -202,7 +201,9 @@ func (s *Store) follow(w *writer) {
 // Incarnation gives 16 hexadecimal digits, drawn at random when the store was made.
 func (s *Store) Incarnation() string { return s.incarnation }
 
-// Ping reports whether both files answer, and whether the trail can be synced.
+// Ping reports whether both files answer, and whether the trail can be synced. Where the
+// last attempt to write to a file failed by the disk, it is ErrUnavailable for 30 seconds;
+// Ping itself writes nothing.
 func (s *Store) Ping(ctx context.Context) error {
 	for _, f := range []*file{s.file, s.trail.file} {
 		err := f.readers.read(ctx, func(c *conn) error {
@@ -213,7 +214,7 @@ func (s *Store) Ping(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.trail.syncer.failure()
+	return errors.Join(s.writer.failing(), s.trail.writer.failing(), s.trail.syncer.failure())
 }
 
 // Close waits for the calls in progress, makes the trail durable and closes both files. A

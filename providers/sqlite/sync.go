@@ -1,7 +1,10 @@
 package sqlite
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -14,22 +17,22 @@ const syncWithin = 50 * time.Millisecond
 
 // syncer brings a write-ahead log to the disk, some time after it was written. Syncing the
 // log is enough: after a power cut the engine recovers every whole commit in it. Unlike a
-// checkpoint it writes nothing twice and waits for nobody. It has a descriptor of its own:
-// a sync brings out what was written to the file, by whichever descriptor.
+// checkpoint it writes nothing twice and waits for nobody.
 type syncer struct {
-	path  string
-	file  func(path string) error
-	dirty chan struct{}
-	stop  chan struct{}
-	ended chan struct{}
+	log *logFile
+	// rewrite writes the log again. After a failed sync a good one is believed only then.
+	rewrite func() error
+	dirty   chan struct{}
+	stop    chan struct{}
+	ended   chan struct{}
 
 	mu  sync.Mutex
-	err error // of the last sync
+	err error // why the disk is not trusted
 }
 
-// startSyncer syncs the log at path with file.
-func startSyncer(path string, file func(string) error) *syncer {
-	s := &syncer{path: path, file: file, dirty: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
+// startSyncer takes over the log.
+func startSyncer(log *logFile, rewrite func() error) *syncer {
+	s := &syncer{log: log, rewrite: rewrite, dirty: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 	go s.loop()
 	return s
 }
@@ -42,12 +45,29 @@ func (s *syncer) written() {
 	}
 }
 
-// failure gives ErrUnavailable while what was written could not be synced.
-func (s *syncer) failure() error {
+// doubt tells that the disk has failed, by the engine's account. Nothing is recorded until
+// the log is written and synced again.
+func (s *syncer) doubt(err error) {
+	s.set(err)
+	s.written()
+}
+
+func (s *syncer) set(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil {
-		return fmt.Errorf("%w: the trail cannot be synced: %w", myvault.ErrUnavailable, s.err)
+	s.err = err
+}
+
+func (s *syncer) cause() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// failure gives ErrUnavailable while the disk is not trusted.
+func (s *syncer) failure() error {
+	if err := s.cause(); err != nil {
+		return fmt.Errorf("%w: the trail cannot be synced; look after the disk: %w", myvault.ErrUnavailable, err)
 	}
 	return nil
 }
@@ -63,6 +83,7 @@ func (s *syncer) loop() {
 		select {
 		case <-time.After(syncWithin):
 		case <-s.stop:
+			return // close syncs
 		}
 		if s.sync() != nil {
 			s.written() // try again
@@ -71,16 +92,65 @@ func (s *syncer) loop() {
 }
 
 func (s *syncer) sync() error {
-	err := s.file(s.path)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.err = err
+	var err error
+	if s.cause() != nil {
+		err = s.rewrite()
+	}
+	if err == nil {
+		err = s.log.sync()
+	}
+	s.set(err)
 	return err
 }
 
-// close syncs a last time; nothing may be written afterwards.
+// close syncs a last time; the writer must have stopped.
 func (s *syncer) close() error {
 	close(s.stop)
 	<-s.ended
-	return s.sync()
+	err := s.failure()
+	if err == nil {
+		err = s.log.sync()
+	}
+	return errors.Join(err, s.log.close())
+}
+
+// logFile is a write-ahead log that is synced. It stays open, so that an error of the disk
+// is told to it whoever else has been told of it before. A sync brings out what was written
+// to the file, by whichever descriptor.
+type logFile struct {
+	path    string
+	fsync   fsync
+	instead func(path string) error // of a test
+	file    *os.File
+	named   bool // its name is on the disk
+}
+
+// sync brings the file and its name to the disk. A log that is not there was brought into
+// its database.
+func (l *logFile) sync() (err error) {
+	if l.instead != nil {
+		return l.instead(l.path)
+	}
+	if l.file == nil {
+		if l.file, err = os.OpenFile(l.path, os.O_RDWR, 0); err != nil {
+			l.file = nil
+			if missing(err) {
+				return nil
+			}
+			return err
+		}
+	}
+	if err := l.fsync.open(l.file); err != nil || l.named {
+		return err
+	}
+	err = l.fsync.dir(filepath.Dir(l.path))
+	l.named = err == nil
+	return err
+}
+
+func (l *logFile) close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
 }

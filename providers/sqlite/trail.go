@@ -82,15 +82,20 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c Tra
 		return nil, err
 	}
 	t := &Trail{file: f}
-	if o.sync == nil {
-		o.sync = o.fsync.file
-	}
-	t.syncer = startSyncer(f.path+"-wal", o.sync)
+	t.syncer = startSyncer(&logFile{path: f.path + "-wal", fsync: o.fsync, instead: o.sync}, f.rewrite)
 	w := f.writer
-	w.begin, w.save, w.restore, w.committed = t.begin, t.save, t.restore, t.syncer.written
-	f.start(conn, w.health.note)
+	w.begin, w.save, w.restore, w.committed, w.attempted = t.begin, t.save, t.restore, t.syncer.written, t.attempted
+	f.start(conn)
 	t.retain = startRetainer(t, c.orUsual())
 	return t, nil
+}
+
+// attempted is told how a commit or a checkpoint went. What the engine could not write or
+// sync may be missing on the disk however well the next sync goes.
+func (t *Trail) attempted(err error) {
+	if is(err, sqlite3.IOERR) && !noSpace(err) {
+		t.syncer.doubt(err)
+	}
 }
 
 func (t *Trail) begin(c *conn, anew bool) error {

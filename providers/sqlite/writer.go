@@ -28,6 +28,8 @@ type writer struct {
 	clean func(*conn) error
 	// committed is told that the transaction holds.
 	committed func()
+	// attempted is told how each commit and each checkpoint went, beside health.
+	attempted func(error)
 
 	turn  *turnstile // between processes
 	log   *checkpointer
@@ -245,7 +247,7 @@ func (w *writer) close() error {
 func (w *writer) scrub(requests []*request) {
 	err := guard(func() error { return w.clean(w.conn) })
 	if err != nil {
-		w.conn.broken = true
+		w.conn.spoil(err)
 		err = fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
 	}
 	for _, r := range requests {

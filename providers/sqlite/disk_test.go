@@ -1,0 +1,324 @@
+package sqlite_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// disk is the operating system's files with a fault that a test puts in.
+type disk struct {
+	vfs.VFSFilename
+	fault atomic.Pointer[fault]
+}
+
+// fault gives the error of an operation, "write" or "sync", on the file of that name; nil
+// lets it go through.
+type fault func(operation, name string) error
+
+// faultyDisk registers a file system for one test.
+func faultyDisk(t *testing.T) (*disk, sqlite.Config) {
+	t.Helper()
+	d := &disk{VFSFilename: vfs.Find("").(vfs.VFSFilename)}
+	d.heal()
+	name := strings.NewReplacer("/", "-", "#", "-").Replace(t.Name())
+	vfs.Register(name, d)
+	t.Cleanup(func() { vfs.Unregister(name) })
+	return d, sqlite.Config{}.WithVFS(name)
+}
+
+func (d *disk) fail(f fault) { d.fault.Store(&f) }
+
+func (d *disk) heal() { d.fail(func(string, string) error { return nil }) }
+
+func (d *disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	file, flags, err := d.VFSFilename.OpenFilename(name, flags)
+	if err != nil || flags&(vfs.OPEN_MAIN_DB|vfs.OPEN_WAL) == 0 {
+		return file, flags, err
+	}
+	return &diskFile{file, d, filepath.Base(name.String())}, flags, nil
+}
+
+type diskFile struct {
+	vfs.File
+	disk *disk
+	name string
+}
+
+func (f *diskFile) SharedMemory() vfs.SharedMemory {
+	return f.File.(vfs.FileSharedMemory).SharedMemory()
+}
+
+func (f *diskFile) WriteAt(p []byte, off int64) (int, error) {
+	if err := (*f.disk.fault.Load())("write", f.name); err != nil {
+		return 0, err
+	}
+	return f.File.WriteAt(p, off)
+}
+
+func (f *diskFile) Sync(flags vfs.SyncFlag) error {
+	if err := (*f.disk.fault.Load())("sync", f.name); err != nil {
+		return err
+	}
+	return f.File.Sync(flags)
+}
+
+// full is the error that a full disk gives for files whose name ends so.
+func full(suffix string) fault {
+	return func(operation, name string) error {
+		if operation == "write" && strings.HasSuffix(name, suffix) {
+			return &fs.PathError{Op: "write", Path: name, Err: syscall.ENOSPC}
+		}
+		return nil
+	}
+}
+
+var aRead = myvault.Entry{Service: "ui", Action: "read", Address: addr("p/a"), At: at}
+
+// What a full disk refuses has not happened, the error says what to do, and when there is
+// space again all goes on.
+func TestFullDisk(t *testing.T) {
+	is := is.New(t)
+	d, c := faultyDisk(t)
+	s := openWith(t, t.TempDir(), crypto.NewKey(), c)
+	_, err := apply(s, put("p/a", "one"))
+	is.NoErr(err)
+	is.NoErr(s.Ping(t.Context()))
+	d.fail(full("-wal"))
+	for range 3 {
+		_, err = apply(s, put("p/a", "two"))
+		is.True(errors.Is(err, myvault.ErrUnavailable))
+		is.True(!errors.Is(err, myvault.ErrUnknownOutcome))
+		is.True(strings.Contains(err.Error(), "free space"))
+		is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable)) // known from the last attempt
+		err = s.Record(t.Context(), aRead)
+		is.True(errors.Is(err, myvault.ErrUnavailable))
+		is.True(strings.Contains(err.Error(), "free space"))
+	}
+	secret, err := s.Get(t.Context(), addr("p/a"), 0)
+	is.NoErr(err)
+	is.Equal(secret.Value.Reveal(), "one")
+	d.heal()
+	infos, err := apply(s, put("p/a", "three"))
+	is.NoErr(err)
+	is.Equal(infos[0].Version, myvault.Version(2))
+	is.NoErr(s.Record(t.Context(), aRead))
+	is.NoErr(s.Ping(t.Context()))
+	report, err := s.Verify(t.Context())
+	is.NoErr(err)
+	is.Equal(report.Accesses, uint64(1))
+}
+
+// A checkpoint that finds no space holds up no change. The store is not well, and once
+// there is space the log is brought into the database again.
+func TestFullDiskInACheckpoint(t *testing.T) {
+	is := is.New(t)
+	d, c := faultyDisk(t)
+	dir := t.TempDir()
+	s := openWith(t, dir, crypto.NewKey(), c)
+	database := func() int64 {
+		info, err := os.Stat(filepath.Join(dir, "vault.db"))
+		is.NoErr(err)
+		return info.Size()
+	}
+	large := strings.Repeat("v", myvault.MaxValue)
+	grow := func(until func() bool) {
+		for !until() {
+			_, err := apply(s, put("p/large", large))
+			is.NoErr(err)
+		}
+	}
+	before := database()
+	d.fail(full("vault.db"))
+	grow(func() bool { return s.Ping(t.Context()) != nil })
+	err := s.Ping(t.Context())
+	is.True(errors.Is(err, myvault.ErrUnavailable))
+	is.True(strings.Contains(err.Error(), "free space"))
+	is.Equal(database(), before)
+	d.heal()
+	grow(func() bool { return s.Ping(t.Context()) == nil && database() > before })
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+}
+
+// The log starts again at its beginning however long changes go on, so it stays bounded.
+func TestTheLogIsBounded(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	s := open(t, dir, crypto.NewKey())
+	large := strings.Repeat("v", myvault.MaxValue)
+	written := int64(0)
+	for range 400 {
+		_, err := apply(s, put("p/large", large))
+		is.NoErr(err)
+		written += int64(len(large))
+	}
+	info, err := os.Stat(filepath.Join(dir, "vault.db-wal"))
+	is.NoErr(err)
+	is.True(info.Size() < written/2)
+}
+
+// A panic of the engine is an error, nothing of it is shown, and the next call has another connection.
+func TestPanicInTheEngine(t *testing.T) {
+	is := is.New(t)
+	d, c := faultyDisk(t)
+	s := openWith(t, t.TempDir(), crypto.NewKey(), c)
+	_, err := apply(s, put("p/a", "one"))
+	is.NoErr(err)
+	d.fail(func(operation, name string) error {
+		if operation == "write" && name == "vault.db-wal" {
+			panic("hunter2")
+		}
+		return nil
+	})
+	_, err = apply(s, put("p/a", "hunter2"))
+	is.True(errors.Is(err, myvault.ErrUnknownOutcome))
+	is.True(!strings.Contains(err.Error(), "hunter2"))
+	d.heal()
+	_, err = apply(s, put("p/a", "two"))
+	is.NoErr(err)
+	secret, err := s.Get(t.Context(), addr("p/a"), 0)
+	is.NoErr(err)
+	is.Equal(secret.Value.Reveal(), "two")
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+}
+
+// errDisk is what a disk says that cannot sync.
+var errDisk = &fs.PathError{Op: "sync", Path: "access.db-wal", Err: syscall.EIO}
+
+// After a failed sync the system may take for clean what never reached the disk. So the log
+// is written again before the next good sync is believed; until then nothing is recorded.
+func TestAfterAFailedSyncTheLogIsWrittenAgain(t *testing.T) {
+	is := is.New(t)
+	var failed, again atomic.Pointer[time.Time] // when the log had been written
+	var broken atomic.Bool
+	broken.Store(true)
+	s := openWith(t, t.TempDir(), crypto.NewKey(), sqlite.Config{}.WithFsync(func(f *os.File) error {
+		if filepath.Base(f.Name()) != "access.db-wal" {
+			return f.Sync()
+		}
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		written := info.ModTime()
+		if broken.Load() {
+			failed.CompareAndSwap(nil, &written)
+			return errDisk
+		}
+		again.CompareAndSwap(nil, &written)
+		return f.Sync()
+	}))
+	is.NoErr(s.Record(t.Context(), aRead))
+	for s.Ping(t.Context()) == nil {
+		time.Sleep(time.Millisecond)
+	}
+	is.True(errors.Is(s.Record(t.Context(), aRead), myvault.ErrUnavailable))
+	broken.Store(false)
+	for s.Ping(t.Context()) != nil { // it tries again by itself
+		time.Sleep(time.Millisecond)
+	}
+	is.True(again.Load().After(*failed.Load())) // nothing was recorded in between
+	is.NoErr(s.Record(t.Context(), aRead))
+	report, err := s.Verify(t.Context())
+	is.NoErr(err)
+	is.Equal(report.Accesses, uint64(2))
+}
+
+// What the system has thrown away is not taken for written, however well the disk syncs now.
+func TestWhatAFailedSyncHasLostIsNoticed(t *testing.T) {
+	is := is.New(t)
+	var failures atomic.Int64
+	s := openWith(t, t.TempDir(), crypto.NewKey(), sqlite.Config{}.WithFsync(func(f *os.File) error {
+		if filepath.Base(f.Name()) == "access.db-wal" && failures.Add(1) == 1 {
+			_, err := f.WriteAt(make([]byte, 512), 4096)
+			return errors.Join(err, errDisk)
+		}
+		return f.Sync()
+	}))
+	is.NoErr(s.Record(t.Context(), aRead))
+	lost := func() bool {
+		err := s.Ping(t.Context())
+		return err != nil && strings.Contains(err.Error(), "are lost")
+	}
+	for !lost() {
+		time.Sleep(time.Millisecond)
+	}
+	is.True(errors.Is(s.Record(t.Context(), aRead), myvault.ErrUnavailable))
+	is.Equal(failures.Load(), int64(1)) // no sync was believed
+	is.True(errors.Is(s.Close(), myvault.ErrUnavailable))
+}
+
+// A checkpoint of the trail that cannot sync is as bad as a sync of its own that fails.
+func TestFailedSyncInACheckpointOfTheTrail(t *testing.T) {
+	is := is.New(t)
+	d, c := faultyDisk(t)
+	s := openWith(t, t.TempDir(), crypto.NewKey(), c)
+	d.fail(func(operation, name string) error {
+		if operation == "sync" && strings.HasPrefix(name, "access.db") {
+			return sqlite3.IOERR_FSYNC
+		}
+		return nil
+	})
+	many := make([]myvault.Entry, 20_000)
+	for i := range many {
+		many[i] = aRead
+		many[i].Remote = strings.Repeat("r", 128)
+		many[i].Request = many[i].Remote
+	}
+	var err error
+	for err == nil {
+		err = s.Record(t.Context(), many...)
+	}
+	is.True(errors.Is(err, myvault.ErrUnavailable) || errors.Is(err, myvault.ErrUnknownOutcome))
+	is.True(errors.Is(s.Record(t.Context(), aRead), myvault.ErrUnavailable))
+	d.heal()
+	for s.Record(t.Context(), aRead) != nil {
+		time.Sleep(time.Millisecond)
+	}
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+}
+
+// The names of what is made are on the disk before anything is acknowledged that needs them.
+func TestNamesAreSynced(t *testing.T) {
+	is := is.New(t)
+	above := t.TempDir()
+	dir := filepath.Join(above, "one", "two")
+	var mu sync.Mutex
+	var synced []string
+	s := openWith(t, dir, crypto.NewKey(), sqlite.Config{}.WithFsync(func(f *os.File) error {
+		mu.Lock()
+		defer mu.Unlock()
+		synced = append(synced, f.Name())
+		return f.Sync()
+	}))
+	is.Equal(synced[:2], []string{filepath.Join(above, "one"), above}) // those of the directories
+	made := synced[2:]
+	is.Equal(len(made), 4)
+	for i, name := range []string{"vault.db", "access.db"} {
+		is.True(strings.Contains(made[2*i], name)) // a file, then its name
+		is.Equal(made[2*i+1], dir)
+	}
+	is.NoErr(s.Record(t.Context(), aRead))
+	is.NoErr(s.Close())
+	synced = slices.DeleteFunc(synced[6:], func(name string) bool { return !strings.HasPrefix(name, dir) })
+	is.Equal(synced[:2], []string{filepath.Join(dir, "access.db-wal"), dir}) // the log, then its name
+}

@@ -1,0 +1,129 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+)
+
+// errLost: what the engine has written to a write-ahead log cannot be read again.
+var errLost = errors.New("entries that were acknowledged are lost; restore the trail from a backup")
+
+// errDone ends a transaction that was begun only for its lock.
+var errDone = errors.New("nothing is to be committed")
+
+// rewrite writes the write-ahead log of a file over itself. After a failed sync the system
+// may take for clean what never reached the disk, and a later sync leaves it out: what is
+// not there any more is found by its checksums, and all else is written again.
+// https://wiki.postgresql.org/wiki/Fsync_Errors
+func (f *file) rewrite() error {
+	path := f.path + "-wal"
+	var outcome error
+	r := &request{apply: func(*conn) error { // nobody else writes now
+		if outcome = f.inPlace(); outcome == nil {
+			outcome = rewriteLog(path, f.path+"-shm")
+		}
+		return errDone
+	}}
+	if err := f.writer.do(context.Background(), r); !errors.Is(err, errDone) {
+		return err
+	}
+	return outcome
+}
+
+// The write-ahead log and its index: https://sqlite.org/walformat.html
+const (
+	logHeaderSize   = 32
+	frameHeaderSize = 24
+	magicLittle     = 0x377f0682 // of a log whose checksums are over little-endian words
+	framesAt        = 16         // in the index: the number of frames
+	maxPageSize     = 1 << 16
+)
+
+// rewriteLog reads and writes again as many frames as the index has.
+func rewriteLog(log, index string) error {
+	frames, err := logFrames(index)
+	if err != nil || frames == 0 {
+		return err
+	}
+	f, err := os.OpenFile(log, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(rewriteFrames(f, frames), f.Close())
+}
+
+// logFrames gives the number of frames that the index of a log has.
+func logFrames(index string) (uint32, error) {
+	f, err := os.Open(index)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	var frames [4]byte
+	if _, err := f.ReadAt(frames[:], framesAt); err != nil {
+		return 0, err
+	}
+	return binary.NativeEndian.Uint32(frames[:]), nil
+}
+
+func rewriteFrames(f *os.File, frames uint32) error {
+	header := make([]byte, logHeaderSize)
+	if _, err := f.ReadAt(header, 0); err != nil {
+		return lost(err)
+	}
+	sum := logSum{order: binary.BigEndian}
+	if binary.BigEndian.Uint32(header) == magicLittle {
+		sum.order = binary.LittleEndian
+	}
+	size := binary.BigEndian.Uint32(header[8:])
+	if sum.add(header[:24]); size > maxPageSize || !sum.is(header[24:]) {
+		return lost(nil)
+	}
+	if _, err := f.WriteAt(header, 0); err != nil {
+		return err
+	}
+	frame := make([]byte, frameHeaderSize+size)
+	for n := range int64(frames) {
+		at := logHeaderSize + n*int64(len(frame))
+		if _, err := f.ReadAt(frame, at); err != nil {
+			return lost(err)
+		}
+		sum.add(frame[:8])
+		if sum.add(frame[frameHeaderSize:]); !sum.is(frame[16:]) {
+			return lost(nil)
+		}
+		if _, err := f.WriteAt(frame, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lost gives errLost, or err where the disk did not answer.
+func lost(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return errLost
+	}
+	return err
+}
+
+// logSum is the running checksum of a log.
+type logSum struct {
+	order  binary.ByteOrder
+	s0, s1 uint32
+}
+
+func (s *logSum) add(b []byte) {
+	for ; len(b) >= 8; b = b[8:] {
+		s.s0 += s.order.Uint32(b) + s.s1
+		s.s1 += s.order.Uint32(b[4:]) + s.s0
+	}
+}
+
+// is compares the checksum with one in the log, which is big-endian always.
+func (s *logSum) is(b []byte) bool {
+	return s.s0 == binary.BigEndian.Uint32(b) && s.s1 == binary.BigEndian.Uint32(b[4:])
+}
