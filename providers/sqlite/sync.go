@@ -109,6 +109,7 @@ func (s *syncer) close() error {
 	<-s.ended
 	err := s.failure()
 	if err == nil {
+		s.log.named = false // the directory once more: names have gone when vault.db was closed
 		err = s.log.sync()
 	}
 	return errors.Join(err, s.log.close())
