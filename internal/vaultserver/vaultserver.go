@@ -4,6 +4,8 @@ package vaultserver
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -23,54 +25,93 @@ const patience = 30 * time.Second
 type Server struct {
 	Address string
 	Token   string // may do everything
+	home    string
+	command []string // the binary and its arguments
 	cmd     *exec.Cmd
+	log     *bytes.Buffer // of the process that runs; read only after it has ended
 }
 
 // Dev starts a server in dev mode on a free port of 127.0.0.1: unsealed, everything in memory,
 // a KV engine of version 2 at "secret" that keeps 10,000 versions. It ends with the test.
 func Dev(t testing.TB, binary string) *Server {
 	t.Helper()
-	address := FreeAddress(t)
-	s := &Server{Address: "http://" + address, Token: RootToken}
-	s.run(t, t.TempDir(), binary, "server", "-dev", "-dev-no-store-token", "-dev-root-token-id="+RootToken, "-dev-listen-address="+address)
-	s.Must(t, http.MethodPost, "secret/config", `{"max_versions":10000}`)
+	s, err := StartDev(binary, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.endsWith(t)
 	return s
+}
+
+// StartDev is [Dev] for a program that is no test: home is the server's own directory, and
+// whoever calls it ends the server with [Server.Kill].
+func StartDev(binary, home string) (*Server, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Address: "http://" + address, Token: RootToken, home: home, command: []string{
+		binary, "server", "-dev", "-dev-no-store-token", "-dev-root-token-id=" + RootToken, "-dev-listen-address=" + address}}
+	if err := s.start(); err != nil {
+		return nil, err
+	}
+	status, _, err := s.do(http.MethodPost, "secret/config", `{"max_versions":10000}`)
+	if err == nil && status >= http.StatusMultipleChoices {
+		err = fmt.Errorf("the server answers %d", status)
+	}
+	if err != nil {
+		s.Kill()
+		return nil, fmt.Errorf("vaultserver: the settings of secret/: %w", err)
+	}
+	return s, nil
 }
 
 // FreeAddress gives host and port of 127.0.0.1 where nobody listens.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
-// run starts the process and waits until it answers.
-func (s *Server) run(t testing.TB, home, binary string, args ...string) {
-	t.Helper()
-	log := new(bytes.Buffer) // read only after the process has ended
-	s.cmd = exec.Command(binary, args...)
-	s.cmd.Env = []string{"HOME=" + home} // no VAULT_ variable of whoever runs the test
-	s.cmd.Stdout, s.cmd.Stderr = log, log
-	if err := s.cmd.Start(); err != nil {
-		t.Fatalf("vaultserver: %v", err)
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
 	}
-	t.Cleanup(func() {
-		s.Kill()
-		if t.Failed() {
-			t.Logf("the end of Vault's log:\n%s", tail(log.String()))
-		}
-	})
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// start runs the process and waits until it answers; where it does not, the process is ended.
+func (s *Server) start() error {
+	s.log = new(bytes.Buffer)
+	s.cmd = exec.Command(s.command[0], s.command[1:]...)
+	s.cmd.Env = []string{"HOME=" + s.home} // no VAULT_ variable of whoever runs the test
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	if err := s.cmd.Start(); err != nil {
+		return fmt.Errorf("vaultserver: %w", err)
+	}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if response, err := http.Get(s.Address + "/v1/sys/health?uninitcode=200&sealedcode=200&standbyok=true"); err == nil {
 			_ = response.Body.Close()
-			return
+			return nil
 		}
 	}
-	t.Fatalf("vaultserver: %s does not answer", s.Address)
+	s.Kill()
+	return fmt.Errorf("vaultserver: %s does not answer; its log ends with\n%s", s.Address, tail(s.log.String()))
+}
+
+// endsWith ends the process with the test, and shows the end of its log if the test has failed.
+func (s *Server) endsWith(t testing.TB) {
+	t.Cleanup(func() {
+		s.Kill()
+		if t.Failed() {
+			t.Logf("the end of Vault's log:\n%s", tail(s.log.String()))
+		}
+	})
 }
 
 func tail(log string) string { return log[max(0, len(log)-4000):] }
@@ -86,24 +127,33 @@ func (s *Server) Kill() {
 // Do makes a request of Vault's HTTP API, with the server's token, and gives status and body.
 func (s *Server) Do(t testing.TB, method, path, body string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequest(method, s.Address+"/v1/"+path, strings.NewReader(body))
+	status, text, err := s.do(method, path, body)
 	if err != nil {
 		t.Fatalf("vaultserver: %v", err)
 	}
+	return status, text
+}
+
+// do gives an error only where there is no answer.
+func (s *Server) do(method, path, body string) (int, string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, s.Address+"/v1/"+path, strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	r.Close = true // the next request may go to another process
 	r.Header.Set("X-Vault-Token", s.Token)
 	if method == http.MethodPatch {
 		r.Header.Set("Content-Type", "application/merge-patch+json")
 	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
-		t.Fatalf("vaultserver: %v", err)
+		return 0, "", err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatalf("vaultserver: %v", err)
-	}
-	return response.StatusCode, string(text)
+	return response.StatusCode, string(text), err
 }
 
 // Must is Do for a request that has to succeed; it gives the body.
