@@ -23,10 +23,10 @@ func addr(s string) myvault.Address {
 	return a
 }
 
-// open opens a store and closes it with the test.
+// open opens a store and closes it with the test. Its entries stay, however old they are.
 func open(t testing.TB, dir string, key crypto.Key) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{})
+	s, err := sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{Trail: keepEntries})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func TestKilledWhileMaking(t *testing.T) {
 	is := is.New(t)
 	rounds := 15
 	if long() {
-		rounds = 500
+		rounds = 300
 	}
 	made := 0
 	for n := range rounds {
@@ -95,16 +95,18 @@ func TestKilledWhileMaking(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, "vault.db")); err == nil {
 			made++
 		}
-		s := open(t, dir, key)
+		s, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{Trail: keepEntries})
+		is.NoErr(err)
 		for value, version := range c.puts {
 			secret, err := s.Get(t.Context(), addr("p/shared"), version)
 			is.NoErr(err)
 			is.Equal(secret.Value.Reveal(), value)
 		}
-		_, err := apply(s, put("p/after", "x"))
+		_, err = apply(s, put("p/after", "x"))
 		is.NoErr(err)
 		_, err = s.Verify(t.Context())
 		is.NoErr(err)
+		is.NoErr(s.Close())
 	}
 	t.Logf("%d killed, %d of them behind the making of vault.db", rounds, made)
 }
