@@ -2,6 +2,7 @@ package hashivault_test
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/vaultserver"
+	"github.com/myswiftagent/myvault/providers/hashivault"
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
@@ -46,6 +48,25 @@ func TestWhoAndWhenOutliveTheValue(t *testing.T) {
 		is.Equal(info.By, "commonUI")
 		is.Equal(info.State, myvault.Deleted)
 		break
+	}
+}
+
+// TestNothingGoesUnnoted: where author and time cannot be noted, nothing is destroyed or deleted.
+func TestNothingGoesUnnoted(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	s := opened(t, fresh(fake.Address, fake.Token))
+	do(t, s, put("newsbot/a", "1"), put("newsbot/a", "2"))
+	fake.Break(func(r *http.Request) fakevault.Fault {
+		if r.Method == http.MethodPatch {
+			return fakevault.Fault{Status: http.StatusForbidden, Text: "permission denied"}
+		}
+		return fakevault.Fault{}
+	})
+	for _, op := range []myvault.Op{myvault.OpDestroy, myvault.OpDelete} {
+		_, err := apply(t.Context(), s, change(op, "newsbot/a"))
+		is.True(errors.Is(err, hashivault.ErrRights))
+		is.Equal(states(t, s, "newsbot/a"), []string{"2 live", "1 live"})
 	}
 }
 

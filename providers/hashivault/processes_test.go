@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -88,6 +90,30 @@ func TestASlowPutBesideADeletion(t *testing.T) {
 	slow.Wait()
 	is.NoErr(err)
 	is.Equal(registered(t, a), []string{"newsbot"})
+}
+
+// TestAPutThatMeetsADeletion: a Put that finds its project being deleted ends the deletion before it
+// writes, because whoever deletes may have looked for secrets already when it does.
+func TestAPutThatMeetsADeletion(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	config := fresh(fake.Address, fake.Token)
+	a, b := opened(t, config), opened(t, config)
+	do(t, a, ofProject(myvault.OpPutProject, "newsbot"))
+	fake.Break(func(r *http.Request) fakevault.Fault {
+		if r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/secrets/") {
+			return fakevault.Fault{Before: 300 * time.Millisecond}
+		}
+		return fakevault.Fault{}
+	})
+	var deleting sync.WaitGroup
+	var err error
+	deleting.Go(func() { _, err = apply(t.Context(), a, ofProject(myvault.OpDeleteProject, "newsbot")) })
+	time.Sleep(450 * time.Millisecond) // the secrets are looked for at 600
+	do(t, b, put("newsbot/a", "1"))
+	deleting.Wait()
+	is.True(errors.Is(err, myvault.ErrNotEmpty))
+	is.Equal(registered(t, b), []string{"newsbot"})
 }
 
 // TestADeletionThatWasLeft: a process that dies while it deletes a project leaves it registered,

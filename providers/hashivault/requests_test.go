@@ -1,6 +1,7 @@
 package hashivault_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -117,6 +118,14 @@ func TestListStopsAsking(t *testing.T) {
 	}
 	is.True(len(fake.Requests()) <= 20)
 	is.Equal(len(fake.Requests()), 0) // and nothing goes on behind it
+	for range 100 {
+		do(t, s, put("newsbot/000", "again"))
+	}
+	fake.Requests()
+	for range s.Versions(t.Context(), at("newsbot/000")) {
+		break
+	}
+	is.True(len(fake.Requests()) <= 20)
 }
 
 // TestWhatStandsInVault is the layout that the package's documentation shows.
@@ -145,4 +154,30 @@ func TestWhatStandsInVault(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrTampered))
 	server.Must(t, "POST", "secret/data/team/vault/store", `{"data":{"layout":"2","incarnation":"x"}}`)
 	is.True(errors.Is(s.Ping(t.Context()), hashivault.ErrNewer))
+}
+
+// TestLargeValuesFit: Vault stores JSON in which some bytes take six, and has room for 1 MiB. What would
+// not fit as text goes as base64.
+func TestLargeValuesFit(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	s := opened(t, withBase(fresh(fake.Address, fake.Token), "large"))
+	server := serverOf(fake)
+	for _, c := range []struct{ piece, kept string }{
+		{"plain text ", "value"}, {"日本語の文章", "value"}, {"a line of 20 letters\n", "value"},
+		{"<", "base64"}, {"\x01", "base64"}, {"\u2028", "base64"}, {"&lt;", "base64"},
+	} {
+		value := strings.Repeat(c.piece, myvault.MaxValue/len(c.piece))
+		do(t, s, put("newsbot/a", value))
+		text := server.Must(t, "GET", "secret/data/large/secrets/newsbot/a", "")
+		is.True(strings.Contains(text, `"`+c.kept+`":"`))                    // kept in that form
+		stored, err := json.Marshal(member(t, text, "data", "data", c.kept)) // as Vault does
+		is.NoErr(err)
+		is.True(len(stored) < 1<<20-64<<10) // with room for the rest
+		secret, err := s.Get(t.Context(), at("newsbot/a"), 0)
+		is.NoErr(err)
+		is.Equal(secret.Value.Reveal() == value, true)
+	}
+	do(t, s, put("newsbot/a", "<short & legible>"))
+	is.True(strings.Contains(server.Must(t, "GET", "secret/data/large/secrets/newsbot/a", ""), `"value":"<short`))
 }
