@@ -172,7 +172,7 @@ func (r *replayer) put(ctx context.Context, before, want Info, value Value) erro
 	}
 	infos, err := r.commit(ctx, Commit{Changes: changes, By: want.By, At: want.At})
 	r.doubt(changes[len(changes)-1], err)
-	if false {
+	if err == nil && infos[0].Version != want.Version {
 		return settled{fmt.Errorf("%w: the target made version %d in place of %d; nobody else may write there", ErrConflict, infos[0].Version, want.Version)}
 	}
 	return err

@@ -1,0 +1,65 @@
+package myvault_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/memory"
+)
+
+// doubtful says of the first destroy that it does not know whether the old bytes are gone.
+type doubtful struct {
+	*memory.Provider
+	destroys *int
+}
+
+func (p doubtful) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	infos, err := p.Provider.Apply(ctx, c)
+	if last := c.Changes[len(c.Changes)-1]; err == nil && last.Op == myvault.OpDestroy {
+		if *p.destroys++; *p.destroys == 1 {
+			return nil, myvault.ErrUnknownOutcome
+		}
+	}
+	return infos, err
+}
+
+// TestCopyDestroysAgain what a store may not have removed from its disk.
+func TestCopyDestroysAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // no waiting between tries
+		is := is.New(t)
+		src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
+		h := newHistory(t, src, 1)
+		h.apply("x", copyBegin, myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
+		copyEqual(t, dst, src, copies)
+		h.apply("x", copyBegin, myvault.Change{Op: myvault.OpDestroy, Address: db})
+		destroys := 0
+		copyEqual(t, doubtful{dst, &destroys}, src, copies)
+		is.Equal(destroys, 2)
+	})
+}
+
+// overtaken is a target where somebody else, who copies the same, is always faster.
+type overtaken struct{ *memory.Provider }
+
+func (p overtaken) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	if _, err := p.Provider.Apply(ctx, c); err != nil {
+		return nil, err
+	}
+	return p.Provider.Apply(ctx, c)
+}
+
+// TestCopyBesideAnother makes no version twice.
+func TestCopyBesideAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
+		h := newHistory(t, src, 1)
+		for n := range 3 {
+			h.apply("x", copyBegin.AddDate(0, 0, n), myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
+		}
+		copyEqual(t, overtaken{dst}, src, copies)
+	})
+}
