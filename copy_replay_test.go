@@ -2,6 +2,8 @@ package myvault_test
 
 import (
 	"context"
+	"errors"
+	"iter"
 	"testing"
 	"testing/synctest"
 
@@ -62,4 +64,35 @@ func TestCopyBesideAnother(t *testing.T) {
 		}
 		copyEqual(t, overtaken{dst}, src, copies)
 	})
+}
+
+// forgetful is a provider that has not kept the first version of any secret.
+type forgetful struct{ myvault.Provider }
+
+func (p forgetful) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error] {
+	return func(yield func(myvault.Info, error) bool) {
+		for info, err := range p.Provider.Versions(ctx, addr) {
+			if info.Version != 1 && !yield(info, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestCopyNeedsEveryVersion: numbers could not come out equal otherwise.
+func TestCopyNeedsEveryVersion(t *testing.T) {
+	is := is.New(t)
+	whole := memory.New(memory.Config{})
+	h := newHistory(t, whole, 1)
+	for n := range 3 {
+		h.apply("x", copyBegin.AddDate(0, 0, n), myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
+	}
+	r, err := myvault.Copy(t.Context(), memory.New(memory.Config{}), forgetful{whole}, copies)
+	is.True(errors.Is(err, myvault.ErrInvalid))
+	is.Equal(r.Unfit[0].String(), db.String()+": the source has not kept all of its versions")
+	o := copies
+	o.Trail = myvault.NoTrail{}
+	r, err = myvault.Copy(t.Context(), forgetful{whole}, whole, o)
+	is.True(errors.Is(err, myvault.ErrConflict))
+	is.Equal(r.Conflicts[0].String(), db.String()+": the target has not kept all of its versions")
 }
