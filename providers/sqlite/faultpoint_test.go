@@ -89,7 +89,9 @@ func live(t *testing.T, l life, fault simdisk.Fault) (operations int) {
 	if t.Failed() {
 		return operations
 	}
-	h.examine(t, *chance, 0, 1)
+	if _, err := h.examine(t, *chance, 0, 2); err != nil {
+		t.Error(err)
+	}
 	return operations
 }
 
@@ -170,6 +172,9 @@ func (h *history) session(use func(*sqlite.Store)) {
 		return
 	}
 	use(s)
+	if s.Ping(context.Background()) == nil {
+		h.disk.Mark(simdisk.Here("the store says that it is well"))
+	}
 	if err := s.Close(); err == nil {
 		h.disk.Mark(markClosed{})
 	}

@@ -217,7 +217,7 @@ func (h *history) promised(f *remains, cut simdisk.Cut) error {
 			age := cut.At.Sub(cut.MarkedAt[i])
 			due := age >= syncPromise
 			if h.faulty {
-				due = slices.Contains(cut.Marks[i:], any(markClosed{}))
+				due = h.due(cut, i)
 			}
 			pruned := slices.ContainsFunc(cut.Marks[i:], func(mark any) bool {
 				through, is := mark.(markPruning)
@@ -249,6 +249,19 @@ func (h *history) promised(f *remains, cut simdisk.Cut) error {
 		}
 	}
 	return nil
+}
+
+// due reports whether an access entry must be there although the disk failed: the store was
+// closed since without an error, or has said long enough after it that it is well.
+func (h *history) due(cut simdisk.Cut, entry int) bool {
+	for i, mark := range cut.Marks[entry:] {
+		_, well := mark.(simdisk.Here)
+		well = well && cut.MarkedAt[entry+i].Sub(cut.MarkedAt[entry]) >= syncPromise
+		if _, closed := mark.(markClosed); closed || well {
+			return true
+		}
+	}
+	return false
 }
 
 // kept proves that an acknowledged commit is there, with the versions that were answered,

@@ -41,14 +41,17 @@ func cutEverywhere(t *testing.T, s powerScenario, chance uint64, change func(*si
 	if !longPass() {
 		stride, mixtures = max(1, h.disk.Events()/perScenario), 2
 	}
-	images := h.examine(t, chance, stride, mixtures)
+	images, err := h.examine(t, chance, stride, mixtures)
+	if err != nil {
+		t.Error(err)
+	}
 	t.Logf("%d events, %d different images, %d commits, %d access entries", h.disk.Events(), images, len(h.commits), h.reads)
 	return images
 }
 
 // examine looks at what power cuts could have left, and gives how many different images
 // that were. It ends at the first that is not as it must be.
-func (h *history) examine(t *testing.T, chance uint64, stride, mixtures int) int {
+func (h *history) examine(t *testing.T, chance uint64, stride, mixtures int) (images int, err error) {
 	type result struct {
 		remains *remains
 		err     error
@@ -68,12 +71,11 @@ func (h *history) examine(t *testing.T, chance uint64, stride, mixtures int) int
 		if err != nil {
 			keep := t.ArtifactDir()
 			must(t, cut.Image.Write(keep))
-			t.Errorf("power cut after event %d of %d, with %s: %v\nthe image is in %s if -artifacts is given; %s",
+			return len(known), fmt.Errorf("power cut after event %d of %d, with %s: %w\nthe image is in %s if -artifacts is given; %s",
 				cut.Point, h.disk.Events(), cut.How, err, keep, repeat(t))
-			break
 		}
 	}
-	return len(known)
+	return len(known), nil
 }
 
 // repeat tells how to run a test again with the same choices.

@@ -20,11 +20,14 @@ type Cut struct {
 	At time.Time
 }
 
+// Here is a mark after which every cut is looked at, whatever the stride.
+type Here string
+
 // Cuts gives what a power cut could have left after each event, in many ways each: nothing
 // that was not synced, all of it, contents without names and the other way round, and as
 // many mixtures as asked for. Of the events only each stride-th is looked at, beginning
 // with one that the seed decides, and the last; after each mark, what was synced at least.
-// A stride of 0 looks at the last event alone. The same seed gives the same cuts of the same
+// A stride of 0 looks only at the last event, and where [Here] was marked. The same seed gives the same cuts of the same
 // record.
 func (d *Disk) Cuts(seed uint64, stride, mixtures int) iter.Seq[Cut] {
 	d.mu.Lock()
@@ -41,7 +44,8 @@ func (d *Disk) Cuts(seed uint64, stride, mixtures int) iter.Seq[Cut] {
 			if e.op == opMark {
 				cut.Marks, cut.MarkedAt = append(cut.Marks, e.mark), append(cut.MarkedAt, e.at)
 			}
-			whole := stride > 0 && i%stride == first || i == len(events)-1
+			_, here := e.mark.(Here)
+			whole := stride > 0 && i%stride == first || here || i == len(events)-1
 			if !whole && (e.op != opMark || stride == 0) {
 				continue
 			}

@@ -61,6 +61,7 @@ func (s *state) apply(number int, e event, random *rand.Rand) {
 		if e.op == opLose {
 			// The system forgets what it could not write, and a later sync says nothing.
 			_, keep = mixture(random)
+			keep.spoil = nil
 		}
 		if dir := s.dirs[e.node]; dir != nil {
 			dir.settle(e.began, keep)
