@@ -19,8 +19,14 @@ import (
 )
 
 // kindsOfFault are the ways in which a disk fails, at each operation in turn.
-var kindsOfFault = []simdisk.Fault{
-	{}, {Short: true}, {Lasting: true}, {Full: true}, {Full: true, Lasting: true, Short: true}, {Reads: true}, {Reads: true, Lasting: true},
+var kindsOfFault = map[string]simdisk.Fault{
+	"an error":                {},
+	"half a write":            {Short: true},
+	"errors from there on":    {Lasting: true},
+	"no space":                {Full: true},
+	"no space from there on":  {Full: true, Lasting: true, Short: true},
+	"a read":                  {Reads: true},
+	"all reads from there on": {Reads: true, Lasting: true},
 }
 
 // faultsPerKind is how many operations of a life the short pass fails in each way.
@@ -32,12 +38,9 @@ const faultsPerKind = 8
 func TestFaultPoints(t *testing.T) {
 	total := 0
 	for _, l := range lives {
-		t.Run(l.name, func(t *testing.T) {
-			for _, kind := range kindsOfFault {
-				runs := failEverywhere(t, l, kind)
-				total += runs
-			}
-		})
+		for name, kind := range kindsOfFault {
+			t.Run(l.name+"/"+name, func(t *testing.T) { total += failEverywhere(t, l, kind) })
+		}
 	}
 	t.Logf("%d faults in %d lives, seed %d", total, len(lives), *chance)
 }

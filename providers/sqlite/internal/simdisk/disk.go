@@ -88,6 +88,7 @@ type node struct {
 	info   os.FileInfo
 	engine bool             // the engine writes to it
 	seen   []byte           // its content, if the engine does not
+	lost   bool             // a sync of it failed
 	names  map[string]*node // in a directory: what stands there
 	// As it was when the recording began.
 	content []byte
@@ -150,6 +151,9 @@ func (d *Disk) Mark(mark any) {
 
 // Fsync stands for (*os.File).Sync, of files and directories.
 func (d *Disk) Fsync(f *os.File) error {
+	if !d.forgetful {
+		d.rewritten(f.Name())
+	}
 	if err := d.begin(Sync, f.Name()); err != nil {
 		d.synced(f.Name(), d.now(), err)
 		return &os.PathError{Op: "sync", Path: f.Name(), Err: err}
@@ -183,9 +187,40 @@ func (d *Disk) synced(path string, began int, failed error) error {
 func (d *Disk) sync(n *node, began int, failed error) {
 	e := event{op: opSync, node: n, began: began}
 	if failed != nil {
-		e.op = opLose
+		e.op, n.lost = opLose, true
+		n.age()
 	}
 	d.add(e)
+}
+
+// longAgo is the time of a file whose sync failed, to see whether it is written past the
+// engine: a program may write it over itself.
+var longAgo = time.Unix(1, 0)
+
+func (n *node) age() {
+	if n != nil && n.lost && n.names == nil {
+		_ = os.Chtimes(n.held.Name(), longAgo, longAgo)
+	}
+}
+
+// rewritten records the content of a file that was written past the engine since its sync
+// failed.
+func (d *Disk) rewritten(path string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n, err := d.node(path)
+	if err != nil || !n.lost || n.names != nil {
+		return
+	}
+	info, err := n.held.Stat()
+	if err != nil || info.ModTime().Equal(longAgo) {
+		return
+	}
+	content := make([]byte, info.Size())
+	if _, err := n.held.ReadAt(content, 0); err == nil || err == io.EOF {
+		d.add(event{op: opWrite, node: n, data: content})
+		n.age()
+	}
 }
 
 // node gives what stands under the path, known from now on.

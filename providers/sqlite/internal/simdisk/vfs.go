@@ -116,6 +116,7 @@ func (f *file) WriteAt(p []byte, off int64) (n int, err error) {
 			return n, err
 		}
 		f.disk.add(event{op: opWrite, node: f.node, off: off, data: slices.Clone(p)})
+		f.node.age()
 	}
 	return n, failed
 }
@@ -131,6 +132,7 @@ func (f *file) Truncate(size int64) error {
 		return err
 	}
 	f.disk.add(event{op: opTruncate, node: f.node, off: size})
+	f.node.age()
 	return nil
 }
 
@@ -142,6 +144,7 @@ func (f *file) SizeHint(size int64) error {
 	if err == nil && size > before {
 		if err = f.File.(vfs.FileSizeHint).SizeHint(size); err == nil {
 			f.disk.add(event{op: opTruncate, node: f.node, off: size})
+			f.node.age()
 		}
 	}
 	return err
