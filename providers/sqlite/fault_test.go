@@ -159,7 +159,12 @@ func TestOutOfMemory(t *testing.T) {
 	}
 	is.NoErr(err)
 	is.Equal(secret.Value.Reveal(), large)
-	_, err = s.Verify(t.Context())
+	for range 2 { // the connection whose memory was taken may be met only here
+		if _, err = s.Verify(t.Context()); err == nil {
+			break
+		}
+		is.True(errors.Is(err, myvault.ErrUnavailable))
+	}
 	is.NoErr(err)
 }
 

@@ -164,7 +164,6 @@ func (k *keyring) prunedRow(seq uint64, mac []byte, at time.Time) []byte {
 
 // When the retainer looks, and how long it leaves the trail to others between two steps.
 const (
-	retainFirst = time.Second
 	retainEvery = time.Minute
 	retainPause = 5 * time.Millisecond
 )

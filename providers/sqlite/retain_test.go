@@ -123,17 +123,22 @@ func TestPruningIsHeldByTheChain(t *testing.T) {
 		"the link moved":                  `UPDATE pruned SET seq = 4`,
 		"the link gone":                   `DELETE FROM pruned`,
 		"two links":                       `INSERT INTO pruned SELECT 3, link, at, mac FROM pruned`,
+		"the link of before, too":         `INSERT INTO pruned SELECT * FROM kept`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			dir := t.TempDir()
 			s := open(t, dir, crypto.NewKey())
 			recorded(t, s, 20)
-			_, err := s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 5}, nil)
+			_, err := s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 3}, nil)
+			is.NoErr(err)
+			r := rawOpen(t, dir, "access.db")
+			r.exec(`CREATE TEMP TABLE kept AS SELECT * FROM pruned`)
+			_, err = s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 5}, nil)
 			is.NoErr(err)
 			_, err = s.Verify(t.Context())
 			is.NoErr(err)
-			rawOpen(t, dir, "access.db").exec(sql)
+			r.exec(sql)
 			_, err = s.Verify(t.Context())
 			is.True(errors.Is(err, myvault.ErrTampered))
 			n, err := s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 10}, nil)

@@ -17,7 +17,8 @@ import (
 type TrailConfig struct {
 	// Entries older than MaxAge are removed in the background, a few at a time, as
 	// [Trail.Prune] does. 0 means 90 days, a negative duration never. The clock of the
-	// machine decides.
+	// machine decides. It is looked after every minute: a program that ends before the first
+	// one leaves it to others, or calls Prune.
 	MaxAge time.Duration
 	// So are the oldest entries once all take more than MaxBytes of the file. 0 means 1 GiB,
 	// a negative number never.
@@ -35,7 +36,7 @@ func (c TrailConfig) orUsual() TrailConfig {
 		c.MaxBytes = defaultTrailBytes
 	}
 	if c.first == 0 {
-		c.first = retainFirst
+		c.first = retainEvery
 	}
 	return c
 }
