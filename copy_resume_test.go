@@ -1,0 +1,148 @@
+package myvault_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/memory"
+)
+
+// errCut is what a provider answers once it was cut off; no other error looks like it.
+var errCut = errors.New("cut off")
+
+// cutOff answers nothing any more from one Apply on, which may still be made.
+type cutOff struct {
+	*memory.Provider
+	left chan struct{} // the calls that are answered
+	late bool          // the last one is made, and not answered
+	many bool
+}
+
+func (p *cutOff) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	if !p.many && len(c.Changes) > 1 {
+		return nil, errors.ErrUnsupported
+	}
+	select {
+	case <-p.left:
+		return p.Provider.Apply(ctx, c)
+	default:
+	}
+	if p.late {
+		_, _ = p.Provider.Apply(ctx, c)
+	}
+	return nil, errCut
+}
+
+// TestCopyIsContinued: cut off at any change, made or not, it goes on where it stopped.
+func TestCopyIsContinued(t *testing.T) {
+	is := is.New(t)
+	src := memory.New(memory.Config{})
+	newHistory(t, src, 5).changes(120)
+	want, cuts := dump(t, src), 0
+	for _, many := range []bool{true, false} {
+		for n, more := 0, true; more; n++ {
+			dst := memory.New(memory.Config{})
+			p := &cutOff{Provider: dst, left: make(chan struct{}, n), late: n%2 == 0, many: many}
+			for range n {
+				p.left <- struct{}{}
+			}
+			_, err := myvault.Copy(t.Context(), p, src, copies)
+			more = err != nil
+			if more {
+				cuts++
+				is.True(errors.Is(err, errCut))
+				copyEqual(t, dst, src, copies)
+			}
+			is.Equal(dump(t, dst), want)
+		}
+	}
+	is.True(cuts > 80)
+}
+
+// unsure answers one call of three for each address that it does not know or cannot, and has
+// made the change or not.
+type unsure struct {
+	*memory.Provider
+	mu    *sync.Mutex
+	calls map[myvault.Address]int
+}
+
+func (p unsure) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	p.mu.Lock()
+	n := p.calls[c.Changes[0].Address]
+	p.calls[c.Changes[0].Address]++
+	p.mu.Unlock()
+	switch n % 9 {
+	case 2:
+		return nil, myvault.ErrUnknownOutcome
+	case 5:
+		_, _ = p.Provider.Apply(ctx, c)
+		return nil, myvault.ErrUnknownOutcome
+	case 8:
+		return nil, myvault.ErrUnavailable
+	}
+	return p.Provider.Apply(ctx, c)
+}
+
+func TestCopySettlesUnknownOutcomes(t *testing.T) {
+	is := is.New(t)
+	src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
+	h := newHistory(t, src, 6)
+	h.paths = h.paths[:1]
+	h.changes(300)
+	p := unsure{dst, new(sync.Mutex), make(map[myvault.Address]int)}
+	o := copies
+	o.Parallel = 32
+	copyEqual(t, p, src, o)
+	is.True(p.calls[myvault.Address{Project: "newsbot", Path: "prod"}] > 9) // each answer was given
+}
+
+// TestCopyFollowsASourceThatChanges: each run carries what came since the last one, and the last
+// is equal.
+func TestCopyFollowsASourceThatChanges(t *testing.T) {
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			is := is.New(t)
+			src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
+			h := newHistory(t, src, 100+seed)
+			h.projects = []string{"a", "b", "c", ".vault", "d"}
+			for _, name := range h.projects { // a project that goes and comes back is another one
+				h.apply("x", copyBegin, myvault.Change{Op: myvault.OpPut, Address: myvault.Address{Project: name, Path: "always"}, Value: myvault.Text("v")})
+			}
+			o := copies
+			for range 12 {
+				o.Progress = func(p myvault.CopyProgress) {
+					if p.Ended && p.Phase == myvault.PhaseCopy {
+						h.p = withoutProjects{src}
+						h.changes(5)
+					}
+				}
+				r, err := myvault.Copy(t.Context(), dst, src, o)
+				is.True(err == nil || errors.Is(err, myvault.ErrConflict))
+				is.Equal(r.Equal(), err == nil)
+				is.True(err == nil || r.SourceChanged)
+				is.True(err == nil || len(r.Different) > 0)
+				h.p = src
+				h.changes(10)
+			}
+			copyEqual(t, dst, src, copies)
+			is.Equal(undeleted(t, src), undeleted(t, dst))
+		})
+	}
+}
+
+// withoutProjects makes no changes of projects.
+type withoutProjects struct{ *memory.Provider }
+
+func (p withoutProjects) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	if c.Changes[0].Op >= myvault.OpPutProject {
+		return nil, myvault.ErrInvalid
+	}
+	return p.Provider.Apply(ctx, c)
+}
