@@ -122,10 +122,7 @@ func (q request) seconds(key string) time.Duration {
 
 // system answers what is no secret.
 func (v *Vault) system(q request, t *token) answer {
-	name, isRole := strings.CutPrefix(q.path, "auth/approle/role/")
 	mountPath, isMount := strings.CutPrefix(q.path, "sys/internal/ui/mounts/")
-	policyName, isPolicy := strings.CutPrefix(q.path, "sys/policies/acl/")
-	atMount, isMounting := strings.CutPrefix(q.path, "sys/mounts/")
 	switch {
 	case isMount:
 		return v.mountInfo(t, mountPath+"/")
@@ -140,6 +137,16 @@ func (v *Vault) system(q request, t *token) answer {
 		return v.tokenRequest(q, t)
 	case !v.allowed(t, q.path, "sudo"):
 		return refuse(http.StatusForbidden, "1 error occurred:\n\t* permission denied\n\n")
+	}
+	return v.administer(q)
+}
+
+// administer answers to those who may do everything.
+func (v *Vault) administer(q request) answer {
+	name, isRole := strings.CutPrefix(q.path, "auth/approle/role/")
+	policyName, isPolicy := strings.CutPrefix(q.path, "sys/policies/acl/")
+	atMount, isMounting := strings.CutPrefix(q.path, "sys/mounts/")
+	switch {
 	case q.path == "sys/seal":
 		v.sealed = true
 		return done()

@@ -45,16 +45,8 @@ type version struct {
 
 // engine checks the rights and answers about a path below a mount.
 func (v *Vault) engine(q request, t *token, m *mount, path string) answer {
-	need := map[string]string{http.MethodGet: "read", http.MethodPost: "update", http.MethodPut: "update", http.MethodPatch: "patch", http.MethodDelete: "delete"}[q.method]
 	kind, name, _ := strings.Cut(path, "/")
-	checked := q.path
-	switch {
-	case q.param("list") == "true":
-		// Vault gives the path of a listing a slash at its end.
-		need, checked = "list", strings.TrimSuffix(q.path, "/")+"/"
-	case kind == "data" && need == "update" && m.keys[name] == nil:
-		need = "create"
-	}
+	need, checked := m.right(q, kind, name)
 	if !v.allowed(t, checked, need) {
 		return refuse(http.StatusForbidden, "1 error occurred:\n\t* permission denied\n\n")
 	}
@@ -87,6 +79,22 @@ func (v *Vault) engine(q request, t *token, m *mount, path string) answer {
 		return m.mark(q, name, kind)
 	}
 	return refuse(http.StatusMethodNotAllowed, "unsupported operation")
+}
+
+// right gives the capability that a request needs, and the path that it is needed for.
+func (m *mount) right(q request, kind, name string) (capability, path string) {
+	need := map[string]string{
+		http.MethodGet: "read", http.MethodPost: "update", http.MethodPut: "update",
+		http.MethodPatch: "patch", http.MethodDelete: "delete",
+	}[q.method]
+	switch {
+	case q.param("list") == "true":
+		// Vault gives the path of a listing a slash at its end.
+		return "list", strings.TrimSuffix(q.path, "/") + "/"
+	case kind == "data" && need == "update" && m.keys[name] == nil:
+		return "create", q.path
+	}
+	return need, q.path
 }
 
 // first is a version 1 engine: it takes what is put anywhere, and finds it there alone.
