@@ -19,7 +19,6 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
-	"github.com/myswiftagent/myvault/providers/memory"
 )
 
 // Tokens of the services in settings.
@@ -43,12 +42,11 @@ var settings = map[string]string{
 
 // fixture is a served vault.
 type fixture struct {
-	t        *testing.T
-	vault    *myvault.Vault
-	provider myvault.Provider
-	handler  *httpapi.Handler
-	url      string
-	logs     *safeBuffer
+	t       *testing.T
+	vault   *myvault.Vault
+	handler *httpapi.Handler
+	url     string
+	logs    *safeBuffer
 }
 
 // safeBuffer is a log that requests write while the test reads.
@@ -69,19 +67,19 @@ func (b *safeBuffer) String() string {
 	return b.b.String()
 }
 
-// serve gives a vault in memory under settings, served on loopback.
+// serve gives an empty vault under settings, served on loopback.
 func serve(t *testing.T) *fixture {
 	t.Helper()
-	return serveOn(t, memory.New(memory.Config{}), httpapi.Config{FailuresPerMinute: 10_000}, myvault.Config{})
+	return serveOn(t, newStore(t), httpapi.Config{FailuresPerMinute: 10_000})
 }
 
-func serveOn(t *testing.T, provider myvault.Provider, config httpapi.Config, vaultConfig myvault.Config) *fixture {
+func serveOn(t *testing.T, s store, config httpapi.Config) *fixture {
 	t.Helper()
 	policy, err := myvault.ParsePolicy(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
-	vault, err := myvault.New(provider, policy, vaultConfig)
+	vault, err := s.vault(policy, myvault.Strict)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,15 +89,14 @@ func serveOn(t *testing.T, provider myvault.Provider, config httpapi.Config, vau
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, isFaulty := provider.(*faulty)
-	server := httptest.NewServer(recorded(t, handler, isFaulty))
+	server := httptest.NewServer(recorded(t, handler, s.faults))
 	t.Cleanup(func() {
 		server.Close()
 		if err := vault.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &fixture{t: t, vault: vault, provider: provider, handler: handler, url: server.URL, logs: logs}
+	return &fixture{t: t, vault: vault, handler: handler, url: server.URL, logs: logs}
 }
 
 // put stores values as admin, by "project/path".

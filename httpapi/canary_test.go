@@ -8,9 +8,7 @@ import (
 
 	"github.com/matryer/is"
 
-	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
-	"github.com/myswiftagent/myvault/providers/memory"
 )
 
 // canary stands where a secret stands, or where somebody pasted one by mistake.
@@ -130,7 +128,7 @@ func TestAValueIsOnlyInTheBodyThatShouldCarryIt(t *testing.T) {
 
 func TestRequestLinesNameThePatternAndNeverThePath(t *testing.T) {
 	is := is.New(t)
-	f := serveOn(t, memory.New(memory.Config{}), httpapi.Config{}, myvault.Config{})
+	f := serveOn(t, newStore(t), httpapi.Config{})
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	is.Equal(f.as("reader", "GET", db+"?version=1", "", "X-Request-Id: r-1").status, 200)
 	is.Equal(f.as("reader", "GET", "/api/secrets/newsbot/dev/hidden", "").status, 403)

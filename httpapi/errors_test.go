@@ -165,7 +165,8 @@ var wrongBodies = []wrong{
 func everyProblem(t *testing.T) []*httptest.ResponseRecorder {
 	t.Helper()
 	key := make([]byte, 32)
-	f := serveOn(t, newFaulty(), httpapi.Config{FailuresPerMinute: 2, CursorKey: key}, myvault.Config{})
+	s, _ := newFaulty(t)
+	f := serveOn(t, s, httpapi.Config{FailuresPerMinute: 2, CursorKey: key})
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	var all []*httptest.ResponseRecorder
 	for _, w := range wrongs {

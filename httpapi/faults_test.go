@@ -16,21 +16,54 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
-	"github.com/myswiftagent/myvault/providers/memory"
 )
 
 // faulty is a store and trail that can be made to fail.
 type faulty struct {
-	*memory.Provider
+	myvault.Provider
 	record, get, apply, ping atomic.Pointer[func(context.Context) error]
 	pings                    atomic.Int64
 }
 
-func newFaulty() *faulty { return &faulty{Provider: memory.New(memory.Config{})} }
+// faultyTrail is the trail of a store, in it or beside it.
+type faultyTrail struct {
+	myvault.Trail
+	of *faulty
+}
+
+func newFaulty(t *testing.T) (store, *faulty) {
+	t.Helper()
+	s := newStore(t)
+	f := &faulty{Provider: s.Provider}
+	s.faults = true
+	if ownTrail {
+		s.Provider = struct {
+			*faulty
+			faultyTrail
+		}{f, faultyTrail{s.Provider.(myvault.Trail), f}}
+	} else {
+		s.Provider, s.trail = f, faultyTrail{s.trail, f}
+	}
+	return s, f
+}
+
+func (f *faulty) Incarnation() string { return f.Provider.(myvault.Incarnation).Incarnation() }
 
 // fails gives what a fault answers.
 func fails(err error) *func(context.Context) error {
 	f := func(context.Context) error { return err }
+	return &f
+}
+
+// failsAfter gives what answers well so many times.
+func failsAfter(calls int) *func(context.Context) error {
+	var made atomic.Int64
+	f := func(context.Context) error {
+		if made.Add(1) > int64(calls) {
+			return errors.New("disk full")
+		}
+		return nil
+	}
 	return &f
 }
 
@@ -41,11 +74,11 @@ func run(ctx context.Context, fault *atomic.Pointer[func(context.Context) error]
 	return nil
 }
 
-func (f *faulty) Record(ctx context.Context, entries ...myvault.Entry) error {
-	if err := run(ctx, &f.record); err != nil {
+func (f faultyTrail) Record(ctx context.Context, entries ...myvault.Entry) error {
+	if err := run(ctx, &f.of.record); err != nil {
 		return err
 	}
-	return f.Provider.Record(ctx, entries...)
+	return f.Trail.Record(ctx, entries...)
 }
 
 func (f *faulty) Get(ctx context.Context, addr myvault.Address, version myvault.Version) (myvault.Secret, error) {
@@ -72,8 +105,8 @@ func (f *faulty) Ping(ctx context.Context) error {
 
 func serveFaulty(t *testing.T) (*fixture, *faulty) {
 	t.Helper()
-	store := newFaulty()
-	f := serveOn(t, store, httpapi.Config{}, myvault.Config{})
+	s, store := newFaulty(t)
+	f := serveOn(t, s, httpapi.Config{})
 	f.put(map[string]string{"newsbot/prod/db": canary, "newsbot/prod/key": canary})
 	return f, store
 }
@@ -105,15 +138,7 @@ func TestNothingIsReleasedWhenTheTrailFails(t *testing.T) {
 func TestABulkReadIsRecordedWholeBeforeTheFirstByte(t *testing.T) {
 	is := is.New(t)
 	f, store := serveFaulty(t)
-	calls := 0
-	failLater := func(context.Context) error {
-		calls++
-		if calls > 1 { // the listing is recorded, the reads are not
-			return errors.New("disk full")
-		}
-		return nil
-	}
-	store.record.Store(&failLater)
+	store.record.Store(failsAfter(1)) // the listing is recorded, the reads are not
 	r := f.as("admin", "GET", "/api/secrets/newsbot", "")
 	is.Equal(r.status, 503)
 	is.True(!strings.Contains(r.body, canary))
@@ -246,7 +271,11 @@ func TestHistoryThatCannotBeReadAfterAChangeIsAnUnknownOutcome(t *testing.T) {
 	is := is.New(t)
 	f, store := serveFaulty(t)
 	f.must(204, "DELETE", db, "")
-	store.record.Store(fails(errors.New("disk full")))
+	written := 0 // by themselves, of the change; else they go into its commit
+	if !ownTrail {
+		written = perChange
+	}
+	store.record.Store(failsAfter(written))
 	r := f.as("admin", "POST", "/api/versions/newsbot/prod/db", `{"op":"undelete"}`)
 	is.Equal(r.status, 503)
 	is.True(strings.Contains(r.body, "read before trying again"))
@@ -303,7 +332,7 @@ func eventually(good func() bool) bool {
 
 func TestAClosedVaultIsUnhealthyAndAnswers503(t *testing.T) {
 	is := is.New(t)
-	f := serveOn(t, memory.New(memory.Config{}), httpapi.Config{FailuresPerMinute: 1}, myvault.Config{})
+	f := serveOn(t, newStore(t), httpapi.Config{FailuresPerMinute: 1})
 	is.NoErr(f.vault.Close())
 	is.Equal(f.do("GET", "/health", "").status, 503)
 	for range 3 { // nobody failed to log in

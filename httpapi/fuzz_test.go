@@ -9,7 +9,6 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
-	"github.com/myswiftagent/myvault/providers/memory"
 )
 
 // fuzzed gives a handler that holds one secret, and a way to call it as admin.
@@ -19,7 +18,7 @@ func fuzzed(f *testing.F) func(r *http.Request) *httptest.ResponseRecorder {
 	if err != nil {
 		f.Fatal(err)
 	}
-	vault, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{Reads: myvault.Off})
+	vault, err := newStore(f).vault(policy, myvault.Off)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -5,13 +5,11 @@ import (
 
 	"github.com/matryer/is"
 
-	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
-	"github.com/myswiftagent/myvault/providers/memory"
 )
 
 func TestHostsBeyondTheListAreRefused(t *testing.T) {
-	f := serveOn(t, memory.New(memory.Config{}), httpapi.Config{AllowedHosts: []string{"Vault.Internal", "192.0.2.7", "[2001:db8::7]"}}, myvault.Config{})
+	f := serveOn(t, newStore(t), httpapi.Config{AllowedHosts: []string{"Vault.Internal", "192.0.2.7", "[2001:db8::7]"}})
 	for host, status := range map[string]int{
 		"localhost":              200,
 		"LOCALHOST:8000":         200,

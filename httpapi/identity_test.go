@@ -11,7 +11,6 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
-	"github.com/myswiftagent/myvault/providers/memory"
 )
 
 func TestIdentityIsOneServiceAndOneToken(t *testing.T) {
@@ -92,7 +91,7 @@ func TestDeniedIsTheSameWhetherTheSecretExists(t *testing.T) {
 
 func TestFailuresAreLimitedAndACorrectTokenPasses(t *testing.T) {
 	is := is.New(t)
-	f := serveOn(t, memory.New(memory.Config{}), httpapi.Config{FailuresPerMinute: 3}, myvault.Config{})
+	f := serveOn(t, newStore(t), httpapi.Config{FailuresPerMinute: 3})
 	for _, service := range []string{"reader", "nobody"} { // the same for a service that does not exist
 		fail := func() reply {
 			return f.do("GET", "/api/whoami", "", "X-Service: "+service, "X-Token: wrong-token-0123456789")
@@ -111,7 +110,7 @@ func TestFailuresAreLimitedAndACorrectTokenPasses(t *testing.T) {
 
 func TestADefaultOfTwentyFailures(t *testing.T) {
 	is := is.New(t)
-	f := serveOn(t, memory.New(memory.Config{}), httpapi.Config{}, myvault.Config{})
+	f := serveOn(t, newStore(t), httpapi.Config{})
 	for range 20 {
 		is.Equal(f.do("GET", "/api/whoami", "").status, 401)
 	}
@@ -122,7 +121,7 @@ func TestFailuresCountByAddress(t *testing.T) {
 	is := is.New(t)
 	policy, err := myvault.ParsePolicy(settings)
 	is.NoErr(err)
-	vault, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{})
+	vault, err := newStore(t).vault(policy, myvault.Strict)
 	is.NoErr(err)
 	defer vault.Close()
 	handler, err := httpapi.New(vault, httpapi.Config{FailuresPerMinute: 1})
@@ -198,7 +197,7 @@ func TestRequestIDs(t *testing.T) {
 func TestNewRefusesWhatCannotWork(t *testing.T) {
 	policy, err := myvault.ParsePolicy(settings)
 	is.New(t).NoErr(err)
-	vault, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{})
+	vault, err := newStore(t).vault(policy, myvault.Strict)
 	is.New(t).NoErr(err)
 	defer vault.Close()
 	for name, config := range map[string]httpapi.Config{

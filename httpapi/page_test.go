@@ -11,7 +11,6 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
-	"github.com/myswiftagent/myvault/providers/memory"
 )
 
 // nextTarget gives what Link leads to; "" on the last page.
@@ -176,7 +175,7 @@ func TestServersThatShareAKeyContinueEachOthersListings(t *testing.T) {
 	var targets []string
 	var fixtures []*fixture
 	for range 2 {
-		f := serveOn(t, memory.New(memory.Config{}), httpapi.Config{CursorKey: key}, myvault.Config{})
+		f := serveOn(t, newStore(t), httpapi.Config{CursorKey: key})
 		f.fill(5)
 		fixtures = append(fixtures, f)
 		targets = append(targets, nextTarget(t, f.as("admin", "GET", "/api/secrets?limit=2", "")))

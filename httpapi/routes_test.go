@@ -110,6 +110,9 @@ var rows = slices.Concat([]row{
 
 const history = "/api/versions/newsbot/prod/db"
 
+// stateOfTheChains is the answer of a trail that has chains, or has none.
+var stateOfTheChains = map[bool]int{true: 200, false: 501}[hasHeads]
+
 // laterRows are the routes that the Python service did not have.
 var laterRows = []row{
 	{"GET " + versionsPattern, "reader", history, "", 200, ""},
@@ -164,7 +167,7 @@ var laterRows = []row{
 	{"GET /api/audit", "admin", "/api/audit?limit=-1", "", 400, ""},
 	{"GET /api/audit", "admin", "/api/audit?prefix=prod", "", 400, ""},
 	{"GET /api/audit", "admin", "/api/audit?cursor=x", "", 400, ""},
-	{"GET /api/audit/state", "admin", "/api/audit/state", "", 501, ""},
+	{"GET /api/audit/state", "admin", "/api/audit/state", "", stateOfTheChains, ""},
 	{"GET /api/audit/state", "reader", "/api/audit/state", "", 403, ""},
 }
 
@@ -185,6 +188,7 @@ func TestEveryRouteAnswersAsTheTableSays(t *testing.T) {
 		method, pattern, _ := strings.Cut(row.route, " ")
 		name := strings.ReplaceAll(fmt.Sprintf("%s %d %s %.60s", method, row.status, row.target, row.body), "/", "_")
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits for its own store
 			is := is.New(t)
 			f := serve(t)
 			populate(t, f)
