@@ -3,7 +3,6 @@ package hashivault_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync/atomic"
 	"testing"
 
@@ -16,20 +15,6 @@ import (
 
 // lacks is what Vault cannot do.
 var lacks = []providertest.Capability{providertest.Trail, providertest.Auditor, providertest.ManyChanges}
-
-// binary gives the real Vault server. Where there is none the test is skipped, but never in CI.
-func binary(t testing.TB) string {
-	t.Helper()
-	path := os.Getenv("MYVAULT_VAULT_BIN")
-	switch {
-	case path != "":
-	case os.Getenv("CI") != "":
-		t.Fatal("MYVAULT_VAULT_BIN names no Vault server; build one with .ci/vault")
-	default:
-		t.Skip("needs a real Vault server: export MYVAULT_VAULT_BIN=$(bash .ci/vault)")
-	}
-	return path
-}
 
 var bases atomic.Int64
 
@@ -59,6 +44,6 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOnARealServer(t *testing.T) {
-	server := vaultserver.Dev(t, binary(t))
+	server := vaultserver.Dev(t, vaultserver.Binary(t))
 	providertest.Run(t, stores(server.Address, server.Token), lacks...)
 }

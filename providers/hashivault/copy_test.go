@@ -61,7 +61,7 @@ func TestCopyToVaultAndBack(t *testing.T) {
 			return s.Address, s.Token
 		},
 		"real": func(t *testing.T) (string, string) {
-			s := vaultserver.Dev(t, binary(t))
+			s := vaultserver.Dev(t, vaultserver.Binary(t))
 			return s.Address, s.Token
 		},
 	}

@@ -20,7 +20,7 @@ func onBoth(t *testing.T, test func(t *testing.T, server *vaultserver.Server)) {
 	})
 	t.Run("real", func(t *testing.T) {
 		t.Parallel()
-		test(t, vaultserver.Dev(t, binary(t)))
+		test(t, vaultserver.Dev(t, vaultserver.Binary(t)))
 	})
 }
 
