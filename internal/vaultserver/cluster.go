@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ const (
 	clusterSize     = 3
 	clusterPatience = 90 * time.Second
 	pollPause       = 100 * time.Millisecond
+	lag             = 200 // entries of the log, that a node may be behind the leader
 )
 
 // Raft starts a cluster on free ports of 127.0.0.1, with a KV engine of version 2 at "secret" that
@@ -95,8 +97,8 @@ func (c *Cluster) initialise(t testing.TB) {
 func (c *Cluster) unseal(t testing.TB, i int) {
 	t.Helper()
 	c.wait(t, fmt.Sprintf("node %d is unsealed", i), func() bool {
-		_, _, _ = c.Nodes[i].do(http.MethodPost, "sys/unseal", fmt.Sprintf(`{"key":%q}`, c.key))
-		status, _, err := c.Nodes[i].do(http.MethodGet, "sys/health?standbyok=true", "")
+		_, _, _ = c.Nodes[i].Ask(http.MethodPost, "sys/unseal", fmt.Sprintf(`{"key":%q}`, c.key))
+		status, _, err := c.Nodes[i].Ask(http.MethodGet, "sys/health?standbyok=true", "")
 		return err == nil && status == http.StatusOK
 	})
 }
@@ -108,7 +110,7 @@ func (c *Cluster) settings(t testing.TB) {
 	first.Must(t, http.MethodPost, "sys/storage/raft/autopilot/configuration", `{"server_stabilization_time":"1s"}`)
 	first.Must(t, http.MethodPost, "sys/mounts/secret", `{"type":"kv","options":{"version":"2"}}`)
 	c.wait(t, "the KV engine is ready", func() bool { // it answers 400 while it prepares its storage
-		status, _, err := first.do(http.MethodPost, "secret/config", `{"max_versions":100000}`)
+		status, _, err := first.Ask(http.MethodPost, "secret/config", `{"max_versions":100000}`)
 		return err == nil && status < http.StatusMultipleChoices
 	})
 }
@@ -141,13 +143,13 @@ func (c *Cluster) Restart(t testing.TB, i int) {
 	c.unseal(t, i)
 }
 
-// WaitVoters waits until all nodes answer, agree on the leader and have a vote. Before that a
-// cluster that loses its leader may have none for good.
+// WaitVoters waits until all nodes answer, agree on the leader, are about as far as it is, and have a
+// vote. Before that a cluster that loses its leader may have none for good.
 func (c *Cluster) WaitVoters(t testing.TB) {
 	t.Helper()
 	c.wait(t, "three nodes vote", func() bool {
 		leader, agreed := c.leader()
-		return agreed && c.healthy(c.Nodes[leader])
+		return agreed && c.Nodes[leader].voters() == clusterSize
 	})
 }
 
@@ -161,38 +163,54 @@ func (c *Cluster) Leader(t testing.TB) (i int) {
 	return i
 }
 
-// leader gives the node that every node takes for the leader.
+// standing is what a node says of the leader and of itself.
+type standing struct {
+	Self   bool   `json:"is_self"`
+	Leader string `json:"leader_address"`
+	Index  uint64 `json:"raft_committed_index"`
+}
+
+// leader gives the node that every node takes for the leader, and whom every node keeps up with.
 func (c *Cluster) leader() (index int, agreed bool) {
+	all := make([]standing, len(c.Nodes))
 	for i, node := range c.Nodes {
-		var says struct {
-			Self   bool   `json:"is_self"`
-			Leader string `json:"leader_address"`
-		}
-		status, text, err := node.do(http.MethodGet, "sys/leader", "")
-		if err != nil || status != http.StatusOK || json.Unmarshal([]byte(text), &says) != nil {
+		status, text, err := node.Ask(http.MethodGet, "sys/leader", "")
+		if err != nil || status != http.StatusOK || json.Unmarshal([]byte(text), &all[i]) != nil {
 			return 0, false
 		}
-		if i == 0 {
-			for index < clusterSize && c.Nodes[index].Address != says.Leader {
-				index++
-			}
-		}
-		if index == clusterSize || says.Leader != c.Nodes[index].Address || says.Self != (i == index) {
+	}
+	index = slices.IndexFunc(all, func(s standing) bool { return s.Self })
+	if index < 0 {
+		return 0, false
+	}
+	for i, s := range all {
+		if s.Leader != c.Nodes[index].Address || s.Self != (i == index) || s.Index+lag < all[index].Index {
 			return 0, false
 		}
 	}
 	return index, true
 }
 
-// healthy reports whether the leader has heard from all nodes lately and counts their votes.
-func (c *Cluster) healthy(leader *Server) bool {
+// voters is how many nodes have a vote. Autopilot's word of their health is not asked for: under load
+// it comes from indexes that are seconds old.
+func (s *Server) voters() (n int) {
 	var says struct {
 		Data struct {
-			Healthy bool     `json:"healthy"`
-			Voters  []string `json:"voters"`
+			Config struct {
+				Servers []struct {
+					Voter bool `json:"voter"`
+				} `json:"servers"`
+			} `json:"config"`
 		} `json:"data"`
 	}
-	status, text, err := leader.do(http.MethodGet, "sys/storage/raft/autopilot/state", "")
-	return err == nil && status == http.StatusOK && json.Unmarshal([]byte(text), &says) == nil &&
-		says.Data.Healthy && len(says.Data.Voters) == clusterSize
+	status, text, err := s.Ask(http.MethodGet, "sys/storage/raft/configuration", "")
+	if err != nil || status != http.StatusOK || json.Unmarshal([]byte(text), &says) != nil {
+		return 0
+	}
+	for _, server := range says.Data.Config.Servers {
+		if server.Voter {
+			n++
+		}
+	}
+	return n
 }

@@ -55,7 +55,7 @@ func StartDev(binary, home string) (*Server, error) {
 	if err := s.start(); err != nil {
 		return nil, err
 	}
-	status, _, err := s.do(http.MethodPost, "secret/config", `{"max_versions":10000}`)
+	status, _, err := s.Ask(http.MethodPost, "secret/config", `{"max_versions":10000}`)
 	if err == nil && status >= http.StatusMultipleChoices {
 		err = fmt.Errorf("the server answers %d", status)
 	}
@@ -114,7 +114,7 @@ func (s *Server) endsWith(t testing.TB) {
 	})
 }
 
-func tail(log string) string { return log[max(0, len(log)-4000):] }
+func tail(log string) string { return log[max(0, len(log)-2000):] }
 
 // Kill ends the process at once, as a crash would, and waits until it is gone.
 func (s *Server) Kill() {
@@ -127,15 +127,15 @@ func (s *Server) Kill() {
 // Do makes a request of Vault's HTTP API, with the server's token, and gives status and body.
 func (s *Server) Do(t testing.TB, method, path, body string) (int, string) {
 	t.Helper()
-	status, text, err := s.do(method, path, body)
+	status, text, err := s.Ask(method, path, body)
 	if err != nil {
 		t.Fatalf("vaultserver: %v", err)
 	}
 	return status, text
 }
 
-// do gives an error only where there is no answer.
-func (s *Server) do(method, path, body string) (int, string, error) {
+// Ask is Do for a program that is no test. It gives an error only where there is no answer.
+func (s *Server) Ask(method, path, body string) (int, string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, s.Address+"/v1/"+path, strings.NewReader(body))
