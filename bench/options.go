@@ -21,7 +21,7 @@ func options() (o themes.Options, out string, err error) {
 	flag.StringVar(&o.Dir, "dir", "", "the `directory` below which the stores are made, on a disk; none: where temporary files go")
 	flag.StringVar(&out, "out", "", "the Markdown `file` whose part between the markers is replaced; none: print it")
 	flag.Parse()
-	o.Command = command()
+	o.Command, o.Vault = command(), os.Getenv("MYVAULT_VAULT_BIN")
 	if *quick {
 		if err := shorten(); err != nil {
 			return o, "", err

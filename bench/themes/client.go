@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// client is one HTTP connection that sends the same request again and again. It does as
+// client is one HTTP connection that sends the same request again and again, or any that it is given. It does as
 // little as it can, because it shares the cores with the server.
 type client struct {
 	conn    net.Conn
@@ -38,8 +38,11 @@ var (
 
 // get sends the request and writes the body of the answer to w; the answer must be 200 and
 // tell its length.
-func (c *client) get(w io.Writer) error {
-	if _, err := c.conn.Write(c.request); err != nil {
+func (c *client) get(w io.Writer) error { return c.exchange(c.request, w) }
+
+// exchange is get for any request.
+func (c *client) exchange(request []byte, w io.Writer) error {
+	if _, err := c.conn.Write(request); err != nil {
 		return err
 	}
 	status, err := c.answer.ReadSlice('\n')

@@ -21,6 +21,7 @@ type Options struct {
 	Dir     string        // where the stores are made, below a directory that is removed again
 	Program []string      // the command that runs [Child]
 	Command string        // what was typed, for the report
+	Vault   string        // the program of a HashiCorp Vault server; empty: what needs one is left out
 	Log     func(format string, args ...any)
 }
 
@@ -34,6 +35,7 @@ func all() []theme {
 	return []theme{
 		{"read", readTables}, {"strict", strictTables}, {"write", writeTables}, {"http", httpTables}, {"open", openTables},
 		{"memory", memoryTables}, {"disk", diskTables}, {"page", pageTables}, {"policy", policyTables},
+		{"vault", vaultTables},
 	}
 }
 
