@@ -28,7 +28,7 @@ type story struct {
 	maybe   map[string]bool            // of unknown outcome
 	refused map[string]bool            // not made, by what was said
 	last    myvault.Version            // acknowledged
-	found   int // versions
+	found   int                        // versions
 	reads   int
 	failed  int // reads
 }
