@@ -17,6 +17,8 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/internal/vaultserver"
+	"github.com/myswiftagent/myvault/providers/hashivault"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
@@ -33,7 +35,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// copyStores copies between the stores that standard input names, behind the key, and prints
+// copyStores copies between the places that standard input names, behind the key, and prints
 // a line for each change.
 func copyStores() error {
 	var text, from, to string
@@ -46,34 +48,71 @@ func copyStores() error {
 		return err
 	}
 	ctx := context.Background()
-	src, err := sqlite.Open(ctx, from, sqlite.StaticKey(key), sqlite.Config{})
+	src, err := openPlace(ctx, from, key)
 	if err != nil {
 		return err
 	}
-	dst, err := sqlite.Open(ctx, to, sqlite.StaticKey(key), sqlite.Config{})
+	dst, err := openPlace(ctx, to, key)
 	if err != nil {
 		return err
 	}
-	p := telling{Store: dst, left: new(atomic.Int64)}
-	p.left.Store(int64(last))
-	_, err = myvault.Copy(ctx, p, src, copies)
+	o := copies
+	o.Parallel = 0
+	told := &teller{}
+	told.left.Store(int64(last))
+	switch s := dst.(type) {
+	case *sqlite.Store:
+		_, err = myvault.Copy(ctx, tellingLocal{s, told}, src, o)
+	case *hashivault.Store:
+		o.Trail = myvault.NoTrail{}
+		_, err = myvault.Copy(ctx, tellingVault{s, told}, src, o)
+	}
 	return errors.Join(err, dst.Close(), src.Close())
 }
 
-// telling prints a line for each change that was made. After so many it makes no more, and waits
-// to be killed.
-type telling struct {
-	*sqlite.Store
-	left *atomic.Int64
+// openPlace opens a directory, or what vaultPlace names.
+func openPlace(ctx context.Context, place string, key crypto.Key) (myvault.Provider, error) {
+	base, server, ok := strings.Cut(strings.TrimPrefix(place, "vault:"), "@")
+	if !ok {
+		return sqlite.Open(ctx, place, sqlite.StaticKey(key), sqlite.Config{})
+	}
+	return hashivault.Open(ctx, hashivault.Config{Addresses: []string{server}, Token: myvault.Text(vaultserver.RootToken), Base: base})
 }
 
-func (p telling) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
-	if p.left.Add(-1) < 0 {
+// vaultPlace names a store in a Vault server in dev mode.
+func vaultPlace(server, base string) string { return "vault:" + base + "@" + server }
+
+// teller prints a line for each change that was made. After so many it makes no more, and waits
+// to be killed.
+type teller struct{ left atomic.Int64 }
+
+func (w *teller) apply(ctx context.Context, p myvault.Provider, c myvault.Commit) ([]myvault.Info, error) {
+	if w.left.Add(-1) < 0 {
 		<-ctx.Done()
 	}
-	infos, err := p.Store.Apply(ctx, c)
-	fmt.Println("applied")
+	infos, err := p.Apply(ctx, c)
+	if err == nil {
+		fmt.Println("applied")
+	}
 	return infos, err
+}
+
+type tellingLocal struct {
+	*sqlite.Store
+	*teller
+}
+
+func (p tellingLocal) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	return p.apply(ctx, p.Store, c)
+}
+
+type tellingVault struct {
+	*hashivault.Store
+	*teller
+}
+
+func (p tellingVault) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	return p.apply(ctx, p.Store, c)
 }
 
 // runCopy runs copyStores in another process, and kills it when it has made so many changes or a
