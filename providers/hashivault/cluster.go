@@ -95,15 +95,23 @@ func (c *cluster) send(ctx context.Context, q call) (answer, error) {
 		case errors.Is(err, ErrRedirect):
 			return answer{}, unavailable(err)
 		case q.changes() && sent:
+			if ctx.Err() == nil {
+				c.leave(n) // what became of it is better asked elsewhere
+			}
 			return answer{}, uncertain{err}
 		case ctx.Err() != nil:
 			return answer{}, ctx.Err()
 		default:
 			failed = unavailable(err)
 		}
-		c.first.CompareAndSwap(int32(n), int32((n+1)%len(c.nodes)))
+		c.leave(n)
 	}
 	return answer{}, failed
+}
+
+// leave has the calls that follow begin with another node, unless they do already.
+func (c *cluster) leave(n int) {
+	c.first.CompareAndSwap(int32(n), int32((n+1)%len(c.nodes)))
 }
 
 // ask sends to one node, and follows it where it names another node as the leader. sent
@@ -113,6 +121,7 @@ func (c *cluster) ask(ctx context.Context, n int, q call) (a answer, sent bool, 
 	defer cancel()
 	trace := httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }}
 	inner = httptrace.WithClientTrace(inner, &trace)
+	asked := n
 	for range maxRedirects + 1 {
 		var next int
 		a, next, err = c.exchange(inner, c.nodes[n], q)
@@ -120,11 +129,16 @@ func (c *cluster) ask(ctx context.Context, n int, q call) (a answer, sent bool, 
 			// Not the caller's deadline: it must not read as if it were.
 			err = fmt.Errorf("no answer within %v", c.timeout)
 		}
-		if err != nil || next < 0 {
+		if err != nil {
 			return a, sent, err
 		}
+		if next < 0 {
+			if n != asked {
+				c.first.Store(int32(n)) // and not before it has answered: standbys go on naming a leader that is dead
+			}
+			return a, sent, nil
+		}
 		n, sent = next, false
-		c.first.Store(int32(n))
 	}
 	return a, false, errors.New("vault's nodes redirect to each other")
 }

@@ -163,3 +163,50 @@ func TestASilentNode(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrUnavailable))
 	is.Equal(err.Error(), "store unavailable: no answer within 200ms")
 }
+
+// TestAHangingNode: after a change got no answer from it, what became of that change is asked of another
+// node, and so is all that follows: the time-out is lost once.
+func TestAHangingNode(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	var hangs atomic.Bool
+	var waited atomic.Int64
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && fakevault.Kind(r) == "data" && r.ContentLength > 0 && strings.Contains(r.URL.Path, "/secrets/") {
+			hangs.Store(true)
+		}
+		if hangs.Load() {
+			waited.Add(1)
+			time.Sleep(time.Second) // longer than the time-out; only then can the server be closed
+			return
+		}
+		fake.ServeHTTP(w, r)
+	}))
+	defer front.Close()
+	config := fresh(front.URL, fake.Token)
+	config.Addresses, config.Timeout = append(config.Addresses, fake.Address), 300*time.Millisecond
+	s := opened(t, config)
+	info := do(t, s, put("newsbot/a", "1", myvault.IfAbsent()))
+	is.Equal(info.Version, myvault.Version(1))
+	do(t, s, put("newsbot/a", "2"))
+	is.Equal(len(states(t, s, "newsbot/a")), 2)
+	is.Equal(waited.Load(), int64(1))
+}
+
+// TestAStandbyOfADeadLeader: a redirect to a node that is down is not what the next call begins with.
+func TestAStandbyOfADeadLeader(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	dead := "http://" + vaultserver.FreeAddress(t)
+	var asked atomic.Int64
+	standby := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		http.Redirect(w, r, dead+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+	}))
+	defer standby.Close()
+	config := fresh(standby.URL, fake.Token)
+	config.Addresses = append(config.Addresses, fake.Address, dead)
+	s := opened(t, config)
+	do(t, s, put("newsbot/a", "1"), put("newsbot/a", "2"))
+	is.Equal(asked.Load(), int64(1))
+}
