@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 
 	"github.com/myswiftagent/myvault"
@@ -43,7 +45,7 @@ func vaultTables(r *run) (_ []Table, err error) {
 	}
 	t := Table{Title: "Over HashiCorp Vault", Note: "One secret of 64 bytes for each client, over connections that stay open; myVault's HTTP API over a Vault server, and the API of the same server, " +
 		"which runs in dev mode: it keeps everything in memory, so that what myVault adds shows most. A write on a condition is one with If-Match, and one with cas. " +
-		"myVault's trail is on disk, with two entries for each write. All share the cores."}
+		"myVault's trail is on disk, with two entries for each write. The reverse proxy is net/http/httputil's, which only passes on: what any hop costs. All share the cores."}
 	for _, result := range results {
 		t.Rows = append(t.Rows, vaultRows(result, results[0])...)
 	}
@@ -84,11 +86,15 @@ func (r *run) overVault(open *closers) ([]measure.Contestant, error) {
 	if status, _, err := real.Ask(http.MethodPost, "secret/config", `{"max_versions":10}`); err != nil || status >= http.StatusMultipleChoices {
 		return nil, errors.Join(err, fmt.Errorf("vault answers %d to its settings", status))
 	}
-	direct, err := r.asking(server{vaultItself, strings.TrimPrefix(real.Address, "http://")}, directly(real.Token), open)
+	direct, err := r.asking(server{vaultItself, strings.TrimPrefix(real.Address, "http://")}, directly(real.Token, "direct"), open)
 	if err != nil {
 		return nil, err
 	}
-	all := []measure.Contestant{direct}
+	proxy, err := r.proxy(real, open)
+	if err != nil {
+		return nil, err
+	}
+	all := []measure.Contestant{direct, proxy}
 	for _, mode := range []struct {
 		name  string
 		reads myvault.Reads
@@ -100,6 +106,23 @@ func (r *run) overVault(open *closers) ([]measure.Contestant, error) {
 		all = append(all, c)
 	}
 	return all, nil
+}
+
+// proxy is what any hop over HTTP costs that the cores are shared with: the standard library's
+// reverse proxy, which passes everything on as it is.
+func (r *run) proxy(to *vaultserver.Server, open *closers) (none measure.Contestant, _ error) {
+	target, err := url.Parse(to.Address)
+	if err != nil {
+		return none, err
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: clientsOfVault[len(clientsOfVault)-1], DisableCompression: true}
+	*open = append(*open, closer(func() error { transport.CloseIdleConnections(); return nil }))
+	handler := &httputil.ReverseProxy{Transport: transport, Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(target) }}
+	s, err := serveHandler("a bare reverse proxy", handler, open)
+	if err != nil {
+		return none, err
+	}
+	return r.asking(s, directly(to.Token, "proxied"), open)
 }
 
 // throughMyVault serves a vault over the server.

@@ -167,17 +167,22 @@ func serveBare(handler http.Handler, open *closers) (server, error) {
 		return server{}, fmt.Errorf("the vault answers %d", answer.Code)
 	}
 	headers, body := answer.Header(), answer.Body.Bytes()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return server{}, err
-	}
-	bare := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return serveHandler(bareHandler, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()
 		for name, values := range headers {
 			h[name] = values
 		}
 		_, _ = w.Write(body)
-	})}
+	}), open)
+}
+
+// serveHandler serves with net/http alone.
+func serveHandler(name string, handler http.Handler, open *closers) (server, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return server{}, err
+	}
+	bare := &http.Server{Handler: handler}
 	ended := make(chan error, 1)
 	go func() { ended <- bare.Serve(listener) }()
 	*open = append(*open, closer(func() error {
@@ -185,7 +190,7 @@ func serveBare(handler http.Handler, open *closers) (server, error) {
 		<-ended
 		return err
 	}))
-	return server{bareHandler, listener.Addr().String()}, nil
+	return server{name, listener.Addr().String()}, nil
 }
 
 // closer is closed by a function.

@@ -41,10 +41,10 @@ func (r request) bytes(host string) []byte {
 	return append(append(b, "\r\n"...), r.body...)
 }
 
-// directly asks Vault's KV engine.
-func directly(token string) dialect {
+// directly asks Vault's KV engine, for secrets below a folder.
+func directly(token, folder string) dialect {
 	headers := []string{"X-Vault-Token: " + token}
-	path := func(key peers.Secret) string { return "/v1/secret/data/direct/" + key.Key }
+	path := func(key peers.Secret) string { return "/v1/secret/data/" + folder + "/" + key.Key }
 	return dialect{
 		read: func(key peers.Secret) request { return request{"GET", path(key), "", headers} },
 		put: func(key peers.Secret, value string) request {
