@@ -19,6 +19,7 @@ func (w *writer) write(batch []*request) {
 	err := w.commit(batch)
 	if err != nil || slices.ContainsFunc(batch, func(r *request) bool { return r.err == nil }) {
 		w.health.note(err)
+		w.doubt.raise(err)
 		w.attempted(err)
 	}
 	// Those who wait for nothing more are not held up by those who do.
@@ -108,6 +109,9 @@ func (w *writer) attempt(batch []*request, apart bool) (some bool, err error) {
 		return false, err
 	}
 	// Now nobody else can write, and the version tells whether somebody has.
+	if err := w.doubt.settled(); err != nil {
+		return false, err
+	}
 	version, err := w.conn.dataVersion()
 	if err != nil {
 		return false, err

@@ -16,10 +16,10 @@ const (
 // checkpointer keeps a write-ahead log short. Its checkpoints are passive: they wait for
 // nobody. https://sqlite.org/c3ref/wal_checkpoint_v2.html
 type checkpointer struct {
-	c         *conn // its own while its goroutine runs; it stays open until stop
-	open      func() (*conn, error)
-	attempted func(error) // is told how each went
-	health    health
+	c      *conn // its own while its goroutine runs; it stays open until stop
+	open   func() (*conn, error)
+	writer *writer
+	health health
 
 	// Of who is busy in the writer.
 	pages int // in the log, as of the last commit
@@ -31,9 +31,9 @@ type checkpointer struct {
 }
 
 // startCheckpointer takes c over until stop. open opens another one like it.
-func startCheckpointer(c *conn, open func() (*conn, error), attempted func(error)) *checkpointer {
+func startCheckpointer(c *conn, open func() (*conn, error), w *writer) *checkpointer {
 	k := &checkpointer{
-		c: c, open: open, attempted: attempted, next: checkpointAt,
+		c: c, open: open, writer: w, next: checkpointAt,
 		ask: make(chan struct{}, 1), copied: make(chan bool, 1), ended: make(chan struct{}),
 	}
 	go k.loop()
@@ -70,7 +70,7 @@ func (k *checkpointer) mend() {
 
 // run brings into the database what can be, and reports whether something is left.
 func (k *checkpointer) run(c *conn) (left bool) {
-	if c.broken {
+	if c.broken || k.writer.doubt.standing.Load() {
 		return true
 	}
 	err := guard(func() error {
@@ -85,7 +85,8 @@ func (k *checkpointer) run(c *conn) (left bool) {
 		c.spoil(err)
 	}
 	k.health.note(advised(err))
-	k.attempted(err)
+	k.writer.doubt.raise(err)
+	k.writer.attempted(err)
 	return left || err != nil
 }
 

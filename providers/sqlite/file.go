@@ -58,13 +58,17 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	f.writer = &writer{turn: turn, inPlace: f.place.look, clean: f.scrub, open: func() (*conn, error) {
 		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: writerCacheKB})
 	}}
+	f.writer.doubt.settle = f.relog
 	c, err := f.writer.open()
 	if err != nil {
 		turn.close()
 		return nil, nil, failure(ctx, err)
 	}
 	err = guard(func() error {
-		if err := k.migrate(c); err != nil {
+		if err := f.found(); err != nil {
+			return err
+		}
+		if err := f.migrate(c); err != nil {
 			return err
 		}
 		if f.keys, err = newKeyring(c, k, key, o.keys); err != nil {
@@ -89,7 +93,7 @@ func (f *file) start(c *conn) {
 		}
 		return f.readers.open()
 	}
-	f.writer.log = startCheckpointer(f.anchor, again, f.writer.attempted)
+	f.writer.log = startCheckpointer(f.anchor, again, f.writer)
 	startWriter(c, f.writer)
 }
 
@@ -107,7 +111,9 @@ func (f *file) abandon(c *conn) error {
 func (f *file) close() error {
 	f.place.close()
 	err := f.readers.close()
+	f.settle()
 	f.writer.stop()
 	f.anchor = f.writer.log.stop()
+	err = errors.Join(err, f.leaveLog(f.anchor), f.leaveLog(f.writer.conn))
 	return errors.Join(err, f.anchor.close(), f.writer.close())
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // errLost: what the engine has written to a write-ahead log cannot be read again.
-var errLost = errors.New("entries that were acknowledged are lost; restore the trail from a backup")
+var errLost = errors.New("acknowledged changes or entries are lost; restore a backup")
 
 // errDone ends a transaction that was begun only for its lock.
 var errDone = errors.New("nothing is to be committed")

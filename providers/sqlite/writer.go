@@ -28,9 +28,10 @@ type writer struct {
 	clean func(*conn) error
 	// committed is told that the transaction holds.
 	committed func()
-	// attempted is told how each commit and each checkpoint went, beside health.
+	// attempted is told how each commit and each checkpoint went, beside health and doubt.
 	attempted func(error)
 
+	doubt doubt
 	turn  *turnstile // between processes
 	log   *checkpointer
 	conn  *conn  // owned, with what follows, by who made it busy
