@@ -1,0 +1,110 @@
+package sqlite_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/matryer/is"
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// logSyncs counts what the store itself syncs of the log of changes, beside the engine.
+type logSyncs struct {
+	count atomic.Int64
+	fails atomic.Bool
+}
+
+func (l *logSyncs) sync(f *os.File) error {
+	if filepath.Base(f.Name()) != "vault.db-wal" {
+		return f.Sync()
+	}
+	if l.fails.Load() {
+		return errDisk
+	}
+	l.count.Add(1)
+	return f.Sync()
+}
+
+// Who wrote a log that is found may have been stopped after a sync that failed: nothing is
+// committed behind it before it is on the disk.
+func TestALogThatIsFoundIsWrittenAgain(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir := crashed(t, key)
+	var syncs logSyncs
+	s := openWith(t, dir, key, sqlite.Config{}.WithFsync(syncs.sync))
+	secret, err := s.Get(t.Context(), addr("news/prod/db"), 0)
+	is.NoErr(err)
+	is.Equal(secret.Value.Reveal(), "two")
+	is.Equal(syncs.count.Load(), int64(0)) // who only reads does not wait for it
+
+	syncs.fails.Store(true)
+	_, err = apply(s, put("p/a", "two"))
+	is.True(errors.Is(err, myvault.ErrUnavailable))
+	is.True(!errors.Is(err, myvault.ErrUnknownOutcome))
+	syncs.fails.Store(false)
+	_, err = apply(s, put("p/a", "two"))
+	is.NoErr(err)
+	is.Equal(syncs.count.Load(), int64(1))
+	_, err = apply(s, put("p/a", "three"))
+	is.NoErr(err)
+	is.Equal(syncs.count.Load(), int64(1)) // once is enough
+}
+
+// While the disk goes on failing the log is not brought into the database, whose pages
+// would then be the only ones.
+func TestALogInDoubtIsLeftAtClose(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir := crashed(t, key)
+	before, err := os.ReadFile(filepath.Join(dir, "vault.db"))
+	is.NoErr(err)
+	var syncs logSyncs
+	syncs.fails.Store(true)
+	s := openWith(t, dir, key, sqlite.Config{}.WithFsync(syncs.sync))
+	_, err = s.Get(t.Context(), addr("news/prod/db"), 0)
+	is.NoErr(err)
+	is.NoErr(s.Close())
+	after, err := os.ReadFile(filepath.Join(dir, "vault.db"))
+	is.NoErr(err)
+	is.Equal(string(after), string(before))
+	s = open(t, dir, key)
+	secret, err := s.Get(t.Context(), addr("news/prod/db"), 0)
+	is.NoErr(err)
+	is.Equal(secret.Value.Reveal(), "two")
+	is.NoErr(s.Close())
+	_, err = os.Stat(filepath.Join(dir, "vault.db-wal"))
+	is.True(os.IsNotExist(err)) // a good disk: brought in, and gone
+}
+
+// After a failed sync of a change the log is written again before the next one.
+func TestAfterAFailedSyncOfAChange(t *testing.T) {
+	is := is.New(t)
+	d, c := faultyDisk(t)
+	var syncs logSyncs
+	s := openWith(t, t.TempDir(), crypto.NewKey(), c.WithFsync(syncs.sync))
+	_, err := apply(s, put("p/a", "one"))
+	is.NoErr(err)
+	d.fail(func(operation, name string) error {
+		if operation == "sync" && name == "vault.db-wal" {
+			return sqlite3.IOERR_FSYNC
+		}
+		return nil
+	})
+	_, err = apply(s, put("p/a", "two"))
+	is.True(errors.Is(err, myvault.ErrUnknownOutcome))
+	d.heal()
+	before := syncs.count.Load()
+	_, err = apply(s, put("p/a", "three"))
+	is.NoErr(err)
+	is.Equal(syncs.count.Load(), before+1)
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+}
