@@ -1,0 +1,140 @@
+package myvault_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/matryer/is"
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/memory"
+)
+
+func TestRelaxedReadsMerge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		ctx := t.Context()
+		trail := &brokenTrail{}
+		provider := memory.New(memory.Config{})
+		v := vaultOf(t, struct{ myvault.Provider }{provider}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+		s := v.As("root")
+		_, err := s.Put(ctx, db, myvault.Text("v"))
+		is.NoErr(err)
+		written := len(trail.recorded())
+		for range 100 {
+			_, err := s.Get(ctx, db)
+			is.NoErr(err)
+		}
+		is.Equal(len(trail.recorded()), written) // not yet
+		time.Sleep(50 * time.Millisecond)
+		synctest.Wait()
+		is.Equal(len(trail.recorded()), written+1)
+		e := trail.recorded()[written]
+		is.Equal(e.Count, uint64(100))
+		is.Equal(e.Version, myvault.Version(1))
+
+		_, err = s.Get(ctx, db)
+		is.NoErr(err)
+		is.NoErr(v.Close()) // Close writes what waits
+		is.Equal(trail.recorded()[written+1].Count, uint64(1))
+	})
+}
+
+// A page of values is one write already, so relaxed recording does not put it off.
+func TestRelaxedPagesAreRecordedAtOnce(t *testing.T) {
+	is := is.New(t)
+	trail := &brokenTrail{}
+	v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+	s := v.As("root")
+	for i := range 3 {
+		_, err := s.Put(t.Context(), myvault.Address{Project: "p", Path: fmt.Sprint(i)}, myvault.Text("v"))
+		is.NoErr(err)
+	}
+	page, err := s.GetPage(t.Context(), myvault.Range{}, 10)
+	is.NoErr(err)
+	is.Equal(len(page.Items), 3)
+	reads := 0
+	for _, e := range trail.recorded() {
+		if e.Action == "read" {
+			reads++
+		}
+	}
+	is.Equal(reads, 3)
+	trail.fails.Store(true)
+	_, err = s.GetPage(t.Context(), myvault.Range{}, 10)
+	is.True(errors.Is(err, myvault.ErrTrail))
+	trail.fails.Store(false)
+}
+
+// Many goroutines that read the same and different secrets: every read is counted once.
+func TestRelaxedReadsLoseNoCount(t *testing.T) {
+	is := is.New(t)
+	trail := &brokenTrail{}
+	v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+	at := func(i int) myvault.Address { return myvault.Address{Project: "p", Path: fmt.Sprint(i)} }
+	for i := range 20 {
+		_, err := v.As("root").Put(t.Context(), at(i), myvault.Text("v"))
+		is.NoErr(err)
+	}
+	const readers, each = 8, 5000
+	var wait sync.WaitGroup
+	var failed atomic.Int64
+	for n := range readers {
+		wait.Go(func() {
+			for i := range each {
+				if _, err := v.As("root").Get(t.Context(), at((n+i)%20)); err != nil {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	is.NoErr(v.Close())
+	is.Equal(failed.Load(), int64(0))
+	total := uint64(0)
+	for _, e := range trail.recorded() {
+		if e.Action == "read" {
+			total += e.Count
+		}
+	}
+	is.Equal(total, uint64(readers*each))
+}
+
+func TestRelaxedReadsAreStrictOnceTheBufferIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		ctx := t.Context()
+		trail := &brokenTrail{}
+		v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+		s := v.As("root")
+		const more = 16_384 + 1
+		at := func(i int) myvault.Address { return myvault.Address{Project: "p", Path: fmt.Sprint(i)} }
+		for i := range more {
+			_, err := s.Put(ctx, at(i), myvault.Text("v"))
+			is.NoErr(err)
+		}
+		trail.fails.Store(true)
+		for i := range more - 1 {
+			_, err := s.Get(ctx, at(i))
+			is.NoErr(err) // relaxed: the entry waits
+		}
+		_, err := s.Get(ctx, at(more-1))
+		is.True(errors.Is(err, myvault.ErrTrail)) // full
+		var meanwhile error
+		inside := func() { _, meanwhile = s.Get(ctx, at(more-1)) }
+		trail.failing.Store(&inside)
+		time.Sleep(time.Second)                         // writing fails, nothing is dropped
+		is.True(errors.Is(meanwhile, myvault.ErrTrail)) // full also while it is being written
+		_, err = s.Get(ctx, at(more-1))
+		is.True(errors.Is(err, myvault.ErrTrail))
+		trail.fails.Store(false)
+		written := len(trail.recorded())
+		time.Sleep(time.Second)
+		synctest.Wait()
+		is.Equal(len(trail.recorded()), written+more-1) // every one arrives
+	})
+}
