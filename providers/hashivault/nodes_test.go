@@ -1,6 +1,7 @@
 package hashivault_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -191,6 +192,25 @@ func TestAHangingNode(t *testing.T) {
 	do(t, s, put("newsbot/a", "2"))
 	is.Equal(len(states(t, s, "newsbot/a")), 2)
 	is.Equal(waited.Load(), int64(1))
+}
+
+// TestACallerWhoLeaves: that a caller does not wait says nothing of the node.
+func TestACallerWhoLeaves(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	other := eavesdrop(t)
+	config := fresh(fake.Address, fake.Token)
+	config.Addresses = append(config.Addresses, other.URL)
+	s := opened(t, config)
+	do(t, s, put("newsbot/a", "1"))
+	fake.Break(once("POST data", fakevault.Fault{Delay: 200 * time.Millisecond}))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := apply(ctx, s, put("newsbot/a", "2"))
+	is.NoErr(err) // it was made, and looked up
+	do(t, s, put("newsbot/a", "3"))
+	is.Equal(len(states(t, s, "newsbot/a")), 3)
+	is.Equal(other.said(), nil)
 }
 
 // TestAStandbyOfADeadLeader: a redirect to a node that is down is not what the next call begins with.
