@@ -105,15 +105,19 @@ func (m *merger) first(e Entry) (Entry, bool) {
 	return e, true
 }
 
-// later counts e, to be written when its window ends.
-func (m *merger) later(e Entry) {
+// later counts e, to be written when its window ends. Once the merger is closed it refuses.
+func (m *merger) later(e Entry) bool {
 	e = m.fit(e)
 	s := m.shard(&e)
 	defer s.mu.Unlock()
+	if m.closed.Load() {
+		return false
+	}
 	if !s.count(&e) {
 		m.waiting.Add(1)
 		m.hold(s, e)
 	}
+	return true
 }
 
 // fit takes from e what tells it from others where too many different ones wait.
@@ -178,17 +182,28 @@ func (m *merger) flush() error {
 	slices.SortFunc(entries, func(a, b Entry) int { return a.At.Compare(b.At) })
 	var failed error
 	for some := range slices.Chunk(entries, flushed) {
-		err := m.write(context.Background(), some...)
-		m.waiting.Add(-int64(len(some)))
-		if err == nil {
-			continue
-		}
-		failed = err
-		for _, e := range some {
-			m.later(e)
+		if err := m.write(context.Background(), some...); err != nil {
+			m.putBack(some)
+			failed = err
+		} else {
+			m.waiting.Add(-int64(len(some)))
 		}
 	}
 	return failed
+}
+
+// putBack has entries wait again that could not be written. They keep their place among
+// those that wait, so that nobody's coming between takes anything from them.
+func (m *merger) putBack(entries []Entry) {
+	for _, e := range entries {
+		s := m.shard(&e)
+		if s.count(&e) {
+			m.waiting.Add(-1)
+		} else {
+			m.hold(s, e)
+		}
+		s.mu.Unlock()
+	}
 }
 
 // empty takes what waits out of a shard, and adds what is to be written to entries, which

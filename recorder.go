@@ -88,7 +88,11 @@ func (r *recorder) refuse(ctx context.Context, e Entry) {
 
 // refuseLater records a failure within a second, never at once: how long the answer takes
 // must not tell whether this is the first of its kind, or of a known service.
-func (r *recorder) refuseLater(e Entry) { r.refusals.later(e) }
+func (r *recorder) refuseLater(e Entry) {
+	if !r.refusals.later(e) {
+		_ = r.write(context.Background(), e) // the vault is being closed: now or never
+	}
+}
 
 // close writes what is pending; what is recorded later is not merged.
 func (r *recorder) close() error {

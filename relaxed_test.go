@@ -138,3 +138,41 @@ func TestRelaxedReadsAreStrictOnceTheBufferIsFull(t *testing.T) {
 		is.Equal(len(trail.recorded()), written+more-1) // every one arrives
 	})
 }
+
+// While the trail fails and reads go on, what waits keeps its address: only refusals may
+// lose theirs.
+func TestRelaxedReadsKeepTheirAddress(t *testing.T) {
+	is := is.New(t)
+	trail := &brokenTrail{}
+	v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+	s := v.As("root")
+	const secrets = 20_000 // more than can wait
+	at := func(i int) myvault.Address { return myvault.Address{Project: "p", Path: fmt.Sprint(i)} }
+	for i := range secrets {
+		_, err := s.Put(t.Context(), at(i), myvault.Text("v"))
+		is.NoErr(err)
+	}
+	trail.fails.Store(true)
+	var read atomic.Int64
+	var readers sync.WaitGroup
+	for n := range 4 {
+		readers.Go(func() {
+			for i := range 10 * secrets {
+				if _, err := s.Get(t.Context(), at((i+n*5000)%secrets)); err == nil {
+					read.Add(1)
+				}
+			}
+		})
+	}
+	readers.Wait()
+	trail.fails.Store(false)
+	is.NoErr(v.Close())
+	counted := int64(0)
+	for _, e := range trail.recorded() {
+		if e.Action == "read" {
+			is.True(e.Address != myvault.Address{})
+			counted += int64(e.Count)
+		}
+	}
+	is.Equal(counted, read.Load())
+}

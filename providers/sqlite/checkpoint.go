@@ -52,7 +52,11 @@ func (k *checkpointer) loop() {
 	defer close(k.ended)
 	for range k.ask {
 		k.mend()
-		k.copied <- k.run(k.c)
+		left := k.run(k.c)
+		select {
+		case k.copied <- left:
+		default: // nobody has written since the one before, which says as much
+		}
 	}
 }
 

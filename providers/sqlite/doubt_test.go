@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -107,4 +108,50 @@ func TestAfterAFailedSyncOfAChange(t *testing.T) {
 	is.Equal(syncs.count.Load(), before+1)
 	_, err = s.Verify(t.Context())
 	is.NoErr(err)
+}
+
+// A doubt that comes up while a sync runs is not removed by that sync.
+func TestADoubtDuringASyncStands(t *testing.T) {
+	is := is.New(t)
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	var syncs atomic.Int64
+	s := openWith(t, t.TempDir(), crypto.NewKey(), sqlite.Config{}.WithFsync(func(f *os.File) error {
+		if filepath.Base(f.Name()) == "access.db-wal" && syncs.Add(1) == 1 {
+			begun <- struct{}{}
+			<-goOn
+		}
+		return f.Sync()
+	}))
+	is.NoErr(s.Record(t.Context(), aRead))
+	<-begun
+	s.DoubtTrail(sqlite3.IOERR_FSYNC)
+	goOn <- struct{}{}
+	for syncs.Load() == 1 || s.Ping(t.Context()) != nil { // it is written and synced again
+		runtime.Gosched()
+	}
+}
+
+// An opening that is refused does not bring a log into its database.
+func TestARefusedOpeningLeavesTheLog(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir, other := crashed(t, key), crashed(t, key)
+	for _, name := range []string{"access.db", "access.db-wal"} {
+		content, err := os.ReadFile(filepath.Join(other, name))
+		is.NoErr(err)
+		is.NoErr(os.WriteFile(filepath.Join(dir, name), content, 0o600))
+	}
+	is.NoErr(os.Remove(filepath.Join(dir, "access.db-shm")))
+	before := files(t, dir)
+	_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+	is.True(errors.Is(err, sqlite.ErrForeign))
+	after := files(t, dir)
+	for _, name := range []string{"vault.db", "vault.db-wal"} {
+		is.Equal(string(after[name]), string(before[name])) // of name
+	}
+}
+
+func TestACheckpointThatIsAskedForTwiceEnds(t *testing.T) {
+	stop := sqlite.AskedTwice()
+	stop() // it hung
 }

@@ -205,3 +205,28 @@ func (c TrailConfig) AtOnce() TrailConfig {
 	c.first = time.Millisecond
 	return c
 }
+
+// WaitForTurn sets how long a process waits for its turn to write.
+func (s *Store) WaitForTurn(d time.Duration) { s.writer.turn.within = d }
+
+// DoubtTrail tells that the disk of the trail has failed.
+func (s *Store) DoubtTrail(err error) { s.trail.syncer.doubt(err) }
+
+// AskedTwice gives a checkpointer that was asked for a second checkpoint while it is at the first,
+// and lets it go on.
+func AskedTwice() (stop func()) {
+	begun, goOn := make(chan struct{}, 2), make(chan struct{}, 2)
+	k := startCheckpointer(&conn{broken: true}, func() (*conn, error) {
+		begun <- struct{}{}
+		<-goOn
+		return nil, errDone
+	}, &writer{})
+	k.pages = checkpointAt
+	k.bound(nil)
+	<-begun
+	k.pages += retryAfter
+	k.bound(nil)
+	goOn <- struct{}{}
+	goOn <- struct{}{}
+	return func() { k.stop() }
+}

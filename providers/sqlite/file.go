@@ -100,10 +100,11 @@ func (f *file) start(c *conn) {
 // abandon closes what open opened, before there is a writer.
 func (f *file) abandon(c *conn) error {
 	f.writer.turn.close()
+	err := errors.Join(f.leaveLog(c), f.leaveLog(f.anchor))
 	if f.anchor == nil {
-		return c.close()
+		return errors.Join(err, c.close())
 	}
-	return errors.Join(f.anchor.close(), c.close())
+	return errors.Join(err, f.anchor.close(), c.close())
 }
 
 // close ends the readers, then the writer, whose connection brings the write-ahead log

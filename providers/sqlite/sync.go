@@ -26,8 +26,9 @@ type syncer struct {
 	stop    chan struct{}
 	ended   chan struct{}
 
-	mu  sync.Mutex
-	err error // why the disk is not trusted
+	mu     sync.Mutex
+	err    error // why the disk is not trusted
+	doubts int   // how often it was doubted
 }
 
 // startSyncer takes over the log.
@@ -48,25 +49,33 @@ func (s *syncer) written() {
 // doubt tells that the disk has failed, by the engine's account. Nothing is recorded until
 // the log is written and synced again.
 func (s *syncer) doubt(err error) {
-	s.set(err)
+	s.mu.Lock()
+	s.err = err
+	s.doubts++
+	s.mu.Unlock()
 	s.written()
 }
 
-func (s *syncer) set(err error) {
+// settle takes the outcome of a sync that began after so many doubts. One that came
+// meanwhile stands.
+func (s *syncer) settle(err error, doubts int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.err = err
+	if err != nil || s.doubts == doubts {
+		s.err = err
+	}
+	return s.err
 }
 
-func (s *syncer) cause() error {
+func (s *syncer) cause() (err error, doubts int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.err
+	return s.err, s.doubts
 }
 
 // failure gives ErrUnavailable while the disk is not trusted.
 func (s *syncer) failure() error {
-	if err := s.cause(); err != nil {
+	if err, _ := s.cause(); err != nil {
 		return fmt.Errorf("%w: the trail cannot be synced; look after the disk: %w", myvault.ErrUnavailable, err)
 	}
 	return nil
@@ -92,15 +101,14 @@ func (s *syncer) loop() {
 }
 
 func (s *syncer) sync() error {
-	var err error
-	if s.cause() != nil {
+	err, doubts := s.cause()
+	if err != nil {
 		err = s.rewrite()
 	}
 	if err == nil {
 		err = s.log.sync()
 	}
-	s.set(err)
-	return err
+	return s.settle(err, doubts)
 }
 
 // close syncs a last time; the writer must have stopped.

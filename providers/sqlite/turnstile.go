@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/myswiftagent/myvault"
@@ -28,7 +29,14 @@ type turnstile struct {
 	asked  time.Time  // when
 	locked bool       // the turn is this process's by a lock
 	taken  chan error // from the goroutine that waits for the lock; nil: there is none
+	within time.Duration
+
+	mu     sync.Mutex
+	wanted bool // somebody waits for what the goroutine gets
 }
+
+// errUnwanted: the turn came when nobody waited for it any more, and was given back.
+var errUnwanted = errors.New("nobody waits for the turn")
 
 // The bytes of the file.
 const (
@@ -64,7 +72,7 @@ func openTurnstile(database string) (*turnstile, error) {
 	if err := lockBytes(f, presenceByte, 1, shared); err != nil && !held(err) {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &turnstile{file: f}, nil
+	return &turnstile{file: f, within: turnWithin}, nil
 }
 
 // alone reports whether no other process has the database open.
@@ -84,7 +92,9 @@ func (t *turnstile) try() bool {
 		select {
 		case err := <-t.taken:
 			t.taken, t.locked = nil, err == nil
-			return true
+			if err != errUnwanted {
+				return true
+			}
 		default:
 			return false
 		}
@@ -101,32 +111,71 @@ func (t *turnstile) try() bool {
 
 // wait takes the turn, in the order in which processes asked for it. ErrUnavailable where
 // that takes too long, ErrClosed once closing is closed. Then the goroutine that waits
-// goes on; what it gets belongs to the next one who asks.
+// goes on, for the next one who asks here; where nobody does it gives the turn back.
 func (t *turnstile) wait(closing <-chan struct{}) error {
-	if t.try() {
-		return nil
+	var late *time.Timer
+	for !t.try() {
+		if late == nil {
+			late = time.NewTimer(t.within)
+			defer late.Stop()
+		}
+		t.ask()
+		select {
+		case err := <-t.taken:
+			t.taken, t.locked = nil, err == nil
+			if err != errUnwanted {
+				return nil
+			}
+		case <-closing:
+			t.giveUp()
+			return myvault.ErrClosed
+		case <-late.C:
+			t.giveUp()
+			return fmt.Errorf("%w: another process has been writing for %v; look whether one hangs", myvault.ErrUnavailable, t.within)
+		}
 	}
+	return nil
+}
+
+// ask says that the turn is wanted, and has a goroutine wait for it where none does.
+func (t *turnstile) ask() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wanted = true
 	if t.taken == nil {
 		t.taken = make(chan error, 1)
-		go func(f *os.File, taken chan<- error) {
-			err := lockBytes(f, queueByte, 1, exclusiveWait)
-			if err == nil {
-				err = lockBytes(f, turnByte, 1, exclusiveWait)
-				unlockBytes(f, queueByte, 1)
-			}
-			taken <- err
-		}(t.file, t.taken)
+		go t.fetch(t.taken)
 	}
-	late := time.NewTimer(turnWithin)
-	defer late.Stop()
+}
+
+// fetch waits for the turn. The system call that waits cannot be ended.
+func (t *turnstile) fetch(taken chan<- error) {
+	err := lockBytes(t.file, queueByte, 1, exclusiveWait)
+	if err == nil {
+		err = lockBytes(t.file, turnByte, 1, exclusiveWait)
+		unlockBytes(t.file, queueByte, 1)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err == nil && !t.wanted {
+		unlockBytes(t.file, turnByte, 1)
+		err = errUnwanted
+	}
+	taken <- err
+}
+
+// giveUp says that nobody waits any more, and gives back a turn that has just come.
+func (t *turnstile) giveUp() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wanted = false
 	select {
 	case err := <-t.taken:
-		t.taken, t.locked = nil, err == nil
-		return nil
-	case <-closing:
-		return myvault.ErrClosed
-	case <-late.C:
-		return fmt.Errorf("%w: another process has been writing for %v; look whether one hangs", myvault.ErrUnavailable, turnWithin)
+		t.taken = nil
+		if err == nil {
+			unlockBytes(t.file, turnByte, 1)
+		}
+	default:
 	}
 }
 

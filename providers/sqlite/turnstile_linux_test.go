@@ -117,3 +117,21 @@ func TestWritersTakeTurns(t *testing.T) {
 	_, err := stores[0].Verify(t.Context())
 	is.NoErr(err)
 }
+
+// Who has stopped waiting does not keep the turn when it comes.
+func TestATurnThatNobodyWantsIsGivenBack(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	a, b := open(t, dir, key), open(t, dir, key)
+	a.WaitForTurn(50 * time.Millisecond)
+	b.WaitForTurn(5 * time.Second)
+	release := takeTurn(t, filepath.Join(dir, "vault.db-lock"))
+	time.Sleep(noticed)
+	_, err := apply(a, put("p/a", "x"))
+	is.True(errors.Is(err, myvault.ErrUnavailable)) // it has given up
+	release()
+	_, err = apply(b, put("p/b", "x"))
+	is.NoErr(err)
+	_, err = apply(a, put("p/a", "x")) // and can wait again
+	is.NoErr(err)
+}
