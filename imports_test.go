@@ -79,9 +79,11 @@ func TestMemoryIsLight(t *testing.T) {
 func TestOnlyExamplesReadTheEnvironment(t *testing.T) {
 	is := is.New(t)
 	reads := regexp.MustCompile(`os\.(Getenv|LookupEnv|Environ|ExpandEnv)\b`)
+	// Programs, and what only tests and comparisons are made of.
+	mayRead := regexp.MustCompile(`^(examples|bench|tests|internal/vaultserver)/|_test\.go$`)
 	looked := 0
 	walk(t, func(path, text string) {
-		if strings.HasPrefix(path, "examples/") || strings.HasSuffix(path, "_test.go") {
+		if mayRead.MatchString(path) {
 			return
 		}
 		looked++

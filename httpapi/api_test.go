@@ -46,6 +46,7 @@ type fixture struct {
 	vault   *myvault.Vault
 	handler *httpapi.Handler
 	url     string
+	client  *http.Client // its connections are not those of other servers, whose end would break them
 	logs    *safeBuffer
 }
 
@@ -96,7 +97,9 @@ func serveOn(t *testing.T, s store, config httpapi.Config) *fixture {
 			t.Error(err)
 		}
 	})
-	return &fixture{t: t, vault: vault, handler: handler, url: server.URL, logs: logs}
+	client := server.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &fixture{t: t, vault: vault, handler: handler, url: server.URL, client: client, logs: logs}
 }
 
 // put stores values as admin, by "project/path".
@@ -154,8 +157,7 @@ func (f *fixture) do(method, path, body string, headers ...string) reply {
 // send may be called from any goroutine: it marks the test as failed and does not end it.
 func (f *fixture) send(r *http.Request) reply {
 	f.t.Helper()
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	response, err := client.Do(r)
+	response, err := f.client.Do(r)
 	if err != nil {
 		f.t.Error(err)
 		return reply{}
