@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -9,10 +10,36 @@ import (
 // viaOperator is how entries name what was done with the files at hand, not by a session.
 const viaOperator = "operator"
 
-// administered records what was done to the store as a whole.
-func (t *Trail) administered(ctx context.Context, action string) error {
+// administered records what was done to the store as a whole, or how that ended.
+func (t *Trail) administered(ctx context.Context, action string, ended error) error {
 	// It was done, so the end of the context must not keep it off the record.
-	return t.Record(context.WithoutCancel(ctx), myvault.Entry{Via: viaOperator, Action: action})
+	return t.Record(context.WithoutCancel(ctx), myvault.Entry{Via: viaOperator, Action: action, Outcome: outcomeOf(ended)})
+}
+
+// begunEntry is the entry of what is about to be done to the store as a whole.
+func begunEntry(action string) myvault.Entry {
+	return myvault.Entry{Via: viaOperator, Action: action, Outcome: myvault.OutcomeBegun}
+}
+
+// administer does what changes the store as a whole: nothing without an entry that says that
+// it was begun, and once it was, one that says how it ended.
+func (t *Trail) administer(ctx context.Context, action string, do func() error) error {
+	if err := t.Record(ctx, begunEntry(action)); err != nil {
+		return err
+	}
+	err := do()
+	return errors.Join(err, t.administered(ctx, action, err))
+}
+
+// outcomeOf gives the outcome that an error stands for.
+func outcomeOf(err error) myvault.Outcome {
+	switch {
+	case err == nil:
+		return myvault.OutcomeOK
+	case errors.Is(err, myvault.ErrUnknownOutcome):
+		return myvault.OutcomeUnknown
+	}
+	return myvault.OutcomeError
 }
 
 // durable opens a connection of its own whose commits are on disk when they return; the

@@ -26,6 +26,10 @@ import (
 // durable, or not at all. While it is made, a copy of the files, in which names are readable,
 // is in the directory of the store: that needs their size in free space there. progress,
 // unless it is nil, is told how many bytes are done, of about how many.
+//
+// An error together with heads, not nil, means that the backup stands and is whole, but that
+// [Config.HeadsFile] or the entry of the backup could not be written: keep the heads, or
+// remove the backup and repeat it. Without heads there is no backup.
 func (s *Store) Backup(ctx context.Context, path string, progress func(done, total int64)) ([]myvault.Head, error) {
 	if progress == nil {
 		progress = func(int64, int64) {}
@@ -34,7 +38,10 @@ func (s *Store) Backup(ctx context.Context, path string, progress func(done, tot
 	if err != nil {
 		return nil, fmt.Errorf("backup: %w", failure(ctx, err))
 	}
-	return heads, errors.Join(s.keepHeads(), s.trail.administered(ctx, "backup"))
+	if err := errors.Join(s.keepHeads(), s.trail.administered(ctx, "backup", nil)); err != nil {
+		return heads, fmt.Errorf("the backup is made and stands at its path, but its heads or its entry could not be written: %w", err)
+	}
+	return heads, nil
 }
 
 func (s *Store) backup(ctx context.Context, path string, progress func(done, total int64)) ([]myvault.Head, error) {

@@ -214,15 +214,45 @@ func restrict(path string) error {
 // staleAfter is the age from which a file that was being made is taken for left behind.
 const staleAfter = time.Minute
 
+// anyTemporary reports whether something is being made under a name.
+func anyTemporary(name string) bool { return strings.HasPrefix(name, temporaryPrefix) }
+
+// numbered gives whether a name is the prefix and a number, as [os.CreateTemp] makes them: that
+// of another file or directory may begin with the same prefix.
+func numbered(prefix string) func(name string) bool {
+	return func(name string) bool {
+		number, found := strings.CutPrefix(name, prefix)
+		return found && number != "" && strings.Trim(number, "0123456789") == ""
+	}
+}
+
+// keepYoung has a directory that is being made look so, however long one file in it takes,
+// until stop.
+func keepYoung(dir string, every time.Duration) (stop func()) {
+	ending, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-time.After(every):
+				_ = os.Chtimes(dir, time.Time{}, time.Now()) // it only keeps others away
+			case <-ending:
+				return
+			}
+		}
+	}()
+	return func() { close(ending); <-ended }
+}
+
 // sweep removes what a process left that was stopped while it made a file, or a directory,
-// whose name begins so.
-func sweep(dir, prefix string) error {
+// under such a name.
+func sweep(dir string, left func(name string) bool) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), prefix) {
+		if !left(entry.Name()) {
 			continue
 		}
 		info, err := entry.Info()

@@ -18,15 +18,17 @@ import (
 //
 // A new epoch begins by itself after 2^28 changes, and after a [Restore].
 func (s *Store) NewEpoch(ctx context.Context) (epoch uint32, err error) {
-	err = s.writer.do(ctx, &request{apply: func(c *conn) error {
-		err := s.startEpoch(c)
-		epoch = s.tip.epoch
-		return err
-	}})
+	err = s.trail.administer(ctx, "new-epoch", func() error {
+		return s.writer.do(ctx, &request{apply: func(c *conn) error {
+			err := s.startEpoch(c)
+			epoch = s.tip.epoch
+			return err
+		}})
+	})
 	if err != nil {
 		return 0, err
 	}
-	return epoch, s.trail.administered(ctx, "new-epoch")
+	return epoch, nil
 }
 
 // startEpoch begins an epoch with the next log row, in a transaction whose tip was read.

@@ -230,3 +230,6 @@ func AskedTwice() (stop func()) {
 	goOn <- struct{}{}
 	return func() { k.stop() }
 }
+
+// KeepYoung is what keeps others from taking a directory that is being made for left behind.
+var KeepYoung = keepYoung

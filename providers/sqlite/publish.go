@@ -21,7 +21,7 @@ func replaceFile(path string, sync fsync, write func(io.Writer) error) error {
 
 func written(path string, sync fsync, write func(io.Writer) error, name func(from, to string) error) (err error) {
 	dir := filepath.Dir(path)
-	if err := sweep(dir, temporaryPrefix+"file-"); err != nil {
+	if err := sweep(dir, numbered(temporaryPrefix+"file-")); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(dir, temporaryPrefix+"file-*") // with mode 0600

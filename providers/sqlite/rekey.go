@@ -22,7 +22,8 @@ import (
 // of the two keys opens the store; call Rekey again with the new key. An error means that too,
 // unless it is [crypto.ErrKey]. [myvault.ErrConflict]: another process changed the
 // key to another one meanwhile. When Rekey returns nil, no bytes of keys wrapped
-// under the old key are left in the files.
+// under the old key are left in the files. Nothing changes without an entry with the outcome
+// [myvault.OutcomeBegun]; an entry with the outcome follows however it ends.
 //
 // Whoever had the old key and the files may have kept the data keys: after a leak, call
 // [Store.NewEpoch] and [Store.Reencrypt] too, and change the values themselves.
@@ -31,6 +32,16 @@ func (s *Store) Rekey(ctx context.Context, key crypto.Key) error {
 	if err != nil {
 		return err
 	}
+	if err := s.trail.administer(ctx, actionRekey, func() error { return s.rekey(ctx, to) }); err != nil {
+		return fmt.Errorf("change of the master key: %w", err)
+	}
+	return nil
+}
+
+// actionRekey is what entries call a change of the master key.
+const actionRekey = "rekey"
+
+func (s *Store) rekey(ctx context.Context, to *masters) error {
 	access, err := s.trail.durable()
 	if err != nil {
 		return failure(ctx, err)
@@ -39,7 +50,9 @@ func (s *Store) Rekey(ctx context.Context, key crypto.Key) error {
 	// Whoever changes access.db holds the lock of vault.db, so only one does at a time.
 	err = s.writer.do(ctx, &request{apply: func(c *conn) error { return change.vault(ctx, c) }})
 	if err == nil {
-		err = s.writer.do(ctx, &request{apply: change.conclude})
+		if err = s.writer.do(ctx, &request{apply: change.conclude}); err != nil {
+			err = fmt.Errorf("%w: vault.db has changed to the new key: %w", myvault.ErrUnknownOutcome, err)
+		}
 	}
 	if err == nil {
 		s.masters.Store(to)
@@ -47,10 +60,7 @@ func (s *Store) Rekey(ctx context.Context, key crypto.Key) error {
 		s.trail.keys.master.Store(to.access)
 		err = errors.Join(s.forget(ctx), failure(ctx, guard(func() error { return s.trail.scrub(access) })))
 	}
-	if err := errors.Join(err, access.close()); err != nil {
-		return fmt.Errorf("change of the master key: %w", err)
-	}
-	return s.trail.administered(ctx, "rekey")
+	return errors.Join(err, access.close())
 }
 
 // masters are what one master key derives for both files.
@@ -218,6 +228,13 @@ func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
 	if !missing(err) {
 		return errors.Join(err, fmt.Errorf("%w: the trail belongs to the store beside it; open that, and change its master key", myvault.ErrInvalid))
 	}
+	if err := t.administer(ctx, actionRekey, func() error { return t.rekey(ctx, to) }); err != nil {
+		return fmt.Errorf("change of the master key: %w", err)
+	}
+	return nil
+}
+
+func (t *Trail) rekey(ctx context.Context, to *crypto.Master) error {
 	c, err := t.durable()
 	if err != nil {
 		return failure(ctx, err)
@@ -236,8 +253,5 @@ func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
 		t.keys.master.Store(to)
 		return t.scrub(c)
 	})
-	if err := errors.Join(failure(ctx, err), c.close()); err != nil {
-		return fmt.Errorf("change of the master key: %w", err)
-	}
-	return t.administered(ctx, "rekey")
+	return errors.Join(failure(ctx, err), c.close())
 }

@@ -92,7 +92,7 @@ func TestRekey(t *testing.T) {
 	var actions []string
 	for e, err := range s.Entries(t.Context(), myvault.TrailRange{}) {
 		is.NoErr(err)
-		if e.Via == "operator" {
+		if e.Via == "operator" && e.Outcome == myvault.OutcomeOK {
 			actions = append(actions, e.Action)
 		}
 	}

@@ -62,18 +62,23 @@ func (s *Store) Reencrypt(ctx context.Context, progress func(Reencryption)) (r R
 	if progress == nil {
 		progress = func(Reencryption) {}
 	}
+	err = s.trail.administer(ctx, "reencrypt", func() error { return s.reencrypt(ctx, &r, progress) })
+	return r, err
+}
+
+func (s *Store) reencrypt(ctx context.Context, r *Reencryption, progress func(Reencryption)) (err error) {
 	// What one reading finds is sealed by the next; the last one finds nothing.
 	for !r.Proven || r.Remaining > 0 {
-		if r.Remaining, err = s.resealAll(ctx, &r, progress); err != nil {
-			return r, err
+		if r.Remaining, err = s.resealAll(ctx, r, progress); err != nil {
+			return err
 		}
 		r.Proven = true
 	}
 	if r.Deleted, err = s.deleteKeys(ctx, r.Epoch); err != nil {
-		return r, err
+		return err
 	}
-	progress(r)
-	return r, s.trail.administered(ctx, "reencrypt")
+	progress(*r)
+	return nil
 }
 
 // resealAll reads the log through, and seals anew what is under an earlier epoch. It gives

@@ -36,7 +36,8 @@ func VerifyBackup(ctx context.Context, path string, keys KeySource, earlier ...m
 
 // Restore makes a store in dir, which must be missing or empty ([fs.ErrExist] otherwise), of a
 // backup. The whole backup is proved first, as [VerifyBackup] does; only then does dir appear,
-// all at once. What a crash leaves beside dir is removed by the next call.
+// all at once. What a crash leaves beside dir is removed by the next call for that name. A
+// symbolic link at dir is [ErrForeign]; directories above it may be links.
 //
 // The new store has the values, versions and trail of the backup, and two things of its own: another
 // incarnation, so that no client takes a version for one that the old store made later, and
@@ -54,7 +55,7 @@ func restore(ctx context.Context, path, dir string, keys KeySource, c Config, ea
 		return report, err
 	}
 	parent, prefix := filepath.Dir(dir), temporaryPrefix+"restore-"+filepath.Base(dir)+"-"
-	if err := sweep(parent, prefix); err != nil {
+	if err := sweep(parent, numbered(prefix)); err != nil {
 		return report, err
 	}
 	temporary, err := os.MkdirTemp(parent, prefix+"*") // with mode 0700
@@ -62,6 +63,7 @@ func restore(ctx context.Context, path, dir string, keys KeySource, c Config, ea
 		return report, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
+	defer keepYoung(temporary, staleAfter/4)()
 	key, err := unpack(ctx, path, temporary, keys, c.fsync)
 	if err != nil {
 		return report, err
@@ -83,6 +85,9 @@ func vacant(dir string, sys system) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if info, err := os.Lstat(dir); err == nil && !info.IsDir() {
+		return "", notDirectory(info)
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !missing(err) {
 		return "", err
@@ -91,6 +96,15 @@ func vacant(dir string, sys system) (string, error) {
 		return "", fmt.Errorf("%w: %s is not empty; restore into a new directory, then use that", fs.ErrExist, dir)
 	}
 	return dir, sys.mkdir(filepath.Dir(dir))
+}
+
+// notDirectory gives ErrForeign for what stands where a directory is to be: giving the store
+// its name would replace it.
+func notDirectory(info fs.FileInfo) error {
+	if info.Mode().Type() == fs.ModeSymlink {
+		return fmt.Errorf("%w: %s is a symbolic link; restore into the directory that it points at", ErrForeign, info.Name())
+	}
+	return fmt.Errorf("%w: %s is no directory", ErrForeign, info.Name())
 }
 
 // unpack writes the files of a backup into dir, and gives the key that opened it.
@@ -135,7 +149,7 @@ func (s *Store) revive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.trail.administered(ctx, "restore")
+	return s.trail.administered(ctx, "restore", nil)
 }
 
 // settled brings what stands in a directory of a closed store to the disk.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -41,6 +42,10 @@ func (s *Store) PruneAccess(ctx context.Context, limit AccessLimit, progress fun
 // Entries are proved before they go: [myvault.ErrTampered] where one does not authenticate, and it
 // stays. [myvault.ErrInvalid] for a limit without a field. progress, unless it is nil, is
 // called after each step. It may be stopped at any time and called again.
+//
+// Its first step writes, together with what it removes, an entry with the outcome
+// [myvault.OutcomeBegun], which this call does not remove; an entry with the outcome follows
+// however it ends.
 func (t *Trail) Prune(ctx context.Context, limit AccessLimit, progress func(pruned uint64)) (pruned uint64, err error) {
 	if limit == (AccessLimit{}) {
 		return 0, fmt.Errorf("%w limit: say which entries go", myvault.ErrInvalid)
@@ -48,37 +53,76 @@ func (t *Trail) Prune(ctx context.Context, limit AccessLimit, progress func(prun
 	if progress == nil {
 		progress = func(uint64) {}
 	}
-	for more := true; more; {
-		n, err := t.pruneStep(ctx, limit)
-		if err != nil {
-			return pruned, err
-		}
-		if pruned, more = pruned+n, n > 0; more {
-			progress(pruned)
-		}
+	if err := t.syncer.failure(); err != nil {
+		return 0, err
 	}
-	if err := t.forget(ctx); err != nil {
-		return pruned, err
+	p := &pruning{Trail: t, limit: limit, recorded: true}
+	err = p.all(ctx, progress)
+	if err == nil {
+		err = t.forget(ctx)
 	}
-	return pruned, t.administered(ctx, "prune")
+	if err == nil || p.begun != 0 {
+		err = errors.Join(err, t.administered(ctx, actionPrune, err))
+	}
+	return p.pruned, err
 }
 
-// pruneStep removes one page of entries at most.
-func (t *Trail) pruneStep(ctx context.Context, limit AccessLimit) (pruned uint64, err error) {
-	err = t.writer.do(ctx, &request{apply: func(c *conn) error {
+// actionPrune is what entries call a pruning.
+const actionPrune = "prune"
+
+// pruning is a Prune in progress.
+type pruning struct {
+	*Trail
+	limit    AccessLimit
+	pruned   uint64
+	recorded bool   // has entries of its own
+	begun    uint64 // the sequence of the one that says that it was begun; 0: nothing was removed
+}
+
+// all removes what goes.
+func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
+	for {
+		n, err := p.step(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+		p.pruned += n
+		progress(p.pruned)
+	}
+}
+
+// step removes one page of entries at most. The first one that removes any says so in the
+// same transaction.
+func (p *pruning) step(ctx context.Context) (pruned uint64, err error) {
+	begun := p.begun
+	err = p.writer.do(ctx, &request{apply: func(c *conn) error {
 		pruned = 0
-		old, err := t.oldest(c, limit)
+		old, err := p.oldest(c)
 		if err != nil || len(old) == 0 {
 			return err
 		}
 		pruned = uint64(len(old))
-		return t.keys.prune(c, old[len(old)-1])
+		if err := p.keys.prune(c, old[len(old)-1]); err != nil || !p.recorded || p.begun != 0 {
+			return err
+		}
+		d := p.draft(begunEntry(actionPrune))
+		err = p.append(c, &d)
+		begun = d.entry.Seq
+		return err
 	}})
+	// Where the outcome is unknown, the entry may be there.
+	if err == nil || errors.Is(err, myvault.ErrUnknownOutcome) {
+		p.begun = begun
+	}
 	return pruned, err
 }
 
 // oldest gives the entries that go next, proved.
-func (t *Trail) oldest(c *conn, limit AccessLimit) (old []myvault.Entry, err error) {
+func (p *pruning) oldest(c *conn) (old []myvault.Entry, err error) {
+	t, limit, end := p.Trail, p.limit, p.end.seq
+	if p.begun != 0 {
+		end = min(end, p.begun)
+	}
 	over := false
 	if limit.Bytes > 0 {
 		used, err := c.used()
@@ -101,7 +145,7 @@ func (t *Trail) oldest(c *conn, limit AccessLimit) (old []myvault.Entry, err err
 			old = append(old, e)
 		}
 		return err
-	}, t.end.seq, page)
+	}, end, page)
 	return old, err
 }
 
@@ -202,7 +246,8 @@ func (r *retainer) stop() {
 // bound prunes what is over the limits now.
 func (t *Trail) bound(ctx context.Context, c TrailConfig) {
 	for t.exceeds(ctx, c) {
-		if n, err := t.pruneStep(ctx, c.limit()); err != nil || n == 0 {
+		p := &pruning{Trail: t, limit: c.limit()}
+		if n, err := p.step(ctx); err != nil || n == 0 {
 			return // tried again later
 		}
 		select {

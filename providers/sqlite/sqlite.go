@@ -136,7 +136,7 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys system, kinds 
 	if err := complete(dir, kinds); err != nil {
 		return "", err
 	}
-	return dir, sweep(dir, temporaryPrefix)
+	return dir, sweep(dir, anyTemporary)
 }
 
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
@@ -177,7 +177,7 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, conn *conn
 	}
 	renewed, err := s.pair(ctx, conn, c.RenewTrail)
 	if err == nil && renewed {
-		err = s.trail.administered(ctx, "renew-trail")
+		err = s.trail.administered(ctx, "renew-trail", nil)
 	}
 	if err != nil {
 		return errors.Join(err, s.trail.Close())

@@ -122,9 +122,7 @@ func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
 	}
 	drafts := make([]draft, len(entries))
 	for i := range entries {
-		d := &drafts[i]
-		d.entry = normal(entries[i], myvault.ChainAccess)
-		d.encoded = canonical(t.keys.vault, &d.entry).BytesOrPanic()
+		drafts[i] = t.draft(entries[i])
 	}
 	return t.writer.do(ctx, &request{apply: func(c *conn) error {
 		for i := range drafts {
@@ -141,6 +139,12 @@ func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
 type draft struct {
 	entry   myvault.Entry
 	encoded []byte
+}
+
+func (t *Trail) draft(e myvault.Entry) (d draft) {
+	d.entry = normal(e, myvault.ChainAccess)
+	d.encoded = canonical(t.keys.vault, &d.entry).BytesOrPanic()
+	return d
 }
 
 const insertEntry = `INSERT INTO entry(seq, at, service, via, request, remote, action, project, path, version, outcome,
