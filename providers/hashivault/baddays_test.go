@@ -125,6 +125,15 @@ func TestDownAtTheStart(t *testing.T) {
 		func(c *hashivault.Config) { c.Mount = "../sys" },
 		func(c *hashivault.Config) { c.Base = "a/../../b" },
 		func(c *hashivault.Config) { c.Base = "a//b" },
+		func(c *hashivault.Config) { c.Base = "a?list=true" },
+		func(c *hashivault.Config) { c.Base = "a%2f..%2fb" },
+		func(c *hashivault.Config) { c.Mount = "secret#" },
+		func(c *hashivault.Config) {
+			c.Token, c.AppRole = myvault.Value{}, &hashivault.AppRole{RoleID: "app", Mount: "../token/create-orphan?x="}
+		},
+		func(c *hashivault.Config) {
+			c.Token, c.AppRole = myvault.Value{}, &hashivault.AppRole{RoleID: "app", Mount: "../token"}
+		},
 		func(c *hashivault.Config) { c.Token = myvault.Value{} },
 		func(c *hashivault.Config) { c.Token = myvault.Text("hvs.token\n") },
 		func(c *hashivault.Config) { c.AppRole = &hashivault.AppRole{RoleID: "both"} },

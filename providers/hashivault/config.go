@@ -23,7 +23,8 @@ type Config struct {
 	// https://vault-1.example:8200; at least one. The first one that answers is used. Vault's
 	// own api_addr of each node must be among them: a redirect to any other host is refused.
 	Addresses []string
-	// Mount is where the KV version 2 engine is mounted. Empty means "secret".
+	// Mount is where the KV version 2 engine is mounted. Empty means "secret". Mounts and
+	// Base are plain paths: no . and .., double slashes, ?, # and %.
 	Mount string
 	// Base is the path below the mount that holds the store. Empty means "myvault".
 	Base string
@@ -66,10 +67,14 @@ func (c Config) withDefaults() (Config, error) {
 	if len(c.Addresses) == 0 {
 		wrong = append(wrong, errors.New("no address; name at least one node of the cluster"))
 	}
-	for _, p := range []string{c.Mount, c.Base} {
-		if path.Clean(p) != p || p == "." || strings.HasPrefix(p, "..") {
-			wrong = append(wrong, errors.New("mount and base path are plain paths, without . and .. and double slashes"))
-		}
+	paths := []string{c.Mount, c.Base}
+	if c.AppRole != nil {
+		role := *c.AppRole // the caller's own stays as it is
+		role.Mount = strings.Trim(cmp.Or(role.Mount, "approle"), "/")
+		c.AppRole, paths = &role, append(paths, role.Mount)
+	}
+	if !allPlain(paths) {
+		wrong = append(wrong, errors.New("mounts and base path are plain paths, without . and .., double slashes, ?, # and %"))
 	}
 	if (c.Token.Len() == 0) == (c.AppRole == nil) {
 		wrong = append(wrong, errors.New("give either a token or an AppRole"))
@@ -87,6 +92,13 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("%w configuration: %w", myvault.ErrInvalid, err)
 	}
 	return c, nil
+}
+
+// allPlain reports whether the paths stand in a URL as they are.
+func allPlain(paths []string) bool {
+	return !slices.ContainsFunc(paths, func(p string) bool {
+		return path.Clean(p) != p || p == "." || strings.HasPrefix(p, "..") || strings.ContainsAny(p, "?#%")
+	})
 }
 
 // parseAddresses gives the base URLs; they hold scheme and host and nothing else.

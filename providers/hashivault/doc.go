@@ -53,6 +53,9 @@
 //
 //   - of two deletions of one secret at the same time, or two undeletions, both may be told that they
 //     made it;
+//   - a Delete or Undelete whose answer is lost is looked for once and never sent again, and may be told
+//     as done by another's of the same kind, or as unknown when it was made and another process undid it;
+//     one that is still on its way when it is told as unknown can undo what came in between;
 //   - a Put on a condition that runs beside a deletion may be made after it, as if it had come before;
 //   - a register near its limit may take one project too many for each process;
 //   - notes of author and time of two versions that are deleted at the same time may overwrite each other.
@@ -68,7 +71,8 @@
 // # When Vault does not answer
 //
 // Reads are tried on each node. A change goes to another node only when none can have seen it;
-// else it is looked up whether it was made, for up to ten seconds, and what cannot be found out is
-// myvault.ErrUnknownOutcome. All else is myvault.ErrUnavailable, with the reason where
+// else it is looked up whether it was made, for up to ten seconds, and only a Put on a condition, a
+// destruction and a note are sent again. What cannot be found out, and a Delete or Undelete that is not
+// seen to be there, is myvault.ErrUnknownOutcome: look at the secret before asking again. All else is myvault.ErrUnavailable, with the reason where
 // it is one of this package's errors. The store recovers by itself.
 package hashivault

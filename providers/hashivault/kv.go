@@ -180,7 +180,7 @@ func (k *kv) put(ctx context.Context, key string, data any, cas int64) (myvault.
 	return myvault.Version(w.Data.Version), nil
 }
 
-// mark deletes, undeletes or destroys versions. Doing it twice is as doing it once.
+// mark deletes, undeletes or destroys versions.
 func (k *kv) mark(ctx context.Context, what, key string, versions []myvault.Version) error {
 	body, err := json.Marshal(map[string]any{"versions": versions})
 	if err != nil {

@@ -2,7 +2,6 @@ package hashivault
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,7 +119,7 @@ func (k *keeper) login(ctx context.Context) (lease, error) {
 	if err != nil {
 		return lease{}, fmt.Errorf("%w configuration: the role id or the secret id is not valid UTF-8", myvault.ErrInvalid)
 	}
-	l, err := k.auth(ctx, http.MethodPost, "auth/"+cmp.Or(k.role.Mount, "approle")+"/login", body)
+	l, err := k.auth(ctx, http.MethodPost, "auth/"+k.role.Mount+"/login", body)
 	if errors.Is(err, ErrMount) || errors.Is(err, ErrRights) {
 		err = unavailable(ErrLogin)
 	}

@@ -122,7 +122,7 @@ func (s *Store) destroy(ctx context.Context, c myvault.Change) (myvault.Info, er
 		if err := s.note(ctx, key, h.Data.Custom, infos...); err != nil {
 			return myvault.Info{}, err
 		}
-		if err := s.mark(ctx, "destroy", key, myvault.Destroyed, left...); err != nil {
+		if err := s.repeated(ctx, func(ctx context.Context) error { return s.kv.mark(ctx, "destroy", key, left) }); err != nil {
 			return myvault.Info{}, err
 		}
 	}
@@ -152,16 +152,13 @@ func targets(named []myvault.Version, current myvault.Version) ([]myvault.Versio
 	return slices.Compact(named), nil
 }
 
-// mark brings versions into a state.
-func (s *Store) mark(ctx context.Context, what, key string, state myvault.State, versions ...myvault.Version) error {
-	return s.settled(ctx, func(ctx context.Context) error {
-		return s.kv.mark(ctx, what, key, versions)
+// mark deletes or undeletes a version.
+func (s *Store) mark(ctx context.Context, what, key string, state myvault.State, n myvault.Version) error {
+	return s.seen(ctx, func(ctx context.Context) error {
+		return s.kv.mark(ctx, what, key, []myvault.Version{n})
 	}, func(ctx context.Context) (bool, error) {
 		h, err := s.kv.history(ctx, key)
-		if err != nil {
-			return false, err
-		}
-		return !slices.ContainsFunc(versions, func(n myvault.Version) bool { return h.of(n).state() != state }), nil
+		return err == nil && h.of(n).state() == state, err
 	})
 }
 
@@ -171,7 +168,5 @@ func (s *Store) note(ctx context.Context, key string, custom map[string]string, 
 	if changes == nil {
 		return nil
 	}
-	return s.settled(ctx, func(ctx context.Context) error {
-		return s.kv.patchCustom(ctx, key, changes)
-	}, func(context.Context) (bool, error) { return false, nil })
+	return s.repeated(ctx, func(ctx context.Context) error { return s.kv.patchCustom(ctx, key, changes) })
 }

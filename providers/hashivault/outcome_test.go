@@ -37,8 +37,8 @@ var lostAnswers = map[string]fakevault.Fault{
 	"the answer is lost while it is known": {Lose: true, Delay: 50 * time.Millisecond},
 }
 
-// TestLostAnswers: whatever becomes of the answer to a change, the change is made once, and
-// that is what is told, where it can be found out.
+// TestLostAnswers: whatever becomes of the answer to a change that can be repeated, or is seen to be
+// there, the change is made once, and that is what is told.
 func TestLostAnswers(t *testing.T) {
 	for fault, f := range lostAnswers {
 		for _, c := range []struct {
@@ -48,9 +48,7 @@ func TestLostAnswers(t *testing.T) {
 		}{
 			{"put if present", "POST data", put("newsbot/a", "3", myvault.IfPresent()), "[3 live 2 live 1 live]"},
 			{"put if absent", "POST data", put("newsbot/new", "1", myvault.IfAbsent()), "[1 live]"},
-			{"delete", "POST delete", change(myvault.OpDelete, "newsbot/a"), "[2 deleted 1 live]"},
 			{"delete, the note", "PATCH metadata", change(myvault.OpDelete, "newsbot/a"), "[2 deleted 1 live]"},
-			{"undelete", "POST undelete", change(myvault.OpUndelete, "newsbot/gone"), "[1 live]"},
 			{"destroy", "POST destroy", change(myvault.OpDestroy, "newsbot/a"), "[2 destroyed 1 destroyed]"},
 			{"destroy, the note", "PATCH metadata", change(myvault.OpDestroy, "newsbot/a"), "[2 destroyed 1 destroyed]"},
 		} {
@@ -68,6 +66,47 @@ func TestLostAnswers(t *testing.T) {
 				is.Equal(fmt.Sprint(states(t, s, c.change.Address.String())), c.want)
 				time.Sleep(2 * f.Before) // what was on its way comes too late to change anything
 				is.Equal(fmt.Sprint(states(t, s, c.change.Address.String())), c.want)
+			})
+		}
+	}
+}
+
+// TestLostAnswerOfAMark: a Delete or Undelete is sent once. It succeeds where its effect is seen, else its
+// outcome is unknown: it may even be on its way still.
+func TestLostAnswerOfAMark(t *testing.T) {
+	for fault, f := range lostAnswers {
+		for _, c := range []struct {
+			kind            string
+			change          myvault.Change
+			made, untouched string
+		}{
+			{"POST delete", change(myvault.OpDelete, "newsbot/a"), "[1 deleted]", "[1 live]"},
+			{"POST undelete", change(myvault.OpUndelete, "newsbot/gone"), "[1 live]", "[1 deleted]"},
+		} {
+			t.Run(fault+"/"+c.kind, func(t *testing.T) {
+				is := is.New(t)
+				t.Parallel()
+				fake := fakevault.New(t)
+				config := fresh(fake.Address, fake.Token)
+				config.Timeout = 150 * time.Millisecond
+				s := opened(t, config)
+				do(t, s, put("newsbot/a", "1"), put("newsbot/gone", "1"), change(myvault.OpDelete, "newsbot/gone"))
+				fake.Requests()
+				fake.Break(once(c.kind, f))
+				_, err := apply(t.Context(), s, c.change)
+				is.Equal(strings.Count(strings.Join(fake.Requests(), ",")+",", c.kind+","), 1)
+				want := c.made
+				if f.Lose || f.Delay > 0 {
+					is.NoErr(err)
+				} else {
+					is.True(errors.Is(err, myvault.ErrUnknownOutcome))
+					is.True(!errors.Is(err, context.DeadlineExceeded)) // nobody's deadline has passed
+					if f.Before == 0 {
+						want = c.untouched
+					}
+				}
+				time.Sleep(2 * f.Before) // what was on its way arrives
+				is.Equal(fmt.Sprint(states(t, s, c.change.Address.String())), want)
 			})
 		}
 	}
@@ -166,5 +205,47 @@ func TestOutcomeThatCannotBeFoundOut(t *testing.T) {
 		cancel()
 		is.True(errors.Is(err, myvault.ErrUnknownOutcome))
 		is.True(!errors.Is(err, myvault.ErrUnavailable)) // which would say that nothing was changed
+	}
+}
+
+// TestAMarkIsNotRepeated: a Delete or Undelete whose answer is lost, and which another process has
+// undone since, is not made again over what that process was told.
+func TestAMarkIsNotRepeated(t *testing.T) {
+	for _, c := range []struct {
+		about, kind string
+		ours, undo  myvault.Op
+		want        string
+	}{
+		{"delete", "delete", myvault.OpDelete, myvault.OpUndelete, "[1 live]"},
+		{"undelete", "undelete", myvault.OpUndelete, myvault.OpDelete, "[1 deleted]"},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			is := is.New(t)
+			fake := fakevault.New(t)
+			config := fresh(fake.Address, fake.Token)
+			s, other := opened(t, config), opened(t, config)
+			do(t, s, put("newsbot/a", "1"))
+			if c.ours == myvault.OpUndelete {
+				do(t, s, change(myvault.OpDelete, "newsbot/a"))
+			}
+			fake.Requests()
+			var step atomic.Int32
+			fake.Break(func(r *http.Request) fakevault.Fault {
+				kind := fakevault.Kind(r)
+				switch {
+				case kind == c.kind && r.Method == http.MethodPost && step.CompareAndSwap(0, 1):
+					return fakevault.Fault{Lose: true}
+				case kind == "metadata" && r.Method == http.MethodGet && step.CompareAndSwap(1, 2):
+					do(t, other, change(c.undo, "newsbot/a"))
+				}
+				return fakevault.Fault{}
+			})
+			_, err := apply(t.Context(), s, change(c.ours, "newsbot/a"))
+			fake.Break(nil)
+			is.Equal(step.Load(), int32(2)) // the other process came in between
+			is.True(errors.Is(err, myvault.ErrUnknownOutcome))
+			is.Equal(strings.Count(strings.Join(fake.Requests(), ",")+",", "POST "+c.kind+","), 1)
+			is.Equal(fmt.Sprint(states(t, s, "newsbot/a")), c.want) // as the other process was told
+		})
 	}
 }

@@ -93,9 +93,28 @@ func (s *Store) findAny(ctx context.Context, key, change string) (myvault.Versio
 	return 0, false, nil
 }
 
-// settled makes a change that can be repeated without harm, and whose effect can be seen:
-// done reports whether it is there.
-func (s *Store) settled(ctx context.Context, change func(context.Context) error, done func(context.Context) (bool, error)) error {
+// repeated makes a change that nobody can take back, and makes it again until it is
+// answered: once more of it undoes nothing.
+func (s *Store) repeated(ctx context.Context, change func(context.Context) error) error {
+	err := change(ctx)
+	u := uncertain{}
+	if !errors.As(err, &u) {
+		return err
+	}
+	ctx, cancel := settling(ctx)
+	defer cancel()
+	for pause(ctx) {
+		if change(ctx) == nil {
+			return nil
+		}
+	}
+	return unknown(u.cause)
+}
+
+// seen makes a change that others can take back. It is sent once: where its effect is
+// not there, it was not made, or made and taken back, and then making it again would undo what
+// another process was told. done reports whether the effect is there.
+func (s *Store) seen(ctx context.Context, change func(context.Context) error, done func(context.Context) (bool, error)) error {
 	err := change(ctx)
 	u := uncertain{}
 	if !errors.As(err, &u) {
@@ -105,15 +124,10 @@ func (s *Store) settled(ctx context.Context, change func(context.Context) error,
 	defer cancel()
 	for {
 		made, err := done(ctx)
-		if err == nil && made {
+		switch {
+		case err == nil && made:
 			return nil
-		}
-		if err == nil {
-			if err = change(ctx); err == nil {
-				return nil
-			}
-		}
-		if !pause(ctx) {
+		case err == nil || !pause(ctx):
 			return unknown(u.cause)
 		}
 	}
