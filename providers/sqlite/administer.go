@@ -59,6 +59,14 @@ func (f *file) reader() (*conn, error) {
 	return connect(f.path, settings{vfs: f.options.vfs, synchronous: f.options.synchronous, cacheKB: readerCacheKB, readOnly: true})
 }
 
+// payOwed removes old bytes that could not be removed before.
+func (f *file) payOwed(ctx context.Context) {
+	if f.writer.owed.Load() {
+		// Where it fails, it stays owed.
+		_ = f.writer.do(context.WithoutCancel(ctx), &request{apply: func(*conn) error { return nil }})
+	}
+}
+
 // forget removes old bytes, by a request that does nothing else.
 func (f *file) forget(ctx context.Context) error {
 	return f.writer.do(ctx, &request{apply: func(*conn) error { return nil }, scrub: true})

@@ -165,3 +165,37 @@ func TestABackupWithoutItsHeadsFile(t *testing.T) {
 	is.NoErr(err)
 	is.True(s.Close() != nil) // it keeps the heads too
 }
+
+// What is destroyed while a backup reads is gone from the files once it has ended.
+func TestADestroyDuringABackup(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	s := open(t, dir, crypto.NewKey())
+	_, err := apply(s, put("p/a", strings.Repeat("x", 3000)))
+	is.NoErr(err)
+	for range 8 { // more than is copied at once
+		_, err := apply(s, put("p/large", strings.Repeat("x", 300<<10)))
+		is.NoErr(err)
+	}
+	r := rawOpen(t, dir, "vault.db")
+	sealed := r.blobs(`SELECT sealed FROM log WHERE sealed IS NOT NULL ORDER BY seq LIMIT 1`)
+	r.close()
+	is.Equal(len(sealed), 1)
+	gone := [][]byte{sealed[0][100:140]} // within one page
+	destroyed := false
+	_, err = s.Backup(t.Context(), filepath.Join(t.TempDir(), "backup"), func(int64, int64) {
+		if !destroyed {
+			destroyed = true
+			_, err := apply(s, on(myvault.OpDestroy, "p/a"))
+			is.True(errors.Is(err, myvault.ErrUnknownOutcome))
+			is.True(strings.Contains(err.Error(), "a backup is running"))
+			_, err = apply(s, put("p/b", "others write on"))
+			is.NoErr(err)
+		}
+	})
+	is.NoErr(err)
+	is.True(destroyed)
+	areGone(t, dir, gone)
+	_, err = s.Get(t.Context(), addr("p/a"), 0)
+	is.True(errors.Is(err, myvault.ErrDestroyed) || errors.Is(err, myvault.ErrNotFound))
+}

@@ -27,6 +27,10 @@ import (
 // is in the directory of the store: that needs their size in free space there. progress,
 // unless it is nil, is told how many bytes are done, of about how many.
 //
+// While the files are copied, the old bytes of what is destroyed stay in the write-ahead log, for
+// the backup reads them: a destroy or a change of keys is answered at once then, with
+// [myvault.ErrUnknownOutcome]; it is done, and its old bytes go when the copying ends.
+//
 // An error together with heads, not nil, means that the backup stands and is whole, but that
 // [Config.HeadsFile] or the entry of the backup could not be written: keep the heads, or
 // remove the backup and repeat it. Without heads there is no backup.
@@ -64,6 +68,7 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 	}
 	copies, err := shot.copy(ctx, s, step)
 	defer closeAll(copies)
+	shot.close()
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +80,7 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 
 // snapshot is a moment of both files.
 type snapshot struct {
+	files  []*file
 	conns  []*conn // with a transaction open, in the order of archiveKinds
 	master *crypto.Master
 	heads  []myvault.Head
@@ -84,8 +90,11 @@ type snapshot struct {
 // snapshot begins reading both files while nobody can change vault.db. So no change of the
 // master key comes between them either, which takes that lock.
 func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
-	shot = &snapshot{}
-	for _, f := range []*file{s.file, s.trail.file} {
+	shot = &snapshot{files: []*file{s.file, s.trail.file}}
+	for _, f := range shot.files {
+		f.shots.Add(1)
+	}
+	for _, f := range shot.files {
 		c, err := f.reader()
 		if err != nil {
 			shot.close()
@@ -127,10 +136,16 @@ func (shot *snapshot) begin(s *Store) (err error) {
 	return err
 }
 
+// close ends the reading, and removes the old bytes that it kept. It may be called again.
 func (shot *snapshot) close() {
 	for _, c := range shot.conns {
 		_ = c.close() // it has only read
 	}
+	for _, f := range shot.files {
+		f.shots.Add(-1)
+		f.payOwed(context.Background())
+	}
+	shot.conns, shot.files = nil, nil
 }
 
 // copyPages is how many pages are copied at a time.

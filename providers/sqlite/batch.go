@@ -37,6 +37,8 @@ func (w *writer) write(batch []*request) {
 	}
 	if len(scrubbing) > 0 {
 		w.scrub(scrubbing)
+	} else if err == nil && w.owed.Load() {
+		w.scrubOwed()
 	}
 	if err == nil {
 		w.log.bound(w.conn)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -89,16 +90,29 @@ const scrubTimeout = 2 * time.Second
 
 // scrub removes old bytes from the write-ahead log: it brings the log into the file, where
 // secure_delete has overwritten them, and cuts it to nothing. The engine does not sync that
-// cut; without a sync a power cut would bring the bytes back.
-func (f *file) scrub(c *conn) error {
-	err := truncate(c, time.Now().Add(scrubTimeout))
+// cut; without a sync a power cut would bring the bytes back. Where it does not come to its
+// end, the writer owes it.
+func (f *file) scrub(c *conn, wait time.Duration) error {
+	err := f.cut(c, wait)
+	if err == nil {
+		return nil
+	}
+	f.writer.owed.Store(true)
+	return fmt.Errorf("old bytes may be in the write-ahead log; they go with a later change, once no backup or verification reads: %w", err)
+}
+
+// errHeld: to wait for the snapshot of a backup would stall all writers, and in vain.
+var errHeld = errors.New("a backup is running, and the old bytes go when it ends")
+
+func (f *file) cut(c *conn, wait time.Duration) error {
+	if f.shots.Load() > 0 {
+		return errHeld
+	}
+	err := truncate(c, time.Now().Add(wait))
 	if err == nil {
 		err = f.options.fsync.file(f.path + "-wal")
 	}
-	if err != nil {
-		return fmt.Errorf("old bytes may be in the write-ahead log until it is destroyed again: %w", err)
-	}
-	return c.BusyTimeout(busyTimeout)
+	return errors.Join(err, c.BusyTimeout(busyTimeout))
 }
 
 // truncate tries until then. The engine itself waits for readers and writers, but not for

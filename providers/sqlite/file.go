@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/myswiftagent/myvault/crypto"
 )
@@ -20,6 +21,7 @@ type file struct {
 	anchor  *conn // keeps the write-ahead log while other connections come and go
 	readers *pool
 	writer  *writer
+	shots   atomic.Int32 // backups of this process that hold a snapshot
 }
 
 // options are what the files of a store are opened with.

@@ -58,7 +58,7 @@ func (s *Store) rekey(ctx context.Context, to *masters) error {
 		s.masters.Store(to)
 		s.keys.master.Store(to.vault)
 		s.trail.keys.master.Store(to.access)
-		err = errors.Join(s.forget(ctx), failure(ctx, guard(func() error { return s.trail.scrub(access) })))
+		err = errors.Join(s.forget(ctx), failure(ctx, guard(func() error { return s.trail.scrub(access, scrubTimeout) })))
 	}
 	return errors.Join(err, access.close())
 }
@@ -251,7 +251,7 @@ func (t *Trail) rekey(ctx context.Context, to *crypto.Master) error {
 			return err
 		}
 		t.keys.master.Store(to)
-		return t.scrub(c)
+		return t.scrub(c, scrubTimeout)
 	})
 	return errors.Join(failure(ctx, err), c.close())
 }

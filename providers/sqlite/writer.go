@@ -2,9 +2,14 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -24,8 +29,10 @@ type writer struct {
 	begin func(c *conn, anew bool) error
 	// save remembers what requests change in memory; restore goes back to it, for one that failed.
 	save, restore func()
-	// clean removes old bytes from the write-ahead log.
-	clean func(*conn) error
+	// clean removes old bytes from the write-ahead log, and waits so long for readers. It
+	// sets owed where it fails.
+	clean func(c *conn, wait time.Duration) error
+	owed  atomic.Bool // old bytes are in the log that were to be removed
 	// committed is told that the transaction holds.
 	committed func()
 	// attempted is told how each commit and each checkpoint went, beside health and doubt.
@@ -246,12 +253,24 @@ func (w *writer) close() error {
 
 // scrub removes old bytes, once for all requests that ask for it, and answers them.
 func (w *writer) scrub(requests []*request) {
-	err := guard(func() error { return w.clean(w.conn) })
+	w.owed.Store(false)
+	err := guard(func() error { return w.clean(w.conn, scrubTimeout) })
 	if err != nil {
-		w.conn.spoil(err)
+		if !errors.Is(err, errHeld) {
+			w.conn.spoil(err)
+		}
 		err = fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
 	}
 	for _, r := range requests {
 		r.answer(err)
+	}
+}
+
+// scrubOwed removes old bytes that could not be removed before, and waits for nobody.
+func (w *writer) scrubOwed() {
+	w.owed.Store(false)
+	err := guard(func() error { return w.clean(w.conn, 0) })
+	if err != nil && !errors.Is(err, errHeld) && !is(err, sqlite3.BUSY) {
+		w.conn.spoil(err)
 	}
 }
