@@ -155,3 +155,27 @@ func TestACheckpointThatIsAskedForTwiceEnds(t *testing.T) {
 	stop := sqlite.AskedTwice()
 	stop() // it hung
 }
+
+// While the disk of the trail fails the master key stays as it is: vault.db must not have the
+// new one before access.db is known to have it.
+func TestNoOtherMasterKeyWhileTheTrailIsInDoubt(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir := crashed(t, key)
+	var fails atomic.Bool
+	fails.Store(true)
+	s := openWith(t, dir, key, sqlite.Config{}.WithFsync(func(f *os.File) error {
+		if filepath.Base(f.Name()) == "access.db-wal" && fails.Load() {
+			return errDisk
+		}
+		return f.Sync()
+	}))
+	next := crypto.NewKey()
+	is.True(errors.Is(s.Rekey(t.Context(), next), myvault.ErrUnavailable))
+	_ = s.Close()
+	fails.Store(false)
+	s = open(t, dir, key) // the old one
+	is.NoErr(s.Rekey(t.Context(), next))
+	is.NoErr(s.Close())
+	open(t, dir, next)
+}

@@ -50,7 +50,12 @@ func (s *Store) pair(ctx context.Context, c *conn, renew bool) (renewed bool, er
 			return fmt.Errorf("%w: access.db is that of another store; put the own one back", ErrForeign)
 		}
 		value := slices.Concat(id, s.keys.stamp.Sum(s.keys.accessRow(id)))
-		return c.transaction(func() error { return c.setMeta(metaAccess, value) })
+		return c.transaction(func() error {
+			if err := s.writer.doubt.settled(); err != nil {
+				return err
+			}
+			return c.setMeta(metaAccess, value)
+		})
 	})
 	return renewed, err
 }

@@ -123,6 +123,9 @@ func (r *rekeying) present(ctx context.Context, c *conn) (*masters, error) {
 // settle ends what an earlier Rekey left, so that access.db has the key of vault.db in force.
 func (r *rekeying) settle(from *masters) error {
 	return r.access.transaction(func() error {
+		if err := r.trail.writer.doubt.settled(); err != nil {
+			return err
+		}
 		found, err := r.access.slotOf(from.access)
 		switch {
 		case err != nil:
@@ -139,6 +142,9 @@ func (r *rekeying) settle(from *masters) error {
 // announce puts the new key beside the old one in access.db.
 func (r *rekeying) announce(from *masters) error {
 	return r.access.transaction(func() error {
+		if err := r.trail.writer.doubt.settled(); err != nil {
+			return err
+		}
 		wrapped, err := r.access.rewrapTrail(from.access, r.to.access)
 		if err != nil {
 			return err
@@ -241,6 +247,9 @@ func (t *Trail) rekey(ctx context.Context, to *crypto.Master) error {
 	}
 	err = guard(func() error {
 		err := c.transaction(func() error {
+			if err := t.writer.doubt.settled(); err != nil {
+				return err
+			}
 			from, err := t.keys.current(c)
 			if err != nil {
 				return err
