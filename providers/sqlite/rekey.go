@@ -58,7 +58,10 @@ func (s *Store) rekey(ctx context.Context, to *masters) error {
 		s.masters.Store(to)
 		s.keys.master.Store(to.vault)
 		s.trail.keys.master.Store(to.access)
-		err = errors.Join(s.forget(ctx), failure(ctx, guard(func() error { return s.trail.scrub(access, scrubTimeout) })))
+		err = s.forget(ctx)
+		if old := guard(func() error { return s.trail.scrub(access, scrubTimeout) }); old != nil {
+			err = errors.Join(err, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, failure(ctx, old)))
+		}
 	}
 	return errors.Join(err, access.close())
 }
