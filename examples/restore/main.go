@@ -34,7 +34,7 @@ func restore(ctx context.Context, out io.Writer, path, dir string, files []strin
 	}
 	var heads []myvault.Head
 	for _, file := range files {
-		if heads, err = sqlite.ReadHeads(file); err != nil {
+		if heads, err = setup.Heads(file); err != nil {
 			return err
 		}
 	}

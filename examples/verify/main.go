@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/examples/internal/setup"
@@ -20,7 +21,7 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 3 {
+	if len(os.Args) > 3 || len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "-") {
 		fmt.Fprintln(os.Stderr, "usage: verify [<directory or backup> [<heads>]]")
 		os.Exit(2)
 	}
@@ -40,7 +41,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	}
 	var heads []myvault.Head
 	if len(args) == 2 {
-		if heads, err = sqlite.ReadHeads(args[1]); err != nil {
+		if heads, err = setup.Heads(args[1]); err != nil {
 			return err
 		}
 	}

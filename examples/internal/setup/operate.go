@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/myswiftagent/myvault"
@@ -57,4 +58,19 @@ func Existing(dir string) error {
 		return fmt.Errorf("there is no store in %s; name its directory with MYVAULT_DATA", dir)
 	}
 	return nil
+}
+
+// Heads reads the heads that a backup printed. A file without one of each chain is refused: with
+// it, a check would not notice that a chain was cut short.
+func Heads(path string) ([]myvault.Head, error) {
+	heads, err := sqlite.ReadHeads(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, chain := range []string{myvault.ChainChanges, myvault.ChainAccess} {
+		if !slices.ContainsFunc(heads, func(h myvault.Head) bool { return h.Chain == chain }) {
+			return nil, fmt.Errorf("%s has no head of the chain of %s; give the heads of a backup that ended well", path, chain)
+		}
+	}
+	return heads, nil
 }

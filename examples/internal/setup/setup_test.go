@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/matryer/is"
+	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/examples/internal/setup"
+	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
 type settings struct {
@@ -138,4 +140,19 @@ func ExampleHelp() {
 	//   PORT                  a port
 	//   ON                    true or false
 	//   MSA_MASTER_KEY        a key
+}
+
+func TestHeadsWithoutAChainAreRefused(t *testing.T) {
+	is := is.New(t)
+	path := filepath.Join(t.TempDir(), "vault.heads")
+	both := []myvault.Head{{Chain: myvault.ChainChanges, MAC: make([]byte, 32)}, {Chain: myvault.ChainAccess, MAC: make([]byte, 32)}}
+	for _, heads := range [][]myvault.Head{nil, both[:1], both[1:]} {
+		is.NoErr(os.WriteFile(path, []byte(sqlite.FormatHeads(heads)), 0o600))
+		_, err := setup.Heads(path)
+		is.True(err != nil)
+	}
+	is.NoErr(os.WriteFile(path, []byte(sqlite.FormatHeads(both)), 0o600))
+	heads, err := setup.Heads(path)
+	is.NoErr(err)
+	is.Equal(len(heads), 2)
 }
