@@ -67,15 +67,15 @@ func (s *syncer) settle(err error, doubts int) error {
 	return s.err
 }
 
-func (s *syncer) cause() (err error, doubts int) {
+func (s *syncer) cause() (doubts int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.err, s.doubts
+	return s.doubts, s.err
 }
 
 // failure gives ErrUnavailable while the disk is not trusted.
 func (s *syncer) failure() error {
-	if err, _ := s.cause(); err != nil {
+	if _, err := s.cause(); err != nil {
 		return fmt.Errorf("%w: the trail cannot be synced; look after the disk: %w", myvault.ErrUnavailable, err)
 	}
 	return nil
@@ -101,7 +101,7 @@ func (s *syncer) loop() {
 }
 
 func (s *syncer) sync() error {
-	err, doubts := s.cause()
+	doubts, err := s.cause()
 	if err != nil {
 		err = s.rewrite()
 	}
