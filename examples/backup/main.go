@@ -29,14 +29,7 @@ func main() {
 }
 
 func backup(ctx context.Context, out io.Writer, path string) (err error) {
-	dir, keys, err := setup.Operator(os.Environ())
-	if err != nil {
-		return err
-	}
-	if err := setup.Existing(dir); err != nil {
-		return err
-	}
-	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{})
+	store, err := setup.Store(ctx, os.Environ())
 	if err != nil {
 		return err
 	}

@@ -24,15 +24,7 @@ import (
 // vault gives the real Vault server. Where there is none the test is skipped, but never in CI.
 func vault(t *testing.T) *vaultserver.Server {
 	t.Helper()
-	path := os.Getenv("MYVAULT_VAULT_BIN")
-	switch {
-	case path != "":
-	case os.Getenv("CI") != "":
-		t.Fatal("MYVAULT_VAULT_BIN names no Vault server; build one with .ci/vault")
-	default:
-		t.Skip("needs a real Vault server: export MYVAULT_VAULT_BIN=$(bash .ci/vault)")
-	}
-	return vaultserver.Dev(t, path)
+	return vaultserver.Dev(t, vaultserver.Binary(t))
 }
 
 // fill makes versions of secrets by 64 callers, and gives the rate.

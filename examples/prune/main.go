@@ -32,14 +32,7 @@ func main() {
 }
 
 func prune(ctx context.Context, out io.Writer, keep, days int) (err error) {
-	dir, keys, err := setup.Operator(os.Environ())
-	if err != nil {
-		return err
-	}
-	if err := setup.Existing(dir); err != nil {
-		return err
-	}
-	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{})
+	store, err := setup.Store(ctx, os.Environ())
 	if err != nil {
 		return err
 	}

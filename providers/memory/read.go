@@ -24,21 +24,8 @@ func (p *Provider) Get(ctx context.Context, addr myvault.Address, version myvaul
 // Versions implements [myvault.Provider].
 func (p *Provider) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
-		p.mu.RLock()
-		err, h := p.usable(ctx), p.secrets[addr]
-		p.mu.RUnlock()
-		if err == nil && h == nil {
-			err = myvault.ErrNotFound
-		}
-		if err != nil {
-			yield(myvault.Info{}, err)
-			return
-		}
-		if !yield(h.head.Info, nil) {
-			return
-		}
-		for i := len(h.past) - 1; i >= 0; i-- {
-			if !yield(h.past[i].Info, nil) {
+		for secret, err := range p.History(ctx, addr) {
+			if !yield(secret.Info, err) {
 				return
 			}
 		}

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -58,6 +59,18 @@ func Existing(dir string) error {
 		return fmt.Errorf("there is no store in %s; name its directory with MYVAULT_DATA", dir)
 	}
 	return nil
+}
+
+// Store opens the store of a server, for a program that works on its files.
+func Store(ctx context.Context, environ []string) (*sqlite.Store, error) {
+	dir, keys, err := Operator(environ)
+	if err != nil {
+		return nil, err
+	}
+	if err := Existing(dir); err != nil {
+		return nil, err
+	}
+	return sqlite.Open(ctx, dir, keys, sqlite.Config{})
 }
 
 // Heads reads the heads that a backup printed. A file without one of each chain is refused: with
