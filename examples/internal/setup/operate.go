@@ -1,14 +1,14 @@
 package setup
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
+
+	"github.com/caarlos0/env/v11"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite"
@@ -18,15 +18,8 @@ import (
 // directory and the source of the master key, from the .env that the server reads and the
 // environment, which wins. Unlike the server it makes nothing.
 func Operator(environ []string) (dir string, keys sqlite.KeySource, err error) {
-	settings := map[string]string{}
-	for _, setting := range environ {
-		name, value, _ := strings.Cut(setting, "=")
-		settings[name] = value
-	}
-	for _, path := range []string{settings["MYVAULT_ENV"], ".env", filepath.Join(cmp.Or(settings["MYVAULT_DATA"], "data"), ".env")} {
-		if path == "" || path != settings["MYVAULT_ENV"] && !exists(path) {
-			continue
-		}
+	settings := env.ToMap(environ)
+	if path := envFile(settings); path != "" {
 		f, err := os.Open(path)
 		if err != nil {
 			return "", nil, err
@@ -37,9 +30,8 @@ func Operator(environ []string) (dir string, keys sqlite.KeySource, err error) {
 			return "", nil, fmt.Errorf("%s: %w", path, err)
 		}
 		settings = merged(file, settings)
-		break
 	}
-	return cmp.Or(settings["MYVAULT_DATA"], "data"), sqlite.KeySettings(settings["MSA_MASTER_KEY"], settings["MSA_MASTER_KEY_FILE"]), nil
+	return dataOf(settings), sqlite.KeySettings(settings["MSA_MASTER_KEY"], settings["MSA_MASTER_KEY_FILE"]), nil
 }
 
 // merged lets the environment win. A key that it has stands for both ways of giving one.

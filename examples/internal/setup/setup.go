@@ -26,15 +26,11 @@ import (
 // none, and no policy in the environment, it makes one there; see [FirstRun]. T is a struct
 // with env tags; its keys are what the .env may hold besides the policy.
 func Load[T any](process map[string]string) (settings map[string]string, path string, err error) {
-	data := cmp.Or(process["MYVAULT_DATA"], "data")
+	data := dataOf(process)
 	inData := filepath.Join(data, ".env")
+	path = envFile(process)
 	switch {
-	case process["MYVAULT_ENV"] != "":
-		path = process["MYVAULT_ENV"]
-	case exists(".env"):
-		path = ".env"
-	case exists(inData):
-		path = inData
+	case path != "":
 	case process["ALLOWED_SERVICES"] != "":
 		return process, "", nil
 	default:
@@ -57,6 +53,22 @@ func Load[T any](process map[string]string) (settings map[string]string, path st
 		err = writeHeaders(data, file)
 	}
 	return myvault.MergeEnv(file, process), path, err
+}
+
+// dataOf gives the directory of the store.
+func dataOf(settings map[string]string) string { return cmp.Or(settings["MYVAULT_DATA"], "data") }
+
+// envFile gives the path of the .env that is there, or that MYVAULT_ENV says is; "" for none.
+func envFile(process map[string]string) string {
+	if named := process["MYVAULT_ENV"]; named != "" {
+		return named
+	}
+	for _, path := range []string{".env", filepath.Join(dataOf(process), ".env")} {
+		if exists(path) {
+			return path
+		}
+	}
+	return ""
 }
 
 func exists(path string) bool {
