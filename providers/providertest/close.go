@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -10,6 +11,16 @@ import (
 func (s *stage) closed() {
 	s.do(put("newsbot/a", "1"))
 	s.succeeds("close", s.p.Close())
+}
+
+// over reports whether done was closed.
+func over(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
 }
 
 var closeClauses = []Clause{
@@ -60,11 +71,20 @@ var closeClauses = []Clause{
 	}),
 	clause("close/beside", "Close beside other calls lets each succeed or be ErrClosed.", func(s *stage) {
 		s.do(put("newsbot/a", "1"))
+		var reading sync.WaitGroup // until each racer has read once, so that none begins behind Close
+		reading.Add(racers - 1)
+		closed := make(chan struct{})
 		errs := together(racers, func(i int) error {
 			if i == 0 {
+				defer close(closed)
+				reading.Wait()
 				return s.p.Close()
 			}
 			_, err := s.p.Get(s.ctx, at("newsbot/a"), 0)
+			reading.Done()
+			for err == nil && !over(closed) {
+				_, err = s.p.Get(s.ctx, at("newsbot/a"), 0)
+			}
 			return err
 		})
 		s.succeeds("close", errs[0])
