@@ -1,0 +1,32 @@
+package watch_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/myswiftagent/myvault/internal/watch"
+)
+
+func Example() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "settings")
+	_ = os.WriteFile(path, []byte("old"), 0o600)
+
+	files := watch.New(path)
+	_ = os.WriteFile(path, []byte("new"), 0o600)
+	ctx, cancel := context.WithCancel(context.Background())
+	files.Run(ctx, time.Millisecond, func() {
+		text, _ := os.ReadFile(path)
+		fmt.Println("now", string(text))
+		cancel()
+	})
+	// Output: now new
+}

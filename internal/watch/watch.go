@@ -1,0 +1,89 @@
+// Package watch tells when files have other contents, whatever way those came: written in place,
+// renamed over the old ones, or behind a symbolic link that was turned, as Kubernetes does.
+package watch
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"io"
+	"os"
+	"time"
+)
+
+// maxRead is how much of a file is looked at, in bytes; of a larger one a change behind it shows
+// only if the size changed too.
+const maxRead = 4 << 20
+
+// Files are some files that are looked at together, such as a certificate and its key.
+type Files struct {
+	paths []string
+	first state
+}
+
+// state stands for what all files hold, or that they cannot be read.
+type state [sha256.Size]byte
+
+// New remembers what the files hold now. Call it before the files are read, so that no change
+// falls between.
+func New(paths ...string) *Files {
+	f := &Files{paths: paths}
+	f.first = f.look()
+	return f
+}
+
+// Run looks at the files once in every interval until ctx ends, and calls changed when they
+// hold something else than before. It waits for that to stand still for an interval: a file that is
+// being written, or of which the second of two is not there yet, is not told. That a file
+// is gone or cannot be read any more is a change like others, and so is its mode.
+func (f *Files) Run(ctx context.Context, interval time.Duration, changed func()) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	told, seen := f.first, f.first
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := f.look()
+		if now == seen && now != told {
+			told = now
+			changed()
+		}
+		seen = now
+	}
+}
+
+// look reads all files.
+func (f *Files) look() (s state) {
+	all := sha256.New()
+	for _, path := range f.paths {
+		one := sha256.New()
+		add(one, path)
+		all.Write(one.Sum(nil))
+	}
+	all.Sum(s[:0])
+	return s
+}
+
+// add puts into digest what stands at path. Pipes and the like are not opened: they can be read
+// once, by whom they are meant for, and an opening may wait.
+func add(digest hash.Hash, path string) {
+	info, err := os.Stat(path) // of what a link leads to
+	if err != nil {
+		return
+	}
+	_ = binary.Write(digest, binary.BigEndian, uint32(info.Mode()))
+	if !info.Mode().IsRegular() {
+		return
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	_ = binary.Write(digest, binary.BigEndian, info.Size())
+	_, _ = io.Copy(digest, io.LimitReader(file, maxRead))
+}

@@ -1,0 +1,164 @@
+package watch_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault/internal/watch"
+)
+
+const interval = time.Second
+
+// step is something that happens to the files a and b, and how often changes were told two
+// intervals later.
+type step struct {
+	what string
+	do   func(dir string) error
+	told int64
+}
+
+func write(name, text string) func(string) error {
+	return func(dir string) error { return os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600) }
+}
+
+// TestChangesAreTold goes through the ways in which a file comes to hold something else.
+func TestChangesAreTold(t *testing.T) {
+	inDir := func(do func(a, b string) error) func(string) error {
+		return func(dir string) error { return do(filepath.Join(dir, "a"), filepath.Join(dir, "b")) }
+	}
+	steps := []step{
+		{"nothing", func(string) error { return nil }, 0},
+		{"in place", write("a", "second"), 1},
+		{"the same again", write("a", "second"), 1},
+		{"the other file", write("b", "other"), 2},
+		{"renamed over", inDir(func(a, _ string) error {
+			return first(os.WriteFile(a+".new", []byte("third"), 0o600), os.Rename(a+".new", a))
+		}), 3},
+		{"another time of change", inDir(func(a, _ string) error { return os.Chtimes(a, time.Unix(1, 0), time.Unix(1, 0)) }), 3},
+		{"another mode", inDir(func(a, _ string) error { return os.Chmod(a, 0o400) }), 4},
+		{"gone", inDir(func(a, _ string) error { return os.Remove(a) }), 5},
+		{"back", write("a", "third"), 6},
+		{"a directory", inDir(func(a, _ string) error { return first(os.Remove(a), os.Mkdir(a, 0o700)) }), 7},
+		{"contents exchanged", inDir(func(a, b string) error {
+			return first(os.Remove(a), os.WriteFile(a, []byte("other"), 0o600), os.WriteFile(b, []byte("third"), 0o600))
+		}), 8},
+		{"and back", inDir(func(a, b string) error {
+			return first(os.WriteFile(a, []byte("third"), 0o600), os.WriteFile(b, []byte("other"), 0o600))
+		}), 9},
+	}
+	play(t, t.TempDir(), []string{"a", "b"}, steps)
+}
+
+// TestLinksThatAreTurned: Kubernetes puts a new directory in the place of the old one by a link.
+func TestLinksThatAreTurned(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	turn := func(to string) func(string) error {
+		return func(dir string) error {
+			return first(os.Symlink(to, filepath.Join(dir, "..tmp")), os.Rename(filepath.Join(dir, "..tmp"), filepath.Join(dir, "..data")))
+		}
+	}
+	for _, version := range []string{"..v1", "..v2"} {
+		is.NoErr(os.Mkdir(filepath.Join(dir, version), 0o700))
+		is.NoErr(os.WriteFile(filepath.Join(dir, version, "env"), []byte(version), 0o600))
+	}
+	is.NoErr(turn("..v1")(dir))
+	is.NoErr(os.Symlink(filepath.Join("..data", "env"), filepath.Join(dir, "env")))
+	play(t, dir, []string{"env"}, []step{
+		{"turned", turn("..v2"), 1},
+		{"turned to the same", turn("..v2"), 1},
+		{"turned to nothing", turn("..v3"), 2},
+		{"turned back", turn("..v1"), 3},
+	})
+}
+
+// play takes the steps and looks at what was told.
+func play(t *testing.T, dir string, names []string, steps []step) {
+	is := is.New(t)
+	is.NoErr(first(write(names[0], "first")(dir)))
+	paths := make([]string, len(names))
+	for i, name := range names {
+		paths[i] = filepath.Join(dir, name)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		var told atomic.Int64
+		go watch.New(paths...).Run(t.Context(), interval, func() { told.Add(1) })
+		synctest.Wait()
+		for _, s := range steps {
+			is.NoErr(s.do(dir)) // the step
+			time.Sleep(2*interval + interval/2)
+			synctest.Wait()
+			if told.Load() != s.told {
+				t.Fatalf("%s: told %d times, want %d", s.what, told.Load(), s.told)
+			}
+		}
+	})
+}
+
+// TestWhatIsBeingWrittenIsNotTold: half a policy may lack the rule that denies.
+func TestWhatIsBeingWrittenIsNotTold(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	is.NoErr(write("a", "")(dir))
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		var held []string
+		ctx, cancel := context.WithCancel(t.Context())
+		files := watch.New(path)
+		go files.Run(ctx, interval, func() {
+			text, _ := os.ReadFile(path)
+			held = append(held, string(text))
+		})
+		time.Sleep(interval / 2)
+		for n := range 5 {
+			is.NoErr(write("a", fmt.Sprint("half ", n))(dir))
+			time.Sleep(interval)
+		}
+		is.NoErr(write("a", "whole")(dir))
+		time.Sleep(5 * interval)
+		synctest.Wait()
+		is.Equal(held, []string{"whole"})
+
+		cancel()
+		synctest.Wait()
+		is.NoErr(write("a", "later")(dir))
+		time.Sleep(5 * interval)
+		is.Equal(held, []string{"whole"}) // nothing once ctx has ended
+	})
+}
+
+// TestAChangeBeforeRun: what came between the reading of a file and Run is told.
+func TestAChangeBeforeRun(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	is.NoErr(write("a", "first")(dir))
+	files := watch.New(filepath.Join(dir, "a"))
+	is.NoErr(write("a", "second")(dir))
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		told := 0
+		go files.Run(t.Context(), interval, func() { told++ })
+		time.Sleep(5 * interval)
+		synctest.Wait()
+		is.Equal(told, 1)
+	})
+}
+
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
