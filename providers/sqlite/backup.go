@@ -33,14 +33,16 @@ import (
 //
 // An error together with heads, not nil, means that the backup stands and is whole, but that
 // [Config.HeadsFile] or the entry of the backup could not be written: keep the heads, or
-// remove the backup and repeat it. Without heads there is no backup.
+// remove the backup and repeat it. Without heads there is no backup: [myvault.ErrUnavailable] where
+// the disk refused it, and where its end did not come to the disk. Only where the disk refuses even to
+// take the name back is it [myvault.ErrUnknownOutcome], and the file stands.
 func (s *Store) Backup(ctx context.Context, path string, progress func(done, total int64)) ([]myvault.Head, error) {
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
 	heads, err := s.backup(ctx, path, progress)
 	if err != nil {
-		return nil, fmt.Errorf("backup: %w", failure(ctx, err))
+		return nil, fmt.Errorf("backup: %w", operational(ctx, err))
 	}
 	if err := errors.Join(s.keepHeads(), s.trail.administered(ctx, "backup", nil)); err != nil {
 		return heads, fmt.Errorf("the backup is made and stands at its path, but its heads or its entry could not be written: %w", err)
@@ -72,8 +74,8 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 	if err != nil {
 		return nil, err
 	}
-	err = publish(path, s.options.fsync, func(to io.Writer) error {
-		return writeArchive(ctx, to, key, header, copies, step)
+	err = publish(path, s.options.disk, func(to io.Writer) error {
+		return writeArchive(ctx, to, key, header, copies, s.options.disk, step)
 	})
 	return shot.heads, err
 }
@@ -154,7 +156,7 @@ const copyPages = 256
 // copy copies both files and gives the copies, whose names are gone where the system permits that.
 func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (copies []*os.File, err error) {
 	for i, c := range shot.conns {
-		f, err := os.CreateTemp(filepath.Dir(s.path), temporaryPrefix+"backup-*")
+		f, err := s.options.disk.createTemp(filepath.Dir(s.path), temporaryPrefix+"backup-*")
 		if err != nil {
 			return copies, err
 		}

@@ -29,19 +29,19 @@ func (k kind) ensure(ctx context.Context, dir string, key crypto.Key, o options)
 		return err
 	}
 	// Unlike a rename, a link never replaces a file.
-	err = os.Link(temporary, path)
+	err = o.disk.link(temporary, path)
 	if errors.Is(err, fs.ErrExist) {
 		return k.peek(ctx, path, key)
 	}
 	if err != nil {
 		return err
 	}
-	return o.fsync.dir(dir)
+	return o.disk.syncDir(dir)
 }
 
 // make builds a complete file under a temporary name, and makes it durable.
 func (k kind) make(dir string, key crypto.Key, o options) (path string, err error) {
-	f, err := os.CreateTemp(dir, temporaryPrefix+k.name+"-*")
+	f, err := o.disk.createTemp(dir, temporaryPrefix+k.name+"-*")
 	if err != nil {
 		return "", err
 	}
@@ -62,7 +62,7 @@ func (k kind) make(dir string, key crypto.Key, o options) (path string, err erro
 	if err := errors.Join(err, c.close()); err != nil {
 		return path, err
 	}
-	return path, o.fsync.open(f)
+	return path, o.disk.sync(f)
 }
 
 // fill makes the tables and the keys.

@@ -110,7 +110,7 @@ func (f *file) cut(c *conn, wait time.Duration) error {
 	}
 	err := truncate(c, time.Now().Add(wait))
 	if err == nil {
-		err = f.options.fsync.file(f.path + "-wal")
+		err = f.options.disk.syncFile(f.path + "-wal")
 	}
 	return errors.Join(err, c.BusyTimeout(busyTimeout))
 }

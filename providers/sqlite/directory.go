@@ -20,7 +20,7 @@ type filesystem func(dir string) (network string, err error)
 type system struct {
 	network filesystem
 	user    func() int // the effective user id of the process; -1 where there is none
-	fsync   fsync
+	disk    disk
 }
 
 // orReal asks the operating system what no test answers.
@@ -64,7 +64,7 @@ func (s system) mkdir(dir string) error {
 	}
 	// The name of a directory that was made is on disk once the one above it is synced.
 	for made := dir; made != parent; made = filepath.Dir(made) {
-		if err := s.fsync.dir(filepath.Dir(made)); err != nil {
+		if err := s.disk.syncDir(filepath.Dir(made)); err != nil {
 			return err
 		}
 	}

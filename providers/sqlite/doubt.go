@@ -74,7 +74,7 @@ func (f *file) relog() error {
 	if err := f.inPlace(); err != nil {
 		return err
 	}
-	return errors.Join(rewriteLog(f.path+"-wal", f.path+"-shm"), f.options.fsync.file(f.path+"-wal"))
+	return errors.Join(rewriteLog(f.path+"-wal", f.path+"-shm"), f.options.disk.syncFile(f.path+"-wal"))
 }
 
 // found raises a doubt where the file was opened with a log.

@@ -62,9 +62,19 @@ func unavailable(err error) error {
 	var link *os.LinkError
 	var call *os.SyscallError
 	if errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &call) {
-		return fmt.Errorf("%w: %w", myvault.ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", myvault.ErrUnavailable, advised(err))
 	}
 	return err
+}
+
+// operational gives the error of what was done with whole files: what the engine or the
+// operating system refused is ErrUnavailable. That a file is there, or is not, says enough.
+func operational(ctx context.Context, err error) error {
+	err = failure(ctx, err)
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, myvault.ErrUnknownOutcome) {
+		return err
+	}
+	return unavailable(err)
 }
 
 // failure turns an error of the engine, from a statement that changed nothing or was
@@ -93,7 +103,7 @@ func advised(err error) error {
 		return fmt.Errorf("the disk is full; free space on it, and it goes on without a restart: %w", err)
 	case is(err, sqlite3.BUSY):
 		return fmt.Errorf("another process has held the file for too long; look whether one hangs: %w", err)
-	case is(err, sqlite3.IOERR):
+	case is(err, sqlite3.IOERR), errors.Is(err, syscall.EIO):
 		return fmt.Errorf("the disk failed; look after it: %w", err)
 	}
 	return err

@@ -48,8 +48,20 @@ func (c Config) WithSync(f func(path string) error) Config {
 
 // WithFsync replaces the sync of what the store makes beside the engine.
 func (c Config) WithFsync(f func(*os.File) error) Config {
-	c.fsync = f
+	c.disk.fsync = f
 	return c
+}
+
+// WithFailing replaces nothing, but has what this package does with files beside the engine fail.
+func (c Config) WithFailing(f func(operation, path string, size int) (done int, err error)) Config {
+	c.disk.fails = f
+	return c
+}
+
+// VerifyBackupIn is VerifyBackup with its files in a directory that is given.
+func VerifyBackupIn(ctx context.Context, path, above string, keys KeySource, c Config) (Report, error) {
+	report, err := verifyBackup(ctx, path, above, keys, c, nil)
+	return report, operational(ctx, err)
 }
 
 // Synchronous gives PRAGMA synchronous of every connection: of the secrets' file, and of

@@ -1,9 +1,11 @@
 package sqlite_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,13 +47,16 @@ func TestFaultPoints(t *testing.T) {
 	t.Logf("%d faults in %d lives, seed %d", total, len(lives), *chance)
 }
 
+// arm has the disk fail from now on, as the fault says.
+func (h *history) arm() { h.disk.Fail(h.fault) }
+
 // failEverywhere gives how many faults it has made.
 func failEverywhere(t *testing.T, l life, kind simdisk.Fault) (runs int) {
 	operations := live(t, l, kind)
 	stride, first := 1, 0
 	if !longPass() {
-		stride = max(1, operations/faultsPerKind)
-		first = int(*chance) % stride
+		stride = max(1, operations/cmp.Or(l.short, faultsPerKind))
+		first = rand.New(rand.NewPCG(*chance, uint64(len(t.Name())))).IntN(stride)
 	}
 	for kind.At = first + 1; kind.At <= operations; kind.At += stride {
 		runs++
@@ -75,7 +80,10 @@ func live(t *testing.T, l life, fault simdisk.Fault) (operations int) {
 	if l.from != nil {
 		h.before = heldBy(t, copied(t, h.dir), h.keys[0])
 	}
-	h.disk.Fail(fault)
+	h.fault = fault
+	if !l.arms {
+		h.arm()
+	}
 	defer func() {
 		if _, hit := h.disk.Operations(); t.Failed() {
 			t.Logf("with a fault at %v: %s; %s", fault, hit, repeat(t))
@@ -89,7 +97,7 @@ func live(t *testing.T, l life, fault simdisk.Fault) (operations int) {
 		h.recovers()
 	})
 	h.t = t
-	if t.Failed() {
+	if t.Failed() || fault.At == 0 {
 		return operations
 	}
 	if _, err := h.examine(t, *chance, 0, 2); err != nil {
@@ -102,6 +110,14 @@ func live(t *testing.T, l life, fault simdisk.Fault) (operations int) {
 // again. What the files hold is proved with the cuts at the end, of which one is everything.
 func (h *history) recovers() {
 	s := h.open()
+	for _, again := range []func(*sqlite.Store) error{h.finish, h.again} {
+		if again == nil {
+			continue
+		}
+		if err := again(s); err != nil {
+			h.t.Errorf("called again once the disk is mended: %v", err)
+		}
+	}
 	h.must(s, put("p/after", "all is well"))
 	h.mustRead(s)
 	if _, err := s.Verify(context.Background()); err != nil {
@@ -118,11 +134,23 @@ type life struct {
 	name string
 	from func(t *testing.T, root string)
 	run  func(h *history)
+	// arms: the run itself says from where on the disk fails.
+	arms bool
+	// short is how many operations the short pass fails in each way; 0: faultsPerKind.
+	short int
 }
 
 var lives = []life{
 	{name: "from the beginning", run: (*history).livesFromTheBeginning},
 	{name: "after a crash", from: afterACrash, run: (*history).livesOn},
+	{name: "released formats", from: releasedMode, run: (*history).livesOn, short: 1},
+	{name: "another master key", run: (*history).livesThroughARekey, arms: true, short: 1},
+	{name: "another data key", run: (*history).livesThroughAReseal, arms: true, short: 1},
+	{name: "pruning versions", run: (*history).livesThroughVersions, arms: true, short: 1},
+	{name: "pruning entries", run: (*history).livesThroughEntries, arms: true, short: 1},
+	{name: "backup", run: (*history).livesThroughABackup, arms: true, short: 1},
+	{name: "restore", run: (*history).livesThroughARestore, arms: true, short: 1},
+	{name: "verify backup", run: (*history).livesThroughAProof, arms: true, short: 1},
 }
 
 func (h *history) livesFromTheBeginning() {
@@ -175,6 +203,11 @@ func (h *history) session(use func(*sqlite.Store)) {
 		return
 	}
 	use(s)
+	h.leaves(s)
+}
+
+// leaves closes the store where the disk lets it.
+func (h *history) leaves(s *sqlite.Store) {
 	if s.Ping(context.Background()) == nil {
 		h.disk.Mark(simdisk.Here("the store says that it is well"))
 	}

@@ -30,7 +30,7 @@ type options struct {
 	keys        KeySource
 	synchronous int
 	sync        func(path string) error // of the trail; nil: fsync
-	fsync       fsync
+	disk        disk
 }
 
 // check gives the reason why the file may not be opened; nil where there is none.

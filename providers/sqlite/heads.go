@@ -57,7 +57,7 @@ func parseHead(fields []string) (h myvault.Head, ok bool) {
 // WriteHeads writes the heads into a file, in the place of what it held, durably. Keep the file, or
 // a copy, where who can change the store cannot change it.
 func WriteHeads(path string, heads []myvault.Head) error {
-	return replaceFile(path, nil, func(w io.Writer) error {
+	return replaceFile(path, disk{}, func(w io.Writer) error {
 		_, err := io.WriteString(w, FormatHeads(heads))
 		return err
 	})

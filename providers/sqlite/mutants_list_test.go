@@ -5,7 +5,7 @@ var mutants = []mutant{
 	{
 		name:  "changes are not synced",
 		short: true,
-		edits: []slip{{"sqlite.go", "keys: keys, synchronous: syncFull, fsync", "keys: keys, synchronous: syncNormal, fsync"}},
+		edits: []slip{{"sqlite.go", "keys: keys, synchronous: syncFull, disk", "keys: keys, synchronous: syncNormal, disk"}},
 		run:   "TestPowerCuts$/^changes$",
 		says:  "was acknowledged and is lost",
 	},
@@ -42,7 +42,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "no directory is synced",
-		edits: []slip{{"fsync.go", "	return errors.Join(ignoreUnsupported(s.open(d)), d.Close())", "	return d.Close()"}},
+		edits: []slip{{"disk.go", "	return errors.Join(ignoreUnsupported(d.sync(f)), f.Close())", "	return f.Close()"}},
 		run:   "TestPowerCuts$/^create$",
 		says:  "power cut after event",
 	},
@@ -60,7 +60,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "the cut of the log behind a destroy is not synced",
-		edits: []slip{{"destroy.go", "		err = f.options.fsync.file(f.path + \"-wal\")\n", "		err = nil\n"}},
+		edits: []slip{{"destroy.go", "		err = f.options.disk.syncFile(f.path + \"-wal\")\n", "		err = nil\n"}},
 		run:   "TestPowerCuts$/^destroy$",
 		says:  "holds a record that was destroyed",
 	},

@@ -25,6 +25,7 @@ type history struct {
 	dir    string
 	keys   []crypto.Key              // those that may open it, the first one at first
 	finish func(*sqlite.Store) error // goes on with an operation that the cut may have ended
+	again  func(*sqlite.Store) error // as finish, where the disk has failed and no cut ended it
 	config sqlite.Config
 
 	mu      sync.Mutex
@@ -32,6 +33,7 @@ type history struct {
 	reads   int
 	before  []string // what the store held before, which stays as it is
 	faulty  bool     // access entries are promised only by a Close without an error
+	fault   simdisk.Fault
 }
 
 // promise is a commit and its answer.
@@ -70,12 +72,12 @@ func newHistory(t testing.TB, root string, change func(*simdisk.Disk)) *history 
 // configOf has a store stand on the disk, and keep its entries whatever the clock says.
 func configOf(d *simdisk.Disk) sqlite.Config {
 	c := sqlite.Config{Trail: sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}}
-	return c.WithVFS(d.Name).WithFsync(d.Fsync)
+	return c.WithVFS(d.Name).WithFsync(d.Fsync).WithFailing(d.Fails)
 }
 
-// try opens the store.
+// try opens the store, with the first key that fits.
 func (h *history) try() (*sqlite.Store, error) {
-	s, err := sqlite.Open(context.Background(), h.dir, sqlite.StaticKey(h.keys[0]), h.config)
+	s, _, err := h.opens(h.dir, h.config)
 	if err == nil {
 		h.disk.Mark(markOpened(s.Incarnation()))
 	}

@@ -40,8 +40,7 @@ func (h *history) rekeys() {
 	s := h.open()
 	h.must(s, put("p/a", "one"))
 	h.mustRead(s)
-	wraps := append(h.blobs("vault.db", `SELECT wrapped FROM epoch UNION SELECT value FROM meta WHERE name IN ('check', 'trail')`),
-		h.blobs("access.db", `SELECT value FROM meta WHERE name IN ('check', 'trail')`)...)
+	wraps := h.wraps()
 	if err := again(s); err != nil {
 		h.t.Error(err)
 	}
@@ -50,6 +49,12 @@ func (h *history) rekeys() {
 	h.must(s, put("p/a", "two"))
 	h.mustRead(s)
 	h.close(s)
+}
+
+// wraps are the bytes of keys that are wrapped under the master key.
+func (h *history) wraps() markScrubbed {
+	return append(h.blobs("vault.db", `SELECT wrapped FROM epoch UNION SELECT value FROM meta WHERE name IN ('check', 'trail')`),
+		h.blobs("access.db", `SELECT value FROM meta WHERE name IN ('check', 'trail')`)...)
 }
 
 // sealsAnew begins a data key and brings every record under it.
@@ -143,7 +148,7 @@ func (h *history) beside(root string, config sqlite.Config) error {
 		}
 		_, err = s.Verify(ctx)
 		if err == nil {
-			_, err = s.Get(ctx, addr("p/b"), 0)
+			_, err = s.Get(ctx, addr("p/a"), 0)
 		}
 		errs = append(errs, err, s.Close())
 	}

@@ -2,69 +2,88 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/myswiftagent/myvault"
 )
 
 // publish writes a file under a temporary name, brings it to the disk, and then gives it its
-// name, where there must be no file. What an earlier call left is removed.
-func publish(path string, sync fsync, write func(io.Writer) error) error {
-	return written(path, sync, write, giveName)
+// name, where there must be no file. What an earlier call left is removed. After an error there
+// is no file of that name.
+func publish(path string, d disk, write func(io.Writer) error) error {
+	return d.written(path, write, d.giveName, func(_, to string) error { return os.Remove(to) })
 }
 
 // replaceFile is publish where a file of that name may be there, which is gone then.
-func replaceFile(path string, sync fsync, write func(io.Writer) error) error {
-	return written(path, sync, write, os.Rename)
+func replaceFile(path string, d disk, write func(io.Writer) error) error {
+	return d.written(path, write, d.rename, func(string, string) error { return nil })
 }
 
-func written(path string, sync fsync, write func(io.Writer) error, name func(from, to string) error) (err error) {
+// written does what publish says. back takes the name away that was given by name.
+func (d disk) written(path string, write func(io.Writer) error, name, back func(from, to string) error) (err error) {
 	dir := filepath.Dir(path)
 	if err := sweep(dir, numbered(temporaryPrefix+"file-")); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, temporaryPrefix+"file-*") // with mode 0600
+	f, err := d.createTemp(dir, temporaryPrefix+"file-*") // with mode 0600
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
-	err = write(f)
+	err = write(d.of(f))
 	if err == nil {
-		err = sync.open(f)
+		err = d.sync(f)
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err := name(f.Name(), path); err != nil {
+	return d.named(f.Name(), path, name, back)
+}
+
+// named gives a name and brings it to the disk. Where it does not come there, nothing stands
+// under it that a power cut could take away again.
+func (d disk) named(from, to string, name, back func(from, to string) error) error {
+	if err := name(from, to); err != nil {
 		return err
 	}
-	return sync.dir(dir)
+	err := d.syncDir(filepath.Dir(to))
+	if err == nil {
+		return nil
+	}
+	if left := back(from, to); left != nil {
+		return fmt.Errorf("%w: it stands under its name, but that may be gone after a power cut: %w", myvault.ErrUnknownOutcome, errors.Join(err, left))
+	}
+	return err
 }
 
 // giveName gives a file its name and replaces nothing.
-func giveName(temporary, path string) error {
-	err := os.Link(temporary, path)
+func (d disk) giveName(temporary, path string) error {
+	err := d.link(temporary, path)
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	// Some file systems for exchange, on which backups may be kept, have no hard links. There
 	// the name is taken first; a crash in between leaves an empty file, which is no backup.
-	f, taken := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, taken := d.create(path)
 	if taken != nil {
 		return errors.Join(err, taken)
 	}
-	return errors.Join(f.Close(), os.Rename(temporary, path))
+	if err := errors.Join(f.Close(), d.rename(temporary, path)); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
 }
 
-// nameDir gives a directory its name, where there may be an empty one.
-func nameDir(temporary, dir string, sync fsync) error {
+// nameDir gives a directory its name, where there may be an empty one. After an error there is
+// none, and the directory has its temporary name again.
+func (d disk) nameDir(temporary, dir string) error {
 	// Removing one that is not empty is an error, and nothing is lost then.
 	if err := os.Remove(dir); err != nil && !missing(err) {
 		return err
 	}
-	if err := os.Rename(temporary, dir); err != nil {
-		return err
-	}
-	return sync.dir(filepath.Dir(dir))
+	return d.named(temporary, dir, d.rename, func(from, to string) error { return os.Rename(to, from) })
 }

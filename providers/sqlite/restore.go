@@ -17,21 +17,26 @@ import (
 // free space in [os.TempDir], where the files stand meanwhile for the owner alone.
 //
 // [ErrForeign] for what is no backup, [ErrNewer], [myvault.ErrWrongKey], and
-// [myvault.ErrTampered] for one that was altered, cut or went on.
+// [myvault.ErrTampered] for one that was altered, cut or went on. [myvault.ErrUnavailable] where the disk
+// refuses.
 func VerifyBackup(ctx context.Context, path string, keys KeySource, earlier ...myvault.Head) (report Report, err error) {
-	dir, err := os.MkdirTemp("", "myvault-verify-*")
+	if report, err = verifyBackup(ctx, path, os.TempDir(), keys, Config{}, earlier); err != nil {
+		return report, fmt.Errorf("verify backup: %w", operational(ctx, err))
+	}
+	return report, nil
+}
+
+func verifyBackup(ctx context.Context, path, above string, keys KeySource, c Config, earlier []myvault.Head) (report Report, err error) {
+	dir, err := c.disk.mkdirTemp(above, "myvault-verify-*")
 	if err != nil {
 		return report, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	key, err := unpack(ctx, path, dir, keys, nil)
-	if err == nil {
-		report, err = proved(ctx, dir, key, Config{}, earlier, func(*Store) error { return nil })
-	}
+	key, err := unpack(ctx, path, dir, keys, c.disk)
 	if err != nil {
-		return report, fmt.Errorf("verify backup: %w", err)
+		return report, err
 	}
-	return report, nil
+	return proved(ctx, dir, key, c, earlier, func(*Store) error { return nil })
 }
 
 // Restore makes a store in dir, which must be missing or empty ([fs.ErrExist] otherwise), of a
@@ -43,39 +48,42 @@ func VerifyBackup(ctx context.Context, path string, keys KeySource, earlier ...m
 // incarnation, so that no client takes a version for one that the old store made later, and
 // a new data key, so that the two never seal under one. Its trail records the restore. Give
 // the heads that [Store.Backup] returned to know that it is that backup and no older one.
+//
+// Errors are those of [VerifyBackup]; after any of them there is no store in dir, but for
+// [myvault.ErrUnknownOutcome]: the disk refused to take its name back, and it may be gone after a power cut.
 func Restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier ...myvault.Head) (report Report, err error) {
 	if report, err = restore(ctx, path, dir, keys, c, earlier); err != nil {
-		return report, fmt.Errorf("restore: %w", err)
+		return report, fmt.Errorf("restore: %w", operational(ctx, err))
 	}
 	return report, nil
 }
 
 func restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier []myvault.Head) (report Report, err error) {
-	if dir, err = vacant(dir, system{c.network, c.user, c.fsync}); err != nil {
+	if dir, err = vacant(dir, system{c.network, c.user, c.disk}); err != nil {
 		return report, err
 	}
 	parent, prefix := filepath.Dir(dir), temporaryPrefix+"restore-"+filepath.Base(dir)+"-"
 	if err := sweep(parent, numbered(prefix)); err != nil {
 		return report, err
 	}
-	temporary, err := os.MkdirTemp(parent, prefix+"*") // with mode 0700
+	temporary, err := c.disk.mkdirTemp(parent, prefix+"*") // with mode 0700
 	if err != nil {
 		return report, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
 	defer keepYoung(temporary, staleAfter/4)()
-	key, err := unpack(ctx, path, temporary, keys, c.fsync)
+	key, err := unpack(ctx, path, temporary, keys, c.disk)
 	if err != nil {
 		return report, err
 	}
 	report, err = proved(ctx, temporary, key, c, earlier, func(s *Store) error { return s.revive(ctx) })
 	if err == nil {
-		err = settled(temporary, c.fsync)
+		err = settled(temporary, c.disk)
 	}
 	if err != nil {
 		return report, err
 	}
-	return report, nameDir(temporary, dir, c.fsync)
+	return report, c.disk.nameDir(temporary, dir)
 }
 
 // vacant gives the absolute path of a directory that is missing or empty, on a file system
@@ -108,21 +116,21 @@ func notDirectory(info fs.FileInfo) error {
 }
 
 // unpack writes the files of a backup into dir, and gives the key that opened it.
-func unpack(ctx context.Context, path, dir string, keys KeySource, sync fsync) (crypto.Key, error) {
+func unpack(ctx context.Context, path, dir string, keys KeySource, d disk) (crypto.Key, error) {
 	key, err := keys.ask(ctx)
 	if err != nil {
 		return key, err
 	}
-	f, err := os.Open(path)
+	f, err := d.open(path)
 	if err != nil {
 		return key, err
 	}
 	defer f.Close()
-	from, err := openArchive(f, key)
+	from, err := openArchive(d.of(f), key)
 	if err != nil {
 		return key, err
 	}
-	return key, extract(ctx, from, dir, sync)
+	return key, extract(ctx, from, dir, d)
 }
 
 // proved opens the store that was unpacked into dir, proves it, and has f change it.
@@ -153,9 +161,9 @@ func (s *Store) revive(ctx context.Context) error {
 }
 
 // settled brings what stands in a directory of a closed store to the disk.
-func settled(dir string, sync fsync) error {
+func settled(dir string, d disk) error {
 	for _, k := range archiveKinds {
-		if err := sync.file(filepath.Join(dir, k.name)); err != nil {
+		if err := d.syncFile(filepath.Join(dir, k.name)); err != nil {
 			return err
 		}
 	}

@@ -75,7 +75,7 @@ func openArchive(from io.Reader, key crypto.Key) (io.Reader, error) {
 }
 
 // writeArchive writes a whole backup.
-func writeArchive(ctx context.Context, to io.Writer, key crypto.Key, header []byte, files []*os.File, step func(int64)) error {
+func writeArchive(ctx context.Context, to io.Writer, key crypto.Key, header []byte, files []*os.File, d disk, step func(int64)) error {
 	if _, err := to.Write(header); err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func writeArchive(ctx context.Context, to io.Writer, key crypto.Key, header []by
 		return err
 	}
 	for _, f := range files {
-		if err := addFile(ctx, sealed, f, step); err != nil {
+		if err := addFile(ctx, sealed, f, d, step); err != nil {
 			return err
 		}
 	}
@@ -92,7 +92,7 @@ func writeArchive(ctx context.Context, to io.Writer, key crypto.Key, header []by
 }
 
 // addFile appends a file behind its size.
-func addFile(ctx context.Context, to io.Writer, f *os.File, step func(int64)) error {
+func addFile(ctx context.Context, to io.Writer, f *os.File, d disk, step func(int64)) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -100,18 +100,18 @@ func addFile(ctx context.Context, to io.Writer, f *os.File, step func(int64)) er
 	if _, err := to.Write(binary.BigEndian.AppendUint64(nil, uint64(info.Size()))); err != nil {
 		return err
 	}
-	return copyAll(ctx, to, io.NewSectionReader(f, 0, info.Size()), info.Size(), step)
+	return copyAll(ctx, to, d.of(f), info.Size(), step) // it was written by another descriptor, so this one is at its beginning
 }
 
 // extract writes the files of a backup into dir. They are authentic and whole when it
 // returns nil, and on the disk.
-func extract(ctx context.Context, from io.Reader, dir string, sync fsync) error {
+func extract(ctx context.Context, from io.Reader, dir string, d disk) error {
 	for _, k := range archiveKinds {
 		var size [8]byte
 		if _, err := io.ReadFull(from, size[:]); err != nil {
 			return ofStream(err)
 		}
-		if err := extractFile(ctx, from, filepath.Join(dir, k.name), int64(binary.BigEndian.Uint64(size[:])), sync); err != nil {
+		if err := extractFile(ctx, from, filepath.Join(dir, k.name), int64(binary.BigEndian.Uint64(size[:])), d); err != nil {
 			return err
 		}
 	}
@@ -121,19 +121,19 @@ func extract(ctx context.Context, from io.Reader, dir string, sync fsync) error 
 	case !errors.Is(err, io.EOF):
 		return ofStream(err)
 	}
-	return sync.dir(dir)
+	return d.syncDir(dir)
 }
 
-func extractFile(ctx context.Context, from io.Reader, path string, size int64, sync fsync) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func extractFile(ctx context.Context, from io.Reader, path string, size int64, d disk) (err error) {
+	f, err := d.create(path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := copyAll(ctx, f, from, size, func(int64) {}); err != nil {
+	if err := copyAll(ctx, d.of(f), from, size, func(int64) {}); err != nil {
 		return ofStream(err)
 	}
-	return sync.open(f)
+	return d.sync(f)
 }
 
 // copyAll copies so many bytes, and looks between parts whether ctx has ended.

@@ -47,7 +47,7 @@ type Config struct {
 	user       func() int
 	epochLimit uint64
 	sync       func(path string) error
-	fsync      fsync
+	disk       disk
 	noIndex    bool
 }
 
@@ -97,7 +97,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	}
 	vault := vaultFile
 	vault.alone = c.RenewTrail
-	key, absolute, err := admit(ctx, dir, keys, system{c.network, c.user, c.fsync}, vault, accessFile)
+	key, absolute, err := admit(ctx, dir, keys, system{c.network, c.user, c.disk}, vault, accessFile)
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
@@ -140,7 +140,7 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys system, kinds 
 }
 
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
-	f, conn, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: syncFull, fsync: c.fsync})
+	f, conn, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: syncFull, disk: c.disk})
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func (s *syncer) close() error {
 // to the file, by whichever descriptor.
 type logFile struct {
 	path    string
-	fsync   fsync
+	disk    disk
 	instead func(path string) error // of a test
 	file    *os.File
 	named   bool // its name is on the disk
@@ -149,10 +149,10 @@ func (l *logFile) sync() (err error) {
 			return err
 		}
 	}
-	if err := l.fsync.open(l.file); err != nil || l.named {
+	if err := l.disk.sync(l.file); err != nil || l.named {
 		return err
 	}
-	err = l.fsync.dir(filepath.Dir(l.path))
+	err = l.disk.syncDir(filepath.Dir(l.path))
 	l.named = err == nil
 	return err
 }

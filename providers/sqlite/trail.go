@@ -83,7 +83,7 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c Tra
 		return nil, err
 	}
 	t := &Trail{file: f}
-	t.syncer = startSyncer(&logFile{path: f.path + "-wal", fsync: o.fsync, instead: o.sync}, f.rewrite)
+	t.syncer = startSyncer(&logFile{path: f.path + "-wal", disk: o.disk, instead: o.sync}, f.rewrite)
 	w := f.writer
 	w.begin, w.save, w.restore, w.committed, w.attempted = t.begin, t.save, t.restore, t.syncer.written, t.attempted
 	f.start(conn)

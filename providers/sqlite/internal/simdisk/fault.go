@@ -2,6 +2,7 @@ package simdisk
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"syscall"
 
@@ -11,7 +12,7 @@ import (
 // Operation is a kind of operation that can fail.
 type Operation string
 
-// The operations. Map is that of the shared memory, for one connection.
+// The operations. Map is that of the shared memory, for one connection; Name makes or changes a name.
 const (
 	Open     Operation = "open"
 	Read     Operation = "read"
@@ -19,6 +20,7 @@ const (
 	Truncate Operation = "truncate"
 	Sync     Operation = "sync"
 	Delete   Operation = "delete"
+	Name     Operation = "name"
 	Map      Operation = "map"
 )
 
@@ -108,6 +110,18 @@ func (f *faults) error(o Operation) error {
 		return syscall.ENOSPC
 	}
 	return syscall.EIO
+}
+
+// Fails gives the error of an operation past the engine that is to fail, and how many bytes of a
+// write are done before.
+func (d *Disk) Fails(operation, path string, size int) (done int, err error) {
+	if err := d.begin(Operation(operation), path); err != nil {
+		if err == error(sqlite3.FULL) {
+			err = syscall.ENOSPC // as the system says it
+		}
+		return d.short(size), &os.PathError{Op: operation, Path: path, Err: err}
+	}
+	return size, nil
 }
 
 // short gives how much of a write that fails is done.
