@@ -62,7 +62,7 @@ func (a Address) Validate() error {
 
 // ValidateProject reports ErrInvalid for a project name that the vault refuses; see [Address.Validate].
 func ValidateProject(name string) error {
-	if strings.HasPrefix(name, ".") {
+	if reservedProject(name) {
 		return fmt.Errorf("%w project name: it may not start with a dot", ErrInvalid)
 	}
 	if reason := checkSegment(name, inProject); reason != "" {

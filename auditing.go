@@ -19,7 +19,8 @@ type TrailPage struct {
 
 // Trail yields the entries in the range that the session may see, newest first: those
 // whose address it may audit. Entries of a whole project need the right to audit all of
-// it, those without an address the right to audit everything. One entry records this.
+// it, those without an address and those of the vault's own [Records] the right to audit
+// everything. One entry records this.
 func (s *Session) Trail(ctx context.Context, r TrailRange) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		visible, some, err := s.open(ctx, "audit", r.Prefix, Audit)
@@ -81,6 +82,9 @@ func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (Trail
 // audits reports whether the entry is visible.
 func (r rights) audits(e Entry) bool {
 	addr := e.Address
+	if reservedProject(addr.Project) {
+		return r.below(Audit, Prefix{}) // no rule names the vault's own records
+	}
 	if addr.Path == "" || strings.HasSuffix(addr.Path, "/") {
 		return r.below(Audit, Prefix(addr))
 	}

@@ -19,8 +19,8 @@ func (c Change) validate() error {
 	case OpPut:
 		return errors.Join(c.Address.Validate(), c.Value.Validate())
 	case OpDestroy:
-		if slices.Contains(c.Versions, 0) {
-			return fmt.Errorf("%w version: versions to destroy are numbered from 1; name none for all", ErrInvalid)
+		if err := validateVersions(c.Versions); err != nil {
+			return err
 		}
 		return c.Address.Validate()
 	case OpDelete, OpUndelete:
@@ -34,6 +34,14 @@ func (c Change) validate() error {
 	return fmt.Errorf("%w: %s is no kind of change", ErrInvalid, c.Op)
 }
 
+// validateVersions wants versions that a destroy may name.
+func validateVersions(versions []Version) error {
+	if slices.Contains(versions, 0) {
+		return fmt.Errorf("%w version: versions to destroy are numbered from 1; name none for all", ErrInvalid)
+	}
+	return nil
+}
+
 // target is what the change is about; a project's own changes have no path.
 func (c Change) target() Address {
 	switch c.Op {
@@ -45,6 +53,17 @@ func (c Change) target() Address {
 
 // apply makes valid changes, if the policy allows each of them.
 func (s *Session) apply(ctx context.Context, changes []Change) ([]Info, error) {
+	c := s.commitOf(changes)
+	for i, change := range c.Changes {
+		if _, err := s.admit(ctx, c.Entries[i], func(r rights) bool { return r.permits(change) }); err != nil {
+			return nil, err
+		}
+	}
+	return s.perform(ctx, c)
+}
+
+// commitOf makes a commit of changes, with an entry for each.
+func (s *Session) commitOf(changes []Change) Commit {
 	c := Commit{Changes: make([]Change, len(changes)), By: s.service, At: now(), Entries: make([]Entry, len(changes))}
 	for i, change := range changes {
 		change.Expires, change.RotateAfter = stored(change.Expires), stored(change.RotateAfter)
@@ -52,10 +71,12 @@ func (s *Session) apply(ctx context.Context, changes []Change) ([]Info, error) {
 		e := s.entry(change.Op.String(), change.target())
 		e.At, e.First, e.Last = c.At, c.At, c.At // one time for the change and its entry
 		c.Entries[i] = e
-		if _, err := s.admit(ctx, e, func(r rights) bool { return r.permits(change) }); err != nil {
-			return nil, err
-		}
 	}
+	return c
+}
+
+// perform has the provider make changes that are admitted.
+func (s *Session) perform(ctx context.Context, c Commit) ([]Info, error) {
 	if s.vault.ownTrail {
 		return s.commit(ctx, c)
 	}

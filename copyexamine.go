@@ -180,9 +180,6 @@ func unfitAuthor(name string) string {
 	return ""
 }
 
-// reservedProject reports whether a project is the vault's own.
-func reservedProject(name string) bool { return strings.HasPrefix(name, ".") }
-
 // validateStored is Address.Validate for an address that a store may hold: those of the
 // vault's own projects too.
 func validateStored(addr Address) error {

@@ -70,6 +70,7 @@ func everyError(t *testing.T) []error {
 	all = append(all, settingErrors(t)...)
 	all = append(all, policyErrors(t)...)
 	all = append(all, callErrors(t)...)
+	all = append(all, recordErrors(t)...)
 	return append(all, copyErrors(t)...)
 }
 

@@ -35,7 +35,7 @@ func (s *Session) List(ctx context.Context, r Range) iter.Seq2[Info, error] {
 		if !some {
 			return
 		}
-		for info, err := range s.vault.provider.List(ctx, r) {
+		for info, err := range s.vault.secrets(ctx, r) {
 			if err == nil && !visible.allows(List, info.Address) {
 				continue
 			}
@@ -102,7 +102,7 @@ func (s *Session) page(ctx context.Context, r Range, limit int, actions Action) 
 	}
 	var page Page[Info]
 	scanned := 0
-	for info, err := range s.vault.provider.List(ctx, r) {
+	for info, err := range s.vault.secrets(ctx, r) {
 		if err != nil {
 			return Page[Info]{}, err
 		}

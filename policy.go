@@ -106,7 +106,7 @@ func (p *Policy) Allows(service string, a Action, addr Address) bool {
 
 // allows needs an allowing rule for each action of the set, and no denying one.
 func (g *grants) allows(set Action, addr Address) bool {
-	if set == 0 || set&^allActions != 0 || strings.HasPrefix(addr.Project, ".") {
+	if set == 0 || set&^allActions != 0 || reservedProject(addr.Project) {
 		return false
 	}
 	for rest := set; rest != 0; rest &= rest - 1 {

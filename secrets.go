@@ -21,7 +21,7 @@ func (s *Session) read(ctx context.Context, op string, addr Address, version Ver
 	if err := addr.Validate(); err != nil {
 		return Secret{}, fail(op, Address{}, err)
 	}
-	r, err := s.rights()
+	r, err := s.rights(ctx)
 	if err == nil && !r.allows(Read, addr) {
 		err = ErrDenied
 	}

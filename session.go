@@ -12,8 +12,8 @@ import (
 // goroutines.
 //
 // Every error is an [*Error]. Besides those that a method names, each may answer ErrInvalid
-// (a malformed argument), ErrDenied, ErrUnauthenticated (the token of a log-in left the
-// policy), ErrTrail (no entry, so nothing happened), ErrUnavailable, ErrTampered, ErrClosed,
+// (a malformed argument), ErrDenied, ErrUnauthenticated (what the caller proved itself with
+// no longer holds), ErrTrail (no entry, so nothing happened), ErrUnavailable, ErrTampered, ErrClosed,
 // or the context's error.
 type Session struct {
 	vault   *Vault
@@ -21,9 +21,9 @@ type Session struct {
 	label   string // service, as entries hold it
 	via     string
 	request string
-	token   digest
-	login   bool      // the session depends on token
-	limits  []*grants // each restriction must allow too
+	proof   Proof                         // ends the session once it no longer holds
+	guards  []func(context.Context) error // so does each of these
+	limits  []*grants                     // each restriction must allow too
 }
 
 // Service gives the name of the service.
@@ -47,14 +47,11 @@ func (s *Session) Restrict(rules ...Rule) *Session {
 }
 
 // rights gives what the session may do now: the grants of its service, and its limits.
-// It fails once the vault is closed or the token has left the policy.
-func (s *Session) rights() (rights, error) {
-	if s.vault.closed.Load() {
-		return rights{}, ErrClosed
-	}
-	policy := s.vault.policy.Load()
-	if s.login && !policy.holds(s.service, s.token) {
-		return rights{}, ErrUnauthenticated
+// It fails once the vault is closed or the session has ended.
+func (s *Session) rights(ctx context.Context) (rights, error) {
+	policy, err := s.stands(ctx)
+	if err != nil {
+		return rights{}, err
 	}
 	return rights{policy.services[s.service], s.limits}, nil
 }
@@ -138,7 +135,7 @@ func (s *Session) refuse(ctx context.Context, e Entry, err error) {
 // admit decides a call that is not a change: it gives the rights in force if ok holds for
 // them, and else records the refusal and answers it.
 func (s *Session) admit(ctx context.Context, e Entry, ok func(rights) bool) (rights, error) {
-	r, err := s.rights()
+	r, err := s.rights(ctx)
 	if err == nil && !ok(r) {
 		err = ErrDenied
 	}

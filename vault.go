@@ -156,20 +156,28 @@ func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
 	if v.closed.Load() {
 		return nil, fail("login", Address{}, ErrClosed)
 	}
-	policy := v.policy.Load()
-	token, known := policy.authenticate(c.Service, c.Token)
-	s := &Session{vault: v, service: c.Service, label: bounded(c.Service), via: "header", request: bounded(c.Request), token: token, login: true}
-	if known {
-		return s, nil
+	token, known := v.policy.Load().authenticate(c.Service, c.Token)
+	if !known {
+		return nil, v.Refused("header", c)
 	}
+	s := v.Resume(c.Service, Proof{kind: byToken, token: token})
+	s.via, s.request = "header", bounded(c.Request)
+	return s, nil
+}
+
+// Refused records a failed log-in within a second, as [Vault.Login] does, and gives the error to
+// answer, which wraps ErrUnauthenticated. It is for packages that know a further way to log in;
+// via names that way. Of the credentials the token is not looked at.
+func (v *Vault) Refused(via string, c Credentials) error {
+	s := &Session{vault: v, label: bounded(c.Service), via: bounded(via), request: bounded(c.Request)}
 	e := s.entry("login", Address{})
 	e.Remote = bounded(c.Remote)
-	if policy.services[c.Service] == nil {
+	if v.policy.Load().services[c.Service] == nil {
 		e.Service = "" // whatever stands there is not ours to keep: it may be a token
 	}
 	e.Outcome = OutcomeUnauthenticated
 	v.recorder.refuseLater(e)
-	return nil, fail("login", Address{}, ErrUnauthenticated)
+	return fail("login", Address{}, ErrUnauthenticated)
 }
 
 // maxField is the size limit of a free text field of an entry, in bytes.

@@ -1,0 +1,269 @@
+package myvault_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/matryer/is"
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/memory"
+)
+
+func recordsOf(t testing.TB, v *myvault.Vault) *myvault.Records {
+	t.Helper()
+	records, err := v.Records("marks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records
+}
+
+func paths(t testing.TB, infos iter.Seq2[myvault.Info, error]) (all []string) {
+	t.Helper()
+	for info, err := range infos {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, info.Address.String())
+	}
+	return all
+}
+
+func TestRecords(t *testing.T) {
+	is := is.New(t)
+	ctx := t.Context()
+	v := openVault(t, myvault.Config{})
+	records := recordsOf(t, v)
+	by := v.As("svc").Via("capability", "req-7")
+
+	_, err := records.Get(ctx, "svc/1")
+	is.True(errors.Is(err, myvault.ErrNotFound))
+	info, err := records.Put(ctx, by, "svc/1", myvault.Text(canary), myvault.IfAbsent())
+	is.NoErr(err)
+	is.Equal(info.String(), ".marks/svc/1 version 1 live")
+	_, err = records.Put(ctx, by, "svc/1", myvault.Text("v"), myvault.IfAbsent())
+	is.True(errors.Is(err, myvault.ErrExists))
+	_, err = records.Put(ctx, by, "svc/1", myvault.Text("v"), myvault.IfVersion(2))
+	is.True(errors.Is(err, myvault.ErrConflict))
+	secret, err := records.Get(ctx, "svc/1")
+	is.NoErr(err)
+	is.Equal(secret.Value.Reveal(), canary)
+	_, err = records.Put(ctx, by, "svc/2", myvault.Text("v"))
+	is.NoErr(err)
+	_, err = records.Put(ctx, by, "svd", myvault.Text("v"))
+	is.NoErr(err)
+	is.Equal(paths(t, records.List(ctx, "", "")), []string{".marks/svc/1", ".marks/svc/2", ".marks/svd"})
+	is.Equal(paths(t, records.List(ctx, "svc/", "svc/1")), []string{".marks/svc/2"})
+
+	is.NoErr(records.Destroy(ctx, by, "svc/1", 1))
+	_, err = records.Get(ctx, "svc/1")
+	is.True(errors.Is(err, myvault.ErrNotFound))
+	is.True(errors.Is(records.Destroy(ctx, by, "svc/1", 7), myvault.ErrNotFound))
+	info, err = records.Put(ctx, by, "svc/1", myvault.Text("v"), myvault.IfAbsent())
+	is.NoErr(err)
+	is.Equal(info.Version, myvault.Version(2)) // no number twice: a name with its version is unique
+	other, err := v.Records("other")
+	is.NoErr(err)
+	_, err = other.Get(ctx, "svc/1")
+	is.True(errors.Is(err, myvault.ErrNotFound)) // each kind for itself
+}
+
+// TestRecordsAreOnRecord: each change has its entry, which only who may audit everything sees.
+func TestRecordsAreOnRecord(t *testing.T) {
+	is := is.New(t)
+	ctx := t.Context()
+	v := openVault(t, myvault.Config{})
+	records := recordsOf(t, v)
+	_, err := records.Put(ctx, v.As("svc").Via("capability", "req-7"), "svc/1", myvault.Text(canary))
+	is.NoErr(err)
+	is.NoErr(records.Destroy(ctx, v.As("svc"), "svc/1"))
+	is.Equal(entriesOf(t, v), []string{
+		"changes svc write .marks/svc/1 v1 ok x1",
+		"changes svc destroy .marks/svc/1 v1 ok x1",
+	})
+	for allow, want := range map[string]int{"*/@audit": 2, "*/prod/@audit": 0, "newsbot/@audit": 0} {
+		p, err := myvault.NewPolicy(myvault.Service{Name: "auditor", Allow: rules(t, allow)})
+		is.NoErr(err)
+		v.SetPolicy(p)
+		seen := 0
+		for e, err := range v.As("auditor").Trail(ctx, myvault.TrailRange{Service: "svc"}) {
+			is.NoErr(err)
+			is.Equal(e.Address.Project, ".marks")
+			seen++
+		}
+		is.Equal(seen, want)
+	}
+}
+
+// TestRecordsAreNoSecrets: no session reaches a record, and none shows in a listing.
+func TestRecordsAreNoSecrets(t *testing.T) {
+	is := is.New(t)
+	ctx := t.Context()
+	v := openVault(t, myvault.Config{})
+	records := recordsOf(t, v)
+	root := v.As("root")
+	fill(t, v, "+before/a", "newsbot/prod/db", "rag/x")
+	for n := range 30 {
+		_, err := records.Put(ctx, root, fmt.Sprintf("svc/%d", n), myvault.Text(canary))
+		is.NoErr(err)
+	}
+	want := []string{"+before/a", "newsbot/prod/db", "rag/x"}
+	is.Equal(paths(t, root.List(ctx, myvault.Range{})), want)
+	page, err := root.ListPage(ctx, myvault.Range{}, 3)
+	is.NoErr(err)
+	is.Equal(len(page.Items), 3)
+	is.True(!page.More) // what is not to be seen does not count
+	values, err := root.GetPage(ctx, myvault.Range{After: myvault.Address{Project: "+before", Path: "a"}}, 2)
+	is.NoErr(err)
+	is.Equal(len(values.Items), 2)
+	is.True(!values.More)
+	is.Equal(len(paths(t, root.List(ctx, myvault.Range{Deleted: true}))), 0)
+	at := myvault.Address{Project: ".marks", Path: "svc/1"}
+	_, err = root.Get(ctx, at)
+	is.True(errors.Is(err, myvault.ErrInvalid))
+	_, err = root.Put(ctx, at, myvault.Text("v"))
+	is.True(errors.Is(err, myvault.ErrInvalid))
+	is.True(errors.Is(root.Destroy(ctx, at), myvault.ErrInvalid))
+	for p, err := range root.Projects(ctx) {
+		is.NoErr(err)
+		is.True(!strings.HasPrefix(p.Name, "."))
+	}
+}
+
+func TestRecordsThatAreRefused(t *testing.T) {
+	is := is.New(t)
+	ctx := t.Context()
+	v := openVault(t, myvault.Config{})
+	for _, kind := range []string{"", "Marks", "a/b", ".a", "a.b", "a b", "a1", strings.Repeat("a", 33)} {
+		_, err := v.Records(kind)
+		is.True(errors.Is(err, myvault.ErrInvalid))
+	}
+	records := recordsOf(t, v)
+	put := func(by *myvault.Session, path string, value myvault.Value, conditions ...myvault.Condition) error {
+		_, err := records.Put(ctx, by, path, value, conditions...)
+		return err
+	}
+	root := v.As("root")
+	is.NoErr(put(root, "a", myvault.Bytes(make([]byte, myvault.MaxRecord))))
+	is.True(errors.Is(put(root, "a", myvault.Bytes(make([]byte, myvault.MaxRecord+1))), myvault.ErrTooLarge))
+	is.True(errors.Is(put(root, "a", myvault.Value{}), myvault.ErrInvalid))
+	is.True(errors.Is(put(root, "../a", myvault.Text("v")), myvault.ErrInvalid))
+	is.True(errors.Is(put(root, "a", myvault.Text("v"), myvault.IfVersion(0)), myvault.ErrInvalid))
+	is.True(errors.Is(put(nil, "a", myvault.Text("v")), myvault.ErrInvalid))
+	is.True(errors.Is(put(openVault(t, myvault.Config{}).As("root"), "a", myvault.Text("v")), myvault.ErrInvalid))
+	is.True(errors.Is(records.Destroy(ctx, root, "a", 0), myvault.ErrInvalid))
+	is.True(errors.Is(records.Destroy(ctx, root, ""), myvault.ErrInvalid))
+	is.True(errors.Is(first(records.List(ctx, "a//b", "")), myvault.ErrInvalid))
+	is.True(errors.Is(first(records.List(ctx, "a//b", "c")), myvault.ErrInvalid))
+	_, err := records.Get(ctx, ".")
+	is.True(errors.Is(err, myvault.ErrInvalid))
+	ended := root.While(func(context.Context) error { return myvault.ErrUnauthenticated })
+	is.True(errors.Is(put(ended, "b", myvault.Text("v")), myvault.ErrUnauthenticated))
+	is.NoErr(v.Close())
+	is.True(errors.Is(put(root, "b", myvault.Text("v")), myvault.ErrClosed))
+	_, err = records.Get(ctx, "a")
+	is.True(errors.Is(err, myvault.ErrClosed))
+	is.True(errors.Is(first(records.List(ctx, "", "")), myvault.ErrClosed))
+}
+
+// recordErrors brings about what only extending packages can do wrong.
+func recordErrors(t *testing.T) (all []error) {
+	t.Helper()
+	v := openVault(t, myvault.Config{})
+	_, err := v.Records(canary)
+	all = append(all, err)
+	_, err = myvault.ParseProof(canary)
+	all = append(all, err)
+	_, err = recordsOf(t, v).Put(t.Context(), v.As("root"), "a", myvault.Bytes(make([]byte, myvault.MaxRecord+1)))
+	all = append(all, err)
+	_, err = recordsOf(t, v).Put(t.Context(), nil, "a", myvault.Text(canary))
+	return append(all, err)
+}
+
+// TestNoEntryNoRecord: a record and its entry are one commit, or the entry comes first.
+func TestNoEntryNoRecord(t *testing.T) {
+	is := is.New(t)
+	trail := &brokenTrail{}
+	v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail})
+	records := recordsOf(t, v)
+	trail.fails.Store(true)
+	_, err := records.Put(t.Context(), v.As("svc"), "a", myvault.Text("v"))
+	is.True(errors.Is(err, myvault.ErrTrail))
+	_, err = records.Get(t.Context(), "a")
+	is.True(errors.Is(err, myvault.ErrNotFound))
+}
+
+func TestProof(t *testing.T) {
+	is := is.New(t)
+	ctx := t.Context()
+	v := openVault(t, myvault.Config{})
+	fill(t, v, "newsbot/prod/db")
+	s, err := v.Login(ctx, myvault.Credentials{Service: "svc", Token: "svc-token-0123456789"})
+	is.NoErr(err)
+	for _, s := range []*myvault.Session{s, v.As("svc")} {
+		proof, err := myvault.ParseProof(s.Proof().String())
+		is.NoErr(err)
+		is.Equal(proof, s.Proof())
+		_, err = v.Resume("svc", proof).Get(ctx, db)
+		is.NoErr(err)
+	}
+	is.Equal(myvault.Proof{}.String(), "embedded")
+	_, err = v.Resume("root", s.Proof()).Get(ctx, db)
+	is.True(errors.Is(err, myvault.ErrUnauthenticated)) // another's token
+	p, err := myvault.NewPolicy(myvault.Service{Name: "svc", Tokens: []string{"another-token-0123456"}, Allow: rules(t, "newsbot/")})
+	is.NoErr(err)
+	v.SetPolicy(p)
+	_, err = v.Resume("svc", s.Proof()).Get(ctx, db)
+	is.True(errors.Is(err, myvault.ErrUnauthenticated))
+	text := s.Proof().String()
+	for _, bad := range []string{"", "token:", text[1:], text + "0", text[:len(text)-1], strings.ToUpper(text), "token:" + strings.ToUpper(text[len("token:"):]), "Embedded", "token:" + strings.Repeat("G", 64)} {
+		_, err := myvault.ParseProof(bad)
+		is.True(errors.Is(err, myvault.ErrInvalid))
+	}
+}
+
+// TestEveryMethodAsksWhileTheSessionHolds: what ends a session ends it for every call.
+func TestEveryMethodAsksWhileTheSessionHolds(t *testing.T) {
+	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+		is := is.New(t)
+		provider := &spy{Provider: memory.New(memory.Config{})}
+		v := vaultOf(t, provider, myvault.Config{})
+		fill(t, v, db.String())
+		provider.reached = 0
+		var ended error
+		asked := 0
+		s := v.As("root").While(func(context.Context) error { asked++; return ended }).Via("capability", "r").Restrict(rules(t, "*/")...)
+		for _, ended = range []error{myvault.ErrUnauthenticated, myvault.ErrUnavailable} {
+			is.True(errors.Is(call(t.Context(), s), ended))
+		}
+		is.Equal(provider.reached, 0)
+		is.Equal(asked, 2)
+		both := s.While(func(context.Context) error { return nil })
+		is.True(errors.Is(call(t.Context(), both), myvault.ErrUnavailable)) // each must hold
+	})
+}
+
+// TestRefusedIsRecordedAsAFailedLogin keeps nothing of a caller that is not known.
+func TestRefusedIsRecordedAsAFailedLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		v := openVault(t, myvault.Config{})
+		for _, service := range []string{"svc", canary} {
+			err := v.Refused("capability", myvault.Credentials{Service: service, Token: canary, Request: "r", Remote: "192.0.2.1"})
+			is.True(errors.Is(err, myvault.ErrUnauthenticated))
+			is.Equal(err.Error(), "myvault: login: not authenticated")
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		got := entriesOf(t, v)
+		slices.Sort(got)
+		is.Equal(got, []string{"access  login  v0 unauthenticated x1", "access svc login  v0 unauthenticated x1"})
+	})
+}
