@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -22,16 +23,23 @@ const (
 	idleTimeout       = 2 * time.Minute
 	maxHeader         = 16 << 10
 	defaultGrace      = 10 * time.Second
+
+	defaultConnections = 1024
 )
 
 // ServerConfig is what Serve may be told. The zero ServerConfig suits loopback.
 type ServerConfig struct {
-	// TLS holds the certificates to serve HTTPS with, by TLS 1.3 unless MinVersion says
-	// otherwise. It is copied. Nil: plain HTTP.
+	// Certificates serves HTTPS with certificates from files, which may be read again meanwhile.
+	Certificates *Certificates
+	// TLS, in place of Certificates, holds the certificates to serve HTTPS with, by TLS 1.3
+	// unless MinVersion says otherwise. It is copied. Neither of both: plain HTTP.
 	TLS *tls.Config
 	// PlaintextBeyondLoopback allows plain HTTP on an address that other machines reach. Then
 	// tokens and values cross the network readable, unless something in front encrypts.
 	PlaintextBeyondLoopback bool
+	// MaxConnections is how many connections may be open; 0 means 1024. A further one takes the place
+	// of one on which nobody proved who it is, the oldest first, else of one that waits for its next request.
+	MaxConnections int
 	// Grace is how long requests in flight may take to finish when the server ends. 0 means 10 seconds.
 	Grace time.Duration
 	// Ready is called once the address is found fit, before requests are answered. May be nil.
@@ -43,7 +51,10 @@ type ServerConfig struct {
 //
 // ErrInvalid where the listener is reached from beyond loopback and either there is no TLS,
 // unless PlaintextBeyondLoopback says that this is meant, or a service of the policy has
-// a token under 16 characters, in any case. A policy that is set later is not checked here.
+// a token under 16 characters, in any case; for both Certificates and TLS; and for a negative
+// MaxConnections. A policy that is set later is not checked here.
+//
+// Requests come by HTTP/1.1 alone: with it one connection has one request at a time.
 func Serve(ctx context.Context, listener net.Listener, handler *Handler, config ServerConfig) error {
 	if err := guard(listener, handler, config); err != nil {
 		return errors.Join(err, listener.Close())
@@ -52,12 +63,13 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 		config.Ready(listener.Addr())
 	}
 	server := newServer(handler, config)
+	places := &bounded{Listener: listener, all: &connections{limit: cmp.Or(config.MaxConnections, defaultConnections)}, round: config.Certificates.round}
 	ended := make(chan error, 1)
 	go func() {
 		if server.TLSConfig != nil {
-			ended <- server.ServeTLS(listener, "", "")
+			ended <- server.ServeTLS(places, "", "")
 		} else {
-			ended <- server.Serve(listener)
+			ended <- server.Serve(places)
 		}
 	}()
 	select {
@@ -86,7 +98,10 @@ func shutdown(server *http.Server, grace time.Duration) error {
 
 func newServer(handler *Handler, config ServerConfig) *http.Server {
 	server := &http.Server{
-		Handler:                      handler,
+		Handler:                      config.Certificates.recheck(handler),
+		ConnContext:                  known,
+		ConnState:                    follow,
+		Protocols:                    new(http.Protocols),
 		DisableGeneralOptionsHandler: true, // our own answer has our headers
 		ReadHeaderTimeout:            readHeaderTimeout,
 		ReadTimeout:                  readTimeout,
@@ -95,7 +110,11 @@ func newServer(handler *Handler, config ServerConfig) *http.Server {
 		MaxHeaderBytes:               maxHeader,
 		ErrorLog:                     slog.NewLogLogger(handler.logger.Handler(), slog.LevelWarn),
 	}
-	if config.TLS != nil {
+	server.Protocols.SetHTTP1(true)
+	switch {
+	case config.Certificates != nil:
+		server.TLSConfig = config.Certificates.config()
+	case config.TLS != nil:
 		server.TLSConfig = config.TLS.Clone()
 		if server.TLSConfig.MinVersion == 0 {
 			server.TLSConfig.MinVersion = tls.VersionTLS13
@@ -106,6 +125,12 @@ func newServer(handler *Handler, config ServerConfig) *http.Server {
 
 // guard refuses to expose secrets by accident.
 func guard(listener net.Listener, handler *Handler, config ServerConfig) error {
+	switch {
+	case config.Certificates != nil && config.TLS != nil:
+		return fmt.Errorf("httpapi: %w: set ServerConfig.Certificates or TLS, not both", myvault.ErrInvalid)
+	case config.MaxConnections < 0:
+		return fmt.Errorf("httpapi: %w: MaxConnections is negative", myvault.ErrInvalid)
+	}
 	weak := handler.vault.Policy().WeakTokens()
 	if local(listener.Addr()) {
 		if len(weak) > 0 {
@@ -113,8 +138,8 @@ func guard(listener net.Listener, handler *Handler, config ServerConfig) error {
 		}
 		return nil
 	}
-	if config.TLS == nil && !config.PlaintextBeyondLoopback {
-		return fmt.Errorf("httpapi: %w: the address is reached from beyond loopback without TLS; listen on 127.0.0.1, or behind a proxy that has TLS say so: ServerConfig.PlaintextBeyondLoopback, MYVAULT_PLAINTEXT=true for the example server", myvault.ErrInvalid)
+	if config.TLS == nil && config.Certificates == nil && !config.PlaintextBeyondLoopback {
+		return fmt.Errorf("httpapi: %w: the address is reached from beyond loopback without TLS; give it a certificate (ServerConfig.Certificates; MYVAULT_TLS_CERT and MYVAULT_TLS_KEY for the example server), listen on 127.0.0.1, or behind a proxy that has TLS say so: ServerConfig.PlaintextBeyondLoopback, MYVAULT_PLAINTEXT=true", myvault.ErrInvalid)
 	}
 	if len(weak) > 0 {
 		return fmt.Errorf("httpapi: %w: beyond loopback tokens need 16 characters; give longer ones to %s", myvault.ErrInvalid, strings.Join(weak, ", "))

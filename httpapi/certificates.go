@@ -1,0 +1,212 @@
+package httpapi
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// maxPEM is the size limit of a file of certificates or of a key, in bytes.
+const maxPEM = 1 << 20
+
+// CertificateFiles name what a server proves itself with, and whose clients it believes. All
+// files are PEM.
+type CertificateFiles struct {
+	Certificate string // the server's certificate, then those that lead to its authority
+	Key         string // its key, readable by no more than the owner and the group
+	// ClientCA holds the authorities of client certificates. "": no client is asked for one.
+	ClientCA string
+	// ClientRequired refuses a connection without a client certificate. Otherwise a client
+	// may have one, or a token.
+	ClientRequired bool
+	// MinVersion is tls.VersionTLS12 or tls.VersionTLS13; 0 means TLS 1.3.
+	MinVersion uint16
+}
+
+// Certificates are the certificates of a server, read from files, and read again by
+// [Certificates.Reload] while it serves. Make them with [LoadCertificates].
+type Certificates struct {
+	files   CertificateFiles
+	loading sync.Mutex
+	current atomic.Pointer[certified]
+}
+
+// certified is what the files held at one time.
+type certified struct {
+	config  *tls.Config
+	clients []byte // what ClientCA held
+	round   uint64 // counts the changes of clients
+}
+
+// LoadCertificates reads the files. ErrInvalid where one is missing, cannot be read, does not
+// parse or does not belong to the others, where the certificate has expired or is not one of a server,
+// and where others may read the key. No error repeats what stands in a file, or its path.
+func LoadCertificates(files CertificateFiles) (*Certificates, error) {
+	switch {
+	case files.MinVersion != 0 && files.MinVersion != tls.VersionTLS12 && files.MinVersion != tls.VersionTLS13:
+		return nil, fmt.Errorf("httpapi: %w: MinVersion is neither TLS 1.2 nor TLS 1.3", myvault.ErrInvalid)
+	case files.ClientRequired && files.ClientCA == "":
+		return nil, fmt.Errorf("httpapi: %w: client certificates cannot be required without the file of their authorities", myvault.ErrInvalid)
+	}
+	c := &Certificates{files: files}
+	if err := c.Reload(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Paths gives the paths of the files, for whoever watches them.
+func (c *Certificates) Paths() []string {
+	paths := []string{c.files.Certificate, c.files.Key}
+	if c.files.ClientCA != "" {
+		paths = append(paths, c.files.ClientCA)
+	}
+	return paths
+}
+
+// Reload reads the files again, for connections that come from now on; those that are open go on,
+// except that their client certificates are held to the new authorities. All files count together:
+// with an error, which is as of [LoadCertificates], everything stays as it was.
+func (c *Certificates) Reload() error {
+	c.loading.Lock()
+	defer c.loading.Unlock()
+	pair, err := readPair(c.files)
+	if err != nil {
+		return err
+	}
+	next := &certified{config: c.newConfig(pair)}
+	if c.files.ClientCA != "" {
+		if next.clients, err = readPEM(c.files.ClientCA, "client authorities"); err != nil {
+			return err
+		}
+		if next.config.ClientCAs, err = parseAuthorities(next.clients); err != nil {
+			return err
+		}
+	}
+	if last := c.current.Load(); last != nil {
+		next.round = last.round
+		if !bytes.Equal(last.clients, next.clients) {
+			next.round++
+		}
+	}
+	c.current.Store(next)
+	return nil
+}
+
+// newConfig makes the configuration of connections to come, without the authorities of clients.
+func (c *Certificates) newConfig(pair tls.Certificate) *tls.Config {
+	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: c.files.MinVersion, NextProtos: []string{"http/1.1"}}
+	if config.MinVersion == 0 {
+		config.MinVersion = tls.VersionTLS13
+	}
+	if c.files.ClientCA != "" {
+		config.ClientAuth = tls.VerifyClientCertIfGiven
+		// A session that is taken up again would bring a certificate that was verified before.
+		config.SessionTicketsDisabled = true
+	}
+	if c.files.ClientRequired {
+		config.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	return config
+}
+
+// config gives the configuration of a listener: each connection has what is in force when it comes.
+func (c *Certificates) config() *tls.Config {
+	return &tls.Config{
+		MinVersion:         c.current.Load().config.MinVersion,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.current.Load().config, nil },
+	}
+}
+
+// readPair reads the server's certificate and key.
+func readPair(files CertificateFiles) (pair tls.Certificate, err error) {
+	certificate, err := readPEM(files.Certificate, "certificate")
+	if err != nil {
+		return pair, err
+	}
+	key, err := readPEM(files.Key, "key")
+	if err != nil {
+		return pair, err
+	}
+	defer clear(key)
+	if pair, err = tls.X509KeyPair(certificate, key); err != nil {
+		return pair, fmt.Errorf("httpapi: %w certificate and key: %w", myvault.ErrInvalid, err)
+	}
+	if time.Now().After(pair.Leaf.NotAfter) {
+		return pair, fmt.Errorf("httpapi: %w certificate: it has expired", myvault.ErrInvalid)
+	}
+	if !usable(pair.Leaf, x509.ExtKeyUsageServerAuth) {
+		return pair, fmt.Errorf("httpapi: %w certificate: it is not one of a server: extended key usage serverAuth is missing", myvault.ErrInvalid)
+	}
+	return pair, nil
+}
+
+// usable reports whether the certificate is for this use; one that names no use is for all.
+func usable(certificate *x509.Certificate, usage x509.ExtKeyUsage) bool {
+	return len(certificate.ExtKeyUsage)+len(certificate.UnknownExtKeyUsage) == 0 ||
+		slices.Contains(certificate.ExtKeyUsage, usage) || slices.Contains(certificate.ExtKeyUsage, x509.ExtKeyUsageAny)
+}
+
+// parseAuthorities reads certificates of authorities, and nothing else.
+func parseAuthorities(text []byte) (*x509.CertPool, error) {
+	pool := x509.NewCertPool()
+	found := 0
+	for rest := text; ; found++ {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil || !certificate.BasicConstraintsValid || !certificate.IsCA {
+			return nil, fmt.Errorf("httpapi: %w client authorities: block %d is no certificate of an authority", myvault.ErrInvalid, found+1)
+		}
+		pool.AddCert(certificate)
+	}
+	if found == 0 {
+		return nil, fmt.Errorf("httpapi: %w client authorities: the file holds no certificate", myvault.ErrInvalid)
+	}
+	return pool, nil
+}
+
+// readPEM reads a file that is what. Its path is not shown: somebody may have put the key there.
+func readPEM(path, what string) ([]byte, error) {
+	wrong := func(err error) error {
+		if at, ok := errors.AsType[*fs.PathError](err); ok {
+			err = at.Err
+		}
+		return fmt.Errorf("httpapi: %w: the file of the %s cannot be read: %w", myvault.ErrInvalid, what, err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, wrong(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, wrong(err)
+	}
+	if what == "key" && runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0 {
+		return nil, fmt.Errorf("httpapi: %w: others can read or write the file of the key: chmod 600, or 640", myvault.ErrInvalid)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
+	if err != nil {
+		return nil, wrong(err)
+	}
+	if len(text) > maxPEM {
+		return nil, fmt.Errorf("httpapi: %w: the file of the %s is larger than %d bytes", myvault.ErrInvalid, what, maxPEM)
+	}
+	return text, nil
+}
