@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"runtime"
 	"slices"
@@ -17,10 +19,13 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/watch"
 )
 
-// maxPEM is the size limit of a file of certificates or of a key, in bytes.
-const maxPEM = 1 << 20
+const (
+	maxPEM       = 1 << 20         // the size limit of a file, in bytes
+	lookInterval = 2 * time.Second // between two looks at the files
+)
 
 // CertificateFiles name what a server proves itself with, and whose clients it believes. All
 // files are PEM.
@@ -36,10 +41,11 @@ type CertificateFiles struct {
 	MinVersion uint16
 }
 
-// Certificates are the certificates of a server, read from files, and read again by
-// [Certificates.Reload] while it serves. Make them with [LoadCertificates].
+// Certificates are the certificates of a server, read from files. [Serve] reads them again when
+// the files change; [Certificates.Reload] does it on request. Make them with [LoadCertificates].
 type Certificates struct {
 	files   CertificateFiles
+	watched *watch.Files
 	loading sync.Mutex
 	current atomic.Pointer[certified]
 }
@@ -62,14 +68,14 @@ func LoadCertificates(files CertificateFiles) (*Certificates, error) {
 		return nil, fmt.Errorf("httpapi: %w: client certificates cannot be required without the file of their authorities", myvault.ErrInvalid)
 	}
 	c := &Certificates{files: files}
+	c.watched = watch.New(c.paths()...)
 	if err := c.Reload(); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// Paths gives the paths of the files, for whoever watches them.
-func (c *Certificates) Paths() []string {
+func (c *Certificates) paths() []string {
 	paths := []string{c.files.Certificate, c.files.Key}
 	if c.files.ClientCA != "" {
 		paths = append(paths, c.files.ClientCA)
@@ -104,6 +110,18 @@ func (c *Certificates) Reload() error {
 	}
 	c.current.Store(next)
 	return nil
+}
+
+// follow reads the files again whenever they changed, until ctx ends. What is wrong with them is
+// logged, and what was read before stays in force.
+func (c *Certificates) follow(ctx context.Context, logger *slog.Logger) {
+	c.watched.Run(ctx, lookInterval, func() {
+		if err := c.Reload(); err != nil {
+			logger.Error("the certificates stay as they were: their files changed and are not usable", "cause", err.Error())
+			return
+		}
+		logger.Info("the certificates were read again")
+	})
 }
 
 // newConfig makes the configuration of connections to come, without the authorities of clients.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/myswiftagent/myvault"
@@ -29,7 +30,8 @@ const (
 
 // ServerConfig is what Serve may be told. The zero ServerConfig suits loopback.
 type ServerConfig struct {
-	// Certificates serves HTTPS with certificates from files, which may be read again meanwhile.
+	// Certificates serves HTTPS with certificates from files, read again when those change. What is
+	// wrong with a changed file is logged, and what was read before stays in force.
 	Certificates *Certificates
 	// TLS, in place of Certificates, holds the certificates to serve HTTPS with, by TLS 1.3
 	// unless MinVersion says otherwise. It is copied. Neither of both: plain HTTP.
@@ -63,6 +65,13 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 		config.Ready(listener.Addr())
 	}
 	server := newServer(handler, config)
+	if config.Certificates != nil {
+		watching, done := context.WithCancel(ctx)
+		var watch sync.WaitGroup
+		watch.Go(func() { config.Certificates.follow(watching, handler.logger) })
+		defer watch.Wait()
+		defer done()
+	}
 	places := &bounded{Listener: listener, all: &connections{limit: cmp.Or(config.MaxConnections, defaultConnections)}, round: config.Certificates.round}
 	ended := make(chan error, 1)
 	go func() {

@@ -36,6 +36,7 @@ type settings struct {
 	Plaintext bool       `env:"MYVAULT_PLAINTEXT" help:"true: listen beyond loopback without TLS, behind a proxy that has it"`
 	Env       string     `env:"MYVAULT_ENV" help:"the path of the .env"`
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR (INFO)"`
+	TLSSettings
 	stores.Settings
 }
 
@@ -90,6 +91,10 @@ func serve(ctx context.Context, s settings, path string, vault *myvault.Vault) e
 	if err != nil {
 		return err
 	}
+	certificates, err := s.certificates()
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", cmp.Or(s.Addr, fmt.Sprintf("127.0.0.1:%d", s.Port)))
 	if refused, ok := errors.AsType[syscall.Errno](err); ok {
 		return fmt.Errorf("listen: %w; choose another address with PORT or MYVAULT_ADDR", refused)
@@ -97,6 +102,7 @@ func serve(ctx context.Context, s settings, path string, vault *myvault.Vault) e
 		return errors.New("listen: MYVAULT_ADDR is no host:port of this machine") // nor shown: it may be anything
 	}
 	return httpapi.Serve(ctx, listener, handler, httpapi.ServerConfig{
+		Certificates:            certificates,
 		PlaintextBeyondLoopback: s.Plaintext,
 		Ready:                   func(addr net.Addr) { greet(s, path, addr) },
 	})
@@ -105,7 +111,7 @@ func serve(ctx context.Context, s settings, path string, vault *myvault.Vault) e
 // greet says where everything is.
 func greet(s settings, path string, addr net.Addr) {
 	data, _ := filepath.Abs(s.Data)
-	fmt.Printf("myVault serves http://%s\n", addr)
+	fmt.Printf("myVault serves %s://%s\n", s.scheme(), addr)
 	switch s.Provider {
 	case "memory":
 		fmt.Print("Store and trail: in memory, gone when the server stops\n")
@@ -125,6 +131,6 @@ func greet(s settings, path string, addr net.Addr) {
 	}
 	headers := filepath.Join(data, setup.Headers)
 	if _, err := os.Stat(headers); err == nil {
-		fmt.Printf("Try: curl -H '@%s' http://%s/api/whoami\n", headers, addr)
+		fmt.Printf("Try: curl -H '@%s' %s://%s/api/whoami\n", headers, s.scheme(), addr)
 	}
 }

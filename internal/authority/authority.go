@@ -95,11 +95,7 @@ func (a *Authority) Issue(t testing.TB, w Wanted) Pair {
 	}
 	key := newKey(t)
 	leaf, text := sign(t, template, a.Certificate, key, a.key)
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Pair{Certificate: text, Key: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), Leaf: leaf}
+	return Pair{Certificate: text, Key: encode(t, key), Leaf: leaf}
 }
 
 // TLS gives the pair as a program presents it.
@@ -171,4 +167,16 @@ func serial(t testing.TB) *big.Int {
 		t.Fatal(err)
 	}
 	return n.Add(n, big.NewInt(1))
+}
+
+// Key gives the authority's own key, in PEM.
+func (a *Authority) Key(t testing.TB) []byte { return encode(t, a.key) }
+
+func encode(t testing.TB, key *ecdsa.PrivateKey) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
