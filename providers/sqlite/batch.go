@@ -97,7 +97,9 @@ func (w *writer) reopen() error {
 		return failure(context.Background(), err)
 	}
 	w.conn, w.known = c, false
-	w.log.watch(c)
+	if w.log != nil { // it is started
+		w.log.watch(c)
+	}
 	return nil
 }
 

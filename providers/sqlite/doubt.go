@@ -88,12 +88,15 @@ func (f *file) found() error {
 }
 
 // migrate brings the file to the newest version.
-func (f *file) migrate(c *conn) error {
-	if version, err := c.number("user_version"); err != nil || version == f.kind.version() {
+func (f *file) migrate() error {
+	if version, err := f.anchor.number("user_version"); err != nil || version == f.kind.version() {
 		return err
 	}
-	if err := c.transaction(f.writer.doubt.settled); err != nil {
+	if err := f.writer.reopen(); err != nil {
 		return err
 	}
-	return f.kind.migrate(c)
+	if err := f.writer.conn.transaction(f.writer.doubt.settled); err != nil {
+		return err
+	}
+	return f.kind.migrate(f.writer.conn)
 }

@@ -84,17 +84,15 @@ func (f *file) synchronous() (levels []string, err error) {
 	// All readers at once, so that each connection is asked.
 	var connections []*conn
 	for range cap(f.readers.slots) {
-		c := <-f.readers.slots
-		if c == nil {
-			var opened error
-			c, opened = f.readers.open()
-			err = errors.Join(err, opened)
+		c, taken := f.readers.take(context.Background())
+		if c == nil && taken == nil {
+			c, taken = f.readers.open()
 		}
-		err = errors.Join(err, ask(c))
+		err = errors.Join(err, taken, ask(c))
 		connections = append(connections, c)
 	}
 	for _, c := range connections {
-		f.readers.slots <- c
+		f.readers.give(c)
 	}
 	return levels, err
 }
@@ -153,13 +151,12 @@ func (s *Store) UsesWALIndex() bool { return s.fresh != nil && s.fresh.index.Loa
 
 // WithoutReaders calls f while no connection is free to read.
 func (s *Store) WithoutReaders(f func()) {
-	var taken []*conn
 	for range cap(s.readers.slots) {
-		taken = append(taken, <-s.readers.slots)
+		<-s.readers.slots
 	}
 	f()
-	for _, c := range taken {
-		s.readers.slots <- c
+	for range cap(s.readers.slots) {
+		s.readers.slots <- struct{}{}
 	}
 }
 

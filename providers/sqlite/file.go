@@ -42,11 +42,12 @@ func (k kind) check(ctx context.Context, dir string, key crypto.Key, user int) e
 	return k.peek(ctx, path, key)
 }
 
-// open opens the file for a writer, makes it where it is missing, and reads its keys. The
-// caller starts the writer with the connection that it gets.
-func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (*file, *conn, error) {
+// open opens the file, makes it where it is missing, and reads its keys. What the caller reads
+// before it calls start it reads through the anchor. The writer's connection is opened when
+// there is something to write: each takes about a millisecond.
+func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (*file, error) {
 	if err := k.ensure(ctx, dir, key, o); err != nil {
-		return nil, nil, failure(ctx, err)
+		return nil, failure(ctx, err)
 	}
 	f := &file{kind: k, options: o, path: filepath.Join(dir, k.name)}
 	f.place = &place{check: f.inPlace}
@@ -55,40 +56,36 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	})
 	turn, err := openTurnstile(f.path)
 	if err != nil {
-		return nil, nil, failure(ctx, err)
+		return nil, failure(ctx, err)
 	}
 	f.writer = &writer{turn: turn, inPlace: f.place.look, clean: f.scrub, open: func() (*conn, error) {
 		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: writerCacheKB})
 	}}
 	f.writer.doubt.settle = f.relog
-	c, err := f.writer.open()
-	if err != nil {
-		turn.close()
-		return nil, nil, failure(ctx, err)
-	}
-	err = guard(func() error {
+	err = guard(func() (err error) {
+		if f.anchor, err = f.readers.open(); err != nil {
+			return err
+		}
+		if err := f.remember(); err != nil {
+			return err
+		}
 		if err := f.found(); err != nil {
 			return err
 		}
-		if err := f.migrate(c); err != nil {
+		if err := f.migrate(); err != nil {
 			return err
 		}
-		if f.keys, err = newKeyring(c, k, key, o.keys); err != nil {
-			return err
-		}
-		if f.anchor, err = connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true}); err != nil {
-			return err
-		}
-		return f.remember()
+		f.keys, err = newKeyring(f.anchor, k, key, o.keys)
+		return err
 	})
 	if err != nil {
-		return nil, nil, failure(ctx, errors.Join(err, f.abandon(c)))
+		return nil, failure(ctx, errors.Join(err, f.abandon()))
 	}
-	return f, c, nil
+	return f, nil
 }
 
-// start starts the writer with c.
-func (f *file) start(c *conn) {
+// start starts the writer.
+func (f *file) start() {
 	again := func() (*conn, error) {
 		if err := f.inPlace(); err != nil {
 			return nil, err
@@ -96,17 +93,19 @@ func (f *file) start(c *conn) {
 		return f.readers.open()
 	}
 	f.writer.log = startCheckpointer(f.anchor, again, f.writer)
-	startWriter(c, f.writer)
+	startWriter(f.writer)
 }
 
 // abandon closes what open opened, before there is a writer.
-func (f *file) abandon(c *conn) error {
+func (f *file) abandon() error {
 	f.writer.turn.close()
-	err := errors.Join(f.leaveLog(c), f.leaveLog(f.anchor))
-	if f.anchor == nil {
-		return errors.Join(err, c.close())
+	var errs error
+	for _, c := range []*conn{f.writer.conn, f.anchor} {
+		if c != nil {
+			errs = errors.Join(errs, f.leaveLog(c), c.close())
+		}
 	}
-	return errors.Join(err, f.anchor.close(), c.close())
+	return errs
 }
 
 // close ends the readers, then the writer, whose connection brings the write-ahead log

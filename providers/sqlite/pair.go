@@ -29,35 +29,44 @@ func trailKept(c *conn, path string) error {
 
 // pair has vault.db remember which access.db is its own, and refuses another: unless it has no
 // entry and is to take the place of one that is gone, which renewed reports.
-func (s *Store) pair(ctx context.Context, c *conn, renew bool) (renewed bool, err error) {
-	heads, err := s.trail.Heads(ctx)
-	if err != nil {
+func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) {
+	id := s.trail.keys.vault
+	var known []byte
+	err = guard(func() error {
+		stored, err := s.anchor.meta(metaAccess)
+		if err == nil {
+			known, err = s.keys.paired(stored)
+		}
+		return err
+	})
+	if err != nil || slices.Equal(known, id) {
 		return false, err
 	}
-	err = guard(func() error {
-		stored, err := c.meta(metaAccess)
+	if known != nil && renew {
+		heads, err := s.trail.Heads(ctx)
 		if err != nil {
+			return false, err
+		}
+		renewed = heads[0].Seq == 0
+	}
+	if known != nil && !renewed {
+		return false, fmt.Errorf("%w: access.db is that of another store; put the own one back", ErrForeign)
+	}
+	return renewed, guard(func() error { return s.pairWith(id) })
+}
+
+// pairWith has vault.db remember an access.db. The writer is not started yet.
+func (s *Store) pairWith(id []byte) error {
+	if err := s.writer.reopen(); err != nil {
+		return err
+	}
+	c := s.writer.conn
+	return c.transaction(func() error {
+		if err := s.writer.doubt.settled(); err != nil {
 			return err
 		}
-		known, err := s.keys.paired(stored)
-		id := s.trail.keys.vault
-		renewed = known != nil && renew && heads[0].Seq == 0
-		switch {
-		case err != nil, slices.Equal(known, id):
-			renewed = false
-			return err
-		case known != nil && !renewed:
-			return fmt.Errorf("%w: access.db is that of another store; put the own one back", ErrForeign)
-		}
-		value := slices.Concat(id, s.keys.stamp.Sum(s.keys.accessRow(id)))
-		return c.transaction(func() error {
-			if err := s.writer.doubt.settled(); err != nil {
-				return err
-			}
-			return c.setMeta(metaAccess, value)
-		})
+		return c.setMeta(metaAccess, slices.Concat(id, s.keys.stamp.Sum(s.keys.accessRow(id))))
 	})
-	return renewed, err
 }
 
 // paired gives the vault id of the access.db that vault.db remembers; nil for none.

@@ -15,7 +15,8 @@ import (
 type pool struct {
 	place  *place
 	open   func() (*conn, error)
-	slots  chan *conn // nil: a connection that is not open yet
+	slots  chan struct{} // one for each that may be in use
+	idle   chan *conn    // those that are open and not in use
 	closed chan struct{}
 	once   sync.Once
 }
@@ -23,9 +24,9 @@ type pool struct {
 // newPool makes a pool of min(4, max(2, GOMAXPROCS)) connections.
 func newPool(where *place, open func() (*conn, error)) *pool {
 	size := min(4, max(2, runtime.GOMAXPROCS(0)))
-	p := &pool{place: where, open: open, slots: make(chan *conn, size), closed: make(chan struct{})}
+	p := &pool{place: where, open: open, slots: make(chan struct{}, size), idle: make(chan *conn, size), closed: make(chan struct{})}
 	for range size {
-		p.slots <- nil
+		p.slots <- struct{}{}
 	}
 	return p
 }
@@ -44,7 +45,7 @@ func (p *pool) read(ctx context.Context, f func(*conn) error) error {
 		c, err = p.open()
 	}
 	if err != nil {
-		p.slots <- c
+		p.give(c)
 		return failure(ctx, err)
 	}
 	outside := c.SetInterrupt(ctx)
@@ -61,6 +62,17 @@ func (p *pool) read(ctx context.Context, f func(*conn) error) error {
 	return failure(ctx, err)
 }
 
+// ready opens a connection in the background, and closes done at its end. Where it fails, the next to
+// read tries again.
+func (p *pool) ready(ctx context.Context) (done chan struct{}) {
+	done = make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = p.read(ctx, func(*conn) error { return nil })
+	}()
+	return done
+}
+
 // snapshot is read where all queries of f see one state of the file.
 func (p *pool) snapshot(ctx context.Context, f func(*conn) error) error {
 	return p.read(ctx, func(c *conn) error {
@@ -74,6 +86,8 @@ func (p *pool) snapshot(ctx context.Context, f func(*conn) error) error {
 	})
 }
 
+// take waits until a connection may be used, and gives one that is open; nil where another is
+// to be opened.
 func (p *pool) take(ctx context.Context) (*conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -84,21 +98,30 @@ func (p *pool) take(ctx context.Context) (*conn, error) {
 	default:
 	}
 	select {
-	case c := <-p.slots:
-		return c, nil
+	case <-p.slots:
 	case <-p.closed:
 		return nil, myvault.ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	select {
+	case c := <-p.idle:
+		return c, nil
+	default:
+		return nil, nil
+	}
 }
 
+// give gives back what take gave, or what was opened in its place.
 func (p *pool) give(c *conn) {
-	if c.broken {
+	switch {
+	case c == nil:
+	case c.broken:
 		_ = c.close()
-		c = nil
+	default:
+		p.idle <- c
 	}
-	p.slots <- c
+	p.slots <- struct{}{}
 }
 
 // close waits for the readers that are running and closes all connections.
@@ -107,9 +130,11 @@ func (p *pool) close() error {
 	p.once.Do(func() {
 		close(p.closed)
 		for range cap(p.slots) {
-			if c := <-p.slots; c != nil {
-				errs = errors.Join(errs, c.close())
-			}
+			<-p.slots
+		}
+		close(p.idle)
+		for c := range p.idle {
+			errs = errors.Join(errs, c.close())
 		}
 	})
 	return errs

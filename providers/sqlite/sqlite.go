@@ -140,47 +140,51 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys system, kinds 
 }
 
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
-	f, conn, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: syncFull, disk: c.disk})
+	f, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: syncFull, disk: c.disk})
 	if err != nil {
 		return err
 	}
 	s.file = f
-	if err := s.join(ctx, dir, key, conn, c); err != nil {
-		return failure(ctx, errors.Join(err, f.abandon(conn)))
+	if err := s.join(ctx, dir, key, c); err != nil {
+		return failure(ctx, errors.Join(err, f.abandon()))
 	}
 	s.masters.Store(&masters{s.keys.master.Load(), s.trail.keys.master.Load()})
 	s.newest.Store(s.tip.seq)
 	s.fresh = newFreshness(s.cache, f, !c.noIndex)
 	s.follow(f.writer)
-	f.start(conn)
+	f.start()
 	return nil
 }
 
-// join reads where the store stands, through the writer's connection, and opens its trail.
-func (s *Store) join(ctx context.Context, dir string, key crypto.Key, conn *conn, c Config) error {
+// join reads where the store stands, and opens its trail.
+func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) error {
 	err := guard(func() (err error) {
-		if s.incarnation, err = s.keys.incarnation(conn); err != nil {
+		if s.incarnation, err = s.keys.incarnation(s.anchor); err != nil {
 			return err
 		}
-		if err := s.keys.load(conn); err != nil {
+		if err := s.keys.load(s.anchor); err != nil {
 			return err
 		}
-		return s.tip.read(conn)
+		return s.tip.read(s.anchor)
 	})
 	if err != nil {
 		return err
 	}
+	// The first to read needs it; the opening of the trail takes as long.
+	ready := s.readers.ready(ctx)
 	o := s.options
 	o.synchronous, o.sync = syncNormal, c.sync
-	if s.trail, err = openTrail(ctx, dir, key, o, c.Trail); err != nil {
-		return err
+	s.trail, err = openTrail(ctx, dir, key, o, c.Trail)
+	<-ready
+	if err != nil {
+		return errors.Join(err, s.readers.close())
 	}
-	renewed, err := s.pair(ctx, conn, c.RenewTrail)
+	renewed, err := s.pair(ctx, c.RenewTrail)
 	if err == nil && renewed {
 		err = s.trail.administered(ctx, "renew-trail", nil)
 	}
 	if err != nil {
-		return errors.Join(err, s.trail.Close())
+		return errors.Join(err, s.readers.close(), s.trail.Close())
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (
 }
 
 func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c TrailConfig) (*Trail, error) {
-	f, conn, err := accessFile.open(ctx, dir, key, o)
+	f, err := accessFile.open(ctx, dir, key, o)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c Tra
 	t.syncer = startSyncer(&logFile{path: f.path + "-wal", disk: o.disk, instead: o.sync}, f.rewrite)
 	w := f.writer
 	w.begin, w.save, w.restore, w.committed, w.attempted = t.begin, t.save, t.restore, t.syncer.written, t.attempted
-	f.start(conn)
+	f.start()
 	t.retain = startRetainer(t, c.orUsual())
 	return t, nil
 }

@@ -75,10 +75,12 @@ func (r *request) answer(err error) {
 	}
 }
 
-// startWriter takes over c, which it opens again with open after a failure.
-func startWriter(c *conn, w *writer) *writer {
-	w.conn = c
-	w.log.watch(c)
+// startWriter starts w, whose connection is opened for the first request, and again after a
+// failure.
+func startWriter(w *writer) *writer {
+	if w.conn != nil {
+		w.log.watch(w.conn)
+	}
 	w.idle = sync.NewCond(&w.mu)
 	w.wake = make(chan struct{}, 1)
 	w.closing = make(chan struct{})

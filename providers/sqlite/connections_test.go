@@ -1,0 +1,66 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/matryer/is"
+	"github.com/ncruces/go-sqlite3/vfs"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// counting counts how often each file was opened.
+type counting struct {
+	vfs.VFS
+	mu    sync.Mutex
+	count map[string]int
+}
+
+func (c *counting) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	c.mu.Lock()
+	c.count[filepath.Base(name.String())]++
+	c.mu.Unlock()
+	return c.VFS.(vfs.VFSFilename).OpenFilename(name, flags)
+}
+
+func (c *counting) of(name string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.count[name]
+}
+
+// TestConnectionsAreOpenedWhenTheyAreNeeded: each takes about a millisecond. One of each file
+// stays open to hold its log, one reads, and one writes.
+func TestConnectionsAreOpenedWhenTheyAreNeeded(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	first := open(t, dir, key)
+	_, err := apply(first, put("p/a", "v"))
+	is.NoErr(err)
+	is.NoErr(first.Close())
+
+	files := &counting{VFS: vfs.Find("os"), count: map[string]int{}}
+	vfs.Register(t.Name(), files)
+	defer vfs.Unregister(t.Name())
+	s := openWith(t, dir, key, sqlite.Config{}.WithVFS(t.Name()))
+	for range 10 {
+		_, err := s.Get(t.Context(), addr("p/a"), 0)
+		is.NoErr(err)
+	}
+	is.Equal([]int{files.of("vault.db"), files.of("access.db")}, []int{2, 1})
+	for range 10 {
+		is.NoErr(s.Record(t.Context(), myvault.Entry{Action: "read", Address: addr("p/a")}))
+	}
+	is.Equal([]int{files.of("vault.db"), files.of("access.db")}, []int{2, 2})
+	for range 10 {
+		_, err := apply(s, put("p/a", "v"))
+		is.NoErr(err)
+		_, err = s.Get(t.Context(), addr("p/a"), 0)
+		is.NoErr(err)
+	}
+	is.Equal([]int{files.of("vault.db"), files.of("access.db")}, []int{3, 2})
+}
