@@ -191,10 +191,16 @@ func TestSynchronousIsAsserted(t *testing.T) {
 	_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), c)
 	is.True(errors.Is(err, myvault.ErrUnavailable))
 	f.lies.Store(false)
+	is.NoErr(openWith(t, dir, key, c).Close())
 	s := openWith(t, dir, key, c)
 	f.lies.Store(true)
-	_, err = s.Get(t.Context(), addr("p/a"), 0)
+	_, err = apply(s, put("p/a", "v")) // the writer's connection is opened for the first change
 	is.True(errors.Is(err, myvault.ErrUnavailable))
+	f.lies.Store(false)
+	_, err = s.Get(t.Context(), addr("p/a"), 0)
+	is.True(errors.Is(err, myvault.ErrNotFound))
+	_, err = apply(s, put("p/a", "v"))
+	is.NoErr(err)
 }
 
 // A change is synced before it is acknowledged.
