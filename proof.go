@@ -80,6 +80,17 @@ func (s *Session) While(holds func(context.Context) error) *Session {
 	return &bound
 }
 
+// Narrowed reports whether the session may do less than its service, by [Session.Restrict], or
+// may end before what it rests on, by [Session.While].
+func (s *Session) Narrowed() bool { return len(s.limits) > 0 || len(s.guards) > 0 }
+
+// Ended gives the error that every call of the session would answer now because it has ended;
+// nil while it has not. It is not recorded.
+func (s *Session) Ended(ctx context.Context) error {
+	_, err := s.stands(ctx)
+	return fail("session", Address{}, err)
+}
+
 // stands gives the policy in force, or why the session may no longer do anything.
 func (s *Session) stands(ctx context.Context) (*Policy, error) {
 	if s.vault.closed.Load() {

@@ -149,7 +149,7 @@ func (v *Vault) secrets(ctx context.Context, r Range) iter.Seq2[Info, error] {
 		for again := true; again; {
 			again = false
 			for info, err := range v.provider.List(ctx, r) {
-				if false {
+				if err == nil && reservedProject(info.Address.Project) {
 					r.After, again = afterReserved, true
 					break
 				}

@@ -110,7 +110,7 @@ func TestRecordsAreNoSecrets(t *testing.T) {
 	records := recordsOf(t, v)
 	root := v.As("root")
 	fill(t, v, "+before/a", "newsbot/prod/db", "rag/x")
-	for n := range 30 {
+	for n := range 10_001 { // more than a page looks at
 		_, err := records.Put(ctx, root, fmt.Sprintf("svc/%d", n), myvault.Text(canary))
 		is.NoErr(err)
 	}
@@ -215,6 +215,10 @@ func TestProof(t *testing.T) {
 		is.NoErr(err)
 	}
 	is.Equal(myvault.Proof{}.String(), "embedded")
+	is.NoErr(s.Ended(ctx))
+	is.True(!s.Narrowed())
+	is.True(s.Restrict(rules(t, "*/")...).Narrowed())
+	is.True(s.While(func(context.Context) error { return nil }).Narrowed())
 	_, err = v.Resume("root", s.Proof()).Get(ctx, db)
 	is.True(errors.Is(err, myvault.ErrUnauthenticated)) // another's token
 	p, err := myvault.NewPolicy(myvault.Service{Name: "svc", Tokens: []string{"another-token-0123456"}, Allow: rules(t, "newsbot/")})
@@ -222,6 +226,7 @@ func TestProof(t *testing.T) {
 	v.SetPolicy(p)
 	_, err = v.Resume("svc", s.Proof()).Get(ctx, db)
 	is.True(errors.Is(err, myvault.ErrUnauthenticated))
+	is.True(errors.Is(s.Ended(ctx), myvault.ErrUnauthenticated))
 	text := s.Proof().String()
 	for _, bad := range []string{"", "token:", text[1:], text + "0", text[:len(text)-1], strings.ToUpper(text), "token:" + strings.ToUpper(text[len("token:"):]), "Embedded", "token:" + strings.Repeat("G", 64)} {
 		_, err := myvault.ParseProof(bad)
