@@ -123,7 +123,7 @@ func (s *Session) Explain(ctx context.Context, service string, a Action, addr Ad
 	if err != nil {
 		return Decision{}, fail("explain", addr, err)
 	}
-	d := s.vault.policy.Load().Explain(service, a, addr)
+	d := r.policy.Explain(service, a, addr)
 	if own && d.Allowed && !r.allows(a, addr) {
 		d = Decision{Reason: "the policy allows it, but this session is restricted to less"}
 	}
@@ -136,10 +136,11 @@ func (s *Session) Who(ctx context.Context, a Action, addr Address) ([]string, er
 	if err := validateQuestion(a, addr); err != nil {
 		return nil, fail("who", Address{}, err)
 	}
-	if _, err := s.ask(ctx, s.entry("explain", addr), func(r rights) bool { return r.allows(Audit, addr) }); err != nil {
+	r, err := s.ask(ctx, s.entry("explain", addr), func(r rights) bool { return r.allows(Audit, addr) })
+	if err != nil {
 		return nil, fail("who", addr, err)
 	}
-	return s.vault.policy.Load().Who(a, addr), nil
+	return r.policy.Who(a, addr), nil
 }
 
 // validateQuestion wants one action, and an address.
@@ -152,8 +153,9 @@ func validateQuestion(a Action, addr Address) error {
 
 // Rights gives the rules of the session's service. A restricted session may do less.
 func (s *Session) Rights(ctx context.Context) (Rights, error) {
-	if _, err := s.ask(ctx, s.entry("explain", Address{}), anyone); err != nil {
+	r, err := s.ask(ctx, s.entry("explain", Address{}), anyone)
+	if err != nil {
 		return Rights{}, fail("rights", Address{}, err)
 	}
-	return s.vault.policy.Load().Rights(s.service), nil
+	return r.policy.Rights(s.service), nil
 }

@@ -54,8 +54,13 @@ func (c Change) target() Address {
 // apply makes valid changes, if the policy allows each of them.
 func (s *Session) apply(ctx context.Context, changes []Change) ([]Info, error) {
 	c := s.commitOf(changes)
+	r, err := s.rights(ctx) // for all: what two policies allow together may be what neither allows
 	for i, change := range c.Changes {
-		if _, err := s.admit(ctx, c.Entries[i], func(r rights) bool { return r.permits(change) }); err != nil {
+		if err == nil && !r.permits(change) {
+			err = ErrDenied
+		}
+		if err != nil {
+			s.refuse(ctx, c.Entries[i], err)
 			return nil, err
 		}
 	}

@@ -53,11 +53,13 @@ func (s *Session) rights(ctx context.Context) (rights, error) {
 	if err != nil {
 		return rights{}, err
 	}
-	return rights{policy.services[s.service], s.limits}, nil
+	return rights{policy, policy.services[s.service], s.limits}, nil
 }
 
-// rights are the grants of a service, nil for a stranger, within some limits.
+// rights are the grants of a service in one policy, nil for a stranger, within some limits. A call
+// takes them once: another policy may be set while it runs.
 type rights struct {
+	policy  *Policy
 	granted *grants
 	limits  []*grants
 }

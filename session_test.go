@@ -6,6 +6,7 @@ import (
 	"iter"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/matryer/is"
@@ -344,6 +345,46 @@ func TestRestrictOnlyNarrows(t *testing.T) {
 	d, err := reader.Explain(ctx, "svc", myvault.Write, db)
 	is.NoErr(err)
 	is.True(!d.Allowed)
+}
+
+// TestACallMeetsOnePolicy: of two policies that take turns neither allows both changes.
+func TestACallMeetsOnePolicy(t *testing.T) {
+	is := is.New(t)
+	v := openVault(t, myvault.Config{})
+	turns := []*myvault.Policy{policyOf(t, []string{"a/"}, nil), policyOf(t, []string{"b/"}, nil)}
+	v.SetPolicy(turns[0])
+	done, ended := make(chan struct{}), make(chan struct{})
+	var set atomic.Int64
+	go func() {
+		defer close(ended)
+		for n := 1; ; n++ {
+			select {
+			case <-done:
+				return
+			default:
+				v.SetPolicy(turns[n%2])
+				set.Add(1)
+			}
+		}
+	}()
+	s := v.As("svc")
+	both := []myvault.Change{
+		{Op: myvault.OpPut, Address: myvault.Address{Project: "a", Path: "x"}, Value: myvault.Text("v")},
+		{Op: myvault.OpPut, Address: myvault.Address{Project: "b", Path: "x"}, Value: myvault.Text("v")},
+	}
+	allowed := 0
+	for met := 0; met < 2000; { // calls during which a policy was set
+		before := set.Load()
+		if _, err := s.Apply(t.Context(), both...); err == nil {
+			allowed++
+		}
+		if set.Load() != before {
+			met++
+		}
+	}
+	close(done)
+	<-ended
+	is.Equal(allowed, 0)
 }
 
 func TestSetPolicyConcernsOpenSessions(t *testing.T) {

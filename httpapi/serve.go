@@ -54,7 +54,7 @@ type ServerConfig struct {
 // ErrInvalid where the listener is reached from beyond loopback and either there is no TLS,
 // unless PlaintextBeyondLoopback says that this is meant, or a service of the policy has
 // a token under 16 characters, in any case; for both Certificates and TLS; and for a negative
-// MaxConnections. A policy that is set later is not checked here.
+// MaxConnections. For a policy that is set later ask [CheckPolicy].
 //
 // Requests come by HTTP/1.1 alone: with it one connection has one request at a time.
 func Serve(ctx context.Context, listener net.Listener, handler *Handler, config ServerConfig) error {
@@ -140,18 +140,23 @@ func guard(listener net.Listener, handler *Handler, config ServerConfig) error {
 	case config.MaxConnections < 0:
 		return fmt.Errorf("httpapi: %w: MaxConnections is negative", myvault.ErrInvalid)
 	}
-	weak := handler.vault.Policy().WeakTokens()
-	if local(listener.Addr()) {
-		if len(weak) > 0 {
-			handler.logger.Warn("tokens under 16 characters can be guessed; they are refused beyond loopback", "services", strings.Join(weak, ", "))
-		}
-		return nil
-	}
-	if config.TLS == nil && config.Certificates == nil && !config.PlaintextBeyondLoopback {
+	if !local(listener.Addr()) && config.TLS == nil && config.Certificates == nil && !config.PlaintextBeyondLoopback {
 		return fmt.Errorf("httpapi: %w: the address is reached from beyond loopback without TLS; give it a certificate (ServerConfig.Certificates; MYVAULT_TLS_CERT and MYVAULT_TLS_KEY for the example server), listen on 127.0.0.1, or behind a proxy that has TLS say so: ServerConfig.PlaintextBeyondLoopback, MYVAULT_PLAINTEXT=true", myvault.ErrInvalid)
 	}
-	if len(weak) > 0 {
-		return fmt.Errorf("httpapi: %w: beyond loopback tokens need 16 characters; give longer ones to %s", myvault.ErrInvalid, strings.Join(weak, ", "))
+	return CheckPolicy(handler.vault.Policy(), listener.Addr(), handler.logger)
+}
+
+// CheckPolicy tells whether a policy may serve on an address, as [Serve] does at its start: ErrInvalid
+// where other machines reach it and a service has a token under 16 characters. On loopback such
+// tokens are a warning to logger, which may be nil. Ask it before [myvault.Vault.SetPolicy].
+func CheckPolicy(policy *myvault.Policy, addr net.Addr, logger *slog.Logger) error {
+	weak := strings.Join(policy.WeakTokens(), ", ")
+	switch {
+	case weak == "":
+	case !local(addr):
+		return fmt.Errorf("httpapi: %w: beyond loopback tokens need 16 characters; give longer ones to %s", myvault.ErrInvalid, weak)
+	case logger != nil:
+		logger.Warn("tokens under 16 characters can be guessed; they are refused beyond loopback", "services", weak)
 	}
 	return nil
 }

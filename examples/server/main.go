@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -20,12 +21,14 @@ import (
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/examples/internal/stores"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/internal/watch"
 )
 
 const help = `Serves a vault over HTTP. Settings come from a .env (MYVAULT_ENV, else .env here, else in MYVAULT_DATA)
 and the environment; the policy comes from the .env alone, if there is one. With neither, a first run
 makes MYVAULT_DATA with a generated .env. The policy is ALLOWED_SERVICES, TOKEN_<service>,
-ALLOW_<service> and DENY_<service>; see README.md. The other settings are
+ALLOW_<service> and DENY_<service>; see README.md. It is put in force anew when the .env changes, and at
+SIGHUP. -lint checks the settings and says what in the policy has no effect. The other settings are
 
 `
 
@@ -36,39 +39,54 @@ type settings struct {
 	Plaintext bool       `env:"MYVAULT_PLAINTEXT" help:"true: listen beyond loopback without TLS, behind a proxy that has it"`
 	Env       string     `env:"MYVAULT_ENV" help:"the path of the .env"`
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR (INFO)"`
+	LogFormat format     `env:"LOG_FORMAT" envDefault:"text" help:"text or json (text)"`
 	TLSSettings
 	stores.Settings
 }
 
 func main() {
 	flag.Usage = func() { fmt.Fprint(os.Stderr, help+setup.Help[settings]()) }
+	checking := flag.Bool("lint", false, "")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // at once: it would end the process
+	var err error
+	switch {
+	case flag.NArg() > 0:
+		err = errors.New("the server takes no arguments; -h explains its settings")
+	case *checking:
+		err = lint(os.Stdout)
+	default:
+		err = run(ctx, hangups)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
-	if flag.NArg() > 0 {
-		return errors.New("the server takes no arguments; -h explains its settings")
-	}
-	all, path, err := setup.Load[settings](env.ToMap(os.Environ()))
+func run(ctx context.Context, hangups <-chan os.Signal) error {
+	process := env.ToMap(os.Environ())
+	path, err := setup.Find(process)
 	if err != nil {
 		return err
 	}
-	s, unparsed := setup.Parse[settings](all)
-	policy, err := myvault.ParsePolicy(all)
-	if err := errors.Join(unparsed, err); err != nil {
+	r := &reloader{source: source{path, process}, hangups: hangups}
+	if path != "" {
+		r.files = watch.New(path)
+	}
+	if r.started, err = r.load(); err != nil {
 		return err
 	}
-	vault, err := open(ctx, s.Settings, policy)
-	if err != nil {
+	if err := setup.WriteHeaders(path, process, r.started.all); err != nil {
 		return err
 	}
-	return errors.Join(serve(ctx, s, path, vault), vault.Close())
+	if r.vault, err = open(ctx, r.started.Settings, r.started.policy); err != nil {
+		return err
+	}
+	return errors.Join(serve(ctx, r), r.vault.Close())
 }
 
 // open opens the vault over the provider that the settings name.
@@ -85,9 +103,10 @@ func open(ctx context.Context, s stores.Settings, policy *myvault.Policy) (*myva
 }
 
 // serve answers requests until ctx ends; those in flight then finish.
-func serve(ctx context.Context, s settings, path string, vault *myvault.Vault) error {
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: s.LogLevel}))
-	handler, err := httpapi.New(vault, httpapi.Config{Logger: logger, AllowedHosts: s.Hosts})
+func serve(ctx context.Context, r *reloader) error {
+	s := r.started.settings
+	r.logger = s.logger(os.Stderr)
+	handler, err := httpapi.New(r.vault, httpapi.Config{Logger: r.logger, AllowedHosts: s.Hosts})
 	if err != nil {
 		return err
 	}
@@ -104,8 +123,39 @@ func serve(ctx context.Context, s settings, path string, vault *myvault.Vault) e
 	return httpapi.Serve(ctx, listener, handler, httpapi.ServerConfig{
 		Certificates:            certificates,
 		PlaintextBeyondLoopback: s.Plaintext,
-		Ready:                   func(addr net.Addr) { greet(s, path, addr) },
+		Ready: func(addr net.Addr) {
+			r.addr = addr
+			greet(s, r.path, addr)
+			lintInto(r.logger, r.started.policy)
+			go r.run(ctx)
+		},
 	})
+}
+
+// logger writes in the format and from the level that the settings name.
+func (s settings) logger(to io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: s.LogLevel}
+	if s.LogFormat == asJSON {
+		return slog.New(slog.NewJSONHandler(to, options))
+	}
+	return slog.New(slog.NewTextHandler(to, options))
+}
+
+// format is how logs are written.
+type format string
+
+const (
+	asText format = "text"
+	asJSON format = "json"
+)
+
+// UnmarshalText takes the two names alone.
+func (f *format) UnmarshalText(text []byte) error {
+	*f = format(text)
+	if *f != asText && *f != asJSON {
+		return errors.New("neither text nor json")
+	}
+	return nil
 }
 
 // greet says where everything is.

@@ -19,7 +19,7 @@ import (
 // environment, which wins. Unlike the server it makes nothing.
 func Operator(environ []string) (dir string, keys sqlite.KeySource, err error) {
 	settings := env.ToMap(environ)
-	if path := envFile(settings); path != "" {
+	if path := Look(settings); path != "" {
 		f, err := os.Open(path)
 		if err != nil {
 			return "", nil, err

@@ -21,45 +21,68 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// Load gives the settings in force, and the path of the .env that they come from, if any:
-// the one that MYVAULT_ENV names, else .env here, else the one in MYVAULT_DATA ("data"). With
-// none, and no policy in the environment, it makes one there; see [FirstRun]. T is a struct
-// with env tags; its keys are what the .env may hold besides the policy.
+// Load gives the settings in force, and the path of the .env that they come from, if any. It is
+// [Find] and [Read], and keeps client.headers true to the .env.
 func Load[T any](process map[string]string) (settings map[string]string, path string, err error) {
-	data := dataOf(process)
-	inData := filepath.Join(data, ".env")
-	path = envFile(process)
-	switch {
-	case path != "":
-	case process["ALLOWED_SERVICES"] != "":
-		return process, "", nil
-	default:
-		path = inData
-		if err := FirstRun(data); err != nil {
-			return nil, "", err
-		}
+	if path, err = Find(process); err != nil {
+		return nil, path, err
 	}
-	var keys []string
+	if settings, err = Read[T](path, process); err != nil {
+		return nil, path, err
+	}
+	return settings, path, WriteHeaders(path, process, settings)
+}
+
+// Find gives the path of the .env: the one that MYVAULT_ENV names, else .env here, else the one
+// in MYVAULT_DATA ("data"). With none, it is "" if the environment has a policy; else it makes
+// one there; see [FirstRun].
+func Find(process map[string]string) (path string, err error) {
+	path = Look(process)
+	if path != "" || process["ALLOWED_SERVICES"] != "" {
+		return path, nil
+	}
+	data := dataOf(process)
+	return filepath.Join(data, ".env"), FirstRun(data)
+}
+
+// Read gives the settings in force with the .env at path, which may be "": those of the
+// environment alone. T is a struct with env tags; its keys are what the .env may hold besides the policy.
+func Read[T any](path string, process map[string]string) (map[string]string, error) {
+	if path == "" {
+		return process, nil
+	}
+	file, err := myvault.ReadEnvFile(path, Keys[T]()...)
+	if err != nil {
+		return nil, fmt.Errorf("%w\nif this .env is another program's, name yours with MYVAULT_ENV", err)
+	}
+	return myvault.MergeEnv(file, process), nil
+}
+
+// Keys gives the settings of T by their env tags.
+func Keys[T any]() (keys []string) {
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
 		if key := f.Tag.Get("env"); key != "" { // none: an embedded struct
 			keys = append(keys, key)
 		}
 	}
-	file, err := myvault.ReadEnvFile(path, keys...)
-	if err != nil {
-		return nil, path, fmt.Errorf("%w\nif this .env is another program's, name yours with MYVAULT_ENV", err)
+	return keys
+}
+
+// WriteHeaders keeps client.headers, beside a .env in MYVAULT_DATA, true to the settings that
+// come from it.
+func WriteHeaders(path string, process, settings map[string]string) error {
+	data := dataOf(process)
+	if path != filepath.Join(data, ".env") {
+		return nil
 	}
-	if path == inData {
-		err = writeHeaders(data, file)
-	}
-	return myvault.MergeEnv(file, process), path, err
+	return writeHeaders(data, settings)
 }
 
 // dataOf gives the directory of the store.
 func dataOf(settings map[string]string) string { return cmp.Or(settings["MYVAULT_DATA"], "data") }
 
-// envFile gives the path of the .env that is there, or that MYVAULT_ENV says is; "" for none.
-func envFile(process map[string]string) string {
+// Look gives the path of the .env that is there, or that MYVAULT_ENV says is; "" for none.
+func Look(process map[string]string) string {
 	if named := process["MYVAULT_ENV"]; named != "" {
 		return named
 	}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/examples/internal/setup"
+	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/internal/watch"
+)
+
+// lookEvery is how often the .env is looked at. What changed is in force within twice that.
+const lookEvery = time.Second
+
+// source is where the settings come from: the .env at path, if that is not "", and the environment.
+type source struct {
+	path    string
+	process map[string]string
+}
+
+// loaded is what a source gave.
+type loaded struct {
+	settings
+	policy *myvault.Policy
+	all    map[string]string
+}
+
+// load reads the source, and gives everything that is wrong with it at once.
+func (s source) load() (l loaded, err error) {
+	if l.all, err = setup.Read[settings](s.path, s.process); err != nil {
+		return l, err
+	}
+	var unparsed error
+	l.settings, unparsed = setup.Parse[settings](l.all)
+	l.policy, err = myvault.ParsePolicy(l.all)
+	return l, errors.Join(unparsed, err)
+}
+
+// reloader puts the policy of a source in force anew while the server runs.
+type reloader struct {
+	source
+	files   *watch.Files
+	hangups <-chan os.Signal
+	started loaded // what the server runs with
+	vault   *myvault.Vault
+	addr    net.Addr
+	logger  *slog.Logger
+}
+
+// run reloads at each hangup and when the .env has changed, until ctx ends.
+func (r *reloader) run(ctx context.Context) {
+	changes := make(chan struct{}, 1)
+	if r.files != nil {
+		go r.files.Run(ctx, lookEvery, func() {
+			select {
+			case changes <- struct{}{}:
+			default: // one is waiting
+			}
+		})
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.hangups:
+			r.reload("SIGHUP")
+		case <-changes:
+			r.reload("the .env changed")
+		}
+	}
+}
+
+// reload puts the policy in force, whole, or says why the one before stays.
+func (r *reloader) reload(why string) {
+	now, err := r.load()
+	switch {
+	case r.path == "":
+		err = errors.New("there is no .env: the policy comes from the environment of the process, which nobody can change")
+	case err == nil:
+		err = httpapi.CheckPolicy(now.policy, r.addr, r.logger)
+	}
+	if err != nil {
+		r.logger.Error("the policy is not reloaded, and the one before stays in force", "why", why, "cause", oneLine(err))
+		return
+	}
+	r.vault.SetPolicy(now.policy)
+	r.logger.Info("the policy is reloaded", "why", why, "services", len(now.policy.Services()))
+	lintInto(r.logger, now.policy)
+	if names := r.unlike(now); len(names) > 0 {
+		r.logger.Warn("these settings take effect at the next start", "settings", strings.Join(names, ", "))
+	}
+	if err := setup.WriteHeaders(r.path, r.process, now.all); err != nil {
+		r.logger.Warn("the file of headers could not be written", "cause", oneLine(err))
+	}
+}
+
+// unlike gives the names of the settings, besides the policy, that are not those that the server runs with.
+func (r *reloader) unlike(now loaded) []string {
+	return slices.DeleteFunc(setup.Keys[settings](), func(key string) bool { return now.all[key] == r.started.all[key] })
+}
+
+// lintInto names the settings of the policy in which something has no effect. The rules
+// themselves are not for logs.
+func lintInto(logger *slog.Logger, policy *myvault.Policy) {
+	var names []string
+	for _, f := range policy.Lint() {
+		if !slices.Contains(names, f.Setting) {
+			names = append(names, f.Setting)
+		}
+	}
+	if len(names) > 0 {
+		logger.Warn("something in the policy has no effect; the server's -lint tells what", "settings", strings.Join(names, ", "))
+	}
+}
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
