@@ -17,7 +17,7 @@ func (c Change) validate() error {
 	}
 	switch c.Op {
 	case OpPut:
-		return errors.Join(c.Address.Validate(), c.Value.Validate())
+		return errors.Join(c.Address.Validate(), c.draft().Validate())
 	case OpDestroy:
 		if err := validateVersions(c.Versions); err != nil {
 			return err
@@ -51,6 +51,14 @@ func (c Change) target() Address {
 	return c.Address
 }
 
+// action is what the entry of the change calls it.
+func (c Change) action() string {
+	if c.Op == OpPut && c.Generate != nil {
+		return actionGenerate
+	}
+	return c.Op.String()
+}
+
 // apply makes valid changes, if the policy allows each of them.
 func (s *Session) apply(ctx context.Context, changes []Change) ([]Info, error) {
 	c := s.commitOf(changes)
@@ -73,7 +81,7 @@ func (s *Session) commitOf(changes []Change) Commit {
 	for i, change := range changes {
 		change.Expires, change.RotateAfter = stored(change.Expires), stored(change.RotateAfter)
 		c.Changes[i] = change
-		e := s.entry(change.Op.String(), change.target())
+		e := s.entry(change.action(), change.target())
 		e.At, e.First, e.Last = c.At, c.At, c.At // one time for the change and its entry
 		c.Entries[i] = e
 	}
@@ -82,6 +90,10 @@ func (s *Session) commitOf(changes []Change) Commit {
 
 // perform has the provider make changes that are admitted.
 func (s *Session) perform(ctx context.Context, c Commit) ([]Info, error) {
+	if err := generate(ctx, c.Changes); err != nil {
+		s.refuseAll(ctx, c.Entries, err)
+		return nil, err
+	}
 	if s.vault.ownTrail {
 		return s.commit(ctx, c)
 	}
@@ -92,11 +104,15 @@ func (s *Session) perform(ctx context.Context, c Commit) ([]Info, error) {
 func (s *Session) commit(ctx context.Context, c Commit) ([]Info, error) {
 	infos, err := s.vault.provider.Apply(ctx, c)
 	if err != nil {
-		for _, e := range c.Entries {
-			s.refuse(ctx, e, err)
-		}
+		s.refuseAll(ctx, c.Entries, err)
 	}
 	return infos, err
+}
+
+func (s *Session) refuseAll(ctx context.Context, entries []Entry, err error) {
+	for _, e := range entries {
+		s.refuse(ctx, e, err)
+	}
 }
 
 // commitBeside makes changes on a provider that keeps no trail: that they begin is recorded

@@ -28,6 +28,8 @@ var (
 	ErrNotEmpty = errors.New("project still has live secrets")
 	// ErrTooLarge: a value, a commit or the register of projects is over its limit.
 	ErrTooLarge = errors.New("too large")
+	// ErrGenerator: the function that was to make a value failed, so nothing was changed.
+	ErrGenerator = errors.New("the value could not be generated, nothing was changed")
 	// ErrTampered: what is stored does not authenticate; it was changed outside the vault.
 	ErrTampered = errors.New("stored data does not authenticate")
 	// ErrWrongKey: the master key is not the one this store was created with.

@@ -201,6 +201,11 @@ func argumentErrors(ctx context.Context, s *myvault.Session) (all []error) {
 	all = append(all, err)
 	_, err = s.Put(ctx, db, v, myvault.IfAbsent(), myvault.IfPresent())
 	all = append(all, err)
+	for _, draft := range badDrafts() {
+		all = append(all, draft.Validate())
+	}
+	_, err = s.PutDraft(ctx, db, myvault.Draft{Generate: func(context.Context) (myvault.Value, error) { return v, errors.New("no entropy") }})
+	all = append(all, err)
 	_, err = s.ListPage(ctx, myvault.Range{}, 0)
 	all = append(all, err)
 	_, err = s.GetPage(ctx, myvault.Range{Deleted: true}, 1)

@@ -41,7 +41,8 @@ func TestImportsGoOneWay(t *testing.T) {
 			module, "golang.org/x/", "github.com/go-json-experiment/json", "github.com/hashicorp/",
 			"github.com/cenkalti/backoff", "github.com/go-jose/", "github.com/mitchellh/", "github.com/ryanuber/", // hashicorp's
 		}},
-		{module + "/httpapi", []string{module, module + "/internal/watch", "golang.org/x/", "github.com/go-json-experiment/json"}},
+		{module + "/generate", []string{module, "golang.org/x/"}},
+		{module + "/httpapi", []string{module, module + "/generate", module + "/internal/watch", "golang.org/x/", "github.com/go-json-experiment/json"}},
 	} {
 		t.Run(c.pkg, func(t *testing.T) {
 			is := is.New(t)

@@ -35,8 +35,8 @@ func (s *Session) List(ctx context.Context, r Range) iter.Seq2[Info, error] {
 		if !some {
 			return
 		}
-		for info, err := range s.vault.secrets(ctx, r) {
-			if err == nil && !visible.allows(List, info.Address) {
+		for info, err := range s.vault.secrets(ctx, r.asStored()) {
+			if err == nil && (!visible.allows(List, info.Address) || !r.duly(info)) {
 				continue
 			}
 			if !yield(info, fail("list", Address(r.Prefix), err)) || err != nil {
@@ -102,11 +102,11 @@ func (s *Session) page(ctx context.Context, r Range, limit int, actions Action) 
 	}
 	var page Page[Info]
 	scanned := 0
-	for info, err := range s.vault.secrets(ctx, r) {
+	for info, err := range s.vault.secrets(ctx, r.asStored()) {
 		if err != nil {
 			return Page[Info]{}, err
 		}
-		seen := visible.allows(actions, info.Address)
+		seen := visible.allows(actions, info.Address) && r.duly(info)
 		if scanned == maxScan || seen && len(page.Items) == limit {
 			page.More = true
 			break

@@ -130,13 +130,14 @@ func (o Op) String() string {
 }
 
 // Change is one change of a [Commit]. Which fields matter depends on Op: the secret
-// kinds use Address; OpPut also Value, If, Expires and RotateAfter; OpDelete also If;
-// OpDestroy also Versions. The project kinds use Project.Name; OpPutProject also
+// kinds use Address; OpPut also Value, If, Expires and RotateAfter, as a [Draft] has them;
+// OpDelete also If; OpDestroy also Versions. The project kinds use Project.Name; OpPutProject also
 // Project.Description and If (IfAbsent or IfPresent).
 type Change struct {
 	Op          Op
 	Address     Address
 	Value       Value
+	Generate    Generator // makes Value, which is then empty; a provider never sees it
 	Versions    []Version
 	If          Condition
 	Project     Project
@@ -159,4 +160,9 @@ type Range struct {
 	Prefix  Prefix
 	After   Address // exclusive; the zero Address starts at the beginning
 	Deleted bool    // those that are deleted or destroyed, in place of the live ones
+
+	// Only those that expire, or are due for rotation, before these times; zero: all. Sessions
+	// see to it: a provider never has them set.
+	ExpiresBefore time.Time
+	RotateBefore  time.Time
 }

@@ -38,6 +38,7 @@ var rightsOf = map[string]needed{
 	"Get":           {rule: "newsbot/prod/db@read", less: without("read")},
 	"GetVersion":    {rule: "newsbot/prod/db@read", less: without("read")},
 	"Put":           {rule: "newsbot/prod/db@write", less: without("write")},
+	"PutDraft":      {rule: "newsbot/prod/db@write", less: without("write")},
 	"Delete":        {rule: "newsbot/prod/db@delete", less: without("delete")},
 	"Undelete":      {rule: "newsbot/prod/db@write", less: without("write")},
 	"Destroy":       {rule: "newsbot/prod/db@destroy", less: without("destroy")},

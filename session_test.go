@@ -70,6 +70,10 @@ var calls = map[string]func(context.Context, *myvault.Session) error{
 		_, err := s.Put(ctx, db, myvault.Text(canary))
 		return err
 	},
+	"PutDraft": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.PutDraft(ctx, db, myvault.Draft{Generate: func(context.Context) (myvault.Value, error) { return myvault.Text(canary), nil }})
+		return err
+	},
 	"Delete":   func(ctx context.Context, s *myvault.Session) error { return s.Delete(ctx, db) },
 	"Undelete": func(ctx context.Context, s *myvault.Session) error { _, err := s.Undelete(ctx, db); return err },
 	"Destroy":  func(ctx context.Context, s *myvault.Session) error { return s.Destroy(ctx, db) },
