@@ -104,7 +104,7 @@ func (c *call) instant(name string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	if err != nil || t.IsZero() { // the zero time would select everything
 		return t, badRequest("the query parameter " + name + " is a time as in 2026-01-31T12:00:00Z")
 	}
 	return t, nil

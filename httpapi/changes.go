@@ -6,14 +6,13 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// changeBody is one of several changes: a put, with value and, if wanted, encoding and one
+// changeBody is one of several changes: a put, with what makes a version and, if wanted, one
 // of if_absent and if_version; or a delete, with if_version if wanted.
 type changeBody struct {
-	Op        *string `json:"op"`
-	Project   *string `json:"project"`
-	Path      *string `json:"path"`
-	Value     *string `json:"value"`
-	Encoding  *string `json:"encoding"`
+	Op      *string `json:"op"`
+	Project *string `json:"project"`
+	Path    *string `json:"path"`
+	draftBody
 	IfAbsent  *bool   `json:"if_absent"`
 	IfVersion *uint64 `json:"if_version"`
 }
@@ -23,7 +22,7 @@ func (c *call) applyChanges() (answer, error) {
 	var body struct {
 		Changes []changeBody `json:"changes"`
 	}
-	if err := c.decode(&body, "the array changes of objects with op, project, path, value, encoding, if_absent, if_version"); err != nil {
+	if err := c.decode(&body, "the array changes of objects with op, project, path, if_absent, if_version; "+takesDraft); err != nil {
 		return answer{}, err
 	}
 	if n := len(body.Changes); n == 0 || n > myvault.MaxChanges {
@@ -32,7 +31,7 @@ func (c *call) applyChanges() (answer, error) {
 	changes := make([]myvault.Change, len(body.Changes))
 	for i, b := range body.Changes {
 		var err error
-		if changes[i], err = b.change(); err != nil {
+		if changes[i], err = c.change(b); err != nil {
 			return answer{}, inChange(i, err)
 		}
 	}
@@ -55,29 +54,29 @@ func inChange(i int, err error) error {
 	return fmt.Errorf("change %d: %w", i+1, err)
 }
 
-func (b changeBody) change() (myvault.Change, error) {
-	var c myvault.Change
-	var err error
-	if c.Address, err = readAddress(b.Project, b.Path); err != nil {
-		return c, err
+func (c *call) change(b changeBody) (change myvault.Change, err error) {
+	if change.Address, err = readAddress(b.Project, b.Path); err != nil {
+		return change, err
 	}
-	if c.If, err = b.condition(); err != nil {
-		return c, err
+	if change.If, err = b.condition(); err != nil {
+		return change, err
 	}
 	switch {
 	case b.Op == nil:
 		err = unprocessable("the member op is missing; it is put or delete")
 	case *b.Op == "put":
-		c.Op = myvault.OpPut
-		c.Value, err = readValue(b.Value, b.Encoding)
+		change.Op = myvault.OpPut
+		var d myvault.Draft
+		d, err = c.draft(b.draftBody)
+		change.Value, change.Generate, change.Expires, change.RotateAfter = d.Value, d.Generate, d.Expires, d.RotateAfter
 	case *b.Op != "delete":
 		err = unprocessable("the member op is unknown; it is put or delete")
-	case b.Value != nil || b.Encoding != nil || b.IfAbsent != nil:
-		err = unprocessable("a delete takes no value, encoding or if_absent")
+	case b.given() || b.IfAbsent != nil:
+		err = unprocessable("a delete takes neither what makes a version, nor if_absent")
 	default:
-		c.Op = myvault.OpDelete
+		change.Op = myvault.OpDelete
 	}
-	return c, err
+	return change, err
 }
 
 func (b changeBody) condition() (condition myvault.Condition, err error) {

@@ -142,6 +142,15 @@ var wrongBodies = []wrong{
 	{"POST", "/api/secrets", `{"project":"p","path":"a","value":"` + strings.Repeat(canary, 30_000) + `"}`, nil},
 	{"POST", "/api/secrets", `{"project":"p","path":"a","value":"` + canary + `","encoding":"` + canary + `"}`, nil},
 	{"POST", "/api/secrets", `{"project":"p","path":"a","value":"` + canary + `","encoding":"base64"}`, nil},
+	{"POST", "/api/secrets", `{"project":"p","path":"a","value":"` + canary + `","generate":{}}`, nil},
+	{"POST", "/api/secrets", `{"project":"p","path":"a","value":"v","expires_at":"` + canary + `"}`, nil},
+	{"POST", "/api/secrets", `{"project":"p","path":"a","value":"v","expires_at":"2020-01-01T00:00:00Z"}`, nil},
+	{"POST", "/api/secrets", `{"project":"p","path":"a","value":"v","expires_at":"2099-01-01T00:00:00Z","rotate_after":"2099-01-02T00:00:00Z"}`, nil},
+	{"POST", "/api/secrets", `{"project":"p","path":"a","generate":{"length":9}}`, nil},
+	{"POST", "/api/secrets", `{"project":"p","path":"a","generate":{"length":5000}}`, nil},
+	{"POST", "/api/secrets", `{"project":"p","path":"a","generate":{"alphabet":"` + canary + `"}}`, nil},
+	{"POST", "/api/secrets", `{"project":"p","path":"a","generate":{"function":"` + canary + `"}}`, nil},
+	{"POST", "/api/secrets", `{"project":"p","path":"a","generate":{"function":"` + canary + `","length":32}}`, nil},
 	{"POST", "/api/projects", `{"description":"` + canary + `"}`, nil},
 	{"POST", "/api/projects", `{"name":"p","description":"\n` + canary + `"}`, nil},
 	{"POST", "/api/projects", `{"name":"p","description":"` + strings.Repeat(canary, 60) + `"}`, nil},
@@ -231,7 +240,7 @@ func storeProblems(t *testing.T) (all []*httptest.ResponseRecorder) {
 	f, store := serveFaulty(t)
 	for _, err := range []error{
 		myvault.ErrUnknownOutcome, myvault.ErrTrail, myvault.ErrClosed, myvault.ErrUnavailable, context.DeadlineExceeded, context.Canceled, myvault.ErrTampered,
-		myvault.ErrWrongKey, myvault.ErrExists, myvault.ErrConflict, myvault.ErrDestroyed, myvault.ErrNotEmpty, errors.ErrUnsupported, errors.New(canary),
+		myvault.ErrWrongKey, myvault.ErrExists, myvault.ErrConflict, myvault.ErrDestroyed, myvault.ErrNotEmpty, errors.ErrUnsupported, errors.New(canary), myvault.ErrGenerator,
 	} {
 		store.get.Store(fails(err))
 		all = append(all, f.refused(wrong{"GET", "/api/secrets/newsbot/prod/db", "", nil}, nil))

@@ -24,6 +24,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -46,6 +47,9 @@ type Config struct {
 	// CursorKey seals the cursors of listings: 32 random bytes. Servers that share it can
 	// continue each other's listings. Nil: a random key, and cursors end with the Handler.
 	CursorKey []byte
+	// Generators make values that clients ask for with "generate": {"function": name}, for
+	// whoever may write there. Nil: none. See package generate for what needs no function.
+	Generators map[string]myvault.Generator
 }
 
 const defaultFailures = 20
@@ -53,14 +57,15 @@ const defaultFailures = 20
 // Handler is the HTTP API of one vault. Make it with [New]; it is immutable, and may be
 // used by many goroutines.
 type Handler struct {
-	vault     *myvault.Vault
-	logger    *slog.Logger
-	endpoints []endpoint
-	headers   http.Header
-	hosts     hosts
-	failures  *failures
-	cursors   cipher.AEAD
-	health    *health
+	vault      *myvault.Vault
+	logger     *slog.Logger
+	endpoints  []endpoint
+	headers    http.Header
+	hosts      hosts
+	failures   *failures
+	cursors    cipher.AEAD
+	health     *health
+	generators map[string]myvault.Generator
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -89,14 +94,15 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		return nil, err
 	}
 	return &Handler{
-		vault:     vault,
-		logger:    config.Logger,
-		endpoints: endpoints(),
-		headers:   commonHeaders(),
-		hosts:     allowed,
-		failures:  newFailures(config.FailuresPerMinute),
-		cursors:   cursors,
-		health:    &health{vault: vault, logger: config.Logger},
+		vault:      vault,
+		logger:     config.Logger,
+		endpoints:  endpoints(),
+		headers:    commonHeaders(),
+		hosts:      allowed,
+		failures:   newFailures(config.FailuresPerMinute),
+		cursors:    cursors,
+		health:     &health{vault: vault, logger: config.Logger},
+		generators: maps.Clone(config.Generators),
 	}, nil
 }
 

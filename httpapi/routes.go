@@ -47,7 +47,7 @@ func endpoints() []endpoint {
 		on("PATCH", "/api/projects/{project}", (*call).describeProject),
 		on("DELETE", "/api/projects/{project}", (*call).deleteProject),
 		on("PUT", "/api/projects/{project}/set-default", (*call).setDefault),
-		on("GET", "/api/secrets", (*call).listSecrets, "project", "prefix", "deleted", "limit", "cursor"),
+		on("GET", "/api/secrets", (*call).listSecrets, "project", "prefix", "deleted", "expires_before", "rotate_before", "limit", "cursor"),
 		on("POST", "/api/secrets", (*call).createSecret),
 		on("POST", "/api/secrets/test", (*call).testIdentity),
 		on("GET", "/api/secrets/{project}", (*call).readProject, "limit", "cursor"),

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -18,6 +19,7 @@ type item struct {
 	State     string `json:"state,omitempty"` // where it is not live
 	UpdatedAt string `json:"updated_at"`
 	UpdatedBy string `json:"updated_by"`
+	times
 }
 
 func itemOf(info myvault.Info) item {
@@ -28,6 +30,7 @@ func itemOf(info myvault.Info) item {
 		Version:   uint64(info.Version),
 		UpdatedAt: timestamp(info.At),
 		UpdatedBy: info.By,
+		times:     timesOf(info),
 	}
 	if info.State != myvault.Live {
 		i.State = info.State.String()
@@ -45,6 +48,7 @@ type secret struct {
 	Version   uint64 `json:"version"`
 	UpdatedAt string `json:"updated_at"`
 	UpdatedBy string `json:"updated_by"`
+	times
 }
 
 func secretOf(info myvault.Info, value myvault.Value) secret {
@@ -58,17 +62,14 @@ func secretOf(info myvault.Info, value myvault.Value) secret {
 		Version:   uint64(info.Version),
 		UpdatedAt: timestamp(info.At),
 		UpdatedBy: info.By,
+		times:     timesOf(info),
 	}
 }
 
 func (c *call) listSecrets() (answer, error) {
-	r := myvault.Range{Prefix: myvault.Prefix{Project: c.query.Get("project"), Path: c.query.Get("prefix")}}
-	switch c.query.Get("deleted") {
-	case "", "false":
-	case "true":
-		r.Deleted = true
-	default:
-		return answer{}, badRequest("the query parameter deleted is true or false")
+	r, err := c.secretRange()
+	if err != nil {
+		return answer{}, err
 	}
 	limit, err := c.limit()
 	if err != nil {
@@ -86,6 +87,24 @@ func (c *call) listSecrets() (answer, error) {
 		items[i] = itemOf(info)
 	}
 	return answer{body: items, link: nextPage(c, page)}, nil
+}
+
+// secretRange reads the filters of a listing.
+func (c *call) secretRange() (myvault.Range, error) {
+	r := myvault.Range{Prefix: myvault.Prefix{Project: c.query.Get("project"), Path: c.query.Get("prefix")}}
+	switch c.query.Get("deleted") {
+	case "", "false":
+	case "true":
+		r.Deleted = true
+	default:
+		return r, badRequest("the query parameter deleted is true or false")
+	}
+	var err error
+	if r.ExpiresBefore, err = c.instant("expires_before"); err != nil {
+		return r, err
+	}
+	r.RotateBefore, err = c.instant("rotate_before")
+	return r, err
 }
 
 // readProject is the bulk read: every entry is on record before the first byte of the answer.
@@ -126,7 +145,8 @@ func (c *call) getSecret() (answer, error) {
 	}
 	a := answer{etag: c.etag(s.Version)}
 	unmodified, err := c.unmodified(s.Version)
-	if unmodified {
+	if unmodified && !s.Expired(time.Now()) { // that it has expired does not change its tag
+
 		a.status = http.StatusNotModified
 		return a, err
 	}
@@ -136,29 +156,28 @@ func (c *call) getSecret() (answer, error) {
 
 func (c *call) createSecret() (answer, error) {
 	var body struct {
-		Project  *string `json:"project"`
-		Path     *string `json:"path"`
-		Value    *string `json:"value"`
-		Encoding *string `json:"encoding"`
+		Project *string `json:"project"`
+		Path    *string `json:"path"`
+		draftBody
 	}
-	if err := c.decode(&body, "the strings project, path, value, and encoding where it is base64"); err != nil {
+	if err := c.decode(&body, "the strings project and path; "+takesDraft); err != nil {
 		return answer{}, err
 	}
 	addr, err := readAddress(body.Project, body.Path)
 	if err != nil {
 		return answer{}, err
 	}
-	value, err := readValue(body.Value, body.Encoding)
+	draft, err := c.draft(body.draftBody)
 	if err != nil {
 		return answer{}, err
 	}
-	info, err := c.session.Put(c.ctx(), addr, value, myvault.IfAbsent())
+	info, err := c.session.PutDraft(c.ctx(), addr, draft, myvault.IfAbsent())
 	if err != nil {
 		return answer{}, err
 	}
 	return answer{
 		status:   http.StatusCreated,
-		body:     secretOf(info, value),
+		body:     written(info, draft),
 		etag:     c.etag(info.Version),
 		location: "/api/secrets/" + escapePath(addr.String()),
 	}, nil
@@ -187,22 +206,19 @@ func (c *call) updateSecret() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	var body struct {
-		Value    *string `json:"value"`
-		Encoding *string `json:"encoding"`
-	}
-	if err := c.decode(&body, "the strings value, and encoding where it is base64"); err != nil {
+	var body draftBody
+	if err := c.decode(&body, takesDraft); err != nil {
 		return answer{}, err
 	}
-	value, err := readValue(body.Value, body.Encoding)
+	draft, err := c.draft(body)
 	if err != nil {
 		return answer{}, err
 	}
-	info, err := c.session.Put(c.ctx(), c.addr, value, condition)
+	info, err := c.session.PutDraft(c.ctx(), c.addr, draft, condition)
 	if err != nil {
 		return answer{}, afterCondition(err, given)
 	}
-	return answer{body: secretOf(info, value), etag: c.etag(info.Version)}, nil
+	return answer{body: written(info, draft), etag: c.etag(info.Version)}, nil
 }
 
 func (c *call) deleteSecret() (answer, error) {

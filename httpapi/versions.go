@@ -14,6 +14,7 @@ type version struct {
 	State     string `json:"state"`
 	UpdatedAt string `json:"updated_at"`
 	UpdatedBy string `json:"updated_by"`
+	times
 }
 
 func (c *call) listVersions() (answer, error) {
@@ -27,7 +28,7 @@ func (c *call) history() ([]version, error) {
 		if err != nil {
 			return nil, err
 		}
-		history = append(history, version{uint64(info.Version), info.State.String(), timestamp(info.At), info.By})
+		history = append(history, version{uint64(info.Version), info.State.String(), timestamp(info.At), info.By, timesOf(info)})
 	}
 	return history, nil
 }

@@ -1,0 +1,122 @@
+package httpapi
+
+import (
+	"time"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/generate"
+)
+
+// draftBody are the members of a body that make a version: value, with encoding where it is
+// base64, or generate; and the version's times, if it has any.
+type draftBody struct {
+	Value       *string       `json:"value"`
+	Encoding    *string       `json:"encoding"`
+	Generate    *generateBody `json:"generate"`
+	ExpiresAt   *string       `json:"expires_at"`
+	RotateAfter *string       `json:"rotate_after"`
+}
+
+// takesDraft describes the members for errors.
+const takesDraft = "the string value, and encoding where it is base64, or the object generate; and the times expires_at and rotate_after"
+
+// generateBody asks for a value that the vault makes: of characters, or by a function of the
+// embedding program.
+type generateBody struct {
+	Length   *int    `json:"length"`
+	Alphabet *string `json:"alphabet"`
+	Function *string `json:"function"`
+}
+
+// What is generated unless the body says otherwise: about 190 bits.
+const (
+	defaultLength   = 32
+	defaultAlphabet = "alphanumeric"
+)
+
+// draft reads the members.
+func (c *call) draft(b draftBody) (d myvault.Draft, err error) {
+	if d.Expires, err = sentTime("expires_at", b.ExpiresAt); err != nil {
+		return d, err
+	}
+	if d.RotateAfter, err = sentTime("rotate_after", b.RotateAfter); err != nil {
+		return d, err
+	}
+	switch {
+	case b.Generate == nil:
+		d.Value, err = readValue(b.Value, b.Encoding)
+	case b.Value != nil || b.Encoding != nil:
+		err = unprocessable("the member generate makes the value; give no value or encoding beside it")
+	default:
+		d.Generate, err = c.generator(*b.Generate)
+	}
+	if err != nil {
+		return d, err
+	}
+	return d, fieldError(d.Validate())
+}
+
+// given reports whether any of the members is there.
+func (b draftBody) given() bool { return b != draftBody{} }
+
+// sentTime reads a time of a body. The zero time would mean none to the vault, so it is
+// refused: it is a programming error of the client's.
+func sentTime(member string, text *string) (t time.Time, err error) {
+	if text == nil {
+		return t, nil
+	}
+	if err := t.UnmarshalText([]byte(*text)); err != nil || t.IsZero() {
+		return t, unprocessable("the member " + member + " is a time as in 2026-01-31T12:00:00Z, or left out")
+	}
+	return t, nil
+}
+
+// generator gives what makes the value.
+func (c *call) generator(b generateBody) (myvault.Generator, error) {
+	if b.Function != nil {
+		if b.Length != nil || b.Alphabet != nil {
+			return nil, unprocessable("generate takes either function, or length and alphabet")
+		}
+		g := c.api.generators[*b.Function]
+		if g == nil {
+			return nil, unprocessable("generate names a function that this vault does not have; ask the operator which it has")
+		}
+		return g, nil
+	}
+	length, name := defaultLength, defaultAlphabet
+	if b.Length != nil {
+		length = *b.Length
+	}
+	if b.Alphabet != nil {
+		name = *b.Alphabet
+	}
+	alphabet, err := generate.Alphabet(name)
+	if err != nil {
+		return nil, fieldError(err)
+	}
+	g, err := generate.Text(length, alphabet)
+	return g, fieldError(err)
+}
+
+// times are the members that tell of a version's times.
+type times struct {
+	ExpiresAt   string `json:"expires_at,omitempty"`
+	Expired     bool   `json:"expired,omitzero"`
+	RotateAfter string `json:"rotate_after,omitempty"`
+}
+
+func timesOf(info myvault.Info) times {
+	return times{
+		ExpiresAt:   timestamp(info.Expires),
+		Expired:     info.Expired(time.Now()),
+		RotateAfter: timestamp(info.RotateAfter),
+	}
+}
+
+// written gives the answer to a write: with the value, unless nobody is to see it.
+func written(info myvault.Info, d myvault.Draft) any {
+	if d.Generate != nil {
+		return itemOf(info)
+	}
+	return secretOf(info, d.Value)
+}
