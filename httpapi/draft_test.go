@@ -192,7 +192,7 @@ func TestValuesThatTheVaultMakes(t *testing.T) {
 	for body, form := range map[string]string{
 		`{}`:                                    `^[A-Za-z0-9]{32}$`,
 		`{"length":16,"alphabet":"hex"}`:        `^[0-9a-f]{16}$`,
-		`{"length":999,"alphabet":"readable"}`: `^[a-hjkmnp-z2-9]{999}$`,
+		`{"length":999,"alphabet":"readable"}`:  `^[a-hjkmnp-z2-9]{999}$`,
 		`{"alphabet":"base64url"}`:              `^[A-Za-z0-9_-]{32}$`,
 		`{"length":20,"alphabet":"printable"}`:  `^[!-~]{20}$`,
 		`{"function":"key pair"}`:               `^` + canary + `$`,
