@@ -41,6 +41,7 @@ func TestImportsGoOneWay(t *testing.T) {
 			module, "golang.org/x/", "github.com/go-json-experiment/json", "github.com/hashicorp/",
 			"github.com/cenkalti/backoff", "github.com/go-jose/", "github.com/mitchellh/", "github.com/ryanuber/", // hashicorp's
 		}},
+		{module + "/httpapi/console", nil},
 		{module + "/generate", []string{module, "golang.org/x/"}},
 		{module + "/httpapi", []string{module, module + "/generate", module + "/internal/watch", "golang.org/x/", "github.com/go-json-experiment/json"}},
 	} {

@@ -19,6 +19,7 @@ type answer struct {
 	etag     string
 	location string
 	link     string
+	from     http.Handler // in place of all else: what answers
 }
 
 // commonHeaders are the headers of every answer: nothing is kept by caches, run, framed or
@@ -34,6 +35,9 @@ func commonHeaders() http.Header {
 
 // write sends the answer, or the problem that err is, and gives the status and size for the log.
 func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size int) {
+	if err == nil && a.from != nil {
+		return c.forward(w, a.from)
+	}
 	header := w.Header()
 	maps.Copy(header, c.api.headers)
 	header.Set("X-Request-Id", c.id)

@@ -57,6 +57,9 @@ func (c *call) run() (a answer, err error) {
 			return answer{}, err
 		}
 	}
+	if c.endpoint.files {
+		return c.endpoint.handle(c)
+	}
 	if c.addr, err = c.endpoint.address(raw); err != nil {
 		return answer{}, err
 	}

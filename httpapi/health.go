@@ -79,6 +79,9 @@ func (c *call) healthy() (answer, error) {
 }
 
 func (c *call) welcome() (answer, error) {
+	if c.browses() {
+		return c.toConsole()
+	}
 	return answer{body: struct {
 		Message string `json:"message"`
 	}{"Welcome to myVault, a vault for secrets. The API is below /api; /health tells whether it works."}}, nil

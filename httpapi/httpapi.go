@@ -50,6 +50,10 @@ type Config struct {
 	// Generators make values that clients ask for with "generate": {"function": name}, for
 	// whoever may write there. Nil: none. See package generate for what needs no function.
 	Generators map[string]myvault.Generator
+	// Console answers GET for what is below /console/, with the prefix taken off, and a browser that
+	// asks for / is sent there; see package httpapi/console. It needs no identity, and sets its own
+	// headers. Nil: there is no such path.
+	Console http.Handler
 }
 
 const defaultFailures = 20
@@ -66,6 +70,7 @@ type Handler struct {
 	cursors    cipher.AEAD
 	health     *health
 	generators map[string]myvault.Generator
+	console    http.Handler // nil: none
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -93,16 +98,21 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	routes := endpoints()
+	if config.Console != nil {
+		routes = append(routes, consoleEndpoints()...)
+	}
 	return &Handler{
 		vault:      vault,
 		logger:     config.Logger,
-		endpoints:  endpoints(),
+		endpoints:  routes,
 		headers:    commonHeaders(),
 		hosts:      allowed,
 		failures:   newFailures(config.FailuresPerMinute),
 		cursors:    cursors,
 		health:     &health{vault: vault, logger: config.Logger},
 		generators: maps.Clone(config.Generators),
+		console:    config.Console,
 	}, nil
 }
 

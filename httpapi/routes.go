@@ -30,6 +30,7 @@ type endpoint struct {
 	Route
 	segments []string // of the pattern
 	handle   func(*call) (answer, error)
+	files    bool // what follows is a file's name, and no address
 }
 
 // endpoints makes the table. Routes are matched on the raw path by endpoint.matches, not by

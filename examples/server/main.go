@@ -21,6 +21,7 @@ import (
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/examples/internal/stores"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/console"
 	"github.com/myswiftagent/myvault/internal/watch"
 )
 
@@ -38,6 +39,7 @@ type settings struct {
 	Hosts     []string   `env:"MYVAULT_HOSTS" help:"further names of this server in the Host header, comma-separated"`
 	Plaintext bool       `env:"MYVAULT_PLAINTEXT" help:"true: listen beyond loopback without TLS, behind a proxy that has it"`
 	Env       string     `env:"MYVAULT_ENV" help:"the path of the .env"`
+	Console   bool       `env:"MYVAULT_CONSOLE" envDefault:"true" help:"false: without the management console at /console/ (true)"`
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR (INFO)"`
 	LogFormat format     `env:"LOG_FORMAT" envDefault:"text" help:"text or json (text)"`
 	TLSSettings
@@ -106,7 +108,11 @@ func open(ctx context.Context, s stores.Settings, policy *myvault.Policy) (*myva
 func serve(ctx context.Context, r *reloader) error {
 	s := r.started.settings
 	r.logger = s.logger(os.Stderr)
-	handler, err := httpapi.New(r.vault, httpapi.Config{Logger: r.logger, AllowedHosts: s.Hosts})
+	config := httpapi.Config{Logger: r.logger, AllowedHosts: s.Hosts}
+	if s.Console {
+		config.Console = console.New()
+	}
+	handler, err := httpapi.New(r.vault, config)
 	if err != nil {
 		return err
 	}
@@ -162,6 +168,9 @@ func (f *format) UnmarshalText(text []byte) error {
 func greet(s settings, path string, addr net.Addr) {
 	data, _ := filepath.Abs(s.Data)
 	fmt.Printf("myVault serves %s://%s\n", s.scheme(), addr)
+	if s.Console {
+		fmt.Printf("Console: %s://%s/console/\n", s.scheme(), addr)
+	}
 	switch s.Provider {
 	case "memory":
 		fmt.Print("Store and trail: in memory, gone when the server stops\n")

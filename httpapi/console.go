@@ -1,0 +1,57 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+)
+
+// consoleRoot is where a console is served, on the same origin as the API that it calls.
+const consoleRoot = "/console/"
+
+// consoleEndpoints are the routes of a console. They are no part of the API, so [Routes] leaves
+// them out.
+func consoleEndpoints() []endpoint {
+	files := public(consoleRoot+"{path...}", func(c *call) (answer, error) {
+		return answer{from: http.StripPrefix(strings.TrimSuffix(consoleRoot, "/"), c.api.console)}, nil
+	})
+	files.files = true
+	return []endpoint{
+		files,
+		public(strings.TrimSuffix(consoleRoot, "/"), (*call).toConsole),
+	}
+}
+
+func (c *call) toConsole() (answer, error) {
+	return answer{status: http.StatusSeeOther, location: consoleRoot}, nil
+}
+
+// browses reports whether a person with a browser asks, who is better served by the console.
+func (c *call) browses() bool {
+	return c.api.console != nil && strings.Contains(c.request.Header.Get("Accept"), "text/html")
+}
+
+// forward lets another handler answer, under our request id, and gives the status and size for
+// the log.
+func (c *call) forward(w http.ResponseWriter, to http.Handler) (status, size int) {
+	w.Header().Set("X-Request-Id", c.id)
+	counted := &counting{ResponseWriter: w, status: http.StatusOK}
+	to.ServeHTTP(counted, c.request)
+	return counted.status, counted.size
+}
+
+// counting notes the status and size of what another handler answers.
+type counting struct {
+	http.ResponseWriter
+	status, size int
+}
+
+func (w *counting) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *counting) Write(b []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(b)
+	w.size += n
+	return n, err
+}

@@ -1,0 +1,157 @@
+package console_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault/httpapi/console"
+)
+
+func Example() {
+	// A program gives it to httpapi.New, in Config.Console; this is a server of its own.
+	server := httptest.NewServer(http.StripPrefix("/console", console.New()))
+	defer server.Close()
+	answer, err := http.Get(server.URL + "/console/")
+	if err != nil {
+		panic(err)
+	}
+	defer answer.Body.Close()
+	fmt.Println(answer.Status, answer.Header.Get("Content-Type"), answer.Header.Get("Cache-Control"))
+	// Output:
+	// 200 OK text/html; charset=utf-8 no-store
+}
+
+func get(target string, header http.Header) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("GET", target, nil)
+	r.Header = header
+	w := httptest.NewRecorder()
+	console.New().ServeHTTP(w, r)
+	return w
+}
+
+// sources are the files by their paths.
+func sources(t *testing.T) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir("files")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := make(map[string]string)
+	for _, e := range entries {
+		text, err := os.ReadFile("files/" + e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		files["/"+e.Name()] = string(text)
+	}
+	return files
+}
+
+func TestEveryFileIsServedUnderThePolicy(t *testing.T) {
+	for name, text := range sources(t) {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			w := get(name, nil)
+			is.Equal(w.Code, 200)
+			is.Equal(w.Body.String(), text)
+			for header, want := range map[string]string{
+				"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY",
+				"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+			} {
+				is.Equal(w.Header().Get(header), want)
+			}
+			for _, directive := range []string{
+				"default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "img-src 'self' data:", "form-action 'none'",
+				"base-uri 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
+			} {
+				is.True(strings.Contains(w.Header().Get("Content-Security-Policy")+";", directive+";"))
+			}
+			is.True(w.Header().Get("Content-Type") != "") // each ending has its type
+		})
+	}
+}
+
+func TestOtherPathsAndMethodsAreRefused(t *testing.T) {
+	is := is.New(t)
+	for _, target := range []string{"/none.js", "/files/app.js", "/../console.go", "/app.js/"} {
+		w := get(target, nil)
+		is.Equal(w.Code, 404)
+		is.True(w.Header().Get("Content-Security-Policy") != "")
+	}
+	w := httptest.NewRecorder()
+	console.New().ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
+	is.Equal(w.Code, 405)
+	is.Equal(w.Header().Get("Allow"), "GET, HEAD")
+	w = httptest.NewRecorder()
+	console.New().ServeHTTP(w, httptest.NewRequest("HEAD", "/", nil))
+	is.Equal(w.Code, 200)
+	is.Equal(w.Body.Len(), 0)
+}
+
+// TestTheWholeConsoleIsSmall: what a browser loads, as it is packed on the way.
+func TestTheWholeConsoleIsSmall(t *testing.T) {
+	is := is.New(t)
+	const most = 60 << 10
+	total := 0
+	for name, text := range sources(t) {
+		w := get(name, http.Header{"Accept-Encoding": {"gzip, br"}})
+		is.Equal(w.Header().Get("Content-Encoding"), "gzip")
+		total += w.Body.Len()
+		unpacked, err := gzip.NewReader(bytes.NewReader(w.Body.Bytes()))
+		is.NoErr(err)
+		plain, err := io.ReadAll(unpacked)
+		is.NoErr(err)
+		is.Equal(string(plain), text)
+	}
+	t.Logf("%d bytes packed", total)
+	is.True(total < most)
+}
+
+// TestNothingBecomesMarkupOrIsStored: the source never makes markup or code of text, loads nothing from
+// elsewhere, and keeps nothing beyond its memory.
+func TestNothingBecomesMarkupOrIsStored(t *testing.T) {
+	forbidden := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|DOMParser|srcdoc|` +
+		`localStorage|sessionStorage|indexedDB|document\.cookie|style="|<script>|\son[a-z]+="|javascript:`)
+	elsewhere := regexp.MustCompile(`(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}`)
+	found := 0
+	for name, text := range sources(t) {
+		found++
+		if path.Base(name) == "dom.js" {
+			text = strings.Replace(text, "// innerHTML, and the page's policy", "", 1) // a comment that says so
+		}
+		if at := forbidden.FindString(text); at != "" {
+			t.Errorf("%s has %s", name, at)
+		}
+		if at := elsewhere.FindString(strings.ReplaceAll(text, "http://www.w3.org/2000/svg", "")); at != "" {
+			t.Errorf("%s names %s", name, at)
+		}
+	}
+	is.New(t).True(found >= 15)
+}
+
+// TestTheTextsAreInOneFile: a text in another file would be left behind by a translation.
+func TestTheTextsAreInOneFile(t *testing.T) {
+	sentence := regexp.MustCompile(`['"\x60][A-Z][a-z]+ [a-z]+[^'"\x60]*['"\x60]`)
+	for name, text := range sources(t) {
+		if !strings.HasSuffix(name, ".js") || name == "/messages.js" {
+			continue
+		}
+		for line := range strings.Lines(text) {
+			code, _, _ := strings.Cut(line, "// ")
+			if at := sentence.FindString(code); at != "" {
+				t.Errorf("%s has the text %s", name, at)
+			}
+		}
+	}
+}

@@ -1,0 +1,50 @@
+// The console begins here: sign-in first, then the screen that the address names.
+
+import {h} from './dom.js'
+import {m} from './messages.js'
+import * as router from './router.js'
+import * as session from './session.js'
+import {askAgain, askToLeave, frame} from './shell.js'
+import {screen as signInScreen} from './signin.js'
+import * as secrets from './secrets.js'
+import * as me from './me.js'
+
+// screens by the first word of an address. Each shows itself in main, and ends with its signal.
+const screens = {
+  secrets: secrets.show, secret: secrets.show, me: me.show,
+}
+const sectionOf = {secret: 'secrets', new: 'secrets'}
+
+const app = document.getElementById('app')
+let leaving = new AbortController()
+
+function begin() {
+  document.title = `${m.signIn.title} · myVault`
+  app.replaceChildren(signInScreen(enter))
+  app.querySelector('input').focus()
+}
+
+function enter() {
+  const {element, main, mark} = frame()
+  app.replaceChildren(element)
+  session.onExpired(askAgain)
+  router.start((route) => {
+    const show = screens[route.name] ?? screens.secrets
+    // The screen of secrets stays while another secret is chosen in it.
+    if (show === secrets.show && secrets.follow(route)) return mark('secrets')
+    leaving.abort()
+    leaving = new AbortController()
+    mark(sectionOf[route.name] ?? (screens[route.name] ? route.name : 'secrets'))
+    const heading = h('h1', {tabindex: '-1'})
+    main.replaceChildren(heading)
+    show({main, heading, route, signal: leaving.signal})
+    document.title = `${heading.textContent} · myVault`
+    main.scrollTop = 0
+    if (!main.contains(document.activeElement)) heading.focus()
+  }, askToLeave)
+}
+
+// A page that the browser kept aside would bring back what was shown: it starts anew.
+window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload() })
+
+begin()

@@ -1,0 +1,85 @@
+// The names that this identity may list, kept while it is signed in: the tree, the matrix and the
+// import all look at one copy. It holds no values.
+
+import {pages, request} from './api.js'
+
+// most is how many names are loaded; beyond it a list is no way to find one.
+const most = 50000
+
+let loading = null
+const state = {items: new Map(), projects: [], sorted: null, complete: true}
+export const changed = new EventTarget()
+
+const keyOf = (project, path) => project + '\0' + path
+
+// load fetches the names once; fresh fetches them anew. onPage is told after each page.
+export function load(fresh = false, onPage = () => {}) {
+  if (loading && !fresh) return loading
+  loading = fetchAll(onPage)
+  loading.catch(() => { loading = null })
+  return loading
+}
+
+async function fetchAll(onPage) {
+  const [{body: projects}, items] = await Promise.all([request('GET', 'api/projects'), fetchItems(onPage)])
+  Object.assign(state, {projects, items, sorted: null})
+  changed.dispatchEvent(new Event('change'))
+}
+
+async function fetchItems(onPage) {
+  const items = new Map()
+  for await (const page of pages('api/secrets', {})) {
+    for (const item of page) items.set(keyOf(item.project, item.path), item)
+    state.complete = items.size < most
+    onPage(items.size)
+    if (!state.complete) break
+  }
+  return items
+}
+
+export function projects() { return state.projects }
+export function complete() { return state.complete }
+export function find(project, path) { return state.items.get(keyOf(project, path)) }
+
+// all gives the live secrets, ordered by project and path. `search` is what a filter looks at.
+export function all() {
+  state.sorted ??= [...state.items.values()]
+    .map((item) => ({...item, search: `${item.project}/${item.path}`.toLowerCase()}))
+    .sort((a, b) => order(a.project, b.project) || order(a.path, b.path))
+  return state.sorted
+}
+
+function order(a, b) {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+// put notes a secret that was written here, so that nothing has to be listed anew.
+export function put(item) {
+  const {project, path, version, updated_at, updated_by, expires_at, rotate_after} = item
+  state.items.set(keyOf(project, path), {project, path, version, updated_at, updated_by, expires_at, rotate_after})
+  if (!state.projects.some((p) => p.name === project)) {
+    state.projects = [...state.projects, {name: project, description: '', is_default: false}]
+      .sort((a, b) => order(a.name, b.name))
+  }
+  change()
+}
+
+export function remove(project, path) {
+  state.items.delete(keyOf(project, path))
+  change()
+}
+
+export function setProjects(list) {
+  state.projects = list
+  change()
+}
+
+function change() {
+  state.sorted = null
+  changed.dispatchEvent(new Event('change'))
+}
+
+// live calls update whenever the names change, until signal ends.
+export function live(signal, update) {
+  changed.addEventListener('change', update, {signal})
+}

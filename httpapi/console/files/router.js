@@ -1,0 +1,52 @@
+// Addresses of screens. They stand in the fragment, which browsers do not send, and hold names
+// alone, never a value or a token.
+
+import {held, releaseAll} from './edits.js'
+
+// parse reads "#/secret/newsbot/prod/db?tab=access".
+export function parse(hash) {
+  const [path, query = ''] = hash.replace(/^#\/?/, '').split('?')
+  const [name, ...segments] = path.split('/').map(decode)
+  return {name, segments, query: new URLSearchParams(query)}
+}
+
+function decode(segment) {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment // a broken link leads to a name that is not there
+  }
+}
+
+// link makes the address of a screen.
+export function link(name, segments = [], query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== '' && value !== null && value !== undefined)
+  const text = new URLSearchParams(given).toString()
+  return '#/' + [name, ...segments].map(encodeURIComponent).join('/') + (text ? '?' + text : '')
+}
+
+export function secretLink(project, path, query) {
+  return link('secret', [project, ...path.split('/')], query)
+}
+
+export function go(to) {
+  if (location.hash === to) window.dispatchEvent(new Event('hashchange'))
+  else location.hash = to
+}
+
+// start calls show for each address. While an edit is held, it asks first, and stays if told so.
+export function start(show, askToLeave) {
+  let shown = location.hash
+  window.addEventListener('hashchange', async () => {
+    const target = location.hash
+    if (target !== shown && held()) {
+      history.replaceState(null, '', shown)
+      if (!await askToLeave()) return
+      releaseAll()
+      history.pushState(null, '', target)
+    }
+    shown = target
+    show(parse(target))
+  })
+  show(parse(shown))
+}

@@ -1,0 +1,68 @@
+// A long list of which only what is in view exists in the page.
+
+import {h} from './dom.js'
+
+const spare = 6 // rows beyond each edge, so that scrolling shows no gap
+
+// longList makes a box that scrolls over count() rows of one height. The box has the focus and tells the
+// active row by aria-activedescendant, so that the row itself may come and go.
+export function longList({height, label, role = 'tree', count, render, onActivate, onKey}) {
+  const id = `rows-${label.replace(/\W+/g, '-')}`
+  const inner = h('div', {class: 'rows-inner', role: 'presentation'})
+  const box = h('div', {class: 'rows', role, tabindex: '0', 'aria-label': label}, inner)
+  let active = 0
+
+  function draw() {
+    const n = count()
+    active = Math.min(active, Math.max(0, n - 1))
+    inner.style.height = `${n * height}px`
+    const first = Math.max(0, Math.floor(box.scrollTop / height) - spare)
+    const end = Math.min(n, Math.ceil((box.scrollTop + box.clientHeight) / height) + spare)
+    const shown = []
+    if (n > 0 && active < first) shown.push(make(active))
+    for (let i = first; i < end; i++) shown.push(make(i))
+    if (n > 0 && active >= end) shown.push(make(active))
+    inner.replaceChildren(...shown)
+    if (n > 0) box.setAttribute('aria-activedescendant', `${id}-${active}`)
+    else box.removeAttribute('aria-activedescendant')
+  }
+
+  function make(i) {
+    const row = render(i, i === active)
+    row.id = `${id}-${i}`
+    row.dataset.index = i
+    row.style.transform = `translateY(${i * height}px)`
+    row.classList.toggle('active', i === active)
+    return row
+  }
+
+  function move(to) {
+    active = Math.max(0, Math.min(count() - 1, to))
+    const top = active * height
+    if (top < box.scrollTop) box.scrollTop = top
+    else if (top + height > box.scrollTop + box.clientHeight) box.scrollTop = top + height - box.clientHeight
+    draw()
+  }
+
+  box.addEventListener('scroll', draw, {passive: true})
+  box.addEventListener('click', (event) => {
+    const row = event.target.closest('[data-index]')
+    if (!row) return
+    move(Number(row.dataset.index))
+    onActivate(active, event)
+  })
+  box.addEventListener('keydown', (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return
+    const page = Math.max(1, Math.floor(box.clientHeight / height) - 1)
+    const to = {
+      ArrowDown: active + 1, ArrowUp: active - 1, PageDown: active + page, PageUp: active - page,
+      Home: 0, End: count() - 1,
+    }[event.key]
+    if (to !== undefined) move(to)
+    else if (event.key === 'Enter' || event.key === ' ') onActivate(active, event)
+    else if (!onKey?.(event.key, active, move)) return
+    event.preventDefault()
+  })
+  new ResizeObserver(draw).observe(box)
+  return {box, draw, move, active: () => active}
+}

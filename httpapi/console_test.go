@@ -1,0 +1,92 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/providers/memory"
+)
+
+// withConsole is an API whose console tells the path that it was asked for.
+func withConsole(t *testing.T, logs io.Writer) *httpapi.Handler {
+	t.Helper()
+	is := is.New(t)
+	policy, err := myvault.ParsePolicy(settings)
+	is.NoErr(err)
+	vault, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{})
+	is.NoErr(err)
+	t.Cleanup(func() { _ = vault.Close() })
+	files := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusTeapot)
+		fmt.Fprint(w, r.URL.Path)
+	})
+	handler, err := httpapi.New(vault, httpapi.Config{Console: files, Logger: slog.New(slog.NewTextHandler(logs, nil))})
+	is.NoErr(err)
+	return handler
+}
+
+func TestConsole(t *testing.T) {
+	for _, c := range []struct {
+		method, target, host string
+		status               int
+		in                   string // is in the body or, of a redirect, the location
+	}{
+		{"GET", "/console/", "localhost", 418, "/"},
+		{"GET", "/console/app.js", "localhost", 418, "/app.js"},
+		{"HEAD", "/console/app.js", "127.0.0.1:8000", 418, ""},
+		{"GET", "/console/no/such%20file", "localhost", 418, "/no/such file"},
+		{"GET", "/console", "localhost", 303, "/console/"},
+		{"POST", "/console/app.js", "localhost", 405, "detail"},
+		{"GET", "/console/", "evil.example", 421, "detail"}, // a page that points its own name at us
+		{"GET", "/consoles/", "localhost", 404, "detail"},
+	} {
+		t.Run(c.method+" "+c.target, func(t *testing.T) {
+			is := is.New(t)
+			logs := &safeBuffer{}
+			r := httptest.NewRequest(c.method, c.target, nil)
+			r.Host = c.host
+			w := httptest.NewRecorder()
+			withConsole(t, logs).ServeHTTP(w, r)
+			is.Equal(w.Code, c.status)
+			is.True(strings.Contains(w.Body.String()+w.Header().Get("Location"), c.in))
+			is.True(w.Header().Get("X-Request-Id") != "")
+			is.True(strings.Contains(logs.String(), fmt.Sprintf("status=%d", c.status)))
+			is.True(!strings.Contains(logs.String(), "such")) // the pattern, not the path
+		})
+	}
+}
+
+// TestABrowserIsSentToTheConsole, where there is one; programs get the greeting.
+func TestABrowserIsSentToTheConsole(t *testing.T) {
+	is := is.New(t)
+	handler := recorded(t, withConsole(t, io.Discard), false)
+	ask := func(accept string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Host = "localhost"
+		r.Header.Set("Accept", accept)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w
+	}
+	w := ask("text/html,application/xhtml+xml,*/*;q=0.8")
+	is.Equal(w.Code, http.StatusSeeOther)
+	is.Equal(w.Header().Get("Location"), "/console/")
+	is.Equal(ask("*/*").Code, http.StatusOK)
+}
+
+// TestWithoutAConsole there is no such path, and a browser gets the greeting.
+func TestWithoutAConsole(t *testing.T) {
+	is := is.New(t)
+	f := serve(t)
+	is.Equal(f.do("GET", "/console/", "").status, http.StatusNotFound)
+	is.Equal(f.do("GET", "/", "", "Accept: text/html").status, http.StatusOK)
+}

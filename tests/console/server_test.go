@@ -1,0 +1,91 @@
+package console_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/console"
+	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/vaulttest"
+)
+
+// server is a vault that is served with its console.
+type server struct {
+	t     *testing.T
+	vault *myvault.Vault
+	url   string
+}
+
+const (
+	admin = "commonUI" // may do everything
+	all   = "*/@read+write+delete+list+destroy+audit"
+)
+
+// token is the one of a service. Every secret of these tests holds "canary".
+func token(service string) string { return "canary-token-of-" + service }
+
+func serviceOf(t *testing.T, name string, rules ...string) myvault.Service {
+	t.Helper()
+	s := vaulttest.Service(t, name, rules...)
+	s.Tokens = []string{token(name)}
+	return s
+}
+
+// serve makes a vault of the values by their addresses, and serves it until the test ends.
+func serve(t *testing.T, values map[string]string, more ...myvault.Service) *server {
+	t.Helper()
+	services := append([]myvault.Service{serviceOf(t, admin, all)}, more...)
+	policy, err := myvault.NewPolicy(services...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vault, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, err := httpapi.New(vault, httpapi.Config{Console: console.New()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listening := httptest.NewServer(handler)
+	t.Cleanup(func() {
+		listening.CloseClientConnections()
+		listening.Close()
+		_ = vault.Close()
+	})
+	s := &server{t: t, vault: vault, url: listening.URL}
+	for address, value := range values {
+		s.put(admin, address, value)
+	}
+	return s
+}
+
+// put writes a value behind the page's back.
+func (s *server) put(service, address, value string) {
+	s.t.Helper()
+	addr, err := myvault.ParseAddress(address)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := s.vault.As(service).Put(s.t.Context(), addr, myvault.Text(value)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// reads gives how many values the page was given, as the trail has it. What tests themselves do is
+// known there as embedded.
+func (s *server) reads() (n int) {
+	s.t.Helper()
+	for entry, err := range s.vault.As(admin).Trail(s.t.Context(), myvault.TrailRange{Action: "read"}) {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if strings.HasPrefix(entry.Via, "header") {
+			n += int(entry.Count)
+		}
+	}
+	return n
+}

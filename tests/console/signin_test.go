@@ -1,0 +1,59 @@
+package console_test
+
+import (
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+// signedIn opens the console at a screen, as a service.
+func signedIn(t *testing.T, v *server, h hand, fragment, service string) *page {
+	t.Helper()
+	p := open(t, v, fragment)
+	signIn(p, h, service)
+	p.wait(`document.querySelector(".frame")`)
+	return p
+}
+
+func signIn(p *page, h hand, service string) {
+	p.t.Helper()
+	h.fill(p, "Service", service)
+	h.fill(p, "Token", token(service))
+	h.press(p, "Sign in")
+}
+
+func TestSignIn(t *testing.T) {
+	v := serve(t, map[string]string{"newsbot/prod/db": "canary-1"})
+	byHand(t, func(t *testing.T, h hand) {
+		is := is.New(t)
+		p := open(t, v, "")
+		h.fill(p, "Service", admin)
+		h.fill(p, "Token", "canary-wrong")
+		h.press(p, "Sign in")
+		p.see("Service or token is wrong.")
+		signIn(p, h, admin)
+		p.see("Signed in as")
+		h.press(p, "Signed in as "+admin)
+		p.see("*/@read+write+delete+list+destroy+audit")
+		h.press(p, "Sign out")
+		p.wait(named(fields, "Token"))
+		is.Equal(value[string](p, named(fields, "Token")+".value"), "")
+	})
+}
+
+func TestRevealIsOneReadAndNoMore(t *testing.T) {
+	byHand(t, func(t *testing.T, h hand) {
+		is := is.New(t)
+		v := serve(t, map[string]string{"newsbot/prod/db/password": "canary-1", "newsbot/dev/db": "canary-2"})
+		p := signedIn(t, v, h, "", admin)
+		h.pick(p, "password")
+		p.see("The value is hidden.")
+		is.Equal(v.reads(), 0) // before reveal
+		h.press(p, "Reveal")
+		p.see("canary-1")
+		is.Equal(v.reads(), 1) // the one
+		h.press(p, "Hide")
+		p.gone("canary-1")
+		is.Equal(v.reads(), 1) // hiding is no read
+	})
+}
