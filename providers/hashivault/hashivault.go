@@ -49,11 +49,11 @@ func open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, err := config.transport()
+	settings, err := config.security()
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{nodes: nodes, transport: transport, namespace: config.Namespace, timeout: config.Timeout}
+	c := newCluster(nodes, settings, config)
 	keeper, err := newKeeper(ctx, c, config)
 	if err != nil {
 		c.close()
