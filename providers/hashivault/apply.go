@@ -75,6 +75,7 @@ func (s *Store) put(ctx context.Context, c myvault.Change, who author) (myvault.
 	if err != nil {
 		return myvault.Info{}, err
 	}
+	s.hints.remember(s.kv.secretKey(c.Address), n, &r)
 	if err := s.register.confirm(ctx, h, who); err != nil {
 		return myvault.Info{}, unknown(err)
 	}
@@ -93,6 +94,9 @@ func (s *Store) putIf(ctx context.Context, c myvault.Change, r record, who autho
 	key := s.kv.secretKey(c.Address)
 	ahead := s.register.lookAhead(ctx, c.Address.Project)
 	defer ahead()
+	if n, h, done, err := s.patchIf(ctx, c, r, ahead); done {
+		return n, h, err
+	}
 	for {
 		_, m, err := s.kv.look(ctx, key, newest)
 		if err != nil {
@@ -115,6 +119,31 @@ func (s *Store) putIf(ctx context.Context, c myvault.Change, r record, who autho
 			return 0, hold{}, err
 		}
 	}
+}
+
+// patchIf stores a new version in one request, on a condition that holds for one version only and
+// where what that version holds is known: Vault patches no version that is deleted. done is
+// false where nothing was done; the version is then looked at before.
+func (s *Store) patchIf(ctx context.Context, c myvault.Change, r record, ahead func()) (n myvault.Version, h hold, done bool, err error) {
+	key := s.kv.secretKey(c.Address)
+	known, found := s.hints.of(key, c.If)
+	if !found || !s.patches.Load() {
+		return 0, hold{}, false, nil
+	}
+	ahead()
+	// A project that is not there is left so: whether the condition holds is not known yet.
+	h, registered := s.register.fresh(c.Address.Project)
+	if !registered {
+		return 0, hold{}, false, nil
+	}
+	cas := int64(known.version)
+	n, err = s.settled(ctx, key, r.Change.String(), cas, func(ctx context.Context) (myvault.Version, error) {
+		return s.kv.patch(ctx, key, known.changes(r), cas)
+	})
+	if errors.Is(err, ErrRights) {
+		s.patches.Store(false)
+	}
+	return n, h, err == nil || errors.Is(err, myvault.ErrUnknownOutcome), err
 }
 
 // headOf gives the current version for a condition: the zero Info where there never was one.

@@ -109,8 +109,9 @@ func (k *kv) needs() []need {
 }
 
 // checkRights asks Vault what the token may do, so that a policy that lacks something
-// shows at the start and not at the first deletion.
-func (k *kv) checkRights(ctx context.Context) error {
+// shows at the start and not at the first deletion. patches tells that it may patch secrets, which
+// spares a request and is not needed.
+func (k *kv) checkRights(ctx context.Context) (patches bool, err error) {
 	needs := k.needs()
 	var paths []string
 	for _, n := range needs {
@@ -118,34 +119,38 @@ func (k *kv) checkRights(ctx context.Context) error {
 	}
 	body, err := json.Marshal(map[string]any{"paths": paths})
 	if err != nil {
-		return err
+		return false, err
 	}
 	a, err := k.do(ctx, call{method: http.MethodPost, path: "sys/capabilities-self", body: body})
 	if err == nil && a.status != http.StatusOK {
 		err = refusal(a)
 	}
 	if errors.Is(err, ErrRights) {
-		return nil // the token may not ask; what it lacks shows when it is needed
+		return false, nil // the token may not ask; what it lacks shows when it is needed
 	}
 	if u := (uncertain{}); errors.As(err, &u) {
 		err = unavailable(u.cause)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	type capabilities struct {
 		Data map[string][]string `json:"data"`
 	}
 	granted, err := decode[capabilities](a)
 	if err != nil {
-		return err
+		return false, err
+	}
+	may := func(action, path string) bool {
+		has := granted.Data[path]
+		return slices.Contains(has, action) || slices.Contains(has, "root")
 	}
 	for _, n := range needs {
 		for _, action := range n.actions {
-			if has := granted.Data[n.path]; !slices.Contains(has, action) && !slices.Contains(has, "root") {
-				return fmt.Errorf("%w: %s of %s", ErrRights, action, strings.TrimSuffix(n.path, "any")+"*")
+			if !may(action, n.path) {
+				return false, fmt.Errorf("%w: %s of %s", ErrRights, action, strings.TrimSuffix(n.path, "any")+"*")
 			}
 		}
 	}
-	return nil
+	return may("patch", needs[0].path), nil
 }

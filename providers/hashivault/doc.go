@@ -35,7 +35,7 @@
 //
 // The token's policy:
 //
-//	path "secret/data/myvault/*"     { capabilities = ["create", "read", "update"] }
+//	path "secret/data/myvault/*"     { capabilities = ["create", "read", "update", "patch"] }
 //	path "secret/subkeys/myvault/*"  { capabilities = ["read"] }
 //	path "secret/metadata/myvault/*" { capabilities = ["read", "list", "patch"] }
 //	path "secret/delete/myvault/*"   { capabilities = ["update"] }
@@ -43,8 +43,12 @@
 //	path "secret/destroy/myvault/*"  { capabilities = ["update"] }
 //	path "secret/config"             { capabilities = ["read"] }
 //
-// and Vault's policy "default", which lets a token look itself up, renew itself and ask for its rights.
-// Nobody else should have rights there: who may write below the base path is above myVault's policy.
+// The right to patch data is the only one that can be left out: it spares the look before a Put with
+// IfVersion, of a version that this process read or wrote in the last minute. Needed is also
+// Vault's policy "default", which lets a token look itself up, renew itself and ask for its rights.
+// Nobody else should have rights there: who may write below the base path is above myVault's policy. Who
+// puts an older state of Vault in place stops myVault before, for a minute or until it is started again:
+// such a Put relies on a version never holding anything else.
 //
 // # What is weaker than in providers/sqlite
 //
@@ -56,7 +60,8 @@
 //   - a Delete or Undelete whose answer is lost is looked for once and never sent again, and may be told
 //     as done by another's of the same kind, or as unknown when it was made and another process undid it;
 //     one that is still on its way when it is told as unknown can undo what came in between;
-//   - a Put on a condition that runs beside a deletion may be made after it, as if it had come before;
+//   - a Put on a condition that runs beside a deletion may be made after it, as if it had come before,
+//     unless it is one that patches;
 //   - a register near its limit may take one project too many for each process;
 //   - notes of author and time of two versions that are deleted at the same time may overwrite each other.
 //

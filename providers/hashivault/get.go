@@ -42,6 +42,9 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, n myvault.Version
 	if !ok {
 		return myvault.Secret{}, foreign()
 	}
+	if n == newest {
+		s.hints.remember(key, myvault.Version(m.Version), r)
+	}
 	return myvault.Secret{Info: m.info(addr, r), Value: value}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -17,6 +18,8 @@ type Store struct {
 	incarnation string
 	keeps       int   // versions of a secret, at least
 	locks       locks // by address
+	hints       hints
+	patches     atomic.Bool // the token may patch
 	gate        gate
 }
 
@@ -72,9 +75,11 @@ func (s *Store) start(ctx context.Context, keep int) error {
 	if err := s.kv.checkMount(ctx, keep); err != nil {
 		return err
 	}
-	if err := s.kv.checkRights(ctx); err != nil {
+	patches, err := s.kv.checkRights(ctx)
+	if err != nil {
 		return err
 	}
+	s.patches.Store(patches)
 	for {
 		name, err := s.identity(ctx)
 		if err != nil || name != "" {

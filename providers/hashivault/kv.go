@@ -150,6 +150,16 @@ const anyVersion = -1
 
 // put writes the next version, if the current one is cas; else errMismatch.
 func (k *kv) put(ctx context.Context, key string, data any, cas int64) (myvault.Version, error) {
+	return k.store(ctx, http.MethodPost, key, data, cas)
+}
+
+// patch writes the next version by changes to the current one, if that is cas, else
+// errMismatch, and if it is neither deleted nor destroyed.
+func (k *kv) patch(ctx context.Context, key string, changes map[string]any, cas int64) (myvault.Version, error) {
+	return k.store(ctx, http.MethodPatch, key, changes, cas)
+}
+
+func (k *kv) store(ctx context.Context, method, key string, data any, cas int64) (myvault.Version, error) {
 	type options struct {
 		CAS *int64 `json:"cas,omitzero"`
 	}
@@ -161,7 +171,7 @@ func (k *kv) put(ctx context.Context, key string, data any, cas int64) (myvault.
 	if err != nil {
 		return 0, errors.Join(myvault.ErrInvalid, errors.New("a name or a time cannot be written as JSON"))
 	}
-	a, err := k.do(ctx, call{method: http.MethodPost, path: k.mount + "/data/" + key, body: body})
+	a, err := k.do(ctx, call{method: method, path: k.mount + "/data/" + key, body: body})
 	if err != nil {
 		return 0, err
 	}

@@ -19,7 +19,8 @@ import (
 // the registration is known; "near" prepares that.
 func TestRequests(t *testing.T) {
 	fake := fakevault.New(t)
-	s := opened(t, fresh(fake.Address, fake.Token))
+	config := fresh(fake.Address, fake.Token)
+	s := opened(t, config)
 	near := func() { do(t, s, put("newsbot/near", "1")) }
 	made := func(err error) {
 		t.Helper()
@@ -34,7 +35,14 @@ func TestRequests(t *testing.T) {
 		{"get", func() { _, err := s.Get(t.Context(), at("newsbot/a"), 0); made(err) }, "GET data"},
 		{"get a version", func() { _, err := s.Get(t.Context(), at("newsbot/a"), 1); made(err) }, "GET data, GET subkeys"},
 		{"put", func() { do(t, s, put("newsbot/a", "3")) }, "POST data"},
-		{"put if", func() { do(t, s, put("newsbot/a", "4", myvault.IfVersion(3))) }, "GET subkeys, POST data"},
+		{"put if", func() { do(t, s, put("newsbot/a", "4", myvault.IfVersion(3))) }, "PATCH data"},
+		{"put if present", func() { do(t, s, put("newsbot/a", "5", myvault.IfPresent())) }, "GET subkeys, POST data"},
+		{"put if, of what was not seen", func() {
+			another := opened(t, config)
+			do(t, another, put("newsbot/near", "1"))
+			fake.Requests()
+			do(t, another, put("newsbot/a", "6", myvault.IfVersion(5)))
+		}, "GET subkeys, POST data"},
 		{"put if absent", func() { do(t, s, put("newsbot/b", "1", myvault.IfAbsent())) }, "GET subkeys, POST data"},
 		{"delete", func() { do(t, s, change(myvault.OpDelete, "newsbot/a")) }, "GET subkeys, PATCH metadata, POST delete"},
 		{"undelete", func() { do(t, s, change(myvault.OpUndelete, "newsbot/a")) }, "GET subkeys, POST undelete"},

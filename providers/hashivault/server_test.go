@@ -18,7 +18,7 @@ import (
 // allRights is the policy of the package's documentation, as JSON.
 func allRights(mount, base string) string {
 	return fmt.Sprintf(`{"path":{
-		"%[1]s/data/%[2]s/*":{"capabilities":["create","read","update"]},
+		"%[1]s/data/%[2]s/*":{"capabilities":["create","read","update","patch"]},
 		"%[1]s/subkeys/%[2]s/*":{"capabilities":["read"]},
 		"%[1]s/metadata/%[2]s/*":{"capabilities":["read","list","patch"]},
 		"%[1]s/delete/%[2]s/*":{"capabilities":["update"]},

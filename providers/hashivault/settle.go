@@ -19,7 +19,14 @@ const (
 // is for anyVersion; else errMismatch. A write whose answer is lost is never just repeated:
 // the change key tells whether a version is this one. ErrUnknownOutcome where that cannot be found out.
 func (s *Store) write(ctx context.Context, key string, data any, change string, cas int64) (myvault.Version, error) {
-	n, err := s.kv.put(ctx, key, data, cas)
+	return s.settled(ctx, key, change, cas, func(ctx context.Context) (myvault.Version, error) {
+		return s.kv.put(ctx, key, data, cas)
+	})
+}
+
+// settled is write for any way to send the change.
+func (s *Store) settled(ctx context.Context, key, change string, cas int64, send func(context.Context) (myvault.Version, error)) (myvault.Version, error) {
+	n, err := send(ctx)
 	u := uncertain{}
 	if !errors.As(err, &u) {
 		return n, err
@@ -45,7 +52,7 @@ func (s *Store) write(ctx context.Context, key string, data any, change string, 
 			return 0, unknown(u.cause)
 		case err == nil:
 			// On this condition one of the two can be made and never both.
-			n, err = s.kv.put(ctx, key, data, cas)
+			n, err = send(ctx)
 			if err == nil {
 				return n, nil
 			}

@@ -71,7 +71,7 @@ func (v *Vault) engine(q request, t *token, m *mount, path string) answer {
 		return m.read(q, name, "subkeys")
 	case "GET metadata":
 		return m.history(name)
-	case "POST data":
+	case "POST data", "PATCH data":
 		return m.write(q, name)
 	case "PATCH metadata":
 		return m.patch(q, name)
@@ -227,6 +227,16 @@ func (m *mount) write(q request, name string) answer {
 	case !given && m.settings.CASRequired:
 		return refuse(http.StatusBadRequest, "check-and-set parameter required for this call")
 	}
+	if q.method == http.MethodPatch {
+		x := k.versions[k.current]
+		switch {
+		case x == nil:
+			return missing()
+		case x.hidden():
+			return answer{http.StatusNotFound, object{"data": k.describe(k.current)}}
+		}
+		data = merged(x.data, data)
+	}
 	encoded, err := json.Marshal(data)
 	if err != nil {
 		return refuse(http.StatusBadRequest, "error parsing JSON")
@@ -242,6 +252,28 @@ func (m *mount) write(q request, name string) answer {
 		delete(k.versions, n)
 	}
 	return ok(k.describe(k.current))
+}
+
+// merged is RFC 7396.
+func merged(old []byte, changes object) object {
+	var o object
+	_ = json.Unmarshal(old, &o) // null, and what is no object, becomes an empty one
+	if o == nil {
+		o = object{}
+	}
+	for name, change := range changes {
+		inner, isObject := change.(object)
+		switch {
+		case change == nil:
+			delete(o, name)
+		case isObject:
+			before, _ := json.Marshal(o[name])
+			o[name] = merged(before, inner)
+		default:
+			o[name] = change
+		}
+	}
+	return o
 }
 
 func (m *mount) patch(q request, name string) answer {
