@@ -47,8 +47,8 @@
 // IfVersion, of a version that this process read or wrote in the last minute. Needed is also
 // Vault's policy "default", which lets a token look itself up, renew itself and ask for its rights.
 // Nobody else should have rights there: who may write below the base path is above myVault's policy. Who
-// puts an older state of Vault in place stops myVault before, for a minute or until it is started again:
-// such a Put relies on a version never holding anything else.
+// puts an older state of Vault in place stops every myVault over it for that time: such a Put relies on
+// a version never holding anything else.
 //
 // # What is weaker than in providers/sqlite
 //
