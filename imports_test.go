@@ -42,6 +42,7 @@ func TestImportsGoOneWay(t *testing.T) {
 			"github.com/cenkalti/backoff", "github.com/go-jose/", "github.com/mitchellh/", "github.com/ryanuber/", // hashicorp's
 		}},
 		{module + "/httpapi/console", nil},
+		{module + "/due", []string{module, "golang.org/x/"}},
 		{module + "/generate", []string{module, "golang.org/x/"}},
 		{module + "/httpapi", []string{module, module + "/generate", module + "/internal/watch", "golang.org/x/", "github.com/go-json-experiment/json"}},
 	} {

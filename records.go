@@ -22,6 +22,7 @@ const MaxRecord = 16 << 10
 type Records struct {
 	vault   *Vault
 	project string
+	action  string // of the entries of puts, in place of that of the change
 }
 
 // Records gives the records of one kind, which is named after the package that keeps them:
@@ -32,6 +33,14 @@ func (v *Vault) Records(kind string) (*Records, error) {
 		return nil, fail("records", Address{}, fmt.Errorf("%w kind: want 1 to 32 lower-case letters and hyphens", ErrInvalid))
 	}
 	return &Records{vault: v, project: "." + kind}, nil
+}
+
+// Event gives the same records, whose Put stands in the trail as action in place of "write":
+// the record and the event that it remembers are one commit. It is for a few fixed names.
+func (r *Records) Event(action string) *Records {
+	event := *r
+	event.action = bounded(action)
+	return &event
 }
 
 // address gives where a record stands.
@@ -97,6 +106,9 @@ func (r *Records) change(ctx context.Context, by *Session, c Change) (Info, erro
 		return Info{}, fmt.Errorf("%w session: it is of another vault", ErrInvalid)
 	}
 	commit := by.commitOf([]Change{c})
+	if c.Op == OpPut && r.action != "" {
+		commit.Entries[0].Action = r.action
+	}
 	if _, err := by.stands(ctx); err != nil {
 		by.refuse(ctx, commit.Entries[0], err)
 		return Info{}, err

@@ -1,0 +1,426 @@
+package due_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/due"
+	"github.com/myswiftagent/myvault/providers/memory"
+)
+
+var db = myvault.Address{Project: "newsbot", Path: "prod/db"}
+
+// policy has one who may all, and one who may list a part.
+func policy(t *testing.T) *myvault.Policy {
+	t.Helper()
+	p, err := myvault.ParsePolicy(map[string]string{
+		"ALLOWED_SERVICES": "root,part", "TOKEN_root": "root-token-0123456789", "TOKEN_part": "part-token-0123456789",
+		"ALLOW_root": "*/@read+write+delete+list+destroy+audit", "ALLOW_part": "newsbot/prod/@list",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func vaultOn(t *testing.T, provider myvault.Provider, trail myvault.Trail) *myvault.Vault {
+	t.Helper()
+	v, err := myvault.New(provider, policy(t), myvault.Config{Trail: trail})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// put writes a version that is due for rotation and expires so far from now; zero: never.
+func put(t *testing.T, v *myvault.Vault, addr myvault.Address, rotate, expire time.Duration) {
+	t.Helper()
+	d := myvault.Draft{Value: myvault.Text("v")}
+	if rotate != 0 {
+		d.RotateAfter = time.Now().Add(rotate)
+	}
+	if expire != 0 {
+		d.Expires = time.Now().Add(expire)
+	}
+	if _, err := v.As("root").PutDraft(t.Context(), addr, d); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// notices collects notices; fail makes the first calls fail.
+type notices struct {
+	mu    sync.Mutex
+	all   []due.Notice
+	at    []time.Time
+	fail  int
+	wrong []error
+}
+
+func (l *notices) notify(_ context.Context, n due.Notice) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all, l.at = append(l.all, n), append(l.at, time.Now())
+	if len(l.all) <= l.fail {
+		return errors.New("not today")
+	}
+	return nil
+}
+
+func (l *notices) failed(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wrong = append(l.wrong, err)
+}
+
+// lines gives the notices, such as "expired newsbot/prod/db 1".
+func (l *notices) lines() (lines []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, n := range l.all {
+		lines = append(lines, fmt.Sprintf("%s %s %d", n.Kind, n.Secret.Address, n.Secret.Version))
+	}
+	return lines
+}
+
+func start(t *testing.T, v *myvault.Vault, service string, l *notices) *due.Watcher {
+	t.Helper()
+	w, err := due.Start(v, v.As(service), due.Config{Notify: l.notify, Failed: l.failed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// events gives the events of the trail, oldest first.
+func events(t *testing.T, v *myvault.Vault) (lines []string) {
+	t.Helper()
+	for _, kind := range []due.Kind{due.Expired, due.Rotation} {
+		for e, err := range v.As("root").Trail(t.Context(), myvault.TrailRange{Action: string(kind), Outcome: myvault.OutcomeOK}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, fmt.Sprintf("%s %s by %s via %s", e.Action, e.Address, e.Service, e.Via))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// TestANoticeComesWhenItIsDue, and once: at its time, not at the next look.
+func TestANoticeComesWhenItIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		v := vaultOn(t, memory.New(memory.Config{}), nil)
+		defer v.Close()
+		var l notices
+		w := start(t, v, "root", &l)
+		begin := time.Now()
+		put(t, v, db, 10*time.Hour+17*time.Second, 20*time.Hour)
+		put(t, v, myvault.Address{Project: "newsbot", Path: "prod/never"}, 0, 0)
+		time.Sleep(10 * time.Hour)
+		is.Equal(l.lines(), nil) // nothing before its time
+		time.Sleep(30 * time.Hour)
+		is.Equal(l.lines(), []string{"rotation-due newsbot/prod/db 1", "expired newsbot/prod/db 1"})
+		is.Equal(l.at[0].Sub(begin), 10*time.Hour+17*time.Second)
+		is.Equal(l.at[1].Sub(begin), 20*time.Hour)
+		is.Equal(l.all[0].Due, l.at[0].UTC())
+		is.Equal(l.all[0].Attempt, 1)
+		is.True(l.all[0].ID != l.all[1].ID && len(l.all[0].ID) == 32)
+		is.NoErr(w.Close())
+		is.NoErr(w.Close())
+		is.Equal(events(t, v), []string{"expired .due/expired-1/newsbot/prod/db by root via due", "rotation-due .due/rotation-due-1/newsbot/prod/db by root via due"})
+		is.Equal(l.wrong, nil)
+	})
+}
+
+// TestOnceOverRestarts: watchers come and go, also in several processes at once.
+func TestOnceOverRestarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		v := vaultOn(t, memory.New(memory.Config{}), nil)
+		defer v.Close()
+		const secrets = 20
+		for i := range secrets {
+			put(t, v, myvault.Address{Project: "newsbot", Path: fmt.Sprintf("prod/%d", i)}, time.Duration(i+1)*time.Minute, 0)
+		}
+		var l notices
+		for range 10 {
+			watchers := []*due.Watcher{start(t, v, "root", &l), start(t, v, "root", &l), start(t, v, "root", &l)}
+			time.Sleep(5 * time.Minute)
+			for _, w := range watchers {
+				is.NoErr(w.Close())
+			}
+		}
+		lines := l.lines()
+		slices.Sort(lines)
+		is.Equal(len(lines), secrets)
+		is.Equal(len(slices.Compact(lines)), secrets) // each once
+		is.Equal(len(events(t, v)), secrets)
+	})
+}
+
+// TestACallThatFailsComesAgain with the same ID; the event stays one.
+func TestACallThatFailsComesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		v := vaultOn(t, memory.New(memory.Config{}), nil)
+		defer v.Close()
+		l := notices{fail: 2}
+		put(t, v, db, -time.Second, 0)
+		w := start(t, v, "root", &l)
+		time.Sleep(time.Hour)
+		is.NoErr(w.Close())
+		is.Equal(len(l.all), 3)
+		is.Equal([]int{l.all[0].Attempt, l.all[1].Attempt, l.all[2].Attempt}, []int{1, 2, 3})
+		is.True(l.all[0].ID == l.all[1].ID && l.all[1].ID == l.all[2].ID)
+		is.True(l.at[1].Sub(l.at[0]) >= time.Minute) // not before Config.Retry
+		is.Equal(len(events(t, v)), 1)
+		is.Equal(len(l.wrong), 2)
+	})
+}
+
+// TestAProcessThatDiesInACall: the store is lost to it between the call and its mark. Another goes on after the
+// lease, with the same notice.
+func TestAProcessThatDiesInACall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		store := memory.New(memory.Config{})
+		first := vaultOn(t, store, nil)
+		put(t, first, db, -time.Second, 0)
+		dead := &mortal{Provider: store}
+		dying := vaultOn(t, dead, nil)
+		var l, other notices
+		w, err := due.Start(dying, dying.As("root"), due.Config{Lease: 10 * time.Minute, Notify: func(ctx context.Context, n due.Notice) error {
+			dead.set(true)
+			return l.notify(ctx, n)
+		}})
+		is.NoErr(err)
+		synctest.Wait()
+		is.Equal(len(l.all), 1)
+		second := start(t, first, "root", &other)
+		time.Sleep(9 * time.Minute)
+		is.Equal(len(other.lines()), 0) // the call may still be under way
+		time.Sleep(2 * time.Minute)
+		is.Equal(other.lines(), []string{"rotation-due newsbot/prod/db 1"})
+		is.Equal(other.all[0].ID, l.all[0].ID)
+		is.Equal(other.all[0].Attempt, 2)
+		is.NoErr(second.Close())
+		is.Equal(len(events(t, first)), 1)
+		is.NoErr(w.Close())
+		is.NoErr(first.Close())
+		is.NoErr(dying.Close())
+	})
+}
+
+// mortal is a store that a process can be cut off from.
+type mortal struct {
+	*memory.Provider
+	mu   sync.Mutex
+	dead bool
+}
+
+func (m *mortal) set(dead bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dead = dead
+}
+
+func (m *mortal) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dead {
+		return nil, myvault.ErrUnavailable
+	}
+	return m.Provider.Apply(ctx, c)
+}
+
+// TestCloseInACall ends the call's context; the next watcher goes on at once.
+func TestCloseInACall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		v := vaultOn(t, memory.New(memory.Config{}), nil)
+		defer v.Close()
+		put(t, v, db, -time.Second, 0)
+		w, err := due.Start(v, v.As("root"), due.Config{Lease: time.Hour, Notify: func(ctx context.Context, _ due.Notice) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}})
+		is.NoErr(err)
+		synctest.Wait()
+		is.NoErr(w.Close())
+		var l notices
+		begin := time.Now()
+		w = start(t, v, "root", &l)
+		time.Sleep(5 * time.Second)
+		is.NoErr(w.Close())
+		is.Equal(len(l.all), 1)
+		is.True(l.at[0].Sub(begin) < 2*time.Second) // of the bubble's clock: it did not wait for the lease
+		is.Equal(len(events(t, v)), 1)
+	})
+}
+
+// TestALeaseEndsTheCall: its context is over when another process may begin.
+func TestALeaseEndsTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		v := vaultOn(t, memory.New(memory.Config{}), nil)
+		defer v.Close()
+		put(t, v, db, -time.Second, 0)
+		calls := 0
+		w, err := due.Start(v, v.As("root"), due.Config{Notify: func(ctx context.Context, _ due.Notice) error {
+			if calls++; calls == 1 {
+				<-ctx.Done()
+			}
+			return ctx.Err()
+		}})
+		is.NoErr(err)
+		time.Sleep(time.Hour)
+		is.NoErr(w.Close())
+		is.Equal(calls, 2)
+	})
+}
+
+// TestOnlyWhatTheSessionMayList, and what the prefix selects.
+func TestOnlyWhatTheSessionMayList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		v := vaultOn(t, memory.New(memory.Config{}), nil)
+		defer v.Close()
+		for _, path := range []string{"dev/a", "prod/a", "prod/b/c"} {
+			put(t, v, myvault.Address{Project: "newsbot", Path: path}, -time.Second, 0)
+		}
+		var part, prefixed, stranger notices
+		watchers := []*due.Watcher{start(t, v, "stranger", &stranger)}
+		time.Sleep(time.Second)
+		w, err := due.Start(v, v.As("root"), due.Config{Notify: prefixed.notify, Prefix: myvault.Prefix{Project: "newsbot", Path: "prod/b/"}})
+		is.NoErr(err)
+		time.Sleep(time.Second)
+		watchers = append(watchers, w, start(t, v, "part", &part))
+		time.Sleep(time.Second)
+		for _, w := range watchers {
+			is.NoErr(w.Close())
+		}
+		is.Equal(stranger.lines(), nil)
+		is.Equal(prefixed.lines(), []string{"rotation-due newsbot/prod/b/c 1"})
+		is.Equal(part.lines(), []string{"rotation-due newsbot/prod/a 1"})
+	})
+}
+
+// marks counts the records of the package.
+func marks(t *testing.T, v *myvault.Vault) (n int) {
+	t.Helper()
+	records, err := v.Records("due")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range records.List(t.Context(), "", "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+// TestMarksGo with their versions, and not before: what was deleted may come back.
+func TestMarksGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		v := vaultOn(t, memory.New(memory.Config{}), nil)
+		defer v.Close()
+		root := v.As("root")
+		at := func(path string) myvault.Address { return myvault.Address{Project: "newsbot", Path: path} }
+		deep := "1/2/3/4/5/6/7/8"
+		for _, path := range []string{"prod/stays", "prod/deleted", "prod/destroyed", "prod/updated", deep} {
+			put(t, v, at(path), -time.Second, 0)
+		}
+		var l notices
+		w := start(t, v, "root", &l)
+		time.Sleep(time.Minute)
+		is.Equal(len(l.lines()), 5)
+		is.Equal(marks(t, v), 5)
+		is.NoErr(root.Delete(t.Context(), at("prod/deleted")))
+		is.NoErr(root.Destroy(t.Context(), at("prod/destroyed")))
+		put(t, v, at("prod/updated"), 0, 0)
+		put(t, v, at(deep), 0, 0)
+		time.Sleep(20 * time.Hour)
+		is.Equal(marks(t, v), 5) // another process may be about to make one
+		time.Sleep(10 * time.Hour)
+		is.Equal(marks(t, v), 2)
+		_, err := root.Undelete(t.Context(), at("prod/deleted"))
+		is.NoErr(err)
+		time.Sleep(30 * time.Hour)
+		is.Equal(len(l.lines()), 5) // and nothing is told twice
+		is.Equal(marks(t, v), 2)
+		is.Equal(l.wrong, nil)
+		is.NoErr(w.Close())
+
+		// One who sees a part leaves the rest alone.
+		put(t, v, at("dev/x"), -time.Second, 0)
+		w = start(t, v, "root", &l)
+		time.Sleep(time.Minute)
+		is.NoErr(w.Close())
+		is.Equal(marks(t, v), 3)
+		put(t, v, at("dev/x"), 0, 0)
+		w = start(t, v, "part", &l)
+		time.Sleep(50 * time.Hour)
+		is.NoErr(w.Close())
+		is.Equal(marks(t, v), 3)
+		for e, err := range v.As("root").Trail(t.Context(), myvault.TrailRange{Service: "part"}) {
+			is.NoErr(err)
+			is.Equal(e.Outcome, myvault.OutcomeOK) // it did not even ask
+		}
+	})
+}
+
+// TestAStoreThatFails is told, and tried again.
+func TestAStoreThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		store := &mortal{Provider: memory.New(memory.Config{})}
+		v := vaultOn(t, store, nil)
+		defer v.Close()
+		put(t, v, db, -time.Second, 0)
+		store.set(true)
+		var l notices
+		w := start(t, v, "root", &l)
+		time.Sleep(10 * time.Minute)
+		is.Equal(l.lines(), nil) // no event, no call
+		is.True(len(l.wrong) >= 2)
+		is.True(errors.Is(l.wrong[0], myvault.ErrUnavailable))
+		store.set(false)
+		time.Sleep(10 * time.Minute)
+		is.NoErr(w.Close())
+		is.Equal(len(l.lines()), 1)
+		is.Equal(len(events(t, v)), 1)
+	})
+}
+
+func TestStartRefuses(t *testing.T) {
+	is := is.New(t)
+	v := vaultOn(t, memory.New(memory.Config{}), nil)
+	defer v.Close()
+	s, notify := v.As("root"), func(context.Context, due.Notice) error { return nil }
+	for _, try := range []func() (*due.Watcher, error){
+		func() (*due.Watcher, error) { return due.Start(nil, s, due.Config{Notify: notify}) },
+		func() (*due.Watcher, error) { return due.Start(v, nil, due.Config{Notify: notify}) },
+		func() (*due.Watcher, error) { return due.Start(v, s, due.Config{}) },
+		func() (*due.Watcher, error) { return due.Start(v, s, due.Config{Notify: notify, Scan: -1}) },
+		func() (*due.Watcher, error) {
+			return due.Start(v, s, due.Config{Notify: notify, Prefix: myvault.Prefix{Path: "x"}})
+		},
+	} {
+		w, err := try()
+		is.True(errors.Is(err, myvault.ErrInvalid))
+		is.True(w == nil)
+	}
+}
