@@ -33,4 +33,5 @@ require (
 	github.com/ncruces/julianday v1.0.0 // indirect
 	github.com/ryanuber/go-glob v1.0.0 // indirect
 	golang.org/x/net v0.60.0 // indirect
+	gopkg.in/macaroon.v2 v2.1.0 // indirect
 )

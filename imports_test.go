@@ -25,7 +25,7 @@ func deps(t *testing.T, format, pkg string) []string {
 }
 
 // TestImportsGoOneWay holds the layers apart: examples and vaulttest import httpapi and
-// providers, those import the root, and the root imports none of them.
+// providers, httpapi imports tokens, all import the root, and the root imports none of them.
 func TestImportsGoOneWay(t *testing.T) {
 	outside := []string{module + "/examples", module + "/vaulttest"}
 	for _, c := range []struct {
@@ -44,7 +44,10 @@ func TestImportsGoOneWay(t *testing.T) {
 		{module + "/httpapi/console", nil},
 		{module + "/due", []string{module, "golang.org/x/"}},
 		{module + "/generate", []string{module, "golang.org/x/"}},
-		{module + "/httpapi", []string{module, module + "/generate", module + "/internal/watch", "golang.org/x/", "github.com/go-json-experiment/json"}},
+		{module + "/tokens", []string{module, "golang.org/x/", "github.com/go-json-experiment/json", "gopkg.in/macaroon.v2"}},
+		{module + "/httpapi", []string{
+			module, module + "/generate", module + "/internal/watch", module + "/tokens", "gopkg.in/macaroon.v2", "golang.org/x/", "github.com/go-json-experiment/json",
+		}},
 	} {
 		t.Run(c.pkg, func(t *testing.T) {
 			is := is.New(t)

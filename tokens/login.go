@@ -1,0 +1,107 @@
+package tokens
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"gopkg.in/macaroon.v2"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// Credentials are what the bearer of a token shows.
+type Credentials struct {
+	Bearer      string
+	Certificate *x509.Certificate // the verified leaf of the connection; nil: there is none
+	Request     string            // the request's id, for the trail
+	Remote      string            // the caller's network address, for the trail of failures
+}
+
+// Login gives a session to the bearer of a token. Everything that is no valid token, for whatever reason, is
+// ErrUnauthenticated, in the same work. Errors of the store are as they are: a record that
+// cannot be read lets nobody in. The session ends when the token does.
+func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, error) {
+	m, at, malformed := open(c.Bearer)
+	if malformed != nil {
+		m, at = i.stranger()
+	}
+	r, err := i.find(ctx, at)
+	gone := errors.Is(err, myvault.ErrNotFound)
+	if err != nil && !gone {
+		return nil, err
+	}
+	if gone && r.Key == nil {
+		if r, err = parseRecord(i.decoy); err != nil {
+			return nil, err
+		}
+	}
+	caveats, err := checked(m, r.Key)
+	session := i.vault.Resume(at.service, r.proof).Via("capability", c.Request)
+	until := r.Expires
+	ok := malformed == nil && !gone && err == nil && certified(c.Certificate, r.Certificate) && session.Ended(ctx) == nil
+	for _, rules := range append([][]myvault.Rule{r.rules}, rulesOf(caveats)...) {
+		session = session.Restrict(rules...)
+	}
+	for _, caveat := range caveats {
+		ok = ok && (caveat.certificate == "" || certified(c.Certificate, caveat.certificate))
+		if !caveat.before.IsZero() && caveat.before.Before(until) {
+			until = caveat.before
+		}
+	}
+	if !ok || !time.Now().Before(until) {
+		return nil, i.vault.Refused("capability", myvault.Credentials{Service: at.service, Request: c.Request, Remote: c.Remote})
+	}
+	return session.While(func(ctx context.Context) error { return i.holds(ctx, at, until) }), nil
+}
+
+// stranger stands in for what is no token, so that it costs what a wrong one costs.
+func (i *Issuer) stranger() (*macaroon.Macaroon, place) {
+	at := place{service: "-", version: 1} // no service has this name
+	m, err := macaroon.New(i.decoyKey, []byte(idPrefix+at.id()), "", macaroon.V2)
+	if err != nil {
+		return new(macaroon.Macaroon), at
+	}
+	return m, at
+}
+
+// checked gives the caveats of a macaroon that was made with the key. Those of one that was not
+// are not even read.
+func checked(m *macaroon.Macaroon, key []byte) ([]Caveat, error) {
+	texts, err := m.VerifySignature(key, nil)
+	if err != nil {
+		return nil, myvault.ErrUnauthenticated
+	}
+	caveats := make([]Caveat, len(texts))
+	for n, text := range texts {
+		if caveats[n], err = ParseCaveat(text); err != nil {
+			return nil, err
+		}
+	}
+	return caveats, nil
+}
+
+// certified reports whether the connection has the certificate that is wanted.
+func certified(have *x509.Certificate, want string) bool {
+	if want == "" {
+		return true
+	}
+	if have == nil {
+		return false
+	}
+	sum := sha256.Sum256(have.Raw)
+	return hex.EncodeToString(sum[:]) == want
+}
+
+func rulesOf(caveats []Caveat) [][]myvault.Rule {
+	var all [][]myvault.Rule
+	for _, c := range caveats {
+		if c.rules != nil {
+			all = append(all, c.rules)
+		}
+	}
+	return all
+}

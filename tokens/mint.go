@@ -1,0 +1,158 @@
+package tokens
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"gopkg.in/macaroon.v2"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// Grant is what a token is to be good for.
+type Grant struct {
+	Rules       []myvault.Rule     // 1 to 64: what it may do, where its service may too
+	Lifetime    time.Duration      // whole seconds; 0: DefaultLifetime
+	Certificate *[sha256.Size]byte // SHA-256 of the client certificate that must be shown; nil: none
+}
+
+// Token tells of a token that was minted. The fields other than Bearer are no secret.
+type Token struct {
+	ID          string        // "<service>.<number>.<number>", never given to another one
+	Bearer      myvault.Value // set by Mint alone: it cannot be had again
+	Service     string
+	IssuedAt    time.Time
+	ExpiresAt   time.Time
+	Rules       []myvault.Rule
+	Certificate string // SHA-256 of the client certificate, in hexadecimal digits; "": none is needed
+}
+
+// Mint makes a token of the service that by acts for. ErrDenied for a stranger and for a session that
+// was narrowed, a bearer's among them; ErrInvalid for a Grant out of range; ErrTooLarge where
+// the service has as many live tokens as it may.
+func (i *Issuer) Mint(ctx context.Context, by *myvault.Session, g Grant) (Token, error) {
+	if err := i.own(ctx, by); err != nil {
+		return Token{}, err
+	}
+	r, err := i.grant(by, g)
+	if err != nil {
+		return Token{}, err
+	}
+	value, err := r.value()
+	if err != nil {
+		return Token{}, err
+	}
+	at, err := i.store(ctx, by, value)
+	if err != nil {
+		return Token{}, err
+	}
+	m, err := macaroon.New(r.Key, []byte(idPrefix+at.id()), "", macaroon.V2)
+	if err != nil {
+		return Token{}, fmt.Errorf("tokens: minting: %w", err)
+	}
+	t := r.token(at)
+	t.Bearer, err = write(m)
+	return t, err
+}
+
+// own wants a session that may do all that its service may.
+func (i *Issuer) own(ctx context.Context, by *myvault.Session) error {
+	if by == nil || by.Narrowed() {
+		return fmt.Errorf("tokens: %w: only a service itself has to do with its tokens; who bears one can narrow it", myvault.ErrDenied)
+	}
+	_, err := by.Rights(ctx) // strangers and sessions that have ended have none, and it is recorded
+	return err
+}
+
+// grant makes the record.
+func (i *Issuer) grant(by *myvault.Session, g Grant) (record, error) {
+	if g.Lifetime == 0 {
+		g.Lifetime = min(DefaultLifetime, i.config.MaxLifetime)
+	}
+	if g.Lifetime < time.Second || g.Lifetime > i.config.MaxLifetime || g.Lifetime%time.Second != 0 {
+		return record{}, fmt.Errorf("tokens: %w lifetime: want whole seconds up to %s", myvault.ErrInvalid, i.config.MaxLifetime)
+	}
+	if len(g.Rules) == 0 || len(g.Rules) > MaxRules {
+		return record{}, fmt.Errorf("tokens: %w rules: want 1 to %d", myvault.ErrInvalid, MaxRules)
+	}
+	now := time.Now().UTC().Truncate(time.Second)
+	r := record{
+		Version: recordVersion, Key: newKey(), Proof: by.Proof().String(), Incarnation: i.vault.Incarnation(),
+		Issued: now, Expires: now.Add(g.Lifetime), rules: slices.Clone(g.Rules),
+	}
+	size := 0
+	for _, rule := range g.Rules {
+		if rule.Actions() == 0 {
+			return record{}, fmt.Errorf("tokens: %w rule: a zero Rule; make rules with ParseRule", myvault.ErrInvalid)
+		}
+		r.Rules = append(r.Rules, rule.String())
+		size += len(rule.String())
+	}
+	if size > myvault.MaxRecord/2 {
+		return record{}, fmt.Errorf("tokens: %w: the rules have over %d bytes", myvault.ErrTooLarge, myvault.MaxRecord/2)
+	}
+	if g.Certificate != nil {
+		r.Certificate = hex.EncodeToString(g.Certificate[:])
+	}
+	return r, nil
+}
+
+func (r record) token(at place) Token {
+	return Token{
+		ID: at.id(), Service: at.service, IssuedAt: r.Issued, ExpiresAt: r.Expires, Rules: r.rules, Certificate: r.Certificate,
+	}
+}
+
+// tries is how many places are looked at by chance, before all are.
+const tries = 8
+
+// store puts the record of a new token into a free place of its service. There are as many as it may have
+// live tokens, so that the number holds whoever mints at the same time, and what
+// was minted once leaves no more behind than a place.
+func (i *Issuer) store(ctx context.Context, by *myvault.Session, value myvault.Value) (place, error) {
+	for range tries {
+		at, err := i.occupy(ctx, by, rand.IntN(i.config.MaxPerService), value)
+		if !errors.Is(err, myvault.ErrExists) {
+			return at, err
+		}
+	}
+	for slot := range i.config.MaxPerService {
+		at, err := i.occupy(ctx, by, slot, value)
+		if !errors.Is(err, myvault.ErrExists) {
+			return at, err
+		}
+	}
+	return place{}, fmt.Errorf("tokens: %w: the service has %d live tokens, and the limit is that; revoke one", myvault.ErrTooLarge, i.config.MaxPerService)
+}
+
+// occupy takes one place if it is free, or if its token has ended; else ErrExists.
+func (i *Issuer) occupy(ctx context.Context, by *myvault.Session, slot int, value myvault.Value) (place, error) {
+	at := place{service: by.Service(), slot: slot}
+	secret, err := i.records.Get(ctx, at.path())
+	switch {
+	case err == nil && !i.over(secret.Value):
+		return place{}, myvault.ErrExists
+	case err == nil:
+		err = i.records.Destroy(ctx, by, at.path(), secret.Version)
+	case errors.Is(err, myvault.ErrNotFound):
+		err = nil
+	}
+	if err != nil {
+		return place{}, err
+	}
+	info, err := i.records.Put(ctx, by, at.path(), value, myvault.IfAbsent())
+	at.version = info.Version
+	return at, err
+}
+
+// over reports whether the record can let nobody in any more.
+func (i *Issuer) over(v myvault.Value) bool {
+	r, err := parseRecord(v)
+	return err == nil && (!time.Now().Before(r.Expires) || r.Incarnation != i.vault.Incarnation())
+}
