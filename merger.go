@@ -26,7 +26,14 @@ type merger struct {
 // shard is a part of the entries that wait, by address.
 type shard struct {
 	mu      sync.Mutex
-	pending map[slot][]*Entry // Count 0: the window is open, nothing to write yet
+	pending map[slot]*held
+}
+
+// held is an entry that waits, before others of its slot. Count 0: the window is open, nothing to
+// write yet.
+type held struct {
+	Entry
+	next *held
 }
 
 // slot is what tells most entries apart. Hashing all that makes two entries equal would
@@ -43,7 +50,7 @@ func equal(a, b *Entry) bool {
 func newMerger(window time.Duration, limit int64, write func(context.Context, ...Entry) error) *merger {
 	m := &merger{window: window, limit: limit, write: write, flushing: make(chan struct{}, 1)}
 	for i := range m.shards {
-		m.shards[i].pending = make(map[slot][]*Entry)
+		m.shards[i].pending = make(map[slot]*held)
 	}
 	return m
 }
@@ -61,22 +68,22 @@ func (m *merger) shard(e *Entry) *shard {
 
 // find gives the entry that waits and equals e, or nil.
 func (s *shard) find(e *Entry) *Entry {
-	for _, waiting := range s.pending[slot{e.Address, e.Version}] {
-		if equal(waiting, e) {
-			return waiting
+	for h := s.pending[slot{e.Address, e.Version}]; h != nil; h = h.next {
+		if equal(&h.Entry, e) {
+			return &h.Entry
 		}
 	}
 	return nil
 }
 
 // take merges e, or refuses it where more than the limit would wait.
-func (m *merger) take(e Entry) bool {
-	s := m.shard(&e)
+func (m *merger) take(e *Entry) bool {
+	s := m.shard(e)
 	defer s.mu.Unlock()
 	if m.closed.Load() {
 		return false
 	}
-	if s.count(&e) {
+	if s.count(e) {
 		return true
 	}
 	if m.waiting.Add(1) > m.limit {
@@ -101,7 +108,7 @@ func (m *merger) first(e Entry) (Entry, bool) {
 	opened := e
 	opened.Count = 0
 	m.waiting.Add(1)
-	m.hold(s, opened)
+	m.hold(s, &opened)
 	return e, true
 }
 
@@ -115,7 +122,7 @@ func (m *merger) later(e Entry) bool {
 	}
 	if !s.count(&e) {
 		m.waiting.Add(1)
-		m.hold(s, e)
+		m.hold(s, &e)
 	}
 	return true
 }
@@ -153,10 +160,10 @@ func (s *shard) count(e *Entry) bool {
 	return true
 }
 
-// hold makes e wait, and starts the window that ends its waiting. The lock of s is held.
-func (m *merger) hold(s *shard, e Entry) {
+// hold makes a copy of e wait, and starts the window that ends its waiting. The lock of s is held.
+func (m *merger) hold(s *shard, e *Entry) {
 	at := slot{e.Address, e.Version}
-	s.pending[at] = append(s.pending[at], &e)
+	s.pending[at] = &held{Entry: *e, next: s.pending[at]}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.timer == nil && !m.closed.Load() {
@@ -175,14 +182,14 @@ func (m *merger) flush() error {
 	m.mu.Lock()
 	m.timer = nil // before the shards are emptied: what comes behind needs another window
 	m.mu.Unlock()
-	var entries []Entry
+	entries := make([]*Entry, 0, m.waiting.Load())
 	for i := range m.shards {
 		entries = m.empty(&m.shards[i], entries)
 	}
-	slices.SortFunc(entries, func(a, b Entry) int { return a.At.Compare(b.At) })
+	slices.SortFunc(entries, func(a, b *Entry) int { return a.At.Compare(b.At) })
 	var failed error
 	for some := range slices.Chunk(entries, flushed) {
-		if err := m.write(context.Background(), some...); err != nil {
+		if err := m.write(context.Background(), copies(some)...); err != nil {
 			m.putBack(some)
 			failed = err
 		} else {
@@ -192,12 +199,20 @@ func (m *merger) flush() error {
 	return failed
 }
 
+func copies(entries []*Entry) []Entry {
+	all := make([]Entry, len(entries))
+	for i, e := range entries {
+		all[i] = *e
+	}
+	return all
+}
+
 // putBack has entries wait again that could not be written. They keep their place among
 // those that wait, so that nobody's coming between takes anything from them.
-func (m *merger) putBack(entries []Entry) {
+func (m *merger) putBack(entries []*Entry) {
 	for _, e := range entries {
-		s := m.shard(&e)
-		if s.count(&e) {
+		s := m.shard(e)
+		if s.count(e) {
 			m.waiting.Add(-1)
 		} else {
 			m.hold(s, e)
@@ -208,13 +223,13 @@ func (m *merger) putBack(entries []Entry) {
 
 // empty takes what waits out of a shard, and adds what is to be written to entries, which
 // count as waiting until they are.
-func (m *merger) empty(s *shard, entries []Entry) []Entry {
+func (m *merger) empty(s *shard, entries []*Entry) []*Entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, equals := range s.pending {
-		for _, e := range equals {
-			if e.Count > 0 {
-				entries = append(entries, *e)
+	for _, h := range s.pending {
+		for ; h != nil; h = h.next {
+			if h.Count > 0 {
+				entries = append(entries, &h.Entry)
 			} else {
 				m.waiting.Add(-1)
 			}

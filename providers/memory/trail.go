@@ -3,7 +3,6 @@ package memory
 import (
 	"context"
 	"iter"
-	"slices"
 	"sync"
 
 	"github.com/myswiftagent/myvault"
@@ -40,8 +39,8 @@ func (c *chain) add(e myvault.Entry) {
 	e.Chain, e.Seq, e.Prev, e.MAC = c.name, c.seq, nil, nil
 	e.At, e.First, e.Last = instant(e.At), instant(e.First), instant(e.Last)
 	// Forgetting in bulk keeps the cost of one entry constant.
-	if len(c.entries) >= c.keep+c.keep/4 {
-		c.entries = slices.Clone(c.newest())
+	if room := c.keep + c.keep/2; len(c.entries) >= room {
+		c.entries = append(make([]myvault.Entry, 0, room+1), c.newest()...)
 	}
 	c.entries = append(c.entries, e)
 }
