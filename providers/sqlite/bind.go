@@ -6,38 +6,86 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
+// statement is prepared once for each connection.
+type statement struct {
+	*sqlite3.Stmt
+	bound []bound // to the parameters, as far as they have been bound by a binder
+}
+
+// bound is what a parameter has. Texts and numbers of entries and changes are mostly those of
+// the one before, and to bind a text takes the engine longer than to find that out.
+type bound struct {
+	what boundAs
+	n    int64
+	text string
+}
+
+type boundAs uint8
+
+const (
+	boundUnknown boundAs = iota
+	boundNull
+	boundInt
+	boundText
+)
+
 // binder binds the parameters of a statement from the first to the last. It takes values
 // as they are: in an interface each would be allocated.
 type binder struct {
-	stmt *sqlite3.Stmt
-	n    int
-	err  error
+	*statement
+	n   int
+	err error
+}
+
+// is reports whether the next parameter has that already, and notes that it is to have it.
+func (b *binder) is(v bound) bool {
+	b.n++
+	if b.n > len(b.bound) {
+		b.bound = append(b.bound, v)
+		return false
+	}
+	had := &b.bound[b.n-1]
+	if v.what != boundUnknown && *had == v {
+		return true
+	}
+	*had = v
+	return false
 }
 
 func (b *binder) done(err error) {
+	if err != nil {
+		b.bound[b.n-1] = bound{}
+	}
 	if b.err == nil {
 		b.err = err
 	}
 }
 
 func (b *binder) int(v int64) {
-	b.n++
-	b.done(b.stmt.BindInt64(b.n, v))
+	if !b.is(bound{what: boundInt, n: v}) {
+		b.done(b.BindInt64(b.n, v))
+	}
 }
 
 func (b *binder) text(v string) {
-	b.n++
-	b.done(b.stmt.BindText(b.n, v))
+	if !b.is(bound{what: boundText, text: v}) {
+		b.done(b.BindText(b.n, v))
+	}
 }
 
 func (b *binder) blob(v []byte) {
-	b.n++
-	b.done(b.stmt.BindBlob(b.n, v)) // NULL for nil
+	if v == nil {
+		b.null()
+		return
+	}
+	b.is(bound{})
+	b.done(b.BindBlob(b.n, v))
 }
 
 func (b *binder) null() {
-	b.n++
-	b.done(b.stmt.BindNull(b.n))
+	if !b.is(bound{what: boundNull}) {
+		b.done(b.BindNull(b.n))
+	}
 }
 
 func (b *binder) time(v time.Time) { b.int(v.UnixMicro()) }
@@ -76,7 +124,7 @@ func (c *conn) write(sql string, bind func(*binder)) error {
 		return err
 	}
 	if bind != nil {
-		b := binder{stmt: stmt}
+		b := binder{statement: stmt}
 		if bind(&b); b.err != nil {
 			return b.err
 		}
@@ -92,12 +140,12 @@ func (c *conn) read(sql string, bind func(*binder), row func(*sqlite3.Stmt) erro
 	if err != nil {
 		return err
 	}
-	b := binder{stmt: stmt}
+	b := binder{statement: stmt}
 	if bind(&b); b.err != nil {
 		return b.err
 	}
 	for err == nil && stmt.Step() {
-		err = row(stmt)
+		err = row(stmt.Stmt)
 	}
 	// Not reached after a panic of the engine. It repeats the error of the step.
 	if reset := stmt.Reset(); err == nil {

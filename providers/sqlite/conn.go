@@ -28,7 +28,7 @@ const (
 type conn struct {
 	*sqlite3.Conn
 	files  *connFiles // nil: those of another file system
-	stmts  map[string]*sqlite3.Stmt
+	stmts  map[string]*statement
 	broken bool // it failed in a way that leaves its state unknown: close it
 }
 
@@ -52,7 +52,7 @@ func connect(path string, s settings) (*conn, error) {
 		if err != nil {
 			return err
 		}
-		c = &conn{Conn: db, files: files, stmts: map[string]*sqlite3.Stmt{}}
+		c = &conn{Conn: db, files: files, stmts: map[string]*statement{}}
 		if err = c.configure(s); err == nil {
 			err = restrict(path)
 		}
@@ -173,11 +173,12 @@ func (c *conn) each(sql string, row func(*sqlite3.Stmt) error, args ...any) (err
 		if reset := stmt.Reset(); err == nil {
 			err = reset
 		}
+		stmt.bound = nil
 		if clear := stmt.ClearBindings(); err == nil {
 			err = clear
 		}
 	}()
-	err = stepAll(stmt, row, args)
+	err = stepAll(stmt.Stmt, row, args)
 	ended = true
 	return err
 }
@@ -197,7 +198,7 @@ func stepAll(stmt *sqlite3.Stmt, row func(*sqlite3.Stmt) error, args []any) erro
 }
 
 // prepared gives the statement, prepared once for each connection.
-func (c *conn) prepared(sql string) (*sqlite3.Stmt, error) {
+func (c *conn) prepared(sql string) (*statement, error) {
 	if stmt := c.stmts[sql]; stmt != nil {
 		return stmt, nil
 	}
@@ -205,8 +206,9 @@ func (c *conn) prepared(sql string) (*sqlite3.Stmt, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.stmts[sql] = stmt
-	return stmt, nil
+	s := &statement{Stmt: stmt}
+	c.stmts[sql] = s
+	return s, nil
 }
 
 func bind(stmt *sqlite3.Stmt, i int, arg any) error {

@@ -20,7 +20,7 @@ func NewRows() (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: db, stmts: map[string]*sqlite3.Stmt{}}
+	c := &conn{Conn: db, stmts: map[string]*statement{}}
 	err = vaultFile.migrate(c)
 	if err != nil {
 		return nil, err

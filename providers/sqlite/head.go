@@ -78,11 +78,13 @@ func (k *keyring) scanHeadOf(addr myvault.Address, row *sqlite3.Stmt) (head, err
 
 // head reads the head of an address; the zero head where it never had a version.
 func (k *keyring) head(c *conn, addr myvault.Address) (h head, err error) {
-	err = c.each(`SELECT `+headColumns+` FROM head h WHERE h.project = ?1 AND h.path = ?2`,
-		func(row *sqlite3.Stmt) (err error) {
-			h, err = k.scanHeadOf(addr, row)
-			return err
-		}, addr.Project, addr.Path)
+	err = c.read(`SELECT `+headColumns+` FROM head h WHERE h.project = ?1 AND h.path = ?2`, func(b *binder) {
+		b.text(addr.Project)
+		b.text(addr.Path)
+	}, func(row *sqlite3.Stmt) (err error) {
+		h, err = k.scanHeadOf(addr, row)
+		return err
+	})
 	return h, err
 }
 

@@ -50,7 +50,7 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 		if err != nil {
 			return err
 		}
-		c := &conn{Conn: db, stmts: map[string]*sqlite3.Stmt{}}
+		c := &conn{Conn: db, stmts: map[string]*statement{}}
 		defer func() { err = errors.Join(err, c.close()) }()
 		if _, err := c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true); err != nil {
 			return err

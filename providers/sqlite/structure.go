@@ -82,7 +82,7 @@ func (k kind) schema() (objects []object, err error) {
 		if err != nil {
 			return err
 		}
-		c := &conn{Conn: db, stmts: map[string]*sqlite3.Stmt{}}
+		c := &conn{Conn: db, stmts: map[string]*statement{}}
 		if err = k.migrate(c); err == nil {
 			objects, err = c.schema()
 		}
