@@ -47,6 +47,7 @@ func TestLostAnswers(t *testing.T) {
 			want        string // the states that follow
 		}{
 			{"put if present", "POST data", put("newsbot/a", "3", myvault.IfPresent()), "[3 live 2 live 1 live]"},
+			{"put if a version", "PATCH data", put("newsbot/a", "3", myvault.IfVersion(2)), "[3 live 2 live 1 live]"},
 			{"put if absent", "POST data", put("newsbot/new", "1", myvault.IfAbsent()), "[1 live]"},
 			{"delete, the note", "PATCH metadata", change(myvault.OpDelete, "newsbot/a"), "[2 deleted 1 live]"},
 			{"destroy", "POST destroy", change(myvault.OpDestroy, "newsbot/a"), "[2 destroyed 1 destroyed]"},
@@ -174,7 +175,7 @@ func TestLostAnswerUnderOthers(t *testing.T) {
 	// This time the write was not made.
 	var step atomic.Int32
 	fake.Break(func(r *http.Request) fakevault.Fault {
-		if fakevault.Kind(r) == "data" && r.Method == http.MethodPost && step.CompareAndSwap(0, 1) {
+		if fakevault.Kind(r) == "data" && r.Method == http.MethodPatch && step.CompareAndSwap(0, 1) {
 			do(t, other, put("newsbot/b", "theirs"))
 			return fakevault.Fault{Drop: true}
 		}
@@ -192,7 +193,7 @@ func TestOutcomeThatCannotBeFoundOut(t *testing.T) {
 	do(t, s, put("newsbot/a", "1"))
 	var broken atomic.Bool
 	fake.Break(func(r *http.Request) fakevault.Fault {
-		broken.CompareAndSwap(false, r.Method == http.MethodPost)
+		broken.CompareAndSwap(false, r.Method != http.MethodGet)
 		return fakevault.Fault{Drop: broken.Load()}
 	})
 	for _, c := range []myvault.Change{
