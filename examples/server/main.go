@@ -40,6 +40,7 @@ type settings struct {
 	Plaintext bool       `env:"MYVAULT_PLAINTEXT" help:"true: listen beyond loopback without TLS, behind a proxy that has it"`
 	Env       string     `env:"MYVAULT_ENV" help:"the path of the .env"`
 	Console   bool       `env:"MYVAULT_CONSOLE" envDefault:"true" help:"false: without the management console at /console/ (true)"`
+	Due       string     `env:"MYVAULT_DUE" help:"a service: of what it may list, what expires or is due for rotation is logged, once"`
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR (INFO)"`
 	LogFormat format     `env:"LOG_FORMAT" envDefault:"text" help:"text or json (text)"`
 	TLSSettings
@@ -126,6 +127,11 @@ func serve(ctx context.Context, r *reloader) error {
 	} else if err != nil {
 		return errors.New("listen: MYVAULT_ADDR is no host:port of this machine") // nor shown: it may be anything
 	}
+	watcher, err := watchDue(r.vault, s.Due, r.logger)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer watcher.Close()
 	return httpapi.Serve(ctx, listener, handler, httpapi.ServerConfig{
 		Certificates:            certificates,
 		PlaintextBeyondLoopback: s.Plaintext,

@@ -40,6 +40,9 @@ func (s source) load() (l loaded, err error) {
 	var unparsed error
 	l.settings, unparsed = setup.Parse[settings](l.all)
 	l.policy, err = myvault.ParsePolicy(l.all)
+	if err == nil && l.Due != "" && !slices.Contains(l.policy.Services(), l.Due) {
+		err = errors.New("MYVAULT_DUE names no service of ALLOWED_SERVICES") // nor shown: it may be anything
+	}
 	return l, errors.Join(unparsed, err)
 }
 

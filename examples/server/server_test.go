@@ -135,6 +135,7 @@ func TestBadSettingsStartNothing(t *testing.T) {
 		{"MSA_MASTER_KEY=", "PORT=canary\nMSA_MASTER_KEY=", "setting PORT does not parse"},
 		{"MSA_MASTER_KEY=", "MYVAULT_PLAINTEXT=canary\nMSA_MASTER_KEY=", "setting MYVAULT_PLAINTEXT does not parse"},
 		{"MSA_MASTER_KEY=base64:", "MSA_MASTER_KEY_FILE=base64:", "MSA_MASTER_KEY_FILE"},
+		{"MSA_MASTER_KEY=", "MYVAULT_DUE=canary\nMSA_MASTER_KEY=", "MYVAULT_DUE"},
 		{"MSA_MASTER_KEY=", "MYVAULT_ADDR=0.0.0.0:0\nMSA_MASTER_KEY=", "loopback"},
 	} {
 		t.Run(c.becomes, func(t *testing.T) {

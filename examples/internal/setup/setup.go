@@ -136,6 +136,7 @@ const generated = `# Made by the first run. Whoever reads this file can read eve
 ALLOWED_SERVICES=local
 TOKEN_local=%s
 ALLOW_local=*/,*/@destroy+audit
+MYVAULT_DUE=local
 MSA_MASTER_KEY=%s
 `
 

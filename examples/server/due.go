@@ -1,0 +1,27 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/due"
+)
+
+// watchDue logs once what expires or is due for rotation, of what the service may list. Without
+// a service it watches nothing. A program of yours would make the next version here.
+func watchDue(vault *myvault.Vault, service string, logger *slog.Logger) (io.Closer, error) {
+	if service == "" {
+		return io.NopCloser(nil), nil
+	}
+	return due.Start(vault, vault.As(service), due.Config{
+		Notify: func(_ context.Context, n due.Notice) error {
+			logger.Warn("a secret is due", "kind", n.Kind, "project", n.Secret.Project, "path", n.Secret.Path,
+				"version", n.Secret.Version, "since", n.Due.Format(time.RFC3339), "notice", n.ID, "attempt", n.Attempt)
+			return nil
+		},
+		Failed: func(err error) { logger.Error("due secrets could not be looked for", "cause", oneLine(err)) },
+	})
+}
