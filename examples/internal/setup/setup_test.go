@@ -18,6 +18,7 @@ type settings struct {
 	Port uint16 `env:"PORT" envDefault:"8000" help:"a port"`
 	On   bool   `env:"ON" help:"true or false"`
 	Key  string `env:"MSA_MASTER_KEY" help:"a key"`
+	Due  string `env:"MYVAULT_DUE" help:"a service"`
 }
 
 // TestFirstRunsAtOnceAgree: two that each made a key would leave a store that neither opens.
