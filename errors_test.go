@@ -103,6 +103,10 @@ func settingErrors(t *testing.T) (all []error) {
 		_, err := myvault.ParsePolicy(settings)
 		all = append(all, err)
 	}
+	for _, line := range []string{"", "uri:x" + canary + " ", "dns:" + canary, "cn:" + canary + "\x01", canary, "with:token", "dns:a,with:token"} {
+		_, err := myvault.ParsePolicy(map[string]string{"ALLOWED_SERVICES": "a", "CERT_a": line})
+		all = append(all, err)
+	}
 	return all
 }
 
@@ -111,6 +115,7 @@ func policyErrors(t *testing.T) (all []error) {
 	for _, s := range []myvault.Service{
 		{Name: "a b"}, {Name: "a", Allow: []myvault.Rule{{}}}, {Name: "a", Tokens: []string{"", canary + " " + canary}},
 		{Name: "a", Tokens: slices.Repeat([]string{"0123456789abcdef"}, 17)},
+		{Name: "a", Certificates: slices.Repeat([]string{"dns:a"}, 17)},
 	} {
 		_, err := myvault.NewPolicy(s)
 		all = append(all, err)

@@ -11,18 +11,24 @@ import (
 type Service struct {
 	Name string // [A-Za-z0-9][A-Za-z0-9_-]{0,63}
 	// Tokens are its shared tokens, plain or "sha256:<hex>"; several during a change-over.
-	// None: only the embedding program can be this service, through Vault.As.
+	// Neither these nor Certificates: only the embedding program can be this service, through Vault.As.
 	Tokens []string
-	Allow  []Rule // what it may do; nothing by default
-	Deny   []Rule // wins over Allow
+	// Certificates are identities of its client certificates: "uri:spiffe://example.org/newsbot",
+	// "dns:newsbot.internal" or "cn:newsbot". One of them suffices, as one of Tokens does.
+	Certificates []string
+	// CertificateAndToken says that neither suffices alone.
+	CertificateAndToken bool
+	Allow               []Rule // what it may do; nothing by default
+	Deny                []Rule // wins over Allow
 }
 
 // Policy says who may do what. It is immutable and pure: it reads no clock, file or
 // environment, and may be asked by many goroutines. Default is deny.
 type Policy struct {
-	services map[string]*grants
-	names    []string // sorted
-	rounds   int      // the most tokens that a service has, for equal work at log-in
+	services   map[string]*grants
+	names      []string          // sorted
+	rounds     int               // the most tokens that a service has, for equal work at log-in
+	identities map[string]string // of client certificates, and whose they are
 }
 
 // grants are the rights of one service.
@@ -31,12 +37,13 @@ type grants struct {
 	allowIndex, denyIndex *matcher
 	tokens                []digest
 	weak                  bool
+	both                  bool // a token and a certificate are needed
 }
 
 // NewPolicy makes a policy from Go values, for programs without a .env; [ParsePolicy]
 // makes one from settings. Everything that is wrong is reported at once, as ErrInvalid.
 func NewPolicy(services ...Service) (*Policy, error) {
-	p := &Policy{services: make(map[string]*grants), rounds: 1}
+	p := &Policy{services: make(map[string]*grants), rounds: 1, identities: make(map[string]string)}
 	folded := make(map[string]string)
 	var wrong []error
 	for n, s := range services {
@@ -49,6 +56,7 @@ func NewPolicy(services ...Service) (*Policy, error) {
 			continue
 		}
 		folded[strings.ToLower(s.Name)] = s.Name
+		wrong = append(wrong, p.addIdentities(s)...)
 		g, err := newGrants(s)
 		if err != nil {
 			wrong = append(wrong, err)
@@ -67,7 +75,7 @@ func NewPolicy(services ...Service) (*Policy, error) {
 
 func newGrants(s Service) (*grants, error) {
 	var wrong []error
-	g := &grants{allow: slices.Clone(s.Allow), deny: slices.Clone(s.Deny)}
+	g := &grants{allow: slices.Clone(s.Allow), deny: slices.Clone(s.Deny), both: s.CertificateAndToken}
 	for _, r := range slices.Concat(s.Allow, s.Deny) {
 		if r.project == "" {
 			wrong = append(wrong, fmt.Errorf("%w service %s: a zero Rule; make rules with ParseRule", ErrInvalid, s.Name))

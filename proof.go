@@ -5,16 +5,20 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Proof is what a session rests on: the word of the embedding program ([Vault.As]), or the
-// shared token that a caller showed ([Vault.Login]). It holds the token's digest and never the
-// token. Packages that extend the vault keep it, to let a session of another kind end when
+// shared token, the client certificate or both, that a caller showed ([Vault.Login]). It holds the token's
+// digest and never the token; of a certificate the identity that counted, and its end. Packages that extend the vault keep it, to let a session of another kind end when
 // the one that began it would have ended. The zero Proof is that of an embedding program.
 type Proof struct {
-	kind  proofKind
-	token digest
+	kind     proofKind
+	token    digest
+	identity string // such as "dns:newsbot.internal"
+	until    int64  // the end of the certificate, in Unix seconds
 }
 
 type proofKind uint8
@@ -22,41 +26,75 @@ type proofKind uint8
 const (
 	byEmbedder proofKind = iota
 	byToken
+	byCertificate
+	byBoth
 )
 
 const (
-	embedderText = "embedded"
-	tokenText    = "token:"
+	embedderText    = "embedded"
+	tokenText       = "token:"
+	certificateText = "certificate:"
+	bothText        = "both:"
 )
 
 // String gives the proof as [ParseProof] reads it: "embedded", or "token:" and the digest
-// in hexadecimal digits.
+// in hexadecimal digits, or "certificate:", the certificate's end in Unix seconds, ":" and the
+// identity; or "both:", the digest, ":", and the end and identity of the certificate.
 func (p Proof) String() string {
-	if p.kind == byToken {
+	certificate := strconv.FormatInt(p.until, 10) + ":" + p.identity
+	switch p.kind {
+	case byToken:
 		return tokenText + hex.EncodeToString(p.token[:])
+	case byCertificate:
+		return certificateText + certificate
+	case byBoth:
+		return bothText + hex.EncodeToString(p.token[:]) + ":" + certificate
 	}
 	return embedderText
 }
 
 // ParseProof reads what [Proof.String] wrote. Everything else is ErrInvalid.
 func ParseProof(text string) (Proof, error) {
-	if text == embedderText {
-		return Proof{}, nil
-	}
-	if hexed, found := strings.CutPrefix(text, tokenText); found {
-		p := Proof{kind: byToken}
-		raw, err := hex.DecodeString(hexed)
-		if err == nil && copy(p.token[:], raw) == len(p.token) && p.String() == text {
-			return p, nil
+	var p Proof
+	rest := ""
+	for kind, prefix := range map[proofKind]string{byToken: tokenText, byCertificate: certificateText, byBoth: bothText} {
+		if after, found := strings.CutPrefix(text, prefix); found {
+			p.kind, rest = kind, after
 		}
 	}
-	return Proof{}, fmt.Errorf("%w proof: want what Proof.String wrote", ErrInvalid)
+	if p.kind == byToken || p.kind == byBoth {
+		var hexed string
+		hexed, rest, _ = strings.Cut(rest, ":")
+		raw, _ := hex.DecodeString(hexed)
+		copy(p.token[:], raw)
+	}
+	if p.kind == byCertificate || p.kind == byBoth {
+		var until string
+		until, p.identity, _ = strings.Cut(rest, ":")
+		p.until, _ = strconv.ParseInt(until, 10, 64)
+		if err := parseIdentity(p.identity); err != nil {
+			return Proof{}, fmt.Errorf("%w proof: want what Proof.String wrote", ErrInvalid)
+		}
+	}
+	if p.String() != text { // whatever was wrong above
+		return Proof{}, fmt.Errorf("%w proof: want what Proof.String wrote", ErrInvalid)
+	}
+	return p, nil
 }
 
 // holds reports whether the policy still takes the proof for service. Who the embedding
 // program vouches for needs none: a service that is not in the policy has no rights.
 func (p Proof) holds(policy *Policy, service string) bool {
-	return p.kind == byEmbedder || p.kind == byToken && policy.holds(service, p.token)
+	if p.kind == byEmbedder {
+		return true
+	}
+	g := policy.services[service]
+	if g == nil || g.both && p.kind != byBoth {
+		return false
+	}
+	token := p.kind == byCertificate || policy.holds(service, p.token)
+	certificate := p.kind == byToken || policy.identities[p.identity] == service && time.Now().Unix() <= p.until
+	return token && certificate
 }
 
 // Proof gives what the session rests on.

@@ -12,12 +12,15 @@ import (
 const (
 	allowedServices = "ALLOWED_SERVICES"
 	tokenFamily     = "TOKEN_"
+	certFamily      = "CERT_"
 	allowFamily     = "ALLOW_"
 	denyFamily      = "DENY_"
 )
 
 // ParsePolicy makes a policy from settings: ALLOWED_SERVICES, and for each service
-// TOKEN_<service>, ALLOW_<service> and DENY_<service>, the last two being optional. Other
+// TOKEN_<service> or CERT_<service> or both, ALLOW_<service> and DENY_<service>, the last two
+// being optional. CERT_ lists identities of client certificates, of which one suffices: uri:, dns: or
+// cn: and what stands in the certificate; the item with:token says that the token is needed too. Other
 // settings are ignored. Everything that is wrong is reported at once, as ErrInvalid with
 // the key and the number of the item, never with the text.
 func ParsePolicy(settings map[string]string) (*Policy, error) {
@@ -33,10 +36,11 @@ func ParsePolicy(settings map[string]string) (*Policy, error) {
 			services = append(services, s) // NewPolicy says so
 			continue
 		}
-		var errs [3]error
+		var errs [4]error
 		s.Tokens, errs[0] = readTokens(settings, name)
 		s.Allow, errs[1] = readRules(settings, allowFamily+name)
 		s.Deny, errs[2] = readRules(settings, denyFamily+name)
+		s.Certificates, s.CertificateAndToken, errs[3] = readIdentities(settings, certFamily+name)
 		wrong = append(wrong, errs[:]...)
 		services = append(services, s)
 	}
@@ -49,7 +53,7 @@ func ParsePolicy(settings map[string]string) (*Policy, error) {
 
 // cutFamily divides a key such as TOKEN_x into its family and the service.
 func cutFamily(key string) (family, service string, found bool) {
-	for _, family := range []string{tokenFamily, allowFamily, denyFamily} {
+	for _, family := range []string{tokenFamily, certFamily, allowFamily, denyFamily} {
 		if service, found := strings.CutPrefix(key, family); found {
 			return family, service, true
 		}
@@ -72,12 +76,35 @@ func strangers(settings map[string]string, names []string) []error {
 func readTokens(settings map[string]string, service string) ([]string, error) {
 	key := tokenFamily + service
 	if _, given := settings[key]; !given {
-		return nil, fmt.Errorf("%w setting %s: it is missing; every service needs a token", ErrInvalid, nameKey(key))
+		if _, given := settings[certFamily+service]; given {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("%w setting %s: it is missing; every service needs a token, or a certificate by CERT_", ErrInvalid, nameKey(key))
 	}
 	return readItems(key, settings[key], func(item string) (string, error) {
 		_, _, err := parseToken(item)
 		return item, err
 	})
+}
+
+// readIdentities gives the well-formed identities, and whether the token is needed too.
+func readIdentities(settings map[string]string, key string) (identities []string, both bool, err error) {
+	text, given := settings[key]
+	if !given {
+		return nil, false, nil
+	}
+	items, err := readItems(key, text, func(item string) (string, error) {
+		if item == withToken {
+			return item, nil
+		}
+		return item, parseIdentity(item)
+	})
+	identities = slices.DeleteFunc(slices.Clone(items), func(item string) bool { return item == withToken })
+	asked := len(items) - len(identities)
+	if err == nil && (asked > 1 || len(identities) == 0) {
+		err = fmt.Errorf("%w setting %s: %s stands once, and beside an identity", ErrInvalid, nameKey(key), withToken)
+	}
+	return identities, asked > 0 && len(identities) > 0, err
 }
 
 func readRules(settings map[string]string, key string) ([]Rule, error) {

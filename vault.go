@@ -44,10 +44,12 @@ package myvault
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 )
 
@@ -141,27 +143,37 @@ func (v *Vault) As(service string) *Session {
 	return &Session{vault: v, service: service, label: bounded(service), via: "embedded"}
 }
 
-// Credentials are what a caller shows to prove who it is.
+// Credentials are what a caller shows to prove who it is: a token, a client certificate, or both.
 type Credentials struct {
-	Service string
+	Service string // may be left out where the certificate tells it
 	Token   string
-	Request string // the request's id, for the trail
-	Remote  string // the caller's network address, for the trail of failures
+	// VerifiedChains are those from the client's certificate to an authority that the embedding
+	// program believes, as in [crypto/tls.ConnectionState]. PeerCertificates are none: nobody
+	// verified them. The certificate must be for the use clientAuth, and valid now.
+	VerifiedChains [][]*x509.Certificate
+	Request        string // the request's id, for the trail
+	Remote         string // the caller's network address, for the trail of failures
 }
 
 // Login gives a session to a caller that proves to be a service of the policy. Everything
-// else is ErrUnauthenticated, in the same work whether the service is known or not. The
-// session ends when its token leaves the policy. A failure enters the trail within a second.
+// else is ErrUnauthenticated, in the same work whether the service is known or not. Token or
+// certificate suffices, unless Service.CertificateAndToken asks for both; a certificate counts for
+// the service that the credentials name, if they name one. The session ends when its token or
+// the certificate's identity leaves the policy, or the certificate expires. A failure enters the trail within a second.
 func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
 	if v.closed.Load() {
 		return nil, fail("login", Address{}, ErrClosed)
 	}
-	token, known := v.policy.Load().authenticate(c.Service, c.Token)
-	if !known {
-		return nil, v.Refused("header", c)
+	service, proof := v.policy.Load().prove(c, time.Now())
+	via := "header"
+	if proof.kind == byCertificate || proof.kind == byBoth || c.Token == "" && len(c.VerifiedChains) > 0 {
+		via = "certificate"
 	}
-	s := v.Resume(c.Service, Proof{kind: byToken, token: token})
-	s.via, s.request = "header", bounded(c.Request)
+	if proof.kind == byEmbedder {
+		return nil, v.Refused(via, c)
+	}
+	s := v.Resume(service, proof)
+	s.via, s.request = via, bounded(c.Request)
 	return s, nil
 }
 
