@@ -41,6 +41,10 @@ func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size i
 	header := w.Header()
 	maps.Copy(header, c.api.headers)
 	header.Set("X-Request-Id", c.id)
+	c.api.origins.corsHeaders(c.request, header)
+	if c.session == nil && c.request.ContentLength != 0 {
+		header.Set("Connection", "close") // else net/http waits for the body, however slowly it comes
+	}
 	body := a.raw
 	if err == nil && a.body != nil {
 		body, err = json.Marshal(a.body)

@@ -25,12 +25,14 @@ type call struct {
 	addr     myvault.Address // the names in the path
 	query    url.Values
 	panicked string // what to log of a panic
+	large    bool   // counts as a large request
 }
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
 	c := &call{api: h, request: r, writer: w, id: requestID(r)}
+	defer c.endLarge()
 	a, err := c.run()
 	status, size := c.write(w, a, err)
 	c.log(status, size, time.Since(started), err)
@@ -46,15 +48,24 @@ func (c *call) run() (a answer, err error) {
 		}
 	}()
 	raw := splitPath(rawPath(c.request.URL))
+	if c.preflight() {
+		return answer{status: http.StatusNoContent}, nil
+	}
 	if c.endpoint, err = c.api.find(c.request.Method, raw); err != nil {
 		return answer{}, err
 	}
 	if !c.api.hosts.allow(c.request) {
 		return answer{}, &problem{status: http.StatusMisdirectedRequest, detail: "the Host header names no host of this server; the operator can allow it"}
 	}
+	if !c.api.origins.allow(c.request) && !c.endpoint.Public {
+		return answer{}, &problem{status: http.StatusForbidden, detail: "the page of another site made this request; the operator can allow its origin"}
+	}
 	if !c.endpoint.Public {
 		if c.session, err = c.login(); err != nil {
 			return answer{}, err
+		}
+		if conn := connectionOf(c.request); conn != nil {
+			conn.prove()
 		}
 	}
 	if c.endpoint.files {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // connections bounds how many connections are open, and so the memory that callers take who
@@ -25,13 +26,13 @@ type connections struct {
 // connection is an open connection.
 type connection struct {
 	net.Conn
-	all   *connections
-	round uint64 // of the client authorities when it came
+	all    *connections
+	round  uint64      // of the client authorities when it came
+	proven atomic.Bool // a caller proved who it is
 
 	// By all.mu:
 	place  *list.Element // in within; nil: a proven one with a request, or a closed one
 	within *list.List
-	proven bool
 	closed bool
 }
 
@@ -132,27 +133,25 @@ func (c *connection) CloseWrite() error {
 
 // prove says that a caller proved who it is. It is called while a request is answered.
 func (c *connection) prove() {
+	if c.proven.Swap(true) {
+		return
+	}
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
-	if !c.proven && !c.closed {
-		c.proven = true
-		c.move(nil)
-	}
+	c.move(nil)
 }
 
 // follow is the server's ConnState: it tells proven connections that wait from those at work.
 func follow(conn net.Conn, state http.ConnState) {
 	c := unwrap(conn)
-	if c == nil || state != http.StateIdle && state != http.StateActive {
+	if c == nil || !c.proven.Load() || state != http.StateIdle && state != http.StateActive {
 		return
 	}
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
-	switch {
-	case !c.proven || c.closed:
-	case state == http.StateIdle:
+	if state == http.StateIdle && !c.closed {
 		c.move(&c.all.idle)
-	default:
+	} else {
 		c.move(nil)
 	}
 }

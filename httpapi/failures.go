@@ -9,13 +9,26 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// failureSlots bounds the memory for counting. Pairs share a slot by chance, which can only
-// make a wrong token meet 429 in place of 401 sooner.
+// failureSlots bounds the memory for counting, of each kind. Keys share a slot by chance, which can
+// only make a wrong token meet 429 in place of 401 sooner.
 const failureSlots = 4096
 
-// failures counts failed log-ins of each pair of service and network address. Whether the
-// service exists makes no difference, so that nobody learns it from here.
+// How much more often a network address, and a service, may fail than a pair of both: many
+// services stand behind the address of a proxy, and clients of a service at many.
+const (
+	addressShare = 5
+	serviceShare = 50
+)
+
+// failures counts failed log-ins: of each pair of service and network address, of each address
+// and of each service. Whether the service exists makes no difference, so that nobody learns it from here.
 type failures struct {
+	perMinute                 int
+	pairs, addresses, service limits
+}
+
+// limits are as many limiters as there are slots, made as they are needed.
+type limits struct {
 	perMinute int
 	seed      maphash.Seed
 
@@ -26,19 +39,33 @@ type failures struct {
 type failureKey struct{ service, remote string }
 
 func newFailures(perMinute int) *failures {
-	return &failures{perMinute: perMinute, seed: maphash.MakeSeed(), slots: make(map[uint64]*rate.Limiter)}
+	return &failures{perMinute: perMinute,
+		pairs:     limits{perMinute: perMinute, seed: maphash.MakeSeed()},
+		addresses: limits{perMinute: addressShare * perMinute, seed: maphash.MakeSeed()},
+		service:   limits{perMinute: serviceShare * perMinute, seed: maphash.MakeSeed()},
+	}
 }
 
-// exceed counts one more failure, and reports whether it is one too many.
+// exceed counts one more failure, and reports whether it is one too many by any count.
 func (f *failures) exceed(service, remote string) bool {
-	slot := maphash.Comparable(f.seed, failureKey{service, remote}) % failureSlots
-	f.mu.Lock()
-	limiter := f.slots[slot]
-	if limiter == nil {
-		limiter = rate.NewLimiter(rate.Limit(float64(f.perMinute)/time.Minute.Seconds()), f.perMinute)
-		f.slots[slot] = limiter
+	pair := f.pairs.exceed(failureKey{service, remote})
+	address := f.addresses.exceed(failureKey{remote: remote})
+	whole := f.service.exceed(failureKey{service: service})
+	return pair || address || whole
+}
+
+func (l *limits) exceed(key failureKey) bool {
+	slot := maphash.Comparable(l.seed, key) % failureSlots
+	l.mu.Lock()
+	if l.slots == nil {
+		l.slots = make(map[uint64]*rate.Limiter)
 	}
-	f.mu.Unlock()
+	limiter := l.slots[slot]
+	if limiter == nil {
+		limiter = rate.NewLimiter(rate.Limit(float64(l.perMinute)/time.Minute.Seconds()), l.perMinute)
+		l.slots[slot] = limiter
+	}
+	l.mu.Unlock()
 	return !limiter.Allow()
 }
 

@@ -10,7 +10,7 @@
 // lists what is served.
 //
 // A request is checked in this order, and the first failure is the answer: route (404, 405),
-// host (421), identity (400, 401, 429), names and query (400), body (400, 413, 415, 422),
+// host (421), origin (403), identity (400, 401, 429), names and query (400), body (400, 413, 415, 422),
 // policy (403), existence (404, 409), condition (412). Errors are application/problem+json
 // (RFC 9457), whose detail says what to do and never repeats the input.
 //
@@ -41,8 +41,17 @@ type Config struct {
 	// that the connection came to. Other hosts are answered 421, which keeps out web pages
 	// that point a name of their own at this server (DNS rebinding).
 	AllowedHosts []string
+	// AllowedOrigins are web sites, such as https://console.example.org, whose pages may call the
+	// API by CORS; browsers send no client certificate for them. The server's own origin always may, and
+	// pages of others are refused (403).
+	AllowedOrigins []string
+	// Forwarders are addresses and networks of proxies, such as 10.1.2.3 or 10.1.2.0/24, whose
+	// X-Forwarded-For tells where a request came from, for counting failures and for the trail. Nothing else
+	// is taken from headers of proxies, and nothing at all from those that are not named.
+	Forwarders []string
 	// FailuresPerMinute is how many failed log-ins a pair of service and network address
-	// has; more are answered 429. A correct token passes in any case. 0 means 20.
+	// has; more are answered 429. An address alone has 5 times as many, a service alone 50 times. Who
+	// proves itself passes in any case, so nobody is locked out by others. 0 means 20.
 	FailuresPerMinute int
 	// CursorKey seals the cursors of listings: 32 random bytes. Servers that share it can
 	// continue each other's listings. Nil: a random key, and cursors end with the Handler.
@@ -66,7 +75,10 @@ type Handler struct {
 	endpoints  []endpoint
 	headers    http.Header
 	hosts      hosts
+	origins    origins
+	forwarders forwarders
 	failures   *failures
+	large      chan struct{} // holds one for each large request under way
 	cursors    cipher.AEAD
 	health     *health
 	generators map[string]myvault.Generator
@@ -76,7 +88,7 @@ type Handler struct {
 var _ http.Handler = (*Handler)(nil)
 
 // New makes the API of vault, which stays the caller's to close. ErrInvalid for a nil vault,
-// a host with a scheme, port or wildcard, a negative number, or a key of another size.
+// a host with a scheme, port or wildcard, what is no origin or network, a negative number, or a key of another size.
 func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if vault == nil {
 		return nil, fmt.Errorf("httpapi: %w: a handler needs a vault", myvault.ErrInvalid)
@@ -94,6 +106,14 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	sites, err := newOrigins(config.AllowedOrigins)
+	if err != nil {
+		return nil, err
+	}
+	proxies, err := newForwarders(config.Forwarders)
+	if err != nil {
+		return nil, err
+	}
 	cursors, err := newCursors(config.CursorKey)
 	if err != nil {
 		return nil, err
@@ -108,7 +128,10 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		endpoints:  routes,
 		headers:    commonHeaders(),
 		hosts:      allowed,
+		origins:    sites,
+		forwarders: proxies,
 		failures:   newFailures(config.FailuresPerMinute),
+		large:      make(chan struct{}, largeAtOnce),
 		cursors:    cursors,
 		health:     &health{vault: vault, logger: config.Logger},
 		generators: maps.Clone(config.Generators),

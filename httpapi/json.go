@@ -61,6 +61,11 @@ func (c *call) readBody() ([]byte, error) {
 	if c.request.ContentLength > maxBody {
 		return nil, tooLarge
 	}
+	if c.request.ContentLength < 0 || c.request.ContentLength > largeBody {
+		if err := c.takeLarge(); err != nil {
+			return nil, err
+		}
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.writer, c.request.Body, maxBody))
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, tooLarge

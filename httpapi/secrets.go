@@ -117,6 +117,9 @@ func (c *call) readProject() (answer, error) {
 	if r.After, err = c.after(); err != nil {
 		return answer{}, err
 	}
+	if err := c.takeLarge(); err != nil {
+		return answer{}, err
+	}
 	page, err := c.session.GetPage(c.ctx(), r, limit)
 	if err != nil {
 		return answer{}, err

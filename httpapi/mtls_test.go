@@ -1,0 +1,159 @@
+package httpapi_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/authority"
+)
+
+// whoami asks who the caller is: "" where the connection is refused, else the status, and the service.
+func (s *secured) whoami(t *testing.T, client *http.Client, headers ...string) string {
+	t.Helper()
+	request, err := http.NewRequest("GET", s.url+"/api/whoami", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header[headers[i]] = append(request.Header[headers[i]], headers[i+1])
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		t.Log(err)
+		return ""
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != 200 {
+		return fmt.Sprint(answer.StatusCode)
+	}
+	return fmt.Sprint(answer.StatusCode, " ", reply{body: string(text)}.object(t)["service"])
+}
+
+// withCertificates lets reader prove itself by certificate, or by token.
+func (s *secured) withCertificates(t *testing.T, changes map[string]string) {
+	t.Helper()
+	changed := with(map[string]string{"CERT_reader": "uri:spiffe://example.org/reader,dns:reader.internal"})
+	for key, value := range changes {
+		changed[key] = value
+	}
+	policy, err := myvault.ParsePolicy(changed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.vault.SetPolicy(policy)
+}
+
+// TestCertificatesAreIdentities, from real handshakes, with all that can be wrong with them.
+func TestCertificatesAreIdentities(t *testing.T) {
+	s := startTLS(t, nil)
+	s.withCertificates(t, nil)
+	reader := authority.Wanted{URIs: []string{"spiffe://example.org/reader"}}
+	expired := authority.Wanted{URIs: reader.URIs, Until: time.Now().Add(-time.Minute)}
+	good, none := s.presenting(t, s.clients.Client(t, reader)), s.presenting(t)
+	for name, c := range map[string]struct {
+		client  *http.Client
+		headers []string
+		want    string
+	}{
+		"good":                  {good, nil, "200 reader"},
+		"good by DNS name":      {s.presenting(t, s.clients.Client(t, authority.Wanted{DNS: []string{"reader.internal"}})), nil, "200 reader"},
+		"good and named":        {good, []string{"X-Service", "reader"}, "200 reader"},
+		"good, another named":   {good, []string{"X-Service", "admin"}, "401"},
+		"good, token of other":  {good, []string{"X-Service", "admin", "X-Token", adminToken}, "200 admin"},
+		"good, a wrong token":   {good, []string{"X-Service", "reader", "X-Token", "x"}, "200 reader"},
+		"good, named twice":     {good, []string{"X-Service", "reader", "X-Service", "reader"}, "400"},
+		"good, named by alias":  {good, []string{"X_Service", "admin"}, "200 reader"},
+		"none":                  {none, nil, "401"},
+		"none, named":           {none, []string{"X-Service", "reader"}, "401"},
+		"none, and a token":     {none, []string{"X-Service", "reader", "X-Token", readerToken}, "200 reader"},
+		"none, told by headers": {none, []string{"X-Forwarded-Client-Cert", "URI=spiffe://example.org/reader", "X-Ssl-Client-Verify", "SUCCESS"}, "401"},
+		"wrong name":            {s.presenting(t, s.clients.Client(t, authority.Wanted{URIs: []string{"spiffe://example.org/other"}})), nil, "401"},
+		"wrong authority":       {s.presenting(t, authority.New(t, "clients").Client(t, reader)), nil, ""},
+		"expired":               {s.presenting(t, s.clients.Client(t, expired)), nil, ""},
+		"wrong usage":           {s.presenting(t, s.clients.Server(t)), nil, ""},
+		"no usage":              {s.presenting(t, s.clients.Issue(t, reader)), nil, "401"},
+		"the authority":         {s.presenting(t, authority.Pair{Certificate: s.clients.PEM, Key: s.clients.Key(t)}), nil, "401"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			is.Equal(s.whoami(t, c.client, c.headers...), c.want)
+		})
+	}
+}
+
+// TestAServiceThatNeedsBoth has no way in by one alone.
+func TestAServiceThatNeedsBoth(t *testing.T) {
+	is := is.New(t)
+	s := startTLS(t, nil)
+	s.withCertificates(t, map[string]string{"CERT_reader": "dns:reader.internal,with:token"})
+	good := s.presenting(t, s.clients.Client(t, authority.Wanted{DNS: []string{"reader.internal"}}))
+	is.Equal(s.whoami(t, good), "401")
+	is.Equal(s.whoami(t, s.presenting(t), "X-Service", "reader", "X-Token", readerToken), "401")
+	is.Equal(s.whoami(t, good, "X-Service", "reader", "X-Token", readerToken), "200 reader")
+	is.Equal(s.whoami(t, good, "X-Token", readerToken), "200 reader")
+}
+
+// TestACertificateEndsWhileItsConnectionIsOpen, by the policy, by its own end, and by the authorities.
+func TestACertificateEndsWhileItsConnectionIsOpen(t *testing.T) {
+	is := is.New(t)
+	s := startTLS(t, nil)
+	s.withCertificates(t, nil)
+	wanted := authority.Wanted{DNS: []string{"reader.internal"}}
+	client := s.presenting(t, s.clients.Client(t, wanted))
+	is.Equal(s.whoami(t, client), "200 reader")
+	s.withCertificates(t, map[string]string{"CERT_reader": "dns:another.internal"})
+	is.Equal(s.whoami(t, client), "401")
+	s.withCertificates(t, nil)
+	is.Equal(s.whoami(t, client), "200 reader")
+
+	short := wanted
+	short.Until = time.Now().Add(3 * time.Second)
+	brief := s.presenting(t, s.clients.Client(t, short))
+	is.Equal(s.whoami(t, brief), "200 reader")
+	ended := ""
+	for range 100 { // on the connection that was opened when it was valid
+		if ended = s.whoami(t, brief); ended != "200 reader" {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	is.Equal(ended, "401")
+
+	authority.Place(t, s.files.ClientCA, authority.New(t, "clients").PEM)
+	is.NoErr(s.loaded.Reload())
+	is.Equal(s.whoami(t, client), "401")
+	is.Equal(s.whoami(t, client), "") // on a new connection
+}
+
+// TestTheHandlerBelievesNoUnverifiedCertificate, which a host's own server may ask for.
+func TestTheHandlerBelievesNoUnverifiedCertificate(t *testing.T) {
+	is := is.New(t)
+	s := startTLS(t, nil)
+	s.withCertificates(t, nil)
+	r := newRequest("GET", "/api/whoami")
+	client := s.clients.Client(t, authority.Wanted{DNS: []string{"reader.internal"}})
+	r.TLS = peers(client.Leaf)
+	is.Equal(record(s.handler, r).Code, 401)
+	r.TLS.VerifiedChains = chains(client.Leaf, s.clients.Certificate)
+	is.Equal(record(s.handler, r).Code, 200)
+}
+
+func peers(leaf *x509.Certificate) *tls.ConnectionState {
+	return &tls.ConnectionState{HandshakeComplete: true, PeerCertificates: []*x509.Certificate{leaf}}
+}
+
+func chains(leaf, ca *x509.Certificate) [][]*x509.Certificate {
+	return [][]*x509.Certificate{{leaf, ca}}
+}

@@ -1,0 +1,71 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// origins are the web sites, beside the server's own, whose pages may call the API.
+type origins map[string]bool
+
+func newOrigins(named []string) (origins, error) {
+	o := make(origins)
+	for _, text := range named {
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || text != u.Scheme+"://"+u.Host || strings.ContainsAny(u.Host, "*@ ") || text != strings.ToLower(text) {
+			return nil, fmt.Errorf("httpapi: %w: AllowedOrigins takes origins, such as https://console.example.org, without a path or wildcard", myvault.ErrInvalid)
+		}
+		o[text] = true
+	}
+	return o, nil
+}
+
+// allow reports whether the request was not made by a page of another site. Browsers say where
+// a request comes from by Sec-Fetch-Site, or, to a plain http address, by Origin alone; other clients
+// send neither. A page cannot set them. It makes no difference whether the method changes anything: a
+// browser would send a client certificate with a read too, and a read is recorded.
+func (o origins) allow(r *http.Request) bool {
+	origin, site := r.Header["Origin"], r.Header["Sec-Fetch-Site"]
+	if len(origin) > 1 || len(site) > 1 {
+		return false
+	}
+	if len(origin) == 1 && o[origin[0]] {
+		return true
+	}
+	if len(site) == 1 {
+		return site[0] == "same-origin" || site[0] == "none"
+	}
+	if len(origin) == 0 {
+		return true
+	}
+	u, err := url.Parse(origin[0])
+	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
+}
+
+// corsHeaders let the pages of one allowed origin read an answer.
+func (o origins) corsHeaders(r *http.Request, header http.Header) {
+	if len(o) == 0 {
+		return
+	}
+	header.Add("Vary", "Origin")
+	if origin := r.Header["Origin"]; len(origin) == 1 && o[origin[0]] {
+		header.Set("Access-Control-Allow-Origin", origin[0])
+		header.Set("Access-Control-Expose-Headers", "ETag, Link, Location, Retry-After, X-Request-Id")
+	}
+}
+
+// preflight reports whether the request is the question that a browser asks before a page of an
+// allowed origin sends what a form could not, and answers it.
+func (c *call) preflight() bool {
+	r, header, origin := c.request, c.writer.Header(), c.request.Header["Origin"]
+	if r.Method != http.MethodOptions || len(origin) != 1 || !c.api.origins[origin[0]] || !c.api.hosts.allow(r) {
+		return false
+	}
+	header.Set("Access-Control-Allow-Methods", "GET, POST, PATCH, PUT, DELETE")
+	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, If-None-Match, X-Request-Id, X-Service, X-Token")
+	return true
+}
