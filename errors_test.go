@@ -103,7 +103,7 @@ func settingErrors(t *testing.T) (all []error) {
 		_, err := myvault.ParsePolicy(settings)
 		all = append(all, err)
 	}
-	for _, line := range []string{"", "uri:x" + canary + " ", "dns:" + canary, "cn:" + canary + "\x01", canary, "with:token", "dns:a,with:token"} {
+	for _, line := range []string{"", "uri:x" + canary + " ", "dns:*." + canary, "cn:" + canary + "\x01", canary, "with:token", "dns:a,with:token"} {
 		_, err := myvault.ParsePolicy(map[string]string{"ALLOWED_SERVICES": "a", "CERT_a": line})
 		all = append(all, err)
 	}

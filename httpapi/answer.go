@@ -43,7 +43,9 @@ func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size i
 	header.Set("X-Request-Id", c.id)
 	c.api.origins.corsHeaders(c.request, header)
 	if c.session == nil && c.request.ContentLength != 0 {
-		header.Set("Connection", "close") // else net/http waits for the body, however slowly it comes
+		// net/http would wait for what is left of the body, however slowly it comes.
+		header.Set("Connection", "close")
+		defer func() { _ = http.NewResponseController(w).SetReadDeadline(time.Now()) }()
 	}
 	body := a.raw
 	if err == nil && a.body != nil {

@@ -123,6 +123,7 @@ var wrongOutside = []wrong{
 	{"GET", "/" + canary, "", nil},
 	{"PUT", "/api/secrets", "", nil},
 	{"GET", "/api/whoami", "", []string{"Host: " + canary}},
+	{"GET", "/api/secrets/newsbot/prod/db", "", []string{"Sec-Fetch-Site: " + canary}},
 	{"GET", "/api/whoami", "", []string{"X-Service: " + canary}},
 	{"GET", "/api/whoami", "", []string{"X-Token: " + canary}},
 	{"GET", "/api/secrets/newsbot/prod/db", "", []string{"X-Service: writer", "X-Token: " + writerToken}},

@@ -17,13 +17,10 @@ func newForwarders(named []string) (forwarders, error) {
 	var f forwarders
 	for _, text := range named {
 		network, err := netip.ParsePrefix(text)
-		if err != nil {
-			addr, wrong := netip.ParseAddr(text)
-			if network, err = addr.Prefix(addr.BitLen()); wrong != nil {
-				err = wrong
-			}
+		if addr, plain := netip.ParseAddr(text); plain == nil && addr.Zone() == "" {
+			network, err = addr.Prefix(addr.BitLen())
 		}
-		if err != nil || network.Bits() == 0 || network != network.Masked() || network.Addr().Is4In6() || network.Addr().Zone() != "" {
+		if err != nil || network.Bits() == 0 || network != network.Masked() || network.Addr().Is4In6() {
 			return nil, fmt.Errorf("httpapi: %w: Forwarders takes addresses and networks of proxies, such as 10.1.2.3 or 10.1.2.0/24, and not all addresses at once", myvault.ErrInvalid)
 		}
 		f = append(f, network)

@@ -22,6 +22,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -102,20 +103,11 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	allowed, err := newHosts(config.AllowedHosts)
-	if err != nil {
-		return nil, err
-	}
-	sites, err := newOrigins(config.AllowedOrigins)
-	if err != nil {
-		return nil, err
-	}
-	proxies, err := newForwarders(config.Forwarders)
-	if err != nil {
-		return nil, err
-	}
-	cursors, err := newCursors(config.CursorKey)
-	if err != nil {
+	allowed, wrongHost := newHosts(config.AllowedHosts)
+	sites, wrongOrigin := newOrigins(config.AllowedOrigins)
+	proxies, wrongForwarder := newForwarders(config.Forwarders)
+	cursors, wrongKey := newCursors(config.CursorKey)
+	if err := errors.Join(wrongHost, wrongOrigin, wrongForwarder, wrongKey); err != nil {
 		return nil, err
 	}
 	routes := endpoints()

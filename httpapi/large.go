@@ -1,7 +1,7 @@
 package httpapi
 
 import (
-	"net/http"
+	"context"
 	"time"
 )
 
@@ -28,7 +28,7 @@ func (c *call) takeLarge() error {
 	case <-c.ctx().Done():
 		return c.ctx().Err()
 	case <-patience.C:
-		return &problem{status: http.StatusServiceUnavailable, detail: "too many large requests are under way; nothing was changed, try again later", retry: retrySoon}
+		return context.DeadlineExceeded
 	}
 }
 

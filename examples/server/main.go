@@ -28,7 +28,7 @@ import (
 const help = `Serves a vault over HTTP. Settings come from a .env (MYVAULT_ENV, else .env here, else in MYVAULT_DATA)
 and the environment; the policy comes from the .env alone, if there is one. With neither, a first run
 makes MYVAULT_DATA with a generated .env. The policy is ALLOWED_SERVICES, TOKEN_<service>,
-ALLOW_<service> and DENY_<service>; see README.md. It is put in force anew when the .env changes, and at
+CERT_<service>, ALLOW_<service> and DENY_<service>; see README.md. It is put in force anew when the .env changes, and at
 SIGHUP. -lint checks the settings and says what in the policy has no effect. The other settings are
 
 `
@@ -43,6 +43,7 @@ type settings struct {
 	Due       string     `env:"MYVAULT_DUE" help:"a service: of what it may list, what expires or is due for rotation is logged, once"`
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR (INFO)"`
 	LogFormat format     `env:"LOG_FORMAT" envDefault:"text" help:"text or json (text)"`
+	CallerSettings
 	TLSSettings
 	stores.Settings
 }
@@ -109,7 +110,7 @@ func open(ctx context.Context, s stores.Settings, policy *myvault.Policy) (*myva
 func serve(ctx context.Context, r *reloader) error {
 	s := r.started.settings
 	r.logger = s.logger(os.Stderr)
-	config := httpapi.Config{Logger: r.logger, AllowedHosts: s.Hosts}
+	config := httpapi.Config{Logger: r.logger, AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders}
 	if s.Console {
 		config.Console = console.New()
 	}
@@ -117,8 +118,7 @@ func serve(ctx context.Context, r *reloader) error {
 	if err != nil {
 		return err
 	}
-	certificates, err := s.certificates()
-	if err != nil {
+	if r.certificates, err = s.certificates(); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", cmp.Or(s.Addr, fmt.Sprintf("127.0.0.1:%d", s.Port)))
@@ -133,7 +133,8 @@ func serve(ctx context.Context, r *reloader) error {
 	}
 	defer watcher.Close()
 	return httpapi.Serve(ctx, listener, handler, httpapi.ServerConfig{
-		Certificates:            certificates,
+		Certificates:            r.certificates,
+		MaxConnections:          s.Connections,
 		PlaintextBeyondLoopback: s.Plaintext,
 		Ready: func(addr net.Addr) {
 			r.addr = addr

@@ -49,12 +49,13 @@ func (s source) load() (l loaded, err error) {
 // reloader puts the policy of a source in force anew while the server runs.
 type reloader struct {
 	source
-	files   *watch.Files
-	hangups <-chan os.Signal
-	started loaded // what the server runs with
-	vault   *myvault.Vault
-	addr    net.Addr
-	logger  *slog.Logger
+	files        *watch.Files
+	hangups      <-chan os.Signal
+	started      loaded                // what the server runs with
+	certificates *httpapi.Certificates // nil without HTTPS
+	vault        *myvault.Vault
+	addr         net.Addr
+	logger       *slog.Logger
 }
 
 // run reloads at each hangup and when the .env has changed, until ctx ends.
@@ -74,6 +75,7 @@ func (r *reloader) run(ctx context.Context) {
 			return
 		case <-r.hangups:
 			r.reload("SIGHUP")
+			r.reloadCertificates()
 		case <-changes:
 			r.reload("the .env changed")
 		}

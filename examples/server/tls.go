@@ -41,3 +41,15 @@ func (s TLSSettings) scheme() string {
 	}
 	return "http"
 }
+
+// reloadCertificates reads them at a hangup; that their files changed is noticed without.
+func (r *reloader) reloadCertificates() {
+	if r.certificates == nil {
+		return
+	}
+	if err := r.certificates.Reload(); err != nil {
+		r.logger.Error("the certificates are not reloaded, and those before stay in force", "why", "SIGHUP", "cause", oneLine(err))
+		return
+	}
+	r.logger.Info("the certificates are reloaded", "why", "SIGHUP")
+}

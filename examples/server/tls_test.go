@@ -3,7 +3,9 @@ package main_test
 import (
 	"crypto/tls"
 	"net/http"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/matryer/is"
@@ -35,6 +37,50 @@ func TestServerOverTLS(t *testing.T) {
 	is.NoErr(err)
 	is.NoErr(plain.Body.Close())
 	is.Equal(plain.StatusCode, 400) // of net/http: the client speaks no TLS
+}
+
+// TestCertificatesAreReloaded at a hangup, and when the files change; bad ones change nothing.
+func TestCertificatesAreReloaded(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	ca, another := authority.New(t, "servers"), authority.New(t, "others")
+	certificate, key := ca.Server(t).Write(t, dir, "server")
+	p := start(t, dir, "MYVAULT_TLS_CERT="+certificate, "MYVAULT_TLS_KEY="+key)
+	serves := func(ca *authority.Authority) bool {
+		answer, err := trusting(ca).Get(p.url + "/health")
+		if err == nil {
+			_ = answer.Body.Close()
+		}
+		return err == nil
+	}
+	is.True(serves(ca) && !serves(another))
+	another.Server(t).Write(t, dir, "server")
+	is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
+	await(t, "the certificate after SIGHUP", func() bool { return serves(another) })
+	authority.Place(t, key, []byte("canary"))
+	is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
+	await(t, "the refusal", func() bool { return strings.Contains(p.stderr.String(), "those before stay in force") })
+	is.True(serves(another))
+	ca.Server(t).Write(t, dir, "server")
+	await(t, "the certificate of the changed file", func() bool { return serves(ca) })
+	is.True(!strings.Contains(p.stderr.String(), "canary"))
+}
+
+// TestAServiceByCertificate alone, from the .env to the answer.
+func TestAServiceByCertificate(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	ca, clients := authority.New(t, "servers"), authority.New(t, "clients")
+	certificate, key := ca.Server(t).Write(t, dir, "server")
+	authority.Place(t, filepath.Join(dir, "clients.pem"), clients.PEM)
+	replace(t, filepath.Join(dir, ".env"), strings.Replace(goodEnv, "TOKEN_svc=canary-token-0123456789", "CERT_svc=uri:spiffe://example.org/svc", 1))
+	p := start(t, dir, "MYVAULT_TLS_CERT="+certificate, "MYVAULT_TLS_KEY="+key, "MYVAULT_TLS_CLIENT_CA="+filepath.Join(dir, "clients.pem"))
+	for uri, want := range map[string]int{"spiffe://example.org/svc": 200, "spiffe://example.org/other": 401} {
+		answer, err := trusting(ca, clients.Client(t, authority.Wanted{URIs: []string{uri}}).TLS(t)).Get(p.url + "/api/whoami")
+		is.NoErr(err)
+		is.NoErr(answer.Body.Close())
+		is.Equal(answer.StatusCode, want)
+	}
 }
 
 func TestSettingsOfTLS(t *testing.T) {

@@ -1,0 +1,157 @@
+package httpapi_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/providers/memory"
+)
+
+// TestStrangersPushOutEachOther: with all places taken by those who trickle, a client gets in, and
+// one that proved itself stays.
+func TestStrangersPushOutEachOther(t *testing.T) {
+	is := is.New(t)
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{MaxConnections: 4})
+	is.Equal(s.as("admin", "GET", "/api/whoami", "").status, 200) // its connection stays
+	var strangers []net.Conn
+	for range 10 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		is.NoErr(err)
+		defer conn.Close()
+		_, err = io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: localh")
+		is.NoErr(err)
+		strangers = append(strangers, conn)
+	}
+	for _, conn := range strangers[:7] { // the three youngest have places
+		_, err := conn.Read(make([]byte, 1))
+		is.True(err != nil)
+	}
+	var reused bool
+	trace := &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { reused = got.Reused }}
+	request, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "GET", s.url+"/health", nil)
+	is.NoErr(err)
+	is.Equal(s.send(request).status, 200)
+	is.True(reused)
+	_, err = io.WriteString(strangers[9], "ost\r\n\r\n")
+	is.NoErr(err)
+	answer := make([]byte, 12)
+	_, err = io.ReadFull(strangers[9], answer)
+	is.NoErr(err)
+	is.Equal(string(answer), "HTTP/1.1 200")
+	s.stop()
+}
+
+// TestProvenConnectionsGiveWayWhenTheyWait, the longest waiting first, and never in a request.
+func TestProvenConnectionsGiveWayWhenTheyWait(t *testing.T) {
+	is := is.New(t)
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{MaxConnections: 2})
+	inside, release := make(chan struct{}), make(chan struct{})
+	slow := func(context.Context) error { close(inside); <-release; return nil }
+	ask := func(conn net.Conn, path string) {
+		_, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\nX-Service: admin\r\nX-Token: %s\r\n\r\n", path, adminToken)
+		is.NoErr(err)
+	}
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		is.NoErr(err)
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	status := func(conn net.Conn) string {
+		answer := make([]byte, 4096)
+		n, _ := conn.Read(answer)
+		return string(answer[:min(n, 12)])
+	}
+	waiting := dial()
+	ask(waiting, "/api/whoami")
+	is.Equal(status(waiting), "HTTP/1.1 200")
+	s.store.get.Store(&slow)
+	working := dial()
+	ask(working, db)
+	<-inside
+	next := dial() // takes the place of the one that waits
+	ask(next, "/api/whoami")
+	is.Equal(status(next), "HTTP/1.1 200")
+	is.Equal(status(waiting), "")
+	close(release)
+	is.Equal(status(working), "HTTP/1.1 200")
+	s.stop()
+}
+
+// TestLargeRequestsAreFewAtOnce: sixteen bodies are on their way, and one more waits, and gives up.
+func TestLargeRequestsAreFewAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		policy, err := myvault.ParsePolicy(settings)
+		is.NoErr(err)
+		vault, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{})
+		is.NoErr(err)
+		defer vault.Close()
+		handler, err := httpapi.New(vault, httpapi.Config{})
+		is.NoErr(err)
+		large := func(body io.Reader) int {
+			r := newRequest("POST", "/api/secrets")
+			r.Header = http.Header{"X-Service": {"admin"}, "X-Token": {adminToken}, "Content-Type": {"application/json"}}
+			r.Body, r.ContentLength = io.NopCloser(body), 100_000
+			return record(handler, r).Code
+		}
+		body := func(n int) string {
+			return fmt.Sprintf(`{"project":"newsbot","path":"prod/p%d","value":"%s"}`, n, strings.Repeat("x", 99_000))
+		}
+		var ends []*io.PipeWriter
+		done := make(chan int, 16)
+		for n := range 16 {
+			reading, writing := io.Pipe()
+			ends = append(ends, writing)
+			go func() { done <- large(reading) }()
+			_, err := io.WriteString(writing, body(n)[:10])
+			is.NoErr(err)
+		}
+		before := time.Now()
+		is.Equal(large(strings.NewReader(body(16))), 503)
+		is.Equal(time.Since(before), 10*time.Second) // by the clock of the bubble
+		small := newRequest("GET", "/api/whoami")
+		small.Header = http.Header{"X-Service": {"admin"}, "X-Token": {adminToken}}
+		is.Equal(record(handler, small).Code, 200)
+		for n, end := range ends {
+			_, err := io.WriteString(end, body(n)[10:])
+			is.NoErr(err)
+			is.NoErr(end.Close())
+			is.Equal(<-done, 201)
+		}
+		is.Equal(large(strings.NewReader(body(16))), 201)
+	})
+}
+
+// TestAStrangersBodyIsNotWaitedFor: the answer comes before the body, and the connection ends.
+func TestAStrangersBodyIsNotWaitedFor(t *testing.T) {
+	for _, path := range []string{"POST /api/secrets", "GET /health", "POST /nothing"} {
+		t.Run(path, func(t *testing.T) {
+			is := is.New(t)
+			s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{})
+			conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+			is.NoErr(err)
+			defer conn.Close()
+			_, err = io.WriteString(conn, path+" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+			is.NoErr(err)
+			is.NoErr(conn.SetReadDeadline(time.Now().Add(20 * time.Second))) // a body may take 30
+			text, err := io.ReadAll(conn)
+			is.NoErr(err)
+			is.True(strings.HasPrefix(string(text), "HTTP/1.1 "))
+			is.True(strings.Contains(string(text), "Connection: close"))
+			s.stop()
+		})
+	}
+}
