@@ -141,6 +141,7 @@ func ExampleHelp() {
 	//   PORT                  a port
 	//   ON                    true or false
 	//   MSA_MASTER_KEY        a key
+	//   MYVAULT_DUE           a service
 }
 
 func TestHeadsWithoutAChainAreRefused(t *testing.T) {
