@@ -267,3 +267,24 @@ func TestAFullDiskUnderABackup(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(len(left), 0)
 }
+
+// The names of files come to the disk behind their contents, and before the directory has its own.
+func TestNamesInARestoredStoreAreSynced(t *testing.T) {
+	is := is.New(t)
+	key, root := crypto.NewKey(), t.TempDir()
+	s := openWith(t, filepath.Join(root, "store"), key, sqlite.Config{})
+	backup := filepath.Join(root, "backup")
+	_, err := s.Backup(t.Context(), backup, nil)
+	is.NoErr(err)
+	var synced []string
+	config := sqlite.Config{}.WithFsync(func(f *os.File) error {
+		synced = append(synced, f.Name())
+		return f.Sync()
+	})
+	_, err = sqlite.Restore(t.Context(), backup, filepath.Join(root, "restored"), sqlite.StaticKey(key), config)
+	is.NoErr(err)
+	is.True(len(synced) >= 5)
+	last := synced[len(synced)-5:]
+	making := last[1]
+	is.Equal(last, []string{filepath.Join(making, "vault.db"), making, filepath.Join(making, "access.db"), making, root})
+}

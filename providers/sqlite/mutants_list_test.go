@@ -82,4 +82,50 @@ var mutants = []mutant{
 		run:   "TestPowerCuts$/^two_stores$",
 		says:  "FAIL",
 	},
+	{
+		name:  "the names in a restored store are not synced",
+		edits: []slip{{"disk.go", "	return d.syncDir(filepath.Dir(path))\n", "	return nil\n"}},
+		run:   "TestNamesInARestoredStoreAreSynced$",
+		says:  "FAIL",
+	},
+	{
+		name: "the names in a restored store are not synced, nor when it is closed",
+		edits: []slip{
+			{"disk.go", "	return d.syncDir(filepath.Dir(path))\n", "	return nil\n"},
+			{"sync.go", "		s.log.named = false // the directory once more: names have gone when vault.db was closed\n", ""},
+			{"sync.go", "	err = l.disk.syncDir(filepath.Dir(l.path))\n", "	err = l.disk.begin(\"none\", filepath.Dir(l.path))\n"},
+		},
+		run:  "TestPowerCuts$/^backup_and_restore$",
+		says: "power cut after event",
+	},
+	{
+		name:  "the name of a backup is not synced",
+		edits: []slip{{"publish.go", "	err := d.syncDir(filepath.Dir(to))\n", "	var err error\n"}},
+		run:   "TestPowerCuts$/^backup_and_restore$",
+		says:  "was made and is not there",
+	},
+	{
+		name:  "a name that could not be synced stays",
+		edits: []slip{{"publish.go", "	if left := back(from, to); left != nil {", "	if left := error(nil); left != nil {"}},
+		run:   "TestANameThatIsNotSyncedIsTakenBack$",
+		says:  "FAIL",
+	},
+	{
+		name:  "the names of directories that are made are not synced",
+		edits: []slip{{"directory.go", "		if err := s.disk.syncDir(filepath.Dir(made)); err != nil {", "		if err := error(nil); err != nil {"}},
+		run:   "TestPowerCuts$/^create$",
+		says:  "the store is another than the one that was opened",
+	},
+	{
+		name:  "the name of the trail's log is not synced",
+		edits: []slip{{"sync.go", "	err = l.disk.syncDir(filepath.Dir(l.path))\n", "	err = l.disk.begin(\"none\", filepath.Dir(l.path))\n"}},
+		run:   "TestNamesAreSynced$",
+		says:  "FAIL",
+	},
+	{
+		name:  "the names of new files are not synced",
+		edits: []slip{{"create.go", "	return o.disk.syncDir(dir)\n", "	return nil\n"}},
+		run:   "TestNamesAreSynced$",
+		says:  "FAIL",
+	},
 }

@@ -104,7 +104,7 @@ func addFile(ctx context.Context, to io.Writer, f *os.File, d disk, step func(in
 }
 
 // extract writes the files of a backup into dir. They are authentic and whole when it
-// returns nil, and on the disk.
+// returns nil, and their contents on the disk.
 func extract(ctx context.Context, from io.Reader, dir string, d disk) error {
 	for _, k := range archiveKinds {
 		var size [8]byte
@@ -121,7 +121,7 @@ func extract(ctx context.Context, from io.Reader, dir string, d disk) error {
 	case !errors.Is(err, io.EOF):
 		return ofStream(err)
 	}
-	return d.syncDir(dir)
+	return nil
 }
 
 func extractFile(ctx context.Context, from io.Reader, path string, size int64, d disk) (err error) {

@@ -125,7 +125,7 @@ type event struct {
 	node  *node
 	off   int64 // of a write; the size of a truncation
 	data  []byte
-	name  string // in a directory
+	name  string // in a directory; of a sync: the only one that it brings to the disk, unless it is empty
 	child *node  // nil: the name was removed
 	began int    // of a sync: the events before it
 	mark  any

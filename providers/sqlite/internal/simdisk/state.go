@@ -64,7 +64,7 @@ func (s *state) apply(number int, e event, random *rand.Rand) {
 			keep.spoil = nil
 		}
 		if dir := s.dirs[e.node]; dir != nil {
-			dir.settle(e.began, keep)
+			dir.settle(e.began, e.name, keep)
 		} else {
 			s.files[e.node].settle(e.began, keep)
 		}
@@ -81,13 +81,17 @@ func (c *content) settle(began int, keep keeper) {
 	c.pending = slices.Clone(c.pending[n:])
 }
 
-func (d *directory) settle(began int, keep keeper) {
-	n := 0
-	for n < len(d.pending) && d.pending[n].number < began {
-		n++
+// settle is that of a directory: of one name alone, unless that is empty.
+func (d *directory) settle(began int, name string, keep keeper) {
+	var settled, pending []numbered
+	for _, e := range d.pending {
+		if e.number < began && (name == "" || e.name == name) {
+			settled = append(settled, e)
+		} else {
+			pending = append(pending, e)
+		}
 	}
-	d.durable = d.build(d.pending[:n], keep)
-	d.pending = slices.Clone(d.pending[n:])
+	d.durable, d.pending = d.build(settled, keep), pending
 }
 
 func (d *directory) build(pending []numbered, keep keeper) map[string]*node {

@@ -40,7 +40,7 @@ func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, v
 	}
 	f.node.engine = true
 	// The operating system's file system brings the name of a new journal to the disk with
-	// its first sync.
+	// its first sync. Here no other name comes along.
 	f.syncName = flags&vfs.OPEN_CREATE != 0 && flags&(vfs.OPEN_WAL|vfs.OPEN_MAIN_JOURNAL) != 0
 	return f, out, nil
 }
@@ -169,7 +169,7 @@ func (f *file) Sync(vfs.SyncFlag) error {
 	if f.syncName {
 		f.syncName = false
 		if dir, err := f.disk.node(filepath.Dir(f.path)); err == nil {
-			f.disk.sync(dir, began, nil)
+			f.disk.add(event{op: opSync, node: dir, name: filepath.Base(f.path), began: began})
 		}
 	}
 	return nil
