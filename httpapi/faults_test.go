@@ -162,7 +162,7 @@ func TestErrorsOfTheStore(t *testing.T) {
 		{context.DeadlineExceeded, 503, 503, "1"},
 		{context.Canceled, 503, 503, "1"},
 		{myvault.ErrTampered, 500, 500, ""},
-		{myvault.ErrWrongKey, 500, 500, ""},
+		{myvault.ErrWrongKey, 503, 503, "1"},
 		{errors.New("disk on fire"), 500, 500, ""},
 		{myvault.ErrDestroyed, 410, 410, ""},
 		{myvault.ErrConflict, 409, 409, ""},

@@ -58,6 +58,7 @@ var meanings = []struct {
 	{myvault.ErrUnavailable, problem{status: 503, detail: "the store does not answer now; nothing was changed, try again later", retry: retrySoon}},
 	{context.DeadlineExceeded, problem{status: 503, detail: "the store did not answer in time; nothing was changed, try again later", retry: retrySoon}},
 	{context.Canceled, problem{status: 503, detail: "the request was cancelled and nothing was changed; try again later", retry: retrySoon}},
+	{myvault.ErrWrongKey, problem{status: 503, detail: "the store has another master key than this vault; its operator must give it the new one", retry: retrySoon}},
 	{myvault.ErrTampered, problem{status: 500, detail: "stored data does not authenticate; the operator of this vault must look at it"}},
 	{myvault.ErrGenerator, problem{status: 500, detail: "the value could not be generated, so nothing was changed; the operator of this vault must look at it"}},
 	{myvault.ErrUnauthenticated, problem{status: 401, detail: textUnauthenticated}},
