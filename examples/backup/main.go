@@ -22,10 +22,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: backup <new file>")
 		os.Exit(2)
 	}
-	if err := backup(context.Background(), os.Stdout, os.Args[1]); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	const stopped = "there is no backup, and nothing is left of it; run the command again"
+	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return backup(ctx, os.Stdout, os.Args[1]) }))
 }
 
 func backup(ctx context.Context, out io.Writer, path string) (err error) {

@@ -15,9 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/examples/internal/setup"
@@ -39,15 +37,14 @@ type options struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	const stopped = "what was written stays in the target, whole; run the same command again, and it goes on from there"
+	os.Exit(setup.Run(stopped, func(ctx context.Context) error {
+		err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
+		return err
+	}))
 }
 
 func run(ctx context.Context, args []string, out io.Writer, progress *os.File) error {
@@ -112,6 +109,9 @@ func load(path string) (stores.Settings, error) {
 	all, err := myvault.ReadEnv(f)
 	if err != nil {
 		return stores.Settings{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := setup.Private(path, all); err != nil {
+		return stores.Settings{}, err
 	}
 	settings, err := setup.Parse[stores.Settings](all)
 	if err != nil {

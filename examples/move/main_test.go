@@ -149,3 +149,12 @@ func TestBar(t *testing.T) {
 		"\rcopy   [###############...............] 50 of 100 secrets, 10 versions, 5 a second\x1b[K"+
 		"\rcopy   [##############################] 100 of 100 secrets, 20 versions, 10 a second\x1b[K\n")
 }
+
+// What everybody can read gives a key away.
+func TestMoveRefusesAnOpenKey(t *testing.T) {
+	is := is.New(t)
+	from := side(t, "MSA_MASTER_KEY="+crypto.NewKey().Text())
+	is.NoErr(os.Chmod(from, 0o644))
+	_, _, err := moved(t, "-from", from, "-to", from)
+	is.True(err != nil && strings.Contains(err.Error(), "chmod 600"))
+}

@@ -25,13 +25,15 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := prune(context.Background(), os.Stdout, *keep, *days); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	const stopped = "what is destroyed or removed stays so; run the command again for the rest"
+	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return prune(ctx, os.Stdout, *keep, *days) }))
 }
 
 func prune(ctx context.Context, out io.Writer, keep, days int) (err error) {
+	dir, keys, err := setup.Operator(os.Environ())
+	if err == nil && keep == 0 && setup.Alone(dir) {
+		return pruneTrail(ctx, out, dir, keys, days)
+	}
 	store, err := setup.Store(ctx, os.Environ())
 	if err != nil {
 		return err
@@ -44,10 +46,24 @@ func prune(ctx context.Context, out io.Writer, keep, days int) (err error) {
 			return err
 		}
 	}
-	if days > 0 {
-		n, err := store.PruneAccess(ctx, sqlite.AccessLimit{Before: time.Now().AddDate(0, 0, -days)}, nil)
-		fmt.Fprintln(out, n, "access entries removed")
+	return pruneAccess(ctx, out, store.PruneAccess, days)
+}
+
+// pruneTrail is prune where the secrets are in HashiCorp Vault.
+func pruneTrail(ctx context.Context, out io.Writer, dir string, keys sqlite.KeySource, days int) (err error) {
+	trail, err := sqlite.OpenTrail(ctx, dir, keys, sqlite.TrailConfig{})
+	if err != nil {
 		return err
 	}
-	return nil
+	defer func() { err = errors.Join(err, trail.Close()) }()
+	return pruneAccess(ctx, out, trail.Prune, days)
+}
+
+func pruneAccess(ctx context.Context, out io.Writer, of func(context.Context, sqlite.AccessLimit, func(uint64)) (uint64, error), days int) error {
+	if days == 0 {
+		return nil
+	}
+	n, err := of(ctx, sqlite.AccessLimit{Before: time.Now().AddDate(0, 0, -days)}, nil)
+	fmt.Fprintln(out, n, "access entries removed")
+	return err
 }

@@ -31,22 +31,25 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: rekey [-data] <file of the new key>")
 		os.Exit(2)
 	}
-	if err := rekey(context.Background(), os.Stdout, flag.Arg(0), *data); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	const stopped = "one of the two keys opens the store, and keep both; run the command again, and it goes on from there"
+	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return rekey(ctx, os.Stdout, flag.Arg(0), *data) }))
 }
+
+const changed = "the master key is changed; set MSA_MASTER_KEY_FILE to the new file before the next start"
 
 func rekey(ctx context.Context, out io.Writer, file string, data bool) (err error) {
 	dir, keys, err := setup.Operator(os.Environ())
 	if err != nil {
 		return err
 	}
-	if err := setup.Existing(dir); err != nil {
-		return err
-	}
 	key, err := crypto.ReadKeyFile(file)
 	if err != nil {
+		return err
+	}
+	if setup.Alone(dir) {
+		return rekeyTrail(ctx, out, dir, keys, key, data)
+	}
+	if err := setup.Existing(dir); err != nil {
 		return err
 	}
 	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{})
@@ -60,7 +63,7 @@ func rekey(ctx context.Context, out io.Writer, file string, data bool) (err erro
 	if err := store.Rekey(ctx, key); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "the master key is changed; set MSA_MASTER_KEY_FILE to the new file before the next start")
+	fmt.Fprintln(out, changed)
 	if !data {
 		return nil
 	}
@@ -69,5 +72,22 @@ func rekey(ctx context.Context, out io.Writer, file string, data bool) (err erro
 	}
 	done, err := store.Reencrypt(ctx, nil)
 	fmt.Fprintln(out, done)
+	return err
+}
+
+// rekeyTrail is rekey where the secrets are in HashiCorp Vault.
+func rekeyTrail(ctx context.Context, out io.Writer, dir string, keys sqlite.KeySource, key crypto.Key, data bool) (err error) {
+	if data {
+		return errors.New("a trail has no data keys, and the secrets are in HashiCorp Vault; leave -data out")
+	}
+	trail, err := sqlite.OpenTrail(ctx, dir, keys, sqlite.TrailConfig{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, trail.Close()) }()
+	if err := trail.Rekey(ctx, key); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, changed)
 	return err
 }

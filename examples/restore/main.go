@@ -21,10 +21,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: restore <backup> <new directory> [<heads>]")
 		os.Exit(2)
 	}
-	if err := restore(context.Background(), os.Stdout, os.Args[1], os.Args[2], os.Args[3:]); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	const stopped = "there is no new store, and nothing is left of it; run the command again"
+	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return restore(ctx, os.Stdout, os.Args[1], os.Args[2], os.Args[3:]) }))
 }
 
 func restore(ctx context.Context, out io.Writer, path, dir string, files []string) error {

@@ -25,10 +25,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: verify [<directory or backup> [<heads>]]")
 		os.Exit(2)
 	}
-	if err := run(context.Background(), os.Stdout, os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	const stopped = "nothing is proved; run the command again"
+	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return run(ctx, os.Stdout, os.Args[1:]) }))
 }
 
 func run(ctx context.Context, out io.Writer, args []string) error {
@@ -41,7 +39,11 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	}
 	var heads []myvault.Head
 	if len(args) == 2 {
-		if heads, err = setup.Heads(args[1]); err != nil {
+		read := setup.Heads
+		if setup.Alone(target) {
+			read = setup.TrailHeads
+		}
+		if heads, err = read(args[1]); err != nil {
 			return err
 		}
 	}
@@ -62,6 +64,9 @@ func verify(ctx context.Context, out io.Writer, target string, keys sqlite.KeySo
 }
 
 func verifyStore(ctx context.Context, dir string, keys sqlite.KeySource, heads ...myvault.Head) (report sqlite.Report, err error) {
+	if setup.Alone(dir) {
+		return verifyTrail(ctx, dir, keys, heads...)
+	}
 	if err := setup.Existing(dir); err != nil {
 		return report, err
 	}
@@ -71,4 +76,14 @@ func verifyStore(ctx context.Context, dir string, keys sqlite.KeySource, heads .
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	return store.Verify(ctx, heads...)
+}
+
+// verifyTrail is verifyStore where the secrets are in HashiCorp Vault.
+func verifyTrail(ctx context.Context, dir string, keys sqlite.KeySource, heads ...myvault.Head) (report sqlite.Report, err error) {
+	trail, err := sqlite.OpenTrail(ctx, dir, keys, sqlite.TrailConfig{})
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, trail.Close()) }()
+	return trail.Verify(ctx, heads...)
 }

@@ -11,6 +11,30 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
+// Verify proves a trail that stands alone, as [Store.Verify] does a store: its schema and keys, every
+// entry from where it was pruned, and the pages of its file. An earlier head of its chain proves that it was
+// not cut short; one of another chain is [myvault.ErrInvalid].
+func (t *Trail) Verify(ctx context.Context, earlier ...myvault.Head) (Report, error) {
+	v := &verification{Store: &Store{trail: t}}
+	for _, h := range earlier {
+		if h.Chain != myvault.ChainAccess {
+			return v.report, fmt.Errorf("%w head: a trail has no chain but that of %s", myvault.ErrInvalid, myvault.ChainAccess)
+		}
+	}
+	for _, step := range []func(context.Context) error{v.trailStructure, v.accesses, t.file.integrity} {
+		if err := step(ctx); err != nil {
+			return v.report, err
+		}
+	}
+	compared, err := v.compareWith(ctx, earlier)
+	if err != nil {
+		return v.report, err
+	}
+	v.report.TruncationChecked = compared[myvault.ChainAccess]
+	v.report.Heads, err = t.Heads(ctx)
+	return v.report, err
+}
+
 // accesses proves the chain of accesses, from where it was pruned.
 func (v *verification) accesses(ctx context.Context) error {
 	end := link{mac: crypto.Genesis()}
@@ -56,7 +80,18 @@ func (c *conn) gone(upTo uint64) error {
 
 // compare holds the chains against earlier heads and takes the present ones.
 func (v *verification) compare(ctx context.Context, earlier []myvault.Head) (err error) {
-	compared := map[string]bool{}
+	compared, err := v.compareWith(ctx, earlier)
+	if err != nil {
+		return err
+	}
+	v.report.TruncationChecked = compared[myvault.ChainChanges] && compared[myvault.ChainAccess]
+	v.report.Heads, err = v.Heads(ctx)
+	return err
+}
+
+// compareWith gives the chains of which a head was compared.
+func (v *verification) compareWith(ctx context.Context, earlier []myvault.Head) (compared map[string]bool, err error) {
+	compared = map[string]bool{}
 	for _, h := range earlier {
 		// The link at which the chain was pruned is still known, those before it are not.
 		if h.Chain == myvault.ChainAccess && h.Seq != 0 && h.Seq < v.pruned.seq {
@@ -64,13 +99,11 @@ func (v *verification) compare(ctx context.Context, earlier []myvault.Head) (err
 			continue
 		}
 		if err := v.contains(ctx, h); err != nil {
-			return err
+			return nil, err
 		}
 		compared[h.Chain] = true
 	}
-	v.report.TruncationChecked = compared[myvault.ChainChanges] && compared[myvault.ChainAccess]
-	v.report.Heads, err = v.Heads(ctx)
-	return err
+	return compared, nil
 }
 
 // contains proves that a chain still has an entry that it once had.

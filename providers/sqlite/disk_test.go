@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -122,6 +123,15 @@ func TestFullDisk(t *testing.T) {
 	report, err := s.Verify(t.Context())
 	is.NoErr(err)
 	is.Equal(report.Accesses, uint64(1))
+}
+
+// An opening needs space for the shared memory. What the engine says then does not name the cause.
+func TestNoSpaceToOpenAStore(t *testing.T) {
+	is := is.New(t)
+	err := sqlite.Advised(fmt.Errorf("open: %w", sqlite3.IOERR_SHMSIZE))
+	is.True(strings.Contains(err.Error(), "the disk is full"))
+	err = sqlite.Advised(fmt.Errorf("open: %w", sqlite3.IOERR_READ))
+	is.True(strings.Contains(err.Error(), "the disk failed"))
 }
 
 // A checkpoint that finds no space holds up no change. The store is not well, and once

@@ -110,9 +110,10 @@ func advised(err error) error {
 }
 
 // noSpace reports whether the disk is full, or the owner's share of it. The system's error
-// comes as the engine's FULL or in one of its IOERR.
+// comes as the engine's FULL or in one of its IOERR. Where the shared memory beside a database
+// cannot be made as large as it must be, the engine keeps the system's error to itself.
 func noSpace(err error) bool {
-	return is(err, sqlite3.FULL) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+	return is(err, sqlite3.FULL) || errors.Is(err, sqlite3.IOERR_SHMSIZE) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // engineCode gives the primary code of an error of the engine; false for any other.

@@ -64,6 +64,9 @@ func VerifyBackupIn(ctx context.Context, path, above string, keys KeySource, c C
 	return report, operational(ctx, err)
 }
 
+// Advised says what to do about an error of the engine.
+var Advised = advised
+
 // Synchronous gives PRAGMA synchronous of every connection: of the secrets' file, and of
 // the trail's.
 func (s *Store) Synchronous() (vault, access []string, err error) {

@@ -18,18 +18,21 @@ func (v *verification) structure(ctx context.Context) (err error) {
 	if v.keys, err = v.file.again(ctx); err != nil {
 		return err
 	}
+	if err := v.trailStructure(ctx); err != nil {
+		return err
+	}
+	return v.readers.read(ctx, v.provePair)
+}
+
+func (v *verification) trailStructure(ctx context.Context) (err error) {
 	if v.access, err = v.trail.file.again(ctx); err != nil {
 		return err
 	}
-	err = v.trail.readers.read(ctx, func(c *conn) error {
+	return v.trail.readers.read(ctx, func(c *conn) error {
 		next, err := c.meta(metaNextCheck)
 		v.report.Rekeying = next != nil
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return v.readers.read(ctx, v.provePair)
 }
 
 // again compares the schema with the one that this package makes, and reads the keys.
@@ -103,21 +106,22 @@ func (c *conn) schema() (objects []object, err error) {
 // integrity has the engine check the pages and the indexes of both files: an index that
 // leaves a row out hides it. https://sqlite.org/pragma.html#pragma_integrity_check
 func (v *verification) integrity(ctx context.Context) error {
-	for _, f := range []*file{v.file, v.trail.file} {
-		err := f.readers.read(ctx, func(c *conn) error {
-			return c.each(`PRAGMA integrity_check(1)`, func(row *sqlite3.Stmt) error {
-				// It names tables, indexes and columns, which the schema has proved.
-				if found := row.ColumnText(0); found != "ok" {
-					return tampered("%s: %s", f.kind.name, found)
-				}
-				return nil
-			})
-		})
-		if err != nil {
-			return err
-		}
+	if err := v.file.integrity(ctx); err != nil {
+		return err
 	}
-	return nil
+	return v.trail.file.integrity(ctx)
+}
+
+func (f *file) integrity(ctx context.Context) error {
+	return f.readers.read(ctx, func(c *conn) error {
+		return c.each(`PRAGMA integrity_check(1)`, func(row *sqlite3.Stmt) error {
+			// It names tables, indexes and columns, which the schema has proved.
+			if found := row.ColumnText(0); found != "ok" {
+				return tampered("%s: %s", f.kind.name, found)
+			}
+			return nil
+		})
+	})
 }
 
 // again reads the keys of the file anew. The source of the master key is asked only where

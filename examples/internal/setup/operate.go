@@ -29,6 +29,9 @@ func Operator(environ []string) (dir string, keys sqlite.KeySource, err error) {
 		if err != nil {
 			return "", nil, fmt.Errorf("%s: %w", path, err)
 		}
+		if err := Private(path, file); err != nil {
+			return "", nil, err
+		}
 		settings = merged(file, settings)
 	}
 	return dataOf(settings), sqlite.KeySettings(settings["MSA_MASTER_KEY"], settings["MSA_MASTER_KEY_FILE"]), nil
@@ -45,8 +48,17 @@ func merged(file, process map[string]string) map[string]string {
 	return all
 }
 
+// Alone reports whether a directory holds a trail without a store: that of a server whose secrets are in
+// HashiCorp Vault.
+func Alone(dir string) bool {
+	return !exists(filepath.Join(dir, "vault.db")) && exists(filepath.Join(dir, "access.db"))
+}
+
 // Existing refuses a directory without a store: opening one would make it.
 func Existing(dir string) error {
+	if Alone(dir) {
+		return fmt.Errorf("%s holds a trail alone: its server keeps the secrets in HashiCorp Vault, which has commands of its own for them (vault operator raft snapshot save, vault kv); verify, prune -days and rekey work on the trail", dir)
+	}
 	if !exists(filepath.Join(dir, "vault.db")) {
 		return fmt.Errorf("there is no store in %s; name its directory with MYVAULT_DATA", dir)
 	}
@@ -68,11 +80,18 @@ func Store(ctx context.Context, environ []string) (*sqlite.Store, error) {
 // Heads reads the heads that a backup printed. A file without one of each chain is refused: with
 // it, a check would not notice that a chain was cut short.
 func Heads(path string) ([]myvault.Head, error) {
+	return headsOf(path, myvault.ChainChanges, myvault.ChainAccess)
+}
+
+// TrailHeads is Heads of a trail alone.
+func TrailHeads(path string) ([]myvault.Head, error) { return headsOf(path, myvault.ChainAccess) }
+
+func headsOf(path string, chains ...string) ([]myvault.Head, error) {
 	heads, err := sqlite.ReadHeads(path)
 	if err != nil {
 		return nil, err
 	}
-	for _, chain := range []string{myvault.ChainChanges, myvault.ChainAccess} {
+	for _, chain := range chains {
 		if !slices.ContainsFunc(heads, func(h myvault.Head) bool { return h.Chain == chain }) {
 			return nil, fmt.Errorf("%s has no head of the chain of %s; give the heads of a backup that ended well", path, chain)
 		}

@@ -55,6 +55,9 @@ func Read[T any](path string, process map[string]string) (map[string]string, err
 	if err != nil {
 		return nil, fmt.Errorf("%w\nif this .env is another program's, name yours with MYVAULT_ENV", err)
 	}
+	if err := Private(path, file); err != nil {
+		return nil, err
+	}
 	return myvault.MergeEnv(file, process), nil
 }
 
@@ -76,6 +79,16 @@ func WriteHeaders(path string, process, settings map[string]string) error {
 		return nil
 	}
 	return writeHeaders(data, settings)
+}
+
+// Private refuses a .env that holds the master key and that everybody on the machine can read. Its
+// group may read it: that is how a deployment gives it to a service.
+func Private(path string, file map[string]string) error {
+	info, err := os.Stat(path)
+	if err != nil || runtime.GOOS == "windows" || file["MSA_MASTER_KEY"] == "" || info.Mode().Perm()&0o004 == 0 {
+		return err
+	}
+	return fmt.Errorf("%s holds MSA_MASTER_KEY, and everybody on this machine can read it: chmod 600, or keep the key in a file of its own (MSA_MASTER_KEY_FILE); change the key if others are on the machine (examples/rekey)", path)
 }
 
 // dataOf gives the directory of the store.

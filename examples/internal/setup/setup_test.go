@@ -1,6 +1,8 @@
 package setup_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/matryer/is"
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
@@ -157,4 +160,67 @@ func TestHeadsWithoutAChainAreRefused(t *testing.T) {
 	heads, err := setup.Heads(path)
 	is.NoErr(err)
 	is.Equal(len(heads), 2)
+}
+
+// TestAnOpenKeyIsRefused: a .env that everybody can read gives the master key away.
+func TestAnOpenKeyIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), ".env")
+	process := map[string]string{"MYVAULT_ENV": path}
+	for _, c := range []struct {
+		text string
+		mode os.FileMode
+		open bool
+	}{
+		{"MSA_MASTER_KEY=base64:canary", 0o600, false},
+		{"MSA_MASTER_KEY=base64:canary", 0o640, false}, // the group of a service
+		{"MSA_MASTER_KEY=base64:canary", 0o644, true},
+		{"ALLOWED_SERVICES=ui", 0o644, false},
+	} {
+		is := is.New(t)
+		is.NoErr(os.WriteFile(path, []byte(c.text), 0o600))
+		is.NoErr(os.Chmod(path, c.mode))
+		_, _, server := setup.Load[settings](process)
+		_, _, tool := setup.Operator([]string{"MYVAULT_ENV=" + path})
+		for _, err := range []error{server, tool} {
+			is.Equal(err != nil, c.open)
+			is.True(err == nil || strings.Contains(err.Error(), "chmod 600") && !strings.Contains(err.Error(), "canary"))
+		}
+	}
+}
+
+// TestASignalEndsTheContext, and the program tells what is left.
+func TestASignalEndsTheContext(t *testing.T) {
+	is := is.New(t)
+	is.Equal(setup.Run("nothing is left", func(ctx context.Context) error {
+		self, err := os.FindProcess(os.Getpid())
+		is.NoErr(err)
+		is.NoErr(self.Signal(os.Interrupt))
+		<-ctx.Done()
+		return nil // it had come to its end
+	}), 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	other := errors.New("the disk is full")
+	is.Equal(setup.Told(ctx, other, "nothing is left"), other)
+	cancel()
+	is.Equal(setup.Told(ctx, other, "nothing is left"), other) // it was not the signal
+	err := setup.Told(ctx, fmt.Errorf("backup: %w", ctx.Err()), "nothing is left")
+	is.Equal(err.Error(), "stopped: nothing is left (backup: context canceled)")
+	is.True(errors.Is(err, context.Canceled))
+}
+
+// TestATrailAlone is what a server over HashiCorp Vault leaves in its directory.
+func TestATrailAlone(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	is.True(!setup.Alone(dir))
+	is.True(strings.Contains(setup.Existing(dir).Error(), "there is no store"))
+	trail, err := sqlite.OpenTrail(t.Context(), dir, sqlite.StaticKey(crypto.NewKey()), sqlite.TrailConfig{})
+	is.NoErr(err)
+	is.NoErr(trail.Close())
+	is.True(setup.Alone(dir))
+	is.True(strings.Contains(setup.Existing(dir).Error(), "HashiCorp Vault"))
+	path := filepath.Join(dir, "trail.heads")
+	is.NoErr(os.WriteFile(path, []byte(sqlite.FormatHeads([]myvault.Head{{Chain: myvault.ChainAccess, MAC: make([]byte, 32)}})), 0o600))
+	_, err = setup.TrailHeads(path)
+	is.NoErr(err)
 }

@@ -1,0 +1,32 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Run runs a program and gives its exit code. SIGINT and SIGTERM end the context, so that the program
+// clears up; a second one ends it at once. It then says, with stopped, what is left and what to do.
+func Run(stopped string, program func(context.Context) error) (code int) {
+	ctx, end := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer end()
+	context.AfterFunc(ctx, end)
+	err := program(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, Told(ctx, err, stopped))
+	return 1
+}
+
+// Told puts what stopped says before the error of a program whose context has ended.
+func Told(ctx context.Context, err error, stopped string) error {
+	if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return fmt.Errorf("stopped: %s (%w)", stopped, err)
+}
