@@ -16,7 +16,7 @@ func options() (o themes.Options, out string, err error) {
 	quick := flag.Bool("quick", false, "a minute or two: few rounds, short measurements, up to 10,000 secrets")
 	sizes := flag.String("sizes", "1000,10000,100000,1000000", "`numbers` of secrets; beyond 100,000 only myVault's")
 	rows := flag.String("rows", "", "`themes` to run, of "+strings.Join(themes.Names(), ",")+"; none: all")
-	flag.IntVar(&o.Rounds, "rounds", 9, "how often each has its turn")
+	flag.IntVar(&o.Rounds, "rounds", 7, "how often each has its turn")
 	flag.DurationVar(&o.Slice, "slice", 400*time.Millisecond, "how `long` one measurement takes")
 	flag.StringVar(&o.Dir, "dir", "", "the `directory` below which the stores are made, on a disk; none: where temporary files go")
 	flag.StringVar(&out, "out", "", "the Markdown `file` whose part between the markers is replaced; none: print it")

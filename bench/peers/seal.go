@@ -14,11 +14,11 @@ func newAEAD() (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// Sealed opens records that lie in a slice: what AES-256-GCM alone costs.
+// Sealed opens records that lie apart in memory, as those of a store do: what AES-256-GCM alone
+// costs where the bytes are not in the processor's caches either.
 type Sealed struct {
 	aead    cipher.AEAD
-	records []byte
-	size    int
+	records [][]byte
 }
 
 // NewSealed seals the first value of every secret.
@@ -27,15 +27,12 @@ func NewSealed(all []Secret) (*Sealed, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sealed{aead: aead}
-	for _, secret := range all {
-		s.records = aead.Seal(s.records, nil, secret.Value(0), nil)
+	s := &Sealed{aead: aead, records: make([][]byte, len(all))}
+	for i, secret := range all {
+		s.records[i] = aead.Seal(nil, nil, secret.Value(0), nil)
 	}
-	s.size = len(s.records) / max(1, len(all))
 	return s, nil
 }
 
 // Open opens the i-th record.
-func (s *Sealed) Open(i int) ([]byte, error) {
-	return s.aead.Open(nil, nil, s.records[i*s.size:(i+1)*s.size], nil)
-}
+func (s *Sealed) Open(i int) ([]byte, error) { return s.aead.Open(nil, nil, s.records[i], nil) }

@@ -22,7 +22,7 @@ type reader struct {
 // readTables compare reads of all secrets of a store, over and over.
 func readTables(r *run) ([]Table, error) {
 	one := Table{Title: "Reading, one caller", Note: "The clear bytes of one secret in the caller's hand (`Session.Get` and `RevealBytes`), policy on. " +
-		"Every secret of the store is read in turn; of a tenth: every secret of a tenth of it, because relaxed reads merge where they are equal. The measure is to open as many records of AES-256-GCM that lie in a slice."}
+		"Every secret of the store is read in turn; of a tenth: every secret of a tenth of it, because relaxed reads merge where they are equal. The measure is to open as many records of AES-256-GCM in the same order, each allocated by itself."}
 	two := Table{Title: "Reading, two callers", Note: "The same work by two goroutines; the ratio is to one caller in the same round."}
 	for _, secrets := range r.Sizes {
 		results, err := r.reads(secrets)
