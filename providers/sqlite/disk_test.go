@@ -134,6 +134,16 @@ func TestNoSpaceToOpenAStore(t *testing.T) {
 	is.True(strings.Contains(err.Error(), "the disk failed"))
 }
 
+// What the disk does not give to the engine's check is no damage.
+func TestAPageThatIsNotReadIsNotTampered(t *testing.T) {
+	is := is.New(t)
+	is.True(errors.Is(sqlite.Checked("*** in database main ***\nTree 8 page 8: unable to get the page. error code=266"), myvault.ErrUnavailable)) // IOERR_READ
+	is.True(errors.Is(sqlite.Checked("Tree 8 page 8: unable to get the page. error code=7"), myvault.ErrUnavailable))                             // NOMEM
+	is.True(errors.Is(sqlite.Checked("Tree 8 page 8: unable to get the page. error code=11"), myvault.ErrTampered))                               // CORRUPT
+	is.True(errors.Is(sqlite.Checked("Tree 8 page 8: unable to get the page. error code=x"), myvault.ErrTampered))
+	is.True(errors.Is(sqlite.Checked("row 3 missing from index x"), myvault.ErrTampered))
+}
+
 // A checkpoint that finds no space holds up no change. The store is not well, and once
 // there is space the log is brought into the database again.
 func TestFullDiskInACheckpoint(t *testing.T) {

@@ -64,6 +64,9 @@ func VerifyBackupIn(ctx context.Context, path, above string, keys KeySource, c C
 	return report, operational(ctx, err)
 }
 
+// Checked is what becomes of a finding of the engine's own check.
+func Checked(found string) error { return failure(context.Background(), vaultFile.checked(found)) }
+
 // Advised says what to do about an error of the engine.
 var Advised = advised
 

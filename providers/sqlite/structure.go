@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -117,11 +118,26 @@ func (f *file) integrity(ctx context.Context) error {
 		return c.each(`PRAGMA integrity_check(1)`, func(row *sqlite3.Stmt) error {
 			// It names tables, indexes and columns, which the schema has proved.
 			if found := row.ColumnText(0); found != "ok" {
-				return tampered("%s: %s", f.kind.name, found)
+				return f.kind.checked(found)
 			}
 			return nil
 		})
 	})
+}
+
+// checked gives the error for what the engine's check has found. A page that the disk did not give is
+// told there too, and says nothing of what stands in it.
+func (k kind) checked(found string) error {
+	var code sqlite3.ExtendedErrorCode
+	_, number, unread := strings.Cut(found, "unable to get the page. error code=")
+	if unread {
+		_, err := fmt.Sscan(number, &code)
+		unread = err == nil && !is(code, sqlite3.CORRUPT, sqlite3.NOTADB)
+	}
+	if unread {
+		return fmt.Errorf("a page of %s cannot be read: %w", k.name, code)
+	}
+	return tampered("%s: %s", k.name, found)
 }
 
 // again reads the keys of the file anew. The source of the master key is asked only where
