@@ -424,3 +424,29 @@ func TestStartRefuses(t *testing.T) {
 		is.True(w == nil)
 	}
 }
+
+// TestAnOldListingIsGivenUp: what became of a secret while a long call kept the watcher is looked at anew.
+func TestAnOldListingIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		v := vaultOn(t, memory.New(memory.Config{}), nil)
+		defer v.Close()
+		other := myvault.Address{Project: "newsbot", Path: "prod/other"}
+		put(t, v, db, -time.Second, 0)
+		put(t, v, other, -time.Second, 0)
+		var l notices
+		w, err := due.Start(v, v.As("root"), due.Config{Lease: 3 * time.Hour, Notify: func(ctx context.Context, n due.Notice) error {
+			if n.Secret.Address == db {
+				time.Sleep(2 * time.Hour)
+			}
+			return l.notify(ctx, n)
+		}})
+		is.NoErr(err)
+		time.Sleep(time.Hour)
+		put(t, v, other, 0, 0)
+		time.Sleep(5 * time.Hour)
+		is.NoErr(w.Close())
+		is.Equal(l.lines(), []string{"rotation-due newsbot/prod/db 1"})
+		is.Equal(len(events(t, v)), 1)
+	})
+}
