@@ -1,7 +1,6 @@
 package console_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -167,3 +166,9 @@ func replace(p *page, text string) {
 	_, err := chromedp.Call(p.ctx, input.InsertText, input.InsertTextParams{Text: text})
 	p.must(err)
 }
+
+const (
+	kbDown  = kb.ArrowDown
+	kbRight = kb.ArrowRight
+	kbEnter = kb.Enter
+)

@@ -29,13 +29,28 @@ var screens = []screen{
 		mouse{}.press(p, "Reveal")
 		mouse{}.press(p, "Formatted")
 	}},
+	{"new", "#/new?project=newsbot&path=prod/api-key", "Create secret", nil},
+	{"matrix", "#/matrix?level=1", "Arrows move", nil},
+	{"import", "#/import", "Preview changes", func(p *page) {
+		mouse{}.fill(p, "Project", "newsbot")
+		mouse{}.fill(p, "Lines", "SMTP_HOST=canary\nSMTP_PASSWORD=canary\n")
+		mouse{}.press(p, "Preview changes")
+		p.see("What changes")
+		mouse{}.fill(p, "Lines", "")
+	}},
+	{"attention", "#/attention", "Due for rotation", nil},
+	{"trash", "#/trash", "newsbot/dev/old", nil},
+	{"projects", "#/projects", "Register a project", nil},
+	{"trail", "#/trail", "Reads and refusals", nil},
+	{"access", "#/access?project=newsbot&path=prod/db/password&action=read", "may read", nil},
+	{"health", "#/health", "The store answers", nil},
 	{"rights", "#/me", "You are", nil},
 }
 
 // example is a vault as one might be.
 func example(t *testing.T) *server {
 	t.Helper()
-	return serve(t, map[string]string{
+	v := serve(t, map[string]string{
 		"newsbot/prod/db/password":          "canary-hunter2",
 		"newsbot/prod/db/user":              "canary-newsbot",
 		"newsbot/prod/service-account.json": `{"type":"service_account","project_id":"newsbot-prod","private_key_id":"canary-9f2c","client_email":"newsbot@example.invalid"}`,
@@ -43,11 +58,14 @@ func example(t *testing.T) *server {
 		"newsbot/staging/db/password":       "canary-staging",
 		"newsbot/staging/db/user":           "canary-newsbot",
 		"newsbot/dev/db/password":           "canary-dev",
+		"newsbot/dev/old":                   "canary-old",
 		"newsbot/dev/smtp":                  "canary-smtp",
 		"rag/prod/embedding-key":            "canary-rag",
 		"rag/dev/embedding-key":             "canary-rag-dev",
 		"common/prod/sentry":                "canary-sentry",
 	}, serviceOf(t, "newsbot", "newsbot/prod/@read"), serviceOf(t, "jobqueue", "newsbot/prod/db/"))
+	v.delete("newsbot/dev/old")
+	return v
 }
 
 // TestScreens looks at every screen in both schemes: axe finds nothing, and with MYVAULT_SCREENSHOTS each is
@@ -106,9 +124,9 @@ func (p *page) picture(name, scheme string) {
 	if directory == "" {
 		return
 	}
-	shot, err := chromedp.Call(p.ctx, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{Format: "webp"})
+	shot, err := chromedp.Call(p.ctx, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{Format: "png"})
 	p.must(err)
-	p.must(os.WriteFile(filepath.Join(directory, fmt.Sprintf("%s-%s.webp", name, scheme)), shot.Data, 0o644))
+	p.must(os.WriteFile(filepath.Join(directory, fmt.Sprintf("%s-%s.png", name, scheme)), shot.Data, 0o644))
 }
 
 // axeSource is the script of axe-core.

@@ -6,9 +6,10 @@ import (
 	"testing"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/httpapi/console"
-	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/providers/sqlite"
 	"github.com/myswiftagent/myvault/vaulttest"
 )
 
@@ -42,7 +43,11 @@ func serve(t *testing.T, values map[string]string, more ...myvault.Service) *ser
 	if err != nil {
 		t.Fatal(err)
 	}
-	vault, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{})
+	store, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.StaticKey(crypto.NewKey()), sqlite.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	vault, err := myvault.New(store, policy, myvault.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,6 +76,32 @@ func (s *server) put(service, address, value string) {
 		s.t.Fatal(err)
 	}
 	if _, err := s.vault.As(service).Put(s.t.Context(), addr, myvault.Text(value)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// get gives a value as it is now; "" where there is none.
+func (s *server) get(address string) string {
+	s.t.Helper()
+	addr, err := myvault.ParseAddress(address)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	found, err := s.vault.As(admin).Get(s.t.Context(), addr)
+	if err != nil {
+		return ""
+	}
+	return found.Value.Reveal()
+}
+
+// delete deletes a secret behind the page's back.
+func (s *server) delete(address string) {
+	s.t.Helper()
+	addr, err := myvault.ParseAddress(address)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.vault.As(admin).Delete(s.t.Context(), addr); err != nil {
 		s.t.Fatal(err)
 	}
 }

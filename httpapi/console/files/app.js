@@ -6,12 +6,22 @@ import * as router from './router.js'
 import * as session from './session.js'
 import {askAgain, askToLeave, frame} from './shell.js'
 import {screen as signInScreen} from './signin.js'
-import * as secrets from './secrets.js'
+import * as access from './access.js'
+import * as attention from './attention.js'
+import * as create from './create.js'
+import * as health from './health.js'
+import * as importer from './importer.js'
+import * as matrix from './matrix.js'
 import * as me from './me.js'
+import * as projects from './projects.js'
+import * as secrets from './secrets.js'
+import * as trail from './trail.js'
+import * as trash from './trash.js'
 
 // screens by the first word of an address. Each shows itself in main, and ends with its signal.
 const screens = {
-  secrets: secrets.show, secret: secrets.show, me: me.show,
+  secrets: secrets.show, secret: secrets.show, new: create.show, import: importer.show, matrix: matrix.show, attention: attention.show,
+  trash: trash.show, projects: projects.show, trail: trail.show, access: access.show, health: health.show, me: me.show,
 }
 const sectionOf = {secret: 'secrets', new: 'secrets'}
 

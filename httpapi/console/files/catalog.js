@@ -41,10 +41,14 @@ export function projects() { return state.projects }
 export function complete() { return state.complete }
 export function find(project, path) { return state.items.get(keyOf(project, path)) }
 
-// all gives the live secrets, ordered by project and path. `search` is what a filter looks at.
+// all gives the live secrets, ordered by project and path. What a filter and a tree look at is made here,
+// once: the whole name, its parts, and the name in lower case.
 export function all() {
   state.sorted ??= [...state.items.values()]
-    .map((item) => ({...item, search: `${item.project}/${item.path}`.toLowerCase()}))
+    .map((item) => {
+      const name = `${item.project}/${item.path}`
+      return {...item, name, parts: name.split('/'), search: name.toLowerCase()}
+    })
     .sort((a, b) => order(a.project, b.project) || order(a.path, b.path))
   return state.sorted
 }

@@ -13,7 +13,11 @@ export function open(title, build) {
       result = value
       dialog.close()
     }
-    dialog.append(h('h2', {id}, title), ...[build(close)].flat())
+    // The focus begins at the title, where there is nothing to fill in: the Enter that led here, or one
+    // that is held down, must not answer the question.
+    const content = [build(close)].flat()
+    const asks = content.some((node) => node.querySelector('input'))
+    dialog.append(h('h2', {id, tabindex: '-1', autofocus: !asks}, title), ...content)
     dialog.addEventListener('close', () => {
       dialog.remove()
       resolve(result)

@@ -4,9 +4,13 @@ import {Failure} from './api.js'
 import {h} from './dom.js'
 import {m} from './messages.js'
 
+// ClipboardRefused is that the browser does not let the page write to the clipboard.
+export class ClipboardRefused extends Error {}
+
 // explain gives the two sentences for an error. Ours go by the status; the server's own text, which
 // is the more exact one, follows them.
 export function explain(error) {
+  if (error instanceof ClipboardRefused) return {...m.errors.clipboard, detail: ''}
   if (!(error instanceof Failure)) return {what: m.errors.bug.what, todo: m.errors.bug.todo, detail: ''}
   const known = m.errors[error.status] ?? (error.status >= 500 ? m.errors[500] : m.errors.other)
   return {...known, detail: error.detail}

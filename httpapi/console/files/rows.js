@@ -5,11 +5,13 @@ import {h} from './dom.js'
 const spare = 6 // rows beyond each edge, so that scrolling shows no gap
 
 // longList makes a box that scrolls over count() rows of one height. The box has the focus and tells the
-// active row by aria-activedescendant, so that the row itself may come and go.
-export function longList({height, label, role = 'tree', count, render, onActivate, onKey}) {
+// active row by aria-activedescendant, so that the row itself may come and go; in a grid it is the cell that
+// cell() gives. A head stays above the rows.
+export function longList({height, label, role = 'tree', count, render, onActivate, onKey, head = null, cell = null}) {
   const id = `rows-${label.replace(/\W+/g, '-')}`
   const inner = h('div', {class: 'rows-inner', role: 'presentation'})
-  const box = h('div', {class: 'rows', role, tabindex: '0', 'aria-label': label}, inner)
+  const box = h('div', {class: 'rows', role, tabindex: '0', 'aria-label': label}, head, inner)
+  const above = head ? height : 0
   let active = 0
 
   function draw() {
@@ -23,7 +25,7 @@ export function longList({height, label, role = 'tree', count, render, onActivat
     for (let i = first; i < end; i++) shown.push(make(i))
     if (n > 0 && active >= end) shown.push(make(active))
     inner.replaceChildren(...shown)
-    if (n > 0) box.setAttribute('aria-activedescendant', `${id}-${active}`)
+    if (n > 0) box.setAttribute('aria-activedescendant', cell ? `${id}-${active}-${cell()}` : `${id}-${active}`)
     else box.removeAttribute('aria-activedescendant')
   }
 
@@ -31,6 +33,7 @@ export function longList({height, label, role = 'tree', count, render, onActivat
     const row = render(i, i === active)
     row.id = `${id}-${i}`
     row.dataset.index = i
+    if (cell) [...row.querySelectorAll('[data-column]')].forEach((c, at) => { c.id = `${row.id}-${at}` })
     row.style.transform = `translateY(${i * height}px)`
     row.classList.toggle('active', i === active)
     return row
@@ -40,7 +43,7 @@ export function longList({height, label, role = 'tree', count, render, onActivat
     active = Math.max(0, Math.min(count() - 1, to))
     const top = active * height
     if (top < box.scrollTop) box.scrollTop = top
-    else if (top + height > box.scrollTop + box.clientHeight) box.scrollTop = top + height - box.clientHeight
+    else if (top + height + above > box.scrollTop + box.clientHeight) box.scrollTop = top + height + above - box.clientHeight
     draw()
   }
 

@@ -33,7 +33,7 @@ function makeScreen(main, heading, signal) {
   const pane = h('section', {class: 'pane', 'aria-label': m.secrets.chosen})
   const layout = h('div', {class: 'split'}, tree.element, pane)
   main.replaceChildren(
-    h('div', {class: 'title-row'}, heading), layout)
+    h('div', {class: 'title-row'}, heading, h('a', {href: link('new'), class: 'button primary'}, m.secrets.create)), layout)
   let leaving = null
   const select = (route) => {
     leaving?.abort()
@@ -115,7 +115,7 @@ function makeTree(signal) {
 
 function renderRow(row, chosen) {
   return h('div', {
-    class: `row level-${Math.min(row.level, 9)}`, role: 'treeitem', 'aria-level': row.level, 'aria-setsize': row.parent.children.length,
+    class: `row level-${Math.min(row.level, 9)}`, role: 'treeitem', 'aria-level': row.level, 'aria-setsize': row.parent.size,
     'aria-posinset': row.posinset, 'aria-expanded': row.folder ? String(row.open) : null, 'aria-selected': String(row.key === chosen),
   }, h('span', {class: row.folder ? 'twist' : 'dot', 'aria-hidden': 'true'}), h('span', {class: 'label'}, row.label),
   h('span', {class: 'soft end'}, row.folder ? count(row.count) : m.version(row.item.version)))

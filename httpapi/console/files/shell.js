@@ -7,7 +7,7 @@ import {link} from './router.js'
 import {service, signOut} from './session.js'
 import {form} from './signin.js'
 
-const sections = ['secrets']
+const sections = ['secrets', 'matrix', 'import', 'attention', 'trash', 'projects', 'trail', 'access', 'health']
 
 // frame makes the frame, and gives what puts a screen into it.
 export function frame() {

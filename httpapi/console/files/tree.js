@@ -14,33 +14,29 @@ export function matching(items, text) {
 export function rowsOf(items, isOpen) {
   const rows = []
   const above = [] // the folders that the current item is in
-  const top = {children: []}
+  const top = {size: 0, shown: true}
   for (const item of items) {
-    const parts = [item.project, ...item.path.split('/')]
+    const {parts} = item
+    const last = parts.length - 1
     let common = 0
-    while (common < above.length && common < parts.length - 1 && above[common].label === parts[common]) common++
+    while (common < above.length && common < last && above[common].label === parts[common]) common++
     above.length = common
-    for (let i = common; i < parts.length - 1; i++) above.push(folder(parts, i, above[i - 1] ?? top, rows, isOpen))
+    for (let i = common; i < last; i++) above.push(folder(parts, i, above[i - 1] ?? top, rows, isOpen))
     for (const f of above) f.count++
-    const parent = above[above.length - 1]
-    if (parent.shown) add(rows, parent, {key: item.project + '/' + item.path, label: parts[parts.length - 1], level: parts.length, item})
+    const parent = above[last - 1]
+    if (parent.shown) rows.push({key: item.name, label: parts[last], level: parts.length, item, parent, posinset: ++parent.size})
   }
   return rows
 }
 
-// folder opens a folder below its parent.
+// folder opens a folder below its parent. `size` counts what it holds at once, `count` all names in it.
 function folder(parts, depth, parent, rows, isOpen) {
   const key = parts.slice(0, depth + 1).join('/') + '/'
-  const open = isOpen(key, depth)
-  const visible = depth === 0 || parent.shown
-  const row = {key, label: parts[depth], level: depth + 1, folder: true, open, shown: visible && open, count: 0, children: []}
-  if (visible) add(rows, parent, row)
+  const open = parent.shown && isOpen(key, depth)
+  const row = {key, label: parts[depth], level: depth + 1, folder: true, open, shown: open, count: 0, size: 0, parent, posinset: 0}
+  if (parent.shown) {
+    row.posinset = ++parent.size
+    rows.push(row)
+  }
   return row
-}
-
-function add(rows, parent, row) {
-  parent.children.push(row)
-  row.parent = parent
-  row.posinset = parent.children.length
-  rows.push(row)
 }

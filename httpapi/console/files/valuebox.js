@@ -1,20 +1,23 @@
 // A value: hidden until somebody asks for it, and hidden again soon.
 
 import {announce, button, busyWhile, h} from './dom.js'
-import {place} from './errors.js'
+import {ClipboardRefused, place} from './errors.js'
 import {bytes, count} from './format.js'
 import {m} from './messages.js'
-
-const shownFor = 30 // seconds
+import {veil} from './veil.js'
 
 // valueBox shows what read() gives, which is one entry in the trail. onRead is told about each.
 export function valueBox({read, signal, onRead = () => {}}) {
   const errors = place()
-  const shown = h('div', {class: 'value-shown'})
   const reveal = button(m.value.reveal, () => busyWhile(reveal, toggle), {class: 'primary', 'aria-expanded': 'false'})
   const copy = button(m.value.copy, () => busyWhile(copy, copyIt))
   let secret = null // only while it is shown
-  let timer = 0
+  const shown = veil(signal, () => {
+    secret = null
+    shown?.element.replaceChildren(mask())
+    reveal.textContent = m.value.reveal
+    reveal.setAttribute('aria-expanded', 'false')
+  })
 
   async function fetchIt() {
     errors.clear()
@@ -24,45 +27,16 @@ export function valueBox({read, signal, onRead = () => {}}) {
   }
 
   async function toggle() {
-    if (secret) return hide()
+    if (secret) return shown.hide()
     try {
       secret = await fetchIt()
     } catch (error) {
       return errors.show(error)
     }
-    if (signal.aborted) return hide()
+    if (signal.aborted) return shown.hide()
     reveal.textContent = m.value.hide
     reveal.setAttribute('aria-expanded', 'true')
-    draw()
-  }
-
-  function draw() {
-    const left = h('span', {class: 'soft'})
-    const body = h('div', {}, display(secret))
-    shown.replaceChildren(body, h('div', {class: 'value-foot'}, left, button(m.value.keep, () => countDown(left), {class: 'quiet'})))
-    countDown(left)
-  }
-
-  function countDown(left) {
-    clearInterval(timer)
-    let seconds = shownFor
-    const tell = () => { left.textContent = m.value.hidesIn(seconds) }
-    tell()
-    timer = setInterval(() => {
-      seconds--
-      if (seconds <= 0) {
-        hide()
-        announce(m.value.hidden)
-      } else tell()
-    }, 1000)
-  }
-
-  function hide() {
-    clearInterval(timer)
-    secret = null
-    shown.replaceChildren(mask())
-    reveal.textContent = m.value.reveal
-    reveal.setAttribute('aria-expanded', 'false')
+    shown.show(h('div', {}, display(secret)))
   }
 
   async function copyIt() {
@@ -75,10 +49,8 @@ export function valueBox({read, signal, onRead = () => {}}) {
     }
   }
 
-  document.addEventListener('visibilitychange', () => { if (document.hidden) hide() }, {signal})
-  signal.addEventListener('abort', hide)
-  hide()
-  return {element: h('div', {class: 'value'}, shown, errors.element, h('div', {class: 'actions'}, reveal, copy)), hide}
+  shown.hide()
+  return {element: h('div', {class: 'value'}, shown.element, errors.element, h('div', {class: 'actions'}, reveal, copy)), hide: shown.hide}
 }
 
 function mask() {
@@ -115,8 +87,6 @@ function keepNumber(_, value, context) {
   if (typeof value !== 'number' || !context?.source || !JSON.rawJSON) return value
   return JSON.rawJSON(context.source)
 }
-
-export class ClipboardRefused extends Error {}
 
 export async function toClipboard(text) {
   try {

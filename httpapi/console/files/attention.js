@@ -1,0 +1,49 @@
+// What wants somebody's attention: versions that end, and versions that are due for another.
+
+import {pages} from './api.js'
+import {field, h, select} from './dom.js'
+import {place} from './errors.js'
+import {when} from './format.js'
+import {m} from './messages.js'
+import {secretLink} from './router.js'
+import {table} from './table.js'
+
+const day = 86400 * 1000
+
+export function show({main, heading, signal}) {
+  heading.textContent = m.attention.title
+  const ahead = select([7, 30, 90, 365].map((n) => [String(n), m.matrix.days(n)]), '30')
+  const lists = [
+    part(m.attention.expiring, m.attention.noneExpiring, m.attention.expiryColumns, signal,
+      (until) => pages('api/secrets', {expires_before: until}, signal), (item) => [
+        when(item.expires_at, true), item.expired ? h('span', {class: 'badge bad'}, m.attention.expired) : h('span', {class: 'badge warn'}, m.attention.soon), item.updated_by]),
+    part(m.attention.due, m.attention.noneDue, m.attention.dueColumns, signal,
+      (until) => pages('api/secrets', {rotate_before: until}, signal), (item) => [
+        when(item.rotate_after, true), new Date(item.rotate_after) < new Date() ? h('span', {class: 'badge bad'}, m.attention.overdue) : h('span', {class: 'badge warn'}, m.attention.soon), item.updated_by]),
+  ]
+  const update = () => lists.forEach((list) => list.load(new Date(Date.now() + Number(ahead.value) * day).toISOString()))
+  ahead.addEventListener('change', update)
+  main.append(h('div', {class: 'stack'}, h('div', {class: 'line'}, field(m.attention.ahead, ahead)), lists.map((list) => list.element)))
+  update()
+}
+
+// part is one list, loaded on its own, so that one that fails leaves the others.
+function part(title, none, columns, signal, find, cells) {
+  const errors = place()
+  const body = h('div', {}, h('p', {class: 'soft'}, m.loading))
+  const load = async (...query) => {
+    errors.clear()
+    try {
+      const found = []
+      for await (const page of find(...query)) found.push(...page)
+      body.replaceChildren(found.length
+        ? table(title, columns, found.map((item) => [h('a', {class: 'mono', href: secretLink(item.project, item.path)}, `${item.project}/${item.path}`), ...cells(item)]))
+        : h('p', {class: 'soft'}, none))
+    } catch (error) {
+      if (signal.aborted) return
+      body.replaceChildren()
+      errors.show(error)
+    }
+  }
+  return {load, element: h('section', {class: 'card'}, h('h2', {}, title), errors.element, body)}
+}

@@ -1,0 +1,122 @@
+// Pasting a whole .env: first what would change is shown, then all of it is written at once.
+
+import * as api from './api.js'
+import * as catalog from './catalog.js'
+import {projectInput} from './create.js'
+import {parse} from './dotenv.js'
+import {announce, button, busyWhile, checkbox, field, h, input, newID} from './dom.js'
+import {hold} from './edits.js'
+import {place} from './errors.js'
+import {bytes, count} from './format.js'
+import {m} from './messages.js'
+import {Lost, write} from './write.js'
+
+const most = {changes: 1000, bytes: 900 * 1024}
+
+export function show({main, heading, signal}) {
+  heading.textContent = m.import.title
+  const project = projectInput('', signal)
+  const folder = input({value: 'prod', placeholder: 'prod'})
+  const text = h('textarea', {class: 'masked', rows: '8', id: newID('env'), autocomplete: 'off', spellcheck: 'false', autocapitalize: 'off'})
+  const errors = place()
+  const preview = h('div', {class: 'stack'})
+  const release = hold(() => text.value !== '')
+  signal.addEventListener('abort', () => {
+    release()
+    text.value = ''
+  })
+  let compared = false
+  const look = h('button', {type: 'submit', class: 'primary'}, m.import.preview)
+
+  async function plan() {
+    errors.clear()
+    preview.replaceChildren()
+    const {entries, errors: bad} = parse(text.value)
+    if (bad.length) return errors.say(h('p', {class: 'problem', role: 'alert'}, m.import.bad(bad.join(', '))))
+    if (!entries.length) return errors.say(h('p', {class: 'problem', role: 'alert'}, m.import.nothing))
+    try {
+      await catalog.load(true)
+      const rows = await planned(entries, project.control.value.trim(), folder.value.trim(), compared, signal)
+      preview.replaceChildren(table(rows), apply(rows))
+      preview.querySelector('h2').focus()
+    } catch (error) {
+      errors.show(error)
+    }
+  }
+
+  function apply(rows) {
+    const wanted = rows.filter((row) => row.kind !== 'same')
+    const status = place()
+    const go = button(m.import.apply(wanted.length), () => busyWhile(go, async () => {
+      status.clear()
+      try {
+        await writeAll(wanted)
+        text.value = ''
+        preview.replaceChildren(h('p', {class: 'done'}, m.import.done(wanted.length)))
+        announce(m.import.done(wanted.length))
+      } catch (error) {
+        status.show(error instanceof Lost ? new api.Failure(409, '') : error)
+      }
+    }), {class: 'primary'})
+    return wanted.length ? h('div', {class: 'stack-tight'}, status.element, h('div', {class: 'actions'}, go)) : h('p', {class: 'soft'}, m.import.allSame)
+  }
+
+  main.append(h('div', {class: 'stack'}, h('form', {class: 'card form', on: {submit: (event) => {
+    event.preventDefault()
+    busyWhile(look, plan)
+  }}},
+  h('p', {class: 'soft'}, m.import.lead),
+  project.element, field(m.import.folder, folder, m.import.folderHint), field(m.import.text, text),
+  h('div', {class: 'line'}, checkbox(m.editor.show, false, (shown) => text.classList.toggle('masked', !shown)),
+    checkbox(m.import.compare, false, (on) => { compared = on })),
+  errors.element, h('div', {class: 'actions'}, look)), preview))
+}
+
+// planned tells for each entry what would become of it: new, another version, or nothing.
+async function planned(entries, project, folder, compared, signal) {
+  const last = new Map(entries.map((e) => [e.name, e.value])) // of a name that stands twice the last counts
+  const rows = [...last].map(([name, value]) => {
+    const path = (folder ? folder.replace(/\/+$/, '') + '/' : '') + name
+    const known = catalog.find(project, path)
+    return {project, path, value, version: known?.version ?? 0, kind: known ? 'changed' : 'new'}
+  })
+  if (compared) {
+    await Promise.all(rows.filter((row) => row.version).map(async (row) => {
+      const found = await api.readValue(row.project, row.path, null, signal)
+      if (!found.encoding && found.value === row.value) row.kind = 'same'
+    }))
+  }
+  return rows
+}
+
+function table(rows) {
+  const kinds = {new: 'good', changed: 'warn', same: ''}
+  return h('section', {class: 'card'}, h('h2', {tabindex: '-1'}, m.import.planned),
+    h('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': m.import.planned}, h('table', {},
+      h('thead', {}, h('tr', {}, m.import.columns.map((text) => h('th', {scope: 'col'}, text)))),
+      h('tbody', {}, rows.map((row) => h('tr', {},
+        h('th', {scope: 'row', class: 'mono'}, `${row.project}/${row.path}`),
+        h('td', {}, h('span', {class: `badge ${kinds[row.kind]}`}, m.import.kinds[row.kind](row.version))),
+        h('td', {class: 'soft'}, m.import.size(count(bytes(row.value))))))))))
+}
+
+// writeAll writes in as few steps as fit, each all or nothing; a store that cannot, gets them one by one.
+async function writeAll(rows) {
+  for (let rest = rows; rest.length;) {
+    let n = 0
+    for (let size = 0; n < rest.length && n < most.changes && (n === 0 || size + bytes(JSON.stringify(rest[n])) < most.bytes); n++) size += bytes(JSON.stringify(rest[n]))
+    await writeStep(rest.slice(0, n))
+    rest = rest.slice(n)
+  }
+  await catalog.load(true)
+}
+
+async function writeStep(rows) {
+  const changes = rows.map(({project, path, value, version}) => ({op: 'put', project, path, value, ...(version ? {if_version: version} : {if_absent: true})}))
+  try {
+    await api.request('POST', 'api/changes', {body: {changes}})
+  } catch (error) {
+    if (error.status !== 501) throw error
+    for (const row of rows) await write(row.project, row.path, {value: row.value}, {version: row.version, etag: null})
+  }
+}

@@ -1,0 +1,47 @@
+// What was deleted: it comes back as long as it is not destroyed.
+
+import {pages} from './api.js'
+import * as catalog from './catalog.js'
+import {announce, button, h} from './dom.js'
+import {place} from './errors.js'
+import {when} from './format.js'
+import {m} from './messages.js'
+import {secretLink} from './router.js'
+import {destroyAll} from './secret.js'
+import {table} from './table.js'
+import {state} from './versions.js'
+import {restoreFromTrash} from './write.js'
+
+export async function show({main, heading, signal}) {
+  heading.textContent = m.trash.title
+  const errors = place()
+  const list = h('div', {}, h('p', {class: 'soft'}, m.loading))
+  main.append(h('div', {class: 'stack'}, h('p', {class: 'soft'}, m.trash.lead), errors.element, list))
+  const act = (work, done) => async () => {
+    errors.clear()
+    try {
+      if (await work() === false) return
+      announce(done)
+      catalog.load(true)
+      await update()
+      heading.focus() // the button that was pressed is gone
+    } catch (error) {
+      errors.show(error)
+    }
+  }
+  const row = (item) => [
+    h('a', {class: 'mono', href: secretLink(item.project, item.path)}, `${item.project}/${item.path}`), state(item), when(item.updated_at), item.updated_by,
+    item.state === 'deleted' ? h('span', {class: 'row-actions'},
+      button(m.trash.restore, act(() => restoreFromTrash(item.project, item.path), m.trash.restored), {'aria-label': m.trash.restoreOne(`${item.project}/${item.path}`)}),
+      button(m.trash.destroy, act(() => destroyAll(item.project, item.path), m.destroy.done), {class: 'danger-quiet', 'aria-label': m.trash.destroyOne(`${item.project}/${item.path}`)})) : '',
+  ]
+  const update = async () => {
+    const found = []
+    for await (const page of pages('api/secrets', {deleted: 'true'}, signal)) found.push(...page.filter((item) => item.state))
+    list.replaceChildren(found.length ? table(m.trash.title, m.trash.columns, found.map(row)) : h('div', {class: 'empty'}, m.trash.none))
+  }
+  await update().catch((error) => {
+    list.replaceChildren()
+    errors.show(error)
+  })
+}
