@@ -186,7 +186,7 @@ func TestProjects(t *testing.T) {
 		h.fill(p, "Description", "retrieval and ranking")
 		h.press(p, "Save")
 		p.see("retrieval and ranking")
-		h.press(p, "Make rag the default")
+		h.press(p, "Make default: rag")
 		p.see("rag is the default now.")
 		h.press(p, "Delete newsbot")
 		h.press(p, "Delete")

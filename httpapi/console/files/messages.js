@@ -75,7 +75,7 @@ const english = {
     title: 'Projects', new: 'Register a project', name: 'Name', description: 'Description', register: 'Register', registered: 'The project is registered.',
     columns: ['Name', 'Description', '', 'Since', 'By', ''], none: 'There is no project yet. Register one, or write a secret: its project comes with it.',
     default: 'default', describe: 'Describe', describeOne: (name) => `Describe ${name}`, described: 'The description is saved.', save: 'Save',
-    makeDefault: 'Make default', makeDefaultOne: (name) => `Make ${name} the default`, isDefault: (name) => `${name} is the default now.`,
+    makeDefault: 'Make default', makeDefaultOne: (name) => `Make default: ${name}`, isDefault: (name) => `${name} is the default now.`,
     delete: 'Delete', deleteOne: (name) => `Delete ${name}`, deleted: 'The project is deleted.',
     deleteText: 'Only a project without live secrets can be deleted. Its name stays free for another.',
   },
