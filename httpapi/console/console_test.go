@@ -118,6 +118,15 @@ func TestTheWholeConsoleIsSmall(t *testing.T) {
 	is.True(total < most)
 }
 
+// TestFilesStaySmall: each is about one subject.
+func TestFilesStaySmall(t *testing.T) {
+	for name, text := range sources(t) {
+		if lines := strings.Count(text, "\n"); lines > 350 {
+			t.Errorf("%s has %d lines; split it by subject", name, lines)
+		}
+	}
+}
+
 // TestNothingBecomesMarkupOrIsStored: the source never makes markup or code of text, loads nothing from
 // elsewhere, and keeps nothing beyond its memory.
 func TestNothingBecomesMarkupOrIsStored(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -243,6 +244,39 @@ func TestMatrix(t *testing.T) {
 		is.Equal(value[string](p, named(fields, "Path")+".value"), "dev/y")
 		is.Equal(v.reads(), 0)
 	})
+}
+
+func TestAttention(t *testing.T) {
+	byHand(t, func(t *testing.T, h hand) {
+		is := is.New(t)
+		v := serve(t, map[string]string{"newsbot/prod/lasting": "canary-1"})
+		day := 24 * time.Hour
+		v.draft("newsbot/prod/ends", myvault.Draft{Value: myvault.Text("canary-2"), Expires: time.Now().Add(20 * day)})
+		v.draft("newsbot/prod/turns", myvault.Draft{Value: myvault.Text("canary-3"), RotateAfter: time.Now().Add(60 * day)})
+		p := signedIn(t, v, h, "#/attention", admin)
+		p.see("newsbot/prod/ends")
+		p.see("Nothing is due in this time.")
+		h.choose(p, "Look ahead", "90 days")
+		p.see("newsbot/prod/turns")
+		is.True(!strings.Contains(p.text(), "lasting"))
+		h.press(p, "newsbot/prod/turns")
+		p.see("Rotate after")
+		h.press(p, "New version")
+		h.press(p, "Expiry and rotation")
+		h.fill(p, "New value", "canary-4")
+		setDate(p, "Expires", time.Now().Add(100*day))
+		h.press(p, "Save version")
+		p.see("Version 2 is saved.")
+		p.wait(`document.querySelector(".facts").innerText.includes("Expires")`)
+		is.Equal(v.reads(), 0)
+	})
+}
+
+// setDate sets a date field, whose parts a person types by the order of their own country.
+func setDate(p *page, label string, date time.Time) {
+	p.t.Helper()
+	p.wait(named("input", label))
+	value[bool](p, `((field, date) => { field.value = date; return true })(`+named("input", label)+`, `+quoted(date.Format(time.DateOnly))+`)`)
 }
 
 func TestTrailAccessHealth(t *testing.T) {

@@ -6,11 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
 )
 
 // screen is one that the tests look at, and how to get there.
@@ -38,7 +41,7 @@ var screens = []screen{
 		p.see("What changes")
 		mouse{}.fill(p, "Lines", "")
 	}},
-	{"attention", "#/attention", "Due for rotation", nil},
+	{"attention", "#/attention", "newsbot/prod/smtp", nil},
 	{"trash", "#/trash", "newsbot/dev/old", nil},
 	{"projects", "#/projects", "Register a project", nil},
 	{"trail", "#/trail", "Reads and refusals", nil},
@@ -63,8 +66,11 @@ func example(t *testing.T) *server {
 		"rag/prod/embedding-key":            "canary-rag",
 		"rag/dev/embedding-key":             "canary-rag-dev",
 		"common/prod/sentry":                "canary-sentry",
-	}, serviceOf(t, "newsbot", "newsbot/prod/@read"), serviceOf(t, "jobqueue", "newsbot/prod/db/"))
+	}, serviceOf(t, "newsbot", "newsbot/prod/@read"), serviceOf(t, "jobqueue", "newsbot/prod/db/"), serviceOf(t, "newsbot-deploy", "newsbot/@read+write"))
 	v.delete("newsbot/dev/old")
+	v.draft("newsbot/prod/smtp", myvault.Draft{Value: myvault.Text("canary-smtp"), RotateAfter: time.Now().Add(5 * 24 * time.Hour)})
+	v.draft("rag/prod/embedding-key", myvault.Draft{Value: myvault.Text("canary-rag"), Expires: time.Now().Add(12 * 24 * time.Hour)})
+	v.put("newsbot-deploy", "newsbot/prod/db/password", "canary-hunter3")
 	return v
 }
 
@@ -117,16 +123,16 @@ func (p *page) scheme(scheme string) {
 	p.must(err)
 }
 
-// picture writes a PNG of the page.
+// picture writes an image of the page.
 func (p *page) picture(name, scheme string) {
 	p.t.Helper()
 	directory := os.Getenv("MYVAULT_SCREENSHOTS")
 	if directory == "" {
 		return
 	}
-	shot, err := chromedp.Call(p.ctx, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{Format: "png"})
+	shot, err := chromedp.Call(p.ctx, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{Format: cdppage.CaptureScreenshotFormatWebp})
 	p.must(err)
-	p.must(os.WriteFile(filepath.Join(directory, fmt.Sprintf("%s-%s.png", name, scheme)), shot.Data, 0o644))
+	p.must(os.WriteFile(filepath.Join(directory, fmt.Sprintf("%s-%s.webp", name, scheme)), shot.Data, 0o644))
 }
 
 // axeSource is the script of axe-core.

@@ -80,6 +80,18 @@ func (s *server) put(service, address, value string) {
 	}
 }
 
+// draft makes a version with its times behind the page's back.
+func (s *server) draft(address string, d myvault.Draft) {
+	s.t.Helper()
+	addr, err := myvault.ParseAddress(address)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := s.vault.As(admin).PutDraft(s.t.Context(), addr, d); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // get gives a value as it is now; "" where there is none.
 func (s *server) get(address string) string {
 	s.t.Helper()

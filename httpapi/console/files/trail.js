@@ -31,7 +31,11 @@ export function show({main, heading, route, signal}) {
       const query = Object.fromEntries(names.map((name) => [name, fields[name].value.trim()]))
       history.replaceState(null, '', link('trail', [], query)) // so that it can be shared
       busyWhile(look, () => load(asked(query), list, errors, signal))
-    }}}, h('div', {class: 'line'}, names.map((name) => field(m.trail.fields[name], fields[name])), look)),
+    }}}, h('div', {class: 'line'}, names.map((name) => {
+      const shown = field(m.trail.fields[name], fields[name])
+      shown.classList.toggle('wide', fields[name].type === 'datetime-local')
+      return shown
+    }), look)),
     errors.element, list, chains))
   load(asked(Object.fromEntries(names.map((name) => [name, given(name)]))), list, errors, signal)
   heads(chains, signal)

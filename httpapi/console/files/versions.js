@@ -24,10 +24,10 @@ export function versions({project, path, history, seen, signal, onChange}) {
   const row = (version) => h('tr', {},
     h('th', {scope: 'row'}, m.version(version.version)),
     h('td', {}, state(version)), h('td', {}, when(version.updated_at)), h('td', {}, version.updated_by),
-    h('td', {class: 'row-actions'}, version.state === 'live' && version !== history[0]
+    h('td', {}, h('span', {class: 'row-actions'}, version.state === 'live' && version !== history[0]
       ? button(m.versions.restore, act(() => restore(version)), {'aria-label': m.versions.restoreOne(version.version)}) : null,
     version.state !== 'destroyed'
-      ? button(m.versions.destroy, act(() => destroyOne(version)), {class: 'danger-quiet', 'aria-label': m.versions.destroyOne(version.version)}) : null))
+      ? button(m.versions.destroy, act(() => destroyOne(version)), {class: 'danger-quiet', 'aria-label': m.versions.destroyOne(version.version)}) : null)))
 
   async function restore(version) {
     const {value, encoding} = await api.readValue(project, path, version.version, signal)
