@@ -44,7 +44,7 @@ func vaultTables(r *run) (_ []Table, err error) {
 		return nil, err
 	}
 	t := Table{Title: "Over HashiCorp Vault", Note: "One secret of 64 bytes for each client, over connections that stay open; myVault's HTTP API over a Vault server, and the API of the same server, " +
-		"which runs in dev mode: it keeps everything in memory, so that what myVault adds shows most. A write on a condition is one with If-Match, and one with cas. " +
+		"which runs in dev mode: it keeps everything in memory, so that what myVault adds shows most. A write on a condition is one with If-Match, and one with cas. All secrets stand equally deep in Vault, which encrypts each segment of a path. " +
 		"myVault's trail is on disk, with two entries for each write. The reverse proxy is net/http/httputil's, which only passes on: what any hop costs. All share the cores."}
 	for _, result := range results {
 		t.Rows = append(t.Rows, vaultRows(result, results[0])...)
@@ -86,7 +86,7 @@ func (r *run) overVault(open *closers) ([]measure.Contestant, error) {
 	if status, _, err := real.Ask(http.MethodPost, "secret/config", `{"max_versions":10}`); err != nil || status >= http.StatusMultipleChoices {
 		return nil, errors.Join(err, fmt.Errorf("vault answers %d to its settings", status))
 	}
-	direct, err := r.asking(server{vaultItself, strings.TrimPrefix(real.Address, "http://")}, directly(real.Token, "direct"), open)
+	direct, err := r.asking(server{vaultItself, strings.TrimPrefix(real.Address, "http://")}, directly(real.Token, "direct/secrets"), open)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (r *run) proxy(to *vaultserver.Server, open *closers) (none measure.Contest
 	if err != nil {
 		return none, err
 	}
-	return r.asking(s, directly(to.Token, "proxied"), open)
+	return r.asking(s, directly(to.Token, "proxied/secrets"), open)
 }
 
 // throughMyVault serves a vault over the server.
