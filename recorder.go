@@ -35,6 +35,7 @@ type recorder struct {
 	mode     Reads
 	reads    *merger
 	refusals *merger
+	tally    tally
 }
 
 func newRecorder(trail Trail, mode Reads) *recorder {
@@ -50,6 +51,7 @@ func (r *recorder) write(ctx context.Context, entries ...Entry) error {
 		return nil
 	}
 	if err := r.trail.Record(ctx, entries...); err != nil {
+		r.tally.failures.Add(1)
 		return fmt.Errorf("%w: %w", ErrTrail, err)
 	}
 	return nil
@@ -76,6 +78,7 @@ func (r *recorder) readAll(ctx context.Context, entries []Entry) error {
 // ones within a second are counted in one more, so that a flood cannot fill the trail.
 // It reports no error: what it records is refused in any case.
 func (r *recorder) refuse(ctx context.Context, e Entry) {
+	r.tally.refused(e.Outcome)
 	e, first := r.refusals.first(e)
 	if !first {
 		return
@@ -89,6 +92,7 @@ func (r *recorder) refuse(ctx context.Context, e Entry) {
 // refuseLater records a failure within a second, never at once: how long the answer takes
 // must not tell whether this is the first of its kind, or of a known service.
 func (r *recorder) refuseLater(e Entry) {
+	r.tally.refused(e.Outcome)
 	if !r.refusals.later(e) {
 		_ = r.write(context.Background(), e) // the vault is being closed: now or never
 	}

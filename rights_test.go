@@ -66,6 +66,10 @@ var rightsOf = map[string]needed{
 	"Projects": {rule: "newsbot/any@read", less: others, seen: func(ctx context.Context, s *myvault.Session) int {
 		return count(s.Projects(ctx))
 	}},
+	"UsagePage": {rule: "newsbot/prod/db@audit", less: without("audit"), seen: func(ctx context.Context, s *myvault.Session) int {
+		page, _ := s.UsagePage(ctx, myvault.UsageRange{}, 10)
+		return len(page.Items)
+	}},
 	"Trail": {rule: "newsbot/prod/db@audit", less: without("audit"), seen: func(ctx context.Context, s *myvault.Session) int {
 		return count(s.Trail(ctx, myvault.TrailRange{}))
 	}},

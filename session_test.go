@@ -99,6 +99,10 @@ var calls = map[string]func(context.Context, *myvault.Session) error{
 		return err
 	},
 	"Trail": func(ctx context.Context, s *myvault.Session) error { return first(s.Trail(ctx, myvault.TrailRange{})) },
+	"UsagePage": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.UsagePage(ctx, myvault.UsageRange{}, 10)
+		return err
+	},
 	"TrailPage": func(ctx context.Context, s *myvault.Session) error {
 		_, err := s.TrailPage(ctx, myvault.TrailRange{}, 10)
 		return err

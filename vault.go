@@ -60,6 +60,7 @@ type Vault struct {
 	provider Provider
 	trail    Trail
 	recorder *recorder
+	usage    *usageIndex
 	ownTrail bool // the provider is the trail: entries go into its commits
 	policy   atomic.Pointer[Policy]
 	closed   atomic.Bool
@@ -92,7 +93,7 @@ func New(provider Provider, policy *Policy, config Config) (*Vault, error) {
 	case !own:
 		trail = config.Trail
 	}
-	v := &Vault{provider: provider, trail: trail, ownTrail: own, recorder: newRecorder(trail, config.Reads)}
+	v := &Vault{provider: provider, trail: trail, ownTrail: own, usage: newUsageIndex(), recorder: newRecorder(trail, config.Reads)}
 	v.policy.Store(policy)
 	return v, nil
 }

@@ -35,7 +35,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer c.endLarge()
 	a, err := c.run()
 	status, size := c.write(w, a, err)
-	c.log(status, size, time.Since(started), err)
+	took := time.Since(started)
+	if h.observe != nil {
+		h.observe(Observation{Route: c.pattern(), Method: c.knownMethod(), Status: status, Took: took, Size: size})
+	}
+	c.log(status, size, took, err)
 }
 
 func (c *call) ctx() context.Context { return c.request.Context() }

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/myswiftagent/myvault"
 )
 
 const (
@@ -15,10 +13,11 @@ const (
 	pingFresh   = time.Second // how long one result answers, so that a flood does not reach the store
 )
 
-// health asks the store whether it answers, with one question at a time.
+// health asks the vault how it is, with one question at a time.
 type health struct {
-	vault  *myvault.Vault
-	logger *slog.Logger
+	ask       func(context.Context) error
+	complaint string // of what is wrong, in logs
+	logger    *slog.Logger
 
 	mu      sync.Mutex
 	asking  chan struct{} // closed when the answer is there; nil: nobody asks
@@ -36,7 +35,7 @@ func (h *health) check(ctx context.Context) bool {
 			return h.good
 		}
 		h.asking = make(chan struct{})
-		go h.ask(context.WithoutCancel(ctx), h.asking)
+		go h.question(context.WithoutCancel(ctx), h.asking)
 	}
 	answered := h.asking
 	h.mu.Unlock()
@@ -53,15 +52,15 @@ func (h *health) check(ctx context.Context) bool {
 	}
 }
 
-// ask waits for the store. A store that ignores its context is asked once, not by each caller.
-func (h *health) ask(ctx context.Context, answered chan struct{}) {
+// question waits for the store. A store that ignores its context is asked once, not by each caller.
+func (h *health) question(ctx context.Context, answered chan struct{}) {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	err := h.vault.Ping(ctx)
+	err := h.ask(ctx)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil && (h.good || h.checked.IsZero()) {
-		h.logger.LogAttrs(ctx, slog.LevelError, "store does not answer", slog.String("cause", cause(err).Error()))
+		h.logger.LogAttrs(ctx, slog.LevelError, h.complaint, slog.String("cause", cause(err).Error()))
 	}
 	h.good, h.checked, h.asking = err == nil, time.Now(), nil
 	close(answered)
@@ -76,6 +75,20 @@ func (c *call) healthy() (answer, error) {
 		return answer{status: http.StatusServiceUnavailable, body: report{"unhealthy", "myVault"}}, nil
 	}
 	return answer{body: report{"healthy", "myVault"}}, nil
+}
+
+// Drain has /ready answer 503 from now on, so that balancers send nothing more. Everything else is
+// answered as before. [Serve] calls it when it ends.
+func (h *Handler) Drain() { h.draining.Store(true) }
+
+func (c *call) readiness() (answer, error) {
+	type report struct {
+		Status string `json:"status"`
+	}
+	if c.api.draining.Load() || !c.api.ready.check(c.ctx()) {
+		return answer{status: http.StatusServiceUnavailable, body: report{"not ready"}}, nil
+	}
+	return answer{body: report{"ready"}}, nil
 }
 
 func (c *call) welcome() (answer, error) {

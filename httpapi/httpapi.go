@@ -28,6 +28,8 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -64,12 +66,23 @@ type Config struct {
 	// asks for / is sent there; see package httpapi/console. It needs no identity, and sets its own
 	// headers. Nil: there is no such path.
 	Console http.Handler
+	// Observe is told of each request once it is answered, by the goroutine that answered it. It must
+	// not block. Nil: nobody is told. The package metrics has one.
+	Observe func(Observation)
+}
+
+// Observation is what may be counted of a request. It holds nothing that a caller can choose freely.
+type Observation struct {
+	Route  string // the pattern of the [Route]; "" where none fits
+	Method string // "other" for one that is not of HTTP's usual ones
+	Status int    // 499 where the client left before there was an answer
+	Took   time.Duration
+	Size   int // of the body of the answer, in bytes
 }
 
 const defaultFailures = 20
 
-// Handler is the HTTP API of one vault. Make it with [New]; it is immutable, and may be
-// used by many goroutines.
+// Handler is the HTTP API of one vault. Make it with [New]; it may be used by many goroutines.
 type Handler struct {
 	vault      *myvault.Vault
 	logger     *slog.Logger
@@ -84,6 +97,9 @@ type Handler struct {
 	health     *health
 	generators map[string]myvault.Generator
 	console    http.Handler // nil: none
+	observe    func(Observation)
+	ready      *health
+	draining   atomic.Bool
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -125,9 +141,11 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		failures:   newFailures(config.FailuresPerMinute),
 		large:      make(chan struct{}, largeAtOnce),
 		cursors:    cursors,
-		health:     &health{vault: vault, logger: config.Logger},
 		generators: maps.Clone(config.Generators),
 		console:    config.Console,
+		observe:    config.Observe,
+		health:     &health{ask: vault.Ping, logger: config.Logger, complaint: "store does not answer"},
+		ready:      &health{ask: vault.Ready, logger: config.Logger, complaint: "not ready"},
 	}, nil
 }
 

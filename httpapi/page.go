@@ -74,6 +74,9 @@ func (c *call) after() (myvault.Address, error) {
 	if err != nil || fields == nil {
 		return myvault.Address{}, err
 	}
+	if len(fields) == 1 && fields[0] == "" { // a listing that has not begun yet
+		return myvault.Address{}, nil
+	}
 	if len(fields) != 2 {
 		return myvault.Address{}, badRequest("the cursor is malformed; start again without cursor")
 	}

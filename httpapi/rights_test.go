@@ -43,6 +43,7 @@ func without(action string) string {
 var rights = []right{
 	{"GET /", "", "", "", "/", ""},
 	{"GET /health", "", "", "", "/health", ""},
+	{"GET /ready", "", "", "", "/ready", ""},
 	{"GET /openapi.json", "", "", "", "/openapi.json", ""},
 	{"GET /api/projects", "", "newsbot/any@read", elsewhere, "/api/projects", ""},
 	{"POST /api/projects", "", "new/any@write", without("write"), "/api/projects", `{"name":"new"}`},
@@ -71,6 +72,7 @@ var rights = []right{
 	{"GET /api/policy/explain", "another", "newsbot/prod/db@audit", without("audit"), "/api/policy/explain?service=root&action=read&project=newsbot&path=prod/db", ""},
 	{"GET /api/policy/who", "", "newsbot/prod/db@audit", without("audit"), "/api/policy/who?action=read&project=newsbot&path=prod/db", ""},
 	{"GET /api/audit", "", "newsbot/prod/db@audit", without("audit"), "/api/audit", ""},
+	{"GET /api/usage", "", "newsbot/prod/db@audit", without("audit"), "/api/usage", ""},
 	{"GET /api/audit/state", "", "*/@audit", without("audit"), "/api/audit/state", ""},
 }
 

@@ -41,6 +41,7 @@ func endpoints() []endpoint {
 	return []endpoint{
 		public("/", (*call).welcome),
 		public("/health", (*call).healthy),
+		public("/ready", (*call).readiness),
 		public("/openapi.json", (*call).describe),
 		on("GET", "/api/projects", (*call).listProjects),
 		on("POST", "/api/projects", (*call).createProject),
@@ -64,6 +65,7 @@ func endpoints() []endpoint {
 		on("GET", "/api/audit", (*call).listTrail,
 			"project", "prefix", "service", "action", "outcome", "since", "until", "limit", "cursor"),
 		on("GET", "/api/audit/state", (*call).trailState),
+		on("GET", "/api/usage", (*call).listUsage, "project", "prefix", "unused_since", "limit", "cursor"),
 	}
 }
 

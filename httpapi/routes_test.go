@@ -32,6 +32,7 @@ const create = `{"project":"newsbot","path":"prod/new","value":"v"}`
 var rows = slices.Concat([]row{
 	{"GET /", "", "/", "", 200, ""},
 	{"GET /health", "", "/health", "", 200, ""},
+	{"GET /ready", "", "/ready", "", 200, ""},
 	{"GET /openapi.json", "", "/openapi.json", "", 200, ""},
 	{"GET /api/projects", "reader", "/api/projects", "", 200, ""},
 	{"GET /api/projects", "admin", "/api/projects?limit=1", "", 400, ""},
@@ -167,6 +168,9 @@ var laterRows = []row{
 	{"GET /api/audit", "admin", "/api/audit?limit=-1", "", 400, ""},
 	{"GET /api/audit", "admin", "/api/audit?prefix=prod", "", 400, ""},
 	{"GET /api/audit", "admin", "/api/audit?cursor=x", "", 400, ""},
+	{"GET /api/usage", "admin", "/api/usage?project=newsbot&prefix=prod&unused_since=2099-01-01T00:00:00Z&limit=2", "", 200, ""},
+	{"GET /api/usage", "reader", "/api/usage", "", 200, ""},
+	{"GET /api/usage", "admin", "/api/usage?unused_since=yesterday", "", 400, ""},
 	{"GET /api/audit/state", "admin", "/api/audit/state", "", stateOfTheChains, ""},
 	{"GET /api/audit/state", "reader", "/api/audit/state", "", 403, ""},
 }
@@ -231,7 +235,7 @@ func TestEveryRouteHasRows(t *testing.T) {
 		denied[row.route] = denied[row.route] || row.status == 403
 	}
 	// For these, what the caller may not see is an empty answer, and no refusal.
-	always := []string{"GET /api/projects", "GET /api/secrets", "GET /api/secrets/{project}", "POST /api/secrets/test", "GET /api/whoami", "GET /api/audit"}
+	always := []string{"GET /api/projects", "GET /api/secrets", "GET /api/secrets/{project}", "POST /api/secrets/test", "GET /api/whoami", "GET /api/audit", "GET /api/usage"}
 	for _, route := range httpapi.Routes() {
 		t.Run(route.Method+" "+route.Pattern, func(t *testing.T) {
 			is := is.New(t)

@@ -42,14 +42,17 @@ type ServerConfig struct {
 	// MaxConnections is how many connections may be open; 0 means 1024. A further one takes the place
 	// of one on which nobody proved who it is, the oldest first, else of one that waits for its next request.
 	MaxConnections int
+	// Drain is how long the server goes on answering when it ends, while GET /ready answers 503 and
+	// balancers turn to others. 0 means not at all.
+	Drain time.Duration
 	// Grace is how long requests in flight may take to finish when the server ends. 0 means 10 seconds.
 	Grace time.Duration
 	// Ready is called once the address is found fit, before requests are answered. May be nil.
 	Ready func(net.Addr)
 }
 
-// Serve answers requests from listener, which it closes, until ctx ends. Then requests in
-// flight finish and it returns nil, or an error if some did not within the grace.
+// Serve answers requests from listener, which it closes, until ctx ends. Then it is not ready any
+// more, goes on for ServerConfig.Drain, requests in flight finish, and it returns nil, or an error if some did not within the grace.
 //
 // ErrInvalid where the listener is reached from beyond loopback and either there is no TLS,
 // unless PlaintextBeyondLoopback says that this is meant, or a service of the policy has
@@ -86,6 +89,12 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 		// Connections that are kept alive would be answered on.
 		return errors.Join(fmt.Errorf("httpapi: serve: %w", err), server.Close())
 	case <-ctx.Done():
+	}
+	handler.Drain()
+	select {
+	case err := <-ended:
+		return errors.Join(fmt.Errorf("httpapi: serve: %w", err), server.Close())
+	case <-time.After(config.Drain):
 	}
 	err := shutdown(server, config.Grace)
 	<-ended

@@ -44,6 +44,7 @@ type settings struct {
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR (INFO)"`
 	LogFormat format     `env:"LOG_FORMAT" envDefault:"text" help:"text or json (text)"`
 	CallerSettings
+	OperatingSettings
 	TLSSettings
 	stores.Settings
 }
@@ -110,7 +111,12 @@ func open(ctx context.Context, s stores.Settings, policy *myvault.Policy) (*myva
 func serve(ctx context.Context, r *reloader) error {
 	s := r.started.settings
 	r.logger = s.logger(os.Stderr)
-	config := httpapi.Config{Logger: r.logger, AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders}
+	counters, err := newCounters(s.Metrics, r.vault)
+	if err != nil {
+		return err
+	}
+	defer counters.serve(r.logger)()
+	config := httpapi.Config{Logger: r.logger, AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders, Observe: counters.observe}
 	if s.Console {
 		config.Console = console.New()
 	}
@@ -121,11 +127,9 @@ func serve(ctx context.Context, r *reloader) error {
 	if r.certificates, err = s.certificates(); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", cmp.Or(s.Addr, fmt.Sprintf("127.0.0.1:%d", s.Port)))
-	if refused, ok := errors.AsType[syscall.Errno](err); ok {
-		return fmt.Errorf("listen: %w; choose another address with PORT or MYVAULT_ADDR", refused)
-	} else if err != nil {
-		return errors.New("listen: MYVAULT_ADDR is no host:port of this machine") // nor shown: it may be anything
+	listener, err := listen(cmp.Or(s.Addr, fmt.Sprintf("127.0.0.1:%d", s.Port)), "PORT or MYVAULT_ADDR")
+	if err != nil {
+		return err
 	}
 	watcher, err := watchDue(r.vault, s.Due, r.logger)
 	if err != nil {
@@ -136,13 +140,24 @@ func serve(ctx context.Context, r *reloader) error {
 		Certificates:            r.certificates,
 		MaxConnections:          s.Connections,
 		PlaintextBeyondLoopback: s.Plaintext,
+		Drain:                   s.Drain,
 		Ready: func(addr net.Addr) {
 			r.addr = addr
 			greet(s, r.path, addr)
-			lintInto(r.logger, r.started.policy)
 			go r.run(ctx)
 		},
 	})
+}
+
+// listen opens an address that a setting gave. It is not shown where it is none: it may be anything.
+func listen(address, setting string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if refused, ok := errors.AsType[syscall.Errno](err); ok {
+		return nil, fmt.Errorf("listen: %w; choose another address with %s", refused, setting)
+	} else if err != nil {
+		return nil, fmt.Errorf("listen: %s is no host:port of this machine", setting)
+	}
+	return listener, nil
 }
 
 // logger writes in the format and from the level that the settings name.

@@ -60,6 +60,7 @@ type reloader struct {
 
 // run reloads at each hangup and when the .env has changed, until ctx ends.
 func (r *reloader) run(ctx context.Context) {
+	lintInto(r.logger, r.started.policy)
 	changes := make(chan struct{}, 1)
 	if r.files != nil {
 		go r.files.Run(ctx, lookEvery, func() {

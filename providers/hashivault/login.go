@@ -27,6 +27,7 @@ type keeper struct {
 	stop    context.CancelFunc
 	ended   chan struct{} // closed when the renewing goroutine has ended
 
+	life  lifeline
 	mu    sync.Mutex
 	token string
 }
@@ -51,6 +52,7 @@ func newKeeper(ctx context.Context, c *cluster, config Config) (*keeper, error) 
 	if err != nil {
 		return nil, err
 	}
+	k.life.lives(l)
 	running, stop := context.WithCancel(context.Background())
 	k.stop = stop
 	go k.run(running, l)
@@ -77,6 +79,7 @@ func (k *keeper) run(ctx context.Context, l lease) {
 		next, err := lease{}, errors.ErrUnsupported
 		if l.renewable {
 			next, err = k.auth(ctx, http.MethodPost, "auth/token/renew-self", []byte("{}"))
+			k.life.took(&k.life.renewals, next, err)
 		}
 		// A renewal that gives much less than at first has come up against the maximum.
 		if k.role != nil && (err != nil || next.ttl < whole/2) {
@@ -123,6 +126,7 @@ func (k *keeper) login(ctx context.Context) (lease, error) {
 	if errors.Is(err, ErrMount) || errors.Is(err, ErrRights) {
 		err = unavailable(ErrLogin)
 	}
+	k.life.took(&k.life.logIns, l, err)
 	return l, err
 }
 

@@ -78,6 +78,7 @@ func (w *writer) commit(batch []*request) error {
 	if committing {
 		w.seen, err = w.conn.dataVersion()
 		w.known = err == nil
+		w.counts.add(batch)
 		w.committed()
 	}
 	return nil

@@ -30,6 +30,7 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.V
 	if v != nil {
 		if r := s.cache.get(addr); r != nil {
 			if secret, known, err := r.secret(version); known {
+				s.hits.add(r.hash)
 				return secret, err
 			}
 		}
@@ -39,6 +40,7 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.V
 
 // fetch reads a secret from the file. Its row enters the cache if v still holds then.
 func (s *Store) fetch(ctx context.Context, addr myvault.Address, version myvault.Version, v *view) (secret myvault.Secret, err error) {
+	s.misses.Add(1)
 	var r *row
 	query := func(c *conn) (err error) {
 		r, secret, err = s.look(c, addr, version)

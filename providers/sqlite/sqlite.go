@@ -69,6 +69,8 @@ type Store struct {
 	tip, saved  tip             // owned by the writer, like enrolled
 	enrolled    map[string]bool // projects known to be registered, as of the last commit
 	newest      atomic.Uint64   // the newest change that this process has seen
+	hits        counter         // reads that the cache answered
+	misses      atomic.Uint64   // reads that it did not
 	closed      atomic.Bool
 }
 
@@ -209,16 +211,18 @@ func (s *Store) Incarnation() string { return s.incarnation }
 // last attempt to write to a file failed by the disk, it is ErrUnavailable for 30 seconds;
 // Ping itself writes nothing.
 func (s *Store) Ping(ctx context.Context) error {
-	for _, f := range []*file{s.file, s.trail.file} {
-		err := f.readers.read(ctx, func(c *conn) error {
-			_, err := c.meta(metaVault)
-			return err
-		})
-		if err != nil {
-			return err
-		}
+	if err := s.file.answers(ctx); err != nil {
+		return err
 	}
-	return errors.Join(s.writer.failing(), s.trail.writer.failing(), s.trail.syncer.failure())
+	return errors.Join(s.writer.failing(), s.trail.Ping(ctx))
+}
+
+// answers reports whether the file can be read.
+func (f *file) answers(ctx context.Context) error {
+	return f.readers.read(ctx, func(c *conn) error {
+		_, err := c.meta(metaVault)
+		return err
+	})
 }
 
 // Close waits for the calls in progress, makes the trail durable and closes both files. A

@@ -46,6 +46,7 @@ type writer struct {
 	seen  uint32 // the connection's data version
 
 	health health
+	counts counts
 
 	mu      sync.Mutex
 	idle    *sync.Cond // told when it is no longer busy

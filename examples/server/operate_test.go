@@ -1,0 +1,74 @@
+package main_test
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+// TestMetricsAreApart: they have an address of their own, and none unless it is set.
+func TestMetricsAreApart(t *testing.T) {
+	is := is.New(t)
+	p := start(t, t.TempDir(), "MYVAULT_METRICS_ADDR=127.0.0.1:0")
+	c := p.headers(t)
+	const canary = "canary-0451"
+	is.Equal(p.must(t, c, "POST", "/api/secrets", `{"project":"`+canary+`","path":"`+canary+`/x","value":"`+canary+`"}`).status, 201)
+	is.Equal(p.must(t, caller{"local", canary}, "GET", "/api/secrets/"+canary+"/x", "").status, 401)
+	is.Equal(p.must(t, c, "GET", "/metrics", "").status, 404) // not on the API's address
+	_, url, found := strings.Cut(p.stdout.String(), "Metrics: ")
+	is.True(found)
+	url, _, _ = strings.Cut(url, "\n")
+	response, err := http.Get(url)
+	is.NoErr(err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	is.NoErr(err)
+	for _, series := range []string{
+		`myvault_http_requests_total{method="POST",route="/api/secrets",status="2xx"} 1`, "myvault_unauthenticated_total 1",
+		"myvault_changes_commits_total 1", "myvault_cache_hits_total 0", "go_goroutines",
+	} {
+		is.True(strings.Contains(string(text), series)) // the series
+	}
+	is.True(!strings.Contains(string(text), canary) && !strings.Contains(string(text), c.token))
+	is.NoErr(p.stop(t, syscall.SIGTERM))
+	_, err = http.Get(url)
+	is.True(err != nil) // it ended with the server
+
+	p = start(t, t.TempDir())
+	is.True(!strings.Contains(p.greeting(t), "Metrics"))
+}
+
+// TestDrain: at SIGTERM the server says that it is not ready, answers on for a while, and ends.
+func TestDrain(t *testing.T) {
+	is := is.New(t)
+	p := start(t, t.TempDir(), "MYVAULT_DRAIN=2s")
+	c := p.headers(t)
+	is.Equal(p.must(t, c, "GET", "/ready", "").status, 200)
+	is.NoErr(p.cmd.Process.Signal(syscall.SIGTERM))
+	await(t, "not ready", func() bool { return p.must(t, c, "GET", "/ready", "").status == 503 })
+	is.Equal(p.must(t, c, "POST", "/api/secrets", `{"project":"p","path":"x","value":"v"}`).status, 201) // still served
+	is.Equal(p.must(t, c, "GET", "/health", "").status, 200)
+	is.NoErr(<-p.exited)
+}
+
+// TestBadOperatingSettings are told by name alone.
+func TestBadOperatingSettings(t *testing.T) {
+	for _, setting := range []string{"MYVAULT_METRICS_ADDR=canary", "MYVAULT_DRAIN=canary", "LOG_FORMAT=canary"} {
+		t.Run(setting, func(t *testing.T) {
+			is := is.New(t)
+			dir := t.TempDir()
+			is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), []byte(goodEnv), 0o600))
+			p := command(t, dir, setting)
+			is.True(p.cmd.Run() != nil)
+			name, _, _ := strings.Cut(setting, "=")
+			is.True(strings.Contains(p.stderr.String(), name))
+			is.True(!strings.Contains(p.stderr.String(), "canary"))
+		})
+	}
+}

@@ -1,0 +1,42 @@
+package httpapi
+
+import "github.com/myswiftagent/myvault"
+
+// usage is a secret without its value, and when it was last read.
+type usage struct {
+	ID         uint64 `json:"id"`
+	Project    string `json:"project"`
+	Path       string `json:"path"`
+	Version    uint64 `json:"version"`
+	UpdatedAt  string `json:"updated_at"`
+	LastReadAt string `json:"last_read_at,omitempty"` // none: not since KnownSince
+	LastReadBy string `json:"last_read_by,omitempty"`
+	KnownSince string `json:"known_since"` // from then on every read is known
+}
+
+func (c *call) listUsage() (answer, error) {
+	r := myvault.UsageRange{Prefix: myvault.Prefix{Project: c.query.Get("project"), Path: c.query.Get("prefix")}}
+	var err error
+	if r.UnusedSince, err = c.instant("unused_since"); err != nil {
+		return answer{}, err
+	}
+	limit, err := c.limit()
+	if err != nil {
+		return answer{}, err
+	}
+	if r.After, err = c.after(); err != nil {
+		return answer{}, err
+	}
+	page, err := c.session.UsagePage(c.ctx(), r, limit)
+	if err != nil {
+		return answer{}, err
+	}
+	items := make([]usage, len(page.Items))
+	for i, u := range page.Items {
+		items[i] = usage{
+			ID: identifier(u.Project, u.Path), Project: u.Project, Path: u.Path, Version: uint64(u.Version), UpdatedAt: timestamp(u.At),
+			LastReadAt: timestamp(u.LastRead), LastReadBy: u.ReadBy, KnownSince: timestamp(page.Since),
+		}
+	}
+	return answer{body: items, link: nextPage(c, page.Page)}, nil
+}

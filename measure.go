@@ -1,0 +1,117 @@
+package myvault
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// Measure is one number that a vault, its provider or its trail counts about itself. It says
+// nothing of what is stored: no name of a secret, project or service stands in it.
+type Measure struct {
+	Name    string // letters, digits and _, the same in every process: "cache_hits_total"
+	Help    string // one line for people
+	Counter bool   // it only grows, from 0 when it was opened; else it goes up and down
+	Value   float64
+}
+
+// Measured is a provider or a trail that counts. The package metrics brings what it counts to Prometheus.
+type Measured interface {
+	// Measures gives the same names at every call. What cannot be told now is left out.
+	Measures(ctx context.Context) []Measure
+}
+
+// Stats is what a vault has counted since it was made.
+type Stats struct {
+	Denied          uint64        // calls that the policy refused
+	Unauthenticated uint64        // failed log-ins, and calls of sessions that have ended
+	TrailFailures   uint64        // times that entries could not be written
+	Waiting         int64         // entries that are not written yet: of relaxed reads, and merged refusals
+	Lag             time.Duration // how long the oldest of them has waited
+}
+
+// tally counts what a recorder meets.
+type tally struct{ denied, unauthenticated, failures atomic.Uint64 }
+
+// refused counts a refusal by its outcome.
+func (t *tally) refused(o Outcome) {
+	switch o {
+	case OutcomeDenied:
+		t.denied.Add(1)
+	case OutcomeUnauthenticated:
+		t.unauthenticated.Add(1)
+	}
+}
+
+// Stats gives the numbers of the moment.
+func (v *Vault) Stats() Stats {
+	r := v.recorder
+	oldest := oldestOf(r.reads.oldest(), r.refusals.oldest())
+	s := Stats{
+		Denied: r.tally.denied.Load(), Unauthenticated: r.tally.unauthenticated.Load(), TrailFailures: r.tally.failures.Load(),
+		Waiting: r.reads.waiting.Load() + r.refusals.waiting.Load(),
+	}
+	if !oldest.IsZero() {
+		s.Lag = max(0, time.Since(oldest))
+	}
+	return s
+}
+
+// Measures gives the Stats, and what the provider and the trail beside it count, if they do.
+func (v *Vault) Measures(ctx context.Context) []Measure {
+	s := v.Stats()
+	all := []Measure{
+		{"denied_total", "Calls that the policy refused.", true, float64(s.Denied)},
+		{"unauthenticated_total", "Failed log-ins, and calls of sessions that have ended.", true, float64(s.Unauthenticated)},
+		{"trail_failures_total", "Times that entries of the trail could not be written.", true, float64(s.TrailFailures)},
+		{"trail_waiting_entries", "Entries of the trail that are not written yet.", false, float64(s.Waiting)},
+		{"trail_lag_seconds", "How long the oldest entry that is not written yet has waited.", false, s.Lag.Seconds()},
+	}
+	if m, ok := v.provider.(Measured); ok {
+		all = append(all, m.Measures(ctx)...)
+	}
+	if m, ok := v.trail.(Measured); ok && !v.ownTrail {
+		all = append(all, m.Measures(ctx)...)
+	}
+	return all
+}
+
+// Ready reports whether requests should be sent to this vault: the store answers, the trail can be
+// written as far as its last attempts tell, and the policy has a service. ErrClosed,
+// ErrUnavailable or ErrTrail. It writes nothing.
+func (v *Vault) Ready(ctx context.Context) error {
+	err := v.Ping(ctx)
+	if trail, ok := v.trail.(interface{ Ping(context.Context) error }); err == nil && ok && !v.ownTrail {
+		err = trail.Ping(ctx)
+	}
+	if err == nil && len(v.Policy().Services()) == 0 {
+		err = errors.New("the policy has no service")
+	}
+	return fail("ready", Address{}, err)
+}
+
+// oldest gives the time of the oldest entry that waits; zero where none does.
+func (m *merger) oldest() (oldest time.Time) {
+	for i := range m.shards {
+		s := &m.shards[i]
+		s.mu.Lock()
+		for _, h := range s.pending {
+			for ; h != nil; h = h.next {
+				if h.Count > 0 {
+					oldest = oldestOf(oldest, h.First)
+				}
+			}
+		}
+		s.mu.Unlock()
+	}
+	return oldest
+}
+
+// oldestOf gives the earlier of two times, of which each may be zero for none.
+func oldestOf(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

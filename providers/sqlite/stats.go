@@ -1,0 +1,155 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync/atomic"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// FileStats is what one file of a store has counted in this process since it was opened, and how large it is.
+type FileStats struct {
+	Commits  uint64 // transactions
+	Requests uint64 // changes, or calls of Record, that they took together; by Commits it is the size of a batch
+	Bytes    int64  // of the file
+	LogBytes int64  // of its write-ahead log
+}
+
+// Stats is what a Store has counted in this process since it was opened.
+type Stats struct {
+	CacheHits   uint64 // reads that the cache answered
+	CacheMisses uint64 // reads that went to the file
+	CacheBytes  int64  // rows in the cache
+	Epoch       uint32 // the number of the data key in force
+	Seals       uint64 // rows of the log since that epoch began; at 2^28 the next one begins
+	Changes     FileStats
+	Access      FileStats
+	Entries     uint64 // the sequence of the newest access entry
+}
+
+// counter is a number that many goroutines add to, spread so that they seldom meet.
+type counter [32]struct {
+	n atomic.Uint64
+	_ [56]byte // a cache line each
+}
+
+func (c *counter) add(hash uint64) { c[hash>>59].n.Add(1) }
+
+func (c *counter) sum() (n uint64) {
+	for i := range c {
+		n += c[i].n.Load()
+	}
+	return n
+}
+
+// counts is what a file's writer has done.
+type counts struct{ commits, requests atomic.Uint64 }
+
+// add counts a transaction that holds.
+func (c *counts) add(batch []*request) {
+	c.commits.Add(1)
+	for _, r := range batch {
+		if r.err == nil {
+			c.requests.Add(1)
+		}
+	}
+}
+
+func (f *file) stats() FileStats {
+	return FileStats{
+		Commits: f.writer.counts.commits.Load(), Requests: f.writer.counts.requests.Load(),
+		Bytes: sizeOf(f.path), LogBytes: sizeOf(f.path + "-wal"),
+	}
+}
+
+func sizeOf(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// Stats gives the numbers of the moment. ErrUnavailable or ErrClosed where the store cannot be asked.
+func (s *Store) Stats(ctx context.Context) (Stats, error) {
+	stats := Stats{CacheHits: s.hits.sum(), CacheMisses: s.misses.Load(), CacheBytes: s.cache.size(), Changes: s.file.stats(), Access: s.trail.file.stats()}
+	err := s.readers.read(ctx, func(c *conn) error {
+		return c.each(`SELECT epoch, (SELECT coalesce(max(seq), 0) FROM log) + 1 - first FROM epoch ORDER BY epoch DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
+			stats.Epoch, stats.Seals = uint32(row.ColumnInt64(0)), uint64(row.ColumnInt64(1))
+			return nil
+		})
+	})
+	if err == nil {
+		stats.Entries, err = s.trail.newest(ctx)
+	}
+	return stats, err
+}
+
+// newest gives the sequence of the newest entry.
+func (t *Trail) newest(ctx context.Context) (uint64, error) {
+	head, err := t.head(ctx, myvault.ChainAccess, accessHead)
+	return head.Seq, err
+}
+
+// Measures implements [myvault.Measured]: the Stats.
+func (s *Store) Measures(ctx context.Context) []myvault.Measure {
+	stats, err := s.Stats(ctx)
+	all := append(stats.Changes.measures("changes"), stats.Access.measures("access")...)
+	all = append(all,
+		myvault.Measure{Name: "cache_hits_total", Help: "Reads that the cache of sealed rows answered.", Counter: true, Value: float64(stats.CacheHits)},
+		myvault.Measure{Name: "cache_misses_total", Help: "Reads that went to the file.", Counter: true, Value: float64(stats.CacheMisses)},
+		myvault.Measure{Name: "cache_bytes", Help: "Bytes of sealed rows in the cache.", Value: float64(stats.CacheBytes)},
+	)
+	if err != nil {
+		return all
+	}
+	return append(all,
+		myvault.Measure{Name: "epoch", Help: "Number of the data key in force.", Value: float64(stats.Epoch)},
+		myvault.Measure{Name: "epoch_seals", Help: "Rows written since that data key came into force.", Value: float64(stats.Seals)},
+		entriesMeasure(stats.Entries),
+	)
+}
+
+// Measures implements [myvault.Measured]: what the file of a trail has counted.
+func (t *Trail) Measures(ctx context.Context) []myvault.Measure {
+	all := t.file.stats().measures("access")
+	if seq, err := t.newest(ctx); err == nil {
+		all = append(all, entriesMeasure(seq))
+	}
+	return all
+}
+
+func entriesMeasure(seq uint64) myvault.Measure {
+	return myvault.Measure{Name: "access_entries", Help: "Sequence of the newest access entry.", Value: float64(seq)}
+}
+
+func (f FileStats) measures(chain string) []myvault.Measure {
+	return []myvault.Measure{
+		{Name: chain + "_commits_total", Help: "Transactions on this file.", Counter: true, Value: float64(f.Commits)},
+		{Name: chain + "_requests_total", Help: "Requests in those transactions; by commits it is the size of a batch.", Counter: true, Value: float64(f.Requests)},
+		{Name: chain + "_file_bytes", Help: "Size of the file.", Value: float64(f.Bytes)},
+		{Name: chain + "_log_bytes", Help: "Size of the write-ahead log of the file.", Value: float64(f.LogBytes)},
+	}
+}
+
+// size gives how many bytes the rows take.
+func (c *cache) size() int64 {
+	if c == nil {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bytes
+}
+
+// Ping reports whether the file answers, and whether it can be written, as [Store.Ping] does.
+func (t *Trail) Ping(ctx context.Context) error {
+	if err := t.file.answers(ctx); err != nil {
+		return err
+	}
+	return errors.Join(t.writer.failing(), t.syncer.failure())
+}
