@@ -14,6 +14,7 @@ require (
 	golang.org/x/sys v0.49.0
 	golang.org/x/text v0.43.0
 	golang.org/x/time v0.16.0
+	gopkg.in/macaroon.v2 v2.1.0
 )
 
 require (
@@ -40,6 +41,5 @@ require (
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/ryanuber/go-glob v1.0.0 // indirect
 	golang.org/x/net v0.60.0 // indirect
-	gopkg.in/macaroon.v2 v2.1.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )

@@ -145,7 +145,7 @@ func request(method, path, name string, item *openapi3.PathItem, op *openapi3.Op
 }
 
 // varying are the members that differ from one run to the next.
-var varying = []string{"at", "created_at", "updated_at", "seq", "request_id"}
+var varying = []string{"at", "created_at", "updated_at", "known_since", "seq", "request_id"}
 
 // Same reports whether two JSON values are equal but for times, sequences and request ids.
 func Same(a, b any) bool {
