@@ -46,7 +46,7 @@ func TestImportsGoOneWay(t *testing.T) {
 		{module + "/generate", []string{module, "golang.org/x/"}},
 		{module + "/tokens", []string{module, "golang.org/x/", "github.com/go-json-experiment/json", "gopkg.in/macaroon.v2"}},
 		{module + "/metrics", []string{
-			module, module + "/httpapi", "golang.org/x/", "github.com/go-json-experiment/json", "github.com/prometheus/",
+			module, module + "/httpapi", module + "/generate", module + "/internal/watch", "golang.org/x/", "github.com/go-json-experiment/json", "github.com/prometheus/",
 			"github.com/beorn7/perks", "github.com/cespare/xxhash", "github.com/munnerz/goautoneg", "google.golang.org/protobuf", // prometheus's
 		}},
 		{module + "/httpapi", []string{

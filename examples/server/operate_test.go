@@ -41,7 +41,7 @@ func TestMetricsAreApart(t *testing.T) {
 	is.True(err != nil) // it ended with the server
 
 	p = start(t, t.TempDir())
-	is.True(!strings.Contains(p.greeting(t), "Metrics"))
+	is.True(!strings.Contains(p.greeting(t), "Metrics: "))
 }
 
 // TestDrain: at SIGTERM the server says that it is not ready, answers on for a while, and ends.
