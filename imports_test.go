@@ -46,7 +46,8 @@ func TestImportsGoOneWay(t *testing.T) {
 		{module + "/generate", []string{module, "golang.org/x/"}},
 		{module + "/tokens", []string{module, "golang.org/x/", "github.com/go-json-experiment/json", "gopkg.in/macaroon.v2"}},
 		{module + "/metrics", []string{
-			module, module + "/httpapi", module + "/generate", module + "/internal/watch", "golang.org/x/", "github.com/go-json-experiment/json", "github.com/prometheus/",
+			module, module + "/httpapi", module + "/generate", module + "/internal/watch", module + "/tokens", "gopkg.in/macaroon.v2", "golang.org/x/",
+			"github.com/go-json-experiment/json", "github.com/prometheus/",
 			"github.com/beorn7/perks", "github.com/cespare/xxhash", "github.com/munnerz/goautoneg", "google.golang.org/protobuf", // prometheus's
 		}},
 		{module + "/httpapi", []string{
