@@ -127,6 +127,33 @@ func TestFilesStaySmall(t *testing.T) {
 	}
 }
 
+// TestEveryFileIsReached from the page: an import of a file that is not there stops the whole page, and a file
+// that nothing names is carried for nothing.
+func TestEveryFileIsReached(t *testing.T) {
+	files := sources(t)
+	named := regexp.MustCompile(`(?:from '\./|href="|src(?:="|: '))([a-z]+\.(?:js|css|svg))`)
+	reached := map[string]bool{"/index.html": true}
+	for next := []string{"/index.html"}; len(next) > 0; {
+		name := next[0]
+		next = next[1:]
+		text, ok := files[name]
+		if !ok {
+			t.Errorf("%s is named, and not there", name)
+		}
+		for _, found := range named.FindAllStringSubmatch(text, -1) {
+			if file := "/" + found[1]; !reached[file] {
+				reached[file] = true
+				next = append(next, file)
+			}
+		}
+	}
+	for name := range files {
+		if !reached[name] {
+			t.Errorf("nothing names %s", name)
+		}
+	}
+}
+
 // TestNothingBecomesMarkupOrIsStored: the source never makes markup or code of text, loads nothing from
 // elsewhere, and keeps nothing beyond its memory.
 func TestNothingBecomesMarkupOrIsStored(t *testing.T) {

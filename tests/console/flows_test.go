@@ -121,7 +121,9 @@ func TestALostRaceShowsBothSides(t *testing.T) {
 				p.see("Version 2 was saved while you typed")
 				is.Equal(v.get("newsbot/prod/db"), "canary-theirs")                            // nothing was overwritten
 				is.Equal(value[string](p, named(fields, "New value")+".value"), "canary-mine") // nothing was lost
-				is.True(value[bool](p, `!document.body.innerText.includes("canary-theirs")`))  // and is not shown unasked
+				is.True(value[bool](p, `!document.body.innerText.includes("canary-theirs")`))  // and theirs is not shown unasked
+				pressElement(p, h, `document.querySelector(".caution button")`)
+				p.see("canary-theirs") // both sides
 				h.press(p, "Save mine as the next version")
 				p.see("Version 3 is saved.")
 				is.Equal(v.get("newsbot/prod/db"), "canary-mine")
@@ -233,7 +235,7 @@ func TestMatrix(t *testing.T) {
 		v := serve(t, map[string]string{"a/dev/x": "canary", "a/prod/x": "canary", "a/prod/y": "canary", "b/eu/prod/z": "canary", "a/alone": "canary"})
 		p := signedIn(t, v, h, "#/matrix", admin)
 		h.choose(p, "Project", "a")
-		p.see("2 names, 1 missing, 0 older; 1 names have no such part")
+		p.see("2 names, 1 missing, 0 older; without such a part: 1 name")
 		h.choose(p, "Call it older after", "any time")
 		p.see("1 older")
 		h.press(p, "Only rows with a gap")
@@ -270,6 +272,17 @@ func TestAttention(t *testing.T) {
 		p.wait(`document.querySelector(".facts").innerText.includes("Expires")`)
 		is.Equal(v.reads(), 0)
 	})
+}
+
+// pressElement presses a control that shares its name with another.
+func pressElement(p *page, h hand, element string) {
+	p.t.Helper()
+	if m, ok := h.(mouse); ok {
+		m.click(p, element)
+		return
+	}
+	keyboard{}.reach(p, element)
+	keys(p, kbEnter)
 }
 
 // setDate sets a date field, whose parts a person types by the order of their own country.

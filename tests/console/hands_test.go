@@ -77,7 +77,7 @@ func (m mouse) fill(p *page, label, text string) {
 // choose sets the list itself: its menu is drawn by the system, where no test can click.
 func (m mouse) choose(p *page, label, option string) {
 	p.t.Helper()
-	p.wait(named("select", label))
+	p.wait(fmt.Sprintf("[...%s?.options ?? []].some((o) => o.textContent === %s)", named("select", label), quoted(option)))
 	value[bool](p, fmt.Sprintf(`((list, text) => {
 		list.selectedIndex = [...list.options].findIndex((o) => o.textContent === text)
 		list.dispatchEvent(new Event("input", {bubbles: true}))
@@ -127,6 +127,7 @@ func (k keyboard) fill(p *page, label, text string) {
 func (k keyboard) choose(p *page, label, option string) {
 	p.t.Helper()
 	list := named("select", label)
+	p.wait(fmt.Sprintf("[...%s?.options ?? []].some((o) => o.textContent === %s)", list, quoted(option)))
 	k.reach(p, list)
 	keys(p, kb.Home)
 	for range 100 {

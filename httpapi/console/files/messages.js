@@ -2,6 +2,9 @@
 // beside `english`, chosen by `pick`; texts with numbers or names are functions, because languages
 // differ in plurals and order.
 
+// names counts names; numbers come written as the language has them.
+const names = (n) => n === '1' ? '1 name' : `${n} names`
+
 const english = {
   loading: 'Loading …',
   version: (n) => `v${n}`,
@@ -29,7 +32,7 @@ const english = {
     noMatch: 'No name has all of these words. Shorten the filter.',
     loaded: (n) => `${n} names so far …`,
     found: (n, all) => `${n} of ${all} names`,
-    total: (n, complete) => complete ? (n === '1' ? '1 name' : `${n} names`) : `The first ${n} names; there are more`,
+    total: (n, complete) => complete ? names(n) : `The first ${n} names; there are more`,
   },
   secret: {
     back: 'All secrets', version: 'Version', changed: 'Changed', by: 'By',
@@ -95,7 +98,7 @@ const english = {
     age: 'Call it older after', days: (n) => n === 1 ? '1 day' : `${n} days`, any: 'any time', onlyGaps: 'Only rows with a gap',
     missing: 'missing', behind: 'older,', none: 'No name has such a part. Choose another level or project.',
     hint: 'Arrows move between cells; Enter opens the secret, or creates the missing one.',
-    summary: (n, missing, behind, outside) => `${n} names, ${missing} missing, ${behind} older` + (outside === '0' ? '' : `; ${outside} names have no such part`),
+    summary: (n, missing, behind, outside) => `${names(n)}, ${missing} missing, ${behind} older` + (outside === '0' ? '' : `; without such a part: ${names(outside)}`),
   },
   attention: {
     title: 'Attention', ahead: 'Look ahead', soon: 'soon', expired: 'expired', overdue: 'overdue',

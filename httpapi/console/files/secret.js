@@ -129,7 +129,7 @@ function gone(page, newest) {
   body.replaceChildren(
     h('section', {class: 'caution'}, h('h3', {}, m.secret.gone[newest.state]), h('p', {}, m.secret.goneText[newest.state]),
       errors.element, h('div', {class: 'actions'}, actions)),
-    facts(newest), versions({project, path, history, signal, seen: () => ({version: 0}), onChange: () => refresh(page)}))
+    facts(newest), versions({project, path, history, signal, seen: () => null, onChange: () => refresh(page)}))
 }
 
 // destroyAll destroys every version, once the name was typed; false if it was not.

@@ -35,10 +35,10 @@ function makeScreen(main, heading, signal) {
   main.replaceChildren(
     h('div', {class: 'title-row'}, heading, h('a', {href: link('new'), class: 'button primary'}, m.secrets.create)), layout)
   let leaving = null
+  signal.addEventListener('abort', () => leaving?.abort())
   const select = (route) => {
     leaving?.abort()
     leaving = new AbortController()
-    signal.addEventListener('abort', () => leaving.abort())
     const [project, ...path] = route.segments
     const chosen = route.name === 'secret' && path.length > 0
     layout.classList.toggle('chosen', chosen)

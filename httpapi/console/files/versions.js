@@ -10,8 +10,10 @@ import {m} from './messages.js'
 import {veil} from './veil.js'
 import {Lost, destroy, write} from './write.js'
 
-// versions shows the history; onChange is called when it is no longer true.
+// versions shows the history; onChange is called when it is no longer true. `seen` is what a restored version
+// builds on. Where the newest version is not live, none can be read, and so none be restored or compared.
 export function versions({project, path, history, seen, signal, onChange}) {
+  const readable = history[0].state === 'live'
   const errors = place()
   const act = (work) => async () => {
     errors.clear()
@@ -24,7 +26,7 @@ export function versions({project, path, history, seen, signal, onChange}) {
   const row = (version) => h('tr', {},
     h('th', {scope: 'row'}, m.version(version.version)),
     h('td', {}, state(version)), h('td', {}, when(version.updated_at)), h('td', {}, version.updated_by),
-    h('td', {}, h('span', {class: 'row-actions'}, version.state === 'live' && version !== history[0]
+    h('td', {}, h('span', {class: 'row-actions'}, readable && version.state === 'live' && version !== history[0]
       ? button(m.versions.restore, act(() => restore(version)), {'aria-label': m.versions.restoreOne(version.version)}) : null,
     version.state !== 'destroyed'
       ? button(m.versions.destroy, act(() => destroyOne(version)), {class: 'danger-quiet', 'aria-label': m.versions.destroyOne(version.version)}) : null)))
@@ -51,7 +53,7 @@ export function versions({project, path, history, seen, signal, onChange}) {
       h('thead', {}, h('tr', {}, [...m.versions.columns.map((text) => h('th', {scope: 'col'}, text)), h('td', {})])),
       h('tbody', {}, history.map(row)))),
     errors.element,
-    compare({project, path, signal, live: history.filter((v) => v.state === 'live'), errors}))
+    compare({project, path, signal, live: history.filter((v) => readable && v.state === 'live'), errors}))
 }
 
 export function state(version) {
