@@ -1,0 +1,67 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// TestAuditOverManyEntries: every filter finds its entries among many others, over pages that
+// may be empty, each once and the newest first.
+func TestAuditOverManyEntries(t *testing.T) {
+	is := is.New(t)
+	f := serve(t)
+	f.put(map[string]string{"newsbot/prod/rare": "v", "newsbot/prod/often": "v", "newsbot/prod/rarely/below": "v"})
+	svc := f.vault.As("reader")
+	get := func(path string) error {
+		_, err := svc.Get(t.Context(), myvault.Address{Project: "newsbot", Path: path})
+		return err
+	}
+	start := time.Now()
+	for range 3 {
+		is.NoErr(get("prod/rare"))
+	}
+	middle := time.Now().Add(time.Millisecond)
+	time.Sleep(2 * time.Millisecond)
+	for range 4_500 { // several pages
+		is.NoErr(get("prod/often"))
+	}
+	stamp := func(t time.Time) string { return url.QueryEscape(t.UTC().Format(time.RFC3339Nano)) }
+	for query, want := range map[string]int{
+		"project=newsbot&prefix=prod/rare&action=read": 3,
+		"project=newsbot&action=read&service=reader":   4_503,
+		"service=nobody": 0,
+		"project=newsbot&prefix=prod/rare&service=admin&action=read":                   0,
+		"project=newsbot&prefix=prod/rare&outcome=ok&action=read":                      3,
+		"project=newsbot&prefix=prod/rare&outcome=denied":                              0,
+		"action=read&service=reader&since=" + stamp(start) + "&until=" + stamp(middle): 3,
+		"action=read&service=reader&since=" + stamp(middle):                            4_500,
+		"action=read&service=reader&until=" + stamp(start):                             0,
+	} {
+		found, seen := 0, map[string]bool{}
+		last := ""
+		for target := "/api/audit?limit=1000&" + query; target != ""; {
+			r := f.as("admin", "GET", target, "")
+			is.Equal(r.status, 200)
+			for _, e := range r.array(t) {
+				id := fmt.Sprint(e["chain"], e["seq"])
+				at := fmt.Sprint(e["at"])
+				if seen[id] || last != "" && at > last {
+					t.Fatalf("%s: %s twice, or newer than the one before", query, id)
+				}
+				seen[id], last = true, at
+				found++
+			}
+			target, _, _ = strings.Cut(strings.TrimPrefix(r.header.Get("Link"), "<"), ">")
+		}
+		if found != want {
+			t.Errorf("%s: %d entries, want %d", query, found, want)
+		}
+	}
+}
