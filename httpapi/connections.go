@@ -8,6 +8,12 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
+)
+
+const (
+	grace = 500 * time.Millisecond // that a stranger has to say something
+	pause = 2 * time.Millisecond   // until the next look at who said something
 )
 
 // connections bounds how many connections are open, and so the memory that callers take who
@@ -19,7 +25,8 @@ type connections struct {
 
 	mu        sync.Mutex
 	open      int
-	strangers list.List // of *connection: nobody proved anything on it yet; oldest first
+	trickling list.List // of *connection: strangers of whom more must come; oldest first
+	strangers list.List // of *connection: strangers of whom nothing was read yet, or all; oldest first
 	idle      list.List // of *connection: proven, and without a request; longest waiting first
 }
 
@@ -27,8 +34,10 @@ type connections struct {
 type connection struct {
 	net.Conn
 	all    *connections
-	round  uint64      // of the client authorities when it came
+	round  uint64 // of the client authorities when it came
+	came   time.Time
 	proven atomic.Bool // a caller proved who it is
+	read   atomic.Bool // something was read
 
 	// By all.mu:
 	place  *list.Element // in within; nil: a proven one with a request, or a closed one
@@ -59,12 +68,24 @@ func (l *bounded) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &connection{Conn: conn, all: l.all, round: l.round()}
+		for l.all.young() {
+			time.Sleep(pause)
+		}
+		c := &connection{Conn: conn, all: l.all, round: l.round(), came: time.Now()}
 		if l.all.admit(c) {
 			return c, nil
 		}
 		_ = conn.Close() // everybody is at work; there is nobody to tell
 	}
+}
+
+// young reports whether the place of a next connection would be that of a stranger who had no time
+// yet to say anything: when many come at once, the server has to read from those that it has first.
+func (a *connections) young() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	oldest := a.strangers.Front()
+	return a.open >= a.limit && a.trickling.Len() == 0 && oldest != nil && time.Since(oldest.Value.(*connection).came) < grace
 }
 
 // admit gives c a place. It closes another one's connection where that is needed.
@@ -80,14 +101,15 @@ func (a *connections) place(c *connection) (victim *connection, admitted bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.open >= a.limit {
-		longest := a.strangers.Front()
-		if longest == nil {
-			longest = a.idle.Front()
+		for _, from := range []*list.List{&a.trickling, &a.strangers, &a.idle} {
+			if longest := from.Front(); longest != nil {
+				victim = longest.Value.(*connection)
+				break
+			}
 		}
-		if longest == nil {
+		if victim == nil {
 			return nil, false
 		}
-		victim = longest.Value.(*connection)
 		victim.leave()
 	}
 	a.open++
@@ -99,7 +121,7 @@ func (a *connections) place(c *connection) (victim *connection, admitted bool) {
 func (c *connection) move(to *list.List) {
 	if c.place != nil {
 		c.within.Remove(c.place)
-		c.place = nil
+		c.place, c.within = nil, nil
 	}
 	if to != nil {
 		c.place, c.within = to.PushBack(c), to
@@ -113,6 +135,18 @@ func (c *connection) leave() {
 		c.all.open--
 		c.move(nil)
 	}
+}
+
+// Read reads. A stranger that is read from once more did not send all at once.
+func (c *connection) Read(p []byte) (int, error) {
+	if c.read.Swap(true) && !c.proven.Load() {
+		c.all.mu.Lock()
+		if c.within == &c.all.strangers && !c.closed {
+			c.move(&c.all.trickling)
+		}
+		c.all.mu.Unlock()
+	}
+	return c.Conn.Read(p)
 }
 
 // Close closes the connection and gives its place back.

@@ -25,7 +25,7 @@ const (
 	maxHeader         = 16 << 10
 	defaultGrace      = 10 * time.Second
 
-	defaultConnections = 1024
+	defaultConnections = 512
 )
 
 // ServerConfig is what Serve may be told. The zero ServerConfig suits loopback.
@@ -39,7 +39,7 @@ type ServerConfig struct {
 	// PlaintextBeyondLoopback allows plain HTTP on an address that other machines reach. Then
 	// tokens and values cross the network readable, unless something in front encrypts.
 	PlaintextBeyondLoopback bool
-	// MaxConnections is how many connections may be open; 0 means 1024. A further one takes the place
+	// MaxConnections is how many connections may be open; 0 means 512. A further one takes the place
 	// of one on which nobody proved who it is, the oldest first, else of one that waits for its next request.
 	MaxConnections int
 	// Drain is how long the server goes on answering when it ends, while GET /ready answers 503 and

@@ -29,7 +29,8 @@ const help = `Serves a vault over HTTP. Settings come from a .env (MYVAULT_ENV, 
 and the environment; the policy comes from the .env alone, if there is one. With neither, a first run
 makes MYVAULT_DATA with a generated .env. The policy is ALLOWED_SERVICES, TOKEN_<service>,
 CERT_<service>, ALLOW_<service> and DENY_<service>; see README.md. It is put in force anew when the .env changes, and at
-SIGHUP. -lint checks the settings and says what in the policy has no effect. The other settings are
+SIGHUP. -lint checks the settings and says what in the policy has no effect; -health asks the server that
+has these settings whether it works, and ends with 1 if not. The other settings are
 
 `
 
@@ -52,6 +53,7 @@ type settings struct {
 func main() {
 	flag.Usage = func() { fmt.Fprint(os.Stderr, help+setup.Help[settings]()) }
 	checking := flag.Bool("lint", false, "")
+	asking := flag.Bool("health", false, "")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -63,6 +65,8 @@ func main() {
 		err = errors.New("the server takes no arguments; -h explains its settings")
 	case *checking:
 		err = lint(os.Stdout)
+	case *asking:
+		err = health(ctx, os.Environ())
 	default:
 		err = run(ctx, hangups)
 	}

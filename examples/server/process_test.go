@@ -74,6 +74,13 @@ func command(t *testing.T, dir string, settings ...string) *process {
 func start(t *testing.T, dir string, settings ...string) *process {
 	t.Helper()
 	p := command(t, dir, settings...)
+	p.run(t)
+	return p
+}
+
+// run starts a prepared server and waits until it serves.
+func (p *process) run(t *testing.T) {
+	t.Helper()
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +108,6 @@ func start(t *testing.T, dir string, settings ...string) *process {
 	case <-time.After(time.Minute):
 		t.Fatalf("the server does not start:\n%s", p.stderr.String())
 	}
-	return p
 }
 
 // greeting waits for all that the server prints when it starts.

@@ -1,0 +1,117 @@
+package main_test
+
+import (
+	"debug/elf"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+// TestTheBinaryOfTheImage is static, and serves as another user from a directory that it cannot write.
+func TestTheBinaryOfTheImage(t *testing.T) {
+	is := is.New(t)
+	dir, err := os.MkdirTemp("", "myvault-image-") // not below t.TempDir, which only its owner may enter
+	is.NoErr(err)
+	defer os.RemoveAll(dir)
+	is.NoErr(os.Chmod(dir, 0o755))
+	static := filepath.Join(dir, "server")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", static, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	is.Equal(string(out), "")
+	is.NoErr(err)
+	file, err := elf.Open(static)
+	is.NoErr(err)
+	defer file.Close()
+	for _, part := range file.Progs {
+		is.True(part.Type != elf.PT_INTERP && part.Type != elf.PT_DYNAMIC)
+	}
+	root, data := filepath.Join(dir, "root"), filepath.Join(dir, "data")
+	is.NoErr(os.Mkdir(root, 0o555))
+	is.NoErr(os.Mkdir(data, 0o700))
+	port := "PORT=" + freePort(t)
+	p := command(t, root, port, "MYVAULT_DATA="+data)
+	p.cmd.Path, p.cmd.Args = static, []string{static}
+	if os.Getuid() == 0 {
+		is.NoErr(os.Chown(data, 65532, 65532))
+		p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
+	}
+	p.run(t)
+	ask := command(t, root, port, "MYVAULT_DATA="+data)
+	ask.cmd.Path, ask.cmd.Args, ask.cmd.SysProcAttr = static, []string{static, "-health"}, p.cmd.SysProcAttr
+	is.NoErr(ask.cmd.Run())
+	is.NoErr(p.stop(t, syscall.SIGTERM))
+	left, err := os.ReadDir(root)
+	is.NoErr(err)
+	is.Equal(len(left), 0)
+}
+
+// TestDockerfile holds the image to what the documentation says of it.
+func TestDockerfile(t *testing.T) {
+	is := is.New(t)
+	text, err := os.ReadFile(filepath.Join(root, "deploy/Dockerfile"))
+	is.NoErr(err)
+	known := map[string]bool{"FROM": true, "WORKDIR": true, "COPY": true, "RUN": true, "USER": true, "VOLUME": true, "ENV": true, "EXPOSE": true, "HEALTHCHECK": true, "ENTRYPOINT": true}
+	stages := strings.Split(string(text), "\nFROM ")
+	is.Equal(len(stages), 3) // the comment, the build, the image
+	for line := range strings.Lines(strings.ReplaceAll(string(text), "\\\n", "")) {
+		word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		is.True(word == "" || word[0] == '#' || known[word]) // of the Dockerfile's language
+	}
+	image := stages[2]
+	for _, want := range []string{
+		"scratch\n", "\nUSER 65532:65532\n", "\nVOLUME /data\n", "--chown=65532:65532", `CMD ["/server", "-health"]`, "\nENTRYPOINT [\"/server\"]\n",
+	} {
+		is.True(strings.Contains(image, want))
+	}
+	is.True(strings.Contains(stages[1], "CGO_ENABLED=0"))
+	is.True(!regexp.MustCompile(`(?i)token|master_key|password|\bADD\b`).MatchString(string(text))) // nothing secret in a layer
+	for _, setting := range regexp.MustCompile(`(MYVAULT_\w+)=`).FindAllStringSubmatch(image, -1) {
+		is.True(strings.Contains(help(t), "  "+setting[1]+" ")) // a setting of the server
+	}
+}
+
+// TestSystemdUnit: systemd itself finds nothing wrong with the unit.
+func TestSystemdUnit(t *testing.T) {
+	is := is.New(t)
+	unit := filepath.Join(root, "deploy/myvault.service")
+	text, err := os.ReadFile(unit)
+	is.NoErr(err)
+	for _, want := range []string{"LoadCredential=env:", "DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes"} {
+		is.True(strings.Contains(string(text), "\n"+want))
+	}
+	for _, setting := range regexp.MustCompile(`Environment=(\w+)=`).FindAllStringSubmatch(string(text), -1) {
+		is.True(strings.Contains(help(t), "  "+setting[1]+" "))
+	}
+	verify, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("systemd-analyze is missing; apt-get install systemd")
+		}
+		t.Skip("needs systemd-analyze")
+	}
+	dir := t.TempDir()
+	there := strings.Replace(string(text), "/usr/local/bin/myvault-server", binary, 1) // it must exist
+	is.NoErr(os.WriteFile(filepath.Join(dir, "myvault.service"), []byte(there), 0o644))
+	out, err := exec.Command(verify, "verify", "--man=no", filepath.Join(dir, "myvault.service")).CombinedOutput()
+	t.Logf("%s", out)
+	is.NoErr(err)
+	is.True(!strings.Contains(string(out), "myvault.service"))
+}
+
+// help gives what -h prints.
+func help(t *testing.T) string {
+	t.Helper()
+	p := command(t, t.TempDir())
+	p.cmd.Args = append(p.cmd.Args, "-h")
+	if err := p.cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	return p.stderr.String()
+}

@@ -1,0 +1,75 @@
+package main_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault/internal/authority"
+)
+
+// freePort gives a port of 127.0.0.1 on which nobody listens.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
+}
+
+// TestHealthOfARunningServer, by the binary itself: over HTTP, TLS, and TLS with client certificates.
+func TestHealthOfARunningServer(t *testing.T) {
+	dir := t.TempDir()
+	certificate, key := authority.New(t, "servers").Server(t).Write(t, dir, "server")
+	clients := filepath.Join(dir, "clients.pem")
+	authority.Place(t, clients, authority.New(t, "clients").PEM)
+	overTLS := []string{"MYVAULT_TLS_CERT=" + certificate, "MYVAULT_TLS_KEY=" + key}
+	for name, settings := range map[string][]string{
+		"HTTP":                      nil,
+		"TLS":                       overTLS,
+		"TLS, certificates allowed": append([]string{"MYVAULT_TLS_CLIENT_CA=" + clients}, overTLS...),
+		"TLS, certificates needed":  append([]string{"MYVAULT_TLS_CLIENT_CA=" + clients, "MYVAULT_TLS_CLIENT_REQUIRED=true"}, overTLS...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir := t.TempDir()
+			settings := append([]string{"PORT=" + freePort(t)}, settings...)
+			healthy := func() (string, error) {
+				p := command(t, dir, settings...)
+				p.cmd.Args = append(p.cmd.Args, "-health")
+				err := p.cmd.Run()
+				return p.stderr.String(), err
+			}
+			_, err := healthy()
+			is.True(err != nil) // nobody listens
+			_, err = os.Stat(filepath.Join(dir, "data"))
+			is.True(os.IsNotExist(err)) // and nothing was made
+			p := start(t, dir, settings...)
+			said, err := healthy()
+			is.Equal(said, "")
+			is.NoErr(err)
+			is.NoErr(p.stop(t, syscall.SIGTERM))
+			_, err = healthy()
+			is.True(err != nil)
+		})
+	}
+}
+
+func TestHealthOfAServerWhoseStoreIsGone(t *testing.T) {
+	is := is.New(t)
+	dir, port := t.TempDir(), "PORT="+freePort(t)
+	start(t, dir, port)
+	is.NoErr(os.Rename(filepath.Join(dir, "data/vault.db"), filepath.Join(dir, "elsewhere")))
+	p := command(t, dir, port)
+	p.cmd.Args = append(p.cmd.Args, "-health")
+	is.True(p.cmd.Run() != nil)
+	is.True(strings.Contains(p.stderr.String(), "503"))
+}
