@@ -3,6 +3,8 @@ package main_test
 import (
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,12 +65,15 @@ func TestHealthOfARunningServer(t *testing.T) {
 	}
 }
 
-func TestHealthOfAServerWhoseStoreIsGone(t *testing.T) {
+func TestHealthOfAServerWhoseStoreDoesNotAnswer(t *testing.T) {
 	is := is.New(t)
-	dir, port := t.TempDir(), "PORT="+freePort(t)
-	start(t, dir, port)
-	is.NoErr(os.Rename(filepath.Join(dir, "data/vault.db"), filepath.Join(dir, "elsewhere")))
-	p := command(t, dir, port)
+	sick := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		is.Equal(r.URL.Path, "/health")
+		is.Equal(len(r.Header["X-Token"]), 0)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer sick.Close()
+	p := command(t, t.TempDir(), "MYVAULT_ADDR="+sick.Listener.Addr().String())
 	p.cmd.Args = append(p.cmd.Args, "-health")
 	is.True(p.cmd.Run() != nil)
 	is.True(strings.Contains(p.stderr.String(), "503"))
