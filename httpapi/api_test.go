@@ -19,6 +19,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/tokens"
 )
 
 // Tokens of the services in settings.
@@ -86,6 +87,9 @@ func serveOn(t *testing.T, s store, config httpapi.Config) *fixture {
 	}
 	logs := &safeBuffer{}
 	config.Logger = slog.New(slog.NewJSONHandler(logs, nil))
+	if config.Tokens, err = tokens.New(vault, tokens.Config{}); err != nil {
+		t.Fatal(err)
+	}
 	handler, err := httpapi.New(vault, config)
 	if err != nil {
 		t.Fatal(err)

@@ -98,6 +98,7 @@ func TestAValueIsOnlyInTheBodyThatShouldCarryIt(t *testing.T) {
 		"POST /api/secrets":             `{"project":"newsbot","path":"prod/new","value":"` + canary + `"}`,
 		"PATCH " + secretPattern:        `{"value":"` + canary + `"}`,
 		"POST /api/projects":            `{"name":"other"}`,
+		"POST /api/tokens":              `{"rules":["newsbot/"]}`,
 		"PATCH /api/projects/{project}": `{"description":"d"}`,
 		"POST " + versionsPattern:       `{"op":"destroy","versions":[1]}`,
 		"POST /api/changes":             `{"changes":[{"op":"put","project":"newsbot","path":"prod/b","value":"` + canary + `"}]}`,

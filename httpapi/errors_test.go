@@ -162,6 +162,13 @@ var wrongBodies = []wrong{
 	{"POST", "/api/versions/newsbot/prod/db", `{"op":"destroy","versions":[0]}`, nil},
 	{"POST", "/api/versions/newsbot/prod/db", `{"op":"undelete","versions":[1]}`, nil},
 	{"POST", "/api/versions/newsbot/prod/db", `{"op":"destroy"}`, nil},
+	{"POST", "/api/tokens", `{"rules":["` + canary + `"]}`, nil},
+	{"POST", "/api/tokens", `{"` + canary + `":1}`, nil},
+	{"POST", "/api/tokens", `{}`, nil},
+	{"POST", "/api/tokens", `{"rules":["p/"],"lifetime_seconds":0}`, nil},
+	{"POST", "/api/tokens", `{"rules":["p/"],"lifetime_seconds":4000000000}`, nil},
+	{"POST", "/api/tokens", `{"rules":["p/"],"certificate_sha256":"` + canary + `"}`, nil},
+	{"GET", "/api/whoami", "", []string{"Authorization: Bearer " + canary}},
 	{"POST", "/api/changes", `{"changes":[]}`, nil},
 	{"POST", "/api/changes", `{"changes":[{"project":"p","path":"a"}]}`, nil},
 	{"POST", "/api/changes", `{"changes":[{"op":"` + canary + `","project":"p","path":"a"}]}`, nil},
@@ -194,6 +201,11 @@ func everyProblem(t *testing.T) []*httptest.ResponseRecorder {
 		cursor := sealed(t, key, target+"\x00admin\x00\x00", "one\x00two\x00three")
 		all = append(all, f.refused(wrong{"GET", target + "?cursor=" + cursor, "", nil}, nil))
 	}
+	bare, err := httpapi.New(f.vault, httpapi.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all = append(all, (&fixture{t: t, handler: bare}).refused(wrong{"GET", "/api/tokens", "", nil}, nil))
 	return append(all, storeProblems(t)...)
 }
 

@@ -6,8 +6,8 @@
 //
 // The [Handler] belongs at the root of a host; a program with a server of its own may use it
 // there in place of [Serve]. A caller proves who it is with the headers X-Service and
-// X-Token, and then meets the same policy and trail as every session of the vault. [Routes]
-// lists what is served.
+// X-Token, or with a capability token (package tokens) as Authorization: Bearer, and then meets
+// the same policy and trail as every session of the vault. [Routes] lists what is served.
 //
 // A request is checked in this order, and the first failure is the answer: route (404, 405),
 // host (421), origin (403), identity (400, 401, 429), names and query (400), body (400, 413, 415, 422),
@@ -32,6 +32,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/tokens"
 )
 
 // Config is what a Handler may be told. The zero Config suits a server on loopback.
@@ -69,6 +70,9 @@ type Config struct {
 	// Observe is told of each request once it is answered, by the goroutine that answered it. It must
 	// not block. Nil: nobody is told. The package metrics has one.
 	Observe func(Observation)
+	// Tokens mints, checks and revokes capability tokens of the same vault. Nil: their routes answer 501, and
+	// a bearer token is wrong.
+	Tokens *tokens.Issuer
 }
 
 // Observation is what may be counted of a request. It holds nothing that a caller can choose freely.
@@ -100,6 +104,7 @@ type Handler struct {
 	observe    func(Observation)
 	ready      *health
 	draining   atomic.Bool
+	issuer     *tokens.Issuer
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -146,6 +151,7 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		observe:    config.Observe,
 		health:     &health{ask: vault.Ping, logger: config.Logger, complaint: "store does not answer"},
 		ready:      &health{ask: vault.Ready, logger: config.Logger, complaint: "not ready"},
+		issuer:     config.Tokens,
 	}, nil
 }
 

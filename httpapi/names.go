@@ -33,7 +33,7 @@ func splitPath(raw string) []string {
 // decoded once, and refused if the vault refuses it. Nothing is cleaned.
 func (e *endpoint) address(raw []string) (myvault.Address, error) {
 	for i, want := range e.segments {
-		if !strings.HasPrefix(want, "{") {
+		if !strings.HasPrefix(want, "{") || want == tokenID {
 			continue
 		}
 		names := make([]string, 0, len(raw)-i)

@@ -41,7 +41,7 @@ func unprocessable(detail string) error {
 
 const (
 	// textUnauthenticated is the same for missing, unknown and wrong identities.
-	textUnauthenticated = "X-Service or X-Token is missing or wrong; send both, of an allowed service"
+	textUnauthenticated = "the identity is missing or wrong; send X-Service and X-Token of an allowed service, or a live token as Authorization: Bearer"
 	retrySoon           = "1"
 )
 
@@ -103,7 +103,7 @@ func (p *problem) addHeaders(header http.Header) {
 	set(header, "Allow", p.allow)
 	set(header, "Retry-After", p.retry)
 	if p.status == http.StatusUnauthorized {
-		header.Set("WWW-Authenticate", `MyVault realm="myVault"`)
+		header.Set("WWW-Authenticate", `MyVault realm="myVault", Bearer realm="myVault"`)
 	}
 }
 

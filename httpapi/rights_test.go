@@ -15,6 +15,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/internal/listing"
+	"github.com/myswiftagent/myvault/tokens"
 )
 
 var update = flag.Bool("update", false, "write the committed listings anew")
@@ -73,6 +74,9 @@ var rights = []right{
 	{"GET /api/policy/who", "", "newsbot/prod/db@audit", without("audit"), "/api/policy/who?action=read&project=newsbot&path=prod/db", ""},
 	{"GET /api/audit", "", "newsbot/prod/db@audit", without("audit"), "/api/audit", ""},
 	{"GET /api/usage", "", "newsbot/prod/db@audit", without("audit"), "/api/usage", ""},
+	{"GET /api/tokens", "", elsewhere, "", "/api/tokens", ""},
+	{"POST /api/tokens", "", elsewhere, "", "/api/tokens", `{"rules":["newsbot/@read"]}`},
+	{"DELETE /api/tokens/{id}", "its own", elsewhere, "", "/api/tokens/svc.0.1", ""},
 	{"GET /api/audit/state", "", "*/@audit", without("audit"), "/api/audit/state", ""},
 }
 
@@ -163,7 +167,22 @@ func allowing(t *testing.T, rule string) http.Handler {
 	is.NoErr(root.Delete(t.Context(), myvault.Address{Project: "newsbot", Path: "prod/gone"}))
 	_, err = root.PutProject(t.Context(), myvault.Project{Name: "empty"})
 	is.NoErr(err)
-	handler, err := httpapi.New(vault, httpapi.Config{})
+	issuer, err := tokens.New(vault, tokens.Config{MaxPerService: 1})
+	is.NoErr(err)
+	_, err = issuer.Mint(t.Context(), vault.As("svc"), tokens.Grant{Rules: []myvault.Rule{mustRule(t, "*/")}})
+	is.NoErr(err) // svc.0.1, in the only place
+	issuer, err = tokens.New(vault, tokens.Config{})
+	is.NoErr(err)
+	handler, err := httpapi.New(vault, httpapi.Config{Tokens: issuer})
 	is.NoErr(err)
 	return handler
+}
+
+func mustRule(t *testing.T, text string) myvault.Rule {
+	t.Helper()
+	rule, err := myvault.ParseRule(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rule
 }

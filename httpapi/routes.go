@@ -66,8 +66,14 @@ func endpoints() []endpoint {
 			"project", "prefix", "service", "action", "outcome", "since", "until", "limit", "cursor"),
 		on("GET", "/api/audit/state", (*call).trailState),
 		on("GET", "/api/usage", (*call).listUsage, "project", "prefix", "unused_since", "limit", "cursor"),
+		on("GET", "/api/tokens", (*call).listTokens),
+		on("POST", "/api/tokens", (*call).mintToken),
+		on("DELETE", "/api/tokens/"+tokenID, (*call).revokeToken),
 	}
 }
+
+// tokenID is the segment of a pattern that names a token, and no project.
+const tokenID = "{id}"
 
 func on(method, pattern string, handle func(*call) (answer, error), query ...string) endpoint {
 	return endpoint{

@@ -171,6 +171,22 @@ var laterRows = []row{
 	{"GET /api/usage", "admin", "/api/usage?project=newsbot&prefix=prod&unused_since=2099-01-01T00:00:00Z&limit=2", "", 200, ""},
 	{"GET /api/usage", "reader", "/api/usage", "", 200, ""},
 	{"GET /api/usage", "admin", "/api/usage?unused_since=yesterday", "", 400, ""},
+	{"GET /api/tokens", "reader", "/api/tokens", "", 200, ""},
+	{"GET /api/tokens", "reader", "/api/tokens?limit=1", "", 400, ""},
+	{"POST /api/tokens", "reader", "/api/tokens", `{"rules":["newsbot/prod/@read","common/"],"lifetime_seconds":60}`, 201, ""},
+	{"POST /api/tokens", "reader", "/api/tokens", `{"rules":["newsbot/"],"certificate_sha256":"` + strings.Repeat("aB", 32) + `"}`, 201, ""},
+	{"POST /api/tokens", "reader", "/api/tokens", `{}`, 422, ""},
+	{"POST /api/tokens", "reader", "/api/tokens", `{"rules":[]}`, 422, ""},
+	{"POST /api/tokens", "reader", "/api/tokens", `{"rules":["newsbot"]}`, 422, ""},
+	{"POST /api/tokens", "reader", "/api/tokens", `{"rules":["newsbot/"],"lifetime_seconds":0}`, 422, ""},
+	{"POST /api/tokens", "reader", "/api/tokens", `{"rules":["newsbot/"],"lifetime_seconds":-1}`, 422, ""},
+	{"POST /api/tokens", "reader", "/api/tokens", `{"rules":["newsbot/"],"lifetime_seconds":4000000}`, 400, ""},
+	{"POST /api/tokens", "reader", "/api/tokens", `{"rules":["newsbot/"],"certificate_sha256":"ab"}`, 422, ""},
+	{"POST /api/tokens", "reader", "/api/tokens", `{"rules":["newsbot/"],"service":"admin"}`, 422, ""},
+	{"DELETE /api/tokens/{id}", "reader", "/api/tokens/reader.1.1", "", 404, ""},
+	{"DELETE /api/tokens/{id}", "reader", "/api/tokens/admin.1.1", "", 404, ""},
+	{"DELETE /api/tokens/{id}", "reader", "/api/tokens/..", "", 404, ""},
+	{"DELETE /api/tokens/{id}", "reader", "/api/tokens/a%2Fb", "", 400, ""},
 	{"GET /api/audit/state", "admin", "/api/audit/state", "", stateOfTheChains, ""},
 	{"GET /api/audit/state", "reader", "/api/audit/state", "", 403, ""},
 }
@@ -235,7 +251,8 @@ func TestEveryRouteHasRows(t *testing.T) {
 		denied[row.route] = denied[row.route] || row.status == 403
 	}
 	// For these, what the caller may not see is an empty answer, and no refusal.
-	always := []string{"GET /api/projects", "GET /api/secrets", "GET /api/secrets/{project}", "POST /api/secrets/test", "GET /api/whoami", "GET /api/audit", "GET /api/usage"}
+	always := []string{"GET /api/projects", "GET /api/secrets", "GET /api/secrets/{project}", "POST /api/secrets/test", "GET /api/whoami", "GET /api/audit", "GET /api/usage",
+		"GET /api/tokens", "POST /api/tokens", "DELETE /api/tokens/{id}"} // a token does no more than its service may
 	for _, route := range httpapi.Routes() {
 		t.Run(route.Method+" "+route.Pattern, func(t *testing.T) {
 			is := is.New(t)
@@ -251,7 +268,7 @@ func TestEveryRouteHasRows(t *testing.T) {
 
 // sample gives a path that fits the pattern.
 func sample(pattern string) string {
-	return strings.NewReplacer("{project}", "newsbot", "{path...}", "prod/db").Replace(pattern)
+	return strings.NewReplacer("{project}", "newsbot", "{path...}", "prod/db", "{id}", "reader.1.1").Replace(pattern)
 }
 
 func TestEveryRouteButThePublicOnesNeedsAnIdentity(t *testing.T) {

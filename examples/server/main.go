@@ -23,6 +23,7 @@ import (
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/httpapi/console"
 	"github.com/myswiftagent/myvault/internal/watch"
+	"github.com/myswiftagent/myvault/tokens"
 )
 
 const help = `Serves a vault over HTTP. Settings come from a .env (MYVAULT_ENV, else .env here, else in MYVAULT_DATA)
@@ -120,7 +121,14 @@ func serve(ctx context.Context, r *reloader) error {
 		return err
 	}
 	defer counters.serve(r.logger)()
-	config := httpapi.Config{Logger: r.logger, AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders, Observe: counters.observe}
+	issuer, err := tokens.New(r.vault, tokens.Config{})
+	if err != nil {
+		return err
+	}
+	config := httpapi.Config{
+		Logger: r.logger, AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders, Observe: counters.observe,
+		Tokens: issuer,
+	}
 	if s.Console {
 		config.Console = console.New()
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/tests/openapi"
+	"github.com/myswiftagent/myvault/tokens"
 )
 
 const token = "commonUI-token-0123456789"
@@ -64,9 +65,24 @@ func world(t *testing.T) http.Handler {
 	is.NoErr(err)
 	_, err = s.PutProject(t.Context(), myvault.Project{Name: "rag", Description: "retrieval"})
 	is.NoErr(err)
-	handler, err := httpapi.New(vault, httpapi.Config{})
+	handler, err := httpapi.New(vault, httpapi.Config{Tokens: issuer(t, vault)})
 	is.NoErr(err)
 	return handler
+}
+
+// issuer gives one that finds commonUI.0.1 minted, and has room for one more.
+func issuer(t *testing.T, vault *myvault.Vault) *tokens.Issuer {
+	t.Helper()
+	is := is.New(t)
+	first, err := tokens.New(vault, tokens.Config{MaxPerService: 1})
+	is.NoErr(err)
+	rule, err := myvault.ParseRule("newsbot/prod/@read")
+	is.NoErr(err)
+	_, err = first.Mint(t.Context(), vault.As("commonUI"), tokens.Grant{Rules: []myvault.Rule{rule}})
+	is.NoErr(err)
+	both, err := tokens.New(vault, tokens.Config{MaxPerService: 2})
+	is.NoErr(err)
+	return both
 }
 
 // TestExamplesAreTrue sends every example of a request, and compares the answer with the

@@ -131,6 +131,13 @@ func (d *Document) input(e Exchange, route httpapi.Route, params map[string]stri
 
 // hasHeader wants the header of a security scheme.
 func hasHeader(_ context.Context, a *openapi3filter.AuthenticationInput) error {
+	if a.SecurityScheme.Type == "http" {
+		scheme, _, _ := strings.Cut(a.RequestValidationInput.Request.Header.Get("Authorization"), " ")
+		if !strings.EqualFold(scheme, a.SecurityScheme.Scheme) {
+			return fmt.Errorf("the scheme %s is missing", a.SecurityScheme.Scheme)
+		}
+		return nil
+	}
 	name := a.SecurityScheme.Name
 	if a.RequestValidationInput.Request.Header.Get(name) == "" {
 		return fmt.Errorf("the header %s is missing", name)

@@ -1,0 +1,124 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/tokens"
+)
+
+// token is a capability token without its secret.
+type token struct {
+	ID          string   `json:"id"`
+	Service     string   `json:"service"`
+	IssuedAt    string   `json:"issued_at"`
+	ExpiresAt   string   `json:"expires_at"`
+	Rules       []string `json:"rules"`
+	Certificate string   `json:"certificate_sha256,omitempty"`
+}
+
+// minted is a token as it is shown once.
+type minted struct {
+	token
+	Bearer string `json:"token"`
+}
+
+func tokenOf(t tokens.Token) token {
+	return token{
+		ID: t.ID, Service: t.Service, IssuedAt: timestamp(t.IssuedAt), ExpiresAt: timestamp(t.ExpiresAt),
+		Rules: ruleTexts(t.Rules), Certificate: t.Certificate,
+	}
+}
+
+// issuer gives what mints and revokes, 501 where there is none.
+func (c *call) issuer() (*tokens.Issuer, error) {
+	if c.api.issuer == nil {
+		return nil, &problem{status: http.StatusNotImplemented, detail: "this server gives out no tokens; ask its operator for one that does"}
+	}
+	return c.api.issuer, nil
+}
+
+func (c *call) mintToken() (answer, error) {
+	issuer, err := c.issuer()
+	if err != nil {
+		return answer{}, err
+	}
+	grant, err := c.readGrant()
+	if err != nil {
+		return answer{}, err
+	}
+	t, err := issuer.Mint(c.ctx(), c.session, grant)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{status: http.StatusCreated, body: minted{tokenOf(t), t.Bearer.Reveal()}}, nil
+}
+
+// readGrant reads the body of a request for a token.
+func (c *call) readGrant() (tokens.Grant, error) {
+	var body struct {
+		Rules       []string `json:"rules"`
+		Lifetime    *uint32  `json:"lifetime_seconds"`
+		Certificate *string  `json:"certificate_sha256"`
+	}
+	err := c.decode(&body, "rules (an array of strings) and, if wanted, lifetime_seconds (a number) and certificate_sha256 (a string)")
+	if err != nil {
+		return tokens.Grant{}, err
+	}
+	var g tokens.Grant
+	for _, text := range body.Rules {
+		rule, err := myvault.ParseRule(text)
+		if err != nil {
+			return g, unprocessable("a rule is malformed; write it as in ALLOW_ lines, such as newsbot/prod/@read+list")
+		}
+		g.Rules = append(g.Rules, rule)
+	}
+	if len(g.Rules) == 0 || len(g.Rules) > tokens.MaxRules {
+		return g, unprocessable("the member rules is missing or too long; it has 1 to 64 rules")
+	}
+	if body.Lifetime != nil {
+		if g.Lifetime = time.Duration(*body.Lifetime) * time.Second; g.Lifetime == 0 {
+			return g, unprocessable("lifetime_seconds is at least 1; without it, a token lives for an hour")
+		}
+	}
+	if body.Certificate != nil {
+		sum, err := hex.DecodeString(*body.Certificate)
+		if err != nil || len(sum) != sha256.Size {
+			return g, unprocessable("certificate_sha256 is the SHA-256 of the client certificate in DER, in 64 hexadecimal digits")
+		}
+		g.Certificate = (*[sha256.Size]byte)(sum)
+	}
+	return g, nil
+}
+
+// listTokens gives the caller's own live tokens.
+func (c *call) listTokens() (answer, error) {
+	issuer, err := c.issuer()
+	if err != nil {
+		return answer{}, err
+	}
+	all := []token{}
+	for t, err := range issuer.List(c.ctx(), c.session) {
+		if err != nil {
+			return answer{}, err
+		}
+		all = append(all, tokenOf(t))
+	}
+	return answer{body: all}, nil
+}
+
+func (c *call) revokeToken() (answer, error) {
+	issuer, err := c.issuer()
+	if err != nil {
+		return answer{}, err
+	}
+	raw := splitPath(rawPath(c.request.URL))
+	id, err := decodeSegment(raw[len(raw)-1])
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{status: http.StatusNoContent}, issuer.Revoke(c.ctx(), c.session, id)
+}
