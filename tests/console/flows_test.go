@@ -258,9 +258,15 @@ func TestAttention(t *testing.T) {
 		p := signedIn(t, v, h, "#/attention", admin)
 		p.see("newsbot/prod/ends")
 		p.see("Nothing is due in this time.")
+		const unused = `document.querySelector("main .card:last-of-type").innerText`
+		p.wait(unused + `.includes("lasting")`) // written, and never read
 		h.choose(p, "Look ahead", "90 days")
 		p.see("newsbot/prod/turns")
-		is.True(!strings.Contains(p.text(), "lasting"))
+		is.True(value[bool](p, `![...document.querySelectorAll("main .card")].slice(0, 2).some((c) => c.innerText.includes("lasting"))`))
+		_, err := v.vault.As(admin).Get(t.Context(), myvault.Address{Project: "newsbot", Path: "prod/lasting"})
+		is.NoErr(err)
+		h.choose(p, "Not read for", "7 days")
+		p.wait("!" + unused + `.includes("lasting")`) // read just now
 		h.press(p, "newsbot/prod/turns")
 		p.see("Rotate after")
 		h.press(p, "New version")
@@ -314,6 +320,7 @@ func TestTrailAccessHealth(t *testing.T) {
 		is.True(value[bool](p, `location.hash.includes("project=newsbot")`)) // to be shared
 		h.press(p, "Health")
 		p.see("The store answers.")
+		p.see("Ready for requests.")
 		p.see("You are " + admin)
 	})
 }

@@ -1,4 +1,5 @@
-// What wants somebody's attention: versions that end, and versions that are due for another.
+// What wants somebody's attention: versions that end, versions that are due for another, and secrets that
+// nobody reads.
 
 import {pages} from './api.js'
 import {field, h, select} from './dom.js'
@@ -13,6 +14,7 @@ const day = 86400 * 1000
 export function show({main, heading, signal}) {
   heading.textContent = m.attention.title
   const ahead = select([7, 30, 90, 365].map((n) => [String(n), m.matrix.days(n)]), '30')
+  const behind = select([7, 30, 90, 365].map((n) => [String(n), m.matrix.days(n)]), '90')
   const lists = [
     part(m.attention.expiring, m.attention.noneExpiring, m.attention.expiryColumns, signal,
       (until) => pages('api/secrets', {expires_before: until}, signal), (item) => [
@@ -21,14 +23,20 @@ export function show({main, heading, signal}) {
       (until) => pages('api/secrets', {rotate_before: until}, signal), (item) => [
         when(item.rotate_after, true), new Date(item.rotate_after) < new Date() ? h('span', {class: 'badge bad'}, m.attention.overdue) : h('span', {class: 'badge warn'}, m.attention.soon), item.updated_by]),
   ]
+  const unused = part(m.attention.unused, m.attention.noneUnused, m.attention.unusedColumns, signal,
+    (since) => pages('api/usage', {unused_since: since}, signal), (item) => [
+      item.last_read_at ? when(item.last_read_at, true) : m.attention.never, item.last_read_by ?? '', when(item.known_since, true)], m.attention.unusedHint)
+  const look = () => unused.load(new Date(Date.now() - Number(behind.value) * day).toISOString())
+  behind.addEventListener('change', look)
   const update = () => lists.forEach((list) => list.load(new Date(Date.now() + Number(ahead.value) * day).toISOString()))
   ahead.addEventListener('change', update)
-  main.append(h('div', {class: 'stack'}, h('div', {class: 'line'}, field(m.attention.ahead, ahead)), lists.map((list) => list.element)))
+  main.append(h('div', {class: 'stack'}, h('div', {class: 'line'}, field(m.attention.ahead, ahead), field(m.attention.behind, behind)), lists.map((list) => list.element), unused.element))
   update()
+  look()
 }
 
 // part is one list, loaded on its own, so that one that fails leaves the others.
-function part(title, none, columns, signal, find, cells) {
+function part(title, none, columns, signal, find, cells, hint) {
   const errors = place()
   const body = h('div', {}, h('p', {class: 'soft'}, m.loading))
   const load = async (...query) => {
@@ -45,5 +53,5 @@ function part(title, none, columns, signal, find, cells) {
       errors.show(error)
     }
   }
-  return {load, element: h('section', {class: 'card'}, h('h2', {}, title), errors.element, body)}
+  return {load, element: h('section', {class: 'card'}, h('h2', {}, title), hint ? h('p', {class: 'hint'}, hint) : null, errors.element, body)}
 }

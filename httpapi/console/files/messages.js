@@ -101,11 +101,11 @@ const english = {
     summary: (n, missing, behind, outside) => `${names(n)}, ${missing} missing, ${behind} older` + (outside === '0' ? '' : `; without such a part: ${names(outside)}`),
   },
   attention: {
-    title: 'Attention', ahead: 'Look ahead', soon: 'soon', expired: 'expired', overdue: 'overdue',
+    title: 'Attention', ahead: 'Look ahead', behind: 'Not read for', soon: 'soon', expired: 'expired', overdue: 'overdue',
     expiring: 'Expiring', noneExpiring: 'Nothing expires in this time.', expiryColumns: ['Name', 'Expires', '', 'Written by'],
     due: 'Due for rotation', noneDue: 'Nothing is due in this time.', dueColumns: ['Name', 'Rotate after', '', 'Written by'],
-    unused: 'Unused', noneUnused: 'Every secret was read in this time.', unusedColumns: ['Name', 'Last read', 'By', 'Reads are known since'],
-    unusedHint: 'Not read in the chosen time. What the trail no longer has is not told as never.', never: 'not since then',
+    unused: 'Unused', noneUnused: 'Every secret that you may audit was read in this time.', unusedColumns: ['Name', 'Last read', 'By', 'Reads are known since'],
+    unusedHint: 'Not read in the chosen time. What the trail no longer has is not told as never.', never: 'not since it is known',
   },
   trail: {
     title: 'Trail', show: 'Show', any: 'any', older: 'Load older entries', none: 'No entry fits, or none that you may see. Widen the filter, or ask for an @audit rule.',
@@ -123,7 +123,7 @@ const english = {
   },
   health: {
     title: 'Health', lead: 'What this page gets when it asks now.', again: 'Check again', good: 'works', bad: 'fails', took: (ms) => `${ms} ms`,
-    store: 'Store', identity: 'Identity', api: 'API', trail: 'Trail', is: {healthy: 'The store answers.', unhealthy: 'The store does not answer.'},
+    store: 'Store', ready: 'Server', identity: 'Identity', api: 'API', trail: 'Trail', is: {healthy: 'The store answers.', unhealthy: 'The store does not answer.', ready: 'Ready for requests.'},
     known: (name) => `You are ${name}.`, version: (n) => `Version ${n}.`, chains: (list) => `Entries: ${list}.`,
   },
   value: {
