@@ -16,6 +16,12 @@ var someActions = []myvault.Action{myvault.Read, myvault.Write, myvault.Delete, 
 
 func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 
+// upToTwo gives a set of one or two actions.
+func upToTwo(r *rand.Rand) myvault.Action {
+	one := pick(r, someActions...)
+	return one | pick(r, someActions...)
+}
+
 // randomRule gives a rule over the few names that random addresses have too.
 func randomRule(t testing.TB, r *rand.Rand) myvault.Rule {
 	t.Helper()
@@ -28,7 +34,7 @@ func randomRule(t testing.TB, r *rand.Rand) myvault.Rule {
 		text = parts[0] + "/"
 	}
 	if r.IntN(2) == 0 {
-		text += "@" + (pick(r, someActions...) | pick(r, someActions...)).String()
+		text += "@" + upToTwo(r).String()
 	}
 	return rules(t, text)[0]
 }
@@ -84,7 +90,7 @@ func TestDerivationsStayInside(t *testing.T) {
 			some := randomRules(t, r)
 			caveat, limit := tokens.Rules(some...), reference(t, some)
 			if r.IntN(3) == 0 {
-				set := pick(r, someActions...) | pick(r, someActions...)
+				set := upToTwo(r)
 				caveat, limit = tokens.Actions(set), func(a myvault.Action, _ myvault.Address) bool { return a&set == a }
 			}
 			bearer, err = tokens.Narrow(bearer, caveat)
