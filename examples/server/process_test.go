@@ -113,7 +113,7 @@ func (p *process) run(t *testing.T) {
 // greeting waits for all that the server prints when it starts.
 func (p *process) greeting(t *testing.T) string {
 	t.Helper()
-	for range 1000 {
+	for range 6000 {
 		if text := p.stdout.String(); strings.Contains(text, "whoami\n") {
 			return text
 		}

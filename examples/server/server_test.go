@@ -12,7 +12,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/matryer/is"
 	"github.com/myswiftagent/myvault/crypto"
@@ -261,15 +260,28 @@ func TestRequestsInFlightFinish(t *testing.T) {
 	is.NoErr(err)
 	defer conn.Close()
 	body := `{"project":"p","path":"x","value":"v"}`
-	_, err = fmt.Fprintf(conn, "POST /api/secrets HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Service: %s\r\nX-Token: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		c.service, c.token, len(body), body[:10])
+	_, err = fmt.Fprintf(conn, "POST /api/secrets HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Service: %s\r\nX-Token: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+		c.service, c.token, len(body))
 	is.NoErr(err)
-	time.Sleep(200 * time.Millisecond) // the server is inside the request
+	answers := bufio.NewReader(conn)
+	status, err := answers.ReadString('\n')
+	is.NoErr(err)
+	is.Equal(status, "HTTP/1.1 100 Continue\r\n") // the server is inside the request
+	_, err = answers.ReadString('\n')
+	is.NoErr(err)
+	_, err = conn.Write([]byte(body[:10]))
+	is.NoErr(err)
 	is.NoErr(p.cmd.Process.Signal(syscall.SIGTERM))
-	time.Sleep(200 * time.Millisecond)
+	await(t, "the end of listening", func() bool {
+		another, err := net.Dial("tcp", conn.RemoteAddr().String())
+		if err == nil {
+			_ = another.Close()
+		}
+		return err != nil
+	})
 	_, err = conn.Write([]byte(body[10:]))
 	is.NoErr(err)
-	status, err := bufio.NewReader(conn).ReadString('\n')
+	status, err = answers.ReadString('\n')
 	is.NoErr(err)
 	is.Equal(status, "HTTP/1.1 201 Created\r\n")
 	is.NoErr(<-p.exited)

@@ -56,10 +56,7 @@ func TestNoticesAreOnce(t *testing.T) {
 			addr := myvault.Address{Project: "newsbot", Path: fmt.Sprintf("prod/%d", i)}
 			_, _ = first.As("rotator").PutDraft(t.Context(), addr, myvault.Draft{Value: myvault.Text("v"), RotateAfter: time.Now()}, myvault.IfAbsent())
 		}
-		for range 300 {
-			if told() == secrets {
-				break
-			}
+		for end := time.Now().Add(time.Minute); told() < secrets && time.Now().Before(end); {
 			time.Sleep(50 * time.Millisecond)
 		}
 		time.Sleep(200 * time.Millisecond)

@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a page may take to show what is waited for. Only a failure takes so long.
-const patience = 15 * time.Second
+const patience = time.Minute
 
 // page is the console in a tab of its own, with cookies and storage of its own. When the test ends it
 // fails for everything that no page of the console may do: see [page.held].
