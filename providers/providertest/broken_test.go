@@ -17,7 +17,7 @@ type broken struct {
 }
 
 func allBroken() []broken {
-	return slices.Concat(brokenVersions, brokenReads, brokenProjects, brokenCommits, brokenTrails, brokenCalls, brokenStores)
+	return slices.Concat(brokenVersions, brokenReads, brokenProjects, brokenCommits, brokenTrails, brokenCalls, brokenStores, brokenArchives)
 }
 
 // Each broken provider is caught by the clauses that name the promise it breaks.

@@ -15,6 +15,8 @@ const (
 	Trail       Capability = "Trail"       // it is a myvault.Trail
 	Auditor     Capability = "Auditor"     // it is a myvault.Auditor
 	Incarnation Capability = "Incarnation" // it is a myvault.Incarnation
+	Archive     Capability = "Archive"     // it is a myvault.Archive
+	Limited     Capability = "Limited"     // it is a myvault.Limited
 	ManyChanges Capability = "ManyChanges" // a commit may hold several changes
 	Persistent  Capability = "Persistent"  // what is stored outlives Close
 )
@@ -40,6 +42,10 @@ func (s *stage) has(c Capability) bool {
 		_, found = s.p.(myvault.Auditor)
 	case Incarnation:
 		_, found = s.p.(myvault.Incarnation)
+	case Archive:
+		_, found = s.p.(myvault.Archive)
+	case Limited:
+		_, found = s.p.(myvault.Limited)
 	case ManyChanges:
 		_, err := s.apply(put("newsbot/one", "1"), put("newsbot/two", "2"))
 		found = !errors.Is(err, errors.ErrUnsupported)
@@ -55,4 +61,4 @@ func (s *stage) has(c Capability) bool {
 }
 
 // isInterface reports whether the capability can be seen without using the store.
-func (c Capability) isInterface() bool { return c == Trail || c == Auditor || c == Incarnation }
+func (c Capability) isInterface() bool { return c != ManyChanges && c != Persistent }

@@ -31,18 +31,25 @@ type fake struct {
 	record   func(context.Context, ...myvault.Entry) error
 	entries  func(context.Context, myvault.TrailRange) iter.Seq2[myvault.Entry, error]
 	heads    func(context.Context) ([]myvault.Head, error)
+	history  func(context.Context, myvault.Address) iter.Seq2[myvault.Secret, error]
+	limits   func() myvault.Limits
 	ping     func(context.Context) error
 	close    func() error
 	name     func() string
 }
 
-var _ myvault.Auditor = (*fake)(nil)
+var (
+	_ myvault.Auditor = (*fake)(nil)
+	_ myvault.Archive = (*fake)(nil)
+	_ myvault.Limited = (*fake)(nil)
+)
 
 // newFake gives a fake that keeps every promise.
 func newFake(m *memory.Provider) *fake {
 	f := &fake{Provider: m}
 	f.get, f.apply, f.list, f.versions, f.projects = m.Get, m.Apply, m.List, m.Versions, m.Projects
 	f.record, f.heads, f.ping, f.name = m.Record, f.newest, m.Ping, m.Incarnation
+	f.history, f.limits = m.History, m.Limits
 	f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
 		return edited(m.Entries(ctx, r), func(all []myvault.Entry) []myvault.Entry {
 			for i, e := range all {
@@ -138,8 +145,13 @@ func (f *fake) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myva
 	return guarded(f, f.entries(ctx, r))
 }
 
-func (f *fake) Incarnation() string { return f.name() }
-func (f *fake) Close() error        { return f.close() }
+func (f *fake) History(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Secret, error] {
+	return guarded(f, f.history(ctx, a))
+}
+
+func (f *fake) Limits() myvault.Limits { return f.limits() }
+func (f *fake) Incarnation() string    { return f.name() }
+func (f *fake) Close() error           { return f.close() }
 
 func guarded[T any](f *fake, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {

@@ -72,6 +72,7 @@ func Clauses() []Clause {
 		commitClauses, trailClauses, recordClauses, filterClauses, auditorClauses,
 		copyClauses, sizeClauses, nameClauses, timeClauses,
 		iteratorClauses, raceClauses, contextClauses, closeClauses, persistentClauses,
+		archiveClauses, limitedClauses,
 	} {
 		all = append(all, group...)
 	}

@@ -39,7 +39,8 @@ func TestRunOnWholeProvider(t *testing.T) {
 // A provider that has no capability passes with all of them declared as lacking.
 func TestRunOnPlainProvider(t *testing.T) {
 	providertest.Run(t, inMemory(func(m *memory.Provider) myvault.Provider { return single{m} }),
-		providertest.Trail, providertest.Auditor, providertest.Incarnation, providertest.ManyChanges, providertest.Persistent)
+		providertest.Trail, providertest.Auditor, providertest.Incarnation, providertest.Archive, providertest.Limited,
+		providertest.ManyChanges, providertest.Persistent)
 }
 
 func TestClauses(t *testing.T) {
@@ -66,7 +67,8 @@ func TestAbsent(t *testing.T) {
 	whole := func(t testing.TB) providertest.Store { return faked(t, func(*fake) {}) }
 	plain := inMemory(func(m *memory.Provider) myvault.Provider { return single{m} })
 	for _, c := range []providertest.Capability{
-		providertest.Trail, providertest.Auditor, providertest.Incarnation, providertest.ManyChanges, providertest.Persistent,
+		providertest.Trail, providertest.Auditor, providertest.Incarnation, providertest.Archive, providertest.Limited,
+		providertest.ManyChanges, providertest.Persistent,
 	} {
 		t.Run(string(c), func(t *testing.T) {
 			is := is.New(t)
