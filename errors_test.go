@@ -71,6 +71,7 @@ func everyError(t *testing.T) []error {
 	all = append(all, policyErrors(t)...)
 	all = append(all, callErrors(t)...)
 	all = append(all, recordErrors(t)...)
+	all = append(all, operatingErrors(t)...)
 	return append(all, copyErrors(t)...)
 }
 
@@ -174,6 +175,18 @@ func callErrors(t *testing.T) (all []error) {
 	all = append(all, err)
 	_, err = vaultOf(t, vanishing{memory.New(memory.Config{})}, myvault.Config{}).As("root").PutProject(ctx, myvault.Project{Name: "p"})
 	return append(all, err)
+}
+
+func operatingErrors(t *testing.T) []error {
+	t.Helper()
+	v := openVault(t, myvault.Config{Reads: myvault.Off})
+	_, unknown := v.As("root").UsagePage(t.Context(), myvault.UsageRange{}, 10)
+	nobody, err := myvault.NewPolicy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.SetPolicy(nobody)
+	return []error{unknown, v.Ready(t.Context())}
 }
 
 // vanishing forgets every change.
