@@ -20,16 +20,17 @@ type changeBody struct {
 // applyChanges makes all changes or none, and answers what became of each.
 func (c *call) applyChanges() (answer, error) {
 	var body struct {
-		Changes []changeBody `json:"changes"`
+		Changes array[changeBody] `json:"changes"`
 	}
+	body.Changes.limit = myvault.MaxChanges
 	if err := c.decode(&body, "the array changes of objects with op, project, path, if_absent, if_version; "+takesDraft); err != nil {
 		return answer{}, err
 	}
-	if n := len(body.Changes); n == 0 || n > myvault.MaxChanges {
+	if len(body.Changes.items) == 0 {
 		return answer{}, unprocessable(fmt.Sprintf("the member changes takes 1 to %d changes", myvault.MaxChanges))
 	}
-	changes := make([]myvault.Change, len(body.Changes))
-	for i, b := range body.Changes {
+	changes := make([]myvault.Change, len(body.Changes.items))
+	for i, b := range body.Changes.items {
 		var err error
 		if changes[i], err = c.change(b); err != nil {
 			return answer{}, inChange(i, err)

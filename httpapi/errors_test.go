@@ -165,6 +165,7 @@ var wrongBodies = []wrong{
 	{"POST", "/api/tokens", `{"rules":["` + canary + `"]}`, nil},
 	{"POST", "/api/tokens", `{"` + canary + `":1}`, nil},
 	{"POST", "/api/tokens", `{}`, nil},
+	{"POST", "/api/tokens", `{"rules":[` + strings.Repeat(`"p/",`, 64) + `"` + canary + `"]}`, nil},
 	{"POST", "/api/tokens", `{"rules":["p/"],"lifetime_seconds":0}`, nil},
 	{"POST", "/api/tokens", `{"rules":["p/"],"lifetime_seconds":4000000000}`, nil},
 	{"POST", "/api/tokens", `{"rules":["p/"],"certificate_sha256":"` + canary + `"}`, nil},

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -35,7 +36,10 @@ func (c *call) decode(into any, takes string) error {
 		return badRequest("the body is not well-formed JSON: it must be one object in valid UTF-8, no name twice, nothing after it")
 	}
 	semantic, ok := errors.AsType[*json.SemanticError](err)
+	many, over := errors.AsType[*tooMany](err)
 	switch {
+	case ok && over:
+		return unprocessable(fmt.Sprintf("the member %s has more than %d items; send fewer at once", semantic.JSONPointer, many.limit))
 	case ok && errors.Is(err, json.ErrUnknownName):
 		return unprocessable("the body has an unknown member; it takes " + takes)
 	case ok && semantic.JSONPointer != "":

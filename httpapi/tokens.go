@@ -60,24 +60,25 @@ func (c *call) mintToken() (answer, error) {
 // readGrant reads the body of a request for a token.
 func (c *call) readGrant() (tokens.Grant, error) {
 	var body struct {
-		Rules       []string `json:"rules"`
-		Lifetime    *uint32  `json:"lifetime_seconds"`
-		Certificate *string  `json:"certificate_sha256"`
+		Rules       array[string] `json:"rules"`
+		Lifetime    *uint32       `json:"lifetime_seconds"`
+		Certificate *string       `json:"certificate_sha256"`
 	}
+	body.Rules.limit = tokens.MaxRules
 	err := c.decode(&body, "rules (an array of strings) and, if wanted, lifetime_seconds (a number) and certificate_sha256 (a string)")
 	if err != nil {
 		return tokens.Grant{}, err
 	}
 	var g tokens.Grant
-	for _, text := range body.Rules {
+	for _, text := range body.Rules.items {
 		rule, err := myvault.ParseRule(text)
 		if err != nil {
 			return g, unprocessable("a rule is malformed; write it as in ALLOW_ lines, such as newsbot/prod/@read+list")
 		}
 		g.Rules = append(g.Rules, rule)
 	}
-	if len(g.Rules) == 0 || len(g.Rules) > tokens.MaxRules {
-		return g, unprocessable("the member rules is missing or too long; it has 1 to 64 rules")
+	if len(g.Rules) == 0 {
+		return g, unprocessable("the member rules is missing or empty; it has 1 to 64 rules")
 	}
 	if body.Lifetime != nil {
 		if g.Lifetime = time.Duration(*body.Lifetime) * time.Second; g.Lifetime == 0 {

@@ -35,15 +35,18 @@ func (c *call) history() ([]version, error) {
 
 // versionsBody asks for a change of what became of versions.
 type versionsBody struct {
-	Op       *string  `json:"op"`
-	Versions []uint64 `json:"versions"`
-	All      *bool    `json:"all"`
+	Op       *string       `json:"op"`
+	Versions array[uint64] `json:"versions"`
+	All      *bool         `json:"all"`
 }
+
+// maxVersions is the largest number of versions in one body.
+const maxVersions = 1000
 
 // changeVersions answers the history as it is after the change, or 204 where the caller may
 // make the change but not list.
 func (c *call) changeVersions() (answer, error) {
-	var body versionsBody
+	body := versionsBody{Versions: array[uint64]{limit: maxVersions}}
 	if err := c.decode(&body, "the string op and, to destroy, versions (numbers) or all (true)"); err != nil {
 		return answer{}, err
 	}
@@ -72,7 +75,7 @@ func (c *call) changeVersions() (answer, error) {
 // change reads the body. That no version is named never means all: it must be said.
 func (b versionsBody) change(addr myvault.Address) (myvault.Change, error) {
 	c := myvault.Change{Address: addr}
-	for _, v := range b.Versions {
+	for _, v := range b.Versions.items {
 		if v == 0 {
 			return c, unprocessable("versions are numbered from 1")
 		}
