@@ -12,6 +12,7 @@ import (
 type merger struct {
 	window time.Duration
 	limit  int64 // of different entries that wait
+	share  int64 // of them, those of one holder; 0: all
 	write  func(context.Context, ...Entry) error
 
 	flushing chan struct{} // holds one while flush writes, so that close waits for it
@@ -19,8 +20,9 @@ type merger struct {
 	closed   atomic.Bool   // read under the lock of a shard
 	shards   [8]shard      // several, so that callers on several cores seldom meet
 
-	mu    sync.Mutex  // taken alone, or after the lock of a shard
-	timer *time.Timer // runs while entries wait
+	mu     sync.Mutex       // taken alone, or after the lock of a shard
+	timer  *time.Timer      // runs while entries wait
+	shares map[string]int64 // how many of the entries that wait are of a holder; kept where share is set
 }
 
 // shard is a part of the entries that wait, by address.
@@ -48,7 +50,7 @@ func equal(a, b *Entry) bool {
 }
 
 func newMerger(window time.Duration, limit int64, write func(context.Context, ...Entry) error) *merger {
-	m := &merger{window: window, limit: limit, write: write, flushing: make(chan struct{}, 1)}
+	m := &merger{window: window, limit: limit, write: write, flushing: make(chan struct{}, 1), shares: map[string]int64{}}
 	for i := range m.shards {
 		m.shards[i].pending = make(map[slot]*held)
 	}
@@ -86,8 +88,8 @@ func (m *merger) take(e *Entry) bool {
 	if s.count(e) {
 		return true
 	}
-	if m.waiting.Add(1) > m.limit {
-		m.waiting.Add(-1)
+	if m.waits(e, 1) > m.limit {
+		m.waits(e, -1)
 		return false
 	}
 	m.hold(s, e)
@@ -107,7 +109,7 @@ func (m *merger) first(e Entry) (Entry, bool) {
 	}
 	opened := e
 	opened.Count = 0
-	m.waiting.Add(1)
+	m.waits(&opened, 1)
 	m.hold(s, &opened)
 	return e, true
 }
@@ -121,15 +123,46 @@ func (m *merger) later(e Entry) bool {
 		return false
 	}
 	if !s.count(&e) {
-		m.waiting.Add(1)
+		m.waits(&e, 1)
 		m.hold(s, &e)
 	}
 	return true
 }
 
+// waits counts that e waits, or with -1 that it does not any more, and gives how many do.
+func (m *merger) waits(e *Entry, n int64) int64 {
+	if m.share != 0 {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.shares[holder(e)] += n; m.shares[holder(e)] == 0 {
+			delete(m.shares, holder(e))
+		}
+	}
+	return m.waiting.Add(n)
+}
+
+// full reports whether no further entry may wait that is like no other, at all or of the holder of e.
+func (m *merger) full(e *Entry) bool {
+	if m.share == 0 {
+		return m.waiting.Load() >= m.limit
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.waiting.Load() >= m.limit || m.shares[holder(e)] >= m.share
+}
+
+// holder gives whose share e is of. Whoever fails to log in may say to be any service: all of
+// those have one share, so that they take nothing from a service's.
+func holder(e *Entry) string {
+	if e.Outcome == OutcomeUnauthenticated {
+		return ""
+	}
+	return e.Service
+}
+
 // fit takes from e what tells it from others where too many different ones wait.
 func (m *merger) fit(e Entry) Entry {
-	if m.waiting.Load() < m.limit {
+	if !m.full(&e) {
 		return e
 	}
 	s := m.shard(&e)
@@ -193,7 +226,9 @@ func (m *merger) flush() error {
 			m.putBack(some)
 			failed = err
 		} else {
-			m.waiting.Add(-int64(len(some)))
+			for _, e := range some {
+				m.waits(e, -1)
+			}
 		}
 	}
 	return failed
@@ -213,7 +248,7 @@ func (m *merger) putBack(entries []*Entry) {
 	for _, e := range entries {
 		s := m.shard(e)
 		if s.count(e) {
-			m.waiting.Add(-1)
+			m.waits(e, -1)
 		} else {
 			m.hold(s, e)
 		}
@@ -231,7 +266,7 @@ func (m *merger) empty(s *shard, entries []*Entry) []*Entry {
 			if h.Count > 0 {
 				entries = append(entries, &h.Entry)
 			} else {
-				m.waiting.Add(-1)
+				m.waits(&h.Entry, -1)
 			}
 		}
 	}

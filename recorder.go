@@ -27,6 +27,7 @@ const (
 	relaxedPending = 16_384 // distinct reads waiting to be written
 	refusedWindow  = time.Second
 	refusedPending = 256 // distinct refusals a window; those beyond lose their address
+	refusedShare   = 64  // of them, those of one service, and of all who failed to log in
 )
 
 // recorder brings entries to the trail: at once, or merged with equal ones.
@@ -42,6 +43,7 @@ func newRecorder(trail Trail, mode Reads) *recorder {
 	r := &recorder{trail: trail, mode: mode}
 	r.reads = newMerger(relaxedWindow, relaxedPending, r.write)
 	r.refusals = newMerger(refusedWindow, refusedPending, r.write)
+	r.refusals.share = refusedShare
 	return r
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -218,6 +219,45 @@ func TestFloodOfDifferentDenialsIsBounded(t *testing.T) {
 		synctest.Wait()
 		is.True(len(entriesOf(t, v)) <= 260)              // bounded
 		is.Equal(outcomes(t, v)["denied"], uint64(flood)) // and none is uncounted
+	})
+}
+
+// TestAFloodHidesNobodyElse: what others are refused in the same second keeps its address.
+func TestAFloodHidesNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		ctx := t.Context()
+		v := openVault(t, myvault.Config{})
+		for i := range 1000 {
+			_, err := v.As("noisy").Get(ctx, myvault.Address{Project: "billing", Path: fmt.Sprint(i)})
+			is.True(errors.Is(err, myvault.ErrDenied))
+			_, err = v.Login(ctx, myvault.Credentials{Service: "svc", Token: "wrong", Remote: fmt.Sprint("10.0.0.", i)})
+			is.True(errors.Is(err, myvault.ErrUnauthenticated))
+		}
+		for i := range 50 {
+			_, err := v.As("svc").Get(ctx, myvault.Address{Project: "billing", Path: fmt.Sprint("probe/", i)})
+			is.True(errors.Is(err, myvault.ErrDenied))
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		probes, with := 0, map[string]int{}
+		for e, err := range v.As("root").Trail(ctx, myvault.TrailRange{}) {
+			is.NoErr(err)
+			if strings.HasPrefix(e.Address.Path, "probe/") {
+				probes++
+			} else if e.Address != (myvault.Address{}) || e.Remote != "" {
+				with[e.Service]++
+			}
+		}
+		is.Equal(probes, 50)
+		is.Equal(with["noisy"], 64) // its share
+		is.Equal(with["svc"], 64)   // that of all strangers
+		is.Equal(outcomes(t, v)["denied"], uint64(1050))
+		is.Equal(outcomes(t, v)["unauthenticated"], uint64(1000))
+		// The next second is another one.
+		_, err := v.As("noisy").Get(ctx, myvault.Address{Project: "billing", Path: "later"})
+		is.True(errors.Is(err, myvault.ErrDenied))
+		is.True(strings.Contains(entriesOf(t, v)[len(entriesOf(t, v))-1], "noisy read billing/later"))
 	})
 }
 
