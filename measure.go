@@ -2,7 +2,7 @@ package myvault
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 )
@@ -79,14 +79,14 @@ func (v *Vault) Measures(ctx context.Context) []Measure {
 
 // Ready reports whether requests should be sent to this vault: the store answers, the trail can be
 // written as far as its last attempts tell, and the policy has a service. ErrClosed,
-// ErrUnavailable or ErrTrail. It writes nothing.
+// ErrUnavailable or ErrTrail, ErrInvalid for a policy without a service. It writes nothing.
 func (v *Vault) Ready(ctx context.Context) error {
 	err := v.Ping(ctx)
 	if trail, ok := v.trail.(interface{ Ping(context.Context) error }); err == nil && ok && !v.ownTrail {
 		err = trail.Ping(ctx)
 	}
 	if err == nil && len(v.Policy().Services()) == 0 {
-		err = errors.New("the policy has no service")
+		err = fmt.Errorf("%w policy: it has no service", ErrInvalid)
 	}
 	return fail("ready", Address{}, err)
 }
