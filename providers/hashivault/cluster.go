@@ -1,12 +1,15 @@
 package hashivault
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -17,25 +20,31 @@ import (
 )
 
 const (
-	maxAnswer    = 64 << 20 // bytes; the listing of a folder of a million names
-	maxRedirects = 2
+	idleConnections = 256
+	maxAnswer       = 64 << 20 // bytes; the listing of a folder of a million names
+	maxRedirects    = 2
 )
+
+func newTransport() *http.Transport {
+	return &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout: 3 * time.Second,
+		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // no HTTP/2
+		MaxIdleConns:        4 * idleConnections,
+		MaxIdleConnsPerHost: idleConnections,
+		IdleConnTimeout:     90 * time.Second,
+		DisableCompression:  true,
+	}
+}
 
 // cluster sends requests to the nodes of one Vault.
 type cluster struct {
-	nodes     []*node
+	nodes     []*url.URL
 	first     atomic.Int32 // the node that answered last
+	transport *http.Transport
 	namespace string
 	timeout   time.Duration
-	buffers   buffers
-}
-
-func newCluster(urls []*url.URL, settings *tls.Config, config Config) *cluster {
-	c := &cluster{namespace: config.Namespace, timeout: config.Timeout}
-	for _, u := range urls {
-		c.nodes = append(c.nodes, &node{URL: u, settings: settings})
-	}
-	return c
 }
 
 // call is one request of Vault's HTTP API.
@@ -108,12 +117,15 @@ func (c *cluster) leave(n int) {
 // ask sends to one node, and follows it where it names another node as the leader. sent
 // tells whether a node may have seen the request.
 func (c *cluster) ask(ctx context.Context, n int, q call) (a answer, sent bool, err error) {
-	limit := time.Now().Add(c.timeout)
+	inner, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	trace := httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }}
+	inner = httptrace.WithClientTrace(inner, &trace)
 	asked := n
 	for range maxRedirects + 1 {
 		var next int
-		a, next, sent, err = c.exchange(ctx, c.nodes[n], q, limit)
-		if err != nil && !time.Now().Before(limit) && ctx.Err() == nil {
+		a, next, err = c.exchange(inner, c.nodes[n], q)
+		if err != nil && inner.Err() != nil && ctx.Err() == nil {
 			// Not the caller's deadline: it must not read as if it were.
 			err = fmt.Errorf("no answer within %v", c.timeout)
 		}
@@ -126,58 +138,54 @@ func (c *cluster) ask(ctx context.Context, n int, q call) (a answer, sent bool, 
 			}
 			return a, sent, nil
 		}
-		n = next
+		n, sent = next, false
 	}
 	return a, false, errors.New("vault's nodes redirect to each other")
 }
 
 // exchange sends to one node. next is the node that it redirects to, or -1.
-func (c *cluster) exchange(ctx context.Context, to *node, q call, limit time.Time) (a answer, next int, sent bool, err error) {
-	buffer := c.buffers.take()
-	defer c.buffers.give(buffer)
-	if *buffer, err = appendRequest(*buffer, to.URL, c.namespace, q); err != nil {
-		return answer{}, -1, false, err
-	}
-	response, body, sent, err := c.converse(ctx, to, q, *buffer, limit)
+func (c *cluster) exchange(ctx context.Context, node *url.URL, q call) (a answer, next int, err error) {
+	u := url.URL{Scheme: node.Scheme, Host: node.Host, Path: "/v1/" + q.path, RawQuery: q.query}
+	r, err := http.NewRequestWithContext(ctx, q.method, u.String(), bytes.NewReader(q.body))
 	if err != nil {
-		return answer{}, -1, sent, err
+		return answer{}, -1, errors.New("the request cannot be written as a URL")
+	}
+	r.Header.Set(api.RequestHeaderName, "true")
+	if q.token != "" {
+		r.Header.Set(api.AuthHeaderName, q.token)
+	}
+	if c.namespace != "" {
+		r.Header.Set(api.NamespaceHeaderName, c.namespace)
+	}
+	if q.method == http.MethodPatch {
+		r.Header.Set("Content-Type", "application/merge-patch+json")
+	}
+	// The transport itself, and no http.Client: that would follow redirects, token and all.
+	response, err := c.transport.RoundTrip(r)
+	if err != nil {
+		return answer{}, -1, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return answer{}, -1, err
 	}
 	if s := response.StatusCode; s >= 300 && s < 400 {
-		next, err = c.leader(to, response)
-		return answer{}, next, false, err
+		next, err = c.leader(response)
+		return answer{}, next, err
 	}
-	return answer{status: response.StatusCode, body: body}, -1, true, nil
-}
-
-// converse sends over a connection that rested, and over a new one where it was closed meanwhile:
-// a change only if nothing of it was sent.
-func (c *cluster) converse(ctx context.Context, to *node, q call, request []byte, limit time.Time) (*http.Response, []byte, bool, error) {
-	w, err := to.take(ctx, limit, q.changes())
-	for err == nil {
-		response, body, whole, failed := w.exchange(ctx, q.method, request, limit)
-		if whole {
-			to.put(w)
-		} else {
-			_ = w.Close()
-		}
-		unsent := errors.Is(failed, errUnsent)
-		if failed == nil || !w.used || q.changes() && !unsent || ctx.Err() != nil || !time.Now().Before(limit) {
-			return response, body, !unsent, failed
-		}
-		w, err = dial(ctx, limit, to) // not another one that rested: all may be closed
-	}
-	return nil, nil, false, err
+	return answer{status: response.StatusCode, body: body}, -1, nil
 }
 
 // leader gives the configured node that a redirect names. Of the location only the host
 // counts: path and body stay what they were.
-func (c *cluster) leader(from *node, response *http.Response) (int, error) {
-	location, err := from.Parse(response.Header.Get("Location"))
-	if err != nil || response.Header.Get("Location") == "" {
+func (c *cluster) leader(response *http.Response) (int, error) {
+	location, err := response.Location()
+	if err != nil {
 		return -1, ErrRedirect
 	}
 	for i, node := range c.nodes {
-		if location.Scheme == node.Scheme && hostPort(location) == hostPort(node.URL) {
+		if location.Scheme == node.Scheme && hostPort(location) == hostPort(node) {
 			return i, nil
 		}
 	}
@@ -193,9 +201,5 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
-// close drops the connections that rest.
-func (c *cluster) close() {
-	for _, n := range c.nodes {
-		n.close()
-	}
-}
+// close drops the connections that are idle.
+func (c *cluster) close() { c.transport.CloseIdleConnections() }

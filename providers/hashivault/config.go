@@ -2,7 +2,6 @@ package hashivault
 
 import (
 	"cmp"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -113,22 +112,20 @@ func parseAddresses(texts []string) ([]*url.URL, error) {
 		}
 		all = append(all, u)
 	}
-	if slices.ContainsFunc(all, func(u *url.URL) bool { return strings.ContainsFunc(u.Host, func(r rune) bool { return r > '~' }) }) {
-		return nil, fmt.Errorf("%w configuration: the host of an address is written in ASCII, as DNS has it (xn--...)", myvault.ErrInvalid)
-	}
 	if slices.ContainsFunc(all, func(u *url.URL) bool { return u.Scheme != all[0].Scheme }) {
 		return nil, fmt.Errorf("%w configuration: addresses are all http or all https", myvault.ErrInvalid)
 	}
 	return all, nil
 }
 
-// security gives the settings of TLS. The transport is only what Vault's package sets them on.
-func (c Config) security() (*tls.Config, error) {
-	t := &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}
+// transport makes the connections. It is HTTP/1.1, whose requests fail one by one when a
+// node dies, and keeps one idle connection for each of the many callers of a server.
+func (c Config) transport() (*http.Transport, error) {
+	t := newTransport()
 	// ConfigureTLS reads no environment as long as it is given a client.
 	settings := api.Config{HttpClient: &http.Client{Transport: t}}
 	if err := settings.ConfigureTLS(&c.TLS); err != nil {
 		return nil, fmt.Errorf("%w configuration: TLS: %w", myvault.ErrInvalid, err)
 	}
-	return t.TLSClientConfig, nil
+	return t, nil
 }

@@ -79,6 +79,5 @@
 // else it is looked up whether it was made, for up to ten seconds, and only a Put on a condition, a
 // destruction and a note are sent again. What cannot be found out, and a Delete or Undelete that is not
 // seen to be there, is myvault.ErrUnknownOutcome: look at the secret before asking again. All else is myvault.ErrUnavailable, with the reason where
-// it is one of this package's errors. The store recovers by itself. A change is sent over a connection that was
-// found open at that moment; where the system is no Unix, over one that was in use within the second.
+// it is one of this package's errors. The store recovers by itself.
 package hashivault

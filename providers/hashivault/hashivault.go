@@ -52,11 +52,11 @@ func open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings, err := config.security()
+	transport, err := config.transport()
 	if err != nil {
 		return nil, err
 	}
-	c := newCluster(nodes, settings, config)
+	c := &cluster{nodes: nodes, transport: transport, namespace: config.Namespace, timeout: config.Timeout}
 	keeper, err := newKeeper(ctx, c, config)
 	if err != nil {
 		c.close()
