@@ -85,10 +85,13 @@ func (c *Certificates) paths() []string {
 
 // Reload reads the files again, for connections that come from now on; those that are open go on,
 // except that their client certificates are held to the new authorities. All files count together:
-// with an error, which is as of [LoadCertificates], everything stays as it was.
+// with an error, which is as of [LoadCertificates] or that one is no regular file any more, everything stays as it was.
 func (c *Certificates) Reload() error {
 	c.loading.Lock()
 	defer c.loading.Unlock()
+	if c.current.Load() != nil && !c.readable() {
+		return fmt.Errorf("httpapi: %w: one of the files of certificates is no regular file, and cannot be read a second time", myvault.ErrInvalid)
+	}
 	pair, err := readPair(c.files)
 	if err != nil {
 		return err
@@ -112,11 +115,21 @@ func (c *Certificates) Reload() error {
 	return nil
 }
 
+// readable reports whether the files can be read more than once: the opening of a pipe may wait for ever.
+func (c *Certificates) readable() bool {
+	for _, path := range c.paths() {
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+			return false
+		}
+	}
+	return true
+}
+
 // follow reads the files again whenever they changed, until ctx ends. What is wrong with them is
 // logged, and what was read before stays in force.
 func (c *Certificates) follow(ctx context.Context, logger *slog.Logger) {
-	c.watched.Run(ctx, lookInterval, func() {
-		if err := c.Reload(); err != nil {
+	c.watched.Run(ctx, lookInterval, c.Reload, func(err error) {
+		if err != nil {
 			logger.Error("the certificates stay as they were: their files changed and are not usable", "cause", err.Error())
 			return
 		}

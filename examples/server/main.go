@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/caarlos0/env/v11"
@@ -112,7 +113,7 @@ func open(ctx context.Context, s stores.Settings, policy *myvault.Policy) (*myva
 	return myvault.New(store, policy, myvault.Config{Trail: trail})
 }
 
-// serve answers requests until ctx ends; those in flight then finish.
+// serve answers requests until ctx ends; those in flight then finish, and so does a reload.
 func serve(ctx context.Context, r *reloader) error {
 	s := r.started.settings
 	r.logger = s.logger(os.Stderr)
@@ -121,18 +122,7 @@ func serve(ctx context.Context, r *reloader) error {
 		return err
 	}
 	defer counters.serve(r.logger)()
-	issuer, err := tokens.New(r.vault, tokens.Config{})
-	if err != nil {
-		return err
-	}
-	config := httpapi.Config{
-		Logger: r.logger, AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders, Observe: counters.observe,
-		Tokens: issuer,
-	}
-	if s.Console {
-		config.Console = console.New()
-	}
-	handler, err := httpapi.New(r.vault, config)
+	handler, err := r.handler(counters.observe)
 	if err != nil {
 		return err
 	}
@@ -148,6 +138,10 @@ func serve(ctx context.Context, r *reloader) error {
 		return errors.Join(err, listener.Close())
 	}
 	defer watcher.Close()
+	serving, end := context.WithCancel(ctx)
+	var reloads sync.WaitGroup
+	defer reloads.Wait()
+	defer end()
 	return httpapi.Serve(ctx, listener, handler, httpapi.ServerConfig{
 		Certificates:            r.certificates,
 		MaxConnections:          s.Connections,
@@ -156,9 +150,26 @@ func serve(ctx context.Context, r *reloader) error {
 		Ready: func(addr net.Addr) {
 			r.addr = addr
 			greet(s, r.path, addr)
-			go r.run(ctx)
+			reloads.Go(func() { r.run(serving) })
 		},
 	})
+}
+
+// handler makes the API, with capability tokens.
+func (r *reloader) handler(observe func(httpapi.Observation)) (*httpapi.Handler, error) {
+	s := r.started.settings
+	issuer, err := tokens.New(r.vault, tokens.Config{})
+	if err != nil {
+		return nil, err
+	}
+	config := httpapi.Config{
+		Logger: r.logger, AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders, Observe: observe,
+		Tokens: issuer,
+	}
+	if s.Console {
+		config.Console = console.New()
+	}
+	return httpapi.New(r.vault, config)
 }
 
 // listen opens an address that a setting gave. It is not shown where it is none: it may be anything.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/myswiftagent/myvault"
@@ -56,18 +57,19 @@ type reloader struct {
 	vault        *myvault.Vault
 	addr         net.Addr
 	logger       *slog.Logger
+	reloading    sync.Mutex
 }
 
-// run reloads at each hangup and when the .env has changed, until ctx ends.
+// run reloads at each hangup and when the .env has changed, until ctx ends. It waits for a reload that is
+// under way, so that none comes once the vault is closed.
 func (r *reloader) run(ctx context.Context) {
 	lintInto(r.logger, r.started.policy)
-	changes := make(chan struct{}, 1)
+	var watching sync.WaitGroup
+	defer watching.Wait()
 	if r.files != nil {
-		go r.files.Run(ctx, lookEvery, func() {
-			select {
-			case changes <- struct{}{}:
-			default: // one is waiting
-			}
+		const why = "the .env changed"
+		watching.Go(func() {
+			r.files.Run(ctx, lookEvery, func() error { return r.reload(why) }, func(err error) { r.tell(why, err) })
 		})
 	}
 	for {
@@ -75,26 +77,26 @@ func (r *reloader) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-r.hangups:
-			r.reload("SIGHUP")
+			r.tell("SIGHUP", r.reload("SIGHUP"))
 			r.reloadCertificates()
-		case <-changes:
-			r.reload("the .env changed")
 		}
 	}
 }
 
-// reload puts the policy in force, whole, or says why the one before stays.
-func (r *reloader) reload(why string) {
-	now, err := r.load()
-	switch {
-	case r.path == "":
-		err = errors.New("there is no .env: the policy comes from the environment of the process, which nobody can change")
-	case err == nil:
-		err = httpapi.CheckPolicy(now.policy, r.addr, r.logger)
-	}
+// tell says why a policy stays.
+func (r *reloader) tell(why string, err error) {
 	if err != nil {
 		r.logger.Error("the policy is not reloaded, and the one before stays in force", "why", why, "cause", oneLine(err))
-		return
+	}
+}
+
+// reload puts the policy in force, whole, or gives why the one before stays.
+func (r *reloader) reload(why string) error {
+	r.reloading.Lock() // what is read last is in force last
+	defer r.reloading.Unlock()
+	now, err := r.again()
+	if err != nil {
+		return err
 	}
 	r.vault.SetPolicy(now.policy)
 	r.logger.Info("the policy is reloaded", "why", why, "services", len(now.policy.Services()))
@@ -105,6 +107,23 @@ func (r *reloader) reload(why string) {
 	if err := setup.WriteHeaders(r.path, r.process, now.all); err != nil {
 		r.logger.Warn("the file of headers could not be written", "cause", oneLine(err))
 	}
+	return nil
+}
+
+// again loads the source once more, for the address that the server has.
+func (r *reloader) again() (loaded, error) {
+	if r.path == "" {
+		return loaded{}, errors.New("there is no .env: the policy comes from the environment of the process, which nobody can change")
+	}
+	// What is read but once was read at the start: the opening of a pipe would wait for ever, and so would the server's end.
+	if info, err := os.Stat(r.path); err == nil && !info.Mode().IsRegular() {
+		return loaded{}, errors.New("the .env is no regular file, and cannot be read a second time")
+	}
+	now, err := r.load()
+	if err == nil {
+		err = httpapi.CheckPolicy(now.policy, r.addr, r.logger)
+	}
+	return now, err
 }
 
 // unlike gives the names of the settings, besides the policy, that are not those that the server runs with.

@@ -23,10 +23,11 @@ func Example() {
 	files := watch.New(path)
 	_ = os.WriteFile(path, []byte("new"), 0o600)
 	ctx, cancel := context.WithCancel(context.Background())
-	files.Run(ctx, time.Millisecond, func() {
-		text, _ := os.ReadFile(path)
+	load := func() error {
+		text, err := os.ReadFile(path)
 		fmt.Println("now", string(text))
-		cancel()
-	})
+		return err
+	}
+	files.Run(ctx, time.Millisecond, load, func(error) { cancel() })
 	// Output: now new
 }

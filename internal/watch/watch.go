@@ -1,4 +1,4 @@
-// Package watch tells when files have other contents, whatever way those came: written in place,
+// Package watch loads files again when they have other contents, whatever way those came: written in place,
 // renamed over the old ones, or behind a symbolic link that was turned, as Kubernetes does.
 package watch
 
@@ -6,9 +6,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"hash"
 	"io"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -33,14 +35,20 @@ func New(paths ...string) *Files {
 	return f
 }
 
-// Run looks at the files once in every interval until ctx ends, and calls changed when they
+// Run looks at the files once in every interval until ctx ends, and calls load when they
 // hold something else than before. It waits for that to stand still for an interval: a file that is
-// being written, or of which the second of two is not there yet, is not told. That a file
+// being written, or of which the second of two is not there yet, is not loaded. That a file
 // is gone or cannot be read any more is a change like others, and so is its mode.
-func (f *Files) Run(ctx context.Context, interval time.Duration, changed func()) {
+//
+// told gets what load gave. Where that is an error of the system (a [syscall.Errno]), such as too many
+// open files, it says nothing of what the files hold and may pass without a change of them: load is called
+// again at every look, and told hears of it once for as long as the text is the same. Every other error
+// lies in the files, and stands until they change.
+func (f *Files) Run(ctx context.Context, interval time.Duration, load func() error, told func(error)) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	told, seen := f.first, f.first
+	loaded, seen := f.first, f.first
+	var passing error // what load is called again for
 	for {
 		select {
 		case <-ctx.Done():
@@ -48,12 +56,23 @@ func (f *Files) Run(ctx context.Context, interval time.Duration, changed func())
 		case <-ticker.C:
 		}
 		now := f.look()
-		if now == seen && now != told {
-			told = now
-			changed()
+		if now == seen && (now != loaded || passing != nil) {
+			err := load()
+			if now != loaded || err == nil || err.Error() != passing.Error() {
+				told(err)
+			}
+			loaded, passing = now, ofSystem(err)
 		}
 		seen = now
 	}
+}
+
+// ofSystem gives err if the operating system refused something, nil for others.
+func ofSystem(err error) error {
+	if _, ok := errors.AsType[syscall.Errno](err); ok {
+		return err
+	}
+	return nil
 }
 
 // look reads all files.

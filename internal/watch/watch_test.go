@@ -2,10 +2,13 @@ package watch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,6 +27,8 @@ type step struct {
 	do   func(dir string) error
 	told int64
 }
+
+func ignore(error) {}
 
 func write(name, text string) func(string) error {
 	return func(dir string) error { return os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600) }
@@ -91,7 +96,7 @@ func play(t *testing.T, dir string, names []string, steps []step) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		var told atomic.Int64
-		go watch.New(paths...).Run(t.Context(), interval, func() { told.Add(1) })
+		go watch.New(paths...).Run(t.Context(), interval, func() error { told.Add(1); return nil }, ignore)
 		synctest.Wait()
 		for _, s := range steps {
 			is.NoErr(s.do(dir)) // the step
@@ -115,10 +120,11 @@ func TestWhatIsBeingWrittenIsNotTold(t *testing.T) {
 		var held []string
 		ctx, cancel := context.WithCancel(t.Context())
 		files := watch.New(path)
-		go files.Run(ctx, interval, func() {
-			text, _ := os.ReadFile(path)
+		go files.Run(ctx, interval, func() error {
+			text, err := os.ReadFile(path)
 			held = append(held, string(text))
-		})
+			return err
+		}, ignore)
 		time.Sleep(interval / 2)
 		for n := range 5 {
 			is.NoErr(write("a", fmt.Sprint("half ", n))(dir))
@@ -147,10 +153,77 @@ func TestAChangeBeforeRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		told := 0
-		go files.Run(t.Context(), interval, func() { told++ })
+		go files.Run(t.Context(), interval, func() error { told++; return nil }, ignore)
 		time.Sleep(5 * interval)
 		synctest.Wait()
 		is.Equal(told, 1)
+	})
+}
+
+// TestWhatPassesIsTriedAgain: the files stay as they are, and so nothing else would bring it about.
+// It is told once. What lies in the files is not tried again.
+func TestWhatPassesIsTriedAgain(t *testing.T) {
+	full, denied := fmt.Errorf("reading: %w", syscall.EMFILE), fmt.Errorf("reading: %w", syscall.EACCES)
+	for name, c := range map[string]struct {
+		gives []error // by one call of load after the other; then nil
+		calls int     // of load, in ten intervals
+		told  []error
+	}{
+		"well":             {nil, 1, []error{nil}},
+		"in the files":     {[]error{errBad}, 1, []error{errBad}},
+		"passing":          {[]error{full}, 2, []error{full, nil}},
+		"passing later":    {[]error{full, full, full}, 4, []error{full, nil}},
+		"two kinds":        {[]error{full, full, denied, full}, 5, []error{full, denied, full, nil}},
+		"then in the file": {[]error{full, full, errBad}, 3, []error{full, errBad}},
+		"for ever":         {slices.Repeat([]error{full}, 20), 9, []error{full}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir := t.TempDir()
+			is.NoErr(write("a", "first")(dir))
+			files := watch.New(filepath.Join(dir, "a"))
+			is.NoErr(write("a", "second")(dir))
+			synctest.Test(t, func(t *testing.T) {
+				is := is.New(t)
+				calls := 0
+				var told []error
+				load := func() (err error) {
+					if calls < len(c.gives) {
+						err = c.gives[calls]
+					}
+					calls++
+					return err
+				}
+				go files.Run(t.Context(), interval, load, func(err error) { told = append(told, err) })
+				time.Sleep(10*interval + interval/2)
+				synctest.Wait()
+				is.Equal(calls, c.calls)
+				is.Equal(told, c.told)
+			})
+		})
+	}
+}
+
+var errBad = errors.New("line 4 is wrong")
+
+// TestWhatIsAsBeforeAgain is told after an error, though it was loaded once.
+func TestWhatIsAsBeforeAgain(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	is.NoErr(write("a", "first")(dir))
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		var told []bool
+		load := func() error { _, err := os.ReadFile(path); return err }
+		go watch.New(path).Run(t.Context(), interval, load, func(err error) { told = append(told, err == nil) })
+		synctest.Wait()
+		is.NoErr(os.Remove(path))
+		time.Sleep(5*interval + interval/2)
+		is.NoErr(write("a", "first")(dir))
+		time.Sleep(5 * interval)
+		synctest.Wait()
+		is.Equal(told, []bool{false, true})
 	})
 }
 
