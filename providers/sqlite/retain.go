@@ -45,7 +45,7 @@ func (s *Store) PruneAccess(ctx context.Context, limit AccessLimit, progress fun
 //
 // Its first step writes, together with what it removes, an entry with the outcome
 // [myvault.OutcomeBegun], which this call does not remove; an entry with the outcome follows
-// however it ends.
+// however it ends. Its Count is how many entries went, First and Last when the oldest and the newest of them were made.
 func (t *Trail) Prune(ctx context.Context, limit AccessLimit, progress func(pruned uint64)) (pruned uint64, err error) {
 	if limit == (AccessLimit{}) {
 		return 0, fmt.Errorf("%w limit: say which entries go", myvault.ErrInvalid)
@@ -62,7 +62,7 @@ func (t *Trail) Prune(ctx context.Context, limit AccessLimit, progress func(prun
 		err = t.forget(ctx)
 	}
 	if err == nil || p.begun != 0 {
-		err = errors.Join(err, t.administered(ctx, actionPrune, err))
+		err = errors.Join(err, p.ended(ctx, err))
 	}
 	return p.pruned, err
 }
@@ -77,6 +77,16 @@ type pruning struct {
 	pruned   uint64
 	recorded bool   // has entries of its own
 	begun    uint64 // the sequence of the one that says that it was begun; 0: nothing was removed
+
+	first, last time.Time // when the oldest and the newest that went were made
+}
+
+// ended records how it ended, and what went.
+func (p *pruning) ended(ctx context.Context, err error) error {
+	e := begunEntry(actionPrune)
+	e.Outcome, e.Count, e.First, e.Last = outcomeOf(err), p.pruned, p.first, p.last
+	// It was done, so the end of the context must not keep it off the record.
+	return p.Record(context.WithoutCancel(ctx), e)
 }
 
 // all removes what goes.
@@ -86,7 +96,6 @@ func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		p.pruned += n
 		progress(p.pruned)
 	}
 }
@@ -94,11 +103,10 @@ func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 // step removes one page of entries at most. The first one that removes any says so in the
 // same transaction.
 func (p *pruning) step(ctx context.Context) (pruned uint64, err error) {
-	begun := p.begun
-	err = p.writer.do(ctx, &request{apply: func(c *conn) error {
+	begun, old := p.begun, []myvault.Entry(nil)
+	err = p.writer.do(ctx, &request{apply: func(c *conn) (err error) {
 		pruned = 0
-		old, err := p.oldest(c)
-		if err != nil || len(old) == 0 {
+		if old, err = p.oldest(c); err != nil || len(old) == 0 {
 			return err
 		}
 		pruned = uint64(len(old))
@@ -114,7 +122,19 @@ func (p *pruning) step(ctx context.Context) (pruned uint64, err error) {
 	if err == nil || errors.Is(err, myvault.ErrUnknownOutcome) {
 		p.begun = begun
 	}
+	if err == nil && pruned > 0 {
+		p.count(old)
+	}
 	return pruned, err
+}
+
+// count adds entries that went.
+func (p *pruning) count(gone []myvault.Entry) {
+	if p.pruned == 0 {
+		p.first = gone[0].At
+	}
+	p.pruned += uint64(len(gone))
+	p.last = gone[len(gone)-1].At
 }
 
 // oldest gives the entries that go next, proved.
@@ -243,32 +263,43 @@ func (r *retainer) stop() {
 	r.ended.Wait()
 }
 
-// bound prunes what is over the limits now.
+// bound prunes what is over the limits now. What goes by its size is on record, as that of a
+// [Trail.Prune] is: who may read can fill a trail, and must not push out entries unseen. What goes
+// by age is what the limit says, which nobody can hasten.
 func (t *Trail) bound(ctx context.Context, c TrailConfig) {
-	for t.exceeds(ctx, c) {
-		p := &pruning{Trail: t, limit: c.limit()}
+	if t.syncer.failure() != nil {
+		return // tried again later
+	}
+	if c.MaxAge > 0 {
+		p := &pruning{Trail: t, limit: AccessLimit{Before: time.Now().Add(-c.MaxAge)}}
+		_ = p.slowly(ctx)
+	}
+	if c.MaxBytes <= 0 || !t.exceeds(ctx, AccessLimit{Bytes: c.MaxBytes}) {
+		return
+	}
+	// Some more goes, so that a trail that stands at its limit has not two entries more each minute.
+	p := &pruning{Trail: t, limit: AccessLimit{Bytes: c.MaxBytes - c.MaxBytes/64}, recorded: true}
+	if err := p.slowly(ctx); p.begun != 0 {
+		_ = p.ended(ctx, err) // that it was begun is on record
+	}
+}
+
+// slowly removes what goes, and leaves the trail to others between two steps.
+func (p *pruning) slowly(ctx context.Context) error {
+	for ctx.Err() == nil && p.exceeds(ctx, p.limit) {
 		if n, err := p.step(ctx); err != nil || n == 0 {
-			return // tried again later
+			return err
 		}
 		select {
 		case <-time.After(retainPause):
 		case <-ctx.Done():
 		}
 	}
-}
-
-// limit gives what goes by now.
-func (c TrailConfig) limit() (limit AccessLimit) {
-	if c.MaxAge > 0 {
-		limit.Before = time.Now().Add(-c.MaxAge)
-	}
-	limit.Bytes = max(c.MaxBytes, 0)
-	return limit
+	return nil
 }
 
 // exceeds reports whether something has to go, without keeping writers from their work.
-func (t *Trail) exceeds(ctx context.Context, c TrailConfig) (exceeds bool) {
-	limit := c.limit()
+func (t *Trail) exceeds(ctx context.Context, limit AccessLimit) (exceeds bool) {
 	err := t.readers.read(ctx, func(c *conn) error {
 		oldest, err := c.integer(`SELECT coalesce((SELECT at FROM entry ORDER BY seq LIMIT 1), 1 << 62)`)
 		if err != nil {

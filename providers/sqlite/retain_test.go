@@ -155,8 +155,8 @@ func TestEntriesGoInTheBackground(t *testing.T) {
 		left   int
 		looks  int
 	}{
-		"by age":        {sqlite.TrailConfig{MaxBytes: -1}, 1, 1000}, // at is long ago
-		"by size":       {sqlite.TrailConfig{MaxAge: -1, MaxBytes: 1}, 1, 1000},
+		"by age":        {sqlite.TrailConfig{MaxBytes: -1}, 1, 1000},            // at is long ago
+		"by size":       {sqlite.TrailConfig{MaxAge: -1, MaxBytes: 1}, 0, 1000}, // only those of the pruning
 		"as usual":      {sqlite.TrailConfig{}, 1, 1000},
 		"never":         {sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}, 600, 20},
 		"within bounds": {sqlite.TrailConfig{MaxAge: 1 << 62, MaxBytes: 1 << 30}, 600, 20},
@@ -169,13 +169,57 @@ func TestEntriesGoInTheBackground(t *testing.T) {
 			s := openWith(t, dir, key, sqlite.Config{Trail: c.config.AtOnce()})
 			for range c.looks {
 				time.Sleep(10 * time.Millisecond)
-				if len(sequences(t, keep)) == 1 {
+				if c.left < 600 && len(sequences(t, keep)) == c.left {
 					break
 				}
 			}
 			is.Equal(len(sequences(t, keep)), c.left)
 			_, err := s.Verify(t.Context())
 			is.NoErr(err)
+		})
+	}
+}
+
+// TestWhatGoesBySizeIsOnRecord: who fills a trail does not push out entries unseen.
+func TestWhatGoesBySizeIsOnRecord(t *testing.T) {
+	for name, c := range map[string]struct {
+		config sqlite.TrailConfig
+		want   int
+	}{
+		"by size": {sqlite.TrailConfig{MaxAge: -1, MaxBytes: 1}, 2},
+		"by age":  {sqlite.TrailConfig{MaxBytes: -1}, 0}, // nobody can hasten it
+		"nothing": {sqlite.TrailConfig{MaxAge: -1}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir, key := t.TempDir(), crypto.NewKey()
+			keep := openWith(t, dir, key, sqlite.Config{Trail: sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}})
+			recorded(t, keep, 600)
+			s := openWith(t, dir, key, sqlite.Config{Trail: c.config.AtOnce()})
+			var said []myvault.Entry
+			for range 300 {
+				said = nil
+				for e, err := range keep.Entries(t.Context(), myvault.TrailRange{Action: "prune"}) {
+					is.NoErr(err)
+					said = append(said, e)
+				}
+				if c.want > 0 && len(said) == c.want || c.want == 0 && len(sequences(t, keep)) == 1 || name == "nothing" {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			is.Equal(len(said), c.want)
+			_, err := s.Verify(t.Context())
+			is.NoErr(err)
+			if c.want == 0 {
+				return
+			}
+			is.Equal(said[1].Outcome, myvault.OutcomeBegun)
+			is.Equal(said[0].Outcome, myvault.OutcomeOK)
+			is.Equal(said[0].Via, "operator")
+			is.Equal(said[0].Count, uint64(600))
+			is.True(said[0].First.Equal(at))
+			is.True(said[0].Last.Equal(at.Add(599 * time.Minute)))
 		})
 	}
 }

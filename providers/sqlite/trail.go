@@ -20,8 +20,8 @@ type TrailConfig struct {
 	// machine decides. It is looked after every minute: a program that ends before the first
 	// one leaves it to others, or calls Prune.
 	MaxAge time.Duration
-	// So are the oldest entries once all take more than MaxBytes of the file. 0 means 1 GiB,
-	// a negative number never.
+	// So are the oldest entries once all take more than MaxBytes of the file, until they take
+	// a 64th less. That is on record as a Prune is. 0 means 1 GiB, a negative number never.
 	MaxBytes int64
 
 	first time.Duration // how long after the opening; for tests
