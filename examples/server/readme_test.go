@@ -17,15 +17,18 @@ import (
 // root is the module's folder, seen from this package.
 const root = "../.."
 
-// block is a fenced block of the README.
+// pages are what a newcomer reads and types in, in this order, on one server.
+var pages = []string{"README.md", "docs/http.md", "docs/settings.md", "docs/operate.md", "docs/deploy.md", "docs/moving.md"}
+
+// block is a fenced block of a page.
 type block struct {
 	language, text string
 	line           int
 }
 
-func readme(t *testing.T) (text string, blocks []block) {
+func page(t *testing.T, name string) (text string, blocks []block) {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(root, "README.md"))
+	raw, err := os.ReadFile(filepath.Join(root, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,17 +49,26 @@ func readme(t *testing.T) (text string, blocks []block) {
 	return string(raw), blocks
 }
 
-// TestReadmeBlocks runs every block of the README: commands against a server as a newcomer
-// has it after the first one, programs, and settings. What follows a block as json or
-// text is its output, where "..." stands for anything.
+// TestReadmeBlocks runs every block of the README and of the pages that go on from it: commands
+// against a server as a newcomer has it after the first one, programs, and settings. What follows
+// a block as json or text is its output, where "..." stands for anything.
 func TestReadmeBlocks(t *testing.T) {
-	_, blocks := readme(t)
 	p := start(t, t.TempDir())
 	p.greeting(t)
 	ran := make(map[string]int)
+	for _, name := range pages {
+		_, blocks := page(t, name)
+		runBlocks(t, p, name, blocks, ran)
+	}
+	is := is.New(t)
+	is.True(ran["sh"] >= 15 && ran["go"] >= 2 && ran["env"] >= 1) // the blocks were found
+}
+
+func runBlocks(t *testing.T, p *process, page string, blocks []block, ran map[string]int) {
+	t.Helper()
 	for i, b := range blocks {
 		ran[b.language]++
-		t.Run(fmt.Sprintf("line %d %s", b.line, b.language), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s line %d %s", page, b.line, b.language), func(t *testing.T) {
 			var out string
 			switch b.language {
 			case "sh":
@@ -78,8 +90,6 @@ func TestReadmeBlocks(t *testing.T) {
 			}
 		})
 	}
-	is := is.New(t)
-	is.True(ran["sh"] >= 12 && ran["go"] >= 2 && ran["env"] >= 1) // the blocks were found
 }
 
 // runShell runs commands in the server's directory; each curl must succeed.
@@ -171,7 +181,7 @@ func readEnv(t *testing.T, text string) {
 
 // TestReadmeRules asks the policy about every row of the table of rules.
 func TestReadmeRules(t *testing.T) {
-	text, _ := readme(t)
+	text, _ := page(t, "README.md")
 	_, table, found := strings.Cut(text, "| rule | covers | does not cover |\n| --- | --- | --- |\n")
 	if !found {
 		t.Fatal("the table is not there")
@@ -202,14 +212,15 @@ func TestReadmeRules(t *testing.T) {
 	is.New(t).True(rows >= 10)
 }
 
-// TestReadmeNamesEveryRoute and every setting of the server.
-func TestReadmeNamesEveryRoute(t *testing.T) {
-	text, _ := readme(t)
+// TestDocsNameEveryRoute and every setting of the server.
+func TestDocsNameEveryRoute(t *testing.T) {
+	text, _ := page(t, "docs/http.md")
 	for _, route := range httpapi.Routes() {
 		if !strings.Contains(text, route.Pattern) || !strings.Contains(text, "`"+route.Method) {
-			t.Errorf("%s %s is not in the README", route.Method, route.Pattern)
+			t.Errorf("%s %s is not in docs/http.md", route.Method, route.Pattern)
 		}
 	}
+	text, _ = page(t, "docs/settings.md")
 	p := command(t, t.TempDir())
 	p.cmd.Args = append(p.cmd.Args, "-h")
 	if err := p.cmd.Run(); err != nil {
@@ -217,7 +228,7 @@ func TestReadmeNamesEveryRoute(t *testing.T) {
 	}
 	for _, setting := range regexp.MustCompile(`(?m)^  ([A-Z_]+) `).FindAllStringSubmatch(p.stderr.String(), -1) {
 		if !strings.Contains(text, "`"+setting[1]+"`") {
-			t.Errorf("the setting %s is not in the README", setting[1])
+			t.Errorf("the setting %s is not in docs/settings.md", setting[1])
 		}
 	}
 }
