@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -111,7 +112,8 @@ func (s *Session) Heads(ctx context.Context) ([]Head, error) {
 }
 
 // Explain tells why service may or may not do the action to addr. Asking about another
-// service needs the right to audit addr.
+// service needs the right to audit addr. A session that was narrowed by [Session.Restrict] is told of itself
+// whether it may, and no rule of its service.
 func (s *Session) Explain(ctx context.Context, service string, a Action, addr Address) (Decision, error) {
 	if err := validateQuestion(a, addr); err != nil {
 		return Decision{}, fail("explain", Address{}, err)
@@ -123,11 +125,18 @@ func (s *Session) Explain(ctx context.Context, service string, a Action, addr Ad
 	if err != nil {
 		return Decision{}, fail("explain", addr, err)
 	}
-	d := r.policy.Explain(service, a, addr)
-	if own && d.Allowed && !r.allows(a, addr) {
-		d = Decision{Reason: "the policy allows it, but this session is restricted to less"}
+	if own && len(r.limits) > 0 {
+		return r.verdict(a, addr), nil
 	}
-	return d, nil
+	return r.policy.Explain(service, a, addr), nil
+}
+
+// verdict decides for a narrowed session. Its holder was given a part of the rights, and no view of the policy.
+func (r rights) verdict(a Action, addr Address) Decision {
+	if r.allows(a, addr) {
+		return Decision{Allowed: true, Reason: "this session may"}
+	}
+	return Decision{Reason: "this session may not: it was narrowed, or the policy does not allow it"}
 }
 
 // Who gives the services that may do the action to addr, sorted. It needs the right to
@@ -151,11 +160,19 @@ func validateQuestion(a Action, addr Address) error {
 	return addr.Validate()
 }
 
-// Rights gives the rules of the session's service. A restricted session may do less.
+// Rights gives the rules of the session's service; one that was narrowed by [Session.Restrict] is
+// told its limits in their place.
 func (s *Session) Rights(ctx context.Context) (Rights, error) {
 	r, err := s.ask(ctx, s.entry("explain", Address{}), anyone)
 	if err != nil {
 		return Rights{}, fail("rights", Address{}, err)
 	}
-	return r.policy.Rights(s.service), nil
+	if len(r.limits) == 0 {
+		return r.policy.Rights(s.service), nil
+	}
+	var told Rights
+	for _, limit := range r.limits {
+		told.Limits = append(told.Limits, slices.Clone(limit.allow))
+	}
+	return told, nil
 }

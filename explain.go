@@ -46,10 +46,13 @@ func (p *Policy) Who(a Action, addr Address) []string {
 	return who
 }
 
-// Rights are the rules that a service has.
+// Rights are the rules that a service has, or the limits of a session that was narrowed.
 type Rights struct {
 	Allow []Rule
 	Deny  []Rule
+	// Limits are of a narrowed session alone, which is told neither Allow nor Deny: it may do what its
+	// service may and a rule of each of these lists covers.
+	Limits [][]Rule
 }
 
 // Rights gives the rules of service; both lists are empty for an unknown one.

@@ -37,7 +37,9 @@ func (s *Session) Via(how, request string) *Session {
 }
 
 // Restrict gives a session that may do only what this one may and one of the rules
-// covers. No rules: it may do nothing. A deny of the policy still wins.
+// covers. No rules: it may do nothing. A deny of the policy still wins. A project is registered,
+// described or deleted only where one of the rules covers all of it, with write or delete, and made the
+// default one only where a rule covers everything with write: rules for parts of a project are not about the project.
 func (s *Session) Restrict(rules ...Rule) *Session {
 	rules = slices.Clone(rules)
 	restricted := *s
@@ -107,13 +109,19 @@ func (r rights) permits(c Change) bool {
 	case OpDestroy:
 		return r.allows(Destroy, c.Address)
 	case OpPutProject:
-		return r.somewhere(Write, project)
+		return r.granted != nil && r.granted.reaches(project)&Write != 0 && r.limited(Write, Prefix{Project: project})
 	case OpDefaultProject:
-		return r.all(func(g *grants) bool { return g.mayDefault(project) })
+		return r.granted != nil && r.granted.mayDefault(project) && r.limited(Write, Prefix{})
 	case OpDeleteProject:
-		return r.all(func(g *grants) bool { return g.mayDeleteProject(project) })
+		return r.granted != nil && r.granted.mayDeleteProject(project) && r.limited(Delete, Prefix{Project: project})
 	}
 	return false
+}
+
+// limited reports whether each limit covers all of what prefix selects. Only then is what they
+// have in common known to do so too: each may cover another part.
+func (r rights) limited(a Action, prefix Prefix) bool {
+	return !slices.ContainsFunc(r.limits, func(limit *grants) bool { return !limit.below(a, prefix) })
 }
 
 // entry starts an entry of the trail; its outcome is OutcomeOK until said otherwise.

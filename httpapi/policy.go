@@ -11,11 +11,16 @@ func (c *call) testIdentity() (answer, error) {
 
 func (c *call) whoami() (answer, error) {
 	rights, err := c.session.Rights(c.ctx())
+	var limits [][]string
+	for _, limit := range rights.Limits {
+		limits = append(limits, ruleTexts(limit))
+	}
 	return answer{body: struct {
-		Service string   `json:"service"`
-		Allow   []string `json:"allow"`
-		Deny    []string `json:"deny"`
-	}{c.session.Service(), ruleTexts(rights.Allow), ruleTexts(rights.Deny)}}, err
+		Service string     `json:"service"`
+		Allow   []string   `json:"allow"`
+		Deny    []string   `json:"deny"`
+		Limits  [][]string `json:"limits,omitempty"`
+	}{c.session.Service(), ruleTexts(rights.Allow), ruleTexts(rights.Deny), limits}}, err
 }
 
 func ruleTexts(rules []myvault.Rule) []string {

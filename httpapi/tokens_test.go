@@ -67,6 +67,27 @@ func TestCapabilityTokens(t *testing.T) {
 	is.True(!strings.Contains(f.logs.String(), secret))
 }
 
+// TestABearerIsToldNoPolicy: the limits of its token are all that it sees.
+func TestABearerIsToldNoPolicy(t *testing.T) {
+	is := is.New(t)
+	f := serve(t)
+	_, secret := f.mint("reader", `{"rules":["newsbot/prod/db@read","*/@list"]}`)
+	narrowed, err := tokens.Narrow(myvault.Text(secret), tokens.Actions(myvault.Read))
+	is.NoErr(err)
+	r := f.do("GET", "/api/whoami", "", bearerOf(narrowed.Reveal()))
+	is.Equal(r.body, `{"service":"reader","allow":[],"deny":[],"limits":[["newsbot/prod/db@read","*/@list"],["*/@read"]]}`)
+	_, named := f.as("reader", "GET", "/api/whoami", "").object(t)["limits"]
+	is.True(!named) // the service itself sees its rules
+	for action, want := range map[string]string{
+		"read":    `{"allowed":true,"rule":"","reason":"this session may"}`,
+		"write":   `{"allowed":false,"rule":"","reason":"this session may not: it was narrowed, or the policy does not allow it"}`,
+		"destroy": `{"allowed":false,"rule":"","reason":"this session may not: it was narrowed, or the policy does not allow it"}`,
+	} {
+		r := f.do("GET", "/api/policy/explain?project=newsbot&path=prod/db&action="+action, "", bearerOf(narrowed.Reveal()))
+		is.Equal(r.body, want)
+	}
+}
+
 func TestABearerTokenIsTheOneIdentity(t *testing.T) {
 	f := serve(t)
 	_, secret := f.mint("reader", `{"rules":["newsbot/"]}`)

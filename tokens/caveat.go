@@ -75,8 +75,7 @@ func ParseCaveat(text string) (Caveat, error) {
 	case kind == "rules":
 		c.rules, err = parseRules(rest)
 	case kind == "actions":
-		// Everything, with these actions: the intersection leaves just them.
-		c.rules, err = parseRules("*/@" + rest)
+		c.rules, err = parseActions(rest)
 	case kind == "before":
 		if c.before, err = time.Parse(timeFormat, rest); err != nil || c.before.Format(timeFormat) != rest {
 			return Caveat{}, invalidCaveat("want a time such as 2026-11-28T19:00:00Z")
@@ -94,6 +93,17 @@ func ParseCaveat(text string) (Caveat, error) {
 		return Caveat{}, err
 	}
 	return c, nil
+}
+
+// parseActions gives the rule for everything, with these actions: the intersection leaves just
+// them. Each is read by itself, for a rule has other parts, and "," begins another one.
+func parseActions(text string) ([]myvault.Rule, error) {
+	for name := range strings.SplitSeq(text, "+") {
+		if _, err := myvault.ParseAction(name); err != nil {
+			return nil, invalidCaveat("want actions of read, write, delete, list, destroy and audit, joined by +")
+		}
+	}
+	return parseRules("*/@" + text)
 }
 
 func parseRules(text string) ([]myvault.Rule, error) {

@@ -232,6 +232,7 @@ func TestCaveatsThatAreRefused(t *testing.T) {
 	for _, text := range []string{
 		"", "rules", "rules ", "rules newsbot", "rules newsbot/,", "rules newsbot/, rag/", "rules  newsbot/", "rules */@all", "Rules newsbot/", "rule newsbot/",
 		"actions", "actions ", "actions all", "actions read,write", "actions read+", "actions read @list", "actions read+list ",
+		"actions read,newsbot/prod/@write", "actions prod@read", "actions prod/@read", "actions x/y/@read", "actions read,x/@list", "actions read,*/",
 		"before", "before now", "before 2026-11-28T19:00:00+00:00", "before 2026-11-28T19:00:00.5Z", "before 2026-11-28T19:00:00z", "before 2026-11-28 19:00:00Z", "before 2026-02-30T00:00:00Z", "before 2026-11-28T1:00:00Z",
 		"certificate ", "certificate " + strings.Repeat("A", 64), "certificate " + strings.Repeat("a", 63), "certificate " + strings.Repeat("a", 66),
 		"rules " + strings.Repeat("a/,", 64) + "a/", "rules " + strings.Repeat("a", 1024) + "/", "time-before 2026-11-28T19:00:00Z", "rules .tokens/",
