@@ -35,6 +35,7 @@ func commonHeaders() http.Header {
 
 // write sends the answer, or the problem that err is, and gives the status and size for the log.
 func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size int) {
+	c.conn.waits()
 	if err == nil && a.from != nil {
 		return c.forward(w, a.from)
 	}

@@ -26,12 +26,13 @@ type call struct {
 	query    url.Values
 	panicked string // what to log of a panic
 	large    bool   // counts as a large request
+	conn     *connection
 }
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	c := &call{api: h, request: r, writer: w, id: requestID(r)}
+	c := &call{api: h, request: r, writer: w, id: requestID(r), conn: connectionOf(r)}
 	defer c.endLarge()
 	a, err := c.run()
 	status, size := c.write(w, a, err)
@@ -68,9 +69,7 @@ func (c *call) run() (a answer, err error) {
 		if c.session, err = c.login(); err != nil {
 			return answer{}, err
 		}
-		if conn := connectionOf(c.request); conn != nil {
-			conn.prove()
-		}
+		c.conn.prove(c.service())
 	}
 	if c.endpoint.files {
 		return c.endpoint.handle(c)

@@ -12,14 +12,12 @@ import (
 )
 
 const (
-	grace = 500 * time.Millisecond // that a stranger has to say something
+	grace = 500 * time.Millisecond // that a stranger has to say something, and a request to go on
 	pause = 2 * time.Millisecond   // until the next look at who said something
 )
 
 // connections bounds how many connections are open, and so the memory that callers take who
-// only connect, trickle or wait. When one more comes than there may be, it gets the place of another:
-// of the oldest whose caller never proved who it is, else of the proven one that has waited longest
-// for its next request. So strangers push out each other, and not those who have a token.
+// only connect, trickle or wait. When one more comes than there may be, it gets the place of another: see victim.
 type connections struct {
 	limit int
 
@@ -27,21 +25,24 @@ type connections struct {
 	open      int
 	trickling list.List // of *connection: strangers of whom more must come; oldest first
 	strangers list.List // of *connection: strangers of whom nothing was read yet, or all; oldest first
+	waiting   list.List // of *connection: proven, and a request waits: for its body, for others, or until its answer is read; oldest first
 	idle      list.List // of *connection: proven, and without a request; longest waiting first
+	holders   map[holderKey]*holder
 }
 
 // connection is an open connection.
 type connection struct {
 	net.Conn
 	all    *connections
-	round  uint64 // of the client authorities when it came
-	came   time.Time
+	round  uint64      // of the client authorities when it came
 	proven atomic.Bool // a caller proved who it is
 	read   atomic.Bool // something was read
 
 	// By all.mu:
-	place  *list.Element // in within; nil: a proven one with a request, or a closed one
+	place  *list.Element // in within; nil: a proven one whose request is worked on, or a closed one
 	within *list.List
+	since  time.Time // it is there
+	holder *holder
 	closed bool
 }
 
@@ -68,10 +69,7 @@ func (l *bounded) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		for l.all.young() {
-			time.Sleep(pause)
-		}
-		c := &connection{Conn: conn, all: l.all, round: l.round(), came: time.Now()}
+		c := &connection{Conn: conn, all: l.all, round: l.round()}
 		if l.all.admit(c) {
 			return c, nil
 		}
@@ -79,42 +77,35 @@ func (l *bounded) Accept() (net.Conn, error) {
 	}
 }
 
-// young reports whether the place of a next connection would be that of a stranger who had no time
-// yet to say anything: when many come at once, the server has to read from those that it has first.
-func (a *connections) young() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	oldest := a.strangers.Front()
-	return a.open >= a.limit && a.trickling.Len() == 0 && oldest != nil && time.Since(oldest.Value.(*connection).came) < grace
-}
-
-// admit gives c a place. It closes another one's connection where that is needed.
+// admit gives c a place. It closes another one's connection where that is needed. When many come at
+// once, it waits: the server has to read from those that it has first.
 func (a *connections) admit(c *connection) bool {
-	victim, admitted := a.place(c)
-	if victim != nil {
-		_ = victim.Conn.Close() // its request, if there is one, ends with an error
+	for {
+		victim, admitted, soon := a.room(c)
+		if victim != nil {
+			_ = victim.Conn.Close() // its request, if there is one, ends with an error
+		}
+		if !soon {
+			return admitted
+		}
+		time.Sleep(pause)
 	}
-	return admitted
 }
 
-func (a *connections) place(c *connection) (victim *connection, admitted bool) {
+// room gives c a place if there is one.
+func (a *connections) room(c *connection) (victim *connection, admitted, soon bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.open >= a.limit {
-		for _, from := range []*list.List{&a.trickling, &a.strangers, &a.idle} {
-			if longest := from.Front(); longest != nil {
-				victim = longest.Value.(*connection)
-				break
-			}
-		}
-		if victim == nil {
-			return nil, false
+		if victim, soon = a.victim(); victim == nil {
+			return nil, false, soon
 		}
 		victim.leave()
 	}
 	a.open++
+	c.hold(holderKey{"address", networkOf(c.RemoteAddr())})
 	c.move(&a.strangers)
-	return victim, true
+	return victim, true, false
 }
 
 // move puts c at the end of a list, or of none. all.mu is held.
@@ -124,7 +115,7 @@ func (c *connection) move(to *list.List) {
 		c.place, c.within = nil, nil
 	}
 	if to != nil {
-		c.place, c.within = to.PushBack(c), to
+		c.place, c.within, c.since = to.PushBack(c), to, time.Now()
 	}
 }
 
@@ -134,6 +125,7 @@ func (c *connection) leave() {
 		c.closed = true
 		c.all.open--
 		c.move(nil)
+		c.hold(holderKey{})
 	}
 }
 
@@ -165,14 +157,39 @@ func (c *connection) CloseWrite() error {
 	return nil
 }
 
-// prove says that a caller proved who it is. It is called while a request is answered.
-func (c *connection) prove() {
-	if c.proven.Swap(true) {
+// prove says that a caller proved to be a service. It is called while a request is answered. Like waits
+// and works it does nothing for nil, which is the connection of another server.
+func (c *connection) prove(service string) {
+	if c == nil || c.proven.Swap(true) {
 		return
 	}
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
-	c.move(nil)
+	if !c.closed {
+		c.move(nil)
+		c.hold(holderKey{"service", service})
+	}
+}
+
+// waits says that the request of a proven connection waits: for its client, or for other requests.
+func (c *connection) waits() { c.turn(true) }
+
+// works says that it no longer does.
+func (c *connection) works() { c.turn(false) }
+
+func (c *connection) turn(waits bool) {
+	if c == nil || !c.proven.Load() {
+		return
+	}
+	c.all.mu.Lock()
+	defer c.all.mu.Unlock()
+	switch {
+	case c.closed:
+	case !waits:
+		c.move(nil)
+	case c.within != &c.all.waiting: // else it has waited since
+		c.move(&c.all.waiting)
+	}
 }
 
 // follow is the server's ConnState: it tells proven connections that wait from those at work.

@@ -9,14 +9,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/matryer/is"
 
-	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
-	"github.com/myswiftagent/myvault/providers/memory"
 )
 
 // TestStrangersPushOutEachOther: with all places taken by those who trickle, a client gets in, and
@@ -101,51 +98,6 @@ func TestProvenConnectionsGiveWayWhenTheyWait(t *testing.T) {
 	close(release)
 	is.Equal(status(working), "HTTP/1.1 200")
 	s.stop()
-}
-
-// TestLargeRequestsAreFewAtOnce: sixteen bodies are on their way, and one more waits, and gives up.
-func TestLargeRequestsAreFewAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		is := is.New(t)
-		policy, err := myvault.ParsePolicy(settings)
-		is.NoErr(err)
-		vault, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{})
-		is.NoErr(err)
-		defer vault.Close()
-		handler, err := httpapi.New(vault, httpapi.Config{})
-		is.NoErr(err)
-		large := func(body io.Reader) int {
-			r := newRequest("POST", "/api/secrets")
-			r.Header = http.Header{"X-Service": {"admin"}, "X-Token": {adminToken}, "Content-Type": {"application/json"}}
-			r.Body, r.ContentLength = io.NopCloser(body), 100_000
-			return record(handler, r).Code
-		}
-		body := func(n int) string {
-			return fmt.Sprintf(`{"project":"newsbot","path":"prod/p%d","value":"%s"}`, n, strings.Repeat("x", 99_000))
-		}
-		var ends []*io.PipeWriter
-		done := make(chan int, 16)
-		for n := range 16 {
-			reading, writing := io.Pipe()
-			ends = append(ends, writing)
-			go func() { done <- large(reading) }()
-			_, err := io.WriteString(writing, body(n)[:10])
-			is.NoErr(err)
-		}
-		before := time.Now()
-		is.Equal(large(strings.NewReader(body(16))), 503)
-		is.Equal(time.Since(before), 10*time.Second) // by the clock of the bubble
-		small := newRequest("GET", "/api/whoami")
-		small.Header = http.Header{"X-Service": {"admin"}, "X-Token": {adminToken}}
-		is.Equal(record(handler, small).Code, 200)
-		for n, end := range ends {
-			_, err := io.WriteString(end, body(n)[10:])
-			is.NoErr(err)
-			is.NoErr(end.Close())
-			is.Equal(<-done, 201)
-		}
-		is.Equal(large(strings.NewReader(body(16))), 201)
-	})
 }
 
 // TestAStrangersBodyIsNotWaitedFor: the answer comes before the body, and the connection ends.

@@ -207,7 +207,7 @@ func everyProblem(t *testing.T) []*httptest.ResponseRecorder {
 		t.Fatal(err)
 	}
 	all = append(all, (&fixture{t: t, handler: bare}).refused(wrong{"GET", "/api/tokens", "", nil}, nil))
-	return append(all, storeProblems(t)...)
+	return append(append(all, busyProblem(t)), storeProblems(t)...)
 }
 
 // refused sends a request as admin, unless its headers say otherwise.

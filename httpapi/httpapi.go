@@ -96,7 +96,8 @@ type Handler struct {
 	origins    origins
 	forwarders forwarders
 	failures   *failures
-	large      chan struct{} // holds one for each large request under way
+	bodies     *shares // large ones that are on their way
+	large      *shares // large requests that are answered
 	cursors    cipher.AEAD
 	health     *health
 	generators map[string]myvault.Generator
@@ -144,7 +145,8 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		origins:    sites,
 		forwarders: proxies,
 		failures:   newFailures(config.FailuresPerMinute),
-		large:      make(chan struct{}, largeAtOnce),
+		bodies:     newShares(bodiesAtOnce),
+		large:      newShares(largeAtOnce),
 		cursors:    cursors,
 		generators: maps.Clone(config.Generators),
 		console:    config.Console,

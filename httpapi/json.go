@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -59,23 +60,32 @@ func (c *call) sentJSON() bool {
 	return err == nil && kind == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
 }
 
-// readBody reads the body up to its limit.
+// readBody reads the body up to its limit. Nobody's place is taken for what has not come yet.
 func (c *call) readBody() ([]byte, error) {
 	tooLarge := &problem{status: http.StatusRequestEntityTooLarge, detail: "the body is over 1 MiB; send less at once"}
 	if c.request.ContentLength > maxBody {
 		return nil, tooLarge
 	}
-	if c.request.ContentLength < 0 || c.request.ContentLength > largeBody {
-		if err := c.takeLarge(); err != nil {
+	c.conn.waits()
+	defer c.conn.works()
+	var body bytes.Buffer
+	limited := http.MaxBytesReader(c.writer, c.request.Body, maxBody)
+	_, err := io.CopyN(&body, limited, largeBody+1)
+	if err == nil { // there is more
+		if err := c.api.bodies.take(c.ctx(), c.service()); err != nil {
 			return nil, err
 		}
+		defer c.api.bodies.give(c.service())
+		_, err = io.Copy(&body, limited)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.writer, c.request.Body, maxBody))
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, tooLarge
 	}
-	if err != nil {
+	if err != nil && err != io.EOF {
 		return nil, badRequest("the body ended early or could not be read; send it again")
 	}
-	return body, nil
+	if body.Len() > largeBody {
+		return body.Bytes(), c.takeLarge()
+	}
+	return body.Bytes(), nil
 }

@@ -40,7 +40,8 @@ type ServerConfig struct {
 	// tokens and values cross the network readable, unless something in front encrypts.
 	PlaintextBeyondLoopback bool
 	// MaxConnections is how many connections may be open; 0 means 512. A further one takes the place
-	// of one on which nobody proved who it is, the oldest first, else of one that waits for its next request.
+	// of one on which nobody proved who it is, else of one that waits for its next request or whose client keeps a
+	// request waiting. Among them it is one of the network address, or of the service, with the most, the oldest first.
 	MaxConnections int
 	// Drain is how long the server goes on answering when it ends, while GET /ready answers 503 and
 	// balancers turn to others. 0 means not at all.
