@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/matryer/is"
@@ -61,13 +62,18 @@ func TestReadmeBlocks(t *testing.T) {
 		runBlocks(t, p, name, blocks, ran)
 	}
 	is := is.New(t)
-	is.True(ran["sh"] >= 15 && ran["go"] >= 2 && ran["env"] >= 1) // the blocks were found
+	is.True(ran["sh"] >= 18 && ran["go"] >= 2 && ran["env"] >= 1) // the blocks were found
 }
 
 func runBlocks(t *testing.T, p *process, page string, blocks []block, ran map[string]int) {
 	t.Helper()
 	for i, b := range blocks {
 		ran[b.language]++
+		if settings, starts := strings.CutSuffix(strings.TrimSpace(b.text), " go run ./examples/server"); starts {
+			is.New(t).NoErr(p.stop(t, syscall.SIGTERM))
+			p = start(t, p.dir, strings.Fields(settings)...)
+			continue
+		}
 		t.Run(fmt.Sprintf("%s line %d %s", page, b.line, b.language), func(t *testing.T) {
 			var out string
 			switch b.language {
@@ -104,7 +110,8 @@ func runShell(t *testing.T, p *process, script string) string {
 	script = regexp.MustCompile(`go run \./examples/(\w+)`).ReplaceAllStringFunc(script, func(run string) string {
 		return program(t, filepath.Base(run))
 	})
-	script = "curl() { command curl --fail-with-body \"$@\"; }\nset -e\n" + strings.ReplaceAll(script, "http://127.0.0.1:8000", p.url)
+	script = regexp.MustCompile(`https?://127\.0\.0\.1:8000`).ReplaceAllString(script, p.url)
+	script = "curl() { command curl --fail-with-body \"$@\"; }\nset -e\n" + script
 	shell := exec.Command("sh", "-c", script)
 	shell.Dir = p.dir
 	out, err := shell.CombinedOutput()
