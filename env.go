@@ -63,7 +63,8 @@ func readEnv(r io.Reader, known func(key string) bool) (map[string]string, error
 
 // ReadEnvFile reads a .env from a file, as [ReadEnv] does. Besides the keys of the policy it may
 // hold those in known; any other is ErrInvalid, because it would silently do nothing: most
-// often it is a typing error. A file that everybody can write is ErrInvalid too.
+// often it is a typing error. A file that everybody can write is ErrInvalid too. A pipe is read to its
+// end, for which it may wait: who reads a policy anew looks before whether it is a regular file.
 func ReadEnvFile(path string, known ...string) (map[string]string, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -20,6 +20,12 @@ import (
 // lookEvery is how often the .env is looked at. What changed is in force within twice that.
 const lookEvery = time.Second
 
+// How long the .env must stand still before a hangup has it read, and how long that is waited for.
+const (
+	still    = lookEvery / 4
+	stillFor = 20 * still
+)
+
 // source is where the settings come from: the .env at path, if that is not "", and the environment.
 type source struct {
 	path    string
@@ -58,12 +64,14 @@ type reloader struct {
 	addr         net.Addr
 	logger       *slog.Logger
 	reloading    sync.Mutex
+	inForce      map[string]string // the settings of the policy that is; under reloading
 }
 
 // run reloads at each hangup and when the .env has changed, until ctx ends. It waits for a reload that is
 // under way, so that none comes once the vault is closed.
 func (r *reloader) run(ctx context.Context) {
 	lintInto(r.logger, r.started.policy)
+	r.inForce = r.started.all
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	if r.files != nil {
@@ -77,7 +85,7 @@ func (r *reloader) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-r.hangups:
-			r.tell("SIGHUP", r.reload("SIGHUP"))
+			r.tell("SIGHUP", r.hangup(ctx))
 			r.reloadCertificates()
 		}
 	}
@@ -90,6 +98,20 @@ func (r *reloader) tell(why string, err error) {
 	}
 }
 
+// hangup reloads once the .env stands still: what is half written may parse, without the rules
+// that come last.
+func (r *reloader) hangup(ctx context.Context) error {
+	waiting, stop := context.WithTimeout(ctx, stillFor)
+	defer stop()
+	if r.files != nil && !r.files.Settle(waiting, still) && ctx.Err() == nil {
+		return errors.New("the .env is being written all the time; it is read once it stands still")
+	}
+	if ctx.Err() != nil {
+		return nil // the server ends
+	}
+	return r.reload("SIGHUP")
+}
+
 // reload puts the policy in force, whole, or gives why the one before stays.
 func (r *reloader) reload(why string) error {
 	r.reloading.Lock() // what is read last is in force last
@@ -99,6 +121,10 @@ func (r *reloader) reload(why string) error {
 		return err
 	}
 	r.vault.SetPolicy(now.policy)
+	if names := undenied(r.inForce, now); len(names) > 0 {
+		r.logger.Warn("rules that deny are gone; if that was not meant, look whether the .env is whole", "settings", strings.Join(names, ", "))
+	}
+	r.inForce = now.all
 	r.logger.Info("the policy is reloaded", "why", why, "services", len(now.policy.Services()))
 	lintInto(r.logger, now.policy)
 	if names := r.unlike(now); len(names) > 0 {
@@ -129,6 +155,28 @@ func (r *reloader) again() (loaded, error) {
 // unlike gives the names of the settings, besides the policy, that are not those that the server runs with.
 func (r *reloader) unlike(now loaded) []string {
 	return slices.DeleteFunc(setup.Keys[settings](), func(key string) bool { return now.all[key] == r.started.all[key] })
+}
+
+// undenied gives the names of the settings, of services that are still there, which deny less
+// than they did.
+func undenied(before map[string]string, now loaded) (names []string) {
+	for _, service := range now.policy.Services() {
+		setting := "DENY_" + service
+		rules := items(now.all[setting])
+		if slices.ContainsFunc(items(before[setting]), func(rule string) bool { return !slices.Contains(rules, rule) }) {
+			names = append(names, setting)
+		}
+	}
+	return names
+}
+
+func items(list string) (all []string) {
+	for item := range strings.SplitSeq(list, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			all = append(all, item)
+		}
+	}
+	return all
 }
 
 // lintInto names the settings of the policy in which something has no effect. The rules

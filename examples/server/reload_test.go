@@ -181,6 +181,38 @@ func TestReloadSaysWhatItCannot(t *testing.T) {
 	}
 }
 
+// TestAHangupReadsNoHalfFile: one that is cut before its last line parses, and denies nothing.
+func TestAHangupReadsNoHalfFile(t *testing.T) {
+	is := is.New(t)
+	whole := goodEnv + "DENY_svc=newsbot/canary/\n"
+	dir := t.TempDir()
+	env := filepath.Join(dir, ".env")
+	is.NoErr(os.WriteFile(env, []byte(whole), 0o600))
+	p := start(t, dir)
+	for turn := 0; ; turn++ {
+		before := len(p.stderr.String())
+		begun := time.Now()
+		is.NoErr(os.WriteFile(env, []byte(goodEnv), 0o600))
+		is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
+		time.Sleep(50 * time.Millisecond)
+		is.NoErr(os.WriteFile(env, []byte(whole), 0o600))
+		took := time.Since(begun)
+		said := func() string { return p.stderr.String()[before:] }
+		await(t, "a reload", func() bool { return strings.Contains(said(), "the policy is reloaded") })
+		if took > 200*time.Millisecond && turn < 20 {
+			continue // a busy machine: the half file stood still
+		}
+		is.True(!strings.Contains(said(), "rules that deny are gone"))
+		break
+	}
+	before := len(p.stderr.String())
+	is.NoErr(os.WriteFile(env, []byte(goodEnv), 0o600)) // it stays so
+	is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
+	await(t, "a warning", func() bool { return strings.Contains(p.stderr.String()[before:], "rules that deny are gone") })
+	is.True(strings.Contains(p.stderr.String()[before:], "DENY_svc"))
+	is.True(!strings.Contains(p.stderr.String(), "newsbot/canary"))
+}
+
 // TestWithoutAFileNothingIsReloaded, and SIGHUP does not end the server.
 func TestWithoutAFileNothingIsReloaded(t *testing.T) {
 	is := is.New(t)

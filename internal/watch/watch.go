@@ -75,6 +75,25 @@ func ofSystem(err error) error {
 	return nil
 }
 
+// Settle waits until the files hold the same at two looks an interval apart, for who wants to read
+// them now and not what is half written. False: ctx ended first.
+func (f *Files) Settle(ctx context.Context, interval time.Duration) bool {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for seen := f.look(); ; {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-ticker.C:
+		}
+		now := f.look()
+		if now == seen {
+			return true
+		}
+		seen = now
+	}
+}
+
 // look reads all files.
 func (f *Files) look() (s state) {
 	all := sha256.New()

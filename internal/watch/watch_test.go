@@ -235,3 +235,27 @@ func first(errs ...error) error {
 	}
 	return nil
 }
+
+// TestSettleWaitsForTheEndOfWriting: every half interval something is written, ten times.
+func TestSettleWaitsForTheEndOfWriting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		path := filepath.Join(t.TempDir(), "settings")
+		is.NoErr(os.WriteFile(path, nil, 0o600))
+		files := watch.New(path)
+		var written atomic.Int64
+		go func() {
+			time.Sleep(time.Second / 4) // never while it is looked at
+			for n := range int64(10) {
+				_ = os.WriteFile(path, fmt.Append(nil, "settings ", n), 0o600)
+				written.Add(1)
+				time.Sleep(time.Second / 2)
+			}
+		}()
+		is.True(files.Settle(t.Context(), time.Second))
+		is.Equal(written.Load(), int64(10))
+		ended, end := context.WithCancel(t.Context())
+		end()
+		is.True(!files.Settle(ended, time.Second))
+	})
+}
