@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"time"
 
 	"gopkg.in/macaroon.v2"
@@ -29,6 +30,9 @@ func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, er
 	if malformed != nil {
 		m, at = i.stranger()
 	}
+	refused := func() (*myvault.Session, error) {
+		return nil, i.vault.Refused("capability", myvault.Credentials{Service: at.service, Request: c.Request, Remote: c.Remote})
+	}
 	r, err := i.find(ctx, at)
 	gone := errors.Is(err, myvault.ErrNotFound)
 	if err != nil && !gone {
@@ -39,21 +43,22 @@ func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, er
 			return nil, err
 		}
 	}
-	caveats, err := checked(m, r.Key)
+	// Nothing is read of a record or of caveats for who has no key: ids can be guessed.
+	texts, err := m.VerifySignature(r.Key, nil)
+	if err != nil || gone || malformed != nil {
+		return refused()
+	}
+	if r, err = r.understand(); err != nil {
+		return nil, err
+	}
+	caveats, err := parseCaveats(texts)
+	until := endOf(r, caveats)
 	session := i.vault.Resume(at.service, r.proof).Via("capability", c.Request)
-	until := r.Expires
-	ok := malformed == nil && !gone && err == nil && certified(c.Certificate, r.Certificate) && session.Ended(ctx) == nil
+	if err != nil || !shown(c.Certificate, r, caveats) || !time.Now().Before(until) || session.Ended(ctx) != nil {
+		return refused()
+	}
 	for _, rules := range append([][]myvault.Rule{r.rules}, rulesOf(caveats)...) {
 		session = session.Restrict(rules...)
-	}
-	for _, caveat := range caveats {
-		ok = ok && (caveat.certificate == "" || certified(c.Certificate, caveat.certificate))
-		if !caveat.before.IsZero() && caveat.before.Before(until) {
-			until = caveat.before
-		}
-	}
-	if !ok || !time.Now().Before(until) {
-		return nil, i.vault.Refused("capability", myvault.Credentials{Service: at.service, Request: c.Request, Remote: c.Remote})
 	}
 	return session.While(func(ctx context.Context) error { return i.holds(ctx, at, until) }), nil
 }
@@ -68,20 +73,32 @@ func (i *Issuer) stranger() (*macaroon.Macaroon, place) {
 	return m, at
 }
 
-// checked gives the caveats of a macaroon that was made with the key. Those of one that was not
-// are not even read.
-func checked(m *macaroon.Macaroon, key []byte) ([]Caveat, error) {
-	texts, err := m.VerifySignature(key, nil)
-	if err != nil {
-		return nil, myvault.ErrUnauthenticated
-	}
+// parseCaveats reads all of them or none.
+func parseCaveats(texts []string) ([]Caveat, error) {
 	caveats := make([]Caveat, len(texts))
 	for n, text := range texts {
+		var err error
 		if caveats[n], err = ParseCaveat(text); err != nil {
 			return nil, err
 		}
 	}
 	return caveats, nil
+}
+
+// endOf gives when the token ends: no caveat makes it later.
+func endOf(r record, caveats []Caveat) time.Time {
+	until := r.Expires
+	for _, c := range caveats {
+		if !c.before.IsZero() && c.before.Before(until) {
+			until = c.before
+		}
+	}
+	return until
+}
+
+// shown reports whether the connection has each certificate that is wanted.
+func shown(have *x509.Certificate, r record, caveats []Caveat) bool {
+	return certified(have, r.Certificate) && !slices.ContainsFunc(caveats, func(c Caveat) bool { return !certified(have, c.certificate) })
 }
 
 // certified reports whether the connection has the certificate that is wanted.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"gopkg.in/macaroon.v2"
 
 	"github.com/myswiftagent/myvault"
@@ -78,29 +80,38 @@ func (i *Issuer) grant(by *myvault.Session, g Grant) (record, error) {
 	if g.Lifetime < time.Second || g.Lifetime > i.config.MaxLifetime || g.Lifetime%time.Second != 0 {
 		return record{}, fmt.Errorf("tokens: %w lifetime: want whole seconds up to %s", myvault.ErrInvalid, i.config.MaxLifetime)
 	}
-	if len(g.Rules) == 0 || len(g.Rules) > MaxRules {
-		return record{}, fmt.Errorf("tokens: %w rules: want 1 to %d", myvault.ErrInvalid, MaxRules)
+	texts, err := written(g.Rules)
+	if err != nil {
+		return record{}, err
 	}
 	now := time.Now().UTC().Truncate(time.Second)
 	r := record{
 		Version: recordVersion, Key: newKey(), Proof: by.Proof().String(), Incarnation: i.vault.Incarnation(),
-		Issued: now, Expires: now.Add(g.Lifetime), rules: slices.Clone(g.Rules),
-	}
-	size := 0
-	for _, rule := range g.Rules {
-		if rule.Actions() == 0 {
-			return record{}, fmt.Errorf("tokens: %w rule: a zero Rule; make rules with ParseRule", myvault.ErrInvalid)
-		}
-		r.Rules = append(r.Rules, rule.String())
-		size += len(rule.String())
-	}
-	if size > myvault.MaxRecord/2 {
-		return record{}, fmt.Errorf("tokens: %w: the rules have over %d bytes", myvault.ErrTooLarge, myvault.MaxRecord/2)
+		Issued: now, Expires: now.Add(g.Lifetime), Rules: texts, rules: slices.Clone(g.Rules),
 	}
 	if g.Certificate != nil {
 		r.Certificate = hex.EncodeToString(g.Certificate[:])
 	}
 	return r, nil
+}
+
+// written gives the rules as a record holds them.
+func written(rules []myvault.Rule) (jsontext.Value, error) {
+	if len(rules) == 0 || len(rules) > MaxRules {
+		return nil, fmt.Errorf("tokens: %w rules: want 1 to %d", myvault.ErrInvalid, MaxRules)
+	}
+	texts, size := make([]string, len(rules)), 0
+	for n, rule := range rules {
+		if rule.Actions() == 0 {
+			return nil, fmt.Errorf("tokens: %w rule: a zero Rule; make rules with ParseRule", myvault.ErrInvalid)
+		}
+		texts[n] = rule.String()
+		size += len(texts[n])
+	}
+	if size > myvault.MaxRecord/2 {
+		return nil, fmt.Errorf("tokens: %w: the rules have over %d bytes", myvault.ErrTooLarge, myvault.MaxRecord/2)
+	}
+	return json.Marshal(texts)
 }
 
 func (r record) token(at place) Token {
@@ -136,7 +147,7 @@ func (i *Issuer) occupy(ctx context.Context, by *myvault.Session, slot int, valu
 	at := place{service: by.Service(), slot: slot}
 	secret, err := i.records.Get(ctx, at.path())
 	switch {
-	case err == nil && !i.over(secret.Value):
+	case err == nil && !i.over(ctx, at.service, secret.Value):
 		return place{}, myvault.ErrExists
 	case err == nil:
 		err = i.records.Destroy(ctx, by, at.path(), secret.Version)
@@ -151,8 +162,16 @@ func (i *Issuer) occupy(ctx context.Context, by *myvault.Session, slot int, valu
 	return at, err
 }
 
-// over reports whether the record can let nobody in any more.
-func (i *Issuer) over(v myvault.Value) bool {
+// over reports whether the token of a record can let nobody in any more: it has expired, is of another
+// life of the store, or rests on what the policy of this process no longer takes.
+func (i *Issuer) over(ctx context.Context, service string, v myvault.Value) bool {
 	r, err := parseRecord(v)
-	return err == nil && (!time.Now().Before(r.Expires) || r.Incarnation != i.vault.Incarnation())
+	if err != nil {
+		return false
+	}
+	if !time.Now().Before(r.Expires) || r.Incarnation != i.vault.Incarnation() {
+		return true
+	}
+	proof, err := myvault.ParseProof(r.Proof)
+	return err == nil && errors.Is(i.vault.Resume(service, proof).Ended(ctx), myvault.ErrUnauthenticated)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -15,17 +16,22 @@ const recordVersion = 1
 
 // record is what the vault keeps of a token, sealed.
 type record struct {
-	Version     int       `json:"v"`
-	Key         []byte    `json:"key"`         // the root key of the macaroon
-	Proof       string    `json:"proof"`       // what its minter rested on
-	Incarnation string    `json:"incarnation"` // of the store that it was minted in
-	Issued      time.Time `json:"issued"`
-	Expires     time.Time `json:"expires"`
-	Rules       []string  `json:"rules"`
-	Certificate string    `json:"certificate,omitempty"` // hexadecimal SHA-256 of the leaf
+	Version     int            `json:"v"`
+	Key         []byte         `json:"key"`         // the root key of the macaroon
+	Proof       string         `json:"proof"`       // what its minter rested on
+	Incarnation string         `json:"incarnation"` // of the store that it was minted in
+	Issued      time.Time      `json:"issued"`
+	Expires     time.Time      `json:"expires"`
+	Rules       jsontext.Value `json:"rules"`                 // an array of strings
+	Certificate string         `json:"certificate,omitempty"` // hexadecimal SHA-256 of the leaf
 
-	proof myvault.Proof // Proof and Rules as they were read
+	proof myvault.Proof // Proof and Rules as understand read them
 	rules []myvault.Rule
+}
+
+// unreadable has no cause: it may quote what it did not understand.
+func unreadable() error {
+	return fmt.Errorf("tokens: %w: a record is none of this version", myvault.ErrTampered)
 }
 
 func (r record) value() (myvault.Value, error) {
@@ -36,24 +42,32 @@ func (r record) value() (myvault.Value, error) {
 	return myvault.Bytes(text), nil
 }
 
-// parseRecord reads a record as a whole or not at all: ErrTampered.
+// parseRecord reads a record as a whole or not at all: ErrTampered. What its proof and rules say is left
+// to understand: it takes longer, the more rules there are, and is not for those who have no such token.
 func parseRecord(v myvault.Value) (record, error) {
 	var r record
 	text := v.RevealBytes()
 	defer clear(text)
-	// A cause may quote what it did not understand, so it is left out.
-	unreadable := fmt.Errorf("tokens: %w: a record is none of this version", myvault.ErrTampered)
 	if err := json.Unmarshal(text, &r, json.RejectUnknownMembers(true)); err != nil || r.Version != recordVersion || len(r.Key) == 0 {
-		return record{}, unreadable
+		return record{}, unreadable()
 	}
+	return r, nil
+}
+
+// understand reads the proof and the rules: ErrTampered where they are none.
+func (r record) understand() (record, error) {
 	var err error
 	if r.proof, err = myvault.ParseProof(r.Proof); err != nil {
-		return record{}, unreadable
+		return record{}, unreadable()
 	}
-	for _, text := range r.Rules {
+	var texts []string
+	if err := json.Unmarshal(r.Rules, &texts); err != nil {
+		return record{}, unreadable()
+	}
+	for _, text := range texts {
 		rule, err := myvault.ParseRule(text)
 		if err != nil {
-			return record{}, unreadable
+			return record{}, unreadable()
 		}
 		r.rules = append(r.rules, rule)
 	}

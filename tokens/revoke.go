@@ -12,8 +12,12 @@ import (
 
 // Revoke ends a token of the service that by acts for, with all that was narrowed from it, in every process of
 // the store: its key is destroyed. ErrNotFound for what is no live token of the service, whoever's it
-// is; ErrDenied as for Mint. An operator ends all tokens of a service by changing its shared token, or one
-// in a program with the vault by vault.As(service).
+// is; ErrDenied as for Mint.
+//
+// An operator who changes the shared token of a service ends what was minted on it. What was minted on a
+// client certificate alone, or by an embedding program (vault.As), lives on; and as long as a record is there,
+// what was minted on a shared token comes back with it. So to be rid of all, in a program with the vault: List and
+// Revoke as vault.As(service), and, behind a change of shared tokens, [Issuer.Sweep].
 func (i *Issuer) Revoke(ctx context.Context, by *myvault.Session, id string) error {
 	if err := i.own(ctx, by); err != nil {
 		return err
@@ -58,6 +62,9 @@ func (i *Issuer) describe(ctx context.Context, by *myvault.Session, info myvault
 		return Token{}, myvault.ErrNotFound
 	}
 	r, err := i.find(ctx, at)
+	if err == nil {
+		r, err = r.understand()
+	}
 	if err == nil && (i.holds(ctx, at, r.Expires) != nil || i.vault.Resume(at.service, r.proof).Ended(ctx) != nil) {
 		err = myvault.ErrNotFound
 	}
@@ -70,8 +77,10 @@ func placeOf(info myvault.Info) (place, bool) {
 	return parseID(fmt.Sprintf("%s.%s.%d", service, slot, info.Version))
 }
 
-// Sweep destroys the records of tokens that have expired, and gives their number. Nothing depends on
-// it: they let nobody in, and their places are used again. It acts in the name "tokens".
+// Sweep destroys the records of tokens that have ended: that have expired, or rest on what the policy of this process
+// no longer takes, such as a shared token that left it. It gives their number. A place that is needed is used again without it;
+// but until then a shared token that comes back brings back what was minted on it. It acts in the name "tokens".
+// Where several processes have one store, a new shared token stands beside the old one until all of them have it.
 func (i *Issuer) Sweep(ctx context.Context) (int, error) {
 	by := i.vault.As("tokens")
 	n := 0
@@ -80,7 +89,8 @@ func (i *Issuer) Sweep(ctx context.Context) (int, error) {
 			return n, err
 		}
 		secret, err := i.records.Get(ctx, info.Path)
-		if err == nil && secret.Version == info.Version && i.over(secret.Value) {
+		service, _, _ := strings.Cut(info.Path, "/")
+		if err == nil && secret.Version == info.Version && i.over(ctx, service, secret.Value) {
 			err = i.records.Destroy(ctx, by, info.Path, info.Version)
 			n++
 		}

@@ -17,7 +17,7 @@
 // What a token may do is the intersection of its service's present policy, the rules that it was
 // minted with, and every caveat. So a child never outranks its parent, and never outlives it. A token ends when it
 // expires, when it is revoked, when what its minter proved itself with is withdrawn (a shared token that
-// leaves the policy), when the service leaves the policy, and when the store is restored or moved to another one:
+// leaves the policy; what was minted on another proof stays), when the service leaves the policy, and when the store is restored or moved to another one:
 // for the next call of every session that came of it, in every process of the store.
 //
 // A token whose record is not there is invalid. Only a service's own sessions mint and revoke its tokens: not one that
@@ -90,7 +90,7 @@ func New(vault *myvault.Vault, config Config) (*Issuer, error) {
 		return nil, err
 	}
 	i := &Issuer{vault: vault, records: records, config: config, decoyKey: newKey()}
-	decoy := record{Version: recordVersion, Key: newKey(), Proof: "token:" + strings.Repeat("0", 64), Incarnation: vault.Incarnation(), Rules: []string{"*/*/"}}
+	decoy := record{Version: recordVersion, Key: newKey(), Proof: "token:" + strings.Repeat("0", 64), Incarnation: vault.Incarnation(), Rules: []byte(`["*/*/"]`)}
 	i.decoy, err = decoy.value()
 	return i, err
 }
