@@ -38,7 +38,8 @@ import (
 // Config is what a Handler may be told. The zero Config suits a server on loopback.
 type Config struct {
 	// Logger gets one line per request: its id, service, method, route pattern, status,
-	// duration and size, never a path, header or body. Nil: nothing is logged.
+	// duration and size, never a path, header or body. Refusals of callers who are not known are one
+	// line in a second for each route and status, and one more with their number. Nil: nothing is logged.
 	Logger *slog.Logger
 	// AllowedHosts are further names and addresses, without a port, that a request may carry
 	// in its Host header. Always allowed are localhost, loopback addresses, and the address
@@ -90,6 +91,7 @@ const defaultFailures = 20
 type Handler struct {
 	vault      *myvault.Vault
 	logger     *slog.Logger
+	repeats    *repeats
 	endpoints  []endpoint
 	headers    http.Header
 	hosts      hosts
@@ -139,6 +141,7 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	return &Handler{
 		vault:      vault,
 		logger:     config.Logger,
+		repeats:    &repeats{logger: config.Logger},
 		endpoints:  routes,
 		headers:    commonHeaders(),
 		hosts:      allowed,

@@ -28,14 +28,14 @@ func unfitForID(r rune) bool {
 	return true
 }
 
-// log writes the line of this request. It names a service only once that was proven, and
+// log writes the line of this request, unless it is one of many that are counted. It names a service only once that was proven, and
 // the cause of what the client sees as a bare 5xx.
 func (c *call) log(status, size int, took time.Duration, err error) {
 	level := slog.LevelInfo
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	if !c.api.logger.Enabled(c.ctx(), level) {
+	if !c.api.logger.Enabled(c.ctx(), level) || c.api.repeats.counts(c, status) {
 		return
 	}
 	attrs := []slog.Attr{
