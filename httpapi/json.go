@@ -76,6 +76,9 @@ func (c *call) readBody() ([]byte, error) {
 			return nil, err
 		}
 		defer c.api.bodies.give(c.service())
+		if rest := c.request.ContentLength - int64(body.Len()); rest > 0 {
+			body.Grow(int(rest) + bytes.MinRead) // at once, with the place for it
+		}
 		_, err = io.Copy(&body, limited)
 	}
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
