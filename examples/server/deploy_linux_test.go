@@ -70,6 +70,9 @@ func TestDockerfile(t *testing.T) {
 	} {
 		is.True(strings.Contains(image, want))
 	}
+	for _, name := range []string{"server", "backup", "verify", "restore", "prune", "rekey"} { // what docs/deploy.md runs in it
+		is.True(strings.Contains(stages[1], "./examples/"+name+" ") && strings.Contains(image, " /out/"+name+" "))
+	}
 	is.True(strings.Contains(stages[1], "CGO_ENABLED=0"))
 	is.True(!regexp.MustCompile(`(?i)token|master_key|password|\bADD\b`).MatchString(string(text))) // nothing secret in a layer
 	for _, setting := range regexp.MustCompile(`(MYVAULT_\w+)=`).FindAllStringSubmatch(image, -1) {
