@@ -14,6 +14,9 @@ import (
 const (
 	grace = 500 * time.Millisecond // that a stranger has to say something, and a request to go on
 	pause = 2 * time.Millisecond   // until the next look at who said something
+
+	plainReads  = 1 // of who sends a whole request at once
+	secureReads = 8 // of who agrees on TLS before: each message of the handshake is read by itself
 )
 
 // connections bounds how many connections are open, and so the memory that callers take who
@@ -34,9 +37,9 @@ type connections struct {
 type connection struct {
 	net.Conn
 	all    *connections
-	round  uint64      // of the client authorities when it came
-	proven atomic.Bool // a caller proved who it is
-	read   atomic.Bool // something was read
+	round  uint64       // of the client authorities when it came
+	proven atomic.Bool  // a caller proved who it is
+	spare  atomic.Int32 // how often more it may be read from before its caller is taken for one who trickles
 
 	// By all.mu:
 	place  *list.Element // in within; nil: a proven one whose request is worked on, or a closed one
@@ -60,6 +63,7 @@ type bounded struct {
 	net.Listener
 	all   *connections
 	round func() uint64 // of the client authorities
+	reads int32         // that a request takes
 }
 
 // Accept waits for the next connection that there is a place for.
@@ -70,6 +74,7 @@ func (l *bounded) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		c := &connection{Conn: conn, all: l.all, round: l.round()}
+		c.spare.Store(l.reads)
 		if l.all.admit(c) {
 			return c, nil
 		}
@@ -129,9 +134,9 @@ func (c *connection) leave() {
 	}
 }
 
-// Read reads. A stranger that is read from once more did not send all at once.
+// Read reads. A stranger that is read from once more than it takes did not send all at once.
 func (c *connection) Read(p []byte) (int, error) {
-	if c.read.Swap(true) && !c.proven.Load() {
+	if c.spare.Add(-1) < 0 && !c.proven.Load() {
 		c.all.mu.Lock()
 		if c.within == &c.all.strangers && !c.closed {
 			c.move(&c.all.trickling)

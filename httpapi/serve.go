@@ -76,7 +76,15 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 		defer watch.Wait()
 		defer done()
 	}
-	places := &bounded{Listener: listener, all: &connections{limit: cmp.Or(config.MaxConnections, defaultConnections)}, round: config.Certificates.round}
+	places := &bounded{
+		Listener: listener,
+		all:      &connections{limit: cmp.Or(config.MaxConnections, defaultConnections)},
+		round:    config.Certificates.round,
+		reads:    plainReads,
+	}
+	if config.TLS != nil || config.Certificates != nil {
+		places.reads = secureReads
+	}
 	ended := make(chan error, 1)
 	go func() {
 		if server.TLSConfig != nil {
