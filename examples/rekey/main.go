@@ -35,7 +35,9 @@ func main() {
 	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return rekey(ctx, os.Stdout, flag.Arg(0), *data) }))
 }
 
-const changed = "the master key is changed; set MSA_MASTER_KEY_FILE to the new file before the next start"
+const changed = "the master key is changed; set MSA_MASTER_KEY_FILE to the new file before the next start; backups made before need the old key: keep it"
+
+var errInForce = errors.New("this key is in force already, and nothing is changed; make a new one, and keep the old one for the backups that need it")
 
 func rekey(ctx context.Context, out io.Writer, file string, data bool) (err error) {
 	dir, keys, err := setup.Operator(os.Environ())
@@ -46,27 +48,48 @@ func rekey(ctx context.Context, out io.Writer, file string, data bool) (err erro
 	if err != nil {
 		return err
 	}
+	now, err := keys(ctx)
+	if err != nil {
+		return err
+	}
+	same := now.Text() == key.Text()
+	if same && !data {
+		return errInForce
+	}
 	if setup.Alone(dir) {
 		return rekeyTrail(ctx, out, dir, keys, key, data)
 	}
 	if err := setup.Existing(dir); err != nil {
 		return err
 	}
-	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{})
-	if errors.Is(err, myvault.ErrWrongKey) { // it was stopped when the new key was already in force
-		store, err = sqlite.Open(ctx, dir, sqlite.StaticKey(key), sqlite.Config{})
-	}
+	store, err := open(ctx, dir, keys, key)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	if err := store.Rekey(ctx, key); err != nil {
-		return err
+	if !same {
+		if err := store.Rekey(ctx, key); err != nil {
+			return err
+		}
+		fmt.Fprintln(out, changed)
 	}
-	fmt.Fprintln(out, changed)
 	if !data {
 		return nil
 	}
+	return renew(ctx, out, store)
+}
+
+// open opens the store with the old key, or with the new one where it was stopped when that was in force.
+func open(ctx context.Context, dir string, old sqlite.KeySource, key crypto.Key) (*sqlite.Store, error) {
+	store, err := sqlite.Open(ctx, dir, old, sqlite.Config{})
+	if errors.Is(err, myvault.ErrWrongKey) {
+		return sqlite.Open(ctx, dir, sqlite.StaticKey(key), sqlite.Config{})
+	}
+	return store, err
+}
+
+// renew changes the data keys, and seals every value under the new ones.
+func renew(ctx context.Context, out io.Writer, store *sqlite.Store) error {
 	if _, err := store.NewEpoch(ctx); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package setup
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,17 +34,6 @@ func Operator(environ []string) (dir string, keys sqlite.KeySource, err error) {
 		settings = merged(file, settings)
 	}
 	return dataOf(settings), sqlite.KeySettings(settings["MSA_MASTER_KEY"], settings["MSA_MASTER_KEY_FILE"]), nil
-}
-
-// merged lets the environment win. A key that it has stands for both ways of giving one.
-func merged(file, process map[string]string) map[string]string {
-	all := maps.Clone(file)
-	if process["MSA_MASTER_KEY"]+process["MSA_MASTER_KEY_FILE"] != "" {
-		delete(all, "MSA_MASTER_KEY")
-		delete(all, "MSA_MASTER_KEY_FILE")
-	}
-	maps.Copy(all, process)
-	return all
 }
 
 // Alone reports whether a directory holds a trail without a store: that of a server whose secrets are in

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -52,13 +53,31 @@ func Read[T any](path string, process map[string]string) (map[string]string, err
 		return process, nil
 	}
 	file, err := myvault.ReadEnvFile(path, Keys[T]()...)
+	if errors.Is(err, fs.ErrNotExist) && path == process["MYVAULT_ENV"] {
+		return nil, fmt.Errorf("MYVAULT_ENV names a file that is not there: %w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w\nif this .env is another program's, name yours with MYVAULT_ENV", err)
 	}
 	if err := Private(path, file); err != nil {
 		return nil, err
 	}
-	return myvault.MergeEnv(file, process), nil
+	return merged(file, process), nil
+}
+
+// paired are the settings that may be given by a file too, under their name with _FILE.
+var paired = []string{"MSA_MASTER_KEY", "VAULT_TOKEN", "VAULT_SECRET_ID"}
+
+// merged gives the settings in force. Of a pair, the environment overrides both with either.
+func merged(file, process map[string]string) map[string]string {
+	file = maps.Clone(file)
+	for _, setting := range paired {
+		if process[setting]+process[setting+"_FILE"] != "" {
+			delete(file, setting)
+			delete(file, setting+"_FILE")
+		}
+	}
+	return myvault.MergeEnv(file, process)
 }
 
 // Keys gives the settings of T by their env tags.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -135,7 +136,45 @@ func TestLoadFindsTheEnv(t *testing.T) {
 	is.Equal(all["ALLOWED_SERVICES"], "named")
 	process["MYVAULT_ENV"] = named + "-none"
 	_, _, err = setup.Load[settings](process)
-	is.True(os.IsNotExist(err) || strings.Contains(err.Error(), "no such file")) // said, and nothing made in its place
+	is.True(errors.Is(err, fs.ErrNotExist)) // said, and nothing made in its place
+	is.True(strings.Contains(err.Error(), "MYVAULT_ENV names a file that is not there"))
+	is.True(!strings.Contains(err.Error(), "another program's"))
+}
+
+// TestTheEnvironmentOverridesAPair: a setting that is given directly or by a file is one setting, for the
+// server and for the programs on its files.
+func TestTheEnvironmentOverridesAPair(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	ours, theirs := crypto.NewKey(), crypto.NewKey()
+	file, env := filepath.Join(dir, "master.key"), filepath.Join(dir, ".env")
+	is.NoErr(os.WriteFile(file, []byte(ours.Text()+"\n"), 0o600))
+	for _, c := range map[string]struct{ env, process, gone string }{
+		"a file over a key":     {"MSA_MASTER_KEY=" + theirs.Text(), "MSA_MASTER_KEY_FILE=" + file, "MSA_MASTER_KEY"},
+		"a key over a file":     {"MSA_MASTER_KEY_FILE=" + dir + "/none", "MSA_MASTER_KEY=" + ours.Text(), "MSA_MASTER_KEY_FILE"},
+		"nothing over either":   {"MSA_MASTER_KEY=" + ours.Text(), "X=y", "MSA_MASTER_KEY_FILE"},
+		"a token file of Vault": {"MSA_MASTER_KEY=" + ours.Text() + "\nVAULT_TOKEN=t", "VAULT_TOKEN_FILE=" + file, "VAULT_TOKEN"},
+	} {
+		is.NoErr(os.WriteFile(env, []byte("ALLOWED_SERVICES=svc\n"+c.env+"\n"), 0o600))
+		key, value, _ := strings.Cut(c.process, "=")
+		all, err := setup.Read[pairs](env, map[string]string{key: value})
+		is.NoErr(err)
+		_, there := all[c.gone]
+		is.True(!there)
+		is.Equal(all[key], value)
+		_, keys, err := setup.Operator([]string{"MYVAULT_ENV=" + env, c.process})
+		is.NoErr(err)
+		got, err := keys(t.Context())
+		is.NoErr(err)
+		is.Equal(got.Text(), ours.Text())
+	}
+}
+
+type pairs struct {
+	Key       string `env:"MSA_MASTER_KEY"`
+	KeyFile   string `env:"MSA_MASTER_KEY_FILE"`
+	Token     string `env:"VAULT_TOKEN"`
+	TokenFile string `env:"VAULT_TOKEN_FILE"`
 }
 
 func ExampleHelp() {
