@@ -152,16 +152,26 @@ func newServer(handler *Handler, config ServerConfig) *http.Server {
 
 // guard refuses to expose secrets by accident.
 func guard(listener net.Listener, handler *Handler, config ServerConfig) error {
-	switch {
-	case config.Certificates != nil && config.TLS != nil:
-		return fmt.Errorf("httpapi: %w: set ServerConfig.Certificates or TLS, not both", myvault.ErrInvalid)
-	case config.MaxConnections < 0:
-		return fmt.Errorf("httpapi: %w: MaxConnections is negative", myvault.ErrInvalid)
-	}
-	if !local(listener.Addr()) && config.TLS == nil && config.Certificates == nil && !config.PlaintextBeyondLoopback {
-		return fmt.Errorf("httpapi: %w: the address is reached from beyond loopback without TLS; give it a certificate (ServerConfig.Certificates; MYVAULT_TLS_CERT and MYVAULT_TLS_KEY for the example server), listen on 127.0.0.1, or behind a proxy that has TLS say so: ServerConfig.PlaintextBeyondLoopback, MYVAULT_PLAINTEXT=true", myvault.ErrInvalid)
+	if err := config.Check(listener.Addr()); err != nil {
+		return err
 	}
 	return CheckPolicy(handler.vault.Policy(), listener.Addr(), handler.logger)
+}
+
+// Check tells whether [Serve] would serve so on an address, whatever the policy, for which there is
+// [CheckPolicy]: ErrInvalid where other machines reach it without TLS and PlaintextBeyondLoopback does not say
+// that this is meant, for both Certificates and TLS, and for a negative MaxConnections.
+func (c ServerConfig) Check(addr net.Addr) error {
+	switch {
+	case c.Certificates != nil && c.TLS != nil:
+		return fmt.Errorf("httpapi: %w: set ServerConfig.Certificates or TLS, not both", myvault.ErrInvalid)
+	case c.MaxConnections < 0:
+		return fmt.Errorf("httpapi: %w: MaxConnections is negative", myvault.ErrInvalid)
+	}
+	if !local(addr) && c.TLS == nil && c.Certificates == nil && !c.PlaintextBeyondLoopback {
+		return fmt.Errorf("httpapi: %w: the address is reached from beyond loopback without TLS; give it a certificate (ServerConfig.Certificates; MYVAULT_TLS_CERT and MYVAULT_TLS_KEY for the example server), listen on 127.0.0.1, or behind a proxy that has TLS say so: ServerConfig.PlaintextBeyondLoopback, MYVAULT_PLAINTEXT=true", myvault.ErrInvalid)
+	}
+	return nil
 }
 
 // CheckPolicy tells whether a policy may serve on an address, as [Serve] does at its start: ErrInvalid

@@ -1,18 +1,21 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/caarlos0/env/v11"
 
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 )
 
-// lint checks the settings that the server would start with, and starts and makes nothing.
-func lint(to io.Writer) error {
+// lint checks the settings as the server does at its start, and what in the policy has no effect. It starts
+// and makes nothing.
+func lint(ctx context.Context, to io.Writer) error {
 	process := env.ToMap(os.Environ())
 	path := setup.Look(process)
 	if path == "" && process["ALLOWED_SERVICES"] == "" {
@@ -20,6 +23,9 @@ func lint(to io.Writer) error {
 	}
 	l, err := source{path, process}.load()
 	if err != nil {
+		return err
+	}
+	if _, err := l.check(ctx); err != nil {
 		return err
 	}
 	findings := l.policy.Lint()
@@ -32,5 +38,18 @@ func lint(to io.Writer) error {
 	if len(findings) > 0 {
 		return fmt.Errorf("%d findings: rules that have no effect, or are not what was meant", len(findings))
 	}
-	return nil
+	services, rules := l.policy.Services(), 0
+	for _, name := range services {
+		rules += items(l.all["ALLOW_"+name]) + items(l.all["DENY_"+name])
+	}
+	_, err = fmt.Fprintf(to, "ok: %d services, %d rules\n", len(services), rules)
+	return err
+}
+
+// items counts what stands in a list.
+func items(list string) int {
+	if list == "" {
+		return 0
+	}
+	return strings.Count(list, ",") + 1
 }

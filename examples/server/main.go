@@ -2,7 +2,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -22,9 +21,7 @@ import (
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/examples/internal/stores"
 	"github.com/myswiftagent/myvault/httpapi"
-	"github.com/myswiftagent/myvault/httpapi/console"
 	"github.com/myswiftagent/myvault/internal/watch"
-	"github.com/myswiftagent/myvault/tokens"
 )
 
 const help = `Serves a vault over HTTP. Settings come from a .env (MYVAULT_ENV, else .env here, else in MYVAULT_DATA)
@@ -66,7 +63,7 @@ func main() {
 	case flag.NArg() > 0:
 		err = errors.New("the server takes no arguments; -h explains its settings")
 	case *checking:
-		err = lint(os.Stdout)
+		err = lint(ctx, os.Stdout)
 	case *asking:
 		err = health(ctx, os.Environ())
 	default:
@@ -89,6 +86,9 @@ func run(ctx context.Context, hangups <-chan os.Signal) error {
 		r.files = watch.New(path)
 	}
 	if r.started, err = r.load(); err != nil {
+		return err
+	}
+	if r.certificates, err = r.started.check(ctx); err != nil {
 		return err
 	}
 	if err := setup.WriteHeaders(path, process, r.started.all); err != nil {
@@ -122,14 +122,11 @@ func serve(ctx context.Context, r *reloader) error {
 		return err
 	}
 	defer counters.serve(r.logger)()
-	handler, err := r.handler(counters.observe)
+	handler, err := s.handler(r.vault, r.logger, counters.observe)
 	if err != nil {
 		return err
 	}
-	if r.certificates, err = s.certificates(); err != nil {
-		return err
-	}
-	listener, err := listen(cmp.Or(s.Addr, fmt.Sprintf("127.0.0.1:%d", s.Port)), "PORT or MYVAULT_ADDR")
+	listener, err := listen(s.address(), addressSetting)
 	if err != nil {
 		return err
 	}
@@ -142,34 +139,13 @@ func serve(ctx context.Context, r *reloader) error {
 	var reloads sync.WaitGroup
 	defer reloads.Wait()
 	defer end()
-	return httpapi.Serve(ctx, listener, handler, httpapi.ServerConfig{
-		Certificates:            r.certificates,
-		MaxConnections:          s.Connections,
-		PlaintextBeyondLoopback: s.Plaintext,
-		Drain:                   s.Drain,
-		Ready: func(addr net.Addr) {
-			r.addr = addr
-			greet(s, r.path, addr)
-			reloads.Go(func() { r.run(serving) })
-		},
-	})
-}
-
-// handler makes the API, with capability tokens.
-func (r *reloader) handler(observe func(httpapi.Observation)) (*httpapi.Handler, error) {
-	s := r.started.settings
-	issuer, err := tokens.New(r.vault, tokens.Config{})
-	if err != nil {
-		return nil, err
+	config := s.serverConfig(r.certificates)
+	config.Ready = func(addr net.Addr) {
+		r.addr = addr
+		greet(s, r.path, addr)
+		reloads.Go(func() { r.run(serving) })
 	}
-	config := httpapi.Config{
-		Logger: r.logger, AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders, Observe: observe,
-		Tokens: issuer,
-	}
-	if s.Console {
-		config.Console = console.New()
-	}
-	return httpapi.New(r.vault, config)
+	return httpapi.Serve(ctx, listener, handler, config)
 }
 
 // listen opens an address that a setting gave. It is not shown where it is none: it may be anything.
@@ -214,7 +190,7 @@ func greet(s settings, path string, addr net.Addr) {
 	data, _ := filepath.Abs(s.Data)
 	fmt.Printf("myVault serves %s://%s\n", s.scheme(), addr)
 	if s.Console {
-		fmt.Printf("Console: %s://%s/console/\n", s.scheme(), addr)
+		fmt.Printf("Console: %s://%s/console/\n", s.scheme(), s.outside(addr))
 	}
 	switch s.Provider {
 	case "memory":
@@ -235,6 +211,9 @@ func greet(s settings, path string, addr net.Addr) {
 	}
 	headers := filepath.Join(data, setup.Headers)
 	if _, err := os.Stat(headers); err == nil {
-		fmt.Printf("Try: curl -H '@%s' %s://%s/api/whoami\n", headers, s.scheme(), addr)
+		if s.scheme() == "https" {
+			fmt.Println("Where this machine does not know the certificate's authority, give curl --cacert <its file>.")
+		}
+		fmt.Printf("Try: curl -H '@%s' %s://%s/api/whoami\n", headers, s.scheme(), s.outside(addr))
 	}
 }

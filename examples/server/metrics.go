@@ -42,7 +42,7 @@ func newCounters(address string, vault *myvault.Vault) (*counters, error) {
 	if err := errors.Join(err, metrics.Register(registry, vault)); err != nil {
 		return nil, err
 	}
-	listener, err := listen(address, "MYVAULT_METRICS_ADDR")
+	listener, err := listen(address, metricsSetting)
 	if err != nil {
 		return nil, err
 	}

@@ -50,6 +50,9 @@ func (s source) load() (l loaded, err error) {
 	if err == nil && l.Due != "" && !slices.Contains(l.policy.Services(), l.Due) {
 		err = errors.New("MYVAULT_DUE names no service of ALLOWED_SERVICES") // nor shown: it may be anything
 	}
+	if err == nil && unparsed == nil {
+		err = l.checkIdentities()
+	}
 	return l, errors.Join(unparsed, err)
 }
 

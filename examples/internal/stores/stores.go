@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/vault/api"
@@ -59,7 +60,38 @@ func (s Settings) Open(ctx context.Context, create bool) (myvault.Provider, erro
 	case "memory":
 		return memory.New(memory.Config{}), nil
 	}
-	return nil, errors.New("setting MYVAULT_PROVIDER is none of sqlite, hashivault and memory, nor, to copy from, python")
+	return nil, errProvider
+}
+
+var errProvider = errors.New("setting MYVAULT_PROVIDER is none of sqlite, hashivault and memory, nor, to copy from, python")
+
+// Check tells what in the settings would keep Open and Trail from opening, as far as that shows without
+// the store. Files that can be read but once are left to those.
+func (s Settings) Check(ctx context.Context) error {
+	var provider, key error
+	switch s.Provider {
+	case "memory":
+		return nil
+	case "hashivault":
+		if !once(s.TokenFile, s.SecretIDFile) {
+			_, provider = s.vault()
+		}
+	case "sqlite":
+	default:
+		return errProvider
+	}
+	if !once(s.KeyFile) {
+		_, key = s.keys()(ctx)
+	}
+	return errors.Join(provider, key)
+}
+
+// once reports whether one of the files is a pipe, or another thing that is empty once it was read.
+func once(paths ...string) bool {
+	return slices.ContainsFunc(paths, func(path string) bool {
+		info, err := os.Stat(path)
+		return err == nil && !info.Mode().IsRegular()
+	})
 }
 
 // OpenPython opens the file of the earlier service.
