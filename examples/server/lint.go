@@ -40,14 +40,14 @@ func lint(ctx context.Context, to io.Writer) error {
 	}
 	services, rules := l.policy.Services(), 0
 	for _, name := range services {
-		rules += items(l.all["ALLOW_"+name]) + items(l.all["DENY_"+name])
+		rules += count(l.all["ALLOW_"+name]) + count(l.all["DENY_"+name])
 	}
 	_, err = fmt.Fprintf(to, "ok: %d services, %d rules\n", len(services), rules)
 	return err
 }
 
-// items counts what stands in a list.
-func items(list string) int {
+// count gives how many items stand in a list.
+func count(list string) int {
 	if list == "" {
 		return 0
 	}
