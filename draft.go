@@ -9,7 +9,7 @@ import (
 
 // Generator makes a value that nobody has seen: a session calls it once, after the policy
 // has allowed the change, and hands what it gives to the store alone. Package generate has ready
-// ones. Its errors must not repeat what was made. It may be called by many goroutines.
+// ones. Its errors must not repeat what was made, and are ErrGenerator whatever they wrap. It may be called by many goroutines.
 type Generator func(context.Context) (Value, error)
 
 // actionGenerate stands in the entry of a write whose value a Generator made.

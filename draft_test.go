@@ -134,6 +134,8 @@ func TestAFailingGenerator(t *testing.T) {
 			return myvault.Text(strings.Repeat("x", myvault.MaxValue+1)), nil
 		},
 		"cancelled": func(context.Context) (myvault.Value, error) { return myvault.Value{}, ended.Err() },
+		"denied":    func(context.Context) (myvault.Value, error) { return myvault.Value{}, myvault.ErrDenied },
+		"unknown":   func(context.Context) (myvault.Value, error) { return myvault.Value{}, myvault.ErrUnknownOutcome },
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -144,8 +146,9 @@ func TestAFailingGenerator(t *testing.T) {
 			is.Equal(len(state(t, v)), 0) // none of the changes is made
 			for e, err := range v.As("root").Trail(t.Context(), myvault.TrailRange{Action: "generate"}) {
 				is.NoErr(err)
-				is.True(e.Outcome == myvault.OutcomeError || e.Outcome == myvault.OutcomeRefused)
+				is.Equal(e.Outcome, myvault.OutcomeError) // whatever the generator's own error is
 			}
+			is.Equal(v.Stats().Denied, uint64(0))
 		})
 	}
 }

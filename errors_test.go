@@ -229,7 +229,8 @@ func argumentErrors(ctx context.Context, s *myvault.Session) (all []error) {
 	_, err = s.GetPage(ctx, myvault.Range{Deleted: true}, 1)
 	all = append(all, err)
 	_, encoding := v.MarshalText()
-	return append(all, encoding)
+	_, credentials := myvault.Credentials{}.MarshalText()
+	return append(all, encoding, credentials)
 }
 
 // textsInSource gives the texts that the package makes errors of, by where they stand.

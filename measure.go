@@ -10,15 +10,15 @@ import (
 // Measure is one number that a vault, its provider or its trail counts about itself. It says
 // nothing of what is stored: no name of a secret, project or service stands in it.
 type Measure struct {
-	Name    string // letters, digits and _, the same in every process: "cache_hits_total"
-	Help    string // one line for people
-	Counter bool   // it only grows, from 0 when it was opened; else it goes up and down
-	Value   float64
+	Name    string  // letters, digits and _, the same in every process: "cache_hits_total"
+	Help    string  // one line for people
+	Counter bool    // it only grows, from 0 when it was opened; else it goes up and down
+	Value   float64 // NaN where it cannot be told now
 }
 
 // Measured is a provider or a trail that counts. The package metrics brings what it counts to Prometheus.
 type Measured interface {
-	// Measures gives the same names at every call. What cannot be told now is left out.
+	// Measures gives the same names at every call. The Value of what cannot be told now is NaN.
 	Measures(ctx context.Context) []Measure
 }
 

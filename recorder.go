@@ -118,6 +118,8 @@ func outcomeOf(err error) Outcome {
 	switch {
 	case err == nil:
 		return OutcomeOK
+	case is(ErrGenerator): // whatever its own error wraps
+		return OutcomeError
 	case is(ErrDenied):
 		return OutcomeDenied
 	case is(ErrUnauthenticated):

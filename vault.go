@@ -144,6 +144,9 @@ func (v *Vault) As(service string) *Session {
 	return &Session{vault: v, service: service, label: bounded(service), via: "embedded"}
 }
 
+// Owns reports whether the session is of this vault. It is for packages that extend the vault, and are given both.
+func (v *Vault) Owns(s *Session) bool { return s != nil && s.vault == v }
+
 // Credentials are what a caller shows to prove who it is: a token, a client certificate, or both.
 type Credentials struct {
 	Service string // may be left out where the certificate tells it

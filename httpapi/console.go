@@ -45,6 +45,9 @@ type counting struct {
 	status, size int
 }
 
+// Unwrap is for [http.ResponseController].
+func (w *counting) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 func (w *counting) WriteHeader(status int) {
 	w.status = status
 	w.ResponseWriter.WriteHeader(status)

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -8,11 +9,13 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	pages "github.com/myswiftagent/myvault/httpapi/console"
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
@@ -81,6 +84,22 @@ func TestABrowserIsSentToTheConsole(t *testing.T) {
 	is.Equal(w.Code, http.StatusSeeOther)
 	is.Equal(w.Header().Get("Location"), "/console/")
 	is.Equal(ask("*/*").Code, http.StatusOK)
+}
+
+// TestTheConsoleBehindAnother handler: what that one did to the answer stays, and it reaches the connection's own writer.
+func TestTheConsoleBehindAnother(t *testing.T) {
+	is := is.New(t)
+	deadline := errors.New("not asked")
+	files := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		deadline = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute))
+		w.Header().Set("Vary", "Origin")
+		pages.New().ServeHTTP(w, r)
+	})
+	f := serveOn(t, newStore(t), httpapi.Config{Console: files})
+	r := f.do("GET", "/console/", "")
+	is.Equal(r.status, 200)
+	is.Equal(r.header.Values("Vary"), []string{"Origin", "Accept-Encoding"})
+	is.NoErr(deadline)
 }
 
 // TestWithoutAConsole there is no such path, and a browser gets the greeting.

@@ -270,3 +270,26 @@ func TestTheDeniedMakeNoFunctionRun(t *testing.T) {
 	is.Equal(f.as("admin", "POST", "/api/secrets", `{"project":"newsbot","path":"prod/x","generate":{"function":"dear"}}`).status, 201)
 	is.Equal(ran, 1)
 }
+
+// TestAGeneratorsOwnError decides nothing: neither what the client is told of the store, nor of itself.
+func TestAGeneratorsOwnError(t *testing.T) {
+	for _, cause := range []error{
+		myvault.ErrUnknownOutcome, myvault.ErrUnauthenticated, myvault.ErrDenied, myvault.ErrClosed, myvault.ErrTrail, myvault.ErrNotFound, myvault.ErrConflict,
+		context.DeadlineExceeded, context.Canceled, errors.New("canary"),
+	} {
+		t.Run(cause.Error(), func(t *testing.T) {
+			is := is.New(t)
+			fails := func(context.Context) (myvault.Value, error) { return myvault.Value{}, cause }
+			f := serveOn(t, newStore(t), httpapi.Config{Generators: map[string]myvault.Generator{"f": fails}})
+			f.put(map[string]string{"newsbot/prod/db": "hunter2"})
+			etag := f.as("admin", "GET", db, "").header.Get("Etag")
+			for _, r := range []reply{
+				f.as("admin", "POST", "/api/secrets", `{"project":"newsbot","path":"other","generate":{"function":"f"}}`),
+				f.as("admin", "PATCH", db, `{"generate":{"function":"f"}}`, "If-Match: "+etag),
+			} {
+				is.Equal(r.status, 500)
+				is.True(strings.Contains(r.body, "could not be generated"))
+			}
+		})
+	}
+}

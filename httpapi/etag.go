@@ -55,7 +55,7 @@ func (c *call) expected() (condition myvault.Condition, given bool, err error) {
 
 // afterCondition makes a conflict a failed precondition where the client sent one.
 func afterCondition(err error, given bool) error {
-	if given && errors.Is(err, myvault.ErrConflict) {
+	if given && errors.Is(err, myvault.ErrConflict) && !errors.Is(err, myvault.ErrGenerator) {
 		return &problem{status: http.StatusPreconditionFailed, detail: "the secret has another version than If-Match names; read it and try again"}
 	}
 	return err

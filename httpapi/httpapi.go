@@ -19,6 +19,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -112,17 +113,11 @@ type Handler struct {
 
 var _ http.Handler = (*Handler)(nil)
 
-// New makes the API of vault, which stays the caller's to close. ErrInvalid for a nil vault,
+// New makes the API of vault, which stays the caller's to close. ErrInvalid for a nil vault, Tokens of another vault,
 // a host with a scheme, port or wildcard, what is no origin or network, a negative number, or a key of another size.
 func New(vault *myvault.Vault, config Config) (*Handler, error) {
-	if vault == nil {
-		return nil, fmt.Errorf("httpapi: %w: a handler needs a vault", myvault.ErrInvalid)
-	}
-	if config.FailuresPerMinute < 0 {
-		return nil, fmt.Errorf("httpapi: %w: FailuresPerMinute is negative", myvault.ErrInvalid)
-	}
-	if config.FailuresPerMinute == 0 {
-		config.FailuresPerMinute = defaultFailures
+	if err := config.check(vault); err != nil {
+		return nil, err
 	}
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
@@ -147,7 +142,7 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		hosts:      allowed,
 		origins:    sites,
 		forwarders: proxies,
-		failures:   newFailures(config.FailuresPerMinute),
+		failures:   newFailures(cmp.Or(config.FailuresPerMinute, defaultFailures)),
 		bodies:     newShares(bodiesAtOnce),
 		large:      newShares(largeAtOnce),
 		cursors:    cursors,
@@ -158,6 +153,20 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		ready:      &health{ask: vault.Ready, logger: config.Logger, complaint: "not ready"},
 		issuer:     config.Tokens,
 	}, nil
+}
+
+// check refuses what does not go together.
+func (c Config) check(vault *myvault.Vault) error {
+	switch {
+	case vault == nil:
+		return fmt.Errorf("httpapi: %w: a handler needs a vault", myvault.ErrInvalid)
+	case c.Tokens != nil && !c.Tokens.Of(vault):
+		// Who bears a token of it would be served from that vault.
+		return fmt.Errorf("httpapi: %w: Tokens is the issuer of another vault", myvault.ErrInvalid)
+	case c.FailuresPerMinute < 0:
+		return fmt.Errorf("httpapi: %w: FailuresPerMinute is negative", myvault.ErrInvalid)
+	}
+	return nil
 }
 
 // newCursors makes the cipher of cursors.

@@ -52,6 +52,8 @@ var meanings = []struct {
 	err error
 	problem
 }{
+	// What a generator of the embedding program gives says nothing of the store or the caller.
+	{myvault.ErrGenerator, problem{status: 500, detail: "the value could not be generated, so nothing was changed; the operator of this vault must look at it"}},
 	{myvault.ErrUnknownOutcome, problem{status: 503, detail: "the change may or may not have happened; read before trying again"}},
 	{myvault.ErrTrail, problem{status: 503, detail: "the trail cannot be written, so nothing was released or changed; try again later", retry: retrySoon}},
 	{myvault.ErrClosed, problem{status: 503, detail: "the vault is shutting down; try again later", retry: retrySoon}},
@@ -60,7 +62,6 @@ var meanings = []struct {
 	{context.Canceled, problem{status: 503, detail: "the request was cancelled and nothing was changed; try again later", retry: retrySoon}},
 	{myvault.ErrWrongKey, problem{status: 503, detail: "the store has another master key than this vault; its operator must give it the new one", retry: retrySoon}},
 	{myvault.ErrTampered, problem{status: 500, detail: "stored data does not authenticate; the operator of this vault must look at it"}},
-	{myvault.ErrGenerator, problem{status: 500, detail: "the value could not be generated, so nothing was changed; the operator of this vault must look at it"}},
 	{myvault.ErrUnauthenticated, problem{status: 401, detail: textUnauthenticated}},
 	{myvault.ErrDenied, problem{status: 403, detail: "the policy does not allow this; ask the operator for a rule"}},
 	{myvault.ErrTooLarge, problem{status: 413}},

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -206,4 +207,16 @@ func TestWithoutAnIssuer(t *testing.T) {
 	is.Equal(ask("DELETE", "/api/tokens/"+id, "", ""), 501)
 	is.Equal(ask("GET", "/api/whoami", "Authorization", "Bearer "+secret), 401)
 	is.Equal(ask("GET", "/api/whoami", "", ""), 200)
+}
+
+// TestTheIssuerIsThatOfTheVault: who bears a token of another would be served from there.
+func TestTheIssuerIsThatOfTheVault(t *testing.T) {
+	is := is.New(t)
+	f, other := serve(t), serve(t)
+	issuer, err := tokens.New(other.vault, tokens.Config{})
+	is.NoErr(err)
+	_, err = httpapi.New(f.vault, httpapi.Config{Tokens: issuer})
+	is.True(errors.Is(err, myvault.ErrInvalid))
+	_, err = httpapi.New(other.vault, httpapi.Config{Tokens: issuer})
+	is.NoErr(err)
 }

@@ -63,7 +63,8 @@ type Requests struct {
 	took  *prometheus.HistogramVec
 }
 
-// NewRequests registers the counters of requests with r. The error is that of r.
+// NewRequests registers the counters of requests with r. The error is that of r, with which none of them
+// stays registered.
 func NewRequests(r prometheus.Registerer) (*Requests, error) {
 	if r == nil {
 		return nil, fmt.Errorf("metrics: %w: a registerer is needed", myvault.ErrInvalid)
@@ -77,10 +78,12 @@ func NewRequests(r prometheus.Registerer) (*Requests, error) {
 			Buckets: []float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5},
 		}, []string{"route", "method"}),
 	}
-	for _, c := range []prometheus.Collector{q.total, q.took} {
-		if err := r.Register(c); err != nil {
-			return nil, err
-		}
+	if err := r.Register(q.total); err != nil {
+		return nil, err
+	}
+	if err := r.Register(q.took); err != nil {
+		r.Unregister(q.total) // both or none
+		return nil, err
 	}
 	return q, nil
 }

@@ -2,7 +2,9 @@ package metrics_test
 
 import (
 	"bytes"
+	"io"
 	"iter"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -207,6 +209,56 @@ func TestTwoVaults(t *testing.T) {
 	is.True(metrics.Register(r.registry, nil) != nil)
 	_, err = metrics.NewRequests(nil)
 	is.True(err != nil)
+}
+
+// TestRequestsAreRegisteredTogether: what another has the name of leaves nothing behind.
+func TestRequestsAreRegisteredTogether(t *testing.T) {
+	is := is.New(t)
+	registry := prometheus.NewRegistry()
+	taken := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "myvault_http_request_seconds", Help: "How long requests took, by the pattern of their route and method.",
+	}, []string{"route", "method"})
+	is.NoErr(registry.Register(taken))
+	_, err := metrics.NewRequests(registry)
+	is.True(err != nil)
+	is.True(registry.Unregister(taken))
+	_, err = metrics.NewRequests(registry)
+	is.NoErr(err)
+}
+
+// TestTheSameNamesAtEveryCall, of a store and of a trail beside one, though neither can be asked any more.
+func TestTheSameNamesAtEveryCall(t *testing.T) {
+	names := func(all []myvault.Measure) (names []string, untold int) {
+		for _, m := range all {
+			names = append(names, m.Name)
+			if math.IsNaN(m.Value) {
+				untold++
+			}
+		}
+		return names, untold
+	}
+	store := openStore(t)
+	trail, err := sqlite.OpenTrail(t.Context(), t.TempDir(), sqlite.StaticKey(crypto.NewKey()), sqlite.TrailConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		measured interface {
+			myvault.Measured
+			io.Closer
+		}
+		untold int
+	}{"store": {store, 3}, "trail": {trail, 1}} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			before, untold := names(c.measured.Measures(t.Context()))
+			is.Equal(untold, 0)
+			is.NoErr(c.measured.Close())
+			after, untold := names(c.measured.Measures(t.Context()))
+			is.Equal(after, before)
+			is.Equal(untold, c.untold)
+		})
+	}
 }
 
 // BenchmarkObserve is what counting adds to a request.

@@ -36,7 +36,7 @@ type Token struct {
 }
 
 // Mint makes a token of the service that by acts for. ErrDenied for a stranger and for a session that
-// was narrowed, a bearer's among them; ErrInvalid for a Grant out of range; ErrTooLarge where
+// was narrowed, a bearer's among them; ErrInvalid for a session of another vault and for a Grant out of range; ErrTooLarge where
 // the service has as many live tokens as it may.
 func (i *Issuer) Mint(ctx context.Context, by *myvault.Session, g Grant) (Token, error) {
 	if err := i.own(ctx, by); err != nil {
@@ -63,10 +63,13 @@ func (i *Issuer) Mint(ctx context.Context, by *myvault.Session, g Grant) (Token,
 	return t, err
 }
 
-// own wants a session that may do all that its service may.
+// own wants a session of this vault that may do all that its service may.
 func (i *Issuer) own(ctx context.Context, by *myvault.Session) error {
 	if by == nil || by.Narrowed() {
 		return fmt.Errorf("tokens: %w: only a service itself has to do with its tokens; who bears one can narrow it", myvault.ErrDenied)
+	}
+	if !i.vault.Owns(by) {
+		return fmt.Errorf("tokens: %w session: it is of another vault", myvault.ErrInvalid)
 	}
 	_, err := by.Rights(ctx) // strangers and sessions that have ended have none, and it is recorded
 	return err
@@ -124,8 +127,8 @@ func (r record) token(at place) Token {
 const tries = 8
 
 // store puts the record of a new token into a free place of its service. There are as many as it may have
-// live tokens, so that the number holds whoever mints at the same time, and what
-// was minted once leaves no more behind than a place.
+// live tokens, so that the number holds whoever mints at the same time. What was minted once leaves no name
+// behind; what the changes of its record leave, a store keeps as of every change.
 func (i *Issuer) store(ctx context.Context, by *myvault.Session, value myvault.Value) (place, error) {
 	for range tries {
 		at, err := i.occupy(ctx, by, rand.IntN(i.config.MaxPerService), value)

@@ -12,7 +12,7 @@ import (
 
 // Revoke ends a token of the service that by acts for, with all that was narrowed from it, in every process of
 // the store: its key is destroyed. ErrNotFound for what is no live token of the service, whoever's it
-// is; ErrDenied as for Mint.
+// is; ErrDenied and ErrInvalid for a session as for Mint.
 //
 // An operator who changes the shared token of a service ends what was minted on it. What was minted on a
 // client certificate alone, or by an embedding program (vault.As), lives on; and as long as a record is there,
@@ -33,6 +33,7 @@ func (i *Issuer) Revoke(ctx context.Context, by *myvault.Session, id string) err
 }
 
 // List yields the live tokens of the service that by acts for, without their secret, ordered by place.
+// ErrDenied and ErrInvalid for a session as for Mint.
 func (i *Issuer) List(ctx context.Context, by *myvault.Session) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
 		if err := i.own(ctx, by); err != nil {
@@ -65,10 +66,19 @@ func (i *Issuer) describe(ctx context.Context, by *myvault.Session, info myvault
 	if err == nil {
 		r, err = r.understand()
 	}
-	if err == nil && (i.holds(ctx, at, r.Expires) != nil || i.vault.Resume(at.service, r.proof).Ended(ctx) != nil) {
+	if err == nil {
+		err = i.holds(ctx, at, r.Expires)
+	}
+	if err == nil {
+		err = i.vault.Resume(at.service, r.proof).Ended(ctx)
+	}
+	if errors.Is(err, myvault.ErrUnauthenticated) { // no other error says that it has ended
 		err = myvault.ErrNotFound
 	}
-	return r.token(at), err
+	if err != nil {
+		return Token{}, err
+	}
+	return r.token(at), nil
 }
 
 // placeOf reads where a record stands.

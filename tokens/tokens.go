@@ -95,6 +95,9 @@ func New(vault *myvault.Vault, config Config) (*Issuer, error) {
 	return i, err
 }
 
+// Of reports whether the issuer is that of the vault.
+func (i *Issuer) Of(vault *myvault.Vault) bool { return i.vault == vault }
+
 // newKey draws a root key.
 func newKey() []byte {
 	key := make([]byte, 32)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"sync/atomic"
 
@@ -104,27 +105,29 @@ func (s *Store) Measures(ctx context.Context) []myvault.Measure {
 		myvault.Measure{Name: "cache_misses_total", Help: "Reads that went to the file.", Counter: true, Value: float64(stats.CacheMisses)},
 		myvault.Measure{Name: "cache_bytes", Help: "Bytes of sealed rows in the cache.", Value: float64(stats.CacheBytes)},
 	)
-	if err != nil {
-		return all
-	}
 	return append(all,
-		myvault.Measure{Name: "epoch", Help: "Number of the data key in force.", Value: float64(stats.Epoch)},
-		myvault.Measure{Name: "epoch_seals", Help: "Rows written since that data key came into force.", Value: float64(stats.Seals)},
-		entriesMeasure(stats.Entries),
+		myvault.Measure{Name: "epoch", Help: "Number of the data key in force.", Value: told(float64(stats.Epoch), err)},
+		myvault.Measure{Name: "epoch_seals", Help: "Rows written since that data key came into force.", Value: told(float64(stats.Seals), err)},
+		entriesMeasure(stats.Entries, err),
 	)
 }
 
 // Measures implements [myvault.Measured]: what the file of a trail has counted.
 func (t *Trail) Measures(ctx context.Context) []myvault.Measure {
-	all := t.file.stats().measures("access")
-	if seq, err := t.newest(ctx); err == nil {
-		all = append(all, entriesMeasure(seq))
-	}
-	return all
+	seq, err := t.newest(ctx)
+	return append(t.file.stats().measures("access"), entriesMeasure(seq, err))
 }
 
-func entriesMeasure(seq uint64) myvault.Measure {
-	return myvault.Measure{Name: "access_entries", Help: "Sequence of the newest access entry.", Value: float64(seq)}
+func entriesMeasure(seq uint64, err error) myvault.Measure {
+	return myvault.Measure{Name: "access_entries", Help: "Sequence of the newest access entry.", Value: told(float64(seq), err)}
+}
+
+// told gives what a file told; NaN where it could not be asked.
+func told(n float64, err error) float64 {
+	if err != nil {
+		return math.NaN()
+	}
+	return n
 }
 
 func (f FileStats) measures(chain string) []myvault.Measure {
