@@ -60,7 +60,7 @@ func (c *call) run() (a answer, err error) {
 		return answer{}, err
 	}
 	if !c.api.hosts.allow(c.request) {
-		return answer{}, &problem{status: http.StatusMisdirectedRequest, detail: "the Host header names no host of this server; the operator can allow it"}
+		return answer{}, &problem{status: http.StatusMisdirectedRequest, detail: "the Host header names no host of this server; the operator can allow it (AllowedHosts; MYVAULT_HOSTS of the example server)"}
 	}
 	if !c.api.origins.allow(c.request) && !c.endpoint.Public {
 		return answer{}, &problem{status: http.StatusForbidden, detail: "the page of another site made this request; the operator can allow its origin"}

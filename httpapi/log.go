@@ -32,7 +32,7 @@ func unfitForID(r rune) bool {
 // the cause of what the client sees as a bare 5xx.
 func (c *call) log(status, size int, took time.Duration, err error) {
 	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError && (err != nil || !c.api.draining.Load()) { // not ready is meant then
 		level = slog.LevelError
 	}
 	if !c.api.logger.Enabled(c.ctx(), level) || c.api.repeats.counts(c, status) {

@@ -76,7 +76,8 @@ func TestReady(t *testing.T) {
 	r = f.do("GET", "/ready", "")
 	is.Equal(r.status, 503)
 	is.Equal(r.body, `{"status":"not ready"}`)
-	is.Equal(f.do("GET", "/health", "").status, 200) // it works all the same
+	is.Equal(f.do("GET", "/health", "").status, 200)               // it works all the same
+	is.True(!strings.Contains(f.logs.String(), `"level":"ERROR"`)) // it is meant
 }
 
 // TestNotReadyWithoutServices: nobody could do anything.
