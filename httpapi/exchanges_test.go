@@ -73,6 +73,8 @@ type answered struct {
 	sent   bytes.Buffer
 }
 
+func (a *answered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
 func (a *answered) WriteHeader(status int) {
 	a.status = status
 	a.ResponseWriter.WriteHeader(status)
