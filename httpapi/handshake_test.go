@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -41,7 +42,7 @@ func TestAHandshakeIsNotTricklingAway(t *testing.T) {
 	}}
 	client := &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // the certificate is not what is tested
-		Dial:            func(string, string) (net.Conn, error) { return between, nil },
+		DialContext:     func(context.Context, string, string) (net.Conn, error) { return between, nil },
 	}}
 	defer client.CloseIdleConnections()
 	r, err := http.NewRequest(http.MethodGet, "https://"+at+"/health", nil)
