@@ -115,15 +115,27 @@ func (c *Cluster) settings(t testing.TB) {
 	})
 }
 
-// wait fails the test where something does not come about.
+// wait fails the test where something does not come about, and tells what each node said last.
 func (c *Cluster) wait(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(clusterPatience); time.Now().Before(deadline); time.Sleep(pollPause) {
-		if done() {
-			return
-		}
+	if within(clusterPatience, done) {
+		return
+	}
+	for i, node := range c.Nodes {
+		status, text, err := node.Ask(http.MethodGet, "sys/leader", "")
+		t.Logf("node %d: %d, %v, %s", i, status, err, text)
 	}
 	t.Fatalf("vaultserver: waited %v in vain until %s", clusterPatience, what)
+}
+
+// within asks again and again, and reports whether it was done in time.
+func within(patience time.Duration, done func() bool) bool {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(pollPause) {
+		if done() {
+			return true
+		}
+	}
+	return false
 }
 
 // Addresses gives the base URLs of all nodes.
@@ -147,10 +159,15 @@ func (c *Cluster) Restart(t testing.TB, i int) {
 // vote. Before that a cluster that loses its leader may have none for good.
 func (c *Cluster) WaitVoters(t testing.TB) {
 	t.Helper()
-	c.wait(t, "three nodes vote", func() bool {
-		leader, agreed := c.leader()
-		return agreed && c.Nodes[leader].voters() == clusterSize
-	})
+	c.wait(t, "three nodes vote", c.voting)
+}
+
+// Settles reports whether what WaitVoters waits for comes about within some patience.
+func (c *Cluster) Settles(patience time.Duration) bool { return within(patience, c.voting) }
+
+func (c *Cluster) voting() bool {
+	leader, agreed := c.leader()
+	return agreed && c.Nodes[leader].voters() == clusterSize
 }
 
 // Leader waits until the nodes agree on the leader, and gives it.
