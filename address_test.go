@@ -10,6 +10,16 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
+func TestNamesOfServices(t *testing.T) {
+	is := is.New(t)
+	for _, name := range []string{"a", "9", "commonUI", "my-api_2", strings.Repeat("x", 64)} {
+		is.NoErr(myvault.ValidateService(name))
+	}
+	for _, name := range []string{"", "-a", "_a", "a b", "a.b", "ä", "a/b", "a\x00", "a@b", strings.Repeat("x", 65)} {
+		is.True(errors.Is(myvault.ValidateService(name), myvault.ErrInvalid))
+	}
+}
+
 func TestAddressesThatAreValid(t *testing.T) {
 	for _, text := range []string{
 		"newsbot/prod/db/password",

@@ -21,10 +21,10 @@ type TrailPage struct {
 // Trail yields the entries in the range that the session may see, newest first: those
 // whose address it may audit. Entries of a whole project need the right to audit all of
 // it, those without an address and those of the vault's own [Records] the right to audit
-// everything. One entry records this.
+// everything. One entry records this. ErrInvalid for an action or outcome that no entry can have.
 func (s *Session) Trail(ctx context.Context, r TrailRange) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		visible, some, err := s.open(ctx, "audit", r.Prefix, Audit)
+		visible, some, err := s.openTrail(ctx, r)
 		if err != nil {
 			yield(Entry{}, fail("trail", Address{}, err))
 			return
@@ -49,7 +49,7 @@ func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (Trail
 	if err := validateLimit(limit); err != nil {
 		return TrailPage{}, fail("trail", Address{}, err)
 	}
-	visible, some, err := s.open(ctx, "audit", r.Prefix, Audit)
+	visible, some, err := s.openTrail(ctx, r)
 	if err != nil {
 		return TrailPage{}, fail("trail", Address{}, err)
 	}
@@ -78,6 +78,14 @@ func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (Trail
 		}
 	}
 	return page, nil
+}
+
+// openTrail begins a reading of the trail, as open does.
+func (s *Session) openTrail(ctx context.Context, r TrailRange) (rights, bool, error) {
+	if err := s.vault.validateTrail(r); err != nil {
+		return rights{}, false, err
+	}
+	return s.open(ctx, "audit", r.Prefix, Audit)
 }
 
 // audits reports whether the entry is visible.

@@ -144,7 +144,7 @@ func validKey(key string) bool {
 // piece of a secret that was broken over two lines, so it is not repeated.
 func nameKey(key string) string {
 	setting := key
-	if family, service, found := cutFamily(key); found && validService(service) {
+	if family, service, found := cutFamily(key); found && ValidateService(service) == nil {
 		setting = family
 	}
 	if len(setting) > 40 || strings.ContainsFunc(setting, func(r rune) bool { return r != '_' && (r < 'A' || r > 'Z') }) {

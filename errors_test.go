@@ -52,6 +52,15 @@ func TestErrorTexts(t *testing.T) {
 	}
 }
 
+// trailErrors are of filters that fit nothing.
+func trailErrors(t *testing.T) []error {
+	t.Helper()
+	root := openVault(t, myvault.Config{}).As("root")
+	return []error{
+		first(root.Trail(t.Context(), myvault.TrailRange{Action: canary})), first(root.Trail(t.Context(), myvault.TrailRange{Outcome: canary})),
+	}
+}
+
 // everyError brings about the errors; the canary stands wherever input is refused.
 func everyError(t *testing.T) []error {
 	t.Helper()
@@ -70,6 +79,7 @@ func everyError(t *testing.T) []error {
 	all = append(all, settingErrors(t)...)
 	all = append(all, policyErrors(t)...)
 	all = append(all, callErrors(t)...)
+	all = append(all, trailErrors(t)...)
 	all = append(all, recordErrors(t)...)
 	all = append(all, operatingErrors(t)...)
 	return append(all, copyErrors(t)...)

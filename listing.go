@@ -89,9 +89,7 @@ func (s *Session) GetPage(ctx context.Context, r Range, limit int) (Page[Secret]
 	return page, nil
 }
 
-// page collects what the session has all of the actions for. That there is more is said
-// only once another such address was found, or after looking at maxScan: hidden
-// ones must not show in it.
+// page collects what the session has all of the actions for.
 func (s *Session) page(ctx context.Context, r Range, limit int, actions Action) (Page[Info], error) {
 	if err := validateLimit(limit); err != nil {
 		return Page[Info]{}, err
@@ -100,13 +98,21 @@ func (s *Session) page(ctx context.Context, r Range, limit int, actions Action) 
 	if err != nil || !some {
 		return Page[Info]{}, err
 	}
-	var page Page[Info]
+	return collect(s.vault.secrets(ctx, r.asStored()), limit, func(info Info) (Info, bool) {
+		return info, visible.allows(actions, info.Address) && r.duly(info)
+	})
+}
+
+// collect makes a page of what shown gives of the secrets and says to be seen. That there is more is said
+// only once another such one was found, or after looking at maxScan: hidden ones must not show in it.
+func collect[T any](secrets iter.Seq2[Info, error], limit int, shown func(Info) (T, bool)) (Page[T], error) {
+	var page Page[T]
 	scanned := 0
-	for info, err := range s.vault.secrets(ctx, r.asStored()) {
+	for info, err := range secrets {
 		if err != nil {
-			return Page[Info]{}, err
+			return Page[T]{}, err
 		}
-		seen := visible.allows(actions, info.Address) && r.duly(info)
+		item, seen := shown(info)
 		if scanned == maxScan || seen && len(page.Items) == limit {
 			page.More = true
 			break
@@ -114,7 +120,7 @@ func (s *Session) page(ctx context.Context, r Range, limit int, actions Action) 
 		scanned++
 		page.Next = info.Address
 		if seen {
-			page.Items = append(page.Items, info)
+			page.Items = append(page.Items, item)
 		}
 	}
 	return page, nil

@@ -154,11 +154,11 @@ func TestTrailPageLooksAtABoundedNumber(t *testing.T) {
 		_, err := v.As("root").Put(t.Context(), db, myvault.Text("v"))
 		is.NoErr(err)
 	}
-	page, err := v.As("root").TrailPage(t.Context(), myvault.TrailRange{Action: "none"}, 10)
+	page, err := v.As("root").TrailPage(t.Context(), myvault.TrailRange{Action: "copy"}, 10)
 	is.NoErr(err)
 	is.Equal(len(page.Entries), 0)
 	is.True(page.More)
-	page, err = v.As("root").TrailPage(t.Context(), myvault.TrailRange{Action: "none", Before: page.Next}, 10)
+	page, err = v.As("root").TrailPage(t.Context(), myvault.TrailRange{Action: "copy", Before: page.Next}, 10)
 	is.NoErr(err)
 	is.True(!page.More)
 }

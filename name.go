@@ -91,12 +91,12 @@ func allowedRune(r rune) bool {
 	return r == middleDot || unicode.In(r, unicode.L, unicode.M, unicode.Nd)
 }
 
-// validService reports whether s can name a service: [A-Za-z0-9][A-Za-z0-9_-]{0,63}.
-func validService(s string) bool {
-	if s == "" || len(s) > 64 || s[0] == '_' || s[0] == '-' {
-		return false
+// ValidateService reports what is wrong with a name of a service; the error wraps [ErrInvalid].
+func ValidateService(s string) error {
+	if s == "" || len(s) > 64 || s[0] == '_' || s[0] == '-' || !wordy(s) {
+		return fmt.Errorf("%w service: a name is [A-Za-z0-9][A-Za-z0-9_-]{0,63}", ErrInvalid)
 	}
-	return wordy(s)
+	return nil
 }
 
 // wordy reports whether s is made of ASCII letters, digits, _ and - alone.

@@ -47,8 +47,8 @@ func NewPolicy(services ...Service) (*Policy, error) {
 	folded := make(map[string]string)
 	var wrong []error
 	for n, s := range services {
-		if !validService(s.Name) {
-			wrong = append(wrong, fmt.Errorf("%w service %d: a name is [A-Za-z0-9][A-Za-z0-9_-]{0,63}", ErrInvalid, n+1))
+		if err := ValidateService(s.Name); err != nil {
+			wrong = append(wrong, fmt.Errorf("service %d: %w", n+1, err))
 			continue
 		}
 		if twin, taken := folded[strings.ToLower(s.Name)]; taken {

@@ -36,10 +36,11 @@ func (v *Vault) Records(kind string) (*Records, error) {
 }
 
 // Event gives the same records, whose Put stands in the trail as action in place of "write":
-// the record and the event that it remembers are one commit. It is for a few fixed names.
+// the record and the event that it remembers are one commit. It is for a few fixed names, by which a [TrailRange] may then ask this vault.
 func (r *Records) Event(action string) *Records {
 	event := *r
 	event.action = bounded(action)
+	r.vault.events.Store(event.action, true)
 	return &event
 }
 

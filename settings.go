@@ -32,7 +32,7 @@ func ParsePolicy(settings map[string]string) (*Policy, error) {
 	services := make([]Service, 0, len(names))
 	for _, name := range names {
 		s := Service{Name: name}
-		if !validService(name) {
+		if ValidateService(name) != nil {
 			services = append(services, s) // NewPolicy says so
 			continue
 		}

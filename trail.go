@@ -70,33 +70,6 @@ type Entry struct {
 	MAC     []byte    // over Prev and this entry; empty on a trail that is no Auditor
 }
 
-// Position remembers how far a chain was read, by the chain's name: the sequence of
-// the last entry seen. A chain it does not name starts at its newest entry.
-type Position map[string]uint64
-
-// TrailRange selects entries; a zero field selects all.
-type TrailRange struct {
-	Before  Position // only entries older than these
-	Prefix  Prefix
-	Service string
-	Action  string
-	Outcome Outcome
-	Since   time.Time // inclusive
-	Until   time.Time // exclusive
-}
-
-// Contains reports whether e is selected; a Trail may use it to filter.
-func (r TrailRange) Contains(e Entry) bool {
-	before, bounded := r.Before[e.Chain]
-	return (!bounded || e.Seq < before) &&
-		r.Prefix.Contains(e.Address) &&
-		(r.Service == "" || r.Service == e.Service) &&
-		(r.Action == "" || r.Action == e.Action) &&
-		(r.Outcome == "" || r.Outcome == e.Outcome) &&
-		(r.Since.IsZero() || !e.At.Before(r.Since)) &&
-		(r.Until.IsZero() || e.At.Before(r.Until))
-}
-
 // Head is the newest link of a chain.
 type Head struct {
 	Chain string

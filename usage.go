@@ -68,28 +68,10 @@ func (s *Session) usage(ctx context.Context, r UsageRange, limit int) (page Usag
 		page.Next, page.More = r.After, err == nil
 		return page, err
 	}
+	page.Page, err = collect(v.secrets(ctx, Range{Prefix: r.Prefix, After: r.After}), limit, func(info Info) (Usage, bool) {
+		u := v.usage.of(info)
+		return u, visible.allows(Audit, info.Address) && (r.UnusedSince.IsZero() || u.LastRead.Before(r.UnusedSince))
+	})
 	page.Since = v.usage.since()
-	return page, s.usageOf(ctx, r, limit, visible, &page)
-}
-
-// usageOf fills the page, as Session.page does.
-func (s *Session) usageOf(ctx context.Context, r UsageRange, limit int, visible rights, page *UsagePage) error {
-	scanned := 0
-	for info, err := range s.vault.secrets(ctx, Range{Prefix: r.Prefix, After: r.After}) {
-		if err != nil {
-			return err
-		}
-		u := s.vault.usage.of(info)
-		seen := visible.allows(Audit, info.Address) && (r.UnusedSince.IsZero() || u.LastRead.Before(r.UnusedSince))
-		if scanned == maxScan || seen && len(page.Items) == limit {
-			page.More = true
-			break
-		}
-		scanned++
-		page.Next = info.Address
-		if seen {
-			page.Items = append(page.Items, u)
-		}
-	}
-	return nil
+	return page, err
 }

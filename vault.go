@@ -48,6 +48,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -64,6 +65,7 @@ type Vault struct {
 	ownTrail bool // the provider is the trail: entries go into its commits
 	policy   atomic.Pointer[Policy]
 	closed   atomic.Bool
+	events   sync.Map // the names that Records.Event was given
 }
 
 // Config is what a Vault may be told; the zero Config suits a provider that is a [Trail].

@@ -84,12 +84,6 @@ func (c *call) trailRange() (myvault.TrailRange, error) {
 		Action:  c.query.Get("action"),
 		Outcome: myvault.Outcome(c.query.Get("outcome")),
 	}
-	switch r.Outcome {
-	case "", myvault.OutcomeOK, myvault.OutcomeBegun, myvault.OutcomeDenied, myvault.OutcomeUnauthenticated,
-		myvault.OutcomeNotFound, myvault.OutcomeRefused, myvault.OutcomeUnknown, myvault.OutcomeError:
-	default:
-		return r, badRequest("the query parameter outcome is ok, begun, denied, unauthenticated, not_found, refused, unknown or error")
-	}
 	var err error
 	if r.Since, err = c.instant("since"); err != nil {
 		return r, err

@@ -65,3 +65,22 @@ func TestAuditOverManyEntries(t *testing.T) {
 		}
 	}
 }
+
+// TestActionsOfTheTrailAreTold where a filter has none of them, and in the document of the API.
+func TestActionsOfTheTrailAreTold(t *testing.T) {
+	is := is.New(t)
+	f := serve(t)
+	_, described, found := strings.Cut(f.do("GET", "/openapi.json", "").body, "Only this action: ")
+	is.True(found)
+	described, _, _ = strings.Cut(described, "\"")
+	r := f.as("admin", "GET", "/api/audit?action=raed", "")
+	is.Equal(r.status, 400)
+	checkProblem(is, r)
+	is.True(!strings.Contains(r.body, "raed"))
+	for _, action := range myvault.TrailActions() {
+		is.True(strings.Contains(r.body, " "+action))
+		is.True(strings.Contains(described, "`"+action+"`"))
+		is.Equal(f.as("admin", "GET", "/api/audit?action="+action, "").status, 200)
+	}
+	is.Equal(f.as("reader", "GET", "/api/audit?action=raed", "").status, 400) // also of who may see none
+}

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -46,7 +48,7 @@ func (c *call) mintToken() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	grant, err := c.readGrant()
+	grant, err := c.readGrant(issuer)
 	if err != nil {
 		return answer{}, err
 	}
@@ -57,8 +59,8 @@ func (c *call) mintToken() (answer, error) {
 	return answer{status: http.StatusCreated, body: minted{tokenOf(t), t.Bearer.Reveal()}}, nil
 }
 
-// readGrant reads the body of a request for a token.
-func (c *call) readGrant() (tokens.Grant, error) {
+// readGrant reads the body of a request for a token of the issuer.
+func (c *call) readGrant(issuer *tokens.Issuer) (tokens.Grant, error) {
 	var body struct {
 		Rules       array[string] `json:"rules"`
 		Lifetime    *uint32       `json:"lifetime_seconds"`
@@ -80,10 +82,8 @@ func (c *call) readGrant() (tokens.Grant, error) {
 	if len(g.Rules) == 0 {
 		return g, unprocessable("the member rules is missing or empty; it has 1 to 64 rules")
 	}
-	if body.Lifetime != nil {
-		if g.Lifetime = time.Duration(*body.Lifetime) * time.Second; g.Lifetime == 0 {
-			return g, unprocessable("lifetime_seconds is at least 1; without it, a token lives for an hour")
-		}
+	if g.Lifetime, err = lifetimeOf(body.Lifetime, issuer.MaxLifetime()); err != nil {
+		return g, err
 	}
 	if body.Certificate != nil {
 		sum, err := hex.DecodeString(*body.Certificate)
@@ -93,6 +93,21 @@ func (c *call) readGrant() (tokens.Grant, error) {
 		g.Certificate = (*[sha256.Size]byte)(sum)
 	}
 	return g, nil
+}
+
+// lifetimeOf gives the lifetime that is asked for, 0 where none is.
+func lifetimeOf(seconds *uint32, most time.Duration) (time.Duration, error) {
+	if seconds == nil {
+		return 0, nil
+	}
+	lifetime := time.Duration(*seconds) * time.Second
+	switch {
+	case lifetime == 0:
+		return 0, unprocessable("lifetime_seconds is at least 1; without it, a token lives for an hour")
+	case lifetime > most:
+		return 0, unprocessable(fmt.Sprintf("lifetime_seconds is over the limit of this server, which is %d", most/time.Second))
+	}
+	return lifetime, nil
 }
 
 // listTokens gives the caller's own live tokens.
@@ -121,5 +136,9 @@ func (c *call) revokeToken() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{status: http.StatusNoContent}, issuer.Revoke(c.ctx(), c.session, id)
+	err = issuer.Revoke(c.ctx(), c.session, id)
+	if errors.Is(err, myvault.ErrNotFound) {
+		err = &problem{status: http.StatusNotFound, detail: "the service has no live token of that id; GET /api/tokens lists those that it has"}
+	}
+	return answer{status: http.StatusNoContent}, err
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -61,11 +62,35 @@ func TestCapabilityTokens(t *testing.T) {
 	is.Equal(listed.array(t)[0]["id"], id)
 	is.Equal(f.as("writer", "DELETE", "/api/tokens/"+id, "").status, 404)
 	is.Equal(f.as("reader", "DELETE", "/api/tokens/"+id, "").status, 204)
-	is.Equal(f.as("reader", "DELETE", "/api/tokens/"+id, "").status, 404)
+	gone := f.as("reader", "DELETE", "/api/tokens/"+id, "")
+	is.Equal(gone.status, 404)
+	is.True(strings.Contains(gone.body, "token") && !strings.Contains(gone.body, "secret")) // it speaks of what was asked for
 	is.Equal(f.do("GET", db, "", bearerOf(secret)).status, 401)
 	is.Equal(f.do("GET", db, "", bearerOf(narrowed.Reveal())).status, 401)
 	is.Equal(f.as("reader", "GET", "/api/tokens", "").body, "[]")
 	is.True(!strings.Contains(f.logs.String(), secret))
+}
+
+// TestLifetimesOutOfRange are refused alike, whoever asks and whether too short or too long.
+func TestLifetimesOutOfRange(t *testing.T) {
+	is := is.New(t)
+	f := serve(t)
+	_, bearer := f.mint("reader", `{"rules":["newsbot/"]}`)
+	issuer, err := tokens.New(f.vault, tokens.Config{})
+	is.NoErr(err)
+	most := int(issuer.MaxLifetime() / time.Second)
+	is.Equal(most, 30*24*60*60)
+	is.Equal(f.as("reader", "POST", "/api/tokens", fmt.Sprintf(`{"rules":["newsbot/"],"lifetime_seconds":%d}`, most)).status, 201)
+	for _, seconds := range []string{"0", "-1", "0.5", fmt.Sprint(most + 1), "4294967295", "4294967296", "1e30"} {
+		body := `{"rules":["newsbot/"],"lifetime_seconds":` + seconds + `}`
+		r := f.as("reader", "POST", "/api/tokens", body)
+		checkProblem(is, r)
+		is.Equal(r.status, 422)
+		is.Equal(f.do("POST", "/api/tokens", body, bearerOf(bearer)).status, 422) // the body comes before the policy
+		if seconds == fmt.Sprint(most+1) {
+			is.True(strings.Contains(r.body, fmt.Sprint(most)))
+		}
+	}
 }
 
 // TestABearerIsToldNoPolicy: the limits of its token are all that it sees.

@@ -31,7 +31,7 @@ func (p place) path() string { return p.service + "/" + strconv.Itoa(p.slot) }
 // parseID reads what id wrote, and nothing else.
 func parseID(text string) (place, bool) {
 	parts := strings.Split(text, ".")
-	if len(parts) != 3 || !validService(parts[0]) {
+	if len(parts) != 3 || myvault.ValidateService(parts[0]) != nil {
 		return place{}, false
 	}
 	slot, err := strconv.Atoi(parts[1])
@@ -41,13 +41,6 @@ func parseID(text string) (place, bool) {
 	version, err := strconv.ParseUint(parts[2], 10, 63)
 	p := place{parts[0], slot, myvault.Version(version)}
 	return p, err == nil && version > 0 && p.id() == text
-}
-
-func validService(name string) bool {
-	other := func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
-	}
-	return name != "" && len(name) <= 64 && name[0] != '-' && name[0] != '_' && !strings.ContainsFunc(name, other)
 }
 
 // open reads a bearer token: well-formed, in the one spelling that it has, and with nothing that the signature does

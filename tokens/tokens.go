@@ -98,6 +98,9 @@ func New(vault *myvault.Vault, config Config) (*Issuer, error) {
 // Of reports whether the issuer is that of the vault.
 func (i *Issuer) Of(vault *myvault.Vault) bool { return i.vault == vault }
 
+// MaxLifetime gives the longest lifetime that the issuer mints a token with.
+func (i *Issuer) MaxLifetime() time.Duration { return i.config.MaxLifetime }
+
 // newKey draws a root key.
 func newKey() []byte {
 	key := make([]byte, 32)
