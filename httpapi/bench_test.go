@@ -1,10 +1,12 @@
 package httpapi_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
-	"io"
+	"maps"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -22,13 +24,9 @@ func BenchmarkGet(b *testing.B) {
 		reads myvault.Reads
 	}{{"strict", myvault.Strict}, {"relaxed", myvault.Relaxed}, {"off", myvault.Off}} {
 		handler := benchHandler(b, c.reads)
-		b.Run(c.name, func(b *testing.B) { benchServer(b, handler) })
+		b.Run(c.name, func(b *testing.B) { benchServer(b, served(b, handler)) })
 	}
-	body := record(benchHandler(b, myvault.Off), benchRequest(b, "http://localhost")).Body.Bytes()
-	bare := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(body)
-	})
+	bare := servedBare(b, benchHandler(b, myvault.Off))
 	b.Run("bare", func(b *testing.B) { benchServer(b, bare) })
 }
 
@@ -44,7 +42,7 @@ func BenchmarkHandler(b *testing.B) {
 	}
 }
 
-func benchHandler(b *testing.B, reads myvault.Reads) http.Handler {
+func benchHandler(b *testing.B, reads myvault.Reads) *httpapi.Handler {
 	b.Helper()
 	policy, err := myvault.ParsePolicy(settings)
 	if err != nil {
@@ -83,26 +81,69 @@ func benchRequest(b *testing.B, url string) *http.Request {
 	return r
 }
 
-func benchServer(b *testing.B, handler http.Handler) {
+// benchServer asks over connections that stay open, by clients that do next to nothing.
+func benchServer(b *testing.B, serve func(net.Listener) (stop func())) {
 	const connections = 64
-	server := httptest.NewServer(handler)
-	defer server.Close()
-	transport := &http.Transport{MaxIdleConnsPerHost: connections}
-	defer transport.CloseIdleConnections()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer serve(listener)()
+	var request bytes.Buffer
+	if err := benchRequest(b, "http://"+listener.Addr().String()).Write(&request); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
 	b.SetParallelism(connections / runtime.GOMAXPROCS(0))
 	b.RunParallel(func(pb *testing.PB) {
-		request := benchRequest(b, server.URL)
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		defer conn.Close()
+		answer := make([]byte, 4<<10)
 		for pb.Next() {
-			response, err := transport.RoundTrip(request)
-			if err != nil {
+			if _, err := conn.Write(request.Bytes()); err != nil {
 				b.Error(err)
 				return
 			}
-			_, _ = io.Copy(io.Discard, response.Body)
-			_ = response.Body.Close()
-			if response.StatusCode != 200 {
-				b.Error(response.StatusCode)
+			// An answer of this size comes at once, and ends with the line end of its body.
+			n, err := conn.Read(answer)
+			if err != nil || !bytes.HasPrefix(answer[:n], []byte("HTTP/1.1 200 ")) || answer[n-1] != '\n' {
+				b.Errorf("%v %q", err, answer[:n])
+				return
 			}
 		}
 	})
+}
+
+// served serves with [httpapi.Serve].
+func served(b *testing.B, handler *httpapi.Handler) func(net.Listener) func() {
+	return func(listener net.Listener) func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- httpapi.Serve(ctx, listener, handler, httpapi.ServerConfig{}) }()
+		return func() {
+			cancel()
+			if err := <-ended; err != nil {
+				b.Error(err)
+			}
+		}
+	}
+}
+
+// servedBare serves what the handler answers with net/http alone.
+func servedBare(b *testing.B, handler http.Handler) func(net.Listener) func() {
+	answer := record(handler, benchRequest(b, "http://localhost"))
+	headers, body := answer.Header(), answer.Body.Bytes()
+	write := func(w http.ResponseWriter, _ *http.Request) {
+		maps.Copy(w.Header(), headers)
+		_, _ = w.Write(body)
+	}
+	return func(listener net.Listener) func() {
+		bare := &http.Server{Handler: http.HandlerFunc(write)}
+		go func() { _ = bare.Serve(listener) }()
+		return func() { _ = bare.Close() }
+	}
 }
