@@ -1,9 +1,9 @@
 package httpapi
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
-	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -22,15 +22,38 @@ type answer struct {
 	from     http.Handler // in place of all else: what answers
 }
 
+// field is a header with its values, under its canonical name.
+type field struct {
+	name   string
+	values []string
+}
+
 // commonHeaders are the headers of every answer: nothing is kept by caches, run, framed or
 // told to other sites, and no other origin may read it.
-func commonHeaders() http.Header {
-	return http.Header{
-		"Cache-Control":           {"no-store"},
-		"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"},
-		"Referrer-Policy":         {"no-referrer"},
-		"X-Content-Type-Options":  {"nosniff"},
+func commonHeaders() []field {
+	return []field{
+		{"Cache-Control", []string{"no-store"}},
+		{"Content-Security-Policy", []string{"default-src 'none'; frame-ancestors 'none'"}},
+		{"Referrer-Policy", []string{"no-referrer"}},
+		{"X-Content-Type-Options", []string{"nosniff"}},
 	}
+}
+
+// headers are those of one answer. One piece of memory holds the values.
+type headers struct {
+	http.Header
+	values [10]string
+	used   int
+}
+
+// set gives a header, by its canonical name, its only value, unless that is "".
+func (h *headers) set(name, value string) {
+	if value == "" {
+		return
+	}
+	h.values[h.used] = value
+	h.Header[name] = h.values[h.used : h.used+1 : h.used+1]
+	h.used++
 }
 
 // write sends the answer, or the problem that err is, and gives the status and size for the log.
@@ -39,35 +62,26 @@ func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size i
 	if err == nil && a.from != nil {
 		return c.forward(w, a.from)
 	}
-	header := w.Header()
-	maps.Copy(header, c.api.headers)
-	header.Set("X-Request-Id", c.id)
-	c.api.origins.corsHeaders(c.request, header)
+	header := &c.headers
+	header.Header = w.Header()
+	for _, common := range c.api.headers {
+		header.Header[common.name] = common.values
+	}
+	header.set("X-Request-Id", c.id)
+	c.api.origins.corsHeaders(c.request, header.Header)
 	if c.session == nil && c.request.ContentLength != 0 {
 		// net/http would wait for what is left of the body, however slowly it comes.
-		header.Set("Connection", "close")
+		header.set("Connection", "close")
 		defer func() { _ = http.NewResponseController(w).SetReadDeadline(time.Now()) }()
 	}
-	body := a.raw
-	if err == nil && a.body != nil {
-		body, err = json.Marshal(a.body)
-		body = append(body, '\n') // a terminal shows its prompt on the next line
-	}
-	kind := "application/json"
-	if err != nil {
-		p := c.problemOf(err)
-		p.addHeaders(header)
-		a, body, kind = answer{status: p.status}, p.body(), "application/problem+json"
-	}
-	set(header, "Etag", a.etag)
-	set(header, "Location", a.location)
-	set(header, "Link", a.link)
-	if a.status == 0 {
-		a.status = http.StatusOK
-	}
+	buffer := c.api.buffers.take()
+	defer c.api.buffers.give(buffer)
+	a, body, err := c.render(a, err, buffer)
+	header.set("Etag", a.etag)
+	header.set("Location", a.location)
+	header.set("Link", a.link)
 	if len(body) > 0 {
-		header.Set("Content-Type", kind)
-		header.Set("Content-Length", strconv.Itoa(len(body)))
+		header.set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(a.status)
 	if len(body) > 0 && c.request.Method != http.MethodHead {
@@ -79,23 +93,76 @@ func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size i
 	return a.status, size
 }
 
-func set(header http.Header, name, value string) {
-	if value != "" {
-		header.Set(name, value)
+// render gives the answer with its status, and its body, for which it may use the buffer. Where err is a problem, or the
+// body cannot be written as JSON, it is the answer of that, and err tells it.
+func (c *call) render(a answer, err error, buffer *[]byte) (answer, []byte, error) {
+	body, kind := a.raw, "application/json"
+	if err == nil && a.body != nil {
+		*buffer, err = appendBody(*buffer, a.body)
+		body = *buffer
 	}
+	if err != nil {
+		p := c.problemOf(err)
+		p.addHeaders(&c.headers)
+		a, body, kind = answer{status: p.status}, p.body(), "application/problem+json"
+	}
+	if len(body) > 0 {
+		c.headers.set("Content-Type", kind)
+	}
+	a.status = cmp.Or(a.status, http.StatusOK)
+	return a, body, err
+}
+
+// appendBody appends a body as JSON, and a newline: a terminal shows its prompt on the next line.
+func appendBody(dst []byte, body any) (_ []byte, err error) {
+	if own, ok := body.(document); ok {
+		dst, err = own.appendJSON(dst)
+		return append(dst, '\n'), err
+	}
+	encoded, err := json.Marshal(body)
+	return append(append(dst, encoded...), '\n'), err
 }
 
 // timestamp writes t in RFC 3339, UTC, with microseconds; "" for the zero time.
-func timestamp(t time.Time) string {
+func timestamp(t time.Time) string { return string(appendTimestamp(nil, t)) }
+
+// appendTimestamp appends what timestamp gives. It does not read a layout each time.
+func appendTimestamp(dst []byte, t time.Time) []byte {
 	if t.IsZero() {
-		return ""
+		return dst
 	}
-	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year > 9999 || year < 0 { // RFC 3339 knows no such year
+		return t.AppendFormat(dst, "2006-01-02T15:04:05.000000Z")
+	}
+	hour, minute, second := t.Clock()
+	dst = append(appendDigits(dst, year, 4), '-')
+	dst = append(appendDigits(dst, int(month), 2), '-')
+	dst = append(appendDigits(dst, day, 2), 'T')
+	dst = append(appendDigits(dst, hour, 2), ':')
+	dst = append(appendDigits(dst, minute, 2), ':')
+	dst = append(appendDigits(dst, second, 2), '.')
+	return append(appendDigits(dst, t.Nanosecond()/1000, 6), 'Z')
+}
+
+// appendDigits appends the last digits of n.
+func appendDigits(dst []byte, n, digits int) []byte {
+	for range digits {
+		dst = append(dst, '0')
+	}
+	for i := range digits {
+		dst[len(dst)-1-i] += byte(n % 10)
+		n /= 10
+	}
+	return dst
 }
 
 // identifier gives the number by which clients know a project (path "") or a secret: the top
 // 53 bits of SHA-256(project, 0x00, path), which every JSON reader keeps exactly.
 func identifier(project, path string) uint64 {
-	sum := sha256.Sum256([]byte(project + "\x00" + path))
+	var room [256]byte // most names fit
+	named := append(append(append(room[:0], project...), 0), path...)
+	sum := sha256.Sum256(named)
 	return binary.BigEndian.Uint64(sum[:]) >> 11
 }

@@ -27,6 +27,8 @@ type call struct {
 	panicked string // what to log of a panic
 	large    bool   // counts as a large request
 	conn     *connection
+	headers  headers    // of the answer
+	segments [12]string // room for those of most paths
 }
 
 // ServeHTTP answers one request.

@@ -94,7 +94,8 @@ type Handler struct {
 	logger     *slog.Logger
 	repeats    *repeats
 	endpoints  []endpoint
-	headers    http.Header
+	headers    []field
+	buffers    buffers
 	hosts      hosts
 	origins    origins
 	forwarders forwarders

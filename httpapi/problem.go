@@ -100,11 +100,11 @@ func cause(err error) error {
 }
 
 // addHeaders sets the headers that belong to the status.
-func (p *problem) addHeaders(header http.Header) {
-	set(header, "Allow", p.allow)
-	set(header, "Retry-After", p.retry)
+func (p *problem) addHeaders(header *headers) {
+	header.set("Allow", p.allow)
+	header.set("Retry-After", p.retry)
 	if p.status == http.StatusUnauthorized {
-		header.Set("WWW-Authenticate", `MyVault realm="myVault", Bearer realm="myVault"`)
+		header.set("Www-Authenticate", `MyVault realm="myVault", Bearer realm="myVault"`)
 	}
 }
 

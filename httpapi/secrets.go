@@ -38,34 +38,6 @@ func itemOf(info myvault.Info) item {
 	return i
 }
 
-// secret is a secret with its value.
-type secret struct {
-	ID        uint64 `json:"id"`
-	Project   string `json:"project"`
-	Path      string `json:"path"`
-	Value     string `json:"value"`
-	Encoding  string `json:"encoding,omitempty"`
-	Version   uint64 `json:"version"`
-	UpdatedAt string `json:"updated_at"`
-	UpdatedBy string `json:"updated_by"`
-	times
-}
-
-func secretOf(info myvault.Info, value myvault.Value) secret {
-	text, encoding := showValue(value)
-	return secret{
-		ID:        identifier(info.Project, info.Path),
-		Project:   info.Project,
-		Path:      info.Path,
-		Value:     text,
-		Encoding:  encoding,
-		Version:   uint64(info.Version),
-		UpdatedAt: timestamp(info.At),
-		UpdatedBy: info.By,
-		times:     timesOf(info),
-	}
-}
-
 func (c *call) listSecrets() (answer, error) {
 	r, err := c.secretRange()
 	if err != nil {
@@ -124,11 +96,11 @@ func (c *call) readProject() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	secrets := make([]secret, len(page.Items))
+	all := make(secrets, len(page.Items))
 	for i, s := range page.Items {
-		secrets[i] = secretOf(s.Info, s.Value)
+		all[i] = secretOf(s.Info, s.Value)
 	}
-	return answer{body: secrets, link: nextPage(c, page)}, nil
+	return answer{body: all, link: nextPage(c, page)}, nil
 }
 
 func (c *call) getSecret() (answer, error) {

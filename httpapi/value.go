@@ -39,27 +39,23 @@ func fieldError(err error) error {
 	return err
 }
 
-// showValue gives a value as JSON carries it: plain text without an encoding, or base64
-// where it is not UTF-8, or where it would grow over the limit that a body has.
-func showValue(value myvault.Value) (text, encoding string) {
-	text = value.Reveal()
-	if !utf8.ValidString(text) || escapedSize(text) > maxBody-maxNames {
-		return base64.StdEncoding.EncodeToString([]byte(text)), base64Encoding
-	}
-	return text, ""
+// plain reports whether JSON carries a value as it is, and not in base64: where it is UTF-8 and would not
+// grow over the limit that a body has.
+func plain(value []byte) bool {
+	return utf8.Valid(value) && escapedSize(value) <= maxBody-maxNames
 }
 
 // maxNames is room for all but the value in the body that has it.
 const maxNames = 16 << 10
 
 // escapedSize gives the size that s has in JSON, or more: control characters take up to six bytes.
-func escapedSize(s string) int {
+func escapedSize(s []byte) int {
 	size := len(s)
 	if size*6 <= maxBody-maxNames {
 		return size
 	}
-	for i := 0; i < len(s); i++ {
-		if s[i] < ' ' || s[i] == '"' || s[i] == '\\' {
+	for _, b := range s {
+		if b < ' ' || b == '"' || b == '\\' {
 			size += 5
 		}
 	}
