@@ -54,7 +54,8 @@ func (c *call) run() (a answer, err error) {
 			err = c.recovered(p)
 		}
 	}()
-	raw := splitPath(rawPath(c.request.URL))
+	path := rawPath(c.request.URL)
+	raw := splitPath(c.segments[:0], path)
 	if c.preflight() {
 		return answer{status: http.StatusNoContent}, nil
 	}
@@ -76,7 +77,7 @@ func (c *call) run() (a answer, err error) {
 	if c.endpoint.files {
 		return c.endpoint.handle(c)
 	}
-	if c.addr, err = c.endpoint.address(raw); err != nil {
+	if c.addr, err = c.endpoint.address(path, raw); err != nil {
 		return answer{}, err
 	}
 	if err = c.readQuery(); err != nil {

@@ -20,37 +20,52 @@ func rawPath(u *url.URL) string {
 	return u.EscapedPath()
 }
 
-// splitPath gives the raw segments of a path; none where it is no path, as in "OPTIONS *".
-func splitPath(raw string) []string {
-	rest, found := strings.CutPrefix(raw, "/")
-	if !found {
-		return nil
+// splitPath appends the raw segments of a path to dst; none where it is no path, as in "OPTIONS *".
+func splitPath(dst []string, raw string) []string {
+	rest, more := strings.CutPrefix(raw, "/")
+	for more {
+		var segment string
+		segment, rest, more = strings.Cut(rest, "/")
+		dst = append(dst, segment)
 	}
-	return strings.Split(rest, "/")
+	return dst
 }
 
-// address reads the names that the pattern has at the place of the raw segments: each is
+// address reads the names that the pattern has at the place of the raw segments of a path: each is
 // decoded once, and refused if the vault refuses it. Nothing is cleaned.
-func (e *endpoint) address(raw []string) (myvault.Address, error) {
-	for i, want := range e.segments {
-		if !strings.HasPrefix(want, "{") || want == tokenID {
-			continue
-		}
-		names := make([]string, 0, len(raw)-i)
-		for _, segment := range raw[i:] {
-			name, err := decodeSegment(segment)
-			if err != nil {
-				return myvault.Address{}, err
-			}
-			names = append(names, name)
-		}
-		if e.segments[len(e.segments)-1] == "{path...}" {
-			addr := myvault.Address{Project: names[0], Path: strings.Join(names[1:], "/")}
-			return addr, addr.Validate()
-		}
-		return myvault.Address{Project: names[0]}, myvault.ValidateProject(names[0])
+func (e *endpoint) address(path string, raw []string) (addr myvault.Address, err error) {
+	if e.project < 0 {
+		return addr, nil
 	}
-	return myvault.Address{}, nil
+	if addr.Project, err = decodeSegment(raw[e.project]); err != nil {
+		return addr, err
+	}
+	if !e.rest {
+		return addr, myvault.ValidateProject(addr.Project)
+	}
+	for _, before := range raw[:e.project+1] {
+		path = path[len("/")+len(before):]
+	}
+	if addr.Path, err = decodePath(path[len("/"):], raw[e.project+1:]); err != nil {
+		return myvault.Address{}, err
+	}
+	return addr, addr.Validate()
+}
+
+// decodePath decodes a part of a path, which is given with its segments.
+func decodePath(path string, raw []string) (string, error) {
+	if !strings.Contains(path, "%") {
+		return path, nil
+	}
+	names := make([]string, len(raw))
+	for i, segment := range raw {
+		name, err := decodeSegment(segment)
+		if err != nil {
+			return "", err
+		}
+		names[i] = name
+	}
+	return strings.Join(names, "/"), nil
 }
 
 // decodeSegment decodes one raw segment of a path, once.

@@ -28,7 +28,9 @@ func Routes() []Route {
 // endpoint is a Route with what answers it.
 type endpoint struct {
 	Route
-	segments []string // of the pattern
+	literals []string // the segments of the pattern, anyName for one that stands for a name
+	rest     bool     // the last one stands for all that follow
+	project  int      // at which one an address begins; -1: the pattern has none
 	handle   func(*call) (answer, error)
 	files    bool // what follows is a file's name, and no address
 }
@@ -75,12 +77,23 @@ func endpoints() []endpoint {
 // tokenID is the segment of a pattern that names a token, and no project.
 const tokenID = "{id}"
 
+// anyName is the segment of a compiled pattern in whose place any name may stand.
+const anyName = "{}"
+
 func on(method, pattern string, handle func(*call) (answer, error), query ...string) endpoint {
-	return endpoint{
-		Route:    Route{Method: method, Pattern: pattern, Query: query},
-		segments: strings.Split(pattern[1:], "/"),
-		handle:   handle,
+	e := endpoint{Route: Route{Method: method, Pattern: pattern, Query: query}, project: -1, handle: handle}
+	e.literals = strings.Split(pattern[1:], "/")
+	for i, segment := range e.literals {
+		if !strings.HasPrefix(segment, "{") {
+			continue
+		}
+		e.literals[i] = anyName
+		e.rest = strings.HasSuffix(segment, "...}")
+		if e.project < 0 && segment != tokenID {
+			e.project = i
+		}
 	}
+	return e
 }
 
 func matching(method, pattern string, handle func(*call) (answer, error)) endpoint {
@@ -98,17 +111,15 @@ func public(pattern string, handle func(*call) (answer, error)) endpoint {
 // matches reports whether the pattern fits the raw segments of a path. A name may be empty
 // or malformed here: that is refused later, once the caller is known.
 func (e *endpoint) matches(raw []string) bool {
-	for i, want := range e.segments {
-		switch {
-		case i == len(raw):
-			return false
-		case strings.HasSuffix(want, "...}"):
-			return true
-		case !strings.HasPrefix(want, "{") && want != raw[i]:
+	if len(raw) != len(e.literals) && (!e.rest || len(raw) < len(e.literals)) {
+		return false
+	}
+	for i, want := range e.literals {
+		if want != anyName && want != raw[i] {
 			return false
 		}
 	}
-	return len(raw) == len(e.segments)
+	return true
 }
 
 // find gives the endpoint for a method and the raw segments of a path; else 404, or 405 with

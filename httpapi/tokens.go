@@ -131,7 +131,7 @@ func (c *call) revokeToken() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	raw := splitPath(rawPath(c.request.URL))
+	raw := splitPath(nil, rawPath(c.request.URL))
 	id, err := decodeSegment(raw[len(raw)-1])
 	if err != nil {
 		return answer{}, err
