@@ -23,26 +23,39 @@ const (
 // only connect, trickle or wait. When one more comes than there may be, it gets the place of another: see victim.
 type connections struct {
 	limit int
+	began time.Time
 
 	mu        sync.Mutex
 	open      int
 	trickling list.List // of *connection: strangers of whom more must come; oldest first
 	strangers list.List // of *connection: strangers of whom nothing was read yet, or all; oldest first
-	waiting   list.List // of *connection: proven, and a request waits: for its body, for others, or until its answer is read; oldest first
-	idle      list.List // of *connection: proven, and without a request; longest waiting first
+	proven    list.List // of *connection: of callers who proved who they are
 	holders   map[holderKey]*holder
 }
+
+// turn is what a proven connection does. Its requests change it without a lock.
+type turn = int32
+
+const (
+	working turn = iota // on a request
+	waiting             // for the body of a request, for others, or until its answer is read
+	idle                // without a request
+	gone                // it gave its place to another one
+)
 
 // connection is an open connection.
 type connection struct {
 	net.Conn
-	all    *connections
-	round  uint64       // of the client authorities when it came
-	proven atomic.Bool  // a caller proved who it is
-	spare  atomic.Int32 // how often more it may be read from before its caller is taken for one who trickles
+	all     *connections
+	network string       // where it came from, "" where that is no network
+	round   uint64       // of the client authorities when it came
+	proven  atomic.Bool  // a caller proved who it is
+	spare   atomic.Int32 // how often more it may be read from before its caller is taken for one who trickles
+	turn    atomic.Int32 // a turn
+	waited  atomic.Int64 // since when it waits, or waited before it idled, as [connections.now] gives it
 
 	// By all.mu:
-	place  *list.Element // in within; nil: a proven one whose request is worked on, or a closed one
+	place  *list.Element // in within; nil: a closed one
 	within *list.List
 	since  time.Time // it is there
 	holder *holder
@@ -73,7 +86,7 @@ func (l *bounded) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &connection{Conn: conn, all: l.all, round: l.round()}
+		c := &connection{Conn: conn, all: l.all, network: networkOf(conn.RemoteAddr()), round: l.round()}
 		c.spare.Store(l.reads)
 		if l.all.admit(c) {
 			return c, nil
@@ -108,10 +121,13 @@ func (a *connections) room(c *connection) (victim *connection, admitted, soon bo
 		victim.leave()
 	}
 	a.open++
-	c.hold(holderKey{"address", networkOf(c.RemoteAddr())})
+	c.hold(holderKey{"address", c.network})
 	c.move(&a.strangers)
 	return victim, true, false
 }
+
+// now gives the time as a number that is cheap to have, since the first one of all.
+func (a *connections) now() int64 { return int64(time.Since(a.began)) }
 
 // move puts c at the end of a list, or of none. all.mu is held.
 func (c *connection) move(to *list.List) {
@@ -136,7 +152,7 @@ func (c *connection) leave() {
 
 // Read reads. A stranger that is read from once more than it takes did not send all at once.
 func (c *connection) Read(p []byte) (int, error) {
-	if c.spare.Add(-1) < 0 && !c.proven.Load() {
+	if !c.proven.Load() && c.spare.Add(-1) < 0 {
 		c.all.mu.Lock()
 		if c.within == &c.all.strangers && !c.closed {
 			c.move(&c.all.trickling)
@@ -171,44 +187,36 @@ func (c *connection) prove(service string) {
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
 	if !c.closed {
-		c.move(nil)
+		c.move(&c.all.proven)
 		c.hold(holderKey{"service", service})
 	}
 }
 
 // waits says that the request of a proven connection waits: for its client, or for other requests.
-func (c *connection) waits() { c.turn(true) }
-
-// works says that it no longer does.
-func (c *connection) works() { c.turn(false) }
-
-func (c *connection) turn(waits bool) {
-	if c == nil || !c.proven.Load() {
+func (c *connection) waits() {
+	if c == nil || c.turn.Load() == waiting { // else it has waited since
 		return
 	}
-	c.all.mu.Lock()
-	defer c.all.mu.Unlock()
-	switch {
-	case c.closed:
-	case !waits:
-		c.move(nil)
-	case c.within != &c.all.waiting: // else it has waited since
-		c.move(&c.all.waiting)
+	c.waited.Store(c.all.now())
+	c.turn.Store(waiting)
+}
+
+// works says that it no longer does.
+func (c *connection) works() {
+	if c != nil {
+		c.turn.Store(working)
 	}
 }
 
 // follow is the server's ConnState: it tells proven connections that wait from those at work.
 func follow(conn net.Conn, state http.ConnState) {
 	c := unwrap(conn)
-	if c == nil || !c.proven.Load() || state != http.StateIdle && state != http.StateActive {
-		return
-	}
-	c.all.mu.Lock()
-	defer c.all.mu.Unlock()
-	if state == http.StateIdle && !c.closed {
-		c.move(&c.all.idle)
-	} else {
-		c.move(nil)
+	switch {
+	case c == nil:
+	case state == http.StateActive:
+		c.turn.Store(working)
+	case state == http.StateIdle:
+		c.turn.Store(idle)
 	}
 }
 

@@ -28,7 +28,7 @@ func (c *call) login() (*myvault.Session, error) {
 		}
 		return c.loginByToken(bearers[0])
 	}
-	credentials := myvault.Credentials{Request: c.id, Remote: c.api.forwarders.remote(c.request)}
+	credentials := myvault.Credentials{Request: c.id, Remote: c.remote()}
 	if c.request.TLS != nil {
 		credentials.VerifiedChains = c.request.TLS.VerifiedChains
 	}
@@ -58,7 +58,7 @@ func (c *call) bearers() (found []string) {
 // loginByToken is login by a capability token. Failures of one address count together: a
 // token that is wrong is nobody's.
 func (c *call) loginByToken(bearer string) (*myvault.Session, error) {
-	from := c.api.forwarders.remote(c.request)
+	from := c.remote()
 	if c.api.issuer == nil {
 		err := c.api.vault.Refused("capability", myvault.Credentials{Request: c.id, Remote: from})
 		return nil, c.limited(err, bearerFailures)
@@ -67,6 +67,14 @@ func (c *call) loginByToken(bearer string) (*myvault.Session, error) {
 		Bearer: bearer, Certificate: verified(c.request.TLS), Request: c.id, Remote: from,
 	})
 	return session, c.limited(err, bearerFailures)
+}
+
+// remote gives the network address that the request came from, for counting failures and for the trail.
+func (c *call) remote() string {
+	if len(c.api.forwarders) == 0 && c.conn != nil && c.conn.network != "" {
+		return c.conn.network // what follows gives, known since the connection came
+	}
+	return c.api.forwarders.remote(c.request)
 }
 
 // bearerFailures stands for a service where failures are counted; no service has the name.
@@ -82,7 +90,7 @@ func verified(state *tls.ConnectionState) *x509.Certificate {
 
 // limited counts a failed log-in, and answers 429 for one too many.
 func (c *call) limited(err error, service string) error {
-	if !errors.Is(err, myvault.ErrUnauthenticated) || !c.api.failures.exceed(service, c.api.forwarders.remote(c.request)) {
+	if !errors.Is(err, myvault.ErrUnauthenticated) || !c.api.failures.exceed(service, c.remote()) {
 		return err
 	}
 	return &problem{

@@ -78,7 +78,7 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 	}
 	places := &bounded{
 		Listener: listener,
-		all:      &connections{limit: cmp.Or(config.MaxConnections, defaultConnections)},
+		all:      &connections{limit: cmp.Or(config.MaxConnections, defaultConnections), began: time.Now()},
 		round:    config.Certificates.round,
 		reads:    plainReads,
 	}

@@ -44,7 +44,7 @@ func (c *connection) hold(key holderKey) {
 // networkOf gives the network of a connection's other end, "" where it has no address.
 func networkOf(addr net.Addr) string {
 	if tcp, ok := addr.(*net.TCPAddr); ok {
-		return network(tcp.AddrPort().Addr().Unmap())
+		return network(tcp.AddrPort().Addr().Unmap().WithZone(""))
 	}
 	return ""
 }
@@ -55,18 +55,51 @@ func networkOf(addr net.Addr) string {
 // pushes out itself. Where it is nil there is no place; soon says that a stranger had no time yet to say
 // anything. a.mu is held.
 func (a *connections) victim() (victim *connection, soon bool) {
-	slow := func(c *connection) bool { return time.Since(c.since) >= grace }
 	anyone := func(*connection) bool { return true }
-	crowding := func(c *connection) bool { return slow(c) || a.crowds(c.holder) }
-	many := func(c *connection) bool { return c.holder.open > a.limit/placesShare }
+	crowding := func(c *connection) bool { return time.Since(c.since) >= grace || a.crowds(c.holder) }
 	victim = oldest(nil, &a.trickling, anyone)
 	victim = oldest(victim, &a.strangers, crowding)
 	if victim != nil || a.strangers.Len() > 0 {
 		return victim, victim == nil
 	}
-	victim = oldest(victim, &a.waiting, slow)
-	victim = oldest(victim, &a.idle, anyone)
-	return oldest(victim, &a.waiting, many), false
+	for { // until it is one that has not begun to work meanwhile
+		victim, seen := a.resting()
+		if victim == nil || victim.turn.CompareAndSwap(seen, gone) {
+			return victim, false
+		}
+	}
+}
+
+// resting gives the proven connection that may go, and what it did when it was looked at. a.mu is held.
+func (a *connections) resting() (found *connection, seen turn) {
+	now := a.now()
+	slow := func(c *connection) bool { return now-c.waited.Load() >= int64(grace) }
+	anyone := func(*connection) bool { return true }
+	many := func(c *connection) bool { return c.holder.open > a.limit/placesShare }
+	for _, kind := range []struct {
+		turn
+		may func(*connection) bool
+	}{{waiting, slow}, {idle, anyone}, {waiting, many}} {
+		if c := a.longest(kind.turn, kind.may); c != nil && (found == nil || c.holder.open > found.holder.open) {
+			found, seen = c, kind.turn
+		}
+	}
+	return found, seen
+}
+
+// longest gives, of the proven connections that do this and may go, one of the holder with the most, and of those the one that
+// has waited the longest; nil where there is none.
+func (a *connections) longest(does turn, may func(*connection) bool) (found *connection) {
+	for e := a.proven.Front(); e != nil; e = e.Next() {
+		c := e.Value.(*connection)
+		if c.turn.Load() != does || !may(c) {
+			continue
+		}
+		if found == nil || c.holder.open > found.holder.open || c.holder.open == found.holder.open && c.waited.Load() < found.waited.Load() {
+			found = c
+		}
+	}
+	return found
 }
 
 // crowds reports whether an address has more than its share of the places with strangers, and there are
