@@ -69,7 +69,7 @@ func (w *writer) commit(batch []*request) error {
 			return errors.Join(err, w.conn.rollback())
 		}
 		committing = true
-		return w.conn.write(`COMMIT`, nil)
+		return w.conn.commit()
 	})
 	if err != nil {
 		w.known = false

@@ -28,6 +28,7 @@ const (
 type conn struct {
 	*sqlite3.Conn
 	files  *connFiles // nil: those of another file system
+	full   bool       // a commit is on the disk when it returns
 	stmts  map[string]*statement
 	broken bool // it failed in a way that leaves its state unknown: close it
 }
@@ -52,7 +53,7 @@ func connect(path string, s settings) (*conn, error) {
 		if err != nil {
 			return err
 		}
-		c = &conn{Conn: db, files: files, stmts: map[string]*statement{}}
+		c = &conn{Conn: db, files: files, full: s.synchronous == syncFull, stmts: map[string]*statement{}}
 		if err = c.configure(s); err == nil {
 			err = restrict(path)
 		}

@@ -18,6 +18,8 @@ type connFiles struct {
 	name  string // in the engine's register
 	taken atomic.Bool
 	open  []*connFile
+	whole bool      // what a commit writes to the log may be gathered
+	log   *connFile // the write-ahead log, once it is open
 }
 
 // lastFiles numbers the connections of the process, for their names.
@@ -72,6 +74,12 @@ func (f *connFiles) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fi
 	}
 	opened := &connFile{File: file, of: f}
 	f.open = append(f.open, opened)
+	switch {
+	case flags&vfs.OPEN_MAIN_DB != 0:
+		f.whole = file.DeviceCharacteristics()&vfs.IOCAP_POWERSAFE_OVERWRITE != 0
+	case flags&vfs.OPEN_WAL != 0:
+		f.log = opened
+	}
 	return opened, flags, nil
 }
 
@@ -80,6 +88,10 @@ type connFile struct {
 	vfs.File
 	of     *connFiles
 	closed bool
+
+	gathering bool   // what is written is held back; see gather
+	held      []byte // it belongs at the offset at
+	at        int64
 }
 
 func (f *connFile) Close() error {
@@ -94,12 +106,18 @@ func (f *connFile) ReadAt(p []byte, off int64) (int, error) {
 	if f.of.taken.Load() {
 		return 0, sqlite3.IOERR_READ
 	}
+	if err := f.bringOut(); err != nil {
+		return 0, err
+	}
 	return f.File.ReadAt(p, off)
 }
 
 func (f *connFile) WriteAt(p []byte, off int64) (int, error) {
 	if f.of.taken.Load() {
 		return 0, sqlite3.IOERR_WRITE
+	}
+	if f.gathering {
+		return f.hold(p, off)
 	}
 	n, err := f.File.WriteAt(p, off)
 	return n, fullOr(err)
@@ -109,6 +127,9 @@ func (f *connFile) Truncate(size int64) error {
 	if f.of.taken.Load() {
 		return sqlite3.IOERR_TRUNCATE
 	}
+	if err := f.bringOut(); err != nil {
+		return err
+	}
 	return f.File.Truncate(size)
 }
 
@@ -116,7 +137,17 @@ func (f *connFile) Sync(flags vfs.SyncFlag) error {
 	if f.of.taken.Load() {
 		return sqlite3.IOERR_FSYNC
 	}
+	if err := f.bringOut(); err != nil {
+		return err
+	}
 	return f.File.Sync(flags)
+}
+
+func (f *connFile) Size() (int64, error) {
+	if err := f.bringOut(); err != nil {
+		return 0, err
+	}
+	return f.File.Size()
 }
 
 // fullOr gives the engine's FULL for a disk without space, else err.

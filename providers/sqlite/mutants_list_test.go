@@ -33,7 +33,7 @@ var mutants = []mutant{
 	{
 		name: "acknowledged before it is committed",
 		edits: []slip{
-			{"batch.go", "		committing = true\n		return w.conn.write(`COMMIT`, nil)", "		committing = true\n		return nil"},
+			{"batch.go", "		committing = true\n		return w.conn.commit()", "		committing = true\n		return nil"},
 			{"batch.go", "	if err := w.conn.rollback(); err != nil {\n		return false, err\n	}\n	if err := w.conn.write(`BEGIN IMMEDIATE`, nil)",
 				"	if !w.conn.GetAutocommit() {\n		_ = w.conn.run(`COMMIT`)\n	}\n	if err := w.conn.write(`BEGIN IMMEDIATE`, nil)"},
 		},

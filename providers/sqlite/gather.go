@@ -1,0 +1,56 @@
+package sqlite
+
+// gatherAtMost is how much of a commit is held back; more goes out in several pieces.
+const gatherAtMost = 512 << 10
+
+// gather has what run writes to the write-ahead log reach the system in one piece, or in few
+// large ones, when the log is synced. The engine writes two pieces for each page, and a
+// commit of 64 changes has some 70 pages.
+//
+// Until then nobody else reads these bytes: with synchronous=FULL the engine syncs the log
+// before it tells in the WAL-index that there is more. So run must be a commit of a
+// connection with FULL, and nothing else. Where the device does not promise powersafe
+// overwrite, the engine writes on behind the sync, and nothing is gathered. What is left of a
+// commit that failed is dropped: it must not come out in a later transaction, when the place
+// may be another's.
+func (f *connFiles) gather(run func() error) error {
+	if !f.whole || f.log == nil {
+		return run()
+	}
+	f.log.gathering = true
+	defer func() { f.log.gathering, f.log.held = false, f.log.held[:0] }()
+	return run()
+}
+
+// hold takes a piece that lies behind what is held, and brings out what there was before
+// where it does not.
+func (f *connFile) hold(p []byte, off int64) (int, error) {
+	if off != f.at+int64(len(f.held)) || len(f.held)+len(p) > gatherAtMost {
+		if err := f.bringOut(); err != nil {
+			return 0, err
+		}
+		f.at = off
+	}
+	f.held = append(f.held, p...)
+	return len(p), nil
+}
+
+// bringOut writes what is held. Where that fails it is not tried again: the commit fails.
+func (f *connFile) bringOut() error {
+	if len(f.held) == 0 {
+		return nil
+	}
+	b := f.held
+	f.held = f.held[:0]
+	_, err := f.File.WriteAt(b, f.at)
+	return fullOr(err)
+}
+
+// commit commits the transaction.
+func (c *conn) commit() error {
+	run := func() error { return c.write(`COMMIT`, nil) }
+	if c.files == nil || !c.full {
+		return run()
+	}
+	return c.files.gather(run)
+}
