@@ -105,14 +105,18 @@ func (tx *transaction) write(r *logRow, h head) error {
 	if r.op == myvault.OpPut {
 		h.valueSeq = h.seq
 	}
-	return tx.keys.writeHead(tx.c, h)
+	if err := tx.keys.writeHead(tx.c, h, r.prev == 0); err != nil {
+		return err
+	}
+	tx.known.put(h)
+	return nil
 }
 
 func (tx *transaction) put(c myvault.Change, r *logRow) (myvault.Info, error) {
 	if err := c.Value.Validate(); err != nil {
 		return myvault.Info{}, err
 	}
-	h, err := tx.keys.head(tx.c, c.Address)
+	h, err := tx.head(c.Address)
 	if err == nil {
 		err = c.If.Check(h.Info)
 	}
@@ -134,7 +138,7 @@ func (tx *transaction) put(c myvault.Change, r *logRow) (myvault.Info, error) {
 }
 
 func (tx *transaction) delete(c myvault.Change, r *logRow) (myvault.Info, error) {
-	h, err := tx.keys.head(tx.c, c.Address)
+	h, err := tx.head(c.Address)
 	if err != nil {
 		return myvault.Info{}, err
 	}
@@ -150,7 +154,7 @@ func (tx *transaction) delete(c myvault.Change, r *logRow) (myvault.Info, error)
 }
 
 func (tx *transaction) undelete(c myvault.Change, r *logRow) (myvault.Info, error) {
-	h, err := tx.keys.head(tx.c, c.Address)
+	h, err := tx.head(c.Address)
 	switch {
 	case err != nil:
 	case h.Version == 0:

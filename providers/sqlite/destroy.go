@@ -14,7 +14,7 @@ import (
 // destroy removes the records of the versions named, or of all where none is. Its log row
 // names them all, whether they were destroyed before or not.
 func (tx *transaction) destroy(c myvault.Change, r *logRow) (myvault.Info, error) {
-	h, err := tx.keys.head(tx.c, c.Address)
+	h, err := tx.head(c.Address)
 	if err != nil {
 		return myvault.Info{}, err
 	}

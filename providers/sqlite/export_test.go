@@ -248,3 +248,11 @@ func AskedTwice() (stop func()) {
 
 // KeepYoung is what keeps others from taking a directory that is being made for left behind.
 var KeepYoung = keepYoung
+
+// KnownHeads gives how many heads the writer, which must be idle, knows, and their bytes.
+func (s *Store) KnownHeads() (heads, bytes int) { return len(s.known.heads), s.known.bytes }
+
+// WriterRuns has the writer's own connection run a statement, which no other program can.
+func (s *Store) WriterRuns(sql string) error {
+	return s.writer.do(context.Background(), &request{apply: func(c *conn) error { return c.Exec(sql) }})
+}

@@ -66,11 +66,12 @@ type Store struct {
 	maxProjects int
 	headsFile   string
 	epochLimit  uint64
-	tip, saved  tip             // owned by the writer, like enrolled
+	tip, saved  tip             // owned by the writer, with the next two
 	enrolled    map[string]bool // projects known to be registered, as of the last commit
-	newest      atomic.Uint64   // the newest change that this process has seen
-	hits        counter         // reads that the cache answered
-	misses      atomic.Uint64   // reads that it did not
+	known       knownHeads
+	newest      atomic.Uint64 // the newest change that this process has seen
+	hits        counter       // reads that the cache answered
+	misses      atomic.Uint64 // reads that it did not
 	closed      atomic.Bool
 }
 

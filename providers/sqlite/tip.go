@@ -36,6 +36,7 @@ func (t *tip) read(c *conn) error {
 func (s *Store) begin(c *conn, anew bool) (err error) {
 	if anew {
 		clear(s.enrolled)
+		s.known.clear()
 		if err := s.tip.read(c); err != nil {
 			return err
 		}
@@ -48,12 +49,16 @@ func (s *Store) begin(c *conn, anew bool) (err error) {
 }
 
 // save remembers the tip for a request that may fail.
-func (s *Store) save() { s.saved = s.tip }
+func (s *Store) save() {
+	s.saved = s.tip
+	s.known.save()
+}
 
 // restore goes back to what save remembered.
 func (s *Store) restore() {
 	s.tip = s.saved
 	clear(s.enrolled) // the request may have registered some
+	s.known.restore()
 }
 
 // commit is told that the rows up to the tip hold.
