@@ -189,8 +189,10 @@ func (c *cache) remove(addresses []myvault.Address) (generation uint64) {
 func (c *cache) clear() (generation uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := range c.slots {
-		c.drop(&c.slots[i])
+	if c.bytes > 0 { // most of the table's memory is not there until it is touched
+		for i := range c.slots {
+			c.drop(&c.slots[i])
+		}
 	}
 	c.generation++
 	return c.generation

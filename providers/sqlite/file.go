@@ -1,10 +1,12 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 
 	"github.com/myswiftagent/myvault/crypto"
@@ -40,6 +42,18 @@ func (k kind) check(ctx context.Context, dir string, key crypto.Key, user int) e
 		return err
 	}
 	return k.peek(ctx, path, key)
+}
+
+// checkAll checks the files side by side, since each look takes a third of a millisecond. The
+// reason that it gives is that of the first of them.
+func checkAll(ctx context.Context, dir string, key crypto.Key, user int, kinds []kind) error {
+	refused := make([]error, len(kinds))
+	var looking sync.WaitGroup
+	for i, k := range kinds {
+		looking.Go(func() { refused[i] = k.check(ctx, dir, key, user) })
+	}
+	looking.Wait()
+	return cmp.Or(refused...)
 }
 
 // open opens the file, makes it where it is missing, and reads its keys. What the caller reads

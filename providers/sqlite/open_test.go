@@ -311,3 +311,21 @@ func TestMakingAtOnce(t *testing.T) {
 		is.NoErr(s.Close())
 	}
 }
+
+// Both files are looked at side by side. Where both are refused, the reason is that of vault.db.
+func TestTheFirstFileSaysWhy(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	is.NoErr(open(t, dir, key).Close())
+	refused := func(key crypto.Key) error {
+		_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+		return err
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "access.db"), []byte(strings.Repeat("no database ", 1000)), 0o600))
+	is.True(errors.Is(refused(key), sqlite.ErrForeign))
+	for range 5 {
+		err := refused(crypto.NewKey())
+		is.True(errors.Is(err, myvault.ErrWrongKey))
+		is.True(!errors.Is(err, sqlite.ErrForeign))
+	}
+}

@@ -131,10 +131,8 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys system, kinds 
 	if err != nil {
 		return "", err
 	}
-	for _, k := range kinds {
-		if err := k.check(ctx, dir, key, sys.user()); err != nil {
-			return "", err
-		}
+	if err := checkAll(ctx, dir, key, sys.user(), kinds); err != nil {
+		return "", err
 	}
 	if err := complete(dir, kinds); err != nil {
 		return "", err

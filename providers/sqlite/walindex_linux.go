@@ -66,6 +66,9 @@ func (x *walIndex) shared() bool {
 	var writable []string
 	for line := range bytes.Lines(list) {
 		// address, permissions, offset, device, inode, path
+		if _, rest, _ := bytes.Cut(line, []byte(" ")); !bytes.HasPrefix(rest, []byte("rw-s")) && !bytes.HasPrefix(line, ours) {
+			continue // nearly all of a hundred
+		}
 		fields := strings.Fields(string(line))
 		if len(fields) < 5 || strings.Trim(fields[2], "0") != "" {
 			continue
