@@ -77,7 +77,8 @@ func (tx *transaction) one(c myvault.Change, r *logRow) (myvault.Info, error) {
 	return myvault.Info{}, fmt.Errorf("%w change: there is no %v", myvault.ErrInvalid, c.Op)
 }
 
-// row starts the log row of a change from its entry, or from the commit where it has none.
+// row starts the log row of a change from its entry, or from the commit where it has none. It
+// is there until the next one.
 func (tx *transaction) row(i int, c myvault.Change) *logRow {
 	e := myvault.Entry{Service: tx.commit.By, Action: c.Op.String(), At: tx.commit.At}
 	if len(tx.commit.Entries) != 0 {
@@ -87,7 +88,8 @@ func (tx *transaction) row(i int, c myvault.Change) *logRow {
 	if c.Op >= myvault.OpPutProject {
 		e.Address = myvault.Address{Project: c.Project.Name}
 	}
-	return &logRow{entry: normal(e, myvault.ChainChanges), op: c.Op, at: tx.commit.At, author: tx.commit.By}
+	tx.logRow = logRow{entry: normal(e, myvault.ChainChanges), op: c.Op, at: tx.commit.At, author: tx.commit.By}
+	return &tx.logRow
 }
 
 // project is what Apply gives for a change of a project.

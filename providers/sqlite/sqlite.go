@@ -66,9 +66,10 @@ type Store struct {
 	maxProjects int
 	headsFile   string
 	epochLimit  uint64
-	tip, saved  tip             // owned by the writer, with the next two
+	tip, saved  tip             // owned by the writer, with the next three
 	enrolled    map[string]bool // projects known to be registered, as of the last commit
 	known       knownHeads
+	logRow      logRow        // of the change that is being applied
 	newest      atomic.Uint64 // the newest change that this process has seen
 	hits        counter       // reads that the cache answered
 	misses      atomic.Uint64 // reads that it did not
