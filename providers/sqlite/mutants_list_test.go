@@ -128,4 +128,26 @@ var mutants = []mutant{
 		run:   "TestNamesAreSynced$",
 		says:  "FAIL",
 	},
+	{
+		name: "what a failed commit held back is written later",
+		edits: []slip{
+			{"gather.go", "	defer func() { f.log.gathering, f.log.held = false, f.log.held[:0] }()\n", "	defer func() { f.log.gathering = false }()\n"},
+			{"gather.go", "	f.held = f.held[:0]\n	_, err := f.File.WriteAt(b, f.at)\n",
+				"	_, err := f.File.WriteAt(b, f.at)\n	if err == nil {\n		f.held = f.held[:0]\n	}\n"},
+		},
+		run:  "TestAFailedCommitLeavesNothingToWrite$",
+		says: "FAIL",
+	},
+	{
+		name:  "heads are kept behind another writer",
+		edits: []slip{{"tip.go", "		s.known.clear()\n", ""}},
+		run:   "TestHeadsAreReadAgainBehindAnotherWriter$",
+		says:  "FAIL",
+	},
+	{
+		name:  "the head that a failed request wrote is kept",
+		edits: []slip{{"tip.go", "	s.known.restore()\n", ""}},
+		run:   "TestAFailedRequestLeavesNoHeadBehind$",
+		says:  "FAIL",
+	},
 }
