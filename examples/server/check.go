@@ -42,8 +42,11 @@ func (l loaded) checkAPI() error {
 	if err != nil {
 		return err
 	}
-	_, err = l.handler(vault, slog.New(slog.DiscardHandler), nil)
-	return errors.Join(err, vault.Close())
+	issuer, err := tokens.New(vault, tokens.Config{})
+	if err == nil {
+		_, err = l.handler(vault, issuer, slog.New(slog.DiscardHandler), nil)
+	}
+	return errors.Join(err, l.checkSweep(), vault.Close())
 }
 
 // checkIdentities refuses certificates of services where no client could show one.
@@ -58,11 +61,7 @@ func (l loaded) checkIdentities() error {
 }
 
 // handler makes the API of a vault, with capability tokens.
-func (s settings) handler(vault *myvault.Vault, logger *slog.Logger, observe func(httpapi.Observation)) (*httpapi.Handler, error) {
-	issuer, err := tokens.New(vault, tokens.Config{})
-	if err != nil {
-		return nil, err
-	}
+func (s settings) handler(vault *myvault.Vault, issuer *tokens.Issuer, logger *slog.Logger, observe func(httpapi.Observation)) (*httpapi.Handler, error) {
 	config := httpapi.Config{
 		Logger: logger, AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders, Observe: observe,
 		Tokens: issuer,

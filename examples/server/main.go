@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,6 +23,7 @@ import (
 	"github.com/myswiftagent/myvault/examples/internal/stores"
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/internal/watch"
+	"github.com/myswiftagent/myvault/tokens"
 )
 
 const help = `Serves a vault over HTTP. Settings come from a .env (MYVAULT_ENV, else .env here, else in MYVAULT_DATA)
@@ -122,7 +124,11 @@ func serve(ctx context.Context, r *reloader) error {
 		return err
 	}
 	defer counters.serve(r.logger)()
-	handler, err := s.handler(r.vault, r.logger, counters.observe)
+	issuer, err := tokens.New(r.vault, tokens.Config{})
+	if err != nil {
+		return err
+	}
+	handler, err := s.handler(r.vault, issuer, r.logger, counters.observe)
 	if err != nil {
 		return err
 	}
@@ -130,11 +136,11 @@ func serve(ctx context.Context, r *reloader) error {
 	if err != nil {
 		return err
 	}
-	watcher, err := watchDue(r.vault, s.Due, r.logger)
+	duties, err := s.duties(r.vault, issuer, r.logger)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer watcher.Close()
+	defer duties.Close()
 	serving, end := context.WithCancel(ctx)
 	var reloads sync.WaitGroup
 	defer reloads.Wait()
@@ -146,6 +152,30 @@ func serve(ctx context.Context, r *reloader) error {
 		reloads.Go(func() { r.run(serving) })
 	}
 	return httpapi.Serve(ctx, listener, handler, config)
+}
+
+// closers are what is closed in the opposite order.
+type closers []io.Closer
+
+func (c closers) Close() error {
+	var wrong []error
+	for _, closer := range slices.Backward(c) {
+		wrong = append(wrong, closer.Close())
+	}
+	return errors.Join(wrong...)
+}
+
+// duties begins what the server does beside answering.
+func (s settings) duties(vault *myvault.Vault, issuer *tokens.Issuer, logger *slog.Logger) (closers, error) {
+	watcher, err := watchDue(vault, s.Due, logger)
+	if err != nil {
+		return nil, err
+	}
+	sweeper, err := s.sweepTokens(issuer, logger)
+	if err != nil {
+		return nil, errors.Join(err, watcher.Close())
+	}
+	return closers{watcher, sweeper}, nil
 }
 
 // listen opens an address that a setting gave. It is not shown where it is none: it may be anything.

@@ -61,7 +61,7 @@ func TestDrain(t *testing.T) {
 
 // TestBadOperatingSettings are told by name alone.
 func TestBadOperatingSettings(t *testing.T) {
-	for _, setting := range []string{"MYVAULT_METRICS_ADDR=canary", "MYVAULT_DRAIN=canary", "LOG_FORMAT=canary"} {
+	for _, setting := range []string{"MYVAULT_METRICS_ADDR=canary", "MYVAULT_DRAIN=canary", "MYVAULT_SWEEP=canary", "LOG_FORMAT=canary"} {
 		t.Run(setting, func(t *testing.T) {
 			is := is.New(t)
 			dir := t.TempDir()
@@ -73,4 +73,16 @@ func TestBadOperatingSettings(t *testing.T) {
 			is.True(!strings.Contains(p.stderr.String(), "canary"))
 		})
 	}
+}
+
+// TestTheServerSweepsTokens that have ended, as often as it is told.
+func TestTheServerSweepsTokens(t *testing.T) {
+	is := is.New(t)
+	p := start(t, t.TempDir(), "MYVAULT_SWEEP=1s")
+	c := p.headers(t)
+	is.Equal(p.must(t, c, "POST", "/api/tokens", `{"rules":["newsbot/"],"lifetime_seconds":1}`).status, 201)
+	await(t, "the end of the record", func() bool {
+		return strings.Contains(p.must(t, c, "GET", "/api/audit?service=tokens&action=destroy&outcome=ok", "").body, `"project":".tokens"`)
+	})
+	is.NoErr(p.stop(t, syscall.SIGTERM)) // the duty ends with the server
 }
