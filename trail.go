@@ -60,14 +60,17 @@ type Entry struct {
 	Remote  string    // the network address of a caller whose log-in failed
 	Action  string    // an Action's or Op's name, or "login"
 	Address Address   // for listings the prefix; a project's own entries have no Path
-	Version Version   // the version read or made; 0 where there is none
-	Outcome Outcome
-	Count   uint64    // how many equal actions this entry stands for, at least 1
-	First   time.Time // the first of them
-	Last    time.Time // the last of them
-	Seen    uint64    // for access entries: the sequence of the newest change then known
-	Prev    []byte    // the MAC of the entry before, in the same chain
-	MAC     []byte    // over Prev and this entry; empty on a trail that is no Auditor
+	Version Version   // the version read, made or marked; of several destroyed ones the newest; 0 where there is none
+	// Destroyed are the versions that a destroy named, whatever was destroyed before, in rising order. It is told of changes by a Provider that is
+	// a Trail, in the chain of changes; elsewhere only Version is.
+	Destroyed []VersionRange
+	Outcome   Outcome
+	Count     uint64    // how many equal actions this entry stands for, at least 1
+	First     time.Time // the first of them
+	Last      time.Time // the last of them
+	Seen      uint64    // for access entries: the sequence of the newest change then known
+	Prev      []byte    // the MAC of the entry before, in the same chain
+	MAC       []byte    // over Prev and this entry; empty on a trail that is no Auditor
 }
 
 // Head is the newest link of a chain.

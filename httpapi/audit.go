@@ -22,9 +22,24 @@ type entry struct {
 	Project   string `json:"project"`
 	Path      string `json:"path"`
 	Version   uint64 `json:"version"`
+	Destroyed []span `json:"destroyed,omitempty"` // of a destroy
 	Outcome   string `json:"outcome"`
 	Count     uint64 `json:"count"`
 	RequestID string `json:"request_id"`
+}
+
+// span is versions from First to Last, both included.
+type span struct {
+	First uint64 `json:"first"`
+	Last  uint64 `json:"last"`
+}
+
+func spansOf(ranges []myvault.VersionRange) []span {
+	spans := make([]span, len(ranges))
+	for i, r := range ranges {
+		spans[i] = span{uint64(r.First), uint64(r.Last)}
+	}
+	return spans
 }
 
 func entryOf(e myvault.Entry) entry {
@@ -39,6 +54,7 @@ func entryOf(e myvault.Entry) entry {
 		Project:   e.Address.Project,
 		Path:      e.Address.Path,
 		Version:   uint64(e.Version),
+		Destroyed: spansOf(e.Destroyed),
 		Outcome:   string(e.Outcome),
 		Count:     e.Count,
 		RequestID: e.Request,

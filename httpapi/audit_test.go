@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -83,4 +84,26 @@ func TestActionsOfTheTrailAreTold(t *testing.T) {
 		is.Equal(f.as("admin", "GET", "/api/audit?action="+action, "").status, 200)
 	}
 	is.Equal(f.as("reader", "GET", "/api/audit?action=raed", "").status, 400) // also of who may see none
+}
+
+// TestADestroyTellsItsVersions: all that it named, where the store is the trail of its changes.
+func TestADestroyTellsItsVersions(t *testing.T) {
+	is := is.New(t)
+	f := serve(t)
+	for range 5 {
+		f.put(map[string]string{"newsbot/prod/db": "v"})
+	}
+	for _, body := range []string{`{"op":"destroy","versions":[4,2,1]}`, `{"op":"destroy","all":true}`} {
+		is.Equal(f.as("admin", "POST", history, body).status, 200)
+	}
+	r := f.as("admin", "GET", "/api/audit?action=destroy&outcome=ok", "")
+	told := regexp.MustCompile(`"destroyed":(\[.*?\])`).FindAllStringSubmatch(r.body, -1)
+	if !ownTrail {
+		is.Equal(len(told), 0)
+		return
+	}
+	is.Equal(len(told), 2)
+	is.Equal(told[0][1], `[{"first":1,"last":5}]`)
+	is.Equal(told[1][1], `[{"first":1,"last":2},{"first":4,"last":4}]`)
+	is.True(!strings.Contains(f.as("admin", "GET", "/api/audit?action=write", "").body, "destroyed"))
 }

@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"iter"
+	"slices"
 	"sync"
 
 	"github.com/myswiftagent/myvault"
@@ -60,6 +61,9 @@ func (t *trail) changed(c myvault.Commit, infos []myvault.Info) {
 			e = c.Entries[i]
 		}
 		e.Version = info.Version
+		if c.Changes[i].Op == myvault.OpDestroy {
+			e.Destroyed = c.Changes[i].Destroys(info.Version) // of all of them, the newest is the current one
+		}
 		t.changes.add(e)
 	}
 }
@@ -125,6 +129,7 @@ func (p *Provider) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[
 			} else {
 				e, access = pop(access)
 			}
+			e.Destroyed = slices.Clone(e.Destroyed)
 			if r.Contains(e) && !yield(e, nil) {
 				return
 			}

@@ -125,6 +125,11 @@ var brokenTrails = []broken{
 			e.Address.Path = "*"
 		}
 	}), []string{"record/no-address", "trail/change"}},
+	{"an entry of a destroy tells the newest version alone", onEntry(func(e *myvault.Entry) {
+		if n := len(e.Destroyed); n > 0 {
+			e.Destroyed = []myvault.VersionRange{{First: e.Version, Last: e.Version}}
+		}
+	}), []string{"trail/destroyed"}},
 	{"entries do not know what they saw", onEntry(func(e *myvault.Entry) { e.Seen = 0 }), []string{"record/seen", "reopen/seen", "reopen/trail"}},
 	{"entries come oldest first", onEntries(func(_ myvault.TrailRange, all []myvault.Entry) []myvault.Entry { slices.Reverse(all); return all }), []string{"trail/newest-first", "trail/commit", "trail/many"}},
 	{"one chain comes after the other", onEntries(func(_ myvault.TrailRange, all []myvault.Entry) []myvault.Entry {

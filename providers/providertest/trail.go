@@ -140,6 +140,17 @@ func sameEntry(s *stage, got, want myvault.Entry) {
 }
 
 var recordClauses = []Clause{
+	onTrail("trail/destroyed", "The entry of a destroy tells which versions it named, and no other entry does.", func(s *stage) {
+		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"), put("newsbot/a", "3"), put("newsbot/a", "4"), put("newsbot/a", "5"))
+		s.do(destroy("newsbot/a", 4, 1, 2, 1))
+		s.do(destroy("newsbot/a", 3))
+		s.do(destroy("newsbot/a"))
+		s.record(accessEntry("read", "newsbot/a", 100))
+		want := []string{"[]", "[{1 5}]", "[{3 3}]", "[{1 2} {4 4}]", "[]", "[]", "[]", "[]", "[]"}
+		for i, e := range counted(s, "entries", s.entries(myvault.TrailRange{}), len(want)) {
+			same(s, fmt.Sprintf("destroyed, by entry %d of %s", e.Seq, e.Chain), fmt.Sprint(e.Destroyed), want[i])
+		}
+	}),
 	onTrail("record/appends", "Record appends to the chain of access entries, with its own sequence.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"))
 		s.record(accessEntry("read", "newsbot/a", 100))

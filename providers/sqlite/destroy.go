@@ -18,12 +18,12 @@ func (tx *transaction) destroy(c myvault.Change, r *logRow) (myvault.Info, error
 	if err != nil {
 		return myvault.Info{}, err
 	}
-	if r.destroyed, err = spansOf(c.Versions, h.Version); err != nil {
+	if r.destroyed, err = spansOf(c, h.Version); err != nil {
 		return myvault.Info{}, err
 	}
-	newest := r.destroyed[len(r.destroyed)-1][1]
+	newest := r.destroyed[len(r.destroyed)-1].Last
 	var info myvault.Info
-	lowest := r.destroyed[0][0]
+	lowest := r.destroyed[0].First
 	for version, err := range tx.history(h.seq) {
 		if err != nil {
 			return myvault.Info{}, err
@@ -61,27 +61,14 @@ func (tx *transaction) erase(seq uint64) error {
 }
 
 // spansOf gives the versions in rising order; all up to the current one for none.
-func spansOf(versions []myvault.Version, current myvault.Version) (spans, error) {
+func spansOf(c myvault.Change, current myvault.Version) (spans, error) {
 	if current == 0 {
 		return nil, myvault.ErrNotFound
 	}
-	if len(versions) == 0 {
-		return spans{{1, current}}, nil
-	}
-	versions = slices.Clone(versions)
-	slices.Sort(versions)
-	if versions[0] == 0 || versions[len(versions)-1] > current {
+	if len(c.Versions) > 0 && (slices.Min(c.Versions) == 0 || slices.Max(c.Versions) > current) {
 		return nil, myvault.ErrNotFound
 	}
-	var s spans
-	for _, v := range versions {
-		if n := len(s); n > 0 && v <= s[n-1][1]+1 {
-			s[n-1][1] = v
-			continue
-		}
-		s = append(s, [2]myvault.Version{v, v})
-	}
-	return s, nil
+	return c.Destroys(current), nil
 }
 
 // scrubTimeout is how long a destroy waits for readers, whose snapshots

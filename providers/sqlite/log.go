@@ -28,12 +28,12 @@ type logRow struct {
 	hasRecord   bool
 }
 
-// spans are the versions that a destroy names: pairs of first and last, both inclusive.
-type spans [][2]myvault.Version
+// spans are the versions that a destroy names.
+type spans []myvault.VersionRange
 
 func (s spans) contain(v myvault.Version) bool {
 	for _, span := range s {
-		if span[0] <= v && v <= span[1] {
+		if span.First <= v && v <= span.Last {
 			return true
 		}
 	}
@@ -43,8 +43,8 @@ func (s spans) contain(v myvault.Version) bool {
 // encode gives 16 bytes a span, big-endian; nil for none.
 func (s spans) encode() (b []byte) {
 	for _, span := range s {
-		b = binary.BigEndian.AppendUint64(b, uint64(span[0]))
-		b = binary.BigEndian.AppendUint64(b, uint64(span[1]))
+		b = binary.BigEndian.AppendUint64(b, uint64(span.First))
+		b = binary.BigEndian.AppendUint64(b, uint64(span.Last))
 	}
 	return b
 }
@@ -53,12 +53,12 @@ func (s spans) encode() (b []byte) {
 // row has; then the MAC fails.
 func decodeSpans(b []byte) (s spans) {
 	for ; len(b) >= 16; b = b[16:] {
-		s = append(s, [2]myvault.Version{
-			myvault.Version(binary.BigEndian.Uint64(b)), myvault.Version(binary.BigEndian.Uint64(b[8:])),
+		s = append(s, myvault.VersionRange{
+			First: myvault.Version(binary.BigEndian.Uint64(b)), Last: myvault.Version(binary.BigEndian.Uint64(b[8:])),
 		})
 	}
 	if len(b) != 0 {
-		s = append(s, [2]myvault.Version{})
+		s = append(s, myvault.VersionRange{})
 	}
 	return s
 }
@@ -166,6 +166,7 @@ func scanLog(row *sqlite3.Stmt) logRow {
 	e.First = time.UnixMicro(numberOr(row, 19, e.At.UnixMicro())).UTC()
 	e.Last = time.UnixMicro(numberOr(row, 20, e.At.UnixMicro())).UTC()
 	e.Seen = uint64(row.ColumnInt64(22))
+	e.Destroyed = r.destroyed
 	e.MAC, e.Prev = row.ColumnBlob(24, nil), row.ColumnBlob(25, nil)
 	if e.Seq == 1 {
 		e.Prev = crypto.Genesis()
