@@ -69,6 +69,9 @@ type Config struct {
 	// asks for / is sent there; see package httpapi/console. It needs no identity, and sets its own
 	// headers. Nil: there is no such path.
 	Console http.Handler
+	// Store is what stands behind the vault, such as "sqlite", for GET /api/whoami and the console: whoever is known is told it, and
+	// nobody else. "": nobody is.
+	Store string
 	// Observe is told of each request once it is answered, by the goroutine that answered it. It must
 	// not block. Nil: nobody is told. The package metrics has one.
 	Observe func(Observation)
@@ -106,6 +109,7 @@ type Handler struct {
 	health     *health
 	generators map[string]myvault.Generator
 	console    http.Handler // nil: none
+	store      string
 	observe    func(Observation)
 	ready      *health
 	draining   atomic.Bool
@@ -149,6 +153,7 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		cursors:    cursors,
 		generators: maps.Clone(config.Generators),
 		console:    config.Console,
+		store:      config.Store,
 		observe:    config.Observe,
 		health:     &health{ask: vault.Ping, logger: config.Logger, complaint: "store does not answer"},
 		ready:      &health{ask: vault.Ready, logger: config.Logger, complaint: "not ready"},

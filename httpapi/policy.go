@@ -20,7 +20,8 @@ func (c *call) whoami() (answer, error) {
 		Allow   []string   `json:"allow"`
 		Deny    []string   `json:"deny"`
 		Limits  [][]string `json:"limits,omitempty"`
-	}{c.session.Service(), ruleTexts(rights.Allow), ruleTexts(rights.Deny), limits}}, err
+		Store   string     `json:"store,omitempty"`
+	}{c.session.Service(), ruleTexts(rights.Allow), ruleTexts(rights.Deny), limits, c.api.store}}, err
 }
 
 func ruleTexts(rules []myvault.Rule) []string {

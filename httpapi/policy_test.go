@@ -3,6 +3,8 @@ package httpapi_test
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,4 +166,17 @@ func TestChangesAreAllOrNothing(t *testing.T) {
 		{"op":"put","project":"newsbot","path":"dev/db","value":"three"}]}`)
 	is.Equal(r.status, 403)
 	is.Equal(f.must(200, "GET", db, "").object(t)["value"], "two")
+}
+
+// TestTheStoreIsToldToTheKnownAlone, and to them only where the program says so.
+func TestTheStoreIsToldToTheKnownAlone(t *testing.T) {
+	is := is.New(t)
+	f := serveOn(t, newStore(t), httpapi.Config{Store: "a-kind-of-store"})
+	is.Equal(f.as("reader", "GET", "/api/whoami", "").object(t)["store"], "a-kind-of-store")
+	for _, path := range []string{"/", "/health", "/ready", "/openapi.json", "/api/whoami"} {
+		r := f.do("GET", path, "")
+		is.True(!strings.Contains(fmt.Sprint(r.header, r.body), "a-kind-of-store"))
+	}
+	_, told := serve(t).as("reader", "GET", "/api/whoami", "").object(t)["store"]
+	is.True(!told)
 }

@@ -64,7 +64,7 @@ func (l loaded) checkIdentities() error {
 func (s settings) handler(vault *myvault.Vault, issuer *tokens.Issuer, logger *slog.Logger, observe func(httpapi.Observation)) (*httpapi.Handler, error) {
 	config := httpapi.Config{
 		Logger: logger, AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders, Observe: observe,
-		Tokens: issuer,
+		Tokens: issuer, Store: s.Provider,
 	}
 	if s.Console {
 		config.Console = console.New()

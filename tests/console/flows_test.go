@@ -70,37 +70,6 @@ func TestGenerate(t *testing.T) {
 	})
 }
 
-func TestDeleteUndeleteDestroy(t *testing.T) {
-	byHand(t, func(t *testing.T, h hand) {
-		is := is.New(t)
-		v := serve(t, map[string]string{"newsbot/prod/db": "canary-1", "newsbot/prod/other": "canary-2"})
-		p := signedIn(t, v, h, "#/secret/newsbot/prod/db", admin)
-		h.press(p, "Delete")
-		p.see("moves to the trash")
-		h.press(p, "Cancel")
-		is.Equal(v.get("newsbot/prod/db"), "canary-1")
-		h.press(p, "Delete")
-		h.press(p, "Delete")
-		p.see("This secret is in the trash")
-		is.Equal(v.get("newsbot/prod/db"), "")
-		h.press(p, "Undelete")
-		p.see("It is back.")
-		is.Equal(v.get("newsbot/prod/db"), "canary-1")
-		v.delete("newsbot/prod/db")
-		h.press(p, "Trash")
-		h.press(p, "Destroy newsbot/prod/db")
-		p.see("The values are gone for good.")
-		is.True(value[bool](p, `document.querySelector("dialog .danger").disabled`)) // before the name is typed
-		h.fill(p, "Type the name above to confirm", "newsbot/prod/other")
-		is.True(value[bool](p, `document.querySelector("dialog .danger").disabled`)) // by another name
-		h.fill(p, "Type the name above to confirm", "newsbot/prod/db")
-		h.press(p, "Destroy for good")
-		p.see("It is destroyed.")
-		p.wait(`document.querySelector("td .badge.bad")`)
-		is.Equal(v.get("newsbot/prod/other"), "canary-2")
-	})
-}
-
 // TestALostRaceShowsBothSides, whether the value was read before (If-Match, 412) or not.
 func TestALostRaceShowsBothSides(t *testing.T) {
 	for name, reveal := range map[string]bool{"read before": true, "not read": false} {
@@ -324,6 +293,7 @@ func TestTrailAccessHealth(t *testing.T) {
 		p.see("The store answers.")
 		p.see("Ready for requests.")
 		p.see("You are " + admin)
+		p.see("The secrets are kept in the local store (sqlite).")
 	})
 }
 

@@ -51,7 +51,7 @@ func serve(t *testing.T, values map[string]string, more ...myvault.Service) *ser
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := httpapi.New(vault, httpapi.Config{Console: console.New()})
+	handler, err := httpapi.New(vault, httpapi.Config{Console: console.New(), Store: "sqlite"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ async function check(list, signal) {
   const checks = await Promise.all([
     one(m.health.store, 'health', signal, ({status}) => m.health.is[status] ?? status),
     one(m.health.ready, 'ready', signal, ({status}) => m.health.is[status] ?? status),
-    one(m.health.identity, 'api/whoami', signal, ({service}) => m.health.known(service)),
+    one(m.health.identity, 'api/whoami', signal, ({service, store}) => store ? `${m.health.known(service)} ${m.health.provider(store)}` : m.health.known(service)),
     one(m.health.api, 'openapi.json', signal, ({info}) => m.health.version(info.version)),
     one(m.health.trail, 'api/audit/state', signal, (heads) => m.health.chains(heads.map((head) => `${m.trail.chainNames[head.chain] ?? head.chain} ${count(head.seq)}`).join(', '))),
   ])

@@ -15,7 +15,7 @@ const english = {
   },
   signIn: {
     title: 'Sign in', lead: 'The console of myVault. Sign in as a service of its policy.',
-    service: 'Service', serviceHint: 'As it stands in ALLOWED_SERVICES.',
+    service: 'Service', serviceHint: 'A name of ALLOWED_SERVICES. A first run of the server writes one, with its token, to client.headers in its data directory.',
     token: 'Token', tokenHint: 'One of TOKEN_<service>.', action: 'Sign in',
     memory: 'The token stays in the memory of this page. Reloading or signing out forgets it.',
     again: 'Sign in again', againText: 'The server no longer accepts this identity. What you typed is still here; sign in to go on.',
@@ -70,7 +70,8 @@ const english = {
     action: 'Destroy for good', done: 'It is destroyed.',
   },
   trash: {
-    title: 'Trash', lead: 'Deleted secrets keep their versions until they are destroyed.', none: 'The trash is empty.',
+    title: 'Trash', lead: 'Deleted secrets keep their versions until they are destroyed.', none: 'The trash is empty.', destroyed: 'Destroyed, nothing to restore',
+    destroyedHint: 'Names and history stay. A new version can be written.', destroyedColumns: ['Name', 'Written', 'By'],
     columns: ['Name', 'State', 'Written', 'By', ''], restore: 'Undelete', destroy: 'Destroy', restored: 'It is back.',
     restoreOne: (name) => `Undelete ${name}`, destroyOne: (name) => `Destroy ${name}`,
   },
@@ -110,7 +111,7 @@ const english = {
   trail: {
     title: 'Trail', show: 'Show', any: 'any', older: 'Load older entries', none: 'No entry fits, or none that you may see. Widen the filter, or ask for an @audit rule.',
     fields: {project: 'Project', prefix: 'Path prefix', service: 'Service', action: 'Action', outcome: 'Outcome', since: 'Since', until: 'Until'},
-    columns: ['When', 'Service', 'Action', 'Name', 'Version', 'Outcome', 'Count'], nobody: 'unknown', times: (n) => `${n} times`,
+    columns: ['When', 'Service', 'Action', 'Name', 'Version', 'Outcome', 'Count'], range: (first, last) => `v${first}–v${last}`, nobody: 'unknown', times: (n) => `${n} times`,
     outcomes: {ok: 'ok', begun: 'begun', denied: 'denied', unauthenticated: 'not signed in', not_found: 'not found', refused: 'refused', unknown: 'unknown', error: 'error'},
     chains: 'State of the chains', chainsHint: 'Keep these elsewhere: with them a later check proves that nothing was cut off.',
     chainColumns: ['Chain', 'Entries', 'Newest', 'MAC'], chainNames: {changes: 'Changes', access: 'Reads and refusals'},
@@ -124,7 +125,9 @@ const english = {
   health: {
     title: 'Health', lead: 'What this page gets when it asks now.', again: 'Check again', good: 'works', bad: 'fails', took: (ms) => `${ms} ms`,
     store: 'Store', ready: 'Server', identity: 'Identity', api: 'API', trail: 'Trail', is: {healthy: 'The store answers.', unhealthy: 'The store does not answer.', ready: 'Ready for requests.'},
-    known: (name) => `You are ${name}.`, version: (n) => `Version ${n}.`, chains: (list) => `Entries: ${list}.`,
+    known: (name) => `You are ${name}.`, provider: (store) => `The secrets are kept in ${m.health.stores[store] ?? store}.`,
+    stores: {sqlite: 'the local store (sqlite)', hashivault: 'HashiCorp Vault (hashivault)', memory: 'memory, until the server stops (memory)'},
+    version: (n) => `Version ${n}.`, chains: (list) => `Entries: ${list}.`,
   },
   value: {
     label: 'Value', reveal: 'Reveal', hide: 'Hide', copy: 'Copy', keep: 'Keep showing', format: 'Formatted',

@@ -70,9 +70,14 @@ function row(entry) {
   return [
     when(entry.at, true), entry.service || h('span', {class: 'soft'}, entry.remote || m.trail.nobody), entry.action,
     linked ? h('a', {class: 'mono', href: secretLink(entry.project, entry.path)}, name) : h('span', {class: 'mono'}, name),
-    entry.version ? m.version(entry.version) : '', h('span', {class: `badge ${kind}`}, m.trail.outcomes[entry.outcome]),
+    entry.destroyed?.map(range).join(', ') ?? (entry.version ? m.version(entry.version) : ''), h('span', {class: `badge ${kind}`}, m.trail.outcomes[entry.outcome]),
     entry.count > 1 ? m.trail.times(count(entry.count)) : '',
   ]
+}
+
+// range writes versions that a destroy named.
+function range({first, last}) {
+  return first === last ? m.version(first) : m.trail.range(first, last)
 }
 
 async function heads(chains, signal) {

@@ -15,7 +15,7 @@ import {restoreFromTrash} from './write.js'
 export async function show({main, heading, signal}) {
   heading.textContent = m.trash.title
   const errors = place()
-  const list = h('div', {}, h('p', {class: 'soft'}, m.loading))
+  const list = h('div', {class: 'stack'}, h('p', {class: 'soft'}, m.loading))
   main.append(h('div', {class: 'stack'}, h('p', {class: 'soft'}, m.trash.lead), errors.element, list))
   const act = (work, done) => async () => {
     errors.clear()
@@ -29,17 +29,25 @@ export async function show({main, heading, signal}) {
       errors.show(error)
     }
   }
+  const name = (item) => h('a', {class: 'mono', href: secretLink(item.project, item.path)}, `${item.project}/${item.path}`)
   const row = (item) => [
-    h('a', {class: 'mono', href: secretLink(item.project, item.path)}, `${item.project}/${item.path}`), state(item), when(item.updated_at), item.updated_by,
-    item.state === 'deleted' ? h('span', {class: 'row-actions'},
+    name(item), state(item), when(item.updated_at), item.updated_by,
+    h('span', {class: 'row-actions'},
       button(m.trash.restore, act(() => restoreFromTrash(item.project, item.path), m.trash.restored), {'aria-label': m.trash.restoreOne(`${item.project}/${item.path}`)}),
-      button(m.trash.destroy, act(() => destroyAll(item.project, item.path), m.destroy.done), {class: 'danger-quiet', 'aria-label': m.trash.destroyOne(`${item.project}/${item.path}`)})) : '',
+      button(m.trash.destroy, act(() => destroyAll(item.project, item.path), m.destroy.done), {class: 'danger-quiet', 'aria-label': m.trash.destroyOne(`${item.project}/${item.path}`)})),
   ]
   const update = async () => {
-    const found = []
-    for await (const page of pages('api/secrets', {deleted: 'true'}, signal)) found.push(...page.filter((item) => item.state))
-    list.replaceChildren(found.length ? table(m.trash.title, m.trash.columns, found.map(row)) : h('div', {class: 'empty'}, m.trash.none))
+    const found = {deleted: [], destroyed: []}
+    for await (const page of pages('api/secrets', {deleted: 'true'}, signal)) {
+      for (const item of page) found[item.state]?.push(item)
+    }
+    list.replaceChildren(
+      found.deleted.length ? table(m.trash.title, m.trash.columns, found.deleted.map(row)) : h('div', {class: 'empty'}, m.trash.none),
+      found.destroyed.length ? gone(found.destroyed) : '')
   }
+  // gone lists what nothing is left of but the name: apart, since it is no trash to go through.
+  const gone = (items) => h('section', {class: 'card'}, h('h2', {}, m.trash.destroyed), h('p', {class: 'hint'}, m.trash.destroyedHint),
+    table(m.trash.destroyed, m.trash.destroyedColumns, items.map((item) => [name(item), when(item.updated_at), item.updated_by])))
   await update().catch((error) => {
     list.replaceChildren()
     errors.show(error)
