@@ -1,0 +1,199 @@
+package myvault_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/memory"
+)
+
+// calls has one call of each method of Session that does something; a method without a
+// row fails the tests below.
+var calls = map[string]func(context.Context, *myvault.Session) error{
+	"Get":        func(ctx context.Context, s *myvault.Session) error { _, err := s.Get(ctx, db); return err },
+	"GetVersion": func(ctx context.Context, s *myvault.Session) error { _, err := s.GetVersion(ctx, db, 1); return err },
+	"GetPage": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.GetPage(ctx, myvault.Range{}, 10)
+		return err
+	},
+	"Put": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.Put(ctx, db, myvault.Text(canary))
+		return err
+	},
+	"PutDraft": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.PutDraft(ctx, db, myvault.Draft{Generate: func(context.Context) (myvault.Value, error) { return myvault.Text(canary), nil }})
+		return err
+	},
+	"Delete":   func(ctx context.Context, s *myvault.Session) error { return s.Delete(ctx, db) },
+	"Undelete": func(ctx context.Context, s *myvault.Session) error { _, err := s.Undelete(ctx, db); return err },
+	"Destroy":  func(ctx context.Context, s *myvault.Session) error { return s.Destroy(ctx, db) },
+	"Apply": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.Apply(ctx, myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text(canary)})
+		return err
+	},
+	"List": func(ctx context.Context, s *myvault.Session) error { return first(s.List(ctx, myvault.Range{})) },
+	"ListPage": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.ListPage(ctx, myvault.Range{}, 10)
+		return err
+	},
+	"Versions": func(ctx context.Context, s *myvault.Session) error { return first(s.Versions(ctx, db)) },
+	"Projects": func(ctx context.Context, s *myvault.Session) error { return first(s.Projects(ctx)) },
+	"Project":  func(ctx context.Context, s *myvault.Session) error { _, err := s.Project(ctx, "newsbot"); return err },
+	"PutProject": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.PutProject(ctx, myvault.Project{Name: "newsbot"})
+		return err
+	},
+	"DeleteProject": func(ctx context.Context, s *myvault.Session) error { return s.DeleteProject(ctx, "newsbot") },
+	"SetDefault": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.SetDefault(ctx, "newsbot")
+		return err
+	},
+	"Trail": func(ctx context.Context, s *myvault.Session) error { return first(s.Trail(ctx, myvault.TrailRange{})) },
+	"UsagePage": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.UsagePage(ctx, myvault.UsageRange{}, 10)
+		return err
+	},
+	"TrailPage": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.TrailPage(ctx, myvault.TrailRange{}, 10)
+		return err
+	},
+	"Heads": func(ctx context.Context, s *myvault.Session) error { _, err := s.Heads(ctx); return err },
+	"Explain": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.Explain(ctx, s.Service(), myvault.Read, db)
+		return err
+	},
+	"Who": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.Who(ctx, myvault.Read, db)
+		return err
+	},
+	"Rights": func(ctx context.Context, s *myvault.Session) error { _, err := s.Rights(ctx); return err },
+}
+
+// quiet are the methods that touch nothing.
+var quiet = []string{"Service", "Via", "Restrict", "Proof", "While", "Narrowed", "Ended"}
+
+// eachCall runs a subtest for every method of Session, found by reflection.
+func eachCall(t *testing.T, test func(t *testing.T, call func(context.Context, *myvault.Session) error)) {
+	t.Helper()
+	methods := reflect.TypeFor[*myvault.Session]()
+	seen := len(quiet)
+	for m := range methods.Methods() {
+		name := m.Name
+		if strings.Contains(" "+strings.Join(quiet, " ")+" ", " "+name+" ") {
+			continue
+		}
+		seen++
+		call, found := calls[name]
+		if !found {
+			t.Errorf("Session.%s has no row in calls: nothing proves that it asks the policy", name)
+			continue
+		}
+		t.Run(name, func(t *testing.T) { test(t, call) })
+	}
+	if seen != len(calls)+len(quiet) {
+		t.Errorf("%d methods for %d rows", seen, len(calls)+len(quiet))
+	}
+}
+
+// spy counts what reaches the provider.
+type spy struct {
+	*memory.Provider
+	reached int
+}
+
+func (p *spy) Get(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
+	p.reached++
+	return p.Provider.Get(ctx, a, v)
+}
+
+func (p *spy) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+	p.reached++
+	return p.Provider.Apply(ctx, c)
+}
+
+func (p *spy) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+	p.reached++
+	return p.Provider.List(ctx, r)
+}
+
+func (p *spy) Versions(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
+	p.reached++
+	return p.Provider.Versions(ctx, a)
+}
+
+func (p *spy) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
+	p.reached++
+	return p.Provider.Projects(ctx)
+}
+
+func TestEveryMethodAsksThePolicy(t *testing.T) {
+	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+		is := is.New(t)
+		provider := &spy{Provider: memory.New(memory.Config{})}
+		v := vaultOf(t, provider, myvault.Config{})
+		err := call(t.Context(), v.As("stranger"))
+		is.True(errors.Is(err, myvault.ErrDenied))
+		is.Equal(provider.reached, 0) // denied before the store is asked
+		is.Equal(outcomes(t, v)["denied"], uint64(1))
+	})
+}
+
+func TestEveryMethodFailsOnceTheTokenIsWithdrawn(t *testing.T) {
+	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+		is := is.New(t)
+		provider := &spy{Provider: memory.New(memory.Config{})}
+		v := vaultOf(t, provider, myvault.Config{})
+		s, err := v.Login(t.Context(), myvault.Credentials{Service: "root", Token: "root-token-0123456789"})
+		is.NoErr(err)
+		changed, err := myvault.NewPolicy(myvault.Service{Name: "root", Tokens: []string{"another-token-0123456"}, Allow: rules(t, "*/", "*/@destroy+audit")})
+		is.NoErr(err)
+		v.SetPolicy(changed)
+		is.True(errors.Is(call(t.Context(), s), myvault.ErrUnauthenticated))
+		is.Equal(provider.reached, 0)
+	})
+}
+
+func TestEveryMethodFailsAfterClose(t *testing.T) {
+	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+		is := is.New(t)
+		v := openVault(t, myvault.Config{})
+		s := v.As("root")
+		is.NoErr(v.Close())
+		is.NoErr(v.Close()) // a second Close is nothing
+		is.True(errors.Is(call(t.Context(), s), myvault.ErrClosed))
+	})
+}
+
+func TestEveryMethodIsWithinTheRestriction(t *testing.T) {
+	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+		is := is.New(t)
+		v := openVault(t, myvault.Config{})
+		_, err := v.As("root").Put(t.Context(), db, myvault.Text("v"))
+		is.NoErr(err)
+		before := state(t, v)
+		err = call(t.Context(), v.As("root").Restrict())
+		// What is only filtered, or about the caller itself, answers with nothing in it.
+		is.True(err == nil || errors.Is(err, myvault.ErrDenied))
+		is.Equal(state(t, v), before) // a session restricted to nothing changed something
+	})
+}
+
+func TestEveryErrorNamesItsOperation(t *testing.T) {
+	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+		is := is.New(t)
+		v := openVault(t, myvault.Config{})
+		err := call(t.Context(), v.As("stranger"))
+		var wrapped *myvault.Error
+		is.True(errors.As(err, &wrapped))
+		is.True(wrapped.Op != "")
+		is.True(strings.HasPrefix(err.Error(), "myvault: "+wrapped.Op))
+		is.Equal(strings.Count(err.Error(), "myvault:"), 1) // wrapped once
+		is.True(!strings.Contains(err.Error(), canary))
+	})
+}

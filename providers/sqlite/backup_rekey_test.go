@@ -1,0 +1,78 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// A backup between the steps of a change of the master key opens with one of the keys.
+func TestBackupDuringARekey(t *testing.T) {
+	for step := 1; step <= 2; step++ {
+		is := is.New(t)
+		old, next := crypto.NewKey(), crypto.NewKey()
+		s := open(t, t.TempDir(), old)
+		_, err := apply(s, put("p/a", "one"))
+		is.NoErr(err)
+		is.NoErr(s.RekeyUntil(t.Context(), next, step))
+		path := filepath.Join(t.TempDir(), "backup")
+		_, err = s.Backup(t.Context(), path, nil)
+		if step == 2 { // vault.db has another key than this process was given
+			is.True(errors.Is(err, myvault.ErrWrongKey))
+			continue
+		}
+		is.NoErr(err)
+		dir := filepath.Join(t.TempDir(), "dir")
+		report, err := sqlite.Restore(t.Context(), path, dir, sqlite.StaticKey(old), sqlite.Config{})
+		is.NoErr(err)
+		is.True(report.Rekeying)
+		is.NoErr(open(t, dir, old).Rekey(t.Context(), next))
+	}
+}
+
+// Both files of a backup are of one moment, so one key opens both, whatever happens to the key.
+func TestBackupsBetweenRekeys(t *testing.T) {
+	is := is.New(t)
+	dir, keys := t.TempDir(), []crypto.Key{crypto.NewKey(), crypto.NewKey()}
+	s := open(t, dir, keys[0])
+	_, err := apply(s, put("p/a", "one"))
+	is.NoErr(err)
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		for n := 1; n <= 12 && err == nil; n++ {
+			err = s.Rekey(context.Background(), keys[n%2])
+			if errors.Is(err, myvault.ErrUnknownOutcome) {
+				err = nil // the key has changed; a backup still reads the old bytes
+			}
+		}
+		ended <- err
+	}()
+	made := 0
+	for n := 0; ; n++ {
+		path := filepath.Join(t.TempDir(), fmt.Sprint(n))
+		_, err := s.Backup(t.Context(), path, nil)
+		is.True(err == nil || errors.Is(err, myvault.ErrWrongKey)) // in the middle of a change
+		if err == nil {
+			made++
+			_, one := sqlite.VerifyBackup(t.Context(), path, sqlite.StaticKey(keys[0]))
+			_, other := sqlite.VerifyBackup(t.Context(), path, sqlite.StaticKey(keys[1]))
+			is.True((one == nil) != (other == nil))
+		}
+		select {
+		case err := <-ended:
+			is.NoErr(err)
+			is.True(made > 0)
+			return
+		default:
+		}
+	}
+}
