@@ -35,6 +35,8 @@ func TestForwardersTellTheAddress(t *testing.T) {
 		"two proxies":                {proxy, []string{"198.51.100.7, 203.0.113.1 ,10.1.2.9"}, "203.0.113.1"},
 		"proxies only":               {proxy, []string{"10.1.2.8,10.1.2.9"}, "10.1.2.8"},
 		"IPv6":                       {proxy, []string{"2001:db8:7::1"}, "2001:db8:7::/64"},
+		"mapped":                     {proxy, []string{"::ffff:203.0.113.1"}, "203.0.113.1"},
+		"mapped, behind two proxies": {proxy, []string{"203.0.113.1, ::ffff:10.1.2.9"}, "203.0.113.1"},
 		"with a port":                {proxy, []string{"203.0.113.1:80"}, proxy},
 		"with a zone":                {proxy, []string{"fe80::1%eth0"}, proxy},
 		"a name":                     {proxy, []string{"localhost"}, proxy},
