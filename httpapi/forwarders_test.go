@@ -25,6 +25,7 @@ func TestForwardersTellTheAddress(t *testing.T) {
 	}{
 		"no proxy":                   {"192.0.2.1", nil, "192.0.2.1"},
 		"no proxy, but told":         {"192.0.2.1", []string{"203.0.113.1"}, "192.0.2.1"},
+		"this machine":               {"::1", nil, "::1"},
 		"a proxy that is not named":  {other, []string{"203.0.113.1"}, other},
 		"a proxy":                    {proxy, []string{"203.0.113.1"}, "203.0.113.1"},
 		"a proxy of IPv6":            {v6, []string{"203.0.113.1"}, "203.0.113.1"},
