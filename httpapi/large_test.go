@@ -29,7 +29,11 @@ type largeBodies struct {
 func testLarge(t *testing.T, test func(*is.I, largeBodies)) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
-		policy, err := myvault.ParsePolicy(settings)
+		more := map[string]string{"ALLOWED_SERVICES": settings["ALLOWED_SERVICES"] + ",one,two,three"}
+		for _, service := range []string{"one", "two", "three"} {
+			more["TOKEN_"+service], more["ALLOW_"+service] = service+"-token-0123456789", "newsbot/prod/"
+		}
+		policy, err := myvault.ParsePolicy(with(more))
 		is.NoErr(err)
 		store := &faulty{Provider: memory.New(memory.Config{})}
 		vault, err := myvault.New(store, policy, myvault.Config{Trail: store.Provider.(myvault.Trail)})
@@ -44,8 +48,7 @@ func testLarge(t *testing.T, test func(*is.I, largeBodies)) {
 // send creates a secret.
 func (l largeBodies) send(service string, body io.Reader) *httptest.ResponseRecorder {
 	r := newRequest("POST", "/api/secrets")
-	token := map[string]string{"admin": adminToken, "reader": readerToken, "writer": writerToken}[service]
-	r.Header = http.Header{"X-Service": {service}, "X-Token": {token}, "Content-Type": {"application/json"}}
+	r.Header = http.Header{"X-Service": {service}, "X-Token": {service + "-token-0123456789"}, "Content-Type": {"application/json"}}
 	r.Body, r.ContentLength = io.NopCloser(body), -1
 	return record(l.handler, r)
 }
@@ -95,6 +98,30 @@ func TestLargeRequestsAreFewAtOnce(t *testing.T) {
 			is.Equal(<-done, 201)
 		}
 		is.Equal(l.send("writer", strings.NewReader(largeText(28))).Code, 201)
+	})
+}
+
+// TestWhoFindsNoRoomKeepsNone: the share of a service whose requests gave up while others had all places is whole afterwards.
+func TestWhoFindsNoRoomKeepsNone(t *testing.T) {
+	testLarge(t, func(is *is.I, l largeBodies) {
+		done, gaveUp := make(chan int, 100), make(chan int, 100)
+		var ends []func()
+		for n := range 32 {
+			ends = append(ends, l.stall(is, []string{"writer", "one", "two", "three"}[n%4], n, 80_000, done))
+		}
+		for n := range 8 {
+			go func() { gaveUp <- l.send("admin", strings.NewReader(largeText(40+n))).Code }()
+		}
+		for range 8 {
+			is.Equal(<-gaveUp, 503)
+		}
+		for _, end := range ends {
+			go end()
+		}
+		for range ends {
+			is.Equal(<-done, 201)
+		}
+		is.Equal(l.send("admin", strings.NewReader(largeText(50))).Code, 201)
 	})
 }
 
