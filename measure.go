@@ -96,11 +96,9 @@ func (m *merger) oldest() (oldest time.Time) {
 	for i := range m.shards {
 		s := &m.shards[i]
 		s.mu.Lock()
-		for _, h := range s.pending {
-			for ; h != nil; h = h.next {
-				if h.Count > 0 {
-					oldest = oldestOf(oldest, h.First)
-				}
+		for h := range s.all {
+			if h.count > 0 {
+				oldest = oldestOf(oldest, time.UnixMicro(h.first))
 			}
 		}
 		s.mu.Unlock()

@@ -61,10 +61,16 @@ func (r *recorder) write(ctx context.Context, entries ...Entry) error {
 
 // read records a read by the mode in force, before its answer is released.
 func (r *recorder) read(ctx context.Context, e Entry) error {
-	if r.mode == Off || r.mode == Relaxed && r.reads.take(&e) {
+	w, h := partsOf(&e)
+	if r.settled(&w, &h) {
 		return nil
 	}
 	return r.write(ctx, e)
+}
+
+// settled reports whether nothing is to be written for a read, now at least.
+func (r *recorder) settled(w *who, h *held) bool {
+	return r.mode == Off || r.mode == Relaxed && r.reads.take(w, h)
 }
 
 // readAll records the reads of a page, which are one write already: there is nothing to
