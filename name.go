@@ -26,6 +26,29 @@ var plainASCII = func() (t [utf8.RuneSelf]bool) {
 	return t
 }()
 
+// plainSegments reports whether s is 1 to most segments that checkSegment takes anywhere, of ASCII without blanks. It goes over
+// s once: reading a secret begins with this, and took a tenth of its time to check a name.
+func plainSegments(s string, most int) bool {
+	begin, dots := 0, 0
+	for i := 0; i <= len(s); i++ {
+		if i < len(s) && s[i] != '/' {
+			if s[i] >= utf8.RuneSelf || !plainASCII[s[i]] {
+				return false
+			}
+			if s[i] == '.' {
+				dots++
+			}
+			continue
+		}
+		size := i - begin
+		if most--; most < 0 || size == 0 || size > MaxSegment || size == dots && size <= len("..") {
+			return false
+		}
+		begin, dots = i+1, 0
+	}
+	return true
+}
+
 // checkSegment gives the reason why s is no segment of a name, or "". The reason
 // never repeats s: what stands where a name belongs may be a secret pasted by mistake.
 func checkSegment(s string, where place) string {
