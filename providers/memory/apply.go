@@ -123,7 +123,7 @@ func (tx *transaction) history(addr myvault.Address) *history {
 	if h, changed := tx.secrets[addr]; changed {
 		return h
 	}
-	return tx.p.secrets[addr]
+	return tx.p.find(addr)
 }
 
 func (tx *transaction) set(addr myvault.Address, h *history) myvault.Info {
@@ -163,8 +163,8 @@ func (tx *transaction) anyLive(project string) bool {
 
 // publish makes the effects visible; the provider's lock is held.
 func (tx *transaction) publish() {
-	for addr, h := range tx.secrets {
-		tx.p.secrets[addr] = h
+	for _, h := range tx.secrets {
+		tx.p.secrets[h.key] = h
 		tx.p.ordered.Set(h.key, h)
 	}
 	tx.p.projects = tx.projects

@@ -16,7 +16,7 @@ var (
 func (p *Provider) History(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Secret, error] {
 	return func(yield func(myvault.Secret, error) bool) {
 		p.mu.RLock()
-		err, h := p.usable(ctx), p.secrets[addr]
+		err, h := p.usable(ctx), p.find(addr)
 		p.mu.RUnlock()
 		if err == nil && h == nil {
 			err = myvault.ErrNotFound

@@ -17,6 +17,11 @@ type history struct {
 // keyOf orders addresses byte by byte, project first: no name holds a zero byte.
 func keyOf(a myvault.Address) string { return a.Project + "\x00" + a.Path }
 
+// appendKey appends what keyOf gives.
+func appendKey(dst []byte, a myvault.Address) []byte {
+	return append(append(append(dst, a.Project...), 0), a.Path...)
+}
+
 // headOf gives the current version, or the zero Info of an address that never had one.
 func headOf(h *history) myvault.Info {
 	if h == nil {

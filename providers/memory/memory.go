@@ -43,7 +43,7 @@ type Provider struct {
 
 	mu      sync.RWMutex // guards what follows; taken before trail.mu where both are
 	closed  bool
-	secrets map[myvault.Address]*history
+	secrets map[string]*history // by history.key, which is less memory to look at than an Address
 	// ordered holds what secrets holds, by history.key. The map makes Get fast; the
 	// tree makes List a seek and gives iterators a snapshot in constant time.
 	ordered  *btree.Map[string, *history]
@@ -70,7 +70,7 @@ func New(c Config) *Provider {
 		incarnation: hex.EncodeToString(id[:]),
 		maxProjects: c.MaxProjects,
 		trail:       newTrail(c.MaxEntries),
-		secrets:     map[myvault.Address]*history{},
+		secrets:     map[string]*history{},
 		ordered:     new(btree.Map[string, *history]),
 		projects:    register{byName: new(btree.Map[string, myvault.Project])},
 	}

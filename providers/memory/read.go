@@ -16,9 +16,15 @@ func (p *Provider) Get(ctx context.Context, addr myvault.Address, version myvaul
 		p.mu.RUnlock()
 		return myvault.Secret{}, err
 	}
-	h := p.secrets[addr]
+	h := p.find(addr)
 	p.mu.RUnlock()
 	return h.version(version)
+}
+
+// find gives what there is of an address, or nil; p.mu is held.
+func (p *Provider) find(addr myvault.Address) *history {
+	var room [128]byte // most keys fit
+	return p.secrets[string(appendKey(room[:0], addr))]
 }
 
 // Versions implements [myvault.Provider].
