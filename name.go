@@ -41,7 +41,7 @@ func plainSegments(s string, most int) bool {
 			continue
 		}
 		size := i - begin
-		if most--; most < 0 || size == 0 || size > MaxSegment || size == dots && size <= len("..") {
+		if most--; most < 0 || size > MaxSegment || size == dots && size <= len("..") { // none, . and ..
 			return false
 		}
 		begin, dots = i+1, 0
