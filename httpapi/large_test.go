@@ -47,7 +47,11 @@ func testLarge(t *testing.T, test func(*is.I, largeBodies)) {
 
 // send creates a secret.
 func (l largeBodies) send(service string, body io.Reader) *httptest.ResponseRecorder {
-	r := newRequest("POST", "/api/secrets")
+	return l.sendWithin(l.t.Context(), service, body)
+}
+
+func (l largeBodies) sendWithin(ctx context.Context, service string, body io.Reader) *httptest.ResponseRecorder {
+	r := newRequest("POST", "/api/secrets").WithContext(ctx)
 	r.Header = http.Header{"X-Service": {service}, "X-Token": {service + "-token-0123456789"}, "Content-Type": {"application/json"}}
 	r.Body, r.ContentLength = io.NopCloser(body), -1
 	return record(l.handler, r)
@@ -122,6 +126,29 @@ func TestWhoFindsNoRoomKeepsNone(t *testing.T) {
 			is.Equal(<-done, 201)
 		}
 		is.Equal(l.send("admin", strings.NewReader(largeText(50))).Code, 201)
+	})
+}
+
+// TestWhoLeavesWaitsNoLonger for room: what was begun for it ends with its request.
+func TestWhoLeavesWaitsNoLonger(t *testing.T) {
+	testLarge(t, func(is *is.I, l largeBodies) {
+		done := make(chan int, 100)
+		var ends []func()
+		for n := range 8 {
+			ends = append(ends, l.stall(is, "writer", n, 80_000, done))
+		}
+		ctx, leave := context.WithCancel(l.t.Context())
+		before := time.Now()
+		ended := make(chan int)
+		go func() { ended <- l.sendWithin(ctx, "writer", strings.NewReader(largeText(8))).Code }()
+		synctest.Wait()
+		leave()
+		is.Equal(<-ended, 503)
+		is.Equal(time.Since(before), time.Duration(0)) // by the clock of the bubble
+		for _, end := range ends {
+			go end()
+			is.Equal(<-done, 201)
+		}
 	})
 }
 
