@@ -75,6 +75,22 @@ func TestLintCounts(t *testing.T) {
 	is.Equal(p.stdout.String(), "ok: 1 services, 3 rules\n")
 }
 
+// TestLintNamesWeakTokens, which loopback allows, and where there is nothing to look at it says what to do.
+func TestLintNamesWeakTokens(t *testing.T) {
+	is := is.New(t)
+	p := command(t, t.TempDir(), strings.Fields(strings.Replace(goodEnv, "canary-token-0123456789", "canary-token", 1))...)
+	p.cmd.Args = append(p.cmd.Args, "-lint")
+	p.cmd.Stdout = &p.stdout
+	is.NoErr(p.cmd.Run())
+	is.True(strings.HasPrefix(p.stdout.String(), "TOKEN_svc: a token is under 16 characters"))
+	is.True(!strings.Contains(p.stdout.String(), "canary"))
+
+	p = command(t, t.TempDir())
+	p.cmd.Args = append(p.cmd.Args, "-lint")
+	is.True(p.cmd.Run() != nil)
+	is.True(strings.Contains(p.stderr.String(), "there is no .env"))
+}
+
 // TestTheGreetingBeyondLoopback gives addresses that the certificate and the Host header can have.
 func TestTheGreetingBeyondLoopback(t *testing.T) {
 	dir := t.TempDir()
