@@ -9,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
 )
 
 // Record implements [myvault.Trail]: the entries go to the chain of access entries, and
@@ -28,7 +29,7 @@ func (s *Store) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myv
 
 // Heads implements [myvault.Auditor]: that of the changes, then that of the accesses.
 func (s *Store) Heads(ctx context.Context) ([]myvault.Head, error) {
-	changes, err := s.head(ctx, myvault.ChainChanges, changesHead)
+	changes, err := s.file.head(ctx, (*conn).changesHead)
 	if err != nil {
 		return nil, err
 	}
@@ -36,16 +37,30 @@ func (s *Store) Heads(ctx context.Context) ([]myvault.Head, error) {
 	return append([]myvault.Head{changes}, access...), err
 }
 
-// The newest link of each chain: its sequence, time and MAC.
-const (
-	changesHead = `SELECT seq, coalesce(entry_at, at), mac FROM log ORDER BY seq DESC LIMIT 1`
-	accessHead  = `SELECT seq, at, mac FROM entry ORDER BY seq DESC LIMIT 1`
-)
+// head gives the newest link of a chain.
+func (f *file) head(ctx context.Context, of func(*conn) (myvault.Head, error)) (h myvault.Head, err error) {
+	err = f.readers.read(ctx, func(c *conn) error {
+		h, err = of(c)
+		return err
+	})
+	return h, err
+}
 
-var (
-	changesPage = `SELECT ` + logColumns + ` FROM log l` + fmt.Sprintf(selects, `coalesce(l.entry_at, l.at)`)
-	accessPage  = `SELECT ` + entryColumns + ` FROM entry l` + fmt.Sprintf(selects, `l.at`)
-)
+func (c *conn) changesHead() (myvault.Head, error) {
+	h := myvault.Head{Chain: myvault.ChainChanges, MAC: crypto.Genesis()}
+	err := c.each(`SELECT seq, coalesce(entry_at, at), mac FROM log ORDER BY seq DESC LIMIT 1`, newest(&h))
+	return h, err
+}
+
+// newest reads sequence, time and MAC of the newest link.
+func newest(h *myvault.Head) func(row *sqlite3.Stmt) error {
+	return func(row *sqlite3.Stmt) error {
+		h.Seq, h.At, h.MAC = uint64(row.ColumnInt64(0)), timeAt(row, 1), row.ColumnBlob(2, nil)
+		return nil
+	}
+}
+
+var changesPage = `SELECT ` + logColumns + ` FROM log l` + fmt.Sprintf(selects, `coalesce(l.entry_at, l.at)`)
 
 // source reads the chain of changes.
 func (s *Store) source() source {
@@ -54,13 +69,4 @@ func (s *Store) source() source {
 		return r.entry, r.holds(s.keys)
 	}
 	return source{chain: myvault.ChainChanges, read: s.pages(changesPage, scan)}
-}
-
-// source reads the chain of accesses.
-func (t *Trail) source() source {
-	scan := func(row *sqlite3.Stmt) (myvault.Entry, error) {
-		e := scanEntry(row)
-		return e, t.keys.holds(&e)
-	}
-	return source{chain: myvault.ChainAccess, read: t.pages(accessPage, scan)}
 }

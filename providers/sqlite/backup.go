@@ -114,12 +114,12 @@ func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
 
 func (shot *snapshot) begin(s *Store) (err error) {
 	shot.heads, shot.size = nil, 0
-	for i, query := range []string{changesHead, accessHead} {
+	for i, head := range []func(*conn) (myvault.Head, error){(*conn).changesHead, (*conn).accessHead} {
 		c := shot.conns[i]
 		if err := errors.Join(c.rollback(), c.run(`BEGIN DEFERRED`)); err != nil {
 			return err
 		}
-		h, err := c.head([]string{myvault.ChainChanges, myvault.ChainAccess}[i], query)
+		h, err := head(c)
 		if err != nil {
 			return err
 		}

@@ -139,7 +139,10 @@ func (w *writer) attempt(batch []*request, apart bool) (some bool, err error) {
 		}
 		some = some || done
 	}
-	return some, nil
+	if some && w.finish != nil {
+		err = w.finish(w.conn)
+	}
+	return some, err
 }
 
 // together applies a request without a savepoint. That is enough for one that fails, as

@@ -37,7 +37,7 @@ func (t *Trail) Verify(ctx context.Context, earlier ...myvault.Head) (Report, er
 
 // accesses proves the chain of accesses, from where it was pruned.
 func (v *verification) accesses(ctx context.Context) error {
-	end := link{mac: crypto.Genesis()}
+	w := walk{end: link{mac: crypto.Genesis()}}
 	for more := true; more; {
 		err := v.trail.readers.snapshot(ctx, func(c *conn) error {
 			var err error
@@ -48,19 +48,13 @@ func (v *verification) accesses(ctx context.Context) error {
 			if err = c.gone(v.pruned.seq); err != nil {
 				return err
 			}
-			if v.pruned.seq > end.seq {
-				end = v.pruned
-			}
-			before := end.seq
-			err = c.each(`SELECT `+entryColumns+` FROM entry l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2`,
-				func(row *sqlite3.Stmt) (err error) {
-					e := scanEntry(row)
-					if end, err = end.followed(&e, v.access); err == nil {
-						v.report.Accesses++
-					}
-					return err
-				}, before, page)
-			more = end.seq-before == page
+			w.behind(v.pruned)
+			more, err = w.step(c, func(e *myvault.Entry) (err error) {
+				if w.end, err = w.end.followed(e, v.access); err == nil {
+					v.report.Accesses++
+				}
+				return err
+			})
 			return err
 		})
 		if err != nil {
@@ -73,7 +67,7 @@ func (v *verification) accesses(ctx context.Context) error {
 
 // gone proves that the entries up to one are not there: nothing holds what was pruned.
 func (c *conn) gone(upTo uint64) error {
-	return c.each(`SELECT seq FROM entry WHERE seq <= ?1 LIMIT 1`, func(row *sqlite3.Stmt) error {
+	return c.each(`SELECT seq FROM single WHERE seq <= ?1 UNION ALL SELECT seq FROM batch WHERE seq <= ?1 LIMIT 1`, func(row *sqlite3.Stmt) error {
 		return &BadEntry{Chain: myvault.ChainAccess, Seq: uint64(row.ColumnInt64(0)), Reason: "it was pruned and is there again"}
 	}, upTo)
 }
@@ -107,32 +101,30 @@ func (v *verification) compareWith(ctx context.Context, earlier []myvault.Head) 
 }
 
 // contains proves that a chain still has an entry that it once had.
-func (v *verification) contains(ctx context.Context, h myvault.Head) error {
+func (v *verification) contains(ctx context.Context, h myvault.Head) (err error) {
 	var of *file
-	var query string
+	var link func(c *conn) ([]byte, error)
 	switch h.Chain {
 	case myvault.ChainChanges:
-		of, query = v.file, `SELECT mac FROM log WHERE seq = ?1`
+		of, link = v.file, func(c *conn) ([]byte, error) { return c.blob(`SELECT mac FROM log WHERE seq = ?1`, h.Seq) }
 	case myvault.ChainAccess:
-		of, query = v.trail.file, `SELECT mac FROM entry WHERE seq = ?1 UNION ALL SELECT link FROM pruned WHERE seq = ?1`
+		of, link = v.trail.file, func(c *conn) ([]byte, error) { return c.linkAt(h.Seq) }
 	default:
 		return fmt.Errorf("%w head: there is no such chain", myvault.ErrInvalid)
 	}
 	if h.Seq == 0 {
 		return nil // every chain goes on from nothing
 	}
-	reason := "the chain was cut short before it"
-	err := of.readers.read(ctx, func(c *conn) error {
-		return c.each(query, func(row *sqlite3.Stmt) error {
-			reason = "it is not the one that was there before"
-			if bytes.Equal(row.ColumnRawBlob(0), h.MAC) {
-				reason = ""
-			}
-			return nil
-		}, h.Seq)
+	var mac []byte
+	err = of.readers.read(ctx, func(c *conn) error {
+		mac, err = link(c)
+		return err
 	})
-	if err == nil && reason != "" {
-		err = &BadEntry{Chain: h.Chain, Seq: h.Seq, Reason: reason}
+	switch {
+	case err == nil && mac == nil:
+		err = &BadEntry{Chain: h.Chain, Seq: h.Seq, Reason: "the chain was cut short before it"}
+	case err == nil && !bytes.Equal(mac, h.MAC):
+		err = &BadEntry{Chain: h.Chain, Seq: h.Seq, Reason: "it is not the one that was there before"}
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 )
 
@@ -39,7 +40,7 @@ const manyColumns = `SELECT ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, 
 // Hold reports whether any kind of row with these columns would authenticate.
 func (r *Rows) Hold(columns ...any) (held bool, err error) {
 	err = r.c.each(manyColumns, func(row *sqlite3.Stmt) error {
-		log, entry := scanLog(row), scanEntry(row)
+		log, entry := scanLog(row), scanSingle(row)
 		_, asHead := r.keys.scanHead(row)
 		_, asProject := r.keys.scanProject(row)
 		held = log.holds(r.keys) == nil || r.keys.holds(&entry) == nil || asHead == nil || asProject == nil
@@ -58,4 +59,16 @@ func (r *Rows) OpenRecord(record []byte) error {
 		return errors.New("it opened")
 	}
 	return nil
+}
+
+// Unpack reads the body of a batch of entries, and Pack makes one.
+func Unpack(body []byte, first uint64) ([]myvault.Entry, error) { return unpackEntries(body, first) }
+
+// Pack packs entries that follow each other, with the MACs that they have.
+func Pack(entries []myvault.Entry) []byte {
+	var p packed
+	for i := range entries {
+		p.add(&entries[i], entries[i].MAC)
+	}
+	return p.body
 }

@@ -194,19 +194,6 @@ func TestChangesByTheDocument(t *testing.T) {
 	is.Equal(rows, 8)
 }
 
-func TestAccessesByTheDocument(t *testing.T) {
-	is := is.New(t)
-	key := crypto.NewKey()
-	r := readerOf(t, told(t, key), "access.db", key)
-	previous, rows := make([]byte, 32), 0
-	r.rows(`SELECT * FROM entry ORDER BY seq`, func(row row) {
-		rows++
-		previous = mac(r.trail, previous, str8("myvault/v1/chain/access"), str8(string(r.vault)), row.span(0, 14))
-		is.Equal(previous, row.blob(15))
-	})
-	is.Equal(rows, 2)
-}
-
 func TestStampsByTheDocument(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()

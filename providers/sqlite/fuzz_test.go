@@ -49,6 +49,23 @@ func FuzzSpans(f *testing.F) {
 	})
 }
 
+// The body of a batch is read as it was written, or is none of this program.
+func FuzzBatch(f *testing.F) {
+	for _, body := range bodies() {
+		f.Add(body, uint64(1))
+	}
+	f.Fuzz(func(t *testing.T, body []byte, first uint64) {
+		entries, err := sqlite.Unpack(body, first)
+		if (err == nil) != bytes.Equal(sqlite.Pack(entries), body) {
+			t.Fatalf("%d entries, %v", len(entries), err)
+		}
+		var bad *sqlite.BadEntry
+		if err != nil && (!errors.As(err, &bad) || bad.Seq != first+uint64(len(entries))) {
+			t.Fatal(err)
+		}
+	})
+}
+
 // A backup is proved as it was written, and in no other way.
 func FuzzBackup(f *testing.F) {
 	key := crypto.NewKey()

@@ -1,11 +1,16 @@
 package sqlite_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
 // raw is a connection past the package, as someone has who holds the files.
@@ -46,6 +51,59 @@ func (r raw) blobs(sql string) (all [][]byte) {
 		r.t.Fatal(err)
 	}
 	return all
+}
+
+// accesses gives the entries of all batches, from the oldest on.
+func (r raw) accesses() (all []myvault.Entry) {
+	r.t.Helper()
+	stmt, _, err := r.db.Prepare(`SELECT seq, body FROM batch ORDER BY seq`)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer stmt.Close()
+	for stmt.Step() {
+		entries, err := sqlite.Unpack(stmt.ColumnBlob(1, nil), uint64(stmt.ColumnInt64(0)))
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		all = append(all, entries...)
+	}
+	if err := stmt.Err(); err != nil {
+		r.t.Fatal(err)
+	}
+	return all
+}
+
+// keep has the batches hold these entries alone, each run of sequences in one.
+func (r raw) keep(entries []myvault.Entry) {
+	r.t.Helper()
+	r.exec(`DELETE FROM batch`)
+	for len(entries) > 0 {
+		n := 1
+		for n < len(entries) && n < 256 && entries[n].Seq == entries[n-1].Seq+1 {
+			n++
+		}
+		r.exec(fmt.Sprintf(`INSERT INTO batch VALUES(%d, x'%x')`, entries[0].Seq, sqlite.Pack(entries[:n])))
+		entries = entries[n:]
+	}
+}
+
+// alter changes the access entry with that sequence where it stands.
+func (r raw) alter(seq uint64, change func(*myvault.Entry)) {
+	r.t.Helper()
+	all := r.accesses()
+	for i := range all {
+		if all[i].Seq == seq {
+			change(&all[i])
+		}
+	}
+	r.keep(all)
+}
+
+// without removes the access entries that gone names.
+func (r raw) without(gone func(seq uint64) bool) {
+	r.t.Helper()
+	r.keep(slices.DeleteFunc(r.accesses(), func(e myvault.Entry) bool { return gone(e.Seq) }))
 }
 
 func (r raw) close() {

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -14,7 +15,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-var update = flag.Bool("update", false, "write testdata/format-2 anew; only while the format may still change")
+var update = flag.Bool("update", false, "write testdata/format-3 anew; only while the format may still change")
 
 // releasedKey is the master key of the stores in testdata. It protects nothing.
 const releasedKey = "base64:bXlWYXVsdCB0ZXN0ZGF0YSBrZXksIG5vIHNlY3JldCE="
@@ -31,21 +32,16 @@ var released = []struct {
 // TestReleasedFormatsOpen opens a copy of a store of each format that was ever released.
 func TestReleasedFormatsOpen(t *testing.T) {
 	if *update {
-		writeReleased(t, "testdata/format-2")
+		writeReleased(t, "testdata/format-3")
 	}
 	dirs, err := filepath.Glob("testdata/format-*")
-	if err != nil || len(dirs) != 2 {
+	if err != nil || len(dirs) != 3 {
 		t.Fatalf("%d directories of testdata, %v", len(dirs), err)
 	}
 	for _, dir := range dirs {
 		t.Run(dir, func(t *testing.T) {
 			is := is.New(t)
-			copied := t.TempDir()
-			is.NoErr(os.CopyFS(copied, os.DirFS(dir)))
-			for _, name := range []string{"vault.db", "access.db"} {
-				is.NoErr(os.Chmod(filepath.Join(copied, name), 0o600)) // a checkout has no modes
-			}
-			store := openReleased(t, copied)
+			store := openReleased(t, releasedCopy(t, dir))
 			defer store.Close()
 			for _, want := range released {
 				addr := myvault.Address{Project: "newsbot", Path: want.path}
@@ -66,13 +62,97 @@ func TestReleasedFormatsOpen(t *testing.T) {
 			done, err := store.Reencrypt(t.Context(), nil)
 			is.NoErr(err)
 			is.Equal(done.Resealed, report.Records)
-			_, err = store.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 1}, nil)
-			is.NoErr(err)
+			entriesGoOn(t, store, report)
 			is.NoErr(store.Rekey(t.Context(), crypto.NewKey()))
 			_, err = store.Verify(t.Context(), report.Heads...)
 			is.NoErr(err)
 		})
 	}
+}
+
+// entriesGoOn: the chain of accesses goes on behind what an older program wrote, and is read,
+// proved and pruned as one.
+func entriesGoOn(t *testing.T, store *sqlite.Store, opened sqlite.Report) {
+	t.Helper()
+	is := is.New(t)
+	recorded(t, store, 300)
+	report, err := store.Verify(t.Context(), opened.Heads...)
+	is.NoErr(err)
+	is.True(report.TruncationChecked)
+	is.Equal(report.Accesses, opened.Accesses+304) // with those of NewEpoch and Reencrypt
+	first, last := report.Pruned+1, report.Heads[1].Seq
+	var seqs []uint64
+	for e, err := range store.Entries(t.Context(), myvault.TrailRange{Before: myvault.Position{myvault.ChainChanges: 0}}) {
+		is.NoErr(err)
+		is.Equal(e.Seq, last-uint64(len(seqs)))
+		seqs = append(seqs, e.Seq)
+	}
+	is.Equal(seqs[len(seqs)-1], first)
+	for _, upTo := range []uint64{first, opened.Heads[1].Seq + 7, last - 1} {
+		n, err := store.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: upTo}, nil)
+		is.NoErr(err)
+		is.True(n > 0)
+		report, err := store.Verify(t.Context(), opened.Heads[0])
+		is.NoErr(err)
+		is.Equal(report.Pruned, upTo)
+	}
+}
+
+// TestAnOlderProgramRecordsNothingMore: one that has the file open while a newer one takes it over
+// would make entries beside those of the newer one.
+func TestAnOlderProgramRecordsNothingMore(t *testing.T) {
+	is := is.New(t)
+	dir := releasedCopy(t, "testdata/format-2")
+	older := rawOpen(t, dir, "access.db")
+	is.NoErr(older.db.Exec(`UPDATE entry SET seq = seq`)) // it can write
+	store := openReleased(t, dir)
+	defer store.Close()
+	is.True(older.db.Exec(`INSERT INTO entry SELECT * FROM entry`) != nil)
+	recorded(t, store, 1)
+	_, err := store.Verify(t.Context())
+	is.NoErr(err)
+}
+
+// What an older program wrote is held as it was.
+func TestTamperingWithOlderEntries(t *testing.T) {
+	for name, c := range map[string]struct {
+		sql string
+		seq uint64
+	}{
+		"an entry edited":         {`UPDATE single SET service = 'nobody' WHERE seq = 3`, 3},
+		"an entry removed":        {`DELETE FROM single WHERE seq = 3`, 3},
+		"the newest removed":      {`DELETE FROM single WHERE seq = 6`, 6},
+		"all removed":             {`DELETE FROM single`, 3},
+		"an entry made up":        {`INSERT INTO single SELECT 12, at, service, via, request, remote, action, project, path, version, outcome, count, first, last, seen, mac FROM single WHERE seq = 5`, 7},
+		"one that was pruned":     {`INSERT INTO single SELECT 2, at, service, via, request, remote, action, project, path, version, outcome, count, first, last, seen, mac FROM single WHERE seq = 5`, 2},
+		"a batch before it":       {`INSERT INTO batch SELECT 4, body FROM batch`, 7},
+		"a batch that was pruned": {`INSERT INTO batch SELECT 1, body FROM batch LIMIT 1`, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir := releasedCopy(t, "testdata/format-2")
+			store := openReleased(t, dir)
+			defer store.Close()
+			recorded(t, store, 3)
+			r := rawOpen(t, dir, "access.db")
+			r.exec(c.sql)
+			_, err := store.Verify(t.Context())
+			is.True(errors.Is(err, myvault.ErrTampered))
+			var bad *sqlite.BadEntry
+			is.True(errors.As(err, &bad))
+			is.Equal(bad.Seq, c.seq)
+		})
+	}
+}
+
+func releasedCopy(t *testing.T, dir string) string {
+	t.Helper()
+	copied := t.TempDir()
+	must(t, os.CopyFS(copied, os.DirFS(dir)))
+	for _, name := range []string{"vault.db", "access.db"} {
+		must(t, os.Chmod(filepath.Join(copied, name), 0o600)) // a checkout has no modes
+	}
+	return copied
 }
 
 func openReleased(t *testing.T, dir string) *sqlite.Store {

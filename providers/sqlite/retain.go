@@ -7,11 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
-	"golang.org/x/crypto/cryptobyte"
-
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/crypto"
 )
 
 // The limits of a trail where nothing else is said.
@@ -106,11 +102,15 @@ func (p *pruning) step(ctx context.Context) (pruned uint64, err error) {
 	begun, old := p.begun, []myvault.Entry(nil)
 	err = p.writer.do(ctx, &request{apply: func(c *conn) (err error) {
 		pruned = 0
-		if old, err = p.oldest(c); err != nil || len(old) == 0 {
+		if err := p.flush(c); err != nil { // what is committed together with it may go, too
+			return err
+		}
+		var row int64
+		if old, row, err = p.oldest(c); err != nil || len(old) == 0 {
 			return err
 		}
 		pruned = uint64(len(old))
-		if err := p.keys.prune(c, old[len(old)-1]); err != nil || !p.recorded || p.begun != 0 {
+		if err := p.keys.prune(c, old[len(old)-1], row); err != nil || !p.recorded || p.begun != 0 {
 			return err
 		}
 		d := p.draft(begunEntry(actionPrune))
@@ -137,36 +137,35 @@ func (p *pruning) count(gone []myvault.Entry) {
 	p.last = gone[len(gone)-1].At
 }
 
-// oldest gives the entries that go next, proved.
-func (p *pruning) oldest(c *conn) (old []myvault.Entry, err error) {
-	t, limit, end := p.Trail, p.limit, p.end.seq
+// oldest gives the entries that go next, proved, and the key of the batch that the last one stands in.
+func (p *pruning) oldest(c *conn) (old []myvault.Entry, row int64, err error) {
+	end := p.end.seq
 	if p.begun != 0 {
 		end = min(end, p.begun)
 	}
 	over := false
-	if limit.Bytes > 0 {
+	if p.limit.Bytes > 0 {
 		used, err := c.used()
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		over = used > limit.Bytes
+		over = used > p.limit.Bytes
 	}
-	from, err := t.keys.pruned(c)
+	from, err := p.keys.pruned(c)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	going := true
-	err = c.each(`SELECT `+entryColumns+` FROM entry l WHERE l.seq < ?1 ORDER BY l.seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
-		e := scanEntry(row)
-		if going = going && (over || e.Seq <= limit.UpTo || e.At.Before(limit.Before)); !going {
-			return nil
+	w := walk{end: from, row: int64(from.seq)}
+	_, err = w.step(c, func(e *myvault.Entry) (err error) {
+		if goes := over || e.Seq <= p.limit.UpTo || e.At.Before(p.limit.Before); !goes || e.Seq >= end || len(old) == page {
+			return errDone
 		}
-		if from, err = from.followed(&e, t.keys); err == nil {
-			old = append(old, e)
+		if w.end, err = w.end.followed(e, p.keys); err == nil {
+			old, row = append(old, *e), w.row
 		}
 		return err
-	}, end, page)
-	return old, err
+	})
+	return old, row, err
 }
 
 // used gives how many bytes of the file hold something.
@@ -179,51 +178,6 @@ func (c *conn) used() (int64, error) {
 		}
 	}
 	return (n[0] - n[1]) * n[2], nil
-}
-
-// prune removes the entries up to one, and keeps its link.
-func (k *keyring) prune(c *conn, last myvault.Entry) error {
-	for _, sql := range []string{`DELETE FROM entry WHERE seq <= ?1`, `DELETE FROM pruned WHERE seq < ?1`} {
-		if err := c.run(sql, last.Seq); err != nil {
-			return err
-		}
-	}
-	return c.run(`INSERT INTO pruned(seq, link, at, mac) VALUES(?1, ?2, ?3, ?4)`,
-		last.Seq, last.MAC, last.At.UnixMicro(), k.stamp.Sum(k.prunedRow(last.Seq, last.MAC, last.At)))
-}
-
-// pruned gives the link behind which the entries begin.
-func (k *keyring) pruned(c *conn) (link, error) {
-	begin := link{mac: crypto.Genesis()}
-	err := c.each(`SELECT seq, link, at, mac FROM pruned`, func(row *sqlite3.Stmt) error {
-		found := link{uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil)}
-		if begin.seq != 0 || !k.stamp.Holds(k.prunedRow(found.seq, found.mac, timeAt(row, 2)), row.ColumnRawBlob(3)) {
-			return tampered("a row of the table pruned")
-		}
-		begin = found
-		return nil
-	})
-	return begin, err
-}
-
-// followed gives the link after l, if e is that one.
-func (l link) followed(e *myvault.Entry, k *keyring) (link, error) {
-	if e.Seq != l.seq+1 {
-		return l, &BadEntry{Chain: myvault.ChainAccess, Seq: l.seq + 1, Reason: "it is missing"}
-	}
-	e.Prev = l.mac
-	return link{e.Seq, e.MAC}, k.holds(e)
-}
-
-// prunedRow gives what the stamp of a row of the table pruned covers.
-func (k *keyring) prunedRow(seq uint64, mac []byte, at time.Time) []byte {
-	b := cryptobyte.NewBuilder(make([]byte, 0, 128))
-	addShort(b, []byte("pruned"))
-	addShort(b, k.vault)
-	b.AddUint64(seq)
-	addShort(b, mac)
-	addTime(b, at)
-	return encoded(b)
 }
 
 // When the retainer looks, and how long it leaves the trail to others between two steps.
@@ -301,12 +255,12 @@ func (p *pruning) slowly(ctx context.Context) error {
 // exceeds reports whether something has to go, without keeping writers from their work.
 func (t *Trail) exceeds(ctx context.Context, limit AccessLimit) (exceeds bool) {
 	err := t.readers.read(ctx, func(c *conn) error {
-		oldest, err := c.integer(`SELECT coalesce((SELECT at FROM entry ORDER BY seq LIMIT 1), 1 << 62)`)
+		oldest, found, err := c.oldestAccess()
 		if err != nil {
 			return err
 		}
 		used, err := c.used()
-		exceeds = oldest < limit.Before.UnixMicro() || limit.Bytes > 0 && used > limit.Bytes
+		exceeds = found && oldest.Before(limit.Before) || limit.Bytes > 0 && used > limit.Bytes
 		return err
 	})
 	return err == nil && exceeds

@@ -113,17 +113,26 @@ func TestPruneAccessByTimeAndSize(t *testing.T) {
 
 // What is altered stays, as evidence; and what was pruned cannot be made up.
 func TestPruningIsHeldByTheChain(t *testing.T) {
-	for name, sql := range map[string]string{
-		"an entry altered before it goes": `UPDATE entry SET service = 'other' WHERE seq = 7`,
-		"an entry gone before it goes":    `DELETE FROM entry WHERE seq = 7`,
-		"more removed than was pruned":    `DELETE FROM entry WHERE seq <= 7`,
-		"a link made up":                  `INSERT INTO pruned SELECT seq, mac, at, zeroblob(32) FROM entry WHERE seq = 7; DELETE FROM entry WHERE seq <= 7`,
-		"the link altered":                `UPDATE pruned SET link = zeroblob(32)`,
-		"the time of it altered":          `UPDATE pruned SET at = at + 1`,
-		"the link moved":                  `UPDATE pruned SET seq = 4`,
-		"the link gone":                   `DELETE FROM pruned`,
-		"two links":                       `INSERT INTO pruned SELECT 3, link, at, mac FROM pruned`,
-		"the link of before, too":         `INSERT INTO pruned SELECT * FROM kept`,
+	upToSeven := func(seq uint64) bool { return seq <= 7 }
+	sql := func(text string) func(raw) { return func(r raw) { r.exec(text) } }
+	for name, tamper := range map[string]func(raw){
+		"an entry altered before it goes": func(r raw) { r.alter(7, func(e *myvault.Entry) { e.Service = "other" }) },
+		"an entry gone before it goes":    func(r raw) { r.without(func(seq uint64) bool { return seq == 7 }) },
+		"more removed than was pruned":    func(r raw) { r.without(upToSeven) },
+		"a link made up": func(r raw) {
+			e := r.accesses()[7-6]
+			r.exec(fmt.Sprintf(`INSERT INTO pruned VALUES(%d, x'%x', %d, zeroblob(32))`, e.Seq, e.MAC, e.At.UnixMicro()))
+			r.without(upToSeven)
+		},
+		"the link altered":            sql(`UPDATE pruned SET link = zeroblob(32)`),
+		"the time of it altered":      sql(`UPDATE pruned SET at = at + 1`),
+		"the link moved":              sql(`UPDATE pruned SET seq = 4`),
+		"the link gone":               sql(`DELETE FROM pruned`),
+		"two links":                   sql(`INSERT INTO pruned SELECT 3, link, at, mac FROM pruned`),
+		"the link of before, too":     sql(`INSERT INTO pruned SELECT * FROM kept`),
+		"a body that cannot be read":  sql(`UPDATE batch SET body = CAST(body || x'00' AS BLOB)`),
+		"a batch once more":           sql(`INSERT INTO batch SELECT seq + 1, body FROM batch LIMIT 1`),
+		"an entry before the batches": sql(`INSERT INTO single VALUES(7, 0, '', '', '', '', 'read', '', '', 0, 'ok', 1, 0, 0, 0, zeroblob(32))`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -138,7 +147,7 @@ func TestPruningIsHeldByTheChain(t *testing.T) {
 			is.NoErr(err)
 			_, err = s.Verify(t.Context())
 			is.NoErr(err)
-			r.exec(sql)
+			tamper(r)
 			_, err = s.Verify(t.Context())
 			is.True(errors.Is(err, myvault.ErrTampered))
 			n, err := s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 10}, nil)

@@ -17,7 +17,7 @@ type kind struct {
 // The kinds of file. The ids are "mvVt" and "mvTr" in ASCII.
 var (
 	vaultFile  = kind{name: "vault.db", application: 0x6d765674, migrations: []string{metaTables + vaultTables, resealTable}}
-	accessFile = kind{name: "access.db", application: 0x6d765472, migrations: []string{metaTables + accessTables, prunedTable}}
+	accessFile = kind{name: "access.db", application: 0x6d765472, migrations: []string{metaTables + accessTables, prunedTable, batchTable}}
 )
 
 // version is the user_version of the newest files.
@@ -99,7 +99,8 @@ CREATE TABLE project(
 ) STRICT, WITHOUT ROWID;
 `
 
-// accessTables hold the reads, the denials and the failures.
+// accessTables hold the reads, the denials and the failures, as they were written at first: a
+// row for each.
 const accessTables = `
 CREATE TABLE entry(
 	seq      INTEGER PRIMARY KEY,
@@ -139,6 +140,18 @@ CREATE TABLE pruned(
 	link  BLOB NOT NULL,    -- the MAC of the entry
 	at    INTEGER NOT NULL, -- the time of the entry
 	mac   BLOB NOT NULL
+) STRICT;
+`
+
+// batchTable has a row for each batch of entries. The rows of before stay what they are, for a file
+// may have millions. They get another name, so that an older program that has the file open
+// records nothing more, in place of going on with the chain behind them.
+const batchTable = `
+ALTER TABLE entry RENAME TO single;
+
+CREATE TABLE batch(
+	seq  INTEGER PRIMARY KEY, -- of the first entry in it
+	body BLOB NOT NULL
 ) STRICT;
 `
 

@@ -26,8 +26,8 @@ func TestVerifyFindsAForeignSchema(t *testing.T) {
 		"an index of less":      {"vault.db", `DROP INDEX head_gone; CREATE INDEX head_gone ON head(project, path) WHERE state = 2`},
 		"a column":              {"vault.db", `ALTER TABLE log ADD COLUMN planted TEXT`},
 		"a table of the trail":  {"access.db", `CREATE TABLE planted(x)`},
-		"an index of the trail": {"access.db", `CREATE INDEX planted ON entry(seq) WHERE seq > 2`},
-		"a text with a comment": {"access.db", `PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = sql || ' -- planted' WHERE name = 'entry'`},
+		"an index of the trail": {"access.db", `CREATE INDEX planted ON batch(seq) WHERE seq > 2`},
+		"a text with a comment": {"access.db", `PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = sql || ' -- planted' WHERE name = 'batch'`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)

@@ -80,18 +80,18 @@ var tamperings = []struct {
 	{"a digest longer than any", "vault.db", `UPDATE log SET digest = zeroblob(300) WHERE seq = 3`, "", "changes", 3},
 	{"a head longer than any", "vault.db", `UPDATE head SET author = hex(zeroblob(40000)) WHERE path = 'b'`, "p/b", "changes", 6},
 	{"a project longer than any", "vault.db", `UPDATE project SET description = hex(zeroblob(40000)) WHERE name = 'p'`, "", "", 0},
-	{"an access longer than any", "access.db", `UPDATE entry SET via = hex(zeroblob(40000)) WHERE seq = 2`, "", "access", 2},
+	{"an access longer than any", "access.db", `UPDATE batch SET body = zeroblob(100000) WHERE seq = 2`, "", "access", 2},
 	{"a project described", "vault.db", `UPDATE project SET description = 'x' WHERE name = 'p'`, "", "", 0},
 	{"a default project by another number", "vault.db", `UPDATE project SET is_default = 2 WHERE is_default = 1`, "", "", 0},
 	{"another default project", "vault.db", `UPDATE project SET is_default = 1 - is_default`, "", "", 0},
 	{"a project removed", "vault.db", `DELETE FROM project WHERE name = 'p'`, "", "", 0},
 	{"a data key exchanged", "vault.db", `UPDATE epoch SET wrapped = zeroblob(60)`, "p/a", "", 0},
 	{"a data key removed", "vault.db", `DELETE FROM epoch`, "p/a", "", 0},
-	{"a forged end of what was pruned", "access.db", `DELETE FROM entry WHERE seq < 3; INSERT INTO pruned SELECT 2, zeroblob(32), 0, zeroblob(32)`, "", "", 0},
+	{"a forged end of what was pruned", "access.db", `DELETE FROM batch WHERE seq < 3; INSERT INTO pruned SELECT 2, zeroblob(32), 0, zeroblob(32)`, "", "", 0},
 	{"an end of what was pruned that is longer than any", "access.db", `INSERT INTO pruned SELECT 2, zeroblob(300), 0, zeroblob(32)`, "", "", 0},
-	{"an access edited", "access.db", `UPDATE entry SET service = 'nobody' WHERE seq = 2`, "", "access", 2},
-	{"an access removed", "access.db", `DELETE FROM entry WHERE seq = 2`, "", "access", 2},
-	{"the first access removed", "access.db", `DELETE FROM entry WHERE seq = 1`, "", "access", 1},
+	{"an access edited", "access.db", `UPDATE batch SET body = (SELECT body FROM batch WHERE seq = 1) WHERE seq = 2`, "", "access", 2},
+	{"an access removed", "access.db", `DELETE FROM batch WHERE seq = 2`, "", "access", 2},
+	{"the first access removed", "access.db", `DELETE FROM batch WHERE seq = 1`, "", "access", 1},
 }
 
 func exchange(a, b int) string {
@@ -133,7 +133,7 @@ func TestTampering(t *testing.T) {
 func TestEveryColumnIsHeld(t *testing.T) {
 	key := crypto.NewKey()
 	original := scene(t, key)
-	for file, table := range map[string]string{"vault.db": "log", "access.db": "entry"} {
+	for file, table := range map[string]string{"vault.db": "log", "access.db": "batch"} {
 		r := rawOpen(t, original, file)
 		names := r.blobs(`SELECT name FROM pragma_table_info('` + table + `')`)
 		r.close()

@@ -48,11 +48,13 @@ var keepAll = TrailConfig{MaxAge: -1, MaxBytes: -1}
 // own. Make one with [OpenTrail]. A [Store] has one.
 type Trail struct {
 	*file
-	end    link // owned by the writer, like saved
-	saved  link
-	syncer *syncer
-	retain *retainer
-	closed atomic.Bool
+	end      link   // owned by the writer, like what follows
+	row      packed // of the transaction, not yet written
+	saved    link
+	savedRow packed
+	syncer   *syncer
+	retain   *retainer
+	closed   atomic.Bool
 }
 
 var _ myvault.Auditor = (*Trail)(nil)
@@ -86,6 +88,7 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c Tra
 	t.syncer = startSyncer(&logFile{path: f.path + "-wal", disk: o.disk, instead: o.sync}, f.rewrite)
 	w := f.writer
 	w.begin, w.save, w.restore, w.committed, w.attempted = t.begin, t.save, t.restore, t.syncer.written, t.attempted
+	w.finish = t.flush
 	f.start()
 	t.retain = startRetainer(t, c.orUsual())
 	return t, nil
@@ -99,19 +102,16 @@ func (t *Trail) attempted(err error) {
 	}
 }
 
-func (t *Trail) begin(c *conn, anew bool) error {
-	if !anew {
-		return nil
+func (t *Trail) begin(c *conn, anew bool) (err error) {
+	t.row = packed{body: t.row.body[:0]}
+	if anew {
+		t.end, err = c.lastAccess()
 	}
-	t.end = link{mac: crypto.Genesis()}
-	return c.each(`SELECT seq, mac FROM entry ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
-		t.end = link{uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil)}
-		return nil
-	})
+	return err
 }
 
-func (t *Trail) save()    { t.saved = t.end }
-func (t *Trail) restore() { t.end = t.saved }
+func (t *Trail) save()    { t.saved, t.savedRow = t.end, t.row }
+func (t *Trail) restore() { t.end, t.row = t.saved, t.savedRow }
 
 // Record implements [myvault.Trail]. When it returns nil the entries survive a crash of
 // the process; within 100 ms they are on the disk. Fields are cut to 128 bytes, and what
@@ -147,57 +147,33 @@ func (t *Trail) draft(e myvault.Entry) (d draft) {
 	return d
 }
 
-const insertEntry = `INSERT INTO entry(seq, at, service, via, request, remote, action, project, path, version, outcome,
-	count, first, last, seen, mac) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`
-
-// append links an entry to the chain and writes it.
+// append links an entry to the chain and puts it into the row that is being made.
 func (t *Trail) append(c *conn, d *draft) error {
+	if t.row.full() {
+		if err := t.flush(c); err != nil {
+			return err
+		}
+	}
 	e := &d.entry
 	e.Seq = t.end.seq + 1
 	setSeq(d.encoded, t.keys.vault, e)
 	mac := t.keys.chain.Link(t.end.mac, d.encoded)
-	err := c.write(insertEntry, func(b *binder) {
-		b.int(int64(e.Seq))
-		b.time(e.At)
-		b.text(e.Service)
-		b.text(e.Via)
-		b.text(e.Request)
-		b.text(e.Remote)
-		b.text(e.Action)
-		b.text(e.Address.Project)
-		b.text(e.Address.Path)
-		b.int(int64(e.Version))
-		b.text(string(e.Outcome))
-		b.int(int64(e.Count))
-		b.time(e.First)
-		b.time(e.Last)
-		b.int(int64(e.Seen))
-		b.blob(mac)
-	})
-	if err == nil {
-		t.end = link{e.Seq, mac}
-	}
-	return err
+	t.row.add(e, mac)
+	t.end = link{e.Seq, mac}
+	return nil
 }
 
-const entryColumns = `l.seq, l.at, l.service, l.via, l.request, l.remote, l.action, l.project, l.path, l.version,
-	l.outcome, l.count, l.first, l.last, l.seen, l.mac, 
-	coalesce((SELECT p.mac FROM entry p WHERE p.seq = l.seq - 1), (SELECT p.link FROM pruned p WHERE p.seq = l.seq - 1))`
-
-// scanEntry reads a row of entryColumns. What it gives is its own.
-func scanEntry(row *sqlite3.Stmt) myvault.Entry {
-	e := myvault.Entry{
-		Chain: myvault.ChainAccess, Seq: uint64(row.ColumnInt64(0)), At: timeAt(row, 1),
-		Service: row.ColumnText(2), Via: row.ColumnText(3), Request: row.ColumnText(4), Remote: row.ColumnText(5),
-		Action: row.ColumnText(6), Address: myvault.Address{Project: row.ColumnText(7), Path: row.ColumnText(8)},
-		Version: myvault.Version(row.ColumnInt64(9)), Outcome: myvault.Outcome(row.ColumnText(10)),
-		Count: uint64(row.ColumnInt64(11)), First: timeAt(row, 12), Last: timeAt(row, 13),
-		Seen: uint64(row.ColumnInt64(14)), MAC: row.ColumnBlob(15, nil), Prev: row.ColumnBlob(16, nil),
+// flush writes the row that is being made. The memory of its body stays what it is: a request
+// that fails goes back to it.
+func (t *Trail) flush(c *conn) error {
+	if t.row.n == 0 {
+		return nil
 	}
-	if e.Seq == 1 {
-		e.Prev = crypto.Genesis()
+	err := t.row.insert(c)
+	if err == nil {
+		t.row = packed{}
 	}
-	return e
+	return err
 }
 
 // holds proves that the entry of an access chain is what the chain has.
@@ -216,29 +192,11 @@ func (t *Trail) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myv
 
 // Heads implements [myvault.Auditor].
 func (t *Trail) Heads(ctx context.Context) ([]myvault.Head, error) {
-	h, err := t.head(ctx, myvault.ChainAccess, accessHead)
+	h, err := t.file.head(ctx, (*conn).accessHead)
 	if err != nil {
 		return nil, err
 	}
 	return []myvault.Head{h}, nil
-}
-
-// head reads the newest link of a chain by a query for its sequence, time and MAC.
-func (f *file) head(ctx context.Context, chain, query string) (h myvault.Head, err error) {
-	err = f.readers.read(ctx, func(c *conn) error {
-		h, err = c.head(chain, query)
-		return err
-	})
-	return h, err
-}
-
-func (c *conn) head(chain, query string) (myvault.Head, error) {
-	h := myvault.Head{Chain: chain, MAC: crypto.Genesis()}
-	err := c.each(query, func(row *sqlite3.Stmt) error {
-		h.Seq, h.At, h.MAC = uint64(row.ColumnInt64(0)), timeAt(row, 1), row.ColumnBlob(2, nil)
-		return nil
-	})
-	return h, err
 }
 
 // Close waits for the calls in progress, makes the entries durable and closes the file. A

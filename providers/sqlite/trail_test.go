@@ -13,7 +13,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/matryer/is"
-	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
@@ -226,10 +225,9 @@ func TestGoodEntriesComeBeforeABadOne(t *testing.T) {
 		is.NoErr(s.Record(t.Context(), myvault.Entry{At: time.Now(), Action: "read", Outcome: myvault.OutcomeOK, Count: 1}))
 	}
 	is.NoErr(s.Close())
-	db, err := sqlite3.Open(filepath.Join(dir, "access.db"))
-	is.NoErr(err)
-	is.NoErr(db.Exec(`UPDATE entry SET action = 'list' WHERE seq = 5`))
-	is.NoErr(db.Close())
+	r := rawOpen(t, dir, "access.db")
+	r.alter(5, func(e *myvault.Entry) { e.Action = "list" })
+	r.close()
 	s = open(t, dir, key)
 	var seqs []uint64
 	var last error

@@ -60,12 +60,12 @@ func TestAPrunedEntryStaysPruned(t *testing.T) {
 		is.NoErr(s.Record(t.Context(), myvault.Entry{Action: "read", At: at}))
 	}
 	r := rawOpen(t, dir, "access.db")
-	r.exec(`CREATE TEMP TABLE kept AS SELECT * FROM entry`)
+	r.exec(`CREATE TEMP TABLE kept AS SELECT * FROM batch`)
 	_, err := s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 2}, nil)
 	is.NoErr(err)
 	_, err = s.Verify(t.Context())
 	is.NoErr(err)
-	r.exec(`INSERT INTO entry SELECT * FROM kept WHERE seq = 2`)
+	r.exec(`INSERT INTO batch SELECT * FROM kept WHERE seq = 2`)
 	_, err = s.Verify(t.Context())
 	var bad *sqlite.BadEntry
 	is.True(errors.As(err, &bad))
@@ -92,7 +92,7 @@ func TestVerifyWithEarlierHeads(t *testing.T) {
 	is.NoErr(s.Close())
 
 	r := rawOpen(t, dir, "access.db")
-	r.exec(`DELETE FROM entry WHERE seq = 3`)
+	r.exec(`DELETE FROM batch WHERE seq = 3`)
 	r.close()
 	s = open(t, dir, key)
 	report, err = s.Verify(t.Context(), heads[0])

@@ -27,6 +27,8 @@ type writer struct {
 	// begin prepares a transaction; anew: another connection may have written, or the last
 	// transaction failed, so that what is known of the file must be read again.
 	begin func(c *conn, anew bool) error
+	// finish writes what requests have left to the end of the transaction; nil: they leave nothing.
+	finish func(c *conn) error
 	// save remembers what requests change in memory; restore goes back to it, for one that failed.
 	save, restore func()
 	// clean removes old bytes from the write-ahead log, and waits so long for readers. It

@@ -1,0 +1,242 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// The chain of accesses begins in the table single, if the file is an old one, and goes on in the
+// table batch.
+
+// insert writes the row.
+func (p *packed) insert(c *conn) error {
+	return c.write(`INSERT INTO batch(seq, body) VALUES(?1, ?2)`, func(b *binder) {
+		b.int(int64(p.first))
+		b.blob(p.body)
+	})
+}
+
+// batchRow is a row of the table batch that was read.
+type batchRow struct {
+	key     int64
+	entries []myvault.Entry
+}
+
+// scanBatch reads a row of seq and body. Where the error is of the body, the row has the
+// entries before.
+func scanBatch(row *sqlite3.Stmt) (r batchRow, err error) {
+	r.key = row.ColumnInt64(0)
+	r.entries, err = unpackEntries(row.ColumnBlob(1, nil), uint64(r.key))
+	return r, err
+}
+
+// batch gives the one row that a query selects; found: there is one.
+func (c *conn) batch(sql string, args ...any) (r batchRow, found bool, err error) {
+	err = c.each(sql, func(row *sqlite3.Stmt) (err error) {
+		found = true
+		r, err = scanBatch(row)
+		return err
+	}, args...)
+	return r, found, err
+}
+
+// source reads the chain of accesses.
+func (t *Trail) source() source {
+	singles := t.pages(singlePage, func(row *sqlite3.Stmt) (myvault.Entry, error) {
+		e := scanSingle(row)
+		return e, t.keys.holds(&e)
+	})
+	return source{chain: myvault.ChainAccess, read: func(ctx context.Context, before uint64, r myvault.TrailRange) ([]myvault.Entry, uint64, error) {
+		p := batchPage{keys: t.keys, selected: r, before: before, next: before}
+		err := t.readers.read(ctx, p.read)
+		if err != nil || p.rows > 0 {
+			return p.entries, p.next, err
+		}
+		return singles(ctx, before, r)
+	}}
+}
+
+// batchPage reads entries from batches, the newest first.
+type batchPage struct {
+	keys     *keyring
+	selected myvault.TrailRange
+	before   uint64 // the entries begin below it
+	rows     int
+	entries  []myvault.Entry
+	next     uint64 // the next page begins below it
+}
+
+// read reads rows until they have given a page of entries, or are a page by themselves.
+func (p *batchPage) read(c *conn) error {
+	err := c.each(`SELECT seq, body FROM batch WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2`, func(row *sqlite3.Stmt) error {
+		r, err := scanBatch(row)
+		if err != nil {
+			return err
+		}
+		return p.take(c, r)
+	}, p.before, page)
+	if errors.Is(err, errDone) {
+		err = nil
+	}
+	return err
+}
+
+// take takes what is selected of a row. An entry is proved when it is, and by the MAC of the one
+// before it.
+func (p *batchPage) take(c *conn, r batchRow) error {
+	first, last := uint64(r.key), r.entries[len(r.entries)-1].Seq
+	// The engine believes the order of the rows; walking one that was changed may never end.
+	if first >= p.next || p.rows > 0 && last >= p.next {
+		return &BadEntry{Chain: myvault.ChainAccess, Seq: first, Reason: "it does not stand where its sequence says"}
+	}
+	p.rows++
+	p.next = first
+	for _, e := range slices.Backward(r.entries) {
+		if e.Seq >= p.before || !p.selected.Contains(e) {
+			continue
+		}
+		if e.Seq == first {
+			var err error
+			if e.Prev, err = c.linkBefore(first); err != nil {
+				return err
+			}
+		}
+		if err := p.keys.holds(&e); err != nil {
+			return err
+		}
+		e.Prev, e.MAC = bytes.Clone(e.Prev), bytes.Clone(e.MAC)
+		p.entries = append(p.entries, e)
+	}
+	if len(p.entries) >= page {
+		return errDone
+	}
+	return nil
+}
+
+// linkBefore gives the MAC of the entry before the first one of a batch; nil where there is none.
+func (c *conn) linkBefore(seq uint64) ([]byte, error) {
+	if seq == 1 {
+		return crypto.Genesis(), nil
+	}
+	mac, err := c.blob(`SELECT substr(body, -32) FROM batch WHERE seq < ?1 ORDER BY seq DESC LIMIT 1`, seq)
+	if err != nil || mac != nil {
+		return mac, err
+	}
+	return c.singleLink(seq - 1)
+}
+
+// singleLink gives the MAC of an entry that has a row for itself, or that was the last one pruned.
+func (c *conn) singleLink(seq uint64) ([]byte, error) {
+	return c.blob(`SELECT mac FROM single WHERE seq = ?1 UNION ALL SELECT link FROM pruned WHERE seq = ?1`, seq)
+}
+
+// linkAt gives the MAC of an entry of the chain; nil where the chain does not have it.
+func (c *conn) linkAt(seq uint64) ([]byte, error) {
+	r, found, err := c.batch(`SELECT seq, body FROM batch WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1`, seq)
+	if err != nil {
+		return nil, err
+	}
+	if n := seq - uint64(r.key); found && n < uint64(len(r.entries)) {
+		return r.entries[n].MAC, nil
+	}
+	return c.singleLink(seq)
+}
+
+// accessHead gives the newest link of the chain.
+func (c *conn) accessHead() (myvault.Head, error) {
+	h := myvault.Head{Chain: myvault.ChainAccess, MAC: crypto.Genesis()}
+	r, found, err := c.batch(`SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
+	if err != nil {
+		return h, err
+	}
+	if found {
+		e := r.entries[len(r.entries)-1]
+		h.Seq, h.At, h.MAC = e.Seq, e.At, bytes.Clone(e.MAC)
+		return h, nil
+	}
+	err = c.each(`SELECT seq, at, mac FROM single ORDER BY seq DESC LIMIT 1`, newest(&h))
+	return h, err
+}
+
+// lastAccess gives the link behind which the chain goes on.
+func (c *conn) lastAccess() (link, error) {
+	h, err := c.accessHead()
+	return link{h.Seq, h.MAC}, err
+}
+
+// oldestAccess gives when the oldest entry was made; found: there is one.
+func (c *conn) oldestAccess() (at time.Time, found bool, err error) {
+	err = c.each(`SELECT at FROM single ORDER BY seq LIMIT 1`, func(row *sqlite3.Stmt) error {
+		at, found = timeAt(row, 0), true
+		return nil
+	})
+	if err != nil || found {
+		return at, found, err
+	}
+	r, found, err := c.batch(`SELECT seq, body FROM batch ORDER BY seq LIMIT 1`)
+	if err == nil && found {
+		at = r.entries[0].At
+	}
+	return at, found, err
+}
+
+// walk goes along the chain from its oldest entry to its newest, in steps.
+type walk struct {
+	end link  // the last entry that was proved
+	row int64 // the key of the row of batch it stands in
+}
+
+// behind has the walk go on behind what was pruned meanwhile. The batch that the last pruned entry
+// stood in has got a new key.
+func (w *walk) behind(pruned link) {
+	if int64(pruned.seq) >= w.row {
+		w.row = int64(pruned.seq)
+		if pruned.seq < w.end.seq {
+			w.row++
+		}
+	}
+	if pruned.seq > w.end.seq {
+		w.end = pruned
+	}
+}
+
+// step calls entry for some entries behind the end, which it may move on, and reports whether
+// there were any. errDone of entry ends it.
+func (w *walk) step(c *conn, entry func(e *myvault.Entry) error) (more bool, err error) {
+	rows := 0
+	err = c.each(`SELECT `+singleColumns+` FROM single l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
+		rows++
+		e := scanSingle(row)
+		return entry(&e)
+	}, w.end.seq, page)
+	if err == nil && rows < page {
+		err = c.each(`SELECT seq, body FROM batch WHERE seq > ?1 ORDER BY seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
+			rows++
+			return w.batch(row, entry)
+		}, w.row, page)
+	}
+	if errors.Is(err, errDone) {
+		err = nil
+	}
+	return rows > 0, err
+}
+
+// batch calls entry for the entries of a row, as far as it can be read.
+func (w *walk) batch(row *sqlite3.Stmt, entry func(e *myvault.Entry) error) error {
+	r, bad := scanBatch(row)
+	w.row = r.key
+	for i := range r.entries {
+		if err := entry(&r.entries[i]); err != nil {
+			return err
+		}
+	}
+	return bad
+}

@@ -1,0 +1,212 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// entriesOf gives what docs/format.md calls entry(n), from the sequence on, of each entry of a batch, and its MAC.
+func (r *reader) entriesOf(seq uint64, body []byte) (entries, macs [][]byte) {
+	count := binary.BigEndian.Uint16(body[1:])
+	if body[0] != 1 {
+		r.t.Fatal("the format is another one")
+	}
+	body = body[3:]
+	numbers, texts := [6]uint64{2: 1}, [8]string{}
+	for n := range uint64(count) {
+		differs := binary.BigEndian.Uint16(body)
+		body = body[2:]
+		for i := range numbers {
+			if i == 3 || i == 4 { // the first and the last time
+				numbers[i] = numbers[0]
+			}
+			if differs>>i&1 == 1 {
+				numbers[i], body = binary.BigEndian.Uint64(body), body[8:]
+			}
+		}
+		for i := range texts {
+			if differs>>(6+i)&1 == 1 {
+				end := 2 + int(binary.BigEndian.Uint16(body))
+				texts[i], body = string(body[2:end]), body[end:]
+			}
+		}
+		e := slices.Concat(u64(seq+n), u64(numbers[0]))
+		for _, text := range texts[:7] {
+			e = append(e, str16(text)...)
+		}
+		entries = append(entries, slices.Concat(e, u64(numbers[1]), str16(texts[7]), u64(numbers[2]), u64(numbers[3]), u64(numbers[4]), u64(numbers[5])))
+		macs, body = append(macs, body[:32]), body[32:]
+	}
+	if len(body) > 0 {
+		r.t.Fatal("something is left")
+	}
+	return entries, macs
+}
+
+func TestAccessesByTheDocument(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir := told(t, key)
+	recorded(t, open(t, dir, key), 600) // of more than one row
+	r := readerOf(t, dir, "access.db", key)
+	previous, seq, rows := make([]byte, 32), uint64(0), 0
+	r.rows(`SELECT seq, body FROM batch ORDER BY seq`, func(row row) {
+		rows++
+		is.Equal(row.ColumnInt64(0), int64(seq+1))
+		entries, macs := r.entriesOf(seq+1, row.blob(1))
+		for i, e := range entries {
+			previous = mac(r.trail, previous, str8("myvault/v1/chain/access"), str8(string(r.vault)), e)
+			is.Equal(previous, macs[i])
+		}
+		seq += uint64(len(entries))
+	})
+	is.Equal(seq, uint64(602))
+	is.Equal(rows, 4) // those told are one, and of the others there are 256 in each
+}
+
+// bodies are some that this program writes.
+func bodies() [][]byte {
+	usual := myvault.Entry{
+		Seq: 1, At: at, First: at, Last: at, Count: 1, Service: "svc", Via: "header", Action: "read", Outcome: "ok",
+		Address: addr("p/a"), Version: 3, MAC: bytes.Repeat([]byte{7}, 32),
+	}
+	next := usual
+	next.Seq, next.Address.Path, next.MAC = 2, "b", bytes.Repeat([]byte{8}, 32)
+	other := myvault.Entry{Seq: 3, At: at.Add(time.Second), First: at, Last: at.Add(2 * time.Second), Count: 9, Seen: 5,
+		Request: "r", Remote: "192.0.2.1", MAC: bytes.Repeat([]byte{9}, 32)}
+	return [][]byte{sqlite.Pack([]myvault.Entry{usual}), sqlite.Pack([]myvault.Entry{usual, next, other}), sqlite.Pack([]myvault.Entry{other})}
+}
+
+// TestABatchOnDisk: the bytes are those of docs/format.md.
+func TestABatchOnDisk(t *testing.T) {
+	is := is.New(t)
+	body := bodies()[1]
+	is.Equal(fmt.Sprintf("%x", body), knownBatch)
+	entries, err := sqlite.Unpack(body, 1)
+	is.NoErr(err)
+	is.Equal(len(entries), 3)
+	is.Equal(entries[1].Address, addr("p/b"))
+	is.Equal(entries[1].At, at.UTC())
+	is.Equal(entries[2].Service, "")
+	is.Equal(entries[2].Last, at.Add(2*time.Second).UTC())
+	is.Equal(entries[2].Count, uint64(9))
+	is.Equal(entries[2].Prev, entries[1].MAC)
+}
+
+// Nothing is read that is not written: what could be said in two ways is not taken in the other.
+func TestABatchIsSaidInOneWay(t *testing.T) {
+	body := bodies()[0]
+	with := func(change func(b []byte) []byte) []byte { return change(bytes.Clone(body)) }
+	for name, c := range map[string]struct {
+		body []byte
+		seq  uint64 // that is named
+	}{
+		"nothing":             {nil, 7},
+		"no entry":            {[]byte{1, 0, 0}, 7},
+		"another format":      {with(func(b []byte) []byte { b[0] = 2; return b }), 7},
+		"too many entries":    {with(func(b []byte) []byte { b[1], b[2] = 1, 1; return b }), 7},
+		"one more than told":  {with(func(b []byte) []byte { b[2] = 2; return b }), 8},
+		"bytes behind it":     {with(func(b []byte) []byte { return append(b, 0) }), 8},
+		"a byte less":         {body[:len(body)-1], 7},
+		"an unknown part":     {with(func(b []byte) []byte { b[3] |= 0x40; return b }), 7},
+		"what is as expected": {slices.Concat([]byte{1, 0, 1, 0, 4}, u64(1), make([]byte, 32)), 7}, // count
+		"a time as before":    {slices.Concat([]byte{1, 0, 1, 0, 1}, u64(0), make([]byte, 32)), 7},
+		"a text as before":    {slices.Concat([]byte{1, 0, 1, 0, 0x40}, str16(""), make([]byte, 32)), 7},
+		"a text too long":     {slices.Concat([]byte{1, 0, 1, 0, 0x40}, str16(string(make([]byte, 129))), make([]byte, 32)), 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			_, err := sqlite.Unpack(c.body, 7)
+			var bad *sqlite.BadEntry
+			is.True(errors.As(err, &bad))
+			is.Equal(bad.Seq, c.seq)
+			is.True(errors.Is(err, myvault.ErrTampered))
+		})
+	}
+}
+
+// Entries that are committed together are one row, up to 256 of them.
+func TestEntriesOfACommitAreOneRow(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, key)
+	recorded(t, s, 700)
+	recorded(t, s, 1)
+	long := make([]myvault.Entry, 30)
+	for i := range long {
+		long[i] = myvault.Entry{At: at, Action: "read", Address: myvault.Address{Project: "p", Path: fmt.Sprintf("%d%02000d", i, 0)}}
+	}
+	is.NoErr(s.Record(t.Context(), long...))
+	r := rawOpen(t, dir, "access.db")
+	var keys []string
+	for _, key := range r.blobs(`SELECT seq FROM batch ORDER BY seq`) {
+		keys = append(keys, string(key))
+	}
+	is.Equal(keys, []string{"1", "257", "513", "701", "702", "719"}) // 32 KiB end a row, too
+	_, err := s.Verify(t.Context())
+	is.NoErr(err)
+}
+
+// Pages and filters do not know of rows: wherever in one a listing begins, it goes on from there.
+func TestEntriesFromWithinABatch(t *testing.T) {
+	is := is.New(t)
+	s := open(t, t.TempDir(), crypto.NewKey())
+	recorded(t, s, 600)
+	recorded(t, s, 5)
+	for _, before := range []uint64{1, 2, 100, 256, 257, 258, 513, 600, 601, 604, 606, 1000} {
+		seq := min(before, 606) - 1
+		for e, err := range s.Entries(t.Context(), myvault.TrailRange{Before: myvault.Position{myvault.ChainChanges: 0, myvault.ChainAccess: before}}) {
+			is.NoErr(err)
+			is.Equal(e.Seq, seq)
+			is.Equal(len(e.Prev), 32)
+			seq--
+		}
+		is.Equal(seq, uint64(0))
+	}
+	var seqs []uint64
+	for e, err := range s.Entries(t.Context(), myvault.TrailRange{Since: at.Add(254 * time.Minute), Until: at.Add(258 * time.Minute)}) {
+		is.NoErr(err)
+		seqs = append(seqs, e.Seq)
+	}
+	is.Equal(seqs, []uint64{258, 257, 256, 255}) // over the end of a row
+}
+
+// A batch is pruned at any of its entries.
+func TestPruneWithinABatch(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, key)
+	recorded(t, s, 300)
+	heads, err := s.Heads(t.Context())
+	is.NoErr(err)
+	for _, upTo := range []uint64{1, 2, 100, 255, 256, 257, 299} {
+		n, err := s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: upTo}, nil)
+		is.NoErr(err)
+		is.True(n > 0)
+		is.Equal(sequences(t, s)[0], upTo+1)
+		report, err := s.Verify(t.Context(), heads...)
+		is.NoErr(err)
+		is.True(report.TruncationChecked)
+		is.Equal(report.Pruned, upTo)
+	}
+	recorded(t, open(t, dir, key), 1)
+	_, err = s.Verify(t.Context(), heads...)
+	is.NoErr(err)
+}
+
+// knownBatch is the second of bodies: format and number, then a line for each entry.
+const knownBatch = "010003" +
+	"3cc300064bf535af107b00000000000000030003737663000668656164657200047265616400017000016100026f6b0707070707070707070707070707070707070707070707070707070707070707" +
+	"10000001620808080808080808080808080808080808080808080808080808080808080808" +
+	"3fff00064bf535be52bb0000000000000000000000000000000900064bf535af107b00064bf535cd94fb00000000000000050000000000017200093139322e302e322e3100000000000000000909090909090909090909090909090909090909090909090909090909090909"

@@ -1,0 +1,81 @@
+package sqlite
+
+import (
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	"golang.org/x/crypto/cryptobyte"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// prune removes the entries up to one, which was proved in the batch of that key, and keeps its link.
+func (k *keyring) prune(c *conn, last myvault.Entry, row int64) error {
+	if err := c.split(last.Seq, row); err != nil {
+		return err
+	}
+	for _, sql := range []string{`DELETE FROM single WHERE seq <= ?1`, `DELETE FROM batch WHERE seq <= ?1`, `DELETE FROM pruned WHERE seq < ?1`} {
+		if err := c.run(sql, last.Seq); err != nil {
+			return err
+		}
+	}
+	return c.run(`INSERT INTO pruned(seq, link, at, mac) VALUES(?1, ?2, ?3, ?4)`,
+		last.Seq, last.MAC, last.At.UnixMicro(), k.stamp.Sum(k.prunedRow(last.Seq, last.MAC, last.At)))
+}
+
+// split puts the entries of a batch that stand behind one in it into a row of their own. No
+// other batch may begin before that entry, for it would go unproved.
+func (c *conn) split(last uint64, row int64) error {
+	r, found, err := c.batch(`SELECT seq, body FROM batch WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1`, last)
+	if err != nil || !found {
+		return err
+	}
+	if r.key != row {
+		return &BadEntry{Chain: myvault.ChainAccess, Seq: uint64(r.key), Reason: "it does not stand where its sequence says"}
+	}
+	var rest packed
+	for i := range r.entries {
+		if e := &r.entries[i]; e.Seq > last {
+			rest.add(e, e.MAC)
+		}
+	}
+	if rest.n == 0 {
+		return nil
+	}
+	return rest.insert(c)
+}
+
+// pruned gives the link behind which the entries begin.
+func (k *keyring) pruned(c *conn) (link, error) {
+	begin := link{mac: crypto.Genesis()}
+	err := c.each(`SELECT seq, link, at, mac FROM pruned`, func(row *sqlite3.Stmt) error {
+		found := link{uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil)}
+		if begin.seq != 0 || !k.stamp.Holds(k.prunedRow(found.seq, found.mac, timeAt(row, 2)), row.ColumnRawBlob(3)) {
+			return tampered("a row of the table pruned")
+		}
+		begin = found
+		return nil
+	})
+	return begin, err
+}
+
+// followed gives the link after l, if e is that one.
+func (l link) followed(e *myvault.Entry, k *keyring) (link, error) {
+	if e.Seq != l.seq+1 {
+		return l, &BadEntry{Chain: myvault.ChainAccess, Seq: l.seq + 1, Reason: "it is missing"}
+	}
+	e.Prev = l.mac
+	return link{e.Seq, e.MAC}, k.holds(e)
+}
+
+// prunedRow gives what the stamp of a row of the table pruned covers.
+func (k *keyring) prunedRow(seq uint64, mac []byte, at time.Time) []byte {
+	b := cryptobyte.NewBuilder(make([]byte, 0, 128))
+	addShort(b, []byte("pruned"))
+	addShort(b, k.vault)
+	b.AddUint64(seq)
+	addShort(b, mac)
+	addTime(b, at)
+	return encoded(b)
+}
