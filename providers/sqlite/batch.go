@@ -16,6 +16,7 @@ var errHalf = errors.New("a request failed half-way")
 
 // write commits a batch and answers everyone in it.
 func (w *writer) write(batch []*request) {
+	w.crowded = len(batch) > 1
 	err := w.commit(batch)
 	if err != nil || slices.ContainsFunc(batch, func(r *request) bool { return r.err == nil }) {
 		w.health.note(err)

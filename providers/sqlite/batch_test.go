@@ -58,7 +58,7 @@ func TestAccessesByTheDocument(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	dir := told(t, key)
-	recorded(t, open(t, dir, key), 600) // of more than one row
+	recorded(t, openWith(t, dir, key, sqlite.Config{Trail: keepEntries}), 600) // of more than one row
 	r := readerOf(t, dir, "access.db", key)
 	previous, seq, rows := make([]byte, 32), uint64(0), 0
 	r.rows(`SELECT seq, body FROM batch ORDER BY seq`, func(row row) {
@@ -140,7 +140,7 @@ func TestABatchIsSaidInOneWay(t *testing.T) {
 func TestEntriesOfACommitAreOneRow(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
-	s := open(t, dir, key)
+	s := openWith(t, dir, key, sqlite.Config{Trail: keepEntries})
 	recorded(t, s, 700)
 	recorded(t, s, 1)
 	long := make([]myvault.Entry, 30)
@@ -161,7 +161,7 @@ func TestEntriesOfACommitAreOneRow(t *testing.T) {
 // Pages and filters do not know of rows: wherever in one a listing begins, it goes on from there.
 func TestEntriesFromWithinABatch(t *testing.T) {
 	is := is.New(t)
-	s := open(t, t.TempDir(), crypto.NewKey())
+	s := openWith(t, t.TempDir(), crypto.NewKey(), sqlite.Config{Trail: keepEntries})
 	recorded(t, s, 600)
 	recorded(t, s, 5)
 	for _, before := range []uint64{1, 2, 100, 256, 257, 258, 513, 600, 601, 604, 606, 1000} {
@@ -186,7 +186,7 @@ func TestEntriesFromWithinABatch(t *testing.T) {
 func TestPruneWithinABatch(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
-	s := open(t, dir, key)
+	s := openWith(t, dir, key, sqlite.Config{Trail: keepEntries})
 	recorded(t, s, 300)
 	heads, err := s.Heads(t.Context())
 	is.NoErr(err)
@@ -200,9 +200,125 @@ func TestPruneWithinABatch(t *testing.T) {
 		is.True(report.TruncationChecked)
 		is.Equal(report.Pruned, upTo)
 	}
-	recorded(t, open(t, dir, key), 1)
+	recorded(t, openWith(t, dir, key, sqlite.Config{Trail: keepEntries}), 1)
 	_, err = s.Verify(t.Context(), heads...)
 	is.NoErr(err)
+}
+
+// A Verify in progress goes on where a batch was pruned that it has proved, in its middle or to its end.
+func TestVerifyBesidePruning(t *testing.T) {
+	for _, upTo := range []uint64{100, 2549, 2550, 2551, 2555, 2559, 2560, 2561, 2700} {
+		t.Run(fmt.Sprint(upTo), func(t *testing.T) {
+			is := is.New(t)
+			s := openWith(t, t.TempDir(), crypto.NewKey(), sqlite.Config{Trail: keepEntries})
+			for range 300 {
+				recorded(t, s, 10)
+			}
+			begun := false
+			proved, steps, err := s.VerifyAccesses(t.Context(), func() {
+				if begun {
+					return
+				}
+				begun = true // 256 rows, which are 2,560 entries
+				_, err := s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: upTo}, nil)
+				is.NoErr(err)
+			})
+			is.NoErr(err)
+			is.Equal(steps, 3)                              // the last one finds nothing
+			is.Equal(proved, 3000+2-(max(upTo, 2560)-2560)) // with the two of the pruning
+		})
+	}
+}
+
+// A request that fails takes nothing with it, whatever of it and of others is written already.
+func TestAFailureAmongEntriesOfOneRow(t *testing.T) {
+	for name, many := range map[string]int{"before a row is full": 1, "after one was written": 300} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir, key := t.TempDir(), crypto.NewKey()
+			s := openWith(t, dir, key, sqlite.Config{Trail: keepEntries})
+			recorded(t, s, 256) // the memory of a whole row is used again
+			named := func(service string, n int) (all []myvault.Entry) {
+				for range n {
+					all = append(all, myvault.Entry{Service: service, Action: "read", At: at})
+				}
+				return all
+			}
+			var writes []func()
+			var errs [5]error
+			for n, list := range [][]myvault.Entry{named("a", 2), named("lost", many), named("b", many), named("lost", 1), named("c", 1)} {
+				writes = append(writes, func() { errs[n] = s.RecordUnless(t.Context(), list[0].Service == "lost", list...) })
+			}
+			s.Together(t.Context(), writes...)
+			for n, err := range errs {
+				is.Equal(err != nil, n == 1 || n == 3)
+			}
+			recorded(t, openWith(t, dir, key, sqlite.Config{Trail: keepEntries}), 1)
+			report, err := s.Verify(t.Context())
+			is.NoErr(err)
+			is.Equal(report.Accesses, uint64(256+2+many+1+1))
+			for range s.Entries(t.Context(), myvault.TrailRange{Service: "lost"}) {
+				t.Error("an entry of a request that failed")
+			}
+		})
+	}
+}
+
+// What is committed together with a pruning goes by it, too.
+func TestPruneOfWhatIsCommittedWithIt(t *testing.T) {
+	is := is.New(t)
+	s := openWith(t, t.TempDir(), crypto.NewKey(), sqlite.Config{Trail: keepEntries})
+	var pruned uint64
+	var failed error
+	s.Together(t.Context(), func() { recorded(t, s, 5) }, func() {
+		pruned, failed = s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 5}, nil)
+	})
+	is.NoErr(failed)
+	is.Equal(pruned, uint64(5))
+	_, err := s.Verify(t.Context())
+	is.NoErr(err)
+}
+
+// Rows that someone put beside the others give no entry twice, even where a filter leaves out the
+// one whose MAC tells.
+func TestPlantedBatches(t *testing.T) {
+	again := func(from, to uint64) func(raw) {
+		return func(r raw) {
+			r.exec(fmt.Sprintf(`UPDATE batch SET body = x'%x' WHERE seq = %d`, sqlite.Pack(r.accesses()[from-1:to]), from))
+		}
+	}
+	for name, c := range map[string]struct {
+		plant   func(r raw)
+		seq     uint64 // that is asked for
+		noticed bool
+	}{
+		"a row before all":            {func(r raw) { r.exec(`DELETE FROM batch WHERE seq > 1; UPDATE batch SET seq = -5`) }, 1, true},
+		"an entry twice in a page":    {again(200, 202), 202, true},
+		"an entry twice in two pages": {again(44, 46), 46, false}, // the first page ends with 45
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir, key := t.TempDir(), crypto.NewKey()
+			s := openWith(t, dir, key, sqlite.Config{Trail: keepEntries})
+			for n := range 300 {
+				is.NoErr(s.Record(t.Context(), myvault.Entry{Service: fmt.Sprint("svc", n+1), Action: "read", At: at}))
+			}
+			c.plant(rawOpen(t, dir, "access.db"))
+			var seqs []uint64
+			var failed error
+			for e, err := range s.Entries(t.Context(), myvault.TrailRange{Service: fmt.Sprint("svc", c.seq)}) {
+				if failed = err; err == nil {
+					seqs = append(seqs, e.Seq)
+				}
+			}
+			if c.seq > 1 {
+				is.Equal(seqs, []uint64{c.seq})
+			}
+			is.Equal(errors.Is(failed, myvault.ErrTampered), c.noticed)
+			_, err := s.Verify(t.Context())
+			is.True(errors.Is(err, myvault.ErrTampered))
+		})
+	}
 }
 
 // knownBatch is the second of bodies: format and number, then a line for each entry.

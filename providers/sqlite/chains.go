@@ -39,30 +39,35 @@ func (t *Trail) Verify(ctx context.Context, earlier ...myvault.Head) (Report, er
 func (v *verification) accesses(ctx context.Context) error {
 	w := walk{end: link{mac: crypto.Genesis()}}
 	for more := true; more; {
-		err := v.trail.readers.snapshot(ctx, func(c *conn) error {
-			var err error
-			// It may be pruned meanwhile.
-			if v.pruned, err = v.access.pruned(c); err != nil {
-				return err
-			}
-			if err = c.gone(v.pruned.seq); err != nil {
-				return err
-			}
-			w.behind(v.pruned)
-			more, err = w.step(c, func(e *myvault.Entry) (err error) {
-				if w.end, err = w.end.followed(e, v.access); err == nil {
-					v.report.Accesses++
-				}
-				return err
-			})
-			return err
-		})
-		if err != nil {
+		var err error
+		if more, err = v.someAccesses(ctx, &w); err != nil {
 			return err
 		}
 	}
 	v.report.Pruned = v.pruned.seq
 	return nil
+}
+
+// someAccesses proves some entries on, and reports whether there were any.
+func (v *verification) someAccesses(ctx context.Context, w *walk) (more bool, err error) {
+	err = v.trail.readers.snapshot(ctx, func(c *conn) error {
+		// It may be pruned meanwhile.
+		if v.pruned, err = v.access.pruned(c); err != nil {
+			return err
+		}
+		if err = c.gone(v.pruned.seq); err != nil {
+			return err
+		}
+		w.behind(v.pruned)
+		more, err = w.step(c, func(e *myvault.Entry) (err error) {
+			if w.end, err = w.end.followed(e, v.access); err == nil {
+				v.report.Accesses++
+			}
+			return err
+		})
+		return err
+	})
+	return more, err
 }
 
 // gone proves that the entries up to one are not there: nothing holds what was pruned.

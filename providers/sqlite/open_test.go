@@ -187,7 +187,7 @@ func TestNewerFilesAreRefused(t *testing.T) {
 			key := crypto.NewKey()
 			dir := closed(t, key)
 			r := rawOpen(t, dir, file)
-			r.exec(`PRAGMA user_version=3`)
+			r.exec(`PRAGMA user_version=9`)
 			left := copied(t, dir)
 			refused(t, left, sqlite.StaticKey(key), sqlite.ErrNewer) // the version is in the write-ahead log
 			r.close()

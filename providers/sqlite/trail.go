@@ -88,7 +88,7 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c Tra
 	t.syncer = startSyncer(&logFile{path: f.path + "-wal", disk: o.disk, instead: o.sync}, f.rewrite)
 	w := f.writer
 	w.begin, w.save, w.restore, w.committed, w.attempted = t.begin, t.save, t.restore, t.syncer.written, t.attempted
-	w.finish = t.flush
+	w.finish = t.finish
 	f.start()
 	t.retain = startRetainer(t, c.orUsual())
 	return t, nil
@@ -161,6 +161,17 @@ func (t *Trail) append(c *conn, d *draft) error {
 	t.row.add(e, mac)
 	t.end = link{e.Seq, mac}
 	return nil
+}
+
+// finish writes what is left at the end of a transaction. Nobody goes back behind it, so its memory
+// is used again.
+func (t *Trail) finish(c *conn) error {
+	body := t.row.body
+	err := t.flush(c)
+	if err == nil {
+		t.row.body = body[:0]
+	}
+	return err
 }
 
 // flush writes the row that is being made. The memory of its body stays what it is: a request

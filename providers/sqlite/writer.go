@@ -40,12 +40,13 @@ type writer struct {
 	// attempted is told how each commit and each checkpoint went, beside health and doubt.
 	attempted func(error)
 
-	doubt doubt
-	turn  *turnstile // between processes
-	log   *checkpointer
-	conn  *conn  // owned, with what follows, by who made it busy
-	known bool   // version is that of the last transaction
-	seen  uint32 // the connection's data version
+	doubt   doubt
+	turn    *turnstile // between processes
+	log     *checkpointer
+	conn    *conn  // owned, with what follows, by who made it busy
+	known   bool   // version is that of the last transaction
+	crowded bool   // the last transaction had several requests
+	seen    uint32 // the connection's data version
 
 	health health
 	counts counts
@@ -120,12 +121,18 @@ func (w *writer) do(ctx context.Context, r *request) error {
 	return w.await(ctx, r)
 }
 
-// alone writes r unless another process is writing.
+// alone writes r unless another process is writing. Where the transaction before had more than one
+// request, others are about to ask; they are let do so, and go together with it.
 func (w *writer) alone(r *request) bool {
 	if !w.turn.try() {
 		return false
 	}
-	w.write([]*request{r})
+	batch := []*request{r}
+	if w.crowded {
+		runtime.Gosched()
+		batch = append(batch, w.take(maxBatch-1)...)
+	}
+	w.write(batch)
 	w.turn.release()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -183,7 +190,7 @@ func (w *writer) serve() {
 			w.refuse(err)
 			continue
 		}
-		batch := w.take()
+		batch := w.take(maxBatch)
 		if len(batch) > 0 {
 			w.write(batch)
 		}
@@ -205,10 +212,11 @@ func (w *writer) pending() bool {
 	return true
 }
 
-func (w *writer) take() []*request {
+// take gives what waits, at most so many.
+func (w *writer) take(most int) []*request {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := min(len(w.waiting), maxBatch)
+	n := min(len(w.waiting), most)
 	batch := w.waiting[:n:n]
 	w.waiting = w.waiting[n:]
 	return batch

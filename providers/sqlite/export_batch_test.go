@@ -1,0 +1,67 @@
+package sqlite
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// VerifyAccesses proves the chain of accesses, and calls between after each step. It gives how
+// many entries it has proved, and in how many steps.
+func (s *Store) VerifyAccesses(ctx context.Context, between func()) (proved uint64, steps int, err error) {
+	v := &verification{Store: s}
+	if err := v.trailStructure(ctx); err != nil {
+		return 0, 0, err
+	}
+	w := walk{end: link{mac: crypto.Genesis()}}
+	for more := true; more && err == nil; steps++ {
+		more, err = v.someAccesses(ctx, &w)
+		between()
+	}
+	return v.report.Accesses, steps, err
+}
+
+// RecordUnless records the entries, unless failing: then the request fails once they are on the way.
+func (s *Store) RecordUnless(ctx context.Context, failing bool, entries ...myvault.Entry) error {
+	return s.trail.writer.do(ctx, &request{apply: func(c *conn) error {
+		for _, e := range entries {
+			d := s.trail.draft(e)
+			if err := s.trail.append(c, &d); err != nil {
+				return err
+			}
+		}
+		if failing {
+			return errHalf
+		}
+		return nil
+	}})
+}
+
+// Together calls functions that write to the trail, each once the one before waits to be
+// written, so that their first requests are one transaction.
+func (s *Store) Together(ctx context.Context, functions ...func()) {
+	w := s.trail.writer
+	held, release := make(chan struct{}), make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		_ = w.do(ctx, &request{apply: func(*conn) error {
+			close(held)
+			<-release
+			return errDone
+		}})
+	})
+	<-held
+	for n, f := range functions {
+		wait.Go(f)
+		for waiting := 0; waiting <= n; runtime.Gosched() {
+			w.mu.Lock()
+			waiting = len(w.waiting)
+			w.mu.Unlock()
+		}
+	}
+	close(release)
+	wait.Wait()
+}
