@@ -69,9 +69,6 @@ func beforeAll() (s shape) {
 
 func (p *packed) full() bool { return p.n == maxPacked || len(p.body) >= packedEnough }
 
-// end gives the sequence of the last entry.
-func (p *packed) end() uint64 { return p.first + uint64(p.n) - 1 }
-
 // add appends an entry that follows the last one, with its MAC.
 func (p *packed) add(e *myvault.Entry, mac []byte) {
 	if p.n == 0 {
