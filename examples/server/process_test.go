@@ -3,6 +3,7 @@ package main_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -41,6 +42,15 @@ type process struct {
 	stdout lockedBuffer
 	stderr lockedBuffer
 	exited chan error
+	client *http.Client // nil: the default one
+}
+
+// apart is p for one caller at a time, with one connection. A client that callers share opens connections ahead; the server
+// closes those that say nothing for five seconds, which may be just when one is used.
+func (p *process) apart(t *testing.T) *process {
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	t.Cleanup(client.CloseIdleConnections)
+	return &process{url: p.url, client: client}
 }
 
 type lockedBuffer struct {
@@ -191,7 +201,7 @@ func (p *process) ask(c caller, method, path, body string) (answer, error) {
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := cmp.Or(p.client, http.DefaultClient).Do(r)
 	if err != nil {
 		return answer{}, err
 	}

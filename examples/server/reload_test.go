@@ -69,6 +69,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	var clients sync.WaitGroup
 	const both = `{"changes":[{"op":"put","project":"a","path":"x","value":"v"},{"op":"put","project":"b","path":"x","value":"v"}]}`
 	for n := range 4 {
+		p := p.apart(t)
 		clients.Go(func() {
 			for last := ""; !done.Load(); asked.Add(1) {
 				if a, err := p.ask(svc, "POST", "/api/changes", both); err != nil || a.status != 403 {
