@@ -43,8 +43,12 @@ func (s *Session) Trail(ctx context.Context, r TrailRange) iter.Seq2[Entry, erro
 	}
 }
 
+// maxPageRanges is how many ranges of destroyed versions a page has before it ends.
+const maxPageRanges = 4096
+
 // TrailPage gives up to limit (1 to 1000) of what Trail yields, and looks at no more than
-// 10,000 entries for it, selected or not.
+// 10,000 entries for it, selected or not. It ends early where entries tell of some
+// thousand ranges of destroyed versions.
 func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (TrailPage, error) {
 	if err := validateLimit(limit); err != nil {
 		return TrailPage{}, fail("trail", Address{}, err)
@@ -60,14 +64,15 @@ func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (Trail
 	if !some {
 		return page, nil
 	}
-	scanned := 0
+	scanned, ranges := 0, 0
 	// The trail is asked for all entries: one that filters by itself may look at any number.
 	for e, err := range s.vault.trail.Entries(ctx, TrailRange{Before: r.Before}) {
 		if err != nil {
 			return TrailPage{}, fail("trail", Address{}, err)
 		}
 		seen := r.Contains(e) && visible.audits(e)
-		if scanned == maxScan || seen && len(page.Entries) == limit {
+		full := len(page.Entries) == limit || len(page.Entries) > 0 && ranges+len(e.Destroyed) > maxPageRanges
+		if scanned == maxScan || seen && full {
 			page.More = true
 			break
 		}
@@ -75,6 +80,7 @@ func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (Trail
 		page.Next[e.Chain] = e.Seq
 		if seen {
 			page.Entries = append(page.Entries, e)
+			ranges += len(e.Destroyed)
 		}
 	}
 	return page, nil

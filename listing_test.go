@@ -147,6 +147,36 @@ func TestAPageDoesNotTellOfWhatIsHidden(t *testing.T) {
 	}
 }
 
+// TestTrailPageEndsAtManyRanges: one destroy may name a thousand versions that stand apart, again and again.
+func TestTrailPageEndsAtManyRanges(t *testing.T) {
+	is := is.New(t)
+	v := vaultOf(t, memory.New(memory.Config{}), myvault.Config{})
+	var odd []myvault.Version
+	for n := range 2000 {
+		info, err := v.As("root").Put(t.Context(), db, myvault.Text("v"))
+		is.NoErr(err)
+		if n%2 == 0 {
+			odd = append(odd, info.Version)
+		}
+	}
+	for range 10 {
+		is.NoErr(v.As("root").Destroy(t.Context(), db, odd...))
+	}
+	var page myvault.TrailPage
+	found := 0
+	for more := true; more; more = page.More {
+		var err error
+		page, err = v.As("root").TrailPage(t.Context(), myvault.TrailRange{Action: "destroy", Before: page.Next}, 1000)
+		is.NoErr(err)
+		is.True(len(page.Entries) <= 4)
+		for _, e := range page.Entries {
+			is.Equal(len(e.Destroyed), 1000)
+		}
+		found += len(page.Entries)
+	}
+	is.Equal(found, 10)
+}
+
 func TestTrailPageLooksAtABoundedNumber(t *testing.T) {
 	is := is.New(t)
 	v := vaultOf(t, memory.New(memory.Config{MaxEntries: 20_000}), myvault.Config{})

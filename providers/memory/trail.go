@@ -60,7 +60,7 @@ func (t *trail) changed(c myvault.Commit, infos []myvault.Info) {
 		if len(c.Entries) != 0 {
 			e = c.Entries[i]
 		}
-		e.Version = info.Version
+		e.Version, e.Destroyed = info.Version, nil
 		if c.Changes[i].Op == myvault.OpDestroy {
 			e.Destroyed = c.Changes[i].Destroys(info.Version) // of all of them, the newest is the current one
 		}
@@ -104,7 +104,7 @@ func (p *Provider) Record(ctx context.Context, entries ...myvault.Entry) error {
 		return err
 	}
 	for _, e := range entries {
-		e.Seen = t.changes.seq
+		e.Seen, e.Destroyed = t.changes.seq, nil
 		t.access.add(e)
 	}
 	return nil

@@ -145,7 +145,9 @@ var recordClauses = []Clause{
 		s.do(destroy("newsbot/a", 4, 1, 2, 1))
 		s.do(destroy("newsbot/a", 3))
 		s.do(destroy("newsbot/a"))
-		s.record(accessEntry("read", "newsbot/a", 100))
+		read := accessEntry("read", "newsbot/a", 100)
+		read.Destroyed = []myvault.VersionRange{{First: 1, Last: 2}}
+		s.record(read)
 		want := []string{"[]", "[{1 5}]", "[{3 3}]", "[{1 2} {4 4}]", "[]", "[]", "[]", "[]", "[]"}
 		for i, e := range counted(s, "entries", s.entries(myvault.TrailRange{}), len(want)) {
 			same(s, fmt.Sprintf("destroyed, by entry %d of %s", e.Seq, e.Chain), fmt.Sprint(e.Destroyed), want[i])

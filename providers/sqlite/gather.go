@@ -1,5 +1,7 @@
 package sqlite
 
+import "github.com/ncruces/go-sqlite3"
+
 // gatherAtMost is how much of a commit is held back; more goes out in several pieces.
 const gatherAtMost = 512 << 10
 
@@ -19,7 +21,11 @@ func (f *connFiles) gather(run func() error) error {
 	}
 	f.log.gathering = true
 	defer func() { f.log.gathering, f.log.held = false, f.log.held[:0] }()
-	return run()
+	err := run()
+	if err == nil && len(f.log.held) > 0 { // the engine told of frames that it has not synced
+		return sqlite3.IOERR_FSYNC
+	}
+	return err
 }
 
 // hold takes a piece that lies behind what is held, and brings out what there was before

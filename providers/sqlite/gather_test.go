@@ -8,9 +8,11 @@ import (
 	"testing"
 
 	"github.com/matryer/is"
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
 // A commit is one write to the write-ahead log and one sync, however many pages it has, and
@@ -81,4 +83,10 @@ func TestAFailedCommitLeavesNothingToWrite(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrNotFound))
 	_, err = other.Verify(t.Context())
 	is.NoErr(err)
+}
+
+// A commit that leaves something to write has not succeeded, whatever the engine says.
+func TestACommitIsNotBelievedWithoutItsSync(t *testing.T) {
+	is := is.New(t)
+	is.True(errors.Is(sqlite.CommitWithoutSync(), sqlite3.IOERR_FSYNC))
 }

@@ -45,6 +45,7 @@ func (k *knownHeads) put(h head) {
 		h.Project, h.Path, h.By = strings.Clone(h.Project), strings.Clone(h.Path), strings.Clone(h.By)
 		k.heads[h.Address] = &h
 	} else {
+		k.bytes += len(h.By) - len(old.By)
 		h.Address = old.Address
 		if h.By == old.By {
 			h.By = old.By

@@ -96,6 +96,30 @@ func TestKnownHeadsAreBounded(t *testing.T) {
 	is.NoErr(err)
 }
 
+// The bytes are counted whoever wrote, and whoever failed.
+func TestTheBytesOfKnownHeadsAreThoseThatThereAre(t *testing.T) {
+	is := is.New(t)
+	s := open(t, t.TempDir(), crypto.NewKey())
+	_, err := apply(s, put("p/taken", "x"))
+	is.NoErr(err)
+	var wait sync.WaitGroup
+	for n := range 60 {
+		wait.Go(func() {
+			changes := []myvault.Change{put("p/a", "x"), put("p/b", "x")}
+			if n%2 == 0 {
+				changes = append(changes, put("p/taken", "y", myvault.IfAbsent()))
+			}
+			_, err := s.Apply(t.Context(), myvault.Commit{Changes: changes, By: strings.Repeat("s", n+1), At: at})
+			if (err != nil) != (n%2 == 0) {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	_, bytes := s.KnownHeads()
+	is.Equal(bytes, s.KnownHeadsSum())
+}
+
 // A head that is known and is not in the file any more is read again, and found missing, as it
 // would be by who does not know it.
 func TestAKnownHeadThatIsGone(t *testing.T) {
