@@ -5,7 +5,8 @@ import "sync"
 // keptBuffer is the size up to which a buffer is kept, in bytes.
 const keptBuffer = 16 << 10
 
-// buffers are the memory of bodies, which hold values. They are cleared before another one gets them.
+// buffers are the memory of bodies, which hold values. They are cleared before another one gets them; what one has outgrown
+// is left to the garbage collector.
 type buffers struct{ idle sync.Pool } // of *[]byte
 
 // take gives an empty buffer.

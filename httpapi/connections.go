@@ -33,8 +33,12 @@ type connections struct {
 	holders   map[holderKey]*holder
 }
 
-// turn is what a proven connection does. Its requests change it without a lock.
-type turn = int32
+// turn is what a proven connection does, and since when it waits, or waited before it idled. Its requests change
+// it without a lock. Both are one number, so that who looked at it sees that it is another turn now.
+type turn int64
+
+// activity is the part of a turn that tells what the connection does.
+const activity turn = 3
 
 const (
 	working turn = iota // on a request
@@ -51,8 +55,7 @@ type connection struct {
 	round   uint64       // of the client authorities when it came
 	proven  atomic.Bool  // a caller proved who it is
 	spare   atomic.Int32 // how often more it may be read from before its caller is taken for one who trickles
-	turn    atomic.Int32 // a turn
-	waited  atomic.Int64 // since when it waits, or waited before it idled, as [connections.now] gives it
+	turn    atomic.Int64 // a turn
 
 	// By all.mu:
 	place  *list.Element // in within; nil: a closed one
@@ -194,17 +197,19 @@ func (c *connection) prove(service string) {
 
 // waits says that the request of a proven connection waits: for its client, or for other requests.
 func (c *connection) waits() {
-	if c == nil || c.turn.Load() == waiting { // else it has waited since
+	if c == nil || turn(c.turn.Load())&activity == waiting { // else it has waited since
 		return
 	}
-	c.waited.Store(c.all.now())
-	c.turn.Store(waiting)
+	c.turn.Store(int64(turn(c.all.now())&^activity | waiting))
 }
+
+// becomes changes what it does, and not since when it waits.
+func (c *connection) becomes(does turn) { c.turn.Store(int64(turn(c.turn.Load())&^activity | does)) }
 
 // works says that it no longer does.
 func (c *connection) works() {
 	if c != nil {
-		c.turn.Store(working)
+		c.becomes(working)
 	}
 }
 
@@ -214,9 +219,9 @@ func follow(conn net.Conn, state http.ConnState) {
 	switch {
 	case c == nil:
 	case state == http.StateActive:
-		c.turn.Store(working)
+		c.becomes(working)
 	case state == http.StateIdle:
-		c.turn.Store(idle)
+		c.becomes(idle)
 	}
 }
 

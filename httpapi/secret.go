@@ -83,8 +83,7 @@ func appendTime(dst []byte, name string, t time.Time) []byte {
 	return append(appendTimestamp(append(dst, name...), t), '"')
 }
 
-// appendValue appends the value, and the member encoding where it needs one. No copy of the value
-// stays behind.
+// appendValue appends the value, and the member encoding where it needs one.
 func appendValue(dst []byte, value myvault.Value) ([]byte, error) {
 	raw := value.RevealBytes()
 	defer clear(raw)

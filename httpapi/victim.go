@@ -64,42 +64,43 @@ func (a *connections) victim() (victim *connection, soon bool) {
 	}
 	for { // until it is one that has not begun to work meanwhile
 		victim, seen := a.resting()
-		if victim == nil || victim.turn.CompareAndSwap(seen, gone) {
+		if victim == nil || victim.turn.CompareAndSwap(int64(seen), int64(gone)) {
 			return victim, false
 		}
 	}
 }
 
-// resting gives the proven connection that may go, and what it did when it was looked at. a.mu is held.
+// resting gives the proven connection that may go, and its turn when it was looked at. a.mu is held.
 func (a *connections) resting() (found *connection, seen turn) {
-	now := a.now()
-	slow := func(c *connection) bool { return now-c.waited.Load() >= int64(grace) }
-	anyone := func(*connection) bool { return true }
-	many := func(c *connection) bool { return c.holder.open > a.limit/placesShare }
+	now := turn(a.now())
+	slow := func(_ *connection, t turn) bool { return now-t >= turn(grace) }
+	anyone := func(*connection, turn) bool { return true }
+	many := func(c *connection, _ turn) bool { return c.holder.open > a.limit/placesShare }
 	for _, kind := range []struct {
-		turn
-		may func(*connection) bool
+		does turn
+		may  func(*connection, turn) bool
 	}{{waiting, slow}, {idle, anyone}, {waiting, many}} {
-		if c := a.longest(kind.turn, kind.may); c != nil && (found == nil || c.holder.open > found.holder.open) {
-			found, seen = c, kind.turn
+		if c, t := a.longest(kind.does, kind.may); c != nil && (found == nil || c.holder.open > found.holder.open) {
+			found, seen = c, t
 		}
 	}
 	return found, seen
 }
 
 // longest gives, of the proven connections that do this and may go, one of the holder with the most, and of those the one that
-// has waited the longest; nil where there is none.
-func (a *connections) longest(does turn, may func(*connection) bool) (found *connection) {
+// has waited the longest, and its turn; nil where there is none.
+func (a *connections) longest(does turn, may func(*connection, turn) bool) (found *connection, seen turn) {
 	for e := a.proven.Front(); e != nil; e = e.Next() {
 		c := e.Value.(*connection)
-		if c.turn.Load() != does || !may(c) {
+		t := turn(c.turn.Load())
+		if t&activity != does || !may(c, t) {
 			continue
 		}
-		if found == nil || c.holder.open > found.holder.open || c.holder.open == found.holder.open && c.waited.Load() < found.waited.Load() {
-			found = c
+		if found == nil || c.holder.open > found.holder.open || c.holder.open == found.holder.open && t < seen {
+			found, seen = c, t
 		}
 	}
-	return found
+	return found, seen
 }
 
 // crowds reports whether an address has more than its share of the places with strangers, and there are

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -155,4 +157,12 @@ func TestAFloodOfOneAddressPushesOutItself(t *testing.T) {
 			is.Equal(first(slow, 12), "HTTP/1.1 200")
 		})
 	}
+}
+
+// TestWhoWaitsAnewIsNotWhoWaited: a connection that was looked at when it had waited for long has answered since.
+func TestWhoWaitsAnewIsNotWhoWaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		is.True(!httpapi.WaitsTwice(func() { time.Sleep(time.Millisecond) }))
+	})
 }
