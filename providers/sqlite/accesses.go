@@ -20,7 +20,7 @@ import (
 func (p *packed) insert(c *conn) error {
 	return c.write(`INSERT INTO batch(seq, body) VALUES(?1, ?2)`, func(b *binder) {
 		b.int(int64(p.first))
-		b.blob(p.body)
+		b.blob(p.encode())
 	})
 }
 
@@ -89,8 +89,8 @@ func (p *batchPage) read(c *conn) error {
 	return err
 }
 
-// take takes what is selected of a row. An entry is proved when it is, and by the MAC of the one
-// before it.
+// take takes what is selected of a row, once each entry is proved, by the MAC of the one before it: an entry that
+// was altered so that it is not selected is not passed over.
 func (p *batchPage) take(c *conn, r batchRow) error {
 	first, last := uint64(r.key), r.entries[len(r.entries)-1].Seq
 	// The engine believes the order of the rows; walking one that was changed may never end.
@@ -100,7 +100,7 @@ func (p *batchPage) take(c *conn, r batchRow) error {
 	p.rows++
 	p.next = first
 	for _, e := range slices.Backward(r.entries) {
-		if e.Seq >= p.before || !p.selected.Contains(e) {
+		if e.Seq >= p.before {
 			continue
 		}
 		if e.Seq == first {
@@ -111,6 +111,9 @@ func (p *batchPage) take(c *conn, r batchRow) error {
 		}
 		if err := p.keys.holds(&e); err != nil {
 			return err
+		}
+		if !p.selected.Contains(e) {
+			continue
 		}
 		e.Prev, e.MAC = bytes.Clone(e.Prev), bytes.Clone(e.MAC)
 		p.entries = append(p.entries, e)
@@ -191,7 +194,8 @@ func (c *conn) oldestAccess() (at time.Time, found bool, err error) {
 // walk goes along the chain from its oldest entry to its newest, in steps.
 type walk struct {
 	end link  // the last entry that was proved
-	row int64 // the key of the row of batch it stands in
+	row int64 // the key of the row of batch it stands in, or below which none is left
+	in  bool  // it stands in one
 }
 
 // behind has the walk go on behind what was pruned meanwhile. The batch that the last pruned entry
@@ -199,7 +203,7 @@ type walk struct {
 func (w *walk) behind(pruned link) {
 	if int64(pruned.seq) >= w.row {
 		w.row = int64(pruned.seq)
-		if pruned.seq < w.end.seq {
+		if w.in && pruned.seq < w.end.seq {
 			w.row++
 		}
 	}
@@ -232,7 +236,7 @@ func (w *walk) step(c *conn, entry func(e *myvault.Entry) error) (more bool, err
 // batch calls entry for the entries of a row, as far as it can be read.
 func (w *walk) batch(row *sqlite3.Stmt, entry func(e *myvault.Entry) error) error {
 	r, bad := scanBatch(row)
-	w.row = r.key
+	w.row, w.in = r.key, true
 	for i := range r.entries {
 		if err := entry(&r.entries[i]); err != nil {
 			return err

@@ -97,28 +97,37 @@ func (v *verification) compareWith(ctx context.Context, earlier []myvault.Head) 
 			v.report.NotComparable = append(v.report.NotComparable, h)
 			continue
 		}
-		if err := v.contains(ctx, h); err != nil {
+		switch there, err := v.contains(ctx, h); {
+		case err != nil:
 			return nil, err
+		case there:
+			compared[h.Chain] = true
+		default:
+			v.report.NotComparable = append(v.report.NotComparable, h)
 		}
-		compared[h.Chain] = true
 	}
 	return compared, nil
 }
 
-// contains proves that a chain still has an entry that it once had.
-func (v *verification) contains(ctx context.Context, h myvault.Head) (err error) {
+// contains proves that a chain still has an entry that it once had; not there: it was pruned since the walk.
+func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool, err error) {
 	var of *file
 	var link func(c *conn) ([]byte, error)
 	switch h.Chain {
 	case myvault.ChainChanges:
 		of, link = v.file, func(c *conn) ([]byte, error) { return c.blob(`SELECT mac FROM log WHERE seq = ?1`, h.Seq) }
 	case myvault.ChainAccess:
-		of, link = v.trail.file, func(c *conn) ([]byte, error) { return c.linkAt(h.Seq) }
+		of, link = v.trail.file, func(c *conn) (mac []byte, err error) {
+			if v.pruned, err = v.access.pruned(c); err == nil {
+				mac, err = c.linkAt(h.Seq)
+			}
+			return mac, err
+		}
 	default:
-		return fmt.Errorf("%w head: there is no such chain", myvault.ErrInvalid)
+		return false, fmt.Errorf("%w head: there is no such chain", myvault.ErrInvalid)
 	}
 	if h.Seq == 0 {
-		return nil // every chain goes on from nothing
+		return true, nil // every chain goes on from nothing
 	}
 	var mac []byte
 	err = of.readers.read(ctx, func(c *conn) error {
@@ -126,10 +135,12 @@ func (v *verification) contains(ctx context.Context, h myvault.Head) (err error)
 		return err
 	})
 	switch {
-	case err == nil && mac == nil:
-		err = &BadEntry{Chain: h.Chain, Seq: h.Seq, Reason: "the chain was cut short before it"}
-	case err == nil && !bytes.Equal(mac, h.MAC):
-		err = &BadEntry{Chain: h.Chain, Seq: h.Seq, Reason: "it is not the one that was there before"}
+	case err != nil || mac == nil && h.Chain == myvault.ChainAccess && h.Seq < v.pruned.seq:
+		return false, err
+	case mac == nil:
+		return false, &BadEntry{Chain: h.Chain, Seq: h.Seq, Reason: "the chain was cut short before it"}
+	case !bytes.Equal(mac, h.MAC):
+		return false, &BadEntry{Chain: h.Chain, Seq: h.Seq, Reason: "it is not the one that was there before"}
 	}
-	return err
+	return true, nil
 }

@@ -70,5 +70,8 @@ func Pack(entries []myvault.Entry) []byte {
 	for i := range entries {
 		p.add(&entries[i], entries[i].MAC)
 	}
-	return p.body
+	if p.n == 0 {
+		return nil
+	}
+	return p.encode()
 }

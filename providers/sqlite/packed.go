@@ -95,7 +95,13 @@ func (p *packed) add(e *myvault.Entry, mac []byte) {
 	p.body = append(p.body, mac...)
 	p.last = s
 	p.n++
+}
+
+// encode gives the body. The number of entries is written here, since add is undone by going back to an earlier p, which has
+// its bytes in the same memory.
+func (p *packed) encode() []byte {
 	binary.BigEndian.PutUint16(p.body[1:], uint16(p.n))
+	return p.body
 }
 
 // unpackEntries reads the body of a row whose first entry has that sequence. Nothing but what add

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -42,6 +43,9 @@ func (c *conn) split(last uint64, row int64) error {
 	}
 	if rest.n == 0 {
 		return nil
+	}
+	if taken, err := c.integer(`SELECT count(*) FROM batch WHERE seq = ?1`, rest.first); err != nil || taken != 0 {
+		return cmp.Or(err, error(&BadEntry{Chain: myvault.ChainAccess, Seq: rest.first, Reason: "it stands in two rows"}))
 	}
 	return rest.insert(c)
 }

@@ -1,0 +1,99 @@
+package sqlite_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// ofServices records n entries, each of another service: s1, s2 and so on.
+func ofServices(t *testing.T, s *sqlite.Store, n int) {
+	t.Helper()
+	entries := make([]myvault.Entry, n)
+	for i := range entries {
+		entries[i] = myvault.Entry{Service: fmt.Sprint("s", i+1), Action: "read", At: at}
+	}
+	must(t, s.Record(t.Context(), entries...))
+}
+
+// An entry that was altered so that a filter does not select it is found all the same.
+func TestAFilterPassesOverNoAlteredEntry(t *testing.T) {
+	for _, seq := range []uint64{1, 7, 10} {
+		is := is.New(t)
+		dir, key := t.TempDir(), crypto.NewKey()
+		s := openWith(t, dir, key, sqlite.Config{Trail: keepEntries})
+		ofServices(t, s, 10)
+		rawOpen(t, dir, "access.db").alter(seq, func(e *myvault.Entry) { e.Service = "nobody" })
+		var failed error
+		for _, err := range s.Entries(t.Context(), myvault.TrailRange{Service: fmt.Sprint("s", seq)}) {
+			failed = err
+		}
+		var bad *sqlite.BadEntry
+		is.True(errors.As(failed, &bad))
+		is.Equal(bad.Seq, seq)
+	}
+}
+
+// A row of batch that begins where the chain of single rows does hides none of them: it is read by
+// Verify, however many steps the single rows take.
+func TestABatchPlantedBeforeSingles(t *testing.T) {
+	for _, pruned := range []uint64{0, 10} {
+		t.Run(fmt.Sprint(pruned, " pruned"), func(t *testing.T) {
+			is := is.New(t)
+			dir, key := t.TempDir(), crypto.NewKey()
+			s := openWith(t, dir, key, sqlite.Config{Trail: keepEntries})
+			ofServices(t, s, 600)
+			if pruned > 0 {
+				_, err := s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: pruned}, nil)
+				is.NoErr(err)
+			}
+			r := rawOpen(t, dir, "access.db")
+			first := r.accesses()[:1]
+			is.Equal(first[0].Seq, pruned+1)
+			r.apart()
+			heads, err := s.Heads(t.Context())
+			is.NoErr(err)
+			_, err = s.Verify(t.Context(), heads...)
+			is.NoErr(err)
+			r.exec(fmt.Sprintf(`INSERT INTO batch VALUES(%d, x'%x')`, pruned+1, sqlite.Pack(first)))
+			_, err = s.Verify(t.Context(), heads...)
+			is.True(errors.Is(err, myvault.ErrTampered))
+		})
+	}
+}
+
+// A row that is planted where pruning will cut another one is told as tampering.
+func TestARowPlantedWhereAnotherIsCut(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := openWith(t, dir, key, sqlite.Config{Trail: keepEntries})
+	ofServices(t, s, 100)
+	r := rawOpen(t, dir, "access.db")
+	r.exec(fmt.Sprintf(`INSERT INTO batch VALUES(51, x'%x')`, sqlite.Pack(r.accesses()[50:51])))
+	_, err := s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 50}, nil)
+	is.True(errors.Is(err, myvault.ErrTampered))
+}
+
+// A request that fails as the last one of its row leaves no count of its entries in it.
+func TestAFailureAtTheEndOfARow(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := openWith(t, dir, key, sqlite.Config{Trail: keepEntries})
+	entry := myvault.Entry{Service: "s", Action: "read", At: at}
+	var kept, lost error
+	s.Together(t.Context(),
+		func() { kept = s.RecordUnless(t.Context(), false, entry) },
+		func() { lost = s.RecordUnless(t.Context(), true, entry) })
+	is.NoErr(kept)
+	is.True(lost != nil)
+	is.NoErr(openWith(t, dir, key, sqlite.Config{Trail: keepEntries}).Record(t.Context(), entry))
+	report, err := s.Verify(t.Context())
+	is.NoErr(err)
+	is.Equal(report.Accesses, uint64(2))
+}
