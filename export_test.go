@@ -2,3 +2,18 @@ package myvault
 
 // LimitUsage makes the vault know the last reads of so many secrets.
 func (v *Vault) LimitUsage(n int) { v.usage.limit = n }
+
+// MaxSight is the most steps that one call takes to tell which projects are visible.
+const MaxSight = maxSight
+
+// Sight tells which of the projects are visible to the session, in one call, and the steps of that.
+func Sight(s *Session, projects ...string) (seen []string, steps int) {
+	policy := s.vault.policy.Load()
+	sight := rights{policy, policy.services[s.service], s.limits}.sight()
+	for _, project := range projects {
+		if sight.sees(project) {
+			seen = append(seen, project)
+		}
+	}
+	return seen, maxSight - sight.left
+}

@@ -104,23 +104,27 @@ func (r Rule) within(other Rule) bool {
 
 // meets reports whether some address and action is of both rules.
 func (r Rule) meets(other Rule) bool {
-	if r.actions&other.actions == 0 || !segmentsMeet(r.project, other.project) {
+	if r.actions&other.actions == 0 || !segmentsMeet(r.project, other.project) || !r.asDeep(other) {
 		return false
 	}
-	a, b := r, other
-	if len(a.path) > len(b.path) {
-		a, b = b, a
-	}
-	// a is the shorter: it reaches as deep as b only by covering what is below.
-	if len(a.path) < len(b.path) && !a.below || len(a.path) == len(b.path) && a.below != b.below {
-		return false
-	}
-	for i, pattern := range a.path {
-		if !segmentsMeet(pattern, b.path[i]) {
+	for i := range min(len(r.path), len(other.path)) {
+		if !segmentsMeet(r.path[i], other.path[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+// asDeep reports whether both rules cover paths of some one depth. The shorter reaches as deep as the other only by covering
+// what is below.
+func (r Rule) asDeep(other Rule) bool {
+	switch {
+	case len(r.path) < len(other.path):
+		return r.below
+	case len(r.path) > len(other.path):
+		return other.below
+	}
+	return r.below == other.below
 }
 
 // segmentWithin reports whether whatever fits pattern fits other. A byte that no pattern
@@ -130,20 +134,17 @@ func segmentWithin(pattern, other string) bool {
 	return matchSegment(other, strings.ReplaceAll(pattern, "*", "\x00"))
 }
 
-// segmentsMeet reports whether some segment fits both patterns.
+// segmentsMeet reports whether some segment fits both patterns, however long. Where both hold a "*", what stands before the first
+// one and behind the last must agree as far as both have it: between them each takes whatever the other asks for.
 func segmentsMeet(p, q string) bool {
-	// meet[j] is about p[i:] and q[j:], row about p[i+1:]. Each step reads one character
-	// of the segment; a "*" has then read enough, and may read more.
-	row := make([]bool, len(q)+1)
-	row[len(q)] = true
-	for i := len(p) - 1; i >= 0; i-- {
-		meet := make([]bool, len(q)+1)
-		for j := len(q) - 1; j >= 0; j-- {
-			if p[i] == '*' || q[j] == '*' || p[i] == q[j] {
-				meet[j] = row[j+1] || p[i] == '*' && meet[j+1] || q[j] == '*' && row[j]
-			}
-		}
-		row = meet
+	head, other := strings.IndexByte(p, '*'), strings.IndexByte(q, '*')
+	switch {
+	case head < 0:
+		return matchSegment(q, p)
+	case other < 0:
+		return matchSegment(p, q)
 	}
-	return row[0]
+	head = min(head, other)
+	tail := min(len(p)-strings.LastIndexByte(p, '*'), len(q)-strings.LastIndexByte(q, '*')) - 1
+	return p[:head] == q[:head] && p[len(p)-tail:] == q[len(q)-tail:]
 }

@@ -11,12 +11,16 @@ import (
 func (s *Session) Projects(ctx context.Context) iter.Seq2[Project, error] {
 	return func(yield func(Project, error) bool) {
 		e := s.entry("list", Address{})
-		visible, err := s.ask(ctx, e, anyone)
+		r, err := s.ask(ctx, e, anyone)
 		if err != nil {
 			yield(Project{}, fail("list projects", Address{}, err))
 			return
 		}
+		visible := r.sight()
 		for p, err := range s.vault.provider.Projects(ctx) {
+			if err == nil {
+				err = ctx.Err() // a provider may have taken the whole register at once
+			}
 			if err == nil && !visible.sees(p.Name) {
 				continue
 			}
@@ -35,7 +39,7 @@ func (s *Session) Project(ctx context.Context, name string) (Project, error) {
 	}
 	addr := Address{Project: name}
 	e := s.entry("list", addr)
-	_, err := s.ask(ctx, e, func(r rights) bool { return r.sees(name) })
+	_, err := s.ask(ctx, e, func(r rights) bool { return r.sight().sees(name) })
 	if err != nil {
 		return Project{}, fail("get project", addr, err)
 	}

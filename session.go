@@ -81,11 +81,6 @@ func (r rights) below(a Action, prefix Prefix) bool {
 	return r.all(func(g *grants) bool { return g.below(a, prefix) })
 }
 
-// sees reports whether the project is visible to the service: what its limits leave must be something there.
-func (r rights) sees(project string) bool {
-	return r.all(func(g *grants) bool { return g.reaches(project) != 0 }) && (len(r.limits) == 0 || r.overlap(project))
-}
-
 // somewhere reports whether the service has all of the actions in some path of project, or
 // of any project where it is "".
 func (r rights) somewhere(actions Action, project string) bool {
