@@ -164,17 +164,3 @@ func (i *Issuer) occupy(ctx context.Context, by *myvault.Session, slot int, valu
 	at.version = info.Version
 	return at, err
 }
-
-// over reports whether the token of a record can let nobody in any more: it has expired, is of another
-// life of the store, or rests on what the policy of this process no longer takes.
-func (i *Issuer) over(ctx context.Context, service string, v myvault.Value) bool {
-	r, err := parseRecord(v)
-	if err != nil {
-		return false
-	}
-	if !time.Now().Before(r.Expires) || r.Incarnation != i.vault.Incarnation() {
-		return true
-	}
-	proof, err := myvault.ParseProof(r.Proof)
-	return err == nil && errors.Is(i.vault.Resume(service, proof).Ended(ctx), myvault.ErrUnauthenticated)
-}

@@ -86,27 +86,3 @@ func placeOf(info myvault.Info) (place, bool) {
 	service, slot, _ := strings.Cut(info.Path, "/")
 	return parseID(fmt.Sprintf("%s.%s.%d", service, slot, info.Version))
 }
-
-// Sweep destroys the records of tokens that have ended: that have expired, or rest on what the policy of this process
-// no longer takes, such as a shared token that left it. It gives their number. A place that is needed is used again without it;
-// but until then a shared token that comes back brings back what was minted on it. It acts in the name "tokens".
-// Where several processes have one store, a new shared token stands beside the old one until all of them have it.
-func (i *Issuer) Sweep(ctx context.Context) (int, error) {
-	by := i.vault.As("tokens")
-	n := 0
-	for info, err := range i.records.List(ctx, "", "") {
-		if err != nil {
-			return n, err
-		}
-		secret, err := i.records.Get(ctx, info.Path)
-		service, _, _ := strings.Cut(info.Path, "/")
-		if err == nil && secret.Version == info.Version && i.over(ctx, service, secret.Value) {
-			err = i.records.Destroy(ctx, by, info.Path, info.Version)
-			n++
-		}
-		if err != nil && !errors.Is(err, myvault.ErrNotFound) {
-			return n, err
-		}
-	}
-	return n, nil
-}

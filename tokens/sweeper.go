@@ -9,15 +9,19 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Sweeper calls [Issuer.Sweep] from time to time. Make it with [Issuer.SweepEvery].
+// Sweeper destroys the records of tokens that have expired, from time to time. Make it with [Issuer.SweepEvery].
 type Sweeper struct {
 	stop  context.CancelFunc
 	ended sync.WaitGroup
 }
 
-// SweepEvery begins to sweep, each interval after the one before has ended, and the first time one interval from now: what a policy that is
-// mended soon would take again is still there. A sweep is cut off after another interval. failed, which may be nil, is told
-// what went wrong; the next sweep tries again. ErrInvalid for an interval under a second.
+// SweepEvery begins to destroy the records of tokens that have expired, each interval after the sweep before has ended, and the first time one
+// interval from now. It destroys no others, so each process of a store may sweep, whatever its policy: what merely rests on
+// what this one does not take stays until it expires, its place is needed, or somebody calls [Issuer.Sweep].
+//
+// A sweep is cut off after another interval, and the next one begins where it was. failed, which may be nil, is told what went wrong, as
+// Sweep would give it; the next sweep tries again. The sweeper waits for failed, so failed must not Close it: that would
+// wait for itself. ErrInvalid for an interval under a second.
 func (i *Issuer) SweepEvery(interval time.Duration, failed func(error)) (*Sweeper, error) {
 	if interval < time.Second {
 		return nil, fmt.Errorf("tokens: %w interval: a sweep has at least a second", myvault.ErrInvalid)
@@ -30,13 +34,15 @@ func (i *Issuer) SweepEvery(interval time.Duration, failed func(error)) (*Sweepe
 	s.ended.Go(func() {
 		timer := time.NewTimer(interval)
 		defer timer.Stop()
+		after := "" // where the sweep before was cut off
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-timer.C:
 			}
-			if err := i.sweepFor(ctx, interval); err != nil && ctx.Err() == nil {
+			var err error
+			if after, err = i.sweepFor(ctx, interval, after); err != nil && ctx.Err() == nil {
 				failed(err)
 			}
 			timer.Reset(interval)
@@ -45,15 +51,15 @@ func (i *Issuer) SweepEvery(interval time.Duration, failed func(error)) (*Sweepe
 	return s, nil
 }
 
-// sweepFor sweeps for as long as that.
-func (i *Issuer) sweepFor(ctx context.Context, most time.Duration) error {
+// sweepFor destroys what has expired for as long as that, from behind after on. It gives where it was cut off.
+func (i *Issuer) sweepFor(ctx context.Context, most time.Duration, after string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	_, err := i.Sweep(ctx)
-	return err
+	_, at, err := i.sweep(ctx, after, expired)
+	return at, err
 }
 
-// Close ends the sweep that is under way, and waits for that. A second Close gives nil. Close it before the vault.
+// Close ends the sweep that is under way, and waits for that and for failed. A second Close gives nil. Close it before the vault.
 func (s *Sweeper) Close() error {
 	s.stop()
 	s.ended.Wait()

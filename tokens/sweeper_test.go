@@ -47,7 +47,7 @@ func records(t *testing.T, v *myvault.Vault) (n int) {
 	return n
 }
 
-// TestSweeper: what has ended goes at the next interval, a failure is told and tried again, and nothing goes once it is closed.
+// TestSweeper: what has expired goes at the next interval, a failure is told and tried again, and nothing goes once it is closed.
 func TestSweeper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)

@@ -15,7 +15,7 @@ type CallerSettings struct {
 	Forwarders  []string `env:"MYVAULT_FORWARDERS" help:"addresses and networks of proxies whose X-Forwarded-For is believed, comma-separated"`
 	Connections int      `env:"MYVAULT_CONNECTIONS" help:"how many connections may be open (512)"`
 
-	Sweep time.Duration `env:"MYVAULT_SWEEP" envDefault:"1h" help:"how often records of ended tokens are destroyed; 0s: never (1h)"`
+	Sweep time.Duration `env:"MYVAULT_SWEEP" envDefault:"1h" help:"how often records of expired tokens are destroyed; 0s: never (1h)"`
 }
 
 // checkSweep refuses what is no time between sweeps.
@@ -26,10 +26,10 @@ func (s CallerSettings) checkSweep() error {
 	return nil
 }
 
-// sweepTokens destroys what is left of tokens that have ended, as often as the settings say.
+// sweepTokens destroys what is left of tokens that have expired, as often as the settings say.
 func (s CallerSettings) sweepTokens(issuer *tokens.Issuer, logger *slog.Logger) (io.Closer, error) {
 	if s.Sweep == 0 {
 		return io.NopCloser(nil), nil
 	}
-	return issuer.SweepEvery(s.Sweep, func(err error) { logger.Error("records of ended tokens could not be destroyed", "cause", oneLine(err)) })
+	return issuer.SweepEvery(s.Sweep, func(err error) { logger.Error("records of expired tokens could not be destroyed", "cause", oneLine(err)) })
 }

@@ -20,7 +20,7 @@ import (
 // the certificates: their files may be pipes, which are read once.
 func (l loaded) check(ctx context.Context) (*httpapi.Certificates, error) {
 	certificates, tlsWrong := l.certificates()
-	wrong := []error{l.Settings.Check(ctx), tlsWrong, l.checkAPI()}
+	wrong := []error{l.Settings.Check(ctx), tlsWrong, l.checkAPI(), l.checkSweep()}
 	if l.Metrics != "" {
 		_, err := resolve(l.Metrics, metricsSetting)
 		wrong = append(wrong, err)
@@ -46,7 +46,7 @@ func (l loaded) checkAPI() error {
 	if err == nil {
 		_, err = l.handler(vault, issuer, slog.New(slog.DiscardHandler), nil)
 	}
-	return errors.Join(err, l.checkSweep(), vault.Close())
+	return errors.Join(err, vault.Close())
 }
 
 // checkIdentities refuses certificates of services where no client could show one.

@@ -75,7 +75,7 @@ func TestBadOperatingSettings(t *testing.T) {
 	}
 }
 
-// TestTheServerSweepsTokens that have ended, as often as it is told.
+// TestTheServerSweepsTokens that have expired, as often as it is told.
 func TestTheServerSweepsTokens(t *testing.T) {
 	is := is.New(t)
 	p := start(t, t.TempDir(), "MYVAULT_SWEEP=1s")
