@@ -31,5 +31,7 @@ func (s CallerSettings) sweepTokens(issuer *tokens.Issuer, logger *slog.Logger) 
 	if s.Sweep == 0 {
 		return io.NopCloser(nil), nil
 	}
-	return issuer.SweepEvery(s.Sweep, func(err error) { logger.Error("records of expired tokens could not be destroyed", "cause", oneLine(err)) })
+	return issuer.SweepEvery(s.Sweep, func(err error) {
+		logger.Error("records of expired tokens could not be destroyed", "cause", oneLine(err))
+	})
 }
