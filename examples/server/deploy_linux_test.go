@@ -52,6 +52,38 @@ func TestTheBinaryOfTheImage(t *testing.T) {
 	is.Equal(len(left), 0)
 }
 
+// TestTheImageIsBuiltFromWhatItNeeds: what .dockerignore keeps away is no package of the programs.
+func TestTheImageIsBuiltFromWhatItNeeds(t *testing.T) {
+	is := is.New(t)
+	ignored, err := os.ReadFile(filepath.Join(root, ".dockerignore"))
+	is.NoErr(err)
+	given := map[string]bool{}
+	for _, line := range strings.Fields(string(ignored)) {
+		if name, ok := strings.CutPrefix(line, "!"); ok {
+			given[name] = true
+		}
+	}
+	is.True(given["go.mod"] && given["go.sum"] && given["*.go"])
+	text, err := os.ReadFile(filepath.Join(root, "deploy/Dockerfile"))
+	is.NoErr(err)
+	list := exec.Command("go", "list", "-deps", "-f", `{{with .Module}}{{if .Main}}{{$.ImportPath}}{{end}}{{end}}`)
+	list.Args = append(list.Args, regexp.MustCompile(`\./examples/\w+`).FindAllString(string(text), -1)...)
+	list.Dir = root
+	out, err := list.Output()
+	is.NoErr(err)
+	needed := 0
+	for _, path := range strings.Fields(string(out)) {
+		if folder := strings.TrimPrefix(path, "github.com/myswiftagent/myvault/"); folder != path {
+			needed++
+			top, _, _ := strings.Cut(folder, "/")
+			if !given[top] {
+				t.Errorf(".dockerignore keeps %s away from the build", top)
+			}
+		}
+	}
+	is.True(needed > 10)
+}
+
 // TestDockerfile holds the image to what the documentation says of it.
 func TestDockerfile(t *testing.T) {
 	is := is.New(t)
