@@ -167,6 +167,8 @@ func (c ServerConfig) Check(addr net.Addr) error {
 		return fmt.Errorf("httpapi: %w: set ServerConfig.Certificates or TLS, not both", myvault.ErrInvalid)
 	case c.MaxConnections < 0:
 		return fmt.Errorf("httpapi: %w: MaxConnections is negative", myvault.ErrInvalid)
+	case c.Drain < 0:
+		return fmt.Errorf("httpapi: %w: Drain is negative (MYVAULT_DRAIN of the example server)", myvault.ErrInvalid)
 	}
 	if !local(addr) && c.TLS == nil && c.Certificates == nil && !c.PlaintextBeyondLoopback {
 		return fmt.Errorf("httpapi: %w: the address is reached from beyond loopback without TLS; give it a certificate (ServerConfig.Certificates; MYVAULT_TLS_CERT and MYVAULT_TLS_KEY for the example server), listen on 127.0.0.1, or behind a proxy that has TLS say so: ServerConfig.PlaintextBeyondLoopback, MYVAULT_PLAINTEXT=true", myvault.ErrInvalid)

@@ -26,6 +26,7 @@ func TestLintRefusesWhatTheStartRefuses(t *testing.T) {
 		{"MSA_", "MYVAULT_ADDR=0.0.0.0:0\nMSA_", "MYVAULT_PLAINTEXT"},
 		{"MSA_", "MYVAULT_CONNECTIONS=-1\nMSA_", "MaxConnections"},
 		{"MSA_", "MYVAULT_SWEEP=10ms\nMSA_", "MYVAULT_SWEEP"},
+		{"MSA_", "MYVAULT_DRAIN=-1s\nMSA_", "MYVAULT_DRAIN"},
 		{token, "canary\nMYVAULT_ADDR=0.0.0.0:0\nMYVAULT_PLAINTEXT=true", "16 characters"},
 		{token, token + "\nCERT_svc=uri:spiffe://example.org/canary", "CERT_svc has no effect without MYVAULT_TLS_CLIENT_CA"},
 		{key, "MSA_MASTER_KEY=abc", "base64:"},

@@ -234,7 +234,7 @@ func greet(s settings, path string, addr net.Addr) {
 		file, _ := filepath.Abs(path)
 		fmt.Printf("Policy: %s\n", file)
 	}
-	if s.KeyFile == "" && path == filepath.Join(s.Data, ".env") {
+	if s.KeyFile == "" && path == filepath.Join(s.Data, ".env") && s.Provider != "memory" {
 		fmt.Print(`The master key lies in the same directory as the data that it protects. To keep it elsewhere, move its
 "base64:..." into a file with mode 600, and put MSA_MASTER_KEY_FILE=<path of that file> in place of it.
 `)
