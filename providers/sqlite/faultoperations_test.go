@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -208,9 +209,9 @@ var errFails = &fs.PathError{Op: "sync", Path: "a directory", Err: syscall.EIO}
 func TestANameThatIsNotSyncedIsTakenBack(t *testing.T) {
 	is := is.New(t)
 	key, root, out := crypto.NewKey(), t.TempDir(), t.TempDir()
-	broken := false
+	var broken atomic.Bool
 	config := sqlite.Config{}.WithFsync(func(f *os.File) error {
-		if broken && f.Name() == out {
+		if broken.Load() && f.Name() == out {
 			return errFails
 		}
 		return f.Sync()
@@ -221,7 +222,7 @@ func TestANameThatIsNotSyncedIsTakenBack(t *testing.T) {
 	backup := filepath.Join(root, "backup")
 	_, err = s.Backup(t.Context(), backup, nil)
 	is.NoErr(err)
-	broken = true
+	broken.Store(true)
 	heads, err := s.Backup(t.Context(), filepath.Join(out, "backup"), nil)
 	is.True(errors.Is(err, myvault.ErrUnavailable))
 	is.True(strings.Contains(err.Error(), "the disk failed; look after it"))
@@ -231,7 +232,7 @@ func TestANameThatIsNotSyncedIsTakenBack(t *testing.T) {
 	left, err := os.ReadDir(out)
 	is.NoErr(err)
 	is.Equal(len(left), 0)
-	broken = false
+	broken.Store(false)
 	_, err = s.Backup(t.Context(), filepath.Join(out, "backup"), nil)
 	is.NoErr(err)
 	_, err = sqlite.Restore(t.Context(), backup, filepath.Join(out, "restored"), sqlite.StaticKey(key), config)
@@ -242,9 +243,9 @@ func TestANameThatIsNotSyncedIsTakenBack(t *testing.T) {
 func TestAFullDiskUnderABackup(t *testing.T) {
 	is := is.New(t)
 	key, root, out := crypto.NewKey(), t.TempDir(), t.TempDir()
-	full := false
+	var full atomic.Bool
 	config := sqlite.Config{}.WithFailing(func(operation, path string, size int) (int, error) {
-		if full && operation == "write" && strings.HasPrefix(path, out) {
+		if full.Load() && operation == "write" && strings.HasPrefix(path, out) {
 			return size / 2, &fs.PathError{Op: operation, Path: path, Err: syscall.ENOSPC}
 		}
 		return size, nil
@@ -253,7 +254,7 @@ func TestAFullDiskUnderABackup(t *testing.T) {
 	backup := filepath.Join(root, "backup")
 	_, err := s.Backup(t.Context(), backup, nil)
 	is.NoErr(err)
-	full = true
+	full.Store(true)
 	_, err = s.Backup(t.Context(), filepath.Join(out, "backup"), nil)
 	is.True(errors.Is(err, myvault.ErrUnavailable))
 	is.True(strings.Contains(err.Error(), "the disk is full"))
