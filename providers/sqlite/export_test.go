@@ -260,7 +260,7 @@ func (s *Store) WriterRuns(sql string) error {
 // KnownHeadsSum gives what KnownHeads counts, counted again.
 func (s *Store) KnownHeadsSum() (bytes int) {
 	for _, h := range s.known.heads {
-		bytes += headSize + len(h.Project) + len(h.Path) + len(h.By)
+		bytes += h.size()
 	}
 	return bytes
 }

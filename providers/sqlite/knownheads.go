@@ -25,6 +25,9 @@ const (
 	headSize   = 320 // what a head takes besides its texts
 )
 
+// size is what a known head takes, in bytes.
+func (h *head) size() int { return headSize + len(h.Project) + len(h.Path) + len(h.By) }
+
 // get gives the head of an address, if it is known.
 func (k *knownHeads) get(addr myvault.Address) (head, bool) {
 	if h := k.heads[addr]; h != nil {
@@ -37,15 +40,14 @@ func (k *knownHeads) get(addr myvault.Address) (head, bool) {
 func (k *knownHeads) put(h head) {
 	old := k.heads[h.Address]
 	if old == nil {
-		size := headSize + len(h.Project) + len(h.Path) + len(h.By)
-		if k.bytes += size; k.bytes > headsBytes || k.heads == nil {
-			k.heads, k.bytes = map[myvault.Address]*head{}, size
+		if k.bytes += h.size(); k.bytes > headsBytes || k.heads == nil {
+			k.heads, k.bytes = map[myvault.Address]*head{}, h.size()
 		}
 		// The caller's texts may be parts of larger ones.
 		h.Project, h.Path, h.By = strings.Clone(h.Project), strings.Clone(h.Path), strings.Clone(h.By)
 		k.heads[h.Address] = &h
 	} else {
-		k.bytes += len(h.By) - len(old.By)
+		k.bytes += h.size() - old.size()
 		h.Address = old.Address
 		if h.By == old.By {
 			h.By = old.By
@@ -64,7 +66,7 @@ func (k *knownHeads) save() { k.touched = k.touched[:0] }
 func (k *knownHeads) restore() {
 	for _, addr := range k.touched {
 		if h := k.heads[addr]; h != nil {
-			k.bytes -= headSize + len(h.Project) + len(h.Path) + len(h.By)
+			k.bytes -= h.size()
 			delete(k.heads, addr)
 		}
 	}
