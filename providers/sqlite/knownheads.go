@@ -45,7 +45,8 @@ func (k *knownHeads) put(h head) {
 		}
 		// The caller's texts may be parts of larger ones.
 		h.Project, h.Path, h.By = strings.Clone(h.Project), strings.Clone(h.Path), strings.Clone(h.By)
-		k.heads[h.Address] = &h
+		kept := h // the address of h itself would have every call allocate one
+		k.heads[kept.Address] = &kept
 	} else {
 		k.bytes += h.size() - old.size()
 		h.Address = old.Address
