@@ -76,13 +76,19 @@ func (p *pool) ready(ctx context.Context) (done chan struct{}) {
 // snapshot is read where all queries of f see one state of the file.
 func (p *pool) snapshot(ctx context.Context, f func(*conn) error) error {
 	return p.read(ctx, func(c *conn) error {
-		if err := c.run(`BEGIN DEFERRED`); err != nil {
-			return err
+		err := c.run(`BEGIN DEFERRED`)
+		if err == nil {
+			err = f(c)
 		}
-		err := f(c)
-		// The end of a transaction that wrote nothing must not fail by the caller's context.
+		// The end of a transaction that wrote nothing must not fail by the caller's context. An
+		// error of the beginning does not tell that there is no transaction: the engine asks for
+		// the context once more behind it.
 		c.SetInterrupt(context.Background())
-		return errors.Join(err, c.rollback())
+		left := c.rollback()
+		if left != nil {
+			c.broken = true // what it reads would stay as it is
+		}
+		return errors.Join(err, left)
 	})
 }
 
