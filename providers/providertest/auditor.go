@@ -7,9 +7,14 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-func (s *stage) head(chain string) myvault.Head {
+func (s *stage) heads() []myvault.Head {
 	heads, err := s.p.(myvault.Auditor).Heads(s.ctx)
 	s.succeeds("heads", err)
+	return heads
+}
+
+func (s *stage) head(chain string) myvault.Head {
+	heads := s.heads()
 	i := slices.IndexFunc(heads, func(h myvault.Head) bool { return h.Chain == chain })
 	if i < 0 {
 		s.failf("heads: there is none of the chain %q", chain)

@@ -43,6 +43,55 @@ func deaf(f *fake) {
 	f.ping = func(ctx context.Context) error { return f.Provider.Ping(deaf(ctx)) }
 }
 
+// hasty hears that a context was cancelled, and gives what it has then for the whole.
+func hasty(f *fake) {
+	f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
+		if err := ctx.Err(); err != nil {
+			return myvault.Secret{}, err
+		}
+		secret, err := f.Provider.Get(ctx, a, v)
+		if errors.Is(err, context.Canceled) {
+			err = myvault.ErrNotFound
+		}
+		return secret, err
+	}
+	f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+		return cut(ctx, f.Provider.List(ctx, r))
+	}
+	f.versions = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
+		return cut(ctx, f.Provider.Versions(ctx, a))
+	}
+	f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] { return cut(ctx, f.Provider.Projects(ctx)) }
+	f.history = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Secret, error] {
+		return cut(ctx, f.Provider.History(ctx, a))
+	}
+	f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+		return cut(ctx, f.Provider.Entries(ctx, r))
+	}
+	f.heads = func(ctx context.Context) ([]myvault.Head, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		heads, err := f.newest(ctx)
+		if errors.Is(err, context.Canceled) {
+			err = nil
+		}
+		return heads, err
+	}
+}
+
+// cut ends without an error where the context ends in the middle.
+func cut[T any](ctx context.Context, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		begun := ctx.Err() == nil
+		for item, err := range seq {
+			if begun && err != nil || !yield(item, err) {
+				return
+			}
+		}
+	}
+}
+
 // locked holds a lock while the loop body runs, which a change needs.
 func locked(f *fake) {
 	var mu sync.Mutex
@@ -97,6 +146,43 @@ var brokenCalls = []broken{
 			return f.Provider.Get(ctx, a, v)
 		}
 	}, []string{"context/get", "context/deadline"}},
+	{"a context that ends in the middle cuts what is read", hasty, []string{
+		"ending/get", "ending/get-earlier", "ending/versions", "ending/list", "ending/projects", "ending/history", "ending/entries", "ending/heads",
+	}},
+	{"a context that ends in the middle finds what is not there", func(f *fake) {
+		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
+			secret, err := f.Provider.Get(ctx, a, v)
+			if errors.Is(err, context.Canceled) {
+				err = nil
+			}
+			return secret, err
+		}
+	}, []string{"ending/get-missing"}},
+	{"a read that was given up is remembered as not found", func(f *fake) {
+		var gone sync.Map
+		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
+			if _, yes := gone.Load(a); yes {
+				return myvault.Secret{}, myvault.ErrNotFound
+			}
+			secret, err := f.Provider.Get(ctx, a, v)
+			if errors.Is(err, context.Canceled) {
+				gone.Store(a, true)
+			}
+			return secret, err
+		}
+	}, []string{"ending/get"}},
+	{"a change whose context ends is made, and gives its error", func(f *fake) {
+		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			infos, err := f.Provider.Apply(context.WithoutCancel(ctx), c)
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			return infos, err
+		}
+	}, []string{"ending/apply"}},
 	{"iterators go on after an error", func(f *fake) {
 		f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
 			return twice(f.Provider.List(ctx, r))

@@ -71,7 +71,7 @@ func Clauses() []Clause {
 		versionsClauses, listClauses, pagingClauses, projectClauses, projectDeleteClauses, registerClauses,
 		commitClauses, trailClauses, recordClauses, filterClauses, auditorClauses,
 		copyClauses, sizeClauses, nameClauses, timeClauses,
-		iteratorClauses, raceClauses, contextClauses, closeClauses, persistentClauses,
+		iteratorClauses, raceClauses, contextClauses, endingClauses, closeClauses, persistentClauses,
 		archiveClauses, limitedClauses,
 	} {
 		all = append(all, group...)

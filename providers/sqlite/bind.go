@@ -130,7 +130,7 @@ func (c *conn) write(sql string, bind func(*binder)) error {
 		}
 	}
 	stmt.Step()
-	return stmt.Reset() // it repeats the error of the step
+	return stmt.end(nil)
 }
 
 // read steps through the rows of a query whose parameters bind binds, all of them, and
@@ -147,8 +147,17 @@ func (c *conn) read(sql string, bind func(*binder), row func(*sqlite3.Stmt) erro
 	for err == nil && stmt.Step() {
 		err = row(stmt.Stmt)
 	}
-	// Not reached after a panic of the engine. It repeats the error of the step.
-	if reset := stmt.Reset(); err == nil {
+	return stmt.end(err) // not reached after a panic of the engine
+}
+
+// end makes the statement ready for the next time, and gives err, or else the error of the
+// last step. Resetting repeats that only where the engine has made the step: a connection
+// whose context has ended refuses it, and would be taken for one that found no more rows.
+func (s *statement) end(err error) error {
+	if err == nil {
+		err = s.Err()
+	}
+	if reset := s.Reset(); err == nil {
 		err = reset
 	}
 	return err
