@@ -112,7 +112,7 @@ func unreadable(err error) error {
 	if named := (*fs.PathError)(nil); errors.As(err, &named) {
 		err = named.Err
 	}
-	return fmt.Errorf("key file: %w; MSA_MASTER_KEY_FILE takes the path of a file, and MSA_MASTER_KEY a key", err)
+	return fmt.Errorf("key file: %w; give the path of a file that holds the key, not the key (of the settings, MSA_MASTER_KEY_FILE takes a path, and MSA_MASTER_KEY a key)", err)
 }
 
 // Text gives the key as [ParseKey] reads it, for writing it into a .env file. It is named

@@ -46,7 +46,7 @@ func rekey(ctx context.Context, out io.Writer, file string, data bool) (err erro
 	}
 	key, err := crypto.ReadKeyFile(file)
 	if err != nil {
-		return err
+		return fmt.Errorf("the new key: %w", err)
 	}
 	now, err := keys(ctx)
 	if err != nil {

@@ -48,7 +48,7 @@ func Existing(dir string) error {
 		return fmt.Errorf("%s holds a trail alone: its server keeps the secrets in HashiCorp Vault, which has commands of its own for them (vault operator raft snapshot save, vault kv); verify, prune -days and rekey work on the trail", dir)
 	}
 	if !exists(filepath.Join(dir, "vault.db")) {
-		return fmt.Errorf("there is no store in %s; name its directory with MYVAULT_DATA", dir)
+		return fmt.Errorf("there is no store in %s; name its directory with MYVAULT_DATA, or give it to a command that takes one", dir)
 	}
 	return nil
 }
