@@ -39,7 +39,7 @@ func (s *Store) Heads(ctx context.Context) ([]myvault.Head, error) {
 
 // head gives the newest link of a chain.
 func (f *file) head(ctx context.Context, of func(*conn) (myvault.Head, error)) (h myvault.Head, err error) {
-	err = f.readers.read(ctx, func(c *conn) error {
+	err = f.readers.snapshot(ctx, func(c *conn) error {
 		h, err = of(c)
 		return err
 	})

@@ -130,7 +130,7 @@ func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool
 		return true, nil // every chain goes on from nothing
 	}
 	var mac []byte
-	err = of.readers.read(ctx, func(c *conn) error {
+	err = of.readers.snapshot(ctx, func(c *conn) error { // what is pruned between two queries is not cut short
 		mac, err = link(c)
 		return err
 	})

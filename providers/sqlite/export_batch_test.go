@@ -65,3 +65,9 @@ func (s *Store) Together(ctx context.Context, functions ...func()) {
 	close(release)
 	wait.Wait()
 }
+
+// PruneStep is one step of a pruning, which removes no old bytes: that would wait for readers.
+func (s *Store) PruneStep(ctx context.Context, upTo uint64) error {
+	_, err := (&pruning{Trail: s.trail, limit: AccessLimit{UpTo: upTo}, recorded: true}).step(ctx)
+	return err
+}
