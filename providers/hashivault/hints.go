@@ -77,7 +77,7 @@ func (h hint) changes(r record) map[string]any {
 	} {
 		switch {
 		case member.to.String() != "":
-			names := name{member.from: nil}
+			names := map[string]*string{member.from: nil}
 			if member.from == "" {
 				clear(names)
 			}

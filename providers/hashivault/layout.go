@@ -26,26 +26,15 @@ const timeFormat = "2006-01-02T15:04:05.000000Z"
 
 // name is a string that stands as the one key of an object, {"commonUI":""}: keys can
 // be read without moving values, through the path subkeys.
-type name map[string]*string
+type name string
 
-func named(s string) name {
-	if s == "" {
-		return nil
-	}
-	empty := ""
-	return name{s: &empty}
-}
+func named(s string) name { return name(s) }
 
-func (n name) String() string {
-	for s := range n {
-		return s
-	}
-	return ""
-}
+func (n name) String() string { return string(n) }
 
 func namedTime(t time.Time) name {
 	if t.IsZero() {
-		return nil
+		return ""
 	}
 	return named(t.UTC().Format(timeFormat))
 }
