@@ -40,6 +40,7 @@ type freshness struct {
 	published atomic.Pointer[view]
 	before    token // of the writer: the header as a transaction begins
 	held      bool  // before is one
+	rows      int64 // that the writer's connection had changed until then
 }
 
 // view is a state of the file for which the rows in the cache are valid.
@@ -162,21 +163,23 @@ func (c *conn) lastChange() (seq uint64, err error) {
 	return seq, err
 }
 
-// begun is told that a transaction of the writer has begun: nobody else commits until it ends.
-func (f *freshness) begun() {
+// begun is told that a transaction of the writer has begun: nobody else commits until it ends. rows
+// are those that its connection has changed so far.
+func (f *freshness) begun(rows int64) {
 	if f == nil {
 		return
 	}
-	f.held = false
+	f.held, f.rows = false, rows
 	if index := f.index.Load(); index != nil {
 		f.before, f.held = index.read()
 	}
 }
 
 // committed is told that the writer has committed, before anyone is answered. A WAL-index
-// in which that does not show is not used any more.
-func (f *freshness) committed() {
-	if f == nil || !f.held {
+// in which that does not show is not used any more. A transaction that has changed nothing, as one
+// for its lock alone, does not show.
+func (f *freshness) committed(rows int64) {
+	if f == nil || !f.held || rows == f.rows {
 		return
 	}
 	if index := f.index.Load(); index != nil && index.is(&f.before) {

@@ -194,12 +194,12 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 // follow has the writer tell what it does.
 func (s *Store) follow(w *writer) {
 	w.begin = func(c *conn, anew bool) error {
-		s.fresh.begun()
+		s.fresh.begun(c.TotalChanges())
 		return s.begin(c, anew)
 	}
 	w.save, w.restore, w.attempted = s.save, s.restore, func(error) {}
 	w.committed = func() {
-		s.fresh.committed()
+		s.fresh.committed(w.conn.TotalChanges())
 		s.commit()
 	}
 }

@@ -1,0 +1,48 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// A transaction of the writer that changes nothing does not show in the WAL-index, and is no reason to
+// believe that less: what an operator does leaves reads as fast as they were.
+func TestTheWALIndexStaysInUse(t *testing.T) {
+	operations := map[string]func(*testing.T, *sqlite.Store) error{
+		"backup": func(t *testing.T, s *sqlite.Store) error {
+			_, err := s.Backup(t.Context(), filepath.Join(t.TempDir(), "backup"), nil)
+			return err
+		},
+		"another master key": func(t *testing.T, s *sqlite.Store) error { return s.Rekey(t.Context(), crypto.NewKey()) },
+		"sealing anew": func(t *testing.T, s *sqlite.Store) error {
+			_, err := s.Reencrypt(t.Context(), nil)
+			return err
+		},
+		"pruning": func(t *testing.T, s *sqlite.Store) error {
+			_, err := s.PruneVersions(t.Context(), sqlite.VersionLimit{Keep: 1}, nil)
+			return err
+		},
+		"no change": func(t *testing.T, s *sqlite.Store) error {
+			_, err := s.Apply(t.Context(), myvault.Commit{At: at})
+			return err
+		},
+	}
+	for name, operate := range operations {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			s := open(t, t.TempDir(), crypto.NewKey())
+			used := s.UsesWALIndex()
+			_, err := apply(s, put("p/a", "one"), put("p/a", "two"))
+			is.NoErr(err)
+			is.Equal(s.UsesWALIndex(), used)
+			is.NoErr(operate(t, s))
+			is.Equal(s.UsesWALIndex(), used)
+		})
+	}
+}
