@@ -26,10 +26,7 @@ func (w *writer) write(batch []*request) {
 	// Those who wait for nothing more are not held up by those who do.
 	var scrubbing []*request
 	for _, r := range batch {
-		outcome := r.err
-		if outcome == nil {
-			outcome = err
-		}
+		outcome := r.outcome(err)
 		if r.scrub && outcome == nil {
 			scrubbing = append(scrubbing, r)
 		} else {
@@ -48,6 +45,18 @@ func (w *writer) write(batch []*request) {
 		_ = w.conn.close()
 		w.conn, w.known = nil, false
 	}
+}
+
+// outcome gives what the caller is told, where the transaction ended with err. A refusal may be for
+// what others of the transaction did, and is not true where that does not hold.
+func (r *request) outcome(err error) error {
+	switch {
+	case r.err == nil:
+		return err
+	case err != nil && r.behind && r.err != errDone:
+		return fmt.Errorf("%w: it was not done, since what came before it could not be committed; try again", myvault.ErrUnavailable)
+	}
+	return r.err
 }
 
 // commit writes the batch in one transaction. Its error is that of all requests that did
@@ -130,7 +139,21 @@ func (w *writer) attempt(batch []*request, apart bool) (some bool, err error) {
 	if apart {
 		apply = w.apart
 	}
+	if some, err = applyAll(batch, apply); err != nil {
+		return false, err
+	}
+	if some && w.finish != nil {
+		err = w.finish(w.conn)
+	}
+	return some, err
+}
+
+// applyAll applies the requests of a batch that were not refused, and reports whether there were any.
+func applyAll(batch []*request, apply func(*request) (bool, error)) (some bool, err error) {
 	for _, r := range batch {
+		if r.behind {
+			r.err = nil // another process may have written since, so that those before it are refused now
+		}
 		if r.err != nil {
 			continue
 		}
@@ -138,12 +161,10 @@ func (w *writer) attempt(batch []*request, apart bool) (some bool, err error) {
 		if err != nil {
 			return false, err
 		}
+		r.behind = some && r.err != nil
 		some = some || done
 	}
-	if some && w.finish != nil {
-		err = w.finish(w.conn)
-	}
-	return some, err
+	return some, nil
 }
 
 // together applies a request without a savepoint. That is enough for one that fails, as

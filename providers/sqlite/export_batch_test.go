@@ -43,7 +43,15 @@ func (s *Store) RecordUnless(ctx context.Context, failing bool, entries ...myvau
 // Together calls functions that write to the trail, each once the one before waits to be
 // written, so that their first requests are one transaction.
 func (s *Store) Together(ctx context.Context, functions ...func()) {
-	w := s.trail.writer
+	s.trail.writer.oneTransaction(ctx, functions)
+}
+
+// ChangesTogether is Together for functions that write to the secrets' file.
+func (s *Store) ChangesTogether(ctx context.Context, functions ...func()) {
+	s.writer.oneTransaction(ctx, functions)
+}
+
+func (w *writer) oneTransaction(ctx context.Context, functions []func()) {
 	held, release := make(chan struct{}), make(chan struct{})
 	var wait sync.WaitGroup
 	wait.Go(func() {

@@ -66,9 +66,10 @@ type request struct {
 	apply func(*conn) error
 	// scrub asks for old bytes to be removed before the caller is answered. Where that
 	// fails, the caller gets ErrUnknownOutcome.
-	scrub bool
-	done  chan struct{} // nil: the caller itself writes
-	err   error
+	scrub  bool
+	done   chan struct{} // nil: the caller itself writes
+	err    error
+	behind bool // err came behind requests that were applied in the same transaction
 }
 
 // answer tells the caller what became of the request.
