@@ -77,10 +77,14 @@ func TestCertificatesProveServices(t *testing.T) {
 		"by DNS name":                {myvault.Credentials{VerifiedChains: cert}, "cert certificate"},
 		"by DNS name in capitals":    {myvault.Credentials{VerifiedChains: client(authority.Wanted{DNS: []string{"NewsBot.Internal"}})}, "cert certificate"},
 		"by common name":             {myvault.Credentials{VerifiedChains: client(authority.Wanted{CommonName: "news bot"})}, "cert certificate"},
-		"one of several names":       {myvault.Credentials{VerifiedChains: client(authority.Wanted{DNS: []string{"x.internal", "newsbot.internal"}})}, "cert certificate"},
+		"one of several names, last": {myvault.Credentials{VerifiedChains: client(authority.Wanted{DNS: []string{"x.internal", "newsbot.internal"}})}, "cert certificate"},
+		"one of several names":       {myvault.Credentials{VerifiedChains: client(authority.Wanted{DNS: []string{"newsbot.internal", "x.internal"}})}, "cert certificate"},
 		"and named":                  {myvault.Credentials{Service: "cert", VerifiedChains: cert}, "cert certificate"},
 		"another named":              {myvault.Credentials{Service: "token", VerifiedChains: cert}, ""},
 		"a stranger named":           {myvault.Credentials{Service: "nobody", VerifiedChains: cert}, ""},
+		"with more of its subject":   {myvault.Credentials{VerifiedChains: client(authority.Wanted{CommonName: "news bot", Organization: "example"})}, "cert certificate"},
+		"two common names":           {myvault.Credentials{VerifiedChains: client(authority.Wanted{CommonName: "x", LastCommonName: "news bot"})}, ""},
+		"the same one twice":         {myvault.Credentials{VerifiedChains: client(authority.Wanted{CommonName: "news bot", LastCommonName: "news bot"})}, ""},
 		"another case":               {myvault.Credentials{VerifiedChains: client(authority.Wanted{CommonName: "News Bot"})}, ""},
 		"another URI":                {myvault.Credentials{VerifiedChains: client(authority.Wanted{URIs: []string{spiffe + "2"}})}, ""},
 		"below the URI":              {myvault.Credentials{VerifiedChains: client(authority.Wanted{URIs: []string{spiffe + "/x"}})}, ""},
@@ -247,7 +251,8 @@ func TestCertificateSettingsAreStrict(t *testing.T) {
 		"", "a", "dns", "dns:", "uri:", "cn:", "DNS:a", "email:a@b", "dns:A", "dns:*.a", "dns:a.", "dns:.a", "dns:a..b", "dns:-a", "dns:a_b", "dns:a:1", "dns:ü",
 		"dns:" + strings.Repeat("a", 64), "uri:spiffe:/x/y", "uri://x/y", "uri:SPIFFE://x/y", "uri:spiffe://X/y", "uri:spiffe://x/", "uri:spiffe://x/y/", "uri:spiffe://x//y",
 		"uri:spiffe://x/../y", "uri:spiffe://x/%41", "uri:spiffe://x/y?z", "uri:spiffe://x/y#z", "uri:spiffe://u@x/y", "uri:spiffe://x:1/y", "cn:ü", "cn:" + strings.Repeat("a", 65),
-		"dns:x,", "dns:x,dns:x", "dns:b.internal", "dns:x,with:token,with:token", "with:token", "with:certificate", "dns:x,with:token",
+		"uri:://x/y", "uri:spiffe://x/./y", "uri:spiffe://x/" + strings.Repeat("a", 2048), "dns:" + strings.Repeat("abcdefg.", 32) + "a", "dns:a-", "dns:a-.b",
+		"cn: a", "dns:x,", "dns:x,dns:x", "dns:b.internal", "dns:x,with:token,with:token", "with:token", "with:certificate", "dns:x,with:token",
 	} {
 		_, err := myvault.ParsePolicy(settings(bad))
 		if !errors.Is(err, myvault.ErrInvalid) {
@@ -258,6 +263,16 @@ func TestCertificateSettingsAreStrict(t *testing.T) {
 	_, err := myvault.ParsePolicy(map[string]string{"ALLOWED_SERVICES": "a,b", "CERT_a": "dns:A,x,cn:c", "CERT_b": "uri:q,cn:c", "CERT_c": "dns:z"})
 	for _, want := range []string{"CERT_a: item 1", "CERT_a: item 2", "CERT_b: item 1", "one of a already", "CERT_c: the service is not"} {
 		is.True(strings.Contains(err.Error(), want)) // everything at once
+	}
+}
+
+// TestIdentitiesInGo are held to what a .env can say: there a comma begins the next one, and blanks around it go.
+func TestIdentitiesInGo(t *testing.T) {
+	is := is.New(t)
+	for identity, good := range map[string]bool{"cn:a b": true, "cn:a,b": false, "cn:a ": false, " cn:a": false} {
+		_, err := myvault.NewPolicy(myvault.Service{Name: "a", Certificates: []string{identity}})
+		is.Equal(err == nil, good)
+		is.True(good || errors.Is(err, myvault.ErrInvalid))
 	}
 }
 

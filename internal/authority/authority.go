@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
 	"net"
@@ -27,12 +28,14 @@ type Authority struct {
 
 // Wanted says what a certificate is to hold. The zero Wanted is valid for an hour and for no use.
 type Wanted struct {
-	CommonName string
-	URIs, DNS  []string
-	IPs        []string
-	Usage      []x509.ExtKeyUsage
-	Until      time.Time     // zero: in an hour
-	Lasting    time.Duration // how long before Until it began; 0: two hours
+	CommonName     string
+	LastCommonName string // a second one, which few certificates have; "": none
+	Organization   string
+	URIs, DNS      []string
+	IPs            []string
+	Usage          []x509.ExtKeyUsage
+	Until          time.Time     // zero: in an hour
+	Lasting        time.Duration // how long before Until it began; 0: two hours
 }
 
 // Pair is a certificate with its key, in PEM.
@@ -80,7 +83,7 @@ func (a *Authority) Issue(t testing.TB, w Wanted) Pair {
 		w.Lasting = 2 * time.Hour
 	}
 	template := &x509.Certificate{
-		SerialNumber: serial(t), Subject: pkix.Name{CommonName: w.CommonName}, DNSNames: w.DNS,
+		SerialNumber: serial(t), Subject: w.subject(), DNSNames: w.DNS,
 		NotBefore: w.Until.Add(-w.Lasting), NotAfter: w.Until, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: w.Usage,
 	}
 	for _, text := range w.URIs {
@@ -96,6 +99,19 @@ func (a *Authority) Issue(t testing.TB, w Wanted) Pair {
 	key := newKey(t)
 	leaf, text := sign(t, template, a.Certificate, key, a.key)
 	return Pair{Certificate: text, Key: encode(t, key), Leaf: leaf}
+}
+
+// subject names whom the certificate is for.
+func (w Wanted) subject() pkix.Name {
+	name := pkix.Name{CommonName: w.CommonName}
+	if w.Organization != "" {
+		name.Organization = []string{w.Organization}
+	}
+	if w.LastCommonName != "" {
+		oid := asn1.ObjectIdentifier{2, 5, 4, 3} // in place of the field, which holds one
+		name.ExtraNames = []pkix.AttributeTypeAndValue{{Type: oid, Value: w.CommonName}, {Type: oid, Value: w.LastCommonName}}
+	}
+	return name
 }
 
 // TLS gives the pair as a program presents it.
