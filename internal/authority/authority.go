@@ -34,6 +34,7 @@ type Wanted struct {
 	URIs, DNS      []string
 	IPs            []string
 	Usage          []x509.ExtKeyUsage
+	UnknownUsage   bool          // for something besides that this package has no name for
 	Until          time.Time     // zero: in an hour
 	Lasting        time.Duration // how long before Until it began; 0: two hours
 }
@@ -85,6 +86,9 @@ func (a *Authority) Issue(t testing.TB, w Wanted) Pair {
 	template := &x509.Certificate{
 		SerialNumber: serial(t), Subject: w.subject(), DNSNames: w.DNS,
 		NotBefore: w.Until.Add(-w.Lasting), NotAfter: w.Until, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: w.Usage,
+	}
+	if w.UnknownUsage {
+		template.UnknownExtKeyUsage = []asn1.ObjectIdentifier{{1, 3, 6, 1, 4, 1, 311, 20, 2, 2}} // to log in with a smart card
 	}
 	for _, text := range w.URIs {
 		u, err := url.Parse(text)

@@ -1,0 +1,235 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/internal/authority"
+)
+
+// TestEachFileIsFollowed: a certificate may be renewed on the same key, and authorities change by themselves.
+func TestEachFileIsFollowed(t *testing.T) {
+	is := is.New(t)
+	chained, moved := startTLS(t, nil), startTLS(t, nil)
+	text, err := os.ReadFile(chained.files.Certificate)
+	is.NoErr(err)
+	authority.Place(t, chained.files.Certificate, append(text, chained.ca.PEM...))
+	next := authority.New(t, "clients")
+	client := next.Client(t, authority.Wanted{})
+	is.Equal(moved.status(t, moved.presenting(t, client), "/health"), 0)
+	authority.Place(t, moved.files.ClientCA, next.PEM)
+	await := func(ok func() bool) bool {
+		for range 6000 {
+			if ok() {
+				return true
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		return false
+	}
+	is.True(await(func() bool { return len(chained.shown(t)) == 2 }))
+	is.True(await(func() bool { return moved.status(t, moved.presenting(t, client), "/health") == 200 }))
+}
+
+// shown gives the certificates with which the server proves itself to a new connection.
+func (s *secured) shown(t *testing.T) []*x509.Certificate {
+	t.Helper()
+	return s.dial(t, &tls.Config{}).PeerCertificates
+}
+
+// dial gives what a handshake came to.
+func (s *secured) dial(t *testing.T, config *tls.Config) tls.ConnectionState {
+	t.Helper()
+	config.RootCAs, config.ServerName = authority.Pool(s.ca), "localhost"
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.ConnectionState()
+}
+
+// TestUsesOfTheServersCertificate: one that names none is for all.
+func TestUsesOfTheServersCertificate(t *testing.T) {
+	s := startTLS(t, nil)
+	for name, c := range map[string]struct {
+		wanted authority.Wanted
+		good   bool
+	}{
+		"none":    {authority.Wanted{}, true},
+		"any":     {authority.Wanted{Usage: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}, true},
+		"both":    {authority.Wanted{Usage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}}, true},
+		"mail":    {authority.Wanted{Usage: []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}}, false},
+		"unknown": {authority.Wanted{UnknownUsage: true}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			files := s.files
+			files.Certificate, files.Key = s.ca.Issue(t, c.wanted).Write(t, t.TempDir(), "server")
+			_, err := httpapi.LoadCertificates(files)
+			is.Equal(err == nil, c.good)
+		})
+	}
+}
+
+// TestAuthoritiesAreNothingElse: every block of the file is an authority, or none counts.
+func TestAuthoritiesAreNothingElse(t *testing.T) {
+	s := startTLS(t, nil)
+	pair := s.clients.Client(t, authority.Wanted{})
+	broken := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("canary")})
+	for name, second := range map[string][]byte{"a key": pair.Key, "a client": pair.Certificate, "a broken one": broken} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			files := s.files
+			files.ClientCA = filepath.Join(t.TempDir(), "clients.pem")
+			authority.Place(t, files.ClientCA, bytes.Join([][]byte{s.clients.PEM, second}, nil))
+			_, err := httpapi.LoadCertificates(files)
+			isErr(is, err, myvault.ErrInvalid)
+			is.True(!strings.Contains(err.Error(), "canary"))
+		})
+	}
+}
+
+// TestAHugeFileIsNotReadToItsEnd.
+func TestAHugeFileIsNotReadToItsEnd(t *testing.T) {
+	is := is.New(t)
+	s := startTLS(t, nil)
+	files := s.files
+	files.Certificate = filepath.Join(t.TempDir(), "huge.pem")
+	is.NoErr(os.WriteFile(files.Certificate, nil, 0o600))
+	is.NoErr(os.Truncate(files.Certificate, 64<<20))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := httpapi.LoadCertificates(files)
+	runtime.ReadMemStats(&after)
+	isErr(is, err, myvault.ErrInvalid)
+	is.True(after.TotalAlloc-before.TotalAlloc < 32<<20) // a megabyte, and what looking for changes takes
+}
+
+// TestOpenConnectionsOfOthersGoOn when files change: with the same authorities as they are; with new ones who showed
+// no certificate proves itself by its token still.
+func TestOpenConnectionsOfOthersGoOn(t *testing.T) {
+	is := is.New(t)
+	s := startTLS(t, nil)
+	s.withCertificates(t, nil)
+	certified := s.presenting(t, s.clients.Client(t, authority.Wanted{DNS: []string{"reader.internal"}}))
+	plain := s.presenting(t)
+	asks := func(client *http.Client, headers ...string) (who string, reused bool) {
+		trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }}
+		over := *client
+		over.Transport = traced{client.Transport, trace}
+		return s.whoami(t, &over, headers...), reused
+	}
+	token := []string{"X-Service", "reader", "X-Token", readerToken}
+	who, _ := asks(certified)
+	is.Equal(who, "200 reader")
+	who, _ = asks(plain, token...)
+	is.Equal(who, "200 reader")
+
+	s.ca.Server(t).Write(t, filepath.Dir(s.files.Key), "server")
+	is.NoErr(s.loaded.Reload())
+	for range 2 { // not even the second request meets a new connection
+		who, reused := asks(certified)
+		is.Equal(who, "200 reader")
+		is.True(reused)
+	}
+
+	authority.Place(t, s.files.ClientCA, authority.New(t, "clients").PEM)
+	is.NoErr(s.loaded.Reload())
+	s.ca.Server(t).Write(t, filepath.Dir(s.files.Key), "server")
+	is.NoErr(s.loaded.Reload()) // once more, with the authorities that are new to the connections
+	who, reused := asks(plain, token...)
+	is.Equal(who, "200 reader")
+	is.True(reused)
+	who, reused = asks(certified)
+	is.Equal(who, "401") // nobody stands for it
+	is.True(reused)
+}
+
+// traced tells trace of its requests.
+type traced struct {
+	http.RoundTripper
+	trace *httptrace.ClientTrace
+}
+
+func (c traced) RoundTrip(r *http.Request) (*http.Response, error) {
+	return c.RoundTripper.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), c.trace)))
+}
+
+// TestNoSessionIsTakenUpAgain where certificates of clients count: it would bring one that was verified before.
+func TestNoSessionIsTakenUpAgain(t *testing.T) {
+	is := is.New(t)
+	s := startTLS(t, nil)
+	cache := &offered{ClientSessionCache: tls.NewLRUClientSessionCache(1)}
+	client := s.presenting(t, s.clients.Client(t, authority.Wanted{}))
+	client.Transport.(*http.Transport).TLSClientConfig.ClientSessionCache = cache
+	for range 2 {
+		is.Equal(s.status(t, client, "/health"), 200) // the answer comes behind the tickets
+		client.CloseIdleConnections()
+	}
+	is.Equal(cache.tickets, 0)
+}
+
+// offered counts the tickets that a server gave.
+type offered struct {
+	tls.ClientSessionCache
+	tickets int
+}
+
+func (o *offered) Put(key string, s *tls.ClientSessionState) {
+	if s != nil {
+		o.tickets++
+	}
+	o.ClientSessionCache.Put(key, s)
+}
+
+// TestOneProtocol is agreed on: who wants HTTP/2 alone learns in the handshake that there is none.
+func TestOneProtocol(t *testing.T) {
+	is := is.New(t)
+	s := startTLS(t, nil)
+	is.Equal(s.dial(t, &tls.Config{NextProtos: []string{"h2", "http/1.1"}}).NegotiatedProtocol, "http/1.1")
+	_, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{RootCAs: authority.Pool(s.ca), NextProtos: []string{"h2"}})
+	is.True(err != nil)
+}
+
+// TestServeOverTLSEndsWithTheErrorOfItsListener, and looks at files no more.
+func TestServeOverTLSEndsWithTheErrorOfItsListener(t *testing.T) {
+	is := is.New(t)
+	certificate, key := authority.New(t, "servers").Server(t).Write(t, t.TempDir(), "server")
+	loaded, err := httpapi.LoadCertificates(httpapi.CertificateFiles{Certificate: certificate, Key: key})
+	is.NoErr(err)
+	listener := listen(t, "tcp", "127.0.0.1:0")
+	s := start(t, listener, httpapi.ServerConfig{Certificates: loaded})
+	is.NoErr(listener.Close())
+	isErr(is, <-s.ended, net.ErrClosed)
+}
+
+// TestTheTLSOfAHostIsCopied: its programs may use it for something else.
+func TestTheTLSOfAHostIsCopied(t *testing.T) {
+	is := is.New(t)
+	config := &tls.Config{Certificates: testCertificate(t)}
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{TLS: config})
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	answer, err := client.Get(strings.Replace(s.url, "http:", "https:", 1) + "/health")
+	is.NoErr(err)
+	is.NoErr(answer.Body.Close())
+	client.CloseIdleConnections()
+	s.stop()
+	is.NoErr(<-s.ended)
+	is.Equal(config.MinVersion, uint16(0))
+}
