@@ -67,6 +67,15 @@ var mutants = map[string]func(p myvault.Provider) myvault.Provider{
 			return secret, err
 		}}
 	},
+	"a read that was left, taken for not found": func(p myvault.Provider) myvault.Provider {
+		return mutant{Provider: p, get: func(ctx context.Context, addr myvault.Address, v myvault.Version) (myvault.Secret, error) {
+			secret, err := p.Get(ctx, addr, v)
+			if errors.Is(err, context.DeadlineExceeded) {
+				err = myvault.ErrNotFound
+			}
+			return secret, err
+		}}
+	},
 	"an update lost between the look and the change": func(p myvault.Provider) myvault.Provider {
 		return mutant{Provider: p, apply: func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			change := &c.Changes[0]
