@@ -26,7 +26,7 @@ type Measured interface {
 type Stats struct {
 	Denied          uint64        // calls that the policy refused
 	Unauthenticated uint64        // failed log-ins, and calls of sessions that have ended
-	TrailFailures   uint64        // times that entries could not be written
+	TrailFailures   uint64        // times that entries could not be written, but for callers who left meanwhile
 	Waiting         int64         // entries that are not written yet: of relaxed reads, and merged refusals
 	Lag             time.Duration // how long the oldest of them has waited
 }

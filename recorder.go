@@ -53,7 +53,10 @@ func (r *recorder) write(ctx context.Context, entries ...Entry) error {
 		return nil
 	}
 	if err := r.trail.Record(ctx, entries...); err != nil {
-		r.tally.failures.Add(1)
+		// A caller who has left says nothing about the trail. One who waited too long does.
+		if !errors.Is(err, context.Canceled) || ctx.Err() == nil {
+			r.tally.failures.Add(1)
+		}
 		return fmt.Errorf("%w: %w", ErrTrail, err)
 	}
 	return nil
