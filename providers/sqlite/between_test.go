@@ -2,10 +2,12 @@ package sqlite_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/matryer/is"
 
+	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 )
 
@@ -49,4 +51,27 @@ func verifiedBetween(t *testing.T, before int) (asked int) {
 	_, err = s.Verify(ctx, heads...)
 	is.NoErr(err)
 	return before - ctx.left
+}
+
+// A store that is opened while another process changes the master key has the keys of before or of
+// behind it: it is opened, or has the wrong key, and is never taken for altered.
+func TestAnOpeningWhileTheMasterKeyIsChanged(t *testing.T) {
+	is := is.New(t)
+	old := crypto.NewKey()
+	s := open(t, t.TempDir(), old)
+	for n, done := 0, true; done; n++ {
+		done = false
+		to := crypto.NewKey()
+		err := s.ReadsKeys(&between{t.Context(), n, func() {
+			done = true
+			is.NoErr(s.RekeyLater(context.Background(), to))
+		}}, old)
+		if err != nil {
+			is.True(errors.Is(err, myvault.ErrWrongKey))
+		}
+		is.True(!errors.Is(err, myvault.ErrTampered))
+		if done {
+			old = to
+		}
+	}
 }

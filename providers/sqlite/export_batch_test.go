@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 
@@ -78,4 +79,40 @@ func (w *writer) oneTransaction(ctx context.Context, functions []func()) {
 func (s *Store) PruneStep(ctx context.Context, upTo uint64) error {
 	_, err := (&pruning{Trail: s.trail, limit: AccessLimit{UpTo: upTo}, recorded: true}).step(ctx)
 	return err
+}
+
+// ReadsKeys reads the keys of both files as an opening does.
+func (s *Store) ReadsKeys(ctx context.Context, key crypto.Key) error {
+	var errs error
+	for _, f := range []*file{s.file, s.trail.file} {
+		c, err := f.readers.open()
+		if err != nil {
+			return err
+		}
+		c.SetInterrupt(ctx)
+		_, err = newKeyring(c, f.kind, key, StaticKey(key))
+		errs = errors.Join(errs, err, c.close())
+	}
+	return errs
+}
+
+// RekeyLater changes the master key, and leaves old bytes: to remove them would wait for readers.
+func (s *Store) RekeyLater(ctx context.Context, key crypto.Key) error {
+	to, err := s.mastersOf(key)
+	if err != nil {
+		return err
+	}
+	access, err := s.trail.durable()
+	if err != nil {
+		return err
+	}
+	change := &rekeying{Store: s, to: to, access: access}
+	err = s.writer.do(ctx, &request{apply: func(c *conn) error { return change.vault(ctx, c) }})
+	if err == nil {
+		err = s.writer.do(ctx, &request{apply: change.conclude})
+	}
+	s.masters.Store(to)
+	s.keys.master.Store(to.vault)
+	s.trail.keys.master.Store(to.access)
+	return errors.Join(err, access.close())
 }

@@ -59,8 +59,17 @@ type keyring struct {
 	sealers map[uint32]*crypto.Sealer
 }
 
-// newKeyring reads the keys of an open file.
-func newKeyring(c *conn, of kind, key crypto.Key, source KeySource) (*keyring, error) {
+// newKeyring reads the keys of an open file, as they are at one moment: another process may be
+// changing the master key.
+func newKeyring(c *conn, of kind, key crypto.Key, source KeySource) (k *keyring, err error) {
+	err = c.snapshot(func() error {
+		k, err = readKeyring(c, of, key, source)
+		return err
+	})
+	return k, err
+}
+
+func readKeyring(c *conn, of kind, key crypto.Key, source KeySource) (*keyring, error) {
 	vault, err := c.meta(metaVault)
 	if err != nil {
 		return nil, err

@@ -76,20 +76,25 @@ func (p *pool) ready(ctx context.Context) (done chan struct{}) {
 // snapshot is read where all queries of f see one state of the file.
 func (p *pool) snapshot(ctx context.Context, f func(*conn) error) error {
 	return p.read(ctx, func(c *conn) error {
-		err := c.run(`BEGIN DEFERRED`)
-		if err == nil {
-			err = f(c)
-		}
-		// The end of a transaction that wrote nothing must not fail by the caller's context. An
-		// error of the beginning does not tell that there is no transaction: the engine asks for
-		// the context once more behind it.
-		c.SetInterrupt(context.Background())
-		left := c.rollback()
-		if left != nil {
-			c.broken = true // what it reads would stay as it is
-		}
-		return errors.Join(err, left)
+		return c.snapshot(func() error { return f(c) })
 	})
+}
+
+// snapshot runs f, whose queries through c see one state of the file.
+func (c *conn) snapshot(f func() error) error {
+	err := c.run(`BEGIN DEFERRED`)
+	if err == nil {
+		err = f()
+	}
+	// The end of a transaction that wrote nothing must not fail by the caller's context. An
+	// error of the beginning does not tell that there is no transaction: the engine asks for
+	// the context once more behind it.
+	c.SetInterrupt(context.Background())
+	left := c.rollback()
+	if left != nil {
+		c.broken = true // what it reads would stay as it is
+	}
+	return errors.Join(err, left)
 }
 
 // take waits until a connection may be used, and gives one that is open; nil where another is
