@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -23,17 +22,19 @@ const (
 	idleConnections = 256
 	maxAnswer       = 64 << 20 // bytes; the listing of a folder of a million names
 	maxRedirects    = 2
+	idleTime        = 90 * time.Second // less than after which Vault closes a connection
+	handshakeTime   = 3 * time.Second
 )
 
 func newTransport() *http.Transport {
 	return &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout: 3 * time.Second,
+		TLSHandshakeTimeout: handshakeTime,
 		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // no HTTP/2
 		MaxIdleConns:        4 * idleConnections,
 		MaxIdleConnsPerHost: idleConnections,
-		IdleConnTimeout:     90 * time.Second,
+		IdleConnTimeout:     idleTime,
 		DisableCompression:  true,
 	}
 }
@@ -43,8 +44,17 @@ type cluster struct {
 	nodes     []*url.URL
 	first     atomic.Int32 // the node that answered last
 	transport *http.Transport
+	reading   []*wires // to each node, for reads
 	namespace string
 	timeout   time.Duration
+}
+
+func newCluster(nodes []*url.URL, transport *http.Transport, config Config) *cluster {
+	c := &cluster{nodes: nodes, transport: transport, namespace: config.Namespace, timeout: config.Timeout}
+	for _, node := range nodes {
+		c.reading = append(c.reading, newWires(node, transport))
+	}
+	return c
 }
 
 // call is one request of Vault's HTTP API.
@@ -119,12 +129,14 @@ func (c *cluster) leave(n int) {
 func (c *cluster) ask(ctx context.Context, n int, q call) (a answer, sent bool, err error) {
 	inner, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	trace := httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }}
-	inner = httptrace.WithClientTrace(inner, &trace)
+	if q.changes() {
+		trace := httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }}
+		inner = httptrace.WithClientTrace(inner, &trace)
+	}
 	asked := n
 	for range maxRedirects + 1 {
 		var next int
-		a, next, err = c.exchange(inner, c.nodes[n], q)
+		a, next, err = c.exchange(inner, n, q)
 		if err != nil && inner.Err() != nil && ctx.Err() == nil {
 			// Not the caller's deadline: it must not read as if it were.
 			err = fmt.Errorf("no answer within %v", c.timeout)
@@ -144,11 +156,37 @@ func (c *cluster) ask(ctx context.Context, n int, q call) (a answer, sent bool, 
 }
 
 // exchange sends to one node. next is the node that it redirects to, or -1.
-func (c *cluster) exchange(ctx context.Context, node *url.URL, q call) (a answer, next int, err error) {
+func (c *cluster) exchange(ctx context.Context, n int, q call) (a answer, next int, err error) {
+	r, err := c.request(ctx, c.nodes[n], q)
+	if err != nil {
+		return answer{}, -1, err
+	}
+	var response *http.Response
+	var body []byte
+	if wired && !q.changes() {
+		response, body, err = c.reading[n].exchange(r)
+	} else {
+		response, body, err = c.roundTrip(r)
+	}
+	if err != nil {
+		return answer{}, -1, err
+	}
+	if s := response.StatusCode; s >= 300 && s < 400 {
+		next, err = c.leader(response)
+		return answer{}, next, err
+	}
+	return answer{status: response.StatusCode, body: body}, -1, nil
+}
+
+// request writes a call as a request of HTTP.
+func (c *cluster) request(ctx context.Context, node *url.URL, q call) (*http.Request, error) {
 	u := url.URL{Scheme: node.Scheme, Host: node.Host, Path: "/v1/" + q.path, RawQuery: q.query}
 	r, err := http.NewRequestWithContext(ctx, q.method, u.String(), bytes.NewReader(q.body))
 	if err != nil {
-		return answer{}, -1, errors.New("the request cannot be written as a URL")
+		return nil, errors.New("the request cannot be written as a URL")
+	}
+	if !fitsHeader(q.token) || !fitsHeader(c.namespace) {
+		return nil, errors.New("the token or the namespace holds a character that no header takes")
 	}
 	r.Header.Set(api.RequestHeaderName, "true")
 	if q.token != "" {
@@ -160,21 +198,23 @@ func (c *cluster) exchange(ctx context.Context, node *url.URL, q call) (a answer
 	if q.method == http.MethodPatch {
 		r.Header.Set("Content-Type", "application/merge-patch+json")
 	}
+	return r, nil
+}
+
+func fitsHeader(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// roundTrip sends a request over net/http's connections.
+func (c *cluster) roundTrip(r *http.Request) (*http.Response, []byte, error) {
 	// The transport itself, and no http.Client: that would follow redirects, token and all.
 	response, err := c.transport.RoundTrip(r)
 	if err != nil {
-		return answer{}, -1, err
+		return nil, nil, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return answer{}, -1, err
-	}
-	if s := response.StatusCode; s >= 300 && s < 400 {
-		next, err = c.leader(response)
-		return answer{}, next, err
-	}
-	return answer{status: response.StatusCode, body: body}, -1, nil
+	body, err := readBody(response)
+	return response, body, err
 }
 
 // leader gives the configured node that a redirect names. Of the location only the host
@@ -202,4 +242,9 @@ func hostPort(u *url.URL) string {
 }
 
 // close drops the connections that are idle.
-func (c *cluster) close() { c.transport.CloseIdleConnections() }
+func (c *cluster) close() {
+	c.transport.CloseIdleConnections()
+	for _, n := range c.reading {
+		n.close()
+	}
+}

@@ -56,7 +56,7 @@ func open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{nodes: nodes, transport: transport, namespace: config.Namespace, timeout: config.Timeout}
+	c := newCluster(nodes, transport, config)
 	keeper, err := newKeeper(ctx, c, config)
 	if err != nil {
 		c.close()

@@ -1,0 +1,235 @@
+package hashivault_test
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
+)
+
+// front is a server before a fake, which counts its connections.
+type front struct {
+	*httptest.Server
+	opened atomic.Int64
+	closed chan struct{}
+}
+
+func newFront(t *testing.T, secure bool, handler http.Handler) *front {
+	f := &front{closed: make(chan struct{}, 100)}
+	f.Server = httptest.NewUnstartedServer(handler)
+	f.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			f.opened.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			f.closed <- struct{}{}
+		}
+	}
+	if secure {
+		f.StartTLS()
+	} else {
+		f.Start()
+	}
+	t.Cleanup(f.Close)
+	return f
+}
+
+// config gives a store behind the front.
+func (f *front) config(fake *fakevault.Vault) hashivault.Config {
+	c := fresh(f.URL, fake.Token)
+	if f.Certificate() != nil {
+		c.TLS = api.TLSConfig{CACertBytes: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.Certificate().Raw})}
+	}
+	return c
+}
+
+// onBothWires runs a test without TLS and with it.
+func onBothWires(t *testing.T, test func(t *testing.T, secure bool)) {
+	t.Run("plain", func(t *testing.T) { test(t, false) })
+	t.Run("TLS", func(t *testing.T) { test(t, true) })
+}
+
+// TestConnectionsAreUsedAgain by who comes after, one for reads and one for changes, and closed with the store.
+func TestConnectionsAreUsedAgain(t *testing.T) {
+	onBothWires(t, func(t *testing.T, secure bool) {
+		is := is.New(t)
+		fake := fakevault.New(t)
+		f := newFront(t, secure, fake)
+		s := opened(t, f.config(fake))
+		for range 10 {
+			do(t, s, put("newsbot/a", "1"))
+			_, err := s.Get(t.Context(), at("newsbot/a"), 0)
+			is.NoErr(err)
+			_, err = s.Get(t.Context(), at("newsbot/none"), 0) // a 404 is an answer like others
+			is.True(errors.Is(err, myvault.ErrNotFound))
+		}
+		is.Equal(f.opened.Load(), int64(2))
+		is.NoErr(s.Close())
+		<-f.closed
+		<-f.closed
+	})
+}
+
+// TestAConnectionThatTheServerClosed fails no read.
+func TestAConnectionThatTheServerClosed(t *testing.T) {
+	onBothWires(t, func(t *testing.T, secure bool) {
+		is := is.New(t)
+		fake := fakevault.New(t)
+		var last atomic.Bool
+		f := newFront(t, secure, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if last.CompareAndSwap(true, false) {
+				panic(http.ErrAbortHandler) // it ends the connection in place of an answer
+			}
+			fake.ServeHTTP(w, r)
+		}))
+		s := opened(t, f.config(fake))
+		do(t, s, put("newsbot/a", "1"))
+		for i := range 10 {
+			if i%2 == 0 {
+				f.CloseClientConnections()
+			} else {
+				last.Store(true)
+			}
+			secret, err := s.Get(t.Context(), at("newsbot/a"), 0)
+			is.NoErr(err)
+			is.Equal(secret.Value.Reveal(), "1")
+		}
+	})
+}
+
+// TestAConnectionWhoseCallerLeft carries nothing any more: the answer to the next caller would be that to the first.
+func TestAConnectionWhoseCallerLeft(t *testing.T) {
+	onBothWires(t, func(t *testing.T, secure bool) {
+		is := is.New(t)
+		fake := fakevault.New(t)
+		asked, left := make(chan struct{}), make(chan struct{})
+		var wait atomic.Bool
+		f := newFront(t, secure, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if wait.CompareAndSwap(true, false) {
+				close(asked)
+				<-left
+			}
+			fake.ServeHTTP(w, r)
+		}))
+		s := opened(t, f.config(fake))
+		do(t, s, put("newsbot/a", "of a"), put("newsbot/b", "of b"))
+		_, err := s.Get(t.Context(), at("newsbot/a"), 0)
+		is.NoErr(err)
+		before := f.opened.Load()
+		wait.Store(true)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-asked; cancel() }()
+		_, err = s.Get(ctx, at("newsbot/a"), 0)
+		is.True(errors.Is(err, context.Canceled))
+		close(left)
+		secret, err := s.Get(t.Context(), at("newsbot/b"), 0)
+		is.NoErr(err)
+		is.Equal(secret.Value.Reveal(), "of b")
+		is.Equal(f.opened.Load(), before+1)
+	})
+}
+
+// TestAnswersInPieces: what comes in chunks, after an answer that says to wait, or with an end of the connection,
+// is understood.
+func TestAnswersInPieces(t *testing.T) {
+	onBothWires(t, func(t *testing.T, secure bool) {
+		is := is.New(t)
+		fake := fakevault.New(t)
+		var last atomic.Bool
+		f := newFront(t, secure, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusEarlyHints)
+			if last.Load() {
+				w.Header().Set("Connection", "close")
+			}
+			fake.ServeHTTP(pieces{w}, r)
+		}))
+		s := opened(t, f.config(fake))
+		for range 2 {
+			do(t, s, put("newsbot/a", "hunter2"))
+			for range 3 {
+				secret, err := s.Get(t.Context(), at("newsbot/a"), 0)
+				is.NoErr(err)
+				is.Equal(secret.Value.Reveal(), "hunter2")
+			}
+			last.Store(true)
+		}
+	})
+}
+
+// pieces sends each write at once, which has no length then.
+type pieces struct{ http.ResponseWriter }
+
+func (p pieces) Write(b []byte) (int, error) {
+	for i := range b {
+		if _, err := p.ResponseWriter.Write(b[i : i+1]); err != nil {
+			return i, err
+		}
+		if i%16 == 0 {
+			p.ResponseWriter.(http.Flusher).Flush()
+		}
+	}
+	return len(b), nil
+}
+
+// TestAnswersWithoutAnEnd are given up: a header that goes on, and one answer after another that says to wait.
+func TestAnswersWithoutAnEnd(t *testing.T) {
+	for _, c := range []struct{ about, first, more string }{
+		{"a header", "HTTP/1.1 200 OK\r\n", "X-More: " + strings.Repeat("x", 1000) + "\r\n"},
+		{"a line", "HTTP/1.1 200 OK\r\nX-More: ", strings.Repeat("x", 1000)},
+		{"to wait", "", "HTTP/1.1 102 Wait\r\n\r\n"},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			is := is.New(t)
+			fake := fakevault.New(t)
+			var endless atomic.Bool
+			var sent atomic.Int64
+			f := newFront(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !endless.Load() {
+					fake.ServeHTTP(w, r)
+					return
+				}
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					return
+				}
+				defer conn.Close()
+				for text := c.first; err == nil; text = c.more {
+					_, err = conn.Write([]byte(text))
+					sent.Add(int64(len(text)))
+				}
+			}))
+			config := f.config(fake)
+			config.Timeout = time.Minute
+			s := opened(t, config)
+			endless.Store(true)
+			_, err := s.Get(t.Context(), at("newsbot/a"), 0)
+			is.True(errors.Is(err, myvault.ErrUnavailable))
+			is.True(sent.Load() < 32<<20) // what the systems hold on the way, twice, is much less
+			endless.Store(false)
+		})
+	}
+}
+
+// TestNothingEscapesFromAHeader: what would begin another line of a request is not sent.
+func TestNothingEscapesFromAHeader(t *testing.T) {
+	is := is.New(t)
+	stranger := eavesdrop(t)
+	config := fresh(stranger.URL, "a-token")
+	config.Namespace = "team\r\nX-Vault-Token: another"
+	_, err := hashivault.Open(t.Context(), config)
+	is.True(errors.Is(err, myvault.ErrUnavailable))
+	is.Equal(stranger.said(), nil)
+}

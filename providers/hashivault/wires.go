@@ -1,0 +1,131 @@
+package hashivault
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// wires are the connections to one node that carry reads.
+type wires struct {
+	address  string // host and port
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	security *tls.Config // nil: no TLS
+
+	mu      sync.Mutex
+	resting []*wire // the last one rested least
+	timer   *time.Timer
+}
+
+// newWires gives those to a node, by the settings of a transport.
+func newWires(node *url.URL, t *http.Transport) *wires {
+	n := &wires{address: hostPort(node), dial: t.DialContext}
+	if node.Scheme == "https" {
+		n.security = t.TLSClientConfig.Clone()
+		if n.security.ServerName == "" {
+			n.security.ServerName = node.Hostname()
+		}
+	}
+	return n
+}
+
+// exchange sends a read and gives its answer, with the body. Where a wire that rested fails, the read is sent again over a new one:
+// the node may have closed it meanwhile.
+func (n *wires) exchange(r *http.Request) (*http.Response, []byte, error) {
+	if w := n.take(); w != nil {
+		response, body, err := n.over(w, r)
+		if err == nil || r.Context().Err() != nil {
+			return response, body, err
+		}
+	}
+	plain, err := n.dial(r.Context(), "tcp", n.address)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := newWire(r.Context(), plain, n.security)
+	if err != nil {
+		return nil, nil, err
+	}
+	return n.over(w, r)
+}
+
+// over sends a read over a wire, which is put back or closed.
+func (n *wires) over(w *wire, r *http.Request) (*http.Response, []byte, error) {
+	response, body, again, err := w.exchange(r)
+	if again {
+		n.put(w)
+	} else {
+		_ = w.plain.Close()
+	}
+	return response, body, err
+}
+
+// take gives a wire that rested and can be used; nil where there is none.
+func (n *wires) take() *wire {
+	for {
+		w := n.pop()
+		if w == nil || w.quiet() {
+			return w
+		}
+	}
+}
+
+func (n *wires) pop() *wire {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	last := len(n.resting) - 1
+	if last < 0 {
+		return nil
+	}
+	w := n.resting[last]
+	n.resting[last], n.resting = nil, n.resting[:last]
+	return w
+}
+
+// put lets a wire rest.
+func (n *wires) put(w *wire) {
+	w.rested = time.Now()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.resting) >= idleConnections {
+		_ = w.plain.Close()
+		return
+	}
+	n.resting = append(n.resting, w)
+	if n.timer == nil {
+		n.timer = time.AfterFunc(idleTime, n.tidy)
+	}
+}
+
+// tidy closes what has rested too long, so that nothing stays open that nobody uses.
+func (n *wires) tidy() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	old := 0
+	for old < len(n.resting) && time.Since(n.resting[old].rested) >= idleTime {
+		_ = n.resting[old].plain.Close()
+		old++
+	}
+	n.resting = append(n.resting[:0:0], n.resting[old:]...)
+	n.timer = nil
+	if len(n.resting) > 0 {
+		n.timer = time.AfterFunc(idleTime-time.Since(n.resting[0].rested), n.tidy)
+	}
+}
+
+// close closes what rests. No call is in progress any more.
+func (n *wires) close() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.timer != nil {
+		n.timer.Stop()
+	}
+	for _, w := range n.resting {
+		_ = w.plain.Close()
+	}
+	n.resting = nil
+}
