@@ -230,7 +230,7 @@ func TestNewPolicyReportsEverything(t *testing.T) {
 func TestWeakTokens(t *testing.T) {
 	is := is.New(t)
 	p, err := myvault.NewPolicy(
-		myvault.Service{Name: "weak", Tokens: []string{"ui-xxxx"}},
+		myvault.Service{Name: "weak", Tokens: []string{"0123456789abcdef", "0123456789abcde"}},
 		myvault.Service{Name: "good", Tokens: []string{"0123456789abcdef"}},
 		myvault.Service{Name: "hashed", Tokens: []string{"sha256:" + strings.Repeat("ab", 32)}},
 	)
