@@ -157,7 +157,6 @@ func (c *Certificates) newConfig(pair tls.Certificate) *tls.Config {
 // config gives the configuration of a listener: each connection has what is in force when it comes.
 func (c *Certificates) config() *tls.Config {
 	return &tls.Config{
-		MinVersion:         c.current.Load().config.MinVersion,
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.current.Load().config, nil },
 	}
 }
@@ -201,7 +200,7 @@ func parseAuthorities(text []byte) (*x509.CertPool, error) {
 			break
 		}
 		certificate, err := x509.ParseCertificate(block.Bytes)
-		if err != nil || !certificate.BasicConstraintsValid || !certificate.IsCA {
+		if err != nil || !certificate.IsCA {
 			return nil, fmt.Errorf("httpapi: %w client authorities: block %d is no certificate of an authority", myvault.ErrInvalid, found+1)
 		}
 		pool.AddCert(certificate)

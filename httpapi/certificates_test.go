@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"fmt"
 	"net/http"
@@ -214,8 +215,10 @@ func TestBadFilesKeepWhatWasThere(t *testing.T) {
 		"expired": func(t *testing.T) {
 			s.ca.Issue(t, authority.Wanted{Until: time.Now().Add(-time.Second), DNS: []string{"localhost"}}).Write(t, dir, "server")
 		},
-		"a client's":           func(t *testing.T) { s.ca.Client(t, authority.Wanted{}).Write(t, dir, "server") },
-		"too large":            func(t *testing.T) { authority.Place(t, s.files.Certificate, make([]byte, 2<<20)) },
+		"a client's": func(t *testing.T) { s.ca.Client(t, authority.Wanted{}).Write(t, dir, "server") },
+		"too large": func(t *testing.T) {
+			authority.Place(t, s.files.Certificate, append(bytes.Clone(good.Certificate), make([]byte, 2<<20)...))
+		},
 		"no authorities":       func(t *testing.T) { authority.Place(t, s.files.ClientCA, nil) },
 		"authorities are gone": func(*testing.T) { _ = os.Remove(s.files.ClientCA) },
 		"no authority":         func(t *testing.T) { authority.Place(t, s.files.ClientCA, good.Certificate) },

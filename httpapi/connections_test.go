@@ -109,6 +109,40 @@ func TestProvenConnectionsGiveWayWhenTheyWait(t *testing.T) {
 	s.stop()
 }
 
+// TestAConnectionThatIsClosedTakesNoPlace: the one that is still there keeps its own, however many came and went.
+func TestAConnectionThatIsClosedTakesNoPlace(t *testing.T) {
+	is := is.New(t)
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{MaxConnections: 2})
+	ask := func(conn net.Conn, header string) {
+		_, err := fmt.Fprintf(conn, "GET /api/whoami HTTP/1.1\r\nHost: localhost\r\nX-Service: admin\r\nX-Token: %s\r\n%s\r\n", adminToken, header)
+		is.NoErr(err)
+	}
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		is.NoErr(err)
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	stays := dial()
+	status := func() string {
+		answer := make([]byte, 4096)
+		n, _ := stays.Read(answer)
+		return string(answer[:min(n, 12)])
+	}
+	ask(stays, "")
+	is.Equal(status(), "HTTP/1.1 200")
+	for range 4 {
+		conn := dial()
+		ask(conn, "Connection: close\r\n")
+		text, err := io.ReadAll(conn) // its end comes once its place is free
+		is.NoErr(err)
+		is.True(strings.HasPrefix(string(text), "HTTP/1.1 200"))
+	}
+	ask(stays, "")
+	is.Equal(status(), "HTTP/1.1 200")
+	s.stop()
+}
+
 // TestAStrangersBodyIsNotWaitedFor: the answer comes before the body, and the connection ends.
 func TestAStrangersBodyIsNotWaitedFor(t *testing.T) {
 	for _, path := range []string{"POST /api/secrets", "GET /health", "POST /nothing"} {

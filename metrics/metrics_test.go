@@ -2,6 +2,7 @@ package metrics_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"iter"
 	"math"
@@ -155,6 +156,24 @@ func TestWhatIsCounted(t *testing.T) {
 		}
 	}
 	is.True(waiting > 0)
+}
+
+// impatient is a provider that tells whether it was given a time to answer within.
+type impatient struct{ *memory.Provider }
+
+func (impatient) Measures(ctx context.Context) []myvault.Measure {
+	_, within := ctx.Deadline()
+	return []myvault.Measure{{Name: "within", Help: "Whether there is a limit.", Value: map[bool]float64{true: 1}[within]}}
+}
+
+// TestAScrapeIsNotForEver where a store does not answer, and says of each number whether it only grows.
+func TestAScrapeIsNotForEver(t *testing.T) {
+	is := is.New(t)
+	r := newRig(t, impatient{memory.New(memory.Config{})})
+	is.Equal(r.value("myvault_within"), 1.0)
+	text := r.exposition()
+	is.True(strings.Contains(text, "# TYPE myvault_denied_total counter"))
+	is.True(strings.Contains(text, "# TYPE myvault_trail_waiting_entries gauge"))
 }
 
 // TestNoNameIsExposed: no name, value or token is a label, or stands anywhere else.

@@ -58,8 +58,23 @@ func TestChangesAreTold(t *testing.T) {
 		{"and back", inDir(func(a, b string) error {
 			return first(os.WriteFile(a, []byte("third"), 0o600), os.WriteFile(b, []byte("other"), 0o600))
 		}), 9},
+		{"one is gone", inDir(func(_, b string) error { return os.Remove(b) }), 10},
+		{"and the other takes its name", inDir(func(a, b string) error { return os.Rename(a, b) }), 11},
+		{"a large file", inDir(func(a, _ string) error { return first(os.WriteFile(a, []byte("large"), 0o600), os.Truncate(a, 5<<20)) }), 12},
+		{"more at its end", inDir(func(a, _ string) error { return os.Truncate(a, 5<<20+1) }), 13},
+		{"other text at its end, which is not looked at", inDir(func(a, _ string) error { return writeAt(a, "other", 5<<20-9) }), 13},
 	}
 	play(t, t.TempDir(), []string{"a", "b"}, steps)
+}
+
+// writeAt writes text into a file that is there.
+func writeAt(path, text string, at int64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt([]byte(text), at)
+	return first(err, f.Close())
 }
 
 // TestLinksThatAreTurned: Kubernetes puts a new directory in the place of the old one by a link.

@@ -1,0 +1,94 @@
+package tokens_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+	"gopkg.in/macaroon.v2"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/tokens"
+)
+
+// TestTheUsualLifetimeIsNoLongerThanTheLongest.
+func TestTheUsualLifetimeIsNoLongerThanTheLongest(t *testing.T) {
+	is := is.New(t)
+	v, issuer := setup(t, memory.New(memory.Config{}), tokens.Config{MaxLifetime: time.Minute})
+	token := mint(t, issuer, newsbot(t, v), tokens.Grant{})
+	is.Equal(token.ExpiresAt.Sub(token.IssuedAt), time.Minute)
+}
+
+// TestTheMostRulesOfAGrant, by their number and by what they take.
+func TestTheMostRulesOfAGrant(t *testing.T) {
+	is := is.New(t)
+	v, issuer := inMemory(t)
+	grant := func(n int, path string) error {
+		var g tokens.Grant
+		for range n {
+			g.Rules = append(g.Rules, rules(t, "newsbot/"+path)...)
+		}
+		_, err := issuer.Mint(t.Context(), newsbot(t, v), g)
+		return err
+	}
+	is.NoErr(grant(64, "prod/"))
+	is.True(errors.Is(grant(65, "prod/"), myvault.ErrInvalid))
+	is.True(errors.Is(grant(64, strings.Repeat("b", 127)), myvault.ErrTooLarge)) // and the record might hold them
+}
+
+// TestAGrantIsCopied: who goes on with its rules changes nothing in what was told of the token.
+func TestAGrantIsCopied(t *testing.T) {
+	is := is.New(t)
+	v, issuer := inMemory(t)
+	g := tokens.Grant{Rules: rules(t, "newsbot/prod/")}
+	token := mint(t, issuer, newsbot(t, v), g)
+	g.Rules[0] = rules(t, "*/")[0]
+	is.Equal(token.Rules, rules(t, "newsbot/prod/"))
+}
+
+// TestRecordsOfAnotherVersion let nobody in: what is not understood may have been meant to forbid something.
+func TestRecordsOfAnotherVersion(t *testing.T) {
+	is := is.New(t)
+	v, issuer := inMemory(t)
+	token := mint(t, issuer, newsbot(t, v), tokens.Grant{})
+	records, err := v.Records("tokens")
+	is.NoErr(err)
+	path := strings.ReplaceAll(token.ID[:strings.LastIndex(token.ID, ".")], ".", "/")
+	whole, err := records.Get(t.Context(), path)
+	is.NoErr(err)
+	for name, c := range map[string]struct {
+		member string
+		value  any
+		good   bool
+	}{
+		"as it is":       {"v", 1, true},
+		"newer":          {"v", 2, false},
+		"of no version":  {"v", nil, false},
+		"with more":      {"only_from", "192.0.2.1", false},
+		"without a key":  {"key", "", false},
+		"a key of a few": {"key", 7, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			var members map[string]any
+			is.NoErr(json.Unmarshal(whole.Value.RevealBytes(), &members))
+			members[c.member] = c.value
+			changed, err := json.Marshal(members)
+			is.NoErr(err)
+			info, err := records.Put(t.Context(), v.As("root"), path, myvault.Text(string(changed)))
+			is.NoErr(err)
+			var r struct{ Key []byte }
+			_ = json.Unmarshal(changed, &r) // of some there is none
+			m, err := macaroon.New(r.Key, fmt.Appendf(nil, "myvault-token-v1:%s.%d", strings.ReplaceAll(path, "/", "."), info.Version), "", macaroon.V2)
+			is.NoErr(err)
+			_, err = login(t, issuer, myvault.Text(text(t, m)))
+			is.Equal(err == nil, c.good)
+			is.True(c.good || errors.Is(err, myvault.ErrTampered))
+		})
+	}
+}
