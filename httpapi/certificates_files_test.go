@@ -121,44 +121,53 @@ func TestAHugeFileIsNotReadToItsEnd(t *testing.T) {
 	is.True(after.TotalAlloc-before.TotalAlloc < 32<<20) // a megabyte, and what looking for changes takes
 }
 
-// TestOpenConnectionsOfOthersGoOn when files change: with the same authorities as they are; with new ones who showed
-// no certificate proves itself by its token still.
-func TestOpenConnectionsOfOthersGoOn(t *testing.T) {
+// TestOpenConnectionsGoOn when files change: with the same authorities as they are; with others each for one more request, whose
+// certificate counts if they stand for it. Who showed none proves itself by its token.
+func TestOpenConnectionsGoOn(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, nil)
 	s.withCertificates(t, nil)
-	certified := s.presenting(t, s.clients.Client(t, authority.Wanted{DNS: []string{"reader.internal"}}))
-	plain := s.presenting(t)
-	asks := func(client *http.Client, headers ...string) (who string, reused bool) {
+	wanted := authority.Wanted{DNS: []string{"reader.internal"}}
+	between := s.clients.Below(t, "between")
+	below := between.Client(t, wanted)
+	below.Certificate = append(below.Certificate, between.PEM...)
+	clients := map[string]*http.Client{"its own": s.presenting(t, s.clients.Client(t, wanted)), "below": s.presenting(t, below), "none": s.presenting(t)}
+	asks := func(name, want string, open bool) {
+		t.Helper()
+		var headers []string
+		if name == "none" {
+			headers = []string{"X-Service", "reader", "X-Token", readerToken}
+		}
+		reused := false
 		trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }}
-		over := *client
-		over.Transport = traced{client.Transport, trace}
-		return s.whoami(t, &over, headers...), reused
+		got := s.whoami(t, &http.Client{Transport: traced{clients[name].Transport, trace}}, headers...)
+		if got != want || reused != open {
+			t.Errorf("%s: %q over an open connection %v, want %q, %v", name, got, reused, want, open)
+		}
 	}
-	token := []string{"X-Service", "reader", "X-Token", readerToken}
-	who, _ := asks(certified)
-	is.Equal(who, "200 reader")
-	who, _ = asks(plain, token...)
-	is.Equal(who, "200 reader")
-
-	s.ca.Server(t).Write(t, filepath.Dir(s.files.Key), "server")
-	is.NoErr(s.loaded.Reload())
-	for range 2 { // not even the second request meets a new connection
-		who, reused := asks(certified)
-		is.Equal(who, "200 reader")
-		is.True(reused)
+	change := func(authorities ...[]byte) {
+		s.ca.Server(t).Write(t, filepath.Dir(s.files.Key), "server")
+		authority.Place(t, s.files.ClientCA, bytes.Join(authorities, nil))
+		is.NoErr(s.loaded.Reload())
 	}
-
-	authority.Place(t, s.files.ClientCA, authority.New(t, "clients").PEM)
-	is.NoErr(s.loaded.Reload())
-	s.ca.Server(t).Write(t, filepath.Dir(s.files.Key), "server")
+	for name := range clients {
+		asks(name, "200 reader", false)
+	}
+	change(s.clients.PEM)
+	for name := range clients { // not even the second request meets a new connection
+		asks(name, "200 reader", true)
+		asks(name, "200 reader", true)
+	}
+	change(authority.New(t, "more").PEM, s.clients.PEM)
+	for name := range clients {
+		asks(name, "200 reader", true)
+		asks(name, "200 reader", false)
+	}
+	change(authority.New(t, "clients").PEM)
 	is.NoErr(s.loaded.Reload()) // once more, with the authorities that are new to the connections
-	who, reused := asks(plain, token...)
-	is.Equal(who, "200 reader")
-	is.True(reused)
-	who, reused = asks(certified)
-	is.Equal(who, "401") // nobody stands for it
-	is.True(reused)
+	asks("none", "200 reader", true)
+	asks("its own", "401", true)
+	asks("below", "401", true)
 }
 
 // traced tells trace of its requests.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -72,6 +73,7 @@ func (s *secured) status(t *testing.T, client *http.Client, path string) int {
 		t.Log(err)
 		return 0
 	}
+	_, _ = io.Copy(io.Discard, answer.Body) // else the client closes the connection
 	_ = answer.Body.Close()
 	return answer.StatusCode
 }

@@ -58,6 +58,18 @@ func New(t testing.TB, name string) *Authority {
 	return &Authority{PEM: text, Certificate: leaf, key: key}
 }
 
+// Below makes an authority that a vouches for. Who has a certificate of it shows its PEM too.
+func (a *Authority) Below(t testing.TB, name string) *Authority {
+	t.Helper()
+	key := newKey(t)
+	template := &x509.Certificate{
+		SerialNumber: serial(t), Subject: pkix.Name{CommonName: name}, NotBefore: a.Certificate.NotBefore, NotAfter: a.Certificate.NotAfter,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	leaf, text := sign(t, template, a.Certificate, key, a.key)
+	return &Authority{PEM: text, Certificate: leaf, key: key}
+}
+
 // Server makes a certificate of a server that is reached as localhost and by loopback addresses.
 func (a *Authority) Server(t testing.TB) Pair {
 	t.Helper()
