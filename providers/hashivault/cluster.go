@@ -180,11 +180,13 @@ func (c *cluster) exchange(ctx context.Context, n int, q call) (a answer, next i
 
 // request writes a call as a request of HTTP.
 func (c *cluster) request(ctx context.Context, node *url.URL, q call) (*http.Request, error) {
-	u := url.URL{Scheme: node.Scheme, Host: node.Host, Path: "/v1/" + q.path, RawQuery: q.query}
-	r, err := http.NewRequestWithContext(ctx, q.method, u.String(), bytes.NewReader(q.body))
+	r, err := http.NewRequestWithContext(ctx, q.method, "", bytes.NewReader(q.body))
 	if err != nil {
-		return nil, errors.New("the request cannot be written as a URL")
+		return nil, errors.New("the request cannot be written")
 	}
+	// Given as it is, and not as a text that would be parsed.
+	r.URL = &url.URL{Scheme: node.Scheme, Host: node.Host, Path: "/v1/" + q.path, RawQuery: q.query}
+	r.Host = node.Host
 	if !fitsHeader(q.token) || !fitsHeader(c.namespace) {
 		return nil, errors.New("the token or the namespace holds a character that no header takes")
 	}
