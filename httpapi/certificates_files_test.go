@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -233,12 +234,23 @@ func TestTheTLSOfAHostIsCopied(t *testing.T) {
 	is := is.New(t)
 	config := &tls.Config{Certificates: testCertificate(t)}
 	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{TLS: config})
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
 	answer, err := client.Get(strings.Replace(s.url, "http:", "https:", 1) + "/health")
 	is.NoErr(err)
 	is.NoErr(answer.Body.Close())
+	is.Equal(answer.Proto, "HTTP/1.1") // one request at a time
 	client.CloseIdleConnections()
 	s.stop()
 	is.NoErr(<-s.ended)
 	is.Equal(config.MinVersion, uint16(0))
+}
+
+// TestOnlyLoopbackIsLocal: private addresses are reached from other machines.
+func TestOnlyLoopbackIsLocal(t *testing.T) {
+	is := is.New(t)
+	for address, local := range map[string]bool{"127.0.0.1": true, "127.8.8.8": true, "::1": true, "10.0.0.1": false, "192.168.0.1": false, "fd00::1": false, "169.254.0.1": false, "0.0.0.0": false, "::": false} {
+		err := httpapi.ServerConfig{}.Check(&net.TCPAddr{IP: net.ParseIP(address), Port: 8000})
+		is.Equal(err == nil, local)
+		is.True(local || errors.Is(err, myvault.ErrInvalid))
+	}
 }

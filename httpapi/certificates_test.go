@@ -295,6 +295,7 @@ func TestCertificatesThatCannotBe(t *testing.T) {
 	for _, config := range []httpapi.ServerConfig{
 		{Certificates: s.loaded, TLS: &tls.Config{}},
 		{MaxConnections: -1},
+		{Drain: -1},
 	} {
 		isErr(is, httpapi.Serve(t.Context(), listen(t, "tcp", "127.0.0.1:0"), f.handler, config), myvault.ErrInvalid)
 	}
