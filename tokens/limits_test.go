@@ -92,3 +92,23 @@ func TestRecordsOfAnotherVersion(t *testing.T) {
 		})
 	}
 }
+
+// TestTheMostBytesOfACaveatAndAToken, where their numbers would do.
+func TestTheMostBytesOfACaveatAndAToken(t *testing.T) {
+	is := is.New(t)
+	text := "rules " + strings.Repeat("newsbot/prod/a/b/c/,", 50)
+	_, err := tokens.ParseCaveat(text + "newsbot/")
+	is.NoErr(err)
+	_, err = tokens.ParseCaveat(text + "newsbot/prod/a/b/c/")
+	is.True(errors.Is(err, myvault.ErrInvalid))
+	v, issuer := inMemory(t)
+	bearer := mint(t, issuer, newsbot(t, v), tokens.Grant{}).Bearer
+	caveat, err := tokens.ParseCaveat(text + "newsbot/")
+	is.NoErr(err)
+	for range 5 {
+		bearer, err = tokens.Narrow(bearer, caveat)
+		is.NoErr(err)
+	}
+	_, err = tokens.Narrow(bearer, caveat)
+	is.True(errors.Is(err, myvault.ErrTooLarge))
+}

@@ -136,6 +136,7 @@ func TestABadFileKeepsThePolicy(t *testing.T) {
 		{"TOKEN_svc=canary-token-0123456789", "TOKEN_svc='canary-token", "line 2: TOKEN_svc"},
 		{"ALLOWED_SERVICES=svc", "ALLOWED_SERVICES=other", "TOKEN_other"},
 		{"MSA_MASTER_KEY=", "LOG_FORMAT=canary\nMSA_MASTER_KEY=", "setting LOG_FORMAT does not parse"},
+		{"MSA_MASTER_KEY=", "MYVAULT_DUE=canary\nMSA_MASTER_KEY=", "MYVAULT_DUE names no service"},
 		{goodEnv, "", "ALLOWED_SERVICES"},
 	} {
 		t.Run(c.becomes, func(t *testing.T) {
@@ -211,6 +212,14 @@ func TestAHangupReadsNoHalfFile(t *testing.T) {
 	is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
 	await(t, "a warning", func() bool { return strings.Contains(p.stderr.String()[before:], "rules that deny are gone") })
 	is.True(strings.Contains(p.stderr.String()[before:], "DENY_svc"))
+	warned := func() int { return strings.Count(p.stderr.String(), "rules that deny are gone") }
+	is.Equal(warned(), 1)
+	reloads := strings.Count(p.stderr.String(), `msg="the policy is reloaded"`)
+	for n := range 3 { // it is told once, by whichever reload was the first
+		is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
+		await(t, "another reload", func() bool { return strings.Count(p.stderr.String(), `msg="the policy is reloaded"`) > reloads+n })
+	}
+	is.Equal(warned(), 1)
 	is.True(!strings.Contains(p.stderr.String(), "newsbot/canary"))
 }
 
