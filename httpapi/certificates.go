@@ -14,7 +14,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -46,7 +45,6 @@ type CertificateFiles struct {
 type Certificates struct {
 	files   CertificateFiles
 	watched *watch.Files
-	loading sync.Mutex
 	current atomic.Pointer[certified]
 }
 
@@ -86,9 +84,10 @@ func (c *Certificates) paths() []string {
 // Reload reads the files again, for connections that come from now on; those that are open go on,
 // except that their client certificates are held to the new authorities. All files count together:
 // with an error, which is as of [LoadCertificates] or that one is no regular file any more, everything stays as it was.
-func (c *Certificates) Reload() error {
-	c.loading.Lock()
-	defer c.loading.Unlock()
+func (c *Certificates) Reload() error { return c.watched.Load(c.reload) }
+
+// reload is Reload for who sees to it that one runs at a time.
+func (c *Certificates) reload() error {
 	if c.current.Load() != nil && !c.readable() {
 		return fmt.Errorf("httpapi: %w: one of the files of certificates is no regular file, and cannot be read a second time", myvault.ErrInvalid)
 	}
@@ -128,7 +127,7 @@ func (c *Certificates) readable() bool {
 // follow reads the files again whenever they changed, until ctx ends. What is wrong with them is
 // logged, and what was read before stays in force.
 func (c *Certificates) follow(ctx context.Context, logger *slog.Logger) {
-	c.watched.Run(ctx, lookInterval, c.Reload, func(err error) {
+	c.watched.Run(ctx, lookInterval, c.reload, func(err error) {
 		if err != nil {
 			logger.Error("the certificates stay as they were: their files changed and are not usable", "cause", err.Error())
 			return

@@ -66,8 +66,7 @@ type reloader struct {
 	vault        *myvault.Vault
 	addr         net.Addr
 	logger       *slog.Logger
-	reloading    sync.Mutex
-	inForce      map[string]string // the settings of the policy that is; under reloading
+	inForce      map[string]string // the settings of the policy that is; one reload at a time
 }
 
 // run reloads at each hangup and when the .env has changed, until ctx ends. It waits for a reload that is
@@ -112,13 +111,15 @@ func (r *reloader) hangup(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil // the server ends
 	}
-	return r.reload("SIGHUP")
+	const why = "SIGHUP"
+	if r.files == nil {
+		return r.reload(why)
+	}
+	return r.files.Load(func() error { return r.reload(why) })
 }
 
 // reload puts the policy in force, whole, or gives why the one before stays.
 func (r *reloader) reload(why string) error {
-	r.reloading.Lock() // what is read last is in force last
-	defer r.reloading.Unlock()
 	now, err := r.again()
 	if err != nil {
 		return err

@@ -223,6 +223,20 @@ func TestAHangupReadsNoHalfFile(t *testing.T) {
 	is.True(!strings.Contains(p.stderr.String(), "newsbot/canary"))
 }
 
+// TestAHangupIsTakenBack: the .env is put back before it was looked at, and is in force as any other change.
+func TestAHangupIsTakenBack(t *testing.T) {
+	is := is.New(t)
+	p := serving(t, "first/")
+	env := filepath.Join(p.dir, ".env")
+	for range 3 { // at one of them at least between two looks
+		replace(t, env, allowing("second/"))
+		is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
+		await(t, "a hangup", func() bool { return p.allowed(t) == "second/" })
+		replace(t, env, allowing("first/"))
+		await(t, "what was there before", func() bool { return p.allowed(t) == "first/" })
+	}
+}
+
 // TestWithoutAFileNothingIsReloaded, and SIGHUP does not end the server.
 func TestWithoutAFileNothingIsReloaded(t *testing.T) {
 	is := is.New(t)

@@ -10,6 +10,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -21,7 +22,10 @@ const maxRead = 4 << 20
 // Files are some files that are looked at together, such as a certificate and its key.
 type Files struct {
 	paths []string
-	first state
+
+	mu      sync.Mutex // held while they are loaded
+	loaded  state      // what they held then; the zero state: nobody knows
+	passing error      // what they are to be loaded again for
 }
 
 // state stands for what all files hold, or that they cannot be read.
@@ -31,12 +35,43 @@ type state [sha256.Size]byte
 // falls between.
 func New(paths ...string) *Files {
 	f := &Files{paths: paths}
-	f.first = f.look()
+	f.loaded = f.look()
 	return f
 }
 
+// Load calls load now, for who wants to read the files beside Run, which then knows what was read. One load runs at a time.
+func (f *Files) Load(load func() error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.load(load)
+}
+
+// load loads the files. f.mu is held.
+func (f *Files) load(load func() error) error {
+	before := f.look()
+	err := load()
+	f.loaded, f.passing = before, ofSystem(err)
+	if f.look() != before { // it may have met the one, the other, or what was between
+		f.loaded = state{}
+	}
+	return err
+}
+
+// again loads the files if they, which hold this, are not those that were loaded last, or those could not be read
+// then for a reason that passes. news tells whether there is something to tell.
+func (f *Files) again(now state, load func() error) (news bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	loaded, passing := f.loaded, f.passing
+	if now == loaded && passing == nil {
+		return false, nil
+	}
+	err = f.load(load)
+	return now != loaded || err == nil || err.Error() != passing.Error(), err
+}
+
 // Run looks at the files once in every interval until ctx ends, and calls load when they
-// hold something else than before. It waits for that to stand still for an interval: a file that is
+// hold something else than when they were loaded last. It waits for that to stand still for an interval: a file that is
 // being written, or of which the second of two is not there yet, is not loaded. That a file
 // is gone or cannot be read any more is a change like others, and so is its mode.
 //
@@ -47,8 +82,9 @@ func New(paths ...string) *Files {
 func (f *Files) Run(ctx context.Context, interval time.Duration, load func() error, told func(error)) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	loaded, seen := f.first, f.first
-	var passing error // what load is called again for
+	f.mu.Lock()
+	seen := f.loaded
+	f.mu.Unlock()
 	for {
 		select {
 		case <-ctx.Done():
@@ -56,12 +92,10 @@ func (f *Files) Run(ctx context.Context, interval time.Duration, load func() err
 		case <-ticker.C:
 		}
 		now := f.look()
-		if now == seen && (now != loaded || passing != nil) {
-			err := load()
-			if now != loaded || err == nil || err.Error() != passing.Error() {
+		if now == seen {
+			if news, err := f.again(now, load); news {
 				told(err)
 			}
-			loaded, passing = now, ofSystem(err)
 		}
 		seen = now
 	}

@@ -274,3 +274,72 @@ func TestSettleWaitsForTheEndOfWriting(t *testing.T) {
 		is.True(!files.Settle(ended, time.Second))
 	})
 }
+
+// TestWhatIsReadBetweenTwoLooks: what load met is not what the looks around it saw, and the files hold
+// afterwards what they held before.
+func TestWhatIsReadBetweenTwoLooks(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	is.NoErr(write("a", "first")(dir))
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		var held []string
+		load := func() error {
+			if len(held) == 0 { // somebody writes the same once more, and is half done
+				is.NoErr(write("a", "second, hal")(dir))
+			}
+			text, err := os.ReadFile(path)
+			held = append(held, string(text))
+			return err
+		}
+		go watch.New(path).Run(t.Context(), interval, load, ignore)
+		synctest.Wait()
+		is.NoErr(write("a", "second, half and half")(dir))
+		time.Sleep(2*interval + interval/4)
+		synctest.Wait()
+		is.Equal(held, []string{"second, hal"})
+		is.NoErr(write("a", "second, half and half")(dir))
+		time.Sleep(5 * interval)
+		synctest.Wait()
+		is.Equal(held, []string{"second, hal", "second, half and half"})
+	})
+}
+
+// TestALoadBesideRun: Run knows of it. What was loaded so and then taken back within an interval is loaded again, what is
+// still there is not, and what could not be read for a reason that passes is tried again.
+func TestALoadBesideRun(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	is.NoErr(write("a", "first")(dir))
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		var held []string
+		load := func() error {
+			text, err := os.ReadFile(path)
+			held = append(held, string(text))
+			return err
+		}
+		files := watch.New(path)
+		go files.Run(t.Context(), interval, load, ignore)
+		time.Sleep(3*interval + interval/4)
+		is.NoErr(write("a", "second")(dir))
+		is.NoErr(files.Load(load))
+		is.NoErr(write("a", "first")(dir))
+		time.Sleep(3 * interval)
+		synctest.Wait()
+		is.Equal(held, []string{"second", "first"})
+
+		is.NoErr(write("a", "third")(dir))
+		is.NoErr(files.Load(load))
+		time.Sleep(3 * interval)
+		synctest.Wait()
+		is.Equal(held, []string{"second", "first", "third"})
+
+		is.True(errors.Is(files.Load(func() error { return syscall.EMFILE }), syscall.EMFILE))
+		time.Sleep(3 * interval)
+		synctest.Wait()
+		is.Equal(held, []string{"second", "first", "third", "third"})
+	})
+}
