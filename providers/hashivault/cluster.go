@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/hashicorp/vault/api"
 )
 
@@ -82,6 +83,16 @@ func (a answer) reasons() string {
 		return ""
 	}
 	return strings.Join(r.Errors, "\n")
+}
+
+// ofVault reports whether a 404 is Vault's: it always has reasons, be it none, or data. Proxies answer 404, too, while
+// they know of no Vault.
+func (a answer) ofVault() bool {
+	var is struct {
+		Errors *[]string      `json:"errors"`
+		Data   jsontext.Value `json:"data"`
+	}
+	return json.Unmarshal(a.body, &is) == nil && (is.Errors != nil || is.Data != nil)
 }
 
 // send gives the answer of the first node that has one. Reads are tried on every node. A change

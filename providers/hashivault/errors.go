@@ -32,6 +32,9 @@ var (
 // errMismatch: a conditional write met another current version.
 var errMismatch = errors.New("check-and-set met another version")
 
+// errStranger: something else than Vault says that nothing is there.
+var errStranger = errors.New("a 404 that is not Vault's; look whether the proxy in front of it knows where Vault is")
+
 // uncertain is a change that was sent, and whose answer is unknown.
 type uncertain struct{ cause error }
 

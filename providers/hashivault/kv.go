@@ -31,14 +31,17 @@ func (k *kv) do(ctx context.Context, q call) (answer, error) {
 		q.token = k.keeper.current()
 		a, err := k.cluster.send(ctx, q)
 		if err == nil && !again && a.status == http.StatusForbidden &&
-			errors.Is(refusal(a), ErrToken) && k.keeper.again(ctx, q.token) {
-			continue
+			errors.Is(refusal(a), ErrToken) {
+			if k.keeper.again(ctx, q.token) {
+				continue
+			}
+			err = ctx.Err() // who left while there might have been another token was not refused
 		}
 		return a, err
 	}
 }
 
-// get reads a path. found is false where Vault has nothing there; a 404 with a body is
+// get reads a path. found is false where Vault has nothing there; a 404 with data is
 // about a version that is deleted or destroyed.
 func (k *kv) get(ctx context.Context, path, query string) (a answer, found bool, err error) {
 	a, err = k.do(ctx, call{method: http.MethodGet, path: k.mount + "/" + path, query: query})
@@ -47,6 +50,8 @@ func (k *kv) get(ctx context.Context, path, query string) (a answer, found bool,
 		return a, false, err
 	case a.status == http.StatusOK:
 		return a, true, nil
+	case a.status == http.StatusNotFound && !a.ofVault():
+		return a, false, unavailable(errStranger)
 	case a.status == http.StatusNotFound && a.reasons() == "":
 		return a, false, nil
 	}
@@ -86,8 +91,8 @@ func (k *kv) look(ctx context.Context, key string, n myvault.Version) (*record, 
 }
 
 func (k *kv) version(ctx context.Context, path string, n myvault.Version) (version, error) {
-	a, found, err := k.get(ctx, path, versionQuery(n))
-	if err != nil || !found && len(a.body) == 0 {
+	a, _, err := k.get(ctx, path, versionQuery(n))
+	if err != nil {
 		return version{}, err
 	}
 	return decode[version](a)

@@ -126,11 +126,14 @@ func (k *keeper) login(ctx context.Context) (lease, error) {
 	if errors.Is(err, ErrMount) || errors.Is(err, ErrRights) {
 		err = unavailable(ErrLogin)
 	}
-	k.life.took(&k.life.logIns, l, err)
+	if !errors.Is(err, context.Canceled) || ctx.Err() == nil { // a caller who has left says nothing about Vault
+		k.life.took(&k.life.logIns, l, err)
+	}
 	return l, err
 }
 
-// auth makes a request about the token, and keeps the token that the answer brings.
+// auth makes a request about the token, and keeps the token that a log-in brings. A renewal brings none: meanwhile
+// another one may have taken its place.
 func (k *keeper) auth(ctx context.Context, method, path string, body []byte) (lease, error) {
 	q := call{method: method, path: path, body: body, token: k.current()}
 	loggingIn := k.role != nil && path != "auth/token/renew-self"
@@ -159,7 +162,7 @@ func (k *keeper) auth(ctx context.Context, method, path string, body []byte) (le
 	if err := errors.Join(err, err2); err != nil {
 		return lease{}, unavailable(errors.New("vault does not say how long the token lives"))
 	}
-	if secret.Auth != nil && secret.Auth.ClientToken != "" {
+	if loggingIn && secret.Auth != nil && secret.Auth.ClientToken != "" {
 		k.mu.Lock()
 		k.token = secret.Auth.ClientToken
 		k.mu.Unlock()

@@ -71,7 +71,7 @@ func (r *register) read(ctx context.Context, name string) (entry, error) {
 		} `json:"data"`
 	}
 	a, found, err := r.store.kv.get(ctx, "data/"+r.store.kv.projectKey(name), "")
-	if err != nil || !found && len(a.body) == 0 {
+	if err != nil {
 		return e, err
 	}
 	s, err := decode[stored](a)
@@ -237,8 +237,8 @@ func (r *register) chosen(ctx context.Context) (pointer, error) {
 			Meta *metadata `json:"metadata"`
 		} `json:"data"`
 	}
-	a, found, err := r.store.kv.get(ctx, "data/"+r.store.kv.base+"/"+defaultKey, "")
-	if err != nil || !found && len(a.body) == 0 {
+	a, _, err := r.store.kv.get(ctx, "data/"+r.store.kv.base+"/"+defaultKey, "")
+	if err != nil {
 		return pointer{}, err
 	}
 	s, err := decode[stored](a)
