@@ -214,10 +214,10 @@ func TestCertificateSessionsEnd(t *testing.T) {
 }
 
 func TestASessionEndsWithItsCertificate(t *testing.T) {
-	is := is.New(t)
 	ca := authority.New(t, "clients")
 	policy := certPolicy(t, nil)
 	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
 		time.Sleep(time.Until(ca.Certificate.NotBefore.Add(24 * time.Hour))) // the clock of the bubble begins in 2000
 		chains := verified(t, ca, authority.Wanted{DNS: []string{"newsbot.internal"}, Until: time.Now().Add(time.Minute)})
 		v, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{})
@@ -225,14 +225,17 @@ func TestASessionEndsWithItsCertificate(t *testing.T) {
 		defer v.Close()
 		s, err := v.Login(t.Context(), myvault.Credentials{VerifiedChains: chains})
 		is.NoErr(err)
-		time.Sleep(59 * time.Second)
-		_, err = s.Rights(t.Context())
-		is.NoErr(err)
-		time.Sleep(2 * time.Second)
-		_, err = s.Rights(t.Context())
-		is.True(errors.Is(err, myvault.ErrUnauthenticated))
-		_, err = v.Login(t.Context(), myvault.Credentials{VerifiedChains: chains})
-		is.True(errors.Is(err, myvault.ErrUnauthenticated))
+		for _, c := range []struct {
+			after time.Duration
+			good  bool
+		}{{59 * time.Second, true}, {time.Minute, true}, {time.Minute + 1, false}, {time.Minute + time.Second - 1, false}, {61 * time.Second, false}} {
+			time.Sleep(time.Until(chains[0][0].NotAfter.Add(c.after - time.Minute)))
+			_, open := s.Rights(t.Context())
+			is.Equal(open == nil, c.good)
+			is.True(c.good || errors.Is(open, myvault.ErrUnauthenticated))
+			_, again := v.Login(t.Context(), myvault.Credentials{VerifiedChains: chains})
+			is.Equal(again == nil, c.good) // neither lasts longer than the other
+		}
 	})
 }
 

@@ -93,7 +93,7 @@ func (p Proof) holds(policy *Policy, service string) bool {
 		return false
 	}
 	token := p.kind == byCertificate || policy.holds(service, p.token)
-	certificate := p.kind == byToken || policy.identities[p.identity] == service && time.Now().Unix() <= p.until
+	certificate := p.kind == byToken || policy.identities[p.identity] == service && !time.Now().After(time.Unix(p.until, 0))
 	return token && certificate
 }
 
