@@ -18,12 +18,27 @@ func connect(ctx context.Context, s *myvault.Session) (string, error) {
 	return fmt.Sprintf("connected with %d bytes", secret.Value.Len()), nil
 }
 
-func Example() {
-	test := func(t *testing.T) {
-		vault := vaulttest.New(t, map[string]string{"newsbot/prod/db": "hunter2"})
-		fmt.Println(connect(t.Context(), vault.As("test")))
+// outside stands for the t of a test, which an example has not.
+type outside struct {
+	testing.TB
+	cleanup []func()
+}
+
+func (*outside) Helper()                  {}
+func (*outside) Context() context.Context { return context.Background() }
+func (o *outside) Cleanup(f func())       { o.cleanup = append(o.cleanup, f) }
+
+func (o *outside) end() {
+	for _, f := range o.cleanup {
+		f()
 	}
-	testing.RunTests(func(_, _ string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "TestConnect", F: test}})
+}
+
+func Example() {
+	t := &outside{} // of a test: its own t
+	defer t.end()
+	vault := vaulttest.New(t, map[string]string{"newsbot/prod/db": "hunter2"})
+	fmt.Println(connect(t.Context(), vault.As("test")))
 	// Output:
 	// connected with 7 bytes <nil>
 }
