@@ -69,9 +69,10 @@
 // undeleted. Of versions that cannot be read any more, those of the newest few hundred are kept.
 // Once a secret has more versions than the mount keeps, the oldest are gone, and Versions
 // tells them as destroyed. A project that a program is deleting still counts as registered; if
-// it crashes meanwhile, the project stays. No order of events leaves a live secret in a project that is
-// not registered, except a crash in the instant between a write that took over half a second and the
-// look at the register that follows it; the next Put in that project repairs it.
+// it crashes meanwhile, the project stays. So does, empty, a project whose first Put fails after it was
+// registered. No order of events leaves a live secret in a project that is not registered, with two exceptions: a crash in the
+// instant between a write that took over half a second and the look at the register that follows it, and a Put
+// that was told as unknown and arrives as another process deletes its project. The next Put in that project repairs it.
 //
 // # When Vault does not answer
 //
