@@ -54,6 +54,24 @@ func TestAStoreThatIsHalfMadeOpens(t *testing.T) {
 	is.Equal(report.Accesses, uint64(0))
 }
 
+// Whoever has vault.db forget its trail too, makes it look like that. Only heads that were kept elsewhere tell.
+func TestATrailThatIsGoneAndForgottenIsFoundByHeads(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	whole := closed(t, key)
+	s := open(t, whole, key)
+	is.NoErr(s.Record(t.Context(), myvault.Entry{Action: "read", At: at}))
+	heads, err := s.Heads(t.Context())
+	is.NoErr(err)
+	is.NoErr(s.Close())
+	dir := keeping(t, whole, "vault.db")
+	r := rawOpen(t, dir, "vault.db")
+	r.exec(`DELETE FROM meta WHERE name = 'access'`)
+	r.close()
+	_, err = open(t, dir, key).Verify(t.Context(), heads...)
+	is.True(errors.Is(err, myvault.ErrTampered))
+}
+
 // A trail that is gone as a whole is missed; to go on without it has to be said.
 func TestALostTrailIsMissed(t *testing.T) {
 	is := is.New(t)
