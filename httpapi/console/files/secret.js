@@ -25,27 +25,48 @@ export async function show(pane, project, path, signal) {
   await refresh({project, path, body, signal})
 }
 
-// refresh shows the secret as it is now.
+// refresh shows the secret as it is now. An answer that another one has overtaken changes nothing.
 async function refresh(page) {
+  const turn = page.turn = (page.turn ?? 0) + 1
+  const late = () => page.signal.aborted || turn !== page.turn
   try {
     page.history = await api.history(page.project, page.path, page.signal)
   } catch (error) {
-    if (!page.signal.aborted) page.body.replaceChildren(problem(error), error.status === 403 ? valueCard({...page, seen: {version: null}}) : '')
-    return
+    if (late()) return
+    const unlisted = error.status === 403
+    if (unlisted) page.seen = {version: null}
+    return draw(page, [problem(error)], unlisted)
   }
+  if (late()) return
   const [newest] = page.history
   if (newest.state === 'live') live(page, newest)
   else gone(page, newest)
 }
 
+// draw shows what is above and below the card of the value. A card in which somebody writes a new version
+// stays, with what was typed and the focus.
+function draw(page, above, valued, below = []) {
+  const {body, card} = page
+  if (card?.writing()) {
+    card.hide()
+    for (const child of [...body.children]) if (child !== card.element) child.remove()
+    card.element.before(...above)
+    card.element.after(...below)
+    return
+  }
+  const focused = card?.element.contains(document.activeElement)
+  page.card = valued ? valueCard(page) : null
+  body.replaceChildren(...above, page.card?.element ?? '', ...below)
+  if (focused) page.card?.focus()
+}
+
 function live(page, newest) {
-  const {project, path, history, body, signal} = page
+  const {project, path, history, signal} = page
   const known = catalog.find(project, path)
   if (known?.version !== newest.version) catalog.put({project, path, ...newest})
   page.seen = {version: newest.version, etag: null}
-  const value = valueCard(page)
-  body.replaceChildren(facts(newest), value,
-    versions({project, path, history, signal, seen: () => page.seen, onChange: () => refresh(page)}))
+  draw(page, [facts(newest)], true,
+    [versions({project, path, history, signal, seen: () => page.seen, onChange: () => refresh(page)})])
 }
 
 // valueCard is the value, with what can be done to it. What is read also gives the entity tag, which
@@ -58,18 +79,19 @@ function valueCard(page) {
     onRead: ({version, etag}) => { page.seen = {version, etag} },
   })
   const edit = h('div', {class: 'place'})
+  const written = () => {
+    edit.replaceChildren()
+    rotate.focus()
+    refresh(page)
+  }
   const rotate = button(m.secret.rotate, () => {
     if (edit.firstChild) return
     edit.replaceChildren(editor({
-      project, path, seen: page.seen, signal,
+      project, path, seen: page.seen, signal, onClose: written,
       onSaved: (made) => {
         catalog.put({project, path, ...made})
-        refresh(page)
-      },
-      onClose: () => {
-        edit.replaceChildren()
-        rotate.focus()
-        refresh(page)
+        page.seen = {version: page.seen.version === null ? null : made.version, etag: null}
+        written()
       },
     }))
     edit.querySelector('textarea').focus()
@@ -77,9 +99,10 @@ function valueCard(page) {
   const erase = button(m.secret.delete, () => deleteIt(page, errors), {class: 'danger-quiet'})
   const copyName = button(m.secret.copyName, () => toClipboard(`${project}/${path}`).then(() => announce(m.secret.nameCopied), errors.show))
   const why = h('a', {class: 'button', href: link('access', [], {project, path, action: 'read'})}, m.secret.whoReads)
-  return h('div', {class: 'stack'},
+  const element = h('div', {class: 'stack'},
     h('section', {class: 'card', 'aria-label': m.value.label}, h('h3', {}, m.value.label), box.element),
     h('div', {class: 'actions'}, rotate, copyName, why, erase), errors.element, edit)
+  return {element, writing: () => edit.firstChild !== null, focus: () => rotate.focus(), hide: box.hide}
 }
 
 async function deleteIt(page, errors) {
@@ -109,7 +132,7 @@ function facts(newest) {
 
 // gone is a secret in the trash, or one that was destroyed.
 function gone(page, newest) {
-  const {project, path, history, body, signal} = page
+  const {project, path, history, signal} = page
   const errors = place()
   const act = (work, done) => async () => {
     try {
@@ -126,10 +149,10 @@ function gone(page, newest) {
     ? [button(m.trash.restore, act(() => restoreFromTrash(project, path), m.trash.restored), {class: 'primary'}),
       button(m.trash.destroy, act(() => destroyAll(project, path), m.destroy.done), {class: 'danger-quiet'}), create]
     : [create]
-  body.replaceChildren(
-    h('section', {class: 'caution'}, h('h3', {}, m.secret.gone[newest.state]), h('p', {}, m.secret.goneText[newest.state]),
-      errors.element, h('div', {class: 'actions'}, actions)),
-    facts(newest), versions({project, path, history, signal, seen: () => null, onChange: () => refresh(page)}))
+  const caution = h('section', {class: 'caution'}, h('h3', {}, m.secret.gone[newest.state]), h('p', {}, m.secret.goneText[newest.state]),
+    errors.element, h('div', {class: 'actions'}, actions))
+  draw(page, [caution, facts(newest)], false,
+    [versions({project, path, history, signal, seen: () => null, onChange: () => refresh(page)})])
 }
 
 // destroyAll destroys every version, once the name was typed; false if it was not.
