@@ -45,7 +45,7 @@ type cluster struct {
 	nodes     []*url.URL
 	first     atomic.Int32 // the node that answered last
 	transport *http.Transport
-	reading   []*wires // to each node, for reads
+	reading   []*wires // to each node, for reads; nil: transport carries them
 	namespace string
 	timeout   time.Duration
 }
@@ -174,8 +174,8 @@ func (c *cluster) exchange(ctx context.Context, n int, q call) (a answer, next i
 	}
 	var response *http.Response
 	var body []byte
-	if wired && !q.changes() {
-		response, body, err = c.reading[n].exchange(r)
+	if w := c.reading[n]; w != nil && !q.changes() {
+		response, body, err = w.exchange(r)
 	} else {
 		response, body, err = c.roundTrip(r)
 	}
@@ -220,8 +220,13 @@ func fitsHeader(s string) bool {
 
 // roundTrip sends a request over net/http's connections.
 func (c *cluster) roundTrip(r *http.Request) (*http.Response, []byte, error) {
+	var answers atomic.Bool
+	trace := httptrace.ClientTrace{GotFirstResponseByte: func() { answers.Store(true) }}
 	// The transport itself, and no http.Client: that would follow redirects, token and all.
-	response, err := c.transport.RoundTrip(r)
+	response, err := c.transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), &trace)))
+	if err != nil && answers.Load() {
+		err = unquoted(err)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -44,7 +44,8 @@ func newWire(ctx context.Context, plain net.Conn, security *tls.Config) (*wire, 
 		w.secure = tls.Client(plain, security)
 		w.Conn = w.secure
 		if err := handshake(ctx, w.secure); err != nil {
-			return nil, errors.Join(err, plain.Close())
+			_ = plain.Close() // it may be closed already
+			return nil, err
 		}
 	}
 	w.limit = &io.LimitedReader{R: w.Conn}
@@ -87,7 +88,7 @@ func (w *wire) header(r *http.Request) (*http.Response, error) {
 		w.limit.N = maxHeader
 		response, err := http.ReadResponse(w.answer, r)
 		if err != nil {
-			return nil, err
+			return nil, unquoted(err)
 		}
 		if response.StatusCode >= http.StatusOK {
 			w.limit.N = maxAnswer
@@ -103,9 +104,19 @@ func readBody(response *http.Response) ([]byte, error) {
 	if n := response.ContentLength; n >= 0 && n <= known {
 		body := make([]byte, n)
 		_, err := io.ReadFull(response.Body, body)
-		return body, err
+		return body, unquoted(err)
 	}
-	return io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	return body, unquoted(err)
+}
+
+// unquoted gives an error of reading an answer, in place of one that quotes what was not understood: that may be of a value.
+func unquoted(err error) error {
+	_, network := errors.AsType[net.Error](err)
+	if network || err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return errors.New("an answer that is not one of HTTP/1.1, or too long; look whether that is the port of Vault")
 }
 
 // quiet reports whether there is nothing to be read: neither the end of the connection, nor what nobody asked for,

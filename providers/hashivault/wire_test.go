@@ -233,3 +233,67 @@ func TestNothingEscapesFromAHeader(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrUnavailable))
 	is.Equal(stranger.said(), nil)
 }
+
+// TestNoErrorQuotesAnAnswer: what is not understood of one may be of a value.
+func TestNoErrorQuotesAnAnswer(t *testing.T) {
+	for _, c := range []struct{ about, answer string }{
+		{"no answer of HTTP", "hunter2\r\n\r\n"},
+		{"a status", "HTTP/1.1 hunter2 OK\r\n\r\n"},
+		{"a header", "HTTP/1.1 200 OK\r\nhunter2\r\n\r\n"},
+		{"a length", "HTTP/1.1 200 OK\r\nContent-Length: hunter2\r\n\r\n"},
+		{"a coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: hunter2\r\n\r\n"},
+		{"behind one that says to wait", "HTTP/1.1 103 Wait\r\nContent-Length: 9\r\n\r\nhunter2\r\n\r\n"},
+		{"at the end", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nhunter2\r\n\r\n"},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			is := is.New(t)
+			fake := fakevault.New(t)
+			var faulty atomic.Value // the method whose answers are
+			faulty.Store("")
+			f := newFront(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if faulty.Load() != r.Method {
+					fake.ServeHTTP(w, r)
+					return
+				}
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					return
+				}
+				defer conn.Close()
+				_, _ = conn.Write([]byte(c.answer))
+			}))
+			s := opened(t, f.config(fake))
+			do(t, s, put("newsbot/a", "1"))
+			faulty.Store(http.MethodGet)
+			_, err := s.Get(t.Context(), at("newsbot/a"), 0)
+			is.True(errors.Is(err, myvault.ErrUnavailable) && !strings.Contains(err.Error(), "hunter2"))
+			faulty.Store(http.MethodPost)
+			_, err = apply(t.Context(), s, put("newsbot/a", "2"))
+			is.True(errors.Is(err, myvault.ErrUnknownOutcome) && !strings.Contains(err.Error(), "hunter2"))
+		})
+	}
+}
+
+// TestAHostThatIsNotASCII is found under the name that it has in the DNS, for reads and for changes.
+func TestAHostThatIsNotASCII(t *testing.T) {
+	is := is.New(t)
+	fake := fakevault.New(t)
+	s := opened(t, fresh(strings.Replace(fake.Address, "127.0.0.1", "127.0.0.\uff11", 1), fake.Token)) // a wide 1
+	do(t, s, put("newsbot/a", "1"))
+	secret, err := s.Get(t.Context(), at("newsbot/a"), 0)
+	is.NoErr(err)
+	is.Equal(secret.Value.Reveal(), "1")
+}
+
+// TestAHandshakeThatDoesNotEnd is told in one line.
+func TestAHandshakeThatDoesNotEnd(t *testing.T) {
+	is := is.New(t)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // the system takes connections, and nobody answers
+	is.NoErr(err)
+	defer silent.Close()
+	config := fresh("https://"+silent.Addr().String(), "a-token")
+	config.Timeout = time.Minute
+	_, err = hashivault.Open(t.Context(), config)
+	is.True(errors.Is(err, myvault.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded))
+	is.True(!strings.Contains(err.Error(), "\n"))
+}

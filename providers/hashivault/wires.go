@@ -6,8 +6,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // wires are the connections to one node that carry reads.
@@ -21,8 +23,11 @@ type wires struct {
 	timer   *time.Timer
 }
 
-// newWires gives those to a node, by the settings of a transport.
+// newWires gives those to a node, by the settings of a transport; nil where net/http's carry reads too.
 func newWires(node *url.URL, t *http.Transport) *wires {
+	if !wired || strings.ContainsFunc(node.Host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return nil // how such a name is asked for, and stands in certificates, is known to net/http
+	}
 	n := &wires{address: hostPort(node), dial: t.DialContext}
 	if node.Scheme == "https" {
 		n.security = t.TLSClientConfig.Clone()
@@ -119,6 +124,9 @@ func (n *wires) tidy() {
 
 // close closes what rests. No call is in progress any more.
 func (n *wires) close() {
+	if n == nil {
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.timer != nil {
