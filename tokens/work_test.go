@@ -94,28 +94,43 @@ func TestNoRuleIsReadForAWrongToken(t *testing.T) {
 	is.True(slices.Max(all)-slices.Min(all) < 24) // reading 64 rules takes hundreds
 }
 
-// TestARecordIsUnderstoodForItsBearerAlone: what stands in it is not looked at for a token with another signature.
-func TestARecordIsUnderstoodForItsBearerAlone(t *testing.T) {
+// altering gives what puts another record in the place of a token's: the first one, with a member changed. It tells the id of a
+// token of that record, one under the record's key, and why that could not be read, which is then none.
+func altering(t testing.TB, v *myvault.Vault, token tokens.Token) func(t testing.TB, member string, value any) (id []byte, m *macaroon.Macaroon, unread error) {
+	t.Helper()
 	is := is.New(t)
-	v, issuer := inMemory(t)
-	token := mint(t, issuer, newsbot(t, v), tokens.Grant{})
 	records, err := v.Records("tokens")
 	is.NoErr(err)
 	path := strings.ReplaceAll(token.ID[:strings.LastIndex(token.ID, ".")], ".", "/")
 	whole, err := records.Get(t.Context(), path)
 	is.NoErr(err)
-	for name, bad := range map[string]any{"rules": []string{"newsbot"}, "proof": "no proof"} {
+	return func(t testing.TB, member string, value any) (id []byte, m *macaroon.Macaroon, unread error) {
+		t.Helper()
+		is := is.New(t)
 		var members map[string]any
 		is.NoErr(json.Unmarshal(whole.Value.RevealBytes(), &members))
-		members[name] = bad
+		members[member] = value
 		changed, err := json.Marshal(members)
 		is.NoErr(err)
 		info, err := records.Put(t.Context(), v.As("root"), path, myvault.Text(string(changed)))
 		is.NoErr(err)
 		var r struct{ Key []byte }
-		is.NoErr(json.Unmarshal(changed, &r))
-		id := fmt.Appendf(nil, "myvault-token-v1:%s.%d", strings.ReplaceAll(path, "/", "."), info.Version)
-		m, err := macaroon.New(r.Key, id, "", macaroon.V2)
+		unread = json.Unmarshal(changed, &r)
+		id = fmt.Appendf(nil, "myvault-token-v1:%s.%d", strings.ReplaceAll(path, "/", "."), info.Version)
+		m, err = macaroon.New(r.Key, id, "", macaroon.V2)
+		is.NoErr(err)
+		return id, m, unread
+	}
+}
+
+// TestARecordIsUnderstoodForItsBearerAlone: what stands in it is not looked at for a token with another signature.
+func TestARecordIsUnderstoodForItsBearerAlone(t *testing.T) {
+	is := is.New(t)
+	v, issuer := inMemory(t)
+	token := mint(t, issuer, newsbot(t, v), tokens.Grant{})
+	alter := altering(t, v, token)
+	for name, bad := range map[string]any{"rules": []string{"newsbot"}, "proof": "no proof"} {
+		id, m, err := alter(t, name, bad)
 		is.NoErr(err)
 		_, err = login(t, issuer, myvault.Text(text(t, m)))
 		is.True(errors.Is(err, myvault.ErrTampered)) // the one who has its key

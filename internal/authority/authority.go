@@ -48,12 +48,7 @@ type Pair struct {
 // New makes an authority. What cannot be made ends the test.
 func New(t testing.TB, name string) *Authority {
 	t.Helper()
-	key := newKey(t)
-	template := &x509.Certificate{
-		SerialNumber: serial(t), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
+	key, template := newKey(t), template(t, name, time.Now().Add(-24*time.Hour), time.Now().Add(24*time.Hour))
 	leaf, text := sign(t, template, template, key, key)
 	return &Authority{PEM: text, Certificate: leaf, key: key}
 }
@@ -62,12 +57,17 @@ func New(t testing.TB, name string) *Authority {
 func (a *Authority) Below(t testing.TB, name string) *Authority {
 	t.Helper()
 	key := newKey(t)
-	template := &x509.Certificate{
-		SerialNumber: serial(t), Subject: pkix.Name{CommonName: name}, NotBefore: a.Certificate.NotBefore, NotAfter: a.Certificate.NotAfter,
+	leaf, text := sign(t, template(t, name, a.Certificate.NotBefore, a.Certificate.NotAfter), a.Certificate, key, a.key)
+	return &Authority{PEM: text, Certificate: leaf, key: key}
+}
+
+// template is what is signed for an authority.
+func template(t testing.TB, name string, from, until time.Time) *x509.Certificate {
+	t.Helper()
+	return &x509.Certificate{
+		SerialNumber: serial(t), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: until,
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	leaf, text := sign(t, template, a.Certificate, key, a.key)
-	return &Authority{PEM: text, Certificate: leaf, key: key}
 }
 
 // Server makes a certificate of a server that is reached as localhost and by loopback addresses.

@@ -201,15 +201,13 @@ func TestAnswersWithoutAnEnd(t *testing.T) {
 					fake.ServeHTTP(w, r)
 					return
 				}
-				conn, _, err := http.NewResponseController(w).Hijack()
-				if err != nil {
-					return
-				}
-				defer conn.Close()
-				for text := c.first; err == nil; text = c.more {
-					_, err = conn.Write([]byte(text))
-					sent.Add(int64(len(text)))
-				}
+				instead(w, func(conn net.Conn) {
+					var err error
+					for text := c.first; err == nil; text = c.more {
+						_, err = conn.Write([]byte(text))
+						sent.Add(int64(len(text)))
+					}
+				})
 			}))
 			config := f.config(fake)
 			config.Timeout = time.Minute
@@ -221,6 +219,16 @@ func TestAnswersWithoutAnEnd(t *testing.T) {
 			endless.Store(false)
 		})
 	}
+}
+
+// instead has write answer, in place of net/http, and closes the connection.
+func instead(w http.ResponseWriter, write func(net.Conn)) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	write(conn)
 }
 
 // TestNothingEscapesFromAHeader: what would begin another line of a request is not sent.
@@ -255,12 +263,7 @@ func TestNoErrorQuotesAnAnswer(t *testing.T) {
 					fake.ServeHTTP(w, r)
 					return
 				}
-				conn, _, err := http.NewResponseController(w).Hijack()
-				if err != nil {
-					return
-				}
-				defer conn.Close()
-				_, _ = conn.Write([]byte(c.answer))
+				instead(w, func(conn net.Conn) { _, _ = conn.Write([]byte(c.answer)) })
 			}))
 			s := opened(t, f.config(fake))
 			do(t, s, put("newsbot/a", "1"))
