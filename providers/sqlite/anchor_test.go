@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/matryer/is"
 	"github.com/ncruces/go-sqlite3"
@@ -61,22 +59,16 @@ func TestADestroyDoesNotHoldUpOthers(t *testing.T) {
 	defer holdSnapshot(t, dir)()
 	_, err := apply(s, put("p/warm", "v"))
 	is.NoErr(err)
-	began := time.Now()
-	var callers sync.WaitGroup
+	waits := s.CountScrubs()
+	var destroys []func()
 	for i := range 4 {
-		callers.Go(func() {
-			_, err := apply(s, myvault.Change{Op: myvault.OpDestroy, Address: myvault.Address{Project: "p", Path: fmt.Sprint(i)}})
+		destroys = append(destroys, func() {
+			_, err := apply(s, on(myvault.OpDestroy, fmt.Sprint("p/", i)))
 			if !errors.Is(err, myvault.ErrUnknownOutcome) {
 				t.Error(err)
 			}
 		})
 	}
-	callers.Wait()
-	// One alone and the others together make two waits, not four: counted, not timed, by
-	// how long one wait is at least.
-	waits := int(time.Since(began) / sqliteScrubWait)
-	is.True(waits >= 1 && waits < 4)
+	s.ChangesTogether(t.Context(), destroys...)
+	is.Equal(waits.Load(), int64(1))
 }
-
-// sqliteScrubWait is how long a destroy waits for readers of other processes.
-const sqliteScrubWait = 2 * time.Second

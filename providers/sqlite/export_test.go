@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/myswiftagent/myvault"
@@ -272,4 +273,18 @@ func CommitWithoutSync() error {
 		_, err := f.log.hold([]byte("a frame"), 0)
 		return err
 	})
+}
+
+// CountScrubs counts, from now on, how often the writer, which must be idle, waits for readers to
+// remove old bytes.
+func (s *Store) CountScrubs() *atomic.Int64 {
+	var waits atomic.Int64
+	clean := s.writer.clean
+	s.writer.clean = func(c *conn, wait time.Duration) error {
+		if wait > 0 {
+			waits.Add(1)
+		}
+		return clean(c, wait)
+	}
+	return &waits
 }

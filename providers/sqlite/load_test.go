@@ -1,12 +1,14 @@
 package sqlite_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,7 +19,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// loadFor is how long a process loads a store.
+// loadFor is how long processes load a store at least.
 func loadFor() time.Duration {
 	if long() {
 		return 15 * time.Second
@@ -25,8 +27,9 @@ func loadFor() time.Duration {
 	return time.Second
 }
 
-// load counts up a number that all processes share, for a while, by two callers, and prints
-// how often it did, how often another was faster, and its longest wait.
+// load counts up a number that all processes share, by two callers, until its standard input ends.
+// It says when it has counted first, and in the end how often it did, how often another was faster,
+// and its longest wait.
 func load(s *sqlite.Store) error {
 	type result struct {
 		counted, refused int
@@ -34,18 +37,25 @@ func load(s *sqlite.Store) error {
 		err              error
 	}
 	results := make(chan result)
-	end := time.Now().Add(loadFor())
+	var over atomic.Bool
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		over.Store(true)
+	}()
+	first := sync.OnceFunc(func() { fmt.Println("counted") })
 	for range 2 {
 		go func() {
 			var r result
-			for r.err == nil && time.Now().Before(end) {
+			for r.err == nil && !over.Load() {
 				began := time.Now()
 				r.err = countOne(s)
 				r.worst = max(r.worst, time.Since(began))
-				if errors.Is(r.err, myvault.ErrConflict) {
-					r.refused, r.err = r.refused+1, nil
-				} else {
+				switch {
+				case r.err == nil:
 					r.counted++
+					first()
+				case errors.Is(r.err, myvault.ErrConflict):
+					r.refused, r.err = r.refused+1, nil
 				}
 			}
 			results <- r
@@ -78,18 +88,26 @@ func TestProcessesUnderLoad(t *testing.T) {
 			s := open(t, dir, key)
 			_, err := apply(s, put("p/counter", "0"))
 			is.NoErr(err)
-			var outs []io.Reader
+			var loads []*talker
 			for range processes {
-				_, out := process(t, "load", dir, key)
-				outs = append(outs, out)
+				loads = append(loads, hold(t, "load", dir, key))
+			}
+			for _, l := range loads {
+				is.True(l.out.Scan()) // nobody is shut out while the others go on: or it hangs
+				is.Equal(l.out.Text(), "counted")
+			}
+			time.Sleep(loadFor())
+			for _, l := range loads {
+				is.NoErr(l.in.Close())
 			}
 			total := 0
-			for i, out := range outs {
+			for i, l := range loads {
 				var counted, refused int
 				var worst time.Duration
-				_, err := fmt.Fscanln(bufio.NewReader(out), &counted, &refused, &worst)
+				is.True(l.out.Scan())
+				_, err := fmt.Sscan(l.out.Text(), &counted, &refused, &worst)
 				is.NoErr(err)
-				is.True(counted > 0) // nobody is shut out
+				is.NoErr(l.cmd.Wait())
 				total += counted
 				t.Logf("process %d: %d counted, %d times another was faster, longest wait %v", i+1, counted, refused, worst.Round(time.Microsecond))
 			}

@@ -53,7 +53,7 @@ func answer(s *sqlite.Store, what, where, value string) string {
 	return "done"
 }
 
-// talker is a process that talks.
+// talker is a process that talks, or does another job until its standard input ends.
 type talker struct {
 	in  io.WriteCloser
 	out *bufio.Scanner
@@ -62,8 +62,14 @@ type talker struct {
 
 func talkTo(t *testing.T, dir string, key crypto.Key) *talker {
 	t.Helper()
+	return hold(t, "talk", dir, key)
+}
+
+// hold starts a job that goes on until its standard input ends.
+func hold(t *testing.T, job, dir string, key crypto.Key) *talker {
+	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), jobVariable+"=talk")
+	cmd.Env = append(os.Environ(), jobVariable+"="+job)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	must(t, err)
