@@ -2,8 +2,10 @@ package hashivault
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"path"
@@ -44,6 +46,8 @@ type Config struct {
 	// MaxProjects is how many projects can be registered; one more is myvault.ErrTooLarge.
 	// 0 means myvault.MaxProjects.
 	MaxProjects int
+
+	dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: TCP; tests connect in memory
 }
 
 // AppRole logs in with a role id and a secret id.
@@ -122,6 +126,9 @@ func parseAddresses(texts []string) ([]*url.URL, error) {
 // node dies, and keeps one idle connection for each of the many callers of a server.
 func (c Config) transport() (*http.Transport, error) {
 	t := newTransport()
+	if c.dial != nil {
+		t.DialContext = c.dial
+	}
 	// ConfigureTLS reads no environment as long as it is given a client.
 	settings := api.Config{HttpClient: &http.Client{Transport: t}}
 	if err := settings.ConfigureTLS(&c.TLS); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/vaultserver"
+	"github.com/myswiftagent/myvault/providers/hashivault"
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
@@ -75,27 +76,27 @@ func TestWritingWhatWasSeen(t *testing.T) {
 // TestWhatWasSeenIsGone: another program changed or deleted the secret since. It costs one more request to say so,
 // and nothing comes to life.
 func TestWhatWasSeenIsGone(t *testing.T) {
-	is := is.New(t)
-	fake := fakevault.New(t)
-	config := fresh(fake.Address, fake.Token)
-	s, other := opened(t, config), opened(t, config)
-	do(t, s, put("newsbot/a", "1"))
-	do(t, other, put("newsbot/a", "2"))
-	fake.Requests()
-	_, err := apply(t.Context(), s, put("newsbot/a", "x", myvault.IfVersion(1)))
-	is.True(errors.Is(err, myvault.ErrConflict))
-	is.Equal(fake.Requests(), []string{"PATCH data", "GET subkeys"})
+	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+		is := is.New(t)
+		s, other := opened(t, config), opened(t, config)
+		do(t, s, put("newsbot/a", "1"))
+		do(t, other, put("newsbot/a", "2"))
+		fake.Requests()
+		_, err := apply(t.Context(), s, put("newsbot/a", "x", myvault.IfVersion(1)))
+		is.True(errors.Is(err, myvault.ErrConflict))
+		is.Equal(fake.Requests(), []string{"PATCH data", "GET subkeys"})
 
-	do(t, s, put("newsbot/a", "3"))
-	do(t, other, change(myvault.OpDelete, "newsbot/a"))
-	do(t, s, put("newsbot/near", "1"))
-	fake.Requests()
-	_, err = apply(t.Context(), s, put("newsbot/a", "x", myvault.IfVersion(3)))
-	is.True(errors.Is(err, myvault.ErrNotFound))
-	is.Equal(fake.Requests(), []string{"PATCH data", "GET subkeys"})
-	is.Equal(states(t, s, "newsbot/a"), []string{"3 deleted", "2 live", "1 live"})
-	_, err = apply(t.Context(), s, put("newsbot/a", "x", myvault.IfVersion(2)))
-	is.True(errors.Is(err, myvault.ErrNotFound))
+		do(t, s, put("newsbot/a", "3"))
+		do(t, other, change(myvault.OpDelete, "newsbot/a"))
+		do(t, s, put("newsbot/near", "1"))
+		fake.Requests()
+		_, err = apply(t.Context(), s, put("newsbot/a", "x", myvault.IfVersion(3)))
+		is.True(errors.Is(err, myvault.ErrNotFound))
+		is.Equal(fake.Requests(), []string{"PATCH data", "GET subkeys"})
+		is.Equal(states(t, s, "newsbot/a"), []string{"3 deleted", "2 live", "1 live"})
+		_, err = apply(t.Context(), s, put("newsbot/a", "x", myvault.IfVersion(2)))
+		is.True(errors.Is(err, myvault.ErrNotFound))
+	})
 }
 
 // TestTheAnswerToAPatchIsLost: it is looked up, and made once.

@@ -28,14 +28,16 @@ type eavesdropper struct {
 
 func eavesdrop(t *testing.T) *eavesdropper {
 	e := &eavesdropper{}
-	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.heard = append(e.heard, r.Method+" "+r.URL.Path+" "+r.Header.Get("X-Vault-Token"))
-		w.WriteHeader(http.StatusOK)
-	}))
+	e.Server = httptest.NewServer(e)
 	t.Cleanup(e.Close)
 	return e
+}
+
+func (e *eavesdropper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.heard = append(e.heard, r.Method+" "+r.URL.Path+" "+r.Header.Get("X-Vault-Token"))
+	w.WriteHeader(http.StatusOK)
 }
 
 func (e *eavesdropper) said() []string {
@@ -79,31 +81,29 @@ func TestTheTokenStaysInTheCluster(t *testing.T) {
 
 // TestStandbysRedirectToTheLeader: a redirect to a configured node is followed, body and all.
 func TestStandbysRedirectToTheLeader(t *testing.T) {
-	is := is.New(t)
-	fake := fakevault.New(t)
-	config := fresh(fake.Standby(t), fake.Token)
-	config.Addresses = append(config.Addresses, fake.Address)
-	s := opened(t, config)
-	do(t, s, put("newsbot/a", "1"), put("newsbot/a", "2", myvault.IfVersion(1)))
-	secret, err := s.Get(t.Context(), at("newsbot/a"), 0)
-	is.NoErr(err)
-	is.Equal(secret.Value.Reveal(), "2")
-	fake.Requests()
-	do(t, s, put("newsbot/a", "3"))
-	is.Equal(fake.Requests(), []string{"POST data"})
+	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+		is := is.New(t)
+		const standby, another = "http://standby.internal:8200", "http://another.internal:8200"
+		through := routes{"vault.internal:8200": fake.Dial, "standby.internal:8200": fakevault.Serve(t, fakevault.Redirecting(fake.Address)),
+			"another.internal:8200": fakevault.Serve(t, fakevault.Redirecting(standby)), "loop.internal:8200": fakevault.Serve(t, fakevault.Redirecting("http://loop.internal:8200"))}
+		config = hashivault.Over(config, through.dial)
+		config.Addresses = []string{standby, fake.Address}
+		s := opened(t, config)
+		do(t, s, put("newsbot/a", "1"), put("newsbot/a", "2", myvault.IfVersion(1)))
+		secret, err := s.Get(t.Context(), at("newsbot/a"), 0)
+		is.NoErr(err)
+		is.Equal(secret.Value.Reveal(), "2")
+		fake.Requests()
+		do(t, s, put("newsbot/a", "3"))
+		is.Equal(fake.Requests(), []string{"POST data"})
 
-	config.Addresses = []string{fakevault.Redirect(t, fake.Standby(t))}
-	_, err = hashivault.Open(t.Context(), config)
-	is.True(errors.Is(err, hashivault.ErrRedirect))
-	loop := httptest.NewUnstartedServer(nil)
-	loop.Start()
-	defer loop.Close()
-	loop.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, loop.URL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+		config.Addresses = []string{another}
+		_, err = hashivault.Open(t.Context(), config)
+		is.True(errors.Is(err, hashivault.ErrRedirect))
+		config.Addresses = []string{"http://loop.internal:8200"}
+		_, err = hashivault.Open(t.Context(), config)
+		is.True(errors.Is(err, myvault.ErrUnavailable))
 	})
-	config.Addresses = []string{loop.URL}
-	_, err = hashivault.Open(t.Context(), config)
-	is.True(errors.Is(err, myvault.ErrUnavailable))
 }
 
 // TestANodeThatIsDown: the others are asked, for changes too, since nothing reached it.
@@ -153,64 +153,65 @@ func TestGoingDownLater(t *testing.T) {
 
 // TestASilentNode: one that takes requests and never answers is given up after the time-out.
 func TestASilentNode(t *testing.T) {
-	is := is.New(t)
-	fake := fakevault.New(t)
-	config := fresh(fake.Address, fake.Token)
-	config.Timeout = 200 * time.Millisecond
-	s := opened(t, config)
-	do(t, s, put("newsbot/a", "1"))
-	fake.Break(func(*http.Request) fakevault.Fault { return fakevault.Fault{Before: time.Second} })
-	_, err := s.Get(t.Context(), at("newsbot/a"), 0)
-	is.True(errors.Is(err, myvault.ErrUnavailable))
-	is.Equal(err.Error(), "store unavailable: no answer within 200ms")
+	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+		is := is.New(t)
+		config.Timeout = 200 * time.Millisecond
+		s := opened(t, config)
+		do(t, s, put("newsbot/a", "1"))
+		fake.Break(func(*http.Request) fakevault.Fault { return fakevault.Fault{Before: time.Second} })
+		_, err := s.Get(t.Context(), at("newsbot/a"), 0)
+		is.True(errors.Is(err, myvault.ErrUnavailable))
+		is.Equal(err.Error(), "store unavailable: no answer within 200ms")
+	})
 }
 
 // TestAHangingNode: after a change got no answer from it, what became of that change is asked of another
 // node, and so is all that follows: the time-out is lost once.
 func TestAHangingNode(t *testing.T) {
-	is := is.New(t)
-	fake := fakevault.New(t)
-	var hangs atomic.Bool
-	var waited atomic.Int64
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && fakevault.Kind(r) == "data" && r.ContentLength > 0 && strings.Contains(r.URL.Path, "/secrets/") {
-			hangs.Store(true)
-		}
-		if hangs.Load() {
-			waited.Add(1)
-			time.Sleep(time.Second) // longer than the time-out; only then can the server be closed
-			return
-		}
-		fake.ServeHTTP(w, r)
-	}))
-	defer front.Close()
-	config := fresh(front.URL, fake.Token)
-	config.Addresses, config.Timeout = append(config.Addresses, fake.Address), 300*time.Millisecond
-	s := opened(t, config)
-	info := do(t, s, put("newsbot/a", "1", myvault.IfAbsent()))
-	is.Equal(info.Version, myvault.Version(1))
-	do(t, s, put("newsbot/a", "2"))
-	is.Equal(len(states(t, s, "newsbot/a")), 2)
-	is.Equal(waited.Load(), int64(1))
+	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+		is := is.New(t)
+		var hangs atomic.Bool
+		var waited atomic.Int64
+		front := fakevault.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost && fakevault.Kind(r) == "data" && r.ContentLength > 0 && strings.Contains(r.URL.Path, "/secrets/") {
+				hangs.Store(true)
+			}
+			if hangs.Load() {
+				waited.Add(1)
+				time.Sleep(time.Minute) // longer than the time-out
+				return
+			}
+			fake.ServeHTTP(w, r)
+		}))
+		config.Addresses, config.Timeout = []string{"http://front.internal:8200", fake.Address}, 300*time.Millisecond
+		s := opened(t, hashivault.Over(config, routes{"front.internal:8200": front, "vault.internal:8200": fake.Dial}.dial))
+		before := time.Now()
+		info := do(t, s, put("newsbot/a", "1", myvault.IfAbsent()))
+		is.Equal(info.Version, myvault.Version(1))
+		do(t, s, put("newsbot/a", "2"))
+		is.Equal(len(states(t, s, "newsbot/a")), 2)
+		is.Equal(waited.Load(), int64(1))
+		is.Equal(time.Since(before), config.Timeout) // by the clock of the bubble
+	})
 }
 
 // TestACallerWhoLeaves: that a caller does not wait says nothing of the node.
 func TestACallerWhoLeaves(t *testing.T) {
-	is := is.New(t)
-	fake := fakevault.New(t)
-	other := eavesdrop(t)
-	config := fresh(fake.Address, fake.Token)
-	config.Addresses = append(config.Addresses, other.URL)
-	s := opened(t, config)
-	do(t, s, put("newsbot/a", "1"))
-	fake.Break(once("POST data", fakevault.Fault{Delay: 200 * time.Millisecond}))
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err := apply(ctx, s, put("newsbot/a", "2"))
-	is.NoErr(err) // it was made, and looked up
-	do(t, s, put("newsbot/a", "3"))
-	is.Equal(len(states(t, s, "newsbot/a")), 3)
-	is.Equal(other.said(), nil)
+	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+		is := is.New(t)
+		other := new(eavesdropper)
+		config.Addresses = append(config.Addresses, "http://other.internal:8200")
+		s := opened(t, hashivault.Over(config, routes{"vault.internal:8200": fake.Dial, "other.internal:8200": fakevault.Serve(t, other)}.dial))
+		do(t, s, put("newsbot/a", "1"))
+		fake.Break(once("POST data", fakevault.Fault{Delay: 200 * time.Millisecond}))
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		_, err := apply(ctx, s, put("newsbot/a", "2"))
+		is.NoErr(err) // it was made, and looked up
+		do(t, s, put("newsbot/a", "3"))
+		is.Equal(len(states(t, s, "newsbot/a")), 3)
+		is.Equal(other.said(), nil)
+	})
 }
 
 // TestAStandbyOfADeadLeader: a redirect to a node that is down is not what the next call begins with.

@@ -13,6 +13,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault"
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
@@ -54,19 +55,18 @@ func TestLostAnswers(t *testing.T) {
 			{"destroy, the note", "PATCH metadata", change(myvault.OpDestroy, "newsbot/a"), "[2 destroyed 1 destroyed]"},
 		} {
 			t.Run(fault+"/"+c.about, func(t *testing.T) {
-				is := is.New(t)
-				t.Parallel()
-				fake := fakevault.New(t)
-				config := fresh(fake.Address, fake.Token)
-				config.Timeout = 150 * time.Millisecond
-				s := opened(t, config)
-				do(t, s, put("newsbot/a", "1"), put("newsbot/a", "2"), put("newsbot/gone", "1"), change(myvault.OpDelete, "newsbot/gone"))
-				fake.Break(once(c.kind, f))
-				_, err := apply(t.Context(), s, c.change)
-				is.NoErr(err)
-				is.Equal(fmt.Sprint(states(t, s, c.change.Address.String())), c.want)
-				time.Sleep(2 * f.Before) // what was on its way comes too late to change anything
-				is.Equal(fmt.Sprint(states(t, s, c.change.Address.String())), c.want)
+				inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+					is := is.New(t)
+					config.Timeout = 150 * time.Millisecond
+					s := opened(t, config)
+					do(t, s, put("newsbot/a", "1"), put("newsbot/a", "2"), put("newsbot/gone", "1"), change(myvault.OpDelete, "newsbot/gone"))
+					fake.Break(once(c.kind, f))
+					_, err := apply(t.Context(), s, c.change)
+					is.NoErr(err)
+					is.Equal(fmt.Sprint(states(t, s, c.change.Address.String())), c.want)
+					time.Sleep(2 * f.Before) // what was on its way comes too late to change anything
+					is.Equal(fmt.Sprint(states(t, s, c.change.Address.String())), c.want)
+				})
 			})
 		}
 	}
@@ -85,29 +85,28 @@ func TestLostAnswerOfAMark(t *testing.T) {
 			{"POST undelete", change(myvault.OpUndelete, "newsbot/gone"), "[1 live]", "[1 deleted]"},
 		} {
 			t.Run(fault+"/"+c.kind, func(t *testing.T) {
-				is := is.New(t)
-				t.Parallel()
-				fake := fakevault.New(t)
-				config := fresh(fake.Address, fake.Token)
-				config.Timeout = 150 * time.Millisecond
-				s := opened(t, config)
-				do(t, s, put("newsbot/a", "1"), put("newsbot/gone", "1"), change(myvault.OpDelete, "newsbot/gone"))
-				fake.Requests()
-				fake.Break(once(c.kind, f))
-				_, err := apply(t.Context(), s, c.change)
-				is.Equal(strings.Count(strings.Join(fake.Requests(), ",")+",", c.kind+","), 1)
-				want := c.made
-				if f.Lose || f.Delay > 0 {
-					is.NoErr(err)
-				} else {
-					is.True(errors.Is(err, myvault.ErrUnknownOutcome))
-					is.True(!errors.Is(err, context.DeadlineExceeded)) // nobody's deadline has passed
-					if f.Before == 0 {
-						want = c.untouched
+				inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+					is := is.New(t)
+					config.Timeout = 150 * time.Millisecond
+					s := opened(t, config)
+					do(t, s, put("newsbot/a", "1"), put("newsbot/gone", "1"), change(myvault.OpDelete, "newsbot/gone"))
+					fake.Requests()
+					fake.Break(once(c.kind, f))
+					_, err := apply(t.Context(), s, c.change)
+					is.Equal(strings.Count(strings.Join(fake.Requests(), ",")+",", c.kind+","), 1)
+					want := c.made
+					if f.Lose || f.Delay > 0 {
+						is.NoErr(err)
+					} else {
+						is.True(errors.Is(err, myvault.ErrUnknownOutcome))
+						is.True(!errors.Is(err, context.DeadlineExceeded)) // nobody's deadline has passed
+						if f.Before == 0 {
+							want = c.untouched
+						}
 					}
-				}
-				time.Sleep(2 * f.Before) // what was on its way arrives
-				is.Equal(fmt.Sprint(states(t, s, c.change.Address.String())), want)
+					time.Sleep(2 * f.Before) // what was on its way arrives
+					is.Equal(fmt.Sprint(states(t, s, c.change.Address.String())), want)
+				})
 			})
 		}
 	}
@@ -118,25 +117,24 @@ func TestLostAnswerOfAMark(t *testing.T) {
 func TestLostAnswerOfAPut(t *testing.T) {
 	for fault, f := range lostAnswers {
 		t.Run(fault, func(t *testing.T) {
-			is := is.New(t)
-			t.Parallel()
-			fake := fakevault.New(t)
-			config := fresh(fake.Address, fake.Token)
-			config.Timeout = 150 * time.Millisecond
-			s := opened(t, config)
-			do(t, s, put("newsbot/a", "1"))
-			fake.Requests()
-			fake.Break(once("POST data", f))
-			info, err := apply(t.Context(), s, put("newsbot/a", "2"))
-			if f.Lose || f.Delay > 0 {
-				is.NoErr(err)
-				is.Equal(info.Version, myvault.Version(2))
-			} else {
-				is.True(errors.Is(err, myvault.ErrUnknownOutcome))
-				is.True(!errors.Is(err, context.DeadlineExceeded)) // nobody's deadline has passed
-			}
-			sent := strings.Count(strings.Join(fake.Requests(), ","), "POST data")
-			is.Equal(sent, 1)
+			inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+				is := is.New(t)
+				config.Timeout = 150 * time.Millisecond
+				s := opened(t, config)
+				do(t, s, put("newsbot/a", "1"))
+				fake.Requests()
+				fake.Break(once("POST data", f))
+				info, err := apply(t.Context(), s, put("newsbot/a", "2"))
+				if f.Lose || f.Delay > 0 {
+					is.NoErr(err)
+					is.Equal(info.Version, myvault.Version(2))
+				} else {
+					is.True(errors.Is(err, myvault.ErrUnknownOutcome))
+					is.True(!errors.Is(err, context.DeadlineExceeded)) // nobody's deadline has passed
+				}
+				sent := strings.Count(strings.Join(fake.Requests(), ","), "POST data")
+				is.Equal(sent, 1)
+			})
 		})
 	}
 }
@@ -144,69 +142,70 @@ func TestLostAnswerOfAPut(t *testing.T) {
 // TestLostAnswerUnderOthers: a write is known again below newer ones, and a conditional one
 // that another writer overtook is a conflict.
 func TestLostAnswerUnderOthers(t *testing.T) {
-	is := is.New(t)
-	fake := fakevault.New(t)
-	config := fresh(fake.Address, fake.Token)
-	s, other := opened(t, config), opened(t, config)
-	do(t, s, put("newsbot/a", "1"), put("newsbot/b", "1"))
-	// The other writer comes between the write and the look at what became of it.
-	overtaken := func(addr string) func(*http.Request) fakevault.Fault {
+	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+		is := is.New(t)
+		s, other := opened(t, config), opened(t, config)
+		do(t, s, put("newsbot/a", "1"), put("newsbot/b", "1"))
+		// The other writer comes between the write and the look at what became of it.
+		overtaken := func(addr string) func(*http.Request) fakevault.Fault {
+			var step atomic.Int32
+			return func(r *http.Request) fakevault.Fault {
+				kind := fakevault.Kind(r)
+				switch {
+				case kind == "data" && r.Method == http.MethodPost && step.CompareAndSwap(0, 1):
+					return fakevault.Fault{Lose: true}
+				case kind == "subkeys" && step.CompareAndSwap(1, 2):
+					do(t, other, put(addr, "theirs"), put(addr, "theirs again"))
+				}
+				return fakevault.Fault{}
+			}
+		}
+		fake.Break(overtaken("newsbot/a"))
+		info, err := apply(t.Context(), s, put("newsbot/a", "ours"))
+		is.NoErr(err)
+		is.Equal(info.Version, myvault.Version(2))
+		fake.Break(nil)
+		secret, err := s.Get(t.Context(), at("newsbot/a"), 2)
+		is.NoErr(err)
+		is.Equal(secret.Value.Reveal(), "ours")
+
+		// This time the write was not made.
 		var step atomic.Int32
-		return func(r *http.Request) fakevault.Fault {
-			kind := fakevault.Kind(r)
-			switch {
-			case kind == "data" && r.Method == http.MethodPost && step.CompareAndSwap(0, 1):
-				return fakevault.Fault{Lose: true}
-			case kind == "subkeys" && step.CompareAndSwap(1, 2):
-				do(t, other, put(addr, "theirs"), put(addr, "theirs again"))
+		fake.Break(func(r *http.Request) fakevault.Fault {
+			if fakevault.Kind(r) == "data" && r.Method == http.MethodPatch && step.CompareAndSwap(0, 1) {
+				do(t, other, put("newsbot/b", "theirs"))
+				return fakevault.Fault{Drop: true}
 			}
 			return fakevault.Fault{}
-		}
-	}
-	fake.Break(overtaken("newsbot/a"))
-	info, err := apply(t.Context(), s, put("newsbot/a", "ours"))
-	is.NoErr(err)
-	is.Equal(info.Version, myvault.Version(2))
-	fake.Break(nil)
-	secret, err := s.Get(t.Context(), at("newsbot/a"), 2)
-	is.NoErr(err)
-	is.Equal(secret.Value.Reveal(), "ours")
-
-	// This time the write was not made.
-	var step atomic.Int32
-	fake.Break(func(r *http.Request) fakevault.Fault {
-		if fakevault.Kind(r) == "data" && r.Method == http.MethodPatch && step.CompareAndSwap(0, 1) {
-			do(t, other, put("newsbot/b", "theirs"))
-			return fakevault.Fault{Drop: true}
-		}
-		return fakevault.Fault{}
+		})
+		_, err = apply(t.Context(), s, put("newsbot/b", "ours", myvault.IfVersion(1)))
+		is.True(errors.Is(err, myvault.ErrConflict))
 	})
-	_, err = apply(t.Context(), s, put("newsbot/b", "ours", myvault.IfVersion(1)))
-	is.True(errors.Is(err, myvault.ErrConflict))
 }
 
 // TestOutcomeThatCannotBeFoundOut: the store goes down in the middle, and the caller's patience ends.
 func TestOutcomeThatCannotBeFoundOut(t *testing.T) {
-	is := is.New(t)
-	fake := fakevault.New(t)
-	s := opened(t, fresh(fake.Address, fake.Token))
-	do(t, s, put("newsbot/a", "1"))
-	var broken atomic.Bool
-	fake.Break(func(r *http.Request) fakevault.Fault {
-		broken.CompareAndSwap(false, r.Method != http.MethodGet)
-		return fakevault.Fault{Drop: broken.Load()}
+	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+		is := is.New(t)
+		s := opened(t, config)
+		do(t, s, put("newsbot/a", "1"))
+		var broken atomic.Bool
+		fake.Break(func(r *http.Request) fakevault.Fault {
+			broken.CompareAndSwap(false, r.Method != http.MethodGet)
+			return fakevault.Fault{Drop: broken.Load()}
+		})
+		for _, c := range []myvault.Change{
+			put("newsbot/a", "2"), put("newsbot/a", "2", myvault.IfVersion(1)), change(myvault.OpDestroy, "newsbot/a"),
+			change(myvault.OpDelete, "newsbot/a"), ofProject(myvault.OpPutProject, "common"),
+		} {
+			broken.Store(false)
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			_, err := apply(ctx, s, c)
+			cancel()
+			is.True(errors.Is(err, myvault.ErrUnknownOutcome))
+			is.True(!errors.Is(err, myvault.ErrUnavailable)) // which would say that nothing was changed
+		}
 	})
-	for _, c := range []myvault.Change{
-		put("newsbot/a", "2"), put("newsbot/a", "2", myvault.IfVersion(1)), change(myvault.OpDestroy, "newsbot/a"),
-		change(myvault.OpDelete, "newsbot/a"), ofProject(myvault.OpPutProject, "common"),
-	} {
-		broken.Store(false)
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		_, err := apply(ctx, s, c)
-		cancel()
-		is.True(errors.Is(err, myvault.ErrUnknownOutcome))
-		is.True(!errors.Is(err, myvault.ErrUnavailable)) // which would say that nothing was changed
-	}
 }
 
 // TestAMarkIsNotRepeated: a Delete or Undelete whose answer is lost, and which another process has

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -75,72 +76,73 @@ func TestDeletingAProjectBesideAnotherProcess(t *testing.T) {
 // TestASlowPutBesideADeletion: a Put that takes longer than it may rely on the register looks at
 // it again, and registers the project anew where it has gone.
 func TestASlowPutBesideADeletion(t *testing.T) {
-	is := is.New(t)
-	fake := fakevault.New(t)
-	config := fresh(fake.Address, fake.Token)
-	a, b := opened(t, config), opened(t, config)
-	do(t, b, ofProject(myvault.OpPutProject, "newsbot"))
-	fake.Break(once("POST data", fakevault.Fault{Before: 1500 * time.Millisecond}))
-	var slow sync.WaitGroup
-	var err error
-	slow.Go(func() { _, err = apply(t.Context(), b, put("newsbot/a", "1")) })
-	time.Sleep(50 * time.Millisecond)
-	do(t, a, ofProject(myvault.OpDeleteProject, "newsbot"))
-	is.Equal(registered(t, a), nil)
-	slow.Wait()
-	is.NoErr(err)
-	is.Equal(registered(t, a), []string{"newsbot"})
+	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+		is := is.New(t)
+		a, b := opened(t, config), opened(t, config)
+		do(t, b, ofProject(myvault.OpPutProject, "newsbot"))
+		fake.Break(once("POST data", fakevault.Fault{Before: 1500 * time.Millisecond}))
+		var slow sync.WaitGroup
+		var err error
+		slow.Go(func() { _, err = apply(t.Context(), b, put("newsbot/a", "1")) })
+		time.Sleep(50 * time.Millisecond)
+		do(t, a, ofProject(myvault.OpDeleteProject, "newsbot"))
+		is.Equal(registered(t, a), nil)
+		slow.Wait()
+		is.NoErr(err)
+		is.Equal(registered(t, a), []string{"newsbot"})
+	})
 }
 
 // TestAPutThatMeetsADeletion: a Put that finds its project being deleted ends the deletion before it
 // writes, because whoever deletes may have looked for secrets already when it does.
 func TestAPutThatMeetsADeletion(t *testing.T) {
-	is := is.New(t)
-	fake := fakevault.New(t)
-	config := fresh(fake.Address, fake.Token)
-	a, b := opened(t, config), opened(t, config)
-	do(t, a, ofProject(myvault.OpPutProject, "newsbot"))
-	fake.Break(func(r *http.Request) fakevault.Fault {
-		if r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/secrets/") {
-			return fakevault.Fault{Before: 300 * time.Millisecond}
-		}
-		return fakevault.Fault{}
+	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+		is := is.New(t)
+		a, b := opened(t, config), opened(t, config)
+		do(t, a, ofProject(myvault.OpPutProject, "newsbot"))
+		fake.Break(func(r *http.Request) fakevault.Fault {
+			if r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/secrets/") {
+				return fakevault.Fault{Before: 300 * time.Millisecond}
+			}
+			return fakevault.Fault{}
+		})
+		var deleting sync.WaitGroup
+		var err error
+		deleting.Go(func() { _, err = apply(t.Context(), a, ofProject(myvault.OpDeleteProject, "newsbot")) })
+		time.Sleep(450 * time.Millisecond) // the secrets are looked for at 600
+		do(t, b, put("newsbot/a", "1"))
+		deleting.Wait()
+		is.True(errors.Is(err, myvault.ErrNotEmpty))
+		is.Equal(registered(t, b), []string{"newsbot"})
 	})
-	var deleting sync.WaitGroup
-	var err error
-	deleting.Go(func() { _, err = apply(t.Context(), a, ofProject(myvault.OpDeleteProject, "newsbot")) })
-	time.Sleep(450 * time.Millisecond) // the secrets are looked for at 600
-	do(t, b, put("newsbot/a", "1"))
-	deleting.Wait()
-	is.True(errors.Is(err, myvault.ErrNotEmpty))
-	is.Equal(registered(t, b), []string{"newsbot"})
 }
 
 // TestADeletionThatWasLeft: a process that dies while it deletes a project leaves it registered,
 // and another one may delete it, or use it.
 func TestADeletionThatWasLeft(t *testing.T) {
-	is := is.New(t)
-	fake := fakevault.New(t)
-	config := fresh(fake.Address, fake.Token)
-	a := opened(t, config)
-	do(t, a, ofProject(myvault.OpPutProject, "newsbot"), ofProject(myvault.OpPutProject, "common"))
-	for _, name := range []string{"newsbot", "common"} {
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		_, err := apply(ctx, a, ofProject(myvault.OpDeleteProject, name))
-		cancel()
-		is.True(errors.Is(err, context.DeadlineExceeded))
-	}
-	server := serverOf(fake)
-	left := `{"data":{"description":"","by":"commonUI","at":"2026-11-23T15:04:05.123456Z","state":"leaving","id":"X","change":{"x":""}}}`
-	for _, name := range []string{"newsbot", "common"} {
-		server.Must(t, "POST", "secret/data/"+config.Base+"/projects/"+name, left)
-	}
-	b := opened(t, config)
-	is.Equal(registered(t, b), []string{"common", "newsbot"})
-	do(t, b, put("newsbot/a", "1"), ofProject(myvault.OpDeleteProject, "common"))
-	is.Equal(registered(t, b), []string{"newsbot"})
-	_, err := apply(t.Context(), b, ofProject(myvault.OpDeleteProject, "newsbot"))
-	is.True(errors.Is(err, myvault.ErrNotEmpty))
+	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+		is := is.New(t)
+		a := opened(t, config)
+		do(t, a, ofProject(myvault.OpPutProject, "newsbot"), ofProject(myvault.OpPutProject, "common"))
+		for _, name := range []string{"newsbot", "common"} {
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			_, err := apply(ctx, a, ofProject(myvault.OpDeleteProject, name))
+			cancel()
+			is.True(errors.Is(err, context.DeadlineExceeded))
+		}
+		left := `{"data":{"description":"","by":"commonUI","at":"2026-11-23T15:04:05.123456Z","state":"leaving","id":"X","change":{"x":""}}}`
+		for _, name := range []string{"newsbot", "common"} {
+			r := httptest.NewRequest("POST", "/v1/secret/data/"+config.Base+"/projects/"+name, strings.NewReader(left))
+			r.Header.Set("X-Vault-Token", fake.Token)
+			fake.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		b := opened(t, config)
+		is.Equal(registered(t, b), []string{"common", "newsbot"})
+		do(t, b, put("newsbot/a", "1"), ofProject(myvault.OpDeleteProject, "common"))
+		is.Equal(registered(t, b), []string{"newsbot"})
+		_, err := apply(t.Context(), b, ofProject(myvault.OpDeleteProject, "newsbot"))
+		is.True(errors.Is(err, myvault.ErrNotEmpty))
+	})
 }
 
 // TestOnceBetweenProcesses: what Vault's own conditions decide is exact between processes too.

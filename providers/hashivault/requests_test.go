@@ -18,122 +18,124 @@ import (
 // TestRequests holds what each call costs. Of a change that was made before in the same project
 // the registration is known; "near" prepares that.
 func TestRequests(t *testing.T) {
-	fake := fakevault.New(t)
-	config := fresh(fake.Address, fake.Token)
-	s := opened(t, config)
-	near := func() { do(t, s, put("newsbot/near", "1")) }
-	made := func(err error) {
-		t.Helper()
-		is.New(t).NoErr(err)
-	}
-	do(t, s, put("newsbot/a", "1"), put("newsbot/a", "2"))
-	for _, c := range []struct {
-		what string
-		call func()
-		want string
-	}{
-		{"get", func() { _, err := s.Get(t.Context(), at("newsbot/a"), 0); made(err) }, "GET data"},
-		{"get a version", func() { _, err := s.Get(t.Context(), at("newsbot/a"), 1); made(err) }, "GET data, GET subkeys"},
-		{"put", func() { do(t, s, put("newsbot/a", "3")) }, "POST data"},
-		{"put if", func() { do(t, s, put("newsbot/a", "4", myvault.IfVersion(3))) }, "PATCH data"},
-		{"put if present", func() { do(t, s, put("newsbot/a", "5", myvault.IfPresent())) }, "GET subkeys, POST data"},
-		{"put if, of what was not seen", func() {
-			another := opened(t, config)
-			do(t, another, put("newsbot/near", "1"))
+	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+		s := opened(t, config)
+		near := func() { do(t, s, put("newsbot/near", "1")) }
+		made := func(err error) {
+			t.Helper()
+			is.New(t).NoErr(err)
+		}
+		do(t, s, put("newsbot/a", "1"), put("newsbot/a", "2"))
+		for _, c := range []struct {
+			what string
+			call func()
+			want string
+		}{
+			{"get", func() { _, err := s.Get(t.Context(), at("newsbot/a"), 0); made(err) }, "GET data"},
+			{"get a version", func() { _, err := s.Get(t.Context(), at("newsbot/a"), 1); made(err) }, "GET data, GET subkeys"},
+			{"put", func() { do(t, s, put("newsbot/a", "3")) }, "POST data"},
+			{"put if", func() { do(t, s, put("newsbot/a", "4", myvault.IfVersion(3))) }, "PATCH data"},
+			{"put if present", func() { do(t, s, put("newsbot/a", "5", myvault.IfPresent())) }, "GET subkeys, POST data"},
+			{"put if, of what was not seen", func() {
+				another := opened(t, config)
+				do(t, another, put("newsbot/near", "1"))
+				fake.Requests()
+				do(t, another, put("newsbot/a", "6", myvault.IfVersion(5)))
+			}, "GET subkeys, POST data"},
+			{"put if absent", func() { do(t, s, put("newsbot/b", "1", myvault.IfAbsent())) }, "GET subkeys, POST data"},
+			{"delete", func() { do(t, s, change(myvault.OpDelete, "newsbot/a")) }, "GET subkeys, PATCH metadata, POST delete"},
+			{"undelete", func() { do(t, s, change(myvault.OpUndelete, "newsbot/a")) }, "GET subkeys, POST undelete"},
+			{"delete again", func() { do(t, s, change(myvault.OpDelete, "newsbot/a")) }, "GET subkeys, POST delete"},
+			{"versions", func() { states(t, s, "newsbot/b") }, "GET metadata, GET subkeys"},
+			{"destroy", func() { do(t, s, change(myvault.OpDestroy, "newsbot/b")) }, "GET metadata, GET subkeys, PATCH metadata, POST destroy"},
+			{"ping", func() { made(s.Ping(t.Context())) }, "GET data"},
+			{"first put of a project", func() { do(t, s, put("common/a", "1")) }, "GET data, GET list, POST data, POST data"},
+		} {
+			near()
 			fake.Requests()
-			do(t, another, put("newsbot/a", "6", myvault.IfVersion(5)))
-		}, "GET subkeys, POST data"},
-		{"put if absent", func() { do(t, s, put("newsbot/b", "1", myvault.IfAbsent())) }, "GET subkeys, POST data"},
-		{"delete", func() { do(t, s, change(myvault.OpDelete, "newsbot/a")) }, "GET subkeys, PATCH metadata, POST delete"},
-		{"undelete", func() { do(t, s, change(myvault.OpUndelete, "newsbot/a")) }, "GET subkeys, POST undelete"},
-		{"delete again", func() { do(t, s, change(myvault.OpDelete, "newsbot/a")) }, "GET subkeys, POST delete"},
-		{"versions", func() { states(t, s, "newsbot/b") }, "GET metadata, GET subkeys"},
-		{"destroy", func() { do(t, s, change(myvault.OpDestroy, "newsbot/b")) }, "GET metadata, GET subkeys, PATCH metadata, POST destroy"},
-		{"ping", func() { made(s.Ping(t.Context())) }, "GET data"},
-		{"first put of a project", func() { do(t, s, put("common/a", "1")) }, "GET data, GET list, POST data, POST data"},
-	} {
-		near()
-		fake.Requests()
-		c.call()
-		got := fake.Requests()
-		if c.what == "delete" {
-			slices.Sort(got[1:]) // the two go at once
+			c.call()
+			got := fake.Requests()
+			if c.what == "delete" {
+				slices.Sort(got[1:]) // the two go at once
+			}
+			if strings.Join(got, ", ") != c.want {
+				t.Errorf("%s makes %q, want %q", c.what, strings.Join(got, ", "), c.want)
+			}
 		}
-		if strings.Join(got, ", ") != c.want {
-			t.Errorf("%s makes %q, want %q", c.what, strings.Join(got, ", "), c.want)
-		}
-	}
+	})
 }
 
 // TestListRequests: a listing asks for no folder and no secret that is wholly outside its range,
 // and for no value at all.
 func TestListRequests(t *testing.T) {
-	fake := fakevault.New(t)
-	s := opened(t, fresh(fake.Address, fake.Token))
-	for _, folder := range []string{"a", "b", "c"} {
-		for i := range 4 {
-			do(t, s, put(fmt.Sprintf("newsbot/%s/%d", folder, i), "1"), put(fmt.Sprintf("common/%s/%d", folder, i), "1"))
-		}
-	}
-	for _, c := range []struct {
-		about             string
-		r                 myvault.Range
-		found, lists, all int
-	}{
-		{"everything", myvault.Range{}, 24, 9, 33},
-		{"a project", myvault.Range{Prefix: myvault.Prefix{Project: "newsbot"}}, 12, 4, 16},
-		{"a folder", myvault.Range{Prefix: myvault.Prefix{Project: "newsbot", Path: "b/"}}, 4, 1, 5},
-		{"a folder and the secret of its name", myvault.Range{Prefix: myvault.Prefix{Project: "newsbot", Path: "b"}}, 4, 1, 6},
-		{"what comes late", myvault.Range{After: at("newsbot/b/2")}, 5, 4, 9},
-		{"what comes late in a project", myvault.Range{Prefix: myvault.Prefix{Project: "newsbot"}, After: at("newsbot/b/2")}, 5, 3, 8},
-		{"after a project", myvault.Range{After: at("common/zzz")}, 12, 6, 18},
-		{"after all", myvault.Range{After: at("zzz/a")}, 0, 1, 1},
-	} {
-		fake.Requests()
-		n := 0
-		for _, err := range s.List(t.Context(), c.r) {
-			is.New(t).NoErr(err)
-			n++
-		}
-		requests := fake.Requests()
-		lists := 0
-		for _, r := range requests {
-			switch r {
-			case "GET list":
-				lists++
-			case "GET subkeys":
-			default:
-				t.Errorf("%s makes %s", c.about, r)
+	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+		s := opened(t, config)
+		for _, folder := range []string{"a", "b", "c"} {
+			for i := range 4 {
+				do(t, s, put(fmt.Sprintf("newsbot/%s/%d", folder, i), "1"), put(fmt.Sprintf("common/%s/%d", folder, i), "1"))
 			}
 		}
-		if n != c.found || lists != c.lists || len(requests) != c.all {
-			t.Errorf("%s: %d found, %d folders listed, %d requests; want %d, %d, %d", c.about, n, lists, len(requests), c.found, c.lists, c.all)
+		for _, c := range []struct {
+			about             string
+			r                 myvault.Range
+			found, lists, all int
+		}{
+			{"everything", myvault.Range{}, 24, 9, 33},
+			{"a project", myvault.Range{Prefix: myvault.Prefix{Project: "newsbot"}}, 12, 4, 16},
+			{"a folder", myvault.Range{Prefix: myvault.Prefix{Project: "newsbot", Path: "b/"}}, 4, 1, 5},
+			{"a folder and the secret of its name", myvault.Range{Prefix: myvault.Prefix{Project: "newsbot", Path: "b"}}, 4, 1, 6},
+			{"what comes late", myvault.Range{After: at("newsbot/b/2")}, 5, 4, 9},
+			{"what comes late in a project", myvault.Range{Prefix: myvault.Prefix{Project: "newsbot"}, After: at("newsbot/b/2")}, 5, 3, 8},
+			{"after a project", myvault.Range{After: at("common/zzz")}, 12, 6, 18},
+			{"after all", myvault.Range{After: at("zzz/a")}, 0, 1, 1},
+		} {
+			fake.Requests()
+			n := 0
+			for _, err := range s.List(t.Context(), c.r) {
+				is.New(t).NoErr(err)
+				n++
+			}
+			requests := fake.Requests()
+			lists := 0
+			for _, r := range requests {
+				switch r {
+				case "GET list":
+					lists++
+				case "GET subkeys":
+				default:
+					t.Errorf("%s makes %s", c.about, r)
+				}
+			}
+			if n != c.found || lists != c.lists || len(requests) != c.all {
+				t.Errorf("%s: %d found, %d folders listed, %d requests; want %d, %d, %d", c.about, n, lists, len(requests), c.found, c.lists, c.all)
+			}
 		}
-	}
+	})
 }
 
 // TestListStopsAsking: a loop that is left early has asked only a little ahead.
 func TestListStopsAsking(t *testing.T) {
-	is := is.New(t)
-	fake := fakevault.New(t)
-	s := opened(t, fresh(fake.Address, fake.Token))
-	for i := range 200 {
-		do(t, s, put(fmt.Sprintf("newsbot/%03d", i), "1"))
-	}
-	fake.Requests()
-	for range s.List(t.Context(), myvault.Range{}) {
-		break
-	}
-	is.True(len(fake.Requests()) <= 20)
-	is.Equal(len(fake.Requests()), 0) // and nothing goes on behind it
-	for range 100 {
-		do(t, s, put("newsbot/000", "again"))
-	}
-	fake.Requests()
-	for range s.Versions(t.Context(), at("newsbot/000")) {
-		break
-	}
-	is.True(len(fake.Requests()) <= 20)
+	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
+		is := is.New(t)
+		s := opened(t, config)
+		for i := range 200 {
+			do(t, s, put(fmt.Sprintf("newsbot/%03d", i), "1"))
+		}
+		fake.Requests()
+		for range s.List(t.Context(), myvault.Range{}) {
+			break
+		}
+		is.True(len(fake.Requests()) <= 20)
+		is.Equal(len(fake.Requests()), 0) // and nothing goes on behind it
+		for range 100 {
+			do(t, s, put("newsbot/000", "again"))
+		}
+		fake.Requests()
+		for range s.Versions(t.Context(), at("newsbot/000")) {
+			break
+		}
+		is.True(len(fake.Requests()) <= 20)
+	})
 }
 
 // TestWhatStandsInVault is the layout that the package's documentation shows.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/matryer/is"
@@ -154,3 +156,20 @@ func serverOf(fake *fakevault.Vault) *vaultserver.Server {
 
 // sprint prints in every way that shows fields.
 func sprint(v any) string { return fmt.Sprintf("%v %+v %#v", v, v, v) }
+
+// inBubble runs a test by the clock of a bubble, over a fake in memory: what it says of time-outs, and of what is known
+// for a moment, holds on a busy machine too. The Config connects to the fake.
+func inBubble(t *testing.T, test func(t *testing.T, fake *fakevault.Vault, config hashivault.Config)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		fake := fakevault.Piped(t)
+		test(t, fake, hashivault.Over(fresh(fake.Address, fake.Token), fake.Dial))
+	})
+}
+
+// routes connects to one of several servers in memory, by host and port.
+type routes map[string]func(ctx context.Context, network, address string) (net.Conn, error)
+
+func (r routes) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return r[address](ctx, network, address)
+}

@@ -33,7 +33,8 @@ type Vault struct {
 	tokens   map[string]*token
 	policies map[string]policy
 	roles    *roles
-	leader   *httptest.Server
+	leader   *httptest.Server // nil: pipes lead to it
+	pipes    *pipes
 }
 
 // New starts a server that ends with the test.
@@ -47,6 +48,13 @@ func New(t testing.TB) *Vault {
 // Start starts a server with a KV engine of version 2 at "secret" that keeps 10,000 versions,
 // as vaultserver.Dev does. Stop ends it.
 func Start() *Vault {
+	v := unstarted()
+	v.leader = httptest.NewServer(v)
+	v.Address = v.leader.URL
+	return v
+}
+
+func unstarted() *Vault {
 	v := &Vault{
 		Token:    RootToken,
 		mounts:   map[string]*mount{"secret/": newMount("2")},
@@ -54,22 +62,22 @@ func Start() *Vault {
 		policies: map[string]policy{},
 	}
 	v.mounts["secret/"].settings.MaxVersions = 10_000
-	v.leader = httptest.NewServer(v)
-	v.Address = v.leader.URL
 	return v
 }
-
-// Standby starts a node that sends every request on to the leader by a redirect, and gives its address.
-func (v *Vault) Standby(t testing.TB) string { return Redirect(t, v.Address) }
 
 // Redirect starts a server that redirects every request to another address, and gives its own.
 func Redirect(t testing.TB, address string) string {
 	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, address+r.URL.RequestURI(), http.StatusTemporaryRedirect)
-	}))
+	s := httptest.NewServer(Redirecting(address))
 	t.Cleanup(s.Close)
 	return s.URL
+}
+
+// Redirecting redirects every request to another address, as a standby does to the leader.
+func Redirecting(address string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, address+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+	}
 }
 
 // Stop makes the server go down, as a crash would: connections break, its memory stays.

@@ -1,0 +1,12 @@
+package hashivault
+
+import (
+	"context"
+	"net"
+)
+
+// Over gives a Config that connects by dial in place of TCP.
+func Over(c Config, dial func(ctx context.Context, network, address string) (net.Conn, error)) Config {
+	c.dial = dial
+	return c
+}
