@@ -45,7 +45,7 @@ type cluster struct {
 	nodes     []*url.URL
 	first     atomic.Int32 // the node that answered last
 	transport *http.Transport
-	reading   []*wires // to each node, for reads; nil: transport carries them
+	wires     []*wires // to each node; nil: transport carries all
 	namespace string
 	timeout   time.Duration
 }
@@ -53,7 +53,7 @@ type cluster struct {
 func newCluster(nodes []*url.URL, transport *http.Transport, config Config) *cluster {
 	c := &cluster{nodes: nodes, transport: transport, namespace: config.Namespace, timeout: config.Timeout}
 	for _, node := range nodes {
-		c.reading = append(c.reading, newWires(node, transport))
+		c.wires = append(c.wires, newWires(node, transport))
 	}
 	return c
 }
@@ -140,14 +140,10 @@ func (c *cluster) leave(n int) {
 func (c *cluster) ask(ctx context.Context, n int, q call) (a answer, sent bool, err error) {
 	inner, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	if q.changes() {
-		trace := httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }}
-		inner = httptrace.WithClientTrace(inner, &trace)
-	}
 	asked := n
 	for range maxRedirects + 1 {
 		var next int
-		a, next, err = c.exchange(inner, n, q)
+		a, next, sent, err = c.exchange(inner, n, q)
 		if err != nil && inner.Err() != nil && ctx.Err() == nil {
 			// Not the caller's deadline: it must not read as if it were.
 			err = fmt.Errorf("no answer within %v", c.timeout)
@@ -161,32 +157,33 @@ func (c *cluster) ask(ctx context.Context, n int, q call) (a answer, sent bool, 
 			}
 			return a, sent, nil
 		}
-		n, sent = next, false
+		n = next
 	}
 	return a, false, errors.New("vault's nodes redirect to each other")
 }
 
-// exchange sends to one node. next is the node that it redirects to, or -1.
-func (c *cluster) exchange(ctx context.Context, n int, q call) (a answer, next int, err error) {
+// exchange sends to one node. next is the node that it redirects to, or -1; sent tells whether the node may have seen
+// the request.
+func (c *cluster) exchange(ctx context.Context, n int, q call) (a answer, next int, sent bool, err error) {
 	r, err := c.request(ctx, c.nodes[n], q)
 	if err != nil {
-		return answer{}, -1, err
+		return answer{}, -1, false, err
 	}
 	var response *http.Response
 	var body []byte
-	if w := c.reading[n]; w != nil && !q.changes() {
-		response, body, err = w.exchange(r)
+	if w := c.wires[n]; w != nil && len(q.body) <= maxWired {
+		response, body, sent, err = w.exchange(r, q.changes())
 	} else {
-		response, body, err = c.roundTrip(r)
+		response, body, sent, err = c.roundTrip(r)
 	}
 	if err != nil {
-		return answer{}, -1, err
+		return answer{}, -1, sent, err
 	}
 	if s := response.StatusCode; s >= 300 && s < 400 {
 		next, err = c.leader(response)
-		return answer{}, next, err
+		return answer{}, next, sent, err
 	}
-	return answer{status: response.StatusCode, body: body}, -1, nil
+	return answer{status: response.StatusCode, body: body}, -1, sent, nil
 }
 
 // request writes a call as a request of HTTP.
@@ -218,21 +215,25 @@ func fitsHeader(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
-// roundTrip sends a request over net/http's connections.
-func (c *cluster) roundTrip(r *http.Request) (*http.Response, []byte, error) {
+// roundTrip sends a request over net/http's connections, one after the other until something of it was written.
+func (c *cluster) roundTrip(r *http.Request) (response *http.Response, body []byte, sent bool, err error) {
 	var answers atomic.Bool
-	trace := httptrace.ClientTrace{GotFirstResponseByte: func() { answers.Store(true) }}
+	trace := httptrace.ClientTrace{
+		GetConn:              func(string) { sent = false }, // nothing went over the one before
+		GotConn:              func(httptrace.GotConnInfo) { sent = true },
+		GotFirstResponseByte: func() { answers.Store(true) },
+	}
 	// The transport itself, and no http.Client: that would follow redirects, token and all.
-	response, err := c.transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), &trace)))
+	response, err = c.transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), &trace)))
 	if err != nil && answers.Load() {
 		err = unquoted(err)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, sent, err
 	}
 	defer response.Body.Close()
-	body, err := readBody(response)
-	return response, body, err
+	body, err = readBody(response)
+	return response, body, sent, err
 }
 
 // leader gives the configured node that a redirect names. Of the location only the host
@@ -262,7 +263,7 @@ func hostPort(u *url.URL) string {
 // close drops the connections that are idle.
 func (c *cluster) close() {
 	c.transport.CloseIdleConnections()
-	for _, n := range c.reading {
+	for _, n := range c.wires {
 		n.close()
 	}
 }

@@ -19,7 +19,7 @@ const (
 	maxInterim = 5         // answers that only say to wait
 )
 
-// wire is a connection to a node that carries reads, one at a time, in HTTP/1.1. Who asks writes and reads
+// wire is a connection to a node that carries requests, one at a time, in HTTP/1.1. Who asks writes and reads
 // by itself: net/http's client has two goroutines for each connection, and waking them costs more than
 // all else it does. Requests are written and answers are read by net/http. What must be right here is
 // that an answer is the one to what was asked: a wire is used again only after a whole answer and while

@@ -3,10 +3,12 @@ package hashivault_test
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -54,16 +56,57 @@ func TestAnAnswerThatNobodyAskedFor(t *testing.T) {
 	})
 }
 
+// TestAChangeAfterTheServerClosedTheConnection goes over another one: it was sent to nobody, so its outcome is known.
+func TestAChangeAfterTheServerClosedTheConnection(t *testing.T) {
+	onBothWires(t, func(t *testing.T, secure bool) {
+		is := is.New(t)
+		fake := fakevault.New(t)
+		rests, closed := make(chan struct{}), make(chan error, 1)
+		var last atomic.Bool
+		f := newFront(t, secure, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost && last.CompareAndSwap(true, false) {
+				closed <- answerAndClose(w, r, fake, rests)
+				return
+			}
+			fake.ServeHTTP(w, r)
+		}))
+		s := opened(t, f.config(fake))
+		do(t, s, put("newsbot/a", "1"))
+		for range 50 {
+			last.Store(true)
+			do(t, s, put("newsbot/a", "2"))
+			rests <- struct{}{}
+			is.NoErr(<-closed)
+			fake.Requests()
+			do(t, s, put("newsbot/a", "3"))
+			is.Equal(strings.Count(strings.Join(fake.Requests(), ","), "POST"), 1)
+		}
+	})
+}
+
+// answerAndClose answers a request, and ends the connection while it rests.
+func answerAndClose(w http.ResponseWriter, r *http.Request, fake *fakevault.Vault, rests <-chan struct{}) error {
+	answer := whole(r, fake)
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.Write(answer); err != nil {
+		return err
+	}
+	<-rests
+	return ended(conn)
+}
+
 // answerTwice answers a request twice, at once or again while the connection rests, and waits until both answers have arrived.
 func answerTwice(t *testing.T, w http.ResponseWriter, r *http.Request, fake *fakevault.Vault, along bool, rests <-chan struct{}) error {
-	whole := &recorded{header: http.Header{}}
-	fake.ServeHTTP(whole, r)
+	answer := whole(r, fake)
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return err
 	}
 	t.Cleanup(func() { _ = conn.Close() }) // and not before: its end would be noticed, too
-	answer := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", whole.body.Len(), whole.body.Bytes())
 	if along {
 		_, err = conn.Write(append(answer, answer...))
 	} else if _, err = conn.Write(answer); err == nil {
@@ -74,6 +117,13 @@ func answerTwice(t *testing.T, w http.ResponseWriter, r *http.Request, fake *fak
 		return err
 	}
 	return delivered(conn)
+}
+
+// whole gives all bytes of the answer to a request that is granted.
+func whole(r *http.Request, fake *fakevault.Vault) []byte {
+	said := &recorded{header: http.Header{}}
+	fake.ServeHTTP(said, r)
+	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", said.body.Len(), said.body.Bytes())
 }
 
 // recorded keeps what a handler answers.
@@ -88,19 +138,41 @@ func (r *recorded) WriteHeader(int)             {}
 
 // delivered waits until the other side's system has all that was written.
 func delivered(conn net.Conn) error {
-	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn()
+	return await(conn, func(fd int) (bool, error) {
+		left, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
+		return left == 0, err
+	})
+}
+
+// ended says that nothing more will be written, and waits until the other side's system knows.
+func ended(conn net.Conn) error {
+	if err := plain(conn).(*net.TCPConn).CloseWrite(); err != nil {
+		return err
 	}
-	raw, err := conn.(syscall.Conn).SyscallConn()
+	return await(conn, func(fd int) (bool, error) {
+		info, err := unix.GetsockoptTCPInfo(fd, unix.SOL_TCP, unix.TCP_INFO)
+		return err == nil && info.State != unix.BPF_TCP_FIN_WAIT1, err
+	})
+}
+
+// plain gives the connection below TLS.
+func plain(conn net.Conn) net.Conn {
+	if secure, ok := conn.(*tls.Conn); ok {
+		return secure.NetConn()
+	}
+	return conn
+}
+
+// await waits until something holds of the socket of a connection.
+func await(conn net.Conn, holds func(fd int) (bool, error)) error {
+	raw, err := plain(conn).(syscall.Conn).SyscallConn()
 	if err != nil {
 		return err
 	}
-	for left := 1; left > 0 && err == nil; runtime.Gosched() {
+	for done := false; !done && err == nil; runtime.Gosched() {
 		var failed error
-		err = raw.Control(func(fd uintptr) { left, failed = unix.IoctlGetInt(int(fd), unix.TIOCOUTQ) })
-		if failed != nil {
-			return failed
-		}
+		err = raw.Control(func(fd uintptr) { done, failed = holds(int(fd)) })
+		err = errors.Join(err, failed)
 	}
 	return err
 }

@@ -12,7 +12,11 @@ import (
 	"unicode"
 )
 
-// wires are the connections to one node that carry reads.
+// maxWired is how many bytes of a body go over a wire, which is not read from while it is written to: the system takes
+// that much without anybody waiting for the node. Nodes answer before they have read what is too large for them.
+const maxWired = 16 << 10
+
+// wires are the connections to one node.
 type wires struct {
 	address  string // host and port
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
@@ -23,7 +27,7 @@ type wires struct {
 	timer   *time.Timer
 }
 
-// newWires gives those to a node, by the settings of a transport; nil where net/http's carry reads too.
+// newWires gives those to a node, by the settings of a transport; nil where net/http's carry all.
 func newWires(node *url.URL, t *http.Transport) *wires {
 	if !wired || strings.ContainsFunc(node.Host, func(r rune) bool { return r > unicode.MaxASCII }) {
 		return nil // how such a name is asked for, and stands in certificates, is known to net/http
@@ -38,33 +42,44 @@ func newWires(node *url.URL, t *http.Transport) *wires {
 	return n
 }
 
-// exchange sends a read and gives its answer, with the body. Where a wire that rested fails, the read is sent again over a new one:
-// the node may have closed it meanwhile.
-func (n *wires) exchange(r *http.Request) (*http.Response, []byte, error) {
+// exchange sends a request and gives its answer, with the body. Where a wire that rested fails, a request that is not to
+// be sent once only is sent again over a new one: the node may have closed it meanwhile. sent tells whether the node may have seen it.
+func (n *wires) exchange(r *http.Request, once bool) (response *http.Response, body []byte, sent bool, err error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, nil, false, err
+	}
 	if w := n.take(); w != nil {
-		response, body, err := n.over(w, r)
-		if err == nil || r.Context().Err() != nil {
-			return response, body, err
+		response, body, err = n.over(w, r)
+		if err == nil || once || r.Context().Err() != nil {
+			return response, body, true, err
 		}
 	}
-	plain, err := n.dial(r.Context(), "tcp", n.address)
+	w, err := n.open(r.Context())
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
-	w, err := newWire(r.Context(), plain, n.security)
-	if err != nil {
-		return nil, nil, err
-	}
-	return n.over(w, r)
+	response, body, err = n.over(w, r)
+	return response, body, true, err
 }
 
-// over sends a read over a wire, which is put back or closed.
+func (n *wires) open(ctx context.Context) (*wire, error) {
+	plain, err := n.dial(ctx, "tcp", n.address)
+	if err != nil {
+		return nil, err
+	}
+	return newWire(ctx, plain, n.security)
+}
+
+// over sends a request over a wire, which is put back or closed.
 func (n *wires) over(w *wire, r *http.Request) (*http.Response, []byte, error) {
 	response, body, again, err := w.exchange(r)
 	if again {
 		n.put(w)
 	} else {
 		_ = w.plain.Close()
+	}
+	if ended := r.Context().Err(); err != nil && ended != nil {
+		err = ended // and not that the connection was closed, which is how it ended
 	}
 	return response, body, err
 }
