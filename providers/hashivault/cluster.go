@@ -24,6 +24,7 @@ const (
 	maxAnswer       = 64 << 20 // bytes; the listing of a folder of a million names
 	maxRedirects    = 2
 	idleTime        = 90 * time.Second // less than after which Vault closes a connection
+	noForwarding    = "X-Vault-No-Request-Forwarding"
 	handshakeTime   = 3 * time.Second
 )
 
@@ -45,7 +46,8 @@ type cluster struct {
 	nodes     []*url.URL
 	first     atomic.Int32 // the node that answered last
 	transport *http.Transport
-	wires     []*wires // to each node; nil: transport carries all
+	wires     []*wires    // to each node; nil: transport carries all
+	forwarded atomic.Bool // standbys pass changes on, as the leader is not among nodes
 	namespace string
 	timeout   time.Duration
 }
@@ -65,6 +67,7 @@ type call struct {
 	query  string
 	body   []byte
 	token  string // empty: none is sent
+	direct bool   // a standby does nothing, and says who the leader is
 }
 
 // changes reports whether sending it twice could differ from sending it once.
@@ -113,13 +116,13 @@ func (c *cluster) send(ctx context.Context, q call) (answer, error) {
 			return a, nil
 		case err == nil:
 			failed = refusal(a)
-		case errors.Is(err, ErrRedirect):
-			return answer{}, unavailable(err)
 		case q.changes() && sent:
 			if ctx.Err() == nil {
 				c.leave(n) // what became of it is better asked elsewhere
 			}
 			return answer{}, uncertain{err}
+		case errors.Is(err, ErrRedirect):
+			return answer{}, unavailable(err)
 		case ctx.Err() != nil:
 			return answer{}, ctx.Err()
 		default:
@@ -136,14 +139,24 @@ func (c *cluster) leave(n int) {
 }
 
 // ask sends to one node, and follows it where it names another node as the leader. sent
-// tells whether a node may have seen the request.
+// tells whether a node may have done what was asked.
+//
+// Standbys pass requests on to the leader, and redirect to it, or say that there is none, where that failed: also where
+// the leader did what was asked and died before it said so. So a change is sent with the wish not to be passed on; a
+// redirect then tells that nothing was done. Where the leader is not among the nodes, as behind a load balancer, changes
+// have to be passed on, and a redirect tells nothing.
 func (c *cluster) ask(ctx context.Context, n int, q call) (a answer, sent bool, err error) {
 	inner, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	asked := n
 	for range maxRedirects + 1 {
 		var next int
+		q.direct = q.changes() && !c.forwarded.Load()
 		a, next, sent, err = c.exchange(inner, n, q)
+		if q.direct && errors.Is(err, ErrRedirect) {
+			c.forwarded.Store(true)
+			continue
+		}
 		if err != nil && inner.Err() != nil && ctx.Err() == nil {
 			// Not the caller's deadline: it must not read as if it were.
 			err = fmt.Errorf("no answer within %v", c.timeout)
@@ -179,11 +192,16 @@ func (c *cluster) exchange(ctx context.Context, n int, q call) (a answer, next i
 	if err != nil {
 		return answer{}, -1, sent, err
 	}
-	if s := response.StatusCode; s >= 300 && s < 400 {
-		next, err = c.leader(response)
-		return answer{}, next, sent, err
+	if s := response.StatusCode; s < 300 || s >= 400 {
+		return answer{status: s, body: body}, -1, sent, nil
 	}
-	return answer{status: response.StatusCode, body: body}, -1, sent, nil
+	next, err = c.leader(response)
+	passed := q.changes() && !q.direct
+	if passed && err == nil {
+		c.forwarded.Store(false) // the leader is among the nodes after all
+		next, err = -1, errors.New("a standby redirects a change that it may have passed on")
+	}
+	return answer{}, next, passed, err
 }
 
 // request writes a call as a request of HTTP.
@@ -199,6 +217,9 @@ func (c *cluster) request(ctx context.Context, node *url.URL, q call) (*http.Req
 		return nil, errors.New("the token or the namespace holds a character that no header takes")
 	}
 	r.Header.Set(api.RequestHeaderName, "true")
+	if q.direct {
+		r.Header.Set(noForwarding, "true")
+	}
 	if q.token != "" {
 		r.Header.Set(api.AuthHeaderName, q.token)
 	}

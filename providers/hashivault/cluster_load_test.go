@@ -26,7 +26,7 @@ type story struct {
 	addr    myvault.Address
 	made    map[myvault.Version]string // acknowledged
 	maybe   map[string]bool            // of unknown outcome
-	refused map[string]bool            // not made, by what was said
+	refused map[string]error           // not made, by what was said
 	last    myvault.Version            // acknowledged
 	found   int                        // versions
 	reads   int
@@ -76,7 +76,7 @@ func (l *load) fault(format string, args ...any) {
 func (l *load) write(ctx context.Context, writer, n int) {
 	s := &story{
 		addr: at(fmt.Sprintf("newsbot/prod/w-%d/%d", writer, n)),
-		made: map[myvault.Version]string{}, maybe: map[string]bool{}, refused: map[string]bool{},
+		made: map[myvault.Version]string{}, maybe: map[string]bool{}, refused: map[string]error{},
 	}
 	l.mu.Lock()
 	l.stories = append(l.stories, s)
@@ -110,9 +110,9 @@ func (l *load) put(writer int, s *story, value string, conditional bool) bool {
 	case errors.Is(err, myvault.ErrUnknownOutcome):
 		s.maybe[value] = true
 	case errors.Is(err, myvault.ErrUnavailable):
-		s.refused[value] = true
+		s.refused[value] = err
 	case errors.Is(err, myvault.ErrConflict) && len(conditions) > 0 && len(s.maybe) > 0:
-		s.refused[value] = true // one of unknown outcome was made
+		s.refused[value] = err // one of unknown outcome was made
 	default:
 		l.fault("put: %v", err)
 	}
@@ -186,7 +186,7 @@ func (l *load) compare(s *story) {
 		value := secret.Value.Reveal()
 		acknowledged, was := s.made[info.Version]
 		if was && value != acknowledged || !was && !s.maybe[value] {
-			l.fault("version %d of %v holds %q, acknowledged was %q", info.Version, s.addr, value, acknowledged)
+			l.fault("version %d of %v holds %q, acknowledged was %q; of it was said: %v", info.Version, s.addr, value, acknowledged, s.refused[value])
 		}
 		if found[value] {
 			l.fault("%q was made twice", value)

@@ -3,6 +3,7 @@ package hashivault_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -71,9 +72,11 @@ func TestTheTokenStaysInTheCluster(t *testing.T) {
 	do(t, s, put("newsbot/a", "1"))
 	lured.Store(true)
 	_, err = s.Get(t.Context(), at("newsbot/a"), 0)
-	is.True(errors.Is(err, hashivault.ErrRedirect))
-	_, err = apply(t.Context(), s, put("newsbot/a", "2"))
-	is.True(errors.Is(err, hashivault.ErrRedirect) && errors.Is(err, myvault.ErrUnavailable)) // and not of unknown outcome
+	is.True(errors.Is(err, hashivault.ErrRedirect) && errors.Is(err, myvault.ErrUnavailable))
+	ctx, leave := context.WithTimeout(t.Context(), 100*time.Millisecond) // nobody waits for what became of it
+	defer leave()
+	_, err = apply(ctx, s, put("newsbot/a", "2"))
+	is.True(errors.Is(err, hashivault.ErrRedirect) && errors.Is(err, myvault.ErrUnknownOutcome)) // a standby may have passed it on
 	lured.Store(false)
 	is.Equal(len(states(t, s, "newsbot/a")), 1)
 	is.Equal(stranger.said(), nil)
@@ -104,6 +107,50 @@ func TestStandbysRedirectToTheLeader(t *testing.T) {
 		_, err = hashivault.Open(t.Context(), config)
 		is.True(errors.Is(err, myvault.ErrUnavailable))
 	})
+}
+
+// TestAStandbyThatPassesOn: where that fails it redirects to the leader, also what the leader has done. Nothing is done twice, or
+// done and told as not done.
+func TestAStandbyThatPassesOn(t *testing.T) {
+	for _, alone := range []bool{false, true} { // with the leader among the addresses, and behind a load balancer
+		for _, reaches := range []bool{false, true} {
+			t.Run(fmt.Sprintf("alone %v, reaches the leader %v", alone, reaches), func(t *testing.T) {
+				is := is.New(t)
+				fake := fakevault.New(t)
+				var fails atomic.Bool
+				standby := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					direct, failing := r.Header.Get("X-Vault-No-Request-Forwarding") != "", r.Method != http.MethodGet && fails.Load()
+					switch {
+					case !direct && !failing:
+						fake.ServeHTTP(w, r)
+						return
+					case !direct && reaches:
+						fake.ServeHTTP(httptest.NewRecorder(), r)
+					}
+					http.Redirect(w, r, fake.Address+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+				}))
+				defer standby.Close()
+				config := fresh(standby.URL, fake.Token)
+				if !alone {
+					config.Addresses = append(config.Addresses, fake.Address)
+				}
+				s := opened(t, config)
+				do(t, s, put("newsbot/a", "1"))
+				if !alone {
+					s = opened(t, config) // which does not know the leader yet
+				}
+				fails.Store(true)
+				_, err := apply(t.Context(), s, put("newsbot/a", "2"))
+				if alone && !reaches {
+					is.True(errors.Is(err, myvault.ErrUnknownOutcome))
+					is.Equal(len(states(t, s, "newsbot/a")), 1)
+					return
+				}
+				is.NoErr(err)
+				is.Equal(len(states(t, s, "newsbot/a")), 2)
+			})
+		}
+	}
 }
 
 // TestANodeThatIsDown: the others are asked, for changes too, since nothing reached it.
