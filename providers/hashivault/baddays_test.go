@@ -157,7 +157,7 @@ func TestAMountThatWentAway(t *testing.T) {
 		config.Mount, config.KeepVersions = "ours", 10
 		// A new engine says for a moment that it is not ready.
 		var s *hashivault.Store
-		for range 100 {
+		for range 1200 {
 			var err error
 			if s, err = hashivault.Open(t.Context(), config); err == nil {
 				break
