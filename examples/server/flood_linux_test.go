@@ -28,6 +28,7 @@ const (
 	maxGrowth  = 32 << 20 // bytes
 	perWindow  = 260      // entries of refusals in a second: 256 different ones, and what comes beyond them
 	floodsFrom = "127.0.0.1"
+	saysWithin = 500 * time.Millisecond // until which a stranger who says nothing keeps its place
 )
 
 // TestFlood: 2,000 connections trickle, and wrong tokens come from ever other addresses as a proxy
@@ -55,12 +56,13 @@ func TestFlood(t *testing.T) {
 	}
 	began, most := time.Now(), before
 	var waits []time.Duration
+	late := 0
 	for n := range goodReads {
 		if n%10 == 0 { // a client that comes anew is let in too
 			http.DefaultClient.CloseIdleConnections()
 		}
 		asked := time.Now()
-		is.Equal(p.must(t, svc, "GET", "/api/secrets/p/prod/x", "").status, 200)
+		is.Equal(p.read(t, &late), 200)
 		waits = append(waits, time.Since(asked))
 		most = max(most, p.resident(t))
 		time.Sleep(5 * time.Millisecond)
@@ -71,13 +73,31 @@ func TestFlood(t *testing.T) {
 
 	entries, counted := p.failures(t)
 	slices.Sort(waits)
-	t.Logf("good client: %d reads, all 200; p50 %v, p99 %v, longest %v", len(waits), waits[len(waits)/2], waits[len(waits)*99/100], waits[len(waits)-1])
+	t.Logf("good client: %d reads, all 200; p50 %v, p99 %v, longest %v; %d times cut off after half a second",
+		len(waits), waits[len(waits)/2], waits[len(waits)*99/100], waits[len(waits)-1], late)
 	t.Logf("resident memory: %.1f MiB before, at most %.1f MiB more", float64(before)/(1<<20), float64(most-before)/(1<<20))
 	t.Logf("%d wrong tokens in %d s, %d answered 429, in %d entries; %d connections that trickled were cut off", guessed.Load(), windows-3, limited.Load(), entries, cut.Load())
 	is.True(most-before < maxGrowth)
 	is.True(entries <= perWindow*windows)
 	is.True(counted >= guessed.Load()) // merged, and none forgotten, nor those that were cut off
 	is.True(guessed.Load() > 1000 && cut.Load() > 100)
+}
+
+// read gives the status of a good client's read. Who comes anew has half a second to say something: a machine on which that was not
+// enough has it come again, and is counted as late. Nobody is cut off sooner.
+func (p *process) read(t *testing.T, late *int) int {
+	t.Helper()
+	for {
+		asked := time.Now()
+		a, err := p.ask(svc, "GET", "/api/secrets/p/prod/x", "")
+		if err == nil {
+			return a.status
+		}
+		if took := time.Since(asked); took < saysWithin {
+			t.Fatalf("cut off after %v: %v", took, err)
+		}
+		*late++
+	}
 }
 
 // trickle holds a connection with a header that never ends, and comes again when it is cut off.
