@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/matryer/is"
@@ -198,6 +199,7 @@ func TestOutcomeThatCannotBeFoundOut(t *testing.T) {
 			put("newsbot/a", "2"), put("newsbot/a", "2", myvault.IfVersion(1)), change(myvault.OpDestroy, "newsbot/a"),
 			change(myvault.OpDelete, "newsbot/a"), ofProject(myvault.OpPutProject, "common"),
 		} {
+			synctest.Wait() // a try that was on its way when patience ended has arrived, and breaks nothing of the next change
 			broken.Store(false)
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			_, err := apply(ctx, s, c)
