@@ -175,8 +175,7 @@ func (c *cluster) ask(ctx context.Context, n int, q call) (a answer, sent bool, 
 	return a, false, errors.New("vault's nodes redirect to each other")
 }
 
-// exchange sends to one node. next is the node that it redirects to, or -1; sent tells whether the node may have seen
-// the request.
+// exchange sends to one node. next is the node that it redirects to, or -1; sent is what ask says it is.
 func (c *cluster) exchange(ctx context.Context, n int, q call) (a answer, next int, sent bool, err error) {
 	r, err := c.request(ctx, c.nodes[n], q)
 	if err != nil {

@@ -72,7 +72,7 @@ func TestTheTokenStaysInTheCluster(t *testing.T) {
 		} else if changed.Load() {
 			leave() // nobody waits for what became of the change
 		}
-		http.Redirect(w, r, stranger.URL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+		fakevault.Redirecting(stranger.URL)(w, r)
 	}))
 	defer front.Close()
 	s := opened(t, fresh(front.URL, fake.Token))
@@ -132,7 +132,7 @@ func TestAStandbyThatPassesOn(t *testing.T) {
 					case !direct && reaches:
 						fake.ServeHTTP(httptest.NewRecorder(), r)
 					}
-					http.Redirect(w, r, fake.Address+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+					fakevault.Redirecting(fake.Address)(w, r)
 				}))
 				defer standby.Close()
 				config := fresh(standby.URL, fake.Token)
@@ -274,7 +274,7 @@ func TestAStandbyOfADeadLeader(t *testing.T) {
 	var asked atomic.Int64
 	standby := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
-		http.Redirect(w, r, dead+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+		fakevault.Redirecting(dead)(w, r)
 	}))
 	defer standby.Close()
 	config := fresh(standby.URL, fake.Token)

@@ -1,12 +1,12 @@
 package hashivault_test
 
 import (
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -121,20 +121,10 @@ func answerTwice(t *testing.T, w http.ResponseWriter, r *http.Request, fake *fak
 
 // whole gives all bytes of the answer to a request that is granted.
 func whole(r *http.Request, fake *fakevault.Vault) []byte {
-	said := &recorded{header: http.Header{}}
+	said := httptest.NewRecorder()
 	fake.ServeHTTP(said, r)
-	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", said.body.Len(), said.body.Bytes())
+	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", said.Body.Len(), said.Body.Bytes())
 }
-
-// recorded keeps what a handler answers.
-type recorded struct {
-	header http.Header
-	body   bytes.Buffer
-}
-
-func (r *recorded) Header() http.Header         { return r.header }
-func (r *recorded) Write(b []byte) (int, error) { return r.body.Write(b) }
-func (r *recorded) WriteHeader(int)             {}
 
 // delivered waits until the other side's system has all that was written.
 func delivered(conn net.Conn) error {

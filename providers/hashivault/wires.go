@@ -42,8 +42,8 @@ func newWires(node *url.URL, t *http.Transport) *wires {
 	return n
 }
 
-// exchange sends a request and gives its answer, with the body. Where a wire that rested fails, a request that is not to
-// be sent once only is sent again over a new one: the node may have closed it meanwhile. sent tells whether the node may have seen it.
+// exchange sends a request and gives its answer, with the body. Where a wire that rested fails, as the node may
+// have closed it meanwhile, the request is sent again over a new one, unless it is to be sent once. sent tells whether the node may have seen it.
 func (n *wires) exchange(r *http.Request, once bool) (response *http.Response, body []byte, sent bool, err error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, nil, false, err
