@@ -11,7 +11,9 @@ import (
 )
 
 // TrailPage is a part of the trail. While More is true it goes on before Next, which is
-// a [TrailRange].Before; a page may then be short or even empty.
+// a [TrailRange].Before; a page may then be short or even empty. Next is behind the last
+// visible entry of each chain, or, until there is one, before the newest entry that the first page found. Only a page
+// that ended because it had looked at too many entries goes on behind hidden ones.
 type TrailPage struct {
 	Entries []Entry
 	Next    Position
@@ -64,32 +66,44 @@ func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (Trail
 	if !some {
 		return page, nil
 	}
-	scanned, ranges := 0, 0
+	looked, ranges := 0, 0
+	hidden := make(Position) // the last entries that must not be seen, where none was seen behind them
 	// The trail is asked for all entries: one that filters by itself may look at any number.
 	for e, err := range s.vault.trail.Entries(ctx, TrailRange{Before: r.Before}) {
 		if err != nil {
 			return TrailPage{}, fail("trail", Address{}, err)
 		}
-		seen := r.Contains(e) && visible.audits(e)
-		full := len(page.Entries) == limit || len(page.Entries) > 0 && ranges+len(e.Destroyed) > maxPageRanges
-		if scanned == maxScan || seen && full {
+		if looked == maxScan {
 			page.More = true
+			maps.Copy(page.Next, hidden)
 			break
 		}
-		scanned++
-		page.Next[e.Chain] = e.Seq
-		if seen {
+		looked++
+		if _, found := page.Next[e.Chain]; !found {
+			page.Next[e.Chain] = e.Seq + 1 // what is written from now on does not show in later pages
+		}
+		if !visible.audits(e) {
+			hidden[e.Chain] = e.Seq
+			continue
+		}
+		if r.Contains(e) {
+			if len(page.Entries) == limit || len(page.Entries) > 0 && ranges+len(e.Destroyed) > maxPageRanges {
+				page.More = true
+				break
+			}
 			page.Entries = append(page.Entries, e)
 			ranges += len(e.Destroyed)
 		}
+		page.Next[e.Chain] = e.Seq
+		delete(hidden, e.Chain)
 	}
 	return page, nil
 }
 
 // openTrail begins a reading of the trail, as open does.
-func (s *Session) openTrail(ctx context.Context, r TrailRange) (rights, bool, error) {
+func (s *Session) openTrail(ctx context.Context, r TrailRange) (scope, bool, error) {
 	if err := s.vault.validateTrail(r); err != nil {
-		return rights{}, false, err
+		return scope{}, false, err
 	}
 	return s.open(ctx, "audit", r.Prefix, Audit)
 }

@@ -166,6 +166,8 @@ func (p unasked) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.In
 	return p.Provider.List(ctx, r)
 }
 
+func (p unasked) Snapshot(_ context.Context, f func(myvault.Reader) error) error { return f(p) }
+
 func (p unasked) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 	for _, change := range c.Changes {
 		if change.Generate != nil {

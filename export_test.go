@@ -17,3 +17,6 @@ func Sight(s *Session, projects ...string) (seen []string, steps int) {
 	}
 	return seen, maxSight - sight.left
 }
+
+// Between returns the position of a page that ends between two addresses.
+var Between = between

@@ -132,6 +132,11 @@ func (p *spy) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
 	return p.Provider.Projects(ctx)
 }
 
+func (p *spy) Snapshot(ctx context.Context, f func(myvault.Reader) error) error {
+	p.reached++
+	return p.Provider.Snapshot(ctx, f)
+}
+
 func TestEveryMethodAsksThePolicy(t *testing.T) {
 	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
 		is := is.New(t)

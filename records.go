@@ -2,6 +2,7 @@ package myvault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -155,13 +156,18 @@ func reservedProject(name string) bool { return strings.HasPrefix(name, ".") }
 // other that sorts behind them: '/' follows '.', and no name has it.
 var afterReserved = Address{Project: "/"}
 
-// secrets lists what the provider has in the range, the vault's own records left out. They are
+// secrets lists what the store has in the part of the range that is in scope, the vault's own records left out. They are
 // skipped at once, so that their number neither shows in a page nor costs its reader anything.
-func (v *Vault) secrets(ctx context.Context, r Range) iter.Seq2[Info, error] {
+func (s scope) secrets(ctx context.Context, store Reader, r Range) iter.Seq2[Info, error] {
+	r.Prefix = s.prefix
+	r = r.asStored()
+	if s.only {
+		return single(ctx, store, r)
+	}
 	return func(yield func(Info, error) bool) {
 		for again := true; again; {
 			again = false
-			for info, err := range v.provider.List(ctx, r) {
+			for info, err := range store.List(ctx, r) {
 				if err == nil && reservedProject(info.Address.Project) {
 					r.After, again = afterReserved, true
 					break
@@ -170,6 +176,21 @@ func (v *Vault) secrets(ctx context.Context, r Range) iter.Seq2[Info, error] {
 					return
 				}
 			}
+		}
+	}
+}
+
+// single lists the secret that the prefix names, if the range selects it, without a look at what is below it.
+func single(ctx context.Context, store Reader, r Range) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		if Address(r.Prefix).Compare(r.After) <= 0 {
+			return
+		}
+		for info, err := range store.Versions(ctx, Address(r.Prefix)) {
+			if !errors.Is(err, ErrNotFound) && (err != nil || (info.State == Live) != r.Deleted) {
+				yield(info, err)
+			}
+			return
 		}
 	}
 }

@@ -1,13 +1,15 @@
 package myvault
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
 )
 
 // Projects yields the registered projects that are visible to the session, ordered by
-// name: those in which a rule allows it something, and that are not denied as a whole.
+// name: those in which a rule allows it something, and that are not denied as a whole. They are
+// one state of the store if the provider is a [Snapshotter].
 func (s *Session) Projects(ctx context.Context) iter.Seq2[Project, error] {
 	return func(yield func(Project, error) bool) {
 		e := s.entry("list", Address{})
@@ -17,13 +19,24 @@ func (s *Session) Projects(ctx context.Context) iter.Seq2[Project, error] {
 			return
 		}
 		visible := r.sight()
-		for p, err := range s.vault.provider.Projects(ctx) {
-			if err == nil {
-				err = ctx.Err() // a provider may have taken the whole register at once
+		var projects []Project
+		err = s.vault.snapshot(ctx, func(store Reader) error {
+			for p, err := range store.Projects(ctx) {
+				if err := cmp.Or(err, ctx.Err()); err != nil { // a provider may have taken the whole register at once
+					return err
+				}
+				if visible.sees(p.Name) {
+					projects = append(projects, p)
+				}
 			}
-			if err == nil && !visible.sees(p.Name) {
-				continue
-			}
+			return nil
+		})
+		if err != nil {
+			yield(Project{}, fail("list projects", Address{}, err))
+			return
+		}
+		for _, p := range projects {
+			err := ctx.Err()
 			if !yield(p, fail("list projects", Address{}, err)) || err != nil {
 				return
 			}

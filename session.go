@@ -81,18 +81,6 @@ func (r rights) below(a Action, prefix Prefix) bool {
 	return r.all(func(g *grants) bool { return g.below(a, prefix) })
 }
 
-// somewhere reports whether the service has all of the actions in some path of project, or
-// of any project where it is "".
-func (r rights) somewhere(actions Action, project string) bool {
-	return r.all(func(g *grants) bool {
-		reach := g.allowIndex.reach
-		if project != "" {
-			reach = g.reaches(project)
-		}
-		return reach&actions == actions
-	})
-}
-
 // permits decides a change.
 func (r rights) permits(c Change) bool {
 	project := c.Project.Name

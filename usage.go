@@ -68,9 +68,12 @@ func (s *Session) usage(ctx context.Context, r UsageRange, limit int) (page Usag
 		page.Next, page.More = r.After, err == nil
 		return page, err
 	}
-	page.Page, err = collect(v.secrets(ctx, Range{Prefix: r.Prefix, After: r.After}), limit, func(info Info) (Usage, bool) {
-		u := v.usage.of(info)
-		return u, visible.allows(Audit, info.Address) && (r.UnusedSince.IsZero() || u.LastRead.Before(r.UnusedSince))
+	err = v.snapshot(ctx, func(store Reader) (err error) {
+		page.Page, err = collect(visible.secrets(ctx, store, Range{After: r.After}), limit, func(info Info) (Usage, bool) {
+			u := v.usage.of(info)
+			return u, visible.allows(Audit, info.Address) && (r.UnusedSince.IsZero() || u.LastRead.Before(r.UnusedSince))
+		})
+		return err
 	})
 	page.Since = v.usage.since()
 	return page, err

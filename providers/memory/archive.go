@@ -18,20 +18,26 @@ func (p *Provider) History(ctx context.Context, addr myvault.Address) iter.Seq2[
 		p.mu.RLock()
 		err, h := p.usable(ctx), p.find(addr)
 		p.mu.RUnlock()
-		if err == nil && h == nil {
-			err = myvault.ErrNotFound
-		}
 		if err != nil {
 			yield(myvault.Secret{}, err)
 			return
 		}
-		if !yield(h.head, nil) {
+		h.all(yield)
+	}
+}
+
+// all yields every version, the newest first.
+func (h *history) all(yield func(myvault.Secret, error) bool) {
+	if h == nil {
+		yield(myvault.Secret{}, myvault.ErrNotFound)
+		return
+	}
+	if !yield(h.head, nil) {
+		return
+	}
+	for i := len(h.past) - 1; i >= 0; i-- {
+		if !yield(h.past[i], nil) {
 			return
-		}
-		for i := len(h.past) - 1; i >= 0; i-- {
-			if !yield(h.past[i], nil) {
-				return
-			}
 		}
 	}
 }

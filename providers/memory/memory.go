@@ -54,6 +54,7 @@ var (
 	_ myvault.Provider    = (*Provider)(nil)
 	_ myvault.Trail       = (*Provider)(nil)
 	_ myvault.Incarnation = (*Provider)(nil)
+	_ myvault.Snapshotter = (*Provider)(nil)
 )
 
 // New makes an empty Provider, with an incarnation of its own. Negative limits count as 0.

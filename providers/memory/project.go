@@ -28,11 +28,15 @@ func (p *Provider) Projects(ctx context.Context) iter.Seq2[myvault.Project, erro
 			yield(myvault.Project{}, err)
 			return
 		}
-		projects.byName.Scan(func(name string, project myvault.Project) bool {
-			project.Default = name == projects.defaultName
-			return yield(project, nil)
-		})
+		projects.all(yield)
 	}
+}
+
+func (r register) all(yield func(myvault.Project, error) bool) {
+	r.byName.Scan(func(name string, project myvault.Project) bool {
+		project.Default = name == r.defaultName
+		return yield(project, nil)
+	})
 }
 
 func (p *Provider) snapshotProjects(ctx context.Context) (register, error) {

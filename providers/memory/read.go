@@ -47,10 +47,14 @@ func (p *Provider) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.
 			yield(myvault.Info{}, err)
 			return
 		}
-		for _, s := range spansOf(r.Prefix) {
-			if !s.walk(ctx, tree, r, yield) {
-				return
-			}
+		list(ctx, tree, r, yield)
+	}
+}
+
+func list(ctx context.Context, tree *btree.Map[string, *history], r myvault.Range, yield func(myvault.Info, error) bool) {
+	for _, s := range spansOf(r.Prefix) {
+		if !s.walk(ctx, tree, r, yield) {
+			return
 		}
 	}
 }

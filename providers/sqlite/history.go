@@ -101,10 +101,14 @@ const page = 256
 
 // Versions implements [myvault.Provider].
 func (s *Store) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error] {
+	return s.versions(ctx, addr, s.readers.snapshot)
+}
+
+func (s *Store) versions(ctx context.Context, addr myvault.Address, read reading) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		p := &past{addr: addr}
 		for started := false; !started || p.next != 0; started = true {
-			versions, err := s.versionsPage(ctx, p, !started)
+			versions, err := s.versionsPage(ctx, p, !started, read)
 			for _, v := range versions {
 				if !yield(v.Info, nil) {
 					return
@@ -119,8 +123,8 @@ func (s *Store) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[my
 }
 
 // versionsPage reads some rows on; at first it looks up where the history ends.
-func (s *Store) versionsPage(ctx context.Context, p *past, first bool) (versions []version, err error) {
-	err = s.readers.snapshot(ctx, func(c *conn) error {
+func (s *Store) versionsPage(ctx context.Context, p *past, first bool, read reading) (versions []version, err error) {
+	err = read(ctx, func(c *conn) error {
 		if first {
 			if err := s.toEnd(c, p); err != nil {
 				return err

@@ -16,13 +16,20 @@ const firstPage = 101
 // List implements [myvault.Provider]. It reads pages, each of which sees the changes
 // before it, and holds nothing between them. ErrTampered at a row that does not authenticate.
 func (s *Store) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+	return s.list(ctx, r, s.readers.read)
+}
+
+// reading runs a function on a connection for reading.
+type reading func(context.Context, func(*conn) error) error
+
+func (s *Store) list(ctx context.Context, r myvault.Range, read reading) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		for _, run := range runsOf(r.Prefix) {
 			if r.After != (myvault.Address{}) {
 				run.startAfter(r.After)
 			}
 			for limit, more := firstPage, true; more; limit = page {
-				infos, err := s.listPage(ctx, run, r.Deleted, limit)
+				infos, err := s.listPage(ctx, run, r.Deleted, limit, read)
 				for _, info := range infos {
 					if !yield(info, nil) {
 						return
@@ -81,12 +88,12 @@ const (
 	listGone = inRun + ` AND state <> 1 ORDER BY project, path LIMIT ?5`
 )
 
-func (s *Store) listPage(ctx context.Context, r run, deleted bool, limit int) (infos []myvault.Info, err error) {
+func (s *Store) listPage(ctx context.Context, r run, deleted bool, limit int, read reading) (infos []myvault.Info, err error) {
 	query := listLive
 	if deleted {
 		query = listGone
 	}
-	err = s.readers.read(ctx, func(c *conn) error {
+	err = read(ctx, func(c *conn) error {
 		return c.each(query, func(row *sqlite3.Stmt) error {
 			h, err := s.keys.scanHead(row)
 			if err == nil {

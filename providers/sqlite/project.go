@@ -171,10 +171,14 @@ func (tx *transaction) deleteProject(name string, r *logRow) error {
 // Projects implements [myvault.Provider]. It reads the register in pages and holds
 // nothing between them.
 func (s *Store) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
+	return s.listProjects(ctx, s.readers.read)
+}
+
+func (s *Store) listProjects(ctx context.Context, read reading) iter.Seq2[myvault.Project, error] {
 	return func(yield func(myvault.Project, error) bool) {
 		for after, more := "", true; more; {
 			var projects []myvault.Project
-			err := s.readers.read(ctx, func(c *conn) (err error) {
+			err := read(ctx, func(c *conn) (err error) {
 				projects, err = s.keys.projects(c, `name > ?1 ORDER BY name LIMIT ?2`, after, page)
 				if err == nil && len(projects) > 0 && projects[0].Name <= after {
 					err = tampered("the order of the table project")

@@ -1,0 +1,61 @@
+package sqlite
+
+import (
+	"context"
+	"iter"
+
+	"github.com/myswiftagent/myvault"
+)
+
+var _ myvault.Snapshotter = (*Store)(nil)
+
+// Snapshot implements [myvault.Snapshotter] with one read transaction, which holds a connection
+// until f returns. Each row is proved as by [Store.Get] and [Store.List].
+func (s *Store) Snapshot(ctx context.Context, f func(myvault.Reader) error) error {
+	var failed error // of f, whose reads have turned errors of the engine into those of the vault
+	err := s.readers.snapshot(ctx, func(c *conn) error {
+		failed = f(snapshotReader{s, c})
+		return failed
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+// snapshotReader reads through a connection that is in a transaction.
+type snapshotReader struct {
+	store *Store
+	c     *conn
+}
+
+func (r snapshotReader) read(ctx context.Context, f func(*conn) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return failure(ctx, f(r.c))
+}
+
+// Get implements [myvault.Reader].
+func (r snapshotReader) Get(ctx context.Context, addr myvault.Address, version myvault.Version) (secret myvault.Secret, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		_, secret, err = r.store.look(c, addr, version)
+		return err
+	})
+	return secret, err
+}
+
+// List implements [myvault.Reader].
+func (r snapshotReader) List(ctx context.Context, in myvault.Range) iter.Seq2[myvault.Info, error] {
+	return r.store.list(ctx, in, r.read)
+}
+
+// Versions implements [myvault.Reader].
+func (r snapshotReader) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error] {
+	return r.store.versions(ctx, addr, r.read)
+}
+
+// Projects implements [myvault.Reader].
+func (r snapshotReader) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
+	return r.store.listProjects(ctx, r.read)
+}
