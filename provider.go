@@ -14,7 +14,7 @@ import (
 //
 // All methods may be called by many goroutines at once. Iterators hold no lock while
 // the loop body runs, may be left early, and end after the first error they yield.
-// A capability that only some providers have is a further interface: [Trail], [Auditor], [Incarnation].
+// A capability that only some providers have is a further interface: [Trail], [Auditor], [Incarnation], [Snapshotter].
 type Provider interface {
 	// Get reads one version, or the current one where version is 0. Unless the current
 	// version is live the whole address is ErrNotFound; so is a version that was never

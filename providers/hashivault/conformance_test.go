@@ -14,7 +14,7 @@ import (
 )
 
 // lacks is what Vault cannot do.
-var lacks = []providertest.Capability{providertest.Trail, providertest.Auditor, providertest.ManyChanges}
+var lacks = []providertest.Capability{providertest.Snapshotter, providertest.Trail, providertest.Auditor, providertest.ManyChanges}
 
 var bases atomic.Int64
 

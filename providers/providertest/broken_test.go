@@ -17,7 +17,7 @@ type broken struct {
 }
 
 func allBroken() []broken {
-	return slices.Concat(brokenVersions, brokenReads, brokenProjects, brokenCommits, brokenTrails, brokenCalls, brokenStores, brokenArchives)
+	return slices.Concat(brokenVersions, brokenReads, brokenProjects, brokenCommits, brokenTrails, brokenCalls, brokenStores, brokenArchives, brokenSnapshots)
 }
 
 // Each broken provider is caught by the clauses that name the promise it breaks.

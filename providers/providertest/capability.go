@@ -17,6 +17,7 @@ const (
 	Incarnation Capability = "Incarnation" // it is a myvault.Incarnation
 	Archive     Capability = "Archive"     // it is a myvault.Archive
 	Limited     Capability = "Limited"     // it is a myvault.Limited
+	Snapshotter Capability = "Snapshotter" // it is a myvault.Snapshotter
 	ManyChanges Capability = "ManyChanges" // a commit may hold several changes
 	Persistent  Capability = "Persistent"  // what is stored outlives Close
 )
@@ -46,6 +47,8 @@ func (s *stage) has(c Capability) bool {
 		_, found = s.p.(myvault.Archive)
 	case Limited:
 		_, found = s.p.(myvault.Limited)
+	case Snapshotter:
+		_, found = s.p.(myvault.Snapshotter)
 	case ManyChanges:
 		_, err := s.apply(put("newsbot/one", "1"), put("newsbot/two", "2"))
 		found = !errors.Is(err, errors.ErrUnsupported)

@@ -33,6 +33,7 @@ type fake struct {
 	heads    func(context.Context) ([]myvault.Head, error)
 	history  func(context.Context, myvault.Address) iter.Seq2[myvault.Secret, error]
 	limits   func() myvault.Limits
+	snapshot func(context.Context, func(myvault.Reader) error) error
 	ping     func(context.Context) error
 	close    func() error
 	name     func() string
@@ -42,6 +43,8 @@ var (
 	_ myvault.Auditor = (*fake)(nil)
 	_ myvault.Archive = (*fake)(nil)
 	_ myvault.Limited = (*fake)(nil)
+
+	_ myvault.Snapshotter = (*fake)(nil)
 )
 
 // newFake gives a fake that keeps every promise.
@@ -49,7 +52,7 @@ func newFake(m *memory.Provider) *fake {
 	f := &fake{Provider: m}
 	f.get, f.apply, f.list, f.versions, f.projects = m.Get, m.Apply, m.List, m.Versions, m.Projects
 	f.record, f.heads, f.ping, f.name = m.Record, f.newest, m.Ping, m.Incarnation
-	f.history, f.limits = m.History, m.Limits
+	f.history, f.limits, f.snapshot = m.History, m.Limits, m.Snapshot
 	f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
 		return edited(m.Entries(ctx, r), func(all []myvault.Entry) []myvault.Entry {
 			for i, e := range all {
@@ -147,6 +150,13 @@ func (f *fake) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myva
 
 func (f *fake) History(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Secret, error] {
 	return guarded(f, f.history(ctx, a))
+}
+
+func (f *fake) Snapshot(ctx context.Context, do func(myvault.Reader) error) error {
+	if err := f.usable(); err != nil {
+		return err
+	}
+	return f.snapshot(ctx, do)
 }
 
 func (f *fake) Limits() myvault.Limits { return f.limits() }
