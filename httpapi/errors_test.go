@@ -1,11 +1,7 @@
 package httpapi_test
 
 import (
-	"bytes"
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -184,9 +180,8 @@ var wrongBodies = []wrong{
 // everyProblem brings about the problems.
 func everyProblem(t *testing.T) []*httptest.ResponseRecorder {
 	t.Helper()
-	key := make([]byte, 32)
 	s, _ := newFaulty(t)
-	f := serveOn(t, s, httpapi.Config{FailuresPerMinute: 2, CursorKey: key})
+	f := serveOn(t, s, httpapi.Config{FailuresPerMinute: 2})
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	var all []*httptest.ResponseRecorder
 	for _, w := range wrongs {
@@ -201,7 +196,7 @@ func everyProblem(t *testing.T) []*httptest.ResponseRecorder {
 	all = append(all, f.refused(wrong{"DELETE", "/api/projects/newsbot", "", []string{"If-Match: " + of(1)}}, nil))
 	all = append(all, f.refused(wrong{"POST", "/api/secrets", "", nil}, iotest.ErrReader(errors.New(canary))))
 	for _, target := range []string{"/api/secrets", "/api/audit"} {
-		cursor := sealed(t, key, target+"\x00admin\x00\x00", "one\x00two\x00three")
+		cursor := httpapi.SealCursor(f.handler, "one\x00two\x00three", target+"\x00admin\x00\x00")
 		all = append(all, f.refused(wrong{"GET", target + "?cursor=" + cursor, "", nil}, nil))
 	}
 	bare, err := httpapi.New(f.vault, httpapi.Config{})
@@ -237,17 +232,6 @@ func (f *fixture) refused(w wrong, body io.Reader) *httptest.ResponseRecorder {
 		replaced[name] = true
 	}
 	return record(f.handler, r)
-}
-
-// sealed makes a cursor as the handler with this key does.
-func sealed(t *testing.T, key []byte, context, plain string) string {
-	t.Helper()
-	is := is.New(t)
-	block, err := aes.NewCipher(key)
-	is.NoErr(err)
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	is.NoErr(err)
-	return base64.RawURLEncoding.EncodeToString(aead.Seal(nil, nil, append([]byte(plain), bytes.Repeat([]byte{0}, 100)...), []byte(context)))
 }
 
 // storeProblems has one for each way in which a store can fail.

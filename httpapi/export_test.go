@@ -1,6 +1,15 @@
 package httpapi
 
-import "time"
+import (
+	"context"
+	"encoding/base64"
+	"time"
+)
+
+// SealCursor returns the cursor that h makes of plain, padded or not, for what is listed about.
+func SealCursor(h *Handler, plain, about string) string {
+	return base64.RawURLEncoding.EncodeToString(h.cursors.seal(context.Background(), []byte(plain), []byte(about)))
+}
 
 // WaitsTwice reports whether who has looked at a connection that waits takes its place after it has worked, and waits anew.
 func WaitsTwice(pause func()) (taken bool) {

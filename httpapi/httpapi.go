@@ -20,15 +20,11 @@ package httpapi
 
 import (
 	"cmp"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -59,9 +55,6 @@ type Config struct {
 	// has; more are answered 429. An address alone has 5 times as many, a service alone 50 times. Who
 	// proves itself passes in any case, so nobody is locked out by others. 0 means 20.
 	FailuresPerMinute int
-	// CursorKey seals the cursors of listings: 32 random bytes. Servers that share it can
-	// continue each other's listings. Nil: a random key, and cursors end with the Handler.
-	CursorKey []byte
 	// Generators make values that clients ask for with "generate": {"function": name}, for
 	// whoever may write there. Nil: none. See package generate for what needs no function.
 	Generators map[string]myvault.Generator
@@ -105,7 +98,7 @@ type Handler struct {
 	failures   *failures
 	bodies     *shares // large ones that are on their way
 	large      *shares // large requests that are answered
-	cursors    cipher.AEAD
+	cursors    *cursors
 	health     *health
 	generators map[string]myvault.Generator
 	console    http.Handler // nil: none
@@ -119,7 +112,7 @@ type Handler struct {
 var _ http.Handler = (*Handler)(nil)
 
 // New makes the API of vault, which stays the caller's to close. ErrInvalid for a nil vault, Tokens of another vault,
-// a host with a scheme, port or wildcard, what is no origin or network, a negative number, or a key of another size.
+// a host with a scheme, port or wildcard, what is no origin or network, or a negative number.
 func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if err := config.check(vault); err != nil {
 		return nil, err
@@ -130,8 +123,8 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	allowed, wrongHost := newHosts(config.AllowedHosts)
 	sites, wrongOrigin := newOrigins(config.AllowedOrigins)
 	proxies, wrongForwarder := newForwarders(config.Forwarders)
-	cursors, wrongKey := newCursors(config.CursorKey)
-	if err := errors.Join(wrongHost, wrongOrigin, wrongForwarder, wrongKey); err != nil {
+	cursors, err := newCursors(vault)
+	if err := errors.Join(wrongHost, wrongOrigin, wrongForwarder, err); err != nil {
 		return nil, err
 	}
 	routes := endpoints()
@@ -173,22 +166,4 @@ func (c Config) check(vault *myvault.Vault) error {
 		return fmt.Errorf("httpapi: %w: FailuresPerMinute is negative", myvault.ErrInvalid)
 	}
 	return nil
-}
-
-// newCursors makes the cipher of cursors.
-func newCursors(key []byte) (cipher.AEAD, error) {
-	const size = 32
-	key = slices.Clone(key)
-	if key == nil {
-		key = make([]byte, size)
-		_, _ = rand.Read(key) // never fails: it crashes the program where there is no randomness
-	}
-	if len(key) != size {
-		return nil, fmt.Errorf("httpapi: %w: CursorKey needs %d bytes", myvault.ErrInvalid, size)
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, fmt.Errorf("httpapi: cursor key: %w", err)
-	}
-	return cipher.NewGCMWithRandomNonce(block)
 }

@@ -202,8 +202,6 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	defer vault.Close()
 	for name, config := range map[string]httpapi.Config{
 		"negative failures": {FailuresPerMinute: -1},
-		"short cursor key":  {CursorKey: make([]byte, 16)},
-		"empty cursor key":  {CursorKey: []byte{}},
 		"host with port":    {AllowedHosts: []string{"vault:8000"}},
 		"host with scheme":  {AllowedHosts: []string{"https://vault"}},
 		"host as wildcard":  {AllowedHosts: []string{"*.internal"}},

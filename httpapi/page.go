@@ -31,11 +31,11 @@ func (c *call) limit() (int, error) {
 // the caller must not see, and neither must its length be.
 const cursorBlock = 256
 
-// next gives the Link header to what follows fields, which only this server can read.
+// next returns the Link header to what follows fields, which only servers of this store can read.
 func (c *call) next(fields ...string) string {
 	plain := []byte(strings.Join(fields, "\x00"))
 	plain = append(plain, make([]byte, cursorBlock-len(plain)%cursorBlock)...)
-	sealed := c.api.cursors.Seal(nil, nil, plain, c.cursorContext())
+	sealed := c.api.cursors.seal(c.ctx(), plain, c.cursorContext())
 	query := maps.Clone(c.query)
 	if query == nil {
 		query = url.Values{}
@@ -51,13 +51,14 @@ func (c *call) cursor() ([]string, error) {
 		return nil, nil
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err == nil {
-		sealed, err = c.api.cursors.Open(nil, nil, sealed, c.cursorContext())
-	}
 	if err != nil {
-		return nil, badRequest("the cursor belongs to another listing or is too old; start again without cursor")
+		return nil, wrongCursor()
 	}
-	return strings.Split(strings.TrimRight(string(sealed), "\x00"), "\x00"), nil
+	plain, err := c.api.cursors.open(c.ctx(), sealed, c.cursorContext())
+	if err != nil {
+		return nil, err
+	}
+	return strings.Split(strings.TrimRight(string(plain), "\x00"), "\x00"), nil
 }
 
 // cursorContext is what a cursor is bound to: the route, the caller, and the question.
@@ -74,13 +75,13 @@ func (c *call) after() (myvault.Address, error) {
 	if err != nil || fields == nil {
 		return myvault.Address{}, err
 	}
-	if len(fields) == 1 && fields[0] == "" { // a listing that has not begun yet
-		return myvault.Address{}, nil
+	switch len(fields) {
+	case 1: // before all secrets of a project, or before all projects
+		return myvault.Address{Project: fields[0]}, nil
+	case 2:
+		return myvault.Address{Project: fields[0], Path: fields[1]}, nil
 	}
-	if len(fields) != 2 {
-		return myvault.Address{}, badRequest("the cursor is malformed; start again without cursor")
-	}
-	return myvault.Address{Project: fields[0], Path: fields[1]}, nil
+	return myvault.Address{}, badRequest("the cursor is malformed; start again without cursor")
 }
 
 // nextPage gives the Link header of a page, "" for the last one.

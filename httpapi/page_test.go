@@ -10,7 +10,6 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/httpapi"
 )
 
 // nextTarget gives what Link leads to; "" on the last page.
@@ -167,21 +166,6 @@ func TestACursorTellsNothing(t *testing.T) {
 	}
 	is.Equal(len(cursors), 1) // as long for a short name as for a long one
 	is.True(!seen[nextTarget(t, f.as("admin", "GET", "/api/secrets?limit=1", ""))])
-}
-
-func TestServersThatShareAKeyContinueEachOthersListings(t *testing.T) {
-	is := is.New(t)
-	key := []byte("0123456789abcdef0123456789abcdef")
-	var targets []string
-	var fixtures []*fixture
-	for range 2 {
-		f := serveOn(t, newStore(t), httpapi.Config{CursorKey: key})
-		f.fill(5)
-		fixtures = append(fixtures, f)
-		targets = append(targets, nextTarget(t, f.as("admin", "GET", "/api/secrets?limit=2", "")))
-	}
-	is.Equal(fixtures[0].as("admin", "GET", targets[1], "").status, 200)
-	is.Equal(serve(t).as("admin", "GET", targets[1], "").status, 400) // a key of its own
 }
 
 func TestABulkReadIsPagedBySize(t *testing.T) {
