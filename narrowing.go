@@ -40,6 +40,22 @@ func (s *sight) sees(project string) bool {
 	return seen
 }
 
+// none reports whether sees is false for every project, as far as that can be told from one rule at a time.
+func (s *sight) none() bool {
+	if s.granted == nil || slices.ContainsFunc(s.limits, func(limit *grants) bool { return len(limit.allow) == 0 }) {
+		return true
+	}
+	return !slices.ContainsFunc(s.granted.allow, func(r Rule) bool {
+		actions := r.actions
+		for _, d := range s.granted.deny {
+			if len(d.path) == 0 && segmentWithin(r.project, d.project) {
+				actions &^= d.actions
+			}
+		}
+		return actions != 0
+	})
+}
+
 // spend reports whether so many steps are left, and takes them.
 func (s *sight) spend(steps int) bool {
 	if steps > s.left {

@@ -152,6 +152,45 @@ func TestAPrefixThatNoRuleMeetsIsAnsweredWithoutTheStore(t *testing.T) {
 	}
 }
 
+// TestProjectsThatNoRuleMeetsAreListedWithoutTheStore.
+func TestProjectsThatNoRuleMeetsAreListedWithoutTheStore(t *testing.T) {
+	const all = "@read+write+delete+list+destroy+audit"
+	for _, c := range []struct {
+		allow, deny, restrict []string
+		asked                 bool
+	}{
+		{nil, nil, nil, false},
+		{[]string{"newsbot/"}, []string{"*/" + all}, nil, false},
+		{[]string{"newsbot/", "news*/"}, []string{"new*/" + all}, nil, false},
+		{[]string{"newsbot/@read", "rag/@read"}, []string{"newsbot/@read", "rag/@read"}, nil, false},
+		{[]string{"newsbot/"}, nil, []string{}, false},
+		{[]string{"newsbot/"}, []string{"rag/" + all}, nil, true},
+		{[]string{"newsbot/"}, []string{"newsbot/prod/" + all}, nil, true},
+		{[]string{"news*/"}, []string{"newsbot/" + all}, nil, true},
+		{[]string{"newsbot/"}, []string{"newsbot/@read"}, nil, true},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			is := is.New(t)
+			provider := &tally{Provider: memory.New(memory.Config{})}
+			v := vaultOf(t, provider, myvault.Config{})
+			fill(t, v, "newsbot/a", "newsroom/a", "rag/a")
+			v.SetPolicy(policyOf(t, c.allow, c.deny))
+			s := v.As("svc")
+			if c.restrict != nil {
+				s = s.Restrict(rules(t, c.restrict...)...)
+			}
+			provider.calls = 0
+			listed := 0
+			for _, err := range s.Projects(t.Context()) {
+				is.NoErr(err)
+				listed++
+			}
+			is.Equal(listed > 0, c.asked)
+			is.Equal(provider.calls > 0, c.asked)
+		})
+	}
+}
+
 // TestWhatIsDeniedBelowAVisibleNameCostsNothing: prefix=prod is about the secret prod, too.
 func TestWhatIsDeniedBelowAVisibleNameCostsNothing(t *testing.T) {
 	is := is.New(t)

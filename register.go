@@ -19,6 +19,9 @@ func (s *Session) Projects(ctx context.Context) iter.Seq2[Project, error] {
 			return
 		}
 		visible := r.sight()
+		if visible.none() {
+			return // answered without the store, whatever is registered
+		}
 		var projects []Project
 		err = s.vault.snapshot(ctx, func(store Reader) error {
 			for p, err := range store.Projects(ctx) {
