@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -69,6 +70,36 @@ func TestACursorIsOfTheStore(t *testing.T) {
 			is.Equal(f.as("reader", "GET", next, "").status, 400)
 		})
 	}
+}
+
+// TestNoCursorShowsAHiddenName: with pages of one and probes written beside it, a cursor that stands on a hidden
+// name would be found by bisection.
+func TestNoCursorShowsAHiddenName(t *testing.T) {
+	is := is.New(t)
+	rules := maps.Clone(settings)
+	rules["ALLOW_writer"], rules["DENY_writer"] = "newsbot/", "newsbot/prod/*-secret"
+	policy, err := myvault.ParsePolicy(rules)
+	is.NoErr(err)
+	play := func(hidden ...string) (seen []string) {
+		f := serve(t)
+		values := map[string]string{"newsbot/prod/b": "v", "newsbot/prod/x": "v"}
+		for _, name := range hidden {
+			values[name] = "v"
+		}
+		f.put(values)
+		f.vault.SetPolicy(policy)
+		for c := 'a'; c <= 'z'; c++ {
+			for _, target := range []string{"/api/secrets?limit=1", "/api/secrets/newsbot?limit=1"} {
+				next := nextTarget(t, f.as("writer", "GET", target, ""))
+				is.Equal(f.as("writer", "POST", "/api/secrets", fmt.Sprintf(`{"project":"newsbot","path":"prod/p%c","value":"v"}`, c)).status, 201)
+				r := f.as("writer", "GET", next, "")
+				seen = append(seen, fmt.Sprint(r.array(t)[0]["path"], r.header.Get("Link") != ""))
+				is.Equal(f.as("writer", "DELETE", fmt.Sprintf("/api/secrets/newsbot/prod/p%c", c), "").status, 204)
+			}
+		}
+		return seen
+	}
+	is.Equal(play("newsbot/prod/payroll-secret", "newsbot/prod/pz-secret"), play())
 }
 
 // TestACursorOutlivesTheServer opens the store anew, and a store whose record was carried to it.
