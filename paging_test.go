@@ -344,3 +344,65 @@ func TestAPositionBetweenTwoNames(t *testing.T) {
 		}
 	}
 }
+
+// TestPagesHaveWhatThePolicyAllows compares pages under random rules with the policy's word on each address.
+func TestPagesHaveWhatThePolicyAllows(t *testing.T) {
+	is := is.New(t)
+	random := rand.New(rand.NewPCG(5, 6))
+	pick := func(of ...string) string { return of[random.IntN(len(of))] }
+	v := openVault(t, myvault.Config{Reads: myvault.Off})
+	var stored []string
+	for _, project := range []string{"p", "pq", "q"} {
+		for _, path := range []string{"a", "a/a", "a/b", "a-b", "ab", "ab/a", "b", "b/a/a", "b/a/b"} {
+			stored = append(stored, project+"/"+path)
+		}
+	}
+	fill(t, v, stored...)
+	slices.SortFunc(stored, func(a, b string) int { return address(t, a).Compare(address(t, b)) })
+	some := func(most int) (texts []string) {
+		for range random.IntN(most + 1) {
+			path := pick("", "", pick("a", "b", "*", "a*", "*b"), pick("a", "b", "*", "ab")+"/", pick("a", "b", "*")+"/"+pick("a", "*", "b"), pick("a", "b", "*")+"/"+pick("a", "*")+"/")
+			texts = append(texts, pick("p", "q", "*", "p*", "*q")+"/"+path+pick("", "@read", "@list", "@read+list", "@list+audit"))
+		}
+		return texts
+	}
+	for range 4000 {
+		policy := policyOf(t, some(4), some(3))
+		v.SetPolicy(policy)
+		limits := some(3)
+		s := v.As("svc")
+		within := func(a myvault.Action, addr myvault.Address) bool { return policy.Allows("svc", a, addr) }
+		if random.IntN(2) == 0 {
+			s = s.Restrict(rules(t, limits...)...)
+			limit := policyOf(t, limits, nil)
+			within = func(a myvault.Action, addr myvault.Address) bool {
+				return policy.Allows("svc", a, addr) && limit.Allows("svc", a, addr)
+			}
+		}
+		prefix := myvault.Prefix{Project: pick("", "p", "pq", "q", "nobody")}
+		if prefix.Project != "" {
+			prefix.Path = pick("", "a", "a/", "b", "b/", "b/a", "b/a/", "ab", "nothing/")
+		}
+		var names, values, want, wantValues []string
+		for _, text := range stored {
+			if addr := address(t, text); prefix.Contains(addr) && within(myvault.List, addr) {
+				want = append(want, text)
+				if within(myvault.Read, addr) {
+					wantValues = append(wantValues, text)
+				}
+			}
+		}
+		listed, err := s.ListPage(t.Context(), myvault.Range{Prefix: prefix}, 100)
+		is.NoErr(err)
+		for _, info := range listed.Items {
+			names = append(names, info.Address.String())
+		}
+		read, err := s.GetPage(t.Context(), myvault.Range{Prefix: prefix}, 100)
+		is.NoErr(err)
+		for _, secret := range read.Items {
+			values = append(values, secret.Address.String())
+		}
+		is.Equal(names, want)
+		is.Equal(values, wantValues)
+	}
+}
