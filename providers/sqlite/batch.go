@@ -131,7 +131,13 @@ func (w *writer) attempt(batch []*request, apart bool) (some bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := w.begin(w.conn, !w.known || version != w.seen); err != nil {
+	anew := !w.known || version != w.seen
+	if anew {
+		if err := w.changed(w.conn); err != nil {
+			return false, err
+		}
+	}
+	if err := w.begin(w.conn, anew); err != nil {
 		return false, err
 	}
 	w.known = false

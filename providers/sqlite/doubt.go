@@ -92,11 +92,18 @@ func (f *file) migrate() error {
 	if version, err := f.anchor.number("user_version"); err != nil || version == f.kind.version() {
 		return err
 	}
-	if err := f.writer.reopen(); err != nil {
+	if err := f.inPlace(); err != nil {
 		return err
 	}
-	if err := f.writer.conn.transaction(f.writer.doubt.settled); err != nil {
+	c, err := connect(f.path, settings{vfs: f.options.vfs, synchronous: f.options.synchronous, cacheKB: readerCacheKB})
+	if err != nil {
 		return err
 	}
-	return f.kind.migrate(f.writer.conn)
+	err = guard(func() error {
+		if err := c.transaction(f.writer.doubt.settled); err != nil {
+			return err
+		}
+		return f.kind.migrate(c)
+	})
+	return errors.Join(err, f.leaveLog(c), c.close())
 }

@@ -65,19 +65,19 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	}
 	f := &file{kind: k, options: o, path: filepath.Join(dir, k.name)}
 	f.place = &place{check: f.inPlace}
-	f.readers = newPool(f.place, func() (*conn, error) {
-		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true})
-	})
+	reading := settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true}
+	f.readers = newPool(f, func() (*conn, error) { return f.connect(reading) })
 	turn, err := openTurnstile(f.path)
 	if err != nil {
 		return nil, failure(ctx, err)
 	}
 	f.writer = &writer{turn: turn, inPlace: f.place.look, clean: f.scrub, open: func() (*conn, error) {
-		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: writerCacheKB})
+		return f.connect(settings{synchronous: o.synchronous, cacheKB: writerCacheKB})
 	}}
+	f.writer.changed = f.checkSchema
 	f.writer.doubt.settle = f.relog
 	err = guard(func() (err error) {
-		if f.anchor, err = f.readers.open(); err != nil {
+		if f.anchor, err = connect(f.path, reading); err != nil { // it may be of an older version
 			return err
 		}
 		if err := f.remember(); err != nil {
@@ -87,6 +87,9 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 			return err
 		}
 		if err := f.migrate(); err != nil {
+			return err
+		}
+		if err := f.checkSchema(f.anchor); err != nil {
 			return err
 		}
 		f.keys, err = newKeyring(f.anchor, k, key, o.keys)

@@ -78,7 +78,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "what other processes wrote is not read again",
-		edits: []slip{{"batch.go", "w.begin(w.conn, !w.known || version != w.seen)", "w.begin(w.conn, !w.known || version == 0)"}},
+		edits: []slip{{"batch.go", "anew := !w.known || version != w.seen", "anew := !w.known || version == 0"}},
 		run:   "TestPowerCuts$/^two_stores$",
 		says:  "FAIL",
 	},

@@ -217,9 +217,16 @@ func (s *Store) Ping(ctx context.Context) error {
 	return errors.Join(s.writer.failing(), s.trail.Ping(ctx))
 }
 
-// answers reports whether the file can be read.
+// answers reports whether the file can be read, and is in its place and as this program makes it.
 func (f *file) answers(ctx context.Context) error {
+	if err := f.place.look(); err != nil {
+		return err
+	}
 	return f.readers.read(ctx, func(c *conn) error {
+		c.schemaChecked = false // the number that shows a change can be put back
+		if err := f.checkSchema(c); err != nil {
+			return err
+		}
 		_, err := c.meta(metaVault)
 		return err
 	})
