@@ -20,6 +20,9 @@ func (f *file) inPlace() error {
 			return fmt.Errorf("%w: %s was moved, deleted or replaced while it is open; put it back, or close the store and restore the whole directory",
 				myvault.ErrUnavailable, f.kind.name)
 		}
+		if err := checkLinks(path, now); err != nil {
+			return fmt.Errorf("%w: %w", myvault.ErrUnavailable, err)
+		}
 	}
 	return nil
 }
