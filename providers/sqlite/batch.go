@@ -86,6 +86,7 @@ func (w *writer) commit(batch []*request) error {
 		return w.failed(err, committing)
 	}
 	if committing {
+		w.written()
 		w.seen, err = w.conn.dataVersion()
 		w.known = err == nil
 		w.counts.add(batch)

@@ -332,3 +332,11 @@ func (s *Store) SchemaNumber() (number string, err error) {
 func (s *Store) WriterRunsOne(sql string) error {
 	return s.writer.do(context.Background(), &request{apply: func(c *conn) error { return c.run(sql) }})
 }
+
+// TrailSynced reports whether all entries are known to be on the disk.
+func (s *Store) TrailSynced() bool {
+	return s.trail.syncer.synced.Load() == s.trail.syncer.newest.Load()
+}
+
+// Claim has the next entries say that they have seen a change.
+func (s *Store) Claim(seq uint64) { s.newest.Store(seq) }

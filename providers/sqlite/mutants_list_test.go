@@ -26,7 +26,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "the trail is never synced",
-		edits: []slip{{"trail.go", "t.begin, t.save, t.restore, t.syncer.written", "t.begin, t.save, t.restore, func() {}"}},
+		edits: []slip{{"trail.go", "t.begin, t.save, t.restore, t.committed", "t.begin, t.save, t.restore, func() {}"}},
 		run:   "TestPowerCuts$/^access_entries$",
 		says:  "was acknowledged",
 	},

@@ -61,12 +61,14 @@ type Store struct {
 	trail       *Trail
 	cache       *cache
 	fresh       *freshness
+	pairedSince uint64                  // changes up to it know entries of an access.db that is gone
 	masters     atomic.Pointer[masters] // those that opened it, or that Rekey has set
 	incarnation string
 	maxProjects int
 	headsFile   string
 	epochLimit  uint64
-	tip, saved  tip             // owned by the writer, with the next three
+	tip, saved  tip             // owned by the writer, with the next four
+	committed   link            // the last row known to be committed
 	enrolled    map[string]bool // projects known to be registered, as of the last commit
 	known       knownHeads
 	logRow      logRow        // of the change that is being applied
@@ -152,7 +154,8 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	}
 	s.masters.Store(&masters{s.keys.master.Load(), s.trail.keys.master.Load()})
 	s.newest.Store(s.tip.seq)
-	s.fresh = newFreshness(s.cache, f, !c.noIndex)
+	s.committed = link{s.tip.seq, s.tip.mac}
+	s.fresh = newFreshness(s.cache, s, !c.noIndex)
 	s.follow(f.writer)
 	f.start()
 	return nil
@@ -182,6 +185,9 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 		return errors.Join(err, s.readers.close())
 	}
 	renewed, err := s.pair(ctx, c.RenewTrail)
+	if err == nil {
+		err = s.agree(ctx)
+	}
 	if err == nil && renewed {
 		err = s.trail.administered(ctx, "renew-trail", nil)
 	}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
@@ -49,6 +50,7 @@ var keepAll = TrailConfig{MaxAge: -1, MaxBytes: -1}
 type Trail struct {
 	*file
 	end      link   // owned by the writer, like what follows
+	known    link   // the newest entry known to be committed
 	row      packed // of the transaction, not yet written
 	saved    link
 	savedRow packed
@@ -87,7 +89,7 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c Tra
 	t := &Trail{file: f}
 	t.syncer = startSyncer(&logFile{path: f.path + "-wal", disk: o.disk, instead: o.sync}, f.rewrite)
 	w := f.writer
-	w.begin, w.save, w.restore, w.committed, w.attempted = t.begin, t.save, t.restore, t.syncer.written, t.attempted
+	w.begin, w.save, w.restore, w.committed, w.attempted = t.begin, t.save, t.restore, t.committed, t.attempted
 	w.finish = t.finish
 	f.start()
 	t.retain = startRetainer(t, c.orUsual())
@@ -105,9 +107,40 @@ func (t *Trail) attempted(err error) {
 func (t *Trail) begin(c *conn, anew bool) (err error) {
 	t.row = packed{body: t.row.body[:0]}
 	if anew {
-		t.end, err = c.lastAccess()
+		if t.end, err = c.lastAccess(); err == nil {
+			err = t.goesOn(c)
+		}
 	}
 	return err
+}
+
+// goesOn proves that the chain still has the last entry that this process knows to be committed,
+// unless another one has pruned it.
+func (t *Trail) goesOn(c *conn) error {
+	if t.known.seq > 0 {
+		mac, err := c.linkAt(t.known.seq)
+		if err != nil {
+			return err
+		}
+		pruned := uint64(0)
+		if mac == nil {
+			pruned, err = c.prunedUpTo()
+		}
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(mac, t.known.mac) && pruned <= t.known.seq {
+			return t.rolledBack(t.known.seq)
+		}
+	}
+	t.known = t.end
+	return nil
+}
+
+// committed is told that the entries up to the end hold.
+func (t *Trail) committed() {
+	t.known = t.end
+	t.syncer.written(t.end.seq)
 }
 
 func (t *Trail) save()    { t.saved, t.savedRow = t.end, t.row }

@@ -37,6 +37,8 @@ type writer struct {
 	// sets owed where it fails.
 	clean func(c *conn, wait time.Duration) error
 	owed  atomic.Bool // old bytes are in the log that were to be removed
+	// written is called after each commit and each checkpoint.
+	written func()
 	// committed is told that the transaction holds.
 	committed func()
 	// attempted is told how each commit and each checkpoint went, beside health and doubt.
