@@ -17,9 +17,13 @@ import (
 // TrailConfig sets what a Trail may be told. The zero TrailConfig is ready for use.
 type TrailConfig struct {
 	// Entries older than MaxAge are removed in the background, a few at a time, as
-	// [Trail.Prune] does. 0 means 90 days, a negative duration never. The clock of the
-	// machine decides. It is looked after every minute: a program that ends before the first
-	// one leaves it to others, or calls Prune.
+	// [Trail.Prune] does. 0 means 90 days, a negative duration never. The age of an entry is the
+	// time that the trail has seen pass since: steps from one entry to the next, each of a 16th of
+	// MaxAge and of a day at most. A longer step counts for nothing, be it a clock that was set
+	// or a store that was not in use, and neither does the machine's clock alone. A store in use
+	// records an entry "clock" where it would be too long, and "clock-jump" if the clock jumps.
+	// It is looked after every minute: a program that ends before the first one leaves it to
+	// others, or calls Prune.
 	MaxAge time.Duration
 	// So are the oldest entries once all take more than MaxBytes of the file, until they take
 	// a 64th less. That is on record as a Prune is. 0 means 1 GiB, a negative number never.
