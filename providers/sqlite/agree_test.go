@@ -152,3 +152,25 @@ func TestALogThatIsCutShowsNothing(t *testing.T) {
 	_, err = s.Get(t.Context(), addr("p/a"), 0)
 	is.True(errors.Is(err, myvault.ErrUnavailable))
 }
+
+// A power cut takes entries that are not on the disk yet, and must not leave a change that knows
+// them.
+func TestAChangeKnowsEntriesOnTheDisk(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	hold := make(chan struct{})
+	s := openWith(t, dir, crypto.NewKey(), sqlite.Config{Trail: keepEntries}.WithSync(func(string) error {
+		<-hold
+		return nil
+	}))
+	recorded(t, s, 3)
+	_, err := apply(s, put("p/a", "x"))
+	is.NoErr(err)
+	close(hold)
+	synced(t, s)
+	_, err = apply(s, put("p/a", "y"))
+	is.NoErr(err)
+	known := rawOpen(t, dir, "vault.db").blobs(`SELECT CAST(coalesce(seen, 0) AS TEXT) FROM log ORDER BY seq`)
+	is.Equal(string(known[0]), "0")
+	is.Equal(string(known[1]), "3")
+}
