@@ -15,54 +15,41 @@ import (
 
 // agree proves, when a store is opened, that neither file is older than the other. Others may be
 // writing: what an entry knows was there before it, so that is read after it.
-func (s *Store) agree(ctx context.Context) error {
+func (s *Store) agree() error {
 	known := s.tip.seen
 	if s.tip.seq <= s.pairedSince {
 		known = 0 // it is an entry of the access.db that was there before
 	}
-	var end link
-	var seen uint64
-	err := s.trail.readers.snapshot(ctx, func(c *conn) (err error) {
-		if end, err = c.lastAccess(); err == nil {
-			seen, err = c.lastSeen()
-		}
-		return err
-	})
-	if err != nil {
-		return err
+	if end := s.trail.found.seq; known > end {
+		return older(accessFile.name, known, end)
 	}
-	if known > end.seq {
-		return older(accessFile.name, known, end.seq)
+	last, err := s.anchor.lastChange()
+	if seen := s.trail.found.seen; err == nil && seen > last {
+		err = older(vaultFile.name, seen, last)
 	}
-	return guard(func() error {
-		last, err := s.anchor.lastChange()
-		if err == nil && seen > last {
-			err = older(vaultFile.name, seen, last)
-		}
-		return err
-	})
+	return err
 }
 
 func older(name string, known, last uint64) error {
 	return tampered("%s is older than the file beside it, which knows its entry %d; it ends at %d; restore both files of one backup", name, known, last)
 }
 
-// lastSeen returns the newest change that the entries committed last have seen.
-func (c *conn) lastSeen() (seen uint64, err error) {
+// lastClaim returns the last entry, and the newest change that those committed with it have seen.
+func (c *conn) lastClaim() (last claim, err error) {
 	r, found, err := c.batch(`SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
 	if err != nil {
-		return 0, err
+		return last, err
 	}
 	for i := range r.entries {
-		seen = max(seen, r.entries[i].Seen)
+		last = claim{r.entries[i].Seq, max(last.seen, r.entries[i].Seen)}
 	}
 	if !found {
-		err = c.each(`SELECT seen FROM single ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
-			seen = uint64(row.ColumnInt64(0))
+		err = c.each(`SELECT seq, seen FROM single ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
+			last = claim{uint64(row.ColumnInt64(0)), uint64(row.ColumnInt64(1))}
 			return nil
 		})
 	}
-	return seen, err
+	return last, err
 }
 
 // claim is the entry of a chain that knows the newest one of the other chain.

@@ -134,8 +134,8 @@ func TestAChainThatIsCutWhileItIsOpen(t *testing.T) {
 				} else {
 					_, err = apply(s, put("p/a", "y"))
 				}
-				is.True(errors.Is(err, myvault.ErrUnavailable))
-				is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable))
+				is.True(errors.Is(err, myvault.ErrTampered))
+				is.True(errors.Is(s.Ping(t.Context()), myvault.ErrTampered))
 			}
 		})
 	}
@@ -150,7 +150,7 @@ func TestALogThatIsCutShowsNothing(t *testing.T) {
 	is.NoErr(err)
 	rawOpen(t, dir, "vault.db").exec(`DELETE FROM log WHERE seq = 2`)
 	_, err = s.Get(t.Context(), addr("p/a"), 0)
-	is.True(errors.Is(err, myvault.ErrUnavailable))
+	is.True(errors.Is(err, myvault.ErrTampered))
 }
 
 // A power cut takes entries that are not on the disk yet, and must not leave a change that knows

@@ -49,7 +49,7 @@ func (f *file) failed(err error) error {
 // rolledBack is the error for a chain that has lost its entry of that sequence.
 func (f *file) rolledBack(seq uint64) error {
 	return f.failed(fmt.Errorf("%w: %s has lost what stood at sequence %d of its chain: an older file was put in its place; stop every process of the store and restore a whole backup",
-		myvault.ErrUnavailable, f.kind.name, seq))
+		myvault.ErrTampered, f.kind.name, seq))
 }
 
 // remember notes which files were opened.

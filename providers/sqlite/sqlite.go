@@ -186,7 +186,7 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 	}
 	renewed, err := s.pair(ctx, c.RenewTrail)
 	if err == nil {
-		err = s.agree(ctx)
+		err = guard(s.agree)
 	}
 	if err == nil && renewed {
 		err = s.trail.administered(ctx, "renew-trail", nil)
@@ -225,10 +225,10 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // answers reports whether the file can be read, and is in its place and as this program makes it.
 func (f *file) answers(ctx context.Context) error {
-	if err := f.place.look(); err != nil {
-		return err
-	}
-	return f.readers.read(ctx, func(c *conn) error {
+	return f.readers.run(ctx, func(c *conn) error {
+		if err := f.place.look(); err != nil { // now, not a moment ago
+			return err
+		}
 		c.schemaChecked = false // the number that shows a change can be put back
 		if err := f.checkSchema(c); err != nil {
 			return err

@@ -55,6 +55,7 @@ type Trail struct {
 	*file
 	end      link   // owned by the writer, like what follows
 	known    link   // the newest entry known to be committed
+	found    claim  // at the opening
 	row      packed // of the transaction, not yet written
 	saved    link
 	savedRow packed
@@ -91,6 +92,9 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c Tra
 		return nil, err
 	}
 	t := &Trail{file: f}
+	if err := guard(func() (err error) { t.found, err = f.anchor.lastClaim(); return err }); err != nil {
+		return nil, failure(ctx, errors.Join(err, f.abandon()))
+	}
 	t.syncer = startSyncer(&logFile{path: f.path + "-wal", disk: o.disk, instead: o.sync}, f.rewrite)
 	w := f.writer
 	w.begin, w.save, w.restore, w.committed, w.attempted = t.begin, t.save, t.restore, t.committed, t.attempted
