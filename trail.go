@@ -68,7 +68,7 @@ type Entry struct {
 	Count     uint64    // how many equal actions this entry stands for, at least 1
 	First     time.Time // the first of them
 	Last      time.Time // the last of them
-	Seen      uint64    // for access entries: the sequence of the newest change then known
+	Seen      uint64    // for access entries: the sequence of the newest change then known; of changes in providers/sqlite: that of an access entry
 	Prev      []byte    // the MAC of the entry before, in the same chain
 	MAC       []byte    // over Prev and this entry; empty on a trail that is no Auditor
 }

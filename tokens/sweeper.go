@@ -19,6 +19,9 @@ type Sweeper struct {
 // interval from now. It destroys no others, so each process of a store may sweep, whatever its policy: what merely rests on
 // what this one does not take stays until it expires, its place is needed, or somebody calls [Issuer.Sweep].
 //
+// What has expired is told by the machine's clock. Where that went ahead of the time that has passed since the sweep before,
+// by more than five minutes, the sweep is left out: a clock that is wrong for a while destroys no record of a live token.
+//
 // A sweep is cut off after another interval, and the next one begins where it was. failed, which may be nil, is told what went wrong, as
 // Sweep would give it; the next sweep tries again. The sweeper waits for failed, so failed must not Close it: that would
 // wait for itself. ErrInvalid for an interval under a second.
@@ -35,11 +38,19 @@ func (i *Issuer) SweepEvery(interval time.Duration, failed func(error)) (*Sweepe
 		timer := time.NewTimer(interval)
 		defer timer.Stop()
 		after := "" // where the sweep before was cut off
+		last := time.Now()
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-timer.C:
+			}
+			now := time.Now()
+			wall, elapsed := now.Round(0).Sub(last.Round(0)), now.Sub(last)
+			last = now
+			if wentAhead(wall, elapsed) {
+				timer.Reset(interval)
+				continue
 			}
 			var err error
 			if after, err = i.sweepFor(ctx, interval, after); err != nil && ctx.Err() == nil {
@@ -50,6 +61,12 @@ func (i *Issuer) SweepEvery(interval time.Duration, failed func(error)) (*Sweepe
 	})
 	return s, nil
 }
+
+// clockSlack is how far the clock may go ahead between two sweeps, as it does where it is corrected.
+const clockSlack = 5 * time.Minute
+
+// wentAhead reports whether the clock has gone on by more than the time that has passed.
+func wentAhead(wall, elapsed time.Duration) bool { return wall-elapsed > clockSlack }
 
 // sweepFor destroys what has expired for as long as that, from behind after on. It gives where it was cut off.
 func (i *Issuer) sweepFor(ctx context.Context, most time.Duration, after string) (string, error) {

@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	keep := flag.Int("keep", 0, "destroy all versions of a secret but the newest ones, so many (0: none goes)")
+	keep := flag.Int("keep", 0, "destroy all versions of a secret but the newest ones that have a value, so many (0: none goes)")
 	days := flag.Int("days", 0, "remove access entries that are older (0: none goes)")
 	flag.Parse()
 	if flag.NArg() != 0 || *keep < 0 || *days < 0 {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -173,22 +172,6 @@ func (c *conn) accessHead() (myvault.Head, error) {
 func (c *conn) lastAccess() (link, error) {
 	h, err := c.accessHead()
 	return link{h.Seq, h.MAC}, err
-}
-
-// oldestAccess gives when the oldest entry was made; found: there is one.
-func (c *conn) oldestAccess() (at time.Time, found bool, err error) {
-	err = c.each(`SELECT at FROM single ORDER BY seq LIMIT 1`, func(row *sqlite3.Stmt) error {
-		at, found = timeAt(row, 0), true
-		return nil
-	})
-	if err != nil || found {
-		return at, found, err
-	}
-	r, found, err := c.batch(`SELECT seq, body FROM batch ORDER BY seq LIMIT 1`)
-	if err == nil && found {
-		at = r.entries[0].At
-	}
-	return at, found, err
 }
 
 // walk goes along the chain from its oldest entry to its newest, in steps.

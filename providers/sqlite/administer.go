@@ -48,7 +48,7 @@ func (f *file) durable() (*conn, error) {
 	if err := f.inPlace(); err != nil {
 		return nil, err
 	}
-	return connect(f.path, settings{vfs: f.options.vfs, synchronous: syncFull, cacheKB: readerCacheKB})
+	return f.connect(settings{synchronous: syncFull, cacheKB: readerCacheKB})
 }
 
 // reader opens a connection of its own for a long reading.
@@ -56,7 +56,7 @@ func (f *file) reader() (*conn, error) {
 	if err := f.inPlace(); err != nil {
 		return nil, err
 	}
-	return connect(f.path, settings{vfs: f.options.vfs, synchronous: f.options.synchronous, cacheKB: readerCacheKB, readOnly: true})
+	return f.connect(settings{synchronous: f.options.synchronous, cacheKB: readerCacheKB, readOnly: true})
 }
 
 // payOwed removes old bytes that could not be removed before.

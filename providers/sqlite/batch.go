@@ -86,6 +86,7 @@ func (w *writer) commit(batch []*request) error {
 		return w.failed(err, committing)
 	}
 	if committing {
+		w.written()
 		w.seen, err = w.conn.dataVersion()
 		w.known = err == nil
 		w.counts.add(batch)
@@ -131,7 +132,13 @@ func (w *writer) attempt(batch []*request, apart bool) (some bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := w.begin(w.conn, !w.known || version != w.seen); err != nil {
+	anew := !w.known || version != w.seen
+	if anew {
+		if err := w.changed(w.conn); err != nil {
+			return false, err
+		}
+	}
+	if err := w.begin(w.conn, anew); err != nil {
 		return false, err
 	}
 	w.known = false

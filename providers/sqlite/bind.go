@@ -10,6 +10,7 @@ import (
 type statement struct {
 	*sqlite3.Stmt
 	bound []bound // to the parameters, as far as they have been bound by a binder
+	one   bool    // it inserts or updates, and so must change exactly one row
 }
 
 // bound is what a parameter has. Texts and numbers of entries and changes are mostly those of
@@ -130,7 +131,10 @@ func (c *conn) write(sql string, bind func(*binder)) error {
 		}
 	}
 	stmt.Step()
-	return stmt.end(nil)
+	if err := stmt.end(nil); err != nil {
+		return err
+	}
+	return c.wrote(stmt)
 }
 
 // read steps through the rows of a query whose parameters bind binds, all of them, and

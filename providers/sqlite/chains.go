@@ -44,7 +44,7 @@ func (v *verification) accesses(ctx context.Context) error {
 			return err
 		}
 	}
-	v.report.Pruned = v.pruned.seq
+	v.report.Pruned, v.accessEnd = v.pruned.seq, w.end.seq
 	return nil
 }
 
@@ -62,6 +62,7 @@ func (v *verification) someAccesses(ctx context.Context, w *walk) (more bool, er
 		more, err = w.step(c, func(e *myvault.Entry) (err error) {
 			if w.end, err = w.end.followed(e, v.access); err == nil {
 				v.report.Accesses++
+				v.accessClaim.note(e)
 			}
 			return err
 		})

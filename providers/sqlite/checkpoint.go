@@ -74,7 +74,7 @@ func (k *checkpointer) mend() {
 
 // run brings into the database what can be, and reports whether something is left.
 func (k *checkpointer) run(c *conn) (left bool) {
-	if c.broken || k.writer.doubt.standing.Load() {
+	if c.broken || k.writer.doubt.standing.Load() || k.writer.inPlace() != nil {
 		return true
 	}
 	err := guard(func() error {
@@ -82,6 +82,7 @@ func (k *checkpointer) run(c *conn) (left bool) {
 		left = done < all
 		return err
 	})
+	k.writer.written()
 	if is(err, sqlite3.BUSY, sqlite3.LOCKED) {
 		return true // another connection is at it
 	}

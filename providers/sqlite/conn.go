@@ -31,6 +31,9 @@ type conn struct {
 	full   bool       // a commit is on the disk when it returns
 	stmts  map[string]*statement
 	broken bool // it failed in a way that leaves its state unknown: close it
+
+	schemaChecked bool  // the schema is ours, as of schemaCookie; see file.checkSchema
+	schemaCookie  int64 // PRAGMA schema_version
 }
 
 // settings are what connections differ in.
@@ -132,6 +135,7 @@ func (c *conn) distrust() error {
 		sqlite3.DBCONFIG_ENABLE_VIEW:    false,
 		sqlite3.DBCONFIG_DQS_DML:        false,
 		sqlite3.DBCONFIG_TRUSTED_SCHEMA: false,
+		sqlite3.DBCONFIG_ENABLE_FKEY:    false,
 	} {
 		if _, err := c.Config(option, on); err != nil {
 			return err
@@ -179,7 +183,9 @@ func (c *conn) each(sql string, row func(*sqlite3.Stmt) error, args ...any) (err
 			err = clear
 		}
 	}()
-	err = stepAll(stmt.Stmt, row, args)
+	if err = stepAll(stmt.Stmt, row, args); err == nil {
+		err = c.wrote(stmt)
+	}
 	ended = true
 	return err
 }
@@ -198,6 +204,18 @@ func stepAll(stmt *sqlite3.Stmt, row func(*sqlite3.Stmt) error, args []any) erro
 	return stmt.Err()
 }
 
+// wrote fails unless a statement that inserts or updates has changed exactly one row, as every
+// such statement of this package does. What is planted in a file may have the engine pass over it.
+func (c *conn) wrote(stmt *statement) error {
+	if !stmt.one {
+		return nil
+	}
+	if n := c.Changes(); n != 1 {
+		return tampered("a write of one row has changed %d; the file is not what it was made as; restore a backup", n)
+	}
+	return nil
+}
+
 // prepared gives the statement, prepared once for each connection.
 func (c *conn) prepared(sql string) (*statement, error) {
 	if stmt := c.stmts[sql]; stmt != nil {
@@ -207,7 +225,7 @@ func (c *conn) prepared(sql string) (*statement, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &statement{Stmt: stmt}
+	s := &statement{Stmt: stmt, one: strings.HasPrefix(sql, "INSERT") || strings.HasPrefix(sql, "UPDATE")}
 	c.stmts[sql] = s
 	return s, nil
 }

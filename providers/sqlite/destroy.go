@@ -95,7 +95,11 @@ func (f *file) cut(c *conn, wait time.Duration) error {
 	if f.shots.Load() > 0 {
 		return errHeld
 	}
+	if err := f.inPlace(); err != nil {
+		return err
+	}
 	err := truncate(c, time.Now().Add(wait))
+	f.overwrites.note()
 	if err == nil {
 		err = f.options.disk.syncFile(f.path + "-wal")
 	}

@@ -121,7 +121,8 @@ func existing(dir string) (string, error) {
 var companions = []string{"", "-wal", "-shm"}
 
 // checkModes refuses a file that others than the user of the process can write. A symbolic link is
-// refused too: what it points at would be written to, wherever that is.
+// refused too: what it points at would be written to, wherever that is. So is a file with a second
+// hard link.
 func checkModes(path string, user int) error {
 	for _, suffix := range append(slices.Clone(companions), turnSuffix) {
 		info, err := os.Lstat(path + suffix)
@@ -138,6 +139,9 @@ func checkModes(path string, user int) error {
 			return fmt.Errorf("%w: %s; restrict it with: chmod 600", ErrExposed, info.Name())
 		}
 		if err := checkOwner(info, user); err != nil {
+			return err
+		}
+		if err := checkLinks(path+suffix, info); err != nil {
 			return err
 		}
 	}

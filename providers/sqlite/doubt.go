@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -58,9 +59,10 @@ func (f *file) settle() {
 	_ = f.writer.do(ctx, &request{apply: func(*conn) error { return errDone }})
 }
 
-// leaveLog has a connection leave the log alone as it closes, while the doubt stands.
+// leaveLog has a connection leave the log alone as it closes, while the doubt stands or once the file
+// was overwritten.
 func (f *file) leaveLog(c *conn) error {
-	if c == nil || c.broken || !f.writer.doubt.standing.Load() {
+	if c == nil || c.broken || !f.writer.doubt.standing.Load() && f.inPlace() == nil {
 		return nil
 	}
 	return guard(func() error {
@@ -84,7 +86,46 @@ func (f *file) found() error {
 		return nil
 	}
 	f.writer.doubt.standing.Store(frames > 0)
+	if err == nil && f.recovered() {
+		err = f.proveTail(48 * (int(frames) + 1)) // a page has fewer rows
+	}
 	return err
+}
+
+// recovered reports whether the engine has just read the log of a process that is gone.
+func (f *file) recovered() bool {
+	if f.overwrites == nil {
+		return false
+	}
+	s, ok := f.overwrites.read()
+	return ok && s.frames > 0 && s.backfill == 0 && s.attempted == s.frames
+}
+
+// proveTail proves that the last rows of the chain, at most so many, follow each other without a
+// gap. The engine takes any log for that of the database: with an older database in its place, rows
+// are missing that stand neither there nor in the log.
+func (f *file) proveTail(rows int) error {
+	sql := `SELECT seq, NULL FROM log ORDER BY seq DESC LIMIT ?1`
+	if f.kind.name == accessFile.name {
+		sql = `SELECT seq, substr(body, 2, 2) FROM batch ORDER BY seq DESC LIMIT ?1`
+	}
+	version, err := f.anchor.number("user_version")
+	if err != nil || version != f.kind.version() {
+		return err // its tables may be others
+	}
+	next := int64(0)
+	return f.anchor.each(sql, func(row *sqlite3.Stmt) error {
+		seq, entries := row.ColumnInt64(0), int64(1)
+		if n := row.ColumnRawBlob(1); len(n) == 2 {
+			entries = int64(binary.BigEndian.Uint16(n))
+		}
+		if end := seq + entries; next != 0 && end != next {
+			return tampered("%s lacks entry %d of its chain: it is older than the write-ahead log beside it; restore a backup, or put the file back that belongs to the log",
+				f.kind.name, end)
+		}
+		next = seq
+		return nil
+	}, rows)
 }
 
 // migrate brings the file to the newest version.
@@ -92,11 +133,18 @@ func (f *file) migrate() error {
 	if version, err := f.anchor.number("user_version"); err != nil || version == f.kind.version() {
 		return err
 	}
-	if err := f.writer.reopen(); err != nil {
+	if err := f.inPlace(); err != nil {
 		return err
 	}
-	if err := f.writer.conn.transaction(f.writer.doubt.settled); err != nil {
+	c, err := connect(f.path, settings{vfs: f.options.vfs, synchronous: f.options.synchronous, cacheKB: readerCacheKB})
+	if err != nil {
 		return err
 	}
-	return f.kind.migrate(f.writer.conn)
+	err = guard(func() error {
+		if err := c.transaction(f.writer.doubt.settled); err != nil {
+			return err
+		}
+		return f.kind.migrate(c)
+	})
+	return errors.Join(err, f.leaveLog(c), c.close())
 }

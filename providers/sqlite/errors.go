@@ -17,7 +17,8 @@ import (
 // [myvault.ErrWrongKey], is returned.
 var (
 	// ErrForeign: the file is not a store of this kind, or no regular file: a symbolic link
-	// is refused unless it leads to the whole directory.
+	// is refused unless it leads to the whole directory. A file with a second hard link is
+	// refused too.
 	ErrForeign = errors.New("not a file of this store")
 	// ErrNewer: the file was written by a newer version of this package.
 	ErrNewer = errors.New("written by a newer version")

@@ -24,6 +24,10 @@ type file struct {
 	readers *pool
 	writer  *writer
 	shots   atomic.Int32 // backups of this process that hold a snapshot
+
+	overwrites *overwriteWatch       // nil where that cannot be noticed
+	unwatch    func()                // ends it
+	fault      atomic.Pointer[error] // why the file is not used any more; see inPlace
 }
 
 // options are what the files of a store are opened with.
@@ -63,30 +67,36 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	if err := k.ensure(ctx, dir, key, o); err != nil {
 		return nil, failure(ctx, err)
 	}
-	f := &file{kind: k, options: o, path: filepath.Join(dir, k.name)}
+	f := &file{kind: k, options: o, path: filepath.Join(dir, k.name), unwatch: func() {}}
 	f.place = &place{check: f.inPlace}
-	f.readers = newPool(f.place, func() (*conn, error) {
-		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true})
-	})
+	reading := settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true}
+	f.readers = newPool(f, func() (*conn, error) { return f.connect(reading) })
 	turn, err := openTurnstile(f.path)
 	if err != nil {
 		return nil, failure(ctx, err)
 	}
 	f.writer = &writer{turn: turn, inPlace: f.place.look, clean: f.scrub, open: func() (*conn, error) {
-		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: writerCacheKB})
+		return f.connect(settings{synchronous: o.synchronous, cacheKB: writerCacheKB})
 	}}
+	f.writer.changed = f.checkSchema
+	f.writer.written = func() { f.overwrites.note() }
 	f.writer.doubt.settle = f.relog
 	err = guard(func() (err error) {
-		if f.anchor, err = f.readers.open(); err != nil {
+		if f.anchor, err = connect(f.path, reading); err != nil { // it may be of an older version
 			return err
 		}
 		if err := f.remember(); err != nil {
 			return err
 		}
+		f.overwrites, f.unwatch = watchOverwrites(f.path)
+		f.overwrites.note()
 		if err := f.found(); err != nil {
 			return err
 		}
 		if err := f.migrate(); err != nil {
+			return err
+		}
+		if err := f.checkSchema(f.anchor); err != nil {
 			return err
 		}
 		f.keys, err = newKeyring(f.anchor, k, key, o.keys)
@@ -119,6 +129,7 @@ func (f *file) abandon() error {
 			errs = errors.Join(errs, f.leaveLog(c), c.close())
 		}
 	}
+	f.unwatch()
 	return errs
 }
 
@@ -131,5 +142,7 @@ func (f *file) close() error {
 	f.writer.stop()
 	f.anchor = f.writer.log.stop()
 	err = errors.Join(err, f.leaveLog(f.anchor), f.leaveLog(f.writer.conn))
-	return errors.Join(err, f.anchor.close(), f.writer.close())
+	err = errors.Join(err, f.anchor.close(), f.writer.close())
+	f.unwatch()
+	return err
 }

@@ -35,6 +35,7 @@ type freshness struct {
 	index atomic.Pointer[walIndex] // nil: not to be used
 	asked *dataVersion             // where there is no index
 	read  func(context.Context, func(*conn) error) error
+	store *Store
 
 	turn      chan struct{} // one place, for who refreshes
 	published atomic.Pointer[view]
@@ -51,19 +52,19 @@ type view struct {
 }
 
 // newFreshness watches over the cache of an open file; nil where there is none.
-func newFreshness(c *cache, f *file, index bool) *freshness {
+func newFreshness(c *cache, s *Store, index bool) *freshness {
 	if c == nil {
 		return nil
 	}
-	fresh := &freshness{cache: c, read: f.readers.read, turn: make(chan struct{}, 1)}
+	fresh := &freshness{cache: c, read: s.readers.read, store: s, turn: make(chan struct{}, 1)}
 	if index {
-		fresh.index.Store(openWALIndex(f.path + "-shm"))
+		fresh.index.Store(openWALIndex(s.path + "-shm"))
 	}
 	fresh.asked = &dataVersion{open: func() (*conn, error) {
-		if err := f.inPlace(); err != nil {
+		if err := s.inPlace(); err != nil {
 			return nil, err
 		}
-		return f.readers.open()
+		return s.readers.open()
 	}}
 	return fresh
 }
@@ -112,7 +113,7 @@ func (f *freshness) refresh(ctx context.Context) (*view, error) {
 	if v != nil && v.token == t {
 		return v, nil
 	}
-	next := &view{token: t}
+	next, newest := &view{token: t}, f.store.newest.Load()
 	var changed []myvault.Address
 	known := false
 	err := f.read(ctx, func(c *conn) (err error) {
@@ -121,6 +122,9 @@ func (f *freshness) refresh(ctx context.Context) (*view, error) {
 		}
 		if err == nil && !known {
 			next.position, err = c.lastChange()
+		}
+		if err == nil && next.position < newest {
+			err = f.store.rolledBack(newest)
 		}
 		return err
 	})

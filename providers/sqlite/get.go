@@ -46,9 +46,12 @@ func (s *Store) fetch(ctx context.Context, addr myvault.Address, version myvault
 		r, secret, err = s.look(c, addr, version)
 		return err
 	}
-	if version == 0 {
+	switch {
+	case version == 0 && v != nil: // the schema was checked when v was made
+		err = s.readers.run(ctx, query)
+	case version == 0:
 		err = s.readers.read(ctx, query)
-	} else {
+	default:
 		err = s.readers.snapshot(ctx, query) // it takes several queries
 	}
 	if v != nil && r != nil && r.complete() {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -13,15 +14,42 @@ import (
 // inPlace reports ErrUnavailable once the database file or its write-ahead log, as they
 // were when it was opened, no longer stand under their names. Connections go on writing to
 // files that were moved or deleted, where nobody finds again what they acknowledge.
+//
+// It reports the same once a file was overwritten in place, or the chain has lost what this process
+// knows of. That stays so until the store is opened again.
 func (f *file) inPlace() error {
+	if err := f.fault.Load(); err != nil {
+		return *err
+	}
+	var database fs.FileInfo
 	for path, opened := range f.opened {
 		now, err := os.Lstat(path)
 		if err != nil || !os.SameFile(opened, now) {
 			return fmt.Errorf("%w: %s was moved, deleted or replaced while it is open; put it back, or close the store and restore the whole directory",
 				myvault.ErrUnavailable, f.kind.name)
 		}
+		if err := checkLinks(path, now); err != nil {
+			return fmt.Errorf("%w: %w", myvault.ErrUnavailable, err)
+		}
+		if path == f.path {
+			database = now
+		}
 	}
-	return nil
+	return f.failed(f.overwrites.check(f.kind.name, database))
+}
+
+// failed keeps an error after which the file is not used any more.
+func (f *file) failed(err error) error {
+	if err != nil {
+		f.fault.CompareAndSwap(nil, &err)
+	}
+	return err
+}
+
+// rolledBack is the error for a chain that has lost its entry of that sequence.
+func (f *file) rolledBack(seq uint64) error {
+	return f.failed(fmt.Errorf("%w: %s has lost what stood at sequence %d of its chain: an older file was put in its place; stop every process of the store and restore a whole backup",
+		myvault.ErrTampered, f.kind.name, seq))
 }
 
 // remember notes which files were opened.

@@ -207,17 +207,22 @@ func (k *keyring) sealer(c *conn, epoch uint32) (*crypto.Sealer, error) {
 // load opens the data keys that there are, so that a change of the master key by another
 // process does not matter for them. One that does not open is told of where it is needed.
 func (k *keyring) load(c *conn) error {
-	var epochs []uint32
-	err := c.each(`SELECT epoch FROM epoch WHERE wrapped <> x''`, func(row *sqlite3.Stmt) error {
-		epochs = append(epochs, uint32(row.ColumnInt64(0)))
-		return nil
-	})
+	epochs, err := c.wrappedEpochs()
 	for _, epoch := range epochs {
 		if _, unopened := k.sealer(c, epoch); unopened != nil && !errors.Is(unopened, myvault.ErrTampered) {
 			err = errors.Join(err, unopened)
 		}
 	}
 	return err
+}
+
+// wrappedEpochs returns the epochs whose data key was not deleted.
+func (c *conn) wrappedEpochs() (epochs []uint32, err error) {
+	err = c.each(`SELECT epoch FROM epoch WHERE wrapped <> x''`, func(row *sqlite3.Stmt) error {
+		epochs = append(epochs, uint32(row.ColumnInt64(0)))
+		return nil
+	})
+	return epochs, err
 }
 
 // dataKey reads and opens the key of an epoch.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -35,7 +36,7 @@ func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) 
 	err = guard(func() error {
 		stored, err := s.anchor.meta(metaAccess)
 		if err == nil {
-			known, err = s.keys.paired(stored)
+			known, s.pairedSince, err = s.keys.paired(stored)
 		}
 		return err
 	})
@@ -52,11 +53,12 @@ func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) 
 	if known != nil && !renewed {
 		return false, fmt.Errorf("%w: access.db is that of another store; put the own one back", ErrForeign)
 	}
-	return renewed, guard(func() error { return s.pairWith(id) })
+	return renewed, guard(func() error { return s.pairWith(id, renewed) })
 }
 
-// pairWith has vault.db remember an access.db. The writer is not started yet.
-func (s *Store) pairWith(id []byte) error {
+// pairWith has vault.db remember an access.db; renewed: changes that are there know entries of
+// another one. The writer is not started yet.
+func (s *Store) pairWith(id []byte, renewed bool) error {
 	if err := s.writer.reopen(); err != nil {
 		return err
 	}
@@ -65,23 +67,32 @@ func (s *Store) pairWith(id []byte) error {
 		if err := s.writer.doubt.settled(); err != nil {
 			return err
 		}
-		return c.setMeta(metaAccess, slices.Concat(id, s.keys.stamp.Sum(s.keys.accessRow(id))))
+		value := slices.Clone(id)
+		if renewed {
+			var err error
+			if s.pairedSince, err = c.lastChange(); err != nil {
+				return err
+			}
+			value = binary.BigEndian.AppendUint64(value, s.pairedSince)
+		}
+		return c.setMeta(metaAccess, append(value, s.keys.stamp.Sum(s.keys.accessRow(value))...))
 	})
 }
 
-// paired gives the vault id of the access.db that vault.db remembers; nil for none.
-func (k *keyring) paired(stored []byte) ([]byte, error) {
+// paired gives the vault id of the access.db that vault.db remembers, nil for none, and the change
+// after which it took the place of another one.
+func (k *keyring) paired(stored []byte) (id []byte, since uint64, err error) {
 	if stored == nil {
-		return nil, nil
+		return nil, 0, nil
 	}
-	if len(stored) != crypto.VaultIDSize+crypto.MACSize {
-		return nil, tampered("what vault.db remembers of access.db")
+	n := len(stored) - crypto.MACSize
+	if n != crypto.VaultIDSize && n != crypto.VaultIDSize+8 || !k.stamp.Holds(k.accessRow(stored[:n]), stored[n:]) {
+		return nil, 0, tampered("what vault.db remembers of access.db")
 	}
-	id, stamp := stored[:crypto.VaultIDSize], stored[crypto.VaultIDSize:]
-	if !k.stamp.Holds(k.accessRow(id), stamp) {
-		return nil, tampered("what vault.db remembers of access.db")
+	if n > crypto.VaultIDSize {
+		since = binary.BigEndian.Uint64(stored[crypto.VaultIDSize:])
 	}
-	return id, nil
+	return stored[:crypto.VaultIDSize], since, nil
 }
 
 // provePair is what Verify proves of it.
@@ -90,14 +101,15 @@ func (v *verification) provePair(c *conn) error {
 	if err != nil {
 		return err
 	}
-	known, err := v.keys.paired(stored)
+	known, _, err := v.keys.paired(stored)
 	if err == nil && !slices.Equal(known, v.access.vault) {
 		err = tampered("vault.db does not remember this access.db")
 	}
 	return err
 }
 
-// accessRow gives what the stamp of the remembered vault id covers.
+// accessRow gives what the stamp of the remembered vault id covers, behind which there may be the
+// change since which it is remembered.
 func (k *keyring) accessRow(id []byte) []byte {
 	var b cryptobyte.Builder
 	addShort(&b, []byte(metaAccess))

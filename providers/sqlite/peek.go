@@ -66,6 +66,9 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 			return err
 		}
 		ours = true
+		if _, err := k.checkSchema(c); err != nil {
+			return err
+		}
 		if err := k.tryKey(c, key); err != nil || k.name != vaultFile.name || k.alone {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 
 // pool is a bounded number of connections for reading, opened when they are needed.
 type pool struct {
-	place  *place
+	file   *file
 	open   func() (*conn, error)
 	slots  chan struct{} // one for each that may be in use
 	idle   chan *conn    // those that are open and not in use
@@ -22,26 +22,37 @@ type pool struct {
 }
 
 // newPool makes a pool of min(4, max(2, GOMAXPROCS)) connections.
-func newPool(where *place, open func() (*conn, error)) *pool {
+func newPool(of *file, open func() (*conn, error)) *pool {
 	size := min(4, max(2, runtime.GOMAXPROCS(0)))
-	p := &pool{place: where, open: open, slots: make(chan struct{}, size), idle: make(chan *conn, size), closed: make(chan struct{})}
+	p := &pool{file: of, open: open, slots: make(chan struct{}, size), idle: make(chan *conn, size), closed: make(chan struct{})}
 	for range size {
 		p.slots <- struct{}{}
 	}
 	return p
 }
 
-// read runs f on a connection, which is interrupted when ctx ends. Several queries of f
-// may see different states of the file; see snapshot.
+// read runs f on a connection, which is interrupted when ctx ends, if the schema of the file is
+// the one that was made. Several queries of f may see different states of the file; see snapshot.
 func (p *pool) read(ctx context.Context, f func(*conn) error) error {
+	return p.run(ctx, func(c *conn) error {
+		if err := p.file.checkSchema(c); err != nil {
+			return err
+		}
+		return f(c)
+	})
+}
+
+// run is read without the check, which takes 2 us: for what knows otherwise that the file has not
+// changed since one.
+func (p *pool) run(ctx context.Context, f func(*conn) error) error {
 	c, err := p.take(ctx)
 	if err != nil {
 		return failure(ctx, err)
 	}
 	// After the wait for a connection.
 	if c != nil {
-		err = p.place.hold()
-	} else if err = p.place.look(); err == nil { // one file's log must never meet another file
+		err = p.file.place.hold()
+	} else if err = p.file.place.look(); err == nil { // one file's log must never meet another file
 		c, err = p.open()
 	}
 	if err != nil {
@@ -75,8 +86,13 @@ func (p *pool) ready(ctx context.Context) (done chan struct{}) {
 
 // snapshot is read where all queries of f see one state of the file.
 func (p *pool) snapshot(ctx context.Context, f func(*conn) error) error {
-	return p.read(ctx, func(c *conn) error {
-		return c.snapshot(func() error { return f(c) })
+	return p.run(ctx, func(c *conn) error {
+		return c.snapshot(func() error {
+			if err := p.file.checkSchema(c); err != nil {
+				return err
+			}
+			return f(c)
+		})
 	})
 }
 

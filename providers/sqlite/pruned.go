@@ -64,6 +64,12 @@ func (k *keyring) pruned(c *conn) (link, error) {
 	return begin, err
 }
 
+// prunedUpTo returns the sequence of the last entry that was pruned, which is not proved here.
+func (c *conn) prunedUpTo() (uint64, error) {
+	seq, err := c.integer(`SELECT max(seq) FROM pruned`)
+	return uint64(seq), err
+}
+
 // followed gives the link after l, if e is that one.
 func (l link) followed(e *myvault.Entry, k *keyring) (link, error) {
 	if e.Seq != l.seq+1 {

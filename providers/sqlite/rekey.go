@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 )
@@ -175,11 +173,7 @@ func rewrap(c *conn, from, to *crypto.Master) error {
 	if err != nil {
 		return err
 	}
-	var epochs []uint32
-	err = c.each(`SELECT epoch FROM epoch WHERE wrapped <> x''`, func(row *sqlite3.Stmt) error {
-		epochs = append(epochs, uint32(row.ColumnInt64(0)))
-		return nil
-	})
+	epochs, err := c.wrappedEpochs()
 	if err != nil {
 		return err
 	}

@@ -180,8 +180,14 @@ func (s *Store) reseal(c *conn, r *logRow, sealed []byte) error {
 // removes old bytes of records and keys.
 func (s *Store) deleteKeys(ctx context.Context, before uint32) (deleted uint64, err error) {
 	err = s.writer.do(ctx, &request{scrub: true, apply: func(c *conn) error {
-		err := c.run(`UPDATE epoch SET wrapped = x'' WHERE epoch < ?1 AND wrapped <> x''`, before)
-		deleted = uint64(c.Changes())
+		deleted = 0
+		epochs, err := c.wrappedEpochs()
+		for _, epoch := range epochs {
+			if err == nil && epoch < before {
+				err = c.run(`UPDATE epoch SET wrapped = x'' WHERE epoch = ?1`, epoch)
+				deleted++
+			}
+		}
 		return err
 	}})
 	return deleted, err

@@ -19,7 +19,7 @@ const (
 // AccessLimit says which access entries go: the oldest ones that one of the fields names. A
 // zero field names none.
 type AccessLimit struct {
-	Before time.Time // entries made before it, up to the first that was not
+	Before time.Time // entries stamped with a time before it, up to the first that was not; one of a time to come stops none
 	UpTo   uint64    // entries up to this sequence
 	Bytes  int64     // entries until those that stay take no more than so many bytes of the file
 }
@@ -156,16 +156,23 @@ func (p *pruning) oldest(c *conn) (old []myvault.Entry, row int64, err error) {
 		return nil, 0, err
 	}
 	w := walk{end: from, row: int64(from.seq)}
+	now, going := time.Now(), 0
 	_, err = w.step(c, func(e *myvault.Entry) (err error) {
-		if goes := over || e.Seq <= p.limit.UpTo || e.At.Before(p.limit.Before); !goes || e.Seq >= end || len(old) == page {
+		goes := over || e.Seq <= p.limit.UpTo || e.At.Before(p.limit.Before)
+		// One that a wrong clock has stamped with a time to come goes with the next that goes.
+		ahead := !p.limit.Before.IsZero() && e.At.After(now)
+		if !goes && !ahead || e.Seq >= end || len(old) == page {
 			return errDone
 		}
-		if w.end, err = w.end.followed(e, p.keys); err == nil {
-			old, row = append(old, *e), w.row
+		if w.end, err = w.end.followed(e, p.keys); err != nil {
+			return err
 		}
-		return err
+		if old = append(old, *e); goes {
+			going, row = len(old), w.row
+		}
+		return nil
 	})
-	return old, row, err
+	return old[:going], row, err
 }
 
 // used gives how many bytes of the file hold something.
@@ -200,11 +207,13 @@ func startRetainer(t *Trail, c TrailConfig) *retainer {
 	if c.MaxAge < 0 && c.MaxBytes < 0 {
 		return r
 	}
+	start, watch := time.Now(), &clockWatch{age: c.MaxAge}
 	r.ended.Go(func() {
 		for wait := c.first; ctx.Err() == nil; wait = retainEvery {
 			select {
 			case <-time.After(wait):
-				t.bound(ctx, c)
+				now := time.Now()
+				t.bound(ctx, c, watch, now.Round(0), now.Sub(start))
 			case <-ctx.Done():
 			}
 		}
@@ -219,14 +228,14 @@ func (r *retainer) stop() {
 
 // bound prunes what is over the limits now. What goes by its size is on record, as that of a
 // [Trail.Prune] is: who may read can fill a trail, and must not push out entries unseen. What goes
-// by age is what the limit says, which nobody can hasten.
-func (t *Trail) bound(ctx context.Context, c TrailConfig) {
+// by age is what the limit says, which nobody can hasten. The clock is given as wall, and what has
+// passed in this process as elapsed.
+func (t *Trail) bound(ctx context.Context, c TrailConfig, watch *clockWatch, wall time.Time, elapsed time.Duration) {
 	if t.syncer.failure() != nil {
 		return // tried again later
 	}
 	if c.MaxAge > 0 {
-		p := &pruning{Trail: t, limit: AccessLimit{Before: time.Now().Add(-c.MaxAge)}}
-		_ = p.slowly(ctx)
+		t.age(ctx, watch, wall, elapsed)
 	}
 	if c.MaxBytes <= 0 || !t.exceeds(ctx, AccessLimit{Bytes: c.MaxBytes}) {
 		return
@@ -255,12 +264,12 @@ func (p *pruning) slowly(ctx context.Context) error {
 // exceeds reports whether something has to go, without keeping writers from their work.
 func (t *Trail) exceeds(ctx context.Context, limit AccessLimit) (exceeds bool) {
 	err := t.readers.read(ctx, func(c *conn) error {
-		oldest, found, err := c.oldestAccess()
+		oldest, found, err := (&timeline{c: c, left: 1}).find(`seq >= ?1 ORDER BY seq`, 0)
 		if err != nil {
 			return err
 		}
 		used, err := c.used()
-		exceeds = found && oldest.Before(limit.Before) || limit.Bytes > 0 && used > limit.Bytes
+		exceeds = found && oldest.seq <= limit.UpTo || limit.Bytes > 0 && used > limit.Bytes
 		return err
 	})
 	return err == nil && exceeds

@@ -163,9 +163,9 @@ func TestEntriesGoInTheBackground(t *testing.T) {
 		config sqlite.TrailConfig
 		left   int
 	}{
-		"by age":        {sqlite.TrailConfig{MaxBytes: -1}, 1},            // at is long ago
+		"by age":        {sqlite.TrailConfig{MaxAge: 5 * time.Hour, MaxBytes: -1}, 301},
 		"by size":       {sqlite.TrailConfig{MaxAge: -1, MaxBytes: 1}, 0}, // only those of the pruning
-		"as usual":      {sqlite.TrailConfig{}, 1},
+		"as usual":      {sqlite.TrailConfig{}, 600},                      // they are of ten hours, however long ago
 		"never":         {sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}, 600},
 		"within bounds": {sqlite.TrailConfig{MaxAge: 1 << 62, MaxBytes: 1 << 30}, 600},
 	} {
@@ -192,7 +192,7 @@ func TestWhatGoesBySizeIsOnRecord(t *testing.T) {
 		want   int
 	}{
 		"by size": {sqlite.TrailConfig{MaxAge: -1, MaxBytes: 1}, 2},
-		"by age":  {sqlite.TrailConfig{MaxBytes: -1}, 0}, // nobody can hasten it
+		"by age":  {sqlite.TrailConfig{MaxAge: 5 * time.Hour, MaxBytes: -1}, 0}, // nobody can hasten it
 		"nothing": {sqlite.TrailConfig{MaxAge: -1}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -208,7 +208,7 @@ func TestWhatGoesBySizeIsOnRecord(t *testing.T) {
 					is.NoErr(err)
 					said = append(said, e)
 				}
-				if c.want > 0 && len(said) >= c.want || c.want == 0 && len(sequences(t, keep)) == 1 || name == "nothing" {
+				if c.want > 0 && len(said) >= c.want || c.want == 0 && len(sequences(t, keep)) == 301 || name == "nothing" {
 					break
 				}
 				time.Sleep(10 * time.Millisecond)

@@ -12,12 +12,28 @@ type kind struct {
 	application int32    // PRAGMA application_id, by which a file is known
 	alone       bool     // it may be without the access.db that it remembers
 	migrations  []string // migrations[n] brings a file from user_version n to n+1
+	schemas     []string // schemas[n] is the digest of the schema that user_version n+1 has; see schemaDigest
 }
 
 // The kinds of file. The ids are "mvVt" and "mvTr" in ASCII.
 var (
-	vaultFile  = kind{name: "vault.db", application: 0x6d765674, migrations: []string{metaTables + vaultTables, resealTable}}
-	accessFile = kind{name: "access.db", application: 0x6d765472, migrations: []string{metaTables + accessTables, prunedTable, batchTable}}
+	vaultFile = kind{
+		name: "vault.db", application: 0x6d765674,
+		migrations: []string{metaTables + vaultTables, resealTable},
+		schemas: []string{
+			"55424e11e7b9b09df2706471fcdc60e4cf677325a3a7a7bb153637da4f8460b3",
+			"bda5440da2b5d90c4a5a2db7a08b38c1d59d77cde8dc7ef109a5b88d570f052c",
+		},
+	}
+	accessFile = kind{
+		name: "access.db", application: 0x6d765472,
+		migrations: []string{metaTables + accessTables, prunedTable, batchTable},
+		schemas: []string{
+			"f368a4c1bfc7fd4f647bcc8be9e49ae48d87b7f52e5b7dfe4565f0ee63e65901",
+			"9755414181e60fbf606c0a761c88e28a1e12619d7457187e00375ca80d36853b",
+			"b1c091430f5f2e09d3cfa465ac44a54a7f098616436dad83d0dc61b334c00d2c",
+		},
+	}
 )
 
 // version is the user_version of the newest files.
@@ -161,8 +177,8 @@ func (k kind) migrate(c *conn) error {
 		return err
 	}
 	return c.transaction(func() error {
-		// Another process may have been faster.
-		version, err := c.number("user_version")
+		// Another process may have been faster, and nothing foreign may pass into the new version.
+		version, err := k.checkSchema(c)
 		if err != nil {
 			return err
 		}

@@ -61,12 +61,14 @@ type Store struct {
 	trail       *Trail
 	cache       *cache
 	fresh       *freshness
+	pairedSince uint64                  // changes up to it know entries of an access.db that is gone
 	masters     atomic.Pointer[masters] // those that opened it, or that Rekey has set
 	incarnation string
 	maxProjects int
 	headsFile   string
 	epochLimit  uint64
-	tip, saved  tip             // owned by the writer, with the next three
+	tip, saved  tip             // owned by the writer, with the next four
+	committed   link            // the last row known to be committed
 	enrolled    map[string]bool // projects known to be registered, as of the last commit
 	known       knownHeads
 	logRow      logRow        // of the change that is being applied
@@ -152,7 +154,8 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	}
 	s.masters.Store(&masters{s.keys.master.Load(), s.trail.keys.master.Load()})
 	s.newest.Store(s.tip.seq)
-	s.fresh = newFreshness(s.cache, f, !c.noIndex)
+	s.committed = link{s.tip.seq, s.tip.mac}
+	s.fresh = newFreshness(s.cache, s, !c.noIndex)
 	s.follow(f.writer)
 	f.start()
 	return nil
@@ -182,6 +185,9 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 		return errors.Join(err, s.readers.close())
 	}
 	renewed, err := s.pair(ctx, c.RenewTrail)
+	if err == nil {
+		err = guard(s.agree)
+	}
 	if err == nil && renewed {
 		err = s.trail.administered(ctx, "renew-trail", nil)
 	}
@@ -217,9 +223,16 @@ func (s *Store) Ping(ctx context.Context) error {
 	return errors.Join(s.writer.failing(), s.trail.Ping(ctx))
 }
 
-// answers reports whether the file can be read.
+// answers reports whether the file can be read, and is in its place and as this program makes it.
 func (f *file) answers(ctx context.Context) error {
-	return f.readers.read(ctx, func(c *conn) error {
+	return f.readers.run(ctx, func(c *conn) error {
+		if err := f.place.look(); err != nil { // now, not a moment ago
+			return err
+		}
+		c.schemaChecked = false // the number that shows a change can be put back
+		if err := f.checkSchema(c); err != nil {
+			return err
+		}
 		_, err := c.meta(metaVault)
 		return err
 	})

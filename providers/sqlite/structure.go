@@ -38,70 +38,15 @@ func (v *verification) trailStructure(ctx context.Context) (err error) {
 
 // again compares the schema with the one that this package makes, and reads the keys.
 func (f *file) again(ctx context.Context) (keys *keyring, err error) {
-	wanted, err := f.kind.schema()
-	if err != nil {
-		return nil, failure(ctx, err)
-	}
 	err = f.readers.snapshot(ctx, func(c *conn) error {
-		if err := f.kind.sameVersion(c); err != nil {
+		c.schemaChecked = false
+		if err := f.checkSchema(c); err != nil {
 			return err
-		}
-		found, err := c.schema()
-		if err != nil {
-			return err
-		}
-		if !slices.Equal(found, wanted) {
-			return tampered("the schema of %s is not the one that this program makes", f.kind.name)
 		}
 		keys, err = f.keys.again(c, f.kind)
 		return err
 	})
 	return keys, err
-}
-
-// sameVersion proves that the file says of itself what it did when it was opened.
-func (k kind) sameVersion(c *conn) error {
-	err := k.identify(c)
-	if errors.Is(err, ErrForeign) {
-		return tampered("%s has another application id", k.name)
-	}
-	if err != nil {
-		return err
-	}
-	version, err := c.number("user_version")
-	if err == nil && version != k.version() {
-		err = tampered("%s has version %d in place of %d", k.name, version, k.version())
-	}
-	return err
-}
-
-// object is a row of sqlite_schema, https://sqlite.org/schematab.html, without the place
-// of its pages.
-type object struct{ kind, name, table, sql string }
-
-// schema gives what the schema of such a file must be, from one that is made in memory.
-func (k kind) schema() (objects []object, err error) {
-	err = guard(func() error {
-		db, err := sqlite3.Open(":memory:")
-		if err != nil {
-			return err
-		}
-		c := &conn{Conn: db, stmts: map[string]*statement{}}
-		if err = k.migrate(c); err == nil {
-			objects, err = c.schema()
-		}
-		return errors.Join(err, c.close())
-	})
-	return objects, err
-}
-
-// schema gives the schema of the file that is open.
-func (c *conn) schema() (objects []object, err error) {
-	err = c.each(`SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name, tbl_name`, func(row *sqlite3.Stmt) error {
-		objects = append(objects, object{row.ColumnText(0), row.ColumnText(1), row.ColumnText(2), row.ColumnText(3)})
-		return nil
-	})
-	return objects, err
 }
 
 // integrity has the engine check the pages and the indexes of both files: an index that

@@ -32,10 +32,11 @@ func TestVerifyFindsAForeignSchema(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			dir := copied(t, original)
+			s := open(t, dir, key)
 			r := rawOpen(t, dir, c.file)
 			r.exec(c.sql)
 			r.close()
-			_, err := open(t, dir, key).Verify(t.Context())
+			_, err := s.Verify(t.Context())
 			is.True(errors.Is(err, myvault.ErrTampered))
 			is.True(strings.Contains(err.Error(), c.file))
 			is.True(!strings.Contains(err.Error(), "planted")) // whoever chose it may have put anything there

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/myswiftagent/myvault"
@@ -26,6 +27,9 @@ type syncer struct {
 	stop    chan struct{}
 	ended   chan struct{}
 
+	newest atomic.Uint64 // sequence of the newest entry that was written
+	synced atomic.Uint64 // entries up to it are on the disk
+
 	mu     sync.Mutex
 	err    error // why the disk is not trusted
 	doubts int   // how often it was doubted
@@ -38,8 +42,13 @@ func startSyncer(log *logFile, rewrite func() error) *syncer {
 	return s
 }
 
-// written tells that there is something to sync.
-func (s *syncer) written() {
+// written tells that the entries up to seq are to be synced.
+func (s *syncer) written(seq uint64) {
+	s.newest.Store(seq)
+	s.wake()
+}
+
+func (s *syncer) wake() {
 	select {
 	case s.dirty <- struct{}{}:
 	default:
@@ -53,7 +62,7 @@ func (s *syncer) doubt(err error) {
 	s.err = err
 	s.doubts++
 	s.mu.Unlock()
-	s.written()
+	s.wake()
 }
 
 // settle takes the outcome of a sync that began after so many doubts. One that came
@@ -95,12 +104,13 @@ func (s *syncer) loop() {
 			return // close syncs
 		}
 		if s.sync() != nil {
-			s.written() // try again
+			s.wake() // try again
 		}
 	}
 }
 
 func (s *syncer) sync() error {
+	newest := s.newest.Load()
 	doubts, err := s.cause()
 	if err != nil {
 		err = s.rewrite()
@@ -108,7 +118,10 @@ func (s *syncer) sync() error {
 	if err == nil {
 		err = s.log.sync()
 	}
-	return s.settle(err, doubts)
+	if err = s.settle(err, doubts); err == nil {
+		s.synced.Store(newest)
+	}
+	return err
 }
 
 // close syncs a last time; the writer must have stopped.

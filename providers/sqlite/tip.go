@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"bytes"
+
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault/crypto"
@@ -13,13 +15,14 @@ type tip struct {
 	epoch  uint32
 	first  uint64 // the log row with which the epoch began
 	sealer *crypto.Sealer
+	seen   uint64 // the newest access entry that the last row knows of
 }
 
 // read reads the tip as it is in the file now.
 func (t *tip) read(c *conn) error {
 	*t = tip{mac: crypto.Genesis()}
-	err := c.each(`SELECT seq, mac FROM log ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
-		t.seq, t.mac = uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil)
+	err := c.each(`SELECT seq, mac, coalesce(seen, 0) FROM log ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
+		t.seq, t.mac, t.seen = uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil), uint64(row.ColumnInt64(2))
 		return nil
 	})
 	if err != nil {
@@ -40,12 +43,31 @@ func (s *Store) begin(c *conn, anew bool) (err error) {
 		if err := s.tip.read(c); err != nil {
 			return err
 		}
+		if err := s.goesOn(c); err != nil {
+			return err
+		}
 	}
 	if s.tip.seq+1-s.tip.first < s.epochLimit {
 		s.tip.sealer, err = s.keys.sealer(c, s.tip.epoch)
 		return err
 	}
 	return s.startEpoch(c)
+}
+
+// goesOn proves that the log still has the last row that this process knows to be committed: what
+// others have written is behind it, unless the file was replaced by an older one.
+func (s *Store) goesOn(c *conn) error {
+	if s.committed.seq > 0 {
+		mac, err := c.blob(`SELECT mac FROM log WHERE seq = ?1`, s.committed.seq)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(mac, s.committed.mac) {
+			return s.rolledBack(s.committed.seq)
+		}
+	}
+	s.committed = link{s.tip.seq, s.tip.mac}
+	return nil
 }
 
 // save remembers the tip for a request that may fail.
@@ -63,6 +85,7 @@ func (s *Store) restore() {
 
 // commit is told that the rows up to the tip hold.
 func (s *Store) commit() {
+	s.committed = link{s.tip.seq, s.tip.mac}
 	s.keys.remember(s.tip.sealer)
 	s.saw(s.tip.seq)
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
@@ -16,9 +17,13 @@ import (
 // TrailConfig sets what a Trail may be told. The zero TrailConfig is ready for use.
 type TrailConfig struct {
 	// Entries older than MaxAge are removed in the background, a few at a time, as
-	// [Trail.Prune] does. 0 means 90 days, a negative duration never. The clock of the
-	// machine decides. It is looked after every minute: a program that ends before the first
-	// one leaves it to others, or calls Prune.
+	// [Trail.Prune] does. 0 means 90 days, a negative duration never. The age of an entry is the
+	// time that the trail has seen pass since: steps from one entry to the next, each of a 16th of
+	// MaxAge and of a day at most. A longer step counts for nothing, be it a clock that was set
+	// or a store that was not in use, and neither does the machine's clock alone. A store in use
+	// records an entry "clock" where it would be too long, and "clock-jump" if the clock jumps.
+	// It is looked after every minute: a program that ends before the first one leaves it to
+	// others, or calls Prune.
 	MaxAge time.Duration
 	// So are the oldest entries once all take more than MaxBytes of the file, until they take
 	// a 64th less. That is on record as a Prune is. 0 means 1 GiB, a negative number never.
@@ -49,6 +54,8 @@ var keepAll = TrailConfig{MaxAge: -1, MaxBytes: -1}
 type Trail struct {
 	*file
 	end      link   // owned by the writer, like what follows
+	known    link   // the newest entry known to be committed
+	found    claim  // at the opening
 	row      packed // of the transaction, not yet written
 	saved    link
 	savedRow packed
@@ -85,9 +92,12 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c Tra
 		return nil, err
 	}
 	t := &Trail{file: f}
+	if err := guard(func() (err error) { t.found, err = f.anchor.lastClaim(); return err }); err != nil {
+		return nil, failure(ctx, errors.Join(err, f.abandon()))
+	}
 	t.syncer = startSyncer(&logFile{path: f.path + "-wal", disk: o.disk, instead: o.sync}, f.rewrite)
 	w := f.writer
-	w.begin, w.save, w.restore, w.committed, w.attempted = t.begin, t.save, t.restore, t.syncer.written, t.attempted
+	w.begin, w.save, w.restore, w.committed, w.attempted = t.begin, t.save, t.restore, t.committed, t.attempted
 	w.finish = t.finish
 	f.start()
 	t.retain = startRetainer(t, c.orUsual())
@@ -105,9 +115,40 @@ func (t *Trail) attempted(err error) {
 func (t *Trail) begin(c *conn, anew bool) (err error) {
 	t.row = packed{body: t.row.body[:0]}
 	if anew {
-		t.end, err = c.lastAccess()
+		if t.end, err = c.lastAccess(); err == nil {
+			err = t.goesOn(c)
+		}
 	}
 	return err
+}
+
+// goesOn proves that the chain still has the last entry that this process knows to be committed,
+// unless another one has pruned it.
+func (t *Trail) goesOn(c *conn) error {
+	if t.known.seq > 0 {
+		mac, err := c.linkAt(t.known.seq)
+		if err != nil {
+			return err
+		}
+		pruned := uint64(0)
+		if mac == nil {
+			pruned, err = c.prunedUpTo()
+		}
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(mac, t.known.mac) && pruned <= t.known.seq {
+			return t.rolledBack(t.known.seq)
+		}
+	}
+	t.known = t.end
+	return nil
+}
+
+// committed is told that the entries up to the end hold.
+func (t *Trail) committed() {
+	t.known = t.end
+	t.syncer.written(t.end.seq)
 }
 
 func (t *Trail) save()    { t.saved, t.savedRow = t.end, t.row }

@@ -67,7 +67,7 @@ func (r Report) String() string {
 // seconds at most; then the destroy is [myvault.ErrUnknownOutcome].
 func (s *Store) Verify(ctx context.Context, earlier ...myvault.Head) (Report, error) {
 	v := &verification{Store: s, mac: crypto.Genesis(), register: map[string]myvault.Project{}}
-	for _, step := range []func(context.Context) error{v.structure, v.log, v.heads, v.accesses, v.integrity} {
+	for _, step := range []func(context.Context) error{v.structure, v.log, v.heads, v.accesses, v.proveClaims, v.integrity} {
 		if err := step(ctx); err != nil {
 			return v.report, err
 		}
@@ -78,16 +78,19 @@ func (s *Store) Verify(ctx context.Context, earlier ...myvault.Head) (Report, er
 // verification is a Verify in progress.
 type verification struct {
 	*Store
-	keys     *keyring // of vault.db, read anew
-	access   *keyring // of access.db
-	report   Report
-	begun    beginnings
-	pruned   link   // behind which the accesses begin
-	seq      uint64 // of the last log row proved
-	mac      []byte
-	secrets  bits // the log rows that belong to an address
-	reached  bits // those that the history of an address leads to
-	register map[string]myvault.Project
+	keys   *keyring // of vault.db, read anew
+	access *keyring // of access.db
+	report Report
+	begun  beginnings
+	pruned link // behind which the accesses begin
+	// What the entries of each chain know of the other, and the last access entry.
+	accessClaim, changeClaim claim
+	accessEnd                uint64
+	seq                      uint64 // of the last log row proved
+	mac                      []byte
+	secrets                  bits // the log rows that belong to an address
+	reached                  bits // those that the history of an address leads to
+	register                 map[string]myvault.Project
 }
 
 // log proves the rows of the log, and at their end that the register agrees with them.
@@ -152,6 +155,9 @@ func (v *verification) logRow(c *conn, r *logRow) error {
 	}
 	if r.op <= myvault.OpDestroy {
 		v.secrets.set(e.Seq)
+	}
+	if e.Seq > v.pairedSince {
+		v.changeClaim.note(e)
 	}
 	v.replay(r)
 	v.seq, v.mac = e.Seq, e.MAC

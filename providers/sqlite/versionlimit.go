@@ -9,8 +9,12 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// VersionLimit says which versions go: those that are not among the newest Keep of their
-// address, and were made before Before if that is not zero. The current version always stays.
+// VersionLimit selects the versions that go: those that are not among the newest Keep of their
+// address, and were made before Before if that is not zero. Keep counts versions that still have
+// a value, deleted ones included; a destroyed version counts for nothing. So the newest version
+// with a value always stays.
+//
+// Before is compared with the time of each version, as the clock gave it when it was made.
 type VersionLimit struct {
 	Keep   int            // 0 is 1
 	Before time.Time      // zero: whatever their age
@@ -105,7 +109,10 @@ func (s *Store) beyond(ctx context.Context, addr myvault.Address, limit VersionL
 		if err != nil {
 			return nil, err
 		}
-		if n++; n <= max(limit.Keep, 1) || v.State == myvault.Destroyed || !limit.Before.IsZero() && !v.At.Before(limit.Before) {
+		if v.State == myvault.Destroyed {
+			continue
+		}
+		if n++; n <= max(limit.Keep, 1) || !limit.Before.IsZero() && !v.At.Before(limit.Before) {
 			continue
 		}
 		versions = append(versions, v.Version)

@@ -24,6 +24,8 @@ type writer struct {
 	open func() (*conn, error)
 	// inPlace fails where the file is no longer the one that was opened.
 	inPlace func() error
+	// changed checks the file, in a transaction, once another connection may have written to it.
+	changed func(*conn) error
 	// begin prepares a transaction; anew: another connection may have written, or the last
 	// transaction failed, so that what is known of the file must be read again.
 	begin func(c *conn, anew bool) error
@@ -35,6 +37,8 @@ type writer struct {
 	// sets owed where it fails.
 	clean func(c *conn, wait time.Duration) error
 	owed  atomic.Bool // old bytes are in the log that were to be removed
+	// written is called after each commit and each checkpoint.
+	written func()
 	// committed is told that the transaction holds.
 	committed func()
 	// attempted is told how each commit and each checkpoint went, beside health and doubt.

@@ -1,0 +1,86 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// Each chain knows of the other. An access entry has the newest change that its process had seen,
+// which is durable; a change has the newest access entry that was durable then. So a file that
+// lacks what the other one knows was replaced by an older one, or cut.
+
+// agree proves, when a store is opened, that neither file is older than the other. Others may be
+// writing: what an entry knows was there before it, so that is read after it.
+func (s *Store) agree() error {
+	known := s.tip.seen
+	if s.tip.seq <= s.pairedSince {
+		known = 0 // it is an entry of the access.db that was there before
+	}
+	if end := s.trail.found.seq; known > end {
+		return older(accessFile.name, known, end)
+	}
+	last, err := s.anchor.lastChange()
+	if seen := s.trail.found.seen; err == nil && seen > last {
+		err = older(vaultFile.name, seen, last)
+	}
+	return err
+}
+
+func older(name string, known, last uint64) error {
+	return tampered("%s is older than the file beside it, which knows its entry %d; it ends at %d; restore both files of one backup", name, known, last)
+}
+
+// lastClaim returns the last entry, and the newest change that those committed with it have seen.
+func (c *conn) lastClaim() (last claim, err error) {
+	r, found, err := c.batch(`SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
+	if err != nil {
+		return last, err
+	}
+	for i := range r.entries {
+		last = claim{r.entries[i].Seq, max(last.seen, r.entries[i].Seen)}
+	}
+	if !found {
+		err = c.each(`SELECT seq, seen FROM single ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
+			last = claim{uint64(row.ColumnInt64(0)), uint64(row.ColumnInt64(1))}
+			return nil
+		})
+	}
+	return last, err
+}
+
+// claim is the entry of a chain that knows the newest one of the other chain.
+type claim struct{ seq, seen uint64 }
+
+func (k *claim) note(e *myvault.Entry) {
+	if e.Seen > k.seen {
+		*k = claim{e.Seq, e.Seen}
+	}
+}
+
+// proveClaims proves that each chain has what the other one knows of it. Both were walked before.
+func (v *verification) proveClaims(ctx context.Context) error {
+	var last uint64
+	err := v.readers.read(ctx, func(c *conn) (err error) {
+		last, err = c.lastChange()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if v.accessClaim.seen > last {
+		return unknownClaim(myvault.ChainAccess, v.accessClaim, myvault.ChainChanges, last)
+	}
+	if v.changeClaim.seen > v.accessEnd {
+		return unknownClaim(myvault.ChainChanges, v.changeClaim, myvault.ChainAccess, v.accessEnd)
+	}
+	return nil
+}
+
+func unknownClaim(chain string, k claim, other string, last uint64) error {
+	return &BadEntry{Chain: chain, Seq: k.seq,
+		Reason: fmt.Sprintf("it knows entry %d of the chain of %s, which ends at %d", k.seen, other, last)}
+}

@@ -1,0 +1,176 @@
+package sqlite_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// synced waits until the entries that were recorded are on the disk.
+func synced(t testing.TB, s *sqlite.Store) {
+	t.Helper()
+	for !s.TrailSynced() {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// aging makes a store and gives copies of its closed directory: as it was, after entries, after
+// changes.
+func aging(t *testing.T, key crypto.Key) (older, newer string) {
+	t.Helper()
+	dir := t.TempDir()
+	for round := range 2 {
+		s := open(t, dir, key)
+		_, err := apply(s, put("p/a", "x"))
+		must(t, err)
+		recorded(t, s, 3)
+		synced(t, s)
+		_, err = apply(s, put("p/a", "y"))
+		must(t, err)
+		recorded(t, s, 1)
+		must(t, s.Close())
+		if round == 0 {
+			older = copied(t, dir)
+		}
+	}
+	return older, dir
+}
+
+// One file of a store that is put back alone is older than what the other one knows of it.
+func TestOneFilePutBackAlone(t *testing.T) {
+	key := crypto.NewKey()
+	for _, name := range []string{"vault.db", "access.db"} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			older, dir := aging(t, key)
+			content, err := os.ReadFile(filepath.Join(older, name))
+			is.NoErr(err)
+			is.NoErr(os.WriteFile(filepath.Join(dir, name), content, 0o600))
+			_, err = sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+			is.True(errors.Is(err, myvault.ErrTampered))
+			_, err = open(t, older, key).Verify(t.Context()) // both put back are a whole store
+			is.NoErr(err)
+			// The way out is the one for an access.db that is gone.
+			is.NoErr(os.Remove(filepath.Join(dir, "access.db")))
+			s := openWith(t, dir, key, sqlite.Config{RenewTrail: true, Trail: keepEntries})
+			_, err = s.Verify(t.Context())
+			is.NoErr(err)
+			_, err = apply(s, put("p/a", "z"))
+			is.NoErr(err)
+			is.NoErr(s.Close())
+			s = open(t, dir, key)
+			_, err = s.Verify(t.Context())
+			is.NoErr(err)
+		})
+	}
+}
+
+// Rows that were removed from the end of one chain are missed by the other one.
+func TestAChainThatWasCutIsMissedByTheOther(t *testing.T) {
+	key := crypto.NewKey()
+	for name, c := range map[string]struct{ file, sql, chain string }{
+		"changes": {"vault.db", `DELETE FROM log WHERE seq > 2; DELETE FROM head`, myvault.ChainAccess},
+		"entries": {"access.db", `DELETE FROM batch WHERE seq > 4`, myvault.ChainChanges},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			_, dir := aging(t, key)
+			r := rawOpen(t, dir, c.file)
+			r.exec(c.sql)
+			r.close()
+			_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+			is.True(errors.Is(err, myvault.ErrTampered))
+		})
+	}
+}
+
+// Verify finds an entry in the middle of a chain that knows what the other one does not have.
+func TestVerifyProvesWhatTheChainsKnow(t *testing.T) {
+	is := is.New(t)
+	s := open(t, t.TempDir(), crypto.NewKey())
+	_, err := apply(s, put("p/a", "x"))
+	is.NoErr(err)
+	recorded(t, s, 1)
+	s.Claim(9)
+	recorded(t, s, 1)
+	s.Claim(1)
+	recorded(t, s, 1)
+	_, err = s.Verify(t.Context())
+	var bad *sqlite.BadEntry
+	is.True(errors.As(err, &bad))
+	is.Equal(bad.Chain, myvault.ChainAccess)
+	is.Equal(bad.Seq, uint64(2))
+}
+
+// A process that finds its chain shorter than it knows it stops, whatever is in the file.
+func TestAChainThatIsCutWhileItIsOpen(t *testing.T) {
+	for _, c := range []struct{ file, sql string }{
+		{"vault.db", `DELETE FROM log WHERE seq = (SELECT max(seq) FROM log)`},
+		{"vault.db", `UPDATE log SET mac = zeroblob(32) WHERE seq = (SELECT max(seq) FROM log)`},
+		{"access.db", `DELETE FROM batch WHERE seq = (SELECT max(seq) FROM batch)`},
+	} {
+		t.Run(c.sql, func(t *testing.T) {
+			is := is.New(t)
+			dir := t.TempDir()
+			s := open(t, dir, crypto.NewKey())
+			for range 2 {
+				_, err := apply(s, put("p/a", "x"))
+				is.NoErr(err)
+				recorded(t, s, 1)
+			}
+			rawOpen(t, dir, c.file).exec(c.sql)
+			for range 2 {
+				var err error
+				if c.file == "access.db" {
+					err = s.Record(t.Context(), myvault.Entry{Action: "read", At: at})
+				} else {
+					_, err = apply(s, put("p/a", "y"))
+				}
+				is.True(errors.Is(err, myvault.ErrTampered))
+				is.True(errors.Is(s.Ping(t.Context()), myvault.ErrTampered))
+			}
+		})
+	}
+}
+
+// A reader that finds the log shorter than it has seen it tells nothing of it.
+func TestALogThatIsCutShowsNothing(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	s := open(t, dir, crypto.NewKey())
+	_, err := apply(s, put("p/a", "x"), put("p/b", "x"))
+	is.NoErr(err)
+	rawOpen(t, dir, "vault.db").exec(`DELETE FROM log WHERE seq = 2`)
+	_, err = s.Get(t.Context(), addr("p/a"), 0)
+	is.True(errors.Is(err, myvault.ErrTampered))
+}
+
+// A power cut takes entries that are not on the disk yet, and must not leave a change that knows
+// them.
+func TestAChangeKnowsEntriesOnTheDisk(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	hold := make(chan struct{})
+	s := openWith(t, dir, crypto.NewKey(), sqlite.Config{Trail: keepEntries}.WithSync(func(string) error {
+		<-hold
+		return nil
+	}))
+	recorded(t, s, 3)
+	_, err := apply(s, put("p/a", "x"))
+	is.NoErr(err)
+	close(hold)
+	synced(t, s)
+	_, err = apply(s, put("p/a", "y"))
+	is.NoErr(err)
+	known := rawOpen(t, dir, "vault.db").blobs(`SELECT CAST(coalesce(seen, 0) AS TEXT) FROM log ORDER BY seq`)
+	is.Equal(string(known[0]), "0")
+	is.Equal(string(known[1]), "3")
+}

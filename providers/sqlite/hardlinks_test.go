@@ -1,0 +1,85 @@
+//go:build unix
+
+package sqlite_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+var storeFiles = []string{"vault.db", "vault.db-wal", "vault.db-shm", "access.db", "access.db-wal", "access.db-shm"}
+
+// Two stores on two names of one file lose each other's changes: neither name is opened.
+func TestHardLinksAreRefused(t *testing.T) {
+	key := crypto.NewKey()
+	for _, name := range storeFiles {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir, two := crashed(t, key), t.TempDir()
+			is.NoErr(os.Link(filepath.Join(dir, name), filepath.Join(two, name)))
+			refused(t, dir, sqlite.StaticKey(key), sqlite.ErrForeign)
+			is.NoErr(os.Remove(filepath.Join(two, name)))
+			_, err := open(t, dir, key).Verify(t.Context())
+			is.NoErr(err)
+		})
+	}
+	t.Run("the lock", func(t *testing.T) {
+		is := is.New(t)
+		dir := t.TempDir()
+		s := open(t, dir, key)
+		_, err := apply(s, put("p/a", "x"))
+		is.NoErr(err)
+		is.NoErr(s.Close())
+		if _, err := os.Lstat(filepath.Join(dir, "vault.db-lock")); err != nil {
+			t.Skip("there is no such file on this system")
+		}
+		is.NoErr(os.Link(filepath.Join(dir, "vault.db-lock"), filepath.Join(dir, "kept")))
+		refused(t, dir, sqlite.StaticKey(key), sqlite.ErrForeign)
+	})
+}
+
+// A link that is made while the store is open stops it, until the link is gone.
+func TestAHardLinkThatIsMadeLater(t *testing.T) {
+	for _, name := range storeFiles {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), name)
+			s := open(t, dir, crypto.NewKey())
+			_, err := apply(s, put("p/a", "x"))
+			is.NoErr(err)
+			recorded(t, s, 1)
+			is.NoErr(os.Link(filepath.Join(dir, name), elsewhere))
+			is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable))
+			_, changed := apply(s, put("p/a", "y"))
+			entered := s.Record(t.Context(), myvault.Entry{Action: "read", At: at})
+			is.True(errors.Is(errors.Join(changed, entered), myvault.ErrUnavailable))
+			is.NoErr(os.Remove(elsewhere))
+			_, err = apply(s, put("p/a", "z"))
+			is.NoErr(err)
+			is.NoErr(s.Ping(t.Context()))
+		})
+	}
+}
+
+// A process that was killed while it made a file has left it under the name it was made by. It
+// is one store, and opens.
+func TestTheNameAFileWasMadeByIsNoOtherStore(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	is.NoErr(open(t, dir, key).Close())
+	is.NoErr(os.Link(filepath.Join(dir, "vault.db"), filepath.Join(dir, ".making-vault.db-1")))
+	s := open(t, dir, key)
+	_, err := apply(s, put("p/a", "x"))
+	is.NoErr(err)
+	is.NoErr(os.Link(filepath.Join(dir, "vault.db"), filepath.Join(dir, "other.db")))
+	_, err = apply(s, put("p/a", "y"))
+	is.True(errors.Is(err, myvault.ErrUnavailable))
+}

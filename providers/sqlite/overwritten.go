@@ -1,0 +1,151 @@
+package sqlite
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// The part of a WAL-index that is read here: two copies of its header, and how far the log was
+// brought into the database. https://sqlite.org/walformat.html#walidxfmt
+const (
+	indexHeaderSize = 48
+	indexSize       = 2*indexHeaderSize + 40
+	pageSizeAt      = 14
+	frameSumAt      = 24
+	saltAt          = 32
+	backfillAt      = 2 * indexHeaderSize
+	attemptedAt     = backfillAt + 32
+)
+
+// logState is what the WAL-index says of a database and its log.
+type logState struct {
+	salt      [8]byte // changes each time the log starts again
+	frames    uint32  // in the log
+	sum       [8]byte // checksum of the last frame, as the frame has it
+	pageSize  int64
+	backfill  uint32 // frames that are in the database
+	attempted uint32 // frames that a checkpoint has begun to bring there
+}
+
+// parseLogState reads the beginning of a WAL-index. false while a writer is at it.
+func parseLogState(b []byte) (s logState, ok bool) {
+	if string(b[:indexHeaderSize]) != string(b[indexHeaderSize:2*indexHeaderSize]) || b[12] == 0 {
+		return s, false
+	}
+	native := binary.NativeEndian
+	s.frames = native.Uint32(b[framesAt:])
+	copy(s.salt[:], b[saltAt:])
+	binary.BigEndian.PutUint32(s.sum[:], native.Uint32(b[frameSumAt:]))
+	binary.BigEndian.PutUint32(s.sum[4:], native.Uint32(b[frameSumAt+4:]))
+	if s.pageSize = int64(native.Uint16(b[pageSizeAt:])); s.pageSize == 1 {
+		s.pageSize = maxPageSize
+	}
+	s.backfill, s.attempted = native.Uint32(b[backfillAt:]), native.Uint32(b[attemptedAt:])
+	return s, true
+}
+
+// checkpointed reports whether a checkpoint may have written to the database between two states.
+func (s logState) checkpointed(since logState) bool {
+	return s.salt != since.salt || s.backfill != since.backfill || s.busy() || since.busy()
+}
+
+// busy: a checkpoint is writing to the database, or was stopped while it did.
+func (s logState) busy() bool { return s.attempted > s.backfill }
+
+// overwriteWatch notices that a database file, or its log, was written to in place by something
+// other than the engine. The engine itself sees neither: it goes on with the pages that it has,
+// and acknowledges changes that nobody can read.
+//
+// In WAL mode only a checkpoint writes to the database file, and the WAL-index says when there
+// was one. So a file with another time or size without a checkpoint was overwritten. The log must
+// begin and end with what the index says of it.
+type overwriteWatch struct {
+	read func() (logState, bool)        // the WAL-index
+	log  func(b []byte, at int64) error // reads from the write-ahead log
+	stat func() (fs.FileInfo, error)    // of the database file
+
+	mu    sync.Mutex
+	known bool // time, size and state belong together
+	time  time.Time
+	size  int64
+	state logState
+}
+
+// check returns ErrUnavailable if the file or its log was overwritten. now is that of the file,
+// and was read just before.
+func (w *overwriteWatch) check(name string, now fs.FileInfo) error {
+	if w == nil {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	state, ok := w.read()
+	if !ok {
+		return nil // a commit is in progress
+	}
+	if !w.logIs(state) {
+		return overwritten(name + "-wal")
+	}
+	switch {
+	case !w.known || state.checkpointed(w.state):
+		return w.remember(state)
+	case !now.ModTime().Equal(w.time) || now.Size() != w.size:
+		return overwritten(name)
+	}
+	return nil
+}
+
+// note is called behind what may have started the log again or brought it into the database, so that
+// the next check does not take that for the reason of another change.
+func (w *overwriteWatch) note() {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if state, ok := w.read(); ok && (!w.known || state.checkpointed(w.state)) {
+		_ = w.remember(state) // the next check tries again
+	}
+}
+
+// remember takes the file as it is now, unless a checkpoint is writing to it.
+func (w *overwriteWatch) remember(before logState) error {
+	info, err := w.stat()
+	if err != nil {
+		return err
+	}
+	after, ok := w.read()
+	w.known = ok && !before.busy() && !after.checkpointed(before)
+	w.time, w.size, w.state = info.ModTime(), info.Size(), after
+	return nil
+}
+
+// logIs reports whether the log has what the index says. If it does not, but the index has
+// changed meanwhile, somebody else has written.
+func (w *overwriteWatch) logIs(s logState) bool {
+	if s.frames == 0 || w.logHolds(s) {
+		return true
+	}
+	now, ok := w.read()
+	return !ok || now.salt != s.salt || now.frames != s.frames
+}
+
+func (w *overwriteWatch) logHolds(s logState) bool {
+	var header [logHeaderSize]byte
+	var frame [frameHeaderSize]byte
+	last := logHeaderSize + int64(s.frames-1)*(frameHeaderSize+s.pageSize)
+	if w.log(header[:], 0) != nil || w.log(frame[:], last) != nil {
+		return false
+	}
+	return [8]byte(header[16:24]) == s.salt && [8]byte(frame[8:16]) == s.salt && [8]byte(frame[16:24]) == s.sum
+}
+
+func overwritten(name string) error {
+	return fmt.Errorf("%w: %s was overwritten while it is open; nothing more is written to it; stop every process of the store and restore a whole backup",
+		myvault.ErrUnavailable, name)
+}

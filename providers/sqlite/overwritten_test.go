@@ -1,0 +1,175 @@
+//go:build linux || darwin
+
+package sqlite_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// grown makes a store that has some pages, and returns copies of its files as they were closed
+// before it grew.
+func grown(t *testing.T, key crypto.Key) (dir string, before map[string][]byte) {
+	t.Helper()
+	dir = t.TempDir()
+	s := open(t, dir, key)
+	grow(t, s, "old", 40)
+	must(t, s.Close())
+	before = files(t, dir)
+	s = open(t, dir, key)
+	grow(t, s, "new", 200)
+	must(t, s.Close())
+	return dir, before
+}
+
+// grow makes changes and entries, each in a commit of its own.
+func grow(t *testing.T, s *sqlite.Store, name string, n int) {
+	t.Helper()
+	for i := range n {
+		_, err := apply(s, put(fmt.Sprint("p/", name, i), strings.Repeat("x", 100)))
+		must(t, err)
+		recorded(t, s, 1)
+	}
+}
+
+func overwrite(t *testing.T, path string, content []byte) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+	must(t, err)
+	_, err = f.Write(content)
+	must(t, errors.Join(err, f.Close()))
+}
+
+// What is written over a file of an open store by something else than the engine stops the store:
+// nothing is acknowledged any more, and it is unhealthy.
+func TestAStoreThatIsOverwritten(t *testing.T) {
+	type damage func(t *testing.T, dir string, before map[string][]byte)
+	with := func(name string) damage {
+		return func(t *testing.T, dir string, before map[string][]byte) {
+			overwrite(t, filepath.Join(dir, name), before[name])
+		}
+	}
+	truncated := func(name string, size int64) damage {
+		return func(t *testing.T, dir string, before map[string][]byte) {
+			must(t, os.Truncate(filepath.Join(dir, name), size))
+		}
+	}
+	for name, c := range map[string]struct {
+		access bool // the file is access.db
+		do     damage
+	}{
+		"an older vault.db":      {false, with("vault.db")},
+		"an older access.db":     {true, with("access.db")},
+		"vault.db cut":           {false, truncated("vault.db", 8192)},
+		"access.db cut":          {true, truncated("access.db", 4096)},
+		"vault.db emptied":       {false, truncated("vault.db", 0)},
+		"the log emptied":        {false, truncated("vault.db-wal", 0)},
+		"the log of access.db":   {true, truncated("access.db-wal", 0)},
+		"the log cut in a frame": {false, truncated("vault.db-wal", 5000)},
+		"the log of another time": {false, func(t *testing.T, dir string, _ map[string][]byte) {
+			path := filepath.Join(dir, "vault.db-wal")
+			log, err := os.ReadFile(path)
+			must(t, err)
+			for i := 16; i < 24; i++ {
+				log[i] ^= 1
+			}
+			overwrite(t, path, log)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			key := crypto.NewKey()
+			dir, before := grown(t, key)
+			s := open(t, dir, key)
+			grow(t, s, "more", 5) // what is written is in the log
+			is.NoErr(s.Ping(t.Context()))
+			c.do(t, dir, before)
+			is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable))
+			for range 2 {
+				var err error
+				if c.access {
+					err = s.Record(t.Context(), myvault.Entry{Action: "read", At: at})
+				} else {
+					_, err = apply(s, put("p/a", "y"))
+				}
+				is.True(errors.Is(err, myvault.ErrUnavailable))
+				is.True(strings.Contains(err.Error(), "restore"))
+			}
+			if !c.access {
+				_, err := s.Get(t.Context(), addr("p/new1"), 0)
+				is.True(errors.Is(err, myvault.ErrUnavailable))
+			}
+		})
+	}
+}
+
+// The change is not acknowledged even if it is the first thing that happens after the file was
+// overwritten.
+func TestNoCommitToAnOverwrittenFile(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir, before := grown(t, key)
+	s := open(t, dir, key)
+	grow(t, s, "more", 1) // that starts a log
+	overwrite(t, filepath.Join(dir, "vault.db"), before["vault.db"])
+	_, err := apply(s, put("p/a", "y"))
+	is.True(errors.Is(err, myvault.ErrUnavailable))
+	overwrite(t, filepath.Join(dir, "access.db"), before["access.db"])
+	is.True(errors.Is(s.Record(t.Context(), myvault.Entry{Action: "read", At: at}), myvault.ErrUnavailable))
+	after := files(t, dir)
+	is.NoErr(s.Close())
+	is.Equal(string(files(t, dir)["vault.db"]), string(after["vault.db"])) // the log is not brought into it
+}
+
+// Checkpoints of this and of other processes are none of that.
+func TestCheckpointsOverwriteNothing(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s, other := open(t, dir, key), open(t, dir, key)
+	for i, mode := range []string{"PASSIVE", "FULL", "RESTART", "TRUNCATE", "PASSIVE"} {
+		grow(t, s, fmt.Sprint("a", i, "-"), 7)
+		is.NoErr(s.Ping(t.Context()))
+		for _, file := range []string{"vault.db", "access.db"} {
+			r := rawOpen(t, dir, file)
+			r.exec(`PRAGMA wal_checkpoint(` + mode + `)`)
+			r.close()
+		}
+		grow(t, other, fmt.Sprint("b", i, "-"), 7)
+		_, err := apply(s, on(myvault.OpDestroy, fmt.Sprint("p/a", i, "-1")))
+		is.NoErr(err)
+		is.NoErr(s.Ping(t.Context()))
+		is.NoErr(other.Ping(t.Context()))
+	}
+	_, err := s.Verify(t.Context())
+	is.NoErr(err)
+}
+
+// An older file beside the log of a newer one is refused: the log is brought into any file.
+func TestAnOlderFileBesideALog(t *testing.T) {
+	for _, name := range []string{"vault.db", "access.db"} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			key := crypto.NewKey()
+			dir, before := grown(t, key)
+			s := open(t, dir, key)
+			grow(t, s, "more", 20)
+			crashed := copied(t, dir) // as a process leaves it that is killed
+			whole, err := sqlite.Open(t.Context(), copied(t, crashed), sqlite.StaticKey(key), sqlite.Config{})
+			is.NoErr(err)
+			is.NoErr(whole.Close())
+			is.NoErr(os.WriteFile(filepath.Join(crashed, name), before[name], 0o600))
+			_, err = sqlite.Open(t.Context(), crashed, sqlite.StaticKey(key), sqlite.Config{})
+			is.True(errors.Is(err, myvault.ErrTampered))
+		})
+	}
+}

@@ -1,0 +1,99 @@
+package sqlite
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// checkSchema compares the schema of the open file with the one that its version has, and
+// returns that version. What is planted in a schema changes what this package's statements mean:
+// a column with UNIQUE ON CONFLICT IGNORE makes an INSERT succeed that has inserted nothing.
+func (k kind) checkSchema(c *conn) (version int64, err error) {
+	if version, err = c.number("user_version"); err != nil {
+		return version, err
+	}
+	if version == 0 {
+		return version, k.checkEmpty(c)
+	}
+	if err := k.identify(c); err != nil {
+		return version, err
+	}
+	digest, err := c.schemaDigest()
+	if err == nil && (version < 0 || digest != k.schemas[version-1]) {
+		err = k.foreignSchema()
+	}
+	return version, err
+}
+
+// checkEmpty refuses a file without a version that has tables: nobody is to be told that they
+// are tables of a first version.
+func (k kind) checkEmpty(c *conn) error {
+	objects, err := c.integer(`SELECT count(*) FROM sqlite_schema`)
+	if err == nil && objects > 0 {
+		err = k.foreignSchema()
+	}
+	return err
+}
+
+func (k kind) foreignSchema() error {
+	return tampered("the schema of %s is not the one that this program makes; restore a backup", k.name)
+}
+
+// schemaDigest returns the SHA-256 of the rows of sqlite_schema, https://sqlite.org/schematab.html,
+// without the numbers of their pages, and of the settings in the file's header that change what
+// is stored or compared.
+func (c *conn) schemaDigest() (string, error) {
+	h := sha256.New()
+	add := func(text string) { fmt.Fprintf(h, "%d:%s", len(text), text) }
+	for _, pragma := range []string{"encoding", "auto_vacuum"} {
+		setting, err := c.pragma(pragma)
+		if err != nil {
+			return "", err
+		}
+		add(setting)
+	}
+	err := c.each(`SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name, tbl_name, sql`, func(row *sqlite3.Stmt) error {
+		for column := range 4 {
+			add(row.ColumnText(column))
+		}
+		return nil
+	})
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// checkSchema checks the schema that the connection uses, unless that was done since it last
+// changed. The engine reads it again once the number in the file's header is another one.
+func (f *file) checkSchema(c *conn) error {
+	cookie, err := c.number("schema_version")
+	if err != nil || c.schemaChecked && cookie == c.schemaCookie {
+		return err
+	}
+	version, err := f.kind.checkSchema(c)
+	if errors.Is(err, ErrForeign) { // it was ours when it was opened
+		err = tampered("%s has another application id", f.kind.name)
+	}
+	if err == nil && version != f.kind.version() {
+		err = tampered("%s has version %d in place of %d", f.kind.name, version, f.kind.version())
+	}
+	if err == nil {
+		c.schemaChecked, c.schemaCookie = true, cookie
+	}
+	return err
+}
+
+// connect opens a connection to the file, whose schema it has checked.
+func (f *file) connect(s settings) (*conn, error) {
+	s.vfs = f.options.vfs
+	c, err := connect(f.path, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := guard(func() error { return f.checkSchema(c) }); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}

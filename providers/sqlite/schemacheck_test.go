@@ -1,0 +1,190 @@
+package sqlite_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// The digests that files are compared with are those of what the migrations make.
+func TestSchemaDigests(t *testing.T) {
+	is := is.New(t)
+	expected, made, err := sqlite.SchemaDigests()
+	is.NoErr(err)
+	is.Equal(expected, made)
+}
+
+const rename = `PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, `
+
+// planted are changes of a file after which statements of this package mean something else, or
+// that are none of its own.
+var planted = map[string]struct{ file, sql string }{
+	"a batch that ignores what it is given": {"access.db", `ALTER TABLE batch RENAME TO kept;
+		CREATE TABLE batch(seq INTEGER PRIMARY KEY, body BLOB NOT NULL, x INTEGER DEFAULT 0 UNIQUE ON CONFLICT IGNORE) STRICT;
+		INSERT INTO batch(seq, body) SELECT seq, body FROM kept ORDER BY seq DESC LIMIT 1; DROP TABLE kept`},
+	"a batch that replaces":      {"access.db", rename + `'seq  INTEGER PRIMARY KEY', 'seq INTEGER PRIMARY KEY ON CONFLICT REPLACE') WHERE name = 'batch'`},
+	"a check":                    {"access.db", rename + `'BLOB NOT NULL', 'BLOB NOT NULL CHECK(length(body) < 9)') WHERE name = 'batch'`},
+	"a generated column":         {"access.db", `ALTER TABLE batch ADD COLUMN planted INTEGER GENERATED ALWAYS AS (seq) VIRTUAL`},
+	"a default":                  {"access.db", `ALTER TABLE pruned ADD COLUMN planted INTEGER DEFAULT 1`},
+	"a view for a table":         {"access.db", `ALTER TABLE batch RENAME TO kept; CREATE VIEW batch AS SELECT * FROM kept`},
+	"a trigger that deletes":     {"access.db", `CREATE TRIGGER planted AFTER INSERT ON batch BEGIN DELETE FROM batch WHERE seq = NEW.seq; END`},
+	"a trigger of a view":        {"vault.db", `CREATE VIEW planted AS SELECT * FROM head; CREATE TRIGGER planted2 INSTEAD OF INSERT ON planted BEGIN SELECT 1; END`},
+	"an index that ignores":      {"vault.db", `CREATE UNIQUE INDEX planted ON head(value_seq) WHERE state = 2`},
+	"a collation":                {"vault.db", rename + `'path         TEXT NOT NULL', 'path TEXT NOT NULL COLLATE NOCASE') WHERE name = 'head'`},
+	"a table that is not strict": {"vault.db", rename + `'STRICT', '') WHERE name = 'log'`},
+	"statistics":                 {"vault.db", `ANALYZE`},
+	"statistics that mislead":    {"vault.db", `ANALYZE; UPDATE sqlite_stat1 SET stat = '1 1 1'`},
+	"an index removed":           {"vault.db", `DROP INDEX head_gone`},
+	"a partial index of less":    {"vault.db", `DROP INDEX head_gone; CREATE INDEX head_gone ON head(project, path) WHERE state = 2`},
+	"a column":                   {"vault.db", `ALTER TABLE log ADD COLUMN planted TEXT`},
+	"a foreign key":              {"vault.db", `CREATE TABLE planted(x REFERENCES head(project) ON DELETE CASCADE)`},
+	"a virtual table":            {"vault.db", `CREATE VIRTUAL TABLE planted USING fts5(x)`},
+	"a comment":                  {"vault.db", `PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = sql || ' -- planted' WHERE name = 'project'`},
+	"the version of before":      {"vault.db", `PRAGMA user_version = 1`},
+	"no version":                 {"access.db", `PRAGMA user_version = 0`},
+	"a version below all":        {"access.db", `PRAGMA user_version = -1`},
+	"a file that shrinks":        {"access.db", `PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = FULL; VACUUM; PRAGMA journal_mode = WAL`},
+}
+
+// A store whose schema was changed while it was closed is not opened, and what is in the file
+// stays as it was found.
+func TestAPlantedSchemaIsRefusedAtOpening(t *testing.T) {
+	key := crypto.NewKey()
+	original := scene(t, key)
+	for name, c := range planted {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir := copied(t, original)
+			r := rawOpen(t, dir, c.file)
+			if err := r.db.Exec(c.sql); err != nil && strings.Contains(c.sql, "VIRTUAL") {
+				t.Skip("the engine has no such module")
+			} else {
+				is.NoErr(err)
+			}
+			r.close()
+			before := files(t, dir)
+			_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+			is.True(errors.Is(err, myvault.ErrTampered))
+			is.True(strings.Contains(err.Error(), c.file))
+			is.True(!strings.Contains(err.Error(), "planted")) // whoever chose it may have put anything there
+			is.Equal(files(t, dir), before)
+		})
+	}
+}
+
+// A trail that stands alone is held to the same.
+func TestAPlantedSchemaOfATrailAlone(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), sqlite.StaticKey(crypto.NewKey())
+	trail, err := sqlite.OpenTrail(t.Context(), dir, key, sqlite.TrailConfig{})
+	is.NoErr(err)
+	recorded(t, trail, 1)
+	is.NoErr(trail.Close())
+	r := rawOpen(t, dir, "access.db")
+	r.exec(planted["a batch that ignores what it is given"].sql)
+	r.close()
+	_, err = sqlite.OpenTrail(t.Context(), dir, key, sqlite.TrailConfig{})
+	is.True(errors.Is(err, myvault.ErrTampered))
+}
+
+// A schema that is changed under a running store stops what is written to that file and makes
+// the store unhealthy. Once it is as it was, the store goes on.
+func TestAPlantedSchemaIsNoticedWhileOpen(t *testing.T) {
+	for name, c := range planted {
+		if strings.Contains(c.sql, "journal_mode") || strings.Contains(c.sql, "VIRTUAL TABLE") {
+			continue // no other process can do that to an open store
+		}
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir := t.TempDir()
+			s := open(t, dir, crypto.NewKey())
+			_, err := apply(s, put("p/a", "x"))
+			is.NoErr(err)
+			recorded(t, s, 3)
+			is.NoErr(s.Ping(t.Context()))
+			rawOpen(t, dir, c.file).exec(c.sql)
+			is.True(errors.Is(s.Ping(t.Context()), myvault.ErrTampered))
+			_, err = s.Verify(t.Context())
+			is.True(errors.Is(err, myvault.ErrTampered))
+			if strings.Contains(c.sql, "writable_schema") || strings.Contains(c.sql, "user_version") {
+				return // what is open goes on with the schema that it knows
+			}
+			if c.file == "access.db" {
+				err = s.Record(t.Context(), myvault.Entry{Action: "read", At: at})
+			} else {
+				_, err = apply(s, put("p/a", "y"))
+			}
+			is.True(errors.Is(err, myvault.ErrTampered))
+		})
+	}
+}
+
+// The number by which the engine notices a change of the schema can be put back. What was open
+// goes on with the schema that it knows; every connection that is opened later sees the new one.
+func TestAPlantedSchemaWithItsNumberPutBack(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := open(t, dir, key)
+	recorded(t, s, 3)
+	r := rawOpen(t, dir, "access.db")
+	number, err := s.SchemaNumber()
+	is.NoErr(err)
+	r.exec(planted["a batch that ignores what it is given"].sql)
+	r.exec(`PRAGMA schema_version = ` + number)
+	if err := s.Record(t.Context(), myvault.Entry{Action: "read", At: at}); err == nil {
+		n := len(r.accesses()) // it is there, then
+		is.Equal(n, 2)
+	} else {
+		is.True(errors.Is(err, myvault.ErrTampered) || errors.Is(err, myvault.ErrUnavailable))
+	}
+	_, err = sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+	is.True(errors.Is(err, myvault.ErrTampered))
+}
+
+// Whatever the schema says: a write that wrote nothing, or more than one row, is no success.
+func TestAWriteChangesOneRow(t *testing.T) {
+	is := is.New(t)
+	s := open(t, t.TempDir(), crypto.NewKey())
+	_, err := apply(s, put("p/a", "x"), put("p/b", "x"))
+	is.NoErr(err)
+	for sql, want := range map[string]error{
+		`INSERT OR IGNORE INTO meta(name, value) VALUES('vault', x'00')`:    myvault.ErrTampered,
+		`INSERT INTO meta(name, value) SELECT name || '2', value FROM meta`: myvault.ErrTampered,
+		`UPDATE log SET at = at`:               myvault.ErrTampered,
+		`UPDATE log SET at = at WHERE seq = 9`: myvault.ErrTampered,
+		`UPDATE log SET at = at WHERE seq = 1`: nil,
+	} {
+		is.True(errors.Is(s.WriterRunsOne(sql), want))
+	}
+	_, err = s.Verify(t.Context())
+	is.NoErr(err) // what failed was rolled back
+}
+
+// What was planted in an older file does not pass into the newer version of it.
+func TestAPlantedSchemaIsNotMigrated(t *testing.T) {
+	for name, c := range map[string]struct{ file, sql string }{
+		"a trigger":                {"vault.db", `CREATE TRIGGER planted AFTER INSERT ON log BEGIN DELETE FROM head; END`},
+		"a default":                {"access.db", `ALTER TABLE entry ADD COLUMN planted INTEGER DEFAULT 1`},
+		"a table that comes later": {"access.db", `CREATE TABLE single(x)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir := releasedCopy(t, "testdata/format-1")
+			r := rawOpen(t, dir, c.file)
+			r.exec(c.sql)
+			r.close()
+			before := files(t, dir)
+			key, err := crypto.ParseKey(releasedKey)
+			is.NoErr(err)
+			_, err = sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+			is.True(errors.Is(err, myvault.ErrTampered))
+			is.Equal(files(t, dir), before)
+		})
+	}
+}

@@ -1,0 +1,216 @@
+package sqlite_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+const day = 24 * time.Hour
+
+// ninety is the usual limit by age alone.
+var ninety = sqlite.TrailConfig{MaxAge: 90 * day, MaxBytes: -1}
+
+// stamped records an entry for each time, in a commit of its own.
+func stamped(t testing.TB, s *sqlite.Store, times ...time.Time) {
+	t.Helper()
+	for _, at := range times {
+		if err := s.Record(t.Context(), myvault.Entry{Service: "svc", Action: "read", Address: addr("p/a"), At: at}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// daily returns a time for each half of the days from one to another, both counted from at.
+func daily(from, to int) (times []time.Time) {
+	for d := from * 2; d < to*2; d++ {
+		times = append(times, at.Add(time.Duration(d)*day/2))
+	}
+	return times
+}
+
+func onDay(d int) time.Time { return at.Add(time.Duration(d) * day) }
+
+// ages gives how many entries are left, and the actions of what the store itself has recorded.
+func ages(t testing.TB, s *sqlite.Store) (left int, own []string) {
+	t.Helper()
+	for e, err := range s.Entries(t.Context(), myvault.TrailRange{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Via == "operator" {
+			own = append(own, e.Action)
+		} else {
+			left++
+		}
+	}
+	return left, own
+}
+
+func TestEntriesAgeByTheTrail(t *testing.T) {
+	wrong := 100 * day
+	for name, c := range map[string]struct {
+		do   func(t *testing.T, s *sqlite.Store)
+		left int
+		own  []string
+	}{
+		"the days pass": {func(t *testing.T, s *sqlite.Store) {
+			stamped(t, s, daily(0, 100)...)
+			s.Looker(ninety)(onDay(100), 0)
+		}, 181, nil},
+		"nothing is old": {func(t *testing.T, s *sqlite.Store) {
+			stamped(t, s, daily(0, 89)...)
+			s.Looker(ninety)(onDay(89), 0)
+		}, 178, nil},
+		"the clock jumps for a minute and back": {func(t *testing.T, s *sqlite.Store) {
+			stamped(t, s, daily(0, 59)...)
+			look := s.Looker(ninety)
+			look(onDay(59), 0)
+			look(onDay(59).Add(wrong+time.Minute), time.Minute)
+			look(onDay(59).Add(2*time.Minute), 2*time.Minute)
+		}, 118, []string{"clock-jump", "clock-jump"}},
+		"it jumps while entries are made": {func(t *testing.T, s *sqlite.Store) {
+			stamped(t, s, daily(0, 59)...)
+			look := s.Looker(ninety)
+			look(onDay(59), 0)
+			stamped(t, s, onDay(59).Add(wrong), onDay(59).Add(wrong+time.Second))
+			look(onDay(59).Add(wrong+time.Minute), time.Minute)
+			stamped(t, s, onDay(59).Add(time.Minute))
+			look(onDay(59).Add(2*time.Minute), 2*time.Minute)
+		}, 121, []string{"clock-jump", "clock-jump"}},
+		"it is wrong over two starts": {func(t *testing.T, s *sqlite.Store) {
+			stamped(t, s, daily(0, 89)...)
+			for range 2 {
+				stamped(t, s, onDay(89).Add(wrong))
+				s.Looker(ninety)(onDay(89).Add(wrong), 0)
+			}
+		}, 180, nil},
+		"it stays wrong, and the days pass": {func(t *testing.T, s *sqlite.Store) {
+			stamped(t, s, daily(0, 10)...)
+			stamped(t, s, daily(300, 385)...)
+			s.Looker(ninety)(onDay(385), 0)
+		}, 182, nil}, // of the first ten days, four have 90 behind them
+		"the store is not used for weeks": {func(t *testing.T, s *sqlite.Store) {
+			stamped(t, s, daily(0, 30)...)
+			stamped(t, s, daily(70, 170)...)
+			s.Looker(ninety)(onDay(170), 0)
+		}, 181, nil}, // ageing has gone on, and all of before is gone
+		"one of the year 2312": {func(t *testing.T, s *sqlite.Store) {
+			stamped(t, s, daily(0, 20)...)
+			stamped(t, s, time.Date(2312, 1, 1, 0, 0, 0, 0, time.UTC))
+			stamped(t, s, daily(20, 120)...)
+			s.Looker(ninety)(onDay(120), 0)
+		}, 181, nil},
+		"the first is of the year 2312": {func(t *testing.T, s *sqlite.Store) {
+			stamped(t, s, time.Date(2312, 1, 1, 0, 0, 0, 0, time.UTC))
+			stamped(t, s, daily(0, 100)...)
+			s.Looker(ninety)(onDay(100), 0)
+		}, 181, nil},
+		"all are of a time to come": {func(t *testing.T, s *sqlite.Store) {
+			stamped(t, s, daily(1000, 1059)...)
+			s.Looker(ninety)(onDay(59), 0)
+		}, 118, []string{"clock-jump"}},
+		"one of the year 1970": {func(t *testing.T, s *sqlite.Store) {
+			stamped(t, s, daily(0, 50)...)
+			stamped(t, s, time.Unix(0, 0))
+			stamped(t, s, daily(50, 80)...)
+			s.Looker(ninety)(onDay(80), 0)
+		}, 161, nil},
+		"the clock goes to and fro": {func(t *testing.T, s *sqlite.Store) {
+			for i := range 60 {
+				stamped(t, s, onDay(0).Add(time.Duration(i)*time.Minute), onDay(2).Add(time.Duration(i)*time.Minute))
+			}
+			s.Looker(ninety)(onDay(200), 0)
+		}, 120, []string{"clock-jump"}},
+		"the clock is set back by a year": {func(t *testing.T, s *sqlite.Store) {
+			stamped(t, s, daily(0, 89)...)
+			look := s.Looker(ninety)
+			look(onDay(89), 0)
+			look(onDay(-276), time.Minute)
+			look(onDay(-276).Add(time.Minute), 2*time.Minute)
+		}, 178, []string{"clock-jump"}},
+		"nobody uses it while it runs": {func(t *testing.T, s *sqlite.Store) {
+			stamped(t, s, daily(0, 1)...)
+			look := s.Looker(ninety)
+			for hours := range 100 * 24 {
+				passed := time.Duration(hours) * time.Hour
+				look(onDay(1).Add(passed), passed)
+			}
+		}, 0, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			s := open(t, t.TempDir(), crypto.NewKey())
+			c.do(t, s)
+			left, own := ages(t, s)
+			is.Equal(left, c.left)
+			if name == "nobody uses it while it runs" {
+				is.Equal(len(own), 167) // one in 13 hours, of ninety days
+			} else {
+				is.Equal(own, c.own)
+			}
+			_, err := s.Verify(t.Context())
+			is.NoErr(err)
+		})
+	}
+}
+
+// What is on record of a jump says where the clock should have been, and where it was.
+func TestAJumpIsOnRecord(t *testing.T) {
+	is := is.New(t)
+	s := open(t, t.TempDir(), crypto.NewKey())
+	stamped(t, s, at)
+	look := s.Looker(ninety)
+	look(at.Add(time.Minute), 0)
+	look(at.Add(2*time.Minute+100*day), time.Minute)
+	for e, err := range s.Entries(t.Context(), myvault.TrailRange{Action: "clock-jump"}) {
+		is.NoErr(err)
+		is.True(e.First.Equal(at.Add(2 * time.Minute).Truncate(time.Microsecond)))
+		is.True(e.Last.Equal(at.Add(2*time.Minute + 100*day).Truncate(time.Microsecond)))
+	}
+	_, own := ages(t, s)
+	is.Equal(own, []string{"clock-jump"})
+}
+
+// The work of a look is bounded, whatever the entries say.
+func TestAnAgeCostsABoundedAmount(t *testing.T) {
+	is := is.New(t)
+	s := open(t, t.TempDir(), crypto.NewKey())
+	entries := make([]myvault.Entry, 0, 40000)
+	for i := range 40000 {
+		entries = append(entries, myvault.Entry{Action: "read", At: at.Add(time.Duration(i%2) * 50 * day)})
+	}
+	for i := 0; i < len(entries); i += 200 {
+		is.NoErr(s.Record(t.Context(), entries[i:i+200]...))
+	}
+	s.Looker(ninety)(onDay(200), 0)
+	left := 0
+	for _, err := range s.Entries(t.Context(), myvault.TrailRange{Action: "read"}) {
+		is.NoErr(err)
+		left++
+	}
+	is.Equal(left, 40000)
+}
+
+// An entry that a wrong clock has stamped stops no pruning that is asked for.
+func TestPruningGoesPastATimeToCome(t *testing.T) {
+	is := is.New(t)
+	s := open(t, t.TempDir(), crypto.NewKey())
+	stamped(t, s, daily(0, 2)...)
+	stamped(t, s, time.Date(2312, 1, 1, 0, 0, 0, 0, time.UTC))
+	stamped(t, s, daily(2, 4)...)
+	stamped(t, s, time.Date(2312, 1, 1, 0, 0, 0, 0, time.UTC))
+	n, err := s.PruneAccess(t.Context(), sqlite.AccessLimit{Before: onDay(3)}, nil)
+	is.NoErr(err)
+	is.Equal(n, uint64(7))
+	n, err = s.PruneAccess(t.Context(), sqlite.AccessLimit{Before: onDay(4)}, nil)
+	is.NoErr(err)
+	is.Equal(n, uint64(2)) // what is last and of a time to come stays
+	_, err = s.Verify(t.Context())
+	is.NoErr(err)
+}
