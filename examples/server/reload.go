@@ -183,17 +183,17 @@ func items(list string) (all []string) {
 	return all
 }
 
-// lintInto names the settings of the policy in which something has no effect. The rules
+// lintInto names the settings of the policy in which -lint finds something. The rules
 // themselves are not for logs.
 func lintInto(logger *slog.Logger, policy *myvault.Policy) {
 	var names []string
 	for _, f := range policy.Lint() {
-		if !slices.Contains(names, f.Setting) {
+		if !f.Note && !slices.Contains(names, f.Setting) {
 			names = append(names, f.Setting)
 		}
 	}
 	if len(names) > 0 {
-		logger.Warn("something in the policy has no effect; the server's -lint tells what", "settings", strings.Join(names, ", "))
+		logger.Warn("something in the policy has no effect, or is not what was meant; the server's -lint tells what", "settings", strings.Join(names, ", "))
 	}
 }
 

@@ -139,7 +139,7 @@ const english = {
   me: {
     title: 'What you may do', lead: 'You are', allow: 'Allowed', deny: 'Denied, whatever is allowed',
     nothing: 'Nothing. Ask the operator for an ALLOW_ rule.', noDeny: 'Nothing.',
-    notation: 'Rules are written as in the .env. Without an @, a rule allows read, write, delete and list.',
+    notation: 'Rules are written as in the .env. Without an @, a rule allows read, write, delete and list, or denies every action.',
   },
   errors: {
     server: 'The server says:',
