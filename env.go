@@ -155,17 +155,17 @@ func nameKey(key string) string {
 
 // MergeEnv gives the settings in force where a .env was loaded: the families that make
 // the policy come from file alone, so that a stray TOKEN_GITHUB in the environment does not
-// matter; of all other settings process wins.
+// matter; of all other settings process wins. Empty settings are left out: one in process does not
+// hide that of file.
 func MergeEnv(file, process map[string]string) map[string]string {
-	merged := maps.Clone(file)
-	if merged == nil {
-		merged = make(map[string]string)
-	}
+	merged := make(map[string]string)
+	maps.Copy(merged, file)
 	for key, value := range process {
-		if !ofPolicy(key) {
+		if value != "" && !ofPolicy(key) {
 			merged[key] = value
 		}
 	}
+	maps.DeleteFunc(merged, func(_, value string) bool { return value == "" })
 	return merged
 }
 

@@ -38,7 +38,7 @@ func lint(ctx context.Context, to io.Writer) error {
 		fmt.Fprintln(to, f)
 	}
 	for _, name := range l.policy.WeakTokens() {
-		fmt.Fprintf(to, "TOKEN_%s: a token is under 16 characters: it can be guessed, and is refused beyond loopback\n", name)
+		fmt.Fprintf(to, "TOKEN_%s: a token is under 16 characters, or one that the documents show: it can be guessed, and is refused beyond loopback\n", name)
 	}
 	if findings > 0 {
 		return fmt.Errorf("%d findings: rules that have no effect, or are not what was meant", findings)
