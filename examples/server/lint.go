@@ -25,7 +25,7 @@ func lint(ctx context.Context, to io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := l.check(ctx); err != nil {
+	if _, err := l.check(ctx, false); err != nil {
 		return err
 	}
 	findings := 0
