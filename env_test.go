@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/matryer/is"
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/envcases"
 )
 
 // seedEnv is the example of the document that the project was created from, to the letter.
@@ -26,8 +28,19 @@ func TestReadEnv(t *testing.T) {
 	settings, err := myvault.ReadEnv(strings.NewReader("\uFEFF# c\r\nA=1\r\n\r\nexport B = two words \r\nTOKEN_my-api=x#y\nC='a # b \\ $D'  # comment\nD=\"q'q\" #c\nE=\nF=v # comment\nG=#c\nH=$A\n  I=base64:AAA=\n"))
 	is.NoErr(err)
 	is.Equal(settings, map[string]string{
-		"A": "1", "B": "two words", "TOKEN_my-api": "x#y", "C": `a # b \ $D`, "D": "q'q", "E": "", "F": "v", "G": "", "H": "$A", "I": "base64:AAA=",
+		"A": "1", "B": "two words", "TOKEN_my-api": "x#y", "C": `a # b \ $D`, "D": "q'q", "E": "", "F": "v", "G": "#c", "H": "$A", "I": "base64:AAA=",
 	})
+}
+
+// TestReadEnvOfTheTable: the console's reader is tested with the same cases.
+func TestReadEnvOfTheTable(t *testing.T) {
+	for _, c := range envcases.Table(t) {
+		t.Run(fmt.Sprintf("%.30q", c.Text), func(t *testing.T) {
+			is := is.New(t)
+			is.True((c.Settings == nil) != (c.Wrong == nil)) // the case has one answer
+			is.Equal(envcases.Read(c.Text), c.Result)
+		})
+	}
 }
 
 func TestReadEnvRefuses(t *testing.T) {
@@ -38,10 +51,13 @@ func TestReadEnvRefuses(t *testing.T) {
 		{"A B=canary", "line 1: a key is letters"},
 		{"A='canary", "line 1: A: the quote is not closed"},
 		{"A='canary' canary", "line 1: A: text follows the closing quote"},
-		{`A="canary\n"`, "line 1: A: a backslash in double quotes"},
+		{`A="canary\d"`, "line 1: A: a backslash in double quotes"},
+		{`A="canary\`, "line 1: A: a backslash in double quotes"},
 		{"A=canary\x00", "line 1: holds a control character"},
 		{"A=canary\xff", "line 1: not valid UTF-8"},
-		{"A='canary\nB=2'", "line 1: A: the quote is not closed"},
+		{"A='canary\nB=2", "line 1: A: the quote is not closed"},
+		{"A='canary\nB='canary\nC D=1", "line 1: A: text follows the closing quote"},
+		{"A='canary\n\x01'\n", "line 1: A: holds a control character"},
 		// The second half of a broken key looks like a key; twice, it is named twice.
 		{"jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6canary=\njFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6canary=", "line 2: a key that looks like no setting is given twice"},
 		{strings.Repeat("#", 1<<20) + "\n", "larger than 1048576 bytes"},
@@ -239,6 +255,13 @@ func TestReadEnvFileFindsTypingErrors(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrInvalid)) // a family's name alone is no setting
 	is.True(strings.Contains(err.Error(), "line 2: TOKEN is not known") && strings.Contains(err.Error(), "line 3: ALLOW is not known"))
 
+	for _, line := range []string{`MSA_MASTER_KEY="C:\new"`, `MSA_MASTER_KEY="C:\temp"`, "MSA_MASTER_KEY='a\nDENY_a=x/\n'", "ALLOW_a='a\nDENY_a=x/\n'"} {
+		is.NoErr(os.WriteFile(path, []byte(line), 0o600))
+		_, err = myvault.ReadEnvFile(path, "MSA_MASTER_KEY")
+		is.True(errors.Is(err, myvault.ErrInvalid)) // an open quote hides no DENY
+		is.True(strings.Contains(err.Error(), "has a line break or a tab"))
+	}
+
 	is.NoErr(os.WriteFile(path, []byte(seedEnv), 0o600))
 	is.NoErr(os.Chmod(path, 0o666))
 	_, err = myvault.ReadEnvFile(path, "MSA_MASTER_KEY")
@@ -251,15 +274,25 @@ func TestReadEnvFileFindsTypingErrors(t *testing.T) {
 func FuzzReadEnv(f *testing.F) {
 	f.Add(seedEnv)
 	f.Add("A='x'#\nB=\"")
+	f.Add("A='x\r\ny' # c\nexport B=\"\\n\\\\\"\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		settings, err := myvault.ReadEnv(strings.NewReader(text))
 		if (settings == nil) == (err == nil) {
 			t.Fatal("neither settings nor an error, or both")
 		}
 		for key, value := range settings {
-			if strings.ContainsAny(key+value, "\r\n\x00") || !strings.Contains(text, value) {
+			quoted := strings.ContainsAny(text, "\r\\")
+			if strings.ContainsAny(key, "\r\n\x00") || strings.Contains(value, "\x00") || !quoted && !strings.Contains(text, value) {
 				t.Fatalf("%q = %q is not of the text", key, value)
 			}
+		}
+		var again strings.Builder
+		escape := strings.NewReplacer("\\", `\\`, "\"", `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`)
+		for key, value := range settings {
+			fmt.Fprintf(&again, "%s=\"%s\" # c\n", key, escape.Replace(value))
+		}
+		if read, err := myvault.ReadEnv(strings.NewReader(again.String())); again.Len() < 1<<20 && (err != nil || !maps.Equal(read, settings)) {
+			t.Fatalf("%q, written anew as %q, reads as %q, %v", text, again.String(), read, err)
 		}
 		_, _ = myvault.ParsePolicy(settings)
 	})
