@@ -10,23 +10,23 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // maxEnv is the size limit of a .env, in bytes.
 const maxEnv = 1 << 20
 
 // ReadEnv reads a .env: KEY=VALUE lines, blank lines, and # comments, after a value too
-// where a blank stands before the #. A value may stand in single or double quotes;
-// nothing in it is expanded, and a backslash in double quotes is refused. Keys may hold
-// hyphens, "export " before a key and CRLF are accepted, a key given twice is an error.
+// if a blank precedes the #. A value may stand in single or double quotes and then have several lines;
+// in double quotes \n, \r, \t, \\, \" and \$ are escapes and any other backslash is refused. Nothing is
+// expanded. Keys may hold hyphens and dots, "export " before a key and CRLF are accepted, a key given
+// twice is an error. The console reads a pasted .env the same way; testdata/dotenv.json has the cases.
 // All errors are reported at once, as ErrInvalid with line and key, never with the text.
 func ReadEnv(r io.Reader) (map[string]string, error) {
-	return readEnv(r, func(string) bool { return true })
+	return readEnv(r, func(string, string) string { return "" })
 }
 
-// readEnv is ReadEnv for keys of which some are not known.
-func readEnv(r io.Reader, known func(key string) bool) (map[string]string, error) {
+// readEnv is ReadEnv with a check that returns what is wrong with an entry, besides its form.
+func readEnv(r io.Reader, check func(key, value string) string) (map[string]string, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxEnv+1))
 	if err != nil {
 		return nil, err
@@ -34,25 +34,27 @@ func readEnv(r io.Reader, known func(key string) bool) (map[string]string, error
 	if len(text) > maxEnv {
 		return nil, fmt.Errorf("%w .env: larger than %d bytes", ErrInvalid, maxEnv)
 	}
-	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
+	lines := strings.Split(string(bytes.TrimPrefix(text, []byte("\uFEFF"))), "\n")
+	for n := range lines {
+		lines[n] = strings.TrimRight(lines[n], "\r")
+	}
 	settings := make(map[string]string)
 	var wrong []error
-	number := 0
-	for line := range strings.Lines(string(text)) {
-		number++
-		key, value, reason := readEnvLine(strings.TrimRight(line, "\r\n"))
+	for n := 0; n < len(lines); {
+		key, value, taken, reason := readEnvEntry(lines[n:])
+		n += taken
 		_, twice := settings[key]
 		switch {
 		case reason != "" || key == "":
 		case twice:
 			reason = nameKey(key) + " is given twice"
-		case !known(key):
-			reason = nameKey(key) + " is not known; it would do nothing"
 		default:
-			settings[key] = value
+			if reason = check(key, value); reason == "" {
+				settings[key] = value
+			}
 		}
 		if reason != "" {
-			wrong = append(wrong, fmt.Errorf("%w .env: line %d: %s", ErrInvalid, number, reason))
+			wrong = append(wrong, fmt.Errorf("%w .env: line %d: %s", ErrInvalid, n-taken+1, reason))
 		}
 	}
 	if len(wrong) > 0 {
@@ -78,66 +80,23 @@ func ReadEnvFile(path string, known ...string) (map[string]string, error) {
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 {
 		return nil, fmt.Errorf("%s: %w .env: everybody can write it, and so the policy: chmod 600", path, ErrInvalid)
 	}
-	settings, err := readEnv(f, func(key string) bool { return ofPolicy(key) || slices.Contains(known, key) })
+	settings, err := readEnv(f, func(key, value string) string {
+		switch {
+		case !ofPolicy(key) && !slices.Contains(known, key):
+			return nameKey(key) + " is not known; it would do nothing"
+		case unfitLine(value) != "" || !ofPolicy(key) && strings.Contains(value, "\t"):
+			return nameKey(key) + " has a line break or a tab, which no setting has; in single quotes a backslash is plain"
+		}
+		return ""
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return settings, nil
 }
 
-// readEnvLine gives no key for a blank line or a comment, and a reason where the line is wrong.
-func readEnvLine(line string) (key, value, reason string) {
-	line = strings.Trim(line, " \t")
-	switch {
-	case line == "" || line[0] == '#':
-		return "", "", ""
-	case !utf8.ValidString(line):
-		return "", "", "not valid UTF-8"
-	case strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7F }):
-		return "", "", "holds a control character"
-	}
-	key, value, found := strings.Cut(line, "=")
-	if !found {
-		return "", "", "want KEY=VALUE"
-	}
-	key = strings.Trim(strings.TrimPrefix(key, "export "), " \t")
-	if !validKey(key) {
-		return "", "", "a key is letters, digits, _ and -, and does not start with a digit"
-	}
-	value, reason = readEnvValue(strings.Trim(value, " \t"))
-	if reason != "" {
-		reason = nameKey(key) + ": " + reason
-	}
-	return key, value, reason
-}
-
-func readEnvValue(text string) (value, reason string) {
-	if text == "" || text[0] != '\'' && text[0] != '"' {
-		if strings.HasPrefix(text, "#") {
-			return "", ""
-		}
-		for i := 1; i < len(text); i++ {
-			if text[i] == '#' && (text[i-1] == ' ' || text[i-1] == '\t') {
-				return strings.TrimRight(text[:i], " \t"), ""
-			}
-		}
-		return text, ""
-	}
-	value, rest, found := strings.Cut(text[1:], text[:1])
-	rest = strings.TrimLeft(rest, " \t")
-	switch {
-	case !found:
-		return "", "the quote is not closed on this line"
-	case rest != "" && rest[0] != '#':
-		return "", "text follows the closing quote"
-	case text[0] == '"' && strings.Contains(value, `\`):
-		return "", "a backslash in double quotes means different things to different readers; use single quotes"
-	}
-	return value, ""
-}
-
 func validKey(key string) bool {
-	return key != "" && (key[0] < '0' || key[0] > '9') && key[0] != '-' && wordy(key)
+	return key != "" && (key[0] < '0' || key[0] > '9') && key[0] != '-' && key[0] != '.' && wordy(strings.ReplaceAll(key, ".", "_"))
 }
 
 // nameKey names a key in an error. A key that does not look like a setting may be a
@@ -155,17 +114,17 @@ func nameKey(key string) string {
 
 // MergeEnv gives the settings in force where a .env was loaded: the families that make
 // the policy come from file alone, so that a stray TOKEN_GITHUB in the environment does not
-// matter; of all other settings process wins.
+// matter; of all other settings process wins. Empty settings are left out: one in process does not
+// hide that of file.
 func MergeEnv(file, process map[string]string) map[string]string {
-	merged := maps.Clone(file)
-	if merged == nil {
-		merged = make(map[string]string)
-	}
+	merged := make(map[string]string)
+	maps.Copy(merged, file)
 	for key, value := range process {
-		if !ofPolicy(key) {
+		if value != "" && !ofPolicy(key) {
 			merged[key] = value
 		}
 	}
+	maps.DeleteFunc(merged, func(_, value string) bool { return value == "" })
 	return merged
 }
 

@@ -61,5 +61,5 @@ func (p *Policy) Rights(service string) Rights {
 	if g == nil {
 		return Rights{}
 	}
-	return Rights{Allow: append([]Rule(nil), g.allow...), Deny: append([]Rule(nil), g.deny...)}
+	return Rights{Allow: append([]Rule(nil), g.allow...), Deny: append([]Rule(nil), g.denyGiven...)}
 }

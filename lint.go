@@ -6,11 +6,12 @@ import (
 	"strings"
 )
 
-// Finding is something in a policy that is legal and probably not meant.
+// Finding is something in a policy that is legal and, unless it is a note, probably not meant.
 type Finding struct {
 	Setting string // such as ALLOW_newsbot
 	Rule    Rule   // zero where the finding is not about one rule
 	Reason  string // one line for people
+	Note    bool   // often meant, but worth knowing
 }
 
 // String gives one line such as "DENY_newsbot: billing/: it forbids nothing that ALLOW_newsbot gives".
@@ -26,12 +27,17 @@ func (f Finding) String() string {
 // forbids nothing which ALLOW gives, a service that may do nothing, and a token that two
 // services share. A rule is compared with one other rule at a time, so that several
 // which contain it only together are not found.
+//
+// It also reports a DENY rule that reaches less than its spelling suggests: x/y covers one secret, and
+// x/y/* one level. If that is meant, a second rule for the rest, such as x/y/, ends the report. Notes are
+// about a DENY that names no action where ALLOW gives destroy or audit, and about cn: identities.
 func (p *Policy) Lint() []Finding {
 	var findings []Finding
 	owners := make(map[digest]string)
 	for _, name := range p.names {
 		g := p.services[name]
 		findings = append(findings, g.lint(name)...)
+		findings = append(findings, p.lintIdentities(name)...)
 		for _, token := range g.tokens {
 			if owner, taken := owners[token]; taken {
 				reason := fmt.Sprintf("a token of it is also one of %s: who has it is both", owner)
@@ -57,19 +63,92 @@ func (g *grants) lint(name string) (findings []Finding) {
 			reason = fmt.Sprintf("%s takes all of it back: %s", deny, g.deny[i])
 		}
 		if reason != "" {
-			findings = append(findings, Finding{allow, r, reason})
+			findings = append(findings, Finding{Setting: allow, Rule: r, Reason: reason})
 		}
 	}
 	for n, r := range g.deny {
 		reason := containedIn(g.deny, n)
-		if !slices.ContainsFunc(g.allow, r.meets) {
-			reason = fmt.Sprintf("it forbids nothing that %s gives", allow)
+		switch {
+		case !slices.ContainsFunc(g.allow, r.meets):
+			reason = fmt.Sprintf("it forbids nothing that %s gives%s", allow, g.why(r))
+		case reason == "":
+			reason = g.beyond(r)
 		}
 		if reason != "" {
-			findings = append(findings, Finding{deny, r, reason})
+			findings = append(findings, Finding{Setting: deny, Rule: r, Reason: reason})
+		}
+		if more := g.takes(r); more != 0 {
+			reason := fmt.Sprintf("it names no action and so forbids %s too, which %s gives; to forbid less, name the actions", more, allow)
+			findings = append(findings, Finding{Setting: deny, Rule: r, Reason: reason, Note: true})
 		}
 	}
 	return findings
+}
+
+// why returns what may be wrong with a deny rule that forbids nothing.
+func (g *grants) why(r Rule) string {
+	if !slices.ContainsFunc(g.allow, func(a Rule) bool { return segmentsMeet(a.project, r.project) }) {
+		return ": no rule of it names the project"
+	}
+	if wider := r.wider(); slices.ContainsFunc(g.allow, wider.meets) {
+		return fmt.Sprintf("; %s would", wider)
+	}
+	return ""
+}
+
+// beyond returns what a deny rule leaves open although its spelling suggests that it is covered; "" if
+// no ALLOW gives it or another DENY forbids it.
+func (g *grants) beyond(r Rule) string {
+	star := len(r.path) > 0 && r.path[len(r.path)-1] == "*"
+	if r.below && !star {
+		return ""
+	}
+	rest := r
+	rest.below = !r.below
+	if !slices.ContainsFunc(g.allow, rest.meets) || slices.ContainsFunc(g.deny, rest.within) {
+		return ""
+	}
+	switch {
+	case r.below:
+		return fmt.Sprintf("it covers what is further down and no name of this level; %s covers both", r.wider())
+	case star:
+		return fmt.Sprintf("it covers one level and nothing below it; %s covers both", r.wider())
+	}
+	return fmt.Sprintf("it covers that one name and nothing below it; add %s if that is to be forbidden too", r.wider())
+}
+
+// wider returns the rule that covers everything below r, or, if r ends in "*", below its parent.
+func (r Rule) wider() Rule {
+	if last := len(r.path) - 1; last >= 0 && r.path[last] == "*" {
+		r.path = r.path[:last]
+	}
+	r.below = true
+	return r
+}
+
+// takes returns the actions that r forbids because it names none, that an ALLOW without actions would
+// not grant, and that some ALLOW gives where r covers.
+func (g *grants) takes(r Rule) (taken Action) {
+	if !r.bare {
+		return 0
+	}
+	for _, a := range g.allow {
+		if a.meets(r) {
+			taken |= a.actions &^ usualActions
+		}
+	}
+	return taken
+}
+
+// lintIdentities warns of common names: the constraints of an intermediate authority are checked
+// against its URIs and DNS names alone.
+func (p *Policy) lintIdentities(name string) []Finding {
+	for identity, owner := range p.identities {
+		if owner == name && strings.HasPrefix(identity, nameKind) {
+			return []Finding{{Setting: certFamily + name, Note: true, Reason: "an authority's name constraints do not bind cn:, so any authority below yours can issue it for any name; use uri: or dns: if you have such authorities"}}
+		}
+	}
+	return nil
 }
 
 // containedIn tells which other rule makes rules[n] superfluous; of two equal ones the later is.

@@ -32,10 +32,11 @@ func TestLint(t *testing.T) {
 		"forbids nothing": {
 			[]string{"newsbot/prod/", "rag/prod/db/x"}, []string{"billing/", "newsbot/prod", "newsbot/*/db", "newsbot/prod/x@destroy", "rag/prod/db"},
 			[]string{
-				"DENY_svc: billing/: it forbids nothing that ALLOW_svc gives",
-				"DENY_svc: newsbot/prod: it forbids nothing that ALLOW_svc gives",
+				"DENY_svc: billing/: it forbids nothing that ALLOW_svc gives: no rule of it names the project",
+				"DENY_svc: newsbot/prod: it forbids nothing that ALLOW_svc gives; newsbot/prod/ would",
+				"DENY_svc: newsbot/*/db: it covers that one name and nothing below it; add newsbot/*/db/ if that is to be forbidden too",
 				"DENY_svc: newsbot/prod/x@destroy: it forbids nothing that ALLOW_svc gives",
-				"DENY_svc: rag/prod/db: it forbids nothing that ALLOW_svc gives",
+				"DENY_svc: rag/prod/db: it forbids nothing that ALLOW_svc gives; rag/prod/db/ would",
 			},
 		},
 	} {
@@ -73,6 +74,9 @@ func TestWhatLintFindsHasNoEffect(t *testing.T) {
 		allow, deny := randomRules(t, random, 1+random.IntN(3)), randomRules(t, random, random.IntN(3))
 		whole := policyOf(t, allow, deny)
 		for _, f := range whole.Lint() {
+			if strings.Contains(f.Reason, "it covers") {
+				continue // it has an effect, and a smaller one than its reader expects
+			}
 			found++
 			smaller := policyOf(t, allow, leaveOut(deny, f.Rule.String()))
 			if f.Setting == "ALLOW_svc" {
@@ -127,4 +131,67 @@ func randomAddress(random *rand.Rand) myvault.Address {
 		path += "/" + pick()
 	}
 	return myvault.Address{Project: pick(), Path: path}
+}
+
+// TestLintFindsADenyThatReachesLess than its reader expects: what it leaves open is what another spelling would cover.
+func TestLintFindsADenyThatReachesLess(t *testing.T) {
+	const one, level, within, nothing = "it covers that one name and nothing below it", "it covers one level and nothing below it", "it covers what is further down", "it forbids nothing"
+	for _, c := range []struct{ allow, deny, want string }{
+		{"newsbot/", "newsbot/hidden", one},
+		{"newsbot/", "newsbot/hidden,newsbot/hidden/", ""}, // both are named
+		{"newsbot/", "newsbot/hidden/", ""},
+		{"newsbot/", "newsbot/hidden@write", one},
+		{"newsbot/", "newsbot/hidden@write,newsbot/hidden/", ""},
+		{"newsbot/", "newsbot/hidden,newsbot/hidden/@write", one}, // not for the other actions
+		{"*/", "*/prod/key-*", one},
+		{"newsbot/hidden,newsbot/x", "newsbot/hidden", ""}, // nothing below it is allowed
+		{"newsbot/hidden/a,newsbot/hidden", "newsbot/hidden", one},
+		{"newsbot/", "newsbot/hidden/*", level},
+		{"newsbot/", "newsbot/*", level},
+		{"newsbot/", "newsbot/hidden/*,newsbot/hidden/", ""},
+		{"newsbot/*", "newsbot/*@write", ""},
+		{"newsbot/", "newsbot/hidden/*/", within},
+		{"newsbot/", "newsbot/*/", within},
+		{"newsbot/*/", "newsbot/*/@write", ""},
+		{"newsbot/", "newsbot/*/secret/", ""}, // not at its end
+		{"newsbot/", "newsbt/hidden/", "no rule of it names the project"},
+		{"newsbot/dev/", "newsbot/prod/", nothing},
+		{"*/", "billing/", ""},
+	} {
+		t.Run(c.allow+" but "+c.deny, func(t *testing.T) {
+			is := is.New(t)
+			var got []string
+			for _, f := range policyOf(t, split(c.allow), split(c.deny)).Lint() {
+				if f.Setting == "DENY_svc" && !strings.Contains(f.Reason, "it says no more than") {
+					is.True(!f.Note)
+					got = append(got, f.Reason)
+				}
+			}
+			if c.want == "" {
+				is.Equal(got, nil)
+				return
+			}
+			is.Equal(len(got), 1)
+			is.True(strings.Contains(got[0], c.want))
+		})
+	}
+}
+
+// TestLintNotes are about what is legal and often meant.
+func TestLintNotes(t *testing.T) {
+	is := is.New(t)
+	p, err := myvault.NewPolicy(myvault.Service{
+		Name: "svc", Allow: rules(t, "newsbot/", "newsbot/a/@destroy", "rag/x/@audit"), Deny: rules(t, "newsbot/a/", "newsbot/b/", "rag/@audit+read"),
+		Certificates: []string{"dns:newsbot.internal", "cn:newsbot"},
+	})
+	is.NoErr(err)
+	var notes []string
+	for _, f := range p.Lint() {
+		if f.Note {
+			notes = append(notes, f.String())
+		}
+	}
+	is.Equal(len(notes), 2)
+	is.Equal(notes[0], "DENY_svc: newsbot/a/: it names no action and so forbids destroy too, which ALLOW_svc gives; to forbid less, name the actions")
+	is.True(strings.HasPrefix(notes[1], "CERT_svc: an authority's name constraints do not bind cn:"))
 }

@@ -19,7 +19,7 @@ type Service struct {
 	// CertificateAndToken says that neither suffices alone.
 	CertificateAndToken bool
 	Allow               []Rule // what it may do; nothing by default
-	Deny                []Rule // wins over Allow
+	Deny                []Rule // wins over Allow; a rule that names no action forbids all
 }
 
 // Policy says who may do what. It is immutable and pure: it reads no clock, file or
@@ -34,6 +34,7 @@ type Policy struct {
 // grants are the rights of one service.
 type grants struct {
 	allow, deny           []Rule
+	denyGiven             []Rule // deny before forDeny
 	allowIndex, denyIndex *matcher
 	tokens                []digest
 	weak                  bool
@@ -75,7 +76,7 @@ func NewPolicy(services ...Service) (*Policy, error) {
 
 func newGrants(s Service) (*grants, error) {
 	var wrong []error
-	g := &grants{allow: slices.Clone(s.Allow), deny: slices.Clone(s.Deny), both: s.CertificateAndToken}
+	g := &grants{allow: slices.Clone(s.Allow), deny: slices.Clone(s.Deny), denyGiven: slices.Clone(s.Deny), both: s.CertificateAndToken}
 	for _, r := range slices.Concat(s.Allow, s.Deny) {
 		if r.project == "" {
 			wrong = append(wrong, fmt.Errorf("%w service %s: a zero Rule; make rules with ParseRule", ErrInvalid, s.Name))
@@ -92,6 +93,9 @@ func newGrants(s Service) (*grants, error) {
 		g.tokens = append(g.tokens, d)
 		g.weak = g.weak || weak
 	}
+	for n := range g.deny {
+		g.deny[n] = g.deny[n].forDeny()
+	}
 	g.allowIndex, g.denyIndex = newMatcher(g.allow), newMatcher(g.deny)
 	return g, errors.Join(wrong...)
 }
@@ -99,8 +103,8 @@ func newGrants(s Service) (*grants, error) {
 // Services gives the names of the services, sorted.
 func (p *Policy) Services() []string { return slices.Clone(p.names) }
 
-// WeakTokens gives the services that have a plain token under 16 characters. A server
-// warns of them on loopback and refuses them beyond it.
+// WeakTokens gives the services that have a plain token under 16 characters, or one that the documents
+// show as an example. A server warns of them on loopback and refuses them beyond it.
 func (p *Policy) WeakTokens() []string {
 	return slices.DeleteFunc(p.Services(), func(name string) bool { return !p.services[name].weak })
 }

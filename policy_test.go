@@ -73,8 +73,16 @@ func TestPolicyDecides(t *testing.T) {
 		{"p/@read", "", []decision{allow("read", "p/x"), deny("list", "p/x"), deny("write", "p/x")}},
 		{"p/@destroy", "", []decision{allow("destroy", "p/x"), deny("read", "p/x")}},
 		{"*/,p/@destroy", "p/billing/", []decision{
-			allow("read", "p/x"), allow("destroy", "p/x"), deny("read", "p/billing/x"), allow("destroy", "p/billing/x"), allow("read", "p/billing"),
+			allow("read", "p/x"), allow("destroy", "p/x"), deny("read", "p/billing/x"), deny("destroy", "p/billing/x"), allow("read", "p/billing"),
 		}},
+		{"p/@read+write+delete+list+destroy+audit", "p/hidden/,p/x", []decision{ // a DENY without actions denies all of them
+			deny("destroy", "p/hidden/a"), deny("audit", "p/hidden/a"), deny("read", "p/hidden/a"), deny("destroy", "p/x"), allow("destroy", "p/x/y"),
+		}},
+		{"p/@read+write+delete+list+destroy+audit", "p/a/@read+write+delete+list,p/b/@destroy", []decision{ // and one with actions just those
+			deny("read", "p/a/x"), allow("destroy", "p/a/x"), allow("audit", "p/a/x"), allow("read", "p/b/x"), deny("destroy", "p/b/x"),
+		}},
+		{"*/", "*/", []decision{deny("read", "p/x"), deny("destroy", "p/x")}},
+		{"p/", "", []decision{deny("destroy", "p/x"), deny("audit", "p/x")}}, // an ALLOW without actions grants four
 		{"*/", "*/prod/@write+delete", []decision{allow("read", "p/prod/x"), deny("write", "p/prod/x"), allow("write", "p/dev/x")}},
 	} {
 		p := policyOf(t, split(c.allow), split(c.deny))
@@ -116,9 +124,11 @@ func TestNoActionIsNeverAllowed(t *testing.T) {
 
 func TestExplainNamesTheRule(t *testing.T) {
 	is := is.New(t)
-	p := policyOf(t, []string{"a/", "*/prod/"}, []string{"*/prod/billing/"})
-	is.Equal(p.Explain("svc", myvault.Read, address(t, "b/prod/x")).Reason, "allowed by ALLOW_svc: */prod/")
+	p := policyOf(t, []string{"a/", "*/prod/@read+destroy"}, []string{"*/prod/billing/"})
+	is.Equal(p.Explain("svc", myvault.Read, address(t, "b/prod/x")).Reason, "allowed by ALLOW_svc: */prod/@read+destroy")
 	is.Equal(p.Explain("svc", myvault.Read, address(t, "b/prod/billing/x")).Rule.String(), "*/prod/billing/")
+	is.Equal(p.Explain("svc", myvault.Destroy, address(t, "b/prod/billing/x")).Reason, "denied by DENY_svc: */prod/billing/")
+	is.Equal(len(p.Who(myvault.Destroy, address(t, "b/prod/billing/x"))), 0)
 	is.Equal(p.Explain("svc", myvault.Read, address(t, "b/dev/x")).Reason, "no rule of ALLOW_svc gives read here")
 	is.True(!p.Explain("nobody", myvault.Read, address(t, "a/x")).Allowed)
 	is.Equal(p.Who(myvault.Read, address(t, "a/x")), []string{"svc"})
@@ -127,8 +137,7 @@ func TestExplainNamesTheRule(t *testing.T) {
 
 // referenceAllows is the meaning of rules in the fewest lines: each becomes a regular expression.
 func referenceAllows(allow, deny []string, action, addr string) bool {
-	covers := func(rule string) bool {
-		actions := "read+write+delete+list"
+	covers := func(rule, actions string) bool {
 		if at := strings.LastIndex(rule, "@"); at >= 0 {
 			rule, actions = rule[:at], rule[at+1:]
 		}
@@ -147,15 +156,16 @@ func referenceAllows(allow, deny []string, action, addr string) bool {
 		}
 		return regexp.MustCompile("^" + pattern + "$").MatchString(addr)
 	}
-	any := func(rules []string) bool {
+	any := func(rules []string, unnamed string) bool {
 		for _, r := range rules {
-			if covers(r) {
+			if covers(r, unnamed) {
 				return true
 			}
 		}
 		return false
 	}
-	return any(allow) && !any(deny)
+	const four = "read+write+delete+list"
+	return any(allow, four) && !any(deny, four+"+destroy+audit")
 }
 
 // TestPolicyAgreesWithReference asks a million random questions, made of few letters so

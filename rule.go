@@ -8,7 +8,8 @@ import (
 // Action is what a caller wants to do to an address; several are a set, by |.
 type Action uint8
 
-// The actions of the policy. A rule that names none grants Read, Write, Delete and List.
+// The actions of the policy. A rule that names none grants Read, Write, Delete and List; in a
+// DENY it forbids every action.
 const (
 	Read    Action = 1 << iota // the value
 	Write                      // make a version, create, undelete; register a project
@@ -55,12 +56,14 @@ func (a Action) String() string {
 //
 // An empty path pattern, or one that ends in "/", covers everything below it by whole
 // segments; any other names exactly one secret. "*" stands for one or more characters
-// inside one segment. Rules are made by [ParseRule]; the zero Rule covers nothing.
+// inside one segment. If no action is named, an ALLOW grants read, write, delete and list, and a DENY
+// forbids every action. Rules are made by [ParseRule]; the zero Rule covers nothing.
 type Rule struct {
 	project string   // pattern of the project name
 	path    []string // patterns of the path's segments
 	below   bool     // covers what is below path; else path itself
 	actions Action
+	bare    bool // no action is named
 }
 
 // ParseRule reads a rule as it stands in ALLOW_ and DENY_ lines, such as
@@ -71,7 +74,10 @@ func ParseRule(text string) (Rule, error) {
 	if err != nil {
 		return Rule{}, err
 	}
-	r := Rule{actions: actions}
+	r := Rule{actions: actions, bare: actions == 0}
+	if r.bare {
+		r.actions = usualActions
+	}
 	rest, prefixed := strings.CutPrefix(pattern, "project:")
 	dividers := "/:"
 	if prefixed {
@@ -114,11 +120,11 @@ func (r Rule) withPath(path string) (Rule, error) {
 	return r, nil
 }
 
-// cutActions divides a rule at its last "@".
+// cutActions divides a rule at its last "@". Without one it returns no action.
 func cutActions(text string) (string, Action, error) {
 	at := strings.LastIndexByte(text, '@')
 	if at < 0 {
-		return text, usualActions, nil
+		return text, 0, nil
 	}
 	var actions Action
 	for name := range strings.SplitSeq(text[at+1:], "+") {
@@ -152,14 +158,23 @@ func (r Rule) String() string {
 	if r.below && len(r.path) > 0 {
 		s += "/"
 	}
-	if r.actions != usualActions || strings.Contains(s, "@") {
+	if !r.bare {
 		s += "@" + r.actions.String()
 	}
 	return s
 }
 
-// Actions gives the actions that the rule is about.
+// Actions returns the actions that the rule names, and Read, Write, Delete and List if it names none. A
+// Deny list reads a rule that names none as all actions, and so does the rule of a [Decision].
 func (r Rule) Actions() Action { return r.actions }
+
+// forDeny returns the rule as a DENY reads it: if it names no action, it is about all of them.
+func (r Rule) forDeny() Rule {
+	if r.bare {
+		r.actions = allActions
+	}
+	return r
+}
 
 // covers reports whether addr is one of the rule's.
 func (r Rule) covers(addr Address) bool {

@@ -17,7 +17,7 @@ func TestRuleSpellingsMeanTheSame(t *testing.T) {
 		{"common:", "common/"},
 		{"project:common/", "common/"},
 		{"project:*/prod/", "*/prod/"},
-		{"common/*/@read+write+delete+list", "common/*/"},
+		{"common/*/@read+write+delete+list", "common/*/@read+write+delete+list"}, // in a DENY not the same as none
 		{"common/*/@list+read", "common/*/@read+list"},
 		{"project/x", "project/x"},         // a project named project
 		{"project:project/x", "project/x"}, // removed once

@@ -18,8 +18,9 @@ const (
 )
 
 // ParsePolicy makes a policy from settings: ALLOWED_SERVICES, and for each service
-// TOKEN_<service> or CERT_<service> or both, ALLOW_<service> and DENY_<service>, the last two
-// being optional. CERT_ lists identities of client certificates, of which one suffices: uri:, dns: or
+// TOKEN_<service>, CERT_<service>, ALLOW_<service> and DENY_<service>. All four are optional: a service
+// without token and certificate cannot log in, and is for [Vault.As] alone. An empty setting is as good as
+// none. CERT_ lists identities of client certificates, of which one suffices: uri:, dns: or
 // cn: and what stands in the certificate; the item with:token says that the token is needed too. Other
 // settings are ignored. Everything that is wrong is reported at once, as ErrInvalid with
 // the key and the number of the item, never with the text.
@@ -61,11 +62,16 @@ func cutFamily(key string) (family, service string, found bool) {
 	return "", "", false
 }
 
+// given reports whether there is such a setting. Blanks are none.
+func given(settings map[string]string, key string) bool {
+	return strings.Trim(settings[key], " \t") != ""
+}
+
 // strangers finds settings for services that may not connect.
 func strangers(settings map[string]string, names []string) []error {
 	var wrong []error
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
-		if _, service, found := cutFamily(key); found && !slices.Contains(names, service) {
+		if _, service, found := cutFamily(key); found && given(settings, key) && !slices.Contains(names, service) {
 			wrong = append(wrong, fmt.Errorf("%w setting %s: the service is not in %s", ErrInvalid, nameKey(key), allowedServices))
 		}
 	}
@@ -75,11 +81,8 @@ func strangers(settings map[string]string, names []string) []error {
 // readTokens gives the well-formed tokens, so that NewPolicy reports nothing twice.
 func readTokens(settings map[string]string, service string) ([]string, error) {
 	key := tokenFamily + service
-	if _, given := settings[key]; !given {
-		if _, given := settings[certFamily+service]; given {
-			return nil, nil
-		}
-		return nil, fmt.Errorf("%w setting %s: it is missing; every service needs a token, or a certificate by CERT_", ErrInvalid, nameKey(key))
+	if !given(settings, key) {
+		return nil, nil
 	}
 	return readItems(key, settings[key], func(item string) (string, error) {
 		_, _, err := parseToken(item)
@@ -89,11 +92,10 @@ func readTokens(settings map[string]string, service string) ([]string, error) {
 
 // readIdentities gives the well-formed identities, and whether the token is needed too.
 func readIdentities(settings map[string]string, key string) (identities []string, both bool, err error) {
-	text, given := settings[key]
-	if !given {
+	if !given(settings, key) {
 		return nil, false, nil
 	}
-	items, err := readItems(key, text, func(item string) (string, error) {
+	items, err := readItems(key, settings[key], func(item string) (string, error) {
 		if item == withToken {
 			return item, nil
 		}
@@ -108,11 +110,10 @@ func readIdentities(settings map[string]string, key string) (identities []string
 }
 
 func readRules(settings map[string]string, key string) ([]Rule, error) {
-	text, given := settings[key]
-	if !given {
+	if !given(settings, key) {
 		return nil, nil
 	}
-	return readItems(key, text, ParseRule)
+	return readItems(key, settings[key], ParseRule)
 }
 
 // readItems reads a list, and reports each item that does not parse by its number.

@@ -91,19 +91,13 @@ func (c *Certificates) reload() error {
 	if c.current.Load() != nil && !c.readable() {
 		return fmt.Errorf("httpapi: %w: one of the files of certificates is no regular file, and cannot be read a second time", myvault.ErrInvalid)
 	}
-	pair, err := readPair(c.files)
-	if err != nil {
+	pair, wrongPair := readPair(c.files)
+	clients, pool, wrongClients := readAuthorities(c.files.ClientCA)
+	if err := errors.Join(wrongPair, wrongClients); err != nil {
 		return err
 	}
-	next := &certified{config: c.newConfig(pair)}
-	if c.files.ClientCA != "" {
-		if next.clients, err = readPEM(c.files.ClientCA, "client authorities"); err != nil {
-			return err
-		}
-		if next.config.ClientCAs, err = parseAuthorities(next.clients); err != nil {
-			return err
-		}
-	}
+	next := &certified{config: c.newConfig(pair), clients: clients}
+	next.config.ClientCAs = pool
 	if last := c.current.Load(); last != nil {
 		next.round = last.round
 		if !bytes.Equal(last.clients, next.clients) {
@@ -187,6 +181,18 @@ func readPair(files CertificateFiles) (pair tls.Certificate, err error) {
 func usable(certificate *x509.Certificate, usage x509.ExtKeyUsage) bool {
 	return len(certificate.ExtKeyUsage)+len(certificate.UnknownExtKeyUsage) == 0 ||
 		slices.Contains(certificate.ExtKeyUsage, usage) || slices.Contains(certificate.ExtKeyUsage, x509.ExtKeyUsageAny)
+}
+
+// readAuthorities reads the file of the client authorities; path "" means none.
+func readAuthorities(path string) (text []byte, pool *x509.CertPool, err error) {
+	if path == "" {
+		return nil, nil, nil
+	}
+	if text, err = readPEM(path, "client authorities"); err != nil {
+		return nil, nil, err
+	}
+	pool, err = parseAuthorities(text)
+	return text, pool, err
 }
 
 // parseAuthorities reads certificates of authorities, and nothing else.

@@ -33,7 +33,7 @@ func (c *call) login() (*myvault.Session, error) {
 		credentials.VerifiedChains = c.request.TLS.VerifiedChains
 	}
 	if certified := len(credentials.VerifiedChains) > 0; certified || len(services) == 1 && len(secrets) == 1 {
-		credentials.Service, credentials.Token = strings.Join(services, ""), strings.Join(secrets, "")
+		credentials.Service, credentials.Token = strings.Join(services, ""), c.token(strings.Join(secrets, ""))
 	}
 	session, err := c.api.vault.Login(c.ctx(), credentials)
 	return session, c.limited(err, credentials.Service)

@@ -126,6 +126,7 @@ func shutdown(server *http.Server, grace time.Duration) error {
 func newServer(handler *Handler, config ServerConfig) *http.Server {
 	server := &http.Server{
 		Handler:                      config.Certificates.recheck(handler),
+		BaseContext:                  baseContext,
 		ConnContext:                  known,
 		ConnState:                    follow,
 		Protocols:                    new(http.Protocols),
@@ -177,16 +178,18 @@ func (c ServerConfig) Check(addr net.Addr) error {
 }
 
 // CheckPolicy tells whether a policy may serve on an address, as [Serve] does at its start: ErrInvalid
-// where other machines reach it and a service has a token under 16 characters. On loopback such
-// tokens are a warning to logger, which may be nil. Ask it before [myvault.Vault.SetPolicy].
+// where other machines reach it and a service has a token under 16 characters, or one that the documents
+// show as an example. On loopback such tokens are a warning to logger, which may be nil. Ask it before
+// [myvault.Vault.SetPolicy]. The length of a sha256: token shows only when a caller presents it: beyond
+// loopback one under 16 bytes is answered as a wrong one.
 func CheckPolicy(policy *myvault.Policy, addr net.Addr, logger *slog.Logger) error {
 	weak := strings.Join(policy.WeakTokens(), ", ")
 	switch {
 	case weak == "":
 	case !local(addr):
-		return fmt.Errorf("httpapi: %w: beyond loopback tokens need 16 characters; give longer ones to %s", myvault.ErrInvalid, weak)
+		return fmt.Errorf("httpapi: %w: beyond loopback tokens need 16 characters, and none of the documents will do; give others to %s", myvault.ErrInvalid, weak)
 	case logger != nil:
-		logger.Warn("tokens under 16 characters can be guessed; they are refused beyond loopback", "services", weak)
+		logger.Warn("tokens under 16 characters, or of the documents, can be guessed; they are refused beyond loopback", "services", weak)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/myswiftagent/myvault"
@@ -16,46 +17,79 @@ import (
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// check gives everything with which the server would not start, short of opening the store and listening, and
-// the certificates: their files may be pipes, which are read once.
-func (l loaded) check(ctx context.Context) (*httpapi.Certificates, error) {
-	certificates, tlsWrong := l.certificates()
-	wrong := []error{l.Settings.Check(ctx), tlsWrong, l.checkAPI(), l.checkSweep()}
+// check returns everything with which the server would not start, short of opening the store and listening, and
+// the certificates: their files may be pipes, which are read once. The start, a reload and -lint all ask it;
+// a server that started already does not open pipes again.
+func (l loaded) check(ctx context.Context, started bool) (*httpapi.Certificates, error) {
+	certificates, tlsWrong := l.certificates(started)
+	wrong := []error{l.wrong, l.Settings.Check(ctx), tlsWrong, l.checkAPI(), l.checkSweep(), l.checkServices()}
 	if l.Metrics != "" {
 		_, err := resolve(l.Metrics, metricsSetting)
 		wrong = append(wrong, err)
 	}
 	addr, err := resolve(l.address(), addressSetting)
 	wrong = append(wrong, err)
-	if err == nil {
-		if tlsWrong == nil {
-			wrong = append(wrong, l.serverConfig(certificates).Check(addr))
-		}
+	if err == nil && tlsWrong == nil {
+		config := httpapi.ServerConfig{Certificates: certificates, PlaintextBeyondLoopback: l.Plaintext}
+		wrong = append(wrong, config.Check(addr))
+	}
+	if err == nil && l.policy != nil {
 		wrong = append(wrong, httpapi.CheckPolicy(l.policy, addr, nil))
 	}
 	return certificates, errors.Join(wrong...)
 }
 
-// checkAPI makes the API once, over a vault that nobody uses.
+// checkAPI checks the settings of the API one by one, over a vault that nobody uses.
 func (l loaded) checkAPI() error {
-	vault, err := myvault.New(memory.New(memory.Config{}), l.policy, myvault.Config{})
+	policy, err := myvault.NewPolicy()
 	if err != nil {
 		return err
 	}
-	issuer, err := tokens.New(vault, tokens.Config{})
-	if err == nil {
-		_, err = l.handler(vault, issuer, slog.New(slog.DiscardHandler), nil)
+	vault, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{})
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, vault.Close())
+	api := func(setting string, config httpapi.Config) error {
+		_, err := httpapi.New(vault, config)
+		return named(setting, err)
+	}
+	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
+	return errors.Join(
+		api("MYVAULT_HOSTS", httpapi.Config{AllowedHosts: l.Hosts}),
+		api("MYVAULT_ORIGINS", httpapi.Config{AllowedOrigins: l.Origins}),
+		api("MYVAULT_FORWARDERS", httpapi.Config{Forwarders: l.Forwarders}),
+		named("MYVAULT_CONNECTIONS", httpapi.ServerConfig{MaxConnections: l.Connections}.Check(loopback)),
+		named("MYVAULT_DRAIN", httpapi.ServerConfig{Drain: l.Drain}.Check(loopback)),
+		vault.Close(),
+	)
 }
 
-// checkIdentities refuses certificates of services where no client could show one.
-func (l loaded) checkIdentities() error {
+// named returns err with the setting that it is about.
+func named(setting string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("setting %s: %w", setting, err)
+}
+
+// checkServices refuses a service that nobody can log in as, certificates that no client could show, and a
+// duty of a service that there is not. The library takes services that cannot log in: they are for programs that
+// embed it.
+func (l loaded) checkServices() error {
 	var wrong []error
-	for _, name := range l.policy.Services() {
-		if setting := "CERT_" + name; l.all[setting] != "" && l.ClientCA == "" {
-			wrong = append(wrong, fmt.Errorf("%s has no effect without MYVAULT_TLS_CLIENT_CA, the authorities of client certificates", setting))
+	services := items(l.all["ALLOWED_SERVICES"])
+	for _, name := range services {
+		token, certificate := l.all["TOKEN_"+name], l.all["CERT_"+name]
+		switch {
+		case myvault.ValidateService(name) != nil: // said by the policy, and not shown: it may be anything
+		case certificate != "" && l.ClientCA == "":
+			wrong = append(wrong, fmt.Errorf("CERT_%s has no effect without MYVAULT_TLS_CLIENT_CA, the authorities of client certificates", name))
+		case token+certificate == "" && name != l.Due:
+			wrong = append(wrong, fmt.Errorf("setting TOKEN_%s is missing: nobody can log in as %s; give it a token, or a certificate by CERT_%s, or take it out of ALLOWED_SERVICES", name, name, name))
 		}
+	}
+	if l.Due != "" && !slices.Contains(services, l.Due) {
+		wrong = append(wrong, errors.New("MYVAULT_DUE names no service of ALLOWED_SERVICES")) // nor shown
 	}
 	return errors.Join(wrong...)
 }

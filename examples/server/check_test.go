@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/matryer/is"
@@ -11,38 +12,91 @@ import (
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
+// refused are changes of one thing each, in goodEnv, that a start refuses, and so do -lint and a reload.
+var refused = []struct{ line, becomes, want string }{
+	{"MSA_", "MYVAULT_FORWARDERS=canary\nMSA_", "setting MYVAULT_FORWARDERS"},
+	{"MSA_", "MYVAULT_ORIGINS=canary\nMSA_", "setting MYVAULT_ORIGINS"},
+	{"MSA_", "MYVAULT_HOSTS='canary b'\nMSA_", "setting MYVAULT_HOSTS"},
+	{"MSA_", "MYVAULT_HOSTS=http://canary/\nMSA_", "setting MYVAULT_HOSTS"},
+	{"MSA_", "MYVAULT_METRICS_ADDR=canary\nMSA_", "MYVAULT_METRICS_ADDR"},
+	{"MSA_", "MYVAULT_PROVIDER=sqlit\nMSA_", "MYVAULT_PROVIDER"},
+	{"MSA_", "MYVAULT_PROVIDER=hashivault\nMSA_", "VAULT_ADDR"},
+	{"MSA_", vaultAt("canary") + "MSA_", "setting VAULT_ADDR"},
+	{"MSA_", vaultAt("https://127.0.0.1:1") + "VAULT_MOUNT=canary/../b\nMSA_", "setting VAULT_MOUNT"},
+	{"MSA_", vaultAt("https://127.0.0.1:1") + "VAULT_BASE=canary?\nMSA_", "setting VAULT_BASE"},
+	{"MSA_", vaultAt("https://127.0.0.1:1") + "VAULT_KEEP_VERSIONS=-1\nMSA_", "setting VAULT_KEEP_VERSIONS"},
+	{"MSA_", vaultAt("https://127.0.0.1:1") + "VAULT_CACERT=/none/canary\nMSA_", "setting VAULT_CACERT"},
+	{"MSA_", vaultAt("https://127.0.0.1:1") + "VAULT_CLIENT_CERT=/none/canary\nVAULT_CLIENT_KEY=/none/canary\nMSA_", "VAULT_CLIENT_CERT"},
+	{"MSA_", vaultAt("https://127.0.0.1:1") + "VAULT_TOKEN_FILE=/none/canary\nMSA_", "VAULT_TOKEN_FILE"},
+	{"MSA_", "MYVAULT_DATA=.env\nMSA_", "setting MYVAULT_DATA"},
+	{"MSA_", "MYVAULT_TLS_CERT=/none/canary.pem\nMYVAULT_TLS_KEY=.env\nMSA_", "setting MYVAULT_TLS_CERT"},
+	{"MSA_", "MYVAULT_TLS_CERT=.env\nMYVAULT_TLS_KEY=/none/canary.key\nMSA_", "setting MYVAULT_TLS_KEY"},
+	{"MSA_", "MYVAULT_TLS_CERT=.env\nMYVAULT_TLS_KEY=.env\nMSA_", "MYVAULT_TLS_CERT, MYVAULT_TLS_KEY: "},
+	{"MSA_", "MYVAULT_TLS_CERT=.env\nMYVAULT_TLS_KEY=.env\nMYVAULT_TLS_CLIENT_CA=.env\nMSA_", "client authorities"},
+	{"MSA_", "MYVAULT_TLS_CERT=.env\nMSA_", "both MYVAULT_TLS_CERT and MYVAULT_TLS_KEY"},
+	{"MSA_", "MYVAULT_TLS_MIN=canary\nMSA_", "MYVAULT_TLS_MIN"},
+	{"MSA_", "MYVAULT_TLS_CLIENT_REQUIRED=true\nMSA_", "MYVAULT_TLS_CLIENT_REQUIRED"},
+	{"MSA_", "MYVAULT_ADDR=canary\nMSA_", "MYVAULT_ADDR"},
+	{"MSA_", "MYVAULT_ADDR=0.0.0.0:0\nMSA_", "MYVAULT_PLAINTEXT"},
+	{"MSA_", "MYVAULT_CONNECTIONS=-1\nMSA_", "setting MYVAULT_CONNECTIONS"},
+	{"MSA_", "MYVAULT_SWEEP=10ms\nMSA_", "MYVAULT_SWEEP"},
+	{"MSA_", "MYVAULT_DRAIN=-1s\nMSA_", "setting MYVAULT_DRAIN"},
+	{"MSA_", "MYVAULT_DUE=canary\nMSA_", "MYVAULT_DUE"},
+	{"MSA_", "LOG_LEVEL=canary\nMSA_", "setting LOG_LEVEL"},
+	{"MSA_", "LOG_FORMAT=canary\nMSA_", "setting LOG_FORMAT"},
+	{"MSA_", "MYVAULT_CONSOLE=canary\nMSA_", "setting MYVAULT_CONSOLE"},
+	{svc.token, "canary\nMYVAULT_ADDR=0.0.0.0:0\nMYVAULT_PLAINTEXT=true", "16 characters"},
+	{svc.token, "new-token-of-the-console\nMYVAULT_ADDR=0.0.0.0:0\nMYVAULT_PLAINTEXT=true", "none of the documents"},
+	{svc.token, svc.token + "\nCERT_svc=uri:spiffe://example.org/canary", "CERT_svc has no effect without MYVAULT_TLS_CLIENT_CA"},
+	{"TOKEN_svc=" + svc.token, "TOKEN_svc=", "setting TOKEN_svc is missing"},
+	{"ALLOWED_SERVICES=svc", "ALLOWED_SERVICES=svc,other", "setting TOKEN_other is missing"},
+	{"ALLOWED_SERVICES=svc", "ALLOWED_SERVICES=", "ALLOWED_SERVICES"},
+	{goodKey, "MSA_MASTER_KEY=short", "setting MSA_MASTER_KEY: "},
+	{goodKey, "MSA_MASTER_KEY=" + publishedKey, "it is the example of the documents"},
+	{goodKey, "MSA_MASTER_KEY_FILE=/none", "setting MSA_MASTER_KEY_FILE: "},
+	{goodKey, goodKey + "\nMSA_MASTER_KEY_FILE=x", "one and not both"},
+	{goodKey, "", "MSA_MASTER_KEY"},
+}
+
+const (
+	goodKey = "MSA_MASTER_KEY=base64:a2V5IG9mIHRoZSBzZXJ2ZXIncyB0ZXN0cyBhbG9uZSE="
+	// publishedKey is that of README.md, .env.example and of the document that the project was created from.
+	publishedKey = "base64:jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE="
+)
+
+func vaultAt(address string) string {
+	return "MYVAULT_PROVIDER=hashivault\nVAULT_TOKEN=canary\nVAULT_ADDR=" + address + "\n"
+}
+
+// becoming is goodEnv with one line changed.
+func becoming(t *testing.T, line, becomes string) string {
+	t.Helper()
+	text := strings.Replace(goodEnv, line, becomes, 1)
+	if text == goodEnv {
+		t.Fatalf("%q is not in it", line)
+	}
+	return text
+}
+
+// holdsNoSecret fails for a log or an error that shows what stood in a setting.
+func holdsNoSecret(is *is.I, text string) {
+	for _, secret := range []string{"canary", goodKey[22:30], publishedKey[7:15]} {
+		is.True(!strings.Contains(text, secret))
+	}
+}
+
 // TestLintRefusesWhatTheStartRefuses: one thing wrong at a time, told in the same words by both. Nothing is made.
 func TestLintRefusesWhatTheStartRefuses(t *testing.T) {
-	const token, key = "canary-token-0123456789", "MSA_MASTER_KEY=base64:jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE="
-	for _, c := range []struct{ line, becomes, want string }{
-		{"MSA_", "MYVAULT_FORWARDERS=canary\nMSA_", "Forwarders"},
-		{"MSA_", "MYVAULT_ORIGINS=canary\nMSA_", "AllowedOrigins"},
-		{"MSA_", "MYVAULT_HOSTS='canary b'\nMSA_", "AllowedHosts"},
-		{"MSA_", "MYVAULT_METRICS_ADDR=canary\nMSA_", "MYVAULT_METRICS_ADDR"},
-		{"MSA_", "MYVAULT_PROVIDER=sqlit\nMSA_", "MYVAULT_PROVIDER"},
-		{"MSA_", "MYVAULT_PROVIDER=hashivault\nMSA_", "VAULT_ADDR"},
-		{"MSA_", "MYVAULT_TLS_CERT=/none/canary.pem\nMYVAULT_TLS_KEY=/none/canary.key\nMSA_", "certificate"},
-		{"MSA_", "MYVAULT_ADDR=canary\nMSA_", "MYVAULT_ADDR"},
-		{"MSA_", "MYVAULT_ADDR=0.0.0.0:0\nMSA_", "MYVAULT_PLAINTEXT"},
-		{"MSA_", "MYVAULT_CONNECTIONS=-1\nMSA_", "MaxConnections"},
-		{"MSA_", "MYVAULT_SWEEP=10ms\nMSA_", "MYVAULT_SWEEP"},
-		{"MSA_", "MYVAULT_DRAIN=-1s\nMSA_", "MYVAULT_DRAIN"},
-		{token, "canary\nMYVAULT_ADDR=0.0.0.0:0\nMYVAULT_PLAINTEXT=true", "16 characters"},
-		{token, token + "\nCERT_svc=uri:spiffe://example.org/canary", "CERT_svc has no effect without MYVAULT_TLS_CLIENT_CA"},
-		{key, "MSA_MASTER_KEY=abc", "base64:"},
-		{key, "MSA_MASTER_KEY_FILE=/none", "MSA_MASTER_KEY_FILE"},
-		{key, "", "MSA_MASTER_KEY"},
-	} {
+	for _, c := range refused {
 		t.Run(c.becomes, func(t *testing.T) {
 			is := is.New(t)
 			dir := t.TempDir()
-			text := strings.Replace(goodEnv, c.line, c.becomes, 1)
-			is.True(text != goodEnv)
-			is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), []byte(text), 0o600))
+			is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), []byte(becoming(t, c.line, c.becomes)), 0o600))
 			var said [2]string
 			for n := range said {
 				p := command(t, dir)
-				if n == 0 { // first: it ends whatever it finds
+				p.cmd.Env = p.cmd.Env[:1] // no PORT
+				if n == 0 {               // first: it ends whatever it finds
 					p.cmd.Args = append(p.cmd.Args, "-lint")
 				}
 				is.True(p.cmd.Run() != nil)
@@ -50,8 +104,30 @@ func TestLintRefusesWhatTheStartRefuses(t *testing.T) {
 			}
 			is.Equal(said[1], said[0])
 			is.True(strings.Contains(said[0], c.want))
-			is.True(!strings.Contains(said[0], "canary") && !strings.Contains(said[0], "jFi1bkz"))
+			holdsNoSecret(is, said[0])
 			is.Equal(len(files(t, dir)), 1)
+		})
+	}
+}
+
+// TestAReloadRefusesWhatTheStartRefuses, settings that would take effect at the next start among them: a server that
+// is started again after it took a .env has to come up.
+func TestAReloadRefusesWhatTheStartRefuses(t *testing.T) {
+	p := serving(t, "newsbot/")
+	env := filepath.Join(p.dir, ".env")
+	for _, c := range refused {
+		t.Run(c.becomes, func(t *testing.T) {
+			is := is.New(t)
+			before := len(p.stderr.String())
+			said := func() string { return p.stderr.String()[before:] }
+			replace(t, env, strings.Replace(becoming(t, c.line, c.becomes), "newsbot/", "other/", 1))
+			is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
+			await(t, "what to mend: "+c.want, func() bool { // what is said of the file before may come late
+				return strings.Contains(said(), "the policy is not reloaded") && strings.Contains(said(), c.want)
+			})
+			is.Equal(p.allowed(t), "newsbot/") // as before
+			is.True(!strings.Contains(said(), "the policy is reloaded"))
+			holdsNoSecret(is, said())
 		})
 	}
 }
@@ -59,11 +135,70 @@ func TestLintRefusesWhatTheStartRefuses(t *testing.T) {
 // TestEverythingWrongIsToldAtOnce, by the start too.
 func TestEverythingWrongIsToldAtOnce(t *testing.T) {
 	is := is.New(t)
-	p := command(t, t.TempDir(), append(strings.Fields(goodEnv), "MYVAULT_ORIGINS=x", "MYVAULT_ADDR=0.0.0.0:0", "MSA_MASTER_KEY=abc", "MYVAULT_METRICS_ADDR=x")...)
-	is.True(p.cmd.Run() != nil)
-	for _, want := range []string{"AllowedOrigins", "MYVAULT_PLAINTEXT", "base64:", "MYVAULT_METRICS_ADDR"} {
-		is.True(strings.Contains(p.stderr.String(), want))
+	wrong := []string{
+		"MYVAULT_ORIGINS=x", "MYVAULT_HOSTS=http://x/", "MYVAULT_FORWARDERS=x", "MYVAULT_ADDR=0.0.0.0:0", "MSA_MASTER_KEY=short", "MYVAULT_METRICS_ADDR=x",
+		"MYVAULT_SWEEP=x", "MYVAULT_DUE=x", "MYVAULT_CONNECTIONS=-1", "MYVAULT_DRAIN=-1s", "MYVAULT_TLS_MIN=x", "ALLOW_svc=newsbot", "CERT_svc=cn:x",
 	}
+	p := command(t, t.TempDir(), append(strings.Fields(goodEnv), wrong...)...)
+	is.True(p.cmd.Run() != nil)
+	for _, setting := range wrong {
+		name, _, _ := strings.Cut(setting, "=")
+		if name == "MYVAULT_ADDR" {
+			name = "MYVAULT_METRICS_ADDR" // there is no saying whether HTTPS is meant
+		}
+		is.True(strings.Contains(p.stderr.String(), name))
+	}
+	is.True(strings.Contains(p.stderr.String(), "ALLOW_svc: item 1"))
+}
+
+// TestEmptySettingsAreAbsent: none of them hides what the .env says, nor stands in the way.
+func TestEmptySettingsAreAbsent(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), []byte(goodEnv+"MSA_MASTER_KEY_FILE=\nCERT_svc=\nDENY_svc=\nMYVAULT_HOSTS=\n"), 0o600))
+	p := start(t, dir, "MSA_MASTER_KEY=", "MSA_MASTER_KEY_FILE=", "MYVAULT_ENV=", "MYVAULT_DATA=", "MYVAULT_CONSOLE=", "MYVAULT_SWEEP=", "LOG_LEVEL=",
+		"MYVAULT_TLS_MIN=", "MYVAULT_TLS_CERT=", "MYVAULT_PROVIDER=", "MYVAULT_CONNECTIONS=", "MYVAULT_FORWARDERS=", "ALLOWED_SERVICES=")
+	is.Equal(p.allowed(t), "newsbot/")
+	for _, token := range []string{"", "sha256:"} {
+		is.Equal(p.must(t, caller{"svc", token}, "GET", "/api/whoami", "").status, 401)
+	}
+}
+
+// TestAServiceOfTheDuty needs no token: the server itself is that service.
+func TestAServiceOfTheDuty(t *testing.T) {
+	is := is.New(t)
+	p := command(t, t.TempDir(), append(strings.Fields(strings.Replace(goodEnv, "=svc", "=svc,duty", 1)), "MYVAULT_DUE=duty", "ALLOW_duty=newsbot/")...)
+	p.cmd.Args = append(p.cmd.Args, "-lint")
+	is.NoErr(p.cmd.Run())
+}
+
+// TestLintNotes what is often meant, and fails for what is probably not.
+func TestLintNotes(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	lint := func(rules string) (string, error) {
+		is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), []byte(allowing(rules)), 0o600))
+		p := command(t, dir)
+		p.cmd.Args = append(p.cmd.Args, "-lint")
+		p.cmd.Stdout = &p.stdout
+		err := p.cmd.Run()
+		return p.stdout.String(), err
+	}
+	said, err := lint("newsbot/@read+destroy\nDENY_svc=newsbot/hidden/")
+	is.NoErr(err)
+	is.True(strings.HasPrefix(said, "note: DENY_svc: newsbot/hidden/: it names no action and so forbids destroy too"))
+	is.True(strings.Contains(said, "ok: 1 services, 2 rules"))
+	said, err = lint("newsbot/\nDENY_svc=newsbot/hidden")
+	is.True(err != nil)
+	is.True(strings.HasPrefix(said, "DENY_svc: newsbot/hidden: it covers that one name"))
+
+	ca := authority.New(t, "clients")
+	certificate, key := ca.Server(t).Write(t, dir, "server")
+	authorities := filepath.Join(dir, "clients.pem")
+	is.NoErr(os.WriteFile(authorities, ca.PEM, 0o600))
+	said, err = lint("newsbot/\nCERT_svc=cn:svc\nMYVAULT_TLS_CERT=" + certificate + "\nMYVAULT_TLS_KEY=" + key + "\nMYVAULT_TLS_CLIENT_CA=" + authorities)
+	is.NoErr(err)
+	is.True(strings.HasPrefix(said, "note: CERT_svc: an authority's name constraints do not bind cn:"))
 }
 
 // TestLintCounts what it found to be good.
@@ -111,4 +246,25 @@ func TestTheGreetingBeyondLoopback(t *testing.T) {
 			is.True(strings.Contains(greeting, "--cacert"))
 		})
 	}
+}
+
+// TestAReloadWaitsForTheFilesThatTheEnvNames: it comes once they are good, without another change of the .env.
+func TestAReloadWaitsForTheFilesThatTheEnvNames(t *testing.T) {
+	is := is.New(t)
+	p := serving(t, "newsbot/")
+	certificate, key := authority.New(t, "servers").Server(t).Write(t, t.TempDir(), "server")
+	later := filepath.Join(p.dir, "later.pem")
+	replace(t, filepath.Join(p.dir, ".env"), allowing("other/")+"MYVAULT_TLS_CERT="+later+"\nMYVAULT_TLS_KEY="+key+"\n")
+	refused := func(times int) func() bool {
+		return func() bool { return strings.Count(p.stderr.String(), "the policy is not reloaded") == times }
+	}
+	await(t, "what is missing", refused(1))
+	replace(t, later, "no certificate")
+	await(t, "what is wrong", refused(2))
+	is.Equal(p.allowed(t), "newsbot/")
+	pem, err := os.ReadFile(certificate)
+	is.NoErr(err)
+	replace(t, later, string(pem))
+	await(t, "the other rules", func() bool { return p.allowed(t) == "other/" })
+	is.True(refused(2)()) // each is told once
 }

@@ -90,7 +90,7 @@ func run(ctx context.Context, hangups <-chan os.Signal) error {
 	if r.started, err = r.load(); err != nil {
 		return err
 	}
-	if r.certificates, err = r.started.check(ctx); err != nil {
+	if r.certificates, err = r.started.check(ctx, false); err != nil {
 		return err
 	}
 	if err := setup.WriteHeaders(path, process, r.started.all); err != nil {

@@ -10,7 +10,40 @@ import (
 	"testing"
 
 	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault/internal/authority"
 )
+
+// TestAReloadDoesNotReadPipesAgain: the key and the certificates came by pipes, which a start can read and which are
+// empty since.
+func TestAReloadDoesNotReadPipesAgain(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	ca := authority.New(t, "servers")
+	certificate, key := ca.Server(t).Write(t, t.TempDir(), "server")
+	text := strings.Replace(goodEnv, goodKey, "MSA_MASTER_KEY_FILE="+dir+"/master", 1) +
+		"MYVAULT_TLS_CERT=" + dir + "/certificate\nMYVAULT_TLS_KEY=" + dir + "/key\n"
+	is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), []byte(text), 0o600))
+	files := map[string]string{"master": strings.TrimPrefix(goodKey, "MSA_MASTER_KEY=")}
+	for name, path := range map[string]string{"certificate": certificate, "key": key} {
+		pem, err := os.ReadFile(path)
+		is.NoErr(err)
+		files[name] = string(pem)
+	}
+	written := make(chan error, len(files))
+	for name, text := range files {
+		is.NoErr(syscall.Mkfifo(filepath.Join(dir, name), 0o600))
+		go func() { written <- os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600) }()
+	}
+	p := start(t, dir)
+	for range files {
+		is.NoErr(<-written)
+	}
+	p.client = trusting(ca)
+	is.Equal(p.allowed(t), "newsbot/")
+	replace(t, filepath.Join(dir, ".env"), strings.Replace(text, "newsbot/", "other/", 1))
+	await(t, "the other rules", func() bool { return p.allowed(t) == "other/" })
+}
 
 // TestASourceThatIsReadOnce, such as the pipe of a shell's <(...), is not opened at SIGHUP: nobody would
 // write into it, and neither the next reload nor the end of the server would come.

@@ -240,13 +240,13 @@ func TestDocsNameEveryRoute(t *testing.T) {
 	}
 }
 
-// TestExampleEnvStarts: .env.example is a .env.
+// TestExampleEnvStarts: .env.example is a .env, but for its key.
 func TestExampleEnvStarts(t *testing.T) {
 	is := is.New(t)
 	text, err := os.ReadFile(filepath.Join(root, ".env.example"))
 	is.NoErr(err)
 	dir := t.TempDir()
-	is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), text, 0o600))
+	is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), ownKey(t, text), 0o600))
 	p := start(t, dir)
 	is.Equal(p.must(t, caller{"commonUI", "ui-xxxx"}, "POST", "/api/secrets/test", "").status, 200)
 }

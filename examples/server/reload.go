@@ -35,25 +35,21 @@ type source struct {
 // loaded is what a source gave.
 type loaded struct {
 	settings
-	policy *myvault.Policy
+	policy *myvault.Policy // nil if it is wrong
 	all    map[string]string
+	wrong  error // settings that do not parse; check reports them with the rest
 }
 
-// load reads the source, and gives everything that is wrong with it at once.
+// load reads the source. Whether the settings are fit is for check.
 func (s source) load() (l loaded, err error) {
 	if l.all, err = setup.Read[settings](s.path, s.process); err != nil {
 		return l, err
 	}
-	var unparsed error
+	var unparsed, unfit error
 	l.settings, unparsed = setup.Parse[settings](l.all)
-	l.policy, err = myvault.ParsePolicy(l.all)
-	if err == nil && l.Due != "" && !slices.Contains(l.policy.Services(), l.Due) {
-		err = errors.New("MYVAULT_DUE names no service of ALLOWED_SERVICES") // nor shown: it may be anything
-	}
-	if err == nil && unparsed == nil {
-		err = l.checkIdentities()
-	}
-	return l, errors.Join(unparsed, err)
+	l.policy, unfit = myvault.ParsePolicy(l.all)
+	l.wrong = errors.Join(unparsed, unfit)
+	return l, nil
 }
 
 // reloader puts the policy of a source in force anew while the server runs.
@@ -79,7 +75,7 @@ func (r *reloader) run(ctx context.Context) {
 	if r.files != nil {
 		const why = "the .env changed"
 		watching.Go(func() {
-			r.files.Run(ctx, lookEvery, func() error { return r.reload(why) }, func(err error) { r.tell(why, err) })
+			r.files.Run(ctx, lookEvery, func() error { return r.reload(ctx, why) }, func(err error) { r.tell(why, err) })
 		})
 	}
 	for {
@@ -113,14 +109,14 @@ func (r *reloader) hangup(ctx context.Context) error {
 	}
 	const why = "SIGHUP"
 	if r.files == nil {
-		return r.reload(why)
+		return r.reload(ctx, why)
 	}
-	return r.files.Load(func() error { return r.reload(why) })
+	return r.files.Load(func() error { return r.reload(ctx, why) })
 }
 
 // reload puts the policy in force, whole, or gives why the one before stays.
-func (r *reloader) reload(why string) error {
-	now, err := r.again()
+func (r *reloader) reload(ctx context.Context, why string) error {
+	now, err := r.again(ctx)
 	if err != nil {
 		return err
 	}
@@ -140,8 +136,9 @@ func (r *reloader) reload(why string) error {
 	return nil
 }
 
-// again loads the source once more, for the address that the server has.
-func (r *reloader) again() (loaded, error) {
+// again loads the source once more. It refuses what a start would refuse, and a policy that is unfit for the
+// address that the server has.
+func (r *reloader) again(ctx context.Context) (loaded, error) {
 	if r.path == "" {
 		return loaded{}, errors.New("there is no .env: the policy comes from the environment of the process, which nobody can change")
 	}
@@ -150,6 +147,12 @@ func (r *reloader) again() (loaded, error) {
 		return loaded{}, errors.New("the .env is no regular file, and cannot be read a second time")
 	}
 	now, err := r.load()
+	if err != nil {
+		return now, err
+	}
+	if _, err = now.check(ctx, true); err != nil && now.wrong == nil {
+		err = watch.Passing(err) // it may be about a file that the .env names
+	}
 	if err == nil {
 		err = httpapi.CheckPolicy(now.policy, r.addr, r.logger)
 	}
@@ -183,17 +186,17 @@ func items(list string) (all []string) {
 	return all
 }
 
-// lintInto names the settings of the policy in which something has no effect. The rules
+// lintInto names the settings of the policy in which -lint finds something. The rules
 // themselves are not for logs.
 func lintInto(logger *slog.Logger, policy *myvault.Policy) {
 	var names []string
 	for _, f := range policy.Lint() {
-		if !slices.Contains(names, f.Setting) {
+		if !f.Note && !slices.Contains(names, f.Setting) {
 			names = append(names, f.Setting)
 		}
 	}
 	if len(names) > 0 {
-		logger.Warn("something in the policy has no effect; the server's -lint tells what", "settings", strings.Join(names, ", "))
+		logger.Warn("something in the policy has no effect, or is not what was meant; the server's -lint tells what", "settings", strings.Join(names, ", "))
 	}
 }
 

@@ -1,23 +1,36 @@
 package main_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault/crypto"
 )
+
+// ownKey puts a new master key in the place of that of an example, which everybody knows.
+func ownKey(t *testing.T, env []byte) []byte {
+	t.Helper()
+	before, _, found := bytes.Cut(env, []byte("\nMSA_MASTER_KEY=base64:"))
+	if !found {
+		t.Fatal("the example has no key")
+	}
+	return append(before, "\nMSA_MASTER_KEY="+crypto.NewKey().Text()+"\n"...)
+}
 
 // TestSeedEnvServesTheNineRoutes walks the routes of the seed's table, allowed and denied.
 func TestSeedEnvServesTheNineRoutes(t *testing.T) {
 	dir := t.TempDir()
-	// The example of the document that the project was created from, to the letter.
+	// The example of the document that the project was created from, to the letter but for its key.
 	seed, err := os.ReadFile(filepath.Join(root, "testdata", "seed.env"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, ".env"), seed, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, ".env"), ownKey(t, seed), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := start(t, dir)

@@ -107,7 +107,7 @@ func files(t *testing.T, dir string) map[string]string {
 const goodEnv = `ALLOWED_SERVICES=svc
 TOKEN_svc=canary-token-0123456789
 ALLOW_svc=newsbot/
-MSA_MASTER_KEY=base64:jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE=
+MSA_MASTER_KEY=base64:a2V5IG9mIHRoZSBzZXJ2ZXIncyB0ZXN0cyBhbG9uZSE=
 `
 
 // TestBadSettingsStartNothing changes one line of a good .env at a time.
@@ -125,12 +125,12 @@ func TestBadSettingsStartNothing(t *testing.T) {
 		{"ALLOW_svc=newsbot/", "ALLOW_svc=newsbot/**", "ALLOW_svc: item 1"},
 		{"ALLOW_svc=newsbot/", "ALLOW_svc=newsbot/\nALLOW_svc=x/", "line 4"},
 		{"ALLOW_svc=", "ALOW_svc=", "line 3"},
-		{"MSA_MASTER_KEY=base64:jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE=", "", "MSA_MASTER_KEY"},
+		{"MSA_MASTER_KEY=base64:a2V5IG9mIHRoZSBzZXJ2ZXIncyB0ZXN0cyBhbG9uZSE=", "", "MSA_MASTER_KEY"},
 		{"MSA_MASTER_KEY=base64:", "MSA_MASTERKEY=base64:", "MSA_MASTERKEY"},
 		{"MSA_MASTER_KEY=base64:", "MSA_MASTER_KEY=", "base64:"},
-		{"jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE=", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "zero"},
-		{"jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE=", "jFi1bkzTyKQ5BLtw", "32"},
-		{"jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE=", "jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE=\nMSA_MASTER_KEY_FILE=x", "one and not both"},
+		{"a2V5IG9mIHRoZSBzZXJ2ZXIncyB0ZXN0cyBhbG9uZSE=", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "zero"},
+		{"a2V5IG9mIHRoZSBzZXJ2ZXIncyB0ZXN0cyBhbG9uZSE=", "a2V5IG9mIHRoZSBz", "32"},
+		{"a2V5IG9mIHRoZSBzZXJ2ZXIncyB0ZXN0cyBhbG9uZSE=", "a2V5IG9mIHRoZSBzZXJ2ZXIncyB0ZXN0cyBhbG9uZSE=\nMSA_MASTER_KEY_FILE=x", "one and not both"},
 		{"MSA_MASTER_KEY=", "PORT=canary\nMSA_MASTER_KEY=", "setting PORT does not parse"},
 		{"MSA_MASTER_KEY=", "MYVAULT_PLAINTEXT=canary\nMSA_MASTER_KEY=", "setting MYVAULT_PLAINTEXT does not parse"},
 		{"MSA_MASTER_KEY=base64:", "MSA_MASTER_KEY_FILE=base64:", "MSA_MASTER_KEY_FILE"},
@@ -147,7 +147,7 @@ func TestBadSettingsStartNothing(t *testing.T) {
 			p.cmd.Env = p.cmd.Env[:1]
 			is.True(p.cmd.Run() != nil)
 			is.True(strings.Contains(p.stderr.String(), c.want)) // says what to mend
-			for _, secret := range []string{"canary", "jFi1bkz"} {
+			for _, secret := range []string{"canary", "a2V5IG9"} {
 				is.True(!strings.Contains(p.stderr.String(), secret)) // and repeats no secret
 			}
 			_, err := os.Stat(filepath.Join(dir, "data"))

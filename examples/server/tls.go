@@ -3,7 +3,11 @@ package main
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"os"
+	"strings"
 
+	"github.com/myswiftagent/myvault/examples/internal/stores"
 	"github.com/myswiftagent/myvault/httpapi"
 )
 
@@ -16,22 +20,56 @@ type TLSSettings struct {
 	LeastTLS       string `env:"MYVAULT_TLS_MIN" envDefault:"1.3" help:"1.3, or 1.2 for old clients (1.3)"`
 }
 
-// certificates reads the files; nil where HTTPS is not wanted.
-func (s TLSSettings) certificates() (*httpapi.Certificates, error) {
+// certificates reads the files; nil where HTTPS is not wanted. Pipes that a server read when it started are
+// not opened again.
+func (s TLSSettings) certificates(started bool) (*httpapi.Certificates, error) {
 	versions := map[string]uint16{"1.3": tls.VersionTLS13, "1.2": tls.VersionTLS12}
 	least, known := versions[s.LeastTLS]
-	switch {
-	case !known:
-		return nil, errors.New("setting MYVAULT_TLS_MIN is neither 1.2 nor 1.3")
-	case s.Certificate == "" && s.CertificateKey == "" && s.ClientCA == "" && !s.ClientRequired:
-		return nil, nil
-	case s.Certificate == "" || s.CertificateKey == "":
-		return nil, errors.New("HTTPS needs both MYVAULT_TLS_CERT and MYVAULT_TLS_KEY")
+	wanted := s.Certificate != "" || s.CertificateKey != "" || s.ClientCA != "" || s.ClientRequired
+	names, err := s.named()
+	wrong := []error{err}
+	if !known {
+		wrong = append(wrong, errors.New("setting MYVAULT_TLS_MIN is neither 1.2 nor 1.3"))
 	}
-	return httpapi.LoadCertificates(httpapi.CertificateFiles{
+	if wanted && (s.Certificate == "" || s.CertificateKey == "") {
+		wrong = append(wrong, errors.New("HTTPS needs both MYVAULT_TLS_CERT and MYVAULT_TLS_KEY"))
+	}
+	if s.ClientRequired && s.ClientCA == "" {
+		wrong = append(wrong, errors.New("MYVAULT_TLS_CLIENT_REQUIRED needs MYVAULT_TLS_CLIENT_CA, the authorities of client certificates"))
+	}
+	if err := errors.Join(wrong...); err != nil || !wanted {
+		return nil, err
+	}
+	if started && stores.Once(s.Certificate, s.CertificateKey, s.ClientCA) {
+		return new(httpapi.Certificates), nil
+	}
+	certificates, err := httpapi.LoadCertificates(httpapi.CertificateFiles{
 		Certificate: s.Certificate, Key: s.CertificateKey, ClientCA: s.ClientCA,
 		ClientRequired: s.ClientRequired, MinVersion: least,
 	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", names, err)
+	}
+	return certificates, nil
+}
+
+// named returns the settings that name a file, and an error for each whose file is not there. Its path is not
+// shown: somebody may have put the key there.
+func (s TLSSettings) named() (names string, err error) {
+	var all []string
+	var wrong []error
+	for _, f := range []struct{ setting, path string }{
+		{"MYVAULT_TLS_CERT", s.Certificate}, {"MYVAULT_TLS_KEY", s.CertificateKey}, {"MYVAULT_TLS_CLIENT_CA", s.ClientCA},
+	} {
+		if f.path == "" {
+			continue
+		}
+		all = append(all, f.setting)
+		if _, err := os.Stat(f.path); err != nil {
+			wrong = append(wrong, fmt.Errorf("setting %s names no file that is there", f.setting))
+		}
+	}
+	return strings.Join(all, ", "), errors.Join(wrong...)
 }
 
 // scheme is how the server is reached.

@@ -41,9 +41,20 @@ func KeySettings(text, path string) KeySource {
 			return crypto.Key{}, fmt.Errorf("%w: set MSA_MASTER_KEY or MSA_MASTER_KEY_FILE, one and not both", crypto.ErrKey)
 		}
 	case path != "":
-		return KeyFile(path)
+		return ofSetting("MSA_MASTER_KEY_FILE", KeyFile(path))
 	}
-	return func(context.Context) (crypto.Key, error) { return crypto.ParseKey(text) }
+	return ofSetting("MSA_MASTER_KEY", func(context.Context) (crypto.Key, error) { return crypto.ParseKey(text) })
+}
+
+// ofSetting returns source with errors that name the setting.
+func ofSetting(name string, source KeySource) KeySource {
+	return func(ctx context.Context) (crypto.Key, error) {
+		key, err := source(ctx)
+		if err != nil {
+			return key, fmt.Errorf("setting %s: %w", name, err)
+		}
+		return key, nil
+	}
 }
 
 // keyring holds the keys of one file. It may be used by many goroutines.

@@ -1,6 +1,8 @@
 package console_test
 
 import (
+	"encoding/json"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/envcases"
 )
 
 func TestCreateRotateCompareRestore(t *testing.T) {
@@ -181,7 +184,8 @@ func TestImport(t *testing.T) {
 		h.fill(p, "Folder", "prod/")
 		h.fill(p, "Lines", "A=1\nno line\nB='open")
 		h.press(p, "Preview changes")
-		p.see("is not closed: 2, 3.")
+		p.see("line 2: it is no KEY=VALUE")
+		p.see("line 3, B: the quote is not closed")
 		h.fill(p, "Lines", pasted)
 		h.press(p, "Also compare with the current values (each is read, and on record)")
 		h.press(p, "Preview changes")
@@ -312,4 +316,56 @@ func openCell(p *page, h hand, row, column int) {
 		keys(p, kbRight)
 	}
 	keys(p, kbEnter)
+}
+
+// TestImportNamesWhatItCannotWrite, and writes the rest: one empty value fails no other.
+func TestImportNamesWhatItCannotWrite(t *testing.T) {
+	byHand(t, func(t *testing.T, h hand) {
+		is := is.New(t)
+		v := serve(t, nil)
+		p := signedIn(t, v, h, "#/import", admin)
+		h.fill(p, "Project", "newsbot")
+		h.fill(p, "Folder", "prod")
+		h.fill(p, "Lines", "A=canary\nA=canary2\nB=\"canary\\d\"")
+		h.press(p, "Preview changes")
+		p.see("line 2, A: the key is given twice")
+		p.see("line 3, B: in double quotes a backslash precedes")
+		h.fill(p, "Lines", "HASH=p@ss#canary\nURL=https://app.example/#/canary # c\nEMPTY=\n"+strings.Repeat("L", 129)+"=canary\nLAST=canary")
+		h.press(p, "Preview changes")
+		p.see("What changes")
+		is.Equal(value[string](p, `[...document.querySelectorAll("tbody tr")].map((r) => [...r.cells].slice(0, 2).map((c) => c.textContent).join(" ")).join("|")`),
+			"newsbot/prod/HASH new|newsbot/prod/URL new|newsbot/prod/EMPTY not written it is empty; a value has at least 1 byte|newsbot/prod/"+
+				strings.Repeat("L", 129)+" not written the name is longer than 128 bytes|newsbot/prod/LAST new")
+		p.see("2 lines cannot be written and are left out")
+		h.press(p, "Write 3 secrets")
+		p.see("3 secrets are written.")
+		is.Equal(v.get("newsbot/prod/HASH"), "p@ss#canary")
+		is.Equal(v.get("newsbot/prod/URL"), "https://app.example/#/canary")
+		is.Equal(v.get("newsbot/prod/LAST"), "canary")
+		is.Equal(v.get("newsbot/prod/EMPTY"), "")
+	})
+}
+
+// TestThePageReadsAnEnvAsGoDoes, in the browser itself: the table of both readers, and random texts.
+func TestThePageReadsAnEnvAsGoDoes(t *testing.T) {
+	is := is.New(t)
+	v := serve(t, nil)
+	p := open(t, v, "")
+	cases := append(envcases.Table(t), envcases.Random(2, 5_000)...)
+	var texts []string
+	for _, c := range cases {
+		texts = append(texts, c.Text)
+	}
+	raw, err := json.Marshal(texts)
+	is.NoErr(err)
+	read := value[[]envcases.Result](p, `import("./dotenv.js").then(({parse}) => `+string(raw)+`.map((text) => {
+		const {entries, errors} = parse(text)
+		return errors.length ? {wrong: errors.map((e) => e.line)} : {settings: Object.fromEntries(entries.map((e) => [e.name, e.value]))}
+	}))`)
+	is.Equal(len(read), len(cases))
+	for n, c := range cases {
+		if !reflect.DeepEqual(read[n], c.Result) {
+			t.Fatalf("%q is %v to the page and %v to Go", c.Text, read[n], c.Result)
+		}
+	}
 }

@@ -50,7 +50,7 @@ func Find(process map[string]string) (path string, err error) {
 // environment alone. T is a struct with env tags; its keys are what the .env may hold besides the policy.
 func Read[T any](path string, process map[string]string) (map[string]string, error) {
 	if path == "" {
-		return process, nil
+		return present(process), nil
 	}
 	file, err := myvault.ReadEnvFile(path, Keys[T]()...)
 	if errors.Is(err, fs.ErrNotExist) && path == process["MYVAULT_ENV"] {
@@ -63,6 +63,13 @@ func Read[T any](path string, process map[string]string) (map[string]string, err
 		return nil, err
 	}
 	return merged(file, process), nil
+}
+
+// present returns the settings without those that are empty: they are absent.
+func present(settings map[string]string) map[string]string {
+	settings = maps.Clone(settings)
+	maps.DeleteFunc(settings, func(_, value string) bool { return value == "" })
+	return settings
 }
 
 // paired are the settings that may be given by a file too, under their name with _FILE.
@@ -132,9 +139,10 @@ func exists(path string) bool {
 }
 
 // Parse reads the settings into the fields of T by their env tags. Its errors name the
-// setting and say what it is (the tag help), never what stands there: it may be a key.
+// setting and say what it is (the tag help), never what stands there: it may be a key. An empty setting
+// is absent.
 func Parse[T any](settings map[string]string) (T, error) {
-	parsed, err := env.ParseAsWithOptions[T](env.Options{Environment: settings})
+	parsed, err := env.ParseAsWithOptions[T](env.Options{Environment: present(settings)})
 	all, ok := errors.AsType[env.AggregateError](err)
 	if !ok {
 		return parsed, err

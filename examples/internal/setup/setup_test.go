@@ -170,6 +170,41 @@ func TestTheEnvironmentOverridesAPair(t *testing.T) {
 	}
 }
 
+// TestEmptySettingsAreAbsent in the environment and in the .env, as docker compose writes those that nobody set.
+func TestEmptySettingsAreAbsent(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	key, env := crypto.NewKey(), filepath.Join(dir, ".env")
+	is.NoErr(os.WriteFile(env, []byte("ALLOWED_SERVICES=svc\nMSA_MASTER_KEY="+key.Text()+"\nMSA_MASTER_KEY_FILE=\nPORT=\nON=\n"), 0o600))
+	empty := map[string]string{"MSA_MASTER_KEY": "", "MSA_MASTER_KEY_FILE": "", "PORT": "", "ON": "", "ALLOWED_SERVICES": "", "TOKEN_svc": "", "MYVAULT_ENV": ""}
+	all, err := setup.Read[everything](env, empty)
+	is.NoErr(err)
+	is.Equal(all, map[string]string{"ALLOWED_SERVICES": "svc", "MSA_MASTER_KEY": key.Text()})
+	parsed, err := setup.Parse[everything](all)
+	is.NoErr(err)
+	is.Equal(parsed.Port, uint16(8000)) // what it is without a setting
+	is.True(parsed.On)
+	parsed, err = setup.Parse[everything](map[string]string{"PORT": "", "ON": ""})
+	is.NoErr(err)
+	is.Equal(parsed.Port, uint16(8000))
+
+	all, err = setup.Read[everything]("", map[string]string{"ALLOWED_SERVICES": "svc", "TOKEN_svc": "", "PORT": ""})
+	is.NoErr(err)
+	is.Equal(all, map[string]string{"ALLOWED_SERVICES": "svc"})
+
+	_, keys, err := setup.Operator([]string{"MYVAULT_ENV=" + env, "MSA_MASTER_KEY=", "MSA_MASTER_KEY_FILE="})
+	is.NoErr(err)
+	got, err := keys(t.Context())
+	is.NoErr(err)
+	is.Equal(got.Text(), key.Text())
+}
+
+type everything struct {
+	pairs
+	Port uint16 `env:"PORT" envDefault:"8000" help:"a port"`
+	On   bool   `env:"ON" envDefault:"true" help:"true or false"`
+}
+
 type pairs struct {
 	Key       string `env:"MSA_MASTER_KEY"`
 	KeyFile   string `env:"MSA_MASTER_KEY_FILE"`

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/vault/api"
@@ -43,14 +42,19 @@ type Settings struct {
 	KeepVersions int      `env:"VAULT_KEEP_VERSIONS" help:"how many versions the mount must keep (1000)"`
 }
 
-// Open opens the provider. Unless create is set, a local store must be there.
+// Open opens the provider. Unless create is set, a local store must be there; with it, a master key that
+// the documents show is refused.
 func (s Settings) Open(ctx context.Context, create bool) (myvault.Provider, error) {
 	switch s.Provider {
 	case "sqlite":
 		if _, err := os.Stat(filepath.Join(s.Data, "vault.db")); err != nil && !create {
 			return nil, err
 		}
-		return some(sqlite.Open(ctx, s.Data, s.keys(), sqlite.Config{}))
+		keys := s.keys()
+		if create {
+			keys = s.ownKeys()
+		}
+		return some(sqlite.Open(ctx, s.Data, keys, sqlite.Config{}))
 	case "hashivault":
 		c, err := s.vault()
 		if err != nil {
@@ -64,35 +68,6 @@ func (s Settings) Open(ctx context.Context, create bool) (myvault.Provider, erro
 }
 
 var errProvider = errors.New("setting MYVAULT_PROVIDER is none of sqlite, hashivault and memory, nor, to copy from, python")
-
-// Check tells what in the settings would keep Open and Trail from opening, as far as that shows without
-// the store. Files that can be read but once are left to those.
-func (s Settings) Check(ctx context.Context) error {
-	var provider, key error
-	switch s.Provider {
-	case "memory":
-		return nil
-	case "hashivault":
-		if !once(s.TokenFile, s.SecretIDFile) {
-			_, provider = s.vault()
-		}
-	case "sqlite":
-	default:
-		return errProvider
-	}
-	if !once(s.KeyFile) {
-		_, key = s.keys()(ctx)
-	}
-	return errors.Join(provider, key)
-}
-
-// once reports whether one of the files is a pipe, or another thing that is empty once it was read.
-func once(paths ...string) bool {
-	return slices.ContainsFunc(paths, func(path string) bool {
-		info, err := os.Stat(path)
-		return err == nil && !info.Mode().IsRegular()
-	})
-}
 
 // OpenPython opens the file of the earlier service.
 func (s Settings) OpenPython(ctx context.Context, rename map[string]string) (*pyvault.Store, error) {
@@ -111,7 +86,7 @@ func (s Settings) Trail(ctx context.Context) (interface {
 	if s.Provider != "hashivault" {
 		return nil, nil
 	}
-	trail, err := sqlite.OpenTrail(ctx, s.Data, s.keys(), sqlite.TrailConfig{})
+	trail, err := sqlite.OpenTrail(ctx, s.Data, s.ownKeys(), sqlite.TrailConfig{})
 	if err != nil {
 		return nil, err
 	}
@@ -122,27 +97,23 @@ func (s Settings) keys() sqlite.KeySource { return sqlite.KeySettings(s.Key, s.K
 
 func (s Settings) vault() (c hashivault.Config, err error) {
 	token, err := secretOr(s.Token, s.TokenFile, "VAULT_TOKEN")
-	if err != nil {
-		return c, err
-	}
+	wrong := []error{err}
 	c = hashivault.Config{
 		Addresses: s.Addresses, Mount: s.Mount, Base: s.Base, Namespace: s.Namespace, Token: token, KeepVersions: s.KeepVersions,
 		TLS: api.TLSConfig{CACert: s.CACert, ClientCert: s.ClientCert, ClientKey: s.ClientKey, TLSServerName: s.ServerName},
 	}
 	if s.RoleID != "" {
 		id, err := secretOr(s.SecretID, s.SecretIDFile, "VAULT_SECRET_ID")
-		if err != nil {
-			return c, err
-		}
+		wrong = append(wrong, err)
 		c.AppRole = &hashivault.AppRole{RoleID: s.RoleID, SecretID: id}
 	}
-	switch {
-	case len(s.Addresses) == 0:
-		return c, errors.New("setting VAULT_ADDR is missing: the URLs of Vault's nodes, comma-separated")
-	case token.Len() == 0 && s.RoleID == "":
-		return c, errors.New("set VAULT_TOKEN or VAULT_TOKEN_FILE, or VAULT_ROLE_ID with VAULT_SECRET_ID or VAULT_SECRET_ID_FILE")
+	if len(s.Addresses) == 0 {
+		wrong = append(wrong, errors.New("setting VAULT_ADDR is missing: the URLs of Vault's nodes, comma-separated"))
 	}
-	return c, nil
+	if err == nil && token.Len() == 0 && s.RoleID == "" {
+		wrong = append(wrong, errors.New("set VAULT_TOKEN or VAULT_TOKEN_FILE, or VAULT_ROLE_ID with VAULT_SECRET_ID or VAULT_SECRET_ID_FILE"))
+	}
+	return c, errors.Join(wrong...)
 }
 
 // secretOr gives what a setting holds, or the one line of the file that the other one names.

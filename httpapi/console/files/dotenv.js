@@ -1,34 +1,80 @@
-// Reading a pasted .env: KEY=VALUE lines, with comments, single and double quotes, and values over
-// several lines in quotes. Nothing is expanded.
+// Reading a pasted .env, as myvault.ReadEnv in Go does: both are tested with testdata/dotenv.json.
+// Nothing is expanded.
 
-const entry = /^\s*(?:export\s+)?([^\s=#'"]+)\s*=[^\S\n]*("(?:\\.|[^"\\])*"|'[^']*'|[^\n]*?)[^\S\n]*(?:#[^\n]*)?(?:\n|$)/
+const escapes = {n: '\n', r: '\r', t: '\t', '\\': '\\', '"': '"', $: '$'}
 
-// parse gives {entries: [{name, value}], errors: [line numbers]}.
+// parse returns {entries: [{line, name, value}], errors: [{line, name, why}]}. why is a key of
+// messages.import.whys; name is '' where there is none.
 export function parse(text) {
+  const lines = text.replace(/^\uFEFF/, '').split('\n').map((line) => line.replace(/\r+$/, ''))
   const entries = []
   const errors = []
-  let rest = text.replaceAll('\r\n', '\n')
-  let line = 1
-  while (rest) {
-    const blank = /^[^\S\n]*(?:#[^\n]*)?(?:\n|$)/.exec(rest)
-    const found = blank ?? entry.exec(rest)
-    const taken = (found?.[0] || /^[^\n]*\n?/.exec(rest)[0]) || rest
-    if (!found || !blank && !wellQuoted(found[2])) errors.push(line)
-    else if (!blank) entries.push({name: found[1], value: unquoted(found[2])})
-    line += taken.split('\n').length - 1
-    rest = rest.slice(taken.length)
+  const seen = new Set()
+  for (let i = 0; i < lines.length;) {
+    const {name, value, why, taken} = readEntry(lines, i)
+    const line = i + 1
+    i += taken
+    if (why) errors.push({line, name, why})
+    else if (name && seen.has(name)) errors.push({line, name, why: 'twice'})
+    else if (name) {
+      seen.add(name)
+      entries.push({line, name, value})
+    }
   }
   return {entries, errors}
 }
 
-// wellQuoted is false for a quote that is opened and not closed.
-function wellQuoted(raw) {
-  return !/^["']/.test(raw) || raw.length > 1 && raw.endsWith(raw[0])
+// readEntry reads the entry that begins on line i. taken is how many lines it has; name is '' for a
+// blank line and a comment.
+function readEntry(lines, i) {
+  const found = {name: '', value: '', why: '', taken: 1}
+  const text = lines[i].replace(/^[ \t]+/, '')
+  if (!text || text[0] === '#') return found
+  if (!clean(text)) return {...found, why: 'control'}
+  const at = text.indexOf('=')
+  if (at < 0) return {...found, why: 'form'}
+  const name = trim(text.slice(0, at)).replace(/^export[ \t]+/, '')
+  if (!/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name)) return {...found, why: 'key'}
+  const raw = text.slice(at + 1)
+  const quoted = /^[ \t]*(["'])/.exec(raw)
+  if (!quoted) return {...found, name, value: unquoted(raw)}
+  const read = readQuoted(raw.slice(quoted[0].length), lines, i, quoted[1])
+  return {...found, name, ...read}
 }
 
+// unquoted reads a plain value. A # begins a comment only behind a blank.
 function unquoted(raw) {
-  if (raw.startsWith("'")) return raw.slice(1, -1)
-  if (!raw.startsWith('"')) return raw.replace(/\s+#.*$/, '').trimEnd()
-  const escapes = {n: '\n', r: '\r', t: '\t'}
-  return raw.slice(1, -1).replace(/\\(.)/gs, (_, c) => escapes[c] ?? c)
+  const at = raw.search(/[ \t]#/)
+  return trim(at < 0 ? raw : raw.slice(0, at))
+}
+
+// readQuoted reads from behind the opening quote on the first line to the closing one, on whichever line
+// that is.
+function readQuoted(line, lines, first, quote) {
+  let value = ''
+  for (let n = first; ; value += '\n') {
+    if (!clean(line)) return {why: 'control'}
+    for (let i = 0; i < line.length; i++) {
+      if (line[i] === quote) {
+        const rest = line.slice(i + 1)
+        return trim(rest) && !/^[ \t]+#/.test(rest) ? {why: 'after'} : {value, taken: n - first + 1}
+      }
+      if (line[i] === '\\' && quote === '"') {
+        const escape = line[++i] ?? ''
+        if (!Object.hasOwn(escapes, escape)) return {why: 'escape'}
+        value += escapes[escape]
+      } else value += line[i]
+    }
+    if (++n === lines.length) return {why: 'open'}
+    line = lines[n]
+  }
+}
+
+function trim(text) {
+  return text.replace(/^[ \t]+|[ \t]+$/g, '')
+}
+
+// clean is false for a line that no text editor writes.
+function clean(line) {
+  return line.isWellFormed() && !/[\u0000-\u0008\u000A-\u001F\u007F]/.test(line)
 }

@@ -11,7 +11,7 @@ import {bytes, count} from './format.js'
 import {m} from './messages.js'
 import {Lost, write} from './write.js'
 
-const most = {changes: 1000, bytes: 900 * 1024}
+const most = {changes: 1000, bytes: 900 * 1024, value: 512 * 1024, name: 128} // value and name: of the vault
 
 export function show({main, heading, signal}) {
   heading.textContent = m.import.title
@@ -32,7 +32,7 @@ export function show({main, heading, signal}) {
     errors.clear()
     preview.replaceChildren()
     const {entries, errors: bad} = parse(text.value)
-    if (bad.length) return errors.say(h('p', {class: 'problem', role: 'alert'}, m.import.bad(bad.join(', '))))
+    if (bad.length) return errors.say(refusal(bad))
     if (!entries.length) return errors.say(h('p', {class: 'problem', role: 'alert'}, m.import.nothing))
     try {
       await catalog.load(true)
@@ -45,20 +45,23 @@ export function show({main, heading, signal}) {
   }
 
   function apply(rows) {
-    const wanted = rows.filter((row) => row.kind !== 'same')
+    const wanted = rows.filter((row) => row.kind === 'new' || row.kind === 'changed')
+    const left = rows.filter((row) => row.kind === 'bad').length
     const status = place()
     const go = button(m.import.apply(wanted.length), () => busyWhile(go, async () => {
       status.clear()
       try {
         await writeAll(wanted)
-        text.value = ''
+        if (!left) text.value = ''
         preview.replaceChildren(h('p', {class: 'done'}, m.import.done(wanted.length)))
         announce(m.import.done(wanted.length))
       } catch (error) {
         status.show(error instanceof Lost ? new api.Failure(409, '') : error)
       }
     }), {class: 'primary'})
-    return wanted.length ? h('div', {class: 'stack-tight'}, status.element, h('div', {class: 'actions'}, go)) : h('p', {class: 'soft'}, m.import.allSame)
+    const note = left ? h('p', {class: 'problem', role: 'alert'}, m.import.left(left)) : null
+    if (wanted.length) return h('div', {class: 'stack-tight'}, note, status.element, h('div', {class: 'actions'}, go))
+    return note ?? h('p', {class: 'soft'}, m.import.allSame)
   }
 
   main.append(h('div', {class: 'stack'}, h('form', {class: 'card form', on: {submit: (event) => {
@@ -72,16 +75,29 @@ export function show({main, heading, signal}) {
   errors.element, h('div', {class: 'actions'}, look)), preview))
 }
 
-// planned tells for each entry what would become of it: new, another version, or nothing.
+// refusal names each line that cannot be read, and why.
+function refusal(bad) {
+  return h('div', {class: 'problem', role: 'alert'}, h('p', {}, m.import.bad),
+    h('ul', {}, bad.map(({line, name, why}) => h('li', {}, m.import.line(line, name, m.import.whys[why])))))
+}
+
+// unfit is why a value cannot be written, as a key of messages.import.whys; '' if it can.
+function unfit(name, value) {
+  if (!value) return 'empty'
+  if (bytes(value) > most.value) return 'large'
+  return bytes(name) > most.name ? 'long' : ''
+}
+
+// planned tells for each entry what would become of it: new, another version, nothing, or that it cannot be written.
 async function planned(entries, project, folder, compared, signal) {
-  const last = new Map(entries.map((e) => [e.name, e.value])) // of a name that stands twice the last counts
-  const rows = [...last].map(([name, value]) => {
+  const rows = entries.map(({name, value}) => {
     const path = (folder ? folder.replace(/\/+$/, '') + '/' : '') + name
     const known = catalog.find(project, path)
-    return {project, path, value, version: known?.version ?? 0, kind: known ? 'changed' : 'new'}
+    const why = unfit(name, value)
+    return {project, path, value, why, version: known?.version ?? 0, kind: why ? 'bad' : known ? 'changed' : 'new'}
   })
   if (compared) {
-    await Promise.all(rows.filter((row) => row.version).map(async (row) => {
+    await Promise.all(rows.filter((row) => row.version && !row.why).map(async (row) => {
       const found = await api.readValue(row.project, row.path, null, signal)
       if (!found.encoding && found.value === row.value) row.kind = 'same'
     }))
@@ -90,13 +106,14 @@ async function planned(entries, project, folder, compared, signal) {
 }
 
 function table(rows) {
-  const kinds = {new: 'good', changed: 'warn', same: ''}
+  const kinds = {new: 'good', changed: 'warn', same: '', bad: 'bad'}
   return h('section', {class: 'card'}, h('h2', {tabindex: '-1'}, m.import.planned),
     h('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': m.import.planned}, h('table', {},
       h('thead', {}, h('tr', {}, m.import.columns.map((text) => h('th', {scope: 'col'}, text)))),
       h('tbody', {}, rows.map((row) => h('tr', {},
         h('th', {scope: 'row', class: 'mono'}, `${row.project}/${row.path}`),
-        h('td', {}, h('span', {class: `badge ${kinds[row.kind]}`}, m.import.kinds[row.kind](row.version))),
+        h('td', {}, h('span', {class: `badge ${kinds[row.kind]}`}, m.import.kinds[row.kind](row.version)),
+          row.why ? h('span', {class: 'soft'}, ' ', m.import.whys[row.why]) : null),
         h('td', {class: 'soft'}, m.import.size(count(bytes(row.value))))))))))
 }
 

@@ -87,9 +87,17 @@ const english = {
     title: 'Import a .env', lead: 'Paste lines of KEY=VALUE. Nothing is written before you have seen what changes.',
     folder: 'Folder', folderHint: 'Where the keys go in the project, such as prod or staging/api.', text: 'Lines', preview: 'Preview changes',
     compare: 'Also compare with the current values (each is read, and on record)',
-    bad: (lines) => `These lines are no KEY=VALUE, or a quote in them is not closed: ${lines}. Mend them and preview again.`,
+    bad: 'These lines cannot be read. Mend them and preview again; nothing is written.',
+    line: (n, name, why) => name ? `line ${n}, ${name}: ${why}` : `line ${n}: ${why}`,
+    whys: {
+      form: 'it is no KEY=VALUE', key: 'a key is letters, digits, _, - and ., and starts with a letter or _', control: 'it has a control character',
+      open: 'the quote is not closed', after: 'text follows the closing quote', twice: 'the key is given twice',
+      escape: 'in double quotes a backslash precedes n, r, t, \\, " or $ only; single quotes take it as it is',
+      empty: 'it is empty; a value has at least 1 byte', large: 'it is larger than 512 KiB', long: 'the name is longer than 128 bytes',
+    },
+    left: (n) => n === 1 ? '1 line cannot be written and is left out; the table says why.' : `${n} lines cannot be written and are left out; the table says why.`,
     nothing: 'There is no KEY=VALUE in it yet.', planned: 'What changes', columns: ['Name', 'Change', 'Size'],
-    kinds: {new: () => 'new', changed: (n) => `version ${n + 1}`, same: () => 'unchanged'}, size: (n) => `${n} bytes`,
+    kinds: {new: () => 'new', changed: (n) => `version ${n + 1}`, same: () => 'unchanged', bad: () => 'not written'}, size: (n) => `${n} bytes`,
     apply: (n) => n === 1 ? 'Write 1 secret' : `Write ${n} secrets`, done: (n) => n === 1 ? '1 secret is written.' : `${n} secrets are written.`,
     allSame: 'All values are as they are already. There is nothing to write.',
   },
@@ -139,7 +147,7 @@ const english = {
   me: {
     title: 'What you may do', lead: 'You are', allow: 'Allowed', deny: 'Denied, whatever is allowed',
     nothing: 'Nothing. Ask the operator for an ALLOW_ rule.', noDeny: 'Nothing.',
-    notation: 'Rules are written as in the .env. Without an @, a rule allows read, write, delete and list.',
+    notation: 'Rules are written as in the .env. Without an @, a rule allows read, write, delete and list, or denies every action.',
   },
   errors: {
     server: 'The server says:',

@@ -1,0 +1,63 @@
+package console_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault/internal/envcases"
+)
+
+// readAll has Node read each text as the page does.
+const readAll = `
+import {readFileSync} from 'node:fs'
+const {parse} = await import('data:text/javascript;base64,' + readFileSync(process.argv[1]).toString('base64'))
+const read = (text) => {
+  const {entries, errors} = parse(text)
+  return errors.length ? {wrong: errors.map((e) => e.line)} : {settings: Object.fromEntries(entries.map((e) => [e.name, e.value]))}
+}
+process.stdout.write(JSON.stringify(JSON.parse(readFileSync(0, 'utf8')).map(read)))
+`
+
+// TestThePageReadsAnEnvAsGoDoes: the table of both, and random texts. In Chromium it is tested by tests/console.
+func TestThePageReadsAnEnvAsGoDoes(t *testing.T) {
+	is := is.New(t)
+	node, err := exec.LookPath("node")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("node is not installed")
+		}
+		t.Skip("node is not installed; in CI this fails")
+	}
+	cases := append(envcases.Table(t), envcases.Random(1, 20_000)...)
+	var texts []string
+	good := 0
+	for _, c := range cases {
+		texts = append(texts, c.Text)
+		if len(c.Settings) > 0 {
+			good++
+		}
+	}
+	is.True(good > len(cases)/20) // not all of them are wrong
+	stdin, err := json.Marshal(texts)
+	is.NoErr(err)
+	script := exec.Command(node, "--input-type=module", "-e", readAll, filepath.Join("files", "dotenv.js"))
+	script.Stdin = bytes.NewReader(stdin)
+	out, err := script.Output()
+	is.NoErr(err)
+	var read []envcases.Result
+	is.NoErr(json.Unmarshal(out, &read))
+	is.Equal(len(read), len(cases))
+	for n, c := range cases {
+		got, _ := json.Marshal(read[n])
+		want, _ := json.Marshal(c.Result)
+		if !bytes.Equal(got, want) {
+			t.Fatalf("%q is %s to the page and %s to Go", c.Text, got, want)
+		}
+	}
+}
