@@ -9,6 +9,11 @@ import (
 // Projects yields the registered projects that are visible to the session, ordered by
 // name: those in which a rule allows it something, and that are not denied as a whole.
 func (s *Session) Projects(ctx context.Context) iter.Seq2[Project, error] {
+	return s.projects(ctx, "")
+}
+
+// projects yields the visible projects from a name on.
+func (s *Session) projects(ctx context.Context, from string) iter.Seq2[Project, error] {
 	return func(yield func(Project, error) bool) {
 		e := s.entry("list", Address{})
 		r, err := s.ask(ctx, e, anyone)
@@ -17,7 +22,7 @@ func (s *Session) Projects(ctx context.Context) iter.Seq2[Project, error] {
 			return
 		}
 		visible := r.sight()
-		for p, err := range s.vault.provider.Projects(ctx) {
+		for p, err := range s.vault.provider.Projects(ctx, from) {
 			if err == nil {
 				err = ctx.Err() // a provider may have taken the whole register at once
 			}
@@ -89,13 +94,11 @@ func (s *Session) oneProject(ctx context.Context, op string, c Change) (Project,
 
 // registered finds a project by its name.
 func (s *Session) registered(ctx context.Context, name string) (Project, error) {
-	for p, err := range s.vault.provider.Projects(ctx) {
-		if err != nil {
-			return Project{}, err
+	for p, err := range s.vault.provider.Projects(ctx, name) {
+		if err != nil || p.Name == name {
+			return p, err
 		}
-		if p.Name == name {
-			return p, nil
-		}
+		break // it sorts behind the name
 	}
 	return Project{}, ErrNotFound
 }

@@ -14,6 +14,11 @@ var (
 
 // History implements [myvault.Archive]. It walks a snapshot.
 func (p *Provider) History(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Secret, error] {
+	return p.historyBefore(ctx, addr, 0)
+}
+
+// historyBefore yields the versions older than before, or all if it is 0.
+func (p *Provider) historyBefore(ctx context.Context, addr myvault.Address, before myvault.Version) iter.Seq2[myvault.Secret, error] {
 	return func(yield func(myvault.Secret, error) bool) {
 		p.mu.RLock()
 		err, h := p.usable(ctx), p.find(addr)
@@ -25,11 +30,12 @@ func (p *Provider) History(ctx context.Context, addr myvault.Address) iter.Seq2[
 			yield(myvault.Secret{}, err)
 			return
 		}
-		if !yield(h.head, nil) {
-			return
+		newest := h.head.Version
+		if before != 0 {
+			newest = min(newest, before-1)
 		}
-		for i := len(h.past) - 1; i >= 0; i-- {
-			if !yield(h.past[i], nil) {
+		for n := newest; n > 0; n-- {
+			if !yield(*h.at(n), nil) {
 				return
 			}
 		}

@@ -21,14 +21,14 @@ func (r register) clone() register {
 }
 
 // Projects implements [myvault.Provider]. Like List it walks a snapshot.
-func (p *Provider) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
+func (p *Provider) Projects(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 	return func(yield func(myvault.Project, error) bool) {
 		projects, err := p.snapshotProjects(ctx)
 		if err != nil {
 			yield(myvault.Project{}, err)
 			return
 		}
-		projects.byName.Scan(func(name string, project myvault.Project) bool {
+		projects.byName.Ascend(from, func(name string, project myvault.Project) bool {
 			project.Default = name == projects.defaultName
 			return yield(project, nil)
 		})
