@@ -65,7 +65,7 @@ func (s *Session) apply(ctx context.Context, changes []Change) ([]Info, error) {
 	r, err := s.rights(ctx) // for all: what two policies allow together may be what neither allows
 	for i, change := range c.Changes {
 		if err == nil && !r.permits(change) {
-			err = ErrDenied
+			err = c.Refused(i, ErrDenied)
 		}
 		if err != nil {
 			s.refuse(ctx, c.Entries[i], err)
@@ -90,7 +90,7 @@ func (s *Session) commitOf(changes []Change) Commit {
 
 // perform has the provider make changes that are admitted.
 func (s *Session) perform(ctx context.Context, c Commit) ([]Info, error) {
-	if err := generate(ctx, c.Changes); err != nil {
+	if err := c.generate(ctx); err != nil {
 		s.refuseAll(ctx, c.Entries, err)
 		return nil, err
 	}

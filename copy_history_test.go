@@ -95,7 +95,7 @@ func dump(t *testing.T, p myvault.Provider) []string {
 		}
 	}
 	slices.Sort(lines)
-	for project, err := range p.Projects(t.Context()) {
+	for project, err := range p.Projects(t.Context(), "") {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func dump(t *testing.T, p myvault.Provider) []string {
 
 func dumpSecret(t *testing.T, p myvault.Provider, addr myvault.Address) (lines []string) {
 	t.Helper()
-	for info, err := range p.Versions(t.Context(), addr) {
+	for info, err := range p.Versions(t.Context(), addr, 0) {
 		if err != nil {
 			t.Fatal(err)
 		}

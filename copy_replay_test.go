@@ -69,9 +69,9 @@ func TestCopyBesideAnother(t *testing.T) {
 // forgetful is a provider that has not kept the first version of any secret.
 type forgetful struct{ myvault.Provider }
 
-func (p forgetful) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error] {
+func (p forgetful) Versions(ctx context.Context, addr myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
-		for info, err := range p.Provider.Versions(ctx, addr) {
+		for info, err := range p.Provider.Versions(ctx, addr, before) {
 			if info.Version != 1 && !yield(info, err) {
 				return
 			}

@@ -118,6 +118,10 @@ func TestCopyToOneChangeAtATime(t *testing.T) {
 			is.True(strings.Contains(ours[i], name+"destroyed"))
 			continue
 		}
+		if strings.Contains(line, " destroyed by ") { // its read depends on the current version, which may be lost
+			line, _, _ = strings.Cut(line, `: ""`)
+			ours[i], _, _ = strings.Cut(ours[i], `: ""`)
+		}
 		is.Equal(ours[i], line)
 	}
 	r, err = myvault.Copy(t.Context(), back, oneByOne{far}, o)

@@ -10,7 +10,7 @@ import (
 // projects gives the register, by name.
 func (s side) projects(ctx context.Context) ([]Project, error) {
 	var all []Project
-	for p, err := range s.Projects(ctx) {
+	for p, err := range s.Projects(ctx, "") {
 		if err != nil {
 			return nil, err
 		}

@@ -40,7 +40,7 @@ func addressesOf(infos iter.Seq2[Info, error]) iter.Seq2[Address, error] {
 // had any.
 func (s side) versions(ctx context.Context, addr Address) ([]Info, error) {
 	var infos []Info
-	for info, err := range s.Versions(ctx, addr) {
+	for info, err := range s.Versions(ctx, addr, 0) {
 		if errors.Is(err, ErrNotFound) {
 			return nil, nil
 		}

@@ -72,20 +72,20 @@ func (c Change) draft() Draft {
 }
 
 // generate has the generators of allowed changes make their values.
-func generate(ctx context.Context, changes []Change) error {
-	for i := range changes {
-		c := &changes[i]
-		if c.Op != OpPut || c.Generate == nil {
+func (c Commit) generate(ctx context.Context) error {
+	for i := range c.Changes {
+		change := &c.Changes[i]
+		if change.Op != OpPut || change.Generate == nil {
 			continue
 		}
-		value, err := c.Generate(ctx)
+		value, err := change.Generate(ctx)
 		if err == nil {
 			err = value.Validate()
 		}
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrGenerator, err)
+			return c.Refused(i, fmt.Errorf("%w: %w", ErrGenerator, err))
 		}
-		c.Value, c.Generate = value, nil
+		change.Value, change.Generate = value, nil
 	}
 	return nil
 }

@@ -2,6 +2,8 @@ package myvault
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -69,6 +71,40 @@ func (e *Error) Error() string {
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// ChangeError says which change of a [Session.Apply] is the reason for its failure. Find it
+// with [errors.As]; the [*Error] that wraps it has the address of that change.
+type ChangeError struct {
+	Index int // in the arguments of Apply, from 0
+	Err   error
+}
+
+// Error returns one line such as "change 3: version conflict". It counts from 1.
+func (e *ChangeError) Error() string { return fmt.Sprintf("change %d: %v", e.Index+1, e.Err) }
+
+// Unwrap returns the cause.
+func (e *ChangeError) Unwrap() error { return e.Err }
+
+// refusals are the errors that a change itself can be the reason for.
+var refusals = []error{
+	ErrInvalid, ErrDenied, ErrNotFound, ErrExists, ErrConflict, ErrDestroyed, ErrNotEmpty, ErrTooLarge, ErrGenerator,
+}
+
+// failChanges wraps the error of an Apply. If one of the changes is the reason, it says which.
+func failChanges(changes []Change, err error) error {
+	failed, ok := errors.AsType[*ChangeError](err)
+	if !ok && len(changes) == 1 {
+		failed, ok = &ChangeError{Err: err}, true
+	}
+	if !ok || !slices.ContainsFunc(refusals, func(r error) bool { return errors.Is(err, r) }) {
+		return fail("apply", Address{}, err)
+	}
+	addr := changes[failed.Index].target()
+	if ValidateProject(addr.Project) != nil || addr.Path != "" && validatePath(addr.Path) != nil {
+		addr = Address{}
+	}
+	return fail("apply", addr, failed)
+}
 
 // fail wraps err for the caller, once; nil stays nil.
 func fail(op string, addr Address, err error) error {

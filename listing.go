@@ -135,6 +135,11 @@ func (s *Session) open(ctx context.Context, what string, prefix Prefix, actions 
 // Versions yields every version of a secret, newest first, without values: deleted and
 // destroyed ones too. It needs the right to list. ErrNotFound where there never was one.
 func (s *Session) Versions(ctx context.Context, addr Address) iter.Seq2[Info, error] {
+	return s.versions(ctx, addr, 0)
+}
+
+// versions yields the versions older than before, or all if it is 0.
+func (s *Session) versions(ctx context.Context, addr Address, before Version) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		if err := addr.Validate(); err != nil {
 			yield(Info{}, fail("versions", Address{}, err))
@@ -146,7 +151,7 @@ func (s *Session) Versions(ctx context.Context, addr Address) iter.Seq2[Info, er
 			yield(Info{}, fail("versions", addr, err))
 			return
 		}
-		for info, err := range s.vault.provider.Versions(ctx, addr) {
+		for info, err := range s.vault.provider.Versions(ctx, addr, before) {
 			if !yield(info, fail("versions", addr, err)) || err != nil {
 				return
 			}

@@ -43,6 +43,14 @@ var calls = map[string]func(context.Context, *myvault.Session) error{
 		return err
 	},
 	"Versions": func(ctx context.Context, s *myvault.Session) error { return first(s.Versions(ctx, db)) },
+	"VersionsPage": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.VersionsPage(ctx, db, 0, 10)
+		return err
+	},
+	"ProjectsPage": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.ProjectsPage(ctx, "", 10)
+		return err
+	},
 	"Projects": func(ctx context.Context, s *myvault.Session) error { return first(s.Projects(ctx)) },
 	"Project":  func(ctx context.Context, s *myvault.Session) error { _, err := s.Project(ctx, "newsbot"); return err },
 	"PutProject": func(ctx context.Context, s *myvault.Session) error {
@@ -122,14 +130,14 @@ func (p *spy) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info,
 	return p.Provider.List(ctx, r)
 }
 
-func (p *spy) Versions(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
+func (p *spy) Versions(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
 	p.reached++
-	return p.Provider.Versions(ctx, a)
+	return p.Provider.Versions(ctx, a, before)
 }
 
-func (p *spy) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
+func (p *spy) Projects(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 	p.reached++
-	return p.Provider.Projects(ctx)
+	return p.Provider.Projects(ctx, from)
 }
 
 func (p *spy) Snapshot(ctx context.Context, f func(myvault.Reader) error) error {

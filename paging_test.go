@@ -43,8 +43,8 @@ func (c *tally) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Inf
 	return counted(c, c.Provider.List(ctx, r))
 }
 
-func (c *tally) Versions(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
-	return counted(c, c.Provider.Versions(ctx, a))
+func (c *tally) Versions(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
+	return counted(c, c.Provider.Versions(ctx, a, before))
 }
 
 func (c *tally) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
@@ -71,8 +71,8 @@ func (r tallyReader) List(ctx context.Context, in myvault.Range) iter.Seq2[myvau
 	return counted(r.of, r.Reader.List(ctx, in))
 }
 
-func (r tallyReader) Versions(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
-	return counted(r.of, r.Reader.Versions(ctx, a))
+func (r tallyReader) Versions(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
+	return counted(r.of, r.Reader.Versions(ctx, a, before))
 }
 
 // listings asks for each kind of page of what prefix selects, and returns how many items there were.

@@ -16,10 +16,10 @@ import (
 // the loop body runs, may be left early, and end after the first error they yield.
 // A capability that only some providers have is a further interface: [Trail], [Auditor], [Incarnation], [Snapshotter].
 type Provider interface {
-	// Get reads one version, or the current one where version is 0. Unless the current
-	// version is live the whole address is ErrNotFound; so is a version that was never
-	// made, or that was deleted and followed by another. A destroyed version of a
-	// live address is ErrDestroyed.
+	// Get reads one version, or the current one where version is 0. If the current version
+	// is deleted, every version is ErrNotFound. Otherwise a version that is asked for by
+	// number and was destroyed is ErrDestroyed, whether it is the current one or not. Every
+	// other version is ErrNotFound unless both it and the current version are live.
 	Get(ctx context.Context, addr Address, version Version) (Secret, error)
 
 	// Apply makes all changes of the commit, or none, in their order, each seeing those
@@ -27,18 +27,21 @@ type Provider interface {
 	// that the change made or marked, of several destroyed ones the newest, and for a
 	// project an Info of version 0. A provider that is a Trail writes the entries in the
 	// same transaction. A provider that cannot do several changes at once answers
-	// errors.ErrUnsupported to more than one.
+	// errors.ErrUnsupported to more than one. If one change of several is refused, the error
+	// is that of [Commit.Refused], which says which one.
 	Apply(ctx context.Context, c Commit) ([]Info, error)
 
 	// List yields the current version of the addresses in the range, ordered byte by byte.
 	List(ctx context.Context, r Range) iter.Seq2[Info, error]
 
-	// Versions yields every version ever made of the address, newest first, deleted and
-	// destroyed ones too. An address that never had one yields ErrNotFound.
-	Versions(ctx context.Context, addr Address) iter.Seq2[Info, error]
+	// Versions yields every version made of the address that is older than before, newest
+	// first, deleted and destroyed ones too. If before is 0 it begins at the newest. An
+	// address that never had a version yields ErrNotFound.
+	Versions(ctx context.Context, addr Address, before Version) iter.Seq2[Info, error]
 
-	// Projects yields the registered projects, ordered by name byte by byte.
-	Projects(ctx context.Context) iter.Seq2[Project, error]
+	// Projects yields the registered projects, ordered by name byte by byte. It begins at the
+	// name from, or behind it if there is no such project; from need not be a valid name.
+	Projects(ctx context.Context, from string) iter.Seq2[Project, error]
 
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error
@@ -153,6 +156,15 @@ type Commit struct {
 	By      string
 	At      time.Time // UTC, in whole microseconds
 	Entries []Entry
+}
+
+// Refused returns the error of a commit whose change with index i, from 0, is refused
+// because of err: a [*ChangeError], or err itself if the commit has only one change.
+func (c Commit) Refused(i int, err error) error {
+	if len(c.Changes) == 1 {
+		return err
+	}
+	return &ChangeError{Index: i, Err: err}
 }
 
 // Range selects what List yields: addresses within Prefix that come after After.

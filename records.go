@@ -186,7 +186,7 @@ func single(ctx context.Context, store Reader, r Range) iter.Seq2[Info, error] {
 		if Address(r.Prefix).Compare(r.After) <= 0 {
 			return
 		}
-		for info, err := range store.Versions(ctx, Address(r.Prefix)) {
+		for info, err := range store.Versions(ctx, Address(r.Prefix), 0) {
 			if !errors.Is(err, ErrNotFound) && (err != nil || (info.State == Live) != r.Deleted) {
 				yield(info, err)
 			}

@@ -12,28 +12,7 @@ import (
 // one state of the store if the provider is a [Snapshotter].
 func (s *Session) Projects(ctx context.Context) iter.Seq2[Project, error] {
 	return func(yield func(Project, error) bool) {
-		e := s.entry("list", Address{})
-		r, err := s.ask(ctx, e, anyone)
-		if err != nil {
-			yield(Project{}, fail("list projects", Address{}, err))
-			return
-		}
-		visible := r.sight()
-		if visible.none() {
-			return // answered without the store, whatever is registered
-		}
-		var projects []Project
-		err = s.vault.snapshot(ctx, func(store Reader) error {
-			for p, err := range store.Projects(ctx) {
-				if err := cmp.Or(err, ctx.Err()); err != nil { // a provider may have taken the whole register at once
-					return err
-				}
-				if visible.sees(p.Name) {
-					projects = append(projects, p)
-				}
-			}
-			return nil
-		})
+		projects, _, err := s.projects(ctx, "", 0)
 		if err != nil {
 			yield(Project{}, fail("list projects", Address{}, err))
 			return
@@ -45,6 +24,35 @@ func (s *Session) Projects(ctx context.Context) iter.Seq2[Project, error] {
 			}
 		}
 	}
+}
+
+// projects returns up to limit visible projects from a name on, or all if limit is 0, and
+// reports whether there are more.
+func (s *Session) projects(ctx context.Context, from string, limit int) (projects []Project, more bool, err error) {
+	r, err := s.ask(ctx, s.entry("list", Address{}), anyone)
+	if err != nil {
+		return nil, false, err
+	}
+	visible := r.sight()
+	if visible.none() {
+		return nil, false, nil // answered without the store, whatever is registered
+	}
+	err = s.vault.snapshot(ctx, func(store Reader) error {
+		for p, err := range store.Projects(ctx, from) {
+			if err := cmp.Or(err, ctx.Err()); err != nil { // a provider may have taken the whole register at once
+				return err
+			}
+			if !visible.sees(p.Name) {
+				continue
+			}
+			if more = limit > 0 && len(projects) == limit; more {
+				return nil
+			}
+			projects = append(projects, p)
+		}
+		return nil
+	})
+	return projects, more, err
 }
 
 // Project gives one registered project. ErrDenied where it would not be visible, the
@@ -105,13 +113,11 @@ func (s *Session) oneProject(ctx context.Context, op string, c Change) (Project,
 
 // registered finds a project by its name.
 func (s *Session) registered(ctx context.Context, name string) (Project, error) {
-	for p, err := range s.vault.provider.Projects(ctx) {
-		if err != nil {
-			return Project{}, err
+	for p, err := range s.vault.provider.Projects(ctx, name) {
+		if err != nil || p.Name == name {
+			return p, err
 		}
-		if p.Name == name {
-			return p, nil
-		}
+		break // it sorts behind the name
 	}
 	return Project{}, ErrNotFound
 }

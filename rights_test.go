@@ -44,6 +44,7 @@ var rightsOf = map[string]needed{
 	"Destroy":       {rule: "newsbot/prod/db@destroy", less: without("destroy")},
 	"Apply":         {rule: "newsbot/prod/db@write", less: without("write")},
 	"Versions":      {rule: "newsbot/prod/db@list", less: without("list")},
+	"VersionsPage":  {rule: "newsbot/prod/db@list", less: without("list")},
 	"Project":       {rule: "newsbot/any@read", less: others},
 	"PutProject":    {rule: "newsbot/any@write", less: without("write")},
 	"SetDefault":    {rule: "*/any@write", less: without("write")},
@@ -65,6 +66,10 @@ var rightsOf = map[string]needed{
 	}},
 	"Projects": {rule: "newsbot/any@read", less: others, seen: func(ctx context.Context, s *myvault.Session) int {
 		return count(s.Projects(ctx))
+	}},
+	"ProjectsPage": {rule: "newsbot/any@read", less: others, seen: func(ctx context.Context, s *myvault.Session) int {
+		page, _ := s.ProjectsPage(ctx, "", 10)
+		return len(page.Items)
 	}},
 	"UsagePage": {rule: "newsbot/prod/db@audit", less: without("audit"), seen: func(ctx context.Context, s *myvault.Session) int {
 		page, _ := s.UsagePage(ctx, myvault.UsageRange{}, 10)

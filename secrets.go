@@ -11,9 +11,9 @@ func (s *Session) Get(ctx context.Context, addr Address) (Secret, error) {
 	return s.read(ctx, "get", addr, 0)
 }
 
-// GetVersion reads one version of a live secret; 0 is the current one. ErrNotFound where the
-// secret is not live or the version was never made or was deleted, ErrDestroyed where its
-// value is gone.
+// GetVersion reads one version of a live secret; 0 is the current one. ErrDestroyed if it is
+// asked for by number, its value was destroyed, and the secret is not deleted. ErrNotFound if
+// the secret is not live, or if the version was never made or was deleted.
 func (s *Session) GetVersion(ctx context.Context, addr Address, version Version) (Secret, error) {
 	return s.read(ctx, "get version", addr, version)
 }
@@ -102,6 +102,8 @@ const MaxChanges = 1000
 
 // Apply makes several changes in their order, all or none, each allowed by the policy. It
 // gives one Info per change. [errors.ErrUnsupported] where the provider makes one change at a time.
+// If one change is the reason for a failure, the error wraps a [*ChangeError]. A change that the
+// policy denies is reported before any that fails for another reason.
 func (s *Session) Apply(ctx context.Context, changes ...Change) ([]Info, error) {
 	if len(changes) == 0 {
 		return nil, fail("apply", Address{}, fmt.Errorf("%w: no change is given", ErrInvalid))
@@ -111,11 +113,14 @@ func (s *Session) Apply(ctx context.Context, changes ...Change) ([]Info, error) 
 	}
 	for i, c := range changes {
 		if err := c.validate(); err != nil {
-			return nil, fail("apply", Address{}, fmt.Errorf("change %d: %w", i+1, err))
+			return nil, failChanges(changes, &ChangeError{Index: i, Err: err})
 		}
 	}
 	infos, err := s.apply(ctx, changes)
-	return infos, fail("apply", Address{}, err)
+	if err != nil {
+		return nil, failChanges(changes, err)
+	}
+	return infos, nil
 }
 
 // one applies a single change.

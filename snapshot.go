@@ -9,8 +9,8 @@ import (
 type Reader interface {
 	Get(ctx context.Context, addr Address, version Version) (Secret, error)
 	List(ctx context.Context, r Range) iter.Seq2[Info, error]
-	Versions(ctx context.Context, addr Address) iter.Seq2[Info, error]
-	Projects(ctx context.Context) iter.Seq2[Project, error]
+	Versions(ctx context.Context, addr Address, before Version) iter.Seq2[Info, error]
+	Projects(ctx context.Context, from string) iter.Seq2[Project, error]
 }
 
 // Snapshotter is a Provider that can answer several reads from one state of the store. Without

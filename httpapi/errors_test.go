@@ -99,6 +99,9 @@ var wrongs = slices.Concat(wrongOutside, wrongBodies, []wrong{
 	{"GET", "/api/secrets?%x" + canary, "", nil},
 	{"GET", "/api/secrets/newsbot/" + canary + "%2Fx", "", nil},
 	{"GET", "/api/secrets/newsbot/prod/db?version=" + canary, "", nil},
+	{"GET", "/api/secret?project=" + canary, "", nil},
+	{"POST", "/api/secrets", "{}", []string{`If-None-Match: "` + canary + `"`}},
+	{"GET", "/api/projects", "", []string{"Range: " + canary}},
 	{"GET", "/api/secrets/newsbot/prod/none", "", nil},
 	{"GET", "/api/audit?outcome=" + canary, "", nil},
 	{"GET", "/api/audit?action=" + canary, "", nil},
@@ -175,6 +178,7 @@ var wrongBodies = []wrong{
 	{"POST", "/api/changes", `{"changes":[{"op":"delete","project":"p","path":"a","value":"` + canary + `"}]}`, nil},
 	{"POST", "/api/changes", `{"changes":[{"op":"put","project":"p","path":"a","if_absent":true,"if_version":1}]}`, nil},
 	{"POST", "/api/changes", `{"changes":[{"op":"put","project":"p","path":"a","if_version":0}]}`, nil},
+	{"POST", "/api/changes", `{"changes":[{"op":"delete","project":"newsbot","path":"prod/db","if_version":9}]}`, nil},
 }
 
 // everyProblem brings about the problems.
@@ -199,6 +203,8 @@ func everyProblem(t *testing.T) []*httptest.ResponseRecorder {
 		cursor := httpapi.SealCursor(f.handler, "one\x00two\x00three", target+"\x00admin\x00\x00")
 		all = append(all, f.refused(wrong{"GET", target + "?cursor=" + cursor, "", nil}, nil))
 	}
+	cursor := httpapi.SealCursor(f.handler, "prod/other\x002", versionsPattern+"\x00admin\x00newsbot\x00")
+	all = append(all, f.refused(wrong{"GET", "/api/versions/newsbot/prod/db?cursor=" + cursor, "", nil}, nil))
 	bare, err := httpapi.New(f.vault, httpapi.Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -119,11 +119,11 @@ func compareStores(t *testing.T, want, got myvault.Provider, lost map[string]boo
 		for info, err := range want.List(t.Context(), myvault.Range{Deleted: deleted}) {
 			is.NoErr(err)
 			theirs := make(map[myvault.Version]myvault.Info)
-			for i, err := range got.Versions(t.Context(), info.Address) {
+			for i, err := range got.Versions(t.Context(), info.Address, 0) {
 				is.NoErr(err)
 				theirs[i.Version] = i
 			}
-			for i, err := range want.Versions(t.Context(), info.Address) {
+			for i, err := range want.Versions(t.Context(), info.Address, 0) {
 				is.NoErr(err)
 				secret, err := want.Get(t.Context(), info.Address, i.Version)
 				if lost[fmt.Sprint(i.Address, i.Version)] {
@@ -143,7 +143,7 @@ func compareStores(t *testing.T, want, got myvault.Provider, lost map[string]boo
 	is.True(n >= 200)
 	var projects [2][]myvault.Project
 	for i, p := range []myvault.Provider{want, got} {
-		for project, err := range p.Projects(t.Context()) {
+		for project, err := range p.Projects(t.Context(), "") {
 			is.NoErr(err)
 			projects[i] = append(projects[i], project)
 		}

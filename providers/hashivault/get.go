@@ -3,6 +3,7 @@ package hashivault
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -28,15 +29,18 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, n myvault.Version
 		return myvault.Secret{}, myvault.ErrNotFound
 	}
 	if n != newest {
-		// An older version can be read only while the current one can.
-		if _, head, err := s.kv.look(ctx, key, newest); err != nil {
+		// A live version can be read only while the current one can.
+		_, head, err := s.kv.look(ctx, key, newest)
+		switch {
+		case err != nil:
 			return myvault.Secret{}, err
-		} else if head == nil || head.state() != myvault.Live {
+		case head == nil || head.state() == myvault.Deleted:
+			return myvault.Secret{}, myvault.ErrNotFound
+		case m.Destroyed:
+			return myvault.Secret{}, myvault.ErrDestroyed
+		case head.Destroyed:
 			return myvault.Secret{}, myvault.ErrNotFound
 		}
-	}
-	if m.Destroyed {
-		return myvault.Secret{}, myvault.ErrDestroyed
 	}
 	value, ok := r.value()
 	if !ok {
@@ -51,7 +55,7 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, n myvault.Version
 // Versions implements [myvault.Provider]: one request for the states of all versions, and one
 // for each that can be read, several at once, because Vault tells who wrote a version
 // only with that version. No value is moved.
-func (s *Store) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error] {
+func (s *Store) Versions(ctx context.Context, addr myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		h, err := guarded(ctx, s, func() (history, error) { return s.kv.history(ctx, s.kv.secretKey(addr)) })
 		if err == nil && h.Data.Current == 0 {
@@ -61,7 +65,8 @@ func (s *Store) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[my
 			yield(myvault.Info{}, err)
 			return
 		}
-		for info, err := range ordered(ctx, h.numbers(), func(ctx context.Context, n myvault.Version) (myvault.Info, error) {
+		older := slices.DeleteFunc(h.numbers(), func(n myvault.Version) bool { return before != 0 && n >= before })
+		for info, err := range ordered(ctx, older, func(ctx context.Context, n myvault.Version) (myvault.Info, error) {
 			return guarded(ctx, s, func() (myvault.Info, error) { return s.versionInfo(ctx, addr, h.of(n)) })
 		}) {
 			if !yield(info, err) || err != nil {

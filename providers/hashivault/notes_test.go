@@ -28,7 +28,7 @@ func TestWhoAndWhenOutliveTheValue(t *testing.T) {
 	}
 	do(t, s, change(myvault.OpDestroy, "newsbot/a"))
 	known := 0
-	for info, err := range s.Versions(t.Context(), at("newsbot/a")) {
+	for info, err := range s.Versions(t.Context(), at("newsbot/a"), 0) {
 		is.NoErr(err)
 		is.Equal(info.State, myvault.Destroyed)
 		is.True(!info.At.IsZero())
@@ -44,7 +44,7 @@ func TestWhoAndWhenOutliveTheValue(t *testing.T) {
 	is.True(known >= 500)
 	// The next ones take the place of the oldest.
 	do(t, s, put("newsbot/a", "1"), change(myvault.OpDelete, "newsbot/a"))
-	for info := range s.Versions(t.Context(), at("newsbot/a")) {
+	for info := range s.Versions(t.Context(), at("newsbot/a"), 0) {
 		is.Equal(info.By, "commonUI")
 		is.Equal(info.State, myvault.Deleted)
 		break

@@ -23,7 +23,7 @@ import (
 func registered(t *testing.T, s *hashivault.Store) (names []string) {
 	t.Helper()
 	is := is.New(t)
-	for p, err := range s.Projects(t.Context()) {
+	for p, err := range s.Projects(t.Context(), "") {
 		is.NoErr(err)
 		names = append(names, p.Name)
 	}

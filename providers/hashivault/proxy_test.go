@@ -39,9 +39,9 @@ func TestWhatIsNotVaultFindsNothing(t *testing.T) {
 			for what, err := range map[string]error{
 				"get": get, "get an earlier version": earlier, "put if absent": put, "delete": remove, "ping": s.Ping(t.Context()),
 				"list":     last(s.List(t.Context(), myvault.Range{})),
-				"versions": last(s.Versions(t.Context(), at("newsbot/a"))),
+				"versions": last(s.Versions(t.Context(), at("newsbot/a"), 0)),
 				"history":  last(s.History(t.Context(), at("newsbot/a"))),
-				"projects": last(s.Projects(t.Context())),
+				"projects": last(s.Projects(t.Context(), "")),
 			} {
 				if !errors.Is(err, myvault.ErrUnavailable) || errors.Is(err, myvault.ErrNotFound) {
 					t.Errorf("%s: %v", what, err)

@@ -189,7 +189,7 @@ func (r *register) createAdmitted(ctx context.Context, name, description string,
 
 // Projects implements [myvault.Provider]: one request for the names, one for the default and
 // one for each project, several at once.
-func (s *Store) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
+func (s *Store) Projects(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 	return func(yield func(myvault.Project, error) bool) {
 		names, err := guarded(ctx, s, func() ([]string, error) {
 			return s.kv.list(ctx, s.kv.base+"/"+projectsFolder)
@@ -203,6 +203,8 @@ func (s *Store) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] 
 			return
 		}
 		slices.Sort(names)
+		begin, _ := slices.BinarySearch(names, from)
+		names = names[begin:]
 		i := -1
 		for e, err := range ordered(ctx, names, func(ctx context.Context, name string) (entry, error) {
 			return guarded(ctx, s, func() (entry, error) { return s.register.read(ctx, name) })

@@ -131,7 +131,7 @@ func TestListStopsAsking(t *testing.T) {
 			do(t, s, put("newsbot/000", "again"))
 		}
 		fake.Requests()
-		for range s.Versions(t.Context(), at("newsbot/000")) {
+		for range s.Versions(t.Context(), at("newsbot/000"), 0) {
 			break
 		}
 		is.True(len(fake.Requests()) <= 20)

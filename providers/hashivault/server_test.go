@@ -137,7 +137,7 @@ func do(t *testing.T, s *hashivault.Store, changes ...myvault.Change) (last myva
 func states(t *testing.T, s *hashivault.Store, addr string) (all []string) {
 	t.Helper()
 	is := is.New(t)
-	for info, err := range s.Versions(t.Context(), at(addr)) {
+	for info, err := range s.Versions(t.Context(), at(addr), 0) {
 		is.NoErr(err)
 		all = append(all, fmt.Sprintf("%d %v", info.Version, info.State))
 	}

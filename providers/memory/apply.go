@@ -24,10 +24,10 @@ func (p *Provider) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info,
 	}
 	tx := &transaction{p: p, by: c.By, at: instant(c.At), projects: p.projects}
 	infos := make([]myvault.Info, 0, len(c.Changes))
-	for _, change := range c.Changes {
+	for i, change := range c.Changes {
 		info, err := tx.apply(change)
 		if err != nil {
-			return nil, err
+			return nil, c.Refused(i, err)
 		}
 		infos = append(infos, info)
 	}

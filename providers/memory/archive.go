@@ -14,6 +14,11 @@ var (
 
 // History implements [myvault.Archive]. It walks a snapshot.
 func (p *Provider) History(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Secret, error] {
+	return p.historyBefore(ctx, addr, 0)
+}
+
+// historyBefore yields the versions older than before, or all if it is 0.
+func (p *Provider) historyBefore(ctx context.Context, addr myvault.Address, before myvault.Version) iter.Seq2[myvault.Secret, error] {
 	return func(yield func(myvault.Secret, error) bool) {
 		p.mu.RLock()
 		err, h := p.usable(ctx), p.find(addr)
@@ -22,21 +27,22 @@ func (p *Provider) History(ctx context.Context, addr myvault.Address) iter.Seq2[
 			yield(myvault.Secret{}, err)
 			return
 		}
-		h.all(yield)
+		h.before(before, yield)
 	}
 }
 
-// all yields every version, the newest first.
-func (h *history) all(yield func(myvault.Secret, error) bool) {
+// before yields the versions older than v, or all if it is 0, the newest first.
+func (h *history) before(v myvault.Version, yield func(myvault.Secret, error) bool) {
 	if h == nil {
 		yield(myvault.Secret{}, myvault.ErrNotFound)
 		return
 	}
-	if !yield(h.head, nil) {
-		return
+	newest := h.head.Version
+	if v != 0 {
+		newest = min(newest, v-1)
 	}
-	for i := len(h.past) - 1; i >= 0; i-- {
-		if !yield(h.past[i], nil) {
+	for n := newest; n > 0; n-- {
+		if !yield(*h.at(n), nil) {
 			return
 		}
 	}

@@ -36,21 +36,18 @@ func (h *history) live() bool { return h != nil && h.head.State == myvault.Live 
 // version gives version n, the current one for 0.
 func (h *history) version(n myvault.Version) (myvault.Secret, error) {
 	switch {
-	case !h.live():
-		return myvault.Secret{}, myvault.ErrNotFound
-	case n == 0 || n == h.head.Version:
+	case h.live() && (n == 0 || n == h.head.Version):
 		return h.head, nil
-	case n > h.head.Version:
+	case h == nil || n == 0 || n > h.head.Version || h.head.State == myvault.Deleted:
 		return myvault.Secret{}, myvault.ErrNotFound
 	}
-	switch s := h.past[n-1]; s.State {
-	case myvault.Live:
-		return s, nil
-	case myvault.Destroyed:
+	switch s := *h.at(n); {
+	case s.State == myvault.Destroyed:
 		return myvault.Secret{}, myvault.ErrDestroyed
-	default:
-		return myvault.Secret{}, myvault.ErrNotFound
+	case s.State == myvault.Live && h.live():
+		return s, nil
 	}
+	return myvault.Secret{}, myvault.ErrNotFound
 }
 
 // put gives the history with s as its next version. Histories share the array below

@@ -21,19 +21,20 @@ func (r register) clone() register {
 }
 
 // Projects implements [myvault.Provider]. Like List it walks a snapshot.
-func (p *Provider) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
+func (p *Provider) Projects(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 	return func(yield func(myvault.Project, error) bool) {
 		projects, err := p.snapshotProjects(ctx)
 		if err != nil {
 			yield(myvault.Project{}, err)
 			return
 		}
-		projects.all(yield)
+		projects.from(from, yield)
 	}
 }
 
-func (r register) all(yield func(myvault.Project, error) bool) {
-	r.byName.Scan(func(name string, project myvault.Project) bool {
+// from yields the projects from a name on.
+func (r register) from(name string, yield func(myvault.Project, error) bool) {
+	r.byName.Ascend(name, func(name string, project myvault.Project) bool {
 		project.Default = name == r.defaultName
 		return yield(project, nil)
 	})

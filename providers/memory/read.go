@@ -28,9 +28,9 @@ func (p *Provider) find(addr myvault.Address) *history {
 }
 
 // Versions implements [myvault.Provider].
-func (p *Provider) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error] {
+func (p *Provider) Versions(ctx context.Context, addr myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
-		for secret, err := range p.History(ctx, addr) {
+		for secret, err := range p.historyBefore(ctx, addr, before) {
 			if !yield(secret.Info, err) {
 				return
 			}

@@ -55,23 +55,23 @@ func (s snapshot) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.I
 }
 
 // Versions implements [myvault.Reader].
-func (s snapshot) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error] {
+func (s snapshot) Versions(ctx context.Context, addr myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		if err := ctx.Err(); err != nil {
 			yield(myvault.Info{}, err)
 			return
 		}
-		s.find(addr).all(func(secret myvault.Secret, err error) bool { return yield(secret.Info, err) })
+		s.find(addr).before(before, func(secret myvault.Secret, err error) bool { return yield(secret.Info, err) })
 	}
 }
 
 // Projects implements [myvault.Reader].
-func (s snapshot) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
+func (s snapshot) Projects(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 	return func(yield func(myvault.Project, error) bool) {
 		if err := ctx.Err(); err != nil {
 			yield(myvault.Project{}, err)
 			return
 		}
-		s.projects.all(yield)
+		s.projects.from(from, yield)
 	}
 }

@@ -149,13 +149,13 @@ var brokenArchives = []broken{
 	{"no limit of projects is told", onLimits(func(_ *fake, l *myvault.Limits) { l.Projects = 0 }), []string{"limited/projects"}},
 	{"fewer versions are kept than are told", func(f *fake) {
 		onLimits(func(_ *fake, l *myvault.Limits) { l.Versions = 120 })(f)
-		f.versions = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
-			return edited(f.Provider.Versions(ctx, a), func(all []myvault.Info) []myvault.Info { return all[:min(len(all), 100)] })
+		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
+			return edited(f.Provider.Versions(ctx, a, before), func(all []myvault.Info) []myvault.Info { return all[:min(len(all), 100)] })
 		}
 	}, []string{"limited/versions"}},
 	{"a limit of versions is not told", func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
-			for head := range f.Provider.Versions(ctx, a) {
+			for head := range f.Provider.Versions(ctx, a, 0) {
 				if v > 0 && v+100 <= head.Version {
 					return myvault.Secret{}, myvault.ErrNotFound
 				}
@@ -165,7 +165,7 @@ var brokenArchives = []broken{
 		}
 	}, []string{"limited/versions"}},
 	{"limits are what is left", onLimits(func(f *fake, l *myvault.Limits) {
-		for range f.Provider.Projects(context.Background()) {
+		for range f.Provider.Projects(context.Background(), "") {
 			l.Projects--
 		}
 	}), []string{"limited/steady"}},

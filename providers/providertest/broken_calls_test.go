@@ -29,10 +29,12 @@ func deaf(f *fake) {
 	f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
 		return f.Provider.List(deaf(ctx), r)
 	}
-	f.versions = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
-		return f.Provider.Versions(deaf(ctx), a)
+	f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
+		return f.Provider.Versions(deaf(ctx), a, before)
 	}
-	f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] { return f.Provider.Projects(deaf(ctx)) }
+	f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
+		return f.Provider.Projects(deaf(ctx), from)
+	}
 	f.record = func(ctx context.Context, entries ...myvault.Entry) error {
 		return f.Provider.Record(deaf(ctx), entries...)
 	}
@@ -58,10 +60,12 @@ func hasty(f *fake) {
 	f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
 		return cut(ctx, f.Provider.List(ctx, r))
 	}
-	f.versions = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
-		return cut(ctx, f.Provider.Versions(ctx, a))
+	f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
+		return cut(ctx, f.Provider.Versions(ctx, a, before))
 	}
-	f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] { return cut(ctx, f.Provider.Projects(ctx)) }
+	f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
+		return cut(ctx, f.Provider.Projects(ctx, from))
+	}
 	f.history = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Secret, error] {
 		return cut(ctx, f.Provider.History(ctx, a))
 	}
@@ -103,11 +107,11 @@ func locked(f *fake) {
 	f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
 		return holding(&mu, f.Provider.List(ctx, r))
 	}
-	f.versions = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
-		return holding(&mu, f.Provider.Versions(ctx, a))
+	f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
+		return holding(&mu, f.Provider.Versions(ctx, a, before))
 	}
-	f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
-		return holding(&mu, f.Provider.Projects(ctx))
+	f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
+		return holding(&mu, f.Provider.Projects(ctx, from))
 	}
 	f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
 		return holding(&mu, f.Provider.Entries(ctx, r))
@@ -187,10 +191,12 @@ var brokenCalls = []broken{
 		f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
 			return twice(f.Provider.List(ctx, r))
 		}
-		f.versions = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
-			return twice(f.Provider.Versions(ctx, a))
+		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
+			return twice(f.Provider.Versions(ctx, a, before))
 		}
-		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] { return twice(f.Provider.Projects(ctx)) }
+		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
+			return twice(f.Provider.Projects(ctx, from))
+		}
 		f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
 			return twice(f.Provider.Entries(ctx, r))
 		}
@@ -209,10 +215,10 @@ var brokenCalls = []broken{
 			defer mu.Unlock()
 			return f.Provider.Apply(ctx, c)
 		}
-		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
+		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 			return func(yield func(myvault.Project, error) bool) {
 				mu.TryLock()
-				for project, err := range f.Provider.Projects(ctx) {
+				for project, err := range f.Provider.Projects(ctx, from) {
 					if !yield(project, err) {
 						return
 					}

@@ -2,6 +2,7 @@ package providertest_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"time"
@@ -56,6 +57,20 @@ var brokenCommits = []broken{
 		"commit/none-last", "commit/none-destroyed", "commit/none-registered", "commit/no-number", "commit/after-refusal",
 		"commit/sees-refusal", "commit/fills-project", "commit/register-limit", "trail/refused-commit",
 	}},
+	{"a refused commit does not say which change is", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+		infos, err := f.Provider.Apply(ctx, c)
+		if refused, ok := errors.AsType[*myvault.ChangeError](err); ok {
+			err = refused.Err
+		}
+		return infos, err
+	}), []string{"commit/refused"}},
+	{"a refused commit always names its last change", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+		infos, err := f.Provider.Apply(ctx, c)
+		if refused, ok := errors.AsType[*myvault.ChangeError](err); ok {
+			refused.Index = len(c.Changes) - 1
+		}
+		return infos, err
+	}), []string{"commit/refused"}},
 	{"a commit shows before it is whole", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		first, err := f.Provider.Apply(ctx, part(c, 0))
 		if err != nil {

@@ -14,8 +14,8 @@ import (
 // onProjects breaks what Projects yields.
 func onProjects(edit func(f *fake, all []myvault.Project) []myvault.Project) func(*fake) {
 	return func(f *fake) {
-		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
-			return edited(f.Provider.Projects(ctx), func(all []myvault.Project) []myvault.Project { return edit(f, all) })
+		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
+			return edited(f.Provider.Projects(ctx, from), func(all []myvault.Project) []myvault.Project { return edit(f, all) })
 		}
 	}
 }
@@ -36,12 +36,22 @@ var brokenProjects = []broken{
 			}
 			return infos, err
 		}
-		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
-			return edited(f.Provider.Projects(ctx), func(all []myvault.Project) []myvault.Project {
+		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
+			return edited(f.Provider.Projects(ctx, from), func(all []myvault.Project) []myvault.Project {
 				return slices.DeleteFunc(all, func(p myvault.Project) bool { return !described.get(p.Name) })
 			})
 		}
 	}, []string{"project/by-put", "project/by-first-put", "undelete/project", "delete/keeps-project", "race/first-puts"}},
+	{"projects always begin at the first", func(f *fake) {
+		f.projects = func(ctx context.Context, _ string) iter.Seq2[myvault.Project, error] {
+			return f.Provider.Projects(ctx, "")
+		}
+	}, []string{"project/from"}},
+	{"projects leave out the one that they begin at", func(f *fake) {
+		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
+			return f.Provider.Projects(ctx, from+"\x00")
+		}
+	}, []string{"project/from"}},
 	{"every put describes its project", onChange(myvault.OpPut, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
 		infos, err := apply(c)
 		if err == nil {
@@ -55,8 +65,8 @@ var brokenProjects = []broken{
 			last.set("", c.At)
 			return f.Provider.Apply(ctx, c)
 		}
-		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
-			return each(f.Provider.Projects(ctx), func(p *myvault.Project) { p.At = last.get("") })
+		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
+			return each(f.Provider.Projects(ctx, from), func(p *myvault.Project) { p.At = last.get("") })
 		}
 	}, []string{"project/by-first-put", "project/describes"}},
 	{"projects have no author", onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
@@ -66,8 +76,8 @@ var brokenProjects = []broken{
 		return all
 	}), []string{"project/by-put", "project/registers"}},
 	{"projects are ordered by age", func(f *fake) {
-		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
-			return edited(f.Provider.Projects(ctx), func(all []myvault.Project) []myvault.Project {
+		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
+			return edited(f.Provider.Projects(ctx, from), func(all []myvault.Project) []myvault.Project {
 				slices.SortStableFunc(all, func(a, b myvault.Project) int { return a.At.Compare(b.At) })
 				return all
 			})
@@ -90,8 +100,8 @@ var brokenProjects = []broken{
 	}), []string{"project/none", "project-delete/deleted", "commit/empties-project"}},
 	{"the default is doubled", func(f *fake) {
 		var was notes[string, bool]
-		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
-			return each(f.Provider.Projects(ctx), func(p *myvault.Project) { p.Default = p.Default || was.get(p.Name) })
+		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
+			return each(f.Provider.Projects(ctx, from), func(p *myvault.Project) { p.Default = p.Default || was.get(p.Name) })
 		}
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := f.Provider.Apply(ctx, c)
@@ -135,8 +145,8 @@ var brokenProjects = []broken{
 			}
 			return infos, err
 		}
-		f.projects = func(ctx context.Context) iter.Seq2[myvault.Project, error] {
-			return edited(f.Provider.Projects(ctx), func(all []myvault.Project) []myvault.Project {
+		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
+			return edited(f.Provider.Projects(ctx, from), func(all []myvault.Project) []myvault.Project {
 				return slices.DeleteFunc(all, func(p myvault.Project) bool { return gone.get(p.Name) })
 			})
 		}
@@ -187,7 +197,7 @@ var brokenProjects = []broken{
 	{"a full register takes no change", func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			n := 0
-			for range f.Provider.Projects(ctx) {
+			for range f.Provider.Projects(ctx, "") {
 				n++
 			}
 			if n >= projects {

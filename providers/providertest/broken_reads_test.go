@@ -22,6 +22,22 @@ func onGet(edit func(f *fake, version myvault.Version, secret *myvault.Secret, e
 	}
 }
 
+// onDestroyed breaks the error of a read while the current version is destroyed.
+func onDestroyed(edit func(current, asked myvault.Version, err error) error) func(*fake) {
+	return func(f *fake) {
+		f.get = func(ctx context.Context, a myvault.Address, asked myvault.Version) (myvault.Secret, error) {
+			secret, err := f.Provider.Get(ctx, a, asked)
+			for current := range f.Provider.Versions(ctx, a, 0) {
+				if current.State == myvault.Destroyed {
+					err = edit(current.Version, asked, err)
+				}
+				break
+			}
+			return secret, err
+		}
+	}
+}
+
 // onList breaks what List yields.
 func onList(edit func(f *fake, r myvault.Range, all []myvault.Info) []myvault.Info) func(*fake) {
 	return func(f *fake) {
@@ -93,7 +109,7 @@ var brokenReads = []broken{
 	{"a deleted address answers with its older versions", func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			secret, err := f.Provider.Get(ctx, a, v)
-			for info, e := range f.Provider.Versions(ctx, a) {
+			for info, e := range f.Provider.Versions(ctx, a, 0) {
 				if err != nil && e == nil && info.Version == v && info.State == myvault.Live {
 					return myvault.Secret{Info: info}, nil
 				}
@@ -202,7 +218,7 @@ var brokenReads = []broken{
 	{"list has every version", onList(func(f *fake, _ myvault.Range, all []myvault.Info) []myvault.Info {
 		var every []myvault.Info
 		for _, head := range all {
-			for info, err := range f.Provider.Versions(context.Background(), head.Address) {
+			for info, err := range f.Provider.Versions(context.Background(), head.Address, 0) {
 				if err == nil {
 					every = append(every, info)
 				}
@@ -232,6 +248,40 @@ var brokenReads = []broken{
 		}
 	}, []string{"list/empty", "list/no-match"}},
 	{"versions come oldest first", onVersions(func(all []myvault.Info) []myvault.Info { slices.Reverse(all); return all }), []string{"versions/newest-first", "versions/states", "versions/many"}},
+	{"versions always begin at the newest", func(f *fake) {
+		f.versions = func(ctx context.Context, a myvault.Address, _ myvault.Version) iter.Seq2[myvault.Info, error] {
+			return f.Provider.Versions(ctx, a, 0)
+		}
+	}, []string{"versions/before", "versions/before-states"}},
+	{"versions begin with the version given", func(f *fake) {
+		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
+			if before != 0 {
+				before++
+			}
+			return f.Provider.Versions(ctx, a, before)
+		}
+	}, []string{"versions/before"}},
+	{"versions that begin lower forget what is newer", func(f *fake) {
+		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
+			return each(f.Provider.Versions(ctx, a, before), func(i *myvault.Info) {
+				if before != 0 {
+					i.State = myvault.Live
+				}
+			})
+		}
+	}, []string{"versions/before-states"}},
+	{"a destroyed current version is not found", onDestroyed(func(current, asked myvault.Version, err error) error {
+		if asked == current {
+			return myvault.ErrNotFound
+		}
+		return err
+	}), []string{"destroy/current", "destroy/all"}},
+	{"live versions below a destroyed one are destroyed", onDestroyed(func(current, asked myvault.Version, err error) error {
+		if 0 < asked && asked < current {
+			return myvault.ErrDestroyed
+		}
+		return err
+	}), []string{"destroy/current"}},
 	{"versions end after a page", onVersions(func(all []myvault.Info) []myvault.Info { return all[:min(256, len(all))] }), []string{"versions/many"}},
 	{"versions leave out what is destroyed", onVersions(func(all []myvault.Info) []myvault.Info {
 		return slices.DeleteFunc(all, func(i myvault.Info) bool { return i.State == myvault.Destroyed })
@@ -243,8 +293,8 @@ var brokenReads = []broken{
 		return all
 	}), []string{"versions/info"}},
 	{"versions have those of what is below", func(f *fake) {
-		f.versions = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
-			return edited(f.Provider.Versions(ctx, a), func(all []myvault.Info) []myvault.Info {
+		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
+			return edited(f.Provider.Versions(ctx, a, before), func(all []myvault.Info) []myvault.Info {
 				for info, err := range f.Provider.List(ctx, myvault.Range{Prefix: myvault.Prefix{Project: a.Project, Path: a.Path + "/"}}) {
 					if err == nil {
 						all = append(all, info)
@@ -255,9 +305,9 @@ var brokenReads = []broken{
 		}
 	}, []string{"versions/own"}},
 	{"versions of nothing are none", func(f *fake) {
-		f.versions = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
+		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
 			return func(yield func(myvault.Info, error) bool) {
-				for info, err := range f.Provider.Versions(ctx, a) {
+				for info, err := range f.Provider.Versions(ctx, a, before) {
 					if errors.Is(err, myvault.ErrNotFound) || !yield(info, err) {
 						return
 					}
@@ -270,8 +320,8 @@ var brokenReads = []broken{
 // onVersions breaks what Versions yields.
 func onVersions(edit func([]myvault.Info) []myvault.Info) func(*fake) {
 	return func(f *fake) {
-		f.versions = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
-			return edited(f.Provider.Versions(ctx, a), edit)
+		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
+			return edited(f.Provider.Versions(ctx, a, before), edit)
 		}
 	}
 }

@@ -14,8 +14,8 @@ type patched struct {
 	myvault.Reader
 	get      func(context.Context, myvault.Address, myvault.Version) (myvault.Secret, error)
 	list     func(context.Context, myvault.Range) iter.Seq2[myvault.Info, error]
-	versions func(context.Context, myvault.Address) iter.Seq2[myvault.Info, error]
-	projects func(context.Context) iter.Seq2[myvault.Project, error]
+	versions func(context.Context, myvault.Address, myvault.Version) iter.Seq2[myvault.Info, error]
+	projects func(context.Context, string) iter.Seq2[myvault.Project, error]
 }
 
 func (r *patched) Get(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
@@ -26,12 +26,12 @@ func (r *patched) List(ctx context.Context, in myvault.Range) iter.Seq2[myvault.
 	return r.list(ctx, in)
 }
 
-func (r *patched) Versions(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
-	return r.versions(ctx, a)
+func (r *patched) Versions(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
+	return r.versions(ctx, a, before)
 }
 
-func (r *patched) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
-	return r.projects(ctx)
+func (r *patched) Projects(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
+	return r.projects(ctx, from)
 }
 
 // onSnapshot breaks the snapshots of a provider.
@@ -64,7 +64,7 @@ var brokenSnapshots = []broken{
 				n := 0
 				for info, err := range list(ctx, in) {
 					if n++; n > 256 && err == nil {
-						for now := range f.Provider.Versions(ctx, info.Address) {
+						for now := range f.Provider.Versions(ctx, info.Address, 0) {
 							info = now
 							break
 						}

@@ -60,7 +60,7 @@ func unconditional(f *fake) {
 		}
 		change := c.Changes[0]
 		var head myvault.Info
-		for info, err := range f.Provider.Versions(ctx, change.Address) {
+		for info, err := range f.Provider.Versions(ctx, change.Address, 0) {
 			if err == nil {
 				head = info
 			}
@@ -80,7 +80,7 @@ func unconditional(f *fake) {
 }
 
 func registered(ctx context.Context, f *fake, name string) bool {
-	for project := range f.Provider.Projects(ctx) {
+	for project := range f.Provider.Projects(ctx, "") {
 		if project.Name == name {
 			return true
 		}
@@ -90,7 +90,7 @@ func registered(ctx context.Context, f *fake, name string) bool {
 
 var brokenVersions = []broken{
 	{"a version is used twice, after a delete", onInfos(myvault.OpPut, func(f *fake, c myvault.Commit, info *myvault.Info) {
-		for before, err := range f.Provider.Versions(context.Background(), c.Changes[0].Address) {
+		for before, err := range f.Provider.Versions(context.Background(), c.Changes[0].Address, 0) {
 			if err == nil && before.State != myvault.Live {
 				info.Version = before.Version
 			}
@@ -153,7 +153,7 @@ var brokenVersions = []broken{
 		return apply(with(c, myvault.Change{Op: myvault.OpDestroy, Address: c.Changes[0].Address}))
 	}), []string{"destroy/older", "destroy/others-stay", "list/older-destroyed", "destroy/current"}},
 	{"destroy of none named takes the current alone", onChange(myvault.OpDestroy, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
-		for info, err := range f.Provider.Versions(context.Background(), c.Changes[0].Address) {
+		for info, err := range f.Provider.Versions(context.Background(), c.Changes[0].Address, 0) {
 			if err == nil && len(c.Changes[0].Versions) == 0 {
 				c.Changes[0].Versions = []myvault.Version{info.Version}
 			}
@@ -161,7 +161,7 @@ var brokenVersions = []broken{
 		return apply(c)
 	}), []string{"destroy/all"}},
 	{"destroy again is an error", onChange(myvault.OpDestroy, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
-		for info := range f.Provider.Versions(context.Background(), c.Changes[0].Address) {
+		for info := range f.Provider.Versions(context.Background(), c.Changes[0].Address, 0) {
 			if info.State == myvault.Destroyed && slices.Contains(c.Changes[0].Versions, info.Version) {
 				return nil, myvault.ErrDestroyed
 			}
@@ -169,14 +169,14 @@ var brokenVersions = []broken{
 		return apply(c)
 	}), []string{"destroy/repeated"}},
 	{"destroy answers with the current version", onInfos(myvault.OpDestroy, func(f *fake, c myvault.Commit, info *myvault.Info) {
-		for head := range f.Provider.Versions(context.Background(), c.Changes[0].Address) {
+		for head := range f.Provider.Versions(context.Background(), c.Changes[0].Address, 0) {
 			*info = head
 			break
 		}
 	}), []string{"destroy/answer", "destroy/answer-newest"}},
 	{"conditions are checked before the lock", unconditional, []string{"race/if-absent", "race/if-version", "race/project", "race/no-lost-update"}},
 	{"absent means never made", onChange(myvault.OpPut, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
-		for head, err := range f.Provider.Versions(context.Background(), c.Changes[0].Address) {
+		for head, err := range f.Provider.Versions(context.Background(), c.Changes[0].Address, 0) {
 			if err == nil && c.Changes[0].If == myvault.IfAbsent() && head.State != myvault.Live {
 				return nil, myvault.ErrExists
 			}
@@ -184,7 +184,7 @@ var brokenVersions = []broken{
 		return apply(c)
 	}), []string{"condition/absent-deleted", "condition/absent-destroyed"}},
 	{"present means ever made", onChange(myvault.OpPut, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
-		for _, err := range f.Provider.Versions(context.Background(), c.Changes[0].Address) {
+		for _, err := range f.Provider.Versions(context.Background(), c.Changes[0].Address, 0) {
 			if err == nil && c.Changes[0].If == myvault.IfPresent() {
 				c.Changes[0].If = myvault.Condition{}
 			}

@@ -44,11 +44,11 @@ var closeClauses = []Clause{
 	}),
 	clause("close/versions", "Versions after Close yields ErrClosed, once.", func(s *stage) {
 		s.closed()
-		s.fails("versions", onlyError(s, "versions", s.p.Versions(s.ctx, at("newsbot/a"))), myvault.ErrClosed)
+		s.fails("versions", onlyError(s, "versions", s.p.Versions(s.ctx, at("newsbot/a"), 0)), myvault.ErrClosed)
 	}),
 	clause("close/projects", "Projects after Close yields ErrClosed, once.", func(s *stage) {
 		s.closed()
-		s.fails("projects", onlyError(s, "projects", s.p.Projects(s.ctx)), myvault.ErrClosed)
+		s.fails("projects", onlyError(s, "projects", s.p.Projects(s.ctx, "")), myvault.ErrClosed)
 	}),
 	clause("close/ping", "Ping after Close is ErrClosed.", func(s *stage) {
 		s.closed()

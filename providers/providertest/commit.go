@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/myswiftagent/myvault"
@@ -50,6 +51,19 @@ var commitClauses = []Clause{
 		s.refuses(myvault.ErrConflict, put("newsbot/a", "1"), put("newsbot/a", "2"), put("newsbot/a", "3", myvault.IfVersion(1)))
 		s.refuses(myvault.ErrNotFound, put("newsbot/a", "1"), remove("newsbot/a"), remove("newsbot/a"))
 		s.hides(myvault.ErrNotFound, "newsbot/a", 0)
+	}),
+	several("commit/refused", "The error of a commit says which change is refused: the first that is.", func(s *stage) {
+		s.do(put("newsbot/a", "1"))
+		for i, changes := range [][]myvault.Change{
+			{put("newsbot/a", "2", myvault.IfAbsent()), put("newsbot/a", "3", myvault.IfVersion(9))},
+			{put("newsbot/b", "1"), remove("newsbot/c"), remove("newsbot/d")},
+			{put("newsbot/b", "1"), project("common", ""), put("newsbot/a", "2", myvault.IfVersion(9))},
+		} {
+			_, err := s.apply(changes...)
+			refused, ok := errors.AsType[*myvault.ChangeError](err)
+			same(s, fmt.Sprintf("the error names a change (%v)", err), ok, true)
+			same(s, "index", refused.Index, i)
+		}
 	}),
 	several("commit/none-last", "When the last change is refused, none is made.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/b", "1"))

@@ -66,12 +66,12 @@ var contextClauses = []Clause{
 	}),
 	clause("context/versions", "Versions with a cancelled context yields its error, once.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"))
-		err := onlyError(s, "versions", s.p.Versions(s.cancelled(), at("newsbot/a")))
+		err := onlyError(s, "versions", s.p.Versions(s.cancelled(), at("newsbot/a"), 0))
 		s.fails("versions", err, context.Canceled)
 	}),
 	clause("context/projects", "Projects with a cancelled context yields its error, once.", func(s *stage) {
 		s.do(project("common", ""), project("newsbot", ""))
-		err := onlyError(s, "projects", s.p.Projects(s.cancelled()))
+		err := onlyError(s, "projects", s.p.Projects(s.cancelled(), ""))
 		s.fails("projects", err, context.Canceled)
 	}),
 	clause("context/ping", "Ping with a cancelled context gives its error; else nil while the store answers.", func(s *stage) {

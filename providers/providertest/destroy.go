@@ -1,6 +1,10 @@
 package providertest
 
-import "github.com/myswiftagent/myvault"
+import (
+	"fmt"
+
+	"github.com/myswiftagent/myvault"
+)
 
 // three puts versions 1, 2 and 3 of newsbot/prod/db.
 func (s *stage) three() {
@@ -8,12 +12,14 @@ func (s *stage) three() {
 }
 
 var destroyClauses = []Clause{
-	clause("destroy/current", "An address whose current version is destroyed is ErrNotFound, whatever the version asked for.", func(s *stage) {
+	clause("destroy/current", "If the current version is destroyed, it is ErrDestroyed by its number, and the current one and live older ones are ErrNotFound.", func(s *stage) {
 		s.three()
 		s.do(destroy("newsbot/prod/db", 3))
-		for n := range myvault.Version(4) {
+		for n := range myvault.Version(3) {
 			s.hides(myvault.ErrNotFound, "newsbot/prod/db", n)
 		}
+		s.hides(myvault.ErrDestroyed, "newsbot/prod/db", 3)
+		s.hides(myvault.ErrNotFound, "newsbot/prod/db", 4)
 		s.history("newsbot/prod/db", "3 destroyed", "2 live", "1 live")
 	}),
 	clause("destroy/older", "A destroyed older version of a live address is ErrDestroyed.", func(s *stage) {
@@ -40,6 +46,9 @@ var destroyClauses = []Clause{
 		s.three()
 		s.do(destroy("newsbot/prod/db"))
 		s.hides(myvault.ErrNotFound, "newsbot/prod/db", 0)
+		for n := range myvault.Version(3) {
+			s.hides(myvault.ErrDestroyed, "newsbot/prod/db", n+1)
+		}
 		s.history("newsbot/prod/db", "3 destroyed", "2 destroyed", "1 destroyed")
 	}),
 	clause("destroy/answer", "Destroy answers with the version it destroyed, with the time and author of its Put.", func(s *stage) {
@@ -94,6 +103,7 @@ var destroyClauses = []Clause{
 	clause("destroy/below-deleted", "Destroying an older version of a deleted address leaves the mark, and Undelete works.", func(s *stage) {
 		s.do(put("newsbot/prod/db", "one"), put("newsbot/prod/db", "two"), remove("newsbot/prod/db"), destroy("newsbot/prod/db", 1))
 		s.history("newsbot/prod/db", "2 deleted", "1 destroyed")
+		s.hides(myvault.ErrNotFound, "newsbot/prod/db", 1)
 		s.do(undelete("newsbot/prod/db"))
 		s.reads("newsbot/prod/db", 0, "two")
 		s.hides(myvault.ErrDestroyed, "newsbot/prod/db", 1)
@@ -129,7 +139,7 @@ var destroyClauses = []Clause{
 
 var versionsClauses = []Clause{
 	clause("versions/never-made", "Versions of an address that never had one yields ErrNotFound, once.", func(s *stage) {
-		err := onlyError(s, "versions", s.p.Versions(s.ctx, at("newsbot/prod/db")))
+		err := onlyError(s, "versions", s.p.Versions(s.ctx, at("newsbot/prod/db"), 0))
 		s.fails("versions", err, myvault.ErrNotFound)
 	}),
 	clause("versions/newest-first", "Versions come newest first.", func(s *stage) {
@@ -152,6 +162,30 @@ var versionsClauses = []Clause{
 			same(s, "address", got[i].Address, want.Address)
 			sameTime(s, "time", got[i].At, want.At)
 			same(s, "author", got[i].By, want.By)
+		}
+	}),
+	clause("versions/before", "Versions yields what is older than the version given, which need not exist.", func(s *stage) {
+		s.three()
+		for before, want := range [][]string{{"3", "2", "1"}, {}, {"1"}, {"2", "1"}, {"3", "2", "1"}, {"3", "2", "1"}} {
+			var got []string
+			for _, info := range collect(s, "versions", s.p.Versions(s.ctx, at("newsbot/prod/db"), myvault.Version(before))) {
+				got = append(got, fmt.Sprint(info.Version))
+			}
+			sameList(s, fmt.Sprintf("versions before %d", before), got, want)
+		}
+		err := onlyError(s, "versions", s.p.Versions(s.ctx, at("newsbot/prod/key"), 2))
+		s.fails("versions before 2 of nothing", err, myvault.ErrNotFound)
+	}),
+	clause("versions/before-states", "Versions tells the same of a version, wherever it begins.", func(s *stage) {
+		s.three()
+		s.do(remove("newsbot/prod/db"), put("newsbot/prod/db", "four"), destroy("newsbot/prod/db", 2, 4))
+		want := []string{"3 deleted", "2 destroyed", "1 live"}
+		for i := range want {
+			var got []string
+			for _, info := range collect(s, "versions", s.p.Versions(s.ctx, at("newsbot/prod/db"), myvault.Version(4-i))) {
+				got = append(got, fmt.Sprint(info.Version, " ", info.State))
+			}
+			sameList(s, fmt.Sprintf("versions before %d", 4-i), got, want[i:])
 		}
 	}),
 	clause("versions/own", "Versions of one address has none of another.", func(s *stage) {

@@ -159,7 +159,7 @@ var endingClauses = []Clause{
 	clause("ending/versions", "A context that ends while Versions is at work ends it with the context's error, or it yields all.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"), remove("newsbot/a"))
 		wholeOrEnded(s, "versions", func(ctx context.Context) iter.Seq2[myvault.Info, error] {
-			return s.p.Versions(ctx, at("newsbot/a"))
+			return s.p.Versions(ctx, at("newsbot/a"), 0)
 		}, infoText)
 	}),
 	clause("ending/list", "A context that ends while List is at work ends it with the context's error, or it yields all.", func(s *stage) {
@@ -170,7 +170,8 @@ var endingClauses = []Clause{
 	}),
 	clause("ending/projects", "A context that ends while Projects is at work ends it with the context's error, or it yields all.", func(s *stage) {
 		s.do(project("common", ""), project("newsbot", ""))
-		wholeOrEnded(s, "projects", s.p.Projects, func(p myvault.Project) string { return p.Name })
+		all := func(ctx context.Context) iter.Seq2[myvault.Project, error] { return s.p.Projects(ctx, "") }
+		wholeOrEnded(s, "projects", all, func(p myvault.Project) string { return p.Name })
 	}),
 	archived("ending/history", "A context that ends while History is at work ends it with the context's error, or it yields all.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"))

@@ -26,8 +26,8 @@ type fake struct {
 	get      func(context.Context, myvault.Address, myvault.Version) (myvault.Secret, error)
 	apply    func(context.Context, myvault.Commit) ([]myvault.Info, error)
 	list     func(context.Context, myvault.Range) iter.Seq2[myvault.Info, error]
-	versions func(context.Context, myvault.Address) iter.Seq2[myvault.Info, error]
-	projects func(context.Context) iter.Seq2[myvault.Project, error]
+	versions func(context.Context, myvault.Address, myvault.Version) iter.Seq2[myvault.Info, error]
+	projects func(context.Context, string) iter.Seq2[myvault.Project, error]
 	record   func(context.Context, ...myvault.Entry) error
 	entries  func(context.Context, myvault.TrailRange) iter.Seq2[myvault.Entry, error]
 	heads    func(context.Context) ([]myvault.Head, error)
@@ -136,12 +136,12 @@ func (f *fake) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info
 	return guarded(f, f.list(ctx, r))
 }
 
-func (f *fake) Versions(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Info, error] {
-	return guarded(f, f.versions(ctx, a))
+func (f *fake) Versions(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
+	return guarded(f, f.versions(ctx, a, before))
 }
 
-func (f *fake) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
-	return guarded(f, f.projects(ctx))
+func (f *fake) Projects(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
+	return guarded(f, f.projects(ctx, from))
 }
 
 func (f *fake) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {

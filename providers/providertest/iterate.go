@@ -72,10 +72,10 @@ var iteratorClauses = []Clause{
 			s.succeeds("list", err)
 			s.patiently("reading inside the body of list", func() error {
 				_, err := s.p.Get(s.ctx, outer.Address, 0)
-				for _, e := range s.p.Versions(s.ctx, outer.Address) {
+				for _, e := range s.p.Versions(s.ctx, outer.Address, 0) {
 					err = firstOf(err, e)
 				}
-				for _, e := range s.p.Projects(s.ctx) {
+				for _, e := range s.p.Projects(s.ctx, "") {
 					err = firstOf(err, e)
 				}
 				for _, e := range s.listing() {
@@ -87,7 +87,7 @@ var iteratorClauses = []Clause{
 	}),
 	clause("iterate/versions", "The body of a loop over Versions may write, and leave.", func(s *stage) {
 		s.plenty()
-		mindful(s, "versions", func() iter.Seq2[myvault.Info, error] { return s.p.Versions(s.ctx, at("newsbot/a")) }, func() error {
+		mindful(s, "versions", func() iter.Seq2[myvault.Info, error] { return s.p.Versions(s.ctx, at("newsbot/a"), 0) }, func() error {
 			_, err := s.apply(put("newsbot/a", "from the body"))
 			return err
 		})
@@ -95,7 +95,7 @@ var iteratorClauses = []Clause{
 	}),
 	clause("iterate/projects", "The body of a loop over Projects may write, and leave.", func(s *stage) {
 		s.plenty()
-		mindful(s, "projects", func() iter.Seq2[myvault.Project, error] { return s.p.Projects(s.ctx) }, func() error {
+		mindful(s, "projects", func() iter.Seq2[myvault.Project, error] { return s.p.Projects(s.ctx, "") }, func() error {
 			_, err := s.apply(project("zz-from-the-body", ""))
 			return err
 		})
@@ -117,11 +117,11 @@ var iteratorClauses = []Clause{
 				s.succeeds("list", err)
 				break
 			}
-			for _, err := range s.p.Versions(s.ctx, at("newsbot/a")) {
+			for _, err := range s.p.Versions(s.ctx, at("newsbot/a"), 0) {
 				s.succeeds("versions", err)
 				break
 			}
-			for _, err := range s.p.Projects(s.ctx) {
+			for _, err := range s.p.Projects(s.ctx, "") {
 				s.succeeds("projects", err)
 				break
 			}

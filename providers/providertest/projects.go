@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/myswiftagent/myvault"
@@ -27,6 +28,19 @@ var projectClauses = []Clause{
 	clause("project/order", "Projects are ordered by name, byte by byte.", func(s *stage) {
 		s.do(project("zeta", ""), project("日本語", ""), project("a-b", ""), project("a b", ""), project("a", ""), project("Z", ""), project("a_b", ""))
 		s.registered("Z", "a", "a b", "a-b", "a_b", "zeta", "日本語")
+	}),
+	clause("project/from", "Projects begins at the name given, which need not be registered, nor be a name.", func(s *stage) {
+		s.do(project("zeta", ""), project("a b", ""), project("a", ""), project("mid", ""))
+		for from, want := range map[string][]string{
+			"": {"a", "a b", "mid", "zeta"}, "a": {"a", "a b", "mid", "zeta"}, "a\x00": {"a b", "mid", "zeta"},
+			"b": {"mid", "zeta"}, "zeta": {"zeta"}, "zeta\x00": nil,
+		} {
+			var got []string
+			for _, p := range collect(s, "projects", s.p.Projects(s.ctx, from)) {
+				got = append(got, p.Name)
+			}
+			sameList(s, fmt.Sprintf("projects from %q", from), got, want)
+		}
 	}),
 	clause("project/registers", "OpPutProject registers a project that has no secrets, with description, time and author.", func(s *stage) {
 		c := s.commit(project("newsbot", "News, every morning"))

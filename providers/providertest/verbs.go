@@ -157,7 +157,7 @@ func (s *stage) history(addr string, want ...string) {
 }
 
 func (s *stage) versions(addr string) []myvault.Info {
-	return collect(s, "versions of "+addr, s.p.Versions(s.ctx, at(addr)))
+	return collect(s, "versions of "+addr, s.p.Versions(s.ctx, at(addr), 0))
 }
 
 // lists wants those addresses in the range.
@@ -179,7 +179,7 @@ func under(project, path string) myvault.Range {
 }
 
 func (s *stage) projects() []myvault.Project {
-	return collect(s, "projects", s.p.Projects(s.ctx))
+	return collect(s, "projects", s.p.Projects(s.ctx, ""))
 }
 
 // registered wants those projects; the default one has a star before its name.

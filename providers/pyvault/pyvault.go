@@ -160,7 +160,7 @@ func (s *Store) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Inf
 }
 
 // Versions implements [myvault.Provider].
-func (s *Store) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error] {
+func (s *Store) Versions(ctx context.Context, addr myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		err := s.usable(ctx)
 		i, found := s.find(addr)
@@ -171,19 +171,21 @@ func (s *Store) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[my
 			yield(myvault.Info{}, err)
 			return
 		}
-		yield(s.secrets[i].Info, nil)
+		if before == 0 || s.secrets[i].Version < before {
+			yield(s.secrets[i].Info, nil)
+		}
 	}
 }
 
 // Projects implements [myvault.Provider].
-func (s *Store) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
+func (s *Store) Projects(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 	return func(yield func(myvault.Project, error) bool) {
 		if err := s.usable(ctx); err != nil {
 			yield(myvault.Project{}, err)
 			return
 		}
 		for _, p := range s.projects {
-			if !yield(p, nil) {
+			if p.Name >= from && !yield(p, nil) {
 				return
 			}
 		}

@@ -55,7 +55,7 @@ func TestCopyFromTheService(t *testing.T) {
 	is.Equal(secret.By, "commonUI")
 	is.Equal(secret.At, time.Date(2025, 10, 2, 3, 4, 5, 678901000, time.UTC))
 	var projects []string
-	for p, err := range dst.Projects(t.Context()) {
+	for p, err := range dst.Projects(t.Context(), "") {
 		is.NoErr(err)
 		projects = append(projects, fmt.Sprint(p.Name, "|", p.Description, "|", p.Default, "|", p.At.Format(time.RFC3339Nano), "|", p.By))
 	}
@@ -160,7 +160,7 @@ func TestFirstFiles(t *testing.T) {
 	s.Put("p", "x", "v")
 	old, err := pyvault.Open(t.Context(), s.Done(), key, pyvault.Config{})
 	is.NoErr(err)
-	for p, err := range old.Projects(t.Context()) {
+	for p, err := range old.Projects(t.Context(), "") {
 		is.NoErr(err)
 		is.True(!p.Default)
 	}

@@ -46,11 +46,11 @@ func (s *Store) apply(c *conn, commit myvault.Commit) ([]myvault.Info, error) {
 	infos := make([]myvault.Info, 0, len(commit.Changes))
 	for i, change := range commit.Changes {
 		if len(change.Address.Project) > maxProject || len(change.Address.Path) > maxPath {
-			return nil, fmt.Errorf("%w address: it is too long", myvault.ErrInvalid)
+			return nil, commit.Refused(i, fmt.Errorf("%w address: it is too long", myvault.ErrInvalid))
 		}
 		info, err := tx.one(change, tx.row(i, change))
 		if err != nil {
-			return nil, err
+			return nil, commit.Refused(i, err)
 		}
 		infos = append(infos, info)
 	}

@@ -29,7 +29,7 @@ func TestHistoryHasEveryValue(t *testing.T) {
 		is.NoErr(err)
 	}
 	var infos []myvault.Info
-	for info, err := range s.Versions(t.Context(), addr("p/a")) {
+	for info, err := range s.Versions(t.Context(), addr("p/a"), 0) {
 		is.NoErr(err)
 		infos = append(infos, info)
 	}

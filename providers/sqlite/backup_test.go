@@ -28,13 +28,13 @@ func everything(t *testing.T, s *sqlite.Store) (lines []string) {
 		}
 		lines = append(lines, fmt.Sprintf(format, args...))
 	}
-	for p, err := range s.Projects(ctx) {
+	for p, err := range s.Projects(ctx, "") {
 		say(err, "%+v", p)
 	}
 	for _, deleted := range []bool{false, true} {
 		for info, err := range s.List(ctx, myvault.Range{Deleted: deleted}) {
 			say(err, "%+v", info)
-			for v, err := range s.Versions(ctx, info.Address) {
+			for v, err := range s.Versions(ctx, info.Address, 0) {
 				say(err, "%+v", v)
 				secret, err := s.Get(ctx, info.Address, v.Version)
 				say(nil, "%v %v", secret.Value.Reveal(), err)

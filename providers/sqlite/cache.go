@@ -39,9 +39,10 @@ func (r *row) complete() bool { return r.State != myvault.Live || r.sealed != ni
 // secret answers a read of a version, or of the current one for 0. known is false where
 // the row cannot tell: an earlier version, or a record that does not open.
 func (r *row) secret(wanted myvault.Version) (secret myvault.Secret, known bool, err error) {
+	if err := r.hides(wanted); err != nil {
+		return secret, true, err
+	}
 	switch {
-	case r.State != myvault.Live, wanted > r.Version:
-		return secret, true, myvault.ErrNotFound
 	case wanted != 0 && wanted != r.Version:
 		return secret, false, nil
 	}

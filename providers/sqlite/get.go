@@ -66,8 +66,8 @@ func (s *Store) look(c *conn, addr myvault.Address, version myvault.Version) (r 
 	switch {
 	case err != nil:
 		return nil, secret, err
-	case r.State != myvault.Live, version > r.Version:
-		return r, secret, myvault.ErrNotFound
+	case r.hides(version) != nil:
+		return r, secret, r.hides(version)
 	case version == 0, version == r.Version:
 		secret = myvault.Secret{Info: r.Info, Value: value}
 	default:
@@ -139,7 +139,7 @@ func (s *Store) earlier(c *conn, h head, wanted myvault.Version) (myvault.Secret
 			return myvault.Secret{}, tampered("version %d is missing in the history that ends at log sequence %d", wanted, h.seq)
 		case v.State == myvault.Destroyed:
 			return myvault.Secret{}, myvault.ErrDestroyed
-		case v.State != myvault.Live:
+		case v.State != myvault.Live, h.State != myvault.Live:
 			return myvault.Secret{}, myvault.ErrNotFound
 		}
 		var secret myvault.Secret

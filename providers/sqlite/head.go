@@ -17,6 +17,17 @@ type head struct {
 	valueSeq uint64
 }
 
+// hides returns the reason why a version cannot be read, as far as the head alone tells.
+func (h *head) hides(wanted myvault.Version) error {
+	switch {
+	case wanted > h.Version, h.State != myvault.Live && (h.State != myvault.Destroyed || wanted == 0):
+		return myvault.ErrNotFound
+	case h.State == myvault.Destroyed && wanted == h.Version:
+		return myvault.ErrDestroyed
+	}
+	return nil
+}
+
 // canonical encodes what the stamp of the row covers.
 func (h *head) canonical(vault []byte) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))

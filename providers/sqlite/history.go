@@ -50,13 +50,15 @@ func (p *past) step(c *conn, k *keyring) (v version, found bool, err error) {
 	case myvault.OpDestroy:
 		p.destroyed = append(p.destroyed, r.destroyed...)
 	case myvault.OpPut:
-		return version{
+		v = version{
 			Info: myvault.Info{
 				Address: e.Address, Version: e.Version, State: p.state(e.Version), At: r.at, By: r.author,
 				Expires: r.expires, RotateAfter: r.rotateAfter,
 			},
 			seq: e.Seq, hasRecord: r.hasRecord,
-		}, true, nil
+		}
+		delete(p.marked, e.Version) // no older row marks it
+		return v, true, nil
 	}
 	return v, false, nil
 }
@@ -100,17 +102,17 @@ func (tx *transaction) history(newest uint64) iter.Seq2[version, error] {
 const page = 256
 
 // Versions implements [myvault.Provider].
-func (s *Store) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error] {
-	return s.versions(ctx, addr, s.readers.snapshot)
+func (s *Store) Versions(ctx context.Context, addr myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
+	return s.versions(ctx, addr, before, s.readers.snapshot)
 }
 
-func (s *Store) versions(ctx context.Context, addr myvault.Address, read reading) iter.Seq2[myvault.Info, error] {
+func (s *Store) versions(ctx context.Context, addr myvault.Address, before myvault.Version, read reading) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		p := &past{addr: addr}
 		for started := false; !started || p.next != 0; started = true {
 			versions, err := s.versionsPage(ctx, p, !started, read)
 			for _, v := range versions {
-				if !yield(v.Info, nil) {
+				if (before == 0 || v.Version < before) && !yield(v.Info, nil) {
 					return
 				}
 			}

@@ -32,12 +32,12 @@ func observe(ctx context.Context, s *sqlite.Store) map[string]answers {
 		for version := range myvault.Version(5) {
 			all[fmt.Sprintf("get %s %d", where, version)] = got(s.Get(ctx, addr(where), version))
 		}
-		all["versions "+where] = collected(s.Versions(ctx, addr(where)))
+		all["versions "+where] = collected(s.Versions(ctx, addr(where), 0))
 	}
 	all["list"] = collected(s.List(ctx, myvault.Range{}))
 	all["list below p"] = collected(s.List(ctx, myvault.Range{Prefix: myvault.Prefix{Project: "p"}}))
 	all["list deleted"] = collected(s.List(ctx, myvault.Range{Deleted: true}))
-	all["projects"] = collected(s.Projects(ctx))
+	all["projects"] = collected(s.Projects(ctx, ""))
 	// Each chain for itself: how the two are merged depends on what is in the other.
 	entries := collected(s.Entries(ctx, myvault.TrailRange{}))
 	for _, chain := range []string{myvault.ChainChanges, myvault.ChainAccess} {

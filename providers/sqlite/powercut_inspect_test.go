@@ -177,7 +177,7 @@ func allContents(p myvault.Provider) (lines []string, err error) {
 		}
 	}
 	for _, a := range secrets {
-		for info, err := range p.Versions(ctx, a) {
+		for info, err := range p.Versions(ctx, a, 0) {
 			if err != nil {
 				return nil, err
 			}
@@ -189,7 +189,7 @@ func allContents(p myvault.Provider) (lines []string, err error) {
 			lines = append(lines, fmt.Sprintf("%+v: %s", info, answer))
 		}
 	}
-	for project, err := range p.Projects(ctx) {
+	for project, err := range p.Projects(ctx, "") {
 		if err != nil {
 			return nil, err
 		}

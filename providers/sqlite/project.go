@@ -170,17 +170,17 @@ func (tx *transaction) deleteProject(name string, r *logRow) error {
 
 // Projects implements [myvault.Provider]. It reads the register in pages and holds
 // nothing between them.
-func (s *Store) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
-	return s.listProjects(ctx, s.readers.read)
+func (s *Store) Projects(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
+	return s.listProjects(ctx, from, s.readers.read)
 }
 
-func (s *Store) listProjects(ctx context.Context, read reading) iter.Seq2[myvault.Project, error] {
+func (s *Store) listProjects(ctx context.Context, from string, read reading) iter.Seq2[myvault.Project, error] {
 	return func(yield func(myvault.Project, error) bool) {
-		for after, more := "", true; more; {
+		for more := true; more; {
 			var projects []myvault.Project
 			err := read(ctx, func(c *conn) (err error) {
-				projects, err = s.keys.projects(c, `name > ?1 ORDER BY name LIMIT ?2`, after, page)
-				if err == nil && len(projects) > 0 && projects[0].Name <= after {
+				projects, err = s.keys.projects(c, `name >= ?1 ORDER BY name LIMIT ?2`, from, page)
+				if err == nil && len(projects) > 0 && projects[0].Name < from {
 					err = tampered("the order of the table project")
 				}
 				return err
@@ -193,7 +193,7 @@ func (s *Store) listProjects(ctx context.Context, read reading) iter.Seq2[myvaul
 				if !yield(p, nil) {
 					return
 				}
-				after = p.Name
+				from = p.Name + "\x00" // the least name behind it
 			}
 			more = len(projects) == page
 		}

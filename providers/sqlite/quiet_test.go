@@ -61,10 +61,10 @@ func whatIsSaid(t *testing.T, s *sqlite.Store) (said string) {
 	for _, err := range s.List(t.Context(), myvault.Range{}) {
 		note(err)
 	}
-	for _, err := range s.Versions(t.Context(), signing) {
+	for _, err := range s.Versions(t.Context(), signing, 0) {
 		note(err)
 	}
-	for _, err := range s.Projects(t.Context()) {
+	for _, err := range s.Projects(t.Context(), "") {
 		note(err)
 	}
 	for _, change := range []myvault.Change{put("acme/prod/signing", "three"), on(myvault.OpDestroy, "acme/prod/signing", 1)} {

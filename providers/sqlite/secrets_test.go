@@ -94,7 +94,7 @@ func TestLongHistory(t *testing.T) {
 	is.NoErr(err)
 	want := map[int]myvault.State{0: myvault.Deleted, 1: myvault.Live, 2: myvault.Destroyed, 3: myvault.Live, 4: myvault.Live}
 	n := myvault.Version(versions + 1)
-	for info, err := range s.Versions(t.Context(), addr("p/a")) {
+	for info, err := range s.Versions(t.Context(), addr("p/a"), 0) {
 		is.NoErr(err)
 		is.Equal(info.Version, n)
 		if n <= versions {
@@ -129,7 +129,7 @@ func TestDestroySpans(t *testing.T) {
 	is.Equal(infos[0].Version, myvault.Version(8))
 	is.Equal(infos[0].State, myvault.Destroyed)
 	var destroyed []myvault.Version
-	for info, err := range s.Versions(t.Context(), addr("p/a")) {
+	for info, err := range s.Versions(t.Context(), addr("p/a"), 0) {
 		is.NoErr(err)
 		if info.State == myvault.Destroyed {
 			destroyed = append(destroyed, info.Version)

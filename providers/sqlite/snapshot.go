@@ -51,11 +51,11 @@ func (r snapshotReader) List(ctx context.Context, in myvault.Range) iter.Seq2[my
 }
 
 // Versions implements [myvault.Reader].
-func (r snapshotReader) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error] {
-	return r.store.versions(ctx, addr, r.read)
+func (r snapshotReader) Versions(ctx context.Context, addr myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
+	return r.store.versions(ctx, addr, before, r.read)
 }
 
 // Projects implements [myvault.Reader].
-func (r snapshotReader) Projects(ctx context.Context) iter.Seq2[myvault.Project, error] {
-	return r.store.listProjects(ctx, r.read)
+func (r snapshotReader) Projects(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
+	return r.store.listProjects(ctx, from, r.read)
 }

@@ -235,7 +235,7 @@ func TestTamperedRegisterIsNotRead(t *testing.T) {
 	s := open(t, dir, key)
 	var names []string
 	var err error
-	for p, e := range s.Projects(t.Context()) {
+	for p, e := range s.Projects(t.Context(), "") {
 		if err = e; err == nil {
 			names = append(names, p.Name)
 		}

@@ -105,7 +105,7 @@ func (s *Store) beyond(ctx context.Context, addr myvault.Address, limit VersionL
 		return nil, nil
 	}
 	n := 0
-	for v, err := range s.Versions(ctx, addr) {
+	for v, err := range s.Versions(ctx, addr, 0) {
 		if err != nil {
 			return nil, err
 		}

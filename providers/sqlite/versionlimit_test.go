@@ -50,7 +50,7 @@ func TestPruneVersionsCountsValues(t *testing.T) {
 			_, err := s.PruneVersions(t.Context(), c.limit, nil)
 			is.NoErr(err)
 			var left []myvault.Version
-			for v, err := range s.Versions(t.Context(), addr("p/a")) {
+			for v, err := range s.Versions(t.Context(), addr("p/a"), 0) {
 				is.NoErr(err)
 				if v.State != myvault.Destroyed {
 					left = append([]myvault.Version{v.Version}, left...)

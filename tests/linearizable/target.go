@@ -72,7 +72,7 @@ func (l Local) do(ctx context.Context, c Call) (Answer, error) {
 }
 
 func (l Local) versions(ctx context.Context, addr myvault.Address) (a Answer, err error) {
-	for info, err := range l.Provider.Versions(ctx, addr) {
+	for info, err := range l.Provider.Versions(ctx, addr, 0) {
 		if err != nil {
 			return Answer{}, err
 		}
