@@ -86,9 +86,9 @@ func listings(t *testing.T, s *myvault.Session, prefix myvault.Prefix) (items in
 	err = cmp.Or(err, also)
 	trail, also := s.TrailPage(t.Context(), myvault.TrailRange{Prefix: prefix}, 10)
 	err = cmp.Or(err, also)
-	for info, also := range s.List(t.Context(), in) {
+	for _, also := range s.List(t.Context(), in) {
 		err = cmp.Or(err, also)
-		items += len(info.Path) / len(info.Path)
+		items++
 	}
 	for _, also := range s.Trail(t.Context(), myvault.TrailRange{Prefix: prefix}) {
 		err = cmp.Or(err, also)
