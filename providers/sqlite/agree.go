@@ -16,11 +16,7 @@ import (
 // agree proves, when a store is opened, that neither file is older than the other. Others may be
 // writing: what an entry knows was there before it, so that is read after it.
 func (s *Store) agree() error {
-	known := s.tip.seen
-	if s.tip.seq <= s.pairedSince {
-		known = 0 // it is an entry of the access.db that was there before
-	}
-	if end := s.trail.found.seq; known > end {
+	if known, end := s.knownEntry(), s.trail.found.seq; known > end {
 		return older(accessFile.name, known, end)
 	}
 	last, err := s.anchor.lastChange()
@@ -28,6 +24,14 @@ func (s *Store) agree() error {
 		err = older(vaultFile.name, seen, last)
 	}
 	return err
+}
+
+// knownEntry returns the newest access entry that the end of the log knows.
+func (s *Store) knownEntry() uint64 {
+	if s.tip.seq <= s.pairedSince {
+		return 0 // what it knows is an entry of the access.db that was there before
+	}
+	return s.tip.seen
 }
 
 func older(name string, known, last uint64) error {

@@ -88,7 +88,7 @@ func (tx *transaction) row(i int, c myvault.Change) *logRow {
 	if c.Op >= myvault.OpPutProject {
 		e.Address = myvault.Address{Project: c.Project.Name}
 	}
-	e.Seen = tx.trail.syncer.synced.Load()
+	e.Seen = max(tx.knownEntry(), tx.trail.syncer.synced.Load())
 	tx.logRow = logRow{entry: normal(e, myvault.ChainChanges), op: c.Op, at: tx.commit.At, author: tx.commit.By}
 	return &tx.logRow
 }

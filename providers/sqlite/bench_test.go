@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -153,6 +154,41 @@ func BenchmarkRecord(b *testing.B) {
 	for b.Loop() {
 		if err := s.Record(context.Background(), e); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkOpen opens a store of some secrets up to its first value, and closes it.
+func BenchmarkOpen(b *testing.B) {
+	dir, key := b.TempDir(), crypto.NewKey()
+	s, err := sqlite.Open(b.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+	if err == nil {
+		_, err = apply(s, put("p/a", "a value of some bytes"))
+	}
+	if err := errors.Join(err, s.Record(b.Context(), myvault.Entry{Action: "read", At: at}), s.Close()); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		s, err := sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{})
+		if err == nil {
+			_, err = s.Get(context.Background(), addr("p/a"), 0)
+		}
+		if err = errors.Join(err, s.Close()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkStrictRead reads a secret as a session with strict reads does: entry, then value.
+func BenchmarkStrictRead(b *testing.B) {
+	s := open(b, b.TempDir(), crypto.NewKey())
+	if _, err := apply(s, put("p/a", "a value of some bytes")); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		err := s.Record(context.Background(), myvault.Entry{Service: "svc", Action: "read", Address: addr("p/a"), Version: 1, At: at})
+		if _, got := s.Get(context.Background(), addr("p/a"), 0); errors.Join(err, got) != nil {
+			b.Fatal(err, got)
 		}
 	}
 }

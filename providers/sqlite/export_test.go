@@ -350,3 +350,18 @@ func (s *Store) Looker(c TrailConfig) func(wall time.Time, elapsed time.Duration
 		s.trail.bound(context.Background(), c, watch, wall, elapsed)
 	}
 }
+
+// LogState is what a test lets a WAL-index say.
+type LogState struct{ Backfill, Attempted uint32 }
+
+// OverwriteWatch watches a file that does not exist.
+func OverwriteWatch(state func() LogState, stat func() fs.FileInfo) (check func(now fs.FileInfo) error, note func()) {
+	w := &overwriteWatch{
+		read: func() (logState, bool) {
+			s := state()
+			return logState{backfill: s.Backfill, attempted: s.Attempted}, true
+		},
+		stat: func() (fs.FileInfo, error) { return stat(), nil },
+	}
+	return func(now fs.FileInfo) error { return w.check("vault.db", now) }, w.note
+}

@@ -76,8 +76,8 @@ type overwriteWatch struct {
 	state logState
 }
 
-// check returns ErrUnavailable if the file or its log was overwritten. now is that of the file,
-// and was read just before.
+// check returns ErrUnavailable if the file or its log was overwritten. now is what the file was a
+// moment ago.
 func (w *overwriteWatch) check(name string, now fs.FileInfo) error {
 	if w == nil {
 		return nil
@@ -91,13 +91,28 @@ func (w *overwriteWatch) check(name string, now fs.FileInfo) error {
 	if !w.logIs(state) {
 		return overwritten(name + "-wal")
 	}
-	switch {
-	case !w.known || state.checkpointed(w.state):
+	if !w.known || state.checkpointed(w.state) {
 		return w.remember(state)
-	case !now.ModTime().Equal(w.time) || now.Size() != w.size:
-		return overwritten(name)
 	}
-	return nil
+	if w.is(now) {
+		return nil
+	}
+	// Another goroutine may have remembered what came after now. What is read in this order holds:
+	// a checkpoint says that it begins before it writes.
+	info, err := w.stat()
+	if err != nil || w.is(info) {
+		return err
+	}
+	if state, ok := w.read(); !ok || state.checkpointed(w.state) {
+		w.known = false // the next check remembers
+		return nil
+	}
+	return overwritten(name)
+}
+
+// is reports whether the file has the time and the size that are remembered.
+func (w *overwriteWatch) is(info fs.FileInfo) bool {
+	return info.ModTime().Equal(w.time) && info.Size() == w.size
 }
 
 // note is called behind what may have started the log again or brought it into the database, so that

@@ -3,6 +3,7 @@
 package sqlite_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -19,7 +20,7 @@ import (
 
 // grown makes a store that has some pages, and returns copies of its files as they were closed
 // before it grew.
-func grown(t *testing.T, key crypto.Key) (dir string, before map[string][]byte) {
+func grown(t *testing.T, key crypto.Key, by int) (dir string, before map[string][]byte) {
 	t.Helper()
 	dir = t.TempDir()
 	s := open(t, dir, key)
@@ -27,7 +28,7 @@ func grown(t *testing.T, key crypto.Key) (dir string, before map[string][]byte) 
 	must(t, s.Close())
 	before = files(t, dir)
 	s = open(t, dir, key)
-	grow(t, s, "new", 200)
+	grow(t, s, "new", by)
 	must(t, s.Close())
 	return dir, before
 }
@@ -89,7 +90,7 @@ func TestAStoreThatIsOverwritten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			key := crypto.NewKey()
-			dir, before := grown(t, key)
+			dir, before := grown(t, key, 200)
 			s := open(t, dir, key)
 			grow(t, s, "more", 5) // what is written is in the log
 			is.NoErr(s.Ping(t.Context()))
@@ -118,7 +119,7 @@ func TestAStoreThatIsOverwritten(t *testing.T) {
 func TestNoCommitToAnOverwrittenFile(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
-	dir, before := grown(t, key)
+	dir, before := grown(t, key, 200)
 	s := open(t, dir, key)
 	grow(t, s, "more", 1) // that starts a log
 	overwrite(t, filepath.Join(dir, "vault.db"), before["vault.db"])
@@ -156,13 +157,19 @@ func TestCheckpointsOverwriteNothing(t *testing.T) {
 
 // An older file beside the log of a newer one is refused: the log is brought into any file.
 func TestAnOlderFileBesideALog(t *testing.T) {
-	for _, name := range []string{"vault.db", "access.db"} {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		by   int
+	}{{"vault.db", 10}, {"vault.db", 20}, {"vault.db", 200}, {"access.db", 20}, {"access.db", 200}} {
+		name := c.name
+		t.Run(fmt.Sprint(name, " without ", c.by), func(t *testing.T) {
 			is := is.New(t)
 			key := crypto.NewKey()
-			dir, before := grown(t, key)
+			dir, before := grown(t, key, c.by)
 			s := open(t, dir, key)
-			grow(t, s, "more", 20)
+			grow(t, s, "more", 19)
+			synced(t, s)
+			grow(t, s, "last", 1)
 			crashed := copied(t, dir) // as a process leaves it that is killed
 			whole, err := sqlite.Open(t.Context(), copied(t, crashed), sqlite.StaticKey(key), sqlite.Config{})
 			is.NoErr(err)
@@ -172,4 +179,36 @@ func TestAnOlderFileBesideALog(t *testing.T) {
 			is.True(errors.Is(err, myvault.ErrTampered))
 		})
 	}
+}
+
+// Nor are those that run while others write and look, however the two meet.
+func TestCheckpointsBesideManyLooksOverwriteNothing(t *testing.T) {
+	is := is.New(t)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s, other := open(t, dir, key), open(t, dir, key)
+	done := make(chan struct{})
+	looked := make(chan error)
+	for _, store := range []*sqlite.Store{s, other} {
+		go func() {
+			for {
+				select {
+				case <-done:
+					looked <- nil
+					return
+				default:
+				}
+				if err := store.Ping(context.Background()); err != nil {
+					looked <- err
+					<-done
+					return
+				}
+			}
+		}()
+	}
+	for range 9000 { // some checkpoints
+		is.NoErr(s.Record(t.Context(), myvault.Entry{Action: "read", At: at}))
+	}
+	close(done)
+	is.NoErr(<-looked)
+	is.NoErr(<-looked)
 }

@@ -98,6 +98,6 @@ func (s *Store) append(c *conn, r *logRow) error {
 	if err := r.insert(c); err != nil {
 		return err
 	}
-	s.tip.seq, s.tip.mac = r.entry.Seq, r.entry.MAC
+	s.tip.seq, s.tip.mac, s.tip.seen = r.entry.Seq, r.entry.MAC, r.entry.Seen
 	return nil
 }
