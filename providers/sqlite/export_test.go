@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"sync/atomic"
 	"time"
@@ -25,15 +24,6 @@ func (c Config) WithNetwork(of func(string) (string, error)) Config {
 	c.network = of
 	return c
 }
-
-// WithUser replaces the user of the process.
-func (c Config) WithUser(uid func() int) Config {
-	c.user = uid
-	return c
-}
-
-// CheckOwner is the check of files.
-func CheckOwner(info fs.FileInfo, user int) error { return checkOwner(info, user) }
 
 // WithEpochLimit starts a new epoch after so many log rows.
 func (c Config) WithEpochLimit(n uint64) Config {

@@ -36,9 +36,9 @@ type options struct {
 }
 
 // check gives the reason why the file may not be opened; nil where there is none.
-func (k kind) check(ctx context.Context, dir string, key crypto.Key, user int) error {
+func (k kind) check(ctx context.Context, dir string, key crypto.Key) error {
 	path := filepath.Join(dir, k.name)
-	if err := checkModes(path, user); err != nil {
+	if err := checkModes(path); err != nil {
 		return err
 	}
 	return k.peek(ctx, path, key)
@@ -46,11 +46,11 @@ func (k kind) check(ctx context.Context, dir string, key crypto.Key, user int) e
 
 // checkAll checks the files side by side, since each look takes a third of a millisecond. The
 // reason that it gives is that of the first of them.
-func checkAll(ctx context.Context, dir string, key crypto.Key, user int, kinds []kind) error {
+func checkAll(ctx context.Context, dir string, key crypto.Key, kinds []kind) error {
 	refused := make([]error, len(kinds))
 	var looking sync.WaitGroup
 	for i, k := range kinds {
-		looking.Go(func() { refused[i] = k.check(ctx, dir, key, user) })
+		looking.Go(func() { refused[i] = k.check(ctx, dir, key) })
 	}
 	looking.Wait()
 	return cmp.Or(refused...)

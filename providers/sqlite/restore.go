@@ -10,6 +10,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/internal/trusted"
 )
 
 // VerifyBackup proves a backup as [Store.Verify] does a store, with the master key that was in
@@ -59,7 +60,7 @@ func Restore(ctx context.Context, path, dir string, keys KeySource, c Config, ea
 }
 
 func restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier []myvault.Head) (report Report, err error) {
-	if dir, err = vacant(dir, system{c.network, c.user, c.disk}); err != nil {
+	if dir, err = vacant(dir, system{c.network, c.disk}); err != nil {
 		return report, err
 	}
 	parent, prefix := filepath.Dir(dir), temporaryPrefix+"restore-"+filepath.Base(dir)+"-"
@@ -95,6 +96,9 @@ func vacant(dir string, sys system) (string, error) {
 	}
 	if info, err := os.Lstat(dir); err == nil && !info.IsDir() {
 		return "", notDirectory(info)
+	}
+	if err := exposed(trusted.Path(dir)); err != nil {
+		return "", err
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !missing(err) {

@@ -44,7 +44,6 @@ type Config struct {
 	// For tests, in place of the real ones.
 	vfs        string
 	network    filesystem
-	user       func() int
 	epochLimit uint64
 	sync       func(path string) error
 	disk       disk
@@ -101,7 +100,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	}
 	vault := vaultFile
 	vault.alone = c.RenewTrail
-	key, absolute, err := admit(ctx, dir, keys, system{c.network, c.user, c.disk}, vault, accessFile)
+	key, absolute, err := admit(ctx, dir, keys, system{c.network, c.disk}, vault, accessFile)
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
@@ -132,7 +131,7 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys system, kinds 
 	if err != nil {
 		return "", err
 	}
-	if err := checkAll(ctx, dir, key, sys.user(), kinds); err != nil {
+	if err := checkAll(ctx, dir, key, kinds); err != nil {
 		return "", err
 	}
 	if err := complete(dir, kinds); err != nil {
