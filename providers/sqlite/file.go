@@ -23,6 +23,7 @@ type file struct {
 	anchor  *conn // keeps the write-ahead log while other connections come and go
 	readers *pool
 	writer  *writer
+	probe   probe
 	shots   atomic.Int32 // backups of this process that hold a snapshot
 }
 

@@ -206,14 +206,14 @@ func (s *Store) follow(w *writer) {
 // Incarnation gives 16 hexadecimal digits, drawn at random when the store was made.
 func (s *Store) Incarnation() string { return s.incarnation }
 
-// Ping reports whether both files answer, and whether the trail can be synced. Where the
-// last attempt to write to a file failed by the disk, it is ErrUnavailable for 30 seconds;
-// Ping itself writes nothing.
+// Ping reports whether both files answer, and whether the trail can be synced. If the
+// last attempt to write to a file failed by the disk, it is ErrUnavailable until one succeeds. Ping
+// then tries by itself, every 5 seconds at most, with 1 MiB beside the file and an empty change.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.file.answers(ctx); err != nil {
 		return err
 	}
-	return errors.Join(s.writer.failing(), s.trail.Ping(ctx))
+	return errors.Join(s.file.writes(ctx), s.trail.Ping(ctx))
 }
 
 // answers reports whether the file can be read.
