@@ -97,7 +97,7 @@ func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
 		f.shots.Add(1)
 	}
 	for _, f := range shot.files {
-		c, err := f.reader()
+		c, err := f.reader(ctx)
 		if err != nil {
 			shot.close()
 			return nil, err

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -30,7 +31,8 @@ type conn struct {
 	files  *connFiles // nil: those of another file system
 	full   bool       // a commit is on the disk when it returns
 	stmts  map[string]*statement
-	broken bool // it failed in a way that leaves its state unknown: close it
+	busy   time.Duration // how long a statement waits for another process; 0: not at all
+	broken bool          // it failed in a way that leaves its state unknown: close it
 }
 
 // settings are what connections differ in.
@@ -39,10 +41,12 @@ type settings struct {
 	synchronous int
 	cacheKB     int
 	readOnly    bool
+	busy        time.Duration
 }
 
-// connect opens an existing database file in WAL mode and proves that its settings hold.
-func connect(path string, s settings) (*conn, error) {
+// connect opens an existing database file in WAL mode and proves that its settings hold. When ctx ends, it
+// no longer waits for another process.
+func connect(ctx context.Context, path string, s settings) (*conn, error) {
 	var c *conn
 	files, err := newConnFiles(s.vfs)
 	if err != nil {
@@ -53,13 +57,15 @@ func connect(path string, s settings) (*conn, error) {
 		if err != nil {
 			return err
 		}
-		c = &conn{Conn: db, files: files, full: s.synchronous == syncFull, stmts: map[string]*statement{}}
+		c = &conn{Conn: db, files: files, full: s.synchronous == syncFull, busy: s.busy, stmts: map[string]*statement{}}
+		outside := c.SetInterrupt(ctx)
 		if err = c.configure(s); err == nil {
 			err = restrict(path)
 		}
 		if err != nil {
 			return errors.Join(err, c.close())
 		}
+		c.SetInterrupt(outside)
 		return nil
 	})
 	if err != nil {
@@ -95,7 +101,7 @@ func escape(part string) string {
 
 // configure sets the connection up. What cannot be set is an error, never left as it was.
 func (c *conn) configure(s settings) error {
-	if err := c.BusyTimeout(busyTimeout); err != nil {
+	if err := c.BusyTimeout(c.busy); err != nil {
 		return err
 	}
 	if err := c.distrust(); err != nil {

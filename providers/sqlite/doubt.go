@@ -88,15 +88,15 @@ func (f *file) found() error {
 }
 
 // migrate brings the file to the newest version.
-func (f *file) migrate() error {
+func (f *file) migrate(ctx context.Context) error {
 	if version, err := f.anchor.number("user_version"); err != nil || version == f.kind.version() {
 		return err
 	}
-	if err := f.writer.reopen(); err != nil {
+	if err := f.writer.connected(ctx); err != nil {
 		return err
 	}
-	if err := f.writer.conn.transaction(f.writer.doubt.settled); err != nil {
+	if err := f.writer.conn.transaction(ctx, f.writer.doubt.settled); err != nil {
 		return err
 	}
-	return f.kind.migrate(f.writer.conn)
+	return f.kind.migrate(ctx, f.writer.conn)
 }

@@ -83,7 +83,7 @@ func failure(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if is(err, sqlite3.INTERRUPT) && ctx.Err() != nil {
+	if is(err, sqlite3.INTERRUPT, sqlite3.BUSY) && ctx.Err() != nil {
 		return ctx.Err()
 	}
 	code, ok := engineCode(err)

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"time"
+
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
@@ -83,7 +86,7 @@ func (f *file) synchronous() (levels []string, err error) {
 	for range cap(f.readers.slots) {
 		c, taken := f.readers.take(context.Background())
 		if c == nil && taken == nil {
-			c, taken = f.readers.open()
+			c, taken = f.readers.open(context.Background())
 		}
 		err = errors.Join(err, taken, ask(c))
 		connections = append(connections, c)
@@ -116,7 +119,7 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 	if err != nil {
 		return err
 	}
-	access, err := s.trail.durable()
+	access, err := s.trail.durable(ctx)
 	if err != nil {
 		return err
 	}
@@ -126,13 +129,13 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 		case 2:
 			return change.vault(ctx, c)
 		case 3:
-			return change.conclude(c)
+			return change.conclude(ctx, c)
 		}
 		from, err := change.present(ctx, c)
 		if err != nil {
 			return err
 		}
-		return errors.Join(change.settle(from), change.announce(from))
+		return errors.Join(change.settle(ctx, from), change.announce(ctx, from))
 	}})
 	return errors.Join(err, access.close())
 }
@@ -270,11 +273,25 @@ func CommitWithoutSync() error {
 func (s *Store) CountScrubs() *atomic.Int64 {
 	var waits atomic.Int64
 	clean := s.writer.clean
-	s.writer.clean = func(c *conn, wait time.Duration) error {
+	s.writer.clean = func(ctx context.Context, c *conn, wait time.Duration) error {
 		if wait > 0 {
 			waits.Add(1)
 		}
-		return clean(c, wait)
+		return clean(ctx, c, wait)
 	}
 	return &waits
+}
+
+// FailWrites has the store believe that the last attempt to write failed.
+func (s *Store) FailWrites() { s.writer.health.note(sqlite3.FULL) }
+
+// AwaitLocked returns once a request for one of the two files waits.
+func (s *Store) AwaitLocked() {
+	for waiting := 0; waiting == 0; runtime.Gosched() {
+		for _, w := range []*writer{s.writer, s.trail.writer} {
+			w.mu.Lock()
+			waiting += len(w.waiting)
+			w.mu.Unlock()
+		}
+	}
 }

@@ -66,28 +66,29 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	}
 	f := &file{kind: k, options: o, path: filepath.Join(dir, k.name)}
 	f.place = &place{check: f.inPlace}
-	f.readers = newPool(f.place, func() (*conn, error) {
-		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true})
+	f.readers = newPool(f.place, func(ctx context.Context) (*conn, error) {
+		return connect(ctx, f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true, busy: busyTimeout})
 	})
 	turn, err := openTurnstile(f.path)
 	if err != nil {
 		return nil, failure(ctx, err)
 	}
 	f.writer = &writer{turn: turn, inPlace: f.place.look, clean: f.scrub, open: func() (*conn, error) {
-		return connect(f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: writerCacheKB})
+		return connect(context.Background(), f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: writerCacheKB})
 	}}
 	f.writer.doubt.settle = f.relog
 	err = guard(func() (err error) {
-		if f.anchor, err = f.readers.open(); err != nil {
+		if f.anchor, err = f.readers.open(ctx); err != nil {
 			return err
 		}
+		f.anchor.SetInterrupt(ctx) // until start
 		if err := f.remember(); err != nil {
 			return err
 		}
 		if err := f.found(); err != nil {
 			return err
 		}
-		if err := f.migrate(); err != nil {
+		if err := f.migrate(ctx); err != nil {
 			return err
 		}
 		f.keys, err = newKeyring(f.anchor, k, key, o.keys)
@@ -101,11 +102,12 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 
 // start starts the writer.
 func (f *file) start() {
+	f.anchor.SetInterrupt(context.Background())
 	again := func() (*conn, error) {
 		if err := f.inPlace(); err != nil {
 			return nil, err
 		}
-		return f.readers.open()
+		return f.readers.open(context.Background())
 	}
 	f.writer.log = startCheckpointer(f.anchor, again, f.writer)
 	startWriter(f.writer)

@@ -52,16 +52,16 @@ func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) 
 	if known != nil && !renewed {
 		return false, fmt.Errorf("%w: access.db is that of another store; put the own one back", ErrForeign)
 	}
-	return renewed, guard(func() error { return s.pairWith(id) })
+	return renewed, guard(func() error { return s.pairWith(ctx, id) })
 }
 
 // pairWith has vault.db remember an access.db. The writer is not started yet.
-func (s *Store) pairWith(id []byte) error {
-	if err := s.writer.reopen(); err != nil {
+func (s *Store) pairWith(ctx context.Context, id []byte) error {
+	if err := s.writer.connected(ctx); err != nil {
 		return err
 	}
 	c := s.writer.conn
-	return c.transaction(func() error {
+	return c.transaction(ctx, func() error {
 		if err := s.writer.doubt.settled(); err != nil {
 			return err
 		}

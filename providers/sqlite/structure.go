@@ -87,7 +87,7 @@ func (k kind) schema() (objects []object, err error) {
 			return err
 		}
 		c := &conn{Conn: db, stmts: map[string]*statement{}}
-		if err = k.migrate(c); err == nil {
+		if err = k.migrate(context.Background(), c); err == nil {
 			objects, err = c.schema()
 		}
 		return errors.Join(err, c.close())
