@@ -38,6 +38,20 @@ func TestAForeignLockDoesNotOutliveTheCaller(t *testing.T) {
 			_, err := s.PruneAccess(ctx, sqlite.AccessLimit{UpTo: 1}, nil)
 			return err
 		},
+		"Session.Get": func(ctx context.Context, s *sqlite.Store) error {
+			session, err := sessionOver(s)
+			if err == nil {
+				_, err = session.Get(ctx, addr("p/a"))
+			}
+			return err
+		},
+		"Session.Put": func(ctx context.Context, s *sqlite.Store) error {
+			session, err := sessionOver(s)
+			if err == nil {
+				_, err = session.Put(ctx, addr("p/a"), myvault.Text("two"))
+			}
+			return err
+		},
 		"Ping": func(ctx context.Context, s *sqlite.Store) error { return s.Ping(ctx) },
 	}
 	for name, call := range calls {
@@ -69,6 +83,23 @@ func TestAForeignLockDoesNotOutliveTheCaller(t *testing.T) {
 			is.NoErr(err)
 		})
 	}
+}
+
+// sessionOver opens a session that may do everything. The vault is left open: the store is closed by itself.
+func sessionOver(s *sqlite.Store) (*myvault.Session, error) {
+	rule, err := myvault.ParseRule("*/")
+	if err != nil {
+		return nil, err
+	}
+	policy, err := myvault.NewPolicy(myvault.Service{Name: "ui", Allow: []myvault.Rule{rule}})
+	if err != nil {
+		return nil, err
+	}
+	vault, err := myvault.New(s, policy, myvault.Config{})
+	if err != nil {
+		return nil, err
+	}
+	return vault.As("ui"), nil
 }
 
 // So with a store that another program has for itself.
