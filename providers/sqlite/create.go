@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,8 +24,8 @@ func (k kind) ensure(ctx context.Context, dir string, key crypto.Key, o options)
 	if _, err := os.Lstat(path); !missing(err) {
 		return err
 	}
-	temporary, err := k.make(ctx, dir, key, o)
-	defer removeAll(temporary)
+	temporary, claimed, err := k.make(ctx, dir, key, o)
+	defer removeAll(temporary, claimed)
 	if err != nil {
 		return err
 	}
@@ -40,16 +41,16 @@ func (k kind) ensure(ctx context.Context, dir string, key crypto.Key, o options)
 }
 
 // make builds a complete file under a temporary name, and makes it durable.
-func (k kind) make(ctx context.Context, dir string, key crypto.Key, o options) (path string, err error) {
-	f, err := o.disk.createTemp(dir, temporaryPrefix+k.name+"-*")
+func (k kind) make(ctx context.Context, dir string, key crypto.Key, o options) (path string, claimed io.Closer, err error) {
+	f, claimed, err := o.disk.createTemp(dir, temporaryPrefix+k.name+"-*")
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	path = f.Name()
 	defer func() { err = errors.Join(err, f.Close()) }()
 	c, err := connect(ctx, path, settings{vfs: o.vfs, synchronous: syncFull, cacheKB: readerCacheKB})
 	if err != nil {
-		return path, err
+		return path, claimed, err
 	}
 	err = guard(func() error {
 		if err := k.fill(ctx, c, key); err != nil {
@@ -60,9 +61,9 @@ func (k kind) make(ctx context.Context, dir string, key crypto.Key, o options) (
 		return err
 	})
 	if err := errors.Join(err, c.close()); err != nil {
-		return path, err
+		return path, claimed, err
 	}
-	return path, o.disk.sync(f)
+	return path, claimed, o.disk.sync(f)
 }
 
 // fill makes the tables and the keys.
@@ -124,11 +125,12 @@ func (c *conn) rollback() error {
 	return c.Exec(`ROLLBACK`)
 }
 
-func removeAll(path string) {
+func removeAll(path string, claimed io.Closer) {
 	if path == "" {
 		return
 	}
 	for _, suffix := range companions {
 		_ = os.Remove(path + suffix)
 	}
+	_ = claimed.Close()
 }

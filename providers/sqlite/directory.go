@@ -202,7 +202,7 @@ func restrict(path string) error {
 	return err
 }
 
-// staleAfter is the age from which a file that was being made is taken for left behind.
+// staleAfter is the age from which a file that was being made is taken for left behind, where no lock tells.
 const staleAfter = time.Minute
 
 // anyTemporary reports whether something is being made under a name.
@@ -246,15 +246,42 @@ func sweep(dir string, left func(name string) bool) error {
 		if !left(entry.Name()) {
 			continue
 		}
-		info, err := entry.Info()
-		if err == nil && time.Since(info.ModTime()) > staleAfter {
-			err = os.RemoveAll(filepath.Join(dir, entry.Name()))
-		}
-		if err != nil && !missing(err) {
+		if err := removeLeft(filepath.Join(dir, entry.Name())); err != nil && !missing(err) {
 			return err
 		}
 	}
 	return nil
+}
+
+// removeLeft removes what is being made, unless the process that makes it still runs: that has claimed
+// it. What other packages make, with a number alone for a name, and what cannot be claimed, is left behind
+// once it is old.
+func removeLeft(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || trusted.File(path, info) != nil { // another user's, in a directory for all
+		return err
+	}
+	if !canClaim || numbered(temporaryPrefix)(filepath.Base(path)) {
+		if time.Since(info.ModTime()) <= staleAfter {
+			return nil
+		}
+		return os.RemoveAll(path)
+	}
+	// The engine's files beside a database go with it.
+	made := path
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+		made = strings.TrimSuffix(made, suffix)
+	}
+	claimed, err := claim(made)
+	switch {
+	case errors.Is(err, errClaimed):
+		return nil
+	case missing(err): // the rest of one that is gone
+		return os.RemoveAll(path)
+	case err != nil:
+		return err
+	}
+	return errors.Join(os.RemoveAll(path), claimed.Close())
 }
 
 // missing reports whether err says that there is no such file.

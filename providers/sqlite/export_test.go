@@ -295,3 +295,6 @@ func (s *Store) AwaitLocked() {
 		}
 	}
 }
+
+// Claim keeps a sweep from what is being made.
+var Claim = claim

@@ -99,10 +99,11 @@ func closedOnly(err error) error {
 // space in its write-ahead log for the small change of a probe, where the next one would fail.
 func (f *file) hasSpace() error {
 	d := f.options.disk
-	temporary, err := d.createTemp(filepath.Dir(f.path), temporaryPrefix+"file-*")
+	temporary, claimed, err := d.createTemp(filepath.Dir(f.path), temporaryPrefix+"file-*")
 	if err != nil {
 		return err
 	}
+	defer claimed.Close()
 	defer os.Remove(temporary.Name())
 	content := make([]byte, probeBytes)
 	_, _ = rand.Read(content) // a file system may compress zeros

@@ -17,6 +17,8 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 
 	"github.com/myswiftagent/myvault"
@@ -137,6 +139,9 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys system, kinds 
 	if err := complete(dir, kinds); err != nil {
 		return "", err
 	}
+	// What a restore or the proof of a backup left is elsewhere, and is no reason not to open.
+	_ = sweep(filepath.Dir(dir), numbered(restorePrefix(dir)))
+	_ = sweep(os.TempDir(), numbered(verifyPrefix))
 	return dir, sweep(dir, anyTemporary)
 }
 
