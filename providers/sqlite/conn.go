@@ -119,6 +119,8 @@ func (c *conn) configure(s settings) error {
 		PRAGMA temp_store=memory; PRAGMA cell_size_check=on; PRAGMA mmap_size=0`, s.synchronous, s.cacheKB)
 	if s.readOnly {
 		settings += `; PRAGMA query_only=on`
+	} else {
+		settings += fmt.Sprintf(`; PRAGMA journal_size_limit=%d`, logBytes) // of a log that has started again
 	}
 	if err := errors.Join(c.Exec(settings), c.WALAutoCheckpoint(checkpointAt)); err != nil {
 		return err

@@ -105,6 +105,26 @@ func (f *file) cut(ctx context.Context, c *conn, wait time.Duration) error {
 	return errors.Join(err, c.BusyTimeout(c.busy))
 }
 
+// cutUnlessRead is cut where nothing reads for long: then waiting would be in vain.
+func (f *file) cutUnlessRead(ctx context.Context, c *conn, wait time.Duration) error {
+	if f.long.Load() {
+		return errHeld
+	}
+	return f.cut(ctx, c, wait)
+}
+
+// shorten cuts a log that has become long. That others keep it from that is no error.
+func (f *file) shorten(ctx context.Context, c *conn) error {
+	if sizeOf(f.path+"-wal") <= logBytes || f.writer.doubt.standing.Load() {
+		return nil
+	}
+	err := f.cut(ctx, c, cutWithin)
+	if is(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errHeld) {
+		return nil
+	}
+	return err
+}
+
 // truncate tries until ctx ends, but once in any case. The engine itself waits for readers and writers, but not for
 // another connection that checkpoints: https://sqlite.org/c3ref/wal_checkpoint_v2.html
 func truncate(ctx context.Context, c *conn) error {

@@ -229,7 +229,7 @@ func AskedTwice() (stop func()) {
 		begun <- struct{}{}
 		<-goOn
 		return nil, errDone
-	}, &writer{})
+	}, &writer{}, nil)
 	k.pages = checkpointAt
 	k.bound(nil)
 	<-begun

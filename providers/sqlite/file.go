@@ -24,7 +24,9 @@ type file struct {
 	readers *pool
 	writer  *writer
 	probe   probe
-	shots   atomic.Int32 // backups of this process that hold a snapshot
+	shots   atomic.Int32  // backups of this process that hold a snapshot
+	checks  chan struct{} // has room for one engine's check
+	long    atomic.Bool   // it is running
 }
 
 // options are what the files of a store are opened with.
@@ -64,7 +66,7 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	if err := k.ensure(ctx, dir, key, o); err != nil {
 		return nil, failure(ctx, err)
 	}
-	f := &file{kind: k, options: o, path: filepath.Join(dir, k.name)}
+	f := &file{kind: k, options: o, checks: make(chan struct{}, 1), path: filepath.Join(dir, k.name)}
 	f.place = &place{check: f.inPlace}
 	f.readers = newPool(f.place, func(ctx context.Context) (*conn, error) {
 		return connect(ctx, f.path, settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true, busy: busyTimeout})
@@ -109,7 +111,7 @@ func (f *file) start() {
 		}
 		return f.readers.open(context.Background())
 	}
-	f.writer.log = startCheckpointer(f.anchor, again, f.writer)
+	f.writer.log = startCheckpointer(f.anchor, again, f.writer, f.cutUnlessRead)
 	startWriter(f.writer)
 }
 
