@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // validate reports what a provider must never see.
@@ -141,6 +142,8 @@ func applyBeside(ctx context.Context, p Provider, write func(context.Context, ..
 	}
 	// The change is made or not by now, and its beginning is on record: that this second
 	// entry could not be written must not be told as if the change had failed.
-	_ = write(context.WithoutCancel(ctx), entries...)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	_ = write(ctx, entries...)
 	return infos, err
 }

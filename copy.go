@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 )
 
 // CopyOptions says how [Copy] works. By is required; zero fields have the meaning told.
@@ -58,7 +59,9 @@ func Copy(ctx context.Context, dst, src Provider, o CopyOptions) (CopyReport, er
 	}
 	err = c.carry(ctx)
 	// What was read and written is so, whether this entry can be written or not.
-	_ = c.announce(context.WithoutCancel(ctx), outcomeOf(err))
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	_ = c.announce(after, outcomeOf(err))
 	return c.report, fail("copy", Address{}, err)
 }
 

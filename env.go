@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/myswiftagent/myvault/internal/trusted"
 )
 
 // maxEnv is the size limit of a .env, in bytes.
@@ -65,21 +65,18 @@ func readEnv(r io.Reader, check func(key, value string) string) (map[string]stri
 
 // ReadEnvFile reads a .env from a file, as [ReadEnv] does. Besides the keys of the policy it may
 // hold those in known; any other is ErrInvalid, because it would silently do nothing: most
-// often it is a typing error. A file that everybody can write is ErrInvalid too. A pipe is read to its
+// often it is a typing error. On Unix, so is a file that another user than root and that of the process
+// can change, or whose directories or symbolic links one can change. A pipe is read to its
 // end, for which it may wait: who reads a policy anew looks before whether it is a regular file.
 func ReadEnvFile(path string, known ...string) (map[string]string, error) {
-	f, err := os.Open(path)
+	f, err := trusted.Open(path, trusted.Anyone)
+	if errors.Is(err, trusted.ErrUntrusted) {
+		return nil, fmt.Errorf("%w .env: who changes it changes the policy, and it is %w", ErrInvalid, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 {
-		return nil, fmt.Errorf("%s: %w .env: everybody can write it, and so the policy: chmod 600", path, ErrInvalid)
-	}
 	settings, err := readEnv(f, func(key, value string) string {
 		switch {
 		case !ofPolicy(key) && !slices.Contains(known, key):

@@ -94,8 +94,13 @@ func (r *recorder) refuse(ctx context.Context, e Entry) {
 	if !first {
 		return
 	}
-	// The caller going away must not keep its refusal out of the trail.
-	if err := r.write(context.WithoutCancel(ctx), e); err != nil {
+	// A caller that has left must not keep its refusal out of the trail, nor wait for a trail that is held.
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = afterwards(ctx)
+		defer cancel()
+	}
+	if err := r.write(ctx, e); err != nil {
 		r.refusals.later(e)
 	}
 }
@@ -107,6 +112,12 @@ func (r *recorder) refuseLater(e Entry) {
 	if !r.refusals.later(e) {
 		_ = r.write(context.Background(), e) // the vault is being closed: now or never
 	}
+}
+
+// afterwards gives a context for an entry that is written even if the caller has left, unless the trail is
+// held for longer than a moment.
+func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 100*time.Millisecond)
 }
 
 // close writes what is pending; what is recorded later is not merged.

@@ -9,8 +9,9 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"strings"
+
+	"github.com/myswiftagent/myvault/internal/trusted"
 )
 
 // KeySize is the size of every key, in bytes.
@@ -79,22 +80,20 @@ func ParseKey(text string) (Key, error) {
 }
 
 // ReadKeyFile reads a key from a file that holds what [ParseKey] reads, with or without
-// one line break at its end. On Unix a file that its group or others can read or write is
-// ErrKey. A file that cannot be read is the operating system's error, without the path: a key
-// may have been given in its place.
+// one line break at its end. On Unix, ErrKey if its group or others can read the file, or if another
+// user than root and that of the process can change the file, a directory above it or a symbolic link
+// on the way. A file of root with mode 0440 may be read by one of the process's groups, as Kubernetes and
+// systemd hand over secrets. A file that cannot be read is the operating system's error, without the path:
+// a key may have been given in its place.
 func ReadKeyFile(path string) (Key, error) {
-	f, err := os.Open(path)
+	f, err := trusted.Open(path, trusted.Owner)
+	if errors.Is(err, trusted.ErrUntrusted) {
+		return Key{}, fmt.Errorf("%w: its file is %w", ErrKey, err)
+	}
 	if err != nil {
 		return Key{}, unreadable(err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return Key{}, unreadable(err)
-	}
-	if !private(info.Mode()) {
-		return Key{}, fmt.Errorf("%w: its file is open to others; restrict it with: chmod 600", ErrKey)
-	}
 	// A key has 51 characters; reading a little more is enough to see that a file has too many.
 	text, err := io.ReadAll(io.LimitReader(f, 256))
 	if err != nil {

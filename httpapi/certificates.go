@@ -12,12 +12,12 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/trusted"
 	"github.com/myswiftagent/myvault/internal/watch"
 )
 
@@ -57,7 +57,9 @@ type certified struct {
 
 // LoadCertificates reads the files. ErrInvalid where one is missing, cannot be read, does not
 // parse or does not belong to the others, where the certificate has expired or is not one of a server,
-// and where others may read the key. No error repeats what stands in a file, or its path.
+// where others may read the key, and, on Unix, where another user than root and that of the process can change
+// a file, a directory above it or a symbolic link on the way. No error repeats what stands in a file, or its
+// path; only a directory or a link that others can change is named.
 func LoadCertificates(files CertificateFiles) (*Certificates, error) {
 	switch {
 	case files.MinVersion != 0 && files.MinVersion != tls.VersionTLS12 && files.MinVersion != tls.VersionTLS13:
@@ -224,18 +226,20 @@ func readPEM(path, what string) ([]byte, error) {
 		}
 		return fmt.Errorf("httpapi: %w: the file of the %s cannot be read: %w", myvault.ErrInvalid, what, err)
 	}
-	f, err := os.Open(path)
+	readers := trusted.Anyone
+	if what == "key" {
+		readers = trusted.Group
+	}
+	f, err := trusted.Open(path, readers)
+	if at, ok := errors.AsType[*trusted.Error](err); ok && at.Path == path {
+		return nil, fmt.Errorf("httpapi: %w: the file of the %s %s: %s", myvault.ErrInvalid, what, at.Problem, at.Command)
+	} else if ok {
+		return nil, fmt.Errorf("httpapi: %w: the way to the file of the %s is %w", myvault.ErrInvalid, what, at)
+	}
 	if err != nil {
 		return nil, wrong(err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, wrong(err)
-	}
-	if what == "key" && runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0 {
-		return nil, fmt.Errorf("httpapi: %w: others can read or write the file of the key: chmod 600, or 640", myvault.ErrInvalid)
-	}
 	text, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
 	if err != nil {
 		return nil, wrong(err)

@@ -12,7 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/httpapi"
 )
 
-// TestModesOfFiles: the key is for its owner and the group; certificates are no secret.
+// TestModesOfFiles: the key is for its owner and the group; certificates are no secret, but nobody else may
+// change them.
 func TestModesOfFiles(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, nil)
@@ -22,12 +23,15 @@ func TestModesOfFiles(t *testing.T) {
 		_, err := httpapi.LoadCertificates(s.files)
 		return err
 	}
-	for _, mode := range []os.FileMode{0o600, 0o400, 0o640, 0o660} {
+	for _, mode := range []os.FileMode{0o600, 0o400, 0o640} {
 		is.NoErr(load(s.files.Key, mode))
 	}
-	for _, mode := range []os.FileMode{0o604, 0o602, 0o601, 0o644} {
+	for _, mode := range []os.FileMode{0o604, 0o602, 0o601, 0o644, 0o660} {
 		isErr(is, load(s.files.Key, mode), myvault.ErrInvalid)
 	}
 	is.NoErr(load(s.files.Certificate, 0o644))
 	is.NoErr(load(s.files.ClientCA, 0o644))
+	for _, path := range []string{s.files.Certificate, s.files.ClientCA} {
+		isErr(is, load(path, 0o664), myvault.ErrInvalid)
+	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/examples/internal/stores"
+	"github.com/myswiftagent/myvault/internal/trusted"
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
@@ -101,7 +102,7 @@ func parse(args []string, usage io.Writer) (o options, err error) {
 
 // load reads the settings of one side. Settings of the process do not count: there are two sides.
 func load(path string) (stores.Settings, error) {
-	f, err := os.Open(path)
+	f, err := trusted.Open(path, trusted.Anyone)
 	if err != nil {
 		return stores.Settings{}, err
 	}

@@ -13,7 +13,9 @@ const viaOperator = "operator"
 // administered records what was done to the store as a whole, or how that ended.
 func (t *Trail) administered(ctx context.Context, action string, ended error) error {
 	// It was done, so the end of the context must not keep it off the record.
-	return t.Record(context.WithoutCancel(ctx), myvault.Entry{Via: viaOperator, Action: action, Outcome: outcomeOf(ended)})
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
+	return t.Record(ctx, myvault.Entry{Via: viaOperator, Action: action, Outcome: outcomeOf(ended)})
 }
 
 // begunEntry is the entry of what is about to be done to the store as a whole.
@@ -44,26 +46,38 @@ func outcomeOf(err error) myvault.Outcome {
 
 // durable opens a connection of its own whose commits are on disk when they return; the
 // writer's of a trail are not.
-func (f *file) durable() (*conn, error) {
+func (f *file) durable(ctx context.Context) (*conn, error) {
 	if err := f.inPlace(); err != nil {
 		return nil, err
 	}
-	return f.connect(settings{synchronous: syncFull, cacheKB: readerCacheKB})
+	return f.connect(ctx, settings{synchronous: syncFull, cacheKB: readerCacheKB, busy: busyTimeout})
 }
 
-// reader opens a connection of its own for a long reading.
-func (f *file) reader() (*conn, error) {
+// reader opens a connection of its own for a long reading, which ctx interrupts.
+func (f *file) reader(ctx context.Context) (*conn, error) {
 	if err := f.inPlace(); err != nil {
 		return nil, err
 	}
-	return f.connect(settings{synchronous: f.options.synchronous, cacheKB: readerCacheKB, readOnly: true})
+	c, err := f.readers.open(ctx)
+	if err == nil {
+		c.SetInterrupt(ctx)
+	}
+	return c, err
+}
+
+// afterwards gives a context for what is to follow an operation even if its own context has ended, unless
+// another process holds the file for longer than a moment.
+func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), closingWithin)
 }
 
 // payOwed removes old bytes that could not be removed before.
 func (f *file) payOwed(ctx context.Context) {
 	if f.writer.owed.Load() {
+		ctx, cancel := afterwards(ctx)
+		defer cancel()
 		// Where it fails, it stays owed.
-		_ = f.writer.do(context.WithoutCancel(ctx), &request{apply: func(*conn) error { return nil }})
+		_ = f.writer.do(ctx, &request{apply: func(*conn) error { return nil }})
 	}
 }
 

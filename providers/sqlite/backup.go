@@ -97,7 +97,7 @@ func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
 		f.shots.Add(1)
 	}
 	for _, f := range shot.files {
-		c, err := f.reader()
+		c, err := f.reader(ctx)
 		if err != nil {
 			shot.close()
 			return nil, err
@@ -156,7 +156,7 @@ const copyPages = 256
 // copy copies both files and gives the copies, whose names are gone where the system permits that.
 func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (copies []*os.File, err error) {
 	for i, c := range shot.conns {
-		f, err := s.options.disk.createTemp(filepath.Dir(s.path), temporaryPrefix+"backup-*")
+		f, claimed, err := s.options.disk.createTemp(filepath.Dir(s.path), temporaryPrefix+"backup-*")
 		if err != nil {
 			return copies, err
 		}
@@ -164,6 +164,7 @@ func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (cop
 		err = guard(func() error { return c.copyTo(ctx, f.Name(), s.options.vfs, step) })
 		_ = os.Remove(f.Name() + "-journal")
 		_ = os.Remove(f.Name())
+		_ = claimed.Close()
 		if err != nil {
 			return copies, fmt.Errorf("copy of %s: %w", archiveKinds[i].name, err)
 		}

@@ -14,10 +14,30 @@ import (
 // errHalf: a request failed after it had written.
 var errHalf = errors.New("a request failed half-way")
 
-// write commits a batch and answers everyone in it.
-func (w *writer) write(batch []*request) {
-	w.crowded = len(batch) > 1
+// errLocked: another process holds the file, and nothing was begun.
+var errLocked = errors.New("locked")
+
+// locked adds errLocked to the engine's BUSY.
+func locked(err error) error {
+	if is(err, sqlite3.BUSY) {
+		return lockedError{err}
+	}
+	return err
+}
+
+// lockedError is an error that is errLocked too, with the text of the cause alone.
+type lockedError struct{ error }
+
+func (e lockedError) Unwrap() []error { return []error{e.error, errLocked} }
+
+// write commits a batch and answers everyone in it. If another process holds the file, it returns the
+// engine's BUSY as ErrUnavailable: nothing is begun, and nobody is answered.
+func (w *writer) write(batch []*request) (locked error) {
 	err := w.commit(batch)
+	if errors.Is(err, errLocked) {
+		return err
+	}
+	w.crowded = len(batch) > 1
 	if err != nil || slices.ContainsFunc(batch, func(r *request) bool { return r.err == nil }) {
 		w.health.note(err)
 		w.doubt.raise(err)
@@ -45,6 +65,7 @@ func (w *writer) write(batch []*request) {
 		_ = w.conn.close()
 		w.conn, w.known = nil, false
 	}
+	return nil
 }
 
 // outcome gives what the caller is told, where the transaction ended with err. A refusal may be for
@@ -95,6 +116,20 @@ func (w *writer) commit(batch []*request) error {
 	return nil
 }
 
+// connected is reopen, and waits while another process holds the file, at most for busyTimeout and until
+// ctx ends.
+func (w *writer) connected(ctx context.Context) error {
+	for busy := (backoff{}); ; {
+		err := w.reopen()
+		if !errors.Is(err, errLocked) || busy.waited > busyTimeout {
+			return err
+		}
+		if !busy.wait(ctx.Done()) {
+			return ctx.Err()
+		}
+	}
+}
+
 // reopen makes sure that there is a connection. One is opened only where the file is still
 // in its place: one file's log must never meet another file.
 func (w *writer) reopen() error {
@@ -106,7 +141,7 @@ func (w *writer) reopen() error {
 	}
 	c, err := w.open()
 	if err != nil {
-		return failure(context.Background(), err)
+		return locked(failure(context.Background(), err))
 	}
 	w.conn, w.known = c, false
 	if w.log != nil { // it is started
@@ -122,7 +157,7 @@ func (w *writer) attempt(batch []*request, apart bool) (some bool, err error) {
 		return false, err
 	}
 	if err := w.conn.write(`BEGIN IMMEDIATE`, nil); err != nil {
-		return false, err
+		return false, locked(err)
 	}
 	// Now nobody else can write, and the version tells whether somebody has.
 	if err := w.doubt.settled(); err != nil {

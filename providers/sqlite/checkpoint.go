@@ -1,20 +1,29 @@
 package sqlite
 
 import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
 	"github.com/ncruces/go-sqlite3"
 )
 
 // A write-ahead log is brought into its database from checkpointAt pages on, in the
 // background; what was written meanwhile the writer adds by itself, so that the log can
-// start again at its beginning. From boundAt pages on the writer waits for nobody.
+// start again at its beginning. From boundAt pages on the writer does it by itself; where readers keep it from
+// the end, the background cuts the log: nobody writes meanwhile, and it waits for the readers, but not for
+// longer than cutWithin, nor again before the log has grown by checkpointAt pages.
 const (
 	checkpointAt = 4000
 	boundAt      = 4 * checkpointAt
 	retryAfter   = 1000 // pages, where readers or a fault kept a checkpoint from its end
+	cutWithin    = time.Second
+	logBytes     = boundAt << 12 // the size of a log of boundAt pages
 )
 
-// checkpointer keeps a write-ahead log short. Its checkpoints are passive: they wait for
-// nobody. https://sqlite.org/c3ref/wal_checkpoint_v2.html
+// checkpointer keeps a write-ahead log short. Its checkpoints are passive and wait for
+// nobody, but for those that cut the log. https://sqlite.org/c3ref/wal_checkpoint_v2.html
 type checkpointer struct {
 	c      *conn // its own while its goroutine runs; it stays open until stop
 	open   func() (*conn, error)
@@ -24,6 +33,11 @@ type checkpointer struct {
 	// Of who is busy in the writer.
 	pages int // in the log, as of the last commit
 	next  int // pages at which to do something
+	cutAt int // pages at which to cut the log
+
+	long atomic.Bool // the log is to be cut
+	// cut brings the whole log into the database and makes it empty.
+	cut func(ctx context.Context, c *conn, wait time.Duration) error
 
 	ask    chan struct{}
 	copied chan bool // what the background has done: whether something is left
@@ -31,9 +45,9 @@ type checkpointer struct {
 }
 
 // startCheckpointer takes c over until stop. open opens another one like it.
-func startCheckpointer(c *conn, open func() (*conn, error), w *writer) *checkpointer {
+func startCheckpointer(c *conn, open func() (*conn, error), w *writer, cut func(context.Context, *conn, time.Duration) error) *checkpointer {
 	k := &checkpointer{
-		c: c, open: open, writer: w, next: checkpointAt,
+		c: c, open: open, writer: w, next: checkpointAt, cutAt: boundAt, cut: cut,
 		ask: make(chan struct{}, 1), copied: make(chan bool, 1), ended: make(chan struct{}),
 	}
 	go k.loop()
@@ -53,10 +67,36 @@ func (k *checkpointer) loop() {
 	for range k.ask {
 		k.mend()
 		left := k.run(k.c)
+		if k.long.Swap(false) {
+			k.shorten()
+		}
 		select {
 		case k.copied <- left:
 		default: // nobody has written since the one before, which says as much
 		}
+	}
+}
+
+// shorten cuts the log.
+func (k *checkpointer) shorten() {
+	if k.c.broken || k.writer.doubt.standing.Load() {
+		return
+	}
+	err := guard(func() error { return k.cut(context.Background(), k.c, cutWithin) })
+	if err == nil || is(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errHeld) {
+		return // the passive checkpoint before it knows of the disk
+	}
+	k.c.spoil(err)
+	k.health.note(advised(err))
+	k.writer.doubt.raise(err)
+	k.writer.attempted(err)
+}
+
+// request has the background run.
+func (k *checkpointer) request() {
+	select {
+	case k.ask <- struct{}{}:
+	default: // it is at work
 	}
 }
 
@@ -98,7 +138,7 @@ func (k *checkpointer) run(c *conn) (left bool) {
 // bound does after a commit what keeps the log short. c is the writer's connection.
 func (k *checkpointer) bound(c *conn) {
 	if k.pages < checkpointAt {
-		k.next = checkpointAt // the log has started again
+		k.next, k.cutAt = checkpointAt, boundAt // the log has started again
 	}
 	select {
 	case left := <-k.copied:
@@ -113,13 +153,14 @@ func (k *checkpointer) bound(c *conn) {
 		return
 	}
 	k.next = k.pages + retryAfter
-	if k.pages >= boundAt {
-		k.run(c)
+	if k.pages < boundAt {
+		k.request()
 		return
 	}
-	select {
-	case k.ask <- struct{}{}:
-	default: // it is at work
+	if k.run(c) && k.pages >= k.cutAt {
+		k.cutAt = k.pages + checkpointAt
+		k.long.Store(true)
+		k.request()
 	}
 }
 

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -30,7 +31,8 @@ type conn struct {
 	files  *connFiles // nil: those of another file system
 	full   bool       // a commit is on the disk when it returns
 	stmts  map[string]*statement
-	broken bool // it failed in a way that leaves its state unknown: close it
+	busy   time.Duration // how long a statement waits for another process; 0: not at all
+	broken bool          // it failed in a way that leaves its state unknown: close it
 
 	schemaChecked bool  // the schema is ours, as of schemaCookie; see file.checkSchema
 	schemaCookie  int64 // PRAGMA schema_version
@@ -42,10 +44,12 @@ type settings struct {
 	synchronous int
 	cacheKB     int
 	readOnly    bool
+	busy        time.Duration
 }
 
-// connect opens an existing database file in WAL mode and proves that its settings hold.
-func connect(path string, s settings) (*conn, error) {
+// connect opens an existing database file in WAL mode and proves that its settings hold. When ctx ends, it
+// no longer waits for another process.
+func connect(ctx context.Context, path string, s settings) (*conn, error) {
 	var c *conn
 	files, err := newConnFiles(s.vfs)
 	if err != nil {
@@ -56,13 +60,15 @@ func connect(path string, s settings) (*conn, error) {
 		if err != nil {
 			return err
 		}
-		c = &conn{Conn: db, files: files, full: s.synchronous == syncFull, stmts: map[string]*statement{}}
+		c = &conn{Conn: db, files: files, full: s.synchronous == syncFull, busy: s.busy, stmts: map[string]*statement{}}
+		outside := c.SetInterrupt(ctx)
 		if err = c.configure(s); err == nil {
 			err = restrict(path)
 		}
 		if err != nil {
 			return errors.Join(err, c.close())
 		}
+		c.SetInterrupt(outside)
 		return nil
 	})
 	if err != nil {
@@ -98,7 +104,7 @@ func escape(part string) string {
 
 // configure sets the connection up. What cannot be set is an error, never left as it was.
 func (c *conn) configure(s settings) error {
-	if err := c.BusyTimeout(busyTimeout); err != nil {
+	if err := c.BusyTimeout(c.busy); err != nil {
 		return err
 	}
 	if err := c.distrust(); err != nil {
@@ -116,6 +122,8 @@ func (c *conn) configure(s settings) error {
 		PRAGMA temp_store=memory; PRAGMA cell_size_check=on; PRAGMA mmap_size=0`, s.synchronous, s.cacheKB)
 	if s.readOnly {
 		settings += `; PRAGMA query_only=on`
+	} else {
+		settings += fmt.Sprintf(`; PRAGMA journal_size_limit=%d`, logBytes) // of a log that has started again
 	}
 	if err := errors.Join(c.Exec(settings), c.WALAutoCheckpoint(checkpointAt)); err != nil {
 		return err

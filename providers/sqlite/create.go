@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,8 +24,8 @@ func (k kind) ensure(ctx context.Context, dir string, key crypto.Key, o options)
 	if _, err := os.Lstat(path); !missing(err) {
 		return err
 	}
-	temporary, err := k.make(dir, key, o)
-	defer removeAll(temporary)
+	temporary, claimed, err := k.make(ctx, dir, key, o)
+	defer removeAll(temporary, claimed)
 	if err != nil {
 		return err
 	}
@@ -40,19 +41,19 @@ func (k kind) ensure(ctx context.Context, dir string, key crypto.Key, o options)
 }
 
 // make builds a complete file under a temporary name, and makes it durable.
-func (k kind) make(dir string, key crypto.Key, o options) (path string, err error) {
-	f, err := o.disk.createTemp(dir, temporaryPrefix+k.name+"-*")
+func (k kind) make(ctx context.Context, dir string, key crypto.Key, o options) (path string, claimed io.Closer, err error) {
+	f, claimed, err := o.disk.createTemp(dir, temporaryPrefix+k.name+"-*")
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	path = f.Name()
 	defer func() { err = errors.Join(err, f.Close()) }()
-	c, err := connect(path, settings{vfs: o.vfs, synchronous: syncFull, cacheKB: readerCacheKB})
+	c, err := connect(ctx, path, settings{vfs: o.vfs, synchronous: syncFull, cacheKB: readerCacheKB})
 	if err != nil {
-		return path, err
+		return path, claimed, err
 	}
 	err = guard(func() error {
-		if err := k.fill(c, key); err != nil {
+		if err := k.fill(ctx, c, key); err != nil {
 			return err
 		}
 		// Closing the only connection does this too, but tells of no error.
@@ -60,17 +61,17 @@ func (k kind) make(dir string, key crypto.Key, o options) (path string, err erro
 		return err
 	})
 	if err := errors.Join(err, c.close()); err != nil {
-		return path, err
+		return path, claimed, err
 	}
-	return path, o.disk.sync(f)
+	return path, claimed, o.disk.sync(f)
 }
 
 // fill makes the tables and the keys.
-func (k kind) fill(c *conn, key crypto.Key) error {
-	if err := k.migrate(c); err != nil {
+func (k kind) fill(ctx context.Context, c *conn, key crypto.Key) error {
+	if err := k.migrate(ctx, c); err != nil {
 		return err
 	}
-	return c.transaction(func() error {
+	return c.transaction(ctx, func() error {
 		keys, err := createKeys(c, key)
 		if err != nil || k.name != vaultFile.name {
 			return err
@@ -82,19 +83,38 @@ func (k kind) fill(c *conn, key crypto.Key) error {
 	})
 }
 
-// transaction commits what f does, or rolls it back where f fails.
-func (c *conn) transaction(f func() error) error {
-	tx, err := c.BeginImmediate()
-	if err != nil {
+// transaction commits what f does, or rolls it back where f fails. ctx ends only the waiting for another
+// process that writes.
+func (c *conn) transaction(ctx context.Context, f func() error) error {
+	if err := c.begin(ctx); err != nil {
 		return err
 	}
-	if err = f(); err == nil {
-		err = tx.Commit()
+	err := f()
+	if err == nil {
+		err = c.Exec(`COMMIT`)
 	}
 	if err != nil {
 		return errors.Join(err, c.rollback())
 	}
 	return nil
+}
+
+// begin begins a transaction that writes. It waits for another process that does, at most for
+// busyTimeout and until ctx ends.
+func (c *conn) begin(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := c.BusyTimeout(busyTimeout); err != nil {
+		return err
+	}
+	outside := c.SetInterrupt(ctx)
+	err := c.Exec(`BEGIN IMMEDIATE`)
+	c.SetInterrupt(outside)
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(ctx.Err(), c.rollback()) // the engine may ask for the context once more behind the beginning
+	}
+	return errors.Join(err, c.BusyTimeout(c.busy))
 }
 
 // rollback ends the transaction, unless the engine has ended it itself.
@@ -105,11 +125,12 @@ func (c *conn) rollback() error {
 	return c.Exec(`ROLLBACK`)
 }
 
-func removeAll(path string) {
+func removeAll(path string, claimed io.Closer) {
 	if path == "" {
 		return
 	}
 	for _, suffix := range companions {
 		_ = os.Remove(path + suffix)
 	}
+	_ = claimed.Close()
 }

@@ -1,7 +1,7 @@
 package sqlite
 
 import (
-	"sync"
+	"context"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -10,29 +10,34 @@ import (
 // differs from the one before once any other connection, of any process, has committed.
 // https://sqlite.org/pragma.html#pragma_data_version
 type dataVersion struct {
-	open func() (*conn, error)
+	open func(context.Context) (*conn, error)
 
-	mu     sync.Mutex
+	turn   chan struct{} // has room for who uses the rest
 	conn   *conn
 	opened uint64 // how often; answers of two connections are not to be compared
 	closed bool
 }
 
 // read gives what stands for the state of the file; false where it cannot be told.
-func (d *dataVersion) read() (t token, ok bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (d *dataVersion) read(ctx context.Context) (t token, ok bool) {
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+		return t, false
+	}
 	if d.closed {
 		return t, false
 	}
 	if d.conn == nil {
-		c, err := d.open()
+		c, err := d.open(ctx)
 		if err != nil {
 			return t, false
 		}
 		d.conn = c
 		d.opened++
 	}
+	outside := d.conn.SetInterrupt(ctx)
 	var version int64
 	err := guard(func() error {
 		return d.conn.each("PRAGMA data_version", func(row *sqlite3.Stmt) error {
@@ -45,13 +50,14 @@ func (d *dataVersion) read() (t token, ok bool) {
 		d.conn = nil
 		return t, false
 	}
+	d.conn.SetInterrupt(outside)
 	// The first word is zero, which that of a WAL-index header never is.
 	return token{1: d.opened, 2: uint64(version)}, true
 }
 
 func (d *dataVersion) close() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.turn <- struct{}{}
+	defer func() { <-d.turn }()
 	d.closed = true
 	if d.conn == nil {
 		return nil

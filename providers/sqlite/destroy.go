@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -79,8 +80,8 @@ const scrubTimeout = 2 * time.Second
 // secure_delete has overwritten them, and cuts it to nothing. The engine does not sync that
 // cut; without a sync a power cut would bring the bytes back. Where it does not come to its
 // end, the writer owes it.
-func (f *file) scrub(c *conn, wait time.Duration) error {
-	err := f.cut(c, wait)
+func (f *file) scrub(ctx context.Context, c *conn, wait time.Duration) error {
+	err := f.cut(ctx, c, wait)
 	if err == nil {
 		return nil
 	}
@@ -91,33 +92,58 @@ func (f *file) scrub(c *conn, wait time.Duration) error {
 // errHeld: to wait for the snapshot of a backup would stall all writers, and in vain.
 var errHeld = errors.New("a backup is running, and the old bytes go when it ends")
 
-func (f *file) cut(c *conn, wait time.Duration) error {
+func (f *file) cut(ctx context.Context, c *conn, wait time.Duration) error {
 	if f.shots.Load() > 0 {
 		return errHeld
 	}
 	if err := f.inPlace(); err != nil {
 		return err
 	}
-	err := truncate(c, time.Now().Add(wait))
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	err := truncate(ctx, c)
 	f.overwrites.note()
 	if err == nil {
 		err = f.options.disk.syncFile(f.path + "-wal")
 	}
-	return errors.Join(err, c.BusyTimeout(busyTimeout))
+	return errors.Join(err, c.BusyTimeout(c.busy))
 }
 
-// truncate tries until then. The engine itself waits for readers and writers, but not for
+// cutUnlessRead is cut where nothing reads for long: then waiting would be in vain.
+func (f *file) cutUnlessRead(ctx context.Context, c *conn, wait time.Duration) error {
+	if f.long.Load() {
+		return errHeld
+	}
+	return f.cut(ctx, c, wait)
+}
+
+// shorten cuts a log that has become long. That others keep it from that is no error.
+func (f *file) shorten(ctx context.Context, c *conn) error {
+	if sizeOf(f.path+"-wal") <= logBytes || f.writer.doubt.standing.Load() {
+		return nil
+	}
+	err := f.cut(ctx, c, cutWithin)
+	if is(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errHeld) {
+		return nil
+	}
+	return err
+}
+
+// truncate tries until ctx ends, but once in any case. The engine itself waits for readers and writers, but not for
 // another connection that checkpoints: https://sqlite.org/c3ref/wal_checkpoint_v2.html
-func truncate(c *conn, until time.Time) error {
-	for {
-		left := time.Until(until)
-		if err := c.BusyTimeout(max(left, time.Millisecond)); err != nil {
-			return err
+func truncate(ctx context.Context, c *conn) error {
+	err := c.BusyHandler(func(context.Context, int) bool {
+		if ctx.Err() != nil {
+			return false
 		}
-		_, _, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
-		if left <= 0 || !is(err, sqlite3.BUSY) {
-			return err
+		time.Sleep(time.Millisecond)
+		return true
+	})
+	for err == nil || is(err, sqlite3.BUSY) && ctx.Err() == nil {
+		if _, _, err = c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE); err == nil {
+			return nil
 		}
 		time.Sleep(time.Millisecond)
 	}
+	return err
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/trusted"
 )
 
 // filesystem gives the name of the file system of a directory if it is a network one.
@@ -19,7 +20,6 @@ type filesystem func(dir string) (network string, err error)
 // system is what is asked of the operating system; tests answer in its place.
 type system struct {
 	network filesystem
-	user    func() int // the effective user id of the process; -1 where there is none
 	disk    disk
 }
 
@@ -27,9 +27,6 @@ type system struct {
 func (s system) orReal() system {
 	if s.network == nil {
 		s.network = networkOf
-	}
-	if s.user == nil {
-		s.user = os.Geteuid
 	}
 	return s
 }
@@ -78,6 +75,9 @@ func prepare(dir string, sys system) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := exposed(trusted.Path(dir)); err != nil {
+		return "", err
+	}
 	if err := sys.mkdir(dir); err != nil {
 		return "", err
 	}
@@ -88,21 +88,15 @@ func prepare(dir string, sys system) (string, error) {
 	if !info.IsDir() {
 		return "", fmt.Errorf("%w: the place of the store is no directory", myvault.ErrInvalid)
 	}
-	if writable(info.Mode()) {
-		return "", fmt.Errorf("%w: the directory; restrict it with: chmod go-w", ErrExposed)
-	}
-	return dir, checkOwner(info, sys.user())
+	return dir, exposed(trusted.File(dir, info))
 }
 
-// checkOwner refuses what belongs to another user, who can change it and its mode. Root
-// may use what is anybody's.
-func checkOwner(info fs.FileInfo, user int) error {
-	owner, known := ownerOf(info)
-	if !known || user == 0 || owner == user {
-		return nil
+// exposed returns ErrExposed for what other users can change.
+func exposed(err error) error {
+	if errors.Is(err, trusted.ErrUntrusted) {
+		return fmt.Errorf("%w: %w", ErrExposed, err)
 	}
-	return fmt.Errorf("%w: %s belongs to another user (%d) than this process (%d); run as that user, or give it over with: chown -R",
-		ErrExposed, info.Name(), owner, user)
+	return err
 }
 
 // existing gives the directory or the nearest one above it that is there.
@@ -123,7 +117,7 @@ var companions = []string{"", "-wal", "-shm"}
 // checkModes refuses a file that others than the user of the process can write. A symbolic link is
 // refused too: what it points at would be written to, wherever that is. So is a file with a second
 // hard link.
-func checkModes(path string, user int) error {
+func checkModes(path string) error {
 	for _, suffix := range append(slices.Clone(companions), turnSuffix) {
 		info, err := os.Lstat(path + suffix)
 		if missing(err) {
@@ -135,10 +129,7 @@ func checkModes(path string, user int) error {
 		if !info.Mode().IsRegular() {
 			return notRegular(info)
 		}
-		if writable(info.Mode()) {
-			return fmt.Errorf("%w: %s; restrict it with: chmod 600", ErrExposed, info.Name())
-		}
-		if err := checkOwner(info, user); err != nil {
+		if err := exposed(trusted.File(path+suffix, info)); err != nil {
 			return err
 		}
 		if err := checkLinks(path+suffix, info); err != nil {
@@ -215,7 +206,7 @@ func restrict(path string) error {
 	return err
 }
 
-// staleAfter is the age from which a file that was being made is taken for left behind.
+// staleAfter is the age from which a file that was being made is taken for left behind, where no lock tells.
 const staleAfter = time.Minute
 
 // anyTemporary reports whether something is being made under a name.
@@ -259,15 +250,42 @@ func sweep(dir string, left func(name string) bool) error {
 		if !left(entry.Name()) {
 			continue
 		}
-		info, err := entry.Info()
-		if err == nil && time.Since(info.ModTime()) > staleAfter {
-			err = os.RemoveAll(filepath.Join(dir, entry.Name()))
-		}
-		if err != nil && !missing(err) {
+		if err := removeLeft(filepath.Join(dir, entry.Name())); err != nil && !missing(err) {
 			return err
 		}
 	}
 	return nil
+}
+
+// removeLeft removes what is being made, unless the process that makes it still runs: that has claimed
+// it. What other packages make, with a number alone for a name, and what cannot be claimed, is left behind
+// once it is old.
+func removeLeft(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || trusted.File(path, info) != nil { // another user's, in a directory for all
+		return err
+	}
+	if !canClaim || numbered(temporaryPrefix)(filepath.Base(path)) {
+		if time.Since(info.ModTime()) <= staleAfter {
+			return nil
+		}
+		return os.RemoveAll(path)
+	}
+	// The engine's files beside a database go with it.
+	made := path
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+		made = strings.TrimSuffix(made, suffix)
+	}
+	claimed, err := claimFile(made)
+	switch {
+	case errors.Is(err, errClaimed):
+		return nil
+	case missing(err): // the rest of one that is gone
+		return os.RemoveAll(path)
+	case err != nil:
+		return err
+	}
+	return errors.Join(os.RemoveAll(path), claimed.Close())
 }
 
 // missing reports whether err says that there is no such file.

@@ -85,20 +85,49 @@ func (d disk) create(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
-// createTemp is [os.CreateTemp].
-func (d disk) createTemp(dir, pattern string) (*os.File, error) {
+// createTemp is [os.CreateTemp]. Until claimed is closed, no sweep removes the file.
+func (d disk) createTemp(dir, pattern string) (f *os.File, claimed io.Closer, err error) {
 	if err := d.begin("open", filepath.Join(dir, pattern)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return os.CreateTemp(dir, pattern)
+	claimed, err = claimNew(func() (path string, err error) {
+		if f, err = os.CreateTemp(dir, pattern); err != nil {
+			return "", err
+		}
+		return f.Name(), nil
+	}, func() { _ = f.Close() })
+	return f, claimed, err
 }
 
-// mkdirTemp is [os.MkdirTemp].
-func (d disk) mkdirTemp(dir, pattern string) (string, error) {
+// mkdirTemp is [os.MkdirTemp]. Until claimed is closed, no sweep removes the directory.
+func (d disk) mkdirTemp(dir, pattern string) (path string, claimed io.Closer, err error) {
 	if err := d.begin("name", filepath.Join(dir, pattern)); err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return os.MkdirTemp(dir, pattern)
+	claimed, err = claimNew(func() (string, error) {
+		path, err = os.MkdirTemp(dir, pattern)
+		return path, err
+	}, func() {})
+	return path, claimed, err
+}
+
+// claimNew makes something and claims it. It begins again where a sweep was faster, which takes what is not
+// claimed yet for left behind.
+func claimNew(create func() (path string, err error), forget func()) (io.Closer, error) {
+	for {
+		path, err := create()
+		if err != nil {
+			return nil, err
+		}
+		claimed, err := claimFile(path)
+		if err == nil {
+			return claimed, nil
+		}
+		forget()
+		if !missing(err) && !errors.Is(err, errClaimed) {
+			return nil, errors.Join(err, os.Remove(path))
+		}
+	}
 }
 
 // link is [os.Link], which replaces nothing.

@@ -22,8 +22,8 @@ var (
 	ErrForeign = errors.New("not a file of this store")
 	// ErrNewer: the file was written by a newer version of this package.
 	ErrNewer = errors.New("written by a newer version")
-	// ErrExposed: others than the owner can write the directory or a file in it, or it
-	// belongs to another user than that of the process, which is not root. On Unix only.
+	// ErrExposed: another user than root and that of the process can change the directory, a file in
+	// it, a directory above it or a symbolic link on the way. Being root is no exception. On Unix only.
 	ErrExposed = errors.New("open to others")
 	// ErrMissing: a file is not there, but others are that are made after it. Nothing is
 	// made in its place: put it back, or use an empty directory.
@@ -84,7 +84,7 @@ func failure(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if is(err, sqlite3.INTERRUPT) && ctx.Err() != nil {
+	if is(err, sqlite3.INTERRUPT, sqlite3.BUSY) && ctx.Err() != nil {
 		return ctx.Err()
 	}
 	code, ok := engineCode(err)

@@ -85,7 +85,7 @@ func (s *Store) PruneStep(ctx context.Context, upTo uint64) error {
 func (s *Store) ReadsKeys(ctx context.Context, key crypto.Key) error {
 	var errs error
 	for _, f := range []*file{s.file, s.trail.file} {
-		c, err := f.readers.open()
+		c, err := f.readers.open(ctx)
 		if err != nil {
 			return err
 		}
@@ -102,14 +102,14 @@ func (s *Store) RekeyLater(ctx context.Context, key crypto.Key) error {
 	if err != nil {
 		return err
 	}
-	access, err := s.trail.durable()
+	access, err := s.trail.durable(ctx)
 	if err != nil {
 		return err
 	}
 	change := &rekeying{Store: s, to: to, access: access}
 	err = s.writer.do(ctx, &request{apply: func(c *conn) error { return change.vault(ctx, c) }})
 	if err == nil {
-		err = s.writer.do(ctx, &request{apply: change.conclude})
+		err = s.writer.do(ctx, &request{apply: func(c *conn) error { return change.conclude(ctx, c) }})
 	}
 	s.masters.Store(to)
 	s.keys.master.Store(to.vault)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 
 	"github.com/ncruces/go-sqlite3"
@@ -22,7 +23,7 @@ func NewRows() (*Rows, error) {
 		return nil, err
 	}
 	c := &conn{Conn: db, stmts: map[string]*statement{}}
-	err = vaultFile.migrate(c)
+	err = vaultFile.migrate(context.Background(), c)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -27,15 +28,6 @@ func (c Config) WithNetwork(of func(string) (string, error)) Config {
 	c.network = of
 	return c
 }
-
-// WithUser replaces the user of the process.
-func (c Config) WithUser(uid func() int) Config {
-	c.user = uid
-	return c
-}
-
-// CheckOwner is the check of files.
-func CheckOwner(info fs.FileInfo, user int) error { return checkOwner(info, user) }
 
 // WithEpochLimit starts a new epoch after so many log rows.
 func (c Config) WithEpochLimit(n uint64) Config {
@@ -95,7 +87,7 @@ func (f *file) synchronous() (levels []string, err error) {
 	for range cap(f.readers.slots) {
 		c, taken := f.readers.take(context.Background())
 		if c == nil && taken == nil {
-			c, taken = f.readers.open()
+			c, taken = f.readers.open(context.Background())
 		}
 		err = errors.Join(err, taken, ask(c))
 		connections = append(connections, c)
@@ -128,7 +120,7 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 	if err != nil {
 		return err
 	}
-	access, err := s.trail.durable()
+	access, err := s.trail.durable(ctx)
 	if err != nil {
 		return err
 	}
@@ -138,13 +130,13 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 		case 2:
 			return change.vault(ctx, c)
 		case 3:
-			return change.conclude(c)
+			return change.conclude(ctx, c)
 		}
 		from, err := change.present(ctx, c)
 		if err != nil {
 			return err
 		}
-		return errors.Join(change.settle(from), change.announce(from))
+		return errors.Join(change.settle(ctx, from), change.announce(ctx, from))
 	}})
 	return errors.Join(err, access.close())
 }
@@ -238,7 +230,7 @@ func AskedTwice() (stop func()) {
 		begun <- struct{}{}
 		<-goOn
 		return nil, errDone
-	}, &writer{})
+	}, &writer{}, nil)
 	k.pages = checkpointAt
 	k.bound(nil)
 	<-begun
@@ -282,11 +274,11 @@ func CommitWithoutSync() error {
 func (s *Store) CountScrubs() *atomic.Int64 {
 	var waits atomic.Int64
 	clean := s.writer.clean
-	s.writer.clean = func(c *conn, wait time.Duration) error {
+	s.writer.clean = func(ctx context.Context, c *conn, wait time.Duration) error {
 		if wait > 0 {
 			waits.Add(1)
 		}
-		return clean(c, wait)
+		return clean(ctx, c, wait)
 	}
 	return &waits
 }
@@ -365,3 +357,20 @@ func OverwriteWatch(state func() LogState, stat func() fs.FileInfo) (check func(
 	}
 	return func(now fs.FileInfo) error { return w.check("vault.db", now) }, w.note
 }
+
+// FailWrites has the store believe that the last attempt to write failed.
+func (s *Store) FailWrites() { s.writer.health.note(sqlite3.FULL) }
+
+// AwaitLocked returns once a request for one of the two files waits.
+func (s *Store) AwaitLocked() {
+	for waiting := 0; waiting == 0; runtime.Gosched() {
+		for _, w := range []*writer{s.writer, s.trail.writer} {
+			w.mu.Lock()
+			waiting += len(w.waiting)
+			w.mu.Unlock()
+		}
+	}
+}
+
+// ClaimFile keeps a sweep from what is being made.
+var ClaimFile = claimFile

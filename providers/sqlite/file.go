@@ -23,7 +23,10 @@ type file struct {
 	anchor  *conn // keeps the write-ahead log while other connections come and go
 	readers *pool
 	writer  *writer
-	shots   atomic.Int32 // backups of this process that hold a snapshot
+	probe   probe
+	shots   atomic.Int32  // backups of this process that hold a snapshot
+	checks  chan struct{} // has room for one engine's check
+	long    atomic.Bool   // it is running
 
 	overwrites *overwriteWatch       // nil where that cannot be noticed
 	unwatch    func()                // ends it
@@ -40,9 +43,9 @@ type options struct {
 }
 
 // check gives the reason why the file may not be opened; nil where there is none.
-func (k kind) check(ctx context.Context, dir string, key crypto.Key, user int) error {
+func (k kind) check(ctx context.Context, dir string, key crypto.Key) error {
 	path := filepath.Join(dir, k.name)
-	if err := checkModes(path, user); err != nil {
+	if err := checkModes(path); err != nil {
 		return err
 	}
 	return k.peek(ctx, path, key)
@@ -50,11 +53,11 @@ func (k kind) check(ctx context.Context, dir string, key crypto.Key, user int) e
 
 // checkAll checks the files side by side, since each look takes a third of a millisecond. The
 // reason that it gives is that of the first of them.
-func checkAll(ctx context.Context, dir string, key crypto.Key, user int, kinds []kind) error {
+func checkAll(ctx context.Context, dir string, key crypto.Key, kinds []kind) error {
 	refused := make([]error, len(kinds))
 	var looking sync.WaitGroup
 	for i, k := range kinds {
-		looking.Go(func() { refused[i] = k.check(ctx, dir, key, user) })
+		looking.Go(func() { refused[i] = k.check(ctx, dir, key) })
 	}
 	looking.Wait()
 	return cmp.Or(refused...)
@@ -67,24 +70,25 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	if err := k.ensure(ctx, dir, key, o); err != nil {
 		return nil, failure(ctx, err)
 	}
-	f := &file{kind: k, options: o, path: filepath.Join(dir, k.name), unwatch: func() {}}
+	f := &file{kind: k, options: o, checks: make(chan struct{}, 1), path: filepath.Join(dir, k.name), unwatch: func() {}}
 	f.place = &place{check: f.inPlace}
-	reading := settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true}
-	f.readers = newPool(f, func() (*conn, error) { return f.connect(reading) })
+	reading := settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true, busy: busyTimeout}
+	f.readers = newPool(f, func(ctx context.Context) (*conn, error) { return f.connect(ctx, reading) })
 	turn, err := openTurnstile(f.path)
 	if err != nil {
 		return nil, failure(ctx, err)
 	}
 	f.writer = &writer{turn: turn, inPlace: f.place.look, clean: f.scrub, open: func() (*conn, error) {
-		return f.connect(settings{synchronous: o.synchronous, cacheKB: writerCacheKB})
+		return f.connect(context.Background(), settings{synchronous: o.synchronous, cacheKB: writerCacheKB})
 	}}
 	f.writer.changed = f.checkSchema
 	f.writer.written = func() { f.overwrites.note() }
 	f.writer.doubt.settle = f.relog
 	err = guard(func() (err error) {
-		if f.anchor, err = connect(f.path, reading); err != nil { // it may be of an older version
+		if f.anchor, err = connect(ctx, f.path, reading); err != nil { // it may be of an older version
 			return err
 		}
+		f.anchor.SetInterrupt(ctx) // until start
 		if err := f.remember(); err != nil {
 			return err
 		}
@@ -93,7 +97,7 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 		if err := f.found(); err != nil {
 			return err
 		}
-		if err := f.migrate(); err != nil {
+		if err := f.migrate(ctx); err != nil {
 			return err
 		}
 		if err := f.checkSchema(f.anchor); err != nil {
@@ -110,13 +114,14 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 
 // start starts the writer.
 func (f *file) start() {
+	f.anchor.SetInterrupt(context.Background())
 	again := func() (*conn, error) {
 		if err := f.inPlace(); err != nil {
 			return nil, err
 		}
-		return f.readers.open()
+		return f.readers.open(context.Background())
 	}
-	f.writer.log = startCheckpointer(f.anchor, again, f.writer)
+	f.writer.log = startCheckpointer(f.anchor, again, f.writer, f.cutUnlessRead)
 	startWriter(f.writer)
 }
 

@@ -60,11 +60,11 @@ func newFreshness(c *cache, s *Store, index bool) *freshness {
 	if index {
 		fresh.index.Store(openWALIndex(s.path + "-shm"))
 	}
-	fresh.asked = &dataVersion{open: func() (*conn, error) {
+	fresh.asked = &dataVersion{turn: make(chan struct{}, 1), open: func(ctx context.Context) (*conn, error) {
 		if err := s.inPlace(); err != nil {
 			return nil, err
 		}
-		return s.readers.open()
+		return s.readers.open(ctx)
 	}}
 	return fresh
 }
@@ -81,7 +81,7 @@ func (f *freshness) now(ctx context.Context) (*view, error) {
 		if v != nil && index.is(&v.token) {
 			return v, nil
 		}
-	} else if t, ok := f.asked.read(); !ok || v != nil && v.token == t {
+	} else if t, ok := f.asked.read(ctx); !ok || v != nil && v.token == t {
 		if !ok {
 			v = nil
 		}
@@ -90,11 +90,11 @@ func (f *freshness) now(ctx context.Context) (*view, error) {
 	return f.refresh(ctx)
 }
 
-func (f *freshness) token() (token, bool) {
+func (f *freshness) token(ctx context.Context) (token, bool) {
 	if index := f.index.Load(); index != nil {
 		return index.read()
 	}
-	return f.asked.read()
+	return f.asked.read(ctx)
 }
 
 func (f *freshness) refresh(ctx context.Context) (*view, error) {
@@ -105,7 +105,7 @@ func (f *freshness) refresh(ctx context.Context) (*view, error) {
 		return nil, ctx.Err()
 	}
 	// Before the log is read, so that what is read is at least as new.
-	t, ok := f.token()
+	t, ok := f.token(ctx)
 	if !ok {
 		return nil, nil
 	}

@@ -1,8 +1,12 @@
 package sqlite
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -11,15 +15,17 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// healthWithin is how long a failure is told of when nothing is written after it. A
-// program that is taken out of use because of it gets no change that would show that it is over.
-const healthWithin = 30 * time.Second
+// After a failed write, Ping tries to write by itself, but not more often than this: a program that is taken
+// out of use gets no change that would show that the failure is over.
+const probeEvery = 5 * time.Second
+
+// probeBytes is what must fit on the disk again: a change with a value of the largest size.
+const probeBytes = 2 * myvault.MaxValue
 
 // health is what the last attempt to write has shown of the disk.
 type health struct {
 	mu  sync.Mutex
 	err error
-	at  time.Time
 }
 
 // note takes the outcome of an attempt. What says nothing of the disk leaves it as it was.
@@ -30,16 +36,13 @@ func (h *health) note(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.err = err
-	if err != nil {
-		h.at = time.Now()
-	}
 }
 
-// failure gives ErrUnavailable where the last attempt failed, and that not long ago.
+// failure gives ErrUnavailable where the last attempt failed.
 func (h *health) failure() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.err == nil || time.Since(h.at) > healthWithin {
+	if h.err == nil {
 		return nil
 	}
 	return fmt.Errorf("%w: the last attempt to write failed: %w", myvault.ErrUnavailable, h.err)
@@ -47,3 +50,66 @@ func (h *health) failure() error {
 
 // failing gives ErrUnavailable where the last commit or the last checkpoint failed.
 func (w *writer) failing() error { return errors.Join(w.health.failure(), w.log.health.failure()) }
+
+// probe remembers when Ping last tried to write.
+type probe struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+// due reports whether it is time to try, and takes it that the caller does.
+func (p *probe) due() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := time.Now(); p.last.IsZero() || now.Sub(p.last) >= probeEvery {
+		p.last = now
+		return true
+	}
+	return false
+}
+
+// writes gives ErrUnavailable where the last attempt to write failed, and tries again if that is due.
+func (f *file) writes(ctx context.Context) error {
+	if err := f.writer.failing(); err == nil || !f.probe.due() {
+		return err
+	}
+	if err := f.hasSpace(); err != nil {
+		return f.writer.failing()
+	}
+	err := f.writer.do(ctx, &request{apply: func(c *conn) error {
+		select {
+		case f.writer.log.ask <- struct{}{}: // a checkpoint that failed is tried again too, in the background
+		default:
+		}
+		// It writes the first page, where an UPDATE to the same value would not.
+		return c.Exec(fmt.Sprintf(`PRAGMA user_version=%d`, f.kind.version()))
+	}})
+	return errors.Join(ctx.Err(), f.writer.failing(), closedOnly(err))
+}
+
+// closedOnly keeps ErrClosed alone: of other errors the health knows.
+func closedOnly(err error) error {
+	if errors.Is(err, myvault.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// hasSpace writes a temporary file beside the database, as large as a change may be. The engine may have
+// space in its write-ahead log for the small change of a probe, where the next one would fail.
+func (f *file) hasSpace() error {
+	d := f.options.disk
+	temporary, claimed, err := d.createTemp(filepath.Dir(f.path), temporaryPrefix+"file-*")
+	if err != nil {
+		return err
+	}
+	defer claimed.Close()
+	defer os.Remove(temporary.Name())
+	content := make([]byte, probeBytes)
+	_, _ = rand.Read(content) // a file system may compress zeros
+	_, err = d.of(temporary).Write(content)
+	if err == nil {
+		err = d.sync(temporary)
+	}
+	return errors.Join(err, temporary.Close())
+}

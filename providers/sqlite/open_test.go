@@ -278,6 +278,9 @@ func TestTemporariesAreSwept(t *testing.T) {
 	for _, path := range []string{stale, stale + "-wal"} {
 		is.NoErr(os.Chtimes(path, time.Now(), time.Now().Add(-time.Hour)))
 	}
+	claimed, err := sqlite.ClaimFile(young)
+	is.NoErr(err)
+	defer claimed.Close()
 	open(t, dir, crypto.NewKey())
 	is.Equal(slices.Sorted(maps.Keys(files(t, dir))), []string{
 		".making-vault.db-2", "access.db", "access.db-lock", "access.db-shm", "access.db-wal", "vault.db", "vault.db-lock", "vault.db-shm", "vault.db-wal",

@@ -53,17 +53,17 @@ func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) 
 	if known != nil && !renewed {
 		return false, fmt.Errorf("%w: access.db is that of another store; put the own one back", ErrForeign)
 	}
-	return renewed, guard(func() error { return s.pairWith(id, renewed) })
+	return renewed, guard(func() error { return s.pairWith(ctx, id, renewed) })
 }
 
 // pairWith has vault.db remember an access.db; renewed: changes that are there know entries of
 // another one. The writer is not started yet.
-func (s *Store) pairWith(id []byte, renewed bool) error {
-	if err := s.writer.reopen(); err != nil {
+func (s *Store) pairWith(ctx context.Context, id []byte, renewed bool) error {
+	if err := s.writer.connected(ctx); err != nil {
 		return err
 	}
 	c := s.writer.conn
-	return c.transaction(func() error {
+	return c.transaction(ctx, func() error {
 		if err := s.writer.doubt.settled(); err != nil {
 			return err
 		}

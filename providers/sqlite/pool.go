@@ -14,7 +14,7 @@ import (
 // pool is a bounded number of connections for reading, opened when they are needed.
 type pool struct {
 	file   *file
-	open   func() (*conn, error)
+	open   func(context.Context) (*conn, error)
 	slots  chan struct{} // one for each that may be in use
 	idle   chan *conn    // those that are open and not in use
 	closed chan struct{}
@@ -22,7 +22,7 @@ type pool struct {
 }
 
 // newPool makes a pool of min(4, max(2, GOMAXPROCS)) connections.
-func newPool(of *file, open func() (*conn, error)) *pool {
+func newPool(of *file, open func(context.Context) (*conn, error)) *pool {
 	size := min(4, max(2, runtime.GOMAXPROCS(0)))
 	p := &pool{file: of, open: open, slots: make(chan struct{}, size), idle: make(chan *conn, size), closed: make(chan struct{})}
 	for range size {
@@ -53,7 +53,7 @@ func (p *pool) run(ctx context.Context, f func(*conn) error) error {
 	if c != nil {
 		err = p.file.place.hold()
 	} else if err = p.file.place.look(); err == nil { // one file's log must never meet another file
-		c, err = p.open()
+		c, err = p.open(ctx)
 	}
 	if err != nil {
 		p.give(c)

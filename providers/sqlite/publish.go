@@ -29,10 +29,11 @@ func (d disk) written(path string, write func(io.Writer) error, name, back func(
 	if err := sweep(dir, numbered(temporaryPrefix+"file-")); err != nil {
 		return err
 	}
-	f, err := d.createTemp(dir, temporaryPrefix+"file-*") // with mode 0600
+	f, claimed, err := d.createTemp(dir, temporaryPrefix+"file-*") // with mode 0600
 	if err != nil {
 		return err
 	}
+	defer claimed.Close()
 	defer os.Remove(f.Name())
 	err = write(d.of(f))
 	if err == nil {

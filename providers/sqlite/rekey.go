@@ -40,7 +40,7 @@ func (s *Store) Rekey(ctx context.Context, key crypto.Key) error {
 const actionRekey = "rekey"
 
 func (s *Store) rekey(ctx context.Context, to *masters) error {
-	access, err := s.trail.durable()
+	access, err := s.trail.durable(ctx)
 	if err != nil {
 		return failure(ctx, err)
 	}
@@ -48,7 +48,7 @@ func (s *Store) rekey(ctx context.Context, to *masters) error {
 	// Whoever changes access.db holds the lock of vault.db, so only one does at a time.
 	err = s.writer.do(ctx, &request{apply: func(c *conn) error { return change.vault(ctx, c) }})
 	if err == nil {
-		if err = s.writer.do(ctx, &request{apply: change.conclude}); err != nil {
+		if err = s.writer.do(ctx, &request{apply: func(c *conn) error { return change.conclude(ctx, c) }}); err != nil {
 			err = fmt.Errorf("%w: vault.db has changed to the new key: %w", myvault.ErrUnknownOutcome, err)
 		}
 	}
@@ -57,7 +57,7 @@ func (s *Store) rekey(ctx context.Context, to *masters) error {
 		s.keys.master.Store(to.vault)
 		s.trail.keys.master.Store(to.access)
 		err = s.forget(ctx)
-		if old := guard(func() error { return s.trail.scrub(access, scrubTimeout) }); old != nil {
+		if old := guard(func() error { return s.trail.scrub(ctx, access, scrubTimeout) }); old != nil {
 			err = errors.Join(err, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, failure(ctx, old)))
 		}
 	}
@@ -89,10 +89,10 @@ func (r *rekeying) vault(ctx context.Context, c *conn) error {
 	if err != nil || from == r.to {
 		return err
 	}
-	if err := r.settle(from); err != nil {
+	if err := r.settle(ctx, from); err != nil {
 		return err
 	}
-	if err := r.announce(from); err != nil {
+	if err := r.announce(ctx, from); err != nil {
 		return err
 	}
 	return rewrap(c, from.vault, r.to.vault)
@@ -122,8 +122,8 @@ func (r *rekeying) present(ctx context.Context, c *conn) (*masters, error) {
 }
 
 // settle ends what an earlier Rekey left, so that access.db has the key of vault.db in force.
-func (r *rekeying) settle(from *masters) error {
-	return r.access.transaction(func() error {
+func (r *rekeying) settle(ctx context.Context, from *masters) error {
+	return r.access.transaction(ctx, func() error {
 		if err := r.trail.writer.doubt.settled(); err != nil {
 			return err
 		}
@@ -141,8 +141,8 @@ func (r *rekeying) settle(from *masters) error {
 }
 
 // announce puts the new key beside the old one in access.db.
-func (r *rekeying) announce(from *masters) error {
-	return r.access.transaction(func() error {
+func (r *rekeying) announce(ctx context.Context, from *masters) error {
+	return r.access.transaction(ctx, func() error {
 		if err := r.trail.writer.doubt.settled(); err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (r *rekeying) announce(from *masters) error {
 }
 
 // conclude drops the old key from access.db, once vault.db has the new one.
-func (r *rekeying) conclude(c *conn) error {
+func (r *rekeying) conclude(ctx context.Context, c *conn) error {
 	check, err := c.meta(metaCheck)
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func (r *rekeying) conclude(c *conn) error {
 	if !r.to.vault.Matches(check) {
 		return fmt.Errorf("%w: another process changed it too; make sure which key is meant, and repeat the change", myvault.ErrConflict)
 	}
-	return r.settle(r.to)
+	return r.settle(ctx, r.to)
 }
 
 // rewrap changes a file from one master key to another, in a transaction of c. Data keys
@@ -238,12 +238,12 @@ func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
 }
 
 func (t *Trail) rekey(ctx context.Context, to *crypto.Master) error {
-	c, err := t.durable()
+	c, err := t.durable(ctx)
 	if err != nil {
 		return failure(ctx, err)
 	}
 	err = guard(func() error {
-		err := c.transaction(func() error {
+		err := c.transaction(ctx, func() error {
 			if err := t.writer.doubt.settled(); err != nil {
 				return err
 			}
@@ -257,7 +257,7 @@ func (t *Trail) rekey(ctx context.Context, to *crypto.Master) error {
 			return err
 		}
 		t.keys.master.Store(to)
-		return t.scrub(c, scrubTimeout)
+		return t.scrub(ctx, c, scrubTimeout)
 	})
 	return errors.Join(failure(ctx, err), c.close())
 }

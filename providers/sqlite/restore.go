@@ -10,6 +10,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/internal/trusted"
 )
 
 // VerifyBackup proves a backup as [Store.Verify] does a store, with the master key that was in
@@ -27,10 +28,14 @@ func VerifyBackup(ctx context.Context, path string, keys KeySource, earlier ...m
 }
 
 func verifyBackup(ctx context.Context, path, above string, keys KeySource, c Config, earlier []myvault.Head) (report Report, err error) {
-	dir, err := c.disk.mkdirTemp(above, "myvault-verify-*")
+	if err := sweep(above, numbered(verifyPrefix)); err != nil {
+		return report, err
+	}
+	dir, claimed, err := c.disk.mkdirTemp(above, verifyPrefix+"*")
 	if err != nil {
 		return report, err
 	}
+	defer claimed.Close()
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	key, err := unpack(ctx, path, dir, keys, c.disk)
 	if err != nil {
@@ -59,17 +64,18 @@ func Restore(ctx context.Context, path, dir string, keys KeySource, c Config, ea
 }
 
 func restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier []myvault.Head) (report Report, err error) {
-	if dir, err = vacant(dir, system{c.network, c.user, c.disk}); err != nil {
+	if dir, err = vacant(dir, system{c.network, c.disk}); err != nil {
 		return report, err
 	}
-	parent, prefix := filepath.Dir(dir), temporaryPrefix+"restore-"+filepath.Base(dir)+"-"
+	parent, prefix := filepath.Dir(dir), restorePrefix(dir)
 	if err := sweep(parent, numbered(prefix)); err != nil {
 		return report, err
 	}
-	temporary, err := c.disk.mkdirTemp(parent, prefix+"*") // with mode 0700
+	temporary, claimed, err := c.disk.mkdirTemp(parent, prefix+"*") // with mode 0700
 	if err != nil {
 		return report, err
 	}
+	defer claimed.Close()
 	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
 	defer keepYoung(temporary, staleAfter/4)()
 	key, err := unpack(ctx, path, temporary, keys, c.disk)
@@ -86,6 +92,12 @@ func restore(ctx context.Context, path, dir string, keys KeySource, c Config, ea
 	return report, c.disk.nameDir(temporary, dir)
 }
 
+// verifyPrefix begins the names of directories in which backups are proved.
+const verifyPrefix = "myvault-verify-"
+
+// restorePrefix begins the names of directories beside dir in which it is being restored.
+func restorePrefix(dir string) string { return temporaryPrefix + "restore-" + filepath.Base(dir) + "-" }
+
 // vacant gives the absolute path of a directory that is missing or empty, on a file system
 // that can hold a store.
 func vacant(dir string, sys system) (string, error) {
@@ -95,6 +107,9 @@ func vacant(dir string, sys system) (string, error) {
 	}
 	if info, err := os.Lstat(dir); err == nil && !info.IsDir() {
 		return "", notDirectory(info)
+	}
+	if err := exposed(trusted.Path(dir)); err != nil {
+		return "", err
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !missing(err) {

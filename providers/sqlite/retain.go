@@ -82,7 +82,9 @@ func (p *pruning) ended(ctx context.Context, err error) error {
 	e := begunEntry(actionPrune)
 	e.Outcome, e.Count, e.First, e.Last = outcomeOf(err), p.pruned, p.first, p.last
 	// It was done, so the end of the context must not keep it off the record.
-	return p.Record(context.WithoutCancel(ctx), e)
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
+	return p.Record(ctx, e)
 }
 
 // all removes what goes.

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/ncruces/go-sqlite3"
@@ -172,11 +173,11 @@ CREATE TABLE batch(
 `
 
 // migrate brings the open file to the newest version, in one transaction.
-func (k kind) migrate(c *conn) error {
+func (k kind) migrate(ctx context.Context, c *conn) error {
 	if version, err := c.number("user_version"); err != nil || version == k.version() {
 		return err
 	}
-	return c.transaction(func() error {
+	return c.transaction(ctx, func() error {
 		// Another process may have been faster, and nothing foreign may pass into the new version.
 		version, err := k.checkSchema(c)
 		if err != nil {

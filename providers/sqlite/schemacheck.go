@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -86,14 +87,16 @@ func (f *file) checkSchema(c *conn) error {
 }
 
 // connect opens a connection to the file, whose schema it has checked.
-func (f *file) connect(s settings) (*conn, error) {
+func (f *file) connect(ctx context.Context, s settings) (*conn, error) {
 	s.vfs = f.options.vfs
-	c, err := connect(f.path, s)
+	c, err := connect(ctx, f.path, s)
 	if err != nil {
 		return nil, err
 	}
+	outside := c.SetInterrupt(ctx)
 	if err := guard(func() error { return f.checkSchema(c) }); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
+	c.SetInterrupt(outside)
 	return c, nil
 }

@@ -17,6 +17,8 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 
 	"github.com/myswiftagent/myvault"
@@ -44,7 +46,6 @@ type Config struct {
 	// For tests, in place of the real ones.
 	vfs        string
 	network    filesystem
-	user       func() int
 	epochLimit uint64
 	sync       func(path string) error
 	disk       disk
@@ -103,7 +104,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	}
 	vault := vaultFile
 	vault.alone = c.RenewTrail
-	key, absolute, err := admit(ctx, dir, keys, system{c.network, c.user, c.disk}, vault, accessFile)
+	key, absolute, err := admit(ctx, dir, keys, system{c.network, c.disk}, vault, accessFile)
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
@@ -134,12 +135,15 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys system, kinds 
 	if err != nil {
 		return "", err
 	}
-	if err := checkAll(ctx, dir, key, sys.user(), kinds); err != nil {
+	if err := checkAll(ctx, dir, key, kinds); err != nil {
 		return "", err
 	}
 	if err := complete(dir, kinds); err != nil {
 		return "", err
 	}
+	// What a restore or the proof of a backup left is elsewhere, and is no reason not to open.
+	_ = sweep(filepath.Dir(dir), numbered(restorePrefix(dir)))
+	_ = sweep(os.TempDir(), numbered(verifyPrefix))
 	return dir, sweep(dir, anyTemporary)
 }
 
@@ -213,14 +217,14 @@ func (s *Store) follow(w *writer) {
 // Incarnation gives 16 hexadecimal digits, drawn at random when the store was made.
 func (s *Store) Incarnation() string { return s.incarnation }
 
-// Ping reports whether both files answer, and whether the trail can be synced. Where the
-// last attempt to write to a file failed by the disk, it is ErrUnavailable for 30 seconds;
-// Ping itself writes nothing.
+// Ping reports whether both files answer, and whether the trail can be synced. If the
+// last attempt to write to a file failed by the disk, it is ErrUnavailable until one succeeds. Ping
+// then tries by itself, every 5 seconds at most, with 1 MiB beside the file and an empty change.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.file.answers(ctx); err != nil {
 		return err
 	}
-	return errors.Join(s.writer.failing(), s.trail.Ping(ctx))
+	return errors.Join(s.file.writes(ctx), s.trail.Ping(ctx))
 }
 
 // answers reports whether the file can be read, and is in its place and as this program makes it.

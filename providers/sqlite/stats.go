@@ -154,5 +154,5 @@ func (t *Trail) Ping(ctx context.Context) error {
 	if err := t.file.answers(ctx); err != nil {
 		return err
 	}
-	return errors.Join(t.writer.failing(), t.syncer.failure())
+	return errors.Join(t.file.writes(ctx), t.syncer.failure())
 }

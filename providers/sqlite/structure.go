@@ -59,7 +59,19 @@ func (v *verification) integrity(ctx context.Context) error {
 }
 
 func (f *file) integrity(ctx context.Context) error {
+	// One after the other, and each with a short log behind it: while the engine checks, the log only grows.
+	select {
+	case f.checks <- struct{}{}:
+		defer func() { <-f.checks }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	return f.readers.read(ctx, func(c *conn) error {
+		if err := f.shorten(ctx, c); err != nil {
+			return err
+		}
+		f.long.Store(true)
+		defer f.long.Store(false)
 		return c.each(`PRAGMA integrity_check(1)`, func(row *sqlite3.Stmt) error {
 			// It names tables, indexes and columns, which the schema has proved.
 			if found := row.ColumnText(0); found != "ok" {

@@ -35,7 +35,7 @@ type writer struct {
 	save, restore func()
 	// clean removes old bytes from the write-ahead log, and waits so long for readers. It
 	// sets owed where it fails.
-	clean func(c *conn, wait time.Duration) error
+	clean func(ctx context.Context, c *conn, wait time.Duration) error
 	owed  atomic.Bool // old bytes are in the log that were to be removed
 	// written is called after each commit and each checkpoint.
 	written func()
@@ -68,6 +68,7 @@ type writer struct {
 // request is what one caller wants to have written, all or nothing.
 type request struct {
 	apply func(*conn) error
+	ctx   context.Context // of the caller
 	// scrub asks for old bytes to be removed before the caller is answered. Where that
 	// fails, the caller gets ErrUnknownOutcome.
 	scrub  bool
@@ -99,11 +100,13 @@ func startWriter(w *writer) *writer {
 }
 
 // do has r written. ctx decides only whether it is begun: from then on the caller waits
-// for the result, because a commit cannot be taken back.
+// for the result, because a commit cannot be taken back. While another process holds the file, nothing
+// is begun.
 func (w *writer) do(ctx context.Context, r *request) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	r.ctx = ctx
 	w.mu.Lock()
 	if w.closed {
 		w.mu.Unlock()
@@ -115,9 +118,6 @@ func (w *writer) do(ctx context.Context, r *request) error {
 		if w.alone(r) {
 			return r.err
 		}
-		w.mu.Lock()
-		w.enqueue(r)
-		w.mu.Unlock()
 		w.wake <- struct{}{}
 	} else {
 		w.enqueue(r)
@@ -126,10 +126,13 @@ func (w *writer) do(ctx context.Context, r *request) error {
 	return w.await(ctx, r)
 }
 
-// alone writes r unless another process is writing. Where the transaction before had more than one
+// alone writes r unless another process is writing; then r waits. Where the transaction before had more than one
 // request, others are about to ask; they are let do so, and go together with it.
 func (w *writer) alone(r *request) bool {
 	if !w.turn.try() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.enqueue(r)
 		return false
 	}
 	batch := []*request{r}
@@ -137,10 +140,15 @@ func (w *writer) alone(r *request) bool {
 		runtime.Gosched()
 		batch = append(batch, w.take(maxBatch-1)...)
 	}
-	w.write(batch)
+	locked := w.write(batch)
 	w.turn.release()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if locked != nil {
+		r.done = make(chan struct{}, 1)
+		w.putBack(batch)
+		return false
+	}
 	if len(w.waiting) > 0 {
 		w.wake <- struct{}{}
 	} else {
@@ -188,18 +196,26 @@ func (w *writer) loop() {
 }
 
 // serve commits what waits until nothing does. Requests are taken once it is this
-// process's turn: until then they can be taken back, and more of them go together.
+// process's turn: until then they can be taken back, and more of them go together. Where another program
+// holds the file outside of the turns, it tries again.
 func (w *writer) serve() {
+	busy := backoff{}
 	for w.pending() {
 		if err := w.turn.wait(w.closing); err != nil {
 			w.refuse(err)
 			continue
 		}
 		batch := w.take(maxBatch)
+		locked := error(nil)
 		if len(batch) > 0 {
-			w.write(batch)
+			locked = w.write(batch)
 		}
 		w.turn.release()
+		if locked != nil {
+			w.wait(&busy, batch, locked)
+			continue
+		}
+		busy = backoff{}
 		if len(batch) > 1 {
 			runtime.Gosched() // let those who were answered ask again: one batch more costs a sync
 		}
@@ -225,6 +241,51 @@ func (w *writer) take(most int) []*request {
 	batch := w.waiting[:n:n]
 	w.waiting = w.waiting[n:]
 	return batch
+}
+
+// wait puts back what could not be begun, because another process holds the file, and waits a moment. After
+// busyTimeout all who wait are refused.
+func (w *writer) wait(busy *backoff, batch []*request, locked error) {
+	w.mu.Lock()
+	w.putBack(batch)
+	w.mu.Unlock()
+	switch {
+	case !busy.wait(w.closing):
+		w.refuse(myvault.ErrClosed)
+	case busy.waited > busyTimeout:
+		w.refuse(locked)
+		*busy = backoff{}
+	}
+}
+
+// putBack has requests wait again, before all others, and answers those whose callers have left. The caller
+// holds mu.
+func (w *writer) putBack(batch []*request) {
+	var again []*request
+	for _, r := range batch {
+		r.err, r.behind = nil, false
+		if err := r.ctx.Err(); err != nil {
+			r.answer(err)
+		} else {
+			again = append(again, r)
+		}
+	}
+	w.waiting = append(again, w.waiting...)
+}
+
+// backoff is a wait for another process, in steps that become longer.
+type backoff struct{ step, waited time.Duration }
+
+// wait waits for the next step; false: ended was closed before.
+func (b *backoff) wait(ended <-chan struct{}) bool {
+	b.step = min(max(2*b.step, time.Millisecond), 25*time.Millisecond)
+	b.waited += b.step
+	select {
+	case <-time.After(b.step):
+		return true
+	case <-ended:
+		return false
+	}
 }
 
 // refuse answers all who wait, for nothing of theirs was begun.
@@ -272,7 +333,9 @@ func (w *writer) close() error {
 // scrub removes old bytes, once for all requests that ask for it, and answers them.
 func (w *writer) scrub(requests []*request) {
 	w.owed.Store(false)
-	err := guard(func() error { return w.clean(w.conn, scrubTimeout) })
+	ctx, left := whileWanted(requests)
+	defer left()
+	err := guard(func() error { return w.clean(ctx, w.conn, scrubTimeout) })
 	if err != nil {
 		if !errors.Is(err, errHeld) {
 			w.conn.spoil(err)
@@ -284,10 +347,31 @@ func (w *writer) scrub(requests []*request) {
 	}
 }
 
+// whileWanted gives a context that ends once the contexts of all requests have.
+func whileWanted(requests []*request) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var left atomic.Int64
+	left.Store(int64(len(requests)))
+	stops := []func(){cancel}
+	for _, r := range requests {
+		forget := context.AfterFunc(r.ctx, func() {
+			if left.Add(-1) == 0 {
+				cancel()
+			}
+		})
+		stops = append(stops, func() { forget() })
+	}
+	return ctx, func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
+}
+
 // scrubOwed removes old bytes that could not be removed before, and waits for nobody.
 func (w *writer) scrubOwed() {
 	w.owed.Store(false)
-	err := guard(func() error { return w.clean(w.conn, 0) })
+	err := guard(func() error { return w.clean(context.Background(), w.conn, 0) })
 	if err != nil && !errors.Is(err, errHeld) && !is(err, sqlite3.BUSY) {
 		w.conn.spoil(err)
 	}

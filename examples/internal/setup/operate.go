@@ -3,13 +3,13 @@ package setup
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/caarlos0/env/v11"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/trusted"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
@@ -19,7 +19,7 @@ import (
 func Operator(environ []string) (dir string, keys sqlite.KeySource, err error) {
 	settings := env.ToMap(environ)
 	if path := Look(settings); path != "" {
-		f, err := os.Open(path)
+		f, err := trusted.Open(path, trusted.Anyone)
 		if err != nil {
 			return "", nil, err
 		}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/internal/trusted"
 )
 
 // Load gives the settings in force, and the path of the .env that they come from, if any. It is
@@ -188,6 +189,9 @@ func FirstRun(dir string) error {
 	if exists(filepath.Join(dir, "vault.db")) && !exists(path) {
 		return fmt.Errorf("%s holds a store but no .env: put its .env back, or name it with MYVAULT_ENV; without its master key the store cannot be opened", dir)
 	}
+	if err := trusted.Path(dir); err != nil {
+		return fmt.Errorf("no key is kept in %s: %w", dir, err)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -195,8 +199,8 @@ func FirstRun(dir string) error {
 	if err != nil {
 		return err
 	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("%s can be written by others: chmod 700 before a key is kept there", dir)
+	if err := trusted.File(dir, info); err != nil {
+		return fmt.Errorf("no key is kept in %s: %w", dir, err)
 	}
 	ignore := publish(filepath.Join(dir, ".gitignore"), "*\n", os.Link)
 	if ignore != nil && !errors.Is(ignore, fs.ErrExist) {

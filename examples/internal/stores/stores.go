@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/trusted"
 	"github.com/myswiftagent/myvault/providers/hashivault"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/providers/pyvault"
@@ -107,6 +108,18 @@ func (s Settings) vault() (c hashivault.Config, err error) {
 		wrong = append(wrong, err)
 		c.AppRole = &hashivault.AppRole{RoleID: s.RoleID, SecretID: id}
 	}
+	for _, f := range []struct {
+		setting, path string
+		readers       trusted.Readers
+	}{
+		{"VAULT_CACERT", s.CACert, trusted.Anyone},
+		{"VAULT_CLIENT_CERT", s.ClientCert, trusted.Anyone},
+		{"VAULT_CLIENT_KEY", s.ClientKey, trusted.Group},
+	} {
+		if err := protected(f.path, f.readers); err != nil {
+			wrong = append(wrong, fmt.Errorf("setting %s: %w", f.setting, err))
+		}
+	}
 	if len(s.Addresses) == 0 {
 		wrong = append(wrong, errors.New("setting VAULT_ADDR is missing: the URLs of Vault's nodes, comma-separated"))
 	}
@@ -124,11 +137,37 @@ func secretOr(text, path, setting string) (myvault.Value, error) {
 	if text != "" {
 		return myvault.Value{}, fmt.Errorf("set %s or %s_FILE, not both", setting, setting)
 	}
-	line, err := os.ReadFile(path)
+	line, err := readSecret(path)
+	if errors.Is(err, trusted.ErrUntrusted) {
+		return myvault.Value{}, fmt.Errorf("the file of setting %s_FILE is %w", setting, err)
+	}
 	if err != nil {
 		return myvault.Value{}, fmt.Errorf("setting %s_FILE names no file that can be read", setting) // nor shown: it may be the secret
 	}
 	return myvault.Text(strings.TrimRight(string(line), "\r\n")), nil
+}
+
+// readSecret reads a file that only its owner and its group can read.
+func readSecret(path string) ([]byte, error) {
+	f, err := trusted.Open(path, trusted.Group)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// protected refuses a file that another user could change, or read the key in it. A file that cannot be
+// opened is left to its reader.
+func protected(path string, readers trusted.Readers) error {
+	f, err := trusted.Open(path, readers)
+	if err == nil {
+		return f.Close()
+	}
+	if errors.Is(err, trusted.ErrUntrusted) {
+		return err
+	}
+	return nil
 }
 
 // some keeps a nil pointer from becoming a provider.

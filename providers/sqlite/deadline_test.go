@@ -1,0 +1,122 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// A lock that another program holds does not outlive the caller's context: the call returns the context's
+// error, where waiting to the end would give ErrUnavailable, and nothing is done.
+func TestAForeignLockDoesNotOutliveTheCaller(t *testing.T) {
+	key := crypto.NewKey()
+	calls := map[string]func(ctx context.Context, s *sqlite.Store) error{
+		"Apply": func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.Apply(ctx, myvault.Commit{Changes: []myvault.Change{put("p/a", "two")}, By: "tester", At: at})
+			return err
+		},
+		"Destroy": func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.Apply(ctx, myvault.Commit{Changes: []myvault.Change{on(myvault.OpDestroy, "p/a", 1)}, By: "tester", At: at})
+			return err
+		},
+		"Record": func(ctx context.Context, s *sqlite.Store) error { return s.Record(ctx, aRead) },
+		"Backup": func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.Backup(ctx, filepath.Join(t.TempDir(), "backup"), nil)
+			return err
+		},
+		"Rekey":    func(ctx context.Context, s *sqlite.Store) error { return s.Rekey(ctx, crypto.NewKey()) },
+		"NewEpoch": func(ctx context.Context, s *sqlite.Store) error { _, err := s.NewEpoch(ctx); return err },
+		"PruneAccess": func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.PruneAccess(ctx, sqlite.AccessLimit{UpTo: 1}, nil)
+			return err
+		},
+		"Session.Get": func(ctx context.Context, s *sqlite.Store) error {
+			session, err := sessionOver(s)
+			if err == nil {
+				_, err = session.Get(ctx, addr("p/a"))
+			}
+			return err
+		},
+		"Session.Put": func(ctx context.Context, s *sqlite.Store) error {
+			session, err := sessionOver(s)
+			if err == nil {
+				_, err = session.Put(ctx, addr("p/a"), myvault.Text("two"))
+			}
+			return err
+		},
+		"Ping": func(ctx context.Context, s *sqlite.Store) error { return s.Ping(ctx) },
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			dir := t.TempDir()
+			s := openWith(t, dir, key, sqlite.Config{})
+			_, err := apply(s, put("p/a", "one"))
+			is.NoErr(err)
+			is.NoErr(s.Record(t.Context(), aRead))
+			if name == "Ping" {
+				s.FailWrites() // Ping then tries to write
+			}
+			vault, access := rawOpen(t, dir, "vault.db"), rawOpen(t, dir, "access.db")
+			vault.exec("BEGIN IMMEDIATE")
+			access.exec("BEGIN IMMEDIATE")
+			ctx, leave := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- call(ctx, s) }()
+			s.AwaitLocked()
+			leave()
+			is.True(errors.Is(<-done, context.Canceled)) // the locks are held
+			vault.exec("ROLLBACK")
+			access.exec("ROLLBACK")
+			secret, err := s.Get(t.Context(), addr("p/a"), 0)
+			is.NoErr(err)
+			is.Equal(secret.Value.Reveal(), "one")
+			_, err = apply(s, put("p/a", "three"))
+			is.NoErr(err)
+		})
+	}
+}
+
+// sessionOver opens a session that may do everything. The vault is left open: the store is closed by itself.
+func sessionOver(s *sqlite.Store) (*myvault.Session, error) {
+	rule, err := myvault.ParseRule("*/")
+	if err != nil {
+		return nil, err
+	}
+	policy, err := myvault.NewPolicy(myvault.Service{Name: "ui", Allow: []myvault.Rule{rule}})
+	if err != nil {
+		return nil, err
+	}
+	vault, err := myvault.New(s, policy, myvault.Config{})
+	if err != nil {
+		return nil, err
+	}
+	return vault.As("ui"), nil
+}
+
+// So with a store that another program has for itself.
+func TestAForeignLockDoesNotOutliveAnOpening(t *testing.T) {
+	for _, file := range []string{"vault.db", "access.db"} {
+		t.Run(file, func(t *testing.T) {
+			is := is.New(t)
+			key := crypto.NewKey()
+			dir := closed(t, key)
+			other := rawOpen(t, dir, file)
+			other.exec("PRAGMA locking_mode=EXCLUSIVE; BEGIN IMMEDIATE; CREATE TABLE other(x); ROLLBACK")
+			ctx, leave := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer leave()
+			_, err := sqlite.Open(ctx, dir, sqlite.StaticKey(key), sqlite.Config{})
+			is.True(errors.Is(err, context.DeadlineExceeded))
+			is.NoErr(other.db.Close())
+			open(t, dir, key)
+		})
+	}
+}

@@ -1,0 +1,63 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// A store whose disk failed is not well again by the passing of time, but once something can be written: a
+// server that gets no traffic because of it finds that out by itself.
+func TestPingFailsUntilAWriteSucceeds(t *testing.T) {
+	for name, failed := range map[string]error{
+		"no space": syscall.ENOSPC, "quota": syscall.EDQUOT, "read-only": syscall.EROFS, "device": syscall.EIO,
+	} {
+		for file, write := range map[string]func(s *sqlite.Store) error{
+			"vault.db-wal":  func(s *sqlite.Store) error { _, err := apply(s, put("p/a", "two")); return err },
+			"access.db-wal": func(s *sqlite.Store) error { return s.Record(context.Background(), aRead) },
+		} {
+			t.Run(name+" "+file, func(t *testing.T) {
+				is := is.New(t)
+				dir, key := t.TempDir(), crypto.NewKey()
+				d, c := faultyDisk(t)
+				synctest.Test(t, func(t *testing.T) {
+					s := openWith(t, dir, key, c)
+					is.NoErr(s.Ping(t.Context()))
+					var attempts atomic.Int64
+					d.fail(func(operation, name string) error {
+						if operation != "write" || !strings.HasSuffix(name, file) {
+							return nil
+						}
+						attempts.Add(1)
+						return &fs.PathError{Op: operation, Path: name, Err: failed}
+					})
+					is.True(write(s) != nil)
+					for range 10 {
+						is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable))
+						time.Sleep(time.Minute)
+					}
+					before := attempts.Load()
+					for range 10 {
+						is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable))
+					}
+					is.True(attempts.Load()-before <= before/5) // Pings in a row try once
+					d.heal()
+					time.Sleep(time.Minute)
+					is.NoErr(s.Ping(t.Context()))
+				})
+			})
+		}
+	}
+}

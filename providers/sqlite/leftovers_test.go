@@ -1,0 +1,118 @@
+//go:build linux
+
+package sqlite_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// leftoverStep has a process of this test stop in the middle of an operation: its directory, its key and
+// what it does. Others skip it.
+const leftoverStep = "MYVAULT_TEST_LEFTOVER"
+
+// TestLeaveHalf is the process that is killed. It says so when a temporary file is there, and stands still.
+func TestLeaveHalf(t *testing.T) {
+	step := strings.Split(os.Getenv(leftoverStep), "|")
+	if len(step) != 4 {
+		t.Skip("it is started by TestWhatAKilledProcessLeavesIsSwept")
+	}
+	is := is.New(t)
+	key, err := crypto.ParseKey(step[2])
+	is.NoErr(err)
+	dir, backup := step[1], step[3]
+	stand := func() {
+		fmt.Println("half")
+		_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed
+	}
+	switch step[0] {
+	case "backup":
+		s := open(t, dir, key)
+		_, err = s.Backup(t.Context(), backup, func(done, total int64) { stand() })
+	case "restore":
+		_, err = sqlite.Restore(t.Context(), backup, dir, standingKey(key, stand), sqlite.Config{})
+	case "verify":
+		_, err = sqlite.VerifyBackup(t.Context(), backup, standingKey(key, stand))
+	}
+	is.NoErr(err)
+}
+
+// standingKey stands when it is asked.
+func standingKey(key crypto.Key, stand func()) sqlite.KeySource {
+	return func(context.Context) (crypto.Key, error) {
+		stand()
+		return key, nil
+	}
+}
+
+// What a killed process has half made, with readable names in it, goes at the next opening, however young
+// it is; while the process runs it stays.
+func TestWhatAKilledProcessLeavesIsSwept(t *testing.T) {
+	for _, operation := range []string{"backup", "restore", "verify"} {
+		t.Run(operation, func(t *testing.T) {
+			is := is.New(t)
+			key := crypto.NewKey()
+			temporary, parent := t.TempDir(), t.TempDir()
+			t.Setenv("TMPDIR", temporary)
+			dir := filepath.Join(parent, "data")
+			s, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+			is.NoErr(err)
+			for range 4 { // the copying of more than copyPages pages has a middle
+				_, err = apply(s, put("p/a", strings.Repeat("v", myvault.MaxValue)))
+				is.NoErr(err)
+			}
+			backup := filepath.Join(t.TempDir(), "vault.backup")
+			if operation != "backup" {
+				_, err = s.Backup(t.Context(), backup, nil)
+				is.NoErr(err)
+			}
+			is.NoErr(s.Close())
+			if operation == "restore" {
+				is.NoErr(os.RemoveAll(dir))
+			}
+			half := exec.Command(os.Args[0], "-test.run=^TestLeaveHalf$")
+			half.Env = append(os.Environ(), leftoverStep+"="+strings.Join([]string{operation, dir, key.Text(), backup}, "|"))
+			_, err = half.StdinPipe()
+			is.NoErr(err)
+			out, err := half.StdoutPipe()
+			is.NoErr(err)
+			is.NoErr(half.Start())
+			line, err := bufio.NewReader(out).ReadString('\n')
+			is.NoErr(err)
+			is.Equal(line, "half\n")
+			left := func() (all []string) {
+				for _, pattern := range []string{parent + "/.making-*", dir + "/.making-*", temporary + "/myvault-verify-*"} {
+					found, err := filepath.Glob(pattern)
+					is.NoErr(err)
+					all = append(all, found...)
+				}
+				return all
+			}
+			is.True(len(left()) > 0)
+			beside := len(left())
+			if operation != "restore" {
+				is.NoErr(open(t, dir, key).Close())
+			}
+			is.Equal(len(left()), beside) // the process runs
+			is.NoErr(half.Process.Kill())
+			exit := (*exec.ExitError)(nil)
+			is.True(errors.As(half.Wait(), &exit))
+			is.NoErr(open(t, dir, key).Close())
+			is.Equal(left(), nil)
+		})
+	}
+}
