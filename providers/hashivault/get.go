@@ -10,6 +10,10 @@ import (
 // lastVersion is beyond any number that Vault gives, and within what it can read.
 const lastVersion = 1 << 31
 
+// maxHistory is the most versions of one secret that can be listed. It bounds the work that an
+// answer can cause by naming a number.
+const maxHistory = 10_000_000
+
 // Get implements [myvault.Provider]: one request for the current version, two for another.
 func (s *Store) Get(ctx context.Context, addr myvault.Address, n myvault.Version) (myvault.Secret, error) {
 	if err := s.gate.enter(ctx); err != nil {
@@ -61,8 +65,8 @@ func (s *Store) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[my
 			yield(myvault.Info{}, err)
 			return
 		}
-		for info, err := range ordered(ctx, h.numbers(), func(ctx context.Context, n myvault.Version) (myvault.Info, error) {
-			return guarded(ctx, s, func() (myvault.Info, error) { return s.versionInfo(ctx, addr, h.of(n)) })
+		for info, err := range ordered(ctx, h.count(), func(ctx context.Context, i int) (myvault.Info, error) {
+			return guarded(ctx, s, func() (myvault.Info, error) { return s.versionInfo(ctx, addr, h.of(h.number(i))) })
 		}) {
 			if !yield(info, err) || err != nil {
 				return

@@ -84,7 +84,7 @@ func TestWhatWasSeenIsGone(t *testing.T) {
 		fake.Requests()
 		_, err := apply(t.Context(), s, put("newsbot/a", "x", myvault.IfVersion(1)))
 		is.True(errors.Is(err, myvault.ErrConflict))
-		is.Equal(fake.Requests(), []string{"PATCH data", "GET subkeys"})
+		is.Equal(fake.Requests(), []string{"PATCH data", "GET subkeys", "GET subkeys"})
 
 		do(t, s, put("newsbot/a", "3"))
 		do(t, other, change(myvault.OpDelete, "newsbot/a"))

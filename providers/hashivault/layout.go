@@ -10,8 +10,12 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// layout is the number of the layout under the base path, which doc.go describes.
-const layout = "1"
+// layout is the number of the layout under the base path, which doc.go describes. In a store of
+// firstLayout, records that were written before records named their key are without a name.
+const (
+	layout      = "2"
+	firstLayout = "1"
+)
 
 // What stands below the base path.
 const (
@@ -56,7 +60,16 @@ type record struct {
 	At          name    `json:"at,omitzero"`
 	Expires     name    `json:"expires,omitzero"`
 	RotateAfter name    `json:"rotate_after,omitzero"`
+	Key         name    `json:"key,omitzero"`    // the label of the KV secret
 	Change      name    `json:"change,omitzero"` // drawn at random for each write: by it a write is known again
+}
+
+// key returns the label, which is empty if there is no record.
+func (r *record) key() name {
+	if r == nil {
+		return ""
+	}
+	return r.Key
 }
 
 func newRecord(c myvault.Change, by string, at time.Time) record {

@@ -90,7 +90,7 @@ func (w *walk) everything(ctx context.Context) iter.Seq2[myvault.Info, error] {
 func (w *walk) each(ctx context.Context, places []place) iter.Seq2[myvault.Info, error] {
 	places = slices.DeleteFunc(places, w.passed)
 	return func(yield func(myvault.Info, error) bool) {
-		for f, err := range ordered(ctx, places, w.ask) {
+		for f, err := range ordered(ctx, len(places), func(ctx context.Context, i int) (found, error) { return w.ask(ctx, places[i]) }) {
 			if err != nil || !f.folder {
 				if !yield(f.info, err) || err != nil {
 					return
