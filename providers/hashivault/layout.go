@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
 // layout is the number of the layout under the base path, which doc.go describes. In a store of
@@ -45,11 +46,11 @@ func namedTime(t time.Time) name {
 
 // time gives the zero time where there is none, or none that can be read.
 func (n name) time() time.Time {
-	t, err := time.Parse(timeFormat, n.String())
+	t, err := rfc3339.Parse(n.String())
 	if err != nil {
 		return time.Time{}
 	}
-	return t.UTC()
+	return t.Truncate(time.Microsecond)
 }
 
 // record is the data of one version. Read through subkeys, Value and Base64 are nil.
@@ -147,11 +148,11 @@ func (m metadata) state() myvault.State {
 
 // created is Vault's own time of the version.
 func (m metadata) created() time.Time {
-	t, err := time.Parse(time.RFC3339Nano, m.CreatedTime)
+	t, err := rfc3339.Parse(m.CreatedTime)
 	if err != nil {
 		return time.Time{}
 	}
-	return t.UTC().Truncate(time.Microsecond)
+	return t.Truncate(time.Microsecond)
 }
 
 // info gives what is known of a version: from its record where it can be read, else from

@@ -15,6 +15,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/readonly"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
 // contents is what stands in the file, as text.
@@ -168,11 +169,17 @@ func each(db *sqlite3.Conn, query string, take func(*sqlite3.Stmt)) error {
 	return errors.Join(stmt.Err(), stmt.Close())
 }
 
-// parseTime reads a time as SQLAlchemy writes it for SQLite, without a zone, in UTC.
+// parseTime reads a time as SQLAlchemy writes it for SQLite, with a blank for the T and without a zone,
+// in UTC; or one of RFC 3339.
 func parseTime(text string) (time.Time, error) {
-	for _, layout := range []string{"2006-01-02 15:04:05.999999", "2006-01-02T15:04:05.999999", time.RFC3339Nano} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC().Truncate(time.Microsecond), nil
+	const date = len("2006-01-02")
+	full := text
+	if len(text) > date && text[date] == ' ' {
+		full = text[:date] + "T" + text[date+1:]
+	}
+	for _, zone := range []string{"Z", ""} {
+		if t, err := rfc3339.Parse(full + zone); err == nil {
+			return t.Truncate(time.Microsecond), nil
 		}
 	}
 	return time.Time{}, errors.New("its time is malformed")
