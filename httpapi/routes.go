@@ -32,6 +32,7 @@ type endpoint struct {
 	rest     bool     // the last one stands for all that follow
 	project  int      // at which one an address begins; -1: the pattern has none
 	handle   func(*call) (answer, error)
+	probe    bool // asked by what chooses neither the Host header nor the query; the answer says no more than the status
 	files    bool // what follows is a file's name, and no address
 }
 
@@ -42,8 +43,8 @@ func endpoints() []endpoint {
 	const history = "/api/versions/{project}/{path...}"
 	return []endpoint{
 		public("/", (*call).welcome),
-		public("/health", (*call).healthy),
-		public("/ready", (*call).readiness),
+		probe("/health", (*call).healthy),
+		probe("/ready", (*call).readiness),
 		public("/openapi.json", (*call).describe),
 		on("GET", "/api/projects", (*call).listProjects),
 		on("POST", "/api/projects", (*call).createProject),
@@ -108,6 +109,12 @@ func public(pattern string, handle func(*call) (answer, error)) endpoint {
 	return e
 }
 
+func probe(pattern string, handle func(*call) (answer, error)) endpoint {
+	e := public(pattern, handle)
+	e.probe = true
+	return e
+}
+
 // matches reports whether the pattern fits the raw segments of a path. A name may be empty
 // or malformed here: that is refused later, once the caller is known.
 func (e *endpoint) matches(raw []string) bool {
@@ -143,7 +150,7 @@ func (h *Handler) find(method string, raw []string) (*endpoint, error) {
 		}
 	}
 	if allowed == nil {
-		return nil, &problem{status: http.StatusNotFound, detail: "there is no such route; see the list of routes in the documentation"}
+		return nil, &problem{status: http.StatusNotFound, detail: "not found: there is no such route; see the list of routes in the documentation"}
 	}
 	slices.Sort(allowed)
 	return nil, &problem{
