@@ -21,7 +21,7 @@ import (
 )
 
 // filled is a file with usual contents.
-func filled(t *testing.T, key crypto.Key) *pyservice.Service {
+func filled(t testing.TB, key crypto.Key) *pyservice.Service {
 	s := pyservice.New(t, key, true)
 	s.Exec(`INSERT INTO projects(name, description, is_default, created_at, created_by) VALUES
 		('newsbot', 'the news', 0, '2025-09-30 10:00:00.000000', 'commonUI'),
