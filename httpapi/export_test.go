@@ -1,6 +1,9 @@
 package httpapi
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 // WaitsTwice reports whether who has looked at a connection that waits takes its place after it has worked, and waits anew.
 func WaitsTwice(pause func()) (taken bool) {
@@ -12,4 +15,10 @@ func WaitsTwice(pause func()) (taken bool) {
 	pause()
 	c.waits()
 	return c.turn.CompareAndSwap(seen, int64(gone))
+}
+
+// Remote returns the address that a request came from, for a server with those forwarders.
+func Remote(named []string, r *http.Request) (string, error) {
+	f, err := newForwarders(named)
+	return f.remote(r), err
 }
