@@ -62,7 +62,7 @@ func TestParse(t *testing.T) {
 			got, err := rfc3339.Parse(c.text)
 			if c.want == "" {
 				is.True(err != nil)
-					return
+				return
 			}
 			is.NoErr(err)
 			is.Equal(got.Format(time.RFC3339Nano), c.want)

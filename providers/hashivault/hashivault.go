@@ -47,7 +47,7 @@ func open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	nodes, err := parseAddresses(config.Addresses)
+	nodes, err := config.parseAddresses()
 	if err != nil {
 		return nil, err
 	}

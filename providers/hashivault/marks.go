@@ -188,5 +188,9 @@ func (s *Store) note(ctx context.Context, key string, custom map[string]string, 
 	if changes == nil {
 		return nil
 	}
+	if custom[keyEntry] == "" { // a record from before, which has no data once it is marked
+		label := entryOf(s.kv.label(key))
+		changes[keyEntry] = &label
+	}
 	return s.repeated(ctx, func(ctx context.Context) error { return s.kv.patchCustom(ctx, key, changes) })
 }
