@@ -34,8 +34,9 @@
 // "myvault_key", or "sha256:" and a digest if it has over 512 bytes, for answers without data. An answer
 // that names another record is myvault.ErrTampered, whose text shows nothing of it.
 //
-// A write is acknowledged if the answer names its key and a version that can only be this one;
-// otherwise the version is read, and "change" is compared. That costs two more requests for the first write of
+// A write is acknowledged if the answer names its key and a version that none of this process's earlier
+// writes made; otherwise the version is read, and "change" is compared. (The answer to another process's write of
+// the same secret cannot be told apart.) That costs two more requests for the first write of
 // a key, which has no custom metadata before. Vault's answer to a deletion, undeletion or destruction is empty,
 // so the state is read afterwards. An answer that nothing is there, the list of a folder and the answer to a log-in
 // name no record. Every name in a list is asked for, so a list of another folder shows nothing, but
