@@ -77,6 +77,9 @@ func look(path string) (s state, err error) {
 	}
 	s.size, s.changed = info.Size(), info.ModTime().UnixNano()
 	if info, err := os.Stat(path + "-wal"); err == nil {
+		if !info.Mode().IsRegular() {
+			return s, fmt.Errorf("%w: its write-ahead log is no file", myvault.ErrInvalid) // a pipe would never end
+		}
 		s.logSize, s.logChanged = info.Size(), info.ModTime().UnixNano()
 	}
 	if info, err := os.Stat(path + "-journal"); err == nil {

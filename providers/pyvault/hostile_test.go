@@ -1,7 +1,10 @@
 package pyvault_test
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -46,4 +49,46 @@ func TestHostileSchemas(t *testing.T) {
 			is.True(errors.Is(err, myvault.ErrInvalid))
 		})
 	}
+}
+
+// TestPagesThatPointAtEachOther: a file of some hundred kilobytes whose tables have no end in practice is
+// refused once it yielded more than it holds.
+func TestPagesThatPointAtEachOther(t *testing.T) {
+	is := is.New(t)
+	const pageSize = 512
+	key := crypto.NewKey()
+	s := pyservice.New(t, key, true)
+	s.Exec(`PRAGMA page_size=512; VACUUM; BEGIN`)
+	for i := range 2000 {
+		s.Put("p", fmt.Sprint("a", i), "v")
+	}
+	s.Exec(`COMMIT`)
+	stmt, _, err := s.DB.Prepare(`SELECT rootpage FROM sqlite_schema WHERE name = 'secrets'`)
+	is.NoErr(err)
+	is.True(stmt.Step())
+	root := stmt.ColumnInt(0)
+	is.NoErr(stmt.Close())
+	path := s.Done()
+	data, err := os.ReadFile(path)
+	is.NoErr(err)
+	page := func(n int) []byte { return data[(n-1)*pageSize : n*pageSize] }
+	inner := []int{root}
+	for n := 2; n <= len(data)/pageSize; n++ {
+		if page(n)[0] == 5 && n != root { // an inner page of a table, by the file format of SQLite
+			inner = append(inner, n)
+		}
+	}
+	is.True(len(inner) > 6)
+	for i, n := range inner[:len(inner)-1] {
+		p, next := page(n), uint32(inner[i+1])
+		binary.BigEndian.PutUint32(p[8:], next)
+		for cell := range int(binary.BigEndian.Uint16(p[3:])) {
+			at := binary.BigEndian.Uint16(p[12+2*cell:])
+			binary.BigEndian.PutUint32(p[at:], next)
+		}
+	}
+	is.NoErr(os.WriteFile(path, data, 0o600))
+	_, err = pyvault.Open(t.Context(), path, key, pyvault.Config{})
+	is.True(errors.Is(err, myvault.ErrInvalid))
+	is.True(strings.Contains(err.Error(), "more than its size"))
 }
