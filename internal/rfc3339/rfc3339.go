@@ -27,8 +27,8 @@ func Parse(text string) (time.Time, error) {
 	return t, nil
 }
 
-// wellFormed checks what time.Parse does not (https://go.dev/issue/54580): the number of digits, the
-// point and the offset.
+// wellFormed checks the parts that time.Parse is lax about (https://go.dev/issue/54580): the number of
+// digits, the point and the offset.
 func wellFormed(text string) bool {
 	const date = "dddd-dd-ddTdd:dd:dd"
 	if len(text) <= len(date) || !matches(text[:len(date)], date) {
@@ -51,7 +51,8 @@ func wellFormed(text string) bool {
 	return (matches(rest, "+dd:dd") || matches(rest, "-dd:dd")) && rest[1:3] <= "23" && rest[4:] <= "59"
 }
 
-// matches reports whether text has a digit for each d of the pattern, and its other bytes as they are.
+// matches reports whether text has a digit for each d of the pattern, and its other bytes as they
+// are.
 func matches(text, pattern string) bool {
 	if len(text) != len(pattern) {
 		return false

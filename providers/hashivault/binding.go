@@ -43,9 +43,9 @@ func entryOf(label string) string {
 // errMisdirected is the cause when an answer names another record than the one asked for.
 var errMisdirected = errors.New("the answer is about another record; check what forwards requests to Vault, such as a proxy")
 
-// check returns ErrTampered unless the answer described by m is about version n of key. label is
-// what the data names, hasData whether there was any. Records without a name are
-// accepted only in stores that were made before records had names.
+// check returns ErrTampered unless the answer described by m is about version n of key. label is the
+// name in the data, hasData whether there was any data. Records without a name are accepted only in
+// stores that were made before records had names.
 func (k *kv) check(key string, n myvault.Version, label name, hasData bool, m *metadata) error {
 	want := k.label(key)
 	switch {
@@ -74,14 +74,15 @@ func (k *kv) checkAnswer(a answer, found bool, key string, label name, m *metada
 	return k.check(key, newest, label, found, m)
 }
 
-// misdirected drops the idle connections, whose next answers may be wrong as well, and returns the error.
+// misdirected drops the idle connections, whose next answers may be wrong as well, and returns
+// the error.
 func (k *kv) misdirected() error {
 	k.cluster.close()
 	return fmt.Errorf("%w: %w", myvault.ErrTampered, errMisdirected)
 }
 
-// made reports whether the change is the version that the answer to its write says. If the answer alone
-// does not prove that, the version is looked at, and the key gets its name.
+// made reports whether the change is the version that the answer to its write says. If the answer
+// alone does not prove that, made reads the version and names the key.
 func (s *Store) made(ctx context.Context, w written, key, change string, cas int64) bool {
 	if s.proves(w, key, cas) {
 		return true
@@ -93,8 +94,8 @@ func (s *Store) made(ctx context.Context, w written, key, change string, cas int
 	return found
 }
 
-// proves reports whether the answer to a write of key can only be the answer to this write: it names
-// the key, and a version that follows cas or, without one, is newer than the last one known.
+// proves reports whether the answer to a write of key is the answer to this write: it names the key,
+// and a version that follows cas or, without one, is newer than the last one known.
 func (s *Store) proves(w written, key string, cas int64) bool {
 	want := s.kv.label(key)
 	if want == "" {
@@ -109,7 +110,8 @@ func (s *Store) proves(w written, key string, cas int64) bool {
 	return w.Version > uint64(s.hints.last(key))
 }
 
-// nameKey writes the label into the custom metadata of the key. If that fails, the next write tries again.
+// nameKey writes the label into the custom metadata of the key. If that fails, the next write tries
+// again.
 func (s *Store) nameKey(ctx context.Context, key string) {
 	label := entryOf(s.kv.label(key))
 	_ = s.kv.patchCustom(ctx, key, map[string]*string{keyEntry: &label})
