@@ -21,7 +21,7 @@ var (
 	// ErrNotFound: there is no live secret, version or project of that name.
 	ErrNotFound = errors.New("not found")
 	// ErrExists: the condition IfAbsent met a live secret or a registered project.
-	ErrExists = errors.New("exists already")
+	ErrExists = errors.New("already exists")
 	// ErrConflict: the condition IfVersion met another version, or an undelete came too late.
 	ErrConflict = errors.New("version conflict")
 	// ErrDestroyed: the value of this version was destroyed and cannot come back.

@@ -35,10 +35,10 @@ func TestImportsGoOneWay(t *testing.T) {
 		{module, []string{"golang.org/x/"}},
 		{module + "/crypto", []string{"golang.org/x/"}},
 		{module + "/providers/memory", []string{module, "golang.org/x/", "github.com/tidwall/btree"}},
-		{module + "/providers/sqlite", []string{module, module + "/crypto", module + "/internal/readonly", "golang.org/x/", "github.com/ncruces/"}},
-		{module + "/providers/pyvault", []string{module, module + "/crypto", module + "/internal/readonly", "golang.org/x/", "github.com/ncruces/"}},
+		{module + "/providers/sqlite", []string{module, module + "/crypto", module + "/internal/readonly", module + "/internal/rfc3339", "golang.org/x/", "github.com/ncruces/"}},
+		{module + "/providers/pyvault", []string{module, module + "/crypto", module + "/internal/readonly", module + "/internal/rfc3339", "golang.org/x/", "github.com/ncruces/"}},
 		{module + "/providers/hashivault", []string{
-			module, "golang.org/x/", "github.com/go-json-experiment/json", "github.com/hashicorp/",
+			module, module + "/internal/rfc3339", "golang.org/x/", "github.com/go-json-experiment/json", "github.com/hashicorp/",
 			"github.com/cenkalti/backoff", "github.com/go-jose/", "github.com/mitchellh/", "github.com/ryanuber/", // hashicorp's
 		}},
 		{module + "/httpapi/console", nil},
@@ -46,12 +46,12 @@ func TestImportsGoOneWay(t *testing.T) {
 		{module + "/generate", []string{module, "golang.org/x/"}},
 		{module + "/tokens", []string{module, "golang.org/x/", "github.com/go-json-experiment/json", "gopkg.in/macaroon.v2"}},
 		{module + "/metrics", []string{
-			module, module + "/httpapi", module + "/generate", module + "/internal/watch", module + "/tokens", "gopkg.in/macaroon.v2", "golang.org/x/",
+			module, module + "/httpapi", module + "/generate", module + "/internal/watch", module + "/internal/rfc3339", module + "/tokens", "gopkg.in/macaroon.v2", "golang.org/x/",
 			"github.com/go-json-experiment/json", "github.com/prometheus/",
 			"github.com/beorn7/perks", "github.com/cespare/xxhash", "github.com/munnerz/goautoneg", "google.golang.org/protobuf", // prometheus's
 		}},
 		{module + "/httpapi", []string{
-			module, module + "/generate", module + "/internal/watch", module + "/tokens", "gopkg.in/macaroon.v2", "golang.org/x/", "github.com/go-json-experiment/json",
+			module, module + "/generate", module + "/internal/watch", module + "/internal/rfc3339", module + "/tokens", "gopkg.in/macaroon.v2", "golang.org/x/", "github.com/go-json-experiment/json",
 		}},
 	} {
 		t.Run(c.pkg, func(t *testing.T) {

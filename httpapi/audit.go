@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
 // entry is a line of the trail.
@@ -113,7 +114,7 @@ func (c *call) instant(name string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	t, err := time.Parse(time.RFC3339, text)
+	t, err := rfc3339.Parse(text)
 	if err != nil || t.IsZero() { // the zero time would select everything
 		return t, badRequest("the query parameter " + name + " is a time as in 2026-01-31T12:00:00Z")
 	}

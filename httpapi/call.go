@@ -77,7 +77,7 @@ func (c *call) run() (a answer, err error) {
 	if c.endpoint, err = c.api.find(c.request.Method, raw); err != nil {
 		return answer{}, err
 	}
-	if !c.api.hosts.allow(c.request) {
+	if !c.endpoint.probe && !c.api.hosts.allow(c.request) {
 		return answer{}, &problem{status: http.StatusMisdirectedRequest, detail: "the Host header names no host of this server; the operator can allow it (AllowedHosts; MYVAULT_HOSTS of the example server)"}
 	}
 	if !c.api.origins.allow(c.request) && !c.endpoint.Public {
@@ -136,7 +136,7 @@ func (c *call) recovered(p any) error {
 
 // readQuery reads the parameters: known ones, each once and not empty.
 func (c *call) readQuery() error {
-	if c.request.URL.RawQuery == "" {
+	if c.request.URL.RawQuery == "" || c.endpoint.probe {
 		return nil
 	}
 	query, err := url.ParseQuery(c.request.URL.RawQuery)

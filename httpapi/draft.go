@@ -5,6 +5,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/generate"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
 // draftBody are the members of a body that make a version: value, with encoding where it is
@@ -76,7 +77,7 @@ func sentTime(member string, text *string) (t time.Time, err error) {
 	if text == nil {
 		return t, nil
 	}
-	if err := t.UnmarshalText([]byte(*text)); err != nil || t.IsZero() {
+	if t, err = rfc3339.Parse(*text); err != nil || t.IsZero() {
 		return t, unprocessable("the member "+member+" is a time as in 2026-01-31T12:00:00Z, or left out", member)
 	}
 	return t, nil

@@ -86,6 +86,12 @@ func TestTimesThatAreRefused(t *testing.T) {
 		"year 10000":                withTimes("w", "10000-01-01T00:00:00Z", sentRotation),
 		"year 10000 in UTC":         `{"value":"w","expires_at":"9999-12-31T23:00:00-02:00"}`,
 		"the zero time":             `{"value":"w","rotate_after":"0001-01-01T00:00:00Z"}`,
+		"an hour of one digit":      withTimes("w", "2099-06-01T0:00:00Z", sentRotation),
+		"a lower-case t":            withTimes("w", "2099-06-01t00:00:00Z", sentRotation),
+		"a lower-case z":            withTimes("w", "2099-06-01T00:00:00z", sentRotation),
+		"a comma":                   withTimes("w", "2099-06-01T00:00:00,5Z", sentRotation),
+		"an offset of a day":        withTimes("w", "2099-06-01T00:00:00+24:00", sentRotation),
+		"a leap second":             withTimes("w", "2099-06-30T23:59:60Z", sentRotation),
 		"expired":                   `{"value":"w","expires_at":"` + past + `"}`,
 		"rotation after the expiry": withTimes("w", sentRotation, sentExpiry),
 	} {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/base64"
+	"net/http"
 	"time"
 )
 
@@ -21,4 +22,10 @@ func WaitsTwice(pause func()) (taken bool) {
 	pause()
 	c.waits()
 	return c.turn.CompareAndSwap(seen, int64(gone))
+}
+
+// Remote returns the address that a request came from, for a server with those forwarders.
+func Remote(named []string, r *http.Request) (string, error) {
+	f, err := newForwarders(named)
+	return f.remote(r), err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,4 +122,38 @@ func TestForwardersThatCannotBe(t *testing.T) {
 		_, err := httpapi.New(f.vault, httpapi.Config{Forwarders: []string{text}})
 		isErr(is, err, myvault.ErrInvalid)
 	}
+}
+
+// FuzzForwarded: whatever a proxy says, the address is one, of a bounded size, and that of the connection
+// unless a forwarder said it.
+func FuzzForwarded(f *testing.F) {
+	for _, told := range []string{"", "203.0.113.1", "198.51.100.7, 203.0.113.1 ,10.1.2.9", "2001:db8::1", "::ffff:10.1.2.9", "fe80::1%eth0", ",,,", "10.1.2.9,"} {
+		f.Add("10.1.2.3:1000", told, "10.1.2.0/24")
+		f.Add("[::1]:1000", told, "::1")
+		f.Add("192.0.2.1:1000", told, "10.1.2.0/24")
+	}
+	f.Fuzz(func(t *testing.T, peer, told, named string) {
+		r := newRequest("GET", "/")
+		r.RemoteAddr, r.Header["X-Forwarded-For"] = peer, []string{told, told}
+		got, err := httpapi.Remote([]string{named}, r)
+		direct, _ := httpapi.Remote(nil, r)
+		if err != nil {
+			return
+		}
+		_, notAddr := netip.ParseAddr(got)
+		_, notNetwork := netip.ParsePrefix(got)
+		if notAddr != nil && notNetwork != nil && got != peer {
+			t.Errorf("%q is neither an address nor a network", got)
+		}
+		if addr, err := netip.ParseAddrPort(peer); err == nil && got != direct {
+			network, single := netip.ParsePrefix(named)
+			if single != nil {
+				only, _ := netip.ParseAddr(named)
+				network = netip.PrefixFrom(only, only.BitLen())
+			}
+			if !network.Contains(addr.Addr().Unmap().WithZone("")) {
+				t.Errorf("%q is believed about %q", peer, got)
+			}
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/matryer/is"
@@ -31,7 +32,7 @@ func TestHostsBeyondTheListAreRefused(t *testing.T) {
 	} {
 		t.Run(host, func(t *testing.T) {
 			is := is.New(t)
-			for _, path := range []string{"/health", "/", "/api/whoami"} {
+			for _, path := range []string{"/openapi.json", "/", "/api/whoami"} {
 				r := f.as("reader", "GET", path, "", "Host: "+host)
 				is.Equal(r.status, status)
 				if status == 421 {
@@ -42,14 +43,35 @@ func TestHostsBeyondTheListAreRefused(t *testing.T) {
 		})
 	}
 	is := is.New(t)
-	is.Equal(f.rawText("GET /health HTTP/1.0\r\n\r\n").status, 421) // no host at all
+	is.Equal(f.rawText("GET /api/whoami HTTP/1.0\r\n\r\n").status, 421) // no host at all
+}
+
+// TestProbesChooseNeitherHostNorQuery: balancers and orchestrators send their own, and learn nothing
+// beyond the status.
+func TestProbesChooseNeitherHostNorQuery(t *testing.T) {
+	f := serve(t)
+	for path, body := range map[string]string{"/health": `{"status":"healthy","service":"myVault"}`, "/ready": `{"status":"ready"}`} {
+		for _, head := range []string{
+			" HTTP/1.0\r\n", " HTTP/1.1\r\nHost: 10.2.3.4:8000\r\n", " HTTP/1.1\r\nHost: evil.example\r\n", " HTTP/1.1\r\nHost:\r\n",
+			"?probe=1 HTTP/1.0\r\n", "?probe=1&probe=2&x= HTTP/1.1\r\nHost: 10.2.3.4:8000\r\n", "?%zz HTTP/1.0\r\n",
+			" HTTP/1.0\r\nOrigin: https://evil.example\r\nSec-Fetch-Site: cross-site\r\nX-Token: wrong\r\n",
+		} {
+			t.Run(path+head, func(t *testing.T) {
+				is := is.New(t)
+				r := f.rawText("GET " + path + head + "\r\n")
+				is.Equal(r.status, 200)
+				is.Equal(r.header.Get("Access-Control-Allow-Origin"), "")
+				is.Equal(strings.TrimSpace(r.body), body)
+			})
+		}
+	}
 }
 
 func TestTheAddressThatTheConnectionCameToIsAllowed(t *testing.T) {
 	is := is.New(t)
 	f := serve(t)
 	arrivedAt := func(ip, host string) int {
-		r := newRequest("GET", "/health")
+		r := newRequest("GET", "/openapi.json")
 		r.Host = host
 		return record(f.handler, r.WithContext(contextWithLocalAddr(r, ip))).Code
 	}

@@ -40,8 +40,8 @@ type Config struct {
 	Logger *slog.Logger
 	// AllowedHosts are further names and addresses, without a port, that a request may carry
 	// in its Host header. Always allowed are localhost, loopback addresses, and the address
-	// that the connection came to. Other hosts are answered 421, which keeps out web pages
-	// that point a name of their own at this server (DNS rebinding).
+	// that the connection came to. Other hosts are answered 421, except on /health and /ready. That
+	// keeps out web pages that point a name of their own at this server (DNS rebinding).
 	AllowedHosts []string
 	// AllowedOrigins are web sites, such as https://console.example.org, whose pages may call the
 	// API by CORS; browsers send no client certificate for them. The server's own origin always may, and

@@ -145,6 +145,8 @@ func TestSizes(t *testing.T) {
 
 func TestBinaryValuesAreBase64(t *testing.T) {
 	f := serve(t)
+	const fits = 1<<20 - 16<<10 - 2 // bytes of JSON within the quotes
+	base := func(value string) string { return base64.StdEncoding.EncodeToString([]byte(value)) }
 	for name, c := range map[string]struct{ value, encoded string }{
 		"text":           {"plain", ""},
 		"unicode":        {"秘密 \u2028 é", ""},
@@ -152,7 +154,15 @@ func TestBinaryValuesAreBase64(t *testing.T) {
 		"replacement":    {"\uFFFD", ""},
 		"not UTF-8":      {"\xff\xfe", "//4="},
 		"broken rune":    {"abc\xe6\x97", "YWJj5pc="},
-		"many controls":  {strings.Repeat("\x01", 400_000), base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\x01", 400_000)))},
+		"many controls":  {strings.Repeat("\x01", 400_000), base(strings.Repeat("\x01", 400_000))},
+		"JSON":           {strings.Repeat(`{"a":"b"},`, 45_000), ""},
+		"lines":          {strings.Repeat("\n\r\t\b\f", 100_000), ""},
+		"backslashes":    {strings.Repeat(`\`, 500_000), ""},
+		"markup":         {strings.Repeat("<&>\x7f\u2028", 30_000), ""},
+		"fitting quotes": {strings.Repeat(`"`, fits/2), ""},
+		"a quote more":   {strings.Repeat(`"`, fits/2+1), base(strings.Repeat(`"`, fits/2+1))},
+		"fitting NULs":   {strings.Repeat("\x00", fits/6), ""},
+		"a NUL more":     {strings.Repeat("\x00", fits/6+1), base(strings.Repeat("\x00", fits/6+1))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)

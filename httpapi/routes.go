@@ -36,6 +36,7 @@ type endpoint struct {
 	rest     bool     // the last one stands for all that follow
 	project  int      // at which one an address begins; -1: the pattern has none
 	handle   func(*call) (answer, error)
+	probe    bool           // asked by what chooses neither the Host header nor the query; the answer says no more than the status
 	files    bool           // what follows is a file's name, and no address
 	byQuery  bool           // the address is in the query parameters project and path
 	action   myvault.Action // what a caller lacks that is denied; 0: depends on the request
@@ -48,8 +49,8 @@ func endpoints() []endpoint {
 	const history = "/api/versions/{project}/{path...}"
 	return []endpoint{
 		public("/", (*call).welcome),
-		public("/health", (*call).healthy),
-		public("/ready", (*call).readiness),
+		probe("/health", (*call).healthy),
+		probe("/ready", (*call).readiness),
 		public("/openapi.json", (*call).describe),
 		on("GET", "/api/projects", (*call).listProjects, "limit", "cursor"),
 		on("POST", "/api/projects", (*call).createProject).needs(myvault.Write),
@@ -134,6 +135,12 @@ func public(pattern string, handle func(*call) (answer, error)) endpoint {
 	return e
 }
 
+func probe(pattern string, handle func(*call) (answer, error)) endpoint {
+	e := public(pattern, handle)
+	e.probe = true
+	return e
+}
+
 // matches reports whether the pattern fits the raw segments of a path. A name may be empty
 // or malformed here: that is refused later, once the caller is known.
 func (e *endpoint) matches(raw []string) bool {
@@ -169,7 +176,7 @@ func (h *Handler) find(method string, raw []string) (*endpoint, error) {
 		}
 	}
 	if allowed == nil {
-		return nil, &problem{status: http.StatusNotFound, code: "no_route", detail: "there is no such route; see the list of routes in the documentation"}
+		return nil, &problem{status: http.StatusNotFound, code: "no_route", detail: "not found: there is no such route; see the list of routes in the documentation"}
 	}
 	slices.Sort(allowed)
 	return nil, &problem{

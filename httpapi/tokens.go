@@ -152,7 +152,7 @@ func (c *call) revokeToken() (answer, error) {
 	}
 	err = issuer.Revoke(c.ctx(), c.session, id)
 	if errors.Is(err, myvault.ErrNotFound) {
-		err = &problem{status: http.StatusNotFound, detail: "the service has no live token of that id; GET /api/tokens lists those that it has"}
+		err = &problem{status: http.StatusNotFound, detail: "token not found: the service has no live token of that id; GET /api/tokens lists those that it has"}
 	}
 	return answer{status: http.StatusNoContent}, err
 }

@@ -39,24 +39,27 @@ func fieldError(err error, member string) error {
 	return err
 }
 
-// plain reports whether JSON carries a value as it is, and not in base64: where it is UTF-8 and would not
-// grow over the limit that a body has.
+// plain reports whether JSON carries a value as it is, and not in base64: if it is UTF-8 and fits the body of a
+// request, so that a client can send back what it read.
 func plain(value []byte) bool {
-	return utf8.Valid(value) && escapedSize(value) <= maxBody-maxNames
+	return utf8.Valid(value) && quotedSize(value) <= maxBody-maxNames
 }
 
 // maxNames is room for all but the value in the body that has it.
 const maxNames = 16 << 10
 
-// escapedSize gives the size that s has in JSON, or more: control characters take up to six bytes.
-func escapedSize(s []byte) int {
-	size := len(s)
+// quotedSize returns the size of s as [jsontext.AppendQuote] writes it, or less if it fits in any case.
+func quotedSize(s []byte) int {
+	size := len(s) + len(`""`)
 	if size*6 <= maxBody-maxNames {
 		return size
 	}
 	for _, b := range s {
-		if b < ' ' || b == '"' || b == '\\' {
-			size += 5
+		switch {
+		case b == '"' || b == '\\' || b >= '\b' && b <= '\r' && b != '\v':
+			size++
+		case b < ' ':
+			size += len(`\u0001`) - 1
 		}
 	}
 	return size

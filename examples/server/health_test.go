@@ -78,3 +78,16 @@ func TestHealthOfAServerWhoseStoreDoesNotAnswer(t *testing.T) {
 	is.True(p.cmd.Run() != nil)
 	is.True(strings.Contains(p.stderr.String(), "503"))
 }
+
+// TestHealthOfAnotherServer says nothing of this one, so a redirect is not followed.
+func TestHealthOfAnotherServer(t *testing.T) {
+	is := is.New(t)
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
+	defer other.Close()
+	redirects := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusFound))
+	defer redirects.Close()
+	p := command(t, t.TempDir(), "MYVAULT_ADDR="+redirects.Listener.Addr().String())
+	p.cmd.Args = append(p.cmd.Args, "-health")
+	is.True(p.cmd.Run() != nil)
+	is.True(strings.Contains(p.stderr.String(), "302"))
+}

@@ -68,6 +68,7 @@ func TestSettingsOfHashiCorpVault(t *testing.T) {
 		"no token":         {[]string{"MYVAULT_PROVIDER=hashivault", "VAULT_ADDR=http://127.0.0.1:1"}, "VAULT_TOKEN"},
 		"token twice":      {[]string{"MYVAULT_PROVIDER=hashivault", "VAULT_ADDR=http://127.0.0.1:1", "VAULT_TOKEN=canary", "VAULT_TOKEN_FILE=canary"}, "VAULT_TOKEN_FILE"},
 		"no token file":    {[]string{"MYVAULT_PROVIDER=hashivault", "VAULT_ADDR=http://127.0.0.1:1", "VAULT_TOKEN_FILE=canary"}, "VAULT_TOKEN_FILE"},
+		"plain HTTP":       {[]string{"MYVAULT_PROVIDER=hashivault", "VAULT_ADDR=http://canary.example.org:8200", "VAULT_TOKEN=canary"}, "VAULT_PLAINTEXT"},
 		"nobody answers":   {[]string{"MYVAULT_PROVIDER=hashivault", "VAULT_ADDR=http://127.0.0.1:1", "VAULT_TOKEN=canary"}, "127.0.0.1:1"},
 	} {
 		t.Run(name, func(t *testing.T) {

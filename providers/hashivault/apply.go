@@ -65,6 +65,7 @@ func (s *Store) put(ctx context.Context, c myvault.Change, who author) (myvault.
 	var n myvault.Version
 	var err error
 	r := newRecord(c, who.by, who.at)
+	r.Key = named(s.kv.label(s.kv.secretKey(c.Address)))
 	if c.If == (myvault.Condition{}) {
 		if h, err = s.register.ensure(ctx, c.Address.Project, who); err == nil {
 			n, err = s.write(ctx, s.kv.secretKey(c.Address), r, r.Change.String(), anyVersion)
@@ -137,7 +138,7 @@ func (s *Store) patchIf(ctx context.Context, c myvault.Change, r record, ahead f
 		return 0, hold{}, false, nil
 	}
 	cas := int64(known.version)
-	n, err = s.settled(ctx, key, r.Change.String(), cas, func(ctx context.Context) (myvault.Version, error) {
+	n, err = s.settled(ctx, key, r.Change.String(), cas, func(ctx context.Context) (written, error) {
 		return s.kv.patch(ctx, key, known.changes(r), cas)
 	})
 	if errors.Is(err, ErrRights) {

@@ -22,8 +22,8 @@ func (s *Store) History(ctx context.Context, addr myvault.Address) iter.Seq2[myv
 			yield(myvault.Secret{}, err)
 			return
 		}
-		for secret, err := range ordered(ctx, h.numbers(), func(ctx context.Context, n myvault.Version) (myvault.Secret, error) {
-			return guarded(ctx, s, func() (myvault.Secret, error) { return s.archived(ctx, addr, h.of(n)) })
+		for secret, err := range ordered(ctx, h.count(), func(ctx context.Context, i int) (myvault.Secret, error) {
+			return guarded(ctx, s, func() (myvault.Secret, error) { return s.archived(ctx, addr, h.of(h.number(i))) })
 		}) {
 			if !yield(secret, err) || err != nil {
 				return

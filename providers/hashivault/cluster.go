@@ -98,6 +98,22 @@ func (a answer) ofVault() bool {
 	return json.Unmarshal(a.body, &is) == nil && (is.Errors != nil || is.Data != nil)
 }
 
+// hasData reports whether the answer holds data, as that to a listing of nothing does not.
+func (a answer) hasData() bool {
+	var is struct {
+		Data jsontext.Value `json:"data"`
+	}
+	return json.Unmarshal(a.body, &is) == nil && is.Data.Kind() == '{'
+}
+
+// withoutData returns ErrTampered if the answer holds data: it is the answer to another request then.
+func (a answer) withoutData() error {
+	if a.hasData() {
+		return foreign()
+	}
+	return nil
+}
+
 // send gives the answer of the first node that has one. Reads are tried on every node. A change
 // goes to the next node only while it is certain that none has seen it; else the
 // error is uncertain. Any other error is ErrUnavailable or the context's.

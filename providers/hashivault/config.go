@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path"
 	"slices"
@@ -24,7 +25,11 @@ type Config struct {
 	// Addresses are the base URLs of the nodes of one cluster, such as
 	// https://vault-1.example:8200; at least one. The first one that answers is used. Vault's
 	// own api_addr of each node must be among them: a redirect to any other host is refused.
+	// Beyond loopback they are https, unless Plaintext is set.
 	Addresses []string
+	// Plaintext allows http addresses beyond loopback. Whoever can read that network then reads the
+	// token and every value.
+	Plaintext bool
 	// Mount is where the KV version 2 engine is mounted. Empty means "secret". Mounts and
 	// Base are plain paths: no . and .., double slashes, ?, # and %.
 	Mount string
@@ -106,13 +111,17 @@ func allPlain(paths []string) bool {
 }
 
 // parseAddresses gives the base URLs; they hold scheme and host and nothing else.
-func parseAddresses(texts []string) ([]*url.URL, error) {
+func (c Config) parseAddresses() ([]*url.URL, error) {
 	var all []*url.URL
-	for i, text := range texts {
+	for i, text := range c.Addresses {
 		u, err := url.Parse(strings.TrimSuffix(text, "/"))
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path+u.RawQuery+u.Fragment != "" || u.User != nil {
 			// The text may hold a password, as user:password@host.
 			return nil, fmt.Errorf("%w configuration: address %d is not of the form https://host:port", myvault.ErrInvalid, i+1)
+		}
+		if u.Scheme == "http" && !c.Plaintext && !isLoopback(u.Hostname()) {
+			return nil, fmt.Errorf("%w configuration: address %d would get the token and the values in clear; use https, or say that this is meant (Plaintext; VAULT_PLAINTEXT of the example server)",
+				myvault.ErrInvalid, i+1)
 		}
 		all = append(all, u)
 	}
@@ -120,6 +129,15 @@ func parseAddresses(texts []string) ([]*url.URL, error) {
 		return nil, fmt.Errorf("%w configuration: addresses are all http or all https", myvault.ErrInvalid)
 	}
 	return all, nil
+}
+
+// isLoopback reports whether the host can be nothing but this machine.
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
+	}
+	return addr.Unmap().IsLoopback()
 }
 
 // transport makes the connections. It is HTTP/1.1, whose requests fail one by one when a

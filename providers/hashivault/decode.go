@@ -61,6 +61,8 @@ func (r *record) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 			return r.Expires.UnmarshalJSONFrom(d)
 		case `"rotate_after"`:
 			return r.RotateAfter.UnmarshalJSONFrom(d)
+		case `"key"`:
+			return r.Key.UnmarshalJSONFrom(d)
 		case `"change"`:
 			return r.Change.UnmarshalJSONFrom(d)
 		}

@@ -28,11 +28,11 @@ func TestWhatAnswersSay(t *testing.T) {
 	}))
 	defer front.Close()
 	s := opened(t, fresh(front.URL, fake.Token))
-	const meta = `"metadata":{"created_time":"2026-11-23T15:04:05.5Z","custom_metadata":null,"deletion_time":"","destroyed":false,"version":7}`
+	meta := `"metadata":{"created_time":"2026-11-23T15:04:05.5Z","custom_metadata":{"myvault_key":"` + s.Incarnation() + `/secrets/newsbot/a"},"deletion_time":"","destroyed":false,"version":7}`
 	answer := func(data string) string { return `{"data":{"data":` + data + `,` + meta + `}}` }
 	for _, c := range []struct{ about, answer, value, by string }{
 		{"the layout", answer(`{"value":"v","by":{"me":""}}`), "v", "me"},
-		{"white space, another order, and more than we know", ` { "auth" : null, "data":{"x":[{"data":{}}],"metadata":{"y":{},"version":7},"data":{"z":1,"by":{"me":""},"value":"v"}},"w":[]} `, "v", "me"},
+		{"white space, another order, and more than we know", ` { "auth" : null, "data":{"x":[{"data":{}}],"metadata":{"y":{},"version":7,"custom_metadata":{"myvault_key":"` + s.Incarnation() + `/secrets/newsbot/a"}},"data":{"z":1,"by":{"me":""},"value":"v"}},"w":[]} `, "v", "me"},
 		{"escapes", answer(`{"value":"\u003c\n\ud83d\ude00","by":{"a\"b":null}}`), "<\n😀", `a"b`},
 		{"bytes", answer(`{"base64":"/wA="}`), "\xff\x00", ""},
 		{"nulls", answer(`{"value":"v","base64":null,"by":null,"at":null,"expires":{}}`), "v", ""},

@@ -40,6 +40,11 @@ type uncertain struct{ cause error }
 
 func (u uncertain) Error() string { return "no answer to a change: " + u.cause.Error() }
 
+// refused is an answer that refuses a write. It may be the answer to another request.
+type refused struct{ error }
+
+func (r refused) Unwrap() error { return r.error }
+
 func unavailable(cause error) error { return fmt.Errorf("%w: %w", myvault.ErrUnavailable, cause) }
 
 // unknown tells that a change may or may not have been made.

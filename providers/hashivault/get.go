@@ -3,13 +3,16 @@ package hashivault
 import (
 	"context"
 	"iter"
-	"slices"
 
 	"github.com/myswiftagent/myvault"
 )
 
 // lastVersion is beyond any number that Vault gives, and within what it can read.
 const lastVersion = 1 << 31
+
+// maxHistory is the most versions of one secret that can be listed. It bounds the work that an
+// answer can cause by naming a number.
+const maxHistory = 10_000_000
 
 // Get implements [myvault.Provider]: one request for the current version, two for another.
 func (s *Store) Get(ctx context.Context, addr myvault.Address, n myvault.Version) (myvault.Secret, error) {
@@ -65,9 +68,12 @@ func (s *Store) Versions(ctx context.Context, addr myvault.Address, before myvau
 			yield(myvault.Info{}, err)
 			return
 		}
-		older := slices.DeleteFunc(h.numbers(), func(n myvault.Version) bool { return before != 0 && n >= before })
-		for info, err := range ordered(ctx, older, func(ctx context.Context, n myvault.Version) (myvault.Info, error) {
-			return guarded(ctx, s, func() (myvault.Info, error) { return s.versionInfo(ctx, addr, h.of(n)) })
+		newer := 0 // the versions from before on, which are left out
+		if before != 0 && uint64(before) <= h.Data.Current {
+			newer = int(h.Data.Current-uint64(before)) + 1
+		}
+		for info, err := range ordered(ctx, h.count()-newer, func(ctx context.Context, i int) (myvault.Info, error) {
+			return guarded(ctx, s, func() (myvault.Info, error) { return s.versionInfo(ctx, addr, h.of(h.number(newer+i))) })
 		}) {
 			if !yield(info, err) || err != nil {
 				return

@@ -13,14 +13,13 @@ import (
 
 // Store is a [myvault.Provider] over the KV version 2 engine of a HashiCorp Vault. Make one with [Open].
 type Store struct {
-	kv          *kv
-	register    *register
-	incarnation string
-	keeps       int   // versions of a secret, at least
-	locks       locks // by address
-	hints       hints
-	patches     atomic.Bool // the token may patch
-	gate        gate
+	kv       *kv
+	register *register
+	keeps    int   // versions of a secret, at least
+	locks    locks // by address
+	hints    hints
+	patches  atomic.Bool // the token may patch
+	gate     gate
 }
 
 var (
@@ -48,7 +47,7 @@ func open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	nodes, err := parseAddresses(config.Addresses)
+	nodes, err := config.parseAddresses()
 	if err != nil {
 		return nil, err
 	}
@@ -81,9 +80,9 @@ func (s *Store) start(ctx context.Context, keep int) error {
 	}
 	s.patches.Store(patches)
 	for {
-		name, err := s.identity(ctx)
-		if err != nil || name != "" {
-			s.incarnation = name
+		found, err := s.identity(ctx)
+		if err != nil || found.Incarnation != "" {
+			s.kv.incarnation, s.kv.allNamed = found.Incarnation, found.Layout != firstLayout
 			return err
 		}
 		id := identity{Layout: layout, Incarnation: strings.ToLower(rand.Text()), Change: named(rand.Text())}
@@ -101,8 +100,9 @@ type identity struct {
 	Change      name   `json:"change"`
 }
 
-// identity gives the incarnation of the store; empty where there is none.
-func (s *Store) identity(ctx context.Context) (string, error) {
+// identity reads the record of the store; it is zero if there is none.
+func (s *Store) identity(ctx context.Context) (identity, error) {
+	var none identity
 	type stored struct {
 		Data struct {
 			Data *identity `json:"data"`
@@ -111,30 +111,38 @@ func (s *Store) identity(ctx context.Context) (string, error) {
 	}
 	a, found, err := s.kv.get(ctx, "data/"+s.kv.base+"/"+storeKey, "")
 	if err != nil {
-		return "", err
+		return none, err
 	}
 	v, err := decode[stored](a)
 	id := v.Data.Data
 	switch {
 	case err != nil:
-		return "", err
+		return none, err
 	case !found && v.Data.Meta == nil:
-		return "", nil
-	case !found || id == nil || id.Incarnation == "":
-		return "", fmt.Errorf("%w: the record of the store is deleted or is another program's", myvault.ErrTampered)
-	case id.Layout != layout:
-		return "", ErrNewer
+		return none, a.withoutData()
+	case !found || id == nil || !isIncarnation(id.Incarnation):
+		return none, fmt.Errorf("%w: the record of the store is deleted or is another program's", myvault.ErrTampered)
+	case id.Layout != layout && id.Layout != firstLayout:
+		return none, ErrNewer
 	}
-	return id.Incarnation, nil
+	return *id, nil
+}
+
+// isIncarnation reports whether s can be the name of an incarnation: it becomes part of ETags.
+func isIncarnation(s string) bool {
+	const longest = 64
+	return s != "" && len(s) <= longest && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	})
 }
 
 // Incarnation gives 26 letters and digits, drawn at random when the store was made.
-func (s *Store) Incarnation() string { return s.incarnation }
+func (s *Store) Incarnation() string { return s.kv.incarnation }
 
 // Ping reads one record, with the token: it reports a Vault that does not answer, is
 // sealed or has no leader, and a token that has ended.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := guarded(ctx, s, func() (string, error) { return s.identity(ctx) })
+	_, err := guarded(ctx, s, func() (identity, error) { return s.identity(ctx) })
 	return err
 }
 

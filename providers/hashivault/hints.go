@@ -45,6 +45,13 @@ func (h *hints) remember(key string, n myvault.Version, r *record) {
 	}
 }
 
+// last returns the newest version known of the key, 0 if none is.
+func (h *hints) last(key string) myvault.Version {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.known[key].version
+}
+
 // of gives the version for which alone the condition holds, if it is known.
 func (h *hints) of(key string, condition myvault.Condition) (hint, bool) {
 	h.mu.Lock()
@@ -66,6 +73,9 @@ func (h hint) changes(r record) map[string]any {
 		data["value"] = *r.Value
 	} else {
 		data["base64"] = r.Base64
+	}
+	if r.Key != "" {
+		data["key"] = map[string]string{r.Key.String(): ""}
 	}
 	for _, member := range []struct {
 		name string

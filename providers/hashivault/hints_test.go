@@ -73,7 +73,7 @@ func TestWritingWhatWasSeen(t *testing.T) {
 	})
 }
 
-// TestWhatWasSeenIsGone: another program changed or deleted the secret since. It costs one more request to say so,
+// TestWhatWasSeenIsGone: another program changed or deleted the secret since. It costs two more requests to say so,
 // and nothing comes to life.
 func TestWhatWasSeenIsGone(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
@@ -84,7 +84,7 @@ func TestWhatWasSeenIsGone(t *testing.T) {
 		fake.Requests()
 		_, err := apply(t.Context(), s, put("newsbot/a", "x", myvault.IfVersion(1)))
 		is.True(errors.Is(err, myvault.ErrConflict))
-		is.Equal(fake.Requests(), []string{"PATCH data", "GET subkeys"})
+		is.Equal(fake.Requests(), []string{"PATCH data", "GET subkeys", "GET subkeys"})
 
 		do(t, s, put("newsbot/a", "3"))
 		do(t, other, change(myvault.OpDelete, "newsbot/a"))
@@ -92,7 +92,7 @@ func TestWhatWasSeenIsGone(t *testing.T) {
 		fake.Requests()
 		_, err = apply(t.Context(), s, put("newsbot/a", "x", myvault.IfVersion(3)))
 		is.True(errors.Is(err, myvault.ErrNotFound))
-		is.Equal(fake.Requests(), []string{"PATCH data", "GET subkeys"})
+		is.Equal(fake.Requests(), []string{"PATCH data", "GET subkeys", "GET subkeys"})
 		is.Equal(states(t, s, "newsbot/a"), []string{"3 deleted", "2 live", "1 live"})
 		_, err = apply(t.Context(), s, put("newsbot/a", "x", myvault.IfVersion(2)))
 		is.True(errors.Is(err, myvault.ErrNotFound))

@@ -19,6 +19,9 @@ type kv struct {
 	keeper  *keeper
 	mount   string
 	base    string
+
+	incarnation string // of the store; empty until it is known
+	allNamed    bool   // every record of the store names its key
 }
 
 // newest asks for the current version.
@@ -81,21 +84,37 @@ func versionQuery(n myvault.Version) string {
 // data reads a version with its value.
 func (k *kv) data(ctx context.Context, key string, n myvault.Version) (*record, *metadata, error) {
 	v, err := k.version(ctx, "data/"+key, n)
-	return v.Data.Data, v.Data.Meta, err
+	if err == nil {
+		err = k.check(key, n, v.Data.Data.key(), v.Data.Data != nil, v.Data.Meta)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return v.Data.Data, v.Data.Meta, nil
 }
 
 // look reads what is known of a version, without its value.
 func (k *kv) look(ctx context.Context, key string, n myvault.Version) (*record, *metadata, error) {
 	v, err := k.version(ctx, "subkeys/"+key, n)
-	return v.Data.Subkeys, v.Data.Meta, err
+	if err == nil {
+		err = k.check(key, n, v.Data.Subkeys.key(), v.Data.Subkeys != nil, v.Data.Meta)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return v.Data.Subkeys, v.Data.Meta, nil
 }
 
 func (k *kv) version(ctx context.Context, path string, n myvault.Version) (version, error) {
-	a, _, err := k.get(ctx, path, versionQuery(n))
+	a, found, err := k.get(ctx, path, versionQuery(n))
 	if err != nil {
 		return version{}, err
 	}
-	return decode[version](a)
+	v, err := decode[version](a)
+	if err == nil && v.Data.Meta == nil && (found || a.hasData()) {
+		err = foreign() // the answer to another kind of request
+	}
+	return v, err
 }
 
 // history is every version of a key.
@@ -107,13 +126,20 @@ type history struct {
 	} `json:"data"`
 }
 
-// numbers gives every version, the newest first.
-func (h history) numbers() []myvault.Version {
-	versions := make([]myvault.Version, h.Data.Current)
-	for i := range versions {
-		versions[i] = myvault.Version(h.Data.Current - uint64(i))
+// count returns the number of versions ever made, and number the i-th of them, the newest first.
+func (h history) count() int { return int(h.Data.Current) }
+
+func (h history) number(i int) myvault.Version { return myvault.Version(h.Data.Current - uint64(i)) }
+
+// kept returns the numbers of the versions that Vault still has.
+func (h history) kept() []myvault.Version {
+	var all []myvault.Version
+	for text := range h.Data.Versions {
+		if n, err := strconv.ParseUint(text, 10, 64); err == nil && n > 0 && n <= h.Data.Current {
+			all = append(all, myvault.Version(n))
+		}
 	}
-	return versions
+	return all
 }
 
 // of gives one version. One that Vault has forgotten is destroyed.
@@ -129,17 +155,51 @@ func (h history) of(n myvault.Version) metadata {
 // history reads the states of all versions; the zero history is that of a key without one.
 func (k *kv) history(ctx context.Context, key string) (history, error) {
 	a, found, err := k.get(ctx, "metadata/"+key, "")
-	if err != nil || !found {
+	if err != nil {
 		return history{}, err
 	}
-	return decode[history](a)
+	if !found {
+		return history{}, a.withoutData()
+	}
+	h, err := decode[history](a)
+	if err == nil && (h.Data.Versions == nil || h.Data.Current > maxHistory) {
+		err = foreign()
+	}
+	if err == nil {
+		err = k.checkHistory(ctx, key, h)
+	}
+	if err != nil {
+		return history{}, err
+	}
+	return h, nil
+}
+
+// checkHistory is check for a history. One whose custom metadata does not name the key is compared
+// with its current version, read by itself: Vault's creation times have nanoseconds.
+func (k *kv) checkHistory(ctx context.Context, key string, h history) error {
+	entry := h.Data.Custom[keyEntry]
+	switch {
+	case entry == entryOf(k.label(key)) || h.Data.Current == 0:
+		return nil
+	case entry != "":
+		return k.misdirected()
+	}
+	current := h.of(myvault.Version(h.Data.Current))
+	_, m, err := k.look(ctx, key, myvault.Version(h.Data.Current))
+	if err == nil && (m == nil || m.CreatedTime != current.CreatedTime) {
+		err = k.misdirected()
+	}
+	return err
 }
 
 // list gives the names in a folder, unordered; those of folders end in a slash.
 func (k *kv) list(ctx context.Context, folder string) ([]string, error) {
 	a, found, err := k.get(ctx, "metadata/"+folder, "list=true")
-	if err != nil || !found {
+	if err != nil {
 		return nil, err
+	}
+	if !found {
+		return nil, a.withoutData()
 	}
 	type listing struct {
 		Data struct {
@@ -147,6 +207,9 @@ func (k *kv) list(ctx context.Context, folder string) ([]string, error) {
 		} `json:"data"`
 	}
 	l, err := decode[listing](a)
+	if err == nil && l.Data.Keys == nil {
+		err = foreign()
+	}
 	return l.Data.Keys, err
 }
 
@@ -154,17 +217,23 @@ func (k *kv) list(ctx context.Context, folder string) ([]string, error) {
 const anyVersion = -1
 
 // put writes the next version, if the current one is cas; else errMismatch.
-func (k *kv) put(ctx context.Context, key string, data any, cas int64) (myvault.Version, error) {
+func (k *kv) put(ctx context.Context, key string, data any, cas int64) (written, error) {
 	return k.store(ctx, http.MethodPost, key, data, cas)
 }
 
 // patch writes the next version by changes to the current one, if that is cas, else
 // errMismatch, and if it is neither deleted nor destroyed.
-func (k *kv) patch(ctx context.Context, key string, changes map[string]any, cas int64) (myvault.Version, error) {
+func (k *kv) patch(ctx context.Context, key string, changes map[string]any, cas int64) (written, error) {
 	return k.store(ctx, http.MethodPatch, key, changes, cas)
 }
 
-func (k *kv) store(ctx context.Context, method, key string, data any, cas int64) (myvault.Version, error) {
+// written is Vault's answer to a write.
+type written struct {
+	Version uint64            `json:"version"`
+	Custom  map[string]string `json:"custom_metadata"`
+}
+
+func (k *kv) store(ctx context.Context, method, key string, data any, cas int64) (written, error) {
 	type options struct {
 		CAS *int64 `json:"cas,omitzero"`
 	}
@@ -174,25 +243,23 @@ func (k *kv) store(ctx context.Context, method, key string, data any, cas int64)
 	}
 	body, err := json.Marshal(map[string]any{"data": data, "options": o}, json.Deterministic(true))
 	if err != nil {
-		return 0, errors.Join(myvault.ErrInvalid, errors.New("a name or a time cannot be written as JSON"))
+		return written{}, errors.Join(myvault.ErrInvalid, errors.New("a name or a time cannot be written as JSON"))
 	}
 	a, err := k.do(ctx, call{method: method, path: k.mount + "/data/" + key, body: body})
 	if err != nil {
-		return 0, err
+		return written{}, err
 	}
 	if a.status != http.StatusOK {
-		return 0, refusal(a)
+		return written{}, refused{refusal(a)}
 	}
-	type written struct {
-		Data struct {
-			Version uint64 `json:"version"`
-		} `json:"data"`
+	type stored struct {
+		Data written `json:"data"`
 	}
-	w, err := decode[written](a)
-	if err != nil || w.Data.Version == 0 {
-		return 0, uncertain{errors.New("vault's answer is not understood")}
+	w, err := decode[stored](a)
+	if err != nil || w.Data.Version == 0 || w.Data.Version > lastVersion {
+		return written{}, uncertain{errors.New("vault's answer is not understood")}
 	}
-	return myvault.Version(w.Data.Version), nil
+	return w.Data, nil
 }
 
 // mark deletes, undeletes or destroys versions.

@@ -8,10 +8,15 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
-// layout is the number of the layout under the base path, which doc.go describes.
-const layout = "1"
+// layout is the number of the layout under the base path, which doc.go describes. In a store of
+// firstLayout, records that were written before records named their key are without a name.
+const (
+	layout      = "2"
+	firstLayout = "1"
+)
 
 // What stands below the base path.
 const (
@@ -41,11 +46,11 @@ func namedTime(t time.Time) name {
 
 // time gives the zero time where there is none, or none that can be read.
 func (n name) time() time.Time {
-	t, err := time.Parse(timeFormat, n.String())
+	t, err := rfc3339.Parse(n.String())
 	if err != nil {
 		return time.Time{}
 	}
-	return t.UTC()
+	return t.Truncate(time.Microsecond)
 }
 
 // record is the data of one version. Read through subkeys, Value and Base64 are nil.
@@ -56,7 +61,16 @@ type record struct {
 	At          name    `json:"at,omitzero"`
 	Expires     name    `json:"expires,omitzero"`
 	RotateAfter name    `json:"rotate_after,omitzero"`
+	Key         name    `json:"key,omitzero"`    // the label of the KV secret
 	Change      name    `json:"change,omitzero"` // drawn at random for each write: by it a write is known again
+}
+
+// key returns the label, which is empty if there is no record.
+func (r *record) key() name {
+	if r == nil {
+		return ""
+	}
+	return r.Key
 }
 
 func newRecord(c myvault.Change, by string, at time.Time) record {
@@ -134,11 +148,11 @@ func (m metadata) state() myvault.State {
 
 // created is Vault's own time of the version.
 func (m metadata) created() time.Time {
-	t, err := time.Parse(time.RFC3339Nano, m.CreatedTime)
+	t, err := rfc3339.Parse(m.CreatedTime)
 	if err != nil {
 		return time.Time{}
 	}
-	return t.UTC().Truncate(time.Microsecond)
+	return t.Truncate(time.Microsecond)
 }
 
 // info gives what is known of a version: from its record where it can be read, else from

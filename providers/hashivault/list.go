@@ -53,6 +53,17 @@ type place struct {
 	folder bool
 }
 
+// valid reports whether secrets can be there. Projects of the vault's own begin with a dot.
+func (p place) valid() bool {
+	project := strings.TrimPrefix(p.addr.Project, ".")
+	path := p.addr.Path
+	if p.folder {
+		path = strings.TrimSuffix(path, "/") + "/x"
+		path = strings.TrimPrefix(path, "/")
+	}
+	return myvault.Address{Project: project, Path: path}.Validate() == nil
+}
+
 // found is what a request tells of a place.
 type found struct {
 	info   myvault.Info // of a secret
@@ -73,8 +84,9 @@ func (w *walk) everything(ctx context.Context) iter.Seq2[myvault.Info, error] {
 		}
 		var places []place
 		for _, name := range names {
-			if project, isFolder := strings.CutSuffix(name, "/"); isFolder {
-				places = append(places, place{myvault.Address{Project: project}, true})
+			p := place{myvault.Address{Project: strings.TrimSuffix(name, "/")}, true}
+			if strings.HasSuffix(name, "/") && p.valid() {
+				places = append(places, p)
 			}
 		}
 		slices.SortFunc(places, func(a, b place) int { return a.addr.Compare(b.addr) })
@@ -90,7 +102,7 @@ func (w *walk) everything(ctx context.Context) iter.Seq2[myvault.Info, error] {
 func (w *walk) each(ctx context.Context, places []place) iter.Seq2[myvault.Info, error] {
 	places = slices.DeleteFunc(places, w.passed)
 	return func(yield func(myvault.Info, error) bool) {
-		for f, err := range ordered(ctx, places, w.ask) {
+		for f, err := range ordered(ctx, len(places), func(ctx context.Context, i int) (found, error) { return w.ask(ctx, places[i]) }) {
 			if err != nil || !f.folder {
 				if !yield(f.info, err) || err != nil {
 					return
@@ -142,15 +154,19 @@ func (w *walk) ask(ctx context.Context, p place) (found, error) {
 	})
 }
 
-// inside gives the places in a folder, in the order of the addresses. The slash at the end of
+// inside gives the places in a folder, in the order of the addresses. Names that no address can have are
+// passed over: a folder in itself would never end. The slash at the end of
 // a folder's name takes part in it: "a-x" comes before what is below "a/", and "a0" after.
 func inside(folder myvault.Address, names []string) []place {
 	slices.Sort(names)
-	places := make([]place, len(names))
-	for i, name := range names {
-		places[i] = place{
+	var places []place
+	for _, name := range names {
+		p := place{
 			addr:   myvault.Address{Project: folder.Project, Path: folder.Path + name},
 			folder: strings.HasSuffix(name, "/"),
+		}
+		if p.valid() {
+			places = append(places, p)
 		}
 	}
 	return places

@@ -154,18 +154,47 @@ func (k *keeper) auth(ctx context.Context, method, path string, body []byte) (le
 		return lease{}, err
 	}
 	secret, err := api.ParseSecret(bytes.NewReader(a.body))
-	if err != nil || secret == nil {
+	if err != nil || secret == nil || !about(secret, q) {
 		return lease{}, unavailable(errors.New("vault's answer about the token is not understood"))
 	}
-	ttl, err := secret.TokenTTL()
-	renewable, err2 := secret.TokenIsRenewable()
-	if err := errors.Join(err, err2); err != nil {
-		return lease{}, unavailable(errors.New("vault does not say how long the token lives"))
+	l, err := leaseOf(secret)
+	if err != nil {
+		return lease{}, err
 	}
-	if loggingIn && secret.Auth != nil && secret.Auth.ClientToken != "" {
+	if loggingIn {
 		k.mu.Lock()
 		k.token = secret.Auth.ClientToken
 		k.mu.Unlock()
+	}
+	return l, nil
+}
+
+// about reports whether the answer is one to q: a log-in brings a token, a renewal and a look-up name
+// the one that asked.
+func about(secret *api.Secret, q call) bool {
+	if q.method == http.MethodGet {
+		id, named := secret.Data["id"].(string)
+		return secret.Data["ttl"] != nil && (!named || id == q.token)
+	}
+	if secret.Auth == nil || secret.Auth.ClientToken == "" || !fitsHeader(secret.Auth.ClientToken) {
+		return false
+	}
+	return q.token == "" || secret.Auth.ClientToken == q.token
+}
+
+// longestLease is the most that is believed; it keeps arithmetic with times within bounds.
+const longestLease = 100 * 365 * 24 * time.Hour
+
+// leaseOf returns how long the token lives.
+func leaseOf(secret *api.Secret) (lease, error) {
+	ttl, err := secret.TokenTTL()
+	renewable, err2 := secret.TokenIsRenewable()
+	tooLong := secret.Auth != nil && secret.Auth.LeaseDuration > int(longestLease/time.Second)
+	if errors.Join(err, err2) != nil || tooLong || ttl < 0 || ttl > longestLease {
+		return lease{}, unavailable(errors.New("vault does not say how long the token lives"))
+	}
+	if ttl > 0 {
+		ttl = max(ttl, time.Second) // Vault counts in seconds; less would renew without a pause
 	}
 	return lease{ttl: ttl, renewable: renewable}, nil
 }

@@ -101,14 +101,14 @@ func (s *Store) destroy(ctx context.Context, c myvault.Change) (myvault.Info, er
 	if err != nil {
 		return myvault.Info{}, err
 	}
-	versions, err := targets(c.Versions, myvault.Version(h.Data.Current))
+	versions, err := targets(c.Versions, h)
 	if err != nil {
 		return myvault.Info{}, err
 	}
 	var infos []myvault.Info
 	var left []myvault.Version
-	for info, err := range ordered(ctx, versions, func(ctx context.Context, n myvault.Version) (myvault.Info, error) {
-		return s.versionInfo(ctx, c.Address, h.of(n))
+	for info, err := range ordered(ctx, len(versions), func(ctx context.Context, i int) (myvault.Info, error) {
+		return s.versionInfo(ctx, c.Address, h.of(versions[i]))
 	}) {
 		if err != nil {
 			return myvault.Info{}, err
@@ -122,7 +122,7 @@ func (s *Store) destroy(ctx context.Context, c myvault.Change) (myvault.Info, er
 		if err := s.note(ctx, key, h.Data.Custom, infos...); err != nil {
 			return myvault.Info{}, err
 		}
-		if err := s.repeated(ctx, func(ctx context.Context) error { return s.kv.mark(ctx, "destroy", key, left) }); err != nil {
+		if err := s.repeated(ctx, func(ctx context.Context) error { return s.markDestroyed(ctx, key, left) }); err != nil {
 			return myvault.Info{}, err
 		}
 	}
@@ -131,16 +131,32 @@ func (s *Store) destroy(ctx context.Context, c myvault.Change) (myvault.Info, er
 	return last, nil
 }
 
-// targets gives the versions to destroy in order, all up to the current one where none is named.
-func targets(named []myvault.Version, current myvault.Version) ([]myvault.Version, error) {
+// markDestroyed marks the versions and makes sure that they are.
+func (s *Store) markDestroyed(ctx context.Context, key string, versions []myvault.Version) error {
+	if err := s.kv.mark(ctx, "destroy", key, versions); err != nil {
+		return err
+	}
+	h, err := s.kv.history(ctx, key)
+	if err != nil {
+		return uncertain{err}
+	}
+	for _, n := range versions {
+		if h.of(n).state() != myvault.Destroyed {
+			return uncertain{errNotSeen}
+		}
+	}
+	return nil
+}
+
+// targets returns the versions to destroy in order. If none is named, these are the current one and
+// all others that Vault still has.
+func targets(named []myvault.Version, h history) ([]myvault.Version, error) {
+	current := myvault.Version(h.Data.Current)
 	if current == 0 {
 		return nil, myvault.ErrNotFound
 	}
 	if len(named) == 0 {
-		for n := myvault.Version(1); n <= current; n++ {
-			named = append(named, n)
-		}
-		return named, nil
+		named = append(h.kept(), current)
 	}
 	for _, n := range named {
 		if n == 0 || n > current {
@@ -158,7 +174,11 @@ func (s *Store) mark(ctx context.Context, what, key string, state myvault.State,
 		return s.kv.mark(ctx, what, key, []myvault.Version{n})
 	}, func(ctx context.Context) (bool, error) {
 		h, err := s.kv.history(ctx, key)
-		return err == nil && h.of(n).state() == state, err
+		if err != nil {
+			return false, err
+		}
+		is := h.of(n).state()
+		return is == state || state == myvault.Deleted && is == myvault.Destroyed, nil
 	})
 }
 
@@ -167,6 +187,10 @@ func (s *Store) note(ctx context.Context, key string, custom map[string]string, 
 	changes := readNotes(custom).with(custom, infos)
 	if changes == nil {
 		return nil
+	}
+	if custom[keyEntry] == "" { // a record from before, which has no data once it is marked
+		label := entryOf(s.kv.label(key))
+		changes[keyEntry] = &label
 	}
 	return s.repeated(ctx, func(ctx context.Context) error { return s.kv.patchCustom(ctx, key, changes) })
 }

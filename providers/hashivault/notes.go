@@ -79,7 +79,11 @@ func ofMicros(s string) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	return time.UnixMicro(n).UTC()
+	t := time.UnixMicro(n).UTC()
+	if t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{} // nothing that a secret can have
+	}
+	return t
 }
 
 // with gives the entries of the custom metadata that change when the versions are noted;

@@ -9,10 +9,10 @@ import (
 // atOnce is how many requests one listing makes at the same time.
 const atOnce = 16
 
-// ordered runs f on the items, several at once and a few ahead of the loop body, and yields
-// what it gives in the order of the items. It ends after the first error. When the loop is
+// ordered runs f on 0 to n-1, several at once and a few ahead of the loop body, and yields
+// the results in order. It ends after the first error. When the loop is
 // left, what runs ahead is cancelled and waited for.
-func ordered[T, R any](ctx context.Context, items []T, f func(context.Context, T) (R, error)) iter.Seq2[R, error] {
+func ordered[R any](ctx context.Context, n int, f func(context.Context, int) (R, error)) iter.Seq2[R, error] {
 	type result struct {
 		value R
 		err   error
@@ -22,22 +22,23 @@ func ordered[T, R any](ctx context.Context, items []T, f func(context.Context, T
 		defer running.Wait()
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		results := make([]chan result, 0, len(items))
+		var results [atOnce]chan result // of i at i%atOnce
+		started := 0
 		start := func() {
 			done := make(chan result, 1)
-			item := items[len(results)]
-			results = append(results, done)
+			i := started
+			results[i%atOnce] = done
+			started++
 			running.Go(func() {
-				value, err := f(ctx, item)
+				value, err := f(ctx, i)
 				done <- result{value, err}
 			})
 		}
-		for i := range items {
-			for len(results) < len(items) && len(results) <= i+atOnce-1 {
+		for i := range n {
+			for started < n && started < i+atOnce {
 				start()
 			}
-			r := <-results[i]
-			results[i] = nil
+			r := <-results[i%atOnce]
 			if !yield(r.value, r.err) || r.err != nil {
 				return
 			}

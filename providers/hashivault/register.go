@@ -28,7 +28,8 @@ type registration struct {
 	By          string `json:"by"`
 	At          string `json:"at"`
 	State       string `json:"state"`
-	ID          string `json:"id"` // drawn at random when it was registered
+	ID          string `json:"id"`           // drawn at random when it was registered
+	Key         name   `json:"key,omitzero"` // the label of the KV secret
 	Change      name   `json:"change"`
 }
 
@@ -70,11 +71,15 @@ func (r *register) read(ctx context.Context, name string) (entry, error) {
 			Meta *metadata    `json:"metadata"`
 		} `json:"data"`
 	}
-	a, found, err := r.store.kv.get(ctx, "data/"+r.store.kv.projectKey(name), "")
+	key := r.store.kv.projectKey(name)
+	a, found, err := r.store.kv.get(ctx, "data/"+key, "")
 	if err != nil {
 		return e, err
 	}
 	s, err := decode[stored](a)
+	if err == nil {
+		err = r.store.kv.checkAnswer(a, found, key, s.Data.Data.Key, s.Data.Meta)
+	}
 	if err == nil && s.Data.Meta != nil {
 		e.registration, e.version = s.Data.Data, s.Data.Meta.Version
 		if !found {
@@ -87,8 +92,9 @@ func (r *register) read(ctx context.Context, name string) (entry, error) {
 // write stores the next step of a registration; errMismatch where somebody was faster.
 func (r *register) write(ctx context.Context, name string, e entry) (entry, error) {
 	since := time.Now()
-	e.Change = named(rand.Text())
-	n, err := r.store.write(ctx, r.store.kv.projectKey(name), e.registration, e.Change.String(), int64(e.version))
+	key := r.store.kv.projectKey(name)
+	e.Key, e.Change = named(r.store.kv.label(key)), named(rand.Text())
+	n, err := r.store.write(ctx, key, e.registration, e.Change.String(), int64(e.version))
 	if err != nil {
 		return e, err
 	}
@@ -135,7 +141,7 @@ func (r *register) count(ctx context.Context) (int, error) {
 		return len(names), err
 	}
 	n := 0
-	for e, err := range ordered(ctx, names, r.read) {
+	for e, err := range ordered(ctx, len(names), func(ctx context.Context, i int) (entry, error) { return r.read(ctx, names[i]) }) {
 		if err != nil {
 			return 0, err
 		}
@@ -206,8 +212,8 @@ func (s *Store) Projects(ctx context.Context, from string) iter.Seq2[myvault.Pro
 		begin, _ := slices.BinarySearch(names, from)
 		names = names[begin:]
 		i := -1
-		for e, err := range ordered(ctx, names, func(ctx context.Context, name string) (entry, error) {
-			return guarded(ctx, s, func() (entry, error) { return s.register.read(ctx, name) })
+		for e, err := range ordered(ctx, len(names), func(ctx context.Context, i int) (entry, error) {
+			return guarded(ctx, s, func() (entry, error) { return s.register.read(ctx, names[i]) })
 		}) {
 			if i++; err == nil && !e.exists() {
 				continue
@@ -228,6 +234,7 @@ func (s *Store) Projects(ctx context.Context, from string) iter.Seq2[myvault.Pro
 type pointer struct {
 	Project string `json:"project"`
 	ID      string `json:"id"`
+	Key     name   `json:"key,omitzero"` // the label of the KV secret
 	Change  name   `json:"change"`
 	version uint64
 }
@@ -239,11 +246,15 @@ func (r *register) chosen(ctx context.Context) (pointer, error) {
 			Meta *metadata `json:"metadata"`
 		} `json:"data"`
 	}
-	a, _, err := r.store.kv.get(ctx, "data/"+r.store.kv.base+"/"+defaultKey, "")
+	key := r.store.kv.base + "/" + defaultKey
+	a, found, err := r.store.kv.get(ctx, "data/"+key, "")
 	if err != nil {
 		return pointer{}, err
 	}
 	s, err := decode[stored](a)
+	if err == nil {
+		err = r.store.kv.checkAnswer(a, found, key, s.Data.Data.Key, s.Data.Meta)
+	}
 	if err != nil || s.Data.Meta == nil {
 		return pointer{}, err
 	}
@@ -265,8 +276,8 @@ func (r *register) makeDefault(ctx context.Context, name string) error {
 		if err != nil || p.ID == e.ID {
 			return err
 		}
-		p.Project, p.ID, p.Change = name, e.ID, named(rand.Text())
 		key := r.store.kv.base + "/" + defaultKey
+		p.Project, p.ID, p.Key, p.Change = name, e.ID, named(r.store.kv.label(key)), named(rand.Text())
 		_, err = r.store.write(ctx, key, p, p.Change.String(), int64(p.version))
 		if !errors.Is(err, errMismatch) {
 			return err

@@ -42,14 +42,14 @@ func TestRequests(t *testing.T) {
 				fake.Requests()
 				do(t, another, put("newsbot/a", "6", myvault.IfVersion(5)))
 			}, "GET subkeys, POST data"},
-			{"put if absent", func() { do(t, s, put("newsbot/b", "1", myvault.IfAbsent())) }, "GET subkeys, POST data"},
-			{"delete", func() { do(t, s, change(myvault.OpDelete, "newsbot/a")) }, "GET subkeys, PATCH metadata, POST delete"},
-			{"undelete", func() { do(t, s, change(myvault.OpUndelete, "newsbot/a")) }, "GET subkeys, POST undelete"},
-			{"delete again", func() { do(t, s, change(myvault.OpDelete, "newsbot/a")) }, "GET subkeys, POST delete"},
+			{"put if absent", func() { do(t, s, put("newsbot/b", "1", myvault.IfAbsent())) }, "GET subkeys, POST data, PATCH metadata, GET subkeys"},
+			{"delete", func() { do(t, s, change(myvault.OpDelete, "newsbot/a")) }, "GET subkeys, GET metadata, PATCH metadata, POST delete"},
+			{"undelete", func() { do(t, s, change(myvault.OpUndelete, "newsbot/a")) }, "GET subkeys, POST undelete, GET metadata"},
+			{"delete again", func() { do(t, s, change(myvault.OpDelete, "newsbot/a")) }, "GET subkeys, POST delete, GET metadata"},
 			{"versions", func() { states(t, s, "newsbot/b") }, "GET metadata, GET subkeys"},
-			{"destroy", func() { do(t, s, change(myvault.OpDestroy, "newsbot/b")) }, "GET metadata, GET subkeys, PATCH metadata, POST destroy"},
+			{"destroy", func() { do(t, s, change(myvault.OpDestroy, "newsbot/b")) }, "GET metadata, GET subkeys, PATCH metadata, POST destroy, GET metadata"},
 			{"ping", func() { made(s.Ping(t.Context())) }, "GET data"},
-			{"first put of a project", func() { do(t, s, put("common/a", "1")) }, "GET data, GET list, POST data, POST data"},
+			{"first put of a project", func() { do(t, s, put("common/a", "1")) }, "GET data, GET list, POST data, PATCH metadata, GET subkeys, POST data, PATCH metadata, GET subkeys"},
 		} {
 			near()
 			fake.Requests()
@@ -157,12 +157,12 @@ func TestWhatStandsInVault(t *testing.T) {
 	}
 	is.True(strings.Contains(server.Must(t, "GET", "secret/data/team/vault/secrets/newsbot/prod/key", ""), `"base64":"/wA="`))
 	is.True(strings.Contains(server.Must(t, "GET", "secret/data/team/vault/projects/newsbot", ""), `"state":"registered"`))
-	is.True(strings.Contains(server.Must(t, "GET", "secret/data/team/vault/store", ""), `"layout":"1"`))
+	is.True(strings.Contains(server.Must(t, "GET", "secret/data/team/vault/store", ""), `"layout":"2"`))
 	// Another layout is refused, and what another program wrote is told, not guessed at.
 	server.Must(t, "POST", "secret/data/team/vault/secrets/newsbot/theirs", `{"data":{"password":"x"}}`)
 	_, err := s.Get(t.Context(), at("newsbot/theirs"), 0)
 	is.True(errors.Is(err, myvault.ErrTampered))
-	server.Must(t, "POST", "secret/data/team/vault/store", `{"data":{"layout":"2","incarnation":"x"}}`)
+	server.Must(t, "POST", "secret/data/team/vault/store", `{"data":{"layout":"3","incarnation":"x"}}`)
 	is.True(errors.Is(s.Ping(t.Context()), hashivault.ErrNewer))
 }
 

@@ -19,27 +19,31 @@ const (
 // is for anyVersion; else errMismatch. A write whose answer is lost is never just repeated:
 // the change key tells whether a version is this one. ErrUnknownOutcome where that cannot be found out.
 func (s *Store) write(ctx context.Context, key string, data any, change string, cas int64) (myvault.Version, error) {
-	return s.settled(ctx, key, change, cas, func(ctx context.Context) (myvault.Version, error) {
+	return s.settled(ctx, key, change, cas, func(ctx context.Context) (written, error) {
 		return s.kv.put(ctx, key, data, cas)
 	})
 }
 
-// settled is write for any way to send the change.
-func (s *Store) settled(ctx context.Context, key, change string, cas int64, send func(context.Context) (myvault.Version, error)) (myvault.Version, error) {
-	n, err := send(ctx)
+// settled is write for any way to send the change. An answer that may belong to another request
+// counts as lost.
+func (s *Store) settled(ctx context.Context, key, change string, cas int64, send func(context.Context) (written, error)) (myvault.Version, error) {
+	w, err := send(ctx)
 	u := uncertain{}
-	if !errors.As(err, &u) {
-		return n, err
+	switch {
+	case err == nil && s.made(ctx, w, key, change, cas):
+		return myvault.Version(w.Version), nil
+	case err == nil:
+		u.cause = errUnproven
+	case errors.As(err, &u):
+	case errors.As(err, new(refused)):
+		return s.despite(ctx, err, key, change, cas)
+	default:
+		return 0, err
 	}
 	ctx, cancel := settling(ctx)
 	defer cancel()
 	for {
-		var found bool
-		if cas == anyVersion {
-			n, found, err = s.findAny(ctx, key, change)
-		} else {
-			n, found, err = s.findNext(ctx, key, change, cas)
-		}
+		n, found, err := s.find(ctx, key, change, cas)
 		switch {
 		case found:
 			return n, nil
@@ -52,15 +56,39 @@ func (s *Store) settled(ctx context.Context, key, change string, cas int64, send
 			return 0, unknown(u.cause)
 		case err == nil:
 			// On this condition one of the two can be made and never both.
-			n, err = send(ctx)
-			if err == nil {
-				return n, nil
+			w, err = send(ctx)
+			if err == nil && s.made(ctx, w, key, change, cas) {
+				return myvault.Version(w.Version), nil
 			}
 		}
 		if !pause(ctx) {
 			return 0, unknown(u.cause)
 		}
 	}
+}
+
+// despite returns the version that the change made although Vault's answer is a refusal, which then
+// was the answer to another request; else that refusal.
+func (s *Store) despite(ctx context.Context, refusal error, key, change string, cas int64) (myvault.Version, error) {
+	n, found, err := s.find(ctx, key, change, cas)
+	switch {
+	case found:
+		return n, nil
+	case errors.Is(err, myvault.ErrTampered):
+		return 0, unknown(err)
+	}
+	return 0, refusal
+}
+
+// errUnproven is the cause if an answer to a write does not show that this write was made.
+var errUnproven = errors.New("the answer does not name the record that was written")
+
+// find looks for the version that the change made.
+func (s *Store) find(ctx context.Context, key, change string, cas int64) (myvault.Version, bool, error) {
+	if cas == anyVersion {
+		return s.findAny(ctx, key, change)
+	}
+	return s.findNext(ctx, key, change, cas)
 }
 
 // findNext looks whether the version that follows cas is the one of this change. errMismatch
@@ -118,13 +146,14 @@ func (s *Store) repeated(ctx context.Context, change func(context.Context) error
 	return unknown(u.cause)
 }
 
-// seen makes a change that others can take back. It is sent once: where its effect is
+// seen makes a change that others can take back. Vault's answer to it names nothing, so the effect is
+// looked for in any case. The change is sent once: where its effect is
 // not there, it was not made, or made and taken back, and then making it again would undo what
 // another process was told. done reports whether the effect is there.
 func (s *Store) seen(ctx context.Context, change func(context.Context) error, done func(context.Context) (bool, error)) error {
 	err := change(ctx)
-	u := uncertain{}
-	if !errors.As(err, &u) {
+	u := uncertain{cause: errNotSeen}
+	if err != nil && !errors.As(err, &u) {
 		return err
 	}
 	ctx, cancel := settling(ctx)
@@ -139,6 +168,9 @@ func (s *Store) seen(ctx context.Context, change func(context.Context) error, do
 		}
 	}
 }
+
+// errNotSeen is the cause if Vault says that a change was made, and its effect is not there.
+var errNotSeen = errors.New("vault answered, but the change is not to be seen")
 
 // settling gives a context to find out an outcome in, for a little longer than the caller
 // waits: whoever has gone is better served by a change that is known to be made or not.

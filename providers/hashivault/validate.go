@@ -6,7 +6,7 @@ import "errors"
 // myvault.ErrInvalid; nil if there is nothing. It reads the files of TLS.
 func (c Config) Check() error {
 	_, wrong := c.withDefaults()
-	_, addresses := parseAddresses(c.Addresses)
+	_, addresses := c.parseAddresses()
 	_, tls := c.transport()
 	return errors.Join(wrong, addresses, tls)
 }

@@ -137,7 +137,7 @@ func (n *wires) tidy() {
 	}
 }
 
-// close closes what rests. No call is in progress any more.
+// close closes what rests.
 func (n *wires) close() {
 	if n == nil {
 		return
@@ -146,6 +146,7 @@ func (n *wires) close() {
 	defer n.mu.Unlock()
 	if n.timer != nil {
 		n.timer.Stop()
+		n.timer = nil
 	}
 	for _, w := range n.resting {
 		_ = w.plain.Close()

@@ -1,6 +1,7 @@
 package pyvault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,13 +17,21 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/readonly"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
 // contents is what stands in the file, as text.
 type contents struct {
 	projects []projectRow
 	secrets  []secretRow
+	budget   int64 // bytes of text that may still come; pages that point at each other have no end
 }
+
+// maxCell is the most bytes of one cell; a value takes two for each of its bytes.
+const maxCell = 16 << 20
+
+// errTooMuch is the error for more text than the file can hold.
+var errTooMuch = errors.New("it yields more than its size; it is damaged")
 
 type projectRow struct {
 	name, description, at, by string
@@ -67,6 +77,9 @@ func look(path string) (s state, err error) {
 	}
 	s.size, s.changed = info.Size(), info.ModTime().UnixNano()
 	if info, err := os.Stat(path + "-wal"); err == nil {
+		if !info.Mode().IsRegular() {
+			return s, fmt.Errorf("%w: its write-ahead log is no file", myvault.ErrInvalid) // a pipe would never end
+		}
 		s.logSize, s.logChanged = info.Size(), info.ModTime().UnixNano()
 	}
 	if info, err := os.Stat(path + "-journal"); err == nil {
@@ -84,6 +97,11 @@ func cause(err error) error {
 }
 
 func readFile(ctx context.Context, path string) (f contents, err error) {
+	defer func() {
+		if p := recover(); p != nil { // the engine panics if it has no memory left
+			err = fmt.Errorf("%w file: the engine cannot read it", myvault.ErrInvalid)
+		}
+	}()
 	path, err = filepath.Abs(path)
 	if err != nil {
 		return f, err
@@ -98,10 +116,61 @@ func readFile(ctx context.Context, path string) (f contents, err error) {
 	if err := distrust(db); err != nil {
 		return f, failure(err)
 	}
-	if err := f.readProjects(db); err != nil {
-		return f, failure(err)
+	if f.budget, err = budgetOf(path); err != nil {
+		return f, err
 	}
-	return f, failure(f.readSecrets(db))
+	return f, failure(f.read(db))
+}
+
+// budgetOf returns how much text can be in the file and its log: a number of 8 bytes may have 20 digits.
+func budgetOf(path string) (int64, error) {
+	s, err := look(path)
+	return 1<<16 + 4*(s.size+s.logSize), err
+}
+
+func (f *contents) read(db *sqlite3.Conn) error {
+	for _, table := range []string{"projects", "secrets"} {
+		if err := plainTable(db, table); err != nil {
+			return err
+		}
+	}
+	return errors.Join(f.readProjects(db), f.readSecrets(db))
+}
+
+// plainTable refuses what is not a table of columns that are stored.
+func plainTable(db *sqlite3.Conn, table string) error {
+	stored := false
+	kind := `SELECT type = 'table' AND rootpage > 0 FROM sqlite_schema WHERE lower(name) = '` + table + `'`
+	err := each(db, kind, func(row *sqlite3.Stmt) error {
+		stored = row.ColumnBool(0)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !stored {
+		return errors.New("it has no table " + table)
+	}
+	return each(db, `SELECT hidden FROM pragma_table_xinfo('`+table+`')`, func(row *sqlite3.Stmt) error {
+		if row.ColumnInt(0) != 0 {
+			return errors.New("its table " + table + " has a generated column")
+		}
+		return nil
+	})
+}
+
+// texts returns the columns of a row as texts, and takes them from the budget.
+func (f *contents) texts(row *sqlite3.Stmt) ([]string, error) {
+	all := make([]string, row.ColumnCount())
+	f.budget--
+	for i := range all {
+		all[i] = row.ColumnText(i)
+		f.budget -= int64(len(all[i]))
+	}
+	if f.budget < 0 {
+		return nil, errTooMuch
+	}
+	return all, nil
 }
 
 // distrust keeps what stands in the schema from running, and the log of the file from being
@@ -118,6 +187,7 @@ func distrust(db *sqlite3.Conn) error {
 			return err
 		}
 	}
+	db.Limit(sqlite3.LIMIT_LENGTH, maxCell)
 	return db.Exec(`PRAGMA locking_mode=EXCLUSIVE`)
 }
 
@@ -132,47 +202,67 @@ func failure(err error) error {
 	return fmt.Errorf("%w file: it is not one of the earlier service: %w", myvault.ErrInvalid, err)
 }
 
+// The rows are sorted here and read in the order of the table: what the engine sorts it collects first, without a bound.
+
 func (f *contents) readProjects(db *sqlite3.Conn) error {
 	isDefault := "0" // the first files have no such column
-	err := each(db, `SELECT 1 FROM pragma_table_info('projects') WHERE name = 'is_default'`, func(*sqlite3.Stmt) {
+	err := each(db, `SELECT 1 FROM pragma_table_info('projects') WHERE name = 'is_default'`, func(*sqlite3.Stmt) error {
 		isDefault = "is_default"
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	query := `SELECT name, description, created_at, created_by, ` + isDefault + ` FROM projects ORDER BY name`
-	return each(db, query, func(row *sqlite3.Stmt) {
-		f.projects = append(f.projects, projectRow{
-			row.ColumnText(0), row.ColumnText(1), row.ColumnText(2), row.ColumnText(3), row.ColumnBool(4),
-		})
+	query := `SELECT name, description, created_at, created_by, ` + isDefault + ` FROM main.projects NOT INDEXED`
+	err = each(db, query, func(row *sqlite3.Stmt) error {
+		c, err := f.texts(row)
+		if err == nil {
+			f.projects = append(f.projects, projectRow{c[0], c[1], c[2], c[3], row.ColumnBool(4)})
+		}
+		return err
 	})
+	slices.SortStableFunc(f.projects, func(a, b projectRow) int { return cmp.Compare(a.name, b.name) })
+	return err
 }
 
 func (f *contents) readSecrets(db *sqlite3.Conn) error {
-	query := `SELECT project, path, encrypted_value, encryption_iv, encryption_tag, updated_at, updated_by FROM secrets ORDER BY project, path, id`
-	return each(db, query, func(row *sqlite3.Stmt) {
-		f.secrets = append(f.secrets, secretRow{
-			row.ColumnText(0), row.ColumnText(1), row.ColumnText(2), row.ColumnText(3), row.ColumnText(4), row.ColumnText(5), row.ColumnText(6),
-		})
+	query := `SELECT project, path, encrypted_value, encryption_iv, encryption_tag, updated_at, updated_by FROM main.secrets NOT INDEXED`
+	err := each(db, query, func(row *sqlite3.Stmt) error {
+		c, err := f.texts(row)
+		if err == nil {
+			f.secrets = append(f.secrets, secretRow{c[0], c[1], c[2], c[3], c[4], c[5], c[6]})
+		}
+		return err
 	})
+	slices.SortStableFunc(f.secrets, func(a, b secretRow) int {
+		return cmp.Or(cmp.Compare(a.project, b.project), cmp.Compare(a.path, b.path))
+	})
+	return err
 }
 
-func each(db *sqlite3.Conn, query string, take func(*sqlite3.Stmt)) error {
+// each calls take with the rows until there are no more or it fails.
+func each(db *sqlite3.Conn, query string, take func(*sqlite3.Stmt) error) error {
 	stmt, _, err := db.Prepare(query)
 	if err != nil {
 		return err
 	}
-	for stmt.Step() {
-		take(stmt)
+	for err == nil && stmt.Step() {
+		err = take(stmt)
 	}
-	return errors.Join(stmt.Err(), stmt.Close())
+	return errors.Join(err, stmt.Err(), stmt.Close())
 }
 
-// parseTime reads a time as SQLAlchemy writes it for SQLite, without a zone, in UTC.
+// parseTime reads a time as SQLAlchemy writes it for SQLite, with a blank for the T and without a zone,
+// in UTC; or one of RFC 3339.
 func parseTime(text string) (time.Time, error) {
-	for _, layout := range []string{"2006-01-02 15:04:05.999999", "2006-01-02T15:04:05.999999", time.RFC3339Nano} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC().Truncate(time.Microsecond), nil
+	const date = len("2006-01-02")
+	full := text
+	if len(text) > date && text[date] == ' ' {
+		full = text[:date] + "T" + text[date+1:]
+	}
+	for _, zone := range []string{"Z", ""} {
+		if t, err := rfc3339.Parse(full + zone); err == nil {
+			return t.Truncate(time.Microsecond), nil
 		}
 	}
 	return time.Time{}, errors.New("its time is malformed")

@@ -21,7 +21,7 @@ import (
 )
 
 // filled is a file with usual contents.
-func filled(t *testing.T, key crypto.Key) *pyservice.Service {
+func filled(t testing.TB, key crypto.Key) *pyservice.Service {
 	s := pyservice.New(t, key, true)
 	s.Exec(`INSERT INTO projects(name, description, is_default, created_at, created_by) VALUES
 		('newsbot', 'the news', 0, '2025-09-30 10:00:00.000000', 'commonUI'),
@@ -179,6 +179,11 @@ func TestNotSuchAFile(t *testing.T) {
 		is.New(t).NoErr(errors.Join(db.Exec(`CREATE TABLE secrets(a)`), db.Close()))
 		return path
 	}
+	piped := func(t *testing.T) string {
+		path := filled(t, crypto.NewKey()).Done()
+		is.New(t).NoErr(os.Mkdir(path+"-wal", 0o700))
+		return path
+	}
 	running := func(t *testing.T) string {
 		s := filled(t, crypto.NewKey())
 		s.Exec(`BEGIN IMMEDIATE`)
@@ -195,6 +200,7 @@ func TestNotSuchAFile(t *testing.T) {
 	}{
 		"a text":                   {text, myvault.ErrInvalid},
 		"another database":         {other, myvault.ErrInvalid},
+		"a log that is no file":    {piped, myvault.ErrInvalid},
 		"a directory":              {func(t *testing.T) string { return t.TempDir() }, myvault.ErrInvalid},
 		"nothing":                  {func(t *testing.T) string { return filepath.Join(t.TempDir(), "x") }, myvault.ErrUnavailable},
 		"one that is written just": {running, myvault.ErrUnavailable},

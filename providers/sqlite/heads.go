@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
 // FormatHeads gives a line for each head, as [ParseHeads] reads it: the chain, the sequence,
@@ -48,7 +49,7 @@ func parseHead(fields []string) (h myvault.Head, ok bool) {
 		return h, false
 	}
 	seq, wrongSeq := strconv.ParseUint(fields[1], 10, 63)
-	at, wrongTime := time.Parse(time.RFC3339Nano, fields[2])
+	at, wrongTime := rfc3339.Parse(fields[2])
 	mac, wrongMAC := hex.DecodeString(fields[3])
 	h = myvault.Head{Chain: fields[0], Seq: seq, At: at.UTC(), MAC: mac}
 	return h, wrongSeq == nil && wrongTime == nil && wrongMAC == nil && len(mac) == 32

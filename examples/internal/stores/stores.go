@@ -28,6 +28,7 @@ type Settings struct {
 	Key          string   `env:"MSA_MASTER_KEY" help:"base64:<32 bytes>, or instead"`
 	KeyFile      string   `env:"MSA_MASTER_KEY_FILE" help:"a file that holds it and that nobody else can read"`
 	Addresses    []string `env:"VAULT_ADDR" help:"hashivault: URLs of the nodes, comma-separated"`
+	Plaintext    bool     `env:"VAULT_PLAINTEXT" help:"true: http URLs beyond loopback, whose network reads the token and every value"`
 	Token        string   `env:"VAULT_TOKEN" help:"the token, or instead"`
 	TokenFile    string   `env:"VAULT_TOKEN_FILE" help:"a file that holds it, or instead"`
 	RoleID       string   `env:"VAULT_ROLE_ID" help:"the role id of an AppRole, and with it"`
@@ -100,7 +101,7 @@ func (s Settings) vault() (c hashivault.Config, err error) {
 	token, err := secretOr(s.Token, s.TokenFile, "VAULT_TOKEN")
 	wrong := []error{err}
 	c = hashivault.Config{
-		Addresses: s.Addresses, Mount: s.Mount, Base: s.Base, Namespace: s.Namespace, Token: token, KeepVersions: s.KeepVersions,
+		Addresses: s.Addresses, Plaintext: s.Plaintext, Mount: s.Mount, Base: s.Base, Namespace: s.Namespace, Token: token, KeepVersions: s.KeepVersions,
 		TLS: api.TLSConfig{CACert: s.CACert, ClientCert: s.ClientCert, ClientKey: s.ClientKey, TLSServerName: s.ServerName},
 	}
 	if s.RoleID != "" {

@@ -159,7 +159,7 @@ const english = {
     401: {what: 'Service or token is wrong.', todo: 'Check both, and copy the token again.'},
     403: {what: 'The policy does not allow this.', todo: 'Ask the operator for a rule, or see “What you may do”.'},
     404: {what: 'It is not there.', todo: 'It may have been deleted or renamed. Refresh the list, or look into the trash.'},
-    409: {what: 'It exists already, or was changed meanwhile.', todo: 'Look at it, then decide.'},
+    409: {what: 'It already exists, or was changed meanwhile.', todo: 'Look at it, then decide.'},
     410: {what: 'This value was destroyed.', todo: 'It cannot come back. Save a new version instead.'},
     412: {what: 'It was changed meanwhile.', todo: 'Look at it, then decide.'},
     413: {what: 'It is too large.', todo: 'A value has up to 512 KiB.'},
