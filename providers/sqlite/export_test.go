@@ -288,3 +288,11 @@ func (s *Store) CountScrubs() *atomic.Int64 {
 	}
 	return &waits
 }
+
+// ChangeKeyFailing is ChangeKey with a disk on which what is done beside the engine may fail.
+func ChangeKeyFailing(ctx context.Context, dir, keyFile string, fails func(operation, path string, size int) (done int, err error)) (KeyChange, error) {
+	return changeKey(ctx, dir, keyFile, disk{fails: fails})
+}
+
+// OwnerOf is the owner of a file.
+var OwnerOf = ownerOf
