@@ -17,23 +17,50 @@ import (
 // directory and the source of the master key, from the .env that the server reads and the
 // environment, which wins. Unlike the server it makes nothing.
 func Operator(environ []string) (dir string, keys sqlite.KeySource, err error) {
-	settings := env.ToMap(environ)
-	if path := Look(settings); path != "" {
-		f, err := os.Open(path)
-		if err != nil {
-			return "", nil, err
-		}
-		file, err := myvault.ReadEnv(f)
-		_ = f.Close()
-		if err != nil {
-			return "", nil, fmt.Errorf("%s: %w", path, err)
-		}
-		if err := Private(path, file); err != nil {
-			return "", nil, err
-		}
-		settings = merged(file, settings)
+	_, settings, err := operated(environ)
+	if err != nil {
+		return "", nil, err
 	}
-	return dataOf(settings), sqlite.KeySettings(settings["MSA_MASTER_KEY"], settings["MSA_MASTER_KEY_FILE"]), nil
+	return dataOf(settings), sqlite.KeySettings(settings[masterKey], settings[masterKeyFile]), nil
+}
+
+// BackupKeys returns the source of the key that opens a backup: the one configured or, beside a key
+// file, one that a change of the key has kept.
+func BackupKeys(environ []string, backup string) (sqlite.KeySource, error) {
+	_, settings, err := operated(environ)
+	if err != nil {
+		return nil, err
+	}
+	if file := settings[masterKeyFile]; file != "" && settings[masterKey] == "" {
+		return sqlite.BackupKey(backup, file), nil
+	}
+	return sqlite.KeySettings(settings[masterKey], settings[masterKeyFile]), nil
+}
+
+const (
+	masterKey     = "MSA_MASTER_KEY"
+	masterKeyFile = "MSA_MASTER_KEY_FILE"
+)
+
+// operated returns the path of the .env that the server reads, "" for none, and the settings in force.
+func operated(environ []string) (path string, settings map[string]string, err error) {
+	settings = env.ToMap(environ)
+	if path = Look(settings); path == "" {
+		return path, settings, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return path, nil, err
+	}
+	file, err := myvault.ReadEnv(f)
+	_ = f.Close()
+	if err != nil {
+		return path, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := Private(path, file); err != nil {
+		return path, nil, err
+	}
+	return path, merged(file, settings), nil
 }
 
 // Alone reports whether a directory holds a trail without a store: that of a server whose secrets are in
