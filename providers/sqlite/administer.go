@@ -53,6 +53,9 @@ func (f *file) durable() (*conn, error) {
 
 // reader opens a connection of its own for a long reading.
 func (f *file) reader() (*conn, error) {
+	if f.closing.Load() {
+		return nil, myvault.ErrClosed
+	}
 	if err := f.inPlace(); err != nil {
 		return nil, err
 	}

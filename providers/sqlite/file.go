@@ -24,6 +24,7 @@ type file struct {
 	readers *pool
 	writer  *writer
 	shots   atomic.Int32 // backups of this process that hold a snapshot
+	closing atomic.Bool
 }
 
 // options are what the files of a store are opened with.
@@ -125,6 +126,7 @@ func (f *file) abandon() error {
 // close ends the readers, then the writer, whose connection brings the write-ahead log
 // into the file when it is the last.
 func (f *file) close() error {
+	f.closing.Store(true)
 	f.place.close()
 	err := f.readers.close()
 	f.settle()
