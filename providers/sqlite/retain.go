@@ -72,6 +72,7 @@ type pruning struct {
 	limit    AccessLimit
 	pruned   uint64
 	recorded bool   // has entries of its own
+	smaller  uint   // how often a step was halved, because the disk had no room for its log
 	begun    uint64 // the sequence of the one that says that it was begun; 0: nothing was removed
 
 	first, last time.Time // when the oldest and the newest that went were made
@@ -89,8 +90,15 @@ func (p *pruning) ended(ctx context.Context, err error) error {
 func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 	for {
 		n, err := p.step(ctx)
+		if p.smaller > 0 || noSpace(err) {
+			_ = p.forget(ctx) // the next step uses the room of this one
+		}
+		if noSpace(err) && page>>p.smaller > 1 {
+			p.smaller++
+			continue
+		}
 		if err != nil || n == 0 {
-			return err
+			return p.needsRoom(err)
 		}
 		progress(p.pruned)
 	}
@@ -157,7 +165,7 @@ func (p *pruning) oldest(c *conn) (old []myvault.Entry, row int64, err error) {
 	}
 	w := walk{end: from, row: int64(from.seq)}
 	_, err = w.step(c, func(e *myvault.Entry) (err error) {
-		if goes := over || e.Seq <= p.limit.UpTo || e.At.Before(p.limit.Before); !goes || e.Seq >= end || len(old) == page {
+		if goes := over || e.Seq <= p.limit.UpTo || e.At.Before(p.limit.Before); !goes || e.Seq >= end || len(old) == page>>p.smaller {
 			return errDone
 		}
 		if w.end, err = w.end.followed(e, p.keys); err == nil {
