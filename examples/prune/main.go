@@ -51,7 +51,7 @@ func prune(ctx context.Context, out io.Writer, keep, days int) (err error) {
 
 // pruneTrail is prune where the secrets are in HashiCorp Vault.
 func pruneTrail(ctx context.Context, out io.Writer, dir string, keys sqlite.KeySource, days int) (err error) {
-	trail, err := sqlite.OpenTrail(ctx, dir, keys, sqlite.TrailConfig{})
+	trail, err := sqlite.OpenTrail(ctx, dir, keys, setup.KeepAll)
 	if err != nil {
 		return err
 	}

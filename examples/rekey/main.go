@@ -80,7 +80,7 @@ func rekey(ctx context.Context, out io.Writer, o options) error {
 
 // renew changes the data keys, and seals every value under the new ones.
 func renew(ctx context.Context, out io.Writer, dir string, keys sqlite.KeySource) (err error) {
-	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{})
+	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{Trail: setup.KeepAll})
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func verifyStore(ctx context.Context, dir string, keys sqlite.KeySource, heads .
 	if err := setup.Existing(dir); err != nil {
 		return report, err
 	}
-	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{})
+	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{Trail: setup.KeepAll})
 	if err != nil {
 		return report, err
 	}
@@ -80,7 +80,7 @@ func verifyStore(ctx context.Context, dir string, keys sqlite.KeySource, heads .
 
 // verifyTrail is verifyStore where the secrets are in HashiCorp Vault.
 func verifyTrail(ctx context.Context, dir string, keys sqlite.KeySource, heads ...myvault.Head) (report sqlite.Report, err error) {
-	trail, err := sqlite.OpenTrail(ctx, dir, keys, sqlite.TrailConfig{})
+	trail, err := sqlite.OpenTrail(ctx, dir, keys, setup.KeepAll)
 	if err != nil {
 		return report, err
 	}

@@ -20,6 +20,7 @@ type Store struct {
 	locks       locks // by address
 	hints       hints
 	patches     atomic.Bool // the token may patch
+	readOnly    bool
 	gate        gate
 }
 
@@ -62,7 +63,7 @@ func open(ctx context.Context, config Config) (*Store, error) {
 		c.close()
 		return nil, err
 	}
-	s := &Store{kv: &kv{cluster: c, keeper: keeper, mount: config.Mount, base: config.Base}}
+	s := &Store{kv: &kv{cluster: c, keeper: keeper, mount: config.Mount, base: config.Base}, readOnly: config.ReadOnly}
 	s.register, s.keeps = newRegister(s, config.MaxProjects), config.KeepVersions
 	if err := s.start(ctx, config.KeepVersions); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -82,7 +83,7 @@ func (s *Store) start(ctx context.Context, keep int) error {
 	s.patches.Store(patches)
 	for {
 		name, err := s.identity(ctx)
-		if err != nil || name != "" {
+		if err != nil || name != "" || s.readOnly {
 			s.incarnation = name
 			return err
 		}
@@ -128,7 +129,8 @@ func (s *Store) identity(ctx context.Context) (string, error) {
 	return id.Incarnation, nil
 }
 
-// Incarnation gives 26 letters and digits, drawn at random when the store was made.
+// Incarnation gives 26 letters and digits, drawn at random when the store was made. It is empty if
+// there is none, with [Config.ReadOnly].
 func (s *Store) Incarnation() string { return s.incarnation }
 
 // Ping reads one record, with the token: it reports a Vault that does not answer, is

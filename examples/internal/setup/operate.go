@@ -80,6 +80,10 @@ func Existing(dir string) error {
 	return nil
 }
 
+// KeepAll is for programs that are not asked to remove anything: a trail that they have open for
+// more than a minute would be pruned by age.
+var KeepAll = sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}
+
 // Store opens the store of a server, for a program that works on its files.
 func Store(ctx context.Context, environ []string) (*sqlite.Store, error) {
 	dir, keys, err := Operator(environ)
@@ -89,7 +93,7 @@ func Store(ctx context.Context, environ []string) (*sqlite.Store, error) {
 	if err := Existing(dir); err != nil {
 		return nil, err
 	}
-	return sqlite.Open(ctx, dir, keys, sqlite.Config{})
+	return sqlite.Open(ctx, dir, keys, sqlite.Config{Trail: KeepAll})
 }
 
 // Heads reads the heads that a backup printed. A file without one of each chain is refused: with
