@@ -32,7 +32,7 @@ func KeyFile(environ []string, file string) (string, error) {
 	text, configured := settings[masterKey], settings[masterKeyFile]
 	switch {
 	case text == "" && configured == "":
-		return "", fmt.Errorf("%w: no master key is configured; %s", crypto.ErrKey, howToConfigure)
+		return "", errNoKey
 	case text != "" && configured != "":
 		return "", fmt.Errorf("%w: set MSA_MASTER_KEY or MSA_MASTER_KEY_FILE, one and not both", crypto.ErrKey)
 	case file != "":
@@ -44,8 +44,6 @@ func KeyFile(environ []string, file string) (string, error) {
 	}
 	return moveKey(path, text)
 }
-
-const howToConfigure = "name the .env of the server with MYVAULT_ENV, or set MSA_MASTER_KEY_FILE"
 
 // keyIn makes a key file with the key in force, unless it is there.
 func keyIn(file, text, configured string) error {

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
@@ -21,8 +23,19 @@ func Operator(environ []string) (dir string, keys sqlite.KeySource, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	return dataOf(settings), sqlite.KeySettings(settings[masterKey], settings[masterKeyFile]), nil
+	return dataOf(settings), keySource(settings), nil
 }
+
+// keySource is that of the settings in force. A program has none mostly because it was started elsewhere
+// than the server.
+func keySource(settings map[string]string) sqlite.KeySource {
+	if settings[masterKey]+settings[masterKeyFile] == "" {
+		return func(context.Context) (crypto.Key, error) { return crypto.Key{}, errNoKey }
+	}
+	return sqlite.KeySettings(settings[masterKey], settings[masterKeyFile])
+}
+
+var errNoKey = fmt.Errorf("%w: there is none; start this program where the server is started, name the server's .env with MYVAULT_ENV, or set MSA_MASTER_KEY_FILE", crypto.ErrKey)
 
 // BackupKeys returns the source of the key that opens a backup: the one configured or, beside a key
 // file, one that a change of the key has kept.
@@ -34,7 +47,7 @@ func BackupKeys(environ []string, backup string) (sqlite.KeySource, error) {
 	if file := settings[masterKeyFile]; file != "" && settings[masterKey] == "" {
 		return sqlite.BackupKey(backup, file), nil
 	}
-	return sqlite.KeySettings(settings[masterKey], settings[masterKeyFile]), nil
+	return keySource(settings), nil
 }
 
 const (
@@ -96,7 +109,20 @@ func Store(ctx context.Context, environ []string) (*sqlite.Store, error) {
 	return sqlite.Open(ctx, dir, keys, sqlite.Config{Trail: KeepAll})
 }
 
-// Heads reads the heads that a backup printed. A file without one of each chain is refused: with
+// WriteNew writes a file where there is none, durably.
+func WriteNew(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// Heads reads the heads that were written with a backup. A file without one of each chain is refused: with
 // it, a check would not notice that a chain was cut short.
 func Heads(path string) ([]myvault.Head, error) {
 	return headsOf(path, myvault.ChainChanges, myvault.ChainAccess)
