@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
@@ -65,15 +66,14 @@ func rekey(ctx context.Context, out io.Writer, o options) error {
 		return err
 	}
 	done, err := sqlite.ChangeKey(ctx, dir, file)
-	if err != nil {
+	if err == nil || errors.Is(err, myvault.ErrUnknownOutcome) { // then old bytes are left alone
+		fmt.Fprintln(out, done)
+		if o.keyFile != "" {
+			fmt.Fprintln(out, handOver)
+		}
+	}
+	if err != nil || !o.data {
 		return err
-	}
-	fmt.Fprintln(out, done)
-	if o.keyFile != "" {
-		fmt.Fprintln(out, handOver)
-	}
-	if !o.data {
-		return nil
 	}
 	return renew(ctx, out, dir, sqlite.KeyFile(file))
 }

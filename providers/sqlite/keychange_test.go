@@ -357,3 +357,31 @@ func TestChangeKeyNamesTheKeptKey(t *testing.T) {
 	is.NoErr(err)
 	is.True(k.lost() == nil)
 }
+
+// TestChangeKeyDuringABackup: the old bytes stay until the backup is made, which is told, and the key is
+// installed all the same.
+func TestChangeKeyDuringABackup(t *testing.T) {
+	is := is.New(t)
+	k := newKeyed(t)
+	s := k.open()
+	for range 4 { // into the write-ahead log, so much that the copying takes several steps
+		_, err := apply(s, put("p/b", strings.Repeat("v", 500_000)))
+		is.NoErr(err)
+	}
+	path := filepath.Join(t.TempDir(), "backup")
+	calls := 0
+	_, err := s.Backup(t.Context(), path, func(int64, int64) {
+		if calls++; calls > 1 {
+			return
+		}
+		done, err := sqlite.ChangeKey(t.Context(), k.dir, k.file)
+		is.True(errors.Is(err, myvault.ErrUnknownOutcome))
+		is.Equal(done, sqlite.KeyChange{KeyFile: k.file, Kept: k.file + ".1"})
+	})
+	is.NoErr(err)
+	is.True(calls > 0)
+	k.close(s)
+	k.backups = append(k.backups, path)
+	k.sound()
+	is.Equal(len(k.keys), 2)
+}
