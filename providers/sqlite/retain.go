@@ -52,6 +52,9 @@ func (t *Trail) Prune(ctx context.Context, limit AccessLimit, progress func(prun
 	if err := t.syncer.failure(); err != nil {
 		return 0, err
 	}
+	if err := t.relieve(ctx); err != nil {
+		return 0, err
+	}
 	p := &pruning{Trail: t, limit: limit, recorded: true}
 	err = p.all(ctx, progress)
 	if err == nil {
@@ -90,15 +93,18 @@ func (p *pruning) ended(ctx context.Context, err error) error {
 func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 	for {
 		n, err := p.step(ctx)
-		if p.smaller > 0 || noSpace(err) {
-			_ = p.forget(ctx) // the next step uses the room of this one
+		full := noSpace(err)
+		if p.smaller > 0 || full {
+			// The next step uses the room of this one.
+			left := p.forget(ctx)
+			full = full && !noSpace(left)
 		}
-		if noSpace(err) && page>>p.smaller > 1 {
+		if full && page>>p.smaller > 1 {
 			p.smaller++
 			continue
 		}
 		if err != nil || n == 0 {
-			return p.needsRoom(err)
+			return p.needsRoom(ctx, err)
 		}
 		progress(p.pruned)
 	}

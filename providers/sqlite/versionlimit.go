@@ -38,6 +38,9 @@ func (s *Store) PruneVersions(ctx context.Context, limit VersionLimit, progress 
 	if progress == nil {
 		progress = func(uint64) {}
 	}
+	if err := s.relieve(ctx); err != nil {
+		return 0, err
+	}
 	err = s.steps(ctx, limit, func(step []myvault.Change, _ int) error {
 		return s.destroyStep(ctx, step, func(versions int) {
 			destroyed += uint64(versions)
