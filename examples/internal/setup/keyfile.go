@@ -89,22 +89,24 @@ func moveKey(path, text string) (file string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
-	place := func(name func(from, to string) error) func(from, to string) error {
-		return func(from, to string) error {
-			if err := errors.Join(chownLike(from, info), chmodLike(from, info)); err != nil {
-				return err
-			}
-			return name(from, to)
-		}
-	}
-	err = publish(file, key.Text()+"\n", place(os.Link))
+	err = publish(file, key.Text()+"\n", as(info, os.Link))
 	if errors.Is(err, fs.ErrExist) {
 		err = sameKey(file, key)
 	}
 	if err != nil {
 		return "", err
 	}
-	return file, publish(path, changed, place(os.Rename))
+	return file, publish(path, changed, as(info, os.Rename))
+}
+
+// as gives a file its name once it has the mode and the owner of another one.
+func as(like fs.FileInfo, name func(from, to string) error) func(from, to string) error {
+	return func(from, to string) error {
+		if err := errors.Join(chownLike(from, like), chmodLike(from, like)); err != nil {
+			return err
+		}
+		return name(from, to)
+	}
 }
 
 // sameKey refuses a key file that holds another key.
