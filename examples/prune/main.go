@@ -21,7 +21,7 @@ func main() {
 	keep := flag.Int("keep", 0, "destroy all versions of a secret but the newest ones, so many (0: none goes)")
 	days := flag.Int("days", 0, "remove access entries that are older (0: none goes)")
 	flag.Parse()
-	if flag.NArg() != 0 || *keep < 0 || *days < 0 {
+	if flag.NArg() != 0 || *keep < 0 || *days < 0 || *keep == 0 && *days == 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
