@@ -34,6 +34,7 @@ type drill struct {
 func newDrill(t *testing.T) *drill {
 	t.Helper()
 	d := &drill{t: t, dir: t.TempDir(), keys: map[string]bool{}, backups: map[string][]byte{}}
+	t.Setenv("TMPDIR", t.TempDir()) // where backups are verified
 	data := filepath.Join(d.dir, "data")
 	if err := setup.FirstRun(data); err != nil {
 		t.Fatal(err)
