@@ -13,7 +13,8 @@ import (
 type CopyOptions struct {
 	// By is who copies: the service of the entries in the trail.
 	By string
-	// DryRun only looks: the report tells what would be done, and what cannot be.
+	// DryRun only looks: the report tells what would be done, and what cannot be. Nothing is written, no
+	// entry into the trail of the source either: no value leaves Copy.
 	DryRun bool
 	// Parallel is how many secrets are looked at or written at once. 0 means 64. Each holds
 	// at most two values and 2 MiB of others.
@@ -115,7 +116,7 @@ func newCopier(dst, src Provider, o CopyOptions) (*copier, error) {
 // announce records in the source's trail that its values were read.
 func (c *copier) announce(ctx context.Context, outcome Outcome) error {
 	trail, ok := c.src.Provider.(Trail)
-	if !ok {
+	if !ok || c.DryRun {
 		return nil
 	}
 	e := c.entry("copy", Address{})

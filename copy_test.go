@@ -146,6 +146,24 @@ func TestCopyDryRun(t *testing.T) {
 	is.Equal(r.Written, 0)
 }
 
+// TestACopyIsOnRecordUnlessItOnlyLooks: a dry run writes nothing, not into the trail of the source either.
+func TestACopyIsOnRecordUnlessItOnlyLooks(t *testing.T) {
+	for _, dry := range []bool{true, false} {
+		is := is.New(t)
+		src, o := newSQLite(t), copies
+		newHistory(t, src, 3).changes(20)
+		before, err := src.Heads(t.Context())
+		is.NoErr(err)
+		o.DryRun = dry
+		_, err = myvault.Copy(t.Context(), memory.New(memory.Config{}), src, o)
+		is.NoErr(err)
+		after, err := src.Heads(t.Context())
+		is.NoErr(err)
+		is.Equal(after[0], before[0])
+		is.Equal(after[1].Seq == before[1].Seq, dry)
+	}
+}
+
 // TestCopyProgress counts up to what there is, in each phase, and names nothing.
 func TestCopyProgress(t *testing.T) {
 	is := is.New(t)

@@ -1,8 +1,8 @@
-// Command backup writes an encrypted backup of a store, while the server runs or not, and
-// prints the heads that are in it: keep both elsewhere. The directory and the master key come from
-// the server's settings.
+// Command backup writes an encrypted backup of a store, while the server runs or not, and beside it
+// its heads, in a file of that name with .heads, which it also prints. Keep both elsewhere. It never
+// replaces a file. The directory and the master key come from the server's settings.
 //
-//	go run ./examples/backup vault.backup > vault.heads
+//	go run ./examples/backup vault.backup
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -32,10 +33,16 @@ func backup(ctx context.Context, out io.Writer, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	beside := path + ".heads"
+	if _, err := os.Lstat(beside); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(err, fmt.Errorf("%s: %w; give the backup another name", beside, fs.ErrExist))
+	}
 	heads, err := store.Backup(ctx, path, nil)
-	if err != nil {
+	if heads == nil {
 		return err
 	}
-	_, err = io.WriteString(out, sqlite.FormatHeads(heads))
-	return err
+	// Even where its entry is missing the backup is there.
+	text := sqlite.FormatHeads(heads)
+	_, printed := io.WriteString(out, text)
+	return errors.Join(err, setup.WriteNew(beside, text), printed)
 }

@@ -19,7 +19,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -45,7 +47,7 @@ func decrypt(file, key, project, path string) ([]byte, error) {
 	if !found || err != nil || len(master) != 32 {
 		return nil, errors.New("MSA_MASTER_KEY must be base64:<32 bytes>")
 	}
-	db, err := sqlite3.OpenFlags(file, sqlite3.OPEN_READONLY)
+	db, err := sqlite3.OpenFlags(uri(file), sqlite3.OPEN_READONLY|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +76,17 @@ func decrypt(file, key, project, path string) ([]byte, error) {
 	}
 	return open(data, record[5:], join(str8("myvault/v1/record"), record[:1], str8(string(vault)),
 		str16(project), str16(path), version, record[1:5]))
+}
+
+// uri names the file. Without a write-ahead log nobody has it open: then it is read as one that does
+// not change, because the engine would make a log and leave it there.
+// https://sqlite.org/uri.html#uriimmutable
+func uri(file string) string {
+	name := "file:" + url.PathEscape(filepath.ToSlash(file))
+	if _, err := os.Lstat(file + "-wal"); err != nil {
+		name += "?immutable=1"
+	}
+	return name
 }
 
 // dataKey unwraps the data key of an epoch.

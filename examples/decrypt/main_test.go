@@ -32,16 +32,31 @@ func TestReadsWhatTheStoreWrote(t *testing.T) {
 		if !open {
 			is.NoErr(store.Close())
 		}
+		before := names(t, dir)
 		for path, want := range values {
 			got, err := decrypt(file, key.Text(), "newsbot", path)
 			is.NoErr(err)
 			is.Equal(string(got), want)
 		}
+		is.Equal(names(t, dir), before) // nothing is left beside the file
 	}
 	_, err = decrypt(file, crypto.NewKey().Text(), "newsbot", "prod/db")
 	is.True(err != nil && strings.Contains(err.Error(), "wrong master key"))
 	_, err = decrypt(file, key.Text(), "newsbot", "prod/none")
 	is.True(err != nil)
+}
+
+// names are those of the files in a directory.
+func names(t *testing.T, dir string) (all []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		all = append(all, entry.Name())
+	}
+	return all
 }
 
 // TestUsesNothingOfOurs: what it shows would be worth nothing otherwise.

@@ -124,7 +124,7 @@ func load(path string) (stores.Settings, error) {
 // openSource opens where to copy from. What the file of the earlier service cannot give is listed.
 func openSource(ctx context.Context, s stores.Settings, o options, out io.Writer) (myvault.Provider, error) {
 	if s.Provider != "python" {
-		return s.Open(ctx, false)
+		return existing(s.Open(ctx, false))
 	}
 	old, err := s.OpenPython(ctx, o.rename)
 	if err != nil {
@@ -139,6 +139,17 @@ func openSource(ctx context.Context, s stores.Settings, o options, out io.Writer
 	return old, nil
 }
 
+// existing refuses a provider that holds no store: most often its settings name another place.
+func existing(p myvault.Provider, err error) (myvault.Provider, error) {
+	if err != nil {
+		return nil, err
+	}
+	if named, ok := p.(myvault.Incarnation); ok && named.Incarnation() == "" {
+		return nil, errors.Join(errors.New("there is no store; look whether VAULT_MOUNT and VAULT_BASE are right"), p.Close())
+	}
+	return p, nil
+}
+
 // move copies to the target, and prints the report.
 func move(ctx context.Context, to stores.Settings, src myvault.Provider, o options, out io.Writer, progress *os.File) (err error) {
 	dst, err := to.Open(ctx, !o.copy.DryRun)
@@ -149,11 +160,11 @@ func move(ctx context.Context, to stores.Settings, src myvault.Provider, o optio
 		return fmt.Errorf("target: %w", err)
 	}
 	defer func() { err = errors.Join(err, dst.Close()) }()
-	trail, err := to.Trail(ctx)
-	if err != nil {
+	if to.Provider == "hashivault" && o.copy.DryRun {
+		o.copy.Trail = myvault.NoTrail{} // a dry run makes none
+	} else if trail, err := to.Trail(ctx); err != nil {
 		return fmt.Errorf("trail of the target: %w", err)
-	}
-	if trail != nil {
+	} else if trail != nil {
 		o.copy.Trail = trail
 		defer func() { err = errors.Join(err, trail.Close()) }()
 	}

@@ -21,7 +21,7 @@ func main() {
 	keep := flag.Int("keep", 0, "destroy all versions of a secret but the newest ones that have a value, so many (0: none goes)")
 	days := flag.Int("days", 0, "remove access entries that are older (0: none goes)")
 	flag.Parse()
-	if flag.NArg() != 0 || *keep < 0 || *days < 0 {
+	if flag.NArg() != 0 || *keep < 0 || *days < 0 || *keep == 0 && *days == 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -51,7 +51,7 @@ func prune(ctx context.Context, out io.Writer, keep, days int) (err error) {
 
 // pruneTrail is prune where the secrets are in HashiCorp Vault.
 func pruneTrail(ctx context.Context, out io.Writer, dir string, keys sqlite.KeySource, days int) (err error) {
-	trail, err := sqlite.OpenTrail(ctx, dir, keys, sqlite.TrailConfig{})
+	trail, err := sqlite.OpenTrail(ctx, dir, keys, setup.KeepAll)
 	if err != nil {
 		return err
 	}

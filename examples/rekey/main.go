@@ -1,13 +1,13 @@
-// Command rekey changes the master key of a store to the one in a file, while the server runs
-// or not. With -data it changes the data keys too, and seals every value anew. If it is
-// stopped, run it again. The directory and the present key come from the server's settings.
+// Command rekey changes the master key of a store, or of the trail alone, to a new one, while the
+// server runs or not: it makes the new key, keeps the present one beside it, changes the store and
+// installs the key file. It can be stopped at any point and run again: it finishes the change that
+// was begun. With -data it changes the data keys too, and seals every value anew.
 //
-//	(umask 077; echo "base64:$(head -c 32 /dev/urandom | base64)" > new.key)
-//	go run ./examples/rekey new.key
+//	go run ./examples/rekey
 //
-// Afterwards give the server the new key, by MSA_MASTER_KEY_FILE in its .env; with -data at
-// once: what is sealed under a new data key it can only read with the new master key. Keep the
-// old one as long as backups that were made under it.
+// Directory and key file come from the server's settings. A key in the .env is first moved into a
+// file, master.key beside it. If the server gets its key in another way, name with -key-file a file
+// that is to hold the key, and hand the new one over afterwards.
 package main
 
 import (
@@ -19,98 +19,76 @@ import (
 	"os"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
 func main() {
-	data := flag.Bool("data", false, "change the data keys too")
+	var o options
+	flag.BoolVar(&o.data, "data", false, "change the data keys too, and seal every value anew")
+	flag.StringVar(&o.keyFile, "key-file", "", "the `file` of the key, if the server gets it in another way")
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "usage: rekey [-data] [-key-file <file>]")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
-	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: rekey [-data] <file of the new key>")
+	if flag.NArg() != 0 {
+		flag.Usage()
 		os.Exit(2)
 	}
-	const stopped = "one of the two keys opens the store, and keep both; run the command again, and it goes on from there"
-	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return rekey(ctx, os.Stdout, flag.Arg(0), *data) }))
+	const stopped = "one of the key files opens the store, and every key is kept; run the command again, and it goes on from there"
+	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return rekey(ctx, os.Stdout, o) }))
 }
 
-const changed = "the master key is changed; set MSA_MASTER_KEY_FILE to the new file before the next start; backups made before need the old key: keep it"
+// options are the command line.
+type options struct {
+	data    bool
+	keyFile string
+}
 
-var errInForce = errors.New("this key is in force already, and nothing is changed; make a new one, and keep the old one for the backups that need it")
+const handOver = "give the server the key in this file before its next start"
 
-func rekey(ctx context.Context, out io.Writer, file string, data bool) (err error) {
-	dir, keys, err := setup.Operator(os.Environ())
+func rekey(ctx context.Context, out io.Writer, o options) error {
+	dir, _, err := setup.Operator(os.Environ())
 	if err != nil {
 		return err
 	}
-	key, err := crypto.ReadKeyFile(file)
-	if err != nil {
-		return fmt.Errorf("the new key: %w", err)
+	if o.data && setup.Alone(dir) {
+		return errors.New("a trail has no data keys, and the secrets are in HashiCorp Vault; leave -data out")
 	}
-	now, err := keys(ctx)
+	if !setup.Alone(dir) {
+		if err := setup.Existing(dir); err != nil {
+			return err
+		}
+	}
+	file, err := setup.KeyFile(os.Environ(), o.keyFile)
 	if err != nil {
 		return err
 	}
-	same := now.Text() == key.Text()
-	if same && !data {
-		return errInForce
+	done, err := sqlite.ChangeKey(ctx, dir, file)
+	if err == nil || errors.Is(err, myvault.ErrUnknownOutcome) { // then old bytes are left alone
+		fmt.Fprintln(out, done)
+		if o.keyFile != "" {
+			fmt.Fprintln(out, handOver)
+		}
 	}
-	if setup.Alone(dir) {
-		return rekeyTrail(ctx, out, dir, keys, key, data)
-	}
-	if err := setup.Existing(dir); err != nil {
+	if err != nil || !o.data {
 		return err
 	}
-	store, err := open(ctx, dir, keys, key)
+	return renew(ctx, out, dir, sqlite.KeyFile(file))
+}
+
+// renew changes the data keys, and seals every value under the new ones.
+func renew(ctx context.Context, out io.Writer, dir string, keys sqlite.KeySource) (err error) {
+	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{Trail: setup.KeepAll})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	if !same {
-		if err := store.Rekey(ctx, key); err != nil {
-			return err
-		}
-		fmt.Fprintln(out, changed)
-	}
-	if !data {
-		return nil
-	}
-	return renew(ctx, out, store)
-}
-
-// open opens the store with the old key, or with the new one where it was stopped when that was in force.
-func open(ctx context.Context, dir string, old sqlite.KeySource, key crypto.Key) (*sqlite.Store, error) {
-	store, err := sqlite.Open(ctx, dir, old, sqlite.Config{})
-	if errors.Is(err, myvault.ErrWrongKey) {
-		return sqlite.Open(ctx, dir, sqlite.StaticKey(key), sqlite.Config{})
-	}
-	return store, err
-}
-
-// renew changes the data keys, and seals every value under the new ones.
-func renew(ctx context.Context, out io.Writer, store *sqlite.Store) error {
 	if _, err := store.NewEpoch(ctx); err != nil {
 		return err
 	}
 	done, err := store.Reencrypt(ctx, nil)
 	fmt.Fprintln(out, done)
-	return err
-}
-
-// rekeyTrail is rekey where the secrets are in HashiCorp Vault.
-func rekeyTrail(ctx context.Context, out io.Writer, dir string, keys sqlite.KeySource, key crypto.Key, data bool) (err error) {
-	if data {
-		return errors.New("a trail has no data keys, and the secrets are in HashiCorp Vault; leave -data out")
-	}
-	trail, err := sqlite.OpenTrail(ctx, dir, keys, sqlite.TrailConfig{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, trail.Close()) }()
-	if err := trail.Rekey(ctx, key); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(out, changed)
 	return err
 }

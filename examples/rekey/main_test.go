@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,55 +9,144 @@ import (
 
 	"github.com/matryer/is"
 
+	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
+// elsewhere has the program run in an empty directory, with these settings.
+func elsewhere(t *testing.T, settings ...string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	for _, setting := range append([]string{"MYVAULT_ENV="}, settings...) {
+		key, value, _ := strings.Cut(setting, "=")
+		t.Setenv(key, value)
+	}
+}
+
+func store(t *testing.T, dir string, key crypto.Key) {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A server over HashiCorp Vault has a trail alone here.
 func TestRekeyATrailAlone(t *testing.T) {
 	is := is.New(t)
-	dir, old, key := t.TempDir(), crypto.NewKey(), crypto.NewKey()
+	dir, old := t.TempDir(), crypto.NewKey()
+	file := filepath.Join(t.TempDir(), "master.key")
+	is.NoErr(os.WriteFile(file, []byte(old.Text()+"\n"), 0o600))
 	trail, err := sqlite.OpenTrail(t.Context(), dir, sqlite.StaticKey(old), sqlite.TrailConfig{})
 	is.NoErr(err)
 	is.NoErr(trail.Close())
-	file := filepath.Join(t.TempDir(), "new.key")
-	is.NoErr(os.WriteFile(file, []byte(key.Text()+"\n"), 0o600))
-	t.Chdir(t.TempDir())
-	t.Setenv("MYVAULT_ENV", "")
-	t.Setenv("MYVAULT_DATA", dir)
-	t.Setenv("MSA_MASTER_KEY", old.Text())
+	elsewhere(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY_FILE="+file)
 	var out bytes.Buffer
-	is.True(rekey(t.Context(), &out, file, true) != nil) // it has no data keys
-	is.NoErr(rekey(t.Context(), &out, file, false))
-	is.Equal(out.String(), changed+"\n")
-	is.True(strings.Contains(changed, "backups made before need the old key: keep it"))
-	trail, err = sqlite.OpenTrail(t.Context(), dir, sqlite.StaticKey(key), sqlite.TrailConfig{})
+	is.True(rekey(t.Context(), &out, options{data: true}) != nil) // it has no data keys
+	is.Equal(out.String(), "")
+	is.NoErr(rekey(t.Context(), &out, options{}))
+	is.True(strings.Contains(out.String(), file+".1 the one before"))
+	trail, err = sqlite.OpenTrail(t.Context(), dir, sqlite.KeyFile(file), sqlite.TrailConfig{})
 	is.NoErr(err)
 	is.NoErr(trail.Close())
 }
 
-// The key in force is no change: who thinks that it was one would throw the wrong key away.
-func TestRekeyToTheKeyInForce(t *testing.T) {
+// TestRekeyMovesTheKeyOutOfTheEnv, which stays what it was but for that.
+func TestRekeyMovesTheKeyOutOfTheEnv(t *testing.T) {
 	is := is.New(t)
-	dir, key := t.TempDir(), crypto.NewKey()
-	file := filepath.Join(t.TempDir(), "same.key")
-	is.NoErr(os.WriteFile(file, []byte(key.Text()+"\n"), 0o600))
-	t.Chdir(t.TempDir())
-	t.Setenv("MYVAULT_ENV", "")
-	t.Setenv("MYVAULT_DATA", dir)
-	t.Setenv("MSA_MASTER_KEY_FILE", file)
-	trail, err := sqlite.OpenTrail(t.Context(), dir, sqlite.StaticKey(key), sqlite.TrailConfig{})
-	is.NoErr(err)
-	is.NoErr(trail.Close())
+	dir, old := t.TempDir(), crypto.NewKey()
+	store(t, dir, old)
+	env, file := filepath.Join(dir, ".env"), filepath.Join(dir, "master.key")
+	text := "\uFEFF# mine\r\nALLOWED_SERVICES=ui\n\n  export MSA_MASTER_KEY = '%s'  # the key\nTOKEN_ui=x#y"
+	is.NoErr(os.WriteFile(env, []byte(strings.Replace(text, "%s", old.Text(), 1)), 0o600))
+	elsewhere(t, "MYVAULT_DATA="+dir)
+	// As a call leaves it that was interrupted between the two files.
+	is.NoErr(os.WriteFile(file, []byte(old.Text()+"\n"), 0o600))
 	var out bytes.Buffer
-	is.True(errors.Is(rekey(t.Context(), &out, file, false), errInForce)) // a trail alone
-	dir = t.TempDir()
-	t.Setenv("MYVAULT_DATA", dir)
-	store, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
+	for n := range 3 {
+		is.NoErr(rekey(t.Context(), &out, options{data: n == 2}))
+		got, err := os.ReadFile(env)
+		is.NoErr(err)
+		is.Equal(string(got), strings.NewReplacer("%s", file, "MSA_MASTER_KEY", "MSA_MASTER_KEY_FILE").Replace(text))
+		info, err := os.Stat(env)
+		is.NoErr(err)
+		is.Equal(info.Mode().Perm(), os.FileMode(0o600))
+		key, err := crypto.ReadKeyFile(file)
+		is.NoErr(err)
+		store(t, dir, key)
+	}
+	kept, err := crypto.ReadKeyFile(file + ".1")
 	is.NoErr(err)
-	is.NoErr(store.Close())
-	is.True(errors.Is(rekey(t.Context(), &out, file, false), errInForce))
-	is.Equal(out.String(), "")
-	is.NoErr(rekey(t.Context(), &out, file, true)) // the data keys are new all the same
-	is.True(!strings.Contains(out.String(), changed))
+	is.Equal(kept.Text(), old.Text())
+	_, err = os.Lstat(file + ".3")
+	is.NoErr(err) // one for each change
+}
+
+// TestRekeyRefuses what it could not finish, and nothing is changed.
+func TestRekeyRefuses(t *testing.T) {
+	dir, key := t.TempDir(), crypto.NewKey()
+	store(t, dir, key)
+	env := func(mode os.FileMode, text string) string {
+		path := filepath.Join(t.TempDir(), ".env")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	other := env(0o600, "MSA_MASTER_KEY="+key.Text())
+	if err := os.WriteFile(filepath.Join(filepath.Dir(other), "master.key"), []byte(crypto.NewKey().Text()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		settings []string
+		want     string
+	}{
+		"no key":                         {nil, "MYVAULT_ENV"},
+		"a key in the environment":       {[]string{"MSA_MASTER_KEY=" + key.Text()}, "-key-file"},
+		"a .env that a group reads":      {[]string{"MYVAULT_ENV=" + env(0o640, "MSA_MASTER_KEY="+key.Text())}, "-key-file"},
+		"a key file of another key":      {[]string{"MYVAULT_ENV=" + other}, "holds another key"},
+		"a .env with an empty key file":  {[]string{"MYVAULT_ENV=" + env(0o600, "MSA_MASTER_KEY_FILE=\nMSA_MASTER_KEY="+key.Text())}, "by hand"},
+		"a .env with a key of no format": {[]string{"MYVAULT_ENV=" + env(0o600, "MSA_MASTER_KEY=canary")}, "must start with"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			elsewhere(t, append(c.settings, "MYVAULT_DATA="+dir)...)
+			var out bytes.Buffer
+			err := rekey(t.Context(), &out, options{})
+			is.True(err != nil)
+			is.True(strings.Contains(err.Error(), c.want))
+			is.True(!strings.Contains(err.Error(), "canary") && !strings.Contains(err.Error(), key.Text()))
+			is.Equal(out.String(), "")
+			store(t, dir, key) // still opens it
+		})
+	}
+}
+
+// TestRekeyInAFileOfItsOwn, where the server gets its key in another way.
+func TestRekeyInAFileOfItsOwn(t *testing.T) {
+	is := is.New(t)
+	dir, old := t.TempDir(), crypto.NewKey()
+	store(t, dir, old)
+	file := filepath.Join(t.TempDir(), "new.key")
+	elsewhere(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY="+old.Text())
+	var out bytes.Buffer
+	for range 2 { // the second time, the setting still has the old key
+		is.NoErr(rekey(t.Context(), &out, options{keyFile: file}))
+		key, err := crypto.ReadKeyFile(file)
+		is.NoErr(err)
+		store(t, dir, key)
+	}
+	is.True(strings.Contains(out.String(), handOver))
+	kept, err := crypto.ReadKeyFile(file + ".1")
+	is.NoErr(err)
+	is.Equal(kept.Text(), old.Text())
+	_, err = sqlite.Open(t.Context(), dir, sqlite.StaticKey(old), sqlite.Config{})
+	is.True(err != nil && strings.Contains(err.Error(), myvault.ErrWrongKey.Error()))
 }

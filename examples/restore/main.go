@@ -1,8 +1,9 @@
 // Command restore makes a store in a new directory of a backup, once all of it was proved. With
-// the heads that were printed with the backup it also proves that it is that one. The master key
-// comes from the server's settings and is the one in force when the backup was made.
+// the heads that were written with the backup it also proves that it is that one. The master key
+// comes from the server's settings; it is the one that was in force when the backup was made, or rekey
+// has kept that one beside the key file. The new store has the key of its backup.
 //
-//	go run ./examples/restore vault.backup restored vault.heads
+//	go run ./examples/restore vault.backup restored vault.backup.heads
 package main
 
 import (
@@ -26,7 +27,7 @@ func main() {
 }
 
 func restore(ctx context.Context, out io.Writer, path, dir string, files []string) error {
-	_, keys, err := setup.Operator(os.Environ())
+	keys, err := setup.BackupKeys(os.Environ(), path)
 	if err != nil {
 		return err
 	}

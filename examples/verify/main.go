@@ -3,8 +3,10 @@
 // elsewhere it also finds a chain that was cut short, and an older copy in the place of the
 // store. The directory, unless one is named, and the master key come from the server's settings.
 //
-//	go run ./examples/verify data vault.heads
-//	go run ./examples/verify vault.backup vault.heads
+// An older backup opens with a key that rekey has kept beside the key file.
+//
+//	go run ./examples/verify data vault.backup.heads
+//	go run ./examples/verify vault.backup vault.backup.heads
 package main
 
 import (
@@ -36,6 +38,11 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	}
 	if len(args) > 0 {
 		target = args[0]
+	}
+	if info, err := os.Stat(target); err == nil && !info.IsDir() {
+		if keys, err = setup.BackupKeys(os.Environ(), target); err != nil {
+			return err
+		}
 	}
 	var heads []myvault.Head
 	if len(args) == 2 {
@@ -70,7 +77,7 @@ func verifyStore(ctx context.Context, dir string, keys sqlite.KeySource, heads .
 	if err := setup.Existing(dir); err != nil {
 		return report, err
 	}
-	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{})
+	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{Trail: setup.KeepAll})
 	if err != nil {
 		return report, err
 	}
@@ -80,7 +87,7 @@ func verifyStore(ctx context.Context, dir string, keys sqlite.KeySource, heads .
 
 // verifyTrail is verifyStore where the secrets are in HashiCorp Vault.
 func verifyTrail(ctx context.Context, dir string, keys sqlite.KeySource, heads ...myvault.Head) (report sqlite.Report, err error) {
-	trail, err := sqlite.OpenTrail(ctx, dir, keys, sqlite.TrailConfig{})
+	trail, err := sqlite.OpenTrail(ctx, dir, keys, setup.KeepAll)
 	if err != nil {
 		return report, err
 	}

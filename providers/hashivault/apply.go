@@ -15,6 +15,9 @@ func (s *Store) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, er
 		return nil, err
 	}
 	defer s.gate.leave()
+	if s.readOnly {
+		return nil, fmt.Errorf("%w: the store was opened to be read alone", errors.ErrUnsupported)
+	}
 	switch len(c.Changes) {
 	case 0:
 		return nil, nil

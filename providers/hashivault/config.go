@@ -51,6 +51,9 @@ type Config struct {
 	// MaxProjects is how many projects can be registered; one more is myvault.ErrTooLarge.
 	// 0 means myvault.MaxProjects.
 	MaxProjects int
+	// ReadOnly: Open makes no store where there is none, which then reads as an empty one, and Apply
+	// is [errors.ErrUnsupported]. Nothing is written to Vault.
+	ReadOnly bool
 
 	dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: TCP; tests connect in memory
 }

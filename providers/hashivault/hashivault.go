@@ -19,6 +19,7 @@ type Store struct {
 	locks    locks // by address
 	hints    hints
 	patches  atomic.Bool // the token may patch
+	readOnly bool
 	gate     gate
 }
 
@@ -61,7 +62,7 @@ func open(ctx context.Context, config Config) (*Store, error) {
 		c.close()
 		return nil, err
 	}
-	s := &Store{kv: &kv{cluster: c, keeper: keeper, mount: config.Mount, base: config.Base}}
+	s := &Store{kv: &kv{cluster: c, keeper: keeper, mount: config.Mount, base: config.Base}, readOnly: config.ReadOnly}
 	s.register, s.keeps = newRegister(s, config.MaxProjects), config.KeepVersions
 	if err := s.start(ctx, config.KeepVersions); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -81,7 +82,7 @@ func (s *Store) start(ctx context.Context, keep int) error {
 	s.patches.Store(patches)
 	for {
 		found, err := s.identity(ctx)
-		if err != nil || found.Incarnation != "" {
+		if err != nil || found.Incarnation != "" || s.readOnly {
 			s.kv.incarnation, s.kv.allNamed = found.Incarnation, found.Layout != firstLayout
 			return err
 		}
@@ -136,7 +137,8 @@ func isIncarnation(s string) bool {
 	})
 }
 
-// Incarnation gives 26 letters and digits, drawn at random when the store was made.
+// Incarnation gives 26 letters and digits, drawn at random when the store was made. It is empty if
+// there is none, with [Config.ReadOnly].
 func (s *Store) Incarnation() string { return s.kv.incarnation }
 
 // Ping reads one record, with the token: it reports a Vault that does not answer, is

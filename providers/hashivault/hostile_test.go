@@ -68,11 +68,11 @@ func callAll(t *testing.T, ctx context.Context, s *hashivault.Store) (errs map[s
 	a := at("newsbot/a")
 	_, errs["get"] = s.Get(ctx, a, 0)
 	_, errs["get a version"] = s.Get(ctx, a, 1)
-	errs["versions"] = some(s.Versions(ctx, a))
+	errs["versions"] = some(s.Versions(ctx, a, 0))
 	errs["history"] = some(s.History(ctx, a))
 	errs["list"] = some(s.List(ctx, myvault.Range{}))
 	errs["list below"] = some(s.List(ctx, myvault.Range{Prefix: myvault.Prefix{Project: "newsbot", Path: "b"}}))
-	errs["projects"] = some(s.Projects(ctx))
+	errs["projects"] = some(s.Projects(ctx, ""))
 	errs["ping"] = s.Ping(ctx)
 	for about, c := range map[string]myvault.Change{
 		"put": put("newsbot/a", "3"), "put if": put("newsbot/a", "3", myvault.IfVersion(2)), "put if present": put("newsbot/a", "3", myvault.IfPresent()),

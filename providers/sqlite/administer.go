@@ -55,6 +55,9 @@ func (f *file) durable(ctx context.Context) (*conn, error) {
 
 // reader opens a connection of its own for a long reading, which ctx interrupts.
 func (f *file) reader(ctx context.Context) (*conn, error) {
+	if f.closing.Load() {
+		return nil, myvault.ErrClosed
+	}
 	if err := f.inPlace(); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 )
@@ -166,10 +168,24 @@ func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (cop
 		_ = os.Remove(f.Name())
 		_ = claimed.Close()
 		if err != nil {
-			return copies, fmt.Errorf("copy of %s: %w", archiveKinds[i].name, err)
+			return copies, fmt.Errorf("copy of %s, which needs %d bytes in %s until the backup is made: %w",
+				archiveKinds[i].name, shot.size, filepath.Dir(s.path), explained(err, f, s.options.disk))
 		}
 	}
 	return copies, nil
+}
+
+// explained adds to an error of the engine, which does not say why a copy could not be written, what
+// the system says to one more write.
+func explained(err error, f *os.File, d disk) error {
+	if !is(err, sqlite3.IOERR, sqlite3.FULL) {
+		return err
+	}
+	if _, failed := f.Seek(0, io.SeekEnd); failed != nil {
+		return err
+	}
+	_, failed := d.of(f).Write(make([]byte, 1<<16))
+	return errors.Join(failed, err)
 }
 
 // copyTo copies the database as the transaction of c sees it: https://sqlite.org/backup.html

@@ -103,6 +103,7 @@ func (v *verification) compareWith(ctx context.Context, earlier []myvault.Head) 
 			return nil, err
 		case there:
 			compared[h.Chain] = true
+			v.report.Compared = append(v.report.Compared, h)
 		default:
 			v.report.NotComparable = append(v.report.NotComparable, h)
 		}

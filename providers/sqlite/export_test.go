@@ -374,3 +374,8 @@ func (s *Store) AwaitLocked() {
 
 // ClaimFile keeps a sweep from what is being made.
 var ClaimFile = claimFile
+
+// ChangeKeyFailing is ChangeKey with a disk on which what is done beside the engine may fail.
+func ChangeKeyFailing(ctx context.Context, dir, keyFile string, fails func(operation, path string, size int) (done int, err error)) (KeyChange, error) {
+	return changeKey(ctx, dir, keyFile, disk{fails: fails})
+}

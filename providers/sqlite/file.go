@@ -24,7 +24,8 @@ type file struct {
 	readers *pool
 	writer  *writer
 	probe   probe
-	shots   atomic.Int32  // backups of this process that hold a snapshot
+	shots   atomic.Int32 // backups of this process that hold a snapshot
+	closing atomic.Bool
 	checks  chan struct{} // has room for one engine's check
 	long    atomic.Bool   // it is running
 
@@ -141,6 +142,7 @@ func (f *file) abandon() error {
 // close ends the readers, then the writer, whose connection brings the write-ahead log
 // into the file when it is the last.
 func (f *file) close() error {
+	f.closing.Store(true)
 	f.place.close()
 	err := f.readers.close()
 	f.settle()

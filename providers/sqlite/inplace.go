@@ -24,6 +24,9 @@ func (f *file) inPlace() error {
 	var database fs.FileInfo
 	for path, opened := range f.opened {
 		now, err := os.Lstat(path)
+		if (err != nil || !os.SameFile(opened, now)) && f.closing.Load() {
+			return myvault.ErrClosed // its log goes with the last connection
+		}
 		if err != nil || !os.SameFile(opened, now) {
 			return fmt.Errorf("%w: %s was moved, deleted or replaced while it is open; put it back, or close the store and restore the whole directory",
 				myvault.ErrUnavailable, f.kind.name)

@@ -36,7 +36,11 @@ func KeyFile(path string) KeySource {
 // [crypto.ErrKey].
 func KeySettings(text, path string) KeySource {
 	switch {
-	case (text == "") == (path == ""):
+	case text == "" && path == "":
+		return func(context.Context) (crypto.Key, error) {
+			return crypto.Key{}, fmt.Errorf("%w: there is none: set MSA_MASTER_KEY_FILE to the file that holds it, or MSA_MASTER_KEY to the key", crypto.ErrKey)
+		}
+	case text != "" && path != "":
 		return func(context.Context) (crypto.Key, error) {
 			return crypto.Key{}, fmt.Errorf("%w: set MSA_MASTER_KEY or MSA_MASTER_KEY_FILE, one and not both", crypto.ErrKey)
 		}

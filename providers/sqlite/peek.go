@@ -121,7 +121,7 @@ func (k kind) tryKey(c *conn, key crypto.Key) error {
 	}
 	slot, err := c.slotOf(master)
 	if err == nil && slot == nil {
-		err = fmt.Errorf("%w: %s has another; after a change of the key give the new one (MSA_MASTER_KEY_FILE), and to a restored store the key of its backup", myvault.ErrWrongKey, k.name)
+		err = fmt.Errorf("%w: %s has another; after a change of the key give the new one (MSA_MASTER_KEY_FILE), or repeat the change if it was interrupted; to a restored store give the key of its backup", myvault.ErrWrongKey, k.name)
 	}
 	return err
 }

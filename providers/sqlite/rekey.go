@@ -11,7 +11,8 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// Rekey changes the master key of both files, while the store is used. Give the key source
+// Rekey changes the master key of both files, while the store is used. [ChangeKey] also makes, keeps
+// and installs the key, and can be repeated; prefer it where a file has the key. Give the key source
 // of every process the new key once it has returned; a process that has the store open
 // goes on meanwhile, and asks its source when it meets a data key that was made since.
 //

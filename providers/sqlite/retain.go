@@ -52,6 +52,9 @@ func (t *Trail) Prune(ctx context.Context, limit AccessLimit, progress func(prun
 	if err := t.syncer.failure(); err != nil {
 		return 0, err
 	}
+	if err := t.relieve(ctx); err != nil {
+		return 0, err
+	}
 	p := &pruning{Trail: t, limit: limit, recorded: true}
 	err = p.all(ctx, progress)
 	if err == nil {
@@ -72,6 +75,7 @@ type pruning struct {
 	limit    AccessLimit
 	pruned   uint64
 	recorded bool   // has entries of its own
+	smaller  uint   // how often a step was halved, because the disk had no room for its log
 	begun    uint64 // the sequence of the one that says that it was begun; 0: nothing was removed
 
 	first, last time.Time // when the oldest and the newest that went were made
@@ -91,8 +95,18 @@ func (p *pruning) ended(ctx context.Context, err error) error {
 func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 	for {
 		n, err := p.step(ctx)
+		full := noSpace(err)
+		if p.smaller > 0 || full {
+			// The next step uses the room of this one.
+			left := p.forget(ctx)
+			full = full && !noSpace(left)
+		}
+		if full && page>>p.smaller > 1 {
+			p.smaller++
+			continue
+		}
 		if err != nil || n == 0 {
-			return err
+			return p.needsRoom(ctx, err)
 		}
 		progress(p.pruned)
 	}
@@ -163,7 +177,7 @@ func (p *pruning) oldest(c *conn) (old []myvault.Entry, row int64, err error) {
 		goes := over || e.Seq <= p.limit.UpTo || e.At.Before(p.limit.Before)
 		// One that a wrong clock has stamped with a time to come goes with the next that goes.
 		ahead := !p.limit.Before.IsZero() && e.At.After(now)
-		if !goes && !ahead || e.Seq >= end || len(old) == page {
+		if !goes && !ahead || e.Seq >= end || len(old) == page>>p.smaller {
 			return errDone
 		}
 		if w.end, err = w.end.followed(e, p.keys); err != nil {

@@ -76,7 +76,7 @@ func TestPruneAccess(t *testing.T) {
 	is.NoErr(err)
 	is.True(!report.TruncationChecked)
 	is.Equal(report.NotComparable, old[1:])
-	is.True(strings.Contains(report.String(), "701 accesses were pruned before"))
+	is.True(strings.Contains(report.String(), "701 accesses that were pruned before"))
 	is.True(strings.Contains(report.String(), "at 700 was pruned and is not comparable"))
 
 	recorded(t, s, 1) // the chain goes on, here and in another process

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -27,6 +28,8 @@ type Report struct {
 	// TruncationChecked: each chain was compared with an earlier head. Without one, a
 	// chain that was cut short looks whole.
 	TruncationChecked bool
+	// Compared are the earlier heads that are still links of their chain.
+	Compared []myvault.Head
 	// NotComparable are those earlier heads that stand before what was pruned. They prove
 	// nothing; take newer ones.
 	NotComparable []myvault.Head
@@ -34,22 +37,42 @@ type Report struct {
 	Rekeying bool
 }
 
-// String gives one line for people.
+// String returns one line for people: what was checked, which earlier heads it was compared with,
+// and what could not be checked.
 func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d changes, %d accesses, %d records opened, %d destroyed, %d secrets, %d projects",
 		r.Changes, r.Accesses, r.Records, r.Destroyed, r.Secrets, r.Projects)
-	if !r.TruncationChecked {
-		b.WriteString("; truncation was not checked: no earlier head of each chain was given")
+	for i, h := range r.Compared {
+		before := ", "
+		if i == 0 {
+			before = "; compared with earlier heads: "
+		}
+		fmt.Fprintf(&b, "%s%s at %d", before, h.Chain, h.Seq)
 	}
+	b.WriteString(r.unchecked())
 	if r.Pruned > 0 {
-		fmt.Fprintf(&b, "; %d accesses were pruned before", r.Pruned)
+		fmt.Fprintf(&b, "; not checked: %d accesses that were pruned before", r.Pruned)
 	}
 	for _, h := range r.NotComparable {
 		fmt.Fprintf(&b, "; the head of the chain of %s at %d was pruned and is not comparable", h.Chain, h.Seq)
 	}
 	if r.Rekeying {
 		b.WriteString("; a change of the master key was begun and not finished: repeat it")
+	}
+	return b.String()
+}
+
+// unchecked says of which chains no truncation would have been noticed.
+func (r Report) unchecked() string {
+	if len(r.Compared)+len(r.NotComparable) == 0 {
+		return "; truncation was not checked: no earlier head of each chain was given"
+	}
+	var b strings.Builder
+	for _, h := range r.Heads {
+		if !slices.ContainsFunc(r.Compared, func(c myvault.Head) bool { return c.Chain == h.Chain }) {
+			fmt.Fprintf(&b, "; truncation of the chain of %s was not checked: no earlier head of it was comparable", h.Chain)
+		}
 	}
 	return b.String()
 }

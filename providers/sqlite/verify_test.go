@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/matryer/is"
@@ -88,7 +89,7 @@ func TestVerifyWithEarlierHeads(t *testing.T) {
 	is.NoErr(err)
 	is.True(report.TruncationChecked)
 	is.Equal(report.Heads, heads)
-	is.Equal(report.String(), "10 changes, 3 accesses, 5 records opened, 1 destroyed, 4 secrets, 2 projects")
+	is.Equal(report.String(), "10 changes, 3 accesses, 5 records opened, 1 destroyed, 4 secrets, 2 projects; compared with earlier heads: changes at 10, access at 3")
 	is.NoErr(s.Close())
 
 	r := rawOpen(t, dir, "access.db")
@@ -98,6 +99,7 @@ func TestVerifyWithEarlierHeads(t *testing.T) {
 	report, err = s.Verify(t.Context(), heads[0])
 	is.NoErr(err)
 	is.True(!report.TruncationChecked) // the chain of accesses was not compared
+	is.True(strings.HasSuffix(report.String(), "; compared with earlier heads: changes at 10; truncation of the chain of access was not checked: no earlier head of it was comparable"))
 	_, err = s.Verify(t.Context(), heads...)
 	var bad *sqlite.BadEntry
 	is.True(errors.As(err, &bad))

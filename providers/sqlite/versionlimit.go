@@ -32,7 +32,8 @@ const (
 // via "operator". The vault's own projects are left alone. It gives how many it has destroyed.
 //
 // It goes in small steps, may be stopped at any time and called again; progress, unless it is nil, is
-// called after each step. Old bytes are gone from the files when it returns nil.
+// called after each step. Old bytes are gone from the files when it returns nil. On a disk that is
+// all but full the steps are smaller: room for the log of one version is enough.
 // [myvault.ErrInvalid] for a limit that says neither how many to keep nor before when.
 func (s *Store) PruneVersions(ctx context.Context, limit VersionLimit, progress func(destroyed uint64)) (destroyed uint64, err error) {
 	if limit.Keep < 0 || limit.Keep == 0 && limit.Before.IsZero() {
@@ -41,13 +42,14 @@ func (s *Store) PruneVersions(ctx context.Context, limit VersionLimit, progress 
 	if progress == nil {
 		progress = func(uint64) {}
 	}
-	err = s.steps(ctx, limit, func(step []myvault.Change, versions int) error {
-		if err := s.destroyAll(ctx, step); err != nil {
-			return err
-		}
-		destroyed += uint64(versions)
-		progress(destroyed)
-		return nil
+	if err := s.relieve(ctx); err != nil {
+		return 0, err
+	}
+	err = s.steps(ctx, limit, func(step []myvault.Change, _ int) error {
+		return s.destroyStep(ctx, step, func(versions int) {
+			destroyed += uint64(versions)
+			progress(destroyed)
+		})
 	})
 	if err != nil {
 		return destroyed, err

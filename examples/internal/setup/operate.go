@@ -2,13 +2,16 @@ package setup
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/caarlos0/env/v11"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/trusted"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
@@ -17,23 +20,61 @@ import (
 // directory and the source of the master key, from the .env that the server reads and the
 // environment, which wins. Unlike the server it makes nothing.
 func Operator(environ []string) (dir string, keys sqlite.KeySource, err error) {
-	settings := env.ToMap(environ)
-	if path := Look(settings); path != "" {
-		f, err := trusted.Open(path, trusted.Anyone)
-		if err != nil {
-			return "", nil, err
-		}
-		file, err := myvault.ReadEnv(f)
-		_ = f.Close()
-		if err != nil {
-			return "", nil, fmt.Errorf("%s: %w", path, err)
-		}
-		if err := Private(path, file); err != nil {
-			return "", nil, err
-		}
-		settings = merged(file, settings)
+	_, settings, err := operated(environ)
+	if err != nil {
+		return "", nil, err
 	}
-	return dataOf(settings), sqlite.KeySettings(settings["MSA_MASTER_KEY"], settings["MSA_MASTER_KEY_FILE"]), nil
+	return dataOf(settings), keySource(settings), nil
+}
+
+// keySource is that of the settings in force. A program has none mostly because it was started elsewhere
+// than the server.
+func keySource(settings map[string]string) sqlite.KeySource {
+	if settings[masterKey]+settings[masterKeyFile] == "" {
+		return func(context.Context) (crypto.Key, error) { return crypto.Key{}, errNoKey }
+	}
+	return sqlite.KeySettings(settings[masterKey], settings[masterKeyFile])
+}
+
+var errNoKey = fmt.Errorf("%w: there is none; start this program where the server is started, name the server's .env with MYVAULT_ENV, or set MSA_MASTER_KEY_FILE", crypto.ErrKey)
+
+// BackupKeys returns the source of the key that opens a backup: the one configured or, beside a key
+// file, one that a change of the key has kept.
+func BackupKeys(environ []string, backup string) (sqlite.KeySource, error) {
+	_, settings, err := operated(environ)
+	if err != nil {
+		return nil, err
+	}
+	if file := settings[masterKeyFile]; file != "" && settings[masterKey] == "" {
+		return sqlite.BackupKey(backup, file), nil
+	}
+	return keySource(settings), nil
+}
+
+const (
+	masterKey     = "MSA_MASTER_KEY"
+	masterKeyFile = "MSA_MASTER_KEY_FILE"
+)
+
+// operated returns the path of the .env that the server reads, "" for none, and the settings in force.
+func operated(environ []string) (path string, settings map[string]string, err error) {
+	settings = env.ToMap(environ)
+	if path = Look(settings); path == "" {
+		return path, settings, nil
+	}
+	f, err := trusted.Open(path, trusted.Anyone)
+	if err != nil {
+		return path, nil, err
+	}
+	file, err := myvault.ReadEnv(f)
+	_ = f.Close()
+	if err != nil {
+		return path, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := Private(path, file); err != nil {
+		return path, nil, err
+	}
+	return path, merged(file, settings), nil
 }
 
 // Alone reports whether a directory holds a trail without a store: that of a server whose secrets are in
@@ -53,6 +94,10 @@ func Existing(dir string) error {
 	return nil
 }
 
+// KeepAll is for programs that are not asked to remove anything: a trail that they have open for
+// more than a minute would be pruned by age.
+var KeepAll = sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}
+
 // Store opens the store of a server, for a program that works on its files.
 func Store(ctx context.Context, environ []string) (*sqlite.Store, error) {
 	dir, keys, err := Operator(environ)
@@ -62,10 +107,23 @@ func Store(ctx context.Context, environ []string) (*sqlite.Store, error) {
 	if err := Existing(dir); err != nil {
 		return nil, err
 	}
-	return sqlite.Open(ctx, dir, keys, sqlite.Config{})
+	return sqlite.Open(ctx, dir, keys, sqlite.Config{Trail: KeepAll})
 }
 
-// Heads reads the heads that a backup printed. A file without one of each chain is refused: with
+// WriteNew writes a file where there is none, durably.
+func WriteNew(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// Heads reads the heads that were written with a backup. A file without one of each chain is refused: with
 // it, a check would not notice that a chain was cut short.
 func Heads(path string) ([]myvault.Head, error) {
 	return headsOf(path, myvault.ChainChanges, myvault.ChainAccess)

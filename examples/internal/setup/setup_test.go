@@ -236,6 +236,24 @@ func TestHeadsWithoutAChainAreRefused(t *testing.T) {
 	is.Equal(len(heads), 2)
 }
 
+// TestAProgramWithoutAKey says where it would find one.
+func TestAProgramWithoutAKey(t *testing.T) {
+	is := is.New(t)
+	t.Chdir(t.TempDir())
+	_, keys, err := setup.Operator(nil)
+	is.NoErr(err)
+	_, missing := keys(t.Context())
+	keys, err = setup.BackupKeys(nil, "backup")
+	is.NoErr(err)
+	_, backup := keys(t.Context())
+	_, file := setup.KeyFile(nil, "")
+	for _, err := range []error{missing, backup, file} {
+		is.True(errors.Is(err, crypto.ErrKey))
+		is.True(strings.Contains(err.Error(), "MYVAULT_ENV"))
+		is.True(!strings.Contains(err.Error(), "both"))
+	}
+}
+
 // TestAnOpenKeyIsRefused: a .env that everybody can read gives the master key away.
 func TestAnOpenKeyIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), ".env")

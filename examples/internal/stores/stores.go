@@ -44,24 +44,30 @@ type Settings struct {
 	KeepVersions int      `env:"VAULT_KEEP_VERSIONS" help:"how many versions the mount must keep (1000)"`
 }
 
-// Open opens the provider. Unless create is set, a local store must be there; with it, a master key that
-// the documents show is refused.
+// Open opens the provider. Unless create is set it makes and writes nothing: a local store must be
+// there, and one in HashiCorp Vault can only be read. With create, a master key that the documents show
+// is refused.
 func (s Settings) Open(ctx context.Context, create bool) (myvault.Provider, error) {
 	switch s.Provider {
 	case "sqlite":
-		if _, err := os.Stat(filepath.Join(s.Data, "vault.db")); err != nil && !create {
-			return nil, err
+		var c sqlite.Config
+		if !create {
+			if _, err := os.Stat(filepath.Join(s.Data, "vault.db")); err != nil {
+				return nil, err
+			}
+			c.Trail = sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1} // nothing is pruned in the background either
 		}
 		keys := s.keys()
 		if create {
 			keys = s.ownKeys()
 		}
-		return some(sqlite.Open(ctx, s.Data, keys, sqlite.Config{}))
+		return some(sqlite.Open(ctx, s.Data, keys, c))
 	case "hashivault":
 		c, err := s.vault()
 		if err != nil {
 			return nil, err
 		}
+		c.ReadOnly = !create
 		return some(hashivault.Open(ctx, c))
 	case "memory":
 		return memory.New(memory.Config{}), nil

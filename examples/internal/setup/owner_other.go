@@ -1,0 +1,8 @@
+//go:build !unix
+
+package setup
+
+import "io/fs"
+
+// chownLike changes nothing: such a system has no user ids.
+func chownLike(string, fs.FileInfo) error { return nil }

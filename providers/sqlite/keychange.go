@@ -1,0 +1,239 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+)
+
+// KeyChange is what [ChangeKey] has done.
+type KeyChange struct {
+	KeyFile string // holds the key in force
+	Kept    string // holds the key that was in force before; empty if no file had it any more
+	Resumed bool   // the change was begun by an earlier call, which was interrupted
+}
+
+// String returns one line for people.
+func (k KeyChange) String() string {
+	text := "the master key is changed"
+	if k.Resumed {
+		text = "the change of the master key that was interrupted is finished"
+	}
+	text += ": " + k.KeyFile + " holds the new key"
+	if k.Kept != "" {
+		text += ", " + k.Kept + " the one before; keep both, and copies elsewhere: backups made before need it"
+	}
+	return text
+}
+
+// ChangeKey changes the master key of the store, or of the trail alone, in dir to a new random key
+// and installs it in keyFile, the file that the service reads its key from. The store may be in use.
+//
+// It keeps the present key as keyFile.1 (or the next number), writes a new one to keyFile.next,
+// changes the store with [Store.Rekey], and renames keyFile.next to keyFile. Each
+// step is on the disk before the next one begins, so at any time one of these files opens the
+// store. A key that was in force is never removed or overwritten: backups need it, see [BackupKey].
+// Mode and owner of keyFile stay; if it is a symbolic link, all of this happens where it leads.
+//
+// After an error, a crash or a power cut, call it again. It asks the store which key is in force
+// and goes on from there. If only the installation was left, it makes no further key.
+//
+// [myvault.ErrWrongKey] if neither keyFile nor keyFile.next opens the store; [fs.ErrNotExist] if
+// there is none in dir. ErrUnavailable while another call changes the key in the same file (on
+// Linux and macOS; elsewhere make sure that there is one), and if the new key could not be kept:
+// the directory of keyFile must be writable, and not in memory unless the store is.
+// [myvault.ErrUnknownOutcome]: the new key is in force and installed, but bytes of the old wraps may
+// be left in the files of the store.
+func ChangeKey(ctx context.Context, dir, keyFile string) (KeyChange, error) {
+	done, err := changeKey(ctx, dir, keyFile, disk{})
+	if err != nil {
+		return done, fmt.Errorf("change of the master key: %w", operational(ctx, err))
+	}
+	return done, nil
+}
+
+func changeKey(ctx context.Context, dir, keyFile string, d disk) (done KeyChange, err error) {
+	// Only a path that was read is shown: somebody may have given the key in its place.
+	if _, err := crypto.ReadKeyFile(keyFile); err != nil {
+		return done, err
+	}
+	file, err := filepath.EvalSymlinks(keyFile)
+	if err != nil {
+		return done, err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return done, err
+	}
+	k := &keyChange{disk: d, dir: dir, file: file, next: file + ".next"}
+	unlock, err := lockDir(filepath.Dir(file))
+	if err != nil {
+		return done, err
+	}
+	defer unlock()
+	return k.run(ctx)
+}
+
+// keyChange is a ChangeKey in progress.
+type keyChange struct {
+	disk
+	dir        string // of the store
+	file, next string
+}
+
+// rekeyer is an open store, or a trail that stands alone.
+type rekeyer interface {
+	Rekey(ctx context.Context, key crypto.Key) error
+	Close() error
+}
+
+func (k *keyChange) run(ctx context.Context) (done KeyChange, err error) {
+	done.KeyFile = k.file
+	present, err := k.present()
+	if err != nil {
+		return done, err
+	}
+	next, err := crypto.ReadKeyFile(k.next)
+	switch {
+	case err == nil:
+		done.Resumed = true
+	case !missing(err):
+		return done, fmt.Errorf("%s: %w", k.next, err)
+	}
+	store, installed, err := k.open(ctx, present, next)
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if next.Text() != present.Text() {
+		if done.Kept, err = k.keep(present); err != nil {
+			return done, err
+		}
+	}
+	if !done.Resumed {
+		next, err = k.make()
+	}
+	// Whether this call gave the names or an earlier one did, they must not go in a power cut.
+	if err = errors.Join(err, k.syncDir(filepath.Dir(k.file))); err != nil {
+		return done, err
+	}
+	if !installed {
+		if err = store.Rekey(ctx, next); err != nil && !k.opens(context.WithoutCancel(ctx), next) {
+			return done, err
+		}
+	}
+	return done, errors.Join(err, k.install())
+}
+
+// present reads the key in keyFile, and refuses a place where a new key could not be kept.
+func (k *keyChange) present() (crypto.Key, error) {
+	key, err := crypto.ReadKeyFile(k.file)
+	if err != nil {
+		return key, err
+	}
+	info, err := os.Stat(k.file)
+	if err != nil {
+		return key, err
+	}
+	if !info.Mode().IsRegular() {
+		return key, fmt.Errorf("%w: the key file is no regular file, so no key can be installed there", myvault.ErrInvalid)
+	}
+	if inMemory(filepath.Dir(k.file)) && !inMemory(k.dir) {
+		return key, fmt.Errorf("%w: the key file is in memory (%s) and gone after a restart, and so would be the new key; copy it to a disk and change the key there",
+			myvault.ErrInvalid, filepath.Dir(k.file))
+	}
+	return key, nil
+}
+
+// open opens the store with the key in force. installed reports whether that is next.
+func (k *keyChange) open(ctx context.Context, present, next crypto.Key) (store rekeyer, installed bool, err error) {
+	store, err = k.openWith(ctx, present)
+	if !errors.Is(err, myvault.ErrWrongKey) {
+		return store, false, err
+	}
+	if !next.IsZero() {
+		if store, later := k.openWith(ctx, next); !errors.Is(later, myvault.ErrWrongKey) {
+			return store, true, later
+		}
+	}
+	for kept := range keptKeys(k.file) {
+		if k.opens(ctx, kept.key) {
+			err = fmt.Errorf("%w; the one in %s opens it", err, kept.name)
+		}
+	}
+	return nil, false, err
+}
+
+// openWith opens the store or the trail; it makes none.
+func (k *keyChange) openWith(ctx context.Context, key crypto.Key) (rekeyer, error) {
+	if _, err := os.Lstat(filepath.Join(k.dir, vaultFile.name)); err == nil {
+		return opened(Open(ctx, k.dir, StaticKey(key), Config{Trail: keepAll}))
+	}
+	if _, err := os.Lstat(filepath.Join(k.dir, accessFile.name)); err == nil {
+		return opened(OpenTrail(ctx, k.dir, StaticKey(key), keepAll))
+	}
+	return nil, fmt.Errorf("there is no store in %s: %w", k.dir, fs.ErrNotExist)
+}
+
+// opened keeps a nil pointer from becoming a rekeyer.
+func opened[T rekeyer](store T, err error) (rekeyer, error) {
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
+// opens reports whether the store opens with a key.
+func (k *keyChange) opens(ctx context.Context, key crypto.Key) bool {
+	store, err := k.openWith(ctx, key)
+	return err == nil && store.Close() == nil
+}
+
+// make writes a new key to keyFile.next, with the mode of keyFile.
+func (k *keyChange) make() (crypto.Key, error) {
+	key := crypto.NewKey()
+	write := func(w io.Writer) error {
+		_, err := io.WriteString(w, key.Text()+"\n")
+		return err
+	}
+	name := func(from, to string) error {
+		info, err := os.Stat(k.file)
+		if err == nil && runtime.GOOS != "windows" {
+			err = os.Chmod(from, info.Mode().Perm())
+		}
+		return errors.Join(err, k.giveName(from, to))
+	}
+	return key, k.written(k.next, write, name, func(_, to string) error { return os.Remove(to) })
+}
+
+// keep gives keyFile a second name. A hard link also proves that keyFile can be replaced by a
+// renaming: one that is mounted by itself, as a container may have it, can be neither linked nor replaced.
+func (k *keyChange) keep(present crypto.Key) (string, error) {
+	n := 1
+	for kept := range keptKeys(k.file) {
+		if kept.key.Text() == present.Text() {
+			return kept.name, nil
+		}
+		n = max(n, kept.number+1)
+	}
+	name := keptName(k.file, n)
+	if err := k.link(k.file, name); err != nil {
+		return "", fmt.Errorf("the key file cannot be kept under another name, so it is not replaced: %w", err)
+	}
+	return name, nil
+}
+
+// install puts the new key in the place of the old one.
+func (k *keyChange) install() error {
+	if err := k.rename(k.next, k.file); err != nil {
+		return fmt.Errorf("%w: %s holds the key in force, and cannot be installed as %s: %w", myvault.ErrUnavailable, k.next, k.file, err)
+	}
+	return k.syncDir(filepath.Dir(k.file))
+}

@@ -1,0 +1,380 @@
+package sqlite_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// keyed is a store whose master key is in a file, and everything that must never be lost.
+type keyed struct {
+	t       *testing.T
+	dir     string
+	file    string
+	keys    map[string]bool // texts of the keys that were in force
+	backups []string
+}
+
+func newKeyed(t *testing.T) *keyed {
+	k := &keyed{t: t, dir: filepath.Join(t.TempDir(), "data"), keys: map[string]bool{}}
+	k.file = filepath.Join(t.TempDir(), "master.key")
+	key := crypto.NewKey()
+	if err := os.WriteFile(k.file, []byte(key.Text()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := k.open()
+	if _, err := apply(s, put("p/a", "one")); err != nil {
+		t.Fatal(err)
+	}
+	k.close(s)
+	k.backup()
+	return k
+}
+
+// open opens the store with the key file, whose key was then in force.
+func (k *keyed) open() *sqlite.Store {
+	k.t.Helper()
+	s, err := sqlite.Open(k.t.Context(), k.dir, sqlite.KeyFile(k.file), sqlite.Config{})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	key, err := crypto.ReadKeyFile(k.file)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	k.keys[key.Text()] = true
+	return s
+}
+
+func (k *keyed) close(s *sqlite.Store) {
+	k.t.Helper()
+	if err := s.Close(); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+func (k *keyed) backup() {
+	k.t.Helper()
+	s := k.open()
+	path := filepath.Join(k.t.TempDir(), fmt.Sprint("backup", len(k.backups)))
+	if _, err := s.Backup(k.t.Context(), path, nil); err != nil {
+		k.t.Fatal(err)
+	}
+	k.backups = append(k.backups, path)
+	k.close(s)
+}
+
+// onDisk returns the keys in the files beside the key file.
+func (k *keyed) onDisk() map[string]crypto.Key {
+	k.t.Helper()
+	files, err := filepath.Glob(k.file + "*")
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	found := map[string]crypto.Key{}
+	for _, file := range files {
+		key, err := crypto.ReadKeyFile(file)
+		if err != nil {
+			k.t.Fatal(file, err)
+		}
+		found[key.Text()] = key
+	}
+	return found
+}
+
+// lost reports what is lost: a key that was in force, or every key that opens the store.
+func (k *keyed) lost() error {
+	k.t.Helper()
+	found, open := k.onDisk(), false
+	for text := range k.keys {
+		if _, there := found[text]; !there {
+			return errors.New("a key that was in force is gone")
+		}
+	}
+	for _, key := range found {
+		open = open || opens(k.t, k.dir, key)
+	}
+	if !open {
+		return errors.New("no key opens the store")
+	}
+	return nil
+}
+
+// sound proves that the key file opens the store, and that each backup opens.
+func (k *keyed) sound() {
+	k.t.Helper()
+	s := k.open()
+	if got := value(k.t, s, "p/a"); got != "one" {
+		k.t.Fatal(got)
+	}
+	k.close(s)
+	for _, path := range k.backups {
+		if _, err := sqlite.VerifyBackup(k.t.Context(), path, sqlite.BackupKey(path, k.file)); err != nil {
+			k.t.Fatal(err)
+		}
+	}
+	if err := k.lost(); err != nil {
+		k.t.Fatal(err)
+	}
+	if _, err := os.Lstat(k.file + ".next"); !errors.Is(err, fs.ErrNotExist) {
+		k.t.Fatal("a change is left unfinished")
+	}
+}
+
+func TestChangeKey(t *testing.T) {
+	is := is.New(t)
+	k := newKeyed(t)
+	before := map[string]string{}
+	for n := 1; n <= 3; n++ {
+		was, err := os.ReadFile(k.file)
+		is.NoErr(err)
+		done, err := sqlite.ChangeKey(t.Context(), k.dir, k.file)
+		is.NoErr(err)
+		is.Equal(done, sqlite.KeyChange{KeyFile: k.file, Kept: fmt.Sprint(k.file, ".", n)})
+		before[done.Kept] = string(was)
+		k.sound()
+		k.backup()
+		is.Equal(len(k.keys), n+1) // each is another one
+		for file, text := range before {
+			now, err := os.ReadFile(file)
+			is.NoErr(err)
+			is.Equal(string(now), text) // never touched again
+		}
+	}
+}
+
+// TestChangeKeyKilledAnywhere ends ChangeKey before each thing that it does with files: nothing that
+// was in force is lost, and the next call finishes the one change that was begun.
+func TestChangeKeyKilledAnywhere(t *testing.T) {
+	killed := errors.New("killed")
+	for at, more := 1, true; more; at++ {
+		t.Run(fmt.Sprint("before operation ", at), func(t *testing.T) {
+			is := is.New(t)
+			k := newKeyed(t)
+			n := 0
+			_, err := sqlite.ChangeKeyFailing(t.Context(), k.dir, k.file, func(string, string, int) (int, error) {
+				if n++; n >= at {
+					return 0, killed
+				}
+				return 0, nil
+			})
+			if more = err != nil; more {
+				is.True(errors.Is(err, killed))
+			} else {
+				is.True(at > 4) // a name for the old key, a file, its text, its name, the installation
+			}
+			is.NoErr(k.lost())
+			if more {
+				_, err = sqlite.ChangeKey(t.Context(), k.dir, k.file)
+				is.NoErr(err)
+			}
+			k.sound()
+			is.Equal(len(k.keys), 2)     // one change, not two
+			is.Equal(len(k.onDisk()), 2) // and no key that nobody needs
+		})
+	}
+}
+
+// TestChangeKeyAfterAnInterruptedRekey: the store itself has come halfway.
+func TestChangeKeyAfterAnInterruptedRekey(t *testing.T) {
+	for step := 1; step <= 2; step++ {
+		t.Run(fmt.Sprint("step ", step), func(t *testing.T) {
+			is := is.New(t)
+			k := newKeyed(t)
+			next := crypto.NewKey()
+			is.NoErr(os.WriteFile(k.file+".next", []byte(next.Text()+"\n"), 0o600))
+			s := k.open()
+			is.NoErr(s.RekeyUntil(t.Context(), next, step))
+			k.close(s)
+			is.NoErr(k.lost())
+			done, err := sqlite.ChangeKey(t.Context(), k.dir, k.file)
+			is.NoErr(err)
+			is.True(done.Resumed)
+			k.sound()
+			is.True(k.keys[next.Text()]) // the key that was begun with
+			is.Equal(len(k.keys), 2)
+		})
+	}
+}
+
+func TestChangesOfTheKeyAtOnce(t *testing.T) {
+	is := is.New(t)
+	k := newKeyed(t)
+	var mu sync.Mutex
+	made := 0
+	var callers sync.WaitGroup
+	for range 8 {
+		callers.Go(func() {
+			_, err := sqlite.ChangeKey(t.Context(), k.dir, k.file)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				made++
+			case !errors.Is(err, myvault.ErrUnavailable):
+				t.Error(err)
+			}
+		})
+	}
+	callers.Wait()
+	if runtime.GOOS == "linux" || runtime.GOOS == "darwin" {
+		is.True(made >= 1)
+		is.Equal(len(k.onDisk()), made+1)
+	}
+	k.sound()
+}
+
+// TestChangeKeyUnderAServer: a process that has the store open goes on, and takes up the new key.
+func TestChangeKeyUnderAServer(t *testing.T) {
+	is := is.New(t)
+	k := newKeyed(t)
+	server := k.open()
+	_, err := sqlite.ChangeKey(t.Context(), k.dir, k.file)
+	is.NoErr(err)
+	_, err = apply(server, put("p/b", "two"))
+	is.NoErr(err)
+	other := k.open()
+	_, err = other.NewEpoch(t.Context())
+	is.NoErr(err)
+	_, err = apply(other, put("p/c", "three"))
+	is.NoErr(err)
+	is.Equal(value(t, server, "p/c"), "three") // under a data key that only the new key opens
+	k.close(other)
+	k.close(server)
+	k.sound()
+}
+
+func TestChangeKeyOfATrail(t *testing.T) {
+	is := is.New(t)
+	dir, file, old := t.TempDir(), filepath.Join(t.TempDir(), "master.key"), crypto.NewKey()
+	is.NoErr(os.WriteFile(file, []byte(old.Text()), 0o600))
+	trail, err := sqlite.OpenTrail(t.Context(), dir, sqlite.KeyFile(file), sqlite.TrailConfig{})
+	is.NoErr(err)
+	is.NoErr(trail.Close())
+	done, err := sqlite.ChangeKey(t.Context(), dir, file)
+	is.NoErr(err)
+	_, err = sqlite.OpenTrail(t.Context(), dir, sqlite.StaticKey(old), sqlite.TrailConfig{})
+	is.True(errors.Is(err, myvault.ErrWrongKey))
+	trail, err = sqlite.OpenTrail(t.Context(), dir, sqlite.KeyFile(file), sqlite.TrailConfig{})
+	is.NoErr(err)
+	is.NoErr(trail.Close())
+	kept, err := crypto.ReadKeyFile(done.Kept)
+	is.NoErr(err)
+	is.Equal(kept.Text(), old.Text())
+	_, err = os.Lstat(filepath.Join(dir, "vault.db"))
+	is.True(errors.Is(err, fs.ErrNotExist))
+}
+
+// TestChangeKeyKeepsTheFileAsItWas: its place behind a symbolic link, and its mode.
+func TestChangeKeyKeepsTheFileAsItWas(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs file modes")
+	}
+	is := is.New(t)
+	k := newKeyed(t)
+	is.NoErr(os.Chmod(k.file, 0o400))
+	link := filepath.Join(t.TempDir(), "link")
+	is.NoErr(os.Symlink(k.file, link))
+	t.Chdir(filepath.Dir(k.file)) // names are not relative to where the link is
+	done, err := sqlite.ChangeKey(t.Context(), k.dir, link)
+	is.NoErr(err)
+	is.Equal(done.KeyFile, k.file)
+	info, err := os.Lstat(link)
+	is.NoErr(err)
+	is.Equal(info.Mode().Type(), fs.ModeSymlink)
+	for _, file := range []string{done.KeyFile, done.Kept} {
+		info, err := os.Lstat(file)
+		is.NoErr(err)
+		is.Equal(info.Mode(), fs.FileMode(0o400))
+	}
+	k.sound()
+}
+
+func TestChangeKeyRefuses(t *testing.T) {
+	other := crypto.NewKey().Text()
+	for name, c := range map[string]struct {
+		spoil func(k *keyed) (dir, file string)
+		want  error
+	}{
+		"no store":                 {func(k *keyed) (string, string) { return k.t.TempDir(), k.file }, fs.ErrNotExist},
+		"no directory":             {func(k *keyed) (string, string) { return filepath.Join(k.t.TempDir(), "none"), k.file }, fs.ErrNotExist},
+		"no key file":              {func(k *keyed) (string, string) { return k.dir, k.file + "-none" }, fs.ErrNotExist},
+		"a key in place of a path": {func(k *keyed) (string, string) { return k.dir, other }, fs.ErrNotExist},
+		"the key of another store": {func(k *keyed) (string, string) {
+			file := filepath.Join(k.t.TempDir(), "other")
+			_ = os.WriteFile(file, []byte(other), 0o600)
+			return k.dir, file
+		}, myvault.ErrWrongKey},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			k := newKeyed(t)
+			dir, file := c.spoil(k)
+			before, keys := files(t, k.dir), len(k.onDisk())
+			_, err := sqlite.ChangeKey(t.Context(), dir, file)
+			is.True(errors.Is(err, c.want))
+			is.True(!strings.Contains(err.Error(), other))
+			is.Equal(files(t, k.dir), before)
+			is.Equal(len(k.onDisk()), keys)
+			k.sound()
+		})
+	}
+}
+
+// TestChangeKeyNamesTheKeptKey that opens a store which was put back from a backup.
+func TestChangeKeyNamesTheKeptKey(t *testing.T) {
+	is := is.New(t)
+	k := newKeyed(t)
+	done, err := sqlite.ChangeKey(t.Context(), k.dir, k.file)
+	is.NoErr(err)
+	restored := filepath.Join(t.TempDir(), "restored")
+	path := k.backups[0]
+	_, err = sqlite.Restore(t.Context(), path, restored, sqlite.BackupKey(path, k.file), sqlite.Config{})
+	is.NoErr(err)
+	_, err = sqlite.ChangeKey(t.Context(), restored, k.file)
+	is.True(errors.Is(err, myvault.ErrWrongKey))
+	is.True(strings.Contains(err.Error(), done.Kept))
+	_, err = sqlite.ChangeKey(t.Context(), restored, done.Kept)
+	is.NoErr(err)
+	is.True(k.lost() == nil)
+}
+
+// TestChangeKeyDuringABackup: the old bytes stay until the backup is made, which is told, and the key is
+// installed all the same.
+func TestChangeKeyDuringABackup(t *testing.T) {
+	is := is.New(t)
+	k := newKeyed(t)
+	s := k.open()
+	for range 4 { // into the write-ahead log, so much that the copying takes several steps
+		_, err := apply(s, put("p/b", strings.Repeat("v", 500_000)))
+		is.NoErr(err)
+	}
+	path := filepath.Join(t.TempDir(), "backup")
+	calls := 0
+	_, err := s.Backup(t.Context(), path, func(int64, int64) {
+		if calls++; calls > 1 {
+			return
+		}
+		done, err := sqlite.ChangeKey(t.Context(), k.dir, k.file)
+		is.True(errors.Is(err, myvault.ErrUnknownOutcome))
+		is.Equal(done, sqlite.KeyChange{KeyFile: k.file, Kept: k.file + ".1"})
+	})
+	is.NoErr(err)
+	is.True(calls > 0)
+	k.close(s)
+	k.backups = append(k.backups, path)
+	k.sound()
+	is.Equal(len(k.keys), 2)
+}
