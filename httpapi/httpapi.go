@@ -33,14 +33,17 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/logs"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
 // Config is what a Handler may be told. The zero Config suits a server on loopback.
 type Config struct {
-	// Logger gets one line per request: its id, service, method, route pattern, status,
-	// duration and size, never a path, header or body. Refusals of callers who are not known are one
-	// line in a second for each route and status, and one more with their number. Nil: nothing is logged.
+	// Logger gets one record per request: its service, method, route pattern, status, id, network address,
+	// duration and size, never a path, header or body. Probes are at level DEBUG. Requests that fail, and
+	// those of callers who are not known, are one record a second for each service, route and status, and one
+	// more with their number: at most 66 a second for all who are not known, and for each service. Records
+	// are written while requests are answered, so the handler must not block. Nil: nothing is logged.
 	Logger *slog.Logger
 	// AllowedHosts are further names and addresses, without a port, that a request may carry
 	// in its Host header. Always allowed are localhost, loopback addresses, and the address
@@ -95,7 +98,7 @@ const defaultFailures = 20
 type Handler struct {
 	vault      *myvault.Vault
 	logger     *slog.Logger
-	repeats    *repeats
+	repeats    *logs.Repeats
 	endpoints  []endpoint
 	headers    []field
 	buffers    buffers
@@ -141,7 +144,7 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	return &Handler{
 		vault:      vault,
 		logger:     config.Logger,
-		repeats:    &repeats{logger: config.Logger},
+		repeats:    logs.NewRepeats(config.Logger),
 		endpoints:  routes,
 		headers:    commonHeaders(),
 		hosts:      allowed,

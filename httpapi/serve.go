@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,6 +27,8 @@ const (
 	defaultGrace      = 10 * time.Second
 
 	defaultConnections = 512
+	leastConnections   = 16
+	reservedFiles      = 96 // for the store, the log and other listeners
 )
 
 // ServerConfig is what Serve may be told. The zero ServerConfig suits loopback.
@@ -39,10 +42,14 @@ type ServerConfig struct {
 	// PlaintextBeyondLoopback allows plain HTTP on an address that other machines reach. Then
 	// tokens and values cross the network readable, unless something in front encrypts.
 	PlaintextBeyondLoopback bool
-	// MaxConnections is how many connections may be open; 0 means 512. A further one takes the place
+	// MaxConnections is how many connections may be open; 0 means 512. They are fewer if the process may not open
+	// as many files, see Connections. A further one takes the place
 	// of one on which nobody proved who it is, else of one that waits for its next request or whose client keeps a
 	// request waiting. Among them it is one of the network address, or of the service, with the most, the oldest first.
 	MaxConnections int
+	// FilesPerConnection is how many open files a connection may need: 2 for a provider that opens a connection of
+	// its own for each request. 0 means 1.
+	FilesPerConnection int
 	// Drain is how long the server goes on answering when it ends, while GET /ready answers 503 and
 	// balancers turn to others. 0 means not at all.
 	Drain time.Duration
@@ -65,10 +72,16 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 	if err := guard(listener, handler, config); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	limit := config.Connections()
+	if asked := config.asked(); limit < asked {
+		handler.logger.Warn("fewer connections than asked for, as the process may open few files; raise that limit (ulimit -n, LimitNOFILE=)",
+			"files", openFiles(), "connections", limit, "asked", asked)
+	}
 	if config.Ready != nil {
 		config.Ready(listener.Addr())
 	}
 	server := newServer(handler, config)
+	defer handler.repeats.Flush()
 	if config.Certificates != nil {
 		watching, done := context.WithCancel(ctx)
 		var watch sync.WaitGroup
@@ -78,7 +91,7 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 	}
 	places := &bounded{
 		Listener: listener,
-		all:      &connections{limit: cmp.Or(config.MaxConnections, defaultConnections), began: time.Now()},
+		all:      &connections{limit: limit, began: time.Now()},
 		round:    config.Certificates.round,
 		reads:    plainReads,
 	}
@@ -110,6 +123,15 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 	return err
 }
 
+// Connections returns how many connections [Serve] keeps open: MaxConnections, or as many as the process may open
+// files for, less 96 for all else, but at least 16. Beyond that limit nobody could be let in for up to a second.
+func (c ServerConfig) Connections() int {
+	fit := (openFiles() - reservedFiles) / max(c.FilesPerConnection, 1)
+	return min(c.asked(), max(fit, leastConnections))
+}
+
+func (c ServerConfig) asked() int { return cmp.Or(c.MaxConnections, defaultConnections) }
+
 // shutdown lets requests in flight finish, and cuts off those that take too long.
 func shutdown(server *http.Server, grace time.Duration) error {
 	if grace <= 0 {
@@ -135,7 +157,7 @@ func newServer(handler *Handler, config ServerConfig) *http.Server {
 		WriteTimeout:                 writeTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeader,
-		ErrorLog:                     slog.NewLogLogger(handler.logger.Handler(), slog.LevelWarn),
+		ErrorLog:                     log.New(handler.repeats.Lines("connections", true), "", 0),
 	}
 	server.Protocols.SetHTTP1(true)
 	switch {
@@ -167,6 +189,8 @@ func (c ServerConfig) Check(addr net.Addr) error {
 		return fmt.Errorf("httpapi: %w: set ServerConfig.Certificates or TLS, not both", myvault.ErrInvalid)
 	case c.MaxConnections < 0:
 		return fmt.Errorf("httpapi: %w: MaxConnections is negative", myvault.ErrInvalid)
+	case c.FilesPerConnection < 0:
+		return fmt.Errorf("httpapi: %w: FilesPerConnection is negative", myvault.ErrInvalid)
 	case c.Drain < 0:
 		return fmt.Errorf("httpapi: %w: Drain is negative (MYVAULT_DRAIN of the example server)", myvault.ErrInvalid)
 	}
