@@ -73,7 +73,12 @@ func (s settings) handler(vault *myvault.Vault, issuer *tokens.Issuer, logger *s
 }
 
 func (s settings) serverConfig(certificates *httpapi.Certificates) httpapi.ServerConfig {
+	files := 1
+	if s.Provider == "hashivault" {
+		files = 2 // one to the caller, one to the cluster
+	}
 	return httpapi.ServerConfig{
+		FilesPerConnection:      files,
 		Certificates:            certificates,
 		MaxConnections:          s.Connections,
 		PlaintextBeyondLoopback: s.Plaintext,
