@@ -59,8 +59,9 @@ type Config struct {
 	// is taken from headers of proxies, and nothing at all from those that are not named.
 	Forwarders []string
 	// FailuresPerMinute is how many failed log-ins a pair of service and network address
-	// has; more are answered 429. An address alone has 5 times as many, a service alone 50 times. Who
-	// proves itself passes in any case, so nobody is locked out by others. 0 means 20.
+	// has; more are answered 429. An address alone has 5 times as many, a service alone 50 times. 0 means 20.
+	// It tells a client that something is wrong, and does not slow down guessing: a correct identity passes in
+	// any case, so that nobody is locked out by others. What keeps tokens from being guessed is their length.
 	FailuresPerMinute int
 	// CursorKey seals the cursors of listings: 32 random bytes. Servers that share it can
 	// continue each other's listings. Nil: a random key, and cursors end with the Handler.
