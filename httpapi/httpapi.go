@@ -69,6 +69,10 @@ type Config struct {
 	// Generators make values that clients ask for with "generate": {"function": name}, for
 	// whoever may write there. Nil: none. See package generate for what needs no function.
 	Generators map[string]myvault.Generator
+	// ProjectSecrets are made in each project that POST /api/projects registers, by path: in one commit with the
+	// registration, and with the rights and in the name of the caller. Who may not write them registers nothing. The
+	// provider must be able to make several changes at once. Nil: none.
+	ProjectSecrets map[string]myvault.Generator
 	// Console answers GET for what is below /console/, with the prefix taken off, and a browser that
 	// asks for / is sent there; see package httpapi/console. It needs no identity, and sets its own
 	// headers. Nil: there is no such path.
@@ -112,12 +116,13 @@ type Handler struct {
 	cursors    cipher.AEAD
 	health     *health
 	generators map[string]myvault.Generator
-	console    http.Handler // nil: none
-	store      string
-	observe    func(Observation)
-	ready      *health
-	draining   atomic.Bool
-	issuer     *tokens.Issuer
+	projectSecrets
+	console  http.Handler // nil: none
+	store    string
+	observe  func(Observation)
+	ready    *health
+	draining atomic.Bool
+	issuer   *tokens.Issuer
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -135,7 +140,8 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	sites, wrongOrigin := newOrigins(config.AllowedOrigins)
 	proxies, wrongForwarder := newForwarders(config.Forwarders)
 	cursors, wrongKey := newCursors(config.CursorKey)
-	if err := errors.Join(wrongHost, wrongOrigin, wrongForwarder, wrongKey); err != nil {
+	secrets, wrongSecret := newProjectSecrets(config.ProjectSecrets)
+	if err := errors.Join(wrongHost, wrongOrigin, wrongForwarder, wrongKey, wrongSecret); err != nil {
 		return nil, err
 	}
 	routes := endpoints()
@@ -143,25 +149,26 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		routes = append(routes, consoleEndpoints()...)
 	}
 	return &Handler{
-		vault:      vault,
-		logger:     config.Logger,
-		repeats:    logs.NewRepeats(config.Logger),
-		endpoints:  routes,
-		headers:    commonHeaders(),
-		hosts:      allowed,
-		origins:    sites,
-		forwarders: proxies,
-		failures:   newFailures(cmp.Or(config.FailuresPerMinute, defaultFailures)),
-		bodies:     newShares(bodiesAtOnce),
-		large:      newShares(largeAtOnce),
-		cursors:    cursors,
-		generators: maps.Clone(config.Generators),
-		console:    config.Console,
-		store:      config.Store,
-		observe:    config.Observe,
-		health:     &health{ask: vault.Ping, logger: config.Logger, complaint: "store does not answer"},
-		ready:      &health{ask: vault.Ready, logger: config.Logger, complaint: "not ready"},
-		issuer:     config.Tokens,
+		vault:          vault,
+		logger:         config.Logger,
+		repeats:        logs.NewRepeats(config.Logger),
+		endpoints:      routes,
+		headers:        commonHeaders(),
+		hosts:          allowed,
+		origins:        sites,
+		forwarders:     proxies,
+		failures:       newFailures(cmp.Or(config.FailuresPerMinute, defaultFailures)),
+		bodies:         newShares(bodiesAtOnce),
+		large:          newShares(largeAtOnce),
+		cursors:        cursors,
+		generators:     maps.Clone(config.Generators),
+		projectSecrets: secrets,
+		console:        config.Console,
+		store:          config.Store,
+		observe:        config.Observe,
+		health:         &health{ask: vault.Ping, logger: config.Logger, complaint: "store does not answer"},
+		ready:          &health{ask: vault.Ready, logger: config.Logger, complaint: "not ready"},
+		issuer:         config.Tokens,
 	}, nil
 }
 

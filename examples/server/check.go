@@ -62,9 +62,13 @@ func (l loaded) checkIdentities() error {
 
 // handler makes the API of a vault, with capability tokens.
 func (s settings) handler(vault *myvault.Vault, issuer *tokens.Issuer, logger *slog.Logger, observe func(httpapi.Observation)) (*httpapi.Handler, error) {
+	secrets, err := s.projectSecrets()
+	if err != nil {
+		return nil, err
+	}
 	config := httpapi.Config{
 		Logger: logger, AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders, Observe: observe,
-		Tokens: issuer, Store: s.Provider,
+		Tokens: issuer, Store: s.Provider, ProjectSecrets: secrets,
 	}
 	if s.Console {
 		config.Console = console.New()
