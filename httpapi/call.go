@@ -25,6 +25,7 @@ type call struct {
 	addr     myvault.Address // the names in the path
 	query    url.Values
 	panicked string // what to log of a panic
+	stack    string // of it
 	large    bool   // counts as a large request
 	conn     *connection
 	headers  headers    // of the answer
@@ -104,7 +105,7 @@ func (c *call) recovered(p any) error {
 	if e, ok := p.(runtime.Error); ok {
 		c.panicked = e.Error()
 	}
-	c.panicked += "\n" + string(debug.Stack())
+	c.stack = string(debug.Stack())
 	return &problem{status: http.StatusInternalServerError}
 }
 

@@ -52,6 +52,9 @@ func (c *call) log(status, size int, took time.Duration, err error) {
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.Int("size", size),
 	}
+	if c.panicked != "" {
+		rest = append(rest, slog.String("stack", c.stack))
+	}
 	if c.session != nil && status < http.StatusBadRequest {
 		c.api.logger.LogAttrs(c.ctx(), level, "request", append(kind, rest...)...)
 		return

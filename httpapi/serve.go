@@ -28,6 +28,7 @@ const (
 
 	defaultConnections = 512
 	leastConnections   = 16
+	leastGrace         = 100 * time.Millisecond
 	reservedFiles      = 96 // for the store, the log and other listeners
 )
 
@@ -72,8 +73,8 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 	if err := guard(listener, handler, config); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	limit := config.Connections()
-	if asked := config.asked(); limit < asked {
+	limit, asked := config.Connections(), config.asked()
+	if limit < asked {
 		handler.logger.Warn("fewer connections than asked for, as the process may open few files; raise that limit (ulimit -n, LimitNOFILE=)",
 			"files", openFiles(), "connections", limit, "asked", asked)
 	}
@@ -91,7 +92,7 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 	}
 	places := &bounded{
 		Listener: listener,
-		all:      &connections{limit: limit, began: time.Now()},
+		all:      &connections{limit: limit, grace: graceOf(limit, asked), began: time.Now()},
 		round:    config.Certificates.round,
 		reads:    plainReads,
 	}
@@ -128,6 +129,12 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 func (c ServerConfig) Connections() int {
 	fit := (openFiles() - reservedFiles) / max(c.FilesPerConnection, 1)
 	return min(c.asked(), max(fit, leastConnections))
+}
+
+// graceOf returns how long strangers may say nothing. With fewer places than asked for it is shorter, so that as
+// many callers a second are let in.
+func graceOf(limit, asked int) time.Duration {
+	return max(grace*time.Duration(limit)/time.Duration(asked), leastGrace)
 }
 
 func (c ServerConfig) asked() int { return cmp.Or(c.MaxConnections, defaultConnections) }
