@@ -73,11 +73,7 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 	if err := guard(listener, handler, config); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	limit, asked := config.Connections(), config.asked()
-	if limit < asked {
-		handler.logger.Warn("fewer connections than asked for, as the process may open few files; raise that limit (ulimit -n, LimitNOFILE=)",
-			"files", openFiles(), "connections", limit, "asked", asked)
-	}
+	places := config.bound(listener, handler.logger)
 	if config.Ready != nil {
 		config.Ready(listener.Addr())
 	}
@@ -89,15 +85,6 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 		watch.Go(func() { config.Certificates.follow(watching, handler.logger) })
 		defer watch.Wait()
 		defer done()
-	}
-	places := &bounded{
-		Listener: listener,
-		all:      &connections{limit: limit, grace: graceOf(limit, asked), began: time.Now()},
-		round:    config.Certificates.round,
-		reads:    plainReads,
-	}
-	if config.TLS != nil || config.Certificates != nil {
-		places.reads = secureReads
 	}
 	ended := make(chan error, 1)
 	go func() {
@@ -122,6 +109,25 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 	err := shutdown(server, config.Grace)
 	<-ended
 	return err
+}
+
+// bound returns the listener that keeps as many connections as Connections says, and logs if those are few.
+func (c ServerConfig) bound(listener net.Listener, logger *slog.Logger) *bounded {
+	limit, asked := c.Connections(), c.asked()
+	if limit < asked {
+		logger.Warn("fewer connections than asked for, as the process may open few files; raise that limit (ulimit -n, LimitNOFILE=)",
+			"files", openFiles(), "connections", limit, "asked", asked)
+	}
+	reads := int32(plainReads)
+	if c.TLS != nil || c.Certificates != nil {
+		reads = secureReads
+	}
+	return &bounded{
+		Listener: listener,
+		all:      &connections{limit: limit, grace: graceOf(limit, asked), began: time.Now()},
+		round:    c.Certificates.round,
+		reads:    reads,
+	}
 }
 
 // Connections returns how many connections [Serve] keeps open: MaxConnections, or as many as the process may open
