@@ -28,7 +28,7 @@ type Stats struct {
 	Unauthenticated uint64        // failed log-ins, and calls of sessions that have ended
 	TrailFailures   uint64        // times that entries could not be written, but for callers who left meanwhile
 	Waiting         int64         // entries that are not written yet: of relaxed reads, and merged refusals
-	Lag             time.Duration // how long the oldest of them has waited
+	Lag             time.Duration // how long the oldest of them has waited, but for refusals that are counted for ten seconds
 }
 
 // tally counts what a recorder meets.
@@ -50,7 +50,7 @@ func (v *Vault) Stats() Stats {
 	oldest := oldestOf(r.reads.oldest(), r.refusals.oldest())
 	s := Stats{
 		Denied: r.tally.denied.Load(), Unauthenticated: r.tally.unauthenticated.Load(), TrailFailures: r.tally.failures.Load(),
-		Waiting: r.reads.waiting.Load() + r.refusals.waiting.Load(),
+		Waiting: r.reads.waiting.Load() + r.refusals.waiting.Load() + r.overflow.waiting.Load(),
 	}
 	if !oldest.IsZero() {
 		s.Lag = max(0, time.Since(oldest))

@@ -58,7 +58,6 @@ func (m *merger) take(w *who, h *held) bool {
 
 // first opens a window for e, and gives the entry to write where none was open for it.
 func (m *merger) first(e Entry) (Entry, bool) {
-	e = m.fit(e)
 	w, h := partsOf(&e)
 	hash := m.hashOf(&h)
 	s := m.shard(hash)
@@ -77,7 +76,6 @@ func (m *merger) first(e Entry) (Entry, bool) {
 
 // later counts e, to be written when its window ends. Once the merger is closed it refuses.
 func (m *merger) later(e Entry) bool {
-	e = m.fit(e)
 	w, h := partsOf(&e)
 	hash := m.hashOf(&h)
 	s := m.shard(hash)
@@ -123,18 +121,32 @@ func (w *who) holder() string {
 	return w.service
 }
 
-// fit takes from e what tells it from others where too many different ones wait.
-func (m *merger) fit(e Entry) Entry {
-	w, h := partsOf(&e)
-	if !m.full(&w) {
-		return e
+// fit takes from e what tells it from others where too many different ones wait, and reports whether an
+// equal one waits already.
+func (m *merger) fit(e Entry) (_ Entry, waits bool) {
+	if m.has(&e) {
+		return e, true
 	}
+	w, _ := partsOf(&e)
+	if !m.full(&w) {
+		return e, false
+	}
+	e = e.general()
+	return e, m.has(&e)
+}
+
+// has reports whether an entry that equals e waits.
+func (m *merger) has(e *Entry) bool {
+	w, h := partsOf(e)
 	hash := m.hashOf(&h)
 	s := m.shard(hash)
 	defer s.mu.Unlock()
-	if s.find(hash, &w, &h) == nil {
-		e.Address, e.Version, e.Remote, e.Request = Address{}, 0, "", ""
-	}
+	return s.find(hash, &w, &h) != nil
+}
+
+// general returns e without what few entries have in common.
+func (e Entry) general() Entry {
+	e.Address, e.Version, e.Remote, e.Request = Address{}, 0, "", ""
 	return e
 }
 

@@ -26,8 +26,9 @@ const (
 	relaxedWindow  = 50 * time.Millisecond
 	relaxedPending = 16_384 // distinct reads waiting to be written
 	refusedWindow  = time.Second
-	refusedPending = 256 // distinct refusals a window; those beyond lose their address
-	refusedShare   = 64  // of them, those of one service, and of all who failed to log in
+	refusedPending = 256              // distinct refusals a window; those beyond lose their address
+	refusedShare   = 64               // of them, those of one service, and of all who failed to log in
+	overflowWindow = 10 * time.Second // of refusals beyond the budget, which lose their details too
 )
 
 // recorder brings entries to the trail: at once, or merged with equal ones.
@@ -36,6 +37,8 @@ type recorder struct {
 	mode     Reads
 	reads    *merger
 	refusals *merger
+	overflow *merger // of refusals beyond the budget of their holder
+	budgets  budgets
 	tally    tally
 }
 
@@ -44,6 +47,7 @@ func newRecorder(trail Trail, mode Reads) *recorder {
 	r.reads = newMerger(relaxedWindow, relaxedPending, r.write)
 	r.refusals = newMerger(refusedWindow, refusedPending, r.write)
 	r.refusals.share = refusedShare
+	r.overflow = newMerger(overflowWindow, refusedPending, r.write)
 	return r
 }
 
@@ -86,11 +90,13 @@ func (r *recorder) readAll(ctx context.Context, entries []Entry) error {
 }
 
 // refuse records a denial or a failure. The first of its kind is written at once; equal
-// ones within a second are counted in one more, so that a flood cannot fill the trail.
+// ones within a second are counted in one more, so that a flood cannot fill the trail. Beyond the
+// budget of its holder it is counted in an entry without details every ten seconds.
 // It reports no error: what it records is refused in any case.
 func (r *recorder) refuse(ctx context.Context, e Entry) {
 	r.tally.refused(e.Outcome)
-	e, first := r.refusals.first(e)
+	m, e := r.admit(e, 2)
+	e, first := m.first(e)
 	if !first {
 		return
 	}
@@ -101,15 +107,29 @@ func (r *recorder) refuse(ctx context.Context, e Entry) {
 		defer cancel()
 	}
 	if err := r.write(ctx, e); err != nil {
-		r.refusals.later(e)
+		m.later(e)
 	}
+}
+
+// admit returns the merger for a refusal that would be written a number of times, and what is left of its details.
+func (r *recorder) admit(e Entry, times int) (*merger, Entry) {
+	e, waits := r.refusals.fit(e)
+	if waits || r.budgets.spend(&e, times) {
+		return r.refusals, e
+	}
+	e = e.general()
+	if e.Outcome == OutcomeUnauthenticated {
+		e.Service, e.Via = "", "" // one entry for all who are not known
+	}
+	return r.overflow, e
 }
 
 // refuseLater records a failure within a second, never at once: how long the answer takes
 // must not tell whether this is the first of its kind, or of a known service.
 func (r *recorder) refuseLater(e Entry) {
 	r.tally.refused(e.Outcome)
-	if !r.refusals.later(e) {
+	m, e := r.admit(e, 1)
+	if !m.later(e) {
 		_ = r.write(context.Background(), e) // the vault is being closed: now or never
 	}
 }
@@ -122,7 +142,7 @@ func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // close writes what is pending; what is recorded later is not merged.
 func (r *recorder) close() error {
-	return errors.Join(r.reads.close(), r.refusals.close())
+	return errors.Join(r.reads.close(), r.refusals.close(), r.overflow.close())
 }
 
 // outcomeOf gives the outcome that an error stands for.

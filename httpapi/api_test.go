@@ -86,7 +86,7 @@ func serveOn(t *testing.T, s store, config httpapi.Config) *fixture {
 		t.Fatal(err)
 	}
 	logs := &safeBuffer{}
-	config.Logger = slog.New(slog.NewJSONHandler(logs, nil))
+	config.Logger = slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})) // with probes
 	if config.Tokens, err = tokens.New(vault, tokens.Config{}); err != nil {
 		t.Fatal(err)
 	}

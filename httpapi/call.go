@@ -26,6 +26,7 @@ type call struct {
 	addr     myvault.Address // the names in the path
 	query    url.Values
 	panicked string // what to log of a panic
+	stack    string // of it
 	large    bool   // counts as a large request
 	action   myvault.Action
 	changes  []myvault.Change // those of the body, for problems with one of them
@@ -130,7 +131,7 @@ func (c *call) recovered(p any) error {
 	if e, ok := p.(runtime.Error); ok {
 		c.panicked = e.Error()
 	}
-	c.panicked += "\n" + string(debug.Stack())
+	c.stack = string(debug.Stack())
 	return &problem{status: http.StatusInternalServerError}
 }
 

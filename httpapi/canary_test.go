@@ -140,7 +140,7 @@ func TestRequestLinesNameThePatternAndNeverThePath(t *testing.T) {
 	logs := f.logs.String()
 	is.True(!strings.Contains(logs, "newsbot"))
 	is.True(!strings.Contains(logs, "version=1"))
-	for _, part := range []string{`"id":"r-1"`, `"service":"reader"`, `"method":"GET"`, `"route":"` + secretPattern + `"`, `"status":200`, `"duration":`, `"size":`} {
+	for _, part := range []string{`"id":"r-1"`, `"service":"reader"`, `"method":"GET"`, `"route":"` + secretPattern + `"`, `"status":200`, `"duration_ms":`, `"remote":"`, `"size":`} {
 		is.True(strings.Contains(logs, part))
 	}
 	is.Equal(strings.Count(logs, "\n"), 2) // one line per request

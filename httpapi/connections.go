@@ -23,6 +23,7 @@ const (
 // only connect, trickle or wait. When one more comes than there may be, it gets the place of another: see victim.
 type connections struct {
 	limit int
+	grace time.Duration // that a stranger has to say something
 	began time.Time
 
 	mu        sync.Mutex

@@ -21,11 +21,13 @@ type draftBody struct {
 // takesDraft describes the members for errors.
 const takesDraft = "the string value, and encoding where it is base64, or the object generate; and the times expires_at and rotate_after"
 
-// generateBody asks for a value that the vault makes: of characters, or by a function of the
-// embedding program.
+// generateBody asks for a value that the vault makes: of characters, of bytes in an encoding, or by a
+// function of the embedding program.
 type generateBody struct {
 	Length   *int    `json:"length"`
 	Alphabet *string `json:"alphabet"`
+	Bytes    *int    `json:"bytes"`
+	Encoding *string `json:"encoding"`
 	Function *string `json:"function"`
 }
 
@@ -33,6 +35,8 @@ type generateBody struct {
 const (
 	defaultLength   = 32
 	defaultAlphabet = "alphanumeric"
+	defaultBytes    = 32
+	defaultEncoding = "base64url"
 )
 
 // draft reads the members.
@@ -85,10 +89,14 @@ func sentTime(member string, text *string) (t time.Time, err error) {
 
 // generator gives what makes the value.
 func (c *call) generator(b generateBody) (myvault.Generator, error) {
+	letters, bytes := b.Length != nil || b.Alphabet != nil, b.Bytes != nil || b.Encoding != nil
+	if letters && bytes || b.Function != nil && (letters || bytes) {
+		return nil, unprocessable("generate takes either function, or length and alphabet, or bytes and encoding", "generate")
+	}
+	if bytes {
+		return b.encoded()
+	}
 	if b.Function != nil {
-		if b.Length != nil || b.Alphabet != nil {
-			return nil, unprocessable("generate takes either function, or length and alphabet", "generate")
-		}
 		g := c.api.generators[*b.Function]
 		if g == nil {
 			return nil, unprocessable("generate names a function that this vault does not have; ask the operator which it has", "generate")
@@ -107,6 +115,23 @@ func (c *call) generator(b generateBody) (myvault.Generator, error) {
 		return nil, fieldError(err, "generate")
 	}
 	g, err := generate.Text(length, alphabet)
+	return g, fieldError(err, "generate")
+}
+
+// encoded gives what makes bytes in an encoding.
+func (b generateBody) encoded() (myvault.Generator, error) {
+	n, name := defaultBytes, defaultEncoding
+	if b.Bytes != nil {
+		n = *b.Bytes
+	}
+	if b.Encoding != nil {
+		name = *b.Encoding
+	}
+	encode, err := generate.Encoding(name)
+	if err != nil {
+		return nil, fieldError(err, "generate")
+	}
+	g, err := generate.Encoded(n, encode)
 	return g, fieldError(err, "generate")
 }
 

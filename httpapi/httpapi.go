@@ -29,14 +29,17 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/logs"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
 // Config is what a Handler may be told. The zero Config suits a server on loopback.
 type Config struct {
-	// Logger gets one line per request: its id, service, method, route pattern, status,
-	// duration and size, never a path, header or body. Refusals of callers who are not known are one
-	// line in a second for each route and status, and one more with their number. Nil: nothing is logged.
+	// Logger gets one record per request: its service, method, route pattern, status, id, network address,
+	// duration and size, never a path, header or body. Probes are at level DEBUG. Requests that fail, and
+	// those of callers who are not known, are one record a second for each service, route and status, and one
+	// more with their number: at most 66 a second for all who are not known, and for each service. Records
+	// are written while requests are answered, so the handler must not block. Nil: nothing is logged.
 	Logger *slog.Logger
 	// AllowedHosts are further names and addresses, without a port, that a request may carry
 	// in its Host header. Always allowed are localhost, loopback addresses, and the address
@@ -52,12 +55,17 @@ type Config struct {
 	// is taken from headers of proxies, and nothing at all from those that are not named.
 	Forwarders []string
 	// FailuresPerMinute is how many failed log-ins a pair of service and network address
-	// has; more are answered 429. An address alone has 5 times as many, a service alone 50 times. Who
-	// proves itself passes in any case, so nobody is locked out by others. 0 means 20.
+	// has; more are answered 429. An address alone has 5 times as many, a service alone 50 times. 0 means 20.
+	// It tells a client that something is wrong, and does not slow down guessing: a correct identity passes in
+	// any case, so that nobody is locked out by others. What keeps tokens from being guessed is their length.
 	FailuresPerMinute int
 	// Generators make values that clients ask for with "generate": {"function": name}, for
 	// whoever may write there. Nil: none. See package generate for what needs no function.
 	Generators map[string]myvault.Generator
+	// ProjectSecrets are made in each project that POST /api/projects registers, by path: in one commit with the
+	// registration, and with the rights and in the name of the caller. Who may not write them registers nothing. The
+	// provider must be able to make several changes at once. Nil: none.
+	ProjectSecrets map[string]myvault.Generator
 	// Console answers GET for what is below /console/, with the prefix taken off, and a browser that
 	// asks for / is sent there; see package httpapi/console. It needs no identity, and sets its own
 	// headers. Nil: there is no such path.
@@ -88,7 +96,7 @@ const defaultFailures = 20
 type Handler struct {
 	vault      *myvault.Vault
 	logger     *slog.Logger
-	repeats    *repeats
+	repeats    *logs.Repeats
 	endpoints  []endpoint
 	headers    []field
 	buffers    buffers
@@ -101,12 +109,13 @@ type Handler struct {
 	cursors    *cursors
 	health     *health
 	generators map[string]myvault.Generator
-	console    http.Handler // nil: none
-	store      string
-	observe    func(Observation)
-	ready      *health
-	draining   atomic.Bool
-	issuer     *tokens.Issuer
+	projectSecrets
+	console  http.Handler // nil: none
+	store    string
+	observe  func(Observation)
+	ready    *health
+	draining atomic.Bool
+	issuer   *tokens.Issuer
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -123,8 +132,9 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	allowed, wrongHost := newHosts(config.AllowedHosts)
 	sites, wrongOrigin := newOrigins(config.AllowedOrigins)
 	proxies, wrongForwarder := newForwarders(config.Forwarders)
-	cursors, err := newCursors(vault)
-	if err := errors.Join(wrongHost, wrongOrigin, wrongForwarder, err); err != nil {
+	cursors, wrongCursors := newCursors(vault)
+	secrets, wrongSecret := newProjectSecrets(config.ProjectSecrets)
+	if err := errors.Join(wrongHost, wrongOrigin, wrongForwarder, wrongCursors, wrongSecret); err != nil {
 		return nil, err
 	}
 	routes := endpoints()
@@ -132,25 +142,26 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		routes = append(routes, consoleEndpoints()...)
 	}
 	return &Handler{
-		vault:      vault,
-		logger:     config.Logger,
-		repeats:    &repeats{logger: config.Logger},
-		endpoints:  routes,
-		headers:    commonHeaders(),
-		hosts:      allowed,
-		origins:    sites,
-		forwarders: proxies,
-		failures:   newFailures(cmp.Or(config.FailuresPerMinute, defaultFailures)),
-		bodies:     newShares(bodiesAtOnce),
-		large:      newShares(largeAtOnce),
-		cursors:    cursors,
-		generators: maps.Clone(config.Generators),
-		console:    config.Console,
-		store:      config.Store,
-		observe:    config.Observe,
-		health:     &health{ask: vault.Ping, logger: config.Logger, complaint: "store does not answer"},
-		ready:      &health{ask: vault.Ready, logger: config.Logger, complaint: "not ready"},
-		issuer:     config.Tokens,
+		vault:          vault,
+		logger:         config.Logger,
+		repeats:        logs.NewRepeats(config.Logger),
+		endpoints:      routes,
+		headers:        commonHeaders(),
+		hosts:          allowed,
+		origins:        sites,
+		forwarders:     proxies,
+		failures:       newFailures(cmp.Or(config.FailuresPerMinute, defaultFailures)),
+		bodies:         newShares(bodiesAtOnce),
+		large:          newShares(largeAtOnce),
+		cursors:        cursors,
+		generators:     maps.Clone(config.Generators),
+		projectSecrets: secrets,
+		console:        config.Console,
+		store:          config.Store,
+		observe:        config.Observe,
+		health:         &health{ask: vault.Ping, logger: config.Logger, complaint: "store does not answer"},
+		ready:          &health{ask: vault.Ready, logger: config.Logger, complaint: "not ready"},
+		issuer:         config.Tokens,
 	}, nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/myswiftagent/myvault/internal/logs"
 )
 
 // maxRequestID is the size limit of a request id that a client chose.
@@ -28,29 +30,52 @@ func unfitForID(r rune) bool {
 	return true
 }
 
-// log writes the line of this request, unless it is one of many that are counted. It names a service only once that was proven, and
-// the cause of what the client sees as a bare 5xx.
+// log writes the record of this request, unless it is one of many alike that are counted. It names a
+// service only once that was proven, and the cause of what the client sees as a bare 5xx.
 func (c *call) log(status, size int, took time.Duration, err error) {
-	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError && (err != nil || !c.api.draining.Load()) { // not ready is meant then
-		level = slog.LevelError
-	}
-	if !c.api.logger.Enabled(c.ctx(), level) || c.api.repeats.counts(c, status) {
+	level := c.level(status, err)
+	if !c.api.logger.Enabled(c.ctx(), level) {
 		return
 	}
-	attrs := []slog.Attr{
-		slog.String("id", c.id),
+	kind := []slog.Attr{
 		slog.String("service", c.service()),
 		slog.String("method", c.knownMethod()),
 		slog.String("route", c.pattern()),
 		slog.Int("status", status),
-		slog.Duration("duration", took),
-		slog.Int("size", size),
 	}
 	if status >= http.StatusInternalServerError {
-		attrs = append(attrs, slog.String("cause", c.causeText(err)))
+		kind = append(kind, slog.String("cause", c.causeText(err)))
 	}
-	c.api.logger.LogAttrs(c.ctx(), level, "request", attrs...)
+	rest := []slog.Attr{
+		slog.String("id", c.id),
+		slog.String("remote", c.remote()),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
+		slog.Int("size", size),
+	}
+	if c.panicked != "" {
+		rest = append(rest, slog.String("stack", c.stack))
+	}
+	if c.session != nil && status < http.StatusBadRequest {
+		c.api.logger.LogAttrs(c.ctx(), level, "request", append(kind, rest...)...)
+		return
+	}
+	group := c.service()
+	if level == slog.LevelError {
+		group = "errors" // no flood of strangers hides them
+	}
+	c.api.repeats.Log(c.ctx(), logs.Record{Level: level, Group: group, Message: "request", Kind: kind, Rest: rest})
+}
+
+// level returns ERROR for a failure of the server, DEBUG for probes that ask how it is, else INFO.
+func (c *call) level(status int, err error) slog.Level {
+	draining := err == nil && c.api.draining.Load() // then 503 is meant
+	switch {
+	case status >= http.StatusInternalServerError && !draining:
+		return slog.LevelError
+	case c.pattern() == "/health", c.pattern() == "/ready":
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 func (c *call) causeText(err error) string {

@@ -72,7 +72,7 @@ func (c *call) createProject() (answer, error) {
 	if err := myvault.ValidateProject(*body.Name); err != nil {
 		return answer{}, err
 	}
-	p, err := c.putProject(*body.Name, body.Description, myvault.IfAbsent())
+	p, err := c.register(*body.Name, body.Description)
 	return answer{
 		status:   http.StatusCreated,
 		body:     projectOf(p),
@@ -96,6 +96,14 @@ func (c *call) describeProject() (answer, error) {
 
 // putProject changes the register. The name is valid, so what is invalid is the description.
 func (c *call) putProject(name string, description *string, condition myvault.Condition) (myvault.Project, error) {
+	p, err := describedProject(name, description)
+	if err == nil {
+		p, err = c.session.PutProject(c.ctx(), p, condition)
+	}
+	return p, fieldError(err, "description")
+}
+
+func describedProject(name string, description *string) (myvault.Project, error) {
 	p := myvault.Project{Name: name}
 	if description != nil {
 		p.Description = *description
@@ -103,8 +111,7 @@ func (c *call) putProject(name string, description *string, condition myvault.Co
 	if len(p.Description) > myvault.MaxDescription {
 		return p, unprocessable(fmt.Sprintf("the description has more than %d bytes; shorten it", myvault.MaxDescription), "description")
 	}
-	p, err := c.session.PutProject(c.ctx(), p, condition)
-	return p, fieldError(err, "description")
+	return p, nil
 }
 
 func (c *call) deleteProject() (answer, error) {

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,6 +27,9 @@ const (
 	defaultGrace      = 10 * time.Second
 
 	defaultConnections = 512
+	leastConnections   = 16
+	leastGrace         = 100 * time.Millisecond
+	reservedFiles      = 96 // for the store, the log and other listeners
 )
 
 // ServerConfig is what Serve may be told. The zero ServerConfig suits loopback.
@@ -39,10 +43,14 @@ type ServerConfig struct {
 	// PlaintextBeyondLoopback allows plain HTTP on an address that other machines reach. Then
 	// tokens and values cross the network readable, unless something in front encrypts.
 	PlaintextBeyondLoopback bool
-	// MaxConnections is how many connections may be open; 0 means 512. A further one takes the place
+	// MaxConnections is how many connections may be open; 0 means 512. They are fewer if the process may not open
+	// as many files, see Connections. A further one takes the place
 	// of one on which nobody proved who it is, else of one that waits for its next request or whose client keeps a
 	// request waiting. Among them it is one of the network address, or of the service, with the most, the oldest first.
 	MaxConnections int
+	// FilesPerConnection is how many open files a connection may need: 2 for a provider that opens a connection of
+	// its own for each request. 0 means 1.
+	FilesPerConnection int
 	// Drain is how long the server goes on answering when it ends, while GET /ready answers 503 and
 	// balancers turn to others. 0 means not at all.
 	Drain time.Duration
@@ -65,25 +73,18 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 	if err := guard(listener, handler, config); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	places := config.bound(listener, handler.logger)
 	if config.Ready != nil {
 		config.Ready(listener.Addr())
 	}
 	server := newServer(handler, config)
+	defer handler.repeats.Flush()
 	if config.Certificates != nil {
 		watching, done := context.WithCancel(ctx)
 		var watch sync.WaitGroup
 		watch.Go(func() { config.Certificates.follow(watching, handler.logger) })
 		defer watch.Wait()
 		defer done()
-	}
-	places := &bounded{
-		Listener: listener,
-		all:      &connections{limit: cmp.Or(config.MaxConnections, defaultConnections), began: time.Now()},
-		round:    config.Certificates.round,
-		reads:    plainReads,
-	}
-	if config.TLS != nil || config.Certificates != nil {
-		places.reads = secureReads
 	}
 	ended := make(chan error, 1)
 	go func() {
@@ -109,6 +110,40 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 	<-ended
 	return err
 }
+
+// bound returns the listener that keeps as many connections as Connections says, and logs if those are few.
+func (c ServerConfig) bound(listener net.Listener, logger *slog.Logger) *bounded {
+	limit, asked := c.Connections(), c.asked()
+	if limit < asked {
+		logger.Warn("fewer connections than asked for, as the process may open few files; raise that limit (ulimit -n, LimitNOFILE=)",
+			"files", openFiles(), "connections", limit, "asked", asked)
+	}
+	reads := int32(plainReads)
+	if c.TLS != nil || c.Certificates != nil {
+		reads = secureReads
+	}
+	return &bounded{
+		Listener: listener,
+		all:      &connections{limit: limit, grace: graceOf(limit, asked), began: time.Now()},
+		round:    c.Certificates.round,
+		reads:    reads,
+	}
+}
+
+// Connections returns how many connections [Serve] keeps open: MaxConnections, or as many as the process may open
+// files for, less 96 for all else, but at least 16. Beyond that limit nobody could be let in for up to a second.
+func (c ServerConfig) Connections() int {
+	fit := (openFiles() - reservedFiles) / max(c.FilesPerConnection, 1)
+	return min(c.asked(), max(fit, leastConnections))
+}
+
+// graceOf returns how long strangers may say nothing. With fewer places than asked for it is shorter, so that as
+// many callers a second are let in.
+func graceOf(limit, asked int) time.Duration {
+	return max(grace*time.Duration(limit)/time.Duration(asked), leastGrace)
+}
+
+func (c ServerConfig) asked() int { return cmp.Or(c.MaxConnections, defaultConnections) }
 
 // shutdown lets requests in flight finish, and cuts off those that take too long.
 func shutdown(server *http.Server, grace time.Duration) error {
@@ -136,7 +171,7 @@ func newServer(handler *Handler, config ServerConfig) *http.Server {
 		WriteTimeout:                 writeTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeader,
-		ErrorLog:                     slog.NewLogLogger(handler.logger.Handler(), slog.LevelWarn),
+		ErrorLog:                     log.New(handler.repeats.Lines("connections", true), "", 0),
 	}
 	server.Protocols.SetHTTP1(true)
 	switch {
@@ -168,6 +203,8 @@ func (c ServerConfig) Check(addr net.Addr) error {
 		return fmt.Errorf("httpapi: %w: set ServerConfig.Certificates or TLS, not both", myvault.ErrInvalid)
 	case c.MaxConnections < 0:
 		return fmt.Errorf("httpapi: %w: MaxConnections is negative", myvault.ErrInvalid)
+	case c.FilesPerConnection < 0:
+		return fmt.Errorf("httpapi: %w: FilesPerConnection is negative", myvault.ErrInvalid)
 	case c.Drain < 0:
 		return fmt.Errorf("httpapi: %w: Drain is negative (MYVAULT_DRAIN of the example server)", myvault.ErrInvalid)
 	}

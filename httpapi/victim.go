@@ -56,7 +56,7 @@ func networkOf(addr net.Addr) string {
 // anything. a.mu is held.
 func (a *connections) victim() (victim *connection, soon bool) {
 	anyone := func(*connection) bool { return true }
-	crowding := func(c *connection) bool { return time.Since(c.since) >= grace || a.crowds(c.holder) }
+	crowding := func(c *connection) bool { return time.Since(c.since) >= a.grace || a.crowds(c.holder) }
 	victim = oldest(nil, &a.trickling, anyone)
 	victim = oldest(victim, &a.strangers, crowding)
 	if victim != nil || a.strangers.Len() > 0 {

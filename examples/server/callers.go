@@ -14,6 +14,8 @@ type CallerSettings struct {
 	Origins     []string `env:"MYVAULT_ORIGINS" help:"web sites such as https://console.example.org whose pages may call this server, comma-separated"`
 	Forwarders  []string `env:"MYVAULT_FORWARDERS" help:"addresses and networks of proxies whose X-Forwarded-For is believed, comma-separated"`
 	Connections int      `env:"MYVAULT_CONNECTIONS" help:"how many connections may be open (512)"`
+	// ProjectSecrets are items such as prod/key=bytes:32:base64url.
+	ProjectSecrets []string `env:"MYVAULT_PROJECT_SECRETS" help:"secrets made in each project that is registered: path=bytes:32:base64url or path=text:32:hex, comma-separated"`
 
 	Sweep time.Duration `env:"MYVAULT_SWEEP" envDefault:"1h" help:"how often records of expired tokens are destroyed; 0s: never (1h)"`
 }

@@ -96,9 +96,13 @@ func (l loaded) checkServices() error {
 
 // handler makes the API of a vault, with capability tokens.
 func (s settings) handler(vault *myvault.Vault, issuer *tokens.Issuer, logger *slog.Logger, observe func(httpapi.Observation)) (*httpapi.Handler, error) {
+	secrets, err := s.projectSecrets()
+	if err != nil {
+		return nil, err
+	}
 	config := httpapi.Config{
 		Logger: logger, AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders, Observe: observe,
-		Tokens: issuer, Store: s.Provider,
+		Tokens: issuer, Store: s.Provider, ProjectSecrets: secrets,
 	}
 	if s.Console {
 		config.Console = console.New()
@@ -107,7 +111,12 @@ func (s settings) handler(vault *myvault.Vault, issuer *tokens.Issuer, logger *s
 }
 
 func (s settings) serverConfig(certificates *httpapi.Certificates) httpapi.ServerConfig {
+	files := 1
+	if s.Provider == "hashivault" {
+		files = 2 // one to the caller, one to the cluster
+	}
 	return httpapi.ServerConfig{
+		FilesPerConnection:      files,
 		Certificates:            certificates,
 		MaxConnections:          s.Connections,
 		PlaintextBeyondLoopback: s.Plaintext,

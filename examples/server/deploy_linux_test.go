@@ -89,13 +89,14 @@ func TestDockerfile(t *testing.T) {
 	is := is.New(t)
 	text, err := os.ReadFile(filepath.Join(root, "deploy/Dockerfile"))
 	is.NoErr(err)
-	known := map[string]bool{"FROM": true, "WORKDIR": true, "COPY": true, "RUN": true, "USER": true, "VOLUME": true, "ENV": true, "EXPOSE": true, "HEALTHCHECK": true, "ENTRYPOINT": true}
+	known := map[string]bool{"ARG": true, "FROM": true, "WORKDIR": true, "COPY": true, "RUN": true, "USER": true, "VOLUME": true, "ENV": true, "EXPOSE": true, "HEALTHCHECK": true, "ENTRYPOINT": true}
 	stages := strings.Split(string(text), "\nFROM ")
 	is.Equal(len(stages), 3) // the comment, the build, the image
 	for line := range strings.Lines(strings.ReplaceAll(string(text), "\\\n", "")) {
 		word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
 		is.True(word == "" || word[0] == '#' || known[word]) // of the Dockerfile's language
 	}
+	is.True(regexp.MustCompile(`(?m)^ARG GO_IMAGE=golang:1\.26\.\d+@sha256:[0-9a-f]{64}\nFROM \$\{GO_IMAGE\} AS build$`).Match(text)) // a tag can be moved, a digest cannot
 	image := stages[2]
 	for _, want := range []string{
 		"scratch\n", "\nUSER 65532:65532\n", "\nVOLUME /data\n", "--chown=65532:65532", `CMD ["/server", "-health"]`, "\nENTRYPOINT [\"/server\"]\n",
@@ -109,6 +110,25 @@ func TestDockerfile(t *testing.T) {
 	is.True(!regexp.MustCompile(`(?i)token|master_key|password|\bADD\b`).MatchString(string(text))) // nothing secret in a layer
 	for _, setting := range regexp.MustCompile(`(MYVAULT_\w+)=`).FindAllStringSubmatch(image, -1) {
 		is.True(strings.Contains(help(t), "  "+setting[1]+" ")) // a setting of the server
+	}
+}
+
+// TestCIRepeatsWhatWasNotChecked reads the shell function of .ci/run that prints the last step's output.
+func TestCIRepeatsWhatWasNotChecked(t *testing.T) {
+	is := is.New(t)
+	run, err := os.ReadFile(filepath.Join(root, ".ci/run"))
+	is.NoErr(err)
+	is.True(strings.HasSuffix(string(run), "go test -count=1 ./... | noted\n"))
+	noted := regexp.MustCompile(`(?m)^noted\(\) .*$`).FindString(string(run))
+	for _, c := range []struct{ unchecked, want string }{
+		{"not checked", "ok a\nok b\nnot checked\nok c\n"},
+		{"", "ok a\nok b\nok c\n"},
+	} {
+		command := exec.Command("bash", "-c", noted+`; printf 'ok a\nok b\nok c\n' | noted`)
+		command.Env = append(os.Environ(), "unchecked="+c.unchecked)
+		out, err := command.Output()
+		is.NoErr(err)
+		is.Equal(string(out), c.want)
 	}
 }
 

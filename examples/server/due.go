@@ -17,10 +17,14 @@ func watchDue(vault *myvault.Vault, service string, logger *slog.Logger) (io.Clo
 		return io.NopCloser(nil), nil
 	}
 	return due.Start(vault, vault.As(service), due.Config{
-		Notify: func(_ context.Context, n due.Notice) error {
-			logger.Warn("a secret is due", "kind", n.Kind, "project", n.Secret.Project, "path", n.Secret.Path,
+		Notify: func(ctx context.Context, n due.Notice) error {
+			if !logger.Enabled(ctx, slog.LevelWarn) {
+				return nil
+			}
+			record := slog.NewRecord(time.Now(), slog.LevelWarn, "a secret is due", 0)
+			record.Add("kind", n.Kind, "project", n.Secret.Project, "path", n.Secret.Path,
 				"version", n.Secret.Version, "since", n.Due.Format(time.RFC3339), "notice", n.ID, "attempt", n.Attempt)
-			return nil
+			return logger.Handler().Handle(ctx, record) // a notice that the log dropped is tried again
 		},
 		Failed: func(err error) { logger.Error("due secrets could not be looked for", "cause", oneLine(err)) },
 	})

@@ -161,7 +161,7 @@ func (p *process) resident(t *testing.T) int64 {
 // failures counts the entries of failed log-ins, and what they stand for, once all are written.
 func (p *process) failures(t *testing.T) (entries int, counted int64) {
 	t.Helper()
-	time.Sleep(3 * time.Second) // failures are written within one
+	time.Sleep(12 * time.Second) // failures are written within ten
 	path := "/api/audit?outcome=unauthenticated&limit=1000"
 	for path != "" {
 		page := p.must(t, svc, "GET", path, "")

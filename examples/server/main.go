@@ -56,8 +56,8 @@ func main() {
 	checking := flag.Bool("lint", false, "")
 	asking := flag.Bool("health", false, "")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	stop := &stopper{}
+	ctx := stop.watch()
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // at once: it would end the process
 	var err error
@@ -69,15 +69,20 @@ func main() {
 	case *asking:
 		err = health(ctx, os.Environ())
 	default:
-		err = run(ctx, hangups)
+		signal.Ignore(syscall.SIGPIPE) // the reader of the log may go away; the server stays
+		err = run(ctx, stop, hangups)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	if err == nil {
+		return
 	}
+	if !errors.Is(err, errReported) {
+		complain(err)
+	}
+	os.Exit(1)
 }
 
-func run(ctx context.Context, hangups <-chan os.Signal) error {
+// run serves until ctx ends.
+func run(ctx context.Context, stop *stopper, hangups <-chan os.Signal) error {
 	process := env.ToMap(os.Environ())
 	path, err := setup.Find(process)
 	if err != nil {
@@ -90,15 +95,28 @@ func run(ctx context.Context, hangups <-chan os.Signal) error {
 	if r.started, err = r.load(); err != nil {
 		return err
 	}
+	r.output = newOutput(r.started.settings)
+	r.logger = r.output.logger
+	return r.output.end(r.openAndServe(ctx, stop))
+}
+
+// openAndServe opens the vault, serves it until ctx ends, and closes it.
+func (r *reloader) openAndServe(ctx context.Context, stop *stopper) (err error) {
 	if r.certificates, err = r.started.check(ctx, false); err != nil {
 		return err
 	}
-	if err := setup.WriteHeaders(path, process, r.started.all); err != nil {
+	if err := setup.WriteHeaders(r.path, r.process, r.started.all); err != nil {
 		return err
 	}
 	if r.vault, err = open(ctx, r.started.Settings, r.started.policy); err != nil {
 		return err
 	}
+	cleanUp := func() {
+		r.logger.Warn("stopped at once by a second signal; requests in flight were cut off")
+		_ = r.vault.Close() // writes the entries of the trail that wait
+		r.output.close()
+	}
+	stop.cleanUp.Store(&cleanUp)
 	return errors.Join(serve(ctx, r), r.vault.Close())
 }
 
@@ -118,12 +136,11 @@ func open(ctx context.Context, s stores.Settings, policy *myvault.Policy) (*myva
 // serve answers requests until ctx ends; those in flight then finish, and so does a reload.
 func serve(ctx context.Context, r *reloader) error {
 	s := r.started.settings
-	r.logger = s.logger(os.Stderr)
-	counters, err := newCounters(s.Metrics, r.vault)
+	counters, err := newCounters(s.Metrics, r.vault, r.output)
 	if err != nil {
 		return err
 	}
-	defer counters.serve(r.logger)()
+	defer counters.serve(r.output)()
 	issuer, err := tokens.New(r.vault, tokens.Config{})
 	if err != nil {
 		return err
@@ -148,9 +165,11 @@ func serve(ctx context.Context, r *reloader) error {
 	config := s.serverConfig(r.certificates)
 	config.Ready = func(addr net.Addr) {
 		r.addr = addr
-		greet(s, r.path, addr)
+		greet(r.output.people(), s, r.path, addr)
+		r.logger.Info("serving", "url", s.scheme()+"://"+addr.String(), "provider", s.Provider, "connections", config.Connections())
 		reloads.Go(func() { r.run(serving) })
 	}
+	context.AfterFunc(ctx, func() { r.logger.Info("stopping") })
 	return httpapi.Serve(ctx, listener, handler, config)
 }
 
@@ -215,35 +234,35 @@ func (f *format) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// greet says where everything is.
-func greet(s settings, path string, addr net.Addr) {
+// greet tells people where everything is.
+func greet(to io.Writer, s settings, path string, addr net.Addr) {
 	data, _ := filepath.Abs(s.Data)
-	fmt.Printf("myVault serves %s://%s\n", s.scheme(), addr)
+	fmt.Fprintf(to, "myVault serves %s://%s\n", s.scheme(), addr)
 	if s.Console {
-		fmt.Printf("Console: %s://%s/console/\n", s.scheme(), s.outside(addr))
+		fmt.Fprintf(to, "Console: %s://%s/console/\n", s.scheme(), s.outside(addr))
 	}
 	switch s.Provider {
 	case "memory":
-		fmt.Print("Store and trail: in memory, gone when the server stops\n")
+		fmt.Fprint(to, "Store and trail: in memory, gone when the server stops\n")
 	case "hashivault":
-		fmt.Printf("Store: HashiCorp Vault at %s\nTrail: %s\n", strings.Join(s.Addresses, ", "), data)
+		fmt.Fprintf(to, "Store: HashiCorp Vault at %s\nTrail: %s\n", strings.Join(s.Addresses, ", "), data)
 	default:
-		fmt.Printf("Store and trail: %s\n", data)
+		fmt.Fprintf(to, "Store and trail: %s\n", data)
 	}
 	if path != "" {
 		file, _ := filepath.Abs(path)
-		fmt.Printf("Policy: %s\n", file)
+		fmt.Fprintf(to, "Policy: %s\n", file)
 	}
 	if s.KeyFile == "" && path == filepath.Join(s.Data, ".env") && s.Provider != "memory" {
-		fmt.Print(`The master key lies in the same directory as the data that it protects. To keep it elsewhere, move its
+		fmt.Fprint(to, `The master key lies in the same directory as the data that it protects. To keep it elsewhere, move its
 "base64:..." into a file with mode 600, and put MSA_MASTER_KEY_FILE=<path of that file> in place of it.
 `)
 	}
 	headers := filepath.Join(data, setup.Headers)
 	if _, err := os.Stat(headers); err == nil {
 		if s.scheme() == "https" {
-			fmt.Println("Where this machine does not know the certificate's authority, give curl --cacert <its file>.")
+			fmt.Fprintln(to, "Where this machine does not know the certificate's authority, give curl --cacert <its file>.")
 		}
-		fmt.Printf("Try: curl -H '@%s' %s://%s/api/whoami\n", headers, s.scheme(), s.outside(addr))
+		fmt.Fprintf(to, "Try: curl -H '@%s' %s://%s/api/whoami\n", headers, s.scheme(), s.outside(addr))
 	}
 }

@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -12,11 +12,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/metrics"
 )
+
+// maxScrapes is how many connections the listener of metrics keeps open, so that it takes no files from the API.
+const maxScrapes = 16
 
 // OperatingSettings are for those who run the server.
 type OperatingSettings struct {
@@ -32,12 +36,14 @@ type counters struct {
 }
 
 // newCounters listens on the address; "" for none.
-func newCounters(address string, vault *myvault.Vault) (*counters, error) {
+func newCounters(address string, vault *myvault.Vault, out *output) (*counters, error) {
 	if address == "" {
 		return &counters{}, nil
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "myvault_log_dropped_total", Help: "Log lines that could not be written."},
+			func() float64 { return float64(out.stderr.Dropped()) }))
 	requests, err := metrics.NewRequests(registry)
 	if err := errors.Join(err, metrics.Register(registry, vault)); err != nil {
 		return nil, err
@@ -52,20 +58,22 @@ func newCounters(address string, vault *myvault.Vault) (*counters, error) {
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
+	listener = netutil.LimitListener(listener, maxScrapes)
 	return &counters{listener: listener, server: server, observe: requests.Observe}, nil
 }
 
 // serve answers until what it gives is called.
-func (c *counters) serve(logger *slog.Logger) (stop func()) {
+func (c *counters) serve(out *output) (stop func()) {
 	if c.server == nil {
 		return func() {}
 	}
-	c.server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
-	fmt.Printf("Metrics: http://%s/metrics\n", c.listener.Addr())
+	c.server.ErrorLog = log.New(out.repeats.Lines("metrics", true), "", 0)
+	fmt.Fprintf(out.people(), "Metrics: http://%s/metrics\n", c.listener.Addr())
+	out.logger.Info("serving metrics", "url", fmt.Sprintf("http://%s/metrics", c.listener.Addr()))
 	var ended sync.WaitGroup
 	ended.Go(func() {
 		if err := c.server.Serve(c.listener); !errors.Is(err, http.ErrServerClosed) {
-			logger.Error("metrics are not served any more", "cause", err.Error())
+			out.logger.Error("metrics are not served any more", "cause", err.Error())
 		}
 	})
 	return func() {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -54,13 +55,17 @@ func (p *process) apart(t *testing.T) *process {
 }
 
 type lockedBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+	mu    sync.Mutex
+	text  bytes.Buffer
+	wrote func(line []byte) // nil: nothing to call
 }
 
 func (b *lockedBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.wrote != nil {
+		b.wrote(p)
+	}
 	return b.text.Write(p)
 }
 
@@ -88,6 +93,9 @@ func start(t *testing.T, dir string, settings ...string) *process {
 	return p
 }
 
+// startRecord is the record with which a server whose log is JSON starts to serve.
+var startRecord = regexp.MustCompile(`"msg":"serving","url":"([^"]+)"`)
+
 // run starts a prepared server and waits until it serves.
 func (p *process) run(t *testing.T) {
 	t.Helper()
@@ -99,6 +107,11 @@ func (p *process) run(t *testing.T) {
 		t.Fatal(err)
 	}
 	ready := make(chan string, 1)
+	p.stderr.wrote = func(line []byte) {
+		if url := startRecord.FindSubmatch(line); url != nil {
+			ready <- string(url[1])
+		}
+	}
 	read := make(chan struct{})
 	go func() {
 		defer close(read)

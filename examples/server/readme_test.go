@@ -19,7 +19,7 @@ import (
 const root = "../.."
 
 // pages are what a newcomer reads and types in, in this order, on one server.
-var pages = []string{"README.md", "docs/http.md", "docs/settings.md", "docs/operate.md", "docs/deploy.md", "docs/moving.md"}
+var pages = []string{"README.md", "docs/http.md", "docs/settings.md", "docs/operate.md", "docs/moving.md", "docs/deploy.md"}
 
 // block is a fenced block of a page.
 type block struct {

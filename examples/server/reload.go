@@ -61,7 +61,8 @@ type reloader struct {
 	certificates *httpapi.Certificates // nil without HTTPS
 	vault        *myvault.Vault
 	addr         net.Addr
-	logger       *slog.Logger
+	output       *output
+	logger       *slog.Logger      // of output
 	inForce      map[string]string // the settings of the policy that is; one reload at a time
 }
 

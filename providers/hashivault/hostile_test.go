@@ -150,7 +150,7 @@ func TestGapsBetweenVersions(t *testing.T) {
 	lied(t, lie{200, `{"data":{"current_version":9000000,"versions":{"1":{},"x":{},"99999999999999999999":{},"-1":{},"2":{"destroyed":true}},` + named + `}}`},
 		func(ctx context.Context, s *hashivault.Store) {
 			n := 0
-			for info, err := range s.Versions(ctx, at("newsbot/a")) {
+			for info, err := range s.Versions(ctx, at("newsbot/a"), 0) {
 				is.NoErr(err)
 				is.Equal(info.State, myvault.Destroyed)
 				if n++; n == 1000 {

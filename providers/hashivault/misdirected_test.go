@@ -98,12 +98,12 @@ var before = map[string]func(ctx context.Context, s *hashivault.Store, theirs st
 		return nil
 	},
 	"a history": func(ctx context.Context, s *hashivault.Store, p string) error {
-		return first(s.Versions(ctx, at(p+"/a")))
+		return first(s.Versions(ctx, at(p+"/a"), 0))
 	},
 	"a listing": func(ctx context.Context, s *hashivault.Store, p string) error {
 		return last(s.List(ctx, myvault.Range{Prefix: myvault.Prefix{Project: p}}))
 	},
-	"the projects": func(ctx context.Context, s *hashivault.Store, _ string) error { return last(s.Projects(ctx)) },
+	"the projects": func(ctx context.Context, s *hashivault.Store, _ string) error { return last(s.Projects(ctx, "")) },
 	"a write": func(ctx context.Context, s *hashivault.Store, p string) error {
 		_, err := apply(ctx, s, put(p+"/a", "3"))
 		return err

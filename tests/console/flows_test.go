@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -70,6 +71,21 @@ func TestGenerate(t *testing.T) {
 		h.press(p, "Save version")
 		p.see("Version 3 is saved.")
 		is.Equal(len(v.get("newsbot/prod/db")), 32)
+		for version, server := range []bool{false, true} { // a key of 32 bytes, made here and there
+			h.press(p, "New version")
+			h.press(p, "Generate a value")
+			h.choose(p, "Made of", "Key bytes as base64url")
+			if server {
+				h.press(p, "Let the server make it; nobody sees it, this page neither")
+			} else {
+				h.press(p, "Generate")
+			}
+			h.press(p, "Save version")
+			p.see(fmt.Sprintf("Version %d is saved.", version+4))
+			raw, err := base64.URLEncoding.DecodeString(v.get("newsbot/prod/db"))
+			is.NoErr(err)
+			is.Equal(len(raw), 32)
+		}
 		is.Equal(v.reads(), 0)
 	})
 }

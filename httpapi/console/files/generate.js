@@ -8,11 +8,20 @@ const alphabets = {
   printable: '!#%&()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_abcdefghijklmnopqrstuvwxyz{|}~',
 }
 
-export const names = Object.keys(alphabets)
+// Keys are random bytes in an encoding of the server's; their length counts bytes.
+const encodings = {'key-base64': 'base64', 'key-base64url': 'base64url'}
+
+export const names = [...Object.keys(alphabets), ...Object.keys(encodings)]
+
+// wanted gives the members by which the server makes a value.
+export function wanted(name, length) {
+  return encodings[name] ? {encoding: encodings[name], bytes: length} : {alphabet: name, length}
+}
 
 // generate gives length characters, each as likely as any other: a byte that would favour some is
 // thrown away.
 export function generate(name, length) {
+  if (encodings[name]) return key(encodings[name], length)
   const letters = alphabets[name]
   const fair = 256 - 256 % letters.length
   const random = new Uint8Array(256)
@@ -24,4 +33,10 @@ export function generate(name, length) {
     }
   }
   return text
+}
+
+// key gives length random bytes, padded as the server does.
+function key(encoding, length) {
+  const text = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(length))))
+  return encoding === 'base64url' ? text.replaceAll('+', '-').replaceAll('/', '_') : text
 }

@@ -52,7 +52,7 @@ const english = {
     size: (n, most) => `${n} of ${most} bytes`,
     generation: 'Generate a value', alphabet: 'Made of', length: 'Length', generate: 'Generate', generated: 'A value was generated. It is saved with the form.',
     byServer: 'Let the server make it; nobody sees it, this page neither',
-    alphabets: {alphanumeric: 'Letters and digits', hex: 'Hexadecimal', base64url: 'Base64url', readable: 'Readable, lower case', printable: 'With punctuation'},
+    alphabets: {alphanumeric: 'Letters and digits', hex: 'Hexadecimal', base64url: 'Base64url', readable: 'Readable, lower case', printable: 'With punctuation', 'key-base64': 'Key bytes as base64', 'key-base64url': 'Key bytes as base64url'},
     times: 'Expiry and rotation', expires: 'Expires', rotate: 'Rotate after',
     lost: (n) => `Version ${n} was saved while you typed`, lostGone: 'It was deleted while you typed', lostBy: 'By',
     lostMine: 'Yours is still in the field above, and not saved.', theirs: (n) => `Their value, version ${n}:`,

@@ -42,11 +42,9 @@ export function valueField() {
 function generation(onMade, onServer) {
   const alphabet = select(generator.names.map((name) => [name, m.editor.alphabets[name]]), 'alphanumeric')
   const length = input({type: 'number', min: '16', max: '4096', value: '32', inputmode: 'numeric'})
-  const wanted = () => ({alphabet: alphabet.value, length: Math.min(4096, Math.max(16, Math.trunc(Number(length.value)) || 32))})
-  const here = button(m.editor.generate, () => {
-    const {alphabet: name, length: n} = wanted()
-    onMade(generator.generate(name, n))
-  })
+  const size = () => Math.min(4096, Math.max(16, Math.trunc(Number(length.value)) || 32))
+  const wanted = () => generator.wanted(alphabet.value, size())
+  const here = button(m.editor.generate, () => onMade(generator.generate(alphabet.value, size())))
   let server = false
   const byServer = checkbox(m.editor.byServer, false, (on) => {
     server = on

@@ -1,0 +1,253 @@
+//go:build unix
+
+package main_test
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+	"github.com/myswiftagent/myvault/internal/authority"
+)
+
+// detached starts a server whose log goes to a file of the caller's, and returns it once it answers.
+func detached(t *testing.T, stdout, stderr *os.File, settings ...string) *process {
+	t.Helper()
+	port := freePort(t)
+	p := command(t, t.TempDir(), append(settings, "PORT="+port)...)
+	p.cmd.Stdout, p.cmd.Stderr = stdout, stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.exited <- p.cmd.Wait(); close(p.exited) }()
+	t.Cleanup(func() { _ = p.cmd.Process.Kill(); <-p.exited })
+	p.url = "http://127.0.0.1:" + port
+	p.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	await(t, "the server", func() bool {
+		_, err := p.ask(caller{}, "GET", "/health", "")
+		return err == nil
+	})
+	return p
+}
+
+// full returns the writing end of a pipe that nobody reads and that takes nothing more.
+func full(t *testing.T) *os.File {
+	t.Helper()
+	var ends [2]int
+	if err := syscall.Pipe(ends[:]); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.SetNonblock(ends[1], true); err != nil {
+		t.Fatal(err)
+	}
+	for _, piece := range [][]byte{make([]byte, 4096), make([]byte, 1)} {
+		for {
+			if _, err := syscall.Write(ends[1], piece); err != nil {
+				break
+			}
+		}
+	}
+	if err := syscall.SetNonblock(ends[1], false); err != nil {
+		t.Fatal(err)
+	}
+	stuck := os.NewFile(uintptr(ends[1]), "stuck")
+	t.Cleanup(func() { _ = stuck.Close(); _ = syscall.Close(ends[0]) })
+	return stuck
+}
+
+// gone returns the writing end of a pipe whose reader is gone.
+func gone(t *testing.T) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Close()
+	t.Cleanup(func() { _ = w.Close() })
+	return w
+}
+
+// TestTheReaderOfTheLogStopsNothing: it is stuck, or gone, and requests are answered, and SIGTERM is obeyed.
+func TestTheReaderOfTheLogStopsNothing(t *testing.T) {
+	for name, broken := range map[string]func(*testing.T) *os.File{"stuck": full, "gone": gone} {
+		for _, format := range []string{"text", "json"} {
+			t.Run(name+" "+format, func(t *testing.T) {
+				is := is.New(t)
+				out := broken(t)
+				port := freePort(t)
+				p := detached(t, out, out, "LOG_FORMAT="+format, "LOG_LEVEL=DEBUG", "MYVAULT_METRICS_ADDR=127.0.0.1:"+port)
+				c := p.headers(t)
+				is.Equal(p.must(t, c, "POST", "/api/secrets", `{"project":"p","path":"x","value":"v"}`).status, 201)
+				answered := 0
+				for n := range 3000 { // more than waits to be written
+					path := []string{"/api/secrets/p/x", "/health", "/api/whoami"}[n%3]
+					if p.must(t, c, "GET", path, "").status == 200 {
+						answered++
+					}
+				}
+				is.Equal(answered, 3000)
+				metrics, err := http.Get("http://127.0.0.1:" + port + "/metrics")
+				is.NoErr(err)
+				text, err := io.ReadAll(metrics.Body)
+				is.NoErr(err)
+				is.NoErr(metrics.Body.Close())
+				is.True(regexp.MustCompile(`(?m)^myvault_log_dropped_total [1-9]`).Match(text))
+				is.NoErr(p.stop(t, syscall.SIGTERM))
+			})
+		}
+	}
+}
+
+// TestEveryRecordIsJSON, from the first to the last, and nothing goes to stdout.
+func TestEveryRecordIsJSON(t *testing.T) {
+	is := is.New(t)
+	p := start(t, t.TempDir(), "LOG_FORMAT=json", "MYVAULT_METRICS_ADDR=127.0.0.1:0")
+	is.Equal(p.must(t, caller{"local", "wrong"}, "GET", "/api/whoami", "").status, 401)
+	is.Equal(p.must(t, p.headers(t), "GET", "/api/whoami", "").status, 200)
+	is.Equal(p.must(t, caller{}, "GET", "/health", "").status, 200)
+	is.NoErr(p.stop(t, syscall.SIGTERM))
+	is.Equal(p.stdout.String(), "")
+	messages := map[string]int{}
+	for line := range strings.Lines(p.stderr.String()) {
+		var record struct {
+			Msg        string
+			Route      string
+			Remote     *string
+			DurationMS *float64 `json:"duration_ms"`
+		}
+		is.NoErr(json.Unmarshal([]byte(line), &record))
+		messages[record.Msg]++
+		if record.Msg == "request" {
+			is.True(record.Remote != nil && *record.Remote == "127.0.0.1")
+			is.True(record.DurationMS != nil)
+			is.Equal(record.Route, "/api/whoami") // a probe is logged at DEBUG
+		}
+	}
+	is.Equal(messages["serving"], 1)
+	is.Equal(messages["stopping"], 1)
+	is.Equal(messages["stopped"], 1)
+	is.Equal(messages["request"], 2)
+}
+
+// TestAnErrorAtTheStartIsARecord where logs are JSON.
+func TestAnErrorAtTheStartIsARecord(t *testing.T) {
+	is := is.New(t)
+	p := command(t, t.TempDir(), "LOG_FORMAT=json", "MYVAULT_ADDR=0.0.0.0:0")
+	is.True(p.cmd.Run() != nil)
+	var record struct{ Msg, Cause string }
+	is.NoErr(json.Unmarshal([]byte(p.stderr.String()), &record))
+	is.Equal(record.Msg, "stopped")
+	is.True(strings.Contains(record.Cause, "loopback"))
+}
+
+// TestStrangersOfTheHTTPSPort: what they do is a few lines, whatever it is.
+func TestStrangersOfTheHTTPSPort(t *testing.T) {
+	is := is.New(t)
+	certificate, key := authority.New(t, "a").Server(t).Write(t, t.TempDir(), "server")
+	p := start(t, t.TempDir(), "MYVAULT_TLS_CERT="+certificate, "MYVAULT_TLS_KEY="+key)
+	at := strings.TrimPrefix(p.url, "https://")
+	const each = 500
+	for range each {
+		for _, text := range []string{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01\x00\x05aaaaa", "\x00"} {
+			conn, err := net.Dial("tcp", at)
+			is.NoErr(err)
+			_, _ = io.WriteString(conn, text)
+			_ = conn.(*net.TCPConn).CloseWrite()
+			_, _ = io.Copy(io.Discard, conn)
+			_ = conn.Close()
+		}
+		conn, err := tls.Dial("tcp", at, &tls.Config{InsecureSkipVerify: true})
+		is.NoErr(err)
+		_, _ = io.WriteString(conn, "NOT HTTP\r\n\r\n")
+		_, _ = io.Copy(io.Discard, conn)
+		_ = conn.Close()
+	}
+	is.NoErr(p.stop(t, syscall.SIGTERM))
+	counted, lines := 0, 0
+	for line := range strings.Lines(p.stderr.String()) {
+		more := 1
+		if _, after, found := strings.Cut(line, " more="); found {
+			_, err := fmt.Sscan(after, &more)
+			is.NoErr(err)
+		}
+		if strings.Contains(line, "handshake") {
+			counted += more
+			lines++
+		}
+	}
+	is.Equal(counted, 3*each) // and none is forgotten
+	t.Log(lines, "lines")
+	is.True(lines < each)
+}
+
+// TestASecondSignalEndsTheServerAtOnce while it drains, and what was counted for the trail is written.
+func TestASecondSignalEndsTheServerAtOnce(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(signal.String(), func(t *testing.T) {
+			is := is.New(t)
+			dir := t.TempDir()
+			p := start(t, dir, "MYVAULT_DRAIN=10m")
+			c := p.headers(t)
+			is.Equal(p.must(t, c, "POST", "/api/secrets", `{"project":"p","path":"x","value":"v"}`).status, 201)
+			is.NoErr(p.cmd.Process.Signal(syscall.SIGTERM))
+			await(t, "the draining", func() bool { return p.must(t, c, "GET", "/ready", "").status == 503 })
+			for range 5 {
+				is.Equal(p.must(t, caller{"local", "wrong"}, "GET", "/api/whoami", "").status, 401)
+			}
+			time.Sleep(50 * time.Millisecond) // two signals closer together are one
+			is.True(p.stop(t, signal) != nil) // with a code that is not 0
+			p = start(t, dir)
+			is.Equal(p.must(t, c, "GET", "/api/secrets/p/x", "").secret(t).Value, "v")
+			entries := p.must(t, c, "GET", "/api/audit?outcome=unauthenticated", "").body
+			is.True(strings.Contains(entries, `"count":5`))
+		})
+	}
+}
+
+// TestTwoSignalsInARowAreOne: timeout sends the process and its group the same signal.
+func TestTwoSignalsInARowAreOne(t *testing.T) {
+	is := is.New(t)
+	p := start(t, t.TempDir())
+	is.NoErr(p.cmd.Process.Signal(syscall.SIGTERM))
+	is.NoErr(p.stop(t, syscall.SIGTERM))
+}
+
+// TestFewOpenFiles: under a low limit the server keeps fewer connections, says so, and never fails to accept one.
+func TestFewOpenFiles(t *testing.T) {
+	is := is.New(t)
+	p := command(t, t.TempDir())
+	p.cmd.Path, p.cmd.Args = "/bin/sh", []string{"sh", "-c", "ulimit -n 256; exec " + binary}
+	p.run(t)
+	at := strings.TrimPrefix(p.url, "http://")
+	c := p.headers(t)
+	p.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	var conns []net.Conn
+	for n := range 900 {
+		conn, err := net.Dial("tcp", at)
+		is.NoErr(err)
+		conns = append(conns, conn)
+		_, _ = io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Filler: ")
+		if n%100 == 0 {
+			is.Equal(p.must(t, c, "GET", "/api/whoami", "").status, 200)
+		}
+	}
+	is.Equal(p.must(t, c, "GET", "/api/whoami", "").status, 200)
+	for _, conn := range conns {
+		_ = conn.Close()
+	}
+	is.NoErr(p.stop(t, syscall.SIGTERM))
+	log := p.stderr.String()
+	is.True(strings.Contains(log, "files=256 connections=160 asked=512"))
+	is.True(!strings.Contains(log, "too many open files"))
+	is.Equal(strings.Count(log, "connections=160"), 2) // and in the record of the start
+}
