@@ -175,7 +175,7 @@ var reads = map[string]func(ctx context.Context, s *hashivault.Store, ours strin
 		return []string{ofSecret(secret)}, nil
 	},
 	"versions": func(ctx context.Context, s *hashivault.Store, p string) ([]string, error) {
-		return lines(s.Versions(ctx, at(p+"/a")), ofInfo, 0)
+		return lines(s.Versions(ctx, at(p+"/a"), 0), ofInfo)
 	},
 	"history": func(ctx context.Context, s *hashivault.Store, p string) ([]string, error) {
 		return lines(s.History(ctx, at(p+"/a")), ofSecret)
