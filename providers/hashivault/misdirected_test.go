@@ -187,7 +187,7 @@ var reads = map[string]func(ctx context.Context, s *hashivault.Store, ours strin
 		return lines(s.List(ctx, myvault.Range{}), ofInfo)
 	},
 	"projects": func(ctx context.Context, s *hashivault.Store, _ string) ([]string, error) {
-		return lines(s.Projects(ctx), projectLine)
+		return lines(s.Projects(ctx, ""), projectLine)
 	},
 }
 
