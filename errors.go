@@ -93,10 +93,10 @@ var refusals = []error{
 // failChanges wraps the error of an Apply. If one of the changes is the reason, it says which.
 func failChanges(changes []Change, err error) error {
 	failed, ok := errors.AsType[*ChangeError](err)
-	if !ok && len(changes) == 1 && slices.ContainsFunc(refusals, func(r error) bool { return errors.Is(err, r) }) {
+	if !ok && len(changes) == 1 {
 		failed, ok = &ChangeError{Err: err}, true
 	}
-	if !ok || failed.Index < 0 || failed.Index >= len(changes) {
+	if !ok || !slices.ContainsFunc(refusals, func(r error) bool { return errors.Is(err, r) }) {
 		return fail("apply", Address{}, err)
 	}
 	addr := changes[failed.Index].target()

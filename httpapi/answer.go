@@ -80,6 +80,9 @@ func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size i
 	header.set("Etag", a.etag)
 	header.set("Location", a.location)
 	header.set("Link", a.link)
+	if len(body) <= largeBody {
+		c.endLarge() // however slowly the client reads
+	}
 	if len(body) > 0 {
 		header.set("Content-Length", strconv.Itoa(len(body)))
 	}

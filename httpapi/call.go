@@ -20,12 +20,15 @@ type call struct {
 	request  *http.Request
 	writer   http.ResponseWriter // for limiting the body alone
 	id       string
+	context  context.Context // of the request; ends before nobody can be answered any more
 	endpoint *endpoint
 	session  *myvault.Session
 	addr     myvault.Address // the names in the path
 	query    url.Values
 	panicked string // what to log of a panic
 	large    bool   // counts as a large request
+	action   myvault.Action
+	changes  []myvault.Change // those of the body, for problems with one of them
 	conn     *connection
 	headers  headers    // of the answer
 	segments [12]string // room for those of most paths
@@ -34,7 +37,9 @@ type call struct {
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	c := &call{api: h, request: r, writer: w, id: requestID(r), conn: connectionOf(r)}
+	ctx, cancel := untilUnanswerable(r.Context())
+	defer cancel()
+	c := &call{api: h, request: r, writer: w, context: ctx, id: requestID(r), conn: connectionOf(r)}
 	defer c.endLarge()
 	a, err := c.run()
 	status, size := c.write(w, a, err)
@@ -45,7 +50,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.log(status, size, took, err)
 }
 
-func (c *call) ctx() context.Context { return c.request.Context() }
+// untilUnanswerable ends shortly before the server's write time-out, so that work stops when
+// no answer can be sent any more, and what is left of the time suffices to say so.
+func untilUnanswerable(ctx context.Context) (context.Context, context.CancelFunc) {
+	server, ok := ctx.Value(http.ServerContextKey).(*http.Server)
+	if !ok || server.WriteTimeout <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, server.WriteTimeout-server.WriteTimeout/10)
+}
+
+func (c *call) ctx() context.Context { return c.context }
 
 // run makes all checks in their order, and then what is asked for.
 func (c *call) run() (a answer, err error) {
@@ -66,7 +81,7 @@ func (c *call) run() (a answer, err error) {
 		return answer{}, &problem{status: http.StatusMisdirectedRequest, detail: "the Host header names no host of this server; the operator can allow it (AllowedHosts; MYVAULT_HOSTS of the example server)"}
 	}
 	if !c.api.origins.allow(c.request) && !c.endpoint.Public {
-		return answer{}, &problem{status: http.StatusForbidden, detail: "the page of another site made this request; the operator can allow its origin"}
+		return answer{}, &problem{status: http.StatusForbidden, code: "foreign_origin", detail: "the page of another site made this request; the operator can allow its origin"}
 	}
 	if !c.endpoint.Public {
 		if c.session, err = c.login(); err != nil {
@@ -75,6 +90,9 @@ func (c *call) run() (a answer, err error) {
 		c.conn.prove(c.service())
 	}
 	if c.endpoint.files {
+		if err = c.checkConditions(); err != nil {
+			return answer{}, err
+		}
 		return c.endpoint.handle(c)
 	}
 	if c.addr, err = c.endpoint.address(path, raw); err != nil {
@@ -83,15 +101,21 @@ func (c *call) run() (a answer, err error) {
 	if err = c.readQuery(); err != nil {
 		return answer{}, err
 	}
-	if c.changes() && !c.endpoint.IfMatch && c.request.Header.Get("If-Match") != "" {
-		return answer{}, badRequest("this route does not heed If-Match, so it refuses it; send the request without")
+	if c.endpoint.byQuery {
+		if err = c.readAddress(); err != nil {
+			return answer{}, err
+		}
+	}
+	if err = c.checkConditions(); err != nil {
+		return answer{}, err
+	}
+	c.action = c.endpoint.action
+	if c.endpoint.lists() {
+		if err = c.takeLarge(); err != nil {
+			return answer{}, err
+		}
 	}
 	return c.endpoint.handle(c)
-}
-
-// changes reports whether the request is of a method that may change something.
-func (c *call) changes() bool {
-	return c.request.Method != http.MethodGet && c.request.Method != http.MethodHead
 }
 
 // recovered turns a panic into an error. What it carried may hold anything, so only the
@@ -129,6 +153,15 @@ func (c *call) readQuery() error {
 	}
 	c.query = query
 	return nil
+}
+
+// readAddress reads the address of a route that has it in its query.
+func (c *call) readAddress() error {
+	c.addr = myvault.Address{Project: c.query.Get("project"), Path: c.query.Get("path")}
+	if c.addr.Project == "" || c.addr.Path == "" {
+		return badRequest("the query parameters project and path are needed")
+	}
+	return c.addr.Validate()
 }
 
 func (c *call) takesQuery() string {

@@ -93,6 +93,8 @@ func TestAValueIsOnlyInTheBodyThatShouldCarryIt(t *testing.T) {
 		"GET " + secretPattern:       true,
 		"PATCH " + secretPattern:     true,
 		"GET /api/secrets/{project}": true,
+		"GET /api/secret":            true,
+		"PATCH /api/secret":          true,
 	}
 	bodies := map[string]string{
 		"POST /api/secrets":             `{"project":"newsbot","path":"prod/new","value":"` + canary + `"}`,
@@ -100,7 +102,9 @@ func TestAValueIsOnlyInTheBodyThatShouldCarryIt(t *testing.T) {
 		"POST /api/projects":            `{"name":"other"}`,
 		"POST /api/tokens":              `{"rules":["newsbot/"]}`,
 		"PATCH /api/projects/{project}": `{"description":"d"}`,
+		"PATCH /api/secret":             `{"value":"` + canary + `"}`,
 		"POST " + versionsPattern:       `{"op":"destroy","versions":[1]}`,
+		"POST /api/versions":            `{"op":"destroy","versions":[1]}`,
 		"POST /api/changes":             `{"changes":[{"op":"put","project":"newsbot","path":"prod/b","value":"` + canary + `"}]}`,
 	}
 	f.put(map[string]string{"newsbot/prod/db": canary})

@@ -17,6 +17,9 @@ type changeBody struct {
 	IfVersion *uint64 `json:"if_version"`
 }
 
+// manyChanges is how many changes make an answer that may be large.
+const manyChanges = 50
+
 // applyChanges makes all changes or none, and answers what became of each.
 func (c *call) applyChanges() (answer, error) {
 	var body struct {
@@ -27,16 +30,21 @@ func (c *call) applyChanges() (answer, error) {
 		return answer{}, err
 	}
 	if len(body.Changes.items) == 0 {
-		return answer{}, unprocessable(fmt.Sprintf("the member changes takes 1 to %d changes", myvault.MaxChanges))
+		return answer{}, unprocessable(fmt.Sprintf("the member changes takes 1 to %d changes", myvault.MaxChanges), "changes")
 	}
-	changes := make([]myvault.Change, len(body.Changes.items))
+	c.changes = make([]myvault.Change, len(body.Changes.items))
 	for i, b := range body.Changes.items {
 		var err error
-		if changes[i], err = c.change(b); err != nil {
-			return answer{}, inChange(i, err)
+		if c.changes[i], err = c.change(b); err != nil {
+			return answer{}, &myvault.ChangeError{Index: i, Err: err}
 		}
 	}
-	infos, err := c.session.Apply(c.ctx(), changes...)
+	if len(c.changes) > manyChanges {
+		if err := c.takeLarge(); err != nil {
+			return answer{}, err
+		}
+	}
+	infos, err := c.session.Apply(c.ctx(), c.changes...)
 	if err != nil {
 		return answer{}, err
 	}
@@ -45,14 +53,6 @@ func (c *call) applyChanges() (answer, error) {
 		items[i] = itemOf(info)
 	}
 	return answer{body: items}, nil
-}
-
-// inChange says which change is wrong.
-func inChange(i int, err error) error {
-	if p, ok := err.(*problem); ok {
-		return &problem{status: p.status, detail: fmt.Sprintf("change %d: %s", i+1, p.detail)}
-	}
-	return fmt.Errorf("change %d: %w", i+1, err)
 }
 
 func (c *call) change(b changeBody) (change myvault.Change, err error) {
@@ -64,14 +64,14 @@ func (c *call) change(b changeBody) (change myvault.Change, err error) {
 	}
 	switch {
 	case b.Op == nil:
-		err = unprocessable("the member op is missing; it is put or delete")
+		err = unprocessable("the member op is missing; it is put or delete", "op")
 	case *b.Op == "put":
 		change.Op = myvault.OpPut
 		var d myvault.Draft
 		d, err = c.draft(b.draftBody)
 		change.Value, change.Generate, change.Expires, change.RotateAfter = d.Value, d.Generate, d.Expires, d.RotateAfter
 	case *b.Op != "delete":
-		err = unprocessable("the member op is unknown; it is put or delete")
+		err = unprocessable("the member op is unknown; it is put or delete", "op")
 	case b.given() || b.IfAbsent != nil:
 		err = unprocessable("a delete takes neither what makes a version, nor if_absent")
 	default:
@@ -84,13 +84,13 @@ func (b changeBody) condition() (condition myvault.Condition, err error) {
 	absent := b.IfAbsent != nil && *b.IfAbsent
 	switch {
 	case absent && b.IfVersion != nil:
-		return condition, unprocessable("if_absent and if_version can never hold together; give one")
+		return condition, unprocessable("if_absent and if_version can never hold together; give one", "if_version")
 	case absent:
 		return myvault.IfAbsent(), nil
 	case b.IfVersion == nil:
 		return condition, nil
 	case *b.IfVersion == 0:
-		return condition, unprocessable("versions are numbered from 1; to create, say if_absent")
+		return condition, unprocessable("versions are numbered from 1; to create, say if_absent", "if_version")
 	}
 	return myvault.IfVersion(myvault.Version(*b.IfVersion)), nil
 }

@@ -2,11 +2,14 @@ package httpapi_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault/httpapi"
 )
 
 const db = "/api/secrets/newsbot/prod/db"
@@ -168,6 +171,115 @@ func TestOfTwentyPatchesOfOneVersionOneWins(t *testing.T) {
 		}
 	}
 	is.Equal(won, 1)
+}
+
+// TestEveryRouteEvaluatesAConditionOrRefusesIt: each route with each conditional header, well-formed and
+// not, on one line and on several. What is refused changes nothing.
+func TestEveryRouteEvaluatesAConditionOrRefusesIt(t *testing.T) {
+	is := is.New(t)
+	f := serve(t)
+	f.put(map[string]string{"newsbot/prod/db": "v"})
+	bodies := map[string]string{
+		"POST /api/secrets": create, "PATCH " + secretPattern: `{"value":"new"}`, "PATCH /api/secret": `{"value":"new"}`,
+		"POST " + versionsPattern: `{"op":"destroy","all":true}`, "POST /api/versions": `{"op":"destroy","all":true}`,
+		"POST /api/changes":  `{"changes":[{"op":"delete","project":"newsbot","path":"prod/db"}]}`,
+		"POST /api/projects": `{"name":"new"}`, "PATCH /api/projects/{project}": `{"description":"d"}`,
+		"POST /api/tokens": `{"rules":["newsbot/"]}`,
+	}
+	refused := func(route httpapi.Route, headers ...string) {
+		t.Helper()
+		key := route.Method + " " + route.Pattern
+		r := f.as("admin", route.Method, sample(route.Pattern), bodies[key], headers...)
+		if r.status != 400 {
+			t.Errorf("%s with %q: %d", key, headers, r.status)
+			return
+		}
+		checkProblem(is, r)
+	}
+	for _, route := range httpapi.Routes() {
+		for header, value := range map[string]string{
+			"If-Match": `"x"`, "If-None-Match": "*", "If-Modified-Since": "Sat, 29 Oct 1994 19:43:31 GMT",
+			"If-Unmodified-Since": "Sat, 29 Oct 1994 19:43:31 GMT", "If-Range": `"x"`, "Range": "bytes=0-1",
+		} {
+			if !slices.Contains(route.Conditions, header) {
+				refused(route, header+": "+value)
+				refused(route, header+": ")
+				refused(route, header+": ", header+": "+value)
+				continue
+			}
+			for _, malformed := range []string{"", "x", `"open`, "*, *", `"x" "y"`} {
+				refused(route, header+": "+malformed)
+			}
+			refused(route, header+": *", header+`: "x"`) // several lines are one list
+		}
+	}
+	is.Equal(f.as("admin", "GET", db, "").object(t)["version"], 1.0) // nothing happened
+	is.Equal(len(f.as("admin", "GET", "/api/audit?action=destroy", "").array(t)), 0)
+}
+
+// TestTheRoutesThatEvaluateConditions are those that give an ETag, and the one that creates.
+func TestTheRoutesThatEvaluateConditions(t *testing.T) {
+	is := is.New(t)
+	evaluated := map[string][]string{}
+	for _, route := range httpapi.Routes() {
+		if len(route.Conditions) > 0 {
+			evaluated[route.Method+" "+route.Pattern] = route.Conditions
+		}
+	}
+	both, match := []string{"If-Match", "If-None-Match"}, []string{"If-Match"}
+	is.Equal(evaluated, map[string][]string{
+		"GET " + secretPattern: both, "PATCH " + secretPattern: match, "DELETE " + secretPattern: match,
+		"GET /api/secret": both, "PATCH /api/secret": match, "DELETE /api/secret": match,
+		"POST /api/secrets": {"If-None-Match"},
+	})
+}
+
+// TestConditionsOfARead are evaluated in the order of RFC 9110 section 13.2.2.
+func TestConditionsOfARead(t *testing.T) {
+	f := serve(t)
+	f.put(map[string]string{"newsbot/prod/db": "value"})
+	current, of := f.tags(t)
+	for _, c := range []struct {
+		match, noneMatch string
+		status           int
+	}{
+		{current, "", 200},
+		{"*", "", 200},
+		{of(9) + ", " + current, "", 200},
+		{of(9), "", 412},
+		{"W/" + current, "", 412}, // strong comparison
+		{current, current, 304},
+		{current, "W/" + current, 304}, // weak comparison
+		{current, of(9), 200},
+		{of(9), current, 412}, // If-Match comes first
+		{of(9), of(9), 412},
+		{"*", "*", 304},
+	} {
+		for _, path := range []string{db, dbByQuery} {
+			t.Run(c.match+" "+c.noneMatch+path[:11], func(t *testing.T) {
+				is := is.New(t)
+				headers := []string{"If-Match: " + c.match}
+				if c.noneMatch != "" {
+					headers = append(headers, "If-None-Match: "+c.noneMatch)
+				}
+				r := f.as("reader", "GET", path, "", headers...)
+				is.Equal(r.status, c.status)
+				is.Equal(strings.Contains(r.body, "value\""), c.status == 200)
+				is.Equal(f.as("reader", "HEAD", path, "", headers...).status, c.status)
+				is.Equal(f.as("writer", "GET", path, "", headers...).status, 403)
+				is.Equal(f.as("reader", "GET", db+"/none", "", headers...).status, 404)
+			})
+		}
+	}
+}
+
+// TestCreateTakesIfNoneMatch of any: it is what the route does anyway.
+func TestCreateTakesIfNoneMatch(t *testing.T) {
+	is := is.New(t)
+	f := serve(t)
+	is.Equal(f.as("admin", "POST", "/api/secrets", create, `If-None-Match: "x"`).status, 400)
+	is.Equal(f.as("admin", "POST", "/api/secrets", create, "If-None-Match: *").status, 201)
+	is.Equal(f.as("admin", "POST", "/api/secrets", create, "If-None-Match: *").status, 409)
 }
 
 // TestIfMatchIsNeverIgnored: a condition that is not checked must not look like one that held.

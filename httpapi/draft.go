@@ -46,14 +46,25 @@ func (c *call) draft(b draftBody) (d myvault.Draft, err error) {
 	case b.Generate == nil:
 		d.Value, err = readValue(b.Value, b.Encoding)
 	case b.Value != nil || b.Encoding != nil:
-		err = unprocessable("the member generate makes the value; give no value or encoding beside it")
+		err = unprocessable("the member generate makes the value; give no value or encoding beside it", "generate")
 	default:
 		d.Generate, err = c.generator(*b.Generate)
 	}
 	if err != nil {
 		return d, err
 	}
-	return d, fieldError(d.Validate())
+	return d, fieldError(d.Validate(), b.fault(d))
+}
+
+// fault names the member that makes a draft of the body invalid.
+func (b draftBody) fault(d myvault.Draft) string {
+	switch {
+	case d.Generate == nil && d.Value.Validate() != nil:
+		return "value"
+	case !d.Expires.IsZero():
+		return "expires_at"
+	}
+	return "rotate_after"
 }
 
 // given reports whether any of the members is there.
@@ -66,7 +77,7 @@ func sentTime(member string, text *string) (t time.Time, err error) {
 		return t, nil
 	}
 	if err := t.UnmarshalText([]byte(*text)); err != nil || t.IsZero() {
-		return t, unprocessable("the member " + member + " is a time as in 2026-01-31T12:00:00Z, or left out")
+		return t, unprocessable("the member "+member+" is a time as in 2026-01-31T12:00:00Z, or left out", member)
 	}
 	return t, nil
 }
@@ -75,11 +86,11 @@ func sentTime(member string, text *string) (t time.Time, err error) {
 func (c *call) generator(b generateBody) (myvault.Generator, error) {
 	if b.Function != nil {
 		if b.Length != nil || b.Alphabet != nil {
-			return nil, unprocessable("generate takes either function, or length and alphabet")
+			return nil, unprocessable("generate takes either function, or length and alphabet", "generate")
 		}
 		g := c.api.generators[*b.Function]
 		if g == nil {
-			return nil, unprocessable("generate names a function that this vault does not have; ask the operator which it has")
+			return nil, unprocessable("generate names a function that this vault does not have; ask the operator which it has", "generate")
 		}
 		return g, nil
 	}
@@ -92,10 +103,10 @@ func (c *call) generator(b generateBody) (myvault.Generator, error) {
 	}
 	alphabet, err := generate.Alphabet(name)
 	if err != nil {
-		return nil, fieldError(err)
+		return nil, fieldError(err, "generate")
 	}
 	g, err := generate.Text(length, alphabet)
-	return g, fieldError(err)
+	return g, fieldError(err, "generate")
 }
 
 // times are the members that tell of a version's times.

@@ -103,6 +103,9 @@ var wrongs = slices.Concat(wrongOutside, wrongBodies, []wrong{
 	{"GET", "/api/secrets?%x" + canary, "", nil},
 	{"GET", "/api/secrets/newsbot/" + canary + "%2Fx", "", nil},
 	{"GET", "/api/secrets/newsbot/prod/db?version=" + canary, "", nil},
+	{"GET", "/api/secret?project=" + canary, "", nil},
+	{"POST", "/api/secrets", "{}", []string{`If-None-Match: "` + canary + `"`}},
+	{"GET", "/api/projects", "", []string{"Range: " + canary}},
 	{"GET", "/api/secrets/newsbot/prod/none", "", nil},
 	{"GET", "/api/audit?outcome=" + canary, "", nil},
 	{"GET", "/api/audit?action=" + canary, "", nil},
@@ -204,6 +207,8 @@ func everyProblem(t *testing.T) []*httptest.ResponseRecorder {
 		cursor := sealed(t, key, target+"\x00admin\x00\x00", "one\x00two\x00three")
 		all = append(all, f.refused(wrong{"GET", target + "?cursor=" + cursor, "", nil}, nil))
 	}
+	cursor := sealed(t, key, versionsPattern+"\x00admin\x00newsbot\x00", "prod/other\x002")
+	all = append(all, f.refused(wrong{"GET", "/api/versions/newsbot/prod/db?cursor=" + cursor, "", nil}, nil))
 	bare, err := httpapi.New(f.vault, httpapi.Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -17,14 +17,50 @@ func (c *call) etag(version myvault.Version) string {
 	return `"` + c.api.vault.Incarnation() + "-" + strconv.FormatUint(uint64(version), 10) + `"`
 }
 
-// unmodified reports whether If-None-Match names the version, by weak comparison.
-func (c *call) unmodified(version myvault.Version) (bool, error) {
-	tags, given, err := c.tags("If-None-Match")
+// conditionals are the headers that make a request conditional (RFC 9110 section 13.1), and
+// Range, which If-Range is about.
+var conditionals = []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"}
+
+// checkConditions refuses the conditional headers that the route does not evaluate, and those
+// that are malformed: a condition that is ignored looks like one that held.
+func (c *call) checkConditions() error {
+	for _, name := range conditionals {
+		if len(c.request.Header[name]) == 0 {
+			continue
+		}
+		if !slices.Contains(c.endpoint.Conditions, name) {
+			return &problem{
+				status: http.StatusBadRequest, code: "condition_not_supported",
+				detail: "this route does not evaluate the header " + name + "; send the request without it",
+			}
+		}
+		if _, _, err := c.tags(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// precondition evaluates the conditions of a read, in the order of RFC 9110 section 13.2.2:
+// If-Match by strong comparison, then If-None-Match by weak comparison.
+func (c *call) precondition(version myvault.Version) (unmodified bool, err error) {
+	own := c.etag(version)
+	tags, given, err := c.tags("If-Match")
+	if err != nil {
+		return false, err
+	}
+	if given && tags != nil && !slices.Contains(tags, own) {
+		return false, preconditionFailed()
+	}
+	tags, given, err = c.tags("If-None-Match")
 	if err != nil || !given {
 		return false, err
 	}
-	own := c.etag(version)
 	return tags == nil || slices.ContainsFunc(tags, func(tag string) bool { return strings.TrimPrefix(tag, "W/") == own }), nil
+}
+
+func preconditionFailed() error {
+	return &problem{status: http.StatusPreconditionFailed, detail: "the secret has another version than If-Match names; read it and try again"}
 }
 
 // noVersion is one that no secret reaches.
@@ -56,7 +92,7 @@ func (c *call) expected() (condition myvault.Condition, given bool, err error) {
 // afterCondition makes a conflict a failed precondition where the client sent one.
 func afterCondition(err error, given bool) error {
 	if given && errors.Is(err, myvault.ErrConflict) && !errors.Is(err, myvault.ErrGenerator) {
-		return &problem{status: http.StatusPreconditionFailed, detail: "the secret has another version than If-Match names; read it and try again"}
+		return preconditionFailed()
 	}
 	return err
 }

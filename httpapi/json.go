@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -40,13 +41,38 @@ func (c *call) decode(into any, takes string) error {
 	many, over := errors.AsType[*tooMany](err)
 	switch {
 	case ok && over:
-		return unprocessable(fmt.Sprintf("the member %s has more than %d items; send fewer at once", semantic.JSONPointer, many.limit))
+		return unprocessable(fmt.Sprintf("the member %s has more than %d items; send fewer at once", semantic.JSONPointer, many.limit), memberOf(semantic.JSONPointer))
 	case ok && errors.Is(err, json.ErrUnknownName):
-		return unprocessable("the body has an unknown member; it takes " + takes)
+		return within(semantic.JSONPointer, &problem{
+			status: http.StatusUnprocessableEntity, detail: "the body has an unknown member; it takes " + takes,
+		})
 	case ok && semantic.JSONPointer != "":
-		return unprocessable("the member " + string(semantic.JSONPointer) + " has the wrong type; the body takes " + takes)
+		return within(semantic.JSONPointer, &problem{
+			status: http.StatusUnprocessableEntity, member: memberOf(semantic.JSONPointer),
+			detail: "the member " + string(semantic.JSONPointer) + " has the wrong type; the body takes " + takes,
+		})
 	}
 	return unprocessable("the body has the wrong type; it takes an object with " + takes)
+}
+
+// memberOf returns the last name of a pointer to what has the wrong type, which is a name of ours.
+func memberOf(pointer jsontext.Pointer) string {
+	for ; pointer != ""; pointer = pointer.Parent() {
+		if _, err := strconv.Atoi(pointer.LastToken()); err != nil {
+			return pointer.LastToken()
+		}
+	}
+	return ""
+}
+
+// within adds the index of the change that a pointer into the body of POST /api/changes is inside of.
+func within(pointer jsontext.Pointer, p *problem) error {
+	rest, found := strings.CutPrefix(string(pointer), "/changes/")
+	number, _, _ := strings.Cut(rest, "/")
+	if index, err := strconv.Atoi(number); found && err == nil {
+		p.change = &change{index: index}
+	}
+	return p
 }
 
 // sentJSON reports whether the body is declared as JSON.

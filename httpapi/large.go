@@ -54,7 +54,7 @@ func enter(ctx context.Context, places chan<- struct{}, patience *time.Timer) er
 		return ctx.Err()
 	case <-patience.C:
 		return &problem{
-			status: http.StatusServiceUnavailable,
+			status: http.StatusServiceUnavailable, // its usual code is this one
 			detail: "the server is busy with large requests, of this service or of all; nothing was changed, send fewer at once or try again later",
 			retry:  retrySoon,
 		}
@@ -94,6 +94,7 @@ func (c *call) takeLarge() error {
 // endLarge makes room for another one.
 func (c *call) endLarge() {
 	if c.large {
+		c.large = false
 		c.api.large.give(c.service())
 	}
 }

@@ -29,14 +29,23 @@ func projectOf(p myvault.Project) project {
 }
 
 func (c *call) listProjects() (answer, error) {
-	projects := []project{}
-	for p, err := range c.session.Projects(c.ctx()) {
-		if err != nil {
-			return answer{}, err
-		}
-		projects = append(projects, projectOf(p))
+	limit, err := c.limit()
+	if err != nil {
+		return answer{}, err
 	}
-	return answer{body: projects}, nil
+	after, err := c.after()
+	if err != nil {
+		return answer{}, err
+	}
+	page, err := c.session.ProjectsPage(c.ctx(), after.Project, limit)
+	if err != nil {
+		return answer{}, err
+	}
+	projects := make([]project, len(page.Items))
+	for i, p := range page.Items {
+		projects[i] = projectOf(p)
+	}
+	return answer{body: projects, link: nextPage(c, page)}, nil
 }
 
 func (c *call) getProject() (answer, error) {
@@ -53,7 +62,7 @@ func (c *call) createProject() (answer, error) {
 		return answer{}, err
 	}
 	if body.Name == nil {
-		return answer{}, unprocessable("the member name is missing; it is a string")
+		return answer{}, unprocessable("the member name is missing; it is a string", "name")
 	}
 	if err := myvault.ValidateProject(*body.Name); err != nil {
 		return answer{}, err
@@ -74,7 +83,7 @@ func (c *call) describeProject() (answer, error) {
 		return answer{}, err
 	}
 	if body.Description == nil {
-		return answer{}, unprocessable("the member description is missing; it is a string, empty to remove it")
+		return answer{}, unprocessable("the member description is missing; it is a string, empty to remove it", "description")
 	}
 	p, err := c.putProject(c.addr.Project, body.Description, myvault.IfPresent())
 	return answer{body: projectOf(p)}, err
@@ -87,10 +96,10 @@ func (c *call) putProject(name string, description *string, condition myvault.Co
 		p.Description = *description
 	}
 	if len(p.Description) > myvault.MaxDescription {
-		return p, unprocessable(fmt.Sprintf("the description has more than %d bytes; shorten it", myvault.MaxDescription))
+		return p, unprocessable(fmt.Sprintf("the description has more than %d bytes; shorten it", myvault.MaxDescription), "description")
 	}
 	p, err := c.session.PutProject(c.ctx(), p, condition)
-	return p, fieldError(err)
+	return p, fieldError(err, "description")
 }
 
 func (c *call) deleteProject() (answer, error) {

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/myswiftagent/myvault"
 )
 
 // Route is one row of the table of what is served. GET answers HEAD too, recorded as the
@@ -13,7 +15,9 @@ type Route struct {
 	Pattern string   // as in [http.ServeMux]: {name} is one segment, {path...} all that follow
 	Query   []string // the parameters it takes, each at most once
 	Public  bool     // needs no identity
-	IfMatch bool     // heeds If-Match; other routes that change something refuse it
+	// Conditions are the conditional headers of RFC 9110 that the route evaluates; it refuses the
+	// others with 400.
+	Conditions []string
 }
 
 // Routes gives the table of routes, in a slice that is the caller's.
@@ -32,7 +36,9 @@ type endpoint struct {
 	rest     bool     // the last one stands for all that follow
 	project  int      // at which one an address begins; -1: the pattern has none
 	handle   func(*call) (answer, error)
-	files    bool // what follows is a file's name, and no address
+	files    bool           // what follows is a file's name, and no address
+	byQuery  bool           // the address is in the query parameters project and path
+	action   myvault.Action // what a caller lacks that is denied; 0: depends on the request
 }
 
 // endpoints makes the table. Routes are matched on the raw path by endpoint.matches, not by
@@ -40,35 +46,41 @@ type endpoint struct {
 func endpoints() []endpoint {
 	const secret = "/api/secrets/{project}/{path...}"
 	const history = "/api/versions/{project}/{path...}"
+	const secretByQuery, historyByQuery = "/api/secret", "/api/versions"
 	return []endpoint{
 		public("/", (*call).welcome),
 		public("/health", (*call).healthy),
 		public("/ready", (*call).readiness),
 		public("/openapi.json", (*call).describe),
-		on("GET", "/api/projects", (*call).listProjects),
-		on("POST", "/api/projects", (*call).createProject),
+		on("GET", "/api/projects", (*call).listProjects, "limit", "cursor"),
+		on("POST", "/api/projects", (*call).createProject).needs(myvault.Write),
 		on("GET", "/api/projects/{project}", (*call).getProject),
-		on("PATCH", "/api/projects/{project}", (*call).describeProject),
-		on("DELETE", "/api/projects/{project}", (*call).deleteProject),
-		on("PUT", "/api/projects/{project}/set-default", (*call).setDefault),
+		on("PATCH", "/api/projects/{project}", (*call).describeProject).needs(myvault.Write),
+		on("DELETE", "/api/projects/{project}", (*call).deleteProject).needs(myvault.Delete),
+		on("PUT", "/api/projects/{project}/set-default", (*call).setDefault).needs(myvault.Write),
 		on("GET", "/api/secrets", (*call).listSecrets, "project", "prefix", "deleted", "expires_before", "rotate_before", "limit", "cursor"),
-		on("POST", "/api/secrets", (*call).createSecret),
+		on("POST", "/api/secrets", (*call).createSecret).needs(myvault.Write).evaluates("If-None-Match"),
 		on("POST", "/api/secrets/test", (*call).testIdentity),
-		on("GET", "/api/secrets/{project}", (*call).readProject, "limit", "cursor"),
-		on("GET", secret, (*call).getSecret, "version"),
-		matching("PATCH", secret, (*call).updateSecret),
-		matching("DELETE", secret, (*call).deleteSecret),
-		on("GET", history, (*call).listVersions),
+		on("GET", "/api/secrets/{project}", (*call).readProject, "prefix", "limit", "cursor"),
+		on("GET", secret, (*call).getSecret, "version").needs(myvault.Read).evaluates("If-Match", "If-None-Match"),
+		on("PATCH", secret, (*call).updateSecret).needs(myvault.Write).evaluates("If-Match"),
+		on("DELETE", secret, (*call).deleteSecret).needs(myvault.Delete).evaluates("If-Match"),
+		byQuery("GET", secretByQuery, (*call).getSecret, "version").needs(myvault.Read).evaluates("If-Match", "If-None-Match"),
+		byQuery("PATCH", secretByQuery, (*call).updateSecret).needs(myvault.Write).evaluates("If-Match"),
+		byQuery("DELETE", secretByQuery, (*call).deleteSecret).needs(myvault.Delete).evaluates("If-Match"),
+		on("GET", history, (*call).listVersions, "limit", "cursor").needs(myvault.List),
 		on("POST", history, (*call).changeVersions),
+		byQuery("GET", historyByQuery, (*call).listVersions, "limit", "cursor").needs(myvault.List),
+		byQuery("POST", historyByQuery, (*call).changeVersions),
 		on("POST", "/api/changes", (*call).applyChanges),
 		on("GET", "/api/whoami", (*call).whoami),
-		on("GET", "/api/policy/explain", (*call).explain, "service", "action", "project", "path"),
-		on("GET", "/api/policy/who", (*call).who, "action", "project", "path"),
+		on("GET", "/api/policy/explain", (*call).explain, "service", "action", "project", "path").needs(myvault.Audit),
+		on("GET", "/api/policy/who", (*call).who, "action", "project", "path").needs(myvault.Audit),
 		on("GET", "/api/audit", (*call).listTrail,
 			"project", "prefix", "service", "action", "outcome", "since", "until", "limit", "cursor"),
-		on("GET", "/api/audit/state", (*call).trailState),
+		on("GET", "/api/audit/state", (*call).trailState).needs(myvault.Audit),
 		on("GET", "/api/usage", (*call).listUsage, "project", "prefix", "unused_since", "limit", "cursor"),
-		on("GET", "/api/tokens", (*call).listTokens),
+		on("GET", "/api/tokens", (*call).listTokens, "limit", "cursor"),
 		on("POST", "/api/tokens", (*call).mintToken),
 		on("DELETE", "/api/tokens/"+tokenID, (*call).revokeToken),
 	}
@@ -96,11 +108,26 @@ func on(method, pattern string, handle func(*call) (answer, error), query ...str
 	return e
 }
 
-func matching(method, pattern string, handle func(*call) (answer, error)) endpoint {
-	e := on(method, pattern, handle)
-	e.IfMatch = true
+// byQuery is a route whose address is in the query, for clients that cannot leave the slashes
+// of a path parameter as they are.
+func byQuery(method, pattern string, handle func(*call) (answer, error), query ...string) endpoint {
+	e := on(method, pattern, handle, append([]string{"project", "path"}, query...)...)
+	e.byQuery = true
 	return e
 }
+
+func (e endpoint) needs(a myvault.Action) endpoint {
+	e.action = a
+	return e
+}
+
+func (e endpoint) evaluates(headers ...string) endpoint {
+	e.Conditions = headers
+	return e
+}
+
+// lists reports whether the size of the answer grows with what is stored, up to a page.
+func (e *endpoint) lists() bool { return slices.Contains(e.Query, "limit") }
 
 func public(pattern string, handle func(*call) (answer, error)) endpoint {
 	e := on(http.MethodGet, pattern, handle)
@@ -143,7 +170,7 @@ func (h *Handler) find(method string, raw []string) (*endpoint, error) {
 		}
 	}
 	if allowed == nil {
-		return nil, &problem{status: http.StatusNotFound, detail: "there is no such route; see the list of routes in the documentation"}
+		return nil, &problem{status: http.StatusNotFound, code: "no_route", detail: "there is no such route; see the list of routes in the documentation"}
 	}
 	slices.Sort(allowed)
 	return nil, &problem{

@@ -85,11 +85,8 @@ func (c *call) readProject() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	r := myvault.Range{Prefix: myvault.Prefix{Project: c.addr.Project}}
+	r := myvault.Range{Prefix: myvault.Prefix{Project: c.addr.Project, Path: c.query.Get("prefix")}}
 	if r.After, err = c.after(); err != nil {
-		return answer{}, err
-	}
-	if err := c.takeLarge(); err != nil {
 		return answer{}, err
 	}
 	page, err := c.session.GetPage(c.ctx(), r, limit)
@@ -110,23 +107,31 @@ func (c *call) getSecret() (answer, error) {
 		if version, err = strconv.ParseUint(text, 10, 63); err != nil || version == 0 {
 			return answer{}, badRequest("the query parameter version is a number from 1")
 		}
-	}
-	if _, _, err := c.tags("If-None-Match"); err != nil {
-		return answer{}, err
+		// Finding an older version may take as many steps as there are newer ones.
+		if err := c.takeLarge(); err != nil {
+			return answer{}, err
+		}
 	}
 	s, err := c.session.GetVersion(c.ctx(), c.addr, myvault.Version(version))
 	if err != nil {
 		return answer{}, err
 	}
 	a := answer{etag: c.etag(s.Version)}
-	unmodified, err := c.unmodified(s.Version)
+	unmodified, err := c.precondition(s.Version)
+	if err != nil {
+		return answer{}, err
+	}
 	if unmodified && !s.Expired(time.Now()) { // that it has expired does not change its tag
-
 		a.status = http.StatusNotModified
-		return a, err
+		return a, nil
+	}
+	if s.Value.Len() > largeBody {
+		if err := c.takeLarge(); err != nil {
+			return answer{}, err
+		}
 	}
 	a.body = secretOf(s.Info, s.Value)
-	return a, err
+	return a, nil
 }
 
 func (c *call) createSecret() (answer, error) {
@@ -134,6 +139,9 @@ func (c *call) createSecret() (answer, error) {
 		Project *string `json:"project"`
 		Path    *string `json:"path"`
 		draftBody
+	}
+	if tags, given, _ := c.tags("If-None-Match"); given && tags != nil {
+		return answer{}, badRequest("this route takes no If-None-Match but *; it only creates what is not there")
 	}
 	if err := c.decode(&body, "the strings project and path; "+takesDraft); err != nil {
 		return answer{}, err
@@ -161,10 +169,18 @@ func (c *call) createSecret() (answer, error) {
 // readAddress reads the members "project" and "path" of a body.
 func readAddress(project, path *string) (myvault.Address, error) {
 	if project == nil || path == nil {
-		return myvault.Address{}, unprocessable("the members project and path are needed; they are strings")
+		return myvault.Address{}, unprocessable("the members project and path are needed; they are strings", missing(project, "project", "path"))
 	}
 	addr := myvault.Address{Project: *project, Path: *path}
 	return addr, addr.Validate()
+}
+
+// missing returns the name of a member that is not there: first if it is nil, else second.
+func missing(value *string, first, second string) string {
+	if value == nil {
+		return first
+	}
+	return second
 }
 
 // escapePath escapes each segment of a path for use in a URL.

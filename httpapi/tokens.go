@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/myswiftagent/myvault"
@@ -110,20 +111,33 @@ func lifetimeOf(seconds *uint32, most time.Duration) (time.Duration, error) {
 	return lifetime, nil
 }
 
-// listTokens gives the caller's own live tokens.
+// listTokens answers a page of the caller's own live tokens.
 func (c *call) listTokens() (answer, error) {
 	issuer, err := c.issuer()
 	if err != nil {
 		return answer{}, err
 	}
-	all := []token{}
-	for t, err := range issuer.List(c.ctx(), c.session) {
+	limit, err := c.limit()
+	if err != nil {
+		return answer{}, err
+	}
+	fields, err := c.cursor()
+	if err != nil {
+		return answer{}, err
+	}
+	a, all := answer{}, []token{}
+	for t, err := range issuer.ListAfter(c.ctx(), c.session, strings.Join(fields, "")) {
 		if err != nil {
 			return answer{}, err
 		}
+		if len(all) == limit {
+			a.link = c.next(all[limit-1].ID)
+			break
+		}
 		all = append(all, tokenOf(t))
 	}
-	return answer{body: all}, nil
+	a.body = all
+	return a, nil
 }
 
 func (c *call) revokeToken() (answer, error) {

@@ -15,16 +15,16 @@ const base64Encoding = "base64"
 // section 4, padded, without line breaks.
 func readValue(text, encoding *string) (myvault.Value, error) {
 	if text == nil {
-		return myvault.Value{}, unprocessable("the member value is missing; it is a string, or let the member generate make it")
+		return myvault.Value{}, unprocessable("the member value is missing; it is a string, or let the member generate make it", "value")
 	}
 	value := myvault.Text(*text)
 	if encoding != nil {
 		if *encoding != base64Encoding {
-			return myvault.Value{}, unprocessable("the member encoding is unknown; leave it out, or say base64")
+			return myvault.Value{}, unprocessable("the member encoding is unknown; leave it out, or say base64", "encoding")
 		}
 		raw, err := base64.StdEncoding.Strict().DecodeString(*text)
 		if err != nil || strings.ContainsAny(*text, "\r\n") {
-			return myvault.Value{}, unprocessable("the member value is not base64; it takes the standard alphabet, padded, without line breaks")
+			return myvault.Value{}, unprocessable("the member value is not base64; it takes the standard alphabet, padded, without line breaks", "value")
 		}
 		value = myvault.Bytes(raw)
 	}
@@ -32,9 +32,9 @@ func readValue(text, encoding *string) (myvault.Value, error) {
 }
 
 // fieldError turns ErrInvalid of a member that is no name into 422.
-func fieldError(err error) error {
+func fieldError(err error, member string) error {
 	if errors.Is(err, myvault.ErrInvalid) {
-		return unprocessable(cause(err).Error())
+		return unprocessable(cause(err).Error(), member)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -18,19 +19,47 @@ type version struct {
 }
 
 func (c *call) listVersions() (answer, error) {
-	history, err := c.history()
-	return answer{body: history}, err
+	limit, err := c.limit()
+	if err != nil {
+		return answer{}, err
+	}
+	before, err := c.before()
+	if err != nil {
+		return answer{}, err
+	}
+	return c.history(before, limit)
 }
 
-func (c *call) history() ([]version, error) {
-	var history []version
-	for info, err := range c.session.Versions(c.ctx(), c.addr) {
-		if err != nil {
-			return nil, err
-		}
-		history = append(history, version{uint64(info.Version), info.State.String(), timestamp(info.At), info.By, timesOf(info)})
+// before returns the version below which a history goes on; 0 begins at the newest.
+func (c *call) before() (myvault.Version, error) {
+	fields, err := c.cursor()
+	if err != nil || fields == nil {
+		return 0, err
 	}
-	return history, nil
+	// The cursor is sealed with the project of the route, but not with the path.
+	if len(fields) == 2 && fields[0] == c.addr.Path {
+		if before, err := strconv.ParseUint(fields[1], 10, 64); err == nil {
+			return myvault.Version(before), nil
+		}
+	}
+	return 0, badRequest("the cursor belongs to another history; start again without cursor")
+}
+
+// history answers a page of the versions older than before.
+func (c *call) history(before myvault.Version, limit int) (answer, error) {
+	page, err := c.session.VersionsPage(c.ctx(), c.addr, before, limit)
+	if err != nil {
+		return answer{}, err
+	}
+	history := make([]version, len(page.Items))
+	for i, info := range page.Items {
+		history[i] = version{uint64(info.Version), info.State.String(), timestamp(info.At), info.By, timesOf(info)}
+	}
+	a := answer{body: history}
+	if page.More {
+		a.link = c.next(c.addr.Path, strconv.FormatUint(uint64(page.Next), 10))
+	}
+	return a, nil
 }
 
 // versionsBody asks for a change of what became of versions.
@@ -43,8 +72,8 @@ type versionsBody struct {
 // maxVersions is the largest number of versions in one body.
 const maxVersions = 1000
 
-// changeVersions answers the history as it is after the change, or 204 where the caller may
-// make the change but not list.
+// changeVersions answers the newest versions as they are after the change, up to a page and with the
+// Link to older ones, or 204 where the caller may make the change but not list.
 func (c *call) changeVersions() (answer, error) {
 	body := versionsBody{Versions: array[uint64]{limit: maxVersions}}
 	if err := c.decode(&body, "the string op and, to destroy, versions (numbers) or all (true)"); err != nil {
@@ -54,7 +83,12 @@ func (c *call) changeVersions() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	c.action = myvault.Destroy
+	if err := c.takeLarge(); err != nil {
+		return answer{}, err
+	}
 	if change.Op == myvault.OpUndelete {
+		c.action = myvault.Write
 		_, err = c.session.Undelete(c.ctx(), c.addr)
 	} else {
 		err = c.session.Destroy(c.ctx(), c.addr, change.Versions...)
@@ -62,14 +96,14 @@ func (c *call) changeVersions() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	history, err := c.history()
+	a, err := c.history(0, maxPage)
 	if errors.Is(err, myvault.ErrDenied) {
 		return answer{status: http.StatusNoContent}, nil
 	}
 	if err != nil { // the change is made all the same
 		return answer{}, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
 	}
-	return answer{body: history}, nil
+	return a, nil
 }
 
 // change reads the body. That no version is named never means all: it must be said.
@@ -77,22 +111,22 @@ func (b versionsBody) change(addr myvault.Address) (myvault.Change, error) {
 	c := myvault.Change{Address: addr}
 	for _, v := range b.Versions.items {
 		if v == 0 {
-			return c, unprocessable("versions are numbered from 1")
+			return c, unprocessable("versions are numbered from 1", "versions")
 		}
 		c.Versions = append(c.Versions, myvault.Version(v))
 	}
 	all := b.All != nil && *b.All
 	switch {
 	case b.Op == nil:
-		return c, unprocessable("the member op is missing; it is undelete or destroy")
+		return c, unprocessable("the member op is missing; it is undelete or destroy", "op")
 	case *b.Op == "undelete" && len(c.Versions) == 0 && !all:
 		c.Op = myvault.OpUndelete
 	case *b.Op == "undelete":
-		return c, unprocessable("undelete takes no versions; it brings back the newest one")
+		return c, unprocessable("undelete takes no versions; it brings back the newest one", "versions")
 	case *b.Op != "destroy":
-		return c, unprocessable("the member op is unknown; it is undelete or destroy")
+		return c, unprocessable("the member op is unknown; it is undelete or destroy", "op")
 	case all == (len(c.Versions) > 0):
-		return c, unprocessable(`destroy takes either the numbers of versions, or "all": true`)
+		return c, unprocessable(`destroy takes either the numbers of versions, or "all": true`, "versions")
 	default:
 		c.Op = myvault.OpDestroy
 	}

@@ -35,12 +35,27 @@ func (i *Issuer) Revoke(ctx context.Context, by *myvault.Session, id string) err
 // List yields the live tokens of the service that by acts for, without their secret, ordered by place.
 // ErrDenied and ErrInvalid for a session as for Mint.
 func (i *Issuer) List(ctx context.Context, by *myvault.Session) iter.Seq2[Token, error] {
+	return i.ListAfter(ctx, by, "")
+}
+
+// ListAfter yields what List does behind the token of that ID, which may have ended, or all for
+// "". ErrInvalid if it is no ID of a token of the service.
+func (i *Issuer) ListAfter(ctx context.Context, by *myvault.Session, id string) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
 		if err := i.own(ctx, by); err != nil {
 			yield(Token{}, err)
 			return
 		}
-		for info, err := range i.records.List(ctx, by.Service()+"/", "") {
+		after := ""
+		if id != "" {
+			at, ok := parseID(id)
+			if !ok || at.service != by.Service() {
+				yield(Token{}, fmt.Errorf("tokens: %w: the service has no token of that id", myvault.ErrInvalid))
+				return
+			}
+			after = at.path()
+		}
+		for info, err := range i.records.List(ctx, by.Service()+"/", after) {
 			if err != nil {
 				yield(Token{}, err)
 				return
