@@ -202,8 +202,8 @@ func (r reply) array(t *testing.T) []map[string]any {
 func checkProblem(is *is.I, r reply) {
 	is.Helper()
 	var p struct {
-		Type, Title, Detail string
-		Status              int
+		Type, Title, Detail, Code string
+		Status                    int
 	}
 	is.NoErr(json.Unmarshal([]byte(r.body), &p))
 	is.Equal(r.header.Get("Content-Type"), "application/problem+json")
@@ -211,6 +211,7 @@ func checkProblem(is *is.I, r reply) {
 	is.Equal(p.Status, r.status)
 	is.Equal(p.Title, http.StatusText(r.status))
 	is.True(p.Detail != "") // says what to do
+	is.True(p.Code != "")   // says what it is
 }
 
 // quote writes s as JSON.
