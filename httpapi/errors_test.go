@@ -182,6 +182,7 @@ var wrongBodies = []wrong{
 	{"POST", "/api/changes", `{"changes":[{"op":"delete","project":"p","path":"a","value":"` + canary + `"}]}`, nil},
 	{"POST", "/api/changes", `{"changes":[{"op":"put","project":"p","path":"a","if_absent":true,"if_version":1}]}`, nil},
 	{"POST", "/api/changes", `{"changes":[{"op":"put","project":"p","path":"a","if_version":0}]}`, nil},
+	{"POST", "/api/changes", `{"changes":[{"op":"delete","project":"newsbot","path":"prod/db","if_version":9}]}`, nil},
 }
 
 // everyProblem brings about the problems.

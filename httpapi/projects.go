@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -33,11 +34,11 @@ func (c *call) listProjects() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	after, err := c.after()
+	after, err := c.cursor()
 	if err != nil {
 		return answer{}, err
 	}
-	page, err := c.session.ProjectsPage(c.ctx(), after.Project, limit)
+	page, err := c.session.ProjectsPage(c.ctx(), strings.Join(after, ""), limit)
 	if err != nil {
 		return answer{}, err
 	}
@@ -45,7 +46,11 @@ func (c *call) listProjects() (answer, error) {
 	for i, p := range page.Items {
 		projects[i] = projectOf(p)
 	}
-	return answer{body: projects, link: nextPage(c, page)}, nil
+	a := answer{body: projects}
+	if page.More {
+		a.link = c.next(page.Next.Project)
+	}
+	return a, nil
 }
 
 func (c *call) getProject() (answer, error) {

@@ -237,7 +237,7 @@ func problem(status int) func(*openapi.Exchange) {
 		e.Status = status
 		e.Answer.Del("ETag")
 		e.Answer.Set("Content-Type", "application/problem+json")
-		e.Sent, _ = json.Marshal(map[string]any{"type": "about:blank", "title": "t", "status": status, "detail": "d"})
+		e.Sent, _ = json.Marshal(map[string]any{"type": "about:blank", "title": "t", "status": status, "detail": "d", "code": "internal"})
 	}
 }
 
@@ -297,7 +297,7 @@ func TestFalseExchangesAreNoticed(t *testing.T) {
 		"no identity":                          func(e *openapi.Exchange) { e.Header.Del("X-Token") },
 		"a reserved name":                      func(e *openapi.Exchange) { e.Target = "/api/secrets/.vault/x" },
 		"a parameter that is not described":    func(e *openapi.Exchange) { e.Target += "?version=1" },
-		"an unknown route that answers":        func(e *openapi.Exchange) { e.Target = "/api/secret" },
+		"an unknown route that answers":        func(e *openapi.Exchange) { e.Target = "/api/secret/" },
 		"a problem of no route without a form": func(e *openapi.Exchange) { e.Target, e.Status, e.Sent = "/x", 404, []byte(`{}`) },
 		"a problem of no route that is no 404": func(e *openapi.Exchange) { problem(409)(e); e.Target = "/x" },
 		"405 without other methods":            func(e *openapi.Exchange) { problem(405)(e); e.Method = "PUT" },

@@ -76,9 +76,29 @@ export async function* pages(path, query, signal) {
   }
 }
 
-export async function history(project, path, signal) {
-  const {body} = await request('GET', secretPath('versions', project, path), {signal})
-  return body.sort((a, b) => b.version - a.version)
+// collect gives the items of the pages of a listing, until there are as many as `most`.
+async function collect(path, signal, most = Infinity) {
+  const found = []
+  for await (const page of pages(path, {}, signal)) {
+    found.push(...page)
+    if (found.length >= most) break
+  }
+  return found
+}
+
+export function projects(signal) { return collect('api/projects', signal) }
+
+// mostVersions is how many versions of a history are shown.
+export const mostVersions = 2000
+
+// history gives the newest versions first.
+export function history(project, path, signal) {
+  return collect(secretPath('versions', project, path), signal, mostVersions)
+}
+
+export async function newest(project, path, signal) {
+  const {body} = await request('GET', secretPath('versions', project, path), {query: {limit: 1}, signal})
+  return body[0]
 }
 
 // readValue reads one value; each call is one entry in the trail.

@@ -1,7 +1,7 @@
 // The names that this identity may list, kept while it is signed in: the tree, the matrix and the
 // import all look at one copy. It holds no values.
 
-import {pages, request} from './api.js'
+import {pages, projects as fetchProjects} from './api.js'
 
 // most is how many names are loaded; beyond it a list is no way to find one.
 const most = 50000
@@ -21,7 +21,7 @@ export function load(fresh = false, onPage = () => {}) {
 }
 
 async function fetchAll(onPage) {
-  const [{body: projects}, items] = await Promise.all([request('GET', 'api/projects'), fetchItems(onPage)])
+  const [projects, items] = await Promise.all([fetchProjects(), fetchItems(onPage)])
   Object.assign(state, {projects, items, sorted: null})
   changed.dispatchEvent(new Event('change'))
 }

@@ -46,7 +46,7 @@ export function editor({project, path, seen, signal, onSaved, onClose}) {
   // showBoth puts the other side beside what was typed, which stays in its field.
   async function showBoth() {
     try {
-      const [theirs] = await api.history(project, path, signal)
+      const theirs = await api.newest(project, path, signal)
       errors.say(bothSides({project, path, theirs, signal, mine: () => {
         seen = {version: theirs.state === 'live' ? theirs.version : 0, etag: null}
         submit()

@@ -62,7 +62,7 @@ const english = {
     title: 'Versions', columns: ['Version', 'State', 'Written', 'By'], restore: 'Restore', restoreOne: (n) => `Restore version ${n}`,
     restored: (from, to) => `Version ${from} is current again, as version ${to}.`, destroy: 'Destroy', destroyOne: (n) => `Destroy version ${n}`,
     from: 'From', to: 'To', compare: 'Show difference', compareHint: 'Reads both values, which is two entries in the trail.',
-    difference: 'Difference', gone: 'removed:', come: 'added:',
+    difference: 'Difference', gone: 'removed:', come: 'added:', newest: (n) => `The newest ${n} versions; there may be more`,
   },
   states: {live: 'live', deleted: 'deleted', destroyed: 'destroyed'},
   destroy: {

@@ -1,6 +1,6 @@
 // The register of projects.
 
-import {Failure, request} from './api.js'
+import {Failure, projects, request} from './api.js'
 import * as catalog from './catalog.js'
 import {announce, button, busyWhile, field, h, input} from './dom.js'
 import {confirm, open} from './dialog.js'
@@ -15,9 +15,9 @@ export async function show({main, heading, signal}) {
   const errors = place()
   const list = h('div', {}, h('p', {class: 'soft'}, m.loading))
   const update = async () => {
-    const {body} = await request('GET', 'api/projects', {signal})
-    catalog.setProjects(body)
-    list.replaceChildren(body.length ? table(m.projects.title, m.projects.columns, body.map((p) => row(p, act))) : h('div', {class: 'empty'}, m.projects.none))
+    const all = await projects(signal)
+    catalog.setProjects(all)
+    list.replaceChildren(all.length ? table(m.projects.title, m.projects.columns, all.map((p) => row(p, act))) : h('div', {class: 'empty'}, m.projects.none))
   }
   // act makes one change and shows the list as it is then.
   const act = async (work, done, focus = heading) => {

@@ -52,6 +52,7 @@ export function versions({project, path, history, seen, signal, onChange}) {
     h('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': m.versions.title}, h('table', {},
       h('thead', {}, h('tr', {}, [...m.versions.columns.map((text) => h('th', {scope: 'col'}, text)), h('td', {})])),
       h('tbody', {}, history.map(row)))),
+    history.length >= api.mostVersions ? h('p', {class: 'soft'}, m.versions.newest(history.length)) : null,
     errors.element,
     compare({project, path, signal, live: history.filter((v) => readable && v.state === 'live'), errors}))
 }

@@ -1,6 +1,6 @@
 // Changes of one secret, each on the condition that it is still as it was seen.
 
-import {Failure, history, request, secretPath} from './api.js'
+import {Failure, newest, request, secretPath} from './api.js'
 
 // Lost is that somebody else was faster: the secret is no longer at the version that was seen.
 export class Lost extends Error {}
@@ -31,8 +31,8 @@ async function conditionally(project, path, version, change, plainly) {
   } catch (error) {
     if (!(error instanceof Failure) || error.status !== 501) throw error
   }
-  const [newest] = await history(project, path)
-  if (newest.version !== version || newest.state !== 'live') throw new Lost()
+  const current = await newest(project, path)
+  if (current.version !== version || current.state !== 'live') throw new Lost()
   return plainly()
 }
 
