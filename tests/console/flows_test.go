@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -169,6 +170,23 @@ func TestProjects(t *testing.T) {
 		p.wait(`!document.querySelector("main").innerText.includes("retrieval")`)
 		is.Equal(v.get("newsbot/prod/db"), "canary-1")
 	})
+}
+
+// TestPagesAreFollowed: the register and a history are shown behind their first pages.
+func TestPagesAreFollowed(t *testing.T) {
+	is := is.New(t)
+	v := serve(t, map[string]string{"newsbot/prod/db": "canary-1"})
+	s := v.vault.As(admin)
+	for n := range 1002 {
+		_, err := s.PutProject(t.Context(), myvault.Project{Name: fmt.Sprintf("p%04d", n)})
+		is.NoErr(err)
+		v.put(admin, "newsbot/prod/db", "canary-1")
+	}
+	p := signedIn(t, v, mouse{}, "#/projects", admin)
+	p.wait(`document.querySelectorAll("main tbody tr").length === 1003`)
+	p.see("p1001")
+	p.true(`(location.hash = "#/secret/newsbot/prod/db", true)`)
+	p.wait(`document.querySelectorAll(".pane tbody tr").length === 1003`)
 }
 
 func TestImport(t *testing.T) {
