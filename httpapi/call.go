@@ -89,33 +89,35 @@ func (c *call) run() (a answer, err error) {
 		}
 		c.conn.prove(c.service())
 	}
-	if c.endpoint.files {
-		if err = c.checkConditions(); err != nil {
-			return answer{}, err
-		}
-		return c.endpoint.handle(c)
-	}
-	if c.addr, err = c.endpoint.address(path, raw); err != nil {
-		return answer{}, err
-	}
-	if err = c.readQuery(); err != nil {
-		return answer{}, err
-	}
-	if c.endpoint.byQuery {
-		if err = c.readAddress(); err != nil {
-			return answer{}, err
-		}
-	}
-	if err = c.checkConditions(); err != nil {
+	if err := c.readRequest(path, raw); err != nil {
 		return answer{}, err
 	}
 	c.action = c.endpoint.action
 	if c.endpoint.lists() {
-		if err = c.takeLarge(); err != nil {
+		if err := c.takeLarge(); err != nil {
 			return answer{}, err
 		}
 	}
 	return c.endpoint.handle(c)
+}
+
+// readRequest reads the names, the query and the conditions of a request whose caller is known.
+func (c *call) readRequest(path string, raw []string) (err error) {
+	if c.endpoint.files {
+		return c.checkConditions()
+	}
+	if c.addr, err = c.endpoint.address(path, raw); err != nil {
+		return err
+	}
+	if err = c.readQuery(); err != nil {
+		return err
+	}
+	if c.endpoint.byQuery {
+		if err = c.readAddress(); err != nil {
+			return err
+		}
+	}
+	return c.checkConditions()
 }
 
 // recovered turns a panic into an error. What it carried may hold anything, so only the

@@ -9,6 +9,25 @@ import (
 	"github.com/matryer/is"
 )
 
+// pageRows are about the parameters of pages, and of prefixes and versions.
+var pageRows = []row{
+	{"GET /api/projects", "admin", "/api/projects?limit=1", "", 200, ""},
+	{"GET /api/projects", "admin", "/api/projects?limit=1001", "", 400, ""},
+	{"GET /api/projects", "admin", "/api/projects?cursor=x", "", 400, ""},
+	{"GET /api/projects", "admin", "/api/projects?prefix=new", "", 400, ""},
+	{"GET /api/secrets/{project}", "reader", "/api/secrets/newsbot?prefix=prod/", "", 200, ""},
+	{"GET /api/secrets/{project}", "reader", "/api/secrets/newsbot?prefix=/prod", "", 400, ""},
+	{"GET " + secretPattern, "reader", "/api/secrets/newsbot/prod/ashes?version=2", "", 410, ""},
+	{"GET " + secretPattern, "reader", "/api/secrets/newsbot/prod/ashes?version=1", "", 404, ""},
+	{"GET " + secretPattern, "reader", "/api/secrets/newsbot/prod/ashes", "", 404, ""},
+	{"GET " + versionsPattern, "reader", history + "?limit=1", "", 200, ""},
+	{"GET " + versionsPattern, "reader", history + "?limit=0", "", 400, ""},
+	{"GET " + versionsPattern, "reader", history + "?cursor=x", "", 400, ""},
+	{"GET /api/tokens", "reader", "/api/tokens?limit=1", "", 200, ""},
+	{"GET /api/tokens", "reader", "/api/tokens?limit=0", "", 400, ""},
+	{"GET /api/tokens", "reader", "/api/tokens?cursor=x", "", 400, ""},
+}
+
 // gather follows Link to the end and gives a member of each item.
 func (f *fixture) gather(t *testing.T, service, target, member string) (found []string, pages int) {
 	t.Helper()

@@ -46,7 +46,6 @@ type endpoint struct {
 func endpoints() []endpoint {
 	const secret = "/api/secrets/{project}/{path...}"
 	const history = "/api/versions/{project}/{path...}"
-	const secretByQuery, historyByQuery = "/api/secret", "/api/versions"
 	return []endpoint{
 		public("/", (*call).welcome),
 		public("/health", (*call).healthy),
@@ -65,13 +64,13 @@ func endpoints() []endpoint {
 		on("GET", secret, (*call).getSecret, "version").needs(myvault.Read).evaluates("If-Match", "If-None-Match"),
 		on("PATCH", secret, (*call).updateSecret).needs(myvault.Write).evaluates("If-Match"),
 		on("DELETE", secret, (*call).deleteSecret).needs(myvault.Delete).evaluates("If-Match"),
-		byQuery("GET", secretByQuery, (*call).getSecret, "version").needs(myvault.Read).evaluates("If-Match", "If-None-Match"),
-		byQuery("PATCH", secretByQuery, (*call).updateSecret).needs(myvault.Write).evaluates("If-Match"),
-		byQuery("DELETE", secretByQuery, (*call).deleteSecret).needs(myvault.Delete).evaluates("If-Match"),
+		byQuery("GET", "/api/secret", (*call).getSecret, "version").needs(myvault.Read).evaluates("If-Match", "If-None-Match"),
+		byQuery("PATCH", "/api/secret", (*call).updateSecret).needs(myvault.Write).evaluates("If-Match"),
+		byQuery("DELETE", "/api/secret", (*call).deleteSecret).needs(myvault.Delete).evaluates("If-Match"),
 		on("GET", history, (*call).listVersions, "limit", "cursor").needs(myvault.List),
 		on("POST", history, (*call).changeVersions),
-		byQuery("GET", historyByQuery, (*call).listVersions, "limit", "cursor").needs(myvault.List),
-		byQuery("POST", historyByQuery, (*call).changeVersions),
+		byQuery("GET", "/api/versions", (*call).listVersions, "limit", "cursor").needs(myvault.List),
+		byQuery("POST", "/api/versions", (*call).changeVersions),
 		on("POST", "/api/changes", (*call).applyChanges),
 		on("GET", "/api/whoami", (*call).whoami),
 		on("GET", "/api/policy/explain", (*call).explain, "service", "action", "project", "path").needs(myvault.Audit),
