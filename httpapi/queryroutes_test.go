@@ -1,5 +1,7 @@
 package httpapi_test
 
+import "strings"
+
 // queryRows are the routes whose address is in the query.
 var queryRows = []row{
 	{"GET /api/secret", "reader", dbByQuery, "", 200, ""},
@@ -25,3 +27,11 @@ var queryRows = []row{
 }
 
 const dbByQuery = "/api/secret?project=newsbot&path=prod/db"
+
+// sample gives a path that fits the pattern.
+func sample(pattern string) string {
+	if pattern == "/api/secret" || pattern == "/api/versions" {
+		return pattern + "?project=newsbot&path=prod/db"
+	}
+	return strings.NewReplacer("{project}", "newsbot", "{path...}", "prod/db", "{id}", "reader.1.1").Replace(pattern)
+}

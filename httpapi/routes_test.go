@@ -267,14 +267,6 @@ func TestEveryRouteHasRows(t *testing.T) {
 	is.Equal(len(tested), 0) // rows of routes that do not exist
 }
 
-// sample gives a path that fits the pattern.
-func sample(pattern string) string {
-	if pattern == "/api/secret" || pattern == "/api/versions" {
-		return pattern + "?project=newsbot&path=prod/db"
-	}
-	return strings.NewReplacer("{project}", "newsbot", "{path...}", "prod/db", "{id}", "reader.1.1").Replace(pattern)
-}
-
 func TestEveryRouteButThePublicOnesNeedsAnIdentity(t *testing.T) {
 	f := serve(t)
 	for _, route := range httpapi.Routes() {
