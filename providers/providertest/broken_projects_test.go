@@ -43,7 +43,9 @@ var brokenProjects = []broken{
 		}
 	}, []string{"project/by-put", "project/by-first-put", "undelete/project", "delete/keeps-project", "race/first-puts"}},
 	{"projects always begin at the first", func(f *fake) {
-		f.projects = func(ctx context.Context, _ string) iter.Seq2[myvault.Project, error] { return f.Provider.Projects(ctx, "") }
+		f.projects = func(ctx context.Context, _ string) iter.Seq2[myvault.Project, error] {
+			return f.Provider.Projects(ctx, "")
+		}
 	}, []string{"project/from"}},
 	{"projects leave out the one that they begin at", func(f *fake) {
 		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
