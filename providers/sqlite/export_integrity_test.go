@@ -81,5 +81,5 @@ func OverwriteWatch(state func() LogState, stat func() fs.FileInfo) (check func(
 		},
 		stat: func() (fs.FileInfo, error) { return stat(), nil },
 	}
-	return func(now fs.FileInfo) error { return w.check("vault.db", now) }, w.note
+	return func(now fs.FileInfo) error { return w.check("vault.db", now, now) }, w.note
 }

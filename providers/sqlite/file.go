@@ -68,7 +68,7 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 		return nil, failure(ctx, err)
 	}
 	f := &file{kind: k, options: o, path: filepath.Join(dir, k.name), unwatch: func() {}}
-	f.place = &place{check: f.inPlace}
+	f.place = &place{check: f.inPlace, later: f.inPlaceWithLog}
 	reading := settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true}
 	f.readers = newPool(f, func() (*conn, error) { return f.connect(reading) })
 	turn, err := openTurnstile(f.path)

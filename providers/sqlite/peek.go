@@ -59,6 +59,9 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 			return err
 		}
 		ours = true
+		if err := k.checkHeader(c); err != nil {
+			return err
+		}
 		if _, err := k.checkSchema(c); err != nil {
 			return err
 		}
