@@ -19,12 +19,11 @@ func (k kind) checkSchema(c *conn) (version int64, err error) {
 	if version == 0 {
 		return version, k.checkEmpty(c)
 	}
-	if err := k.identify(c); err != nil {
-		return version, err
-	}
 	digest, err := c.schemaDigest()
-	if err == nil && (version < 0 || digest != k.schemas[version-1]) {
-		err = k.foreignSchema()
+	if err == nil && (version < 0 || version > k.version() || digest != k.schemas[version-1]) {
+		if err = k.identify(c); err == nil { // which says more
+			err = k.foreignSchema()
+		}
 	}
 	return version, err
 }
@@ -81,9 +80,6 @@ func (f *file) checkSchema(c *conn) error {
 		return err
 	}
 	version, err := f.kind.checkSchema(c)
-	if errors.Is(err, ErrForeign) { // it was ours when it was opened
-		err = tampered("%s has another application id", f.kind.name)
-	}
 	if err == nil && version != f.kind.version() {
 		err = tampered("%s has version %d in place of %d", f.kind.name, version, f.kind.version())
 	}
