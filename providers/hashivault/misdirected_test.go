@@ -234,7 +234,7 @@ func holds(name, value string) func(t *testing.T, s *hashivault.Store, p string)
 
 func projectIs(part string) func(t *testing.T, s *hashivault.Store, p string) bool {
 	return func(t *testing.T, s *hashivault.Store, p string) bool {
-		all, err := lines(s.Projects(t.Context()), projectLine)
+		all, err := lines(s.Projects(t.Context(), ""), projectLine)
 		return err == nil && slices.ContainsFunc(all, func(line string) bool {
 			return strings.HasPrefix(line, p+" ") && strings.Contains(line, part)
 		})
@@ -334,7 +334,7 @@ func TestAMixedAnswerOfARealServer(t *testing.T) {
 		_, err = get("newsbot/b")
 		is.NoErr(err)
 		m.mix(1)
-		is.True(errors.Is(last(s.Versions(t.Context(), at("newsbot/a"))), myvault.ErrTampered))
+		is.True(errors.Is(last(s.Versions(t.Context(), at("newsbot/a"), 0)), myvault.ErrTampered))
 		m.mix(1)
 		info := do(t, s, put("newsbot/a", "2")) // it gets the answer to a read, and is looked up
 		is.Equal(info.Version, myvault.Version(2))

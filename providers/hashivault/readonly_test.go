@@ -41,7 +41,7 @@ func TestReadOnlyWritesNothing(t *testing.T) {
 			found++
 		}
 		is.Equal(found == 1, made)
-		for _, err := range s.Projects(t.Context()) {
+		for _, err := range s.Projects(t.Context(), "") {
 			is.NoErr(err)
 		}
 		is.NoErr(s.Ping(t.Context()))

@@ -44,7 +44,7 @@ func TestRecordsWithoutAName(t *testing.T) {
 		is.Equal(states(t, s, "newsbot/a"), []string{"1 live"})
 		is.Equal(states(t, s, "newsbot/c"), []string{"1 deleted"})
 		is.NoErr(last(s.List(t.Context(), myvault.Range{})))
-		projects, err := lines(s.Projects(t.Context()), projectLine)
+		projects, err := lines(s.Projects(t.Context(), ""), projectLine)
 		is.NoErr(err)
 		is.Equal(projects, []string{`newsbot "news" default true by me`})
 
@@ -69,7 +69,7 @@ func TestRecordsWithoutAName(t *testing.T) {
 		_, err = s.Get(t.Context(), at("newsbot/d"), 0)
 		is.True(errors.Is(err, myvault.ErrTampered))
 		is.True(errors.Is(last(s.List(t.Context(), myvault.Range{})), myvault.ErrTampered))
-		is.True(errors.Is(last(s.Versions(t.Context(), at("newsbot/d"))), myvault.ErrTampered))
+		is.True(errors.Is(last(s.Versions(t.Context(), at("newsbot/d"), 0)), myvault.ErrTampered))
 	})
 }
 
@@ -83,7 +83,7 @@ func TestANewStoreHasNoRecordsWithoutAName(t *testing.T) {
 		server.Must(t, "POST", "secret/data/"+config.Base+"/secrets/newsbot/b", `{"data":{"value":"x","by":{"me":""}}}`)
 		_, err := s.Get(t.Context(), at("newsbot/b"), 0)
 		is.True(errors.Is(err, myvault.ErrTampered))
-		is.True(errors.Is(last(s.Versions(t.Context(), at("newsbot/b"))), myvault.ErrTampered))
+		is.True(errors.Is(last(s.Versions(t.Context(), at("newsbot/b"), 0)), myvault.ErrTampered))
 	})
 }
 

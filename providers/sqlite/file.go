@@ -72,7 +72,7 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 		return nil, failure(ctx, err)
 	}
 	f := &file{kind: k, options: o, checks: make(chan struct{}, 1), path: filepath.Join(dir, k.name), unwatch: func() {}}
-	f.place = &place{check: f.inPlace}
+	f.place = &place{check: f.inPlace, later: f.inPlaceWithLog}
 	reading := settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true, busy: busyTimeout}
 	f.readers = newPool(f, func(ctx context.Context) (*conn, error) { return f.connect(ctx, reading) })
 	turn, err := openTurnstile(f.path)
@@ -85,32 +85,34 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	f.writer.changed = f.checkSchema
 	f.writer.written = func() { f.overwrites.note() }
 	f.writer.doubt.settle = f.relog
-	err = guard(func() (err error) {
-		if f.anchor, err = connect(ctx, f.path, reading); err != nil { // it may be of an older version
-			return err
-		}
-		f.anchor.SetInterrupt(ctx) // until start
-		if err := f.remember(); err != nil {
-			return err
-		}
-		f.overwrites, f.unwatch = watchOverwrites(f.path)
-		f.overwrites.note()
-		if err := f.found(); err != nil {
-			return err
-		}
-		if err := f.migrate(ctx); err != nil {
-			return err
-		}
-		if err := f.checkSchema(f.anchor); err != nil {
-			return err
-		}
-		f.keys, err = newKeyring(f.anchor, k, key, o.keys)
-		return err
-	})
-	if err != nil {
+	if err := guard(func() error { return f.begin(ctx, key, reading) }); err != nil {
 		return nil, failure(ctx, errors.Join(err, f.abandon()))
 	}
 	return f, nil
+}
+
+// begin opens the anchor and proves that the file is what it was made as.
+func (f *file) begin(ctx context.Context, key crypto.Key, reading settings) (err error) {
+	if f.anchor, err = connect(ctx, f.path, reading); err != nil { // it may be of an older version
+		return err
+	}
+	f.anchor.SetInterrupt(ctx) // until start
+	if err := f.remember(); err != nil {
+		return err
+	}
+	f.overwrites, f.unwatch = watchOverwrites(f.path)
+	f.overwrites.note()
+	if err := f.found(); err != nil {
+		return err
+	}
+	if err := f.migrate(ctx); err != nil {
+		return err
+	}
+	if err := f.checkSchema(f.anchor); err != nil {
+		return err
+	}
+	f.keys, err = newKeyring(f.anchor, f.kind, key, f.options.keys)
+	return err
 }
 
 // start starts the writer.

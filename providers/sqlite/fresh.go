@@ -113,21 +113,8 @@ func (f *freshness) refresh(ctx context.Context) (*view, error) {
 	if v != nil && v.token == t {
 		return v, nil
 	}
-	next, newest := &view{token: t}, f.store.newest.Load()
-	var changed []myvault.Address
-	known := false
-	err := f.read(ctx, func(c *conn) (err error) {
-		if v != nil {
-			changed, next.position, known, err = c.changedSince(v.position)
-		}
-		if err == nil && !known {
-			next.position, err = c.lastChange()
-		}
-		if err == nil && next.position < newest {
-			err = f.store.rolledBack(newest)
-		}
-		return err
-	})
+	next := &view{token: t}
+	changed, known, err := f.changes(ctx, v, next)
 	if err != nil {
 		return nil, err
 	}
@@ -139,6 +126,25 @@ func (f *freshness) refresh(ctx context.Context) (*view, error) {
 	}
 	f.published.Store(next)
 	return next, nil
+}
+
+// changes gives the addresses that changed since the view v, if they are known, and notes the last
+// position in next. A log that ends before the newest change that was seen is an older one.
+func (f *freshness) changes(ctx context.Context, v, next *view) (changed []myvault.Address, known bool, err error) {
+	newest := f.store.newest.Load()
+	err = f.read(ctx, func(c *conn) (err error) {
+		if v != nil {
+			changed, next.position, known, err = c.changedSince(v.position)
+		}
+		if err == nil && !known {
+			next.position, err = c.lastChange()
+		}
+		if err == nil && next.position < newest {
+			err = f.store.rolledBack(newest)
+		}
+		return err
+	})
+	return changed, known, err
 }
 
 // changedSince gives the addresses that the log rows behind position name, and the last

@@ -21,7 +21,7 @@ func (f *file) inPlace() error {
 	if err := f.fault.Load(); err != nil {
 		return *err
 	}
-	var database fs.FileInfo
+	var database, log fs.FileInfo
 	for path, opened := range f.opened {
 		now, err := os.Lstat(path)
 		if (err != nil || !os.SameFile(opened, now)) && f.closing.Load() {
@@ -34,11 +34,23 @@ func (f *file) inPlace() error {
 		if err := checkLinks(path, now); err != nil {
 			return fmt.Errorf("%w: %w", myvault.ErrUnavailable, err)
 		}
-		if path == f.path {
+		switch path {
+		case f.path:
 			database = now
+		case f.path + "-wal":
+			log = now
 		}
 	}
-	return f.failed(f.overwrites.check(f.kind.name, database))
+	return f.failed(f.overwrites.check(f.kind.name, database, log))
+}
+
+// inPlaceWithLog is inPlace, and looks into the write-ahead log. A commit does not wait for that: it
+// is done a moment later.
+func (f *file) inPlaceWithLog() error {
+	if err := f.inPlace(); err != nil {
+		return err
+	}
+	return f.failed(f.overwrites.checkLog(f.kind.name + "-wal"))
 }
 
 // failed keeps an error after which the file is not used any more.
@@ -80,6 +92,7 @@ const lookEvery = 50 * time.Millisecond
 // While there are reads it looks again in the background.
 type place struct {
 	check func() error
+	later func() error // in place of check in the background
 
 	state  atomic.Int32
 	mu     sync.Mutex
@@ -132,7 +145,7 @@ func (p *place) arm() {
 func (p *place) again() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || p.state.Load() != asked || p.check() != nil {
+	if p.closed || p.state.Load() != asked || p.later() != nil {
 		p.state.Store(unknown)
 		return
 	}

@@ -176,7 +176,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "a log that is overwritten is not noticed",
-		edits: []slip{{"overwritten.go", "	if !w.logIs(state) {", "	if w == nil && !w.logIs(state) {"}},
+		edits: []slip{{"overwritten.go", "ok && !w.logIs(state) {", "ok && w == nil && !w.logIs(state) {"}},
 		run:   "TestAStoreThatIsOverwritten$",
 		says:  "FAIL",
 	},

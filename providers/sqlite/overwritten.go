@@ -54,6 +54,14 @@ func (s logState) checkpointed(since logState) bool {
 	return s.salt != since.salt || s.backfill != since.backfill || s.busy() || since.busy()
 }
 
+// logSize returns how large the log is at least.
+func (s logState) logSize() int64 {
+	if s.frames == 0 {
+		return 0
+	}
+	return logHeaderSize + int64(s.frames)*(frameHeaderSize+s.pageSize)
+}
+
 // busy: a checkpoint is writing to the database, or was stopped while it did.
 func (s logState) busy() bool { return s.attempted > s.backfill }
 
@@ -70,25 +78,36 @@ type overwriteWatch struct {
 	stat func() (fs.FileInfo, error)    // of the database file
 
 	mu    sync.Mutex
+	ended bool
 	known bool // time, size and state belong together
 	time  time.Time
 	size  int64
 	state logState
 }
 
-// check returns ErrUnavailable if the file or its log was overwritten. now is what the file was a
-// moment ago.
-func (w *overwriteWatch) check(name string, now fs.FileInfo) error {
+// end has later checks find nothing.
+func (w *overwriteWatch) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+}
+
+// check returns ErrUnavailable if the file was overwritten, or its log was cut. now and log are what
+// they were a moment ago.
+func (w *overwriteWatch) check(name string, now, log fs.FileInfo) error {
 	if w == nil {
 		return nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.ended {
+		return nil
+	}
 	state, ok := w.read()
 	if !ok {
 		return nil // a commit is in progress
 	}
-	if !w.logIs(state) {
+	if log.Size() < state.logSize() && !w.logIs(state) {
 		return overwritten(name + "-wal")
 	}
 	if !w.known || state.checkpointed(w.state) {
@@ -115,6 +134,22 @@ func (w *overwriteWatch) is(info fs.FileInfo) bool {
 	return info.ModTime().Equal(w.time) && info.Size() == w.size
 }
 
+// checkLog returns ErrUnavailable if the log was overwritten.
+func (w *overwriteWatch) checkLog(name string) error {
+	if w == nil {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended {
+		return nil
+	}
+	if state, ok := w.read(); ok && !w.logIs(state) {
+		return overwritten(name)
+	}
+	return nil
+}
+
 // note is called behind what may have started the log again or brought it into the database, so that
 // the next check does not take that for the reason of another change.
 func (w *overwriteWatch) note() {
@@ -123,6 +158,9 @@ func (w *overwriteWatch) note() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.ended {
+		return
+	}
 	if state, ok := w.read(); ok && (!w.known || state.checkpointed(w.state)) {
 		_ = w.remember(state) // the next check tries again
 	}
@@ -153,7 +191,7 @@ func (w *overwriteWatch) logIs(s logState) bool {
 func (w *overwriteWatch) logHolds(s logState) bool {
 	var header [logHeaderSize]byte
 	var frame [frameHeaderSize]byte
-	last := logHeaderSize + int64(s.frames-1)*(frameHeaderSize+s.pageSize)
+	last := s.logSize() - frameHeaderSize - s.pageSize
 	if w.log(header[:], 0) != nil || w.log(frame[:], last) != nil {
 		return false
 	}

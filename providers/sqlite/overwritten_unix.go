@@ -3,8 +3,12 @@
 package sqlite
 
 import (
+	"encoding/binary"
 	"io/fs"
 	"os"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
 )
 
 // watchOverwrites watches the file of that path, which a connection has open; nil if its WAL-index
@@ -15,15 +19,25 @@ func watchOverwrites(path string) (w *overwriteWatch, close func()) {
 	if err != nil {
 		return nil, func() {}
 	}
+	unwatch := func() { _ = index.Close() }
+	if info, err := index.Stat(); err != nil || info.Size() < indexSize {
+		return nil, unwatch // memory behind a file's end must not be touched
+	}
+	// Reading it as a file would be two system calls more for each commit.
+	b, err := syscall.Mmap(int(index.Fd()), 0, indexSize, syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		return nil, unwatch
+	}
 	log, err := os.Open(path + "-wal")
 	if err != nil {
-		return nil, func() { _ = index.Close() }
+		return nil, func() { _ = syscall.Munmap(b); unwatch() }
 	}
+	words := (*[indexSize / 4]uint32)(unsafe.Pointer(&b[0]))
 	w = &overwriteWatch{
 		read: func() (logState, bool) {
 			var b [indexSize]byte
-			if _, err := index.ReadAt(b[:], 0); err != nil {
-				return logState{}, false
+			for i := range words {
+				binary.NativeEndian.PutUint32(b[4*i:], atomic.LoadUint32(&words[i]))
 			}
 			return parseLogState(b[:])
 		},
@@ -33,5 +47,10 @@ func watchOverwrites(path string) (w *overwriteWatch, close func()) {
 		},
 		stat: func() (fs.FileInfo, error) { return os.Lstat(path) },
 	}
-	return w, func() { _, _ = index.Close(), log.Close() }
+	return w, func() {
+		w.end()
+		_ = syscall.Munmap(b)
+		_ = log.Close()
+		unwatch()
+	}
 }

@@ -52,20 +52,16 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 		}
 		c := &conn{Conn: db, stmts: map[string]*statement{}}
 		defer func() { err = errors.Join(err, c.close()) }()
-		if _, err := c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true); err != nil {
-			return err
-		}
-		if err := c.distrust(); err != nil {
-			return err
-		}
-		// Exclusive mode keeps the index of the write-ahead log on the heap.
-		if err := c.Exec(`PRAGMA locking_mode=EXCLUSIVE`); err != nil {
+		if err := c.writeNothing(); err != nil {
 			return err
 		}
 		if err := k.identify(c); err != nil {
 			return err
 		}
 		ours = true
+		if err := k.checkHeader(c); err != nil {
+			return err
+		}
 		if _, err := k.checkSchema(c); err != nil {
 			return err
 		}
@@ -84,6 +80,18 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 		return fmt.Errorf("%w: %s: %w", myvault.ErrTampered, k.name, err)
 	}
 	return fmt.Errorf("%w: %s: %w", ErrForeign, k.name, err)
+}
+
+// writeNothing sets up a connection that leaves the files as they are.
+func (c *conn) writeNothing() error {
+	if _, err := c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true); err != nil {
+		return err
+	}
+	if err := c.distrust(); err != nil {
+		return err
+	}
+	// Exclusive mode keeps the index of the write-ahead log on the heap.
+	return c.Exec(`PRAGMA locking_mode=EXCLUSIVE`)
 }
 
 // identify refuses a file of another kind, or of a version that is not known.

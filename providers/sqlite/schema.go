@@ -22,17 +22,17 @@ var (
 		name: "vault.db", application: 0x6d765674,
 		migrations: []string{metaTables + vaultTables, resealTable},
 		schemas: []string{
-			"55424e11e7b9b09df2706471fcdc60e4cf677325a3a7a7bb153637da4f8460b3",
-			"bda5440da2b5d90c4a5a2db7a08b38c1d59d77cde8dc7ef109a5b88d570f052c",
+			"08f0591bcd6570a151a371b32d348fba8c70cfc8648c2d4960e984978ac47334",
+			"c0938d6b1468aef1d08abbb833456dc1604ea0cb3923d4426d7840c1a497f902",
 		},
 	}
 	accessFile = kind{
 		name: "access.db", application: 0x6d765472,
 		migrations: []string{metaTables + accessTables, prunedTable, batchTable},
 		schemas: []string{
-			"f368a4c1bfc7fd4f647bcc8be9e49ae48d87b7f52e5b7dfe4565f0ee63e65901",
-			"9755414181e60fbf606c0a761c88e28a1e12619d7457187e00375ca80d36853b",
-			"b1c091430f5f2e09d3cfa465ac44a54a7f098616436dad83d0dc61b334c00d2c",
+			"9a15c163bbd9bdbf9b398fbc173be03bb5421a80a778fa419cb3b430f8a45dff",
+			"14a9988caa36d9f7ae2e5101878b88c6b46149bd48a2b1f9907d47c1b7654483",
+			"5d252989c80ac3afd3e08f71071b1401358b84e4b80a542077bd9f25281e34c8",
 		},
 	}
 )

@@ -3,9 +3,9 @@ package sqlite
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"fmt"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -20,12 +20,11 @@ func (k kind) checkSchema(c *conn) (version int64, err error) {
 	if version == 0 {
 		return version, k.checkEmpty(c)
 	}
-	if err := k.identify(c); err != nil {
-		return version, err
-	}
 	digest, err := c.schemaDigest()
-	if err == nil && (version < 0 || digest != k.schemas[version-1]) {
-		err = k.foreignSchema()
+	if err == nil && (version < 0 || version > k.version() || digest != k.schemas[version-1]) {
+		if err = k.identify(c); err == nil { // which says more
+			err = k.foreignSchema()
+		}
 	}
 	return version, err
 }
@@ -44,22 +43,30 @@ func (k kind) foreignSchema() error {
 	return tampered("the schema of %s is not the one that this program makes; restore a backup", k.name)
 }
 
+// checkHeader refuses settings in the header of a file that this program does not make, and that
+// change what is stored or compared. They stay as they are while a file is open.
+func (k kind) checkHeader(c *conn) error {
+	for pragma, want := range map[string]string{"encoding": "UTF-8", "auto_vacuum": "0"} {
+		got, err := c.pragma(pragma)
+		if err != nil {
+			return err
+		}
+		if got != want {
+			return k.foreignSchema()
+		}
+	}
+	return nil
+}
+
 // schemaDigest returns the SHA-256 of the rows of sqlite_schema, https://sqlite.org/schematab.html,
-// without the numbers of their pages, and of the settings in the file's header that change what
-// is stored or compared.
+// without the numbers of their pages.
 func (c *conn) schemaDigest() (string, error) {
 	h := sha256.New()
-	add := func(text string) { fmt.Fprintf(h, "%d:%s", len(text), text) }
-	for _, pragma := range []string{"encoding", "auto_vacuum"} {
-		setting, err := c.pragma(pragma)
-		if err != nil {
-			return "", err
-		}
-		add(setting)
-	}
 	err := c.each(`SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name, tbl_name, sql`, func(row *sqlite3.Stmt) error {
 		for column := range 4 {
-			add(row.ColumnText(column))
+			text := row.ColumnRawText(column)
+			_, _ = h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(text))))
+			_, _ = h.Write(text)
 		}
 		return nil
 	})
@@ -74,9 +81,6 @@ func (f *file) checkSchema(c *conn) error {
 		return err
 	}
 	version, err := f.kind.checkSchema(c)
-	if errors.Is(err, ErrForeign) { // it was ours when it was opened
-		err = tampered("%s has another application id", f.kind.name)
-	}
 	if err == nil && version != f.kind.version() {
 		err = tampered("%s has version %d in place of %d", f.kind.name, version, f.kind.version())
 	}

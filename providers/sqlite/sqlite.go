@@ -230,7 +230,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // answers reports whether the file can be read, and is in its place and as this program makes it.
 func (f *file) answers(ctx context.Context) error {
 	return f.readers.run(ctx, func(c *conn) error {
-		if err := f.place.look(); err != nil { // now, not a moment ago
+		if err := f.inPlaceWithLog(); err != nil { // now, not a moment ago
 			return err
 		}
 		c.schemaChecked = false // the number that shows a change can be put back

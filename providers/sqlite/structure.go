@@ -39,6 +39,9 @@ func (v *verification) trailStructure(ctx context.Context) (err error) {
 // again compares the schema with the one that this package makes, and reads the keys.
 func (f *file) again(ctx context.Context) (keys *keyring, err error) {
 	err = f.readers.snapshot(ctx, func(c *conn) error {
+		if err := f.identifyAgain(c); err != nil {
+			return err
+		}
 		c.schemaChecked = false
 		if err := f.checkSchema(c); err != nil {
 			return err
@@ -47,6 +50,15 @@ func (f *file) again(ctx context.Context) (keys *keyring, err error) {
 		return err
 	})
 	return keys, err
+}
+
+// identifyAgain proves that the file says of itself what it did when it was opened.
+func (f *file) identifyAgain(c *conn) error {
+	err := f.kind.identify(c)
+	if errors.Is(err, ErrForeign) {
+		err = tampered("%s has another application id", f.kind.name)
+	}
+	return err
 }
 
 // integrity has the engine check the pages and the indexes of both files: an index that

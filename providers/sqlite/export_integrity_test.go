@@ -1,0 +1,85 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// SchemaDigests returns, for each kind of file, the digests that are expected and those of the
+// schemas that the migrations make, by version.
+func SchemaDigests() (expected, made map[string][]string, err error) {
+	expected, made = map[string][]string{}, map[string][]string{}
+	for _, k := range []kind{vaultFile, accessFile} {
+		expected[k.name] = k.schemas
+		db, err := sqlite3.Open(":memory:")
+		if err != nil {
+			return nil, nil, err
+		}
+		c := &conn{Conn: db, stmts: map[string]*statement{}}
+		for _, sql := range k.migrations {
+			digest := ""
+			if err = c.Exec(sql); err == nil {
+				digest, err = c.schemaDigest()
+			}
+			if err != nil {
+				return nil, nil, errors.Join(err, c.close())
+			}
+			made[k.name] = append(made[k.name], digest)
+		}
+		if err := c.close(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return expected, made, nil
+}
+
+// SchemaNumber returns PRAGMA schema_version of the trail's file.
+func (s *Store) SchemaNumber() (number string, err error) {
+	err = s.trail.readers.read(context.Background(), func(c *conn) (err error) {
+		number, err = c.pragma("schema_version")
+		return err
+	})
+	return number, err
+}
+
+// WriterRunsOne has the writer run a statement as this package runs its own.
+func (s *Store) WriterRunsOne(sql string) error {
+	return s.writer.do(context.Background(), &request{apply: func(c *conn) error { return c.run(sql) }})
+}
+
+// TrailSynced reports whether all entries are known to be on the disk.
+func (s *Store) TrailSynced() bool {
+	return s.trail.syncer.synced.Load() == s.trail.syncer.newest.Load()
+}
+
+// Claim has the next entries say that they have seen a change.
+func (s *Store) Claim(seq uint64) { s.newest.Store(seq) }
+
+// Looker returns a look of the background at a trail, with a clock that is given: what it shows, and
+// what has passed in the process.
+func (s *Store) Looker(c TrailConfig) func(wall time.Time, elapsed time.Duration) {
+	c = c.orUsual()
+	watch := &clockWatch{age: c.MaxAge}
+	return func(wall time.Time, elapsed time.Duration) {
+		s.trail.bound(context.Background(), c, watch, wall, elapsed)
+	}
+}
+
+// LogState is what a test lets a WAL-index say.
+type LogState struct{ Backfill, Attempted uint32 }
+
+// OverwriteWatch watches a file that does not exist.
+func OverwriteWatch(state func() LogState, stat func() fs.FileInfo) (check func(now fs.FileInfo) error, note func()) {
+	w := &overwriteWatch{
+		read: func() (logState, bool) {
+			s := state()
+			return logState{backfill: s.Backfill, attempted: s.Attempted}, true
+		},
+		stat: func() (fs.FileInfo, error) { return stat(), nil },
+	}
+	return func(now fs.FileInfo) error { return w.check("vault.db", now, now) }, w.note
+}
