@@ -171,57 +171,56 @@ func (p process) follow(path string) (descriptor bool, err error) {
 	if !hasOwners {
 		return false, nil
 	}
-	if !filepath.IsAbs(path) {
-		here, err := os.Getwd()
-		if err != nil {
-			return false, err
-		}
-		path = here + "/" + path // not cleaned: ".." behind a link is not the directory of the link
-	}
-	info, err := os.Lstat("/")
-	if err == nil {
-		err = p.directory("/", info)
-	}
-	if err != nil {
-		return false, err
+	if path, err = absolute(path); err == nil {
+		err = p.step("/", false)
 	}
 	links, at := 0, "/"
-	for rest := strings.Split(path, "/"); len(rest) > 0; {
+	for rest := strings.Split(path, "/"); len(rest) > 0 && err == nil; {
 		name := rest[0]
 		rest = rest[1:]
-		switch {
-		case name == "" || name == ".":
+		if name == "" || name == "." {
 			continue
-		case at == "/proc":
+		}
+		if at == "/proc" {
 			return true, nil
 		}
 		next := filepath.Join(at, name)
-		info, err := os.Lstat(next)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return false, nil
-		case err != nil:
-			return false, err
-		case info.Mode().Type() == fs.ModeSymlink:
-			target, err := os.Readlink(next)
-			if links++; err == nil && links > maxLinks {
-				err = &Error{next, "leads through too many symbolic links", "ls -l"}
-			}
-			if err := errors.Join(err, p.owned(next, info)); err != nil {
-				return false, err
-			}
-			if filepath.IsAbs(target) {
-				at = "/"
-			}
-			rest = append(strings.Split(target, "/"), rest...)
+		target, linkErr := os.Readlink(next)
+		if linkErr != nil { // no link
+			at, err = next, p.step(next, len(rest) == 0)
 			continue
-		case len(rest) == 0:
-			return false, p.owned(next, info)
 		}
-		if err := p.directory(next, info); err != nil {
-			return false, err
+		if links++; links > maxLinks {
+			return false, &Error{next, "leads through too many symbolic links", "ls -l"}
 		}
-		at = next
+		if filepath.IsAbs(target) {
+			at = "/"
+		}
+		rest, err = append(strings.Split(target, "/"), rest...), p.step(next, true)
 	}
-	return false, nil
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return false, err
+}
+
+// absolute makes a path absolute, but does not clean it: ".." behind a link is not the directory of the link.
+func absolute(path string) (string, error) {
+	if filepath.IsAbs(path) {
+		return path, nil
+	}
+	here, err := os.Getwd()
+	return here + "/" + path, err
+}
+
+// step checks a directory on the way, or what is a link or the end of it.
+func (p process) step(path string, end bool) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if end {
+		return p.owned(path, info)
+	}
+	return p.directory(path, info)
 }

@@ -14,22 +14,6 @@ import (
 // errHalf: a request failed after it had written.
 var errHalf = errors.New("a request failed half-way")
 
-// errLocked: another process holds the file, and nothing was begun.
-var errLocked = errors.New("locked")
-
-// locked adds errLocked to the engine's BUSY.
-func locked(err error) error {
-	if is(err, sqlite3.BUSY) {
-		return lockedError{err}
-	}
-	return err
-}
-
-// lockedError is an error that is errLocked too, with the text of the cause alone.
-type lockedError struct{ error }
-
-func (e lockedError) Unwrap() []error { return []error{e.error, errLocked} }
-
 // write commits a batch and answers everyone in it. If another process holds the file, it returns the
 // engine's BUSY as ErrUnavailable: nothing is begun, and nobody is answered.
 func (w *writer) write(batch []*request) (locked error) {

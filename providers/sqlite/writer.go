@@ -243,51 +243,6 @@ func (w *writer) take(most int) []*request {
 	return batch
 }
 
-// wait puts back what could not be begun, because another process holds the file, and waits a moment. After
-// busyTimeout all who wait are refused.
-func (w *writer) wait(busy *backoff, batch []*request, locked error) {
-	w.mu.Lock()
-	w.putBack(batch)
-	w.mu.Unlock()
-	switch {
-	case !busy.wait(w.closing):
-		w.refuse(myvault.ErrClosed)
-	case busy.waited > busyTimeout:
-		w.refuse(locked)
-		*busy = backoff{}
-	}
-}
-
-// putBack has requests wait again, before all others, and answers those whose callers have left. The caller
-// holds mu.
-func (w *writer) putBack(batch []*request) {
-	var again []*request
-	for _, r := range batch {
-		r.err, r.behind = nil, false
-		if err := r.ctx.Err(); err != nil {
-			r.answer(err)
-		} else {
-			again = append(again, r)
-		}
-	}
-	w.waiting = append(again, w.waiting...)
-}
-
-// backoff is a wait for another process, in steps that become longer.
-type backoff struct{ step, waited time.Duration }
-
-// wait waits for the next step; false: ended was closed before.
-func (b *backoff) wait(ended <-chan struct{}) bool {
-	b.step = min(max(2*b.step, time.Millisecond), 25*time.Millisecond)
-	b.waited += b.step
-	select {
-	case <-time.After(b.step):
-		return true
-	case <-ended:
-		return false
-	}
-}
-
 // refuse answers all who wait, for nothing of theirs was begun.
 func (w *writer) refuse(err error) {
 	w.mu.Lock()
@@ -344,27 +299,6 @@ func (w *writer) scrub(requests []*request) {
 	}
 	for _, r := range requests {
 		r.answer(err)
-	}
-}
-
-// whileWanted gives a context that ends once the contexts of all requests have.
-func whileWanted(requests []*request) (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var left atomic.Int64
-	left.Store(int64(len(requests)))
-	stops := []func(){cancel}
-	for _, r := range requests {
-		forget := context.AfterFunc(r.ctx, func() {
-			if left.Add(-1) == 0 {
-				cancel()
-			}
-		})
-		stops = append(stops, func() { forget() })
-	}
-	return ctx, func() {
-		for _, stop := range stops {
-			stop()
-		}
 	}
 }
 
