@@ -1,8 +1,6 @@
 package hashivault
 
-import (
-	"errors"
-)
+import "errors"
 
 // Check returns everything for which [Open] would refuse the Config before it asks Vault, as
 // myvault.ErrInvalid; nil if there is nothing. It reads the files of TLS.
