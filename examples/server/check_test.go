@@ -247,3 +247,24 @@ func TestTheGreetingBeyondLoopback(t *testing.T) {
 		})
 	}
 }
+
+// TestAReloadWaitsForTheFilesThatTheEnvNames: it comes once they are good, without another change of the .env.
+func TestAReloadWaitsForTheFilesThatTheEnvNames(t *testing.T) {
+	is := is.New(t)
+	p := serving(t, "newsbot/")
+	certificate, key := authority.New(t, "servers").Server(t).Write(t, t.TempDir(), "server")
+	later := filepath.Join(p.dir, "later.pem")
+	replace(t, filepath.Join(p.dir, ".env"), allowing("other/")+"MYVAULT_TLS_CERT="+later+"\nMYVAULT_TLS_KEY="+key+"\n")
+	refused := func(times int) func() bool {
+		return func() bool { return strings.Count(p.stderr.String(), "the policy is not reloaded") == times }
+	}
+	await(t, "what is missing", refused(1))
+	replace(t, later, "no certificate")
+	await(t, "what is wrong", refused(2))
+	is.Equal(p.allowed(t), "newsbot/")
+	pem, err := os.ReadFile(certificate)
+	is.NoErr(err)
+	replace(t, later, string(pem))
+	await(t, "the other rules", func() bool { return p.allowed(t) == "other/" })
+	is.True(refused(2)()) // each is told once
+}

@@ -147,8 +147,11 @@ func (r *reloader) again(ctx context.Context) (loaded, error) {
 		return loaded{}, errors.New("the .env is no regular file, and cannot be read a second time")
 	}
 	now, err := r.load()
-	if err == nil {
-		_, err = now.check(ctx, true)
+	if err != nil {
+		return now, err
+	}
+	if _, err = now.check(ctx, true); err != nil && now.wrong == nil {
+		err = watch.Passing(err) // it may be about a file that the .env names
 	}
 	if err == nil {
 		err = httpapi.CheckPolicy(now.policy, r.addr, r.logger)

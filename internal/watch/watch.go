@@ -76,7 +76,7 @@ func (f *Files) again(now state, load func() error) (news bool, err error) {
 // is gone or cannot be read any more is a change like others, and so is its mode.
 //
 // told gets what load gave. Where that is an error of the system (a [syscall.Errno]), such as too many
-// open files, it says nothing of what the files hold and may pass without a change of them: load is called
+// open files, or one of [Passing], it says nothing of what the files hold and may pass without a change of them: load is called
 // again at every look, and told hears of it once for as long as the text is the same. Every other error
 // lies in the files, and stands until they change.
 func (f *Files) Run(ctx context.Context, interval time.Duration, load func() error, told func(error)) {
@@ -101,13 +101,24 @@ func (f *Files) Run(ctx context.Context, interval time.Duration, load func() err
 	}
 }
 
-// ofSystem gives err if the operating system refused something, nil for others.
+// ofSystem gives err if the operating system refused something, or if it is one of Passing, nil for others.
 func ofSystem(err error) error {
 	if _, ok := errors.AsType[syscall.Errno](err); ok {
 		return err
 	}
+	if _, ok := errors.AsType[passing](err); ok {
+		return err
+	}
 	return nil
 }
+
+// Passing returns err as one that may pass without a change of the files, such as one about another file
+// that they name.
+func Passing(err error) error { return passing{err} }
+
+type passing struct{ error }
+
+func (p passing) Unwrap() error { return p.error }
 
 // Settle waits until the files hold the same at two looks an interval apart, for who wants to read
 // them now and not what is half written. False: ctx ended first.
