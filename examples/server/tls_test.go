@@ -96,7 +96,7 @@ func TestSettingsOfTLS(t *testing.T) {
 		"required alone":   {[]string{"MYVAULT_TLS_CLIENT_REQUIRED=true"}, "MYVAULT_TLS_CERT"},
 		"no authorities":   {[]string{"MYVAULT_TLS_CERT=" + certificate, "MYVAULT_TLS_KEY=" + key, "MYVAULT_TLS_CLIENT_REQUIRED=true"}, "authorities"},
 		"an old version":   {[]string{"MYVAULT_TLS_CERT=" + certificate, "MYVAULT_TLS_KEY=" + key, "MYVAULT_TLS_MIN=1.1"}, "MYVAULT_TLS_MIN"},
-		"a key as setting": {[]string{"MYVAULT_TLS_CERT=" + certificate, "MYVAULT_TLS_KEY=canary"}, "file of the key"},
+		"a key as setting": {[]string{"MYVAULT_TLS_CERT=" + certificate, "MYVAULT_TLS_KEY=canary"}, "setting MYVAULT_TLS_KEY names no file"},
 		"exchanged":        {[]string{"MYVAULT_TLS_CERT=" + key, "MYVAULT_TLS_KEY=" + certificate}, "switched"},
 	} {
 		t.Run(name, func(t *testing.T) {
