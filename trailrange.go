@@ -38,7 +38,7 @@ func (r TrailRange) Contains(e Entry) bool {
 // newer programs and of packages that extend the vault.
 func TrailActions() []string {
 	return []string{
-		"audit", "backup", "copy", "delete", "destroy", "expired", "explain", "generate", "list", "login", "new-epoch", "project-default", "project-delete",
+		"audit", "backup", "clock", "clock-jump", "copy", "delete", "destroy", "expired", "explain", "generate", "list", "login", "new-epoch", "project-default", "project-delete",
 		"project-write", "prune", "read", "reencrypt", "rekey", "renew-trail", "restore", "rotation-due", "undelete", "versions", "write",
 	}
 }
