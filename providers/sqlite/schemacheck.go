@@ -80,6 +80,8 @@ func (f *file) checkSchema(c *conn) error {
 	if err != nil || c.schemaChecked && cookie == c.schemaCookie {
 		return err
 	}
+	// The engine may read a bad schema now, and the number can be put back afterwards.
+	c.schemaChecked = false
 	version, err := f.kind.checkSchema(c)
 	if err == nil && version != f.kind.version() {
 		err = tampered("%s has version %d in place of %d", f.kind.name, version, f.kind.version())

@@ -147,6 +147,23 @@ func TestAPlantedSchemaWithItsNumberPutBack(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrTampered))
 }
 
+// A connection that has seen a planted schema goes on refusing it when the number is put back.
+func TestAPlantedSchemaThatWasSeenWithItsNumberPutBack(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	s := open(t, dir, crypto.NewKey())
+	recorded(t, s, 3)
+	r := rawOpen(t, dir, "access.db")
+	number, err := s.SchemaNumber()
+	is.NoErr(err)
+	r.exec(`CREATE INDEX planted ON batch(seq) WHERE body = x'00'`)
+	_, err = s.SchemaNumber()
+	is.True(errors.Is(err, myvault.ErrTampered))
+	r.exec(`PRAGMA schema_version = ` + number)
+	_, err = s.SchemaNumber()
+	is.True(errors.Is(err, myvault.ErrTampered))
+}
+
 // Whatever the schema says: a write that wrote nothing, or more than one row, is no success.
 func TestAWriteChangesOneRow(t *testing.T) {
 	is := is.New(t)
