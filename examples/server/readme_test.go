@@ -83,7 +83,7 @@ func runBlocks(t *testing.T, p *process, page string, blocks []block, ran map[st
 				out = runGo(t, b.text)
 			case "env":
 				readEnv(t, b.text)
-			case "json", "text": // the output of the block before
+			case "json", "text", "yaml": // the output of the block before; a manifest
 				return
 			default:
 				t.Fatalf("a block of %q is run by nothing", b.language)
