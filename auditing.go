@@ -80,7 +80,7 @@ func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (Trail
 		}
 		looked++
 		if _, found := page.Next[e.Chain]; !found {
-			page.Next[e.Chain] = e.Seq + 1 // what is written from now on does not show in later pages
+			page.Next[e.Chain] = e.Seq + 1 // entries written from now on do not appear in later pages
 		}
 		if !visible.audits(e) {
 			hidden[e.Chain] = e.Seq

@@ -94,7 +94,7 @@ func quotedEnvValue(line string, next []string, quote byte) (value string, taken
 	}
 }
 
-// The characters behind a backslash, and what they stand for.
+// The characters that may follow a backslash, and their meanings in the same order.
 const (
 	escapedEnv   = `nrt\"$`
 	unescapedEnv = "\n\r\t\\\"$"

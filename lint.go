@@ -30,7 +30,7 @@ func (f Finding) String() string {
 //
 // It also reports a DENY rule that reaches less than its spelling suggests: x/y covers one secret, and
 // x/y/* one level. If that is meant, a second rule for the rest, such as x/y/, ends the report. Notes are
-// about a DENY that names no action where ALLOW gives destroy or audit, and about cn: identities.
+// about a DENY that names no action where ALLOW grants destroy or audit, and about cn: identities.
 func (p *Policy) Lint() []Finding {
 	var findings []Finding
 	owners := make(map[digest]string)
@@ -97,7 +97,7 @@ func (g *grants) why(r Rule) string {
 }
 
 // beyond returns what a deny rule leaves open although its spelling suggests that it is covered; "" if
-// no ALLOW gives it or another DENY forbids it.
+// no ALLOW grants it or another DENY forbids it.
 func (g *grants) beyond(r Rule) string {
 	star := len(r.path) > 0 && r.path[len(r.path)-1] == "*"
 	if r.below && !star {
@@ -127,7 +127,7 @@ func (r Rule) wider() Rule {
 }
 
 // takes returns the actions that r forbids because it names none, that an ALLOW without actions would
-// not grant, and that some ALLOW gives where r covers.
+// not grant, and that some ALLOW grants on an address that r covers.
 func (g *grants) takes(r Rule) (taken Action) {
 	if !r.bare {
 		return 0

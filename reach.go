@@ -10,8 +10,8 @@ type scope struct {
 }
 
 // scope returns the part of p in which the session may have all of the actions, or false if
-// there is none. It depends on the rules alone, so that an answer without a look at the store
-// tells nothing of what is stored.
+// there is none. It depends on the rules alone, so an answer that does not look at the store
+// reveals nothing about its contents.
 func (r rights) scope(actions Action, p Prefix) (scope, bool) {
 	s := scope{rights: r, prefix: p}
 	region := Rule{project: p.Project, below: true}

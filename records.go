@@ -180,7 +180,7 @@ func (s scope) secrets(ctx context.Context, store Reader, r Range) iter.Seq2[Inf
 	}
 }
 
-// single lists the secret that the prefix names, if the range selects it, without a look at what is below it.
+// single lists the secret that the prefix names, if the range selects it. It does not look at addresses below it.
 func single(ctx context.Context, store Reader, r Range) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		if Address(r.Prefix).Compare(r.After) <= 0 {

@@ -165,7 +165,7 @@ func (r Rule) String() string {
 }
 
 // Actions returns the actions that the rule names, and Read, Write, Delete and List if it names none. A
-// Deny list reads a rule that names none as all actions, and so does the rule of a [Decision].
+// Deny list reads a rule that names none as all actions; the rule of a [Decision] shows them all.
 func (r Rule) Actions() Action { return r.actions }
 
 // forDeny returns the rule as a DENY reads it: if it names no action, it is about all of them.

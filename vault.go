@@ -184,7 +184,7 @@ func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
 	return s, nil
 }
 
-// Refused records a failed log-in afterwards, as [Vault.Login] does, and gives the error to
+// Refused records a failed log-in afterwards, as [Vault.Login] does, and returns the error to
 // answer, which wraps ErrUnauthenticated. It is for packages that know a further way to log in;
 // via names that way. Of the credentials the token is not looked at.
 func (v *Vault) Refused(via string, c Credentials) error {

@@ -48,7 +48,7 @@ func Encoded(n int, encode func([]byte) string) (myvault.Generator, error) {
 	}
 	return func(context.Context) (myvault.Value, error) {
 		b := make([]byte, n)
-		_, _ = rand.Read(b) // never fails: it crashes the program where there is no randomness
+		_, _ = rand.Read(b) // never fails: without randomness it crashes the program
 		defer clear(b)
 		return myvault.Text(encode(b)), nil
 	}, nil

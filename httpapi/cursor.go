@@ -41,7 +41,7 @@ func newCursors(vault *myvault.Vault) (*cursors, error) {
 
 func randomKey() []byte {
 	key := make([]byte, chacha20poly1305.KeySize)
-	_, _ = rand.Read(key) // never fails: it crashes the program where there is no randomness
+	_, _ = rand.Read(key) // never fails: without randomness it crashes the program
 	return key
 }
 
@@ -72,7 +72,7 @@ func (c *cursors) seal(ctx context.Context, plain, about []byte) []byte {
 	return key.Seal(nonce, nonce, plain, about)
 }
 
-// wrongCursor is the answer to what no server of this store has sealed for the same listing.
+// wrongCursor is the answer to a cursor that no server of this store has sealed for the same listing.
 func wrongCursor() error {
 	return badRequest("the cursor belongs to another listing or is too old; start again without cursor")
 }

@@ -118,7 +118,7 @@ func (c *call) generator(b generateBody) (myvault.Generator, error) {
 	return g, fieldError(err, "generate")
 }
 
-// encoded gives what makes bytes in an encoding.
+// encoded returns the generator of bytes in an encoding.
 func (b generateBody) encoded() (myvault.Generator, error) {
 	n, name := defaultBytes, defaultEncoding
 	if b.Bytes != nil {

@@ -55,7 +55,7 @@ func (c *call) decode(into any, takes string) error {
 	return unprocessable("the body has the wrong type; it takes an object with " + takes)
 }
 
-// memberOf returns the last name of a pointer to what has the wrong type, which is a name of ours.
+// memberOf returns the last name of a pointer to a value of the wrong type. It is a name of the API.
 func memberOf(pointer jsontext.Pointer) string {
 	for ; pointer != ""; pointer = pointer.Parent() {
 		if _, err := strconv.Atoi(pointer.LastToken()); err != nil {

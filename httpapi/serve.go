@@ -131,7 +131,7 @@ func (c ServerConfig) bound(listener net.Listener, logger *slog.Logger) *bounded
 }
 
 // Connections returns how many connections [Serve] keeps open: MaxConnections, or as many as the process may open
-// files for, less 96 for all else, but at least 16. Beyond that limit nobody could be let in for up to a second.
+// files for, less 96 for all else, but at least 16. Beyond that limit no connection could be accepted for up to a second.
 func (c ServerConfig) Connections() int {
 	fit := (openFiles() - reservedFiles) / max(c.FilesPerConnection, 1)
 	return min(c.asked(), max(fit, leastConnections))

@@ -15,7 +15,7 @@ const oneSignal = 20 * time.Millisecond
 
 // stopper ends the server: in order at the first SIGINT or SIGTERM, at once at the second.
 type stopper struct {
-	cleanUp atomic.Pointer[func()] // what must not be left undone at the second; nil: nothing
+	cleanUp atomic.Pointer[func()] // runs at the second; nil: nothing to clean up
 }
 
 // watch returns a context that ends at the first signal. At the second the process ends with code 1.

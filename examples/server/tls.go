@@ -54,7 +54,7 @@ func (s TLSSettings) certificates(started bool) (*httpapi.Certificates, error) {
 }
 
 // named returns the settings that name a file, and an error for each whose file is not there. Its path is not
-// shown: somebody may have put the key there.
+// shown: it may be the key itself.
 func (s TLSSettings) named() (names string, err error) {
 	var all []string
 	var wrong []error

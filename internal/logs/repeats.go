@@ -16,7 +16,7 @@ const (
 )
 
 // Repeats logs the first record of a kind at once, and counts the others of the same second in one
-// record at its end. So whatever a group of callers does, it writes at most 66 lines a second.
+// record at its end. So a group of callers causes at most 66 lines a second.
 type Repeats struct {
 	logger *slog.Logger
 
@@ -28,10 +28,10 @@ type Repeats struct {
 // Record is what is logged.
 type Record struct {
 	Level   slog.Level
-	Group   string // of callers; each has a bound of its own
+	Group   string // of callers; each has a separate bound
 	Message string
 	Kind    []slog.Attr // with Group and Message, what equal records have in common
-	Rest    []slog.Attr // what only the first record of a kind shows
+	Rest    []slog.Attr // shown in the first record of a kind alone
 }
 
 type kind struct{ group, text string }

@@ -1,5 +1,5 @@
-// Package trusted checks that nobody but root and the user of this process can change a file: neither the
-// file, nor a directory above it, nor a symbolic link on the way to it.
+// Package trusted checks that only root and the user of this process can change a file, the directories
+// above it and the symbolic links on the way to it.
 //
 // An owner must be root or the effective user of the process, and being root is no exception. Neither group
 // nor others may have the right to write. Three kinds of directories that others can write count as protected:
@@ -47,8 +47,8 @@ const (
 	Anyone Readers = iota
 	// Group lets the file's group read it.
 	Group
-	// Owner lets nobody, except that a file of root with mode 0440 may be read by one of the process's
-	// own groups: that is how Kubernetes and systemd hand over a secret.
+	// Owner lets no other user read it, with one exception: a file of root with mode 0440 may be readable by
+	// one of the process's own groups. That is how Kubernetes and systemd hand over a secret.
 	Owner
 )
 
@@ -72,7 +72,7 @@ func Path(path string) error {
 	return err
 }
 
-// File checks the owner of a file or directory, and that nobody else may write it.
+// File checks the owner of a file or directory, and that no other user may write it.
 func File(path string, info fs.FileInfo) error { return self().closed(path, info) }
 
 // process is whose files are trusted.
@@ -213,7 +213,7 @@ func absolute(path string) (string, error) {
 	return here + "/" + path, err
 }
 
-// step checks a directory on the way, or what is a link or the end of it.
+// step checks a directory on the way, or, if end is set, a symbolic link or the last element.
 func (p process) step(path string, end bool) error {
 	info, err := os.Lstat(path)
 	if err != nil {

@@ -202,7 +202,7 @@ func failure(err error) error {
 	return fmt.Errorf("%w file: it is not one of the earlier service: %w", myvault.ErrInvalid, err)
 }
 
-// The rows are sorted here and read in the order of the table: what the engine sorts it collects first, without a bound.
+// The rows are sorted here and read in the order of the table: a sort by the engine collects all rows first, without a bound.
 
 func (f *contents) readProjects(db *sqlite3.Conn) error {
 	isDefault := "0" // the first files have no such column
@@ -240,7 +240,7 @@ func (f *contents) readSecrets(db *sqlite3.Conn) error {
 	return err
 }
 
-// each calls take with the rows until there are no more or it fails.
+// each calls take with every row. An error of take ends it.
 func each(db *sqlite3.Conn, query string, take func(*sqlite3.Stmt) error) error {
 	stmt, _, err := db.Prepare(query)
 	if err != nil {

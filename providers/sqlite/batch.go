@@ -15,7 +15,7 @@ import (
 var errHalf = errors.New("a request failed half-way")
 
 // write commits a batch and answers everyone in it. If another process holds the file, it returns the
-// engine's BUSY as ErrUnavailable: nothing is begun, and nobody is answered.
+// engine's BUSY as ErrUnavailable: nothing is begun, and no request is answered.
 func (w *writer) write(batch []*request) (locked error) {
 	err := w.commit(batch)
 	if errors.Is(err, errLocked) {

@@ -53,7 +53,7 @@ func (f *file) inPlaceWithLog() error {
 	return f.failed(f.overwrites.checkLog(f.kind.name + "-wal"))
 }
 
-// failed keeps an error after which the file is not used any more.
+// failed keeps an error after which the file is no longer used.
 func (f *file) failed(err error) error {
 	if err != nil {
 		f.fault.CompareAndSwap(nil, &err)

@@ -72,7 +72,7 @@ func (b *backoff) wait(ended <-chan struct{}) bool {
 	}
 }
 
-// whileWanted gives a context that ends once the contexts of all requests have.
+// whileWanted returns a context that ends once the contexts of all requests have.
 func whileWanted(requests []*request) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var left atomic.Int64

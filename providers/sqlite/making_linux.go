@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// canClaim reports whether a lock tells that a file or directory is being made. The system frees the lock
-// of a process that ends, however it ends.
+// canClaim reports whether a lock shows that a file or directory is being made. The system frees the lock
+// when the process ends, even if it is killed.
 const canClaim = true
 
 // errClaimed: another process is making the file, or removing it.

@@ -110,7 +110,7 @@ func Store(ctx context.Context, environ []string) (*sqlite.Store, error) {
 	return sqlite.Open(ctx, dir, keys, sqlite.Config{Trail: KeepAll})
 }
 
-// WriteNew writes a file where there is none, durably.
+// WriteNew writes a new file durably. It fails if path exists.
 func WriteNew(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

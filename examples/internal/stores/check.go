@@ -105,7 +105,7 @@ func (s Settings) checkVault() []error {
 	return append(wrong, s.checkVaultTLS()...)
 }
 
-// checkVaultTLS does not repeat what it is told of the files: it has their paths, and those may be anything.
+// checkVaultTLS does not repeat the errors about the files: they contain the paths, which may be anything.
 func (s Settings) checkVaultTLS() (wrong []error) {
 	if Once(s.CACert, s.ClientCert, s.ClientKey) {
 		return nil
