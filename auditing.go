@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// TrailPage is a part of the trail. While More is true it goes on before Next, which is
-// a [TrailRange].Before; a page may then be short or even empty. Next is behind the last
-// visible entry of each chain, or, until there is one, before the newest entry that the first page found. Only a page
-// that ended because it had looked at too many entries goes on behind hidden ones.
+// TrailPage is a part of the trail. While More is true it goes on before Next, which is a
+// [TrailRange].Before; a page may then be short or even empty. Next is behind the last visible
+// entry of each chain, or, until there is one, before the newest entry that the first page found.
+// Only a page that ended because it had looked at too many entries goes on behind hidden ones.
 type TrailPage struct {
 	Entries []Entry
 	Next    Position

@@ -5,8 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// readEnvEntry reads the entry that begins on the first of lines, and returns how many lines it has. The key
-// is empty for a blank line or a comment, and the reason is empty unless the entry is malformed.
+// readEnvEntry reads the entry that begins on the first of lines, and returns how many lines it
+// has. The key is empty for a blank line or a comment, and the reason is empty unless the entry is
+// malformed.
 func readEnvEntry(lines []string) (key, value string, taken int, reason string) {
 	line := strings.TrimLeft(lines[0], blanks)
 	if line == "" || line[0] == '#' {

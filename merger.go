@@ -121,8 +121,8 @@ func (w *who) holder() string {
 	return w.service
 }
 
-// fit drops the details of e if too many distinct entries are pending, and reports whether an equal one is
-// already pending.
+// fit drops the details of e if too many distinct entries are pending, and reports whether an equal
+// one is already pending.
 func (m *merger) fit(e Entry) (_ Entry, waits bool) {
 	if m.has(&e) {
 		return e, true

@@ -34,8 +34,8 @@ func (r rights) scope(actions Action, p Prefix) (scope, bool) {
 	return s, self || below
 }
 
-// anyIn reports whether the session may have all of the actions on some address of region. It is also
-// true if only several deny rules together forbid all of region, and if the search is cut off.
+// anyIn reports whether the session may have all of the actions on some address of region. It is
+// also true if only several deny rules together forbid all of region, and if the search is cut off.
 func (r rights) anyIn(actions Action, region Rule) bool {
 	if r.granted == nil {
 		return false
@@ -64,8 +64,9 @@ func rulesAbout(actions Action, region Rule, rules []Rule) (about []*Rule) {
 	return about
 }
 
-// choose reports whether there is a rule of each set such that all of them and the chosen ones cover an
-// address, and no deny rule covers all such addresses. Unlike find it errs on the side of yes.
+// choose reports whether there is a rule of each set such that all of them and the chosen ones
+// cover an address, and no deny rule covers all such addresses. Unlike find it errs on the side of
+// yes.
 func (s *sight) choose(sets [][]*Rule, chosen []*Rule, actions Action) bool {
 	if len(sets) == 0 {
 		return s.denied(chosen)&actions == 0

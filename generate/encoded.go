@@ -23,8 +23,8 @@ var encodings = [...]struct {
 	{"hex", hex.EncodeToString},
 }
 
-// Encoding returns the function that writes bytes in an encoding: base64 and base64url (RFC 4648, sections 4
-// and 5, padded), base64url-unpadded, or hex. It returns ErrInvalid for another name.
+// Encoding returns the function that writes bytes in an encoding: base64 and base64url (RFC 4648,
+// sections 4 and 5, padded), base64url-unpadded, or hex. It returns ErrInvalid for another name.
 func Encoding(name string) (func([]byte) string, error) {
 	for _, e := range encodings {
 		if e.name == name {
@@ -54,8 +54,9 @@ func Encoded(n int, encode func([]byte) string) (myvault.Generator, error) {
 	}, nil
 }
 
-// Parse returns the generator that a text describes, for settings: "bytes:32:base64url" for [Encoded], or
-// "text:32:alphanumeric" for [Text]. It returns ErrInvalid for another text, which the error does not repeat.
+// Parse returns the generator that a text describes, for settings: "bytes:32:base64url" for
+// [Encoded], or "text:32:alphanumeric" for [Text]. It returns ErrInvalid for another text, which
+// the error does not repeat.
 func Parse(text string) (myvault.Generator, error) {
 	kind, rest, _ := strings.Cut(text, ":")
 	digits, name, _ := strings.Cut(rest, ":")

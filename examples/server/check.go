@@ -17,9 +17,9 @@ import (
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// check returns everything with which the server would not start, short of opening the store and listening, and
-// the certificates: their files may be pipes, which are read once. The start, a reload and -lint all ask it;
-// a server that started already does not open pipes again.
+// check returns everything with which the server would not start, short of opening the store and
+// listening, and the certificates: their files may be pipes, which are read once. The start, a
+// reload and -lint all ask it; a server that started already does not open pipes again.
 func (l loaded) check(ctx context.Context, started bool) (*httpapi.Certificates, error) {
 	certificates, tlsWrong := l.certificates(started)
 	_, secretsWrong := l.projectSecrets()
@@ -73,9 +73,9 @@ func named(setting string, err error) error {
 	return fmt.Errorf("setting %s: %w", setting, err)
 }
 
-// checkServices refuses a service that no client can log in as, certificates that no client could present,
-// and a MYVAULT_DUE that names no service. The library accepts services that cannot log in: they are for
-// programs that embed it.
+// checkServices refuses a service that no client can log in as, certificates that no client could
+// present, and a MYVAULT_DUE that names no service. The library accepts services that cannot log
+// in: they are for programs that embed it.
 func (l loaded) checkServices() error {
 	var wrong []error
 	services := items(l.all["ALLOWED_SERVICES"])

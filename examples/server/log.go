@@ -15,8 +15,8 @@ import (
 // flushTimeout is how long the end of the server waits for a log that is slow or stuck.
 const flushTimeout = time.Second
 
-// output is everything that the server writes to its terminal or collector. Writing never blocks, even if
-// the reader is slow or stuck.
+// output is everything that the server writes to its terminal or collector. Writing never blocks,
+// even if the reader is slow or stuck.
 type output struct {
 	logger  *slog.Logger
 	repeats *logs.Repeats // for records other than those of the API

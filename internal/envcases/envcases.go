@@ -1,5 +1,5 @@
-// Package envcases has the cases that all readers of a .env are tested with: those of testdata/dotenv.json,
-// and random ones.
+// Package envcases has the cases that all readers of a .env are tested with: those of
+// testdata/dotenv.json, and random ones.
 package envcases
 
 import (

@@ -112,9 +112,9 @@ func (r *Repeats) Flush() {
 // maxDetail is how many bytes of a line's detail are logged.
 const maxDetail = 300
 
-// Lines returns a writer for a [log.Logger] without flags, such as [net/http.Server.ErrorLog]. Each write
-// is one record at level WARN. Its message is the text up to the first quote, bracket or digit, which
-// is its kind too. The rest may hold anything; unless details is set, it is left out.
+// Lines returns a writer for a [log.Logger] without flags, such as [net/http.Server.ErrorLog]. Each
+// write is one record at level WARN. Its message is the text up to the first quote, bracket or
+// digit, which is its kind too. The rest may hold anything; unless details is set, it is left out.
 func (r *Repeats) Lines(group string, details bool) io.Writer { return lines{r, group, details} }
 
 type lines struct {

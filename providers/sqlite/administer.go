@@ -68,8 +68,8 @@ func (f *file) reader(ctx context.Context) (*conn, error) {
 	return c, err
 }
 
-// afterwards returns a context for the work that must follow an operation even if ctx has ended. It ends
-// soon if another process holds the file.
+// afterwards returns a context for the work that must follow an operation even if ctx has ended. It
+// ends soon if another process holds the file.
 func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), closingWithin)
 }

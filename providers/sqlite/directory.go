@@ -205,7 +205,8 @@ func restrict(path string) error {
 	return err
 }
 
-// staleAfter is the age from which an unfinished file counts as left behind, on systems without a lock for it.
+// staleAfter is the age from which an unfinished file counts as left behind, on systems without a
+// lock for it.
 const staleAfter = time.Minute
 
 // anyTemporary reports whether something is being made under a name.
@@ -256,9 +257,9 @@ func sweep(dir string, left func(name string) bool) error {
 	return nil
 }
 
-// removeLeft removes an unfinished file or directory, unless the process that makes it still runs and so
-// has claimed it. Files of other packages, whose names are a number alone, and files that cannot be claimed
-// are removed once they are old.
+// removeLeft removes an unfinished file or directory, unless the process that makes it still runs
+// and so has claimed it. Files of other packages, whose names are a number alone, and files that
+// cannot be claimed are removed once they are old.
 func removeLeft(path string) error {
 	info, err := os.Lstat(path)
 	if err != nil || trusted.File(path, info) != nil { // another user's, in a directory for all

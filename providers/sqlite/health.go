@@ -15,8 +15,8 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// probeEvery limits how often Ping tries to write after a failed write. A program that was taken out of use
-// gets no change that would show that the failure is over.
+// probeEvery limits how often Ping tries to write after a failed write. A program that was taken
+// out of use gets no change that would show that the failure is over.
 const probeEvery = 5 * time.Second
 
 // probeBytes is what must fit on the disk again: a change with a value of the largest size.
@@ -68,7 +68,8 @@ func (p *probe) due() bool {
 	return false
 }
 
-// writes returns ErrUnavailable if the last attempt to write failed. If a probe is due, it tries again first.
+// writes returns ErrUnavailable if the last attempt to write failed. If a probe is due, it tries
+// again first.
 func (f *file) writes(ctx context.Context) error {
 	if err := f.writer.failing(); err == nil || !f.probe.due() {
 		return err
@@ -95,8 +96,8 @@ func closedOnly(err error) error {
 	return nil
 }
 
-// hasSpace writes a temporary file beside the database, as large as a change may be. The engine may have
-// space in its write-ahead log for the small change of a probe, where the next one would fail.
+// hasSpace writes a temporary file beside the database, as large as a change may be. The engine may
+// have space in its write-ahead log for the small change of a probe, where the next one would fail.
 func (f *file) hasSpace() error {
 	d := f.options.disk
 	temporary, claimed, err := d.createTemp(filepath.Dir(f.path), temporaryPrefix+"file-*")

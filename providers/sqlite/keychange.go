@@ -35,7 +35,8 @@ func (k KeyChange) String() string {
 }
 
 // ChangeKey changes the master key of the store, or of the trail alone, in dir to a new random key
-// and installs it in keyFile, the file that the service reads its key from. The store may be in use.
+// and installs it in keyFile, the file that the service reads its key from. The store may be in
+// use.
 //
 // It keeps the present key as keyFile.1 (or the next number), writes a new one to keyFile.next,
 // changes the store with [Store.Rekey], and renames keyFile.next to keyFile. Each
@@ -50,8 +51,8 @@ func (k KeyChange) String() string {
 // there is none in dir. ErrUnavailable while another call changes the key in the same file (on
 // Linux and macOS; elsewhere make sure that there is one), and if the new key could not be kept:
 // the directory of keyFile must be writable, and not in memory unless the store is.
-// [myvault.ErrUnknownOutcome]: the new key is in force and installed, but bytes of the old wraps may
-// be left in the files of the store.
+// [myvault.ErrUnknownOutcome]: the new key is in force and installed, but bytes of the old wraps
+// may be left in the files of the store.
 func ChangeKey(ctx context.Context, dir, keyFile string) (KeyChange, error) {
 	done, err := changeKey(ctx, dir, keyFile, disk{})
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// destroyStep destroys in one transaction. If the disk has no room for its write-ahead log, it does so
-// in smaller and smaller ones, each of which uses the room of the one before. destroyed is called
-// after each.
+// destroyStep destroys in one transaction. If the disk has no room for its write-ahead log, it does
+// so in smaller and smaller ones, each of which uses the room of the one before. destroyed is
+// called after each.
 func (s *Store) destroyStep(ctx context.Context, step []myvault.Change, destroyed func(versions int)) error {
 	err := s.destroyAll(ctx, step)
 	if noSpace(err) && !noSpace(s.forget(ctx)) { // else a smaller step would only fill what is left

@@ -190,9 +190,9 @@ type clockWatch struct {
 	since   time.Duration // when it was first seen
 }
 
-// look returns the entry to record: of a clock that has jumped, or for a trail in which nothing else
-// was recorded for so long that its time would stop. elapsed is the time that has passed in this
-// process, independent of the clock. The first look compares with the newest entry.
+// look returns the entry to record: of a clock that has jumped, or for a trail in which nothing
+// else was recorded for so long that its time would stop. elapsed is the time that has passed in
+// this process, independent of the clock. The first look compares with the newest entry.
 func (w *clockWatch) look(head myvault.Head, wall time.Time, elapsed time.Duration) (e myvault.Entry, found bool) {
 	step := stepOf(w.age)
 	slack := min(clockSlack, step)

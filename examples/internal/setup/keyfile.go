@@ -22,8 +22,8 @@ import (
 // then MSA_MASTER_KEY_FILE takes its place there, in one step. Every other byte of the .env, its
 // mode and its owner stay. It may be called again after a crash.
 //
-// If file is not empty, that is the key file. Where it is missing it is made, with the key in force,
-// and no .env is changed: the service gets its key by another way.
+// If file is not empty, that is the key file. Where it is missing it is made, with the key in
+// force, and no .env is changed: the service gets its key by another way.
 func KeyFile(environ []string, file string) (string, error) {
 	path, settings, err := operated(environ)
 	if err != nil {
