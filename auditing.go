@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// TrailPage is a part of the trail. While More is true it goes on before Next, which is
-// a [TrailRange].Before; a page may then be short or even empty. Next is behind the last
-// visible entry of each chain, or, until there is one, before the newest entry that the first page found. Only a page
-// that ended because it had looked at too many entries goes on behind hidden ones.
+// TrailPage is a part of the trail. While More is true it goes on before Next, which is a
+// [TrailRange].Before; a page may then be short or even empty. Next is behind the last visible
+// entry of each chain, or, until there is one, before the newest entry that the first page found.
+// Only a page that ended because it had looked at too many entries goes on behind hidden ones.
 type TrailPage struct {
 	Entries []Entry
 	Next    Position
@@ -80,7 +80,7 @@ func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (Trail
 		}
 		looked++
 		if _, found := page.Next[e.Chain]; !found {
-			page.Next[e.Chain] = e.Seq + 1 // what is written from now on does not show in later pages
+			page.Next[e.Chain] = e.Seq + 1 // entries written from now on do not appear in later pages
 		}
 		if !visible.audits(e) {
 			hidden[e.Chain] = e.Seq

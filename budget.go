@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// What refusals with their details may take in the trail, for each service, and for all callers together that
-// are not known. At the lasting rate 1 GiB is full in more than a year.
+// What refusals with their details may take in the trail, for each service, and for all callers
+// together that are not known. At the lasting rate 1 GiB is full in more than a year.
 const (
 	budgetBurst   = 256 << 10 // bytes
 	budgetRate    = 32        // bytes a second
@@ -26,8 +26,8 @@ type bucket struct {
 	at    time.Time
 }
 
-// spend takes what e needs in the trail, written a number of times, from its holder's budget. It reports
-// false, and takes nothing, if the budget does not have as much.
+// spend takes what e needs in the trail, written a number of times, from its holder's budget. It
+// reports false, and takes nothing, if the budget does not have as much.
 func (b *budgets) spend(e *Entry, times int) bool {
 	w, _ := partsOf(e)
 	holder, now := w.holder(), time.Now()

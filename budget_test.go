@@ -24,8 +24,9 @@ func recordedOf(trail *brokenTrail, outcome myvault.Outcome) (entries int, count
 	return entries, counted
 }
 
-// TestStrangersHaveABudgetInTheTrail: an hour of failed log-ins from 64 networks, for a known service and
-// for unknown ones, is some thousand entries and not 65 a second, and each failure is counted.
+// TestStrangersHaveABudgetInTheTrail: an hour of failed log-ins from 64 networks, for a known
+// service and for unknown ones, is some thousand entries and not 65 a second, and each failure is
+// counted.
 func TestStrangersHaveABudgetInTheTrail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)

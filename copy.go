@@ -13,8 +13,8 @@ import (
 type CopyOptions struct {
 	// By is who copies: the service of the entries in the trail.
 	By string
-	// DryRun only looks: the report tells what would be done, and what cannot be. Nothing is written, no
-	// entry into the trail of the source either: no value leaves Copy.
+	// DryRun reports the copies that would succeed and those that would fail. Nothing is written,
+	// not even to the trail of the source: no value leaves Copy.
 	DryRun bool
 	// Parallel is how many secrets are looked at or written at once. 0 means 64. Each holds
 	// at most two values and 2 MiB of others.

@@ -146,7 +146,8 @@ func TestCopyDryRun(t *testing.T) {
 	is.Equal(r.Written, 0)
 }
 
-// TestACopyIsOnRecordUnlessItOnlyLooks: a dry run writes nothing, not into the trail of the source either.
+// TestACopyIsOnRecordUnlessItOnlyLooks: a dry run writes nothing, not into the trail of the source
+// either.
 func TestACopyIsOnRecordUnlessItOnlyLooks(t *testing.T) {
 	for _, dry := range []bool{true, false} {
 		is := is.New(t)

@@ -15,12 +15,12 @@ import (
 // maxEnv is the size limit of a .env, in bytes.
 const maxEnv = 1 << 20
 
-// ReadEnv reads a .env: KEY=VALUE lines, blank lines, and # comments, after a value too
-// if a blank precedes the #. A value may stand in single or double quotes and then have several lines;
-// in double quotes \n, \r, \t, \\, \" and \$ are escapes and any other backslash is refused. Nothing is
-// expanded. Keys may hold hyphens and dots, "export " before a key and CRLF are accepted, a key given
-// twice is an error. The console reads a pasted .env the same way; testdata/dotenv.json has the cases.
-// All errors are reported at once, as ErrInvalid with line and key, never with the text.
+// ReadEnv reads a .env: KEY=VALUE lines, blank lines, and # comments, after a value too if a blank
+// precedes the #. A value in single or double quotes may span several lines; in double quotes \n,
+// \r, \t, \\, \" and \$ are escapes and any other backslash is refused. Nothing is expanded. Keys
+// may hold hyphens and dots, "export " before a key and CRLF are accepted, a key given twice is an
+// error. The console reads a pasted .env the same way; testdata/dotenv.json has the cases. All
+// errors are reported at once, as ErrInvalid with line and key, never with the text.
 func ReadEnv(r io.Reader) (map[string]string, error) {
 	return readEnv(r, func(string, string) string { return "" })
 }
@@ -64,9 +64,9 @@ func readEnv(r io.Reader, check func(key, value string) string) (map[string]stri
 }
 
 // ReadEnvFile reads a .env from a file, as [ReadEnv] does. Besides the keys of the policy it may
-// hold those in known; any other is ErrInvalid, because it would silently do nothing: most
-// often it is a typing error. On Unix, so is a file that another user than root and that of the process
-// can change, or whose directories or symbolic links one can change. A pipe is read to its
+// hold those in known; any other is ErrInvalid, because it would silently do nothing: most often it
+// is a typing error. On Unix, a file is ErrInvalid too if a user other than root and that of the
+// process can change it, a directory above it or a symbolic link on the way. A pipe is read to its
 // end, for which it may wait: who reads a policy anew looks before whether it is a regular file.
 func ReadEnvFile(path string, known ...string) (map[string]string, error) {
 	f, err := trusted.Open(path, trusted.Anyone)

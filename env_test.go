@@ -148,7 +148,8 @@ func TestParsePolicyReportsEverythingAtOnce(t *testing.T) {
 	is.Equal(strings.Count(err.Error(), "\n")+1, 4) // each once
 }
 
-// TestParsePolicyWithoutTokens is for a program that only embeds: nobody can log in as such a service.
+// TestParsePolicyWithoutTokens is for a program that only embeds: nobody can log in as such a
+// service.
 func TestParsePolicyWithoutTokens(t *testing.T) {
 	for _, token := range []string{"", " ", "missing"} {
 		t.Run(token, func(t *testing.T) {

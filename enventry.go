@@ -5,8 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// readEnvEntry reads the entry that begins on the first of lines, and returns how many lines it has. The key
-// is empty for a blank line or a comment, and the reason is empty unless the entry is malformed.
+// readEnvEntry reads the entry that begins on the first of lines, and returns how many lines it
+// has. The key is empty for a blank line or a comment, and the reason is empty unless the entry is
+// malformed.
 func readEnvEntry(lines []string) (key, value string, taken int, reason string) {
 	line := strings.TrimLeft(lines[0], blanks)
 	if line == "" || line[0] == '#' {
@@ -94,7 +95,7 @@ func quotedEnvValue(line string, next []string, quote byte) (value string, taken
 	}
 }
 
-// The characters behind a backslash, and what they stand for.
+// The characters that may follow a backslash, and their meanings in the same order.
 const (
 	escapedEnv   = `nrt\"$`
 	unescapedEnv = "\n\r\t\\\"$"

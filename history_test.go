@@ -64,8 +64,8 @@ func TestProjectsPages(t *testing.T) {
 	is.Equal(got, []string{"a", "a b", "b", "c", "z"})
 }
 
-// TestApplySaysWhichChange is refused, and why; a denied one comes before those that are refused for
-// what the store holds, so that the index tells a stranger nothing.
+// TestApplySaysWhichChange is refused, and why; a denied one comes before those that are refused
+// for what the store holds, so that the index tells a stranger nothing.
 func TestApplySaysWhichChange(t *testing.T) {
 	v := openVault(t, myvault.Config{})
 	fill(t, v, "newsbot/prod/db", "rag/prod/x")

@@ -28,9 +28,10 @@ func (f Finding) String() string {
 // services share. A rule is compared with one other rule at a time, so that several
 // which contain it only together are not found.
 //
-// It also reports a DENY rule that reaches less than its spelling suggests: x/y covers one secret, and
-// x/y/* one level. If that is meant, a second rule for the rest, such as x/y/, ends the report. Notes are
-// about a DENY that names no action where ALLOW gives destroy or audit, and about cn: identities.
+// It also reports a DENY rule that reaches less than its spelling suggests: x/y covers one secret,
+// and x/y/* one level. If that is meant, a second rule for the rest, such as x/y/, ends the report.
+// Notes are about a DENY that names no action where ALLOW grants destroy or audit, and about cn:
+// identities.
 func (p *Policy) Lint() []Finding {
 	var findings []Finding
 	owners := make(map[digest]string)
@@ -96,8 +97,8 @@ func (g *grants) why(r Rule) string {
 	return ""
 }
 
-// beyond returns what a deny rule leaves open although its spelling suggests that it is covered; "" if
-// no ALLOW gives it or another DENY forbids it.
+// beyond returns what a deny rule leaves open although its spelling suggests that it is covered; ""
+// if no ALLOW grants it or another DENY forbids it.
 func (g *grants) beyond(r Rule) string {
 	star := len(r.path) > 0 && r.path[len(r.path)-1] == "*"
 	if r.below && !star {
@@ -126,8 +127,8 @@ func (r Rule) wider() Rule {
 	return r
 }
 
-// takes returns the actions that r forbids because it names none, that an ALLOW without actions would
-// not grant, and that some ALLOW gives where r covers.
+// takes returns the actions that r forbids because it names none, that an ALLOW without actions
+// would not grant, and that some ALLOW grants on an address that r covers.
 func (g *grants) takes(r Rule) (taken Action) {
 	if !r.bare {
 		return 0

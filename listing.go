@@ -49,9 +49,9 @@ func (s *Session) ListPage(ctx context.Context, r Range, limit int) (Page[Info],
 	return page, fail("list", Address{}, err)
 }
 
-// GetPage returns the secrets of a page with their values: those that the session may both
-// read and list, up to limit (1 to 1000) and 8 MiB. Every read is on record before it
-// returns. A page is one state of the store if the provider is a [Snapshotter]. Range.Deleted is ErrInvalid.
+// GetPage returns the secrets of a page with their values: those that the session may both read and
+// list, up to limit (1 to 1000) and 8 MiB. Every read is on record before it returns. A page is one
+// state of the store if the provider is a [Snapshotter]. Range.Deleted is ErrInvalid.
 func (s *Session) GetPage(ctx context.Context, r Range, limit int) (Page[Secret], error) {
 	if r.Deleted {
 		return Page[Secret]{}, fail("get page", Address{}, fmt.Errorf("%w range: a deleted secret has no value to read", ErrInvalid))

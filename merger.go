@@ -121,8 +121,8 @@ func (w *who) holder() string {
 	return w.service
 }
 
-// fit takes from e what tells it from others where too many different ones wait, and reports whether an
-// equal one waits already.
+// fit drops the details of e if too many distinct entries are pending, and reports whether an equal
+// one is already pending.
 func (m *merger) fit(e Entry) (_ Entry, waits bool) {
 	if m.has(&e) {
 		return e, true
@@ -144,7 +144,7 @@ func (m *merger) has(e *Entry) bool {
 	return s.find(hash, &w, &h) != nil
 }
 
-// general returns e without what few entries have in common.
+// general returns e without the details that few entries share.
 func (e Entry) general() Entry {
 	e.Address, e.Version, e.Remote, e.Request = Address{}, 0, "", ""
 	return e

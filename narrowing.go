@@ -40,7 +40,8 @@ func (s *sight) sees(project string) bool {
 	return seen
 }
 
-// none reports whether sees is false for every project, as far as that can be told from one rule at a time.
+// none reports whether sees is false for every project. It looks at one rule at a time, so it may
+// miss cases.
 func (s *sight) none() bool {
 	if s.granted == nil || slices.ContainsFunc(s.limits, func(limit *grants) bool { return len(limit.allow) == 0 }) {
 		return true

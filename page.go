@@ -47,7 +47,7 @@ func (s *scan) next(addr Address) bool {
 	return true
 }
 
-// collect makes a page of what shown gives of the secrets and says to be seen. It sets More only
+// collect makes a page of the items that shown returns for the visible secrets. It sets More only
 // once another such one was found, or at the limit of the scan: hidden ones must not show in it.
 func collect[T any](secrets iter.Seq2[Info, error], limit int, shown func(Info) (T, bool)) (Page[T], error) {
 	var page Page[T]

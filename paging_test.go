@@ -75,7 +75,8 @@ func (r tallyReader) Versions(ctx context.Context, a myvault.Address, before myv
 	return counted(r.of, r.Reader.Versions(ctx, a, before))
 }
 
-// listings asks for each kind of page of what prefix selects, and returns how many items there were.
+// listings asks for each kind of page of what prefix selects, and returns how many items there
+// were.
 func listings(t *testing.T, s *myvault.Session, prefix myvault.Prefix) (items int) {
 	t.Helper()
 	in := myvault.Range{Prefix: prefix}
@@ -100,7 +101,8 @@ func listings(t *testing.T, s *myvault.Session, prefix myvault.Prefix) (items in
 	return items + len(listed.Items) + len(read.Items) + len(used.Items) + len(trail.Entries)
 }
 
-// TestAPrefixThatNoRuleMeetsIsAnsweredWithoutTheStore: else the time of the answer would tell whether there is something.
+// TestAPrefixThatNoRuleMeetsIsAnsweredWithoutTheStore: else the time of the answer would tell
+// whether there is something.
 func TestAPrefixThatNoRuleMeetsIsAnsweredWithoutTheStore(t *testing.T) {
 	const all = "@read+write+delete+list+audit"
 	for _, c := range []struct{ allow, deny, restrict, prefix string }{
@@ -224,7 +226,8 @@ func TestWhatIsDeniedBelowAVisibleNameCostsNothing(t *testing.T) {
 }
 
 // TestThePositionOfAPageTellsNothingOfHiddenNames plays the same questions, with probes written
-// between them, on a store with and one without hidden secrets. What a caller sees must be the same.
+// between them, on a store with and one without hidden secrets. What a caller sees must be the
+// same.
 func TestThePositionOfAPageTellsNothingOfHiddenNames(t *testing.T) {
 	is := is.New(t)
 	hidden := []string{"newsbot/prod/a-secret", "newsbot/prod/payroll-secret", "newsbot/prod/payslip-secret", "newsbot/zz-secret"}
@@ -305,7 +308,8 @@ func TestThePositionBehindTooManyHiddenNames(t *testing.T) {
 	is.Equal(seen, []string{"prod/q", "zz"})
 }
 
-// TestTrailPagesDoNotTellOfHiddenEntries: Next has the numbers of entries that were shown, however many others there are.
+// TestTrailPagesDoNotTellOfHiddenEntries: Next has the numbers of entries that were shown, however
+// many others there are.
 func TestTrailPagesDoNotTellOfHiddenEntries(t *testing.T) {
 	is := is.New(t)
 	v := openVault(t, myvault.Config{Reads: myvault.Off})
@@ -345,7 +349,8 @@ func TestAPositionBetweenTwoNames(t *testing.T) {
 	}
 }
 
-// TestPagesHaveWhatThePolicyAllows compares pages under random rules with the policy's word on each address.
+// TestPagesHaveWhatThePolicyAllows compares pages under random rules with the policy's word on each
+// address.
 func TestPagesHaveWhatThePolicyAllows(t *testing.T) {
 	is := is.New(t)
 	random := rand.New(rand.NewPCG(5, 6))

@@ -103,8 +103,8 @@ func newGrants(s Service) (*grants, error) {
 // Services gives the names of the services, sorted.
 func (p *Policy) Services() []string { return slices.Clone(p.names) }
 
-// WeakTokens gives the services that have a plain token under 16 characters, or one that the documents
-// show as an example. A server warns of them on loopback and refuses them beyond it.
+// WeakTokens returns the services that have a plain token under 16 characters, or one that is an
+// example in the documents. A server warns of them on loopback and refuses them beyond it.
 func (p *Policy) WeakTokens() []string {
 	return slices.DeleteFunc(p.Services(), func(name string) bool { return !p.services[name].weak })
 }

@@ -12,9 +12,9 @@ import (
 // authorised. Every error wraps a sentinel of this package, or the context's error;
 // then nothing was changed, ErrUnknownOutcome apart. Values are copied in and out.
 //
-// All methods may be called by many goroutines at once. Iterators hold no lock while
-// the loop body runs, may be left early, and end after the first error they yield.
-// A capability that only some providers have is a further interface: [Trail], [Auditor], [Incarnation], [Snapshotter].
+// All methods may be called by many goroutines at once. Iterators hold no lock while the loop body
+// runs, may be left early, and end after the first error they yield. A capability that only some
+// providers have is a further interface: [Trail], [Auditor], [Incarnation], [Snapshotter].
 type Provider interface {
 	// Get reads one version, or the current one where version is 0. If the current version
 	// is deleted, every version is ErrNotFound. Otherwise a version that is asked for by

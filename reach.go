@@ -10,8 +10,8 @@ type scope struct {
 }
 
 // scope returns the part of p in which the session may have all of the actions, or false if
-// there is none. It depends on the rules alone, so that an answer without a look at the store
-// tells nothing of what is stored.
+// there is none. It depends on the rules alone, so an answer that does not look at the store
+// reveals nothing about its contents.
 func (r rights) scope(actions Action, p Prefix) (scope, bool) {
 	s := scope{rights: r, prefix: p}
 	region := Rule{project: p.Project, below: true}
@@ -34,8 +34,8 @@ func (r rights) scope(actions Action, p Prefix) (scope, bool) {
 	return s, self || below
 }
 
-// anyIn reports whether the session may have all of the actions on some address of region. It is also
-// true if only several deny rules together forbid all of region, and if the search is cut off.
+// anyIn reports whether the session may have all of the actions on some address of region. It is
+// also true if only several deny rules together forbid all of region, and if the search is cut off.
 func (r rights) anyIn(actions Action, region Rule) bool {
 	if r.granted == nil {
 		return false
@@ -64,8 +64,9 @@ func rulesAbout(actions Action, region Rule, rules []Rule) (about []*Rule) {
 	return about
 }
 
-// choose reports whether there is a rule of each set such that all of them and the chosen ones cover an
-// address, and no deny rule covers all such addresses. Unlike find it errs on the side of yes.
+// choose reports whether there is a rule of each set such that all of them and the chosen ones
+// cover an address, and no deny rule covers all such addresses. Unlike find it errs on the side of
+// yes.
 func (s *sight) choose(sets [][]*Rule, chosen []*Rule, actions Action) bool {
 	if len(sets) == 0 {
 		return s.denied(chosen)&actions == 0

@@ -100,7 +100,8 @@ func (r *recorder) refuse(ctx context.Context, e Entry) {
 	if !first {
 		return
 	}
-	// A caller that has left must not keep its refusal out of the trail, nor wait for a trail that is held.
+	// A caller that has left must not keep its refusal out of the trail, nor wait for a trail that
+	// is held.
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = afterwards(ctx)
@@ -111,7 +112,8 @@ func (r *recorder) refuse(ctx context.Context, e Entry) {
 	}
 }
 
-// admit returns the merger for a refusal that would be written a number of times, and what is left of its details.
+// admit returns the merger for a refusal, and the entry with the details that the budget allows.
+// times is how many entries the refusal may cost.
 func (r *recorder) admit(e Entry, times int) (*merger, Entry) {
 	e, waits := r.refusals.fit(e)
 	if waits || r.budgets.spend(&e, times) {
@@ -134,8 +136,8 @@ func (r *recorder) refuseLater(e Entry) {
 	}
 }
 
-// afterwards gives a context for an entry that is written even if the caller has left, unless the trail is
-// held for longer than a moment.
+// afterwards returns a context for an entry that is written even if the caller has left. It ends
+// soon if the trail is held.
 func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 100*time.Millisecond)
 }

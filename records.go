@@ -156,8 +156,9 @@ func reservedProject(name string) bool { return strings.HasPrefix(name, ".") }
 // other that sorts behind them: '/' follows '.', and no name has it.
 var afterReserved = Address{Project: "/"}
 
-// secrets lists what the store has in the part of the range that is in scope, the vault's own records left out. They are
-// skipped at once, so that their number neither shows in a page nor costs its reader anything.
+// secrets lists what the store has in the part of the range that is in scope, the vault's own
+// records left out. They are skipped at once, so that their number neither shows in a page nor
+// costs its reader anything.
 func (s scope) secrets(ctx context.Context, store Reader, r Range) iter.Seq2[Info, error] {
 	r.Prefix = s.prefix
 	r = r.asStored()
@@ -180,7 +181,8 @@ func (s scope) secrets(ctx context.Context, store Reader, r Range) iter.Seq2[Inf
 	}
 }
 
-// single lists the secret that the prefix names, if the range selects it, without a look at what is below it.
+// single lists the secret that the prefix names, if the range selects it. It does not look at
+// addresses below it.
 func single(ctx context.Context, store Reader, r Range) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		if Address(r.Prefix).Compare(r.After) <= 0 {

@@ -35,7 +35,7 @@ func (s *Session) projects(ctx context.Context, from string, limit int) (project
 	}
 	visible := r.sight()
 	if visible.none() {
-		return nil, false, nil // answered without the store, whatever is registered
+		return nil, false, nil // answered without the store, so that time reveals nothing
 	}
 	err = s.vault.snapshot(ctx, func(store Reader) error {
 		for p, err := range store.Projects(ctx, from) {

@@ -54,10 +54,10 @@ func (a Action) String() string {
 //
 //	rule = [ "project:" ] project ( "/" | ":" ) [ path-pattern ] [ "@" action { "+" action } ]
 //
-// An empty path pattern, or one that ends in "/", covers everything below it by whole
-// segments; any other names exactly one secret. "*" stands for one or more characters
-// inside one segment. If no action is named, an ALLOW grants read, write, delete and list, and a DENY
-// forbids every action. Rules are made by [ParseRule]; the zero Rule covers nothing.
+// An empty path pattern, or one that ends in "/", covers everything below it by whole segments; any
+// other names exactly one secret. "*" stands for one or more characters inside one segment. If no
+// action is named, an ALLOW grants read, write, delete and list, and a DENY forbids every action.
+// Rules are made by [ParseRule]; the zero Rule covers nothing.
 type Rule struct {
 	project string   // pattern of the project name
 	path    []string // patterns of the path's segments
@@ -164,8 +164,9 @@ func (r Rule) String() string {
 	return s
 }
 
-// Actions returns the actions that the rule names, and Read, Write, Delete and List if it names none. A
-// Deny list reads a rule that names none as all actions, and so does the rule of a [Decision].
+// Actions returns the actions that the rule names, and Read, Write, Delete and List if it names
+// none. A Deny list reads a rule that names none as all actions; the rule of a [Decision] shows
+// them all.
 func (r Rule) Actions() Action { return r.actions }
 
 // forDeny returns the rule as a DENY reads it: if it names no action, it is about all of them.

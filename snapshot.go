@@ -16,11 +16,11 @@ type Reader interface {
 // Snapshotter is a Provider that can answer several reads from one state of the store. Without
 // it, a page of a [Session] is read one secret at a time and may mix commits.
 type Snapshotter interface {
-	// Snapshot calls f once, with a Reader whose answers all come from one state of the store.
-	// That state includes every change acknowledged before the call. Changes do not wait for f.
-	// The Reader and its iterators are for one goroutine and end with f. While f runs it may
-	// make changes, but must not read from the provider in any other way. Snapshot returns the error of f,
-	// or, without calling f, ErrClosed, ErrUnavailable or the context's error.
+	// Snapshot calls f once, with a Reader whose answers all come from one state of the store. That
+	// state includes every change acknowledged before the call. Changes do not wait for f. The
+	// Reader and its iterators are for one goroutine and end with f. While f runs it may make
+	// changes, but must not read from the provider in any other way. Snapshot returns the error of
+	// f, or, without calling f, ErrClosed, ErrUnavailable or the context's error.
 	Snapshot(ctx context.Context, f func(Reader) error) error
 }
 

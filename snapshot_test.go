@@ -25,8 +25,8 @@ var stores = map[string]func(t testing.TB) myvault.Provider{
 	},
 }
 
-// TestAPageIsOneState changes three secrets together, beside readers. The many secrets between them make
-// it likely that a page which joins several reads mixes two commits.
+// TestAPageIsOneState changes three secrets together, beside readers. The many secrets between them
+// make it likely that a page which joins several reads mixes two commits.
 func TestAPageIsOneState(t *testing.T) {
 	for name, open := range stores {
 		t.Run(name, func(t *testing.T) {

@@ -38,8 +38,8 @@ var published = []string{
 // isPublished reports whether everybody can read the token in the documents.
 func (d digest) isPublished() bool { return slices.Contains(published, hex.EncodeToString(d[:])) }
 
-// parseToken reads one item of a TOKEN_ line, plain or "sha256:<64 hex digits>". weak tells that it is
-// plain and short, or published. The error never repeats the token.
+// parseToken reads one item of a TOKEN_ line, plain or "sha256:<64 hex digits>". weak reports
+// whether it is plain and short, or published. The error never repeats the token.
 func parseToken(text string) (d digest, weak bool, err error) {
 	if hexed, found := strings.CutPrefix(text, hashedToken); found {
 		if n, err := hex.Decode(d[:], []byte(hexed[:min(len(hexed), 2*len(d))])); err != nil || n != len(d) || len(hexed) != 2*len(d) {

@@ -161,12 +161,12 @@ type Credentials struct {
 	Remote         string // the caller's network address, for the trail of failures
 }
 
-// Login gives a session to a caller that proves to be a service of the policy. Everything
-// else is ErrUnauthenticated, in the same work whether the service is known or not. Token or
-// certificate suffices, unless Service.CertificateAndToken asks for both; a certificate counts for
-// the service that the credentials name, if they name one. The session ends when its token or
-// the certificate's identity leaves the policy, or the certificate expires. A failure enters the trail within a second, or within
-// ten seconds as one of a count if there are many.
+// Login gives a session to a caller that proves to be a service of the policy. Everything else is
+// ErrUnauthenticated, in the same work whether the service is known or not. Token or certificate
+// suffices, unless Service.CertificateAndToken asks for both; a certificate counts for the service
+// that the credentials name, if they name one. The session ends when its token or the certificate's
+// identity leaves the policy, or the certificate expires. A failure enters the trail within a
+// second, or within ten seconds as one of a count if there are many.
 func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
 	if v.closed.Load() {
 		return nil, fail("login", Address{}, ErrClosed)
@@ -184,7 +184,7 @@ func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
 	return s, nil
 }
 
-// Refused records a failed log-in afterwards, as [Vault.Login] does, and gives the error to
+// Refused records a failed log-in afterwards, as [Vault.Login] does, and returns the error to
 // answer, which wraps ErrUnauthenticated. It is for packages that know a further way to log in;
 // via names that way. Of the credentials the token is not looked at.
 func (v *Vault) Refused(via string, c Credentials) error {

@@ -79,12 +79,12 @@ func ParseKey(text string) (Key, error) {
 	return newKey(b), nil
 }
 
-// ReadKeyFile reads a key from a file that holds what [ParseKey] reads, with or without
-// one line break at its end. On Unix, ErrKey if its group or others can read the file, or if another
-// user than root and that of the process can change the file, a directory above it or a symbolic link
-// on the way. A file of root with mode 0440 may be read by one of the process's groups, as Kubernetes and
-// systemd hand over secrets. A file that cannot be read is the operating system's error, without the path:
-// a key may have been given in its place.
+// ReadKeyFile reads a key from a file that holds what [ParseKey] reads, with or without one line
+// break at its end. On Unix, ErrKey if its group or others can read the file, or if another user
+// than root and that of the process can change the file, a directory above it or a symbolic link on
+// the way. A file of root with mode 0440 may be read by one of the process's groups, as Kubernetes
+// and systemd hand over secrets. A file that cannot be read is the operating system's error,
+// without the path: a key may have been given in its place.
 func ReadKeyFile(path string) (Key, error) {
 	f, err := trusted.Open(path, trusted.Owner)
 	if errors.Is(err, trusted.ErrUntrusted) {

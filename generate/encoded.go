@@ -23,8 +23,8 @@ var encodings = [...]struct {
 	{"hex", hex.EncodeToString},
 }
 
-// Encoding returns the function that writes bytes in an encoding: base64 and base64url (RFC 4648, sections 4
-// and 5, padded), base64url-unpadded, or hex. It returns ErrInvalid for another name.
+// Encoding returns the function that writes bytes in an encoding: base64 and base64url (RFC 4648,
+// sections 4 and 5, padded), base64url-unpadded, or hex. It returns ErrInvalid for another name.
 func Encoding(name string) (func([]byte) string, error) {
 	for _, e := range encodings {
 		if e.name == name {
@@ -48,14 +48,15 @@ func Encoded(n int, encode func([]byte) string) (myvault.Generator, error) {
 	}
 	return func(context.Context) (myvault.Value, error) {
 		b := make([]byte, n)
-		_, _ = rand.Read(b) // never fails: it crashes the program where there is no randomness
+		_, _ = rand.Read(b) // never fails: without randomness it crashes the program
 		defer clear(b)
 		return myvault.Text(encode(b)), nil
 	}, nil
 }
 
-// Parse returns the generator that a text describes, for settings: "bytes:32:base64url" for [Encoded], or
-// "text:32:alphanumeric" for [Text]. It returns ErrInvalid for another text, which the error does not repeat.
+// Parse returns the generator that a text describes, for settings: "bytes:32:base64url" for
+// [Encoded], or "text:32:alphanumeric" for [Text]. It returns ErrInvalid for another text, which
+// the error does not repeat.
 func Parse(text string) (myvault.Generator, error) {
 	kind, rest, _ := strings.Cut(text, ":")
 	digits, name, _ := strings.Cut(rest, ":")

@@ -20,7 +20,7 @@ type call struct {
 	request  *http.Request
 	writer   http.ResponseWriter // for limiting the body alone
 	id       string
-	context  context.Context // of the request; ends before nobody can be answered any more
+	context  context.Context // of the request; ends while there is still time to answer
 	endpoint *endpoint
 	session  *myvault.Session
 	addr     myvault.Address // the names in the path
@@ -52,7 +52,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // untilUnanswerable ends shortly before the server's write time-out, so that work stops when
-// no answer can be sent any more, and what is left of the time suffices to say so.
+// an answer could no longer be sent, and the rest of the time suffices to report that.
 func untilUnanswerable(ctx context.Context) (context.Context, context.CancelFunc) {
 	server, ok := ctx.Value(http.ServerContextKey).(*http.Server)
 	if !ok || server.WriteTimeout <= 0 {

@@ -55,11 +55,11 @@ type certified struct {
 	round   uint64 // counts the changes of clients
 }
 
-// LoadCertificates reads the files. ErrInvalid where one is missing, cannot be read, does not
-// parse or does not belong to the others, where the certificate has expired or is not one of a server,
-// where others may read the key, and, on Unix, where another user than root and that of the process can change
-// a file, a directory above it or a symbolic link on the way. No error repeats what stands in a file, or its
-// path; only a directory or a link that others can change is named.
+// LoadCertificates reads the files. ErrInvalid where one is missing, cannot be read, does not parse
+// or does not belong to the others, where the certificate has expired or is not one of a server,
+// where others may read the key, and, on Unix, where another user than root and that of the process
+// can change a file, a directory above it or a symbolic link on the way. No error repeats the
+// contents of a file, or its path; only a directory or a link that others can change is named.
 func LoadCertificates(files CertificateFiles) (*Certificates, error) {
 	switch {
 	case files.MinVersion != 0 && files.MinVersion != tls.VersionTLS12 && files.MinVersion != tls.VersionTLS13:

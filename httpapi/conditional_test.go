@@ -173,8 +173,8 @@ func TestOfTwentyPatchesOfOneVersionOneWins(t *testing.T) {
 	is.Equal(won, 1)
 }
 
-// TestEveryRouteEvaluatesAConditionOrRefusesIt: each route with each conditional header, well-formed and
-// not, on one line and on several. What is refused changes nothing.
+// TestEveryRouteEvaluatesAConditionOrRefusesIt: each route with each conditional header,
+// well-formed and not, on one line and on several. What is refused changes nothing.
 func TestEveryRouteEvaluatesAConditionOrRefusesIt(t *testing.T) {
 	is := is.New(t)
 	f := serve(t)

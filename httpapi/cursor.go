@@ -15,8 +15,8 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// cursors seals the positions of listings. The key is derived from a record of the vault, so a listing
-// goes on at another server of the store and after a restart. The record is made when the
+// cursors seals the positions of listings. The key is derived from a record of the vault, so a
+// listing goes on at another server of the store and after a restart. The record is made when the
 // first position is sealed. As long as the store does not take it, the key is the handler's own.
 type cursors struct {
 	vault    *myvault.Vault
@@ -41,7 +41,7 @@ func newCursors(vault *myvault.Vault) (*cursors, error) {
 
 func randomKey() []byte {
 	key := make([]byte, chacha20poly1305.KeySize)
-	_, _ = rand.Read(key) // never fails: it crashes the program where there is no randomness
+	_, _ = rand.Read(key) // never fails: without randomness it crashes the program
 	return key
 }
 
@@ -72,7 +72,8 @@ func (c *cursors) seal(ctx context.Context, plain, about []byte) []byte {
 	return key.Seal(nonce, nonce, plain, about)
 }
 
-// wrongCursor is the answer to what no server of this store has sealed for the same listing.
+// wrongCursor is the answer to a cursor that no server of this store has sealed for the same
+// listing.
 func wrongCursor() error {
 	return badRequest("the cursor belongs to another listing or is too old; start again without cursor")
 }

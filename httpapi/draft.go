@@ -21,8 +21,8 @@ type draftBody struct {
 // takesDraft describes the members for errors.
 const takesDraft = "the string value, and encoding where it is base64, or the object generate; and the times expires_at and rotate_after"
 
-// generateBody asks for a value that the vault makes: of characters, of bytes in an encoding, or by a
-// function of the embedding program.
+// generateBody asks for a value that the vault makes: of characters, of bytes in an encoding, or by
+// a function of the embedding program.
 type generateBody struct {
 	Length   *int    `json:"length"`
 	Alphabet *string `json:"alphabet"`
@@ -118,7 +118,7 @@ func (c *call) generator(b generateBody) (myvault.Generator, error) {
 	return g, fieldError(err, "generate")
 }
 
-// encoded gives what makes bytes in an encoding.
+// encoded returns the generator of bytes in an encoding.
 func (b generateBody) encoded() (myvault.Generator, error) {
 	n, name := defaultBytes, defaultEncoding
 	if b.Bytes != nil {

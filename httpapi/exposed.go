@@ -18,8 +18,9 @@ func baseContext(l net.Listener) context.Context {
 	return context.WithValue(context.Background(), exposedKey{}, !local(l.Addr()))
 }
 
-// exposed reports whether other machines reach the address that the request came to. A server that was
-// not made by Serve may not know what it listens on; there the connection's own address decides.
+// exposed reports whether other machines reach the address that the request came to. A server that
+// was not made by Serve may not know what it listens on; there the connection's own address
+// decides.
 func exposed(r *http.Request) bool {
 	if beyond, known := r.Context().Value(exposedKey{}).(bool); known {
 		return beyond

@@ -16,7 +16,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// shortTokens returns the API of a vault whose service app has tokens of 3, 15 and 16 bytes, by their digests.
+// shortTokens returns the API of a vault whose service app has tokens of 3, 15 and 16 bytes, by
+// their digests.
 func shortTokens(t *testing.T) *httpapi.Handler {
 	t.Helper()
 	service := myvault.Service{Name: "app"}
@@ -39,7 +40,8 @@ func shortTokens(t *testing.T) *httpapi.Handler {
 	return api
 }
 
-// TestAShortTokenNeverLogsInBeyondLoopback, although the policy, which has its digest, cannot tell that it is short.
+// TestAShortTokenNeverLogsInBeyondLoopback, although the policy, which has its digest, cannot tell
+// that it is short.
 func TestAShortTokenNeverLogsInBeyondLoopback(t *testing.T) {
 	for _, c := range []struct {
 		address string

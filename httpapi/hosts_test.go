@@ -46,8 +46,8 @@ func TestHostsBeyondTheListAreRefused(t *testing.T) {
 	is.Equal(f.rawText("GET /api/whoami HTTP/1.0\r\n\r\n").status, 421) // no host at all
 }
 
-// TestProbesChooseNeitherHostNorQuery: balancers and orchestrators send their own, and learn nothing
-// beyond the status.
+// TestProbesChooseNeitherHostNorQuery: balancers and orchestrators send their own, and learn
+// nothing beyond the status.
 func TestProbesChooseNeitherHostNorQuery(t *testing.T) {
 	f := serve(t)
 	for path, body := range map[string]string{"/health": `{"status":"healthy","service":"myVault"}`, "/ready": `{"status":"ready"}`} {

@@ -35,16 +35,17 @@ import (
 
 // Config is what a Handler may be told. The zero Config suits a server on loopback.
 type Config struct {
-	// Logger gets one record per request: its service, method, route pattern, status, id, network address,
-	// duration and size, never a path, header or body. Probes are at level DEBUG. Requests that fail, and
-	// those of callers who are not known, are one record a second for each service, route and status, and one
-	// more with their number: at most 66 a second for all who are not known, and for each service. Records
-	// are written while requests are answered, so the handler must not block. Nil: nothing is logged.
+	// Logger gets one record per request: its service, method, route pattern, status, id, network
+	// address, duration and size, never a path, header or body. Probes are at level DEBUG. Requests
+	// that fail, and those of callers who are not known, are one record a second for each service,
+	// route and status, and one more with their number: at most 66 a second for all who are not
+	// known, and for each service. Records are written while requests are answered, so the handler
+	// must not block. Nil: nothing is logged.
 	Logger *slog.Logger
 	// AllowedHosts are further names and addresses, without a port, that a request may carry
 	// in its Host header. Always allowed are localhost, loopback addresses, and the address
 	// that the connection came to. Other hosts are answered 421, except on /health and /ready. That
-	// keeps out web pages that point a name of their own at this server (DNS rebinding).
+	// keeps out web pages that point their own domain name at this server (DNS rebinding).
 	AllowedHosts []string
 	// AllowedOrigins are web sites, such as https://console.example.org, whose pages may call the
 	// API by CORS; browsers send no client certificate for them. The server's own origin always may, and
@@ -54,17 +55,19 @@ type Config struct {
 	// X-Forwarded-For tells where a request came from, for counting failures and for the trail. Nothing else
 	// is taken from headers of proxies, and nothing at all from those that are not named.
 	Forwarders []string
-	// FailuresPerMinute is how many failed log-ins a pair of service and network address
-	// has; more are answered 429. An address alone has 5 times as many, a service alone 50 times. 0 means 20.
-	// It tells a client that something is wrong, and does not slow down guessing: a correct identity passes in
-	// any case, so that nobody is locked out by others. What keeps tokens from being guessed is their length.
+	// FailuresPerMinute is how many failed log-ins a pair of service and network address has; more
+	// are answered 429. An address alone has 5 times as many, a service alone 50 times. 0 means 20.
+	// It shows a client that something is wrong, and does not slow down guessing: a correct
+	// identity always passes, so that no caller is locked out by others. The length of tokens
+	// protects them from guessing.
 	FailuresPerMinute int
 	// Generators make values that clients ask for with "generate": {"function": name}, for
 	// whoever may write there. Nil: none. See package generate for what needs no function.
 	Generators map[string]myvault.Generator
-	// ProjectSecrets are made in each project that POST /api/projects registers, by path: in one commit with the
-	// registration, and with the rights and in the name of the caller. Who may not write them registers nothing. The
-	// provider must be able to make several changes at once. Nil: none.
+	// ProjectSecrets are made in each project that POST /api/projects registers, by path: in one
+	// commit with the registration, and with the rights and in the name of the caller. A caller
+	// that may not write them registers nothing. The provider must be able to make several changes
+	// at once. Nil: none.
 	ProjectSecrets map[string]myvault.Generator
 	// Console answers GET for what is below /console/, with the prefix taken off, and a browser that
 	// asks for / is sent there; see package httpapi/console. It needs no identity, and sets its own
@@ -121,7 +124,7 @@ type Handler struct {
 var _ http.Handler = (*Handler)(nil)
 
 // New makes the API of vault, which stays the caller's to close. ErrInvalid for a nil vault, Tokens of another vault,
-// a host with a scheme, port or wildcard, what is no origin or network, or a negative number.
+// a host with a scheme, port or wildcard, a malformed origin or network, or a negative number.
 func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if err := config.check(vault); err != nil {
 		return nil, err

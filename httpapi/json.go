@@ -55,7 +55,8 @@ func (c *call) decode(into any, takes string) error {
 	return unprocessable("the body has the wrong type; it takes an object with " + takes)
 }
 
-// memberOf returns the last name of a pointer to what has the wrong type, which is a name of ours.
+// memberOf returns the last name of a pointer to a value of the wrong type. It is a name of the
+// API.
 func memberOf(pointer jsontext.Pointer) string {
 	for ; pointer != ""; pointer = pointer.Parent() {
 		if _, err := strconv.Atoi(pointer.LastToken()); err != nil {
@@ -65,7 +66,8 @@ func memberOf(pointer jsontext.Pointer) string {
 	return ""
 }
 
-// within adds the index of the change that a pointer into the body of POST /api/changes is inside of.
+// within adds the index of the change that a pointer into the body of POST /api/changes is inside
+// of.
 func within(pointer jsontext.Pointer, p *problem) error {
 	rest, found := strings.CutPrefix(string(pointer), "/changes/")
 	number, _, _ := strings.Cut(rest, "/")

@@ -30,8 +30,9 @@ func unfitForID(r rune) bool {
 	return true
 }
 
-// log writes the record of this request, unless it is one of many alike that are counted. It names a
-// service only once that was proven, and the cause of what the client sees as a bare 5xx.
+// log writes the record of this request, unless it is one of many alike that are counted. It names
+// a service only once that was proven, and the cause of an error that the client sees as a bare
+// 5xx.
 func (c *call) log(status, size int, took time.Duration, err error) {
 	level := c.level(status, err)
 	if !c.api.logger.Enabled(c.ctx(), level) {

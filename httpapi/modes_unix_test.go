@@ -12,8 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/httpapi"
 )
 
-// TestModesOfFiles: the key is for its owner and the group; certificates are no secret, but nobody else may
-// change them.
+// TestModesOfFiles: the key is for its owner and the group; certificates are no secret, but nobody
+// else may change them.
 func TestModesOfFiles(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, nil)

@@ -31,7 +31,8 @@ func (c *call) limit() (int, error) {
 // the caller must not see, and neither must its length be.
 const cursorBlock = 256
 
-// next returns the Link header to what follows fields, which only servers of this store can read.
+// next returns the Link header to the items behind fields, which only servers of this store can
+// read.
 func (c *call) next(fields ...string) string {
 	plain := []byte(strings.Join(fields, "\x00"))
 	plain = append(plain, make([]byte, cursorBlock-len(plain)%cursorBlock)...)

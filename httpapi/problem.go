@@ -133,7 +133,7 @@ func (c *call) blame(p *problem, refused *myvault.ChangeError) {
 	p.detail = fmt.Sprintf("change %d: %s", refused.Index+1, p.detail)
 }
 
-// meaningOf gives a problem of its own for err, out of the table.
+// meaningOf returns a new problem for err, from the table.
 func meaningOf(err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {
 		own := *p

@@ -30,7 +30,8 @@ func withProjectSecrets(t *testing.T) *fixture {
 	return serveOn(t, newStore(t), httpapi.Config{ProjectSecrets: secrets})
 }
 
-// TestANewProjectHasItsSecrets, each with a value of its own, and on record in the name of the caller.
+// TestANewProjectHasItsSecrets, each with a value of its own, and on record in the name of the
+// caller.
 func TestANewProjectHasItsSecrets(t *testing.T) {
 	is := is.New(t)
 	f := withProjectSecrets(t)
@@ -55,8 +56,8 @@ func TestANewProjectHasItsSecrets(t *testing.T) {
 	}
 }
 
-// TestAProjectComesWithItsSecretsOrNotAtAll: one who may not write them registers nothing, a second registration
-// makes no second version, and a project that comes back gets new values.
+// TestAProjectComesWithItsSecretsOrNotAtAll: one who may not write them registers nothing, a second
+// registration makes no second version, and a project that comes back gets new values.
 func TestAProjectComesWithItsSecretsOrNotAtAll(t *testing.T) {
 	is := is.New(t)
 	f := withProjectSecrets(t)

@@ -89,7 +89,8 @@ func TestAFloodOfWrongTokensIsTwoLinesASecond(t *testing.T) {
 	})
 }
 
-// TestNoStrangerFillsTheLog: ten seconds of 300 requests each, of every kind that fails or needs no identity.
+// TestNoStrangerFillsTheLog: ten seconds of 300 requests each, of every kind that fails or needs no
+// identity.
 func TestNoStrangerFillsTheLog(t *testing.T) {
 	for name, ask := range map[string]func(l logged, n int){
 		"unknown services": func(l logged, n int) { l.ask(fmt.Sprint("s", n), "wrong", "GET", "/api/whoami") },

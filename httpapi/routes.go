@@ -36,10 +36,10 @@ type endpoint struct {
 	rest     bool     // the last one stands for all that follow
 	project  int      // at which one an address begins; -1: the pattern has none
 	handle   func(*call) (answer, error)
-	probe    bool           // asked by what chooses neither the Host header nor the query; the answer says no more than the status
-	files    bool           // what follows is a file's name, and no address
+	probe    bool           // asked by probes, which choose neither the Host header nor the query; the answer shows the status alone
+	files    bool           // the rest of the path is a file's name, and no address
 	byQuery  bool           // the address is in the query parameters project and path
-	action   myvault.Action // what a caller lacks that is denied; 0: depends on the request
+	action   myvault.Action // the right that a denied caller lacks; 0: depends on the request
 }
 
 // endpoints makes the table. Routes are matched on the raw path by endpoint.matches, not by
@@ -126,7 +126,7 @@ func (e endpoint) evaluates(headers ...string) endpoint {
 	return e
 }
 
-// lists reports whether the size of the answer grows with what is stored, up to a page.
+// lists reports whether the size of the answer grows with the number of stored items, up to a page.
 func (e *endpoint) lists() bool { return slices.Contains(e.Query, "limit") }
 
 func public(pattern string, handle func(*call) (answer, error)) endpoint {

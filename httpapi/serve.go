@@ -43,13 +43,14 @@ type ServerConfig struct {
 	// PlaintextBeyondLoopback allows plain HTTP on an address that other machines reach. Then
 	// tokens and values cross the network readable, unless something in front encrypts.
 	PlaintextBeyondLoopback bool
-	// MaxConnections is how many connections may be open; 0 means 512. They are fewer if the process may not open
-	// as many files, see Connections. A further one takes the place
-	// of one on which nobody proved who it is, else of one that waits for its next request or whose client keeps a
-	// request waiting. Among them it is one of the network address, or of the service, with the most, the oldest first.
+	// MaxConnections is how many connections may be open; 0 means 512. They are fewer if the
+	// process may not open as many files, see Connections. A further one takes the place of one on
+	// which nobody proved who it is, else of one that waits for its next request or whose client
+	// keeps a request waiting. Among them it is one of the network address, or of the service, with
+	// the most, the oldest first.
 	MaxConnections int
-	// FilesPerConnection is how many open files a connection may need: 2 for a provider that opens a connection of
-	// its own for each request. 0 means 1.
+	// FilesPerConnection is how many open files a connection may need: 2 for a provider that opens
+	// a connection of its own for each request. 0 means 1.
 	FilesPerConnection int
 	// Drain is how long the server goes on answering when it ends, while GET /ready answers 503 and
 	// balancers turn to others. 0 means not at all.
@@ -111,7 +112,8 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 	return err
 }
 
-// bound returns the listener that keeps as many connections as Connections says, and logs if those are few.
+// bound returns the listener that keeps as many connections as Connections says, and logs if those
+// are few.
 func (c ServerConfig) bound(listener net.Listener, logger *slog.Logger) *bounded {
 	limit, asked := c.Connections(), c.asked()
 	if limit < asked {
@@ -130,15 +132,16 @@ func (c ServerConfig) bound(listener net.Listener, logger *slog.Logger) *bounded
 	}
 }
 
-// Connections returns how many connections [Serve] keeps open: MaxConnections, or as many as the process may open
-// files for, less 96 for all else, but at least 16. Beyond that limit nobody could be let in for up to a second.
+// Connections returns how many connections [Serve] keeps open: MaxConnections, or as many as the
+// process may open files for, less 96 for all else, but at least 16. Beyond that limit no
+// connection could be accepted for up to a second.
 func (c ServerConfig) Connections() int {
 	fit := (openFiles() - reservedFiles) / max(c.FilesPerConnection, 1)
 	return min(c.asked(), max(fit, leastConnections))
 }
 
-// graceOf returns how long strangers may say nothing. With fewer places than asked for it is shorter, so that as
-// many callers a second are let in.
+// graceOf returns how long strangers may say nothing. With fewer places than asked for it is
+// shorter, so that as many callers a second are let in.
 func graceOf(limit, asked int) time.Duration {
 	return max(grace*time.Duration(limit)/time.Duration(asked), leastGrace)
 }
@@ -214,11 +217,11 @@ func (c ServerConfig) Check(addr net.Addr) error {
 	return nil
 }
 
-// CheckPolicy tells whether a policy may serve on an address, as [Serve] does at its start: ErrInvalid
-// where other machines reach it and a service has a token under 16 characters, or one that the documents
-// show as an example. On loopback such tokens are a warning to logger, which may be nil. Ask it before
-// [myvault.Vault.SetPolicy]. The length of a sha256: token shows only when a caller presents it: beyond
-// loopback one under 16 bytes is answered as a wrong one.
+// CheckPolicy tells whether a policy may serve on an address, as [Serve] does at its start:
+// ErrInvalid where other machines reach it and a service has a token under 16 characters, or one
+// that the documents show as an example. On loopback such tokens are a warning to logger, which may
+// be nil. Ask it before [myvault.Vault.SetPolicy]. The length of a sha256: token shows only when a
+// caller presents it: beyond loopback one under 16 bytes is answered as a wrong one.
 func CheckPolicy(policy *myvault.Policy, addr net.Addr, logger *slog.Logger) error {
 	weak := strings.Join(policy.WeakTokens(), ", ")
 	switch {

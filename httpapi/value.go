@@ -39,8 +39,8 @@ func fieldError(err error, member string) error {
 	return err
 }
 
-// plain reports whether JSON carries a value as it is, and not in base64: if it is UTF-8 and fits the body of a
-// request, so that a client can send back what it read.
+// plain reports whether JSON carries a value as it is, and not in base64: if it is UTF-8 and fits
+// the body of a request, so that a client can send back what it read.
 func plain(value []byte) bool {
 	return utf8.Valid(value) && quotedSize(value) <= maxBody-maxNames
 }
@@ -48,7 +48,8 @@ func plain(value []byte) bool {
 // maxNames is room for all but the value in the body that has it.
 const maxNames = 16 << 10
 
-// quotedSize returns the size of s as [jsontext.AppendQuote] writes it, or less if it fits in any case.
+// quotedSize returns the size of s as [jsontext.AppendQuote] writes it, or less if it fits in any
+// case.
 func quotedSize(s []byte) int {
 	size := len(s) + len(`""`)
 	if size*6 <= maxBody-maxNames {

@@ -72,8 +72,8 @@ type versionsBody struct {
 // maxVersions is the largest number of versions in one body.
 const maxVersions = 1000
 
-// changeVersions answers the newest versions as they are after the change, up to a page and with the
-// Link to older ones, or 204 where the caller may make the change but not list.
+// changeVersions answers the newest versions as they are after the change, up to a page and with
+// the Link to older ones, or 204 where the caller may make the change but not list.
 func (c *call) changeVersions() (answer, error) {
 	body := versionsBody{Versions: array[uint64]{limit: maxVersions}}
 	if err := c.decode(&body, "the string op and, to destroy, versions (numbers) or all (true)"); err != nil {

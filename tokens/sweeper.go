@@ -19,8 +19,9 @@ type Sweeper struct {
 // interval from now. It destroys no others, so each process of a store may sweep, whatever its policy: what merely rests on
 // what this one does not take stays until it expires, its place is needed, or somebody calls [Issuer.Sweep].
 //
-// What has expired is told by the machine's clock. Where that went ahead of the time that has passed since the sweep before,
-// by more than five minutes, the sweep is left out: a clock that is wrong for a while destroys no record of a live token.
+// Expiry is judged by the machine's clock. If the clock has advanced by over five minutes more than
+// the time that has passed since the previous sweep, the sweep is skipped: a clock that is wrong
+// for a while destroys no record of a live token.
 //
 // A sweep is cut off after another interval, and the next one begins where it was. failed, which may be nil, is told what went wrong, as
 // Sweep would give it; the next sweep tries again. The sweeper waits for failed, so failed must not Close it: that would
@@ -62,7 +63,7 @@ func (i *Issuer) SweepEvery(interval time.Duration, failed func(error)) (*Sweepe
 	return s, nil
 }
 
-// clockSlack is how far the clock may go ahead between two sweeps, as it does where it is corrected.
+// clockSlack is how far the clock may jump ahead between two sweeps, as a correction may do.
 const clockSlack = 5 * time.Minute
 
 // wentAhead reports whether the clock has gone on by more than the time that has passed.

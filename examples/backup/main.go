@@ -1,6 +1,6 @@
 // Command backup writes an encrypted backup of a store, while the server runs or not, and beside it
-// its heads, in a file of that name with .heads, which it also prints. Keep both elsewhere. It never
-// replaces a file. The directory and the master key come from the server's settings.
+// its heads, in a file of that name with .heads, which it also prints. Keep both elsewhere. It
+// never replaces a file. The directory and the master key come from the server's settings.
 //
 //	go run ./examples/backup vault.backup
 package main

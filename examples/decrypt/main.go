@@ -78,8 +78,8 @@ func decrypt(file, key, project, path string) ([]byte, error) {
 		str16(project), str16(path), version, record[1:5]))
 }
 
-// uri names the file. Without a write-ahead log nobody has it open: then it is read as one that does
-// not change, because the engine would make a log and leave it there.
+// uri names the file. Without a write-ahead log no process has it open: then it is read as one that
+// does not change, because the engine would make a log and leave it there.
 // https://sqlite.org/uri.html#uriimmutable
 func uri(file string) string {
 	name := "file:" + url.PathEscape(filepath.ToSlash(file))

@@ -1,6 +1,6 @@
-// Command restore makes a store in a new directory of a backup, once all of it was proved. With
-// the heads that were written with the backup it also proves that it is that one. The master key
-// comes from the server's settings; it is the one that was in force when the backup was made, or rekey
+// Command restore makes a store in a new directory of a backup, once all of it was proved. With the
+// heads that were written with the backup it also proves that it is that one. The master key comes
+// from the server's settings; it is the one that was in force when the backup was made, or rekey
 // has kept that one beside the key file. The new store has the key of its backup.
 //
 //	go run ./examples/restore vault.backup restored vault.backup.heads

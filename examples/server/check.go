@@ -17,9 +17,9 @@ import (
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// check returns everything with which the server would not start, short of opening the store and listening, and
-// the certificates: their files may be pipes, which are read once. The start, a reload and -lint all ask it;
-// a server that started already does not open pipes again.
+// check returns everything with which the server would not start, short of opening the store and
+// listening, and the certificates: their files may be pipes, which are read once. The start, a
+// reload and -lint all ask it; a server that started already does not open pipes again.
 func (l loaded) check(ctx context.Context, started bool) (*httpapi.Certificates, error) {
 	certificates, tlsWrong := l.certificates(started)
 	_, secretsWrong := l.projectSecrets()
@@ -40,7 +40,7 @@ func (l loaded) check(ctx context.Context, started bool) (*httpapi.Certificates,
 	return certificates, errors.Join(wrong...)
 }
 
-// checkAPI checks the settings of the API one by one, over a vault that nobody uses.
+// checkAPI checks the settings of the API one by one, over a vault that is not used.
 func (l loaded) checkAPI() error {
 	policy, err := myvault.NewPolicy()
 	if err != nil {
@@ -73,9 +73,9 @@ func named(setting string, err error) error {
 	return fmt.Errorf("setting %s: %w", setting, err)
 }
 
-// checkServices refuses a service that nobody can log in as, certificates that no client could show, and a
-// duty of a service that there is not. The library takes services that cannot log in: they are for programs that
-// embed it.
+// checkServices refuses a service that no client can log in as, certificates that no client could
+// present, and a MYVAULT_DUE that names no service. The library accepts services that cannot log
+// in: they are for programs that embed it.
 func (l loaded) checkServices() error {
 	var wrong []error
 	services := items(l.all["ALLOWED_SERVICES"])

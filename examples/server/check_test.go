@@ -12,7 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
-// refused are changes of one thing each, in goodEnv, that a start refuses, and so do -lint and a reload.
+// refused are changes of one thing each, in goodEnv, that a start refuses, and so do -lint and a
+// reload.
 var refused = []struct{ line, becomes, want string }{
 	{"MSA_", "MYVAULT_FORWARDERS=canary\nMSA_", "setting MYVAULT_FORWARDERS"},
 	{"MSA_", "MYVAULT_ORIGINS=canary\nMSA_", "setting MYVAULT_ORIGINS"},
@@ -62,7 +63,8 @@ var refused = []struct{ line, becomes, want string }{
 
 const (
 	goodKey = "MSA_MASTER_KEY=base64:a2V5IG9mIHRoZSBzZXJ2ZXIncyB0ZXN0cyBhbG9uZSE="
-	// publishedKey is that of README.md, .env.example and of the document that the project was created from.
+	// publishedKey is that of README.md, .env.example and of the document that the project was
+	// created from.
 	publishedKey = "base64:jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE="
 )
 
@@ -112,8 +114,8 @@ func TestLintRefusesWhatTheStartRefuses(t *testing.T) {
 	}
 }
 
-// TestAReloadRefusesWhatTheStartRefuses, settings that would take effect at the next start among them: a server that
-// is started again after it took a .env has to come up.
+// TestAReloadRefusesWhatTheStartRefuses, settings that would take effect at the next start among
+// them: a server that is started again after it took a .env has to come up.
 func TestAReloadRefusesWhatTheStartRefuses(t *testing.T) {
 	p := serving(t, "newsbot/")
 	env := filepath.Join(p.dir, ".env")
@@ -250,7 +252,8 @@ func TestTheGreetingBeyondLoopback(t *testing.T) {
 	}
 }
 
-// TestAReloadWaitsForTheFilesThatTheEnvNames: it comes once they are good, without another change of the .env.
+// TestAReloadWaitsForTheFilesThatTheEnvNames: it comes once they are good, without another change
+// of the .env.
 func TestAReloadWaitsForTheFilesThatTheEnvNames(t *testing.T) {
 	is := is.New(t)
 	p := serving(t, "newsbot/")

@@ -113,7 +113,8 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
-// TestCIRepeatsWhatWasNotChecked reads the shell function of .ci/run that prints the last step's output.
+// TestCIRepeatsWhatWasNotChecked reads the shell function of .ci/run that prints the last step's
+// output.
 func TestCIRepeatsWhatWasNotChecked(t *testing.T) {
 	is := is.New(t)
 	run, err := os.ReadFile(filepath.Join(root, ".ci/run"))

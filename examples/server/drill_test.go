@@ -177,8 +177,8 @@ func tools(t *testing.T, blocks []block) string {
 
 var running = regexp.MustCompile(`go run \./examples/\w+`)
 
-// run runs a script in a directory with the programs of tools. Unless after is 0, it is killed with all
-// that it has started once it has printed the last line, or so much later.
+// run runs a script in a directory with the programs of tools. Unless after is 0, it is killed with
+// all that it has started once it has printed the last line, or so much later.
 func (d *drill) run(dir, tools, script string, after time.Duration, settings ...string) error {
 	d.t.Helper()
 	script = strings.ReplaceAll(script, "go run ./examples/", filepath.ToSlash(tools)+"/")
@@ -210,8 +210,9 @@ func (d *drill) run(dir, tools, script string, after time.Duration, settings ...
 
 const lastLine = "the last line begins"
 
-// TestEveryBlockOfOperateCanBeRepeated: run twice, cut off at each line, killed in each line, and run in
-// another directory, no block loses a key or a backup; and a whole one works behind all of that.
+// TestEveryBlockOfOperateCanBeRepeated: run twice, cut off at each line, killed in each line, and
+// run in another directory, no block loses a key or a backup; and a whole one works behind all of
+// that.
 func TestEveryBlockOfOperateCanBeRepeated(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the blocks are for a Unix shell")
@@ -267,7 +268,8 @@ func (d *drill) repeats(programs, block string) {
 	is.True(len(d.keys) >= before+2)
 }
 
-// TestRecipesReplaceNothing: a redirection of a document would empty what is there before its command runs.
+// TestRecipesReplaceNothing: a redirection of a document would empty what is there before its
+// command runs.
 func TestRecipesReplaceNothing(t *testing.T) {
 	replaces := regexp.MustCompile(`[^->|=&2]> ?["$./\w]`)
 	for _, name := range append(pages, "SECURITY.md", "CONTRIBUTING.md") {
@@ -290,8 +292,8 @@ func TestRecipesReplaceNothing(t *testing.T) {
 	}
 }
 
-// TestCertificatesAreMadeOnce: the block that makes them keeps those that are there, and adds one line to
-// the .env.
+// TestCertificatesAreMadeOnce: the block that makes them keeps those that are there, and adds one
+// line to the .env.
 func TestCertificatesAreMadeOnce(t *testing.T) {
 	_, blocks := page(t, "docs/deploy.md")
 	for _, b := range blocks {

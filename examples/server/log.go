@@ -15,11 +15,11 @@ import (
 // flushTimeout is how long the end of the server waits for a log that is slow or stuck.
 const flushTimeout = time.Second
 
-// output is all that the server writes to its terminal or collector. Nothing of it blocks, whatever the
-// reader does.
+// output is everything that the server writes to its terminal or collector. Writing never blocks,
+// even if the reader is slow or stuck.
 type output struct {
 	logger  *slog.Logger
-	repeats *logs.Repeats // for what is logged besides the API
+	repeats *logs.Repeats // for records other than those of the API
 	stderr  *logs.Queue
 	stdout  *logs.Queue // for people; nothing is written to it where logs are JSON
 	json    bool

@@ -20,7 +20,8 @@ import (
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
-// detached starts a server whose log goes to a file of the caller's, and returns it once it answers.
+// detached starts a server whose log goes to a file of the caller's, and returns it once it
+// answers.
 func detached(t *testing.T, stdout, stderr *os.File, settings ...string) *process {
 	t.Helper()
 	port := freePort(t)
@@ -77,7 +78,8 @@ func gone(t *testing.T) *os.File {
 	return w
 }
 
-// TestTheReaderOfTheLogStopsNothing: it is stuck, or gone, and requests are answered, and SIGTERM is obeyed.
+// TestTheReaderOfTheLogStopsNothing: it is stuck, or gone, and requests are answered, and SIGTERM
+// is obeyed.
 func TestTheReaderOfTheLogStopsNothing(t *testing.T) {
 	for name, broken := range map[string]func(*testing.T) *os.File{"stuck": full, "gone": gone} {
 		for _, format := range []string{"text", "json"} {
@@ -190,7 +192,8 @@ func TestStrangersOfTheHTTPSPort(t *testing.T) {
 	is.True(lines < each)
 }
 
-// TestASecondSignalEndsTheServerAtOnce while it drains, and what was counted for the trail is written.
+// TestASecondSignalEndsTheServerAtOnce while it drains, and what was counted for the trail is
+// written.
 func TestASecondSignalEndsTheServerAtOnce(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -222,7 +225,8 @@ func TestTwoSignalsInARowAreOne(t *testing.T) {
 	is.NoErr(p.stop(t, syscall.SIGTERM))
 }
 
-// TestFewOpenFiles: under a low limit the server keeps fewer connections, says so, and never fails to accept one.
+// TestFewOpenFiles: under a low limit the server keeps fewer connections, says so, and never fails
+// to accept one.
 func TestFewOpenFiles(t *testing.T) {
 	is := is.New(t)
 	p := command(t, t.TempDir())

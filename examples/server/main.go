@@ -234,7 +234,7 @@ func (f *format) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// greet tells people where everything is.
+// greet prints where everything is.
 func greet(to io.Writer, s settings, path string, addr net.Addr) {
 	data, _ := filepath.Abs(s.Data)
 	fmt.Fprintf(to, "myVault serves %s://%s\n", s.scheme(), addr)

@@ -19,7 +19,8 @@ import (
 	"github.com/myswiftagent/myvault/metrics"
 )
 
-// maxScrapes is how many connections the listener of metrics keeps open, so that it takes no files from the API.
+// maxScrapes is how many connections the listener of metrics keeps open, so that it takes no files
+// from the API.
 const maxScrapes = 16
 
 // OperatingSettings are for those who run the server.

@@ -25,8 +25,8 @@ func needRoot(t *testing.T) {
 	t.Skip("only root can give files to another user")
 }
 
-// public makes a directory that every user may enter, with a copy of the server in it. Below t.TempDir
-// only its owner may enter.
+// public makes a directory that every user may enter, with a copy of the server in it. Below
+// t.TempDir only its owner may enter.
 func public(t *testing.T) (dir, server string) {
 	t.Helper()
 	is := is.New(t)
@@ -49,8 +49,8 @@ func give(t *testing.T, path string, user, group int, mode fs.FileMode) {
 	is.NoErr(os.Chmod(path, mode)) // after chown, which clears the set-group-ID bit
 }
 
-// TestAKubernetesMount has what docs/deploy.md says: a Secret and a volume, both given to the group of the
-// process by fsGroup.
+// TestAKubernetesMount has what docs/deploy.md says: a Secret and a volume, both given to the group
+// of the process by fsGroup.
 func TestAKubernetesMount(t *testing.T) {
 	needRoot(t)
 	is := is.New(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
-// TestAReloadDoesNotReadPipesAgain: the key and the certificates came by pipes, which a start can read and which are
-// empty since.
+// TestAReloadDoesNotReadPipesAgain: the key and the certificates came by pipes, which a start can
+// read and which are empty since.
 func TestAReloadDoesNotReadPipesAgain(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()

@@ -9,8 +9,8 @@ import (
 	"github.com/myswiftagent/myvault/generate"
 )
 
-// projectSecrets returns what MYVAULT_PROJECT_SECRETS makes in each new project. Its errors count items and
-// show none: they may hold anything.
+// projectSecrets returns what MYVAULT_PROJECT_SECRETS makes in each new project. Its errors count
+// items and show none: they may hold anything.
 func (s settings) projectSecrets() (map[string]myvault.Generator, error) {
 	if len(s.ProjectSecrets) > 0 && s.Provider == "hashivault" {
 		return nil, errors.New("MYVAULT_PROJECT_SECRETS needs a store that makes several changes at once; with hashivault create such secrets by POST /api/secrets")

@@ -8,7 +8,8 @@ import (
 	"github.com/matryer/is"
 )
 
-// TestProjectSecretsOfTheSettings: the key that the earlier service made when a project was registered.
+// TestProjectSecretsOfTheSettings: the key that the earlier service made when a project was
+// registered.
 func TestProjectSecretsOfTheSettings(t *testing.T) {
 	is := is.New(t)
 	p := start(t, t.TempDir(), "MYVAULT_PROJECT_SECRETS=GOOGLE_CREDS_ENCRYPTION_KEY=bytes:32:base64url, prod/pin=text:40:hex")

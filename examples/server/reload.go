@@ -137,8 +137,8 @@ func (r *reloader) reload(ctx context.Context, why string) error {
 	return nil
 }
 
-// again loads the source once more. It refuses what a start would refuse, and a policy that is unfit for the
-// address that the server has.
+// again loads the source once more. It refuses what a start would refuse, and a policy that is
+// unfit for the address that the server has.
 func (r *reloader) again(ctx context.Context) (loaded, error) {
 	if r.path == "" {
 		return loaded{}, errors.New("there is no .env: the policy comes from the environment of the process, which nobody can change")

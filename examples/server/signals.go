@@ -9,16 +9,17 @@ import (
 	"time"
 )
 
-// oneSignal is how close together two signals count as one: some programs, such as timeout, send the
-// process the same signal twice.
+// oneSignal is how close together two signals count as one: some programs, such as timeout, send
+// the process the same signal twice.
 const oneSignal = 20 * time.Millisecond
 
 // stopper ends the server: in order at the first SIGINT or SIGTERM, at once at the second.
 type stopper struct {
-	cleanUp atomic.Pointer[func()] // what must not be left undone at the second; nil: nothing
+	cleanUp atomic.Pointer[func()] // runs at the second; nil: nothing to clean up
 }
 
-// watch returns a context that ends at the first signal. At the second the process ends with code 1.
+// watch returns a context that ends at the first signal. At the second the process ends with code
+// 1.
 func (s *stopper) watch() context.Context {
 	ctx, end := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 4)

@@ -20,8 +20,8 @@ type TLSSettings struct {
 	LeastTLS       string `env:"MYVAULT_TLS_MIN" envDefault:"1.3" help:"1.3, or 1.2 for old clients (1.3)"`
 }
 
-// certificates reads the files; nil where HTTPS is not wanted. Pipes that a server read when it started are
-// not opened again.
+// certificates reads the files; nil where HTTPS is not wanted. Pipes that a server read when it
+// started are not opened again.
 func (s TLSSettings) certificates(started bool) (*httpapi.Certificates, error) {
 	versions := map[string]uint16{"1.3": tls.VersionTLS13, "1.2": tls.VersionTLS12}
 	least, known := versions[s.LeastTLS]
@@ -53,8 +53,8 @@ func (s TLSSettings) certificates(started bool) (*httpapi.Certificates, error) {
 	return certificates, nil
 }
 
-// named returns the settings that name a file, and an error for each whose file is not there. Its path is not
-// shown: somebody may have put the key there.
+// named returns the settings that name a file, and an error for each whose file is not there. Its
+// path is not shown: it may be the key itself.
 func (s TLSSettings) named() (names string, err error) {
 	var all []string
 	var wrong []error

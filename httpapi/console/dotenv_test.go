@@ -24,7 +24,8 @@ const read = (text) => {
 process.stdout.write(JSON.stringify(JSON.parse(readFileSync(0, 'utf8')).map(read)))
 `
 
-// TestThePageReadsAnEnvAsGoDoes: the table of both, and random texts. In Chromium it is tested by tests/console.
+// TestThePageReadsAnEnvAsGoDoes: the table of both, and random texts. In Chromium it is tested by
+// tests/console.
 func TestThePageReadsAnEnvAsGoDoes(t *testing.T) {
 	is := is.New(t)
 	node, err := exec.LookPath("node")

@@ -1,5 +1,5 @@
-// Package envcases has the cases that all readers of a .env are tested with: those of testdata/dotenv.json,
-// and random ones.
+// Package envcases has the cases that all readers of a .env are tested with: those of
+// testdata/dotenv.json, and random ones.
 package envcases
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Case is a text and what a reader makes of it.
+// Case is a text and the result of reading it.
 type Case struct {
 	Text string `json:"text"`
 	Result
@@ -46,7 +46,7 @@ func Table(t testing.TB) []Case {
 	return table.Cases
 }
 
-// Random returns n texts, the same for the same seed, with what the Go reader makes of them.
+// Random returns n texts, the same for the same seed, with the results of the Go reader.
 func Random(seed uint64, n int) []Case {
 	random := rand.New(rand.NewPCG(seed, 1))
 	pick := func(from ...string) string { return from[random.IntN(len(from))] }

@@ -1,6 +1,6 @@
 // Package logs bounds the operational log of a server: in lines that one kind of event writes, in
-// memory, and in the time that a caller spends on it. Log lines may be dropped, and are counted then.
-// Nothing here is for the audit trail, of which no entry may be lost.
+// memory, and in the time that a caller spends on it. Log lines may be dropped, and are counted
+// then. Nothing here is for the audit trail, of which no entry may be lost.
 package logs
 
 import (
@@ -21,8 +21,8 @@ const (
 var ErrDropped = errors.New("the log is behind or closed: a line was dropped")
 
 // Queue is an io.Writer that never blocks. One goroutine passes lines on to another writer. While
-// that writer is slow or stuck, lines wait in a bounded queue; further lines are dropped and counted.
-// Failed writes count as dropped too, and the next line is tried all the same.
+// that writer is slow or stuck, lines wait in a bounded queue; further lines are dropped and
+// counted. Failed writes count as dropped too, and the next line is tried all the same.
 type Queue struct {
 	to   io.Writer
 	note func(dropped uint64) []byte
@@ -38,8 +38,8 @@ type Queue struct {
 
 var _ io.Writer = (*Queue)(nil)
 
-// NewQueue returns a queue of lines for to. Once to works again, note makes the line that reports how
-// many lines were dropped since the last note; a nil note reports nothing.
+// NewQueue returns a queue of lines for to. Once to works again, note makes the line that reports
+// how many lines were dropped since the last note; a nil note reports nothing.
 func NewQueue(to io.Writer, note func(dropped uint64) []byte) *Queue {
 	q := &Queue{
 		to: to, note: note,
@@ -101,7 +101,8 @@ func (q *Queue) run() {
 	}
 }
 
-// pass writes a line and, if it was the last one that waited, the note about those that were dropped.
+// pass writes a line and, if it was the last one that waited, the note about those that were
+// dropped.
 func (q *Queue) pass(line []byte) {
 	_, err := q.to.Write(line)
 	q.waiting.Add(-int64(len(line)))

@@ -16,7 +16,7 @@ const (
 )
 
 // Repeats logs the first record of a kind at once, and counts the others of the same second in one
-// record at its end. So whatever a group of callers does, it writes at most 66 lines a second.
+// record at its end. So a group of callers causes at most 66 lines a second.
 type Repeats struct {
 	logger *slog.Logger
 
@@ -28,10 +28,10 @@ type Repeats struct {
 // Record is what is logged.
 type Record struct {
 	Level   slog.Level
-	Group   string // of callers; each has a bound of its own
+	Group   string // of callers; each has a separate bound
 	Message string
 	Kind    []slog.Attr // with Group and Message, what equal records have in common
-	Rest    []slog.Attr // what only the first record of a kind shows
+	Rest    []slog.Attr // shown in the first record of a kind alone
 }
 
 type kind struct{ group, text string }
@@ -112,9 +112,9 @@ func (r *Repeats) Flush() {
 // maxDetail is how many bytes of a line's detail are logged.
 const maxDetail = 300
 
-// Lines returns a writer for a [log.Logger] without flags, such as [net/http.Server.ErrorLog]. Each write
-// is one record at level WARN. Its message is the text up to the first quote, bracket or digit, which
-// is its kind too. The rest may hold anything; unless details is set, it is left out.
+// Lines returns a writer for a [log.Logger] without flags, such as [net/http.Server.ErrorLog]. Each
+// write is one record at level WARN. Its message is the text up to the first quote, bracket or
+// digit, which is its kind too. The rest may hold anything; unless details is set, it is left out.
 func (r *Repeats) Lines(group string, details bool) io.Writer { return lines{r, group, details} }
 
 type lines struct {

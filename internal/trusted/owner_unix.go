@@ -24,8 +24,9 @@ func ownerOf(info fs.FileInfo) (o owner, known bool) {
 	return owner{int(stat.Uid), int(stat.Gid)}, true
 }
 
-// onlyMember reports whether the system's files list nobody but the user in a group: no other has it as
-// the first group, and none is named as a further member. Root has no group of its own.
+// onlyMember reports whether the user is the only member of a group in the system's files: no other
+// user has it as the first group or is named as a further member. It is false for root, whose group
+// is shared.
 func onlyMember(group, user int) bool {
 	if user == 0 {
 		return false

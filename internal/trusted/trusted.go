@@ -1,14 +1,15 @@
-// Package trusted checks that nobody but root and the user of this process can change a file: neither the
-// file, nor a directory above it, nor a symbolic link on the way to it.
+// Package trusted checks that only root and the user of this process can change a file, the
+// directories above it and the symbolic links on the way to it.
 //
-// An owner must be root or the effective user of the process, and being root is no exception. Neither group
-// nor others may have the right to write. Three kinds of directories that others can write count as protected:
+// An owner must be root or the effective user of the process, and being root is no exception.
+// Neither group nor others may have the right to write. Three kinds of directories that others can
+// write count as protected:
 //
 //   - a sticky directory of root, such as /tmp and the mount of a Kubernetes Secret;
-//   - a directory of root with the set-group-ID bit and one of the process's own groups, as Kubernetes makes
-//     volumes with fsGroup;
-//   - a directory above the file whose group has no other member than the user of the process, as a umask
-//     of 002 makes them.
+//   - a directory of root with the set-group-ID bit and one of the process's own groups, as
+//     Kubernetes makes volumes with fsGroup;
+//   - a directory above the file whose group has no other member than the user of the process, as a
+//     umask of 002 makes them.
 //
 // Where files have no Unix owner, as on Windows, everything is trusted.
 package trusted
@@ -47,13 +48,14 @@ const (
 	Anyone Readers = iota
 	// Group lets the file's group read it.
 	Group
-	// Owner lets nobody, except that a file of root with mode 0440 may be read by one of the process's
-	// own groups: that is how Kubernetes and systemd hand over a secret.
+	// Owner lets no other user read it, with one exception: a file of root with mode 0440 may be
+	// readable by one of the process's own groups. That is how Kubernetes and systemd hand over a
+	// secret.
 	Owner
 )
 
-// Open opens a file for reading, and checks it and the way to it. An error of the operating system is
-// returned as it is.
+// Open opens a file for reading, and checks it and the way to it. An error of the operating system
+// is returned as it is.
 func Open(path string, readers Readers) (*os.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -65,14 +67,14 @@ func Open(path string, readers Readers) (*os.File, error) {
 	return f, nil
 }
 
-// Path checks the way to a file or directory: the directories above it, and symbolic links. What is missing
-// at its end is not an error.
+// Path checks the way to a file or directory: the directories above it, and symbolic links. What is
+// missing at its end is not an error.
 func Path(path string) error {
 	_, err := self().follow(path)
 	return err
 }
 
-// File checks the owner of a file or directory, and that nobody else may write it.
+// File checks the owner of a file or directory, and that no other user may write it.
 func File(path string, info fs.FileInfo) error { return self().closed(path, info) }
 
 // process is whose files are trusted.
@@ -165,8 +167,8 @@ func (p process) directory(path string, info fs.FileInfo) error {
 // maxLinks is how many symbolic links are followed, as by Linux.
 const maxLinks = 40
 
-// follow walks to path as the system does, and checks each directory and link. descriptor: the way led to
-// a descriptor of a process, and ends there.
+// follow walks to path as the system does, and checks each directory and link. descriptor: the way
+// led to a descriptor of a process, and ends there.
 func (p process) follow(path string) (descriptor bool, err error) {
 	if !hasOwners {
 		return false, nil
@@ -204,7 +206,8 @@ func (p process) follow(path string) (descriptor bool, err error) {
 	return false, err
 }
 
-// absolute makes a path absolute, but does not clean it: ".." behind a link is not the directory of the link.
+// absolute makes a path absolute, but does not clean it: ".." behind a link is not the directory of
+// the link.
 func absolute(path string) (string, error) {
 	if filepath.IsAbs(path) {
 		return path, nil
@@ -213,7 +216,7 @@ func absolute(path string) (string, error) {
 	return here + "/" + path, err
 }
 
-// step checks a directory on the way, or what is a link or the end of it.
+// step checks a directory on the way, or, if end is set, a symbolic link or the last element.
 func (p process) step(path string, end bool) error {
 	info, err := os.Lstat(path)
 	if err != nil {

@@ -75,10 +75,10 @@ func (f *Files) again(now state, load func() error) (news bool, err error) {
 // being written, or of which the second of two is not there yet, is not loaded. That a file
 // is gone or cannot be read any more is a change like others, and so is its mode.
 //
-// told gets what load gave. Where that is an error of the system (a [syscall.Errno]), such as too many
-// open files, or one of [Passing], it says nothing of what the files hold and may pass without a change of them: load is called
-// again at every look, and told hears of it once for as long as the text is the same. Every other error
-// lies in the files, and stands until they change.
+// told gets what load gave. Where that is an error of the system (a [syscall.Errno]), such as too
+// many open files, or one of [Passing], it is not about the contents of the files and may pass
+// without a change of them: load is called again at every look, and told hears of it once for as
+// long as the text is the same. Every other error lies in the files, and stands until they change.
 func (f *Files) Run(ctx context.Context, interval time.Duration, load func() error, told func(error)) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -101,7 +101,8 @@ func (f *Files) Run(ctx context.Context, interval time.Duration, load func() err
 	}
 }
 
-// ofSystem gives err if the operating system refused something, or if it is one of Passing, nil for others.
+// ofSystem returns err if the operating system refused something, or if it is one of Passing; else
+// nil.
 func ofSystem(err error) error {
 	if _, ok := errors.AsType[syscall.Errno](err); ok {
 		return err
@@ -112,8 +113,8 @@ func ofSystem(err error) error {
 	return nil
 }
 
-// Passing returns err as one that may pass without a change of the files, such as one about another file
-// that they name.
+// Passing returns err as one that may pass without a change of the files, such as one about another
+// file that they name.
 func Passing(err error) error { return passing{err} }
 
 type passing struct{ error }

@@ -43,9 +43,9 @@ func entryOf(label string) string {
 // errMisdirected is the cause when an answer names another record than the one asked for.
 var errMisdirected = errors.New("the answer is about another record; check what forwards requests to Vault, such as a proxy")
 
-// check returns ErrTampered unless the answer described by m is about version n of key. label is the
-// name in the data, hasData whether there was any data. Records without a name are accepted only in
-// stores that were made before records had names.
+// check returns ErrTampered unless the answer described by m is about version n of key. label is
+// the name in the data, hasData whether there was any data. Records without a name are accepted
+// only in stores that were made before records had names.
 func (k *kv) check(key string, n myvault.Version, label name, hasData bool, m *metadata) error {
 	want := k.label(key)
 	switch {
@@ -94,8 +94,8 @@ func (s *Store) made(ctx context.Context, w written, key, change string, cas int
 	return found
 }
 
-// proves reports whether the answer to a write of key is the answer to this write: it names the key,
-// and a version that follows cas or, without one, is newer than the last one known.
+// proves reports whether the answer to a write of key is the answer to this write: it names the
+// key, and a version that follows cas or, without one, is newer than the last one known.
 func (s *Store) proves(w written, key string, cas int64) bool {
 	want := s.kv.label(key)
 	if want == "" {

@@ -106,7 +106,8 @@ func (a answer) hasData() bool {
 	return json.Unmarshal(a.body, &is) == nil && is.Data.Kind() == '{'
 }
 
-// withoutData returns ErrTampered if the answer holds data: it is the answer to another request then.
+// withoutData returns ErrTampered if the answer holds data: it is the answer to another request
+// then.
 func (a answer) withoutData() error {
 	if a.hasData() {
 		return foreign()

@@ -51,8 +51,8 @@ type Config struct {
 	// MaxProjects is how many projects can be registered; one more is myvault.ErrTooLarge.
 	// 0 means myvault.MaxProjects.
 	MaxProjects int
-	// ReadOnly: Open makes no store where there is none, which then reads as an empty one, and Apply
-	// is [errors.ErrUnsupported]. Nothing is written to Vault.
+	// ReadOnly makes Apply return [errors.ErrUnsupported]. Open makes no store: if there is none,
+	// it reads as an empty one. Nothing is written to Vault.
 	ReadOnly bool
 
 	dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: TCP; tests connect in memory

@@ -21,31 +21,33 @@
 //	store                      the layout's number, and the incarnation
 //
 // A version's data is {"value":"...","by":{"commonUI":""},"at":{"2026-11-23T15:04:05.123456Z":""}},
-// with "base64" in place of "value" for what is no text, "expires" and "rotate_after" where they are
-// set, "change", by which a write is known again, and "key", which names the record. What is no value stands in keys, because Vault
-// gives keys without values: listings move no secret. Deleting, undeleting and destroying are
-// Vault's own. Of versions that cannot be read, author and times are noted in the custom metadata.
+// with "base64" in place of "value" for what is no text, "expires" and "rotate_after" where they
+// are set, "change", by which a write is known again, and "key", which names the record. Everything
+// but the value is in keys, because Vault returns keys without values: listings move no secret.
+// Deleting, undeleting and destroying are Vault's own. Of versions that cannot be read, author and
+// times are noted in the custom metadata.
 //
 // # Records name their key
 //
-// Vault's answers don't repeat what was asked. If a proxy mixes up the answers on a connection, nothing
-// but the record itself shows it. So each record has a "key", {"INCARNATION/secrets/newsbot/prod/db":""}: the
-// incarnation of the store, and the path below the base. The custom metadata of the KV secret has the same as
-// "myvault_key", or "sha256:" and a digest if it has over 512 bytes, for answers without data. An answer
-// that names another record is myvault.ErrTampered, whose text shows nothing of it.
+// Vault's answers don't repeat what was asked. If a proxy mixes up the answers on a connection,
+// nothing but the record itself shows it. So each record has a "key",
+// {"INCARNATION/secrets/newsbot/prod/db":""}: the incarnation of the store, and the path below the
+// base. The custom metadata of the KV secret has the same as "myvault_key", or "sha256:" and a
+// digest if it has over 512 bytes, for answers without data. An answer that names another record is
+// myvault.ErrTampered, whose text shows nothing of it.
 //
-// A write is acknowledged if the answer names its key and a version that none of this process's earlier
-// writes made; otherwise the version is read, and "change" is compared. (The answer to another process's write of
-// the same secret cannot be told apart.) That costs two more requests for the first write of
-// a key, which has no custom metadata before. Vault's answer to a deletion, undeletion or destruction is empty,
-// so the state is read afterwards. An answer that nothing is there, the list of a folder and the answer to a log-in
-// name no record. Every name in a list is asked for, so a list of another folder shows nothing, but
-// may be incomplete.
+// A write is acknowledged if the answer names its key and a version that none of this process's
+// earlier writes made; otherwise the version is read, and "change" is compared. (The answer to
+// another process's write of the same secret cannot be distinguished.) That costs two more requests
+// for the first write of a key, which has no custom metadata before. Vault's answer to a deletion,
+// undeletion or destruction is empty, so the state is read afterwards. An answer that nothing is
+// there, the list of a folder and the answer to a log-in name no record. Every name in a list is
+// asked for, so a list of another folder shows nothing, but may be incomplete.
 //
-// The layout's number is 2 since records have names. A store of layout 1 keeps working: its records are
-// read without a name, and get one at the next write. Only a store of layout 2 refuses
-// records without a name; to get one, copy the store with myvault.Copy to another base path. Versions of this
-// package from before can't open a store of layout 2 (ErrNewer).
+// The layout's number is 2 since records have names. A store of layout 1 keeps working: its records
+// are read without a name, and get one at the next write. Only a store of layout 2 refuses records
+// without a name; to get one, copy the store with myvault.Copy to another base path. Versions of
+// this package from before can't open a store of layout 2 (ErrNewer).
 //
 // # What Vault needs
 //
@@ -83,7 +85,8 @@
 //     one that is still on its way when it is told as unknown can undo what came in between;
 //   - a Put on a condition that runs beside a deletion may be made after it, as if it had come before,
 //     unless it is one that patches;
-//   - a Delete or Undelete may be told as unknown although it was made, if another process undid it at once;
+//   - a Delete or Undelete may be reported as unknown although it was made, if another process
+//     undid it at once;
 //   - a register near its limit may take one project too many for each process;
 //   - notes of author and time of two versions that are deleted at the same time may overwrite each other.
 //

@@ -137,8 +137,8 @@ func isIncarnation(s string) bool {
 	})
 }
 
-// Incarnation gives 26 letters and digits, drawn at random when the store was made. It is empty if
-// there is none, with [Config.ReadOnly].
+// Incarnation returns 26 letters and digits, drawn at random when the store was made. With
+// [Config.ReadOnly] it is empty if there is no store.
 func (s *Store) Incarnation() string { return s.kv.incarnation }
 
 // Ping reads one record, with the token: it reports a Vault that does not answer, is

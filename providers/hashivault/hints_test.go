@@ -73,8 +73,8 @@ func TestWritingWhatWasSeen(t *testing.T) {
 	})
 }
 
-// TestWhatWasSeenIsGone: another program changed or deleted the secret since. It costs two more requests to say so,
-// and nothing comes to life.
+// TestWhatWasSeenIsGone: another program changed or deleted the secret since. It costs two more
+// requests to say so, and nothing comes to life.
 func TestWhatWasSeenIsGone(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
 		is := is.New(t)

@@ -103,7 +103,8 @@ func some[T any](seq func(yield func(T, error) bool)) error {
 
 const named = `"custom_metadata":{"myvault_key":"INCARNATION/secrets/newsbot/a"}`
 
-// TestHostileAnswers: numbers, names and nesting that no Vault sends are refused, and nothing panics or grows.
+// TestHostileAnswers: numbers, names and nesting that no Vault sends are refused, and nothing
+// panics or grows.
 func TestHostileAnswers(t *testing.T) {
 	history := func(current, versions string) string {
 		return fmt.Sprintf(`{"data":{"current_version":%s,"versions":{%s},%s}}`, current, versions, named)
@@ -197,7 +198,8 @@ func TestTokensOfOthers(t *testing.T) {
 	}
 }
 
-// FuzzAnswers gives one answer to everything that is asked: while the store is opened, or afterwards.
+// FuzzAnswers gives one answer to everything that is asked: while the store is opened, or
+// afterwards.
 func FuzzAnswers(f *testing.F) {
 	for _, body := range []string{
 		`{"data":{"data":{"value":"v","by":{"me":""},"at":{"2026-11-23T15:04:05.123456Z":""},"change":{"x":""}},"metadata":{"version":2,` + named + `,"created_time":"2026-11-23T15:04:05.5Z","deletion_time":"","destroyed":false}}}`,

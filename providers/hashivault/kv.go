@@ -175,7 +175,7 @@ func (k *kv) history(ctx context.Context, key string) (history, error) {
 }
 
 // checkHistory is check for a history. One whose custom metadata does not name the key is compared
-// with its current version, read by itself: Vault's creation times have nanoseconds.
+// with its current version, read separately: Vault's creation times have nanoseconds.
 func (k *kv) checkHistory(ctx context.Context, key string, h history) error {
 	entry := h.Data.Custom[keyEntry]
 	switch {

@@ -169,8 +169,8 @@ func (k *keeper) auth(ctx context.Context, method, path string, body []byte) (le
 	return l, nil
 }
 
-// about reports whether the answer is one to q: a log-in brings a token, a renewal and a look-up name
-// the one that asked.
+// about reports whether the answer is one to q: a log-in returns a token, and a renewal or a
+// look-up names the token that asked.
 func about(secret *api.Secret, q call) bool {
 	if q.method == http.MethodGet {
 		id, named := secret.Data["id"].(string)

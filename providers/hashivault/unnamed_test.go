@@ -12,7 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault"
 )
 
-// old writes a store of the first layout, whose records have no names, below the base path of config.
+// old writes a store of the first layout, whose records have no names, below the base path of
+// config.
 func old(t *testing.T, server *vaultserver.Server, config hashivault.Config) {
 	t.Helper()
 	below := "secret/data/" + config.Base
@@ -29,8 +30,8 @@ func old(t *testing.T, server *vaultserver.Server, config hashivault.Config) {
 	server.Must(t, "POST", "secret/delete/"+config.Base+"/secrets/newsbot/c", `{"versions":[1]}`)
 }
 
-// TestRecordsWithoutAName, of a store that was made before records had names, are read as before, and get their
-// name at the next write.
+// TestRecordsWithoutAName, of a store that was made before records had names, are read as before,
+// and get their name at the next write.
 func TestRecordsWithoutAName(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)

@@ -12,7 +12,7 @@ func snapshot(name, promise string, play func(*stage), needs ...Capability) Clau
 	return clause(name, promise, play, append([]Capability{Snapshotter}, needs...)...)
 }
 
-// frozen plays on a snapshot, whose reads go through a stage of their own.
+// frozen plays on a snapshot, whose reads go through a separate stage.
 func (s *stage) frozen(play func(now *stage)) {
 	s.succeeds("snapshot", s.p.(myvault.Snapshotter).Snapshot(s.ctx, func(r myvault.Reader) (err error) {
 		defer func() {

@@ -122,7 +122,8 @@ func readFile(ctx context.Context, path string) (f contents, err error) {
 	return f, failure(f.read(db))
 }
 
-// budgetOf returns how much text can be in the file and its log: a number of 8 bytes may have 20 digits.
+// budgetOf returns how much text can be in the file and its log: a number of 8 bytes may have 20
+// digits.
 func budgetOf(path string) (int64, error) {
 	s, err := look(path)
 	return 1<<16 + 4*(s.size+s.logSize), err
@@ -202,7 +203,8 @@ func failure(err error) error {
 	return fmt.Errorf("%w file: it is not one of the earlier service: %w", myvault.ErrInvalid, err)
 }
 
-// The rows are sorted here and read in the order of the table: what the engine sorts it collects first, without a bound.
+// The rows are sorted here and read in the order of the table: a sort by the engine collects all
+// rows first, without a bound.
 
 func (f *contents) readProjects(db *sqlite3.Conn) error {
 	isDefault := "0" // the first files have no such column
@@ -240,7 +242,7 @@ func (f *contents) readSecrets(db *sqlite3.Conn) error {
 	return err
 }
 
-// each calls take with the rows until there are no more or it fails.
+// each calls take with every row. An error of take ends it.
 func each(db *sqlite3.Conn, query string, take func(*sqlite3.Stmt) error) error {
 	stmt, _, err := db.Prepare(query)
 	if err != nil {
@@ -252,8 +254,8 @@ func each(db *sqlite3.Conn, query string, take func(*sqlite3.Stmt) error) error 
 	return errors.Join(err, stmt.Err(), stmt.Close())
 }
 
-// parseTime reads a time as SQLAlchemy writes it for SQLite, with a blank for the T and without a zone,
-// in UTC; or one of RFC 3339.
+// parseTime reads a time as SQLAlchemy writes it for SQLite, with a blank for the T and without a
+// zone, in UTC; or one of RFC 3339.
 func parseTime(text string) (time.Time, error) {
 	const date = len("2006-01-02")
 	full := text

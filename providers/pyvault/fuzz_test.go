@@ -14,8 +14,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/pyvault"
 )
 
-// FuzzFile reads a file of the earlier service with bytes of it changed: each three bytes of edits are
-// a place and what is there.
+// FuzzFile reads a file of the earlier service with bytes of it changed: each three bytes of edits
+// are a place and what is there.
 func FuzzFile(f *testing.F) {
 	key := crypto.NewKey()
 	s := filled(f, key)

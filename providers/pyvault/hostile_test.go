@@ -51,8 +51,8 @@ func TestHostileSchemas(t *testing.T) {
 	}
 }
 
-// TestPagesThatPointAtEachOther: a file of some hundred kilobytes whose tables have no end in practice is
-// refused once it yielded more than it holds.
+// TestPagesThatPointAtEachOther: a file of some hundred kilobytes whose tables have no end in
+// practice is refused once it yielded more than it holds.
 func TestPagesThatPointAtEachOther(t *testing.T) {
 	is := is.New(t)
 	const pageSize = 512

@@ -53,7 +53,7 @@ func (f *file) durable(ctx context.Context) (*conn, error) {
 	return f.connect(ctx, settings{synchronous: syncFull, cacheKB: readerCacheKB, busy: busyTimeout})
 }
 
-// reader opens a connection of its own for a long reading, which ctx interrupts.
+// reader opens a separate connection for a long read, which ctx interrupts.
 func (f *file) reader(ctx context.Context) (*conn, error) {
 	if f.closing.Load() {
 		return nil, myvault.ErrClosed
@@ -68,8 +68,8 @@ func (f *file) reader(ctx context.Context) (*conn, error) {
 	return c, err
 }
 
-// afterwards gives a context for what is to follow an operation even if its own context has ended, unless
-// another process holds the file for longer than a moment.
+// afterwards returns a context for the work that must follow an operation even if ctx has ended. It
+// ends soon if another process holds the file.
 func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), closingWithin)
 }

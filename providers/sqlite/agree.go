@@ -14,7 +14,7 @@ import (
 // lacks what the other one knows was replaced by an older one, or cut.
 
 // agree proves, when a store is opened, that neither file is older than the other. Others may be
-// writing: what an entry knows was there before it, so that is read after it.
+// writing: an entry knows of earlier entries only, so the other chain is read after it.
 func (s *Store) agree() error {
 	if known, end := s.knownEntry(), s.trail.found.seq; known > end {
 		return older(accessFile.name, known, end)
@@ -29,7 +29,7 @@ func (s *Store) agree() error {
 // knownEntry returns the newest access entry that the end of the log knows.
 func (s *Store) knownEntry() uint64 {
 	if s.tip.seq <= s.pairedSince {
-		return 0 // what it knows is an entry of the access.db that was there before
+		return 0 // it knows an entry of the access.db that was there before
 	}
 	return s.tip.seen
 }

@@ -14,8 +14,8 @@ import (
 // errHalf: a request failed after it had written.
 var errHalf = errors.New("a request failed half-way")
 
-// write commits a batch and answers everyone in it. If another process holds the file, it returns the
-// engine's BUSY as ErrUnavailable: nothing is begun, and nobody is answered.
+// write commits a batch and answers everyone in it. If another process holds the file, it returns
+// the engine's BUSY as ErrUnavailable: nothing is begun, and no request is answered.
 func (w *writer) write(batch []*request) (locked error) {
 	err := w.commit(batch)
 	if errors.Is(err, errLocked) {
@@ -100,8 +100,8 @@ func (w *writer) commit(batch []*request) error {
 	return nil
 }
 
-// connected is reopen, and waits while another process holds the file, at most for busyTimeout and until
-// ctx ends.
+// connected is reopen, and waits while another process holds the file, at most for busyTimeout and
+// until ctx ends.
 func (w *writer) connected(ctx context.Context) error {
 	for busy := (backoff{}); ; {
 		err := w.reopen()

@@ -9,11 +9,11 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// A write-ahead log is brought into its database from checkpointAt pages on, in the
-// background; what was written meanwhile the writer adds by itself, so that the log can
-// start again at its beginning. From boundAt pages on the writer does it by itself; where readers keep it from
-// the end, the background cuts the log: nobody writes meanwhile, and it waits for the readers, but not for
-// longer than cutWithin, nor again before the log has grown by checkpointAt pages.
+// A write-ahead log is brought into its database from checkpointAt pages on, in the background; the
+// writer adds the pages written meanwhile, so that the log can start again at its beginning. From
+// boundAt pages on the writer runs the checkpoint. If readers keep it from finishing, the
+// background cuts the log: writers wait, and it waits for the readers, but no longer than
+// cutWithin, nor again before the log has grown by checkpointAt pages.
 const (
 	checkpointAt = 4000
 	boundAt      = 4 * checkpointAt
@@ -22,8 +22,8 @@ const (
 	logBytes     = boundAt << 12 // the size of a log of boundAt pages
 )
 
-// checkpointer keeps a write-ahead log short. Its checkpoints are passive and wait for
-// nobody, but for those that cut the log. https://sqlite.org/c3ref/wal_checkpoint_v2.html
+// checkpointer keeps a write-ahead log short. Its checkpoints are passive and do not wait,
+// except for those that cut the log. https://sqlite.org/c3ref/wal_checkpoint_v2.html
 type checkpointer struct {
 	c      *conn // its own while its goroutine runs; it stays open until stop
 	open   func() (*conn, error)
@@ -35,8 +35,8 @@ type checkpointer struct {
 	next  int // pages at which to do something
 	cutAt int // pages at which to cut the log
 
-	long atomic.Bool // the log is to be cut
-	// cut brings the whole log into the database and makes it empty.
+	long atomic.Bool // the log must be cut
+	// cut copies the whole log into the database and empties the log.
 	cut func(ctx context.Context, c *conn, wait time.Duration) error
 
 	ask    chan struct{}

@@ -27,8 +27,8 @@ var noErrClosed = map[string]string{
 	"Measures":    "gives no error",
 }
 
-// TestEveryMethodAfterClose: whatever is called on a closed store or trail says that it is closed, and
-// not that the files were moved or the disk failed.
+// TestEveryMethodAfterClose: whatever is called on a closed store or trail says that it is closed,
+// and not that the files were moved or the disk failed.
 func TestEveryMethodAfterClose(t *testing.T) {
 	dir, key := t.TempDir(), crypto.NewKey()
 	s, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})

@@ -47,8 +47,8 @@ type settings struct {
 	busy        time.Duration
 }
 
-// connect opens an existing database file in WAL mode and proves that its settings hold. When ctx ends, it
-// no longer waits for another process.
+// connect opens an existing database file in WAL mode and proves that its settings hold. When ctx
+// ends, it no longer waits for another process.
 func connect(ctx context.Context, path string, s settings) (*conn, error) {
 	var c *conn
 	files, err := newConnFiles(s.vfs)

@@ -83,8 +83,8 @@ func (k kind) fill(ctx context.Context, c *conn, key crypto.Key) error {
 	})
 }
 
-// transaction commits what f does, or rolls it back where f fails. ctx ends only the waiting for another
-// process that writes.
+// transaction commits what f does, or rolls it back where f fails. ctx ends only the waiting for
+// another process that writes.
 func (c *conn) transaction(ctx context.Context, f func() error) error {
 	if err := c.begin(ctx); err != nil {
 		return err

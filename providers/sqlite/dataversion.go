@@ -12,7 +12,7 @@ import (
 type dataVersion struct {
 	open func(context.Context) (*conn, error)
 
-	turn   chan struct{} // has room for who uses the rest
+	turn   chan struct{} // a lock of one slot for the fields below
 	conn   *conn
 	opened uint64 // how often; answers of two connections are not to be compared
 	closed bool

@@ -14,8 +14,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// A lock that another program holds does not outlive the caller's context: the call returns the context's
-// error, where waiting to the end would give ErrUnavailable, and nothing is done.
+// A lock that another program holds does not outlive the caller's context: the call returns the
+// context's error, where waiting to the end would give ErrUnavailable, and nothing is done.
 func TestAForeignLockDoesNotOutliveTheCaller(t *testing.T) {
 	key := crypto.NewKey()
 	calls := map[string]func(ctx context.Context, s *sqlite.Store) error{
@@ -85,7 +85,8 @@ func TestAForeignLockDoesNotOutliveTheCaller(t *testing.T) {
 	}
 }
 
-// sessionOver opens a session that may do everything. The vault is left open: the store is closed by itself.
+// sessionOver opens a session that may do everything. The vault is left open: the store is closed
+// by itself.
 func sessionOver(s *sqlite.Store) (*myvault.Session, error) {
 	rule, err := myvault.ParseRule("*/")
 	if err != nil {

@@ -129,8 +129,9 @@ func (f *file) shorten(ctx context.Context, c *conn) error {
 	return err
 }
 
-// truncate tries until ctx ends, but once in any case. The engine itself waits for readers and writers, but not for
-// another connection that checkpoints: https://sqlite.org/c3ref/wal_checkpoint_v2.html
+// truncate tries until ctx ends, but once in any case. The engine itself waits for readers and
+// writers, but not for another connection that checkpoints:
+// https://sqlite.org/c3ref/wal_checkpoint_v2.html
 func truncate(ctx context.Context, c *conn) error {
 	err := c.BusyHandler(func(context.Context, int) bool {
 		if ctx.Err() != nil {

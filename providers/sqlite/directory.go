@@ -91,7 +91,7 @@ func prepare(dir string, sys system) (string, error) {
 	return dir, exposed(trusted.File(dir, info))
 }
 
-// exposed returns ErrExposed for what other users can change.
+// exposed adds ErrExposed to an error about a path that other users can change.
 func exposed(err error) error {
 	if errors.Is(err, trusted.ErrUntrusted) {
 		return fmt.Errorf("%w: %w", ErrExposed, err)
@@ -115,8 +115,7 @@ func existing(dir string) (string, error) {
 var companions = []string{"", "-wal", "-shm"}
 
 // checkModes refuses a file that others than the user of the process can write. A symbolic link is
-// refused too: what it points at would be written to, wherever that is. So is a file with a second
-// hard link.
+// refused too, because its target would be written to. A file with a second hard link is refused.
 func checkModes(path string) error {
 	for _, suffix := range append(slices.Clone(companions), turnSuffix) {
 		info, err := os.Lstat(path + suffix)
@@ -206,7 +205,8 @@ func restrict(path string) error {
 	return err
 }
 
-// staleAfter is the age from which a file that was being made is taken for left behind, where no lock tells.
+// staleAfter is the age from which an unfinished file counts as left behind, on systems without a
+// lock for it.
 const staleAfter = time.Minute
 
 // anyTemporary reports whether something is being made under a name.
@@ -257,9 +257,9 @@ func sweep(dir string, left func(name string) bool) error {
 	return nil
 }
 
-// removeLeft removes what is being made, unless the process that makes it still runs: that has claimed
-// it. What other packages make, with a number alone for a name, and what cannot be claimed, is left behind
-// once it is old.
+// removeLeft removes an unfinished file or directory, unless the process that makes it still runs
+// and so has claimed it. Files of other packages, whose names are a number alone, and files that
+// cannot be claimed are removed once they are old.
 func removeLeft(path string) error {
 	info, err := os.Lstat(path)
 	if err != nil || trusted.File(path, info) != nil { // another user's, in a directory for all

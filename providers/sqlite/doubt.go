@@ -59,7 +59,7 @@ func (f *file) settle() {
 	_ = f.writer.do(ctx, &request{apply: func(*conn) error { return errDone }})
 }
 
-// leaveLog has a connection leave the log alone as it closes, while the doubt stands or once the file
+// leaveLog makes a connection leave the log alone when it closes, if a doubt is raised or the file
 // was overwritten.
 func (f *file) leaveLog(c *conn) error {
 	if c == nil || c.broken || !f.writer.doubt.standing.Load() && f.inPlace() == nil {
@@ -103,7 +103,7 @@ func (f *file) recovered() bool {
 
 // proveTail proves that the last rows of the chain, at most so many, follow each other without a
 // gap. The engine takes any log for that of the database: with an older database in its place, rows
-// are missing that stand neither there nor in the log.
+// are missing that are neither there nor in the log.
 func (f *file) proveTail(rows int) error {
 	sql := `SELECT seq, NULL FROM log ORDER BY seq DESC LIMIT ?1`
 	if f.kind.name == accessFile.name {

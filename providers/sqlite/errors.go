@@ -22,8 +22,9 @@ var (
 	ErrForeign = errors.New("not a file of this store")
 	// ErrNewer: the file was written by a newer version of this package.
 	ErrNewer = errors.New("written by a newer version")
-	// ErrExposed: another user than root and that of the process can change the directory, a file in
-	// it, a directory above it or a symbolic link on the way. Being root is no exception. On Unix only.
+	// ErrExposed: another user than root and that of the process can change the directory, a file
+	// in it, a directory above it or a symbolic link on the way. Being root is no exception. On
+	// Unix only.
 	ErrExposed = errors.New("open to others")
 	// ErrMissing: a file is not there, but others are that are made after it. Nothing is
 	// made in its place: put it back, or use an empty directory.

@@ -59,8 +59,8 @@ func (s *Store) TrailSynced() bool {
 // Claim has the next entries say that they have seen a change.
 func (s *Store) Claim(seq uint64) { s.newest.Store(seq) }
 
-// Looker returns a look of the background at a trail, with a clock that is given: what it shows, and
-// what has passed in the process.
+// Looker returns a look of the background at a trail, with a clock that is given: what it shows,
+// and what has passed in the process.
 func (s *Store) Looker(c TrailConfig) func(wall time.Time, elapsed time.Duration) {
 	c = c.orUsual()
 	watch := &clockWatch{age: c.MaxAge}

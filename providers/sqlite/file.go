@@ -29,9 +29,9 @@ type file struct {
 	checks  chan struct{} // has room for one engine's check
 	long    atomic.Bool   // it is running
 
-	overwrites *overwriteWatch       // nil where that cannot be noticed
+	overwrites *overwriteWatch       // nil if that cannot be noticed
 	unwatch    func()                // ends it
-	fault      atomic.Pointer[error] // why the file is not used any more; see inPlace
+	fault      atomic.Pointer[error] // why the file is no longer used; see inPlace
 }
 
 // options are what the files of a store are opened with.

@@ -128,8 +128,8 @@ func (f *freshness) refresh(ctx context.Context) (*view, error) {
 	return next, nil
 }
 
-// changes gives the addresses that changed since the view v, if they are known, and notes the last
-// position in next. A log that ends before the newest change that was seen is an older one.
+// changes returns the addresses that changed since the view v, if they are known, and notes the
+// last position in next. A log that ends before the newest change that was seen is an older one.
 func (f *freshness) changes(ctx context.Context, v, next *view) (changed []myvault.Address, known bool, err error) {
 	newest := f.store.newest.Load()
 	err = f.read(ctx, func(c *conn) (err error) {

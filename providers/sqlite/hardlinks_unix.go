@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// linksOf returns how many names a file has; 0 where that is not known.
+// linksOf returns how many names a file has, or 0 if that is unknown.
 func linksOf(info fs.FileInfo) uint64 {
 	stat, known := info.Sys().(*syscall.Stat_t)
 	if !known {

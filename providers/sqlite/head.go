@@ -17,7 +17,7 @@ type head struct {
 	valueSeq uint64
 }
 
-// hides returns the reason why a version cannot be read, as far as the head alone tells.
+// hides returns the reason why a version cannot be read, as far as the head alone shows.
 func (h *head) hides(wanted myvault.Version) error {
 	switch {
 	case wanted > h.Version, h.State != myvault.Live && (h.State != myvault.Destroyed || wanted == 0):

@@ -15,7 +15,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// After a failed write, Ping tries to write by itself, but not more often than this: a program that is taken
+// probeEvery limits how often Ping tries to write after a failed write. A program that was taken
 // out of use gets no change that would show that the failure is over.
 const probeEvery = 5 * time.Second
 
@@ -38,7 +38,7 @@ func (h *health) note(err error) {
 	h.err = err
 }
 
-// failure gives ErrUnavailable where the last attempt failed.
+// failure returns ErrUnavailable if the last attempt failed.
 func (h *health) failure() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -48,7 +48,7 @@ func (h *health) failure() error {
 	return fmt.Errorf("%w: the last attempt to write failed: %w", myvault.ErrUnavailable, h.err)
 }
 
-// failing gives ErrUnavailable where the last commit or the last checkpoint failed.
+// failing returns ErrUnavailable if the last commit or the last checkpoint failed.
 func (w *writer) failing() error { return errors.Join(w.health.failure(), w.log.health.failure()) }
 
 // probe remembers when Ping last tried to write.
@@ -68,7 +68,8 @@ func (p *probe) due() bool {
 	return false
 }
 
-// writes gives ErrUnavailable where the last attempt to write failed, and tries again if that is due.
+// writes returns ErrUnavailable if the last attempt to write failed. If a probe is due, it tries
+// again first.
 func (f *file) writes(ctx context.Context) error {
 	if err := f.writer.failing(); err == nil || !f.probe.due() {
 		return err
@@ -95,8 +96,8 @@ func closedOnly(err error) error {
 	return nil
 }
 
-// hasSpace writes a temporary file beside the database, as large as a change may be. The engine may have
-// space in its write-ahead log for the small change of a probe, where the next one would fail.
+// hasSpace writes a temporary file beside the database, as large as a change may be. The engine may
+// have space in its write-ahead log for the small change of a probe, where the next one would fail.
 func (f *file) hasSpace() error {
 	d := f.options.disk
 	temporary, claimed, err := d.createTemp(filepath.Dir(f.path), temporaryPrefix+"file-*")

@@ -18,8 +18,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// A store whose disk failed is not well again by the passing of time, but once something can be written: a
-// server that gets no traffic because of it finds that out by itself.
+// A store whose disk failed is not well again by the passing of time, but once something can be
+// written: a server that gets no traffic because of it finds that out by itself.
 func TestPingFailsUntilAWriteSucceeds(t *testing.T) {
 	for name, failed := range map[string]error{
 		"no space": syscall.ENOSPC, "quota": syscall.EDQUOT, "read-only": syscall.EROFS, "device": syscall.EIO,

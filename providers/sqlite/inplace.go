@@ -44,8 +44,8 @@ func (f *file) inPlace() error {
 	return f.failed(f.overwrites.check(f.kind.name, database, log))
 }
 
-// inPlaceWithLog is inPlace, and looks into the write-ahead log. A commit does not wait for that: it
-// is done a moment later.
+// inPlaceWithLog is inPlace, and looks into the write-ahead log. A commit does not wait for that:
+// it is done a moment later.
 func (f *file) inPlaceWithLog() error {
 	if err := f.inPlace(); err != nil {
 		return err
@@ -53,7 +53,7 @@ func (f *file) inPlaceWithLog() error {
 	return f.failed(f.overwrites.checkLog(f.kind.name + "-wal"))
 }
 
-// failed keeps an error after which the file is not used any more.
+// failed keeps an error after which the file is no longer used.
 func (f *file) failed(err error) error {
 	if err != nil {
 		f.fault.CompareAndSwap(nil, &err)

@@ -43,7 +43,7 @@ func keptKeys(keyFile string) iter.Seq[keptKey] {
 }
 
 // BackupKey returns a source of the key that opens the backup at path: the one in keyFile, or one
-// that [ChangeKey] has kept beside it. If none does, it gives that of keyFile.
+// that [ChangeKey] has kept beside it. If none does, it returns that of keyFile.
 func BackupKey(path, keyFile string) KeySource {
 	return func(context.Context) (crypto.Key, error) {
 		present, err := crypto.ReadKeyFile(keyFile)

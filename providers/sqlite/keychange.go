@@ -17,7 +17,7 @@ import (
 // KeyChange is what [ChangeKey] has done.
 type KeyChange struct {
 	KeyFile string // holds the key in force
-	Kept    string // holds the key that was in force before; empty if no file had it any more
+	Kept    string // holds the key that was in force before; empty if no file still had it
 	Resumed bool   // the change was begun by an earlier call, which was interrupted
 }
 
@@ -35,7 +35,8 @@ func (k KeyChange) String() string {
 }
 
 // ChangeKey changes the master key of the store, or of the trail alone, in dir to a new random key
-// and installs it in keyFile, the file that the service reads its key from. The store may be in use.
+// and installs it in keyFile, the file that the service reads its key from. The store may be in
+// use.
 //
 // It keeps the present key as keyFile.1 (or the next number), writes a new one to keyFile.next,
 // changes the store with [Store.Rekey], and renames keyFile.next to keyFile. Each
@@ -50,8 +51,8 @@ func (k KeyChange) String() string {
 // there is none in dir. ErrUnavailable while another call changes the key in the same file (on
 // Linux and macOS; elsewhere make sure that there is one), and if the new key could not be kept:
 // the directory of keyFile must be writable, and not in memory unless the store is.
-// [myvault.ErrUnknownOutcome]: the new key is in force and installed, but bytes of the old wraps may
-// be left in the files of the store.
+// [myvault.ErrUnknownOutcome]: the new key is in force and installed, but bytes of the old wraps
+// may be left in the files of the store.
 func ChangeKey(ctx context.Context, dir, keyFile string) (KeyChange, error) {
 	done, err := changeKey(ctx, dir, keyFile, disk{})
 	if err != nil {
@@ -61,7 +62,7 @@ func ChangeKey(ctx context.Context, dir, keyFile string) (KeyChange, error) {
 }
 
 func changeKey(ctx context.Context, dir, keyFile string, d disk) (done KeyChange, err error) {
-	// Only a path that was read is shown: somebody may have given the key in its place.
+	// Only a path that was read is shown: it may be the key itself, given by mistake.
 	if _, err := crypto.ReadKeyFile(keyFile); err != nil {
 		return done, err
 	}
@@ -88,7 +89,7 @@ type keyChange struct {
 	file, next string
 }
 
-// rekeyer is an open store, or a trail that stands alone.
+// rekeyer is an open store, or a trail without one.
 type rekeyer interface {
 	Rekey(ctx context.Context, key crypto.Key) error
 	Close() error
@@ -213,8 +214,8 @@ func (k *keyChange) make() (crypto.Key, error) {
 	return key, k.written(k.next, write, name, func(_, to string) error { return os.Remove(to) })
 }
 
-// keep gives keyFile a second name. A hard link also proves that keyFile can be replaced by a
-// renaming: one that is mounted by itself, as a container may have it, can be neither linked nor replaced.
+// keep links keyFile under a second name. A hard link also proves that keyFile can be replaced by a
+// rename: a file that is a mount point, as in a container, can be neither linked nor replaced.
 func (k *keyChange) keep(present crypto.Key) (string, error) {
 	n := 1
 	for kept := range keptKeys(k.file) {

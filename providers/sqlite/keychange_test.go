@@ -155,8 +155,8 @@ func TestChangeKey(t *testing.T) {
 	}
 }
 
-// TestChangeKeyKilledAnywhere ends ChangeKey before each thing that it does with files: nothing that
-// was in force is lost, and the next call finishes the one change that was begun.
+// TestChangeKeyKilledAnywhere ends ChangeKey before each thing that it does with files: nothing
+// that was in force is lost, and the next call finishes the one change that was begun.
 func TestChangeKeyKilledAnywhere(t *testing.T) {
 	killed := errors.New("killed")
 	for at, more := 1, true; more; at++ {
@@ -351,8 +351,8 @@ func TestChangeKeyNamesTheKeptKey(t *testing.T) {
 	is.True(k.lost() == nil)
 }
 
-// TestChangeKeyDuringABackup: the old bytes stay until the backup is made, which is told, and the key is
-// installed all the same.
+// TestChangeKeyDuringABackup: the old bytes stay until the backup is made, which is told, and the
+// key is installed all the same.
 func TestChangeKeyDuringABackup(t *testing.T) {
 	is := is.New(t)
 	k := newKeyed(t)

@@ -21,11 +21,12 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// leftoverStep has a process of this test stop in the middle of an operation: its directory, its key and
-// what it does. Others skip it.
+// leftoverStep has a process of this test stop in the middle of an operation: its directory, its
+// key and what it does. Others skip it.
 const leftoverStep = "MYVAULT_TEST_LEFTOVER"
 
-// TestLeaveHalf is the process that is killed. It says so when a temporary file is there, and stands still.
+// TestLeaveHalf is the process that is killed. It says so when a temporary file is there, and
+// stands still.
 func TestLeaveHalf(t *testing.T) {
 	step := strings.Split(os.Getenv(leftoverStep), "|")
 	if len(step) != 4 {
@@ -59,8 +60,8 @@ func standingKey(key crypto.Key, stand func()) sqlite.KeySource {
 	}
 }
 
-// What a killed process has half made, with readable names in it, goes at the next opening, however young
-// it is; while the process runs it stays.
+// What a killed process has half made, with readable names in it, goes at the next opening, however
+// young it is; while the process runs it stays.
 func TestWhatAKilledProcessLeavesIsSwept(t *testing.T) {
 	for _, operation := range []string{"backup", "restore", "verify"} {
 		t.Run(operation, func(t *testing.T) {

@@ -27,8 +27,8 @@ type lockedError struct{ error }
 
 func (e lockedError) Unwrap() []error { return []error{e.error, errLocked} }
 
-// wait puts back what could not be begun, because another process holds the file, and waits a moment. After
-// busyTimeout all who wait are refused.
+// wait puts back what could not be begun, because another process holds the file, and waits a
+// moment. After busyTimeout all who wait are refused.
 func (w *writer) wait(busy *backoff, batch []*request, locked error) {
 	w.mu.Lock()
 	w.putBack(batch)
@@ -42,8 +42,8 @@ func (w *writer) wait(busy *backoff, batch []*request, locked error) {
 	}
 }
 
-// putBack has requests wait again, before all others, and answers those whose callers have left. The caller
-// holds mu.
+// putBack has requests wait again, before all others, and answers those whose callers have left.
+// The caller holds mu.
 func (w *writer) putBack(batch []*request) {
 	var again []*request
 	for _, r := range batch {
@@ -72,7 +72,7 @@ func (b *backoff) wait(ended <-chan struct{}) bool {
 	}
 }
 
-// whileWanted gives a context that ends once the contexts of all requests have.
+// whileWanted returns a context that ends once the contexts of all requests have.
 func whileWanted(requests []*request) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var left atomic.Int64

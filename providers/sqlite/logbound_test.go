@@ -15,11 +15,12 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// logLimit is what the write-ahead log may take: 64 MiB from which on it is cut, and what is written until
-// the cut succeeds.
+// logLimit is what the write-ahead log may take: 64 MiB from which on it is cut, and what is
+// written until the cut succeeds.
 const logLimit = 96 << 20
 
-// largestLog writes large values until so many bytes are written, and returns the largest size of the log.
+// largestLog writes large values until so many bytes are written, and returns the largest size of
+// the log.
 func largestLog(t *testing.T, s *sqlite.Store, dir string, bytes int) int64 {
 	largest, _ := logSizes(t, s, dir, bytes)
 	return largest
@@ -44,8 +45,8 @@ func logSizes(t *testing.T, s *sqlite.Store, dir string, bytes int) (largest int
 	return largest, cuts
 }
 
-// Readers of this process that never pause together do not keep the log from being cut. What is written
-// while Verify checks a whole file is not bounded, but the log is cut between two checks.
+// Readers of this process that never pause together do not keep the log from being cut. What is
+// written while Verify checks a whole file is not bounded, but the log is cut between two checks.
 func TestTheLogIsBoundedUnderReaders(t *testing.T) {
 	for name, read := range map[string]func(ctx context.Context, s *sqlite.Store) error{
 		"Get": func(ctx context.Context, s *sqlite.Store) error {

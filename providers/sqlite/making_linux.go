@@ -7,15 +7,15 @@ import (
 	"syscall"
 )
 
-// canClaim reports whether a lock tells that a file or directory is being made. The system frees the lock
-// of a process that ends, however it ends.
+// canClaim reports whether a lock shows that a file or directory is being made. The system frees
+// the lock when the process ends, even if it is killed.
 const canClaim = true
 
 // errClaimed: another process is making the file, or removing it.
 var errClaimed = errors.New("claimed")
 
-// claimFile locks a file or directory that is being made, until it is closed. It may have been taken for left
-// behind since it was created: then errClaimed, or that it does not exist.
+// claimFile locks a file or directory that is being made, until it is closed. It may have been
+// taken for left behind since it was created: then errClaimed, or that it does not exist.
 func claimFile(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {

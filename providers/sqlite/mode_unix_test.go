@@ -75,8 +75,8 @@ func needRoot(t *testing.T) {
 	t.Skip("only root can give files to another user")
 }
 
-// Another user who owns the directory, a directory above it or a file in it can change it at will, also
-// when the process is root. Nothing is made, so that the owner is not locked out.
+// Another user who owns the directory, a directory above it or a file in it can change it at will,
+// also when the process is root. Nothing is made, so that the owner is not locked out.
 func TestWhatBelongsToAnotherUserIsRefused(t *testing.T) {
 	needRoot(t)
 	key := crypto.NewKey()

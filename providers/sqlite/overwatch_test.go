@@ -21,7 +21,8 @@ type written struct {
 func (w written) ModTime() time.Time { return time.Unix(w.second, 0) }
 func (written) Size() int64          { return 4096 }
 
-// A look at a file that was made before a checkpoint, and is compared behind it, finds nothing wrong.
+// A look at a file that was made before a checkpoint, and is compared behind it, finds nothing
+// wrong.
 func TestALookThatIsStale(t *testing.T) {
 	is := is.New(t)
 	var state sqlite.LogState

@@ -10,8 +10,8 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// The part of a WAL-index that is read here: two copies of its header, and how far the log was
-// brought into the database. https://sqlite.org/walformat.html#walidxfmt
+// The part of a WAL-index that is read here: two copies of its header, and how much of the log was
+// copied into the database. https://sqlite.org/walformat.html#walidxfmt
 const (
 	indexHeaderSize = 48
 	indexSize       = 2*indexHeaderSize + 40
@@ -29,7 +29,7 @@ type logState struct {
 	sum       [8]byte // checksum of the last frame, as the frame has it
 	pageSize  int64
 	backfill  uint32 // frames that are in the database
-	attempted uint32 // frames that a checkpoint has begun to bring there
+	attempted uint32 // frames that a checkpoint has begun to copy there
 }
 
 // parseLogState reads the beginning of a WAL-index. false while a writer is at it.
@@ -67,11 +67,11 @@ func (s logState) busy() bool { return s.attempted > s.backfill }
 
 // overwriteWatch notices that a database file, or its log, was written to in place by something
 // other than the engine. The engine itself sees neither: it goes on with the pages that it has,
-// and acknowledges changes that nobody can read.
+// and acknowledges changes that no reader can find.
 //
 // In WAL mode only a checkpoint writes to the database file, and the WAL-index says when there
 // was one. So a file with another time or size without a checkpoint was overwritten. The log must
-// begin and end with what the index says of it.
+// begin and end as the index says.
 type overwriteWatch struct {
 	read func() (logState, bool)        // the WAL-index
 	log  func(b []byte, at int64) error // reads from the write-ahead log
@@ -92,8 +92,8 @@ func (w *overwriteWatch) end() {
 	w.ended = true
 }
 
-// check returns ErrUnavailable if the file was overwritten, or its log was cut. now and log are what
-// they were a moment ago.
+// check returns ErrUnavailable if the file was overwritten, or its log was cut. now and log are
+// what they were a moment ago.
 func (w *overwriteWatch) check(name string, now, log fs.FileInfo) error {
 	if w == nil {
 		return nil
@@ -150,8 +150,8 @@ func (w *overwriteWatch) checkLog(name string) error {
 	return nil
 }
 
-// note is called behind what may have started the log again or brought it into the database, so that
-// the next check does not take that for the reason of another change.
+// note is called after a commit or a checkpoint, which may have reset the log or copied it into the
+// database, so that the next check does not attribute another change to that.
 func (w *overwriteWatch) note() {
 	if w == nil {
 		return
@@ -179,7 +179,7 @@ func (w *overwriteWatch) remember(before logState) error {
 }
 
 // logIs reports whether the log has what the index says. If it does not, but the index has
-// changed meanwhile, somebody else has written.
+// changed meanwhile, another process has written.
 func (w *overwriteWatch) logIs(s logState) bool {
 	if s.frames == 0 || w.logHolds(s) {
 		return true

@@ -79,8 +79,8 @@ func (s *Store) pairWith(ctx context.Context, id []byte, renewed bool) error {
 	})
 }
 
-// paired gives the vault id of the access.db that vault.db remembers, nil for none, and the change
-// after which it took the place of another one.
+// paired returns the vault id of the access.db that vault.db remembers, nil for none, and the
+// change after which it took the place of another one.
 func (k *keyring) paired(stored []byte) (id []byte, since uint64, err error) {
 	if stored == nil {
 		return nil, 0, nil
@@ -108,8 +108,8 @@ func (v *verification) provePair(c *conn) error {
 	return err
 }
 
-// accessRow gives what the stamp of the remembered vault id covers, behind which there may be the
-// change since which it is remembered.
+// accessRow returns the bytes that the stamp of the remembered vault id covers. The change since
+// which it is remembered may follow the id.
 func (k *keyring) accessRow(id []byte) []byte {
 	var b cryptobyte.Builder
 	addShort(&b, []byte(metaAccess))

@@ -11,9 +11,9 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// destroyStep destroys in one transaction. If the disk has no room for its write-ahead log, it does so
-// in smaller and smaller ones, each of which uses the room of the one before. destroyed is called
-// after each.
+// destroyStep destroys in one transaction. If the disk has no room for its write-ahead log, it does
+// so in smaller and smaller ones, each of which uses the room of the one before. destroyed is
+// called after each.
 func (s *Store) destroyStep(ctx context.Context, step []myvault.Change, destroyed func(versions int)) error {
 	err := s.destroyAll(ctx, step)
 	if noSpace(err) && !noSpace(s.forget(ctx)) { // else a smaller step would only fill what is left
@@ -43,7 +43,7 @@ func (f *file) needsRoom(ctx context.Context, err error) error {
 		f.roomNeeded(ctx)>>20+1, filepath.Dir(f.path), err)
 }
 
-// roomNeeded is what the database grows by when its log is brought into it.
+// roomNeeded returns by how much the database grows when its log is copied into it.
 func (f *file) roomNeeded(ctx context.Context) (bytes int64) {
 	_ = f.readers.read(context.WithoutCancel(ctx), func(c *conn) error {
 		pages, err := c.number("page_count")
@@ -59,8 +59,8 @@ func (f *file) roomNeeded(ctx context.Context) (bytes int64) {
 	return bytes
 }
 
-// relieve brings the log into the database before a pruning writes more: later there might be no room
-// for it, and then none for anything.
+// relieve copies the log into the database before pruning writes more: later the disk might have no
+// room for the log, and then for nothing else either.
 func (f *file) relieve(ctx context.Context) error {
 	if err := f.forget(ctx); noSpace(err) {
 		return f.needsRoom(ctx, fmt.Errorf("%w: %w: the disk is full", myvault.ErrUnavailable, sqlite3.FULL))

@@ -11,10 +11,10 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// Rekey changes the master key of both files, while the store is used. [ChangeKey] also makes, keeps
-// and installs the key, and can be repeated; prefer it where a file has the key. Give the key source
-// of every process the new key once it has returned; a process that has the store open
-// goes on meanwhile, and asks its source when it meets a data key that was made since.
+// Rekey changes the master key of both files, while the store is used. [ChangeKey] also makes,
+// keeps and installs the key, and can be repeated; prefer it where a file has the key. Give the key
+// source of every process the new key once it has returned; a process that has the store open goes
+// on meanwhile, and asks its source when it meets a data key that was made since.
 //
 // Two files cannot change at once. So first access.db takes the new key beside the old one,
 // then vault.db changes to it, then access.db drops the old one. Wherever a crash ends this, one

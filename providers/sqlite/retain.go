@@ -243,9 +243,9 @@ func (r *retainer) stop() {
 }
 
 // bound prunes what is over the limits now. What goes by its size is on record, as that of a
-// [Trail.Prune] is: who may read can fill a trail, and must not push out entries unseen. What goes
-// by age is what the limit says, which nobody can hasten. The clock is given as wall, and what has
-// passed in this process as elapsed.
+// [Trail.Prune] is: a caller with the right to read can fill a trail, and must not push out entries
+// unseen. Removal by age is not recorded: no caller can hasten it. wall is the time by the clock,
+// and elapsed the time that has passed in this process.
 func (t *Trail) bound(ctx context.Context, c TrailConfig, watch *clockWatch, wall time.Time, elapsed time.Duration) {
 	if t.syncer.failure() != nil {
 		return // tried again later

@@ -29,8 +29,8 @@ func (k kind) checkSchema(c *conn) (version int64, err error) {
 	return version, err
 }
 
-// checkEmpty refuses a file without a version that has tables: nobody is to be told that they
-// are tables of a first version.
+// checkEmpty refuses a file without a version that has tables: they must not be taken for those
+// of a first version.
 func (k kind) checkEmpty(c *conn) error {
 	objects, err := c.integer(`SELECT count(*) FROM sqlite_schema`)
 	if err == nil && objects > 0 {

@@ -141,7 +141,7 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys system, kinds 
 	if err := complete(dir, kinds); err != nil {
 		return "", err
 	}
-	// What a restore or the proof of a backup left is elsewhere, and is no reason not to open.
+	// Leftovers of a restore or of the check of a backup are elsewhere, and do not prevent opening.
 	_ = sweep(filepath.Dir(dir), numbered(restorePrefix(dir)))
 	_ = sweep(os.TempDir(), numbered(verifyPrefix))
 	return dir, sweep(dir, anyTemporary)
@@ -219,7 +219,7 @@ func (s *Store) Incarnation() string { return s.incarnation }
 
 // Ping reports whether both files answer, and whether the trail can be synced. If the
 // last attempt to write to a file failed by the disk, it is ErrUnavailable until one succeeds. Ping
-// then tries by itself, every 5 seconds at most, with 1 MiB beside the file and an empty change.
+// then tries to write, every 5 seconds at most, with 1 MiB beside the file and an empty change.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.file.answers(ctx); err != nil {
 		return err

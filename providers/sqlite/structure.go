@@ -71,7 +71,8 @@ func (v *verification) integrity(ctx context.Context) error {
 }
 
 func (f *file) integrity(ctx context.Context) error {
-	// One after the other, and each with a short log behind it: while the engine checks, the log only grows.
+	// One after the other, and each with a short log behind it: while the engine checks, the log
+	// only grows.
 	select {
 	case f.checks <- struct{}{}:
 		defer func() { <-f.checks }()

@@ -42,7 +42,7 @@ func startSyncer(log *logFile, rewrite func() error) *syncer {
 	return s
 }
 
-// written tells that the entries up to seq are to be synced.
+// written notes that the entries up to seq need a sync.
 func (s *syncer) written(seq uint64) {
 	s.newest.Store(seq)
 	s.wake()

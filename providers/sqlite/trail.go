@@ -145,7 +145,7 @@ func (t *Trail) goesOn(c *conn) error {
 	return nil
 }
 
-// committed is told that the entries up to the end hold.
+// committed is called once the entries up to the end are committed.
 func (t *Trail) committed() {
 	t.known = t.end
 	t.syncer.written(t.end.seq)

@@ -14,7 +14,7 @@ import (
 // entries, and an entry that it stamped with the year 2312 would keep all that follow. It is the
 // time that the trail itself has seen pass behind the entry: the sum of the steps from each entry
 // to the next. A step that is longer than stepOf, or goes back, counts for nothing. It may be a
-// clock that was set, and where it was a store that nobody used, entries stay for longer.
+// clock that was set. If it was a store that was not in use, entries stay longer.
 
 // stepOf returns the longest step that counts towards an age.
 func stepOf(age time.Duration) time.Duration { return min(24*time.Hour, age/16) }
@@ -137,7 +137,7 @@ func (l *timeline) find(condition string, seq uint64) (m mark, found bool, err e
 	if l.left--; l.left < 0 {
 		return m, false, errDone
 	}
-	// Entries of single stand before those of batch, so one of them is asked first.
+	// Entries of single come before those of batch, so one of them is asked first.
 	single := func() error {
 		return l.c.each(`SELECT seq, at FROM single WHERE `+condition+` LIMIT 1`, func(row *sqlite3.Stmt) error {
 			m, found = mark{uint64(row.ColumnInt64(0)), timeAt(row, 1)}, true
@@ -190,9 +190,9 @@ type clockWatch struct {
 	since   time.Duration // when it was first seen
 }
 
-// look returns the entry to record: of a clock that has jumped, or for a trail in which nothing else
-// was recorded for so long that its time would stand still. elapsed is the time that has passed in
-// this process, whatever the clock says. At the first look the newest entry stands for the last one.
+// look returns the entry to record: of a clock that has jumped, or for a trail in which nothing
+// else was recorded for so long that its time would stop. elapsed is the time that has passed in
+// this process, independent of the clock. The first look compares with the newest entry.
 func (w *clockWatch) look(head myvault.Head, wall time.Time, elapsed time.Duration) (e myvault.Entry, found bool) {
 	step := stepOf(w.age)
 	slack := min(clockSlack, step)

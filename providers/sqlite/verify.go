@@ -37,8 +37,8 @@ type Report struct {
 	Rekeying bool
 }
 
-// String returns one line for people: what was checked, which earlier heads it was compared with,
-// and what could not be checked.
+// String returns one line for people: the counts of checked items, the earlier heads that were
+// compared, and the parts that could not be checked.
 func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d changes, %d accesses, %d records opened, %d destroyed, %d secrets, %d projects",

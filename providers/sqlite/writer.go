@@ -99,9 +99,9 @@ func startWriter(w *writer) *writer {
 	return w
 }
 
-// do has r written. ctx decides only whether it is begun: from then on the caller waits
-// for the result, because a commit cannot be taken back. While another process holds the file, nothing
-// is begun.
+// do has r written. ctx decides only whether it is begun: from then on the caller waits for the
+// result, because a commit cannot be taken back. While another process holds the file, nothing is
+// begun.
 func (w *writer) do(ctx context.Context, r *request) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -126,8 +126,8 @@ func (w *writer) do(ctx context.Context, r *request) error {
 	return w.await(ctx, r)
 }
 
-// alone writes r unless another process is writing; then r waits. Where the transaction before had more than one
-// request, others are about to ask; they are let do so, and go together with it.
+// alone writes r unless another process is writing; then r waits. Where the transaction before had
+// more than one request, others are about to ask; they are let do so, and go together with it.
 func (w *writer) alone(r *request) bool {
 	if !w.turn.try() {
 		w.mu.Lock()
@@ -195,9 +195,9 @@ func (w *writer) loop() {
 	}
 }
 
-// serve commits what waits until nothing does. Requests are taken once it is this
-// process's turn: until then they can be taken back, and more of them go together. Where another program
-// holds the file outside of the turns, it tries again.
+// serve commits what waits until nothing does. Requests are taken once it is this process's turn:
+// until then they can be taken back, and more of them go together. Where another program holds the
+// file outside of the turns, it tries again.
 func (w *writer) serve() {
 	busy := backoff{}
 	for w.pending() {

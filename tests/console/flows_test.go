@@ -380,7 +380,8 @@ func TestImportNamesWhatItCannotWrite(t *testing.T) {
 	})
 }
 
-// TestThePageReadsAnEnvAsGoDoes, in the browser itself: the table of both readers, and random texts.
+// TestThePageReadsAnEnvAsGoDoes, in the browser itself: the table of both readers, and random
+// texts.
 func TestThePageReadsAnEnvAsGoDoes(t *testing.T) {
 	is := is.New(t)
 	v := serve(t, nil)

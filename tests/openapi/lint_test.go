@@ -13,8 +13,8 @@ import (
 // linters names the folder node_modules into which npm installed package.json.
 const linters = "MYVAULT_OPENAPI_LINTERS"
 
-// TestLintersHaveNothingToSay: the document passes Redocly and Spectral, which others run on it before
-// they generate clients, without a warning or a hint.
+// TestLintersHaveNothingToSay: the document passes Redocly and Spectral, which others run on it
+// before they generate clients, without a warning or a hint.
 func TestLintersHaveNothingToSay(t *testing.T) {
 	modules := os.Getenv(linters)
 	switch {

@@ -22,8 +22,8 @@ import (
 // then MSA_MASTER_KEY_FILE takes its place there, in one step. Every other byte of the .env, its
 // mode and its owner stay. It may be called again after a crash.
 //
-// If file is not empty, that is the key file. Where it is missing it is made, with the key in force,
-// and no .env is changed: the service gets its key by another way.
+// If file is not empty, that is the key file. Where it is missing it is made, with the key in
+// force, and no .env is changed: the service gets its key by another way.
 func KeyFile(environ []string, file string) (string, error) {
 	path, settings, err := operated(environ)
 	if err != nil {
@@ -99,7 +99,7 @@ func moveKey(path, text string) (file string, err error) {
 	return file, publish(path, changed, as(info, os.Rename))
 }
 
-// as gives a file its name once it has the mode and the owner of another one.
+// as names a file once it has the mode and the owner of another one.
 func as(like fs.FileInfo, name func(from, to string) error) func(from, to string) error {
 	return func(from, to string) error {
 		if err := errors.Join(chownLike(from, like), chmodLike(from, like)); err != nil {
@@ -140,7 +140,7 @@ func withKeyFile(old, key, file string) (string, error) {
 	return changed.String(), nil
 }
 
-// chmodLike gives a file the mode of another one.
+// chmodLike sets the mode of a file to that of another one.
 func chmodLike(path string, like fs.FileInfo) error {
 	if runtime.GOOS == "windows" {
 		return nil

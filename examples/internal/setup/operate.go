@@ -27,8 +27,8 @@ func Operator(environ []string) (dir string, keys sqlite.KeySource, err error) {
 	return dataOf(settings), keySource(settings), nil
 }
 
-// keySource is that of the settings in force. A program has none mostly because it was started elsewhere
-// than the server.
+// keySource is that of the settings in force. A program has none mostly because it was started
+// elsewhere than the server.
 func keySource(settings map[string]string) sqlite.KeySource {
 	if settings[masterKey]+settings[masterKeyFile] == "" {
 		return func(context.Context) (crypto.Key, error) { return crypto.Key{}, errNoKey }
@@ -56,7 +56,8 @@ const (
 	masterKeyFile = "MSA_MASTER_KEY_FILE"
 )
 
-// operated returns the path of the .env that the server reads, "" for none, and the settings in force.
+// operated returns the path of the .env that the server reads, "" for none, and the settings in
+// force.
 func operated(environ []string) (path string, settings map[string]string, err error) {
 	settings = env.ToMap(environ)
 	if path = Look(settings); path == "" {
@@ -110,7 +111,7 @@ func Store(ctx context.Context, environ []string) (*sqlite.Store, error) {
 	return sqlite.Open(ctx, dir, keys, sqlite.Config{Trail: KeepAll})
 }
 
-// WriteNew writes a file where there is none, durably.
+// WriteNew writes a new file durably. It fails if path exists.
 func WriteNew(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -123,8 +124,8 @@ func WriteNew(path, text string) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// Heads reads the heads that were written with a backup. A file without one of each chain is refused: with
-// it, a check would not notice that a chain was cut short.
+// Heads reads the heads that were written with a backup. A file without one of each chain is
+// refused: with it, a check would not notice that a chain was cut short.
 func Heads(path string) ([]myvault.Head, error) {
 	return headsOf(path, myvault.ChainChanges, myvault.ChainAccess)
 }

@@ -4,5 +4,5 @@ package setup
 
 import "io/fs"
 
-// chownLike changes nothing: such a system has no user ids.
+// chownLike does nothing: such a system has no user ids.
 func chownLike(string, fs.FileInfo) error { return nil }

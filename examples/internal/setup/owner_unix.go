@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// chownLike gives a file the owner and the group of another one, if they differ: a program that root
-// runs must not lock the service out.
+// chownLike sets the owner and the group of a file to those of another one: a program run as root
+// must not lock the service out.
 func chownLike(path string, like fs.FileInfo) error {
 	want, known := like.Sys().(*syscall.Stat_t)
 	info, err := os.Lstat(path)

@@ -140,7 +140,7 @@ func exists(path string) bool {
 }
 
 // Parse reads the settings into the fields of T by their env tags. Its errors name the
-// setting and say what it is (the tag help), never what stands there: it may be a key. An empty setting
+// setting and say what it is (the tag help), never its value, which may be a key. An empty setting
 // is absent.
 func Parse[T any](settings map[string]string) (T, error) {
 	parsed, err := env.ParseAsWithOptions[T](env.Options{Environment: present(settings)})

@@ -170,7 +170,8 @@ func TestTheEnvironmentOverridesAPair(t *testing.T) {
 	}
 }
 
-// TestEmptySettingsAreAbsent in the environment and in the .env, as docker compose writes those that nobody set.
+// TestEmptySettingsAreAbsent in the environment and in the .env, as docker compose writes those
+// that nobody set.
 func TestEmptySettingsAreAbsent(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()

@@ -9,9 +9,10 @@ import (
 	"syscall"
 )
 
-// Run runs a program and returns its exit code. SIGINT and SIGTERM end the context, so that the program
-// removes what is half made; further ones change nothing, for timeout(1) sends two. SIGQUIT ends it at once.
-// It then says, with stopped, what is left and what to do.
+// Run runs a program and returns its exit code. SIGINT and SIGTERM end the context, so that the
+// program removes what is half made; further ones change nothing, for timeout(1) sends two. SIGQUIT
+// ends it at once. The error then begins with stopped, which describes the state left behind and
+// the next step.
 func Run(stopped string, program func(context.Context) error) (code int) {
 	ctx, end := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer end()

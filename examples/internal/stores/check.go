@@ -22,8 +22,8 @@ import (
 // published is SHA-256 of the 32 bytes of the master key in README.md and .env.example.
 const published = "df2cb927a63e6981ede62a734ab5e75dd30d9b2452236b748a9c409fcf3fb078"
 
-// ownKeys returns the source of the master key, which fails for one that everybody can read in the documents.
-// Stores that have such a key are still opened by the programs that change it.
+// ownKeys returns the source of the master key, which fails for one that everybody can read in the
+// documents. Stores that have such a key are still opened by the programs that change it.
 func (s Settings) ownKeys() sqlite.KeySource {
 	return func(ctx context.Context) (crypto.Key, error) {
 		key, err := s.keys()(ctx)
@@ -46,8 +46,9 @@ func (s Settings) keySetting() string {
 	return "MSA_MASTER_KEY"
 }
 
-// Check returns everything in the settings that would keep Open and Trail from opening, as far as that shows
-// without the store. Each error names its setting. Files that can be read only once are left to Open.
+// Check returns everything in the settings that would keep Open and Trail from opening, as far as
+// that shows without the store. Each error names its setting. Files that can be read only once are
+// left to Open.
 func (s Settings) Check(ctx context.Context) error {
 	var wrong []error
 	switch s.Provider {
@@ -105,7 +106,8 @@ func (s Settings) checkVault() []error {
 	return append(wrong, s.checkVaultTLS()...)
 }
 
-// checkVaultTLS does not repeat what it is told of the files: it has their paths, and those may be anything.
+// checkVaultTLS does not repeat the errors about the files: they contain the paths, which may be
+// anything.
 func (s Settings) checkVaultTLS() (wrong []error) {
 	if Once(s.CACert, s.ClientCert, s.ClientKey) {
 		return nil

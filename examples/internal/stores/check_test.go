@@ -17,8 +17,8 @@ import (
 // published is the master key of README.md and .env.example.
 const published = "base64:jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE="
 
-// TestThePublishedKeyIsRefused however it is given, for a store that is made and for a trail. A store that has it
-// already can be read, to move from it.
+// TestThePublishedKeyIsRefused however it is given, for a store that is made and for a trail. A
+// store that has it already can be read, to move from it.
 func TestThePublishedKeyIsRefused(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()

@@ -45,8 +45,8 @@ type Settings struct {
 }
 
 // Open opens the provider. Unless create is set it makes and writes nothing: a local store must be
-// there, and one in HashiCorp Vault can only be read. With create, a master key that the documents show
-// is refused.
+// there, and one in HashiCorp Vault can only be read. With create, a master key that the documents
+// show is refused.
 func (s Settings) Open(ctx context.Context, create bool) (myvault.Provider, error) {
 	switch s.Provider {
 	case "sqlite":
@@ -164,8 +164,8 @@ func readSecret(path string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-// protected refuses a file that another user could change, or read the key in it. A file that cannot be
-// opened is left to its reader.
+// protected refuses a file that another user could change, or read the key in it. A file that
+// cannot be opened is left to its reader.
 func protected(path string, readers trusted.Readers) error {
 	f, err := trusted.Open(path, readers)
 	if err == nil {
