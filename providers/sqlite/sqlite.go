@@ -142,7 +142,7 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys system, kinds 
 		return "", err
 	}
 	// What a restore or the proof of a backup left is elsewhere, and is no reason not to open.
-	_ = sweep(filepath.Dir(dir), numbered(restorePrefix(dir)))
+	_ = sweep(filepath.Dir(dir), anyRestore)
 	_ = sweep(os.TempDir(), numbered(verifyPrefix))
 	return dir, sweep(dir, anyTemporary)
 }
