@@ -97,23 +97,29 @@ func TestNoEntryNoRekey(t *testing.T) {
 	is.True(!opens(t, dir, next))
 }
 
-// A restore removes what others left for the same name alone.
-func TestARestoreLeavesThatOfAnotherNameAlone(t *testing.T) {
+// A restore removes what earlier ones left beside it, whatever the name of their store, and nothing else.
+func TestARestoreSweepsWhatOthersLeft(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	_, path, _ := backedUp(t, key)
 	parent := t.TempDir()
-	own, others := filepath.Join(parent, ".making-restore-vault-17"), filepath.Join(parent, ".making-restore-vault-2-17")
-	for _, dir := range []string{own, others} {
+	left := []string{".making-restore-vault-17", ".making-restore-vault-2-17", ".making-restore--17"}
+	others := []string{".making-restore-vault", ".making-restore-vault-", ".making-restore-vault-2x", ".making-restore17", "restore-vault-17"}
+	for _, name := range append(left, others...) {
+		dir := filepath.Join(parent, name)
 		is.NoErr(os.Mkdir(dir, 0o700))
 		is.NoErr(os.Chtimes(dir, at, at))
 	}
 	_, err := sqlite.Restore(t.Context(), path, filepath.Join(parent, "vault"), sqlite.StaticKey(key), sqlite.Config{})
 	is.NoErr(err)
-	_, err = os.Stat(own)
-	is.True(errors.Is(err, os.ErrNotExist))
-	_, err = os.Stat(others)
-	is.NoErr(err)
+	for _, name := range left {
+		_, err = os.Stat(filepath.Join(parent, name))
+		is.True(errors.Is(err, os.ErrNotExist))
+	}
+	for _, name := range others {
+		_, err = os.Stat(filepath.Join(parent, name))
+		is.NoErr(err)
+	}
 }
 
 // A link in place of the directory is refused, and stays.

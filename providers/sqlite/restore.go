@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
@@ -46,8 +47,9 @@ func verifyBackup(ctx context.Context, path, above string, keys KeySource, c Con
 
 // Restore makes a store in dir, which must be missing or empty ([fs.ErrExist] otherwise), of a
 // backup. The whole backup is proved first, as [VerifyBackup] does; only then does dir appear,
-// all at once. What a crash leaves beside dir is removed by the next call for that name. A
-// symbolic link at dir is [ErrForeign]; directories above it may be links.
+// all at once. What a crash leaves beside dir is removed by the next call beside it, or
+// by the next opening of a store there. A symbolic link at dir is [ErrForeign]; directories above
+// it may be links.
 //
 // The new store has the values, versions and trail of the backup, and two things of its own: another
 // incarnation, so that no client takes a version for one that the old store made later, and
@@ -67,11 +69,11 @@ func restore(ctx context.Context, path, dir string, keys KeySource, c Config, ea
 	if dir, err = vacant(dir, system{c.network, c.disk}); err != nil {
 		return report, err
 	}
-	parent, prefix := filepath.Dir(dir), restorePrefix(dir)
-	if err := sweep(parent, numbered(prefix)); err != nil {
+	parent := filepath.Dir(dir)
+	if err := sweep(parent, anyRestore); err != nil {
 		return report, err
 	}
-	temporary, claimed, err := c.disk.mkdirTemp(parent, prefix+"*") // with mode 0700
+	temporary, claimed, err := c.disk.mkdirTemp(parent, restorePrefix+filepath.Base(dir)+"-*") // with mode 0700
 	if err != nil {
 		return report, err
 	}
@@ -95,8 +97,16 @@ func restore(ctx context.Context, path, dir string, keys KeySource, c Config, ea
 // verifyPrefix begins the names of directories in which backups are proved.
 const verifyPrefix = "myvault-verify-"
 
-// restorePrefix begins the names of directories beside dir in which it is being restored.
-func restorePrefix(dir string) string { return temporaryPrefix + "restore-" + filepath.Base(dir) + "-" }
+// restorePrefix begins the names of directories in which a store is being restored. The name of
+// the store and a number follow.
+const restorePrefix = temporaryPrefix + "restore-"
+
+// anyRestore reports whether a directory of that name is being restored, under whatever name it
+// will get.
+func anyRestore(name string) bool {
+	i := strings.LastIndexByte(name, '-') + 1
+	return strings.HasPrefix(name, restorePrefix) && numbered(name[:i])(name)
+}
 
 // vacant gives the absolute path of a directory that is missing or empty, on a file system
 // that can hold a store.

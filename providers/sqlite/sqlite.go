@@ -142,7 +142,7 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys system, kinds 
 		return "", err
 	}
 	// Leftovers of a restore or of the check of a backup are elsewhere, and do not prevent opening.
-	_ = sweep(filepath.Dir(dir), numbered(restorePrefix(dir)))
+	_ = sweep(filepath.Dir(dir), anyRestore)
 	_ = sweep(os.TempDir(), numbered(verifyPrefix))
 	return dir, sweep(dir, anyTemporary)
 }
