@@ -22,7 +22,8 @@ import (
 // a server that started already does not open pipes again.
 func (l loaded) check(ctx context.Context, started bool) (*httpapi.Certificates, error) {
 	certificates, tlsWrong := l.certificates(started)
-	wrong := []error{l.wrong, l.Settings.Check(ctx), tlsWrong, l.checkAPI(), l.checkSweep(), l.checkServices()}
+	_, secretsWrong := l.projectSecrets()
+	wrong := []error{l.wrong, l.Settings.Check(ctx), tlsWrong, l.checkAPI(), secretsWrong, l.checkSweep(), l.checkServices()}
 	if l.Metrics != "" {
 		_, err := resolve(l.Metrics, metricsSetting)
 		wrong = append(wrong, err)
@@ -31,7 +32,7 @@ func (l loaded) check(ctx context.Context, started bool) (*httpapi.Certificates,
 	wrong = append(wrong, err)
 	if err == nil && tlsWrong == nil {
 		config := httpapi.ServerConfig{Certificates: certificates, PlaintextBeyondLoopback: l.Plaintext}
-		wrong = append(wrong, config.Check(addr))
+		wrong = append(wrong, named("MYVAULT_ADDR", config.Check(addr))) // PORT alone is on loopback
 	}
 	if err == nil && l.policy != nil {
 		wrong = append(wrong, httpapi.CheckPolicy(l.policy, addr, nil))
