@@ -83,7 +83,11 @@ func (s Settings) OpenPython(ctx context.Context, rename map[string]string) (*py
 	if err != nil {
 		return nil, err
 	}
-	return pyvault.Open(ctx, s.File, key, pyvault.Config{Rename: rename})
+	store, err := pyvault.Open(ctx, s.File, key, pyvault.Config{Rename: rename})
+	if err != nil {
+		return nil, fmt.Errorf("setting MYVAULT_FILE: %w", err)
+	}
+	return store, nil
 }
 
 // Trail opens the trail beside a provider that is none itself; nil for one that is.
