@@ -76,12 +76,12 @@ func (c *call) readGrant(issuer *tokens.Issuer) (tokens.Grant, error) {
 	for _, text := range body.Rules.items {
 		rule, err := myvault.ParseRule(text)
 		if err != nil {
-			return g, unprocessable("a rule is malformed; write it as in ALLOW_ lines, such as newsbot/prod/@read+list")
+			return g, unprocessable("a rule is malformed; write it as in ALLOW_ lines, such as newsbot/prod/@read+list", "rules")
 		}
 		g.Rules = append(g.Rules, rule)
 	}
 	if len(g.Rules) == 0 {
-		return g, unprocessable("the member rules is missing or empty; it has 1 to 64 rules")
+		return g, unprocessable("the member rules is missing or empty; it has 1 to 64 rules", "rules")
 	}
 	if g.Lifetime, err = lifetimeOf(body.Lifetime, issuer.MaxLifetime()); err != nil {
 		return g, err
@@ -89,7 +89,7 @@ func (c *call) readGrant(issuer *tokens.Issuer) (tokens.Grant, error) {
 	if body.Certificate != nil {
 		sum, err := hex.DecodeString(*body.Certificate)
 		if err != nil || len(sum) != sha256.Size {
-			return g, unprocessable("certificate_sha256 is the SHA-256 of the client certificate in DER, in 64 hexadecimal digits")
+			return g, unprocessable("certificate_sha256 is the SHA-256 of the client certificate in DER, in 64 hexadecimal digits", "certificate_sha256")
 		}
 		g.Certificate = (*[sha256.Size]byte)(sum)
 	}
@@ -104,9 +104,9 @@ func lifetimeOf(seconds *uint32, most time.Duration) (time.Duration, error) {
 	lifetime := time.Duration(*seconds) * time.Second
 	switch {
 	case lifetime == 0:
-		return 0, unprocessable("lifetime_seconds is at least 1; without it, a token lives for an hour")
+		return 0, unprocessable("lifetime_seconds is at least 1; without it, a token lives for an hour", "lifetime_seconds")
 	case lifetime > most:
-		return 0, unprocessable(fmt.Sprintf("lifetime_seconds is over the limit of this server, which is %d", most/time.Second))
+		return 0, unprocessable(fmt.Sprintf("lifetime_seconds is over the limit of this server, which is %d", most/time.Second), "lifetime_seconds")
 	}
 	return lifetime, nil
 }

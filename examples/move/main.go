@@ -150,6 +150,16 @@ func existing(p myvault.Provider, err error) (myvault.Provider, error) {
 	return p, nil
 }
 
+// same reports whether a and b are one store.
+func same(a, b myvault.Provider) bool {
+	first, ok := a.(myvault.Incarnation)
+	if !ok || first.Incarnation() == "" {
+		return false
+	}
+	second, ok := b.(myvault.Incarnation)
+	return ok && first.Incarnation() == second.Incarnation()
+}
+
 // move copies to the target, and prints the report.
 func move(ctx context.Context, to stores.Settings, src myvault.Provider, o options, out io.Writer, progress *os.File) (err error) {
 	dst, err := to.Open(ctx, !o.copy.DryRun)
@@ -160,6 +170,9 @@ func move(ctx context.Context, to stores.Settings, src myvault.Provider, o optio
 		return fmt.Errorf("target: %w", err)
 	}
 	defer func() { err = errors.Join(err, dst.Close()) }()
+	if same(src, dst) {
+		return errors.New("source and target are the same store, and nothing would move; give each its own MYVAULT_DATA, or VAULT_ADDR, VAULT_MOUNT and VAULT_BASE")
+	}
 	if to.Provider == "hashivault" && o.copy.DryRun {
 		o.copy.Trail = myvault.NoTrail{} // a dry run makes none
 	} else if trail, err := to.Trail(ctx); err != nil {

@@ -115,6 +115,37 @@ func TestMoveFromTheEarlierService(t *testing.T) {
 	is.NoErr(store.Close())
 }
 
+// TestMoveRefusesOneStoreForBothSides: "equal" would say that it moved.
+func TestMoveRefusesOneStoreForBothSides(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	data := t.TempDir()
+	store, err := sqlite.Open(t.Context(), data, sqlite.StaticKey(key), sqlite.Config{})
+	is.NoErr(err)
+	is.NoErr(store.Close())
+	one := []string{"MYVAULT_DATA=" + data, "MSA_MASTER_KEY=" + key.Text()}
+	for _, flags := range [][]string{{"-dry-run"}, nil} {
+		out, _, err := moved(t, append([]string{"-from", side(t, one...), "-to", side(t, one...)}, flags...)...)
+		is.True(err != nil)
+		is.True(strings.Contains(err.Error(), "the same store"))
+		is.Equal(out, "")
+	}
+}
+
+// TestMoveNamesTheSettingOfTheFile that the earlier service had.
+func TestMoveNamesTheSettingOfTheFile(t *testing.T) {
+	key := "MSA_MASTER_KEY=" + crypto.NewKey().Text()
+	for name, file := range map[string]string{"missing": "", "no such file": "MYVAULT_FILE=/none/canary"} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			_, _, err := moved(t, "-from", side(t, "MYVAULT_PROVIDER=python", key, file), "-to", side(t, key))
+			is.True(err != nil)
+			is.True(strings.Contains(err.Error(), "setting MYVAULT_FILE"))
+			is.True(!strings.Contains(err.Error(), "canary"))
+		})
+	}
+}
+
 func TestMoveRefusals(t *testing.T) {
 	good := "MSA_MASTER_KEY=" + crypto.NewKey().Text()
 	for name, args := range map[string][]string{

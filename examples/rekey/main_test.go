@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -53,6 +54,24 @@ func TestRekeyATrailAlone(t *testing.T) {
 	trail, err = sqlite.OpenTrail(t.Context(), dir, sqlite.KeyFile(file), sqlite.TrailConfig{})
 	is.NoErr(err)
 	is.NoErr(trail.Close())
+}
+
+// TestRekeyMakesTheDirectoryOfTheKeys, as the documents have it: the first run is the first to need it.
+func TestRekeyMakesTheDirectoryOfTheKeys(t *testing.T) {
+	is := is.New(t)
+	dir, old := t.TempDir(), crypto.NewKey()
+	store(t, dir, old)
+	elsewhere(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY="+old.Text())
+	for range 2 {
+		is.NoErr(rekey(t.Context(), new(bytes.Buffer), options{keyFile: "new/keys/master.key"}))
+	}
+	for _, name := range []string{"master.key", "master.key.1", "master.key.2"} {
+		_, err := crypto.ReadKeyFile(filepath.Join("new/keys", name))
+		is.NoErr(err)
+	}
+	info, err := os.Stat("new/keys")
+	is.NoErr(err)
+	is.True(runtime.GOOS == "windows" || info.Mode().Perm() == 0o700)
 }
 
 // TestRekeyMovesTheKeyOutOfTheEnv, which stays what it was but for that.

@@ -32,7 +32,7 @@ func (l loaded) check(ctx context.Context, started bool) (*httpapi.Certificates,
 	wrong = append(wrong, err)
 	if err == nil && tlsWrong == nil {
 		config := httpapi.ServerConfig{Certificates: certificates, PlaintextBeyondLoopback: l.Plaintext}
-		wrong = append(wrong, config.Check(addr))
+		wrong = append(wrong, named("MYVAULT_ADDR", config.Check(addr))) // PORT alone is on loopback
 	}
 	if err == nil && l.policy != nil {
 		wrong = append(wrong, httpapi.CheckPolicy(l.policy, addr, nil))

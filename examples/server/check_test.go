@@ -38,7 +38,14 @@ var refused = []struct{ line, becomes, want string }{
 	{"MSA_", "MYVAULT_TLS_MIN=canary\nMSA_", "MYVAULT_TLS_MIN"},
 	{"MSA_", "MYVAULT_TLS_CLIENT_REQUIRED=true\nMSA_", "MYVAULT_TLS_CLIENT_REQUIRED"},
 	{"MSA_", "MYVAULT_ADDR=canary\nMSA_", "MYVAULT_ADDR"},
+	{"MSA_", "MYVAULT_ADDR=0.0.0.0:0\nMSA_", "setting MYVAULT_ADDR: "},
 	{"MSA_", "MYVAULT_ADDR=0.0.0.0:0\nMSA_", "MYVAULT_PLAINTEXT"},
+	{"MSA_", "MYVAULT_PROVIDER=python\nMSA_", "python is only for examples/move"},
+	{"MSA_", "MYVAULT_PROJECT_SECRETS=a=canary\nMSA_", "MYVAULT_PROJECT_SECRETS, item 1"},
+	{"MSA_", vaultAt("https://127.0.0.1:1") + "MYVAULT_PROJECT_SECRETS=a=bytes:32:hex\nMSA_", "several changes at once"},
+	{"MSA_", vaultAt("http://canary.example.org:8200") + "VAULT_PLAINTEXT=canary\nMSA_", "setting VAULT_PLAINTEXT does not parse"},
+	{"MSA_", "MYVAULT_PROVIDER=hashivault\nVAULT_ADDR=https://127.0.0.1:1\nVAULT_TOKEN_FILE=.\nMSA_", "VAULT_TOKEN_FILE"},
+	{goodKey, "MSA_MASTER_KEY_FILE=.", "setting MSA_MASTER_KEY_FILE: "},
 	{"MSA_", "MYVAULT_CONNECTIONS=-1\nMSA_", "setting MYVAULT_CONNECTIONS"},
 	{"MSA_", "MYVAULT_SWEEP=10ms\nMSA_", "MYVAULT_SWEEP"},
 	{"MSA_", "MYVAULT_DRAIN=-1s\nMSA_", "setting MYVAULT_DRAIN"},
@@ -166,6 +173,18 @@ func TestEmptySettingsAreAbsent(t *testing.T) {
 	for _, token := range []string{"", "sha256:"} {
 		is.Equal(p.must(t, caller{"svc", token}, "GET", "/api/whoami", "").status, 401)
 	}
+}
+
+// TestPlaintextToVaultInTheEnv: VAULT_PLAINTEXT and MYVAULT_PLAINTEXT are two settings, and the .env may hold both.
+func TestPlaintextToVaultInTheEnv(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), []byte(goodEnv+vaultAt("http://vault.example.org:8200")+"VAULT_PLAINTEXT=true\nMYVAULT_PLAINTEXT=true\n"), 0o600))
+	p := command(t, dir)
+	p.cmd.Args = append(p.cmd.Args, "-lint")
+	err := p.cmd.Run()
+	is.Equal(p.stderr.String(), "")
+	is.NoErr(err)
 }
 
 // TestAServiceOfTheDuty needs no token: the server itself is that service.

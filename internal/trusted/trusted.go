@@ -114,7 +114,7 @@ func (p process) readable(path string, info fs.FileInfo, readers Readers) error 
 	mode := info.Mode().Perm()
 	shared := owner.user == 0 && mode == 0o440 && (owner.group == 0 || slices.Contains(p.groups, owner.group))
 	switch {
-	case !known, readers == Anyone:
+	case !known, readers == Anyone, info.IsDir(): // to read a directory fails
 	case readers == Group && mode&0o007 != 0:
 		return &Error{path, "can be read by others", "chmod o="}
 	case readers == Owner && mode&0o044 != 0 && !shared:

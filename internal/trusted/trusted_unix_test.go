@@ -50,6 +50,7 @@ func TestTheRuleForFiles(t *testing.T) {
 		{"readable by the group", service, stat{0o640, 1000, 1000}, [3]bool{true, true, false}, "chmod 600"},
 		{"readable by the group, for root", root, stat{0o640, 0, 0}, [3]bool{true, true, false}, "chmod 600"},
 		{"readable by others", service, stat{0o644, 1000, 1000}, [3]bool{true, false, false}, "chmod"},
+		{"a directory in place of a file", service, stat{fs.ModeDir | 0o755, 1000, 1000}, [3]bool{true, true, true}, ""}, // to read it fails
 		{"written by the group", service, stat{0o660, 1000, 1000}, [3]bool{}, "chmod 600"},
 		{"written by an own group, of root", service, stat{0o660, 0, 2000}, [3]bool{}, "chmod 600"},
 		{"written by others", root, stat{0o602, 0, 0}, [3]bool{}, "chmod 600"},

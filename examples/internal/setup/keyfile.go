@@ -14,6 +14,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/internal/trusted"
 )
 
 // KeyFile returns the path of the file that holds the master key, so that it can be changed there.
@@ -22,8 +23,8 @@ import (
 // then MSA_MASTER_KEY_FILE takes its place there, in one step. Every other byte of the .env, its
 // mode and its owner stay. It may be called again after a crash.
 //
-// If file is not empty, that is the key file. Where it is missing it is made, with the key in
-// force, and no .env is changed: the service gets its key by another way.
+// If file is not empty, that is the key file. Where it is missing it is made, with its directory
+// and the key in force, and no .env is changed: the service gets its key by another way.
 func KeyFile(environ []string, file string) (string, error) {
 	path, settings, err := operated(environ)
 	if err != nil {
@@ -57,7 +58,33 @@ func keyIn(file, text, configured string) error {
 	if err != nil {
 		return err
 	}
+	dir := filepath.Dir(file)
+	if err := trusted.Path(dir); err != nil {
+		return fmt.Errorf("no key is kept in %s: %w", dir, err)
+	}
+	if err := makeDir(dir); err != nil {
+		return err
+	}
 	return publish(file, key.Text()+"\n", os.Link)
+}
+
+// makeDir makes dir and those above it, unless they are there. Each is on disk before makeDir returns: a key in it
+// must not be lost with its directory.
+func makeDir(dir string) error {
+	if exists(dir) {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if err := makeDir(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := syncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) { // written, but not readable
+		return err
+	}
+	return nil
 }
 
 // moveKey moves the master key from the .env into a file beside it.

@@ -88,14 +88,26 @@ func merged(file, process map[string]string) map[string]string {
 	return myvault.MergeEnv(file, process)
 }
 
-// Keys gives the settings of T by their env tags.
+// Keys returns the settings of T by their env tags.
 func Keys[T any]() (keys []string) {
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
-		if key := f.Tag.Get("env"); key != "" { // none: an embedded struct
-			keys = append(keys, key)
-		}
+	for _, f := range fields(reflect.TypeFor[T]()) {
+		keys = append(keys, f.Tag.Get("env"))
 	}
 	return keys
+}
+
+// fields returns the fields of a struct that have an env tag, and those of embedded structs. Unlike
+// [reflect.VisibleFields] it includes a field that another of the same name hides.
+func fields(of reflect.Type) (all []reflect.StructField) {
+	for f := range of.Fields() {
+		switch {
+		case f.Tag.Get("env") != "":
+			all = append(all, f)
+		case f.Anonymous:
+			all = append(all, fields(f.Type)...)
+		}
+	}
+	return all
 }
 
 // WriteHeaders keeps client.headers, beside a .env in MYVAULT_DATA, true to the settings that
@@ -162,10 +174,8 @@ func Parse[T any](settings map[string]string) (T, error) {
 // Help describes the settings of T, a line each, from the tags env and help.
 func Help[T any]() string {
 	var text bytes.Buffer
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
-		if key := f.Tag.Get("env"); key != "" {
-			fmt.Fprintf(&text, "  %-21s %s\n", key, f.Tag.Get("help"))
-		}
+	for _, f := range fields(reflect.TypeFor[T]()) {
+		fmt.Fprintf(&text, "  %-21s %s\n", f.Tag.Get("env"), f.Tag.Get("help"))
 	}
 	return text.String()
 }

@@ -222,6 +222,23 @@ func ExampleHelp() {
 	//   MYVAULT_DUE           a service
 }
 
+// TestEveryFieldWithATagIsASetting, under whatever name Go reaches the field.
+func TestEveryFieldWithATagIsASetting(t *testing.T) {
+	is := is.New(t)
+	is.Equal(setup.Keys[hiding](), []string{"OUTER", "INNER"})
+	is.True(strings.Contains(setup.Help[hiding](), "INNER                 the inner one"))
+}
+
+// Inner has a field that hiding hides.
+type Inner struct {
+	On bool `env:"INNER" help:"the inner one"`
+}
+
+type hiding struct {
+	On bool `env:"OUTER" help:"the outer one"`
+	Inner
+}
+
 func TestHeadsWithoutAChainAreRefused(t *testing.T) {
 	is := is.New(t)
 	path := filepath.Join(t.TempDir(), "vault.heads")

@@ -74,7 +74,7 @@ func (s Settings) Check(ctx context.Context) error {
 func Once(paths ...string) bool {
 	return slices.ContainsFunc(paths, func(path string) bool {
 		info, err := os.Stat(path)
-		return err == nil && !info.Mode().IsRegular()
+		return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 	})
 }
 

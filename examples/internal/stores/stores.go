@@ -22,26 +22,26 @@ import (
 
 // Settings name a provider and all that it needs.
 type Settings struct {
-	Provider     string   `env:"MYVAULT_PROVIDER" envDefault:"sqlite" help:"sqlite, hashivault or memory; to copy from also python, the file of the earlier service (sqlite)"`
-	Data         string   `env:"MYVAULT_DATA" envDefault:"data" help:"sqlite: the directory of the store; hashivault: that of the trail (data)"`
-	File         string   `env:"MYVAULT_FILE" help:"python: the file"`
-	Key          string   `env:"MSA_MASTER_KEY" help:"base64:<32 bytes>, or instead"`
-	KeyFile      string   `env:"MSA_MASTER_KEY_FILE" help:"a file that holds it and that nobody else can read"`
-	Addresses    []string `env:"VAULT_ADDR" help:"hashivault: URLs of the nodes, comma-separated"`
-	Plaintext    bool     `env:"VAULT_PLAINTEXT" help:"true: http URLs beyond loopback, whose network reads the token and every value"`
-	Token        string   `env:"VAULT_TOKEN" help:"the token, or instead"`
-	TokenFile    string   `env:"VAULT_TOKEN_FILE" help:"a file that holds it, or instead"`
-	RoleID       string   `env:"VAULT_ROLE_ID" help:"the role id of an AppRole, and with it"`
-	SecretID     string   `env:"VAULT_SECRET_ID" help:"its secret id, or instead"`
-	SecretIDFile string   `env:"VAULT_SECRET_ID_FILE" help:"a file that holds it"`
-	Mount        string   `env:"VAULT_MOUNT" help:"where the KV version 2 engine is mounted (secret)"`
-	Base         string   `env:"VAULT_BASE" help:"the path of the store below the mount (myvault)"`
-	Namespace    string   `env:"VAULT_NAMESPACE" help:"a namespace of Vault Enterprise"`
-	CACert       string   `env:"VAULT_CACERT" help:"a file with the CA of the nodes"`
-	ClientCert   string   `env:"VAULT_CLIENT_CERT" help:"a file with a client certificate"`
-	ClientKey    string   `env:"VAULT_CLIENT_KEY" help:"a file with its key"`
-	ServerName   string   `env:"VAULT_TLS_SERVER_NAME" help:"the name in the nodes' certificate"`
-	KeepVersions int      `env:"VAULT_KEEP_VERSIONS" help:"how many versions the mount must keep (1000)"`
+	Provider       string   `env:"MYVAULT_PROVIDER" envDefault:"sqlite" help:"sqlite, hashivault or memory; to copy from also python, the file of the earlier service (sqlite)"`
+	Data           string   `env:"MYVAULT_DATA" envDefault:"data" help:"sqlite: the directory of the store; hashivault: that of the trail (data)"`
+	File           string   `env:"MYVAULT_FILE" help:"python: the file"`
+	Key            string   `env:"MSA_MASTER_KEY" help:"base64:<32 bytes>, or instead"`
+	KeyFile        string   `env:"MSA_MASTER_KEY_FILE" help:"a file that holds it and that nobody else can read"`
+	Addresses      []string `env:"VAULT_ADDR" help:"hashivault: URLs of the nodes, comma-separated"`
+	VaultPlaintext bool     `env:"VAULT_PLAINTEXT" help:"true: http URLs beyond loopback, whose network reads the token and every value"`
+	Token          string   `env:"VAULT_TOKEN" help:"the token, or instead"`
+	TokenFile      string   `env:"VAULT_TOKEN_FILE" help:"a file that holds it, or instead"`
+	RoleID         string   `env:"VAULT_ROLE_ID" help:"the role id of an AppRole, and with it"`
+	SecretID       string   `env:"VAULT_SECRET_ID" help:"its secret id, or instead"`
+	SecretIDFile   string   `env:"VAULT_SECRET_ID_FILE" help:"a file that holds it"`
+	Mount          string   `env:"VAULT_MOUNT" help:"where the KV version 2 engine is mounted (secret)"`
+	Base           string   `env:"VAULT_BASE" help:"the path of the store below the mount (myvault)"`
+	Namespace      string   `env:"VAULT_NAMESPACE" help:"a namespace of Vault Enterprise"`
+	CACert         string   `env:"VAULT_CACERT" help:"a file with the CA of the nodes"`
+	ClientCert     string   `env:"VAULT_CLIENT_CERT" help:"a file with a client certificate"`
+	ClientKey      string   `env:"VAULT_CLIENT_KEY" help:"a file with its key"`
+	ServerName     string   `env:"VAULT_TLS_SERVER_NAME" help:"the name in the nodes' certificate"`
+	KeepVersions   int      `env:"VAULT_KEEP_VERSIONS" help:"how many versions the mount must keep (1000)"`
 }
 
 // Open opens the provider. Unless create is set it makes and writes nothing: a local store must be
@@ -75,7 +75,7 @@ func (s Settings) Open(ctx context.Context, create bool) (myvault.Provider, erro
 	return nil, errProvider
 }
 
-var errProvider = errors.New("setting MYVAULT_PROVIDER is none of sqlite, hashivault and memory, nor, to copy from, python")
+var errProvider = errors.New("setting MYVAULT_PROVIDER is none of sqlite, hashivault and memory; python is only for examples/move to copy from")
 
 // OpenPython opens the file of the earlier service.
 func (s Settings) OpenPython(ctx context.Context, rename map[string]string) (*pyvault.Store, error) {
@@ -83,7 +83,11 @@ func (s Settings) OpenPython(ctx context.Context, rename map[string]string) (*py
 	if err != nil {
 		return nil, err
 	}
-	return pyvault.Open(ctx, s.File, key, pyvault.Config{Rename: rename})
+	store, err := pyvault.Open(ctx, s.File, key, pyvault.Config{Rename: rename})
+	if err != nil {
+		return nil, fmt.Errorf("setting MYVAULT_FILE: %w", err)
+	}
+	return store, nil
 }
 
 // Trail opens the trail beside a provider that is none itself; nil for one that is.
@@ -107,7 +111,7 @@ func (s Settings) vault() (c hashivault.Config, err error) {
 	token, err := secretOr(s.Token, s.TokenFile, "VAULT_TOKEN")
 	wrong := []error{err}
 	c = hashivault.Config{
-		Addresses: s.Addresses, Plaintext: s.Plaintext, Mount: s.Mount, Base: s.Base, Namespace: s.Namespace, Token: token, KeepVersions: s.KeepVersions,
+		Addresses: s.Addresses, Plaintext: s.VaultPlaintext, Mount: s.Mount, Base: s.Base, Namespace: s.Namespace, Token: token, KeepVersions: s.KeepVersions,
 		TLS: api.TLSConfig{CACert: s.CACert, ClientCert: s.ClientCert, ClientKey: s.ClientKey, TLSServerName: s.ServerName},
 	}
 	if s.RoleID != "" {
