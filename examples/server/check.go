@@ -54,7 +54,10 @@ func (l loaded) checkAPI() error {
 		return named(setting, err)
 	}
 	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
+	secrets, wrongSecrets := l.projectSecrets()
 	return errors.Join(
+		wrongSecrets,
+		api("MYVAULT_PROJECT_SECRETS", httpapi.Config{ProjectSecrets: secrets}),
 		api("MYVAULT_HOSTS", httpapi.Config{AllowedHosts: l.Hosts}),
 		api("MYVAULT_ORIGINS", httpapi.Config{AllowedOrigins: l.Origins}),
 		api("MYVAULT_FORWARDERS", httpapi.Config{Forwarders: l.Forwarders}),

@@ -42,6 +42,8 @@ var refused = []struct{ line, becomes, want string }{
 	{"MSA_", "MYVAULT_SWEEP=10ms\nMSA_", "MYVAULT_SWEEP"},
 	{"MSA_", "MYVAULT_DRAIN=-1s\nMSA_", "setting MYVAULT_DRAIN"},
 	{"MSA_", "MYVAULT_DUE=canary\nMSA_", "MYVAULT_DUE"},
+	{"MSA_", "MYVAULT_PROJECT_SECRETS=canary\nMSA_", "MYVAULT_PROJECT_SECRETS, item 1"},
+	{"MSA_", vaultAt("https://127.0.0.1:1") + "MYVAULT_PROJECT_SECRETS=canary=bytes:32:hex\nMSA_", "MYVAULT_PROJECT_SECRETS needs"},
 	{"MSA_", "LOG_LEVEL=canary\nMSA_", "setting LOG_LEVEL"},
 	{"MSA_", "LOG_FORMAT=canary\nMSA_", "setting LOG_FORMAT"},
 	{"MSA_", "MYVAULT_CONSOLE=canary\nMSA_", "setting MYVAULT_CONSOLE"},
