@@ -31,8 +31,8 @@ func (s *Session) List(ctx context.Context, r Range) iter.Seq2[Info, error] {
 	}
 }
 
-// ListPage returns up to limit (1 to 1000) of what List yields, and looks at no more than
-// 10,000 addresses for it. A page is one state of the store if the provider is a [Snapshotter].
+// ListPage returns up to limit (1 to 1000) of what List yields. For it, it looks at no more than
+// 10,000 addresses that the session may list, and as many that it may not. A page is one state of the store if the provider is a [Snapshotter].
 func (s *Session) ListPage(ctx context.Context, r Range, limit int) (Page[Info], error) {
 	if err := validateLimit(limit); err != nil {
 		return Page[Info]{}, fail("list", Address{}, err)
@@ -86,8 +86,8 @@ func (s *Session) GetPage(ctx context.Context, r Range, limit int) (Page[Secret]
 
 // page collects the secrets in the range that the session has all of the actions for.
 func (s scope) page(ctx context.Context, store Reader, r Range, limit int, actions Action) (Page[Info], error) {
-	return collect(s.secrets(ctx, store, r), limit, func(info Info) (Info, bool) {
-		return info, s.allows(actions, info.Address) && r.duly(info)
+	return collect(s.secrets(ctx, store, r), limit, func(info Info) (Info, bool, bool) {
+		return info, s.allows(actions, info.Address), r.duly(info)
 	})
 }
 

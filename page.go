@@ -10,46 +10,58 @@ import (
 
 // Limits of one page, so that a request costs a bounded amount of work and memory.
 const (
-	maxScan       = 10_000  // addresses looked at, visible or not
+	maxScan       = 10_000  // visible addresses looked at, and hidden ones; or entries of the trail
 	maxPageValues = 8 << 20 // bytes of values in a page of secrets
 )
 
 // Page is a part of a listing. While More is true the listing goes on behind Next, which is
 // an exclusive [Range].After; a page may then be short or even empty. Next is the address of the
-// last item. If the page ended because it had looked at too many addresses, Next may be
-// a position between two addresses instead. That position shows only what some thousand
-// neighbouring addresses have in common, so it does not reveal any one of them.
+// last item. If the page looked at too many addresses, Next is the last one that is visible to the
+// session but was not asked for, or a position between two hidden addresses. That position shows only
+// what some thousand neighbouring hidden addresses have in common, so it does not reveal any one of
+// them to a session that may not write there.
 type Page[T any] struct {
 	Items []T
 	Next  Address
 	More  bool
 }
 
-// scan counts the addresses that a page looks at and finds where it ends if they are too many.
+// scan counts the addresses that a page looks at. Hidden ones have a limit of their own: otherwise a
+// caller could write so many names that it depends on a single hidden one where the page ends.
 type scan struct {
-	limit, n     int
-	middle, last Address
+	visible, hidden int
+	limit           int     // of hidden
+	shown           Address // the last visible one
+	middle, last    Address // of the hidden ones
 }
 
-// newScan draws the limit at random, so that one address more or less does not show in
+// newScan draws the limit of hidden addresses at random, so that one more or less does not show in
 // where a page ends.
 func newScan() *scan { return &scan{limit: maxScan - rand.IntN(maxScan/4)} }
 
-// next counts an address, or reports false if there were enough.
-func (s *scan) next(addr Address) bool {
-	if s.n == s.limit {
-		return false
+// next counts an address. If there were enough before, it reports false and where the page ends.
+func (s *scan) next(addr Address, visible bool) (end Address, ok bool) {
+	switch {
+	case visible && s.visible == maxScan:
+		return s.shown, false
+	case visible:
+		s.visible++
+		s.shown = addr
+		return Address{}, true
+	case s.hidden == s.limit:
+		return between(s.middle, s.last), false
 	}
-	if s.n++; s.n == s.limit/2 {
+	if s.hidden++; s.hidden == s.limit/2 {
 		s.middle = addr
 	}
 	s.last = addr
-	return true
+	return Address{}, true
 }
 
-// collect makes a page of the items that shown returns for the visible secrets. It sets More only
-// once another such one was found, or at the limit of the scan: hidden ones must not show in it.
-func collect[T any](secrets iter.Seq2[Info, error], limit int, shown func(Info) (T, bool)) (Page[T], error) {
+// collect makes a page of what look returns for the secrets: an item, whether the caller may see it,
+// and whether it was asked for too. It sets More only if another item was found, or at a limit of
+// the scan: hidden secrets must not show in it.
+func collect[T any](secrets iter.Seq2[Info, error], limit int, look func(Info) (item T, visible, wanted bool)) (Page[T], error) {
 	var page Page[T]
 	var found []Address // of the items
 	scan := newScan()
@@ -57,18 +69,22 @@ func collect[T any](secrets iter.Seq2[Info, error], limit int, shown func(Info) 
 		if err != nil {
 			return Page[T]{}, err
 		}
-		item, seen := shown(info)
-		if seen && len(page.Items) == limit {
+		item, visible, wanted := look(info)
+		wanted = wanted && visible
+		if wanted && len(page.Items) == limit {
 			page.More = true
 			break
 		}
-		if !scan.next(info.Address) {
-			page.More, page.Next = true, between(scan.middle, scan.last)
-			n, _ := slices.BinarySearchFunc(found, page.Next, Address.Compare)
+		if end, ok := scan.next(info.Address, visible); !ok {
+			page.More, page.Next = true, end
+			n, _ := slices.BinarySearchFunc(found, end, Address.Compare)
+			if n < len(found) && found[n] == end {
+				n++
+			}
 			page.Items = page.Items[:n]
 			return page, nil
 		}
-		if seen {
+		if wanted {
 			page.Items, found = append(page.Items, item), append(found, info.Address)
 			page.Next = info.Address
 		}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -257,6 +258,43 @@ func TestThePositionOfAPageTellsNothingOfHiddenNames(t *testing.T) {
 			is.NoErr(s.Delete(t.Context(), probe))
 		}
 		return seen
+	}
+	is.Equal(play(hidden...), play())
+}
+
+// TestProbesDoNotCountWithHiddenNames: where a page ends must not depend on a hidden name, however many
+// visible ones that the filters leave out are written beside it.
+func TestProbesDoNotCountWithHiddenNames(t *testing.T) {
+	is := is.New(t)
+	play := func(hidden ...string) (seen []string) {
+		v := openVault(t, myvault.Config{Reads: myvault.Off})
+		var changes []myvault.Change
+		for i := range 7_400 {
+			path := fmt.Sprintf("prod/m%05d", i)
+			changes = append(changes, myvault.Change{Op: myvault.OpPut, Address: myvault.Address{Project: "newsbot", Path: path}, Value: myvault.Text("v")})
+		}
+		for some := range slices.Chunk(changes, myvault.MaxChanges) {
+			_, err := v.As("root").Apply(t.Context(), some...)
+			is.NoErr(err)
+		}
+		fill(t, v, hidden...)
+		v.SetPolicy(policyOf(t, []string{"newsbot/@read+list"}, []string{"newsbot/prod/*-secret"}))
+		for range 3 {
+			var r myvault.Range
+			r.RotateBefore = time.Now() // nothing
+			for more := true; more; {
+				page, err := v.As("svc").ListPage(t.Context(), r, 10)
+				is.NoErr(err)
+				is.Equal(len(page.Items), 0)
+				seen = append(seen, page.Next.String())
+				r.After, more = page.Next, page.More
+			}
+		}
+		return seen
+	}
+	var hidden []string
+	for i := range 2_500 {
+		hidden = append(hidden, fmt.Sprintf("newsbot/prod/%c%d-secret", 'a'+rune(i%26), i))
 	}
 	is.Equal(play(hidden...), play())
 }

@@ -33,7 +33,7 @@ type UsagePage struct {
 
 // UsagePage gives up to limit (1 to 1000) of the live secrets in the range that the session may audit, and
 // when each was last read, by the entries of the trail. Reads of a page and those that were told "not modified" count;
-// listings do not. It looks at no more than 10,000 secrets, and at no more than 10,000
+// listings do not. It looks at no more than 10,000 secrets that the session may audit, as many that it may not, and 10,000
 // entries: while more were written since the vault was asked last, at first all that there are, pages are empty with More set.
 //
 // Other processes that share the trail are seen as soon as their entries are written, which
@@ -69,9 +69,9 @@ func (s *Session) usage(ctx context.Context, r UsageRange, limit int) (page Usag
 		return page, err
 	}
 	err = v.snapshot(ctx, func(store Reader) (err error) {
-		page.Page, err = collect(visible.secrets(ctx, store, Range{After: r.After}), limit, func(info Info) (Usage, bool) {
+		page.Page, err = collect(visible.secrets(ctx, store, Range{After: r.After}), limit, func(info Info) (Usage, bool, bool) {
 			u := v.usage.of(info)
-			return u, visible.allows(Audit, info.Address) && (r.UnusedSince.IsZero() || u.LastRead.Before(r.UnusedSince))
+			return u, visible.allows(Audit, info.Address), (r.UnusedSince.IsZero() || u.LastRead.Before(r.UnusedSince))
 		})
 		return err
 	})

@@ -22,8 +22,7 @@ import (
 // reload and -lint all ask it; a server that started already does not open pipes again.
 func (l loaded) check(ctx context.Context, started bool) (*httpapi.Certificates, error) {
 	certificates, tlsWrong := l.certificates(started)
-	_, secretsWrong := l.projectSecrets()
-	wrong := []error{l.wrong, l.Settings.Check(ctx), tlsWrong, l.checkAPI(), secretsWrong, l.checkSweep(), l.checkServices()}
+	wrong := []error{l.wrong, l.Settings.Check(ctx), tlsWrong, l.checkAPI(), l.checkSweep(), l.checkServices()}
 	if l.Metrics != "" {
 		_, err := resolve(l.Metrics, metricsSetting)
 		wrong = append(wrong, err)
@@ -55,7 +54,10 @@ func (l loaded) checkAPI() error {
 		return named(setting, err)
 	}
 	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
+	secrets, wrongSecrets := l.projectSecrets()
 	return errors.Join(
+		wrongSecrets,
+		api("MYVAULT_PROJECT_SECRETS", httpapi.Config{ProjectSecrets: secrets}),
 		api("MYVAULT_HOSTS", httpapi.Config{AllowedHosts: l.Hosts}),
 		api("MYVAULT_ORIGINS", httpapi.Config{AllowedOrigins: l.Origins}),
 		api("MYVAULT_FORWARDERS", httpapi.Config{Forwarders: l.Forwarders}),
