@@ -83,7 +83,9 @@ func runBlocks(t *testing.T, p *process, page string, blocks []block, ran map[st
 				out = runGo(t, b.text)
 			case "env":
 				readEnv(t, b.text)
-			case "json", "text", "yaml": // the output of the block before; a manifest
+			case "yaml":
+				checkManifest(t, b.text)
+			case "json", "text": // the output of the block before
 				return
 			default:
 				t.Fatalf("a block of %q is run by nothing", b.language)
@@ -175,6 +177,18 @@ func runGo(t *testing.T, program string) string {
 		t.Errorf("%v: %s", err, out)
 	}
 	return string(out)
+}
+
+// checkManifest checks that the settings in a manifest exist. [TestAKubernetesMount] tests its owners and modes.
+func checkManifest(t *testing.T, text string) {
+	t.Helper()
+	is := is.New(t)
+	settings, _ := page(t, "docs/settings.md")
+	names := regexp.MustCompile(`\b(MSA|MYVAULT)_[A-Z_]+\b`).FindAllString(text, -1)
+	is.True(len(names) > 0)
+	for _, name := range names {
+		is.True(strings.Contains(settings, "`"+name+"`"))
+	}
 }
 
 func readEnv(t *testing.T, text string) {
