@@ -44,8 +44,8 @@ func (f *file) inPlace() error {
 	return f.failed(f.overwrites.check(f.kind.name, database, log))
 }
 
-// inPlaceWithLog is inPlace, and looks into the write-ahead log. A commit does not wait for that:
-// it is done a moment later.
+// inPlaceWithLog is inPlace, and looks into the write-ahead log. A commit to the trail does not
+// wait for that: it is done a moment later.
 func (f *file) inPlaceWithLog() error {
 	if err := f.inPlace(); err != nil {
 		return err

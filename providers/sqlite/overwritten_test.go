@@ -132,6 +132,23 @@ func TestNoCommitToAnOverwrittenFile(t *testing.T) {
 	is.Equal(string(files(t, dir)["vault.db"]), string(after["vault.db"])) // the log is not brought into it
 }
 
+// So it is if the beginning of the write-ahead log was overwritten, after which a crash would lose
+// all that is in the log.
+func TestNoCommitToAnOverwrittenLog(t *testing.T) {
+	for range 5 {
+		is := is.New(t)
+		dir, key := t.TempDir(), crypto.NewKey()
+		s := open(t, dir, key)
+		grow(t, s, "some", 5)
+		f, err := os.OpenFile(filepath.Join(dir, "vault.db-wal"), os.O_WRONLY, 0)
+		is.NoErr(err)
+		_, err = f.WriteAt(make([]byte, 32), 0)
+		is.NoErr(errors.Join(err, f.Close()))
+		_, err = apply(s, put("p/a", "y"))
+		is.True(errors.Is(err, myvault.ErrUnavailable))
+	}
+}
+
 // Checkpoints of this and of other processes are none of that.
 func TestCheckpointsOverwriteNothing(t *testing.T) {
 	is := is.New(t)
