@@ -23,12 +23,15 @@ import (
 func (l loaded) check(ctx context.Context, started bool) (*httpapi.Certificates, error) {
 	certificates, tlsWrong := l.certificates(started)
 	wrong := []error{l.wrong, l.Settings.Check(ctx), tlsWrong, l.checkAPI(), l.checkSweep(), l.checkServices()}
-	if l.Metrics != "" {
-		_, err := resolve(l.Metrics, metricsSetting)
-		wrong = append(wrong, err)
-	}
 	addr, err := resolve(l.address(), addressSetting)
 	wrong = append(wrong, err)
+	if l.Metrics != "" {
+		metrics, err := resolve(l.Metrics, metricsSetting)
+		if addr != nil && metrics != nil && overlap(addr, metrics) {
+			err = fmt.Errorf("setting %s is the address of the API; give it another port", metricsSetting)
+		}
+		wrong = append(wrong, err)
+	}
 	if err == nil && tlsWrong == nil {
 		config := httpapi.ServerConfig{Certificates: certificates, PlaintextBeyondLoopback: l.Plaintext}
 		wrong = append(wrong, named("MYVAULT_ADDR", config.Check(addr))) // PORT alone is on loopback
@@ -136,12 +139,20 @@ const (
 )
 
 // resolve reads an address that a setting gave, as listen does. It is not shown where it is none.
-func resolve(address, setting string) (net.Addr, error) {
+func resolve(address, setting string) (*net.TCPAddr, error) {
 	addr, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %s is no host:port of this machine", setting)
 	}
 	return addr, nil
+}
+
+// overlap reports whether a process cannot listen on both addresses.
+func overlap(a, b *net.TCPAddr) bool {
+	covers := func(a, b *net.TCPAddr) bool {
+		return a.IP == nil || a.IP.Equal(net.IPv6unspecified) || a.IP.Equal(net.IPv4zero) && b.IP.To4() != nil
+	}
+	return a.Port != 0 && a.Port == b.Port && (a.IP.Equal(b.IP) || covers(a, b) || covers(b, a))
 }
 
 // outside gives the host:port by which clients reach the server: beyond loopback its name, where it has one.

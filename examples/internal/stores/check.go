@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/hashicorp/vault/api"
 
@@ -64,7 +65,7 @@ func (s Settings) Check(ctx context.Context) error {
 		_, err := s.ownKeys()(ctx)
 		wrong = append(wrong, err)
 	}
-	if info, err := os.Stat(s.Data); err == nil && !info.IsDir() {
+	if info, err := os.Stat(s.Data); err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
 		wrong = append(wrong, errors.New("setting MYVAULT_DATA names no directory"))
 	}
 	return errors.Join(wrong...)
