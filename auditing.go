@@ -66,12 +66,20 @@ func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (Trail
 	if !some {
 		return page, nil
 	}
+	if err := s.fill(ctx, &page, visible, r, limit); err != nil {
+		return TrailPage{}, fail("trail", Address{}, err)
+	}
+	return page, nil
+}
+
+// fill reads up to limit visible entries into page, and moves page.Next behind them.
+func (s *Session) fill(ctx context.Context, page *TrailPage, visible scope, r TrailRange, limit int) error {
 	looked, ranges := 0, 0
 	hidden := make(Position) // the last entries that must not be seen, where none was seen behind them
 	// The trail is asked for all entries: one that filters by itself may look at any number.
 	for e, err := range s.vault.trail.Entries(ctx, TrailRange{Before: r.Before}) {
 		if err != nil {
-			return TrailPage{}, fail("trail", Address{}, err)
+			return err
 		}
 		if looked == maxScan {
 			page.More = true
@@ -97,7 +105,7 @@ func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (Trail
 		page.Next[e.Chain] = e.Seq
 		delete(hidden, e.Chain)
 	}
-	return page, nil
+	return nil
 }
 
 // openTrail begins a reading of the trail, as open does.

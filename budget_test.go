@@ -13,7 +13,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// recordedOf counts the entries with an outcome of a trail, and what they stand for.
+// recordedOf counts the entries with an outcome of a trail, and the failures that these count.
 func recordedOf(trail *brokenTrail, outcome myvault.Outcome) (entries int, counted uint64) {
 	for _, e := range trail.recorded() {
 		if e.Outcome == outcome {
@@ -59,7 +59,7 @@ func TestStrangersHaveABudgetInTheTrail(t *testing.T) {
 	})
 }
 
-// TestDenialsOfAServiceHaveABudget of its own, which takes nothing from another service's.
+// TestDenialsOfAServiceHaveABudget that is separate from that of another service.
 func TestDenialsOfAServiceHaveABudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)

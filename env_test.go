@@ -148,7 +148,7 @@ func TestParsePolicyReportsEverythingAtOnce(t *testing.T) {
 	is.Equal(strings.Count(err.Error(), "\n")+1, 4) // each once
 }
 
-// TestParsePolicyWithoutTokens is for a program that only embeds: nobody can log in as such a
+// TestParsePolicyWithoutTokens is for a program that only embeds: no client can log in as such a
 // service.
 func TestParsePolicyWithoutTokens(t *testing.T) {
 	for _, token := range []string{"", " ", "missing"} {
@@ -172,7 +172,7 @@ func TestParsePolicyWithoutTokens(t *testing.T) {
 	}
 }
 
-// TestAnEmptySettingIsAbsent, as docker compose and shells write those that nobody set.
+// TestAnEmptySettingIsAbsent, as docker compose and shells write unset ones.
 func TestAnEmptySettingIsAbsent(t *testing.T) {
 	is := is.New(t)
 	empty, err := myvault.ParsePolicy(map[string]string{

@@ -65,7 +65,7 @@ func TestProjectsPages(t *testing.T) {
 }
 
 // TestApplySaysWhichChange is refused, and why; a denied one comes before those that are refused
-// for what the store holds, so that the index tells a stranger nothing.
+// for what the store holds, so that the index reveals nothing to a stranger.
 func TestApplySaysWhichChange(t *testing.T) {
 	v := openVault(t, myvault.Config{})
 	fill(t, v, "newsbot/prod/db", "rag/prod/x")

@@ -133,7 +133,7 @@ func randomAddress(random *rand.Rand) myvault.Address {
 	return myvault.Address{Project: pick(), Path: path}
 }
 
-// TestLintFindsADenyThatReachesLess than its reader expects: what it leaves open is what another
+// TestLintFindsADenyThatReachesLess than its reader expects: the rest is covered by another
 // spelling would cover.
 func TestLintFindsADenyThatReachesLess(t *testing.T) {
 	const one, level, within, nothing = "it covers that one name and nothing below it", "it covers one level and nothing below it", "it covers what is further down", "it forbids nothing"

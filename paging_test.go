@@ -17,7 +17,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// tally counts the calls that reach a provider, and the rows that it gives.
+// tally counts the calls that reach a provider, and the rows that it returns.
 type tally struct {
 	*memory.Provider
 	calls, rows int
@@ -102,7 +102,7 @@ func listings(t *testing.T, s *myvault.Session, prefix myvault.Prefix) (items in
 	return items + len(listed.Items) + len(read.Items) + len(used.Items) + len(trail.Entries)
 }
 
-// TestAPrefixThatNoRuleMeetsIsAnsweredWithoutTheStore: else the time of the answer would tell
+// TestAPrefixThatNoRuleMeetsIsAnsweredWithoutTheStore: else the time of the answer would reveal
 // whether there is something.
 func TestAPrefixThatNoRuleMeetsIsAnsweredWithoutTheStore(t *testing.T) {
 	const all = "@read+write+delete+list+audit"
@@ -223,7 +223,7 @@ func TestWhatIsDeniedBelowAVisibleNameCostsNothing(t *testing.T) {
 		is.Equal(len(deleted.Items), 0)
 		work[provider.calls<<16|provider.rows] = true
 	}
-	is.Equal(len(work), 1) // the same whatever is hidden
+	is.Equal(len(work), 1) // the same for any hidden names
 }
 
 // TestThePositionOfAPageTellsNothingOfHiddenNames plays the same questions, with probes written
@@ -327,7 +327,7 @@ func TestThePositionBehindTooManyHiddenNames(t *testing.T) {
 		is.NoErr(err)
 		for _, info := range page.Items {
 			seen = append(seen, info.Path)
-			is.True(!page.More || info.Compare(page.Next) <= 0) // what follows is behind Next
+			is.True(!page.More || info.Compare(page.Next) <= 0) // the following items are behind Next
 		}
 		if more = page.More; more {
 			is.True(r.After.Compare(page.Next) < 0) // it goes on
@@ -339,7 +339,7 @@ func TestThePositionBehindTooManyHiddenNames(t *testing.T) {
 					like++
 				}
 			}
-			is.True(like > 2000) // thousands have in common what the position tells
+			is.True(like > 2000) // thousands share what the position reveals
 		}
 		r.After = page.Next
 	}

@@ -55,7 +55,7 @@ func (a Action) String() string {
 //	rule = [ "project:" ] project ( "/" | ":" ) [ path-pattern ] [ "@" action { "+" action } ]
 //
 // An empty path pattern, or one that ends in "/", covers everything below it by whole segments; any
-// other names exactly one secret. "*" stands for one or more characters inside one segment. If no
+// other names exactly one secret. "*" matches one or more characters inside one segment. If no
 // action is named, an ALLOW grants read, write, delete and list, and a DENY forbids every action.
 // Rules are made by [ParseRule]; the zero Rule covers nothing.
 type Rule struct {

@@ -21,7 +21,7 @@ const (
 // CERT_<service>, ALLOW_<service> and DENY_<service>. All four are optional: a service without
 // token and certificate cannot log in, and is for [Vault.As] alone. An empty setting is as good as
 // none. CERT_ lists identities of client certificates, of which one suffices: uri:, dns: or cn: and
-// what stands in the certificate; the item with:token says that the token is needed too. Other
+// the name in the certificate; the item with:token says that the token is needed too. Other
 // settings are ignored. Everything that is wrong is reported at once, as ErrInvalid with the key
 // and the number of the item, never with the text.
 func ParsePolicy(settings map[string]string) (*Policy, error) {

@@ -161,8 +161,8 @@ type Credentials struct {
 	Remote         string // the caller's network address, for the trail of failures
 }
 
-// Login gives a session to a caller that proves to be a service of the policy. Everything else is
-// ErrUnauthenticated, in the same work whether the service is known or not. Token or certificate
+// Login returns a session for a caller that proves to be a service of the policy. Everything else
+// is ErrUnauthenticated, in the same work whether the service is known or not. Token or certificate
 // suffices, unless Service.CertificateAndToken asks for both; a certificate counts for the service
 // that the credentials name, if they name one. The session ends when its token or the certificate's
 // identity leaves the policy, or the certificate expires. A failure enters the trail within a

@@ -217,7 +217,7 @@ func TestEveryRouteEvaluatesAConditionOrRefusesIt(t *testing.T) {
 	is.Equal(len(f.as("admin", "GET", "/api/audit?action=destroy", "").array(t)), 0)
 }
 
-// TestTheRoutesThatEvaluateConditions are those that give an ETag, and the one that creates.
+// TestTheRoutesThatEvaluateConditions are those that answer an ETag, and the one that creates.
 func TestTheRoutesThatEvaluateConditions(t *testing.T) {
 	is := is.New(t)
 	evaluated := map[string][]string{}

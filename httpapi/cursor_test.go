@@ -73,7 +73,7 @@ func TestACursorIsOfTheStore(t *testing.T) {
 }
 
 // TestNoCursorShowsAHiddenName: with pages of one and probes written beside it, a cursor that
-// stands on a hidden name would be found by bisection.
+// is on a hidden name would be found by bisection.
 func TestNoCursorShowsAHiddenName(t *testing.T) {
 	is := is.New(t)
 	rules := maps.Clone(settings)

@@ -40,7 +40,7 @@ func shortTokens(t *testing.T) *httpapi.Handler {
 	return api
 }
 
-// TestAShortTokenNeverLogsInBeyondLoopback, although the policy, which has its digest, cannot tell
+// TestAShortTokenNeverLogsInBeyondLoopback, although the policy, which has its digest, cannot know
 // that it is short.
 func TestAShortTokenNeverLogsInBeyondLoopback(t *testing.T) {
 	for _, c := range []struct {

@@ -140,15 +140,11 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if err := errors.Join(wrongHost, wrongOrigin, wrongForwarder, wrongCursors, wrongSecret); err != nil {
 		return nil, err
 	}
-	routes := endpoints()
-	if config.Console != nil {
-		routes = append(routes, consoleEndpoints()...)
-	}
 	return &Handler{
 		vault:          vault,
 		logger:         config.Logger,
 		repeats:        logs.NewRepeats(config.Logger),
-		endpoints:      routes,
+		endpoints:      config.endpoints(),
 		headers:        commonHeaders(),
 		hosts:          allowed,
 		origins:        sites,
@@ -166,6 +162,15 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		ready:          &health{ask: vault.Ready, logger: config.Logger, complaint: "not ready"},
 		issuer:         config.Tokens,
 	}, nil
+}
+
+// endpoints returns the routes, with those of the console if there is one.
+func (c Config) endpoints() []endpoint {
+	routes := endpoints()
+	if c.Console != nil {
+		routes = append(routes, consoleEndpoints()...)
+	}
+	return routes
 }
 
 // check refuses what does not go together.

@@ -12,7 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/httpapi"
 )
 
-// TestModesOfFiles: the key is for its owner and the group; certificates are no secret, but nobody
+// TestModesOfFiles: the key is for its owner and the group; certificates are no secret, but no user
 // else may change them.
 func TestModesOfFiles(t *testing.T) {
 	is := is.New(t)

@@ -28,7 +28,7 @@ var pageRows = []row{
 	{"GET /api/tokens", "reader", "/api/tokens?cursor=x", "", 400, ""},
 }
 
-// gather follows Link to the end and gives a member of each item.
+// gather follows Link to the end and returns a member of each item.
 func (f *fixture) gather(t *testing.T, service, target, member string) (found []string, pages int) {
 	t.Helper()
 	for ; target != ""; pages++ {
@@ -92,7 +92,7 @@ func TestHistoriesPageToTheEnd(t *testing.T) {
 	})
 }
 
-// TestChangingAHistoryAnswersAPage of it, with the Link to what is older.
+// TestChangingAHistoryAnswersAPage of it, with the Link to older versions.
 func TestChangingAHistoryAnswersAPage(t *testing.T) {
 	is := is.New(t)
 	f := serve(t)
@@ -122,7 +122,7 @@ func TestTokensPageToTheEnd(t *testing.T) {
 		is.Equal(n, pages)
 	}
 	next := nextTarget(t, f.as("reader", "GET", "/api/tokens?limit=3", ""))
-	is.Equal(f.as("reader", "DELETE", "/api/tokens/"+all[2], "").status, 204) // what the cursor names may end
+	is.Equal(f.as("reader", "DELETE", "/api/tokens/"+all[2], "").status, 204) // the token that the cursor names may end
 	found, _ := f.gather(t, "reader", next, "id")
 	is.Equal(found, all[3:])
 	is.True(minted[found[0]])

@@ -72,7 +72,8 @@ func TestAProblemSaysWhichChange(t *testing.T) {
 	}
 }
 
-// TestADeniedChangeTellsNothing of what is there: the problem is the same for a secret that exists.
+// TestADeniedChangeTellsNothing about stored secrets: the problem is the same for a secret that
+// exists.
 func TestADeniedChangeTellsNothing(t *testing.T) {
 	is := is.New(t)
 	f := serve(t)

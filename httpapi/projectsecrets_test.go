@@ -30,7 +30,7 @@ func withProjectSecrets(t *testing.T) *fixture {
 	return serveOn(t, newStore(t), httpapi.Config{ProjectSecrets: secrets})
 }
 
-// TestANewProjectHasItsSecrets, each with a value of its own, and on record in the name of the
+// TestANewProjectHasItsSecrets, each with a different value, and on record in the name of the
 // caller.
 func TestANewProjectHasItsSecrets(t *testing.T) {
 	is := is.New(t)

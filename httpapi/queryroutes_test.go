@@ -28,7 +28,7 @@ var queryRows = []row{
 
 const dbByQuery = "/api/secret?project=newsbot&path=prod/db"
 
-// sample gives a path that fits the pattern.
+// sample returns a path that fits the pattern.
 func sample(pattern string) string {
 	if pattern == "/api/secret" || pattern == "/api/versions" {
 		return pattern + "?project=newsbot&path=prod/db"

@@ -45,12 +45,12 @@ type ServerConfig struct {
 	PlaintextBeyondLoopback bool
 	// MaxConnections is how many connections may be open; 0 means 512. They are fewer if the
 	// process may not open as many files, see Connections. A further one takes the place of one on
-	// which nobody proved who it is, else of one that waits for its next request or whose client
-	// keeps a request waiting. Among them it is one of the network address, or of the service, with
-	// the most, the oldest first.
+	// which no caller has proved its identity, else of one that waits for its next request or whose
+	// client keeps a request waiting. Among them it is one of the network address, or of the
+	// service, with the most, the oldest first.
 	MaxConnections int
 	// FilesPerConnection is how many open files a connection may need: 2 for a provider that opens
-	// a connection of its own for each request. 0 means 1.
+	// another connection for each request. 0 means 1.
 	FilesPerConnection int
 	// Drain is how long the server goes on answering when it ends, while GET /ready answers 503 and
 	// balancers turn to others. 0 means not at all.
@@ -80,13 +80,7 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 	}
 	server := newServer(handler, config)
 	defer handler.repeats.Flush()
-	if config.Certificates != nil {
-		watching, done := context.WithCancel(ctx)
-		var watch sync.WaitGroup
-		watch.Go(func() { config.Certificates.follow(watching, handler.logger) })
-		defer watch.Wait()
-		defer done()
-	}
+	defer config.follow(ctx, handler.logger)()
 	ended := make(chan error, 1)
 	go func() {
 		if server.TLSConfig != nil {
@@ -110,6 +104,20 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, config 
 	err := shutdown(server, config.Grace)
 	<-ended
 	return err
+}
+
+// follow reads the certificates again when their files change, until stop returns.
+func (c ServerConfig) follow(ctx context.Context, logger *slog.Logger) (stop func()) {
+	if c.Certificates == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { c.Certificates.follow(ctx, logger) })
+	return func() {
+		cancel()
+		watching.Wait()
+	}
 }
 
 // bound returns the listener that keeps as many connections as Connections says, and logs if those

@@ -80,7 +80,7 @@ func plenty(t *testing.T) (*httpapi.Handler, map[string]string) {
 	return handler, targets
 }
 
-// TestUnreadAnswersAreFew: of answers that nobody reads, a service has a quarter of the places in
+// TestUnreadAnswersAreFew: of answers that are not read, a service has a quarter of the places in
 // memory. Its other requests wait without one, and are refused; other services are answered.
 func TestUnreadAnswersAreFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -124,7 +124,7 @@ func unreadAnswers(t *testing.T, handler *httpapi.Handler, target string) {
 	is.True(w.Body.Len() < 8<<20+64<<10) // a page is bounded
 }
 
-// TestSmallAnswersHoldNoPlace: a client that does not read a short page keeps nobody out.
+// TestSmallAnswersHoldNoPlace: a client that does not read a short page keeps no other out.
 func TestSmallAnswersHoldNoPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
@@ -150,7 +150,7 @@ func TestSmallAnswersHoldNoPlace(t *testing.T) {
 	})
 }
 
-// TestWorkEndsWithTheWriteTimeout of the server: nobody could be answered any more. What is left of
+// TestWorkEndsWithTheWriteTimeout of the server: no answer could be sent after it. What is left of
 // it is for saying so.
 func TestWorkEndsWithTheWriteTimeout(t *testing.T) {
 	testLarge(t, func(is *is.I, l largeBodies) {

@@ -92,7 +92,7 @@ func becoming(t *testing.T, line, becomes string) string {
 	return text
 }
 
-// holdsNoSecret fails for a log or an error that shows what stood in a setting.
+// holdsNoSecret fails for a log or an error that shows the value of a setting.
 func holdsNoSecret(is *is.I, text string) {
 	for _, secret := range []string{"canary", goodKey[22:30], publishedKey[7:15]} {
 		is.True(!strings.Contains(text, secret))
@@ -110,7 +110,7 @@ func TestLintRefusesWhatTheStartRefuses(t *testing.T) {
 			for n := range said {
 				p := command(t, dir)
 				p.cmd.Env = p.cmd.Env[:1] // no PORT
-				if n == 0 {               // first: it ends whatever it finds
+				if n == 0 {               // first: it always ends
 					p.cmd.Args = append(p.cmd.Args, "-lint")
 				}
 				is.True(p.cmd.Run() != nil)
@@ -136,7 +136,7 @@ func TestAReloadRefusesWhatTheStartRefuses(t *testing.T) {
 			said := func() string { return p.stderr.String()[before:] }
 			replace(t, env, strings.Replace(becoming(t, c.line, c.becomes), "newsbot/", "other/", 1))
 			is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
-			await(t, "what to mend: "+c.want, func() bool { // what is said of the file before may come late
+			await(t, "what to mend: "+c.want, func() bool { // messages about the previous file may come late
 				return strings.Contains(said(), "the policy is not reloaded") && strings.Contains(said(), c.want)
 			})
 			is.Equal(p.allowed(t), "newsbot/") // as before
@@ -165,7 +165,7 @@ func TestEverythingWrongIsToldAtOnce(t *testing.T) {
 	is.True(strings.Contains(p.stderr.String(), "ALLOW_svc: item 1"))
 }
 
-// TestEmptySettingsAreAbsent: none of them hides what the .env says, nor stands in the way.
+// TestEmptySettingsAreAbsent: none of them hides a setting of the .env or prevents the start.
 func TestEmptySettingsAreAbsent(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
@@ -198,7 +198,7 @@ func TestAServiceOfTheDuty(t *testing.T) {
 	is.NoErr(p.cmd.Run())
 }
 
-// TestLintNotes what is often meant, and fails for what is probably not.
+// TestLintNotes settings that are often meant, and fails for those that are probably not.
 func TestLintNotes(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
@@ -293,5 +293,5 @@ func TestAReloadWaitsForTheFilesThatTheEnvNames(t *testing.T) {
 	is.NoErr(err)
 	replace(t, later, string(pem))
 	await(t, "the other rules", func() bool { return p.allowed(t) == "other/" })
-	is.True(refused(2)()) // each is told once
+	is.True(refused(2)()) // each is logged once
 }

@@ -198,7 +198,7 @@ func (d *drill) run(dir, tools, script string, after time.Duration, settings ...
 	text := make([]byte, 1<<16)
 	for n, err := reached.Read(text); err == nil; n, err = reached.Read(text) {
 		if after > 0 && bytes.Contains(text[:n], []byte(lastLine)) {
-			time.Sleep(after) // whatever it has come to by then is a point to kill it at
+			time.Sleep(after) // any progress by then is a point to kill it at
 			kill(shell)
 		}
 	}
@@ -245,7 +245,7 @@ func TestEveryBlockOfOperateCanBeRepeated(t *testing.T) {
 	is.New(t).True(found >= 1)
 }
 
-// repeats runs a whole block elsewhere, where it must do nothing, and twice here.
+// repeats runs a whole block twice here, and in another directory, in which it must do nothing.
 func (d *drill) repeats(programs, block string) {
 	d.t.Helper()
 	is := is.New(d.t)

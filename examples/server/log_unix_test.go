@@ -41,7 +41,7 @@ func detached(t *testing.T, stdout, stderr *os.File, settings ...string) *proces
 	return p
 }
 
-// full returns the writing end of a pipe that nobody reads and that takes nothing more.
+// full returns the writing end of a full pipe without a reader.
 func full(t *testing.T) *os.File {
 	t.Helper()
 	var ends [2]int
@@ -152,7 +152,7 @@ func TestAnErrorAtTheStartIsARecord(t *testing.T) {
 	is.True(strings.Contains(record.Cause, "loopback"))
 }
 
-// TestStrangersOfTheHTTPSPort: what they do is a few lines, whatever it is.
+// TestStrangersOfTheHTTPSPort: each kind of misuse is a few lines.
 func TestStrangersOfTheHTTPSPort(t *testing.T) {
 	is := is.New(t)
 	certificate, key := authority.New(t, "a").Server(t).Write(t, t.TempDir(), "server")
@@ -192,7 +192,7 @@ func TestStrangersOfTheHTTPSPort(t *testing.T) {
 	is.True(lines < each)
 }
 
-// TestASecondSignalEndsTheServerAtOnce while it drains, and what was counted for the trail is
+// TestASecondSignalEndsTheServerAtOnce while it drains, and pending counts for the trail are
 // written.
 func TestASecondSignalEndsTheServerAtOnce(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {

@@ -54,7 +54,7 @@ func TestAStuckWriterBlocksNobody(t *testing.T) {
 		is.NoErr(err)
 		q.Close(time.Minute)
 		is.Equal(strings.Count(to.text.String(), "line\n"), written+1)
-		is.Equal(strings.Count(to.text.String(), "dropped"), 1) // what was reported is not again
+		is.Equal(strings.Count(to.text.String(), "dropped"), 1) // reported lines are not reported again
 	})
 }
 

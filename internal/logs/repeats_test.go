@@ -80,7 +80,7 @@ func TestGroupsHaveTheirOwnBound(t *testing.T) {
 	})
 }
 
-// TestLinesShowWhatTheyAreTold: what a library quotes may be of an answer with a value.
+// TestLinesShowWhatTheyAreTold: a library may quote from an answer with a value.
 func TestLinesShowWhatTheyAreTold(t *testing.T) {
 	is := is.New(t)
 	var out bytes.Buffer

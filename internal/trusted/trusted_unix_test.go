@@ -211,7 +211,7 @@ func TestALoopOfLinksEnds(t *testing.T) {
 	is.True(errors.Is(Path(path), ErrUntrusted))
 }
 
-// What is not there yet is made later by the process.
+// Missing directories are made later by the process.
 func TestAMissingEndIsNoError(t *testing.T) {
 	is := is.New(t)
 	is.NoErr(Path(filepath.Join(t.TempDir(), "not/there")))

@@ -75,10 +75,10 @@ func (f *Files) again(now state, load func() error) (news bool, err error) {
 // being written, or of which the second of two is not there yet, is not loaded. That a file
 // is gone or cannot be read any more is a change like others, and so is its mode.
 //
-// told gets what load gave. Where that is an error of the system (a [syscall.Errno]), such as too
-// many open files, or one of [Passing], it is not about the contents of the files and may pass
-// without a change of them: load is called again at every look, and told hears of it once for as
-// long as the text is the same. Every other error lies in the files, and stands until they change.
+// Run passes each result of load to told. An error of the system (a [syscall.Errno]), such as too
+// many open files, and one of [Passing] are not about the contents of the files and may pass
+// without a change of them. After such an error load is called again at every look, and told is
+// called once for as long as the text is the same. Every other error lasts until the files change.
 func (f *Files) Run(ctx context.Context, interval time.Duration, load func() error, told func(error)) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

@@ -21,11 +21,11 @@
 //	store                      the layout's number, and the incarnation
 //
 // A version's data is {"value":"...","by":{"commonUI":""},"at":{"2026-11-23T15:04:05.123456Z":""}},
-// with "base64" in place of "value" for what is no text, "expires" and "rotate_after" where they
-// are set, "change", by which a write is known again, and "key", which names the record. Everything
-// but the value is in keys, because Vault returns keys without values: listings move no secret.
-// Deleting, undeleting and destroying are Vault's own. Of versions that cannot be read, author and
-// times are noted in the custom metadata.
+// with "base64" in place of "value" for a value that is no text, "expires" and "rotate_after" where
+// they are set, "change", by which a write is known again, and "key", which names the record.
+// Everything but the value is in keys, because Vault returns keys without values: listings move no
+// secret. Deleting, undeleting and destroying are Vault's own. Of versions that cannot be read,
+// author and times are noted in the custom metadata.
 //
 // # Records name their key
 //

@@ -17,7 +17,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// liar answers as a Vault does until it is given an answer of its own.
+// liar answers as a Vault does until it is given another answer.
 type liar struct {
 	http.Handler
 	says     atomic.Pointer[lie]
@@ -46,7 +46,7 @@ func (l *liar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(says.body))
 }
 
-// lied calls test with a store whose Vault, in memory, gives only the one answer from now on.
+// lied calls test with a store whose Vault, in memory, returns only the one answer from now on.
 func lied(t *testing.T, says lie, test func(ctx context.Context, s *hashivault.Store)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -62,7 +62,7 @@ func lied(t *testing.T, says lie, test func(ctx context.Context, s *hashivault.S
 	})
 }
 
-// callAll calls every method, and fails if one yields more than Vault can hold of what was stored.
+// callAll calls every method, and fails if one yields more than was stored.
 func callAll(t *testing.T, ctx context.Context, s *hashivault.Store) (errs map[string]error) {
 	errs = map[string]error{}
 	a := at("newsbot/a")
@@ -145,7 +145,7 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// TestGapsBetweenVersions: those that Vault does not name are forgotten, whatever the numbers.
+// TestGapsBetweenVersions: those that Vault does not name are forgotten, for any numbers.
 func TestGapsBetweenVersions(t *testing.T) {
 	is := is.New(t)
 	lied(t, lie{200, `{"data":{"current_version":9000000,"versions":{"1":{},"x":{},"99999999999999999999":{},"-1":{},"2":{"destroyed":true}},` + named + `}}`},
@@ -198,7 +198,7 @@ func TestTokensOfOthers(t *testing.T) {
 	}
 }
 
-// FuzzAnswers gives one answer to everything that is asked: while the store is opened, or
+// FuzzAnswers answers every request with the same bytes: while the store is opened, or
 // afterwards.
 func FuzzAnswers(f *testing.F) {
 	for _, body := range []string{

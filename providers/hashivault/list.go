@@ -156,7 +156,7 @@ func (w *walk) ask(ctx context.Context, p place) (found, error) {
 
 // inside returns the places in a folder, in the order of the addresses. Names that no address can
 // have are passed over: a folder in itself would never end. The slash at the end of a folder's name
-// takes part in it: "a-x" comes before what is below "a/", and "a0" after.
+// takes part in it: "a-x" comes before everything below "a/", and "a0" after.
 func inside(folder myvault.Address, names []string) []place {
 	slices.Sort(names)
 	var places []place

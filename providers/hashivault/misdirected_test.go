@@ -71,7 +71,7 @@ func (m *mixed) put(t *testing.T, s *hashivault.Store, addr, by string, c ...myv
 	return err
 }
 
-// fill writes two versions of an address and a project of its own, and returns the name.
+// fill writes two versions of an address and a separate project, and returns the name.
 func (m *mixed) fill(t *testing.T) string {
 	t.Helper()
 	is := is.New(t)
@@ -260,7 +260,7 @@ func eachMix(t *testing.T, test func(t *testing.T, m *mixed, mix func())) {
 	}
 }
 
-// TestReadsOfMixedAnswers: whatever answer a read gets, it returns nothing of another record.
+// TestReadsOfMixedAnswers: a read returns nothing of another record, for any answer.
 func TestReadsOfMixedAnswers(t *testing.T) {
 	eachMix(t, func(t *testing.T, m *mixed, mix func()) {
 		for about, read := range reads {
@@ -283,7 +283,7 @@ func TestReadsOfMixedAnswers(t *testing.T) {
 	})
 }
 
-// TestWritesOfMixedAnswers: whatever answer a change gets, it is acknowledged only if it was made.
+// TestWritesOfMixedAnswers: a change is acknowledged only if it was made, for any answer.
 func TestWritesOfMixedAnswers(t *testing.T) {
 	eachMix(t, func(t *testing.T, m *mixed, mix func()) {
 		for about, w := range writes {
@@ -307,7 +307,7 @@ func TestWritesOfMixedAnswers(t *testing.T) {
 	})
 }
 
-// TestAMixedAnswerOfARealServer is told as such, and the next answer is right again.
+// TestAMixedAnswerOfARealServer is reported as such, and the next answer is right again.
 func TestAMixedAnswerOfARealServer(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)

@@ -147,9 +147,9 @@ func (s *Store) repeated(ctx context.Context, change func(context.Context) error
 }
 
 // seen makes a change that others can take back. Vault's answer to it names nothing, so the effect
-// is looked for in any case. The change is sent once: where its effect is not there, it was not
-// made, or made and taken back, and then making it again would undo what another process was told.
-// done reports whether the effect is there.
+// is looked for in any case. The change is sent once. If its effect is not there, it was not made,
+// or made and taken back; making it again would then undo an acknowledged change of another
+// process. done reports whether the effect is there.
 func (s *Store) seen(ctx context.Context, change func(context.Context) error, done func(context.Context) (bool, error)) error {
 	err := change(ctx)
 	u := uncertain{cause: errNotSeen}

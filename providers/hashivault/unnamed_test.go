@@ -74,7 +74,7 @@ func TestRecordsWithoutAName(t *testing.T) {
 	})
 }
 
-// TestANewStoreHasNoRecordsWithoutAName: what has none is not one of its own.
+// TestANewStoreHasNoRecordsWithoutAName: one without a name is from another store.
 func TestANewStoreHasNoRecordsWithoutAName(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)

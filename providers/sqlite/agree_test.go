@@ -22,7 +22,7 @@ func synced(t testing.TB, s *sqlite.Store) {
 	}
 }
 
-// aging makes a store and gives copies of its closed directory: as it was, after entries, after
+// aging makes a store and returns copies of its closed directory: as it was, after entries, after
 // changes.
 func aging(t *testing.T, key crypto.Key) (older, newer string) {
 	t.Helper()
@@ -44,7 +44,7 @@ func aging(t *testing.T, key crypto.Key) (older, newer string) {
 	return older, dir
 }
 
-// One file of a store that is put back alone is older than what the other one knows of it.
+// One file of a store that is put back alone is older than the other one knows it.
 func TestOneFilePutBackAlone(t *testing.T) {
 	key := crypto.NewKey()
 	for _, name := range []string{"vault.db", "access.db"} {
@@ -110,7 +110,7 @@ func TestVerifyProvesWhatTheChainsKnow(t *testing.T) {
 	is.Equal(bad.Seq, uint64(2))
 }
 
-// A process that finds its chain shorter than it knows it stops, whatever is in the file.
+// A process that finds its chain shorter than it knows it stops, with any contents of the file.
 func TestAChainThatIsCutWhileItIsOpen(t *testing.T) {
 	for _, c := range []struct{ file, sql string }{
 		{"vault.db", `DELETE FROM log WHERE seq = (SELECT max(seq) FROM log)`},
@@ -141,7 +141,7 @@ func TestAChainThatIsCutWhileItIsOpen(t *testing.T) {
 	}
 }
 
-// A reader that finds the log shorter than it has seen it tells nothing of it.
+// A reader that finds the log shorter than it has seen it returns nothing of it.
 func TestALogThatIsCutShowsNothing(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()

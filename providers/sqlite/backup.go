@@ -175,8 +175,8 @@ func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (cop
 	return copies, nil
 }
 
-// explained adds to an error of the engine, which does not say why a copy could not be written,
-// what the system says to one more write.
+// explained adds the error of one more write to an error of the engine, which does not say why a
+// copy could not be written.
 func explained(err error, f *os.File, d disk) error {
 	if !is(err, sqlite3.IOERR, sqlite3.FULL) {
 		return err

@@ -9,7 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// A write-ahead log is brought into its database from checkpointAt pages on, in the background; the
+// A write-ahead log is copied into its database from checkpointAt pages on, in the background; the
 // writer adds the pages written meanwhile, so that the log can start again at its beginning. From
 // boundAt pages on the writer runs the checkpoint. If readers keep it from finishing, the
 // background cuts the log: writers wait, and it waits for the readers, but no longer than

@@ -27,7 +27,7 @@ var noErrClosed = map[string]string{
 	"Measures":    "gives no error",
 }
 
-// TestEveryMethodAfterClose: whatever is called on a closed store or trail says that it is closed,
+// TestEveryMethodAfterClose: every method of a closed store or trail reports that it is closed,
 // and not that the files were moved or the disk failed.
 func TestEveryMethodAfterClose(t *testing.T) {
 	dir, key := t.TempDir(), crypto.NewKey()

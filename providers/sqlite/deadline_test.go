@@ -15,7 +15,7 @@ import (
 )
 
 // A lock that another program holds does not outlive the caller's context: the call returns the
-// context's error, where waiting to the end would give ErrUnavailable, and nothing is done.
+// context's error, where waiting to the end would return ErrUnavailable, and nothing is done.
 func TestAForeignLockDoesNotOutliveTheCaller(t *testing.T) {
 	key := crypto.NewKey()
 	calls := map[string]func(ctx context.Context, s *sqlite.Store) error{

@@ -111,8 +111,8 @@ func (d disk) mkdirTemp(dir, pattern string) (path string, claimed io.Closer, er
 	return path, claimed, err
 }
 
-// claimNew makes something and claims it. It begins again where a sweep was faster, which takes
-// what is not claimed yet for left behind.
+// claimNew makes something and claims it. It starts again if a sweep was faster, which takes
+// an unclaimed file for one left behind.
 func claimNew(create func() (path string, err error), forget func()) (io.Closer, error) {
 	for {
 		path, err := create()

@@ -296,7 +296,7 @@ func (s *Store) AwaitLocked() {
 	}
 }
 
-// ClaimFile keeps a sweep from what is being made.
+// ClaimFile keeps a sweep from an unfinished file.
 var ClaimFile = claimFile
 
 // ChangeKeyFailing is ChangeKey with a disk on which what is done beside the engine may fail.

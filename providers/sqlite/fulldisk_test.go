@@ -60,7 +60,7 @@ func newSmallDisk(t *testing.T) (*smallDisk, sqlite.Config) {
 	return d, sqlite.Config{}.WithVFS(name)
 }
 
-// TestPruningOnAFullDisk: what was put there last has taken the room, and pruning makes some.
+// TestPruningOnAFullDisk: the last change has taken the room, and pruning makes some.
 func TestPruningOnAFullDisk(t *testing.T) {
 	is := is.New(t)
 	d, config := newSmallDisk(t)
@@ -73,7 +73,7 @@ func TestPruningOnAFullDisk(t *testing.T) {
 		is.NoErr(err)
 		recorded(t, s, 50)
 	}
-	is.NoErr(s.Close()) // brings the log into the file
+	is.NoErr(s.Close()) // copies the log into the file
 	d.room.Store(little)
 	s, err = sqlite.Open(t.Context(), dir, keys, config)
 	is.NoErr(err)

@@ -78,10 +78,7 @@ func (f *file) writes(ctx context.Context) error {
 		return f.writer.failing()
 	}
 	err := f.writer.do(ctx, &request{apply: func(c *conn) error {
-		select {
-		case f.writer.log.ask <- struct{}{}: // a checkpoint that failed is tried again too, in the background
-		default:
-		}
+		f.writer.log.request() // a checkpoint that failed is tried again too, in the background
 		// It writes the first page, where an UPDATE to the same value would not.
 		return c.Exec(fmt.Sprintf(`PRAGMA user_version=%d`, f.kind.version()))
 	}})

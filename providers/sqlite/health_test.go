@@ -19,7 +19,7 @@ import (
 )
 
 // A store whose disk failed is not well again by the passing of time, but once something can be
-// written: a server that gets no traffic because of it finds that out by itself.
+// written: a server that gets no traffic because of it finds that out without it.
 func TestPingFailsUntilAWriteSucceeds(t *testing.T) {
 	for name, failed := range map[string]error{
 		"no space": syscall.ENOSPC, "quota": syscall.EDQUOT, "read-only": syscall.EROFS, "device": syscall.EIO,

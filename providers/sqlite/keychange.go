@@ -42,7 +42,8 @@ func (k KeyChange) String() string {
 // changes the store with [Store.Rekey], and renames keyFile.next to keyFile. Each
 // step is on the disk before the next one begins, so at any time one of these files opens the
 // store. A key that was in force is never removed or overwritten: backups need it, see [BackupKey].
-// Mode and owner of keyFile stay; if it is a symbolic link, all of this happens where it leads.
+// The new file has the mode of keyFile and belongs to the user of the process. If keyFile is a
+// symbolic link, all of this happens where it leads.
 //
 // After an error, a crash or a power cut, call it again. It asks the store which key is in force
 // and goes on from there. If only the installation was left, it makes no further key.

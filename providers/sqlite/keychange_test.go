@@ -182,7 +182,7 @@ func TestChangeKeyKilledAnywhere(t *testing.T) {
 			}
 			k.sound()
 			is.Equal(len(k.keys), 2)     // one change, not two
-			is.Equal(len(k.onDisk()), 2) // and no key that nobody needs
+			is.Equal(len(k.onDisk()), 2) // and no useless key
 		})
 	}
 }
@@ -351,8 +351,8 @@ func TestChangeKeyNamesTheKeptKey(t *testing.T) {
 	is.True(k.lost() == nil)
 }
 
-// TestChangeKeyDuringABackup: the old bytes stay until the backup is made, which is told, and the
-// key is installed all the same.
+// TestChangeKeyDuringABackup: the old bytes stay until the backup is made, which is reported, and
+// the key is installed all the same.
 func TestChangeKeyDuringABackup(t *testing.T) {
 	is := is.New(t)
 	k := newKeyed(t)

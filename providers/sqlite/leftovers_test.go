@@ -52,7 +52,7 @@ func TestLeaveHalf(t *testing.T) {
 	is.NoErr(err)
 }
 
-// standingKey stands when it is asked.
+// standingKey blocks when it is asked.
 func standingKey(key crypto.Key, stand func()) sqlite.KeySource {
 	return func(context.Context) (crypto.Key, error) {
 		stand()

@@ -85,7 +85,7 @@ func TestTheLogIsBoundedUnderReaders(t *testing.T) {
 	}
 }
 
-// What a foreign transaction keeps in the log is given back once it ends.
+// The space that a foreign transaction keeps in the log is freed once it ends.
 func TestTheLogShrinksAfterAForeignTransaction(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
@@ -96,7 +96,7 @@ func TestTheLogShrinksAfterAForeignTransaction(t *testing.T) {
 	is.True(largestLog(t, s, dir, logLimit+16<<20) > logLimit) // it must keep what the transaction sees
 	stats, err := s.Stats(t.Context())
 	is.NoErr(err)
-	is.True(stats.Changes.LogBytes > logLimit) // the metric tells
+	is.True(stats.Changes.LogBytes > logLimit) // the metric shows it
 	shell.exec("ROLLBACK")
 	largestLog(t, s, dir, 32<<20)
 	info, err := os.Stat(filepath.Join(dir, "vault.db-wal"))

@@ -92,8 +92,8 @@ func (w *overwriteWatch) end() {
 	w.ended = true
 }
 
-// check returns ErrUnavailable if the file was overwritten, or its log was cut. now and log are
-// what they were a moment ago.
+// check returns ErrUnavailable if the file was overwritten, or its log was cut. now and log
+// describe the two files as they were a moment ago.
 func (w *overwriteWatch) check(name string, now, log fs.FileInfo) error {
 	if w == nil {
 		return nil

@@ -33,7 +33,7 @@ func grown(t *testing.T, key crypto.Key, by int) (dir string, before map[string]
 	return dir, before
 }
 
-// grow makes changes and entries, each in a commit of its own.
+// grow makes changes and entries, each in a separate commit.
 func grow(t *testing.T, s *sqlite.Store, name string, n int) {
 	t.Helper()
 	for i := range n {
@@ -52,7 +52,7 @@ func overwrite(t *testing.T, path string, content []byte) {
 }
 
 // What is written over a file of an open store by something else than the engine stops the store:
-// nothing is acknowledged any more, and it is unhealthy.
+// no change is acknowledged after that, and it is unhealthy.
 func TestAStoreThatIsOverwritten(t *testing.T) {
 	type damage func(t *testing.T, dir string, before map[string][]byte)
 	with := func(name string) damage {
@@ -92,7 +92,7 @@ func TestAStoreThatIsOverwritten(t *testing.T) {
 			key := crypto.NewKey()
 			dir, before := grown(t, key, 200)
 			s := open(t, dir, key)
-			grow(t, s, "more", 5) // what is written is in the log
+			grow(t, s, "more", 5) // changes are in the log
 			is.NoErr(s.Ping(t.Context()))
 			c.do(t, dir, before)
 			is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable))
@@ -129,7 +129,7 @@ func TestNoCommitToAnOverwrittenFile(t *testing.T) {
 	is.True(errors.Is(s.Record(t.Context(), myvault.Entry{Action: "read", At: at}), myvault.ErrUnavailable))
 	after := files(t, dir)
 	is.NoErr(s.Close())
-	is.Equal(string(files(t, dir)["vault.db"]), string(after["vault.db"])) // the log is not brought into it
+	is.Equal(string(files(t, dir)["vault.db"]), string(after["vault.db"])) // the log is not copied into it
 }
 
 // So it is if the beginning of the write-ahead log was overwritten, after which a crash would lose
@@ -172,7 +172,7 @@ func TestCheckpointsOverwriteNothing(t *testing.T) {
 	is.NoErr(err)
 }
 
-// An older file beside the log of a newer one is refused: the log is brought into any file.
+// An older file beside the log of a newer one is refused: the log is copied into any file.
 func TestAnOlderFileBesideALog(t *testing.T) {
 	for _, c := range []struct {
 		name string

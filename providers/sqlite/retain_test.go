@@ -192,7 +192,7 @@ func TestWhatGoesBySizeIsOnRecord(t *testing.T) {
 		want   int
 	}{
 		"by size": {sqlite.TrailConfig{MaxAge: -1, MaxBytes: 1}, 2},
-		"by age":  {sqlite.TrailConfig{MaxAge: 5 * time.Hour, MaxBytes: -1}, 0}, // nobody can hasten it
+		"by age":  {sqlite.TrailConfig{MaxAge: 5 * time.Hour, MaxBytes: -1}, 0}, // no caller can hasten it
 		"nothing": {sqlite.TrailConfig{MaxAge: -1}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

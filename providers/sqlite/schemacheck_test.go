@@ -12,7 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// The digests that files are compared with are those of what the migrations make.
+// The digests that files are compared with are those of the schemas that the migrations make.
 func TestSchemaDigests(t *testing.T) {
 	is := is.New(t)
 	expected, made, err := sqlite.SchemaDigests()
@@ -72,13 +72,13 @@ func TestAPlantedSchemaIsRefusedAtOpening(t *testing.T) {
 			_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
 			is.True(errors.Is(err, myvault.ErrTampered))
 			is.True(strings.Contains(err.Error(), c.file))
-			is.True(!strings.Contains(err.Error(), "planted")) // whoever chose it may have put anything there
+			is.True(!strings.Contains(err.Error(), "planted")) // anything may be there
 			is.Equal(files(t, dir), before)
 		})
 	}
 }
 
-// A trail that stands alone is held to the same.
+// A trail alone is held to the same.
 func TestAPlantedSchemaOfATrailAlone(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), sqlite.StaticKey(crypto.NewKey())
@@ -113,7 +113,7 @@ func TestAPlantedSchemaIsNoticedWhileOpen(t *testing.T) {
 			_, err = s.Verify(t.Context())
 			is.True(errors.Is(err, myvault.ErrTampered))
 			if strings.Contains(c.sql, "writable_schema") || strings.Contains(c.sql, "user_version") {
-				return // what is open goes on with the schema that it knows
+				return // an open store goes on with the schema that it knows
 			}
 			if c.file == "access.db" {
 				err = s.Record(t.Context(), myvault.Entry{Action: "read", At: at})

@@ -16,7 +16,7 @@ const day = 24 * time.Hour
 // ninety is the usual limit by age alone.
 var ninety = sqlite.TrailConfig{MaxAge: 90 * day, MaxBytes: -1}
 
-// stamped records an entry for each time, in a commit of its own.
+// stamped records an entry for each time, in a separate commit.
 func stamped(t testing.TB, s *sqlite.Store, times ...time.Time) {
 	t.Helper()
 	for _, at := range times {
@@ -36,7 +36,7 @@ func daily(from, to int) (times []time.Time) {
 
 func onDay(d int) time.Time { return at.Add(time.Duration(d) * day) }
 
-// ages gives how many entries are left, and the actions of what the store itself has recorded.
+// ages returns how many entries are left, and the actions that the store itself has recorded.
 func ages(t testing.TB, s *sqlite.Store) (left int, own []string) {
 	t.Helper()
 	for e, err := range s.Entries(t.Context(), myvault.TrailRange{}) {
@@ -160,7 +160,7 @@ func TestEntriesAgeByTheTrail(t *testing.T) {
 	}
 }
 
-// What is on record of a jump says where the clock should have been, and where it was.
+// The entry of a jump has the expected and the actual time.
 func TestAJumpIsOnRecord(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
@@ -177,7 +177,7 @@ func TestAJumpIsOnRecord(t *testing.T) {
 	is.Equal(own, []string{"clock-jump"})
 }
 
-// The work of a look is bounded, whatever the entries say.
+// The work of a look is bounded, for any entries.
 func TestAnAgeCostsABoundedAmount(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
@@ -210,7 +210,7 @@ func TestPruningGoesPastATimeToCome(t *testing.T) {
 	is.Equal(n, uint64(7))
 	n, err = s.PruneAccess(t.Context(), sqlite.AccessLimit{Before: onDay(4)}, nil)
 	is.NoErr(err)
-	is.Equal(n, uint64(2)) // what is last and of a time to come stays
+	is.Equal(n, uint64(2)) // the last entry stays, although its time is to come
 	_, err = s.Verify(t.Context())
 	is.NoErr(err)
 }

@@ -51,7 +51,7 @@ func TestLintersHaveNothingToSay(t *testing.T) {
 	})
 }
 
-// linter makes the command of one of them, which is to tell nobody that it is used.
+// linter makes the command of one of them, which must not report its use.
 func linter(t *testing.T, modules, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), filepath.Join(modules, ".bin", name), args...)

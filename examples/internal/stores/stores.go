@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/internal/trusted"
 	"github.com/myswiftagent/myvault/providers/hashivault"
 	"github.com/myswiftagent/myvault/providers/memory"
@@ -55,7 +56,7 @@ func (s Settings) Open(ctx context.Context, create bool) (myvault.Provider, erro
 			if _, err := os.Stat(filepath.Join(s.Data, "vault.db")); err != nil {
 				return nil, err
 			}
-			c.Trail = sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1} // nothing is pruned in the background either
+			c.Trail = setup.KeepAll // nothing is pruned in the background either
 		}
 		keys := s.keys()
 		if create {

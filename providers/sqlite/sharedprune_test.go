@@ -1,0 +1,38 @@
+package sqlite_test
+
+import (
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
+)
+
+// TestAnotherProcessPrunesTheNewestEntryKnown: a process goes on if another one has pruned up to the
+// newest entry that it knows, or beyond.
+func TestAnotherProcessPrunesTheNewestEntryKnown(t *testing.T) {
+	for _, beyond := range []uint64{0, 1} {
+		is := is.New(t)
+		dir, key := t.TempDir(), crypto.NewKey()
+		s, other := open(t, dir, key), open(t, dir, key)
+		recorded(t, s, 3)
+		known := lastEntry(t, s)
+		recorded(t, other, 3)
+		_, err := other.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: known + beyond}, nil)
+		is.NoErr(err)
+		recorded(t, s, 1)
+		_, err = s.Verify(t.Context())
+		is.NoErr(err)
+	}
+}
+
+// lastEntry returns the sequence of the newest access entry.
+func lastEntry(t *testing.T, s *sqlite.Store) uint64 {
+	t.Helper()
+	heads, err := s.Heads(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return heads[1].Seq
+}
