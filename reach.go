@@ -1,6 +1,9 @@
 package myvault
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // scope is the part of a prefix in which a call may find anything visible.
 type scope struct {
@@ -47,7 +50,7 @@ func (r rights) anyIn(actions Action, region Rule) bool {
 			sets = append(sets, rulesAbout(rest&-rest, region, s.set(i).allow))
 		}
 	}
-	s.deny = rulesAbout(actions, region, r.granted.deny)
+	s.deny = s.joined(rulesAbout(actions, region, r.granted.deny))
 	region.path = append([]string{region.project}, region.path...)
 	return s.choose(sets, []*Rule{&region}, actions)
 }
@@ -62,6 +65,23 @@ func rulesAbout(actions Action, region Rule, rules []Rule) (about []*Rule) {
 		}
 	}
 	return about
+}
+
+// joined adds the rule for a/ where one rule is for a/* and another for a/*/. Together they cover the same.
+func (s *sight) joined(rules []*Rule) []*Rule {
+	all := slices.Clone(rules)
+	for _, one := range rules {
+		last := len(one.path) - 1
+		if one.below || last < 1 || one.path[last] != "*" {
+			continue
+		}
+		for _, deeper := range rules {
+			if s.spend(1) && deeper.below && slices.Equal(deeper.path, one.path) {
+				all = append(all, &Rule{project: one.project, path: one.path[:last], below: true, actions: one.actions & deeper.actions})
+			}
+		}
+	}
+	return all
 }
 
 // choose reports whether there is a rule of each set such that all of them and the chosen ones
