@@ -33,6 +33,12 @@ func (h *health) note(err error) {
 	if err != nil && !is(err, sqlite3.FULL, sqlite3.IOERR, sqlite3.READONLY, sqlite3.CANTOPEN, sqlite3.PERM) {
 		return
 	}
+	h.set(err)
+}
+
+// set is note without the question what err says: nothing could be written for so long that callers
+// were refused.
+func (h *health) set(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.err = err

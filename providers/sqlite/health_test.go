@@ -61,3 +61,25 @@ func TestPingFailsUntilAWriteSucceeds(t *testing.T) {
 		}
 	}
 }
+
+// While another program holds a file for so long that callers are refused, the store is unhealthy.
+func TestAStoreThatIsLockedIsUnhealthy(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits until callers are refused")
+	}
+	t.Parallel()
+	is := is.New(t)
+	dir := t.TempDir()
+	s := open(t, dir, crypto.NewKey())
+	recorded(t, s, 1)
+	r := rawOpen(t, dir, "access.db")
+	r.exec(`BEGIN IMMEDIATE`)
+	is.True(errors.Is(s.Record(t.Context(), myvault.Entry{Action: "read", At: at}), myvault.ErrUnavailable))
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	is.True(s.Ping(ctx) != nil)
+	is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable)) // it does not try again at once
+	r.exec(`ROLLBACK`)
+	recorded(t, s, 1)
+	is.NoErr(s.Ping(t.Context()))
+}

@@ -202,6 +202,9 @@ func (w *writer) serve() {
 	busy := backoff{}
 	for w.pending() {
 		if err := w.turn.wait(w.closing); err != nil {
+			if !errors.Is(err, myvault.ErrClosed) {
+				w.health.set(err)
+			}
 			w.refuse(err)
 			continue
 		}
