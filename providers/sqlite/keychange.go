@@ -208,7 +208,7 @@ func (k *keyChange) make() (crypto.Key, error) {
 	name := func(from, to string) error {
 		info, err := os.Stat(k.file)
 		if err == nil && runtime.GOOS != "windows" {
-			err = os.Chmod(from, info.Mode().Perm())
+			err = os.Chmod(from, info.Mode().Perm()&^0o077) // a group may read only root's
 		}
 		return errors.Join(err, k.giveName(from, to))
 	}

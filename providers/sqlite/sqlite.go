@@ -218,8 +218,9 @@ func (s *Store) follow(w *writer) {
 func (s *Store) Incarnation() string { return s.incarnation }
 
 // Ping reports whether both files answer, and whether the trail can be synced. If the
-// last attempt to write to a file failed by the disk, it is ErrUnavailable until one succeeds. Ping
-// then tries to write, every 5 seconds at most, with 1 MiB beside the file and an empty change.
+// last attempt to write to a file failed by the disk, or another program kept it locked for so long
+// that callers were refused, it is ErrUnavailable until one succeeds. Ping then tries to write, every 5
+// seconds at most, with 1 MiB beside the file and an empty change.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.file.answers(ctx); err != nil {
 		return err
