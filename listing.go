@@ -31,8 +31,9 @@ func (s *Session) List(ctx context.Context, r Range) iter.Seq2[Info, error] {
 	}
 }
 
-// ListPage returns up to limit (1 to 1000) of what List yields. For it, it looks at no more than
-// 10,000 addresses that the session may list, and as many that it may not. A page is one state of the store if the provider is a [Snapshotter].
+// ListPage returns up to limit (1 to 1000) of what List yields. For it, it looks at no more
+// than 10,000 addresses that the session may list, and as many that it may not. A page is one
+// state of the store if the provider is a [Snapshotter].
 func (s *Session) ListPage(ctx context.Context, r Range, limit int) (Page[Info], error) {
 	if err := validateLimit(limit); err != nil {
 		return Page[Info]{}, fail("list", Address{}, err)

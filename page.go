@@ -14,20 +14,21 @@ const (
 	maxPageValues = 8 << 20 // bytes of values in a page of secrets
 )
 
-// Page is a part of a listing. While More is true the listing goes on behind Next, which is
-// an exclusive [Range].After; a page may then be short or even empty. Next is the address of the
-// last item. If the page looked at too many addresses, Next is the last one that is visible to the
-// session but was not asked for, or a position between two hidden addresses. That position shows only
-// what some thousand neighbouring hidden addresses have in common, so it does not reveal any one of
-// them to a session that may not write there.
+// Page is a part of a listing. While More is true the listing goes on behind Next, which is an
+// exclusive [Range].After; a page may then be short or even empty. Next is the address of the
+// last item. If the page looked at too many addresses, Next is the last one that is visible to
+// the session but was not asked for, or a position between two hidden addresses. That position
+// shows only what some thousand neighbouring hidden addresses have in common, so it does not
+// reveal any one of them to a session that may not write there.
 type Page[T any] struct {
 	Items []T
 	Next  Address
 	More  bool
 }
 
-// scan counts the addresses that a page looks at. Hidden ones have a limit of their own: otherwise a
-// caller could write so many names that it depends on a single hidden one where the page ends.
+// scan counts the addresses that a page looks at. Hidden ones have a limit of their own:
+// otherwise a caller could write so many names that it depends on a single hidden one where the
+// page ends.
 type scan struct {
 	visible, hidden int
 	limit           int     // of hidden
@@ -58,9 +59,9 @@ func (s *scan) next(addr Address, visible bool) (end Address, ok bool) {
 	return Address{}, true
 }
 
-// collect makes a page of what look returns for the secrets: an item, whether the caller may see it,
-// and whether it was asked for too. It sets More only if another item was found, or at a limit of
-// the scan: hidden secrets must not show in it.
+// collect makes a page of what look returns for the secrets: an item, whether the caller may
+// see it, and whether it was asked for too. It sets More only if another item was found, or at
+// a limit of the scan: hidden secrets must not show in it.
 func collect[T any](secrets iter.Seq2[Info, error], limit int, look func(Info) (item T, visible, wanted bool)) (Page[T], error) {
 	var page Page[T]
 	var found []Address // of the items

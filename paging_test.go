@@ -265,8 +265,8 @@ func TestThePositionOfAPageTellsNothingOfHiddenNames(t *testing.T) {
 	is.Equal(play(hidden...), play())
 }
 
-// TestProbesDoNotCountWithHiddenNames: where a page ends must not depend on a hidden name, however many
-// visible ones that the filters leave out are written beside it.
+// TestProbesDoNotCountWithHiddenNames: where a page ends must not depend on a hidden name,
+// however many visible ones that the filters leave out are written beside it.
 func TestProbesDoNotCountWithHiddenNames(t *testing.T) {
 	is := is.New(t)
 	play := func(hidden ...string) (seen []string) {

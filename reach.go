@@ -67,7 +67,8 @@ func rulesAbout(actions Action, region Rule, rules []Rule) (about []*Rule) {
 	return about
 }
 
-// joined adds the rule for a/ where one rule is for a/* and another for a/*/. Together they cover the same.
+// joined adds the rule for a/ where one rule is for a/* and another for a/*/. Together they
+// cover the same.
 func (s *sight) joined(rules []*Rule) []*Rule {
 	all := slices.Clone(rules)
 	for _, one := range rules {

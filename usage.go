@@ -31,10 +31,12 @@ type UsagePage struct {
 	Since time.Time
 }
 
-// UsagePage gives up to limit (1 to 1000) of the live secrets in the range that the session may audit, and
-// when each was last read, by the entries of the trail. Reads of a page and those that were told "not modified" count;
-// listings do not. It looks at no more than 10,000 secrets that the session may audit, as many that it may not, and 10,000
-// entries: while more were written since the vault was asked last, at first all that there are, pages are empty with More set.
+// UsagePage gives up to limit (1 to 1000) of the live secrets in the range that the session may
+// audit, and when each was last read, by the entries of the trail. Reads of a page and those
+// that were told "not modified" count; listings do not. It looks at no more than 10,000 secrets
+// that the session may audit, as many that it may not, and 10,000 entries: while more were
+// written since the vault was asked last, at first all that there are, pages are empty with
+// More set.
 //
 // Other processes that share the trail are seen as soon as their entries are written, which
 // with Relaxed is 50 ms later. What a vault with reads Off does, nobody knows. [errors.ErrUnsupported] where this

@@ -56,7 +56,8 @@ func TestRekeyATrailAlone(t *testing.T) {
 	is.NoErr(trail.Close())
 }
 
-// TestRekeyMakesTheDirectoryOfTheKeys, as the documents have it: the first run is the first to need it.
+// TestRekeyMakesTheDirectoryOfTheKeys, as the documents have it: the first run is the first to
+// need it.
 func TestRekeyMakesTheDirectoryOfTheKeys(t *testing.T) {
 	is := is.New(t)
 	dir, old := t.TempDir(), crypto.NewKey()

@@ -178,7 +178,8 @@ func TestEmptySettingsAreAbsent(t *testing.T) {
 	}
 }
 
-// TestPlaintextToVaultInTheEnv: VAULT_PLAINTEXT and MYVAULT_PLAINTEXT are two settings, and the .env may hold both.
+// TestPlaintextToVaultInTheEnv: VAULT_PLAINTEXT and MYVAULT_PLAINTEXT are two settings, and the
+// .env may hold both.
 func TestPlaintextToVaultInTheEnv(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()

@@ -179,7 +179,8 @@ func runGo(t *testing.T, program string) string {
 	return string(out)
 }
 
-// checkManifest checks that the settings in a manifest exist. [TestAKubernetesMount] tests its owners and modes.
+// checkManifest checks that the settings in a manifest exist. [TestAKubernetesMount] tests its
+// owners and modes.
 func checkManifest(t *testing.T, text string) {
 	t.Helper()
 	is := is.New(t)

@@ -97,7 +97,8 @@ func TestNoEntryNoRekey(t *testing.T) {
 	is.True(!opens(t, dir, next))
 }
 
-// A restore removes what earlier ones left beside it, whatever the name of their store, and nothing else.
+// A restore removes what earlier ones left beside it, whatever the name of their store, and
+// nothing else.
 func TestARestoreSweepsWhatOthersLeft(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()

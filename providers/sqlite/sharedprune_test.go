@@ -9,8 +9,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// TestAnotherProcessPrunesTheNewestEntryKnown: a process goes on if another one has pruned up to the
-// newest entry that it knows, or beyond.
+// TestAnotherProcessPrunesTheNewestEntryKnown: a process goes on if another one has pruned up
+// to the newest entry that it knows, or beyond.
 func TestAnotherProcessPrunesTheNewestEntryKnown(t *testing.T) {
 	for _, beyond := range []uint64{0, 1} {
 		is := is.New(t)

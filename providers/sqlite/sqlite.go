@@ -217,10 +217,10 @@ func (s *Store) follow(w *writer) {
 // Incarnation gives 16 hexadecimal digits, drawn at random when the store was made.
 func (s *Store) Incarnation() string { return s.incarnation }
 
-// Ping reports whether both files answer, and whether the trail can be synced. If the
-// last attempt to write to a file failed by the disk, or another program kept it locked for so long
-// that callers were refused, it is ErrUnavailable until one succeeds. Ping then tries to write, every 5
-// seconds at most, with 1 MiB beside the file and an empty change.
+// Ping reports whether both files answer, and whether the trail can be synced. If the last
+// attempt to write to a file failed by the disk, or another program kept it locked for so long
+// that callers were refused, it is ErrUnavailable until one succeeds. Ping then tries to write,
+// every 5 seconds at most, with 1 MiB beside the file and an empty change.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.file.answers(ctx); err != nil {
 		return err

@@ -68,8 +68,8 @@ func keyIn(file, text, configured string) error {
 	return publish(file, key.Text()+"\n", os.Link)
 }
 
-// makeDir makes dir and those above it, unless they are there. Each is on disk before makeDir returns: a key in it
-// must not be lost with its directory.
+// makeDir makes dir and those above it, unless they are there. Each is on disk before makeDir
+// returns: a key in it must not be lost with its directory.
 func makeDir(dir string) error {
 	if exists(dir) {
 		return nil

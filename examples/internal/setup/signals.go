@@ -10,9 +10,9 @@ import (
 )
 
 // Run runs a program and returns its exit code. SIGINT and SIGTERM end the context, so that the
-// program removes unfinished files; further ones change nothing, for timeout(1) sends two. The error
-// then begins with stopped, which describes the state left behind and the next step. SIGQUIT ends
-// the program at once.
+// program removes unfinished files; further ones change nothing, for timeout(1) sends two. The
+// error then begins with stopped, which describes the state left behind and the next step.
+// SIGQUIT ends the program at once.
 func Run(stopped string, program func(context.Context) error) (code int) {
 	ctx, end := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer end()
