@@ -139,21 +139,20 @@ func apply(state []Record, c Call) ([]Record, Answer) {
 }
 
 func read(state []Record, n myvault.Version) Answer {
-	current := myvault.Version(len(state))
-	if head(state).State != myvault.Live || n > current {
+	current, now := myvault.Version(len(state)), head(state).State
+	if n > current || now == myvault.Deleted {
 		return failed(myvault.ErrNotFound)
+	}
+	if n != 0 && state[n-1].State == myvault.Destroyed {
+		return failed(myvault.ErrDestroyed)
 	}
 	if n == 0 {
 		n = current
 	}
-	switch r := state[n-1]; r.State {
-	case myvault.Destroyed:
-		return failed(myvault.ErrDestroyed)
-	case myvault.Deleted:
+	if now != myvault.Live || state[n-1].State != myvault.Live {
 		return failed(myvault.ErrNotFound)
-	default:
-		return Answer{Version: n, State: r.State, Value: r.Value, By: r.Value}
 	}
+	return Answer{Version: n, State: myvault.Live, Value: state[n-1].Value, By: state[n-1].Value}
 }
 
 func put(state []Record, c Call) ([]Record, Answer) {
