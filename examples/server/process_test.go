@@ -103,14 +103,14 @@ func (p *process) run(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
 	ready := make(chan string, 1)
 	p.stderr.wrote = func(line []byte) {
 		if url := startRecord.FindSubmatch(line); url != nil {
 			ready <- string(url[1])
 		}
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
 	read := make(chan struct{})
 	go func() {
