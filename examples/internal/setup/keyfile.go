@@ -126,11 +126,14 @@ func moveKey(path, text string) (file string, err error) {
 	return file, publish(path, changed, as(info, os.Rename))
 }
 
-// as names a file once it has the mode and the owner of another one.
+// as publishes a file with the mode of another one. Owner and group stay those of the process: a
+// .env that its group can read is refused before.
 func as(like fs.FileInfo, name func(from, to string) error) func(from, to string) error {
 	return func(from, to string) error {
-		if err := errors.Join(chownLike(from, like), chmodLike(from, like)); err != nil {
-			return err
+		if runtime.GOOS != "windows" {
+			if err := os.Chmod(from, like.Mode().Perm()); err != nil {
+				return err
+			}
 		}
 		return name(from, to)
 	}
@@ -165,12 +168,4 @@ func withKeyFile(old, key, file string) (string, error) {
 		return "", fmt.Errorf("MSA_MASTER_KEY cannot be replaced; put its value into %s by hand, and the path of that file as MSA_MASTER_KEY_FILE in the place of the key", file)
 	}
 	return changed.String(), nil
-}
-
-// chmodLike sets the mode of a file to that of another one.
-func chmodLike(path string, like fs.FileInfo) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	return os.Chmod(path, like.Mode().Perm())
 }
