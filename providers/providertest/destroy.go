@@ -176,7 +176,7 @@ var versionsClauses = []Clause{
 		err := onlyError(s, "versions", s.p.Versions(s.ctx, at("newsbot/prod/key"), 2))
 		s.fails("versions before 2 of nothing", err, myvault.ErrNotFound)
 	}),
-	clause("versions/before-states", "Versions tells the same of a version, wherever it begins.", func(s *stage) {
+	clause("versions/before-states", "Versions yields the same for a version, wherever it begins.", func(s *stage) {
 		s.three()
 		s.do(remove("newsbot/prod/db"), put("newsbot/prod/db", "four"), destroy("newsbot/prod/db", 2, 4))
 		want := []string{"3 deleted", "2 destroyed", "1 live"}
