@@ -11,12 +11,12 @@ import (
 )
 
 // TrailPage is a part of the trail. While More is true it goes on before Next, which is a
-// [TrailRange].Before; a page may then be short or even empty. Next is behind the last visible
+// [TrailFilter].Before; a page may then be short or even empty. Next is behind the last visible
 // entry of each chain, or, until there is one, before the newest entry that the first page found.
 // Only a page that ended because it had looked at too many entries goes on behind hidden ones.
 type TrailPage struct {
 	Entries []Entry
-	Next    Position
+	Next    Cursor
 	More    bool
 }
 
@@ -24,7 +24,7 @@ type TrailPage struct {
 // whose address it may audit. Entries of a whole project need the right to audit all of
 // it, those without an address and those of the vault's own [Records] the right to audit
 // everything. One entry records this. ErrInvalid for an action or outcome that no entry can have.
-func (s *Session) Trail(ctx context.Context, r TrailRange) iter.Seq2[Entry, error] {
+func (s *Session) Trail(ctx context.Context, r TrailFilter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		visible, some, err := s.openTrail(ctx, r)
 		if err != nil {
@@ -51,7 +51,7 @@ const maxPageRanges = 4096
 // TrailPage gives up to limit (1 to 1000) of what Trail yields, and looks at no more than
 // 10,000 entries for it, selected or not. It ends early where entries tell of some
 // thousand ranges of destroyed versions.
-func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (TrailPage, error) {
+func (s *Session) TrailPage(ctx context.Context, r TrailFilter, limit int) (TrailPage, error) {
 	if err := validateLimit(limit); err != nil {
 		return TrailPage{}, fail("trail", Address{}, err)
 	}
@@ -61,7 +61,7 @@ func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (Trail
 	}
 	page := TrailPage{Next: maps.Clone(r.Before)}
 	if page.Next == nil {
-		page.Next = make(Position)
+		page.Next = make(Cursor)
 	}
 	if !some {
 		return page, nil
@@ -73,11 +73,11 @@ func (s *Session) TrailPage(ctx context.Context, r TrailRange, limit int) (Trail
 }
 
 // fill reads up to limit visible entries into page, and moves page.Next behind them.
-func (s *Session) fill(ctx context.Context, page *TrailPage, visible scope, r TrailRange, limit int) error {
+func (s *Session) fill(ctx context.Context, page *TrailPage, visible scope, r TrailFilter, limit int) error {
 	looked, ranges := 0, 0
-	hidden := make(Position) // the last entries that must not be seen, where none was seen behind them
+	hidden := make(Cursor) // the last entries that must not be seen, where none was seen behind them
 	// The trail is asked for all entries: one that filters by itself may look at any number.
-	for e, err := range s.vault.trail.Entries(ctx, TrailRange{Before: r.Before}) {
+	for e, err := range s.vault.trail.Entries(ctx, TrailFilter{Before: r.Before}) {
 		if err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (s *Session) fill(ctx context.Context, page *TrailPage, visible scope, r Tr
 }
 
 // openTrail begins a reading of the trail, as open does.
-func (s *Session) openTrail(ctx context.Context, r TrailRange) (scope, bool, error) {
+func (s *Session) openTrail(ctx context.Context, r TrailFilter) (scope, bool, error) {
 	if err := s.vault.validateTrail(r); err != nil {
 		return scope{}, false, err
 	}

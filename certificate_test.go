@@ -122,7 +122,7 @@ func TestCertificatesProveServices(t *testing.T) {
 			is.NoErr(err)
 			_, err = s.Rights(t.Context())
 			is.NoErr(err)
-			for e, err := range s.Trail(t.Context(), myvault.TrailRange{}) {
+			for e, err := range s.Trail(t.Context(), myvault.TrailFilter{}) {
 				is.NoErr(err)
 				is.Equal(e.Service+" "+e.Via, c.want)
 				break
@@ -199,9 +199,9 @@ func TestCertificateSessionsEnd(t *testing.T) {
 			}
 			s, err := v.Login(t.Context(), c.credentials)
 			is.NoErr(err)
-			proof, err := myvault.ParseProof(s.Proof().String())
+			proof, err := myvault.ParseAuthentication(s.Authentication().String())
 			is.NoErr(err)
-			is.Equal(proof, s.Proof()) // it comes back from its text
+			is.Equal(proof, s.Authentication()) // it comes back from its text
 			resumed := v.Resume(s.Service(), proof)
 			v.SetPolicy(certPolicy(t, c.changes))
 			for _, s := range []*myvault.Session{s, resumed} {
@@ -286,7 +286,7 @@ func TestParseProofOfCertificates(t *testing.T) {
 		"certificate:017:dns:a": false, "certificate:17:dns:A": false, "certificate:17:": false, "certificate::dns:a": false, "certificate:17:with:token": false,
 		"both:17:dns:a": false, "both:" + hex[1:] + ":17:dns:a": false, "both:" + hex + ":dns:a": false, "token:" + hex + ":17:dns:a": false, "token:" + hex: true,
 	} {
-		_, err := myvault.ParseProof(text)
+		_, err := myvault.ParseAuthentication(text)
 		if (err == nil) != good {
 			t.Errorf("%s: %v", text, err)
 		}

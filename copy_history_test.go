@@ -87,7 +87,7 @@ func dump(t *testing.T, p myvault.Provider) []string {
 	t.Helper()
 	var lines []string
 	for _, deleted := range []bool{false, true} {
-		for info, err := range p.List(t.Context(), myvault.Range{Deleted: deleted}) {
+		for info, err := range p.List(t.Context(), myvault.ListOptions{Deleted: deleted}) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -120,7 +120,7 @@ func dumpSecret(t *testing.T, p myvault.Provider, addr myvault.Address) (lines [
 func undeleted(t *testing.T, p myvault.Provider) []string {
 	t.Helper()
 	var gone []myvault.Address
-	for info, err := range p.List(t.Context(), myvault.Range{Deleted: true}) {
+	for info, err := range p.List(t.Context(), myvault.ListOptions{Deleted: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}

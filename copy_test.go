@@ -63,7 +63,7 @@ func TestCopySaysWhoDidIt(t *testing.T) {
 	is.Equal(secret.By, "jobqueue")
 	is.Equal(secret.At, copyBegin)
 	n := 0
-	for e, err := range dst.Entries(t.Context(), myvault.TrailRange{}) {
+	for e, err := range dst.Entries(t.Context(), myvault.TrailFilter{}) {
 		is.NoErr(err)
 		is.Equal(e.Service, "operator")
 		is.Equal(e.Via, "copy")
@@ -72,7 +72,7 @@ func TestCopySaysWhoDidIt(t *testing.T) {
 	}
 	is.Equal(n, 2) // the project and the secret
 	var outcomes []string
-	for e, err := range src.Entries(t.Context(), myvault.TrailRange{Action: "copy"}) {
+	for e, err := range src.Entries(t.Context(), myvault.TrailFilter{Action: "copy"}) {
 		is.NoErr(err)
 		outcomes = append(outcomes, e.Service+" "+string(e.Outcome))
 	}

@@ -17,7 +17,7 @@ var errMoved = fmt.Errorf("%w: a secret changed while it was copied", ErrConflic
 // addresses yields every address that ever had a version, in order.
 func (s side) addresses(ctx context.Context) iter.Seq2[Address, error] {
 	return func(yield func(Address, error) bool) {
-		live, gone := addressesOf(s.List(ctx, Range{})), addressesOf(s.List(ctx, Range{Deleted: true}))
+		live, gone := addressesOf(s.List(ctx, ListOptions{})), addressesOf(s.List(ctx, ListOptions{Deleted: true}))
 		for f, err := range merged(live, gone) {
 			if !yield(f.addr, err) || err != nil {
 				return

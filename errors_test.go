@@ -57,7 +57,7 @@ func trailErrors(t *testing.T) []error {
 	t.Helper()
 	root := openVault(t, myvault.Config{}).As("root")
 	return []error{
-		first(root.Trail(t.Context(), myvault.TrailRange{Action: canary})), first(root.Trail(t.Context(), myvault.TrailRange{Outcome: canary})),
+		first(root.Trail(t.Context(), myvault.TrailFilter{Action: canary})), first(root.Trail(t.Context(), myvault.TrailFilter{Outcome: canary})),
 	}
 }
 
@@ -232,11 +232,11 @@ func argumentErrors(ctx context.Context, s *myvault.Session) (all []error) {
 	for _, draft := range badDrafts() {
 		all = append(all, draft.Validate())
 	}
-	_, err = s.PutDraft(ctx, db, myvault.Draft{Generate: func(context.Context) (myvault.Value, error) { return v, errors.New("no entropy") }})
+	_, err = s.PutVersion(ctx, db, myvault.NewVersion{Generate: func(context.Context) (myvault.Value, error) { return v, errors.New("no entropy") }})
 	all = append(all, err)
-	_, err = s.ListPage(ctx, myvault.Range{}, 0)
+	_, err = s.ListPage(ctx, myvault.ListOptions{}, 0)
 	all = append(all, err)
-	_, err = s.GetPage(ctx, myvault.Range{Deleted: true}, 1)
+	_, err = s.GetPage(ctx, myvault.ListOptions{Deleted: true}, 1)
 	all = append(all, err)
 	_, encoding := v.MarshalText()
 	_, credentials := myvault.Credentials{}.MarshalText()

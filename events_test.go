@@ -14,7 +14,7 @@ func TestAnEventIsTheEntryOfItsRecord(t *testing.T) {
 	ctx := t.Context()
 	v := openVault(t, myvault.Config{})
 	by, records := v.As("svc"), recordsOf(t, v)
-	event := records.Event("happened")
+	event := records.RecordAs("happened")
 	_, err := event.Put(ctx, by, "a", myvault.Text("v"), myvault.IfAbsent())
 	is.NoErr(err)
 	_, err = event.Put(ctx, by, "a", myvault.Text("v"), myvault.IfAbsent())
@@ -23,7 +23,7 @@ func TestAnEventIsTheEntryOfItsRecord(t *testing.T) {
 	is.NoErr(err)
 	is.NoErr(event.Destroy(ctx, by, "a"))
 	var entries []string
-	for e, err := range v.As("root").Trail(ctx, myvault.TrailRange{Service: "svc"}) {
+	for e, err := range v.As("root").Trail(ctx, myvault.TrailFilter{Service: "svc"}) {
 		is.NoErr(err)
 		if e.Chain == myvault.ChainChanges {
 			entries = append(entries, fmt.Sprint(e.Action, " ", e.Address, " ", e.Version))

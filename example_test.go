@@ -127,7 +127,7 @@ func ExampleSession_Trail() {
 	if _, err := vault.As("newsbot").Put(ctx, addr, myvault.Text("v")); err != nil {
 		log.Fatal(err)
 	}
-	for e, err := range vault.As("auditor").Trail(ctx, myvault.TrailRange{Action: "write"}) {
+	for e, err := range vault.As("auditor").Trail(ctx, myvault.TrailFilter{Action: "write"}) {
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -31,7 +31,7 @@ func TestWhoLeavesIsNoFailureOfTheTrail(t *testing.T) {
 	trail := &leavingTrail{}
 	v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail})
 	read := func(ctx context.Context) {
-		_, err := v.As("root").ListPage(ctx, myvault.Range{}, 1)
+		_, err := v.As("root").ListPage(ctx, myvault.ListOptions{}, 1)
 		is.True(errors.Is(err, myvault.ErrTrail))
 		is.True(errors.Is(err, ctx.Err()))
 	}

@@ -10,7 +10,7 @@ import (
 // List yields the secrets in the range that the session may list, without values, ordered
 // byte by byte by project and path. One entry records the listing before the first item.
 // The sequence ends after an error.
-func (s *Session) List(ctx context.Context, r Range) iter.Seq2[Info, error] {
+func (s *Session) List(ctx context.Context, r ListOptions) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		visible, some, err := s.open(ctx, "list", r.Prefix, List)
 		if err != nil {
@@ -34,7 +34,7 @@ func (s *Session) List(ctx context.Context, r Range) iter.Seq2[Info, error] {
 // ListPage returns up to limit (1 to 1000) of what List yields. For it, it looks at no more
 // than 10,000 addresses that the session may list, and as many that it may not. A page is one
 // state of the store if the provider is a [Snapshotter].
-func (s *Session) ListPage(ctx context.Context, r Range, limit int) (Page[Info], error) {
+func (s *Session) ListPage(ctx context.Context, r ListOptions, limit int) (Page[Info], error) {
 	if err := validateLimit(limit); err != nil {
 		return Page[Info]{}, fail("list", Address{}, err)
 	}
@@ -53,7 +53,7 @@ func (s *Session) ListPage(ctx context.Context, r Range, limit int) (Page[Info],
 // GetPage returns the secrets of a page with their values: those that the session may both read and
 // list, up to limit (1 to 1000) and 8 MiB. Every read is on record before it returns. A page is one
 // state of the store if the provider is a [Snapshotter]. Range.Deleted is ErrInvalid.
-func (s *Session) GetPage(ctx context.Context, r Range, limit int) (Page[Secret], error) {
+func (s *Session) GetPage(ctx context.Context, r ListOptions, limit int) (Page[Secret], error) {
 	if r.Deleted {
 		return Page[Secret]{}, fail("get page", Address{}, fmt.Errorf("%w range: a deleted secret has no value to read", ErrInvalid))
 	}
@@ -86,7 +86,7 @@ func (s *Session) GetPage(ctx context.Context, r Range, limit int) (Page[Secret]
 }
 
 // page collects the secrets in the range that the session has all of the actions for.
-func (s scope) page(ctx context.Context, store Reader, r Range, limit int, actions Action) (Page[Info], error) {
+func (s scope) page(ctx context.Context, store Reader, r ListOptions, limit int, actions Action) (Page[Info], error) {
 	return collect(s.secrets(ctx, store, r), limit, func(info Info) (Info, bool, bool) {
 		return info, s.allows(actions, info.Address), r.duly(info)
 	})

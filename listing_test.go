@@ -26,7 +26,7 @@ func TestListShowsWhatMayBeListed(t *testing.T) {
 	v := openVault(t, myvault.Config{})
 	fill(t, v, "billing/prod/x", "newsbot/dev/db", "newsbot/prod", "newsbot/prod/db", "newsbot/prod-x/db", "newsbot/production/db")
 	list := func(service string, prefix myvault.Prefix) (got []string) {
-		for info, err := range v.As(service).List(t.Context(), myvault.Range{Prefix: prefix}) {
+		for info, err := range v.As(service).List(t.Context(), myvault.ListOptions{Prefix: prefix}) {
 			is.NoErr(err)
 			got = append(got, info.Address.String())
 		}
@@ -53,7 +53,7 @@ func TestPagesAddUpToTheList(t *testing.T) {
 	slices.Sort(visible)
 	v.SetPolicy(policyOf(t, []string{"*/prod/"}, nil))
 	var names, values []string
-	for r, more := (myvault.Range{}), true; more; {
+	for r, more := (myvault.ListOptions{}), true; more; {
 		page, err := v.As("svc").ListPage(t.Context(), r, 7)
 		is.NoErr(err)
 		for _, info := range page.Items {
@@ -62,7 +62,7 @@ func TestPagesAddUpToTheList(t *testing.T) {
 		r.After, more = page.Next, page.More
 	}
 	is.Equal(names, visible)
-	for r, more := (myvault.Range{}), true; more; {
+	for r, more := (myvault.ListOptions{}), true; more; {
 		page, err := v.As("svc").GetPage(t.Context(), r, 7)
 		is.NoErr(err)
 		for _, secret := range page.Items {
@@ -79,7 +79,7 @@ func TestGetPageNeedsReadAndList(t *testing.T) {
 	v := openVault(t, myvault.Config{})
 	fill(t, v, "p/a", "p/b", "p/c")
 	v.SetPolicy(policyOf(t, []string{"p/a", "p/b@read", "p/c@list"}, nil))
-	page, err := v.As("svc").GetPage(t.Context(), myvault.Range{}, 10)
+	page, err := v.As("svc").GetPage(t.Context(), myvault.ListOptions{}, 10)
 	is.NoErr(err)
 	is.Equal(len(page.Items), 1)
 	is.Equal(page.Items[0].Path, "a")
@@ -93,11 +93,11 @@ func TestGetPageIsBoundedInBytes(t *testing.T) {
 		_, err := v.As("root").Put(t.Context(), myvault.Address{Project: "p", Path: fmt.Sprintf("%02d", i)}, large)
 		is.NoErr(err)
 	}
-	page, err := v.As("root").GetPage(t.Context(), myvault.Range{}, 1000)
+	page, err := v.As("root").GetPage(t.Context(), myvault.ListOptions{}, 1000)
 	is.NoErr(err)
 	is.Equal(len(page.Items), 16) // 8 MiB of 512 KiB each
 	is.True(page.More)
-	page, err = v.As("root").GetPage(t.Context(), myvault.Range{After: page.Next}, 1000)
+	page, err = v.As("root").GetPage(t.Context(), myvault.ListOptions{After: page.Next}, 1000)
 	is.NoErr(err)
 	is.Equal(len(page.Items), 4)
 	is.Equal(page.Items[0].Path, "16")
@@ -112,11 +112,11 @@ func TestListPageLooksAtABoundedNumber(t *testing.T) {
 		is.NoErr(err)
 	}
 	v.SetPolicy(policyOf(t, []string{"p/10049"}, nil))
-	page, err := v.As("svc").ListPage(t.Context(), myvault.Range{}, 10)
+	page, err := v.As("svc").ListPage(t.Context(), myvault.ListOptions{}, 10)
 	is.NoErr(err)
 	is.Equal(len(page.Items), 0) // a short page, and where to go on
 	is.True(page.More)
-	page, err = v.As("svc").ListPage(t.Context(), myvault.Range{After: page.Next}, 10)
+	page, err = v.As("svc").ListPage(t.Context(), myvault.ListOptions{After: page.Next}, 10)
 	is.NoErr(err)
 	is.Equal(len(page.Items), 1)
 	is.True(!page.More)
@@ -132,15 +132,15 @@ func TestAPageDoesNotTellOfWhatIsHidden(t *testing.T) {
 		fill(t, v, append(hidden, "p/zone/a")...)
 		v.SetPolicy(policyOf(t, []string{"p/zone/a", "p/zone/a@audit"}, nil))
 		s := v.As("svc")
-		listed, err := s.ListPage(ctx, myvault.Range{}, 1)
+		listed, err := s.ListPage(ctx, myvault.ListOptions{}, 1)
 		is.NoErr(err)
 		is.Equal(len(listed.Items), 1)
 		is.True(!listed.More) // with and without hidden ones behind it
-		read, err := s.GetPage(ctx, myvault.Range{}, 1)
+		read, err := s.GetPage(ctx, myvault.ListOptions{}, 1)
 		is.NoErr(err)
 		is.Equal(len(read.Items), 1)
 		is.True(!read.More)
-		trail, err := s.TrailPage(ctx, myvault.TrailRange{Action: "write"}, 1)
+		trail, err := s.TrailPage(ctx, myvault.TrailFilter{Action: "write"}, 1)
 		is.NoErr(err)
 		is.Equal(len(trail.Entries), 1)
 		is.True(!trail.More)
@@ -166,7 +166,7 @@ func TestTrailPageEndsAtManyRanges(t *testing.T) {
 	found := 0
 	for more := true; more; more = page.More {
 		var err error
-		page, err = v.As("root").TrailPage(t.Context(), myvault.TrailRange{Action: "destroy", Before: page.Next}, 1000)
+		page, err = v.As("root").TrailPage(t.Context(), myvault.TrailFilter{Action: "destroy", Before: page.Next}, 1000)
 		is.NoErr(err)
 		is.True(len(page.Entries) <= 4)
 		for _, e := range page.Entries {
@@ -184,11 +184,11 @@ func TestTrailPageLooksAtABoundedNumber(t *testing.T) {
 		_, err := v.As("root").Put(t.Context(), db, myvault.Text("v"))
 		is.NoErr(err)
 	}
-	page, err := v.As("root").TrailPage(t.Context(), myvault.TrailRange{Action: "copy"}, 10)
+	page, err := v.As("root").TrailPage(t.Context(), myvault.TrailFilter{Action: "copy"}, 10)
 	is.NoErr(err)
 	is.Equal(len(page.Entries), 0)
 	is.True(page.More)
-	page, err = v.As("root").TrailPage(t.Context(), myvault.TrailRange{Action: "copy", Before: page.Next}, 10)
+	page, err = v.As("root").TrailPage(t.Context(), myvault.TrailFilter{Action: "copy", Before: page.Next}, 10)
 	is.NoErr(err)
 	is.True(!page.More)
 }

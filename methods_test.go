@@ -19,15 +19,15 @@ var calls = map[string]func(context.Context, *myvault.Session) error{
 	"Get":        func(ctx context.Context, s *myvault.Session) error { _, err := s.Get(ctx, db); return err },
 	"GetVersion": func(ctx context.Context, s *myvault.Session) error { _, err := s.GetVersion(ctx, db, 1); return err },
 	"GetPage": func(ctx context.Context, s *myvault.Session) error {
-		_, err := s.GetPage(ctx, myvault.Range{}, 10)
+		_, err := s.GetPage(ctx, myvault.ListOptions{}, 10)
 		return err
 	},
 	"Put": func(ctx context.Context, s *myvault.Session) error {
 		_, err := s.Put(ctx, db, myvault.Text(canary))
 		return err
 	},
-	"PutDraft": func(ctx context.Context, s *myvault.Session) error {
-		_, err := s.PutDraft(ctx, db, myvault.Draft{Generate: func(context.Context) (myvault.Value, error) { return myvault.Text(canary), nil }})
+	"PutVersion": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.PutVersion(ctx, db, myvault.NewVersion{Generate: func(context.Context) (myvault.Value, error) { return myvault.Text(canary), nil }})
 		return err
 	},
 	"Delete":   func(ctx context.Context, s *myvault.Session) error { return s.Delete(ctx, db) },
@@ -37,9 +37,9 @@ var calls = map[string]func(context.Context, *myvault.Session) error{
 		_, err := s.Apply(ctx, myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text(canary)})
 		return err
 	},
-	"List": func(ctx context.Context, s *myvault.Session) error { return first(s.List(ctx, myvault.Range{})) },
+	"List": func(ctx context.Context, s *myvault.Session) error { return first(s.List(ctx, myvault.ListOptions{})) },
 	"ListPage": func(ctx context.Context, s *myvault.Session) error {
-		_, err := s.ListPage(ctx, myvault.Range{}, 10)
+		_, err := s.ListPage(ctx, myvault.ListOptions{}, 10)
 		return err
 	},
 	"Versions": func(ctx context.Context, s *myvault.Session) error { return first(s.Versions(ctx, db)) },
@@ -62,13 +62,13 @@ var calls = map[string]func(context.Context, *myvault.Session) error{
 		_, err := s.SetDefault(ctx, "newsbot")
 		return err
 	},
-	"Trail": func(ctx context.Context, s *myvault.Session) error { return first(s.Trail(ctx, myvault.TrailRange{})) },
+	"Trail": func(ctx context.Context, s *myvault.Session) error { return first(s.Trail(ctx, myvault.TrailFilter{})) },
 	"UsagePage": func(ctx context.Context, s *myvault.Session) error {
 		_, err := s.UsagePage(ctx, myvault.UsageRange{}, 10)
 		return err
 	},
 	"TrailPage": func(ctx context.Context, s *myvault.Session) error {
-		_, err := s.TrailPage(ctx, myvault.TrailRange{}, 10)
+		_, err := s.TrailPage(ctx, myvault.TrailFilter{}, 10)
 		return err
 	},
 	"Heads": func(ctx context.Context, s *myvault.Session) error { _, err := s.Heads(ctx); return err },
@@ -84,7 +84,7 @@ var calls = map[string]func(context.Context, *myvault.Session) error{
 }
 
 // quiet are the methods that touch nothing.
-var quiet = []string{"Service", "Via", "Restrict", "Proof", "While", "Narrowed", "Ended"}
+var quiet = []string{"Service", "Via", "Restrict", "Authentication", "EndWhen", "Narrowed", "Ended"}
 
 // eachCall runs a subtest for every method of Session, found by reflection.
 func eachCall(t *testing.T, test func(t *testing.T, call func(context.Context, *myvault.Session) error)) {
@@ -125,7 +125,7 @@ func (p *spy) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, erro
 	return p.Provider.Apply(ctx, c)
 }
 
-func (p *spy) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+func (p *spy) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	p.reached++
 	return p.Provider.List(ctx, r)
 }

@@ -84,7 +84,7 @@ func continueCopy(t *testing.T, dst, src myvault.Provider) (myvault.CopyReport, 
 func destroySome(t *testing.T, p myvault.Provider, secrets int) (destroyed int) {
 	t.Helper()
 	is := is.New(t)
-	for info, err := range p.List(t.Context(), myvault.Range{}) {
+	for info, err := range p.List(t.Context(), myvault.ListOptions{}) {
 		is.NoErr(err)
 		if destroyed++; destroyed > secrets/10 {
 			return secrets / 10

@@ -15,7 +15,7 @@ const (
 )
 
 // Page is a part of a listing. While More is true the listing goes on behind Next, which is an
-// exclusive [Range].After; a page may then be short or even empty. Next is the address of the
+// exclusive [ListOptions].After; a page may then be short or even empty. Next is the address of the
 // last item. If the page looked at too many addresses, Next is the last one that is visible to
 // the session but was not asked for, or a position between two hidden addresses. That position
 // shows only what some thousand neighbouring hidden addresses have in common, so it does not

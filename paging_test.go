@@ -40,7 +40,7 @@ func (c *tally) Get(ctx context.Context, a myvault.Address, v myvault.Version) (
 	return c.Provider.Get(ctx, a, v)
 }
 
-func (c *tally) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+func (c *tally) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	return counted(c, c.Provider.List(ctx, r))
 }
 
@@ -48,7 +48,7 @@ func (c *tally) Versions(ctx context.Context, a myvault.Address, before myvault.
 	return counted(c, c.Provider.Versions(ctx, a, before))
 }
 
-func (c *tally) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+func (c *tally) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 	return counted(c, c.Provider.Entries(ctx, r))
 }
 
@@ -68,7 +68,7 @@ func (r tallyReader) Get(ctx context.Context, a myvault.Address, v myvault.Versi
 	return r.Reader.Get(ctx, a, v)
 }
 
-func (r tallyReader) List(ctx context.Context, in myvault.Range) iter.Seq2[myvault.Info, error] {
+func (r tallyReader) List(ctx context.Context, in myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	return counted(r.of, r.Reader.List(ctx, in))
 }
 
@@ -80,19 +80,19 @@ func (r tallyReader) Versions(ctx context.Context, a myvault.Address, before myv
 // were.
 func listings(t *testing.T, s *myvault.Session, prefix myvault.Prefix) (items int) {
 	t.Helper()
-	in := myvault.Range{Prefix: prefix}
+	in := myvault.ListOptions{Prefix: prefix}
 	listed, err := s.ListPage(t.Context(), in, 10)
 	read, also := s.GetPage(t.Context(), in, 10)
 	err = cmp.Or(err, also)
 	used, also := s.UsagePage(t.Context(), myvault.UsageRange{Prefix: prefix}, 10)
 	err = cmp.Or(err, also)
-	trail, also := s.TrailPage(t.Context(), myvault.TrailRange{Prefix: prefix}, 10)
+	trail, also := s.TrailPage(t.Context(), myvault.TrailFilter{Prefix: prefix}, 10)
 	err = cmp.Or(err, also)
 	for _, also := range s.List(t.Context(), in) {
 		err = cmp.Or(err, also)
 		items++
 	}
-	for _, also := range s.Trail(t.Context(), myvault.TrailRange{Prefix: prefix}) {
+	for _, also := range s.Trail(t.Context(), myvault.TrailFilter{Prefix: prefix}) {
 		err = cmp.Or(err, also)
 		items++
 	}
@@ -210,7 +210,7 @@ func TestWhatIsDeniedBelowAVisibleNameCostsNothing(t *testing.T) {
 		}
 		v.SetPolicy(policyOf(t, []string{"newsbot/"}, []string{"newsbot/prod/"}))
 		provider.calls, provider.rows = 0, 0
-		in := myvault.Range{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod"}}
+		in := myvault.ListOptions{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod"}}
 		page, err := v.As("svc").GetPage(t.Context(), in, 10)
 		is.NoErr(err)
 		is.Equal(len(page.Items), 1)
@@ -244,7 +244,7 @@ func TestThePositionOfAPageTellsNothingOfHiddenNames(t *testing.T) {
 		shuffled := rand.New(rand.NewPCG(1, 2))
 		for range 200 {
 			probe := myvault.Address{Project: "newsbot", Path: "prod/p" + string(rune('a'+shuffled.IntN(26))) + string(rune('a'+shuffled.IntN(26)))}
-			var r myvault.Range
+			var r myvault.ListOptions
 			listed, err := s.ListPage(t.Context(), r, 1+shuffled.IntN(2))
 			is.NoErr(err)
 			seen = append(seen, fmt.Sprint(listed.Next, listed.More))
@@ -283,7 +283,7 @@ func TestProbesDoNotCountWithHiddenNames(t *testing.T) {
 		fill(t, v, hidden...)
 		v.SetPolicy(policyOf(t, []string{"newsbot/@read+list"}, []string{"newsbot/prod/*-secret"}))
 		for range 3 {
-			var r myvault.Range
+			var r myvault.ListOptions
 			r.RotateBefore = time.Now() // nothing
 			for more := true; more; {
 				page, err := v.As("svc").ListPage(t.Context(), r, 10)
@@ -324,7 +324,7 @@ func TestThePositionBehindTooManyHiddenNames(t *testing.T) {
 	fill(t, v, "p/prod/q", "p/zz")
 	v.SetPolicy(policyOf(t, []string{"p/prod/q", "p/zz"}, nil))
 	var seen []string
-	var r myvault.Range
+	var r myvault.ListOptions
 	for more := true; more; {
 		page, err := v.As("svc").ListPage(t.Context(), r, 10)
 		is.NoErr(err)
@@ -358,7 +358,7 @@ func TestTrailPagesDoNotTellOfHiddenEntries(t *testing.T) {
 		fill(t, v, fmt.Sprintf("newsbot/mine/%d", i), "newsbot/theirs")
 	}
 	v.SetPolicy(policyOf(t, []string{"newsbot/mine/@audit"}, nil))
-	var r myvault.TrailRange
+	var r myvault.TrailFilter
 	found := 0
 	for more := true; more; {
 		page, err := v.As("svc").TrailPage(t.Context(), r, 1)
@@ -438,12 +438,12 @@ func TestPagesHaveWhatThePolicyAllows(t *testing.T) {
 				}
 			}
 		}
-		listed, err := s.ListPage(t.Context(), myvault.Range{Prefix: prefix}, 100)
+		listed, err := s.ListPage(t.Context(), myvault.ListOptions{Prefix: prefix}, 100)
 		is.NoErr(err)
 		for _, info := range listed.Items {
 			names = append(names, info.Address.String())
 		}
-		read, err := s.GetPage(t.Context(), myvault.Range{Prefix: prefix}, 100)
+		read, err := s.GetPage(t.Context(), myvault.ListOptions{Prefix: prefix}, 100)
 		is.NoErr(err)
 		for _, secret := range read.Items {
 			values = append(values, secret.Address.String())

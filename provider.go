@@ -32,7 +32,7 @@ type Provider interface {
 	Apply(ctx context.Context, c Commit) ([]Info, error)
 
 	// List yields the current version of the addresses in the range, ordered byte by byte.
-	List(ctx context.Context, r Range) iter.Seq2[Info, error]
+	List(ctx context.Context, r ListOptions) iter.Seq2[Info, error]
 
 	// Versions yields every version made of the address that is older than before, newest
 	// first, deleted and destroyed ones too. If before is 0 it begins at the newest. An
@@ -133,7 +133,7 @@ func (o Op) String() string {
 }
 
 // Change is one change of a [Commit]. Which fields matter depends on Op: the secret
-// kinds use Address; OpPut also Value, If, Expires and RotateAfter, as a [Draft] has them;
+// kinds use Address; OpPut also Value, If, Expires and RotateAfter, as a [NewVersion] has them;
 // OpDelete also If; OpDestroy also Versions. The project kinds use Project.Name; OpPutProject also
 // Project.Description and If (IfAbsent or IfPresent).
 type Change struct {
@@ -167,8 +167,8 @@ func (c Commit) Refused(i int, err error) error {
 	return &ChangeError{Index: i, Err: err}
 }
 
-// Range selects what List yields: addresses within Prefix that come after After.
-type Range struct {
+// ListOptions selects what List yields: addresses within Prefix that come after After.
+type ListOptions struct {
 	Prefix  Prefix
 	After   Address // exclusive; the zero Address starts at the beginning
 	Deleted bool    // those that are deleted or destroyed, in place of the live ones

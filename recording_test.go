@@ -21,7 +21,7 @@ import (
 // entriesOf gives the trail, oldest first, as short lines; the entry of asking is left out.
 func entriesOf(t testing.TB, v *myvault.Vault) (lines []string) {
 	t.Helper()
-	for e, err := range v.As("root").Trail(t.Context(), myvault.TrailRange{}) {
+	for e, err := range v.As("root").Trail(t.Context(), myvault.TrailFilter{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func TestWhatEntersTheTrail(t *testing.T) {
 		tick()
 		_ = s.Destroy(ctx, db, 1)
 		tick()
-		_ = first(s.List(ctx, myvault.Range{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod/"}}))
+		_ = first(s.List(ctx, myvault.ListOptions{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod/"}}))
 		tick()
 		_ = s.DeleteProject(ctx, "newsbot")
 
@@ -80,7 +80,7 @@ func TestWhatEntersTheTrail(t *testing.T) {
 			"access root list newsbot/prod/ v0 ok x1",
 			"changes root project-delete newsbot v0 ok x1",
 		})
-		for e, err := range v.As("root").Trail(ctx, myvault.TrailRange{}) {
+		for e, err := range v.As("root").Trail(ctx, myvault.TrailFilter{}) {
 			is.NoErr(err)
 			if e.Service == "root" && e.Via != "embedded" {
 				is.Equal(e.Via+" "+e.Request, "header req-1")
@@ -119,7 +119,7 @@ func (b *brokenTrail) Record(_ context.Context, entries ...myvault.Entry) error 
 	return nil
 }
 
-func (b *brokenTrail) Entries(context.Context, myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+func (b *brokenTrail) Entries(context.Context, myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 	return func(func(myvault.Entry, error) bool) {}
 }
 
@@ -138,10 +138,10 @@ func TestNoEntryNoValueNoChange(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrTrail))
 	is.True(errors.Is(err, errDiskFull)) // the cause is there for the log
 	is.Equal(secret.Value.Len(), 0)      // no entry, no value
-	page, err := s.GetPage(ctx, myvault.Range{}, 10)
+	page, err := s.GetPage(ctx, myvault.ListOptions{}, 10)
 	is.True(errors.Is(err, myvault.ErrTrail))
 	is.Equal(len(page.Items), 0)
-	is.True(errors.Is(first(s.List(ctx, myvault.Range{})), myvault.ErrTrail))
+	is.True(errors.Is(first(s.List(ctx, myvault.ListOptions{})), myvault.ErrTrail))
 	_, err = s.Put(ctx, db, myvault.Text("two"))
 	is.True(errors.Is(err, myvault.ErrTrail))
 	is.True(errors.Is(s.Delete(ctx, db), myvault.ErrTrail))
@@ -241,7 +241,7 @@ func TestAFloodHidesNobodyElse(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		probes, with := 0, map[string]int{}
-		for e, err := range v.As("root").Trail(ctx, myvault.TrailRange{}) {
+		for e, err := range v.As("root").Trail(ctx, myvault.TrailFilter{}) {
 			is.NoErr(err)
 			if strings.HasPrefix(e.Address.Path, "probe/") {
 				probes++
@@ -270,13 +270,13 @@ func TestTrailIsVisibleByTheRightToAudit(t *testing.T) {
 		_, err := root.Put(ctx, address(t, text), myvault.Text("v"))
 		is.NoErr(err)
 	}
-	is.NoErr(first(root.List(ctx, myvault.Range{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod"}})))
-	is.NoErr(first(root.List(ctx, myvault.Range{})))
+	is.NoErr(first(root.List(ctx, myvault.ListOptions{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod"}})))
+	is.NoErr(first(root.List(ctx, myvault.ListOptions{})))
 	_, err := root.SetDefault(ctx, "rag")
 	is.NoErr(err)
 	seen := func(rule string) (got []string) {
 		v.SetPolicy(policyOf(t, []string{rule}, nil))
-		for e, err := range v.As("svc").Trail(ctx, myvault.TrailRange{}) {
+		for e, err := range v.As("svc").Trail(ctx, myvault.TrailFilter{}) {
 			is.NoErr(err)
 			if e.Action != "audit" {
 				got = append(got, e.Action+" "+e.Address.String())
@@ -302,11 +302,11 @@ func TestTrailPages(t *testing.T) {
 		_, err = root.Get(ctx, myvault.Address{Project: "p", Path: fmt.Sprint(i)})
 		is.NoErr(err)
 	}
-	var before myvault.Position
+	var before myvault.Cursor
 	seen := make(map[string]bool)
 	pages := 0
 	for more := true; more; pages++ {
-		page, err := root.TrailPage(ctx, myvault.TrailRange{Before: before}, 7)
+		page, err := root.TrailPage(ctx, myvault.TrailFilter{Before: before}, 7)
 		is.NoErr(err)
 		is.True(len(page.Entries) <= 7)
 		for _, e := range page.Entries {

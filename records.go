@@ -36,9 +36,9 @@ func (v *Vault) Records(kind string) (*Records, error) {
 	return &Records{vault: v, project: "." + kind}, nil
 }
 
-// Event gives the same records, whose Put stands in the trail as action in place of "write":
-// the record and the event that it remembers are one commit. It is for a few fixed names, by which a [TrailRange] may then ask this vault.
-func (r *Records) Event(action string) *Records {
+// RecordAs gives the same records, whose Put stands in the trail as action in place of "write":
+// the record and the event that it remembers are one commit. It is for a few fixed names, by which a [TrailFilter] may then ask this vault.
+func (r *Records) RecordAs(action string) *Records {
 	event := *r
 	event.action = bounded(action)
 	r.vault.events.Store(event.action, true)
@@ -126,7 +126,7 @@ func (r *Records) change(ctx context.Context, by *Session, c Change) (Info, erro
 // without their values; after is exclusive, and "" begins at the first.
 func (r *Records) List(ctx context.Context, path, after string) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
-		in := Range{Prefix: Prefix{Project: r.project, Path: path}}
+		in := ListOptions{Prefix: Prefix{Project: r.project, Path: path}}
 		var err error
 		if path != "" {
 			err = validatePath(strings.TrimSuffix(path, "/"))
@@ -159,7 +159,7 @@ var afterReserved = Address{Project: "/"}
 // secrets lists what the store has in the part of the range that is in scope, the vault's own
 // records left out. They are skipped at once, so that their number neither shows in a page nor
 // costs its reader anything.
-func (s scope) secrets(ctx context.Context, store Reader, r Range) iter.Seq2[Info, error] {
+func (s scope) secrets(ctx context.Context, store Reader, r ListOptions) iter.Seq2[Info, error] {
 	r.Prefix = s.prefix
 	r = r.asStored()
 	if s.only {
@@ -183,7 +183,7 @@ func (s scope) secrets(ctx context.Context, store Reader, r Range) iter.Seq2[Inf
 
 // single lists the secret that the prefix names, if the range selects it. It does not look at
 // addresses below it.
-func single(ctx context.Context, store Reader, r Range) iter.Seq2[Info, error] {
+func single(ctx context.Context, store Reader, r ListOptions) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		if Address(r.Prefix).Compare(r.After) <= 0 {
 			return

@@ -93,7 +93,7 @@ func TestRecordsAreOnRecord(t *testing.T) {
 		is.NoErr(err)
 		v.SetPolicy(p)
 		seen := 0
-		for e, err := range v.As("auditor").Trail(ctx, myvault.TrailRange{Service: "svc"}) {
+		for e, err := range v.As("auditor").Trail(ctx, myvault.TrailFilter{Service: "svc"}) {
 			is.NoErr(err)
 			is.Equal(e.Address.Project, ".marks")
 			seen++
@@ -115,16 +115,16 @@ func TestRecordsAreNoSecrets(t *testing.T) {
 		is.NoErr(err)
 	}
 	want := []string{"+before/a", "newsbot/prod/db", "rag/x"}
-	is.Equal(paths(t, root.List(ctx, myvault.Range{})), want)
-	page, err := root.ListPage(ctx, myvault.Range{}, 3)
+	is.Equal(paths(t, root.List(ctx, myvault.ListOptions{})), want)
+	page, err := root.ListPage(ctx, myvault.ListOptions{}, 3)
 	is.NoErr(err)
 	is.Equal(len(page.Items), 3)
 	is.True(!page.More) // what is not to be seen does not count
-	values, err := root.GetPage(ctx, myvault.Range{After: myvault.Address{Project: "+before", Path: "a"}}, 2)
+	values, err := root.GetPage(ctx, myvault.ListOptions{After: myvault.Address{Project: "+before", Path: "a"}}, 2)
 	is.NoErr(err)
 	is.Equal(len(values.Items), 2)
 	is.True(!values.More)
-	is.Equal(len(paths(t, root.List(ctx, myvault.Range{Deleted: true}))), 0)
+	is.Equal(len(paths(t, root.List(ctx, myvault.ListOptions{Deleted: true}))), 0)
 	at := myvault.Address{Project: ".marks", Path: "svc/1"}
 	_, err = root.Get(ctx, at)
 	is.True(errors.Is(err, myvault.ErrInvalid))
@@ -164,7 +164,7 @@ func TestRecordsThatAreRefused(t *testing.T) {
 	is.True(errors.Is(first(records.List(ctx, "a//b", "c")), myvault.ErrInvalid))
 	_, err := records.Get(ctx, ".")
 	is.True(errors.Is(err, myvault.ErrInvalid))
-	ended := root.While(func(context.Context) error { return myvault.ErrUnauthenticated })
+	ended := root.EndWhen(func(context.Context) error { return myvault.ErrUnauthenticated })
 	is.True(errors.Is(put(ended, "b", myvault.Text("v")), myvault.ErrUnauthenticated))
 	is.NoErr(v.Close())
 	is.True(errors.Is(put(root, "b", myvault.Text("v")), myvault.ErrClosed))
@@ -179,7 +179,7 @@ func recordErrors(t *testing.T) (all []error) {
 	v := openVault(t, myvault.Config{})
 	_, err := v.Records(canary)
 	all = append(all, err)
-	_, err = myvault.ParseProof(canary)
+	_, err = myvault.ParseAuthentication(canary)
 	all = append(all, err)
 	_, err = recordsOf(t, v).Put(t.Context(), v.As("root"), "a", myvault.Bytes(make([]byte, myvault.MaxRecord+1)))
 	all = append(all, err)
@@ -208,28 +208,28 @@ func TestProof(t *testing.T) {
 	s, err := v.Login(ctx, myvault.Credentials{Service: "svc", Token: "svc-token-0123456789"})
 	is.NoErr(err)
 	for _, s := range []*myvault.Session{s, v.As("svc")} {
-		proof, err := myvault.ParseProof(s.Proof().String())
+		proof, err := myvault.ParseAuthentication(s.Authentication().String())
 		is.NoErr(err)
-		is.Equal(proof, s.Proof())
+		is.Equal(proof, s.Authentication())
 		_, err = v.Resume("svc", proof).Get(ctx, db)
 		is.NoErr(err)
 	}
-	is.Equal(myvault.Proof{}.String(), "embedded")
+	is.Equal(myvault.Authentication{}.String(), "embedded")
 	is.NoErr(s.Ended(ctx))
 	is.True(!s.Narrowed())
 	is.True(s.Restrict(rules(t, "*/")...).Narrowed())
-	is.True(s.While(func(context.Context) error { return nil }).Narrowed())
-	_, err = v.Resume("root", s.Proof()).Get(ctx, db)
+	is.True(s.EndWhen(func(context.Context) error { return nil }).Narrowed())
+	_, err = v.Resume("root", s.Authentication()).Get(ctx, db)
 	is.True(errors.Is(err, myvault.ErrUnauthenticated)) // another's token
 	p, err := myvault.NewPolicy(myvault.Service{Name: "svc", Tokens: []string{"another-token-0123456"}, Allow: rules(t, "newsbot/")})
 	is.NoErr(err)
 	v.SetPolicy(p)
-	_, err = v.Resume("svc", s.Proof()).Get(ctx, db)
+	_, err = v.Resume("svc", s.Authentication()).Get(ctx, db)
 	is.True(errors.Is(err, myvault.ErrUnauthenticated))
 	is.True(errors.Is(s.Ended(ctx), myvault.ErrUnauthenticated))
-	text := s.Proof().String()
+	text := s.Authentication().String()
 	for _, bad := range []string{"", "token:", text[1:], text + "0", text[:len(text)-1], strings.ToUpper(text), "token:" + strings.ToUpper(text[len("token:"):]), "Embedded", "token:" + strings.Repeat("G", 64)} {
-		_, err := myvault.ParseProof(bad)
+		_, err := myvault.ParseAuthentication(bad)
 		is.True(errors.Is(err, myvault.ErrInvalid))
 	}
 }
@@ -244,13 +244,13 @@ func TestEveryMethodAsksWhileTheSessionHolds(t *testing.T) {
 		provider.reached = 0
 		var ended error
 		asked := 0
-		s := v.As("root").While(func(context.Context) error { asked++; return ended }).Via("capability", "r").Restrict(rules(t, "*/")...)
+		s := v.As("root").EndWhen(func(context.Context) error { asked++; return ended }).Via("capability", "r").Restrict(rules(t, "*/")...)
 		for _, ended = range []error{myvault.ErrUnauthenticated, myvault.ErrUnavailable} {
 			is.True(errors.Is(call(t.Context(), s), ended))
 		}
 		is.Equal(provider.reached, 0)
 		is.Equal(asked, 2)
-		both := s.While(func(context.Context) error { return nil })
+		both := s.EndWhen(func(context.Context) error { return nil })
 		is.True(errors.Is(call(t.Context(), both), myvault.ErrUnavailable)) // each must hold
 	})
 }
@@ -261,7 +261,7 @@ func TestRefusedIsRecordedAsAFailedLogin(t *testing.T) {
 		is := is.New(t)
 		v := openVault(t, myvault.Config{})
 		for _, service := range []string{"svc", canary} {
-			err := v.Refused("capability", myvault.Credentials{Service: service, Token: canary, Request: "r", Remote: "192.0.2.1"})
+			err := v.RecordFailedLogin("capability", myvault.Credentials{Service: service, Token: canary, Request: "r", Remote: "192.0.2.1"})
 			is.True(errors.Is(err, myvault.ErrUnauthenticated))
 			is.Equal(err.Error(), "myvault: login: not authenticated")
 		}

@@ -74,10 +74,10 @@ func TestListingWhatIsHiddenIsADenial(t *testing.T) {
 		const flood = 1000
 		for i := range flood {
 			prefix := myvault.Prefix{Project: "billing", Path: fmt.Sprint(i, "/")}
-			page, err := v.As("svc").ListPage(t.Context(), myvault.Range{Prefix: prefix}, 10)
+			page, err := v.As("svc").ListPage(t.Context(), myvault.ListOptions{Prefix: prefix}, 10)
 			is.NoErr(err)
 			is.Equal(len(page.Items), 0)
-			is.NoErr(first(v.As("svc").Trail(t.Context(), myvault.TrailRange{})))
+			is.NoErr(first(v.As("svc").Trail(t.Context(), myvault.TrailFilter{})))
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()

@@ -54,7 +54,7 @@ func TestRelaxedPagesAreRecordedAtOnce(t *testing.T) {
 		_, err := s.Put(t.Context(), myvault.Address{Project: "p", Path: fmt.Sprint(i)}, myvault.Text("v"))
 		is.NoErr(err)
 	}
-	page, err := s.GetPage(t.Context(), myvault.Range{}, 10)
+	page, err := s.GetPage(t.Context(), myvault.ListOptions{}, 10)
 	is.NoErr(err)
 	is.Equal(len(page.Items), 3)
 	reads := 0
@@ -65,7 +65,7 @@ func TestRelaxedPagesAreRecordedAtOnce(t *testing.T) {
 	}
 	is.Equal(reads, 3)
 	trail.fails.Store(true)
-	_, err = s.GetPage(t.Context(), myvault.Range{}, 10)
+	_, err = s.GetPage(t.Context(), myvault.ListOptions{}, 10)
 	is.True(errors.Is(err, myvault.ErrTrail))
 	trail.fails.Store(false)
 }

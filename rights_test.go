@@ -38,7 +38,7 @@ var rightsOf = map[string]needed{
 	"Get":           {rule: "newsbot/prod/db@read", less: without("read")},
 	"GetVersion":    {rule: "newsbot/prod/db@read", less: without("read")},
 	"Put":           {rule: "newsbot/prod/db@write", less: without("write")},
-	"PutDraft":      {rule: "newsbot/prod/db@write", less: without("write")},
+	"PutVersion":    {rule: "newsbot/prod/db@write", less: without("write")},
 	"Delete":        {rule: "newsbot/prod/db@delete", less: without("delete")},
 	"Undelete":      {rule: "newsbot/prod/db@write", less: without("write")},
 	"Destroy":       {rule: "newsbot/prod/db@destroy", less: without("destroy")},
@@ -54,14 +54,14 @@ var rightsOf = map[string]needed{
 	"Explain":       {rule: others, less: ""}, // about itself; about others as Who
 	"Rights":        {rule: others, less: ""},
 	"List": {rule: "newsbot/prod/db@list", less: without("list"), seen: func(ctx context.Context, s *myvault.Session) int {
-		return count(s.List(ctx, myvault.Range{}))
+		return count(s.List(ctx, myvault.ListOptions{}))
 	}},
 	"ListPage": {rule: "newsbot/prod/db@list", less: without("list"), seen: func(ctx context.Context, s *myvault.Session) int {
-		page, _ := s.ListPage(ctx, myvault.Range{}, 10)
+		page, _ := s.ListPage(ctx, myvault.ListOptions{}, 10)
 		return len(page.Items)
 	}},
 	"GetPage": {rule: "newsbot/prod/db@read+list", less: without("read"), seen: func(ctx context.Context, s *myvault.Session) int {
-		page, _ := s.GetPage(ctx, myvault.Range{}, 10)
+		page, _ := s.GetPage(ctx, myvault.ListOptions{}, 10)
 		return len(page.Items)
 	}},
 	"Projects": {rule: "newsbot/any@read", less: others, seen: func(ctx context.Context, s *myvault.Session) int {
@@ -76,10 +76,10 @@ var rightsOf = map[string]needed{
 		return len(page.Items)
 	}},
 	"Trail": {rule: "newsbot/prod/db@audit", less: without("audit"), seen: func(ctx context.Context, s *myvault.Session) int {
-		return count(s.Trail(ctx, myvault.TrailRange{}))
+		return count(s.Trail(ctx, myvault.TrailFilter{}))
 	}},
 	"TrailPage": {rule: "newsbot/prod/db@audit", less: without("audit"), seen: func(ctx context.Context, s *myvault.Session) int {
-		page, _ := s.TrailPage(ctx, myvault.TrailRange{}, 10)
+		page, _ := s.TrailPage(ctx, myvault.TrailFilter{}, 10)
 		return len(page.Entries)
 	}},
 }

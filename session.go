@@ -21,7 +21,7 @@ type Session struct {
 	label   string // service, as entries hold it
 	via     string
 	request string
-	proof   Proof                         // ends the session once it no longer holds
+	proof   Authentication                // ends the session once it no longer holds
 	guards  []func(context.Context) error // so does each of these
 	limits  []*grants                     // each restriction must allow too
 }

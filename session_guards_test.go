@@ -33,7 +33,7 @@ func TestThePolicyIsReadBehindTheGuards(t *testing.T) {
 	is.NoErr(err)
 	s, err := v.Login(t.Context(), myvault.Credentials{Service: "root", Token: "root-token-0123456789"})
 	is.NoErr(err)
-	_, err = s.While(func(context.Context) error { v.SetPolicy(withdrawn); return nil }).Get(t.Context(), db)
+	_, err = s.EndWhen(func(context.Context) error { v.SetPolicy(withdrawn); return nil }).Get(t.Context(), db)
 	is.True(errors.Is(err, myvault.ErrUnauthenticated))
 }
 
@@ -45,7 +45,7 @@ func TestSessionsOfOneSessionEndByThemselves(t *testing.T) {
 	ended := func(context.Context) error { return myvault.ErrUnauthenticated }
 	s := v.As("root")
 	for range 8 {
-		first, second := s.While(ended), s.While(holds)
+		first, second := s.EndWhen(ended), s.EndWhen(holds)
 		is.True(errors.Is(first.Ended(t.Context()), myvault.ErrUnauthenticated))
 		is.NoErr(second.Ended(t.Context()))
 		s = second

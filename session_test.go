@@ -60,7 +60,7 @@ func state(t testing.TB, v *myvault.Vault) (lines []string) {
 	t.Helper()
 	s := v.As("root")
 	for _, deleted := range []bool{false, true} {
-		for info, err := range s.List(t.Context(), myvault.Range{Deleted: deleted}) {
+		for info, err := range s.List(t.Context(), myvault.ListOptions{Deleted: deleted}) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,7 +80,7 @@ func state(t testing.TB, v *myvault.Vault) (lines []string) {
 func outcomes(t testing.TB, v *myvault.Vault) map[myvault.Outcome]uint64 {
 	t.Helper()
 	count := make(map[myvault.Outcome]uint64)
-	for e, err := range v.As("root").Trail(t.Context(), myvault.TrailRange{}) {
+	for e, err := range v.As("root").Trail(t.Context(), myvault.TrailFilter{}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,7 +8,7 @@ import (
 // Reader is the part of a [Provider] that reads secrets and projects.
 type Reader interface {
 	Get(ctx context.Context, addr Address, version Version) (Secret, error)
-	List(ctx context.Context, r Range) iter.Seq2[Info, error]
+	List(ctx context.Context, r ListOptions) iter.Seq2[Info, error]
 	Versions(ctx context.Context, addr Address, before Version) iter.Seq2[Info, error]
 	Projects(ctx context.Context, from string) iter.Seq2[Project, error]
 }

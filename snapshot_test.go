@@ -60,7 +60,7 @@ func TestAPageIsOneState(t *testing.T) {
 				written <- nil
 			}()
 			for range 40 {
-				values, err := root.GetPage(t.Context(), myvault.Range{}, 1000)
+				values, err := root.GetPage(t.Context(), myvault.ListOptions{}, 1000)
 				is.NoErr(err)
 				seen := map[string]bool{}
 				for _, secret := range values.Items {
@@ -70,7 +70,7 @@ func TestAPageIsOneState(t *testing.T) {
 				}
 				is.Equal(len(values.Items), 403)
 				is.Equal(len(seen), 1) // values of one commit
-				infos, err := root.ListPage(t.Context(), myvault.Range{}, 1000)
+				infos, err := root.ListPage(t.Context(), myvault.ListOptions{}, 1000)
 				is.NoErr(err)
 				is.Equal(infos.Items[0].Version, infos.Items[402].Version) // versions of one commit
 			}

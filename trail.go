@@ -16,7 +16,7 @@ type Trail interface {
 
 	// Entries yields the entries in the range, the newest first: each chain by falling
 	// sequence, several chains merged by falling time.
-	Entries(ctx context.Context, r TrailRange) iter.Seq2[Entry, error]
+	Entries(ctx context.Context, r TrailFilter) iter.Seq2[Entry, error]
 }
 
 // Auditor is a Trail whose entries are chained with a MAC, so that a change of an old
@@ -89,6 +89,6 @@ type NoTrail struct{}
 func (NoTrail) Record(context.Context, ...Entry) error { return nil }
 
 // Entries yields nothing.
-func (NoTrail) Entries(context.Context, TrailRange) iter.Seq2[Entry, error] {
+func (NoTrail) Entries(context.Context, TrailFilter) iter.Seq2[Entry, error] {
 	return func(func(Entry, error) bool) {}
 }

@@ -71,7 +71,7 @@ func (s *Session) usage(ctx context.Context, r UsageRange, limit int) (page Usag
 		return page, err
 	}
 	err = v.snapshot(ctx, func(store Reader) (err error) {
-		page.Page, err = collect(visible.secrets(ctx, store, Range{After: r.After}), limit, func(info Info) (Usage, bool, bool) {
+		page.Page, err = collect(visible.secrets(ctx, store, ListOptions{After: r.After}), limit, func(info Info) (Usage, bool, bool) {
 			u := v.usage.of(info)
 			return u, visible.allows(Audit, info.Address), (r.UnusedSince.IsZero() || u.LastRead.Before(r.UnusedSince))
 		})

@@ -21,7 +21,7 @@ type trailOf struct {
 	with func(ctx context.Context, all iter.Seq2[myvault.Entry, error]) iter.Seq2[myvault.Entry, error]
 }
 
-func (p trailOf) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+func (p trailOf) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 	return p.with(ctx, p.Provider.Entries(ctx, r))
 }
 

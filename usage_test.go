@@ -93,7 +93,7 @@ func TestUsageOnEveryTrail(t *testing.T) {
 
 				between := time.Now()
 				time.Sleep(2 * time.Millisecond) // times are in whole microseconds
-				_, err = root.GetPage(t.Context(), myvault.Range{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod/b"}}, 10)
+				_, err = root.GetPage(t.Context(), myvault.ListOptions{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod/b"}}, 10)
 				is.NoErr(err)
 				read(svc, "prod/d")
 				by, _ = used(t, v, myvault.UsageRange{Prefix: myvault.Prefix{Project: "newsbot"}, UnusedSince: between})
@@ -150,7 +150,7 @@ func TestUsageAfterPruning(t *testing.T) {
 	_, err = store.PruneAccess(t.Context(), sqlite.AccessLimit{Before: time.Now().Add(time.Hour)}, nil)
 	is.NoErr(err)
 	oldest := time.Time{}
-	for e, err := range store.Entries(t.Context(), myvault.TrailRange{Before: myvault.Position{myvault.ChainChanges: 1}}) {
+	for e, err := range store.Entries(t.Context(), myvault.TrailFilter{Before: myvault.Cursor{myvault.ChainChanges: 1}}) {
 		is.NoErr(err)
 		oldest = e.At
 	}
@@ -186,7 +186,7 @@ type counting struct {
 	gave *int
 }
 
-func (c counting) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+func (c counting) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 	return func(yield func(myvault.Entry, error) bool) {
 		for e, err := range c.Provider.Entries(ctx, r) {
 			*c.gave++
@@ -283,7 +283,7 @@ func TestUsageForgetsTheOldestReads(t *testing.T) {
 		}
 	}
 	is.True(known > 0 && known <= 10)
-	for e, err := range v.As("root").Trail(t.Context(), myvault.TrailRange{}) {
+	for e, err := range v.As("root").Trail(t.Context(), myvault.TrailFilter{}) {
 		is.NoErr(err)
 		if e.Action == "read" && forgotten[e.Address] {
 			is.True(e.Last.Before(page.Since)) // reads from Since on are known

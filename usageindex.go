@@ -105,11 +105,11 @@ type walk struct {
 // down looks at the entries below a sequence, 0 for all, the newest first, until those that are known. It
 // gives the newest and the last one that it came to, after an error too.
 func (w *walk) down(ctx context.Context, below, known uint64) (newest, reached uint64, err error) {
-	before := Position{ChainChanges: 1} // none of those
+	before := Cursor{ChainChanges: 1} // none of those
 	if reached = below; below != 0 {
 		before[ChainAccess] = below
 	}
-	for e, err := range w.trail.Entries(ctx, TrailRange{Before: before}) {
+	for e, err := range w.trail.Entries(ctx, TrailFilter{Before: before}) {
 		switch {
 		case err != nil:
 			return newest, reached, err

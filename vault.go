@@ -65,7 +65,7 @@ type Vault struct {
 	ownTrail bool // the provider is the trail: entries go into its commits
 	policy   atomic.Pointer[Policy]
 	closed   atomic.Bool
-	events   sync.Map // the names that Records.Event was given
+	events   sync.Map // the names that Records.RecordAs was given
 }
 
 // Config is what a Vault may be told; the zero Config suits a provider that is a [Trail].
@@ -177,17 +177,17 @@ func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
 		via = "certificate"
 	}
 	if proof.kind == byEmbedder {
-		return nil, v.Refused(via, c)
+		return nil, v.RecordFailedLogin(via, c)
 	}
 	s := v.Resume(service, proof)
 	s.via, s.request = via, bounded(c.Request)
 	return s, nil
 }
 
-// Refused records a failed log-in afterwards, as [Vault.Login] does, and returns the error to
+// RecordFailedLogin records a failed log-in afterwards, as [Vault.Login] does, and returns the error to
 // answer, which wraps ErrUnauthenticated. It is for packages that know a further way to log in;
 // via names that way. Of the credentials the token is not looked at.
-func (v *Vault) Refused(via string, c Credentials) error {
+func (v *Vault) RecordFailedLogin(via string, c Credentials) error {
 	s := &Session{vault: v, label: bounded(c.Service), via: bounded(via), request: bounded(c.Request)}
 	e := s.entry("login", Address{})
 	e.Remote = bounded(c.Remote)

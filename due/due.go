@@ -146,7 +146,7 @@ func (w *Watcher) look(ctx context.Context) (next time.Time, err error) {
 	now := time.Now()
 	next = now.Add(w.config.Scan)
 	var ready []Notice
-	for info, err := range w.session.List(ctx, myvault.Range{Prefix: w.config.Prefix}) {
+	for info, err := range w.session.List(ctx, myvault.ListOptions{Prefix: w.config.Prefix}) {
 		if err != nil {
 			return next, err
 		}

@@ -44,14 +44,14 @@ func vaultOn(t *testing.T, provider myvault.Provider, trail myvault.Trail) *myva
 // put writes a version that is due for rotation and expires so far from now; zero: never.
 func put(t *testing.T, v *myvault.Vault, addr myvault.Address, rotate, expire time.Duration) {
 	t.Helper()
-	d := myvault.Draft{Value: myvault.Text("v")}
+	d := myvault.NewVersion{Value: myvault.Text("v")}
 	if rotate != 0 {
 		d.RotateAfter = time.Now().Add(rotate)
 	}
 	if expire != 0 {
 		d.Expires = time.Now().Add(expire)
 	}
-	if _, err := v.As("root").PutDraft(t.Context(), addr, d); err != nil {
+	if _, err := v.As("root").PutVersion(t.Context(), addr, d); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -104,7 +104,7 @@ func start(t *testing.T, v *myvault.Vault, service string, l *notices) *due.Watc
 func events(t *testing.T, v *myvault.Vault) (lines []string) {
 	t.Helper()
 	for _, kind := range []due.Kind{due.Expired, due.Rotation} {
-		for e, err := range v.As("root").Trail(t.Context(), myvault.TrailRange{Action: string(kind), Outcome: myvault.OutcomeOK}) {
+		for e, err := range v.As("root").Trail(t.Context(), myvault.TrailFilter{Action: string(kind), Outcome: myvault.OutcomeOK}) {
 			if err != nil {
 				t.Fatal(err)
 			}

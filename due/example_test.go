@@ -24,14 +24,14 @@ func Example() {
 		log.Fatal(err)
 	}
 	addr := myvault.Address{Project: "newsbot", Path: "prod/db/password"}
-	if _, err := rotator.PutDraft(ctx, addr, myvault.Draft{Generate: password, RotateAfter: time.Now()}); err != nil {
+	if _, err := rotator.PutVersion(ctx, addr, myvault.NewVersion{Generate: password, RotateAfter: time.Now()}); err != nil {
 		log.Fatal(err)
 	}
 
 	rotated := make(chan myvault.Info, 1)
 	watcher, err := due.Start(vault, rotator, due.Config{Notify: func(ctx context.Context, n due.Notice) error {
-		next := myvault.Draft{Generate: password, RotateAfter: time.Now().AddDate(0, 3, 0)}
-		info, err := rotator.PutDraft(ctx, n.Secret.Address, next, myvault.IfVersion(n.Secret.Version))
+		next := myvault.NewVersion{Generate: password, RotateAfter: time.Now().AddDate(0, 3, 0)}
+		info, err := rotator.PutVersion(ctx, n.Secret.Address, next, myvault.IfVersion(n.Secret.Version))
 		if errors.Is(err, myvault.ErrConflict) {
 			return nil // somebody rotated it already, perhaps this call before a crash
 		}

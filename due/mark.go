@@ -96,7 +96,7 @@ func (w *Watcher) attend(ctx context.Context, n Notice) (again time.Time, err er
 func (w *Watcher) claim(ctx context.Context, n Notice) (mark, myvault.Version, error) {
 	m := mark{ID: n.ID, Kind: n.Kind, Project: n.Secret.Project, Path: n.Secret.Path, Version: n.Secret.Version}
 	record, err := w.records.Get(ctx, place(n))
-	records, condition := w.records.Event(string(n.Kind)), myvault.IfAbsent()
+	records, condition := w.records.RecordAs(string(n.Kind)), myvault.IfAbsent()
 	switch {
 	case err == nil:
 		if err := json.Unmarshal(record.Value.RevealBytes(), &m); err != nil {
@@ -151,7 +151,7 @@ func (w *Watcher) clean(ctx context.Context, now time.Time) error {
 		marks[info.Path] = true
 	}
 	for _, deleted := range []bool{false, true} {
-		for info, err := range w.session.List(ctx, myvault.Range{Prefix: w.config.Prefix, Deleted: deleted}) {
+		for info, err := range w.session.List(ctx, myvault.ListOptions{Prefix: w.config.Prefix, Deleted: deleted}) {
 			if err != nil {
 				return err
 			}

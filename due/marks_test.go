@@ -72,7 +72,7 @@ func TestMarksGo(t *testing.T) {
 		time.Sleep(50 * time.Hour)
 		is.NoErr(w.Close())
 		is.Equal(marks(t, v), 3)
-		for e, err := range v.As("root").Trail(t.Context(), myvault.TrailRange{Service: "part"}) {
+		for e, err := range v.As("root").Trail(t.Context(), myvault.TrailFilter{Service: "part"}) {
 			is.NoErr(err)
 			is.Equal(e.Outcome, myvault.OutcomeOK) // it did not even ask
 		}

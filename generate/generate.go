@@ -1,5 +1,5 @@
 // Package generate makes values that nobody has seen: passwords, keys and tokens of the
-// system's randomness, for [myvault.Session.PutDraft] and the HTTP API.
+// system's randomness, for [myvault.Session.PutVersion] and the HTTP API.
 //
 //	password, err := generate.Text(32, generate.Alphanumeric)
 //	info, err := session.PutDraft(ctx, addr, myvault.Draft{Generate: password})

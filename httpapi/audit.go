@@ -94,8 +94,8 @@ func (c *call) listTrail() (answer, error) {
 }
 
 // trailRange reads the filters.
-func (c *call) trailRange() (myvault.TrailRange, error) {
-	r := myvault.TrailRange{
+func (c *call) trailRange() (myvault.TrailFilter, error) {
+	r := myvault.TrailFilter{
 		Prefix:  myvault.Prefix{Project: c.query.Get("project"), Path: c.query.Get("prefix")},
 		Service: c.query.Get("service"),
 		Action:  c.query.Get("action"),
@@ -122,12 +122,12 @@ func (c *call) instant(name string) (time.Time, error) {
 }
 
 // position reads how far the trail was read.
-func (c *call) position() (myvault.Position, error) {
+func (c *call) position() (myvault.Cursor, error) {
 	fields, err := c.cursor()
 	if err != nil || fields == nil {
 		return nil, err
 	}
-	position := make(myvault.Position)
+	position := make(myvault.Cursor)
 	for pair := range slices.Chunk(fields, 2) {
 		if len(pair) == 2 {
 			position[pair[0]], err = strconv.ParseUint(pair[1], 10, 64)

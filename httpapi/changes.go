@@ -67,7 +67,7 @@ func (c *call) change(b changeBody) (change myvault.Change, err error) {
 		err = unprocessable("the member op is missing; it is put or delete", "op")
 	case *b.Op == "put":
 		change.Op = myvault.OpPut
-		var d myvault.Draft
+		var d myvault.NewVersion
 		d, err = c.draft(b.draftBody)
 		change.Value, change.Generate, change.Expires, change.RotateAfter = d.Value, d.Generate, d.Expires, d.RotateAfter
 	case *b.Op != "delete":

@@ -40,7 +40,7 @@ const (
 )
 
 // draft reads the members.
-func (c *call) draft(b draftBody) (d myvault.Draft, err error) {
+func (c *call) draft(b draftBody) (d myvault.NewVersion, err error) {
 	if d.Expires, err = sentTime("expires_at", b.ExpiresAt); err != nil {
 		return d, err
 	}
@@ -62,7 +62,7 @@ func (c *call) draft(b draftBody) (d myvault.Draft, err error) {
 }
 
 // fault names the member that makes a draft of the body invalid.
-func (b draftBody) fault(d myvault.Draft) string {
+func (b draftBody) fault(d myvault.NewVersion) string {
 	switch {
 	case d.Generate == nil && d.Value.Validate() != nil:
 		return "value"
@@ -151,7 +151,7 @@ func timesOf(info myvault.Info) times {
 }
 
 // written gives the answer to a write: with the value, unless nobody is to see it.
-func written(info myvault.Info, d myvault.Draft) any {
+func written(info myvault.Info, d myvault.NewVersion) any {
 	if d.Generate != nil {
 		return itemOf(info)
 	}

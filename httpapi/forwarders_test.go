@@ -73,7 +73,7 @@ func failedFrom(t *testing.T, r *http.Request) string {
 	is.NoErr(err)
 	is.Equal(record(handler, r).Code, 401)
 	time.Sleep(2 * time.Second) // failures are written within one
-	for e, err := range vault.As("admin").Trail(t.Context(), myvault.TrailRange{}) {
+	for e, err := range vault.As("admin").Trail(t.Context(), myvault.TrailFilter{}) {
 		is.NoErr(err)
 		if e.Action == "login" {
 			return e.Remote

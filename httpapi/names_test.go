@@ -121,7 +121,7 @@ func TestBadNamesInAPathAreRefusedAndChangeNothing(t *testing.T) {
 	}
 	is := is.New(t)
 	var left []string
-	for info, err := range f.vault.As("admin").List(t.Context(), myvault.Range{}) {
+	for info, err := range f.vault.As("admin").List(t.Context(), myvault.ListOptions{}) {
 		is.NoErr(err)
 		left = append(left, fmt.Sprint(info.Address, info.Version))
 	}

@@ -62,8 +62,8 @@ func (c *call) listSecrets() (answer, error) {
 }
 
 // secretRange reads the filters of a listing.
-func (c *call) secretRange() (myvault.Range, error) {
-	r := myvault.Range{Prefix: myvault.Prefix{Project: c.query.Get("project"), Path: c.query.Get("prefix")}}
+func (c *call) secretRange() (myvault.ListOptions, error) {
+	r := myvault.ListOptions{Prefix: myvault.Prefix{Project: c.query.Get("project"), Path: c.query.Get("prefix")}}
 	switch c.query.Get("deleted") {
 	case "", "false":
 	case "true":
@@ -85,7 +85,7 @@ func (c *call) readProject() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	r := myvault.Range{Prefix: myvault.Prefix{Project: c.addr.Project, Path: c.query.Get("prefix")}}
+	r := myvault.ListOptions{Prefix: myvault.Prefix{Project: c.addr.Project, Path: c.query.Get("prefix")}}
 	if r.After, err = c.after(); err != nil {
 		return answer{}, err
 	}
@@ -154,7 +154,7 @@ func (c *call) createSecret() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	info, err := c.session.PutDraft(c.ctx(), addr, draft, myvault.IfAbsent())
+	info, err := c.session.PutVersion(c.ctx(), addr, draft, myvault.IfAbsent())
 	if err != nil {
 		return answer{}, err
 	}
@@ -205,7 +205,7 @@ func (c *call) updateSecret() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	info, err := c.session.PutDraft(c.ctx(), c.addr, draft, condition)
+	info, err := c.session.PutVersion(c.ctx(), c.addr, draft, condition)
 	if err != nil {
 		return answer{}, afterCondition(err, given)
 	}

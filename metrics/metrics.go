@@ -29,7 +29,7 @@ const (
 	within    = 2 * time.Second // for asking a store about itself
 )
 
-// Register has r collect the [myvault.Measure]s of a vault, its provider and its trail, each time
+// Register has r collect the [myvault.Metric]s of a vault, its provider and its trail, each time
 // it is scraped. The error is that of r, such as for a second vault on it: give each a registerer
 // of its own by [prometheus.WrapRegistererWith].
 func Register(r prometheus.Registerer, vault *myvault.Vault) error {
@@ -47,7 +47,7 @@ func (c collector) Describe(descs chan<- *prometheus.Desc) { prometheus.Describe
 func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
-	for _, m := range c.vault.Measures(ctx) {
+	for _, m := range c.vault.Metrics(ctx) {
 		kind := prometheus.GaugeValue
 		if m.Counter {
 			kind = prometheus.CounterValue

@@ -161,9 +161,9 @@ func TestWhatIsCounted(t *testing.T) {
 // impatient is a provider that tells whether it was given a time to answer within.
 type impatient struct{ *memory.Provider }
 
-func (impatient) Measures(ctx context.Context) []myvault.Measure {
+func (impatient) Metrics(ctx context.Context) []myvault.Metric {
 	_, within := ctx.Deadline()
-	return []myvault.Measure{{Name: "within", Help: "Whether there is a limit.", Value: map[bool]float64{true: 1}[within]}}
+	return []myvault.Metric{{Name: "within", Help: "Whether there is a limit.", Value: map[bool]float64{true: 1}[within]}}
 }
 
 // TestAScrapeIsNotForEver where a store does not answer, and says of each number whether it only grows.
@@ -247,7 +247,7 @@ func TestRequestsAreRegisteredTogether(t *testing.T) {
 
 // TestTheSameNamesAtEveryCall, of a store and of a trail beside one, though neither can be asked any more.
 func TestTheSameNamesAtEveryCall(t *testing.T) {
-	names := func(all []myvault.Measure) (names []string, untold int) {
+	names := func(all []myvault.Metric) (names []string, untold int) {
 		for _, m := range all {
 			names = append(names, m.Name)
 			if math.IsNaN(m.Value) {
@@ -263,17 +263,17 @@ func TestTheSameNamesAtEveryCall(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		measured interface {
-			myvault.Measured
+			myvault.Instrumented
 			io.Closer
 		}
 		untold int
 	}{"store": {store, 3}, "trail": {trail, 1}} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			before, untold := names(c.measured.Measures(t.Context()))
+			before, untold := names(c.measured.Metrics(t.Context()))
 			is.Equal(untold, 0)
 			is.NoErr(c.measured.Close())
-			after, untold := names(c.measured.Measures(t.Context()))
+			after, untold := names(c.measured.Metrics(t.Context()))
 			is.Equal(after, before)
 			is.Equal(untold, c.untold)
 		})

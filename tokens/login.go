@@ -31,7 +31,7 @@ func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, er
 		m, at = i.stranger()
 	}
 	refused := func() (*myvault.Session, error) {
-		return nil, i.vault.Refused("capability", myvault.Credentials{Service: at.service, Request: c.Request, Remote: c.Remote})
+		return nil, i.vault.RecordFailedLogin("capability", myvault.Credentials{Service: at.service, Request: c.Request, Remote: c.Remote})
 	}
 	r, err := i.find(ctx, at)
 	gone := errors.Is(err, myvault.ErrNotFound)
@@ -60,7 +60,7 @@ func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, er
 	for _, rules := range append([][]myvault.Rule{r.rules}, rulesOf(caveats)...) {
 		session = session.Restrict(rules...)
 	}
-	return session.While(func(ctx context.Context) error { return i.holds(ctx, at, until) }), nil
+	return session.EndWhen(func(ctx context.Context) error { return i.holds(ctx, at, until) }), nil
 }
 
 // stranger stands in for what is no token, so that it costs what a wrong one costs.

@@ -89,7 +89,7 @@ func (i *Issuer) grant(by *myvault.Session, g Grant) (record, error) {
 	}
 	now := time.Now().UTC().Truncate(time.Second)
 	r := record{
-		Version: recordVersion, Key: newKey(), Proof: by.Proof().String(), Incarnation: i.vault.Incarnation(),
+		Version: recordVersion, Key: newKey(), Proof: by.Authentication().String(), Incarnation: i.vault.Incarnation(),
 		Issued: now, Expires: now.Add(g.Lifetime), Rules: texts, rules: slices.Clone(g.Rules),
 	}
 	if g.Certificate != nil {

@@ -25,7 +25,7 @@ type record struct {
 	Rules       jsontext.Value `json:"rules"`                 // an array of strings
 	Certificate string         `json:"certificate,omitempty"` // hexadecimal SHA-256 of the leaf
 
-	proof myvault.Proof // Proof and Rules as understand read them
+	proof myvault.Authentication // Proof and Rules as understand read them
 	rules []myvault.Rule
 }
 
@@ -57,7 +57,7 @@ func parseRecord(v myvault.Value) (record, error) {
 // understand reads the proof and the rules: ErrTampered where they are none.
 func (r record) understand() (record, error) {
 	var err error
-	if r.proof, err = myvault.ParseProof(r.Proof); err != nil {
+	if r.proof, err = myvault.ParseAuthentication(r.Proof); err != nil {
 		return record{}, unreadable()
 	}
 	var texts []string

@@ -103,7 +103,7 @@ func (i *Issuer) over(ctx context.Context, service string, v myvault.Value) bool
 	if r.expired() || r.Incarnation != i.vault.Incarnation() {
 		return true
 	}
-	proof, err := myvault.ParseProof(r.Proof)
+	proof, err := myvault.ParseAuthentication(r.Proof)
 	return err == nil && errors.Is(i.vault.Resume(service, proof).Ended(ctx), myvault.ErrUnauthenticated)
 }
 

@@ -127,7 +127,7 @@ func TestATokenDoesAPartOfWhatItsServiceMay(t *testing.T) {
 	is.True(errors.Is(get(t, s, myvault.Address{Project: "newsbot", Path: "prod/hidden"}), myvault.ErrDenied))
 	_, err = s.Put(t.Context(), smtp, myvault.Text("x"))
 	is.True(errors.Is(err, myvault.ErrDenied))
-	for e, err := range v.As("root").Trail(t.Context(), myvault.TrailRange{Service: "newsbot", Action: "read"}) {
+	for e, err := range v.As("root").Trail(t.Context(), myvault.TrailFilter{Service: "newsbot", Action: "read"}) {
 		is.NoErr(err)
 		is.Equal(e.Via, "capability")
 		is.Equal(e.Request, "req-1")
@@ -160,7 +160,7 @@ func TestNarrowing(t *testing.T) {
 			is.NoErr(err)
 			is.Equal(get(t, s, db) == nil, c.db)
 			is.Equal(get(t, s, smtp) == nil, c.smtp)
-			page, err := s.ListPage(t.Context(), myvault.Range{Prefix: myvault.Prefix{Project: "newsbot"}}, 10)
+			page, err := s.ListPage(t.Context(), myvault.ListOptions{Prefix: myvault.Prefix{Project: "newsbot"}}, 10)
 			is.NoErr(err)
 			is.Equal(len(page.Items) > 0, c.list)
 		})
@@ -177,7 +177,7 @@ func TestOnlyTheServiceItself(t *testing.T) {
 	bearer, err := login(t, issuer, token.Bearer)
 	is.NoErr(err)
 	restricted := newsbot(t, v).Restrict(rules(t, "*/")...)
-	guarded := newsbot(t, v).While(func(context.Context) error { return nil })
+	guarded := newsbot(t, v).EndWhen(func(context.Context) error { return nil })
 	for _, s := range []*myvault.Session{nil, bearer, restricted, guarded, v.As("stranger")} {
 		_, err := issuer.Mint(ctx, s, tokens.Grant{Rules: rules(t, "*/")})
 		is.True(errors.Is(err, myvault.ErrDenied))

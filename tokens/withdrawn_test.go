@@ -61,7 +61,7 @@ func TestAChangeOfTheSharedTokenEndsNoOthers(t *testing.T) {
 		return p
 	}
 	v.SetPolicy(with(shared))
-	proof, err := myvault.ParseProof(fmt.Sprintf("certificate:%d:dns:newsbot.internal", time.Now().Add(time.Hour).Unix()))
+	proof, err := myvault.ParseAuthentication(fmt.Sprintf("certificate:%d:dns:newsbot.internal", time.Now().Add(time.Hour).Unix()))
 	is.NoErr(err)
 	onToken := mint(t, issuer, newsbot(t, v), tokens.Grant{}).Bearer
 	others := []myvault.Value{

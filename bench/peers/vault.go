@@ -153,7 +153,7 @@ func (p session) Put(s Secret, value []byte) error {
 }
 
 func (p session) Page(s Secret) (int, error) {
-	below := myvault.Range{Prefix: myvault.Prefix{Project: s.Address().Project, Path: "prod/"}}
+	below := myvault.ListOptions{Prefix: myvault.Prefix{Project: s.Address().Project, Path: "prod/"}}
 	page, err := p.s.ListPage(context.Background(), below, PageSize)
 	return len(page.Items), err
 }

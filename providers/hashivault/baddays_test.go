@@ -198,7 +198,7 @@ func TestOversize(t *testing.T) {
 		s := opened(t, fresh(server.Address, server.Token))
 		_, err := apply(t.Context(), s, put("newsbot/a", strings.Repeat("x", myvault.MaxValue+1)))
 		is.True(errors.Is(err, myvault.ErrTooLarge))
-		for _, err := range s.List(t.Context(), myvault.Range{}) {
+		for _, err := range s.List(t.Context(), myvault.ListOptions{}) {
 			is.NoErr(err)
 			t.Error("something was stored")
 		}

@@ -116,7 +116,7 @@ func compareStores(t *testing.T, want, got myvault.Provider, lost map[string]boo
 	is := is.New(t)
 	n := 0
 	for _, deleted := range []bool{false, true} {
-		for info, err := range want.List(t.Context(), myvault.Range{Deleted: deleted}) {
+		for info, err := range want.List(t.Context(), myvault.ListOptions{Deleted: deleted}) {
 			is.NoErr(err)
 			theirs := make(map[myvault.Version]myvault.Info)
 			for i, err := range got.Versions(t.Context(), info.Address, 0) {

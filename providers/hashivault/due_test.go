@@ -54,7 +54,7 @@ func TestNoticesAreOnce(t *testing.T) {
 		second, two := open()
 		for i := range secrets {
 			addr := myvault.Address{Project: "newsbot", Path: fmt.Sprintf("prod/%d", i)}
-			_, _ = first.As("rotator").PutDraft(t.Context(), addr, myvault.Draft{Value: myvault.Text("v"), RotateAfter: time.Now()}, myvault.IfAbsent())
+			_, _ = first.As("rotator").PutVersion(t.Context(), addr, myvault.NewVersion{Value: myvault.Text("v"), RotateAfter: time.Now()}, myvault.IfAbsent())
 		}
 		for end := time.Now().Add(time.Minute); told() < secrets && time.Now().Before(end); {
 			time.Sleep(50 * time.Millisecond)
@@ -70,7 +70,7 @@ func TestNoticesAreOnce(t *testing.T) {
 		is.Equal(n, 1)
 	}
 	outcomes := make(map[myvault.Outcome]int)
-	for e, err := range trail.Entries(t.Context(), myvault.TrailRange{Action: string(due.Rotation)}) {
+	for e, err := range trail.Entries(t.Context(), myvault.TrailFilter{Action: string(due.Rotation)}) {
 		is.NoErr(err)
 		outcomes[e.Outcome]++
 	}

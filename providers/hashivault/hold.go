@@ -194,7 +194,7 @@ func (r *register) removeOnce(ctx context.Context, name string) error {
 
 // empty gives ErrNotEmpty where the project has a live secret.
 func (r *register) empty(ctx context.Context, name string) error {
-	for info, err := range r.store.walk(ctx, myvault.Range{Prefix: myvault.Prefix{Project: name}}) {
+	for info, err := range r.store.walk(ctx, myvault.ListOptions{Prefix: myvault.Prefix{Project: name}}) {
 		if err != nil {
 			return err
 		}

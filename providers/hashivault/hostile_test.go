@@ -70,8 +70,8 @@ func callAll(t *testing.T, ctx context.Context, s *hashivault.Store) (errs map[s
 	_, errs["get a version"] = s.Get(ctx, a, 1)
 	errs["versions"] = some(s.Versions(ctx, a, 0))
 	errs["history"] = some(s.History(ctx, a))
-	errs["list"] = some(s.List(ctx, myvault.Range{}))
-	errs["list below"] = some(s.List(ctx, myvault.Range{Prefix: myvault.Prefix{Project: "newsbot", Path: "b"}}))
+	errs["list"] = some(s.List(ctx, myvault.ListOptions{}))
+	errs["list below"] = some(s.List(ctx, myvault.ListOptions{Prefix: myvault.Prefix{Project: "newsbot", Path: "b"}}))
 	errs["projects"] = some(s.Projects(ctx, ""))
 	errs["ping"] = s.Ping(ctx)
 	for about, c := range map[string]myvault.Change{
@@ -170,7 +170,7 @@ func TestNamesThatNoAddressHas(t *testing.T) {
 		t.Run(names[:min(len(names), 20)], func(t *testing.T) {
 			lied(t, lie{200, `{"data":{"keys":[` + names + `]}}`}, func(ctx context.Context, s *hashivault.Store) {
 				is := is.New(t)
-				for _, r := range []myvault.Range{{}, {Prefix: myvault.Prefix{Project: "newsbot"}}} {
+				for _, r := range []myvault.ListOptions{{}, {Prefix: myvault.Prefix{Project: "newsbot"}}} {
 					is.NoErr(last(s.List(ctx, r)))
 				}
 			})

@@ -12,7 +12,7 @@ import (
 // List implements [myvault.Provider]: one request for each folder that is not wholly outside
 // the range, and one for each secret, up to sixteen at once. No value is moved. What
 // changes while it runs may show or not.
-func (s *Store) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+func (s *Store) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		for info, err := range s.walk(ctx, r) {
 			if err == nil && (info.State == 0 || (info.State == myvault.Live) == r.Deleted) {
@@ -27,7 +27,7 @@ func (s *Store) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Inf
 
 // walk yields every address in the range that has a key in Vault, whatever its state; a
 // key that never had a version has the state 0.
-func (s *Store) walk(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+func (s *Store) walk(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	w := &walk{store: s, r: r, turns: make(chan struct{}, atOnce)}
 	switch p := r.Prefix; {
 	case p.Project == "":
@@ -43,7 +43,7 @@ func (s *Store) walk(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Inf
 // walk goes through the folders in the order of the addresses.
 type walk struct {
 	store *Store
-	r     myvault.Range
+	r     myvault.ListOptions
 	turns chan struct{} // bounds the requests at once, at all depths together
 }
 

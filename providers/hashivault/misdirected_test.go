@@ -101,7 +101,7 @@ var before = map[string]func(ctx context.Context, s *hashivault.Store, theirs st
 		return first(s.Versions(ctx, at(p+"/a"), 0))
 	},
 	"a listing": func(ctx context.Context, s *hashivault.Store, p string) error {
-		return last(s.List(ctx, myvault.Range{Prefix: myvault.Prefix{Project: p}}))
+		return last(s.List(ctx, myvault.ListOptions{Prefix: myvault.Prefix{Project: p}}))
 	},
 	"the projects": func(ctx context.Context, s *hashivault.Store, _ string) error { return last(s.Projects(ctx, "")) },
 	"a write": func(ctx context.Context, s *hashivault.Store, p string) error {
@@ -181,10 +181,10 @@ var reads = map[string]func(ctx context.Context, s *hashivault.Store, ours strin
 		return lines(s.History(ctx, at(p+"/a")), ofSecret)
 	},
 	"list": func(ctx context.Context, s *hashivault.Store, p string) ([]string, error) {
-		return lines(s.List(ctx, myvault.Range{Prefix: myvault.Prefix{Project: p}}), ofInfo)
+		return lines(s.List(ctx, myvault.ListOptions{Prefix: myvault.Prefix{Project: p}}), ofInfo)
 	},
 	"list all": func(ctx context.Context, s *hashivault.Store, _ string) ([]string, error) {
-		return lines(s.List(ctx, myvault.Range{}), ofInfo)
+		return lines(s.List(ctx, myvault.ListOptions{}), ofInfo)
 	},
 	"projects": func(ctx context.Context, s *hashivault.Store, _ string) ([]string, error) {
 		return lines(s.Projects(ctx, ""), projectLine)

@@ -195,7 +195,7 @@ func TestGoingDownLater(t *testing.T) {
 	is.True(!strings.Contains(err.Error(), "newsbot")) // such errors reach logs
 	_, err = apply(t.Context(), s, put("newsbot/a", "2"))
 	is.True(errors.Is(err, myvault.ErrUnavailable)) // nothing reached it, so the outcome is known
-	for _, err := range s.List(t.Context(), myvault.Range{}) {
+	for _, err := range s.List(t.Context(), myvault.ListOptions{}) {
 		is.True(errors.Is(err, myvault.ErrUnavailable))
 	}
 	fake.Restart(t)

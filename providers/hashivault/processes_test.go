@@ -65,7 +65,7 @@ func TestDeletingAProjectBesideAnotherProcess(t *testing.T) {
 		is := is.New(t)
 		is.Equal(len(registered(t, a)), 12)
 		live := 0
-		for _, err := range b.List(t.Context(), myvault.Range{}) {
+		for _, err := range b.List(t.Context(), myvault.ListOptions{}) {
 			is.NoErr(err)
 			live++
 		}

@@ -38,7 +38,7 @@ func TestWhatIsNotVaultFindsNothing(t *testing.T) {
 			_, remove := apply(t.Context(), s, change(myvault.OpDelete, "newsbot/a"))
 			for what, err := range map[string]error{
 				"get": get, "get an earlier version": earlier, "put if absent": put, "delete": remove, "ping": s.Ping(t.Context()),
-				"list":     last(s.List(t.Context(), myvault.Range{})),
+				"list":     last(s.List(t.Context(), myvault.ListOptions{})),
 				"versions": last(s.Versions(t.Context(), at("newsbot/a"), 0)),
 				"history":  last(s.History(t.Context(), at("newsbot/a"))),
 				"projects": last(s.Projects(t.Context(), "")),

@@ -36,7 +36,7 @@ func TestReadOnlyWritesNothing(t *testing.T) {
 		_, err = s.Get(t.Context(), addr, 0)
 		is.Equal(err == nil, made)
 		found := 0
-		for _, err := range s.List(t.Context(), myvault.Range{}) {
+		for _, err := range s.List(t.Context(), myvault.ListOptions{}) {
 			is.NoErr(err)
 			found++
 		}

@@ -77,17 +77,17 @@ func TestListRequests(t *testing.T) {
 		}
 		for _, c := range []struct {
 			about             string
-			r                 myvault.Range
+			r                 myvault.ListOptions
 			found, lists, all int
 		}{
-			{"everything", myvault.Range{}, 24, 9, 33},
-			{"a project", myvault.Range{Prefix: myvault.Prefix{Project: "newsbot"}}, 12, 4, 16},
-			{"a folder", myvault.Range{Prefix: myvault.Prefix{Project: "newsbot", Path: "b/"}}, 4, 1, 5},
-			{"a folder and the secret of its name", myvault.Range{Prefix: myvault.Prefix{Project: "newsbot", Path: "b"}}, 4, 1, 6},
-			{"what comes late", myvault.Range{After: at("newsbot/b/2")}, 5, 4, 9},
-			{"what comes late in a project", myvault.Range{Prefix: myvault.Prefix{Project: "newsbot"}, After: at("newsbot/b/2")}, 5, 3, 8},
-			{"after a project", myvault.Range{After: at("common/zzz")}, 12, 6, 18},
-			{"after all", myvault.Range{After: at("zzz/a")}, 0, 1, 1},
+			{"everything", myvault.ListOptions{}, 24, 9, 33},
+			{"a project", myvault.ListOptions{Prefix: myvault.Prefix{Project: "newsbot"}}, 12, 4, 16},
+			{"a folder", myvault.ListOptions{Prefix: myvault.Prefix{Project: "newsbot", Path: "b/"}}, 4, 1, 5},
+			{"a folder and the secret of its name", myvault.ListOptions{Prefix: myvault.Prefix{Project: "newsbot", Path: "b"}}, 4, 1, 6},
+			{"what comes late", myvault.ListOptions{After: at("newsbot/b/2")}, 5, 4, 9},
+			{"what comes late in a project", myvault.ListOptions{Prefix: myvault.Prefix{Project: "newsbot"}, After: at("newsbot/b/2")}, 5, 3, 8},
+			{"after a project", myvault.ListOptions{After: at("common/zzz")}, 12, 6, 18},
+			{"after all", myvault.ListOptions{After: at("zzz/a")}, 0, 1, 1},
 		} {
 			fake.Requests()
 			n := 0
@@ -122,7 +122,7 @@ func TestListStopsAsking(t *testing.T) {
 			do(t, s, put(fmt.Sprintf("newsbot/%03d", i), "1"))
 		}
 		fake.Requests()
-		for range s.List(t.Context(), myvault.Range{}) {
+		for range s.List(t.Context(), myvault.ListOptions{}) {
 			break
 		}
 		is.True(len(fake.Requests()) <= 20)

@@ -54,10 +54,10 @@ func (s *Store) Stats() Stats {
 	return stats
 }
 
-var _ myvault.Measured = (*Store)(nil)
+var _ myvault.Instrumented = (*Store)(nil)
 
-// Measures implements [myvault.Measured]: the Stats.
-func (s *Store) Measures(context.Context) []myvault.Measure {
+// Metrics implements [myvault.Measured]: the Stats.
+func (s *Store) Metrics(context.Context) []myvault.Metric {
 	stats := s.Stats()
 	failing, left := 0.0, -1.0
 	if stats.Failing {
@@ -66,7 +66,7 @@ func (s *Store) Measures(context.Context) []myvault.Measure {
 	if !stats.Expires.IsZero() {
 		left = max(0, time.Until(stats.Expires).Seconds())
 	}
-	return []myvault.Measure{
+	return []myvault.Metric{
 		{Name: "vault_logins_total", Help: "Log-ins that HashiCorp Vault granted.", Counter: true, Value: float64(stats.LogIns)},
 		{Name: "vault_renewals_total", Help: "Renewals of the token that HashiCorp Vault granted.", Counter: true, Value: float64(stats.Renewals)},
 		{Name: "vault_login_failures_total", Help: "Log-ins and renewals that HashiCorp Vault did not grant.", Counter: true, Value: float64(stats.Failures)},

@@ -29,7 +29,7 @@ func TestStats(t *testing.T) {
 		is.True(now.LogIns > 1 && now.Renewals > 0) // renewed, and logged in again at the maximum
 		is.True(now.Expires.After(first.Expires))
 		names := map[string]float64{}
-		for _, m := range s.Measures(t.Context()) {
+		for _, m := range s.Metrics(t.Context()) {
 			names[m.Name] = m.Value
 		}
 		is.True(names["vault_logins_total"] >= 2 && names["vault_renewals_total"] >= 1)

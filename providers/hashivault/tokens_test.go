@@ -54,7 +54,7 @@ func tokensOver(t *testing.T, config hashivault.Config) {
 	is.NoErr(err)
 	_, err = s.Get(ctx, addr)
 	is.NoErr(err)
-	page, err := s.ListPage(ctx, myvault.Range{}, 10)
+	page, err := s.ListPage(ctx, myvault.ListOptions{}, 10)
 	is.NoErr(err)
 	is.Equal(len(page.Items), 1) // the records are not among the secrets
 	is.NoErr(issuer.Revoke(ctx, v.As("newsbot"), token.ID))

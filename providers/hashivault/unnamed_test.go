@@ -44,7 +44,7 @@ func TestRecordsWithoutAName(t *testing.T) {
 		is.Equal(secret.Value.Reveal(), "of a")
 		is.Equal(states(t, s, "newsbot/a"), []string{"1 live"})
 		is.Equal(states(t, s, "newsbot/c"), []string{"1 deleted"})
-		is.NoErr(last(s.List(t.Context(), myvault.Range{})))
+		is.NoErr(last(s.List(t.Context(), myvault.ListOptions{})))
 		projects, err := lines(s.Projects(t.Context(), ""), projectLine)
 		is.NoErr(err)
 		is.Equal(projects, []string{`newsbot "news" default true by me`})
@@ -69,7 +69,7 @@ func TestRecordsWithoutAName(t *testing.T) {
 		server.Must(t, "POST", "secret/data/"+config.Base+"/secrets/newsbot/d", `{"data":{"value":"of a","key":{"abc/secrets/newsbot/a":""}}}`)
 		_, err = s.Get(t.Context(), at("newsbot/d"), 0)
 		is.True(errors.Is(err, myvault.ErrTampered))
-		is.True(errors.Is(last(s.List(t.Context(), myvault.Range{})), myvault.ErrTampered))
+		is.True(errors.Is(last(s.List(t.Context(), myvault.ListOptions{})), myvault.ErrTampered))
 		is.True(errors.Is(last(s.Versions(t.Context(), at("newsbot/d"), 0)), myvault.ErrTampered))
 	})
 }

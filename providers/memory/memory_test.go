@@ -49,7 +49,7 @@ func TestNewestEntriesAreKept(t *testing.T) {
 		is.NoErr(err)
 		next := map[string]uint64{myvault.ChainAccess: uint64(i + 1), myvault.ChainChanges: uint64(i + 1)}
 		n := 0
-		for e, err := range p.Entries(t.Context(), myvault.TrailRange{}) {
+		for e, err := range p.Entries(t.Context(), myvault.TrailFilter{}) {
 			is.NoErr(err)
 			is.Equal(e.Seq, next[e.Chain]) // the newest first, without a gap
 			next[e.Chain]--
@@ -57,7 +57,7 @@ func TestNewestEntriesAreKept(t *testing.T) {
 		}
 		is.Equal(n, 2*min(keep, i+1)) // ten of each chain
 	}
-	for range p.Entries(t.Context(), myvault.TrailRange{Before: myvault.Position{myvault.ChainAccess: 47, myvault.ChainChanges: 48}}) {
+	for range p.Entries(t.Context(), myvault.TrailFilter{Before: myvault.Cursor{myvault.ChainAccess: 47, myvault.ChainChanges: 48}}) {
 		t.Error("an entry that should be forgotten is there")
 	}
 }
@@ -111,7 +111,7 @@ func TestIteratorsWalkASnapshot(t *testing.T) {
 		apply(t, p, change)
 	}
 	n := 0
-	for info, err := range p.List(t.Context(), myvault.Range{}) {
+	for info, err := range p.List(t.Context(), myvault.ListOptions{}) {
 		is.NoErr(err)
 		is.Equal(info.State, myvault.Live)
 		if n++; n == 1 {
@@ -135,7 +135,7 @@ func TestListEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var errs []error
-	for _, err := range p.List(ctx, myvault.Range{}) {
+	for _, err := range p.List(ctx, myvault.ListOptions{}) {
 		errs = append(errs, err)
 		cancel()
 	}

@@ -40,7 +40,7 @@ func (p *Provider) Versions(ctx context.Context, addr myvault.Address, before my
 
 // List implements [myvault.Provider]. It walks a snapshot: what changes meanwhile does
 // not show. A context that ends meanwhile ends it with the context's error.
-func (p *Provider) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+func (p *Provider) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		tree, err := p.snapshot(ctx)
 		if err != nil {
@@ -51,7 +51,7 @@ func (p *Provider) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.
 	}
 }
 
-func list(ctx context.Context, tree *btree.Map[string, *history], r myvault.Range, yield func(myvault.Info, error) bool) {
+func list(ctx context.Context, tree *btree.Map[string, *history], r myvault.ListOptions, yield func(myvault.Info, error) bool) {
 	for _, s := range spansOf(r.Prefix) {
 		if !s.walk(ctx, tree, r, yield) {
 			return
@@ -90,7 +90,7 @@ func spansOf(p myvault.Prefix) []span {
 }
 
 // walk yields what the span and the range select; it reports whether to go on.
-func (s span) walk(ctx context.Context, tree *btree.Map[string, *history], r myvault.Range, yield func(myvault.Info, error) bool) bool {
+func (s span) walk(ctx context.Context, tree *btree.Map[string, *history], r myvault.ListOptions, yield func(myvault.Info, error) bool) bool {
 	from, after := s.from, ""
 	if r.After != (myvault.Address{}) {
 		after = keyOf(r.After)

@@ -44,7 +44,7 @@ func (s snapshot) Get(ctx context.Context, addr myvault.Address, version myvault
 }
 
 // List implements [myvault.Reader].
-func (s snapshot) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+func (s snapshot) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		if err := ctx.Err(); err != nil {
 			yield(myvault.Info{}, err)

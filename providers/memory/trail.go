@@ -111,7 +111,7 @@ func (p *Provider) Record(ctx context.Context, entries ...myvault.Entry) error {
 }
 
 // Entries implements [myvault.Trail]. It walks a snapshot.
-func (p *Provider) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+func (p *Provider) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 	return func(yield func(myvault.Entry, error) bool) {
 		t := &p.trail
 		t.mu.RLock()
@@ -138,7 +138,7 @@ func (p *Provider) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[
 }
 
 // before leaves out what the position excludes, by a step to its place.
-func before(entries []myvault.Entry, p myvault.Position) []myvault.Entry {
+func before(entries []myvault.Entry, p myvault.Cursor) []myvault.Entry {
 	if len(entries) == 0 {
 		return nil
 	}

@@ -73,12 +73,12 @@ var archiveClauses = []Clause{
 		s.whole("newsbot/a")
 		s.hides(myvault.ErrNotFound, "newsbot/a", 0)
 		s.history("newsbot/a", "2 deleted", "1 live")
-		s.lists(myvault.Range{})
+		s.lists(myvault.ListOptions{})
 	}),
 	archived("archive/no-entry", "History leaves no entry: that is the affair of who asks.", func(s *stage) {
 		s.do(put("newsbot/a", "1"))
 		s.whole("newsbot/a")
-		s.trail(myvault.TrailRange{}, "changes 1 write newsbot/a")
+		s.trail(myvault.TrailFilter{}, "changes 1 write newsbot/a")
 	}, Trail),
 	archived("archive/never", "The history of an address that never had a version yields ErrNotFound, once.", func(s *stage) {
 		s.do(put("newsbot/a/b", "1"), project("common", ""))

@@ -24,7 +24,7 @@ func (s *stage) head(chain string) myvault.Head {
 
 // chain gives the entries of one chain, newest first.
 func (s *stage) chain(name string) []myvault.Entry {
-	return slices.DeleteFunc(s.entries(myvault.TrailRange{}), func(e myvault.Entry) bool { return e.Chain != name })
+	return slices.DeleteFunc(s.entries(myvault.TrailFilter{}), func(e myvault.Entry) bool { return e.Chain != name })
 }
 
 func audited(name, promise string, play func(*stage)) Clause {

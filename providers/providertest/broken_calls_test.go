@@ -26,7 +26,7 @@ func deaf(f *fake) {
 	f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 		return f.Provider.Get(deaf(ctx), a, v)
 	}
-	f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+	f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 		return f.Provider.List(deaf(ctx), r)
 	}
 	f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
@@ -38,7 +38,7 @@ func deaf(f *fake) {
 	f.record = func(ctx context.Context, entries ...myvault.Entry) error {
 		return f.Provider.Record(deaf(ctx), entries...)
 	}
-	f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+	f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 		return f.Provider.Entries(deaf(ctx), r)
 	}
 	f.heads = func(ctx context.Context) ([]myvault.Head, error) { return f.newest(deaf(ctx)) }
@@ -57,7 +57,7 @@ func hasty(f *fake) {
 		}
 		return secret, err
 	}
-	f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+	f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 		return cut(ctx, f.Provider.List(ctx, r))
 	}
 	f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
@@ -69,7 +69,7 @@ func hasty(f *fake) {
 	f.history = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Secret, error] {
 		return cut(ctx, f.Provider.History(ctx, a))
 	}
-	f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+	f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 		return cut(ctx, f.Provider.Entries(ctx, r))
 	}
 	f.heads = func(ctx context.Context) ([]myvault.Head, error) {
@@ -104,7 +104,7 @@ func locked(f *fake) {
 		defer mu.Unlock()
 		return f.Provider.Apply(ctx, c)
 	}
-	f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+	f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 		return holding(&mu, f.Provider.List(ctx, r))
 	}
 	f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
@@ -113,7 +113,7 @@ func locked(f *fake) {
 	f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 		return holding(&mu, f.Provider.Projects(ctx, from))
 	}
-	f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+	f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 		return holding(&mu, f.Provider.Entries(ctx, r))
 	}
 }
@@ -188,7 +188,7 @@ var brokenCalls = []broken{
 		}
 	}, []string{"ending/apply"}},
 	{"iterators go on after an error", func(f *fake) {
-		f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 			return twice(f.Provider.List(ctx, r))
 		}
 		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
@@ -197,14 +197,14 @@ var brokenCalls = []broken{
 		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 			return twice(f.Provider.Projects(ctx, from))
 		}
-		f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+		f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 			return twice(f.Provider.Entries(ctx, r))
 		}
 	}, []string{"context/list", "context/versions", "context/projects", "context/entries", "versions/never-made"}},
 	{"iterators hold a lock", locked, []string{"iterate/list", "iterate/list-deletes", "iterate/versions", "iterate/projects", "iterate/entries"}},
 	{"iterators exclude each other", func(f *fake) {
 		var mu sync.Mutex
-		f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 			return holding(&mu, f.Provider.List(ctx, r))
 		}
 	}, []string{"iterate/list-nested"}},
@@ -228,7 +228,7 @@ var brokenCalls = []broken{
 		}
 	}, []string{"iterate/left-open"}},
 	{"an iterator shows what was there when it was made", func(f *fake) {
-		f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 			var all []myvault.Info
 			for info, err := range f.Provider.List(ctx, r) {
 				if err == nil {

@@ -187,7 +187,7 @@ var brokenCommits = []broken{
 			kept.set("", entries)
 			return f.Provider.Record(ctx, entries...)
 		}
-		f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+		f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 			return each(f.Provider.Entries(ctx, r), func(e *myvault.Entry) {
 				if last := kept.get(""); len(last) > 0 {
 					e.Action, e.Address = last[0].Action, last[0].Address

@@ -152,7 +152,7 @@ var brokenProjects = []broken{
 		}
 	}, []string{"project-delete/live", "commit/fills-project"}},
 	{"a project with deleted secrets cannot be deleted", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
-		for info, err := range f.Provider.List(context.Background(), myvault.Range{Deleted: true}) {
+		for info, err := range f.Provider.List(context.Background(), myvault.ListOptions{Deleted: true}) {
 			if err == nil && info.Project == c.Changes[0].Project.Name {
 				return nil, myvault.ErrNotEmpty
 			}
@@ -160,7 +160,7 @@ var brokenProjects = []broken{
 		return apply(c)
 	}), []string{"project-delete/deleted", "project-delete/histories", "project-delete/undelete", "undelete/project"}},
 	{"secrets of projects of like names keep a project", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
-		for info, err := range f.Provider.List(context.Background(), myvault.Range{}) {
+		for info, err := range f.Provider.List(context.Background(), myvault.ListOptions{}) {
 			if err == nil && strings.HasPrefix(info.Project, c.Changes[0].Project.Name) {
 				return nil, myvault.ErrNotEmpty
 			}
@@ -176,7 +176,7 @@ var brokenProjects = []broken{
 		return infos, err
 	}), []string{"project-delete/empty", "project-delete/again", "project-delete/twice"}},
 	{"deleting a project destroys its histories", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
-		for info, err := range f.Provider.List(context.Background(), myvault.Range{Deleted: true}) {
+		for info, err := range f.Provider.List(context.Background(), myvault.ListOptions{Deleted: true}) {
 			if err == nil && info.Project == c.Changes[0].Project.Name {
 				_, _ = apply(with(c, myvault.Change{Op: myvault.OpDestroy, Address: info.Address}))
 			}
@@ -207,14 +207,14 @@ var brokenProjects = []broken{
 		}
 	}, []string{"register/full", "register/room", "reserved/full"}},
 	{"reserved projects are registered", onProjects(func(f *fake, all []myvault.Project) []myvault.Project {
-		for info, err := range f.Provider.List(context.Background(), myvault.Range{}) {
+		for info, err := range f.Provider.List(context.Background(), myvault.ListOptions{}) {
 			if err == nil && strings.HasPrefix(info.Project, ".") {
 				all = append([]myvault.Project{{Name: info.Project}}, all...)
 			}
 		}
 		return all
 	}), []string{"reserved/unregistered"}},
-	{"reserved projects hold no secrets", onList(func(_ *fake, _ myvault.Range, all []myvault.Info) []myvault.Info {
+	{"reserved projects hold no secrets", onList(func(_ *fake, _ myvault.ListOptions, all []myvault.Info) []myvault.Info {
 		return slices.DeleteFunc(all, func(i myvault.Info) bool { return strings.HasPrefix(i.Project, ".") })
 	}), []string{"reserved/secrets"}},
 }

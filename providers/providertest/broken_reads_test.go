@@ -39,18 +39,18 @@ func onDestroyed(edit func(current, asked myvault.Version, err error) error) fun
 }
 
 // onList breaks what List yields.
-func onList(edit func(f *fake, r myvault.Range, all []myvault.Info) []myvault.Info) func(*fake) {
+func onList(edit func(f *fake, r myvault.ListOptions, all []myvault.Info) []myvault.Info) func(*fake) {
 	return func(f *fake) {
-		f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 			return edited(f.Provider.List(ctx, r), func(all []myvault.Info) []myvault.Info { return edit(f, r, all) })
 		}
 	}
 }
 
 // asking breaks List by asking for another range.
-func asking(edit func(*myvault.Range)) func(*fake) {
+func asking(edit func(*myvault.ListOptions)) func(*fake) {
 	return func(f *fake) {
-		f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 			edit(&r)
 			return f.Provider.List(ctx, r)
 		}
@@ -141,7 +141,7 @@ var brokenReads = []broken{
 	{"values are trimmed", storing(strings.TrimSpace), []string{"size/text"}},
 	{"values end at 64 KiB", storing(func(v string) string { return v[:min(64<<10, len(v))] }), []string{"size/largest", "size/versions"}},
 	{"a prefix crosses segments", func(f *fake) {
-		f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 			path := r.Prefix.Path
 			r.Prefix.Path = ""
 			return edited(f.Provider.List(ctx, r), func(all []myvault.Info) []myvault.Info {
@@ -149,14 +149,14 @@ var brokenReads = []broken{
 			})
 		}
 	}, []string{"list/whole-segments", "list/self-and-below", "list/japanese"}},
-	{"a prefix leaves out the secret itself", asking(func(r *myvault.Range) {
+	{"a prefix leaves out the secret itself", asking(func(r *myvault.ListOptions) {
 		if r.Prefix.Path != "" {
 			r.Prefix.Path = strings.TrimSuffix(r.Prefix.Path, "/") + "/"
 		}
 	}), []string{"list/self-and-below", "list/one"}},
-	{"a slash at the end of a prefix is lost", asking(func(r *myvault.Range) { r.Prefix.Path = strings.TrimSuffix(r.Prefix.Path, "/") }), []string{"list/below", "list/one"}},
-	{"a prefix of a project is ignored", asking(func(r *myvault.Range) { r.Prefix = myvault.Prefix{} }), []string{"list/project", "list/no-match"}},
-	{"an underscore is a wildcard", onList(func(f *fake, r myvault.Range, all []myvault.Info) []myvault.Info {
+	{"a slash at the end of a prefix is lost", asking(func(r *myvault.ListOptions) { r.Prefix.Path = strings.TrimSuffix(r.Prefix.Path, "/") }), []string{"list/below", "list/one"}},
+	{"a prefix of a project is ignored", asking(func(r *myvault.ListOptions) { r.Prefix = myvault.Prefix{} }), []string{"list/project", "list/no-match"}},
+	{"an underscore is a wildcard", onList(func(f *fake, r myvault.ListOptions, all []myvault.Info) []myvault.Info {
 		if !strings.Contains(r.Prefix.Path, "_") {
 			return all
 		}
@@ -169,36 +169,38 @@ var brokenReads = []broken{
 		}
 		return all
 	}), []string{"list/literal"}},
-	{"list is in the order of the whole address", onList(func(_ *fake, _ myvault.Range, all []myvault.Info) []myvault.Info {
+	{"list is in the order of the whole address", onList(func(_ *fake, _ myvault.ListOptions, all []myvault.Info) []myvault.Info {
 		slices.SortFunc(all, func(a, b myvault.Info) int { return strings.Compare(a.Address.String(), b.Address.String()) })
 		return all
 	}), []string{"list/order"}},
-	{"list is out of order", onList(func(_ *fake, _ myvault.Range, all []myvault.Info) []myvault.Info {
+	{"list is out of order", onList(func(_ *fake, _ myvault.ListOptions, all []myvault.Info) []myvault.Info {
 		slices.Reverse(all)
 		return all
 	}), []string{"list/order", "list/many", "after/pages"}},
-	{"after is inclusive", onList(func(f *fake, r myvault.Range, all []myvault.Info) []myvault.Info {
+	{"after is inclusive", onList(func(f *fake, r myvault.ListOptions, all []myvault.Info) []myvault.Info {
 		if s, err := f.Provider.Get(context.Background(), r.After, 0); err == nil && r.Prefix.Contains(r.After) {
 			all = append([]myvault.Info{s.Info}, all...)
 		}
 		return all
 	}), []string{"after/exclusive", "after/end", "after/prefix", "after/prefix-itself"}},
-	{"after must exist", onList(func(f *fake, r myvault.Range, all []myvault.Info) []myvault.Info {
+	{"after must exist", onList(func(f *fake, r myvault.ListOptions, all []myvault.Info) []myvault.Info {
 		if _, err := f.Provider.Get(context.Background(), r.After, 0); err != nil && r.After != (myvault.Address{}) {
 			return nil
 		}
 		return all
 	}), []string{"after/need-not-exist", "after/deleted", "after/before-prefix"}},
-	{"after loses the prefix", asking(func(r *myvault.Range) {
+	{"after loses the prefix", asking(func(r *myvault.ListOptions) {
 		if r.After != (myvault.Address{}) {
 			r.Prefix = myvault.Prefix{}
 		}
 	}), []string{"after/prefix", "after/between", "after/beyond-prefix"}},
-	{"list ends after a page", onList(func(_ *fake, _ myvault.Range, all []myvault.Info) []myvault.Info { return all[:min(256, len(all))] }), []string{"list/many", "commit/large"}},
+	{"list ends after a page", onList(func(_ *fake, _ myvault.ListOptions, all []myvault.Info) []myvault.Info {
+		return all[:min(256, len(all))]
+	}), []string{"list/many", "commit/large"}},
 	{"list ends after a page of rows, live or not", func(f *fake) {
-		f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 			n := 0
-			for range f.Provider.List(ctx, myvault.Range{Prefix: r.Prefix, After: r.After, Deleted: !r.Deleted}) {
+			for range f.Provider.List(ctx, myvault.ListOptions{Prefix: r.Prefix, After: r.After, Deleted: !r.Deleted}) {
 				n++
 			}
 			return edited(f.Provider.List(ctx, r), func(all []myvault.Info) []myvault.Info {
@@ -206,7 +208,7 @@ var brokenReads = []broken{
 			})
 		}
 	}, []string{"list/sparse"}},
-	{"deleted secrets are listed", onList(func(f *fake, r myvault.Range, all []myvault.Info) []myvault.Info {
+	{"deleted secrets are listed", onList(func(f *fake, r myvault.ListOptions, all []myvault.Info) []myvault.Info {
 		r.Deleted = !r.Deleted
 		for info, err := range f.Provider.List(context.Background(), r) {
 			if err == nil {
@@ -215,7 +217,7 @@ var brokenReads = []broken{
 		}
 		return all
 	}), []string{"list/live", "list/deleted", "list/returned", "destroy/not-listed"}},
-	{"list has every version", onList(func(f *fake, _ myvault.Range, all []myvault.Info) []myvault.Info {
+	{"list has every version", onList(func(f *fake, _ myvault.ListOptions, all []myvault.Info) []myvault.Info {
 		var every []myvault.Info
 		for _, head := range all {
 			for info, err := range f.Provider.Versions(context.Background(), head.Address, 0) {
@@ -226,14 +228,14 @@ var brokenReads = []broken{
 		}
 		return every
 	}), []string{"list/once", "list/current"}},
-	{"list forgets the times", onList(func(_ *fake, _ myvault.Range, all []myvault.Info) []myvault.Info {
+	{"list forgets the times", onList(func(_ *fake, _ myvault.ListOptions, all []myvault.Info) []myvault.Info {
 		for i := range all {
 			all[i].Expires, all[i].RotateAfter = time.Time{}, time.Time{}
 		}
 		return all
 	}), []string{"time/carried"}},
 	{"reading what is empty is an error", func(f *fake) {
-		f.list = func(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 			return func(yield func(myvault.Info, error) bool) {
 				n := 0
 				for info, err := range f.Provider.List(ctx, r) {
@@ -295,7 +297,7 @@ var brokenReads = []broken{
 	{"versions have those of what is below", func(f *fake) {
 		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
 			return edited(f.Provider.Versions(ctx, a, before), func(all []myvault.Info) []myvault.Info {
-				for info, err := range f.Provider.List(ctx, myvault.Range{Prefix: myvault.Prefix{Project: a.Project, Path: a.Path + "/"}}) {
+				for info, err := range f.Provider.List(ctx, myvault.ListOptions{Prefix: myvault.Prefix{Project: a.Project, Path: a.Path + "/"}}) {
 					if err == nil {
 						all = append(all, info)
 					}

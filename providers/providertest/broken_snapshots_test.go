@@ -13,7 +13,7 @@ import (
 type patched struct {
 	myvault.Reader
 	get      func(context.Context, myvault.Address, myvault.Version) (myvault.Secret, error)
-	list     func(context.Context, myvault.Range) iter.Seq2[myvault.Info, error]
+	list     func(context.Context, myvault.ListOptions) iter.Seq2[myvault.Info, error]
 	versions func(context.Context, myvault.Address, myvault.Version) iter.Seq2[myvault.Info, error]
 	projects func(context.Context, string) iter.Seq2[myvault.Project, error]
 }
@@ -22,7 +22,7 @@ func (r *patched) Get(ctx context.Context, a myvault.Address, v myvault.Version)
 	return r.get(ctx, a, v)
 }
 
-func (r *patched) List(ctx context.Context, in myvault.Range) iter.Seq2[myvault.Info, error] {
+func (r *patched) List(ctx context.Context, in myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	return r.list(ctx, in)
 }
 
@@ -59,7 +59,7 @@ var brokenSnapshots = []broken{
 	{"a snapshot has the projects of now", onSnapshot(func(f *fake, p *patched) { p.projects = f.Provider.Projects }), []string{"snapshot/one-state"}},
 	{"a long listing of a snapshot is read in pages of several states", onSnapshot(func(f *fake, p *patched) {
 		list := p.list
-		p.list = func(ctx context.Context, in myvault.Range) iter.Seq2[myvault.Info, error] {
+		p.list = func(ctx context.Context, in myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 			return func(yield func(myvault.Info, error) bool) {
 				n := 0
 				for info, err := range list(ctx, in) {

@@ -11,10 +11,10 @@ import (
 )
 
 // onEntries breaks what Entries yields.
-func onEntries(edit func(r myvault.TrailRange, all []myvault.Entry) []myvault.Entry) func(*fake) {
+func onEntries(edit func(r myvault.TrailFilter, all []myvault.Entry) []myvault.Entry) func(*fake) {
 	return func(f *fake) {
 		whole := f.entries
-		f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+		f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 			return edited(whole(ctx, r), func(all []myvault.Entry) []myvault.Entry { return edit(r, all) })
 		}
 	}
@@ -22,7 +22,7 @@ func onEntries(edit func(r myvault.TrailRange, all []myvault.Entry) []myvault.En
 
 // onEntry breaks each entry that Entries yields.
 func onEntry(edit func(*myvault.Entry)) func(*fake) {
-	return onEntries(func(_ myvault.TrailRange, all []myvault.Entry) []myvault.Entry {
+	return onEntries(func(_ myvault.TrailFilter, all []myvault.Entry) []myvault.Entry {
 		for i := range all {
 			edit(&all[i])
 		}
@@ -31,10 +31,10 @@ func onEntry(edit func(*myvault.Entry)) func(*fake) {
 }
 
 // selecting breaks Entries by asking for another range.
-func selecting(edit func(*myvault.TrailRange)) func(*fake) {
+func selecting(edit func(*myvault.TrailFilter)) func(*fake) {
 	return func(f *fake) {
 		whole := f.entries
-		f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+		f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 			edit(&r)
 			return whole(ctx, r)
 		}
@@ -42,10 +42,10 @@ func selecting(edit func(*myvault.TrailRange)) func(*fake) {
 }
 
 // filtered breaks Entries by clearing a filter and keeping entries by another rule.
-func filtered(clear func(*myvault.TrailRange), keep func(myvault.TrailRange, myvault.Entry) bool) func(*fake) {
+func filtered(clear func(*myvault.TrailFilter), keep func(myvault.TrailFilter, myvault.Entry) bool) func(*fake) {
 	return func(f *fake) {
 		whole := f.entries
-		f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+		f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 			asked := r
 			clear(&r)
 			return edited(whole(ctx, r), func(all []myvault.Entry) []myvault.Entry {
@@ -56,7 +56,7 @@ func filtered(clear func(*myvault.TrailRange), keep func(myvault.TrailRange, myv
 }
 
 var brokenTrails = []broken{
-	{"a change leaves no entry", onEntries(func(_ myvault.TrailRange, all []myvault.Entry) []myvault.Entry {
+	{"a change leaves no entry", onEntries(func(_ myvault.TrailFilter, all []myvault.Entry) []myvault.Entry {
 		return slices.DeleteFunc(all, func(e myvault.Entry) bool { return e.Chain == myvault.ChainChanges })
 	}), []string{"trail/change", "trail/commit", "race/entries", "reopen/trail"}},
 	{"a commit without entries leaves none", func(f *fake) {
@@ -65,11 +65,11 @@ var brokenTrails = []broken{
 			quiet.set(c.At.String(), len(c.Entries) == 0)
 			return f.Provider.Apply(ctx, c)
 		}
-		onEntries(func(_ myvault.TrailRange, all []myvault.Entry) []myvault.Entry {
+		onEntries(func(_ myvault.TrailFilter, all []myvault.Entry) []myvault.Entry {
 			return slices.DeleteFunc(all, func(e myvault.Entry) bool { return quiet.get(e.At.String()) })
 		})(f)
 	}, []string{"trail/without-entries"}},
-	{"each destroyed version leaves an entry", onEntries(func(_ myvault.TrailRange, all []myvault.Entry) []myvault.Entry {
+	{"each destroyed version leaves an entry", onEntries(func(_ myvault.TrailFilter, all []myvault.Entry) []myvault.Entry {
 		var more []myvault.Entry
 		for _, e := range all {
 			more = append(more, e)
@@ -131,17 +131,17 @@ var brokenTrails = []broken{
 		}
 	}), []string{"trail/destroyed"}},
 	{"entries do not know what they saw", onEntry(func(e *myvault.Entry) { e.Seen = 0 }), []string{"record/seen", "reopen/seen", "reopen/trail"}},
-	{"entries come oldest first", onEntries(func(_ myvault.TrailRange, all []myvault.Entry) []myvault.Entry { slices.Reverse(all); return all }), []string{"trail/newest-first", "trail/commit", "trail/many"}},
-	{"one chain comes after the other", onEntries(func(_ myvault.TrailRange, all []myvault.Entry) []myvault.Entry {
+	{"entries come oldest first", onEntries(func(_ myvault.TrailFilter, all []myvault.Entry) []myvault.Entry { slices.Reverse(all); return all }), []string{"trail/newest-first", "trail/commit", "trail/many"}},
+	{"one chain comes after the other", onEntries(func(_ myvault.TrailFilter, all []myvault.Entry) []myvault.Entry {
 		slices.SortStableFunc(all, func(a, b myvault.Entry) int { return strings.Compare(b.Chain, a.Chain) })
 		return all
 	}), []string{"trail/newest-first"}},
-	{"entries are ordered by time alone", onEntries(func(_ myvault.TrailRange, all []myvault.Entry) []myvault.Entry {
+	{"entries are ordered by time alone", onEntries(func(_ myvault.TrailFilter, all []myvault.Entry) []myvault.Entry {
 		slices.SortStableFunc(all, func(a, b myvault.Entry) int { return b.At.Compare(a.At) })
 		return all
 	}), []string{"trail/clock-back"}},
-	{"entries end after a page", onEntries(func(_ myvault.TrailRange, all []myvault.Entry) []myvault.Entry { return all[:min(256, len(all))] }), []string{"trail/many"}},
-	{"a new trail has an entry", onEntries(func(_ myvault.TrailRange, all []myvault.Entry) []myvault.Entry {
+	{"entries end after a page", onEntries(func(_ myvault.TrailFilter, all []myvault.Entry) []myvault.Entry { return all[:min(256, len(all))] }), []string{"trail/many"}},
+	{"a new trail has an entry", onEntries(func(_ myvault.TrailFilter, all []myvault.Entry) []myvault.Entry {
 		return append(all, myvault.Entry{Chain: myvault.ChainAccess, Action: "open"})
 	}), []string{"trail/empty", "filter/all"}},
 	{"reads record themselves", func(f *fake) {
@@ -172,7 +172,7 @@ var brokenTrails = []broken{
 	}, []string{"record/not-a-change"}},
 	{"a sequence is used twice", func(f *fake) {
 		whole := f.entries
-		f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+		f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 			return each(whole(ctx, r), func(e *myvault.Entry) {
 				if e.Chain == myvault.ChainAccess && e.Seq > 1 {
 					e.Seq--
@@ -180,35 +180,35 @@ var brokenTrails = []broken{
 			})
 		}
 	}, []string{"record/appends", "race/record", "trail/many"}},
-	{"the filter of a prefix crosses segments", filtered(func(r *myvault.TrailRange) { r.Prefix.Path = "" }, func(r myvault.TrailRange, e myvault.Entry) bool {
+	{"the filter of a prefix crosses segments", filtered(func(r *myvault.TrailFilter) { r.Prefix.Path = "" }, func(r myvault.TrailFilter, e myvault.Entry) bool {
 		return strings.HasPrefix(e.Address.Path, r.Prefix.Path)
 	}), []string{"filter/prefix", "filter/together"}},
-	{"the filter of a service is ignored", selecting(func(r *myvault.TrailRange) { r.Service = "" }), []string{"filter/service", "filter/together"}},
-	{"the filter of an action is ignored", selecting(func(r *myvault.TrailRange) { r.Action = "" }), []string{"filter/action", "filter/together"}},
-	{"the filter of an outcome is ignored", selecting(func(r *myvault.TrailRange) { r.Outcome = "" }), []string{"filter/outcome"}},
-	{"since is exclusive", selecting(func(r *myvault.TrailRange) {
+	{"the filter of a service is ignored", selecting(func(r *myvault.TrailFilter) { r.Service = "" }), []string{"filter/service", "filter/together"}},
+	{"the filter of an action is ignored", selecting(func(r *myvault.TrailFilter) { r.Action = "" }), []string{"filter/action", "filter/together"}},
+	{"the filter of an outcome is ignored", selecting(func(r *myvault.TrailFilter) { r.Outcome = "" }), []string{"filter/outcome"}},
+	{"since is exclusive", selecting(func(r *myvault.TrailFilter) {
 		if !r.Since.IsZero() {
 			r.Since = r.Since.Add(1)
 		}
 	}), []string{"filter/since"}},
-	{"until is inclusive", selecting(func(r *myvault.TrailRange) {
+	{"until is inclusive", selecting(func(r *myvault.TrailFilter) {
 		if !r.Until.IsZero() {
 			r.Until = r.Until.Add(1)
 		}
 	}), []string{"filter/until"}},
-	{"before is inclusive", selecting(func(r *myvault.TrailRange) {
-		more := myvault.Position{}
+	{"before is inclusive", selecting(func(r *myvault.TrailFilter) {
+		more := myvault.Cursor{}
 		for chain, seq := range r.Before {
 			more[chain] = seq + 1
 		}
 		r.Before = more
 	}), []string{"filter/before", "filter/before-one", "filter/pages"}},
-	{"before of one chain leaves the other out", selecting(func(r *myvault.TrailRange) {
+	{"before of one chain leaves the other out", selecting(func(r *myvault.TrailFilter) {
 		if len(r.Before) == 1 {
-			r.Before = myvault.Position{myvault.ChainChanges: r.Before[myvault.ChainChanges], myvault.ChainAccess: r.Before[myvault.ChainAccess]}
+			r.Before = myvault.Cursor{myvault.ChainChanges: r.Before[myvault.ChainChanges], myvault.ChainAccess: r.Before[myvault.ChainAccess]}
 		}
 	}), []string{"filter/before-one"}},
-	{"before must be there", onEntries(func(r myvault.TrailRange, all []myvault.Entry) []myvault.Entry {
+	{"before must be there", onEntries(func(r myvault.TrailFilter, all []myvault.Entry) []myvault.Entry {
 		if r.Before[myvault.ChainAccess] > 1<<30 {
 			return nil
 		}
@@ -222,7 +222,7 @@ var brokenTrails = []broken{
 	{"the MACs of entries are the store's own", func(f *fake) {
 		var kept notes[uint64, []byte]
 		whole := f.entries
-		f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+		f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 			return each(whole(ctx, r), func(e *myvault.Entry) {
 				if kept.get(e.Seq) == nil {
 					kept.set(e.Seq, e.MAC)

@@ -40,7 +40,7 @@ var closeClauses = []Clause{
 	}),
 	clause("close/list", "List after Close yields ErrClosed, once.", func(s *stage) {
 		s.closed()
-		s.fails("list", onlyError(s, "list", s.p.List(s.ctx, myvault.Range{})), myvault.ErrClosed)
+		s.fails("list", onlyError(s, "list", s.p.List(s.ctx, myvault.ListOptions{})), myvault.ErrClosed)
 	}),
 	clause("close/versions", "Versions after Close yields ErrClosed, once.", func(s *stage) {
 		s.closed()
@@ -61,7 +61,7 @@ var closeClauses = []Clause{
 	}),
 	onTrail("close/entries", "Entries after Close yields ErrClosed, once.", func(s *stage) {
 		s.closed()
-		err := onlyError(s, "entries", s.p.(myvault.Trail).Entries(s.ctx, myvault.TrailRange{}))
+		err := onlyError(s, "entries", s.p.(myvault.Trail).Entries(s.ctx, myvault.TrailFilter{}))
 		s.fails("entries", err, myvault.ErrClosed)
 	}),
 	audited("close/heads", "Heads after Close is ErrClosed.", func(s *stage) {
@@ -120,8 +120,8 @@ var persistentClauses = []Clause{
 			sameTime(s, "time", got.At, want[i].At)
 			same(s, "author", got.By, want[i].By)
 		}
-		s.lists(myvault.Range{}, "newsbot/b", "newsbot/prod/db")
-		s.lists(myvault.Range{Deleted: true}, "newsbot/c")
+		s.lists(myvault.ListOptions{}, "newsbot/b", "newsbot/prod/db")
+		s.lists(myvault.ListOptions{Deleted: true}, "newsbot/c")
 	}, Persistent),
 	clause("reopen/numbers", "Version numbers count on after Close, deleted and destroyed ones included.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/b", "1"), remove("newsbot/b"), put("newsbot/c", "1"), destroy("newsbot/c"))
@@ -153,8 +153,8 @@ var persistentClauses = []Clause{
 		s.commits.Add(1000)
 		s.do(put("newsbot/a", "2"))
 		s.record(accessEntry("read", "newsbot/a", 1500))
-		s.trail(myvault.TrailRange{}, "access 2 read newsbot/a", "changes 2 write newsbot/a", "access 1 read newsbot/a", "changes 1 write newsbot/a")
-		same(s, "change seen", counted(s, "entries", s.entries(myvault.TrailRange{}), 4)[0].Seen, 2)
+		s.trail(myvault.TrailFilter{}, "access 2 read newsbot/a", "changes 2 write newsbot/a", "access 1 read newsbot/a", "changes 1 write newsbot/a")
+		same(s, "change seen", counted(s, "entries", s.entries(myvault.TrailFilter{}), 4)[0].Seen, 2)
 	}, Persistent, Trail),
 	clause("reopen/heads", "The heads are the same after Close.", func(s *stage) {
 		s.bothChains(func(string) {})
@@ -172,6 +172,6 @@ var persistentClauses = []Clause{
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"))
 		s.reopen()
 		s.record(accessEntry("read", "newsbot/a", 500))
-		same(s, "change seen", counted(s, "entries", s.entries(myvault.TrailRange{Action: "read"}), 1)[0].Seen, 2)
+		same(s, "change seen", counted(s, "entries", s.entries(myvault.TrailFilter{Action: "read"}), 1)[0].Seen, 2)
 	}, Persistent, Trail),
 }

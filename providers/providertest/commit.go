@@ -15,13 +15,13 @@ func several(name, promise string, play func(*stage)) Clause {
 var commitClauses = []Clause{
 	clause("commit/empty", "A commit of no changes succeeds and changes nothing.", func(s *stage) {
 		s.doAll()
-		s.lists(myvault.Range{})
+		s.lists(myvault.ListOptions{})
 		s.registered()
 	}),
 	several("commit/all", "All changes of a commit are made.", func(s *stage) {
 		s.do(put("newsbot/old", "1"))
 		s.doAll(put("newsbot/a", "1"), put("common/b", "1"), remove("newsbot/old"), makeDefault("common"))
-		s.lists(myvault.Range{}, "common/b", "newsbot/a")
+		s.lists(myvault.ListOptions{}, "common/b", "newsbot/a")
 		s.registered("*common", "newsbot")
 	}),
 	several("commit/answers", "A commit answers with one Info per change, in their order.", func(s *stage) {
@@ -71,7 +71,7 @@ var commitClauses = []Clause{
 		s.history("newsbot/a", "1 live")
 		s.reads("newsbot/b", 0, "1")
 		s.hides(myvault.ErrNotFound, "newsbot/c", 0)
-		s.lists(myvault.Range{}, "newsbot/a", "newsbot/b")
+		s.lists(myvault.ListOptions{}, "newsbot/a", "newsbot/b")
 	}),
 	several("commit/none-first", "When the first change is refused, none is made.", func(s *stage) {
 		s.refuses(myvault.ErrNotFound, remove("newsbot/a"), put("newsbot/b", "1"))
@@ -141,6 +141,6 @@ var commitClauses = []Clause{
 			changes = append(changes, put(fmt.Sprintf("newsbot/secret-%03d", i), "value"))
 		}
 		same(s, "infos", len(s.doAll(changes...)), 400)
-		same(s, "secrets", len(s.listed(myvault.Range{})), 400)
+		same(s, "secrets", len(s.listed(myvault.ListOptions{})), 400)
 	}),
 }

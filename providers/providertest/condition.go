@@ -67,7 +67,7 @@ var conditionClauses = []Clause{
 	clause("condition/refused-first", "A refused first Put leaves no secret and no project.", func(s *stage) {
 		s.refuses(myvault.ErrNotFound, put("newsbot/prod/db", "one", myvault.IfPresent()))
 		s.hides(myvault.ErrNotFound, "newsbot/prod/db", 0)
-		s.lists(myvault.Range{})
+		s.lists(myvault.ListOptions{})
 		s.registered()
 	}),
 	clause("condition/delete-version", "Delete holds to IfVersion.", func(s *stage) {

@@ -29,7 +29,7 @@ var contextClauses = []Clause{
 		s.fails("put", err, context.Canceled)
 		s.history("newsbot/a", "1 live")
 		s.registered("newsbot")
-		s.lists(myvault.Range{}, "newsbot/a")
+		s.lists(myvault.ListOptions{}, "newsbot/a")
 	}),
 	clause("context/changes", "No kind of change is made with a cancelled context.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/b", "1"), remove("newsbot/b"), project("common", "old"))
@@ -48,7 +48,7 @@ var contextClauses = []Clause{
 	onTrail("context/no-entry", "A change with a cancelled context leaves no entry.", func(s *stage) {
 		_, err := s.p.Apply(s.cancelled(), s.commit(put("newsbot/a", "1")))
 		s.fails("put", err, context.Canceled)
-		s.trail(myvault.TrailRange{})
+		s.trail(myvault.TrailFilter{})
 	}),
 	clause("context/deadline", "A deadline that has passed gives context.DeadlineExceeded.", func(s *stage) {
 		ctx, cancel := context.WithDeadline(s.ctx, time.Now().Add(-time.Second))
@@ -61,7 +61,7 @@ var contextClauses = []Clause{
 	}),
 	clause("context/list", "List with a cancelled context yields its error, once.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/b", "1"))
-		err := onlyError(s, "list", s.p.List(s.cancelled(), myvault.Range{}))
+		err := onlyError(s, "list", s.p.List(s.cancelled(), myvault.ListOptions{}))
 		s.fails("list", err, context.Canceled)
 	}),
 	clause("context/versions", "Versions with a cancelled context yields its error, once.", func(s *stage) {
@@ -81,11 +81,11 @@ var contextClauses = []Clause{
 	onTrail("context/record", "Record with a cancelled context gives its error and appends nothing.", func(s *stage) {
 		err := s.p.(myvault.Trail).Record(s.cancelled(), accessEntry("read", "newsbot/a", 0))
 		s.fails("record", err, context.Canceled)
-		s.trail(myvault.TrailRange{})
+		s.trail(myvault.TrailFilter{})
 	}),
 	onTrail("context/entries", "Entries with a cancelled context yields its error, once.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"))
-		err := onlyError(s, "entries", s.p.(myvault.Trail).Entries(s.cancelled(), myvault.TrailRange{}))
+		err := onlyError(s, "entries", s.p.(myvault.Trail).Entries(s.cancelled(), myvault.TrailFilter{}))
 		s.fails("entries", err, context.Canceled)
 	}),
 	audited("context/heads", "Heads with a cancelled context gives its error.", func(s *stage) {

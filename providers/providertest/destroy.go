@@ -133,7 +133,7 @@ var destroyClauses = []Clause{
 	}),
 	clause("destroy/not-listed", "A secret whose current version is destroyed is not listed as live.", func(s *stage) {
 		s.do(put("newsbot/a", "one"), put("newsbot/b", "one"), destroy("newsbot/a"))
-		s.lists(myvault.Range{}, "newsbot/b")
+		s.lists(myvault.ListOptions{}, "newsbot/b")
 	}),
 }
 

@@ -165,7 +165,7 @@ var endingClauses = []Clause{
 	clause("ending/list", "A context that ends while List is at work ends it with the context's error, or it yields all.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/b", "1"), put("common/c", "1"))
 		wholeOrEnded(s, "list", func(ctx context.Context) iter.Seq2[myvault.Info, error] {
-			return s.p.List(ctx, myvault.Range{})
+			return s.p.List(ctx, myvault.ListOptions{})
 		}, infoText)
 	}),
 	clause("ending/projects", "A context that ends while Projects is at work ends it with the context's error, or it yields all.", func(s *stage) {
@@ -183,7 +183,7 @@ var endingClauses = []Clause{
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"))
 		s.record(accessEntry("read", "newsbot/a", 500), accessEntry("read", "newsbot/a", 501))
 		wholeOrEnded(s, "entries", func(ctx context.Context) iter.Seq2[myvault.Entry, error] {
-			return s.p.(myvault.Trail).Entries(ctx, myvault.TrailRange{})
+			return s.p.(myvault.Trail).Entries(ctx, myvault.TrailFilter{})
 		}, func(e myvault.Entry) string { return fmt.Sprint(e.Chain, e.Seq, e.Action) })
 	}),
 	audited("ending/heads", "A context that ends while Heads is at work gives its error, or the heads.", func(s *stage) {

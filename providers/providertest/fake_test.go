@@ -25,11 +25,11 @@ type fake struct {
 
 	get      func(context.Context, myvault.Address, myvault.Version) (myvault.Secret, error)
 	apply    func(context.Context, myvault.Commit) ([]myvault.Info, error)
-	list     func(context.Context, myvault.Range) iter.Seq2[myvault.Info, error]
+	list     func(context.Context, myvault.ListOptions) iter.Seq2[myvault.Info, error]
 	versions func(context.Context, myvault.Address, myvault.Version) iter.Seq2[myvault.Info, error]
 	projects func(context.Context, string) iter.Seq2[myvault.Project, error]
 	record   func(context.Context, ...myvault.Entry) error
-	entries  func(context.Context, myvault.TrailRange) iter.Seq2[myvault.Entry, error]
+	entries  func(context.Context, myvault.TrailFilter) iter.Seq2[myvault.Entry, error]
 	heads    func(context.Context) ([]myvault.Head, error)
 	history  func(context.Context, myvault.Address) iter.Seq2[myvault.Secret, error]
 	limits   func() myvault.Limits
@@ -53,7 +53,7 @@ func newFake(m *memory.Provider) *fake {
 	f.get, f.apply, f.list, f.versions, f.projects = m.Get, m.Apply, m.List, m.Versions, m.Projects
 	f.record, f.heads, f.ping, f.name = m.Record, f.newest, m.Ping, m.Incarnation
 	f.history, f.limits, f.snapshot = m.History, m.Limits, m.Snapshot
-	f.entries = func(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+	f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 		return edited(m.Entries(ctx, r), func(all []myvault.Entry) []myvault.Entry {
 			for i, e := range all {
 				all[i].Prev, all[i].MAC = mac(e.Chain, e.Seq-1), mac(e.Chain, e.Seq)
@@ -77,7 +77,7 @@ func (f *fake) newest(ctx context.Context) ([]myvault.Head, error) {
 	}
 	heads := []myvault.Head{{Chain: myvault.ChainChanges}, {Chain: myvault.ChainAccess}}
 	for i := range heads {
-		for e, err := range f.Provider.Entries(ctx, myvault.TrailRange{}) {
+		for e, err := range f.Provider.Entries(ctx, myvault.TrailFilter{}) {
 			if err != nil {
 				return nil, err
 			}
@@ -132,7 +132,7 @@ func (f *fake) Ping(ctx context.Context) error {
 	return f.ping(ctx)
 }
 
-func (f *fake) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+func (f *fake) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	return guarded(f, f.list(ctx, r))
 }
 
@@ -144,7 +144,7 @@ func (f *fake) Projects(ctx context.Context, from string) iter.Seq2[myvault.Proj
 	return guarded(f, f.projects(ctx, from))
 }
 
-func (f *fake) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+func (f *fake) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 	return guarded(f, f.entries(ctx, r))
 }
 

@@ -32,7 +32,9 @@ func (s *stage) writing() func() error {
 	}
 }
 
-func (s *stage) listing() iter.Seq2[myvault.Info, error] { return s.p.List(s.ctx, myvault.Range{}) }
+func (s *stage) listing() iter.Seq2[myvault.Info, error] {
+	return s.p.List(s.ctx, myvault.ListOptions{})
+}
 
 // plenty has four of each thing that iterators yield, and more than one page of secrets.
 func (s *stage) plenty() {
@@ -64,7 +66,7 @@ var iteratorClauses = []Clause{
 			n++
 		}
 		same(s, "yields", n, 5)
-		s.lists(myvault.Range{})
+		s.lists(myvault.ListOptions{})
 	}),
 	clause("iterate/list-nested", "The body of a loop over List may list, read and ask for versions and projects.", func(s *stage) {
 		s.plenty()
@@ -105,7 +107,7 @@ var iteratorClauses = []Clause{
 		s.plenty()
 		trail := s.p.(myvault.Trail)
 		s.record(accessEntry("read", "newsbot/a", 500))
-		mindful(s, "entries", func() iter.Seq2[myvault.Entry, error] { return trail.Entries(s.ctx, myvault.TrailRange{}) }, func() error {
+		mindful(s, "entries", func() iter.Seq2[myvault.Entry, error] { return trail.Entries(s.ctx, myvault.TrailFilter{}) }, func() error {
 			err := trail.Record(s.ctx, accessEntry("read", "newsbot/a", 600))
 			return firstOf(err, s.writing()())
 		})

@@ -24,12 +24,12 @@ func (s *stage) stock() {
 
 var listClauses = []Clause{
 	clause("list/empty", "An empty store lists nothing, without an error.", func(s *stage) {
-		s.lists(myvault.Range{})
+		s.lists(myvault.ListOptions{})
 		s.lists(under("newsbot", "prod"))
 	}),
 	clause("list/order", "List is ordered byte by byte, by project and then by path.", func(s *stage) {
 		s.stock()
-		s.lists(myvault.Range{}, shelf...)
+		s.lists(myvault.ListOptions{}, shelf...)
 	}),
 	clause("list/project", "A prefix of a project selects that project alone.", func(s *stage) {
 		s.stock()
@@ -82,7 +82,7 @@ var listClauses = []Clause{
 	clause("list/current", "List tells of the current version what Put told of it.", func(s *stage) {
 		s.do(put("newsbot/prod/db", "one"))
 		want := s.do(put("newsbot/prod/db", "two"))
-		got := counted(s, "secrets listed", collect(s, "list", s.p.List(s.ctx, myvault.Range{})), 1)
+		got := counted(s, "secrets listed", collect(s, "list", s.p.List(s.ctx, myvault.ListOptions{})), 1)
 		same(s, "version", got[0].Version, 2)
 		same(s, "state", got[0].State, myvault.Live)
 		sameTime(s, "time", got[0].At, want.At)
@@ -90,12 +90,12 @@ var listClauses = []Clause{
 	}),
 	clause("list/live", "List has no deleted and no destroyed secrets.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/b", "1"), put("newsbot/c", "1"), remove("newsbot/a"), destroy("newsbot/b"))
-		s.lists(myvault.Range{}, "newsbot/c")
+		s.lists(myvault.ListOptions{}, "newsbot/c")
 	}),
 	clause("list/deleted", "With Deleted, List has the deleted and destroyed secrets alone, with their state.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/b", "1"), put("newsbot/c", "1"), remove("newsbot/c"), destroy("newsbot/a"))
-		s.lists(myvault.Range{Deleted: true}, "newsbot/a", "newsbot/c")
-		got := counted(s, "secrets listed", collect(s, "list", s.p.List(s.ctx, myvault.Range{Deleted: true})), 2)
+		s.lists(myvault.ListOptions{Deleted: true}, "newsbot/a", "newsbot/c")
+		got := counted(s, "secrets listed", collect(s, "list", s.p.List(s.ctx, myvault.ListOptions{Deleted: true})), 2)
 		same(s, "state", got[0].State, myvault.Destroyed)
 		same(s, "state", got[1].State, myvault.Deleted)
 	}),
@@ -110,16 +110,16 @@ var listClauses = []Clause{
 	}),
 	clause("list/older-destroyed", "A secret with a destroyed older version is live.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"), destroy("newsbot/a", 1))
-		s.lists(myvault.Range{}, "newsbot/a")
-		s.lists(myvault.Range{Deleted: true})
+		s.lists(myvault.ListOptions{}, "newsbot/a")
+		s.lists(myvault.ListOptions{Deleted: true})
 	}),
 	clause("list/returned", "What Undelete or a Put brought back is listed as live.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/b", "1"), remove("newsbot/a"), remove("newsbot/b"), undelete("newsbot/a"), put("newsbot/b", "2"))
-		s.lists(myvault.Range{}, "newsbot/a", "newsbot/b")
-		s.lists(myvault.Range{Deleted: true})
+		s.lists(myvault.ListOptions{}, "newsbot/a", "newsbot/b")
+		s.lists(myvault.ListOptions{Deleted: true})
 	}),
 	clause("list/once", "Each address is listed once, however many versions it has.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"), put("newsbot/a", "3"), put("newsbot/b", "1"))
-		s.lists(myvault.Range{}, "newsbot/a", "newsbot/b")
+		s.lists(myvault.ListOptions{}, "newsbot/a", "newsbot/b")
 	}),
 }

@@ -101,7 +101,7 @@ var timeClauses = []Clause{
 		c := s.commit(put("newsbot/a", "1"))
 		infos, err := s.p.Apply(s.ctx, c)
 		s.succeeds("put", err)
-		infos = slices.Concat(infos, []myvault.Info{s.get("newsbot/a", 0).Info}, s.versions("newsbot/a"), collect(s, "list", s.p.List(s.ctx, myvault.Range{})))
+		infos = slices.Concat(infos, []myvault.Info{s.get("newsbot/a", 0).Info}, s.versions("newsbot/a"), collect(s, "list", s.p.List(s.ctx, myvault.ListOptions{})))
 		same(s, "infos", len(infos), 4)
 		for _, info := range infos {
 			sameTime(s, "time", info.At, c.At)
@@ -113,7 +113,7 @@ var timeClauses = []Clause{
 	}),
 	clause("time/carried", "Expires and RotateAfter come back in UTC, to the microsecond, from every method.", func(s *stage) {
 		infos := s.doAll(dated("newsbot/a", "1", soon, later))
-		infos = slices.Concat(infos, []myvault.Info{s.get("newsbot/a", 0).Info}, s.versions("newsbot/a"), collect(s, "list", s.p.List(s.ctx, myvault.Range{})))
+		infos = slices.Concat(infos, []myvault.Info{s.get("newsbot/a", 0).Info}, s.versions("newsbot/a"), collect(s, "list", s.p.List(s.ctx, myvault.ListOptions{})))
 		same(s, "infos", len(infos), 4)
 		for _, info := range infos {
 			sameTimes(s, info, soon, later)
@@ -137,7 +137,7 @@ var timeClauses = []Clause{
 		past := time.Date(2001, 2, 3, 4, 5, 6, 7000, time.UTC)
 		s.do(dated("newsbot/a", "1", past, past))
 		s.reads("newsbot/a", 0, "1")
-		s.lists(myvault.Range{}, "newsbot/a")
+		s.lists(myvault.ListOptions{}, "newsbot/a")
 		sameTimes(s, s.get("newsbot/a", 0).Info, past, past)
 	}),
 	clause("time/far", "Times before 1970 and in the year 9999 come back.", func(s *stage) {

@@ -7,7 +7,7 @@ import (
 )
 
 // after gives the range of a prefix, from beyond an address.
-func after(r myvault.Range, addr string) myvault.Range {
+func after(r myvault.ListOptions, addr string) myvault.ListOptions {
 	r.After = at(addr)
 	return r
 }
@@ -15,21 +15,21 @@ func after(r myvault.Range, addr string) myvault.Range {
 var pagingClauses = []Clause{
 	clause("after/exclusive", "After leaves out the address itself and all before it.", func(s *stage) {
 		s.stock()
-		s.lists(after(myvault.Range{}, "newsbot/prod/db"), shelf[10:]...)
+		s.lists(after(myvault.ListOptions{}, "newsbot/prod/db"), shelf[10:]...)
 	}),
 	clause("after/need-not-exist", "After need not exist.", func(s *stage) {
 		s.stock()
-		s.lists(after(myvault.Range{}, "newsbot/prod/da"), shelf[9:]...)
-		s.lists(after(myvault.Range{}, "newsbot/zzz"), shelf[18:]...)
-		s.lists(after(myvault.Range{}, "a/a"), shelf[1:]...)
+		s.lists(after(myvault.ListOptions{}, "newsbot/prod/da"), shelf[9:]...)
+		s.lists(after(myvault.ListOptions{}, "newsbot/zzz"), shelf[18:]...)
+		s.lists(after(myvault.ListOptions{}, "a/a"), shelf[1:]...)
 	}),
 	clause("after/deleted", "After may be a secret that was deleted since.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/b", "1"), put("newsbot/c", "1"), remove("newsbot/b"))
-		s.lists(after(myvault.Range{}, "newsbot/b"), "newsbot/c")
+		s.lists(after(myvault.ListOptions{}, "newsbot/b"), "newsbot/c")
 	}),
 	clause("after/end", "After the last address there is nothing.", func(s *stage) {
 		s.stock()
-		s.lists(after(myvault.Range{}, "日本語/本番/鍵"))
+		s.lists(after(myvault.ListOptions{}, "日本語/本番/鍵"))
 		s.lists(after(under("newsbot", "prod"), "newsbot/prod/db/key"))
 	}),
 	clause("after/prefix", "After and Prefix hold together.", func(s *stage) {
@@ -59,7 +59,7 @@ var pagingClauses = []Clause{
 	clause("after/pages", "Pages that begin after the last address of the page before give every address once, in order.", func(s *stage) {
 		s.stock()
 		var got []string
-		for r := (myvault.Range{}); ; r.After = at(got[len(got)-1]) {
+		for r := (myvault.ListOptions{}); ; r.After = at(got[len(got)-1]) {
 			page := s.listed(r)
 			if len(page) == 0 {
 				break
@@ -79,7 +79,7 @@ var pagingClauses = []Clause{
 			want = append(want, addr)
 		}
 		s.fill(changes)
-		s.lists(myvault.Range{}, want...)
+		s.lists(myvault.ListOptions{}, want...)
 		s.lists(under("newsbot", "prod"), want...)
 		s.lists(after(under("newsbot", ""), want[299]), want[300:]...)
 	}),
@@ -93,7 +93,7 @@ var pagingClauses = []Clause{
 		s.fill(puts)
 		s.fill(removals)
 		s.do(put("newsbot/prod/zero", "1"), put("newsbot/prod/zeta", "1"), remove("newsbot/prod/zeta"))
-		s.lists(myvault.Range{}, "newsbot/prod/zero")
+		s.lists(myvault.ListOptions{}, "newsbot/prod/zero")
 		r := after(under("newsbot", "prod"), "newsbot/prod/secret-0597")
 		r.Deleted = true
 		s.lists(r, "newsbot/prod/secret-0598", "newsbot/prod/secret-0599", "newsbot/prod/zeta")

@@ -51,7 +51,7 @@ var projectClauses = []Clause{
 		sameTime(s, "time", got.At, c.At)
 		same(s, "author", got.By, by)
 		same(s, "default", got.Default, false)
-		s.lists(myvault.Range{})
+		s.lists(myvault.ListOptions{})
 	}),
 	clause("project/answer", "A change of a project answers with version 0.", func(s *stage) {
 		same(s, "version", s.do(project("newsbot", "")).Version, 0)
@@ -146,7 +146,7 @@ var projectDeleteClauses = []Clause{
 	clause("project-delete/histories", "The histories of a deleted project stay, and count on.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"), remove("newsbot/a"), removeProject("newsbot"))
 		s.history("newsbot/a", "2 deleted", "1 live")
-		s.lists(myvault.Range{Deleted: true}, "newsbot/a")
+		s.lists(myvault.ListOptions{Deleted: true}, "newsbot/a")
 		same(s, "version", s.do(put("newsbot/a", "3")).Version, 3)
 		s.registered("newsbot")
 	}),

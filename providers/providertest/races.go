@@ -100,7 +100,7 @@ var raceClauses = []Clause{
 			return err
 		}))
 		s.registered("newsbot")
-		same(s, "secrets", len(s.listed(myvault.Range{})), racers)
+		same(s, "secrets", len(s.listed(myvault.ListOptions{})), racers)
 	}),
 	clause("race/no-lost-update", "Increments by Get and IfVersion from many callers are never lost.", func(s *stage) {
 		s.do(put("newsbot/counter", "x"))
@@ -165,7 +165,7 @@ var raceClauses = []Clause{
 	onTrail("race/record", "Entries recorded at once have a sequence each, without gaps.", func(s *stage) {
 		trail := s.p.(myvault.Trail)
 		allWon(s, together(racers, func(i int) error { return trail.Record(s.ctx, accessEntry("read", "newsbot/a", i)) }))
-		all := s.entries(myvault.TrailRange{})
+		all := s.entries(myvault.TrailFilter{})
 		same(s, "entries", len(all), racers)
 		for i, e := range all {
 			same(s, "sequence", e.Seq, uint64(racers-i))
@@ -176,7 +176,7 @@ var raceClauses = []Clause{
 			_, err := s.apply(put("newsbot/a", fmt.Sprint("racer ", i)))
 			return err
 		}))
-		all := s.entries(myvault.TrailRange{})
+		all := s.entries(myvault.TrailFilter{})
 		same(s, "entries", len(all), racers)
 		for i, e := range all {
 			same(s, "sequence", e.Seq, uint64(racers-i))

@@ -56,7 +56,7 @@ var registerClauses = []Clause{
 		s.reads(".vault/a", 0, "2")
 		s.refuses(myvault.ErrExists, put(".vault/a", "3", myvault.IfAbsent()))
 		s.lists(under(".vault", ""), ".vault/a")
-		s.lists(myvault.Range{}, ".vault/a", "newsbot/a")
+		s.lists(myvault.ListOptions{}, ".vault/a", "newsbot/a")
 		s.do(remove(".vault/a"), undelete(".vault/a"), destroy(".vault/a", 1))
 		s.history(".vault/a", "2 live", "1 destroyed")
 	}),

@@ -46,8 +46,8 @@ var snapshotClauses = []Clause{
 			now.reads("newsbot/a", 0, "two")
 			now.reads("newsbot/a", 1, "one")
 			now.hides(myvault.ErrNotFound, "newsbot/b", 0)
-			now.lists(myvault.Range{}, "newsbot/a")
-			now.lists(myvault.Range{Deleted: true}, "newsbot/b")
+			now.lists(myvault.ListOptions{}, "newsbot/a")
+			now.lists(myvault.ListOptions{Deleted: true}, "newsbot/b")
 			now.history("newsbot/a", "2 live", "1 live")
 			now.registered("common", "newsbot")
 		})
@@ -65,8 +65,8 @@ var snapshotClauses = []Clause{
 			})
 			now.reads("newsbot/b", 0, "old")
 			now.reads("newsbot/a", 0, "old")
-			now.lists(myvault.Range{}, "newsbot/a", "newsbot/b", "newsbot/c")
-			now.lists(myvault.Range{Deleted: true})
+			now.lists(myvault.ListOptions{}, "newsbot/a", "newsbot/b", "newsbot/c")
+			now.lists(myvault.ListOptions{Deleted: true})
 			now.history("newsbot/b", "1 live")
 			now.registered("newsbot")
 		})
@@ -81,7 +81,7 @@ var snapshotClauses = []Clause{
 		s.fill(changes)
 		s.frozen(func(now *stage) {
 			n := 0
-			for info, err := range now.p.List(now.ctx, myvault.Range{}) {
+			for info, err := range now.p.List(now.ctx, myvault.ListOptions{}) {
 				now.succeeds("list", err)
 				same(now, "version", info.Version, 1)
 				if n++; n == 1 {

@@ -20,19 +20,19 @@ func accessEntry(action, addr string, ms int) myvault.Entry {
 
 var trailClauses = []Clause{
 	onTrail("trail/empty", "A new trail is empty, without an error.", func(s *stage) {
-		s.trail(myvault.TrailRange{})
+		s.trail(myvault.TrailFilter{})
 	}),
 	onTrail("trail/change", "Each change leaves one entry in the chain of changes.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), remove("newsbot/a"), undelete("newsbot/a"), destroy("newsbot/a", 1),
 			project("common", ""), makeDefault("common"), removeProject("common"))
-		s.trail(myvault.TrailRange{},
+		s.trail(myvault.TrailFilter{},
 			"changes 7 project-delete common", "changes 6 project-default common", "changes 5 project-write common",
 			"changes 4 destroy newsbot/a", "changes 3 undelete newsbot/a", "changes 2 delete newsbot/a", "changes 1 write newsbot/a")
 	}),
 	onTrail("trail/version", "The entry of a change names the version that the change made or marked, 0 for a project.", func(s *stage) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"), remove("newsbot/a"), undelete("newsbot/a"), destroy("newsbot/a", 1), project("newsbot", "mine"))
 		want := []myvault.Version{0, 1, 2, 2, 2, 1}
-		for i, e := range counted(s, "entries", s.entries(myvault.TrailRange{}), len(want)) {
+		for i, e := range counted(s, "entries", s.entries(myvault.TrailFilter{}), len(want)) {
 			same(s, fmt.Sprintf("version of entry %d", e.Seq), e.Version, want[i])
 		}
 	}),
@@ -42,12 +42,12 @@ var trailClauses = []Clause{
 		c.Entries[0].Service, c.Entries[0].Via, c.Entries[0].Request = "myscheduler", "header", "01J9-abc"
 		_, err := s.p.Apply(s.ctx, c)
 		s.succeeds("put", err)
-		sameEntry(s, counted(s, "entries", s.entries(myvault.TrailRange{}), 1)[0], c.Entries[0])
+		sameEntry(s, counted(s, "entries", s.entries(myvault.TrailFilter{}), 1)[0], c.Entries[0])
 	}),
 	onTrail("trail/destroy", "A Destroy of several versions leaves one entry, which names the newest of them.", func(s *stage) {
 		s.three()
 		s.do(destroy("newsbot/prod/db", 1, 2), destroy("newsbot/prod/db"))
-		got := counted(s, "entries", s.entries(myvault.TrailRange{}), 5)
+		got := counted(s, "entries", s.entries(myvault.TrailFilter{}), 5)
 		same(s, "version", got[1].Version, 2)
 		same(s, "version", got[0].Version, 3)
 	}),
@@ -58,7 +58,7 @@ var trailClauses = []Clause{
 		s.succeeds("put", err)
 		want := entry(c.At, "write", at("newsbot/a"))
 		want.Via, want.Request = "", ""
-		got := counted(s, "entries", s.entries(myvault.TrailRange{}), 1)
+		got := counted(s, "entries", s.entries(myvault.TrailFilter{}), 1)
 		sameEntry(s, got[0], want)
 		same(s, "version", got[0].Version, 1)
 	}),
@@ -66,29 +66,29 @@ var trailClauses = []Clause{
 		s.do(put("newsbot/a", "1"))
 		s.refuses(myvault.ErrExists, put("newsbot/a", "2", myvault.IfAbsent()))
 		s.refuses(myvault.ErrNotFound, remove("newsbot/b"))
-		s.trail(myvault.TrailRange{}, "changes 1 write newsbot/a")
+		s.trail(myvault.TrailFilter{}, "changes 1 write newsbot/a")
 		s.do(put("newsbot/a", "2"))
-		s.trail(myvault.TrailRange{}, "changes 2 write newsbot/a", "changes 1 write newsbot/a")
+		s.trail(myvault.TrailFilter{}, "changes 2 write newsbot/a", "changes 1 write newsbot/a")
 	}),
 	clause("trail/commit", "A commit leaves the entries of its changes, in their order.", func(s *stage) {
 		s.doAll(put("newsbot/a", "1"), put("newsbot/b", "1"), put("newsbot/a", "2"), project("common", ""))
-		s.trail(myvault.TrailRange{}, "changes 4 project-write common", "changes 3 write newsbot/a", "changes 2 write newsbot/b", "changes 1 write newsbot/a")
-		same(s, "version of the third", counted(s, "entries", s.entries(myvault.TrailRange{}), 4)[1].Version, 2)
+		s.trail(myvault.TrailFilter{}, "changes 4 project-write common", "changes 3 write newsbot/a", "changes 2 write newsbot/b", "changes 1 write newsbot/a")
+		same(s, "version of the third", counted(s, "entries", s.entries(myvault.TrailFilter{}), 4)[1].Version, 2)
 	}, Trail, ManyChanges),
 	clause("trail/refused-commit", "A refused commit leaves no entry and uses no sequence.", func(s *stage) {
 		s.do(put("newsbot/a", "1"))
 		s.refuses(myvault.ErrNotFound, put("newsbot/b", "1"), put("newsbot/c", "1"), remove("newsbot/never"))
 		s.do(put("newsbot/a", "2"))
-		s.trail(myvault.TrailRange{}, "changes 2 write newsbot/a", "changes 1 write newsbot/a")
+		s.trail(myvault.TrailFilter{}, "changes 2 write newsbot/a", "changes 1 write newsbot/a")
 	}, Trail, ManyChanges),
 	onTrail("trail/no-reads", "Reading, listing and asking for entries leave no entry of themselves.", func(s *stage) {
 		s.do(put("newsbot/a", "1"))
 		s.reads("newsbot/a", 0, "1")
-		s.listed(myvault.Range{})
+		s.listed(myvault.ListOptions{})
 		s.history("newsbot/a", "1 live")
 		s.registered("newsbot")
-		s.trail(myvault.TrailRange{}, "changes 1 write newsbot/a")
-		s.trail(myvault.TrailRange{}, "changes 1 write newsbot/a")
+		s.trail(myvault.TrailFilter{}, "changes 1 write newsbot/a")
+		s.trail(myvault.TrailFilter{}, "changes 1 write newsbot/a")
 	}),
 	onTrail("trail/newest-first", "Entries come newest first, the two chains merged by falling time.", func(s *stage) {
 		s.record(accessEntry("read", "newsbot/z", -500))
@@ -97,12 +97,12 @@ var trailClauses = []Clause{
 		s.commits.Add(1000)
 		s.do(put("newsbot/a", "2"))
 		s.record(accessEntry("read", "newsbot/a", 1500), accessEntry("list", "newsbot", 1501))
-		s.trail(myvault.TrailRange{}, "access 4 list newsbot", "access 3 read newsbot/a", "changes 2 write newsbot/a",
+		s.trail(myvault.TrailFilter{}, "access 4 list newsbot", "access 3 read newsbot/a", "changes 2 write newsbot/a",
 			"access 2 read newsbot/a", "changes 1 write newsbot/a", "access 1 read newsbot/z")
 	}),
 	onTrail("trail/clock-back", "Within a chain the order is that of the sequence, even when the clock went back.", func(s *stage) {
 		s.record(accessEntry("read", "newsbot/a", 900), accessEntry("read", "newsbot/b", 100), accessEntry("read", "newsbot/c", 500))
-		s.trail(myvault.TrailRange{}, "access 3 read newsbot/c", "access 2 read newsbot/b", "access 1 read newsbot/a")
+		s.trail(myvault.TrailFilter{}, "access 3 read newsbot/c", "access 2 read newsbot/b", "access 1 read newsbot/a")
 	}),
 	onTrail("trail/many", "A long trail comes whole, each entry once.", func(s *stage) {
 		const many = 600
@@ -115,7 +115,7 @@ var trailClauses = []Clause{
 		s.record(reads...)
 		s.fill(puts)
 		next := map[string]uint64{myvault.ChainAccess: many, myvault.ChainChanges: many}
-		for _, e := range s.entries(myvault.TrailRange{}) {
+		for _, e := range s.entries(myvault.TrailFilter{}) {
 			same(s, "sequence in "+e.Chain, e.Seq, next[e.Chain])
 			next[e.Chain]--
 		}
@@ -149,7 +149,7 @@ var recordClauses = []Clause{
 		read.Destroyed = []myvault.VersionRange{{First: 1, Last: 2}}
 		s.record(read)
 		want := []string{"[]", "[{1 5}]", "[{3 3}]", "[{1 2} {4 4}]", "[]", "[]", "[]", "[]", "[]"}
-		for i, e := range counted(s, "entries", s.entries(myvault.TrailRange{}), len(want)) {
+		for i, e := range counted(s, "entries", s.entries(myvault.TrailFilter{}), len(want)) {
 			same(s, fmt.Sprintf("destroyed, by entry %d of %s", e.Seq, e.Chain), fmt.Sprint(e.Destroyed), want[i])
 		}
 	}),
@@ -157,7 +157,7 @@ var recordClauses = []Clause{
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"))
 		s.record(accessEntry("read", "newsbot/a", 100))
 		s.record(accessEntry("read", "newsbot/b", 101))
-		for i, e := range counted(s, "entries", s.entries(myvault.TrailRange{Action: "read"}), 2) {
+		for i, e := range counted(s, "entries", s.entries(myvault.TrailFilter{Action: "read"}), 2) {
 			same(s, "chain", e.Chain, myvault.ChainAccess)
 			same(s, "sequence", e.Seq, uint64(2-i))
 		}
@@ -168,7 +168,7 @@ var recordClauses = []Clause{
 		want.Action, want.Version, want.Outcome, want.Count = "login", 7, myvault.OutcomeUnauthenticated, 12
 		want.Last = want.At.Add(3 * time.Second)
 		s.record(want)
-		got := counted(s, "entries", s.entries(myvault.TrailRange{}), 1)
+		got := counted(s, "entries", s.entries(myvault.TrailFilter{}), 1)
 		sameEntry(s, got[0], want)
 		same(s, "version", got[0].Version, 7)
 	}),
@@ -183,17 +183,17 @@ var recordClauses = []Clause{
 			s.record(e)
 		}
 		slices.Reverse(outcomes)
-		for i, e := range counted(s, "entries", s.entries(myvault.TrailRange{}), len(outcomes)) {
+		for i, e := range counted(s, "entries", s.entries(myvault.TrailFilter{}), len(outcomes)) {
 			same(s, fmt.Sprintf("outcome of entry %d", e.Seq), e.Outcome, outcomes[i])
 		}
 	}),
 	onTrail("record/several", "Record of several entries appends all, in their order.", func(s *stage) {
 		s.record(accessEntry("read", "newsbot/a", 1), accessEntry("list", "newsbot", 1), accessEntry("read", "newsbot/c", 1))
-		s.trail(myvault.TrailRange{}, "access 3 read newsbot/c", "access 2 list newsbot", "access 1 read newsbot/a")
+		s.trail(myvault.TrailFilter{}, "access 3 read newsbot/c", "access 2 list newsbot", "access 1 read newsbot/a")
 	}),
 	onTrail("record/no-address", "An entry may have no address, or a project alone.", func(s *stage) {
 		s.record(entry(begin, "login", myvault.Address{}), entry(begin, "list", myvault.Address{Project: "newsbot"}))
-		got := counted(s, "entries", s.entries(myvault.TrailRange{}), 2)
+		got := counted(s, "entries", s.entries(myvault.TrailFilter{}), 2)
 		same(s, "address", got[1].Address, myvault.Address{})
 		same(s, "address", got[0].Address, myvault.Address{Project: "newsbot"})
 	}),
@@ -204,7 +204,7 @@ var recordClauses = []Clause{
 		s.do(put("newsbot/a", "3"))
 		s.record(accessEntry("read", "newsbot/a", 200))
 		want := []uint64{3, 2, 0}
-		for i, e := range counted(s, "entries", s.entries(myvault.TrailRange{Action: "read"}), len(want)) {
+		for i, e := range counted(s, "entries", s.entries(myvault.TrailFilter{Action: "read"}), len(want)) {
 			same(s, fmt.Sprintf("change seen by entry %d", e.Seq), e.Seen, want[i])
 		}
 	}),

@@ -46,20 +46,20 @@ var copyClauses = []Clause{
 		_, err := s.p.Apply(s.ctx, c)
 		s.succeeds("put", err)
 		c.Entries[0] = accessEntry("read", "common/b", 0)
-		s.trail(myvault.TrailRange{}, "changes 1 write newsbot/a")
+		s.trail(myvault.TrailFilter{}, "changes 1 write newsbot/a")
 	}),
 	onTrail("copy/recorded-entries", "The slice of entries is the caller's again when Record returns.", func(s *stage) {
 		mine := []myvault.Entry{accessEntry("read", "newsbot/a", 0)}
 		s.record(mine...)
 		mine[0] = accessEntry("list", "common/b", 0)
-		s.trail(myvault.TrailRange{}, "access 1 read newsbot/a")
+		s.trail(myvault.TrailFilter{}, "access 1 read newsbot/a")
 	}),
 	audited("copy/entries-got", "What the caller does with the bytes of an entry changes nothing.", func(s *stage) {
 		s.do(put("newsbot/a", "1"))
-		got := counted(s, "entries", s.entries(myvault.TrailRange{}), 1)[0].MAC
+		got := counted(s, "entries", s.entries(myvault.TrailFilter{}), 1)[0].MAC
 		want := bytes.Clone(got)
 		clear(got)
-		same(s, "the MAC is unchanged", bytes.Equal(counted(s, "entries", s.entries(myvault.TrailRange{}), 1)[0].MAC, want), true)
+		same(s, "the MAC is unchanged", bytes.Equal(counted(s, "entries", s.entries(myvault.TrailFilter{}), 1)[0].MAC, want), true)
 	}),
 	audited("copy/heads-got", "What the caller does with the bytes of a head changes nothing.", func(s *stage) {
 		s.do(put("newsbot/a", "1"))

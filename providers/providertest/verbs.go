@@ -161,11 +161,11 @@ func (s *stage) versions(addr string) []myvault.Info {
 }
 
 // lists wants those addresses in the range.
-func (s *stage) lists(r myvault.Range, want ...string) {
+func (s *stage) lists(r myvault.ListOptions, want ...string) {
 	sameList(s, "list", s.listed(r), want)
 }
 
-func (s *stage) listed(r myvault.Range) []string {
+func (s *stage) listed(r myvault.ListOptions) []string {
 	var got []string
 	for _, info := range collect(s, "list", s.p.List(s.ctx, r)) {
 		got = append(got, info.Address.String())
@@ -174,8 +174,8 @@ func (s *stage) listed(r myvault.Range) []string {
 }
 
 // under gives the range of a prefix.
-func under(project, path string) myvault.Range {
-	return myvault.Range{Prefix: myvault.Prefix{Project: project, Path: path}}
+func under(project, path string) myvault.ListOptions {
+	return myvault.ListOptions{Prefix: myvault.Prefix{Project: project, Path: path}}
 }
 
 func (s *stage) projects() []myvault.Project {
@@ -212,12 +212,12 @@ func (s *stage) record(entries ...myvault.Entry) {
 }
 
 // entries gives those in the range.
-func (s *stage) entries(r myvault.TrailRange) []myvault.Entry {
+func (s *stage) entries(r myvault.TrailFilter) []myvault.Entry {
 	return collect(s, "entries", s.p.(myvault.Trail).Entries(s.ctx, r))
 }
 
 // trail wants those entries, newest first, as "changes 2 write newsbot/a".
-func (s *stage) trail(r myvault.TrailRange, want ...string) {
+func (s *stage) trail(r myvault.TrailFilter, want ...string) {
 	var got []string
 	for _, e := range s.entries(r) {
 		got = append(got, fmt.Sprintf("%s %d %s %v", e.Chain, e.Seq, e.Action, e.Address))

@@ -57,7 +57,7 @@ func FuzzFile(f *testing.F) {
 
 // readAll reads everything that the file has.
 func readAll(t *testing.T, old *pyvault.Store) {
-	for info, err := range old.List(t.Context(), myvault.Range{}) {
+	for info, err := range old.List(t.Context(), myvault.ListOptions{}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -138,7 +138,7 @@ func (s *Store) Apply(ctx context.Context, _ myvault.Commit) ([]myvault.Info, er
 }
 
 // List implements [myvault.Provider]. Nothing in such a file is deleted.
-func (s *Store) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+func (s *Store) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		if err := s.usable(ctx); err != nil {
 			yield(myvault.Info{}, err)

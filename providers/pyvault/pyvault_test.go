@@ -237,17 +237,17 @@ func TestReadOnly(t *testing.T) {
 	is.True(errors.Is(err, errors.ErrUnsupported))
 	_, err = old.Get(t.Context(), addr, 2)
 	is.True(errors.Is(err, myvault.ErrNotFound))
-	count := func(r myvault.Range) (n int) {
+	count := func(r myvault.ListOptions) (n int) {
 		for _, err := range old.List(t.Context(), r) {
 			is.NoErr(err)
 			n++
 		}
 		return n
 	}
-	is.Equal(count(myvault.Range{}), 3)
-	is.Equal(count(myvault.Range{Deleted: true}), 0)
-	is.Equal(count(myvault.Range{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod"}}), 1)
-	is.Equal(count(myvault.Range{After: addr}), 1)
+	is.Equal(count(myvault.ListOptions{}), 3)
+	is.Equal(count(myvault.ListOptions{Deleted: true}), 0)
+	is.Equal(count(myvault.ListOptions{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod"}}), 1)
+	is.Equal(count(myvault.ListOptions{After: addr}), 1)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	is.True(errors.Is(old.Ping(ended), context.Canceled))

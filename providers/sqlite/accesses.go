@@ -53,7 +53,7 @@ func (t *Trail) source() source {
 		e := scanSingle(row)
 		return e, t.keys.holds(&e)
 	})
-	return source{chain: myvault.ChainAccess, read: func(ctx context.Context, before uint64, r myvault.TrailRange) ([]myvault.Entry, uint64, error) {
+	return source{chain: myvault.ChainAccess, read: func(ctx context.Context, before uint64, r myvault.TrailFilter) ([]myvault.Entry, uint64, error) {
 		p := batchPage{keys: t.keys, selected: r, before: before, next: before}
 		err := t.readers.read(ctx, p.read)
 		if err != nil || p.rows > 0 {
@@ -66,7 +66,7 @@ func (t *Trail) source() source {
 // batchPage reads entries from batches, the newest first.
 type batchPage struct {
 	keys     *keyring
-	selected myvault.TrailRange
+	selected myvault.TrailFilter
 	before   uint64 // the entries begin below it
 	rows     int
 	entries  []myvault.Entry

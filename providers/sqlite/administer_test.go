@@ -19,7 +19,7 @@ import (
 // outcomes gives those of the entries of an action, from the oldest on.
 func outcomes(t *testing.T, s myvault.Trail, action string) (all []myvault.Outcome) {
 	t.Helper()
-	for e, err := range s.Entries(context.Background(), myvault.TrailRange{Action: action}) {
+	for e, err := range s.Entries(context.Background(), myvault.TrailFilter{Action: action}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,7 @@ func (s *Store) Record(ctx context.Context, entries ...myvault.Entry) error {
 }
 
 // Entries implements [myvault.Trail]: both chains merged. See [Trail.Entries].
-func (s *Store) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+func (s *Store) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 	return merged(ctx, r, s.source(), s.trail.source())
 }
 

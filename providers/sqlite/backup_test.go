@@ -32,7 +32,7 @@ func everything(t *testing.T, s *sqlite.Store) (lines []string) {
 		say(err, "%+v", p)
 	}
 	for _, deleted := range []bool{false, true} {
-		for info, err := range s.List(ctx, myvault.Range{Deleted: deleted}) {
+		for info, err := range s.List(ctx, myvault.ListOptions{Deleted: deleted}) {
 			say(err, "%+v", info)
 			for v, err := range s.Versions(ctx, info.Address, 0) {
 				say(err, "%+v", v)
@@ -41,7 +41,7 @@ func everything(t *testing.T, s *sqlite.Store) (lines []string) {
 			}
 		}
 	}
-	for e, err := range s.Entries(ctx, myvault.TrailRange{}) {
+	for e, err := range s.Entries(ctx, myvault.TrailFilter{}) {
 		if e.Via == "operator" {
 			continue
 		}
@@ -89,7 +89,7 @@ func TestBackupAndRestore(t *testing.T) {
 	report, err = restored.Verify(t.Context(), heads...)
 	is.NoErr(err)
 	is.True(report.TruncationChecked)
-	for e, err := range restored.Entries(t.Context(), myvault.TrailRange{Action: "restore"}) {
+	for e, err := range restored.Entries(t.Context(), myvault.TrailFilter{Action: "restore"}) {
 		is.NoErr(err)
 		is.Equal(e.Via, "operator")
 	}

@@ -166,7 +166,7 @@ func TestEntriesFromWithinABatch(t *testing.T) {
 	recorded(t, s, 5)
 	for _, before := range []uint64{1, 2, 100, 256, 257, 258, 513, 600, 601, 604, 606, 1000} {
 		seq := min(before, 606) - 1
-		for e, err := range s.Entries(t.Context(), myvault.TrailRange{Before: myvault.Position{myvault.ChainChanges: 0, myvault.ChainAccess: before}}) {
+		for e, err := range s.Entries(t.Context(), myvault.TrailFilter{Before: myvault.Cursor{myvault.ChainChanges: 0, myvault.ChainAccess: before}}) {
 			is.NoErr(err)
 			is.Equal(e.Seq, seq)
 			is.Equal(len(e.Prev), 32)
@@ -175,7 +175,7 @@ func TestEntriesFromWithinABatch(t *testing.T) {
 		is.Equal(seq, uint64(0))
 	}
 	var seqs []uint64
-	for e, err := range s.Entries(t.Context(), myvault.TrailRange{Since: at.Add(254 * time.Minute), Until: at.Add(258 * time.Minute)}) {
+	for e, err := range s.Entries(t.Context(), myvault.TrailFilter{Since: at.Add(254 * time.Minute), Until: at.Add(258 * time.Minute)}) {
 		is.NoErr(err)
 		seqs = append(seqs, e.Seq)
 	}
@@ -257,7 +257,7 @@ func TestAFailureAmongEntriesOfOneRow(t *testing.T) {
 			report, err := s.Verify(t.Context())
 			is.NoErr(err)
 			is.Equal(report.Accesses, uint64(256+2+many+1+1))
-			for range s.Entries(t.Context(), myvault.TrailRange{Service: "lost"}) {
+			for range s.Entries(t.Context(), myvault.TrailFilter{Service: "lost"}) {
 				t.Error("an entry of a request that failed")
 			}
 		})
@@ -306,7 +306,7 @@ func TestPlantedBatches(t *testing.T) {
 			c.plant(rawOpen(t, dir, "access.db"))
 			var seqs []uint64
 			var failed error
-			for e, err := range s.Entries(t.Context(), myvault.TrailRange{Service: fmt.Sprint("svc", c.seq)}) {
+			for e, err := range s.Entries(t.Context(), myvault.TrailFilter{Service: fmt.Sprint("svc", c.seq)}) {
 				if failed = err; err == nil {
 					seqs = append(seqs, e.Seq)
 				}

@@ -35,7 +35,7 @@ func TestRowsThatDifferInOneField(t *testing.T) {
 		written = append(written, base, other)
 	}
 	is.NoErr(s.Record(t.Context(), written...))
-	read := entries(t, s, myvault.TrailRange{})
+	read := entries(t, s, myvault.TrailFilter{})
 	for i, want := range written {
 		got := read[len(read)-1-i]
 		got.Chain, got.Seq, got.Prev, got.MAC = "", 0, nil, nil

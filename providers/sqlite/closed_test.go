@@ -24,7 +24,7 @@ var noErrClosed = map[string]string{
 	"Close":       "a second one gives nil",
 	"Incarnation": "a constant",
 	"Limits":      "a constant",
-	"Measures":    "gives no error",
+	"Metrics":     "gives no error",
 }
 
 // TestEveryMethodAfterClose: every method of a closed store or trail reports that it is closed,

@@ -118,7 +118,7 @@ func ends(t *testing.T, what, dir string, key crypto.Key) {
 	}
 	defer s.Close() // what is spoiled may not close
 	listed := map[string]bool{}
-	for info, err := range s.List(ctx, myvault.Range{}) {
+	for info, err := range s.List(ctx, myvault.ListOptions{}) {
 		if err != nil {
 			break
 		}
@@ -128,7 +128,7 @@ func ends(t *testing.T, what, dir string, key crypto.Key) {
 		listed[info.Path] = true
 	}
 	told := map[string]bool{}
-	for e, err := range s.Entries(ctx, myvault.TrailRange{}) {
+	for e, err := range s.Entries(ctx, myvault.TrailFilter{}) {
 		if err != nil {
 			break
 		}

@@ -20,11 +20,11 @@ type source struct {
 }
 
 // readPage reads the entries of a range below a sequence, and where the next page begins.
-type readPage func(ctx context.Context, before uint64, r myvault.TrailRange) (entries []myvault.Entry, next uint64, err error)
+type readPage func(ctx context.Context, before uint64, r myvault.TrailFilter) (entries []myvault.Entry, next uint64, err error)
 
 // fill reads pages until one has entries or the chain ends. An error waits until the entries
 // that were good are gone.
-func (s *source) fill(ctx context.Context, r myvault.TrailRange) error {
+func (s *source) fill(ctx context.Context, r myvault.TrailFilter) error {
 	for len(s.page) == 0 && s.err == nil && s.before > 1 {
 		s.page, s.before, s.err = s.read(ctx, s.before, r)
 	}
@@ -35,7 +35,7 @@ func (s *source) fill(ctx context.Context, r myvault.TrailRange) error {
 }
 
 // merged gives the entries of several chains by falling time.
-func merged(ctx context.Context, r myvault.TrailRange, sources ...source) iter.Seq2[myvault.Entry, error] {
+func merged(ctx context.Context, r myvault.TrailFilter, sources ...source) iter.Seq2[myvault.Entry, error] {
 	return func(yield func(myvault.Entry, error) bool) {
 		chains := make([]source, len(sources))
 		copy(chains, sources)
@@ -63,7 +63,7 @@ func merged(ctx context.Context, r myvault.TrailRange, sources ...source) iter.S
 }
 
 // beginning gives the sequence below which the range begins in a chain.
-func beginning(p myvault.Position, chain string) uint64 {
+func beginning(p myvault.Cursor, chain string) uint64 {
 	if before, bounded := p[chain]; bounded {
 		return min(before, math.MaxInt64)
 	}
@@ -75,13 +75,13 @@ const selects = ` WHERE l.seq < ?1 AND (?2 = '' OR l.project = ?2) AND (?3 IS NU
 	AND (?4 IS NULL OR %[1]s < ?4) ORDER BY l.seq DESC LIMIT ?5`
 
 // selection gives the arguments of selects.
-func selection(before uint64, r myvault.TrailRange) []any {
+func selection(before uint64, r myvault.TrailFilter) []any {
 	return []any{before, r.Prefix.Project, optional(r.Since), optional(r.Until), page}
 }
 
 // pages reads a chain with a query, whose rows scan turns into entries.
 func (f *file) pages(query string, scan func(*sqlite3.Stmt) (myvault.Entry, error)) readPage {
-	return func(ctx context.Context, before uint64, r myvault.TrailRange) (entries []myvault.Entry, next uint64, err error) {
+	return func(ctx context.Context, before uint64, r myvault.TrailFilter) (entries []myvault.Entry, next uint64, err error) {
 		rows := 0
 		err = f.readers.read(ctx, func(c *conn) error {
 			return c.each(query, func(row *sqlite3.Stmt) error {

@@ -31,7 +31,7 @@ func TestAFilterPassesOverNoAlteredEntry(t *testing.T) {
 		ofServices(t, s, 10)
 		rawOpen(t, dir, "access.db").alter(seq, func(e *myvault.Entry) { e.Service = "nobody" })
 		var failed error
-		for _, err := range s.Entries(t.Context(), myvault.TrailRange{Service: fmt.Sprint("s", seq)}) {
+		for _, err := range s.Entries(t.Context(), myvault.TrailFilter{Service: fmt.Sprint("s", seq)}) {
 			failed = err
 		}
 		var bad *sqlite.BadEntry

@@ -188,7 +188,7 @@ func holdsAll(t *testing.T, dir string, key crypto.Key, all []*churner) {
 		there[secret.Value.Reveal()] = v + 1
 	}
 	recorded := map[string]int{}
-	for e, err := range s.Entries(t.Context(), myvault.TrailRange{}) {
+	for e, err := range s.Entries(t.Context(), myvault.TrailFilter{}) {
 		is.NoErr(err)
 		if e.Action == "read" {
 			recorded[e.Request]++

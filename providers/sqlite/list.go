@@ -15,14 +15,14 @@ const firstPage = 101
 
 // List implements [myvault.Provider]. It reads pages, each of which sees the changes
 // before it, and holds nothing between them. ErrTampered at a row that does not authenticate.
-func (s *Store) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+func (s *Store) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	return s.list(ctx, r, s.readers.read)
 }
 
 // reading runs a function on a connection for reading.
 type reading func(context.Context, func(*conn) error) error
 
-func (s *Store) list(ctx context.Context, r myvault.Range, read reading) iter.Seq2[myvault.Info, error] {
+func (s *Store) list(ctx context.Context, r myvault.ListOptions, read reading) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		for _, run := range runsOf(r.Prefix) {
 			if r.After != (myvault.Address{}) {

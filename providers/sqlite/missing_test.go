@@ -83,7 +83,7 @@ func TestALostTrailIsMissed(t *testing.T) {
 	s := openWith(t, dir, key, sqlite.Config{RenewTrail: true})
 	is.NoErr(s.Close())
 	s = open(t, dir, key) // it was enough to say it once
-	for e, err := range s.Entries(t.Context(), myvault.TrailRange{Action: "renew-trail"}) {
+	for e, err := range s.Entries(t.Context(), myvault.TrailFilter{Action: "renew-trail"}) {
 		is.NoErr(err)
 		is.Equal(e.Seq, uint64(1)) // the new trail begins with it
 	}

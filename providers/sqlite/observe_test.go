@@ -34,12 +34,12 @@ func observe(ctx context.Context, s *sqlite.Store) map[string]answers {
 		}
 		all["versions "+where] = collected(s.Versions(ctx, addr(where), 0))
 	}
-	all["list"] = collected(s.List(ctx, myvault.Range{}))
-	all["list below p"] = collected(s.List(ctx, myvault.Range{Prefix: myvault.Prefix{Project: "p"}}))
-	all["list deleted"] = collected(s.List(ctx, myvault.Range{Deleted: true}))
+	all["list"] = collected(s.List(ctx, myvault.ListOptions{}))
+	all["list below p"] = collected(s.List(ctx, myvault.ListOptions{Prefix: myvault.Prefix{Project: "p"}}))
+	all["list deleted"] = collected(s.List(ctx, myvault.ListOptions{Deleted: true}))
 	all["projects"] = collected(s.Projects(ctx, ""))
 	// Each chain for itself: how the two are merged depends on what is in the other.
-	entries := collected(s.Entries(ctx, myvault.TrailRange{}))
+	entries := collected(s.Entries(ctx, myvault.TrailFilter{}))
 	for _, chain := range []string{myvault.ChainChanges, myvault.ChainAccess} {
 		of := answers{err: entries.err}
 		for _, line := range entries.lines {

@@ -74,7 +74,7 @@ func (h *history) opens(dir string, config sqlite.Config) (s *sqlite.Store, key 
 
 // collect reads both chains.
 func (f *remains) collect(s *sqlite.Store) error {
-	for e, err := range s.Entries(context.Background(), myvault.TrailRange{}) {
+	for e, err := range s.Entries(context.Background(), myvault.TrailFilter{}) {
 		if err != nil {
 			return err
 		}
@@ -162,13 +162,13 @@ func (f *remains) prune(reference myvault.Provider, before uint64) error {
 func allContents(p myvault.Provider) (lines []string, err error) {
 	ctx := context.Background()
 	var secrets []myvault.Address
-	for info, err := range p.List(ctx, myvault.Range{Deleted: true}) {
+	for info, err := range p.List(ctx, myvault.ListOptions{Deleted: true}) {
 		if err != nil {
 			return nil, err
 		}
 		secrets = append(secrets, info.Address)
 	}
-	for info, err := range p.List(ctx, myvault.Range{}) {
+	for info, err := range p.List(ctx, myvault.ListOptions{}) {
 		if err != nil {
 			return nil, err
 		}

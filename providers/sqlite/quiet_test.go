@@ -58,7 +58,7 @@ func whatIsSaid(t *testing.T, s *sqlite.Store) (said string) {
 		_, err = s.Get(t.Context(), signing, version)
 		note(err)
 	}
-	for _, err := range s.List(t.Context(), myvault.Range{}) {
+	for _, err := range s.List(t.Context(), myvault.ListOptions{}) {
 		note(err)
 	}
 	for _, err := range s.Versions(t.Context(), signing, 0) {

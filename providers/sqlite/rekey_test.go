@@ -90,7 +90,7 @@ func TestRekey(t *testing.T) {
 	is.True(opens(t, dir, old))
 	is.True(errors.Is(s.Rekey(t.Context(), crypto.Key{}), crypto.ErrKey))
 	var actions []string
-	for e, err := range s.Entries(t.Context(), myvault.TrailRange{}) {
+	for e, err := range s.Entries(t.Context(), myvault.TrailFilter{}) {
 		is.NoErr(err)
 		if e.Via == "operator" && e.Outcome == myvault.OutcomeOK {
 			actions = append(actions, e.Action)
@@ -268,7 +268,7 @@ func TestRekeyOfATrail(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrWrongKey))
 	trail, err = sqlite.OpenTrail(t.Context(), dir, sqlite.StaticKey(next), sqlite.TrailConfig{})
 	is.NoErr(err)
-	for e, err := range trail.Entries(t.Context(), myvault.TrailRange{}) {
+	for e, err := range trail.Entries(t.Context(), myvault.TrailFilter{}) {
 		is.NoErr(err)
 		is.Equal(e.Action, "rekey")
 	}

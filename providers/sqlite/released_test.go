@@ -82,7 +82,7 @@ func entriesGoOn(t *testing.T, store *sqlite.Store, opened sqlite.Report) {
 	is.Equal(report.Accesses, opened.Accesses+304) // with those of NewEpoch and Reencrypt
 	first, last := report.Pruned+1, report.Heads[1].Seq
 	var seqs []uint64
-	for e, err := range store.Entries(t.Context(), myvault.TrailRange{Before: myvault.Position{myvault.ChainChanges: 0}}) {
+	for e, err := range store.Entries(t.Context(), myvault.TrailFilter{Before: myvault.Cursor{myvault.ChainChanges: 0}}) {
 		is.NoErr(err)
 		is.Equal(e.Seq, last-uint64(len(seqs)))
 		seqs = append(seqs, e.Seq)

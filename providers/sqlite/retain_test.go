@@ -30,7 +30,7 @@ func recorded(t testing.TB, s myvault.Trail, n int) {
 // sequences gives those of the access entries, from the oldest on.
 func sequences(t testing.TB, s myvault.Trail) (all []uint64) {
 	t.Helper()
-	for e, err := range s.Entries(context.Background(), myvault.TrailRange{Before: myvault.Position{myvault.ChainChanges: 0}}) {
+	for e, err := range s.Entries(context.Background(), myvault.TrailFilter{Before: myvault.Cursor{myvault.ChainChanges: 0}}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func TestWhatGoesBySizeIsOnRecord(t *testing.T) {
 			var said []myvault.Entry
 			for {
 				said = nil
-				for e, err := range keep.Entries(t.Context(), myvault.TrailRange{Action: "prune"}) {
+				for e, err := range keep.Entries(t.Context(), myvault.TrailFilter{Action: "prune"}) {
 					is.NoErr(err)
 					said = append(said, e)
 				}
@@ -275,7 +275,7 @@ func TestPruneVersions(t *testing.T) {
 		_, err := s.Get(t.Context(), addr("p/07"), version)
 		is.True(errors.Is(err, want))
 	}
-	for e, err := range s.Entries(t.Context(), myvault.TrailRange{Action: "destroy"}) {
+	for e, err := range s.Entries(t.Context(), myvault.TrailFilter{Action: "destroy"}) {
 		is.NoErr(err)
 		is.Equal(e.Via, "operator")
 		is.Equal(e.Service, "")

@@ -108,7 +108,7 @@ func BenchmarkOpenAfterCrash(b *testing.B) {
 func benchmarkPage(b *testing.B, s *sqlite.Store) {
 	for b.Loop() {
 		n := 0
-		for _, err := range s.List(context.Background(), myvault.Range{Prefix: myvault.Prefix{Project: "project7", Path: "prod/"}}) {
+		for _, err := range s.List(context.Background(), myvault.ListOptions{Prefix: myvault.Prefix{Project: "project7", Path: "prod/"}}) {
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -138,7 +138,7 @@ func benchmarkMemory(b *testing.B, dir string, key crypto.Key) {
 
 // measure lists all secrets, reads each, and prints the most memory that the process had, in kB.
 func measure(s *sqlite.Store) error {
-	for info, err := range s.List(context.Background(), myvault.Range{}) {
+	for info, err := range s.List(context.Background(), myvault.ListOptions{}) {
 		if err == nil {
 			_, err = s.Get(context.Background(), info.Address, 0)
 		}

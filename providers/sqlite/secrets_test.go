@@ -143,7 +143,7 @@ func TestDestroySpans(t *testing.T) {
 	secret, err := s.Get(t.Context(), addr("p/a"), 4)
 	is.NoErr(err) // nothing was destroyed
 	is.Equal(secret.Value.Reveal(), "3")
-	is.Equal(len(entries(t, s, myvault.TrailRange{Action: "destroy"})), 1) // one entry for one change
+	is.Equal(len(entries(t, s, myvault.TrailFilter{Action: "destroy"})), 1) // one entry for one change
 }
 
 // A context that has ended lets nothing begin.

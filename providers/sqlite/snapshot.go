@@ -46,7 +46,7 @@ func (r snapshotReader) Get(ctx context.Context, addr myvault.Address, version m
 }
 
 // List implements [myvault.Reader].
-func (r snapshotReader) List(ctx context.Context, in myvault.Range) iter.Seq2[myvault.Info, error] {
+func (r snapshotReader) List(ctx context.Context, in myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	return r.store.list(ctx, in, r.read)
 }
 

@@ -96,30 +96,30 @@ func (t *Trail) newest(ctx context.Context) (uint64, error) {
 	return head.Seq, err
 }
 
-// Measures implements [myvault.Measured]: the Stats.
-func (s *Store) Measures(ctx context.Context) []myvault.Measure {
+// Metrics implements [myvault.Measured]: the Stats.
+func (s *Store) Metrics(ctx context.Context) []myvault.Metric {
 	stats, err := s.Stats(ctx)
 	all := append(stats.Changes.measures("changes"), stats.Access.measures("access")...)
 	all = append(all,
-		myvault.Measure{Name: "cache_hits_total", Help: "Reads that the cache of sealed rows answered.", Counter: true, Value: float64(stats.CacheHits)},
-		myvault.Measure{Name: "cache_misses_total", Help: "Reads that went to the file.", Counter: true, Value: float64(stats.CacheMisses)},
-		myvault.Measure{Name: "cache_bytes", Help: "Bytes of sealed rows in the cache.", Value: float64(stats.CacheBytes)},
+		myvault.Metric{Name: "cache_hits_total", Help: "Reads that the cache of sealed rows answered.", Counter: true, Value: float64(stats.CacheHits)},
+		myvault.Metric{Name: "cache_misses_total", Help: "Reads that went to the file.", Counter: true, Value: float64(stats.CacheMisses)},
+		myvault.Metric{Name: "cache_bytes", Help: "Bytes of sealed rows in the cache.", Value: float64(stats.CacheBytes)},
 	)
 	return append(all,
-		myvault.Measure{Name: "epoch", Help: "Number of the data key in force.", Value: told(float64(stats.Epoch), err)},
-		myvault.Measure{Name: "epoch_seals", Help: "Rows written since that data key came into force.", Value: told(float64(stats.Seals), err)},
+		myvault.Metric{Name: "epoch", Help: "Number of the data key in force.", Value: told(float64(stats.Epoch), err)},
+		myvault.Metric{Name: "epoch_seals", Help: "Rows written since that data key came into force.", Value: told(float64(stats.Seals), err)},
 		entriesMeasure(stats.Entries, err),
 	)
 }
 
-// Measures implements [myvault.Measured]: what the file of a trail has counted.
-func (t *Trail) Measures(ctx context.Context) []myvault.Measure {
+// Metrics implements [myvault.Measured]: what the file of a trail has counted.
+func (t *Trail) Metrics(ctx context.Context) []myvault.Metric {
 	seq, err := t.newest(ctx)
 	return append(t.file.stats().measures("access"), entriesMeasure(seq, err))
 }
 
-func entriesMeasure(seq uint64, err error) myvault.Measure {
-	return myvault.Measure{Name: "access_entries", Help: "Sequence of the newest access entry.", Value: told(float64(seq), err)}
+func entriesMeasure(seq uint64, err error) myvault.Metric {
+	return myvault.Metric{Name: "access_entries", Help: "Sequence of the newest access entry.", Value: told(float64(seq), err)}
 }
 
 // told gives what a file told; NaN where it could not be asked.
@@ -130,8 +130,8 @@ func told(n float64, err error) float64 {
 	return n
 }
 
-func (f FileStats) measures(chain string) []myvault.Measure {
-	return []myvault.Measure{
+func (f FileStats) measures(chain string) []myvault.Metric {
+	return []myvault.Metric{
 		{Name: chain + "_commits_total", Help: "Transactions on this file.", Counter: true, Value: float64(f.Commits)},
 		{Name: chain + "_requests_total", Help: "Requests in those transactions; by commits it is the size of a batch.", Counter: true, Value: float64(f.Requests)},
 		{Name: chain + "_file_bytes", Help: "Size of the file.", Value: float64(f.Bytes)},

@@ -72,7 +72,7 @@ func TestPutGetList(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrNotFound))
 
 	var got []string
-	for info, err := range s.List(t.Context(), myvault.Range{Prefix: myvault.Prefix{Project: "news", Path: "prod"}}) {
+	for info, err := range s.List(t.Context(), myvault.ListOptions{Prefix: myvault.Prefix{Project: "news", Path: "prod"}}) {
 		is.NoErr(err)
 		got = append(got, info.Address.String())
 	}
@@ -80,7 +80,7 @@ func TestPutGetList(t *testing.T) {
 
 	is.NoErr(s.Record(t.Context(), myvault.Entry{Service: "reader", Action: "read", Address: addr("news/prod"), At: at.Add(time.Second)}))
 	var entries []myvault.Entry
-	for e, err := range s.Entries(t.Context(), myvault.TrailRange{}) {
+	for e, err := range s.Entries(t.Context(), myvault.TrailFilter{}) {
 		is.NoErr(err)
 		entries = append(entries, e)
 	}

@@ -63,7 +63,7 @@ func TestVerifyFindsADoctoredIndex(t *testing.T) {
 	}
 	s = open(t, dir, key)
 	listed := 0
-	for _, err := range s.List(t.Context(), myvault.Range{Deleted: true}) {
+	for _, err := range s.List(t.Context(), myvault.ListOptions{Deleted: true}) {
 		is.NoErr(err)
 		listed++
 	}

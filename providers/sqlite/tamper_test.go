@@ -161,7 +161,7 @@ func TestEveryColumnIsHeld(t *testing.T) {
 					return // Entries shows neither a gap nor a record
 				}
 				err = nil
-				for _, err = range s.Entries(t.Context(), myvault.TrailRange{}) {
+				for _, err = range s.Entries(t.Context(), myvault.TrailFilter{}) {
 					if err != nil {
 						break
 					}

@@ -238,7 +238,7 @@ func (k *keyring) holds(e *myvault.Entry) error {
 
 // Entries implements [myvault.Trail]. It reads pages and holds nothing between them.
 // ErrTampered, by a [*BadEntry], at an entry that does not authenticate.
-func (t *Trail) Entries(ctx context.Context, r myvault.TrailRange) iter.Seq2[myvault.Entry, error] {
+func (t *Trail) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 	return merged(ctx, r, t.source())
 }
 

@@ -19,7 +19,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-func entries(t testing.TB, trail myvault.Trail, r myvault.TrailRange) (all []myvault.Entry) {
+func entries(t testing.TB, trail myvault.Trail, r myvault.TrailFilter) (all []myvault.Entry) {
 	t.Helper()
 	for e, err := range trail.Entries(context.Background(), r) {
 		if err != nil {
@@ -48,7 +48,7 @@ func TestOpenTrail(t *testing.T) {
 
 	trail, err = sqlite.OpenTrail(t.Context(), dir, key, sqlite.TrailConfig{})
 	is.NoErr(err)
-	got := entries(t, trail, myvault.TrailRange{})
+	got := entries(t, trail, myvault.TrailFilter{})
 	is.Equal(len(got), 2)
 	is.Equal(got[0].Count, uint64(1)) // what was left out is filled in
 	is.Equal(got[0].First, at)
@@ -75,7 +75,7 @@ func TestFieldsAreBounded(t *testing.T) {
 	is.NoErr(s.Record(t.Context(), e))
 	_, err := s.Apply(t.Context(), myvault.Commit{Changes: []myvault.Change{put("p/a", "x")}, By: nasty, At: at, Entries: []myvault.Entry{e}})
 	is.NoErr(err)
-	all := entries(t, s, myvault.TrailRange{})
+	all := entries(t, s, myvault.TrailFilter{})
 	is.Equal(len(all), 2)
 	for _, e := range all {
 		is.Equal(e.Service, strings.Repeat("ネ", 42)) // 126 bytes: whole runes only
@@ -107,17 +107,17 @@ func TestEntriesFromAPosition(t *testing.T) {
 		is.NoErr(err)
 		is.NoErr(s.Record(t.Context(), reads...))
 	}
-	whole := entries(t, s, myvault.TrailRange{})
+	whole := entries(t, s, myvault.TrailFilter{})
 	is.Equal(len(whole), 2*each)
 	for i := range whole[1:] {
 		is.True(!whole[i+1].At.After(whole[i].At)) // newest first
 	}
 
 	var paged []myvault.Entry
-	position := myvault.Position{}
+	position := myvault.Cursor{}
 	for {
 		n := 0
-		for e, err := range s.Entries(t.Context(), myvault.TrailRange{Before: position}) {
+		for e, err := range s.Entries(t.Context(), myvault.TrailFilter{Before: position}) {
 			is.NoErr(err)
 			paged = append(paged, e)
 			position[e.Chain] = e.Seq
@@ -132,7 +132,7 @@ func TestEntriesFromAPosition(t *testing.T) {
 	is.Equal(len(paged), len(whole))
 	is.Equal(paged, whole)
 
-	only := entries(t, s, myvault.TrailRange{
+	only := entries(t, s, myvault.TrailFilter{
 		Prefix: myvault.Prefix{Project: "p1"}, Service: "ui", Since: at.Add(time.Minute), Until: at.Add(3 * time.Minute),
 	})
 	is.Equal(len(only), 100)
@@ -154,7 +154,7 @@ func TestEntriesOfProjects(t *testing.T) {
 	)
 	is.NoErr(err)
 	var actions []string
-	for _, e := range entries(t, s, myvault.TrailRange{}) {
+	for _, e := range entries(t, s, myvault.TrailFilter{}) {
 		is.Equal(e.Address, myvault.Address{Project: "p"})
 		is.Equal(e.Service, "tester") // the author, where the commit has no entries
 		actions = append(actions, e.Action)
@@ -231,7 +231,7 @@ func TestGoodEntriesComeBeforeABadOne(t *testing.T) {
 	s = open(t, dir, key)
 	var seqs []uint64
 	var last error
-	for e, err := range s.Entries(t.Context(), myvault.TrailRange{}) {
+	for e, err := range s.Entries(t.Context(), myvault.TrailFilter{}) {
 		if last = err; err == nil {
 			seqs = append(seqs, e.Seq)
 		}

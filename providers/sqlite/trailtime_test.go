@@ -39,7 +39,7 @@ func onDay(d int) time.Time { return at.Add(time.Duration(d) * day) }
 // ages returns how many entries are left, and the actions that the store itself has recorded.
 func ages(t testing.TB, s *sqlite.Store) (left int, own []string) {
 	t.Helper()
-	for e, err := range s.Entries(t.Context(), myvault.TrailRange{}) {
+	for e, err := range s.Entries(t.Context(), myvault.TrailFilter{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func TestAJumpIsOnRecord(t *testing.T) {
 	look := s.Looker(ninety)
 	look(at.Add(time.Minute), 0)
 	look(at.Add(2*time.Minute+100*day), time.Minute)
-	for e, err := range s.Entries(t.Context(), myvault.TrailRange{Action: "clock-jump"}) {
+	for e, err := range s.Entries(t.Context(), myvault.TrailFilter{Action: "clock-jump"}) {
 		is.NoErr(err)
 		is.True(e.First.Equal(at.Add(2 * time.Minute).Truncate(time.Microsecond)))
 		is.True(e.Last.Equal(at.Add(2*time.Minute + 100*day).Truncate(time.Microsecond)))
@@ -190,7 +190,7 @@ func TestAnAgeCostsABoundedAmount(t *testing.T) {
 	}
 	s.Looker(ninety)(onDay(200), 0)
 	left := 0
-	for _, err := range s.Entries(t.Context(), myvault.TrailRange{Action: "read"}) {
+	for _, err := range s.Entries(t.Context(), myvault.TrailFilter{Action: "read"}) {
 		is.NoErr(err)
 		left++
 	}

@@ -92,7 +92,7 @@ func (s *Store) steps(ctx context.Context, limit VersionLimit, do func(step []my
 func (s *Store) all(ctx context.Context, prefix myvault.Prefix) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		for _, deleted := range []bool{false, true} {
-			for info, err := range s.List(ctx, myvault.Range{Prefix: prefix, Deleted: deleted}) {
+			for info, err := range s.List(ctx, myvault.ListOptions{Prefix: prefix, Deleted: deleted}) {
 				if !yield(info, err) || err != nil {
 					return
 				}

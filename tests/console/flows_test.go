@@ -262,8 +262,8 @@ func TestAttention(t *testing.T) {
 		is := is.New(t)
 		v := serve(t, map[string]string{"newsbot/prod/lasting": "canary-1"})
 		day := 24 * time.Hour
-		v.draft("newsbot/prod/ends", myvault.Draft{Value: myvault.Text("canary-2"), Expires: time.Now().Add(20 * day)})
-		v.draft("newsbot/prod/turns", myvault.Draft{Value: myvault.Text("canary-3"), RotateAfter: time.Now().Add(60 * day)})
+		v.draft("newsbot/prod/ends", myvault.NewVersion{Value: myvault.Text("canary-2"), Expires: time.Now().Add(20 * day)})
+		v.draft("newsbot/prod/turns", myvault.NewVersion{Value: myvault.Text("canary-3"), RotateAfter: time.Now().Add(60 * day)})
 		p := signedIn(t, v, h, "#/attention", admin)
 		p.see("newsbot/prod/ends")
 		p.see("Nothing is due in this time.")

@@ -68,8 +68,8 @@ func example(t *testing.T) *server {
 		"common/prod/sentry":                "canary-sentry",
 	}, serviceOf(t, "newsbot", "newsbot/prod/@read"), serviceOf(t, "jobqueue", "newsbot/prod/db/"), serviceOf(t, "newsbot-deploy", "newsbot/@read+write"))
 	v.delete("newsbot/dev/old")
-	v.draft("newsbot/prod/smtp", myvault.Draft{Value: myvault.Text("canary-smtp"), RotateAfter: time.Now().Add(5 * 24 * time.Hour)})
-	v.draft("rag/prod/embedding-key", myvault.Draft{Value: myvault.Text("canary-rag"), Expires: time.Now().Add(12 * 24 * time.Hour)})
+	v.draft("newsbot/prod/smtp", myvault.NewVersion{Value: myvault.Text("canary-smtp"), RotateAfter: time.Now().Add(5 * 24 * time.Hour)})
+	v.draft("rag/prod/embedding-key", myvault.NewVersion{Value: myvault.Text("canary-rag"), Expires: time.Now().Add(12 * 24 * time.Hour)})
 	v.put("newsbot-deploy", "newsbot/prod/db/password", "canary-hunter3")
 	return v
 }

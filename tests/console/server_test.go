@@ -81,13 +81,13 @@ func (s *server) put(service, address, value string) {
 }
 
 // draft makes a version with its times behind the page's back.
-func (s *server) draft(address string, d myvault.Draft) {
+func (s *server) draft(address string, d myvault.NewVersion) {
 	s.t.Helper()
 	addr, err := myvault.ParseAddress(address)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if _, err := s.vault.As(admin).PutDraft(s.t.Context(), addr, d); err != nil {
+	if _, err := s.vault.As(admin).PutVersion(s.t.Context(), addr, d); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -122,7 +122,7 @@ func (s *server) delete(address string) {
 // known there as embedded.
 func (s *server) reads() (n int) {
 	s.t.Helper()
-	for entry, err := range s.vault.As(admin).Trail(s.t.Context(), myvault.TrailRange{Action: "read"}) {
+	for entry, err := range s.vault.As(admin).Trail(s.t.Context(), myvault.TrailFilter{Action: "read"}) {
 		if err != nil {
 			s.t.Fatal(err)
 		}

@@ -25,26 +25,26 @@ func TestAFilterThatFitsNothingIsRefused(t *testing.T) {
 	store := memory.New(memory.Config{})
 	v := vaultOf(t, store, myvault.Config{})
 	root := v.As("root")
-	both := func(r myvault.TrailRange) (error, error) {
+	both := func(r myvault.TrailFilter) (error, error) {
 		_, err := root.TrailPage(ctx, r, 10)
 		return first(root.Trail(ctx, r)), err
 	}
-	for _, r := range []myvault.TrailRange{{Action: "raed"}, {Action: "Read"}, {Action: "happened"}, {Outcome: "OK"}, {Outcome: "refuse"}} {
+	for _, r := range []myvault.TrailFilter{{Action: "raed"}, {Action: "Read"}, {Action: "happened"}, {Outcome: "OK"}, {Outcome: "refuse"}} {
 		of, page := both(r)
 		is.True(errors.Is(of, myvault.ErrInvalid))
 		is.True(errors.Is(page, myvault.ErrInvalid))
 		is.Equal(of.Error(), page.Error())
 		is.True(strings.Contains(of.Error(), "read, reencrypt") || strings.Contains(of.Error(), "refused, unknown")) // what it may be
 	}
-	recordsOf(t, v).Event("happened")
+	recordsOf(t, v).RecordAs("happened")
 	actions := append(myvault.TrailActions(), "happened", "")
 	for _, action := range actions {
-		of, page := both(myvault.TrailRange{Action: action, Outcome: myvault.OutcomeBegun})
+		of, page := both(myvault.TrailFilter{Action: action, Outcome: myvault.OutcomeBegun})
 		is.NoErr(of)
 		is.NoErr(page)
 	}
 	is.NoErr(store.Record(ctx, myvault.Entry{Action: "of-tomorrow", Outcome: "deferred", Count: 1})) // by a newer program
-	page, err := root.TrailPage(ctx, myvault.TrailRange{}, 1000)
+	page, err := root.TrailPage(ctx, myvault.TrailFilter{}, 1000)
 	is.NoErr(err)
 	is.True(slices.ContainsFunc(page.Entries, func(e myvault.Entry) bool { return e.Action == "of-tomorrow" }))
 }

@@ -15,9 +15,9 @@ type Generator func(context.Context) (Value, error)
 // actionGenerate stands in the entry of a write whose value a Generator made.
 const actionGenerate = "generate"
 
-// Draft is a version to be made. It has either a Value or a Generator. The times belong to
+// NewVersion is a version to be made. It has either a Value or a Generator. The times belong to
 // this version: the next one has its own, or none.
-type Draft struct {
+type NewVersion struct {
 	Value       Value
 	Generate    Generator // makes the value in place of Value; the entry's action is then "generate"
 	Expires     time.Time // when it should no longer be used, in the future; zero: never
@@ -26,7 +26,7 @@ type Draft struct {
 
 // Validate reports ErrInvalid for an empty value, for a value beside a generator, and for
 // times that cannot be meant, and ErrTooLarge for a value over [MaxValue].
-func (d Draft) Validate() error {
+func (d NewVersion) Validate() error {
 	if d.Generate == nil {
 		return errors.Join(d.Value.Validate(), d.validateTimes())
 	}
@@ -36,7 +36,7 @@ func (d Draft) Validate() error {
 	return d.validateTimes()
 }
 
-func (d Draft) validateTimes() error {
+func (d NewVersion) validateTimes() error {
 	for _, t := range []time.Time{d.Expires, d.RotateAfter} {
 		if year := t.UTC().Year(); year < 0 || year > 9999 {
 			return fmt.Errorf("%w time: its year is not one of 0 to 9999", ErrInvalid)
@@ -53,9 +53,9 @@ func (d Draft) validateTimes() error {
 	return nil
 }
 
-// PutDraft is [Session.Put] for a version that has times, or whose value is generated.
+// PutVersion is [Session.Put] for a version that has times, or whose value is generated.
 // ErrGenerator where the generator fails; nothing is changed then.
-func (s *Session) PutDraft(ctx context.Context, addr Address, d Draft, conditions ...Condition) (Info, error) {
+func (s *Session) PutVersion(ctx context.Context, addr Address, d NewVersion, conditions ...Condition) (Info, error) {
 	condition, err := both(conditions)
 	if err != nil {
 		return Info{}, fail("put", Address{}, err)
@@ -67,8 +67,8 @@ func (s *Session) PutDraft(ctx context.Context, addr Address, d Draft, condition
 }
 
 // draft gives what a put makes.
-func (c Change) draft() Draft {
-	return Draft{Value: c.Value, Generate: c.Generate, Expires: c.Expires, RotateAfter: c.RotateAfter}
+func (c Change) draft() NewVersion {
+	return NewVersion{Value: c.Value, Generate: c.Generate, Expires: c.Expires, RotateAfter: c.RotateAfter}
 }
 
 // generate has the generators of allowed changes make their values.
@@ -100,13 +100,13 @@ func (i Info) RotationDue(t time.Time) bool {
 }
 
 // duly reports whether i has the times that the range asks for.
-func (r Range) duly(i Info) bool {
+func (r ListOptions) duly(i Info) bool {
 	return (r.ExpiresBefore.IsZero() || !i.Expires.IsZero() && i.Expires.Before(r.ExpiresBefore)) &&
 		(r.RotateBefore.IsZero() || !i.RotateAfter.IsZero() && i.RotateAfter.Before(r.RotateBefore))
 }
 
 // asStored gives the range as a provider sees it.
-func (r Range) asStored() Range {
+func (r ListOptions) asStored() ListOptions {
 	r.ExpiresBefore, r.RotateBefore = time.Time{}, time.Time{}
 	return r
 }

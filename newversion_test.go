@@ -23,11 +23,11 @@ func TestTimesOfAVersion(t *testing.T) {
 	rotate := time.Now().Add(24 * time.Hour).In(zone)
 	stored := func(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-	info, err := s.PutDraft(ctx, db, myvault.Draft{Value: myvault.Text("one"), Expires: expires, RotateAfter: rotate}, myvault.IfAbsent())
+	info, err := s.PutVersion(ctx, db, myvault.NewVersion{Value: myvault.Text("one"), Expires: expires, RotateAfter: rotate}, myvault.IfAbsent())
 	is.NoErr(err)
 	is.Equal(info.Expires, stored(expires))
 	is.Equal(info.RotateAfter, stored(rotate))
-	_, err = s.PutDraft(ctx, db, myvault.Draft{Value: myvault.Text("x")}, myvault.IfAbsent())
+	_, err = s.PutVersion(ctx, db, myvault.NewVersion{Value: myvault.Text("x")}, myvault.IfAbsent())
 	is.True(errors.Is(err, myvault.ErrExists)) // conditions are heeded
 	info, err = s.Put(ctx, db, myvault.Text("two"))
 	is.NoErr(err)
@@ -47,10 +47,10 @@ func TestWhenAVersionIsDue(t *testing.T) {
 }
 
 // badDrafts are refused before the policy is asked.
-func badDrafts() map[string]myvault.Draft {
+func badDrafts() map[string]myvault.NewVersion {
 	v, soon := myvault.Text("v"), time.Now().Add(time.Hour)
 	made := func(context.Context) (myvault.Value, error) { return v, nil }
-	return map[string]myvault.Draft{
+	return map[string]myvault.NewVersion{
 		"nothing":                   {},
 		"value and generator":       {Value: v, Generate: made},
 		"expiry in the past":        {Value: v, Expires: time.Now().Add(-time.Minute)},
@@ -67,7 +67,7 @@ func TestDraftsThatAreRefused(t *testing.T) {
 			is := is.New(t)
 			v := openVault(t, myvault.Config{})
 			is.True(errors.Is(draft.Validate(), myvault.ErrInvalid))
-			_, err := v.As("root").PutDraft(t.Context(), db, draft)
+			_, err := v.As("root").PutVersion(t.Context(), db, draft)
 			is.True(errors.Is(err, myvault.ErrInvalid))
 			is.Equal(len(state(t, v)), 0)
 		})
@@ -75,7 +75,7 @@ func TestDraftsThatAreRefused(t *testing.T) {
 	t.Run("that could be meant", func(t *testing.T) {
 		is := is.New(t)
 		soon := time.Now().Add(time.Hour)
-		for _, draft := range []myvault.Draft{
+		for _, draft := range []myvault.NewVersion{
 			{Value: myvault.Text("v"), Expires: soon, RotateAfter: soon},
 			{Value: myvault.Text("v"), RotateAfter: time.Now().Add(-time.Hour)}, // due at once
 			{Value: myvault.Text("v"), Expires: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)},
@@ -93,7 +93,7 @@ func TestAGeneratedValue(t *testing.T) {
 	s := v.As("root")
 	made := 0
 	generator := func(context.Context) (myvault.Value, error) { made++; return myvault.Text(canary), nil }
-	_, err := s.PutDraft(ctx, db, myvault.Draft{Generate: generator})
+	_, err := s.PutVersion(ctx, db, myvault.NewVersion{Generate: generator})
 	is.NoErr(err)
 	other := myvault.Address{Project: "newsbot", Path: "prod/other"}
 	_, err = s.Apply(ctx, myvault.Change{Op: myvault.OpPut, Address: other, Generate: generator}, myvault.Change{Op: myvault.OpPut, Address: other, Value: myvault.Text("w")})
@@ -103,7 +103,7 @@ func TestAGeneratedValue(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(secret.Value.Reveal(), canary)
 	var actions []string
-	for e, err := range s.Trail(ctx, myvault.TrailRange{}) {
+	for e, err := range s.Trail(ctx, myvault.TrailFilter{}) {
 		is.NoErr(err)
 		if e.Chain == myvault.ChainChanges {
 			actions = append(actions, e.Action)
@@ -118,7 +118,7 @@ func TestTheDeniedGenerateNothing(t *testing.T) {
 	v := openVault(t, myvault.Config{})
 	generator := func(context.Context) (myvault.Value, error) { t.Error("it was called"); return myvault.Text("v"), nil }
 	far := myvault.Address{Project: "billing", Path: "x"}
-	_, err := v.As("svc").PutDraft(t.Context(), far, myvault.Draft{Generate: generator})
+	_, err := v.As("svc").PutVersion(t.Context(), far, myvault.NewVersion{Generate: generator})
 	is.True(errors.Is(err, myvault.ErrDenied))
 	_, err = v.As("svc").Apply(t.Context(), myvault.Change{Op: myvault.OpPut, Address: db, Generate: generator}, myvault.Change{Op: myvault.OpPut, Address: far, Value: myvault.Text("v")})
 	is.True(errors.Is(err, myvault.ErrDenied)) // not even for the change that is allowed
@@ -144,7 +144,7 @@ func TestAFailingGenerator(t *testing.T) {
 			is.True(errors.Is(err, myvault.ErrGenerator))
 			is.True(!strings.Contains(err.Error(), canary))
 			is.Equal(len(state(t, v)), 0) // none of the changes is made
-			for e, err := range v.As("root").Trail(t.Context(), myvault.TrailRange{Action: "generate"}) {
+			for e, err := range v.As("root").Trail(t.Context(), myvault.TrailFilter{Action: "generate"}) {
 				is.NoErr(err)
 				is.Equal(e.Outcome, myvault.OutcomeError) // whatever the generator's own error is
 			}
@@ -159,7 +159,7 @@ type unasked struct {
 	t *testing.T
 }
 
-func (p unasked) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
+func (p unasked) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	if !r.ExpiresBefore.IsZero() || !r.RotateBefore.IsZero() {
 		p.t.Error("a provider was asked for times")
 	}
@@ -182,29 +182,29 @@ func (p unasked) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, e
 func TestListsByTime(t *testing.T) {
 	v := vaultOf(t, unasked{memory.New(memory.Config{}), t}, myvault.Config{})
 	day := func(n int) time.Time { return time.Now().Add(time.Duration(n) * 24 * time.Hour) }
-	put := func(path string, d myvault.Draft) {
+	put := func(path string, d myvault.NewVersion) {
 		d.Generate = func(context.Context) (myvault.Value, error) { return myvault.Text("v"), nil }
-		if _, err := v.As("root").PutDraft(t.Context(), myvault.Address{Project: "newsbot", Path: path}, d); err != nil {
+		if _, err := v.As("root").PutVersion(t.Context(), myvault.Address{Project: "newsbot", Path: path}, d); err != nil {
 			t.Fatal(err)
 		}
 	}
-	put("dev/a", myvault.Draft{Expires: day(1), RotateAfter: day(-1)})
-	put("prod/a", myvault.Draft{Expires: day(1)})
-	put("prod/b", myvault.Draft{})
-	put("prod/c", myvault.Draft{Expires: day(9), RotateAfter: day(2)})
-	put("prod/d", myvault.Draft{RotateAfter: day(-1)})
+	put("dev/a", myvault.NewVersion{Expires: day(1), RotateAfter: day(-1)})
+	put("prod/a", myvault.NewVersion{Expires: day(1)})
+	put("prod/b", myvault.NewVersion{})
+	put("prod/c", myvault.NewVersion{Expires: day(9), RotateAfter: day(2)})
+	put("prod/d", myvault.NewVersion{RotateAfter: day(-1)})
 	for name, c := range map[string]struct {
 		service string
-		r       myvault.Range
+		r       myvault.ListOptions
 		want    []string
 	}{
-		"all":                   {"svc", myvault.Range{}, []string{"prod/a", "prod/b", "prod/c", "prod/d"}},
-		"soon expiring":         {"svc", myvault.Range{ExpiresBefore: day(2)}, []string{"prod/a"}},
-		"expiring":              {"svc", myvault.Range{ExpiresBefore: day(99)}, []string{"prod/a", "prod/c"}},
-		"due":                   {"svc", myvault.Range{RotateBefore: day(0)}, []string{"prod/d"}},
-		"due, for who sees all": {"root", myvault.Range{RotateBefore: day(0)}, []string{"dev/a", "prod/d"}},
-		"both":                  {"svc", myvault.Range{ExpiresBefore: day(99), RotateBefore: day(99)}, []string{"prod/c"}},
-		"none":                  {"svc", myvault.Range{ExpiresBefore: day(0)}, nil},
+		"all":                   {"svc", myvault.ListOptions{}, []string{"prod/a", "prod/b", "prod/c", "prod/d"}},
+		"soon expiring":         {"svc", myvault.ListOptions{ExpiresBefore: day(2)}, []string{"prod/a"}},
+		"expiring":              {"svc", myvault.ListOptions{ExpiresBefore: day(99)}, []string{"prod/a", "prod/c"}},
+		"due":                   {"svc", myvault.ListOptions{RotateBefore: day(0)}, []string{"prod/d"}},
+		"due, for who sees all": {"root", myvault.ListOptions{RotateBefore: day(0)}, []string{"dev/a", "prod/d"}},
+		"both":                  {"svc", myvault.ListOptions{ExpiresBefore: day(99), RotateBefore: day(99)}, []string{"prod/c"}},
+		"none":                  {"svc", myvault.ListOptions{ExpiresBefore: day(0)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// Proof is what a session rests on: the word of the embedding program ([Vault.As]), or the
+// Authentication is what a session rests on: the word of the embedding program ([Vault.As]), or the
 // shared token, the client certificate or both, that a caller showed ([Vault.Login]). It holds the token's
 // digest and never the token; of a certificate the identity that counted, and its end. Packages that extend the vault keep it, to let a session of another kind end when
-// the one that began it would have ended. The zero Proof is that of an embedding program.
-type Proof struct {
+// the one that began it would have ended. The zero Authentication is that of an embedding program.
+type Authentication struct {
 	kind     proofKind
 	token    digest
 	identity string // such as "dns:newsbot.internal"
@@ -37,10 +37,10 @@ const (
 	bothText        = "both:"
 )
 
-// String gives the proof as [ParseProof] reads it: "embedded", or "token:" and the digest
+// String gives the proof as [ParseAuthentication] reads it: "embedded", or "token:" and the digest
 // in hexadecimal digits, or "certificate:", the certificate's end in Unix seconds, ":" and the
 // identity; or "both:", the digest, ":", and the end and identity of the certificate.
-func (p Proof) String() string {
+func (p Authentication) String() string {
 	certificate := strconv.FormatInt(p.until, 10) + ":" + p.identity
 	switch p.kind {
 	case byToken:
@@ -53,9 +53,9 @@ func (p Proof) String() string {
 	return embedderText
 }
 
-// ParseProof reads what [Proof.String] wrote. Everything else is ErrInvalid.
-func ParseProof(text string) (Proof, error) {
-	var p Proof
+// ParseAuthentication reads what [Authentication.String] wrote. Everything else is ErrInvalid.
+func ParseAuthentication(text string) (Authentication, error) {
+	var p Authentication
 	rest := ""
 	for kind, prefix := range map[proofKind]string{byToken: tokenText, byCertificate: certificateText, byBoth: bothText} {
 		if after, found := strings.CutPrefix(text, prefix); found {
@@ -73,18 +73,18 @@ func ParseProof(text string) (Proof, error) {
 		until, p.identity, _ = strings.Cut(rest, ":")
 		p.until, _ = strconv.ParseInt(until, 10, 64)
 		if err := parseIdentity(p.identity); err != nil {
-			return Proof{}, fmt.Errorf("%w proof: want what Proof.String wrote", ErrInvalid)
+			return Authentication{}, fmt.Errorf("%w authentication: want the text of Authentication.String", ErrInvalid)
 		}
 	}
 	if p.String() != text { // whatever was wrong above
-		return Proof{}, fmt.Errorf("%w proof: want what Proof.String wrote", ErrInvalid)
+		return Authentication{}, fmt.Errorf("%w authentication: want the text of Authentication.String", ErrInvalid)
 	}
 	return p, nil
 }
 
 // holds reports whether the policy still takes the proof for service. Who the embedding
 // program vouches for needs none: a service that is not in the policy has no rights.
-func (p Proof) holds(policy *Policy, service string) bool {
+func (p Authentication) holds(policy *Policy, service string) bool {
 	if p.kind == byEmbedder {
 		return true
 	}
@@ -97,29 +97,29 @@ func (p Proof) holds(policy *Policy, service string) bool {
 	return token && certificate
 }
 
-// Proof gives what the session rests on.
-func (s *Session) Proof() Proof { return s.proof }
+// Authentication gives what the session rests on.
+func (s *Session) Authentication() Authentication { return s.proof }
 
 // Resume gives a session of service that rests on the proof, for which the embedding program
 // vouches as in [Vault.As]. It never fails: a session whose proof does not hold is
 // ErrUnauthenticated on every call.
-func (v *Vault) Resume(service string, p Proof) *Session {
+func (v *Vault) Resume(service string, p Authentication) *Session {
 	s := v.As(service)
 	s.proof = p
 	return s
 }
 
-// While gives a session that also ends when holds fails. It is asked at the beginning of every
+// EndWhen gives a session that also ends when holds fails. It is asked at the beginning of every
 // call, by many goroutines at once, and its error is that of the call: it wraps
 // ErrUnauthenticated where the session has ended, and ErrUnavailable where that cannot be told.
-func (s *Session) While(holds func(context.Context) error) *Session {
+func (s *Session) EndWhen(holds func(context.Context) error) *Session {
 	bound := *s
 	bound.guards = append(slices.Clip(s.guards), holds)
 	return &bound
 }
 
 // Narrowed reports whether the session may do less than its service, by [Session.Restrict], or
-// may end before what it rests on, by [Session.While].
+// may end before what it rests on, by [Session.EndWhen].
 func (s *Session) Narrowed() bool { return len(s.limits) > 0 || len(s.guards) > 0 }
 
 // Ended gives the error that every call of the session would answer now because it has ended;

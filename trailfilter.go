@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Position remembers how far a chain was read, by the chain's name: the sequence of
+// Cursor remembers how far a chain was read, by the chain's name: the sequence of
 // the last entry seen. A chain it does not name starts at its newest entry.
-type Position map[string]uint64
+type Cursor map[string]uint64
 
-// TrailRange selects entries; a zero field selects all.
-type TrailRange struct {
-	Before  Position // only entries older than these
+// TrailFilter selects entries; a zero field selects all.
+type TrailFilter struct {
+	Before  Cursor // only entries older than these
 	Prefix  Prefix
 	Service string
 	Action  string // to a Session one of [TrailActions], or an event of this vault's [Records]
@@ -23,7 +23,7 @@ type TrailRange struct {
 }
 
 // Contains reports whether e is selected; a Trail may use it to filter.
-func (r TrailRange) Contains(e Entry) bool {
+func (r TrailFilter) Contains(e Entry) bool {
 	before, bounded := r.Before[e.Chain]
 	return (!bounded || e.Seq < before) &&
 		r.Prefix.Contains(e.Address) &&
@@ -49,7 +49,7 @@ var trailOutcomes = []Outcome{
 }
 
 // validateTrail refuses what can select nothing, so that a slip of the hand is not read as "nothing happened".
-func (v *Vault) validateTrail(r TrailRange) error {
+func (v *Vault) validateTrail(r TrailFilter) error {
 	if r.Action != "" {
 		_, event := v.events.Load(r.Action)
 		if known := TrailActions(); !event && !slices.Contains(known, r.Action) {

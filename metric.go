@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// Measure is one number that a vault, its provider or its trail counts about itself. It says
+// Metric is one number that a vault, its provider or its trail counts about itself. It says
 // nothing of what is stored: no name of a secret, project or service stands in it.
-type Measure struct {
+type Metric struct {
 	Name    string  // letters, digits and _, the same in every process: "cache_hits_total"
 	Help    string  // one line for people
 	Counter bool    // it only grows, from 0 when it was opened; else it goes up and down
 	Value   float64 // NaN where it cannot be told now
 }
 
-// Measured is a provider or a trail that counts. The package metrics brings what it counts to Prometheus.
-type Measured interface {
-	// Measures gives the same names at every call. The Value of what cannot be told now is NaN.
-	Measures(ctx context.Context) []Measure
+// Instrumented is a provider or a trail that counts. The package metrics brings what it counts to Prometheus.
+type Instrumented interface {
+	// Metrics gives the same names at every call. The Value of what cannot be told now is NaN.
+	Metrics(ctx context.Context) []Metric
 }
 
 // Stats is what a vault has counted since it was made.
@@ -58,21 +58,21 @@ func (v *Vault) Stats() Stats {
 	return s
 }
 
-// Measures gives the Stats, and what the provider and the trail beside it count, if they do.
-func (v *Vault) Measures(ctx context.Context) []Measure {
+// Metrics gives the Stats, and what the provider and the trail beside it count, if they do.
+func (v *Vault) Metrics(ctx context.Context) []Metric {
 	s := v.Stats()
-	all := []Measure{
+	all := []Metric{
 		{"denied_total", "Calls that the policy refused.", true, float64(s.Denied)},
 		{"unauthenticated_total", "Failed log-ins, and calls of sessions that have ended.", true, float64(s.Unauthenticated)},
 		{"trail_failures_total", "Times that entries of the trail could not be written.", true, float64(s.TrailFailures)},
 		{"trail_waiting_entries", "Entries of the trail that are not written yet.", false, float64(s.Waiting)},
 		{"trail_lag_seconds", "How long the oldest entry that is not written yet has waited.", false, s.Lag.Seconds()},
 	}
-	if m, ok := v.provider.(Measured); ok {
-		all = append(all, m.Measures(ctx)...)
+	if m, ok := v.provider.(Instrumented); ok {
+		all = append(all, m.Metrics(ctx)...)
 	}
-	if m, ok := v.trail.(Measured); ok && !v.ownTrail {
-		all = append(all, m.Measures(ctx)...)
+	if m, ok := v.trail.(Instrumented); ok && !v.ownTrail {
+		all = append(all, m.Metrics(ctx)...)
 	}
 	return all
 }
