@@ -12,9 +12,6 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// The chain of accesses begins in the table single, if the file is an old one, and goes on in the
-// table batch.
-
 // insert writes the row.
 func (p *packed) insert(c *conn) error {
 	return c.write(`INSERT INTO batch(seq, body) VALUES(?1, ?2)`, func(b *binder) {
@@ -49,17 +46,13 @@ func (c *conn) batch(sql string, args ...any) (r batchRow, found bool, err error
 
 // source reads the chain of accesses.
 func (t *Trail) source() source {
-	singles := t.pages(singlePage, func(row *sqlite3.Stmt) (myvault.Entry, error) {
-		e := scanSingle(row)
-		return e, t.keys.holds(&e)
-	})
 	return source{chain: myvault.ChainAccess, read: func(ctx context.Context, before uint64, r myvault.TrailFilter) ([]myvault.Entry, uint64, error) {
 		p := batchPage{keys: t.keys, selected: r, before: before, next: before}
 		err := t.readers.read(ctx, p.read)
-		if err != nil || p.rows > 0 {
-			return p.entries, p.next, err
+		if p.rows == 0 {
+			p.next = 0
 		}
-		return singles(ctx, before, r)
+		return p.entries, p.next, err
 	}}
 }
 
@@ -132,12 +125,12 @@ func (c *conn) linkBefore(seq uint64) ([]byte, error) {
 	if err != nil || mac != nil {
 		return mac, err
 	}
-	return c.singleLink(seq - 1)
+	return c.prunedLink(seq - 1)
 }
 
-// singleLink gives the MAC of an entry that has a row for itself, or that was the last one pruned.
-func (c *conn) singleLink(seq uint64) ([]byte, error) {
-	return c.blob(`SELECT mac FROM single WHERE seq = ?1 UNION ALL SELECT link FROM pruned WHERE seq = ?1`, seq)
+// prunedLink returns the MAC of the last entry that was pruned, if it is the one of that sequence.
+func (c *conn) prunedLink(seq uint64) ([]byte, error) {
+	return c.blob(`SELECT link FROM pruned WHERE seq = ?1`, seq)
 }
 
 // linkAt gives the MAC of an entry of the chain; nil where the chain does not have it.
@@ -149,7 +142,7 @@ func (c *conn) linkAt(seq uint64) ([]byte, error) {
 	if n := seq - uint64(r.key); found && n < uint64(len(r.entries)) {
 		return r.entries[n].MAC, nil
 	}
-	return c.singleLink(seq)
+	return c.prunedLink(seq)
 }
 
 // accessHead gives the newest link of the chain.
@@ -162,10 +155,8 @@ func (c *conn) accessHead() (myvault.Head, error) {
 	if found {
 		e := r.entries[len(r.entries)-1]
 		h.Seq, h.At, h.MAC = e.Seq, e.At, bytes.Clone(e.MAC)
-		return h, nil
 	}
-	err = c.each(`SELECT seq, at, mac FROM single ORDER BY seq DESC LIMIT 1`, newest(&h))
-	return h, err
+	return h, nil
 }
 
 // lastAccess gives the link behind which the chain goes on.
@@ -199,17 +190,10 @@ func (w *walk) behind(pruned link) {
 // there were any. errDone of entry ends it.
 func (w *walk) step(c *conn, entry func(e *myvault.Entry) error) (more bool, err error) {
 	rows := 0
-	err = c.each(`SELECT `+singleColumns+` FROM single l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
+	err = c.each(`SELECT seq, body FROM batch WHERE seq > ?1 ORDER BY seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
 		rows++
-		e := scanSingle(row)
-		return entry(&e)
-	}, w.end.seq, page)
-	if err == nil && rows < page {
-		err = c.each(`SELECT seq, body FROM batch WHERE seq > ?1 ORDER BY seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
-			rows++
-			return w.batch(row, entry)
-		}, w.row, page)
-	}
+		return w.batch(row, entry)
+	}, w.row, page)
 	if errors.Is(err, errDone) {
 		err = nil
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/myswiftagent/myvault"
 )
 
@@ -40,20 +38,14 @@ func older(name string, known, last uint64) error {
 
 // lastClaim returns the last entry, and the newest change that those committed with it have seen.
 func (c *conn) lastClaim() (last claim, err error) {
-	r, found, err := c.batch(`SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
+	r, _, err := c.batch(`SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
 	if err != nil {
 		return last, err
 	}
 	for i := range r.entries {
 		last = claim{r.entries[i].Seq, max(last.seen, r.entries[i].Seen)}
 	}
-	if !found {
-		err = c.each(`SELECT seq, seen FROM single ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
-			last = claim{uint64(row.ColumnInt64(0)), uint64(row.ColumnInt64(1))}
-			return nil
-		})
-	}
-	return last, err
+	return last, nil
 }
 
 // claim is the entry of a chain that knows the newest one of the other chain.

@@ -73,7 +73,7 @@ func (v *verification) someAccesses(ctx context.Context, w *walk) (more bool, er
 
 // gone proves that the entries up to one are not there: nothing holds what was pruned.
 func (c *conn) gone(upTo uint64) error {
-	return c.each(`SELECT seq FROM single WHERE seq <= ?1 UNION ALL SELECT seq FROM batch WHERE seq <= ?1 LIMIT 1`, func(row *sqlite3.Stmt) error {
+	return c.each(`SELECT seq FROM batch WHERE seq <= ?1 LIMIT 1`, func(row *sqlite3.Stmt) error {
 		return &BadEntry{Chain: myvault.ChainAccess, Seq: uint64(row.ColumnInt64(0)), Reason: "it was pruned and is there again"}
 	}, upTo)
 }

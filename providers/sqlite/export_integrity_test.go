@@ -9,28 +9,21 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// SchemaDigests returns, for each kind of file, the digests that are expected and those of the
-// schemas that the migrations make, by version.
-func SchemaDigests() (expected, made map[string][]string, err error) {
-	expected, made = map[string][]string{}, map[string][]string{}
+// SchemaDigests returns, for each kind of file, the digest of the newest schema that is expected and
+// the one of the tables that are made.
+func SchemaDigests() (expected, made map[string]string, err error) {
+	expected, made = map[string]string{}, map[string]string{}
 	for _, k := range []kind{vaultFile, accessFile} {
-		expected[k.name] = k.schemas
+		expected[k.name] = k.schemas[len(k.schemas)-1]
 		db, err := sqlite3.Open(":memory:")
 		if err != nil {
 			return nil, nil, err
 		}
 		c := &conn{Conn: db, stmts: map[string]*statement{}}
-		for _, sql := range k.migrations {
-			digest := ""
-			if err = c.Exec(sql); err == nil {
-				digest, err = c.schemaDigest()
-			}
-			if err != nil {
-				return nil, nil, errors.Join(err, c.close())
-			}
-			made[k.name] = append(made[k.name], digest)
+		if err = c.Exec(k.tables); err == nil {
+			made[k.name], err = c.schemaDigest()
 		}
-		if err := c.close(); err != nil {
+		if err := errors.Join(err, c.close()); err != nil {
 			return nil, nil, err
 		}
 	}

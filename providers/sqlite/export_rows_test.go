@@ -41,10 +41,10 @@ const manyColumns = `SELECT ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, 
 // Hold reports whether any kind of row with these columns would authenticate.
 func (r *Rows) Hold(columns ...any) (held bool, err error) {
 	err = r.c.each(manyColumns, func(row *sqlite3.Stmt) error {
-		log, entry := scanLog(row), scanSingle(row)
+		log := scanLog(row)
 		_, asHead := r.keys.scanHead(row)
 		_, asProject := r.keys.scanProject(row)
-		held = log.holds(r.keys) == nil || r.keys.holds(&entry) == nil || asHead == nil || asProject == nil
+		held = log.holds(r.keys) == nil || asHead == nil || asProject == nil
 		return nil
 	}, columns...)
 	return held, err

@@ -40,34 +40,6 @@ func TestAFilterPassesOverNoAlteredEntry(t *testing.T) {
 	}
 }
 
-// A row of batch that begins where the chain of single rows does hides none of them: it is read by
-// Verify, however many steps the single rows take.
-func TestABatchPlantedBeforeSingles(t *testing.T) {
-	for _, pruned := range []uint64{0, 10} {
-		t.Run(fmt.Sprint(pruned, " pruned"), func(t *testing.T) {
-			is := is.New(t)
-			dir, key := t.TempDir(), crypto.NewKey()
-			s := openWith(t, dir, key, sqlite.Config{Trail: keepEntries})
-			ofServices(t, s, 600)
-			if pruned > 0 {
-				_, err := s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: pruned}, nil)
-				is.NoErr(err)
-			}
-			r := rawOpen(t, dir, "access.db")
-			first := r.accesses()[:1]
-			is.Equal(first[0].Seq, pruned+1)
-			r.apart()
-			heads, err := s.Heads(t.Context())
-			is.NoErr(err)
-			_, err = s.Verify(t.Context(), heads...)
-			is.NoErr(err)
-			r.exec(fmt.Sprintf(`INSERT INTO batch VALUES(%d, x'%x')`, pruned+1, sqlite.Pack(first)))
-			_, err = s.Verify(t.Context(), heads...)
-			is.True(errors.Is(err, myvault.ErrTampered))
-		})
-	}
-}
-
 // A row that is planted where pruning will cut another one is told as tampering.
 func TestARowPlantedWhereAnotherIsCut(t *testing.T) {
 	is := is.New(t)

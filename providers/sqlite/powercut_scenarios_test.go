@@ -205,5 +205,5 @@ func afterACrash(t *testing.T, root string) {
 
 // releasedStore puts a store of a released format there.
 func releasedStore(t *testing.T, root string) {
-	must(t, os.CopyFS(root+"/store", os.DirFS("testdata/format-1")))
+	must(t, os.CopyFS(root+"/store", os.DirFS("testdata/format-3")))
 }

@@ -16,7 +16,7 @@ func (k *keyring) prune(c *conn, last myvault.Entry, row int64) error {
 	if err := c.split(last.Seq, row); err != nil {
 		return err
 	}
-	for _, sql := range []string{`DELETE FROM single WHERE seq <= ?1`, `DELETE FROM batch WHERE seq <= ?1`, `DELETE FROM pruned WHERE seq < ?1`} {
+	for _, sql := range []string{`DELETE FROM batch WHERE seq <= ?1`, `DELETE FROM pruned WHERE seq < ?1`} {
 		if err := c.run(sql, last.Seq); err != nil {
 			return err
 		}

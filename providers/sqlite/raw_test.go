@@ -106,17 +106,6 @@ func (r raw) without(gone func(seq uint64) bool) {
 	r.keep(slices.DeleteFunc(r.accesses(), func(e myvault.Entry) bool { return gone(e.Seq) }))
 }
 
-// apart moves the access entries into rows of their own, as an older program has written them.
-func (r raw) apart() {
-	r.t.Helper()
-	for _, e := range r.accesses() {
-		r.exec(fmt.Sprintf(`INSERT INTO single VALUES(%d, %d, '%s', '%s', '%s', '%s', '%s', '%s', '%s', %d, '%s', %d, %d, %d, %d, x'%x')`,
-			e.Seq, e.At.UnixMicro(), e.Service, e.Via, e.Request, e.Remote, e.Action, e.Address.Project, e.Address.Path, e.Version,
-			e.Outcome, e.Count, e.First.UnixMicro(), e.Last.UnixMicro(), e.Seen, e.MAC))
-	}
-	r.exec(`DELETE FROM batch`)
-}
-
 func (r raw) close() {
 	r.t.Helper()
 	if err := r.db.Close(); err != nil {

@@ -9,36 +9,40 @@ import (
 
 // kind is one of the two kinds of file that this package keeps.
 type kind struct {
-	name        string   // of the file
-	application int32    // PRAGMA application_id, by which a file is known
-	alone       bool     // it may be without the access.db that it remembers
-	migrations  []string // migrations[n] brings a file from user_version n to n+1
-	schemas     []string // schemas[n] is the digest of the schema that user_version n+1 has; see schemaDigest
+	name        string // of the file
+	application int32  // PRAGMA application_id, by which a file is known
+	alone       bool   // it may be without the access.db that it remembers
+	newest      int64  // user_version of the files that this program makes
+	tables      string // creates the tables of the newest version
+	// schemas are the digests of the schemas of the oldest version that can be opened and of
+	// those that follow; see schemaDigest. migrations[n] leads from schemas[n] to schemas[n+1].
+	schemas    []string
+	migrations []func(*conn) error
 }
 
 // The kinds of file. The ids are "mvVt" and "mvTr" in ASCII.
 var (
 	vaultFile = kind{
 		name: "vault.db", application: 0x6d765674,
-		migrations: []string{metaTables + vaultTables, resealTable},
-		schemas: []string{
-			"08f0591bcd6570a151a371b32d348fba8c70cfc8648c2d4960e984978ac47334",
-			"c0938d6b1468aef1d08abbb833456dc1604ea0cb3923d4426d7840c1a497f902",
-		},
+		newest: 2, tables: metaTables + vaultTables + resealTable,
+		schemas: []string{"c0938d6b1468aef1d08abbb833456dc1604ea0cb3923d4426d7840c1a497f902"},
 	}
 	accessFile = kind{
 		name: "access.db", application: 0x6d765472,
-		migrations: []string{metaTables + accessTables, prunedTable, batchTable},
+		newest: 4, tables: metaTables + prunedTable + batchTable,
 		schemas: []string{
-			"9a15c163bbd9bdbf9b398fbc173be03bb5421a80a778fa419cb3b430f8a45dff",
-			"14a9988caa36d9f7ae2e5101878b88c6b46149bd48a2b1f9907d47c1b7654483",
 			"5d252989c80ac3afd3e08f71071b1401358b84e4b80a542077bd9f25281e34c8",
+			"8b1515a8d2b0402deedd0d222411bdaa6ea0f286dcbc74056c9763ff6a1b7904",
 		},
+		migrations: []func(*conn) error{dropSingle},
 	}
 )
 
 // version is the user_version of the newest files.
-func (k kind) version() int64 { return int64(len(k.migrations)) }
+func (k kind) version() int64 { return k.newest }
+
+// oldest is the user_version of the oldest files that can be opened.
+func (k kind) oldest() int64 { return k.newest - int64(len(k.schemas)) + 1 }
 
 // metaTables hold the vault id, the check value and the wrapped keys.
 const metaTables = `
@@ -116,29 +120,6 @@ CREATE TABLE project(
 ) STRICT, WITHOUT ROWID;
 `
 
-// accessTables hold the reads, the denials and the failures, as they were written at first: a
-// row for each.
-const accessTables = `
-CREATE TABLE entry(
-	seq      INTEGER PRIMARY KEY,
-	at       INTEGER NOT NULL,
-	service  TEXT NOT NULL,
-	via      TEXT NOT NULL,
-	request  TEXT NOT NULL,
-	remote   TEXT NOT NULL,
-	action   TEXT NOT NULL,
-	project  TEXT NOT NULL,
-	path     TEXT NOT NULL,
-	version  INTEGER NOT NULL,
-	outcome  TEXT NOT NULL,
-	count    INTEGER NOT NULL,
-	first    INTEGER NOT NULL,
-	last     INTEGER NOT NULL,
-	seen     INTEGER NOT NULL,
-	mac      BLOB NOT NULL
-) STRICT;
-`
-
 // resealTable has a row for each record that was sealed anew under a later data key. The
 // chain keeps the digest of the record as it was first written.
 const resealTable = `
@@ -160,12 +141,8 @@ CREATE TABLE pruned(
 ) STRICT;
 `
 
-// batchTable has a row for each batch of entries. The rows of before stay what they are, for a file
-// may have millions. They get another name, so that an older program that has the file open
-// records nothing more, in place of going on with the chain behind them.
+// batchTable has a row for each batch of access entries.
 const batchTable = `
-ALTER TABLE entry RENAME TO single;
-
 CREATE TABLE batch(
 	seq  INTEGER PRIMARY KEY, -- of the first entry in it
 	body BLOB NOT NULL
@@ -183,13 +160,31 @@ func (k kind) migrate(ctx context.Context, c *conn) error {
 		if err != nil {
 			return err
 		}
-		for ; version < k.version(); version++ {
-			if err := c.Exec(k.migrations[version]); err != nil {
-				return err
-			}
+		if version == 0 {
+			err = c.Exec(k.tables)
 		}
-		return c.Exec(fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", k.application, version))
+		for ; err == nil && 0 < version && version < k.newest; version++ {
+			err = k.migrations[version-k.oldest()](c)
+		}
+		if err != nil {
+			return err
+		}
+		return c.Exec(fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", k.application, k.newest))
 	})
+}
+
+// dropSingle drops the table single of version 3 of access.db. It is empty: entries were only
+// written to it before the first release.
+func dropSingle(c *conn) error {
+	entries, err := c.integer(`SELECT count(*) FROM single`)
+	if err == nil && entries > 0 {
+		err = fmt.Errorf("%w: access.db has %d entries of a format from before the first release; prune them with the program that last opened it",
+			ErrForeign, entries)
+	}
+	if err != nil {
+		return err
+	}
+	return c.Exec(`DROP TABLE single`)
 }
 
 // number gives a pragma that is a number.

@@ -21,7 +21,7 @@ func (k kind) checkSchema(c *conn) (version int64, err error) {
 		return version, k.checkEmpty(c)
 	}
 	digest, err := c.schemaDigest()
-	if err == nil && (version < 0 || version > k.version() || digest != k.schemas[version-1]) {
+	if err == nil && (version < k.oldest() || version > k.version() || digest != k.schemas[version-k.oldest()]) {
 		if err = k.identify(c); err == nil { // which says more
 			err = k.foreignSchema()
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// The digests that files are compared with are those of the schemas that the migrations make.
+// The digests that files are compared with are those of the schemas that are made.
 func TestSchemaDigests(t *testing.T) {
 	is := is.New(t)
 	expected, made, err := sqlite.SchemaDigests()
@@ -186,13 +186,13 @@ func TestAWriteChangesOneRow(t *testing.T) {
 // What was planted in an older file does not pass into the newer version of it.
 func TestAPlantedSchemaIsNotMigrated(t *testing.T) {
 	for name, c := range map[string]struct{ file, sql string }{
-		"a trigger":                {"vault.db", `CREATE TRIGGER planted AFTER INSERT ON log BEGIN DELETE FROM head; END`},
-		"a default":                {"access.db", `ALTER TABLE entry ADD COLUMN planted INTEGER DEFAULT 1`},
-		"a table that comes later": {"access.db", `CREATE TABLE single(x)`},
+		"a trigger": {"access.db", `CREATE TRIGGER planted AFTER INSERT ON batch BEGIN DELETE FROM batch; END`},
+		"a default": {"access.db", `ALTER TABLE single ADD COLUMN planted INTEGER DEFAULT 1`},
+		"a table":   {"access.db", `CREATE TABLE planted(x)`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			dir := releasedCopy(t, "testdata/format-1")
+			dir := releasedCopy(t, "testdata/format-3")
 			r := rawOpen(t, dir, c.file)
 			r.exec(c.sql)
 			r.close()

@@ -137,29 +137,11 @@ func (l *timeline) find(condition string, seq uint64) (m mark, found bool, err e
 	if l.left--; l.left < 0 {
 		return m, false, errDone
 	}
-	// Entries of single come before those of batch, so one of them is asked first.
-	single := func() error {
-		return l.c.each(`SELECT seq, at FROM single WHERE `+condition+` LIMIT 1`, func(row *sqlite3.Stmt) error {
-			m, found = mark{uint64(row.ColumnInt64(0)), timeAt(row, 1)}, true
-			return nil
-		}, seq)
-	}
-	batch := func() error {
-		return l.c.each(`SELECT seq, substr(body, 4, 10) FROM batch WHERE `+condition+` LIMIT 1`, func(row *sqlite3.Stmt) error {
-			m, found = mark{uint64(row.ColumnInt64(0)), firstAt(row.ColumnRawBlob(1))}, true
-			return nil
-		}, seq)
-	}
-	order := []func() error{single, batch}
-	if condition[4] == '<' {
-		order = []func() error{batch, single}
-	}
-	for _, look := range order {
-		if err := look(); err != nil || found {
-			return m, found, err
-		}
-	}
-	return m, false, nil
+	err = l.c.each(`SELECT seq, substr(body, 4, 10) FROM batch WHERE `+condition+` LIMIT 1`, func(row *sqlite3.Stmt) error {
+		m, found = mark{uint64(row.ColumnInt64(0)), firstAt(row.ColumnRawBlob(1))}, true
+		return nil
+	}, seq)
+	return m, found, err
 }
 
 // firstAt returns the time of the first entry of a batch, by the flags and the number at its
