@@ -23,9 +23,7 @@ func (w *writer) write(batch []*request) (locked error) {
 	}
 	w.crowded = len(batch) > 1
 	if err != nil || slices.ContainsFunc(batch, func(r *request) bool { return r.err == nil }) {
-		w.health.note(err)
-		w.doubt.raise(err)
-		w.attempted(err)
+		w.disk.committed(err)
 	}
 	// Those who wait for nothing more are not held up by those who do.
 	var scrubbing []*request
@@ -144,7 +142,7 @@ func (w *writer) attempt(batch []*request, apart bool) (some bool, err error) {
 		return false, locked(err)
 	}
 	// Now nobody else can write, and the version tells whether somebody has.
-	if err := w.doubt.settled(); err != nil {
+	if err := w.beforeWrite(); err != nil {
 		return false, err
 	}
 	version, err := w.conn.dataVersion()

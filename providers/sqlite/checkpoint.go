@@ -28,7 +28,6 @@ type checkpointer struct {
 	c      *conn // its own while its goroutine runs; it stays open until stop
 	open   func() (*conn, error)
 	writer *writer
-	health health
 
 	// Of who is busy in the writer.
 	pages int // in the log, as of the last commit
@@ -79,7 +78,7 @@ func (k *checkpointer) loop() {
 
 // shorten cuts the log.
 func (k *checkpointer) shorten() {
-	if k.c.broken || k.writer.doubt.standing.Load() {
+	if k.c.broken || k.writer.disk.logUnsynced() {
 		return
 	}
 	err := guard(func() error { return k.cut(context.Background(), k.c, cutWithin) })
@@ -87,9 +86,7 @@ func (k *checkpointer) shorten() {
 		return // the passive checkpoint before it knows of the disk
 	}
 	k.c.spoil(err)
-	k.health.note(advised(err))
-	k.writer.doubt.raise(err)
-	k.writer.attempted(err)
+	k.writer.disk.checkpointed(advised(err))
 }
 
 // request has the background run.
@@ -114,7 +111,7 @@ func (k *checkpointer) mend() {
 
 // run brings into the database what can be, and reports whether something is left.
 func (k *checkpointer) run(c *conn) (left bool) {
-	if c.broken || k.writer.doubt.standing.Load() || k.writer.inPlace() != nil {
+	if c.broken || k.writer.disk.logUnsynced() || k.writer.inPlace() != nil {
 		return true
 	}
 	err := guard(func() error {
@@ -129,9 +126,7 @@ func (k *checkpointer) run(c *conn) (left bool) {
 	if is(err, sqlite3.NOMEM) {
 		c.spoil(err)
 	}
-	k.health.note(advised(err))
-	k.writer.doubt.raise(err)
-	k.writer.attempted(err)
+	k.writer.disk.checkpointed(advised(err))
 	return left || err != nil
 }
 

@@ -119,7 +119,7 @@ func (f *file) cutUnlessRead(ctx context.Context, c *conn, wait time.Duration) e
 
 // shorten cuts a log that has become long. That others keep it from that is no error.
 func (f *file) shorten(ctx context.Context, c *conn) error {
-	if sizeOf(f.path+"-wal") <= logBytes || f.writer.doubt.standing.Load() {
+	if sizeOf(f.path+"-wal") <= logBytes || f.writer.disk.logUnsynced() {
 		return nil
 	}
 	err := f.cut(ctx, c, cutWithin)

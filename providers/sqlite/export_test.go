@@ -218,9 +218,6 @@ func (c TrailConfig) AtOnce() TrailConfig {
 // WaitForTurn sets how long a process waits for its turn to write.
 func (s *Store) WaitForTurn(d time.Duration) { s.writer.turn.within = d }
 
-// DoubtTrail tells that the disk of the trail has failed.
-func (s *Store) DoubtTrail(err error) { s.trail.syncer.doubt(err) }
-
 // AskedTwice gives a checkpointer that was asked for a second checkpoint while it is at the first,
 // and lets it go on.
 func AskedTwice() (stop func()) {
@@ -283,7 +280,7 @@ func (s *Store) CountScrubs() *atomic.Int64 {
 }
 
 // FailWrites has the store believe that the last attempt to write failed.
-func (s *Store) FailWrites() { s.writer.health.note(sqlite3.FULL) }
+func (s *Store) FailWrites() { s.writer.disk.committed(sqlite3.FULL) }
 
 // AwaitLocked returns once a request for one of the two files waits.
 func (s *Store) AwaitLocked() {

@@ -110,22 +110,28 @@ func TestDiskFull(t *testing.T) {
 	is.NoErr(err)
 }
 
-// After a failed sync nobody knows what is on the disk. The store says so and goes on
-// with another connection.
+// After a failed fsync nobody knows what is on the disk. The store says so, refuses further changes,
+// and goes on once it is opened again.
 func TestFailedSync(t *testing.T) {
 	is := is.New(t)
 	f, c := faults(t)
-	s := openWith(t, t.TempDir(), crypto.NewKey(), c)
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := openWith(t, dir, key, c)
 	_, err := apply(s, put("p/a", "one"))
 	is.NoErr(err)
 	f.noSync.Store(true)
+	_, err = apply(s, put("p/a", "two"))
+	is.True(errors.Is(err, myvault.ErrUnknownOutcome))
+	f.noSync.Store(false)
 	for range 3 {
 		_, err = apply(s, put("p/a", "two"))
-		is.True(errors.Is(err, myvault.ErrUnknownOutcome))
+		is.True(errors.Is(err, myvault.ErrUnavailable))
+		is.True(!errors.Is(err, myvault.ErrUnknownOutcome))
 	}
 	_, err = s.Get(t.Context(), addr("p/a"), 0)
 	is.NoErr(err)
-	f.noSync.Store(false)
+	is.NoErr(s.Close())
+	s = openWith(t, dir, key, c)
 	_, err = apply(s, put("p/a", "three"))
 	is.NoErr(err)
 	secret, err := s.Get(t.Context(), addr("p/a"), 0)

@@ -87,7 +87,7 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	}}
 	f.writer.changed = f.checkSchema
 	f.writer.written = func() { f.overwrites.note() }
-	f.writer.doubt.settle = f.relog
+	f.writer.beforeWrite = f.beforeWrite
 	if err := guard(func() error { return f.begin(ctx, key, reading) }); err != nil {
 		return nil, failure(ctx, errors.Join(err, f.abandon()))
 	}
@@ -105,7 +105,7 @@ func (f *file) begin(ctx context.Context, key crypto.Key, reading settings) (err
 	}
 	f.overwrites, f.unwatch = watchOverwrites(f.path)
 	f.overwrites.note()
-	if err := f.found(); err != nil {
+	if err := f.findLog(); err != nil {
 		return err
 	}
 	if err := f.migrate(ctx); err != nil {
@@ -150,7 +150,7 @@ func (f *file) close() error {
 	f.closing.Store(true)
 	f.place.close()
 	err := f.readers.close()
-	f.settle()
+	f.syncFoundLog()
 	f.writer.stop()
 	f.anchor = f.writer.log.stop()
 	err = errors.Join(err, f.leaveLog(f.anchor), f.leaveLog(f.writer.conn))

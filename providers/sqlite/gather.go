@@ -49,7 +49,10 @@ func (f *connFile) bringOut() error {
 	b := f.held
 	f.held = f.held[:0]
 	_, err := f.File.WriteAt(b, f.at)
-	return fullOr(err)
+	if err = fullOr(err); err != nil && err != sqlite3.FULL {
+		err = sqlite3.IOERR_WRITE // in a sync the engine would take it for a failed fsync
+	}
+	return err
 }
 
 // commit commits the transaction.

@@ -37,7 +37,7 @@ func (w *writer) wait(busy *backoff, batch []*request, locked error) {
 	case !busy.wait(w.closing):
 		w.refuse(myvault.ErrClosed)
 	case busy.waited > busyTimeout:
-		w.health.set(locked)
+		w.disk.locked(locked)
 		w.refuse(locked)
 		*busy = backoff{}
 	}

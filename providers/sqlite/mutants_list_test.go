@@ -194,7 +194,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "any database fits a log that is found",
-		edits: []slip{{"doubt.go", "next != 0 && end != next", "next < 0 && end != next"}},
+		edits: []slip{{"foundlog.go", "next != 0 && end != next", "next < 0 && end != next"}},
 		run:   "TestAnOlderFileBesideALog$",
 		says:  "FAIL",
 	},

@@ -64,7 +64,7 @@ func (s *Store) pairWith(ctx context.Context, id []byte, renewed bool) error {
 	}
 	c := s.writer.conn
 	return c.transaction(ctx, func() error {
-		if err := s.writer.doubt.settled(); err != nil {
+		if err := s.beforeWrite(); err != nil {
 			return err
 		}
 		value := slices.Clone(id)

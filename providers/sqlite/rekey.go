@@ -125,7 +125,7 @@ func (r *rekeying) present(ctx context.Context, c *conn) (*masters, error) {
 // settle ends what an earlier Rekey left, so that access.db has the key of vault.db in force.
 func (r *rekeying) settle(ctx context.Context, from *masters) error {
 	return r.access.transaction(ctx, func() error {
-		if err := r.trail.writer.doubt.settled(); err != nil {
+		if err := r.trail.beforeWrite(); err != nil {
 			return err
 		}
 		found, err := r.access.slotOf(from.access)
@@ -144,7 +144,7 @@ func (r *rekeying) settle(ctx context.Context, from *masters) error {
 // announce puts the new key beside the old one in access.db.
 func (r *rekeying) announce(ctx context.Context, from *masters) error {
 	return r.access.transaction(ctx, func() error {
-		if err := r.trail.writer.doubt.settled(); err != nil {
+		if err := r.trail.beforeWrite(); err != nil {
 			return err
 		}
 		wrapped, err := r.access.rewrapTrail(from.access, r.to.access)
@@ -245,7 +245,7 @@ func (t *Trail) rekey(ctx context.Context, to *crypto.Master) error {
 	}
 	err = guard(func() error {
 		err := c.transaction(ctx, func() error {
-			if err := t.writer.doubt.settled(); err != nil {
+			if err := t.beforeWrite(); err != nil {
 				return err
 			}
 			from, err := t.keys.current(c)

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -14,25 +13,6 @@ var errLost = errors.New("acknowledged changes or entries are lost; restore a ba
 // errDone ends a transaction that was begun only for its lock.
 var errDone = errors.New("nothing is to be committed")
 
-// rewrite writes the write-ahead log of a file over itself. After a failed sync the system
-// may take for clean what never reached the disk, and a later sync leaves it out: what is
-// not there any more is found by its checksums, and all else is written again.
-// https://wiki.postgresql.org/wiki/Fsync_Errors
-func (f *file) rewrite() error {
-	path := f.path + "-wal"
-	var outcome error
-	r := &request{apply: func(*conn) error { // nobody else writes now
-		if outcome = f.inPlace(); outcome == nil {
-			outcome = rewriteLog(path, f.path+"-shm")
-		}
-		return errDone
-	}}
-	if err := f.writer.do(context.Background(), r); !errors.Is(err, errDone) {
-		return err
-	}
-	return outcome
-}
-
 // The write-ahead log and its index: https://sqlite.org/walformat.html
 const (
 	logHeaderSize   = 32
@@ -42,7 +22,8 @@ const (
 	maxPageSize     = 1 << 16
 )
 
-// rewriteLog reads and writes again as many frames as the index has.
+// rewriteLog reads and writes again as many frames as the index has, so that the next fsync brings
+// them to the disk. Frames that the system has lost do not match their checksums.
 func rewriteLog(log, index string) error {
 	frames, err := logFrames(index)
 	if err != nil || frames == 0 {

@@ -106,3 +106,24 @@ func (f *file) connect(ctx context.Context, s settings) (*conn, error) {
 	c.SetInterrupt(outside)
 	return c, nil
 }
+
+// migrate brings the file to the newest version.
+func (f *file) migrate(ctx context.Context) error {
+	if version, err := f.anchor.number("user_version"); err != nil || version == f.kind.version() {
+		return err
+	}
+	if err := f.inPlace(); err != nil {
+		return err
+	}
+	c, err := connect(ctx, f.path, settings{vfs: f.options.vfs, synchronous: f.options.synchronous, cacheKB: readerCacheKB, busy: busyTimeout})
+	if err != nil {
+		return err
+	}
+	err = guard(func() error {
+		if err := c.transaction(ctx, f.beforeWrite); err != nil {
+			return err
+		}
+		return f.kind.migrate(ctx, c)
+	})
+	return errors.Join(err, f.leaveLog(c), c.close())
+}

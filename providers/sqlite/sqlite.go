@@ -207,7 +207,7 @@ func (s *Store) follow(w *writer) {
 		s.fresh.begun(c.TotalChanges())
 		return s.begin(c, anew)
 	}
-	w.save, w.restore, w.attempted = s.save, s.restore, func(error) {}
+	w.save, w.restore = s.save, s.restore
 	w.committed = func() {
 		s.fresh.committed(w.conn.TotalChanges())
 		s.commit()

@@ -20,24 +20,22 @@ const syncWithin = 50 * time.Millisecond
 // log is enough: after a power cut the engine recovers every whole commit in it. Unlike a
 // checkpoint it writes nothing twice and waits for nobody.
 type syncer struct {
-	log *logFile
-	// rewrite writes the log again. After a failed sync a good one is believed only then.
-	rewrite func() error
-	dirty   chan struct{}
-	stop    chan struct{}
-	ended   chan struct{}
+	log   *logFile
+	disk  *diskState
+	dirty chan struct{}
+	stop  chan struct{}
+	ended chan struct{}
 
 	newest atomic.Uint64 // sequence of the newest entry that was written
 	synced atomic.Uint64 // entries up to it are on the disk
 
-	mu     sync.Mutex
-	err    error // why the disk is not trusted
-	doubts int   // how often it was doubted
+	mu  sync.Mutex
+	err error // why the log could not be opened
 }
 
 // startSyncer takes over the log.
-func startSyncer(log *logFile, rewrite func() error) *syncer {
-	s := &syncer{log: log, rewrite: rewrite, dirty: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
+func startSyncer(log *logFile, disk *diskState) *syncer {
+	s := &syncer{log: log, disk: disk, dirty: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 	go s.loop()
 	return s
 }
@@ -55,37 +53,15 @@ func (s *syncer) wake() {
 	}
 }
 
-// doubt tells that the disk has failed, by the engine's account. Nothing is recorded until
-// the log is written and synced again.
-func (s *syncer) doubt(err error) {
-	s.mu.Lock()
-	s.err = err
-	s.doubts++
-	s.mu.Unlock()
-	s.wake()
-}
-
-// settle takes the outcome of a sync that began after so many doubts. One that came
-// meanwhile stands.
-func (s *syncer) settle(err error, doubts int) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil || s.doubts == doubts {
-		s.err = err
-	}
-	return s.err
-}
-
-func (s *syncer) cause() (doubts int, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.doubts, s.err
-}
-
-// failure gives ErrUnavailable while the disk is not trusted.
+// failure returns ErrUnavailable while entries cannot be synced.
 func (s *syncer) failure() error {
-	if _, err := s.cause(); err != nil {
-		return fmt.Errorf("%w: the trail cannot be synced; look after the disk: %w", myvault.ErrUnavailable, err)
+	if err := s.disk.stopped(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return fmt.Errorf("%w: the trail cannot be synced: %w", myvault.ErrUnavailable, s.err)
 	}
 	return nil
 }
@@ -109,19 +85,25 @@ func (s *syncer) loop() {
 	}
 }
 
+// sync syncs the log. If it could not be opened, the next call tries again.
 func (s *syncer) sync() error {
 	newest := s.newest.Load()
-	doubts, err := s.cause()
+	err := s.log.open()
+	s.mu.Lock()
+	s.err = err
+	s.mu.Unlock()
 	if err != nil {
-		err = s.rewrite()
+		return err
 	}
-	if err == nil {
-		err = s.log.sync()
+	if s.disk.stopped() != nil {
+		return nil
 	}
-	if err = s.settle(err, doubts); err == nil {
-		s.synced.Store(newest)
+	if err := s.log.sync(); err != nil {
+		s.disk.stop(err)
+		return nil
 	}
-	return err
+	s.synced.Store(newest)
+	return nil
 }
 
 // close syncs a last time; the writer must have stopped.
@@ -131,7 +113,8 @@ func (s *syncer) close() error {
 	err := s.failure()
 	if err == nil {
 		s.log.named = false // the directory once more: names have gone when vault.db was closed
-		err = s.log.sync()
+		_ = s.sync()
+		err = s.failure()
 	}
 	return errors.Join(err, s.log.close())
 }
@@ -147,25 +130,33 @@ type logFile struct {
 	named   bool // its name is on the disk
 }
 
-// sync brings the file and its name to the disk. A log that is not there was brought into
-// its database.
-func (l *logFile) sync() (err error) {
-	if l.instead != nil {
-		return l.instead(l.path)
+// open opens the log, unless it is missing because it was brought into its database.
+func (l *logFile) open() error {
+	if l.instead != nil || l.file != nil {
+		return nil
 	}
-	if l.file == nil {
-		if l.file, err = os.OpenFile(l.path, os.O_RDWR, 0); err != nil {
-			l.file = nil
-			if missing(err) {
-				return nil
-			}
-			return err
-		}
+	f, err := os.OpenFile(l.path, os.O_RDWR, 0)
+	if missing(err) {
+		return nil
+	}
+	if err == nil {
+		l.file = f
+	}
+	return err
+}
+
+// sync brings the file and its name to the disk.
+func (l *logFile) sync() error {
+	switch {
+	case l.instead != nil:
+		return l.instead(l.path)
+	case l.file == nil:
+		return nil
 	}
 	if err := l.disk.sync(l.file); err != nil || l.named {
 		return err
 	}
-	err = l.disk.syncDir(filepath.Dir(l.path))
+	err := l.disk.syncDir(filepath.Dir(l.path))
 	l.named = err == nil
 	return err
 }

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 )
@@ -95,21 +93,13 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c Tra
 	if err := guard(func() (err error) { t.found, err = f.anchor.lastClaim(); return err }); err != nil {
 		return nil, failure(ctx, errors.Join(err, f.abandon()))
 	}
-	t.syncer = startSyncer(&logFile{path: f.path + "-wal", disk: o.disk, instead: o.sync}, f.rewrite)
+	t.syncer = startSyncer(&logFile{path: f.path + "-wal", disk: o.disk, instead: o.sync}, &f.writer.disk)
 	w := f.writer
-	w.begin, w.save, w.restore, w.committed, w.attempted = t.begin, t.save, t.restore, t.committed, t.attempted
+	w.begin, w.save, w.restore, w.committed = t.begin, t.save, t.restore, t.committed
 	w.finish = t.finish
 	f.start()
 	t.retain = startRetainer(t, c.orUsual())
 	return t, nil
-}
-
-// attempted is told how a commit or a checkpoint went. What the engine could not write or
-// sync may be missing on the disk however well the next sync goes.
-func (t *Trail) attempted(err error) {
-	if is(err, sqlite3.IOERR) && !noSpace(err) {
-		t.syncer.doubt(err)
-	}
 }
 
 func (t *Trail) begin(c *conn, anew bool) (err error) {

@@ -41,10 +41,10 @@ type writer struct {
 	written func()
 	// committed is told that the transaction holds.
 	committed func()
-	// attempted is told how each commit and each checkpoint went, beside health and doubt.
-	attempted func(error)
+	// beforeWrite is called in each transaction before anything is written.
+	beforeWrite func() error
 
-	doubt   doubt
+	disk    diskState
 	turn    *turnstile // between processes
 	log     *checkpointer
 	conn    *conn  // owned, with what follows, by who made it busy
@@ -52,7 +52,6 @@ type writer struct {
 	crowded bool   // the last transaction had several requests
 	seen    uint32 // the connection's data version
 
-	health health
 	counts counts
 
 	mu      sync.Mutex
@@ -203,7 +202,7 @@ func (w *writer) serve() {
 	for w.pending() {
 		if err := w.turn.wait(w.closing); err != nil {
 			if !errors.Is(err, myvault.ErrClosed) {
-				w.health.set(err)
+				w.disk.locked(err)
 			}
 			w.refuse(err)
 			continue

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -61,7 +60,7 @@ func TestALogThatIsFoundIsWrittenAgain(t *testing.T) {
 
 // While the disk goes on failing the log is not brought into the database, whose pages
 // would then be the only ones.
-func TestALogInDoubtIsLeftAtClose(t *testing.T) {
+func TestALogThatCannotBeSyncedIsLeftAtClose(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	dir := crashed(t, key)
@@ -85,12 +84,14 @@ func TestALogInDoubtIsLeftAtClose(t *testing.T) {
 	is.True(os.IsNotExist(err)) // a good disk: brought in, and gone
 }
 
-// After a failed sync of a change the log is written again before the next one.
+// After a failed fsync of a change nothing more is written until the store is opened again. Then the
+// log is written again before the next change.
 func TestAfterAFailedSyncOfAChange(t *testing.T) {
 	is := is.New(t)
 	d, c := faultyDisk(t)
 	var syncs logSyncs
-	s := openWith(t, t.TempDir(), crypto.NewKey(), c.WithFsync(syncs.sync))
+	dir, key := t.TempDir(), crypto.NewKey()
+	s := openWith(t, dir, key, c.WithFsync(syncs.sync))
 	_, err := apply(s, put("p/a", "one"))
 	is.NoErr(err)
 	d.fail(func(operation, name string) error {
@@ -104,31 +105,17 @@ func TestAfterAFailedSyncOfAChange(t *testing.T) {
 	d.heal()
 	before := syncs.count.Load()
 	_, err = apply(s, put("p/a", "three"))
+	is.True(errors.Is(err, myvault.ErrUnavailable))
+	is.True(!errors.Is(err, myvault.ErrUnknownOutcome))
+	is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable))
+	is.NoErr(s.Close())
+	s = openWith(t, dir, key, c.WithFsync(syncs.sync))
+	_, err = apply(s, put("p/a", "three"))
 	is.NoErr(err)
 	is.Equal(syncs.count.Load(), before+1)
+	is.NoErr(s.Ping(t.Context()))
 	_, err = s.Verify(t.Context())
 	is.NoErr(err)
-}
-
-// A doubt that comes up while a sync runs is not removed by that sync.
-func TestADoubtDuringASyncStands(t *testing.T) {
-	is := is.New(t)
-	begun, goOn := make(chan struct{}), make(chan struct{})
-	var syncs atomic.Int64
-	s := openWith(t, t.TempDir(), crypto.NewKey(), sqlite.Config{}.WithFsync(func(f *os.File) error {
-		if filepath.Base(f.Name()) == "access.db-wal" && syncs.Add(1) == 1 {
-			begun <- struct{}{}
-			<-goOn
-		}
-		return f.Sync()
-	}))
-	is.NoErr(s.Record(t.Context(), aRead))
-	<-begun
-	s.DoubtTrail(sqlite3.IOERR_FSYNC)
-	goOn <- struct{}{}
-	for syncs.Load() == 1 || s.Ping(t.Context()) != nil { // it is written and synced again
-		runtime.Gosched()
-	}
 }
 
 // An opening that is refused does not bring a log into its database.
@@ -158,7 +145,7 @@ func TestACheckpointThatIsAskedForTwiceEnds(t *testing.T) {
 
 // While the disk of the trail fails the master key stays as it is: vault.db must not have the
 // new one before access.db is known to have it.
-func TestNoOtherMasterKeyWhileTheTrailIsInDoubt(t *testing.T) {
+func TestNoOtherMasterKeyWhileTheTrailCannotBeSynced(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	dir := crashed(t, key)
