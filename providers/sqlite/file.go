@@ -19,7 +19,6 @@ type file struct {
 	path    string
 	keys    *keyring
 	opened  map[string]os.FileInfo // by path
-	place   *place
 	anchor  *conn // keeps the write-ahead log while other connections come and go
 	readers *pool
 	writer  *writer
@@ -72,9 +71,9 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 		return nil, failure(ctx, err)
 	}
 	f := &file{kind: k, options: o, checks: make(chan struct{}, 1), path: filepath.Join(dir, k.name), unwatch: func() {}}
-	f.place = &place{check: f.inPlace, later: f.inPlaceWithLog}
+	inPlace := f.inPlace
 	if o.synchronous == syncFull {
-		f.place.check = f.inPlaceWithLog // two reads of a few bytes are nothing beside the fsync of a commit
+		inPlace = f.inPlaceWithLog
 	}
 	reading := settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true, busy: busyTimeout}
 	f.readers = newPool(f, func(ctx context.Context) (*conn, error) { return f.connect(ctx, reading) })
@@ -82,7 +81,7 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	if err != nil {
 		return nil, failure(ctx, err)
 	}
-	f.writer = &writer{turn: turn, inPlace: f.place.look, clean: f.scrub, open: func() (*conn, error) {
+	f.writer = &writer{turn: turn, inPlace: inPlace, clean: f.scrub, open: func() (*conn, error) {
 		return f.connect(context.Background(), settings{synchronous: o.synchronous, cacheKB: writerCacheKB})
 	}}
 	f.writer.changed = f.checkSchema
@@ -148,7 +147,6 @@ func (f *file) abandon() error {
 // into the file when it is the last.
 func (f *file) close() error {
 	f.closing.Store(true)
-	f.place.close()
 	err := f.readers.close()
 	f.syncFoundLog()
 	f.writer.stop()

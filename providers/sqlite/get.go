@@ -20,8 +20,8 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.V
 	if s.closed.Load() {
 		return myvault.Secret{}, myvault.ErrClosed
 	}
-	if err := s.place.hold(); err != nil {
-		return myvault.Secret{}, err
+	if err := s.fault.Load(); err != nil {
+		return myvault.Secret{}, *err
 	}
 	v, err := s.fresh.now(ctx)
 	if err != nil {

@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -44,8 +41,8 @@ func (f *file) inPlace() error {
 	return f.failed(f.overwrites.check(f.kind.name, database, log))
 }
 
-// inPlaceWithLog is inPlace, and looks into the write-ahead log. A commit to the trail does not
-// wait for that: it is done a moment later.
+// inPlaceWithLog is inPlace, and looks into the write-ahead log: two reads of a few bytes. A commit
+// to the trail does not wait for that; its syncer does it.
 func (f *file) inPlaceWithLog() error {
 	if err := f.inPlace(); err != nil {
 		return err
@@ -82,84 +79,4 @@ func (f *file) remember() error {
 		f.opened[path] = info
 	}
 	return nil
-}
-
-// lookEvery is how long a file may have been moved away before reads tell it. Commits look
-// each time.
-const lookEvery = 50 * time.Millisecond
-
-// place remembers that a file was where it was opened, so that not every read has to look.
-// While there are reads it looks again in the background.
-type place struct {
-	check func() error
-	later func() error // in place of check in the background
-
-	state  atomic.Int32
-	mu     sync.Mutex
-	timer  *time.Timer
-	closed bool
-}
-
-// The states of a place.
-const (
-	unknown int32 = iota // the next read looks
-	good                 // it was there, and nobody has asked since
-	asked                // it was there
-)
-
-// hold gives nil where the file was in its place a moment ago, and else looks.
-func (p *place) hold() error {
-	switch p.state.Load() {
-	case asked:
-		return nil
-	case good:
-		p.state.CompareAndSwap(good, asked)
-		return nil
-	}
-	return p.look()
-}
-
-// look looks now. What it finds holds for the reads that follow.
-func (p *place) look() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.check(); err != nil || p.closed {
-		p.state.Store(unknown)
-		return err
-	}
-	if p.state.Swap(asked) == unknown {
-		p.arm()
-	}
-	return nil
-}
-
-func (p *place) arm() {
-	if p.timer == nil {
-		p.timer = time.AfterFunc(lookEvery, p.again)
-	} else {
-		p.timer.Reset(lookEvery)
-	}
-}
-
-// again looks in the background, and ends when nobody has read since the last time.
-func (p *place) again() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed || p.state.Load() != asked || p.later() != nil {
-		p.state.Store(unknown)
-		return
-	}
-	p.state.Store(good)
-	p.arm()
-}
-
-// close ends the looking.
-func (p *place) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closed = true
-	p.state.Store(unknown)
-	if p.timer != nil {
-		p.timer.Stop()
-	}
 }

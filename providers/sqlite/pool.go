@@ -49,10 +49,8 @@ func (p *pool) run(ctx context.Context, f func(*conn) error) error {
 	if err != nil {
 		return failure(ctx, err)
 	}
-	// After the wait for a connection.
-	if c != nil {
-		err = p.file.place.hold()
-	} else if err = p.file.place.look(); err == nil { // one file's log must never meet another file
+	// After the wait for a connection. One file's log must never meet another file.
+	if err = p.file.inPlace(); err == nil && c == nil {
 		c, err = p.open(ctx)
 	}
 	if err != nil {

@@ -22,6 +22,7 @@ const syncWithin = 50 * time.Millisecond
 type syncer struct {
 	log   *logFile
 	disk  *diskState
+	check func() error // looks into the log; what it finds, it keeps
 	dirty chan struct{}
 	stop  chan struct{}
 	ended chan struct{}
@@ -34,8 +35,8 @@ type syncer struct {
 }
 
 // startSyncer takes over the log.
-func startSyncer(log *logFile, disk *diskState) *syncer {
-	s := &syncer{log: log, disk: disk, dirty: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
+func startSyncer(log *logFile, disk *diskState, check func() error) *syncer {
+	s := &syncer{log: log, disk: disk, check: check, dirty: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 	go s.loop()
 	return s
 }
@@ -79,6 +80,7 @@ func (s *syncer) loop() {
 		case <-s.stop:
 			return // close syncs
 		}
+		_ = s.check()
 		if s.sync() != nil {
 			s.wake() // try again
 		}

@@ -93,7 +93,7 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c Tra
 	if err := guard(func() (err error) { t.found, err = f.anchor.lastClaim(); return err }); err != nil {
 		return nil, failure(ctx, errors.Join(err, f.abandon()))
 	}
-	t.syncer = startSyncer(&logFile{path: f.path + "-wal", disk: o.disk, instead: o.sync}, &f.writer.disk)
+	t.syncer = startSyncer(&logFile{path: f.path + "-wal", disk: o.disk, instead: o.sync}, &f.writer.disk, f.inPlaceWithLog)
 	w := f.writer
 	w.begin, w.save, w.restore, w.committed = t.begin, t.save, t.restore, t.committed
 	w.finish = t.finish
