@@ -77,6 +77,6 @@ func (v *verification) proveClaims(ctx context.Context) error {
 }
 
 func unknownClaim(chain string, k claim, other string, last uint64) error {
-	return &BadEntry{Chain: chain, Seq: k.seq,
+	return &badEntry{Chain: chain, Seq: k.seq,
 		Reason: fmt.Sprintf("it knows entry %d of the chain of %s, which ends at %d", k.seen, other, last)}
 }

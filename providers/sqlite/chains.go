@@ -74,7 +74,7 @@ func (v *verification) someAccesses(ctx context.Context, w *walk) (more bool, er
 // gone proves that the entries up to one are not there: nothing holds what was pruned.
 func (c *conn) gone(upTo uint64) error {
 	return c.each(`SELECT seq FROM batch WHERE seq <= ?1 LIMIT 1`, func(row *sqlite3.Stmt) error {
-		return &BadEntry{Chain: myvault.ChainAccess, Seq: uint64(row.ColumnInt64(0)), Reason: "it was pruned and is there again"}
+		return &badEntry{Chain: myvault.ChainAccess, Seq: uint64(row.ColumnInt64(0)), Reason: "it was pruned and is there again"}
 	}, upTo)
 }
 
@@ -140,9 +140,9 @@ func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool
 	case err != nil || mac == nil && h.Chain == myvault.ChainAccess && h.Seq < v.pruned.seq:
 		return false, err
 	case mac == nil:
-		return false, &BadEntry{Chain: h.Chain, Seq: h.Seq, Reason: "the chain was cut short before it"}
+		return false, &badEntry{Chain: h.Chain, Seq: h.Seq, Reason: "the chain was cut short before it"}
 	case !bytes.Equal(mac, h.MAC):
-		return false, &BadEntry{Chain: h.Chain, Seq: h.Seq, Reason: "it is not the one that was there before"}
+		return false, &badEntry{Chain: h.Chain, Seq: h.Seq, Reason: "it is not the one that was there before"}
 	}
 	return true, nil
 }

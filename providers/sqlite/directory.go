@@ -45,7 +45,7 @@ func (s system) locate(dir string) (absolute string, err error) {
 	}
 	network, err := s.orReal().network(parent)
 	if err == nil && network != "" {
-		err = fmt.Errorf("%w (%s); keep the store on a local disk", ErrNetworkFS, network)
+		err = fmt.Errorf("%w (%s); keep the store on a local disk", errNetworkFS, network)
 	}
 	return dir, err
 }
@@ -94,7 +94,7 @@ func prepare(dir string, sys system) (string, error) {
 // exposed adds ErrExposed to an error about a path that other users can change.
 func exposed(err error) error {
 	if errors.Is(err, trusted.ErrUntrusted) {
-		return fmt.Errorf("%w: %w", ErrExposed, err)
+		return fmt.Errorf("%w: %w", errExposed, err)
 	}
 	return err
 }
@@ -142,9 +142,9 @@ func checkModes(path string) error {
 func notRegular(info fs.FileInfo) error {
 	if info.Mode().Type() == fs.ModeSymlink {
 		return fmt.Errorf("%w: %s is a symbolic link; put the file itself there, or a link in place of the whole directory",
-			ErrForeign, info.Name())
+			errForeign, info.Name())
 	}
-	return fmt.Errorf("%w: %s is no regular file", ErrForeign, info.Name())
+	return fmt.Errorf("%w: %s is no regular file", errForeign, info.Name())
 }
 
 // complete refuses a directory in which a file is missing but one stands that is made
@@ -190,7 +190,7 @@ func (k kind) notBehind(dir string, later []string) error {
 		if found, err = here(k.name); found || err != nil {
 			return err
 		}
-		return fmt.Errorf("%w: %s, beside %s; put it back, or use an empty directory", ErrMissing, k.name, name)
+		return fmt.Errorf("%w: %s, beside %s; put it back, or use an empty directory", errMissing, k.name, name)
 	}
 	return nil
 }
@@ -287,6 +287,3 @@ func removeLeft(path string) error {
 	}
 	return errors.Join(os.RemoveAll(path), claimed.Close())
 }
-
-// missing reports whether err says that there is no such file.
-func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -91,7 +91,7 @@ func (f *file) pages(query string, scan func(*sqlite3.Stmt) (myvault.Entry, erro
 				}
 				// The engine believes the order of the rows; walking one that was changed may never end.
 				if e.Seq >= before || rows > 0 && e.Seq >= next {
-					return &BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "it does not stand where its sequence says"}
+					return &badEntry{Chain: e.Chain, Seq: e.Seq, Reason: "it does not stand where its sequence says"}
 				}
 				rows++
 				next = e.Seq

@@ -65,7 +65,7 @@ func (v *verification) inEpoch(r *logRow) error {
 	digest := sha256.Sum256(r.sealed)
 	then := v.begun.at(r.entry.Seq)
 	if epoch < then || epoch > then && bytes.Equal(digest[:], r.digest) {
-		return &BadEntry{Chain: r.entry.Chain, Seq: r.entry.Seq, Reason: "its record is of another epoch than was in force"}
+		return &badEntry{Chain: r.entry.Chain, Seq: r.entry.Seq, Reason: "its record is of another epoch than was in force"}
 	}
 	if epoch < uint32(len(v.begun)) {
 		v.report.Earlier++

@@ -1,17 +1,6 @@
 package sqlite
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"syscall"
-
-	"github.com/ncruces/go-sqlite3"
-
-	"github.com/myswiftagent/myvault"
-)
+import "fmt"
 
 // Why a directory or a file in it is refused. Nothing was written when one of them, or
 // [myvault.ErrWrongKey], is returned.
@@ -19,30 +8,25 @@ var (
 	// ErrForeign: the file is not a store of this kind, or no regular file: a symbolic link
 	// is refused unless it leads to the whole directory. A file with a second hard link is
 	// refused too.
-	ErrForeign = errors.New("not a file of this store")
+	ErrForeign = errForeign
 	// ErrNewer: the file was written by a newer version of this package.
-	ErrNewer = errors.New("written by a newer version")
+	ErrNewer = errNewer
 	// ErrExposed: another user than root and that of the process can change the directory, a file
 	// in it, a directory above it or a symbolic link on the way. Being root is no exception. On
 	// Unix only.
-	ErrExposed = errors.New("open to others")
+	ErrExposed = errExposed
 	// ErrMissing: a file is not there, but others are that are made after it. Nothing is
 	// made in its place: put it back, or use an empty directory.
-	ErrMissing = errors.New("a file of the store is missing")
+	ErrMissing = errMissing
 	// ErrNetworkFS: the directory is on a network file system, where the store cannot keep
 	// its promises. It is detected on Linux only; there, a file system in user space
 	// counts as one unless it is known to be local.
-	ErrNetworkFS = errors.New("on a network file system")
+	ErrNetworkFS = errNetworkFS
 )
 
-// errEngine: the engine panicked, which it does when it is out of memory.
-var errEngine = errors.New("the database engine stopped")
-
-// tampered gives ErrTampered for what does not authenticate. Such errors reach logs, so
-// they name a table and a sequence of the log, and never a project or a path.
-func tampered(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", myvault.ErrTampered, fmt.Sprintf(format, args...))
-}
+// BadEntry is the error that names an entry of a trail which does not authenticate, by its Chain and
+// Seq, with a Reason. It wraps [myvault.ErrTampered].
+type BadEntry = badEntry
 
 // notOpened tells what was to be opened, and where: the engine's errors do not.
 func notOpened(what, dir string, err error) error {
@@ -50,113 +34,4 @@ func notOpened(what, dir string, err error) error {
 		return fmt.Errorf("open %s: %w", what, err)
 	}
 	return fmt.Errorf("open %s in %s: %w", what, dir, err)
-}
-
-// unavailable gives ErrUnavailable for what the operating system refused while a directory was
-// opened, where it has no other name of ours.
-func unavailable(err error) error {
-	for _, named := range []error{ErrForeign, ErrNewer, ErrExposed, ErrMissing, ErrNetworkFS, myvault.ErrUnavailable, myvault.ErrTampered} {
-		if errors.Is(err, named) {
-			return err
-		}
-	}
-	var path *fs.PathError
-	var link *os.LinkError
-	var call *os.SyscallError
-	if errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &call) {
-		return fmt.Errorf("%w: %w", myvault.ErrUnavailable, advised(err))
-	}
-	return err
-}
-
-// operational gives the error of what was done with whole files: what the engine or the
-// operating system refused is ErrUnavailable. That a file is there, or is not, says enough.
-func operational(ctx context.Context, err error) error {
-	err = failure(ctx, err)
-	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, myvault.ErrUnknownOutcome) {
-		return err
-	}
-	return unavailable(err)
-}
-
-// failure turns an error of the engine, from a statement that changed nothing or was
-// rolled back, into one of the vault's.
-func failure(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	if is(err, sqlite3.INTERRUPT, sqlite3.BUSY) && ctx.Err() != nil {
-		return ctx.Err()
-	}
-	code, ok := engineCode(err)
-	switch {
-	case !ok:
-		return err
-	case code == sqlite3.CORRUPT, code == sqlite3.NOTADB:
-		return fmt.Errorf("%w: %w", myvault.ErrTampered, err)
-	}
-	return fmt.Errorf("%w: %w", myvault.ErrUnavailable, advised(err))
-}
-
-// advised says what to do where that is known.
-func advised(err error) error {
-	switch {
-	case noSpace(err):
-		return fmt.Errorf("the disk is full; free space on it, and it goes on without a restart: %w", err)
-	case is(err, sqlite3.BUSY):
-		return fmt.Errorf("another process has held the file for too long; look whether one hangs: %w", err)
-	case is(err, sqlite3.IOERR), errors.Is(err, syscall.EIO):
-		return fmt.Errorf("the disk failed; look after it: %w", err)
-	}
-	return err
-}
-
-// noSpace reports whether the disk is full, or the owner's share of it. The system's error
-// comes as the engine's FULL or in one of its IOERR. Where the shared memory beside a database
-// cannot be made as large as it must be, the engine keeps the system's error to itself.
-func noSpace(err error) bool {
-	return is(err, sqlite3.FULL) || errors.Is(err, sqlite3.IOERR_SHMSIZE) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
-}
-
-// engineCode gives the primary code of an error of the engine; false for any other.
-func engineCode(err error) (sqlite3.ErrorCode, bool) {
-	if errors.Is(err, errEngine) {
-		return sqlite3.NOMEM, true
-	}
-	var code sqlite3.ErrorCode
-	var extended sqlite3.ExtendedErrorCode
-	var whole *sqlite3.Error
-	switch {
-	case errors.As(err, &whole):
-		return whole.Code(), true
-	case errors.As(err, &extended):
-		return extended.Code(), true
-	case errors.As(err, &code):
-		return code, true
-	}
-	return 0, false
-}
-
-func is(err error, codes ...sqlite3.ErrorCode) bool {
-	code, ok := engineCode(err)
-	for _, c := range codes {
-		if ok && c == code {
-			return true
-		}
-	}
-	return false
-}
-
-// guard runs f and turns a panic of the engine into errEngine. The connection that f used
-// is not to be used again.
-func guard(f func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = errEngine
-			if cause, ok := r.(error); ok {
-				err = fmt.Errorf("%w: %w", errEngine, cause)
-			}
-		}
-	}()
-	return f()
 }

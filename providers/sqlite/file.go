@@ -19,7 +19,7 @@ type file struct {
 	path    string
 	keys    *keyring
 	opened  map[string]os.FileInfo // by path
-	anchor  *conn // keeps the write-ahead log while other connections come and go
+	anchor  *conn                  // keeps the write-ahead log while other connections come and go
 	readers *pool
 	writer  *writer
 	probe   probe

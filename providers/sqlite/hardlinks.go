@@ -37,5 +37,5 @@ func checkLinks(path string, info fs.FileInfo) error {
 		return err
 	}
 	return fmt.Errorf("%w: %s has %d hard links and must have one; remove its other names, or copy the file in place of linking it",
-		ErrForeign, info.Name(), links)
+		errForeign, info.Name(), links)
 }

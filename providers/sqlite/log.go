@@ -3,7 +3,6 @@ package sqlite
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -177,26 +176,10 @@ func scanLog(row *sqlite3.Stmt) logRow {
 // holds proves that the row is what the chain has.
 func (r *logRow) holds(k *keyring) error {
 	if !k.chain.Holds(r.entry.Prev, r.canonical(k.vault), r.entry.MAC) {
-		return &BadEntry{Chain: myvault.ChainChanges, Seq: r.entry.Seq, Reason: "its MAC does not fit"}
+		return &badEntry{Chain: myvault.ChainChanges, Seq: r.entry.Seq, Reason: "its MAC does not fit"}
 	}
 	return nil
 }
-
-// BadEntry is the error that names an entry of a trail which does not authenticate. It
-// wraps [myvault.ErrTampered].
-type BadEntry struct {
-	Chain  string
-	Seq    uint64
-	Reason string
-}
-
-// Error gives one line with chain, sequence and reason.
-func (e *BadEntry) Error() string {
-	return fmt.Sprintf("%v: entry %d of the chain of %s: %s", myvault.ErrTampered, e.Seq, e.Chain, e.Reason)
-}
-
-// Unwrap gives [myvault.ErrTampered].
-func (e *BadEntry) Unwrap() error { return myvault.ErrTampered }
 
 func timeAt(row *sqlite3.Stmt, col int) time.Time { return time.UnixMicro(row.ColumnInt64(col)).UTC() }
 

@@ -108,7 +108,7 @@ func (p *packed) encode() []byte {
 // makes is taken; a [*BadEntry] names what is not that. MACs are pieces of body, and the first entry has no Prev.
 func unpackEntries(body []byte, first uint64) (entries []myvault.Entry, err error) {
 	bad := func() error {
-		return &BadEntry{Chain: myvault.ChainAccess, Seq: first + uint64(len(entries)), Reason: "it cannot be read"}
+		return &badEntry{Chain: myvault.ChainAccess, Seq: first + uint64(len(entries)), Reason: "it cannot be read"}
 	}
 	rest := cryptobyte.String(body)
 	var format uint8

@@ -23,7 +23,7 @@ func trailKept(c *conn, path string) error {
 	_, err = os.Lstat(filepath.Join(filepath.Dir(path), accessFile.name))
 	if missing(err) {
 		return fmt.Errorf("%w: %s; put it back, or open the store once with Config.RenewTrail to go on without the entries in it",
-			ErrMissing, accessFile.name)
+			errMissing, accessFile.name)
 	}
 	return err
 }
@@ -51,7 +51,7 @@ func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) 
 		renewed = heads[0].Seq == 0
 	}
 	if known != nil && !renewed {
-		return false, fmt.Errorf("%w: access.db is that of another store; put the own one back", ErrForeign)
+		return false, fmt.Errorf("%w: access.db is that of another store; put the own one back", errForeign)
 	}
 	return renewed, guard(func() error { return s.pairWith(ctx, id, renewed) })
 }

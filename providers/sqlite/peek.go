@@ -79,7 +79,7 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 	case ours:
 		return fmt.Errorf("%w: %s: %w", myvault.ErrTampered, k.name, err)
 	}
-	return fmt.Errorf("%w: %s: %w", ErrForeign, k.name, err)
+	return fmt.Errorf("%w: %s: %w", errForeign, k.name, err)
 }
 
 // writeNothing sets up a connection that leaves the files as they are.
@@ -101,11 +101,11 @@ func (k kind) identify(c *conn) error {
 		return err
 	}
 	if int32(application) != k.application {
-		return fmt.Errorf("%w: %s has another application id", ErrForeign, k.name)
+		return fmt.Errorf("%w: %s has another application id", errForeign, k.name)
 	}
 	version, err := c.number("user_version")
 	if err == nil && version > k.version() {
-		err = fmt.Errorf("%w: %s has version %d and this program knows %d; use a newer program", ErrNewer, k.name, version, k.version())
+		err = fmt.Errorf("%w: %s has version %d and this program knows %d; use a newer program", errNewer, k.name, version, k.version())
 	}
 	return err
 }

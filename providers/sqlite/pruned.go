@@ -33,7 +33,7 @@ func (c *conn) split(last uint64, row int64) error {
 		return err
 	}
 	if r.key != row {
-		return &BadEntry{Chain: myvault.ChainAccess, Seq: uint64(r.key), Reason: "it does not stand where its sequence says"}
+		return &badEntry{Chain: myvault.ChainAccess, Seq: uint64(r.key), Reason: "it does not stand where its sequence says"}
 	}
 	var rest packed
 	for i := range r.entries {
@@ -45,7 +45,7 @@ func (c *conn) split(last uint64, row int64) error {
 		return nil
 	}
 	if taken, err := c.integer(`SELECT count(*) FROM batch WHERE seq = ?1`, rest.first); err != nil || taken != 0 {
-		return cmp.Or(err, error(&BadEntry{Chain: myvault.ChainAccess, Seq: rest.first, Reason: "it stands in two rows"}))
+		return cmp.Or(err, error(&badEntry{Chain: myvault.ChainAccess, Seq: rest.first, Reason: "it stands in two rows"}))
 	}
 	return rest.insert(c)
 }
@@ -73,7 +73,7 @@ func (c *conn) prunedUpTo() (uint64, error) {
 // followed gives the link after l, if e is that one.
 func (l link) followed(e *myvault.Entry, k *keyring) (link, error) {
 	if e.Seq != l.seq+1 {
-		return l, &BadEntry{Chain: myvault.ChainAccess, Seq: l.seq + 1, Reason: "it is missing"}
+		return l, &badEntry{Chain: myvault.ChainAccess, Seq: l.seq + 1, Reason: "it is missing"}
 	}
 	e.Prev = l.mac
 	return link{e.Seq, e.MAC}, k.holds(e)

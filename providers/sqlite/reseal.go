@@ -228,7 +228,7 @@ func (k *keyring) authentic(c *conn, r *logRow, sealed []byte) error {
 		return err
 	}
 	if !holds {
-		return &BadEntry{Chain: myvault.ChainChanges, Seq: r.entry.Seq, Reason: "its record is not the one that was written"}
+		return &badEntry{Chain: myvault.ChainChanges, Seq: r.entry.Seq, Reason: "its record is not the one that was written"}
 	}
 	return nil
 }

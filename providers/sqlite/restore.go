@@ -135,9 +135,9 @@ func vacant(dir string, sys system) (string, error) {
 // its name would replace it.
 func notDirectory(info fs.FileInfo) error {
 	if info.Mode().Type() == fs.ModeSymlink {
-		return fmt.Errorf("%w: %s is a symbolic link; restore into the directory that it points at", ErrForeign, info.Name())
+		return fmt.Errorf("%w: %s is a symbolic link; restore into the directory that it points at", errForeign, info.Name())
 	}
-	return fmt.Errorf("%w: %s is no directory", ErrForeign, info.Name())
+	return fmt.Errorf("%w: %s is no directory", errForeign, info.Name())
 }
 
 // unpack writes the files of a backup into dir, and gives the key that opened it.

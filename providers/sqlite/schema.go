@@ -179,7 +179,7 @@ func dropSingle(c *conn) error {
 	entries, err := c.integer(`SELECT count(*) FROM single`)
 	if err == nil && entries > 0 {
 		err = fmt.Errorf("%w: access.db has %d entries of a format from before the first release; prune them with the program that last opened it",
-			ErrForeign, entries)
+			errForeign, entries)
 	}
 	if err != nil {
 		return err

@@ -52,11 +52,11 @@ func openArchive(from io.Reader, key crypto.Key) (io.Reader, error) {
 	s := cryptobyte.String(header[:n])
 	switch {
 	case !s.ReadBytes(&magic, len(archiveMagic)) || !bytes.Equal(magic, []byte(archiveMagic)):
-		return nil, fmt.Errorf("%w: this is no backup", ErrForeign)
+		return nil, fmt.Errorf("%w: this is no backup", errForeign)
 	case !s.ReadUint8(&version):
 		return nil, tampered("the backup was cut")
 	case version > archiveVersion:
-		return nil, fmt.Errorf("%w: the backup has version %d and this program knows %d; use a newer program", ErrNewer, version, archiveVersion)
+		return nil, fmt.Errorf("%w: the backup has version %d and this program knows %d; use a newer program", errNewer, version, archiveVersion)
 	case version < archiveVersion, !s.ReadBytes(&vault, crypto.VaultIDSize), !s.ReadBytes(&check, 32), !s.ReadBytes(&wrapped, len(s)), err != nil:
 		return nil, tampered("the header of the backup")
 	}

@@ -55,7 +55,7 @@ func (f *file) again(ctx context.Context) (keys *keyring, err error) {
 // identifyAgain proves that the file says of itself what it did when it was opened.
 func (f *file) identifyAgain(c *conn) error {
 	err := f.kind.identify(c)
-	if errors.Is(err, ErrForeign) {
+	if errors.Is(err, errForeign) {
 		err = tampered("%s has another application id", f.kind.name)
 	}
 	return err

@@ -221,7 +221,7 @@ func (t *Trail) flush(c *conn) error {
 // holds proves that the entry of an access chain is what the chain has.
 func (k *keyring) holds(e *myvault.Entry) error {
 	if !k.chain.Holds(e.Prev, encoded(canonical(k.vault, e)), e.MAC) {
-		return &BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "its MAC does not fit"}
+		return &badEntry{Chain: e.Chain, Seq: e.Seq, Reason: "its MAC does not fit"}
 	}
 	return nil
 }
