@@ -10,6 +10,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // insert writes the row.
@@ -87,7 +88,7 @@ func (p *batchPage) take(c *conn, r batchRow) error {
 	first, last := uint64(r.key), r.entries[len(r.entries)-1].Seq
 	// The engine believes the order of the rows; walking one that was changed may never end.
 	if first >= p.next || p.rows > 0 && last >= p.next {
-		return &badEntry{Chain: myvault.ChainAccess, Seq: first, Reason: "it does not stand where its sequence says"}
+		return &fault.BadEntry{Chain: myvault.ChainAccess, Seq: first, Reason: "it does not stand where its sequence says"}
 	}
 	p.rows++
 	p.next = first

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // Each chain knows of the other. An access entry has the newest change that its process had seen,
@@ -33,7 +34,7 @@ func (s *Store) knownEntry() uint64 {
 }
 
 func older(name string, known, last uint64) error {
-	return tampered("%s is older than the file beside it, which knows its entry %d; it ends at %d; restore both files of one backup", name, known, last)
+	return fault.Tampered("%s is older than the file beside it, which knows its entry %d; it ends at %d; restore both files of one backup", name, known, last)
 }
 
 // lastClaim returns the last entry, and the newest change that those committed with it have seen.
@@ -77,6 +78,6 @@ func (v *verification) proveClaims(ctx context.Context) error {
 }
 
 func unknownClaim(chain string, k claim, other string, last uint64) error {
-	return &badEntry{Chain: chain, Seq: k.seq,
+	return &fault.BadEntry{Chain: chain, Seq: k.seq,
 		Reason: fmt.Sprintf("it knows entry %d of the chain of %s, which ends at %d", k.seen, other, last)}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // Backup writes one file with all that the store holds, while it is used, and gives the
@@ -44,7 +45,7 @@ func (s *Store) Backup(ctx context.Context, path string, progress func(done, tot
 	}
 	heads, err := s.backup(ctx, path, progress)
 	if err != nil {
-		return nil, fmt.Errorf("backup: %w", operational(ctx, err))
+		return nil, fmt.Errorf("backup: %w", fault.Operational(ctx, err))
 	}
 	if err := errors.Join(s.keepHeads(), s.trail.administered(ctx, "backup", nil)); err != nil {
 		return heads, fmt.Errorf("the backup is made and stands at its path, but its heads or its entry could not be written: %w", err)
@@ -53,7 +54,7 @@ func (s *Store) Backup(ctx context.Context, path string, progress func(done, tot
 }
 
 func (s *Store) backup(ctx context.Context, path string, progress func(done, total int64)) ([]myvault.Head, error) {
-	if _, err := os.Lstat(path); !missing(err) {
+	if _, err := os.Lstat(path); !fault.NotExist(err) {
 		return nil, errors.Join(err, fmt.Errorf("%w: the file of the backup; choose another name", fs.ErrExist))
 	}
 	shot, err := s.snapshot(ctx)
@@ -163,7 +164,7 @@ func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (cop
 			return copies, err
 		}
 		copies = append(copies, f)
-		err = guard(func() error { return c.copyTo(ctx, f.Name(), s.options.vfs, step) })
+		err = fault.Guard(func() error { return c.copyTo(ctx, f.Name(), s.options.vfs, step) })
 		_ = os.Remove(f.Name() + "-journal")
 		_ = os.Remove(f.Name())
 		_ = claimed.Close()
@@ -178,7 +179,7 @@ func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (cop
 // explained adds the error of one more write to an error of the engine, which does not say why a
 // copy could not be written.
 func explained(err error, f *os.File, d disk) error {
-	if !is(err, sqlite3.IOERR, sqlite3.FULL) {
+	if !fault.HasCode(err, sqlite3.IOERR, sqlite3.FULL) {
 		return err
 	}
 	if _, failed := f.Seek(0, io.SeekEnd); failed != nil {

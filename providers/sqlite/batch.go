@@ -9,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // errHalf: a request failed after it had written.
@@ -69,7 +70,7 @@ func (w *writer) commit(batch []*request) error {
 		return err
 	}
 	committing := false
-	err := guard(func() error {
+	err := fault.Guard(func() error {
 		some, err := w.attempt(batch, false)
 		if err == errHalf {
 			some, err = w.attempt(batch, true)
@@ -123,7 +124,7 @@ func (w *writer) reopen() error {
 	}
 	c, err := w.open()
 	if err != nil {
-		return locked(failure(context.Background(), err))
+		return locked(fault.FromEngine(context.Background(), err))
 	}
 	w.conn, w.known = c, false
 	if w.log != nil { // it is started
@@ -206,7 +207,7 @@ func (w *writer) together(r *request) (done bool, err error) {
 	if w.conn.TotalChanges() != before {
 		return false, errHalf
 	}
-	r.err = failure(context.Background(), err)
+	r.err = fault.FromEngine(context.Background(), err)
 	return false, nil
 }
 
@@ -229,20 +230,20 @@ func (w *writer) apart(r *request) (done bool, err error) {
 	if err := errors.Join(w.conn.write(`ROLLBACK TO request`, nil), w.conn.write(`RELEASE request`, nil)); err != nil {
 		return false, err
 	}
-	r.err = failure(context.Background(), err)
+	r.err = fault.FromEngine(context.Background(), err)
 	return false, nil
 }
 
 // failed cleans up after a transaction that did not hold.
 func (w *writer) failed(err error, committing bool) error {
-	refused := is(err, sqlite3.BUSY, sqlite3.FULL, sqlite3.LOCKED)
-	if !refused || guard(w.conn.rollback) != nil {
+	refused := fault.HasCode(err, sqlite3.BUSY, sqlite3.FULL, sqlite3.LOCKED)
+	if !refused || fault.Guard(w.conn.rollback) != nil {
 		w.conn.spoil(err)
 	}
 	// The frames of a failed commit may be in the write-ahead log, where a crash would
 	// bring them back.
 	if committing && !refused {
-		return fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, advised(err))
+		return fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, fault.WithAdvice(err))
 	}
-	return failure(context.Background(), err)
+	return fault.FromEngine(context.Background(), err)
 }

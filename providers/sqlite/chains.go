@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // Verify proves a trail that stands alone, as [Store.Verify] does a store: its schema and keys, every
@@ -74,7 +75,7 @@ func (v *verification) someAccesses(ctx context.Context, w *walk) (more bool, er
 // gone proves that the entries up to one are not there: nothing holds what was pruned.
 func (c *conn) gone(upTo uint64) error {
 	return c.each(`SELECT seq FROM batch WHERE seq <= ?1 LIMIT 1`, func(row *sqlite3.Stmt) error {
-		return &badEntry{Chain: myvault.ChainAccess, Seq: uint64(row.ColumnInt64(0)), Reason: "it was pruned and is there again"}
+		return &fault.BadEntry{Chain: myvault.ChainAccess, Seq: uint64(row.ColumnInt64(0)), Reason: "it was pruned and is there again"}
 	}, upTo)
 }
 
@@ -140,9 +141,9 @@ func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool
 	case err != nil || mac == nil && h.Chain == myvault.ChainAccess && h.Seq < v.pruned.seq:
 		return false, err
 	case mac == nil:
-		return false, &badEntry{Chain: h.Chain, Seq: h.Seq, Reason: "the chain was cut short before it"}
+		return false, &fault.BadEntry{Chain: h.Chain, Seq: h.Seq, Reason: "the chain was cut short before it"}
 	case !bytes.Equal(mac, h.MAC):
-		return false, &badEntry{Chain: h.Chain, Seq: h.Seq, Reason: "it is not the one that was there before"}
+		return false, &fault.BadEntry{Chain: h.Chain, Seq: h.Seq, Reason: "it is not the one that was there before"}
 	}
 	return true, nil
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/ncruces/go-sqlite3"
 )
 
@@ -81,12 +82,12 @@ func (k *checkpointer) shorten() {
 	if k.c.broken || k.writer.disk.logUnsynced() {
 		return
 	}
-	err := guard(func() error { return k.cut(context.Background(), k.c, cutWithin) })
-	if err == nil || is(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errHeld) {
+	err := fault.Guard(func() error { return k.cut(context.Background(), k.c, cutWithin) })
+	if err == nil || fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errHeld) {
 		return // the passive checkpoint before it knows of the disk
 	}
 	k.c.spoil(err)
-	k.writer.disk.checkpointed(advised(err))
+	k.writer.disk.checkpointed(fault.WithAdvice(err))
 }
 
 // request has the background run.
@@ -114,19 +115,19 @@ func (k *checkpointer) run(c *conn) (left bool) {
 	if c.broken || k.writer.disk.logUnsynced() || k.writer.inPlace() != nil {
 		return true
 	}
-	err := guard(func() error {
+	err := fault.Guard(func() error {
 		all, done, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
 		left = done < all
 		return err
 	})
 	k.writer.written()
-	if is(err, sqlite3.BUSY, sqlite3.LOCKED) {
+	if fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) {
 		return true // another connection is at it
 	}
-	if is(err, sqlite3.NOMEM) {
+	if fault.HasCode(err, sqlite3.NOMEM) {
 		c.spoil(err)
 	}
-	k.writer.disk.checkpointed(advised(err))
+	k.writer.disk.checkpointed(fault.WithAdvice(err))
 	return left || err != nil
 }
 

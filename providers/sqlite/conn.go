@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/ncruces/go-sqlite3"
 )
 
@@ -55,7 +56,7 @@ func connect(ctx context.Context, path string, s settings) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = guard(func() error {
+	err = fault.Guard(func() error {
 		db, err := sqlite3.OpenFlags(uri(path, files.name), sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
 		if err != nil {
 			return err
@@ -81,7 +82,7 @@ func connect(ctx context.Context, path string, s settings) (*conn, error) {
 // middle of anything, so its files are taken away from it.
 func (c *conn) spoil(err error) {
 	c.broken = true
-	if c.files != nil && errors.Is(err, errEngine) {
+	if c.files != nil && errors.Is(err, fault.ErrEngine) {
 		c.files.take()
 	}
 }
@@ -219,7 +220,7 @@ func (c *conn) wrote(stmt *statement) error {
 		return nil
 	}
 	if n := c.Changes(); n != 1 {
-		return tampered("a write of one row has changed %d; the file is not what it was made as; restore a backup", n)
+		return fault.Tampered("a write of one row has changed %d; the file is not what it was made as; restore a backup", n)
 	}
 	return nil
 }
@@ -273,7 +274,7 @@ func (c *conn) dataVersion() (uint32, error) {
 
 // close closes the connection, and rolls back what it had begun.
 func (c *conn) close() error {
-	err := guard(func() error {
+	err := fault.Guard(func() error {
 		for _, stmt := range c.stmts {
 			_ = stmt.Close() // it repeats the error of its last step
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
 )
@@ -152,7 +153,7 @@ func (f *connFile) Size() (int64, error) {
 
 // fullOr gives the engine's FULL for a disk without space, else err.
 func fullOr(err error) error {
-	if err != nil && noSpace(err) {
+	if err != nil && fault.NoSpace(err) {
 		return sqlite3.FULL
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // Files are made under a temporary name and published whole.
@@ -21,7 +22,7 @@ const temporaryPrefix = ".making-"
 // win; then its file is used, once it has passed the checks.
 func (k kind) ensure(ctx context.Context, dir string, key crypto.Key, o options) error {
 	path := filepath.Join(dir, k.name)
-	if _, err := os.Lstat(path); !missing(err) {
+	if _, err := os.Lstat(path); !fault.NotExist(err) {
 		return err
 	}
 	temporary, claimed, err := k.make(ctx, dir, key, o)
@@ -52,7 +53,7 @@ func (k kind) make(ctx context.Context, dir string, key crypto.Key, o options) (
 	if err != nil {
 		return path, claimed, err
 	}
-	err = guard(func() error {
+	err = fault.Guard(func() error {
 		if err := k.fill(ctx, c, key); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/ncruces/go-sqlite3"
 )
 
@@ -39,7 +40,7 @@ func (d *dataVersion) read(ctx context.Context) (t token, ok bool) {
 	}
 	outside := d.conn.SetInterrupt(ctx)
 	var version int64
-	err := guard(func() error {
+	err := fault.Guard(func() error {
 		return d.conn.each("PRAGMA data_version", func(row *sqlite3.Stmt) error {
 			version = row.ColumnInt64(0)
 			return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // destroy removes the records of the versions named, or of all where none is. Its log row
@@ -43,7 +44,7 @@ func (tx *transaction) destroy(c myvault.Change, r *logRow) (myvault.Info, error
 		}
 	}
 	if info.Version != newest {
-		return myvault.Info{}, tampered("version %d is missing in the history that ends at log sequence %d", newest, h.seq)
+		return myvault.Info{}, fault.Tampered("version %d is missing in the history that ends at log sequence %d", newest, h.seq)
 	}
 	if newest == h.Version {
 		h.State = myvault.Destroyed
@@ -123,7 +124,7 @@ func (f *file) shorten(ctx context.Context, c *conn) error {
 		return nil
 	}
 	err := f.cut(ctx, c, cutWithin)
-	if is(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errHeld) {
+	if fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errHeld) {
 		return nil
 	}
 	return err
@@ -140,7 +141,7 @@ func truncate(ctx context.Context, c *conn) error {
 		time.Sleep(time.Millisecond)
 		return true
 	})
-	for err == nil || is(err, sqlite3.BUSY) && ctx.Err() == nil {
+	for err == nil || fault.HasCode(err, sqlite3.BUSY) && ctx.Err() == nil {
 		if _, _, err = c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE); err == nil {
 			return nil
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/trusted"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // filesystem gives the name of the file system of a directory if it is a network one.
@@ -45,7 +46,7 @@ func (s system) locate(dir string) (absolute string, err error) {
 	}
 	network, err := s.orReal().network(parent)
 	if err == nil && network != "" {
-		err = fmt.Errorf("%w (%s); keep the store on a local disk", errNetworkFS, network)
+		err = fmt.Errorf("%w (%s); keep the store on a local disk", fault.ErrNetworkFS, network)
 	}
 	return dir, err
 }
@@ -94,7 +95,7 @@ func prepare(dir string, sys system) (string, error) {
 // exposed adds ErrExposed to an error about a path that other users can change.
 func exposed(err error) error {
 	if errors.Is(err, trusted.ErrUntrusted) {
-		return fmt.Errorf("%w: %w", errExposed, err)
+		return fmt.Errorf("%w: %w", fault.ErrExposed, err)
 	}
 	return err
 }
@@ -104,7 +105,7 @@ func existing(dir string) (string, error) {
 	for {
 		_, err := os.Stat(dir)
 		above := filepath.Dir(dir)
-		if !missing(err) || above == dir {
+		if !fault.NotExist(err) || above == dir {
 			return dir, err
 		}
 		dir = above
@@ -119,7 +120,7 @@ var companions = []string{"", "-wal", "-shm"}
 func checkModes(path string) error {
 	for _, suffix := range append(slices.Clone(companions), turnSuffix) {
 		info, err := os.Lstat(path + suffix)
-		if missing(err) {
+		if fault.NotExist(err) {
 			continue
 		}
 		if err != nil {
@@ -142,9 +143,9 @@ func checkModes(path string) error {
 func notRegular(info fs.FileInfo) error {
 	if info.Mode().Type() == fs.ModeSymlink {
 		return fmt.Errorf("%w: %s is a symbolic link; put the file itself there, or a link in place of the whole directory",
-			errForeign, info.Name())
+			fault.ErrForeign, info.Name())
 	}
-	return fmt.Errorf("%w: %s is no regular file", errForeign, info.Name())
+	return fmt.Errorf("%w: %s is no regular file", fault.ErrForeign, info.Name())
 }
 
 // complete refuses a directory in which a file is missing but one stands that is made
@@ -170,7 +171,7 @@ func complete(dir string, kinds []kind) error {
 func (k kind) notBehind(dir string, later []string) error {
 	here := func(name string) (bool, error) {
 		_, err := os.Lstat(filepath.Join(dir, name))
-		if missing(err) {
+		if fault.NotExist(err) {
 			return false, nil
 		}
 		return err == nil, err
@@ -190,7 +191,7 @@ func (k kind) notBehind(dir string, later []string) error {
 		if found, err = here(k.name); found || err != nil {
 			return err
 		}
-		return fmt.Errorf("%w: %s, beside %s; put it back, or use an empty directory", errMissing, k.name, name)
+		return fmt.Errorf("%w: %s, beside %s; put it back, or use an empty directory", fault.ErrMissing, k.name, name)
 	}
 	return nil
 }
@@ -199,7 +200,7 @@ func (k kind) notBehind(dir string, later []string) error {
 // the other files is set when they are made.
 func restrict(path string) error {
 	err := os.Chmod(path+"-shm", 0o600)
-	if missing(err) {
+	if fault.NotExist(err) {
 		return nil
 	}
 	return err
@@ -250,7 +251,7 @@ func sweep(dir string, left func(name string) bool) error {
 		if !left(entry.Name()) {
 			continue
 		}
-		if err := removeLeft(filepath.Join(dir, entry.Name())); err != nil && !missing(err) {
+		if err := removeLeft(filepath.Join(dir, entry.Name())); err != nil && !fault.NotExist(err) {
 			return err
 		}
 	}
@@ -280,7 +281,7 @@ func removeLeft(path string) error {
 	switch {
 	case errors.Is(err, errClaimed):
 		return nil
-	case missing(err): // the rest of one that is gone
+	case fault.NotExist(err): // the rest of one that is gone
 		return os.RemoveAll(path)
 	case err != nil:
 		return err

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"io"
 	"io/fs"
 	"os"
@@ -40,7 +41,7 @@ func (d disk) syncDir(dir string) error {
 // brought into its database.
 func (d disk) syncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if missing(err) {
+	if fault.NotExist(err) {
 		return nil
 	}
 	if err != nil {
@@ -124,7 +125,7 @@ func claimNew(create func() (path string, err error), forget func()) (io.Closer,
 			return claimed, nil
 		}
 		forget()
-		if !missing(err) && !errors.Is(err, errClaimed) {
+		if !fault.NotExist(err) && !errors.Is(err, errClaimed) {
 			return nil, errors.Join(err, os.Remove(path))
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // probeEvery limits how often Ping tries to write after a failed write. A program that was taken
@@ -40,7 +41,7 @@ func (d *diskState) checkpointed(err error) { d.note(&d.checkpoint, err) }
 func (d *diskState) note(last *error, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err == nil || is(err, sqlite3.FULL, sqlite3.IOERR, sqlite3.READONLY, sqlite3.CANTOPEN, sqlite3.PERM) {
+	if err == nil || fault.HasCode(err, sqlite3.FULL, sqlite3.IOERR, sqlite3.READONLY, sqlite3.CANTOPEN, sqlite3.PERM) {
 		*last = err
 	}
 	failed := errors.Is(err, sqlite3.IOERR_FSYNC) || errors.Is(err, sqlite3.IOERR_DIR_FSYNC)

@@ -8,6 +8,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // source reads one chain from its newest entry to its oldest.
@@ -91,7 +92,7 @@ func (f *file) pages(query string, scan func(*sqlite3.Stmt) (myvault.Entry, erro
 				}
 				// The engine believes the order of the rows; walking one that was changed may never end.
 				if e.Seq >= before || rows > 0 && e.Seq >= next {
-					return &badEntry{Chain: e.Chain, Seq: e.Seq, Reason: "it does not stand where its sequence says"}
+					return &fault.BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "it does not stand where its sequence says"}
 				}
 				rows++
 				next = e.Seq

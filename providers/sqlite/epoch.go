@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // NewEpoch makes a new data key, under which all values are sealed from now on, those of
@@ -65,7 +66,7 @@ func (v *verification) inEpoch(r *logRow) error {
 	digest := sha256.Sum256(r.sealed)
 	then := v.begun.at(r.entry.Seq)
 	if epoch < then || epoch > then && bytes.Equal(digest[:], r.digest) {
-		return &badEntry{Chain: r.entry.Chain, Seq: r.entry.Seq, Reason: "its record is of another epoch than was in force"}
+		return &fault.BadEntry{Chain: r.entry.Chain, Seq: r.entry.Seq, Reason: "its record is of another epoch than was in force"}
 	}
 	if epoch < uint32(len(v.begun)) {
 		v.report.Earlier++
@@ -93,7 +94,7 @@ func (k *keyring) epochs(c *conn, of kind) error {
 		begins := row.ColumnInt64(0)
 		newest = uint32(row.ColumnInt64(2))
 		if begins < first || begins > rows+1 || count == 1 && begins != 1 {
-			return tampered("the epochs of %s do not follow each other", of.name)
+			return fault.Tampered("the epochs of %s do not follow each other", of.name)
 		}
 		first = begins
 		if row.ColumnInt64(1) == 0 && count < newest {
@@ -103,7 +104,7 @@ func (k *keyring) epochs(c *conn, of kind) error {
 		return err
 	})
 	if err == nil && count == 0 && of.name == vaultFile.name {
-		err = tampered("%s has no epoch", of.name)
+		err = fault.Tampered("%s has no epoch", of.name)
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // What the tests from outside need of the inside.
@@ -55,14 +56,16 @@ func (c Config) WithFailing(f func(operation, path string, size int) (done int, 
 // VerifyBackupIn is VerifyBackup with its files in a directory that is given.
 func VerifyBackupIn(ctx context.Context, path, above string, keys KeySource, c Config) (Report, error) {
 	report, err := verifyBackup(ctx, path, above, keys, c, nil)
-	return report, operational(ctx, err)
+	return report, fault.Operational(ctx, err)
 }
 
 // Checked is what becomes of a finding of the engine's own check.
-func Checked(found string) error { return failure(context.Background(), vaultFile.checked(found)) }
+func Checked(found string) error {
+	return fault.FromEngine(context.Background(), vaultFile.checked(found))
+}
 
 // Advised says what to do about an error of the engine.
-var Advised = advised
+var Advised = fault.WithAdvice
 
 // Synchronous gives PRAGMA synchronous of every connection: of the secrets' file, and of
 // the trail's.

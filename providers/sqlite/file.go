@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // file is an open database file: its keys, its readers and its writer.
@@ -68,7 +69,7 @@ func checkAll(ctx context.Context, dir string, key crypto.Key, kinds []kind) err
 // there is something to write: each takes about a millisecond.
 func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (*file, error) {
 	if err := k.ensure(ctx, dir, key, o); err != nil {
-		return nil, failure(ctx, err)
+		return nil, fault.FromEngine(ctx, err)
 	}
 	f := &file{kind: k, options: o, checks: make(chan struct{}, 1), path: filepath.Join(dir, k.name), unwatch: func() {}}
 	inPlace := f.inPlace
@@ -79,7 +80,7 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	f.readers = newPool(f, func(ctx context.Context) (*conn, error) { return f.connect(ctx, reading) })
 	turn, err := openTurnstile(f.path)
 	if err != nil {
-		return nil, failure(ctx, err)
+		return nil, fault.FromEngine(ctx, err)
 	}
 	f.writer = &writer{turn: turn, inPlace: inPlace, clean: f.scrub, open: func() (*conn, error) {
 		return f.connect(context.Background(), settings{synchronous: o.synchronous, cacheKB: writerCacheKB})
@@ -87,8 +88,8 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	f.writer.changed = f.checkSchema
 	f.writer.written = func() { f.overwrites.note() }
 	f.writer.beforeWrite = f.beforeWrite
-	if err := guard(func() error { return f.begin(ctx, key, reading) }); err != nil {
-		return nil, failure(ctx, errors.Join(err, f.abandon()))
+	if err := fault.Guard(func() error { return f.begin(ctx, key, reading) }); err != nil {
+		return nil, fault.FromEngine(ctx, errors.Join(err, f.abandon()))
 	}
 	return f, nil
 }

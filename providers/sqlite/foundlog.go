@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // closingWithin is how long the last attempt may wait for other processes.
@@ -52,7 +53,7 @@ func (f *file) syncFoundLog() {
 // findLog notes that the file was opened with a log.
 func (f *file) findLog() error {
 	frames, err := logFrames(f.path + "-shm")
-	if missing(err) {
+	if fault.NotExist(err) {
 		return nil
 	}
 	f.writer.disk.foundLog = frames > 0
@@ -68,7 +69,7 @@ func (f *file) leaveLog(c *conn) error {
 	if c == nil || c.broken || !f.writer.disk.logUnsynced() && f.inPlace() == nil {
 		return nil
 	}
-	return guard(func() error {
+	return fault.Guard(func() error {
 		_, err := c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)
 		return err
 	})
@@ -102,7 +103,7 @@ func (f *file) proveTail(rows int) error {
 			entries = int64(binary.BigEndian.Uint16(n))
 		}
 		if end := seq + entries; next != 0 && end != next {
-			return tampered("%s lacks entry %d of its chain: it is older than the write-ahead log beside it; restore a backup, or put the file back that belongs to the log",
+			return fault.Tampered("%s lacks entry %d of its chain: it is older than the write-ahead log beside it; restore a backup, or put the file back that belongs to the log",
 				f.kind.name, end)
 		}
 		next = seq

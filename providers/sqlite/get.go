@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // Get implements [myvault.Provider]. It sees every change that was acknowledged before,
@@ -136,7 +137,7 @@ func (s *Store) earlier(c *conn, h head, wanted myvault.Version) (myvault.Secret
 		case !found || v.Version > wanted:
 			continue
 		case v.Version < wanted:
-			return myvault.Secret{}, tampered("version %d is missing in the history that ends at log sequence %d", wanted, h.seq)
+			return myvault.Secret{}, fault.Tampered("version %d is missing in the history that ends at log sequence %d", wanted, h.seq)
 		case v.State == myvault.Destroyed:
 			return myvault.Secret{}, myvault.ErrDestroyed
 		case v.State != myvault.Live, h.State != myvault.Live:
@@ -150,5 +151,5 @@ func (s *Store) earlier(c *conn, h head, wanted myvault.Version) (myvault.Secret
 		}, v.seq)
 		return secret, err
 	}
-	return myvault.Secret{}, tampered("version %d is missing in the history that ends at log sequence %d", wanted, h.seq)
+	return myvault.Secret{}, fault.Tampered("version %d is missing in the history that ends at log sequence %d", wanted, h.seq)
 }

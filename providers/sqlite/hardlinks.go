@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"fmt"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,5 +38,5 @@ func checkLinks(path string, info fs.FileInfo) error {
 		return err
 	}
 	return fmt.Errorf("%w: %s has %d hard links and must have one; remove its other names, or copy the file in place of linking it",
-		errForeign, info.Name(), links)
+		fault.ErrForeign, info.Name(), links)
 }

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // head is a row of the head table: the current version of an address, and where the log
@@ -72,7 +73,7 @@ func (k *keyring) scanHead(row *sqlite3.Stmt) (head, error) {
 		valueSeq: uint64(row.ColumnInt64(9)),
 	}
 	if !k.stamp.Holds(h.canonical(k.vault), row.ColumnRawBlob(10)) {
-		return head{}, tampered("a row of the table head, which points at log sequence %d", h.seq)
+		return head{}, fault.Tampered("a row of the table head, which points at log sequence %d", h.seq)
 	}
 	return h, nil
 }
@@ -82,7 +83,7 @@ func (k *keyring) scanHead(row *sqlite3.Stmt) (head, error) {
 func (k *keyring) scanHeadOf(addr myvault.Address, row *sqlite3.Stmt) (head, error) {
 	h, err := k.scanHead(row)
 	if err == nil && h.Address != addr {
-		return head{}, tampered("the order of the table head, at a row which points at log sequence %d", h.seq)
+		return head{}, fault.Tampered("the order of the table head, at a row which points at log sequence %d", h.seq)
 	}
 	return h, err
 }

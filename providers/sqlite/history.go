@@ -7,6 +7,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // past walks the log rows of one address, from the newest to the oldest, and gives what
@@ -36,7 +37,7 @@ func (p *past) step(c *conn, k *keyring) (v version, found bool, err error) {
 		p.addr = e.Address
 	}
 	if e.Address != p.addr || r.prev >= e.Seq {
-		return v, false, &badEntry{Chain: e.Chain, Seq: e.Seq, Reason: "it is not of the address whose history leads to it"}
+		return v, false, &fault.BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "it is not of the address whose history leads to it"}
 	}
 	p.next = r.prev
 	switch r.op {
@@ -80,7 +81,7 @@ func (k *keyring) logRow(c *conn, seq uint64) (r logRow, err error) {
 		return r.holds(k)
 	}, seq)
 	if err == nil && r.entry.Seq == 0 {
-		err = &badEntry{Chain: myvault.ChainChanges, Seq: seq, Reason: "it is missing"}
+		err = &fault.BadEntry{Chain: myvault.ChainChanges, Seq: seq, Reason: "it is missing"}
 	}
 	return r, err
 }

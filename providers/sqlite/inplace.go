@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // inPlace reports ErrUnavailable once the database file or its write-ahead log, as they
@@ -69,7 +70,7 @@ func (f *file) remember() error {
 	f.opened = make(map[string]os.FileInfo)
 	for _, path := range []string{f.path, f.path + "-wal", f.path + "-shm"} {
 		info, err := os.Lstat(path)
-		if missing(err) && path == f.path+"-shm" {
+		if fault.NotExist(err) && path == f.path+"-shm" {
 			continue // a file system may keep it elsewhere
 		}
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // KeyChange is what [ChangeKey] has done.
@@ -57,7 +58,7 @@ func (k KeyChange) String() string {
 func ChangeKey(ctx context.Context, dir, keyFile string) (KeyChange, error) {
 	done, err := changeKey(ctx, dir, keyFile, disk{})
 	if err != nil {
-		return done, fmt.Errorf("change of the master key: %w", operational(ctx, err))
+		return done, fmt.Errorf("change of the master key: %w", fault.Operational(ctx, err))
 	}
 	return done, nil
 }
@@ -106,7 +107,7 @@ func (k *keyChange) run(ctx context.Context) (done KeyChange, err error) {
 	switch {
 	case err == nil:
 		done.Resumed = true
-	case !missing(err):
+	case !fault.NotExist(err):
 		return done, fmt.Errorf("%s: %w", k.next, err)
 	}
 	store, installed, err := k.open(ctx, present, next)

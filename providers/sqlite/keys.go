@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // KeySource gives the master key. It is asked when a store is opened, before anything is
@@ -115,7 +116,7 @@ func readKeyring(c *conn, of kind, key crypto.Key, source KeySource) (*keyring, 
 func unwrapped(vault []byte, master *crypto.Master, wrapped []byte) (*keyring, error) {
 	trail, err := master.Unwrap(wrapped, crypto.LabelTrail, 0)
 	if err != nil {
-		return nil, tampered("the trail key does not open")
+		return nil, fault.Tampered("the trail key does not open")
 	}
 	return assemble(vault, master, trail)
 }
@@ -172,7 +173,7 @@ func (k *keyring) incarnation(c *conn) (string, error) {
 		return "", err
 	}
 	if len(value) != 8+crypto.MACSize || !k.stamp.Holds(k.incarnationRow(value[:8]), value[8:]) {
-		return "", tampered("the incarnation")
+		return "", fault.Tampered("the incarnation")
 	}
 	return hex.EncodeToString(value[:8]), nil
 }
@@ -252,7 +253,7 @@ func dataKey(c *conn, master *crypto.Master, epoch uint32) (crypto.Key, error) {
 	}
 	data, err := master.Unwrap(wrapped, crypto.LabelData, epoch)
 	if err != nil {
-		return crypto.Key{}, tampered("the key of epoch %d does not open", epoch)
+		return crypto.Key{}, fault.Tampered("the key of epoch %d does not open", epoch)
 	}
 	return data, nil
 }
@@ -268,7 +269,7 @@ func (k *keyring) remember(s *crypto.Sealer) {
 func (k *keyring) open(c *conn, at crypto.Place, seq uint64, record []byte) ([]byte, error) {
 	epoch, err := crypto.RecordEpoch(record)
 	if err != nil {
-		return nil, tampered("the record at log sequence %d", seq)
+		return nil, fault.Tampered("the record at log sequence %d", seq)
 	}
 	s, err := k.sealer(c, epoch)
 	if err != nil {
@@ -276,7 +277,7 @@ func (k *keyring) open(c *conn, at crypto.Place, seq uint64, record []byte) ([]b
 	}
 	value, err := s.Open(nil, at, record)
 	if err != nil {
-		return nil, tampered("the record at log sequence %d", seq)
+		return nil, fault.Tampered("the record at log sequence %d", seq)
 	}
 	return value, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // firstPage is enough for who wants a page of 100 and to know whether there is more: each
@@ -77,7 +78,7 @@ func (r *run) startAfter(a myvault.Address) {
 // believes the order of the rows, and walking one that was changed may never end.
 func (r *run) follows(h head, read []myvault.Info) error {
 	if h.Compare(r.from) < 0 || h.Compare(r.to) >= 0 || len(read) > 0 && h.Compare(read[len(read)-1].Address) <= 0 {
-		return tampered("the order of the table head, at a row which points at log sequence %d", h.seq)
+		return fault.Tampered("the order of the table head, at a row which points at log sequence %d", h.seq)
 	}
 	return nil
 }
@@ -100,7 +101,7 @@ func (s *Store) listPage(ctx context.Context, r run, deleted bool, limit int, re
 				err = r.follows(h, infos)
 			}
 			if err == nil && (h.State != myvault.Live) != deleted {
-				err = tampered("an index of the table head, at a row which points at log sequence %d", h.seq)
+				err = fault.Tampered("an index of the table head, at a row which points at log sequence %d", h.seq)
 			}
 			if err == nil {
 				infos = append(infos, h.Info)

@@ -9,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // errLocked: another process holds the file, and nothing was begun.
@@ -16,7 +17,7 @@ var errLocked = errors.New("locked")
 
 // locked adds errLocked to the engine's BUSY.
 func locked(err error) error {
-	if is(err, sqlite3.BUSY) {
+	if fault.HasCode(err, sqlite3.BUSY) {
 		return lockedError{err}
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // logRow is a row of the log: a change together with its entry in the trail.
@@ -176,7 +177,7 @@ func scanLog(row *sqlite3.Stmt) logRow {
 // holds proves that the row is what the chain has.
 func (r *logRow) holds(k *keyring) error {
 	if !k.chain.Holds(r.entry.Prev, r.canonical(k.vault), r.entry.MAC) {
-		return &badEntry{Chain: myvault.ChainChanges, Seq: r.entry.Seq, Reason: "its MAC does not fit"}
+		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: r.entry.Seq, Reason: "its MAC does not fit"}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // The body of a row of the table batch, as docs/format.md describes it.
@@ -108,7 +109,7 @@ func (p *packed) encode() []byte {
 // makes is taken; a [*BadEntry] names what is not that. MACs are pieces of body, and the first entry has no Prev.
 func unpackEntries(body []byte, first uint64) (entries []myvault.Entry, err error) {
 	bad := func() error {
-		return &badEntry{Chain: myvault.ChainAccess, Seq: first + uint64(len(entries)), Reason: "it cannot be read"}
+		return &fault.BadEntry{Chain: myvault.ChainAccess, Seq: first + uint64(len(entries)), Reason: "it cannot be read"}
 	}
 	rest := cryptobyte.String(body)
 	var format uint8

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // trailKept gives ErrMissing where vault.db remembers an access.db and none is there: one made
@@ -21,9 +22,9 @@ func trailKept(c *conn, path string) error {
 		return err
 	}
 	_, err = os.Lstat(filepath.Join(filepath.Dir(path), accessFile.name))
-	if missing(err) {
+	if fault.NotExist(err) {
 		return fmt.Errorf("%w: %s; put it back, or open the store once with Config.RenewTrail to go on without the entries in it",
-			errMissing, accessFile.name)
+			fault.ErrMissing, accessFile.name)
 	}
 	return err
 }
@@ -33,7 +34,7 @@ func trailKept(c *conn, path string) error {
 func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) {
 	id := s.trail.keys.vault
 	var known []byte
-	err = guard(func() error {
+	err = fault.Guard(func() error {
 		stored, err := s.anchor.meta(metaAccess)
 		if err == nil {
 			known, s.pairedSince, err = s.keys.paired(stored)
@@ -51,9 +52,9 @@ func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) 
 		renewed = heads[0].Seq == 0
 	}
 	if known != nil && !renewed {
-		return false, fmt.Errorf("%w: access.db is that of another store; put the own one back", errForeign)
+		return false, fmt.Errorf("%w: access.db is that of another store; put the own one back", fault.ErrForeign)
 	}
-	return renewed, guard(func() error { return s.pairWith(ctx, id, renewed) })
+	return renewed, fault.Guard(func() error { return s.pairWith(ctx, id, renewed) })
 }
 
 // pairWith has vault.db remember an access.db; renewed: changes that are there know entries of
@@ -87,7 +88,7 @@ func (k *keyring) paired(stored []byte) (id []byte, since uint64, err error) {
 	}
 	n := len(stored) - crypto.MACSize
 	if n != crypto.VaultIDSize && n != crypto.VaultIDSize+8 || !k.stamp.Holds(k.accessRow(stored[:n]), stored[n:]) {
-		return nil, 0, tampered("what vault.db remembers of access.db")
+		return nil, 0, fault.Tampered("what vault.db remembers of access.db")
 	}
 	if n > crypto.VaultIDSize {
 		since = binary.BigEndian.Uint64(stored[crypto.VaultIDSize:])
@@ -103,7 +104,7 @@ func (v *verification) provePair(c *conn) error {
 	}
 	known, _, err := v.keys.paired(stored)
 	if err == nil && !slices.Equal(known, v.access.vault) {
-		err = tampered("vault.db does not remember this access.db")
+		err = fault.Tampered("vault.db does not remember this access.db")
 	}
 	return err
 }

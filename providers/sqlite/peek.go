@@ -12,6 +12,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/readonly"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // peek decides whether the file may be opened, without changing a byte of it, of its
@@ -19,7 +20,7 @@ import (
 // there is no file, else ErrForeign, ErrNewer or myvault.ErrWrongKey.
 func (k kind) peek(ctx context.Context, path string, key crypto.Key) error {
 	info, err := os.Lstat(path)
-	if missing(err) {
+	if fault.NotExist(err) {
 		return nil
 	}
 	if err != nil {
@@ -45,7 +46,7 @@ func (k kind) peek(ctx context.Context, path string, key crypto.Key) error {
 
 func (k kind) peekOnce(path string, key crypto.Key) error {
 	ours := false
-	err := guard(func() (err error) {
+	err := fault.Guard(func() (err error) {
 		db, err := sqlite3.OpenFlags(uri(path, readonly.VFS()), sqlite3.OPEN_READONLY|sqlite3.OPEN_URI)
 		if err != nil {
 			return err
@@ -70,7 +71,7 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 		}
 		return trailKept(c, path)
 	})
-	code, ofEngine := engineCode(err)
+	code, ofEngine := fault.EngineCode(err)
 	switch {
 	case !ofEngine:
 		return err
@@ -79,7 +80,7 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 	case ours:
 		return fmt.Errorf("%w: %s: %w", myvault.ErrTampered, k.name, err)
 	}
-	return fmt.Errorf("%w: %s: %w", errForeign, k.name, err)
+	return fmt.Errorf("%w: %s: %w", fault.ErrForeign, k.name, err)
 }
 
 // writeNothing sets up a connection that leaves the files as they are.
@@ -101,11 +102,11 @@ func (k kind) identify(c *conn) error {
 		return err
 	}
 	if int32(application) != k.application {
-		return fmt.Errorf("%w: %s has another application id", errForeign, k.name)
+		return fmt.Errorf("%w: %s has another application id", fault.ErrForeign, k.name)
 	}
 	version, err := c.number("user_version")
 	if err == nil && version > k.version() {
-		err = fmt.Errorf("%w: %s has version %d and this program knows %d; use a newer program", errNewer, k.name, version, k.version())
+		err = fmt.Errorf("%w: %s has version %d and this program knows %d; use a newer program", fault.ErrNewer, k.name, version, k.version())
 	}
 	return err
 }
@@ -121,7 +122,7 @@ func (k kind) tryKey(c *conn, key crypto.Key) error {
 		return err
 	}
 	if len(id) != crypto.VaultIDSize || len(check) == 0 {
-		return tampered("%s has no vault id or no check value", k.name)
+		return fault.Tampered("%s has no vault id or no check value", k.name)
 	}
 	master, err := crypto.NewMaster(key, id)
 	if err != nil {

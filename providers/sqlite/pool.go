@@ -9,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // pool is a bounded number of connections for reading, opened when they are needed.
@@ -47,7 +48,7 @@ func (p *pool) read(ctx context.Context, f func(*conn) error) error {
 func (p *pool) run(ctx context.Context, f func(*conn) error) error {
 	c, err := p.take(ctx)
 	if err != nil {
-		return failure(ctx, err)
+		return fault.FromEngine(ctx, err)
 	}
 	// After the wait for a connection. One file's log must never meet another file.
 	if err = p.file.inPlace(); err == nil && c == nil {
@@ -55,20 +56,20 @@ func (p *pool) run(ctx context.Context, f func(*conn) error) error {
 	}
 	if err != nil {
 		p.give(c)
-		return failure(ctx, err)
+		return fault.FromEngine(ctx, err)
 	}
 	outside := c.SetInterrupt(ctx)
 	defer func() {
 		c.SetInterrupt(outside)
 		p.give(c)
 	}()
-	if err = guard(func() error { return f(c) }); err == nil {
+	if err = fault.Guard(func() error { return f(c) }); err == nil {
 		return nil
 	}
-	if is(err, sqlite3.NOMEM, sqlite3.IOERR, sqlite3.CANTOPEN, sqlite3.INTERNAL, sqlite3.MISUSE) {
+	if fault.HasCode(err, sqlite3.NOMEM, sqlite3.IOERR, sqlite3.CANTOPEN, sqlite3.INTERNAL, sqlite3.MISUSE) {
 		c.spoil(err)
 	}
-	return failure(ctx, err)
+	return fault.FromEngine(ctx, err)
 }
 
 // ready opens a connection in the background, and closes done at its end. Where it fails, the next to

@@ -9,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 const projectColumns = `name, description, is_default, at, author, mac`
@@ -20,7 +21,7 @@ func (k *keyring) scanProject(row *sqlite3.Stmt) (myvault.Project, error) {
 		At: timeAt(row, 3), By: row.ColumnText(4),
 	}
 	if n := row.ColumnInt64(2); n != int64(flag(p.Default)) || !k.stamp.Holds(k.projectRow(p), row.ColumnRawBlob(5)) {
-		return myvault.Project{}, tampered("a row of the table project")
+		return myvault.Project{}, fault.Tampered("a row of the table project")
 	}
 	return p, nil
 }
@@ -37,7 +38,7 @@ func (k *keyring) projects(c *conn, condition string, args ...any) (projects []m
 	err = c.each(`SELECT `+projectColumns+` FROM project WHERE `+condition, func(row *sqlite3.Stmt) error {
 		p, err := k.scanProject(row)
 		if n := len(projects); err == nil && n > 0 && p.Name <= projects[n-1].Name {
-			err = tampered("the order of the table project")
+			err = fault.Tampered("the order of the table project")
 		}
 		projects = append(projects, p)
 		return err
@@ -52,7 +53,7 @@ func (k *keyring) project(c *conn, name string) (p myvault.Project, found bool, 
 		return p, false, err
 	}
 	if projects[0].Name != name {
-		return p, false, tampered("the order of the table project")
+		return p, false, fault.Tampered("the order of the table project")
 	}
 	return projects[0], true, nil
 }
@@ -181,7 +182,7 @@ func (s *Store) listProjects(ctx context.Context, from string, read reading) ite
 			err := read(ctx, func(c *conn) (err error) {
 				projects, err = s.keys.projects(c, `name >= ?1 ORDER BY name LIMIT ?2`, from, page)
 				if err == nil && len(projects) > 0 && projects[0].Name < from {
-					err = tampered("the order of the table project")
+					err = fault.Tampered("the order of the table project")
 				}
 				return err
 			})

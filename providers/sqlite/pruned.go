@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // prune removes the entries up to one, which was proved in the batch of that key, and keeps its link.
@@ -33,7 +34,7 @@ func (c *conn) split(last uint64, row int64) error {
 		return err
 	}
 	if r.key != row {
-		return &badEntry{Chain: myvault.ChainAccess, Seq: uint64(r.key), Reason: "it does not stand where its sequence says"}
+		return &fault.BadEntry{Chain: myvault.ChainAccess, Seq: uint64(r.key), Reason: "it does not stand where its sequence says"}
 	}
 	var rest packed
 	for i := range r.entries {
@@ -45,7 +46,7 @@ func (c *conn) split(last uint64, row int64) error {
 		return nil
 	}
 	if taken, err := c.integer(`SELECT count(*) FROM batch WHERE seq = ?1`, rest.first); err != nil || taken != 0 {
-		return cmp.Or(err, error(&badEntry{Chain: myvault.ChainAccess, Seq: rest.first, Reason: "it stands in two rows"}))
+		return cmp.Or(err, error(&fault.BadEntry{Chain: myvault.ChainAccess, Seq: rest.first, Reason: "it stands in two rows"}))
 	}
 	return rest.insert(c)
 }
@@ -56,7 +57,7 @@ func (k *keyring) pruned(c *conn) (link, error) {
 	err := c.each(`SELECT seq, link, at, mac FROM pruned`, func(row *sqlite3.Stmt) error {
 		found := link{uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil)}
 		if begin.seq != 0 || !k.stamp.Holds(k.prunedRow(found.seq, found.mac, timeAt(row, 2)), row.ColumnRawBlob(3)) {
-			return tampered("a row of the table pruned")
+			return fault.Tampered("a row of the table pruned")
 		}
 		begin = found
 		return nil
@@ -73,7 +74,7 @@ func (c *conn) prunedUpTo() (uint64, error) {
 // followed gives the link after l, if e is that one.
 func (l link) followed(e *myvault.Entry, k *keyring) (link, error) {
 	if e.Seq != l.seq+1 {
-		return l, &badEntry{Chain: myvault.ChainAccess, Seq: l.seq + 1, Reason: "it is missing"}
+		return l, &fault.BadEntry{Chain: myvault.ChainAccess, Seq: l.seq + 1, Reason: "it is missing"}
 	}
 	e.Prev = l.mac
 	return link{e.Seq, e.MAC}, k.holds(e)

@@ -9,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // destroyStep destroys in one transaction. If the disk has no room for its write-ahead log, it does
@@ -16,9 +17,9 @@ import (
 // called after each.
 func (s *Store) destroyStep(ctx context.Context, step []myvault.Change, destroyed func(versions int)) error {
 	err := s.destroyAll(ctx, step)
-	if noSpace(err) && !noSpace(s.forget(ctx)) { // else a smaller step would only fill what is left
+	if fault.NoSpace(err) && !fault.NoSpace(s.forget(ctx)) { // else a smaller step would only fill what is left
 		err = s.destroyAll(ctx, step)
-		if noSpace(err) && versionsOf(step) > 1 {
+		if fault.NoSpace(err) && versionsOf(step) > 1 {
 			for _, half := range halves(step) {
 				if err := s.destroyStep(ctx, half, destroyed); err != nil {
 					return err
@@ -36,7 +37,7 @@ func (s *Store) destroyStep(ctx context.Context, step []myvault.Change, destroye
 
 // needsRoom adds to the error of a full disk how much room is needed to make more.
 func (f *file) needsRoom(ctx context.Context, err error) error {
-	if !noSpace(err) {
+	if !fault.NoSpace(err) {
 		return err
 	}
 	return fmt.Errorf("pruning makes room by itself once there is some for its log: free about %d MiB in %s and run it again: %w",
@@ -62,7 +63,7 @@ func (f *file) roomNeeded(ctx context.Context) (bytes int64) {
 // relieve copies the log into the database before pruning writes more: later the disk might have no
 // room for the log, and then for nothing else either.
 func (f *file) relieve(ctx context.Context) error {
-	if err := f.forget(ctx); noSpace(err) {
+	if err := f.forget(ctx); fault.NoSpace(err) {
 		return f.needsRoom(ctx, fmt.Errorf("%w: %w: the disk is full", myvault.ErrUnavailable, sqlite3.FULL))
 	}
 	return nil

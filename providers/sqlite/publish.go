@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // publish writes a file under a temporary name, brings it to the disk, and then gives it its
@@ -83,7 +84,7 @@ func (d disk) giveName(temporary, path string) error {
 // none, and the directory has its temporary name again.
 func (d disk) nameDir(temporary, dir string) error {
 	// Removing one that is not empty is an error, and nothing is lost then.
-	if err := os.Remove(dir); err != nil && !missing(err) {
+	if err := os.Remove(dir); err != nil && !fault.NotExist(err) {
 		return err
 	}
 	return d.named(temporary, dir, d.rename, func(from, to string) error { return os.Rename(to, from) })

@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // Rekey changes the master key of both files, while the store is used. [ChangeKey] also makes,
@@ -43,7 +44,7 @@ const actionRekey = "rekey"
 func (s *Store) rekey(ctx context.Context, to *masters) error {
 	access, err := s.trail.durable(ctx)
 	if err != nil {
-		return failure(ctx, err)
+		return fault.FromEngine(ctx, err)
 	}
 	change := &rekeying{Store: s, to: to, access: access}
 	// Whoever changes access.db holds the lock of vault.db, so only one does at a time.
@@ -58,8 +59,8 @@ func (s *Store) rekey(ctx context.Context, to *masters) error {
 		s.keys.master.Store(to.vault)
 		s.trail.keys.master.Store(to.access)
 		err = s.forget(ctx)
-		if old := guard(func() error { return s.trail.scrub(ctx, access, scrubTimeout) }); old != nil {
-			err = errors.Join(err, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, failure(ctx, old)))
+		if old := fault.Guard(func() error { return s.trail.scrub(ctx, access, scrubTimeout) }); old != nil {
+			err = errors.Join(err, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, fault.FromEngine(ctx, old)))
 		}
 	}
 	return errors.Join(err, access.close())
@@ -202,7 +203,7 @@ func (c *conn) rewrapTrail(from, to *crypto.Master) ([]byte, error) {
 	}
 	key, err := from.Unwrap(wrapped, crypto.LabelTrail, 0)
 	if err != nil {
-		return nil, tampered("the trail key does not open")
+		return nil, fault.Tampered("the trail key does not open")
 	}
 	return to.Wrap(key, crypto.LabelTrail, 0)
 }
@@ -229,7 +230,7 @@ func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
 		return err
 	}
 	_, err = os.Lstat(filepath.Join(filepath.Dir(t.path), vaultFile.name))
-	if !missing(err) {
+	if !fault.NotExist(err) {
 		return errors.Join(err, fmt.Errorf("%w: the trail belongs to the store beside it; open that, and change its master key", myvault.ErrInvalid))
 	}
 	if err := t.administer(ctx, actionRekey, func() error { return t.rekey(ctx, to) }); err != nil {
@@ -241,9 +242,9 @@ func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
 func (t *Trail) rekey(ctx context.Context, to *crypto.Master) error {
 	c, err := t.durable(ctx)
 	if err != nil {
-		return failure(ctx, err)
+		return fault.FromEngine(ctx, err)
 	}
-	err = guard(func() error {
+	err = fault.Guard(func() error {
 		err := c.transaction(ctx, func() error {
 			if err := t.beforeWrite(); err != nil {
 				return err
@@ -260,5 +261,5 @@ func (t *Trail) rekey(ctx context.Context, to *crypto.Master) error {
 		t.keys.master.Store(to)
 		return t.scrub(ctx, c, scrubTimeout)
 	})
-	return errors.Join(failure(ctx, err), c.close())
+	return errors.Join(fault.FromEngine(ctx, err), c.close())
 }

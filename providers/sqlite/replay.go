@@ -4,6 +4,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // replay does to the register what the row did.
@@ -41,13 +42,13 @@ func (v *verification) projects(c *conn) error {
 			return err
 		}
 		if v.register[p.Name] != p {
-			return tampered("a row of the table project tells another story than the log")
+			return fault.Tampered("a row of the table project tells another story than the log")
 		}
 		v.report.Projects++
 		return nil
 	})
 	if err == nil && v.report.Projects != len(v.register) {
-		err = tampered("the register has %d projects and the log %d", v.report.Projects, len(v.register))
+		err = fault.Tampered("the register has %d projects and the log %d", v.report.Projects, len(v.register))
 	}
 	return err
 }

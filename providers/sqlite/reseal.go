@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // Reencryption is what [Store.Reencrypt] has done so far.
@@ -228,7 +229,7 @@ func (k *keyring) authentic(c *conn, r *logRow, sealed []byte) error {
 		return err
 	}
 	if !holds {
-		return &badEntry{Chain: myvault.ChainChanges, Seq: r.entry.Seq, Reason: "its record is not the one that was written"}
+		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: r.entry.Seq, Reason: "its record is not the one that was written"}
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/trusted"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // VerifyBackup proves a backup as [Store.Verify] does a store, with the master key that was in
@@ -23,7 +24,7 @@ import (
 // refuses.
 func VerifyBackup(ctx context.Context, path string, keys KeySource, earlier ...myvault.Head) (report Report, err error) {
 	if report, err = verifyBackup(ctx, path, os.TempDir(), keys, Config{}, earlier); err != nil {
-		return report, fmt.Errorf("verify backup: %w", operational(ctx, err))
+		return report, fmt.Errorf("verify backup: %w", fault.Operational(ctx, err))
 	}
 	return report, nil
 }
@@ -60,7 +61,7 @@ func verifyBackup(ctx context.Context, path, above string, keys KeySource, c Con
 // [myvault.ErrUnknownOutcome]: the disk refused to take its name back, and it may be gone after a power cut.
 func Restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier ...myvault.Head) (report Report, err error) {
 	if report, err = restore(ctx, path, dir, keys, c, earlier); err != nil {
-		return report, fmt.Errorf("restore: %w", operational(ctx, err))
+		return report, fmt.Errorf("restore: %w", fault.Operational(ctx, err))
 	}
 	return report, nil
 }
@@ -122,7 +123,7 @@ func vacant(dir string, sys system) (string, error) {
 		return "", err
 	}
 	entries, err := os.ReadDir(dir)
-	if err != nil && !missing(err) {
+	if err != nil && !fault.NotExist(err) {
 		return "", err
 	}
 	if len(entries) > 0 {
@@ -135,9 +136,9 @@ func vacant(dir string, sys system) (string, error) {
 // its name would replace it.
 func notDirectory(info fs.FileInfo) error {
 	if info.Mode().Type() == fs.ModeSymlink {
-		return fmt.Errorf("%w: %s is a symbolic link; restore into the directory that it points at", errForeign, info.Name())
+		return fmt.Errorf("%w: %s is a symbolic link; restore into the directory that it points at", fault.ErrForeign, info.Name())
 	}
-	return fmt.Errorf("%w: %s is no directory", errForeign, info.Name())
+	return fmt.Errorf("%w: %s is no directory", fault.ErrForeign, info.Name())
 }
 
 // unpack writes the files of a backup into dir, and gives the key that opened it.

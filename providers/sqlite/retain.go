@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // The limits of a trail where nothing else is said.
@@ -95,11 +96,11 @@ func (p *pruning) ended(ctx context.Context, err error) error {
 func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 	for {
 		n, err := p.step(ctx)
-		full := noSpace(err)
+		full := fault.NoSpace(err)
 		if p.smaller > 0 || full {
 			// The next step uses the room of this one.
 			left := p.forget(ctx)
-			full = full && !noSpace(left)
+			full = full && !fault.NoSpace(left)
 		}
 		if full && page>>p.smaller > 1 {
 			p.smaller++

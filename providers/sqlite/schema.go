@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/ncruces/go-sqlite3"
 )
 
@@ -179,7 +180,7 @@ func dropSingle(c *conn) error {
 	entries, err := c.integer(`SELECT count(*) FROM single`)
 	if err == nil && entries > 0 {
 		err = fmt.Errorf("%w: access.db has %d entries of a format from before the first release; prune them with the program that last opened it",
-			errForeign, entries)
+			fault.ErrForeign, entries)
 	}
 	if err != nil {
 		return err

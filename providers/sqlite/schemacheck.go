@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/ncruces/go-sqlite3"
 )
 
@@ -40,7 +41,7 @@ func (k kind) checkEmpty(c *conn) error {
 }
 
 func (k kind) foreignSchema() error {
-	return tampered("the schema of %s is not the one that this program makes; restore a backup", k.name)
+	return fault.Tampered("the schema of %s is not the one that this program makes; restore a backup", k.name)
 }
 
 // checkHeader refuses settings in the header of a file that this program does not make, and that
@@ -84,7 +85,7 @@ func (f *file) checkSchema(c *conn) error {
 	c.schemaChecked = false
 	version, err := f.kind.checkSchema(c)
 	if err == nil && version != f.kind.version() {
-		err = tampered("%s has version %d in place of %d", f.kind.name, version, f.kind.version())
+		err = fault.Tampered("%s has version %d in place of %d", f.kind.name, version, f.kind.version())
 	}
 	if err == nil {
 		c.schemaChecked, c.schemaCookie = true, cookie
@@ -100,7 +101,7 @@ func (f *file) connect(ctx context.Context, s settings) (*conn, error) {
 		return nil, err
 	}
 	outside := c.SetInterrupt(ctx)
-	if err := guard(func() error { return f.checkSchema(c) }); err != nil {
+	if err := fault.Guard(func() error { return f.checkSchema(c) }); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	c.SetInterrupt(outside)
@@ -119,7 +120,7 @@ func (f *file) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = guard(func() error {
+	err = fault.Guard(func() error {
 		if err := c.transaction(ctx, f.beforeWrite); err != nil {
 			return err
 		}

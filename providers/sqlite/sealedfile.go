@@ -14,6 +14,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // The header of a backup; docs/format.md describes it.
@@ -52,13 +53,13 @@ func openArchive(from io.Reader, key crypto.Key) (io.Reader, error) {
 	s := cryptobyte.String(header[:n])
 	switch {
 	case !s.ReadBytes(&magic, len(archiveMagic)) || !bytes.Equal(magic, []byte(archiveMagic)):
-		return nil, fmt.Errorf("%w: this is no backup", errForeign)
+		return nil, fmt.Errorf("%w: this is no backup", fault.ErrForeign)
 	case !s.ReadUint8(&version):
-		return nil, tampered("the backup was cut")
+		return nil, fault.Tampered("the backup was cut")
 	case version > archiveVersion:
-		return nil, fmt.Errorf("%w: the backup has version %d and this program knows %d; use a newer program", errNewer, version, archiveVersion)
+		return nil, fmt.Errorf("%w: the backup has version %d and this program knows %d; use a newer program", fault.ErrNewer, version, archiveVersion)
 	case version < archiveVersion, !s.ReadBytes(&vault, crypto.VaultIDSize), !s.ReadBytes(&check, 32), !s.ReadBytes(&wrapped, len(s)), err != nil:
-		return nil, tampered("the header of the backup")
+		return nil, fault.Tampered("the header of the backup")
 	}
 	master, err := crypto.NewMaster(key, vault)
 	if err != nil {
@@ -69,7 +70,7 @@ func openArchive(from io.Reader, key crypto.Key) (io.Reader, error) {
 	}
 	streamKey, err := master.Unwrap(wrapped, crypto.LabelBackup, 0)
 	if err != nil {
-		return nil, tampered("the key of the backup does not open")
+		return nil, fault.Tampered("the key of the backup does not open")
 	}
 	return crypto.NewStreamReader(streamKey, header, from)
 }
@@ -117,7 +118,7 @@ func extract(ctx context.Context, from io.Reader, dir string, d disk) error {
 	}
 	switch n, err := from.Read(make([]byte, 1)); {
 	case n != 0:
-		return tampered("the backup goes on behind its end")
+		return fault.Tampered("the backup goes on behind its end")
 	case !errors.Is(err, io.EOF):
 		return ofStream(err)
 	}

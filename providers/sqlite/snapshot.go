@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 var _ myvault.Snapshotter = (*Store)(nil)
@@ -33,7 +34,7 @@ func (r snapshotReader) read(ctx context.Context, f func(*conn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return failure(ctx, f(r.c))
+	return fault.FromEngine(ctx, f(r.c))
 }
 
 // Get implements [myvault.Reader].

@@ -23,6 +23,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // Config sets what a Store may be told. The zero Config is ready for use.
@@ -110,7 +111,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	}
 	s := &Store{enrolled: map[string]bool{}, maxProjects: c.MaxProjects, headsFile: c.HeadsFile, epochLimit: c.epochLimit, cache: newCache(c.CacheBytes)}
 	if err := s.start(ctx, absolute, key, keys, c); err != nil {
-		return nil, notOpened("store", dir, unavailable(err))
+		return nil, notOpened("store", dir, fault.Unavailable(err))
 	}
 	return s, nil
 }
@@ -126,7 +127,7 @@ func admit(ctx context.Context, dir string, keys KeySource, sys system, kinds ..
 		return key, "", err
 	}
 	dir, err = examine(ctx, dir, key, sys.orReal(), kinds)
-	return key, dir, unavailable(err)
+	return key, dir, fault.Unavailable(err)
 }
 
 // examine refuses a directory that must not be opened, and gives its absolute path.
@@ -154,7 +155,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	}
 	s.file = f
 	if err := s.join(ctx, dir, key, c); err != nil {
-		return failure(ctx, errors.Join(err, f.abandon()))
+		return fault.FromEngine(ctx, errors.Join(err, f.abandon()))
 	}
 	s.masters.Store(&masters{s.keys.master.Load(), s.trail.keys.master.Load()})
 	s.newest.Store(s.tip.seq)
@@ -167,7 +168,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 
 // join reads where the store stands, and opens its trail.
 func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) error {
-	err := guard(func() (err error) {
+	err := fault.Guard(func() (err error) {
 		if s.incarnation, err = s.keys.incarnation(s.anchor); err != nil {
 			return err
 		}
@@ -190,7 +191,7 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 	}
 	renewed, err := s.pair(ctx, c.RenewTrail)
 	if err == nil {
-		err = guard(s.agree)
+		err = fault.Guard(s.agree)
 	}
 	if err == nil && renewed {
 		err = s.trail.administered(ctx, "renew-trail", nil)

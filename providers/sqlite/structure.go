@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // structure proves what stands outside the rows: the schemas, and the keys as they are in
@@ -55,8 +56,8 @@ func (f *file) again(ctx context.Context) (keys *keyring, err error) {
 // identifyAgain proves that the file says of itself what it did when it was opened.
 func (f *file) identifyAgain(c *conn) error {
 	err := f.kind.identify(c)
-	if errors.Is(err, errForeign) {
-		err = tampered("%s has another application id", f.kind.name)
+	if errors.Is(err, fault.ErrForeign) {
+		err = fault.Tampered("%s has another application id", f.kind.name)
 	}
 	return err
 }
@@ -102,12 +103,12 @@ func (k kind) checked(found string) error {
 	_, number, unread := strings.Cut(found, "unable to get the page. error code=")
 	if unread {
 		_, err := fmt.Sscan(number, &code)
-		unread = err == nil && !is(code, sqlite3.CORRUPT, sqlite3.NOTADB)
+		unread = err == nil && !fault.HasCode(code, sqlite3.CORRUPT, sqlite3.NOTADB)
 	}
 	if unread {
 		return fmt.Errorf("a page of %s cannot be read: %w", k.name, code)
 	}
-	return tampered("%s: %s", k.name, found)
+	return fault.Tampered("%s: %s", k.name, found)
 }
 
 // again reads the keys of the file anew. The source of the master key is asked only where
@@ -118,7 +119,7 @@ func (k *keyring) again(c *conn, of kind) (*keyring, error) {
 		return nil, err
 	}
 	if !slices.Equal(stored[metaVault], k.vault) {
-		return nil, tampered("%s has another vault id than when it was opened", of.name)
+		return nil, fault.Tampered("%s has another vault id than when it was opened", of.name)
 	}
 	master, err := k.current(c)
 	if errors.Is(err, myvault.ErrWrongKey) {
@@ -155,13 +156,13 @@ func (c *conn) metaOf(of kind) (map[string][]byte, error) {
 	err := c.each(`SELECT name, value FROM meta`, func(row *sqlite3.Stmt) error {
 		name := row.ColumnText(0)
 		if !slices.Contains(known, name) {
-			return tampered("the table meta of %s has a row that is not of this program", of.name)
+			return fault.Tampered("the table meta of %s has a row that is not of this program", of.name)
 		}
 		stored[name] = row.ColumnBlob(1, nil)
 		return nil
 	})
 	if err == nil && (stored[metaNextCheck] == nil) != (stored[metaNextTrail] == nil) {
-		err = tampered("%s has half of a second master key", of.name)
+		err = fault.Tampered("%s has half of a second master key", of.name)
 	}
 	return stored, err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // syncWithin is how long an entry waits before it is brought to the disk. With the time of
@@ -138,7 +139,7 @@ func (l *logFile) open() error {
 		return nil
 	}
 	f, err := os.OpenFile(l.path, os.O_RDWR, 0)
-	if missing(err) {
+	if fault.NotExist(err) {
 		return nil
 	}
 	if err == nil {

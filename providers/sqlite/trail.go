@@ -10,6 +10,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // TrailConfig sets what a Trail may be told. The zero TrailConfig is ready for use.
@@ -79,7 +80,7 @@ func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (
 	}
 	t, err := openTrail(ctx, absolute, key, options{keys: keys, synchronous: syncNormal}, c)
 	if err != nil {
-		return nil, notOpened("trail", dir, unavailable(err))
+		return nil, notOpened("trail", dir, fault.Unavailable(err))
 	}
 	return t, nil
 }
@@ -90,8 +91,8 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c Tra
 		return nil, err
 	}
 	t := &Trail{file: f}
-	if err := guard(func() (err error) { t.found, err = f.anchor.lastClaim(); return err }); err != nil {
-		return nil, failure(ctx, errors.Join(err, f.abandon()))
+	if err := fault.Guard(func() (err error) { t.found, err = f.anchor.lastClaim(); return err }); err != nil {
+		return nil, fault.FromEngine(ctx, errors.Join(err, f.abandon()))
 	}
 	t.syncer = startSyncer(&logFile{path: f.path + "-wal", disk: o.disk, instead: o.sync}, &f.writer.disk, f.inPlaceWithLog)
 	w := f.writer
@@ -221,7 +222,7 @@ func (t *Trail) flush(c *conn) error {
 // holds proves that the entry of an access chain is what the chain has.
 func (k *keyring) holds(e *myvault.Entry) error {
 	if !k.chain.Holds(e.Prev, encoded(canonical(k.vault, e)), e.MAC) {
-		return &badEntry{Chain: e.Chain, Seq: e.Seq, Reason: "its MAC does not fit"}
+		return &fault.BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "its MAC does not fit"}
 	}
 	return nil
 }

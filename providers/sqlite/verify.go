@@ -11,6 +11,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // Report is what [Store.Verify] has checked.
@@ -150,7 +151,7 @@ func (v *verification) logPage(c *conn) error {
 func (v *verification) logRow(c *conn, r *logRow) error {
 	e := &r.entry
 	bad := func(seq uint64, reason string) error {
-		return &badEntry{Chain: myvault.ChainChanges, Seq: seq, Reason: reason}
+		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: seq, Reason: reason}
 	}
 	if e.Seq != v.seq+1 {
 		return bad(v.seq+1, "it is missing")
@@ -213,7 +214,7 @@ func (v *verification) heads(ctx context.Context) error {
 		more = rows == page
 	}
 	if seq, found := v.secrets.without(v.reached); found {
-		return &badEntry{Chain: myvault.ChainChanges, Seq: seq, Reason: "the head of its address does not lead to it"}
+		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: seq, Reason: "the head of its address does not lead to it"}
 	}
 	return nil
 }
@@ -246,7 +247,7 @@ func (v *verification) nameHead(c *conn, addr myvault.Address, cause error) erro
 	if err != nil || seq == 0 {
 		return errors.Join(cause, err)
 	}
-	return &badEntry{Chain: myvault.ChainChanges, Seq: seq, Reason: "the head of its address does not authenticate"}
+	return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: seq, Reason: "the head of its address does not authenticate"}
 }
 
 // head walks the whole history of an address.
@@ -281,7 +282,7 @@ func (v *verification) version(h head, found version, newest bool) error {
 		reason = "its record is missing"
 	}
 	if reason != "" {
-		return &badEntry{Chain: myvault.ChainChanges, Seq: found.seq, Reason: reason}
+		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: found.seq, Reason: reason}
 	}
 	if found.State == myvault.Destroyed {
 		v.report.Destroyed++

@@ -12,6 +12,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // maxBatch is how many requests one transaction takes at most.
@@ -292,7 +293,7 @@ func (w *writer) scrub(requests []*request) {
 	w.owed.Store(false)
 	ctx, left := whileWanted(requests)
 	defer left()
-	err := guard(func() error { return w.clean(ctx, w.conn, scrubTimeout) })
+	err := fault.Guard(func() error { return w.clean(ctx, w.conn, scrubTimeout) })
 	if err != nil {
 		if !errors.Is(err, errHeld) {
 			w.conn.spoil(err)
@@ -307,8 +308,8 @@ func (w *writer) scrub(requests []*request) {
 // scrubOwed removes old bytes that could not be removed before, and waits for nobody.
 func (w *writer) scrubOwed() {
 	w.owed.Store(false)
-	err := guard(func() error { return w.clean(context.Background(), w.conn, 0) })
-	if err != nil && !errors.Is(err, errHeld) && !is(err, sqlite3.BUSY) {
+	err := fault.Guard(func() error { return w.clean(context.Background(), w.conn, 0) })
+	if err != nil && !errors.Is(err, errHeld) && !fault.HasCode(err, sqlite3.BUSY) {
 		w.conn.spoil(err)
 	}
 }
