@@ -15,9 +15,6 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// Files are made under a temporary name and published whole.
-const temporaryPrefix = ".making-"
-
 // ensure makes the file unless it is there. A process that makes it at the same time may
 // win; then its file is used, once it has passed the checks.
 func (k kind) ensure(ctx context.Context, dir string, key crypto.Key, o options) error {

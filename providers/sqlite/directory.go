@@ -112,13 +112,19 @@ func existing(dir string) (string, error) {
 	}
 }
 
+// temporaryPrefix begins the names of files that are being made. They are published whole.
+const temporaryPrefix = ".making-"
+
+// lockSuffix is that of the file by which processes write in turn, beside a database.
+const lockSuffix = "-lock"
+
 // companions are what the engine keeps beside a database file.
 var companions = []string{"", "-wal", "-shm"}
 
 // checkModes refuses a file that others than the user of the process can write. A symbolic link is
 // refused too, because its target would be written to. A file with a second hard link is refused.
 func checkModes(path string) error {
-	for _, suffix := range append(slices.Clone(companions), turnSuffix) {
+	for _, suffix := range append(slices.Clone(companions), lockSuffix) {
 		info, err := os.Lstat(path + suffix)
 		if fault.NotExist(err) {
 			continue
@@ -146,54 +152,6 @@ func notRegular(info fs.FileInfo) error {
 			fault.ErrForeign, info.Name())
 	}
 	return fmt.Errorf("%w: %s is no regular file", fault.ErrForeign, info.Name())
-}
-
-// complete refuses a directory in which a file is missing but one stands that is made
-// after it. The kinds are in the order in which their files are made.
-func complete(dir string, kinds []kind) error {
-	for i, k := range kinds {
-		var later []string
-		for j, other := range kinds[i:] {
-			for _, suffix := range companions {
-				if j > 0 || suffix != "" {
-					later = append(later, other.name+suffix)
-				}
-			}
-		}
-		if err := k.notBehind(dir, later); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// notBehind gives ErrMissing where the file is missing and one of the later ones is there.
-func (k kind) notBehind(dir string, later []string) error {
-	here := func(name string) (bool, error) {
-		_, err := os.Lstat(filepath.Join(dir, name))
-		if fault.NotExist(err) {
-			return false, nil
-		}
-		return err == nil, err
-	}
-	if found, err := here(k.name); found || err != nil {
-		return err
-	}
-	for _, name := range later {
-		found, err := here(name)
-		if err != nil {
-			return err
-		}
-		if !found {
-			continue
-		}
-		// Another process may have made both since.
-		if found, err = here(k.name); found || err != nil {
-			return err
-		}
-		return fmt.Errorf("%w: %s, beside %s; put it back, or use an empty directory", fault.ErrMissing, k.name, name)
-	}
-	return nil
 }
 
 // restrict takes from others what the umask gave them of the shared memory; the mode of

@@ -57,15 +57,12 @@ const (
 // askAfter is for how long a process that was alone takes itself to be.
 const askAfter = 10 * time.Millisecond
 
-// turnSuffix is that of the file, beside the database.
-const turnSuffix = "-lock"
-
 // openTurnstile makes the file of a database where it is missing.
 func openTurnstile(database string) (*turnstile, error) {
 	if !canLock {
 		return nil, nil
 	}
-	f, err := os.OpenFile(database+turnSuffix, os.O_RDWR|os.O_CREATE|noFollow, 0o600)
+	f, err := os.OpenFile(database+lockSuffix, os.O_RDWR|os.O_CREATE|noFollow, 0o600)
 	if err != nil {
 		return nil, err
 	}
