@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -77,7 +78,7 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 	if err != nil {
 		return nil, err
 	}
-	err = publish(path, s.options.disk, func(to io.Writer) error {
+	err = directory.Publish(path, s.options.disk, func(to io.Writer) error {
 		return writeArchive(ctx, to, key, header, copies, s.options.disk, step)
 	})
 	return shot.heads, err
@@ -159,7 +160,7 @@ const copyPages = 256
 // copy copies both files and gives the copies, whose names are gone where the system permits that.
 func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (copies []*os.File, err error) {
 	for i, c := range shot.conns {
-		f, claimed, err := s.options.disk.createTemp(filepath.Dir(s.path), temporaryPrefix+"backup-*")
+		f, claimed, err := s.options.disk.CreateTemp(filepath.Dir(s.path), directory.TemporaryPrefix+"backup-*")
 		if err != nil {
 			return copies, err
 		}
@@ -178,14 +179,14 @@ func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (cop
 
 // explained adds the error of one more write to an error of the engine, which does not say why a
 // copy could not be written.
-func explained(err error, f *os.File, d disk) error {
+func explained(err error, f *os.File, d directory.Disk) error {
 	if !fault.HasCode(err, sqlite3.IOERR, sqlite3.FULL) {
 		return err
 	}
 	if _, failed := f.Seek(0, io.SeekEnd); failed != nil {
 		return err
 	}
-	_, failed := d.of(f).Write(make([]byte, 1<<16))
+	_, failed := d.Wrap(f).Write(make([]byte, 1<<16))
 	return errors.Join(failed, err)
 }
 

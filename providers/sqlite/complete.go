@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -14,7 +15,7 @@ func complete(dir string, kinds []kind) error {
 	for i, k := range kinds {
 		var later []string
 		for j, other := range kinds[i:] {
-			for _, suffix := range companions {
+			for _, suffix := range directory.Companions {
 				if j > 0 || suffix != "" {
 					later = append(later, other.name+suffix)
 				}

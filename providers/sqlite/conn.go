@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/ncruces/go-sqlite3"
 )
@@ -64,7 +65,7 @@ func connect(ctx context.Context, path string, s settings) (*conn, error) {
 		c = &conn{Conn: db, files: files, full: s.synchronous == syncFull, busy: s.busy, stmts: map[string]*statement{}}
 		outside := c.SetInterrupt(ctx)
 		if err = c.configure(s); err == nil {
-			err = restrict(path)
+			err = directory.RestrictIndex(path)
 		}
 		if err != nil {
 			return errors.Join(err, c.close())

@@ -12,6 +12,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -28,19 +29,19 @@ func (k kind) ensure(ctx context.Context, dir string, key crypto.Key, o options)
 		return err
 	}
 	// Unlike a rename, a link never replaces a file.
-	err = o.disk.link(temporary, path)
+	err = o.disk.Link(temporary, path)
 	if errors.Is(err, fs.ErrExist) {
 		return k.peek(ctx, path, key)
 	}
 	if err != nil {
 		return err
 	}
-	return o.disk.syncDir(dir)
+	return o.disk.SyncDir(dir)
 }
 
 // make builds a complete file under a temporary name, and makes it durable.
 func (k kind) make(ctx context.Context, dir string, key crypto.Key, o options) (path string, claimed io.Closer, err error) {
-	f, claimed, err := o.disk.createTemp(dir, temporaryPrefix+k.name+"-*")
+	f, claimed, err := o.disk.CreateTemp(dir, directory.TemporaryPrefix+k.name+"-*")
 	if err != nil {
 		return "", nil, err
 	}
@@ -61,7 +62,7 @@ func (k kind) make(ctx context.Context, dir string, key crypto.Key, o options) (
 	if err := errors.Join(err, c.close()); err != nil {
 		return path, claimed, err
 	}
-	return path, claimed, o.disk.sync(f)
+	return path, claimed, o.disk.Sync(f)
 }
 
 // fill makes the tables and the keys.
@@ -127,7 +128,7 @@ func removeAll(path string, claimed io.Closer) {
 	if path == "" {
 		return
 	}
-	for _, suffix := range companions {
+	for _, suffix := range directory.Companions {
 		_ = os.Remove(path + suffix)
 	}
 	_ = claimed.Close()

@@ -105,7 +105,7 @@ func (f *file) cut(ctx context.Context, c *conn, wait time.Duration) error {
 	err := truncate(ctx, c)
 	f.overwrites.note()
 	if err == nil {
-		err = f.options.disk.syncFile(f.path + "-wal")
+		err = f.options.disk.SyncFile(f.path + "-wal")
 	}
 	return errors.Join(err, c.BusyTimeout(c.busy))
 }

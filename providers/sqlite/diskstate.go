@@ -13,6 +13,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -157,7 +158,7 @@ func closedOnly(err error) error {
 // have space in its write-ahead log for the small change of a probe, where the next one would fail.
 func (f *file) hasSpace() error {
 	d := f.options.disk
-	temporary, claimed, err := d.createTemp(filepath.Dir(f.path), temporaryPrefix+"file-*")
+	temporary, claimed, err := d.CreateTemp(filepath.Dir(f.path), directory.TemporaryPrefix+"file-*")
 	if err != nil {
 		return err
 	}
@@ -165,9 +166,9 @@ func (f *file) hasSpace() error {
 	defer os.Remove(temporary.Name())
 	content := make([]byte, probeBytes)
 	_, _ = rand.Read(content) // a file system may compress zeros
-	_, err = d.of(temporary).Write(content)
+	_, err = d.Wrap(temporary).Write(content)
 	if err == nil {
-		err = d.sync(temporary)
+		err = d.Sync(temporary)
 	}
 	return errors.Join(err, temporary.Close())
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -43,13 +44,13 @@ func (c Config) WithSync(f func(path string) error) Config {
 
 // WithFsync replaces the sync of what the store makes beside the engine.
 func (c Config) WithFsync(f func(*os.File) error) Config {
-	c.disk.fsync = f
+	c.disk.Fsync = f
 	return c
 }
 
 // WithFailing replaces nothing, but has what this package does with files beside the engine fail.
 func (c Config) WithFailing(f func(operation, path string, size int) (done int, err error)) Config {
-	c.disk.fails = f
+	c.disk.Fails = f
 	return c
 }
 
@@ -113,7 +114,7 @@ func (s *Store) LimitMemory(bytes int64) error {
 }
 
 // NetworkOf is the detection that Open uses.
-func NetworkOf(dir string) (string, error) { return networkOf(dir) }
+func NetworkOf(dir string) (string, error) { return directory.NetworkOf(dir) }
 
 // RekeyUntil begins a change of the master key and stops as a crash would: 1 behind the change of
 // access.db, 2 behind that of vault.db. 3 is the last step alone.
@@ -241,7 +242,7 @@ func AskedTwice() (stop func()) {
 }
 
 // KeepYoung is what keeps others from taking a directory that is being made for left behind.
-var KeepYoung = keepYoung
+var KeepYoung = directory.Touch
 
 // KnownHeads gives how many heads the writer, which must be idle, knows, and their bytes.
 func (s *Store) KnownHeads() (heads, bytes int) { return len(s.known.heads), s.known.bytes }
@@ -297,9 +298,9 @@ func (s *Store) AwaitLocked() {
 }
 
 // ClaimFile keeps a sweep from an unfinished file.
-var ClaimFile = claimFile
+var ClaimFile = directory.Claim
 
 // ChangeKeyFailing is ChangeKey with a disk on which what is done beside the engine may fail.
 func ChangeKeyFailing(ctx context.Context, dir, keyFile string, fails func(operation, path string, size int) (done int, err error)) (KeyChange, error) {
-	return changeKey(ctx, dir, keyFile, disk{fails: fails})
+	return changeKey(ctx, dir, keyFile, directory.Disk{Fails: fails})
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -40,13 +41,13 @@ type options struct {
 	keys        KeySource
 	synchronous int
 	sync        func(path string) error // of the trail; nil: fsync
-	disk        disk
+	disk        directory.Disk
 }
 
 // check gives the reason why the file may not be opened; nil where there is none.
 func (k kind) check(ctx context.Context, dir string, key crypto.Key) error {
 	path := filepath.Join(dir, k.name)
-	if err := checkModes(path); err != nil {
+	if err := directory.CheckModes(path); err != nil {
 		return err
 	}
 	return k.peek(ctx, path, key)

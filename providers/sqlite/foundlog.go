@@ -26,7 +26,7 @@ func (f *file) beforeWrite() error {
 	}
 	err := f.inPlace()
 	if err == nil {
-		err = errors.Join(rewriteLog(f.path+"-wal", f.path+"-shm"), f.options.disk.syncFile(f.path+"-wal"))
+		err = errors.Join(rewriteLog(f.path+"-wal", f.path+"-shm"), f.options.disk.SyncFile(f.path+"-wal"))
 	}
 	if err != nil {
 		return fmt.Errorf("%w: the write-ahead log cannot be brought to the disk; check the disk: %w", myvault.ErrUnavailable, err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/rfc3339"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 )
 
 // FormatHeads gives a line for each head, as [ParseHeads] reads it: the chain, the sequence,
@@ -58,7 +59,7 @@ func parseHead(fields []string) (h myvault.Head, ok bool) {
 // WriteHeads writes the heads into a file, in the place of what it held, durably. Keep the file, or
 // a copy, where who can change the store cannot change it.
 func WriteHeads(path string, heads []myvault.Head) error {
-	return replaceFile(path, disk{}, func(w io.Writer) error {
+	return directory.Replace(path, directory.Disk{}, func(w io.Writer) error {
 		_, err := io.WriteString(w, FormatHeads(heads))
 		return err
 	})

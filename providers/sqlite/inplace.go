@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -29,7 +30,7 @@ func (f *file) inPlace() error {
 			return fmt.Errorf("%w: %s was moved, deleted or replaced while it is open; put it back, or close the store and restore the whole directory",
 				myvault.ErrUnavailable, f.kind.name)
 		}
-		if err := checkLinks(path, now); err != nil {
+		if err := directory.CheckLinks(path, now); err != nil {
 			return fmt.Errorf("%w: %w", myvault.ErrUnavailable, err)
 		}
 		switch path {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 )
 
 // keptKey is a key that was in force, in the file in which [ChangeKey] keeps it.
@@ -24,7 +25,7 @@ func keptName(keyFile string, n int) string { return fmt.Sprintf("%s.%d", keyFil
 func keptKeys(keyFile string) iter.Seq[keptKey] {
 	return func(yield func(keptKey) bool) {
 		entries, _ := os.ReadDir(filepath.Dir(keyFile)) // without it, as if none were there
-		kept := numbered(filepath.Base(keyFile) + ".")
+		kept := directory.Numbered(filepath.Base(keyFile) + ".")
 		for _, entry := range entries {
 			if !kept(entry.Name()) {
 				continue

@@ -12,6 +12,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -56,14 +57,14 @@ func (k KeyChange) String() string {
 // [myvault.ErrUnknownOutcome]: the new key is in force and installed, but bytes of the old wraps
 // may be left in the files of the store.
 func ChangeKey(ctx context.Context, dir, keyFile string) (KeyChange, error) {
-	done, err := changeKey(ctx, dir, keyFile, disk{})
+	done, err := changeKey(ctx, dir, keyFile, directory.Disk{})
 	if err != nil {
 		return done, fmt.Errorf("change of the master key: %w", fault.Operational(ctx, err))
 	}
 	return done, nil
 }
 
-func changeKey(ctx context.Context, dir, keyFile string, d disk) (done KeyChange, err error) {
+func changeKey(ctx context.Context, dir, keyFile string, d directory.Disk) (done KeyChange, err error) {
 	// Only a path that was read is shown: it may be the key itself, given by mistake.
 	if _, err := crypto.ReadKeyFile(keyFile); err != nil {
 		return done, err
@@ -75,8 +76,8 @@ func changeKey(ctx context.Context, dir, keyFile string, d disk) (done KeyChange
 	if dir, err = filepath.Abs(dir); err != nil {
 		return done, err
 	}
-	k := &keyChange{disk: d, dir: dir, file: file, next: file + ".next"}
-	unlock, err := lockDir(filepath.Dir(file))
+	k := &keyChange{Disk: d, dir: dir, file: file, next: file + ".next"}
+	unlock, err := directory.Lock(filepath.Dir(file))
 	if err != nil {
 		return done, err
 	}
@@ -86,7 +87,7 @@ func changeKey(ctx context.Context, dir, keyFile string, d disk) (done KeyChange
 
 // keyChange is a ChangeKey in progress.
 type keyChange struct {
-	disk
+	directory.Disk
 	dir        string // of the store
 	file, next string
 }
@@ -124,7 +125,7 @@ func (k *keyChange) run(ctx context.Context) (done KeyChange, err error) {
 		next, err = k.make()
 	}
 	// Whether this call gave the names or an earlier one did, they must not go in a power cut.
-	if err = errors.Join(err, k.syncDir(filepath.Dir(k.file))); err != nil {
+	if err = errors.Join(err, k.SyncDir(filepath.Dir(k.file))); err != nil {
 		return done, err
 	}
 	if !installed {
@@ -148,7 +149,7 @@ func (k *keyChange) present() (crypto.Key, error) {
 	if !info.Mode().IsRegular() {
 		return key, fmt.Errorf("%w: the key file is no regular file, so no key can be installed there", myvault.ErrInvalid)
 	}
-	if inMemory(filepath.Dir(k.file)) && !inMemory(k.dir) {
+	if directory.InMemory(filepath.Dir(k.file)) && !directory.InMemory(k.dir) {
 		return key, fmt.Errorf("%w: the key file is in memory (%s) and gone after a restart, and so would be the new key; copy it to a disk and change the key there",
 			myvault.ErrInvalid, filepath.Dir(k.file))
 	}
@@ -211,9 +212,9 @@ func (k *keyChange) make() (crypto.Key, error) {
 		if err == nil && runtime.GOOS != "windows" {
 			err = os.Chmod(from, info.Mode().Perm()&^0o077) // a group may read only root's
 		}
-		return errors.Join(err, k.giveName(from, to))
+		return errors.Join(err, k.PublishFile(from, to))
 	}
-	return key, k.written(k.next, write, name, func(_, to string) error { return os.Remove(to) })
+	return key, k.WriteFile(k.next, write, name, func(_, to string) error { return os.Remove(to) })
 }
 
 // keep links keyFile under a second name. A hard link also proves that keyFile can be replaced by a
@@ -227,7 +228,7 @@ func (k *keyChange) keep(present crypto.Key) (string, error) {
 		n = max(n, kept.number+1)
 	}
 	name := keptName(k.file, n)
-	if err := k.link(k.file, name); err != nil {
+	if err := k.Link(k.file, name); err != nil {
 		return "", fmt.Errorf("the key file cannot be kept under another name, so it is not replaced: %w", err)
 	}
 	return name, nil
@@ -235,8 +236,8 @@ func (k *keyChange) keep(present crypto.Key) (string, error) {
 
 // install puts the new key in the place of the old one.
 func (k *keyChange) install() error {
-	if err := k.rename(k.next, k.file); err != nil {
+	if err := k.Rename(k.next, k.file); err != nil {
 		return fmt.Errorf("%w: %s holds the key in force, and cannot be installed as %s: %w", myvault.ErrUnavailable, k.next, k.file, err)
 	}
-	return k.syncDir(filepath.Dir(k.file))
+	return k.SyncDir(filepath.Dir(k.file))
 }

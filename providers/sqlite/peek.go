@@ -12,6 +12,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/readonly"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -27,7 +28,7 @@ func (k kind) peek(ctx context.Context, path string, key crypto.Key) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return notRegular(info)
+		return directory.NotRegular(info)
 	}
 	// Another process that writes meanwhile can tear what is read without a lock. So a
 	// refusal is believed only once it has stood for a while.

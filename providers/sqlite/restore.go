@@ -12,6 +12,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/trusted"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -30,10 +31,10 @@ func VerifyBackup(ctx context.Context, path string, keys KeySource, earlier ...m
 }
 
 func verifyBackup(ctx context.Context, path, above string, keys KeySource, c Config, earlier []myvault.Head) (report Report, err error) {
-	if err := sweep(above, numbered(verifyPrefix)); err != nil {
+	if err := directory.Sweep(above, directory.Numbered(verifyPrefix)); err != nil {
 		return report, err
 	}
-	dir, claimed, err := c.disk.mkdirTemp(above, verifyPrefix+"*")
+	dir, claimed, err := c.disk.MkdirTemp(above, verifyPrefix+"*")
 	if err != nil {
 		return report, err
 	}
@@ -67,20 +68,20 @@ func Restore(ctx context.Context, path, dir string, keys KeySource, c Config, ea
 }
 
 func restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier []myvault.Head) (report Report, err error) {
-	if dir, err = vacant(dir, system{c.network, c.disk}); err != nil {
+	if dir, err = vacant(dir, directory.System{Network: c.network, Disk: c.disk}); err != nil {
 		return report, err
 	}
 	parent := filepath.Dir(dir)
-	if err := sweep(parent, anyRestore); err != nil {
+	if err := directory.Sweep(parent, anyRestore); err != nil {
 		return report, err
 	}
-	temporary, claimed, err := c.disk.mkdirTemp(parent, restorePrefix+filepath.Base(dir)+"-*") // with mode 0700
+	temporary, claimed, err := c.disk.MkdirTemp(parent, restorePrefix+filepath.Base(dir)+"-*") // with mode 0700
 	if err != nil {
 		return report, err
 	}
 	defer claimed.Close()
 	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
-	defer keepYoung(temporary, staleAfter/4)()
+	defer directory.Touch(temporary, directory.StaleAfter/4)()
 	key, err := unpack(ctx, path, temporary, keys, c.disk)
 	if err != nil {
 		return report, err
@@ -92,7 +93,7 @@ func restore(ctx context.Context, path, dir string, keys KeySource, c Config, ea
 	if err != nil {
 		return report, err
 	}
-	return report, c.disk.nameDir(temporary, dir)
+	return report, c.disk.PublishDir(temporary, dir)
 }
 
 // verifyPrefix begins the names of directories in which backups are proved.
@@ -100,26 +101,26 @@ const verifyPrefix = "myvault-verify-"
 
 // restorePrefix begins the names of directories in which a store is being restored. The name of
 // the store and a number follow.
-const restorePrefix = temporaryPrefix + "restore-"
+const restorePrefix = directory.TemporaryPrefix + "restore-"
 
 // anyRestore reports whether a directory of that name is being restored, under whatever name it
 // will get.
 func anyRestore(name string) bool {
 	i := strings.LastIndexByte(name, '-') + 1
-	return strings.HasPrefix(name, restorePrefix) && numbered(name[:i])(name)
+	return strings.HasPrefix(name, restorePrefix) && directory.Numbered(name[:i])(name)
 }
 
 // vacant gives the absolute path of a directory that is missing or empty, on a file system
 // that can hold a store.
-func vacant(dir string, sys system) (string, error) {
-	dir, err := sys.locate(dir)
+func vacant(dir string, sys directory.System) (string, error) {
+	dir, err := sys.Locate(dir)
 	if err != nil {
 		return "", err
 	}
 	if info, err := os.Lstat(dir); err == nil && !info.IsDir() {
 		return "", notDirectory(info)
 	}
-	if err := exposed(trusted.Path(dir)); err != nil {
+	if err := directory.WrapExposed(trusted.Path(dir)); err != nil {
 		return "", err
 	}
 	entries, err := os.ReadDir(dir)
@@ -129,7 +130,7 @@ func vacant(dir string, sys system) (string, error) {
 	if len(entries) > 0 {
 		return "", fmt.Errorf("%w: %s is not empty; restore into a new directory, then use that", fs.ErrExist, dir)
 	}
-	return dir, sys.mkdir(filepath.Dir(dir))
+	return dir, sys.Mkdir(filepath.Dir(dir))
 }
 
 // notDirectory gives ErrForeign for what stands where a directory is to be: giving the store
@@ -142,17 +143,17 @@ func notDirectory(info fs.FileInfo) error {
 }
 
 // unpack writes the files of a backup into dir, and gives the key that opened it.
-func unpack(ctx context.Context, path, dir string, keys KeySource, d disk) (crypto.Key, error) {
+func unpack(ctx context.Context, path, dir string, keys KeySource, d directory.Disk) (crypto.Key, error) {
 	key, err := keys.ask(ctx)
 	if err != nil {
 		return key, err
 	}
-	f, err := d.open(path)
+	f, err := d.Open(path)
 	if err != nil {
 		return key, err
 	}
 	defer f.Close()
-	from, err := openArchive(d.of(f), key)
+	from, err := openArchive(d.Wrap(f), key)
 	if err != nil {
 		return key, err
 	}
@@ -187,9 +188,9 @@ func (s *Store) revive(ctx context.Context) error {
 }
 
 // settled brings what stands in a directory of a closed store to the disk.
-func settled(dir string, d disk) error {
+func settled(dir string, d directory.Disk) error {
 	for _, k := range archiveKinds {
-		if err := d.syncFile(filepath.Join(dir, k.name)); err != nil {
+		if err := d.SyncFile(filepath.Join(dir, k.name)); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -76,7 +77,7 @@ func openArchive(from io.Reader, key crypto.Key) (io.Reader, error) {
 }
 
 // writeArchive writes a whole backup.
-func writeArchive(ctx context.Context, to io.Writer, key crypto.Key, header []byte, files []*os.File, d disk, step func(int64)) error {
+func writeArchive(ctx context.Context, to io.Writer, key crypto.Key, header []byte, files []*os.File, d directory.Disk, step func(int64)) error {
 	if _, err := to.Write(header); err != nil {
 		return err
 	}
@@ -93,7 +94,7 @@ func writeArchive(ctx context.Context, to io.Writer, key crypto.Key, header []by
 }
 
 // addFile appends a file behind its size.
-func addFile(ctx context.Context, to io.Writer, f *os.File, d disk, step func(int64)) error {
+func addFile(ctx context.Context, to io.Writer, f *os.File, d directory.Disk, step func(int64)) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -101,12 +102,12 @@ func addFile(ctx context.Context, to io.Writer, f *os.File, d disk, step func(in
 	if _, err := to.Write(binary.BigEndian.AppendUint64(nil, uint64(info.Size()))); err != nil {
 		return err
 	}
-	return copyAll(ctx, to, d.of(f), info.Size(), step) // it was written by another descriptor, so this one is at its beginning
+	return copyAll(ctx, to, d.Wrap(f), info.Size(), step) // it was written by another descriptor, so this one is at its beginning
 }
 
 // extract writes the files of a backup into dir. They are authentic and whole when it
 // returns nil, and their contents on the disk.
-func extract(ctx context.Context, from io.Reader, dir string, d disk) error {
+func extract(ctx context.Context, from io.Reader, dir string, d directory.Disk) error {
 	for _, k := range archiveKinds {
 		var size [8]byte
 		if _, err := io.ReadFull(from, size[:]); err != nil {
@@ -125,16 +126,16 @@ func extract(ctx context.Context, from io.Reader, dir string, d disk) error {
 	return nil
 }
 
-func extractFile(ctx context.Context, from io.Reader, path string, size int64, d disk) (err error) {
-	f, err := d.create(path)
+func extractFile(ctx context.Context, from io.Reader, path string, size int64, d directory.Disk) (err error) {
+	f, err := d.Create(path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := copyAll(ctx, d.of(f), from, size, func(int64) {}); err != nil {
+	if err := copyAll(ctx, d.Wrap(f), from, size, func(int64) {}); err != nil {
 		return ofStream(err)
 	}
-	return d.sync(f)
+	return d.Sync(f)
 }
 
 // copyAll copies so many bytes, and looks between parts whether ctx has ended.

@@ -23,6 +23,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -46,10 +47,10 @@ type Config struct {
 
 	// For tests, in place of the real ones.
 	vfs        string
-	network    filesystem
+	network    directory.NetworkDetector
 	epochLimit uint64
 	sync       func(path string) error
-	disk       disk
+	disk       directory.Disk
 	noIndex    bool
 }
 
@@ -105,7 +106,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	}
 	vault := vaultFile
 	vault.alone = c.RenewTrail
-	key, absolute, err := admit(ctx, dir, keys, system{c.network, c.disk}, vault, accessFile)
+	key, absolute, err := admit(ctx, dir, keys, directory.System{Network: c.network, Disk: c.disk}, vault, accessFile)
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
@@ -118,7 +119,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 
 // admit gets the key and refuses what must not be opened. It writes nothing but the
 // directory, and that only if it is missing.
-func admit(ctx context.Context, dir string, keys KeySource, sys system, kinds ...kind) (crypto.Key, string, error) {
+func admit(ctx context.Context, dir string, keys KeySource, sys directory.System, kinds ...kind) (crypto.Key, string, error) {
 	if err := ctx.Err(); err != nil {
 		return crypto.Key{}, "", err
 	}
@@ -126,13 +127,13 @@ func admit(ctx context.Context, dir string, keys KeySource, sys system, kinds ..
 	if err != nil {
 		return key, "", err
 	}
-	dir, err = examine(ctx, dir, key, sys.orReal(), kinds)
+	dir, err = examine(ctx, dir, key, sys.WithDefaults(), kinds)
 	return key, dir, fault.Unavailable(err)
 }
 
 // examine refuses a directory that must not be opened, and gives its absolute path.
-func examine(ctx context.Context, dir string, key crypto.Key, sys system, kinds []kind) (string, error) {
-	dir, err := prepare(dir, sys)
+func examine(ctx context.Context, dir string, key crypto.Key, sys directory.System, kinds []kind) (string, error) {
+	dir, err := directory.Prepare(dir, sys)
 	if err != nil {
 		return "", err
 	}
@@ -143,9 +144,9 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys system, kinds 
 		return "", err
 	}
 	// Leftovers of a restore or of the check of a backup are elsewhere, and do not prevent opening.
-	_ = sweep(filepath.Dir(dir), anyRestore)
-	_ = sweep(os.TempDir(), numbered(verifyPrefix))
-	return dir, sweep(dir, anyTemporary)
+	_ = directory.Sweep(filepath.Dir(dir), anyRestore)
+	_ = directory.Sweep(os.TempDir(), directory.Numbered(verifyPrefix))
+	return dir, directory.Sweep(dir, directory.IsTemporary)
 }
 
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {

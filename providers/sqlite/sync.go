@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -127,7 +128,7 @@ func (s *syncer) close() error {
 // to the file, by whichever descriptor.
 type logFile struct {
 	path    string
-	disk    disk
+	disk    directory.Disk
 	instead func(path string) error // of a test
 	file    *os.File
 	named   bool // its name is on the disk
@@ -156,10 +157,10 @@ func (l *logFile) sync() error {
 	case l.file == nil:
 		return nil
 	}
-	if err := l.disk.sync(l.file); err != nil || l.named {
+	if err := l.disk.Sync(l.file); err != nil || l.named {
 		return err
 	}
-	err := l.disk.syncDir(filepath.Dir(l.path))
+	err := l.disk.SyncDir(filepath.Dir(l.path))
 	l.named = err == nil
 	return err
 }

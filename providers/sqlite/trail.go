@@ -10,6 +10,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -74,7 +75,7 @@ type link struct {
 // OpenTrail opens the trail in dir, and makes it where there is none, for a provider that
 // is no trail itself. It asks, checks and refuses as [Open] does.
 func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (*Trail, error) {
-	key, absolute, err := admit(ctx, dir, keys, system{}, accessFile)
+	key, absolute, err := admit(ctx, dir, keys, directory.System{}, accessFile)
 	if err != nil {
 		return nil, notOpened("trail", dir, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 )
 
 // turnWithin is how long a process waits for its turn.
@@ -62,7 +63,7 @@ func openTurnstile(database string) (*turnstile, error) {
 	if !canLock {
 		return nil, nil
 	}
-	f, err := os.OpenFile(database+lockSuffix, os.O_RDWR|os.O_CREATE|noFollow, 0o600)
+	f, err := os.OpenFile(database+directory.LockSuffix, os.O_RDWR|os.O_CREATE|noFollow, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package directory
 
 import (
 	"bufio"
@@ -40,9 +40,9 @@ var localFUSE = map[string]bool{
 	"fuse.mergerfs": true, "fuse.gocryptfs": true, "fuse.encfs": true, "fuse.cryfs": true, "fuse.lxcfs": true,
 }
 
-// networkOf names the network file system of dir; empty: it is a local one. A file system
+// NetworkOf names the network file system of dir; empty: it is a local one. A file system
 // in user space counts as a network one unless it is known to be local.
-func networkOf(dir string) (string, error) {
+func NetworkOf(dir string) (string, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return "", &os.PathError{Op: "statfs", Path: dir, Err: err}

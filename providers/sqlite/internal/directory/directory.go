@@ -1,4 +1,5 @@
-package sqlite
+// Package directory makes, checks and names files and directories of a store.
+package directory
 
 import (
 	"errors"
@@ -15,25 +16,25 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// filesystem gives the name of the file system of a directory if it is a network one.
-type filesystem func(dir string) (network string, err error)
+// NetworkDetector gives the name of the file system of a directory if it is a network one.
+type NetworkDetector func(dir string) (network string, err error)
 
-// system is what is asked of the operating system; tests answer in its place.
-type system struct {
-	network filesystem
-	disk    disk
+// System is what is asked of the operating system; tests answer in its place.
+type System struct {
+	Network NetworkDetector
+	Disk    Disk
 }
 
-// orReal asks the operating system what no test answers.
-func (s system) orReal() system {
-	if s.network == nil {
-		s.network = networkOf
+// WithDefaults asks the operating system what no test answers.
+func (s System) WithDefaults() System {
+	if s.Network == nil {
+		s.Network = NetworkOf
 	}
 	return s
 }
 
-// locate gives the absolute path of a directory, and refuses one on a network.
-func (s system) locate(dir string) (absolute string, err error) {
+// Locate gives the absolute path of a directory, and refuses one on a network.
+func (s System) Locate(dir string) (absolute string, err error) {
 	if dir == "" {
 		return "", fmt.Errorf("%w: no directory is given", myvault.ErrInvalid)
 	}
@@ -44,15 +45,15 @@ func (s system) locate(dir string) (absolute string, err error) {
 	if err != nil {
 		return "", err
 	}
-	network, err := s.orReal().network(parent)
+	network, err := s.WithDefaults().Network(parent)
 	if err == nil && network != "" {
 		err = fmt.Errorf("%w (%s); keep the store on a local disk", fault.ErrNetworkFS, network)
 	}
 	return dir, err
 }
 
-// mkdir makes the directory where it is missing, for its owner alone.
-func (s system) mkdir(dir string) error {
+// Mkdir makes the directory where it is missing, for its owner alone.
+func (s System) Mkdir(dir string) error {
 	parent, err := existing(dir)
 	if err != nil {
 		return err
@@ -62,24 +63,24 @@ func (s system) mkdir(dir string) error {
 	}
 	// The name of a directory that was made is on disk once the one above it is synced.
 	for made := dir; made != parent; made = filepath.Dir(made) {
-		if err := s.disk.syncDir(filepath.Dir(made)); err != nil {
+		if err := s.Disk.SyncDir(filepath.Dir(made)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// prepare makes the directory where it is missing, for its owner alone, and refuses one
+// Prepare makes the directory where it is missing, for its owner alone, and refuses one
 // where the store would not be safe. It gives the absolute path.
-func prepare(dir string, sys system) (string, error) {
-	dir, err := sys.locate(dir)
+func Prepare(dir string, sys System) (string, error) {
+	dir, err := sys.Locate(dir)
 	if err != nil {
 		return "", err
 	}
-	if err := exposed(trusted.Path(dir)); err != nil {
+	if err := WrapExposed(trusted.Path(dir)); err != nil {
 		return "", err
 	}
-	if err := sys.mkdir(dir); err != nil {
+	if err := sys.Mkdir(dir); err != nil {
 		return "", err
 	}
 	info, err := os.Stat(dir)
@@ -89,11 +90,11 @@ func prepare(dir string, sys system) (string, error) {
 	if !info.IsDir() {
 		return "", fmt.Errorf("%w: the place of the store is no directory", myvault.ErrInvalid)
 	}
-	return dir, exposed(trusted.File(dir, info))
+	return dir, WrapExposed(trusted.File(dir, info))
 }
 
-// exposed adds ErrExposed to an error about a path that other users can change.
-func exposed(err error) error {
+// WrapExposed adds ErrExposed to an error about a path that other users can change.
+func WrapExposed(err error) error {
 	if errors.Is(err, trusted.ErrUntrusted) {
 		return fmt.Errorf("%w: %w", fault.ErrExposed, err)
 	}
@@ -112,19 +113,19 @@ func existing(dir string) (string, error) {
 	}
 }
 
-// temporaryPrefix begins the names of files that are being made. They are published whole.
-const temporaryPrefix = ".making-"
+// TemporaryPrefix begins the names of files that are being made. They are published whole.
+const TemporaryPrefix = ".making-"
 
-// lockSuffix is that of the file by which processes write in turn, beside a database.
-const lockSuffix = "-lock"
+// LockSuffix is that of the file by which processes write in turn, beside a database.
+const LockSuffix = "-lock"
 
-// companions are what the engine keeps beside a database file.
-var companions = []string{"", "-wal", "-shm"}
+// Companions are what the engine keeps beside a database file.
+var Companions = []string{"", "-wal", "-shm"}
 
-// checkModes refuses a file that others than the user of the process can write. A symbolic link is
+// CheckModes refuses a file that others than the user of the process can write. A symbolic link is
 // refused too, because its target would be written to. A file with a second hard link is refused.
-func checkModes(path string) error {
-	for _, suffix := range append(slices.Clone(companions), lockSuffix) {
+func CheckModes(path string) error {
+	for _, suffix := range append(slices.Clone(Companions), LockSuffix) {
 		info, err := os.Lstat(path + suffix)
 		if fault.NotExist(err) {
 			continue
@@ -133,20 +134,20 @@ func checkModes(path string) error {
 			return err
 		}
 		if !info.Mode().IsRegular() {
-			return notRegular(info)
+			return NotRegular(info)
 		}
-		if err := exposed(trusted.File(path+suffix, info)); err != nil {
+		if err := WrapExposed(trusted.File(path+suffix, info)); err != nil {
 			return err
 		}
-		if err := checkLinks(path+suffix, info); err != nil {
+		if err := CheckLinks(path+suffix, info); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// notRegular gives ErrForeign for what is a link, a directory or the like.
-func notRegular(info fs.FileInfo) error {
+// NotRegular gives ErrForeign for what is a link, a directory or the like.
+func NotRegular(info fs.FileInfo) error {
 	if info.Mode().Type() == fs.ModeSymlink {
 		return fmt.Errorf("%w: %s is a symbolic link; put the file itself there, or a link in place of the whole directory",
 			fault.ErrForeign, info.Name())
@@ -154,9 +155,9 @@ func notRegular(info fs.FileInfo) error {
 	return fmt.Errorf("%w: %s is no regular file", fault.ErrForeign, info.Name())
 }
 
-// restrict takes from others what the umask gave them of the shared memory; the mode of
+// RestrictIndex takes from others what the umask gave them of the shared memory; the mode of
 // the other files is set when they are made.
-func restrict(path string) error {
+func RestrictIndex(path string) error {
 	err := os.Chmod(path+"-shm", 0o600)
 	if fault.NotExist(err) {
 		return nil
@@ -164,25 +165,25 @@ func restrict(path string) error {
 	return err
 }
 
-// staleAfter is the age from which an unfinished file counts as left behind, on systems without a
+// StaleAfter is the age from which an unfinished file counts as left behind, on systems without a
 // lock for it.
-const staleAfter = time.Minute
+const StaleAfter = time.Minute
 
-// anyTemporary reports whether something is being made under a name.
-func anyTemporary(name string) bool { return strings.HasPrefix(name, temporaryPrefix) }
+// IsTemporary reports whether something is being made under a name.
+func IsTemporary(name string) bool { return strings.HasPrefix(name, TemporaryPrefix) }
 
-// numbered gives whether a name is the prefix and a number, as [os.CreateTemp] makes them: that
+// Numbered gives whether a name is the prefix and a number, as [os.CreateTemp] makes them: that
 // of another file or directory may begin with the same prefix.
-func numbered(prefix string) func(name string) bool {
+func Numbered(prefix string) func(name string) bool {
 	return func(name string) bool {
 		number, found := strings.CutPrefix(name, prefix)
 		return found && number != "" && strings.Trim(number, "0123456789") == ""
 	}
 }
 
-// keepYoung has a directory that is being made look so, however long one file in it takes,
+// Touch has a directory that is being made look so, however long one file in it takes,
 // until stop.
-func keepYoung(dir string, every time.Duration) (stop func()) {
+func Touch(dir string, every time.Duration) (stop func()) {
 	ending, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -198,9 +199,9 @@ func keepYoung(dir string, every time.Duration) (stop func()) {
 	return func() { close(ending); <-ended }
 }
 
-// sweep removes what a process left that was stopped while it made a file, or a directory,
+// Sweep removes what a process left that was stopped while it made a file, or a directory,
 // under such a name.
-func sweep(dir string, left func(name string) bool) error {
+func Sweep(dir string, left func(name string) bool) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -224,8 +225,8 @@ func removeLeft(path string) error {
 	if err != nil || trusted.File(path, info) != nil { // another user's, in a directory for all
 		return err
 	}
-	if !canClaim || numbered(temporaryPrefix)(filepath.Base(path)) {
-		if time.Since(info.ModTime()) <= staleAfter {
+	if !canClaim || Numbered(TemporaryPrefix)(filepath.Base(path)) {
+		if time.Since(info.ModTime()) <= StaleAfter {
 			return nil
 		}
 		return os.RemoveAll(path)
@@ -235,7 +236,7 @@ func removeLeft(path string) error {
 	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
 		made = strings.TrimSuffix(made, suffix)
 	}
-	claimed, err := claimFile(made)
+	claimed, err := Claim(made)
 	switch {
 	case errors.Is(err, errClaimed):
 		return nil

@@ -1,4 +1,4 @@
-package sqlite
+package directory
 
 import (
 	"fmt"
@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// checkLinks refuses a file that has another name: a write-ahead log belongs to a name, so two
+// CheckLinks refuses a file that has another name: a write-ahead log belongs to a name, so two
 // stores that reach one file by two names lose each other's changes. The temporary name under
 // which a file was made does not count. It may be there while another process makes the file,
 // and until the next sweep after a crash.
-func checkLinks(path string, info fs.FileInfo) error {
+func CheckLinks(path string, info fs.FileInfo) error {
 	links := linksOf(info)
 	if links <= 1 {
 		return nil
@@ -23,7 +23,7 @@ func checkLinks(path string, info fs.FileInfo) error {
 		return err
 	}
 	for _, name := range names {
-		if !strings.HasPrefix(name.Name(), temporaryPrefix) {
+		if !strings.HasPrefix(name.Name(), TemporaryPrefix) {
 			continue
 		}
 		if made, err := os.Lstat(filepath.Join(filepath.Dir(path), name.Name())); err == nil && os.SameFile(info, made) {

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package sqlite
+package directory
 
 import (
 	"errors"
@@ -13,8 +13,8 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// lockDir locks a directory, by flock(2), against other calls that change the key there.
-func lockDir(dir string) (unlock func(), err error) {
+// Lock locks a directory, by flock(2), against other calls that change the key there.
+func Lock(dir string) (unlock func(), err error) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, err

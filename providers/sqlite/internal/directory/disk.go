@@ -1,4 +1,4 @@
-package sqlite
+package directory
 
 import (
 	"errors"
@@ -9,37 +9,37 @@ import (
 	"path/filepath"
 )
 
-// disk is what this package asks of files by itself, beside the engine. The zero disk is the
+// Disk is what this package asks of files by itself, beside the engine. The zero disk is the
 // operating system's. A test puts its own in its place, to see what a power cut would leave and
 // what a failure does.
-type disk struct {
-	fsync func(*os.File) error // nil: (*os.File).Sync
+type Disk struct {
+	Fsync func(*os.File) error // nil: (*os.File).Sync
 	// fails gives the error of an operation that is to fail, and how many bytes of a write are
 	// done before. Nil: none is to fail. The operations are those of [os] in lower case: open, read,
 	// write, and name for what makes or changes a name.
-	fails func(operation, path string, size int) (done int, err error)
+	Fails func(operation, path string, size int) (done int, err error)
 }
 
-// sync brings to the disk what was written to f, an open file or directory.
-func (d disk) sync(f *os.File) error {
-	if d.fsync == nil {
+// Sync brings to the disk what was written to f, an open file or directory.
+func (d Disk) Sync(f *os.File) error {
+	if d.Fsync == nil {
 		return f.Sync()
 	}
-	return d.fsync(f)
+	return d.Fsync(f)
 }
 
-// syncDir makes the names in a directory durable.
-func (d disk) syncDir(dir string) error {
+// SyncDir makes the names in a directory durable.
+func (d Disk) SyncDir(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(ignoreUnsupported(d.sync(f)), f.Close())
+	return errors.Join(ignoreUnsupported(d.Sync(f)), f.Close())
 }
 
-// syncFile brings a file and its name to the disk. A write-ahead log that is not there was
+// SyncFile brings a file and its name to the disk. A write-ahead log that is not there was
 // brought into its database.
-func (d disk) syncFile(path string) error {
+func (d Disk) SyncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if fault.NotExist(err) {
 		return nil
@@ -47,10 +47,10 @@ func (d disk) syncFile(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(d.sync(f), f.Close()); err != nil {
+	if err := errors.Join(d.Sync(f), f.Close()); err != nil {
 		return err
 	}
-	return d.syncDir(filepath.Dir(path))
+	return d.SyncDir(filepath.Dir(path))
 }
 
 // ignoreUnsupported forgives systems that cannot sync a directory.
@@ -62,32 +62,32 @@ func ignoreUnsupported(err error) error {
 }
 
 // begin gives the error of an operation that is to fail.
-func (d disk) begin(operation, path string) error {
-	if d.fails == nil {
+func (d Disk) begin(operation, path string) error {
+	if d.Fails == nil {
 		return nil
 	}
-	_, err := d.fails(operation, path, 0)
+	_, err := d.Fails(operation, path, 0)
 	return err
 }
 
-// open opens a file for reading.
-func (d disk) open(path string) (*os.File, error) {
+// Open opens a file for reading.
+func (d Disk) Open(path string) (*os.File, error) {
 	if err := d.begin("open", path); err != nil {
 		return nil, err
 	}
 	return os.Open(path)
 }
 
-// create makes a file, for its owner alone, where there is none.
-func (d disk) create(path string) (*os.File, error) {
+// Create makes a file, for its owner alone, where there is none.
+func (d Disk) Create(path string) (*os.File, error) {
 	if err := d.begin("open", path); err != nil {
 		return nil, err
 	}
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
-// createTemp is [os.CreateTemp]. Until claimed is closed, no sweep removes the file.
-func (d disk) createTemp(dir, pattern string) (f *os.File, claimed io.Closer, err error) {
+// CreateTemp is [os.CreateTemp]. Until claimed is closed, no sweep removes the file.
+func (d Disk) CreateTemp(dir, pattern string) (f *os.File, claimed io.Closer, err error) {
 	if err := d.begin("open", filepath.Join(dir, pattern)); err != nil {
 		return nil, nil, err
 	}
@@ -100,8 +100,8 @@ func (d disk) createTemp(dir, pattern string) (f *os.File, claimed io.Closer, er
 	return f, claimed, err
 }
 
-// mkdirTemp is [os.MkdirTemp]. Until claimed is closed, no sweep removes the directory.
-func (d disk) mkdirTemp(dir, pattern string) (path string, claimed io.Closer, err error) {
+// MkdirTemp is [os.MkdirTemp]. Until claimed is closed, no sweep removes the directory.
+func (d Disk) MkdirTemp(dir, pattern string) (path string, claimed io.Closer, err error) {
 	if err := d.begin("name", filepath.Join(dir, pattern)); err != nil {
 		return "", nil, err
 	}
@@ -120,7 +120,7 @@ func claimNew(create func() (path string, err error), forget func()) (io.Closer,
 		if err != nil {
 			return nil, err
 		}
-		claimed, err := claimFile(path)
+		claimed, err := Claim(path)
 		if err == nil {
 			return claimed, nil
 		}
@@ -131,32 +131,32 @@ func claimNew(create func() (path string, err error), forget func()) (io.Closer,
 	}
 }
 
-// link is [os.Link], which replaces nothing.
-func (d disk) link(from, to string) error {
+// Link is [os.Link], which replaces nothing.
+func (d Disk) Link(from, to string) error {
 	if err := d.begin("name", to); err != nil {
 		return err
 	}
 	return os.Link(from, to)
 }
 
-// rename is [os.Rename].
-func (d disk) rename(from, to string) error {
+// Rename is [os.Rename].
+func (d Disk) Rename(from, to string) error {
 	if err := d.begin("name", to); err != nil {
 		return err
 	}
 	return os.Rename(from, to)
 }
 
-// of gives a file whose reads and writes may fail.
-func (d disk) of(f *os.File) io.ReadWriter {
-	if d.fails == nil {
+// Wrap gives a file whose reads and writes may fail.
+func (d Disk) Wrap(f *os.File) io.ReadWriter {
+	if d.Fails == nil {
 		return f
 	}
 	return failingFile{d, f}
 }
 
 type failingFile struct {
-	disk disk
+	disk Disk
 	file *os.File
 }
 
@@ -168,7 +168,7 @@ func (f failingFile) Read(p []byte) (int, error) {
 }
 
 func (f failingFile) Write(p []byte) (int, error) {
-	done, failed := f.disk.fails("write", f.file.Name(), len(p))
+	done, failed := f.disk.Fails("write", f.file.Name(), len(p))
 	if failed != nil {
 		p = p[:done]
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package directory
 
 import (
 	"errors"
@@ -14,9 +14,9 @@ const canClaim = true
 // errClaimed: another process is making the file, or removing it.
 var errClaimed = errors.New("claimed")
 
-// claimFile locks a file or directory that is being made, until it is closed. It may have been
+// Claim locks a file or directory that is being made, until it is closed. It may have been
 // taken for left behind since it was created: then errClaimed, or that it does not exist.
-func claimFile(path string) (io.Closer, error) {
+func Claim(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err

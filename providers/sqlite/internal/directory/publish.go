@@ -1,4 +1,4 @@
-package sqlite
+package directory
 
 import (
 	"errors"
@@ -12,33 +12,33 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// publish writes a file under a temporary name, brings it to the disk, and then gives it its
+// Publish writes a file under a temporary name, brings it to the disk, and then gives it its
 // name, where there must be no file. What an earlier call left is removed. After an error there
 // is no file of that name.
-func publish(path string, d disk, write func(io.Writer) error) error {
-	return d.written(path, write, d.giveName, func(_, to string) error { return os.Remove(to) })
+func Publish(path string, d Disk, write func(io.Writer) error) error {
+	return d.WriteFile(path, write, d.PublishFile, func(_, to string) error { return os.Remove(to) })
 }
 
-// replaceFile is publish where a file of that name may be there, which is gone then.
-func replaceFile(path string, d disk, write func(io.Writer) error) error {
-	return d.written(path, write, d.rename, func(string, string) error { return nil })
+// Replace is publish where a file of that name may be there, which is gone then.
+func Replace(path string, d Disk, write func(io.Writer) error) error {
+	return d.WriteFile(path, write, d.Rename, func(string, string) error { return nil })
 }
 
-// written does what publish says. back takes the name away that was given by name.
-func (d disk) written(path string, write func(io.Writer) error, name, back func(from, to string) error) (err error) {
+// WriteFile does what publish says. back takes the name away that was given by name.
+func (d Disk) WriteFile(path string, write func(io.Writer) error, name, back func(from, to string) error) (err error) {
 	dir := filepath.Dir(path)
-	if err := sweep(dir, numbered(temporaryPrefix+"file-")); err != nil {
+	if err := Sweep(dir, Numbered(TemporaryPrefix+"file-")); err != nil {
 		return err
 	}
-	f, claimed, err := d.createTemp(dir, temporaryPrefix+"file-*") // with mode 0600
+	f, claimed, err := d.CreateTemp(dir, TemporaryPrefix+"file-*") // with mode 0600
 	if err != nil {
 		return err
 	}
 	defer claimed.Close()
 	defer os.Remove(f.Name())
-	err = write(d.of(f))
+	err = write(d.Wrap(f))
 	if err == nil {
-		err = d.sync(f)
+		err = d.Sync(f)
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
@@ -48,11 +48,11 @@ func (d disk) written(path string, write func(io.Writer) error, name, back func(
 
 // named gives a name and brings it to the disk. Where it does not come there, nothing stands
 // under it that a power cut could take away again.
-func (d disk) named(from, to string, name, back func(from, to string) error) error {
+func (d Disk) named(from, to string, name, back func(from, to string) error) error {
 	if err := name(from, to); err != nil {
 		return err
 	}
-	err := d.syncDir(filepath.Dir(to))
+	err := d.SyncDir(filepath.Dir(to))
 	if err == nil {
 		return nil
 	}
@@ -62,30 +62,30 @@ func (d disk) named(from, to string, name, back func(from, to string) error) err
 	return err
 }
 
-// giveName gives a file its name and replaces nothing.
-func (d disk) giveName(temporary, path string) error {
-	err := d.link(temporary, path)
+// PublishFile gives a file its name and replaces nothing.
+func (d Disk) PublishFile(temporary, path string) error {
+	err := d.Link(temporary, path)
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	// Some file systems for exchange, on which backups may be kept, have no hard links. There
 	// the name is taken first; a crash in between leaves an empty file, which is no backup.
-	f, taken := d.create(path)
+	f, taken := d.Create(path)
 	if taken != nil {
 		return errors.Join(err, taken)
 	}
-	if err := errors.Join(f.Close(), d.rename(temporary, path)); err != nil {
+	if err := errors.Join(f.Close(), d.Rename(temporary, path)); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil
 }
 
-// nameDir gives a directory its name, where there may be an empty one. After an error there is
+// PublishDir gives a directory its name, where there may be an empty one. After an error there is
 // none, and the directory has its temporary name again.
-func (d disk) nameDir(temporary, dir string) error {
+func (d Disk) PublishDir(temporary, dir string) error {
 	// Removing one that is not empty is an error, and nothing is lost then.
 	if err := os.Remove(dir); err != nil && !fault.NotExist(err) {
 		return err
 	}
-	return d.named(temporary, dir, d.rename, func(from, to string) error { return os.Rename(to, from) })
+	return d.named(temporary, dir, d.Rename, func(from, to string) error { return os.Rename(to, from) })
 }

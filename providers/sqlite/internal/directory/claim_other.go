@@ -1,6 +1,6 @@
 //go:build !linux
 
-package sqlite
+package directory
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ const canClaim = false
 
 var errClaimed = errors.New("claimed")
 
-func claimFile(string) (io.Closer, error) { return nopCloser{}, nil }
+func Claim(string) (io.Closer, error) { return nopCloser{}, nil }
 
 type nopCloser struct{}
 
