@@ -12,7 +12,7 @@ import (
 )
 
 // turnWithin is how long a process waits for its turn.
-const turnWithin = busyTimeout
+const turnWithin = 10 * time.Second
 
 // turnstile lets processes write in turn. It is there for fairness alone: what keeps two
 // from writing at once is the engine's own lock, for which they would have to ask again and
