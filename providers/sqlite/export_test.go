@@ -220,7 +220,7 @@ func (c TrailConfig) AtOnce() TrailConfig {
 }
 
 // WaitForTurn sets how long a process waits for its turn to write.
-func (s *Store) WaitForTurn(d time.Duration) { s.writer.turn.within = d }
+func (s *Store) WaitForTurn(d time.Duration) { s.writer.turn.Timeout = d }
 
 // AskedTwice gives a checkpointer that was asked for a second checkpoint while it is at the first,
 // and lets it go on.

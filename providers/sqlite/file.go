@@ -12,6 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/writelock"
 )
 
 // file is an open database file: its keys, its readers and its writer.
@@ -79,7 +80,7 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	}
 	reading := settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true, busy: busyTimeout}
 	f.readers = newPool(f, func(ctx context.Context) (*conn, error) { return f.connect(ctx, reading) })
-	turn, err := openTurnstile(f.path)
+	turn, err := writelock.Open(f.path)
 	if err != nil {
 		return nil, fault.FromEngine(ctx, err)
 	}
@@ -134,7 +135,7 @@ func (f *file) start() {
 
 // abandon closes what open opened, before there is a writer.
 func (f *file) abandon() error {
-	f.writer.turn.close()
+	f.writer.turn.Close()
 	var errs error
 	for _, c := range []*conn{f.writer.conn, f.anchor} {
 		if c != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/writelock"
 )
 
 // maxBatch is how many requests one transaction takes at most.
@@ -46,7 +47,7 @@ type writer struct {
 	beforeWrite func() error
 
 	disk    diskState
-	turn    *turnstile // between processes
+	turn    *writelock.Lock // between processes
 	log     *checkpointer
 	conn    *conn  // owned, with what follows, by who made it busy
 	known   bool   // version is that of the last transaction
@@ -129,7 +130,7 @@ func (w *writer) do(ctx context.Context, r *request) error {
 // alone writes r unless another process is writing; then r waits. Where the transaction before had
 // more than one request, others are about to ask; they are let do so, and go together with it.
 func (w *writer) alone(r *request) bool {
-	if !w.turn.try() {
+	if !w.turn.TryLock() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.enqueue(r)
@@ -141,7 +142,7 @@ func (w *writer) alone(r *request) bool {
 		batch = append(batch, w.take(maxBatch-1)...)
 	}
 	locked := w.write(batch)
-	w.turn.release()
+	w.turn.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if locked != nil {
@@ -201,7 +202,7 @@ func (w *writer) loop() {
 func (w *writer) serve() {
 	busy := backoff{}
 	for w.pending() {
-		if err := w.turn.wait(w.closing); err != nil {
+		if err := w.turn.Wait(w.closing); err != nil {
 			if !errors.Is(err, myvault.ErrClosed) {
 				w.disk.locked(err)
 			}
@@ -213,7 +214,7 @@ func (w *writer) serve() {
 		if len(batch) > 0 {
 			locked = w.write(batch)
 		}
-		w.turn.release()
+		w.turn.Unlock()
 		if locked != nil {
 			w.wait(&busy, batch, locked)
 			continue
@@ -279,7 +280,7 @@ func (w *writer) stop() {
 // close stops the writer and closes its connection.
 func (w *writer) close() error {
 	w.stop()
-	w.turn.close()
+	w.turn.Close()
 	c := w.conn
 	w.conn = nil
 	if c == nil {

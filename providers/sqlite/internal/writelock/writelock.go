@@ -1,4 +1,5 @@
-package sqlite
+// Package writelock lets the processes that use a database write in turn.
+package writelock
 
 import (
 	"errors"
@@ -14,7 +15,7 @@ import (
 // turnWithin is how long a process waits for its turn.
 const turnWithin = 10 * time.Second
 
-// turnstile lets processes write in turn. It is there for fairness alone: what keeps two
+// Lock lets processes write in turn. It is there for fairness alone: what keeps two
 // from writing at once is the engine's own lock, for which they would have to ask again and
 // again. So where it does not work, nothing but that is lost.
 //
@@ -24,13 +25,13 @@ const turnWithin = 10 * time.Second
 //
 // Who has the database open holds the third byte, together with all others. Where nobody
 // else does, there is nothing to lock; that is asked now and then.
-type turnstile struct {
-	file   *os.File
-	only   bool       // nobody else had the database open when it was asked
-	asked  time.Time  // when
-	locked bool       // the turn is this process's by a lock
-	taken  chan error // from the goroutine that waits for the lock; nil: there is none
-	within time.Duration
+type Lock struct {
+	file    *os.File
+	only    bool       // nobody else had the database open when it was asked
+	asked   time.Time  // when
+	locked  bool       // the turn is this process's by a lock
+	taken   chan error // from the goroutine that waits for the lock; nil: there is none
+	Timeout time.Duration
 
 	mu     sync.Mutex
 	wanted bool // somebody waits for what the goroutine gets
@@ -58,8 +59,8 @@ const (
 // askAfter is for how long a process that was alone takes itself to be.
 const askAfter = 10 * time.Millisecond
 
-// openTurnstile makes the file of a database where it is missing.
-func openTurnstile(database string) (*turnstile, error) {
+// Open makes the file of a database where it is missing.
+func Open(database string) (*Lock, error) {
 	if !canLock {
 		return nil, nil
 	}
@@ -70,19 +71,19 @@ func openTurnstile(database string) (*turnstile, error) {
 	if err := lockBytes(f, presenceByte, 1, shared); err != nil && !held(err) {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &turnstile{file: f, within: turnWithin}, nil
+	return &Lock{file: f, Timeout: turnWithin}, nil
 }
 
 // alone reports whether no other process has the database open.
-func (t *turnstile) alone() bool {
+func (t *Lock) alone() bool {
 	if now := time.Now(); now.Sub(t.asked) > askAfter {
 		t.only, t.asked = !lockedByOthers(t.file, presenceByte), now
 	}
 	return t.only
 }
 
-// try takes the turn if nobody has it or waits for it.
-func (t *turnstile) try() bool {
+// TryLock takes the turn if nobody has it or waits for it.
+func (t *Lock) TryLock() bool {
 	if t == nil {
 		return true
 	}
@@ -107,14 +108,14 @@ func (t *turnstile) try() bool {
 	return !held(err)
 }
 
-// wait takes the turn, in the order in which processes asked for it. ErrUnavailable where
+// Wait takes the turn, in the order in which processes asked for it. ErrUnavailable where
 // that takes too long, ErrClosed once closing is closed. Then the goroutine that waits
 // goes on, for the next one who asks here; where nobody does it gives the turn back.
-func (t *turnstile) wait(closing <-chan struct{}) error {
+func (t *Lock) Wait(closing <-chan struct{}) error {
 	var late *time.Timer
-	for !t.try() {
+	for !t.TryLock() {
 		if late == nil {
-			late = time.NewTimer(t.within)
+			late = time.NewTimer(t.Timeout)
 			defer late.Stop()
 		}
 		t.ask()
@@ -129,14 +130,14 @@ func (t *turnstile) wait(closing <-chan struct{}) error {
 			return myvault.ErrClosed
 		case <-late.C:
 			t.giveUp()
-			return fmt.Errorf("%w: another process has been writing for %v; look whether one hangs", myvault.ErrUnavailable, t.within)
+			return fmt.Errorf("%w: another process has been writing for %v; look whether one hangs", myvault.ErrUnavailable, t.Timeout)
 		}
 	}
 	return nil
 }
 
 // ask says that the turn is wanted, and has a goroutine wait for it where none does.
-func (t *turnstile) ask() {
+func (t *Lock) ask() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.wanted = true
@@ -147,7 +148,7 @@ func (t *turnstile) ask() {
 }
 
 // fetch waits for the turn. The system call that waits cannot be ended.
-func (t *turnstile) fetch(taken chan<- error) {
+func (t *Lock) fetch(taken chan<- error) {
 	err := lockBytes(t.file, queueByte, 1, exclusiveWait)
 	if err == nil {
 		err = lockBytes(t.file, turnByte, 1, exclusiveWait)
@@ -163,7 +164,7 @@ func (t *turnstile) fetch(taken chan<- error) {
 }
 
 // giveUp says that nobody waits any more, and gives back a turn that has just come.
-func (t *turnstile) giveUp() {
+func (t *Lock) giveUp() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.wanted = false
@@ -177,16 +178,16 @@ func (t *turnstile) giveUp() {
 	}
 }
 
-// release gives the turn to the next process.
-func (t *turnstile) release() {
+// Unlock gives the turn to the next process.
+func (t *Lock) Unlock() {
 	if t != nil && t.locked {
 		unlockBytes(t.file, turnByte, 1)
 		t.locked = false
 	}
 }
 
-// close forgets the file, which stays: another process may be using it.
-func (t *turnstile) close() {
+// Close forgets the file, which stays: another process may be using it.
+func (t *Lock) Close() {
 	switch {
 	case t == nil:
 	case t.taken == nil:
