@@ -36,7 +36,7 @@ func scanBatch(row *sqlite3.Stmt) (r batchRow, err error) {
 }
 
 // batch gives the one row that a query selects; found: there is one.
-func (c *conn) batch(sql string, args ...any) (r batchRow, found bool, err error) {
+func readBatch(c *conn, sql string, args ...any) (r batchRow, found bool, err error) {
 	err = c.each(sql, func(row *sqlite3.Stmt) (err error) {
 		found = true
 		r, err = scanBatch(row)
@@ -98,11 +98,11 @@ func (p *batchPage) take(c *conn, r batchRow) error {
 		}
 		if e.Seq == first {
 			var err error
-			if e.Prev, err = c.linkBefore(first); err != nil {
+			if e.Prev, err = linkBefore(c, first); err != nil {
 				return err
 			}
 		}
-		if err := p.keys.holds(&e); err != nil {
+		if err := checkEntry(p.keys, &e); err != nil {
 			return err
 		}
 		if !p.selected.Contains(e) {
@@ -118,7 +118,7 @@ func (p *batchPage) take(c *conn, r batchRow) error {
 }
 
 // linkBefore gives the MAC of the entry before the first one of a batch; nil where there is none.
-func (c *conn) linkBefore(seq uint64) ([]byte, error) {
+func linkBefore(c *conn, seq uint64) ([]byte, error) {
 	if seq == 1 {
 		return crypto.Genesis(), nil
 	}
@@ -126,30 +126,30 @@ func (c *conn) linkBefore(seq uint64) ([]byte, error) {
 	if err != nil || mac != nil {
 		return mac, err
 	}
-	return c.prunedLink(seq - 1)
+	return prunedLink(c, seq-1)
 }
 
 // prunedLink returns the MAC of the last entry that was pruned, if it is the one of that sequence.
-func (c *conn) prunedLink(seq uint64) ([]byte, error) {
+func prunedLink(c *conn, seq uint64) ([]byte, error) {
 	return c.blob(`SELECT link FROM pruned WHERE seq = ?1`, seq)
 }
 
 // linkAt gives the MAC of an entry of the chain; nil where the chain does not have it.
-func (c *conn) linkAt(seq uint64) ([]byte, error) {
-	r, found, err := c.batch(`SELECT seq, body FROM batch WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1`, seq)
+func linkAt(c *conn, seq uint64) ([]byte, error) {
+	r, found, err := readBatch(c, `SELECT seq, body FROM batch WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1`, seq)
 	if err != nil {
 		return nil, err
 	}
 	if n := seq - uint64(r.key); found && n < uint64(len(r.entries)) {
 		return r.entries[n].MAC, nil
 	}
-	return c.prunedLink(seq)
+	return prunedLink(c, seq)
 }
 
 // accessHead gives the newest link of the chain.
-func (c *conn) accessHead() (myvault.Head, error) {
+func accessHead(c *conn) (myvault.Head, error) {
 	h := myvault.Head{Chain: myvault.ChainAccess, MAC: crypto.Genesis()}
-	r, found, err := c.batch(`SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
+	r, found, err := readBatch(c, `SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
 	if err != nil {
 		return h, err
 	}
@@ -161,8 +161,8 @@ func (c *conn) accessHead() (myvault.Head, error) {
 }
 
 // lastAccess gives the link behind which the chain goes on.
-func (c *conn) lastAccess() (link, error) {
-	h, err := c.accessHead()
+func lastAccess(c *conn) (link, error) {
+	h, err := accessHead(c)
 	return link{h.Seq, h.MAC}, err
 }
 

@@ -18,7 +18,7 @@ func (s *Store) agree() error {
 	if known, end := s.knownEntry(), s.trail.found.seq; known > end {
 		return older(accessFile.name, known, end)
 	}
-	last, err := s.anchor.lastChange()
+	last, err := lastChange(s.anchor)
 	if seen := s.trail.found.seen; err == nil && seen > last {
 		err = older(vaultFile.name, seen, last)
 	}
@@ -38,8 +38,8 @@ func older(name string, known, last uint64) error {
 }
 
 // lastClaim returns the last entry, and the newest change that those committed with it have seen.
-func (c *conn) lastClaim() (last claim, err error) {
-	r, _, err := c.batch(`SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
+func lastClaim(c *conn) (last claim, err error) {
+	r, _, err := readBatch(c, `SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
 	if err != nil {
 		return last, err
 	}
@@ -62,7 +62,7 @@ func (k *claim) note(e *myvault.Entry) {
 func (v *verification) proveClaims(ctx context.Context) error {
 	var last uint64
 	err := v.readers.read(ctx, func(c *conn) (err error) {
-		last, err = c.lastChange()
+		last, err = lastChange(c)
 		return err
 	})
 	if err != nil {

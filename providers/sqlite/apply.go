@@ -108,7 +108,7 @@ func (tx *transaction) write(r *logRow, h head) error {
 	if r.op == myvault.OpPut {
 		h.valueSeq = h.seq
 	}
-	if err := tx.keys.writeHead(tx.c, h, r.prev == 0); err != nil {
+	if err := writeHead(tx.keys, tx.c, h, r.prev == 0); err != nil {
 		return err
 	}
 	tx.known.put(h)

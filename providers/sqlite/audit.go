@@ -29,7 +29,7 @@ func (s *Store) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[my
 
 // Heads implements [myvault.Auditor]: that of the changes, then that of the accesses.
 func (s *Store) Heads(ctx context.Context) ([]myvault.Head, error) {
-	changes, err := s.file.head(ctx, (*conn).changesHead)
+	changes, err := s.file.head(ctx, changesHead)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (f *file) head(ctx context.Context, of func(*conn) (myvault.Head, error)) (
 	return h, err
 }
 
-func (c *conn) changesHead() (myvault.Head, error) {
+func changesHead(c *conn) (myvault.Head, error) {
 	h := myvault.Head{Chain: myvault.ChainChanges, MAC: crypto.Genesis()}
 	err := c.each(`SELECT seq, coalesce(entry_at, at), mac FROM log ORDER BY seq DESC LIMIT 1`, newest(&h))
 	return h, err

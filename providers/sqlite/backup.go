@@ -118,7 +118,7 @@ func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
 
 func (shot *snapshot) begin(s *Store) (err error) {
 	shot.heads, shot.size = nil, 0
-	for i, head := range []func(*conn) (myvault.Head, error){(*conn).changesHead, (*conn).accessHead} {
+	for i, head := range []func(*conn) (myvault.Head, error){changesHead, accessHead} {
 		c := shot.conns[i]
 		if err := errors.Join(c.rollback(), c.run(`BEGIN DEFERRED`)); err != nil {
 			return err
@@ -165,7 +165,7 @@ func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (cop
 			return copies, err
 		}
 		copies = append(copies, f)
-		err = fault.Guard(func() error { return c.copyTo(ctx, f.Name(), s.options.vfs, step) })
+		err = fault.Guard(func() error { return copyDatabase(c, ctx, f.Name(), s.options.vfs, step) })
 		_ = os.Remove(f.Name() + "-journal")
 		_ = os.Remove(f.Name())
 		_ = claimed.Close()
@@ -191,7 +191,7 @@ func explained(err error, f *os.File, d directory.Disk) error {
 }
 
 // copyTo copies the database as the transaction of c sees it: https://sqlite.org/backup.html
-func (c *conn) copyTo(ctx context.Context, path, vfs string, step func(int64)) (err error) {
+func copyDatabase(c *conn, ctx context.Context, path, vfs string, step func(int64)) (err error) {
 	size, err := c.number("page_size")
 	if err != nil {
 		return err

@@ -53,10 +53,10 @@ func (v *verification) accesses(ctx context.Context) error {
 func (v *verification) someAccesses(ctx context.Context, w *walk) (more bool, err error) {
 	err = v.trail.readers.snapshot(ctx, func(c *conn) error {
 		// It may be pruned meanwhile.
-		if v.pruned, err = v.access.pruned(c); err != nil {
+		if v.pruned, err = readPruned(v.access, c); err != nil {
 			return err
 		}
-		if err = c.gone(v.pruned.seq); err != nil {
+		if err = checkPruned(c, v.pruned.seq); err != nil {
 			return err
 		}
 		w.behind(v.pruned)
@@ -73,7 +73,7 @@ func (v *verification) someAccesses(ctx context.Context, w *walk) (more bool, er
 }
 
 // gone proves that the entries up to one are not there: nothing holds what was pruned.
-func (c *conn) gone(upTo uint64) error {
+func checkPruned(c *conn, upTo uint64) error {
 	return c.each(`SELECT seq FROM batch WHERE seq <= ?1 LIMIT 1`, func(row *sqlite3.Stmt) error {
 		return &fault.BadEntry{Chain: myvault.ChainAccess, Seq: uint64(row.ColumnInt64(0)), Reason: "it was pruned and is there again"}
 	}, upTo)
@@ -121,8 +121,8 @@ func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool
 		of, link = v.file, func(c *conn) ([]byte, error) { return c.blob(`SELECT mac FROM log WHERE seq = ?1`, h.Seq) }
 	case myvault.ChainAccess:
 		of, link = v.trail.file, func(c *conn) (mac []byte, err error) {
-			if v.pruned, err = v.access.pruned(c); err == nil {
-				mac, err = c.linkAt(h.Seq)
+			if v.pruned, err = readPruned(v.access, c); err == nil {
+				mac, err = linkAt(c, h.Seq)
 			}
 			return mac, err
 		}

@@ -154,6 +154,18 @@ func (c *conn) distrust() error {
 	return nil
 }
 
+// writeNothing sets up a connection that leaves the files as they are.
+func (c *conn) writeNothing() error {
+	if _, err := c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true); err != nil {
+		return err
+	}
+	if err := c.distrust(); err != nil {
+		return err
+	}
+	// Exclusive mode keeps the index of the write-ahead log on the heap.
+	return c.Exec(`PRAGMA locking_mode=EXCLUSIVE`)
+}
+
 // pragma gives the first column of the first row that a pragma answers.
 func (c *conn) pragma(text string) (string, error) {
 	stmt, _, err := c.Prepare("PRAGMA " + text)
@@ -260,17 +272,6 @@ func bind(stmt *sqlite3.Stmt, i int, arg any) error {
 		return stmt.BindBlob(i, v)
 	}
 	return fmt.Errorf("%w: cannot bind %T", sqlite3.MISUSE, arg)
-}
-
-// dataVersion gives a number that changes with every commit, of this connection too. In a
-// transaction it tells of the commits of others before it.
-// https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html
-func (c *conn) dataVersion() (uint32, error) {
-	v, err := c.FileControl("main", sqlite3.FCNTL_DATA_VERSION)
-	if err != nil {
-		return 0, err
-	}
-	return v.(uint32), nil
 }
 
 // close closes the connection, and rolls back what it had begun.

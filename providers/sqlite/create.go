@@ -82,48 +82,6 @@ func (k kind) fill(ctx context.Context, c *conn, key crypto.Key) error {
 	})
 }
 
-// transaction commits what f does, or rolls it back where f fails. ctx ends only the waiting for
-// another process that writes.
-func (c *conn) transaction(ctx context.Context, f func() error) error {
-	if err := c.begin(ctx); err != nil {
-		return err
-	}
-	err := f()
-	if err == nil {
-		err = c.Exec(`COMMIT`)
-	}
-	if err != nil {
-		return errors.Join(err, c.rollback())
-	}
-	return nil
-}
-
-// begin begins a transaction that writes. It waits for another process that does, at most for
-// busyTimeout and until ctx ends.
-func (c *conn) begin(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := c.BusyTimeout(busyTimeout); err != nil {
-		return err
-	}
-	outside := c.SetInterrupt(ctx)
-	err := c.Exec(`BEGIN IMMEDIATE`)
-	c.SetInterrupt(outside)
-	if err != nil && ctx.Err() != nil {
-		err = errors.Join(ctx.Err(), c.rollback()) // the engine may ask for the context once more behind the beginning
-	}
-	return errors.Join(err, c.BusyTimeout(c.busy))
-}
-
-// rollback ends the transaction, unless the engine has ended it itself.
-func (c *conn) rollback() error {
-	if c.GetAutocommit() {
-		return nil
-	}
-	return c.Exec(`ROLLBACK`)
-}
-
 func removeAll(path string, claimed io.Closer) {
 	if path == "" {
 		return

@@ -43,7 +43,7 @@ func (s *Store) startEpoch(c *conn) (err error) {
 // beginnings are the log rows with which the epochs 1, 2, 3 ... began.
 type beginnings []uint64
 
-func (c *conn) beginnings() (all beginnings, err error) {
+func readEpochStarts(c *conn) (all beginnings, err error) {
 	err = c.each(`SELECT first FROM epoch ORDER BY epoch`, func(row *sqlite3.Stmt) error {
 		all = append(all, uint64(row.ColumnInt64(0)))
 		return nil

@@ -21,7 +21,7 @@ func SchemaDigests() (expected, made map[string]string, err error) {
 		}
 		c := &conn{Conn: db, stmts: map[string]*statement{}}
 		if err = c.Exec(k.tables); err == nil {
-			made[k.name], err = c.schemaDigest()
+			made[k.name], err = schemaDigest(c)
 		}
 		if err := errors.Join(err, c.close()); err != nil {
 			return nil, nil, err

@@ -42,8 +42,8 @@ const manyColumns = `SELECT ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, 
 func (r *Rows) Hold(columns ...any) (held bool, err error) {
 	err = r.c.each(manyColumns, func(row *sqlite3.Stmt) error {
 		log := scanLog(row)
-		_, asHead := r.keys.scanHead(row)
-		_, asProject := r.keys.scanProject(row)
+		_, asHead := scanHead(r.keys, row)
+		_, asProject := scanProject(r.keys, row)
 		held = log.holds(r.keys) == nil || asHead == nil || asProject == nil
 		return nil
 	}, columns...)

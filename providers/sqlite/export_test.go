@@ -62,7 +62,7 @@ func VerifyBackupIn(ctx context.Context, path, above string, keys KeySource, c C
 
 // Checked is what becomes of a finding of the engine's own check.
 func Checked(found string) error {
-	return fault.FromEngine(context.Background(), vaultFile.checked(found))
+	return fault.FromEngine(context.Background(), pageFault(vaultFile, found))
 }
 
 // Advised says what to do about an error of the engine.

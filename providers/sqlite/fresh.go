@@ -134,10 +134,10 @@ func (f *freshness) changes(ctx context.Context, v, next *view) (changed []myvau
 	newest := f.store.newest.Load()
 	err = f.read(ctx, func(c *conn) (err error) {
 		if v != nil {
-			changed, next.position, known, err = c.changedSince(v.position)
+			changed, next.position, known, err = changedSince(c, v.position)
 		}
 		if err == nil && !known {
-			next.position, err = c.lastChange()
+			next.position, err = lastChange(c)
 		}
 		if err == nil && next.position < newest {
 			err = f.store.rolledBack(newest)
@@ -149,7 +149,7 @@ func (f *freshness) changes(ctx context.Context, v, next *view) (changed []myvau
 
 // changedSince gives the addresses that the log rows behind position name, and the last
 // position. known is false where they are too many, or the log is not the one it was.
-func (c *conn) changedSince(position uint64) (changed []myvault.Address, last uint64, known bool, err error) {
+func changedSince(c *conn, position uint64) (changed []myvault.Address, last uint64, known bool, err error) {
 	n := 0
 	err = c.each(`SELECT seq, project, path FROM log WHERE seq >= ?1 ORDER BY seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
 		n++
@@ -165,7 +165,7 @@ func (c *conn) changedSince(position uint64) (changed []myvault.Address, last ui
 	return changed, last, known && n < maxChanged+2, err
 }
 
-func (c *conn) lastChange() (seq uint64, err error) {
+func lastChange(c *conn) (seq uint64, err error) {
 	err = c.each(`SELECT seq FROM log ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
 		seq = uint64(row.ColumnInt64(0))
 		return nil

@@ -54,12 +54,3 @@ func (f *connFile) bringOut() error {
 	}
 	return err
 }
-
-// commit commits the transaction.
-func (c *conn) commit() error {
-	run := func() error { return c.write(`COMMIT`, nil) }
-	if c.files == nil || !c.full {
-		return run()
-	}
-	return c.files.gather(run)
-}

@@ -89,7 +89,7 @@ func (s *Store) current(c *conn, addr myvault.Address, wanted myvault.Version) (
 		b.text(addr.Project)
 		b.text(addr.Path)
 	}, func(stmt *sqlite3.Stmt) (err error) {
-		if r.head, err = s.keys.scanHeadOf(addr, stmt); err != nil || r.State != myvault.Live {
+		if r.head, err = scanHeadOf(s.keys, addr, stmt); err != nil || r.State != myvault.Live {
 			return err
 		}
 		if wanted != 0 && wanted != r.Version {

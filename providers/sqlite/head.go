@@ -51,7 +51,7 @@ func (h *head) canonical(vault []byte) []byte {
 const headColumns = `h.project, h.path, h.version, h.state, h.at, h.author, h.expires, h.rotate_after, h.seq, h.value_seq, h.mac`
 
 // scanHead reads a row of headColumns and proves its stamp. What it gives is its own.
-func (k *keyring) scanHead(row *sqlite3.Stmt) (head, error) {
+func scanHead(k *keyring, row *sqlite3.Stmt) (head, error) {
 	// One text for the three: a row that is kept lies closer together.
 	var room [256]byte
 	texts := append(room[:0], row.ColumnRawText(0)...)
@@ -80,8 +80,8 @@ func (k *keyring) scanHead(row *sqlite3.Stmt) (head, error) {
 
 // scanHeadOf is scanHead for a row that was looked up. The engine believes the order of the
 // rows, so where someone has changed it, it finds others than were asked for.
-func (k *keyring) scanHeadOf(addr myvault.Address, row *sqlite3.Stmt) (head, error) {
-	h, err := k.scanHead(row)
+func scanHeadOf(k *keyring, addr myvault.Address, row *sqlite3.Stmt) (head, error) {
+	h, err := scanHead(k, row)
 	if err == nil && h.Address != addr {
 		return head{}, fault.Tampered("the order of the table head, at a row which points at log sequence %d", h.seq)
 	}
@@ -89,12 +89,12 @@ func (k *keyring) scanHeadOf(addr myvault.Address, row *sqlite3.Stmt) (head, err
 }
 
 // head reads the head of an address; the zero head where it never had a version.
-func (k *keyring) head(c *conn, addr myvault.Address) (h head, err error) {
+func readHead(k *keyring, c *conn, addr myvault.Address) (h head, err error) {
 	err = c.read(`SELECT `+headColumns+` FROM head h WHERE h.project = ?1 AND h.path = ?2`, func(b *binder) {
 		b.text(addr.Project)
 		b.text(addr.Path)
 	}, func(row *sqlite3.Stmt) (err error) {
-		h, err = k.scanHeadOf(addr, row)
+		h, err = scanHeadOf(k, addr, row)
 		return err
 	})
 	return h, err
@@ -109,7 +109,7 @@ const (
 
 // writeHead stamps and writes the head of an address, which is new or has one. An upsert takes
 // a third longer than either.
-func (k *keyring) writeHead(c *conn, h head, isNew bool) error {
+func writeHead(k *keyring, c *conn, h head, isNew bool) error {
 	statement := updateHead
 	if isNew {
 		statement = insertHead
@@ -130,7 +130,7 @@ func (k *keyring) writeHead(c *conn, h head, isNew bool) error {
 }
 
 // projectRow gives what the stamp of a row of the project table covers.
-func (k *keyring) projectRow(p myvault.Project) []byte {
+func projectRow(k *keyring, p myvault.Project) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
 	addShort(b, []byte("project"))
 	addShort(b, k.vault)

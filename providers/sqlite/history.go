@@ -28,7 +28,7 @@ type version struct {
 
 // step reads one row. It gives a version where the row made one.
 func (p *past) step(c *conn, k *keyring) (v version, found bool, err error) {
-	r, err := k.logRow(c, p.next)
+	r, err := readLogRow(k, c, p.next)
 	if err != nil {
 		return v, false, err
 	}
@@ -75,7 +75,7 @@ func (p *past) state(v myvault.Version) myvault.State {
 }
 
 // logRow reads a row of the log and proves its link in the chain.
-func (k *keyring) logRow(c *conn, seq uint64) (r logRow, err error) {
+func readLogRow(k *keyring, c *conn, seq uint64) (r logRow, err error) {
 	err = c.each(`SELECT `+logColumns+` FROM log l WHERE l.seq = ?1`, func(row *sqlite3.Stmt) error {
 		r = scanLog(row)
 		return r.holds(k)
@@ -149,7 +149,7 @@ func (s *Store) versionsPage(ctx context.Context, p *past, first bool, read read
 
 // toEnd looks up where the history ends.
 func (s *Store) toEnd(c *conn, p *past) error {
-	h, err := s.keys.head(c, p.addr)
+	h, err := readHead(s.keys, c, p.addr)
 	if err != nil {
 		return err
 	}

@@ -94,7 +94,7 @@ func readKeyring(c *conn, of kind, key crypto.Key, source KeySource) (*keyring, 
 	if err != nil {
 		return nil, err
 	}
-	slot, err := c.slotOf(master)
+	slot, err := slotOf(c, master)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +223,7 @@ func (k *keyring) sealer(c *conn, epoch uint32) (*crypto.Sealer, error) {
 // load opens the data keys that there are, so that a change of the master key by another
 // process does not matter for them. One that does not open is told of where it is needed.
 func (k *keyring) load(c *conn) error {
-	epochs, err := c.wrappedEpochs()
+	epochs, err := wrappedEpochs(c)
 	for _, epoch := range epochs {
 		if _, unopened := k.sealer(c, epoch); unopened != nil && !errors.Is(unopened, myvault.ErrTampered) {
 			err = errors.Join(err, unopened)
@@ -233,7 +233,7 @@ func (k *keyring) load(c *conn) error {
 }
 
 // wrappedEpochs returns the epochs whose data key was not deleted.
-func (c *conn) wrappedEpochs() (epochs []uint32, err error) {
+func wrappedEpochs(c *conn) (epochs []uint32, err error) {
 	err = c.each(`SELECT epoch FROM epoch WHERE wrapped <> x''`, func(row *sqlite3.Stmt) error {
 		epochs = append(epochs, uint32(row.ColumnInt64(0)))
 		return nil

@@ -96,7 +96,7 @@ func (s *Store) listPage(ctx context.Context, r run, deleted bool, limit int, re
 	}
 	err = read(ctx, func(c *conn) error {
 		return c.each(query, func(row *sqlite3.Stmt) error {
-			h, err := s.keys.scanHead(row)
+			h, err := scanHead(s.keys, row)
 			if err == nil {
 				err = r.follows(h, infos)
 			}

@@ -125,13 +125,6 @@ func (r *logRow) insert(c *conn) error {
 	})
 }
 
-func optional(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixMicro()
-}
-
 // logColumns select a row as scanLog reads it. The record stands last in the table, so
 // that leaving it out saves reading its pages; typeof needs only the row's header.
 const logColumns = `l.seq, l.at, l.op, l.project, l.path, l.version, l.prev, l.author, l.description, l.expires,
@@ -180,36 +173,4 @@ func (r *logRow) holds(k *keyring) error {
 		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: r.entry.Seq, Reason: "its MAC does not fit"}
 	}
 	return nil
-}
-
-func timeAt(row *sqlite3.Stmt, col int) time.Time { return time.UnixMicro(row.ColumnInt64(col)).UTC() }
-
-// smallAt gives 0, which no row has, where the column does not fit; then the MAC fails.
-func smallAt(row *sqlite3.Stmt, col int) uint8 {
-	n := row.ColumnInt64(col)
-	if n < 0 || n > 255 {
-		return 0
-	}
-	return uint8(n)
-}
-
-func optionalAt(row *sqlite3.Stmt, col int) time.Time {
-	if row.ColumnType(col) == sqlite3.NULL {
-		return time.Time{}
-	}
-	return timeAt(row, col)
-}
-
-func textOr(row *sqlite3.Stmt, col int, usual string) string {
-	if row.ColumnType(col) == sqlite3.NULL {
-		return usual
-	}
-	return row.ColumnText(col)
-}
-
-func numberOr(row *sqlite3.Stmt, col int, usual int64) int64 {
-	if row.ColumnType(col) == sqlite3.NULL {
-		return usual
-	}
-	return row.ColumnInt64(col)
 }

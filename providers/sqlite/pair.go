@@ -37,7 +37,7 @@ func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) 
 	err = fault.Guard(func() error {
 		stored, err := s.anchor.meta(metaAccess)
 		if err == nil {
-			known, s.pairedSince, err = s.keys.paired(stored)
+			known, s.pairedSince, err = readPair(s.keys, stored)
 		}
 		return err
 	})
@@ -71,23 +71,23 @@ func (s *Store) pairWith(ctx context.Context, id []byte, renewed bool) error {
 		value := slices.Clone(id)
 		if renewed {
 			var err error
-			if s.pairedSince, err = c.lastChange(); err != nil {
+			if s.pairedSince, err = lastChange(c); err != nil {
 				return err
 			}
 			value = binary.BigEndian.AppendUint64(value, s.pairedSince)
 		}
-		return c.setMeta(metaAccess, append(value, s.keys.stamp.Sum(s.keys.accessRow(value))...))
+		return c.setMeta(metaAccess, append(value, s.keys.stamp.Sum(pairRow(s.keys, value))...))
 	})
 }
 
 // paired returns the vault id of the access.db that vault.db remembers, nil for none, and the
 // change after which it took the place of another one.
-func (k *keyring) paired(stored []byte) (id []byte, since uint64, err error) {
+func readPair(k *keyring, stored []byte) (id []byte, since uint64, err error) {
 	if stored == nil {
 		return nil, 0, nil
 	}
 	n := len(stored) - crypto.MACSize
-	if n != crypto.VaultIDSize && n != crypto.VaultIDSize+8 || !k.stamp.Holds(k.accessRow(stored[:n]), stored[n:]) {
+	if n != crypto.VaultIDSize && n != crypto.VaultIDSize+8 || !k.stamp.Holds(pairRow(k, stored[:n]), stored[n:]) {
 		return nil, 0, fault.Tampered("what vault.db remembers of access.db")
 	}
 	if n > crypto.VaultIDSize {
@@ -102,7 +102,7 @@ func (v *verification) provePair(c *conn) error {
 	if err != nil {
 		return err
 	}
-	known, _, err := v.keys.paired(stored)
+	known, _, err := readPair(v.keys, stored)
 	if err == nil && !slices.Equal(known, v.access.vault) {
 		err = fault.Tampered("vault.db does not remember this access.db")
 	}
@@ -111,7 +111,7 @@ func (v *verification) provePair(c *conn) error {
 
 // accessRow returns the bytes that the stamp of the remembered vault id covers. The change since
 // which it is remembered may follow the id.
-func (k *keyring) accessRow(id []byte) []byte {
+func pairRow(k *keyring, id []byte) []byte {
 	var b cryptobyte.Builder
 	addShort(&b, []byte(metaAccess))
 	addShort(&b, k.vault)

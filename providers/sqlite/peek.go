@@ -84,18 +84,6 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 	return fmt.Errorf("%w: %s: %w", fault.ErrForeign, k.name, err)
 }
 
-// writeNothing sets up a connection that leaves the files as they are.
-func (c *conn) writeNothing() error {
-	if _, err := c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true); err != nil {
-		return err
-	}
-	if err := c.distrust(); err != nil {
-		return err
-	}
-	// Exclusive mode keeps the index of the write-ahead log on the heap.
-	return c.Exec(`PRAGMA locking_mode=EXCLUSIVE`)
-}
-
 // identify refuses a file of another kind, or of a version that is not known.
 func (k kind) identify(c *conn) error {
 	application, err := c.number("application_id")
@@ -129,7 +117,7 @@ func (k kind) tryKey(c *conn, key crypto.Key) error {
 	if err != nil {
 		return err
 	}
-	slot, err := c.slotOf(master)
+	slot, err := slotOf(c, master)
 	if err == nil && slot == nil {
 		err = fmt.Errorf("%w: %s has another; after a change of the key give the new one (MSA_MASTER_KEY_FILE), or repeat the change if it was interrupted; to a restored store give the key of its backup", myvault.ErrWrongKey, k.name)
 	}

@@ -95,23 +95,6 @@ func (p *pool) snapshot(ctx context.Context, f func(*conn) error) error {
 	})
 }
 
-// snapshot runs f, whose queries through c see one state of the file.
-func (c *conn) snapshot(f func() error) error {
-	err := c.run(`BEGIN DEFERRED`)
-	if err == nil {
-		err = f()
-	}
-	// The end of a transaction that wrote nothing must not fail by the caller's context. An
-	// error of the beginning does not tell that there is no transaction: the engine asks for
-	// the context once more behind it.
-	c.SetInterrupt(context.Background())
-	left := c.rollback()
-	if left != nil {
-		c.broken = true // what it reads would stay as it is
-	}
-	return errors.Join(err, left)
-}
-
 // take waits until a connection may be used, and gives one that is open; nil where another is
 // to be opened.
 func (p *pool) take(ctx context.Context) (*conn, error) {

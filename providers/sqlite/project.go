@@ -15,28 +15,28 @@ import (
 const projectColumns = `name, description, is_default, at, author, mac`
 
 // scanProject reads a row of projectColumns and proves its stamp.
-func (k *keyring) scanProject(row *sqlite3.Stmt) (myvault.Project, error) {
+func scanProject(k *keyring, row *sqlite3.Stmt) (myvault.Project, error) {
 	p := myvault.Project{
 		Name: row.ColumnText(0), Description: row.ColumnText(1), Default: row.ColumnInt64(2) != 0,
 		At: timeAt(row, 3), By: row.ColumnText(4),
 	}
-	if n := row.ColumnInt64(2); n != int64(flag(p.Default)) || !k.stamp.Holds(k.projectRow(p), row.ColumnRawBlob(5)) {
+	if n := row.ColumnInt64(2); n != int64(flag(p.Default)) || !k.stamp.Holds(projectRow(k, p), row.ColumnRawBlob(5)) {
 		return myvault.Project{}, fault.Tampered("a row of the table project")
 	}
 	return p, nil
 }
 
-func (k *keyring) writeProject(c *conn, p myvault.Project) error {
+func writeProject(k *keyring, c *conn, p myvault.Project) error {
 	return c.run(`INSERT INTO project(name, description, is_default, at, author, mac) VALUES(?1, ?2, ?3, ?4, ?5, ?6)
 		ON CONFLICT(name) DO UPDATE SET description = ?2, is_default = ?3, at = ?4, author = ?5, mac = ?6`,
-		p.Name, p.Description, p.Default, p.At.UnixMicro(), p.By, k.stamp.Sum(k.projectRow(p)))
+		p.Name, p.Description, p.Default, p.At.UnixMicro(), p.By, k.stamp.Sum(projectRow(k, p)))
 }
 
 // projects reads those rows of the register that the condition selects, by name. Rows that do
 // not stand in that order are no rows of this program.
-func (k *keyring) projects(c *conn, condition string, args ...any) (projects []myvault.Project, err error) {
+func readProjects(k *keyring, c *conn, condition string, args ...any) (projects []myvault.Project, err error) {
 	err = c.each(`SELECT `+projectColumns+` FROM project WHERE `+condition, func(row *sqlite3.Stmt) error {
-		p, err := k.scanProject(row)
+		p, err := scanProject(k, row)
 		if n := len(projects); err == nil && n > 0 && p.Name <= projects[n-1].Name {
 			err = fault.Tampered("the order of the table project")
 		}
@@ -47,8 +47,8 @@ func (k *keyring) projects(c *conn, condition string, args ...any) (projects []m
 }
 
 // project gives the registered project of that name; found is false where there is none.
-func (k *keyring) project(c *conn, name string) (p myvault.Project, found bool, err error) {
-	projects, err := k.projects(c, `name = ?1`, name)
+func readProject(k *keyring, c *conn, name string) (p myvault.Project, found bool, err error) {
+	projects, err := readProjects(k, c, `name = ?1`, name)
 	if err != nil || len(projects) == 0 {
 		return p, false, err
 	}
@@ -66,7 +66,7 @@ func (tx *transaction) enrol(name string) error {
 	if reserved(name) || tx.enrolled[name] {
 		return nil
 	}
-	_, found, err := tx.keys.project(tx.c, name)
+	_, found, err := readProject(tx.keys, tx.c, name)
 	if err == nil && !found {
 		err = tx.addProject(myvault.Project{Name: name})
 	}
@@ -89,7 +89,7 @@ func (tx *transaction) addProject(p myvault.Project) error {
 		return fmt.Errorf("%w: %d projects are registered and the limit is %d", myvault.ErrTooLarge, registered, tx.maxProjects)
 	}
 	p.Default, p.At, p.By = false, tx.commit.At, tx.commit.By
-	return tx.keys.writeProject(tx.c, p)
+	return writeProject(tx.keys, tx.c, p)
 }
 
 func (tx *transaction) putProject(c myvault.Change, r *logRow) error {
@@ -99,7 +99,7 @@ func (tx *transaction) putProject(c myvault.Change, r *logRow) error {
 	if n := len(c.Project.Description); n > myvault.MaxDescription {
 		return fmt.Errorf("%w: the description has %d bytes and the limit is %d", myvault.ErrTooLarge, n, myvault.MaxDescription)
 	}
-	p, found, err := tx.keys.project(tx.c, c.Project.Name)
+	p, found, err := readProject(tx.keys, tx.c, c.Project.Name)
 	if err == nil {
 		err = c.If.CheckProject(found)
 	}
@@ -109,7 +109,7 @@ func (tx *transaction) putProject(c myvault.Change, r *logRow) error {
 	r.description = c.Project.Description
 	if found {
 		p.Description = c.Project.Description
-		err = tx.keys.writeProject(tx.c, p)
+		err = writeProject(tx.keys, tx.c, p)
 	} else {
 		err = tx.addProject(myvault.Project{Name: c.Project.Name, Description: c.Project.Description})
 	}
@@ -120,32 +120,32 @@ func (tx *transaction) putProject(c myvault.Change, r *logRow) error {
 }
 
 func (tx *transaction) defaultProject(name string, r *logRow) error {
-	p, found, err := tx.keys.project(tx.c, name)
+	p, found, err := readProject(tx.keys, tx.c, name)
 	if err != nil {
 		return err
 	}
 	if !found {
 		return myvault.ErrNotFound
 	}
-	before, err := tx.keys.projects(tx.c, `is_default <> 0`)
+	before, err := readProjects(tx.keys, tx.c, `is_default <> 0`)
 	if err != nil {
 		return err
 	}
 	for _, old := range before {
 		old.Default = false
-		if err := tx.keys.writeProject(tx.c, old); err != nil {
+		if err := writeProject(tx.keys, tx.c, old); err != nil {
 			return err
 		}
 	}
 	p.Default = true
-	if err := tx.keys.writeProject(tx.c, p); err != nil {
+	if err := writeProject(tx.keys, tx.c, p); err != nil {
 		return err
 	}
 	return tx.append(tx.c, r)
 }
 
 func (tx *transaction) deleteProject(name string, r *logRow) error {
-	if _, found, err := tx.keys.project(tx.c, name); err != nil || !found {
+	if _, found, err := readProject(tx.keys, tx.c, name); err != nil || !found {
 		if err == nil {
 			err = myvault.ErrNotFound
 		}
@@ -180,7 +180,7 @@ func (s *Store) listProjects(ctx context.Context, from string, read reading) ite
 		for more := true; more; {
 			var projects []myvault.Project
 			err := read(ctx, func(c *conn) (err error) {
-				projects, err = s.keys.projects(c, `name >= ?1 ORDER BY name LIMIT ?2`, from, page)
+				projects, err = readProjects(s.keys, c, `name >= ?1 ORDER BY name LIMIT ?2`, from, page)
 				if err == nil && len(projects) > 0 && projects[0].Name < from {
 					err = fault.Tampered("the order of the table project")
 				}

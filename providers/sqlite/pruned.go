@@ -13,8 +13,8 @@ import (
 )
 
 // prune removes the entries up to one, which was proved in the batch of that key, and keeps its link.
-func (k *keyring) prune(c *conn, last myvault.Entry, row int64) error {
-	if err := c.split(last.Seq, row); err != nil {
+func pruneEntries(k *keyring, c *conn, last myvault.Entry, row int64) error {
+	if err := splitBatch(c, last.Seq, row); err != nil {
 		return err
 	}
 	for _, sql := range []string{`DELETE FROM batch WHERE seq <= ?1`, `DELETE FROM pruned WHERE seq < ?1`} {
@@ -23,13 +23,13 @@ func (k *keyring) prune(c *conn, last myvault.Entry, row int64) error {
 		}
 	}
 	return c.run(`INSERT INTO pruned(seq, link, at, mac) VALUES(?1, ?2, ?3, ?4)`,
-		last.Seq, last.MAC, last.At.UnixMicro(), k.stamp.Sum(k.prunedRow(last.Seq, last.MAC, last.At)))
+		last.Seq, last.MAC, last.At.UnixMicro(), k.stamp.Sum(prunedRow(k, last.Seq, last.MAC, last.At)))
 }
 
 // split puts the entries of a batch that stand behind one in it into a row of their own. No
 // other batch may begin before that entry, for it would go unproved.
-func (c *conn) split(last uint64, row int64) error {
-	r, found, err := c.batch(`SELECT seq, body FROM batch WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1`, last)
+func splitBatch(c *conn, last uint64, row int64) error {
+	r, found, err := readBatch(c, `SELECT seq, body FROM batch WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1`, last)
 	if err != nil || !found {
 		return err
 	}
@@ -52,11 +52,11 @@ func (c *conn) split(last uint64, row int64) error {
 }
 
 // pruned gives the link behind which the entries begin.
-func (k *keyring) pruned(c *conn) (link, error) {
+func readPruned(k *keyring, c *conn) (link, error) {
 	begin := link{mac: crypto.Genesis()}
 	err := c.each(`SELECT seq, link, at, mac FROM pruned`, func(row *sqlite3.Stmt) error {
 		found := link{uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil)}
-		if begin.seq != 0 || !k.stamp.Holds(k.prunedRow(found.seq, found.mac, timeAt(row, 2)), row.ColumnRawBlob(3)) {
+		if begin.seq != 0 || !k.stamp.Holds(prunedRow(k, found.seq, found.mac, timeAt(row, 2)), row.ColumnRawBlob(3)) {
 			return fault.Tampered("a row of the table pruned")
 		}
 		begin = found
@@ -66,7 +66,7 @@ func (k *keyring) pruned(c *conn) (link, error) {
 }
 
 // prunedUpTo returns the sequence of the last entry that was pruned, which is not proved here.
-func (c *conn) prunedUpTo() (uint64, error) {
+func prunedUpTo(c *conn) (uint64, error) {
 	seq, err := c.integer(`SELECT max(seq) FROM pruned`)
 	return uint64(seq), err
 }
@@ -77,11 +77,11 @@ func (l link) followed(e *myvault.Entry, k *keyring) (link, error) {
 		return l, &fault.BadEntry{Chain: myvault.ChainAccess, Seq: l.seq + 1, Reason: "it is missing"}
 	}
 	e.Prev = l.mac
-	return link{e.Seq, e.MAC}, k.holds(e)
+	return link{e.Seq, e.MAC}, checkEntry(k, e)
 }
 
 // prunedRow gives what the stamp of a row of the table pruned covers.
-func (k *keyring) prunedRow(seq uint64, mac []byte, at time.Time) []byte {
+func prunedRow(k *keyring, seq uint64, mac []byte, at time.Time) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 128))
 	addShort(b, []byte("pruned"))
 	addShort(b, k.vault)

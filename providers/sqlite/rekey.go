@@ -129,7 +129,7 @@ func (r *rekeying) settle(ctx context.Context, from *masters) error {
 		if err := r.trail.beforeWrite(); err != nil {
 			return err
 		}
-		found, err := r.access.slotOf(from.access)
+		found, err := slotOf(r.access, from.access)
 		switch {
 		case err != nil:
 			return err
@@ -138,7 +138,7 @@ func (r *rekeying) settle(ctx context.Context, from *masters) error {
 		case found == &slots[0]:
 			return nil
 		}
-		return r.access.promote()
+		return promote(r.access)
 	})
 }
 
@@ -148,7 +148,7 @@ func (r *rekeying) announce(ctx context.Context, from *masters) error {
 		if err := r.trail.beforeWrite(); err != nil {
 			return err
 		}
-		wrapped, err := r.access.rewrapTrail(from.access, r.to.access)
+		wrapped, err := rewrapTrail(r.access, from.access, r.to.access)
 		if err != nil {
 			return err
 		}
@@ -171,11 +171,11 @@ func (r *rekeying) conclude(ctx context.Context, c *conn) error {
 // rewrap changes a file from one master key to another, in a transaction of c. Data keys
 // that were deleted stay so.
 func rewrap(c *conn, from, to *crypto.Master) error {
-	trail, err := c.rewrapTrail(from, to)
+	trail, err := rewrapTrail(c, from, to)
 	if err != nil {
 		return err
 	}
-	epochs, err := c.wrappedEpochs()
+	epochs, err := wrappedEpochs(c)
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func rewrap(c *conn, from, to *crypto.Master) error {
 }
 
 // rewrapTrail gives the trail key in force, wrapped under another master key.
-func (c *conn) rewrapTrail(from, to *crypto.Master) ([]byte, error) {
+func rewrapTrail(c *conn, from, to *crypto.Master) ([]byte, error) {
 	wrapped, err := c.meta(metaTrail)
 	if err != nil {
 		return nil, err
@@ -209,7 +209,7 @@ func (c *conn) rewrapTrail(from, to *crypto.Master) ([]byte, error) {
 }
 
 // promote puts the new key in the place of the old one, in a transaction of c.
-func (c *conn) promote() error {
+func promote(c *conn) error {
 	for _, name := range [][2]string{{metaNextCheck, metaCheck}, {metaNextTrail, metaTrail}} {
 		value, err := c.meta(name[0])
 		if err != nil {

@@ -37,7 +37,7 @@ func (v *verification) replay(r *logRow) {
 // projects compares the register with what the log says of it.
 func (v *verification) projects(c *conn) error {
 	err := c.each(`SELECT `+projectColumns+` FROM project`, func(row *sqlite3.Stmt) error {
-		p, err := v.keys.scanProject(row)
+		p, err := scanProject(v.keys, row)
 		if err != nil {
 			return err
 		}

@@ -53,7 +53,7 @@ const (
 // record does not authenticate: it stays as it is, and so do all keys.
 func (s *Store) Reencrypt(ctx context.Context, progress func(Reencryption)) (r Reencryption, err error) {
 	err = s.readers.read(ctx, func(c *conn) error {
-		begun, err := c.beginnings()
+		begun, err := readEpochStarts(c)
 		r.Epoch = uint32(len(begun))
 		return err
 	})
@@ -137,7 +137,7 @@ func (s *Store) sealedBefore(ctx context.Context, epoch uint32, after uint64) (r
 // destroyed or sealed anew meanwhile is left alone.
 func (s *Store) resealRows(c *conn, rows []uint64) (done uint64, err error) {
 	for _, seq := range rows {
-		r, err := s.keys.logRow(c, seq)
+		r, err := readLogRow(s.keys, c, seq)
 		if err != nil {
 			return done, err
 		}
@@ -158,7 +158,7 @@ func (s *Store) resealRows(c *conn, rows []uint64) (done uint64, err error) {
 
 func (s *Store) reseal(c *conn, r *logRow, sealed []byte) error {
 	e := &r.entry
-	if err := s.keys.authentic(c, r, sealed); err != nil {
+	if err := checkRecord(s.keys, c, r, sealed); err != nil {
 		return err
 	}
 	at := placeOf(e.Address, e.Version)
@@ -174,7 +174,7 @@ func (s *Store) reseal(c *conn, r *logRow, sealed []byte) error {
 	}
 	return c.run(`INSERT INTO reseal(seq, digest, mac) VALUES(?1, ?2, ?3)
 		ON CONFLICT(seq) DO UPDATE SET digest = ?2, mac = ?3`,
-		e.Seq, digest[:], s.keys.stamp.Sum(s.keys.resealRow(r, digest[:], s.tip.epoch)))
+		e.Seq, digest[:], s.keys.stamp.Sum(resealRow(s.keys, r, digest[:], s.tip.epoch)))
 }
 
 // deleteKeys deletes the wrapped keys of earlier epochs, which no record needs any more, and
@@ -182,7 +182,7 @@ func (s *Store) reseal(c *conn, r *logRow, sealed []byte) error {
 func (s *Store) deleteKeys(ctx context.Context, before uint32) (deleted uint64, err error) {
 	err = s.writer.do(ctx, &request{scrub: true, apply: func(c *conn) error {
 		deleted = 0
-		epochs, err := c.wrappedEpochs()
+		epochs, err := wrappedEpochs(c)
 		for _, epoch := range epochs {
 			if err == nil && epoch < before {
 				err = c.run(`UPDATE epoch SET wrapped = x'' WHERE epoch = ?1`, epoch)
@@ -195,7 +195,7 @@ func (s *Store) deleteKeys(ctx context.Context, before uint32) (deleted uint64, 
 }
 
 // resealRow gives what the stamp of a row of the table reseal covers.
-func (k *keyring) resealRow(r *logRow, digest []byte, epoch uint32) []byte {
+func resealRow(k *keyring, r *logRow, digest []byte, epoch uint32) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
 	addShort(b, []byte("reseal"))
 	addShort(b, k.vault)
@@ -211,7 +211,7 @@ func (k *keyring) resealRow(r *logRow, digest []byte, epoch uint32) []byte {
 
 // authentic proves that the record of a log row is the one that was written with it, or
 // what it was sealed anew as.
-func (k *keyring) authentic(c *conn, r *logRow, sealed []byte) error {
+func checkRecord(k *keyring, c *conn, r *logRow, sealed []byte) error {
 	digest := sha256.Sum256(sealed)
 	if bytes.Equal(digest[:], r.digest) {
 		return nil
@@ -221,7 +221,7 @@ func (k *keyring) authentic(c *conn, r *logRow, sealed []byte) error {
 	if err == nil {
 		err = c.each(`SELECT digest, mac FROM reseal WHERE seq = ?1`, func(row *sqlite3.Stmt) error {
 			holds = bytes.Equal(row.ColumnRawBlob(0), digest[:]) &&
-				k.stamp.Holds(k.resealRow(r, digest[:], epoch), row.ColumnRawBlob(1))
+				k.stamp.Holds(resealRow(k, r, digest[:], epoch), row.ColumnRawBlob(1))
 			return nil
 		}, r.entry.Seq)
 	}

@@ -127,7 +127,7 @@ func (p *pruning) step(ctx context.Context) (pruned uint64, err error) {
 			return err
 		}
 		pruned = uint64(len(old))
-		if err := p.keys.prune(c, old[len(old)-1], row); err != nil || !p.recorded || p.begun != 0 {
+		if err := pruneEntries(p.keys, c, old[len(old)-1], row); err != nil || !p.recorded || p.begun != 0 {
 			return err
 		}
 		d := p.draft(begunEntry(actionPrune))
@@ -162,13 +162,13 @@ func (p *pruning) oldest(c *conn) (old []myvault.Entry, row int64, err error) {
 	}
 	over := false
 	if p.limit.Bytes > 0 {
-		used, err := c.used()
+		used, err := usedBytes(c)
 		if err != nil {
 			return nil, 0, err
 		}
 		over = used > p.limit.Bytes
 	}
-	from, err := p.keys.pruned(c)
+	from, err := readPruned(p.keys, c)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -193,7 +193,7 @@ func (p *pruning) oldest(c *conn) (old []myvault.Entry, row int64, err error) {
 }
 
 // used gives how many bytes of the file hold something.
-func (c *conn) used() (int64, error) {
+func usedBytes(c *conn) (int64, error) {
 	var n [3]int64
 	for i, pragma := range []string{"page_count", "freelist_count", "page_size"} {
 		var err error
@@ -285,7 +285,7 @@ func (t *Trail) exceeds(ctx context.Context, limit AccessLimit) (exceeds bool) {
 		if err != nil {
 			return err
 		}
-		used, err := c.used()
+		used, err := usedBytes(c)
 		exceeds = found && oldest.seq <= limit.UpTo || limit.Bytes > 0 && used > limit.Bytes
 		return err
 	})

@@ -21,7 +21,7 @@ func (k kind) checkSchema(c *conn) (version int64, err error) {
 	if version == 0 {
 		return version, k.checkEmpty(c)
 	}
-	digest, err := c.schemaDigest()
+	digest, err := schemaDigest(c)
 	if err == nil && (version < k.oldest() || version > k.version() || digest != k.schemas[version-k.oldest()]) {
 		if err = k.identify(c); err == nil { // which says more
 			err = k.foreignSchema()
@@ -61,7 +61,7 @@ func (k kind) checkHeader(c *conn) error {
 
 // schemaDigest returns the SHA-256 of the rows of sqlite_schema, https://sqlite.org/schematab.html,
 // without the numbers of their pages.
-func (c *conn) schemaDigest() (string, error) {
+func schemaDigest(c *conn) (string, error) {
 	h := sha256.New()
 	err := c.each(`SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name, tbl_name, sql`, func(row *sqlite3.Stmt) error {
 		for column := range 4 {

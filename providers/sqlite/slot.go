@@ -15,7 +15,7 @@ type slot struct{ check, trail string }
 var slots = []slot{{metaCheck, metaTrail}, {metaNextCheck, metaNextTrail}}
 
 // slotOf gives the slot of the master key in an open file, or nil.
-func (c *conn) slotOf(m *crypto.Master) (*slot, error) {
+func slotOf(c *conn, m *crypto.Master) (*slot, error) {
 	for i := range slots {
 		check, err := c.meta(slots[i].check)
 		if err != nil {
@@ -32,14 +32,14 @@ func (c *conn) slotOf(m *crypto.Master) (*slot, error) {
 // the source is asked.
 func (k *keyring) current(c *conn) (*crypto.Master, error) {
 	master := k.master.Load()
-	slot, err := c.slotOf(master)
+	slot, err := slotOf(c, master)
 	if err != nil || slot != nil {
 		return master, err
 	}
 	if master, err = k.asked(c); err != nil {
 		return nil, err
 	}
-	if slot, err = c.slotOf(master); err != nil {
+	if slot, err = slotOf(c, master); err != nil {
 		return nil, err
 	}
 	if slot == nil {

@@ -92,7 +92,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 
 // newest gives the sequence of the newest entry.
 func (t *Trail) newest(ctx context.Context) (uint64, error) {
-	head, err := t.file.head(ctx, (*conn).accessHead)
+	head, err := t.file.head(ctx, accessHead)
 	return head.Seq, err
 }
 

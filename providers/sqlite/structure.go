@@ -89,7 +89,7 @@ func (f *file) integrity(ctx context.Context) error {
 		return c.each(`PRAGMA integrity_check(1)`, func(row *sqlite3.Stmt) error {
 			// It names tables, indexes and columns, which the schema has proved.
 			if found := row.ColumnText(0); found != "ok" {
-				return f.kind.checked(found)
+				return pageFault(f.kind, found)
 			}
 			return nil
 		})
@@ -98,7 +98,7 @@ func (f *file) integrity(ctx context.Context) error {
 
 // checked gives the error for what the engine's check has found. A page that the disk did not give is
 // told there too, and says nothing of what stands in it.
-func (k kind) checked(found string) error {
+func pageFault(k kind, found string) error {
 	var code sqlite3.ExtendedErrorCode
 	_, number, unread := strings.Cut(found, "unable to get the page. error code=")
 	if unread {
@@ -114,7 +114,7 @@ func (k kind) checked(found string) error {
 // again reads the keys of the file anew. The source of the master key is asked only where
 // another process has changed it.
 func (k *keyring) again(c *conn, of kind) (*keyring, error) {
-	stored, err := c.metaOf(of)
+	stored, err := readMeta(c, of)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (k *keyring) again(c *conn, of kind) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	slot, err := c.slotOf(master)
+	slot, err := slotOf(c, master)
 	if err != nil || slot == nil {
 		return nil, errors.Join(err, k.anotherKey())
 	}
@@ -147,7 +147,7 @@ func (k *keyring) again(c *conn, of kind) (*keyring, error) {
 }
 
 // metaOf reads the whole table meta, in which nothing else may stand than this program writes.
-func (c *conn) metaOf(of kind) (map[string][]byte, error) {
+func readMeta(c *conn, of kind) (map[string][]byte, error) {
 	known := []string{metaVault, metaCheck, metaTrail, metaNextCheck, metaNextTrail}
 	if of.name == vaultFile.name {
 		known = []string{metaVault, metaCheck, metaTrail, metaIncarnation, metaAccess}

@@ -92,7 +92,7 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c Tra
 		return nil, err
 	}
 	t := &Trail{file: f}
-	if err := fault.Guard(func() (err error) { t.found, err = f.anchor.lastClaim(); return err }); err != nil {
+	if err := fault.Guard(func() (err error) { t.found, err = lastClaim(f.anchor); return err }); err != nil {
 		return nil, fault.FromEngine(ctx, errors.Join(err, f.abandon()))
 	}
 	t.syncer = startSyncer(&logFile{path: f.path + "-wal", disk: o.disk, instead: o.sync}, &f.writer.disk, f.inPlaceWithLog)
@@ -107,7 +107,7 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c Tra
 func (t *Trail) begin(c *conn, anew bool) (err error) {
 	t.row = packed{body: t.row.body[:0]}
 	if anew {
-		if t.end, err = c.lastAccess(); err == nil {
+		if t.end, err = lastAccess(c); err == nil {
 			err = t.goesOn(c)
 		}
 	}
@@ -118,13 +118,13 @@ func (t *Trail) begin(c *conn, anew bool) (err error) {
 // unless another one has pruned it.
 func (t *Trail) goesOn(c *conn) error {
 	if t.known.seq > 0 {
-		mac, err := c.linkAt(t.known.seq)
+		mac, err := linkAt(c, t.known.seq)
 		if err != nil {
 			return err
 		}
 		pruned := uint64(0)
 		if mac == nil {
-			pruned, err = c.prunedUpTo()
+			pruned, err = prunedUpTo(c)
 		}
 		if err != nil {
 			return err
@@ -221,7 +221,7 @@ func (t *Trail) flush(c *conn) error {
 }
 
 // holds proves that the entry of an access chain is what the chain has.
-func (k *keyring) holds(e *myvault.Entry) error {
+func checkEntry(k *keyring, e *myvault.Entry) error {
 	if !k.chain.Holds(e.Prev, encoded(canonical(k.vault, e)), e.MAC) {
 		return &fault.BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "its MAC does not fit"}
 	}
@@ -236,7 +236,7 @@ func (t *Trail) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[my
 
 // Heads implements [myvault.Auditor].
 func (t *Trail) Heads(ctx context.Context) ([]myvault.Head, error) {
-	h, err := t.file.head(ctx, (*conn).accessHead)
+	h, err := t.file.head(ctx, accessHead)
 	if err != nil {
 		return nil, err
 	}

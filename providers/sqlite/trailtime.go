@@ -37,13 +37,13 @@ type timeline struct {
 
 // olderThan returns the newest entry that is older than age; found: there is one. now bounds what
 // the entry may say of itself: one that is younger by the clock stays.
-func (c *conn) olderThan(age time.Duration, now time.Time) (seq uint64, found bool, err error) {
+func olderThan(c *conn, age time.Duration, now time.Time) (seq uint64, found bool, err error) {
 	l := timeline{c: c, step: stepOf(age), left: maxMarks}
 	first, found, err := l.find(`seq >= ?1 ORDER BY seq`, 0)
 	if err != nil || !found {
 		return 0, false, err
 	}
-	head, err := c.accessHead()
+	head, err := accessHead(c)
 	if err != nil || head.Seq <= first.seq {
 		return 0, false, err
 	}
@@ -99,7 +99,7 @@ func (l *timeline) bisect(a, b mark, before time.Time) (mark, error) {
 
 // inRow is before for two entries between which no row begins.
 func (l *timeline) inRow(a, b mark, age time.Duration) (m mark, passed time.Duration, found bool, err error) {
-	r, found, err := l.c.batch(`SELECT seq, body FROM batch WHERE seq = ?1`, a.seq)
+	r, found, err := readBatch(l.c, `SELECT seq, body FROM batch WHERE seq = ?1`, a.seq)
 	if err != nil {
 		return m, 0, false, err
 	}
@@ -200,7 +200,7 @@ func (w *clockWatch) look(head myvault.Head, wall time.Time, elapsed time.Durati
 // age removes what is older than the limit, and records what the clock did. Neither is done behind
 // a failure: the next look tries again.
 func (t *Trail) age(ctx context.Context, w *clockWatch, wall time.Time, elapsed time.Duration) {
-	head, err := t.file.head(ctx, (*conn).accessHead)
+	head, err := t.file.head(ctx, accessHead)
 	if err != nil || head.Seq == 0 {
 		return
 	}
@@ -210,7 +210,7 @@ func (t *Trail) age(ctx context.Context, w *clockWatch, wall time.Time, elapsed 
 	var upTo uint64
 	var found bool
 	err = t.readers.snapshot(ctx, func(c *conn) (err error) {
-		upTo, found, err = c.olderThan(w.age, wall)
+		upTo, found, err = olderThan(c, w.age, wall)
 		return err
 	})
 	if err != nil || !found {

@@ -123,7 +123,7 @@ func (v *verification) log(ctx context.Context) error {
 		err := v.readers.snapshot(ctx, func(c *conn) error {
 			before := v.seq
 			var err error
-			if v.begun, err = c.beginnings(); err != nil {
+			if v.begun, err = readEpochStarts(c); err != nil {
 				return err
 			}
 			if err := v.logPage(c); err != nil || v.seq-before == page {
@@ -161,7 +161,7 @@ func (v *verification) logRow(c *conn, r *logRow) error {
 		return err
 	}
 	if r.hasRecord {
-		if err := v.keys.authentic(c, r, r.sealed); err != nil {
+		if err := checkRecord(v.keys, c, r, r.sealed); err != nil {
 			return err
 		}
 		value, err := v.keys.open(c, placeOf(e.Address, e.Version), e.Seq, r.sealed)
@@ -223,7 +223,7 @@ func (v *verification) headPage(c *conn, r run) (heads []head, err error) {
 	var bad myvault.Address
 	var read []myvault.Info
 	err = c.each(inRun+` ORDER BY project, path LIMIT ?5`, func(row *sqlite3.Stmt) error {
-		h, err := v.keys.scanHead(row)
+		h, err := scanHead(v.keys, row)
 		if err != nil {
 			bad = myvault.Address{Project: row.ColumnText(0), Path: row.ColumnText(1)}
 			return err

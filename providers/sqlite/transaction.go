@@ -1,0 +1,87 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// transaction commits what f does, or rolls it back where f fails. ctx ends only the waiting for
+// another process that writes.
+func (c *conn) transaction(ctx context.Context, f func() error) error {
+	if err := c.begin(ctx); err != nil {
+		return err
+	}
+	err := f()
+	if err == nil {
+		err = c.Exec(`COMMIT`)
+	}
+	if err != nil {
+		return errors.Join(err, c.rollback())
+	}
+	return nil
+}
+
+// begin begins a transaction that writes. It waits for another process that does, at most for
+// busyTimeout and until ctx ends.
+func (c *conn) begin(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := c.BusyTimeout(busyTimeout); err != nil {
+		return err
+	}
+	outside := c.SetInterrupt(ctx)
+	err := c.Exec(`BEGIN IMMEDIATE`)
+	c.SetInterrupt(outside)
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(ctx.Err(), c.rollback()) // the engine may ask for the context once more behind the beginning
+	}
+	return errors.Join(err, c.BusyTimeout(c.busy))
+}
+
+// rollback ends the transaction, unless the engine has ended it itself.
+func (c *conn) rollback() error {
+	if c.GetAutocommit() {
+		return nil
+	}
+	return c.Exec(`ROLLBACK`)
+}
+
+// snapshot runs f, whose queries through c see one state of the file.
+func (c *conn) snapshot(f func() error) error {
+	err := c.run(`BEGIN DEFERRED`)
+	if err == nil {
+		err = f()
+	}
+	// The end of a transaction that wrote nothing must not fail by the caller's context. An
+	// error of the beginning does not tell that there is no transaction: the engine asks for
+	// the context once more behind it.
+	c.SetInterrupt(context.Background())
+	left := c.rollback()
+	if left != nil {
+		c.broken = true // what it reads would stay as it is
+	}
+	return errors.Join(err, left)
+}
+
+// commit commits the transaction.
+func (c *conn) commit() error {
+	run := func() error { return c.write(`COMMIT`, nil) }
+	if c.files == nil || !c.full {
+		return run()
+	}
+	return c.files.gather(run)
+}
+
+// dataVersion gives a number that changes with every commit, of this connection too. In a
+// transaction it tells of the commits of others before it.
+// https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html
+func (c *conn) dataVersion() (uint32, error) {
+	v, err := c.FileControl("main", sqlite3.FCNTL_DATA_VERSION)
+	if err != nil {
+		return 0, err
+	}
+	return v.(uint32), nil
+}
