@@ -16,11 +16,8 @@ import (
 // background cuts the log: writers wait, and it waits for the readers, but no longer than
 // cutWithin, nor again before the log has grown by checkpointAt pages.
 const (
-	checkpointAt = 4000
-	boundAt      = 4 * checkpointAt
-	retryAfter   = 1000 // pages, where readers or a fault kept a checkpoint from its end
-	cutWithin    = time.Second
-	logBytes     = boundAt << 12 // the size of a log of boundAt pages
+	retryAfter = 1000 // pages, where readers or a fault kept a checkpoint from its end
+	cutWithin  = time.Second
 )
 
 // checkpointer keeps a write-ahead log short. Its checkpoints are passive and do not wait,

@@ -27,6 +27,13 @@ const (
 	writerCacheKB = 16 << 10
 )
 
+// From checkpointAt pages on a write-ahead log is copied into its database; see checkpointer.
+const (
+	checkpointAt = 4000
+	boundAt      = 4 * checkpointAt
+	logBytes     = boundAt << 12 // the size of a log of boundAt pages
+)
+
 // conn is a connection with its prepared statements. One goroutine uses it at a time.
 type conn struct {
 	*sqlite3.Conn
