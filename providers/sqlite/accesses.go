@@ -10,14 +10,15 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // insert writes the row.
-func (p *packed) insert(c *conn) error {
-	return c.write(`INSERT INTO batch(seq, body) VALUES(?1, ?2)`, func(b *binder) {
-		b.int(int64(p.first))
-		b.blob(p.encode())
+func (p *packed) insert(c *db.Conn) error {
+	return c.Write(`INSERT INTO batch(seq, body) VALUES(?1, ?2)`, func(b *db.Binder) {
+		b.Int(int64(p.first))
+		b.Blob(p.encode())
 	})
 }
 
@@ -36,8 +37,8 @@ func scanBatch(row *sqlite3.Stmt) (r batchRow, err error) {
 }
 
 // batch gives the one row that a query selects; found: there is one.
-func readBatch(c *conn, sql string, args ...any) (r batchRow, found bool, err error) {
-	err = c.each(sql, func(row *sqlite3.Stmt) (err error) {
+func readBatch(c *db.Conn, sql string, args ...any) (r batchRow, found bool, err error) {
+	err = c.Each(sql, func(row *sqlite3.Stmt) (err error) {
 		found = true
 		r, err = scanBatch(row)
 		return err
@@ -68,8 +69,8 @@ type batchPage struct {
 }
 
 // read reads rows until they have given a page of entries, or are a page by themselves.
-func (p *batchPage) read(c *conn) error {
-	err := c.each(`SELECT seq, body FROM batch WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2`, func(row *sqlite3.Stmt) error {
+func (p *batchPage) read(c *db.Conn) error {
+	err := c.Each(`SELECT seq, body FROM batch WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2`, func(row *sqlite3.Stmt) error {
 		r, err := scanBatch(row)
 		if err != nil {
 			return err
@@ -84,7 +85,7 @@ func (p *batchPage) read(c *conn) error {
 
 // take takes what is selected of a row, once each entry is proved, by the MAC of the one before it: an entry that
 // was altered so that it is not selected is not passed over.
-func (p *batchPage) take(c *conn, r batchRow) error {
+func (p *batchPage) take(c *db.Conn, r batchRow) error {
 	first, last := uint64(r.key), r.entries[len(r.entries)-1].Seq
 	// The engine believes the order of the rows; walking one that was changed may never end.
 	if first >= p.next || p.rows > 0 && last >= p.next {
@@ -118,11 +119,11 @@ func (p *batchPage) take(c *conn, r batchRow) error {
 }
 
 // linkBefore gives the MAC of the entry before the first one of a batch; nil where there is none.
-func linkBefore(c *conn, seq uint64) ([]byte, error) {
+func linkBefore(c *db.Conn, seq uint64) ([]byte, error) {
 	if seq == 1 {
 		return crypto.Genesis(), nil
 	}
-	mac, err := c.blob(`SELECT substr(body, -32) FROM batch WHERE seq < ?1 ORDER BY seq DESC LIMIT 1`, seq)
+	mac, err := c.Blob(`SELECT substr(body, -32) FROM batch WHERE seq < ?1 ORDER BY seq DESC LIMIT 1`, seq)
 	if err != nil || mac != nil {
 		return mac, err
 	}
@@ -130,12 +131,12 @@ func linkBefore(c *conn, seq uint64) ([]byte, error) {
 }
 
 // prunedLink returns the MAC of the last entry that was pruned, if it is the one of that sequence.
-func prunedLink(c *conn, seq uint64) ([]byte, error) {
-	return c.blob(`SELECT link FROM pruned WHERE seq = ?1`, seq)
+func prunedLink(c *db.Conn, seq uint64) ([]byte, error) {
+	return c.Blob(`SELECT link FROM pruned WHERE seq = ?1`, seq)
 }
 
 // linkAt gives the MAC of an entry of the chain; nil where the chain does not have it.
-func linkAt(c *conn, seq uint64) ([]byte, error) {
+func linkAt(c *db.Conn, seq uint64) ([]byte, error) {
 	r, found, err := readBatch(c, `SELECT seq, body FROM batch WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1`, seq)
 	if err != nil {
 		return nil, err
@@ -147,7 +148,7 @@ func linkAt(c *conn, seq uint64) ([]byte, error) {
 }
 
 // accessHead gives the newest link of the chain.
-func accessHead(c *conn) (myvault.Head, error) {
+func accessHead(c *db.Conn) (myvault.Head, error) {
 	h := myvault.Head{Chain: myvault.ChainAccess, MAC: crypto.Genesis()}
 	r, found, err := readBatch(c, `SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
 	if err != nil {
@@ -161,7 +162,7 @@ func accessHead(c *conn) (myvault.Head, error) {
 }
 
 // lastAccess gives the link behind which the chain goes on.
-func lastAccess(c *conn) (link, error) {
+func lastAccess(c *db.Conn) (link, error) {
 	h, err := accessHead(c)
 	return link{h.Seq, h.MAC}, err
 }
@@ -189,9 +190,9 @@ func (w *walk) behind(pruned link) {
 
 // step calls entry for some entries behind the end, which it may move on, and reports whether
 // there were any. errDone of entry ends it.
-func (w *walk) step(c *conn, entry func(e *myvault.Entry) error) (more bool, err error) {
+func (w *walk) step(c *db.Conn, entry func(e *myvault.Entry) error) (more bool, err error) {
 	rows := 0
-	err = c.each(`SELECT seq, body FROM batch WHERE seq > ?1 ORDER BY seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
+	err = c.Each(`SELECT seq, body FROM batch WHERE seq > ?1 ORDER BY seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
 		rows++
 		return w.batch(row, entry)
 	}, w.row, page)

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
 
 // viaOperator is how entries name what was done with the files at hand, not by a session.
@@ -46,15 +47,15 @@ func outcomeOf(err error) myvault.Outcome {
 
 // durable opens a connection of its own whose commits are on disk when they return; the
 // writer's of a trail are not.
-func (f *file) durable(ctx context.Context) (*conn, error) {
+func (f *file) durable(ctx context.Context) (*db.Conn, error) {
 	if err := f.inPlace(); err != nil {
 		return nil, err
 	}
-	return f.connect(ctx, settings{synchronous: syncFull, cacheKB: readerCacheKB, busy: busyTimeout})
+	return f.connect(ctx, db.Settings{Synchronous: db.SyncFull, CacheKB: db.ReaderCacheKB, Busy: db.BusyTimeout})
 }
 
 // reader opens a separate connection for a long read, which ctx interrupts.
-func (f *file) reader(ctx context.Context) (*conn, error) {
+func (f *file) reader(ctx context.Context) (*db.Conn, error) {
 	if f.closing.Load() {
 		return nil, myvault.ErrClosed
 	}
@@ -80,11 +81,11 @@ func (f *file) payOwed(ctx context.Context) {
 		ctx, cancel := afterwards(ctx)
 		defer cancel()
 		// Where it fails, it stays owed.
-		_ = f.writer.do(ctx, &request{apply: func(*conn) error { return nil }})
+		_ = f.writer.do(ctx, &request{apply: func(*db.Conn) error { return nil }})
 	}
 }
 
 // forget removes old bytes, by a request that does nothing else.
 func (f *file) forget(ctx context.Context) error {
-	return f.writer.do(ctx, &request{apply: func(*conn) error { return nil }, scrub: true})
+	return f.writer.do(ctx, &request{apply: func(*db.Conn) error { return nil }, scrub: true})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -38,7 +39,7 @@ func older(name string, known, last uint64) error {
 }
 
 // lastClaim returns the last entry, and the newest change that those committed with it have seen.
-func lastClaim(c *conn) (last claim, err error) {
+func lastClaim(c *db.Conn) (last claim, err error) {
 	r, _, err := readBatch(c, `SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
 	if err != nil {
 		return last, err
@@ -61,7 +62,7 @@ func (k *claim) note(e *myvault.Entry) {
 // proveClaims proves that each chain has what the other one knows of it. Both were walked before.
 func (v *verification) proveClaims(ctx context.Context) error {
 	var last uint64
-	err := v.readers.read(ctx, func(c *conn) (err error) {
+	err := v.readers.read(ctx, func(c *db.Conn) (err error) {
 		last, err = lastChange(c)
 		return err
 	})

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
 
 // Apply implements [myvault.Provider]. For a destroy it gives the newest of the versions
@@ -21,7 +22,7 @@ func (s *Store) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, er
 			myvault.ErrInvalid, len(c.Entries), len(c.Changes))
 	}
 	var infos []myvault.Info
-	r := &request{apply: func(conn *conn) (err error) {
+	r := &request{apply: func(conn *db.Conn) (err error) {
 		infos, err = s.apply(conn, c)
 		return err
 	}}
@@ -35,11 +36,11 @@ func (s *Store) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, er
 // transaction is one commit being applied.
 type transaction struct {
 	*Store
-	c      *conn
+	c      *db.Conn
 	commit myvault.Commit
 }
 
-func (s *Store) apply(c *conn, commit myvault.Commit) ([]myvault.Info, error) {
+func (s *Store) apply(c *db.Conn, commit myvault.Commit) ([]myvault.Info, error) {
 	commit.At = instant(commit.At)
 	commit.By = bounded(commit.By, maxField)
 	tx := &transaction{Store: s, c: c, commit: commit}

@@ -8,6 +8,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
 
 var (
@@ -41,7 +42,7 @@ const maxPageValues = 1 << 20
 // historyPage reads some versions on; newest is the log row at which the walk began, or 0.
 func (s *Store) historyPage(ctx context.Context, p *past, newest *uint64) (secrets []myvault.Secret, err error) {
 	size := 0
-	err = s.readers.snapshot(ctx, func(c *conn) error {
+	err = s.readers.snapshot(ctx, func(c *db.Conn) error {
 		if *newest == 0 {
 			if err := s.toEnd(c, p); err != nil {
 				return err
@@ -70,7 +71,7 @@ func (s *Store) historyPage(ctx context.Context, p *past, newest *uint64) (secre
 
 // archived reads the value of a version, deleted or not. One that is gone was destroyed behind
 // the walk, if the history has grown since it began.
-func (s *Store) archived(c *conn, v version, newest uint64) (myvault.Secret, error) {
+func (s *Store) archived(c *db.Conn, v version, newest uint64) (myvault.Secret, error) {
 	secret := myvault.Secret{Info: v.Info}
 	if v.State == myvault.Destroyed {
 		return secret, nil
@@ -84,7 +85,7 @@ func (s *Store) archived(c *conn, v version, newest uint64) (myvault.Secret, err
 			return secret, fmt.Errorf("%w: the history changed while it was read; read it again", myvault.ErrUnavailable)
 		}
 	}
-	err := c.each(`SELECT sealed FROM log WHERE seq = ?1`, func(row *sqlite3.Stmt) (err error) {
+	err := c.Each(`SELECT sealed FROM log WHERE seq = ?1`, func(row *sqlite3.Stmt) (err error) {
 		secret.Value, err = s.value(c, v.Info, v.seq, row.ColumnRawBlob(0))
 		return err
 	}, v.seq)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
 
 // Record implements [myvault.Trail]: the entries go to the chain of access entries, and
@@ -38,24 +39,24 @@ func (s *Store) Heads(ctx context.Context) ([]myvault.Head, error) {
 }
 
 // head gives the newest link of a chain.
-func (f *file) head(ctx context.Context, of func(*conn) (myvault.Head, error)) (h myvault.Head, err error) {
-	err = f.readers.snapshot(ctx, func(c *conn) error {
+func (f *file) head(ctx context.Context, of func(*db.Conn) (myvault.Head, error)) (h myvault.Head, err error) {
+	err = f.readers.snapshot(ctx, func(c *db.Conn) error {
 		h, err = of(c)
 		return err
 	})
 	return h, err
 }
 
-func changesHead(c *conn) (myvault.Head, error) {
+func changesHead(c *db.Conn) (myvault.Head, error) {
 	h := myvault.Head{Chain: myvault.ChainChanges, MAC: crypto.Genesis()}
-	err := c.each(`SELECT seq, coalesce(entry_at, at), mac FROM log ORDER BY seq DESC LIMIT 1`, newest(&h))
+	err := c.Each(`SELECT seq, coalesce(entry_at, at), mac FROM log ORDER BY seq DESC LIMIT 1`, newest(&h))
 	return h, err
 }
 
 // newest reads sequence, time and MAC of the newest link.
 func newest(h *myvault.Head) func(row *sqlite3.Stmt) error {
 	return func(row *sqlite3.Stmt) error {
-		h.Seq, h.At, h.MAC = uint64(row.ColumnInt64(0)), timeAt(row, 1), row.ColumnBlob(2, nil)
+		h.Seq, h.At, h.MAC = uint64(row.ColumnInt64(0)), db.TimeAt(row, 1), row.ColumnBlob(2, nil)
 		return nil
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
@@ -87,7 +88,7 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 // snapshot is a moment of both files.
 type snapshot struct {
 	files  []*file
-	conns  []*conn // with a transaction open, in the order of archiveKinds
+	conns  []*db.Conn // with a transaction open, in the order of archiveKinds
 	master *crypto.Master
 	heads  []myvault.Head
 	size   int64
@@ -108,7 +109,7 @@ func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
 		}
 		shot.conns = append(shot.conns, c)
 	}
-	err = s.writer.do(ctx, &request{apply: func(*conn) error { return shot.begin(s) }})
+	err = s.writer.do(ctx, &request{apply: func(*db.Conn) error { return shot.begin(s) }})
 	if err != nil {
 		shot.close()
 		return nil, err
@@ -118,9 +119,9 @@ func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
 
 func (shot *snapshot) begin(s *Store) (err error) {
 	shot.heads, shot.size = nil, 0
-	for i, head := range []func(*conn) (myvault.Head, error){changesHead, accessHead} {
+	for i, head := range []func(*db.Conn) (myvault.Head, error){changesHead, accessHead} {
 		c := shot.conns[i]
-		if err := errors.Join(c.rollback(), c.run(`BEGIN DEFERRED`)); err != nil {
+		if err := errors.Join(c.Rollback(), c.Run(`BEGIN DEFERRED`)); err != nil {
 			return err
 		}
 		h, err := head(c)
@@ -128,11 +129,11 @@ func (shot *snapshot) begin(s *Store) (err error) {
 			return err
 		}
 		shot.heads = append(shot.heads, h)
-		pages, err := c.number("page_count")
+		pages, err := c.Number("page_count")
 		if err != nil {
 			return err
 		}
-		size, err := c.number("page_size")
+		size, err := c.Number("page_size")
 		if err != nil {
 			return err
 		}
@@ -145,7 +146,7 @@ func (shot *snapshot) begin(s *Store) (err error) {
 // close ends the reading, and removes the old bytes that it kept. It may be called again.
 func (shot *snapshot) close() {
 	for _, c := range shot.conns {
-		_ = c.close() // it has only read
+		_ = c.Close() // it has only read
 	}
 	for _, f := range shot.files {
 		f.shots.Add(-1)
@@ -191,12 +192,12 @@ func explained(err error, f *os.File, d directory.Disk) error {
 }
 
 // copyTo copies the database as the transaction of c sees it: https://sqlite.org/backup.html
-func copyDatabase(c *conn, ctx context.Context, path, vfs string, step func(int64)) (err error) {
-	size, err := c.number("page_size")
+func copyDatabase(c *db.Conn, ctx context.Context, path, vfs string, step func(int64)) (err error) {
+	size, err := c.Number("page_size")
 	if err != nil {
 		return err
 	}
-	b, err := c.BackupInit("main", uri(path, vfs))
+	b, err := c.BackupInit("main", db.URI(path, vfs))
 	if err != nil {
 		return err
 	}

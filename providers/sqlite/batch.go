@@ -9,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -44,8 +45,8 @@ func (w *writer) write(batch []*request) (locked error) {
 	if err == nil {
 		w.log.bound(w.conn)
 	}
-	if w.conn != nil && w.conn.broken {
-		_ = w.conn.close()
+	if w.conn != nil && w.conn.Broken {
+		_ = w.conn.Close()
 		w.conn, w.known = nil, false
 	}
 	return nil
@@ -80,10 +81,10 @@ func (w *writer) commit(batch []*request) error {
 		}
 		if err != nil || !some {
 			w.known = false
-			return errors.Join(err, w.conn.rollback())
+			return errors.Join(err, w.conn.Rollback())
 		}
 		committing = true
-		return w.conn.commit()
+		return w.conn.Commit()
 	})
 	if err != nil {
 		w.known = false
@@ -91,7 +92,7 @@ func (w *writer) commit(batch []*request) error {
 	}
 	if committing {
 		w.written()
-		w.seen, err = w.conn.dataVersion()
+		w.seen, err = w.conn.DataVersion()
 		w.known = err == nil
 		w.counts.add(batch)
 		w.committed()
@@ -104,7 +105,7 @@ func (w *writer) commit(batch []*request) error {
 func (w *writer) connected(ctx context.Context) error {
 	for busy := (backoff{}); ; {
 		err := w.reopen()
-		if !errors.Is(err, errLocked) || busy.waited > busyTimeout {
+		if !errors.Is(err, errLocked) || busy.waited > db.BusyTimeout {
 			return err
 		}
 		if !busy.wait(ctx.Done()) {
@@ -136,17 +137,17 @@ func (w *writer) reopen() error {
 // attempt begins a transaction and applies the batch; apart: each request in a savepoint.
 // It reports whether there is something to commit.
 func (w *writer) attempt(batch []*request, apart bool) (some bool, err error) {
-	if err := w.conn.rollback(); err != nil {
+	if err := w.conn.Rollback(); err != nil {
 		return false, err
 	}
-	if err := w.conn.write(`BEGIN IMMEDIATE`, nil); err != nil {
+	if err := w.conn.Write(`BEGIN IMMEDIATE`, nil); err != nil {
 		return false, locked(err)
 	}
 	// Now nobody else can write, and the version tells whether somebody has.
 	if err := w.beforeWrite(); err != nil {
 		return false, err
 	}
-	version, err := w.conn.dataVersion()
+	version, err := w.conn.DataVersion()
 	if err != nil {
 		return false, err
 	}
@@ -213,13 +214,13 @@ func (w *writer) together(r *request) (done bool, err error) {
 
 // apart applies a request in a savepoint, so that one that fails takes nothing with it.
 func (w *writer) apart(r *request) (done bool, err error) {
-	if err := w.conn.write(`SAVEPOINT request`, nil); err != nil {
+	if err := w.conn.Write(`SAVEPOINT request`, nil); err != nil {
 		return false, err
 	}
 	w.save()
 	err = r.apply(w.conn)
 	if err == nil {
-		if err = w.conn.write(`RELEASE request`, nil); err == nil {
+		if err = w.conn.Write(`RELEASE request`, nil); err == nil {
 			return true, nil
 		}
 	}
@@ -227,7 +228,7 @@ func (w *writer) apart(r *request) (done bool, err error) {
 	if w.conn.GetAutocommit() {
 		return false, err
 	}
-	if err := errors.Join(w.conn.write(`ROLLBACK TO request`, nil), w.conn.write(`RELEASE request`, nil)); err != nil {
+	if err := errors.Join(w.conn.Write(`ROLLBACK TO request`, nil), w.conn.Write(`RELEASE request`, nil)); err != nil {
 		return false, err
 	}
 	r.err = fault.FromEngine(context.Background(), err)
@@ -237,8 +238,8 @@ func (w *writer) apart(r *request) (done bool, err error) {
 // failed cleans up after a transaction that did not hold.
 func (w *writer) failed(err error, committing bool) error {
 	refused := fault.HasCode(err, sqlite3.BUSY, sqlite3.FULL, sqlite3.LOCKED)
-	if !refused || fault.Guard(w.conn.rollback) != nil {
-		w.conn.spoil(err)
+	if !refused || fault.Guard(w.conn.Rollback) != nil {
+		w.conn.MarkBroken(err)
 	}
 	// The frames of a failed commit may be in the write-ahead log, where a crash would
 	// bring them back.

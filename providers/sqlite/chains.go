@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -51,7 +52,7 @@ func (v *verification) accesses(ctx context.Context) error {
 
 // someAccesses proves some entries on, and reports whether there were any.
 func (v *verification) someAccesses(ctx context.Context, w *walk) (more bool, err error) {
-	err = v.trail.readers.snapshot(ctx, func(c *conn) error {
+	err = v.trail.readers.snapshot(ctx, func(c *db.Conn) error {
 		// It may be pruned meanwhile.
 		if v.pruned, err = readPruned(v.access, c); err != nil {
 			return err
@@ -73,8 +74,8 @@ func (v *verification) someAccesses(ctx context.Context, w *walk) (more bool, er
 }
 
 // gone proves that the entries up to one are not there: nothing holds what was pruned.
-func checkPruned(c *conn, upTo uint64) error {
-	return c.each(`SELECT seq FROM batch WHERE seq <= ?1 LIMIT 1`, func(row *sqlite3.Stmt) error {
+func checkPruned(c *db.Conn, upTo uint64) error {
+	return c.Each(`SELECT seq FROM batch WHERE seq <= ?1 LIMIT 1`, func(row *sqlite3.Stmt) error {
 		return &fault.BadEntry{Chain: myvault.ChainAccess, Seq: uint64(row.ColumnInt64(0)), Reason: "it was pruned and is there again"}
 	}, upTo)
 }
@@ -115,12 +116,12 @@ func (v *verification) compareWith(ctx context.Context, earlier []myvault.Head) 
 // contains proves that a chain still has an entry that it once had; not there: it was pruned since the walk.
 func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool, err error) {
 	var of *file
-	var link func(c *conn) ([]byte, error)
+	var link func(c *db.Conn) ([]byte, error)
 	switch h.Chain {
 	case myvault.ChainChanges:
-		of, link = v.file, func(c *conn) ([]byte, error) { return c.blob(`SELECT mac FROM log WHERE seq = ?1`, h.Seq) }
+		of, link = v.file, func(c *db.Conn) ([]byte, error) { return c.Blob(`SELECT mac FROM log WHERE seq = ?1`, h.Seq) }
 	case myvault.ChainAccess:
-		of, link = v.trail.file, func(c *conn) (mac []byte, err error) {
+		of, link = v.trail.file, func(c *db.Conn) (mac []byte, err error) {
 			if v.pruned, err = readPruned(v.access, c); err == nil {
 				mac, err = linkAt(c, h.Seq)
 			}
@@ -133,7 +134,7 @@ func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool
 		return true, nil // every chain goes on from nothing
 	}
 	var mac []byte
-	err = of.readers.snapshot(ctx, func(c *conn) error { // what is pruned between two queries is not cut short
+	err = of.readers.snapshot(ctx, func(c *db.Conn) error { // what is pruned between two queries is not cut short
 		mac, err = link(c)
 		return err
 	})

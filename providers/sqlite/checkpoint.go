@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/ncruces/go-sqlite3"
 )
@@ -23,8 +24,8 @@ const (
 // checkpointer keeps a write-ahead log short. Its checkpoints are passive and do not wait,
 // except for those that cut the log. https://sqlite.org/c3ref/wal_checkpoint_v2.html
 type checkpointer struct {
-	c      *conn // its own while its goroutine runs; it stays open until stop
-	open   func() (*conn, error)
+	c      *db.Conn // its own while its goroutine runs; it stays open until stop
+	open   func() (*db.Conn, error)
 	writer *writer
 
 	// Of who is busy in the writer.
@@ -34,7 +35,7 @@ type checkpointer struct {
 
 	long atomic.Bool // the log must be cut
 	// cut copies the whole log into the database and empties the log.
-	cut func(ctx context.Context, c *conn, wait time.Duration) error
+	cut func(ctx context.Context, c *db.Conn, wait time.Duration) error
 
 	ask    chan struct{}
 	copied chan bool // what the background has done: whether something is left
@@ -42,9 +43,9 @@ type checkpointer struct {
 }
 
 // startCheckpointer takes c over until stop. open opens another one like it.
-func startCheckpointer(c *conn, open func() (*conn, error), w *writer, cut func(context.Context, *conn, time.Duration) error) *checkpointer {
+func startCheckpointer(c *db.Conn, open func() (*db.Conn, error), w *writer, cut func(context.Context, *db.Conn, time.Duration) error) *checkpointer {
 	k := &checkpointer{
-		c: c, open: open, writer: w, next: checkpointAt, cutAt: boundAt, cut: cut,
+		c: c, open: open, writer: w, next: db.CheckpointPages, cutAt: db.BoundPages, cut: cut,
 		ask: make(chan struct{}, 1), copied: make(chan bool, 1), ended: make(chan struct{}),
 	}
 	go k.loop()
@@ -52,7 +53,7 @@ func startCheckpointer(c *conn, open func() (*conn, error), w *writer, cut func(
 }
 
 // watch counts the pages that c commits, in place of the engine's own checkpoints.
-func (k *checkpointer) watch(c *conn) {
+func (k *checkpointer) watch(c *db.Conn) {
 	c.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
 		k.pages = pages
 		return nil
@@ -76,14 +77,14 @@ func (k *checkpointer) loop() {
 
 // shorten cuts the log.
 func (k *checkpointer) shorten() {
-	if k.c.broken || k.writer.disk.logUnsynced() {
+	if k.c.Broken || k.writer.disk.logUnsynced() {
 		return
 	}
 	err := fault.Guard(func() error { return k.cut(context.Background(), k.c, cutWithin) })
 	if err == nil || fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errHeld) {
 		return // the passive checkpoint before it knows of the disk
 	}
-	k.c.spoil(err)
+	k.c.MarkBroken(err)
 	k.writer.disk.checkpointed(fault.WithAdvice(err))
 }
 
@@ -98,18 +99,18 @@ func (k *checkpointer) request() {
 // mend replaces the connection where it is broken, and closes it only then: the log must
 // never be without a connection.
 func (k *checkpointer) mend() {
-	if !k.c.broken {
+	if !k.c.Broken {
 		return
 	}
 	if c, err := k.open(); err == nil {
-		_ = k.c.close()
+		_ = k.c.Close()
 		k.c = c
 	}
 }
 
 // run brings into the database what can be, and reports whether something is left.
-func (k *checkpointer) run(c *conn) (left bool) {
-	if c.broken || k.writer.disk.logUnsynced() || k.writer.inPlace() != nil {
+func (k *checkpointer) run(c *db.Conn) (left bool) {
+	if c.Broken || k.writer.disk.logUnsynced() || k.writer.inPlace() != nil {
 		return true
 	}
 	err := fault.Guard(func() error {
@@ -122,16 +123,16 @@ func (k *checkpointer) run(c *conn) (left bool) {
 		return true // another connection is at it
 	}
 	if fault.HasCode(err, sqlite3.NOMEM) {
-		c.spoil(err)
+		c.MarkBroken(err)
 	}
 	k.writer.disk.checkpointed(fault.WithAdvice(err))
 	return left || err != nil
 }
 
 // bound does after a commit what keeps the log short. c is the writer's connection.
-func (k *checkpointer) bound(c *conn) {
-	if k.pages < checkpointAt {
-		k.next, k.cutAt = checkpointAt, boundAt // the log has started again
+func (k *checkpointer) bound(c *db.Conn) {
+	if k.pages < db.CheckpointPages {
+		k.next, k.cutAt = db.CheckpointPages, db.BoundPages // the log has started again
 	}
 	select {
 	case left := <-k.copied:
@@ -146,19 +147,19 @@ func (k *checkpointer) bound(c *conn) {
 		return
 	}
 	k.next = k.pages + retryAfter
-	if k.pages < boundAt {
+	if k.pages < db.BoundPages {
 		k.request()
 		return
 	}
 	if k.run(c) && k.pages >= k.cutAt {
-		k.cutAt = k.pages + checkpointAt
+		k.cutAt = k.pages + db.CheckpointPages
 		k.long.Store(true)
 		k.request()
 	}
 }
 
 // stop ends the goroutine and gives its connection back. The writer must have stopped.
-func (k *checkpointer) stop() *conn {
+func (k *checkpointer) stop() *db.Conn {
 	close(k.ask)
 	<-k.ended
 	return k.c

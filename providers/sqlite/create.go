@@ -12,6 +12,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
@@ -47,7 +48,7 @@ func (k kind) make(ctx context.Context, dir string, key crypto.Key, o options) (
 	}
 	path = f.Name()
 	defer func() { err = errors.Join(err, f.Close()) }()
-	c, err := connect(ctx, path, settings{vfs: o.vfs, synchronous: syncFull, cacheKB: readerCacheKB})
+	c, err := db.Connect(ctx, path, db.Settings{VFS: o.vfs, Synchronous: db.SyncFull, CacheKB: db.ReaderCacheKB})
 	if err != nil {
 		return path, claimed, err
 	}
@@ -59,18 +60,18 @@ func (k kind) make(ctx context.Context, dir string, key crypto.Key, o options) (
 		_, _, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
 		return err
 	})
-	if err := errors.Join(err, c.close()); err != nil {
+	if err := errors.Join(err, c.Close()); err != nil {
 		return path, claimed, err
 	}
 	return path, claimed, o.disk.Sync(f)
 }
 
 // fill makes the tables and the keys.
-func (k kind) fill(ctx context.Context, c *conn, key crypto.Key) error {
+func (k kind) fill(ctx context.Context, c *db.Conn, key crypto.Key) error {
 	if err := k.migrate(ctx, c); err != nil {
 		return err
 	}
-	return c.transaction(ctx, func() error {
+	return c.Transaction(ctx, func() error {
 		keys, err := createKeys(c, key)
 		if err != nil || k.name != vaultFile.name {
 			return err

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/ncruces/go-sqlite3"
 )
@@ -11,10 +12,10 @@ import (
 // differs from the one before once any other connection, of any process, has committed.
 // https://sqlite.org/pragma.html#pragma_data_version
 type dataVersion struct {
-	open func(context.Context) (*conn, error)
+	open func(context.Context) (*db.Conn, error)
 
 	turn   chan struct{} // a lock of one slot for the fields below
-	conn   *conn
+	conn   *db.Conn
 	opened uint64 // how often; answers of two connections are not to be compared
 	closed bool
 }
@@ -41,13 +42,13 @@ func (d *dataVersion) read(ctx context.Context) (t token, ok bool) {
 	outside := d.conn.SetInterrupt(ctx)
 	var version int64
 	err := fault.Guard(func() error {
-		return d.conn.each("PRAGMA data_version", func(row *sqlite3.Stmt) error {
+		return d.conn.Each("PRAGMA data_version", func(row *sqlite3.Stmt) error {
 			version = row.ColumnInt64(0)
 			return nil
 		})
 	})
 	if err != nil {
-		_ = d.conn.close()
+		_ = d.conn.Close()
 		d.conn = nil
 		return t, false
 	}
@@ -64,5 +65,5 @@ func (d *dataVersion) close() error {
 		return nil
 	}
 	defer func() { d.conn = nil }()
-	return d.conn.close()
+	return d.conn.Close()
 }

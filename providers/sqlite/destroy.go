@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -56,10 +57,10 @@ func (tx *transaction) destroy(c myvault.Change, r *logRow) (myvault.Info, error
 
 // erase removes the record of a log row, and what it was sealed anew as.
 func (tx *transaction) erase(seq uint64) error {
-	if err := tx.c.run(`UPDATE log SET sealed = NULL WHERE seq = ?1`, seq); err != nil {
+	if err := tx.c.Run(`UPDATE log SET sealed = NULL WHERE seq = ?1`, seq); err != nil {
 		return err
 	}
-	return tx.c.run(`DELETE FROM reseal WHERE seq = ?1`, seq)
+	return tx.c.Run(`DELETE FROM reseal WHERE seq = ?1`, seq)
 }
 
 // spansOf gives the versions in rising order; all up to the current one for none.
@@ -81,7 +82,7 @@ const scrubTimeout = 2 * time.Second
 // secure_delete has overwritten them, and cuts it to nothing. The engine does not sync that
 // cut; without a sync a power cut would bring the bytes back. Where it does not come to its
 // end, the writer owes it.
-func (f *file) scrub(ctx context.Context, c *conn, wait time.Duration) error {
+func (f *file) scrub(ctx context.Context, c *db.Conn, wait time.Duration) error {
 	err := f.cut(ctx, c, wait)
 	if err == nil {
 		return nil
@@ -93,7 +94,7 @@ func (f *file) scrub(ctx context.Context, c *conn, wait time.Duration) error {
 // errHeld: to wait for the snapshot of a backup would stall all writers, and in vain.
 var errHeld = errors.New("a backup is running, and the old bytes go when it ends")
 
-func (f *file) cut(ctx context.Context, c *conn, wait time.Duration) error {
+func (f *file) cut(ctx context.Context, c *db.Conn, wait time.Duration) error {
 	if f.shots.Load() > 0 {
 		return errHeld
 	}
@@ -107,11 +108,11 @@ func (f *file) cut(ctx context.Context, c *conn, wait time.Duration) error {
 	if err == nil {
 		err = f.options.disk.SyncFile(f.path + "-wal")
 	}
-	return errors.Join(err, c.BusyTimeout(c.busy))
+	return errors.Join(err, c.BusyTimeout(c.Busy))
 }
 
 // cutUnlessRead is cut where nothing reads for long: then waiting would be in vain.
-func (f *file) cutUnlessRead(ctx context.Context, c *conn, wait time.Duration) error {
+func (f *file) cutUnlessRead(ctx context.Context, c *db.Conn, wait time.Duration) error {
 	if f.long.Load() {
 		return errHeld
 	}
@@ -119,8 +120,8 @@ func (f *file) cutUnlessRead(ctx context.Context, c *conn, wait time.Duration) e
 }
 
 // shorten cuts a log that has become long. That others keep it from that is no error.
-func (f *file) shorten(ctx context.Context, c *conn) error {
-	if sizeOf(f.path+"-wal") <= logBytes || f.writer.disk.logUnsynced() {
+func (f *file) shorten(ctx context.Context, c *db.Conn) error {
+	if sizeOf(f.path+"-wal") <= db.LogBytes || f.writer.disk.logUnsynced() {
 		return nil
 	}
 	err := f.cut(ctx, c, cutWithin)
@@ -133,7 +134,7 @@ func (f *file) shorten(ctx context.Context, c *conn) error {
 // truncate tries until ctx ends, but once in any case. The engine itself waits for readers and
 // writers, but not for another connection that checkpoints:
 // https://sqlite.org/c3ref/wal_checkpoint_v2.html
-func truncate(ctx context.Context, c *conn) error {
+func truncate(ctx context.Context, c *db.Conn) error {
 	err := c.BusyHandler(func(context.Context, int) bool {
 		if ctx.Err() != nil {
 			return false

@@ -13,6 +13,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
@@ -138,7 +139,7 @@ func (f *file) writes(ctx context.Context) error {
 	if err := f.hasSpace(); err != nil {
 		return f.writer.disk.failure()
 	}
-	err := f.writer.do(ctx, &request{apply: func(c *conn) error {
+	err := f.writer.do(ctx, &request{apply: func(c *db.Conn) error {
 		f.writer.log.request() // a checkpoint that failed is tried again too, in the background
 		// It writes the first page, where an UPDATE to the same value would not.
 		return c.Exec(fmt.Sprintf(`PRAGMA user_version=%d`, f.kind.version()))

@@ -8,6 +8,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -77,15 +78,15 @@ const selects = ` WHERE l.seq < ?1 AND (?2 = '' OR l.project = ?2) AND (?3 IS NU
 
 // selection gives the arguments of selects.
 func selection(before uint64, r myvault.TrailFilter) []any {
-	return []any{before, r.Prefix.Project, optional(r.Since), optional(r.Until), page}
+	return []any{before, r.Prefix.Project, db.Optional(r.Since), db.Optional(r.Until), page}
 }
 
 // pages reads a chain with a query, whose rows scan turns into entries.
 func (f *file) pages(query string, scan func(*sqlite3.Stmt) (myvault.Entry, error)) readPage {
 	return func(ctx context.Context, before uint64, r myvault.TrailFilter) (entries []myvault.Entry, next uint64, err error) {
 		rows := 0
-		err = f.readers.read(ctx, func(c *conn) error {
-			return c.each(query, func(row *sqlite3.Stmt) error {
+		err = f.readers.read(ctx, func(c *db.Conn) error {
+			return c.Each(query, func(row *sqlite3.Stmt) error {
 				e, err := scan(row)
 				if err != nil {
 					return err

@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -20,7 +21,7 @@ import (
 // A new epoch begins by itself after 2^28 changes, and after a [Restore].
 func (s *Store) NewEpoch(ctx context.Context) (epoch uint32, err error) {
 	err = s.trail.administer(ctx, "new-epoch", func() error {
-		return s.writer.do(ctx, &request{apply: func(c *conn) error {
+		return s.writer.do(ctx, &request{apply: func(c *db.Conn) error {
 			err := s.startEpoch(c)
 			epoch = s.tip.epoch
 			return err
@@ -33,7 +34,7 @@ func (s *Store) NewEpoch(ctx context.Context) (epoch uint32, err error) {
 }
 
 // startEpoch begins an epoch with the next log row, in a transaction whose tip was read.
-func (s *Store) startEpoch(c *conn) (err error) {
+func (s *Store) startEpoch(c *db.Conn) (err error) {
 	s.tip.epoch++
 	s.tip.first = s.tip.seq + 1
 	s.tip.sealer, err = s.keys.createEpoch(c, s.tip.epoch, s.tip.first, time.Now().UnixMicro())
@@ -43,8 +44,8 @@ func (s *Store) startEpoch(c *conn) (err error) {
 // beginnings are the log rows with which the epochs 1, 2, 3 ... began.
 type beginnings []uint64
 
-func readEpochStarts(c *conn) (all beginnings, err error) {
-	err = c.each(`SELECT first FROM epoch ORDER BY epoch`, func(row *sqlite3.Stmt) error {
+func readEpochStarts(c *db.Conn) (all beginnings, err error) {
+	err = c.Each(`SELECT first FROM epoch ORDER BY epoch`, func(row *sqlite3.Stmt) error {
 		all = append(all, uint64(row.ColumnInt64(0)))
 		return nil
 	})
@@ -76,10 +77,10 @@ func (v *verification) inEpoch(r *logRow) error {
 
 // epochs opens every data key, and proves that epochs count up without a gap and begin in
 // that order. A trail has none, and no data key opens there.
-func (k *keyring) epochs(c *conn, of kind) error {
+func (k *keyring) epochs(c *db.Conn, of kind) error {
 	var rows int64
 	if of.name == vaultFile.name {
-		err := c.each(`SELECT coalesce(max(seq), 0) FROM log`, func(row *sqlite3.Stmt) error {
+		err := c.Each(`SELECT coalesce(max(seq), 0) FROM log`, func(row *sqlite3.Stmt) error {
 			rows = row.ColumnInt64(0)
 			return nil
 		})
@@ -89,7 +90,7 @@ func (k *keyring) epochs(c *conn, of kind) error {
 	}
 	var count, newest uint32
 	first := int64(1)
-	err := c.each(`SELECT first, length(wrapped), (SELECT max(epoch) FROM epoch) FROM epoch ORDER BY epoch`, func(row *sqlite3.Stmt) error {
+	err := c.Each(`SELECT first, length(wrapped), (SELECT max(epoch) FROM epoch) FROM epoch ORDER BY epoch`, func(row *sqlite3.Stmt) error {
 		count++
 		begins := row.ColumnInt64(0)
 		newest = uint32(row.ColumnInt64(2))

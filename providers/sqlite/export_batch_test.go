@@ -8,6 +8,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
 
 // VerifyAccesses proves the chain of accesses, and calls between after each step. It gives how
@@ -27,7 +28,7 @@ func (s *Store) VerifyAccesses(ctx context.Context, between func()) (proved uint
 
 // RecordUnless records the entries, unless failing: then the request fails once they are on the way.
 func (s *Store) RecordUnless(ctx context.Context, failing bool, entries ...myvault.Entry) error {
-	return s.trail.writer.do(ctx, &request{apply: func(c *conn) error {
+	return s.trail.writer.do(ctx, &request{apply: func(c *db.Conn) error {
 		for _, e := range entries {
 			d := s.trail.draft(e)
 			if err := s.trail.append(c, &d); err != nil {
@@ -56,7 +57,7 @@ func (w *writer) oneTransaction(ctx context.Context, functions []func()) {
 	held, release := make(chan struct{}), make(chan struct{})
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		_ = w.do(ctx, &request{apply: func(*conn) error {
+		_ = w.do(ctx, &request{apply: func(*db.Conn) error {
 			close(held)
 			<-release
 			return errDone
@@ -91,7 +92,7 @@ func (s *Store) ReadsKeys(ctx context.Context, key crypto.Key) error {
 		}
 		c.SetInterrupt(ctx)
 		_, err = newKeyring(c, f.kind, key, StaticKey(key))
-		errs = errors.Join(errs, err, c.close())
+		errs = errors.Join(errs, err, c.Close())
 	}
 	return errs
 }
@@ -107,12 +108,12 @@ func (s *Store) RekeyLater(ctx context.Context, key crypto.Key) error {
 		return err
 	}
 	change := &rekeying{Store: s, to: to, access: access}
-	err = s.writer.do(ctx, &request{apply: func(c *conn) error { return change.vault(ctx, c) }})
+	err = s.writer.do(ctx, &request{apply: func(c *db.Conn) error { return change.vault(ctx, c) }})
 	if err == nil {
-		err = s.writer.do(ctx, &request{apply: func(c *conn) error { return change.conclude(ctx, c) }})
+		err = s.writer.do(ctx, &request{apply: func(c *db.Conn) error { return change.conclude(ctx, c) }})
 	}
 	s.masters.Store(to)
 	s.keys.master.Store(to.vault)
 	s.trail.keys.master.Store(to.access)
-	return errors.Join(err, access.close())
+	return errors.Join(err, access.Close())
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/ncruces/go-sqlite3"
 )
 
@@ -15,15 +16,15 @@ func SchemaDigests() (expected, made map[string]string, err error) {
 	expected, made = map[string]string{}, map[string]string{}
 	for _, k := range []kind{vaultFile, accessFile} {
 		expected[k.name] = k.schemas[len(k.schemas)-1]
-		db, err := sqlite3.Open(":memory:")
+		opened, err := sqlite3.Open(":memory:")
 		if err != nil {
 			return nil, nil, err
 		}
-		c := &conn{Conn: db, stmts: map[string]*statement{}}
+		c := db.Wrap(opened)
 		if err = c.Exec(k.tables); err == nil {
 			made[k.name], err = schemaDigest(c)
 		}
-		if err := errors.Join(err, c.close()); err != nil {
+		if err := errors.Join(err, c.Close()); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -32,8 +33,8 @@ func SchemaDigests() (expected, made map[string]string, err error) {
 
 // SchemaNumber returns PRAGMA schema_version of the trail's file.
 func (s *Store) SchemaNumber() (number string, err error) {
-	err = s.trail.readers.read(context.Background(), func(c *conn) (err error) {
-		number, err = c.pragma("schema_version")
+	err = s.trail.readers.read(context.Background(), func(c *db.Conn) (err error) {
+		number, err = c.Pragma("schema_version")
 		return err
 	})
 	return number, err
@@ -41,7 +42,7 @@ func (s *Store) SchemaNumber() (number string, err error) {
 
 // WriterRunsOne has the writer run a statement as this package runs its own.
 func (s *Store) WriterRunsOne(sql string) error {
-	return s.writer.do(context.Background(), &request{apply: func(c *conn) error { return c.run(sql) }})
+	return s.writer.do(context.Background(), &request{apply: func(c *db.Conn) error { return c.Run(sql) }})
 }
 
 // TrailSynced reports whether all entries are known to be on the disk.

@@ -8,21 +8,22 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
 
 // Rows decodes rows of every table, with whatever in their columns.
 type Rows struct {
-	c    *conn
+	c    *db.Conn
 	keys *keyring
 }
 
 // NewRows makes one with keys that nobody else has.
 func NewRows() (*Rows, error) {
-	db, err := sqlite3.Open(":memory:")
+	opened, err := sqlite3.Open(":memory:")
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: db, stmts: map[string]*statement{}}
+	c := db.Wrap(opened)
 	err = vaultFile.migrate(context.Background(), c)
 	if err != nil {
 		return nil, err
@@ -32,7 +33,7 @@ func NewRows() (*Rows, error) {
 }
 
 // Close releases the connection.
-func (r *Rows) Close() error { return r.c.close() }
+func (r *Rows) Close() error { return r.c.Close() }
 
 // manyColumns gives more columns than any row has, by turns of the three kinds.
 const manyColumns = `SELECT ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3,
@@ -40,7 +41,7 @@ const manyColumns = `SELECT ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, 
 
 // Hold reports whether any kind of row with these columns would authenticate.
 func (r *Rows) Hold(columns ...any) (held bool, err error) {
-	err = r.c.each(manyColumns, func(row *sqlite3.Stmt) error {
+	err = r.c.Each(manyColumns, func(row *sqlite3.Stmt) error {
 		log := scanLog(row)
 		_, asHead := scanHead(r.keys, row)
 		_, asProject := scanProject(r.keys, row)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
@@ -79,14 +80,14 @@ func (s *Store) Synchronous() (vault, access []string, err error) {
 }
 
 func (f *file) synchronous() (levels []string, err error) {
-	ask := func(c *conn) error {
-		level, err := c.pragma("synchronous")
+	ask := func(c *db.Conn) error {
+		level, err := c.Pragma("synchronous")
 		levels = append(levels, level)
 		return err
 	}
 	err = f.writer.do(context.Background(), &request{apply: ask})
 	// All readers at once, so that each connection is asked.
-	var connections []*conn
+	var connections []*db.Conn
 	for range cap(f.readers.slots) {
 		c, taken := f.readers.take(context.Background())
 		if c == nil && taken == nil {
@@ -103,7 +104,7 @@ func (f *file) synchronous() (levels []string, err error) {
 
 // LimitMemory takes memory from the connections of the secrets' file that are open now.
 func (s *Store) LimitMemory(bytes int64) error {
-	limit := func(c *conn) error {
+	limit := func(c *db.Conn) error {
 		c.HardHeapLimit(bytes)
 		return nil
 	}
@@ -128,7 +129,7 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 		return err
 	}
 	change := &rekeying{Store: s, to: to, access: access}
-	err = s.writer.do(ctx, &request{apply: func(c *conn) error {
+	err = s.writer.do(ctx, &request{apply: func(c *db.Conn) error {
 		switch step {
 		case 2:
 			return change.vault(ctx, c)
@@ -141,7 +142,7 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 		}
 		return errors.Join(change.settle(ctx, from), change.announce(ctx, from))
 	}})
-	return errors.Join(err, access.close())
+	return errors.Join(err, access.Close())
 }
 
 // WithoutWALIndex has PRAGMA data_version tell whether the cache is fresh.
@@ -172,7 +173,7 @@ func (s *Store) GetAround(ctx context.Context, addr myvault.Address, between fun
 		return err
 	}
 	var r *row
-	err = s.readers.read(ctx, func(c *conn) (err error) {
+	err = s.readers.read(ctx, func(c *db.Conn) (err error) {
 		r, _, err = s.current(c, addr, 0)
 		return err
 	})
@@ -198,7 +199,7 @@ func (s *Store) Cached() (rows int, bytes int64) {
 // AfterRefreshQuery calls f once, after the next refresh of the cache has read the log.
 func (s *Store) AfterRefreshQuery(f func()) {
 	read := s.fresh.read
-	s.fresh.read = func(ctx context.Context, query func(*conn) error) error {
+	s.fresh.read = func(ctx context.Context, query func(*db.Conn) error) error {
 		s.fresh.read = read
 		err := read(ctx, query)
 		f()
@@ -226,12 +227,12 @@ func (s *Store) WaitForTurn(d time.Duration) { s.writer.turn.Timeout = d }
 // and lets it go on.
 func AskedTwice() (stop func()) {
 	begun, goOn := make(chan struct{}, 2), make(chan struct{}, 2)
-	k := startCheckpointer(&conn{broken: true}, func() (*conn, error) {
+	k := startCheckpointer(&db.Conn{Broken: true}, func() (*db.Conn, error) {
 		begun <- struct{}{}
 		<-goOn
 		return nil, errDone
 	}, &writer{}, nil)
-	k.pages = checkpointAt
+	k.pages = db.CheckpointPages
 	k.bound(nil)
 	<-begun
 	k.pages += retryAfter
@@ -249,7 +250,7 @@ func (s *Store) KnownHeads() (heads, bytes int) { return len(s.known.heads), s.k
 
 // WriterRuns has the writer's own connection run a statement, which no other program can.
 func (s *Store) WriterRuns(sql string) error {
-	return s.writer.do(context.Background(), &request{apply: func(c *conn) error { return c.Exec(sql) }})
+	return s.writer.do(context.Background(), &request{apply: func(c *db.Conn) error { return c.Exec(sql) }})
 }
 
 // KnownHeadsSum gives what KnownHeads counts, counted again.
@@ -262,9 +263,9 @@ func (s *Store) KnownHeadsSum() (bytes int) {
 
 // CommitWithoutSync is a commit that succeeds though the log was not synced.
 func CommitWithoutSync() error {
-	f := &connFiles{whole: true, log: &connFile{}}
-	return f.gather(func() error {
-		_, err := f.log.hold([]byte("a frame"), 0)
+	f := &db.ConnFiles{Whole: true, Log: &db.ConnFile{}}
+	return f.Gather(func() error {
+		_, err := f.Log.Hold([]byte("a frame"), 0)
 		return err
 	})
 }
@@ -274,7 +275,7 @@ func CommitWithoutSync() error {
 func (s *Store) CountScrubs() *atomic.Int64 {
 	var waits atomic.Int64
 	clean := s.writer.clean
-	s.writer.clean = func(ctx context.Context, c *conn, wait time.Duration) error {
+	s.writer.clean = func(ctx context.Context, c *db.Conn, wait time.Duration) error {
 		if wait > 0 {
 			waits.Add(1)
 		}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/writelock"
@@ -22,7 +23,7 @@ type file struct {
 	path    string
 	keys    *keyring
 	opened  map[string]os.FileInfo // by path
-	anchor  *conn                  // keeps the write-ahead log while other connections come and go
+	anchor  *db.Conn               // keeps the write-ahead log while other connections come and go
 	readers *pool
 	writer  *writer
 	probe   probe
@@ -75,17 +76,17 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 	}
 	f := &file{kind: k, options: o, checks: make(chan struct{}, 1), path: filepath.Join(dir, k.name), unwatch: func() {}}
 	inPlace := f.inPlace
-	if o.synchronous == syncFull {
+	if o.synchronous == db.SyncFull {
 		inPlace = f.inPlaceWithLog
 	}
-	reading := settings{vfs: o.vfs, synchronous: o.synchronous, cacheKB: readerCacheKB, readOnly: true, busy: busyTimeout}
-	f.readers = newPool(f, func(ctx context.Context) (*conn, error) { return f.connect(ctx, reading) })
+	reading := db.Settings{VFS: o.vfs, Synchronous: o.synchronous, CacheKB: db.ReaderCacheKB, ReadOnly: true, Busy: db.BusyTimeout}
+	f.readers = newPool(f, func(ctx context.Context) (*db.Conn, error) { return f.connect(ctx, reading) })
 	turn, err := writelock.Open(f.path)
 	if err != nil {
 		return nil, fault.FromEngine(ctx, err)
 	}
-	f.writer = &writer{turn: turn, inPlace: inPlace, clean: f.scrub, open: func() (*conn, error) {
-		return f.connect(context.Background(), settings{synchronous: o.synchronous, cacheKB: writerCacheKB})
+	f.writer = &writer{turn: turn, inPlace: inPlace, clean: f.scrub, open: func() (*db.Conn, error) {
+		return f.connect(context.Background(), db.Settings{Synchronous: o.synchronous, CacheKB: db.WriterCacheKB})
 	}}
 	f.writer.changed = f.checkSchema
 	f.writer.written = func() { f.overwrites.note() }
@@ -97,8 +98,8 @@ func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (
 }
 
 // begin opens the anchor and proves that the file is what it was made as.
-func (f *file) begin(ctx context.Context, key crypto.Key, reading settings) (err error) {
-	if f.anchor, err = connect(ctx, f.path, reading); err != nil { // it may be of an older version
+func (f *file) begin(ctx context.Context, key crypto.Key, reading db.Settings) (err error) {
+	if f.anchor, err = db.Connect(ctx, f.path, reading); err != nil { // it may be of an older version
 		return err
 	}
 	f.anchor.SetInterrupt(ctx) // until start
@@ -123,7 +124,7 @@ func (f *file) begin(ctx context.Context, key crypto.Key, reading settings) (err
 // start starts the writer.
 func (f *file) start() {
 	f.anchor.SetInterrupt(context.Background())
-	again := func() (*conn, error) {
+	again := func() (*db.Conn, error) {
 		if err := f.inPlace(); err != nil {
 			return nil, err
 		}
@@ -137,9 +138,9 @@ func (f *file) start() {
 func (f *file) abandon() error {
 	f.writer.turn.Close()
 	var errs error
-	for _, c := range []*conn{f.writer.conn, f.anchor} {
+	for _, c := range []*db.Conn{f.writer.conn, f.anchor} {
 		if c != nil {
-			errs = errors.Join(errs, f.leaveLog(c), c.close())
+			errs = errors.Join(errs, f.leaveLog(c), c.Close())
 		}
 	}
 	f.unwatch()
@@ -155,7 +156,7 @@ func (f *file) close() error {
 	f.writer.stop()
 	f.anchor = f.writer.log.stop()
 	err = errors.Join(err, f.leaveLog(f.anchor), f.leaveLog(f.writer.conn))
-	err = errors.Join(err, f.anchor.close(), f.writer.close())
+	err = errors.Join(err, f.anchor.Close(), f.writer.close())
 	f.unwatch()
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -47,7 +48,7 @@ func (f *file) syncFoundLog() {
 	ctx, cancel := context.WithTimeout(context.Background(), closingWithin)
 	defer cancel()
 	// A transaction begins with beforeWrite; this one has nothing else to do.
-	_ = f.writer.do(ctx, &request{apply: func(*conn) error { return errDone }})
+	_ = f.writer.do(ctx, &request{apply: func(*db.Conn) error { return errDone }})
 }
 
 // findLog notes that the file was opened with a log.
@@ -65,8 +66,8 @@ func (f *file) findLog() error {
 
 // leaveLog makes a connection leave the log alone when it closes, if it may not be on the
 // disk or the file was overwritten.
-func (f *file) leaveLog(c *conn) error {
-	if c == nil || c.broken || !f.writer.disk.logUnsynced() && f.inPlace() == nil {
+func (f *file) leaveLog(c *db.Conn) error {
+	if c == nil || c.Broken || !f.writer.disk.logUnsynced() && f.inPlace() == nil {
 		return nil
 	}
 	return fault.Guard(func() error {
@@ -92,12 +93,12 @@ func (f *file) proveTail(rows int) error {
 	if f.kind.name == accessFile.name {
 		sql = `SELECT seq, substr(body, 2, 2) FROM batch ORDER BY seq DESC LIMIT ?1`
 	}
-	version, err := f.anchor.number("user_version")
+	version, err := f.anchor.Number("user_version")
 	if err != nil || version != f.kind.version() {
 		return err // its tables may be others
 	}
 	next := int64(0)
-	return f.anchor.each(sql, func(row *sqlite3.Stmt) error {
+	return f.anchor.Each(sql, func(row *sqlite3.Stmt) error {
 		seq, entries := row.ColumnInt64(0), int64(1)
 		if n := row.ColumnRawBlob(1); len(n) == 2 {
 			entries = int64(binary.BigEndian.Uint16(n))

@@ -7,6 +7,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
 
 // headerWords is the size of a WAL-index header, in words of 8 bytes.
@@ -34,7 +35,7 @@ type freshness struct {
 	cache *cache
 	index atomic.Pointer[walIndex] // nil: not to be used
 	asked *dataVersion             // where there is no index
-	read  func(context.Context, func(*conn) error) error
+	read  func(context.Context, func(*db.Conn) error) error
 	store *Store
 
 	turn      chan struct{} // one place, for who refreshes
@@ -60,7 +61,7 @@ func newFreshness(c *cache, s *Store, index bool) *freshness {
 	if index {
 		fresh.index.Store(openWALIndex(s.path + "-shm"))
 	}
-	fresh.asked = &dataVersion{turn: make(chan struct{}, 1), open: func(ctx context.Context) (*conn, error) {
+	fresh.asked = &dataVersion{turn: make(chan struct{}, 1), open: func(ctx context.Context) (*db.Conn, error) {
 		if err := s.inPlace(); err != nil {
 			return nil, err
 		}
@@ -132,7 +133,7 @@ func (f *freshness) refresh(ctx context.Context) (*view, error) {
 // last position in next. A log that ends before the newest change that was seen is an older one.
 func (f *freshness) changes(ctx context.Context, v, next *view) (changed []myvault.Address, known bool, err error) {
 	newest := f.store.newest.Load()
-	err = f.read(ctx, func(c *conn) (err error) {
+	err = f.read(ctx, func(c *db.Conn) (err error) {
 		if v != nil {
 			changed, next.position, known, err = changedSince(c, v.position)
 		}
@@ -149,9 +150,9 @@ func (f *freshness) changes(ctx context.Context, v, next *view) (changed []myvau
 
 // changedSince gives the addresses that the log rows behind position name, and the last
 // position. known is false where they are too many, or the log is not the one it was.
-func changedSince(c *conn, position uint64) (changed []myvault.Address, last uint64, known bool, err error) {
+func changedSince(c *db.Conn, position uint64) (changed []myvault.Address, last uint64, known bool, err error) {
 	n := 0
-	err = c.each(`SELECT seq, project, path FROM log WHERE seq >= ?1 ORDER BY seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
+	err = c.Each(`SELECT seq, project, path FROM log WHERE seq >= ?1 ORDER BY seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
 		n++
 		last = uint64(row.ColumnInt64(0))
 		switch {
@@ -165,8 +166,8 @@ func changedSince(c *conn, position uint64) (changed []myvault.Address, last uin
 	return changed, last, known && n < maxChanged+2, err
 }
 
-func lastChange(c *conn) (seq uint64, err error) {
-	err = c.each(`SELECT seq FROM log ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
+func lastChange(c *db.Conn) (seq uint64, err error) {
+	err = c.Each(`SELECT seq FROM log ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
 		seq = uint64(row.ColumnInt64(0))
 		return nil
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -43,7 +44,7 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.V
 func (s *Store) fetch(ctx context.Context, addr myvault.Address, version myvault.Version, v *view) (secret myvault.Secret, err error) {
 	s.misses.Add(1)
 	var r *row
-	query := func(c *conn) (err error) {
+	query := func(c *db.Conn) (err error) {
 		r, secret, err = s.look(c, addr, version)
 		return err
 	}
@@ -62,7 +63,7 @@ func (s *Store) fetch(ctx context.Context, addr myvault.Address, version myvault
 }
 
 // look reads a secret through c. It gives the row of the address, too, if that was read.
-func (s *Store) look(c *conn, addr myvault.Address, version myvault.Version) (r *row, secret myvault.Secret, err error) {
+func (s *Store) look(c *db.Conn, addr myvault.Address, version myvault.Version) (r *row, secret myvault.Secret, err error) {
 	r, value, err := s.current(c, addr, version)
 	switch {
 	case err != nil:
@@ -83,11 +84,11 @@ const selectCurrent = `SELECT ` + headColumns + `, l.sealed FROM head h LEFT JOI
 
 // current reads the row of an address, one of no state where it never had a version, and
 // its value if that is the version wanted.
-func (s *Store) current(c *conn, addr myvault.Address, wanted myvault.Version) (r *row, value myvault.Value, err error) {
+func (s *Store) current(c *db.Conn, addr myvault.Address, wanted myvault.Version) (r *row, value myvault.Value, err error) {
 	r = &row{}
-	err = c.read(selectCurrent, func(b *binder) {
-		b.text(addr.Project)
-		b.text(addr.Path)
+	err = c.Read(selectCurrent, func(b *db.Binder) {
+		b.Text(addr.Project)
+		b.Text(addr.Path)
 	}, func(stmt *sqlite3.Stmt) (err error) {
 		if r.head, err = scanHeadOf(s.keys, addr, stmt); err != nil || r.State != myvault.Live {
 			return err
@@ -108,7 +109,7 @@ func (s *Store) current(c *conn, addr myvault.Address, wanted myvault.Version) (
 }
 
 // keep puts the record of the row, which was opened, into it, with what opens it.
-func (r *row) keep(c *conn, k *keyring, record []byte) error {
+func (r *row) keep(c *db.Conn, k *keyring, record []byte) error {
 	epoch, err := crypto.RecordEpoch(record)
 	if err == nil {
 		r.sealer, err = k.sealer(c, epoch)
@@ -118,7 +119,7 @@ func (r *row) keep(c *conn, k *keyring, record []byte) error {
 }
 
 // value opens the record of a log row for its reader.
-func (s *Store) value(c *conn, info myvault.Info, seq uint64, record []byte) (myvault.Value, error) {
+func (s *Store) value(c *db.Conn, info myvault.Info, seq uint64, record []byte) (myvault.Value, error) {
 	b, err := s.keys.open(c, placeOf(info.Address, info.Version), seq, record)
 	if err != nil {
 		return myvault.Value{}, err
@@ -128,7 +129,7 @@ func (s *Store) value(c *conn, info myvault.Info, seq uint64, record []byte) (my
 }
 
 // earlier reads a version that is not the current one.
-func (s *Store) earlier(c *conn, h head, wanted myvault.Version) (myvault.Secret, error) {
+func (s *Store) earlier(c *db.Conn, h head, wanted myvault.Version) (myvault.Secret, error) {
 	for p := (&past{addr: h.Address, next: h.seq}); p.next != 0; {
 		v, found, err := p.step(c, s.keys)
 		switch {
@@ -144,7 +145,7 @@ func (s *Store) earlier(c *conn, h head, wanted myvault.Version) (myvault.Secret
 			return myvault.Secret{}, myvault.ErrNotFound
 		}
 		var secret myvault.Secret
-		err = c.each(`SELECT sealed FROM log WHERE seq = ?1`, func(row *sqlite3.Stmt) error {
+		err = c.Each(`SELECT sealed FROM log WHERE seq = ?1`, func(row *sqlite3.Stmt) error {
 			value, err := s.value(c, v.Info, v.seq, row.ColumnRawBlob(0))
 			secret = myvault.Secret{Info: v.Info, Value: value}
 			return err

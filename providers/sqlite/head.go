@@ -7,6 +7,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -63,11 +64,11 @@ func scanHead(k *keyring, row *sqlite3.Stmt) (head, error) {
 		Info: myvault.Info{
 			Address:     myvault.Address{Project: text[:project], Path: text[project:path]},
 			Version:     myvault.Version(row.ColumnInt64(2)),
-			State:       myvault.State(smallAt(row, 3)),
-			At:          timeAt(row, 4),
+			State:       myvault.State(db.SmallAt(row, 3)),
+			At:          db.TimeAt(row, 4),
 			By:          text[path:],
-			Expires:     optionalAt(row, 6),
-			RotateAfter: optionalAt(row, 7),
+			Expires:     db.OptionalAt(row, 6),
+			RotateAfter: db.OptionalAt(row, 7),
 		},
 		seq:      uint64(row.ColumnInt64(8)),
 		valueSeq: uint64(row.ColumnInt64(9)),
@@ -89,10 +90,10 @@ func scanHeadOf(k *keyring, addr myvault.Address, row *sqlite3.Stmt) (head, erro
 }
 
 // head reads the head of an address; the zero head where it never had a version.
-func readHead(k *keyring, c *conn, addr myvault.Address) (h head, err error) {
-	err = c.read(`SELECT `+headColumns+` FROM head h WHERE h.project = ?1 AND h.path = ?2`, func(b *binder) {
-		b.text(addr.Project)
-		b.text(addr.Path)
+func readHead(k *keyring, c *db.Conn, addr myvault.Address) (h head, err error) {
+	err = c.Read(`SELECT `+headColumns+` FROM head h WHERE h.project = ?1 AND h.path = ?2`, func(b *db.Binder) {
+		b.Text(addr.Project)
+		b.Text(addr.Path)
 	}, func(row *sqlite3.Stmt) (err error) {
 		h, err = scanHeadOf(k, addr, row)
 		return err
@@ -109,23 +110,23 @@ const (
 
 // writeHead stamps and writes the head of an address, which is new or has one. An upsert takes
 // a third longer than either.
-func writeHead(k *keyring, c *conn, h head, isNew bool) error {
+func writeHead(k *keyring, c *db.Conn, h head, isNew bool) error {
 	statement := updateHead
 	if isNew {
 		statement = insertHead
 	}
-	return c.write(statement, func(b *binder) {
-		b.text(h.Project)
-		b.text(h.Path)
-		b.int(int64(h.Version))
-		b.int(int64(h.State))
-		b.time(h.At)
-		b.text(h.By)
-		b.optional(h.Expires)
-		b.optional(h.RotateAfter)
-		b.int(int64(h.seq))
-		b.int(int64(h.valueSeq))
-		b.blob(k.stamp.Sum(h.canonical(k.vault)))
+	return c.Write(statement, func(b *db.Binder) {
+		b.Text(h.Project)
+		b.Text(h.Path)
+		b.Int(int64(h.Version))
+		b.Int(int64(h.State))
+		b.Time(h.At)
+		b.Text(h.By)
+		b.Optional(h.Expires)
+		b.Optional(h.RotateAfter)
+		b.Int(int64(h.seq))
+		b.Int(int64(h.valueSeq))
+		b.Blob(k.stamp.Sum(h.canonical(k.vault)))
 	})
 }
 

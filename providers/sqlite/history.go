@@ -7,6 +7,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -27,7 +28,7 @@ type version struct {
 }
 
 // step reads one row. It gives a version where the row made one.
-func (p *past) step(c *conn, k *keyring) (v version, found bool, err error) {
+func (p *past) step(c *db.Conn, k *keyring) (v version, found bool, err error) {
 	r, err := readLogRow(k, c, p.next)
 	if err != nil {
 		return v, false, err
@@ -75,8 +76,8 @@ func (p *past) state(v myvault.Version) myvault.State {
 }
 
 // logRow reads a row of the log and proves its link in the chain.
-func readLogRow(k *keyring, c *conn, seq uint64) (r logRow, err error) {
-	err = c.each(`SELECT `+logColumns+` FROM log l WHERE l.seq = ?1`, func(row *sqlite3.Stmt) error {
+func readLogRow(k *keyring, c *db.Conn, seq uint64) (r logRow, err error) {
+	err = c.Each(`SELECT `+logColumns+` FROM log l WHERE l.seq = ?1`, func(row *sqlite3.Stmt) error {
 		r = scanLog(row)
 		return r.holds(k)
 	}, seq)
@@ -127,7 +128,7 @@ func (s *Store) versions(ctx context.Context, addr myvault.Address, before myvau
 
 // versionsPage reads some rows on; at first it looks up where the history ends.
 func (s *Store) versionsPage(ctx context.Context, p *past, first bool, read reading) (versions []version, err error) {
-	err = read(ctx, func(c *conn) error {
+	err = read(ctx, func(c *db.Conn) error {
 		if first {
 			if err := s.toEnd(c, p); err != nil {
 				return err
@@ -148,7 +149,7 @@ func (s *Store) versionsPage(ctx context.Context, p *past, first bool, read read
 }
 
 // toEnd looks up where the history ends.
-func (s *Store) toEnd(c *conn, p *past) error {
+func (s *Store) toEnd(c *db.Conn, p *past) error {
 	h, err := readHead(s.keys, c, p.addr)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -77,16 +78,16 @@ type keyring struct {
 
 // newKeyring reads the keys of an open file, as they are at one moment: another process may be
 // changing the master key.
-func newKeyring(c *conn, of kind, key crypto.Key, source KeySource) (k *keyring, err error) {
-	err = c.snapshot(func() error {
+func newKeyring(c *db.Conn, of kind, key crypto.Key, source KeySource) (k *keyring, err error) {
+	err = c.Snapshot(func() error {
 		k, err = readKeyring(c, of, key, source)
 		return err
 	})
 	return k, err
 }
 
-func readKeyring(c *conn, of kind, key crypto.Key, source KeySource) (*keyring, error) {
-	vault, err := c.meta(metaVault)
+func readKeyring(c *db.Conn, of kind, key crypto.Key, source KeySource) (*keyring, error) {
+	vault, err := c.Meta(metaVault)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func readKeyring(c *conn, of kind, key crypto.Key, source KeySource) (*keyring, 
 	if slot == nil {
 		return nil, myvault.ErrWrongKey
 	}
-	wrapped, err := c.meta(slot.trail)
+	wrapped, err := c.Meta(slot.trail)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +137,7 @@ func assemble(vault []byte, master *crypto.Master, trail crypto.Key) (*keyring, 
 }
 
 // createKeys makes the vault id and the keys of a new file, in a transaction of c.
-func createKeys(c *conn, key crypto.Key) (*keyring, error) {
+func createKeys(c *db.Conn, key crypto.Key) (*keyring, error) {
 	vault := make([]byte, crypto.VaultIDSize)
 	_, _ = rand.Read(vault)
 	master, err := crypto.NewMaster(key, vault)
@@ -153,22 +154,22 @@ func createKeys(c *conn, key crypto.Key) (*keyring, error) {
 		return nil, err
 	}
 	return keys, errors.Join(
-		c.setMeta(metaVault, vault),
-		c.setMeta(metaCheck, master.Check()),
-		c.setMeta(metaTrail, wrapped),
+		c.SetMeta(metaVault, vault),
+		c.SetMeta(metaCheck, master.Check()),
+		c.SetMeta(metaTrail, wrapped),
 	)
 }
 
 // createIncarnation names the life of a new store.
-func (k *keyring) createIncarnation(c *conn) error {
+func (k *keyring) createIncarnation(c *db.Conn) error {
 	id := make([]byte, 8)
 	_, _ = rand.Read(id)
-	return c.setMeta(metaIncarnation, append(id, k.stamp.Sum(k.incarnationRow(id))...))
+	return c.SetMeta(metaIncarnation, append(id, k.stamp.Sum(k.incarnationRow(id))...))
 }
 
 // incarnation reads the name, in hexadecimal digits.
-func (k *keyring) incarnation(c *conn) (string, error) {
-	value, err := c.meta(metaIncarnation)
+func (k *keyring) incarnation(c *db.Conn) (string, error) {
+	value, err := c.Meta(metaIncarnation)
 	if err != nil {
 		return "", err
 	}
@@ -180,7 +181,7 @@ func (k *keyring) incarnation(c *conn) (string, error) {
 
 // createEpoch makes a data key, whose epoch may begin at the log row first. The sealer is
 // not remembered: the transaction may still be rolled back.
-func (k *keyring) createEpoch(c *conn, epoch uint32, first uint64, at int64) (*crypto.Sealer, error) {
+func (k *keyring) createEpoch(c *db.Conn, epoch uint32, first uint64, at int64) (*crypto.Sealer, error) {
 	master, err := k.current(c)
 	if err != nil {
 		return nil, err
@@ -190,7 +191,7 @@ func (k *keyring) createEpoch(c *conn, epoch uint32, first uint64, at int64) (*c
 	if err != nil {
 		return nil, err
 	}
-	err = c.run(`INSERT INTO epoch(epoch, wrapped, first, at) VALUES(?1, ?2, ?3, ?4)`, epoch, wrapped, first, at)
+	err = c.Run(`INSERT INTO epoch(epoch, wrapped, first, at) VALUES(?1, ?2, ?3, ?4)`, epoch, wrapped, first, at)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +199,7 @@ func (k *keyring) createEpoch(c *conn, epoch uint32, first uint64, at int64) (*c
 }
 
 // sealer gives the cipher of an epoch, which it reads once through c.
-func (k *keyring) sealer(c *conn, epoch uint32) (*crypto.Sealer, error) {
+func (k *keyring) sealer(c *db.Conn, epoch uint32) (*crypto.Sealer, error) {
 	k.mu.RLock()
 	s := k.sealers[epoch]
 	k.mu.RUnlock()
@@ -222,7 +223,7 @@ func (k *keyring) sealer(c *conn, epoch uint32) (*crypto.Sealer, error) {
 
 // load opens the data keys that there are, so that a change of the master key by another
 // process does not matter for them. One that does not open is told of where it is needed.
-func (k *keyring) load(c *conn) error {
+func (k *keyring) load(c *db.Conn) error {
 	epochs, err := wrappedEpochs(c)
 	for _, epoch := range epochs {
 		if _, unopened := k.sealer(c, epoch); unopened != nil && !errors.Is(unopened, myvault.ErrTampered) {
@@ -233,8 +234,8 @@ func (k *keyring) load(c *conn) error {
 }
 
 // wrappedEpochs returns the epochs whose data key was not deleted.
-func wrappedEpochs(c *conn) (epochs []uint32, err error) {
-	err = c.each(`SELECT epoch FROM epoch WHERE wrapped <> x''`, func(row *sqlite3.Stmt) error {
+func wrappedEpochs(c *db.Conn) (epochs []uint32, err error) {
+	err = c.Each(`SELECT epoch FROM epoch WHERE wrapped <> x''`, func(row *sqlite3.Stmt) error {
 		epochs = append(epochs, uint32(row.ColumnInt64(0)))
 		return nil
 	})
@@ -242,9 +243,9 @@ func wrappedEpochs(c *conn) (epochs []uint32, err error) {
 }
 
 // dataKey reads and opens the key of an epoch.
-func dataKey(c *conn, master *crypto.Master, epoch uint32) (crypto.Key, error) {
+func dataKey(c *db.Conn, master *crypto.Master, epoch uint32) (crypto.Key, error) {
 	var wrapped []byte
-	err := c.each(`SELECT wrapped FROM epoch WHERE epoch = ?1`, func(row *sqlite3.Stmt) error {
+	err := c.Each(`SELECT wrapped FROM epoch WHERE epoch = ?1`, func(row *sqlite3.Stmt) error {
 		wrapped = row.ColumnBlob(0, nil)
 		return nil
 	}, epoch)
@@ -266,7 +267,7 @@ func (k *keyring) remember(s *crypto.Sealer) {
 }
 
 // open opens the record of the log row seq at its place.
-func (k *keyring) open(c *conn, at crypto.Place, seq uint64, record []byte) ([]byte, error) {
+func (k *keyring) open(c *db.Conn, at crypto.Place, seq uint64, record []byte) ([]byte, error) {
 	epoch, err := crypto.RecordEpoch(record)
 	if err != nil {
 		return nil, fault.Tampered("the record at log sequence %d", seq)

@@ -7,6 +7,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -21,7 +22,7 @@ func (s *Store) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvau
 }
 
 // reading runs a function on a connection for reading.
-type reading func(context.Context, func(*conn) error) error
+type reading func(context.Context, func(*db.Conn) error) error
 
 func (s *Store) list(ctx context.Context, r myvault.ListOptions, read reading) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
@@ -94,8 +95,8 @@ func (s *Store) listPage(ctx context.Context, r run, deleted bool, limit int, re
 	if deleted {
 		query = listGone
 	}
-	err = read(ctx, func(c *conn) error {
-		return c.each(query, func(row *sqlite3.Stmt) error {
+	err = read(ctx, func(c *db.Conn) error {
+		return c.Each(query, func(row *sqlite3.Stmt) error {
 			h, err := scanHead(s.keys, row)
 			if err == nil {
 				err = r.follows(h, infos)

@@ -9,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -37,7 +38,7 @@ func (w *writer) wait(busy *backoff, batch []*request, locked error) {
 	switch {
 	case !busy.wait(w.closing):
 		w.refuse(myvault.ErrClosed)
-	case busy.waited > busyTimeout:
+	case busy.waited > db.BusyTimeout:
 		w.disk.locked(locked)
 		w.refuse(locked)
 		*busy = backoff{}

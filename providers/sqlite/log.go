@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -93,35 +94,35 @@ const insertLog = `INSERT INTO log(seq, at, op, project, path, version, prev, au
 
 // insert writes the row. What is equal to its usual value is stored as NULL, which takes
 // one byte.
-func (r *logRow) insert(c *conn) error {
+func (r *logRow) insert(c *db.Conn) error {
 	e := &r.entry
-	return c.write(insertLog, func(b *binder) {
-		b.int(int64(e.Seq))
-		b.time(r.at)
-		b.int(int64(r.op))
-		b.text(e.Address.Project)
-		b.text(e.Address.Path)
-		b.int(int64(e.Version))
-		b.int(int64(r.prev))
-		b.text(r.author)
-		b.textUnless(r.description, "")
-		b.optional(r.expires)
-		b.optional(r.rotateAfter)
-		b.blob(r.destroyed.encode())
-		b.textUnless(e.Service, r.author)
-		b.textUnless(e.Via, "")
-		b.textUnless(e.Request, "")
-		b.textUnless(e.Remote, "")
-		b.textUnless(e.Action, r.op.String())
-		b.textUnless(string(e.Outcome), string(myvault.OutcomeOK))
-		b.intUnless(int64(e.Count), 1)
-		b.intUnless(e.First.UnixMicro(), e.At.UnixMicro())
-		b.intUnless(e.Last.UnixMicro(), e.At.UnixMicro())
-		b.intUnless(e.At.UnixMicro(), r.at.UnixMicro())
-		b.intUnless(int64(e.Seen), 0)
-		b.blob(r.digest)
-		b.blob(e.MAC)
-		b.blob(r.sealed)
+	return c.Write(insertLog, func(b *db.Binder) {
+		b.Int(int64(e.Seq))
+		b.Time(r.at)
+		b.Int(int64(r.op))
+		b.Text(e.Address.Project)
+		b.Text(e.Address.Path)
+		b.Int(int64(e.Version))
+		b.Int(int64(r.prev))
+		b.Text(r.author)
+		b.TextUnless(r.description, "")
+		b.Optional(r.expires)
+		b.Optional(r.rotateAfter)
+		b.Blob(r.destroyed.encode())
+		b.TextUnless(e.Service, r.author)
+		b.TextUnless(e.Via, "")
+		b.TextUnless(e.Request, "")
+		b.TextUnless(e.Remote, "")
+		b.TextUnless(e.Action, r.op.String())
+		b.TextUnless(string(e.Outcome), string(myvault.OutcomeOK))
+		b.IntUnless(int64(e.Count), 1)
+		b.IntUnless(e.First.UnixMicro(), e.At.UnixMicro())
+		b.IntUnless(e.Last.UnixMicro(), e.At.UnixMicro())
+		b.IntUnless(e.At.UnixMicro(), r.at.UnixMicro())
+		b.IntUnless(int64(e.Seen), 0)
+		b.Blob(r.digest)
+		b.Blob(e.MAC)
+		b.Blob(r.sealed)
 	})
 }
 
@@ -134,13 +135,13 @@ const logColumns = `l.seq, l.at, l.op, l.project, l.path, l.version, l.prev, l.a
 // scanLog reads a row of logColumns. What it gives is its own.
 func scanLog(row *sqlite3.Stmt) logRow {
 	r := logRow{
-		op:          myvault.Op(smallAt(row, 2)),
-		at:          timeAt(row, 1),
+		op:          myvault.Op(db.SmallAt(row, 2)),
+		at:          db.TimeAt(row, 1),
 		author:      row.ColumnText(7),
 		prev:        uint64(row.ColumnInt64(6)),
 		description: row.ColumnText(8),
-		expires:     optionalAt(row, 9),
-		rotateAfter: optionalAt(row, 10),
+		expires:     db.OptionalAt(row, 9),
+		rotateAfter: db.OptionalAt(row, 10),
 		destroyed:   decodeSpans(row.ColumnRawBlob(11)),
 		digest:      row.ColumnBlob(23, nil),
 		hasRecord:   row.ColumnText(26) == "blob",
@@ -150,14 +151,14 @@ func scanLog(row *sqlite3.Stmt) logRow {
 	e.Seq = uint64(row.ColumnInt64(0))
 	e.Address = myvault.Address{Project: row.ColumnText(3), Path: row.ColumnText(4)}
 	e.Version = myvault.Version(row.ColumnInt64(5))
-	e.Service = textOr(row, 12, r.author)
+	e.Service = db.TextOr(row, 12, r.author)
 	e.Via, e.Request, e.Remote = row.ColumnText(13), row.ColumnText(14), row.ColumnText(15)
-	e.Action = textOr(row, 16, r.op.String())
-	e.Outcome = myvault.Outcome(textOr(row, 17, string(myvault.OutcomeOK)))
-	e.Count = uint64(numberOr(row, 18, 1))
-	e.At = time.UnixMicro(numberOr(row, 21, r.at.UnixMicro())).UTC()
-	e.First = time.UnixMicro(numberOr(row, 19, e.At.UnixMicro())).UTC()
-	e.Last = time.UnixMicro(numberOr(row, 20, e.At.UnixMicro())).UTC()
+	e.Action = db.TextOr(row, 16, r.op.String())
+	e.Outcome = myvault.Outcome(db.TextOr(row, 17, string(myvault.OutcomeOK)))
+	e.Count = uint64(db.NumberOr(row, 18, 1))
+	e.At = time.UnixMicro(db.NumberOr(row, 21, r.at.UnixMicro())).UTC()
+	e.First = time.UnixMicro(db.NumberOr(row, 19, e.At.UnixMicro())).UTC()
+	e.Last = time.UnixMicro(db.NumberOr(row, 20, e.At.UnixMicro())).UTC()
 	e.Seen = uint64(row.ColumnInt64(22))
 	e.Destroyed = r.destroyed
 	e.MAC, e.Prev = row.ColumnBlob(24, nil), row.ColumnBlob(25, nil)

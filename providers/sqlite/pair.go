@@ -11,13 +11,14 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // trailKept gives ErrMissing where vault.db remembers an access.db and none is there: one made
 // in its place would look as if nothing had been read. It changes nothing.
-func trailKept(c *conn, path string) error {
-	stored, err := c.meta(metaAccess)
+func trailKept(c *db.Conn, path string) error {
+	stored, err := c.Meta(metaAccess)
 	if err != nil || stored == nil {
 		return err
 	}
@@ -35,7 +36,7 @@ func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) 
 	id := s.trail.keys.vault
 	var known []byte
 	err = fault.Guard(func() error {
-		stored, err := s.anchor.meta(metaAccess)
+		stored, err := s.anchor.Meta(metaAccess)
 		if err == nil {
 			known, s.pairedSince, err = readPair(s.keys, stored)
 		}
@@ -64,7 +65,7 @@ func (s *Store) pairWith(ctx context.Context, id []byte, renewed bool) error {
 		return err
 	}
 	c := s.writer.conn
-	return c.transaction(ctx, func() error {
+	return c.Transaction(ctx, func() error {
 		if err := s.beforeWrite(); err != nil {
 			return err
 		}
@@ -76,7 +77,7 @@ func (s *Store) pairWith(ctx context.Context, id []byte, renewed bool) error {
 			}
 			value = binary.BigEndian.AppendUint64(value, s.pairedSince)
 		}
-		return c.setMeta(metaAccess, append(value, s.keys.stamp.Sum(pairRow(s.keys, value))...))
+		return c.SetMeta(metaAccess, append(value, s.keys.stamp.Sum(pairRow(s.keys, value))...))
 	})
 }
 
@@ -97,8 +98,8 @@ func readPair(k *keyring, stored []byte) (id []byte, since uint64, err error) {
 }
 
 // provePair is what Verify proves of it.
-func (v *verification) provePair(c *conn) error {
-	stored, err := c.meta(metaAccess)
+func (v *verification) provePair(c *db.Conn) error {
+	stored, err := c.Meta(metaAccess)
 	if err != nil {
 		return err
 	}

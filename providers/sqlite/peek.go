@@ -12,6 +12,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/readonly"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
@@ -48,13 +49,13 @@ func (k kind) peek(ctx context.Context, path string, key crypto.Key) error {
 func (k kind) peekOnce(path string, key crypto.Key) error {
 	ours := false
 	err := fault.Guard(func() (err error) {
-		db, err := sqlite3.OpenFlags(uri(path, readonly.VFS()), sqlite3.OPEN_READONLY|sqlite3.OPEN_URI)
+		opened, err := sqlite3.OpenFlags(db.URI(path, readonly.VFS()), sqlite3.OPEN_READONLY|sqlite3.OPEN_URI)
 		if err != nil {
 			return err
 		}
-		c := &conn{Conn: db, stmts: map[string]*statement{}}
-		defer func() { err = errors.Join(err, c.close()) }()
-		if err := c.writeNothing(); err != nil {
+		c := db.Wrap(opened)
+		defer func() { err = errors.Join(err, c.Close()) }()
+		if err := c.ConfigureReadOnly(); err != nil {
 			return err
 		}
 		if err := k.identify(c); err != nil {
@@ -85,15 +86,15 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 }
 
 // identify refuses a file of another kind, or of a version that is not known.
-func (k kind) identify(c *conn) error {
-	application, err := c.number("application_id")
+func (k kind) identify(c *db.Conn) error {
+	application, err := c.Number("application_id")
 	if err != nil {
 		return err
 	}
 	if int32(application) != k.application {
 		return fmt.Errorf("%w: %s has another application id", fault.ErrForeign, k.name)
 	}
-	version, err := c.number("user_version")
+	version, err := c.Number("user_version")
 	if err == nil && version > k.version() {
 		err = fmt.Errorf("%w: %s has version %d and this program knows %d; use a newer program", fault.ErrNewer, k.name, version, k.version())
 	}
@@ -101,12 +102,12 @@ func (k kind) identify(c *conn) error {
 }
 
 // tryKey refuses a key that the file was not made with.
-func (k kind) tryKey(c *conn, key crypto.Key) error {
-	id, err := c.meta(metaVault)
+func (k kind) tryKey(c *db.Conn, key crypto.Key) error {
+	id, err := c.Meta(metaVault)
 	if err != nil {
 		return err
 	}
-	check, err := c.meta(metaCheck)
+	check, err := c.Meta(metaCheck)
 	if err != nil {
 		return err
 	}

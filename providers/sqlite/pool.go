@@ -9,23 +9,24 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // pool is a bounded number of connections for reading, opened when they are needed.
 type pool struct {
 	file   *file
-	open   func(context.Context) (*conn, error)
+	open   func(context.Context) (*db.Conn, error)
 	slots  chan struct{} // one for each that may be in use
-	idle   chan *conn    // those that are open and not in use
+	idle   chan *db.Conn // those that are open and not in use
 	closed chan struct{}
 	once   sync.Once
 }
 
 // newPool makes a pool of min(4, max(2, GOMAXPROCS)) connections.
-func newPool(of *file, open func(context.Context) (*conn, error)) *pool {
+func newPool(of *file, open func(context.Context) (*db.Conn, error)) *pool {
 	size := min(4, max(2, runtime.GOMAXPROCS(0)))
-	p := &pool{file: of, open: open, slots: make(chan struct{}, size), idle: make(chan *conn, size), closed: make(chan struct{})}
+	p := &pool{file: of, open: open, slots: make(chan struct{}, size), idle: make(chan *db.Conn, size), closed: make(chan struct{})}
 	for range size {
 		p.slots <- struct{}{}
 	}
@@ -34,8 +35,8 @@ func newPool(of *file, open func(context.Context) (*conn, error)) *pool {
 
 // read runs f on a connection, which is interrupted when ctx ends, if the schema of the file is
 // the one that was made. Several queries of f may see different states of the file; see snapshot.
-func (p *pool) read(ctx context.Context, f func(*conn) error) error {
-	return p.run(ctx, func(c *conn) error {
+func (p *pool) read(ctx context.Context, f func(*db.Conn) error) error {
+	return p.run(ctx, func(c *db.Conn) error {
 		if err := p.file.checkSchema(c); err != nil {
 			return err
 		}
@@ -45,7 +46,7 @@ func (p *pool) read(ctx context.Context, f func(*conn) error) error {
 
 // run is read without the check, which takes 2 us: for what knows otherwise that the file has not
 // changed since one.
-func (p *pool) run(ctx context.Context, f func(*conn) error) error {
+func (p *pool) run(ctx context.Context, f func(*db.Conn) error) error {
 	c, err := p.take(ctx)
 	if err != nil {
 		return fault.FromEngine(ctx, err)
@@ -67,7 +68,7 @@ func (p *pool) run(ctx context.Context, f func(*conn) error) error {
 		return nil
 	}
 	if fault.HasCode(err, sqlite3.NOMEM, sqlite3.IOERR, sqlite3.CANTOPEN, sqlite3.INTERNAL, sqlite3.MISUSE) {
-		c.spoil(err)
+		c.MarkBroken(err)
 	}
 	return fault.FromEngine(ctx, err)
 }
@@ -78,15 +79,15 @@ func (p *pool) ready(ctx context.Context) (done chan struct{}) {
 	done = make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = p.read(ctx, func(*conn) error { return nil })
+		_ = p.read(ctx, func(*db.Conn) error { return nil })
 	}()
 	return done
 }
 
 // snapshot is read where all queries of f see one state of the file.
-func (p *pool) snapshot(ctx context.Context, f func(*conn) error) error {
-	return p.run(ctx, func(c *conn) error {
-		return c.snapshot(func() error {
+func (p *pool) snapshot(ctx context.Context, f func(*db.Conn) error) error {
+	return p.run(ctx, func(c *db.Conn) error {
+		return c.Snapshot(func() error {
 			if err := p.file.checkSchema(c); err != nil {
 				return err
 			}
@@ -97,7 +98,7 @@ func (p *pool) snapshot(ctx context.Context, f func(*conn) error) error {
 
 // take waits until a connection may be used, and gives one that is open; nil where another is
 // to be opened.
-func (p *pool) take(ctx context.Context) (*conn, error) {
+func (p *pool) take(ctx context.Context) (*db.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -122,11 +123,11 @@ func (p *pool) take(ctx context.Context) (*conn, error) {
 }
 
 // give gives back what take gave, or what was opened in its place.
-func (p *pool) give(c *conn) {
+func (p *pool) give(c *db.Conn) {
 	switch {
 	case c == nil:
-	case c.broken:
-		_ = c.close()
+	case c.Broken:
+		_ = c.Close()
 	default:
 		p.idle <- c
 	}
@@ -143,7 +144,7 @@ func (p *pool) close() error {
 		}
 		close(p.idle)
 		for c := range p.idle {
-			errs = errors.Join(errs, c.close())
+			errs = errors.Join(errs, c.Close())
 		}
 	})
 	return errs

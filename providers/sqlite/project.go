@@ -9,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -18,7 +19,7 @@ const projectColumns = `name, description, is_default, at, author, mac`
 func scanProject(k *keyring, row *sqlite3.Stmt) (myvault.Project, error) {
 	p := myvault.Project{
 		Name: row.ColumnText(0), Description: row.ColumnText(1), Default: row.ColumnInt64(2) != 0,
-		At: timeAt(row, 3), By: row.ColumnText(4),
+		At: db.TimeAt(row, 3), By: row.ColumnText(4),
 	}
 	if n := row.ColumnInt64(2); n != int64(flag(p.Default)) || !k.stamp.Holds(projectRow(k, p), row.ColumnRawBlob(5)) {
 		return myvault.Project{}, fault.Tampered("a row of the table project")
@@ -26,16 +27,16 @@ func scanProject(k *keyring, row *sqlite3.Stmt) (myvault.Project, error) {
 	return p, nil
 }
 
-func writeProject(k *keyring, c *conn, p myvault.Project) error {
-	return c.run(`INSERT INTO project(name, description, is_default, at, author, mac) VALUES(?1, ?2, ?3, ?4, ?5, ?6)
+func writeProject(k *keyring, c *db.Conn, p myvault.Project) error {
+	return c.Run(`INSERT INTO project(name, description, is_default, at, author, mac) VALUES(?1, ?2, ?3, ?4, ?5, ?6)
 		ON CONFLICT(name) DO UPDATE SET description = ?2, is_default = ?3, at = ?4, author = ?5, mac = ?6`,
 		p.Name, p.Description, p.Default, p.At.UnixMicro(), p.By, k.stamp.Sum(projectRow(k, p)))
 }
 
 // projects reads those rows of the register that the condition selects, by name. Rows that do
 // not stand in that order are no rows of this program.
-func readProjects(k *keyring, c *conn, condition string, args ...any) (projects []myvault.Project, err error) {
-	err = c.each(`SELECT `+projectColumns+` FROM project WHERE `+condition, func(row *sqlite3.Stmt) error {
+func readProjects(k *keyring, c *db.Conn, condition string, args ...any) (projects []myvault.Project, err error) {
+	err = c.Each(`SELECT `+projectColumns+` FROM project WHERE `+condition, func(row *sqlite3.Stmt) error {
 		p, err := scanProject(k, row)
 		if n := len(projects); err == nil && n > 0 && p.Name <= projects[n-1].Name {
 			err = fault.Tampered("the order of the table project")
@@ -47,7 +48,7 @@ func readProjects(k *keyring, c *conn, condition string, args ...any) (projects 
 }
 
 // project gives the registered project of that name; found is false where there is none.
-func readProject(k *keyring, c *conn, name string) (p myvault.Project, found bool, err error) {
+func readProject(k *keyring, c *db.Conn, name string) (p myvault.Project, found bool, err error) {
 	projects, err := readProjects(k, c, `name = ?1`, name)
 	if err != nil || len(projects) == 0 {
 		return p, false, err
@@ -78,7 +79,7 @@ func (tx *transaction) enrol(name string) error {
 
 func (tx *transaction) addProject(p myvault.Project) error {
 	registered := 0
-	err := tx.c.each(`SELECT count(*) FROM project`, func(row *sqlite3.Stmt) error {
+	err := tx.c.Each(`SELECT count(*) FROM project`, func(row *sqlite3.Stmt) error {
 		registered = row.ColumnInt(0)
 		return nil
 	})
@@ -152,7 +153,7 @@ func (tx *transaction) deleteProject(name string, r *logRow) error {
 		return err
 	}
 	live := false
-	err := tx.c.each(`SELECT 1 FROM head WHERE project = ?1 AND state = 1 LIMIT 1`, func(*sqlite3.Stmt) error {
+	err := tx.c.Each(`SELECT 1 FROM head WHERE project = ?1 AND state = 1 LIMIT 1`, func(*sqlite3.Stmt) error {
 		live = true
 		return nil
 	}, name)
@@ -163,7 +164,7 @@ func (tx *transaction) deleteProject(name string, r *logRow) error {
 		return myvault.ErrNotEmpty
 	}
 	delete(tx.enrolled, name)
-	if err := tx.c.run(`DELETE FROM project WHERE name = ?1`, name); err != nil {
+	if err := tx.c.Run(`DELETE FROM project WHERE name = ?1`, name); err != nil {
 		return err
 	}
 	return tx.append(tx.c, r)
@@ -179,7 +180,7 @@ func (s *Store) listProjects(ctx context.Context, from string, read reading) ite
 	return func(yield func(myvault.Project, error) bool) {
 		for more := true; more; {
 			var projects []myvault.Project
-			err := read(ctx, func(c *conn) (err error) {
+			err := read(ctx, func(c *db.Conn) (err error) {
 				projects, err = readProjects(s.keys, c, `name >= ?1 ORDER BY name LIMIT ?2`, from, page)
 				if err == nil && len(projects) > 0 && projects[0].Name < from {
 					err = fault.Tampered("the order of the table project")

@@ -9,26 +9,27 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // prune removes the entries up to one, which was proved in the batch of that key, and keeps its link.
-func pruneEntries(k *keyring, c *conn, last myvault.Entry, row int64) error {
+func pruneEntries(k *keyring, c *db.Conn, last myvault.Entry, row int64) error {
 	if err := splitBatch(c, last.Seq, row); err != nil {
 		return err
 	}
 	for _, sql := range []string{`DELETE FROM batch WHERE seq <= ?1`, `DELETE FROM pruned WHERE seq < ?1`} {
-		if err := c.run(sql, last.Seq); err != nil {
+		if err := c.Run(sql, last.Seq); err != nil {
 			return err
 		}
 	}
-	return c.run(`INSERT INTO pruned(seq, link, at, mac) VALUES(?1, ?2, ?3, ?4)`,
+	return c.Run(`INSERT INTO pruned(seq, link, at, mac) VALUES(?1, ?2, ?3, ?4)`,
 		last.Seq, last.MAC, last.At.UnixMicro(), k.stamp.Sum(prunedRow(k, last.Seq, last.MAC, last.At)))
 }
 
 // split puts the entries of a batch that stand behind one in it into a row of their own. No
 // other batch may begin before that entry, for it would go unproved.
-func splitBatch(c *conn, last uint64, row int64) error {
+func splitBatch(c *db.Conn, last uint64, row int64) error {
 	r, found, err := readBatch(c, `SELECT seq, body FROM batch WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1`, last)
 	if err != nil || !found {
 		return err
@@ -45,18 +46,18 @@ func splitBatch(c *conn, last uint64, row int64) error {
 	if rest.n == 0 {
 		return nil
 	}
-	if taken, err := c.integer(`SELECT count(*) FROM batch WHERE seq = ?1`, rest.first); err != nil || taken != 0 {
+	if taken, err := c.Integer(`SELECT count(*) FROM batch WHERE seq = ?1`, rest.first); err != nil || taken != 0 {
 		return cmp.Or(err, error(&fault.BadEntry{Chain: myvault.ChainAccess, Seq: rest.first, Reason: "it stands in two rows"}))
 	}
 	return rest.insert(c)
 }
 
 // pruned gives the link behind which the entries begin.
-func readPruned(k *keyring, c *conn) (link, error) {
+func readPruned(k *keyring, c *db.Conn) (link, error) {
 	begin := link{mac: crypto.Genesis()}
-	err := c.each(`SELECT seq, link, at, mac FROM pruned`, func(row *sqlite3.Stmt) error {
+	err := c.Each(`SELECT seq, link, at, mac FROM pruned`, func(row *sqlite3.Stmt) error {
 		found := link{uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil)}
-		if begin.seq != 0 || !k.stamp.Holds(prunedRow(k, found.seq, found.mac, timeAt(row, 2)), row.ColumnRawBlob(3)) {
+		if begin.seq != 0 || !k.stamp.Holds(prunedRow(k, found.seq, found.mac, db.TimeAt(row, 2)), row.ColumnRawBlob(3)) {
 			return fault.Tampered("a row of the table pruned")
 		}
 		begin = found
@@ -66,8 +67,8 @@ func readPruned(k *keyring, c *conn) (link, error) {
 }
 
 // prunedUpTo returns the sequence of the last entry that was pruned, which is not proved here.
-func prunedUpTo(c *conn) (uint64, error) {
-	seq, err := c.integer(`SELECT max(seq) FROM pruned`)
+func prunedUpTo(c *db.Conn) (uint64, error) {
+	seq, err := c.Integer(`SELECT max(seq) FROM pruned`)
 	return uint64(seq), err
 }
 

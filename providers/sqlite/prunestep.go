@@ -9,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -46,12 +47,12 @@ func (f *file) needsRoom(ctx context.Context, err error) error {
 
 // roomNeeded returns by how much the database grows when its log is copied into it.
 func (f *file) roomNeeded(ctx context.Context) (bytes int64) {
-	_ = f.readers.read(context.WithoutCancel(ctx), func(c *conn) error {
-		pages, err := c.number("page_count")
+	_ = f.readers.read(context.WithoutCancel(ctx), func(c *db.Conn) error {
+		pages, err := c.Number("page_count")
 		if err != nil {
 			return err
 		}
-		size, err := c.number("page_size")
+		size, err := c.Number("page_size")
 		if info, missing := os.Stat(f.path); err == nil && missing == nil {
 			bytes = max(0, pages*size-info.Size()+1<<20-1)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -48,9 +49,9 @@ func (s *Store) rekey(ctx context.Context, to *masters) error {
 	}
 	change := &rekeying{Store: s, to: to, access: access}
 	// Whoever changes access.db holds the lock of vault.db, so only one does at a time.
-	err = s.writer.do(ctx, &request{apply: func(c *conn) error { return change.vault(ctx, c) }})
+	err = s.writer.do(ctx, &request{apply: func(c *db.Conn) error { return change.vault(ctx, c) }})
 	if err == nil {
-		if err = s.writer.do(ctx, &request{apply: func(c *conn) error { return change.conclude(ctx, c) }}); err != nil {
+		if err = s.writer.do(ctx, &request{apply: func(c *db.Conn) error { return change.conclude(ctx, c) }}); err != nil {
 			err = fmt.Errorf("%w: vault.db has changed to the new key: %w", myvault.ErrUnknownOutcome, err)
 		}
 	}
@@ -63,7 +64,7 @@ func (s *Store) rekey(ctx context.Context, to *masters) error {
 			err = errors.Join(err, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, fault.FromEngine(ctx, old)))
 		}
 	}
-	return errors.Join(err, access.close())
+	return errors.Join(err, access.Close())
 }
 
 // masters are what one master key derives for both files.
@@ -82,11 +83,11 @@ func (s *Store) mastersOf(key crypto.Key) (*masters, error) {
 type rekeying struct {
 	*Store
 	to     *masters
-	access *conn // durable at each commit: vault.db must not change before it
+	access *db.Conn // durable at each commit: vault.db must not change before it
 }
 
 // vault has access.db take the new key, then changes vault.db to it.
-func (r *rekeying) vault(ctx context.Context, c *conn) error {
+func (r *rekeying) vault(ctx context.Context, c *db.Conn) error {
 	from, err := r.present(ctx, c)
 	if err != nil || from == r.to {
 		return err
@@ -102,8 +103,8 @@ func (r *rekeying) vault(ctx context.Context, c *conn) error {
 
 // present gives those masters that open vault.db now: the new ones where a Rekey before
 // came so far, else those known or those of the source.
-func (r *rekeying) present(ctx context.Context, c *conn) (*masters, error) {
-	check, err := c.meta(metaCheck)
+func (r *rekeying) present(ctx context.Context, c *db.Conn) (*masters, error) {
+	check, err := c.Meta(metaCheck)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +126,7 @@ func (r *rekeying) present(ctx context.Context, c *conn) (*masters, error) {
 
 // settle ends what an earlier Rekey left, so that access.db has the key of vault.db in force.
 func (r *rekeying) settle(ctx context.Context, from *masters) error {
-	return r.access.transaction(ctx, func() error {
+	return r.access.Transaction(ctx, func() error {
 		if err := r.trail.beforeWrite(); err != nil {
 			return err
 		}
@@ -144,7 +145,7 @@ func (r *rekeying) settle(ctx context.Context, from *masters) error {
 
 // announce puts the new key beside the old one in access.db.
 func (r *rekeying) announce(ctx context.Context, from *masters) error {
-	return r.access.transaction(ctx, func() error {
+	return r.access.Transaction(ctx, func() error {
 		if err := r.trail.beforeWrite(); err != nil {
 			return err
 		}
@@ -152,13 +153,13 @@ func (r *rekeying) announce(ctx context.Context, from *masters) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(r.access.setMeta(metaNextCheck, r.to.access.Check()), r.access.setMeta(metaNextTrail, wrapped))
+		return errors.Join(r.access.SetMeta(metaNextCheck, r.to.access.Check()), r.access.SetMeta(metaNextTrail, wrapped))
 	})
 }
 
 // conclude drops the old key from access.db, once vault.db has the new one.
-func (r *rekeying) conclude(ctx context.Context, c *conn) error {
-	check, err := c.meta(metaCheck)
+func (r *rekeying) conclude(ctx context.Context, c *db.Conn) error {
+	check, err := c.Meta(metaCheck)
 	if err != nil {
 		return err
 	}
@@ -170,7 +171,7 @@ func (r *rekeying) conclude(ctx context.Context, c *conn) error {
 
 // rewrap changes a file from one master key to another, in a transaction of c. Data keys
 // that were deleted stay so.
-func rewrap(c *conn, from, to *crypto.Master) error {
+func rewrap(c *db.Conn, from, to *crypto.Master) error {
 	trail, err := rewrapTrail(c, from, to)
 	if err != nil {
 		return err
@@ -188,16 +189,16 @@ func rewrap(c *conn, from, to *crypto.Master) error {
 		if err != nil {
 			return err
 		}
-		if err := c.run(`UPDATE epoch SET wrapped = ?2 WHERE epoch = ?1`, epoch, wrapped); err != nil {
+		if err := c.Run(`UPDATE epoch SET wrapped = ?2 WHERE epoch = ?1`, epoch, wrapped); err != nil {
 			return err
 		}
 	}
-	return errors.Join(c.setMeta(metaCheck, to.Check()), c.setMeta(metaTrail, trail))
+	return errors.Join(c.SetMeta(metaCheck, to.Check()), c.SetMeta(metaTrail, trail))
 }
 
 // rewrapTrail gives the trail key in force, wrapped under another master key.
-func rewrapTrail(c *conn, from, to *crypto.Master) ([]byte, error) {
-	wrapped, err := c.meta(metaTrail)
+func rewrapTrail(c *db.Conn, from, to *crypto.Master) ([]byte, error) {
+	wrapped, err := c.Meta(metaTrail)
 	if err != nil {
 		return nil, err
 	}
@@ -209,13 +210,13 @@ func rewrapTrail(c *conn, from, to *crypto.Master) ([]byte, error) {
 }
 
 // promote puts the new key in the place of the old one, in a transaction of c.
-func promote(c *conn) error {
+func promote(c *db.Conn) error {
 	for _, name := range [][2]string{{metaNextCheck, metaCheck}, {metaNextTrail, metaTrail}} {
-		value, err := c.meta(name[0])
+		value, err := c.Meta(name[0])
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(c.setMeta(name[1], value), c.dropMeta(name[0])); err != nil {
+		if err := errors.Join(c.SetMeta(name[1], value), c.DropMeta(name[0])); err != nil {
 			return err
 		}
 	}
@@ -245,7 +246,7 @@ func (t *Trail) rekey(ctx context.Context, to *crypto.Master) error {
 		return fault.FromEngine(ctx, err)
 	}
 	err = fault.Guard(func() error {
-		err := c.transaction(ctx, func() error {
+		err := c.Transaction(ctx, func() error {
 			if err := t.beforeWrite(); err != nil {
 				return err
 			}
@@ -261,5 +262,5 @@ func (t *Trail) rekey(ctx context.Context, to *crypto.Master) error {
 		t.keys.master.Store(to)
 		return t.scrub(ctx, c, scrubTimeout)
 	})
-	return errors.Join(fault.FromEngine(ctx, err), c.close())
+	return errors.Join(fault.FromEngine(ctx, err), c.Close())
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -35,8 +36,8 @@ func (v *verification) replay(r *logRow) {
 }
 
 // projects compares the register with what the log says of it.
-func (v *verification) projects(c *conn) error {
-	err := c.each(`SELECT `+projectColumns+` FROM project`, func(row *sqlite3.Stmt) error {
+func (v *verification) projects(c *db.Conn) error {
+	err := c.Each(`SELECT `+projectColumns+` FROM project`, func(row *sqlite3.Stmt) error {
 		p, err := scanProject(v.keys, row)
 		if err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -52,7 +53,7 @@ const (
 // left. progress, unless it is nil, is called after each step. [myvault.ErrTampered] where a
 // record does not authenticate: it stays as it is, and so do all keys.
 func (s *Store) Reencrypt(ctx context.Context, progress func(Reencryption)) (r Reencryption, err error) {
-	err = s.readers.read(ctx, func(c *conn) error {
+	err = s.readers.read(ctx, func(c *db.Conn) error {
 		begun, err := readEpochStarts(c)
 		r.Epoch = uint32(len(begun))
 		return err
@@ -95,7 +96,7 @@ func (s *Store) resealAll(ctx context.Context, r *Reencryption, progress func(Re
 		}
 		found += uint64(len(rows))
 		var done uint64
-		err = s.writer.do(ctx, &request{apply: func(c *conn) (err error) {
+		err = s.writer.do(ctx, &request{apply: func(c *db.Conn) (err error) {
 			done, err = s.resealRows(c, rows)
 			return err
 		}})
@@ -111,13 +112,13 @@ func (s *Store) resealAll(ctx context.Context, r *Reencryption, progress func(Re
 // sealedBefore gives some rows behind one whose records are of earlier epochs, and where to go on.
 func (s *Store) sealedBefore(ctx context.Context, epoch uint32, after uint64) (rows []uint64, next uint64, more bool, err error) {
 	size := int64(0)
-	err = s.readers.snapshot(ctx, func(c *conn) error {
-		last, err := c.integer(`SELECT coalesce(max(seq), 0) FROM log`)
+	err = s.readers.snapshot(ctx, func(c *db.Conn) error {
+		last, err := c.Integer(`SELECT coalesce(max(seq), 0) FROM log`)
 		if err != nil {
 			return err
 		}
 		next = min(after+scanRows, uint64(last))
-		err = c.each(`SELECT seq, length(sealed) FROM log WHERE seq > ?1 AND seq <= ?2 AND sealed IS NOT NULL
+		err = c.Each(`SELECT seq, length(sealed) FROM log WHERE seq > ?1 AND seq <= ?2 AND sealed IS NOT NULL
 			AND substr(sealed, 2, 4) < ?3 ORDER BY seq LIMIT ?4`, func(row *sqlite3.Stmt) error {
 			if size += row.ColumnInt64(1); len(rows) == 0 || size <= resealBytes {
 				rows = append(rows, uint64(row.ColumnInt64(0)))
@@ -135,13 +136,13 @@ func (s *Store) sealedBefore(ctx context.Context, epoch uint32, after uint64) (r
 
 // resealRows seals the records of log rows under the newest epoch, in a transaction. What was
 // destroyed or sealed anew meanwhile is left alone.
-func (s *Store) resealRows(c *conn, rows []uint64) (done uint64, err error) {
+func (s *Store) resealRows(c *db.Conn, rows []uint64) (done uint64, err error) {
 	for _, seq := range rows {
 		r, err := readLogRow(s.keys, c, seq)
 		if err != nil {
 			return done, err
 		}
-		sealed, err := c.blob(`SELECT sealed FROM log WHERE seq = ?1`, seq)
+		sealed, err := c.Blob(`SELECT sealed FROM log WHERE seq = ?1`, seq)
 		if err != nil {
 			return done, err
 		}
@@ -156,7 +157,7 @@ func (s *Store) resealRows(c *conn, rows []uint64) (done uint64, err error) {
 	return done, nil
 }
 
-func (s *Store) reseal(c *conn, r *logRow, sealed []byte) error {
+func (s *Store) reseal(c *db.Conn, r *logRow, sealed []byte) error {
 	e := &r.entry
 	if err := checkRecord(s.keys, c, r, sealed); err != nil {
 		return err
@@ -169,10 +170,10 @@ func (s *Store) reseal(c *conn, r *logRow, sealed []byte) error {
 	record := s.tip.sealer.Seal(nil, at, value)
 	clear(value)
 	digest := sha256.Sum256(record)
-	if err := c.run(`UPDATE log SET sealed = ?2 WHERE seq = ?1`, e.Seq, record); err != nil {
+	if err := c.Run(`UPDATE log SET sealed = ?2 WHERE seq = ?1`, e.Seq, record); err != nil {
 		return err
 	}
-	return c.run(`INSERT INTO reseal(seq, digest, mac) VALUES(?1, ?2, ?3)
+	return c.Run(`INSERT INTO reseal(seq, digest, mac) VALUES(?1, ?2, ?3)
 		ON CONFLICT(seq) DO UPDATE SET digest = ?2, mac = ?3`,
 		e.Seq, digest[:], s.keys.stamp.Sum(resealRow(s.keys, r, digest[:], s.tip.epoch)))
 }
@@ -180,12 +181,12 @@ func (s *Store) reseal(c *conn, r *logRow, sealed []byte) error {
 // deleteKeys deletes the wrapped keys of earlier epochs, which no record needs any more, and
 // removes old bytes of records and keys.
 func (s *Store) deleteKeys(ctx context.Context, before uint32) (deleted uint64, err error) {
-	err = s.writer.do(ctx, &request{scrub: true, apply: func(c *conn) error {
+	err = s.writer.do(ctx, &request{scrub: true, apply: func(c *db.Conn) error {
 		deleted = 0
 		epochs, err := wrappedEpochs(c)
 		for _, epoch := range epochs {
 			if err == nil && epoch < before {
-				err = c.run(`UPDATE epoch SET wrapped = x'' WHERE epoch = ?1`, epoch)
+				err = c.Run(`UPDATE epoch SET wrapped = x'' WHERE epoch = ?1`, epoch)
 				deleted++
 			}
 		}
@@ -211,7 +212,7 @@ func resealRow(k *keyring, r *logRow, digest []byte, epoch uint32) []byte {
 
 // authentic proves that the record of a log row is the one that was written with it, or
 // what it was sealed anew as.
-func checkRecord(k *keyring, c *conn, r *logRow, sealed []byte) error {
+func checkRecord(k *keyring, c *db.Conn, r *logRow, sealed []byte) error {
 	digest := sha256.Sum256(sealed)
 	if bytes.Equal(digest[:], r.digest) {
 		return nil
@@ -219,7 +220,7 @@ func checkRecord(k *keyring, c *conn, r *logRow, sealed []byte) error {
 	epoch, err := crypto.RecordEpoch(sealed)
 	holds := false
 	if err == nil {
-		err = c.each(`SELECT digest, mac FROM reseal WHERE seq = ?1`, func(row *sqlite3.Stmt) error {
+		err = c.Each(`SELECT digest, mac FROM reseal WHERE seq = ?1`, func(row *sqlite3.Stmt) error {
 			holds = bytes.Equal(row.ColumnRawBlob(0), digest[:]) &&
 				k.stamp.Holds(resealRow(k, r, digest[:], epoch), row.ColumnRawBlob(1))
 			return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/trusted"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
@@ -175,7 +176,7 @@ func proved(ctx context.Context, dir string, key crypto.Key, c Config, earlier [
 
 // revive begins the new life of a store.
 func (s *Store) revive(ctx context.Context) error {
-	err := s.writer.do(ctx, &request{apply: func(c *conn) error {
+	err := s.writer.do(ctx, &request{apply: func(c *db.Conn) error {
 		if err := s.keys.createIncarnation(c); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -117,7 +118,7 @@ func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 // same transaction.
 func (p *pruning) step(ctx context.Context) (pruned uint64, err error) {
 	begun, old := p.begun, []myvault.Entry(nil)
-	err = p.writer.do(ctx, &request{apply: func(c *conn) (err error) {
+	err = p.writer.do(ctx, &request{apply: func(c *db.Conn) (err error) {
 		pruned = 0
 		if err := p.flush(c); err != nil { // what is committed together with it may go, too
 			return err
@@ -155,7 +156,7 @@ func (p *pruning) count(gone []myvault.Entry) {
 }
 
 // oldest gives the entries that go next, proved, and the key of the batch that the last one stands in.
-func (p *pruning) oldest(c *conn) (old []myvault.Entry, row int64, err error) {
+func (p *pruning) oldest(c *db.Conn) (old []myvault.Entry, row int64, err error) {
 	end := p.end.seq
 	if p.begun != 0 {
 		end = min(end, p.begun)
@@ -193,11 +194,11 @@ func (p *pruning) oldest(c *conn) (old []myvault.Entry, row int64, err error) {
 }
 
 // used gives how many bytes of the file hold something.
-func usedBytes(c *conn) (int64, error) {
+func usedBytes(c *db.Conn) (int64, error) {
 	var n [3]int64
 	for i, pragma := range []string{"page_count", "freelist_count", "page_size"} {
 		var err error
-		if n[i], err = c.number(pragma); err != nil {
+		if n[i], err = c.Number(pragma); err != nil {
 			return 0, err
 		}
 	}
@@ -280,7 +281,7 @@ func (p *pruning) slowly(ctx context.Context) error {
 
 // exceeds reports whether something has to go, without keeping writers from their work.
 func (t *Trail) exceeds(ctx context.Context, limit AccessLimit) (exceeds bool) {
-	err := t.readers.read(ctx, func(c *conn) error {
+	err := t.readers.read(ctx, func(c *db.Conn) error {
 		oldest, found, err := (&timeline{c: c, left: 1}).find(`seq >= ?1 ORDER BY seq`, 0)
 		if err != nil {
 			return err

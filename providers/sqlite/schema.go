@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -17,7 +18,7 @@ type kind struct {
 	// schemas are the digests of the schemas of the oldest version that can be opened and of
 	// those that follow; see schemaDigest. migrations[n] leads from schemas[n] to schemas[n+1].
 	schemas    []string
-	migrations []func(*conn) error
+	migrations []func(*db.Conn) error
 }
 
 // The kinds of file. The ids are "mvVt" and "mvTr" in ASCII.
@@ -34,7 +35,7 @@ var (
 			"5d252989c80ac3afd3e08f71071b1401358b84e4b80a542077bd9f25281e34c8",
 			"8b1515a8d2b0402deedd0d222411bdaa6ea0f286dcbc74056c9763ff6a1b7904",
 		},
-		migrations: []func(*conn) error{dropSingle},
+		migrations: []func(*db.Conn) error{dropSingle},
 	}
 )
 
@@ -150,11 +151,11 @@ CREATE TABLE batch(
 `
 
 // migrate brings the open file to the newest version, in one transaction.
-func (k kind) migrate(ctx context.Context, c *conn) error {
-	if version, err := c.number("user_version"); err != nil || version == k.version() {
+func (k kind) migrate(ctx context.Context, c *db.Conn) error {
+	if version, err := c.Number("user_version"); err != nil || version == k.version() {
 		return err
 	}
-	return c.transaction(ctx, func() error {
+	return c.Transaction(ctx, func() error {
 		// Another process may have been faster, and nothing foreign may pass into the new version.
 		version, err := k.checkSchema(c)
 		if err != nil {
@@ -175,8 +176,8 @@ func (k kind) migrate(ctx context.Context, c *conn) error {
 
 // dropSingle drops the table single of version 3 of access.db. It is empty: entries were only
 // written to it before the first release.
-func dropSingle(c *conn) error {
-	entries, err := c.integer(`SELECT count(*) FROM single`)
+func dropSingle(c *db.Conn) error {
+	entries, err := c.Integer(`SELECT count(*) FROM single`)
 	if err == nil && entries > 0 {
 		err = fmt.Errorf("%w: access.db has %d entries of a format from before the first release; prune them with the program that last opened it",
 			fault.ErrForeign, entries)

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/ncruces/go-sqlite3"
 )
@@ -14,8 +15,8 @@ import (
 // checkSchema compares the schema of the open file with the one that its version has, and
 // returns that version. What is planted in a schema changes what this package's statements mean:
 // a column with UNIQUE ON CONFLICT IGNORE makes an INSERT succeed that has inserted nothing.
-func (k kind) checkSchema(c *conn) (version int64, err error) {
-	if version, err = c.number("user_version"); err != nil {
+func (k kind) checkSchema(c *db.Conn) (version int64, err error) {
+	if version, err = c.Number("user_version"); err != nil {
 		return version, err
 	}
 	if version == 0 {
@@ -32,8 +33,8 @@ func (k kind) checkSchema(c *conn) (version int64, err error) {
 
 // checkEmpty refuses a file without a version that has tables: they must not be taken for those
 // of a first version.
-func (k kind) checkEmpty(c *conn) error {
-	objects, err := c.integer(`SELECT count(*) FROM sqlite_schema`)
+func (k kind) checkEmpty(c *db.Conn) error {
+	objects, err := c.Integer(`SELECT count(*) FROM sqlite_schema`)
 	if err == nil && objects > 0 {
 		err = k.foreignSchema()
 	}
@@ -46,9 +47,9 @@ func (k kind) foreignSchema() error {
 
 // checkHeader refuses settings in the header of a file that this program does not make, and that
 // change what is stored or compared. They stay as they are while a file is open.
-func (k kind) checkHeader(c *conn) error {
+func (k kind) checkHeader(c *db.Conn) error {
 	for pragma, want := range map[string]string{"encoding": "UTF-8", "auto_vacuum": "0"} {
-		got, err := c.pragma(pragma)
+		got, err := c.Pragma(pragma)
 		if err != nil {
 			return err
 		}
@@ -61,9 +62,9 @@ func (k kind) checkHeader(c *conn) error {
 
 // schemaDigest returns the SHA-256 of the rows of sqlite_schema, https://sqlite.org/schematab.html,
 // without the numbers of their pages.
-func schemaDigest(c *conn) (string, error) {
+func schemaDigest(c *db.Conn) (string, error) {
 	h := sha256.New()
-	err := c.each(`SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name, tbl_name, sql`, func(row *sqlite3.Stmt) error {
+	err := c.Each(`SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name, tbl_name, sql`, func(row *sqlite3.Stmt) error {
 		for column := range 4 {
 			text := row.ColumnRawText(column)
 			_, _ = h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(text))))
@@ -76,33 +77,33 @@ func schemaDigest(c *conn) (string, error) {
 
 // checkSchema checks the schema that the connection uses, unless that was done since it last
 // changed. The engine reads it again once the number in the file's header is another one.
-func (f *file) checkSchema(c *conn) error {
-	cookie, err := c.number("schema_version")
-	if err != nil || c.schemaChecked && cookie == c.schemaCookie {
+func (f *file) checkSchema(c *db.Conn) error {
+	cookie, err := c.Number("schema_version")
+	if err != nil || c.SchemaChecked && cookie == c.SchemaCookie {
 		return err
 	}
 	// The engine may read a bad schema now, and the number can be put back afterwards.
-	c.schemaChecked = false
+	c.SchemaChecked = false
 	version, err := f.kind.checkSchema(c)
 	if err == nil && version != f.kind.version() {
 		err = fault.Tampered("%s has version %d in place of %d", f.kind.name, version, f.kind.version())
 	}
 	if err == nil {
-		c.schemaChecked, c.schemaCookie = true, cookie
+		c.SchemaChecked, c.SchemaCookie = true, cookie
 	}
 	return err
 }
 
 // connect opens a connection to the file, whose schema it has checked.
-func (f *file) connect(ctx context.Context, s settings) (*conn, error) {
-	s.vfs = f.options.vfs
-	c, err := connect(ctx, f.path, s)
+func (f *file) connect(ctx context.Context, s db.Settings) (*db.Conn, error) {
+	s.VFS = f.options.vfs
+	c, err := db.Connect(ctx, f.path, s)
 	if err != nil {
 		return nil, err
 	}
 	outside := c.SetInterrupt(ctx)
 	if err := fault.Guard(func() error { return f.checkSchema(c) }); err != nil {
-		return nil, errors.Join(err, c.close())
+		return nil, errors.Join(err, c.Close())
 	}
 	c.SetInterrupt(outside)
 	return c, nil
@@ -110,21 +111,21 @@ func (f *file) connect(ctx context.Context, s settings) (*conn, error) {
 
 // migrate brings the file to the newest version.
 func (f *file) migrate(ctx context.Context) error {
-	if version, err := f.anchor.number("user_version"); err != nil || version == f.kind.version() {
+	if version, err := f.anchor.Number("user_version"); err != nil || version == f.kind.version() {
 		return err
 	}
 	if err := f.inPlace(); err != nil {
 		return err
 	}
-	c, err := connect(ctx, f.path, settings{vfs: f.options.vfs, synchronous: f.options.synchronous, cacheKB: readerCacheKB, busy: busyTimeout})
+	c, err := db.Connect(ctx, f.path, db.Settings{VFS: f.options.vfs, Synchronous: f.options.synchronous, CacheKB: db.ReaderCacheKB, Busy: db.BusyTimeout})
 	if err != nil {
 		return err
 	}
 	err = fault.Guard(func() error {
-		if err := c.transaction(ctx, f.beforeWrite); err != nil {
+		if err := c.Transaction(ctx, f.beforeWrite); err != nil {
 			return err
 		}
 		return f.kind.migrate(ctx, c)
 	})
-	return errors.Join(err, f.leaveLog(c), c.close())
+	return errors.Join(err, f.leaveLog(c), c.Close())
 }

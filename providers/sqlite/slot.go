@@ -5,6 +5,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
 
 // slot names where the check value and the trail key of one master key stand.
@@ -15,9 +16,9 @@ type slot struct{ check, trail string }
 var slots = []slot{{metaCheck, metaTrail}, {metaNextCheck, metaNextTrail}}
 
 // slotOf gives the slot of the master key in an open file, or nil.
-func slotOf(c *conn, m *crypto.Master) (*slot, error) {
+func slotOf(c *db.Conn, m *crypto.Master) (*slot, error) {
 	for i := range slots {
-		check, err := c.meta(slots[i].check)
+		check, err := c.Meta(slots[i].check)
 		if err != nil {
 			return nil, err
 		}
@@ -30,7 +31,7 @@ func slotOf(c *conn, m *crypto.Master) (*slot, error) {
 
 // current gives the master key in force in the file. Where another process has changed it,
 // the source is asked.
-func (k *keyring) current(c *conn) (*crypto.Master, error) {
+func (k *keyring) current(c *db.Conn) (*crypto.Master, error) {
 	master := k.master.Load()
 	slot, err := slotOf(c, master)
 	if err != nil || slot != nil {
@@ -50,7 +51,7 @@ func (k *keyring) current(c *conn) (*crypto.Master, error) {
 }
 
 // asked derives what the source gives now.
-func (k *keyring) asked(c *conn) (*crypto.Master, error) {
+func (k *keyring) asked(c *db.Conn) (*crypto.Master, error) {
 	key, err := k.source.ask(c.GetInterrupt())
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -14,7 +15,7 @@ var _ myvault.Snapshotter = (*Store)(nil)
 // until f returns. Each row is proved as by [Store.Get] and [Store.List].
 func (s *Store) Snapshot(ctx context.Context, f func(myvault.Reader) error) error {
 	var failed error // of f, whose reads have turned errors of the engine into those of the vault
-	err := s.readers.snapshot(ctx, func(c *conn) error {
+	err := s.readers.snapshot(ctx, func(c *db.Conn) error {
 		failed = f(snapshotReader{s, c})
 		return failed
 	})
@@ -27,10 +28,10 @@ func (s *Store) Snapshot(ctx context.Context, f func(myvault.Reader) error) erro
 // snapshotReader reads through a connection that is in a transaction.
 type snapshotReader struct {
 	store *Store
-	c     *conn
+	c     *db.Conn
 }
 
-func (r snapshotReader) read(ctx context.Context, f func(*conn) error) error {
+func (r snapshotReader) read(ctx context.Context, f func(*db.Conn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (r snapshotReader) read(ctx context.Context, f func(*conn) error) error {
 
 // Get implements [myvault.Reader].
 func (r snapshotReader) Get(ctx context.Context, addr myvault.Address, version myvault.Version) (secret myvault.Secret, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+	err = r.read(ctx, func(c *db.Conn) (err error) {
 		_, secret, err = r.store.look(c, addr, version)
 		return err
 	})

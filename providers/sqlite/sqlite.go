@@ -23,6 +23,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
@@ -150,7 +151,7 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys directory.Syst
 }
 
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
-	f, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: syncFull, disk: c.disk})
+	f, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: db.SyncFull, disk: c.disk})
 	if err != nil {
 		return err
 	}
@@ -184,7 +185,7 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 	// The first to read needs it; the opening of the trail takes as long.
 	ready := s.readers.ready(ctx)
 	o := s.options
-	o.synchronous, o.sync = syncNormal, c.sync
+	o.synchronous, o.sync = db.SyncNormal, c.sync
 	s.trail, err = openTrail(ctx, dir, key, o, c.Trail)
 	<-ready
 	if err != nil {
@@ -205,7 +206,7 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 
 // follow has the writer tell what it does.
 func (s *Store) follow(w *writer) {
-	w.begin = func(c *conn, anew bool) error {
+	w.begin = func(c *db.Conn, anew bool) error {
 		s.fresh.begun(c.TotalChanges())
 		return s.begin(c, anew)
 	}
@@ -232,15 +233,15 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // answers reports whether the file can be read, and is in its place and as this program makes it.
 func (f *file) answers(ctx context.Context) error {
-	return f.readers.run(ctx, func(c *conn) error {
+	return f.readers.run(ctx, func(c *db.Conn) error {
 		if err := f.inPlaceWithLog(); err != nil { // now, not a moment ago
 			return err
 		}
-		c.schemaChecked = false // the number that shows a change can be put back
+		c.SchemaChecked = false // the number that shows a change can be put back
 		if err := f.checkSchema(c); err != nil {
 			return err
 		}
-		_, err := c.meta(metaVault)
+		_, err := c.Meta(metaVault)
 		return err
 	})
 }

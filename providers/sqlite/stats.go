@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
 
 // FileStats is what one file of a store has counted in this process since it was opened, and how large it is.
@@ -78,8 +79,8 @@ func sizeOf(path string) int64 {
 // Stats gives the numbers of the moment. ErrUnavailable or ErrClosed where the store cannot be asked.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	stats := Stats{CacheHits: s.hits.sum(), CacheMisses: s.misses.Load(), CacheBytes: s.cache.size(), Changes: s.file.stats(), Access: s.trail.file.stats()}
-	err := s.readers.read(ctx, func(c *conn) error {
-		return c.each(`SELECT epoch, (SELECT coalesce(max(seq), 0) FROM log) + 1 - first FROM epoch ORDER BY epoch DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
+	err := s.readers.read(ctx, func(c *db.Conn) error {
+		return c.Each(`SELECT epoch, (SELECT coalesce(max(seq), 0) FROM log) + 1 - first FROM epoch ORDER BY epoch DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
 			stats.Epoch, stats.Seals = uint32(row.ColumnInt64(0)), uint64(row.ColumnInt64(1))
 			return nil
 		})

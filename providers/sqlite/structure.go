@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -30,8 +31,8 @@ func (v *verification) trailStructure(ctx context.Context) (err error) {
 	if v.access, err = v.trail.file.again(ctx); err != nil {
 		return err
 	}
-	return v.trail.readers.read(ctx, func(c *conn) error {
-		next, err := c.meta(metaNextCheck)
+	return v.trail.readers.read(ctx, func(c *db.Conn) error {
+		next, err := c.Meta(metaNextCheck)
 		v.report.Rekeying = next != nil
 		return err
 	})
@@ -39,11 +40,11 @@ func (v *verification) trailStructure(ctx context.Context) (err error) {
 
 // again compares the schema with the one that this package makes, and reads the keys.
 func (f *file) again(ctx context.Context) (keys *keyring, err error) {
-	err = f.readers.snapshot(ctx, func(c *conn) error {
+	err = f.readers.snapshot(ctx, func(c *db.Conn) error {
 		if err := f.identifyAgain(c); err != nil {
 			return err
 		}
-		c.schemaChecked = false
+		c.SchemaChecked = false
 		if err := f.checkSchema(c); err != nil {
 			return err
 		}
@@ -54,7 +55,7 @@ func (f *file) again(ctx context.Context) (keys *keyring, err error) {
 }
 
 // identifyAgain proves that the file says of itself what it did when it was opened.
-func (f *file) identifyAgain(c *conn) error {
+func (f *file) identifyAgain(c *db.Conn) error {
 	err := f.kind.identify(c)
 	if errors.Is(err, fault.ErrForeign) {
 		err = fault.Tampered("%s has another application id", f.kind.name)
@@ -80,13 +81,13 @@ func (f *file) integrity(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return f.readers.read(ctx, func(c *conn) error {
+	return f.readers.read(ctx, func(c *db.Conn) error {
 		if err := f.shorten(ctx, c); err != nil {
 			return err
 		}
 		f.long.Store(true)
 		defer f.long.Store(false)
-		return c.each(`PRAGMA integrity_check(1)`, func(row *sqlite3.Stmt) error {
+		return c.Each(`PRAGMA integrity_check(1)`, func(row *sqlite3.Stmt) error {
 			// It names tables, indexes and columns, which the schema has proved.
 			if found := row.ColumnText(0); found != "ok" {
 				return pageFault(f.kind, found)
@@ -113,7 +114,7 @@ func pageFault(k kind, found string) error {
 
 // again reads the keys of the file anew. The source of the master key is asked only where
 // another process has changed it.
-func (k *keyring) again(c *conn, of kind) (*keyring, error) {
+func (k *keyring) again(c *db.Conn, of kind) (*keyring, error) {
 	stored, err := readMeta(c, of)
 	if err != nil {
 		return nil, err
@@ -147,13 +148,13 @@ func (k *keyring) again(c *conn, of kind) (*keyring, error) {
 }
 
 // metaOf reads the whole table meta, in which nothing else may stand than this program writes.
-func readMeta(c *conn, of kind) (map[string][]byte, error) {
+func readMeta(c *db.Conn, of kind) (map[string][]byte, error) {
 	known := []string{metaVault, metaCheck, metaTrail, metaNextCheck, metaNextTrail}
 	if of.name == vaultFile.name {
 		known = []string{metaVault, metaCheck, metaTrail, metaIncarnation, metaAccess}
 	}
 	stored := map[string][]byte{}
-	err := c.each(`SELECT name, value FROM meta`, func(row *sqlite3.Stmt) error {
+	err := c.Each(`SELECT name, value FROM meta`, func(row *sqlite3.Stmt) error {
 		name := row.ColumnText(0)
 		if !slices.Contains(known, name) {
 			return fault.Tampered("the table meta of %s has a row that is not of this program", of.name)

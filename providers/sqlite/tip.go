@@ -6,6 +6,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
 
 // tip is the end of the log, and the data key in force.
@@ -19,16 +20,16 @@ type tip struct {
 }
 
 // read reads the tip as it is in the file now.
-func (t *tip) read(c *conn) error {
+func (t *tip) read(c *db.Conn) error {
 	*t = tip{mac: crypto.Genesis()}
-	err := c.each(`SELECT seq, mac, coalesce(seen, 0) FROM log ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
+	err := c.Each(`SELECT seq, mac, coalesce(seen, 0) FROM log ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
 		t.seq, t.mac, t.seen = uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil), uint64(row.ColumnInt64(2))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return c.each(`SELECT epoch, first FROM epoch ORDER BY epoch DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
+	return c.Each(`SELECT epoch, first FROM epoch ORDER BY epoch DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
 		t.epoch, t.first = uint32(row.ColumnInt64(0)), uint64(row.ColumnInt64(1))
 		return nil
 	})
@@ -36,7 +37,7 @@ func (t *tip) read(c *conn) error {
 
 // begin reads the tip anew where somebody else may have written, and starts an epoch where
 // the present one is used up.
-func (s *Store) begin(c *conn, anew bool) (err error) {
+func (s *Store) begin(c *db.Conn, anew bool) (err error) {
 	if anew {
 		clear(s.enrolled)
 		s.known.clear()
@@ -56,9 +57,9 @@ func (s *Store) begin(c *conn, anew bool) (err error) {
 
 // goesOn proves that the log still has the last row that this process knows to be committed: what
 // others have written is behind it, unless the file was replaced by an older one.
-func (s *Store) goesOn(c *conn) error {
+func (s *Store) goesOn(c *db.Conn) error {
 	if s.committed.seq > 0 {
-		mac, err := c.blob(`SELECT mac FROM log WHERE seq = ?1`, s.committed.seq)
+		mac, err := c.Blob(`SELECT mac FROM log WHERE seq = ?1`, s.committed.seq)
 		if err != nil {
 			return err
 		}
@@ -91,7 +92,7 @@ func (s *Store) commit() {
 }
 
 // append links a row to the log and writes it.
-func (s *Store) append(c *conn, r *logRow) error {
+func (s *Store) append(c *db.Conn, r *logRow) error {
 	r.entry.Seq = s.tip.seq + 1
 	r.entry.Prev = s.tip.mac
 	r.entry.MAC = s.keys.chain.Link(s.tip.mac, r.canonical(s.keys.vault))

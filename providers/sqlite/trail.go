@@ -10,6 +10,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
@@ -79,7 +80,7 @@ func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (
 	if err != nil {
 		return nil, notOpened("trail", dir, err)
 	}
-	t, err := openTrail(ctx, absolute, key, options{keys: keys, synchronous: syncNormal}, c)
+	t, err := openTrail(ctx, absolute, key, options{keys: keys, synchronous: db.SyncNormal}, c)
 	if err != nil {
 		return nil, notOpened("trail", dir, fault.Unavailable(err))
 	}
@@ -104,7 +105,7 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c Tra
 	return t, nil
 }
 
-func (t *Trail) begin(c *conn, anew bool) (err error) {
+func (t *Trail) begin(c *db.Conn, anew bool) (err error) {
 	t.row = packed{body: t.row.body[:0]}
 	if anew {
 		if t.end, err = lastAccess(c); err == nil {
@@ -116,7 +117,7 @@ func (t *Trail) begin(c *conn, anew bool) (err error) {
 
 // goesOn proves that the chain still has the last entry that this process knows to be committed,
 // unless another one has pruned it.
-func (t *Trail) goesOn(c *conn) error {
+func (t *Trail) goesOn(c *db.Conn) error {
 	if t.known.seq > 0 {
 		mac, err := linkAt(c, t.known.seq)
 		if err != nil {
@@ -157,7 +158,7 @@ func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
 	for i := range entries {
 		drafts[i] = t.draft(entries[i])
 	}
-	return t.writer.do(ctx, &request{apply: func(c *conn) error {
+	return t.writer.do(ctx, &request{apply: func(c *db.Conn) error {
 		for i := range drafts {
 			if err := t.append(c, &drafts[i]); err != nil {
 				return err
@@ -181,7 +182,7 @@ func (t *Trail) draft(e myvault.Entry) (d draft) {
 }
 
 // append links an entry to the chain and puts it into the row that is being made.
-func (t *Trail) append(c *conn, d *draft) error {
+func (t *Trail) append(c *db.Conn, d *draft) error {
 	if t.row.full() {
 		if err := t.flush(c); err != nil {
 			return err
@@ -198,7 +199,7 @@ func (t *Trail) append(c *conn, d *draft) error {
 
 // finish writes what is left at the end of a transaction. Nobody goes back behind it, so its memory
 // is used again.
-func (t *Trail) finish(c *conn) error {
+func (t *Trail) finish(c *db.Conn) error {
 	body := t.row.body
 	err := t.flush(c)
 	if err == nil {
@@ -209,7 +210,7 @@ func (t *Trail) finish(c *conn) error {
 
 // flush writes the row that is being made. The memory of its body stays what it is: a request
 // that fails goes back to it.
-func (t *Trail) flush(c *conn) error {
+func (t *Trail) flush(c *db.Conn) error {
 	if t.row.n == 0 {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
 
 // The age of an entry is not read off the clock: one that is wrong for a minute would remove all
@@ -30,14 +31,14 @@ type mark struct {
 
 // timeline measures time along the chain of accesses.
 type timeline struct {
-	c    *conn
+	c    *db.Conn
 	step time.Duration
 	left int // rows that may still be looked at
 }
 
 // olderThan returns the newest entry that is older than age; found: there is one. now bounds what
 // the entry may say of itself: one that is younger by the clock stays.
-func olderThan(c *conn, age time.Duration, now time.Time) (seq uint64, found bool, err error) {
+func olderThan(c *db.Conn, age time.Duration, now time.Time) (seq uint64, found bool, err error) {
 	l := timeline{c: c, step: stepOf(age), left: maxMarks}
 	first, found, err := l.find(`seq >= ?1 ORDER BY seq`, 0)
 	if err != nil || !found {
@@ -137,7 +138,7 @@ func (l *timeline) find(condition string, seq uint64) (m mark, found bool, err e
 	if l.left--; l.left < 0 {
 		return m, false, errDone
 	}
-	err = l.c.each(`SELECT seq, substr(body, 4, 10) FROM batch WHERE `+condition+` LIMIT 1`, func(row *sqlite3.Stmt) error {
+	err = l.c.Each(`SELECT seq, substr(body, 4, 10) FROM batch WHERE `+condition+` LIMIT 1`, func(row *sqlite3.Stmt) error {
 		m, found = mark{uint64(row.ColumnInt64(0)), firstAt(row.ColumnRawBlob(1))}, true
 		return nil
 	}, seq)
@@ -209,7 +210,7 @@ func (t *Trail) age(ctx context.Context, w *clockWatch, wall time.Time, elapsed 
 	}
 	var upTo uint64
 	var found bool
-	err = t.readers.snapshot(ctx, func(c *conn) (err error) {
+	err = t.readers.snapshot(ctx, func(c *db.Conn) (err error) {
 		upTo, found, err = olderThan(c, w.age, wall)
 		return err
 	})

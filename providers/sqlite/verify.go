@@ -11,6 +11,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -120,7 +121,7 @@ type verification struct {
 // log proves the rows of the log, and at their end that the register agrees with them.
 func (v *verification) log(ctx context.Context) error {
 	for done := false; !done; {
-		err := v.readers.snapshot(ctx, func(c *conn) error {
+		err := v.readers.snapshot(ctx, func(c *db.Conn) error {
 			before := v.seq
 			var err error
 			if v.begun, err = readEpochStarts(c); err != nil {
@@ -139,8 +140,8 @@ func (v *verification) log(ctx context.Context) error {
 	return nil
 }
 
-func (v *verification) logPage(c *conn) error {
-	return c.each(`SELECT `+logColumns+`, l.sealed FROM log l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2`,
+func (v *verification) logPage(c *db.Conn) error {
+	return c.Each(`SELECT `+logColumns+`, l.sealed FROM log l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2`,
 		func(row *sqlite3.Stmt) error {
 			r := scanLog(row)
 			r.sealed = row.ColumnRawBlob(27)
@@ -148,7 +149,7 @@ func (v *verification) logPage(c *conn) error {
 		}, v.seq, page)
 }
 
-func (v *verification) logRow(c *conn, r *logRow) error {
+func (v *verification) logRow(c *db.Conn, r *logRow) error {
 	e := &r.entry
 	bad := func(seq uint64, reason string) error {
 		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: seq, Reason: reason}
@@ -196,7 +197,7 @@ func (v *verification) heads(ctx context.Context) error {
 	for more := true; more; {
 		var last myvault.Address
 		rows := 0
-		err := v.readers.snapshot(ctx, func(c *conn) error {
+		err := v.readers.snapshot(ctx, func(c *db.Conn) error {
 			heads, err := v.headPage(c, run)
 			for _, h := range heads {
 				if err := v.head(c, h); err != nil {
@@ -219,10 +220,10 @@ func (v *verification) heads(ctx context.Context) error {
 	return nil
 }
 
-func (v *verification) headPage(c *conn, r run) (heads []head, err error) {
+func (v *verification) headPage(c *db.Conn, r run) (heads []head, err error) {
 	var bad myvault.Address
 	var read []myvault.Info
-	err = c.each(inRun+` ORDER BY project, path LIMIT ?5`, func(row *sqlite3.Stmt) error {
+	err = c.Each(inRun+` ORDER BY project, path LIMIT ?5`, func(row *sqlite3.Stmt) error {
 		h, err := scanHead(v.keys, row)
 		if err != nil {
 			bad = myvault.Address{Project: row.ColumnText(0), Path: row.ColumnText(1)}
@@ -238,9 +239,9 @@ func (v *verification) headPage(c *conn, r run) (heads []head, err error) {
 }
 
 // nameHead finds the log row at which a head that does not authenticate should point.
-func (v *verification) nameHead(c *conn, addr myvault.Address, cause error) error {
+func (v *verification) nameHead(c *db.Conn, addr myvault.Address, cause error) error {
 	seq := uint64(0)
-	err := c.each(`SELECT max(seq) FROM log WHERE project = ?1 AND path = ?2`, func(row *sqlite3.Stmt) error {
+	err := c.Each(`SELECT max(seq) FROM log WHERE project = ?1 AND path = ?2`, func(row *sqlite3.Stmt) error {
 		seq = uint64(row.ColumnInt64(0))
 		return nil
 	}, addr.Project, addr.Path)
@@ -251,7 +252,7 @@ func (v *verification) nameHead(c *conn, addr myvault.Address, cause error) erro
 }
 
 // head walks the whole history of an address.
-func (v *verification) head(c *conn, h head) error {
+func (v *verification) head(c *db.Conn, h head) error {
 	newest := true
 	for p := (&past{addr: h.Address, next: h.seq}); p.next != 0; {
 		v.reached.set(p.next)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
 
 // VersionLimit selects the versions that go: those that are not among the newest Keep of their
@@ -129,7 +130,7 @@ func (s *Store) destroyAll(ctx context.Context, changes []myvault.Change) error 
 	for i := range entries {
 		entries[i] = myvault.Entry{Via: viaOperator, Action: myvault.OpDestroy.String(), At: now}
 	}
-	return s.writer.do(ctx, &request{apply: func(c *conn) error {
+	return s.writer.do(ctx, &request{apply: func(c *db.Conn) error {
 		_, err := s.apply(c, myvault.Commit{Changes: changes, At: now, Entries: entries})
 		return err
 	}})

@@ -12,6 +12,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/writelock"
 )
@@ -23,21 +24,21 @@ const maxBatch = 256
 // who finds it idle writes by itself, which saves handing over. Requests that come
 // meanwhile wait, and a goroutine of the writer commits them together.
 type writer struct {
-	open func() (*conn, error)
+	open func() (*db.Conn, error)
 	// inPlace fails where the file is no longer the one that was opened.
 	inPlace func() error
 	// changed checks the file, in a transaction, once another connection may have written to it.
-	changed func(*conn) error
+	changed func(*db.Conn) error
 	// begin prepares a transaction; anew: another connection may have written, or the last
 	// transaction failed, so that what is known of the file must be read again.
-	begin func(c *conn, anew bool) error
+	begin func(c *db.Conn, anew bool) error
 	// finish writes what requests have left to the end of the transaction; nil: they leave nothing.
-	finish func(c *conn) error
+	finish func(c *db.Conn) error
 	// save remembers what requests change in memory; restore goes back to it, for one that failed.
 	save, restore func()
 	// clean removes old bytes from the write-ahead log, and waits so long for readers. It
 	// sets owed where it fails.
-	clean func(ctx context.Context, c *conn, wait time.Duration) error
+	clean func(ctx context.Context, c *db.Conn, wait time.Duration) error
 	owed  atomic.Bool // old bytes are in the log that were to be removed
 	// written is called after each commit and each checkpoint.
 	written func()
@@ -49,10 +50,10 @@ type writer struct {
 	disk    diskState
 	turn    *writelock.Lock // between processes
 	log     *checkpointer
-	conn    *conn  // owned, with what follows, by who made it busy
-	known   bool   // version is that of the last transaction
-	crowded bool   // the last transaction had several requests
-	seen    uint32 // the connection's data version
+	conn    *db.Conn // owned, with what follows, by who made it busy
+	known   bool     // version is that of the last transaction
+	crowded bool     // the last transaction had several requests
+	seen    uint32   // the connection's data version
 
 	counts counts
 
@@ -68,7 +69,7 @@ type writer struct {
 
 // request is what one caller wants to have written, all or nothing.
 type request struct {
-	apply func(*conn) error
+	apply func(*db.Conn) error
 	ctx   context.Context // of the caller
 	// scrub asks for old bytes to be removed before the caller is answered. Where that
 	// fails, the caller gets ErrUnknownOutcome.
@@ -286,7 +287,7 @@ func (w *writer) close() error {
 	if c == nil {
 		return nil
 	}
-	return c.close()
+	return c.Close()
 }
 
 // scrub removes old bytes, once for all requests that ask for it, and answers them.
@@ -297,7 +298,7 @@ func (w *writer) scrub(requests []*request) {
 	err := fault.Guard(func() error { return w.clean(ctx, w.conn, scrubTimeout) })
 	if err != nil {
 		if !errors.Is(err, errHeld) {
-			w.conn.spoil(err)
+			w.conn.MarkBroken(err)
 		}
 		err = fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
 	}
@@ -311,6 +312,6 @@ func (w *writer) scrubOwed() {
 	w.owed.Store(false)
 	err := fault.Guard(func() error { return w.clean(context.Background(), w.conn, 0) })
 	if err != nil && !errors.Is(err, errHeld) && !fault.HasCode(err, sqlite3.BUSY) {
-		w.conn.spoil(err)
+		w.conn.MarkBroken(err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // what a failure does.
 type Disk struct {
 	Fsync func(*os.File) error // nil: (*os.File).Sync
-	// fails gives the error of an operation that is to fail, and how many bytes of a write are
+	// Fails gives the error of an operation that is to fail, and how many bytes of a write are
 	// done before. Nil: none is to fail. The operations are those of [os] in lower case: open, read,
 	// write, and name for what makes or changes a name.
 	Fails func(operation, path string, size int) (done int, err error)

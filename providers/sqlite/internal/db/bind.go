@@ -1,4 +1,4 @@
-package sqlite
+package db
 
 import (
 	"time"
@@ -6,8 +6,8 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// statement is prepared once for each connection.
-type statement struct {
+// Statement is prepared once for each connection.
+type Statement struct {
 	*sqlite3.Stmt
 	bound []bound // to the parameters, as far as they have been bound by a binder
 	one   bool    // it inserts or updates, and so must change exactly one row
@@ -30,16 +30,16 @@ const (
 	boundText
 )
 
-// binder binds the parameters of a statement from the first to the last. It takes values
+// Binder binds the parameters of a statement from the first to the last. It takes values
 // as they are: in an interface each would be allocated.
-type binder struct {
-	*statement
+type Binder struct {
+	*Statement
 	n   int
 	err error
 }
 
 // is reports whether the next parameter has that already, and notes that it is to have it.
-func (b *binder) is(v bound) bool {
+func (b *Binder) is(v bound) bool {
 	b.n++
 	if b.n > len(b.bound) {
 		b.bound = append(b.bound, v)
@@ -53,7 +53,7 @@ func (b *binder) is(v bound) bool {
 	return false
 }
 
-func (b *binder) done(err error) {
+func (b *Binder) done(err error) {
 	if err != nil {
 		b.bound[b.n-1] = bound{}
 	}
@@ -62,19 +62,19 @@ func (b *binder) done(err error) {
 	}
 }
 
-func (b *binder) int(v int64) {
+func (b *Binder) Int(v int64) {
 	if !b.is(bound{what: boundInt, n: v}) {
 		b.done(b.BindInt64(b.n, v))
 	}
 }
 
-func (b *binder) text(v string) {
+func (b *Binder) Text(v string) {
 	if !b.is(bound{what: boundText, text: v}) {
 		b.done(b.BindText(b.n, v))
 	}
 }
 
-func (b *binder) blob(v []byte) {
+func (b *Binder) Blob(v []byte) {
 	if v == nil {
 		b.null()
 		return
@@ -83,49 +83,49 @@ func (b *binder) blob(v []byte) {
 	b.done(b.BindBlob(b.n, v))
 }
 
-func (b *binder) null() {
+func (b *Binder) null() {
 	if !b.is(bound{what: boundNull}) {
 		b.done(b.BindNull(b.n))
 	}
 }
 
-func (b *binder) time(v time.Time) { b.int(v.UnixMicro()) }
+func (b *Binder) Time(v time.Time) { b.Int(v.UnixMicro()) }
 
-// optional binds NULL for no time.
-func (b *binder) optional(v time.Time) {
+// Optional binds NULL for no time.
+func (b *Binder) Optional(v time.Time) {
 	if v.IsZero() {
 		b.null()
 		return
 	}
-	b.time(v)
+	b.Time(v)
 }
 
-// textUnless and intUnless bind NULL for the usual value.
-func (b *binder) textUnless(v, usual string) {
+// TextUnless and intUnless bind NULL for the usual value.
+func (b *Binder) TextUnless(v, usual string) {
 	if v == usual {
 		b.null()
 		return
 	}
-	b.text(v)
+	b.Text(v)
 }
 
-func (b *binder) intUnless(v, usual int64) {
+func (b *Binder) IntUnless(v, usual int64) {
 	if v == usual {
 		b.null()
 		return
 	}
-	b.int(v)
+	b.Int(v)
 }
 
-// write runs a statement that gives no rows and whose parameters bind binds, all of them;
+// Write runs a statement that gives no rows and whose parameters bind binds, all of them;
 // nil where it has none. They stay bound until the next time.
-func (c *conn) write(sql string, bind func(*binder)) error {
+func (c *Conn) Write(sql string, bind func(*Binder)) error {
 	stmt, err := c.prepared(sql)
 	if err != nil {
 		return err
 	}
 	if bind != nil {
-		b := binder{statement: stmt}
+		b := Binder{Statement: stmt}
 		if bind(&b); b.err != nil {
 			return b.err
 		}
@@ -137,14 +137,14 @@ func (c *conn) write(sql string, bind func(*binder)) error {
 	return c.wrote(stmt)
 }
 
-// read steps through the rows of a query whose parameters bind binds, all of them, and
+// Read steps through the rows of a query whose parameters bind binds, all of them, and
 // calls row for each, as each does.
-func (c *conn) read(sql string, bind func(*binder), row func(*sqlite3.Stmt) error) error {
+func (c *Conn) Read(sql string, bind func(*Binder), row func(*sqlite3.Stmt) error) error {
 	stmt, err := c.prepared(sql)
 	if err != nil {
 		return err
 	}
-	b := binder{statement: stmt}
+	b := Binder{Statement: stmt}
 	if bind(&b); b.err != nil {
 		return b.err
 	}
@@ -157,7 +157,7 @@ func (c *conn) read(sql string, bind func(*binder), row func(*sqlite3.Stmt) erro
 // end makes the statement ready for the next time, and gives err, or else the error of the
 // last step. Resetting repeats that only where the engine has made the step: a connection
 // whose context has ended refuses it, and would be taken for one that found no more rows.
-func (s *statement) end(err error) error {
+func (s *Statement) end(err error) error {
 	if err == nil {
 		err = s.Err()
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package db
 
 import (
 	"context"
@@ -7,9 +7,9 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// transaction commits what f does, or rolls it back where f fails. ctx ends only the waiting for
+// Transaction commits what f does, or rolls it back where f fails. ctx ends only the waiting for
 // another process that writes.
-func (c *conn) transaction(ctx context.Context, f func() error) error {
+func (c *Conn) Transaction(ctx context.Context, f func() error) error {
 	if err := c.begin(ctx); err != nil {
 		return err
 	}
@@ -18,40 +18,40 @@ func (c *conn) transaction(ctx context.Context, f func() error) error {
 		err = c.Exec(`COMMIT`)
 	}
 	if err != nil {
-		return errors.Join(err, c.rollback())
+		return errors.Join(err, c.Rollback())
 	}
 	return nil
 }
 
 // begin begins a transaction that writes. It waits for another process that does, at most for
 // busyTimeout and until ctx ends.
-func (c *conn) begin(ctx context.Context) error {
+func (c *Conn) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := c.BusyTimeout(busyTimeout); err != nil {
+	if err := c.BusyTimeout(BusyTimeout); err != nil {
 		return err
 	}
 	outside := c.SetInterrupt(ctx)
 	err := c.Exec(`BEGIN IMMEDIATE`)
 	c.SetInterrupt(outside)
 	if err != nil && ctx.Err() != nil {
-		err = errors.Join(ctx.Err(), c.rollback()) // the engine may ask for the context once more behind the beginning
+		err = errors.Join(ctx.Err(), c.Rollback()) // the engine may ask for the context once more behind the beginning
 	}
-	return errors.Join(err, c.BusyTimeout(c.busy))
+	return errors.Join(err, c.BusyTimeout(c.Busy))
 }
 
-// rollback ends the transaction, unless the engine has ended it itself.
-func (c *conn) rollback() error {
+// Rollback ends the transaction, unless the engine has ended it itself.
+func (c *Conn) Rollback() error {
 	if c.GetAutocommit() {
 		return nil
 	}
 	return c.Exec(`ROLLBACK`)
 }
 
-// snapshot runs f, whose queries through c see one state of the file.
-func (c *conn) snapshot(f func() error) error {
-	err := c.run(`BEGIN DEFERRED`)
+// Snapshot runs f, whose queries through c see one state of the file.
+func (c *Conn) Snapshot(f func() error) error {
+	err := c.Run(`BEGIN DEFERRED`)
 	if err == nil {
 		err = f()
 	}
@@ -59,26 +59,26 @@ func (c *conn) snapshot(f func() error) error {
 	// error of the beginning does not tell that there is no transaction: the engine asks for
 	// the context once more behind it.
 	c.SetInterrupt(context.Background())
-	left := c.rollback()
+	left := c.Rollback()
 	if left != nil {
-		c.broken = true // what it reads would stay as it is
+		c.Broken = true // what it reads would stay as it is
 	}
 	return errors.Join(err, left)
 }
 
-// commit commits the transaction.
-func (c *conn) commit() error {
-	run := func() error { return c.write(`COMMIT`, nil) }
+// Commit commits the transaction.
+func (c *Conn) Commit() error {
+	run := func() error { return c.Write(`COMMIT`, nil) }
 	if c.files == nil || !c.full {
 		return run()
 	}
-	return c.files.gather(run)
+	return c.files.Gather(run)
 }
 
-// dataVersion gives a number that changes with every commit, of this connection too. In a
+// DataVersion gives a number that changes with every commit, of this connection too. In a
 // transaction it tells of the commits of others before it.
 // https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html
-func (c *conn) dataVersion() (uint32, error) {
+func (c *Conn) DataVersion() (uint32, error) {
 	v, err := c.FileControl("main", sqlite3.FCNTL_DATA_VERSION)
 	if err != nil {
 		return 0, err

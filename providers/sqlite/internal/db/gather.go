@@ -1,11 +1,11 @@
-package sqlite
+package db
 
 import "github.com/ncruces/go-sqlite3"
 
 // gatherAtMost is how much of a commit is held back; more goes out in several pieces.
 const gatherAtMost = 512 << 10
 
-// gather has what run writes to the write-ahead log reach the system in one piece, or in few
+// Gather has what run writes to the write-ahead log reach the system in one piece, or in few
 // large ones, when the log is synced. The engine writes two pieces for each page, and a
 // commit of 64 changes has some 70 pages.
 //
@@ -15,22 +15,22 @@ const gatherAtMost = 512 << 10
 // overwrite, the engine writes on behind the sync, and nothing is gathered. What is left of a
 // commit that failed is dropped: it must not come out in a later transaction, when the place
 // may be another's.
-func (f *connFiles) gather(run func() error) error {
-	if !f.whole || f.log == nil {
+func (f *ConnFiles) Gather(run func() error) error {
+	if !f.Whole || f.Log == nil {
 		return run()
 	}
-	f.log.gathering = true
-	defer func() { f.log.gathering, f.log.held = false, f.log.held[:0] }()
+	f.Log.gathering = true
+	defer func() { f.Log.gathering, f.Log.held = false, f.Log.held[:0] }()
 	err := run()
-	if err == nil && len(f.log.held) > 0 { // the engine told of frames that it has not synced
+	if err == nil && len(f.Log.held) > 0 { // the engine told of frames that it has not synced
 		return sqlite3.IOERR_FSYNC
 	}
 	return err
 }
 
-// hold takes a piece that lies behind what is held, and brings out what there was before
+// Hold takes a piece that lies behind what is held, and brings out what there was before
 // where it does not.
-func (f *connFile) hold(p []byte, off int64) (int, error) {
+func (f *ConnFile) Hold(p []byte, off int64) (int, error) {
 	if off != f.at+int64(len(f.held)) || len(f.held)+len(p) > gatherAtMost {
 		if err := f.bringOut(); err != nil {
 			return 0, err
@@ -42,7 +42,7 @@ func (f *connFile) hold(p []byte, off int64) (int, error) {
 }
 
 // bringOut writes what is held. Where that fails it is not tried again: the commit fails.
-func (f *connFile) bringOut() error {
+func (f *ConnFile) bringOut() error {
 	if len(f.held) == 0 {
 		return nil
 	}

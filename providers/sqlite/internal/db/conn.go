@@ -1,4 +1,5 @@
-package sqlite
+// Package db has the connections to a database file: their settings, files and statements.
+package db
 
 import (
 	"context"
@@ -17,65 +18,68 @@ import (
 // The levels of PRAGMA synchronous. NORMAL loses acknowledged commits in a power cut; FULL
 // does not. https://sqlite.org/pragma.html#pragma_synchronous
 const (
-	syncNormal = 1
-	syncFull   = 2
+	SyncNormal = 1
+	SyncFull   = 2
 )
 
 const (
-	busyTimeout   = 10 * time.Second // how long a connection waits for another process
-	readerCacheKB = 2 << 10
-	writerCacheKB = 16 << 10
+	BusyTimeout   = 10 * time.Second // how long a connection waits for another process
+	ReaderCacheKB = 2 << 10
+	WriterCacheKB = 16 << 10
 )
 
 // From checkpointAt pages on a write-ahead log is copied into its database; see checkpointer.
 const (
-	checkpointAt = 4000
-	boundAt      = 4 * checkpointAt
-	logBytes     = boundAt << 12 // the size of a log of boundAt pages
+	CheckpointPages = 4000
+	BoundPages      = 4 * CheckpointPages
+	LogBytes        = BoundPages << 12 // the size of a log of boundAt pages
 )
 
-// conn is a connection with its prepared statements. One goroutine uses it at a time.
-type conn struct {
+// Conn is a connection with its prepared statements. One goroutine uses it at a time.
+type Conn struct {
 	*sqlite3.Conn
-	files  *connFiles // nil: those of another file system
+	files  *ConnFiles // nil: those of another file system
 	full   bool       // a commit is on the disk when it returns
-	stmts  map[string]*statement
-	busy   time.Duration // how long a statement waits for another process; 0: not at all
-	broken bool          // it failed in a way that leaves its state unknown: close it
+	stmts  map[string]*Statement
+	Busy   time.Duration // how long a statement waits for another process; 0: not at all
+	Broken bool          // it failed in a way that leaves its state unknown: close it
 
-	schemaChecked bool  // the schema is ours, as of schemaCookie; see file.checkSchema
-	schemaCookie  int64 // PRAGMA schema_version
+	SchemaChecked bool  // the schema is ours, as of schemaCookie; see file.checkSchema
+	SchemaCookie  int64 // PRAGMA schema_version
 }
 
-// settings are what connections differ in.
-type settings struct {
-	vfs         string // empty: the operating system's
-	synchronous int
-	cacheKB     int
-	readOnly    bool
-	busy        time.Duration
+// Wrap returns a connection that was opened by other means.
+func Wrap(c *sqlite3.Conn) *Conn { return &Conn{Conn: c, stmts: map[string]*Statement{}} }
+
+// Settings are what connections differ in.
+type Settings struct {
+	VFS         string // empty: the operating system's
+	Synchronous int
+	CacheKB     int
+	ReadOnly    bool
+	Busy        time.Duration
 }
 
-// connect opens an existing database file in WAL mode and proves that its settings hold. When ctx
+// Connect opens an existing database file in WAL mode and proves that its settings hold. When ctx
 // ends, it no longer waits for another process.
-func connect(ctx context.Context, path string, s settings) (*conn, error) {
-	var c *conn
-	files, err := newConnFiles(s.vfs)
+func Connect(ctx context.Context, path string, s Settings) (*Conn, error) {
+	var c *Conn
+	files, err := newConnFiles(s.VFS)
 	if err != nil {
 		return nil, err
 	}
 	err = fault.Guard(func() error {
-		db, err := sqlite3.OpenFlags(uri(path, files.name), sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
+		db, err := sqlite3.OpenFlags(URI(path, files.name), sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
 		if err != nil {
 			return err
 		}
-		c = &conn{Conn: db, files: files, full: s.synchronous == syncFull, busy: s.busy, stmts: map[string]*statement{}}
+		c = &Conn{Conn: db, files: files, full: s.Synchronous == SyncFull, Busy: s.Busy, stmts: map[string]*Statement{}}
 		outside := c.SetInterrupt(ctx)
 		if err = c.configure(s); err == nil {
 			err = directory.RestrictIndex(path)
 		}
 		if err != nil {
-			return errors.Join(err, c.close())
+			return errors.Join(err, c.Close())
 		}
 		c.SetInterrupt(outside)
 		return nil
@@ -86,18 +90,18 @@ func connect(ctx context.Context, path string, s settings) (*conn, error) {
 	return c, nil
 }
 
-// spoil has the connection closed because of err. An engine that has stopped may be in the
+// MarkBroken has the connection closed because of err. An engine that has stopped may be in the
 // middle of anything, so its files are taken away from it.
-func (c *conn) spoil(err error) {
-	c.broken = true
+func (c *Conn) MarkBroken(err error) {
+	c.Broken = true
 	if c.files != nil && errors.Is(err, fault.ErrEngine) {
 		c.files.take()
 	}
 }
 
-// uri names a database file. The engine gives the write-ahead log the mode of the file
+// URI names a database file. The engine gives the write-ahead log the mode of the file
 // that modeof names, in place of one that the umask decides.
-func uri(path, vfs string) string {
+func URI(path, vfs string) string {
 	name := "file:" + escape(path) + "?modeof=" + escape(path)
 	if vfs != "" {
 		name += "&vfs=" + escape(vfs)
@@ -112,14 +116,14 @@ func escape(part string) string {
 }
 
 // configure sets the connection up. What cannot be set is an error, never left as it was.
-func (c *conn) configure(s settings) error {
-	if err := c.BusyTimeout(c.busy); err != nil {
+func (c *Conn) configure(s Settings) error {
+	if err := c.BusyTimeout(c.Busy); err != nil {
 		return err
 	}
 	if err := c.distrust(); err != nil {
 		return err
 	}
-	mode, err := c.pragma("journal_mode=WAL")
+	mode, err := c.Pragma("journal_mode=WAL")
 	if err != nil {
 		return err
 	}
@@ -128,24 +132,24 @@ func (c *conn) configure(s settings) error {
 	}
 	// After journal_mode: entering WAL sets synchronous to NORMAL.
 	settings := fmt.Sprintf(`PRAGMA synchronous=%d; PRAGMA cache_size=-%d; PRAGMA secure_delete=on;
-		PRAGMA temp_store=memory; PRAGMA cell_size_check=on; PRAGMA mmap_size=0`, s.synchronous, s.cacheKB)
-	if s.readOnly {
+		PRAGMA temp_store=memory; PRAGMA cell_size_check=on; PRAGMA mmap_size=0`, s.Synchronous, s.CacheKB)
+	if s.ReadOnly {
 		settings += `; PRAGMA query_only=on`
 	} else {
-		settings += fmt.Sprintf(`; PRAGMA journal_size_limit=%d`, logBytes) // of a log that has started again
+		settings += fmt.Sprintf(`; PRAGMA journal_size_limit=%d`, LogBytes) // of a log that has started again
 	}
-	if err := errors.Join(c.Exec(settings), c.WALAutoCheckpoint(checkpointAt)); err != nil {
+	if err := errors.Join(c.Exec(settings), c.WALAutoCheckpoint(CheckpointPages)); err != nil {
 		return err
 	}
-	got, err := c.pragma("synchronous")
-	if err == nil && got != fmt.Sprint(s.synchronous) {
-		err = fmt.Errorf("%w: synchronous is %s and must be %d", sqlite3.ERROR, got, s.synchronous)
+	got, err := c.Pragma("synchronous")
+	if err == nil && got != fmt.Sprint(s.Synchronous) {
+		err = fmt.Errorf("%w: synchronous is %s and must be %d", sqlite3.ERROR, got, s.Synchronous)
 	}
 	return err
 }
 
 // distrust keeps what stands in the file's schema from running anything.
-func (c *conn) distrust() error {
+func (c *Conn) distrust() error {
 	for option, on := range map[sqlite3.DBConfig]bool{
 		sqlite3.DBCONFIG_DEFENSIVE:      true,
 		sqlite3.DBCONFIG_ENABLE_TRIGGER: false,
@@ -161,8 +165,8 @@ func (c *conn) distrust() error {
 	return nil
 }
 
-// writeNothing sets up a connection that leaves the files as they are.
-func (c *conn) writeNothing() error {
+// ConfigureReadOnly sets up a connection that leaves the files as they are.
+func (c *Conn) ConfigureReadOnly() error {
 	if _, err := c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true); err != nil {
 		return err
 	}
@@ -173,8 +177,8 @@ func (c *conn) writeNothing() error {
 	return c.Exec(`PRAGMA locking_mode=EXCLUSIVE`)
 }
 
-// pragma gives the first column of the first row that a pragma answers.
-func (c *conn) pragma(text string) (string, error) {
+// Pragma gives the first column of the first row that a pragma answers.
+func (c *Conn) Pragma(text string) (string, error) {
 	stmt, _, err := c.Prepare("PRAGMA " + text)
 	if err != nil {
 		return "", err
@@ -186,14 +190,14 @@ func (c *conn) pragma(text string) (string, error) {
 	return stmt.ColumnText(0), nil
 }
 
-// run executes a statement that gives no rows.
-func (c *conn) run(sql string, args ...any) error {
-	return c.each(sql, func(*sqlite3.Stmt) error { return nil }, args...)
+// Run executes a statement that gives no rows.
+func (c *Conn) Run(sql string, args ...any) error {
+	return c.Each(sql, func(*sqlite3.Stmt) error { return nil }, args...)
 }
 
-// each calls row for every row of a query. An error of row ends it. What a column gives
+// Each calls row for every row of a query. An error of row ends it. What a column gives
 // raw is valid until row returns.
-func (c *conn) each(sql string, row func(*sqlite3.Stmt) error, args ...any) (err error) {
+func (c *Conn) Each(sql string, row func(*sqlite3.Stmt) error, args ...any) (err error) {
 	stmt, err := c.prepared(sql)
 	if err != nil {
 		return err
@@ -235,7 +239,7 @@ func stepAll(stmt *sqlite3.Stmt, row func(*sqlite3.Stmt) error, args []any) erro
 
 // wrote fails unless a statement that inserts or updates has changed exactly one row, as every
 // such statement of this package does. What is planted in a file may have the engine pass over it.
-func (c *conn) wrote(stmt *statement) error {
+func (c *Conn) wrote(stmt *Statement) error {
 	if !stmt.one {
 		return nil
 	}
@@ -246,7 +250,7 @@ func (c *conn) wrote(stmt *statement) error {
 }
 
 // prepared gives the statement, prepared once for each connection.
-func (c *conn) prepared(sql string) (*statement, error) {
+func (c *Conn) prepared(sql string) (*Statement, error) {
 	if stmt := c.stmts[sql]; stmt != nil {
 		return stmt, nil
 	}
@@ -254,7 +258,7 @@ func (c *conn) prepared(sql string) (*statement, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &statement{Stmt: stmt, one: strings.HasPrefix(sql, "INSERT") || strings.HasPrefix(sql, "UPDATE")}
+	s := &Statement{Stmt: stmt, one: strings.HasPrefix(sql, "INSERT") || strings.HasPrefix(sql, "UPDATE")}
 	c.stmts[sql] = s
 	return s, nil
 }
@@ -281,8 +285,8 @@ func bind(stmt *sqlite3.Stmt, i int, arg any) error {
 	return fmt.Errorf("%w: cannot bind %T", sqlite3.MISUSE, arg)
 }
 
-// close closes the connection, and rolls back what it had begun.
-func (c *conn) close() error {
+// Close closes the connection, and rolls back what it had begun.
+func (c *Conn) Close() error {
 	err := fault.Guard(func() error {
 		for _, stmt := range c.stmts {
 			_ = stmt.Close() // it repeats the error of its last step
