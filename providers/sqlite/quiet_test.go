@@ -17,7 +17,7 @@ import (
 func TestErrorsNameNoAddress(t *testing.T) {
 	for name, c := range map[string]struct{ sql, says string }{
 		"a head":              {`UPDATE head SET author = 'x'`, "log sequence 2"},
-		"a head and its log":  {`UPDATE head SET author = 'x'; DELETE FROM log`, "table head"},
+		"a head and its log":  {`UPDATE head SET author = 'x'; DELETE FROM log`, "sequence 2"},
 		"a record":            {`UPDATE log SET sealed = zeroblob(length(sealed))`, "log sequence 2"},
 		"a short record":      {`UPDATE log SET sealed = x'01'`, "log sequence 2"},
 		"a record of no key":  {`UPDATE log SET sealed = CAST(x'0100000009' || zeroblob(40) AS BLOB)`, "epoch 9"},
