@@ -10,6 +10,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 )
 
 // The limits of what an entry holds, in bytes. Those of an address are above what a valid
@@ -90,18 +91,18 @@ func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) 
 // docs/format.md describes it.
 func canonical(vault []byte, e *myvault.Entry) *cryptobyte.Builder {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 512))
-	addShort(b, []byte(labelChain+e.Chain))
-	addShort(b, vault)
+	encode.Short(b, []byte(labelChain+e.Chain))
+	encode.Short(b, vault)
 	b.AddUint64(e.Seq)
-	addTime(b, e.At)
+	encode.Time(b, e.At)
 	for _, field := range []string{e.Service, e.Via, e.Request, e.Remote, e.Action, e.Address.Project, e.Address.Path} {
-		addText(b, field)
+		encode.Text(b, field)
 	}
 	b.AddUint64(uint64(e.Version))
-	addText(b, string(e.Outcome))
+	encode.Text(b, string(e.Outcome))
 	b.AddUint64(e.Count)
-	addTime(b, e.First)
-	addTime(b, e.Last)
+	encode.Time(b, e.First)
+	encode.Time(b, e.Last)
 	b.AddUint64(e.Seen)
 	return b
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -33,19 +34,19 @@ func (h *head) hides(wanted myvault.Version) error {
 // canonical encodes what the stamp of the row covers.
 func (h *head) canonical(vault []byte) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
-	addShort(b, []byte("head"))
-	addShort(b, vault)
-	addText(b, h.Project)
-	addText(b, h.Path)
+	encode.Short(b, []byte("head"))
+	encode.Short(b, vault)
+	encode.Text(b, h.Project)
+	encode.Text(b, h.Path)
 	b.AddUint64(uint64(h.Version))
 	b.AddUint8(uint8(h.State))
-	addTime(b, h.At)
-	addText(b, h.By)
-	addOptional(b, h.Expires)
-	addOptional(b, h.RotateAfter)
+	encode.Time(b, h.At)
+	encode.Text(b, h.By)
+	encode.Optional(b, h.Expires)
+	encode.Optional(b, h.RotateAfter)
 	b.AddUint64(h.seq)
 	b.AddUint64(h.valueSeq)
-	return encoded(b)
+	return encode.Bytes(b)
 }
 
 // headColumns select a head as scanHead reads it.
@@ -133,23 +134,23 @@ func writeHead(k *keyring, c *db.Conn, h head, isNew bool) error {
 // projectRow gives what the stamp of a row of the project table covers.
 func projectRow(k *keyring, p myvault.Project) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
-	addShort(b, []byte("project"))
-	addShort(b, k.vault)
-	addText(b, p.Name)
-	addText(b, p.Description)
+	encode.Short(b, []byte("project"))
+	encode.Short(b, k.vault)
+	encode.Text(b, p.Name)
+	encode.Text(b, p.Description)
 	b.AddUint8(flag(p.Default))
-	addTime(b, p.At)
-	addText(b, p.By)
-	return encoded(b)
+	encode.Time(b, p.At)
+	encode.Text(b, p.By)
+	return encode.Bytes(b)
 }
 
 // incarnationRow gives what the stamp of the incarnation covers.
 func (k *keyring) incarnationRow(id []byte) []byte {
 	var b cryptobyte.Builder
-	addShort(&b, []byte(metaIncarnation))
-	addShort(&b, k.vault)
-	addShort(&b, id)
-	return encoded(&b)
+	encode.Short(&b, []byte(metaIncarnation))
+	encode.Short(&b, k.vault)
+	encode.Short(&b, id)
+	return encode.Bytes(&b)
 }
 
 func flag(b bool) uint8 {

@@ -10,6 +10,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -69,16 +70,16 @@ func decodeSpans(b []byte) (s spans) {
 func (r *logRow) canonical(vault []byte) []byte {
 	b := canonical(vault, &r.entry)
 	b.AddUint8(uint8(r.op))
-	addTime(b, r.at)
-	addText(b, r.author)
+	encode.Time(b, r.at)
+	encode.Text(b, r.author)
 	b.AddUint64(r.prev)
-	addText(b, r.description)
-	addOptional(b, r.expires)
-	addOptional(b, r.rotateAfter)
+	encode.Text(b, r.description)
+	encode.Optional(b, r.expires)
+	encode.Optional(b, r.rotateAfter)
 	b.AddUint32(uint32(len(r.destroyed)))
 	b.AddBytes(r.destroyed.encode())
-	addShort(b, r.digest)
-	return encoded(b)
+	encode.Short(b, r.digest)
+	return encode.Bytes(b)
 }
 
 // seal puts the record and its digest into the row.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -114,8 +115,8 @@ func (v *verification) provePair(c *db.Conn) error {
 // which it is remembered may follow the id.
 func pairRow(k *keyring, id []byte) []byte {
 	var b cryptobyte.Builder
-	addShort(&b, []byte(metaAccess))
-	addShort(&b, k.vault)
-	addShort(&b, id)
+	encode.Short(&b, []byte(metaAccess))
+	encode.Short(&b, k.vault)
+	encode.Short(&b, id)
 	return b.BytesOrPanic()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -84,10 +85,10 @@ func (l link) followed(e *myvault.Entry, k *keyring) (link, error) {
 // prunedRow gives what the stamp of a row of the table pruned covers.
 func prunedRow(k *keyring, seq uint64, mac []byte, at time.Time) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 128))
-	addShort(b, []byte("pruned"))
-	addShort(b, k.vault)
+	encode.Short(b, []byte("pruned"))
+	encode.Short(b, k.vault)
 	b.AddUint64(seq)
-	addShort(b, mac)
-	addTime(b, at)
-	return encoded(b)
+	encode.Short(b, mac)
+	encode.Time(b, at)
+	return encode.Bytes(b)
 }

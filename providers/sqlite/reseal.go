@@ -14,6 +14,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -198,16 +199,16 @@ func (s *Store) deleteKeys(ctx context.Context, before uint32) (deleted uint64, 
 // resealRow gives what the stamp of a row of the table reseal covers.
 func resealRow(k *keyring, r *logRow, digest []byte, epoch uint32) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
-	addShort(b, []byte("reseal"))
-	addShort(b, k.vault)
+	encode.Short(b, []byte("reseal"))
+	encode.Short(b, k.vault)
 	b.AddUint64(r.entry.Seq)
-	addText(b, r.entry.Address.Project)
-	addText(b, r.entry.Address.Path)
+	encode.Text(b, r.entry.Address.Project)
+	encode.Text(b, r.entry.Address.Path)
 	b.AddUint64(uint64(r.entry.Version))
-	addShort(b, r.digest)
-	addShort(b, digest)
+	encode.Short(b, r.digest)
+	encode.Short(b, digest)
 	b.AddUint32(epoch)
-	return encoded(b)
+	return encode.Bytes(b)
 }
 
 // authentic proves that the record of a log row is the one that was written with it, or

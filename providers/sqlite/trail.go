@@ -12,6 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -223,7 +224,7 @@ func (t *Trail) flush(c *db.Conn) error {
 
 // holds proves that the entry of an access chain is what the chain has.
 func checkEntry(k *keyring, e *myvault.Entry) error {
-	if !k.chain.Holds(e.Prev, encoded(canonical(k.vault, e)), e.MAC) {
+	if !k.chain.Holds(e.Prev, encode.Bytes(canonical(k.vault, e)), e.MAC) {
 		return &fault.BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "its MAC does not fit"}
 	}
 	return nil

@@ -1,4 +1,5 @@
-package sqlite
+// Package encode appends the parts of canonical encodings, as docs/format.md describes them.
+package encode
 
 import (
 	"errors"
@@ -12,9 +13,9 @@ import (
 // far below.
 var errTooLong = errors.New("too long to be encoded")
 
-// encoded gives what was added; nil, which no MAC is ever made of, where a field is longer than
+// Bytes gives what was added; nil, which no MAC is ever made of, where a field is longer than
 // any that this program writes.
-func encoded(b *cryptobyte.Builder) []byte {
+func Bytes(b *cryptobyte.Builder) []byte {
 	bytes, err := b.Bytes()
 	if err != nil {
 		return nil
@@ -22,7 +23,7 @@ func encoded(b *cryptobyte.Builder) []byte {
 	return bytes
 }
 
-func addShort(b *cryptobyte.Builder, v []byte) {
+func Short(b *cryptobyte.Builder, v []byte) {
 	if len(v) > math.MaxUint8 {
 		b.SetError(errTooLong)
 		return
@@ -31,8 +32,8 @@ func addShort(b *cryptobyte.Builder, v []byte) {
 	b.AddBytes(v)
 }
 
-// addText does as AddUint16LengthPrefixed, which takes five times as long.
-func addText(b *cryptobyte.Builder, s string) {
+// Text does as AddUint16LengthPrefixed, which takes five times as long.
+func Text(b *cryptobyte.Builder, s string) {
 	if len(s) > math.MaxUint16 {
 		b.SetError(errTooLong)
 		return
@@ -41,14 +42,14 @@ func addText(b *cryptobyte.Builder, s string) {
 	b.AddBytes([]byte(s))
 }
 
-func addTime(b *cryptobyte.Builder, t time.Time) { b.AddUint64(uint64(t.UnixMicro())) }
+func Time(b *cryptobyte.Builder, t time.Time) { b.AddUint64(uint64(t.UnixMicro())) }
 
-// addOptional encodes a time that may be missing.
-func addOptional(b *cryptobyte.Builder, t time.Time) {
+// Optional encodes a time that may be missing.
+func Optional(b *cryptobyte.Builder, t time.Time) {
 	if t.IsZero() {
 		b.AddUint8(0)
 		return
 	}
 	b.AddUint8(1)
-	addTime(b, t)
+	Time(b, t)
 }
