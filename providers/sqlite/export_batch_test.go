@@ -91,7 +91,7 @@ func (s *Store) ReadsKeys(ctx context.Context, key crypto.Key) error {
 			return err
 		}
 		c.SetInterrupt(ctx)
-		_, err = newKeyring(c, f.kind, key, StaticKey(key))
+		_, err = newKeyring(c, f.kind.name, f.kind.name == vaultFile.name, key, keySource(StaticKey(key)))
 		errs = errors.Join(errs, err, c.Close())
 	}
 	return errs

@@ -40,7 +40,7 @@ type file struct {
 // options are what the files of a store are opened with.
 type options struct {
 	vfs         string // empty: the operating system's
-	keys        KeySource
+	keys        keySource
 	synchronous int
 	sync        func(path string) error // of the trail; nil: fsync
 	disk        directory.Disk
@@ -117,7 +117,7 @@ func (f *file) begin(ctx context.Context, key crypto.Key, reading db.Settings) (
 	if err := f.checkSchema(f.anchor); err != nil {
 		return err
 	}
-	f.keys, err = newKeyring(f.anchor, f.kind, key, f.options.keys)
+	f.keys, err = newKeyring(f.anchor, f.kind.name, f.kind.name == vaultFile.name, key, f.options.keys)
 	return err
 }
 

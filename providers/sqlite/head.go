@@ -144,15 +144,6 @@ func projectRow(k *keyring, p myvault.Project) []byte {
 	return encode.Bytes(b)
 }
 
-// incarnationRow gives what the stamp of the incarnation covers.
-func (k *keyring) incarnationRow(id []byte) []byte {
-	var b cryptobyte.Builder
-	encode.Short(&b, []byte(metaIncarnation))
-	encode.Short(&b, k.vault)
-	encode.Short(&b, id)
-	return encode.Bytes(&b)
-}
-
 func flag(b bool) uint8 {
 	if b {
 		return 1

@@ -10,67 +10,42 @@ import (
 	"sync/atomic"
 
 	"github.com/ncruces/go-sqlite3"
+	"golang.org/x/crypto/cryptobyte"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// KeySource gives the master key. It is asked when a store is opened, before anything is
-// read or made; an error of it ends the opening. It is asked again when a file needs
-// another key than the one that was given, because another process has changed it; while it
-// gives the old one, what needs the new one is [myvault.ErrWrongKey].
-type KeySource func(context.Context) (crypto.Key, error)
+// keySource returns the master key, as the KeySource of package sqlite does.
+type keySource func(context.Context) (crypto.Key, error)
 
-// StaticKey gives always the same key.
-func StaticKey(key crypto.Key) KeySource {
-	return func(context.Context) (crypto.Key, error) { return key, nil }
-}
-
-// KeyFile reads the key from a file each time it is asked; see [crypto.ReadKeyFile].
-func KeyFile(path string) KeySource {
-	return func(context.Context) (crypto.Key, error) { return crypto.ReadKeyFile(path) }
-}
-
-// KeySettings gives the key that one of the settings MSA_MASTER_KEY and MSA_MASTER_KEY_FILE
-// names: its text "base64:<32 bytes>", or the path of a file for [KeyFile]. Both or neither is
-// [crypto.ErrKey].
-func KeySettings(text, path string) KeySource {
-	switch {
-	case text == "" && path == "":
-		return func(context.Context) (crypto.Key, error) {
-			return crypto.Key{}, fmt.Errorf("%w: there is none: set MSA_MASTER_KEY_FILE to the file that holds it, or MSA_MASTER_KEY to the key", crypto.ErrKey)
-		}
-	case text != "" && path != "":
-		return func(context.Context) (crypto.Key, error) {
-			return crypto.Key{}, fmt.Errorf("%w: set MSA_MASTER_KEY or MSA_MASTER_KEY_FILE, one and not both", crypto.ErrKey)
-		}
-	case path != "":
-		return ofSetting("MSA_MASTER_KEY_FILE", KeyFile(path))
+// ask gets the master key and proves that it is one.
+func (k keySource) ask(ctx context.Context) (crypto.Key, error) {
+	if k == nil {
+		return crypto.Key{}, fmt.Errorf("%w: the key source is nil", myvault.ErrInvalid)
 	}
-	return ofSetting("MSA_MASTER_KEY", func(context.Context) (crypto.Key, error) { return crypto.ParseKey(text) })
-}
-
-// ofSetting returns source with errors that name the setting.
-func ofSetting(name string, source KeySource) KeySource {
-	return func(ctx context.Context) (crypto.Key, error) {
-		key, err := source(ctx)
-		if err != nil {
-			return key, fmt.Errorf("setting %s: %w", name, err)
-		}
-		return key, nil
+	key, err := k(ctx)
+	if err != nil {
+		return crypto.Key{}, fmt.Errorf("master key: %w", err)
 	}
+	if key.IsZero() {
+		return crypto.Key{}, fmt.Errorf("master key: %w: the key source gave none", crypto.ErrKey)
+	}
+	return key, nil
 }
 
 // keyring holds the keys of one file. It may be used by many goroutines.
 type keyring struct {
-	vault  []byte
-	name   string // of the file
-	source KeySource
-	master atomic.Pointer[crypto.Master]
-	chain  *crypto.Chain
-	stamp  *crypto.Stamp
+	vault   []byte
+	name    string // of the file
+	records bool   // the file has records, and so data keys
+	source  keySource
+	master  atomic.Pointer[crypto.Master]
+	chain   *crypto.Chain
+	stamp   *crypto.Stamp
 
 	mu      sync.RWMutex
 	sealers map[uint32]*crypto.Sealer
@@ -78,15 +53,15 @@ type keyring struct {
 
 // newKeyring reads the keys of an open file, as they are at one moment: another process may be
 // changing the master key.
-func newKeyring(c *db.Conn, of kind, key crypto.Key, source KeySource) (k *keyring, err error) {
+func newKeyring(c *db.Conn, name string, records bool, key crypto.Key, source keySource) (k *keyring, err error) {
 	err = c.Snapshot(func() error {
-		k, err = readKeyring(c, of, key, source)
+		k, err = readKeyring(c, name, records, key, source)
 		return err
 	})
 	return k, err
 }
 
-func readKeyring(c *db.Conn, of kind, key crypto.Key, source KeySource) (*keyring, error) {
+func readKeyring(c *db.Conn, name string, records bool, key crypto.Key, source keySource) (*keyring, error) {
 	vault, err := c.Meta(metaVault)
 	if err != nil {
 		return nil, err
@@ -108,7 +83,7 @@ func readKeyring(c *db.Conn, of kind, key crypto.Key, source KeySource) (*keyrin
 	}
 	k, err := unwrapped(vault, master, wrapped)
 	if err == nil {
-		k.name, k.source = of.name, source
+		k.name, k.records, k.source = name, records, source
 	}
 	return k, err
 }
@@ -287,17 +262,35 @@ func placeOf(addr myvault.Address, version myvault.Version) crypto.Place {
 	return crypto.Place{Project: addr.Project, Path: addr.Path, Version: uint64(version)}
 }
 
-// ask gets the master key and proves that it is one.
-func (k KeySource) ask(ctx context.Context) (crypto.Key, error) {
-	if k == nil {
-		return crypto.Key{}, fmt.Errorf("%w: the key source is nil", myvault.ErrInvalid)
-	}
-	key, err := k(ctx)
+// incarnationRow gives what the stamp of the incarnation covers.
+func (k *keyring) incarnationRow(id []byte) []byte {
+	var b cryptobyte.Builder
+	encode.Short(&b, []byte(metaIncarnation))
+	encode.Short(&b, k.vault)
+	encode.Short(&b, id)
+	return encode.Bytes(&b)
+}
+
+// tryKey refuses a key that the file was not made with.
+func tryKey(c *db.Conn, name string, key crypto.Key) error {
+	id, err := c.Meta(metaVault)
 	if err != nil {
-		return crypto.Key{}, fmt.Errorf("master key: %w", err)
+		return err
 	}
-	if key.IsZero() {
-		return crypto.Key{}, fmt.Errorf("master key: %w: the key source gave none", crypto.ErrKey)
+	check, err := c.Meta(metaCheck)
+	if err != nil {
+		return err
 	}
-	return key, nil
+	if len(id) != crypto.VaultIDSize || len(check) == 0 {
+		return fault.Tampered("%s has no vault id or no check value", name)
+	}
+	master, err := crypto.NewMaster(key, id)
+	if err != nil {
+		return err
+	}
+	slot, err := slotOf(c, master)
+	if err == nil && slot == nil {
+		err = fmt.Errorf("%w: %s has another; after a change of the key give the new one (MSA_MASTER_KEY_FILE), or repeat the change if it was interrupted; to a restored store give the key of its backup", myvault.ErrWrongKey, name)
+	}
+	return err
 }

@@ -68,7 +68,7 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 		if _, err := k.checkSchema(c); err != nil {
 			return err
 		}
-		if err := k.tryKey(c, key); err != nil || k.name != vaultFile.name || k.alone {
+		if err := tryKey(c, k.name, key); err != nil || k.name != vaultFile.name || k.alone {
 			return err
 		}
 		return trailKept(c, path)
@@ -97,30 +97,6 @@ func (k kind) identify(c *db.Conn) error {
 	version, err := c.Number("user_version")
 	if err == nil && version > k.version() {
 		err = fmt.Errorf("%w: %s has version %d and this program knows %d; use a newer program", fault.ErrNewer, k.name, version, k.version())
-	}
-	return err
-}
-
-// tryKey refuses a key that the file was not made with.
-func (k kind) tryKey(c *db.Conn, key crypto.Key) error {
-	id, err := c.Meta(metaVault)
-	if err != nil {
-		return err
-	}
-	check, err := c.Meta(metaCheck)
-	if err != nil {
-		return err
-	}
-	if len(id) != crypto.VaultIDSize || len(check) == 0 {
-		return fault.Tampered("%s has no vault id or no check value", k.name)
-	}
-	master, err := crypto.NewMaster(key, id)
-	if err != nil {
-		return err
-	}
-	slot, err := slotOf(c, master)
-	if err == nil && slot == nil {
-		err = fmt.Errorf("%w: %s has another; after a change of the key give the new one (MSA_MASTER_KEY_FILE), or repeat the change if it was interrupted; to a restored store give the key of its backup", myvault.ErrWrongKey, k.name)
 	}
 	return err
 }

@@ -169,60 +169,6 @@ func (r *rekeying) conclude(ctx context.Context, c *db.Conn) error {
 	return r.settle(ctx, r.to)
 }
 
-// rewrap changes a file from one master key to another, in a transaction of c. Data keys
-// that were deleted stay so.
-func rewrap(c *db.Conn, from, to *crypto.Master) error {
-	trail, err := rewrapTrail(c, from, to)
-	if err != nil {
-		return err
-	}
-	epochs, err := wrappedEpochs(c)
-	if err != nil {
-		return err
-	}
-	for _, epoch := range epochs {
-		data, err := dataKey(c, from, epoch)
-		if err != nil {
-			return err
-		}
-		wrapped, err := to.Wrap(data, crypto.LabelData, epoch)
-		if err != nil {
-			return err
-		}
-		if err := c.Run(`UPDATE epoch SET wrapped = ?2 WHERE epoch = ?1`, epoch, wrapped); err != nil {
-			return err
-		}
-	}
-	return errors.Join(c.SetMeta(metaCheck, to.Check()), c.SetMeta(metaTrail, trail))
-}
-
-// rewrapTrail gives the trail key in force, wrapped under another master key.
-func rewrapTrail(c *db.Conn, from, to *crypto.Master) ([]byte, error) {
-	wrapped, err := c.Meta(metaTrail)
-	if err != nil {
-		return nil, err
-	}
-	key, err := from.Unwrap(wrapped, crypto.LabelTrail, 0)
-	if err != nil {
-		return nil, fault.Tampered("the trail key does not open")
-	}
-	return to.Wrap(key, crypto.LabelTrail, 0)
-}
-
-// promote puts the new key in the place of the old one, in a transaction of c.
-func promote(c *db.Conn) error {
-	for _, name := range [][2]string{{metaNextCheck, metaCheck}, {metaNextTrail, metaTrail}} {
-		value, err := c.Meta(name[0])
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(c.SetMeta(name[1], value), c.DropMeta(name[0])); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Rekey changes the master key of a trail that stands alone, as [Store.Rekey] does that of
 // a store, in one step. A trail beside a vault.db is [myvault.ErrInvalid].
 func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {

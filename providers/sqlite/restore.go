@@ -145,7 +145,7 @@ func notDirectory(info fs.FileInfo) error {
 
 // unpack writes the files of a backup into dir, and gives the key that opened it.
 func unpack(ctx context.Context, path, dir string, keys KeySource, d directory.Disk) (crypto.Key, error) {
-	key, err := keys.ask(ctx)
+	key, err := keySource(keys).ask(ctx)
 	if err != nil {
 		return key, err
 	}

@@ -187,14 +187,3 @@ func dropSingle(c *db.Conn) error {
 	}
 	return c.Exec(`DROP TABLE single`)
 }
-
-// The names in the meta table.
-const (
-	metaVault       = "vault"       // the vault id
-	metaCheck       = "check"       // the key check value
-	metaTrail       = "trail"       // the wrapped trail key
-	metaNextCheck   = "next_check"  // while the master key is being changed: of the new one
-	metaNextTrail   = "next_trail"  // the trail key wrapped under the new one
-	metaIncarnation = "incarnation" // its 8 bytes and their stamp
-	metaAccess      = "access"      // in vault.db: the vault id of the access.db beside it, and its stamp
-)

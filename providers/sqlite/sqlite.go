@@ -124,7 +124,7 @@ func admit(ctx context.Context, dir string, keys KeySource, sys directory.System
 	if err := ctx.Err(); err != nil {
 		return crypto.Key{}, "", err
 	}
-	key, err := keys.ask(ctx)
+	key, err := keySource(keys).ask(ctx)
 	if err != nil {
 		return key, "", err
 	}
@@ -151,7 +151,7 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys directory.Syst
 }
 
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
-	f, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, keys: keys, synchronous: db.SyncFull, disk: c.disk})
+	f, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, keys: keySource(keys), synchronous: db.SyncFull, disk: c.disk})
 	if err != nil {
 		return err
 	}

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
 
-	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
@@ -48,7 +46,7 @@ func (f *file) again(ctx context.Context) (keys *keyring, err error) {
 		if err := f.checkSchema(c); err != nil {
 			return err
 		}
-		keys, err = f.keys.again(c, f.kind)
+		keys, err = f.keys.again(c)
 		return err
 	})
 	return keys, err
@@ -110,60 +108,4 @@ func pageFault(k kind, found string) error {
 		return fmt.Errorf("a page of %s cannot be read: %w", k.name, code)
 	}
 	return fault.Tampered("%s: %s", k.name, found)
-}
-
-// again reads the keys of the file anew. The source of the master key is asked only where
-// another process has changed it.
-func (k *keyring) again(c *db.Conn, of kind) (*keyring, error) {
-	stored, err := readMeta(c, of)
-	if err != nil {
-		return nil, err
-	}
-	if !slices.Equal(stored[metaVault], k.vault) {
-		return nil, fault.Tampered("%s has another vault id than when it was opened", of.name)
-	}
-	master, err := k.current(c)
-	if errors.Is(err, myvault.ErrWrongKey) {
-		// One cannot be told from the other.
-		return nil, fmt.Errorf("%w; or the check value was altered: %w", err, myvault.ErrTampered)
-	}
-	if err != nil {
-		return nil, err
-	}
-	slot, err := slotOf(c, master)
-	if err != nil || slot == nil {
-		return nil, errors.Join(err, k.anotherKey())
-	}
-	fresh, err := unwrapped(k.vault, master, stored[slot.trail])
-	if err != nil {
-		return nil, err
-	}
-	fresh.name, fresh.source = k.name, k.source
-	if of.name == vaultFile.name {
-		if _, err := fresh.incarnation(c); err != nil {
-			return nil, err
-		}
-	}
-	return fresh, fresh.epochs(c, of)
-}
-
-// metaOf reads the whole table meta, in which nothing else may stand than this program writes.
-func readMeta(c *db.Conn, of kind) (map[string][]byte, error) {
-	known := []string{metaVault, metaCheck, metaTrail, metaNextCheck, metaNextTrail}
-	if of.name == vaultFile.name {
-		known = []string{metaVault, metaCheck, metaTrail, metaIncarnation, metaAccess}
-	}
-	stored := map[string][]byte{}
-	err := c.Each(`SELECT name, value FROM meta`, func(row *sqlite3.Stmt) error {
-		name := row.ColumnText(0)
-		if !slices.Contains(known, name) {
-			return fault.Tampered("the table meta of %s has a row that is not of this program", of.name)
-		}
-		stored[name] = row.ColumnBlob(1, nil)
-		return nil
-	})
-	if err == nil && (stored[metaNextCheck] == nil) != (stored[metaNextTrail] == nil) {
-		err = fault.Tampered("%s has half of a second master key", of.name)
-	}
-	return stored, err
 }

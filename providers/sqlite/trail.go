@@ -81,7 +81,7 @@ func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (
 	if err != nil {
 		return nil, notOpened("trail", dir, err)
 	}
-	t, err := openTrail(ctx, absolute, key, options{keys: keys, synchronous: db.SyncNormal}, c)
+	t, err := openTrail(ctx, absolute, key, options{keys: keySource(keys), synchronous: db.SyncNormal}, c)
 	if err != nil {
 		return nil, notOpened("trail", dir, fault.Unavailable(err))
 	}
