@@ -12,6 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // insert writes the row.
@@ -60,7 +61,7 @@ func (t *Trail) source() source {
 
 // batchPage reads entries from batches, the newest first.
 type batchPage struct {
-	keys     *keyring
+	keys     *keyring.Ring
 	selected myvault.TrailFilter
 	before   uint64 // the entries begin below it
 	rows     int

@@ -7,6 +7,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // Apply implements [myvault.Provider]. For a destroy it gives the newest of the versions
@@ -136,7 +137,7 @@ func (tx *transaction) put(c myvault.Change, r *logRow) (myvault.Info, error) {
 	}
 	r.entry.Version, r.expires, r.rotateAfter = h.Version, h.Expires, h.RotateAfter
 	value := c.Value.RevealBytes()
-	r.seal(tx.tip.sealer.Seal(nil, placeOf(c.Address, h.Version), value))
+	r.seal(tx.tip.sealer.Seal(nil, keyring.Place(c.Address, h.Version), value))
 	clear(value)
 	return h.Info, tx.write(r, h)
 }

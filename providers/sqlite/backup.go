@@ -64,7 +64,7 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 		return nil, err
 	}
 	defer shot.close()
-	key, header, err := newArchive(shot.master, s.keys.vault)
+	key, header, err := newArchive(shot.master, s.keys.Vault)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (shot *snapshot) begin(s *Store) (err error) {
 		}
 		shot.size += pages * size
 	}
-	shot.master, err = s.keys.current(shot.conns[0])
+	shot.master, err = s.keys.Current(shot.conns[0])
 	return err
 }
 

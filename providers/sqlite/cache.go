@@ -7,6 +7,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // defaultCacheBytes keeps the rows of some 30,000 secrets of 64 bytes. The garbage
@@ -46,7 +47,7 @@ func (r *row) secret(wanted myvault.Version) (secret myvault.Secret, known bool,
 	case wanted != 0 && wanted != r.Version:
 		return secret, false, nil
 	}
-	b, err := r.sealer.Open(nil, placeOf(r.Address, r.Version), r.sealed)
+	b, err := r.sealer.Open(nil, keyring.Place(r.Address, r.Version), r.sealed)
 	if err != nil {
 		return secret, false, nil // what the file has decides
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // ensure makes the file unless it is there. A process that makes it at the same time may
@@ -72,14 +73,14 @@ func (k kind) fill(ctx context.Context, c *db.Conn, key crypto.Key) error {
 		return err
 	}
 	return c.Transaction(ctx, func() error {
-		keys, err := createKeys(c, key)
+		keys, err := keyring.Create(c, key)
 		if err != nil || k.name != vaultFile.name {
 			return err
 		}
-		if _, err := keys.createEpoch(c, 1, 1, time.Now().UnixMicro()); err != nil {
+		if _, err := keys.CreateEpoch(c, 1, 1, time.Now().UnixMicro()); err != nil {
 			return err
 		}
-		return keys.createIncarnation(c)
+		return keys.CreateIncarnation(c)
 	})
 }
 

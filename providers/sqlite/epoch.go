@@ -34,7 +34,7 @@ func (s *Store) NewEpoch(ctx context.Context) (epoch uint32, err error) {
 func (s *Store) startEpoch(c *db.Conn) (err error) {
 	s.tip.epoch++
 	s.tip.first = s.tip.seq + 1
-	s.tip.sealer, err = s.keys.createEpoch(c, s.tip.epoch, s.tip.first, time.Now().UnixMicro())
+	s.tip.sealer, err = s.keys.CreateEpoch(c, s.tip.epoch, s.tip.first, time.Now().UnixMicro())
 	return err
 }
 
@@ -46,7 +46,7 @@ func (v *verification) inEpoch(r *logRow) error {
 		return err
 	}
 	digest := sha256.Sum256(r.sealed)
-	then := v.begun.at(r.entry.Seq)
+	then := v.begun.At(r.entry.Seq)
 	if epoch < then || epoch > then && bytes.Equal(digest[:], r.digest) {
 		return &fault.BadEntry{Chain: r.entry.Chain, Seq: r.entry.Seq, Reason: "its record is of another epoch than was in force"}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // VerifyAccesses proves the chain of accesses, and calls between after each step. It gives how
@@ -91,7 +92,7 @@ func (s *Store) ReadsKeys(ctx context.Context, key crypto.Key) error {
 			return err
 		}
 		c.SetInterrupt(ctx)
-		_, err = newKeyring(c, f.kind.name, f.kind.name == vaultFile.name, key, keySource(StaticKey(key)))
+		_, err = keyring.Read(c, f.kind.name, f.kind.name == vaultFile.name, key, keyring.Source(StaticKey(key)))
 		errs = errors.Join(errs, err, c.Close())
 	}
 	return errs
@@ -113,7 +114,7 @@ func (s *Store) RekeyLater(ctx context.Context, key crypto.Key) error {
 		err = s.writer.do(ctx, &request{apply: func(c *db.Conn) error { return change.conclude(ctx, c) }})
 	}
 	s.masters.Store(to)
-	s.keys.master.Store(to.vault)
-	s.trail.keys.master.Store(to.access)
+	s.keys.Master.Store(to.vault)
+	s.trail.keys.Master.Store(to.access)
 	return errors.Join(err, access.Close())
 }

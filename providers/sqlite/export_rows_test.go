@@ -9,12 +9,13 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // Rows decodes rows of every table, with whatever in their columns.
 type Rows struct {
 	c    *db.Conn
-	keys *keyring
+	keys *keyring.Ring
 }
 
 // NewRows makes one with keys that nobody else has.
@@ -28,7 +29,7 @@ func NewRows() (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := createKeys(c, crypto.NewKey())
+	keys, err := keyring.Create(c, crypto.NewKey())
 	return &Rows{c, keys}, err
 }
 
@@ -56,7 +57,7 @@ func Spans(b []byte) []byte { return decodeSpans(b).encode() }
 
 // OpenRecord opens a record that was never sealed.
 func (r *Rows) OpenRecord(record []byte) error {
-	_, err := r.keys.open(r.c, crypto.Place{Project: "p", Path: "a", Version: 1}, 1, record)
+	_, err := r.keys.Open(r.c, crypto.Place{Project: "p", Path: "a", Version: 1}, 1, record)
 	if err == nil {
 		return errors.New("it opened")
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/writelock"
 )
 
@@ -21,7 +22,7 @@ type file struct {
 	kind    kind
 	options options
 	path    string
-	keys    *keyring
+	keys    *keyring.Ring
 	opened  map[string]os.FileInfo // by path
 	anchor  *db.Conn               // keeps the write-ahead log while other connections come and go
 	readers *pool
@@ -40,7 +41,7 @@ type file struct {
 // options are what the files of a store are opened with.
 type options struct {
 	vfs         string // empty: the operating system's
-	keys        keySource
+	keys        keyring.Source
 	synchronous int
 	sync        func(path string) error // of the trail; nil: fsync
 	disk        directory.Disk
@@ -117,7 +118,7 @@ func (f *file) begin(ctx context.Context, key crypto.Key, reading db.Settings) (
 	if err := f.checkSchema(f.anchor); err != nil {
 		return err
 	}
-	f.keys, err = newKeyring(f.anchor, f.kind.name, f.kind.name == vaultFile.name, key, f.options.keys)
+	f.keys, err = keyring.Read(f.anchor, f.kind.name, f.kind.name == vaultFile.name, key, f.options.keys)
 	return err
 }
 

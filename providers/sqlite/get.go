@@ -11,6 +11,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // Get implements [myvault.Provider]. It sees every change that was acknowledged before,
@@ -109,10 +110,10 @@ func (s *Store) current(c *db.Conn, addr myvault.Address, wanted myvault.Version
 }
 
 // keep puts the record of the row, which was opened, into it, with what opens it.
-func (r *row) keep(c *db.Conn, k *keyring, record []byte) error {
+func (r *row) keep(c *db.Conn, k *keyring.Ring, record []byte) error {
 	epoch, err := crypto.RecordEpoch(record)
 	if err == nil {
-		r.sealer, err = k.sealer(c, epoch)
+		r.sealer, err = k.Sealer(c, epoch)
 	}
 	r.sealed = bytes.Clone(record)
 	return err
@@ -120,7 +121,7 @@ func (r *row) keep(c *db.Conn, k *keyring, record []byte) error {
 
 // value opens the record of a log row for its reader.
 func (s *Store) value(c *db.Conn, info myvault.Info, seq uint64, record []byte) (myvault.Value, error) {
-	b, err := s.keys.open(c, placeOf(info.Address, info.Version), seq, record)
+	b, err := s.keys.Open(c, keyring.Place(info.Address, info.Version), seq, record)
 	if err != nil {
 		return myvault.Value{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // head is a row of the head table: the current version of an address, and where the log
@@ -53,7 +54,7 @@ func (h *head) canonical(vault []byte) []byte {
 const headColumns = `h.project, h.path, h.version, h.state, h.at, h.author, h.expires, h.rotate_after, h.seq, h.value_seq, h.mac`
 
 // scanHead reads a row of headColumns and proves its stamp. What it gives is its own.
-func scanHead(k *keyring, row *sqlite3.Stmt) (head, error) {
+func scanHead(k *keyring.Ring, row *sqlite3.Stmt) (head, error) {
 	// One text for the three: a row that is kept lies closer together.
 	var room [256]byte
 	texts := append(room[:0], row.ColumnRawText(0)...)
@@ -74,7 +75,7 @@ func scanHead(k *keyring, row *sqlite3.Stmt) (head, error) {
 		seq:      uint64(row.ColumnInt64(8)),
 		valueSeq: uint64(row.ColumnInt64(9)),
 	}
-	if !k.stamp.Holds(h.canonical(k.vault), row.ColumnRawBlob(10)) {
+	if !k.Stamp.Holds(h.canonical(k.Vault), row.ColumnRawBlob(10)) {
 		return head{}, fault.Tampered("a row of the table head, which points at log sequence %d", h.seq)
 	}
 	return h, nil
@@ -82,7 +83,7 @@ func scanHead(k *keyring, row *sqlite3.Stmt) (head, error) {
 
 // scanHeadOf is scanHead for a row that was looked up. The engine believes the order of the
 // rows, so where someone has changed it, it finds others than were asked for.
-func scanHeadOf(k *keyring, addr myvault.Address, row *sqlite3.Stmt) (head, error) {
+func scanHeadOf(k *keyring.Ring, addr myvault.Address, row *sqlite3.Stmt) (head, error) {
 	h, err := scanHead(k, row)
 	if err == nil && h.Address != addr {
 		return head{}, fault.Tampered("the order of the table head, at a row which points at log sequence %d", h.seq)
@@ -91,7 +92,7 @@ func scanHeadOf(k *keyring, addr myvault.Address, row *sqlite3.Stmt) (head, erro
 }
 
 // head reads the head of an address; the zero head where it never had a version.
-func readHead(k *keyring, c *db.Conn, addr myvault.Address) (h head, err error) {
+func readHead(k *keyring.Ring, c *db.Conn, addr myvault.Address) (h head, err error) {
 	err = c.Read(`SELECT `+headColumns+` FROM head h WHERE h.project = ?1 AND h.path = ?2`, func(b *db.Binder) {
 		b.Text(addr.Project)
 		b.Text(addr.Path)
@@ -111,7 +112,7 @@ const (
 
 // writeHead stamps and writes the head of an address, which is new or has one. An upsert takes
 // a third longer than either.
-func writeHead(k *keyring, c *db.Conn, h head, isNew bool) error {
+func writeHead(k *keyring.Ring, c *db.Conn, h head, isNew bool) error {
 	statement := updateHead
 	if isNew {
 		statement = insertHead
@@ -127,15 +128,15 @@ func writeHead(k *keyring, c *db.Conn, h head, isNew bool) error {
 		b.Optional(h.RotateAfter)
 		b.Int(int64(h.seq))
 		b.Int(int64(h.valueSeq))
-		b.Blob(k.stamp.Sum(h.canonical(k.vault)))
+		b.Blob(k.Stamp.Sum(h.canonical(k.Vault)))
 	})
 }
 
 // projectRow gives what the stamp of a row of the project table covers.
-func projectRow(k *keyring, p myvault.Project) []byte {
+func projectRow(k *keyring.Ring, p myvault.Project) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
 	encode.Short(b, []byte("project"))
-	encode.Short(b, k.vault)
+	encode.Short(b, k.Vault)
 	encode.Text(b, p.Name)
 	encode.Text(b, p.Description)
 	b.AddUint8(flag(p.Default))

@@ -9,6 +9,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // past walks the log rows of one address, from the newest to the oldest, and gives what
@@ -28,7 +29,7 @@ type version struct {
 }
 
 // step reads one row. It gives a version where the row made one.
-func (p *past) step(c *db.Conn, k *keyring) (v version, found bool, err error) {
+func (p *past) step(c *db.Conn, k *keyring.Ring) (v version, found bool, err error) {
 	r, err := readLogRow(k, c, p.next)
 	if err != nil {
 		return v, false, err
@@ -76,7 +77,7 @@ func (p *past) state(v myvault.Version) myvault.State {
 }
 
 // logRow reads a row of the log and proves its link in the chain.
-func readLogRow(k *keyring, c *db.Conn, seq uint64) (r logRow, err error) {
+func readLogRow(k *keyring.Ring, c *db.Conn, seq uint64) (r logRow, err error) {
 	err = c.Each(`SELECT `+logColumns+` FROM log l WHERE l.seq = ?1`, func(row *sqlite3.Stmt) error {
 		r = scanLog(row)
 		return r.holds(k)

@@ -12,6 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // logRow is a row of the log: a change together with its entry in the trail.
@@ -170,8 +171,8 @@ func scanLog(row *sqlite3.Stmt) logRow {
 }
 
 // holds proves that the row is what the chain has.
-func (r *logRow) holds(k *keyring) error {
-	if !k.chain.Holds(r.entry.Prev, r.canonical(k.vault), r.entry.MAC) {
+func (r *logRow) holds(k *keyring.Ring) error {
+	if !k.Chain.Holds(r.entry.Prev, r.canonical(k.Vault), r.entry.MAC) {
 		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: r.entry.Seq, Reason: "its MAC does not fit"}
 	}
 	return nil

@@ -14,12 +14,13 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // trailKept gives ErrMissing where vault.db remembers an access.db and none is there: one made
 // in its place would look as if nothing had been read. It changes nothing.
 func trailKept(c *db.Conn, path string) error {
-	stored, err := c.Meta(metaAccess)
+	stored, err := c.Meta(keyring.MetaAccess)
 	if err != nil || stored == nil {
 		return err
 	}
@@ -34,10 +35,10 @@ func trailKept(c *db.Conn, path string) error {
 // pair has vault.db remember which access.db is its own, and refuses another: unless it has no
 // entry and is to take the place of one that is gone, which renewed reports.
 func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) {
-	id := s.trail.keys.vault
+	id := s.trail.keys.Vault
 	var known []byte
 	err = fault.Guard(func() error {
-		stored, err := s.anchor.Meta(metaAccess)
+		stored, err := s.anchor.Meta(keyring.MetaAccess)
 		if err == nil {
 			known, s.pairedSince, err = readPair(s.keys, stored)
 		}
@@ -78,18 +79,18 @@ func (s *Store) pairWith(ctx context.Context, id []byte, renewed bool) error {
 			}
 			value = binary.BigEndian.AppendUint64(value, s.pairedSince)
 		}
-		return c.SetMeta(metaAccess, append(value, s.keys.stamp.Sum(pairRow(s.keys, value))...))
+		return c.SetMeta(keyring.MetaAccess, append(value, s.keys.Stamp.Sum(pairRow(s.keys, value))...))
 	})
 }
 
 // paired returns the vault id of the access.db that vault.db remembers, nil for none, and the
 // change after which it took the place of another one.
-func readPair(k *keyring, stored []byte) (id []byte, since uint64, err error) {
+func readPair(k *keyring.Ring, stored []byte) (id []byte, since uint64, err error) {
 	if stored == nil {
 		return nil, 0, nil
 	}
 	n := len(stored) - crypto.MACSize
-	if n != crypto.VaultIDSize && n != crypto.VaultIDSize+8 || !k.stamp.Holds(pairRow(k, stored[:n]), stored[n:]) {
+	if n != crypto.VaultIDSize && n != crypto.VaultIDSize+8 || !k.Stamp.Holds(pairRow(k, stored[:n]), stored[n:]) {
 		return nil, 0, fault.Tampered("what vault.db remembers of access.db")
 	}
 	if n > crypto.VaultIDSize {
@@ -100,12 +101,12 @@ func readPair(k *keyring, stored []byte) (id []byte, since uint64, err error) {
 
 // provePair is what Verify proves of it.
 func (v *verification) provePair(c *db.Conn) error {
-	stored, err := c.Meta(metaAccess)
+	stored, err := c.Meta(keyring.MetaAccess)
 	if err != nil {
 		return err
 	}
 	known, _, err := readPair(v.keys, stored)
-	if err == nil && !slices.Equal(known, v.access.vault) {
+	if err == nil && !slices.Equal(known, v.access.Vault) {
 		err = fault.Tampered("vault.db does not remember this access.db")
 	}
 	return err
@@ -113,10 +114,10 @@ func (v *verification) provePair(c *db.Conn) error {
 
 // accessRow returns the bytes that the stamp of the remembered vault id covers. The change since
 // which it is remembered may follow the id.
-func pairRow(k *keyring, id []byte) []byte {
+func pairRow(k *keyring.Ring, id []byte) []byte {
 	var b cryptobyte.Builder
-	encode.Short(&b, []byte(metaAccess))
-	encode.Short(&b, k.vault)
+	encode.Short(&b, []byte(keyring.MetaAccess))
+	encode.Short(&b, k.Vault)
 	encode.Short(&b, id)
 	return b.BytesOrPanic()
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // peek decides whether the file may be opened, without changing a byte of it, of its
@@ -68,7 +69,7 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 		if _, err := k.checkSchema(c); err != nil {
 			return err
 		}
-		if err := tryKey(c, k.name, key); err != nil || k.name != vaultFile.name || k.alone {
+		if err := keyring.CheckMaster(c, k.name, key); err != nil || k.name != vaultFile.name || k.alone {
 			return err
 		}
 		return trailKept(c, path)

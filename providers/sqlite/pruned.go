@@ -12,10 +12,11 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // prune removes the entries up to one, which was proved in the batch of that key, and keeps its link.
-func pruneEntries(k *keyring, c *db.Conn, last myvault.Entry, row int64) error {
+func pruneEntries(k *keyring.Ring, c *db.Conn, last myvault.Entry, row int64) error {
 	if err := splitBatch(c, last.Seq, row); err != nil {
 		return err
 	}
@@ -25,7 +26,7 @@ func pruneEntries(k *keyring, c *db.Conn, last myvault.Entry, row int64) error {
 		}
 	}
 	return c.Run(`INSERT INTO pruned(seq, link, at, mac) VALUES(?1, ?2, ?3, ?4)`,
-		last.Seq, last.MAC, last.At.UnixMicro(), k.stamp.Sum(prunedRow(k, last.Seq, last.MAC, last.At)))
+		last.Seq, last.MAC, last.At.UnixMicro(), k.Stamp.Sum(prunedRow(k, last.Seq, last.MAC, last.At)))
 }
 
 // split puts the entries of a batch that stand behind one in it into a row of their own. No
@@ -54,11 +55,11 @@ func splitBatch(c *db.Conn, last uint64, row int64) error {
 }
 
 // pruned gives the link behind which the entries begin.
-func readPruned(k *keyring, c *db.Conn) (link, error) {
+func readPruned(k *keyring.Ring, c *db.Conn) (link, error) {
 	begin := link{mac: crypto.Genesis()}
 	err := c.Each(`SELECT seq, link, at, mac FROM pruned`, func(row *sqlite3.Stmt) error {
 		found := link{uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil)}
-		if begin.seq != 0 || !k.stamp.Holds(prunedRow(k, found.seq, found.mac, db.TimeAt(row, 2)), row.ColumnRawBlob(3)) {
+		if begin.seq != 0 || !k.Stamp.Holds(prunedRow(k, found.seq, found.mac, db.TimeAt(row, 2)), row.ColumnRawBlob(3)) {
 			return fault.Tampered("a row of the table pruned")
 		}
 		begin = found
@@ -74,7 +75,7 @@ func prunedUpTo(c *db.Conn) (uint64, error) {
 }
 
 // followed gives the link after l, if e is that one.
-func (l link) followed(e *myvault.Entry, k *keyring) (link, error) {
+func (l link) followed(e *myvault.Entry, k *keyring.Ring) (link, error) {
 	if e.Seq != l.seq+1 {
 		return l, &fault.BadEntry{Chain: myvault.ChainAccess, Seq: l.seq + 1, Reason: "it is missing"}
 	}
@@ -83,10 +84,10 @@ func (l link) followed(e *myvault.Entry, k *keyring) (link, error) {
 }
 
 // prunedRow gives what the stamp of a row of the table pruned covers.
-func prunedRow(k *keyring, seq uint64, mac []byte, at time.Time) []byte {
+func prunedRow(k *keyring.Ring, seq uint64, mac []byte, at time.Time) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 128))
 	encode.Short(b, []byte("pruned"))
-	encode.Short(b, k.vault)
+	encode.Short(b, k.Vault)
 	b.AddUint64(seq)
 	encode.Short(b, mac)
 	encode.Time(b, at)

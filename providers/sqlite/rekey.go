@@ -11,6 +11,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // Rekey changes the master key of both files, while the store is used. [ChangeKey] also makes,
@@ -57,8 +58,8 @@ func (s *Store) rekey(ctx context.Context, to *masters) error {
 	}
 	if err == nil {
 		s.masters.Store(to)
-		s.keys.master.Store(to.vault)
-		s.trail.keys.master.Store(to.access)
+		s.keys.Master.Store(to.vault)
+		s.trail.keys.Master.Store(to.access)
 		err = s.forget(ctx)
 		if old := fault.Guard(func() error { return s.trail.scrub(ctx, access, scrubTimeout) }); old != nil {
 			err = errors.Join(err, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, fault.FromEngine(ctx, old)))
@@ -71,11 +72,11 @@ func (s *Store) rekey(ctx context.Context, to *masters) error {
 type masters struct{ vault, access *crypto.Master }
 
 func (s *Store) mastersOf(key crypto.Key) (*masters, error) {
-	vault, err := crypto.NewMaster(key, s.keys.vault)
+	vault, err := crypto.NewMaster(key, s.keys.Vault)
 	if err != nil {
 		return nil, err
 	}
-	access, err := crypto.NewMaster(key, s.trail.keys.vault)
+	access, err := crypto.NewMaster(key, s.trail.keys.Vault)
 	return &masters{vault, access}, err
 }
 
@@ -98,13 +99,13 @@ func (r *rekeying) vault(ctx context.Context, c *db.Conn) error {
 	if err := r.announce(ctx, from); err != nil {
 		return err
 	}
-	return rewrap(c, from.vault, r.to.vault)
+	return keyring.Rewrap(c, from.vault, r.to.vault)
 }
 
 // present gives those masters that open vault.db now: the new ones where a Rekey before
 // came so far, else those known or those of the source.
 func (r *rekeying) present(ctx context.Context, c *db.Conn) (*masters, error) {
-	check, err := c.Meta(metaCheck)
+	check, err := c.Meta(keyring.MetaCheck)
 	if err != nil {
 		return nil, err
 	}
@@ -113,13 +114,13 @@ func (r *rekeying) present(ctx context.Context, c *db.Conn) (*masters, error) {
 			return known, nil
 		}
 	}
-	key, err := r.keys.source.ask(ctx)
+	key, err := r.keys.Source.Key(ctx)
 	if err != nil {
 		return nil, err
 	}
 	given, err := r.mastersOf(key)
 	if err == nil && !given.vault.Matches(check) {
-		err = r.keys.anotherKey()
+		err = r.keys.WrongKey()
 	}
 	return given, err
 }
@@ -130,16 +131,16 @@ func (r *rekeying) settle(ctx context.Context, from *masters) error {
 		if err := r.trail.beforeWrite(); err != nil {
 			return err
 		}
-		found, err := slotOf(r.access, from.access)
+		found, err := keyring.SlotOf(r.access, from.access)
 		switch {
 		case err != nil:
 			return err
 		case found == nil:
 			return fmt.Errorf("%w: access.db has another master key than vault.db", myvault.ErrWrongKey)
-		case found == &slots[0]:
+		case found == &keyring.Slots[0]:
 			return nil
 		}
-		return promote(r.access)
+		return keyring.Promote(r.access)
 	})
 }
 
@@ -149,17 +150,17 @@ func (r *rekeying) announce(ctx context.Context, from *masters) error {
 		if err := r.trail.beforeWrite(); err != nil {
 			return err
 		}
-		wrapped, err := rewrapTrail(r.access, from.access, r.to.access)
+		wrapped, err := keyring.RewrapTrail(r.access, from.access, r.to.access)
 		if err != nil {
 			return err
 		}
-		return errors.Join(r.access.SetMeta(metaNextCheck, r.to.access.Check()), r.access.SetMeta(metaNextTrail, wrapped))
+		return errors.Join(r.access.SetMeta(keyring.MetaNextCheck, r.to.access.Check()), r.access.SetMeta(keyring.MetaNextTrail, wrapped))
 	})
 }
 
 // conclude drops the old key from access.db, once vault.db has the new one.
 func (r *rekeying) conclude(ctx context.Context, c *db.Conn) error {
-	check, err := c.Meta(metaCheck)
+	check, err := c.Meta(keyring.MetaCheck)
 	if err != nil {
 		return err
 	}
@@ -172,7 +173,7 @@ func (r *rekeying) conclude(ctx context.Context, c *db.Conn) error {
 // Rekey changes the master key of a trail that stands alone, as [Store.Rekey] does that of
 // a store, in one step. A trail beside a vault.db is [myvault.ErrInvalid].
 func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
-	to, err := crypto.NewMaster(key, t.keys.vault)
+	to, err := crypto.NewMaster(key, t.keys.Vault)
 	if err != nil {
 		return err
 	}
@@ -196,16 +197,16 @@ func (t *Trail) rekey(ctx context.Context, to *crypto.Master) error {
 			if err := t.beforeWrite(); err != nil {
 				return err
 			}
-			from, err := t.keys.current(c)
+			from, err := t.keys.Current(c)
 			if err != nil {
 				return err
 			}
-			return rewrap(c, from, to)
+			return keyring.Rewrap(c, from, to)
 		})
 		if err != nil {
 			return err
 		}
-		t.keys.master.Store(to)
+		t.keys.Master.Store(to)
 		return t.scrub(ctx, c, scrubTimeout)
 	})
 	return errors.Join(fault.FromEngine(ctx, err), c.Close())

@@ -16,6 +16,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // Reencryption is what [Store.Reencrypt] has done so far.
@@ -55,7 +56,7 @@ const (
 // record does not authenticate: it stays as it is, and so do all keys.
 func (s *Store) Reencrypt(ctx context.Context, progress func(Reencryption)) (r Reencryption, err error) {
 	err = s.readers.read(ctx, func(c *db.Conn) error {
-		begun, err := readEpochStarts(c)
+		begun, err := keyring.ReadEpochStarts(c)
 		r.Epoch = uint32(len(begun))
 		return err
 	})
@@ -163,8 +164,8 @@ func (s *Store) reseal(c *db.Conn, r *logRow, sealed []byte) error {
 	if err := checkRecord(s.keys, c, r, sealed); err != nil {
 		return err
 	}
-	at := placeOf(e.Address, e.Version)
-	value, err := s.keys.open(c, at, e.Seq, sealed)
+	at := keyring.Place(e.Address, e.Version)
+	value, err := s.keys.Open(c, at, e.Seq, sealed)
 	if err != nil {
 		return err
 	}
@@ -176,7 +177,7 @@ func (s *Store) reseal(c *db.Conn, r *logRow, sealed []byte) error {
 	}
 	return c.Run(`INSERT INTO reseal(seq, digest, mac) VALUES(?1, ?2, ?3)
 		ON CONFLICT(seq) DO UPDATE SET digest = ?2, mac = ?3`,
-		e.Seq, digest[:], s.keys.stamp.Sum(resealRow(s.keys, r, digest[:], s.tip.epoch)))
+		e.Seq, digest[:], s.keys.Stamp.Sum(resealRow(s.keys, r, digest[:], s.tip.epoch)))
 }
 
 // deleteKeys deletes the wrapped keys of earlier epochs, which no record needs any more, and
@@ -184,7 +185,7 @@ func (s *Store) reseal(c *db.Conn, r *logRow, sealed []byte) error {
 func (s *Store) deleteKeys(ctx context.Context, before uint32) (deleted uint64, err error) {
 	err = s.writer.do(ctx, &request{scrub: true, apply: func(c *db.Conn) error {
 		deleted = 0
-		epochs, err := wrappedEpochs(c)
+		epochs, err := keyring.WrappedEpochs(c)
 		for _, epoch := range epochs {
 			if err == nil && epoch < before {
 				err = c.Run(`UPDATE epoch SET wrapped = x'' WHERE epoch = ?1`, epoch)
@@ -197,10 +198,10 @@ func (s *Store) deleteKeys(ctx context.Context, before uint32) (deleted uint64, 
 }
 
 // resealRow gives what the stamp of a row of the table reseal covers.
-func resealRow(k *keyring, r *logRow, digest []byte, epoch uint32) []byte {
+func resealRow(k *keyring.Ring, r *logRow, digest []byte, epoch uint32) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
 	encode.Short(b, []byte("reseal"))
-	encode.Short(b, k.vault)
+	encode.Short(b, k.Vault)
 	b.AddUint64(r.entry.Seq)
 	encode.Text(b, r.entry.Address.Project)
 	encode.Text(b, r.entry.Address.Path)
@@ -213,7 +214,7 @@ func resealRow(k *keyring, r *logRow, digest []byte, epoch uint32) []byte {
 
 // authentic proves that the record of a log row is the one that was written with it, or
 // what it was sealed anew as.
-func checkRecord(k *keyring, c *db.Conn, r *logRow, sealed []byte) error {
+func checkRecord(k *keyring.Ring, c *db.Conn, r *logRow, sealed []byte) error {
 	digest := sha256.Sum256(sealed)
 	if bytes.Equal(digest[:], r.digest) {
 		return nil
@@ -223,7 +224,7 @@ func checkRecord(k *keyring, c *db.Conn, r *logRow, sealed []byte) error {
 	if err == nil {
 		err = c.Each(`SELECT digest, mac FROM reseal WHERE seq = ?1`, func(row *sqlite3.Stmt) error {
 			holds = bytes.Equal(row.ColumnRawBlob(0), digest[:]) &&
-				k.stamp.Holds(resealRow(k, r, digest[:], epoch), row.ColumnRawBlob(1))
+				k.Stamp.Holds(resealRow(k, r, digest[:], epoch), row.ColumnRawBlob(1))
 			return nil
 		}, r.entry.Seq)
 	}

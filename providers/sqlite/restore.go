@@ -15,6 +15,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // VerifyBackup proves a backup as [Store.Verify] does a store, with the master key that was in
@@ -145,7 +146,7 @@ func notDirectory(info fs.FileInfo) error {
 
 // unpack writes the files of a backup into dir, and gives the key that opened it.
 func unpack(ctx context.Context, path, dir string, keys KeySource, d directory.Disk) (crypto.Key, error) {
-	key, err := keySource(keys).ask(ctx)
+	key, err := keyring.Source(keys).Key(ctx)
 	if err != nil {
 		return key, err
 	}
@@ -177,7 +178,7 @@ func proved(ctx context.Context, dir string, key crypto.Key, c Config, earlier [
 // revive begins the new life of a store.
 func (s *Store) revive(ctx context.Context) error {
 	err := s.writer.do(ctx, &request{apply: func(c *db.Conn) error {
-		if err := s.keys.createIncarnation(c); err != nil {
+		if err := s.keys.CreateIncarnation(c); err != nil {
 			return err
 		}
 		return s.startEpoch(c)

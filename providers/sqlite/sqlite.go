@@ -26,6 +26,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // Config sets what a Store may be told. The zero Config is ready for use.
@@ -124,7 +125,7 @@ func admit(ctx context.Context, dir string, keys KeySource, sys directory.System
 	if err := ctx.Err(); err != nil {
 		return crypto.Key{}, "", err
 	}
-	key, err := keySource(keys).ask(ctx)
+	key, err := keyring.Source(keys).Key(ctx)
 	if err != nil {
 		return key, "", err
 	}
@@ -151,7 +152,7 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys directory.Syst
 }
 
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
-	f, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, keys: keySource(keys), synchronous: db.SyncFull, disk: c.disk})
+	f, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, keys: keyring.Source(keys), synchronous: db.SyncFull, disk: c.disk})
 	if err != nil {
 		return err
 	}
@@ -159,7 +160,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	if err := s.join(ctx, dir, key, c); err != nil {
 		return fault.FromEngine(ctx, errors.Join(err, f.abandon()))
 	}
-	s.masters.Store(&masters{s.keys.master.Load(), s.trail.keys.master.Load()})
+	s.masters.Store(&masters{s.keys.Master.Load(), s.trail.keys.Master.Load()})
 	s.newest.Store(s.tip.seq)
 	s.committed = link{s.tip.seq, s.tip.mac}
 	s.fresh = newFreshness(s.cache, s, !c.noIndex)
@@ -171,10 +172,10 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 // join reads where the store stands, and opens its trail.
 func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) error {
 	err := fault.Guard(func() (err error) {
-		if s.incarnation, err = s.keys.incarnation(s.anchor); err != nil {
+		if s.incarnation, err = s.keys.Incarnation(s.anchor); err != nil {
 			return err
 		}
-		if err := s.keys.load(s.anchor); err != nil {
+		if err := s.keys.Load(s.anchor); err != nil {
 			return err
 		}
 		return s.tip.read(s.anchor)
@@ -241,7 +242,7 @@ func (f *file) answers(ctx context.Context) error {
 		if err := f.checkSchema(c); err != nil {
 			return err
 		}
-		_, err := c.Meta(metaVault)
+		_, err := c.Meta(keyring.MetaVault)
 		return err
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // structure proves what stands outside the rows: the schemas, and the keys as they are in
@@ -30,14 +31,14 @@ func (v *verification) trailStructure(ctx context.Context) (err error) {
 		return err
 	}
 	return v.trail.readers.read(ctx, func(c *db.Conn) error {
-		next, err := c.Meta(metaNextCheck)
+		next, err := c.Meta(keyring.MetaNextCheck)
 		v.report.Rekeying = next != nil
 		return err
 	})
 }
 
 // again compares the schema with the one that this package makes, and reads the keys.
-func (f *file) again(ctx context.Context) (keys *keyring, err error) {
+func (f *file) again(ctx context.Context) (keys *keyring.Ring, err error) {
 	err = f.readers.snapshot(ctx, func(c *db.Conn) error {
 		if err := f.identifyAgain(c); err != nil {
 			return err
@@ -46,7 +47,7 @@ func (f *file) again(ctx context.Context) (keys *keyring, err error) {
 		if err := f.checkSchema(c); err != nil {
 			return err
 		}
-		keys, err = f.keys.again(c)
+		keys, err = f.keys.Reread(c)
 		return err
 	})
 	return keys, err

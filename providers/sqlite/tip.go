@@ -49,7 +49,7 @@ func (s *Store) begin(c *db.Conn, anew bool) (err error) {
 		}
 	}
 	if s.tip.seq+1-s.tip.first < s.epochLimit {
-		s.tip.sealer, err = s.keys.sealer(c, s.tip.epoch)
+		s.tip.sealer, err = s.keys.Sealer(c, s.tip.epoch)
 		return err
 	}
 	return s.startEpoch(c)
@@ -87,7 +87,7 @@ func (s *Store) restore() {
 // commit is told that the rows up to the tip hold.
 func (s *Store) commit() {
 	s.committed = link{s.tip.seq, s.tip.mac}
-	s.keys.remember(s.tip.sealer)
+	s.keys.Remember(s.tip.sealer)
 	s.saw(s.tip.seq)
 }
 
@@ -95,7 +95,7 @@ func (s *Store) commit() {
 func (s *Store) append(c *db.Conn, r *logRow) error {
 	r.entry.Seq = s.tip.seq + 1
 	r.entry.Prev = s.tip.mac
-	r.entry.MAC = s.keys.chain.Link(s.tip.mac, r.canonical(s.keys.vault))
+	r.entry.MAC = s.keys.Chain.Link(s.tip.mac, r.canonical(s.keys.Vault))
 	if err := r.insert(c); err != nil {
 		return err
 	}

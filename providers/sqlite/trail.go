@@ -14,6 +14,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // TrailConfig sets what a Trail may be told. The zero TrailConfig is ready for use.
@@ -81,7 +82,7 @@ func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (
 	if err != nil {
 		return nil, notOpened("trail", dir, err)
 	}
-	t, err := openTrail(ctx, absolute, key, options{keys: keySource(keys), synchronous: db.SyncNormal}, c)
+	t, err := openTrail(ctx, absolute, key, options{keys: keyring.Source(keys), synchronous: db.SyncNormal}, c)
 	if err != nil {
 		return nil, notOpened("trail", dir, fault.Unavailable(err))
 	}
@@ -178,7 +179,7 @@ type draft struct {
 
 func (t *Trail) draft(e myvault.Entry) (d draft) {
 	d.entry = normal(e, myvault.ChainAccess)
-	d.encoded = canonical(t.keys.vault, &d.entry).BytesOrPanic()
+	d.encoded = canonical(t.keys.Vault, &d.entry).BytesOrPanic()
 	return d
 }
 
@@ -191,8 +192,8 @@ func (t *Trail) append(c *db.Conn, d *draft) error {
 	}
 	e := &d.entry
 	e.Seq = t.end.seq + 1
-	setSeq(d.encoded, t.keys.vault, e)
-	mac := t.keys.chain.Link(t.end.mac, d.encoded)
+	setSeq(d.encoded, t.keys.Vault, e)
+	mac := t.keys.Chain.Link(t.end.mac, d.encoded)
 	t.row.add(e, mac)
 	t.end = link{e.Seq, mac}
 	return nil
@@ -223,8 +224,8 @@ func (t *Trail) flush(c *db.Conn) error {
 }
 
 // holds proves that the entry of an access chain is what the chain has.
-func checkEntry(k *keyring, e *myvault.Entry) error {
-	if !k.chain.Holds(e.Prev, encode.Bytes(canonical(k.vault, e)), e.MAC) {
+func checkEntry(k *keyring.Ring, e *myvault.Entry) error {
+	if !k.Chain.Holds(e.Prev, encode.Bytes(canonical(k.Vault, e)), e.MAC) {
 		return &fault.BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "its MAC does not fit"}
 	}
 	return nil

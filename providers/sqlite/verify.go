@@ -13,6 +13,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // Report is what [Store.Verify] has checked.
@@ -103,10 +104,10 @@ func (s *Store) Verify(ctx context.Context, earlier ...myvault.Head) (Report, er
 // verification is a Verify in progress.
 type verification struct {
 	*Store
-	keys   *keyring // of vault.db, read anew
-	access *keyring // of access.db
+	keys   *keyring.Ring // of vault.db, read anew
+	access *keyring.Ring // of access.db
 	report Report
-	begun  beginnings
+	begun  keyring.EpochStarts
 	pruned link // behind which the accesses begin
 	// What the entries of each chain know of the other, and the last access entry.
 	accessClaim, changeClaim claim
@@ -124,7 +125,7 @@ func (v *verification) log(ctx context.Context) error {
 		err := v.readers.snapshot(ctx, func(c *db.Conn) error {
 			before := v.seq
 			var err error
-			if v.begun, err = readEpochStarts(c); err != nil {
+			if v.begun, err = keyring.ReadEpochStarts(c); err != nil {
 				return err
 			}
 			if err := v.logPage(c); err != nil || v.seq-before == page {
@@ -165,7 +166,7 @@ func (v *verification) logRow(c *db.Conn, r *logRow) error {
 		if err := checkRecord(v.keys, c, r, r.sealed); err != nil {
 			return err
 		}
-		value, err := v.keys.open(c, placeOf(e.Address, e.Version), e.Seq, r.sealed)
+		value, err := v.keys.Open(c, keyring.Place(e.Address, e.Version), e.Seq, r.sealed)
 		if errors.Is(err, myvault.ErrTampered) {
 			return bad(e.Seq, "its record does not open")
 		}

@@ -1,4 +1,6 @@
-package sqlite
+// Package keyring has the keys of a database file: the master key that opens it, the trail key and the
+// data keys of the epochs.
+package keyring
 
 import (
 	"context"
@@ -19,11 +21,11 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// keySource returns the master key, as the KeySource of package sqlite does.
-type keySource func(context.Context) (crypto.Key, error)
+// Source returns the master key, as the KeySource of package sqlite does.
+type Source func(context.Context) (crypto.Key, error)
 
-// ask gets the master key and proves that it is one.
-func (k keySource) ask(ctx context.Context) (crypto.Key, error) {
+// Key gets the master key and proves that it is one.
+func (k Source) Key(ctx context.Context) (crypto.Key, error) {
 	if k == nil {
 		return crypto.Key{}, fmt.Errorf("%w: the key source is nil", myvault.ErrInvalid)
 	}
@@ -37,23 +39,23 @@ func (k keySource) ask(ctx context.Context) (crypto.Key, error) {
 	return key, nil
 }
 
-// keyring holds the keys of one file. It may be used by many goroutines.
-type keyring struct {
-	vault   []byte
+// Ring holds the keys of one file. It may be used by many goroutines.
+type Ring struct {
+	Vault   []byte
 	name    string // of the file
 	records bool   // the file has records, and so data keys
-	source  keySource
-	master  atomic.Pointer[crypto.Master]
-	chain   *crypto.Chain
-	stamp   *crypto.Stamp
+	Source  Source
+	Master  atomic.Pointer[crypto.Master]
+	Chain   *crypto.Chain
+	Stamp   *crypto.Stamp
 
 	mu      sync.RWMutex
 	sealers map[uint32]*crypto.Sealer
 }
 
-// newKeyring reads the keys of an open file, as they are at one moment: another process may be
+// Read reads the keys of an open file, as they are at one moment: another process may be
 // changing the master key.
-func newKeyring(c *db.Conn, name string, records bool, key crypto.Key, source keySource) (k *keyring, err error) {
+func Read(c *db.Conn, name string, records bool, key crypto.Key, source Source) (k *Ring, err error) {
 	err = c.Snapshot(func() error {
 		k, err = readKeyring(c, name, records, key, source)
 		return err
@@ -61,8 +63,8 @@ func newKeyring(c *db.Conn, name string, records bool, key crypto.Key, source ke
 	return k, err
 }
 
-func readKeyring(c *db.Conn, name string, records bool, key crypto.Key, source keySource) (*keyring, error) {
-	vault, err := c.Meta(metaVault)
+func readKeyring(c *db.Conn, name string, records bool, key crypto.Key, source Source) (*Ring, error) {
+	vault, err := c.Meta(MetaVault)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +72,7 @@ func readKeyring(c *db.Conn, name string, records bool, key crypto.Key, source k
 	if err != nil {
 		return nil, err
 	}
-	slot, err := slotOf(c, master)
+	slot, err := SlotOf(c, master)
 	if err != nil {
 		return nil, err
 	}
@@ -83,13 +85,13 @@ func readKeyring(c *db.Conn, name string, records bool, key crypto.Key, source k
 	}
 	k, err := unwrapped(vault, master, wrapped)
 	if err == nil {
-		k.name, k.records, k.source = name, records, source
+		k.name, k.records, k.Source = name, records, source
 	}
 	return k, err
 }
 
 // unwrapped opens the trail key.
-func unwrapped(vault []byte, master *crypto.Master, wrapped []byte) (*keyring, error) {
+func unwrapped(vault []byte, master *crypto.Master, wrapped []byte) (*Ring, error) {
 	trail, err := master.Unwrap(wrapped, crypto.LabelTrail, 0)
 	if err != nil {
 		return nil, fault.Tampered("the trail key does not open")
@@ -97,7 +99,7 @@ func unwrapped(vault []byte, master *crypto.Master, wrapped []byte) (*keyring, e
 	return assemble(vault, master, trail)
 }
 
-func assemble(vault []byte, master *crypto.Master, trail crypto.Key) (*keyring, error) {
+func assemble(vault []byte, master *crypto.Master, trail crypto.Key) (*Ring, error) {
 	chain, err := crypto.NewChain(trail)
 	if err != nil {
 		return nil, err
@@ -106,13 +108,13 @@ func assemble(vault []byte, master *crypto.Master, trail crypto.Key) (*keyring, 
 	if err != nil {
 		return nil, err
 	}
-	k := &keyring{vault: vault, chain: chain, stamp: stamp, sealers: map[uint32]*crypto.Sealer{}}
-	k.master.Store(master)
+	k := &Ring{Vault: vault, Chain: chain, Stamp: stamp, sealers: map[uint32]*crypto.Sealer{}}
+	k.Master.Store(master)
 	return k, nil
 }
 
-// createKeys makes the vault id and the keys of a new file, in a transaction of c.
-func createKeys(c *db.Conn, key crypto.Key) (*keyring, error) {
+// Create makes the vault id and the keys of a new file, in a transaction of c.
+func Create(c *db.Conn, key crypto.Key) (*Ring, error) {
 	vault := make([]byte, crypto.VaultIDSize)
 	_, _ = rand.Read(vault)
 	master, err := crypto.NewMaster(key, vault)
@@ -129,35 +131,35 @@ func createKeys(c *db.Conn, key crypto.Key) (*keyring, error) {
 		return nil, err
 	}
 	return keys, errors.Join(
-		c.SetMeta(metaVault, vault),
-		c.SetMeta(metaCheck, master.Check()),
+		c.SetMeta(MetaVault, vault),
+		c.SetMeta(MetaCheck, master.Check()),
 		c.SetMeta(metaTrail, wrapped),
 	)
 }
 
-// createIncarnation names the life of a new store.
-func (k *keyring) createIncarnation(c *db.Conn) error {
+// CreateIncarnation names the life of a new store.
+func (k *Ring) CreateIncarnation(c *db.Conn) error {
 	id := make([]byte, 8)
 	_, _ = rand.Read(id)
-	return c.SetMeta(metaIncarnation, append(id, k.stamp.Sum(k.incarnationRow(id))...))
+	return c.SetMeta(metaIncarnation, append(id, k.Stamp.Sum(k.incarnationRow(id))...))
 }
 
-// incarnation reads the name, in hexadecimal digits.
-func (k *keyring) incarnation(c *db.Conn) (string, error) {
+// Incarnation reads the name, in hexadecimal digits.
+func (k *Ring) Incarnation(c *db.Conn) (string, error) {
 	value, err := c.Meta(metaIncarnation)
 	if err != nil {
 		return "", err
 	}
-	if len(value) != 8+crypto.MACSize || !k.stamp.Holds(k.incarnationRow(value[:8]), value[8:]) {
+	if len(value) != 8+crypto.MACSize || !k.Stamp.Holds(k.incarnationRow(value[:8]), value[8:]) {
 		return "", fault.Tampered("the incarnation")
 	}
 	return hex.EncodeToString(value[:8]), nil
 }
 
-// createEpoch makes a data key, whose epoch may begin at the log row first. The sealer is
+// CreateEpoch makes a data key, whose epoch may begin at the log row first. The sealer is
 // not remembered: the transaction may still be rolled back.
-func (k *keyring) createEpoch(c *db.Conn, epoch uint32, first uint64, at int64) (*crypto.Sealer, error) {
-	master, err := k.current(c)
+func (k *Ring) CreateEpoch(c *db.Conn, epoch uint32, first uint64, at int64) (*crypto.Sealer, error) {
+	master, err := k.Current(c)
 	if err != nil {
 		return nil, err
 	}
@@ -170,18 +172,18 @@ func (k *keyring) createEpoch(c *db.Conn, epoch uint32, first uint64, at int64) 
 	if err != nil {
 		return nil, err
 	}
-	return crypto.NewSealer(data, k.vault, epoch)
+	return crypto.NewSealer(data, k.Vault, epoch)
 }
 
-// sealer gives the cipher of an epoch, which it reads once through c.
-func (k *keyring) sealer(c *db.Conn, epoch uint32) (*crypto.Sealer, error) {
+// Sealer gives the cipher of an epoch, which it reads once through c.
+func (k *Ring) Sealer(c *db.Conn, epoch uint32) (*crypto.Sealer, error) {
 	k.mu.RLock()
 	s := k.sealers[epoch]
 	k.mu.RUnlock()
 	if s != nil {
 		return s, nil
 	}
-	master, err := k.current(c)
+	master, err := k.Current(c)
 	if err != nil {
 		return nil, err
 	}
@@ -189,27 +191,27 @@ func (k *keyring) sealer(c *db.Conn, epoch uint32) (*crypto.Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s, err = crypto.NewSealer(data, k.vault, epoch); err != nil {
+	if s, err = crypto.NewSealer(data, k.Vault, epoch); err != nil {
 		return nil, err
 	}
-	k.remember(s)
+	k.Remember(s)
 	return s, nil
 }
 
-// load opens the data keys that there are, so that a change of the master key by another
+// Load opens the data keys that there are, so that a change of the master key by another
 // process does not matter for them. One that does not open is told of where it is needed.
-func (k *keyring) load(c *db.Conn) error {
-	epochs, err := wrappedEpochs(c)
+func (k *Ring) Load(c *db.Conn) error {
+	epochs, err := WrappedEpochs(c)
 	for _, epoch := range epochs {
-		if _, unopened := k.sealer(c, epoch); unopened != nil && !errors.Is(unopened, myvault.ErrTampered) {
+		if _, unopened := k.Sealer(c, epoch); unopened != nil && !errors.Is(unopened, myvault.ErrTampered) {
 			err = errors.Join(err, unopened)
 		}
 	}
 	return err
 }
 
-// wrappedEpochs returns the epochs whose data key was not deleted.
-func wrappedEpochs(c *db.Conn) (epochs []uint32, err error) {
+// WrappedEpochs returns the epochs whose data key was not deleted.
+func WrappedEpochs(c *db.Conn) (epochs []uint32, err error) {
 	err = c.Each(`SELECT epoch FROM epoch WHERE wrapped <> x''`, func(row *sqlite3.Stmt) error {
 		epochs = append(epochs, uint32(row.ColumnInt64(0)))
 		return nil
@@ -234,20 +236,20 @@ func dataKey(c *db.Conn, master *crypto.Master, epoch uint32) (crypto.Key, error
 	return data, nil
 }
 
-// remember keeps the sealer of an epoch that is committed.
-func (k *keyring) remember(s *crypto.Sealer) {
+// Remember keeps the sealer of an epoch that is committed.
+func (k *Ring) Remember(s *crypto.Sealer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.sealers[s.Epoch()] = s
 }
 
-// open opens the record of the log row seq at its place.
-func (k *keyring) open(c *db.Conn, at crypto.Place, seq uint64, record []byte) ([]byte, error) {
+// Open opens the record of the log row seq at its place.
+func (k *Ring) Open(c *db.Conn, at crypto.Place, seq uint64, record []byte) ([]byte, error) {
 	epoch, err := crypto.RecordEpoch(record)
 	if err != nil {
 		return nil, fault.Tampered("the record at log sequence %d", seq)
 	}
-	s, err := k.sealer(c, epoch)
+	s, err := k.Sealer(c, epoch)
 	if err != nil {
 		return nil, err
 	}
@@ -258,26 +260,26 @@ func (k *keyring) open(c *db.Conn, at crypto.Place, seq uint64, record []byte) (
 	return value, nil
 }
 
-func placeOf(addr myvault.Address, version myvault.Version) crypto.Place {
+func Place(addr myvault.Address, version myvault.Version) crypto.Place {
 	return crypto.Place{Project: addr.Project, Path: addr.Path, Version: uint64(version)}
 }
 
 // incarnationRow gives what the stamp of the incarnation covers.
-func (k *keyring) incarnationRow(id []byte) []byte {
+func (k *Ring) incarnationRow(id []byte) []byte {
 	var b cryptobyte.Builder
 	encode.Short(&b, []byte(metaIncarnation))
-	encode.Short(&b, k.vault)
+	encode.Short(&b, k.Vault)
 	encode.Short(&b, id)
 	return encode.Bytes(&b)
 }
 
-// tryKey refuses a key that the file was not made with.
-func tryKey(c *db.Conn, name string, key crypto.Key) error {
-	id, err := c.Meta(metaVault)
+// CheckMaster refuses a key that the file was not made with.
+func CheckMaster(c *db.Conn, name string, key crypto.Key) error {
+	id, err := c.Meta(MetaVault)
 	if err != nil {
 		return err
 	}
-	check, err := c.Meta(metaCheck)
+	check, err := c.Meta(MetaCheck)
 	if err != nil {
 		return err
 	}
@@ -288,7 +290,7 @@ func tryKey(c *db.Conn, name string, key crypto.Key) error {
 	if err != nil {
 		return err
 	}
-	slot, err := slotOf(c, master)
+	slot, err := SlotOf(c, master)
 	if err == nil && slot == nil {
 		err = fmt.Errorf("%w: %s has another; after a change of the key give the new one (MSA_MASTER_KEY_FILE), or repeat the change if it was interrupted; to a restored store give the key of its backup", myvault.ErrWrongKey, name)
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package keyring
 
 import (
 	"errors"
@@ -13,26 +13,26 @@ import (
 
 // The names in the meta table.
 const (
-	metaVault       = "vault"       // the vault id
-	metaCheck       = "check"       // the key check value
+	MetaVault       = "vault"       // the vault id
+	MetaCheck       = "check"       // the key check value
 	metaTrail       = "trail"       // the wrapped trail key
-	metaNextCheck   = "next_check"  // while the master key is being changed: of the new one
-	metaNextTrail   = "next_trail"  // the trail key wrapped under the new one
+	MetaNextCheck   = "next_check"  // while the master key is being changed: of the new one
+	MetaNextTrail   = "next_trail"  // the trail key wrapped under the new one
 	metaIncarnation = "incarnation" // its 8 bytes and their stamp
-	metaAccess      = "access"      // in vault.db: the vault id of the access.db beside it, and its stamp
+	MetaAccess      = "access"      // in vault.db: the vault id of the access.db beside it, and its stamp
 )
 
-// again reads the keys of the file anew. The source of the master key is asked only where
+// Reread reads the keys of the file anew. The source of the master key is asked only where
 // another process has changed it.
-func (k *keyring) again(c *db.Conn) (*keyring, error) {
+func (k *Ring) Reread(c *db.Conn) (*Ring, error) {
 	stored, err := readMeta(c, k.name, k.records)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Equal(stored[metaVault], k.vault) {
+	if !slices.Equal(stored[MetaVault], k.Vault) {
 		return nil, fault.Tampered("%s has another vault id than when it was opened", k.name)
 	}
-	master, err := k.current(c)
+	master, err := k.Current(c)
 	if errors.Is(err, myvault.ErrWrongKey) {
 		// One cannot be told from the other.
 		return nil, fmt.Errorf("%w; or the check value was altered: %w", err, myvault.ErrTampered)
@@ -40,17 +40,17 @@ func (k *keyring) again(c *db.Conn) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	slot, err := slotOf(c, master)
+	slot, err := SlotOf(c, master)
 	if err != nil || slot == nil {
-		return nil, errors.Join(err, k.anotherKey())
+		return nil, errors.Join(err, k.WrongKey())
 	}
-	fresh, err := unwrapped(k.vault, master, stored[slot.trail])
+	fresh, err := unwrapped(k.Vault, master, stored[slot.trail])
 	if err != nil {
 		return nil, err
 	}
-	fresh.name, fresh.records, fresh.source = k.name, k.records, k.source
+	fresh.name, fresh.records, fresh.Source = k.name, k.records, k.Source
 	if k.records {
-		if _, err := fresh.incarnation(c); err != nil {
+		if _, err := fresh.Incarnation(c); err != nil {
 			return nil, err
 		}
 	}
@@ -59,9 +59,9 @@ func (k *keyring) again(c *db.Conn) (*keyring, error) {
 
 // metaOf reads the whole table meta, in which nothing else may stand than this program writes.
 func readMeta(c *db.Conn, name string, records bool) (map[string][]byte, error) {
-	known := []string{metaVault, metaCheck, metaTrail, metaNextCheck, metaNextTrail}
+	known := []string{MetaVault, MetaCheck, metaTrail, MetaNextCheck, MetaNextTrail}
 	if records {
-		known = []string{metaVault, metaCheck, metaTrail, metaIncarnation, metaAccess}
+		known = []string{MetaVault, MetaCheck, metaTrail, metaIncarnation, MetaAccess}
 	}
 	stored := map[string][]byte{}
 	err := c.Each(`SELECT name, value FROM meta`, func(row *sqlite3.Stmt) error {
@@ -72,7 +72,7 @@ func readMeta(c *db.Conn, name string, records bool) (map[string][]byte, error) 
 		stored[key] = row.ColumnBlob(1, nil)
 		return nil
 	})
-	if err == nil && (stored[metaNextCheck] == nil) != (stored[metaNextTrail] == nil) {
+	if err == nil && (stored[MetaNextCheck] == nil) != (stored[MetaNextTrail] == nil) {
 		err = fault.Tampered("%s has half of a second master key", name)
 	}
 	return stored, err

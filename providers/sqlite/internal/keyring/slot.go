@@ -1,4 +1,4 @@
-package sqlite
+package keyring
 
 import (
 	"fmt"
@@ -11,55 +11,55 @@ import (
 // slot names where the check value and the trail key of one master key stand.
 type slot struct{ check, trail string }
 
-// slots are the one in force, and the one that is there while the master key is being
+// Slots are the one in force, and the one that is there while the master key is being
 // changed. Only access.db ever has the second; see Rekey.
-var slots = []slot{{metaCheck, metaTrail}, {metaNextCheck, metaNextTrail}}
+var Slots = []slot{{MetaCheck, metaTrail}, {MetaNextCheck, MetaNextTrail}}
 
-// slotOf gives the slot of the master key in an open file, or nil.
-func slotOf(c *db.Conn, m *crypto.Master) (*slot, error) {
-	for i := range slots {
-		check, err := c.Meta(slots[i].check)
+// SlotOf gives the slot of the master key in an open file, or nil.
+func SlotOf(c *db.Conn, m *crypto.Master) (*slot, error) {
+	for i := range Slots {
+		check, err := c.Meta(Slots[i].check)
 		if err != nil {
 			return nil, err
 		}
 		if check != nil && m.Matches(check) {
-			return &slots[i], nil
+			return &Slots[i], nil
 		}
 	}
 	return nil, nil
 }
 
-// current gives the master key in force in the file. Where another process has changed it,
+// Current gives the master key in force in the file. Where another process has changed it,
 // the source is asked.
-func (k *keyring) current(c *db.Conn) (*crypto.Master, error) {
-	master := k.master.Load()
-	slot, err := slotOf(c, master)
+func (k *Ring) Current(c *db.Conn) (*crypto.Master, error) {
+	master := k.Master.Load()
+	slot, err := SlotOf(c, master)
 	if err != nil || slot != nil {
 		return master, err
 	}
 	if master, err = k.asked(c); err != nil {
 		return nil, err
 	}
-	if slot, err = slotOf(c, master); err != nil {
+	if slot, err = SlotOf(c, master); err != nil {
 		return nil, err
 	}
 	if slot == nil {
-		return nil, k.anotherKey()
+		return nil, k.WrongKey()
 	}
-	k.master.Store(master)
+	k.Master.Store(master)
 	return master, nil
 }
 
 // asked derives what the source gives now.
-func (k *keyring) asked(c *db.Conn) (*crypto.Master, error) {
-	key, err := k.source.ask(c.GetInterrupt())
+func (k *Ring) asked(c *db.Conn) (*crypto.Master, error) {
+	key, err := k.Source.Key(c.GetInterrupt())
 	if err != nil {
 		return nil, err
 	}
-	return crypto.NewMaster(key, k.vault)
+	return crypto.NewMaster(key, k.Vault)
 }
 
-func (k *keyring) anotherKey() error {
+func (k *Ring) WrongKey() error {
 	return fmt.Errorf("%w: the master key of %s was changed while it is open; have the key source give the new one, then repeat the call",
 		myvault.ErrWrongKey, k.name)
 }

@@ -1,4 +1,4 @@
-package sqlite
+package keyring
 
 import (
 	"errors"
@@ -8,14 +8,14 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// rewrap changes a file from one master key to another, in a transaction of c. Data keys
+// Rewrap changes a file from one master key to another, in a transaction of c. Data keys
 // that were deleted stay so.
-func rewrap(c *db.Conn, from, to *crypto.Master) error {
-	trail, err := rewrapTrail(c, from, to)
+func Rewrap(c *db.Conn, from, to *crypto.Master) error {
+	trail, err := RewrapTrail(c, from, to)
 	if err != nil {
 		return err
 	}
-	epochs, err := wrappedEpochs(c)
+	epochs, err := WrappedEpochs(c)
 	if err != nil {
 		return err
 	}
@@ -32,11 +32,11 @@ func rewrap(c *db.Conn, from, to *crypto.Master) error {
 			return err
 		}
 	}
-	return errors.Join(c.SetMeta(metaCheck, to.Check()), c.SetMeta(metaTrail, trail))
+	return errors.Join(c.SetMeta(MetaCheck, to.Check()), c.SetMeta(metaTrail, trail))
 }
 
-// rewrapTrail gives the trail key in force, wrapped under another master key.
-func rewrapTrail(c *db.Conn, from, to *crypto.Master) ([]byte, error) {
+// RewrapTrail gives the trail key in force, wrapped under another master key.
+func RewrapTrail(c *db.Conn, from, to *crypto.Master) ([]byte, error) {
 	wrapped, err := c.Meta(metaTrail)
 	if err != nil {
 		return nil, err
@@ -48,9 +48,9 @@ func rewrapTrail(c *db.Conn, from, to *crypto.Master) ([]byte, error) {
 	return to.Wrap(key, crypto.LabelTrail, 0)
 }
 
-// promote puts the new key in the place of the old one, in a transaction of c.
-func promote(c *db.Conn) error {
-	for _, name := range [][2]string{{metaNextCheck, metaCheck}, {metaNextTrail, metaTrail}} {
+// Promote puts the new key in the place of the old one, in a transaction of c.
+func Promote(c *db.Conn) error {
+	for _, name := range [][2]string{{MetaNextCheck, MetaCheck}, {MetaNextTrail, metaTrail}} {
 		value, err := c.Meta(name[0])
 		if err != nil {
 			return err

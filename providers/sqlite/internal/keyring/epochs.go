@@ -1,4 +1,4 @@
-package sqlite
+package keyring
 
 import (
 	"sort"
@@ -8,10 +8,10 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// beginnings are the log rows with which the epochs 1, 2, 3 ... began.
-type beginnings []uint64
+// EpochStarts are the log rows with which the epochs 1, 2, 3 ... began.
+type EpochStarts []uint64
 
-func readEpochStarts(c *db.Conn) (all beginnings, err error) {
+func ReadEpochStarts(c *db.Conn) (all EpochStarts, err error) {
 	err = c.Each(`SELECT first FROM epoch ORDER BY epoch`, func(row *sqlite3.Stmt) error {
 		all = append(all, uint64(row.ColumnInt64(0)))
 		return nil
@@ -19,14 +19,14 @@ func readEpochStarts(c *db.Conn) (all beginnings, err error) {
 	return all, err
 }
 
-// at gives the epoch in force at a log row.
-func (b beginnings) at(seq uint64) uint32 {
+// At gives the epoch in force at a log row.
+func (b EpochStarts) At(seq uint64) uint32 {
 	return uint32(sort.Search(len(b), func(i int) bool { return b[i] > seq }))
 }
 
 // epochs opens every data key, and proves that epochs count up without a gap and begin in
 // that order. A trail has none, and no data key opens there.
-func (k *keyring) epochs(c *db.Conn) error {
+func (k *Ring) epochs(c *db.Conn) error {
 	var rows int64
 	if k.records {
 		err := c.Each(`SELECT coalesce(max(seq), 0) FROM log`, func(row *sqlite3.Stmt) error {
@@ -50,7 +50,7 @@ func (k *keyring) epochs(c *db.Conn) error {
 		if row.ColumnInt64(1) == 0 && count < newest {
 			return nil // deleted, once no record needed it; one that does will not open
 		}
-		_, err := k.sealer(c, count) // of that number, so a gap is a key that does not open
+		_, err := k.Sealer(c, count) // of that number, so a gap is a key that does not open
 		return err
 	})
 	if err == nil && count == 0 && k.records {
