@@ -85,6 +85,9 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 	return shot.heads, err
 }
 
+// archiveKinds are the files of a backup, in their order.
+var archiveKinds = []kind{vaultFile, accessFile}
+
 // snapshot is a moment of both files.
 type snapshot struct {
 	files  []*file

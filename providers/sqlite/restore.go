@@ -159,7 +159,7 @@ func unpack(ctx context.Context, path, dir string, keys KeySource, d directory.D
 	if err != nil {
 		return key, err
 	}
-	return key, extract(ctx, from, dir, d)
+	return key, extract(ctx, from, dir, []string{vaultFile.name, accessFile.name}, d)
 }
 
 // proved opens the store that was unpacked into dir, proves it, and has f change it.

@@ -25,9 +25,6 @@ const (
 	archiveHeader  = len(archiveMagic) + 1 + crypto.VaultIDSize + 32 + 12 + crypto.KeySize + 16
 )
 
-// archiveKinds are the files of a backup, in their order.
-var archiveKinds = []kind{vaultFile, accessFile}
-
 // newArchive draws the key of a backup and gives the header that carries it, wrapped.
 func newArchive(master *crypto.Master, vault []byte) (key crypto.Key, header []byte, err error) {
 	key = crypto.NewKey()
@@ -105,15 +102,15 @@ func addFile(ctx context.Context, to io.Writer, f *os.File, d directory.Disk, st
 	return copyAll(ctx, to, d.Wrap(f), info.Size(), step) // it was written by another descriptor, so this one is at its beginning
 }
 
-// extract writes the files of a backup into dir. They are authentic and whole when it
+// extract writes the files of a backup into dir, under those names. They are authentic and whole when it
 // returns nil, and their contents on the disk.
-func extract(ctx context.Context, from io.Reader, dir string, d directory.Disk) error {
-	for _, k := range archiveKinds {
+func extract(ctx context.Context, from io.Reader, dir string, names []string, d directory.Disk) error {
+	for _, name := range names {
 		var size [8]byte
 		if _, err := io.ReadFull(from, size[:]); err != nil {
 			return ofStream(err)
 		}
-		if err := extractFile(ctx, from, filepath.Join(dir, k.name), int64(binary.BigEndian.Uint64(size[:])), d); err != nil {
+		if err := extractFile(ctx, from, filepath.Join(dir, name), int64(binary.BigEndian.Uint64(size[:])), d); err != nil {
 			return err
 		}
 	}
