@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/archive"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
@@ -64,7 +65,7 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 		return nil, err
 	}
 	defer shot.close()
-	key, header, err := newArchive(shot.master, s.keys.Vault)
+	key, header, err := archive.New(shot.master, s.keys.Vault)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +81,7 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 		return nil, err
 	}
 	err = directory.Publish(path, s.options.disk, func(to io.Writer) error {
-		return writeArchive(ctx, to, key, header, copies, s.options.disk, step)
+		return archive.Write(ctx, to, key, header, copies, s.options.disk, step)
 	})
 	return shot.heads, err
 }

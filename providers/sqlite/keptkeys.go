@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/archive"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 )
 
@@ -70,6 +71,6 @@ func opensArchive(path string, key crypto.Key) bool {
 		return false
 	}
 	defer f.Close()
-	_, err = openArchive(f, key)
+	_, err = archive.Open(f, key)
 	return err == nil
 }

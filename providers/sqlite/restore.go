@@ -12,6 +12,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/trusted"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/archive"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
@@ -155,11 +156,11 @@ func unpack(ctx context.Context, path, dir string, keys KeySource, d directory.D
 		return key, err
 	}
 	defer f.Close()
-	from, err := openArchive(d.Wrap(f), key)
+	from, err := archive.Open(d.Wrap(f), key)
 	if err != nil {
 		return key, err
 	}
-	return key, extract(ctx, from, dir, []string{vaultFile.name, accessFile.name}, d)
+	return key, archive.Extract(ctx, from, dir, []string{vaultFile.name, accessFile.name}, d)
 }
 
 // proved opens the store that was unpacked into dir, proves it, and has f change it.

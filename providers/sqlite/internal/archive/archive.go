@@ -1,4 +1,5 @@
-package sqlite
+// Package archive writes and reads the sealed stream of a backup.
+package archive
 
 import (
 	"bytes"
@@ -25,8 +26,8 @@ const (
 	archiveHeader  = len(archiveMagic) + 1 + crypto.VaultIDSize + 32 + 12 + crypto.KeySize + 16
 )
 
-// newArchive draws the key of a backup and gives the header that carries it, wrapped.
-func newArchive(master *crypto.Master, vault []byte) (key crypto.Key, header []byte, err error) {
+// New draws the key of a backup and gives the header that carries it, wrapped.
+func New(master *crypto.Master, vault []byte) (key crypto.Key, header []byte, err error) {
 	key = crypto.NewKey()
 	wrapped, err := master.Wrap(key, crypto.LabelBackup, 0)
 	if err != nil {
@@ -39,8 +40,8 @@ func newArchive(master *crypto.Master, vault []byte) (key crypto.Key, header []b
 	return key, header, nil
 }
 
-// openArchive reads the header and gives what stands behind it.
-func openArchive(from io.Reader, key crypto.Key) (io.Reader, error) {
+// Open reads the header and gives what stands behind it.
+func Open(from io.Reader, key crypto.Key) (io.Reader, error) {
 	header := make([]byte, archiveHeader)
 	n, err := io.ReadFull(from, header)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -73,8 +74,8 @@ func openArchive(from io.Reader, key crypto.Key) (io.Reader, error) {
 	return crypto.NewStreamReader(streamKey, header, from)
 }
 
-// writeArchive writes a whole backup.
-func writeArchive(ctx context.Context, to io.Writer, key crypto.Key, header []byte, files []*os.File, d directory.Disk, step func(int64)) error {
+// Write writes a whole backup.
+func Write(ctx context.Context, to io.Writer, key crypto.Key, header []byte, files []*os.File, d directory.Disk, step func(int64)) error {
 	if _, err := to.Write(header); err != nil {
 		return err
 	}
@@ -102,9 +103,9 @@ func addFile(ctx context.Context, to io.Writer, f *os.File, d directory.Disk, st
 	return copyAll(ctx, to, d.Wrap(f), info.Size(), step) // it was written by another descriptor, so this one is at its beginning
 }
 
-// extract writes the files of a backup into dir, under those names. They are authentic and whole when it
+// Extract writes the files of a backup into dir, under those names. They are authentic and whole when it
 // returns nil, and their contents on the disk.
-func extract(ctx context.Context, from io.Reader, dir string, names []string, d directory.Disk) error {
+func Extract(ctx context.Context, from io.Reader, dir string, names []string, d directory.Disk) error {
 	for _, name := range names {
 		var size [8]byte
 		if _, err := io.ReadFull(from, size[:]); err != nil {
