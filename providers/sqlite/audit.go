@@ -30,7 +30,7 @@ func (s *Store) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[my
 
 // Heads implements [myvault.Auditor]: that of the changes, then that of the accesses.
 func (s *Store) Heads(ctx context.Context) ([]myvault.Head, error) {
-	changes, err := s.file.head(ctx, changesHead)
+	changes, err := readChainHead(s.file, ctx, changesHead)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (s *Store) Heads(ctx context.Context) ([]myvault.Head, error) {
 }
 
 // head gives the newest link of a chain.
-func (f *file) head(ctx context.Context, of func(*db.Conn) (myvault.Head, error)) (h myvault.Head, err error) {
+func readChainHead(f *file, ctx context.Context, of func(*db.Conn) (myvault.Head, error)) (h myvault.Head, err error) {
 	err = f.readers.snapshot(ctx, func(c *db.Conn) error {
 		h, err = of(c)
 		return err
@@ -69,5 +69,5 @@ func (s *Store) source() source {
 		r := scanLog(row)
 		return r.entry, r.holds(s.keys)
 	}
-	return source{chain: myvault.ChainChanges, read: s.pages(changesPage, scan)}
+	return source{chain: myvault.ChainChanges, read: pages(s.file, changesPage, scan)}
 }

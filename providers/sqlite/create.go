@@ -20,36 +20,36 @@ import (
 
 // ensure makes the file unless it is there. A process that makes it at the same time may
 // win; then its file is used, once it has passed the checks.
-func (k kind) ensure(ctx context.Context, dir string, key crypto.Key, o options) error {
+func (k kind) ensure(ctx context.Context, dir string, key crypto.Key, vfs string, d directory.Disk) error {
 	path := filepath.Join(dir, k.name)
 	if _, err := os.Lstat(path); !fault.NotExist(err) {
 		return err
 	}
-	temporary, claimed, err := k.make(ctx, dir, key, o)
+	temporary, claimed, err := k.make(ctx, dir, key, vfs, d)
 	defer removeAll(temporary, claimed)
 	if err != nil {
 		return err
 	}
 	// Unlike a rename, a link never replaces a file.
-	err = o.disk.Link(temporary, path)
+	err = d.Link(temporary, path)
 	if errors.Is(err, fs.ErrExist) {
 		return k.peek(ctx, path, key)
 	}
 	if err != nil {
 		return err
 	}
-	return o.disk.SyncDir(dir)
+	return d.SyncDir(dir)
 }
 
 // make builds a complete file under a temporary name, and makes it durable.
-func (k kind) make(ctx context.Context, dir string, key crypto.Key, o options) (path string, claimed io.Closer, err error) {
-	f, claimed, err := o.disk.CreateTemp(dir, directory.TemporaryPrefix+k.name+"-*")
+func (k kind) make(ctx context.Context, dir string, key crypto.Key, vfs string, d directory.Disk) (path string, claimed io.Closer, err error) {
+	f, claimed, err := d.CreateTemp(dir, directory.TemporaryPrefix+k.name+"-*")
 	if err != nil {
 		return "", nil, err
 	}
 	path = f.Name()
 	defer func() { err = errors.Join(err, f.Close()) }()
-	c, err := db.Connect(ctx, path, db.Settings{VFS: o.vfs, Synchronous: db.SyncFull, CacheKB: db.ReaderCacheKB})
+	c, err := db.Connect(ctx, path, db.Settings{VFS: vfs, Synchronous: db.SyncFull, CacheKB: db.ReaderCacheKB})
 	if err != nil {
 		return path, claimed, err
 	}
@@ -64,7 +64,7 @@ func (k kind) make(ctx context.Context, dir string, key crypto.Key, o options) (
 	if err := errors.Join(err, c.Close()); err != nil {
 		return path, claimed, err
 	}
-	return path, claimed, o.disk.Sync(f)
+	return path, claimed, d.Sync(f)
 }
 
 // fill makes the tables and the keys.

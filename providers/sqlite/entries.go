@@ -82,7 +82,7 @@ func selection(before uint64, r myvault.TrailFilter) []any {
 }
 
 // pages reads a chain with a query, whose rows scan turns into entries.
-func (f *file) pages(query string, scan func(*sqlite3.Stmt) (myvault.Entry, error)) readPage {
+func pages(f *file, query string, scan func(*sqlite3.Stmt) (myvault.Entry, error)) readPage {
 	return func(ctx context.Context, before uint64, r myvault.TrailFilter) (entries []myvault.Entry, next uint64, err error) {
 		rows := 0
 		err = f.readers.read(ctx, func(c *db.Conn) error {

@@ -1,12 +1,10 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 
 	"github.com/myswiftagent/myvault/crypto"
@@ -47,32 +45,11 @@ type options struct {
 	disk        directory.Disk
 }
 
-// check gives the reason why the file may not be opened; nil where there is none.
-func (k kind) check(ctx context.Context, dir string, key crypto.Key) error {
-	path := filepath.Join(dir, k.name)
-	if err := directory.CheckModes(path); err != nil {
-		return err
-	}
-	return k.peek(ctx, path, key)
-}
-
-// checkAll checks the files side by side, since each look takes a third of a millisecond. The
-// reason that it gives is that of the first of them.
-func checkAll(ctx context.Context, dir string, key crypto.Key, kinds []kind) error {
-	refused := make([]error, len(kinds))
-	var looking sync.WaitGroup
-	for i, k := range kinds {
-		looking.Go(func() { refused[i] = k.check(ctx, dir, key) })
-	}
-	looking.Wait()
-	return cmp.Or(refused...)
-}
-
 // open opens the file, makes it where it is missing, and reads its keys. What the caller reads
 // before it calls start it reads through the anchor. The writer's connection is opened when
 // there is something to write: each takes about a millisecond.
-func (k kind) open(ctx context.Context, dir string, key crypto.Key, o options) (*file, error) {
-	if err := k.ensure(ctx, dir, key, o); err != nil {
+func openFile(k kind, ctx context.Context, dir string, key crypto.Key, o options) (*file, error) {
+	if err := k.ensure(ctx, dir, key, o.vfs, o.disk); err != nil {
 		return nil, fault.FromEngine(ctx, err)
 	}
 	f := &file{kind: k, options: o, checks: make(chan struct{}, 1), path: filepath.Join(dir, k.name), unwatch: func() {}}

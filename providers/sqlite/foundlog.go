@@ -89,16 +89,12 @@ func (f *file) recovered() bool {
 // gap. The engine takes any log for that of the database: with an older database in its place, rows
 // are missing that are neither there nor in the log.
 func (f *file) proveTail(rows int) error {
-	sql := `SELECT seq, NULL FROM log ORDER BY seq DESC LIMIT ?1`
-	if f.kind.name == accessFile.name {
-		sql = `SELECT seq, substr(body, 2, 2) FROM batch ORDER BY seq DESC LIMIT ?1`
-	}
 	version, err := f.anchor.Number("user_version")
 	if err != nil || version != f.kind.version() {
 		return err // its tables may be others
 	}
 	next := int64(0)
-	return f.anchor.Each(sql, func(row *sqlite3.Stmt) error {
+	return f.anchor.Each(f.kind.tail, func(row *sqlite3.Stmt) error {
 		seq, entries := row.ColumnInt64(0), int64(1)
 		if n := row.ColumnRawBlob(1); len(n) == 2 {
 			entries = int64(binary.BigEndian.Uint16(n))

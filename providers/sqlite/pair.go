@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -16,21 +14,6 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
-
-// trailKept gives ErrMissing where vault.db remembers an access.db and none is there: one made
-// in its place would look as if nothing had been read. It changes nothing.
-func trailKept(c *db.Conn, path string) error {
-	stored, err := c.Meta(keyring.MetaAccess)
-	if err != nil || stored == nil {
-		return err
-	}
-	_, err = os.Lstat(filepath.Join(filepath.Dir(path), accessFile.name))
-	if fault.NotExist(err) {
-		return fmt.Errorf("%w: %s; put it back, or open the store once with Config.RenewTrail to go on without the entries in it",
-			fault.ErrMissing, accessFile.name)
-	}
-	return err
-}
 
 // pair has vault.db remember which access.db is its own, and refuses another: unless it has no
 // entry and is to take the place of one that is gone, which renewed reports.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -98,6 +99,21 @@ func (k kind) identify(c *db.Conn) error {
 	version, err := c.Number("user_version")
 	if err == nil && version > k.version() {
 		err = fmt.Errorf("%w: %s has version %d and this program knows %d; use a newer program", fault.ErrNewer, k.name, version, k.version())
+	}
+	return err
+}
+
+// trailKept gives ErrMissing where vault.db remembers an access.db and none is there: one made
+// in its place would look as if nothing had been read. It changes nothing.
+func trailKept(c *db.Conn, path string) error {
+	stored, err := c.Meta(keyring.MetaAccess)
+	if err != nil || stored == nil {
+		return err
+	}
+	_, err = os.Lstat(filepath.Join(filepath.Dir(path), accessFile.name))
+	if fault.NotExist(err) {
+		return fmt.Errorf("%w: %s; put it back, or open the store once with Config.RenewTrail to go on without the entries in it",
+			fault.ErrMissing, accessFile.name)
 	}
 	return err
 }

@@ -15,6 +15,7 @@ type kind struct {
 	alone       bool   // it may be without the access.db that it remembers
 	newest      int64  // user_version of the files that this program makes
 	tables      string // creates the tables of the newest version
+	tail        string // selects the last ?1 rows of the chain: sequence, and number of entries as two bytes or NULL
 	// schemas are the digests of the schemas of the oldest version that can be opened and of
 	// those that follow; see schemaDigest. migrations[n] leads from schemas[n] to schemas[n+1].
 	schemas    []string
@@ -26,11 +27,13 @@ var (
 	vaultFile = kind{
 		name: "vault.db", application: 0x6d765674,
 		newest: 2, tables: metaTables + vaultTables + resealTable,
+		tail:    `SELECT seq, NULL FROM log ORDER BY seq DESC LIMIT ?1`,
 		schemas: []string{"c0938d6b1468aef1d08abbb833456dc1604ea0cb3923d4426d7840c1a497f902"},
 	}
 	accessFile = kind{
 		name: "access.db", application: 0x6d765472,
 		newest: 4, tables: metaTables + prunedTable + batchTable,
+		tail: `SELECT seq, substr(body, 2, 2) FROM batch ORDER BY seq DESC LIMIT ?1`,
 		schemas: []string{
 			"5d252989c80ac3afd3e08f71071b1401358b84e4b80a542077bd9f25281e34c8",
 			"8b1515a8d2b0402deedd0d222411bdaa6ea0f286dcbc74056c9763ff6a1b7904",

@@ -152,7 +152,7 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys directory.Syst
 }
 
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
-	f, err := vaultFile.open(ctx, dir, key, options{vfs: c.vfs, keys: keyring.Source(keys), synchronous: db.SyncFull, disk: c.disk})
+	f, err := openFile(vaultFile, ctx, dir, key, options{vfs: c.vfs, keys: keyring.Source(keys), synchronous: db.SyncFull, disk: c.disk})
 	if err != nil {
 		return err
 	}

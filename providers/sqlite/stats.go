@@ -61,7 +61,7 @@ func (c *counts) add(batch []*request) {
 	}
 }
 
-func (f *file) stats() FileStats {
+func fileStats(f *file) FileStats {
 	return FileStats{
 		Commits: f.writer.counts.commits.Load(), Requests: f.writer.counts.requests.Load(),
 		Bytes: sizeOf(f.path), LogBytes: sizeOf(f.path + "-wal"),
@@ -78,7 +78,7 @@ func sizeOf(path string) int64 {
 
 // Stats gives the numbers of the moment. ErrUnavailable or ErrClosed where the store cannot be asked.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
-	stats := Stats{CacheHits: s.hits.sum(), CacheMisses: s.misses.Load(), CacheBytes: s.cache.size(), Changes: s.file.stats(), Access: s.trail.file.stats()}
+	stats := Stats{CacheHits: s.hits.sum(), CacheMisses: s.misses.Load(), CacheBytes: s.cache.size(), Changes: fileStats(s.file), Access: fileStats(s.trail.file)}
 	err := s.readers.read(ctx, func(c *db.Conn) error {
 		return c.Each(`SELECT epoch, (SELECT coalesce(max(seq), 0) FROM log) + 1 - first FROM epoch ORDER BY epoch DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
 			stats.Epoch, stats.Seals = uint32(row.ColumnInt64(0)), uint64(row.ColumnInt64(1))
@@ -93,7 +93,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 
 // newest gives the sequence of the newest entry.
 func (t *Trail) newest(ctx context.Context) (uint64, error) {
-	head, err := t.file.head(ctx, accessHead)
+	head, err := readChainHead(t.file, ctx, accessHead)
 	return head.Seq, err
 }
 
@@ -116,7 +116,7 @@ func (s *Store) Metrics(ctx context.Context) []myvault.Metric {
 // Metrics implements [myvault.Measured]: what the file of a trail has counted.
 func (t *Trail) Metrics(ctx context.Context) []myvault.Metric {
 	seq, err := t.newest(ctx)
-	return append(t.file.stats().measures("access"), entriesMeasure(seq, err))
+	return append(fileStats(t.file).measures("access"), entriesMeasure(seq, err))
 }
 
 func entriesMeasure(seq uint64, err error) myvault.Metric {

@@ -17,7 +17,7 @@ import (
 // the files now. The rows are proved with those keys, not with the ones in memory: a store
 // whose keys were spoiled while it is open cannot be opened again.
 func (v *verification) structure(ctx context.Context) (err error) {
-	if v.keys, err = v.file.again(ctx); err != nil {
+	if v.keys, err = rereadKeys(v.file, ctx); err != nil {
 		return err
 	}
 	if err := v.trailStructure(ctx); err != nil {
@@ -27,7 +27,7 @@ func (v *verification) structure(ctx context.Context) (err error) {
 }
 
 func (v *verification) trailStructure(ctx context.Context) (err error) {
-	if v.access, err = v.trail.file.again(ctx); err != nil {
+	if v.access, err = rereadKeys(v.trail.file, ctx); err != nil {
 		return err
 	}
 	return v.trail.readers.read(ctx, func(c *db.Conn) error {
@@ -38,9 +38,9 @@ func (v *verification) trailStructure(ctx context.Context) (err error) {
 }
 
 // again compares the schema with the one that this package makes, and reads the keys.
-func (f *file) again(ctx context.Context) (keys *keyring.Ring, err error) {
+func rereadKeys(f *file, ctx context.Context) (keys *keyring.Ring, err error) {
 	err = f.readers.snapshot(ctx, func(c *db.Conn) error {
-		if err := f.identifyAgain(c); err != nil {
+		if err := identifyAgain(f, c); err != nil {
 			return err
 		}
 		c.SchemaChecked = false
@@ -54,7 +54,7 @@ func (f *file) again(ctx context.Context) (keys *keyring.Ring, err error) {
 }
 
 // identifyAgain proves that the file says of itself what it did when it was opened.
-func (f *file) identifyAgain(c *db.Conn) error {
+func identifyAgain(f *file, c *db.Conn) error {
 	err := f.kind.identify(c)
 	if errors.Is(err, fault.ErrForeign) {
 		err = fault.Tampered("%s has another application id", f.kind.name)

@@ -90,7 +90,7 @@ func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (
 }
 
 func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c TrailConfig) (*Trail, error) {
-	f, err := accessFile.open(ctx, dir, key, o)
+	f, err := openFile(accessFile, ctx, dir, key, o)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +239,7 @@ func (t *Trail) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[my
 
 // Heads implements [myvault.Auditor].
 func (t *Trail) Heads(ctx context.Context) ([]myvault.Head, error) {
-	h, err := t.file.head(ctx, accessHead)
+	h, err := readChainHead(t.file, ctx, accessHead)
 	if err != nil {
 		return nil, err
 	}

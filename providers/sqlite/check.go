@@ -1,0 +1,32 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"path/filepath"
+	"sync"
+
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
+)
+
+// check gives the reason why the file may not be opened; nil where there is none.
+func (k kind) check(ctx context.Context, dir string, key crypto.Key) error {
+	path := filepath.Join(dir, k.name)
+	if err := directory.CheckModes(path); err != nil {
+		return err
+	}
+	return k.peek(ctx, path, key)
+}
+
+// checkAll checks the files side by side, since each look takes a third of a millisecond. The
+// reason that it gives is that of the first of them.
+func checkAll(ctx context.Context, dir string, key crypto.Key, kinds []kind) error {
+	refused := make([]error, len(kinds))
+	var looking sync.WaitGroup
+	for i, k := range kinds {
+		looking.Go(func() { refused[i] = k.check(ctx, dir, key) })
+	}
+	looking.Wait()
+	return cmp.Or(refused...)
+}

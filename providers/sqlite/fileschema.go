@@ -1,0 +1,64 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+)
+
+// checkSchema checks the schema that the connection uses, unless that was done since it last
+// changed. The engine reads it again once the number in the file's header is another one.
+func (f *file) checkSchema(c *db.Conn) error {
+	cookie, err := c.Number("schema_version")
+	if err != nil || c.SchemaChecked && cookie == c.SchemaCookie {
+		return err
+	}
+	// The engine may read a bad schema now, and the number can be put back afterwards.
+	c.SchemaChecked = false
+	version, err := f.kind.checkSchema(c)
+	if err == nil && version != f.kind.version() {
+		err = fault.Tampered("%s has version %d in place of %d", f.kind.name, version, f.kind.version())
+	}
+	if err == nil {
+		c.SchemaChecked, c.SchemaCookie = true, cookie
+	}
+	return err
+}
+
+// connect opens a connection to the file, whose schema it has checked.
+func (f *file) connect(ctx context.Context, s db.Settings) (*db.Conn, error) {
+	s.VFS = f.options.vfs
+	c, err := db.Connect(ctx, f.path, s)
+	if err != nil {
+		return nil, err
+	}
+	outside := c.SetInterrupt(ctx)
+	if err := fault.Guard(func() error { return f.checkSchema(c) }); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	c.SetInterrupt(outside)
+	return c, nil
+}
+
+// migrate brings the file to the newest version.
+func (f *file) migrate(ctx context.Context) error {
+	if version, err := f.anchor.Number("user_version"); err != nil || version == f.kind.version() {
+		return err
+	}
+	if err := f.inPlace(); err != nil {
+		return err
+	}
+	c, err := db.Connect(ctx, f.path, db.Settings{VFS: f.options.vfs, Synchronous: f.options.synchronous, CacheKB: db.ReaderCacheKB, Busy: db.BusyTimeout})
+	if err != nil {
+		return err
+	}
+	err = fault.Guard(func() error {
+		if err := c.Transaction(ctx, f.beforeWrite); err != nil {
+			return err
+		}
+		return f.kind.migrate(ctx, c)
+	})
+	return errors.Join(err, f.leaveLog(c), c.Close())
+}
