@@ -7,6 +7,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
 // Each chain knows of the other. An access entry has the newest change that its process had seen,
@@ -17,11 +18,11 @@ import (
 // writing: an entry knows of earlier entries only, so the other chain is read after it.
 func (s *Store) agree() error {
 	if known, end := s.knownEntry(), s.trail.found.seq; known > end {
-		return older(accessFile.name, known, end)
+		return older(schema.AccessFile.Name, known, end)
 	}
 	last, err := lastChange(s.anchor)
 	if seen := s.trail.found.seen; err == nil && seen > last {
-		err = older(vaultFile.name, seen, last)
+		err = older(schema.VaultFile.Name, seen, last)
 	}
 	return err
 }

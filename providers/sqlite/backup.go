@@ -17,6 +17,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
 // Backup writes one file with all that the store holds, while it is used, and gives the
@@ -87,7 +88,7 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 }
 
 // archiveKinds are the files of a backup, in their order.
-var archiveKinds = []kind{vaultFile, accessFile}
+var archiveKinds = []schema.Kind{schema.VaultFile, schema.AccessFile}
 
 // snapshot is a moment of both files.
 type snapshot struct {
@@ -176,7 +177,7 @@ func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (cop
 		_ = claimed.Close()
 		if err != nil {
 			return copies, fmt.Errorf("copy of %s, which needs %d bytes in %s until the backup is made: %w",
-				archiveKinds[i].name, shot.size, filepath.Dir(s.path), explained(err, f, s.options.disk))
+				archiveKinds[i].Name, shot.size, filepath.Dir(s.path), explained(err, f, s.options.disk))
 		}
 	}
 	return copies, nil

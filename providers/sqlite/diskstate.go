@@ -142,7 +142,7 @@ func (f *file) writes(ctx context.Context) error {
 	err := f.writer.do(ctx, &request{apply: func(c *db.Conn) error {
 		f.writer.log.request() // a checkpoint that failed is tried again too, in the background
 		// It writes the first page, where an UPDATE to the same value would not.
-		return c.Exec(fmt.Sprintf(`PRAGMA user_version=%d`, f.kind.version()))
+		return c.Exec(fmt.Sprintf(`PRAGMA user_version=%d`, f.kind.Version()))
 	}})
 	return errors.Join(ctx.Err(), f.writer.disk.failure(), closedOnly(err))
 }

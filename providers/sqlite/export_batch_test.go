@@ -10,6 +10,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
 // VerifyAccesses proves the chain of accesses, and calls between after each step. It gives how
@@ -92,7 +93,7 @@ func (s *Store) ReadsKeys(ctx context.Context, key crypto.Key) error {
 			return err
 		}
 		c.SetInterrupt(ctx)
-		_, err = keyring.Read(c, f.kind.name, f.kind.name == vaultFile.name, key, keyring.Source(StaticKey(key)))
+		_, err = keyring.Read(c, f.kind.Name, f.kind.Name == schema.VaultFile.Name, key, keyring.Source(StaticKey(key)))
 		errs = errors.Join(errs, err, c.Close())
 	}
 	return errs

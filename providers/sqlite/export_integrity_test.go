@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/ncruces/go-sqlite3"
 )
 
@@ -14,15 +15,15 @@ import (
 // the one of the tables that are made.
 func SchemaDigests() (expected, made map[string]string, err error) {
 	expected, made = map[string]string{}, map[string]string{}
-	for _, k := range []kind{vaultFile, accessFile} {
-		expected[k.name] = k.schemas[len(k.schemas)-1]
+	for _, k := range []schema.Kind{schema.VaultFile, schema.AccessFile} {
+		expected[k.Name] = k.Schemas[len(k.Schemas)-1]
 		opened, err := sqlite3.Open(":memory:")
 		if err != nil {
 			return nil, nil, err
 		}
 		c := db.Wrap(opened)
-		if err = c.Exec(k.tables); err == nil {
-			made[k.name], err = schemaDigest(c)
+		if err = c.Exec(k.Tables); err == nil {
+			made[k.Name], err = schema.Digest(c)
 		}
 		if err := errors.Join(err, c.Close()); err != nil {
 			return nil, nil, err

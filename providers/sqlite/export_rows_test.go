@@ -10,6 +10,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
 // Rows decodes rows of every table, with whatever in their columns.
@@ -25,7 +26,7 @@ func NewRows() (*Rows, error) {
 		return nil, err
 	}
 	c := db.Wrap(opened)
-	err = vaultFile.migrate(context.Background(), c)
+	err = schema.VaultFile.Migrate(context.Background(), c)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
 // What the tests from outside need of the inside.
@@ -63,7 +64,7 @@ func VerifyBackupIn(ctx context.Context, path, above string, keys KeySource, c C
 
 // Checked is what becomes of a finding of the engine's own check.
 func Checked(found string) error {
-	return fault.FromEngine(context.Background(), pageFault(vaultFile, found))
+	return fault.FromEngine(context.Background(), pageFault(schema.VaultFile, found))
 }
 
 // Advised says what to do about an error of the engine.

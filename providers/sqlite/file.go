@@ -12,12 +12,13 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/writelock"
 )
 
 // file is an open database file: its keys, its readers and its writer.
 type file struct {
-	kind    kind
+	kind    schema.Kind
 	options options
 	path    string
 	keys    *keyring.Ring
@@ -48,11 +49,11 @@ type options struct {
 // open opens the file, makes it where it is missing, and reads its keys. What the caller reads
 // before it calls start it reads through the anchor. The writer's connection is opened when
 // there is something to write: each takes about a millisecond.
-func openFile(k kind, ctx context.Context, dir string, key crypto.Key, o options) (*file, error) {
-	if err := k.ensure(ctx, dir, key, o.vfs, o.disk); err != nil {
+func openFile(k schema.Kind, ctx context.Context, dir string, key crypto.Key, o options) (*file, error) {
+	if err := k.CreateIfMissing(ctx, dir, key, o.vfs, o.disk); err != nil {
 		return nil, fault.FromEngine(ctx, err)
 	}
-	f := &file{kind: k, options: o, checks: make(chan struct{}, 1), path: filepath.Join(dir, k.name), unwatch: func() {}}
+	f := &file{kind: k, options: o, checks: make(chan struct{}, 1), path: filepath.Join(dir, k.Name), unwatch: func() {}}
 	inPlace := f.inPlace
 	if o.synchronous == db.SyncFull {
 		inPlace = f.inPlaceWithLog
@@ -95,7 +96,7 @@ func (f *file) begin(ctx context.Context, key crypto.Key, reading db.Settings) (
 	if err := f.checkSchema(f.anchor); err != nil {
 		return err
 	}
-	f.keys, err = keyring.Read(f.anchor, f.kind.name, f.kind.name == vaultFile.name, key, f.options.keys)
+	f.keys, err = keyring.Read(f.anchor, f.kind.Name, f.kind.Name == schema.VaultFile.Name, key, f.options.keys)
 	return err
 }
 

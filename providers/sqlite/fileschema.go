@@ -17,9 +17,9 @@ func (f *file) checkSchema(c *db.Conn) error {
 	}
 	// The engine may read a bad schema now, and the number can be put back afterwards.
 	c.SchemaChecked = false
-	version, err := f.kind.checkSchema(c)
-	if err == nil && version != f.kind.version() {
-		err = fault.Tampered("%s has version %d in place of %d", f.kind.name, version, f.kind.version())
+	version, err := f.kind.CheckSchema(c)
+	if err == nil && version != f.kind.Version() {
+		err = fault.Tampered("%s has version %d in place of %d", f.kind.Name, version, f.kind.Version())
 	}
 	if err == nil {
 		c.SchemaChecked, c.SchemaCookie = true, cookie
@@ -44,7 +44,7 @@ func (f *file) connect(ctx context.Context, s db.Settings) (*db.Conn, error) {
 
 // migrate brings the file to the newest version.
 func (f *file) migrate(ctx context.Context) error {
-	if version, err := f.anchor.Number("user_version"); err != nil || version == f.kind.version() {
+	if version, err := f.anchor.Number("user_version"); err != nil || version == f.kind.Version() {
 		return err
 	}
 	if err := f.inPlace(); err != nil {
@@ -58,7 +58,7 @@ func (f *file) migrate(ctx context.Context) error {
 		if err := c.Transaction(ctx, f.beforeWrite); err != nil {
 			return err
 		}
-		return f.kind.migrate(ctx, c)
+		return f.kind.Migrate(ctx, c)
 	})
 	return errors.Join(err, f.leaveLog(c), c.Close())
 }

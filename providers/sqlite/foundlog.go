@@ -90,18 +90,18 @@ func (f *file) recovered() bool {
 // are missing that are neither there nor in the log.
 func (f *file) proveTail(rows int) error {
 	version, err := f.anchor.Number("user_version")
-	if err != nil || version != f.kind.version() {
+	if err != nil || version != f.kind.Version() {
 		return err // its tables may be others
 	}
 	next := int64(0)
-	return f.anchor.Each(f.kind.tail, func(row *sqlite3.Stmt) error {
+	return f.anchor.Each(f.kind.Tail, func(row *sqlite3.Stmt) error {
 		seq, entries := row.ColumnInt64(0), int64(1)
 		if n := row.ColumnRawBlob(1); len(n) == 2 {
 			entries = int64(binary.BigEndian.Uint16(n))
 		}
 		if end := seq + entries; next != 0 && end != next {
 			return fault.Tampered("%s lacks entry %d of its chain: it is older than the write-ahead log beside it; restore a backup, or put the file back that belongs to the log",
-				f.kind.name, end)
+				f.kind.Name, end)
 		}
 		next = seq
 		return nil

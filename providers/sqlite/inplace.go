@@ -28,7 +28,7 @@ func (f *file) inPlace() error {
 		}
 		if err != nil || !os.SameFile(opened, now) {
 			return fmt.Errorf("%w: %s was moved, deleted or replaced while it is open; put it back, or close the store and restore the whole directory",
-				myvault.ErrUnavailable, f.kind.name)
+				myvault.ErrUnavailable, f.kind.Name)
 		}
 		if err := directory.CheckLinks(path, now); err != nil {
 			return fmt.Errorf("%w: %w", myvault.ErrUnavailable, err)
@@ -40,7 +40,7 @@ func (f *file) inPlace() error {
 			log = now
 		}
 	}
-	return f.failed(f.overwrites.check(f.kind.name, database, log))
+	return f.failed(f.overwrites.check(f.kind.Name, database, log))
 }
 
 // inPlaceWithLog is inPlace, and looks into the write-ahead log: two reads of a few bytes. A commit
@@ -49,7 +49,7 @@ func (f *file) inPlaceWithLog() error {
 	if err := f.inPlace(); err != nil {
 		return err
 	}
-	return f.failed(f.overwrites.checkLog(f.kind.name + "-wal"))
+	return f.failed(f.overwrites.checkLog(f.kind.Name + "-wal"))
 }
 
 // failed keeps an error after which the file is no longer used.
@@ -63,7 +63,7 @@ func (f *file) failed(err error) error {
 // rolledBack is the error for a chain that has lost its entry of that sequence.
 func (f *file) rolledBack(seq uint64) error {
 	return f.failed(fmt.Errorf("%w: %s has lost what stood at sequence %d of its chain: an older file was put in its place; stop every process of the store and restore a whole backup",
-		myvault.ErrTampered, f.kind.name, seq))
+		myvault.ErrTampered, f.kind.Name, seq))
 }
 
 // remember notes which files were opened.

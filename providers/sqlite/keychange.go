@@ -14,6 +14,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
 // KeyChange is what [ChangeKey] has done.
@@ -177,10 +178,10 @@ func (k *keyChange) open(ctx context.Context, present, next crypto.Key) (store r
 
 // openWith opens the store or the trail; it makes none.
 func (k *keyChange) openWith(ctx context.Context, key crypto.Key) (rekeyer, error) {
-	if _, err := os.Lstat(filepath.Join(k.dir, vaultFile.name)); err == nil {
+	if _, err := os.Lstat(filepath.Join(k.dir, schema.VaultFile.Name)); err == nil {
 		return opened(Open(ctx, k.dir, StaticKey(key), Config{Trail: keepAll}))
 	}
-	if _, err := os.Lstat(filepath.Join(k.dir, accessFile.name)); err == nil {
+	if _, err := os.Lstat(filepath.Join(k.dir, schema.AccessFile.Name)); err == nil {
 		return opened(OpenTrail(ctx, k.dir, StaticKey(key), keepAll))
 	}
 	return nil, fmt.Errorf("there is no store in %s: %w", k.dir, fs.ErrNotExist)

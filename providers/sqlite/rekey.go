@@ -12,6 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
 // Rekey changes the master key of both files, while the store is used. [ChangeKey] also makes,
@@ -177,7 +178,7 @@ func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
 	if err != nil {
 		return err
 	}
-	_, err = os.Lstat(filepath.Join(filepath.Dir(t.path), vaultFile.name))
+	_, err = os.Lstat(filepath.Join(filepath.Dir(t.path), schema.VaultFile.Name))
 	if !fault.NotExist(err) {
 		return errors.Join(err, fmt.Errorf("%w: the trail belongs to the store beside it; open that, and change its master key", myvault.ErrInvalid))
 	}

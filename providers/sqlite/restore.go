@@ -17,6 +17,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
 // VerifyBackup proves a backup as [Store.Verify] does a store, with the master key that was in
@@ -160,7 +161,7 @@ func unpack(ctx context.Context, path, dir string, keys KeySource, d directory.D
 	if err != nil {
 		return key, err
 	}
-	return key, archive.Extract(ctx, from, dir, []string{vaultFile.name, accessFile.name}, d)
+	return key, archive.Extract(ctx, from, dir, []string{schema.VaultFile.Name, schema.AccessFile.Name}, d)
 }
 
 // proved opens the store that was unpacked into dir, proves it, and has f change it.
@@ -193,7 +194,7 @@ func (s *Store) revive(ctx context.Context) error {
 // settled brings what stands in a directory of a closed store to the disk.
 func settled(dir string, d directory.Disk) error {
 	for _, k := range archiveKinds {
-		if err := d.SyncFile(filepath.Join(dir, k.name)); err != nil {
+		if err := d.SyncFile(filepath.Join(dir, k.Name)); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
 // Config sets what a Store may be told. The zero Config is ready for use.
@@ -106,9 +107,9 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	if c.epochLimit == 0 {
 		c.epochLimit = epochLimit
 	}
-	vault := vaultFile
-	vault.alone = c.RenewTrail
-	key, absolute, err := admit(ctx, dir, keys, directory.System{Network: c.network, Disk: c.disk}, vault, accessFile)
+	vault := schema.VaultFile
+	vault.Alone = c.RenewTrail
+	key, absolute, err := admit(ctx, dir, keys, directory.System{Network: c.network, Disk: c.disk}, vault, schema.AccessFile)
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
@@ -121,7 +122,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 
 // admit gets the key and refuses what must not be opened. It writes nothing but the
 // directory, and that only if it is missing.
-func admit(ctx context.Context, dir string, keys KeySource, sys directory.System, kinds ...kind) (crypto.Key, string, error) {
+func admit(ctx context.Context, dir string, keys KeySource, sys directory.System, kinds ...schema.Kind) (crypto.Key, string, error) {
 	if err := ctx.Err(); err != nil {
 		return crypto.Key{}, "", err
 	}
@@ -134,15 +135,15 @@ func admit(ctx context.Context, dir string, keys KeySource, sys directory.System
 }
 
 // examine refuses a directory that must not be opened, and gives its absolute path.
-func examine(ctx context.Context, dir string, key crypto.Key, sys directory.System, kinds []kind) (string, error) {
+func examine(ctx context.Context, dir string, key crypto.Key, sys directory.System, kinds []schema.Kind) (string, error) {
 	dir, err := directory.Prepare(dir, sys)
 	if err != nil {
 		return "", err
 	}
-	if err := checkAll(ctx, dir, key, kinds); err != nil {
+	if err := schema.Check(ctx, dir, key, kinds); err != nil {
 		return "", err
 	}
-	if err := complete(dir, kinds); err != nil {
+	if err := schema.CheckComplete(dir, kinds); err != nil {
 		return "", err
 	}
 	// Leftovers of a restore or of the check of a backup are elsewhere, and do not prevent opening.
@@ -152,7 +153,7 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys directory.Syst
 }
 
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
-	f, err := openFile(vaultFile, ctx, dir, key, options{vfs: c.vfs, keys: keyring.Source(keys), synchronous: db.SyncFull, disk: c.disk})
+	f, err := openFile(schema.VaultFile, ctx, dir, key, options{vfs: c.vfs, keys: keyring.Source(keys), synchronous: db.SyncFull, disk: c.disk})
 	if err != nil {
 		return err
 	}

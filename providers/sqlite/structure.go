@@ -11,6 +11,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
 // structure proves what stands outside the rows: the schemas, and the keys as they are in
@@ -55,9 +56,9 @@ func rereadKeys(f *file, ctx context.Context) (keys *keyring.Ring, err error) {
 
 // identifyAgain proves that the file says of itself what it did when it was opened.
 func identifyAgain(f *file, c *db.Conn) error {
-	err := f.kind.identify(c)
+	err := f.kind.Identify(c)
 	if errors.Is(err, fault.ErrForeign) {
-		err = fault.Tampered("%s has another application id", f.kind.name)
+		err = fault.Tampered("%s has another application id", f.kind.Name)
 	}
 	return err
 }
@@ -98,7 +99,7 @@ func (f *file) integrity(ctx context.Context) error {
 
 // checked gives the error for what the engine's check has found. A page that the disk did not give is
 // told there too, and says nothing of what stands in it.
-func pageFault(k kind, found string) error {
+func pageFault(k schema.Kind, found string) error {
 	var code sqlite3.ExtendedErrorCode
 	_, number, unread := strings.Cut(found, "unable to get the page. error code=")
 	if unread {
@@ -106,7 +107,7 @@ func pageFault(k kind, found string) error {
 		unread = err == nil && !fault.HasCode(code, sqlite3.CORRUPT, sqlite3.NOTADB)
 	}
 	if unread {
-		return fmt.Errorf("a page of %s cannot be read: %w", k.name, code)
+		return fmt.Errorf("a page of %s cannot be read: %w", k.Name, code)
 	}
-	return fault.Tampered("%s: %s", k.name, found)
+	return fault.Tampered("%s: %s", k.Name, found)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
 // TrailConfig sets what a Trail may be told. The zero TrailConfig is ready for use.
@@ -78,7 +79,7 @@ type link struct {
 // OpenTrail opens the trail in dir, and makes it where there is none, for a provider that
 // is no trail itself. It asks, checks and refuses as [Open] does.
 func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (*Trail, error) {
-	key, absolute, err := admit(ctx, dir, keys, directory.System{}, accessFile)
+	key, absolute, err := admit(ctx, dir, keys, directory.System{}, schema.AccessFile)
 	if err != nil {
 		return nil, notOpened("trail", dir, err)
 	}
@@ -90,7 +91,7 @@ func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (
 }
 
 func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c TrailConfig) (*Trail, error) {
-	f, err := openFile(accessFile, ctx, dir, key, o)
+	f, err := openFile(schema.AccessFile, ctx, dir, key, o)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package schema
 
 import (
 	"fmt"
@@ -9,15 +9,15 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// complete refuses a directory in which a file is missing but one stands that is made
+// CheckComplete refuses a directory in which a file is missing but one stands that is made
 // after it. The kinds are in the order in which their files are made.
-func complete(dir string, kinds []kind) error {
+func CheckComplete(dir string, kinds []Kind) error {
 	for i, k := range kinds {
 		var later []string
 		for j, other := range kinds[i:] {
 			for _, suffix := range directory.Companions {
 				if j > 0 || suffix != "" {
-					later = append(later, other.name+suffix)
+					later = append(later, other.Name+suffix)
 				}
 			}
 		}
@@ -29,7 +29,7 @@ func complete(dir string, kinds []kind) error {
 }
 
 // notBehind gives ErrMissing where the file is missing and one of the later ones is there.
-func (k kind) notBehind(dir string, later []string) error {
+func (k Kind) notBehind(dir string, later []string) error {
 	here := func(name string) (bool, error) {
 		_, err := os.Lstat(filepath.Join(dir, name))
 		if fault.NotExist(err) {
@@ -37,7 +37,7 @@ func (k kind) notBehind(dir string, later []string) error {
 		}
 		return err == nil, err
 	}
-	if found, err := here(k.name); found || err != nil {
+	if found, err := here(k.Name); found || err != nil {
 		return err
 	}
 	for _, name := range later {
@@ -49,10 +49,10 @@ func (k kind) notBehind(dir string, later []string) error {
 			continue
 		}
 		// Another process may have made both since.
-		if found, err = here(k.name); found || err != nil {
+		if found, err = here(k.Name); found || err != nil {
 			return err
 		}
-		return fmt.Errorf("%w: %s, beside %s; put it back, or use an empty directory", fault.ErrMissing, k.name, name)
+		return fmt.Errorf("%w: %s, beside %s; put it back, or use an empty directory", fault.ErrMissing, k.Name, name)
 	}
 	return nil
 }

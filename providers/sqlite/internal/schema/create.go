@@ -1,4 +1,4 @@
-package sqlite
+package schema
 
 import (
 	"context"
@@ -18,10 +18,10 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
-// ensure makes the file unless it is there. A process that makes it at the same time may
+// CreateIfMissing makes the file unless it is there. A process that makes it at the same time may
 // win; then its file is used, once it has passed the checks.
-func (k kind) ensure(ctx context.Context, dir string, key crypto.Key, vfs string, d directory.Disk) error {
-	path := filepath.Join(dir, k.name)
+func (k Kind) CreateIfMissing(ctx context.Context, dir string, key crypto.Key, vfs string, d directory.Disk) error {
+	path := filepath.Join(dir, k.Name)
 	if _, err := os.Lstat(path); !fault.NotExist(err) {
 		return err
 	}
@@ -42,8 +42,8 @@ func (k kind) ensure(ctx context.Context, dir string, key crypto.Key, vfs string
 }
 
 // make builds a complete file under a temporary name, and makes it durable.
-func (k kind) make(ctx context.Context, dir string, key crypto.Key, vfs string, d directory.Disk) (path string, claimed io.Closer, err error) {
-	f, claimed, err := d.CreateTemp(dir, directory.TemporaryPrefix+k.name+"-*")
+func (k Kind) make(ctx context.Context, dir string, key crypto.Key, vfs string, d directory.Disk) (path string, claimed io.Closer, err error) {
+	f, claimed, err := d.CreateTemp(dir, directory.TemporaryPrefix+k.Name+"-*")
 	if err != nil {
 		return "", nil, err
 	}
@@ -68,13 +68,13 @@ func (k kind) make(ctx context.Context, dir string, key crypto.Key, vfs string, 
 }
 
 // fill makes the tables and the keys.
-func (k kind) fill(ctx context.Context, c *db.Conn, key crypto.Key) error {
-	if err := k.migrate(ctx, c); err != nil {
+func (k Kind) fill(ctx context.Context, c *db.Conn, key crypto.Key) error {
+	if err := k.Migrate(ctx, c); err != nil {
 		return err
 	}
 	return c.Transaction(ctx, func() error {
 		keys, err := keyring.Create(c, key)
-		if err != nil || k.name != vaultFile.name {
+		if err != nil || k.Name != VaultFile.Name {
 			return err
 		}
 		if _, err := keys.CreateEpoch(c, 1, 1, time.Now().UnixMicro()); err != nil {

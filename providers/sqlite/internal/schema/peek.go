@@ -1,4 +1,4 @@
-package sqlite
+package schema
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 // peek decides whether the file may be opened, without changing a byte of it, of its
 // write-ahead log or of its shared memory, and without a lock. It gives nil where
 // there is no file, else ErrForeign, ErrNewer or myvault.ErrWrongKey.
-func (k kind) peek(ctx context.Context, path string, key crypto.Key) error {
+func (k Kind) peek(ctx context.Context, path string, key crypto.Key) error {
 	info, err := os.Lstat(path)
 	if fault.NotExist(err) {
 		return nil
@@ -48,7 +48,7 @@ func (k kind) peek(ctx context.Context, path string, key crypto.Key) error {
 	}
 }
 
-func (k kind) peekOnce(path string, key crypto.Key) error {
+func (k Kind) peekOnce(path string, key crypto.Key) error {
 	ours := false
 	err := fault.Guard(func() (err error) {
 		opened, err := sqlite3.OpenFlags(db.URI(path, readonly.VFS()), sqlite3.OPEN_READONLY|sqlite3.OPEN_URI)
@@ -60,17 +60,17 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 		if err := c.ConfigureReadOnly(); err != nil {
 			return err
 		}
-		if err := k.identify(c); err != nil {
+		if err := k.Identify(c); err != nil {
 			return err
 		}
 		ours = true
 		if err := k.checkHeader(c); err != nil {
 			return err
 		}
-		if _, err := k.checkSchema(c); err != nil {
+		if _, err := k.CheckSchema(c); err != nil {
 			return err
 		}
-		if err := keyring.CheckMaster(c, k.name, key); err != nil || k.name != vaultFile.name || k.alone {
+		if err := keyring.CheckMaster(c, k.Name, key); err != nil || k.Name != VaultFile.Name || k.Alone {
 			return err
 		}
 		return trailKept(c, path)
@@ -80,25 +80,25 @@ func (k kind) peekOnce(path string, key crypto.Key) error {
 	case !ofEngine:
 		return err
 	case code == sqlite3.IOERR, code == sqlite3.CANTOPEN, code == sqlite3.NOMEM:
-		return fmt.Errorf("%w: %s: %w", myvault.ErrUnavailable, k.name, err)
+		return fmt.Errorf("%w: %s: %w", myvault.ErrUnavailable, k.Name, err)
 	case ours:
-		return fmt.Errorf("%w: %s: %w", myvault.ErrTampered, k.name, err)
+		return fmt.Errorf("%w: %s: %w", myvault.ErrTampered, k.Name, err)
 	}
-	return fmt.Errorf("%w: %s: %w", fault.ErrForeign, k.name, err)
+	return fmt.Errorf("%w: %s: %w", fault.ErrForeign, k.Name, err)
 }
 
-// identify refuses a file of another kind, or of a version that is not known.
-func (k kind) identify(c *db.Conn) error {
+// Identify refuses a file of another kind, or of a version that is not known.
+func (k Kind) Identify(c *db.Conn) error {
 	application, err := c.Number("application_id")
 	if err != nil {
 		return err
 	}
 	if int32(application) != k.application {
-		return fmt.Errorf("%w: %s has another application id", fault.ErrForeign, k.name)
+		return fmt.Errorf("%w: %s has another application id", fault.ErrForeign, k.Name)
 	}
 	version, err := c.Number("user_version")
-	if err == nil && version > k.version() {
-		err = fmt.Errorf("%w: %s has version %d and this program knows %d; use a newer program", fault.ErrNewer, k.name, version, k.version())
+	if err == nil && version > k.Version() {
+		err = fmt.Errorf("%w: %s has version %d and this program knows %d; use a newer program", fault.ErrNewer, k.Name, version, k.Version())
 	}
 	return err
 }
@@ -110,10 +110,10 @@ func trailKept(c *db.Conn, path string) error {
 	if err != nil || stored == nil {
 		return err
 	}
-	_, err = os.Lstat(filepath.Join(filepath.Dir(path), accessFile.name))
+	_, err = os.Lstat(filepath.Join(filepath.Dir(path), AccessFile.Name))
 	if fault.NotExist(err) {
 		return fmt.Errorf("%w: %s; put it back, or open the store once with Config.RenewTrail to go on without the entries in it",
-			fault.ErrMissing, accessFile.name)
+			fault.ErrMissing, AccessFile.Name)
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-package sqlite
+package schema
 
 import (
 	"cmp"
@@ -11,17 +11,17 @@ import (
 )
 
 // check gives the reason why the file may not be opened; nil where there is none.
-func (k kind) check(ctx context.Context, dir string, key crypto.Key) error {
-	path := filepath.Join(dir, k.name)
+func (k Kind) check(ctx context.Context, dir string, key crypto.Key) error {
+	path := filepath.Join(dir, k.Name)
 	if err := directory.CheckModes(path); err != nil {
 		return err
 	}
 	return k.peek(ctx, path, key)
 }
 
-// checkAll checks the files side by side, since each look takes a third of a millisecond. The
+// Check checks the files side by side, since each look takes a third of a millisecond. The
 // reason that it gives is that of the first of them.
-func checkAll(ctx context.Context, dir string, key crypto.Key, kinds []kind) error {
+func Check(ctx context.Context, dir string, key crypto.Key, kinds []Kind) error {
 	refused := make([]error, len(kinds))
 	var looking sync.WaitGroup
 	for i, k := range kinds {

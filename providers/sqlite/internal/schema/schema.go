@@ -1,4 +1,6 @@
-package sqlite
+// Package schema has the two kinds of database file of a store: their tables, how they are made, and what
+// is checked before one is opened.
+package schema
 
 import (
 	"context"
@@ -8,33 +10,33 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// kind is one of the two kinds of file that this package keeps.
-type kind struct {
-	name        string // of the file
+// Kind is one of the two kinds of file that this package keeps.
+type Kind struct {
+	Name        string // of the file
 	application int32  // PRAGMA application_id, by which a file is known
-	alone       bool   // it may be without the access.db that it remembers
+	Alone       bool   // it may be without the access.db that it remembers
 	newest      int64  // user_version of the files that this program makes
-	tables      string // creates the tables of the newest version
-	tail        string // selects the last ?1 rows of the chain: sequence, and number of entries as two bytes or NULL
+	Tables      string // creates the tables of the newest version
+	Tail        string // selects the last ?1 rows of the chain: sequence, and number of entries as two bytes or NULL
 	// schemas are the digests of the schemas of the oldest version that can be opened and of
 	// those that follow; see schemaDigest. migrations[n] leads from schemas[n] to schemas[n+1].
-	schemas    []string
+	Schemas    []string
 	migrations []func(*db.Conn) error
 }
 
 // The kinds of file. The ids are "mvVt" and "mvTr" in ASCII.
 var (
-	vaultFile = kind{
-		name: "vault.db", application: 0x6d765674,
-		newest: 2, tables: metaTables + vaultTables + resealTable,
-		tail:    `SELECT seq, NULL FROM log ORDER BY seq DESC LIMIT ?1`,
-		schemas: []string{"c0938d6b1468aef1d08abbb833456dc1604ea0cb3923d4426d7840c1a497f902"},
+	VaultFile = Kind{
+		Name: "vault.db", application: 0x6d765674,
+		newest: 2, Tables: metaTables + vaultTables + resealTable,
+		Tail:    `SELECT seq, NULL FROM log ORDER BY seq DESC LIMIT ?1`,
+		Schemas: []string{"c0938d6b1468aef1d08abbb833456dc1604ea0cb3923d4426d7840c1a497f902"},
 	}
-	accessFile = kind{
-		name: "access.db", application: 0x6d765472,
-		newest: 4, tables: metaTables + prunedTable + batchTable,
-		tail: `SELECT seq, substr(body, 2, 2) FROM batch ORDER BY seq DESC LIMIT ?1`,
-		schemas: []string{
+	AccessFile = Kind{
+		Name: "access.db", application: 0x6d765472,
+		newest: 4, Tables: metaTables + prunedTable + batchTable,
+		Tail: `SELECT seq, substr(body, 2, 2) FROM batch ORDER BY seq DESC LIMIT ?1`,
+		Schemas: []string{
 			"5d252989c80ac3afd3e08f71071b1401358b84e4b80a542077bd9f25281e34c8",
 			"8b1515a8d2b0402deedd0d222411bdaa6ea0f286dcbc74056c9763ff6a1b7904",
 		},
@@ -42,11 +44,11 @@ var (
 	}
 )
 
-// version is the user_version of the newest files.
-func (k kind) version() int64 { return k.newest }
+// Version is the user_version of the newest files.
+func (k Kind) Version() int64 { return k.newest }
 
 // oldest is the user_version of the oldest files that can be opened.
-func (k kind) oldest() int64 { return k.newest - int64(len(k.schemas)) + 1 }
+func (k Kind) oldest() int64 { return k.newest - int64(len(k.Schemas)) + 1 }
 
 // metaTables hold the vault id, the check value and the wrapped keys.
 const metaTables = `
@@ -153,19 +155,19 @@ CREATE TABLE batch(
 ) STRICT;
 `
 
-// migrate brings the open file to the newest version, in one transaction.
-func (k kind) migrate(ctx context.Context, c *db.Conn) error {
-	if version, err := c.Number("user_version"); err != nil || version == k.version() {
+// Migrate brings the open file to the newest version, in one transaction.
+func (k Kind) Migrate(ctx context.Context, c *db.Conn) error {
+	if version, err := c.Number("user_version"); err != nil || version == k.Version() {
 		return err
 	}
 	return c.Transaction(ctx, func() error {
 		// Another process may have been faster, and nothing foreign may pass into the new version.
-		version, err := k.checkSchema(c)
+		version, err := k.CheckSchema(c)
 		if err != nil {
 			return err
 		}
 		if version == 0 {
-			err = c.Exec(k.tables)
+			err = c.Exec(k.Tables)
 		}
 		for ; err == nil && 0 < version && version < k.newest; version++ {
 			err = k.migrations[version-k.oldest()](c)
