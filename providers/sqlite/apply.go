@@ -28,7 +28,7 @@ func (s *Store) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, er
 		return err
 	}}
 	r.scrub = slices.ContainsFunc(c.Changes, func(c myvault.Change) bool { return c.Op == myvault.OpDestroy })
-	if err := s.writer.do(ctx, r); err != nil {
+	if err := s.file.writer.do(ctx, r); err != nil {
 		return nil, err
 	}
 	return infos, nil
@@ -110,7 +110,7 @@ func (tx *transaction) write(r *logRow, h head) error {
 	if r.op == myvault.OpPut {
 		h.valueSeq = h.seq
 	}
-	if err := writeHead(tx.keys, tx.c, h, r.prev == 0); err != nil {
+	if err := writeHead(tx.file.keys, tx.c, h, r.prev == 0); err != nil {
 		return err
 	}
 	tx.known.put(h)

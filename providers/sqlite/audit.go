@@ -67,7 +67,7 @@ var changesPage = `SELECT ` + logColumns + ` FROM log l` + fmt.Sprintf(selects, 
 func (s *Store) source() source {
 	scan := func(row *sqlite3.Stmt) (myvault.Entry, error) {
 		r := scanLog(row)
-		return r.entry, r.holds(s.keys)
+		return r.entry, r.holds(s.file.keys)
 	}
 	return source{chain: myvault.ChainChanges, read: pages(s.file, changesPage, scan)}
 }

@@ -66,7 +66,7 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 		return nil, err
 	}
 	defer shot.close()
-	key, header, err := archive.New(shot.master, s.keys.Vault)
+	key, header, err := archive.New(shot.master, s.file.keys.Vault)
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +81,8 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 	if err != nil {
 		return nil, err
 	}
-	err = directory.Publish(path, s.options.disk, func(to io.Writer) error {
-		return archive.Write(ctx, to, key, header, copies, s.options.disk, step)
+	err = directory.Publish(path, s.file.options.disk, func(to io.Writer) error {
+		return archive.Write(ctx, to, key, header, copies, s.file.options.disk, step)
 	})
 	return shot.heads, err
 }
@@ -114,7 +114,7 @@ func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
 		}
 		shot.conns = append(shot.conns, c)
 	}
-	err = s.writer.do(ctx, &request{apply: func(*db.Conn) error { return shot.begin(s) }})
+	err = s.file.writer.do(ctx, &request{apply: func(*db.Conn) error { return shot.begin(s) }})
 	if err != nil {
 		shot.close()
 		return nil, err
@@ -144,7 +144,7 @@ func (shot *snapshot) begin(s *Store) (err error) {
 		}
 		shot.size += pages * size
 	}
-	shot.master, err = s.keys.Current(shot.conns[0])
+	shot.master, err = s.file.keys.Current(shot.conns[0])
 	return err
 }
 
@@ -166,18 +166,18 @@ const copyPages = 256
 // copy copies both files and gives the copies, whose names are gone where the system permits that.
 func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (copies []*os.File, err error) {
 	for i, c := range shot.conns {
-		f, claimed, err := s.options.disk.CreateTemp(filepath.Dir(s.path), directory.TemporaryPrefix+"backup-*")
+		f, claimed, err := s.file.options.disk.CreateTemp(filepath.Dir(s.file.path), directory.TemporaryPrefix+"backup-*")
 		if err != nil {
 			return copies, err
 		}
 		copies = append(copies, f)
-		err = fault.Guard(func() error { return copyDatabase(c, ctx, f.Name(), s.options.vfs, step) })
+		err = fault.Guard(func() error { return copyDatabase(c, ctx, f.Name(), s.file.options.vfs, step) })
 		_ = os.Remove(f.Name() + "-journal")
 		_ = os.Remove(f.Name())
 		_ = claimed.Close()
 		if err != nil {
 			return copies, fmt.Errorf("copy of %s, which needs %d bytes in %s until the backup is made: %w",
-				archiveKinds[i].Name, shot.size, filepath.Dir(s.path), explained(err, f, s.options.disk))
+				archiveKinds[i].Name, shot.size, filepath.Dir(s.file.path), explained(err, f, s.file.options.disk))
 		}
 	}
 	return copies, nil

@@ -52,7 +52,7 @@ func (v *verification) accesses(ctx context.Context) error {
 
 // someAccesses proves some entries on, and reports whether there were any.
 func (v *verification) someAccesses(ctx context.Context, w *walk) (more bool, err error) {
-	err = v.trail.readers.snapshot(ctx, func(c *db.Conn) error {
+	err = v.trail.file.readers.snapshot(ctx, func(c *db.Conn) error {
 		// It may be pruned meanwhile.
 		if v.pruned, err = readPruned(v.access, c); err != nil {
 			return err

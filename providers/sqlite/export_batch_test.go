@@ -30,7 +30,7 @@ func (s *Store) VerifyAccesses(ctx context.Context, between func()) (proved uint
 
 // RecordUnless records the entries, unless failing: then the request fails once they are on the way.
 func (s *Store) RecordUnless(ctx context.Context, failing bool, entries ...myvault.Entry) error {
-	return s.trail.writer.do(ctx, &request{apply: func(c *db.Conn) error {
+	return s.trail.file.writer.do(ctx, &request{apply: func(c *db.Conn) error {
 		for _, e := range entries {
 			d := s.trail.draft(e)
 			if err := s.trail.append(c, &d); err != nil {
@@ -47,12 +47,12 @@ func (s *Store) RecordUnless(ctx context.Context, failing bool, entries ...myvau
 // Together calls functions that write to the trail, each once the one before waits to be
 // written, so that their first requests are one transaction.
 func (s *Store) Together(ctx context.Context, functions ...func()) {
-	s.trail.writer.oneTransaction(ctx, functions)
+	s.trail.file.writer.oneTransaction(ctx, functions)
 }
 
 // ChangesTogether is Together for functions that write to the secrets' file.
 func (s *Store) ChangesTogether(ctx context.Context, functions ...func()) {
-	s.writer.oneTransaction(ctx, functions)
+	s.file.writer.oneTransaction(ctx, functions)
 }
 
 func (w *writer) oneTransaction(ctx context.Context, functions []func()) {
@@ -105,17 +105,17 @@ func (s *Store) RekeyLater(ctx context.Context, key crypto.Key) error {
 	if err != nil {
 		return err
 	}
-	access, err := s.trail.durable(ctx)
+	access, err := s.trail.file.durable(ctx)
 	if err != nil {
 		return err
 	}
 	change := &rekeying{Store: s, to: to, access: access}
-	err = s.writer.do(ctx, &request{apply: func(c *db.Conn) error { return change.vault(ctx, c) }})
+	err = s.file.writer.do(ctx, &request{apply: func(c *db.Conn) error { return change.vault(ctx, c) }})
 	if err == nil {
-		err = s.writer.do(ctx, &request{apply: func(c *db.Conn) error { return change.conclude(ctx, c) }})
+		err = s.file.writer.do(ctx, &request{apply: func(c *db.Conn) error { return change.conclude(ctx, c) }})
 	}
 	s.masters.Store(to)
-	s.keys.Master.Store(to.vault)
-	s.trail.keys.Master.Store(to.access)
+	s.file.keys.Master.Store(to.vault)
+	s.trail.file.keys.Master.Store(to.access)
 	return errors.Join(err, access.Close())
 }

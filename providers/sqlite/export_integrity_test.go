@@ -34,7 +34,7 @@ func SchemaDigests() (expected, made map[string]string, err error) {
 
 // SchemaNumber returns PRAGMA schema_version of the trail's file.
 func (s *Store) SchemaNumber() (number string, err error) {
-	err = s.trail.readers.read(context.Background(), func(c *db.Conn) (err error) {
+	err = s.trail.file.readers.read(context.Background(), func(c *db.Conn) (err error) {
 		number, err = c.Pragma("schema_version")
 		return err
 	})
@@ -43,7 +43,7 @@ func (s *Store) SchemaNumber() (number string, err error) {
 
 // WriterRunsOne has the writer run a statement as this package runs its own.
 func (s *Store) WriterRunsOne(sql string) error {
-	return s.writer.do(context.Background(), &request{apply: func(c *db.Conn) error { return c.Run(sql) }})
+	return s.file.writer.do(context.Background(), &request{apply: func(c *db.Conn) error { return c.Run(sql) }})
 }
 
 // TrailSynced reports whether all entries are known to be on the disk.

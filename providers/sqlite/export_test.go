@@ -110,8 +110,8 @@ func (s *Store) LimitMemory(bytes int64) error {
 		return nil
 	}
 	return errors.Join(
-		s.readers.read(context.Background(), limit),
-		s.writer.do(context.Background(), &request{apply: limit}),
+		s.file.readers.read(context.Background(), limit),
+		s.file.writer.do(context.Background(), &request{apply: limit}),
 	)
 }
 
@@ -125,12 +125,12 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 	if err != nil {
 		return err
 	}
-	access, err := s.trail.durable(ctx)
+	access, err := s.trail.file.durable(ctx)
 	if err != nil {
 		return err
 	}
 	change := &rekeying{Store: s, to: to, access: access}
-	err = s.writer.do(ctx, &request{apply: func(c *db.Conn) error {
+	err = s.file.writer.do(ctx, &request{apply: func(c *db.Conn) error {
 		switch step {
 		case 2:
 			return change.vault(ctx, c)
@@ -157,12 +157,12 @@ func (s *Store) UsesWALIndex() bool { return s.fresh != nil && s.fresh.index.Loa
 
 // WithoutReaders calls f while no connection is free to read.
 func (s *Store) WithoutReaders(f func()) {
-	for range cap(s.readers.slots) {
-		<-s.readers.slots
+	for range cap(s.file.readers.slots) {
+		<-s.file.readers.slots
 	}
 	f()
-	for range cap(s.readers.slots) {
-		s.readers.slots <- struct{}{}
+	for range cap(s.file.readers.slots) {
+		s.file.readers.slots <- struct{}{}
 	}
 }
 
@@ -174,7 +174,7 @@ func (s *Store) GetAround(ctx context.Context, addr myvault.Address, between fun
 		return err
 	}
 	var r *row
-	err = s.readers.read(ctx, func(c *db.Conn) (err error) {
+	err = s.file.readers.read(ctx, func(c *db.Conn) (err error) {
 		r, _, err = s.current(c, addr, 0)
 		return err
 	})
@@ -222,7 +222,7 @@ func (c TrailConfig) AtOnce() TrailConfig {
 }
 
 // WaitForTurn sets how long a process waits for its turn to write.
-func (s *Store) WaitForTurn(d time.Duration) { s.writer.turn.Timeout = d }
+func (s *Store) WaitForTurn(d time.Duration) { s.file.writer.turn.Timeout = d }
 
 // AskedTwice gives a checkpointer that was asked for a second checkpoint while it is at the first,
 // and lets it go on.
@@ -251,7 +251,7 @@ func (s *Store) KnownHeads() (heads, bytes int) { return len(s.known.heads), s.k
 
 // WriterRuns has the writer's own connection run a statement, which no other program can.
 func (s *Store) WriterRuns(sql string) error {
-	return s.writer.do(context.Background(), &request{apply: func(c *db.Conn) error { return c.Exec(sql) }})
+	return s.file.writer.do(context.Background(), &request{apply: func(c *db.Conn) error { return c.Exec(sql) }})
 }
 
 // KnownHeadsSum gives what KnownHeads counts, counted again.
@@ -275,8 +275,8 @@ func CommitWithoutSync() error {
 // remove old bytes.
 func (s *Store) CountScrubs() *atomic.Int64 {
 	var waits atomic.Int64
-	clean := s.writer.clean
-	s.writer.clean = func(ctx context.Context, c *db.Conn, wait time.Duration) error {
+	clean := s.file.writer.clean
+	s.file.writer.clean = func(ctx context.Context, c *db.Conn, wait time.Duration) error {
 		if wait > 0 {
 			waits.Add(1)
 		}
@@ -286,12 +286,12 @@ func (s *Store) CountScrubs() *atomic.Int64 {
 }
 
 // FailWrites has the store believe that the last attempt to write failed.
-func (s *Store) FailWrites() { s.writer.disk.committed(sqlite3.FULL) }
+func (s *Store) FailWrites() { s.file.writer.disk.committed(sqlite3.FULL) }
 
 // AwaitLocked returns once a request for one of the two files waits.
 func (s *Store) AwaitLocked() {
 	for waiting := 0; waiting == 0; runtime.Gosched() {
-		for _, w := range []*writer{s.writer, s.trail.writer} {
+		for _, w := range []*writer{s.file.writer, s.trail.file.writer} {
 			w.mu.Lock()
 			waiting += len(w.waiting)
 			w.mu.Unlock()

@@ -179,8 +179,8 @@ func proved(ctx context.Context, dir string, key crypto.Key, c Config, earlier [
 
 // revive begins the new life of a store.
 func (s *Store) revive(ctx context.Context) error {
-	err := s.writer.do(ctx, &request{apply: func(c *db.Conn) error {
-		if err := s.keys.CreateIncarnation(c); err != nil {
+	err := s.file.writer.do(ctx, &request{apply: func(c *db.Conn) error {
+		if err := s.file.keys.CreateIncarnation(c); err != nil {
 			return err
 		}
 		return s.startEpoch(c)

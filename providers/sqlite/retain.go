@@ -54,13 +54,13 @@ func (t *Trail) Prune(ctx context.Context, limit AccessLimit, progress func(prun
 	if err := t.syncer.failure(); err != nil {
 		return 0, err
 	}
-	if err := t.relieve(ctx); err != nil {
+	if err := t.file.relieve(ctx); err != nil {
 		return 0, err
 	}
 	p := &pruning{Trail: t, limit: limit, recorded: true}
 	err = p.all(ctx, progress)
 	if err == nil {
-		err = t.forget(ctx)
+		err = t.file.forget(ctx)
 	}
 	if err == nil || p.begun != 0 {
 		err = errors.Join(err, p.ended(ctx, err))
@@ -100,7 +100,7 @@ func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 		full := fault.NoSpace(err)
 		if p.smaller > 0 || full {
 			// The next step uses the room of this one.
-			left := p.forget(ctx)
+			left := p.file.forget(ctx)
 			full = full && !fault.NoSpace(left)
 		}
 		if full && page>>p.smaller > 1 {
@@ -108,7 +108,7 @@ func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 			continue
 		}
 		if err != nil || n == 0 {
-			return p.needsRoom(ctx, err)
+			return p.file.needsRoom(ctx, err)
 		}
 		progress(p.pruned)
 	}
@@ -118,7 +118,7 @@ func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 // same transaction.
 func (p *pruning) step(ctx context.Context) (pruned uint64, err error) {
 	begun, old := p.begun, []myvault.Entry(nil)
-	err = p.writer.do(ctx, &request{apply: func(c *db.Conn) (err error) {
+	err = p.file.writer.do(ctx, &request{apply: func(c *db.Conn) (err error) {
 		pruned = 0
 		if err := p.flush(c); err != nil { // what is committed together with it may go, too
 			return err
@@ -128,7 +128,7 @@ func (p *pruning) step(ctx context.Context) (pruned uint64, err error) {
 			return err
 		}
 		pruned = uint64(len(old))
-		if err := pruneEntries(p.keys, c, old[len(old)-1], row); err != nil || !p.recorded || p.begun != 0 {
+		if err := pruneEntries(p.file.keys, c, old[len(old)-1], row); err != nil || !p.recorded || p.begun != 0 {
 			return err
 		}
 		d := p.draft(begunEntry(actionPrune))
@@ -169,7 +169,7 @@ func (p *pruning) oldest(c *db.Conn) (old []myvault.Entry, row int64, err error)
 		}
 		over = used > p.limit.Bytes
 	}
-	from, err := readPruned(p.keys, c)
+	from, err := readPruned(p.file.keys, c)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -182,7 +182,7 @@ func (p *pruning) oldest(c *db.Conn) (old []myvault.Entry, row int64, err error)
 		if !goes && !ahead || e.Seq >= end || len(old) == page>>p.smaller {
 			return errDone
 		}
-		if w.end, err = w.end.followed(e, p.keys); err != nil {
+		if w.end, err = w.end.followed(e, p.file.keys); err != nil {
 			return err
 		}
 		if old = append(old, *e); goes {
@@ -281,7 +281,7 @@ func (p *pruning) slowly(ctx context.Context) error {
 
 // exceeds reports whether something has to go, without keeping writers from their work.
 func (t *Trail) exceeds(ctx context.Context, limit AccessLimit) (exceeds bool) {
-	err := t.readers.read(ctx, func(c *db.Conn) error {
+	err := t.file.readers.read(ctx, func(c *db.Conn) error {
 		oldest, found, err := (&timeline{c: c, left: 1}).find(`seq >= ?1 ORDER BY seq`, 0)
 		if err != nil {
 			return err

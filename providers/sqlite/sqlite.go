@@ -63,7 +63,7 @@ const epochLimit = 1 << 28
 
 // Store is a [myvault.Provider] over a directory. Make one with [Open].
 type Store struct {
-	*file
+	file        *file
 	trail       *Trail
 	cache       *cache
 	fresh       *freshness
@@ -161,7 +161,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	if err := s.join(ctx, dir, key, c); err != nil {
 		return fault.FromEngine(ctx, errors.Join(err, f.abandon()))
 	}
-	s.masters.Store(&masters{s.keys.Master.Load(), s.trail.keys.Master.Load()})
+	s.masters.Store(&masters{s.file.keys.Master.Load(), s.trail.file.keys.Master.Load()})
 	s.newest.Store(s.tip.seq)
 	s.committed = link{s.tip.seq, s.tip.mac}
 	s.fresh = newFreshness(s.cache, s, !c.noIndex)
@@ -173,25 +173,25 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 // join reads where the store stands, and opens its trail.
 func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) error {
 	err := fault.Guard(func() (err error) {
-		if s.incarnation, err = s.keys.Incarnation(s.anchor); err != nil {
+		if s.incarnation, err = s.file.keys.Incarnation(s.file.anchor); err != nil {
 			return err
 		}
-		if err := s.keys.Load(s.anchor); err != nil {
+		if err := s.file.keys.Load(s.file.anchor); err != nil {
 			return err
 		}
-		return s.tip.read(s.anchor)
+		return s.tip.read(s.file.anchor)
 	})
 	if err != nil {
 		return err
 	}
 	// The first to read needs it; the opening of the trail takes as long.
-	ready := s.readers.ready(ctx)
-	o := s.options
+	ready := s.file.readers.ready(ctx)
+	o := s.file.options
 	o.synchronous, o.sync = db.SyncNormal, c.sync
 	s.trail, err = openTrail(ctx, dir, key, o, c.Trail)
 	<-ready
 	if err != nil {
-		return errors.Join(err, s.readers.close())
+		return errors.Join(err, s.file.readers.close())
 	}
 	renewed, err := s.pair(ctx, c.RenewTrail)
 	if err == nil {
@@ -201,7 +201,7 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 		err = s.trail.administered(ctx, "renew-trail", nil)
 	}
 	if err != nil {
-		return errors.Join(err, s.readers.close(), s.trail.Close())
+		return errors.Join(err, s.file.readers.close(), s.trail.Close())
 	}
 	return nil
 }

@@ -24,14 +24,14 @@ func (v *verification) structure(ctx context.Context) (err error) {
 	if err := v.trailStructure(ctx); err != nil {
 		return err
 	}
-	return v.readers.read(ctx, v.provePair)
+	return v.file.readers.read(ctx, v.provePair)
 }
 
 func (v *verification) trailStructure(ctx context.Context) (err error) {
 	if v.access, err = rereadKeys(v.trail.file, ctx); err != nil {
 		return err
 	}
-	return v.trail.readers.read(ctx, func(c *db.Conn) error {
+	return v.trail.file.readers.read(ctx, func(c *db.Conn) error {
 		next, err := c.Meta(keyring.MetaNextCheck)
 		v.report.Rekeying = next != nil
 		return err

@@ -56,7 +56,7 @@ var keepAll = TrailConfig{MaxAge: -1, MaxBytes: -1}
 // Trail is a [myvault.Auditor] over one file, access.db, with keys and a chain of its
 // own. Make one with [OpenTrail]. A [Store] has one.
 type Trail struct {
-	*file
+	file     *file
 	end      link   // owned by the writer, like what follows
 	known    link   // the newest entry known to be committed
 	found    claim  // at the opening
@@ -134,7 +134,7 @@ func (t *Trail) goesOn(c *db.Conn) error {
 			return err
 		}
 		if !bytes.Equal(mac, t.known.mac) && pruned <= t.known.seq {
-			return t.rolledBack(t.known.seq)
+			return t.file.rolledBack(t.known.seq)
 		}
 	}
 	t.known = t.end
@@ -161,7 +161,7 @@ func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
 	for i := range entries {
 		drafts[i] = t.draft(entries[i])
 	}
-	return t.writer.do(ctx, &request{apply: func(c *db.Conn) error {
+	return t.file.writer.do(ctx, &request{apply: func(c *db.Conn) error {
 		for i := range drafts {
 			if err := t.append(c, &drafts[i]); err != nil {
 				return err
@@ -180,7 +180,7 @@ type draft struct {
 
 func (t *Trail) draft(e myvault.Entry) (d draft) {
 	d.entry = normal(e, myvault.ChainAccess)
-	d.encoded = canonical(t.keys.Vault, &d.entry).BytesOrPanic()
+	d.encoded = canonical(t.file.keys.Vault, &d.entry).BytesOrPanic()
 	return d
 }
 
@@ -193,8 +193,8 @@ func (t *Trail) append(c *db.Conn, d *draft) error {
 	}
 	e := &d.entry
 	e.Seq = t.end.seq + 1
-	setSeq(d.encoded, t.keys.Vault, e)
-	mac := t.keys.Chain.Link(t.end.mac, d.encoded)
+	setSeq(d.encoded, t.file.keys.Vault, e)
+	mac := t.file.keys.Chain.Link(t.end.mac, d.encoded)
 	t.row.add(e, mac)
 	t.end = link{e.Seq, mac}
 	return nil
@@ -254,7 +254,7 @@ func (t *Trail) Close() error {
 		return nil
 	}
 	t.retain.stop()
-	t.writer.stop()
+	t.file.writer.stop()
 	// Before the writer's connection may remove the write-ahead log.
 	synced := t.syncer.close()
 	return errors.Join(synced, t.file.close())
