@@ -15,6 +15,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
+// errStop ends the reading of rows.
+var errStop = errors.New("enough was read")
+
 // insert writes the row.
 func (p *packed) insert(c *db.Conn) error {
 	return c.Write(`INSERT INTO batch(seq, body) VALUES(?1, ?2)`, func(b *db.Binder) {
@@ -78,7 +81,7 @@ func (p *batchPage) read(c *db.Conn) error {
 		}
 		return p.take(c, r)
 	}, p.before, page)
-	if errors.Is(err, errDone) {
+	if errors.Is(err, errStop) {
 		err = nil
 	}
 	return err
@@ -114,7 +117,7 @@ func (p *batchPage) take(c *db.Conn, r batchRow) error {
 		p.entries = append(p.entries, e)
 	}
 	if len(p.entries) >= page {
-		return errDone
+		return errStop
 	}
 	return nil
 }
@@ -190,14 +193,14 @@ func (w *walk) behind(pruned link) {
 }
 
 // step calls entry for some entries behind the end, which it may move on, and reports whether
-// there were any. errDone of entry ends it.
+// there were any. errStop of entry ends it.
 func (w *walk) step(c *db.Conn, entry func(e *myvault.Entry) error) (more bool, err error) {
 	rows := 0
 	err = c.Each(`SELECT seq, body FROM batch WHERE seq > ?1 ORDER BY seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
 		rows++
 		return w.batch(row, entry)
 	}, w.row, page)
-	if errors.Is(err, errDone) {
+	if errors.Is(err, errStop) {
 		err = nil
 	}
 	return rows > 0, err

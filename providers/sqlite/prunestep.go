@@ -2,14 +2,8 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
-
-	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
@@ -33,40 +27,6 @@ func (s *Store) destroyStep(ctx context.Context, step []myvault.Change, destroye
 		return s.file.needsRoom(ctx, err)
 	}
 	destroyed(versionsOf(step))
-	return nil
-}
-
-// needsRoom adds to the error of a full disk how much room is needed to make more.
-func (f *file) needsRoom(ctx context.Context, err error) error {
-	if !fault.NoSpace(err) {
-		return err
-	}
-	return fmt.Errorf("pruning makes room by itself once there is some for its log: free about %d MiB in %s and run it again: %w",
-		f.roomNeeded(ctx)>>20+1, filepath.Dir(f.path), err)
-}
-
-// roomNeeded returns by how much the database grows when its log is copied into it.
-func (f *file) roomNeeded(ctx context.Context) (bytes int64) {
-	_ = f.readers.read(context.WithoutCancel(ctx), func(c *db.Conn) error {
-		pages, err := c.Number("page_count")
-		if err != nil {
-			return err
-		}
-		size, err := c.Number("page_size")
-		if info, missing := os.Stat(f.path); err == nil && missing == nil {
-			bytes = max(0, pages*size-info.Size()+1<<20-1)
-		}
-		return err
-	})
-	return bytes
-}
-
-// relieve copies the log into the database before pruning writes more: later the disk might have no
-// room for the log, and then for nothing else either.
-func (f *file) relieve(ctx context.Context) error {
-	if err := f.forget(ctx); fault.NoSpace(err) {
-		return f.needsRoom(ctx, fmt.Errorf("%w: %w: the disk is full", myvault.ErrUnavailable, sqlite3.FULL))
-	}
 	return nil
 }
 

@@ -180,7 +180,7 @@ func (p *pruning) oldest(c *db.Conn) (old []myvault.Entry, row int64, err error)
 		// One that a wrong clock has stamped with a time to come goes with the next that goes.
 		ahead := !p.limit.Before.IsZero() && e.At.After(now)
 		if !goes && !ahead || e.Seq >= end || len(old) == page>>p.smaller {
-			return errDone
+			return errStop
 		}
 		if w.end, err = w.end.followed(e, p.file.keys); err != nil {
 			return err

@@ -233,21 +233,6 @@ func (s *Store) Ping(ctx context.Context) error {
 	return errors.Join(s.file.writes(ctx), s.trail.Ping(ctx))
 }
 
-// answers reports whether the file can be read, and is in its place and as this program makes it.
-func (f *file) answers(ctx context.Context) error {
-	return f.readers.run(ctx, func(c *db.Conn) error {
-		if err := f.inPlaceWithLog(); err != nil { // now, not a moment ago
-			return err
-		}
-		c.SchemaChecked = false // the number that shows a change can be put back
-		if err := f.checkSchema(c); err != nil {
-			return err
-		}
-		_, err := c.Meta(keyring.MetaVault)
-		return err
-	})
-}
-
 // Close waits for the calls in progress, makes the trail durable and closes both files. A
 // second Close gives nil, later calls ErrClosed.
 func (s *Store) Close() error {

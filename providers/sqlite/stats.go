@@ -48,32 +48,11 @@ func (c *counter) sum() (n uint64) {
 	return n
 }
 
-// counts is what a file's writer has done.
-type counts struct{ commits, requests atomic.Uint64 }
-
-// add counts a transaction that holds.
-func (c *counts) add(batch []*request) {
-	c.commits.Add(1)
-	for _, r := range batch {
-		if r.err == nil {
-			c.requests.Add(1)
-		}
-	}
-}
-
 func fileStats(f *file) FileStats {
 	return FileStats{
 		Commits: f.writer.counts.commits.Load(), Requests: f.writer.counts.requests.Load(),
 		Bytes: sizeOf(f.path), LogBytes: sizeOf(f.path + "-wal"),
 	}
-}
-
-func sizeOf(path string) int64 {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0
-	}
-	return info.Size()
 }
 
 // Stats gives the numbers of the moment. ErrUnavailable or ErrClosed where the store cannot be asked.

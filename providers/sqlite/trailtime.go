@@ -49,7 +49,7 @@ func olderThan(c *db.Conn, age time.Duration, now time.Time) (seq uint64, found 
 		return 0, false, err
 	}
 	m, _, found, err := l.before(first, mark{head.Seq, head.At}, age)
-	if err == errDone {
+	if err == errStop {
 		return 0, false, nil // the clock went to and fro too often; the limit of size is left
 	}
 	young := !m.at.Before(now.Add(-age)) && !m.at.After(now)
@@ -136,7 +136,7 @@ func (l *timeline) between(a, b mark) (m mark, found bool, err error) {
 // find returns the first entry of the row that a condition selects.
 func (l *timeline) find(condition string, seq uint64) (m mark, found bool, err error) {
 	if l.left--; l.left < 0 {
-		return m, false, errDone
+		return m, false, errStop
 	}
 	err = l.c.Each(`SELECT seq, substr(body, 4, 10) FROM batch WHERE `+condition+` LIMIT 1`, func(row *sqlite3.Stmt) error {
 		m, found = mark{uint64(row.ColumnInt64(0)), firstAt(row.ColumnRawBlob(1))}, true
