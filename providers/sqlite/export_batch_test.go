@@ -62,7 +62,7 @@ func (w *writer) oneTransaction(ctx context.Context, functions []func()) {
 		_ = w.do(ctx, &request{apply: func(*db.Conn) error {
 			close(held)
 			<-release
-			return errStop
+			return errDone
 		}})
 	})
 	<-held

@@ -8,8 +8,6 @@ import (
 
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/ncruces/go-sqlite3"
 )
 

@@ -3,15 +3,10 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
-
-	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
 // structure proves what stands outside the rows: the schemas, and the keys as they are in
