@@ -53,8 +53,8 @@ func readBatch(c *db.Conn, sql string, args ...any) (r batchRow, found bool, err
 // source reads the chain of accesses.
 func (t *Trail) source() source {
 	return source{chain: myvault.ChainAccess, read: func(ctx context.Context, before uint64, r myvault.TrailFilter) ([]myvault.Entry, uint64, error) {
-		p := batchPage{keys: t.file.keys, selected: r, before: before, next: before}
-		err := t.file.readers.read(ctx, p.read)
+		p := batchPage{keys: t.file.Keys, selected: r, before: before, next: before}
+		err := t.file.Readers.Read(ctx, p.read)
 		if p.rows == 0 {
 			p.next = 0
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // viaOperator is how entries name what was done with the files at hand, not by a session.
@@ -13,7 +14,7 @@ const viaOperator = "operator"
 // administered records what was done to the store as a whole, or how that ended.
 func (t *Trail) administered(ctx context.Context, action string, ended error) error {
 	// It was done, so the end of the context must not keep it off the record.
-	ctx, cancel := afterwards(ctx)
+	ctx, cancel := wal.Afterwards(ctx)
 	defer cancel()
 	return t.Record(ctx, myvault.Entry{Via: viaOperator, Action: action, Outcome: outcomeOf(ended)})
 }

@@ -20,7 +20,7 @@ func (s *Store) agree() error {
 	if known, end := s.knownEntry(), s.trail.found.seq; known > end {
 		return older(schema.AccessFile.Name, known, end)
 	}
-	last, err := lastChange(s.file.anchor)
+	last, err := lastChange(s.file.Anchor)
 	if seen := s.trail.found.seen; err == nil && seen > last {
 		err = older(schema.VaultFile.Name, seen, last)
 	}
@@ -63,7 +63,7 @@ func (k *claim) note(e *myvault.Entry) {
 // proveClaims proves that each chain has what the other one knows of it. Both were walked before.
 func (v *verification) proveClaims(ctx context.Context) error {
 	var last uint64
-	err := v.file.readers.read(ctx, func(c *db.Conn) (err error) {
+	err := v.file.Readers.Read(ctx, func(c *db.Conn) (err error) {
 		last, err = lastChange(c)
 		return err
 	})

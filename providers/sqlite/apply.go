@@ -8,6 +8,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // Apply implements [myvault.Provider]. For a destroy it gives the newest of the versions
@@ -23,12 +24,12 @@ func (s *Store) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, er
 			myvault.ErrInvalid, len(c.Entries), len(c.Changes))
 	}
 	var infos []myvault.Info
-	r := &request{apply: func(conn *db.Conn) (err error) {
+	r := &wal.Request{Apply: func(conn *db.Conn) (err error) {
 		infos, err = s.apply(conn, c)
 		return err
 	}}
-	r.scrub = slices.ContainsFunc(c.Changes, func(c myvault.Change) bool { return c.Op == myvault.OpDestroy })
-	if err := s.file.writer.do(ctx, r); err != nil {
+	r.Scrub = slices.ContainsFunc(c.Changes, func(c myvault.Change) bool { return c.Op == myvault.OpDestroy })
+	if err := s.file.Writer.Do(ctx, r); err != nil {
 		return nil, err
 	}
 	return infos, nil
@@ -90,7 +91,7 @@ func (tx *transaction) row(i int, c myvault.Change) *logRow {
 	if c.Op >= myvault.OpPutProject {
 		e.Address = myvault.Address{Project: c.Project.Name}
 	}
-	e.Seen = max(tx.knownEntry(), tx.trail.syncer.synced.Load())
+	e.Seen = max(tx.knownEntry(), tx.trail.syncer.Synced.Load())
 	tx.logRow = logRow{entry: normal(e, myvault.ChainChanges), op: c.Op, at: tx.commit.At, author: tx.commit.By}
 	return &tx.logRow
 }
@@ -110,7 +111,7 @@ func (tx *transaction) write(r *logRow, h head) error {
 	if r.op == myvault.OpPut {
 		h.valueSeq = h.seq
 	}
-	if err := writeHead(tx.file.keys, tx.c, h, r.prev == 0); err != nil {
+	if err := writeHead(tx.file.Keys, tx.c, h, r.prev == 0); err != nil {
 		return err
 	}
 	tx.known.put(h)

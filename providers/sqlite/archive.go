@@ -42,7 +42,7 @@ const maxPageValues = 1 << 20
 // historyPage reads some versions on; newest is the log row at which the walk began, or 0.
 func (s *Store) historyPage(ctx context.Context, p *past, newest *uint64) (secrets []myvault.Secret, err error) {
 	size := 0
-	err = s.file.readers.snapshot(ctx, func(c *db.Conn) error {
+	err = s.file.Readers.Snapshot(ctx, func(c *db.Conn) error {
 		if *newest == 0 {
 			if err := s.toEnd(c, p); err != nil {
 				return err
@@ -50,7 +50,7 @@ func (s *Store) historyPage(ctx context.Context, p *past, newest *uint64) (secre
 			*newest = p.next
 		}
 		for n := 0; n < page && size < maxPageValues && p.next != 0; n++ {
-			v, found, err := p.step(c, s.file.keys)
+			v, found, err := p.step(c, s.file.Keys)
 			if err != nil {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // Record implements [myvault.Trail]: the entries go to the chain of access entries, and
@@ -39,8 +40,8 @@ func (s *Store) Heads(ctx context.Context) ([]myvault.Head, error) {
 }
 
 // head gives the newest link of a chain.
-func readChainHead(f *file, ctx context.Context, of func(*db.Conn) (myvault.Head, error)) (h myvault.Head, err error) {
-	err = f.readers.snapshot(ctx, func(c *db.Conn) error {
+func readChainHead(f *wal.File, ctx context.Context, of func(*db.Conn) (myvault.Head, error)) (h myvault.Head, err error) {
+	err = f.Readers.Snapshot(ctx, func(c *db.Conn) error {
 		h, err = of(c)
 		return err
 	})
@@ -67,7 +68,7 @@ var changesPage = `SELECT ` + logColumns + ` FROM log l` + fmt.Sprintf(selects, 
 func (s *Store) source() source {
 	scan := func(row *sqlite3.Stmt) (myvault.Entry, error) {
 		r := scanLog(row)
-		return r.entry, r.holds(s.file.keys)
+		return r.entry, r.holds(s.file.Keys)
 	}
 	return source{chain: myvault.ChainChanges, read: pages(s.file, changesPage, scan)}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // Backup writes one file with all that the store holds, while it is used, and gives the
@@ -66,7 +67,7 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 		return nil, err
 	}
 	defer shot.close()
-	key, header, err := archive.New(shot.master, s.file.keys.Vault)
+	key, header, err := archive.New(shot.master, s.file.Keys.Vault)
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +82,8 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 	if err != nil {
 		return nil, err
 	}
-	err = directory.Publish(path, s.file.options.disk, func(to io.Writer) error {
-		return archive.Write(ctx, to, key, header, copies, s.file.options.disk, step)
+	err = directory.Publish(path, s.file.Options.Disk, func(to io.Writer) error {
+		return archive.Write(ctx, to, key, header, copies, s.file.Options.Disk, step)
 	})
 	return shot.heads, err
 }
@@ -92,7 +93,7 @@ var archiveKinds = []schema.Kind{schema.VaultFile, schema.AccessFile}
 
 // snapshot is a moment of both files.
 type snapshot struct {
-	files  []*file
+	files  []*wal.File
 	conns  []*db.Conn // with a transaction open, in the order of archiveKinds
 	master *crypto.Master
 	heads  []myvault.Head
@@ -102,19 +103,19 @@ type snapshot struct {
 // snapshot begins reading both files while nobody can change vault.db. So no change of the
 // master key comes between them either, which takes that lock.
 func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
-	shot = &snapshot{files: []*file{s.file, s.trail.file}}
+	shot = &snapshot{files: []*wal.File{s.file, s.trail.file}}
 	for _, f := range shot.files {
-		f.shots.Add(1)
+		f.Snapshots.Add(1)
 	}
 	for _, f := range shot.files {
-		c, err := f.reader(ctx)
+		c, err := f.OpenReader(ctx)
 		if err != nil {
 			shot.close()
 			return nil, err
 		}
 		shot.conns = append(shot.conns, c)
 	}
-	err = s.file.writer.do(ctx, &request{apply: func(*db.Conn) error { return shot.begin(s) }})
+	err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(*db.Conn) error { return shot.begin(s) }})
 	if err != nil {
 		shot.close()
 		return nil, err
@@ -144,7 +145,7 @@ func (shot *snapshot) begin(s *Store) (err error) {
 		}
 		shot.size += pages * size
 	}
-	shot.master, err = s.file.keys.Current(shot.conns[0])
+	shot.master, err = s.file.Keys.Current(shot.conns[0])
 	return err
 }
 
@@ -154,8 +155,8 @@ func (shot *snapshot) close() {
 		_ = c.Close() // it has only read
 	}
 	for _, f := range shot.files {
-		f.shots.Add(-1)
-		f.payOwed(context.Background())
+		f.Snapshots.Add(-1)
+		f.ScrubOwed(context.Background())
 	}
 	shot.conns, shot.files = nil, nil
 }
@@ -166,18 +167,18 @@ const copyPages = 256
 // copy copies both files and gives the copies, whose names are gone where the system permits that.
 func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (copies []*os.File, err error) {
 	for i, c := range shot.conns {
-		f, claimed, err := s.file.options.disk.CreateTemp(filepath.Dir(s.file.path), directory.TemporaryPrefix+"backup-*")
+		f, claimed, err := s.file.Options.Disk.CreateTemp(filepath.Dir(s.file.Path), directory.TemporaryPrefix+"backup-*")
 		if err != nil {
 			return copies, err
 		}
 		copies = append(copies, f)
-		err = fault.Guard(func() error { return copyDatabase(c, ctx, f.Name(), s.file.options.vfs, step) })
+		err = fault.Guard(func() error { return copyDatabase(c, ctx, f.Name(), s.file.Options.VFS, step) })
 		_ = os.Remove(f.Name() + "-journal")
 		_ = os.Remove(f.Name())
 		_ = claimed.Close()
 		if err != nil {
 			return copies, fmt.Errorf("copy of %s, which needs %d bytes in %s until the backup is made: %w",
-				archiveKinds[i].Name, shot.size, filepath.Dir(s.file.path), explained(err, f, s.file.options.disk))
+				archiveKinds[i].Name, shot.size, filepath.Dir(s.file.Path), explained(err, f, s.file.Options.Disk))
 		}
 	}
 	return copies, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // Verify proves a trail that stands alone, as [Store.Verify] does a store: its schema and keys, every
@@ -23,7 +24,7 @@ func (t *Trail) Verify(ctx context.Context, earlier ...myvault.Head) (Report, er
 			return v.report, fmt.Errorf("%w head: a trail has no chain but that of %s", myvault.ErrInvalid, myvault.ChainAccess)
 		}
 	}
-	for _, step := range []func(context.Context) error{v.trailStructure, v.accesses, t.file.integrity} {
+	for _, step := range []func(context.Context) error{v.trailStructure, v.accesses, t.file.Integrity} {
 		if err := step(ctx); err != nil {
 			return v.report, err
 		}
@@ -52,7 +53,7 @@ func (v *verification) accesses(ctx context.Context) error {
 
 // someAccesses proves some entries on, and reports whether there were any.
 func (v *verification) someAccesses(ctx context.Context, w *walk) (more bool, err error) {
-	err = v.trail.file.readers.snapshot(ctx, func(c *db.Conn) error {
+	err = v.trail.file.Readers.Snapshot(ctx, func(c *db.Conn) error {
 		// It may be pruned meanwhile.
 		if v.pruned, err = readPruned(v.access, c); err != nil {
 			return err
@@ -115,7 +116,7 @@ func (v *verification) compareWith(ctx context.Context, earlier []myvault.Head) 
 
 // contains proves that a chain still has an entry that it once had; not there: it was pruned since the walk.
 func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool, err error) {
-	var of *file
+	var of *wal.File
 	var link func(c *db.Conn) ([]byte, error)
 	switch h.Chain {
 	case myvault.ChainChanges:
@@ -134,7 +135,7 @@ func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool
 		return true, nil // every chain goes on from nothing
 	}
 	var mac []byte
-	err = of.readers.snapshot(ctx, func(c *db.Conn) error { // what is pruned between two queries is not cut short
+	err = of.Readers.Snapshot(ctx, func(c *db.Conn) error { // what is pruned between two queries is not cut short
 		mac, err = link(c)
 		return err
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // source reads one chain from its newest entry to its oldest.
@@ -82,10 +83,10 @@ func selection(before uint64, r myvault.TrailFilter) []any {
 }
 
 // pages reads a chain with a query, whose rows scan turns into entries.
-func pages(f *file, query string, scan func(*sqlite3.Stmt) (myvault.Entry, error)) readPage {
+func pages(f *wal.File, query string, scan func(*sqlite3.Stmt) (myvault.Entry, error)) readPage {
 	return func(ctx context.Context, before uint64, r myvault.TrailFilter) (entries []myvault.Entry, next uint64, err error) {
 		rows := 0
-		err = f.readers.read(ctx, func(c *db.Conn) error {
+		err = f.Readers.Read(ctx, func(c *db.Conn) error {
 			return c.Each(query, func(row *sqlite3.Stmt) error {
 				e, err := scan(row)
 				if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // NewEpoch makes a new data key, under which all values are sealed from now on, those of
@@ -18,7 +19,7 @@ import (
 // A new epoch begins by itself after 2^28 changes, and after a [Restore].
 func (s *Store) NewEpoch(ctx context.Context) (epoch uint32, err error) {
 	err = s.trail.administer(ctx, "new-epoch", func() error {
-		return s.file.writer.do(ctx, &request{apply: func(c *db.Conn) error {
+		return s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 			err := s.startEpoch(c)
 			epoch = s.tip.epoch
 			return err
@@ -34,7 +35,7 @@ func (s *Store) NewEpoch(ctx context.Context) (epoch uint32, err error) {
 func (s *Store) startEpoch(c *db.Conn) (err error) {
 	s.tip.epoch++
 	s.tip.first = s.tip.seq + 1
-	s.tip.sealer, err = s.file.keys.CreateEpoch(c, s.tip.epoch, s.tip.first, time.Now().UnixMicro())
+	s.tip.sealer, err = s.file.Keys.CreateEpoch(c, s.tip.epoch, s.tip.first, time.Now().UnixMicro())
 	return err
 }
 

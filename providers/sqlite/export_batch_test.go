@@ -11,6 +11,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // VerifyAccesses proves the chain of accesses, and calls between after each step. It gives how
@@ -30,7 +31,7 @@ func (s *Store) VerifyAccesses(ctx context.Context, between func()) (proved uint
 
 // RecordUnless records the entries, unless failing: then the request fails once they are on the way.
 func (s *Store) RecordUnless(ctx context.Context, failing bool, entries ...myvault.Entry) error {
-	return s.trail.file.writer.do(ctx, &request{apply: func(c *db.Conn) error {
+	return s.trail.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 		for _, e := range entries {
 			d := s.trail.draft(e)
 			if err := s.trail.append(c, &d); err != nil {
@@ -38,7 +39,7 @@ func (s *Store) RecordUnless(ctx context.Context, failing bool, entries ...myvau
 			}
 		}
 		if failing {
-			return errHalf
+			return wal.ErrHalf
 		}
 		return nil
 	}})
@@ -47,31 +48,31 @@ func (s *Store) RecordUnless(ctx context.Context, failing bool, entries ...myvau
 // Together calls functions that write to the trail, each once the one before waits to be
 // written, so that their first requests are one transaction.
 func (s *Store) Together(ctx context.Context, functions ...func()) {
-	s.trail.file.writer.oneTransaction(ctx, functions)
+	oneTransaction(s.trail.file.Writer, ctx, functions)
 }
 
 // ChangesTogether is Together for functions that write to the secrets' file.
 func (s *Store) ChangesTogether(ctx context.Context, functions ...func()) {
-	s.file.writer.oneTransaction(ctx, functions)
+	oneTransaction(s.file.Writer, ctx, functions)
 }
 
-func (w *writer) oneTransaction(ctx context.Context, functions []func()) {
+func oneTransaction(w *wal.Writer, ctx context.Context, functions []func()) {
 	held, release := make(chan struct{}), make(chan struct{})
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		_ = w.do(ctx, &request{apply: func(*db.Conn) error {
+		_ = w.Do(ctx, &wal.Request{Apply: func(*db.Conn) error {
 			close(held)
 			<-release
-			return errDone
+			return wal.ErrDone
 		}})
 	})
 	<-held
 	for n, f := range functions {
 		wait.Go(f)
 		for waiting := 0; waiting <= n; runtime.Gosched() {
-			w.mu.Lock()
-			waiting = len(w.waiting)
-			w.mu.Unlock()
+			w.Mu.Lock()
+			waiting = len(w.Waiting)
+			w.Mu.Unlock()
 		}
 	}
 	close(release)
@@ -87,13 +88,13 @@ func (s *Store) PruneStep(ctx context.Context, upTo uint64) error {
 // ReadsKeys reads the keys of both files as an opening does.
 func (s *Store) ReadsKeys(ctx context.Context, key crypto.Key) error {
 	var errs error
-	for _, f := range []*file{s.file, s.trail.file} {
-		c, err := f.readers.open(ctx)
+	for _, f := range []*wal.File{s.file, s.trail.file} {
+		c, err := f.Readers.Open(ctx)
 		if err != nil {
 			return err
 		}
 		c.SetInterrupt(ctx)
-		_, err = keyring.Read(c, f.kind.Name, f.kind.Name == schema.VaultFile.Name, key, keyring.Source(StaticKey(key)))
+		_, err = keyring.Read(c, f.Kind.Name, f.Kind.Name == schema.VaultFile.Name, key, keyring.Source(StaticKey(key)))
 		errs = errors.Join(errs, err, c.Close())
 	}
 	return errs
@@ -105,17 +106,17 @@ func (s *Store) RekeyLater(ctx context.Context, key crypto.Key) error {
 	if err != nil {
 		return err
 	}
-	access, err := s.trail.file.durable(ctx)
+	access, err := s.trail.file.OpenDurable(ctx)
 	if err != nil {
 		return err
 	}
 	change := &rekeying{Store: s, to: to, access: access}
-	err = s.file.writer.do(ctx, &request{apply: func(c *db.Conn) error { return change.vault(ctx, c) }})
+	err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error { return change.vault(ctx, c) }})
 	if err == nil {
-		err = s.file.writer.do(ctx, &request{apply: func(c *db.Conn) error { return change.conclude(ctx, c) }})
+		err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error { return change.conclude(ctx, c) }})
 	}
 	s.masters.Store(to)
-	s.file.keys.Master.Store(to.vault)
-	s.trail.file.keys.Master.Store(to.access)
+	s.file.Keys.Master.Store(to.vault)
+	s.trail.file.Keys.Master.Store(to.access)
 	return errors.Join(err, access.Close())
 }

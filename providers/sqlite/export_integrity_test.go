@@ -8,6 +8,7 @@ import (
 
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 	"github.com/ncruces/go-sqlite3"
 )
 
@@ -34,7 +35,7 @@ func SchemaDigests() (expected, made map[string]string, err error) {
 
 // SchemaNumber returns PRAGMA schema_version of the trail's file.
 func (s *Store) SchemaNumber() (number string, err error) {
-	err = s.trail.file.readers.read(context.Background(), func(c *db.Conn) (err error) {
+	err = s.trail.file.Readers.Read(context.Background(), func(c *db.Conn) (err error) {
 		number, err = c.Pragma("schema_version")
 		return err
 	})
@@ -43,12 +44,12 @@ func (s *Store) SchemaNumber() (number string, err error) {
 
 // WriterRunsOne has the writer run a statement as this package runs its own.
 func (s *Store) WriterRunsOne(sql string) error {
-	return s.file.writer.do(context.Background(), &request{apply: func(c *db.Conn) error { return c.Run(sql) }})
+	return s.file.Writer.Do(context.Background(), &wal.Request{Apply: func(c *db.Conn) error { return c.Run(sql) }})
 }
 
 // TrailSynced reports whether all entries are known to be on the disk.
 func (s *Store) TrailSynced() bool {
-	return s.trail.syncer.synced.Load() == s.trail.syncer.newest.Load()
+	return s.trail.syncer.Synced.Load() == s.trail.syncer.Newest.Load()
 }
 
 // Claim has the next entries say that they have seen a change.
@@ -69,12 +70,12 @@ type LogState struct{ Backfill, Attempted uint32 }
 
 // OverwriteWatch watches a file that does not exist.
 func OverwriteWatch(state func() LogState, stat func() fs.FileInfo) (check func(now fs.FileInfo) error, note func()) {
-	w := &overwriteWatch{
-		read: func() (logState, bool) {
+	w := &wal.OverwriteWatch{
+		Read: func() (wal.LogState, bool) {
 			s := state()
-			return logState{backfill: s.Backfill, attempted: s.Attempted}, true
+			return wal.LogState{Backfill: s.Backfill, Attempted: s.Attempted}, true
 		},
-		stat: func() (fs.FileInfo, error) { return stat(), nil },
+		Stat: func() (fs.FileInfo, error) { return stat(), nil },
 	}
-	return func(now fs.FileInfo) error { return w.check("vault.db", now, now) }, w.note
+	return func(now fs.FileInfo) error { return w.Check("vault.db", now, now) }, w.Note
 }

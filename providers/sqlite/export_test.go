@@ -16,6 +16,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // What the tests from outside need of the inside.
@@ -64,7 +65,7 @@ func VerifyBackupIn(ctx context.Context, path, above string, keys KeySource, c C
 
 // Checked is what becomes of a finding of the engine's own check.
 func Checked(found string) error {
-	return fault.FromEngine(context.Background(), pageFault(schema.VaultFile, found))
+	return fault.FromEngine(context.Background(), wal.PageFault(schema.VaultFile, found))
 }
 
 // Advised says what to do about an error of the engine.
@@ -73,32 +74,32 @@ var Advised = fault.WithAdvice
 // Synchronous gives PRAGMA synchronous of every connection: of the secrets' file, and of
 // the trail's.
 func (s *Store) Synchronous() (vault, access []string, err error) {
-	vault, err = s.file.synchronous()
+	vault, err = synchronous(s.file)
 	if err == nil {
-		access, err = s.trail.file.synchronous()
+		access, err = synchronous(s.trail.file)
 	}
 	return vault, access, err
 }
 
-func (f *file) synchronous() (levels []string, err error) {
+func synchronous(f *wal.File) (levels []string, err error) {
 	ask := func(c *db.Conn) error {
 		level, err := c.Pragma("synchronous")
 		levels = append(levels, level)
 		return err
 	}
-	err = f.writer.do(context.Background(), &request{apply: ask})
+	err = f.Writer.Do(context.Background(), &wal.Request{Apply: ask})
 	// All readers at once, so that each connection is asked.
 	var connections []*db.Conn
-	for range cap(f.readers.slots) {
-		c, taken := f.readers.take(context.Background())
+	for range cap(f.Readers.Slots) {
+		c, taken := f.Readers.Take(context.Background())
 		if c == nil && taken == nil {
-			c, taken = f.readers.open(context.Background())
+			c, taken = f.Readers.Open(context.Background())
 		}
 		err = errors.Join(err, taken, ask(c))
 		connections = append(connections, c)
 	}
 	for _, c := range connections {
-		f.readers.give(c)
+		f.Readers.Give(c)
 	}
 	return levels, err
 }
@@ -110,8 +111,8 @@ func (s *Store) LimitMemory(bytes int64) error {
 		return nil
 	}
 	return errors.Join(
-		s.file.readers.read(context.Background(), limit),
-		s.file.writer.do(context.Background(), &request{apply: limit}),
+		s.file.Readers.Read(context.Background(), limit),
+		s.file.Writer.Do(context.Background(), &wal.Request{Apply: limit}),
 	)
 }
 
@@ -125,12 +126,12 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 	if err != nil {
 		return err
 	}
-	access, err := s.trail.file.durable(ctx)
+	access, err := s.trail.file.OpenDurable(ctx)
 	if err != nil {
 		return err
 	}
 	change := &rekeying{Store: s, to: to, access: access}
-	err = s.file.writer.do(ctx, &request{apply: func(c *db.Conn) error {
+	err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 		switch step {
 		case 2:
 			return change.vault(ctx, c)
@@ -157,12 +158,12 @@ func (s *Store) UsesWALIndex() bool { return s.fresh != nil && s.fresh.index.Loa
 
 // WithoutReaders calls f while no connection is free to read.
 func (s *Store) WithoutReaders(f func()) {
-	for range cap(s.file.readers.slots) {
-		<-s.file.readers.slots
+	for range cap(s.file.Readers.Slots) {
+		<-s.file.Readers.Slots
 	}
 	f()
-	for range cap(s.file.readers.slots) {
-		s.file.readers.slots <- struct{}{}
+	for range cap(s.file.Readers.Slots) {
+		s.file.Readers.Slots <- struct{}{}
 	}
 }
 
@@ -174,7 +175,7 @@ func (s *Store) GetAround(ctx context.Context, addr myvault.Address, between fun
 		return err
 	}
 	var r *row
-	err = s.file.readers.read(ctx, func(c *db.Conn) (err error) {
+	err = s.file.Readers.Read(ctx, func(c *db.Conn) (err error) {
 		r, _, err = s.current(c, addr, 0)
 		return err
 	})
@@ -222,25 +223,25 @@ func (c TrailConfig) AtOnce() TrailConfig {
 }
 
 // WaitForTurn sets how long a process waits for its turn to write.
-func (s *Store) WaitForTurn(d time.Duration) { s.file.writer.turn.Timeout = d }
+func (s *Store) WaitForTurn(d time.Duration) { s.file.Writer.Turn.Timeout = d }
 
 // AskedTwice gives a checkpointer that was asked for a second checkpoint while it is at the first,
 // and lets it go on.
 func AskedTwice() (stop func()) {
 	begun, goOn := make(chan struct{}, 2), make(chan struct{}, 2)
-	k := startCheckpointer(&db.Conn{Broken: true}, func() (*db.Conn, error) {
+	k := wal.StartCheckpointer(&db.Conn{Broken: true}, func() (*db.Conn, error) {
 		begun <- struct{}{}
 		<-goOn
-		return nil, errDone
-	}, &writer{}, nil)
-	k.pages = db.CheckpointPages
-	k.bound(nil)
+		return nil, wal.ErrDone
+	}, &wal.Writer{}, nil)
+	k.Pages = db.CheckpointPages
+	k.Bound(nil)
 	<-begun
-	k.pages += retryAfter
-	k.bound(nil)
+	k.Pages += wal.RetryAfter
+	k.Bound(nil)
 	goOn <- struct{}{}
 	goOn <- struct{}{}
-	return func() { k.stop() }
+	return func() { k.Stop() }
 }
 
 // KeepYoung is what keeps others from taking a directory that is being made for left behind.
@@ -251,7 +252,7 @@ func (s *Store) KnownHeads() (heads, bytes int) { return len(s.known.heads), s.k
 
 // WriterRuns has the writer's own connection run a statement, which no other program can.
 func (s *Store) WriterRuns(sql string) error {
-	return s.file.writer.do(context.Background(), &request{apply: func(c *db.Conn) error { return c.Exec(sql) }})
+	return s.file.Writer.Do(context.Background(), &wal.Request{Apply: func(c *db.Conn) error { return c.Exec(sql) }})
 }
 
 // KnownHeadsSum gives what KnownHeads counts, counted again.
@@ -275,8 +276,8 @@ func CommitWithoutSync() error {
 // remove old bytes.
 func (s *Store) CountScrubs() *atomic.Int64 {
 	var waits atomic.Int64
-	clean := s.file.writer.clean
-	s.file.writer.clean = func(ctx context.Context, c *db.Conn, wait time.Duration) error {
+	clean := s.file.Writer.Clean
+	s.file.Writer.Clean = func(ctx context.Context, c *db.Conn, wait time.Duration) error {
 		if wait > 0 {
 			waits.Add(1)
 		}
@@ -286,15 +287,15 @@ func (s *Store) CountScrubs() *atomic.Int64 {
 }
 
 // FailWrites has the store believe that the last attempt to write failed.
-func (s *Store) FailWrites() { s.file.writer.disk.committed(sqlite3.FULL) }
+func (s *Store) FailWrites() { s.file.Writer.Disk.Committed(sqlite3.FULL) }
 
 // AwaitLocked returns once a request for one of the two files waits.
 func (s *Store) AwaitLocked() {
 	for waiting := 0; waiting == 0; runtime.Gosched() {
-		for _, w := range []*writer{s.file.writer, s.trail.file.writer} {
-			w.mu.Lock()
-			waiting += len(w.waiting)
-			w.mu.Unlock()
+		for _, w := range []*wal.Writer{s.file.Writer, s.trail.file.Writer} {
+			w.Mu.Lock()
+			waiting += len(w.Waiting)
+			w.Mu.Unlock()
 		}
 	}
 }

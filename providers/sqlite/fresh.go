@@ -57,15 +57,15 @@ func newFreshness(c *cache, s *Store, index bool) *freshness {
 	if c == nil {
 		return nil
 	}
-	fresh := &freshness{cache: c, read: s.file.readers.read, store: s, turn: make(chan struct{}, 1)}
+	fresh := &freshness{cache: c, read: s.file.Readers.Read, store: s, turn: make(chan struct{}, 1)}
 	if index {
-		fresh.index.Store(openWALIndex(s.file.path + "-shm"))
+		fresh.index.Store(openWALIndex(s.file.Path + "-shm"))
 	}
 	fresh.asked = &dataVersion{turn: make(chan struct{}, 1), open: func(ctx context.Context) (*db.Conn, error) {
-		if err := s.file.inPlace(); err != nil {
+		if err := s.file.CheckPlace(); err != nil {
 			return nil, err
 		}
-		return s.file.readers.open(ctx)
+		return s.file.Readers.Open(ctx)
 	}}
 	return fresh
 }
@@ -141,7 +141,7 @@ func (f *freshness) changes(ctx context.Context, v, next *view) (changed []myvau
 			next.position, err = lastChange(c)
 		}
 		if err == nil && next.position < newest {
-			err = f.store.file.rolledBack(newest)
+			err = f.store.file.RolledBack(newest)
 		}
 		return err
 	})

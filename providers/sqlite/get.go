@@ -23,7 +23,7 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.V
 	if s.closed.Load() {
 		return myvault.Secret{}, myvault.ErrClosed
 	}
-	if err := s.file.fault.Load(); err != nil {
+	if err := s.file.Fault.Load(); err != nil {
 		return myvault.Secret{}, *err
 	}
 	v, err := s.fresh.now(ctx)
@@ -51,11 +51,11 @@ func (s *Store) fetch(ctx context.Context, addr myvault.Address, version myvault
 	}
 	switch {
 	case version == 0 && v != nil: // the schema was checked when v was made
-		err = s.file.readers.run(ctx, query)
+		err = s.file.Readers.Run(ctx, query)
 	case version == 0:
-		err = s.file.readers.read(ctx, query)
+		err = s.file.Readers.Read(ctx, query)
 	default:
-		err = s.file.readers.snapshot(ctx, query) // it takes several queries
+		err = s.file.Readers.Snapshot(ctx, query) // it takes several queries
 	}
 	if v != nil && r != nil && r.complete() {
 		s.cache.put(r, v.generation)
@@ -91,7 +91,7 @@ func (s *Store) current(c *db.Conn, addr myvault.Address, wanted myvault.Version
 		b.Text(addr.Project)
 		b.Text(addr.Path)
 	}, func(stmt *sqlite3.Stmt) (err error) {
-		if r.head, err = scanHeadOf(s.file.keys, addr, stmt); err != nil || r.State != myvault.Live {
+		if r.head, err = scanHeadOf(s.file.Keys, addr, stmt); err != nil || r.State != myvault.Live {
 			return err
 		}
 		if wanted != 0 && wanted != r.Version {
@@ -99,7 +99,7 @@ func (s *Store) current(c *db.Conn, addr myvault.Address, wanted myvault.Version
 		}
 		record := stmt.ColumnRawBlob(11)
 		if value, err = s.value(c, r.Info, r.valueSeq, record); err == nil && s.cache.takes(len(record)) {
-			err = r.keep(c, s.file.keys, record)
+			err = r.keep(c, s.file.Keys, record)
 		}
 		return err
 	})
@@ -121,7 +121,7 @@ func (r *row) keep(c *db.Conn, k *keyring.Ring, record []byte) error {
 
 // value opens the record of a log row for its reader.
 func (s *Store) value(c *db.Conn, info myvault.Info, seq uint64, record []byte) (myvault.Value, error) {
-	b, err := s.file.keys.Open(c, keyring.Place(info.Address, info.Version), seq, record)
+	b, err := s.file.Keys.Open(c, keyring.Place(info.Address, info.Version), seq, record)
 	if err != nil {
 		return myvault.Value{}, err
 	}
@@ -132,7 +132,7 @@ func (s *Store) value(c *db.Conn, info myvault.Info, seq uint64, record []byte) 
 // earlier reads a version that is not the current one.
 func (s *Store) earlier(c *db.Conn, h head, wanted myvault.Version) (myvault.Secret, error) {
 	for p := (&past{addr: h.Address, next: h.seq}); p.next != 0; {
-		v, found, err := p.step(c, s.file.keys)
+		v, found, err := p.step(c, s.file.Keys)
 		switch {
 		case err != nil:
 			return myvault.Secret{}, err

@@ -93,7 +93,7 @@ func readLogRow(k *keyring.Ring, c *db.Conn, seq uint64) (r logRow, err error) {
 func (tx *transaction) history(newest uint64) iter.Seq2[version, error] {
 	return func(yield func(version, error) bool) {
 		for p := (&past{next: newest}); p.next != 0; {
-			v, found, err := p.step(tx.c, tx.file.keys)
+			v, found, err := p.step(tx.c, tx.file.Keys)
 			if (found || err != nil) && !yield(v, err) || err != nil {
 				return
 			}
@@ -106,7 +106,7 @@ const page = 256
 
 // Versions implements [myvault.Provider].
 func (s *Store) Versions(ctx context.Context, addr myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
-	return s.versions(ctx, addr, before, s.file.readers.snapshot)
+	return s.versions(ctx, addr, before, s.file.Readers.Snapshot)
 }
 
 func (s *Store) versions(ctx context.Context, addr myvault.Address, before myvault.Version, read reading) iter.Seq2[myvault.Info, error] {
@@ -136,7 +136,7 @@ func (s *Store) versionsPage(ctx context.Context, p *past, first bool, read read
 			}
 		}
 		for n := 0; n < page && p.next != 0; n++ {
-			v, found, err := p.step(c, s.file.keys)
+			v, found, err := p.step(c, s.file.Keys)
 			if err != nil {
 				return err
 			}
@@ -151,7 +151,7 @@ func (s *Store) versionsPage(ctx context.Context, p *past, first bool, read read
 
 // toEnd looks up where the history ends.
 func (s *Store) toEnd(c *db.Conn, p *past) error {
-	h, err := readHead(s.file.keys, c, p.addr)
+	h, err := readHead(s.file.Keys, c, p.addr)
 	if err != nil {
 		return err
 	}

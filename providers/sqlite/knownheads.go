@@ -81,7 +81,7 @@ func (tx *transaction) head(addr myvault.Address) (head, error) {
 	if h, ok := tx.known.get(addr); ok {
 		return h, nil
 	}
-	h, err := readHead(tx.file.keys, tx.c, addr)
+	h, err := readHead(tx.file.Keys, tx.c, addr)
 	if err == nil && h.seq != 0 {
 		tx.known.put(h)
 	}

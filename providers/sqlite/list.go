@@ -18,7 +18,7 @@ const firstPage = 101
 // List implements [myvault.Provider]. It reads pages, each of which sees the changes
 // before it, and holds nothing between them. ErrTampered at a row that does not authenticate.
 func (s *Store) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
-	return s.list(ctx, r, s.file.readers.read)
+	return s.list(ctx, r, s.file.Readers.Read)
 }
 
 // reading runs a function on a connection for reading.
@@ -97,7 +97,7 @@ func (s *Store) listPage(ctx context.Context, r run, deleted bool, limit int, re
 	}
 	err = read(ctx, func(c *db.Conn) error {
 		return c.Each(query, func(row *sqlite3.Stmt) error {
-			h, err := scanHead(s.file.keys, row)
+			h, err := scanHead(s.file.Keys, row)
 			if err == nil {
 				err = r.follows(h, infos)
 			}

@@ -18,12 +18,12 @@ import (
 // pair has vault.db remember which access.db is its own, and refuses another: unless it has no
 // entry and is to take the place of one that is gone, which renewed reports.
 func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) {
-	id := s.trail.file.keys.Vault
+	id := s.trail.file.Keys.Vault
 	var known []byte
 	err = fault.Guard(func() error {
-		stored, err := s.file.anchor.Meta(keyring.MetaAccess)
+		stored, err := s.file.Anchor.Meta(keyring.MetaAccess)
 		if err == nil {
-			known, s.pairedSince, err = readPair(s.file.keys, stored)
+			known, s.pairedSince, err = readPair(s.file.Keys, stored)
 		}
 		return err
 	})
@@ -46,12 +46,12 @@ func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) 
 // pairWith has vault.db remember an access.db; renewed: changes that are there know entries of
 // another one. The writer is not started yet.
 func (s *Store) pairWith(ctx context.Context, id []byte, renewed bool) error {
-	if err := s.file.writer.connected(ctx); err != nil {
+	if err := s.file.Writer.Connect(ctx); err != nil {
 		return err
 	}
-	c := s.file.writer.conn
+	c := s.file.Writer.Conn
 	return c.Transaction(ctx, func() error {
-		if err := s.file.beforeWrite(); err != nil {
+		if err := s.file.BeforeWrite(); err != nil {
 			return err
 		}
 		value := slices.Clone(id)
@@ -62,7 +62,7 @@ func (s *Store) pairWith(ctx context.Context, id []byte, renewed bool) error {
 			}
 			value = binary.BigEndian.AppendUint64(value, s.pairedSince)
 		}
-		return c.SetMeta(keyring.MetaAccess, append(value, s.file.keys.Stamp.Sum(pairRow(s.file.keys, value))...))
+		return c.SetMeta(keyring.MetaAccess, append(value, s.file.Keys.Stamp.Sum(pairRow(s.file.Keys, value))...))
 	})
 }
 

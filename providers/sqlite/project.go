@@ -68,7 +68,7 @@ func (tx *transaction) enrol(name string) error {
 	if reserved(name) || tx.enrolled[name] {
 		return nil
 	}
-	_, found, err := readProject(tx.file.keys, tx.c, name)
+	_, found, err := readProject(tx.file.Keys, tx.c, name)
 	if err == nil && !found {
 		err = tx.addProject(myvault.Project{Name: name})
 	}
@@ -91,7 +91,7 @@ func (tx *transaction) addProject(p myvault.Project) error {
 		return fmt.Errorf("%w: %d projects are registered and the limit is %d", myvault.ErrTooLarge, registered, tx.maxProjects)
 	}
 	p.Default, p.At, p.By = false, tx.commit.At, tx.commit.By
-	return writeProject(tx.file.keys, tx.c, p)
+	return writeProject(tx.file.Keys, tx.c, p)
 }
 
 func (tx *transaction) putProject(c myvault.Change, r *logRow) error {
@@ -101,7 +101,7 @@ func (tx *transaction) putProject(c myvault.Change, r *logRow) error {
 	if n := len(c.Project.Description); n > myvault.MaxDescription {
 		return fmt.Errorf("%w: the description has %d bytes and the limit is %d", myvault.ErrTooLarge, n, myvault.MaxDescription)
 	}
-	p, found, err := readProject(tx.file.keys, tx.c, c.Project.Name)
+	p, found, err := readProject(tx.file.Keys, tx.c, c.Project.Name)
 	if err == nil {
 		err = c.If.CheckProject(found)
 	}
@@ -111,7 +111,7 @@ func (tx *transaction) putProject(c myvault.Change, r *logRow) error {
 	r.description = c.Project.Description
 	if found {
 		p.Description = c.Project.Description
-		err = writeProject(tx.file.keys, tx.c, p)
+		err = writeProject(tx.file.Keys, tx.c, p)
 	} else {
 		err = tx.addProject(myvault.Project{Name: c.Project.Name, Description: c.Project.Description})
 	}
@@ -122,32 +122,32 @@ func (tx *transaction) putProject(c myvault.Change, r *logRow) error {
 }
 
 func (tx *transaction) defaultProject(name string, r *logRow) error {
-	p, found, err := readProject(tx.file.keys, tx.c, name)
+	p, found, err := readProject(tx.file.Keys, tx.c, name)
 	if err != nil {
 		return err
 	}
 	if !found {
 		return myvault.ErrNotFound
 	}
-	before, err := readProjects(tx.file.keys, tx.c, `is_default <> 0`)
+	before, err := readProjects(tx.file.Keys, tx.c, `is_default <> 0`)
 	if err != nil {
 		return err
 	}
 	for _, old := range before {
 		old.Default = false
-		if err := writeProject(tx.file.keys, tx.c, old); err != nil {
+		if err := writeProject(tx.file.Keys, tx.c, old); err != nil {
 			return err
 		}
 	}
 	p.Default = true
-	if err := writeProject(tx.file.keys, tx.c, p); err != nil {
+	if err := writeProject(tx.file.Keys, tx.c, p); err != nil {
 		return err
 	}
 	return tx.append(tx.c, r)
 }
 
 func (tx *transaction) deleteProject(name string, r *logRow) error {
-	if _, found, err := readProject(tx.file.keys, tx.c, name); err != nil || !found {
+	if _, found, err := readProject(tx.file.Keys, tx.c, name); err != nil || !found {
 		if err == nil {
 			err = myvault.ErrNotFound
 		}
@@ -174,7 +174,7 @@ func (tx *transaction) deleteProject(name string, r *logRow) error {
 // Projects implements [myvault.Provider]. It reads the register in pages and holds
 // nothing between them.
 func (s *Store) Projects(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
-	return s.listProjects(ctx, from, s.file.readers.read)
+	return s.listProjects(ctx, from, s.file.Readers.Read)
 }
 
 func (s *Store) listProjects(ctx context.Context, from string, read reading) iter.Seq2[myvault.Project, error] {
@@ -182,7 +182,7 @@ func (s *Store) listProjects(ctx context.Context, from string, read reading) ite
 		for more := true; more; {
 			var projects []myvault.Project
 			err := read(ctx, func(c *db.Conn) (err error) {
-				projects, err = readProjects(s.file.keys, c, `name >= ?1 ORDER BY name LIMIT ?2`, from, page)
+				projects, err = readProjects(s.file.Keys, c, `name >= ?1 ORDER BY name LIMIT ?2`, from, page)
 				if err == nil && len(projects) > 0 && projects[0].Name < from {
 					err = fault.Tampered("the order of the table project")
 				}

@@ -12,7 +12,7 @@ import (
 // called after each.
 func (s *Store) destroyStep(ctx context.Context, step []myvault.Change, destroyed func(versions int)) error {
 	err := s.destroyAll(ctx, step)
-	if fault.NoSpace(err) && !fault.NoSpace(s.file.forget(ctx)) { // else a smaller step would only fill what is left
+	if fault.NoSpace(err) && !fault.NoSpace(s.file.ScrubNow(ctx)) { // else a smaller step would only fill what is left
 		err = s.destroyAll(ctx, step)
 		if fault.NoSpace(err) && versionsOf(step) > 1 {
 			for _, half := range halves(step) {
@@ -24,7 +24,7 @@ func (s *Store) destroyStep(ctx context.Context, step []myvault.Change, destroye
 		}
 	}
 	if err != nil {
-		return s.file.needsRoom(ctx, err)
+		return s.file.AdviseRoom(ctx, err)
 	}
 	destroyed(versionsOf(step))
 	return nil

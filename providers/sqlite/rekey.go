@@ -13,6 +13,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // Rekey changes the master key of both files, while the store is used. [ChangeKey] also makes,
@@ -45,24 +46,24 @@ func (s *Store) Rekey(ctx context.Context, key crypto.Key) error {
 const actionRekey = "rekey"
 
 func (s *Store) rekey(ctx context.Context, to *masters) error {
-	access, err := s.trail.file.durable(ctx)
+	access, err := s.trail.file.OpenDurable(ctx)
 	if err != nil {
 		return fault.FromEngine(ctx, err)
 	}
 	change := &rekeying{Store: s, to: to, access: access}
 	// Whoever changes access.db holds the lock of vault.db, so only one does at a time.
-	err = s.file.writer.do(ctx, &request{apply: func(c *db.Conn) error { return change.vault(ctx, c) }})
+	err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error { return change.vault(ctx, c) }})
 	if err == nil {
-		if err = s.file.writer.do(ctx, &request{apply: func(c *db.Conn) error { return change.conclude(ctx, c) }}); err != nil {
+		if err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error { return change.conclude(ctx, c) }}); err != nil {
 			err = fmt.Errorf("%w: vault.db has changed to the new key: %w", myvault.ErrUnknownOutcome, err)
 		}
 	}
 	if err == nil {
 		s.masters.Store(to)
-		s.file.keys.Master.Store(to.vault)
-		s.trail.file.keys.Master.Store(to.access)
-		err = s.file.forget(ctx)
-		if old := fault.Guard(func() error { return s.trail.file.scrub(ctx, access, scrubTimeout) }); old != nil {
+		s.file.Keys.Master.Store(to.vault)
+		s.trail.file.Keys.Master.Store(to.access)
+		err = s.file.ScrubNow(ctx)
+		if old := fault.Guard(func() error { return s.trail.file.Scrub(ctx, access, wal.ScrubTimeout) }); old != nil {
 			err = errors.Join(err, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, fault.FromEngine(ctx, old)))
 		}
 	}
@@ -73,11 +74,11 @@ func (s *Store) rekey(ctx context.Context, to *masters) error {
 type masters struct{ vault, access *crypto.Master }
 
 func (s *Store) mastersOf(key crypto.Key) (*masters, error) {
-	vault, err := crypto.NewMaster(key, s.file.keys.Vault)
+	vault, err := crypto.NewMaster(key, s.file.Keys.Vault)
 	if err != nil {
 		return nil, err
 	}
-	access, err := crypto.NewMaster(key, s.trail.file.keys.Vault)
+	access, err := crypto.NewMaster(key, s.trail.file.Keys.Vault)
 	return &masters{vault, access}, err
 }
 
@@ -115,13 +116,13 @@ func (r *rekeying) present(ctx context.Context, c *db.Conn) (*masters, error) {
 			return known, nil
 		}
 	}
-	key, err := r.file.keys.Source.Key(ctx)
+	key, err := r.file.Keys.Source.Key(ctx)
 	if err != nil {
 		return nil, err
 	}
 	given, err := r.mastersOf(key)
 	if err == nil && !given.vault.Matches(check) {
-		err = r.file.keys.WrongKey()
+		err = r.file.Keys.WrongKey()
 	}
 	return given, err
 }
@@ -129,7 +130,7 @@ func (r *rekeying) present(ctx context.Context, c *db.Conn) (*masters, error) {
 // settle ends what an earlier Rekey left, so that access.db has the key of vault.db in force.
 func (r *rekeying) settle(ctx context.Context, from *masters) error {
 	return r.access.Transaction(ctx, func() error {
-		if err := r.trail.file.beforeWrite(); err != nil {
+		if err := r.trail.file.BeforeWrite(); err != nil {
 			return err
 		}
 		found, err := keyring.SlotOf(r.access, from.access)
@@ -148,7 +149,7 @@ func (r *rekeying) settle(ctx context.Context, from *masters) error {
 // announce puts the new key beside the old one in access.db.
 func (r *rekeying) announce(ctx context.Context, from *masters) error {
 	return r.access.Transaction(ctx, func() error {
-		if err := r.trail.file.beforeWrite(); err != nil {
+		if err := r.trail.file.BeforeWrite(); err != nil {
 			return err
 		}
 		wrapped, err := keyring.RewrapTrail(r.access, from.access, r.to.access)
@@ -174,11 +175,11 @@ func (r *rekeying) conclude(ctx context.Context, c *db.Conn) error {
 // Rekey changes the master key of a trail that stands alone, as [Store.Rekey] does that of
 // a store, in one step. A trail beside a vault.db is [myvault.ErrInvalid].
 func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
-	to, err := crypto.NewMaster(key, t.file.keys.Vault)
+	to, err := crypto.NewMaster(key, t.file.Keys.Vault)
 	if err != nil {
 		return err
 	}
-	_, err = os.Lstat(filepath.Join(filepath.Dir(t.file.path), schema.VaultFile.Name))
+	_, err = os.Lstat(filepath.Join(filepath.Dir(t.file.Path), schema.VaultFile.Name))
 	if !fault.NotExist(err) {
 		return errors.Join(err, fmt.Errorf("%w: the trail belongs to the store beside it; open that, and change its master key", myvault.ErrInvalid))
 	}
@@ -189,16 +190,16 @@ func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
 }
 
 func (t *Trail) rekey(ctx context.Context, to *crypto.Master) error {
-	c, err := t.file.durable(ctx)
+	c, err := t.file.OpenDurable(ctx)
 	if err != nil {
 		return fault.FromEngine(ctx, err)
 	}
 	err = fault.Guard(func() error {
 		err := c.Transaction(ctx, func() error {
-			if err := t.file.beforeWrite(); err != nil {
+			if err := t.file.BeforeWrite(); err != nil {
 				return err
 			}
-			from, err := t.file.keys.Current(c)
+			from, err := t.file.Keys.Current(c)
 			if err != nil {
 				return err
 			}
@@ -207,8 +208,8 @@ func (t *Trail) rekey(ctx context.Context, to *crypto.Master) error {
 		if err != nil {
 			return err
 		}
-		t.file.keys.Master.Store(to)
-		return t.file.scrub(ctx, c, scrubTimeout)
+		t.file.Keys.Master.Store(to)
+		return t.file.Scrub(ctx, c, wal.ScrubTimeout)
 	})
 	return errors.Join(fault.FromEngine(ctx, err), c.Close())
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // Reencryption is what [Store.Reencrypt] has done so far.
@@ -55,7 +56,7 @@ const (
 // left. progress, unless it is nil, is called after each step. [myvault.ErrTampered] where a
 // record does not authenticate: it stays as it is, and so do all keys.
 func (s *Store) Reencrypt(ctx context.Context, progress func(Reencryption)) (r Reencryption, err error) {
-	err = s.file.readers.read(ctx, func(c *db.Conn) error {
+	err = s.file.Readers.Read(ctx, func(c *db.Conn) error {
 		begun, err := keyring.ReadEpochStarts(c)
 		r.Epoch = uint32(len(begun))
 		return err
@@ -98,7 +99,7 @@ func (s *Store) resealAll(ctx context.Context, r *Reencryption, progress func(Re
 		}
 		found += uint64(len(rows))
 		var done uint64
-		err = s.file.writer.do(ctx, &request{apply: func(c *db.Conn) (err error) {
+		err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) (err error) {
 			done, err = s.resealRows(c, rows)
 			return err
 		}})
@@ -114,7 +115,7 @@ func (s *Store) resealAll(ctx context.Context, r *Reencryption, progress func(Re
 // sealedBefore gives some rows behind one whose records are of earlier epochs, and where to go on.
 func (s *Store) sealedBefore(ctx context.Context, epoch uint32, after uint64) (rows []uint64, next uint64, more bool, err error) {
 	size := int64(0)
-	err = s.file.readers.snapshot(ctx, func(c *db.Conn) error {
+	err = s.file.Readers.Snapshot(ctx, func(c *db.Conn) error {
 		last, err := c.Integer(`SELECT coalesce(max(seq), 0) FROM log`)
 		if err != nil {
 			return err
@@ -140,7 +141,7 @@ func (s *Store) sealedBefore(ctx context.Context, epoch uint32, after uint64) (r
 // destroyed or sealed anew meanwhile is left alone.
 func (s *Store) resealRows(c *db.Conn, rows []uint64) (done uint64, err error) {
 	for _, seq := range rows {
-		r, err := readLogRow(s.file.keys, c, seq)
+		r, err := readLogRow(s.file.Keys, c, seq)
 		if err != nil {
 			return done, err
 		}
@@ -161,11 +162,11 @@ func (s *Store) resealRows(c *db.Conn, rows []uint64) (done uint64, err error) {
 
 func (s *Store) reseal(c *db.Conn, r *logRow, sealed []byte) error {
 	e := &r.entry
-	if err := checkRecord(s.file.keys, c, r, sealed); err != nil {
+	if err := checkRecord(s.file.Keys, c, r, sealed); err != nil {
 		return err
 	}
 	at := keyring.Place(e.Address, e.Version)
-	value, err := s.file.keys.Open(c, at, e.Seq, sealed)
+	value, err := s.file.Keys.Open(c, at, e.Seq, sealed)
 	if err != nil {
 		return err
 	}
@@ -177,13 +178,13 @@ func (s *Store) reseal(c *db.Conn, r *logRow, sealed []byte) error {
 	}
 	return c.Run(`INSERT INTO reseal(seq, digest, mac) VALUES(?1, ?2, ?3)
 		ON CONFLICT(seq) DO UPDATE SET digest = ?2, mac = ?3`,
-		e.Seq, digest[:], s.file.keys.Stamp.Sum(resealRow(s.file.keys, r, digest[:], s.tip.epoch)))
+		e.Seq, digest[:], s.file.Keys.Stamp.Sum(resealRow(s.file.Keys, r, digest[:], s.tip.epoch)))
 }
 
 // deleteKeys deletes the wrapped keys of earlier epochs, which no record needs any more, and
 // removes old bytes of records and keys.
 func (s *Store) deleteKeys(ctx context.Context, before uint32) (deleted uint64, err error) {
-	err = s.file.writer.do(ctx, &request{scrub: true, apply: func(c *db.Conn) error {
+	err = s.file.Writer.Do(ctx, &wal.Request{Scrub: true, Apply: func(c *db.Conn) error {
 		deleted = 0
 		epochs, err := keyring.WrappedEpochs(c)
 		for _, epoch := range epochs {

@@ -18,6 +18,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // VerifyBackup proves a backup as [Store.Verify] does a store, with the master key that was in
@@ -179,8 +180,8 @@ func proved(ctx context.Context, dir string, key crypto.Key, c Config, earlier [
 
 // revive begins the new life of a store.
 func (s *Store) revive(ctx context.Context) error {
-	err := s.file.writer.do(ctx, &request{apply: func(c *db.Conn) error {
-		if err := s.file.keys.CreateIncarnation(c); err != nil {
+	err := s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
+		if err := s.file.Keys.CreateIncarnation(c); err != nil {
 			return err
 		}
 		return s.startEpoch(c)

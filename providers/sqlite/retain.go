@@ -10,6 +10,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // The limits of a trail where nothing else is said.
@@ -51,16 +52,16 @@ func (t *Trail) Prune(ctx context.Context, limit AccessLimit, progress func(prun
 	if progress == nil {
 		progress = func(uint64) {}
 	}
-	if err := t.syncer.failure(); err != nil {
+	if err := t.syncer.Failure(); err != nil {
 		return 0, err
 	}
-	if err := t.file.relieve(ctx); err != nil {
+	if err := t.file.MakeRoom(ctx); err != nil {
 		return 0, err
 	}
 	p := &pruning{Trail: t, limit: limit, recorded: true}
 	err = p.all(ctx, progress)
 	if err == nil {
-		err = t.file.forget(ctx)
+		err = t.file.ScrubNow(ctx)
 	}
 	if err == nil || p.begun != 0 {
 		err = errors.Join(err, p.ended(ctx, err))
@@ -88,7 +89,7 @@ func (p *pruning) ended(ctx context.Context, err error) error {
 	e := begunEntry(actionPrune)
 	e.Outcome, e.Count, e.First, e.Last = outcomeOf(err), p.pruned, p.first, p.last
 	// It was done, so the end of the context must not keep it off the record.
-	ctx, cancel := afterwards(ctx)
+	ctx, cancel := wal.Afterwards(ctx)
 	defer cancel()
 	return p.Record(ctx, e)
 }
@@ -100,7 +101,7 @@ func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 		full := fault.NoSpace(err)
 		if p.smaller > 0 || full {
 			// The next step uses the room of this one.
-			left := p.file.forget(ctx)
+			left := p.file.ScrubNow(ctx)
 			full = full && !fault.NoSpace(left)
 		}
 		if full && page>>p.smaller > 1 {
@@ -108,7 +109,7 @@ func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 			continue
 		}
 		if err != nil || n == 0 {
-			return p.file.needsRoom(ctx, err)
+			return p.file.AdviseRoom(ctx, err)
 		}
 		progress(p.pruned)
 	}
@@ -118,7 +119,7 @@ func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 // same transaction.
 func (p *pruning) step(ctx context.Context) (pruned uint64, err error) {
 	begun, old := p.begun, []myvault.Entry(nil)
-	err = p.file.writer.do(ctx, &request{apply: func(c *db.Conn) (err error) {
+	err = p.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) (err error) {
 		pruned = 0
 		if err := p.flush(c); err != nil { // what is committed together with it may go, too
 			return err
@@ -128,7 +129,7 @@ func (p *pruning) step(ctx context.Context) (pruned uint64, err error) {
 			return err
 		}
 		pruned = uint64(len(old))
-		if err := pruneEntries(p.file.keys, c, old[len(old)-1], row); err != nil || !p.recorded || p.begun != 0 {
+		if err := pruneEntries(p.file.Keys, c, old[len(old)-1], row); err != nil || !p.recorded || p.begun != 0 {
 			return err
 		}
 		d := p.draft(begunEntry(actionPrune))
@@ -169,7 +170,7 @@ func (p *pruning) oldest(c *db.Conn) (old []myvault.Entry, row int64, err error)
 		}
 		over = used > p.limit.Bytes
 	}
-	from, err := readPruned(p.file.keys, c)
+	from, err := readPruned(p.file.Keys, c)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -182,7 +183,7 @@ func (p *pruning) oldest(c *db.Conn) (old []myvault.Entry, row int64, err error)
 		if !goes && !ahead || e.Seq >= end || len(old) == page>>p.smaller {
 			return errStop
 		}
-		if w.end, err = w.end.followed(e, p.file.keys); err != nil {
+		if w.end, err = w.end.followed(e, p.file.Keys); err != nil {
 			return err
 		}
 		if old = append(old, *e); goes {
@@ -249,7 +250,7 @@ func (r *retainer) stop() {
 // unseen. Removal by age is not recorded: no caller can hasten it. wall is the time by the clock,
 // and elapsed the time that has passed in this process.
 func (t *Trail) bound(ctx context.Context, c TrailConfig, watch *clockWatch, wall time.Time, elapsed time.Duration) {
-	if t.syncer.failure() != nil {
+	if t.syncer.Failure() != nil {
 		return // tried again later
 	}
 	if c.MaxAge > 0 {
@@ -281,7 +282,7 @@ func (p *pruning) slowly(ctx context.Context) error {
 
 // exceeds reports whether something has to go, without keeping writers from their work.
 func (t *Trail) exceeds(ctx context.Context, limit AccessLimit) (exceeds bool) {
-	err := t.file.readers.read(ctx, func(c *db.Conn) error {
+	err := t.file.Readers.Read(ctx, func(c *db.Conn) error {
 		oldest, found, err := (&timeline{c: c, left: 1}).find(`seq >= ?1 ORDER BY seq`, 0)
 		if err != nil {
 			return err

@@ -15,7 +15,7 @@ var _ myvault.Snapshotter = (*Store)(nil)
 // until f returns. Each row is proved as by [Store.Get] and [Store.List].
 func (s *Store) Snapshot(ctx context.Context, f func(myvault.Reader) error) error {
 	var failed error // of f, whose reads have turned errors of the engine into those of the vault
-	err := s.file.readers.snapshot(ctx, func(c *db.Conn) error {
+	err := s.file.Readers.Snapshot(ctx, func(c *db.Conn) error {
 		failed = f(snapshotReader{s, c})
 		return failed
 	})

@@ -28,6 +28,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // Config sets what a Store may be told. The zero Config is ready for use.
@@ -63,7 +64,7 @@ const epochLimit = 1 << 28
 
 // Store is a [myvault.Provider] over a directory. Make one with [Open].
 type Store struct {
-	file        *file
+	file        *wal.File
 	trail       *Trail
 	cache       *cache
 	fresh       *freshness
@@ -153,45 +154,45 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys directory.Syst
 }
 
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
-	f, err := openFile(schema.VaultFile, ctx, dir, key, options{vfs: c.vfs, keys: keyring.Source(keys), synchronous: db.SyncFull, disk: c.disk})
+	f, err := wal.Open(ctx, schema.VaultFile, dir, key, wal.Options{VFS: c.vfs, Keys: keyring.Source(keys), Synchronous: db.SyncFull, Disk: c.disk})
 	if err != nil {
 		return err
 	}
 	s.file = f
 	if err := s.join(ctx, dir, key, c); err != nil {
-		return fault.FromEngine(ctx, errors.Join(err, f.abandon()))
+		return fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
 	}
-	s.masters.Store(&masters{s.file.keys.Master.Load(), s.trail.file.keys.Master.Load()})
+	s.masters.Store(&masters{s.file.Keys.Master.Load(), s.trail.file.Keys.Master.Load()})
 	s.newest.Store(s.tip.seq)
 	s.committed = link{s.tip.seq, s.tip.mac}
 	s.fresh = newFreshness(s.cache, s, !c.noIndex)
-	s.follow(f.writer)
-	f.start()
+	s.follow(f.Writer)
+	f.Start()
 	return nil
 }
 
 // join reads where the store stands, and opens its trail.
 func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) error {
 	err := fault.Guard(func() (err error) {
-		if s.incarnation, err = s.file.keys.Incarnation(s.file.anchor); err != nil {
+		if s.incarnation, err = s.file.Keys.Incarnation(s.file.Anchor); err != nil {
 			return err
 		}
-		if err := s.file.keys.Load(s.file.anchor); err != nil {
+		if err := s.file.Keys.Load(s.file.Anchor); err != nil {
 			return err
 		}
-		return s.tip.read(s.file.anchor)
+		return s.tip.read(s.file.Anchor)
 	})
 	if err != nil {
 		return err
 	}
 	// The first to read needs it; the opening of the trail takes as long.
-	ready := s.file.readers.ready(ctx)
-	o := s.file.options
-	o.synchronous, o.sync = db.SyncNormal, c.sync
+	ready := s.file.Readers.Prepare(ctx)
+	o := s.file.Options
+	o.Synchronous, o.Sync = db.SyncNormal, c.sync
 	s.trail, err = openTrail(ctx, dir, key, o, c.Trail)
 	<-ready
 	if err != nil {
-		return errors.Join(err, s.file.readers.close())
+		return errors.Join(err, s.file.Readers.Close())
 	}
 	renewed, err := s.pair(ctx, c.RenewTrail)
 	if err == nil {
@@ -201,20 +202,20 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 		err = s.trail.administered(ctx, "renew-trail", nil)
 	}
 	if err != nil {
-		return errors.Join(err, s.file.readers.close(), s.trail.Close())
+		return errors.Join(err, s.file.Readers.Close(), s.trail.Close())
 	}
 	return nil
 }
 
 // follow has the writer tell what it does.
-func (s *Store) follow(w *writer) {
-	w.begin = func(c *db.Conn, anew bool) error {
+func (s *Store) follow(w *wal.Writer) {
+	w.Begin = func(c *db.Conn, anew bool) error {
 		s.fresh.begun(c.TotalChanges())
 		return s.begin(c, anew)
 	}
-	w.save, w.restore = s.save, s.restore
-	w.committed = func() {
-		s.fresh.committed(w.conn.TotalChanges())
+	w.Save, w.Restore = s.save, s.restore
+	w.Committed = func() {
+		s.fresh.committed(w.Conn.TotalChanges())
 		s.commit()
 	}
 }
@@ -227,10 +228,10 @@ func (s *Store) Incarnation() string { return s.incarnation }
 // that callers were refused, it is ErrUnavailable until one succeeds. Ping then tries to write,
 // every 5 seconds at most, with 1 MiB beside the file and an empty change.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.file.answers(ctx); err != nil {
+	if err := s.file.CheckReadable(ctx); err != nil {
 		return err
 	}
-	return errors.Join(s.file.writes(ctx), s.trail.Ping(ctx))
+	return errors.Join(s.file.CheckWritable(ctx), s.trail.Ping(ctx))
 }
 
 // Close waits for the calls in progress, makes the trail durable and closes both files. A
@@ -239,7 +240,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	return errors.Join(s.keepHeads(), s.fresh.close(), s.file.close(), s.trail.Close())
+	return errors.Join(s.keepHeads(), s.fresh.close(), s.file.Close(), s.trail.Close())
 }
 
 // saw remembers the newest change known.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // FileStats is what one file of a store has counted in this process since it was opened, and how large it is.
@@ -47,17 +48,17 @@ func (c *counter) sum() (n uint64) {
 	return n
 }
 
-func fileStats(f *file) FileStats {
+func fileStats(f *wal.File) FileStats {
 	return FileStats{
-		Commits: f.writer.counts.commits.Load(), Requests: f.writer.counts.requests.Load(),
-		Bytes: sizeOf(f.path), LogBytes: sizeOf(f.path + "-wal"),
+		Commits: f.Writer.Counts.Commits.Load(), Requests: f.Writer.Counts.Requests.Load(),
+		Bytes: wal.FileSize(f.Path), LogBytes: wal.FileSize(f.Path + "-wal"),
 	}
 }
 
 // Stats gives the numbers of the moment. ErrUnavailable or ErrClosed where the store cannot be asked.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	stats := Stats{CacheHits: s.hits.sum(), CacheMisses: s.misses.Load(), CacheBytes: s.cache.size(), Changes: fileStats(s.file), Access: fileStats(s.trail.file)}
-	err := s.file.readers.read(ctx, func(c *db.Conn) error {
+	err := s.file.Readers.Read(ctx, func(c *db.Conn) error {
 		return c.Each(`SELECT epoch, (SELECT coalesce(max(seq), 0) FROM log) + 1 - first FROM epoch ORDER BY epoch DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
 			stats.Epoch, stats.Seals = uint32(row.ColumnInt64(0)), uint64(row.ColumnInt64(1))
 			return nil
@@ -130,8 +131,8 @@ func (c *cache) size() int64 {
 
 // Ping reports whether the file answers, and whether it can be written, as [Store.Ping] does.
 func (t *Trail) Ping(ctx context.Context) error {
-	if err := t.file.answers(ctx); err != nil {
+	if err := t.file.CheckReadable(ctx); err != nil {
 		return err
 	}
-	return errors.Join(t.file.writes(ctx), t.syncer.failure())
+	return errors.Join(t.file.CheckWritable(ctx), t.syncer.Failure())
 }

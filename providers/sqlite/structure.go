@@ -7,6 +7,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // structure proves what stands outside the rows: the schemas, and the keys as they are in
@@ -19,14 +20,14 @@ func (v *verification) structure(ctx context.Context) (err error) {
 	if err := v.trailStructure(ctx); err != nil {
 		return err
 	}
-	return v.file.readers.read(ctx, v.provePair)
+	return v.file.Readers.Read(ctx, v.provePair)
 }
 
 func (v *verification) trailStructure(ctx context.Context) (err error) {
 	if v.access, err = rereadKeys(v.trail.file, ctx); err != nil {
 		return err
 	}
-	return v.trail.file.readers.read(ctx, func(c *db.Conn) error {
+	return v.trail.file.Readers.Read(ctx, func(c *db.Conn) error {
 		next, err := c.Meta(keyring.MetaNextCheck)
 		v.report.Rekeying = next != nil
 		return err
@@ -34,26 +35,26 @@ func (v *verification) trailStructure(ctx context.Context) (err error) {
 }
 
 // again compares the schema with the one that this package makes, and reads the keys.
-func rereadKeys(f *file, ctx context.Context) (keys *keyring.Ring, err error) {
-	err = f.readers.snapshot(ctx, func(c *db.Conn) error {
+func rereadKeys(f *wal.File, ctx context.Context) (keys *keyring.Ring, err error) {
+	err = f.Readers.Snapshot(ctx, func(c *db.Conn) error {
 		if err := identifyAgain(f, c); err != nil {
 			return err
 		}
 		c.SchemaChecked = false
-		if err := f.checkSchema(c); err != nil {
+		if err := f.CheckSchema(c); err != nil {
 			return err
 		}
-		keys, err = f.keys.Reread(c)
+		keys, err = f.Keys.Reread(c)
 		return err
 	})
 	return keys, err
 }
 
 // identifyAgain proves that the file says of itself what it did when it was opened.
-func identifyAgain(f *file, c *db.Conn) error {
-	err := f.kind.Identify(c)
+func identifyAgain(f *wal.File, c *db.Conn) error {
+	err := f.Kind.Identify(c)
 	if errors.Is(err, fault.ErrForeign) {
-		err = fault.Tampered("%s has another application id", f.kind.Name)
+		err = fault.Tampered("%s has another application id", f.Kind.Name)
 	}
 	return err
 }
@@ -61,8 +62,8 @@ func identifyAgain(f *file, c *db.Conn) error {
 // integrity has the engine check the pages and the indexes of both files: an index that
 // leaves a row out hides it. https://sqlite.org/pragma.html#pragma_integrity_check
 func (v *verification) integrity(ctx context.Context) error {
-	if err := v.file.integrity(ctx); err != nil {
+	if err := v.file.Integrity(ctx); err != nil {
 		return err
 	}
-	return v.trail.file.integrity(ctx)
+	return v.trail.file.Integrity(ctx)
 }

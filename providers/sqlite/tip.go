@@ -49,7 +49,7 @@ func (s *Store) begin(c *db.Conn, anew bool) (err error) {
 		}
 	}
 	if s.tip.seq+1-s.tip.first < s.epochLimit {
-		s.tip.sealer, err = s.file.keys.Sealer(c, s.tip.epoch)
+		s.tip.sealer, err = s.file.Keys.Sealer(c, s.tip.epoch)
 		return err
 	}
 	return s.startEpoch(c)
@@ -64,7 +64,7 @@ func (s *Store) goesOn(c *db.Conn) error {
 			return err
 		}
 		if !bytes.Equal(mac, s.committed.mac) {
-			return s.file.rolledBack(s.committed.seq)
+			return s.file.RolledBack(s.committed.seq)
 		}
 	}
 	s.committed = link{s.tip.seq, s.tip.mac}
@@ -87,7 +87,7 @@ func (s *Store) restore() {
 // commit is told that the rows up to the tip hold.
 func (s *Store) commit() {
 	s.committed = link{s.tip.seq, s.tip.mac}
-	s.file.keys.Remember(s.tip.sealer)
+	s.file.Keys.Remember(s.tip.sealer)
 	s.saw(s.tip.seq)
 }
 
@@ -95,7 +95,7 @@ func (s *Store) commit() {
 func (s *Store) append(c *db.Conn, r *logRow) error {
 	r.entry.Seq = s.tip.seq + 1
 	r.entry.Prev = s.tip.mac
-	r.entry.MAC = s.file.keys.Chain.Link(s.tip.mac, r.canonical(s.file.keys.Vault))
+	r.entry.MAC = s.file.Keys.Chain.Link(s.tip.mac, r.canonical(s.file.Keys.Vault))
 	if err := r.insert(c); err != nil {
 		return err
 	}

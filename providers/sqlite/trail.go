@@ -16,6 +16,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // TrailConfig sets what a Trail may be told. The zero TrailConfig is ready for use.
@@ -56,14 +57,14 @@ var keepAll = TrailConfig{MaxAge: -1, MaxBytes: -1}
 // Trail is a [myvault.Auditor] over one file, access.db, with keys and a chain of its
 // own. Make one with [OpenTrail]. A [Store] has one.
 type Trail struct {
-	file     *file
+	file     *wal.File
 	end      link   // owned by the writer, like what follows
 	known    link   // the newest entry known to be committed
 	found    claim  // at the opening
 	row      packed // of the transaction, not yet written
 	saved    link
 	savedRow packed
-	syncer   *syncer
+	syncer   *wal.Syncer
 	retain   *retainer
 	closed   atomic.Bool
 }
@@ -83,27 +84,27 @@ func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (
 	if err != nil {
 		return nil, notOpened("trail", dir, err)
 	}
-	t, err := openTrail(ctx, absolute, key, options{keys: keyring.Source(keys), synchronous: db.SyncNormal}, c)
+	t, err := openTrail(ctx, absolute, key, wal.Options{Keys: keyring.Source(keys), Synchronous: db.SyncNormal}, c)
 	if err != nil {
 		return nil, notOpened("trail", dir, fault.Unavailable(err))
 	}
 	return t, nil
 }
 
-func openTrail(ctx context.Context, dir string, key crypto.Key, o options, c TrailConfig) (*Trail, error) {
-	f, err := openFile(schema.AccessFile, ctx, dir, key, o)
+func openTrail(ctx context.Context, dir string, key crypto.Key, o wal.Options, c TrailConfig) (*Trail, error) {
+	f, err := wal.Open(ctx, schema.AccessFile, dir, key, o)
 	if err != nil {
 		return nil, err
 	}
 	t := &Trail{file: f}
-	if err := fault.Guard(func() (err error) { t.found, err = lastClaim(f.anchor); return err }); err != nil {
-		return nil, fault.FromEngine(ctx, errors.Join(err, f.abandon()))
+	if err := fault.Guard(func() (err error) { t.found, err = lastClaim(f.Anchor); return err }); err != nil {
+		return nil, fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
 	}
-	t.syncer = startSyncer(&logFile{path: f.path + "-wal", disk: o.disk, instead: o.sync}, &f.writer.disk, f.inPlaceWithLog)
-	w := f.writer
-	w.begin, w.save, w.restore, w.committed = t.begin, t.save, t.restore, t.committed
-	w.finish = t.finish
-	f.start()
+	t.syncer = wal.StartSyncer(&wal.LogFile{Path: f.Path + "-wal", Disk: o.Disk, Instead: o.Sync}, &f.Writer.Disk, f.CheckPlaceAndLog)
+	w := f.Writer
+	w.Begin, w.Save, w.Restore, w.Committed = t.begin, t.save, t.restore, t.committed
+	w.Finish = t.finish
+	f.Start()
 	t.retain = startRetainer(t, c.orUsual())
 	return t, nil
 }
@@ -134,7 +135,7 @@ func (t *Trail) goesOn(c *db.Conn) error {
 			return err
 		}
 		if !bytes.Equal(mac, t.known.mac) && pruned <= t.known.seq {
-			return t.file.rolledBack(t.known.seq)
+			return t.file.RolledBack(t.known.seq)
 		}
 	}
 	t.known = t.end
@@ -144,7 +145,7 @@ func (t *Trail) goesOn(c *db.Conn) error {
 // committed is called once the entries up to the end are committed.
 func (t *Trail) committed() {
 	t.known = t.end
-	t.syncer.written(t.end.seq)
+	t.syncer.Written(t.end.seq)
 }
 
 func (t *Trail) save()    { t.saved, t.savedRow = t.end, t.row }
@@ -154,14 +155,14 @@ func (t *Trail) restore() { t.end, t.row = t.saved, t.savedRow }
 // the process; within 100 ms they are on the disk. Fields are cut to 128 bytes, and what
 // cannot be shown is replaced. ErrUnavailable while the disk refuses to sync.
 func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
-	if err := t.syncer.failure(); err != nil {
+	if err := t.syncer.Failure(); err != nil {
 		return err
 	}
 	drafts := make([]draft, len(entries))
 	for i := range entries {
 		drafts[i] = t.draft(entries[i])
 	}
-	return t.file.writer.do(ctx, &request{apply: func(c *db.Conn) error {
+	return t.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 		for i := range drafts {
 			if err := t.append(c, &drafts[i]); err != nil {
 				return err
@@ -180,7 +181,7 @@ type draft struct {
 
 func (t *Trail) draft(e myvault.Entry) (d draft) {
 	d.entry = normal(e, myvault.ChainAccess)
-	d.encoded = canonical(t.file.keys.Vault, &d.entry).BytesOrPanic()
+	d.encoded = canonical(t.file.Keys.Vault, &d.entry).BytesOrPanic()
 	return d
 }
 
@@ -193,8 +194,8 @@ func (t *Trail) append(c *db.Conn, d *draft) error {
 	}
 	e := &d.entry
 	e.Seq = t.end.seq + 1
-	setSeq(d.encoded, t.file.keys.Vault, e)
-	mac := t.file.keys.Chain.Link(t.end.mac, d.encoded)
+	setSeq(d.encoded, t.file.Keys.Vault, e)
+	mac := t.file.Keys.Chain.Link(t.end.mac, d.encoded)
 	t.row.add(e, mac)
 	t.end = link{e.Seq, mac}
 	return nil
@@ -254,8 +255,8 @@ func (t *Trail) Close() error {
 		return nil
 	}
 	t.retain.stop()
-	t.file.writer.stop()
+	t.file.Writer.Stop()
 	// Before the writer's connection may remove the write-ahead log.
-	synced := t.syncer.close()
-	return errors.Join(synced, t.file.close())
+	synced := t.syncer.Close()
+	return errors.Join(synced, t.file.Close())
 }

@@ -210,7 +210,7 @@ func (t *Trail) age(ctx context.Context, w *clockWatch, wall time.Time, elapsed 
 	}
 	var upTo uint64
 	var found bool
-	err = t.file.readers.snapshot(ctx, func(c *db.Conn) (err error) {
+	err = t.file.Readers.Snapshot(ctx, func(c *db.Conn) (err error) {
 		upTo, found, err = olderThan(c, w.age, wall)
 		return err
 	})

@@ -122,7 +122,7 @@ type verification struct {
 // log proves the rows of the log, and at their end that the register agrees with them.
 func (v *verification) log(ctx context.Context) error {
 	for done := false; !done; {
-		err := v.file.readers.snapshot(ctx, func(c *db.Conn) error {
+		err := v.file.Readers.Snapshot(ctx, func(c *db.Conn) error {
 			before := v.seq
 			var err error
 			if v.begun, err = keyring.ReadEpochStarts(c); err != nil {
@@ -198,7 +198,7 @@ func (v *verification) heads(ctx context.Context) error {
 	for more := true; more; {
 		var last myvault.Address
 		rows := 0
-		err := v.file.readers.snapshot(ctx, func(c *db.Conn) error {
+		err := v.file.Readers.Snapshot(ctx, func(c *db.Conn) error {
 			heads, err := v.headPage(c, run)
 			for _, h := range heads {
 				if err := v.head(c, h); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // VersionLimit selects the versions that go: those that are not among the newest Keep of their
@@ -43,7 +44,7 @@ func (s *Store) PruneVersions(ctx context.Context, limit VersionLimit, progress 
 	if progress == nil {
 		progress = func(uint64) {}
 	}
-	if err := s.file.relieve(ctx); err != nil {
+	if err := s.file.MakeRoom(ctx); err != nil {
 		return 0, err
 	}
 	err = s.steps(ctx, limit, func(step []myvault.Change, _ int) error {
@@ -55,7 +56,7 @@ func (s *Store) PruneVersions(ctx context.Context, limit VersionLimit, progress 
 	if err != nil {
 		return destroyed, err
 	}
-	return destroyed, s.file.forget(ctx)
+	return destroyed, s.file.ScrubNow(ctx)
 }
 
 // steps gives what goes, some at a time.
@@ -130,7 +131,7 @@ func (s *Store) destroyAll(ctx context.Context, changes []myvault.Change) error 
 	for i := range entries {
 		entries[i] = myvault.Entry{Via: viaOperator, Action: myvault.OpDestroy.String(), At: now}
 	}
-	return s.file.writer.do(ctx, &request{apply: func(c *db.Conn) error {
+	return s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 		_, err := s.apply(c, myvault.Commit{Changes: changes, At: now, Entries: entries})
 		return err
 	}})

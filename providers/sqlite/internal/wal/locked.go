@@ -1,4 +1,4 @@
-package sqlite
+package wal
 
 import (
 	"context"
@@ -31,15 +31,15 @@ func (e lockedError) Unwrap() []error { return []error{e.error, errLocked} }
 
 // wait puts back what could not be begun, because another process holds the file, and waits a
 // moment. After busyTimeout all who wait are refused.
-func (w *writer) wait(busy *backoff, batch []*request, locked error) {
-	w.mu.Lock()
+func (w *Writer) wait(busy *backoff, batch []*Request, locked error) {
+	w.Mu.Lock()
 	w.putBack(batch)
-	w.mu.Unlock()
+	w.Mu.Unlock()
 	switch {
 	case !busy.wait(w.closing):
 		w.refuse(myvault.ErrClosed)
 	case busy.waited > db.BusyTimeout:
-		w.disk.locked(locked)
+		w.Disk.locked(locked)
 		w.refuse(locked)
 		*busy = backoff{}
 	}
@@ -47,8 +47,8 @@ func (w *writer) wait(busy *backoff, batch []*request, locked error) {
 
 // putBack has requests wait again, before all others, and answers those whose callers have left.
 // The caller holds mu.
-func (w *writer) putBack(batch []*request) {
-	var again []*request
+func (w *Writer) putBack(batch []*Request) {
+	var again []*Request
 	for _, r := range batch {
 		r.err, r.behind = nil, false
 		if err := r.ctx.Err(); err != nil {
@@ -57,7 +57,7 @@ func (w *writer) putBack(batch []*request) {
 			again = append(again, r)
 		}
 	}
-	w.waiting = append(again, w.waiting...)
+	w.Waiting = append(again, w.Waiting...)
 }
 
 // backoff is a wait for another process, in steps that become longer.
@@ -76,7 +76,7 @@ func (b *backoff) wait(ended <-chan struct{}) bool {
 }
 
 // whileWanted returns a context that ends once the contexts of all requests have.
-func whileWanted(requests []*request) (ctx context.Context, stop func()) {
+func whileWanted(requests []*Request) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var left atomic.Int64
 	left.Store(int64(len(requests)))

@@ -1,4 +1,4 @@
-package sqlite
+package wal
 
 import (
 	"context"
@@ -16,14 +16,14 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
-// answers reports whether the file can be read, and is in its place and as this program makes it.
-func (f *file) answers(ctx context.Context) error {
-	return f.readers.run(ctx, func(c *db.Conn) error {
-		if err := f.inPlaceWithLog(); err != nil { // now, not a moment ago
+// CheckReadable reports whether the file can be read, and is in its place and as this program makes it.
+func (f *File) CheckReadable(ctx context.Context) error {
+	return f.Readers.Run(ctx, func(c *db.Conn) error {
+		if err := f.CheckPlaceAndLog(); err != nil { // now, not a moment ago
 			return err
 		}
 		c.SchemaChecked = false // the number that shows a change can be put back
-		if err := f.checkSchema(c); err != nil {
+		if err := f.CheckSchema(c); err != nil {
 			return err
 		}
 		_, err := c.Meta(keyring.MetaVault)
@@ -55,21 +55,21 @@ func (p *probe) due() bool {
 	return false
 }
 
-// writes returns ErrUnavailable if the last attempt to write failed. If a probe is due, it tries
+// CheckWritable returns ErrUnavailable if the last attempt to write failed. If a probe is due, it tries
 // again first.
-func (f *file) writes(ctx context.Context) error {
-	if err := f.writer.disk.failure(); err == nil || !f.probe.due() {
+func (f *File) CheckWritable(ctx context.Context) error {
+	if err := f.Writer.Disk.failure(); err == nil || !f.probe.due() {
 		return err
 	}
 	if err := f.hasSpace(); err != nil {
-		return f.writer.disk.failure()
+		return f.Writer.Disk.failure()
 	}
-	err := f.writer.do(ctx, &request{apply: func(c *db.Conn) error {
-		f.writer.log.request() // a checkpoint that failed is tried again too, in the background
+	err := f.Writer.Do(ctx, &Request{Apply: func(c *db.Conn) error {
+		f.Writer.log.request() // a checkpoint that failed is tried again too, in the background
 		// It writes the first page, where an UPDATE to the same value would not.
-		return c.Exec(fmt.Sprintf(`PRAGMA user_version=%d`, f.kind.Version()))
+		return c.Exec(fmt.Sprintf(`PRAGMA user_version=%d`, f.Kind.Version()))
 	}})
-	return errors.Join(ctx.Err(), f.writer.disk.failure(), closedOnly(err))
+	return errors.Join(ctx.Err(), f.Writer.Disk.failure(), closedOnly(err))
 }
 
 // closedOnly keeps ErrClosed alone: of other errors the health knows.
@@ -82,9 +82,9 @@ func closedOnly(err error) error {
 
 // hasSpace writes a temporary file beside the database, as large as a change may be. The engine may
 // have space in its write-ahead log for the small change of a probe, where the next one would fail.
-func (f *file) hasSpace() error {
-	d := f.options.disk
-	temporary, claimed, err := d.CreateTemp(filepath.Dir(f.path), directory.TemporaryPrefix+"file-*")
+func (f *File) hasSpace() error {
+	d := f.Options.Disk
+	temporary, claimed, err := d.CreateTemp(filepath.Dir(f.Path), directory.TemporaryPrefix+"file-*")
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package wal
 
 import (
 	"context"
@@ -11,45 +11,45 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// scrubTimeout is how long a destroy waits for readers, whose snapshots
+// ScrubTimeout is how long a destroy waits for readers, whose snapshots
 // need the old bytes; writers wait behind it.
-const scrubTimeout = 2 * time.Second
+const ScrubTimeout = 2 * time.Second
 
-// scrub removes old bytes from the write-ahead log: it brings the log into the file, where
+// Scrub removes old bytes from the write-ahead log: it brings the log into the file, where
 // secure_delete has overwritten them, and cuts it to nothing. The engine does not sync that
 // cut; without a sync a power cut would bring the bytes back. Where it does not come to its
 // end, the writer owes it.
-func (f *file) scrub(ctx context.Context, c *db.Conn, wait time.Duration) error {
+func (f *File) Scrub(ctx context.Context, c *db.Conn, wait time.Duration) error {
 	err := f.cut(ctx, c, wait)
 	if err == nil {
 		return nil
 	}
-	f.writer.owed.Store(true)
+	f.Writer.owed.Store(true)
 	return fmt.Errorf("old bytes may be in the write-ahead log; they go with a later change, once no backup or verification reads: %w", err)
 }
 
 // errHeld: to wait for the snapshot of a backup would stall all writers, and in vain.
 var errHeld = errors.New("a backup is running, and the old bytes go when it ends")
 
-func (f *file) cut(ctx context.Context, c *db.Conn, wait time.Duration) error {
-	if f.shots.Load() > 0 {
+func (f *File) cut(ctx context.Context, c *db.Conn, wait time.Duration) error {
+	if f.Snapshots.Load() > 0 {
 		return errHeld
 	}
-	if err := f.inPlace(); err != nil {
+	if err := f.CheckPlace(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	err := truncate(ctx, c)
-	f.overwrites.note()
+	f.overwrites.Note()
 	if err == nil {
-		err = f.options.disk.SyncFile(f.path + "-wal")
+		err = f.Options.Disk.SyncFile(f.Path + "-wal")
 	}
 	return errors.Join(err, c.BusyTimeout(c.Busy))
 }
 
 // cutUnlessRead is cut where nothing reads for long: then waiting would be in vain.
-func (f *file) cutUnlessRead(ctx context.Context, c *db.Conn, wait time.Duration) error {
+func (f *File) cutUnlessRead(ctx context.Context, c *db.Conn, wait time.Duration) error {
 	if f.long.Load() {
 		return errHeld
 	}
@@ -57,8 +57,8 @@ func (f *file) cutUnlessRead(ctx context.Context, c *db.Conn, wait time.Duration
 }
 
 // shorten cuts a log that has become long. That others keep it from that is no error.
-func (f *file) shorten(ctx context.Context, c *db.Conn) error {
-	if sizeOf(f.path+"-wal") <= db.LogBytes || f.writer.disk.logUnsynced() {
+func (f *File) shorten(ctx context.Context, c *db.Conn) error {
+	if FileSize(f.Path+"-wal") <= db.LogBytes || f.Writer.Disk.logUnsynced() {
 		return nil
 	}
 	err := f.cut(ctx, c, cutWithin)

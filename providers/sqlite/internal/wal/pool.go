@@ -1,4 +1,4 @@
-package sqlite
+package wal
 
 import (
 	"context"
@@ -15,54 +15,54 @@ import (
 
 // pool is a bounded number of connections for reading, opened when they are needed.
 type pool struct {
-	file   *file
-	open   func(context.Context) (*db.Conn, error)
-	slots  chan struct{} // one for each that may be in use
+	file   *File
+	Open   func(context.Context) (*db.Conn, error)
+	Slots  chan struct{} // one for each that may be in use
 	idle   chan *db.Conn // those that are open and not in use
 	closed chan struct{}
 	once   sync.Once
 }
 
 // newPool makes a pool of min(4, max(2, GOMAXPROCS)) connections.
-func newPool(of *file, open func(context.Context) (*db.Conn, error)) *pool {
+func newPool(of *File, open func(context.Context) (*db.Conn, error)) *pool {
 	size := min(4, max(2, runtime.GOMAXPROCS(0)))
-	p := &pool{file: of, open: open, slots: make(chan struct{}, size), idle: make(chan *db.Conn, size), closed: make(chan struct{})}
+	p := &pool{file: of, Open: open, Slots: make(chan struct{}, size), idle: make(chan *db.Conn, size), closed: make(chan struct{})}
 	for range size {
-		p.slots <- struct{}{}
+		p.Slots <- struct{}{}
 	}
 	return p
 }
 
-// read runs f on a connection, which is interrupted when ctx ends, if the schema of the file is
+// Read runs f on a connection, which is interrupted when ctx ends, if the schema of the file is
 // the one that was made. Several queries of f may see different states of the file; see snapshot.
-func (p *pool) read(ctx context.Context, f func(*db.Conn) error) error {
-	return p.run(ctx, func(c *db.Conn) error {
-		if err := p.file.checkSchema(c); err != nil {
+func (p *pool) Read(ctx context.Context, f func(*db.Conn) error) error {
+	return p.Run(ctx, func(c *db.Conn) error {
+		if err := p.file.CheckSchema(c); err != nil {
 			return err
 		}
 		return f(c)
 	})
 }
 
-// run is read without the check, which takes 2 us: for what knows otherwise that the file has not
+// Run is read without the check, which takes 2 us: for what knows otherwise that the file has not
 // changed since one.
-func (p *pool) run(ctx context.Context, f func(*db.Conn) error) error {
-	c, err := p.take(ctx)
+func (p *pool) Run(ctx context.Context, f func(*db.Conn) error) error {
+	c, err := p.Take(ctx)
 	if err != nil {
 		return fault.FromEngine(ctx, err)
 	}
 	// After the wait for a connection. One file's log must never meet another file.
-	if err = p.file.inPlace(); err == nil && c == nil {
-		c, err = p.open(ctx)
+	if err = p.file.CheckPlace(); err == nil && c == nil {
+		c, err = p.Open(ctx)
 	}
 	if err != nil {
-		p.give(c)
+		p.Give(c)
 		return fault.FromEngine(ctx, err)
 	}
 	outside := c.SetInterrupt(ctx)
 	defer func() {
 		c.SetInterrupt(outside)
-		p.give(c)
+		p.Give(c)
 	}()
 	if err = fault.Guard(func() error { return f(c) }); err == nil {
 		return nil
@@ -73,22 +73,22 @@ func (p *pool) run(ctx context.Context, f func(*db.Conn) error) error {
 	return fault.FromEngine(ctx, err)
 }
 
-// ready opens a connection in the background, and closes done at its end. Where it fails, the next to
+// Prepare opens a connection in the background, and closes done at its end. Where it fails, the next to
 // read tries again.
-func (p *pool) ready(ctx context.Context) (done chan struct{}) {
+func (p *pool) Prepare(ctx context.Context) (done chan struct{}) {
 	done = make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = p.read(ctx, func(*db.Conn) error { return nil })
+		_ = p.Read(ctx, func(*db.Conn) error { return nil })
 	}()
 	return done
 }
 
-// snapshot is read where all queries of f see one state of the file.
-func (p *pool) snapshot(ctx context.Context, f func(*db.Conn) error) error {
-	return p.run(ctx, func(c *db.Conn) error {
+// Snapshot is read where all queries of f see one state of the file.
+func (p *pool) Snapshot(ctx context.Context, f func(*db.Conn) error) error {
+	return p.Run(ctx, func(c *db.Conn) error {
 		return c.Snapshot(func() error {
-			if err := p.file.checkSchema(c); err != nil {
+			if err := p.file.CheckSchema(c); err != nil {
 				return err
 			}
 			return f(c)
@@ -96,9 +96,9 @@ func (p *pool) snapshot(ctx context.Context, f func(*db.Conn) error) error {
 	})
 }
 
-// take waits until a connection may be used, and gives one that is open; nil where another is
+// Take waits until a connection may be used, and gives one that is open; nil where another is
 // to be opened.
-func (p *pool) take(ctx context.Context) (*db.Conn, error) {
+func (p *pool) Take(ctx context.Context) (*db.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (p *pool) take(ctx context.Context) (*db.Conn, error) {
 	default:
 	}
 	select {
-	case <-p.slots:
+	case <-p.Slots:
 	case <-p.closed:
 		return nil, myvault.ErrClosed
 	case <-ctx.Done():
@@ -122,8 +122,8 @@ func (p *pool) take(ctx context.Context) (*db.Conn, error) {
 	}
 }
 
-// give gives back what take gave, or what was opened in its place.
-func (p *pool) give(c *db.Conn) {
+// Give gives back what take gave, or what was opened in its place.
+func (p *pool) Give(c *db.Conn) {
 	switch {
 	case c == nil:
 	case c.Broken:
@@ -131,16 +131,16 @@ func (p *pool) give(c *db.Conn) {
 	default:
 		p.idle <- c
 	}
-	p.slots <- struct{}{}
+	p.Slots <- struct{}{}
 }
 
-// close waits for the readers that are running and closes all connections.
-func (p *pool) close() error {
+// Close waits for the readers that are running and closes all connections.
+func (p *pool) Close() error {
 	var errs error
 	p.once.Do(func() {
 		close(p.closed)
-		for range cap(p.slots) {
-			<-p.slots
+		for range cap(p.Slots) {
+			<-p.Slots
 		}
 		close(p.idle)
 		for c := range p.idle {

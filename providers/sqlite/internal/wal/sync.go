@@ -1,4 +1,4 @@
-package sqlite
+package wal
 
 import (
 	"errors"
@@ -18,46 +18,46 @@ import (
 // the sync itself it stays under the 100 ms that are promised.
 const syncWithin = 50 * time.Millisecond
 
-// syncer brings a write-ahead log to the disk, some time after it was written. Syncing the
+// Syncer brings a write-ahead log to the disk, some time after it was written. Syncing the
 // log is enough: after a power cut the engine recovers every whole commit in it. Unlike a
 // checkpoint it writes nothing twice and waits for nobody.
-type syncer struct {
-	log   *logFile
+type Syncer struct {
+	log   *LogFile
 	disk  *diskState
 	check func() error // looks into the log; what it finds, it keeps
 	dirty chan struct{}
 	stop  chan struct{}
 	ended chan struct{}
 
-	newest atomic.Uint64 // sequence of the newest entry that was written
-	synced atomic.Uint64 // entries up to it are on the disk
+	Newest atomic.Uint64 // sequence of the newest entry that was written
+	Synced atomic.Uint64 // entries up to it are on the disk
 
 	mu  sync.Mutex
 	err error // why the log could not be opened
 }
 
-// startSyncer takes over the log.
-func startSyncer(log *logFile, disk *diskState, check func() error) *syncer {
-	s := &syncer{log: log, disk: disk, check: check, dirty: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
+// StartSyncer takes over the log.
+func StartSyncer(log *LogFile, disk *diskState, check func() error) *Syncer {
+	s := &Syncer{log: log, disk: disk, check: check, dirty: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 	go s.loop()
 	return s
 }
 
-// written notes that the entries up to seq need a sync.
-func (s *syncer) written(seq uint64) {
-	s.newest.Store(seq)
+// Written notes that the entries up to seq need a sync.
+func (s *Syncer) Written(seq uint64) {
+	s.Newest.Store(seq)
 	s.wake()
 }
 
-func (s *syncer) wake() {
+func (s *Syncer) wake() {
 	select {
 	case s.dirty <- struct{}{}:
 	default:
 	}
 }
 
-// failure returns ErrUnavailable while entries cannot be synced.
-func (s *syncer) failure() error {
+// Failure returns ErrUnavailable while entries cannot be synced.
+func (s *Syncer) Failure() error {
 	if err := s.disk.stopped(); err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (s *syncer) failure() error {
 	return nil
 }
 
-func (s *syncer) loop() {
+func (s *Syncer) loop() {
 	defer close(s.ended)
 	for {
 		select {
@@ -90,8 +90,8 @@ func (s *syncer) loop() {
 }
 
 // sync syncs the log. If it could not be opened, the next call tries again.
-func (s *syncer) sync() error {
-	newest := s.newest.Load()
+func (s *Syncer) sync() error {
+	newest := s.Newest.Load()
 	err := s.log.open()
 	s.mu.Lock()
 	s.err = err
@@ -106,40 +106,40 @@ func (s *syncer) sync() error {
 		s.disk.stop(err)
 		return nil
 	}
-	s.synced.Store(newest)
+	s.Synced.Store(newest)
 	return nil
 }
 
-// close syncs a last time; the writer must have stopped.
-func (s *syncer) close() error {
+// Close syncs a last time; the writer must have stopped.
+func (s *Syncer) Close() error {
 	close(s.stop)
 	<-s.ended
-	err := s.failure()
+	err := s.Failure()
 	if err == nil {
 		s.log.named = false // the directory once more: names have gone when vault.db was closed
 		_ = s.sync()
-		err = s.failure()
+		err = s.Failure()
 	}
 	return errors.Join(err, s.log.close())
 }
 
-// logFile is a write-ahead log that is synced. It stays open, so that an error of the disk
+// LogFile is a write-ahead log that is synced. It stays open, so that an error of the disk
 // is told to it whoever else has been told of it before. A sync brings out what was written
 // to the file, by whichever descriptor.
-type logFile struct {
-	path    string
-	disk    directory.Disk
-	instead func(path string) error // of a test
+type LogFile struct {
+	Path    string
+	Disk    directory.Disk
+	Instead func(path string) error // of a test
 	file    *os.File
 	named   bool // its name is on the disk
 }
 
 // open opens the log, unless it is missing because it was brought into its database.
-func (l *logFile) open() error {
-	if l.instead != nil || l.file != nil {
+func (l *LogFile) open() error {
+	if l.Instead != nil || l.file != nil {
 		return nil
 	}
-	f, err := os.OpenFile(l.path, os.O_RDWR, 0)
+	f, err := os.OpenFile(l.Path, os.O_RDWR, 0)
 	if fault.NotExist(err) {
 		return nil
 	}
@@ -150,22 +150,22 @@ func (l *logFile) open() error {
 }
 
 // sync brings the file and its name to the disk.
-func (l *logFile) sync() error {
+func (l *LogFile) sync() error {
 	switch {
-	case l.instead != nil:
-		return l.instead(l.path)
+	case l.Instead != nil:
+		return l.Instead(l.Path)
 	case l.file == nil:
 		return nil
 	}
-	if err := l.disk.Sync(l.file); err != nil || l.named {
+	if err := l.Disk.Sync(l.file); err != nil || l.named {
 		return err
 	}
-	err := l.disk.SyncDir(filepath.Dir(l.path))
+	err := l.Disk.SyncDir(filepath.Dir(l.Path))
 	l.named = err == nil
 	return err
 }
 
-func (l *logFile) close() error {
+func (l *LogFile) close() error {
 	if l.file == nil {
 		return nil
 	}

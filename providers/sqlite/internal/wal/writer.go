@@ -1,4 +1,4 @@
-package sqlite
+package wal
 
 import (
 	"context"
@@ -20,67 +20,67 @@ import (
 // maxBatch is how many requests one transaction takes at most.
 const maxBatch = 256
 
-// writer writes to a file, over one connection that one goroutine uses at a time. A caller
+// Writer writes to a file, over one connection that one goroutine uses at a time. A caller
 // who finds it idle writes by itself, which saves handing over. Requests that come
 // meanwhile wait, and a goroutine of the writer commits them together.
-type writer struct {
+type Writer struct {
 	open func() (*db.Conn, error)
 	// inPlace fails where the file is no longer the one that was opened.
-	inPlace func() error
+	CheckPlace func() error
 	// changed checks the file, in a transaction, once another connection may have written to it.
 	changed func(*db.Conn) error
-	// begin prepares a transaction; anew: another connection may have written, or the last
+	// Begin prepares a transaction; anew: another connection may have written, or the last
 	// transaction failed, so that what is known of the file must be read again.
-	begin func(c *db.Conn, anew bool) error
-	// finish writes what requests have left to the end of the transaction; nil: they leave nothing.
-	finish func(c *db.Conn) error
+	Begin func(c *db.Conn, anew bool) error
+	// Finish writes what requests have left to the end of the transaction; nil: they leave nothing.
+	Finish func(c *db.Conn) error
 	// save remembers what requests change in memory; restore goes back to it, for one that failed.
-	save, restore func()
-	// clean removes old bytes from the write-ahead log, and waits so long for readers. It
+	Save, Restore func()
+	// Clean removes old bytes from the write-ahead log, and waits so long for readers. It
 	// sets owed where it fails.
-	clean func(ctx context.Context, c *db.Conn, wait time.Duration) error
+	Clean func(ctx context.Context, c *db.Conn, wait time.Duration) error
 	owed  atomic.Bool // old bytes are in the log that were to be removed
 	// written is called after each commit and each checkpoint.
 	written func()
-	// committed is told that the transaction holds.
-	committed func()
+	// Committed is told that the transaction holds.
+	Committed func()
 	// beforeWrite is called in each transaction before anything is written.
 	beforeWrite func() error
 
-	disk    diskState
-	turn    *writelock.Lock // between processes
+	Disk    diskState
+	Turn    *writelock.Lock // between processes
 	log     *checkpointer
-	conn    *db.Conn // owned, with what follows, by who made it busy
+	Conn    *db.Conn // owned, with what follows, by who made it busy
 	known   bool     // version is that of the last transaction
 	crowded bool     // the last transaction had several requests
 	seen    uint32   // the connection's data version
 
-	counts counts
+	Counts counts
 
-	mu      sync.Mutex
+	Mu      sync.Mutex
 	idle    *sync.Cond // told when it is no longer busy
 	busy    bool
 	closed  bool
-	waiting []*request    // in the order of their arrival
+	Waiting []*Request    // in the order of their arrival
 	wake    chan struct{} // hands over to the writer's goroutine
 	closing chan struct{}
 	ended   chan struct{}
 }
 
-// request is what one caller wants to have written, all or nothing.
-type request struct {
-	apply func(*db.Conn) error
+// Request is what one caller wants to have written, all or nothing.
+type Request struct {
+	Apply func(*db.Conn) error
 	ctx   context.Context // of the caller
-	// scrub asks for old bytes to be removed before the caller is answered. Where that
+	// Scrub asks for old bytes to be removed before the caller is answered. Where that
 	// fails, the caller gets ErrUnknownOutcome.
-	scrub  bool
+	Scrub  bool
 	done   chan struct{} // nil: the caller itself writes
 	err    error
 	behind bool // err came behind requests that were applied in the same transaction
 }
 
 // answer tells the caller what became of the request.
-func (r *request) answer(err error) {
+func (r *Request) answer(err error) {
 	r.err = err
 	if r.done != nil {
 		r.done <- struct{}{}
@@ -89,11 +89,11 @@ func (r *request) answer(err error) {
 
 // startWriter starts w, whose connection is opened for the first request, and again after a
 // failure.
-func startWriter(w *writer) *writer {
-	if w.conn != nil {
-		w.log.watch(w.conn)
+func startWriter(w *Writer) *Writer {
+	if w.Conn != nil {
+		w.log.watch(w.Conn)
 	}
-	w.idle = sync.NewCond(&w.mu)
+	w.idle = sync.NewCond(&w.Mu)
 	w.wake = make(chan struct{}, 1)
 	w.closing = make(chan struct{})
 	w.ended = make(chan struct{})
@@ -101,57 +101,57 @@ func startWriter(w *writer) *writer {
 	return w
 }
 
-// do has r written. ctx decides only whether it is begun: from then on the caller waits for the
+// Do has r written. ctx decides only whether it is begun: from then on the caller waits for the
 // result, because a commit cannot be taken back. While another process holds the file, nothing is
 // begun.
-func (w *writer) do(ctx context.Context, r *request) error {
+func (w *Writer) Do(ctx context.Context, r *Request) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	r.ctx = ctx
-	w.mu.Lock()
+	w.Mu.Lock()
 	if w.closed {
-		w.mu.Unlock()
+		w.Mu.Unlock()
 		return myvault.ErrClosed
 	}
 	if !w.busy {
 		w.busy = true
-		w.mu.Unlock()
+		w.Mu.Unlock()
 		if w.alone(r) {
 			return r.err
 		}
 		w.wake <- struct{}{}
 	} else {
 		w.enqueue(r)
-		w.mu.Unlock()
+		w.Mu.Unlock()
 	}
 	return w.await(ctx, r)
 }
 
 // alone writes r unless another process is writing; then r waits. Where the transaction before had
 // more than one request, others are about to ask; they are let do so, and go together with it.
-func (w *writer) alone(r *request) bool {
-	if !w.turn.TryLock() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
+func (w *Writer) alone(r *Request) bool {
+	if !w.Turn.TryLock() {
+		w.Mu.Lock()
+		defer w.Mu.Unlock()
 		w.enqueue(r)
 		return false
 	}
-	batch := []*request{r}
+	batch := []*Request{r}
 	if w.crowded {
 		runtime.Gosched()
 		batch = append(batch, w.take(maxBatch-1)...)
 	}
 	locked := w.write(batch)
-	w.turn.Unlock()
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.Turn.Unlock()
+	w.Mu.Lock()
+	defer w.Mu.Unlock()
 	if locked != nil {
 		r.done = make(chan struct{}, 1)
 		w.putBack(batch)
 		return false
 	}
-	if len(w.waiting) > 0 {
+	if len(w.Waiting) > 0 {
 		w.wake <- struct{}{}
 	} else {
 		w.rest()
@@ -159,38 +159,38 @@ func (w *writer) alone(r *request) bool {
 	return true
 }
 
-func (w *writer) enqueue(r *request) {
+func (w *Writer) enqueue(r *Request) {
 	r.done = make(chan struct{}, 1)
-	w.waiting = append(w.waiting, r)
+	w.Waiting = append(w.Waiting, r)
 }
 
 // rest ends being busy. The caller holds mu.
-func (w *writer) rest() {
+func (w *Writer) rest() {
 	w.busy = false
 	w.idle.Broadcast()
 }
 
 // await gives the result, or takes the request back if ctx ends before it is begun.
-func (w *writer) await(ctx context.Context, r *request) error {
+func (w *Writer) await(ctx context.Context, r *Request) error {
 	select {
 	case <-r.done:
 		return r.err
 	case <-ctx.Done():
 	}
-	w.mu.Lock()
-	for i, other := range w.waiting {
+	w.Mu.Lock()
+	for i, other := range w.Waiting {
 		if other == r {
-			w.waiting = append(w.waiting[:i], w.waiting[i+1:]...)
-			w.mu.Unlock()
+			w.Waiting = append(w.Waiting[:i], w.Waiting[i+1:]...)
+			w.Mu.Unlock()
 			return ctx.Err()
 		}
 	}
-	w.mu.Unlock()
+	w.Mu.Unlock()
 	<-r.done
 	return r.err
 }
 
-func (w *writer) loop() {
+func (w *Writer) loop() {
 	defer close(w.ended)
 	for range w.wake {
 		w.serve()
@@ -200,12 +200,12 @@ func (w *writer) loop() {
 // serve commits what waits until nothing does. Requests are taken once it is this process's turn:
 // until then they can be taken back, and more of them go together. Where another program holds the
 // file outside of the turns, it tries again.
-func (w *writer) serve() {
+func (w *Writer) serve() {
 	busy := backoff{}
 	for w.pending() {
-		if err := w.turn.Wait(w.closing); err != nil {
+		if err := w.Turn.Wait(w.closing); err != nil {
 			if !errors.Is(err, myvault.ErrClosed) {
-				w.disk.locked(err)
+				w.Disk.locked(err)
 			}
 			w.refuse(err)
 			continue
@@ -215,7 +215,7 @@ func (w *writer) serve() {
 		if len(batch) > 0 {
 			locked = w.write(batch)
 		}
-		w.turn.Unlock()
+		w.Turn.Unlock()
 		if locked != nil {
 			w.wait(&busy, batch, locked)
 			continue
@@ -228,10 +228,10 @@ func (w *writer) serve() {
 }
 
 // pending reports whether something waits, and ends being busy where nothing does.
-func (w *writer) pending() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.waiting) == 0 {
+func (w *Writer) pending() bool {
+	w.Mu.Lock()
+	defer w.Mu.Unlock()
+	if len(w.Waiting) == 0 {
 		w.rest()
 		return false
 	}
@@ -239,51 +239,51 @@ func (w *writer) pending() bool {
 }
 
 // take gives what waits, at most so many.
-func (w *writer) take(most int) []*request {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	n := min(len(w.waiting), most)
-	batch := w.waiting[:n:n]
-	w.waiting = w.waiting[n:]
+func (w *Writer) take(most int) []*Request {
+	w.Mu.Lock()
+	defer w.Mu.Unlock()
+	n := min(len(w.Waiting), most)
+	batch := w.Waiting[:n:n]
+	w.Waiting = w.Waiting[n:]
 	return batch
 }
 
 // refuse answers all who wait, for nothing of theirs was begun.
-func (w *writer) refuse(err error) {
-	w.mu.Lock()
-	waiting := w.waiting
-	w.waiting = nil
-	w.mu.Unlock()
+func (w *Writer) refuse(err error) {
+	w.Mu.Lock()
+	waiting := w.Waiting
+	w.Waiting = nil
+	w.Mu.Unlock()
 	for _, r := range waiting {
 		r.answer(err)
 	}
 }
 
-// stop refuses what is not begun and waits for what is.
-func (w *writer) stop() {
-	w.mu.Lock()
+// Stop refuses what is not begun and waits for what is.
+func (w *Writer) Stop() {
+	w.Mu.Lock()
 	first := !w.closed
 	w.closed = true
-	w.mu.Unlock()
+	w.Mu.Unlock()
 	if first {
 		close(w.closing)
 		w.refuse(myvault.ErrClosed)
-		w.mu.Lock()
+		w.Mu.Lock()
 		for w.busy {
 			w.idle.Wait()
 		}
-		w.mu.Unlock()
+		w.Mu.Unlock()
 		close(w.wake)
 	}
 	<-w.ended
 }
 
 // close stops the writer and closes its connection.
-func (w *writer) close() error {
-	w.stop()
-	w.turn.Close()
-	c := w.conn
-	w.conn = nil
+func (w *Writer) close() error {
+	w.Stop()
+	w.Turn.Close()
+	c := w.Conn
+	w.Conn = nil
 	if c == nil {
 		return nil
 	}
@@ -291,14 +291,14 @@ func (w *writer) close() error {
 }
 
 // scrub removes old bytes, once for all requests that ask for it, and answers them.
-func (w *writer) scrub(requests []*request) {
+func (w *Writer) scrub(requests []*Request) {
 	w.owed.Store(false)
 	ctx, left := whileWanted(requests)
 	defer left()
-	err := fault.Guard(func() error { return w.clean(ctx, w.conn, scrubTimeout) })
+	err := fault.Guard(func() error { return w.Clean(ctx, w.Conn, ScrubTimeout) })
 	if err != nil {
 		if !errors.Is(err, errHeld) {
-			w.conn.MarkBroken(err)
+			w.Conn.MarkBroken(err)
 		}
 		err = fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
 	}
@@ -308,10 +308,10 @@ func (w *writer) scrub(requests []*request) {
 }
 
 // scrubOwed removes old bytes that could not be removed before, and waits for nobody.
-func (w *writer) scrubOwed() {
+func (w *Writer) scrubOwed() {
 	w.owed.Store(false)
-	err := fault.Guard(func() error { return w.clean(context.Background(), w.conn, 0) })
+	err := fault.Guard(func() error { return w.Clean(context.Background(), w.Conn, 0) })
 	if err != nil && !errors.Is(err, errHeld) && !fault.HasCode(err, sqlite3.BUSY) {
-		w.conn.MarkBroken(err)
+		w.Conn.MarkBroken(err)
 	}
 }

@@ -1,4 +1,4 @@
-package sqlite
+package wal
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-func (f *file) integrity(ctx context.Context) error {
+func (f *File) Integrity(ctx context.Context) error {
 	// One after the other, and each with a short log behind it: while the engine checks, the log
 	// only grows.
 	select {
@@ -20,7 +20,7 @@ func (f *file) integrity(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return f.readers.read(ctx, func(c *db.Conn) error {
+	return f.Readers.Read(ctx, func(c *db.Conn) error {
 		if err := f.shorten(ctx, c); err != nil {
 			return err
 		}
@@ -29,7 +29,7 @@ func (f *file) integrity(ctx context.Context) error {
 		return c.Each(`PRAGMA integrity_check(1)`, func(row *sqlite3.Stmt) error {
 			// It names tables, indexes and columns, which the schema has proved.
 			if found := row.ColumnText(0); found != "ok" {
-				return pageFault(f.kind, found)
+				return PageFault(f.Kind, found)
 			}
 			return nil
 		})
@@ -38,7 +38,7 @@ func (f *file) integrity(ctx context.Context) error {
 
 // checked gives the error for what the engine's check has found. A page that the disk did not give is
 // told there too, and says nothing of what stands in it.
-func pageFault(k schema.Kind, found string) error {
+func PageFault(k schema.Kind, found string) error {
 	var code sqlite3.ExtendedErrorCode
 	_, number, unread := strings.Cut(found, "unable to get the page. error code=")
 	if unread {

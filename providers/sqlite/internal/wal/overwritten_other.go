@@ -1,7 +1,7 @@
 //go:build !(linux || darwin) || sqlite3_flock || sqlite3_dotlk
 
-package sqlite
+package wal
 
 // watchOverwrites watches nothing: such a system may change the time of a file later than the file,
 // or has no WAL-index in a file.
-func watchOverwrites(string) (w *overwriteWatch, close func()) { return nil, func() {} }
+func watchOverwrites(string) (w *OverwriteWatch, close func()) { return nil, func() {} }

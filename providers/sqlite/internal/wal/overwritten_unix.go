@@ -1,6 +1,6 @@
 //go:build (linux || darwin) && !sqlite3_flock && !sqlite3_dotlk
 
-package sqlite
+package wal
 
 import (
 	"encoding/binary"
@@ -14,7 +14,7 @@ import (
 // watchOverwrites watches the file of that path, which a connection has open; nil if its WAL-index
 // is no file. The descriptors stay open until close: a WAL-index that is closed may lose the locks
 // that this process has on it.
-func watchOverwrites(path string) (w *overwriteWatch, close func()) {
+func watchOverwrites(path string) (w *OverwriteWatch, close func()) {
 	index, err := os.Open(path + "-shm")
 	if err != nil {
 		return nil, func() {}
@@ -33,8 +33,8 @@ func watchOverwrites(path string) (w *overwriteWatch, close func()) {
 		return nil, func() { _ = syscall.Munmap(b); unwatch() }
 	}
 	words := (*[indexSize / 4]uint32)(unsafe.Pointer(&b[0]))
-	w = &overwriteWatch{
-		read: func() (logState, bool) {
+	w = &OverwriteWatch{
+		Read: func() (LogState, bool) {
 			var b [indexSize]byte
 			for i := range words {
 				binary.NativeEndian.PutUint32(b[4*i:], atomic.LoadUint32(&words[i]))
@@ -45,7 +45,7 @@ func watchOverwrites(path string) (w *overwriteWatch, close func()) {
 			_, err := log.ReadAt(b, at)
 			return err
 		},
-		stat: func() (fs.FileInfo, error) { return os.Lstat(path) },
+		Stat: func() (fs.FileInfo, error) { return os.Lstat(path) },
 	}
 	return w, func() {
 		w.end()

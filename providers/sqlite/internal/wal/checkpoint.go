@@ -1,4 +1,4 @@
-package sqlite
+package wal
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 // background cuts the log: writers wait, and it waits for the readers, but no longer than
 // cutWithin, nor again before the log has grown by checkpointAt pages.
 const (
-	retryAfter = 1000 // pages, where readers or a fault kept a checkpoint from its end
+	RetryAfter = 1000 // pages, where readers or a fault kept a checkpoint from its end
 	cutWithin  = time.Second
 )
 
@@ -26,10 +26,10 @@ const (
 type checkpointer struct {
 	c      *db.Conn // its own while its goroutine runs; it stays open until stop
 	open   func() (*db.Conn, error)
-	writer *writer
+	writer *Writer
 
 	// Of who is busy in the writer.
-	pages int // in the log, as of the last commit
+	Pages int // in the log, as of the last commit
 	next  int // pages at which to do something
 	cutAt int // pages at which to cut the log
 
@@ -42,8 +42,8 @@ type checkpointer struct {
 	ended  chan struct{}
 }
 
-// startCheckpointer takes c over until stop. open opens another one like it.
-func startCheckpointer(c *db.Conn, open func() (*db.Conn, error), w *writer, cut func(context.Context, *db.Conn, time.Duration) error) *checkpointer {
+// StartCheckpointer takes c over until stop. open opens another one like it.
+func StartCheckpointer(c *db.Conn, open func() (*db.Conn, error), w *Writer, cut func(context.Context, *db.Conn, time.Duration) error) *checkpointer {
 	k := &checkpointer{
 		c: c, open: open, writer: w, next: db.CheckpointPages, cutAt: db.BoundPages, cut: cut,
 		ask: make(chan struct{}, 1), copied: make(chan bool, 1), ended: make(chan struct{}),
@@ -55,7 +55,7 @@ func startCheckpointer(c *db.Conn, open func() (*db.Conn, error), w *writer, cut
 // watch counts the pages that c commits, in place of the engine's own checkpoints.
 func (k *checkpointer) watch(c *db.Conn) {
 	c.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
-		k.pages = pages
+		k.Pages = pages
 		return nil
 	})
 }
@@ -77,7 +77,7 @@ func (k *checkpointer) loop() {
 
 // shorten cuts the log.
 func (k *checkpointer) shorten() {
-	if k.c.Broken || k.writer.disk.logUnsynced() {
+	if k.c.Broken || k.writer.Disk.logUnsynced() {
 		return
 	}
 	err := fault.Guard(func() error { return k.cut(context.Background(), k.c, cutWithin) })
@@ -85,7 +85,7 @@ func (k *checkpointer) shorten() {
 		return // the passive checkpoint before it knows of the disk
 	}
 	k.c.MarkBroken(err)
-	k.writer.disk.checkpointed(fault.WithAdvice(err))
+	k.writer.Disk.checkpointed(fault.WithAdvice(err))
 }
 
 // request has the background run.
@@ -110,7 +110,7 @@ func (k *checkpointer) mend() {
 
 // run brings into the database what can be, and reports whether something is left.
 func (k *checkpointer) run(c *db.Conn) (left bool) {
-	if c.Broken || k.writer.disk.logUnsynced() || k.writer.inPlace() != nil {
+	if c.Broken || k.writer.Disk.logUnsynced() || k.writer.CheckPlace() != nil {
 		return true
 	}
 	err := fault.Guard(func() error {
@@ -125,41 +125,41 @@ func (k *checkpointer) run(c *db.Conn) (left bool) {
 	if fault.HasCode(err, sqlite3.NOMEM) {
 		c.MarkBroken(err)
 	}
-	k.writer.disk.checkpointed(fault.WithAdvice(err))
+	k.writer.Disk.checkpointed(fault.WithAdvice(err))
 	return left || err != nil
 }
 
-// bound does after a commit what keeps the log short. c is the writer's connection.
-func (k *checkpointer) bound(c *db.Conn) {
-	if k.pages < db.CheckpointPages {
+// Bound does after a commit what keeps the log short. c is the writer's connection.
+func (k *checkpointer) Bound(c *db.Conn) {
+	if k.Pages < db.CheckpointPages {
 		k.next, k.cutAt = db.CheckpointPages, db.BoundPages // the log has started again
 	}
 	select {
 	case left := <-k.copied:
-		k.next = k.pages + retryAfter
+		k.next = k.Pages + RetryAfter
 		if left {
 			k.run(c)
 		}
 		return
 	default:
 	}
-	if k.pages < k.next {
+	if k.Pages < k.next {
 		return
 	}
-	k.next = k.pages + retryAfter
-	if k.pages < db.BoundPages {
+	k.next = k.Pages + RetryAfter
+	if k.Pages < db.BoundPages {
 		k.request()
 		return
 	}
-	if k.run(c) && k.pages >= k.cutAt {
-		k.cutAt = k.pages + db.CheckpointPages
+	if k.run(c) && k.Pages >= k.cutAt {
+		k.cutAt = k.Pages + db.CheckpointPages
 		k.long.Store(true)
 		k.request()
 	}
 }
 
-// stop ends the goroutine and gives its connection back. The writer must have stopped.
-func (k *checkpointer) stop() *db.Conn {
+// Stop ends the goroutine and gives its connection back. The writer must have stopped.
+func (k *checkpointer) Stop() *db.Conn {
 	close(k.ask)
 	<-k.ended
 	return k.c

@@ -1,4 +1,4 @@
-package sqlite
+package wal
 
 import (
 	"os"
@@ -6,19 +6,19 @@ import (
 )
 
 // counts is what a file's writer has done.
-type counts struct{ commits, requests atomic.Uint64 }
+type counts struct{ Commits, Requests atomic.Uint64 }
 
 // add counts a transaction that holds.
-func (c *counts) add(batch []*request) {
-	c.commits.Add(1)
+func (c *counts) add(batch []*Request) {
+	c.Commits.Add(1)
 	for _, r := range batch {
 		if r.err == nil {
-			c.requests.Add(1)
+			c.Requests.Add(1)
 		}
 	}
 }
 
-func sizeOf(path string) int64 {
+func FileSize(path string) int64 {
 	info, err := os.Stat(path)
 	if err != nil {
 		return 0

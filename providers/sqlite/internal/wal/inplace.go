@@ -1,4 +1,4 @@
-package sqlite
+package wal
 
 import (
 	"fmt"
@@ -10,14 +10,14 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// inPlace reports ErrUnavailable once the database file or its write-ahead log, as they
+// CheckPlace reports ErrUnavailable once the database file or its write-ahead log, as they
 // were when it was opened, no longer stand under their names. Connections go on writing to
 // files that were moved or deleted, where nobody finds again what they acknowledge.
 //
 // It reports the same once a file was overwritten in place, or the chain has lost what this process
 // knows of. That stays so until the store is opened again.
-func (f *file) inPlace() error {
-	if err := f.fault.Load(); err != nil {
+func (f *File) CheckPlace() error {
+	if err := f.Fault.Load(); err != nil {
 		return *err
 	}
 	var database, log fs.FileInfo
@@ -28,50 +28,50 @@ func (f *file) inPlace() error {
 		}
 		if err != nil || !os.SameFile(opened, now) {
 			return fmt.Errorf("%w: %s was moved, deleted or replaced while it is open; put it back, or close the store and restore the whole directory",
-				myvault.ErrUnavailable, f.kind.Name)
+				myvault.ErrUnavailable, f.Kind.Name)
 		}
 		if err := directory.CheckLinks(path, now); err != nil {
 			return fmt.Errorf("%w: %w", myvault.ErrUnavailable, err)
 		}
 		switch path {
-		case f.path:
+		case f.Path:
 			database = now
-		case f.path + "-wal":
+		case f.Path + "-wal":
 			log = now
 		}
 	}
-	return f.failed(f.overwrites.check(f.kind.Name, database, log))
+	return f.failed(f.overwrites.Check(f.Kind.Name, database, log))
 }
 
-// inPlaceWithLog is inPlace, and looks into the write-ahead log: two reads of a few bytes. A commit
+// CheckPlaceAndLog is inPlace, and looks into the write-ahead log: two reads of a few bytes. A commit
 // to the trail does not wait for that; its syncer does it.
-func (f *file) inPlaceWithLog() error {
-	if err := f.inPlace(); err != nil {
+func (f *File) CheckPlaceAndLog() error {
+	if err := f.CheckPlace(); err != nil {
 		return err
 	}
-	return f.failed(f.overwrites.checkLog(f.kind.Name + "-wal"))
+	return f.failed(f.overwrites.checkLog(f.Kind.Name + "-wal"))
 }
 
 // failed keeps an error after which the file is no longer used.
-func (f *file) failed(err error) error {
+func (f *File) failed(err error) error {
 	if err != nil {
-		f.fault.CompareAndSwap(nil, &err)
+		f.Fault.CompareAndSwap(nil, &err)
 	}
 	return err
 }
 
-// rolledBack is the error for a chain that has lost its entry of that sequence.
-func (f *file) rolledBack(seq uint64) error {
+// RolledBack is the error for a chain that has lost its entry of that sequence.
+func (f *File) RolledBack(seq uint64) error {
 	return f.failed(fmt.Errorf("%w: %s has lost what stood at sequence %d of its chain: an older file was put in its place; stop every process of the store and restore a whole backup",
-		myvault.ErrTampered, f.kind.Name, seq))
+		myvault.ErrTampered, f.Kind.Name, seq))
 }
 
 // remember notes which files were opened.
-func (f *file) remember() error {
+func (f *File) remember() error {
 	f.opened = make(map[string]os.FileInfo)
-	for _, path := range []string{f.path, f.path + "-wal", f.path + "-shm"} {
+	for _, path := range []string{f.Path, f.Path + "-wal", f.Path + "-shm"} {
 		info, err := os.Lstat(path)
-		if fault.NotExist(err) && path == f.path+"-shm" {
+		if fault.NotExist(err) && path == f.Path+"-shm" {
 			continue // a file system may keep it elsewhere
 		}
 		if err != nil {

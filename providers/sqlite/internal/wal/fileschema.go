@@ -1,4 +1,4 @@
-package sqlite
+package wal
 
 import (
 	"context"
@@ -8,18 +8,18 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// checkSchema checks the schema that the connection uses, unless that was done since it last
+// CheckSchema checks the schema that the connection uses, unless that was done since it last
 // changed. The engine reads it again once the number in the file's header is another one.
-func (f *file) checkSchema(c *db.Conn) error {
+func (f *File) CheckSchema(c *db.Conn) error {
 	cookie, err := c.Number("schema_version")
 	if err != nil || c.SchemaChecked && cookie == c.SchemaCookie {
 		return err
 	}
 	// The engine may read a bad schema now, and the number can be put back afterwards.
 	c.SchemaChecked = false
-	version, err := f.kind.CheckSchema(c)
-	if err == nil && version != f.kind.Version() {
-		err = fault.Tampered("%s has version %d in place of %d", f.kind.Name, version, f.kind.Version())
+	version, err := f.Kind.CheckSchema(c)
+	if err == nil && version != f.Kind.Version() {
+		err = fault.Tampered("%s has version %d in place of %d", f.Kind.Name, version, f.Kind.Version())
 	}
 	if err == nil {
 		c.SchemaChecked, c.SchemaCookie = true, cookie
@@ -28,14 +28,14 @@ func (f *file) checkSchema(c *db.Conn) error {
 }
 
 // connect opens a connection to the file, whose schema it has checked.
-func (f *file) connect(ctx context.Context, s db.Settings) (*db.Conn, error) {
-	s.VFS = f.options.vfs
-	c, err := db.Connect(ctx, f.path, s)
+func (f *File) connect(ctx context.Context, s db.Settings) (*db.Conn, error) {
+	s.VFS = f.Options.VFS
+	c, err := db.Connect(ctx, f.Path, s)
 	if err != nil {
 		return nil, err
 	}
 	outside := c.SetInterrupt(ctx)
-	if err := fault.Guard(func() error { return f.checkSchema(c) }); err != nil {
+	if err := fault.Guard(func() error { return f.CheckSchema(c) }); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	c.SetInterrupt(outside)
@@ -43,22 +43,22 @@ func (f *file) connect(ctx context.Context, s db.Settings) (*db.Conn, error) {
 }
 
 // migrate brings the file to the newest version.
-func (f *file) migrate(ctx context.Context) error {
-	if version, err := f.anchor.Number("user_version"); err != nil || version == f.kind.Version() {
+func (f *File) migrate(ctx context.Context) error {
+	if version, err := f.Anchor.Number("user_version"); err != nil || version == f.Kind.Version() {
 		return err
 	}
-	if err := f.inPlace(); err != nil {
+	if err := f.CheckPlace(); err != nil {
 		return err
 	}
-	c, err := db.Connect(ctx, f.path, db.Settings{VFS: f.options.vfs, Synchronous: f.options.synchronous, CacheKB: db.ReaderCacheKB, Busy: db.BusyTimeout})
+	c, err := db.Connect(ctx, f.Path, db.Settings{VFS: f.Options.VFS, Synchronous: f.Options.Synchronous, CacheKB: db.ReaderCacheKB, Busy: db.BusyTimeout})
 	if err != nil {
 		return err
 	}
 	err = fault.Guard(func() error {
-		if err := c.Transaction(ctx, f.beforeWrite); err != nil {
+		if err := c.Transaction(ctx, f.BeforeWrite); err != nil {
 			return err
 		}
-		return f.kind.Migrate(ctx, c)
+		return f.Kind.Migrate(ctx, c)
 	})
 	return errors.Join(err, f.leaveLog(c), c.Close())
 }

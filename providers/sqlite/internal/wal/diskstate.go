@@ -1,4 +1,4 @@
-package sqlite
+package wal
 
 import (
 	"errors"
@@ -20,8 +20,8 @@ type diskState struct {
 	foundLog   bool  // the write-ahead log is that of a process that may have failed to fsync it
 }
 
-// committed notes the outcome of a commit.
-func (d *diskState) committed(err error) { d.note(&d.commit, err) }
+// Committed notes the outcome of a commit.
+func (d *diskState) Committed(err error) { d.note(&d.commit, err) }
 
 // checkpointed notes the outcome of a checkpoint.
 func (d *diskState) checkpointed(err error) { d.note(&d.checkpoint, err) }

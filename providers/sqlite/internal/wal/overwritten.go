@@ -1,4 +1,4 @@
-package sqlite
+package wal
 
 import (
 	"encoding/binary"
@@ -22,18 +22,18 @@ const (
 	attemptedAt     = backfillAt + 32
 )
 
-// logState is what the WAL-index says of a database and its log.
-type logState struct {
+// LogState is what the WAL-index says of a database and its log.
+type LogState struct {
 	salt      [8]byte // changes each time the log starts again
 	frames    uint32  // in the log
 	sum       [8]byte // checksum of the last frame, as the frame has it
 	pageSize  int64
-	backfill  uint32 // frames that are in the database
-	attempted uint32 // frames that a checkpoint has begun to copy there
+	Backfill  uint32 // frames that are in the database
+	Attempted uint32 // frames that a checkpoint has begun to copy there
 }
 
 // parseLogState reads the beginning of a WAL-index. false while a writer is at it.
-func parseLogState(b []byte) (s logState, ok bool) {
+func parseLogState(b []byte) (s LogState, ok bool) {
 	if string(b[:indexHeaderSize]) != string(b[indexHeaderSize:2*indexHeaderSize]) || b[12] == 0 {
 		return s, false
 	}
@@ -45,17 +45,17 @@ func parseLogState(b []byte) (s logState, ok bool) {
 	if s.pageSize = int64(native.Uint16(b[pageSizeAt:])); s.pageSize == 1 {
 		s.pageSize = maxPageSize
 	}
-	s.backfill, s.attempted = native.Uint32(b[backfillAt:]), native.Uint32(b[attemptedAt:])
+	s.Backfill, s.Attempted = native.Uint32(b[backfillAt:]), native.Uint32(b[attemptedAt:])
 	return s, true
 }
 
 // checkpointed reports whether a checkpoint may have written to the database between two states.
-func (s logState) checkpointed(since logState) bool {
-	return s.salt != since.salt || s.backfill != since.backfill || s.busy() || since.busy()
+func (s LogState) checkpointed(since LogState) bool {
+	return s.salt != since.salt || s.Backfill != since.Backfill || s.busy() || since.busy()
 }
 
 // logSize returns how large the log is at least.
-func (s logState) logSize() int64 {
+func (s LogState) logSize() int64 {
 	if s.frames == 0 {
 		return 0
 	}
@@ -63,38 +63,38 @@ func (s logState) logSize() int64 {
 }
 
 // busy: a checkpoint is writing to the database, or was stopped while it did.
-func (s logState) busy() bool { return s.attempted > s.backfill }
+func (s LogState) busy() bool { return s.Attempted > s.Backfill }
 
-// overwriteWatch notices that a database file, or its log, was written to in place by something
+// OverwriteWatch notices that a database file, or its log, was written to in place by something
 // other than the engine. The engine itself sees neither: it goes on with the pages that it has,
 // and acknowledges changes that no reader can find.
 //
 // In WAL mode only a checkpoint writes to the database file, and the WAL-index says when there
 // was one. So a file with another time or size without a checkpoint was overwritten. The log must
 // begin and end as the index says.
-type overwriteWatch struct {
-	read func() (logState, bool)        // the WAL-index
+type OverwriteWatch struct {
+	Read func() (LogState, bool)        // the WAL-index
 	log  func(b []byte, at int64) error // reads from the write-ahead log
-	stat func() (fs.FileInfo, error)    // of the database file
+	Stat func() (fs.FileInfo, error)    // of the database file
 
 	mu    sync.Mutex
 	ended bool
 	known bool // time, size and state belong together
 	time  time.Time
 	size  int64
-	state logState
+	state LogState
 }
 
 // end has later checks find nothing.
-func (w *overwriteWatch) end() {
+func (w *OverwriteWatch) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ended = true
 }
 
-// check returns ErrUnavailable if the file was overwritten, or its log was cut. now and log
+// Check returns ErrUnavailable if the file was overwritten, or its log was cut. now and log
 // describe the two files as they were a moment ago.
-func (w *overwriteWatch) check(name string, now, log fs.FileInfo) error {
+func (w *OverwriteWatch) Check(name string, now, log fs.FileInfo) error {
 	if w == nil {
 		return nil
 	}
@@ -103,7 +103,7 @@ func (w *overwriteWatch) check(name string, now, log fs.FileInfo) error {
 	if w.ended {
 		return nil
 	}
-	state, ok := w.read()
+	state, ok := w.Read()
 	if !ok {
 		return nil // a commit is in progress
 	}
@@ -118,11 +118,11 @@ func (w *overwriteWatch) check(name string, now, log fs.FileInfo) error {
 	}
 	// Another goroutine may have remembered what came after now. What is read in this order holds:
 	// a checkpoint says that it begins before it writes.
-	info, err := w.stat()
+	info, err := w.Stat()
 	if err != nil || w.is(info) {
 		return err
 	}
-	if state, ok := w.read(); !ok || state.checkpointed(w.state) {
+	if state, ok := w.Read(); !ok || state.checkpointed(w.state) {
 		w.known = false // the next check remembers
 		return nil
 	}
@@ -130,12 +130,12 @@ func (w *overwriteWatch) check(name string, now, log fs.FileInfo) error {
 }
 
 // is reports whether the file has the time and the size that are remembered.
-func (w *overwriteWatch) is(info fs.FileInfo) bool {
+func (w *OverwriteWatch) is(info fs.FileInfo) bool {
 	return info.ModTime().Equal(w.time) && info.Size() == w.size
 }
 
 // checkLog returns ErrUnavailable if the log was overwritten.
-func (w *overwriteWatch) checkLog(name string) error {
+func (w *OverwriteWatch) checkLog(name string) error {
 	if w == nil {
 		return nil
 	}
@@ -144,15 +144,15 @@ func (w *overwriteWatch) checkLog(name string) error {
 	if w.ended {
 		return nil
 	}
-	if state, ok := w.read(); ok && !w.logIs(state) {
+	if state, ok := w.Read(); ok && !w.logIs(state) {
 		return overwritten(name)
 	}
 	return nil
 }
 
-// note is called after a commit or a checkpoint, which may have reset the log or copied it into the
+// Note is called after a commit or a checkpoint, which may have reset the log or copied it into the
 // database, so that the next check does not attribute another change to that.
-func (w *overwriteWatch) note() {
+func (w *OverwriteWatch) Note() {
 	if w == nil {
 		return
 	}
@@ -161,18 +161,18 @@ func (w *overwriteWatch) note() {
 	if w.ended {
 		return
 	}
-	if state, ok := w.read(); ok && (!w.known || state.checkpointed(w.state)) {
+	if state, ok := w.Read(); ok && (!w.known || state.checkpointed(w.state)) {
 		_ = w.remember(state) // the next check tries again
 	}
 }
 
 // remember takes the file as it is now, unless a checkpoint is writing to it.
-func (w *overwriteWatch) remember(before logState) error {
-	info, err := w.stat()
+func (w *OverwriteWatch) remember(before LogState) error {
+	info, err := w.Stat()
 	if err != nil {
 		return err
 	}
-	after, ok := w.read()
+	after, ok := w.Read()
 	w.known = ok && !before.busy() && !after.checkpointed(before)
 	w.time, w.size, w.state = info.ModTime(), info.Size(), after
 	return nil
@@ -180,15 +180,15 @@ func (w *overwriteWatch) remember(before logState) error {
 
 // logIs reports whether the log has what the index says. If it does not, but the index has
 // changed meanwhile, another process has written.
-func (w *overwriteWatch) logIs(s logState) bool {
+func (w *OverwriteWatch) logIs(s LogState) bool {
 	if s.frames == 0 || w.logHolds(s) {
 		return true
 	}
-	now, ok := w.read()
+	now, ok := w.Read()
 	return !ok || now.salt != s.salt || now.frames != s.frames
 }
 
-func (w *overwriteWatch) logHolds(s logState) bool {
+func (w *OverwriteWatch) logHolds(s LogState) bool {
 	var header [logHeaderSize]byte
 	var frame [frameHeaderSize]byte
 	last := s.logSize() - frameHeaderSize - s.pageSize

@@ -1,4 +1,4 @@
-package sqlite
+package wal
 
 import (
 	"context"
@@ -12,24 +12,24 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// needsRoom adds to the error of a full disk how much room is needed to make more.
-func (f *file) needsRoom(ctx context.Context, err error) error {
+// AdviseRoom adds to the error of a full disk how much room is needed to make more.
+func (f *File) AdviseRoom(ctx context.Context, err error) error {
 	if !fault.NoSpace(err) {
 		return err
 	}
 	return fmt.Errorf("pruning makes room by itself once there is some for its log: free about %d MiB in %s and run it again: %w",
-		f.roomNeeded(ctx)>>20+1, filepath.Dir(f.path), err)
+		f.roomNeeded(ctx)>>20+1, filepath.Dir(f.Path), err)
 }
 
 // roomNeeded returns by how much the database grows when its log is copied into it.
-func (f *file) roomNeeded(ctx context.Context) (bytes int64) {
-	_ = f.readers.read(context.WithoutCancel(ctx), func(c *db.Conn) error {
+func (f *File) roomNeeded(ctx context.Context) (bytes int64) {
+	_ = f.Readers.Read(context.WithoutCancel(ctx), func(c *db.Conn) error {
 		pages, err := c.Number("page_count")
 		if err != nil {
 			return err
 		}
 		size, err := c.Number("page_size")
-		if info, missing := os.Stat(f.path); err == nil && missing == nil {
+		if info, missing := os.Stat(f.Path); err == nil && missing == nil {
 			bytes = max(0, pages*size-info.Size()+1<<20-1)
 		}
 		return err
@@ -37,11 +37,11 @@ func (f *file) roomNeeded(ctx context.Context) (bytes int64) {
 	return bytes
 }
 
-// relieve copies the log into the database before pruning writes more: later the disk might have no
+// MakeRoom copies the log into the database before pruning writes more: later the disk might have no
 // room for the log, and then for nothing else either.
-func (f *file) relieve(ctx context.Context) error {
-	if err := f.forget(ctx); fault.NoSpace(err) {
-		return f.needsRoom(ctx, fmt.Errorf("%w: %w: the disk is full", myvault.ErrUnavailable, sqlite3.FULL))
+func (f *File) MakeRoom(ctx context.Context) error {
+	if err := f.ScrubNow(ctx); fault.NoSpace(err) {
+		return f.AdviseRoom(ctx, fmt.Errorf("%w: %w: the disk is full", myvault.ErrUnavailable, sqlite3.FULL))
 	}
 	return nil
 }
