@@ -51,15 +51,6 @@ func lastClaim(c *db.Conn) (last claim, err error) {
 	return last, nil
 }
 
-// claim is the entry of a chain that knows the newest one of the other chain.
-type claim struct{ seq, seen uint64 }
-
-func (k *claim) note(e *myvault.Entry) {
-	if e.Seen > k.seen {
-		*k = claim{e.Seq, e.Seen}
-	}
-}
-
 // proveClaims proves that each chain has what the other one knows of it. Both were walked before.
 func (v *verification) proveClaims(ctx context.Context) error {
 	var last uint64

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"math"
 
@@ -10,7 +11,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
 // source reads one chain from its newest entry to its oldest.
@@ -83,10 +84,10 @@ func selection(before uint64, r myvault.TrailFilter) []any {
 }
 
 // pages reads a chain with a query, whose rows scan turns into entries.
-func pages(f *wal.File, query string, scan func(*sqlite3.Stmt) (myvault.Entry, error)) readPage {
+func pages(read reading, query string, scan func(*sqlite3.Stmt) (myvault.Entry, error)) readPage {
 	return func(ctx context.Context, before uint64, r myvault.TrailFilter) (entries []myvault.Entry, next uint64, err error) {
 		rows := 0
-		err = f.Readers.Read(ctx, func(c *db.Conn) error {
+		err = read(ctx, func(c *db.Conn) error {
 			return c.Each(query, func(row *sqlite3.Stmt) error {
 				e, err := scan(row)
 				if err != nil {
@@ -109,4 +110,15 @@ func pages(f *wal.File, query string, scan func(*sqlite3.Stmt) (myvault.Entry, e
 		}
 		return entries, next, err
 	}
+}
+
+var changesPage = `SELECT ` + logColumns + ` FROM log l` + fmt.Sprintf(selects, `coalesce(l.entry_at, l.at)`)
+
+// changesSource reads the chain of changes.
+func changesSource(k *keyring.Ring, read reading) source {
+	scan := func(row *sqlite3.Stmt) (myvault.Entry, error) {
+		r := scanLog(row)
+		return r.entry, r.holds(k)
+	}
+	return source{chain: myvault.ChainChanges, read: pages(read, changesPage, scan)}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync/atomic"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
@@ -15,9 +13,6 @@ const headerWords = 6
 
 // token stands for a state of the file: any commit, of any process, makes another one.
 type token [headerWords]uint64
-
-// maxChanged is how many changes are applied to the cache one by one; more drop all rows.
-const maxChanged = 4096
 
 // freshness keeps a cache from giving what is older than the last commit of any process.
 //
@@ -146,32 +141,6 @@ func (f *freshness) changes(ctx context.Context, v, next *view) (changed []myvau
 		return err
 	})
 	return changed, known, err
-}
-
-// changedSince gives the addresses that the log rows behind position name, and the last
-// position. known is false where they are too many, or the log is not the one it was.
-func changedSince(c *db.Conn, position uint64) (changed []myvault.Address, last uint64, known bool, err error) {
-	n := 0
-	err = c.Each(`SELECT seq, project, path FROM log WHERE seq >= ?1 ORDER BY seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
-		n++
-		last = uint64(row.ColumnInt64(0))
-		switch {
-		case n == 1:
-			known = last == position
-		case known:
-			changed = append(changed, myvault.Address{Project: row.ColumnText(1), Path: row.ColumnText(2)})
-		}
-		return nil
-	}, position, maxChanged+2)
-	return changed, last, known && n < maxChanged+2, err
-}
-
-func lastChange(c *db.Conn) (seq uint64, err error) {
-	err = c.Each(`SELECT seq FROM log ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
-		seq = uint64(row.ColumnInt64(0))
-		return nil
-	})
-	return seq, err
 }
 
 // begun is told that a transaction of the writer has begun: nobody else commits until it ends. rows

@@ -132,19 +132,6 @@ func writeHead(k *keyring.Ring, c *db.Conn, h head, isNew bool) error {
 	})
 }
 
-// projectRow gives what the stamp of a row of the project table covers.
-func projectRow(k *keyring.Ring, p myvault.Project) []byte {
-	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
-	encode.Short(b, []byte("project"))
-	encode.Short(b, k.Vault)
-	encode.Text(b, p.Name)
-	encode.Text(b, p.Description)
-	b.AddUint8(flag(p.Default))
-	encode.Time(b, p.At)
-	encode.Text(b, p.By)
-	return encode.Bytes(b)
-}
-
 func flag(b bool) uint8 {
 	if b {
 		return 1

@@ -21,9 +21,6 @@ func (s *Store) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvau
 	return s.list(ctx, r, s.file.Readers.Read)
 }
 
-// reading runs a function on a connection for reading.
-type reading func(context.Context, func(*db.Conn) error) error
-
 func (s *Store) list(ctx context.Context, r myvault.ListOptions, read reading) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		for _, run := range runsOf(r.Prefix) {

@@ -1,21 +1,15 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/ncruces/go-sqlite3"
-	"golang.org/x/crypto/cryptobyte"
 
-	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
@@ -196,44 +190,4 @@ func (s *Store) deleteKeys(ctx context.Context, before uint32) (deleted uint64, 
 		return err
 	}})
 	return deleted, err
-}
-
-// resealRow gives what the stamp of a row of the table reseal covers.
-func resealRow(k *keyring.Ring, r *logRow, digest []byte, epoch uint32) []byte {
-	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
-	encode.Short(b, []byte("reseal"))
-	encode.Short(b, k.Vault)
-	b.AddUint64(r.entry.Seq)
-	encode.Text(b, r.entry.Address.Project)
-	encode.Text(b, r.entry.Address.Path)
-	b.AddUint64(uint64(r.entry.Version))
-	encode.Short(b, r.digest)
-	encode.Short(b, digest)
-	b.AddUint32(epoch)
-	return encode.Bytes(b)
-}
-
-// authentic proves that the record of a log row is the one that was written with it, or
-// what it was sealed anew as.
-func checkRecord(k *keyring.Ring, c *db.Conn, r *logRow, sealed []byte) error {
-	digest := sha256.Sum256(sealed)
-	if bytes.Equal(digest[:], r.digest) {
-		return nil
-	}
-	epoch, err := crypto.RecordEpoch(sealed)
-	holds := false
-	if err == nil {
-		err = c.Each(`SELECT digest, mac FROM reseal WHERE seq = ?1`, func(row *sqlite3.Stmt) error {
-			holds = bytes.Equal(row.ColumnRawBlob(0), digest[:]) &&
-				k.Stamp.Holds(resealRow(k, r, digest[:], epoch), row.ColumnRawBlob(1))
-			return nil
-		}, r.entry.Seq)
-	}
-	if err != nil && !errors.Is(err, crypto.ErrOpen) {
-		return err
-	}
-	if !holds {
-		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: r.entry.Seq, Reason: "its record is not the one that was written"}
-	}
-	return nil
 }

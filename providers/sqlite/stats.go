@@ -72,7 +72,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 
 // newest gives the sequence of the newest entry.
 func (t *Trail) newest(ctx context.Context) (uint64, error) {
-	head, err := readChainHead(t.file, ctx, accessHead)
+	head, err := readChainHead(ctx, t.file.Readers.Snapshot, accessHead)
 	return head.Seq, err
 }
 

@@ -3,37 +3,8 @@ package sqlite
 import (
 	"bytes"
 
-	"github.com/ncruces/go-sqlite3"
-
-	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
-
-// tip is the end of the log, and the data key in force.
-type tip struct {
-	seq    uint64
-	mac    []byte
-	epoch  uint32
-	first  uint64 // the log row with which the epoch began
-	sealer *crypto.Sealer
-	seen   uint64 // the newest access entry that the last row knows of
-}
-
-// read reads the tip as it is in the file now.
-func (t *tip) read(c *db.Conn) error {
-	*t = tip{mac: crypto.Genesis()}
-	err := c.Each(`SELECT seq, mac, coalesce(seen, 0) FROM log ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
-		t.seq, t.mac, t.seen = uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil), uint64(row.ColumnInt64(2))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return c.Each(`SELECT epoch, first FROM epoch ORDER BY epoch DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
-		t.epoch, t.first = uint32(row.ColumnInt64(0)), uint64(row.ColumnInt64(1))
-		return nil
-	})
-}
 
 // begin reads the tip anew where somebody else may have written, and starts an epoch where
 // the present one is used up.

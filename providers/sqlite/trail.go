@@ -12,7 +12,6 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
@@ -70,12 +69,6 @@ type Trail struct {
 }
 
 var _ myvault.Auditor = (*Trail)(nil)
-
-// link is the newest entry of the chain.
-type link struct {
-	seq uint64
-	mac []byte
-}
 
 // OpenTrail opens the trail in dir, and makes it where there is none, for a provider that
 // is no trail itself. It asks, checks and refuses as [Open] does.
@@ -225,14 +218,6 @@ func (t *Trail) flush(c *db.Conn) error {
 	return err
 }
 
-// holds proves that the entry of an access chain is what the chain has.
-func checkEntry(k *keyring.Ring, e *myvault.Entry) error {
-	if !k.Chain.Holds(e.Prev, encode.Bytes(canonical(k.Vault, e)), e.MAC) {
-		return &fault.BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "its MAC does not fit"}
-	}
-	return nil
-}
-
 // Entries implements [myvault.Trail]. It reads pages and holds nothing between them.
 // ErrTampered, by a [*BadEntry], at an entry that does not authenticate.
 func (t *Trail) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
@@ -241,7 +226,7 @@ func (t *Trail) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[my
 
 // Heads implements [myvault.Auditor].
 func (t *Trail) Heads(ctx context.Context) ([]myvault.Head, error) {
-	h, err := readChainHead(t.file, ctx, accessHead)
+	h, err := readChainHead(ctx, t.file.Readers.Snapshot, accessHead)
 	if err != nil {
 		return nil, err
 	}

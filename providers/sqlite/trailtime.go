@@ -201,7 +201,7 @@ func (w *clockWatch) look(head myvault.Head, wall time.Time, elapsed time.Durati
 // age removes what is older than the limit, and records what the clock did. Neither is done behind
 // a failure: the next look tries again.
 func (t *Trail) age(ctx context.Context, w *clockWatch, wall time.Time, elapsed time.Duration) {
-	head, err := readChainHead(t.file, ctx, accessHead)
+	head, err := readChainHead(ctx, t.file.Readers.Snapshot, accessHead)
 	if err != nil || head.Seq == 0 {
 		return
 	}

@@ -1,0 +1,75 @@
+package sqlite
+
+import (
+	"strings"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/ncruces/go-sqlite3"
+	"golang.org/x/crypto/cryptobyte"
+)
+
+const projectColumns = `name, description, is_default, at, author, mac`
+
+// scanProject reads a row of projectColumns and proves its stamp.
+func scanProject(k *keyring.Ring, row *sqlite3.Stmt) (myvault.Project, error) {
+	p := myvault.Project{
+		Name: row.ColumnText(0), Description: row.ColumnText(1), Default: row.ColumnInt64(2) != 0,
+		At: db.TimeAt(row, 3), By: row.ColumnText(4),
+	}
+	if n := row.ColumnInt64(2); n != int64(flag(p.Default)) || !k.Stamp.Holds(projectRow(k, p), row.ColumnRawBlob(5)) {
+		return myvault.Project{}, fault.Tampered("a row of the table project")
+	}
+	return p, nil
+}
+
+func writeProject(k *keyring.Ring, c *db.Conn, p myvault.Project) error {
+	return c.Run(`INSERT INTO project(name, description, is_default, at, author, mac) VALUES(?1, ?2, ?3, ?4, ?5, ?6)
+		ON CONFLICT(name) DO UPDATE SET description = ?2, is_default = ?3, at = ?4, author = ?5, mac = ?6`,
+		p.Name, p.Description, p.Default, p.At.UnixMicro(), p.By, k.Stamp.Sum(projectRow(k, p)))
+}
+
+// projects reads those rows of the register that the condition selects, by name. Rows that do
+// not stand in that order are no rows of this program.
+func readProjects(k *keyring.Ring, c *db.Conn, condition string, args ...any) (projects []myvault.Project, err error) {
+	err = c.Each(`SELECT `+projectColumns+` FROM project WHERE `+condition, func(row *sqlite3.Stmt) error {
+		p, err := scanProject(k, row)
+		if n := len(projects); err == nil && n > 0 && p.Name <= projects[n-1].Name {
+			err = fault.Tampered("the order of the table project")
+		}
+		projects = append(projects, p)
+		return err
+	}, args...)
+	return projects, err
+}
+
+// project gives the registered project of that name; found is false where there is none.
+func readProject(k *keyring.Ring, c *db.Conn, name string) (p myvault.Project, found bool, err error) {
+	projects, err := readProjects(k, c, `name = ?1`, name)
+	if err != nil || len(projects) == 0 {
+		return p, false, err
+	}
+	if projects[0].Name != name {
+		return p, false, fault.Tampered("the order of the table project")
+	}
+	return projects[0], true, nil
+}
+
+// reserved reports whether the project is the vault's own; such are never registered.
+func reserved(name string) bool { return strings.HasPrefix(name, ".") }
+
+// projectRow gives what the stamp of a row of the project table covers.
+func projectRow(k *keyring.Ring, p myvault.Project) []byte {
+	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
+	encode.Short(b, []byte("project"))
+	encode.Short(b, k.Vault)
+	encode.Text(b, p.Name)
+	encode.Text(b, p.Description)
+	b.AddUint8(flag(p.Default))
+	encode.Time(b, p.At)
+	encode.Text(b, p.By)
+	return encode.Bytes(b)
+}
