@@ -71,11 +71,11 @@ func (tx *transaction) one(c myvault.Change, r *logRow) (myvault.Info, error) {
 	case myvault.OpDestroy:
 		return tx.destroy(c, r)
 	case myvault.OpPutProject:
-		return r.project(), tx.putProject(c, r)
+		return projectInfo(r), tx.putProject(c, r)
 	case myvault.OpDefaultProject:
-		return r.project(), tx.defaultProject(c.Project.Name, r)
+		return projectInfo(r), tx.defaultProject(c.Project.Name, r)
 	case myvault.OpDeleteProject:
-		return r.project(), tx.deleteProject(c.Project.Name, r)
+		return projectInfo(r), tx.deleteProject(c.Project.Name, r)
 	}
 	return myvault.Info{}, fmt.Errorf("%w change: there is no %v", myvault.ErrInvalid, c.Op)
 }
@@ -97,7 +97,7 @@ func (tx *transaction) row(i int, c myvault.Change) *logRow {
 }
 
 // project is what Apply gives for a change of a project.
-func (r *logRow) project() myvault.Info {
+func projectInfo(r *logRow) myvault.Info {
 	return myvault.Info{Address: myvault.Address{Project: r.entry.Address.Project}}
 }
 

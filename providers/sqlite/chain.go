@@ -115,3 +115,12 @@ func (k *claim) note(e *myvault.Entry) {
 
 // reading runs a function on a connection for reading.
 type reading func(context.Context, func(*db.Conn) error) error
+
+// followed gives the link after l, if e is that one.
+func (l link) followed(e *myvault.Entry, k *keyring.Ring) (link, error) {
+	if e.Seq != l.seq+1 {
+		return l, &fault.BadEntry{Chain: myvault.ChainAccess, Seq: l.seq + 1, Reason: "it is missing"}
+	}
+	e.Prev = l.mac
+	return link{e.Seq, e.MAC}, checkEntry(k, e)
+}

@@ -258,7 +258,7 @@ func (s *Store) WriterRuns(sql string) error {
 // KnownHeadsSum gives what KnownHeads counts, counted again.
 func (s *Store) KnownHeadsSum() (bytes int) {
 	for _, h := range s.known.heads {
-		bytes += h.size()
+		bytes += headBytes(h)
 	}
 	return bytes
 }

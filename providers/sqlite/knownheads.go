@@ -26,7 +26,7 @@ const (
 )
 
 // size is what a known head takes, in bytes.
-func (h *head) size() int { return headSize + len(h.Project) + len(h.Path) + len(h.By) }
+func headBytes(h *head) int { return headSize + len(h.Project) + len(h.Path) + len(h.By) }
 
 // get gives the head of an address, if it is known.
 func (k *knownHeads) get(addr myvault.Address) (head, bool) {
@@ -40,15 +40,15 @@ func (k *knownHeads) get(addr myvault.Address) (head, bool) {
 func (k *knownHeads) put(h head) {
 	old := k.heads[h.Address]
 	if old == nil {
-		if k.bytes += h.size(); k.bytes > headsBytes || k.heads == nil {
-			k.heads, k.bytes = map[myvault.Address]*head{}, h.size()
+		if k.bytes += headBytes(&h); k.bytes > headsBytes || k.heads == nil {
+			k.heads, k.bytes = map[myvault.Address]*head{}, headBytes(&h)
 		}
 		// The caller's texts may be parts of larger ones.
 		h.Project, h.Path, h.By = strings.Clone(h.Project), strings.Clone(h.Path), strings.Clone(h.By)
 		kept := h // the address of h itself would have every call allocate one
 		k.heads[kept.Address] = &kept
 	} else {
-		k.bytes += h.size() - old.size()
+		k.bytes += headBytes(&h) - headBytes(old)
 		h.Address = old.Address
 		if h.By == old.By {
 			h.By = old.By
@@ -67,7 +67,7 @@ func (k *knownHeads) save() { k.touched = k.touched[:0] }
 func (k *knownHeads) restore() {
 	for _, addr := range k.touched {
 		if h := k.heads[addr]; h != nil {
-			k.bytes -= h.size()
+			k.bytes -= headBytes(h)
 			delete(k.heads, addr)
 		}
 	}

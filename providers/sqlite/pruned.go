@@ -74,15 +74,6 @@ func prunedUpTo(c *db.Conn) (uint64, error) {
 	return uint64(seq), err
 }
 
-// followed gives the link after l, if e is that one.
-func (l link) followed(e *myvault.Entry, k *keyring.Ring) (link, error) {
-	if e.Seq != l.seq+1 {
-		return l, &fault.BadEntry{Chain: myvault.ChainAccess, Seq: l.seq + 1, Reason: "it is missing"}
-	}
-	e.Prev = l.mac
-	return link{e.Seq, e.MAC}, checkEntry(k, e)
-}
-
 // prunedRow gives what the stamp of a row of the table pruned covers.
 func prunedRow(k *keyring.Ring, seq uint64, mac []byte, at time.Time) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 128))
