@@ -13,6 +13,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // errStop ends the reading of rows.
@@ -51,8 +52,8 @@ func readBatch(c *db.Conn, sql string, args ...any) (r batchRow, found bool, err
 }
 
 // source reads the chain of accesses.
-func (t *Trail) source() source {
-	return source{chain: myvault.ChainAccess, read: func(ctx context.Context, before uint64, r myvault.TrailFilter) ([]myvault.Entry, uint64, error) {
+func (t *Trail) source() ledger.Source {
+	return ledger.Source{Chain: myvault.ChainAccess, Read: func(ctx context.Context, before uint64, r myvault.TrailFilter) ([]myvault.Entry, uint64, error) {
 		p := batchPage{keys: t.file.Keys, selected: r, before: before, next: before}
 		err := t.file.Readers.Read(ctx, p.read)
 		if p.rows == 0 {
@@ -80,7 +81,7 @@ func (p *batchPage) read(c *db.Conn) error {
 			return err
 		}
 		return p.take(c, r)
-	}, p.before, page)
+	}, p.before, ledger.PageRows)
 	if errors.Is(err, errStop) {
 		err = nil
 	}
@@ -107,7 +108,7 @@ func (p *batchPage) take(c *db.Conn, r batchRow) error {
 				return err
 			}
 		}
-		if err := checkEntry(p.keys, &e); err != nil {
+		if err := ledger.CheckEntry(p.keys, &e); err != nil {
 			return err
 		}
 		if !p.selected.Contains(e) {
@@ -116,7 +117,7 @@ func (p *batchPage) take(c *db.Conn, r batchRow) error {
 		e.Prev, e.MAC = bytes.Clone(e.Prev), bytes.Clone(e.MAC)
 		p.entries = append(p.entries, e)
 	}
-	if len(p.entries) >= page {
+	if len(p.entries) >= ledger.PageRows {
 		return errStop
 	}
 	return nil
@@ -166,28 +167,28 @@ func accessHead(c *db.Conn) (myvault.Head, error) {
 }
 
 // lastAccess gives the link behind which the chain goes on.
-func lastAccess(c *db.Conn) (link, error) {
+func lastAccess(c *db.Conn) (ledger.Link, error) {
 	h, err := accessHead(c)
-	return link{h.Seq, h.MAC}, err
+	return ledger.Link{Seq: h.Seq, MAC: h.MAC}, err
 }
 
 // walk goes along the chain from its oldest entry to its newest, in steps.
 type walk struct {
-	end link  // the last entry that was proved
-	row int64 // the key of the row of batch it stands in, or below which none is left
-	in  bool  // it stands in one
+	end ledger.Link // the last entry that was proved
+	row int64       // the key of the row of batch it stands in, or below which none is left
+	in  bool        // it stands in one
 }
 
 // behind has the walk go on behind what was pruned meanwhile. The batch that the last pruned entry
 // stood in has got a new key.
-func (w *walk) behind(pruned link) {
-	if int64(pruned.seq) >= w.row {
-		w.row = int64(pruned.seq)
-		if w.in && pruned.seq < w.end.seq {
+func (w *walk) behind(pruned ledger.Link) {
+	if int64(pruned.Seq) >= w.row {
+		w.row = int64(pruned.Seq)
+		if w.in && pruned.Seq < w.end.Seq {
 			w.row++
 		}
 	}
-	if pruned.seq > w.end.seq {
+	if pruned.Seq > w.end.Seq {
 		w.end = pruned
 	}
 }
@@ -199,7 +200,7 @@ func (w *walk) step(c *db.Conn, entry func(e *myvault.Entry) error) (more bool, 
 	err = c.Each(`SELECT seq, body FROM batch WHERE seq > ?1 ORDER BY seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
 		rows++
 		return w.batch(row, entry)
-	}, w.row, page)
+	}, w.row, ledger.PageRows)
 	if errors.Is(err, errStop) {
 		err = nil
 	}

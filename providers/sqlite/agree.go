@@ -7,6 +7,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
@@ -17,11 +18,11 @@ import (
 // agree proves, when a store is opened, that neither file is older than the other. Others may be
 // writing: an entry knows of earlier entries only, so the other chain is read after it.
 func (s *Store) agree() error {
-	if known, end := s.knownEntry(), s.trail.found.seq; known > end {
+	if known, end := s.knownEntry(), s.trail.found.Seq; known > end {
 		return older(schema.AccessFile.Name, known, end)
 	}
-	last, err := lastChange(s.file.Anchor)
-	if seen := s.trail.found.seen; err == nil && seen > last {
+	last, err := ledger.LastChange(s.file.Anchor)
+	if seen := s.trail.found.Seen; err == nil && seen > last {
 		err = older(schema.VaultFile.Name, seen, last)
 	}
 	return err
@@ -29,10 +30,10 @@ func (s *Store) agree() error {
 
 // knownEntry returns the newest access entry that the end of the log knows.
 func (s *Store) knownEntry() uint64 {
-	if s.tip.seq <= s.pairedSince {
+	if s.tip.Seq <= s.pairedSince {
 		return 0 // it knows an entry of the access.db that was there before
 	}
-	return s.tip.seen
+	return s.tip.Seen
 }
 
 func older(name string, known, last uint64) error {
@@ -40,13 +41,13 @@ func older(name string, known, last uint64) error {
 }
 
 // lastClaim returns the last entry, and the newest change that those committed with it have seen.
-func lastClaim(c *db.Conn) (last claim, err error) {
+func lastClaim(c *db.Conn) (last ledger.Claim, err error) {
 	r, _, err := readBatch(c, `SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
 	if err != nil {
 		return last, err
 	}
 	for i := range r.entries {
-		last = claim{r.entries[i].Seq, max(last.seen, r.entries[i].Seen)}
+		last = ledger.Claim{Seq: r.entries[i].Seq, Seen: max(last.Seen, r.entries[i].Seen)}
 	}
 	return last, nil
 }
@@ -55,22 +56,22 @@ func lastClaim(c *db.Conn) (last claim, err error) {
 func (v *verification) proveClaims(ctx context.Context) error {
 	var last uint64
 	err := v.file.Readers.Read(ctx, func(c *db.Conn) (err error) {
-		last, err = lastChange(c)
+		last, err = ledger.LastChange(c)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if v.accessClaim.seen > last {
+	if v.accessClaim.Seen > last {
 		return unknownClaim(myvault.ChainAccess, v.accessClaim, myvault.ChainChanges, last)
 	}
-	if v.changeClaim.seen > v.accessEnd {
+	if v.changeClaim.Seen > v.accessEnd {
 		return unknownClaim(myvault.ChainChanges, v.changeClaim, myvault.ChainAccess, v.accessEnd)
 	}
 	return nil
 }
 
-func unknownClaim(chain string, k claim, other string, last uint64) error {
-	return &fault.BadEntry{Chain: chain, Seq: k.seq,
-		Reason: fmt.Sprintf("it knows entry %d of the chain of %s, which ends at %d", k.seen, other, last)}
+func unknownClaim(chain string, k ledger.Claim, other string, last uint64) error {
+	return &fault.BadEntry{Chain: chain, Seq: k.Seq,
+		Reason: fmt.Sprintf("it knows entry %d of the chain of %s, which ends at %d", k.Seen, other, last)}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
@@ -43,12 +44,12 @@ type transaction struct {
 }
 
 func (s *Store) apply(c *db.Conn, commit myvault.Commit) ([]myvault.Info, error) {
-	commit.At = instant(commit.At)
-	commit.By = bounded(commit.By, maxField)
+	commit.At = ledger.StoredTime(commit.At)
+	commit.By = ledger.Sanitize(commit.By, ledger.MaxField)
 	tx := &transaction{Store: s, c: c, commit: commit}
 	infos := make([]myvault.Info, 0, len(commit.Changes))
 	for i, change := range commit.Changes {
-		if len(change.Address.Project) > maxProject || len(change.Address.Path) > maxPath {
+		if len(change.Address.Project) > ledger.MaxProject || len(change.Address.Path) > ledger.MaxPath {
 			return nil, commit.Refused(i, fmt.Errorf("%w address: it is too long", myvault.ErrInvalid))
 		}
 		info, err := tx.one(change, tx.row(i, change))
@@ -60,7 +61,7 @@ func (s *Store) apply(c *db.Conn, commit myvault.Commit) ([]myvault.Info, error)
 	return infos, nil
 }
 
-func (tx *transaction) one(c myvault.Change, r *logRow) (myvault.Info, error) {
+func (tx *transaction) one(c myvault.Change, r *ledger.LogRow) (myvault.Info, error) {
 	switch c.Op {
 	case myvault.OpPut:
 		return tx.put(c, r)
@@ -82,7 +83,7 @@ func (tx *transaction) one(c myvault.Change, r *logRow) (myvault.Info, error) {
 
 // row starts the log row of a change from its entry, or from the commit where it has none. It
 // is there until the next one.
-func (tx *transaction) row(i int, c myvault.Change) *logRow {
+func (tx *transaction) row(i int, c myvault.Change) *ledger.LogRow {
 	e := myvault.Entry{Service: tx.commit.By, Action: c.Op.String(), At: tx.commit.At}
 	if len(tx.commit.Entries) != 0 {
 		e = tx.commit.Entries[i]
@@ -92,33 +93,33 @@ func (tx *transaction) row(i int, c myvault.Change) *logRow {
 		e.Address = myvault.Address{Project: c.Project.Name}
 	}
 	e.Seen = max(tx.knownEntry(), tx.trail.syncer.Synced.Load())
-	tx.logRow = logRow{entry: normal(e, myvault.ChainChanges), op: c.Op, at: tx.commit.At, author: tx.commit.By}
+	tx.logRow = ledger.LogRow{Entry: ledger.Normalize(e, myvault.ChainChanges), Op: c.Op, At: tx.commit.At, Author: tx.commit.By}
 	return &tx.logRow
 }
 
 // project is what Apply gives for a change of a project.
-func projectInfo(r *logRow) myvault.Info {
-	return myvault.Info{Address: myvault.Address{Project: r.entry.Address.Project}}
+func projectInfo(r *ledger.LogRow) myvault.Info {
+	return myvault.Info{Address: myvault.Address{Project: r.Entry.Address.Project}}
 }
 
 // write appends the row, whose version is that of h, and moves the head to it.
-func (tx *transaction) write(r *logRow, h head) error {
-	r.prev = h.seq
+func (tx *transaction) write(r *ledger.LogRow, h ledger.Head) error {
+	r.Prev = h.Seq
 	if err := tx.append(tx.c, r); err != nil {
 		return err
 	}
-	h.seq = r.entry.Seq
-	if r.op == myvault.OpPut {
-		h.valueSeq = h.seq
+	h.Seq = r.Entry.Seq
+	if r.Op == myvault.OpPut {
+		h.ValueSeq = h.Seq
 	}
-	if err := writeHead(tx.file.Keys, tx.c, h, r.prev == 0); err != nil {
+	if err := ledger.WriteHead(tx.file.Keys, tx.c, h, r.Prev == 0); err != nil {
 		return err
 	}
 	tx.known.put(h)
 	return nil
 }
 
-func (tx *transaction) put(c myvault.Change, r *logRow) (myvault.Info, error) {
+func (tx *transaction) put(c myvault.Change, r *ledger.LogRow) (myvault.Info, error) {
 	if err := c.Value.Validate(); err != nil {
 		return myvault.Info{}, err
 	}
@@ -133,17 +134,17 @@ func (tx *transaction) put(c myvault.Change, r *logRow) (myvault.Info, error) {
 		return myvault.Info{}, err
 	}
 	h.Info = myvault.Info{
-		Address: c.Address, Version: h.Version + 1, State: myvault.Live, At: r.at, By: r.author,
-		Expires: zeroAsNone(c.Expires), RotateAfter: zeroAsNone(c.RotateAfter),
+		Address: c.Address, Version: h.Version + 1, State: myvault.Live, At: r.At, By: r.Author,
+		Expires: ledger.StoredOptional(c.Expires), RotateAfter: ledger.StoredOptional(c.RotateAfter),
 	}
-	r.entry.Version, r.expires, r.rotateAfter = h.Version, h.Expires, h.RotateAfter
+	r.Entry.Version, r.Expires, r.RotateAfter = h.Version, h.Expires, h.RotateAfter
 	value := c.Value.RevealBytes()
-	r.seal(tx.tip.sealer.Seal(nil, keyring.Place(c.Address, h.Version), value))
+	r.Seal(tx.tip.Sealer.Seal(nil, keyring.Place(c.Address, h.Version), value))
 	clear(value)
 	return h.Info, tx.write(r, h)
 }
 
-func (tx *transaction) delete(c myvault.Change, r *logRow) (myvault.Info, error) {
+func (tx *transaction) delete(c myvault.Change, r *ledger.LogRow) (myvault.Info, error) {
 	h, err := tx.head(c.Address)
 	if err != nil {
 		return myvault.Info{}, err
@@ -155,11 +156,11 @@ func (tx *transaction) delete(c myvault.Change, r *logRow) (myvault.Info, error)
 		return myvault.Info{}, myvault.ErrNotFound
 	}
 	h.State = myvault.Deleted
-	r.entry.Version = h.Version
+	r.Entry.Version = h.Version
 	return h.Info, tx.write(r, h)
 }
 
-func (tx *transaction) undelete(c myvault.Change, r *logRow) (myvault.Info, error) {
+func (tx *transaction) undelete(c myvault.Change, r *ledger.LogRow) (myvault.Info, error) {
 	h, err := tx.head(c.Address)
 	switch {
 	case err != nil:
@@ -176,6 +177,6 @@ func (tx *transaction) undelete(c myvault.Change, r *logRow) (myvault.Info, erro
 		return myvault.Info{}, err
 	}
 	h.State = myvault.Live
-	r.entry.Version = h.Version
+	r.Entry.Version = h.Version
 	return h.Info, tx.write(r, h)
 }

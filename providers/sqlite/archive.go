@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 var (
@@ -20,8 +21,8 @@ var (
 // holds the values of one page at most, and ends a page early after 1 MiB of them.
 func (s *Store) History(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Secret, error] {
 	return func(yield func(myvault.Secret, error) bool) {
-		p, newest := &past{addr: addr}, uint64(0)
-		for started := false; !started || p.next != 0; started = true {
+		p, newest := &ledger.History{Address: addr}, uint64(0)
+		for started := false; !started || p.Next != 0; started = true {
 			secrets, err := s.historyPage(ctx, p, &newest)
 			for _, secret := range secrets {
 				if !yield(secret, nil) {
@@ -40,17 +41,17 @@ func (s *Store) History(ctx context.Context, addr myvault.Address) iter.Seq2[myv
 const maxPageValues = 1 << 20
 
 // historyPage reads some versions on; newest is the log row at which the walk began, or 0.
-func (s *Store) historyPage(ctx context.Context, p *past, newest *uint64) (secrets []myvault.Secret, err error) {
+func (s *Store) historyPage(ctx context.Context, p *ledger.History, newest *uint64) (secrets []myvault.Secret, err error) {
 	size := 0
 	err = s.file.Readers.Snapshot(ctx, func(c *db.Conn) error {
 		if *newest == 0 {
 			if err := s.toEnd(c, p); err != nil {
 				return err
 			}
-			*newest = p.next
+			*newest = p.Next
 		}
-		for n := 0; n < page && size < maxPageValues && p.next != 0; n++ {
-			v, found, err := p.step(c, s.file.Keys)
+		for n := 0; n < ledger.PageRows && size < maxPageValues && p.Next != 0; n++ {
+			v, found, err := p.Step(c, s.file.Keys)
 			if err != nil {
 				return err
 			}
@@ -71,24 +72,24 @@ func (s *Store) historyPage(ctx context.Context, p *past, newest *uint64) (secre
 
 // archived reads the value of a version, deleted or not. One that is gone was destroyed behind
 // the walk, if the history has grown since it began.
-func (s *Store) archived(c *db.Conn, v version, newest uint64) (myvault.Secret, error) {
+func (s *Store) archived(c *db.Conn, v ledger.VersionRow, newest uint64) (myvault.Secret, error) {
 	secret := myvault.Secret{Info: v.Info}
 	if v.State == myvault.Destroyed {
 		return secret, nil
 	}
-	if !v.hasRecord {
-		now := &past{addr: v.Address}
+	if !v.HasRecord {
+		now := &ledger.History{Address: v.Address}
 		if err := s.toEnd(c, now); err != nil {
 			return secret, err
 		}
-		if now.next != newest {
+		if now.Next != newest {
 			return secret, fmt.Errorf("%w: the history changed while it was read; read it again", myvault.ErrUnavailable)
 		}
 	}
 	err := c.Each(`SELECT sealed FROM log WHERE seq = ?1`, func(row *sqlite3.Stmt) (err error) {
-		secret.Value, err = s.value(c, v.Info, v.seq, row.ColumnRawBlob(0))
+		secret.Value, err = s.value(c, v.Info, v.Seq, row.ColumnRawBlob(0))
 		return err
-	}, v.seq)
+	}, v.Seq)
 	return secret, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // Record implements [myvault.Trail]: the entries go to the chain of access entries, and
@@ -20,12 +21,12 @@ func (s *Store) Record(ctx context.Context, entries ...myvault.Entry) error {
 
 // Entries implements [myvault.Trail]: both chains merged. See [Trail.Entries].
 func (s *Store) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
-	return merged(ctx, r, changesSource(s.file.Keys, s.file.Readers.Read), s.trail.source())
+	return ledger.Merge(ctx, r, ledger.ChangesSource(s.file.Keys, s.file.Readers.Read), s.trail.source())
 }
 
 // Heads implements [myvault.Auditor]: that of the changes, then that of the accesses.
 func (s *Store) Heads(ctx context.Context) ([]myvault.Head, error) {
-	changes, err := readChainHead(ctx, s.file.Readers.Snapshot, changesHead)
+	changes, err := ledger.ReadChainHead(ctx, s.file.Readers.Snapshot, ledger.ChangesHead)
 	if err != nil {
 		return nil, err
 	}

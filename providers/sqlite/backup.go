@@ -17,6 +17,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
@@ -125,7 +126,7 @@ func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
 
 func (shot *snapshot) begin(s *Store) (err error) {
 	shot.heads, shot.size = nil, 0
-	for i, head := range []func(*db.Conn) (myvault.Head, error){changesHead, accessHead} {
+	for i, head := range []func(*db.Conn) (myvault.Head, error){ledger.ChangesHead, accessHead} {
 		c := shot.conns[i]
 		if err := errors.Join(c.Rollback(), c.Run(`BEGIN DEFERRED`)); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // defaultCacheBytes keeps the rows of some 30,000 secrets of 64 bytes. The garbage
@@ -23,11 +24,11 @@ const (
 // read, and the sealed record of its current version, never the value. A row is not
 // changed once it is in the cache.
 type row struct {
-	head                  // of no state where the address never had a version
-	sealed []byte         // nil where the address is not live
-	sealer *crypto.Sealer // opens sealed; the epoch's key may leave the file meanwhile
-	hash   uint64
-	used   atomic.Bool // since the hand passed by
+	ledger.Head                // of no state where the address never had a version
+	sealed      []byte         // nil where the address is not live
+	sealer      *crypto.Sealer // opens sealed; the epoch's key may leave the file meanwhile
+	hash        uint64
+	used        atomic.Bool // since the hand passed by
 }
 
 func (r *row) size() int64 {
@@ -40,7 +41,7 @@ func (r *row) complete() bool { return r.State != myvault.Live || r.sealed != ni
 // secret answers a read of a version, or of the current one for 0. known is false where
 // the row cannot tell: an earlier version, or a record that does not open.
 func (r *row) secret(wanted myvault.Version) (secret myvault.Secret, known bool, err error) {
-	if err := r.hides(wanted); err != nil {
+	if err := r.Hides(wanted); err != nil {
 		return secret, true, err
 	}
 	switch {

@@ -11,6 +11,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
@@ -40,14 +41,14 @@ func (t *Trail) Verify(ctx context.Context, earlier ...myvault.Head) (Report, er
 
 // accesses proves the chain of accesses, from where it was pruned.
 func (v *verification) accesses(ctx context.Context) error {
-	w := walk{end: link{mac: crypto.Genesis()}}
+	w := walk{end: ledger.Link{MAC: crypto.Genesis()}}
 	for more := true; more; {
 		var err error
 		if more, err = v.someAccesses(ctx, &w); err != nil {
 			return err
 		}
 	}
-	v.report.Pruned, v.accessEnd = v.pruned.seq, w.end.seq
+	v.report.Pruned, v.accessEnd = v.pruned.Seq, w.end.Seq
 	return nil
 }
 
@@ -58,14 +59,14 @@ func (v *verification) someAccesses(ctx context.Context, w *walk) (more bool, er
 		if v.pruned, err = readPruned(v.access, c); err != nil {
 			return err
 		}
-		if err = checkPruned(c, v.pruned.seq); err != nil {
+		if err = checkPruned(c, v.pruned.Seq); err != nil {
 			return err
 		}
 		w.behind(v.pruned)
 		more, err = w.step(c, func(e *myvault.Entry) (err error) {
-			if w.end, err = w.end.followed(e, v.access); err == nil {
+			if w.end, err = w.end.Follow(e, v.access); err == nil {
 				v.report.Accesses++
-				v.accessClaim.note(e)
+				v.accessClaim.Note(e)
 			}
 			return err
 		})
@@ -97,7 +98,7 @@ func (v *verification) compareWith(ctx context.Context, earlier []myvault.Head) 
 	compared = map[string]bool{}
 	for _, h := range earlier {
 		// The link at which the chain was pruned is still known, those before it are not.
-		if h.Chain == myvault.ChainAccess && h.Seq != 0 && h.Seq < v.pruned.seq {
+		if h.Chain == myvault.ChainAccess && h.Seq != 0 && h.Seq < v.pruned.Seq {
 			v.report.NotComparable = append(v.report.NotComparable, h)
 			continue
 		}
@@ -140,7 +141,7 @@ func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool
 		return err
 	})
 	switch {
-	case err != nil || mac == nil && h.Chain == myvault.ChainAccess && h.Seq < v.pruned.seq:
+	case err != nil || mac == nil && h.Chain == myvault.ChainAccess && h.Seq < v.pruned.Seq:
 		return false, err
 	case mac == nil:
 		return false, &fault.BadEntry{Chain: h.Chain, Seq: h.Seq, Reason: "the chain was cut short before it"}

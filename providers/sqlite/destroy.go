@@ -5,32 +5,33 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // destroy removes the records of the versions named, or of all where none is. Its log row
 // names them all, whether they were destroyed before or not.
-func (tx *transaction) destroy(c myvault.Change, r *logRow) (myvault.Info, error) {
+func (tx *transaction) destroy(c myvault.Change, r *ledger.LogRow) (myvault.Info, error) {
 	h, err := tx.head(c.Address)
 	if err != nil {
 		return myvault.Info{}, err
 	}
-	if r.destroyed, err = spansOf(c, h.Version); err != nil {
+	if r.Destroyed, err = spansOf(c, h.Version); err != nil {
 		return myvault.Info{}, err
 	}
-	newest := r.destroyed[len(r.destroyed)-1].Last
+	newest := r.Destroyed[len(r.Destroyed)-1].Last
 	var info myvault.Info
-	lowest := r.destroyed[0].First
-	for version, err := range tx.history(h.seq) {
+	lowest := r.Destroyed[0].First
+	for version, err := range tx.history(h.Seq) {
 		if err != nil {
 			return myvault.Info{}, err
 		}
 		if version.Version < lowest {
 			break
 		}
-		if !r.destroyed.contain(version.Version) {
+		if !r.Destroyed.Contains(version.Version) {
 			continue
 		}
-		if err := tx.erase(version.seq); err != nil {
+		if err := tx.erase(version.Seq); err != nil {
 			return myvault.Info{}, err
 		}
 		if version.Version == newest {
@@ -38,13 +39,13 @@ func (tx *transaction) destroy(c myvault.Change, r *logRow) (myvault.Info, error
 		}
 	}
 	if info.Version != newest {
-		return myvault.Info{}, fault.Tampered("version %d is missing in the history that ends at log sequence %d", newest, h.seq)
+		return myvault.Info{}, fault.Tampered("version %d is missing in the history that ends at log sequence %d", newest, h.Seq)
 	}
 	if newest == h.Version {
 		h.State = myvault.Destroyed
 	}
 	info.State = myvault.Destroyed
-	r.entry.Version = newest
+	r.Entry.Version = newest
 	return info, tx.write(r, h)
 }
 
@@ -57,7 +58,7 @@ func (tx *transaction) erase(seq uint64) error {
 }
 
 // spansOf gives the versions in rising order; all up to the current one for none.
-func spansOf(c myvault.Change, current myvault.Version) (spans, error) {
+func spansOf(c myvault.Change, current myvault.Version) (ledger.Ranges, error) {
 	if current == 0 {
 		return nil, myvault.ErrNotFound
 	}

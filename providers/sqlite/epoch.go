@@ -9,6 +9,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
@@ -21,7 +22,7 @@ func (s *Store) NewEpoch(ctx context.Context) (epoch uint32, err error) {
 	err = s.trail.administer(ctx, "new-epoch", func() error {
 		return s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 			err := s.startEpoch(c)
-			epoch = s.tip.epoch
+			epoch = s.tip.Epoch
 			return err
 		}})
 	})
@@ -33,23 +34,23 @@ func (s *Store) NewEpoch(ctx context.Context) (epoch uint32, err error) {
 
 // startEpoch begins an epoch with the next log row, in a transaction whose tip was read.
 func (s *Store) startEpoch(c *db.Conn) (err error) {
-	s.tip.epoch++
-	s.tip.first = s.tip.seq + 1
-	s.tip.sealer, err = s.file.Keys.CreateEpoch(c, s.tip.epoch, s.tip.first, time.Now().UnixMicro())
+	s.tip.Epoch++
+	s.tip.First = s.tip.Seq + 1
+	s.tip.Sealer, err = s.file.Keys.CreateEpoch(c, s.tip.Epoch, s.tip.First, time.Now().UnixMicro())
 	return err
 }
 
 // inEpoch proves that a record, which is authentic, is of the epoch that was in force when it
 // was written, or of a later one if it was sealed anew.
-func (v *verification) inEpoch(r *logRow) error {
-	epoch, err := crypto.RecordEpoch(r.sealed)
+func (v *verification) inEpoch(r *ledger.LogRow) error {
+	epoch, err := crypto.RecordEpoch(r.Sealed)
 	if err != nil {
 		return err
 	}
-	digest := sha256.Sum256(r.sealed)
-	then := v.begun.At(r.entry.Seq)
-	if epoch < then || epoch > then && bytes.Equal(digest[:], r.digest) {
-		return &fault.BadEntry{Chain: r.entry.Chain, Seq: r.entry.Seq, Reason: "its record is of another epoch than was in force"}
+	digest := sha256.Sum256(r.Sealed)
+	then := v.begun.At(r.Entry.Seq)
+	if epoch < then || epoch > then && bytes.Equal(digest[:], r.Digest) {
+		return &fault.BadEntry{Chain: r.Entry.Chain, Seq: r.Entry.Seq, Reason: "its record is of another epoch than was in force"}
 	}
 	if epoch < uint32(len(v.begun)) {
 		v.report.Earlier++

@@ -10,6 +10,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
@@ -21,7 +22,7 @@ func (s *Store) VerifyAccesses(ctx context.Context, between func()) (proved uint
 	if err := v.trailStructure(ctx); err != nil {
 		return 0, 0, err
 	}
-	w := walk{end: link{mac: crypto.Genesis()}}
+	w := walk{end: ledger.Link{MAC: crypto.Genesis()}}
 	for more := true; more && err == nil; steps++ {
 		more, err = v.someAccesses(ctx, &w)
 		between()

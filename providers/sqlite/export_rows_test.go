@@ -10,6 +10,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
@@ -44,17 +45,17 @@ const manyColumns = `SELECT ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, 
 // Hold reports whether any kind of row with these columns would authenticate.
 func (r *Rows) Hold(columns ...any) (held bool, err error) {
 	err = r.c.Each(manyColumns, func(row *sqlite3.Stmt) error {
-		log := scanLog(row)
-		_, asHead := scanHead(r.keys, row)
-		_, asProject := scanProject(r.keys, row)
-		held = log.holds(r.keys) == nil || asHead == nil || asProject == nil
+		log := ledger.ScanLog(row)
+		_, asHead := ledger.ScanHead(r.keys, row)
+		_, asProject := ledger.ScanProject(r.keys, row)
+		held = log.CheckMAC(r.keys) == nil || asHead == nil || asProject == nil
 		return nil
 	}, columns...)
 	return held, err
 }
 
 // Spans decodes spans and encodes them again.
-func Spans(b []byte) []byte { return decodeSpans(b).encode() }
+func Spans(b []byte) []byte { return ledger.DecodeRanges(b).Encode() }
 
 // OpenRecord opens a record that was never sealed.
 func (r *Rows) OpenRecord(record []byte) error {

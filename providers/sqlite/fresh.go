@@ -6,6 +6,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // headerWords is the size of a WAL-index header, in words of 8 bytes.
@@ -130,10 +131,10 @@ func (f *freshness) changes(ctx context.Context, v, next *view) (changed []myvau
 	newest := f.store.newest.Load()
 	err = f.read(ctx, func(c *db.Conn) (err error) {
 		if v != nil {
-			changed, next.position, known, err = changedSince(c, v.position)
+			changed, next.position, known, err = ledger.ChangedSince(c, v.position)
 		}
 		if err == nil && !known {
-			next.position, err = lastChange(c)
+			next.position, err = ledger.LastChange(c)
 		}
 		if err == nil && next.position < newest {
 			err = f.store.file.RolledBack(newest)

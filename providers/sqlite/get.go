@@ -12,6 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // Get implements [myvault.Provider]. It sees every change that was acknowledged before,
@@ -69,18 +70,18 @@ func (s *Store) look(c *db.Conn, addr myvault.Address, version myvault.Version) 
 	switch {
 	case err != nil:
 		return nil, secret, err
-	case r.hides(version) != nil:
-		return r, secret, r.hides(version)
+	case r.Hides(version) != nil:
+		return r, secret, r.Hides(version)
 	case version == 0, version == r.Version:
 		secret = myvault.Secret{Info: r.Info, Value: value}
 	default:
-		secret, err = s.earlier(c, r.head, version)
+		secret, err = s.earlier(c, r.Head, version)
 	}
-	s.saw(r.seq)
+	s.saw(r.Seq)
 	return r, secret, err
 }
 
-const selectCurrent = `SELECT ` + headColumns + `, l.sealed FROM head h LEFT JOIN log l ON l.seq = h.value_seq
+const selectCurrent = `SELECT ` + ledger.HeadColumns + `, l.sealed FROM head h LEFT JOIN log l ON l.seq = h.value_seq
 	WHERE h.project = ?1 AND h.path = ?2`
 
 // current reads the row of an address, one of no state where it never had a version, and
@@ -91,14 +92,14 @@ func (s *Store) current(c *db.Conn, addr myvault.Address, wanted myvault.Version
 		b.Text(addr.Project)
 		b.Text(addr.Path)
 	}, func(stmt *sqlite3.Stmt) (err error) {
-		if r.head, err = scanHeadOf(s.file.Keys, addr, stmt); err != nil || r.State != myvault.Live {
+		if r.Head, err = ledger.ScanHeadOf(s.file.Keys, addr, stmt); err != nil || r.State != myvault.Live {
 			return err
 		}
 		if wanted != 0 && wanted != r.Version {
 			return nil
 		}
 		record := stmt.ColumnRawBlob(11)
-		if value, err = s.value(c, r.Info, r.valueSeq, record); err == nil && s.cache.takes(len(record)) {
+		if value, err = s.value(c, r.Info, r.ValueSeq, record); err == nil && s.cache.takes(len(record)) {
 			err = r.keep(c, s.file.Keys, record)
 		}
 		return err
@@ -130,16 +131,16 @@ func (s *Store) value(c *db.Conn, info myvault.Info, seq uint64, record []byte) 
 }
 
 // earlier reads a version that is not the current one.
-func (s *Store) earlier(c *db.Conn, h head, wanted myvault.Version) (myvault.Secret, error) {
-	for p := (&past{addr: h.Address, next: h.seq}); p.next != 0; {
-		v, found, err := p.step(c, s.file.Keys)
+func (s *Store) earlier(c *db.Conn, h ledger.Head, wanted myvault.Version) (myvault.Secret, error) {
+	for p := (&ledger.History{Address: h.Address, Next: h.Seq}); p.Next != 0; {
+		v, found, err := p.Step(c, s.file.Keys)
 		switch {
 		case err != nil:
 			return myvault.Secret{}, err
 		case !found || v.Version > wanted:
 			continue
 		case v.Version < wanted:
-			return myvault.Secret{}, fault.Tampered("version %d is missing in the history that ends at log sequence %d", wanted, h.seq)
+			return myvault.Secret{}, fault.Tampered("version %d is missing in the history that ends at log sequence %d", wanted, h.Seq)
 		case v.State == myvault.Destroyed:
 			return myvault.Secret{}, myvault.ErrDestroyed
 		case v.State != myvault.Live, h.State != myvault.Live:
@@ -147,11 +148,11 @@ func (s *Store) earlier(c *db.Conn, h head, wanted myvault.Version) (myvault.Sec
 		}
 		var secret myvault.Secret
 		err = c.Each(`SELECT sealed FROM log WHERE seq = ?1`, func(row *sqlite3.Stmt) error {
-			value, err := s.value(c, v.Info, v.seq, row.ColumnRawBlob(0))
+			value, err := s.value(c, v.Info, v.Seq, row.ColumnRawBlob(0))
 			secret = myvault.Secret{Info: v.Info, Value: value}
 			return err
-		}, v.seq)
+		}, v.Seq)
 		return secret, err
 	}
-	return myvault.Secret{}, fault.Tampered("version %d is missing in the history that ends at log sequence %d", wanted, h.seq)
+	return myvault.Secret{}, fault.Tampered("version %d is missing in the history that ends at log sequence %d", wanted, h.Seq)
 }

@@ -6,14 +6,15 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // history gives the versions of an address, the newest first, from its newest log row on.
 // The loop must leave rows alone that are older than the one it is given.
-func (tx *transaction) history(newest uint64) iter.Seq2[version, error] {
-	return func(yield func(version, error) bool) {
-		for p := (&past{next: newest}); p.next != 0; {
-			v, found, err := p.step(tx.c, tx.file.Keys)
+func (tx *transaction) history(newest uint64) iter.Seq2[ledger.VersionRow, error] {
+	return func(yield func(ledger.VersionRow, error) bool) {
+		for p := (&ledger.History{Next: newest}); p.Next != 0; {
+			v, found, err := p.Step(tx.c, tx.file.Keys)
 			if (found || err != nil) && !yield(v, err) || err != nil {
 				return
 			}
@@ -26,10 +27,10 @@ func (s *Store) Versions(ctx context.Context, addr myvault.Address, before myvau
 	return s.versions(ctx, addr, before, s.file.Readers.Snapshot)
 }
 
-func (s *Store) versions(ctx context.Context, addr myvault.Address, before myvault.Version, read reading) iter.Seq2[myvault.Info, error] {
+func (s *Store) versions(ctx context.Context, addr myvault.Address, before myvault.Version, read ledger.ReadFunc) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
-		p := &past{addr: addr}
-		for started := false; !started || p.next != 0; started = true {
+		p := &ledger.History{Address: addr}
+		for started := false; !started || p.Next != 0; started = true {
 			versions, err := s.versionsPage(ctx, p, !started, read)
 			for _, v := range versions {
 				if (before == 0 || v.Version < before) && !yield(v.Info, nil) {
@@ -45,15 +46,15 @@ func (s *Store) versions(ctx context.Context, addr myvault.Address, before myvau
 }
 
 // versionsPage reads some rows on; at first it looks up where the history ends.
-func (s *Store) versionsPage(ctx context.Context, p *past, first bool, read reading) (versions []version, err error) {
+func (s *Store) versionsPage(ctx context.Context, p *ledger.History, first bool, read ledger.ReadFunc) (versions []ledger.VersionRow, err error) {
 	err = read(ctx, func(c *db.Conn) error {
 		if first {
 			if err := s.toEnd(c, p); err != nil {
 				return err
 			}
 		}
-		for n := 0; n < page && p.next != 0; n++ {
-			v, found, err := p.step(c, s.file.Keys)
+		for n := 0; n < ledger.PageRows && p.Next != 0; n++ {
+			v, found, err := p.Step(c, s.file.Keys)
 			if err != nil {
 				return err
 			}
@@ -67,15 +68,15 @@ func (s *Store) versionsPage(ctx context.Context, p *past, first bool, read read
 }
 
 // toEnd looks up where the history ends.
-func (s *Store) toEnd(c *db.Conn, p *past) error {
-	h, err := readHead(s.file.Keys, c, p.addr)
+func (s *Store) toEnd(c *db.Conn, p *ledger.History) error {
+	h, err := ledger.ReadHead(s.file.Keys, c, p.Address)
 	if err != nil {
 		return err
 	}
 	if h.Version == 0 {
 		return myvault.ErrNotFound
 	}
-	s.saw(h.seq)
-	p.next = h.seq
+	s.saw(h.Seq)
+	p.Next = h.Seq
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // knownHeads are those that the writer has read, and so proved, or written. They save the next
@@ -14,7 +15,7 @@ import (
 // tip; begin clears them where one may have. What a request had a part in is forgotten where
 // it fails.
 type knownHeads struct {
-	heads   map[myvault.Address]*head
+	heads   map[myvault.Address]*ledger.Head
 	bytes   int
 	touched []myvault.Address // by the request that is being applied
 }
@@ -26,22 +27,22 @@ const (
 )
 
 // size is what a known head takes, in bytes.
-func headBytes(h *head) int { return headSize + len(h.Project) + len(h.Path) + len(h.By) }
+func headBytes(h *ledger.Head) int { return headSize + len(h.Project) + len(h.Path) + len(h.By) }
 
 // get gives the head of an address, if it is known.
-func (k *knownHeads) get(addr myvault.Address) (head, bool) {
+func (k *knownHeads) get(addr myvault.Address) (ledger.Head, bool) {
 	if h := k.heads[addr]; h != nil {
 		return *h, true
 	}
-	return head{}, false
+	return ledger.Head{}, false
 }
 
 // put takes a head as it is in the file now.
-func (k *knownHeads) put(h head) {
+func (k *knownHeads) put(h ledger.Head) {
 	old := k.heads[h.Address]
 	if old == nil {
 		if k.bytes += headBytes(&h); k.bytes > headsBytes || k.heads == nil {
-			k.heads, k.bytes = map[myvault.Address]*head{}, headBytes(&h)
+			k.heads, k.bytes = map[myvault.Address]*ledger.Head{}, headBytes(&h)
 		}
 		// The caller's texts may be parts of larger ones.
 		h.Project, h.Path, h.By = strings.Clone(h.Project), strings.Clone(h.Path), strings.Clone(h.By)
@@ -77,12 +78,12 @@ func (k *knownHeads) restore() {
 func (k *knownHeads) clear() { k.heads, k.bytes = nil, 0 }
 
 // head gives the head of an address; the zero head where it never had a version.
-func (tx *transaction) head(addr myvault.Address) (head, error) {
+func (tx *transaction) head(addr myvault.Address) (ledger.Head, error) {
 	if h, ok := tx.known.get(addr); ok {
 		return h, nil
 	}
-	h, err := readHead(tx.file.Keys, tx.c, addr)
-	if err == nil && h.seq != 0 {
+	h, err := ledger.ReadHead(tx.file.Keys, tx.c, addr)
+	if err == nil && h.Seq != 0 {
 		tx.known.put(h)
 	}
 	return h, err

@@ -9,6 +9,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // firstPage is enough for who wants a page of 100 and to know whether there is more: each
@@ -21,13 +22,13 @@ func (s *Store) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvau
 	return s.list(ctx, r, s.file.Readers.Read)
 }
 
-func (s *Store) list(ctx context.Context, r myvault.ListOptions, read reading) iter.Seq2[myvault.Info, error] {
+func (s *Store) list(ctx context.Context, r myvault.ListOptions, read ledger.ReadFunc) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		for _, run := range runsOf(r.Prefix) {
 			if r.After != (myvault.Address{}) {
 				run.startAfter(r.After)
 			}
-			for limit, more := firstPage, true; more; limit = page {
+			for limit, more := firstPage, true; more; limit = ledger.PageRows {
 				infos, err := s.listPage(ctx, run, r.Deleted, limit, read)
 				for _, info := range infos {
 					if !yield(info, nil) {
@@ -74,32 +75,32 @@ func (r *run) startAfter(a myvault.Address) {
 
 // follows proves that a row is in the run, and behind those that were read: the engine
 // believes the order of the rows, and walking one that was changed may never end.
-func (r *run) follows(h head, read []myvault.Info) error {
+func (r *run) follows(h ledger.Head, read []myvault.Info) error {
 	if h.Compare(r.from) < 0 || h.Compare(r.to) >= 0 || len(read) > 0 && h.Compare(read[len(read)-1].Address) <= 0 {
-		return fault.Tampered("the order of the table head, at a row which points at log sequence %d", h.seq)
+		return fault.Tampered("the order of the table head, at a row which points at log sequence %d", h.Seq)
 	}
 	return nil
 }
 
 const (
-	inRun    = `SELECT ` + headColumns + ` FROM head h WHERE (project, path) >= (?1, ?2) AND (project, path) < (?3, ?4)`
+	inRun    = `SELECT ` + ledger.HeadColumns + ` FROM head h WHERE (project, path) >= (?1, ?2) AND (project, path) < (?3, ?4)`
 	listLive = inRun + ` AND state = 1 ORDER BY project, path LIMIT ?5`
 	listGone = inRun + ` AND state <> 1 ORDER BY project, path LIMIT ?5`
 )
 
-func (s *Store) listPage(ctx context.Context, r run, deleted bool, limit int, read reading) (infos []myvault.Info, err error) {
+func (s *Store) listPage(ctx context.Context, r run, deleted bool, limit int, read ledger.ReadFunc) (infos []myvault.Info, err error) {
 	query := listLive
 	if deleted {
 		query = listGone
 	}
 	err = read(ctx, func(c *db.Conn) error {
 		return c.Each(query, func(row *sqlite3.Stmt) error {
-			h, err := scanHead(s.file.Keys, row)
+			h, err := ledger.ScanHead(s.file.Keys, row)
 			if err == nil {
 				err = r.follows(h, infos)
 			}
 			if err == nil && (h.State != myvault.Live) != deleted {
-				err = fault.Tampered("an index of the table head, at a row which points at log sequence %d", h.seq)
+				err = fault.Tampered("an index of the table head, at a row which points at log sequence %d", h.Seq)
 			}
 			if err == nil {
 				infos = append(infos, h.Info)

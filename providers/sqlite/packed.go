@@ -9,6 +9,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // The body of a row of the table batch, as docs/format.md describes it.
@@ -44,7 +45,7 @@ func shapeOf(e *myvault.Entry) shape {
 }
 
 // textLimits are the limits of the texts of a shape.
-var textLimits = [8]int{maxField, maxField, maxField, maxField, maxField, maxProject, maxPath, maxField}
+var textLimits = [8]int{ledger.MaxField, ledger.MaxField, ledger.MaxField, ledger.MaxField, ledger.MaxField, ledger.MaxProject, ledger.MaxPath, ledger.MaxField}
 
 // The numbers of a shape that others are compared with.
 const (

@@ -13,6 +13,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // pair has vault.db remember which access.db is its own, and refuses another: unless it has no
@@ -57,7 +58,7 @@ func (s *Store) pairWith(ctx context.Context, id []byte, renewed bool) error {
 		value := slices.Clone(id)
 		if renewed {
 			var err error
-			if s.pairedSince, err = lastChange(c); err != nil {
+			if s.pairedSince, err = ledger.LastChange(c); err != nil {
 				return err
 			}
 			value = binary.BigEndian.AppendUint64(value, s.pairedSince)

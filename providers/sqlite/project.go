@@ -10,14 +10,15 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // enrol registers the project of a secret that comes to life.
 func (tx *transaction) enrol(name string) error {
-	if reserved(name) || tx.enrolled[name] {
+	if ledger.Reserved(name) || tx.enrolled[name] {
 		return nil
 	}
-	_, found, err := readProject(tx.file.Keys, tx.c, name)
+	_, found, err := ledger.ReadProject(tx.file.Keys, tx.c, name)
 	if err == nil && !found {
 		err = tx.addProject(myvault.Project{Name: name})
 	}
@@ -40,27 +41,27 @@ func (tx *transaction) addProject(p myvault.Project) error {
 		return fmt.Errorf("%w: %d projects are registered and the limit is %d", myvault.ErrTooLarge, registered, tx.maxProjects)
 	}
 	p.Default, p.At, p.By = false, tx.commit.At, tx.commit.By
-	return writeProject(tx.file.Keys, tx.c, p)
+	return ledger.WriteProject(tx.file.Keys, tx.c, p)
 }
 
-func (tx *transaction) putProject(c myvault.Change, r *logRow) error {
-	if reserved(c.Project.Name) {
+func (tx *transaction) putProject(c myvault.Change, r *ledger.LogRow) error {
+	if ledger.Reserved(c.Project.Name) {
 		return fmt.Errorf("%w project name: it may not start with a dot", myvault.ErrInvalid)
 	}
 	if n := len(c.Project.Description); n > myvault.MaxDescription {
 		return fmt.Errorf("%w: the description has %d bytes and the limit is %d", myvault.ErrTooLarge, n, myvault.MaxDescription)
 	}
-	p, found, err := readProject(tx.file.Keys, tx.c, c.Project.Name)
+	p, found, err := ledger.ReadProject(tx.file.Keys, tx.c, c.Project.Name)
 	if err == nil {
 		err = c.If.CheckProject(found)
 	}
 	if err != nil {
 		return err
 	}
-	r.description = c.Project.Description
+	r.Description = c.Project.Description
 	if found {
 		p.Description = c.Project.Description
-		err = writeProject(tx.file.Keys, tx.c, p)
+		err = ledger.WriteProject(tx.file.Keys, tx.c, p)
 	} else {
 		err = tx.addProject(myvault.Project{Name: c.Project.Name, Description: c.Project.Description})
 	}
@@ -70,33 +71,33 @@ func (tx *transaction) putProject(c myvault.Change, r *logRow) error {
 	return tx.append(tx.c, r)
 }
 
-func (tx *transaction) defaultProject(name string, r *logRow) error {
-	p, found, err := readProject(tx.file.Keys, tx.c, name)
+func (tx *transaction) defaultProject(name string, r *ledger.LogRow) error {
+	p, found, err := ledger.ReadProject(tx.file.Keys, tx.c, name)
 	if err != nil {
 		return err
 	}
 	if !found {
 		return myvault.ErrNotFound
 	}
-	before, err := readProjects(tx.file.Keys, tx.c, `is_default <> 0`)
+	before, err := ledger.ReadProjects(tx.file.Keys, tx.c, `is_default <> 0`)
 	if err != nil {
 		return err
 	}
 	for _, old := range before {
 		old.Default = false
-		if err := writeProject(tx.file.Keys, tx.c, old); err != nil {
+		if err := ledger.WriteProject(tx.file.Keys, tx.c, old); err != nil {
 			return err
 		}
 	}
 	p.Default = true
-	if err := writeProject(tx.file.Keys, tx.c, p); err != nil {
+	if err := ledger.WriteProject(tx.file.Keys, tx.c, p); err != nil {
 		return err
 	}
 	return tx.append(tx.c, r)
 }
 
-func (tx *transaction) deleteProject(name string, r *logRow) error {
-	if _, found, err := readProject(tx.file.Keys, tx.c, name); err != nil || !found {
+func (tx *transaction) deleteProject(name string, r *ledger.LogRow) error {
+	if _, found, err := ledger.ReadProject(tx.file.Keys, tx.c, name); err != nil || !found {
 		if err == nil {
 			err = myvault.ErrNotFound
 		}
@@ -126,12 +127,12 @@ func (s *Store) Projects(ctx context.Context, from string) iter.Seq2[myvault.Pro
 	return s.listProjects(ctx, from, s.file.Readers.Read)
 }
 
-func (s *Store) listProjects(ctx context.Context, from string, read reading) iter.Seq2[myvault.Project, error] {
+func (s *Store) listProjects(ctx context.Context, from string, read ledger.ReadFunc) iter.Seq2[myvault.Project, error] {
 	return func(yield func(myvault.Project, error) bool) {
 		for more := true; more; {
 			var projects []myvault.Project
 			err := read(ctx, func(c *db.Conn) (err error) {
-				projects, err = readProjects(s.file.Keys, c, `name >= ?1 ORDER BY name LIMIT ?2`, from, page)
+				projects, err = ledger.ReadProjects(s.file.Keys, c, `name >= ?1 ORDER BY name LIMIT ?2`, from, ledger.PageRows)
 				if err == nil && len(projects) > 0 && projects[0].Name < from {
 					err = fault.Tampered("the order of the table project")
 				}
@@ -147,7 +148,7 @@ func (s *Store) listProjects(ctx context.Context, from string, read reading) ite
 				}
 				from = p.Name + "\x00" // the least name behind it
 			}
-			more = len(projects) == page
+			more = len(projects) == ledger.PageRows
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // prune removes the entries up to one, which was proved in the batch of that key, and keeps its link.
@@ -55,11 +56,11 @@ func splitBatch(c *db.Conn, last uint64, row int64) error {
 }
 
 // pruned gives the link behind which the entries begin.
-func readPruned(k *keyring.Ring, c *db.Conn) (link, error) {
-	begin := link{mac: crypto.Genesis()}
+func readPruned(k *keyring.Ring, c *db.Conn) (ledger.Link, error) {
+	begin := ledger.Link{MAC: crypto.Genesis()}
 	err := c.Each(`SELECT seq, link, at, mac FROM pruned`, func(row *sqlite3.Stmt) error {
-		found := link{uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil)}
-		if begin.seq != 0 || !k.Stamp.Holds(prunedRow(k, found.seq, found.mac, db.TimeAt(row, 2)), row.ColumnRawBlob(3)) {
+		found := ledger.Link{Seq: uint64(row.ColumnInt64(0)), MAC: row.ColumnBlob(1, nil)}
+		if begin.Seq != 0 || !k.Stamp.Holds(prunedRow(k, found.Seq, found.MAC, db.TimeAt(row, 2)), row.ColumnRawBlob(3)) {
 			return fault.Tampered("a row of the table pruned")
 		}
 		begin = found

@@ -6,22 +6,23 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // replay does to the register what the row did.
-func (v *verification) replay(r *logRow) {
-	name := r.entry.Address.Project
+func (v *verification) replay(r *ledger.LogRow) {
+	name := r.Entry.Address.Project
 	p, registered := v.register[name]
-	switch r.op {
+	switch r.Op {
 	case myvault.OpPut, myvault.OpUndelete:
-		if !registered && !reserved(name) {
-			v.register[name] = myvault.Project{Name: name, At: r.at, By: r.author}
+		if !registered && !ledger.Reserved(name) {
+			v.register[name] = myvault.Project{Name: name, At: r.At, By: r.Author}
 		}
 	case myvault.OpPutProject:
 		if !registered {
-			p = myvault.Project{Name: name, At: r.at, By: r.author}
+			p = myvault.Project{Name: name, At: r.At, By: r.Author}
 		}
-		p.Description = r.description
+		p.Description = r.Description
 		v.register[name] = p
 	case myvault.OpDefaultProject:
 		for other, p := range v.register {
@@ -37,8 +38,8 @@ func (v *verification) replay(r *logRow) {
 
 // projects compares the register with what the log says of it.
 func (v *verification) projects(c *db.Conn) error {
-	err := c.Each(`SELECT `+projectColumns+` FROM project`, func(row *sqlite3.Stmt) error {
-		p, err := scanProject(v.keys, row)
+	err := c.Each(`SELECT `+ledger.ProjectColumns+` FROM project`, func(row *sqlite3.Stmt) error {
+		p, err := ledger.ScanProject(v.keys, row)
 		if err != nil {
 			return err
 		}

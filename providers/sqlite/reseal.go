@@ -11,6 +11,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
@@ -135,7 +136,7 @@ func (s *Store) sealedBefore(ctx context.Context, epoch uint32, after uint64) (r
 // destroyed or sealed anew meanwhile is left alone.
 func (s *Store) resealRows(c *db.Conn, rows []uint64) (done uint64, err error) {
 	for _, seq := range rows {
-		r, err := readLogRow(s.file.Keys, c, seq)
+		r, err := ledger.ReadLogRow(s.file.Keys, c, seq)
 		if err != nil {
 			return done, err
 		}
@@ -143,7 +144,7 @@ func (s *Store) resealRows(c *db.Conn, rows []uint64) (done uint64, err error) {
 		if err != nil {
 			return done, err
 		}
-		if epoch, err := crypto.RecordEpoch(sealed); sealed == nil || err == nil && epoch >= s.tip.epoch {
+		if epoch, err := crypto.RecordEpoch(sealed); sealed == nil || err == nil && epoch >= s.tip.Epoch {
 			continue
 		}
 		if err := s.reseal(c, &r, sealed); err != nil {
@@ -154,9 +155,9 @@ func (s *Store) resealRows(c *db.Conn, rows []uint64) (done uint64, err error) {
 	return done, nil
 }
 
-func (s *Store) reseal(c *db.Conn, r *logRow, sealed []byte) error {
-	e := &r.entry
-	if err := checkRecord(s.file.Keys, c, r, sealed); err != nil {
+func (s *Store) reseal(c *db.Conn, r *ledger.LogRow, sealed []byte) error {
+	e := &r.Entry
+	if err := ledger.CheckRecord(s.file.Keys, c, r, sealed); err != nil {
 		return err
 	}
 	at := keyring.Place(e.Address, e.Version)
@@ -164,7 +165,7 @@ func (s *Store) reseal(c *db.Conn, r *logRow, sealed []byte) error {
 	if err != nil {
 		return err
 	}
-	record := s.tip.sealer.Seal(nil, at, value)
+	record := s.tip.Sealer.Seal(nil, at, value)
 	clear(value)
 	digest := sha256.Sum256(record)
 	if err := c.Run(`UPDATE log SET sealed = ?2 WHERE seq = ?1`, e.Seq, record); err != nil {
@@ -172,7 +173,7 @@ func (s *Store) reseal(c *db.Conn, r *logRow, sealed []byte) error {
 	}
 	return c.Run(`INSERT INTO reseal(seq, digest, mac) VALUES(?1, ?2, ?3)
 		ON CONFLICT(seq) DO UPDATE SET digest = ?2, mac = ?3`,
-		e.Seq, digest[:], s.file.Keys.Stamp.Sum(resealRow(s.file.Keys, r, digest[:], s.tip.epoch)))
+		e.Seq, digest[:], s.file.Keys.Stamp.Sum(ledger.ResealRow(s.file.Keys, r, digest[:], s.tip.Epoch)))
 }
 
 // deleteKeys deletes the wrapped keys of earlier epochs, which no record needs any more, and

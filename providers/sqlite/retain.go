@@ -10,6 +10,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
@@ -104,7 +105,7 @@ func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 			left := p.file.ScrubNow(ctx)
 			full = full && !fault.NoSpace(left)
 		}
-		if full && page>>p.smaller > 1 {
+		if full && ledger.PageRows>>p.smaller > 1 {
 			p.smaller++
 			continue
 		}
@@ -158,7 +159,7 @@ func (p *pruning) count(gone []myvault.Entry) {
 
 // oldest gives the entries that go next, proved, and the key of the batch that the last one stands in.
 func (p *pruning) oldest(c *db.Conn) (old []myvault.Entry, row int64, err error) {
-	end := p.end.seq
+	end := p.end.Seq
 	if p.begun != 0 {
 		end = min(end, p.begun)
 	}
@@ -174,16 +175,16 @@ func (p *pruning) oldest(c *db.Conn) (old []myvault.Entry, row int64, err error)
 	if err != nil {
 		return nil, 0, err
 	}
-	w := walk{end: from, row: int64(from.seq)}
+	w := walk{end: from, row: int64(from.Seq)}
 	now, going := time.Now(), 0
 	_, err = w.step(c, func(e *myvault.Entry) (err error) {
 		goes := over || e.Seq <= p.limit.UpTo || e.At.Before(p.limit.Before)
 		// One that a wrong clock has stamped with a time to come goes with the next that goes.
 		ahead := !p.limit.Before.IsZero() && e.At.After(now)
-		if !goes && !ahead || e.Seq >= end || len(old) == page>>p.smaller {
+		if !goes && !ahead || e.Seq >= end || len(old) == ledger.PageRows>>p.smaller {
 			return errStop
 		}
-		if w.end, err = w.end.followed(e, p.file.Keys); err != nil {
+		if w.end, err = w.end.Follow(e, p.file.Keys); err != nil {
 			return err
 		}
 		if old = append(old, *e); goes {

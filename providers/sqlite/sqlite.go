@@ -27,6 +27,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
@@ -74,11 +75,11 @@ type Store struct {
 	maxProjects int
 	headsFile   string
 	epochLimit  uint64
-	tip, saved  tip             // owned by the writer, with the next four
-	committed   link            // the last row known to be committed
+	tip, saved  ledger.ChainEnd // owned by the writer, with the next four
+	committed   ledger.Link     // the last row known to be committed
 	enrolled    map[string]bool // projects known to be registered, as of the last commit
 	known       knownHeads
-	logRow      logRow        // of the change that is being applied
+	logRow      ledger.LogRow // of the change that is being applied
 	newest      atomic.Uint64 // the newest change that this process has seen
 	hits        counter       // reads that the cache answered
 	misses      atomic.Uint64 // reads that it did not
@@ -163,8 +164,8 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 		return fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
 	}
 	s.masters.Store(&masters{s.file.Keys.Master.Load(), s.trail.file.Keys.Master.Load()})
-	s.newest.Store(s.tip.seq)
-	s.committed = link{s.tip.seq, s.tip.mac}
+	s.newest.Store(s.tip.Seq)
+	s.committed = ledger.Link{Seq: s.tip.Seq, MAC: s.tip.MAC}
 	s.fresh = newFreshness(s.cache, s, !c.noIndex)
 	s.follow(f.Writer)
 	f.Start()
@@ -180,7 +181,7 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 		if err := s.file.Keys.Load(s.file.Anchor); err != nil {
 			return err
 		}
-		return s.tip.read(s.file.Anchor)
+		return s.tip.Read(s.file.Anchor)
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
@@ -72,7 +73,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 
 // newest gives the sequence of the newest entry.
 func (t *Trail) newest(ctx context.Context) (uint64, error) {
-	head, err := readChainHead(ctx, t.file.Readers.Snapshot, accessHead)
+	head, err := ledger.ReadChainHead(ctx, t.file.Readers.Snapshot, accessHead)
 	return head.Seq, err
 }
 

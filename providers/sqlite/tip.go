@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // begin reads the tip anew where somebody else may have written, and starts an epoch where
@@ -12,15 +13,15 @@ func (s *Store) begin(c *db.Conn, anew bool) (err error) {
 	if anew {
 		clear(s.enrolled)
 		s.known.clear()
-		if err := s.tip.read(c); err != nil {
+		if err := s.tip.Read(c); err != nil {
 			return err
 		}
 		if err := s.goesOn(c); err != nil {
 			return err
 		}
 	}
-	if s.tip.seq+1-s.tip.first < s.epochLimit {
-		s.tip.sealer, err = s.file.Keys.Sealer(c, s.tip.epoch)
+	if s.tip.Seq+1-s.tip.First < s.epochLimit {
+		s.tip.Sealer, err = s.file.Keys.Sealer(c, s.tip.Epoch)
 		return err
 	}
 	return s.startEpoch(c)
@@ -29,16 +30,16 @@ func (s *Store) begin(c *db.Conn, anew bool) (err error) {
 // goesOn proves that the log still has the last row that this process knows to be committed: what
 // others have written is behind it, unless the file was replaced by an older one.
 func (s *Store) goesOn(c *db.Conn) error {
-	if s.committed.seq > 0 {
-		mac, err := c.Blob(`SELECT mac FROM log WHERE seq = ?1`, s.committed.seq)
+	if s.committed.Seq > 0 {
+		mac, err := c.Blob(`SELECT mac FROM log WHERE seq = ?1`, s.committed.Seq)
 		if err != nil {
 			return err
 		}
-		if !bytes.Equal(mac, s.committed.mac) {
-			return s.file.RolledBack(s.committed.seq)
+		if !bytes.Equal(mac, s.committed.MAC) {
+			return s.file.RolledBack(s.committed.Seq)
 		}
 	}
-	s.committed = link{s.tip.seq, s.tip.mac}
+	s.committed = ledger.Link{Seq: s.tip.Seq, MAC: s.tip.MAC}
 	return nil
 }
 
@@ -57,19 +58,19 @@ func (s *Store) restore() {
 
 // commit is told that the rows up to the tip hold.
 func (s *Store) commit() {
-	s.committed = link{s.tip.seq, s.tip.mac}
-	s.file.Keys.Remember(s.tip.sealer)
-	s.saw(s.tip.seq)
+	s.committed = ledger.Link{Seq: s.tip.Seq, MAC: s.tip.MAC}
+	s.file.Keys.Remember(s.tip.Sealer)
+	s.saw(s.tip.Seq)
 }
 
 // append links a row to the log and writes it.
-func (s *Store) append(c *db.Conn, r *logRow) error {
-	r.entry.Seq = s.tip.seq + 1
-	r.entry.Prev = s.tip.mac
-	r.entry.MAC = s.file.Keys.Chain.Link(s.tip.mac, r.canonical(s.file.Keys.Vault))
-	if err := r.insert(c); err != nil {
+func (s *Store) append(c *db.Conn, r *ledger.LogRow) error {
+	r.Entry.Seq = s.tip.Seq + 1
+	r.Entry.Prev = s.tip.MAC
+	r.Entry.MAC = s.file.Keys.Chain.Link(s.tip.MAC, r.Canonical(s.file.Keys.Vault))
+	if err := r.Insert(c); err != nil {
 		return err
 	}
-	s.tip.seq, s.tip.mac, s.tip.seen = r.entry.Seq, r.entry.MAC, r.entry.Seen
+	s.tip.Seq, s.tip.MAC, s.tip.Seen = r.Entry.Seq, r.Entry.MAC, r.Entry.Seen
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
@@ -57,11 +58,11 @@ var keepAll = TrailConfig{MaxAge: -1, MaxBytes: -1}
 // own. Make one with [OpenTrail]. A [Store] has one.
 type Trail struct {
 	file     *wal.File
-	end      link   // owned by the writer, like what follows
-	known    link   // the newest entry known to be committed
-	found    claim  // at the opening
-	row      packed // of the transaction, not yet written
-	saved    link
+	end      ledger.Link  // owned by the writer, like what follows
+	known    ledger.Link  // the newest entry known to be committed
+	found    ledger.Claim // at the opening
+	row      packed       // of the transaction, not yet written
+	saved    ledger.Link
 	savedRow packed
 	syncer   *wal.Syncer
 	retain   *retainer
@@ -115,8 +116,8 @@ func (t *Trail) begin(c *db.Conn, anew bool) (err error) {
 // goesOn proves that the chain still has the last entry that this process knows to be committed,
 // unless another one has pruned it.
 func (t *Trail) goesOn(c *db.Conn) error {
-	if t.known.seq > 0 {
-		mac, err := linkAt(c, t.known.seq)
+	if t.known.Seq > 0 {
+		mac, err := linkAt(c, t.known.Seq)
 		if err != nil {
 			return err
 		}
@@ -127,8 +128,8 @@ func (t *Trail) goesOn(c *db.Conn) error {
 		if err != nil {
 			return err
 		}
-		if !bytes.Equal(mac, t.known.mac) && pruned <= t.known.seq {
-			return t.file.RolledBack(t.known.seq)
+		if !bytes.Equal(mac, t.known.MAC) && pruned <= t.known.Seq {
+			return t.file.RolledBack(t.known.Seq)
 		}
 	}
 	t.known = t.end
@@ -138,7 +139,7 @@ func (t *Trail) goesOn(c *db.Conn) error {
 // committed is called once the entries up to the end are committed.
 func (t *Trail) committed() {
 	t.known = t.end
-	t.syncer.Written(t.end.seq)
+	t.syncer.Written(t.end.Seq)
 }
 
 func (t *Trail) save()    { t.saved, t.savedRow = t.end, t.row }
@@ -173,8 +174,8 @@ type draft struct {
 }
 
 func (t *Trail) draft(e myvault.Entry) (d draft) {
-	d.entry = normal(e, myvault.ChainAccess)
-	d.encoded = canonical(t.file.Keys.Vault, &d.entry).BytesOrPanic()
+	d.entry = ledger.Normalize(e, myvault.ChainAccess)
+	d.encoded = ledger.Canonical(t.file.Keys.Vault, &d.entry).BytesOrPanic()
 	return d
 }
 
@@ -186,11 +187,11 @@ func (t *Trail) append(c *db.Conn, d *draft) error {
 		}
 	}
 	e := &d.entry
-	e.Seq = t.end.seq + 1
-	setSeq(d.encoded, t.file.Keys.Vault, e)
-	mac := t.file.Keys.Chain.Link(t.end.mac, d.encoded)
+	e.Seq = t.end.Seq + 1
+	ledger.SetSeq(d.encoded, t.file.Keys.Vault, e)
+	mac := t.file.Keys.Chain.Link(t.end.MAC, d.encoded)
 	t.row.add(e, mac)
-	t.end = link{e.Seq, mac}
+	t.end = ledger.Link{Seq: e.Seq, MAC: mac}
 	return nil
 }
 
@@ -221,12 +222,12 @@ func (t *Trail) flush(c *db.Conn) error {
 // Entries implements [myvault.Trail]. It reads pages and holds nothing between them.
 // ErrTampered, by a [*BadEntry], at an entry that does not authenticate.
 func (t *Trail) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
-	return merged(ctx, r, t.source())
+	return ledger.Merge(ctx, r, t.source())
 }
 
 // Heads implements [myvault.Auditor].
 func (t *Trail) Heads(ctx context.Context) ([]myvault.Head, error) {
-	h, err := readChainHead(ctx, t.file.Readers.Snapshot, accessHead)
+	h, err := ledger.ReadChainHead(ctx, t.file.Readers.Snapshot, accessHead)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // The age of an entry is not read off the clock: one that is wrong for a minute would remove all
@@ -201,7 +202,7 @@ func (w *clockWatch) look(head myvault.Head, wall time.Time, elapsed time.Durati
 // age removes what is older than the limit, and records what the clock did. Neither is done behind
 // a failure: the next look tries again.
 func (t *Trail) age(ctx context.Context, w *clockWatch, wall time.Time, elapsed time.Duration) {
-	head, err := readChainHead(ctx, t.file.Readers.Snapshot, accessHead)
+	head, err := ledger.ReadChainHead(ctx, t.file.Readers.Snapshot, accessHead)
 	if err != nil || head.Seq == 0 {
 		return
 	}

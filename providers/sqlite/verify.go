@@ -14,6 +14,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
 // Report is what [Store.Verify] has checked.
@@ -108,9 +109,9 @@ type verification struct {
 	access *keyring.Ring // of access.db
 	report Report
 	begun  keyring.EpochStarts
-	pruned link // behind which the accesses begin
+	pruned ledger.Link // behind which the accesses begin
 	// What the entries of each chain know of the other, and the last access entry.
-	accessClaim, changeClaim claim
+	accessClaim, changeClaim ledger.Claim
 	accessEnd                uint64
 	seq                      uint64 // of the last log row proved
 	mac                      []byte
@@ -128,7 +129,7 @@ func (v *verification) log(ctx context.Context) error {
 			if v.begun, err = keyring.ReadEpochStarts(c); err != nil {
 				return err
 			}
-			if err := v.logPage(c); err != nil || v.seq-before == page {
+			if err := v.logPage(c); err != nil || v.seq-before == ledger.PageRows {
 				return err
 			}
 			done = true
@@ -142,16 +143,16 @@ func (v *verification) log(ctx context.Context) error {
 }
 
 func (v *verification) logPage(c *db.Conn) error {
-	return c.Each(`SELECT `+logColumns+`, l.sealed FROM log l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2`,
+	return c.Each(`SELECT `+ledger.LogColumns+`, l.sealed FROM log l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2`,
 		func(row *sqlite3.Stmt) error {
-			r := scanLog(row)
-			r.sealed = row.ColumnRawBlob(27)
+			r := ledger.ScanLog(row)
+			r.Sealed = row.ColumnRawBlob(27)
 			return v.logRow(c, &r)
-		}, v.seq, page)
+		}, v.seq, ledger.PageRows)
 }
 
-func (v *verification) logRow(c *db.Conn, r *logRow) error {
-	e := &r.entry
+func (v *verification) logRow(c *db.Conn, r *ledger.LogRow) error {
+	e := &r.Entry
 	bad := func(seq uint64, reason string) error {
 		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: seq, Reason: reason}
 	}
@@ -159,14 +160,14 @@ func (v *verification) logRow(c *db.Conn, r *logRow) error {
 		return bad(v.seq+1, "it is missing")
 	}
 	e.Prev = v.mac
-	if err := r.holds(v.keys); err != nil {
+	if err := r.CheckMAC(v.keys); err != nil {
 		return err
 	}
-	if r.hasRecord {
-		if err := checkRecord(v.keys, c, r, r.sealed); err != nil {
+	if r.HasRecord {
+		if err := ledger.CheckRecord(v.keys, c, r, r.Sealed); err != nil {
 			return err
 		}
-		value, err := v.keys.Open(c, keyring.Place(e.Address, e.Version), e.Seq, r.sealed)
+		value, err := v.keys.Open(c, keyring.Place(e.Address, e.Version), e.Seq, r.Sealed)
 		if errors.Is(err, myvault.ErrTampered) {
 			return bad(e.Seq, "its record does not open")
 		}
@@ -179,11 +180,11 @@ func (v *verification) logRow(c *db.Conn, r *logRow) error {
 		}
 		v.report.Records++
 	}
-	if r.op <= myvault.OpDestroy {
+	if r.Op <= myvault.OpDestroy {
 		v.secrets.set(e.Seq)
 	}
 	if e.Seq > v.pairedSince {
-		v.changeClaim.note(e)
+		v.changeClaim.Note(e)
 	}
 	v.replay(r)
 	v.seq, v.mac = e.Seq, e.MAC
@@ -213,7 +214,7 @@ func (v *verification) heads(ctx context.Context) error {
 			return err
 		}
 		run.startAfter(last)
-		more = rows == page
+		more = rows == ledger.PageRows
 	}
 	if seq, found := v.secrets.without(v.reached); found {
 		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: seq, Reason: "the head of its address does not lead to it"}
@@ -221,18 +222,18 @@ func (v *verification) heads(ctx context.Context) error {
 	return nil
 }
 
-func (v *verification) headPage(c *db.Conn, r run) (heads []head, err error) {
+func (v *verification) headPage(c *db.Conn, r run) (heads []ledger.Head, err error) {
 	var bad myvault.Address
 	var read []myvault.Info
 	err = c.Each(inRun+` ORDER BY project, path LIMIT ?5`, func(row *sqlite3.Stmt) error {
-		h, err := scanHead(v.keys, row)
+		h, err := ledger.ScanHead(v.keys, row)
 		if err != nil {
 			bad = myvault.Address{Project: row.ColumnText(0), Path: row.ColumnText(1)}
 			return err
 		}
 		heads, read = append(heads, h), append(read, h.Info)
 		return r.follows(h, read[:len(read)-1])
-	}, r.from.Project, r.from.Path, r.to.Project, r.to.Path, page)
+	}, r.from.Project, r.from.Path, r.to.Project, r.to.Path, ledger.PageRows)
 	if errors.Is(err, myvault.ErrTampered) {
 		return heads, v.nameHead(c, bad, err)
 	}
@@ -253,11 +254,11 @@ func (v *verification) nameHead(c *db.Conn, addr myvault.Address, cause error) e
 }
 
 // head walks the whole history of an address.
-func (v *verification) head(c *db.Conn, h head) error {
+func (v *verification) head(c *db.Conn, h ledger.Head) error {
 	newest := true
-	for p := (&past{addr: h.Address, next: h.seq}); p.next != 0; {
-		v.reached.set(p.next)
-		found, made, err := p.step(c, v.keys)
+	for p := (&ledger.History{Address: h.Address, Next: h.Seq}); p.Next != 0; {
+		v.reached.set(p.Next)
+		found, made, err := p.Step(c, v.keys)
 		if err != nil {
 			return err
 		}
@@ -273,18 +274,18 @@ func (v *verification) head(c *db.Conn, h head) error {
 	return nil
 }
 
-func (v *verification) version(h head, found version, newest bool) error {
+func (v *verification) version(h ledger.Head, found ledger.VersionRow, newest bool) error {
 	reason := ""
 	switch {
-	case newest && (found.Info != h.Info || found.seq != h.valueSeq):
+	case newest && (found.Info != h.Info || found.Seq != h.ValueSeq):
 		reason = "the head of its address tells another story"
-	case found.State == myvault.Destroyed && found.hasRecord:
+	case found.State == myvault.Destroyed && found.HasRecord:
 		reason = "its record was destroyed and is there again"
-	case found.State != myvault.Destroyed && !found.hasRecord:
+	case found.State != myvault.Destroyed && !found.HasRecord:
 		reason = "its record is missing"
 	}
 	if reason != "" {
-		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: found.seq, Reason: reason}
+		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: found.Seq, Reason: reason}
 	}
 	if found.State == myvault.Destroyed {
 		v.report.Destroyed++

@@ -8,6 +8,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
@@ -105,7 +106,7 @@ func (s *Store) all(ctx context.Context, prefix myvault.Prefix) iter.Seq2[myvaul
 
 // beyond gives the versions of an address that go, some at a time.
 func (s *Store) beyond(ctx context.Context, addr myvault.Address, limit VersionLimit) (versions []myvault.Version, err error) {
-	if reserved(addr.Project) {
+	if ledger.Reserved(addr.Project) {
 		return nil, nil
 	}
 	n := 0

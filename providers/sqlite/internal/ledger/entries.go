@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"context"
@@ -14,13 +14,13 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
-// source reads one chain from its newest entry to its oldest.
-type source struct {
-	chain  string
-	read   readPage
-	before uint64 // the next page begins below it; 0: there is none
-	page   []myvault.Entry
-	err    error // what ended the reading behind page
+// Source reads one chain from its newest entry to its oldest.
+type Source struct {
+	Chain    string
+	Read     readPage
+	before   uint64 // the next page begins below it; 0: there is none
+	PageRows []myvault.Entry
+	err      error // what ended the reading behind page
 }
 
 // readPage reads the entries of a range below a sequence, and where the next page begins.
@@ -28,40 +28,40 @@ type readPage func(ctx context.Context, before uint64, r myvault.TrailFilter) (e
 
 // fill reads pages until one has entries or the chain ends. An error waits until the entries
 // that were good are gone.
-func (s *source) fill(ctx context.Context, r myvault.TrailFilter) error {
-	for len(s.page) == 0 && s.err == nil && s.before > 1 {
-		s.page, s.before, s.err = s.read(ctx, s.before, r)
+func (s *Source) fill(ctx context.Context, r myvault.TrailFilter) error {
+	for len(s.PageRows) == 0 && s.err == nil && s.before > 1 {
+		s.PageRows, s.before, s.err = s.Read(ctx, s.before, r)
 	}
-	if len(s.page) == 0 {
+	if len(s.PageRows) == 0 {
 		return s.err
 	}
 	return nil
 }
 
-// merged gives the entries of several chains by falling time.
-func merged(ctx context.Context, r myvault.TrailFilter, sources ...source) iter.Seq2[myvault.Entry, error] {
+// Merge gives the entries of several chains by falling time.
+func Merge(ctx context.Context, r myvault.TrailFilter, sources ...Source) iter.Seq2[myvault.Entry, error] {
 	return func(yield func(myvault.Entry, error) bool) {
-		chains := make([]source, len(sources))
+		chains := make([]Source, len(sources))
 		copy(chains, sources)
 		for i := range chains {
-			chains[i].before = beginning(r.Before, chains[i].chain)
+			chains[i].before = beginning(r.Before, chains[i].Chain)
 		}
 		for {
-			var newest *source
+			var newest *Source
 			for i := range chains {
 				s := &chains[i]
 				if err := s.fill(ctx, r); err != nil {
 					yield(myvault.Entry{}, err)
 					return
 				}
-				if len(s.page) > 0 && (newest == nil || s.page[0].At.After(newest.page[0].At)) {
+				if len(s.PageRows) > 0 && (newest == nil || s.PageRows[0].At.After(newest.PageRows[0].At)) {
 					newest = s
 				}
 			}
-			if newest == nil || !yield(newest.page[0], nil) {
+			if newest == nil || !yield(newest.PageRows[0], nil) {
 				return
 			}
-			newest.page = newest.page[1:]
+			newest.PageRows = newest.PageRows[1:]
 		}
 	}
 }
@@ -80,11 +80,11 @@ const selects = ` WHERE l.seq < ?1 AND (?2 = '' OR l.project = ?2) AND (?3 IS NU
 
 // selection gives the arguments of selects.
 func selection(before uint64, r myvault.TrailFilter) []any {
-	return []any{before, r.Prefix.Project, db.Optional(r.Since), db.Optional(r.Until), page}
+	return []any{before, r.Prefix.Project, db.Optional(r.Since), db.Optional(r.Until), PageRows}
 }
 
 // pages reads a chain with a query, whose rows scan turns into entries.
-func pages(read reading, query string, scan func(*sqlite3.Stmt) (myvault.Entry, error)) readPage {
+func pages(read ReadFunc, query string, scan func(*sqlite3.Stmt) (myvault.Entry, error)) readPage {
 	return func(ctx context.Context, before uint64, r myvault.TrailFilter) (entries []myvault.Entry, next uint64, err error) {
 		rows := 0
 		err = read(ctx, func(c *db.Conn) error {
@@ -105,20 +105,20 @@ func pages(read reading, query string, scan func(*sqlite3.Stmt) (myvault.Entry, 
 				return nil
 			}, selection(before, r)...)
 		})
-		if rows < page {
+		if rows < PageRows {
 			next = 0
 		}
 		return entries, next, err
 	}
 }
 
-var changesPage = `SELECT ` + logColumns + ` FROM log l` + fmt.Sprintf(selects, `coalesce(l.entry_at, l.at)`)
+var changesPage = `SELECT ` + LogColumns + ` FROM log l` + fmt.Sprintf(selects, `coalesce(l.entry_at, l.at)`)
 
-// changesSource reads the chain of changes.
-func changesSource(k *keyring.Ring, read reading) source {
+// ChangesSource reads the chain of changes.
+func ChangesSource(k *keyring.Ring, read ReadFunc) Source {
 	scan := func(row *sqlite3.Stmt) (myvault.Entry, error) {
-		r := scanLog(row)
-		return r.entry, r.holds(k)
+		r := ScanLog(row)
+		return r.Entry, r.CheckMAC(k)
 	}
-	return source{chain: myvault.ChainChanges, read: pages(read, changesPage, scan)}
+	return Source{Chain: myvault.ChainChanges, Read: pages(read, changesPage, scan)}
 }

@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"time"
@@ -13,16 +13,16 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
-// head is a row of the head table: the current version of an address, and where the log
+// Head is a row of the head table: the current version of an address, and where the log
 // has its newest row and its value.
-type head struct {
+type Head struct {
 	myvault.Info
-	seq      uint64
-	valueSeq uint64
+	Seq      uint64
+	ValueSeq uint64
 }
 
-// hides returns the reason why a version cannot be read, as far as the head alone shows.
-func (h *head) hides(wanted myvault.Version) error {
+// Hides returns the reason why a version cannot be read, as far as the head alone shows.
+func (h *Head) Hides(wanted myvault.Version) error {
 	switch {
 	case wanted > h.Version, h.State != myvault.Live && (h.State != myvault.Destroyed || wanted == 0):
 		return myvault.ErrNotFound
@@ -33,7 +33,7 @@ func (h *head) hides(wanted myvault.Version) error {
 }
 
 // canonical encodes what the stamp of the row covers.
-func (h *head) canonical(vault []byte) []byte {
+func (h *Head) canonical(vault []byte) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
 	encode.Short(b, []byte("head"))
 	encode.Short(b, vault)
@@ -45,16 +45,16 @@ func (h *head) canonical(vault []byte) []byte {
 	encode.Text(b, h.By)
 	encode.Optional(b, h.Expires)
 	encode.Optional(b, h.RotateAfter)
-	b.AddUint64(h.seq)
-	b.AddUint64(h.valueSeq)
+	b.AddUint64(h.Seq)
+	b.AddUint64(h.ValueSeq)
 	return encode.Bytes(b)
 }
 
-// headColumns select a head as scanHead reads it.
-const headColumns = `h.project, h.path, h.version, h.state, h.at, h.author, h.expires, h.rotate_after, h.seq, h.value_seq, h.mac`
+// HeadColumns select a head as scanHead reads it.
+const HeadColumns = `h.project, h.path, h.version, h.state, h.at, h.author, h.expires, h.rotate_after, h.seq, h.value_seq, h.mac`
 
-// scanHead reads a row of headColumns and proves its stamp. What it gives is its own.
-func scanHead(k *keyring.Ring, row *sqlite3.Stmt) (head, error) {
+// ScanHead reads a row of headColumns and proves its stamp. What it gives is its own.
+func ScanHead(k *keyring.Ring, row *sqlite3.Stmt) (Head, error) {
 	// One text for the three: a row that is kept lies closer together.
 	var room [256]byte
 	texts := append(room[:0], row.ColumnRawText(0)...)
@@ -62,7 +62,7 @@ func scanHead(k *keyring.Ring, row *sqlite3.Stmt) (head, error) {
 	texts = append(texts, row.ColumnRawText(1)...)
 	path := len(texts)
 	text := string(append(texts, row.ColumnRawText(5)...))
-	h := head{
+	h := Head{
 		Info: myvault.Info{
 			Address:     myvault.Address{Project: text[:project], Path: text[project:path]},
 			Version:     myvault.Version(row.ColumnInt64(2)),
@@ -72,32 +72,32 @@ func scanHead(k *keyring.Ring, row *sqlite3.Stmt) (head, error) {
 			Expires:     db.OptionalAt(row, 6),
 			RotateAfter: db.OptionalAt(row, 7),
 		},
-		seq:      uint64(row.ColumnInt64(8)),
-		valueSeq: uint64(row.ColumnInt64(9)),
+		Seq:      uint64(row.ColumnInt64(8)),
+		ValueSeq: uint64(row.ColumnInt64(9)),
 	}
 	if !k.Stamp.Holds(h.canonical(k.Vault), row.ColumnRawBlob(10)) {
-		return head{}, fault.Tampered("a row of the table head, which points at log sequence %d", h.seq)
+		return Head{}, fault.Tampered("a row of the table head, which points at log sequence %d", h.Seq)
 	}
 	return h, nil
 }
 
-// scanHeadOf is scanHead for a row that was looked up. The engine believes the order of the
+// ScanHeadOf is scanHead for a row that was looked up. The engine believes the order of the
 // rows, so where someone has changed it, it finds others than were asked for.
-func scanHeadOf(k *keyring.Ring, addr myvault.Address, row *sqlite3.Stmt) (head, error) {
-	h, err := scanHead(k, row)
+func ScanHeadOf(k *keyring.Ring, addr myvault.Address, row *sqlite3.Stmt) (Head, error) {
+	h, err := ScanHead(k, row)
 	if err == nil && h.Address != addr {
-		return head{}, fault.Tampered("the order of the table head, at a row which points at log sequence %d", h.seq)
+		return Head{}, fault.Tampered("the order of the table head, at a row which points at log sequence %d", h.Seq)
 	}
 	return h, err
 }
 
 // head reads the head of an address; the zero head where it never had a version.
-func readHead(k *keyring.Ring, c *db.Conn, addr myvault.Address) (h head, err error) {
-	err = c.Read(`SELECT `+headColumns+` FROM head h WHERE h.project = ?1 AND h.path = ?2`, func(b *db.Binder) {
+func ReadHead(k *keyring.Ring, c *db.Conn, addr myvault.Address) (h Head, err error) {
+	err = c.Read(`SELECT `+HeadColumns+` FROM head h WHERE h.project = ?1 AND h.path = ?2`, func(b *db.Binder) {
 		b.Text(addr.Project)
 		b.Text(addr.Path)
 	}, func(row *sqlite3.Stmt) (err error) {
-		h, err = scanHeadOf(k, addr, row)
+		h, err = ScanHeadOf(k, addr, row)
 		return err
 	})
 	return h, err
@@ -110,9 +110,9 @@ const (
 		seq = ?9, value_seq = ?10, mac = ?11 WHERE project = ?1 AND path = ?2`
 )
 
-// writeHead stamps and writes the head of an address, which is new or has one. An upsert takes
+// WriteHead stamps and writes the head of an address, which is new or has one. An upsert takes
 // a third longer than either.
-func writeHead(k *keyring.Ring, c *db.Conn, h head, isNew bool) error {
+func WriteHead(k *keyring.Ring, c *db.Conn, h Head, isNew bool) error {
 	statement := updateHead
 	if isNew {
 		statement = insertHead
@@ -126,8 +126,8 @@ func writeHead(k *keyring.Ring, c *db.Conn, h head, isNew bool) error {
 		b.Text(h.By)
 		b.Optional(h.Expires)
 		b.Optional(h.RotateAfter)
-		b.Int(int64(h.seq))
-		b.Int(int64(h.valueSeq))
+		b.Int(int64(h.Seq))
+		b.Int(int64(h.ValueSeq))
 		b.Blob(k.Stamp.Sum(h.canonical(k.Vault)))
 	})
 }
@@ -139,10 +139,10 @@ func flag(b bool) uint8 {
 	return 0
 }
 
-// zeroAsNone keeps a zero time zero: it means that there is none.
-func zeroAsNone(t time.Time) time.Time {
+// StoredOptional keeps a zero time zero: it means that there is none.
+func StoredOptional(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}
 	}
-	return instant(t)
+	return StoredTime(t)
 }

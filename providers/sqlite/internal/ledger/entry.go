@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"encoding/binary"
@@ -16,28 +16,28 @@ import (
 // The limits of what an entry holds, in bytes. Those of an address are above what a valid
 // one or a prefix can have.
 const (
-	maxField   = 128
-	maxProject = 256
-	maxPath    = 2048
+	MaxField   = 128
+	MaxProject = 256
+	MaxPath    = 2048
 )
 
 // labelChain starts the canonical encoding of an entry, before the name of its chain.
 const labelChain = "myvault/v1/chain/"
 
-// normal gives e as it is stored: bounded, nothing that cannot be shown, times in whole
+// Normalize gives e as it is stored: bounded, nothing that cannot be shown, times in whole
 // microseconds, and what was left out filled in.
-func normal(e myvault.Entry, chain string) myvault.Entry {
+func Normalize(e myvault.Entry, chain string) myvault.Entry {
 	e.Chain = chain
 	for _, field := range []*string{&e.Service, &e.Via, &e.Request, &e.Remote, &e.Action} {
-		*field = bounded(*field, maxField)
+		*field = Sanitize(*field, MaxField)
 	}
-	e.Outcome = myvault.Outcome(bounded(string(e.Outcome), maxField))
-	e.Address.Project = bounded(e.Address.Project, maxProject)
-	e.Address.Path = bounded(e.Address.Path, maxPath)
+	e.Outcome = myvault.Outcome(Sanitize(string(e.Outcome), MaxField))
+	e.Address.Project = Sanitize(e.Address.Project, MaxProject)
+	e.Address.Path = Sanitize(e.Address.Path, MaxPath)
 	if e.At.IsZero() {
 		e.At = time.Now()
 	}
-	e.At = instant(e.At)
+	e.At = StoredTime(e.At)
 	if e.Outcome == "" {
 		e.Outcome = myvault.OutcomeOK
 	}
@@ -48,13 +48,13 @@ func normal(e myvault.Entry, chain string) myvault.Entry {
 	if e.Last.IsZero() {
 		e.Last = e.At
 	}
-	e.First, e.Last = instant(e.First), instant(e.Last)
+	e.First, e.Last = StoredTime(e.First), StoredTime(e.Last)
 	e.Prev, e.MAC = nil, nil
 	return e
 }
 
-// bounded cuts s at a rune's boundary and replaces what cannot be shown.
-func bounded(s string, limit int) string {
+// Sanitize cuts s at a rune's boundary and replaces what cannot be shown.
+func Sanitize(s string, limit int) string {
 	if plain(s) {
 		return s[:min(len(s), limit)]
 	}
@@ -84,12 +84,12 @@ func plain(s string) bool {
 	return true
 }
 
-// instant gives t as it is stored: UTC, in whole microseconds.
-func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+// StoredTime gives t as it is stored: UTC, in whole microseconds.
+func StoredTime(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// canonical encodes what the MAC of an entry covers; a change adds its own fields.
+// Canonical encodes what the MAC of an entry covers; a change adds its own fields.
 // docs/format.md describes it.
-func canonical(vault []byte, e *myvault.Entry) *cryptobyte.Builder {
+func Canonical(vault []byte, e *myvault.Entry) *cryptobyte.Builder {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 512))
 	encode.Short(b, []byte(labelChain+e.Chain))
 	encode.Short(b, vault)
@@ -107,7 +107,7 @@ func canonical(vault []byte, e *myvault.Entry) *cryptobyte.Builder {
 	return b
 }
 
-// setSeq puts the sequence into an encoding that was made without one.
-func setSeq(encoded, vault []byte, e *myvault.Entry) {
+// SetSeq puts the sequence into an encoding that was made without one.
+func SetSeq(encoded, vault []byte, e *myvault.Entry) {
 	binary.BigEndian.PutUint64(encoded[1+len(labelChain)+len(e.Chain)+1+len(vault):], e.Seq)
 }

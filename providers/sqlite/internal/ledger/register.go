@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"strings"
@@ -12,10 +12,10 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-const projectColumns = `name, description, is_default, at, author, mac`
+const ProjectColumns = `name, description, is_default, at, author, mac`
 
-// scanProject reads a row of projectColumns and proves its stamp.
-func scanProject(k *keyring.Ring, row *sqlite3.Stmt) (myvault.Project, error) {
+// ScanProject reads a row of projectColumns and proves its stamp.
+func ScanProject(k *keyring.Ring, row *sqlite3.Stmt) (myvault.Project, error) {
 	p := myvault.Project{
 		Name: row.ColumnText(0), Description: row.ColumnText(1), Default: row.ColumnInt64(2) != 0,
 		At: db.TimeAt(row, 3), By: row.ColumnText(4),
@@ -26,7 +26,7 @@ func scanProject(k *keyring.Ring, row *sqlite3.Stmt) (myvault.Project, error) {
 	return p, nil
 }
 
-func writeProject(k *keyring.Ring, c *db.Conn, p myvault.Project) error {
+func WriteProject(k *keyring.Ring, c *db.Conn, p myvault.Project) error {
 	return c.Run(`INSERT INTO project(name, description, is_default, at, author, mac) VALUES(?1, ?2, ?3, ?4, ?5, ?6)
 		ON CONFLICT(name) DO UPDATE SET description = ?2, is_default = ?3, at = ?4, author = ?5, mac = ?6`,
 		p.Name, p.Description, p.Default, p.At.UnixMicro(), p.By, k.Stamp.Sum(projectRow(k, p)))
@@ -34,9 +34,9 @@ func writeProject(k *keyring.Ring, c *db.Conn, p myvault.Project) error {
 
 // projects reads those rows of the register that the condition selects, by name. Rows that do
 // not stand in that order are no rows of this program.
-func readProjects(k *keyring.Ring, c *db.Conn, condition string, args ...any) (projects []myvault.Project, err error) {
-	err = c.Each(`SELECT `+projectColumns+` FROM project WHERE `+condition, func(row *sqlite3.Stmt) error {
-		p, err := scanProject(k, row)
+func ReadProjects(k *keyring.Ring, c *db.Conn, condition string, args ...any) (projects []myvault.Project, err error) {
+	err = c.Each(`SELECT `+ProjectColumns+` FROM project WHERE `+condition, func(row *sqlite3.Stmt) error {
+		p, err := ScanProject(k, row)
 		if n := len(projects); err == nil && n > 0 && p.Name <= projects[n-1].Name {
 			err = fault.Tampered("the order of the table project")
 		}
@@ -47,8 +47,8 @@ func readProjects(k *keyring.Ring, c *db.Conn, condition string, args ...any) (p
 }
 
 // project gives the registered project of that name; found is false where there is none.
-func readProject(k *keyring.Ring, c *db.Conn, name string) (p myvault.Project, found bool, err error) {
-	projects, err := readProjects(k, c, `name = ?1`, name)
+func ReadProject(k *keyring.Ring, c *db.Conn, name string) (p myvault.Project, found bool, err error) {
+	projects, err := ReadProjects(k, c, `name = ?1`, name)
 	if err != nil || len(projects) == 0 {
 		return p, false, err
 	}
@@ -58,8 +58,8 @@ func readProject(k *keyring.Ring, c *db.Conn, name string) (p myvault.Project, f
 	return projects[0], true, nil
 }
 
-// reserved reports whether the project is the vault's own; such are never registered.
-func reserved(name string) bool { return strings.HasPrefix(name, ".") }
+// Reserved reports whether the project is the vault's own; such are never registered.
+func Reserved(name string) bool { return strings.HasPrefix(name, ".") }
 
 // projectRow gives what the stamp of a row of the project table covers.
 func projectRow(k *keyring.Ring, p myvault.Project) []byte {

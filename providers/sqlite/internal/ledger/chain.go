@@ -1,4 +1,6 @@
-package sqlite
+// Package ledger has the two chains and the rows that agree with them: how they are encoded, authenticated,
+// read and walked.
+package ledger
 
 import (
 	"context"
@@ -12,47 +14,47 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// link is the newest entry of the chain.
-type link struct {
-	seq uint64
-	mac []byte
+// Link is the newest entry of the chain.
+type Link struct {
+	Seq uint64
+	MAC []byte
 }
 
 // holds proves that the entry of an access chain is what the chain has.
-func checkEntry(k *keyring.Ring, e *myvault.Entry) error {
-	if !k.Chain.Holds(e.Prev, encode.Bytes(canonical(k.Vault, e)), e.MAC) {
+func CheckEntry(k *keyring.Ring, e *myvault.Entry) error {
+	if !k.Chain.Holds(e.Prev, encode.Bytes(Canonical(k.Vault, e)), e.MAC) {
 		return &fault.BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "its MAC does not fit"}
 	}
 	return nil
 }
 
-// tip is the end of the log, and the data key in force.
-type tip struct {
-	seq    uint64
-	mac    []byte
-	epoch  uint32
-	first  uint64 // the log row with which the epoch began
-	sealer *crypto.Sealer
-	seen   uint64 // the newest access entry that the last row knows of
+// ChainEnd is the end of the log, and the data key in force.
+type ChainEnd struct {
+	Seq    uint64
+	MAC    []byte
+	Epoch  uint32
+	First  uint64 // the log row with which the epoch began
+	Sealer *crypto.Sealer
+	Seen   uint64 // the newest access entry that the last row knows of
 }
 
-// read reads the tip as it is in the file now.
-func (t *tip) read(c *db.Conn) error {
-	*t = tip{mac: crypto.Genesis()}
+// Read reads the tip as it is in the file now.
+func (t *ChainEnd) Read(c *db.Conn) error {
+	*t = ChainEnd{MAC: crypto.Genesis()}
 	err := c.Each(`SELECT seq, mac, coalesce(seen, 0) FROM log ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
-		t.seq, t.mac, t.seen = uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil), uint64(row.ColumnInt64(2))
+		t.Seq, t.MAC, t.Seen = uint64(row.ColumnInt64(0)), row.ColumnBlob(1, nil), uint64(row.ColumnInt64(2))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	return c.Each(`SELECT epoch, first FROM epoch ORDER BY epoch DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
-		t.epoch, t.first = uint32(row.ColumnInt64(0)), uint64(row.ColumnInt64(1))
+		t.Epoch, t.First = uint32(row.ColumnInt64(0)), uint64(row.ColumnInt64(1))
 		return nil
 	})
 }
 
-func changesHead(c *db.Conn) (myvault.Head, error) {
+func ChangesHead(c *db.Conn) (myvault.Head, error) {
 	h := myvault.Head{Chain: myvault.ChainChanges, MAC: crypto.Genesis()}
 	err := c.Each(`SELECT seq, coalesce(entry_at, at), mac FROM log ORDER BY seq DESC LIMIT 1`, newest(&h))
 	return h, err
@@ -67,7 +69,7 @@ func newest(h *myvault.Head) func(row *sqlite3.Stmt) error {
 }
 
 // head gives the newest link of a chain.
-func readChainHead(ctx context.Context, read reading, of func(*db.Conn) (myvault.Head, error)) (h myvault.Head, err error) {
+func ReadChainHead(ctx context.Context, read ReadFunc, of func(*db.Conn) (myvault.Head, error)) (h myvault.Head, err error) {
 	err = read(ctx, func(c *db.Conn) error {
 		h, err = of(c)
 		return err
@@ -78,9 +80,9 @@ func readChainHead(ctx context.Context, read reading, of func(*db.Conn) (myvault
 // maxChanged is how many changes are applied to the cache one by one; more drop all rows.
 const maxChanged = 4096
 
-// changedSince gives the addresses that the log rows behind position name, and the last
+// ChangedSince gives the addresses that the log rows behind position name, and the last
 // position. known is false where they are too many, or the log is not the one it was.
-func changedSince(c *db.Conn, position uint64) (changed []myvault.Address, last uint64, known bool, err error) {
+func ChangedSince(c *db.Conn, position uint64) (changed []myvault.Address, last uint64, known bool, err error) {
 	n := 0
 	err = c.Each(`SELECT seq, project, path FROM log WHERE seq >= ?1 ORDER BY seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
 		n++
@@ -96,7 +98,7 @@ func changedSince(c *db.Conn, position uint64) (changed []myvault.Address, last 
 	return changed, last, known && n < maxChanged+2, err
 }
 
-func lastChange(c *db.Conn) (seq uint64, err error) {
+func LastChange(c *db.Conn) (seq uint64, err error) {
 	err = c.Each(`SELECT seq FROM log ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
 		seq = uint64(row.ColumnInt64(0))
 		return nil
@@ -104,23 +106,23 @@ func lastChange(c *db.Conn) (seq uint64, err error) {
 	return seq, err
 }
 
-// claim is the entry of a chain that knows the newest one of the other chain.
-type claim struct{ seq, seen uint64 }
+// Claim is the entry of a chain that knows the newest one of the other chain.
+type Claim struct{ Seq, Seen uint64 }
 
-func (k *claim) note(e *myvault.Entry) {
-	if e.Seen > k.seen {
-		*k = claim{e.Seq, e.Seen}
+func (k *Claim) Note(e *myvault.Entry) {
+	if e.Seen > k.Seen {
+		*k = Claim{e.Seq, e.Seen}
 	}
 }
 
-// reading runs a function on a connection for reading.
-type reading func(context.Context, func(*db.Conn) error) error
+// ReadFunc runs a function on a connection for reading.
+type ReadFunc func(context.Context, func(*db.Conn) error) error
 
-// followed gives the link after l, if e is that one.
-func (l link) followed(e *myvault.Entry, k *keyring.Ring) (link, error) {
-	if e.Seq != l.seq+1 {
-		return l, &fault.BadEntry{Chain: myvault.ChainAccess, Seq: l.seq + 1, Reason: "it is missing"}
+// Follow gives the link after l, if e is that one.
+func (l Link) Follow(e *myvault.Entry, k *keyring.Ring) (Link, error) {
+	if e.Seq != l.Seq+1 {
+		return l, &fault.BadEntry{Chain: myvault.ChainAccess, Seq: l.Seq + 1, Reason: "it is missing"}
 	}
-	e.Prev = l.mac
-	return link{e.Seq, e.MAC}, checkEntry(k, e)
+	e.Prev = l.MAC
+	return Link{e.Seq, e.MAC}, CheckEntry(k, e)
 }

@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"bytes"
@@ -15,16 +15,16 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// resealRow gives what the stamp of a row of the table reseal covers.
-func resealRow(k *keyring.Ring, r *logRow, digest []byte, epoch uint32) []byte {
+// ResealRow gives what the stamp of a row of the table reseal covers.
+func ResealRow(k *keyring.Ring, r *LogRow, digest []byte, epoch uint32) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
 	encode.Short(b, []byte("reseal"))
 	encode.Short(b, k.Vault)
-	b.AddUint64(r.entry.Seq)
-	encode.Text(b, r.entry.Address.Project)
-	encode.Text(b, r.entry.Address.Path)
-	b.AddUint64(uint64(r.entry.Version))
-	encode.Short(b, r.digest)
+	b.AddUint64(r.Entry.Seq)
+	encode.Text(b, r.Entry.Address.Project)
+	encode.Text(b, r.Entry.Address.Path)
+	b.AddUint64(uint64(r.Entry.Version))
+	encode.Short(b, r.Digest)
 	encode.Short(b, digest)
 	b.AddUint32(epoch)
 	return encode.Bytes(b)
@@ -32,9 +32,9 @@ func resealRow(k *keyring.Ring, r *logRow, digest []byte, epoch uint32) []byte {
 
 // authentic proves that the record of a log row is the one that was written with it, or
 // what it was sealed anew as.
-func checkRecord(k *keyring.Ring, c *db.Conn, r *logRow, sealed []byte) error {
+func CheckRecord(k *keyring.Ring, c *db.Conn, r *LogRow, sealed []byte) error {
 	digest := sha256.Sum256(sealed)
-	if bytes.Equal(digest[:], r.digest) {
+	if bytes.Equal(digest[:], r.Digest) {
 		return nil
 	}
 	epoch, err := crypto.RecordEpoch(sealed)
@@ -42,15 +42,15 @@ func checkRecord(k *keyring.Ring, c *db.Conn, r *logRow, sealed []byte) error {
 	if err == nil {
 		err = c.Each(`SELECT digest, mac FROM reseal WHERE seq = ?1`, func(row *sqlite3.Stmt) error {
 			holds = bytes.Equal(row.ColumnRawBlob(0), digest[:]) &&
-				k.Stamp.Holds(resealRow(k, r, digest[:], epoch), row.ColumnRawBlob(1))
+				k.Stamp.Holds(ResealRow(k, r, digest[:], epoch), row.ColumnRawBlob(1))
 			return nil
-		}, r.entry.Seq)
+		}, r.Entry.Seq)
 	}
 	if err != nil && !errors.Is(err, crypto.ErrOpen) {
 		return err
 	}
 	if !holds {
-		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: r.entry.Seq, Reason: "its record is not the one that was written"}
+		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: r.Entry.Seq, Reason: "its record is not the one that was written"}
 	}
 	return nil
 }
