@@ -1,12 +1,14 @@
 package sqlite
 
 import (
+	"bytes"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
@@ -199,4 +201,24 @@ func (c *cache) clear() (generation uint64) {
 	}
 	c.generation++
 	return c.generation
+}
+
+// size gives how many bytes the rows take.
+func (c *cache) size() int64 {
+	if c == nil {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bytes
+}
+
+// keep puts the record of the row, which was opened, into it, with what opens it.
+func (r *row) keep(c *db.Conn, k *keyring.Ring, record []byte) error {
+	epoch, err := crypto.RecordEpoch(record)
+	if err == nil {
+		r.sealer, err = k.Sealer(c, epoch)
+	}
+	r.sealed = bytes.Clone(record)
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
 // headerWords is the size of a WAL-index header, in words of 8 bytes.
@@ -28,11 +29,12 @@ type token [headerWords]uint64
 // the sealer beside it. A new wrapping of the keys changes no key that is in use. Pruning takes
 // the records of earlier versions and entries of the other file, which are not cached.
 type freshness struct {
-	cache *cache
-	index atomic.Pointer[walIndex] // nil: not to be used
-	asked *dataVersion             // where there is no index
-	read  func(context.Context, func(*db.Conn) error) error
-	store *Store
+	cache  *cache
+	index  atomic.Pointer[walIndex] // nil: not to be used
+	asked  *dataVersion             // where there is no index
+	read   func(context.Context, func(*db.Conn) error) error
+	file   *wal.File
+	newest func() uint64 // the newest change that was seen
 
 	turn      chan struct{} // one place, for who refreshes
 	published atomic.Pointer[view]
@@ -49,19 +51,19 @@ type view struct {
 }
 
 // newFreshness watches over the cache of an open file; nil where there is none.
-func newFreshness(c *cache, s *Store, index bool) *freshness {
+func newFreshness(c *cache, file *wal.File, newest func() uint64, index bool) *freshness {
 	if c == nil {
 		return nil
 	}
-	fresh := &freshness{cache: c, read: s.file.Readers.Read, store: s, turn: make(chan struct{}, 1)}
+	fresh := &freshness{cache: c, read: file.Readers.Read, file: file, newest: newest, turn: make(chan struct{}, 1)}
 	if index {
-		fresh.index.Store(openWALIndex(s.file.Path + "-shm"))
+		fresh.index.Store(openWALIndex(file.Path + "-shm"))
 	}
 	fresh.asked = &dataVersion{turn: make(chan struct{}, 1), open: func(ctx context.Context) (*db.Conn, error) {
-		if err := s.file.CheckPlace(); err != nil {
+		if err := file.CheckPlace(); err != nil {
 			return nil, err
 		}
-		return s.file.Readers.Open(ctx)
+		return file.Readers.Open(ctx)
 	}}
 	return fresh
 }
@@ -128,7 +130,7 @@ func (f *freshness) refresh(ctx context.Context) (*view, error) {
 // changes returns the addresses that changed since the view v, if they are known, and notes the
 // last position in next. A log that ends before the newest change that was seen is an older one.
 func (f *freshness) changes(ctx context.Context, v, next *view) (changed []myvault.Address, known bool, err error) {
-	newest := f.store.newest.Load()
+	newest := f.newest()
 	err = f.read(ctx, func(c *db.Conn) (err error) {
 		if v != nil {
 			changed, next.position, known, err = ledger.ChangedSince(c, v.position)
@@ -137,7 +139,7 @@ func (f *freshness) changes(ctx context.Context, v, next *view) (changed []myvau
 			next.position, err = ledger.LastChange(c)
 		}
 		if err == nil && next.position < newest {
-			err = f.store.file.RolledBack(newest)
+			err = f.file.RolledBack(newest)
 		}
 		return err
 	})

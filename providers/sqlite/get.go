@@ -1,14 +1,12 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
@@ -108,16 +106,6 @@ func (s *Store) current(c *db.Conn, addr myvault.Address, wanted myvault.Version
 		r.Address = myvault.Address{Project: strings.Clone(addr.Project), Path: strings.Clone(addr.Path)}
 	}
 	return r, value, err
-}
-
-// keep puts the record of the row, which was opened, into it, with what opens it.
-func (r *row) keep(c *db.Conn, k *keyring.Ring, record []byte) error {
-	epoch, err := crypto.RecordEpoch(record)
-	if err == nil {
-		r.sealer, err = k.Sealer(c, epoch)
-	}
-	r.sealed = bytes.Clone(record)
-	return err
 }
 
 // value opens the record of a log row for its reader.

@@ -166,7 +166,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	s.masters.Store(&masters{s.file.Keys.Master.Load(), s.trail.file.Keys.Master.Load()})
 	s.newest.Store(s.tip.Seq)
 	s.committed = ledger.Link{Seq: s.tip.Seq, MAC: s.tip.MAC}
-	s.fresh = newFreshness(s.cache, s, !c.noIndex)
+	s.fresh = newFreshness(s.cache, s.file, s.newest.Load, !c.noIndex)
 	s.follow(f.Writer)
 	f.Start()
 	return nil

@@ -120,16 +120,6 @@ func (f FileStats) measures(chain string) []myvault.Metric {
 	}
 }
 
-// size gives how many bytes the rows take.
-func (c *cache) size() int64 {
-	if c == nil {
-		return 0
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.bytes
-}
-
 // Ping reports whether the file answers, and whether it can be written, as [Store.Ping] does.
 func (t *Trail) Ping(ctx context.Context) error {
 	if err := t.file.CheckReadable(ctx); err != nil {
