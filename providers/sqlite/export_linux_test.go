@@ -2,23 +2,26 @@
 
 package sqlite
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
+)
 
 // FreezeWALIndex has the store look at a copy of the WAL-index, which no commit changes.
 func (s *Store) FreezeWALIndex() {
-	words := *s.fresh.index.Load().words
-	s.fresh.index.Store(&walIndex{words: &words})
+	words := *s.fresh.Index.Load().Words
+	s.fresh.Index.Store(&fresh.WALIndex{Words: &words})
 }
 
 // ValidHeader reports whether the first bytes of a WAL-index would be believed.
 func ValidHeader(b []byte) bool {
-	x := &walIndex{words: new([2 * headerWords]uint64)}
-	for i := range x.words {
-		x.words[i] = binary.NativeEndian.Uint64(b[8*i:])
+	x := &fresh.WALIndex{Words: new([2 * fresh.HeaderWords]uint64)}
+	for i := range x.Words {
+		x.Words[i] = binary.NativeEndian.Uint64(b[8*i:])
 	}
-	_, ok := x.read()
+	_, ok := x.Read()
 	return ok
 }
 
 // OpensWALIndex reports whether the file at path would be used.
-func OpensWALIndex(path string) bool { return openWALIndex(path) != nil }
+func OpensWALIndex(path string) bool { return fresh.OpenWALIndex(path) != nil }

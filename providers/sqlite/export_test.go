@@ -15,6 +15,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
@@ -154,7 +155,7 @@ func (c Config) WithoutWALIndex() Config {
 }
 
 // UsesWALIndex reports whether the WAL-index tells whether the cache is fresh.
-func (s *Store) UsesWALIndex() bool { return s.fresh != nil && s.fresh.index.Load() != nil }
+func (s *Store) UsesWALIndex() bool { return s.fresh != nil && s.fresh.Index.Load() != nil }
 
 // WithoutReaders calls f while no connection is free to read.
 func (s *Store) WithoutReaders(f func()) {
@@ -170,39 +171,39 @@ func (s *Store) WithoutReaders(f func()) {
 // GetAround reads a secret as Get does that does not find it in the cache, and calls
 // between after it was read and before the cache may keep it.
 func (s *Store) GetAround(ctx context.Context, addr myvault.Address, between func()) error {
-	v, err := s.fresh.now(ctx)
+	v, err := s.fresh.Now(ctx)
 	if err != nil {
 		return err
 	}
-	var r *row
+	var r *fresh.Row
 	err = s.file.Readers.Read(ctx, func(c *db.Conn) (err error) {
 		r, _, err = s.current(c, addr, 0)
 		return err
 	})
 	if err == nil {
 		between()
-		s.cache.put(r, v.generation)
+		s.cache.Put(r, v.Generation)
 	}
 	return err
 }
 
 // Cached gives how many rows the cache has, and the bytes that it counts for them.
 func (s *Store) Cached() (rows int, bytes int64) {
-	s.cache.mu.Lock()
-	defer s.cache.mu.Unlock()
-	for i := range s.cache.slots {
-		if s.cache.slots[i].row.Load() != nil {
+	s.cache.Mu.Lock()
+	defer s.cache.Mu.Unlock()
+	for i := range s.cache.Slots {
+		if s.cache.Slots[i].Row.Load() != nil {
 			rows++
 		}
 	}
-	return rows, s.cache.bytes
+	return rows, s.cache.Bytes
 }
 
 // AfterRefreshQuery calls f once, after the next refresh of the cache has read the log.
 func (s *Store) AfterRefreshQuery(f func()) {
-	read := s.fresh.read
-	s.fresh.read = func(ctx context.Context, query func(*db.Conn) error) error {
-		s.fresh.read = read
+	read := s.fresh.Read
+	s.fresh.Read = func(ctx context.Context, query func(*db.Conn) error) error {
+		s.fresh.Read = read
 		err := read(ctx, query)
 		f()
 		return err
@@ -211,8 +212,8 @@ func (s *Store) AfterRefreshQuery(f func()) {
 
 // WithRemovalHeld calls f while no row can be removed from the cache.
 func (s *Store) WithRemovalHeld(f func()) {
-	s.cache.mu.Lock()
-	defer s.cache.mu.Unlock()
+	s.cache.Mu.Lock()
+	defer s.cache.Mu.Unlock()
 	f()
 }
 

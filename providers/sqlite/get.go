@@ -9,6 +9,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
@@ -25,14 +26,14 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.V
 	if err := s.file.Fault.Load(); err != nil {
 		return myvault.Secret{}, *err
 	}
-	v, err := s.fresh.now(ctx)
+	v, err := s.fresh.Now(ctx)
 	if err != nil {
 		return myvault.Secret{}, err
 	}
 	if v != nil {
-		if r := s.cache.get(addr); r != nil {
-			if secret, known, err := r.secret(version); known {
-				s.hits.add(r.hash)
+		if r := s.cache.Get(addr); r != nil {
+			if secret, known, err := r.Secret(version); known {
+				s.hits.add(r.Hash)
 				return secret, err
 			}
 		}
@@ -41,9 +42,9 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.V
 }
 
 // fetch reads a secret from the file. Its row enters the cache if v still holds then.
-func (s *Store) fetch(ctx context.Context, addr myvault.Address, version myvault.Version, v *view) (secret myvault.Secret, err error) {
+func (s *Store) fetch(ctx context.Context, addr myvault.Address, version myvault.Version, v *fresh.View) (secret myvault.Secret, err error) {
 	s.misses.Add(1)
-	var r *row
+	var r *fresh.Row
 	query := func(c *db.Conn) (err error) {
 		r, secret, err = s.look(c, addr, version)
 		return err
@@ -56,14 +57,14 @@ func (s *Store) fetch(ctx context.Context, addr myvault.Address, version myvault
 	default:
 		err = s.file.Readers.Snapshot(ctx, query) // it takes several queries
 	}
-	if v != nil && r != nil && r.complete() {
-		s.cache.put(r, v.generation)
+	if v != nil && r != nil && r.Complete() {
+		s.cache.Put(r, v.Generation)
 	}
 	return secret, err
 }
 
 // look reads a secret through c. It gives the row of the address, too, if that was read.
-func (s *Store) look(c *db.Conn, addr myvault.Address, version myvault.Version) (r *row, secret myvault.Secret, err error) {
+func (s *Store) look(c *db.Conn, addr myvault.Address, version myvault.Version) (r *fresh.Row, secret myvault.Secret, err error) {
 	r, value, err := s.current(c, addr, version)
 	switch {
 	case err != nil:
@@ -84,8 +85,8 @@ const selectCurrent = `SELECT ` + ledger.HeadColumns + `, l.sealed FROM head h L
 
 // current reads the row of an address, one of no state where it never had a version, and
 // its value if that is the version wanted.
-func (s *Store) current(c *db.Conn, addr myvault.Address, wanted myvault.Version) (r *row, value myvault.Value, err error) {
-	r = &row{}
+func (s *Store) current(c *db.Conn, addr myvault.Address, wanted myvault.Version) (r *fresh.Row, value myvault.Value, err error) {
+	r = &fresh.Row{}
 	err = c.Read(selectCurrent, func(b *db.Binder) {
 		b.Text(addr.Project)
 		b.Text(addr.Path)
@@ -97,8 +98,8 @@ func (s *Store) current(c *db.Conn, addr myvault.Address, wanted myvault.Version
 			return nil
 		}
 		record := stmt.ColumnRawBlob(11)
-		if value, err = s.value(c, r.Info, r.ValueSeq, record); err == nil && s.cache.takes(len(record)) {
-			err = r.keep(c, s.file.Keys, record)
+		if value, err = s.value(c, r.Info, r.ValueSeq, record); err == nil && s.cache.Accepts(len(record)) {
+			err = r.SetRecord(c, s.file.Keys, record)
 		}
 		return err
 	})

@@ -26,6 +26,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
@@ -67,8 +68,8 @@ const epochLimit = 1 << 28
 type Store struct {
 	file        *wal.File
 	trail       *Trail
-	cache       *cache
-	fresh       *freshness
+	cache       *fresh.Cache
+	fresh       *fresh.Freshness
 	pairedSince uint64                  // changes up to it know entries of an access.db that is gone
 	masters     atomic.Pointer[masters] // those that opened it, or that Rekey has set
 	incarnation string
@@ -104,7 +105,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 		c.MaxProjects = myvault.MaxProjects
 	}
 	if c.CacheBytes == 0 {
-		c.CacheBytes = defaultCacheBytes
+		c.CacheBytes = fresh.DefaultCacheBytes
 	}
 	if c.epochLimit == 0 {
 		c.epochLimit = epochLimit
@@ -115,7 +116,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
-	s := &Store{enrolled: map[string]bool{}, maxProjects: c.MaxProjects, headsFile: c.HeadsFile, epochLimit: c.epochLimit, cache: newCache(c.CacheBytes)}
+	s := &Store{enrolled: map[string]bool{}, maxProjects: c.MaxProjects, headsFile: c.HeadsFile, epochLimit: c.epochLimit, cache: fresh.NewCache(c.CacheBytes)}
 	if err := s.start(ctx, absolute, key, keys, c); err != nil {
 		return nil, notOpened("store", dir, fault.Unavailable(err))
 	}
@@ -166,7 +167,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	s.masters.Store(&masters{s.file.Keys.Master.Load(), s.trail.file.Keys.Master.Load()})
 	s.newest.Store(s.tip.Seq)
 	s.committed = ledger.Link{Seq: s.tip.Seq, MAC: s.tip.MAC}
-	s.fresh = newFreshness(s.cache, s.file, s.newest.Load, !c.noIndex)
+	s.fresh = fresh.NewFreshness(s.cache, s.file, s.newest.Load, !c.noIndex)
 	s.follow(f.Writer)
 	f.Start()
 	return nil
@@ -211,12 +212,12 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 // follow has the writer tell what it does.
 func (s *Store) follow(w *wal.Writer) {
 	w.Begin = func(c *db.Conn, anew bool) error {
-		s.fresh.begun(c.TotalChanges())
+		s.fresh.Begun(c.TotalChanges())
 		return s.begin(c, anew)
 	}
 	w.Save, w.Restore = s.save, s.restore
 	w.Committed = func() {
-		s.fresh.committed(w.Conn.TotalChanges())
+		s.fresh.Committed(w.Conn.TotalChanges())
 		s.commit()
 	}
 }
@@ -241,7 +242,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	return errors.Join(s.keepHeads(), s.fresh.close(), s.file.Close(), s.trail.Close())
+	return errors.Join(s.keepHeads(), s.fresh.Close(), s.file.Close(), s.trail.Close())
 }
 
 // saw remembers the newest change known.

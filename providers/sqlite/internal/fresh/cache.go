@@ -1,4 +1,4 @@
-package sqlite
+package fresh
 
 import (
 	"bytes"
@@ -13,36 +13,36 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
-// defaultCacheBytes keeps the rows of some 30,000 secrets of 64 bytes. The garbage
+// DefaultCacheBytes keeps the rows of some 30,000 secrets of 64 bytes. The garbage
 // collector may let the process hold about twice that.
-const defaultCacheBytes = 12 << 20
+const DefaultCacheBytes = 12 << 20
 
 const (
 	ways    = 8   // rows that one set holds
 	rowSize = 256 // what a row takes besides its texts and its record, in bytes
 )
 
-// row is what the cache keeps of an address: its head, whose stamp was proved when it was
+// Row is what the cache keeps of an address: its head, whose stamp was proved when it was
 // read, and the sealed record of its current version, never the value. A row is not
 // changed once it is in the cache.
-type row struct {
+type Row struct {
 	ledger.Head                // of no state where the address never had a version
 	sealed      []byte         // nil where the address is not live
 	sealer      *crypto.Sealer // opens sealed; the epoch's key may leave the file meanwhile
-	hash        uint64
+	Hash        uint64
 	used        atomic.Bool // since the hand passed by
 }
 
-func (r *row) size() int64 {
+func (r *Row) size() int64 {
 	return rowSize + int64(len(r.Project)+len(r.Path)+len(r.By)+cap(r.sealed))
 }
 
-// complete reports whether the row can answer reads of the current version.
-func (r *row) complete() bool { return r.State != myvault.Live || r.sealed != nil }
+// Complete reports whether the row can answer reads of the current version.
+func (r *Row) Complete() bool { return r.State != myvault.Live || r.sealed != nil }
 
-// secret answers a read of a version, or of the current one for 0. known is false where
+// Secret answers a read of a version, or of the current one for 0. known is false where
 // the row cannot tell: an earlier version, or a record that does not open.
-func (r *row) secret(wanted myvault.Version) (secret myvault.Secret, known bool, err error) {
+func (r *Row) Secret(wanted myvault.Version) (secret myvault.Secret, known bool, err error) {
 	if err := r.Hides(wanted); err != nil {
 		return secret, true, err
 	}
@@ -58,31 +58,31 @@ func (r *row) secret(wanted myvault.Version) (secret myvault.Secret, known bool,
 	return myvault.Secret{Info: r.Info, Value: myvault.Bytes(b)}, true, nil
 }
 
-// cache is a bounded number of rows, for many readers at once. It knows nothing of
+// Cache is a bounded number of rows, for many readers at once. It knows nothing of
 // freshness but one rule: a row enters only in the generation in which its reading began,
 // and what removes rows begins the next generation, in one step for both.
 //
 // The rows lie in sets of a few ways, so that a look-up is a hash and a few loads, without a
 // lock; a hand goes round and takes rows that were not used since it passed by (CLOCK).
-type cache struct {
+type Cache struct {
 	seed  maphash.Seed
-	slots []berth
+	Slots []slot
 	limit int64
 
-	mu         sync.Mutex
+	Mu         sync.Mutex
 	generation uint64
-	bytes      int64
+	Bytes      int64
 	hand       int
 }
 
-type berth struct {
+type slot struct {
 	tag atomic.Uint64 // the hash of the row; a hint
-	row atomic.Pointer[row]
+	Row atomic.Pointer[Row]
 }
 
-// newCache makes a cache for rows of so many bytes in all; nil, which keeps nothing, where
+// NewCache makes a cache for rows of so many bytes in all; nil, which keeps nothing, where
 // that is no positive number.
-func newCache(limit int64) *cache {
+func NewCache(limit int64) *Cache {
 	if limit <= 0 {
 		return nil
 	}
@@ -90,23 +90,23 @@ func newCache(limit int64) *cache {
 	for int64(sets)*ways*rowSize < limit {
 		sets *= 2
 	}
-	return &cache{seed: maphash.MakeSeed(), slots: make([]berth, sets*ways), limit: limit}
+	return &Cache{seed: maphash.MakeSeed(), Slots: make([]slot, sets*ways), limit: limit}
 }
 
-func (c *cache) set(hash uint64) []berth {
-	first := int(hash%uint64(len(c.slots)/ways)) * ways
-	return c.slots[first : first+ways]
+func (c *Cache) set(hash uint64) []slot {
+	first := int(hash%uint64(len(c.Slots)/ways)) * ways
+	return c.Slots[first : first+ways]
 }
 
-// get gives the row of an address, or nil.
-func (c *cache) get(addr myvault.Address) *row {
+// Get gives the row of an address, or nil.
+func (c *Cache) Get(addr myvault.Address) *Row {
 	hash := maphash.Comparable(c.seed, addr)
 	set := c.set(hash)
 	for i := range set {
 		if set[i].tag.Load() != hash {
 			continue
 		}
-		if r := set[i].row.Load(); r != nil && r.Address == addr {
+		if r := set[i].Row.Load(); r != nil && r.Address == addr {
 			if !r.used.Load() { // writing it each time would slow other processors down
 				r.used.Store(true)
 			}
@@ -116,27 +116,27 @@ func (c *cache) get(addr myvault.Address) *row {
 	return nil
 }
 
-// takes reports whether a row with a record of n bytes may enter.
-func (c *cache) takes(n int) bool { return c != nil && int64(n) <= c.limit/16 }
+// Accepts reports whether a row with a record of n bytes may enter.
+func (c *Cache) Accepts(n int) bool { return c != nil && int64(n) <= c.limit/16 }
 
-// put takes a row whose reading began in that generation; a row of an earlier one may have
+// Put takes a row whose reading began in that generation; a row of an earlier one may have
 // changed since and is dropped.
-func (c *cache) put(r *row, generation uint64) {
-	r.hash = maphash.Comparable(c.seed, r.Address)
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *Cache) Put(r *Row, generation uint64) {
+	r.Hash = maphash.Comparable(c.seed, r.Address)
+	c.Mu.Lock()
+	defer c.Mu.Unlock()
 	if generation != c.generation {
 		return
 	}
 	s := c.place(r)
 	c.drop(s)
-	s.row.Store(r)
-	s.tag.Store(r.hash)
-	c.bytes += r.size()
-	for c.bytes > c.limit {
-		s := &c.slots[c.hand]
-		c.hand = (c.hand + 1) % len(c.slots)
-		if old := s.row.Load(); old != nil && !old.used.Swap(false) {
+	s.Row.Store(r)
+	s.tag.Store(r.Hash)
+	c.Bytes += r.size()
+	for c.Bytes > c.limit {
+		s := &c.Slots[c.hand]
+		c.hand = (c.hand + 1) % len(c.Slots)
+		if old := s.Row.Load(); old != nil && !old.used.Swap(false) {
 			c.drop(s)
 		}
 	}
@@ -144,11 +144,11 @@ func (c *cache) put(r *row, generation uint64) {
 
 // place gives the slot for a row: that of the same address, an empty one, or one whose row
 // was not used.
-func (c *cache) place(r *row) *berth {
-	set := c.set(r.hash)
-	var empty, idle *berth
+func (c *Cache) place(r *Row) *slot {
+	set := c.set(r.Hash)
+	var empty, idle *slot
 	for i := range set {
-		switch old := set[i].row.Load(); {
+		switch old := set[i].Row.Load(); {
 		case old == nil:
 			empty = &set[i]
 		case old.Address == r.Address:
@@ -166,22 +166,22 @@ func (c *cache) place(r *row) *berth {
 	return &set[c.hand%ways]
 }
 
-func (c *cache) drop(s *berth) {
-	if old := s.row.Load(); old != nil {
+func (c *Cache) drop(s *slot) {
+	if old := s.Row.Load(); old != nil {
 		s.tag.Store(0)
-		s.row.Store(nil)
-		c.bytes -= old.size()
+		s.Row.Store(nil)
+		c.Bytes -= old.size()
 	}
 }
 
 // remove begins the next generation, without the rows of those addresses.
-func (c *cache) remove(addresses []myvault.Address) (generation uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *Cache) remove(addresses []myvault.Address) (generation uint64) {
+	c.Mu.Lock()
+	defer c.Mu.Unlock()
 	for _, addr := range addresses {
 		set := c.set(maphash.Comparable(c.seed, addr))
 		for i := range set {
-			if old := set[i].row.Load(); old != nil && old.Address == addr {
+			if old := set[i].Row.Load(); old != nil && old.Address == addr {
 				c.drop(&set[i])
 			}
 		}
@@ -191,30 +191,30 @@ func (c *cache) remove(addresses []myvault.Address) (generation uint64) {
 }
 
 // clear begins the next generation, without rows.
-func (c *cache) clear() (generation uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.bytes > 0 { // most of the table's memory is not there until it is touched
-		for i := range c.slots {
-			c.drop(&c.slots[i])
+func (c *Cache) clear() (generation uint64) {
+	c.Mu.Lock()
+	defer c.Mu.Unlock()
+	if c.Bytes > 0 { // most of the table's memory is not there until it is touched
+		for i := range c.Slots {
+			c.drop(&c.Slots[i])
 		}
 	}
 	c.generation++
 	return c.generation
 }
 
-// size gives how many bytes the rows take.
-func (c *cache) size() int64 {
+// Size gives how many bytes the rows take.
+func (c *Cache) Size() int64 {
 	if c == nil {
 		return 0
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.bytes
+	c.Mu.Lock()
+	defer c.Mu.Unlock()
+	return c.Bytes
 }
 
-// keep puts the record of the row, which was opened, into it, with what opens it.
-func (r *row) keep(c *db.Conn, k *keyring.Ring, record []byte) error {
+// SetRecord puts the record of the row, which was opened, into it, with what opens it.
+func (r *Row) SetRecord(c *db.Conn, k *keyring.Ring, record []byte) error {
 	epoch, err := crypto.RecordEpoch(record)
 	if err == nil {
 		r.sealer, err = k.Sealer(c, epoch)

@@ -1,6 +1,6 @@
 //go:build linux && !sqlite3_flock && !sqlite3_dotlk
 
-package sqlite
+package fresh
 
 import (
 	"bytes"
@@ -14,41 +14,41 @@ import (
 	"unsafe"
 )
 
-// walIndex is the header of a database's WAL-index, in the memory that the connections of all
+// WALIndex is the header of a database's WAL-index, in the memory that the connections of all
 // processes share. Each commit changes it before it returns. The header stands there twice;
 // a writer writes the second copy first, a reader reads them the other way round.
 // https://sqlite.org/walformat.html#walidxfmt
 //
 // SQLite documents the format, but not as an interface. So it is checked before it is used,
 // and again at each commit of this process.
-type walIndex struct {
-	words *[2 * headerWords]uint64
+type WALIndex struct {
+	Words *[2 * HeaderWords]uint64
 	bytes []byte
 }
 
 // walIndexVersion has not changed since WAL mode is there.
 const walIndexVersion = 3007000
 
-// openWALIndex maps the header of the WAL-index at path, which a connection must have open.
+// OpenWALIndex maps the header of the WAL-index at path, which a connection must have open.
 // Nil where it is not what the format says, or where the engine has not mapped this very
 // file to share it. The memory is given back once nobody can use the index any more, not at
 // a Close: readers take no lock.
-func openWALIndex(path string) *walIndex {
+func OpenWALIndex(path string) *WALIndex {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil
 	}
 	defer f.Close() // the engine's locks are of its own descriptor, and so not lost by this
-	if info, err := f.Stat(); err != nil || info.Size() < 2*headerWords*8 {
+	if info, err := f.Stat(); err != nil || info.Size() < 2*HeaderWords*8 {
 		return nil // memory behind a file's end must not be touched
 	}
-	b, err := syscall.Mmap(int(f.Fd()), 0, 2*headerWords*8, syscall.PROT_READ, syscall.MAP_SHARED)
+	b, err := syscall.Mmap(int(f.Fd()), 0, 2*HeaderWords*8, syscall.PROT_READ, syscall.MAP_SHARED)
 	if err != nil {
 		return nil
 	}
-	x := &walIndex{words: (*[2 * headerWords]uint64)(unsafe.Pointer(&b[0])), bytes: b}
+	x := &WALIndex{Words: (*[2 * HeaderWords]uint64)(unsafe.Pointer(&b[0])), bytes: b}
 	runtime.AddCleanup(x, func(b []byte) { _ = syscall.Munmap(b) }, b)
-	if _, ok := x.read(); !ok || !x.shared() {
+	if _, ok := x.Read(); !ok || !x.shared() {
 		return nil
 	}
 	return x
@@ -56,12 +56,12 @@ func openWALIndex(path string) *walIndex {
 
 // shared reports whether the engine has mapped the same file writable to share it, as the
 // kernel lists it. Shared mappings of one file are the same memory.
-func (x *walIndex) shared() bool {
+func (x *WALIndex) shared() bool {
 	list, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
 		return false
 	}
-	ours := fmt.Appendf(nil, "%08x-", uintptr(unsafe.Pointer(x.words)))
+	ours := fmt.Appendf(nil, "%08x-", uintptr(unsafe.Pointer(x.Words)))
 	var file string // device and inode
 	var writable []string
 	for line := range bytes.Lines(list) {
@@ -89,21 +89,21 @@ func (x *walIndex) shared() bool {
 }
 
 // is reports whether both copies are t.
-func (x *walIndex) is(t *token) bool {
+func (x *WALIndex) is(t *token) bool {
 	same := true
 	for i := range t {
-		same = same && atomic.LoadUint64(&x.words[i]) == t[i] && atomic.LoadUint64(&x.words[headerWords+i]) == t[i]
+		same = same && atomic.LoadUint64(&x.Words[i]) == t[i] && atomic.LoadUint64(&x.Words[HeaderWords+i]) == t[i]
 	}
 	runtime.KeepAlive(x)
 	return same
 }
 
-// read gives the header. False while a writer is at it, or died there, and where it is not
+// Read gives the header. False while a writer is at it, or died there, and where it is not
 // what the format says.
-func (x *walIndex) read() (t token, ok bool) {
+func (x *WALIndex) Read() (t token, ok bool) {
 	for range 100 {
 		for i := range t {
-			t[i] = atomic.LoadUint64(&x.words[i])
+			t[i] = atomic.LoadUint64(&x.Words[i])
 		}
 		if x.is(&t) {
 			return t, t.valid()
@@ -115,7 +115,7 @@ func (x *walIndex) read() (t token, ok bool) {
 
 // valid reports whether a header is initialized, of the version known, and under its checksum.
 func (t *token) valid() bool {
-	var b [headerWords * 8]byte
+	var b [HeaderWords * 8]byte
 	for i, word := range t {
 		binary.NativeEndian.PutUint64(b[8*i:], word)
 	}
