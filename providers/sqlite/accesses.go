@@ -52,7 +52,7 @@ func readBatch(c *db.Conn, sql string, args ...any) (r batchRow, found bool, err
 }
 
 // source reads the chain of accesses.
-func (t *Trail) source() ledger.Source {
+func (t *accessTrail) source() ledger.Source {
 	return ledger.Source{Chain: myvault.ChainAccess, Read: func(ctx context.Context, before uint64, r myvault.TrailFilter) ([]myvault.Entry, uint64, error) {
 		p := batchPage{keys: t.file.Keys, selected: r, before: before, next: before}
 		err := t.file.Readers.Read(ctx, p.read)

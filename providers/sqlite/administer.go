@@ -5,6 +5,10 @@ import (
 	"errors"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
@@ -12,7 +16,7 @@ import (
 const viaOperator = "operator"
 
 // administered records what was done to the store as a whole, or how that ended.
-func (t *Trail) administered(ctx context.Context, action string, ended error) error {
+func (t *accessTrail) administered(ctx context.Context, action string, ended error) error {
 	// It was done, so the end of the context must not keep it off the record.
 	ctx, cancel := wal.Afterwards(ctx)
 	defer cancel()
@@ -26,7 +30,7 @@ func begunEntry(action string) myvault.Entry {
 
 // administer does what changes the store as a whole: nothing without an entry that says that
 // it was begun, and once it was, one that says how it ended.
-func (t *Trail) administer(ctx context.Context, action string, do func() error) error {
+func (t *accessTrail) administer(ctx context.Context, action string, do func() error) error {
 	if err := t.Record(ctx, begunEntry(action)); err != nil {
 		return err
 	}
@@ -43,4 +47,43 @@ func outcomeOf(err error) myvault.Outcome {
 		return myvault.OutcomeUnknown
 	}
 	return myvault.OutcomeError
+}
+
+// newest gives the sequence of the newest entry.
+func (t *accessTrail) newest(ctx context.Context) (uint64, error) {
+	head, err := ledger.ReadChainHead(ctx, t.file.Readers.Snapshot, accessHead)
+	return head.Seq, err
+}
+
+func (t *accessTrail) rekey(ctx context.Context, to *crypto.Master) error {
+	c, err := t.file.OpenDurable(ctx)
+	if err != nil {
+		return fault.FromEngine(ctx, err)
+	}
+	err = fault.Guard(func() error {
+		err := c.Transaction(ctx, func() error {
+			if err := t.file.BeforeWrite(); err != nil {
+				return err
+			}
+			from, err := t.file.Keys.Current(c)
+			if err != nil {
+				return err
+			}
+			return keyring.Rewrap(c, from, to)
+		})
+		if err != nil {
+			return err
+		}
+		t.file.Keys.Master.Store(to)
+		return t.file.Scrub(ctx, c, wal.ScrubTimeout)
+	})
+	return errors.Join(fault.FromEngine(ctx, err), c.Close())
+}
+
+// Ping reports whether the file answers, and whether it can be written, as Store.Ping of package sqlite does.
+func (t *accessTrail) Ping(ctx context.Context) error {
+	if err := t.file.CheckReadable(ctx); err != nil {
+		return err
+	}
+	return errors.Join(t.file.CheckWritable(ctx), t.syncer.Failure())
 }

@@ -15,30 +15,6 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// Verify proves a trail that stands alone, as [Store.Verify] does a store: its schema and keys, every
-// entry from where it was pruned, and the pages of its file. An earlier head of its chain proves that it was
-// not cut short; one of another chain is [myvault.ErrInvalid].
-func (t *Trail) Verify(ctx context.Context, earlier ...myvault.Head) (Report, error) {
-	v := &verification{Store: &Store{trail: t}}
-	for _, h := range earlier {
-		if h.Chain != myvault.ChainAccess {
-			return v.report, fmt.Errorf("%w head: a trail has no chain but that of %s", myvault.ErrInvalid, myvault.ChainAccess)
-		}
-	}
-	for _, step := range []func(context.Context) error{v.trailStructure, v.accesses, t.file.Integrity} {
-		if err := step(ctx); err != nil {
-			return v.report, err
-		}
-	}
-	compared, err := v.compareWith(ctx, earlier)
-	if err != nil {
-		return v.report, err
-	}
-	v.report.TruncationChecked = compared[myvault.ChainAccess]
-	v.report.Heads, err = t.Heads(ctx)
-	return v.report, err
-}
-
 // accesses proves the chain of accesses, from where it was pruned.
 func (v *verification) accesses(ctx context.Context) error {
 	w := walk{end: ledger.Link{MAC: crypto.Genesis()}}
@@ -149,4 +125,28 @@ func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool
 		return false, &fault.BadEntry{Chain: h.Chain, Seq: h.Seq, Reason: "it is not the one that was there before"}
 	}
 	return true, nil
+}
+
+// Verify proves a trail that stands alone, as [Store.Verify] does a store: its schema and keys, every
+// entry from where it was pruned, and the pages of its file. An earlier head of its chain proves that it was
+// not cut short; one of another chain is [myvault.ErrInvalid].
+func (t *Trail) Verify(ctx context.Context, earlier ...myvault.Head) (Report, error) {
+	v := &verification{Store: &Store{trail: t.access}}
+	for _, h := range earlier {
+		if h.Chain != myvault.ChainAccess {
+			return v.report, fmt.Errorf("%w head: a trail has no chain but that of %s", myvault.ErrInvalid, myvault.ChainAccess)
+		}
+	}
+	for _, step := range []func(context.Context) error{v.trailStructure, v.accesses, t.access.file.Integrity} {
+		if err := step(ctx); err != nil {
+			return v.report, err
+		}
+	}
+	compared, err := v.compareWith(ctx, earlier)
+	if err != nil {
+		return v.report, err
+	}
+	v.report.TruncationChecked = compared[myvault.ChainAccess]
+	v.report.Heads, err = t.Heads(ctx)
+	return v.report, err
 }

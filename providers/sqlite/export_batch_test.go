@@ -82,7 +82,7 @@ func oneTransaction(w *wal.Writer, ctx context.Context, functions []func()) {
 
 // PruneStep is one step of a pruning, which removes no old bytes: that would wait for readers.
 func (s *Store) PruneStep(ctx context.Context, upTo uint64) error {
-	_, err := (&pruning{Trail: s.trail, limit: AccessLimit{UpTo: upTo}, recorded: true}).step(ctx)
+	_, err := (&pruning{accessTrail: s.trail, limit: pruneLimit{UpTo: upTo}, recorded: true}).step(ctx)
 	return err
 }
 

@@ -58,10 +58,10 @@ func (s *Store) Claim(seq uint64) { s.newest.Store(seq) }
 // Looker returns a look of the background at a trail, with a clock that is given: what it shows,
 // and what has passed in the process.
 func (s *Store) Looker(c TrailConfig) func(wall time.Time, elapsed time.Duration) {
-	c = c.orUsual()
-	watch := &clockWatch{age: c.MaxAge}
+	usual := c.limits().orUsual()
+	watch := &clockWatch{age: usual.MaxAge}
 	return func(wall time.Time, elapsed time.Duration) {
-		s.trail.bound(context.Background(), c, watch, wall, elapsed)
+		s.trail.bound(context.Background(), usual, watch, wall, elapsed)
 	}
 }
 

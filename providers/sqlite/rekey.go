@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
@@ -170,46 +167,4 @@ func (r *rekeying) conclude(ctx context.Context, c *db.Conn) error {
 		return fmt.Errorf("%w: another process changed it too; make sure which key is meant, and repeat the change", myvault.ErrConflict)
 	}
 	return r.settle(ctx, r.to)
-}
-
-// Rekey changes the master key of a trail that stands alone, as [Store.Rekey] does that of
-// a store, in one step. A trail beside a vault.db is [myvault.ErrInvalid].
-func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
-	to, err := crypto.NewMaster(key, t.file.Keys.Vault)
-	if err != nil {
-		return err
-	}
-	_, err = os.Lstat(filepath.Join(filepath.Dir(t.file.Path), schema.VaultFile.Name))
-	if !fault.NotExist(err) {
-		return errors.Join(err, fmt.Errorf("%w: the trail belongs to the store beside it; open that, and change its master key", myvault.ErrInvalid))
-	}
-	if err := t.administer(ctx, actionRekey, func() error { return t.rekey(ctx, to) }); err != nil {
-		return fmt.Errorf("change of the master key: %w", err)
-	}
-	return nil
-}
-
-func (t *Trail) rekey(ctx context.Context, to *crypto.Master) error {
-	c, err := t.file.OpenDurable(ctx)
-	if err != nil {
-		return fault.FromEngine(ctx, err)
-	}
-	err = fault.Guard(func() error {
-		err := c.Transaction(ctx, func() error {
-			if err := t.file.BeforeWrite(); err != nil {
-				return err
-			}
-			from, err := t.file.Keys.Current(c)
-			if err != nil {
-				return err
-			}
-			return keyring.Rewrap(c, from, to)
-		})
-		if err != nil {
-			return err
-		}
-		t.file.Keys.Master.Store(to)
-		return t.file.Scrub(ctx, c, wal.ScrubTimeout)
-	})
-	return errors.Join(fault.FromEngine(ctx, err), c.Close())
 }

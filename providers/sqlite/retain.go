@@ -20,34 +20,9 @@ const (
 	defaultTrailBytes = 1 << 30
 )
 
-// AccessLimit says which access entries go: the oldest ones that one of the fields names. A
-// zero field names none.
-type AccessLimit struct {
-	Before time.Time // entries stamped with a time before it, up to the first that was not; one of a time to come stops none
-	UpTo   uint64    // entries up to this sequence
-	Bytes  int64     // entries until those that stay take no more than so many bytes of the file
-}
-
-// PruneAccess removes access entries, the oldest first, in small steps between which others
-// write. It gives how many it has removed. See [Trail.Prune].
-func (s *Store) PruneAccess(ctx context.Context, limit AccessLimit, progress func(pruned uint64)) (uint64, error) {
-	return s.trail.Prune(ctx, limit, progress)
-}
-
-// Prune removes entries, the oldest first, in small steps between which others write. It
-// gives how many it has removed. The newest entry always stays. What stays is held by the
-// chain as before: the trail keeps the link behind which it goes on, with a MAC. The file does
-// not become smaller; what was freed is used again.
-//
-// Entries are proved before they go: [myvault.ErrTampered] where one does not authenticate, and it
-// stays. [myvault.ErrInvalid] for a limit without a field. progress, unless it is nil, is
-// called after each step. It may be stopped at any time and called again.
-//
-// Its first step writes, together with what it removes, an entry with the outcome
-// [myvault.OutcomeBegun], which this call does not remove; an entry with the outcome follows
-// however it ends. Its Count is how many entries went, First and Last when the oldest and the newest of them were made.
-func (t *Trail) Prune(ctx context.Context, limit AccessLimit, progress func(pruned uint64)) (pruned uint64, err error) {
-	if limit == (AccessLimit{}) {
+// Prune removes the oldest entries that limit names.
+func (t *accessTrail) Prune(ctx context.Context, limit pruneLimit, progress func(pruned uint64)) (pruned uint64, err error) {
+	if limit == (pruneLimit{}) {
 		return 0, fmt.Errorf("%w limit: say which entries go", myvault.ErrInvalid)
 	}
 	if progress == nil {
@@ -59,7 +34,7 @@ func (t *Trail) Prune(ctx context.Context, limit AccessLimit, progress func(prun
 	if err := t.file.MakeRoom(ctx); err != nil {
 		return 0, err
 	}
-	p := &pruning{Trail: t, limit: limit, recorded: true}
+	p := &pruning{accessTrail: t, limit: limit, recorded: true}
 	err = p.all(ctx, progress)
 	if err == nil {
 		err = t.file.ScrubNow(ctx)
@@ -75,8 +50,8 @@ const actionPrune = "prune"
 
 // pruning is a Prune in progress.
 type pruning struct {
-	*Trail
-	limit    AccessLimit
+	*accessTrail
+	limit    pruneLimit
 	pruned   uint64
 	recorded bool   // has entries of its own
 	smaller  uint   // how often a step was halved, because the disk had no room for its log
@@ -221,7 +196,7 @@ type retainer struct {
 
 // startRetainer prunes t to the limits of c until stop. An entry that does not authenticate ends
 // it: it is evidence.
-func startRetainer(t *Trail, c TrailConfig) *retainer {
+func startRetainer(t *accessTrail, c limits) *retainer {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &retainer{cancel: cancel}
 	if c.MaxAge < 0 && c.MaxBytes < 0 {
@@ -250,18 +225,18 @@ func (r *retainer) stop() {
 // [Trail.Prune] is: a caller with the right to read can fill a trail, and must not push out entries
 // unseen. Removal by age is not recorded: no caller can hasten it. wall is the time by the clock,
 // and elapsed the time that has passed in this process.
-func (t *Trail) bound(ctx context.Context, c TrailConfig, watch *clockWatch, wall time.Time, elapsed time.Duration) {
+func (t *accessTrail) bound(ctx context.Context, c limits, watch *clockWatch, wall time.Time, elapsed time.Duration) {
 	if t.syncer.Failure() != nil {
 		return // tried again later
 	}
 	if c.MaxAge > 0 {
 		t.age(ctx, watch, wall, elapsed)
 	}
-	if c.MaxBytes <= 0 || !t.exceeds(ctx, AccessLimit{Bytes: c.MaxBytes}) {
+	if c.MaxBytes <= 0 || !t.exceeds(ctx, pruneLimit{Bytes: c.MaxBytes}) {
 		return
 	}
 	// Some more goes, so that a trail that stands at its limit has not two entries more each minute.
-	p := &pruning{Trail: t, limit: AccessLimit{Bytes: c.MaxBytes - c.MaxBytes/64}, recorded: true}
+	p := &pruning{accessTrail: t, limit: pruneLimit{Bytes: c.MaxBytes - c.MaxBytes/64}, recorded: true}
 	if err := p.slowly(ctx); p.begun != 0 {
 		_ = p.ended(ctx, err) // that it was begun is on record
 	}
@@ -282,7 +257,7 @@ func (p *pruning) slowly(ctx context.Context) error {
 }
 
 // exceeds reports whether something has to go, without keeping writers from their work.
-func (t *Trail) exceeds(ctx context.Context, limit AccessLimit) (exceeds bool) {
+func (t *accessTrail) exceeds(ctx context.Context, limit pruneLimit) (exceeds bool) {
 	err := t.file.Readers.Read(ctx, func(c *db.Conn) error {
 		oldest, found, err := (&timeline{c: c, left: 1}).find(`seq >= ?1 ORDER BY seq`, 0)
 		if err != nil {
@@ -293,4 +268,11 @@ func (t *Trail) exceeds(ctx context.Context, limit AccessLimit) (exceeds bool) {
 		return err
 	})
 	return err == nil && exceeds
+}
+
+// pruneLimit is AccessLimit of package sqlite, which documents it.
+type pruneLimit struct {
+	Before time.Time
+	UpTo   uint64
+	Bytes  int64
 }

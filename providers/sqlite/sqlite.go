@@ -67,7 +67,7 @@ const epochLimit = 1 << 28
 // Store is a [myvault.Provider] over a directory. Make one with [Open].
 type Store struct {
 	file        *wal.File
-	trail       *Trail
+	trail       *accessTrail
 	cache       *fresh.Cache
 	fresh       *fresh.Freshness
 	pairedSince uint64                  // changes up to it know entries of an access.db that is gone
@@ -191,7 +191,7 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 	ready := s.file.Readers.Prepare(ctx)
 	o := s.file.Options
 	o.Synchronous, o.Sync = db.SyncNormal, c.sync
-	s.trail, err = openTrail(ctx, dir, key, o, c.Trail)
+	s.trail, err = openTrail(ctx, dir, key, o, c.Trail.limits())
 	<-ready
 	if err != nil {
 		return errors.Join(err, s.file.Readers.Close())

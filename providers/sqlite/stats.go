@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"math"
 	"sync/atomic"
 
@@ -10,7 +9,6 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
@@ -71,12 +69,6 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	return stats, err
 }
 
-// newest gives the sequence of the newest entry.
-func (t *Trail) newest(ctx context.Context) (uint64, error) {
-	head, err := ledger.ReadChainHead(ctx, t.file.Readers.Snapshot, accessHead)
-	return head.Seq, err
-}
-
 // Metrics implements [myvault.Measured]: the Stats.
 func (s *Store) Metrics(ctx context.Context) []myvault.Metric {
 	stats, err := s.Stats(ctx)
@@ -91,12 +83,6 @@ func (s *Store) Metrics(ctx context.Context) []myvault.Metric {
 		myvault.Metric{Name: "epoch_seals", Help: "Rows written since that data key came into force.", Value: told(float64(stats.Seals), err)},
 		entriesMeasure(stats.Entries, err),
 	)
-}
-
-// Metrics implements [myvault.Measured]: what the file of a trail has counted.
-func (t *Trail) Metrics(ctx context.Context) []myvault.Metric {
-	seq, err := t.newest(ctx)
-	return append(fileStats(t.file).measures("access"), entriesMeasure(seq, err))
 }
 
 func entriesMeasure(seq uint64, err error) myvault.Metric {
@@ -118,12 +104,4 @@ func (f FileStats) measures(chain string) []myvault.Metric {
 		{Name: chain + "_file_bytes", Help: "Size of the file.", Value: float64(f.Bytes)},
 		{Name: chain + "_log_bytes", Help: "Size of the write-ahead log of the file.", Value: float64(f.LogBytes)},
 	}
-}
-
-// Ping reports whether the file answers, and whether it can be written, as [Store.Ping] does.
-func (t *Trail) Ping(ctx context.Context) error {
-	if err := t.file.CheckReadable(ctx); err != nil {
-		return err
-	}
-	return errors.Join(t.file.CheckWritable(ctx), t.syncer.Failure())
 }

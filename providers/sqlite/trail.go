@@ -11,34 +11,14 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// TrailConfig sets what a Trail may be told. The zero TrailConfig is ready for use.
-type TrailConfig struct {
-	// Entries older than MaxAge are removed in the background, a few at a time, as
-	// [Trail.Prune] does. 0 means 90 days, a negative duration never. The age of an entry is the
-	// time that the trail has seen pass since: steps from one entry to the next, each of a 16th of
-	// MaxAge and of a day at most. A longer step counts for nothing, be it a clock that was set
-	// or a store that was not in use, and neither does the machine's clock alone. A store in use
-	// records an entry "clock" where it would be too long, and "clock-jump" if the clock jumps.
-	// It is looked after every minute: a program that ends before the first one leaves it to
-	// others, or calls Prune.
-	MaxAge time.Duration
-	// So are the oldest entries once all take more than MaxBytes of the file, until they take
-	// a 64th less. That is on record as a Prune is. 0 means 1 GiB, a negative number never.
-	MaxBytes int64
-
-	first time.Duration // how long after the opening; for tests
-}
-
 // orUsual fills in what a zero field means.
-func (c TrailConfig) orUsual() TrailConfig {
+func (c limits) orUsual() limits {
 	if c.MaxAge == 0 {
 		c.MaxAge = defaultTrailAge
 	}
@@ -51,12 +31,8 @@ func (c TrailConfig) orUsual() TrailConfig {
 	return c
 }
 
-// keepAll is for a trail in which nothing may be removed.
-var keepAll = TrailConfig{MaxAge: -1, MaxBytes: -1}
-
-// Trail is a [myvault.Auditor] over one file, access.db, with keys and a chain of its
-// own. Make one with [OpenTrail]. A [Store] has one.
-type Trail struct {
+// accessTrail is the trail in access.db. Package sqlite documents its exported methods.
+type accessTrail struct {
 	file     *wal.File
 	end      ledger.Link  // owned by the writer, like what follows
 	known    ledger.Link  // the newest entry known to be committed
@@ -69,28 +45,12 @@ type Trail struct {
 	closed   atomic.Bool
 }
 
-var _ myvault.Auditor = (*Trail)(nil)
-
-// OpenTrail opens the trail in dir, and makes it where there is none, for a provider that
-// is no trail itself. It asks, checks and refuses as [Open] does.
-func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (*Trail, error) {
-	key, absolute, err := admit(ctx, dir, keys, directory.System{}, schema.AccessFile)
-	if err != nil {
-		return nil, notOpened("trail", dir, err)
-	}
-	t, err := openTrail(ctx, absolute, key, wal.Options{Keys: keyring.Source(keys), Synchronous: db.SyncNormal}, c)
-	if err != nil {
-		return nil, notOpened("trail", dir, fault.Unavailable(err))
-	}
-	return t, nil
-}
-
-func openTrail(ctx context.Context, dir string, key crypto.Key, o wal.Options, c TrailConfig) (*Trail, error) {
+func openTrail(ctx context.Context, dir string, key crypto.Key, o wal.Options, c limits) (*accessTrail, error) {
 	f, err := wal.Open(ctx, schema.AccessFile, dir, key, o)
 	if err != nil {
 		return nil, err
 	}
-	t := &Trail{file: f}
+	t := &accessTrail{file: f}
 	if err := fault.Guard(func() (err error) { t.found, err = lastClaim(f.Anchor); return err }); err != nil {
 		return nil, fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
 	}
@@ -103,7 +63,7 @@ func openTrail(ctx context.Context, dir string, key crypto.Key, o wal.Options, c
 	return t, nil
 }
 
-func (t *Trail) begin(c *db.Conn, anew bool) (err error) {
+func (t *accessTrail) begin(c *db.Conn, anew bool) (err error) {
 	t.row = packed{body: t.row.body[:0]}
 	if anew {
 		if t.end, err = lastAccess(c); err == nil {
@@ -115,7 +75,7 @@ func (t *Trail) begin(c *db.Conn, anew bool) (err error) {
 
 // goesOn proves that the chain still has the last entry that this process knows to be committed,
 // unless another one has pruned it.
-func (t *Trail) goesOn(c *db.Conn) error {
+func (t *accessTrail) goesOn(c *db.Conn) error {
 	if t.known.Seq > 0 {
 		mac, err := linkAt(c, t.known.Seq)
 		if err != nil {
@@ -137,18 +97,16 @@ func (t *Trail) goesOn(c *db.Conn) error {
 }
 
 // committed is called once the entries up to the end are committed.
-func (t *Trail) committed() {
+func (t *accessTrail) committed() {
 	t.known = t.end
 	t.syncer.Written(t.end.Seq)
 }
 
-func (t *Trail) save()    { t.saved, t.savedRow = t.end, t.row }
-func (t *Trail) restore() { t.end, t.row = t.saved, t.savedRow }
+func (t *accessTrail) save()    { t.saved, t.savedRow = t.end, t.row }
+func (t *accessTrail) restore() { t.end, t.row = t.saved, t.savedRow }
 
-// Record implements [myvault.Trail]. When it returns nil the entries survive a crash of
-// the process; within 100 ms they are on the disk. Fields are cut to 128 bytes, and what
-// cannot be shown is replaced. ErrUnavailable while the disk refuses to sync.
-func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
+// Record appends entries to the chain.
+func (t *accessTrail) Record(ctx context.Context, entries ...myvault.Entry) error {
 	if err := t.syncer.Failure(); err != nil {
 		return err
 	}
@@ -173,14 +131,14 @@ type draft struct {
 	encoded []byte
 }
 
-func (t *Trail) draft(e myvault.Entry) (d draft) {
+func (t *accessTrail) draft(e myvault.Entry) (d draft) {
 	d.entry = ledger.Normalize(e, myvault.ChainAccess)
 	d.encoded = ledger.Canonical(t.file.Keys.Vault, &d.entry).BytesOrPanic()
 	return d
 }
 
 // append links an entry to the chain and puts it into the row that is being made.
-func (t *Trail) append(c *db.Conn, d *draft) error {
+func (t *accessTrail) append(c *db.Conn, d *draft) error {
 	if t.row.full() {
 		if err := t.flush(c); err != nil {
 			return err
@@ -197,7 +155,7 @@ func (t *Trail) append(c *db.Conn, d *draft) error {
 
 // finish writes what is left at the end of a transaction. Nobody goes back behind it, so its memory
 // is used again.
-func (t *Trail) finish(c *db.Conn) error {
+func (t *accessTrail) finish(c *db.Conn) error {
 	body := t.row.body
 	err := t.flush(c)
 	if err == nil {
@@ -208,7 +166,7 @@ func (t *Trail) finish(c *db.Conn) error {
 
 // flush writes the row that is being made. The memory of its body stays what it is: a request
 // that fails goes back to it.
-func (t *Trail) flush(c *db.Conn) error {
+func (t *accessTrail) flush(c *db.Conn) error {
 	if t.row.n == 0 {
 		return nil
 	}
@@ -219,14 +177,13 @@ func (t *Trail) flush(c *db.Conn) error {
 	return err
 }
 
-// Entries implements [myvault.Trail]. It reads pages and holds nothing between them.
-// ErrTampered, by a [*BadEntry], at an entry that does not authenticate.
-func (t *Trail) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
+// Entries returns the entries that r selects, the newest first.
+func (t *accessTrail) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 	return ledger.Merge(ctx, r, t.source())
 }
 
-// Heads implements [myvault.Auditor].
-func (t *Trail) Heads(ctx context.Context) ([]myvault.Head, error) {
+// Heads returns the newest link of the chain.
+func (t *accessTrail) Heads(ctx context.Context) ([]myvault.Head, error) {
 	h, err := ledger.ReadChainHead(ctx, t.file.Readers.Snapshot, accessHead)
 	if err != nil {
 		return nil, err
@@ -234,9 +191,8 @@ func (t *Trail) Heads(ctx context.Context) ([]myvault.Head, error) {
 	return []myvault.Head{h}, nil
 }
 
-// Close waits for the calls in progress, makes the entries durable and closes the file. A
-// second Close gives nil, later calls ErrClosed.
-func (t *Trail) Close() error {
+// Close makes the entries durable and closes the file.
+func (t *accessTrail) Close() error {
 	if t.closed.Swap(true) {
 		return nil
 	}
@@ -245,4 +201,11 @@ func (t *Trail) Close() error {
 	// Before the writer's connection may remove the write-ahead log.
 	synced := t.syncer.Close()
 	return errors.Join(synced, t.file.Close())
+}
+
+// limits say when entries are removed in the background; see TrailConfig of package sqlite.
+type limits struct {
+	MaxAge   time.Duration
+	MaxBytes int64
+	first    time.Duration // how long after the opening; for tests
 }

@@ -201,7 +201,7 @@ func (w *clockWatch) look(head myvault.Head, wall time.Time, elapsed time.Durati
 
 // age removes what is older than the limit, and records what the clock did. Neither is done behind
 // a failure: the next look tries again.
-func (t *Trail) age(ctx context.Context, w *clockWatch, wall time.Time, elapsed time.Duration) {
+func (t *accessTrail) age(ctx context.Context, w *clockWatch, wall time.Time, elapsed time.Duration) {
 	head, err := ledger.ReadChainHead(ctx, t.file.Readers.Snapshot, accessHead)
 	if err != nil || head.Seq == 0 {
 		return
@@ -218,6 +218,6 @@ func (t *Trail) age(ctx context.Context, w *clockWatch, wall time.Time, elapsed 
 	if err != nil || !found {
 		return
 	}
-	p := &pruning{Trail: t, limit: AccessLimit{UpTo: upTo}}
+	p := &pruning{accessTrail: t, limit: pruneLimit{UpTo: upTo}}
 	_ = p.slowly(ctx)
 }

@@ -1,0 +1,114 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
+)
+
+// Trail is a [myvault.Auditor] over one file, access.db, with keys and a chain of its
+// own. Make one with [OpenTrail]. A [Store] has one.
+type Trail struct {
+	access *accessTrail
+}
+
+var _ myvault.Auditor = (*Trail)(nil)
+
+// TrailConfig sets what a Trail may be told. The zero TrailConfig is ready for use.
+type TrailConfig struct {
+	// Entries older than MaxAge are removed in the background, a few at a time, as
+	// [Trail.Prune] does. 0 means 90 days, a negative duration never. The age of an entry is the
+	// time that the trail has seen pass since: steps from one entry to the next, each of a 16th of
+	// MaxAge and of a day at most. A longer step counts for nothing, be it a clock that was set
+	// or a store that was not in use, and neither does the machine's clock alone. A store in use
+	// records an entry "clock" where it would be too long, and "clock-jump" if the clock jumps.
+	// It is looked after every minute: a program that ends before the first one leaves it to
+	// others, or calls Prune.
+	MaxAge time.Duration
+	// So are the oldest entries once all take more than MaxBytes of the file, until they take
+	// a 64th less. That is on record as a Prune is. 0 means 1 GiB, a negative number never.
+	MaxBytes int64
+
+	first time.Duration // how long after the opening; for tests
+}
+
+// limits returns c as the trail takes it.
+func (c TrailConfig) limits() limits {
+	return limits{MaxAge: c.MaxAge, MaxBytes: c.MaxBytes, first: c.first}
+}
+
+// keepAll is for a trail in which nothing may be removed.
+var keepAll = TrailConfig{MaxAge: -1, MaxBytes: -1}
+
+// OpenTrail opens the trail in dir, and makes it where there is none, for a provider that
+// is no trail itself. It asks, checks and refuses as [Open] does.
+func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (*Trail, error) {
+	key, absolute, err := admit(ctx, dir, keys, directory.System{}, schema.AccessFile)
+	if err != nil {
+		return nil, notOpened("trail", dir, err)
+	}
+	t, err := openTrail(ctx, absolute, key, wal.Options{Keys: keyring.Source(keys), Synchronous: db.SyncNormal}, c.limits())
+	if err != nil {
+		return nil, notOpened("trail", dir, fault.Unavailable(err))
+	}
+	return &Trail{t}, nil
+}
+
+// Record implements [myvault.Trail]. When it returns nil the entries survive a crash of
+// the process; within 100 ms they are on the disk. Fields are cut to 128 bytes, and what
+// cannot be shown is replaced. ErrUnavailable while the disk refuses to sync.
+func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
+	return t.access.Record(ctx, entries...)
+}
+
+// Entries implements [myvault.Trail]. It reads pages and holds nothing between them.
+// ErrTampered, by a [*BadEntry], at an entry that does not authenticate.
+func (t *Trail) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
+	return t.access.Entries(ctx, r)
+}
+
+// Heads implements [myvault.Auditor].
+func (t *Trail) Heads(ctx context.Context) ([]myvault.Head, error) { return t.access.Heads(ctx) }
+
+// Close waits for the calls in progress, makes the entries durable and closes the file. A
+// second Close gives nil, later calls ErrClosed.
+func (t *Trail) Close() error { return t.access.Close() }
+
+// Metrics implements [myvault.Measured]: what the file of a trail has counted.
+func (t *Trail) Metrics(ctx context.Context) []myvault.Metric {
+	seq, err := t.access.newest(ctx)
+	return append(fileStats(t.access.file).measures("access"), entriesMeasure(seq, err))
+}
+
+// Rekey changes the master key of a trail that stands alone, as [Store.Rekey] does that of
+// a store, in one step. A trail beside a vault.db is [myvault.ErrInvalid].
+func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
+	to, err := crypto.NewMaster(key, t.access.file.Keys.Vault)
+	if err != nil {
+		return err
+	}
+	_, err = os.Lstat(filepath.Join(filepath.Dir(t.access.file.Path), schema.VaultFile.Name))
+	if !fault.NotExist(err) {
+		return errors.Join(err, fmt.Errorf("%w: the trail belongs to the store beside it; open that, and change its master key", myvault.ErrInvalid))
+	}
+	if err := t.access.administer(ctx, actionRekey, func() error { return t.access.rekey(ctx, to) }); err != nil {
+		return fmt.Errorf("change of the master key: %w", err)
+	}
+	return nil
+}
+
+// Ping reports whether the file answers, and whether it can be written, as [Store.Ping] does.
+func (t *Trail) Ping(ctx context.Context) error { return t.access.Ping(ctx) }
