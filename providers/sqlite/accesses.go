@@ -218,3 +218,15 @@ func (w *walk) batch(row *sqlite3.Stmt, entry func(e *myvault.Entry) error) erro
 	}
 	return bad
 }
+
+// lastClaim returns the last entry, and the newest change that those committed with it have seen.
+func lastClaim(c *db.Conn) (last ledger.Claim, err error) {
+	r, _, err := readBatch(c, `SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
+	if err != nil {
+		return last, err
+	}
+	for i := range r.entries {
+		last = ledger.Claim{Seq: r.entries[i].Seq, Seen: max(last.Seen, r.entries[i].Seen)}
+	}
+	return last, nil
+}

@@ -40,18 +40,6 @@ func older(name string, known, last uint64) error {
 	return fault.Tampered("%s is older than the file beside it, which knows its entry %d; it ends at %d; restore both files of one backup", name, known, last)
 }
 
-// lastClaim returns the last entry, and the newest change that those committed with it have seen.
-func lastClaim(c *db.Conn) (last ledger.Claim, err error) {
-	r, _, err := readBatch(c, `SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
-	if err != nil {
-		return last, err
-	}
-	for i := range r.entries {
-		last = ledger.Claim{Seq: r.entries[i].Seq, Seen: max(last.Seen, r.entries[i].Seen)}
-	}
-	return last, nil
-}
-
 // proveClaims proves that each chain has what the other one knows of it. Both were walked before.
 func (v *verification) proveClaims(ctx context.Context) error {
 	var last uint64
