@@ -11,6 +11,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
@@ -22,7 +23,7 @@ import (
 // Trail is a [myvault.Auditor] over one file, access.db, with keys and a chain of its
 // own. Make one with [OpenTrail]. A [Store] has one.
 type Trail struct {
-	access *accessTrail
+	access *access.Trail
 }
 
 var _ myvault.Auditor = (*Trail)(nil)
@@ -46,8 +47,8 @@ type TrailConfig struct {
 }
 
 // limits returns c as the trail takes it.
-func (c TrailConfig) limits() limits {
-	return limits{MaxAge: c.MaxAge, MaxBytes: c.MaxBytes, first: c.first}
+func (c TrailConfig) limits() access.Limits {
+	return access.Limits{MaxAge: c.MaxAge, MaxBytes: c.MaxBytes, First: c.first}
 }
 
 // keepAll is for a trail in which nothing may be removed.
@@ -60,7 +61,7 @@ func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (
 	if err != nil {
 		return nil, notOpened("trail", dir, err)
 	}
-	t, err := openTrail(ctx, absolute, key, wal.Options{Keys: keyring.Source(keys), Synchronous: db.SyncNormal}, c.limits())
+	t, err := access.Open(ctx, absolute, key, wal.Options{Keys: keyring.Source(keys), Synchronous: db.SyncNormal}, c.limits())
 	if err != nil {
 		return nil, notOpened("trail", dir, fault.Unavailable(err))
 	}
@@ -89,22 +90,22 @@ func (t *Trail) Close() error { return t.access.Close() }
 
 // Metrics implements [myvault.Measured]: what the file of a trail has counted.
 func (t *Trail) Metrics(ctx context.Context) []myvault.Metric {
-	seq, err := t.access.newest(ctx)
-	return append(fileStats(t.access.file).measures("access"), entriesMeasure(seq, err))
+	seq, err := t.access.Newest(ctx)
+	return append(fileStats(t.access.File).measures("access"), entriesMeasure(seq, err))
 }
 
 // Rekey changes the master key of a trail that stands alone, as [Store.Rekey] does that of
 // a store, in one step. A trail beside a vault.db is [myvault.ErrInvalid].
 func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
-	to, err := crypto.NewMaster(key, t.access.file.Keys.Vault)
+	to, err := crypto.NewMaster(key, t.access.File.Keys.Vault)
 	if err != nil {
 		return err
 	}
-	_, err = os.Lstat(filepath.Join(filepath.Dir(t.access.file.Path), schema.VaultFile.Name))
+	_, err = os.Lstat(filepath.Join(filepath.Dir(t.access.File.Path), schema.VaultFile.Name))
 	if !fault.NotExist(err) {
 		return errors.Join(err, fmt.Errorf("%w: the trail belongs to the store beside it; open that, and change its master key", myvault.ErrInvalid))
 	}
-	if err := t.access.administer(ctx, actionRekey, func() error { return t.access.rekey(ctx, to) }); err != nil {
+	if err := t.access.Administer(ctx, actionRekey, func() error { return t.access.Rekey(ctx, to) }); err != nil {
 		return fmt.Errorf("change of the master key: %w", err)
 	}
 	return nil

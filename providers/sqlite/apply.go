@@ -92,7 +92,7 @@ func (tx *transaction) row(i int, c myvault.Change) *ledger.LogRow {
 	if c.Op >= myvault.OpPutProject {
 		e.Address = myvault.Address{Project: c.Project.Name}
 	}
-	e.Seen = max(tx.knownEntry(), tx.trail.syncer.Synced.Load())
+	e.Seen = max(tx.knownEntry(), tx.trail.Syncer.Synced.Load())
 	tx.logRow = ledger.LogRow{Entry: ledger.Normalize(e, myvault.ChainChanges), Op: c.Op, At: tx.commit.At, Author: tx.commit.By}
 	return &tx.logRow
 }

@@ -21,7 +21,7 @@ func (s *Store) Record(ctx context.Context, entries ...myvault.Entry) error {
 
 // Entries implements [myvault.Trail]: both chains merged. See [Trail.Entries].
 func (s *Store) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
-	return ledger.Merge(ctx, r, ledger.ChangesSource(s.file.Keys, s.file.Readers.Read), s.trail.source())
+	return ledger.Merge(ctx, r, ledger.ChangesSource(s.file.Keys, s.file.Readers.Read), s.trail.Source())
 }
 
 // Heads implements [myvault.Auditor]: that of the changes, then that of the accesses.

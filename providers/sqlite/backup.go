@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/archive"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
@@ -53,7 +54,7 @@ func (s *Store) Backup(ctx context.Context, path string, progress func(done, tot
 	if err != nil {
 		return nil, fmt.Errorf("backup: %w", fault.Operational(ctx, err))
 	}
-	if err := errors.Join(s.keepHeads(), s.trail.administered(ctx, "backup", nil)); err != nil {
+	if err := errors.Join(s.keepHeads(), s.trail.RecordDone(ctx, "backup", nil)); err != nil {
 		return heads, fmt.Errorf("the backup is made and stands at its path, but its heads or its entry could not be written: %w", err)
 	}
 	return heads, nil
@@ -104,7 +105,7 @@ type snapshot struct {
 // snapshot begins reading both files while nobody can change vault.db. So no change of the
 // master key comes between them either, which takes that lock.
 func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
-	shot = &snapshot{files: []*wal.File{s.file, s.trail.file}}
+	shot = &snapshot{files: []*wal.File{s.file, s.trail.File}}
 	for _, f := range shot.files {
 		f.Snapshots.Add(1)
 	}
@@ -126,7 +127,7 @@ func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
 
 func (shot *snapshot) begin(s *Store) (err error) {
 	shot.heads, shot.size = nil, 0
-	for i, head := range []func(*db.Conn) (myvault.Head, error){ledger.ChangesHead, accessHead} {
+	for i, head := range []func(*db.Conn) (myvault.Head, error){ledger.ChangesHead, access.ReadHead} {
 		c := shot.conns[i]
 		if err := errors.Join(c.Rollback(), c.Run(`BEGIN DEFERRED`)); err != nil {
 			return err

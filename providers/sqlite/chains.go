@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
@@ -17,30 +18,30 @@ import (
 
 // accesses proves the chain of accesses, from where it was pruned.
 func (v *verification) accesses(ctx context.Context) error {
-	w := walk{end: ledger.Link{MAC: crypto.Genesis()}}
+	w := access.Walk{End: ledger.Link{MAC: crypto.Genesis()}}
 	for more := true; more; {
 		var err error
 		if more, err = v.someAccesses(ctx, &w); err != nil {
 			return err
 		}
 	}
-	v.report.Pruned, v.accessEnd = v.pruned.Seq, w.end.Seq
+	v.report.Pruned, v.accessEnd = v.pruned.Seq, w.End.Seq
 	return nil
 }
 
 // someAccesses proves some entries on, and reports whether there were any.
-func (v *verification) someAccesses(ctx context.Context, w *walk) (more bool, err error) {
-	err = v.trail.file.Readers.Snapshot(ctx, func(c *db.Conn) error {
+func (v *verification) someAccesses(ctx context.Context, w *access.Walk) (more bool, err error) {
+	err = v.trail.File.Readers.Snapshot(ctx, func(c *db.Conn) error {
 		// It may be pruned meanwhile.
-		if v.pruned, err = readPruned(v.access, c); err != nil {
+		if v.pruned, err = access.ReadPruned(v.access, c); err != nil {
 			return err
 		}
 		if err = checkPruned(c, v.pruned.Seq); err != nil {
 			return err
 		}
-		w.behind(v.pruned)
-		more, err = w.step(c, func(e *myvault.Entry) (err error) {
-			if w.end, err = w.end.Follow(e, v.access); err == nil {
+		w.SkipPruned(v.pruned)
+		more, err = w.Step(c, func(e *myvault.Entry) (err error) {
+			if w.End, err = w.End.Follow(e, v.access); err == nil {
 				v.report.Accesses++
 				v.accessClaim.Note(e)
 			}
@@ -99,9 +100,9 @@ func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool
 	case myvault.ChainChanges:
 		of, link = v.file, func(c *db.Conn) ([]byte, error) { return c.Blob(`SELECT mac FROM log WHERE seq = ?1`, h.Seq) }
 	case myvault.ChainAccess:
-		of, link = v.trail.file, func(c *db.Conn) (mac []byte, err error) {
-			if v.pruned, err = readPruned(v.access, c); err == nil {
-				mac, err = linkAt(c, h.Seq)
+		of, link = v.trail.File, func(c *db.Conn) (mac []byte, err error) {
+			if v.pruned, err = access.ReadPruned(v.access, c); err == nil {
+				mac, err = access.LinkAt(c, h.Seq)
 			}
 			return mac, err
 		}
@@ -137,7 +138,7 @@ func (t *Trail) Verify(ctx context.Context, earlier ...myvault.Head) (Report, er
 			return v.report, fmt.Errorf("%w head: a trail has no chain but that of %s", myvault.ErrInvalid, myvault.ChainAccess)
 		}
 	}
-	for _, step := range []func(context.Context) error{v.trailStructure, v.accesses, t.access.file.Integrity} {
+	for _, step := range []func(context.Context) error{v.trailStructure, v.accesses, t.access.File.Integrity} {
 		if err := step(ctx); err != nil {
 			return v.report, err
 		}

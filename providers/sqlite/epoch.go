@@ -19,7 +19,7 @@ import (
 //
 // A new epoch begins by itself after 2^28 changes, and after a [Restore].
 func (s *Store) NewEpoch(ctx context.Context) (epoch uint32, err error) {
-	err = s.trail.administer(ctx, "new-epoch", func() error {
+	err = s.trail.Administer(ctx, "new-epoch", func() error {
 		return s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 			err := s.startEpoch(c)
 			epoch = s.tip.Epoch

@@ -8,6 +8,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
@@ -22,7 +23,7 @@ func (s *Store) VerifyAccesses(ctx context.Context, between func()) (proved uint
 	if err := v.trailStructure(ctx); err != nil {
 		return 0, 0, err
 	}
-	w := walk{end: ledger.Link{MAC: crypto.Genesis()}}
+	w := access.Walk{End: ledger.Link{MAC: crypto.Genesis()}}
 	for more := true; more && err == nil; steps++ {
 		more, err = v.someAccesses(ctx, &w)
 		between()
@@ -32,10 +33,10 @@ func (s *Store) VerifyAccesses(ctx context.Context, between func()) (proved uint
 
 // RecordUnless records the entries, unless failing: then the request fails once they are on the way.
 func (s *Store) RecordUnless(ctx context.Context, failing bool, entries ...myvault.Entry) error {
-	return s.trail.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
+	return s.trail.File.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 		for _, e := range entries {
-			d := s.trail.draft(e)
-			if err := s.trail.append(c, &d); err != nil {
+			d := s.trail.Draft(e)
+			if err := s.trail.Append(c, &d); err != nil {
 				return err
 			}
 		}
@@ -49,7 +50,7 @@ func (s *Store) RecordUnless(ctx context.Context, failing bool, entries ...myvau
 // Together calls functions that write to the trail, each once the one before waits to be
 // written, so that their first requests are one transaction.
 func (s *Store) Together(ctx context.Context, functions ...func()) {
-	oneTransaction(s.trail.file.Writer, ctx, functions)
+	oneTransaction(s.trail.File.Writer, ctx, functions)
 }
 
 // ChangesTogether is Together for functions that write to the secrets' file.
@@ -82,14 +83,14 @@ func oneTransaction(w *wal.Writer, ctx context.Context, functions []func()) {
 
 // PruneStep is one step of a pruning, which removes no old bytes: that would wait for readers.
 func (s *Store) PruneStep(ctx context.Context, upTo uint64) error {
-	_, err := (&pruning{accessTrail: s.trail, limit: pruneLimit{UpTo: upTo}, recorded: true}).step(ctx)
+	_, err := (&access.Pruning{Trail: s.trail, Limit: access.Limit{UpTo: upTo}, Recorded: true}).Step(ctx)
 	return err
 }
 
 // ReadsKeys reads the keys of both files as an opening does.
 func (s *Store) ReadsKeys(ctx context.Context, key crypto.Key) error {
 	var errs error
-	for _, f := range []*wal.File{s.file, s.trail.file} {
+	for _, f := range []*wal.File{s.file, s.trail.File} {
 		c, err := f.Readers.Open(ctx)
 		if err != nil {
 			return err
@@ -107,7 +108,7 @@ func (s *Store) RekeyLater(ctx context.Context, key crypto.Key) error {
 	if err != nil {
 		return err
 	}
-	access, err := s.trail.file.OpenDurable(ctx)
+	access, err := s.trail.File.OpenDurable(ctx)
 	if err != nil {
 		return err
 	}
@@ -118,6 +119,6 @@ func (s *Store) RekeyLater(ctx context.Context, key crypto.Key) error {
 	}
 	s.masters.Store(to)
 	s.file.Keys.Master.Store(to.vault)
-	s.trail.file.Keys.Master.Store(to.access)
+	s.trail.File.Keys.Master.Store(to.access)
 	return errors.Join(err, access.Close())
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
@@ -35,7 +36,7 @@ func SchemaDigests() (expected, made map[string]string, err error) {
 
 // SchemaNumber returns PRAGMA schema_version of the trail's file.
 func (s *Store) SchemaNumber() (number string, err error) {
-	err = s.trail.file.Readers.Read(context.Background(), func(c *db.Conn) (err error) {
+	err = s.trail.File.Readers.Read(context.Background(), func(c *db.Conn) (err error) {
 		number, err = c.Pragma("schema_version")
 		return err
 	})
@@ -49,7 +50,7 @@ func (s *Store) WriterRunsOne(sql string) error {
 
 // TrailSynced reports whether all entries are known to be on the disk.
 func (s *Store) TrailSynced() bool {
-	return s.trail.syncer.Synced.Load() == s.trail.syncer.Newest.Load()
+	return s.trail.Syncer.Synced.Load() == s.trail.Syncer.Newest.Load()
 }
 
 // Claim has the next entries say that they have seen a change.
@@ -58,10 +59,10 @@ func (s *Store) Claim(seq uint64) { s.newest.Store(seq) }
 // Looker returns a look of the background at a trail, with a clock that is given: what it shows,
 // and what has passed in the process.
 func (s *Store) Looker(c TrailConfig) func(wall time.Time, elapsed time.Duration) {
-	usual := c.limits().orUsual()
-	watch := &clockWatch{age: usual.MaxAge}
+	usual := c.limits().OrUsual()
+	watch := &access.ClockWatch{Age: usual.MaxAge}
 	return func(wall time.Time, elapsed time.Duration) {
-		s.trail.bound(context.Background(), usual, watch, wall, elapsed)
+		s.trail.Enforce(context.Background(), usual, watch, wall, elapsed)
 	}
 }
 

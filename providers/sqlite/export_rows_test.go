@@ -8,6 +8,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
@@ -67,16 +68,18 @@ func (r *Rows) OpenRecord(record []byte) error {
 }
 
 // Unpack reads the body of a batch of entries, and Pack makes one.
-func Unpack(body []byte, first uint64) ([]myvault.Entry, error) { return unpackEntries(body, first) }
+func Unpack(body []byte, first uint64) ([]myvault.Entry, error) {
+	return access.UnpackEntries(body, first)
+}
 
 // Pack packs entries that follow each other, with the MACs that they have.
 func Pack(entries []myvault.Entry) []byte {
-	var p packed
+	var p access.Batch
 	for i := range entries {
-		p.add(&entries[i], entries[i].MAC)
+		p.Add(&entries[i], entries[i].MAC)
 	}
-	if p.n == 0 {
+	if p.N == 0 {
 		return nil
 	}
-	return p.encode()
+	return p.Encode()
 }

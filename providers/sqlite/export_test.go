@@ -77,7 +77,7 @@ var Advised = fault.WithAdvice
 func (s *Store) Synchronous() (vault, access []string, err error) {
 	vault, err = synchronous(s.file)
 	if err == nil {
-		access, err = synchronous(s.trail.file)
+		access, err = synchronous(s.trail.File)
 	}
 	return vault, access, err
 }
@@ -127,7 +127,7 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 	if err != nil {
 		return err
 	}
-	access, err := s.trail.file.OpenDurable(ctx)
+	access, err := s.trail.File.OpenDurable(ctx)
 	if err != nil {
 		return err
 	}
@@ -293,7 +293,7 @@ func (s *Store) FailWrites() { s.file.Writer.Disk.Committed(sqlite3.FULL) }
 // AwaitLocked returns once a request for one of the two files waits.
 func (s *Store) AwaitLocked() {
 	for waiting := 0; waiting == 0; runtime.Gosched() {
-		for _, w := range []*wal.Writer{s.file.Writer, s.trail.file.Writer} {
+		for _, w := range []*wal.Writer{s.file.Writer, s.trail.File.Writer} {
 			w.Mu.Lock()
 			waiting += len(w.Waiting)
 			w.Mu.Unlock()

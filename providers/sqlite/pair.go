@@ -19,7 +19,7 @@ import (
 // pair has vault.db remember which access.db is its own, and refuses another: unless it has no
 // entry and is to take the place of one that is gone, which renewed reports.
 func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) {
-	id := s.trail.file.Keys.Vault
+	id := s.trail.File.Keys.Vault
 	var known []byte
 	err = fault.Guard(func() error {
 		stored, err := s.file.Anchor.Meta(keyring.MetaAccess)

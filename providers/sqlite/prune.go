@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
 	"time"
 )
 
@@ -16,7 +17,7 @@ type AccessLimit struct {
 // PruneAccess removes access entries, the oldest first, in small steps between which others
 // write. It gives how many it has removed. See [Trail.Prune].
 func (s *Store) PruneAccess(ctx context.Context, limit AccessLimit, progress func(pruned uint64)) (uint64, error) {
-	return s.trail.Prune(ctx, pruneLimit(limit), progress)
+	return s.trail.Prune(ctx, access.Limit(limit), progress)
 }
 
 // Prune removes entries, the oldest first, in small steps between which others write. It
@@ -32,5 +33,5 @@ func (s *Store) PruneAccess(ctx context.Context, limit AccessLimit, progress fun
 // [myvault.OutcomeBegun], which this call does not remove; an entry with the outcome follows
 // however it ends. Its Count is how many entries went, First and Last when the oldest and the newest of them were made.
 func (t *Trail) Prune(ctx context.Context, limit AccessLimit, progress func(pruned uint64)) (pruned uint64, err error) {
-	return t.access.Prune(ctx, pruneLimit(limit), progress)
+	return t.access.Prune(ctx, access.Limit(limit), progress)
 }

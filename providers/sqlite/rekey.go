@@ -33,7 +33,7 @@ func (s *Store) Rekey(ctx context.Context, key crypto.Key) error {
 	if err != nil {
 		return err
 	}
-	if err := s.trail.administer(ctx, actionRekey, func() error { return s.rekey(ctx, to) }); err != nil {
+	if err := s.trail.Administer(ctx, actionRekey, func() error { return s.rekey(ctx, to) }); err != nil {
 		return fmt.Errorf("change of the master key: %w", err)
 	}
 	return nil
@@ -43,7 +43,7 @@ func (s *Store) Rekey(ctx context.Context, key crypto.Key) error {
 const actionRekey = "rekey"
 
 func (s *Store) rekey(ctx context.Context, to *masters) error {
-	access, err := s.trail.file.OpenDurable(ctx)
+	access, err := s.trail.File.OpenDurable(ctx)
 	if err != nil {
 		return fault.FromEngine(ctx, err)
 	}
@@ -58,9 +58,9 @@ func (s *Store) rekey(ctx context.Context, to *masters) error {
 	if err == nil {
 		s.masters.Store(to)
 		s.file.Keys.Master.Store(to.vault)
-		s.trail.file.Keys.Master.Store(to.access)
+		s.trail.File.Keys.Master.Store(to.access)
 		err = s.file.ScrubNow(ctx)
-		if old := fault.Guard(func() error { return s.trail.file.Scrub(ctx, access, wal.ScrubTimeout) }); old != nil {
+		if old := fault.Guard(func() error { return s.trail.File.Scrub(ctx, access, wal.ScrubTimeout) }); old != nil {
 			err = errors.Join(err, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, fault.FromEngine(ctx, old)))
 		}
 	}
@@ -75,7 +75,7 @@ func (s *Store) mastersOf(key crypto.Key) (*masters, error) {
 	if err != nil {
 		return nil, err
 	}
-	access, err := crypto.NewMaster(key, s.trail.file.Keys.Vault)
+	access, err := crypto.NewMaster(key, s.trail.File.Keys.Vault)
 	return &masters{vault, access}, err
 }
 
@@ -127,7 +127,7 @@ func (r *rekeying) present(ctx context.Context, c *db.Conn) (*masters, error) {
 // settle ends what an earlier Rekey left, so that access.db has the key of vault.db in force.
 func (r *rekeying) settle(ctx context.Context, from *masters) error {
 	return r.access.Transaction(ctx, func() error {
-		if err := r.trail.file.BeforeWrite(); err != nil {
+		if err := r.trail.File.BeforeWrite(); err != nil {
 			return err
 		}
 		found, err := keyring.SlotOf(r.access, from.access)
@@ -146,7 +146,7 @@ func (r *rekeying) settle(ctx context.Context, from *masters) error {
 // announce puts the new key beside the old one in access.db.
 func (r *rekeying) announce(ctx context.Context, from *masters) error {
 	return r.access.Transaction(ctx, func() error {
-		if err := r.trail.file.BeforeWrite(); err != nil {
+		if err := r.trail.File.BeforeWrite(); err != nil {
 			return err
 		}
 		wrapped, err := keyring.RewrapTrail(r.access, from.access, r.to.access)

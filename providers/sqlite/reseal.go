@@ -62,7 +62,7 @@ func (s *Store) Reencrypt(ctx context.Context, progress func(Reencryption)) (r R
 	if progress == nil {
 		progress = func(Reencryption) {}
 	}
-	err = s.trail.administer(ctx, "reencrypt", func() error { return s.reencrypt(ctx, &r, progress) })
+	err = s.trail.Administer(ctx, "reencrypt", func() error { return s.reencrypt(ctx, &r, progress) })
 	return r, err
 }
 

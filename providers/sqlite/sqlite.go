@@ -23,6 +23,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
@@ -67,7 +68,7 @@ const epochLimit = 1 << 28
 // Store is a [myvault.Provider] over a directory. Make one with [Open].
 type Store struct {
 	file        *wal.File
-	trail       *accessTrail
+	trail       *access.Trail
 	cache       *fresh.Cache
 	fresh       *fresh.Freshness
 	pairedSince uint64                  // changes up to it know entries of an access.db that is gone
@@ -164,7 +165,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	if err := s.join(ctx, dir, key, c); err != nil {
 		return fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
 	}
-	s.masters.Store(&masters{s.file.Keys.Master.Load(), s.trail.file.Keys.Master.Load()})
+	s.masters.Store(&masters{s.file.Keys.Master.Load(), s.trail.File.Keys.Master.Load()})
 	s.newest.Store(s.tip.Seq)
 	s.committed = ledger.Link{Seq: s.tip.Seq, MAC: s.tip.MAC}
 	s.fresh = fresh.NewFreshness(s.cache, s.file, s.newest.Load, !c.noIndex)
@@ -191,7 +192,7 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 	ready := s.file.Readers.Prepare(ctx)
 	o := s.file.Options
 	o.Synchronous, o.Sync = db.SyncNormal, c.sync
-	s.trail, err = openTrail(ctx, dir, key, o, c.Trail.limits())
+	s.trail, err = access.Open(ctx, dir, key, o, c.Trail.limits())
 	<-ready
 	if err != nil {
 		return errors.Join(err, s.file.Readers.Close())
@@ -201,7 +202,7 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 		err = fault.Guard(s.agree)
 	}
 	if err == nil && renewed {
-		err = s.trail.administered(ctx, "renew-trail", nil)
+		err = s.trail.RecordDone(ctx, "renew-trail", nil)
 	}
 	if err != nil {
 		return errors.Join(err, s.file.Readers.Close(), s.trail.Close())

@@ -56,7 +56,7 @@ func fileStats(f *wal.File) FileStats {
 
 // Stats gives the numbers of the moment. ErrUnavailable or ErrClosed where the store cannot be asked.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
-	stats := Stats{CacheHits: s.hits.sum(), CacheMisses: s.misses.Load(), CacheBytes: s.cache.Size(), Changes: fileStats(s.file), Access: fileStats(s.trail.file)}
+	stats := Stats{CacheHits: s.hits.sum(), CacheMisses: s.misses.Load(), CacheBytes: s.cache.Size(), Changes: fileStats(s.file), Access: fileStats(s.trail.File)}
 	err := s.file.Readers.Read(ctx, func(c *db.Conn) error {
 		return c.Each(`SELECT epoch, (SELECT coalesce(max(seq), 0) FROM log) + 1 - first FROM epoch ORDER BY epoch DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
 			stats.Epoch, stats.Seals = uint32(row.ColumnInt64(0)), uint64(row.ColumnInt64(1))
@@ -64,7 +64,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 		})
 	})
 	if err == nil {
-		stats.Entries, err = s.trail.newest(ctx)
+		stats.Entries, err = s.trail.Newest(ctx)
 	}
 	return stats, err
 }

@@ -24,10 +24,10 @@ func (v *verification) structure(ctx context.Context) (err error) {
 }
 
 func (v *verification) trailStructure(ctx context.Context) (err error) {
-	if v.access, err = rereadKeys(v.trail.file, ctx); err != nil {
+	if v.access, err = rereadKeys(v.trail.File, ctx); err != nil {
 		return err
 	}
-	return v.trail.file.Readers.Read(ctx, func(c *db.Conn) error {
+	return v.trail.File.Readers.Read(ctx, func(c *db.Conn) error {
 		next, err := c.Meta(keyring.MetaNextCheck)
 		v.report.Rekeying = next != nil
 		return err
@@ -65,5 +65,5 @@ func (v *verification) integrity(ctx context.Context) error {
 	if err := v.file.Integrity(ctx); err != nil {
 		return err
 	}
-	return v.trail.file.Integrity(ctx)
+	return v.trail.File.Integrity(ctx)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
@@ -130,7 +131,7 @@ func (s *Store) destroyAll(ctx context.Context, changes []myvault.Change) error 
 	now := time.Now()
 	entries := make([]myvault.Entry, len(changes))
 	for i := range entries {
-		entries[i] = myvault.Entry{Via: viaOperator, Action: myvault.OpDestroy.String(), At: now}
+		entries[i] = myvault.Entry{Via: access.ViaOperator, Action: myvault.OpDestroy.String(), At: now}
 	}
 	return s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 		_, err := s.apply(c, myvault.Commit{Changes: changes, At: now, Entries: entries})

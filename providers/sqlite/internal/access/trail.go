@@ -1,4 +1,6 @@
-package sqlite
+// Package access has the trail of accesses: the chain of entries in access.db, how it is read, pruned and
+// brought to the disk.
+package access
 
 import (
 	"bytes"
@@ -17,54 +19,54 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// orUsual fills in what a zero field means.
-func (c limits) orUsual() limits {
+// OrUsual fills in what a zero field means.
+func (c Limits) OrUsual() Limits {
 	if c.MaxAge == 0 {
 		c.MaxAge = defaultTrailAge
 	}
 	if c.MaxBytes == 0 {
 		c.MaxBytes = defaultTrailBytes
 	}
-	if c.first == 0 {
-		c.first = retainEvery
+	if c.First == 0 {
+		c.First = retainEvery
 	}
 	return c
 }
 
-// accessTrail is the trail in access.db. Package sqlite documents its exported methods.
-type accessTrail struct {
-	file     *wal.File
+// Trail is the trail in access.db. Package sqlite documents its exported methods.
+type Trail struct {
+	File     *wal.File
 	end      ledger.Link  // owned by the writer, like what follows
 	known    ledger.Link  // the newest entry known to be committed
-	found    ledger.Claim // at the opening
-	row      packed       // of the transaction, not yet written
+	Found    ledger.Claim // at the opening
+	row      Batch        // of the transaction, not yet written
 	saved    ledger.Link
-	savedRow packed
-	syncer   *wal.Syncer
+	savedRow Batch
+	Syncer   *wal.Syncer
 	retain   *retainer
 	closed   atomic.Bool
 }
 
-func openTrail(ctx context.Context, dir string, key crypto.Key, o wal.Options, c limits) (*accessTrail, error) {
+func Open(ctx context.Context, dir string, key crypto.Key, o wal.Options, c Limits) (*Trail, error) {
 	f, err := wal.Open(ctx, schema.AccessFile, dir, key, o)
 	if err != nil {
 		return nil, err
 	}
-	t := &accessTrail{file: f}
-	if err := fault.Guard(func() (err error) { t.found, err = lastClaim(f.Anchor); return err }); err != nil {
+	t := &Trail{File: f}
+	if err := fault.Guard(func() (err error) { t.Found, err = lastClaim(f.Anchor); return err }); err != nil {
 		return nil, fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
 	}
-	t.syncer = wal.StartSyncer(&wal.LogFile{Path: f.Path + "-wal", Disk: o.Disk, Instead: o.Sync}, &f.Writer.Disk, f.CheckPlaceAndLog)
+	t.Syncer = wal.StartSyncer(&wal.LogFile{Path: f.Path + "-wal", Disk: o.Disk, Instead: o.Sync}, &f.Writer.Disk, f.CheckPlaceAndLog)
 	w := f.Writer
 	w.Begin, w.Save, w.Restore, w.Committed = t.begin, t.save, t.restore, t.committed
 	w.Finish = t.finish
 	f.Start()
-	t.retain = startRetainer(t, c.orUsual())
+	t.retain = startRetainer(t, c.OrUsual())
 	return t, nil
 }
 
-func (t *accessTrail) begin(c *db.Conn, anew bool) (err error) {
-	t.row = packed{body: t.row.body[:0]}
+func (t *Trail) begin(c *db.Conn, anew bool) (err error) {
+	t.row = Batch{body: t.row.body[:0]}
 	if anew {
 		if t.end, err = lastAccess(c); err == nil {
 			err = t.goesOn(c)
@@ -75,9 +77,9 @@ func (t *accessTrail) begin(c *db.Conn, anew bool) (err error) {
 
 // goesOn proves that the chain still has the last entry that this process knows to be committed,
 // unless another one has pruned it.
-func (t *accessTrail) goesOn(c *db.Conn) error {
+func (t *Trail) goesOn(c *db.Conn) error {
 	if t.known.Seq > 0 {
-		mac, err := linkAt(c, t.known.Seq)
+		mac, err := LinkAt(c, t.known.Seq)
 		if err != nil {
 			return err
 		}
@@ -89,7 +91,7 @@ func (t *accessTrail) goesOn(c *db.Conn) error {
 			return err
 		}
 		if !bytes.Equal(mac, t.known.MAC) && pruned <= t.known.Seq {
-			return t.file.RolledBack(t.known.Seq)
+			return t.File.RolledBack(t.known.Seq)
 		}
 	}
 	t.known = t.end
@@ -97,26 +99,26 @@ func (t *accessTrail) goesOn(c *db.Conn) error {
 }
 
 // committed is called once the entries up to the end are committed.
-func (t *accessTrail) committed() {
+func (t *Trail) committed() {
 	t.known = t.end
-	t.syncer.Written(t.end.Seq)
+	t.Syncer.Written(t.end.Seq)
 }
 
-func (t *accessTrail) save()    { t.saved, t.savedRow = t.end, t.row }
-func (t *accessTrail) restore() { t.end, t.row = t.saved, t.savedRow }
+func (t *Trail) save()    { t.saved, t.savedRow = t.end, t.row }
+func (t *Trail) restore() { t.end, t.row = t.saved, t.savedRow }
 
 // Record appends entries to the chain.
-func (t *accessTrail) Record(ctx context.Context, entries ...myvault.Entry) error {
-	if err := t.syncer.Failure(); err != nil {
+func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
+	if err := t.Syncer.Failure(); err != nil {
 		return err
 	}
 	drafts := make([]draft, len(entries))
 	for i := range entries {
-		drafts[i] = t.draft(entries[i])
+		drafts[i] = t.Draft(entries[i])
 	}
-	return t.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
+	return t.File.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 		for i := range drafts {
-			if err := t.append(c, &drafts[i]); err != nil {
+			if err := t.Append(c, &drafts[i]); err != nil {
 				return err
 			}
 		}
@@ -131,14 +133,14 @@ type draft struct {
 	encoded []byte
 }
 
-func (t *accessTrail) draft(e myvault.Entry) (d draft) {
+func (t *Trail) Draft(e myvault.Entry) (d draft) {
 	d.entry = ledger.Normalize(e, myvault.ChainAccess)
-	d.encoded = ledger.Canonical(t.file.Keys.Vault, &d.entry).BytesOrPanic()
+	d.encoded = ledger.Canonical(t.File.Keys.Vault, &d.entry).BytesOrPanic()
 	return d
 }
 
-// append links an entry to the chain and puts it into the row that is being made.
-func (t *accessTrail) append(c *db.Conn, d *draft) error {
+// Append links an entry to the chain and puts it into the row that is being made.
+func (t *Trail) Append(c *db.Conn, d *draft) error {
 	if t.row.full() {
 		if err := t.flush(c); err != nil {
 			return err
@@ -146,16 +148,16 @@ func (t *accessTrail) append(c *db.Conn, d *draft) error {
 	}
 	e := &d.entry
 	e.Seq = t.end.Seq + 1
-	ledger.SetSeq(d.encoded, t.file.Keys.Vault, e)
-	mac := t.file.Keys.Chain.Link(t.end.MAC, d.encoded)
-	t.row.add(e, mac)
+	ledger.SetSeq(d.encoded, t.File.Keys.Vault, e)
+	mac := t.File.Keys.Chain.Link(t.end.MAC, d.encoded)
+	t.row.Add(e, mac)
 	t.end = ledger.Link{Seq: e.Seq, MAC: mac}
 	return nil
 }
 
 // finish writes what is left at the end of a transaction. Nobody goes back behind it, so its memory
 // is used again.
-func (t *accessTrail) finish(c *db.Conn) error {
+func (t *Trail) finish(c *db.Conn) error {
 	body := t.row.body
 	err := t.flush(c)
 	if err == nil {
@@ -166,25 +168,25 @@ func (t *accessTrail) finish(c *db.Conn) error {
 
 // flush writes the row that is being made. The memory of its body stays what it is: a request
 // that fails goes back to it.
-func (t *accessTrail) flush(c *db.Conn) error {
-	if t.row.n == 0 {
+func (t *Trail) flush(c *db.Conn) error {
+	if t.row.N == 0 {
 		return nil
 	}
 	err := t.row.insert(c)
 	if err == nil {
-		t.row = packed{}
+		t.row = Batch{}
 	}
 	return err
 }
 
 // Entries returns the entries that r selects, the newest first.
-func (t *accessTrail) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
-	return ledger.Merge(ctx, r, t.source())
+func (t *Trail) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
+	return ledger.Merge(ctx, r, t.Source())
 }
 
 // Heads returns the newest link of the chain.
-func (t *accessTrail) Heads(ctx context.Context) ([]myvault.Head, error) {
-	h, err := ledger.ReadChainHead(ctx, t.file.Readers.Snapshot, accessHead)
+func (t *Trail) Heads(ctx context.Context) ([]myvault.Head, error) {
+	h, err := ledger.ReadChainHead(ctx, t.File.Readers.Snapshot, ReadHead)
 	if err != nil {
 		return nil, err
 	}
@@ -192,20 +194,20 @@ func (t *accessTrail) Heads(ctx context.Context) ([]myvault.Head, error) {
 }
 
 // Close makes the entries durable and closes the file.
-func (t *accessTrail) Close() error {
+func (t *Trail) Close() error {
 	if t.closed.Swap(true) {
 		return nil
 	}
 	t.retain.stop()
-	t.file.Writer.Stop()
+	t.File.Writer.Stop()
 	// Before the writer's connection may remove the write-ahead log.
-	synced := t.syncer.Close()
-	return errors.Join(synced, t.file.Close())
+	synced := t.Syncer.Close()
+	return errors.Join(synced, t.File.Close())
 }
 
-// limits say when entries are removed in the background; see TrailConfig of package sqlite.
-type limits struct {
+// Limits say when entries are removed in the background; see TrailConfig of package sqlite.
+type Limits struct {
 	MaxAge   time.Duration
 	MaxBytes int64
-	first    time.Duration // how long after the opening; for tests
+	First    time.Duration // how long after the opening; for tests
 }

@@ -1,4 +1,4 @@
-package sqlite
+package access
 
 import (
 	"context"
@@ -21,23 +21,23 @@ const (
 )
 
 // Prune removes the oldest entries that limit names.
-func (t *accessTrail) Prune(ctx context.Context, limit pruneLimit, progress func(pruned uint64)) (pruned uint64, err error) {
-	if limit == (pruneLimit{}) {
+func (t *Trail) Prune(ctx context.Context, limit Limit, progress func(pruned uint64)) (pruned uint64, err error) {
+	if limit == (Limit{}) {
 		return 0, fmt.Errorf("%w limit: say which entries go", myvault.ErrInvalid)
 	}
 	if progress == nil {
 		progress = func(uint64) {}
 	}
-	if err := t.syncer.Failure(); err != nil {
+	if err := t.Syncer.Failure(); err != nil {
 		return 0, err
 	}
-	if err := t.file.MakeRoom(ctx); err != nil {
+	if err := t.File.MakeRoom(ctx); err != nil {
 		return 0, err
 	}
-	p := &pruning{accessTrail: t, limit: limit, recorded: true}
+	p := &Pruning{Trail: t, Limit: limit, Recorded: true}
 	err = p.all(ctx, progress)
 	if err == nil {
-		err = t.file.ScrubNow(ctx)
+		err = t.File.ScrubNow(ctx)
 	}
 	if err == nil || p.begun != 0 {
 		err = errors.Join(err, p.ended(ctx, err))
@@ -48,12 +48,12 @@ func (t *accessTrail) Prune(ctx context.Context, limit pruneLimit, progress func
 // actionPrune is what entries call a pruning.
 const actionPrune = "prune"
 
-// pruning is a Prune in progress.
-type pruning struct {
-	*accessTrail
-	limit    pruneLimit
+// Pruning is a Prune in progress.
+type Pruning struct {
+	*Trail
+	Limit    Limit
 	pruned   uint64
-	recorded bool   // has entries of its own
+	Recorded bool   // has entries of its own
 	smaller  uint   // how often a step was halved, because the disk had no room for its log
 	begun    uint64 // the sequence of the one that says that it was begun; 0: nothing was removed
 
@@ -61,7 +61,7 @@ type pruning struct {
 }
 
 // ended records how it ended, and what went.
-func (p *pruning) ended(ctx context.Context, err error) error {
+func (p *Pruning) ended(ctx context.Context, err error) error {
 	e := begunEntry(actionPrune)
 	e.Outcome, e.Count, e.First, e.Last = outcomeOf(err), p.pruned, p.first, p.last
 	// It was done, so the end of the context must not keep it off the record.
@@ -71,13 +71,13 @@ func (p *pruning) ended(ctx context.Context, err error) error {
 }
 
 // all removes what goes.
-func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
+func (p *Pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 	for {
-		n, err := p.step(ctx)
+		n, err := p.Step(ctx)
 		full := fault.NoSpace(err)
 		if p.smaller > 0 || full {
 			// The next step uses the room of this one.
-			left := p.file.ScrubNow(ctx)
+			left := p.File.ScrubNow(ctx)
 			full = full && !fault.NoSpace(left)
 		}
 		if full && ledger.PageRows>>p.smaller > 1 {
@@ -85,17 +85,17 @@ func (p *pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 			continue
 		}
 		if err != nil || n == 0 {
-			return p.file.AdviseRoom(ctx, err)
+			return p.File.AdviseRoom(ctx, err)
 		}
 		progress(p.pruned)
 	}
 }
 
-// step removes one page of entries at most. The first one that removes any says so in the
+// Step removes one page of entries at most. The first one that removes any says so in the
 // same transaction.
-func (p *pruning) step(ctx context.Context) (pruned uint64, err error) {
+func (p *Pruning) Step(ctx context.Context) (pruned uint64, err error) {
 	begun, old := p.begun, []myvault.Entry(nil)
-	err = p.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) (err error) {
+	err = p.File.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) (err error) {
 		pruned = 0
 		if err := p.flush(c); err != nil { // what is committed together with it may go, too
 			return err
@@ -105,11 +105,11 @@ func (p *pruning) step(ctx context.Context) (pruned uint64, err error) {
 			return err
 		}
 		pruned = uint64(len(old))
-		if err := pruneEntries(p.file.Keys, c, old[len(old)-1], row); err != nil || !p.recorded || p.begun != 0 {
+		if err := pruneEntries(p.File.Keys, c, old[len(old)-1], row); err != nil || !p.Recorded || p.begun != 0 {
 			return err
 		}
-		d := p.draft(begunEntry(actionPrune))
-		err = p.append(c, &d)
+		d := p.Draft(begunEntry(actionPrune))
+		err = p.Append(c, &d)
 		begun = d.entry.Seq
 		return err
 	}})
@@ -124,7 +124,7 @@ func (p *pruning) step(ctx context.Context) (pruned uint64, err error) {
 }
 
 // count adds entries that went.
-func (p *pruning) count(gone []myvault.Entry) {
+func (p *Pruning) count(gone []myvault.Entry) {
 	if p.pruned == 0 {
 		p.first = gone[0].At
 	}
@@ -133,33 +133,33 @@ func (p *pruning) count(gone []myvault.Entry) {
 }
 
 // oldest gives the entries that go next, proved, and the key of the batch that the last one stands in.
-func (p *pruning) oldest(c *db.Conn) (old []myvault.Entry, row int64, err error) {
+func (p *Pruning) oldest(c *db.Conn) (old []myvault.Entry, row int64, err error) {
 	end := p.end.Seq
 	if p.begun != 0 {
 		end = min(end, p.begun)
 	}
 	over := false
-	if p.limit.Bytes > 0 {
+	if p.Limit.Bytes > 0 {
 		used, err := usedBytes(c)
 		if err != nil {
 			return nil, 0, err
 		}
-		over = used > p.limit.Bytes
+		over = used > p.Limit.Bytes
 	}
-	from, err := readPruned(p.file.Keys, c)
+	from, err := ReadPruned(p.File.Keys, c)
 	if err != nil {
 		return nil, 0, err
 	}
-	w := walk{end: from, row: int64(from.Seq)}
+	w := Walk{End: from, row: int64(from.Seq)}
 	now, going := time.Now(), 0
-	_, err = w.step(c, func(e *myvault.Entry) (err error) {
-		goes := over || e.Seq <= p.limit.UpTo || e.At.Before(p.limit.Before)
+	_, err = w.Step(c, func(e *myvault.Entry) (err error) {
+		goes := over || e.Seq <= p.Limit.UpTo || e.At.Before(p.Limit.Before)
 		// One that a wrong clock has stamped with a time to come goes with the next that goes.
-		ahead := !p.limit.Before.IsZero() && e.At.After(now)
+		ahead := !p.Limit.Before.IsZero() && e.At.After(now)
 		if !goes && !ahead || e.Seq >= end || len(old) == ledger.PageRows>>p.smaller {
 			return errStop
 		}
-		if w.end, err = w.end.Follow(e, p.file.Keys); err != nil {
+		if w.End, err = w.End.Follow(e, p.File.Keys); err != nil {
 			return err
 		}
 		if old = append(old, *e); goes {
@@ -196,19 +196,19 @@ type retainer struct {
 
 // startRetainer prunes t to the limits of c until stop. An entry that does not authenticate ends
 // it: it is evidence.
-func startRetainer(t *accessTrail, c limits) *retainer {
+func startRetainer(t *Trail, c Limits) *retainer {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &retainer{cancel: cancel}
 	if c.MaxAge < 0 && c.MaxBytes < 0 {
 		return r
 	}
-	start, watch := time.Now(), &clockWatch{age: c.MaxAge}
+	start, watch := time.Now(), &ClockWatch{Age: c.MaxAge}
 	r.ended.Go(func() {
-		for wait := c.first; ctx.Err() == nil; wait = retainEvery {
+		for wait := c.First; ctx.Err() == nil; wait = retainEvery {
 			select {
 			case <-time.After(wait):
 				now := time.Now()
-				t.bound(ctx, c, watch, now.Round(0), now.Sub(start))
+				t.Enforce(ctx, c, watch, now.Round(0), now.Sub(start))
 			case <-ctx.Done():
 			}
 		}
@@ -221,31 +221,31 @@ func (r *retainer) stop() {
 	r.ended.Wait()
 }
 
-// bound prunes what is over the limits now. What goes by its size is on record, as that of a
+// Enforce prunes what is over the limits now. What goes by its size is on record, as that of a
 // [Trail.Prune] is: a caller with the right to read can fill a trail, and must not push out entries
 // unseen. Removal by age is not recorded: no caller can hasten it. wall is the time by the clock,
 // and elapsed the time that has passed in this process.
-func (t *accessTrail) bound(ctx context.Context, c limits, watch *clockWatch, wall time.Time, elapsed time.Duration) {
-	if t.syncer.Failure() != nil {
+func (t *Trail) Enforce(ctx context.Context, c Limits, watch *ClockWatch, wall time.Time, elapsed time.Duration) {
+	if t.Syncer.Failure() != nil {
 		return // tried again later
 	}
 	if c.MaxAge > 0 {
 		t.age(ctx, watch, wall, elapsed)
 	}
-	if c.MaxBytes <= 0 || !t.exceeds(ctx, pruneLimit{Bytes: c.MaxBytes}) {
+	if c.MaxBytes <= 0 || !t.exceeds(ctx, Limit{Bytes: c.MaxBytes}) {
 		return
 	}
 	// Some more goes, so that a trail that stands at its limit has not two entries more each minute.
-	p := &pruning{accessTrail: t, limit: pruneLimit{Bytes: c.MaxBytes - c.MaxBytes/64}, recorded: true}
+	p := &Pruning{Trail: t, Limit: Limit{Bytes: c.MaxBytes - c.MaxBytes/64}, Recorded: true}
 	if err := p.slowly(ctx); p.begun != 0 {
 		_ = p.ended(ctx, err) // that it was begun is on record
 	}
 }
 
 // slowly removes what goes, and leaves the trail to others between two steps.
-func (p *pruning) slowly(ctx context.Context) error {
-	for ctx.Err() == nil && p.exceeds(ctx, p.limit) {
-		if n, err := p.step(ctx); err != nil || n == 0 {
+func (p *Pruning) slowly(ctx context.Context) error {
+	for ctx.Err() == nil && p.exceeds(ctx, p.Limit) {
+		if n, err := p.Step(ctx); err != nil || n == 0 {
 			return err
 		}
 		select {
@@ -257,8 +257,8 @@ func (p *pruning) slowly(ctx context.Context) error {
 }
 
 // exceeds reports whether something has to go, without keeping writers from their work.
-func (t *accessTrail) exceeds(ctx context.Context, limit pruneLimit) (exceeds bool) {
-	err := t.file.Readers.Read(ctx, func(c *db.Conn) error {
+func (t *Trail) exceeds(ctx context.Context, limit Limit) (exceeds bool) {
+	err := t.File.Readers.Read(ctx, func(c *db.Conn) error {
 		oldest, found, err := (&timeline{c: c, left: 1}).find(`seq >= ?1 ORDER BY seq`, 0)
 		if err != nil {
 			return err
@@ -270,8 +270,8 @@ func (t *accessTrail) exceeds(ctx context.Context, limit pruneLimit) (exceeds bo
 	return err == nil && exceeds
 }
 
-// pruneLimit is AccessLimit of package sqlite, which documents it.
-type pruneLimit struct {
+// Limit is AccessLimit of package sqlite, which documents it.
+type Limit struct {
 	Before time.Time
 	UpTo   uint64
 	Bytes  int64

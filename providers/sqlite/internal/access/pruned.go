@@ -1,4 +1,4 @@
-package sqlite
+package access
 
 import (
 	"cmp"
@@ -40,13 +40,13 @@ func splitBatch(c *db.Conn, last uint64, row int64) error {
 	if r.key != row {
 		return &fault.BadEntry{Chain: myvault.ChainAccess, Seq: uint64(r.key), Reason: "it does not stand where its sequence says"}
 	}
-	var rest packed
+	var rest Batch
 	for i := range r.entries {
 		if e := &r.entries[i]; e.Seq > last {
-			rest.add(e, e.MAC)
+			rest.Add(e, e.MAC)
 		}
 	}
-	if rest.n == 0 {
+	if rest.N == 0 {
 		return nil
 	}
 	if taken, err := c.Integer(`SELECT count(*) FROM batch WHERE seq = ?1`, rest.first); err != nil || taken != 0 {
@@ -56,7 +56,7 @@ func splitBatch(c *db.Conn, last uint64, row int64) error {
 }
 
 // pruned gives the link behind which the entries begin.
-func readPruned(k *keyring.Ring, c *db.Conn) (ledger.Link, error) {
+func ReadPruned(k *keyring.Ring, c *db.Conn) (ledger.Link, error) {
 	begin := ledger.Link{MAC: crypto.Genesis()}
 	err := c.Each(`SELECT seq, link, at, mac FROM pruned`, func(row *sqlite3.Stmt) error {
 		found := ledger.Link{Seq: uint64(row.ColumnInt64(0)), MAC: row.ColumnBlob(1, nil)}

@@ -1,4 +1,4 @@
-package sqlite
+package access
 
 import (
 	"bytes"
@@ -20,10 +20,10 @@ import (
 var errStop = errors.New("enough was read")
 
 // insert writes the row.
-func (p *packed) insert(c *db.Conn) error {
+func (p *Batch) insert(c *db.Conn) error {
 	return c.Write(`INSERT INTO batch(seq, body) VALUES(?1, ?2)`, func(b *db.Binder) {
 		b.Int(int64(p.first))
-		b.Blob(p.encode())
+		b.Blob(p.Encode())
 	})
 }
 
@@ -37,7 +37,7 @@ type batchRow struct {
 // entries before.
 func scanBatch(row *sqlite3.Stmt) (r batchRow, err error) {
 	r.key = row.ColumnInt64(0)
-	r.entries, err = unpackEntries(row.ColumnBlob(1, nil), uint64(r.key))
+	r.entries, err = UnpackEntries(row.ColumnBlob(1, nil), uint64(r.key))
 	return r, err
 }
 
@@ -51,11 +51,11 @@ func readBatch(c *db.Conn, sql string, args ...any) (r batchRow, found bool, err
 	return r, found, err
 }
 
-// source reads the chain of accesses.
-func (t *accessTrail) source() ledger.Source {
+// Source reads the chain of accesses.
+func (t *Trail) Source() ledger.Source {
 	return ledger.Source{Chain: myvault.ChainAccess, Read: func(ctx context.Context, before uint64, r myvault.TrailFilter) ([]myvault.Entry, uint64, error) {
-		p := batchPage{keys: t.file.Keys, selected: r, before: before, next: before}
-		err := t.file.Readers.Read(ctx, p.read)
+		p := batchPage{keys: t.File.Keys, selected: r, before: before, next: before}
+		err := t.File.Readers.Read(ctx, p.read)
 		if p.rows == 0 {
 			p.next = 0
 		}
@@ -140,8 +140,8 @@ func prunedLink(c *db.Conn, seq uint64) ([]byte, error) {
 	return c.Blob(`SELECT link FROM pruned WHERE seq = ?1`, seq)
 }
 
-// linkAt gives the MAC of an entry of the chain; nil where the chain does not have it.
-func linkAt(c *db.Conn, seq uint64) ([]byte, error) {
+// LinkAt gives the MAC of an entry of the chain; nil where the chain does not have it.
+func LinkAt(c *db.Conn, seq uint64) ([]byte, error) {
 	r, found, err := readBatch(c, `SELECT seq, body FROM batch WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1`, seq)
 	if err != nil {
 		return nil, err
@@ -152,8 +152,8 @@ func linkAt(c *db.Conn, seq uint64) ([]byte, error) {
 	return prunedLink(c, seq)
 }
 
-// accessHead gives the newest link of the chain.
-func accessHead(c *db.Conn) (myvault.Head, error) {
+// ReadHead gives the newest link of the chain.
+func ReadHead(c *db.Conn) (myvault.Head, error) {
 	h := myvault.Head{Chain: myvault.ChainAccess, MAC: crypto.Genesis()}
 	r, found, err := readBatch(c, `SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
 	if err != nil {
@@ -168,34 +168,34 @@ func accessHead(c *db.Conn) (myvault.Head, error) {
 
 // lastAccess gives the link behind which the chain goes on.
 func lastAccess(c *db.Conn) (ledger.Link, error) {
-	h, err := accessHead(c)
+	h, err := ReadHead(c)
 	return ledger.Link{Seq: h.Seq, MAC: h.MAC}, err
 }
 
-// walk goes along the chain from its oldest entry to its newest, in steps.
-type walk struct {
-	end ledger.Link // the last entry that was proved
+// Walk goes along the chain from its oldest entry to its newest, in steps.
+type Walk struct {
+	End ledger.Link // the last entry that was proved
 	row int64       // the key of the row of batch it stands in, or below which none is left
 	in  bool        // it stands in one
 }
 
-// behind has the walk go on behind what was pruned meanwhile. The batch that the last pruned entry
+// SkipPruned has the walk go on behind what was pruned meanwhile. The batch that the last pruned entry
 // stood in has got a new key.
-func (w *walk) behind(pruned ledger.Link) {
+func (w *Walk) SkipPruned(pruned ledger.Link) {
 	if int64(pruned.Seq) >= w.row {
 		w.row = int64(pruned.Seq)
-		if w.in && pruned.Seq < w.end.Seq {
+		if w.in && pruned.Seq < w.End.Seq {
 			w.row++
 		}
 	}
-	if pruned.Seq > w.end.Seq {
-		w.end = pruned
+	if pruned.Seq > w.End.Seq {
+		w.End = pruned
 	}
 }
 
-// step calls entry for some entries behind the end, which it may move on, and reports whether
+// Step calls entry for some entries behind the end, which it may move on, and reports whether
 // there were any. errStop of entry ends it.
-func (w *walk) step(c *db.Conn, entry func(e *myvault.Entry) error) (more bool, err error) {
+func (w *Walk) Step(c *db.Conn, entry func(e *myvault.Entry) error) (more bool, err error) {
 	rows := 0
 	err = c.Each(`SELECT seq, body FROM batch WHERE seq > ?1 ORDER BY seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
 		rows++
@@ -208,7 +208,7 @@ func (w *walk) step(c *db.Conn, entry func(e *myvault.Entry) error) (more bool, 
 }
 
 // batch calls entry for the entries of a row, as far as it can be read.
-func (w *walk) batch(row *sqlite3.Stmt, entry func(e *myvault.Entry) error) error {
+func (w *Walk) batch(row *sqlite3.Stmt, entry func(e *myvault.Entry) error) error {
 	r, bad := scanBatch(row)
 	w.row, w.in = r.key, true
 	for i := range r.entries {

@@ -1,4 +1,4 @@
-package sqlite
+package access
 
 import (
 	"context"
@@ -12,30 +12,30 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// viaOperator is how entries name what was done with the files at hand, not by a session.
-const viaOperator = "operator"
+// ViaOperator is how entries name what was done with the files at hand, not by a session.
+const ViaOperator = "operator"
 
-// administered records what was done to the store as a whole, or how that ended.
-func (t *accessTrail) administered(ctx context.Context, action string, ended error) error {
+// RecordDone records what was done to the store as a whole, or how that ended.
+func (t *Trail) RecordDone(ctx context.Context, action string, ended error) error {
 	// It was done, so the end of the context must not keep it off the record.
 	ctx, cancel := wal.Afterwards(ctx)
 	defer cancel()
-	return t.Record(ctx, myvault.Entry{Via: viaOperator, Action: action, Outcome: outcomeOf(ended)})
+	return t.Record(ctx, myvault.Entry{Via: ViaOperator, Action: action, Outcome: outcomeOf(ended)})
 }
 
 // begunEntry is the entry of what is about to be done to the store as a whole.
 func begunEntry(action string) myvault.Entry {
-	return myvault.Entry{Via: viaOperator, Action: action, Outcome: myvault.OutcomeBegun}
+	return myvault.Entry{Via: ViaOperator, Action: action, Outcome: myvault.OutcomeBegun}
 }
 
-// administer does what changes the store as a whole: nothing without an entry that says that
+// Administer does what changes the store as a whole: nothing without an entry that says that
 // it was begun, and once it was, one that says how it ended.
-func (t *accessTrail) administer(ctx context.Context, action string, do func() error) error {
+func (t *Trail) Administer(ctx context.Context, action string, do func() error) error {
 	if err := t.Record(ctx, begunEntry(action)); err != nil {
 		return err
 	}
 	err := do()
-	return errors.Join(err, t.administered(ctx, action, err))
+	return errors.Join(err, t.RecordDone(ctx, action, err))
 }
 
 // outcomeOf gives the outcome that an error stands for.
@@ -49,23 +49,23 @@ func outcomeOf(err error) myvault.Outcome {
 	return myvault.OutcomeError
 }
 
-// newest gives the sequence of the newest entry.
-func (t *accessTrail) newest(ctx context.Context) (uint64, error) {
-	head, err := ledger.ReadChainHead(ctx, t.file.Readers.Snapshot, accessHead)
+// Newest gives the sequence of the newest entry.
+func (t *Trail) Newest(ctx context.Context) (uint64, error) {
+	head, err := ledger.ReadChainHead(ctx, t.File.Readers.Snapshot, ReadHead)
 	return head.Seq, err
 }
 
-func (t *accessTrail) rekey(ctx context.Context, to *crypto.Master) error {
-	c, err := t.file.OpenDurable(ctx)
+func (t *Trail) Rekey(ctx context.Context, to *crypto.Master) error {
+	c, err := t.File.OpenDurable(ctx)
 	if err != nil {
 		return fault.FromEngine(ctx, err)
 	}
 	err = fault.Guard(func() error {
 		err := c.Transaction(ctx, func() error {
-			if err := t.file.BeforeWrite(); err != nil {
+			if err := t.File.BeforeWrite(); err != nil {
 				return err
 			}
-			from, err := t.file.Keys.Current(c)
+			from, err := t.File.Keys.Current(c)
 			if err != nil {
 				return err
 			}
@@ -74,16 +74,16 @@ func (t *accessTrail) rekey(ctx context.Context, to *crypto.Master) error {
 		if err != nil {
 			return err
 		}
-		t.file.Keys.Master.Store(to)
-		return t.file.Scrub(ctx, c, wal.ScrubTimeout)
+		t.File.Keys.Master.Store(to)
+		return t.File.Scrub(ctx, c, wal.ScrubTimeout)
 	})
 	return errors.Join(fault.FromEngine(ctx, err), c.Close())
 }
 
 // Ping reports whether the file answers, and whether it can be written, as Store.Ping of package sqlite does.
-func (t *accessTrail) Ping(ctx context.Context) error {
-	if err := t.file.CheckReadable(ctx); err != nil {
+func (t *Trail) Ping(ctx context.Context) error {
+	if err := t.File.CheckReadable(ctx); err != nil {
 		return err
 	}
-	return errors.Join(t.file.CheckWritable(ctx), t.syncer.Failure())
+	return errors.Join(t.File.CheckWritable(ctx), t.Syncer.Failure())
 }

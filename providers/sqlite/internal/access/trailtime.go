@@ -1,4 +1,4 @@
-package sqlite
+package access
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func olderThan(c *db.Conn, age time.Duration, now time.Time) (seq uint64, found 
 	if err != nil || !found {
 		return 0, false, err
 	}
-	head, err := accessHead(c)
+	head, err := ReadHead(c)
 	if err != nil || head.Seq <= first.seq {
 		return 0, false, err
 	}
@@ -164,9 +164,9 @@ const (
 // clockSlack is how far a clock may go wrong between two looks without being said to jump.
 const clockSlack = 5 * time.Minute
 
-// clockWatch compares the clock with the time that passes while the process runs.
-type clockWatch struct {
-	age     time.Duration
+// ClockWatch compares the clock with the time that passes while the process runs.
+type ClockWatch struct {
+	Age     time.Duration
 	started bool
 	wall    time.Time // at the last look, by the clock
 	elapsed time.Duration
@@ -177,8 +177,8 @@ type clockWatch struct {
 // look returns the entry to record: of a clock that has jumped, or for a trail in which nothing
 // else was recorded for so long that its time would stop. elapsed is the time that has passed in
 // this process, independent of the clock. The first look compares with the newest entry.
-func (w *clockWatch) look(head myvault.Head, wall time.Time, elapsed time.Duration) (e myvault.Entry, found bool) {
-	step := stepOf(w.age)
+func (w *ClockWatch) look(head myvault.Head, wall time.Time, elapsed time.Duration) (e myvault.Entry, found bool) {
+	step := stepOf(w.Age)
 	slack := min(clockSlack, step)
 	expected, latest := w.wall.Add(elapsed-w.elapsed), slack
 	if !w.started {
@@ -192,7 +192,7 @@ func (w *clockWatch) look(head myvault.Head, wall time.Time, elapsed time.Durati
 	}
 	idle := elapsed-w.since >= step/2
 	w.started, w.wall, w.elapsed = true, wall, elapsed
-	e = myvault.Entry{Via: viaOperator, Action: actionClock, At: wall, First: head.At, Last: wall}
+	e = myvault.Entry{Via: ViaOperator, Action: actionClock, At: wall, First: head.At, Last: wall}
 	if jumped {
 		e.Action, e.First = actionClockJump, expected
 	}
@@ -201,8 +201,8 @@ func (w *clockWatch) look(head myvault.Head, wall time.Time, elapsed time.Durati
 
 // age removes what is older than the limit, and records what the clock did. Neither is done behind
 // a failure: the next look tries again.
-func (t *accessTrail) age(ctx context.Context, w *clockWatch, wall time.Time, elapsed time.Duration) {
-	head, err := ledger.ReadChainHead(ctx, t.file.Readers.Snapshot, accessHead)
+func (t *Trail) age(ctx context.Context, w *ClockWatch, wall time.Time, elapsed time.Duration) {
+	head, err := ledger.ReadChainHead(ctx, t.File.Readers.Snapshot, ReadHead)
 	if err != nil || head.Seq == 0 {
 		return
 	}
@@ -211,13 +211,13 @@ func (t *accessTrail) age(ctx context.Context, w *clockWatch, wall time.Time, el
 	}
 	var upTo uint64
 	var found bool
-	err = t.file.Readers.Snapshot(ctx, func(c *db.Conn) (err error) {
-		upTo, found, err = olderThan(c, w.age, wall)
+	err = t.File.Readers.Snapshot(ctx, func(c *db.Conn) (err error) {
+		upTo, found, err = olderThan(c, w.Age, wall)
 		return err
 	})
 	if err != nil || !found {
 		return
 	}
-	p := &pruning{accessTrail: t, limit: pruneLimit{UpTo: upTo}}
+	p := &Pruning{Trail: t, Limit: Limit{UpTo: upTo}}
 	_ = p.slowly(ctx)
 }

@@ -1,4 +1,4 @@
-package sqlite
+package access
 
 import (
 	"encoding/binary"
@@ -21,11 +21,11 @@ const (
 	packedFlags  = 1<<14 - 1 // one for each number and each text
 )
 
-// packed is a row of the table batch that is being made: entries that are committed together,
+// Batch is a row of the table batch that is being made: entries that are committed together,
 // each told by how it differs from the one before.
-type packed struct {
+type Batch struct {
 	first uint64 // the sequence of its first entry
-	n     int
+	N     int
 	body  []byte
 	last  shape
 }
@@ -69,11 +69,11 @@ func beforeAll() (s shape) {
 	return s
 }
 
-func (p *packed) full() bool { return p.n == maxPacked || len(p.body) >= packedEnough }
+func (p *Batch) full() bool { return p.N == maxPacked || len(p.body) >= packedEnough }
 
-// add appends an entry that follows the last one, with its MAC.
-func (p *packed) add(e *myvault.Entry, mac []byte) {
-	if p.n == 0 {
+// Add appends an entry that follows the last one, with its MAC.
+func (p *Batch) Add(e *myvault.Entry, mac []byte) {
+	if p.N == 0 {
 		p.first, p.last = e.Seq, beforeAll()
 		p.body = append(p.body[:0], packedFormat, 0, 0)
 	}
@@ -96,19 +96,19 @@ func (p *packed) add(e *myvault.Entry, mac []byte) {
 	binary.BigEndian.PutUint16(p.body[place:], flags)
 	p.body = append(p.body, mac...)
 	p.last = s
-	p.n++
+	p.N++
 }
 
-// encode gives the body. The number of entries is written here, since add is undone by going back to an earlier p, which has
+// Encode gives the body. The number of entries is written here, since add is undone by going back to an earlier p, which has
 // its bytes in the same memory.
-func (p *packed) encode() []byte {
-	binary.BigEndian.PutUint16(p.body[1:], uint16(p.n))
+func (p *Batch) Encode() []byte {
+	binary.BigEndian.PutUint16(p.body[1:], uint16(p.N))
 	return p.body
 }
 
-// unpackEntries reads the body of a row whose first entry has that sequence. Nothing but what add
+// UnpackEntries reads the body of a row whose first entry has that sequence. Nothing but what add
 // makes is taken; a [*BadEntry] names what is not that. MACs are pieces of body, and the first entry has no Prev.
-func unpackEntries(body []byte, first uint64) (entries []myvault.Entry, err error) {
+func UnpackEntries(body []byte, first uint64) (entries []myvault.Entry, err error) {
 	bad := func() error {
 		return &fault.BadEntry{Chain: myvault.ChainAccess, Seq: first + uint64(len(entries)), Reason: "it cannot be read"}
 	}
