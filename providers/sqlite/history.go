@@ -2,7 +2,10 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"iter"
+
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
@@ -80,3 +83,87 @@ func (s *Store) toEnd(c *db.Conn, p *ledger.History) error {
 	p.Next = h.Seq
 	return nil
 }
+
+var (
+	_ myvault.Archive = (*Store)(nil)
+	_ myvault.Limited = (*Store)(nil)
+)
+
+// History implements [myvault.Archive]. Like Versions it proves each link of the history; it
+// holds the values of one page at most, and ends a page early after 1 MiB of them.
+func (s *Store) History(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Secret, error] {
+	return func(yield func(myvault.Secret, error) bool) {
+		p, newest := &ledger.History{Address: addr}, uint64(0)
+		for started := false; !started || p.Next != 0; started = true {
+			secrets, err := s.historyPage(ctx, p, &newest)
+			for _, secret := range secrets {
+				if !yield(secret, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(myvault.Secret{}, err)
+				return
+			}
+		}
+	}
+}
+
+// maxPageValues is how many bytes of values a page of a history may have before it ends.
+const maxPageValues = 1 << 20
+
+// historyPage reads some versions on; newest is the log row at which the walk began, or 0.
+func (s *Store) historyPage(ctx context.Context, p *ledger.History, newest *uint64) (secrets []myvault.Secret, err error) {
+	size := 0
+	err = s.file.Readers.Snapshot(ctx, func(c *db.Conn) error {
+		if *newest == 0 {
+			if err := s.toEnd(c, p); err != nil {
+				return err
+			}
+			*newest = p.Next
+		}
+		for n := 0; n < ledger.PageRows && size < maxPageValues && p.Next != 0; n++ {
+			v, found, err := p.Step(c, s.file.Keys)
+			if err != nil {
+				return err
+			}
+			if !found {
+				continue
+			}
+			secret, err := s.archived(c, v, *newest)
+			if err != nil {
+				return err
+			}
+			size += secret.Value.Len()
+			secrets = append(secrets, secret)
+		}
+		return nil
+	})
+	return secrets, err
+}
+
+// archived reads the value of a version, deleted or not. One that is gone was destroyed behind
+// the walk, if the history has grown since it began.
+func (s *Store) archived(c *db.Conn, v ledger.VersionRow, newest uint64) (myvault.Secret, error) {
+	secret := myvault.Secret{Info: v.Info}
+	if v.State == myvault.Destroyed {
+		return secret, nil
+	}
+	if !v.HasRecord {
+		now := &ledger.History{Address: v.Address}
+		if err := s.toEnd(c, now); err != nil {
+			return secret, err
+		}
+		if now.Next != newest {
+			return secret, fmt.Errorf("%w: the history changed while it was read; read it again", myvault.ErrUnavailable)
+		}
+	}
+	err := c.Each(`SELECT sealed FROM log WHERE seq = ?1`, func(row *sqlite3.Stmt) (err error) {
+		secret.Value, err = s.value(c, v.Info, v.Seq, row.ColumnRawBlob(0))
+		return err
+	}, v.Seq)
+	return secret, err
+}
+
+// Limits implements [myvault.Limited].
+func (s *Store) Limits() myvault.Limits { return myvault.Limits{Projects: s.maxProjects} }

@@ -17,20 +17,13 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
@@ -93,135 +86,6 @@ var (
 	_ myvault.Auditor     = (*Store)(nil)
 	_ myvault.Incarnation = (*Store)(nil)
 )
-
-// Open opens the store in dir, and makes it where there is none. dir is created, for its
-// owner alone, where it is missing.
-//
-// First the key is asked for; an error of the source ends it. Then everything that could
-// be refused is checked, before anything is written: ErrNetworkFS, ErrExposed, ErrForeign,
-// ErrNewer, ErrMissing, [myvault.ErrWrongKey] or [myvault.ErrTampered]. ErrUnavailable where the files
-// cannot be opened now. The text names dir.
-func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, error) {
-	if c.MaxProjects <= 0 {
-		c.MaxProjects = myvault.MaxProjects
-	}
-	if c.CacheBytes == 0 {
-		c.CacheBytes = fresh.DefaultCacheBytes
-	}
-	if c.epochLimit == 0 {
-		c.epochLimit = epochLimit
-	}
-	vault := schema.VaultFile
-	vault.Alone = c.RenewTrail
-	key, absolute, err := admit(ctx, dir, keys, directory.System{Network: c.network, Disk: c.disk}, vault, schema.AccessFile)
-	if err != nil {
-		return nil, notOpened("store", dir, err)
-	}
-	s := &Store{enrolled: map[string]bool{}, maxProjects: c.MaxProjects, headsFile: c.HeadsFile, epochLimit: c.epochLimit, cache: fresh.NewCache(c.CacheBytes)}
-	if err := s.start(ctx, absolute, key, keys, c); err != nil {
-		return nil, notOpened("store", dir, fault.Unavailable(err))
-	}
-	return s, nil
-}
-
-// admit gets the key and refuses what must not be opened. It writes nothing but the
-// directory, and that only if it is missing.
-func admit(ctx context.Context, dir string, keys KeySource, sys directory.System, kinds ...schema.Kind) (crypto.Key, string, error) {
-	if err := ctx.Err(); err != nil {
-		return crypto.Key{}, "", err
-	}
-	key, err := keyring.Source(keys).Key(ctx)
-	if err != nil {
-		return key, "", err
-	}
-	dir, err = examine(ctx, dir, key, sys.WithDefaults(), kinds)
-	return key, dir, fault.Unavailable(err)
-}
-
-// examine refuses a directory that must not be opened, and gives its absolute path.
-func examine(ctx context.Context, dir string, key crypto.Key, sys directory.System, kinds []schema.Kind) (string, error) {
-	dir, err := directory.Prepare(dir, sys)
-	if err != nil {
-		return "", err
-	}
-	if err := schema.Check(ctx, dir, key, kinds); err != nil {
-		return "", err
-	}
-	if err := schema.CheckComplete(dir, kinds); err != nil {
-		return "", err
-	}
-	// Leftovers of a restore or of the check of a backup are elsewhere, and do not prevent opening.
-	_ = directory.Sweep(filepath.Dir(dir), anyRestore)
-	_ = directory.Sweep(os.TempDir(), directory.Numbered(verifyPrefix))
-	return dir, directory.Sweep(dir, directory.IsTemporary)
-}
-
-func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
-	f, err := wal.Open(ctx, schema.VaultFile, dir, key, wal.Options{VFS: c.vfs, Keys: keyring.Source(keys), Synchronous: db.SyncFull, Disk: c.disk})
-	if err != nil {
-		return err
-	}
-	s.file = f
-	if err := s.join(ctx, dir, key, c); err != nil {
-		return fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
-	}
-	s.masters.Store(&masters{s.file.Keys.Master.Load(), s.trail.File.Keys.Master.Load()})
-	s.newest.Store(s.tip.Seq)
-	s.committed = ledger.Link{Seq: s.tip.Seq, MAC: s.tip.MAC}
-	s.fresh = fresh.NewFreshness(s.cache, s.file, s.newest.Load, !c.noIndex)
-	s.follow(f.Writer)
-	f.Start()
-	return nil
-}
-
-// join reads where the store stands, and opens its trail.
-func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) error {
-	err := fault.Guard(func() (err error) {
-		if s.incarnation, err = s.file.Keys.Incarnation(s.file.Anchor); err != nil {
-			return err
-		}
-		if err := s.file.Keys.Load(s.file.Anchor); err != nil {
-			return err
-		}
-		return s.tip.Read(s.file.Anchor)
-	})
-	if err != nil {
-		return err
-	}
-	// The first to read needs it; the opening of the trail takes as long.
-	ready := s.file.Readers.Prepare(ctx)
-	o := s.file.Options
-	o.Synchronous, o.Sync = db.SyncNormal, c.sync
-	s.trail, err = access.Open(ctx, dir, key, o, c.Trail.limits())
-	<-ready
-	if err != nil {
-		return errors.Join(err, s.file.Readers.Close())
-	}
-	renewed, err := s.pair(ctx, c.RenewTrail)
-	if err == nil {
-		err = fault.Guard(s.agree)
-	}
-	if err == nil && renewed {
-		err = s.trail.RecordDone(ctx, "renew-trail", nil)
-	}
-	if err != nil {
-		return errors.Join(err, s.file.Readers.Close(), s.trail.Close())
-	}
-	return nil
-}
-
-// follow has the writer tell what it does.
-func (s *Store) follow(w *wal.Writer) {
-	w.Begin = func(c *db.Conn, anew bool) error {
-		s.fresh.Begun(c.TotalChanges())
-		return s.begin(c, anew)
-	}
-	w.Save, w.Restore = s.save, s.restore
-	w.Committed = func() {
-		s.fresh.Committed(w.Conn.TotalChanges())
-		s.commit()
-	}
-}
 
 // Incarnation gives 16 hexadecimal digits, drawn at random when the store was made.
 func (s *Store) Incarnation() string { return s.incarnation }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/myswiftagent/myvault"
@@ -16,6 +17,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
@@ -113,3 +115,58 @@ func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
 
 // Ping reports whether the file answers, and whether it can be written, as [Store.Ping] does.
 func (t *Trail) Ping(ctx context.Context) error { return t.access.Ping(ctx) }
+
+// Record implements [myvault.Trail]: the entries go to the chain of access entries, and
+// each is stamped with the newest change that this process has seen. See [Trail.Record].
+func (s *Store) Record(ctx context.Context, entries ...myvault.Entry) error {
+	entries = slices.Clone(entries)
+	for i := range entries {
+		entries[i].Seen = s.newest.Load()
+	}
+	return s.trail.Record(ctx, entries...)
+}
+
+// Entries implements [myvault.Trail]: both chains merged. See [Trail.Entries].
+func (s *Store) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
+	return ledger.Merge(ctx, r, ledger.ChangesSource(s.file.Keys, s.file.Readers.Read), s.trail.Source())
+}
+
+// Heads implements [myvault.Auditor]: that of the changes, then that of the accesses.
+func (s *Store) Heads(ctx context.Context) ([]myvault.Head, error) {
+	changes, err := ledger.ReadChainHead(ctx, s.file.Readers.Snapshot, ledger.ChangesHead)
+	if err != nil {
+		return nil, err
+	}
+	access, err := s.trail.Heads(ctx)
+	return append([]myvault.Head{changes}, access...), err
+}
+
+// AccessLimit says which access entries go: the oldest ones that one of the fields names. A
+// zero field names none.
+type AccessLimit struct {
+	Before time.Time // entries stamped with a time before it, up to the first that was not; one of a time to come stops none
+	UpTo   uint64    // entries up to this sequence
+	Bytes  int64     // entries until those that stay take no more than so many bytes of the file
+}
+
+// PruneAccess removes access entries, the oldest first, in small steps between which others
+// write. It gives how many it has removed. See [Trail.Prune].
+func (s *Store) PruneAccess(ctx context.Context, limit AccessLimit, progress func(pruned uint64)) (uint64, error) {
+	return s.trail.Prune(ctx, access.Limit(limit), progress)
+}
+
+// Prune removes entries, the oldest first, in small steps between which others write. It
+// gives how many it has removed. The newest entry always stays. What stays is held by the
+// chain as before: the trail keeps the link behind which it goes on, with a MAC. The file does
+// not become smaller; what was freed is used again.
+//
+// Entries are proved before they go: [myvault.ErrTampered] where one does not authenticate, and it
+// stays. [myvault.ErrInvalid] for a limit without a field. progress, unless it is nil, is
+// called after each step. It may be stopped at any time and called again.
+//
+// Its first step writes, together with what it removes, an entry with the outcome
+// [myvault.OutcomeBegun], which this call does not remove; an entry with the outcome follows
+// however it ends. Its Count is how many entries went, First and Last when the oldest and the newest of them were made.
+func (t *Trail) Prune(ctx context.Context, limit AccessLimit, progress func(pruned uint64)) (pruned uint64, err error) {
+	return t.access.Prune(ctx, access.Limit(limit), progress)
+}

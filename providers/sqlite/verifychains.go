@@ -3,6 +3,7 @@ package sqlite
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ncruces/go-sqlite3"
@@ -12,6 +13,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
@@ -150,4 +152,108 @@ func (t *Trail) Verify(ctx context.Context, earlier ...myvault.Head) (Report, er
 	v.report.TruncationChecked = compared[myvault.ChainAccess]
 	v.report.Heads, err = t.Heads(ctx)
 	return v.report, err
+}
+
+// replay does to the register what the row did.
+func (v *verification) replay(r *ledger.LogRow) {
+	name := r.Entry.Address.Project
+	p, registered := v.register[name]
+	switch r.Op {
+	case myvault.OpPut, myvault.OpUndelete:
+		if !registered && !ledger.Reserved(name) {
+			v.register[name] = myvault.Project{Name: name, At: r.At, By: r.Author}
+		}
+	case myvault.OpPutProject:
+		if !registered {
+			p = myvault.Project{Name: name, At: r.At, By: r.Author}
+		}
+		p.Description = r.Description
+		v.register[name] = p
+	case myvault.OpDefaultProject:
+		for other, p := range v.register {
+			if p.Default != (other == name) {
+				p.Default = !p.Default
+				v.register[other] = p
+			}
+		}
+	case myvault.OpDeleteProject:
+		delete(v.register, name)
+	}
+}
+
+// projects compares the register with what the log says of it.
+func (v *verification) projects(c *db.Conn) error {
+	err := c.Each(`SELECT `+ledger.ProjectColumns+` FROM project`, func(row *sqlite3.Stmt) error {
+		p, err := ledger.ScanProject(v.keys, row)
+		if err != nil {
+			return err
+		}
+		if v.register[p.Name] != p {
+			return fault.Tampered("a row of the table project tells another story than the log")
+		}
+		v.report.Projects++
+		return nil
+	})
+	if err == nil && v.report.Projects != len(v.register) {
+		err = fault.Tampered("the register has %d projects and the log %d", v.report.Projects, len(v.register))
+	}
+	return err
+}
+
+// structure proves what stands outside the rows: the schemas, and the keys as they are in
+// the files now. The rows are proved with those keys, not with the ones in memory: a store
+// whose keys were spoiled while it is open cannot be opened again.
+func (v *verification) structure(ctx context.Context) (err error) {
+	if v.keys, err = rereadKeys(v.file, ctx); err != nil {
+		return err
+	}
+	if err := v.trailStructure(ctx); err != nil {
+		return err
+	}
+	return v.file.Readers.Read(ctx, v.provePair)
+}
+
+func (v *verification) trailStructure(ctx context.Context) (err error) {
+	if v.access, err = rereadKeys(v.trail.File, ctx); err != nil {
+		return err
+	}
+	return v.trail.File.Readers.Read(ctx, func(c *db.Conn) error {
+		next, err := c.Meta(keyring.MetaNextCheck)
+		v.report.Rekeying = next != nil
+		return err
+	})
+}
+
+// again compares the schema with the one that this package makes, and reads the keys.
+func rereadKeys(f *wal.File, ctx context.Context) (keys *keyring.Ring, err error) {
+	err = f.Readers.Snapshot(ctx, func(c *db.Conn) error {
+		if err := identifyAgain(f, c); err != nil {
+			return err
+		}
+		c.SchemaChecked = false
+		if err := f.CheckSchema(c); err != nil {
+			return err
+		}
+		keys, err = f.Keys.Reread(c)
+		return err
+	})
+	return keys, err
+}
+
+// identifyAgain proves that the file says of itself what it did when it was opened.
+func identifyAgain(f *wal.File, c *db.Conn) error {
+	err := f.Kind.Identify(c)
+	if errors.Is(err, fault.ErrForeign) {
+		err = fault.Tampered("%s has another application id", f.Kind.Name)
+	}
+	return err
+}
+
+// integrity has the engine check the pages and the indexes of both files: an index that
+// leaves a row out hides it. https://sqlite.org/pragma.html#pragma_integrity_check
+func (v *verification) integrity(ctx context.Context) error {
+	if err := v.file.Integrity(ctx); err != nil {
+		return err
+	}
+	return v.trail.File.Integrity(ctx)
 }
