@@ -264,15 +264,6 @@ func (s *Store) KnownHeadsSum() (bytes int) {
 	return bytes
 }
 
-// CommitWithoutSync is a commit that succeeds though the log was not synced.
-func CommitWithoutSync() error {
-	f := &db.ConnFiles{Whole: true, Log: &db.ConnFile{}}
-	return f.Gather(func() error {
-		_, err := f.Log.Hold([]byte("a frame"), 0)
-		return err
-	})
-}
-
 // CountScrubs counts, from now on, how often the writer, which must be idle, waits for readers to
 // remove old bytes.
 func (s *Store) CountScrubs() *atomic.Int64 {

@@ -129,16 +129,6 @@ var mutants = []mutant{
 		says:  "FAIL",
 	},
 	{
-		name: "what a failed commit held back is written later",
-		edits: []slip{
-			{"internal/db/gather.go", "	defer func() { f.Log.gathering, f.Log.held = false, f.Log.held[:0] }()\n", "	defer func() { f.Log.gathering = false }()\n"},
-			{"internal/db/gather.go", "	f.held = f.held[:0]\n	_, err := f.File.WriteAt(b, f.at)\n",
-				"	_, err := f.File.WriteAt(b, f.at)\n	if err == nil {\n		f.held = f.held[:0]\n	}\n"},
-		},
-		run:  "TestAFailedCommitLeavesNothingToWrite$",
-		says: "FAIL",
-	},
-	{
 		name:  "heads are kept behind another writer",
 		edits: []slip{{"tip.go", "		s.known.clear()\n", ""}},
 		run:   "TestHeadsAreReadAgainBehindAnotherWriter$",

@@ -38,8 +38,7 @@ const (
 // Conn is a connection with its prepared statements. One goroutine uses it at a time.
 type Conn struct {
 	*sqlite3.Conn
-	files  *ConnFiles // nil: those of another file system
-	full   bool       // a commit is on the disk when it returns
+	files  *connFiles // nil: those of another file system
 	stmts  map[string]*Statement
 	Busy   time.Duration // how long a statement waits for another process; 0: not at all
 	Broken bool          // it failed in a way that leaves its state unknown: close it
@@ -73,7 +72,7 @@ func Connect(ctx context.Context, path string, s Settings) (*Conn, error) {
 		if err != nil {
 			return err
 		}
-		c = &Conn{Conn: db, files: files, full: s.Synchronous == SyncFull, Busy: s.Busy, stmts: map[string]*Statement{}}
+		c = &Conn{Conn: db, files: files, Busy: s.Busy, stmts: map[string]*Statement{}}
 		outside := c.SetInterrupt(ctx)
 		if err = c.configure(s); err == nil {
 			err = directory.RestrictIndex(path)
