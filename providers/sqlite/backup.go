@@ -107,7 +107,7 @@ type snapshot struct {
 func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
 	shot = &snapshot{files: []*wal.File{s.file, s.trail.File}}
 	for _, f := range shot.files {
-		f.Snapshots.Add(1)
+		f.BackupsRunning.Add(1)
 	}
 	for _, f := range shot.files {
 		c, err := f.OpenReader(ctx)
@@ -157,8 +157,8 @@ func (shot *snapshot) close() {
 		_ = c.Close() // it has only read
 	}
 	for _, f := range shot.files {
-		f.Snapshots.Add(-1)
-		f.ScrubOwed(context.Background())
+		f.BackupsRunning.Add(-1)
+		f.ScrubPending(context.Background())
 	}
 	shot.conns, shot.files = nil, nil
 }

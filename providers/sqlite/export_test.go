@@ -92,7 +92,7 @@ func synchronous(f *wal.File) (levels []string, err error) {
 	// All readers at once, so that each connection is asked.
 	var connections []*db.Conn
 	for range cap(f.Readers.Slots) {
-		c, taken := f.Readers.Take(context.Background())
+		c, taken := f.Readers.Acquire(context.Background())
 		if c == nil && taken == nil {
 			c, taken = f.Readers.Open(context.Background())
 		}
@@ -100,7 +100,7 @@ func synchronous(f *wal.File) (levels []string, err error) {
 		connections = append(connections, c)
 	}
 	for _, c := range connections {
-		f.Readers.Give(c)
+		f.Readers.Release(c)
 	}
 	return levels, err
 }
@@ -224,7 +224,7 @@ func (c TrailConfig) AtOnce() TrailConfig {
 }
 
 // WaitForTurn sets how long a process waits for its turn to write.
-func (s *Store) WaitForTurn(d time.Duration) { s.file.Writer.Turn.Timeout = d }
+func (s *Store) WaitForTurn(d time.Duration) { s.file.Writer.Lock.Timeout = d }
 
 // AskedTwice gives a checkpointer that was asked for a second checkpoint while it is at the first,
 // and lets it go on.
@@ -236,10 +236,10 @@ func AskedTwice() (stop func()) {
 		return nil, wal.ErrDone
 	}, &wal.Writer{}, nil)
 	k.Pages = db.CheckpointPages
-	k.Bound(nil)
+	k.AfterCommit(nil)
 	<-begun
 	k.Pages += wal.RetryAfter
-	k.Bound(nil)
+	k.AfterCommit(nil)
 	goOn <- struct{}{}
 	goOn <- struct{}{}
 	return func() { k.Stop() }

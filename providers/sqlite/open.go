@@ -114,7 +114,7 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 		return err
 	}
 	// The first to read needs it; the opening of the trail takes as long.
-	ready := s.file.Readers.Prepare(ctx)
+	ready := s.file.Readers.OpenFirst(ctx)
 	o := s.file.Options
 	o.Synchronous, o.Sync = db.SyncNormal, c.sync
 	s.trail, err = access.Open(ctx, dir, key, o, c.Trail.limits())
@@ -137,12 +137,12 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 
 // follow has the writer tell what it does.
 func (s *Store) follow(w *wal.Writer) {
-	w.Begin = func(c *db.Conn, anew bool) error {
+	w.BeforeBatch = func(c *db.Conn, anew bool) error {
 		s.fresh.Begun(c.TotalChanges())
 		return s.begin(c, anew)
 	}
 	w.Save, w.Restore = s.save, s.restore
-	w.Committed = func() {
+	w.AfterCommit = func() {
 		s.fresh.Committed(w.Conn.TotalChanges())
 		s.commit()
 	}

@@ -49,7 +49,7 @@ func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) 
 // pairWith has vault.db remember an access.db; renewed: changes that are there know entries of
 // another one. The writer is not started yet.
 func (s *Store) pairWith(ctx context.Context, id []byte, renewed bool) error {
-	if err := s.file.Writer.Connect(ctx); err != nil {
+	if err := s.file.Writer.EnsureConn(ctx); err != nil {
 		return err
 	}
 	c := s.file.Writer.Conn

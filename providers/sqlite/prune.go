@@ -47,7 +47,7 @@ func (s *Store) PruneVersions(ctx context.Context, limit VersionLimit, progress 
 	if progress == nil {
 		progress = func(uint64) {}
 	}
-	if err := s.file.MakeRoom(ctx); err != nil {
+	if err := s.file.CheckpointForSpace(ctx); err != nil {
 		return 0, err
 	}
 	err = s.steps(ctx, limit, func(step []myvault.Change, _ int) error {
@@ -157,7 +157,7 @@ func (s *Store) destroyStep(ctx context.Context, step []myvault.Change, destroye
 		}
 	}
 	if err != nil {
-		return s.file.AdviseRoom(ctx, err)
+		return s.file.SpaceError(ctx, err)
 	}
 	destroyed(versionsOf(step))
 	return nil

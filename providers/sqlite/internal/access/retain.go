@@ -31,7 +31,7 @@ func (t *Trail) Prune(ctx context.Context, limit Limit, progress func(pruned uin
 	if err := t.Syncer.Failure(); err != nil {
 		return 0, err
 	}
-	if err := t.File.MakeRoom(ctx); err != nil {
+	if err := t.File.CheckpointForSpace(ctx); err != nil {
 		return 0, err
 	}
 	p := &Pruning{Trail: t, Limit: limit, Recorded: true}
@@ -65,7 +65,7 @@ func (p *Pruning) ended(ctx context.Context, err error) error {
 	e := begunEntry(actionPrune)
 	e.Outcome, e.Count, e.First, e.Last = outcomeOf(err), p.pruned, p.first, p.last
 	// It was done, so the end of the context must not keep it off the record.
-	ctx, cancel := wal.Afterwards(ctx)
+	ctx, cancel := wal.ContextForCleanup(ctx)
 	defer cancel()
 	return p.Record(ctx, e)
 }
@@ -85,7 +85,7 @@ func (p *Pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 			continue
 		}
 		if err != nil || n == 0 {
-			return p.File.AdviseRoom(ctx, err)
+			return p.File.SpaceError(ctx, err)
 		}
 		progress(p.pruned)
 	}

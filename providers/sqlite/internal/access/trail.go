@@ -56,10 +56,10 @@ func Open(ctx context.Context, dir string, key crypto.Key, o wal.Options, c Limi
 	if err := fault.Guard(func() (err error) { t.Found, err = lastClaim(f.Anchor); return err }); err != nil {
 		return nil, fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
 	}
-	t.Syncer = wal.StartSyncer(&wal.LogFile{Path: f.Path + "-wal", Disk: o.Disk, Instead: o.Sync}, &f.Writer.Disk, f.CheckPlaceAndLog)
+	t.Syncer = wal.StartSyncer(&wal.LogFile{Path: f.Path + "-wal", Disk: o.Disk, SyncForTest: o.Sync}, &f.Writer.Disk, f.CheckFilesAndLog)
 	w := f.Writer
-	w.Begin, w.Save, w.Restore, w.Committed = t.begin, t.save, t.restore, t.committed
-	w.Finish = t.finish
+	w.BeforeBatch, w.Save, w.Restore, w.AfterCommit = t.begin, t.save, t.restore, t.committed
+	w.BeforeCommit = t.finish
 	f.Start()
 	t.retain = startRetainer(t, c.OrUsual())
 	return t, nil
@@ -101,7 +101,7 @@ func (t *Trail) goesOn(c *db.Conn) error {
 // committed is called once the entries up to the end are committed.
 func (t *Trail) committed() {
 	t.known = t.end
-	t.Syncer.Written(t.end.Seq)
+	t.Syncer.Recorded(t.end.Seq)
 }
 
 func (t *Trail) save()    { t.saved, t.savedRow = t.end, t.row }

@@ -62,7 +62,7 @@ func NewFreshness(c *Cache, file *wal.File, newest func() uint64, index bool) *F
 		fresh.Index.Store(OpenWALIndex(file.Path + "-shm"))
 	}
 	fresh.asked = &dataVersion{turn: make(chan struct{}, 1), open: func(ctx context.Context) (*db.Conn, error) {
-		if err := file.CheckPlace(); err != nil {
+		if err := file.CheckFiles(); err != nil {
 			return nil, err
 		}
 		return file.Readers.Open(ctx)
