@@ -62,7 +62,7 @@ func (s *Store) Looker(c TrailConfig) func(wall time.Time, elapsed time.Duration
 	usual := c.limits().OrUsual()
 	watch := &access.ClockWatch{Age: usual.MaxAge}
 	return func(wall time.Time, elapsed time.Duration) {
-		s.trail.Enforce(context.Background(), usual, watch, wall, elapsed)
+		s.trail.EnforceLimits(context.Background(), usual, watch, wall, elapsed)
 	}
 }
 

@@ -137,13 +137,13 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 		case 2:
 			return change.vault(ctx, c)
 		case 3:
-			return change.conclude(ctx, c)
+			return change.dropOldKey(ctx, c)
 		}
-		from, err := change.present(ctx, c)
+		from, err := change.currentMasters(ctx, c)
 		if err != nil {
 			return err
 		}
-		return errors.Join(change.settle(ctx, from), change.announce(ctx, from))
+		return errors.Join(change.finishEarlier(ctx, from), change.addNewKey(ctx, from))
 	}})
 	return errors.Join(err, access.Close())
 }
@@ -171,7 +171,7 @@ func (s *Store) WithoutReaders(f func()) {
 // GetAround reads a secret as Get does that does not find it in the cache, and calls
 // between after it was read and before the cache may keep it.
 func (s *Store) GetAround(ctx context.Context, addr myvault.Address, between func()) error {
-	v, err := s.fresh.Now(ctx)
+	v, err := s.fresh.Current(ctx)
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func AskedTwice() (stop func()) {
 	k := wal.StartCheckpointer(&db.Conn{Broken: true}, func() (*db.Conn, error) {
 		begun <- struct{}{}
 		<-goOn
-		return nil, wal.ErrDone
+		return nil, wal.ErrNothing
 	}, &wal.Writer{}, nil)
 	k.Pages = db.CheckpointPages
 	k.AfterCommit(nil)

@@ -78,7 +78,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "what other processes wrote is not read again",
-		edits: []slip{{"internal/wal/batch.go", "anew := !w.known || version != w.seen", "anew := !w.known || version == 0"}},
+		edits: []slip{{"internal/wal/batch.go", "anew := !w.versionKnown || version != w.lastVersion", "anew := !w.versionKnown || version == 0"}},
 		run:   "TestPowerCuts$/^two_stores$",
 		says:  "FAIL",
 	},
@@ -130,13 +130,13 @@ var mutants = []mutant{
 	},
 	{
 		name:  "heads are kept behind another writer",
-		edits: []slip{{"tip.go", "		s.known.clear()\n", ""}},
+		edits: []slip{{"chainend.go", "		s.known.clear()\n", ""}},
 		run:   "TestHeadsAreReadAgainBehindAnotherWriter$",
 		says:  "FAIL",
 	},
 	{
 		name:  "the head that a failed request wrote is kept",
-		edits: []slip{{"tip.go", "	s.known.restore()\n", ""}},
+		edits: []slip{{"chainend.go", "	s.known.restore()\n", ""}},
 		run:   "TestAFailedRequestLeavesNoHeadBehind$",
 		says:  "FAIL",
 	},
@@ -148,7 +148,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "a schema that is changed later is not compared",
-		edits: []slip{{"internal/wal/batch.go", "		if err := w.changed(w.Conn); err != nil {", "		if err := error(nil); err != nil {"}},
+		edits: []slip{{"internal/wal/batch.go", "		if err := w.checkSchema(w.Conn); err != nil {", "		if err := error(nil); err != nil {"}},
 		run:   "TestAPlantedSchemaIsNoticedWhileOpen$",
 		says:  "FAIL",
 	},
@@ -160,25 +160,25 @@ var mutants = []mutant{
 	},
 	{
 		name:  "a file that is overwritten is not noticed",
-		edits: []slip{{"internal/wal/overwritten.go", "	if w.is(now) {", "	if w.size >= 0 {"}},
+		edits: []slip{{"internal/wal/overwritten.go", "	if w.unchanged(now) {", "	if w.size >= 0 {"}},
 		run:   "TestAStoreThatIsOverwritten$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a log that is overwritten is not noticed",
-		edits: []slip{{"internal/wal/overwritten.go", "ok && !w.logIs(state) {", "ok && w == nil && !w.logIs(state) {"}},
+		edits: []slip{{"internal/wal/overwritten.go", "ok && !w.logMatches(state) {", "ok && w == nil && !w.logMatches(state) {"}},
 		run:   "TestAStoreThatIsOverwritten$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a log that starts again hides that a file was overwritten",
-		edits: []slip{{"internal/wal/file.go", "	f.Writer.written = func() { f.overwrites.Note() }\n", "	f.Writer.written = func() {}\n"}},
+		edits: []slip{{"internal/wal/file.go", "	f.Writer.logChanged = func() { f.overwrites.Update() }\n", "	f.Writer.logChanged = func() {}\n"}},
 		run:   "TestNoCommitToAnOverwrittenFile$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a commit does not look at its file",
-		edits: []slip{{"internal/wal/batch.go", "			err = w.CheckPlace()\n", ""}},
+		edits: []slip{{"internal/wal/batch.go", "			err = w.checkFiles()\n", ""}},
 		run:   "TestNoCommitToAnOverwrittenFile$",
 		says:  "FAIL",
 	},
@@ -190,13 +190,13 @@ var mutants = []mutant{
 	},
 	{
 		name:  "a log may lose what was acknowledged",
-		edits: []slip{{"tip.go", "		if !bytes.Equal(mac, s.committed.MAC) {", "		if !bytes.Equal(mac, mac) {"}},
+		edits: []slip{{"chainend.go", "		if !bytes.Equal(mac, s.committed.MAC) {", "		if !bytes.Equal(mac, mac) {"}},
 		run:   "TestAChainThatIsCutWhileItIsOpen$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a trail may lose what was acknowledged",
-		edits: []slip{{"internal/access/trail.go", "		if !bytes.Equal(mac, t.known.MAC) &&", "		if !bytes.Equal(mac, mac) &&"}},
+		edits: []slip{{"internal/access/trail.go", "		if !bytes.Equal(mac, t.committedEnd.MAC) &&", "		if !bytes.Equal(mac, mac) &&"}},
 		run:   "TestAChainThatIsCutWhileItIsOpen$",
 		says:  "FAIL",
 	},
@@ -208,7 +208,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "access.db may be older than vault.db",
-		edits: []slip{{"pair.go", "end := s.knownEntry(), s.trail.Found.Seq; known > end {", "end := s.knownEntry(), s.trail.Found.Seq; known > end && s == nil {"}},
+		edits: []slip{{"pair.go", "end := s.knownEntry(), s.trail.LastClaim.Seq; known > end {", "end := s.knownEntry(), s.trail.LastClaim.Seq; known > end && s == nil {"}},
 		run:   "TestOneFilePutBackAlone$",
 		says:  "FAIL",
 	},

@@ -16,9 +16,9 @@ import (
 // it would still write, as it is closed, must not reach the disk, and its locks must go.
 type connFiles struct {
 	vfs.VFS
-	name  string // in the engine's register
-	taken atomic.Bool
-	open  []*connFile
+	name     string // in the engine's register
+	detached atomic.Bool
+	open     []*connFile
 }
 
 // lastFiles numbers the connections of the process, for their names.
@@ -35,8 +35,8 @@ func newConnFiles(over string) (*connFiles, error) {
 	return f, nil
 }
 
-// take has everything fail from now on but the closing of files.
-func (f *connFiles) take() { f.taken.Store(true) }
+// detach has everything fail from now on but the closing of files.
+func (f *connFiles) detach() { f.detached.Store(true) }
 
 // close closes what the engine has left open. The connection is not used again.
 func (f *connFiles) close() error {
@@ -50,7 +50,7 @@ func (f *connFiles) close() error {
 
 // Delete implements vfs.VFS.
 func (f *connFiles) Delete(name string, syncDir bool) error {
-	if f.taken.Load() {
+	if f.detached.Load() {
 		return sqlite3.IOERR_DELETE
 	}
 	return f.VFS.Delete(name, syncDir)
@@ -58,7 +58,7 @@ func (f *connFiles) Delete(name string, syncDir bool) error {
 
 // OpenFilename implements vfs.VFSFilename.
 func (f *connFiles) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
-	if f.taken.Load() {
+	if f.detached.Load() {
 		return nil, flags, sqlite3.CANTOPEN
 	}
 	var file vfs.File
@@ -69,7 +69,7 @@ func (f *connFiles) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fi
 		file, flags, err = f.VFS.Open(name.String(), flags)
 	}
 	if err != nil {
-		return nil, flags, fullOr(err)
+		return nil, flags, asFull(err)
 	}
 	opened := &connFile{File: file, of: f}
 	f.open = append(f.open, opened)
@@ -92,36 +92,36 @@ func (f *connFile) Close() error {
 }
 
 func (f *connFile) ReadAt(p []byte, off int64) (int, error) {
-	if f.of.taken.Load() {
+	if f.of.detached.Load() {
 		return 0, sqlite3.IOERR_READ
 	}
 	return f.File.ReadAt(p, off)
 }
 
 func (f *connFile) WriteAt(p []byte, off int64) (int, error) {
-	if f.of.taken.Load() {
+	if f.of.detached.Load() {
 		return 0, sqlite3.IOERR_WRITE
 	}
 	n, err := f.File.WriteAt(p, off)
-	return n, fullOr(err)
+	return n, asFull(err)
 }
 
 func (f *connFile) Truncate(size int64) error {
-	if f.of.taken.Load() {
+	if f.of.detached.Load() {
 		return sqlite3.IOERR_TRUNCATE
 	}
 	return f.File.Truncate(size)
 }
 
 func (f *connFile) Sync(flags vfs.SyncFlag) error {
-	if f.of.taken.Load() {
+	if f.of.detached.Load() {
 		return sqlite3.IOERR_FSYNC
 	}
 	return f.File.Sync(flags)
 }
 
-// fullOr gives the engine's FULL for a disk without space, else err.
-func fullOr(err error) error {
+// asFull gives the engine's FULL for a disk without space, else err.
+func asFull(err error) error {
 	if err != nil && fault.NoSpace(err) {
 		return sqlite3.FULL
 	}
@@ -138,17 +138,17 @@ func (f *connFile) SharedMemory() vfs.SharedMemory {
 }
 
 func (f *connFile) SizeHint(size int64) error {
-	if f.of.taken.Load() {
+	if f.of.detached.Load() {
 		return sqlite3.IOERR_WRITE
 	}
 	if file, ok := f.File.(vfs.FileSizeHint); ok {
-		return fullOr(file.SizeHint(size))
+		return asFull(file.SizeHint(size))
 	}
 	return sqlite3.NOTFOUND
 }
 
 func (f *connFile) HasMoved() (bool, error) {
-	if file, ok := f.File.(vfs.FileHasMoved); ok && !f.of.taken.Load() {
+	if file, ok := f.File.(vfs.FileHasMoved); ok && !f.of.detached.Load() {
 		return file.HasMoved()
 	}
 	return false, sqlite3.NOTFOUND

@@ -13,8 +13,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// ErrHalf: a request failed after it had written.
-var ErrHalf = errors.New("a request failed half-way")
+// ErrPartial: a request failed after it had written.
+var ErrPartial = errors.New("a request failed half-way")
 
 // write commits a batch and answers everyone in it. If another process holds the file, it returns
 // the engine's BUSY as ErrUnavailable: nothing is begun, and no request is answered.
@@ -58,7 +58,7 @@ func (r *Request) outcome(err error) error {
 	switch {
 	case r.err == nil:
 		return err
-	case err != nil && r.afterOthers && r.err != ErrDone:
+	case err != nil && r.afterOthers && r.err != ErrNothing:
 		return fmt.Errorf("%w: it was not done, since what came before it could not be committed; try again", myvault.ErrUnavailable)
 	}
 	return r.err
@@ -73,7 +73,7 @@ func (w *Writer) commit(batch []*Request) error {
 	committing := false
 	err := fault.Guard(func() error {
 		some, err := w.applyBatch(batch, false)
-		if err == ErrHalf {
+		if err == ErrPartial {
 			some, err = w.applyBatch(batch, true)
 		}
 		if err == nil && some {
@@ -194,7 +194,7 @@ func applyAll(batch []*Request, apply func(*Request) (bool, error)) (some bool, 
 }
 
 // applyPlain applies a request without a savepoint. That is enough for one that fails, as
-// nearly all do, before it has written anything; for the others it gives errHalf.
+// nearly all do, before it has written anything; for the others it returns ErrPartial.
 func (w *Writer) applyPlain(r *Request) (done bool, err error) {
 	w.Save()
 	before := w.Conn.TotalChanges()
@@ -206,7 +206,7 @@ func (w *Writer) applyPlain(r *Request) (done bool, err error) {
 		return false, err // the engine has rolled back the transaction itself
 	}
 	if w.Conn.TotalChanges() != before {
-		return false, ErrHalf
+		return false, ErrPartial
 	}
 	r.err = fault.FromEngine(context.Background(), err)
 	return false, nil

@@ -20,23 +20,23 @@ import (
 
 // File is an open database file: its keys, its readers and its writer.
 type File struct {
-	Kind      schema.Kind
-	Options   Options
-	Path      string
-	Keys      *keyring.Ring
+	Kind           schema.Kind
+	Options        Options
+	Path           string
+	Keys           *keyring.Ring
 	openedFiles    map[string]os.FileInfo // by path
-	Anchor    *db.Conn               // keeps the write-ahead log while other connections come and go
-	Readers   *pool
-	Writer    *Writer
-	probe     probe
+	Anchor         *db.Conn               // keeps the write-ahead log while other connections come and go
+	Readers        *pool
+	Writer         *Writer
+	probe          probe
 	BackupsRunning atomic.Int32 // backups of this process that hold a snapshot
-	closing   atomic.Bool
-	checkSlot    chan struct{} // has room for one engine's check
-	checking      atomic.Bool   // it is running
+	closing        atomic.Bool
+	checkSlot      chan struct{} // has room for one engine's check
+	checking       atomic.Bool   // it is running
 
 	overwrites *OverwriteWatch       // nil if that cannot be noticed
-	stopWatch    func()                // ends it
-	Fault      atomic.Pointer[error] // why the file is no longer used; see inPlace
+	stopWatch  func()                // ends it
+	Fault      atomic.Pointer[error] // why the file is no longer used; see CheckFiles
 }
 
 // Options are what the files of a store are opened with.
@@ -49,7 +49,7 @@ type Options struct {
 }
 
 // Open opens the file, makes it where it is missing, and reads its keys. What the caller reads
-// before it calls start it reads through the anchor. The writer's connection is opened when
+// before it calls Start it reads through the anchor. The writer's connection is opened when
 // there is something to write: each takes about a millisecond.
 func Open(ctx context.Context, k schema.Kind, dir string, key crypto.Key, o Options) (*File, error) {
 	if err := k.CreateIfMissing(ctx, dir, key, o.VFS, o.Disk); err != nil {

@@ -48,7 +48,7 @@ func (f *File) syncFoundLog() {
 	ctx, cancel := context.WithTimeout(context.Background(), closingWithin)
 	defer cancel()
 	// A transaction begins with beforeWrite; this one has nothing else to do.
-	_ = f.Writer.Do(ctx, &Request{Apply: func(*db.Conn) error { return ErrDone }})
+	_ = f.Writer.Do(ctx, &Request{Apply: func(*db.Conn) error { return ErrNothing }})
 }
 
 // findLog notes that the file was opened with a log.

@@ -43,7 +43,7 @@ func (f *File) CheckFiles() error {
 	return f.setFault(f.overwrites.Check(f.Kind.Name, database, log))
 }
 
-// CheckFilesAndLog is inPlace, and looks into the write-ahead log: two reads of a few bytes. A commit
+// CheckFilesAndLog is CheckFiles, and looks into the write-ahead log: two reads of a few bytes. A commit
 // to the trail does not wait for that; its syncer does it.
 func (f *File) CheckFilesAndLog() error {
 	if err := f.CheckFiles(); err != nil {

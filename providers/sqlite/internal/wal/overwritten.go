@@ -73,7 +73,7 @@ func (s IndexState) checkpointing() bool { return s.Attempted > s.Backfill }
 // was one. So a file with another time or size without a checkpoint was overwritten. The log must
 // begin and end as the index says.
 type OverwriteWatch struct {
-	Read func() (IndexState, bool)        // the WAL-index
+	Read func() (IndexState, bool)      // the WAL-index
 	log  func(b []byte, at int64) error // reads from the write-ahead log
 	Stat func() (fs.FileInfo, error)    // of the database file
 

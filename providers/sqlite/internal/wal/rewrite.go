@@ -10,8 +10,8 @@ import (
 // errLost: what the engine has written to a write-ahead log cannot be read again.
 var errLost = errors.New("acknowledged changes or entries are lost; restore a backup")
 
-// ErrDone ends a transaction that was begun only for its lock.
-var ErrDone = errors.New("nothing is to be committed")
+// ErrNothing ends a transaction that was begun only for its lock.
+var ErrNothing = errors.New("nothing is to be committed")
 
 // The write-ahead log and its index: https://sqlite.org/walformat.html
 const (

@@ -28,7 +28,7 @@ func (f *File) Scrub(ctx context.Context, c *db.Conn, wait time.Duration) error 
 	return fmt.Errorf("old bytes may be in the write-ahead log; they go with a later change, once no backup or verification reads: %w", err)
 }
 
-// errHeld: to wait for the snapshot of a backup would stall all writers, and in vain.
+// errBackupRunning: to wait for the snapshot of a backup would stall all writers, and in vain.
 var errBackupRunning = errors.New("a backup is running, and the old bytes go when it ends")
 
 func (f *File) cutLog(ctx context.Context, c *db.Conn, wait time.Duration) error {

@@ -127,11 +127,11 @@ func (s *Syncer) Close() error {
 // is told to it whoever else has been told of it before. A sync brings out what was written
 // to the file, by whichever descriptor.
 type LogFile struct {
-	Path    string
-	Disk    directory.Disk
+	Path        string
+	Disk        directory.Disk
 	SyncForTest func(path string) error // of a test
-	file    *os.File
-	named   bool // its name is on the disk
+	file        *os.File
+	named       bool // its name is on the disk
 }
 
 // open opens the log, unless it is missing because it was brought into its database.

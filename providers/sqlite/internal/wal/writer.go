@@ -25,7 +25,7 @@ const maxBatch = 256
 // meanwhile wait, and a goroutine of the writer commits them together.
 type Writer struct {
 	open func() (*db.Conn, error)
-	// inPlace fails where the file is no longer the one that was opened.
+	// checkFiles fails where the file is no longer the one that was opened.
 	checkFiles func() error
 	// checkSchema checks the file, in a transaction, once another connection may have written to it.
 	checkSchema func(*db.Conn) error
@@ -38,8 +38,8 @@ type Writer struct {
 	Save, Restore func()
 	// Clean removes old bytes from the write-ahead log, and waits so long for readers. It
 	// sets owed where it fails.
-	Clean func(ctx context.Context, c *db.Conn, wait time.Duration) error
-	scrubPending  atomic.Bool // old bytes are in the log that were to be removed
+	Clean        func(ctx context.Context, c *db.Conn, wait time.Duration) error
+	scrubPending atomic.Bool // old bytes are in the log that were to be removed
 	// logChanged is called after each commit and each checkpoint.
 	logChanged func()
 	// AfterCommit is told that the transaction holds.
@@ -47,13 +47,13 @@ type Writer struct {
 	// beforeWrite is called in each transaction before anything is written.
 	beforeWrite func() error
 
-	Disk    diskState
-	Lock    *writelock.Lock // between processes
-	log     *checkpointer
-	Conn    *db.Conn // owned, with what follows, by who made it busy
-	versionKnown   bool     // version is that of the last transaction
-	wasBatch bool     // the last transaction had several requests
-	lastVersion    uint32   // the connection's data version
+	Disk         diskState
+	Lock         *writelock.Lock // between processes
+	log          *checkpointer
+	Conn         *db.Conn // owned, with what follows, by who made it busy
+	versionKnown bool     // version is that of the last transaction
+	wasBatch     bool     // the last transaction had several requests
+	lastVersion  uint32   // the connection's data version
 
 	Counts counts
 
@@ -73,9 +73,9 @@ type Request struct {
 	ctx   context.Context // of the caller
 	// Scrub asks for old bytes to be removed before the caller is answered. Where that
 	// fails, the caller gets ErrUnknownOutcome.
-	Scrub  bool
-	done   chan struct{} // nil: the caller itself writes
-	err    error
+	Scrub       bool
+	done        chan struct{} // nil: the caller itself writes
+	err         error
 	afterOthers bool // err came behind requests that were applied in the same transaction
 }
 
