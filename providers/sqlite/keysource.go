@@ -7,9 +7,10 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// KeySource returns the master key. Open asks it before it reads or creates anything, and returns its
-// error. It is asked again when another process has changed the master key. As long as it then
-// returns the old key, operations that need the new one return [myvault.ErrWrongKey].
+// KeySource returns the master key. Open asks it before it reads or creates anything, and
+// returns its error. It is asked again when another process has changed the master key. As
+// long as it then returns the old key, operations that need the new one return
+// [myvault.ErrWrongKey].
 type KeySource func(context.Context) (crypto.Key, error)
 
 // StaticKey always returns key.
@@ -22,9 +23,9 @@ func KeyFile(path string) KeySource {
 	return func(context.Context) (crypto.Key, error) { return crypto.ReadKeyFile(path) }
 }
 
-// KeySettings returns the key named by one of the settings MSA_MASTER_KEY and MSA_MASTER_KEY_FILE:
-// text is "base64:<32 bytes>", path a file for [KeyFile]. The source returns [crypto.ErrKey] if both
-// or neither are set.
+// KeySettings returns the key named by one of the settings MSA_MASTER_KEY and
+// MSA_MASTER_KEY_FILE: text is "base64:<32 bytes>", path a file for [KeyFile]. The source
+// returns [crypto.ErrKey] if both or neither are set.
 func KeySettings(text, path string) KeySource {
 	switch {
 	case text == "" && path == "":
