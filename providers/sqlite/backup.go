@@ -23,29 +23,29 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// Backup writes one file with all that the store holds, while it is used, and gives the
-// heads of what is in it, to be kept elsewhere for [VerifyBackup]. Without the master key
-// the file tells nothing but its size, names neither. It carries the keys of the store
-// wrapped under the master key in force, so that key must be kept as long as the backup is.
+// Backup writes the whole store to one file, while the store is used, and returns the heads
+// of the copy. Keep them elsewhere for [VerifyBackup]. Without the master key the file
+// reveals only its size, not even names. It contains the keys of the store wrapped under
+// the current master key, so keep that key as long as the backup.
 //
-// Both files are copied as they are at one moment, between two changes: each change that
-// was acknowledged before the call is in it, and each change that an access entry in it
-// has seen.
+// Both files are copied as of one moment between two changes. The backup has every change
+// that was acknowledged before the call, and every change that an access entry in it has
+// seen.
 //
-// There must be no file at path, else it is [fs.ErrExist]; the backup appears there whole and
-// durable, or not at all. While it is made, a copy of the files, in which names are readable,
-// is in the directory of the store: that needs their size in free space there. progress,
-// unless it is nil, is told how many bytes are done, of about how many.
+// If there is a file at path, Backup returns [fs.ErrExist]. The backup appears there
+// complete and synced, or not at all. Meanwhile a copy of the files, with readable names,
+// is in the directory of the store; it needs as much free space. If progress is not nil, it
+// is called with the bytes done and an estimate of the total.
 //
-// While the files are copied, the old bytes of what is destroyed stay in the write-ahead log, for
-// the backup reads them: a destroy or a change of keys is answered at once then, with
-// [myvault.ErrUnknownOutcome]; it is done, and its old bytes go when the copying ends.
+// During the copy the write-ahead log keeps the old bytes of destroyed values. A destroy or
+// a change of keys then returns [myvault.ErrUnknownOutcome] at once: it is done, and its
+// old bytes are removed when the copy ends.
 //
-// An error together with heads, not nil, means that the backup stands and is whole, but that
-// [Config.HeadsFile] or the entry of the backup could not be written: keep the heads, or
-// remove the backup and repeat it. Without heads there is no backup: [myvault.ErrUnavailable] where
-// the disk refused it, and where its end did not come to the disk. Only where the disk refuses even to
-// take the name back is it [myvault.ErrUnknownOutcome], and the file stands.
+// If Backup returns heads and an error, the backup is complete, but [Config.HeadsFile] or
+// the entry of the backup could not be written. Keep the heads, or remove the backup and
+// repeat it. Without heads there is no backup; the error is [myvault.ErrUnavailable] if the
+// disk failed. If not even the name could be removed again, the error is
+// [myvault.ErrUnknownOutcome].
 func (s *Store) Backup(ctx context.Context, path string, progress func(done, total int64)) ([]myvault.Head, error) {
 	if progress == nil {
 		progress = func(int64, int64) {}
@@ -90,10 +90,10 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 	return shot.heads, err
 }
 
-// archiveKinds are the files of a backup, in their order.
+// archiveKinds are the files of a backup, in order.
 var archiveKinds = []schema.Kind{schema.VaultFile, schema.AccessFile}
 
-// snapshot is a moment of both files.
+// snapshot is both files as of one moment.
 type snapshot struct {
 	files  []*wal.File
 	conns  []*db.Conn // with a transaction open, in the order of archiveKinds
@@ -102,8 +102,8 @@ type snapshot struct {
 	size   int64
 }
 
-// snapshot begins reading both files while nobody can change vault.db. So no change of the
-// master key comes between them either, which takes that lock.
+// snapshot begins reading both files under the write lock of vault.db. A change of the
+// master key takes that lock too, so none can come between the two.
 func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
 	shot = &snapshot{files: []*wal.File{s.file, s.trail.File}}
 	for _, f := range shot.files {
@@ -151,7 +151,7 @@ func (shot *snapshot) begin(s *Store) (err error) {
 	return err
 }
 
-// close ends the reading, and removes the old bytes that it kept. It may be called again.
+// close ends the reading and removes the old bytes that it kept. A second close does nothing.
 func (shot *snapshot) close() {
 	for _, c := range shot.conns {
 		_ = c.Close() // it has only read
@@ -163,10 +163,11 @@ func (shot *snapshot) close() {
 	shot.conns, shot.files = nil, nil
 }
 
-// copyPages is how many pages are copied at a time.
+// copyPages is the number of pages copied at a time.
 const copyPages = 256
 
-// copy copies both files and gives the copies, whose names are gone where the system permits that.
+// copy copies both files. The names of the copies are already removed if the system permits
+// that.
 func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (copies []*os.File, err error) {
 	for i, c := range shot.conns {
 		f, claimed, err := s.file.Options.Disk.CreateTemp(filepath.Dir(s.file.Path), directory.TemporaryPrefix+"backup-*")
@@ -174,7 +175,7 @@ func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (cop
 			return copies, err
 		}
 		copies = append(copies, f)
-		err = fault.Guard(func() error { return copyDatabase(c, ctx, f.Name(), s.file.Options.VFS, step) })
+		err = fault.Guard(func() error { return copyDatabase(ctx, c, f.Name(), s.file.Options.VFS, step) })
 		_ = os.Remove(f.Name() + "-journal")
 		_ = os.Remove(f.Name())
 		_ = claimed.Close()
@@ -186,8 +187,8 @@ func (shot *snapshot) copy(ctx context.Context, s *Store, step func(int64)) (cop
 	return copies, nil
 }
 
-// explained adds the error of one more write to an error of the engine, which does not say why a
-// copy could not be written.
+// explained adds the error of another write to err: the engine does not say why a copy
+// could not be written.
 func explained(err error, f *os.File, d directory.Disk) error {
 	if !fault.HasCode(err, sqlite3.IOERR, sqlite3.FULL) {
 		return err
@@ -199,8 +200,9 @@ func explained(err error, f *os.File, d directory.Disk) error {
 	return errors.Join(failed, err)
 }
 
-// copyTo copies the database as the transaction of c sees it: https://sqlite.org/backup.html
-func copyDatabase(c *db.Conn, ctx context.Context, path, vfs string, step func(int64)) (err error) {
+// copyDatabase copies the database as the transaction of c sees it:
+// https://sqlite.org/backup.html
+func copyDatabase(ctx context.Context, c *db.Conn, path, vfs string, step func(int64)) (err error) {
 	size, err := c.Number("page_size")
 	if err != nil {
 		return err

@@ -50,15 +50,15 @@ func (s *Store) RecordUnless(ctx context.Context, failing bool, entries ...myvau
 // Together calls functions that write to the trail, each once the one before waits to be
 // written, so that their first requests are one transaction.
 func (s *Store) Together(ctx context.Context, functions ...func()) {
-	oneTransaction(s.trail.File.Writer, ctx, functions)
+	oneTransaction(ctx, s.trail.File.Writer, functions)
 }
 
 // ChangesTogether is Together for functions that write to the secrets' file.
 func (s *Store) ChangesTogether(ctx context.Context, functions ...func()) {
-	oneTransaction(s.file.Writer, ctx, functions)
+	oneTransaction(ctx, s.file.Writer, functions)
 }
 
-func oneTransaction(w *wal.Writer, ctx context.Context, functions []func()) {
+func oneTransaction(ctx context.Context, w *wal.Writer, functions []func()) {
 	held, release := make(chan struct{}), make(chan struct{})
 	var wait sync.WaitGroup
 	wait.Go(func() {

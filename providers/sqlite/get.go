@@ -15,8 +15,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
-// Get implements [myvault.Provider]. It sees every change that was acknowledged before,
-// by other processes too. ErrTampered where the row or the record does not authenticate.
+// Get implements [myvault.Provider]. It sees every change that was acknowledged before, by
+// any process. It returns ErrTampered if the row or the record does not authenticate.
 func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.Version) (myvault.Secret, error) {
 	if err := ctx.Err(); err != nil {
 		return myvault.Secret{}, err
@@ -42,7 +42,8 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.V
 	return s.readThrough(ctx, addr, version, v)
 }
 
-// readThrough reads a secret from the file. Its row enters the cache if v still holds then.
+// readThrough reads a secret from the file. Its row enters the cache if v is still current
+// then.
 func (s *Store) readThrough(ctx context.Context, addr myvault.Address, version myvault.Version, v *fresh.View) (secret myvault.Secret, err error) {
 	s.misses.Add(1)
 	var r *fresh.Row
@@ -64,7 +65,7 @@ func (s *Store) readThrough(ctx context.Context, addr myvault.Address, version m
 	return secret, err
 }
 
-// look reads a secret through c. It gives the row of the address, too, if that was read.
+// look reads a secret through c. It also returns the row of the address if it was read.
 func (s *Store) look(c *db.Conn, addr myvault.Address, version myvault.Version) (r *fresh.Row, secret myvault.Secret, err error) {
 	r, value, err := s.current(c, addr, version)
 	switch {
@@ -84,8 +85,8 @@ func (s *Store) look(c *db.Conn, addr myvault.Address, version myvault.Version) 
 const selectCurrent = `SELECT ` + ledger.HeadColumns + `, l.sealed FROM head h LEFT JOIN log l ON l.seq = h.value_seq
 	WHERE h.project = ?1 AND h.path = ?2`
 
-// current reads the row of an address, one of no state where it never had a version, and
-// its value if that is the version wanted.
+// current reads the row of an address and, if it is the version wanted, its value. The row
+// of an address that never had a version has no state.
 func (s *Store) current(c *db.Conn, addr myvault.Address, wanted myvault.Version) (r *fresh.Row, value myvault.Value, err error) {
 	r = &fresh.Row{}
 	err = c.Read(selectCurrent, func(b *db.Binder) {
@@ -110,7 +111,7 @@ func (s *Store) current(c *db.Conn, addr myvault.Address, wanted myvault.Version
 	return r, value, err
 }
 
-// value opens the record of a log row for its reader.
+// value decrypts the record of a log row.
 func (s *Store) value(c *db.Conn, info myvault.Info, seq uint64, record []byte) (myvault.Value, error) {
 	b, err := s.file.Keys.Open(c, keyring.Place(info.Address, info.Version), seq, record)
 	if err != nil {
@@ -149,8 +150,8 @@ func (s *Store) earlier(c *db.Conn, h ledger.Head, wanted myvault.Version) (myva
 
 var _ myvault.Snapshotter = (*Store)(nil)
 
-// Snapshot implements [myvault.Snapshotter] with one read transaction, which holds a connection
-// until f returns. Each row is proved as by [Store.Get] and [Store.List].
+// Snapshot implements [myvault.Snapshotter] with one read transaction, which uses a
+// connection until f returns. Rows are authenticated as by [Store.Get] and [Store.List].
 func (s *Store) Snapshot(ctx context.Context, f func(myvault.Reader) error) error {
 	var failed error // of f, whose reads have turned errors of the engine into those of the vault
 	err := s.file.Readers.Snapshot(ctx, func(c *db.Conn) error {

@@ -15,9 +15,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 )
 
-// FormatHeads gives a line for each head, as [ParseHeads] reads it: the chain, the sequence,
-// the time in RFC 3339, and the MAC in hexadecimal digits, divided by blanks. There is
-// nothing secret in it.
+// FormatHeads returns a line for each head: chain, sequence, time in RFC 3339 and MAC in
+// hexadecimal digits, separated by blanks. [ParseHeads] reads it. The lines contain no
+// secrets.
 func FormatHeads(heads []myvault.Head) string {
 	var b strings.Builder
 	for _, h := range heads {
@@ -26,8 +26,8 @@ func FormatHeads(heads []myvault.Head) string {
 	return b.String()
 }
 
-// ParseHeads reads what FormatHeads wrote. Empty lines are passed over, so files can be put
-// together. [myvault.ErrInvalid] names the first line that is not such a head.
+// ParseHeads reads the format of FormatHeads. It skips empty lines, so files can be
+// concatenated. [myvault.ErrInvalid] names the first line that is not a head.
 func ParseHeads(text string) (heads []myvault.Head, err error) {
 	number := 0
 	for line := range strings.Lines(text) {
@@ -56,8 +56,8 @@ func parseHead(fields []string) (h myvault.Head, ok bool) {
 	return h, wrongSeq == nil && wrongTime == nil && wrongMAC == nil && len(mac) == 32
 }
 
-// WriteHeads writes the heads into a file, in the place of what it held, durably. Keep the file, or
-// a copy, where who can change the store cannot change it.
+// WriteHeads writes the heads to a file and syncs it, replacing its contents. Keep the
+// file, or a copy, out of reach of those who can change the store.
 func WriteHeads(path string, heads []myvault.Head) error {
 	return directory.Replace(path, directory.Disk{}, func(w io.Writer) error {
 		_, err := io.WriteString(w, FormatHeads(heads))
@@ -74,10 +74,10 @@ func ReadHeads(path string) ([]myvault.Head, error) {
 	return ParseHeads(string(text))
 }
 
-// headsWithin is how long Close tries to read the heads.
+// headsWithin limits how long Close tries to read the heads.
 const headsWithin = 10 * time.Second
 
-// writeHeadsFile writes the heads where Config.HeadsFile says.
+// writeHeadsFile writes the heads to Config.HeadsFile.
 func (s *Store) writeHeadsFile() error {
 	if s.headsFile == "" {
 		return nil

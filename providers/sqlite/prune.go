@@ -14,12 +14,12 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// VersionLimit selects the versions that go: those that are not among the newest Keep of their
-// address, and were made before Before if that is not zero. Keep counts versions that still have
-// a value, deleted ones included; a destroyed version counts for nothing. So the newest version
+// VersionLimit selects the versions to destroy: those that are not among the newest Keep of
+// their address and, if Before is not zero, were made before it. Keep counts the versions
+// that have a value, deleted ones included, but not destroyed ones. So the newest version
 // with a value always stays.
 //
-// Before is compared with the time of each version, as the clock gave it when it was made.
+// Before is compared with the time of the clock when the version was made.
 type VersionLimit struct {
 	Keep   int            // 0 is 1
 	Before time.Time      // zero: whatever their age
@@ -32,14 +32,14 @@ const (
 	pruneVersions  = 512
 )
 
-// PruneVersions destroys versions, as a destroy by a service does: their values are gone for
-// good, reading one is [myvault.ErrDestroyed], and each has its entry in the chain of changes,
-// via "operator". The vault's own projects are left alone. It gives how many it has destroyed.
+// PruneVersions destroys versions, as a destroy by a service does, and returns how many.
+// Their values are gone for good, reading one returns [myvault.ErrDestroyed], and each has
+// an entry in the chain of changes, via "operator". The vault's own projects are skipped.
 //
-// It goes in small steps, may be stopped at any time and called again; progress, unless it is nil, is
-// called after each step. Old bytes are gone from the files when it returns nil. On a disk that is
-// all but full the steps are smaller: room for the log of one version is enough.
-// [myvault.ErrInvalid] for a limit that says neither how many to keep nor before when.
+// It works in small steps and can be stopped at any time and called again. If progress is
+// not nil, it is called after each step. When PruneVersions returns nil, the old bytes are
+// gone from the files. On a nearly full disk the steps are smaller: space for the log of
+// one version is enough. A limit with neither Keep nor Before is [myvault.ErrInvalid].
 func (s *Store) PruneVersions(ctx context.Context, limit VersionLimit, progress func(destroyed uint64)) (destroyed uint64, err error) {
 	if limit.Keep < 0 || limit.Keep == 0 && limit.Before.IsZero() {
 		return 0, fmt.Errorf("%w limit: say how many versions to keep, or before when they go", myvault.ErrInvalid)
@@ -62,7 +62,7 @@ func (s *Store) PruneVersions(ctx context.Context, limit VersionLimit, progress 
 	return destroyed, s.file.ScrubNow(ctx)
 }
 
-// pruneSteps gives what goes, some at a time.
+// pruneSteps calls do with the versions to destroy, some at a time.
 func (s *Store) pruneSteps(ctx context.Context, limit VersionLimit, do func(step []myvault.Change, versions int) error) error {
 	var step []myvault.Change
 	pending := 0
@@ -93,7 +93,7 @@ func (s *Store) pruneSteps(ctx context.Context, limit VersionLimit, do func(step
 	return do(step, pending)
 }
 
-// all gives every address under a prefix, those that are live and those that are not.
+// all yields every address under a prefix, live or not.
 func (s *Store) all(ctx context.Context, prefix myvault.Prefix) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		for _, deleted := range []bool{false, true} {
@@ -106,7 +106,7 @@ func (s *Store) all(ctx context.Context, prefix myvault.Prefix) iter.Seq2[myvaul
 	}
 }
 
-// versionsToPrune gives the versions of an address that go, some at a time.
+// versionsToPrune returns the versions of an address to destroy.
 func (s *Store) versionsToPrune(ctx context.Context, addr myvault.Address, limit VersionLimit) (versions []myvault.Version, err error) {
 	if ledger.Reserved(addr.Project) {
 		return nil, nil
@@ -127,7 +127,7 @@ func (s *Store) versionsToPrune(ctx context.Context, addr myvault.Address, limit
 	return versions, nil
 }
 
-// destroyAll destroys in one transaction; the old bytes are removed later.
+// destroyAll destroys in one transaction. The old bytes are removed later.
 func (s *Store) destroyAll(ctx context.Context, changes []myvault.Change) error {
 	now := time.Now()
 	entries := make([]myvault.Entry, len(changes))
@@ -140,9 +140,9 @@ func (s *Store) destroyAll(ctx context.Context, changes []myvault.Change) error 
 	}})
 }
 
-// destroyWithSpace destroys in one transaction. If the disk has no room for its write-ahead log, it does
-// so in smaller and smaller ones, each of which uses the room of the one before. destroyed is
-// called after each.
+// destroyWithSpace destroys in one transaction. If the disk has no room for its write-ahead
+// log, it does so in smaller and smaller ones, each of which uses the room of the one
+// before. destroyed is called after each.
 func (s *Store) destroyWithSpace(ctx context.Context, step []myvault.Change, destroyed func(versions int)) error {
 	err := s.destroyAll(ctx, step)
 	if fault.NoSpace(err) && !fault.NoSpace(s.file.ScrubNow(ctx)) { // else a smaller step would only fill what is left

@@ -18,7 +18,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// Reencryption is what [Store.Reencrypt] has done so far.
+// Reencryption is the progress of [Store.Reencrypt].
 type Reencryption struct {
 	Epoch    uint32 // under which all records are sealed
 	Resealed uint64 // records that this call sealed anew
@@ -29,7 +29,7 @@ type Reencryption struct {
 	Deleted   uint64 // wrapped data keys of earlier epochs that this call deleted
 }
 
-// String gives one line for people.
+// String returns a line for people.
 func (r Reencryption) String() string {
 	text := fmt.Sprintf("epoch %d: %d records sealed anew", r.Epoch, r.Resealed)
 	if r.Proven {
@@ -45,14 +45,15 @@ const (
 	scanRows    = 4096 // log rows that one reading looks at
 )
 
-// Reencrypt seals every value anew that is sealed under an earlier data key than the newest,
-// in small steps between which others read and write. Then it reads the file through once
-// more, and only when no such record is left, deletes the earlier data keys. Old bytes are
-// gone from the files when it returns nil.
+// Reencrypt encrypts every value again that is under an earlier data key, in small steps
+// between which others read and write. Then it reads the file once more. If no such record
+// is left, it deletes the earlier data keys. When it returns nil, the old bytes are gone
+// from the files.
 //
-// It may be stopped at any time, by ctx or a crash, and called again: it goes on with what is
-// left. progress, unless it is nil, is called after each step. [myvault.ErrTampered] where a
-// record does not authenticate: it stays as it is, and so do all keys.
+// It can be stopped at any time, by ctx or a crash, and called again to continue. If
+// progress is not nil, it is called after each step. Reencrypt returns
+// [myvault.ErrTampered] if a record does not authenticate, and leaves it and all keys
+// alone.
 func (s *Store) Reencrypt(ctx context.Context, progress func(Reencryption)) (r Reencryption, err error) {
 	err = s.file.Readers.Read(ctx, func(c *db.Conn) error {
 		begun, err := keyring.ReadEpochStarts(c)
@@ -70,7 +71,7 @@ func (s *Store) Reencrypt(ctx context.Context, progress func(Reencryption)) (r R
 }
 
 func (s *Store) reencrypt(ctx context.Context, r *Reencryption, progress func(Reencryption)) (err error) {
-	// What one reading finds is sealed by the next; the last one finds nothing.
+	// Each pass encrypts the records that the pass before found, until one finds none.
 	for !r.Proven || r.Remaining > 0 {
 		if r.Remaining, err = s.resealAll(ctx, r, progress); err != nil {
 			return err
@@ -84,8 +85,8 @@ func (s *Store) reencrypt(ctx context.Context, r *Reencryption, progress func(Re
 	return nil
 }
 
-// resealAll reads the log through, and seals anew what is under an earlier epoch. It gives
-// how many records it found so.
+// resealAll reads the log once, encrypts again the records of earlier epochs and returns
+// how many it found.
 func (s *Store) resealAll(ctx context.Context, r *Reencryption, progress func(Reencryption)) (found uint64, err error) {
 	for after, more := uint64(0), true; more; {
 		var rows []uint64
@@ -110,7 +111,8 @@ func (s *Store) resealAll(ctx context.Context, r *Reencryption, progress func(Re
 	return found, nil
 }
 
-// sealedBefore gives some rows behind one whose records are of earlier epochs, and where to go on.
+// sealedBefore returns some rows after one whose records are of earlier epochs, and where
+// to continue.
 func (s *Store) sealedBefore(ctx context.Context, epoch uint32, after uint64) (rows []uint64, next uint64, more bool, err error) {
 	size := int64(0)
 	err = s.file.Readers.Snapshot(ctx, func(c *db.Conn) error {
@@ -135,8 +137,8 @@ func (s *Store) sealedBefore(ctx context.Context, epoch uint32, after uint64) (r
 	return rows, next, more, err
 }
 
-// resealRows seals the records of log rows under the newest epoch, in a transaction. What was
-// destroyed or sealed anew meanwhile is left alone.
+// resealRows encrypts the records of log rows under the newest epoch, in a transaction. It
+// skips those that were destroyed or encrypted again meanwhile.
 func (s *Store) resealRows(c *db.Conn, rows []uint64) (done uint64, err error) {
 	for _, seq := range rows {
 		r, err := ledger.ReadLogRow(s.file.Keys, c, seq)
@@ -179,8 +181,8 @@ func (s *Store) reseal(c *db.Conn, r *ledger.LogRow, sealed []byte) error {
 		e.Seq, digest[:], s.file.Keys.Stamp.Sum(ledger.ResealRow(s.file.Keys, r, digest[:], s.end.Epoch)))
 }
 
-// deleteKeys deletes the wrapped keys of earlier epochs, which no record needs any more, and
-// removes old bytes of records and keys.
+// deleteKeys deletes the wrapped keys of earlier epochs, which no record needs any longer,
+// and removes the old bytes of records and keys.
 func (s *Store) deleteKeys(ctx context.Context, before uint32) (deleted uint64, err error) {
 	err = s.file.Writer.Do(ctx, &wal.Request{Scrub: true, Apply: func(c *db.Conn) error {
 		deleted = 0
@@ -196,11 +198,10 @@ func (s *Store) deleteKeys(ctx context.Context, before uint32) (deleted uint64, 
 	return deleted, err
 }
 
-// NewEpoch makes a new data key, under which all values are sealed from now on, those of
-// other processes too. It gives the number of the epoch. Values that stand already keep
-// their key until [Store.Reencrypt].
+// NewEpoch creates a new data key, under which all processes encrypt from now on, and
+// returns the number of its epoch. Existing values keep their key until [Store.Reencrypt].
 //
-// A new epoch begins by itself after 2^28 changes, and after a [Restore].
+// A new epoch also begins after 2^28 changes and after a [Restore].
 func (s *Store) NewEpoch(ctx context.Context) (epoch uint32, err error) {
 	err = s.trail.Administer(ctx, "new-epoch", func() error {
 		return s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
@@ -215,7 +216,8 @@ func (s *Store) NewEpoch(ctx context.Context) (epoch uint32, err error) {
 	return epoch, nil
 }
 
-// startEpoch begins an epoch with the next log row, in a transaction whose end of the log was read.
+// startEpoch begins an epoch with the next log row, in a transaction that has read the end
+// of the log.
 func (s *Store) startEpoch(c *db.Conn) (err error) {
 	s.end.Epoch++
 	s.end.First = s.end.Seq + 1
@@ -223,8 +225,8 @@ func (s *Store) startEpoch(c *db.Conn) (err error) {
 	return err
 }
 
-// inEpoch proves that a record, which is authentic, is of the epoch that was in force when it
-// was written, or of a later one if it was sealed anew.
+// inEpoch checks that an authentic record is of the epoch in which it was written, or of a
+// later one if it was encrypted again.
 func (v *verification) inEpoch(r *ledger.LogRow) error {
 	epoch, err := crypto.RecordEpoch(r.Sealed)
 	if err != nil {

@@ -21,13 +21,13 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// VerifyBackup proves a backup as [Store.Verify] does a store, with the master key that was in
-// force when it was made, and compares it with earlier heads. It needs the size of the backup in
-// free space in [os.TempDir], where the files stand meanwhile for the owner alone.
+// VerifyBackup verifies the backup at path as [Store.Verify] does a store, with the master
+// key it was made under, and compares it with earlier heads. Meanwhile it unpacks the files
+// in [os.TempDir], for the owner alone, which needs the size of the backup.
 //
-// [ErrForeign] for what is no backup, [ErrNewer], [myvault.ErrWrongKey], and
-// [myvault.ErrTampered] for one that was altered, cut or went on. [myvault.ErrUnavailable] where the disk
-// refuses.
+// It returns [ErrForeign] for a file that is no backup, [ErrNewer], [myvault.ErrWrongKey],
+// [myvault.ErrTampered] for a backup that was altered, cut or extended, and
+// [myvault.ErrUnavailable] for errors of the disk.
 func VerifyBackup(ctx context.Context, path string, keys KeySource, earlier ...myvault.Head) (report Report, err error) {
 	if report, err = verifyBackup(ctx, path, os.TempDir(), keys, options{}, earlier); err != nil {
 		return report, fmt.Errorf("verify backup: %w", fault.Operational(ctx, err))
@@ -52,19 +52,20 @@ func verifyBackup(ctx context.Context, path, above string, keys KeySource, c opt
 	return verifyUnpacked(ctx, dir, key, c, earlier, func(*Store) error { return nil })
 }
 
-// Restore makes a store in dir, which must be missing or empty ([fs.ErrExist] otherwise), of a
-// backup. The whole backup is proved first, as [VerifyBackup] does; only then does dir appear,
-// all at once. What a crash leaves beside dir is removed by the next call beside it, or
-// by the next opening of a store there. A symbolic link at dir is [ErrForeign]; directories above
-// it may be links.
+// Restore creates a store in dir from the backup at path. It returns [fs.ErrExist] unless
+// dir is missing or empty. It verifies the whole backup first, as [VerifyBackup] does; then
+// dir appears at once. The next Restore beside dir, or the next opening of a store there,
+// removes the leftovers of a crash. A symbolic link at dir is [ErrForeign]; directories
+// above it may be links.
 //
-// The new store has the values, versions and trail of the backup, and two things of its own: another
-// incarnation, so that no client takes a version for one that the old store made later, and
-// a new data key, so that the two never seal under one. Its trail records the restore. Give
-// the heads that [Store.Backup] returned to know that it is that backup and no older one.
+// The new store has the values, versions and trail of the backup, but its own incarnation
+// and data key. So no client mistakes a version for one that the old store made later, and
+// the two never encrypt under the same key. The trail records the restore. With the heads
+// that [Store.Backup] returned, Restore proves that path is that backup and not an older
+// one.
 //
-// Errors are those of [VerifyBackup]; after any of them there is no store in dir, but for
-// [myvault.ErrUnknownOutcome]: the disk refused to take its name back, and it may be gone after a power cut.
+// After an error, which is one of [VerifyBackup], there is no store in dir. The exception
+// is [myvault.ErrUnknownOutcome]: the name of dir may be gone after a power cut.
 func Restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier ...myvault.Head) (report Report, err error) {
 	if report, err = restore(ctx, path, dir, keys, options{Config: c}, earlier); err != nil {
 		return report, fmt.Errorf("restore: %w", fault.Operational(ctx, err))
@@ -101,22 +102,21 @@ func restore(ctx context.Context, path, dir string, keys KeySource, c options, e
 	return report, c.disk.PublishDir(temporary, dir)
 }
 
-// verifyPrefix begins the names of directories in which backups are proved.
+// verifyPrefix begins the names of the directories in which backups are verified.
 const verifyPrefix = "myvault-verify-"
 
-// restorePrefix begins the names of directories in which a store is being restored. The name of
-// the store and a number follow.
+// restorePrefix begins the names of the directories in which stores are restored. The name
+// of the store and a number follow.
 const restorePrefix = directory.TemporaryPrefix + "restore-"
 
-// anyRestore reports whether a directory of that name is being restored, under whatever name it
-// will get.
+// anyRestore reports whether name is that of a directory in which a store is being restored.
 func anyRestore(name string) bool {
 	i := strings.LastIndexByte(name, '-') + 1
 	return strings.HasPrefix(name, restorePrefix) && directory.Numbered(name[:i])(name)
 }
 
-// emptyDirectory gives the absolute path of a directory that is missing or empty, on a file system
-// that can hold a store.
+// emptyDirectory returns the absolute path of dir if it is missing or empty, and on a file
+// system that can hold a store.
 func emptyDirectory(dir string, sys directory.System) (string, error) {
 	dir, err := sys.Locate(dir)
 	if err != nil {
@@ -138,8 +138,8 @@ func emptyDirectory(dir string, sys directory.System) (string, error) {
 	return dir, sys.Mkdir(filepath.Dir(dir))
 }
 
-// notDirectory gives ErrForeign for what stands where a directory is to be: giving the store
-// its name would replace it.
+// notDirectory returns ErrForeign for a file at the path of the store, which the restored
+// directory would replace.
 func notDirectory(info fs.FileInfo) error {
 	if info.Mode().Type() == fs.ModeSymlink {
 		return fmt.Errorf("%w: %s is a symbolic link; restore into the directory that it points at", fault.ErrForeign, info.Name())
@@ -147,7 +147,7 @@ func notDirectory(info fs.FileInfo) error {
 	return fmt.Errorf("%w: %s is no directory", fault.ErrForeign, info.Name())
 }
 
-// unpack writes the files of a backup into dir, and gives the key that opened it.
+// unpack writes the files of a backup into dir and returns the key that opened it.
 func unpack(ctx context.Context, path, dir string, keys KeySource, d directory.Disk) (crypto.Key, error) {
 	key, err := keyring.Source(keys).Key(ctx)
 	if err != nil {
@@ -165,7 +165,7 @@ func unpack(ctx context.Context, path, dir string, keys KeySource, d directory.D
 	return key, archive.Extract(ctx, from, dir, []string{schema.VaultFile.Name, schema.AccessFile.Name}, d)
 }
 
-// verifyUnpacked opens the store that was unpacked into dir, proves it, and has f change it.
+// verifyUnpacked opens the store that was unpacked into dir, verifies it and calls f.
 func verifyUnpacked(ctx context.Context, dir string, key crypto.Key, c options, earlier []myvault.Head, f func(*Store) error) (report Report, err error) {
 	c.Trail, c.HeadsFile = keepAll, ""
 	s, err := open(ctx, dir, StaticKey(key), c)
@@ -178,7 +178,7 @@ func verifyUnpacked(ctx context.Context, dir string, key crypto.Key, c options, 
 	return report, errors.Join(err, s.Close())
 }
 
-// revive begins the new life of a store.
+// revive assigns the store a new incarnation and a new data key.
 func (s *Store) revive(ctx context.Context) error {
 	err := s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 		if err := s.file.Keys.CreateIncarnation(c); err != nil {
@@ -192,7 +192,7 @@ func (s *Store) revive(ctx context.Context) error {
 	return s.trail.RecordDone(ctx, "restore", nil)
 }
 
-// syncFiles brings what stands in a directory of a closed store to the disk.
+// syncFiles syncs the files of a closed store in dir.
 func syncFiles(dir string, d directory.Disk) error {
 	for _, k := range archiveKinds {
 		if err := d.SyncFile(filepath.Join(dir, k.Name)); err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// accesses proves the chain of accesses, from where it was pruned.
+// accesses verifies the chain of accesses, from the first entry that was not pruned.
 func (v *verification) accesses(ctx context.Context) error {
 	w := access.Walk{End: ledger.Link{MAC: crypto.Genesis()}}
 	for more := true; more; {
@@ -31,7 +31,7 @@ func (v *verification) accesses(ctx context.Context) error {
 	return nil
 }
 
-// someAccesses proves some entries on, and reports whether there were any.
+// someAccesses verifies the next entries and reports whether there were any.
 func (v *verification) someAccesses(ctx context.Context, w *access.Walk) (more bool, err error) {
 	err = v.trail.File.Readers.Snapshot(ctx, func(c *db.Conn) error {
 		// It may be pruned meanwhile.
@@ -54,14 +54,14 @@ func (v *verification) someAccesses(ctx context.Context, w *access.Walk) (more b
 	return more, err
 }
 
-// gone proves that the entries up to one are not there: nothing holds what was pruned.
+// checkPruned checks that no entry up to upTo is left: no chain covers pruned entries.
 func checkPruned(c *db.Conn, upTo uint64) error {
 	return c.Each(`SELECT seq FROM batch WHERE seq <= ?1 LIMIT 1`, func(row *sqlite3.Stmt) error {
 		return &fault.BadEntry{Chain: myvault.ChainAccess, Seq: uint64(row.ColumnInt64(0)), Reason: "it was pruned and is there again"}
 	}, upTo)
 }
 
-// compare holds the chains against earlier heads and takes the present ones.
+// compare compares the chains with earlier heads and reads the current ones.
 func (v *verification) compare(ctx context.Context, earlier []myvault.Head) (err error) {
 	compared, err := v.compareWith(ctx, earlier)
 	if err != nil {
@@ -72,7 +72,7 @@ func (v *verification) compare(ctx context.Context, earlier []myvault.Head) (err
 	return err
 }
 
-// compareWith gives the chains of which a head was compared.
+// compareWith returns the chains of which a head was compared.
 func (v *verification) compareWith(ctx context.Context, earlier []myvault.Head) (compared map[string]bool, err error) {
 	compared = map[string]bool{}
 	for _, h := range earlier {
@@ -94,7 +94,8 @@ func (v *verification) compareWith(ctx context.Context, earlier []myvault.Head) 
 	return compared, nil
 }
 
-// contains proves that a chain still has an entry that it once had; not there: it was pruned since the walk.
+// contains checks that a chain still has the entry of h. there is false if the entry was
+// pruned since the walk.
 func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool, err error) {
 	var of *wal.File
 	var link func(c *db.Conn) ([]byte, error)
@@ -130,9 +131,10 @@ func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool
 	return true, nil
 }
 
-// Verify proves a trail that stands alone, as [Store.Verify] does a store: its schema and keys, every
-// entry from where it was pruned, and the pages of its file. An earlier head of its chain proves that it was
-// not cut short; one of another chain is [myvault.ErrInvalid].
+// Verify verifies a trail without a store, as [Store.Verify] does a store: its schema and
+// keys, every entry since the last pruned one, and the pages of its file. An earlier head
+// of its chain proves that the chain was not truncated. A head of another chain is
+// [myvault.ErrInvalid].
 func (t *Trail) Verify(ctx context.Context, earlier ...myvault.Head) (Report, error) {
 	v := &verification{Store: &Store{trail: t.access}}
 	for _, h := range earlier {
@@ -154,7 +156,7 @@ func (t *Trail) Verify(ctx context.Context, earlier ...myvault.Head) (Report, er
 	return v.report, err
 }
 
-// replay does to the register what the row did.
+// replay applies the change of a row to the register.
 func (v *verification) replay(r *ledger.LogRow) {
 	name := r.Entry.Address.Project
 	p, registered := v.register[name]
@@ -181,7 +183,7 @@ func (v *verification) replay(r *ledger.LogRow) {
 	}
 }
 
-// projects compares the register with what the log says of it.
+// projects compares the register with the one that the log makes.
 func (v *verification) projects(c *db.Conn) error {
 	err := c.Each(`SELECT `+ledger.ProjectColumns+` FROM project`, func(row *sqlite3.Stmt) error {
 		p, err := ledger.ScanProject(v.keys, row)
@@ -200,11 +202,11 @@ func (v *verification) projects(c *db.Conn) error {
 	return err
 }
 
-// structure proves what stands outside the rows: the schemas, and the keys as they are in
-// the files now. The rows are proved with those keys, not with the ones in memory: a store
-// whose keys were spoiled while it is open cannot be opened again.
+// structure verifies the schemas and the keys in the files. The rows are verified with
+// those keys, not with the ones in memory: a store whose keys were spoiled while open could
+// not be opened again.
 func (v *verification) structure(ctx context.Context) (err error) {
-	if v.keys, err = rereadKeys(v.file, ctx); err != nil {
+	if v.keys, err = rereadKeys(ctx, v.file); err != nil {
 		return err
 	}
 	if err := v.trailStructure(ctx); err != nil {
@@ -213,8 +215,9 @@ func (v *verification) structure(ctx context.Context) (err error) {
 	return v.file.Readers.Read(ctx, v.provePair)
 }
 
+// trailStructure verifies schema and keys of access.db.
 func (v *verification) trailStructure(ctx context.Context) (err error) {
-	if v.access, err = rereadKeys(v.trail.File, ctx); err != nil {
+	if v.access, err = rereadKeys(ctx, v.trail.File); err != nil {
 		return err
 	}
 	return v.trail.File.Readers.Read(ctx, func(c *db.Conn) error {
@@ -224,8 +227,8 @@ func (v *verification) trailStructure(ctx context.Context) (err error) {
 	})
 }
 
-// again compares the schema with the one that this package makes, and reads the keys.
-func rereadKeys(f *wal.File, ctx context.Context) (keys *keyring.Ring, err error) {
+// rereadKeys verifies the schema and reads the keys.
+func rereadKeys(ctx context.Context, f *wal.File) (keys *keyring.Ring, err error) {
 	err = f.Readers.Snapshot(ctx, func(c *db.Conn) error {
 		if err := identifyAgain(f, c); err != nil {
 			return err
@@ -240,7 +243,7 @@ func rereadKeys(f *wal.File, ctx context.Context) (keys *keyring.Ring, err error
 	return keys, err
 }
 
-// identifyAgain proves that the file says of itself what it did when it was opened.
+// identifyAgain checks that the file still has the application id of its kind.
 func identifyAgain(f *wal.File, c *db.Conn) error {
 	err := f.Kind.Identify(c)
 	if errors.Is(err, fault.ErrForeign) {
@@ -249,8 +252,8 @@ func identifyAgain(f *wal.File, c *db.Conn) error {
 	return err
 }
 
-// integrity has the engine check the pages and the indexes of both files: an index that
-// leaves a row out hides it. https://sqlite.org/pragma.html#pragma_integrity_check
+// integrity has the engine check the pages and indexes of both files: an index that omits a
+// row hides it. https://sqlite.org/pragma.html#pragma_integrity_check
 func (v *verification) integrity(ctx context.Context) error {
 	if err := v.file.Integrity(ctx); err != nil {
 		return err
