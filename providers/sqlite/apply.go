@@ -13,13 +13,14 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// Apply implements [myvault.Provider]. For a destroy it gives the newest of the versions
+// Apply implements [myvault.Provider]. For a destroy it returns the newest of the versions
 // that were destroyed, for a change of a project an Info of version 0. A commit with
-// entries needs one for each change, else it is ErrInvalid.
+// entries must have one for each change; otherwise Apply returns ErrInvalid.
 //
-// The context decides only whether the commit is begun; once it is, Apply waits for the
-// end. ErrUnknownOutcome where the disk failed in the middle, and where a value was
-// destroyed but its old bytes may still be in the write-ahead log: destroy it again.
+// The context matters only until the commit begins; then Apply waits for its end. It
+// returns ErrUnknownOutcome if the disk failed during the commit. It also does if a value
+// was destroyed but its old bytes may still be in the write-ahead log; then destroy it
+// again. After a failed fsync it returns ErrUnavailable until the store is opened again.
 func (s *Store) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 	if len(c.Entries) != 0 && len(c.Entries) != len(c.Changes) {
 		return nil, fmt.Errorf("%w commit: %d entries for %d changes; give one each, or none",
@@ -82,8 +83,8 @@ func (tx *transaction) one(c myvault.Change, r *ledger.LogRow) (myvault.Info, er
 	return myvault.Info{}, fmt.Errorf("%w change: there is no %v", myvault.ErrInvalid, c.Op)
 }
 
-// row starts the log row of a change from its entry, or from the commit where it has none. It
-// is there until the next one.
+// row starts the log row of a change from its entry or, without one, from the commit. It is
+// valid until the next call.
 func (tx *transaction) row(i int, c myvault.Change) *ledger.LogRow {
 	e := myvault.Entry{Service: tx.commit.By, Action: c.Op.String(), At: tx.commit.At}
 	if len(tx.commit.Entries) != 0 {
@@ -98,7 +99,7 @@ func (tx *transaction) row(i int, c myvault.Change) *ledger.LogRow {
 	return &tx.logRow
 }
 
-// project is what Apply gives for a change of a project.
+// projectInfo returns the Info that Apply returns for a change of a project.
 func projectInfo(r *ledger.LogRow) myvault.Info {
 	return myvault.Info{Address: myvault.Address{Project: r.Entry.Address.Project}}
 }
@@ -223,7 +224,7 @@ func (tx *transaction) destroy(c myvault.Change, r *ledger.LogRow) (myvault.Info
 	return info, tx.write(r, h)
 }
 
-// erase removes the record of a log row, and what it was sealed anew as.
+// erase removes the record of a log row, and its later encryption.
 func (tx *transaction) erase(seq uint64) error {
 	if err := tx.c.Run(`UPDATE log SET sealed = NULL WHERE seq = ?1`, seq); err != nil {
 		return err
@@ -231,7 +232,7 @@ func (tx *transaction) erase(seq uint64) error {
 	return tx.c.Run(`DELETE FROM reseal WHERE seq = ?1`, seq)
 }
 
-// spansOf gives the versions in rising order; all up to the current one for none.
+// spansOf returns the named versions in ascending order, or all up to current if none is named.
 func spansOf(c myvault.Change, current myvault.Version) (ledger.Ranges, error) {
 	if current == 0 {
 		return nil, myvault.ErrNotFound

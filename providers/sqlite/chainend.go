@@ -7,8 +7,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
-// begin reads the end of the log anew where somebody else may have written, and starts an epoch where
-// the present one is used up.
+// begin reads the end of the log again if another process may have written, and starts an
+// epoch if the current one is used up.
 func (s *Store) begin(c *db.Conn, anew bool) (err error) {
 	if anew {
 		clear(s.registered)
@@ -27,8 +27,9 @@ func (s *Store) begin(c *db.Conn, anew bool) (err error) {
 	return s.startEpoch(c)
 }
 
-// checkLog proves that the log still has the last row that this process knows to be committed: what
-// others have written is behind it, unless the file was replaced by an older one.
+// checkLog checks that the log still has the last row that this process knows to be
+// committed. Other processes only append, so a missing row means that the file was replaced
+// by an older one.
 func (s *Store) checkLog(c *db.Conn) error {
 	if s.committed.Seq > 0 {
 		mac, err := c.Blob(`SELECT mac FROM log WHERE seq = ?1`, s.committed.Seq)
@@ -43,20 +44,20 @@ func (s *Store) checkLog(c *db.Conn) error {
 	return nil
 }
 
-// save remembers the end of the log for a request that may fail.
+// save keeps the end of the log for a request that may fail.
 func (s *Store) save() {
 	s.savedEnd = s.end
 	s.known.save()
 }
 
-// restore goes back to what save remembered.
+// restore returns to the state of save.
 func (s *Store) restore() {
 	s.end = s.savedEnd
 	clear(s.registered) // the request may have registered some
 	s.known.restore()
 }
 
-// commit is told that the rows up to the end hold.
+// commit is called once the rows up to the end are committed.
 func (s *Store) commit() {
 	s.committed = ledger.Link{Seq: s.end.Seq, MAC: s.end.MAC}
 	s.file.Keys.Remember(s.end.Sealer)

@@ -12,7 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
-// history gives the versions of an address, the newest first, from its newest log row on.
+// history yields the versions of an address, the newest first, from its newest log row on.
 // The loop must leave rows alone that are older than the one it is given.
 func (tx *transaction) history(newest uint64) iter.Seq2[ledger.VersionRow, error] {
 	return func(yield func(ledger.VersionRow, error) bool) {

@@ -12,12 +12,13 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
-// firstPage is enough for who wants a page of 100 and to know whether there is more: each
-// row is proved when it is read.
+// firstPage is enough for a page of 100 and the question whether there is more. Each row
+// costs its authentication.
 const firstPage = 101
 
-// List implements [myvault.Provider]. It reads pages, each of which sees the changes
-// before it, and holds nothing between them. ErrTampered at a row that does not authenticate.
+// List implements [myvault.Provider]. It reads pages, each of which sees the changes before
+// it, and holds no lock between them. At a row that does not authenticate it yields
+// ErrTampered.
 func (s *Store) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	return s.list(ctx, r, s.file.Readers.Read)
 }
@@ -46,11 +47,11 @@ func (s *Store) list(ctx context.Context, r myvault.ListOptions, read ledger.Rea
 	}
 }
 
-// run is the addresses from one, inclusive, to another, exclusive.
+// run is a range of addresses, from inclusive to exclusive.
 type run struct{ from, to myvault.Address }
 
-// runsOf gives the runs that a prefix selects. The secret prod and what is below prod/
-// are two: prod-x sorts between them.
+// runsOf returns the ranges that a prefix selects. The secret prod and the folder prod/ are
+// two: prod-x sorts between them.
 func runsOf(p myvault.Prefix) []run {
 	at := func(path string) myvault.Address { return myvault.Address{Project: p.Project, Path: path} }
 	switch last := len(p.Path) - 1; {
@@ -65,7 +66,7 @@ func runsOf(p myvault.Prefix) []run {
 	}
 }
 
-// startAfter moves the beginning of the run behind an address.
+// startAfter moves the start of the run behind a.
 func (r *run) startAfter(a myvault.Address) {
 	a.Path += "\x00" // nothing lies between a path and this
 	if a.Compare(r.from) > 0 {
@@ -73,8 +74,8 @@ func (r *run) startAfter(a myvault.Address) {
 	}
 }
 
-// follows proves that a row is in the run, and behind those that were read: the engine
-// believes the order of the rows, and walking one that was changed may never end.
+// follows checks that a row is in the run and after the rows read before. The engine trusts
+// the order of the rows, so walking an altered index may never end.
 func (r *run) follows(h ledger.Head, read []myvault.Info) error {
 	if h.Compare(r.from) < 0 || h.Compare(r.to) >= 0 || len(read) > 0 && h.Compare(read[len(read)-1].Address) <= 0 {
 		return fault.Tampered("the order of the table head, at a row which points at log sequence %d", h.Seq)

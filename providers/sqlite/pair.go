@@ -18,8 +18,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
-// pairTrail has vault.db remember which access.db is its own, and refuses another: unless it has no
-// entry and is to take the place of one that is gone, which renewed reports.
+// pairTrail has vault.db remember which access.db is its own, and refuses another: unless
+// it has no entry and is to take the place of one that is gone, which renewed reports.
 func (s *Store) pairTrail(ctx context.Context, renew bool) (renewed bool, err error) {
 	id := s.trail.File.Keys.Vault
 	var known []byte
@@ -98,8 +98,8 @@ func (v *verification) provePair(c *db.Conn) error {
 	return err
 }
 
-// accessRow returns the bytes that the stamp of the remembered vault id covers. The change since
-// which it is remembered may follow the id.
+// accessRow returns the bytes that the stamp of the remembered vault id covers. The change
+// since which it is remembered may follow the id.
 func pairRow(k *keyring.Ring, id []byte) []byte {
 	var b cryptobyte.Builder
 	encode.Short(&b, []byte(keyring.MetaAccess))
@@ -108,12 +108,13 @@ func pairRow(k *keyring.Ring, id []byte) []byte {
 	return b.BytesOrPanic()
 }
 
-// Each chain knows of the other. An access entry has the newest change that its process had seen,
-// which is durable; a change has the newest access entry that was durable then. So a file that
-// lacks what the other one knows was replaced by an older one, or cut.
+// Each chain knows of the other. An access entry has the newest change that its process had
+// seen, which is durable; a change has the newest access entry that was durable then. So a
+// file that lacks what the other one knows was replaced by an older one, or cut.
 
-// checkClaims proves, when a store is opened, that neither file is older than the other. Others may be
-// writing: an entry knows of earlier entries only, so the other chain is read after it.
+// checkClaims proves, when a store is opened, that neither file is older than the other.
+// Others may be writing: an entry knows of earlier entries only, so the other chain is read
+// after it.
 func (s *Store) checkClaims() error {
 	if known, end := s.knownEntry(), s.trail.LastClaim.Seq; known > end {
 		return olderFile(schema.AccessFile.Name, known, end)
@@ -137,7 +138,8 @@ func olderFile(name string, known, last uint64) error {
 	return fault.Tampered("%s is older than the file beside it, which knows its entry %d; it ends at %d; restore both files of one backup", name, known, last)
 }
 
-// proveClaims proves that each chain has what the other one knows of it. Both were walked before.
+// proveClaims proves that each chain has what the other one knows of it. Both were walked
+// before.
 func (v *verification) proveClaims(ctx context.Context) error {
 	var last uint64
 	err := v.file.Readers.Read(ctx, func(c *db.Conn) (err error) {

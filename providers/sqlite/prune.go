@@ -22,7 +22,7 @@ import (
 // Before is compared with the time of the clock when the version was made.
 type VersionLimit struct {
 	Keep   int            // 0 is 1
-	Before time.Time      // zero: whatever their age
+	Before time.Time      // zero: of any age
 	Prefix myvault.Prefix // of the addresses; zero: all
 }
 

@@ -13,21 +13,21 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// Rekey changes the master key of both files, while the store is used. [ChangeKey] also makes,
-// keeps and installs the key, and can be repeated; prefer it where a file has the key. Give the key
-// source of every process the new key once it has returned; a process that has the store open goes
-// on meanwhile, and asks its source when it meets a data key that was made since.
+// Rekey changes the master key of both files while the store is used. If a file holds the
+// key, prefer [ChangeKey]: it also creates, keeps and installs the key, and can be
+// repeated. After Rekey switch the key source of every process to the new key. A process that
+// has the store open continues, and asks its source when it meets a newer data key.
 //
-// Two files cannot change at once. So first access.db takes the new key beside the old one,
-// then vault.db changes to it, then access.db drops the old one. Wherever a crash ends this, one
-// of the two keys opens the store; call Rekey again with the new key. An error means that too,
-// unless it is [crypto.ErrKey]. [myvault.ErrConflict]: another process changed the
-// key to another one meanwhile. When Rekey returns nil, no bytes of keys wrapped
-// under the old key are left in the files. Nothing changes without an entry with the outcome
-// [myvault.OutcomeBegun]; an entry with the outcome follows however it ends.
+// Two files cannot change at once. So access.db first takes the new key beside the old one,
+// then vault.db changes, then access.db drops the old key. If a crash interrupts this, one
+// of the two keys opens the store; call Rekey again with the new key. The same holds after
+// any error but [crypto.ErrKey]. [myvault.ErrConflict] means that another process changed
+// the key to a different one meanwhile. When Rekey returns nil, the files hold no keys
+// wrapped under the old one. It writes an entry with the outcome [myvault.OutcomeBegun]
+// before the change and one with the outcome after it.
 //
-// Whoever had the old key and the files may have kept the data keys: after a leak, call
-// [Store.NewEpoch] and [Store.Reencrypt] too, and change the values themselves.
+// Someone who had the old key and the files may have kept the data keys. After a leak also
+// call [Store.NewEpoch] and [Store.Reencrypt], and change the values themselves.
 func (s *Store) Rekey(ctx context.Context, key crypto.Key) error {
 	to, err := s.mastersOf(key)
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Store) Rekey(ctx context.Context, key crypto.Key) error {
 	return nil
 }
 
-// actionRekey is what entries call a change of the master key.
+// actionRekey is the action of entries about a change of the master key.
 const actionRekey = "rekey"
 
 func (s *Store) rekey(ctx context.Context, to *masters) error {
@@ -48,7 +48,7 @@ func (s *Store) rekey(ctx context.Context, to *masters) error {
 		return fault.FromEngine(ctx, err)
 	}
 	change := &rekeying{Store: s, to: to, access: access}
-	// Whoever changes access.db holds the lock of vault.db, so only one does at a time.
+	// A process changes access.db under the lock of vault.db, so only one does at a time.
 	err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error { return change.vault(ctx, c) }})
 	if err == nil {
 		if err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error { return change.dropOldKey(ctx, c) }}); err != nil {
@@ -67,7 +67,7 @@ func (s *Store) rekey(ctx context.Context, to *masters) error {
 	return errors.Join(err, access.Close())
 }
 
-// masters are what one master key derives for both files.
+// masters are the keys derived from one master key for the two files.
 type masters struct{ vault, access *crypto.Master }
 
 func (s *Store) mastersOf(key crypto.Key) (*masters, error) {
@@ -86,7 +86,7 @@ type rekeying struct {
 	access *db.Conn // durable at each commit: vault.db must not change before it
 }
 
-// vault has access.db take the new key, then changes vault.db to it.
+// vault adds the new key to access.db, then changes vault.db to it.
 func (r *rekeying) vault(ctx context.Context, c *db.Conn) error {
 	from, err := r.currentMasters(ctx, c)
 	if err != nil || from == r.to {
@@ -101,8 +101,8 @@ func (r *rekeying) vault(ctx context.Context, c *db.Conn) error {
 	return keyring.Rewrap(c, from.vault, r.to.vault)
 }
 
-// currentMasters gives those masters that open vault.db now: the new ones where a Rekey before
-// came so far, else those known or those of the source.
+// currentMasters returns the masters that open vault.db now: the new ones if an earlier
+// Rekey came that far, else the known ones or those of the source.
 func (r *rekeying) currentMasters(ctx context.Context, c *db.Conn) (*masters, error) {
 	check, err := c.Meta(keyring.MetaCheck)
 	if err != nil {
@@ -124,7 +124,7 @@ func (r *rekeying) currentMasters(ctx context.Context, c *db.Conn) (*masters, er
 	return given, err
 }
 
-// finishEarlier ends what an earlier Rekey left, so that access.db has the key of vault.db in force.
+// finishEarlier completes an earlier Rekey, so that access.db has the key of vault.db.
 func (r *rekeying) finishEarlier(ctx context.Context, from *masters) error {
 	return r.access.Transaction(ctx, func() error {
 		if err := r.trail.File.BeforeWrite(); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// FileStats is what one file of a store has counted in this process since it was opened, and how large it is.
+// FileStats has the counts of one file since this process opened it, and its size.
 type FileStats struct {
 	Commits  uint64 // transactions
 	Requests uint64 // changes, or calls of Record, that they took together; by Commits it is the size of a batch
@@ -20,7 +20,7 @@ type FileStats struct {
 	LogBytes int64  // of its write-ahead log
 }
 
-// Stats is what a Store has counted in this process since it was opened.
+// Stats has the counts of a Store since this process opened it.
 type Stats struct {
 	CacheHits   uint64 // reads that the cache answered
 	CacheMisses uint64 // reads that went to the file
@@ -54,7 +54,8 @@ func fileStats(f *wal.File) FileStats {
 	}
 }
 
-// Stats gives the numbers of the moment. ErrUnavailable or ErrClosed where the store cannot be asked.
+// Stats returns the current counts. It returns ErrUnavailable or ErrClosed if the store
+// cannot be read.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	stats := Stats{CacheHits: s.hits.sum(), CacheMisses: s.misses.Load(), CacheBytes: s.cache.Size(), Changes: fileStats(s.file), Access: fileStats(s.trail.File)}
 	err := s.file.Readers.Read(ctx, func(c *db.Conn) error {
@@ -89,7 +90,7 @@ func entriesMeasure(seq uint64, err error) myvault.Metric {
 	return myvault.Metric{Name: "access_entries", Help: "Sequence of the newest access entry.", Value: orNaN(float64(seq), err)}
 }
 
-// orNaN gives what a file told; NaN where it could not be asked.
+// orNaN returns n, or NaN if the file could not be read.
 func orNaN(n float64, err error) float64 {
 	if err != nil {
 		return math.NaN()

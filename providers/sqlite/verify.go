@@ -17,27 +17,27 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
-// Report is what [Store.Verify] has checked.
+// Report is the result of [Store.Verify].
 type Report struct {
 	Changes   uint64 // entries of the chain of changes
 	Accesses  uint64 // entries of the chain of accesses
-	Pruned    uint64 // entries of it that were removed before them, by [Trail.Prune] or in the background
+	Pruned    uint64 // earlier entries that were removed, by [Trail.Prune] or in the background
 	Records   uint64 // versions whose record was opened
-	Earlier   uint64 // those of them that are sealed under an earlier data key than the newest
+	Earlier   uint64 // those of them under a data key other than the newest
 	Destroyed uint64 // versions whose record was destroyed
 	Secrets   uint64 // addresses whose head agrees with the log
 	Projects  int    // registered projects, which agree with the log
-	// Heads are the newest links, to be kept elsewhere and given to a later Verify.
+	// Heads are the newest links. Keep them elsewhere and pass them to a later Verify.
 	Heads []myvault.Head
-	// TruncationChecked: each chain was compared with an earlier head. Without one, a
-	// chain that was cut short looks whole.
+	// TruncationChecked is set if each chain was compared with an earlier head. Without one a
+	// truncated chain looks complete.
 	TruncationChecked bool
 	// Compared are the earlier heads that are still links of their chain.
 	Compared []myvault.Head
-	// NotComparable are those earlier heads that stand before what was pruned. They prove
-	// nothing; take newer ones.
+	// NotComparable are the earlier heads before the last pruned entry. They prove nothing; use
+	// newer ones.
 	NotComparable []myvault.Head
-	// Rekeying: a change of the master key was not finished; see [Store.Rekey].
+	// Rekeying is set if a change of the master key was not finished; see [Store.Rekey].
 	Rekeying bool
 }
 
@@ -81,17 +81,16 @@ func (r Report) unchecked() string {
 	return b.String()
 }
 
-// Verify reads the whole store and proves it: that the tables and indexes are those which
-// this package makes, and that every wrapped key in the files opens; the MAC and the
-// sequence of every entry of both chains, that every record opens at its place, and that
-// heads and register agree with the log; at last the engine's own check of pages and
-// indexes. Earlier heads, as [Store.Heads] gave them, prove that their chain was
-// neither cut short nor written anew.
+// Verify reads and verifies the whole store: that the tables and indexes are those that
+// this package creates, and that every wrapped key opens; the MAC and the sequence of every
+// entry of both chains; that every record decrypts in its place; that heads and register
+// agree with the log. At last the engine checks pages and indexes. Earlier heads, as
+// returned by [Store.Heads], prove that their chain was neither truncated nor rewritten.
 //
-// What does not authenticate is [myvault.ErrTampered]; a [*BadEntry] names the first bad
-// sequence. The Report tells how far it came. Verify may run while the store is used;
-// a destroy, and what is written behind it, waits for the engine's check of vault.db, for 2
-// seconds at most; then the destroy is [myvault.ErrUnknownOutcome].
+// Verify returns [myvault.ErrTampered] for data that does not authenticate; a [*BadEntry]
+// names the first bad sequence. The Report shows how far it came. The store can be used
+// meanwhile. A destroy, and the changes behind it, waits at most 2 seconds for the engine's
+// check of vault.db; after that the destroy returns [myvault.ErrUnknownOutcome].
 func (s *Store) Verify(ctx context.Context, earlier ...myvault.Head) (Report, error) {
 	v := &verification{Store: s, mac: crypto.Genesis(), register: map[string]myvault.Project{}}
 	for _, step := range []func(context.Context) error{v.structure, v.log, v.heads, v.accesses, v.proveClaims, v.integrity} {
@@ -120,7 +119,7 @@ type verification struct {
 	register                 map[string]myvault.Project
 }
 
-// log proves the rows of the log, and at their end that the register agrees with them.
+// log verifies the rows of the log, and that the register agrees with them.
 func (v *verification) log(ctx context.Context) error {
 	for done := false; !done; {
 		err := v.file.Readers.Snapshot(ctx, func(c *db.Conn) error {
@@ -192,7 +191,7 @@ func (v *verification) logRow(c *db.Conn, r *ledger.LogRow) error {
 	return nil
 }
 
-// heads proves that every head agrees with the log, and that every row is in the history
+// heads verifies that every head agrees with the log, and that every row is in the history
 // of its address.
 func (v *verification) heads(ctx context.Context) error {
 	run := runsOf(myvault.Prefix{})[0]
@@ -305,7 +304,7 @@ func (b *bits) set(n uint64) {
 
 func (b bits) has(n uint64) bool { return n/64 < uint64(len(b)) && b[n/64]&(1<<(n%64)) != 0 }
 
-// without gives the first that is in b and not in other.
+// without returns the first sequence that is in b and not in other.
 func (b bits) without(other bits) (uint64, bool) {
 	for n := range uint64(len(b)) * 64 {
 		if b.has(n) && !other.has(n) {
