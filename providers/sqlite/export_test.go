@@ -61,7 +61,7 @@ func (c Config) WithFailing(f func(operation, path string, size int) (done int, 
 // VerifyBackupIn is VerifyBackup with its files in a directory that is given.
 func VerifyBackupIn(ctx context.Context, path, above string, keys KeySource, c Config) (Report, error) {
 	report, err := verifyBackup(ctx, path, above, keys, c, nil)
-	return report, fault.Operational(ctx, err)
+	return report, fault.FromAny(ctx, err)
 }
 
 // Checked is what becomes of a finding of the engine's own check.

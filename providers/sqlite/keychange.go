@@ -63,7 +63,7 @@ func (k KeyChange) String() string {
 func ChangeKey(ctx context.Context, dir, keyFile string) (KeyChange, error) {
 	done, err := changeKey(ctx, dir, keyFile, directory.Disk{})
 	if err != nil {
-		return done, fmt.Errorf("change of the master key: %w", fault.Operational(ctx, err))
+		return done, fmt.Errorf("change of the master key: %w", fault.FromAny(ctx, err))
 	}
 	return done, nil
 }

@@ -44,7 +44,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	}
 	s := &Store{enrolled: map[string]bool{}, maxProjects: c.MaxProjects, headsFile: c.HeadsFile, epochLimit: c.epochLimit, cache: fresh.NewCache(c.CacheBytes)}
 	if err := s.start(ctx, absolute, key, keys, c); err != nil {
-		return nil, notOpened("store", dir, fault.Unavailable(err))
+		return nil, notOpened("store", dir, fault.FromOS(err))
 	}
 	return s, nil
 }
@@ -60,7 +60,7 @@ func admit(ctx context.Context, dir string, keys KeySource, sys directory.System
 		return key, "", err
 	}
 	dir, err = examine(ctx, dir, key, sys.WithDefaults(), kinds)
-	return key, dir, fault.Unavailable(err)
+	return key, dir, fault.FromOS(err)
 }
 
 // examine refuses a directory that must not be opened, and gives its absolute path.

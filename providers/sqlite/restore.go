@@ -30,7 +30,7 @@ import (
 // refuses.
 func VerifyBackup(ctx context.Context, path string, keys KeySource, earlier ...myvault.Head) (report Report, err error) {
 	if report, err = verifyBackup(ctx, path, os.TempDir(), keys, Config{}, earlier); err != nil {
-		return report, fmt.Errorf("verify backup: %w", fault.Operational(ctx, err))
+		return report, fmt.Errorf("verify backup: %w", fault.FromAny(ctx, err))
 	}
 	return report, nil
 }
@@ -67,7 +67,7 @@ func verifyBackup(ctx context.Context, path, above string, keys KeySource, c Con
 // [myvault.ErrUnknownOutcome]: the disk refused to take its name back, and it may be gone after a power cut.
 func Restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier ...myvault.Head) (report Report, err error) {
 	if report, err = restore(ctx, path, dir, keys, c, earlier); err != nil {
-		return report, fmt.Errorf("restore: %w", fault.Operational(ctx, err))
+		return report, fmt.Errorf("restore: %w", fault.FromAny(ctx, err))
 	}
 	return report, nil
 }
