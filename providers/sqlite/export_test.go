@@ -246,7 +246,7 @@ func AskedTwice() (stop func()) {
 }
 
 // KeepYoung is what keeps others from taking a directory that is being made for left behind.
-var KeepYoung = directory.Touch
+var KeepYoung = directory.TouchEvery
 
 // KnownHeads gives how many heads the writer, which must be idle, knows, and their bytes.
 func (s *Store) KnownHeads() (heads, bytes int) { return len(s.known.heads), s.known.bytes }
@@ -302,7 +302,7 @@ func (s *Store) AwaitLocked() {
 }
 
 // ClaimFile keeps a sweep from an unfinished file.
-var ClaimFile = directory.Claim
+var ClaimFile = directory.LockTemp
 
 // ChangeKeyFailing is ChangeKey with a disk on which what is done beside the engine may fail.
 func ChangeKeyFailing(ctx context.Context, dir, keyFile string, fails func(operation, path string, size int) (done int, err error)) (KeyChange, error) {

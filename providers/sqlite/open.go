@@ -77,7 +77,7 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys directory.Syst
 	}
 	// Leftovers of a restore or of the check of a backup are elsewhere, and do not prevent opening.
 	_ = directory.Sweep(filepath.Dir(dir), anyRestore)
-	_ = directory.Sweep(os.TempDir(), directory.Numbered(verifyPrefix))
+	_ = directory.Sweep(os.TempDir(), directory.TempNames(verifyPrefix))
 	return dir, directory.Sweep(dir, directory.IsTemporary)
 }
 

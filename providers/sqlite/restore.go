@@ -36,7 +36,7 @@ func VerifyBackup(ctx context.Context, path string, keys KeySource, earlier ...m
 }
 
 func verifyBackup(ctx context.Context, path, above string, keys KeySource, c Config, earlier []myvault.Head) (report Report, err error) {
-	if err := directory.Sweep(above, directory.Numbered(verifyPrefix)); err != nil {
+	if err := directory.Sweep(above, directory.TempNames(verifyPrefix)); err != nil {
 		return report, err
 	}
 	dir, claimed, err := c.disk.MkdirTemp(above, verifyPrefix+"*")
@@ -86,7 +86,7 @@ func restore(ctx context.Context, path, dir string, keys KeySource, c Config, ea
 	}
 	defer claimed.Close()
 	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
-	defer directory.Touch(temporary, directory.StaleAfter/4)()
+	defer directory.TouchEvery(temporary, directory.StaleAfter/4)()
 	key, err := unpack(ctx, path, temporary, keys, c.disk)
 	if err != nil {
 		return report, err
@@ -112,7 +112,7 @@ const restorePrefix = directory.TemporaryPrefix + "restore-"
 // will get.
 func anyRestore(name string) bool {
 	i := strings.LastIndexByte(name, '-') + 1
-	return strings.HasPrefix(name, restorePrefix) && directory.Numbered(name[:i])(name)
+	return strings.HasPrefix(name, restorePrefix) && directory.TempNames(name[:i])(name)
 }
 
 // vacant gives the absolute path of a directory that is missing or empty, on a file system

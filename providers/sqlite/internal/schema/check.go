@@ -13,7 +13,7 @@ import (
 // check gives the reason why the file may not be opened; nil where there is none.
 func (k Kind) check(ctx context.Context, dir string, key crypto.Key) error {
 	path := filepath.Join(dir, k.Name)
-	if err := directory.CheckModes(path); err != nil {
+	if err := directory.CheckFiles(path); err != nil {
 		return err
 	}
 	return k.peek(ctx, path, key)

@@ -15,7 +15,7 @@ func CheckComplete(dir string, kinds []Kind) error {
 	for i, k := range kinds {
 		var later []string
 		for j, other := range kinds[i:] {
-			for _, suffix := range directory.Companions {
+			for _, suffix := range directory.DatabaseSuffixes {
 				if j > 0 || suffix != "" {
 					later = append(later, other.Name+suffix)
 				}

@@ -88,7 +88,7 @@ func removeAll(path string, claimed io.Closer) {
 	if path == "" {
 		return
 	}
-	for _, suffix := range directory.Companions {
+	for _, suffix := range directory.DatabaseSuffixes {
 		_ = os.Remove(path + suffix)
 	}
 	_ = claimed.Close()
