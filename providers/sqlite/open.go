@@ -105,7 +105,7 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 		if s.incarnation, err = s.file.Keys.Incarnation(s.file.Anchor); err != nil {
 			return err
 		}
-		if err := s.file.Keys.Load(s.file.Anchor); err != nil {
+		if err := s.file.Keys.LoadSealers(s.file.Anchor); err != nil {
 			return err
 		}
 		return s.tip.Read(s.file.Anchor)

@@ -59,7 +59,7 @@ func (s *Store) restore() {
 // commit is told that the rows up to the tip hold.
 func (s *Store) commit() {
 	s.committed = ledger.Link{Seq: s.tip.Seq, MAC: s.tip.MAC}
-	s.file.Keys.Remember(s.tip.Sealer)
+	s.file.Keys.CacheSealer(s.tip.Sealer)
 	s.saw(s.tip.Seq)
 }
 
