@@ -37,7 +37,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 		c.epochLimit = epochLimit
 	}
 	vault := schema.VaultFile
-	vault.Alone = c.RenewTrail
+	vault.AccessOptional = c.RenewTrail
 	key, absolute, err := admit(ctx, dir, keys, directory.System{Network: c.network, Disk: c.disk}, vault, schema.AccessFile)
 	if err != nil {
 		return nil, notOpened("store", dir, err)
