@@ -40,7 +40,7 @@ func (d Disk) SyncDir(dir string) error {
 }
 
 // SyncFile calls fsync for a file and for the directory with its name. It ignores a missing file:
-// a write-ahead log is removed after a checkpoint.
+// a write-ahead log is removed once it is in its database.
 func (d Disk) SyncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if fault.NotExist(err) {

@@ -45,7 +45,7 @@ func (k Kind) foreignSchema() error {
 }
 
 // checkHeader returns an error if the header of a file has other settings than this program
-// writes for how text is stored and compared. They cannot change while a file is open.
+// writes for how data is stored or compared. They cannot change while a file is open.
 func (k Kind) checkHeader(c *db.Conn) error {
 	for pragma, want := range map[string]string{"encoding": "UTF-8", "auto_vacuum": "0"} {
 		got, err := c.Pragma(pragma)

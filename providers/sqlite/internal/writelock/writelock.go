@@ -1,7 +1,7 @@
-// Package writelock makes the processes that write to one database take turns, in the order in
-// which they asked. It knows a lock file beside the database and the locks of the operating
-// system on its bytes. It knows nothing of SQLite, whose own lock keeps two processes from
-// writing at once.
+// Package writelock is a fair lock between the processes that write to one database: they get it
+// in the order in which they asked. It knows the lock file beside the database, and how the
+// operating system locks its bytes. It knows nothing of SQLite, whose own lock keeps two
+// processes from writing at once.
 package writelock
 
 import (
@@ -17,9 +17,9 @@ import (
 
 const defaultTimeout = 10 * time.Second
 
-// Lock is a fair lock between processes, for one goroutine of each. It adds only fairness to
-// SQLite's own lock, which processes would have to poll. If the system refuses to lock the
-// file, the methods report success, and processes compete for SQLite's lock.
+// Lock is a fair lock between processes. In each process, one goroutine at a time may use it. It
+// adds only fairness to SQLite's own lock, which processes would have to poll. If the system
+// cannot lock the file, the methods report success, and processes compete for SQLite's lock.
 //
 // It locks bytes of a file. The process that has locked the write byte may write. A process
 // that wants it locks the queue byte while it waits. So a process that unlocks and locks again
@@ -27,7 +27,7 @@ const defaultTimeout = 10 * time.Second
 // locks of a process that exits.
 //
 // Every process that has the database open has a shared lock on the presence byte. If no other
-// process has one, the write byte is not locked at all. This is checked again after
+// process has one, the write byte is not locked at all. The result of this check is used for
 // aloneInterval.
 type Lock struct {
 	file         *os.File
