@@ -92,7 +92,7 @@ func synchronous(f *wal.File) (levels []string, err error) {
 	// All readers at once, so that each connection is asked.
 	var connections []*db.Conn
 	for range cap(f.Readers.Slots) {
-		c, taken := f.Readers.Take(context.Background())
+		c, taken := f.Readers.Acquire(context.Background())
 		if c == nil && taken == nil {
 			c, taken = f.Readers.Open(context.Background())
 		}
@@ -100,7 +100,7 @@ func synchronous(f *wal.File) (levels []string, err error) {
 		connections = append(connections, c)
 	}
 	for _, c := range connections {
-		f.Readers.Give(c)
+		f.Readers.Release(c)
 	}
 	return levels, err
 }
@@ -137,13 +137,13 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 		case 2:
 			return change.vault(ctx, c)
 		case 3:
-			return change.conclude(ctx, c)
+			return change.dropOldKey(ctx, c)
 		}
-		from, err := change.present(ctx, c)
+		from, err := change.currentMasters(ctx, c)
 		if err != nil {
 			return err
 		}
-		return errors.Join(change.settle(ctx, from), change.announce(ctx, from))
+		return errors.Join(change.finishEarlier(ctx, from), change.addNewKey(ctx, from))
 	}})
 	return errors.Join(err, access.Close())
 }
@@ -171,7 +171,7 @@ func (s *Store) WithoutReaders(f func()) {
 // GetAround reads a secret as Get does that does not find it in the cache, and calls
 // between after it was read and before the cache may keep it.
 func (s *Store) GetAround(ctx context.Context, addr myvault.Address, between func()) error {
-	v, err := s.fresh.Now(ctx)
+	v, err := s.fresh.Current(ctx)
 	if err != nil {
 		return err
 	}
@@ -224,7 +224,7 @@ func (c TrailConfig) AtOnce() TrailConfig {
 }
 
 // WaitForTurn sets how long a process waits for its turn to write.
-func (s *Store) WaitForTurn(d time.Duration) { s.file.Writer.Turn.Timeout = d }
+func (s *Store) WaitForTurn(d time.Duration) { s.file.Writer.Lock.Timeout = d }
 
 // AskedTwice gives a checkpointer that was asked for a second checkpoint while it is at the first,
 // and lets it go on.
@@ -233,13 +233,13 @@ func AskedTwice() (stop func()) {
 	k := wal.StartCheckpointer(&db.Conn{Broken: true}, func() (*db.Conn, error) {
 		begun <- struct{}{}
 		<-goOn
-		return nil, wal.ErrDone
+		return nil, wal.ErrNothing
 	}, &wal.Writer{}, nil)
 	k.Pages = db.CheckpointPages
-	k.Bound(nil)
+	k.AfterCommit(nil)
 	<-begun
 	k.Pages += wal.RetryAfter
-	k.Bound(nil)
+	k.AfterCommit(nil)
 	goOn <- struct{}{}
 	goOn <- struct{}{}
 	return func() { k.Stop() }
@@ -262,15 +262,6 @@ func (s *Store) KnownHeadsSum() (bytes int) {
 		bytes += headBytes(h)
 	}
 	return bytes
-}
-
-// CommitWithoutSync is a commit that succeeds though the log was not synced.
-func CommitWithoutSync() error {
-	f := &db.ConnFiles{Whole: true, Log: &db.ConnFile{}}
-	return f.Gather(func() error {
-		_, err := f.Log.Hold([]byte("a frame"), 0)
-		return err
-	})
 }
 
 // CountScrubs counts, from now on, how often the writer, which must be idle, waits for readers to

@@ -60,25 +60,25 @@ const epochLimit = 1 << 28
 
 // Store is a [myvault.Provider] over a directory. Make one with [Open].
 type Store struct {
-	file        *wal.File
-	trail       *access.Trail
-	cache       *fresh.Cache
-	fresh       *fresh.Freshness
-	pairedSince uint64                  // changes up to it know entries of an access.db that is gone
-	masters     atomic.Pointer[masters] // those that opened it, or that Rekey has set
-	incarnation string
-	maxProjects int
-	headsFile   string
-	epochLimit  uint64
-	tip, saved  ledger.ChainEnd // owned by the writer, with the next four
-	committed   ledger.Link     // the last row known to be committed
-	enrolled    map[string]bool // projects known to be registered, as of the last commit
-	known       knownHeads
-	logRow      ledger.LogRow // of the change that is being applied
-	newest      atomic.Uint64 // the newest change that this process has seen
-	hits        counter       // reads that the cache answered
-	misses      atomic.Uint64 // reads that it did not
-	closed      atomic.Bool
+	file          *wal.File
+	trail         *access.Trail
+	cache         *fresh.Cache
+	fresh         *fresh.Freshness
+	pairedSince   uint64                  // changes up to it know entries of an access.db that is gone
+	masters       atomic.Pointer[masters] // those that opened it, or that Rekey has set
+	incarnation   string
+	maxProjects   int
+	headsFile     string
+	epochLimit    uint64
+	end, savedEnd ledger.ChainEnd // owned by the writer, with the next four
+	committed     ledger.Link     // the last row known to be committed
+	registered    map[string]bool // projects known to be registered, as of the last commit
+	known         knownHeads
+	logRow        ledger.LogRow // of the change that is being applied
+	newest        atomic.Uint64 // the newest change that this process has seen
+	hits          counter       // reads that the cache answered
+	misses        atomic.Uint64 // reads that it did not
+	closed        atomic.Bool
 }
 
 var (
@@ -107,11 +107,11 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	return errors.Join(s.keepHeads(), s.fresh.Close(), s.file.Close(), s.trail.Close())
+	return errors.Join(s.writeHeadsFile(), s.fresh.Close(), s.file.Close(), s.trail.Close())
 }
 
-// saw remembers the newest change known.
-func (s *Store) saw(seq uint64) {
+// observe remembers the newest change known.
+func (s *Store) observe(seq uint64) {
 	for {
 		known := s.newest.Load()
 		if seq <= known || s.newest.CompareAndSwap(known, seq) {

@@ -80,7 +80,7 @@ func (p *batchPage) read(c *db.Conn) error {
 		if err != nil {
 			return err
 		}
-		return p.take(c, r)
+		return p.add(c, r)
 	}, p.before, ledger.PageRows)
 	if errors.Is(err, errStop) {
 		err = nil
@@ -88,9 +88,9 @@ func (p *batchPage) read(c *db.Conn) error {
 	return err
 }
 
-// take takes what is selected of a row, once each entry is proved, by the MAC of the one before it: an entry that
+// add takes what is selected of a row, once each entry is proved, by the MAC of the one before it: an entry that
 // was altered so that it is not selected is not passed over.
-func (p *batchPage) take(c *db.Conn, r batchRow) error {
+func (p *batchPage) add(c *db.Conn, r batchRow) error {
 	first, last := uint64(r.key), r.entries[len(r.entries)-1].Seq
 	// The engine believes the order of the rows; walking one that was changed may never end.
 	if first >= p.next || p.rows > 0 && last >= p.next {

@@ -18,7 +18,7 @@ const ViaOperator = "operator"
 // RecordDone records what was done to the store as a whole, or how that ended.
 func (t *Trail) RecordDone(ctx context.Context, action string, ended error) error {
 	// It was done, so the end of the context must not keep it off the record.
-	ctx, cancel := wal.Afterwards(ctx)
+	ctx, cancel := wal.ContextForCleanup(ctx)
 	defer cancel()
 	return t.Record(ctx, myvault.Entry{Via: ViaOperator, Action: action, Outcome: outcomeOf(ended)})
 }

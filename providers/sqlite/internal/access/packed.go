@@ -63,8 +63,8 @@ func (s *shape) expected(at uint64) [6]uint64 {
 	return numbers
 }
 
-// beforeAll is what the first entry of a row is compared with.
-func beforeAll() (s shape) {
+// firstShape is what the first entry of a row is compared with.
+func firstShape() (s shape) {
 	s.numbers[numberCount] = 1
 	return s
 }
@@ -74,7 +74,7 @@ func (p *Batch) full() bool { return p.N == maxPacked || len(p.body) >= packedEn
 // Add appends an entry that follows the last one, with its MAC.
 func (p *Batch) Add(e *myvault.Entry, mac []byte) {
 	if p.N == 0 {
-		p.first, p.last = e.Seq, beforeAll()
+		p.first, p.last = e.Seq, firstShape()
 		p.body = append(p.body[:0], packedFormat, 0, 0)
 	}
 	s := shapeOf(e)
@@ -119,7 +119,7 @@ func UnpackEntries(body []byte, first uint64) (entries []myvault.Entry, err erro
 		return nil, bad()
 	}
 	entries = make([]myvault.Entry, 0, min(int(n), len(rest)/crypto.MACSize))
-	s := beforeAll()
+	s := firstShape()
 	var before []byte
 	for range n {
 		mac, ok := s.next(&rest)

@@ -31,7 +31,7 @@ func (t *Trail) Prune(ctx context.Context, limit Limit, progress func(pruned uin
 	if err := t.Syncer.Failure(); err != nil {
 		return 0, err
 	}
-	if err := t.File.MakeRoom(ctx); err != nil {
+	if err := t.File.CheckpointForSpace(ctx); err != nil {
 		return 0, err
 	}
 	p := &Pruning{Trail: t, Limit: limit, Recorded: true}
@@ -40,7 +40,7 @@ func (t *Trail) Prune(ctx context.Context, limit Limit, progress func(pruned uin
 		err = t.File.ScrubNow(ctx)
 	}
 	if err == nil || p.begun != 0 {
-		err = errors.Join(err, p.ended(ctx, err))
+		err = errors.Join(err, p.recordEnd(ctx, err))
 	}
 	return p.pruned, err
 }
@@ -60,12 +60,12 @@ type Pruning struct {
 	first, last time.Time // when the oldest and the newest that went were made
 }
 
-// ended records how it ended, and what went.
-func (p *Pruning) ended(ctx context.Context, err error) error {
+// recordEnd records how it ended, and what went.
+func (p *Pruning) recordEnd(ctx context.Context, err error) error {
 	e := begunEntry(actionPrune)
 	e.Outcome, e.Count, e.First, e.Last = outcomeOf(err), p.pruned, p.first, p.last
 	// It was done, so the end of the context must not keep it off the record.
-	ctx, cancel := wal.Afterwards(ctx)
+	ctx, cancel := wal.ContextForCleanup(ctx)
 	defer cancel()
 	return p.Record(ctx, e)
 }
@@ -85,7 +85,7 @@ func (p *Pruning) all(ctx context.Context, progress func(pruned uint64)) error {
 			continue
 		}
 		if err != nil || n == 0 {
-			return p.File.AdviseRoom(ctx, err)
+			return p.File.SpaceError(ctx, err)
 		}
 		progress(p.pruned)
 	}
@@ -97,7 +97,7 @@ func (p *Pruning) Step(ctx context.Context) (pruned uint64, err error) {
 	begun, old := p.begun, []myvault.Entry(nil)
 	err = p.File.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) (err error) {
 		pruned = 0
-		if err := p.flush(c); err != nil { // what is committed together with it may go, too
+		if err := p.writeBatch(c); err != nil { // what is committed together with it may go, too
 			return err
 		}
 		var row int64
@@ -108,7 +108,7 @@ func (p *Pruning) Step(ctx context.Context) (pruned uint64, err error) {
 		if err := pruneEntries(p.File.Keys, c, old[len(old)-1], row); err != nil || !p.Recorded || p.begun != 0 {
 			return err
 		}
-		d := p.Draft(begunEntry(actionPrune))
+		d := p.Prepare(begunEntry(actionPrune))
 		err = p.Append(c, &d)
 		begun = d.entry.Seq
 		return err
@@ -208,7 +208,7 @@ func startRetainer(t *Trail, c Limits) *retainer {
 			select {
 			case <-time.After(wait):
 				now := time.Now()
-				t.Enforce(ctx, c, watch, now.Round(0), now.Sub(start))
+				t.EnforceLimits(ctx, c, watch, now.Round(0), now.Sub(start))
 			case <-ctx.Done():
 			}
 		}
@@ -221,29 +221,29 @@ func (r *retainer) stop() {
 	r.ended.Wait()
 }
 
-// Enforce prunes what is over the limits now. What goes by its size is on record, as that of a
+// EnforceLimits prunes what is over the limits now. What goes by its size is on record, as that of a
 // [Trail.Prune] is: a caller with the right to read can fill a trail, and must not push out entries
 // unseen. Removal by age is not recorded: no caller can hasten it. wall is the time by the clock,
 // and elapsed the time that has passed in this process.
-func (t *Trail) Enforce(ctx context.Context, c Limits, watch *ClockWatch, wall time.Time, elapsed time.Duration) {
+func (t *Trail) EnforceLimits(ctx context.Context, c Limits, watch *ClockWatch, wall time.Time, elapsed time.Duration) {
 	if t.Syncer.Failure() != nil {
 		return // tried again later
 	}
 	if c.MaxAge > 0 {
-		t.age(ctx, watch, wall, elapsed)
+		t.pruneByAge(ctx, watch, wall, elapsed)
 	}
 	if c.MaxBytes <= 0 || !t.exceeds(ctx, Limit{Bytes: c.MaxBytes}) {
 		return
 	}
 	// Some more goes, so that a trail that stands at its limit has not two entries more each minute.
 	p := &Pruning{Trail: t, Limit: Limit{Bytes: c.MaxBytes - c.MaxBytes/64}, Recorded: true}
-	if err := p.slowly(ctx); p.begun != 0 {
-		_ = p.ended(ctx, err) // that it was begun is on record
+	if err := p.withPauses(ctx); p.begun != 0 {
+		_ = p.recordEnd(ctx, err) // that it was begun is on record
 	}
 }
 
-// slowly removes what goes, and leaves the trail to others between two steps.
-func (p *Pruning) slowly(ctx context.Context) error {
+// withPauses removes what goes, and leaves the trail to others between two steps.
+func (p *Pruning) withPauses(ctx context.Context) error {
 	for ctx.Err() == nil && p.exceeds(ctx, p.Limit) {
 		if n, err := p.Step(ctx); err != nil || n == 0 {
 			return err

@@ -35,16 +35,16 @@ func (c Limits) OrUsual() Limits {
 
 // Trail is the trail in access.db. Package sqlite documents its exported methods.
 type Trail struct {
-	File     *wal.File
-	end      ledger.Link  // owned by the writer, like what follows
-	known    ledger.Link  // the newest entry known to be committed
-	Found    ledger.Claim // at the opening
-	row      Batch        // of the transaction, not yet written
-	saved    ledger.Link
-	savedRow Batch
-	Syncer   *wal.Syncer
-	retain   *retainer
-	closed   atomic.Bool
+	File         *wal.File
+	end          ledger.Link  // owned by the writer, like what follows
+	committedEnd ledger.Link  // the newest entry known to be committed
+	LastClaim    ledger.Claim // at the opening
+	batch        Batch        // of the transaction, not yet written
+	saved        ledger.Link
+	savedRow     Batch
+	Syncer       *wal.Syncer
+	retain       *retainer
+	closed       atomic.Bool
 }
 
 func Open(ctx context.Context, dir string, key crypto.Key, o wal.Options, c Limits) (*Trail, error) {
@@ -53,33 +53,33 @@ func Open(ctx context.Context, dir string, key crypto.Key, o wal.Options, c Limi
 		return nil, err
 	}
 	t := &Trail{File: f}
-	if err := fault.Guard(func() (err error) { t.Found, err = lastClaim(f.Anchor); return err }); err != nil {
+	if err := fault.Guard(func() (err error) { t.LastClaim, err = lastClaim(f.Anchor); return err }); err != nil {
 		return nil, fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
 	}
-	t.Syncer = wal.StartSyncer(&wal.LogFile{Path: f.Path + "-wal", Disk: o.Disk, Instead: o.Sync}, &f.Writer.Disk, f.CheckPlaceAndLog)
+	t.Syncer = wal.StartSyncer(&wal.LogFile{Path: f.Path + "-wal", Disk: o.Disk, SyncForTest: o.Sync}, &f.Writer.Disk, f.CheckFilesAndLog)
 	w := f.Writer
-	w.Begin, w.Save, w.Restore, w.Committed = t.begin, t.save, t.restore, t.committed
-	w.Finish = t.finish
+	w.BeforeBatch, w.Save, w.Restore, w.AfterCommit = t.begin, t.save, t.restore, t.committed
+	w.BeforeCommit = t.finish
 	f.Start()
 	t.retain = startRetainer(t, c.OrUsual())
 	return t, nil
 }
 
 func (t *Trail) begin(c *db.Conn, anew bool) (err error) {
-	t.row = Batch{body: t.row.body[:0]}
+	t.batch = Batch{body: t.batch.body[:0]}
 	if anew {
 		if t.end, err = lastAccess(c); err == nil {
-			err = t.goesOn(c)
+			err = t.checkChain(c)
 		}
 	}
 	return err
 }
 
-// goesOn proves that the chain still has the last entry that this process knows to be committed,
+// checkChain proves that the chain still has the last entry that this process knows to be committed,
 // unless another one has pruned it.
-func (t *Trail) goesOn(c *db.Conn) error {
-	if t.known.Seq > 0 {
-		mac, err := LinkAt(c, t.known.Seq)
+func (t *Trail) checkChain(c *db.Conn) error {
+	if t.committedEnd.Seq > 0 {
+		mac, err := LinkAt(c, t.committedEnd.Seq)
 		if err != nil {
 			return err
 		}
@@ -90,22 +90,22 @@ func (t *Trail) goesOn(c *db.Conn) error {
 		if err != nil {
 			return err
 		}
-		if !bytes.Equal(mac, t.known.MAC) && pruned <= t.known.Seq {
-			return t.File.RolledBack(t.known.Seq)
+		if !bytes.Equal(mac, t.committedEnd.MAC) && pruned <= t.committedEnd.Seq {
+			return t.File.RolledBack(t.committedEnd.Seq)
 		}
 	}
-	t.known = t.end
+	t.committedEnd = t.end
 	return nil
 }
 
 // committed is called once the entries up to the end are committed.
 func (t *Trail) committed() {
-	t.known = t.end
-	t.Syncer.Written(t.end.Seq)
+	t.committedEnd = t.end
+	t.Syncer.Recorded(t.end.Seq)
 }
 
-func (t *Trail) save()    { t.saved, t.savedRow = t.end, t.row }
-func (t *Trail) restore() { t.end, t.row = t.saved, t.savedRow }
+func (t *Trail) save()    { t.saved, t.savedRow = t.end, t.batch }
+func (t *Trail) restore() { t.end, t.batch = t.saved, t.savedRow }
 
 // Record appends entries to the chain.
 func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
@@ -114,7 +114,7 @@ func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
 	}
 	drafts := make([]draft, len(entries))
 	for i := range entries {
-		drafts[i] = t.Draft(entries[i])
+		drafts[i] = t.Prepare(entries[i])
 	}
 	return t.File.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 		for i := range drafts {
@@ -133,7 +133,7 @@ type draft struct {
 	encoded []byte
 }
 
-func (t *Trail) Draft(e myvault.Entry) (d draft) {
+func (t *Trail) Prepare(e myvault.Entry) (d draft) {
 	d.entry = ledger.Normalize(e, myvault.ChainAccess)
 	d.encoded = ledger.Canonical(t.File.Keys.Vault, &d.entry).BytesOrPanic()
 	return d
@@ -141,8 +141,8 @@ func (t *Trail) Draft(e myvault.Entry) (d draft) {
 
 // Append links an entry to the chain and puts it into the row that is being made.
 func (t *Trail) Append(c *db.Conn, d *draft) error {
-	if t.row.full() {
-		if err := t.flush(c); err != nil {
+	if t.batch.full() {
+		if err := t.writeBatch(c); err != nil {
 			return err
 		}
 	}
@@ -150,7 +150,7 @@ func (t *Trail) Append(c *db.Conn, d *draft) error {
 	e.Seq = t.end.Seq + 1
 	ledger.SetSeq(d.encoded, t.File.Keys.Vault, e)
 	mac := t.File.Keys.Chain.Link(t.end.MAC, d.encoded)
-	t.row.Add(e, mac)
+	t.batch.Add(e, mac)
 	t.end = ledger.Link{Seq: e.Seq, MAC: mac}
 	return nil
 }
@@ -158,23 +158,23 @@ func (t *Trail) Append(c *db.Conn, d *draft) error {
 // finish writes what is left at the end of a transaction. Nobody goes back behind it, so its memory
 // is used again.
 func (t *Trail) finish(c *db.Conn) error {
-	body := t.row.body
-	err := t.flush(c)
+	body := t.batch.body
+	err := t.writeBatch(c)
 	if err == nil {
-		t.row.body = body[:0]
+		t.batch.body = body[:0]
 	}
 	return err
 }
 
-// flush writes the row that is being made. The memory of its body stays what it is: a request
+// writeBatch writes the row that is being made. The memory of its body stays what it is: a request
 // that fails goes back to it.
-func (t *Trail) flush(c *db.Conn) error {
-	if t.row.N == 0 {
+func (t *Trail) writeBatch(c *db.Conn) error {
+	if t.batch.N == 0 {
 		return nil
 	}
-	err := t.row.insert(c)
+	err := t.batch.insert(c)
 	if err == nil {
-		t.row = Batch{}
+		t.batch = Batch{}
 	}
 	return err
 }

@@ -49,7 +49,7 @@ func olderThan(c *db.Conn, age time.Duration, now time.Time) (seq uint64, found 
 	if err != nil || head.Seq <= first.seq {
 		return 0, false, err
 	}
-	m, _, found, err := l.before(first, mark{head.Seq, head.At}, age)
+	m, _, found, err := l.olderBy(first, mark{head.Seq, head.At}, age)
 	if err == errStop {
 		return 0, false, nil // the clock went to and fro too often; the limit of size is left
 	}
@@ -57,10 +57,10 @@ func olderThan(c *db.Conn, age time.Duration, now time.Time) (seq uint64, found 
 	return m.seq, found && !young, err
 }
 
-// before returns the newest entry from a up to b that lies more than age before b, or else how
+// olderBy returns the newest entry from a up to b that lies more than age before b, or else how
 // much time passed between the two. Few steps of it are longer than l.step, so it looks at rows
 // in between only where it must.
-func (l *timeline) before(a, b mark, age time.Duration) (m mark, passed time.Duration, found bool, err error) {
+func (l *timeline) olderBy(a, b mark, age time.Duration) (m mark, passed time.Duration, found bool, err error) {
 	d := b.at.Sub(a.at)
 	if -l.step <= d && d <= l.step {
 		if passed = max(d, 0); passed <= age {
@@ -69,25 +69,25 @@ func (l *timeline) before(a, b mark, age time.Duration) (m mark, passed time.Dur
 		m, err = l.bisect(a, b, b.at.Add(-age))
 		return m, passed, true, err
 	}
-	middle, found, err := l.between(a, b)
+	middle, found, err := l.rowBetween(a, b)
 	if err != nil {
 		return m, 0, false, err
 	}
 	if !found {
 		return l.inRow(a, b, age)
 	}
-	m, right, found, err := l.before(middle, b, age)
+	m, right, found, err := l.olderBy(middle, b, age)
 	if err != nil || found {
 		return m, right, found, err
 	}
-	m, left, found, err := l.before(a, middle, age-right)
+	m, left, found, err := l.olderBy(a, middle, age-right)
 	return m, left + right, found, err
 }
 
 // bisect returns the last row from a up to b that was stamped before a time, as a was.
 func (l *timeline) bisect(a, b mark, before time.Time) (mark, error) {
 	for {
-		middle, found, err := l.between(a, b)
+		middle, found, err := l.rowBetween(a, b)
 		if err != nil || !found {
 			return a, err
 		}
@@ -125,8 +125,8 @@ func (l *timeline) inRow(a, b mark, age time.Duration) (m mark, passed time.Dura
 	return m, passed, false, nil
 }
 
-// between returns a row that begins between two entries, near the middle; found: there is one.
-func (l *timeline) between(a, b mark) (m mark, found bool, err error) {
+// rowBetween returns a row that begins between two entries, near the middle; found: there is one.
+func (l *timeline) rowBetween(a, b mark) (m mark, found bool, err error) {
 	m, found, err = l.find(`seq >= ?1 ORDER BY seq`, a.seq+(b.seq-a.seq+1)/2)
 	if err == nil && (!found || m.seq >= b.seq) {
 		m, found, err = l.find(`seq < ?1 ORDER BY seq DESC`, b.seq)
@@ -199,9 +199,9 @@ func (w *ClockWatch) look(head myvault.Head, wall time.Time, elapsed time.Durati
 	return e, jumped || idle
 }
 
-// age removes what is older than the limit, and records what the clock did. Neither is done behind
+// pruneByAge removes what is older than the limit, and records what the clock did. Neither is done behind
 // a failure: the next look tries again.
-func (t *Trail) age(ctx context.Context, w *ClockWatch, wall time.Time, elapsed time.Duration) {
+func (t *Trail) pruneByAge(ctx context.Context, w *ClockWatch, wall time.Time, elapsed time.Duration) {
 	head, err := ledger.ReadChainHead(ctx, t.File.Readers.Snapshot, ReadHead)
 	if err != nil || head.Seq == 0 {
 		return
@@ -219,5 +219,5 @@ func (t *Trail) age(ctx context.Context, w *ClockWatch, wall time.Time, elapsed 
 		return
 	}
 	p := &Pruning{Trail: t, Limit: Limit{UpTo: upTo}}
-	_ = p.slowly(ctx)
+	_ = p.withPauses(ctx)
 }

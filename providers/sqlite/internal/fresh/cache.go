@@ -30,20 +30,20 @@ type Row struct {
 	sealed      []byte         // nil where the address is not live
 	sealer      *crypto.Sealer // opens sealed; the epoch's key may leave the file meanwhile
 	Hash        uint64
-	used        atomic.Bool // since the hand passed by
+	recent      atomic.Bool // since the hand passed by
 }
 
 func (r *Row) size() int64 {
 	return rowSize + int64(len(r.Project)+len(r.Path)+len(r.By)+cap(r.sealed))
 }
 
-// Complete reports whether the row can answer reads of the current version.
-func (r *Row) Complete() bool { return r.State != myvault.Live || r.sealed != nil }
+// CanAnswer reports whether the row can answer reads of the current version.
+func (r *Row) CanAnswer() bool { return r.State != myvault.Live || r.sealed != nil }
 
 // Secret answers a read of a version, or of the current one for 0. known is false where
 // the row cannot tell: an earlier version, or a record that does not open.
 func (r *Row) Secret(wanted myvault.Version) (secret myvault.Secret, known bool, err error) {
-	if err := r.Hides(wanted); err != nil {
+	if err := r.CheckReadable(wanted); err != nil {
 		return secret, true, err
 	}
 	switch {
@@ -107,8 +107,8 @@ func (c *Cache) Get(addr myvault.Address) *Row {
 			continue
 		}
 		if r := set[i].Row.Load(); r != nil && r.Address == addr {
-			if !r.used.Load() { // writing it each time would slow other processors down
-				r.used.Store(true)
+			if !r.recent.Load() { // writing it each time would slow other processors down
+				r.recent.Store(true)
 			}
 			return r
 		}
@@ -128,23 +128,23 @@ func (c *Cache) Put(r *Row, generation uint64) {
 	if generation != c.generation {
 		return
 	}
-	s := c.place(r)
-	c.drop(s)
+	s := c.findSlot(r)
+	c.evict(s)
 	s.Row.Store(r)
 	s.tag.Store(r.Hash)
 	c.Bytes += r.size()
 	for c.Bytes > c.limit {
 		s := &c.Slots[c.hand]
 		c.hand = (c.hand + 1) % len(c.Slots)
-		if old := s.Row.Load(); old != nil && !old.used.Swap(false) {
-			c.drop(s)
+		if old := s.Row.Load(); old != nil && !old.recent.Swap(false) {
+			c.evict(s)
 		}
 	}
 }
 
-// place gives the slot for a row: that of the same address, an empty one, or one whose row
+// findSlot gives the slot for a row: that of the same address, an empty one, or one whose row
 // was not used.
-func (c *Cache) place(r *Row) *slot {
+func (c *Cache) findSlot(r *Row) *slot {
 	set := c.set(r.Hash)
 	var empty, idle *slot
 	for i := range set {
@@ -153,7 +153,7 @@ func (c *Cache) place(r *Row) *slot {
 			empty = &set[i]
 		case old.Address == r.Address:
 			return &set[i]
-		case !old.used.Swap(false):
+		case !old.recent.Swap(false):
 			idle = &set[i]
 		}
 	}
@@ -166,7 +166,7 @@ func (c *Cache) place(r *Row) *slot {
 	return &set[c.hand%ways]
 }
 
-func (c *Cache) drop(s *slot) {
+func (c *Cache) evict(s *slot) {
 	if old := s.Row.Load(); old != nil {
 		s.tag.Store(0)
 		s.Row.Store(nil)
@@ -182,7 +182,7 @@ func (c *Cache) remove(addresses []myvault.Address) (generation uint64) {
 		set := c.set(maphash.Comparable(c.seed, addr))
 		for i := range set {
 			if old := set[i].Row.Load(); old != nil && old.Address == addr {
-				c.drop(&set[i])
+				c.evict(&set[i])
 			}
 		}
 	}
@@ -196,7 +196,7 @@ func (c *Cache) clear() (generation uint64) {
 	defer c.Mu.Unlock()
 	if c.Bytes > 0 { // most of the table's memory is not there until it is touched
 		for i := range c.Slots {
-			c.drop(&c.Slots[i])
+			c.evict(&c.Slots[i])
 		}
 	}
 	c.generation++

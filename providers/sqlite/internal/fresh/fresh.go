@@ -31,18 +31,18 @@ type token [HeaderWords]uint64
 // the sealer beside it. A new wrapping of the keys changes no key that is in use. Pruning takes
 // the records of earlier versions and entries of the other file, which are not cached.
 type Freshness struct {
-	cache  *Cache
-	Index  atomic.Pointer[WALIndex] // nil: not to be used
-	asked  *dataVersion             // where there is no index
-	Read   func(context.Context, func(*db.Conn) error) error
-	file   *wal.File
-	newest func() uint64 // the newest change that was seen
+	cache    *Cache
+	Index    atomic.Pointer[WALIndex] // nil: not to be used
+	versions *dataVersion             // where there is no index
+	Read     func(context.Context, func(*db.Conn) error) error
+	file     *wal.File
+	newest   func() uint64 // the newest change that was seen
 
-	turn      chan struct{} // one place, for who refreshes
-	published atomic.Pointer[View]
-	before    token // of the writer: the header as a transaction begins
-	held      bool  // before is one
-	rows      int64 // that the writer's connection had changed until then
+	refreshing  chan struct{} // one place, for who refreshes
+	published   atomic.Pointer[View]
+	before      token // of the writer: the header as a transaction begins
+	beforeValid bool  // before is one
+	rows        int64 // that the writer's connection had changed until then
 }
 
 // View is a state of the file for which the rows in the cache are valid.
@@ -57,12 +57,12 @@ func NewFreshness(c *Cache, file *wal.File, newest func() uint64, index bool) *F
 	if c == nil {
 		return nil
 	}
-	fresh := &Freshness{cache: c, Read: file.Readers.Read, file: file, newest: newest, turn: make(chan struct{}, 1)}
+	fresh := &Freshness{cache: c, Read: file.Readers.Read, file: file, newest: newest, refreshing: make(chan struct{}, 1)}
 	if index {
 		fresh.Index.Store(OpenWALIndex(file.Path + "-shm"))
 	}
-	fresh.asked = &dataVersion{turn: make(chan struct{}, 1), open: func(ctx context.Context) (*db.Conn, error) {
-		if err := file.CheckPlace(); err != nil {
+	fresh.versions = &dataVersion{turn: make(chan struct{}, 1), open: func(ctx context.Context) (*db.Conn, error) {
+		if err := file.CheckFiles(); err != nil {
 			return nil, err
 		}
 		return file.Readers.Open(ctx)
@@ -70,10 +70,10 @@ func NewFreshness(c *Cache, file *wal.File, newest func() uint64, index bool) *F
 	return fresh
 }
 
-// Now gives the view that holds at this moment, and refreshes the cache where the one
+// Current gives the view that holds at this moment, and refreshes the cache where the one
 // published does not. Nil where that cannot be told: then the cache is not to be used. The
 // error is that of ctx or of the engine.
-func (f *Freshness) Now(ctx context.Context) (*View, error) {
+func (f *Freshness) Current(ctx context.Context) (*View, error) {
 	if f == nil {
 		return nil, nil
 	}
@@ -82,7 +82,7 @@ func (f *Freshness) Now(ctx context.Context) (*View, error) {
 		if v != nil && index.is(&v.token) {
 			return v, nil
 		}
-	} else if t, ok := f.asked.read(ctx); !ok || v != nil && v.token == t {
+	} else if t, ok := f.versions.read(ctx); !ok || v != nil && v.token == t {
 		if !ok {
 			v = nil
 		}
@@ -95,13 +95,13 @@ func (f *Freshness) token(ctx context.Context) (token, bool) {
 	if index := f.Index.Load(); index != nil {
 		return index.Read()
 	}
-	return f.asked.read(ctx)
+	return f.versions.read(ctx)
 }
 
 func (f *Freshness) refresh(ctx context.Context) (*View, error) {
 	select {
-	case f.turn <- struct{}{}:
-		defer func() { <-f.turn }()
+	case f.refreshing <- struct{}{}:
+		defer func() { <-f.refreshing }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -148,15 +148,15 @@ func (f *Freshness) changes(ctx context.Context, v, next *View) (changed []myvau
 	return changed, known, err
 }
 
-// Begun is told that a transaction of the writer has begun: nobody else commits until it ends. rows
+// TransactionBegan is told that a transaction of the writer has begun: nobody else commits until it ends. rows
 // are those that its connection has changed so far.
-func (f *Freshness) Begun(rows int64) {
+func (f *Freshness) TransactionBegan(rows int64) {
 	if f == nil {
 		return
 	}
-	f.held, f.rows = false, rows
+	f.beforeValid, f.rows = false, rows
 	if index := f.Index.Load(); index != nil {
-		f.before, f.held = index.Read()
+		f.before, f.beforeValid = index.Read()
 	}
 }
 
@@ -164,7 +164,7 @@ func (f *Freshness) Begun(rows int64) {
 // in which that does not show is not used any more. A transaction that has changed nothing, as one
 // for its lock alone, does not show.
 func (f *Freshness) Committed(rows int64) {
-	if f == nil || !f.held || rows == f.rows {
+	if f == nil || !f.beforeValid || rows == f.rows {
 		return
 	}
 	if index := f.Index.Load(); index != nil && index.is(&f.before) {
@@ -177,5 +177,5 @@ func (f *Freshness) Close() error {
 	if f == nil {
 		return nil
 	}
-	return f.asked.close()
+	return f.versions.close()
 }

@@ -38,7 +38,7 @@ type ChainEnd struct {
 	Seen   uint64 // the newest access entry that the last row knows of
 }
 
-// Read reads the tip as it is in the file now.
+// Read reads the end of the log as it is in the file now.
 func (t *ChainEnd) Read(c *db.Conn) error {
 	*t = ChainEnd{MAC: crypto.Genesis()}
 	err := c.Each(`SELECT seq, mac, coalesce(seen, 0) FROM log ORDER BY seq DESC LIMIT 1`, func(row *sqlite3.Stmt) error {
@@ -56,12 +56,12 @@ func (t *ChainEnd) Read(c *db.Conn) error {
 
 func ChangesHead(c *db.Conn) (myvault.Head, error) {
 	h := myvault.Head{Chain: myvault.ChainChanges, MAC: crypto.Genesis()}
-	err := c.Each(`SELECT seq, coalesce(entry_at, at), mac FROM log ORDER BY seq DESC LIMIT 1`, newest(&h))
+	err := c.Each(`SELECT seq, coalesce(entry_at, at), mac FROM log ORDER BY seq DESC LIMIT 1`, scanChainHead(&h))
 	return h, err
 }
 
-// newest reads sequence, time and MAC of the newest link.
-func newest(h *myvault.Head) func(row *sqlite3.Stmt) error {
+// scanChainHead reads sequence, time and MAC of the newest link.
+func scanChainHead(h *myvault.Head) func(row *sqlite3.Stmt) error {
 	return func(row *sqlite3.Stmt) error {
 		h.Seq, h.At, h.MAC = uint64(row.ColumnInt64(0)), db.TimeAt(row, 1), row.ColumnBlob(2, nil)
 		return nil
@@ -109,7 +109,7 @@ func LastChange(c *db.Conn) (seq uint64, err error) {
 // Claim is the entry of a chain that knows the newest one of the other chain.
 type Claim struct{ Seq, Seen uint64 }
 
-func (k *Claim) Note(e *myvault.Entry) {
+func (k *Claim) Observe(e *myvault.Entry) {
 	if e.Seen > k.Seen {
 		*k = Claim{e.Seq, e.Seen}
 	}

@@ -44,7 +44,7 @@ func Merge(ctx context.Context, r myvault.TrailFilter, sources ...Source) iter.S
 		chains := make([]Source, len(sources))
 		copy(chains, sources)
 		for i := range chains {
-			chains[i].before = beginning(r.Before, chains[i].Chain)
+			chains[i].before = startBefore(r.Before, chains[i].Chain)
 		}
 		for {
 			var newest *Source
@@ -66,20 +66,20 @@ func Merge(ctx context.Context, r myvault.TrailFilter, sources ...Source) iter.S
 	}
 }
 
-// beginning gives the sequence below which the range begins in a chain.
-func beginning(p myvault.Cursor, chain string) uint64 {
+// startBefore gives the sequence below which the range begins in a chain.
+func startBefore(p myvault.Cursor, chain string) uint64 {
 	if before, bounded := p[chain]; bounded {
 		return min(before, math.MaxInt64)
 	}
 	return math.MaxInt64
 }
 
-// selects narrows what a page reads; TrailRange.Contains decides.
-const selects = ` WHERE l.seq < ?1 AND (?2 = '' OR l.project = ?2) AND (?3 IS NULL OR %[1]s >= ?3)
+// pageFilter narrows what a page reads; TrailRange.Contains decides.
+const pageFilter = ` WHERE l.seq < ?1 AND (?2 = '' OR l.project = ?2) AND (?3 IS NULL OR %[1]s >= ?3)
 	AND (?4 IS NULL OR %[1]s < ?4) ORDER BY l.seq DESC LIMIT ?5`
 
-// selection gives the arguments of selects.
-func selection(before uint64, r myvault.TrailFilter) []any {
+// pageArgs gives the arguments of selects.
+func pageArgs(before uint64, r myvault.TrailFilter) []any {
 	return []any{before, r.Prefix.Project, db.Optional(r.Since), db.Optional(r.Until), PageRows}
 }
 
@@ -103,7 +103,7 @@ func pages(read ReadFunc, query string, scan func(*sqlite3.Stmt) (myvault.Entry,
 					entries = append(entries, e)
 				}
 				return nil
-			}, selection(before, r)...)
+			}, pageArgs(before, r)...)
 		})
 		if rows < PageRows {
 			next = 0
@@ -112,7 +112,7 @@ func pages(read ReadFunc, query string, scan func(*sqlite3.Stmt) (myvault.Entry,
 	}
 }
 
-var changesPage = `SELECT ` + LogColumns + ` FROM log l` + fmt.Sprintf(selects, `coalesce(l.entry_at, l.at)`)
+var changesPage = `SELECT ` + LogColumns + ` FROM log l` + fmt.Sprintf(pageFilter, `coalesce(l.entry_at, l.at)`)
 
 // ChangesSource reads the chain of changes.
 func ChangesSource(k *keyring.Ring, read ReadFunc) Source {

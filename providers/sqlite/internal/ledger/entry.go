@@ -55,7 +55,7 @@ func Normalize(e myvault.Entry, chain string) myvault.Entry {
 
 // Sanitize cuts s at a rune's boundary and replaces what cannot be shown.
 func Sanitize(s string, limit int) string {
-	if plain(s) {
+	if isPrintable(s) {
 		return s[:min(len(s), limit)]
 	}
 	s = strings.ToValidUTF8(s, "\uFFFD")
@@ -74,8 +74,8 @@ func Sanitize(s string, limit int) string {
 	}, s)
 }
 
-// plain reports whether s has only printable ASCII, as nearly all fields have.
-func plain(s string) bool {
+// isPrintable reports whether s has only printable ASCII, as nearly all fields have.
+func isPrintable(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
 			return false

@@ -21,8 +21,8 @@ type Head struct {
 	ValueSeq uint64
 }
 
-// Hides returns the reason why a version cannot be read, as far as the head alone shows.
-func (h *Head) Hides(wanted myvault.Version) error {
+// CheckReadable returns the reason why a version cannot be read, as far as the head alone shows.
+func (h *Head) CheckReadable(wanted myvault.Version) error {
 	switch {
 	case wanted > h.Version, h.State != myvault.Live && (h.State != myvault.Destroyed || wanted == 0):
 		return myvault.ErrNotFound
