@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
@@ -27,6 +28,22 @@ import (
 // ErrNewer, ErrMissing, [myvault.ErrWrongKey] or [myvault.ErrTampered]. ErrUnavailable where the files
 // cannot be opened now. The text names dir.
 func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, error) {
+	return open(ctx, dir, keys, options{Config: c})
+}
+
+// options are a Config and what tests replace. Zero fields are the real thing.
+type options struct {
+	Config
+	vfs        string
+	network    directory.NetworkDetector
+	epochLimit uint64
+	sync       func(path string) error // of the trail
+	disk       directory.Disk
+	noIndex    bool          // PRAGMA data_version is asked, not the WAL-index
+	firstPrune time.Duration // how long after the opening entries are first pruned in the background
+}
+
+func open(ctx context.Context, dir string, keys KeySource, c options) (*Store, error) {
 	if c.MaxProjects <= 0 {
 		c.MaxProjects = myvault.MaxProjects
 	}
@@ -81,7 +98,7 @@ func checkDirectory(ctx context.Context, dir string, key crypto.Key, sys directo
 	return dir, directory.Sweep(dir, directory.IsTemporary)
 }
 
-func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
+func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c options) error {
 	f, err := wal.Open(ctx, schema.VaultFile, dir, key, wal.Options{VFS: c.vfs, Keys: keyring.Source(keys), Synchronous: db.SyncFull, Disk: c.disk})
 	if err != nil {
 		return err
@@ -100,7 +117,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 }
 
 // openTrail reads where the store stands, and opens its trail.
-func (s *Store) openTrail(ctx context.Context, dir string, key crypto.Key, c Config) error {
+func (s *Store) openTrail(ctx context.Context, dir string, key crypto.Key, c options) error {
 	err := fault.Guard(func() (err error) {
 		if s.incarnation, err = s.file.Keys.Incarnation(s.file.Anchor); err != nil {
 			return err
@@ -117,7 +134,9 @@ func (s *Store) openTrail(ctx context.Context, dir string, key crypto.Key, c Con
 	ready := s.file.Readers.OpenFirst(ctx)
 	o := s.file.Options
 	o.Synchronous, o.Sync = db.SyncNormal, c.sync
-	s.trail, err = access.Open(ctx, dir, key, o, c.Trail.limits())
+	limits := c.Trail.limits()
+	limits.First = c.firstPrune
+	s.trail, err = access.Open(ctx, dir, key, o, limits)
 	<-ready
 	if err != nil {
 		return errors.Join(err, s.file.Readers.Close())

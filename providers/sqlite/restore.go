@@ -29,13 +29,13 @@ import (
 // [myvault.ErrTampered] for one that was altered, cut or went on. [myvault.ErrUnavailable] where the disk
 // refuses.
 func VerifyBackup(ctx context.Context, path string, keys KeySource, earlier ...myvault.Head) (report Report, err error) {
-	if report, err = verifyBackup(ctx, path, os.TempDir(), keys, Config{}, earlier); err != nil {
+	if report, err = verifyBackup(ctx, path, os.TempDir(), keys, options{}, earlier); err != nil {
 		return report, fmt.Errorf("verify backup: %w", fault.FromAny(ctx, err))
 	}
 	return report, nil
 }
 
-func verifyBackup(ctx context.Context, path, above string, keys KeySource, c Config, earlier []myvault.Head) (report Report, err error) {
+func verifyBackup(ctx context.Context, path, above string, keys KeySource, c options, earlier []myvault.Head) (report Report, err error) {
 	if err := directory.Sweep(above, directory.TempNames(verifyPrefix)); err != nil {
 		return report, err
 	}
@@ -66,13 +66,13 @@ func verifyBackup(ctx context.Context, path, above string, keys KeySource, c Con
 // Errors are those of [VerifyBackup]; after any of them there is no store in dir, but for
 // [myvault.ErrUnknownOutcome]: the disk refused to take its name back, and it may be gone after a power cut.
 func Restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier ...myvault.Head) (report Report, err error) {
-	if report, err = restore(ctx, path, dir, keys, c, earlier); err != nil {
+	if report, err = restore(ctx, path, dir, keys, options{Config: c}, earlier); err != nil {
 		return report, fmt.Errorf("restore: %w", fault.FromAny(ctx, err))
 	}
 	return report, nil
 }
 
-func restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier []myvault.Head) (report Report, err error) {
+func restore(ctx context.Context, path, dir string, keys KeySource, c options, earlier []myvault.Head) (report Report, err error) {
 	if dir, err = emptyDirectory(dir, directory.System{Network: c.network, Disk: c.disk}); err != nil {
 		return report, err
 	}
@@ -166,9 +166,9 @@ func unpack(ctx context.Context, path, dir string, keys KeySource, d directory.D
 }
 
 // verifyUnpacked opens the store that was unpacked into dir, proves it, and has f change it.
-func verifyUnpacked(ctx context.Context, dir string, key crypto.Key, c Config, earlier []myvault.Head, f func(*Store) error) (report Report, err error) {
+func verifyUnpacked(ctx context.Context, dir string, key crypto.Key, c options, earlier []myvault.Head, f func(*Store) error) (report Report, err error) {
 	c.Trail, c.HeadsFile = keepAll, ""
-	s, err := Open(ctx, dir, StaticKey(key), c)
+	s, err := open(ctx, dir, StaticKey(key), c)
 	if err != nil {
 		return report, err
 	}

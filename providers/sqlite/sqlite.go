@@ -21,7 +21,6 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
@@ -44,14 +43,6 @@ type Config struct {
 	// RenewTrail makes a new, empty access.db where the one that the store had is gone. Without it
 	// that is ErrMissing: its entries would be missing without a trace.
 	RenewTrail bool
-
-	// For tests, in place of the real ones.
-	vfs        string
-	network    directory.NetworkDetector
-	epochLimit uint64
-	sync       func(path string) error
-	disk       directory.Disk
-	noIndex    bool
 }
 
 // epochLimit is how many rows the log may grow under one data key, and so the most records
