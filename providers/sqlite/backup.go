@@ -52,7 +52,7 @@ func (s *Store) Backup(ctx context.Context, path string, progress func(done, tot
 	}
 	heads, err := s.backup(ctx, path, progress)
 	if err != nil {
-		return nil, fmt.Errorf("backup: %w", fault.Operational(ctx, err))
+		return nil, fmt.Errorf("backup: %w", fault.FromAny(ctx, err))
 	}
 	if err := errors.Join(s.writeHeadsFile(), s.trail.RecordDone(ctx, "backup", nil)); err != nil {
 		return heads, fmt.Errorf("the backup is made and stands at its path, but its heads or its entry could not be written: %w", err)
@@ -69,7 +69,7 @@ func (s *Store) backup(ctx context.Context, path string, progress func(done, tot
 		return nil, err
 	}
 	defer shot.close()
-	key, header, err := archive.New(shot.master, s.file.Keys.Vault)
+	key, header, err := archive.NewHeader(shot.master, s.file.Keys.Vault)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (shot *snapshot) begin(s *Store) (err error) {
 		}
 		shot.size += pages * size
 	}
-	shot.master, err = s.file.Keys.Current(shot.conns[0])
+	shot.master, err = s.file.Keys.CurrentMaster(shot.conns[0])
 	return err
 }
 

@@ -60,7 +60,7 @@ func (s *Store) restore() {
 // commit is called once the rows up to the end are committed.
 func (s *Store) commit() {
 	s.committed = ledger.Link{Seq: s.end.Seq, MAC: s.end.MAC}
-	s.file.Keys.Remember(s.end.Sealer)
+	s.file.Keys.CacheSealer(s.end.Sealer)
 	s.observe(s.end.Seq)
 }
 

@@ -41,7 +41,7 @@ func (c options) Open(ctx context.Context, dir string, keys KeySource) (*Store, 
 // Restore restores a backup with options.
 func (c options) Restore(ctx context.Context, path, dir string, keys KeySource, earlier ...myvault.Head) (Report, error) {
 	report, err := restore(ctx, path, dir, keys, c, earlier)
-	return report, fault.Operational(ctx, err)
+	return report, fault.FromAny(ctx, err)
 }
 
 // WithVFS has the engine use another file system.
@@ -83,7 +83,7 @@ func (c options) WithFailing(f func(operation, path string, size int) (done int,
 // VerifyBackupIn is VerifyBackup with its files in a directory that is given.
 func VerifyBackupIn(ctx context.Context, path, above string, keys KeySource, c options) (Report, error) {
 	report, err := verifyBackup(ctx, path, above, keys, c, nil)
-	return report, fault.Operational(ctx, err)
+	return report, fault.FromAny(ctx, err)
 }
 
 // Checked is what becomes of a finding of the engine's own check.
@@ -268,7 +268,7 @@ func AskedTwice() (stop func()) {
 }
 
 // KeepYoung is what keeps others from taking a directory that is being made for left behind.
-var KeepYoung = directory.Touch
+var KeepYoung = directory.TouchEvery
 
 // KnownHeads gives how many heads the writer, which must be idle, knows, and their bytes.
 func (s *Store) KnownHeads() (heads, bytes int) { return len(s.known.heads), s.known.bytes }
@@ -315,7 +315,7 @@ func (s *Store) AwaitLocked() {
 }
 
 // ClaimFile keeps a sweep from an unfinished file.
-var ClaimFile = directory.Claim
+var ClaimFile = directory.LockTemp
 
 // ChangeKeyFailing is ChangeKey with a disk on which what is done beside the engine may fail.
 func ChangeKeyFailing(ctx context.Context, dir, keyFile string, fails func(operation, path string, size int) (done int, err error)) (KeyChange, error) {

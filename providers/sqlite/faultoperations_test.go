@@ -225,7 +225,7 @@ func TestANameThatIsNotSyncedIsTakenBack(t *testing.T) {
 	broken.Store(true)
 	heads, err := s.Backup(t.Context(), filepath.Join(out, "backup"), nil)
 	is.True(errors.Is(err, myvault.ErrUnavailable))
-	is.True(strings.Contains(err.Error(), "the disk failed; look after it"))
+	is.True(strings.Contains(err.Error(), "the disk failed; check it"))
 	is.Equal(heads, nil)
 	_, err = config.Restore(t.Context(), backup, filepath.Join(out, "restored"), sqlite.StaticKey(key))
 	is.True(errors.Is(err, myvault.ErrUnavailable))

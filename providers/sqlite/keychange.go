@@ -63,7 +63,7 @@ func (k KeyChange) String() string {
 func ChangeKey(ctx context.Context, dir, keyFile string) (KeyChange, error) {
 	done, err := changeKey(ctx, dir, keyFile, directory.Disk{})
 	if err != nil {
-		return done, fmt.Errorf("change of the master key: %w", fault.Operational(ctx, err))
+		return done, fmt.Errorf("change of the master key: %w", fault.FromAny(ctx, err))
 	}
 	return done, nil
 }
@@ -259,7 +259,7 @@ func keptName(keyFile string, n int) string { return fmt.Sprintf("%s.%d", keyFil
 func keptKeys(keyFile string) iter.Seq[keptKey] {
 	return func(yield func(keptKey) bool) {
 		entries, _ := os.ReadDir(filepath.Dir(keyFile)) // without it, as if none were there
-		kept := directory.Numbered(filepath.Base(keyFile) + ".")
+		kept := directory.TempNames(filepath.Base(keyFile) + ".")
 		for _, entry := range entries {
 			if !kept(entry.Name()) {
 				continue

@@ -106,13 +106,13 @@ var mutants = []mutant{
 	},
 	{
 		name:  "a name that could not be synced stays",
-		edits: []slip{{"internal/directory/publish.go", "	if left := back(from, to); left != nil {", "	if left := error(nil); left != nil {"}},
+		edits: []slip{{"internal/directory/publish.go", "	if undone := undo(from, to); undone != nil {", "	if undone := error(nil); undone != nil {"}},
 		run:   "TestANameThatIsNotSyncedIsTakenBack$",
 		says:  "FAIL",
 	},
 	{
 		name:  "the names of directories that are made are not synced",
-		edits: []slip{{"internal/directory/directory.go", "		if err := s.Disk.SyncDir(filepath.Dir(made)); err != nil {", "		if err := error(nil); err != nil {"}},
+		edits: []slip{{"internal/directory/directory.go", "		if err := s.Disk.SyncDir(filepath.Dir(created)); err != nil {", "		if err := error(nil); err != nil {"}},
 		run:   "TestPowerCuts$/^create$",
 		says:  "the store is another than the one that was opened",
 	},

@@ -55,14 +55,14 @@ func open(ctx context.Context, dir string, keys KeySource, c options) (*Store, e
 		c.epochLimit = epochLimit
 	}
 	vault := schema.VaultFile
-	vault.Alone = c.RenewTrail
+	vault.AccessOptional = c.RenewTrail
 	key, absolute, err := admit(ctx, dir, keys, directory.System{Network: c.network, Disk: c.disk}, vault, schema.AccessFile)
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
 	s := &Store{registered: map[string]bool{}, maxProjects: c.MaxProjects, headsFile: c.HeadsFile, epochLimit: c.epochLimit, cache: fresh.NewCache(c.CacheBytes)}
 	if err := s.start(ctx, absolute, key, keys, c); err != nil {
-		return nil, notOpened("store", dir, fault.Unavailable(err))
+		return nil, notOpened("store", dir, fault.FromOS(err))
 	}
 	return s, nil
 }
@@ -78,7 +78,7 @@ func admit(ctx context.Context, dir string, keys KeySource, sys directory.System
 		return key, "", err
 	}
 	dir, err = checkDirectory(ctx, dir, key, sys.WithDefaults(), kinds)
-	return key, dir, fault.Unavailable(err)
+	return key, dir, fault.FromOS(err)
 }
 
 // checkDirectory returns the absolute path of dir, or the reason not to open it.
@@ -96,7 +96,7 @@ func checkDirectory(ctx context.Context, dir string, key crypto.Key, sys directo
 	// Leftovers of a restore or of VerifyBackup are in other directories. They do not prevent
 	// opening.
 	_ = directory.Sweep(filepath.Dir(dir), anyRestore)
-	_ = directory.Sweep(os.TempDir(), directory.Numbered(verifyPrefix))
+	_ = directory.Sweep(os.TempDir(), directory.TempNames(verifyPrefix))
 	return dir, directory.Sweep(dir, directory.IsTemporary)
 }
 
@@ -125,7 +125,7 @@ func (s *Store) openTrail(ctx context.Context, dir string, key crypto.Key, c opt
 		if s.incarnation, err = s.file.Keys.Incarnation(s.file.Anchor); err != nil {
 			return err
 		}
-		if err := s.file.Keys.Load(s.file.Anchor); err != nil {
+		if err := s.file.Keys.LoadSealers(s.file.Anchor); err != nil {
 			return err
 		}
 		return s.end.Read(s.file.Anchor)

@@ -102,9 +102,9 @@ func (v *verification) provePair(c *db.Conn) error {
 // since which it is remembered may follow the id.
 func pairRow(k *keyring.Ring, id []byte) []byte {
 	var b cryptobyte.Builder
-	encode.Short(&b, []byte(keyring.MetaAccess))
-	encode.Short(&b, k.Vault)
-	encode.Short(&b, id)
+	encode.Str8(&b, []byte(keyring.MetaAccess))
+	encode.Str8(&b, k.Vault)
+	encode.Str8(&b, id)
 	return b.BytesOrPanic()
 }
 

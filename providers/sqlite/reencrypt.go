@@ -166,7 +166,7 @@ func (s *Store) reseal(c *db.Conn, r *ledger.LogRow, sealed []byte) error {
 		return err
 	}
 	at := keyring.Place(e.Address, e.Version)
-	value, err := s.file.Keys.Open(c, at, e.Seq, sealed)
+	value, err := s.file.Keys.OpenRecord(c, at, e.Seq, sealed)
 	if err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (s *Store) reseal(c *db.Conn, r *ledger.LogRow, sealed []byte) error {
 func (s *Store) deleteKeys(ctx context.Context, before uint32) (deleted uint64, err error) {
 	err = s.file.Writer.Do(ctx, &wal.Request{Scrub: true, Apply: func(c *db.Conn) error {
 		deleted = 0
-		epochs, err := keyring.WrappedEpochs(c)
+		epochs, err := keyring.EpochsWithKey(c)
 		for _, epoch := range epochs {
 			if err == nil && epoch < before {
 				err = c.Run(`UPDATE epoch SET wrapped = x'' WHERE epoch = ?1`, epoch)

@@ -119,7 +119,7 @@ func (r *rekeying) currentMasters(ctx context.Context, c *db.Conn) (*masters, er
 	}
 	given, err := r.mastersOf(key)
 	if err == nil && !given.vault.Matches(check) {
-		err = r.file.Keys.WrongKey()
+		err = r.file.Keys.ErrKeyChanged()
 	}
 	return given, err
 }
@@ -130,7 +130,7 @@ func (r *rekeying) finishEarlier(ctx context.Context, from *masters) error {
 		if err := r.trail.File.BeforeWrite(); err != nil {
 			return err
 		}
-		found, err := keyring.SlotOf(r.access, from.access)
+		found, err := keyring.FindSlot(r.access, from.access)
 		switch {
 		case err != nil:
 			return err
@@ -139,7 +139,7 @@ func (r *rekeying) finishEarlier(ctx context.Context, from *masters) error {
 		case found == &keyring.Slots[0]:
 			return nil
 		}
-		return keyring.Promote(r.access)
+		return keyring.PromoteNext(r.access)
 	})
 }
 

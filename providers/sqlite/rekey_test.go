@@ -196,7 +196,7 @@ func TestRekeyOfAnotherProcess(t *testing.T) {
 	for range 2 {
 		_, err = other.Get(t.Context(), addr("p/b"), 0)
 		is.True(errors.Is(err, myvault.ErrWrongKey))
-		is.True(strings.Contains(err.Error(), "have the key source give the new one"))
+		is.True(strings.Contains(err.Error(), "make the key source return the new one"))
 		_, err = apply(other, put("p/b", "x"))
 		is.True(errors.Is(err, myvault.ErrWrongKey))
 	}

@@ -30,13 +30,13 @@ import (
 // [myvault.ErrUnavailable] for errors of the disk.
 func VerifyBackup(ctx context.Context, path string, keys KeySource, earlier ...myvault.Head) (report Report, err error) {
 	if report, err = verifyBackup(ctx, path, os.TempDir(), keys, options{}, earlier); err != nil {
-		return report, fmt.Errorf("verify backup: %w", fault.Operational(ctx, err))
+		return report, fmt.Errorf("verify backup: %w", fault.FromAny(ctx, err))
 	}
 	return report, nil
 }
 
 func verifyBackup(ctx context.Context, path, above string, keys KeySource, c options, earlier []myvault.Head) (report Report, err error) {
-	if err := directory.Sweep(above, directory.Numbered(verifyPrefix)); err != nil {
+	if err := directory.Sweep(above, directory.TempNames(verifyPrefix)); err != nil {
 		return report, err
 	}
 	dir, claimed, err := c.disk.MkdirTemp(above, verifyPrefix+"*")
@@ -68,7 +68,7 @@ func verifyBackup(ctx context.Context, path, above string, keys KeySource, c opt
 // is [myvault.ErrUnknownOutcome]: the name of dir may be gone after a power cut.
 func Restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier ...myvault.Head) (report Report, err error) {
 	if report, err = restore(ctx, path, dir, keys, options{Config: c}, earlier); err != nil {
-		return report, fmt.Errorf("restore: %w", fault.Operational(ctx, err))
+		return report, fmt.Errorf("restore: %w", fault.FromAny(ctx, err))
 	}
 	return report, nil
 }
@@ -87,7 +87,7 @@ func restore(ctx context.Context, path, dir string, keys KeySource, c options, e
 	}
 	defer claimed.Close()
 	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
-	defer directory.Touch(temporary, directory.StaleAfter/4)()
+	defer directory.TouchEvery(temporary, directory.StaleAfter/4)()
 	key, err := unpack(ctx, path, temporary, keys, c.disk)
 	if err != nil {
 		return report, err
@@ -112,7 +112,7 @@ const restorePrefix = directory.TemporaryPrefix + "restore-"
 // anyRestore reports whether name is that of a directory in which a store is being restored.
 func anyRestore(name string) bool {
 	i := strings.LastIndexByte(name, '-') + 1
-	return strings.HasPrefix(name, restorePrefix) && directory.Numbered(name[:i])(name)
+	return strings.HasPrefix(name, restorePrefix) && directory.TempNames(name[:i])(name)
 }
 
 // emptyDirectory returns the absolute path of dir if it is missing or empty, and on a file

@@ -67,7 +67,7 @@ func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (
 	}
 	t, err := access.Open(ctx, absolute, key, wal.Options{Keys: keyring.Source(keys), Synchronous: db.SyncNormal}, c.limits())
 	if err != nil {
-		return nil, notOpened("trail", dir, fault.Unavailable(err))
+		return nil, notOpened("trail", dir, fault.FromOS(err))
 	}
 	return &Trail{t}, nil
 }

@@ -166,7 +166,7 @@ func (v *verification) logRow(c *db.Conn, r *ledger.LogRow) error {
 		if err := ledger.CheckRecord(v.keys, c, r, r.Sealed); err != nil {
 			return err
 		}
-		value, err := v.keys.Open(c, keyring.Place(e.Address, e.Version), e.Seq, r.Sealed)
+		value, err := v.keys.OpenRecord(c, keyring.Place(e.Address, e.Version), e.Seq, r.Sealed)
 		if errors.Is(err, myvault.ErrTampered) {
 			return bad(e.Seq, "its record does not open")
 		}

@@ -65,7 +65,7 @@ func (t *Trail) Rekey(ctx context.Context, to *crypto.Master) error {
 			if err := t.File.BeforeWrite(); err != nil {
 				return err
 			}
-			from, err := t.File.Keys.Current(c)
+			from, err := t.File.Keys.CurrentMaster(c)
 			if err != nil {
 				return err
 			}

@@ -78,10 +78,10 @@ func prunedUpTo(c *db.Conn) (uint64, error) {
 // prunedRow gives what the stamp of a row of the table pruned covers.
 func prunedRow(k *keyring.Ring, seq uint64, mac []byte, at time.Time) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 128))
-	encode.Short(b, []byte("pruned"))
-	encode.Short(b, k.Vault)
+	encode.Str8(b, []byte("pruned"))
+	encode.Str8(b, k.Vault)
 	b.AddUint64(seq)
-	encode.Short(b, mac)
+	encode.Str8(b, mac)
 	encode.Time(b, at)
 	return encode.Bytes(b)
 }

@@ -75,7 +75,7 @@ func Connect(ctx context.Context, path string, s Settings) (*Conn, error) {
 		c = &Conn{Conn: db, files: files, Busy: s.Busy, stmts: map[string]*Statement{}}
 		outside := c.SetInterrupt(ctx)
 		if err = c.configure(s); err == nil {
-			err = directory.RestrictIndex(path)
+			err = directory.RestrictSharedMemory(path)
 		}
 		if err != nil {
 			return errors.Join(err, c.Close())

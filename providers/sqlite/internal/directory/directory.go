@@ -1,4 +1,6 @@
-// Package directory makes, checks and names files and directories of a store.
+// Package directory creates, checks, publishes and removes the files and directories of a store.
+// It knows modes, owners, links, file systems, temporary names and fsync. It opens no database
+// and does not know the contents of a file.
 package directory
 
 import (
@@ -16,16 +18,17 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// NetworkDetector gives the name of the file system of a directory if it is a network one.
+// NetworkDetector returns the name of the file system of a directory if it is a network file
+// system, and "" otherwise.
 type NetworkDetector func(dir string) (network string, err error)
 
-// System is what is asked of the operating system; tests answer in its place.
+// System is the operating system as the store uses it. Tests replace its fields.
 type System struct {
 	Network NetworkDetector
 	Disk    Disk
 }
 
-// WithDefaults asks the operating system what no test answers.
+// WithDefaults returns s with NetworkOf if Network is nil.
 func (s System) WithDefaults() System {
 	if s.Network == nil {
 		s.Network = NetworkOf
@@ -33,10 +36,11 @@ func (s System) WithDefaults() System {
 	return s
 }
 
-// Locate gives the absolute path of a directory, and refuses one on a network.
+// Locate returns the absolute path of a directory. If it is on a network file system, it returns
+// ErrNetworkFS.
 func (s System) Locate(dir string) (absolute string, err error) {
 	if dir == "" {
-		return "", fmt.Errorf("%w: no directory is given", myvault.ErrInvalid)
+		return "", fmt.Errorf("%w: the directory is empty", myvault.ErrInvalid)
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
 		return "", err
@@ -52,7 +56,7 @@ func (s System) Locate(dir string) (absolute string, err error) {
 	return dir, err
 }
 
-// Mkdir makes the directory where it is missing, for its owner alone.
+// Mkdir creates the directory and its parents, with mode 0700, and syncs their names to disk.
 func (s System) Mkdir(dir string) error {
 	parent, err := nearestExisting(dir)
 	if err != nil {
@@ -61,17 +65,18 @@ func (s System) Mkdir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	// The name of a directory that was made is on disk once the one above it is synced.
-	for made := dir; made != parent; made = filepath.Dir(made) {
-		if err := s.Disk.SyncDir(filepath.Dir(made)); err != nil {
+	// A new name is on disk once the directory that contains it is synced.
+	for created := dir; created != parent; created = filepath.Dir(created) {
+		if err := s.Disk.SyncDir(filepath.Dir(created)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Prepare makes the directory where it is missing, for its owner alone, and refuses one
-// where the store would not be safe. It gives the absolute path.
+// Prepare creates the directory if it is missing, and returns its absolute path. If the directory
+// is on a network file system or another user can change it, it returns ErrNetworkFS or
+// ErrExposed.
 func Prepare(dir string, sys System) (string, error) {
 	dir, err := sys.Locate(dir)
 	if err != nil {
@@ -88,7 +93,7 @@ func Prepare(dir string, sys System) (string, error) {
 		return "", err
 	}
 	if !info.IsDir() {
-		return "", fmt.Errorf("%w: the place of the store is no directory", myvault.ErrInvalid)
+		return "", fmt.Errorf("%w: the path of the store is not a directory", myvault.ErrInvalid)
 	}
 	return dir, WrapExposed(trusted.File(dir, info))
 }
@@ -101,31 +106,34 @@ func WrapExposed(err error) error {
 	return err
 }
 
-// nearestExisting gives the directory or the nearest one above it that is there.
+// nearestExisting returns dir, or its nearest parent that exists.
 func nearestExisting(dir string) (string, error) {
 	for {
 		_, err := os.Stat(dir)
-		above := filepath.Dir(dir)
-		if !fault.NotExist(err) || above == dir {
+		parent := filepath.Dir(dir)
+		if !fault.NotExist(err) || parent == dir {
 			return dir, err
 		}
-		dir = above
+		dir = parent
 	}
 }
 
-// TemporaryPrefix begins the names of files that are being made. They are published whole.
+// TemporaryPrefix begins the names of files and directories that are being written. They get
+// their final name once they are complete.
 const TemporaryPrefix = ".making-"
 
-// LockSuffix is that of the file by which processes write in turn, beside a database.
+// LockSuffix is the suffix of the lock file of a database, which package writelock uses.
 const LockSuffix = "-lock"
 
-// Companions are what the engine keeps beside a database file.
-var Companions = []string{"", "-wal", "-shm"}
+// DatabaseSuffixes are the suffixes of the files of a database: the file itself, its write-ahead
+// log and its shared memory.
+var DatabaseSuffixes = []string{"", "-wal", "-shm"}
 
-// CheckModes refuses a file that others than the user of the process can write. A symbolic link is
-// refused too, because its target would be written to. A file with a second hard link is refused.
-func CheckModes(path string) error {
-	for _, suffix := range append(slices.Clone(Companions), LockSuffix) {
+// CheckFiles checks the files of a database that exist. If another user can write one, it returns
+// ErrExposed. If one is a symbolic link, whose target would be written to, or has a second hard
+// link, it returns ErrForeign.
+func CheckFiles(path string) error {
+	for _, suffix := range append(slices.Clone(DatabaseSuffixes), LockSuffix) {
 		info, err := os.Lstat(path + suffix)
 		if fault.NotExist(err) {
 			continue
@@ -139,25 +147,25 @@ func CheckModes(path string) error {
 		if err := WrapExposed(trusted.File(path+suffix, info)); err != nil {
 			return err
 		}
-		if err := CheckLinks(path+suffix, info); err != nil {
+		if err := CheckHardLinks(path+suffix, info); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// NotRegular gives ErrForeign for what is a link, a directory or the like.
+// NotRegular returns ErrForeign for a symbolic link, a directory or another irregular file.
 func NotRegular(info fs.FileInfo) error {
 	if info.Mode().Type() == fs.ModeSymlink {
-		return fmt.Errorf("%w: %s is a symbolic link; put the file itself there, or a link in place of the whole directory",
+		return fmt.Errorf("%w: %s is a symbolic link; replace it with the file, or link the whole directory",
 			fault.ErrForeign, info.Name())
 	}
-	return fmt.Errorf("%w: %s is no regular file", fault.ErrForeign, info.Name())
+	return fmt.Errorf("%w: %s is not a regular file", fault.ErrForeign, info.Name())
 }
 
-// RestrictIndex takes from others what the umask gave them of the shared memory; the mode of
-// the other files is set when they are made.
-func RestrictIndex(path string) error {
+// RestrictSharedMemory sets the mode of the shared memory of a database to 0600. SQLite creates
+// it with a mode that depends on the umask. The other files get their mode when they are created.
+func RestrictSharedMemory(path string) error {
 	err := os.Chmod(path+"-shm", 0o600)
 	if fault.NotExist(err) {
 		return nil
@@ -165,85 +173,85 @@ func RestrictIndex(path string) error {
 	return err
 }
 
-// StaleAfter is the age from which an unfinished file counts as left behind, on systems without a
-// lock for it.
+// StaleAfter is the age at which a temporary file that cannot be locked counts as a leftover.
 const StaleAfter = time.Minute
 
-// IsTemporary reports whether something is being made under a name.
+// IsTemporary reports whether name begins with TemporaryPrefix.
 func IsTemporary(name string) bool { return strings.HasPrefix(name, TemporaryPrefix) }
 
-// Numbered gives whether a name is the prefix and a number, as [os.CreateTemp] makes them: that
-// of another file or directory may begin with the same prefix.
-func Numbered(prefix string) func(name string) bool {
+// TempNames returns a function that reports whether a name is prefix and a number, as
+// [os.CreateTemp] creates them. Other names may begin with the same prefix, so the prefix alone
+// does not suffice.
+func TempNames(prefix string) func(name string) bool {
 	return func(name string) bool {
 		number, found := strings.CutPrefix(name, prefix)
 		return found && number != "" && strings.Trim(number, "0123456789") == ""
 	}
 }
 
-// Touch has a directory that is being made look so, however long one file in it takes,
-// until stop.
-func Touch(dir string, every time.Duration) (stop func()) {
-	ending, ended := make(chan struct{}), make(chan struct{})
+// TouchEvery sets the modification time of a temporary directory at intervals, until stop is
+// called. So it does not look like a leftover while a large file in it is written.
+func TouchEvery(dir string, interval time.Duration) (stop func()) {
+	stopping, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(ended)
+		defer close(stopped)
 		for {
 			select {
-			case <-time.After(every):
-				_ = os.Chtimes(dir, time.Time{}, time.Now()) // it only keeps others away
-			case <-ending:
+			case <-time.After(interval):
+				_ = os.Chtimes(dir, time.Time{}, time.Now()) // a failure does not harm what is written
+			case <-stopping:
 				return
 			}
 		}
 	}()
-	return func() { close(ending); <-ended }
+	return func() { close(stopping); <-stopped }
 }
 
-// Sweep removes what a process left that was stopped while it made a file, or a directory,
-// under such a name.
-func Sweep(dir string, left func(name string) bool) error {
+// Sweep removes leftovers: files and directories whose name matches, and whose writer was stopped
+// before it finished.
+func Sweep(dir string, matches func(name string) bool) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		if !left(entry.Name()) {
+		if !matches(entry.Name()) {
 			continue
 		}
-		if err := removeStale(filepath.Join(dir, entry.Name())); err != nil && !fault.NotExist(err) {
+		if err := removeLeftover(filepath.Join(dir, entry.Name())); err != nil && !fault.NotExist(err) {
 			return err
 		}
 	}
 	return nil
 }
 
-// removeStale removes an unfinished file or directory, unless the process that makes it still runs
-// and so has claimed it. Files of other packages, whose names are a number alone, and files that
-// cannot be claimed are removed once they are old.
-func removeStale(path string) error {
+// removeLeftover removes a temporary file or directory, unless the process that writes it still
+// runs and has locked it. Files of other packages, whose names are TemporaryPrefix and a number,
+// are not locked. These, and all files on a system without locks, are removed after StaleAfter.
+func removeLeftover(path string) error {
 	info, err := os.Lstat(path)
-	if err != nil || trusted.File(path, info) != nil { // another user's, in a directory for all
+	if err != nil || trusted.File(path, info) != nil { // of another user, in a shared directory
 		return err
 	}
-	if !canClaim || Numbered(TemporaryPrefix)(filepath.Base(path)) {
+	if !canLockTemp || TempNames(TemporaryPrefix)(filepath.Base(path)) {
 		if time.Since(info.ModTime()) <= StaleAfter {
 			return nil
 		}
 		return os.RemoveAll(path)
 	}
-	// The engine's files beside a database go with it.
-	made := path
+	// The files that SQLite creates beside a database are leftovers if the database is.
+	database := path
 	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
-		made = strings.TrimSuffix(made, suffix)
+		database = strings.TrimSuffix(database, suffix)
 	}
-	claimed, err := Claim(made)
+	lock, err := LockTemp(database)
 	switch {
-	case errors.Is(err, errClaimed):
+	case errors.Is(err, errTempLocked):
 		return nil
-	case fault.NotExist(err): // the rest of one that is gone
+	case fault.NotExist(err): // the database itself was removed
 		return os.RemoveAll(path)
 	case err != nil:
 		return err
 	}
-	return errors.Join(os.RemoveAll(path), claimed.Close())
+	return errors.Join(os.RemoveAll(path), lock.Close())
 }

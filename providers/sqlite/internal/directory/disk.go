@@ -2,25 +2,26 @@ package directory
 
 import (
 	"errors"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// Disk is what this package asks of files by itself, beside the engine. The zero disk is the
-// operating system's. A test puts its own in its place, to see what a power cut would leave and
-// what a failure does.
+// Disk has the operations on files that the store does itself, without SQLite. The zero Disk uses
+// the operating system. Tests set its fields to simulate a power cut or to inject errors.
 type Disk struct {
-	Fsync func(*os.File) error // nil: (*os.File).Sync
-	// Fails gives the error of an operation that is to fail, and how many bytes of a write are
-	// done before. Nil: none is to fail. The operations are those of [os] in lower case: open, read,
-	// write, and name for what makes or changes a name.
+	// Fsync replaces (*os.File).Sync unless it is nil.
+	Fsync func(*os.File) error
+	// Fails returns the error to inject into an operation, or nil, and how many bytes of a
+	// failing write are written. The operations are "open", "read", "write", and "name" if a name
+	// is created or changed. If Fails is nil, no error is injected.
 	Fails func(operation, path string, size int) (done int, err error)
 }
 
-// Sync brings to the disk what was written to f, an open file or directory.
+// Sync calls fsync for an open file or directory.
 func (d Disk) Sync(f *os.File) error {
 	if d.Fsync == nil {
 		return f.Sync()
@@ -28,7 +29,8 @@ func (d Disk) Sync(f *os.File) error {
 	return d.Fsync(f)
 }
 
-// SyncDir makes the names in a directory durable.
+// SyncDir calls fsync for a directory, so that the names in it are durable. If the system cannot
+// sync directories, it returns nil.
 func (d Disk) SyncDir(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
@@ -37,8 +39,8 @@ func (d Disk) SyncDir(dir string) error {
 	return errors.Join(ignoreUnsupported(d.Sync(f)), f.Close())
 }
 
-// SyncFile brings a file and its name to the disk. A write-ahead log that is not there was
-// brought into its database.
+// SyncFile calls fsync for a file and for the directory with its name. It ignores a missing file:
+// a write-ahead log is removed once it is in its database.
 func (d Disk) SyncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if fault.NotExist(err) {
@@ -53,7 +55,7 @@ func (d Disk) SyncFile(path string) error {
 	return d.SyncDir(filepath.Dir(path))
 }
 
-// ignoreUnsupported forgives systems that cannot sync a directory.
+// ignoreUnsupported returns nil for the errors of systems that cannot sync a directory.
 func ignoreUnsupported(err error) error {
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrInvalid) || errors.Is(err, fs.ErrPermission) {
 		return nil
@@ -61,7 +63,7 @@ func ignoreUnsupported(err error) error {
 	return err
 }
 
-// injected gives the error of an operation that is to fail.
+// injected returns the error to inject into an operation, or nil.
 func (d Disk) injected(operation, path string) error {
 	if d.Fails == nil {
 		return nil
@@ -78,7 +80,7 @@ func (d Disk) Open(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
-// Create makes a file, for its owner alone, where there is none.
+// Create creates a file with mode 0600. If the file exists, it returns fs.ErrExist.
 func (d Disk) Create(path string) (*os.File, error) {
 	if err := d.injected("open", path); err != nil {
 		return nil, err
@@ -86,52 +88,52 @@ func (d Disk) Create(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
-// CreateTemp is [os.CreateTemp]. Until claimed is closed, no sweep removes the file.
-func (d Disk) CreateTemp(dir, pattern string) (f *os.File, claimed io.Closer, err error) {
+// CreateTemp is [os.CreateTemp]. Until lock is closed, Sweep does not remove the file.
+func (d Disk) CreateTemp(dir, pattern string) (f *os.File, lock io.Closer, err error) {
 	if err := d.injected("open", filepath.Join(dir, pattern)); err != nil {
 		return nil, nil, err
 	}
-	claimed, err = claimNew(func() (path string, err error) {
+	lock, err = createLocked(func() (path string, err error) {
 		if f, err = os.CreateTemp(dir, pattern); err != nil {
 			return "", err
 		}
 		return f.Name(), nil
 	}, func() { _ = f.Close() })
-	return f, claimed, err
+	return f, lock, err
 }
 
-// MkdirTemp is [os.MkdirTemp]. Until claimed is closed, no sweep removes the directory.
-func (d Disk) MkdirTemp(dir, pattern string) (path string, claimed io.Closer, err error) {
+// MkdirTemp is [os.MkdirTemp]. Until lock is closed, Sweep does not remove the directory.
+func (d Disk) MkdirTemp(dir, pattern string) (path string, lock io.Closer, err error) {
 	if err := d.injected("name", filepath.Join(dir, pattern)); err != nil {
 		return "", nil, err
 	}
-	claimed, err = claimNew(func() (string, error) {
+	lock, err = createLocked(func() (string, error) {
 		path, err = os.MkdirTemp(dir, pattern)
 		return path, err
 	}, func() {})
-	return path, claimed, err
+	return path, lock, err
 }
 
-// claimNew makes something and claims it. It starts again if a sweep was faster, which takes
-// an unclaimed file for one left behind.
-func claimNew(create func() (path string, err error), forget func()) (io.Closer, error) {
+// createLocked creates a file or directory and locks it. Another process may remove it before it
+// is locked, because it looks like a leftover. Then createLocked calls discard and tries again.
+func createLocked(create func() (path string, err error), discard func()) (io.Closer, error) {
 	for {
 		path, err := create()
 		if err != nil {
 			return nil, err
 		}
-		claimed, err := Claim(path)
+		lock, err := LockTemp(path)
 		if err == nil {
-			return claimed, nil
+			return lock, nil
 		}
-		forget()
-		if !fault.NotExist(err) && !errors.Is(err, errClaimed) {
+		discard()
+		if !fault.NotExist(err) && !errors.Is(err, errTempLocked) {
 			return nil, errors.Join(err, os.Remove(path))
 		}
 	}
 }
 
-// Link is [os.Link], which replaces nothing.
+// Link is [os.Link]. It never replaces a file.
 func (d Disk) Link(from, to string) error {
 	if err := d.injected("name", to); err != nil {
 		return err
@@ -147,7 +149,7 @@ func (d Disk) Rename(from, to string) error {
 	return os.Rename(from, to)
 }
 
-// Wrap gives a file whose reads and writes may fail.
+// Wrap returns f with errors injected into its reads and writes.
 func (d Disk) Wrap(f *os.File) io.ReadWriter {
 	if d.Fails == nil {
 		return f

@@ -2,19 +2,20 @@ package directory
 
 import (
 	"fmt"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// CheckLinks refuses a file that has another name: a write-ahead log belongs to a name, so two
-// stores that reach one file by two names lose each other's changes. The temporary name under
-// which a file was made does not count. It may be there while another process makes the file,
-// and until the next sweep after a crash.
-func CheckLinks(path string, info fs.FileInfo) error {
-	links := linksOf(info)
+// CheckHardLinks returns ErrForeign if a file has a second name. Each name would have its own
+// write-ahead log, so two stores that use different names lose each other's changes. The
+// temporary name of a new file does not count. It exists while another process creates the file,
+// and after a crash until it is swept.
+func CheckHardLinks(path string, info fs.FileInfo) error {
+	links := countLinks(info)
 	if links <= 1 {
 		return nil
 	}
@@ -26,17 +27,17 @@ func CheckLinks(path string, info fs.FileInfo) error {
 		if !strings.HasPrefix(name.Name(), TemporaryPrefix) {
 			continue
 		}
-		if made, err := os.Lstat(filepath.Join(filepath.Dir(path), name.Name())); err == nil && os.SameFile(info, made) {
+		if temporary, err := os.Lstat(filepath.Join(filepath.Dir(path), name.Name())); err == nil && os.SameFile(info, temporary) {
 			links--
 		}
 	}
 	if links <= 1 {
 		return nil
 	}
-	// The name may have gone meanwhile.
-	if info, err = os.Lstat(path); err != nil || linksOf(info) <= 1 {
+	// Another process may have removed its temporary name since.
+	if info, err = os.Lstat(path); err != nil || countLinks(info) <= 1 {
 		return err
 	}
-	return fmt.Errorf("%w: %s has %d hard links and must have one; remove its other names, or copy the file in place of linking it",
+	return fmt.Errorf("%w: %s has %d hard links and must have one; remove the others, or copy the file instead of linking it",
 		fault.ErrForeign, info.Name(), links)
 }

@@ -4,5 +4,5 @@ package directory
 
 import "io/fs"
 
-// linksOf returns 0: such a system does not say how many names a file has.
-func linksOf(fs.FileInfo) uint64 { return 0 }
+// countLinks returns 0, which means unknown.
+func countLinks(fs.FileInfo) uint64 { return 0 }

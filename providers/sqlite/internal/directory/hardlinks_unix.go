@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// linksOf returns how many names a file has, or 0 if that is unknown.
-func linksOf(info fs.FileInfo) uint64 {
+// countLinks returns the number of hard links of a file, or 0 if it is unknown.
+func countLinks(info fs.FileInfo) uint64 {
 	stat, known := info.Sys().(*syscall.Stat_t)
 	if !known {
 		return 0

@@ -13,7 +13,8 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Lock locks a directory, by flock(2), against other calls that change the key there.
+// Lock locks a directory, by flock(2), for a change of the master key. If another call has locked
+// it, Lock returns ErrUnavailable.
 func Lock(dir string) (unlock func(), err error) {
 	f, err := os.Open(dir)
 	if err != nil {
@@ -22,7 +23,7 @@ func Lock(dir string) (unlock func(), err error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: another change of a master key is in progress in %s; wait until it has ended", myvault.ErrUnavailable, dir)
+			return nil, fmt.Errorf("%w: another change of the master key is in progress in %s; wait for it to finish", myvault.ErrUnavailable, dir)
 		}
 		return nil, &fs.PathError{Op: "lock", Path: dir, Err: err}
 	}

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// magics are the f_type of statfs(2) of network and cluster file systems, from linux/magic.h
-// and the sources of those that are not there.
+// magics has the f_type of statfs(2) of network and cluster file systems. They are from
+// linux/magic.h, or from the source of the file system if it is not listed there.
 var magics = map[uint32]string{
 	0x6969:     "NFS",
 	0x517b:     "SMB",
@@ -34,14 +34,15 @@ var magics = map[uint32]string{
 
 const magicFUSE = 0x65735546
 
-// localFUSE are the file systems in user space that are known to be local.
+// localFUSE has the types of the FUSE file systems that are known to be local.
 var localFUSE = map[string]bool{
 	"fuseblk": true, "fuse.ntfs-3g": true, "fuse.bindfs": true, "fuse.fuse-overlayfs": true,
 	"fuse.mergerfs": true, "fuse.gocryptfs": true, "fuse.encfs": true, "fuse.cryfs": true, "fuse.lxcfs": true,
 }
 
-// NetworkOf names the network file system of dir; empty: it is a local one. A file system
-// in user space counts as a network one unless it is known to be local.
+// NetworkOf returns the name of the network file system that dir is on. If dir is on a local file
+// system, it returns "". A FUSE file system counts as a network file system unless it is known to
+// be local.
 func NetworkOf(dir string) (string, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
@@ -57,8 +58,8 @@ func NetworkOf(dir string) (string, error) {
 	return name, nil
 }
 
-// mountType gives the type of the mount that holds dir, from /proc/self/mountinfo
-// (proc_pid_mountinfo(5)); "fuse" where that cannot be read.
+// mountType returns the type of the file system that dir is on, from /proc/self/mountinfo
+// (proc_pid_mountinfo(5)). If that cannot be read, it returns "fuse".
 func mountType(dir string) string {
 	found, longest := "fuse", -1
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
@@ -77,7 +78,7 @@ func mountType(dir string) string {
 			continue
 		}
 		point := strings.TrimSuffix(fields[4], "/")
-		// Of two mounts on one point the later one is seen.
+		// Of two mounts on the same mount point, the later one is visible.
 		if len(point) >= longest && (dir == point || strings.HasPrefix(dir, point+"/")) {
 			found, longest = kind[0], len(point)
 		}

@@ -12,29 +12,30 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// Publish writes a file under a temporary name, brings it to the disk, and then gives it its
-// name, where there must be no file. What an earlier call left is removed. After an error there
-// is no file of that name.
+// Publish writes a file under a temporary name, syncs it, and then links it to path. If path
+// exists, it returns fs.ErrExist. It first removes leftovers of earlier calls. After any other
+// error but ErrUnknownOutcome there is no file at path.
 func Publish(path string, d Disk, write func(io.Writer) error) error {
 	return d.WriteFile(path, write, d.PublishFile, func(_, to string) error { return os.Remove(to) })
 }
 
-// Replace is publish where a file of that name may be there, which is gone then.
+// Replace is Publish, but replaces a file at path.
 func Replace(path string, d Disk, write func(io.Writer) error) error {
 	return d.WriteFile(path, write, d.Rename, func(string, string) error { return nil })
 }
 
-// WriteFile does what publish says. back takes the name away that was given by name.
-func (d Disk) WriteFile(path string, write func(io.Writer) error, name, back func(from, to string) error) (err error) {
+// WriteFile writes a file as Publish does. It calls publish to give the file its final name, and
+// undo if that name cannot be made durable.
+func (d Disk) WriteFile(path string, write func(io.Writer) error, publish, undo func(from, to string) error) (err error) {
 	dir := filepath.Dir(path)
-	if err := Sweep(dir, Numbered(TemporaryPrefix+"file-")); err != nil {
+	if err := Sweep(dir, TempNames(TemporaryPrefix+"file-")); err != nil {
 		return err
 	}
-	f, claimed, err := d.CreateTemp(dir, TemporaryPrefix+"file-*") // with mode 0600
+	f, lock, err := d.CreateTemp(dir, TemporaryPrefix+"file-*") // with mode 0600
 	if err != nil {
 		return err
 	}
-	defer claimed.Close()
+	defer lock.Close()
 	defer os.Remove(f.Name())
 	err = write(d.Wrap(f))
 	if err == nil {
@@ -43,36 +44,36 @@ func (d Disk) WriteFile(path string, write func(io.Writer) error, name, back fun
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return d.nameDurably(f.Name(), path, name, back)
+	return d.publishDurably(f.Name(), path, publish, undo)
 }
 
-// nameDurably gives a name and brings it to the disk. Where it does not come there, nothing stands
-// under it that a power cut could take away again.
-func (d Disk) nameDurably(from, to string, name, back func(from, to string) error) error {
-	if err := name(from, to); err != nil {
+// publishDurably calls publish and syncs the directory. If the sync fails, it calls undo, so that
+// no file is used that a power cut would remove. If undo fails too, it returns ErrUnknownOutcome.
+func (d Disk) publishDurably(from, to string, publish, undo func(from, to string) error) error {
+	if err := publish(from, to); err != nil {
 		return err
 	}
 	err := d.SyncDir(filepath.Dir(to))
 	if err == nil {
 		return nil
 	}
-	if left := back(from, to); left != nil {
-		return fmt.Errorf("%w: it stands under its name, but that may be gone after a power cut: %w", myvault.ErrUnknownOutcome, errors.Join(err, left))
+	if undone := undo(from, to); undone != nil {
+		return fmt.Errorf("%w: published, but may be missing after a power cut: %w", myvault.ErrUnknownOutcome, errors.Join(err, undone))
 	}
 	return err
 }
 
-// PublishFile gives a file its name and replaces nothing.
+// PublishFile renames a file. If path exists, it returns fs.ErrExist.
 func (d Disk) PublishFile(temporary, path string) error {
 	err := d.Link(temporary, path)
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	// Some file systems for exchange, on which backups may be kept, have no hard links. There
-	// the name is taken first; a crash in between leaves an empty file, which is no backup.
-	f, taken := d.Create(path)
-	if taken != nil {
-		return errors.Join(err, taken)
+	// Some file systems on which backups may be kept, such as FAT, have no hard links. Reserve
+	// the name with an empty file. After a crash it may be left, and is not a valid backup.
+	f, reserved := d.Create(path)
+	if reserved != nil {
+		return errors.Join(err, reserved)
 	}
 	if err := errors.Join(f.Close(), d.Rename(temporary, path)); err != nil {
 		return errors.Join(err, os.Remove(path))
@@ -80,12 +81,12 @@ func (d Disk) PublishFile(temporary, path string) error {
 	return nil
 }
 
-// PublishDir gives a directory its name, where there may be an empty one. After an error there is
-// none, and the directory has its temporary name again.
+// PublishDir renames a directory. An empty directory at dir is replaced. If the rename or the
+// sync fails, there is nothing at dir, and the directory has its temporary name again.
 func (d Disk) PublishDir(temporary, dir string) error {
-	// Removing one that is not empty is an error, and nothing is lost then.
+	// os.Remove fails if the directory is not empty.
 	if err := os.Remove(dir); err != nil && !fault.NotExist(err) {
 		return err
 	}
-	return d.nameDurably(temporary, dir, d.Rename, func(from, to string) error { return os.Rename(to, from) })
+	return d.publishDurably(temporary, dir, d.Rename, func(from, to string) error { return os.Rename(to, from) })
 }

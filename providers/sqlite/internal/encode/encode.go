@@ -1,4 +1,6 @@
-// Package encode appends the parts of canonical encodings, as docs/format.md describes them.
+// Package encode appends fields to canonical encodings, which MACs and stamps cover. It knows the
+// encodings of single fields, as docs/format.md defines them: str8, str16 and times. It does not
+// know which fields a MAC covers.
 package encode
 
 import (
@@ -9,12 +11,12 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// errTooLong: a part is longer than its prefix can say. The limits of what is stored are
-// far below.
-var errTooLong = errors.New("too long to be encoded")
+// errTooLong is set if the length of a field does not fit its prefix. The limits of stored fields
+// are far lower.
+var errTooLong = errors.New("field too long to encode")
 
-// Bytes gives what was added; nil, which no MAC is ever made of, where a field is longer than
-// any that this program writes.
+// Bytes returns the encoding. If a field was too long, it returns nil, which no MAC matches: this
+// program never computes a MAC of an empty encoding.
 func Bytes(b *cryptobyte.Builder) []byte {
 	bytes, err := b.Bytes()
 	if err != nil {
@@ -23,7 +25,8 @@ func Bytes(b *cryptobyte.Builder) []byte {
 	return bytes
 }
 
-func Short(b *cryptobyte.Builder, v []byte) {
+// Str8 appends v after its length in one byte.
+func Str8(b *cryptobyte.Builder, v []byte) {
 	if len(v) > math.MaxUint8 {
 		b.SetError(errTooLong)
 		return
@@ -32,8 +35,9 @@ func Short(b *cryptobyte.Builder, v []byte) {
 	b.AddBytes(v)
 }
 
-// Text does as AddUint16LengthPrefixed, which takes five times as long.
-func Text(b *cryptobyte.Builder, s string) {
+// Str16 appends s after its length in two bytes. It is five times as fast as
+// cryptobyte.Builder.AddUint16LengthPrefixed.
+func Str16(b *cryptobyte.Builder, s string) {
 	if len(s) > math.MaxUint16 {
 		b.SetError(errTooLong)
 		return
@@ -42,10 +46,11 @@ func Text(b *cryptobyte.Builder, s string) {
 	b.AddBytes([]byte(s))
 }
 
+// Time appends t in microseconds since 1970.
 func Time(b *cryptobyte.Builder, t time.Time) { b.AddUint64(uint64(t.UnixMicro())) }
 
-// Optional encodes a time that may be missing.
-func Optional(b *cryptobyte.Builder, t time.Time) {
+// OptionalTime appends 0 if t is zero, and otherwise 1 and t.
+func OptionalTime(b *cryptobyte.Builder, t time.Time) {
 	if t.IsZero() {
 		b.AddUint8(0)
 		return

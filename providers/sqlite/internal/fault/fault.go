@@ -1,5 +1,6 @@
-// Package fault holds the errors of the SQLite store and turns those of the engine and the operating
-// system into them.
+// Package fault has the errors of the SQLite store, and translates errors of SQLite and of the
+// operating system into them and into those of package myvault. It knows error codes. It knows no
+// file, table or connection, and every other package of the store may import it.
 package fault
 
 import (
@@ -15,7 +16,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// The errors of package sqlite of these names, which documents them.
+// Package sqlite exports and documents these errors under the same names.
 var (
 	ErrForeign   = errors.New("not a file of this store")
 	ErrNewer     = errors.New("written by a newer version")
@@ -24,20 +25,21 @@ var (
 	ErrNetworkFS = errors.New("on a network file system")
 )
 
-// ErrEngine: the engine panicked, which it does when it is out of memory.
-var ErrEngine = errors.New("the database engine stopped")
+// ErrEngine is returned if SQLite panicked, as it does when it is out of memory.
+var ErrEngine = errors.New("the database engine panicked")
 
-// Tampered gives ErrTampered for what does not authenticate. Such errors reach logs, so
-// they name a table and a sequence of the log, and never a project or a path.
+// Tampered returns an error that wraps ErrTampered, for data that does not authenticate. Such
+// errors reach logs. So the text may name a table and a sequence of the log, but never a project
+// or a path.
 func Tampered(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", myvault.ErrTampered, fmt.Sprintf(format, args...))
 }
 
-// Unavailable gives ErrUnavailable for what the operating system refused while a directory was
-// opened, where it has no other name of ours.
-func Unavailable(err error) error {
-	for _, named := range []error{ErrForeign, ErrNewer, ErrExposed, ErrMissing, ErrNetworkFS, myvault.ErrUnavailable, myvault.ErrTampered} {
-		if errors.Is(err, named) {
+// FromOS wraps an error of the operating system in ErrUnavailable. It returns any other error,
+// and one that is already translated, as it is.
+func FromOS(err error) error {
+	for _, known := range []error{ErrForeign, ErrNewer, ErrExposed, ErrMissing, ErrNetworkFS, myvault.ErrUnavailable, myvault.ErrTampered} {
+		if errors.Is(err, known) {
 			return err
 		}
 	}
@@ -50,18 +52,18 @@ func Unavailable(err error) error {
 	return err
 }
 
-// Operational gives the error of what was done with whole files: what the engine or the
-// operating system refused is ErrUnavailable. That a file is there, or is not, says enough.
-func Operational(ctx context.Context, err error) error {
+// FromAny translates an error of SQLite or of the operating system, from an operation on whole
+// files. It returns fs.ErrExist, fs.ErrNotExist and ErrUnknownOutcome as they are.
+func FromAny(ctx context.Context, err error) error {
 	err = FromEngine(ctx, err)
 	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, myvault.ErrUnknownOutcome) {
 		return err
 	}
-	return Unavailable(err)
+	return FromOS(err)
 }
 
-// FromEngine turns an error of the engine, from a statement that changed nothing or was
-// rolled back, into one of the vault's.
+// FromEngine translates an error of SQLite, from a statement that changed nothing or was rolled
+// back. If ctx ended and interrupted the statement, it returns the error of ctx.
 func FromEngine(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -79,27 +81,28 @@ func FromEngine(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", myvault.ErrUnavailable, WithAdvice(err))
 }
 
-// WithAdvice says what to do where that is known.
+// WithAdvice adds what to do to an error of a full disk, a lock or a failing disk.
 func WithAdvice(err error) error {
 	switch {
 	case NoSpace(err):
-		return fmt.Errorf("the disk is full; free space on it, and it goes on without a restart: %w", err)
+		return fmt.Errorf("the disk is full; free space on it, no restart is needed: %w", err)
 	case HasCode(err, sqlite3.BUSY):
-		return fmt.Errorf("another process has held the file for too long; look whether one hangs: %w", err)
+		return fmt.Errorf("another process has locked the file for too long; check whether it hangs: %w", err)
 	case HasCode(err, sqlite3.IOERR), errors.Is(err, syscall.EIO):
-		return fmt.Errorf("the disk failed; look after it: %w", err)
+		return fmt.Errorf("the disk failed; check it: %w", err)
 	}
 	return err
 }
 
-// NoSpace reports whether the disk is full, or the owner's share of it. The system's error
-// comes as the engine's FULL or in one of its IOERR. Where the shared memory beside a database
-// cannot be made as large as it must be, the engine keeps the system's error to itself.
+// NoSpace reports whether the disk is full or a quota is reached. SQLite returns FULL, or wraps
+// the system's error in an IOERR. If it cannot extend the shared memory of a database, it returns
+// IOERR_SHMSIZE without the system's error.
 func NoSpace(err error) bool {
 	return HasCode(err, sqlite3.FULL) || errors.Is(err, sqlite3.IOERR_SHMSIZE) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// EngineCode gives the primary code of an error of the engine; false for any other.
+// EngineCode returns the primary result code of an error of SQLite,
+// https://sqlite.org/rescode.html. For any other error it returns false.
 func EngineCode(err error) (sqlite3.ErrorCode, bool) {
 	if errors.Is(err, ErrEngine) {
 		return sqlite3.NOMEM, true
@@ -118,6 +121,7 @@ func EngineCode(err error) (sqlite3.ErrorCode, bool) {
 	return 0, false
 }
 
+// HasCode reports whether err is an error of SQLite with one of the primary codes.
 func HasCode(err error, codes ...sqlite3.ErrorCode) bool {
 	code, ok := EngineCode(err)
 	for _, c := range codes {
@@ -128,8 +132,8 @@ func HasCode(err error, codes ...sqlite3.ErrorCode) bool {
 	return false
 }
 
-// Guard runs f and turns a panic of the engine into errEngine. The connection that f used
-// is not to be used again.
+// Guard runs f and recovers a panic of SQLite as ErrEngine. After that the connection that f used
+// must not be used again.
 func Guard(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -142,21 +146,21 @@ func Guard(f func() error) (err error) {
 	return f()
 }
 
-// BadEntry is the error that names an entry of a trail which does not authenticate. It
-// wraps [myvault.ErrTampered].
+// BadEntry is the error for an entry of a trail that does not authenticate. It wraps
+// [myvault.ErrTampered].
 type BadEntry struct {
 	Chain  string
 	Seq    uint64
 	Reason string
 }
 
-// Error gives one line with chain, sequence and reason.
+// Error returns one line with chain, sequence and reason.
 func (e *BadEntry) Error() string {
 	return fmt.Sprintf("%v: entry %d of the chain of %s: %s", myvault.ErrTampered, e.Seq, e.Chain, e.Reason)
 }
 
-// Unwrap gives [myvault.ErrTampered].
+// Unwrap returns [myvault.ErrTampered].
 func (e *BadEntry) Unwrap() error { return myvault.ErrTampered }
 
-// NotExist reports whether err says that there is no such file.
+// NotExist reports whether err means that a file does not exist.
 func NotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -1,5 +1,7 @@
-// Package keyring has the keys of a database file: the master key that opens it, the trail key and the
-// data keys of the epochs.
+// Package keyring has the keys of a database file: the master key, and the trail key and data
+// keys that are stored wrapped under it. It knows the tables meta and epoch, and the source of
+// the master key. It knows nothing of log rows, heads or the trail's entries, which the keys
+// protect.
 package keyring
 
 import (
@@ -24,7 +26,7 @@ import (
 // Source returns the master key, as the KeySource of package sqlite does.
 type Source func(context.Context) (crypto.Key, error)
 
-// Key gets the master key and proves that it is one.
+// Key calls the source. If the source is nil or returns a zero key, Key returns an error.
 func (k Source) Key(ctx context.Context) (crypto.Key, error) {
 	if k == nil {
 		return crypto.Key{}, fmt.Errorf("%w: the key source is nil", myvault.ErrInvalid)
@@ -34,16 +36,16 @@ func (k Source) Key(ctx context.Context) (crypto.Key, error) {
 		return crypto.Key{}, fmt.Errorf("master key: %w", err)
 	}
 	if key.IsZero() {
-		return crypto.Key{}, fmt.Errorf("master key: %w: the key source gave none", crypto.ErrKey)
+		return crypto.Key{}, fmt.Errorf("master key: %w: the key source returned a zero key", crypto.ErrKey)
 	}
 	return key, nil
 }
 
-// Ring holds the keys of one file. It may be used by many goroutines.
+// Ring has the keys of one file. It is safe for concurrent use.
 type Ring struct {
-	Vault   []byte
+	Vault   []byte // the vault id
 	name    string // of the file
-	records bool   // the file has records, and so data keys
+	records bool   // whether the file has records, and so data keys
 	Source  Source
 	Master  atomic.Pointer[crypto.Master]
 	Chain   *crypto.Chain
@@ -53,17 +55,17 @@ type Ring struct {
 	sealers map[uint32]*crypto.Sealer
 }
 
-// Read reads the keys of an open file, as they are at one moment: another process may be
-// changing the master key.
+// Read reads the keys of an open file from one snapshot, because another process may be changing
+// the master key. If key is not the master key of the file, it returns ErrWrongKey.
 func Read(c *db.Conn, name string, records bool, key crypto.Key, source Source) (k *Ring, err error) {
 	err = c.Snapshot(func() error {
-		k, err = readKeyring(c, name, records, key, source)
+		k, err = readRing(c, name, records, key, source)
 		return err
 	})
 	return k, err
 }
 
-func readKeyring(c *db.Conn, name string, records bool, key crypto.Key, source Source) (*Ring, error) {
+func readRing(c *db.Conn, name string, records bool, key crypto.Key, source Source) (*Ring, error) {
 	vault, err := c.Meta(MetaVault)
 	if err != nil {
 		return nil, err
@@ -72,7 +74,7 @@ func readKeyring(c *db.Conn, name string, records bool, key crypto.Key, source S
 	if err != nil {
 		return nil, err
 	}
-	slot, err := SlotOf(c, master)
+	slot, err := FindSlot(c, master)
 	if err != nil {
 		return nil, err
 	}
@@ -83,18 +85,18 @@ func readKeyring(c *db.Conn, name string, records bool, key crypto.Key, source S
 	if err != nil {
 		return nil, err
 	}
-	k, err := openTrailKey(vault, master, wrapped)
+	k, err := unwrapRing(vault, master, wrapped)
 	if err == nil {
 		k.name, k.records, k.Source = name, records, source
 	}
 	return k, err
 }
 
-// openTrailKey opens the trail key.
-func openTrailKey(vault []byte, master *crypto.Master, wrapped []byte) (*Ring, error) {
+// unwrapRing unwraps the trail key, and returns a ring without data keys.
+func unwrapRing(vault []byte, master *crypto.Master, wrapped []byte) (*Ring, error) {
 	trail, err := master.Unwrap(wrapped, crypto.LabelTrail, 0)
 	if err != nil {
-		return nil, fault.Tampered("the trail key does not open")
+		return nil, fault.Tampered("the trail key does not authenticate")
 	}
 	return newRing(vault, master, trail)
 }
@@ -113,7 +115,8 @@ func newRing(vault []byte, master *crypto.Master, trail crypto.Key) (*Ring, erro
 	return k, nil
 }
 
-// Create makes the vault id and the keys of a new file, in a transaction of c.
+// Create generates the vault id and the trail key of a new file, and writes them in a transaction
+// of c.
 func Create(c *db.Conn, key crypto.Key) (*Ring, error) {
 	vault := make([]byte, crypto.VaultIDSize)
 	_, _ = rand.Read(vault)
@@ -126,40 +129,41 @@ func Create(c *db.Conn, key crypto.Key) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := newRing(vault, master, trail)
+	k, err := newRing(vault, master, trail)
 	if err != nil {
 		return nil, err
 	}
-	return keys, errors.Join(
+	return k, errors.Join(
 		c.SetMeta(MetaVault, vault),
 		c.SetMeta(MetaCheck, master.Check()),
 		c.SetMeta(metaTrail, wrapped),
 	)
 }
 
-// CreateIncarnation names the life of a new store.
+// CreateIncarnation writes the random id of a new store, with its stamp.
 func (k *Ring) CreateIncarnation(c *db.Conn) error {
 	id := make([]byte, 8)
 	_, _ = rand.Read(id)
 	return c.SetMeta(metaIncarnation, append(id, k.Stamp.Sum(k.incarnationRow(id))...))
 }
 
-// Incarnation reads the name, in hexadecimal digits.
+// Incarnation returns that id, in hexadecimal digits.
 func (k *Ring) Incarnation(c *db.Conn) (string, error) {
 	value, err := c.Meta(metaIncarnation)
 	if err != nil {
 		return "", err
 	}
 	if len(value) != 8+crypto.MACSize || !k.Stamp.Holds(k.incarnationRow(value[:8]), value[8:]) {
-		return "", fault.Tampered("the incarnation")
+		return "", fault.Tampered("the incarnation does not authenticate")
 	}
 	return hex.EncodeToString(value[:8]), nil
 }
 
-// CreateEpoch makes a data key, whose epoch may begin at the log row first. The sealer is
-// not remembered: the transaction may still be rolled back.
+// CreateEpoch generates the data key of an epoch that starts at the log row first, and writes it
+// in a transaction of c. It does not cache the sealer, because the transaction may be rolled
+// back.
 func (k *Ring) CreateEpoch(c *db.Conn, epoch uint32, first uint64, at int64) (*crypto.Sealer, error) {
-	master, err := k.Current(c)
+	master, err := k.CurrentMaster(c)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +179,7 @@ func (k *Ring) CreateEpoch(c *db.Conn, epoch uint32, first uint64, at int64) (*c
 	return crypto.NewSealer(data, k.Vault, epoch)
 }
 
-// Sealer gives the cipher of an epoch, which it reads once through c.
+// Sealer returns the sealer of an epoch. It reads the data key through c unless it is cached.
 func (k *Ring) Sealer(c *db.Conn, epoch uint32) (*crypto.Sealer, error) {
 	k.mu.RLock()
 	s := k.sealers[epoch]
@@ -183,7 +187,7 @@ func (k *Ring) Sealer(c *db.Conn, epoch uint32) (*crypto.Sealer, error) {
 	if s != nil {
 		return s, nil
 	}
-	master, err := k.Current(c)
+	master, err := k.CurrentMaster(c)
 	if err != nil {
 		return nil, err
 	}
@@ -194,24 +198,24 @@ func (k *Ring) Sealer(c *db.Conn, epoch uint32) (*crypto.Sealer, error) {
 	if s, err = crypto.NewSealer(data, k.Vault, epoch); err != nil {
 		return nil, err
 	}
-	k.Remember(s)
+	k.CacheSealer(s)
 	return s, nil
 }
 
-// Load opens the data keys that there are, so that a change of the master key by another
-// process does not matter for them. One that does not open is told of where it is needed.
-func (k *Ring) Load(c *db.Conn) error {
-	epochs, err := WrappedEpochs(c)
+// LoadSealers caches the sealers of all epochs. They stay usable after another process changes
+// the master key. It ignores a key that does not authenticate: Sealer returns that error on use.
+func (k *Ring) LoadSealers(c *db.Conn) error {
+	epochs, err := EpochsWithKey(c)
 	for _, epoch := range epochs {
-		if _, unopened := k.Sealer(c, epoch); unopened != nil && !errors.Is(unopened, myvault.ErrTampered) {
-			err = errors.Join(err, unopened)
+		if _, failed := k.Sealer(c, epoch); failed != nil && !errors.Is(failed, myvault.ErrTampered) {
+			err = errors.Join(err, failed)
 		}
 	}
 	return err
 }
 
-// WrappedEpochs returns the epochs whose data key was not deleted.
-func WrappedEpochs(c *db.Conn) (epochs []uint32, err error) {
+// EpochsWithKey returns the epochs whose data key was not deleted.
+func EpochsWithKey(c *db.Conn) (epochs []uint32, err error) {
 	err = c.Each(`SELECT epoch FROM epoch WHERE wrapped <> x''`, func(row *sqlite3.Stmt) error {
 		epochs = append(epochs, uint32(row.ColumnInt64(0)))
 		return nil
@@ -219,7 +223,7 @@ func WrappedEpochs(c *db.Conn) (epochs []uint32, err error) {
 	return epochs, err
 }
 
-// dataKey reads and opens the key of an epoch.
+// dataKey reads and unwraps the key of an epoch.
 func dataKey(c *db.Conn, master *crypto.Master, epoch uint32) (crypto.Key, error) {
 	var wrapped []byte
 	err := c.Each(`SELECT wrapped FROM epoch WHERE epoch = ?1`, func(row *sqlite3.Stmt) error {
@@ -231,23 +235,24 @@ func dataKey(c *db.Conn, master *crypto.Master, epoch uint32) (crypto.Key, error
 	}
 	data, err := master.Unwrap(wrapped, crypto.LabelData, epoch)
 	if err != nil {
-		return crypto.Key{}, fault.Tampered("the key of epoch %d does not open", epoch)
+		return crypto.Key{}, fault.Tampered("the key of epoch %d does not authenticate", epoch)
 	}
 	return data, nil
 }
 
-// Remember keeps the sealer of an epoch that is committed.
-func (k *Ring) Remember(s *crypto.Sealer) {
+// CacheSealer caches the sealer of an epoch, once it is committed.
+func (k *Ring) CacheSealer(s *crypto.Sealer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.sealers[s.Epoch()] = s
 }
 
-// Open opens the record of the log row seq at its place.
-func (k *Ring) Open(c *db.Conn, at crypto.Place, seq uint64, record []byte) ([]byte, error) {
+// OpenRecord decrypts the record of the log row seq, which must have been sealed for the same
+// place.
+func (k *Ring) OpenRecord(c *db.Conn, at crypto.Place, seq uint64, record []byte) ([]byte, error) {
 	epoch, err := crypto.RecordEpoch(record)
 	if err != nil {
-		return nil, fault.Tampered("the record at log sequence %d", seq)
+		return nil, badRecord(seq)
 	}
 	s, err := k.Sealer(c, epoch)
 	if err != nil {
@@ -255,27 +260,32 @@ func (k *Ring) Open(c *db.Conn, at crypto.Place, seq uint64, record []byte) ([]b
 	}
 	value, err := s.Open(nil, at, record)
 	if err != nil {
-		return nil, fault.Tampered("the record at log sequence %d", seq)
+		return nil, badRecord(seq)
 	}
 	return value, nil
 }
 
+func badRecord(seq uint64) error {
+	return fault.Tampered("the record at log sequence %d does not authenticate", seq)
+}
+
+// Place returns the place of a version's record, to which it is bound.
 func Place(addr myvault.Address, version myvault.Version) crypto.Place {
 	return crypto.Place{Project: addr.Project, Path: addr.Path, Version: uint64(version)}
 }
 
-// incarnationRow gives what the stamp of the incarnation covers.
+// incarnationRow returns the encoding that the stamp of the incarnation covers.
 func (k *Ring) incarnationRow(id []byte) []byte {
 	var b cryptobyte.Builder
-	encode.Short(&b, []byte(metaIncarnation))
-	encode.Short(&b, k.Vault)
-	encode.Short(&b, id)
+	encode.Str8(&b, []byte(metaIncarnation))
+	encode.Str8(&b, k.Vault)
+	encode.Str8(&b, id)
 	return encode.Bytes(&b)
 }
 
-// CheckMaster refuses a key that the file was not made with.
+// CheckMaster returns ErrWrongKey if key is not a master key of the file.
 func CheckMaster(c *db.Conn, name string, key crypto.Key) error {
-	id, err := c.Meta(MetaVault)
+	vault, err := c.Meta(MetaVault)
 	if err != nil {
 		return err
 	}
@@ -283,16 +293,17 @@ func CheckMaster(c *db.Conn, name string, key crypto.Key) error {
 	if err != nil {
 		return err
 	}
-	if len(id) != crypto.VaultIDSize || len(check) == 0 {
+	if len(vault) != crypto.VaultIDSize || len(check) == 0 {
 		return fault.Tampered("%s has no vault id or no check value", name)
 	}
-	master, err := crypto.NewMaster(key, id)
+	master, err := crypto.NewMaster(key, vault)
 	if err != nil {
 		return err
 	}
-	slot, err := SlotOf(c, master)
+	slot, err := FindSlot(c, master)
 	if err == nil && slot == nil {
-		err = fmt.Errorf("%w: %s has another; after a change of the key give the new one (MSA_MASTER_KEY_FILE), or repeat the change if it was interrupted; to a restored store give the key of its backup", myvault.ErrWrongKey, name)
+		err = fmt.Errorf("%w: %s has another master key; use the new key after a change (MSA_MASTER_KEY_FILE), "+
+			"repeat a change that was interrupted, and use the key of its backup for a restored store", myvault.ErrWrongKey, name)
 	}
 	return err
 }

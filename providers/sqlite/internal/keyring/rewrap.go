@@ -8,14 +8,14 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// Rewrap changes a file from one master key to another, in a transaction of c. Data keys
-// that were deleted stay so.
+// Rewrap changes the master key of a file in a transaction of c: it wraps the trail key and the
+// data keys that were not deleted under another master key.
 func Rewrap(c *db.Conn, from, to *crypto.Master) error {
 	trail, err := RewrapTrail(c, from, to)
 	if err != nil {
 		return err
 	}
-	epochs, err := WrappedEpochs(c)
+	epochs, err := EpochsWithKey(c)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func Rewrap(c *db.Conn, from, to *crypto.Master) error {
 	return errors.Join(c.SetMeta(MetaCheck, to.Check()), c.SetMeta(metaTrail, trail))
 }
 
-// RewrapTrail gives the trail key in force, wrapped under another master key.
+// RewrapTrail returns the current trail key, wrapped under another master key.
 func RewrapTrail(c *db.Conn, from, to *crypto.Master) ([]byte, error) {
 	wrapped, err := c.Meta(metaTrail)
 	if err != nil {
@@ -43,19 +43,20 @@ func RewrapTrail(c *db.Conn, from, to *crypto.Master) ([]byte, error) {
 	}
 	key, err := from.Unwrap(wrapped, crypto.LabelTrail, 0)
 	if err != nil {
-		return nil, fault.Tampered("the trail key does not open")
+		return nil, fault.Tampered("the trail key does not authenticate")
 	}
 	return to.Wrap(key, crypto.LabelTrail, 0)
 }
 
-// Promote puts the new key in the place of the old one, in a transaction of c.
-func Promote(c *db.Conn) error {
-	for _, name := range [][2]string{{MetaNextCheck, MetaCheck}, {MetaNextTrail, metaTrail}} {
-		value, err := c.Meta(name[0])
+// PromoteNext replaces the current slot by the next one, in a transaction of c.
+func PromoteNext(c *db.Conn) error {
+	for _, names := range [][2]string{{MetaNextCheck, MetaCheck}, {MetaNextTrail, metaTrail}} {
+		next, current := names[0], names[1]
+		value, err := c.Meta(next)
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(c.SetMeta(name[1], value), c.DropMeta(name[0])); err != nil {
+		if err := errors.Join(c.SetMeta(current, value), c.DropMeta(next)); err != nil {
 			return err
 		}
 	}

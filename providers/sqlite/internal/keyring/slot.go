@@ -8,15 +8,16 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
 
-// slot names where the check value and the trail key of one master key stand.
-type slot struct{ check, trail string }
+// Slot has the names of the rows of meta that belong to one master key: its check value, and the
+// trail key wrapped under it.
+type Slot struct{ check, trail string }
 
-// Slots are the one in force, and the one that is there while the master key is being
-// changed. Only access.db ever has the second; see Rekey.
-var Slots = []slot{{MetaCheck, metaTrail}, {MetaNextCheck, MetaNextTrail}}
+// Slots has the current slot, then the next one, which exists during a change of the master key.
+// Only access.db ever has the next one; see Rekey.
+var Slots = []Slot{{MetaCheck, metaTrail}, {MetaNextCheck, MetaNextTrail}}
 
-// SlotOf gives the slot of the master key in an open file, or nil.
-func SlotOf(c *db.Conn, m *crypto.Master) (*slot, error) {
+// FindSlot returns the slot of a master key in an open file. If there is none, it returns nil.
+func FindSlot(c *db.Conn, m *crypto.Master) (*Slot, error) {
 	for i := range Slots {
 		check, err := c.Meta(Slots[i].check)
 		if err != nil {
@@ -29,29 +30,28 @@ func SlotOf(c *db.Conn, m *crypto.Master) (*slot, error) {
 	return nil, nil
 }
 
-// Current gives the master key in force in the file. Where another process has changed it,
-// the source is asked.
-func (k *Ring) Current(c *db.Conn) (*crypto.Master, error) {
+// CurrentMaster returns the current master key of the file. If another process has changed it,
+// CurrentMaster calls the source. If the source does not have it yet, it returns ErrWrongKey.
+func (k *Ring) CurrentMaster(c *db.Conn) (*crypto.Master, error) {
 	master := k.Master.Load()
-	slot, err := SlotOf(c, master)
+	slot, err := FindSlot(c, master)
 	if err != nil || slot != nil {
 		return master, err
 	}
-	if master, err = k.askSource(c); err != nil {
+	if master, err = k.masterFromSource(c); err != nil {
 		return nil, err
 	}
-	if slot, err = SlotOf(c, master); err != nil {
+	if slot, err = FindSlot(c, master); err != nil {
 		return nil, err
 	}
 	if slot == nil {
-		return nil, k.WrongKey()
+		return nil, k.ErrKeyChanged()
 	}
 	k.Master.Store(master)
 	return master, nil
 }
 
-// askSource derives what the source gives now.
-func (k *Ring) askSource(c *db.Conn) (*crypto.Master, error) {
+func (k *Ring) masterFromSource(c *db.Conn) (*crypto.Master, error) {
 	key, err := k.Source.Key(c.GetInterrupt())
 	if err != nil {
 		return nil, err
@@ -59,7 +59,8 @@ func (k *Ring) askSource(c *db.Conn) (*crypto.Master, error) {
 	return crypto.NewMaster(key, k.Vault)
 }
 
-func (k *Ring) WrongKey() error {
-	return fmt.Errorf("%w: the master key of %s was changed while it is open; have the key source give the new one, then repeat the call",
+// ErrKeyChanged returns the ErrWrongKey for a master key that was changed while the file is open.
+func (k *Ring) ErrKeyChanged() error {
+	return fmt.Errorf("%w: the master key of %s was changed; make the key source return the new one and retry",
 		myvault.ErrWrongKey, k.name)
 }

@@ -91,15 +91,15 @@ func StoredTime(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecon
 // docs/format.md describes it.
 func Canonical(vault []byte, e *myvault.Entry) *cryptobyte.Builder {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 512))
-	encode.Short(b, []byte(labelChain+e.Chain))
-	encode.Short(b, vault)
+	encode.Str8(b, []byte(labelChain+e.Chain))
+	encode.Str8(b, vault)
 	b.AddUint64(e.Seq)
 	encode.Time(b, e.At)
 	for _, field := range []string{e.Service, e.Via, e.Request, e.Remote, e.Action, e.Address.Project, e.Address.Path} {
-		encode.Text(b, field)
+		encode.Str16(b, field)
 	}
 	b.AddUint64(uint64(e.Version))
-	encode.Text(b, string(e.Outcome))
+	encode.Str16(b, string(e.Outcome))
 	b.AddUint64(e.Count)
 	encode.Time(b, e.First)
 	encode.Time(b, e.Last)

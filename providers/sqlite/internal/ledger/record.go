@@ -18,14 +18,14 @@ import (
 // ResealRow gives what the stamp of a row of the table reseal covers.
 func ResealRow(k *keyring.Ring, r *LogRow, digest []byte, epoch uint32) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
-	encode.Short(b, []byte("reseal"))
-	encode.Short(b, k.Vault)
+	encode.Str8(b, []byte("reseal"))
+	encode.Str8(b, k.Vault)
 	b.AddUint64(r.Entry.Seq)
-	encode.Text(b, r.Entry.Address.Project)
-	encode.Text(b, r.Entry.Address.Path)
+	encode.Str16(b, r.Entry.Address.Project)
+	encode.Str16(b, r.Entry.Address.Path)
 	b.AddUint64(uint64(r.Entry.Version))
-	encode.Short(b, r.Digest)
-	encode.Short(b, digest)
+	encode.Str8(b, r.Digest)
+	encode.Str8(b, digest)
 	b.AddUint32(epoch)
 	return encode.Bytes(b)
 }

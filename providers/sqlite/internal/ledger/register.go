@@ -64,12 +64,12 @@ func Reserved(name string) bool { return strings.HasPrefix(name, ".") }
 // projectRow gives what the stamp of a row of the project table covers.
 func projectRow(k *keyring.Ring, p myvault.Project) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
-	encode.Short(b, []byte("project"))
-	encode.Short(b, k.Vault)
-	encode.Text(b, p.Name)
-	encode.Text(b, p.Description)
+	encode.Str8(b, []byte("project"))
+	encode.Str8(b, k.Vault)
+	encode.Str16(b, p.Name)
+	encode.Str16(b, p.Description)
 	b.AddUint8(flag(p.Default))
 	encode.Time(b, p.At)
-	encode.Text(b, p.By)
+	encode.Str16(b, p.By)
 	return encode.Bytes(b)
 }

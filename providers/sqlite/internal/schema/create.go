@@ -18,15 +18,15 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
-// CreateIfMissing makes the file unless it is there. A process that makes it at the same time may
-// win; then its file is used, once it has passed the checks.
+// CreateIfMissing creates the file if it is missing. If another process creates it first, that
+// file is checked and used.
 func (k Kind) CreateIfMissing(ctx context.Context, dir string, key crypto.Key, vfs string, d directory.Disk) error {
 	path := filepath.Join(dir, k.Name)
 	if _, err := os.Lstat(path); !fault.NotExist(err) {
 		return err
 	}
-	temporary, claimed, err := k.make(ctx, dir, key, vfs, d)
-	defer removeAll(temporary, claimed)
+	temporary, lock, err := k.create(ctx, dir, key, vfs, d)
+	defer removeTemporary(temporary, lock)
 	if err != nil {
 		return err
 	}
@@ -41,9 +41,9 @@ func (k Kind) CreateIfMissing(ctx context.Context, dir string, key crypto.Key, v
 	return d.SyncDir(dir)
 }
 
-// make builds a complete file under a temporary name, and makes it durable.
-func (k Kind) make(ctx context.Context, dir string, key crypto.Key, vfs string, d directory.Disk) (path string, claimed io.Closer, err error) {
-	f, claimed, err := d.CreateTemp(dir, directory.TemporaryPrefix+k.Name+"-*")
+// create writes a complete file under a temporary name, and syncs it.
+func (k Kind) create(ctx context.Context, dir string, key crypto.Key, vfs string, d directory.Disk) (path string, lock io.Closer, err error) {
+	f, lock, err := d.CreateTemp(dir, directory.TemporaryPrefix+k.Name+"-*")
 	if err != nil {
 		return "", nil, err
 	}
@@ -51,45 +51,45 @@ func (k Kind) make(ctx context.Context, dir string, key crypto.Key, vfs string, 
 	defer func() { err = errors.Join(err, f.Close()) }()
 	c, err := db.Connect(ctx, path, db.Settings{VFS: vfs, Synchronous: db.SyncFull, CacheKB: db.ReaderCacheKB})
 	if err != nil {
-		return path, claimed, err
+		return path, lock, err
 	}
 	err = fault.Guard(func() error {
 		if err := k.fill(ctx, c, key); err != nil {
 			return err
 		}
-		// Closing the only connection does this too, but tells of no error.
+		// Closing the last connection checkpoints too, but returns no error.
 		_, _, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
 		return err
 	})
 	if err := errors.Join(err, c.Close()); err != nil {
-		return path, claimed, err
+		return path, lock, err
 	}
-	return path, claimed, d.Sync(f)
+	return path, lock, d.Sync(f)
 }
 
-// fill makes the tables and the keys.
+// fill creates the tables and the keys.
 func (k Kind) fill(ctx context.Context, c *db.Conn, key crypto.Key) error {
 	if err := k.Migrate(ctx, c); err != nil {
 		return err
 	}
 	return c.Transaction(ctx, func() error {
-		keys, err := keyring.Create(c, key)
+		ring, err := keyring.Create(c, key)
 		if err != nil || k.Name != VaultFile.Name {
 			return err
 		}
-		if _, err := keys.CreateEpoch(c, 1, 1, time.Now().UnixMicro()); err != nil {
+		if _, err := ring.CreateEpoch(c, 1, 1, time.Now().UnixMicro()); err != nil {
 			return err
 		}
-		return keys.CreateIncarnation(c)
+		return ring.CreateIncarnation(c)
 	})
 }
 
-func removeAll(path string, claimed io.Closer) {
+func removeTemporary(path string, lock io.Closer) {
 	if path == "" {
 		return
 	}
-	for _, suffix := range directory.Companions {
+	for _, suffix := range directory.DatabaseSuffixes {
 		_ = os.Remove(path + suffix)
 	}
-	_ = claimed.Close()
+	_ = lock.Close()
 }

@@ -19,9 +19,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
-// peek decides whether the file may be opened, without changing a byte of it, of its
-// write-ahead log or of its shared memory, and without a lock. It gives nil where
-// there is no file, else ErrForeign, ErrNewer or myvault.ErrWrongKey.
+// peek checks whether the file may be opened. It locks nothing and does not change the file, its
+// write-ahead log or its shared memory. If there is no file, it returns nil. If the file must not
+// be opened, it returns the reason, such as ErrForeign, ErrNewer or ErrWrongKey.
 func (k Kind) peek(ctx context.Context, path string, key crypto.Key) error {
 	info, err := os.Lstat(path)
 	if fault.NotExist(err) {
@@ -33,8 +33,8 @@ func (k Kind) peek(ctx context.Context, path string, key crypto.Key) error {
 	if !info.Mode().IsRegular() {
 		return directory.NotRegular(info)
 	}
-	// Another process that writes meanwhile can tear what is read without a lock. So a
-	// refusal is believed only once it has stood for a while.
+	// Without a lock, a read may see half of a write of another process. So an error is returned
+	// only if three attempts fail.
 	for try := 0; ; try++ {
 		err := k.peekOnce(path, key)
 		if err == nil || try == 2 {
@@ -49,7 +49,7 @@ func (k Kind) peek(ctx context.Context, path string, key crypto.Key) error {
 }
 
 func (k Kind) peekOnce(path string, key crypto.Key) error {
-	ours := false
+	identified := false
 	err := fault.Guard(func() (err error) {
 		opened, err := sqlite3.OpenFlags(db.URI(path, readonly.VFS()), sqlite3.OPEN_READONLY|sqlite3.OPEN_URI)
 		if err != nil {
@@ -63,31 +63,32 @@ func (k Kind) peekOnce(path string, key crypto.Key) error {
 		if err := k.Identify(c); err != nil {
 			return err
 		}
-		ours = true
+		identified = true
 		if err := k.checkHeader(c); err != nil {
 			return err
 		}
 		if _, err := k.CheckSchema(c); err != nil {
 			return err
 		}
-		if err := keyring.CheckMaster(c, k.Name, key); err != nil || k.Name != VaultFile.Name || k.Alone {
+		if err := keyring.CheckMaster(c, k.Name, key); err != nil || k.Name != VaultFile.Name || k.AccessOptional {
 			return err
 		}
-		return trailKept(c, path)
+		return checkAccessFile(c, path)
 	})
-	code, ofEngine := fault.EngineCode(err)
+	code, fromEngine := fault.EngineCode(err)
 	switch {
-	case !ofEngine:
+	case !fromEngine:
 		return err
 	case code == sqlite3.IOERR, code == sqlite3.CANTOPEN, code == sqlite3.NOMEM:
 		return fmt.Errorf("%w: %s: %w", myvault.ErrUnavailable, k.Name, err)
-	case ours:
+	case identified:
 		return fmt.Errorf("%w: %s: %w", myvault.ErrTampered, k.Name, err)
 	}
 	return fmt.Errorf("%w: %s: %w", fault.ErrForeign, k.Name, err)
 }
 
-// Identify refuses a file of another kind, or of a version that is not known.
+// Identify checks the application id and the version of the open file. If the file is not of kind
+// k or is newer than this program, it returns ErrForeign or ErrNewer.
 func (k Kind) Identify(c *db.Conn) error {
 	application, err := c.Number("application_id")
 	if err != nil {
@@ -98,21 +99,21 @@ func (k Kind) Identify(c *db.Conn) error {
 	}
 	version, err := c.Number("user_version")
 	if err == nil && version > k.Version() {
-		err = fmt.Errorf("%w: %s has version %d and this program knows %d; use a newer program", fault.ErrNewer, k.Name, version, k.Version())
+		err = fmt.Errorf("%w: %s has version %d and this program reads up to %d; use a newer program", fault.ErrNewer, k.Name, version, k.Version())
 	}
 	return err
 }
 
-// trailKept gives ErrMissing where vault.db remembers an access.db and none is there: one made
-// in its place would look as if nothing had been read. It changes nothing.
-func trailKept(c *db.Conn, path string) error {
+// checkAccessFile returns ErrMissing if vault.db records the id of an access.db, but there is
+// none. A new access.db would look as if no secret had been read.
+func checkAccessFile(c *db.Conn, path string) error {
 	stored, err := c.Meta(keyring.MetaAccess)
 	if err != nil || stored == nil {
 		return err
 	}
 	_, err = os.Lstat(filepath.Join(filepath.Dir(path), AccessFile.Name))
 	if fault.NotExist(err) {
-		return fmt.Errorf("%w: %s; put it back, or open the store once with Config.RenewTrail to go on without the entries in it",
+		return fmt.Errorf("%w: %s; put it back, or open the store once with Config.RenewTrail to continue without its entries",
 			fault.ErrMissing, AccessFile.Name)
 	}
 	return err

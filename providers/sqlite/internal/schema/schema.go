@@ -1,5 +1,7 @@
-// Package schema has the two kinds of database file of a store: their tables, how they are made, and what
-// is checked before one is opened.
+// Package schema has the two kinds of database file of a store, vault.db and access.db. It
+// creates them, migrates them, and checks them before they are opened. It knows tables and
+// versions of formats. It does not know what the rows mean, nor how a file is used once it is
+// open.
 package schema
 
 import (
@@ -10,21 +12,23 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// Kind is one of the two kinds of file that this package keeps.
+// Kind is a kind of database file: VaultFile or AccessFile.
 type Kind struct {
-	Name        string // of the file
-	application int32  // PRAGMA application_id, by which a file is known
-	Alone       bool   // it may be without the access.db that it remembers
-	newest      int64  // user_version of the files that this program makes
-	Tables      string // creates the tables of the newest version
-	Tail        string // selects the last ?1 rows of the chain: sequence, and number of entries as two bytes or NULL
-	// schemas are the digests of the schemas of the oldest version that can be opened and of
-	// those that follow; see schemaDigest. migrations[n] leads from schemas[n] to schemas[n+1].
+	Name           string // of the file
+	application    int32  // PRAGMA application_id, which identifies the kind
+	AccessOptional bool   // vault.db may be opened without the access.db that it records
+	newest         int64  // user_version of the files that this program creates
+	Tables         string // creates the tables of the newest version
+	// Tail selects the last ?1 rows of the chain. Its columns are the sequence, and the number of
+	// entries as two bytes or NULL.
+	Tail string
+	// Schemas has the digest of the schema of each version that can be opened, the oldest first;
+	// see Digest. migrations[n] migrates from Schemas[n] to Schemas[n+1].
 	Schemas    []string
 	migrations []func(*db.Conn) error
 }
 
-// The kinds of file. The ids are "mvVt" and "mvTr" in ASCII.
+// The kinds of file. Their application ids are "mvVt" and "mvTr" in ASCII.
 var (
 	VaultFile = Kind{
 		Name: "vault.db", application: 0x6d765674,
@@ -44,13 +48,13 @@ var (
 	}
 )
 
-// Version is the user_version of the newest files.
+// Version returns the user_version of the newest files.
 func (k Kind) Version() int64 { return k.newest }
 
-// oldest is the user_version of the oldest files that can be opened.
+// oldest returns the user_version of the oldest files that can be opened.
 func (k Kind) oldest() int64 { return k.newest - int64(len(k.Schemas)) + 1 }
 
-// metaTables hold the vault id, the check value and the wrapped keys.
+// metaTables creates the tables of the vault id, the check value and the wrapped keys.
 const metaTables = `
 CREATE TABLE meta(
 	name  TEXT PRIMARY KEY,
@@ -65,9 +69,9 @@ CREATE TABLE epoch(
 ) STRICT;
 `
 
-// vaultTables hold the secrets. The log is at once the versions, the trail of changes and
-// the change feed; head points at the newest row of each address. Columns of log that are
-// NULL stand for what docs/format.md says of them: mostly for an equal column.
+// vaultTables creates the tables of secrets and projects. The rows of log are the versions, the
+// trail of changes and the change feed. The table head has the newest row of each address. A NULL
+// in a column of log mostly means that it equals another column, as docs/format.md defines.
 const vaultTables = `
 CREATE TABLE log(
 	seq          INTEGER PRIMARY KEY,
@@ -113,7 +117,7 @@ CREATE TABLE head(
 	PRIMARY KEY(project, path)
 ) STRICT, WITHOUT ROWID;
 
--- Listing what is deleted must not walk over all that is live.
+-- A list of deleted secrets must not scan the live ones.
 CREATE INDEX head_gone ON head(project, path) WHERE state <> 1;
 
 CREATE TABLE project(
@@ -126,8 +130,8 @@ CREATE TABLE project(
 ) STRICT, WITHOUT ROWID;
 `
 
-// resealTable has a row for each record that was sealed anew under a later data key. The
-// chain keeps the digest of the record as it was first written.
+// resealTable creates a table with a row for each record that was encrypted again under a later
+// data key. The chain covers the digest of the record as it was first written.
 const resealTable = `
 CREATE TABLE reseal(
 	seq    INTEGER PRIMARY KEY, -- of the log row
@@ -136,8 +140,8 @@ CREATE TABLE reseal(
 ) STRICT;
 `
 
-// prunedTable has one row once entries were pruned: the last of them, behind which the chain
-// goes on.
+// prunedTable creates a table that is empty until entries are pruned. Its one row is the last
+// entry that was pruned, which the chain continues from.
 const prunedTable = `
 CREATE TABLE pruned(
 	seq   INTEGER PRIMARY KEY,
@@ -147,7 +151,7 @@ CREATE TABLE pruned(
 ) STRICT;
 `
 
-// batchTable has a row for each batch of access entries.
+// batchTable creates a table with a row for each batch of access entries.
 const batchTable = `
 CREATE TABLE batch(
 	seq  INTEGER PRIMARY KEY, -- of the first entry in it
@@ -155,13 +159,15 @@ CREATE TABLE batch(
 ) STRICT;
 `
 
-// Migrate brings the open file to the newest version, in one transaction.
+// Migrate migrates the open file to the newest version, in one transaction. If the file is empty,
+// it creates the tables.
 func (k Kind) Migrate(ctx context.Context, c *db.Conn) error {
 	if version, err := c.Number("user_version"); err != nil || version == k.Version() {
 		return err
 	}
 	return c.Transaction(ctx, func() error {
-		// Another process may have been faster, and nothing foreign may pass into the new version.
+		// Check again: another process may have migrated the file, and only a known schema may be
+		// migrated.
 		version, err := k.CheckSchema(c)
 		if err != nil {
 			return err
@@ -179,8 +185,8 @@ func (k Kind) Migrate(ctx context.Context, c *db.Conn) error {
 	})
 }
 
-// dropSingle drops the table single of version 3 of access.db. It is empty: entries were only
-// written to it before the first release.
+// dropSingle drops the table single of version 3 of access.db. If it has entries, which were only
+// written before the first release, it returns ErrForeign.
 func dropSingle(c *db.Conn) error {
 	entries, err := c.Integer(`SELECT count(*) FROM single`)
 	if err == nil && entries > 0 {

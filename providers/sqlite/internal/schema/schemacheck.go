@@ -5,14 +5,15 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
-	"github.com/ncruces/go-sqlite3"
 )
 
-// CheckSchema compares the schema of the open file with the one that its version has, and
-// returns that version. What is planted in a schema changes what this package's statements mean:
-// a column with UNIQUE ON CONFLICT IGNORE makes an INSERT succeed that has inserted nothing.
+// CheckSchema returns the version of the open file. If its schema is not the one of that version,
+// it returns an error. A manipulated schema changes the meaning of statements: with UNIQUE ON
+// CONFLICT IGNORE on a column, an INSERT that inserts nothing succeeds.
 func (k Kind) CheckSchema(c *db.Conn) (version int64, err error) {
 	if version, err = c.Number("user_version"); err != nil {
 		return version, err
@@ -22,15 +23,15 @@ func (k Kind) CheckSchema(c *db.Conn) (version int64, err error) {
 	}
 	digest, err := Digest(c)
 	if err == nil && (version < k.oldest() || version > k.Version() || digest != k.Schemas[version-k.oldest()]) {
-		if err = k.Identify(c); err == nil { // which says more
+		if err = k.Identify(c); err == nil { // prefer its more precise error
 			err = k.foreignSchema()
 		}
 	}
 	return version, err
 }
 
-// checkEmpty refuses a file without a version that has tables: they must not be taken for those
-// of a first version.
+// checkEmpty returns an error if a file without a version has tables, which no version of this
+// program created.
 func (k Kind) checkEmpty(c *db.Conn) error {
 	objects, err := c.Integer(`SELECT count(*) FROM sqlite_schema`)
 	if err == nil && objects > 0 {
@@ -40,11 +41,11 @@ func (k Kind) checkEmpty(c *db.Conn) error {
 }
 
 func (k Kind) foreignSchema() error {
-	return fault.Tampered("the schema of %s is not the one that this program makes; restore a backup", k.Name)
+	return fault.Tampered("the schema of %s was changed; restore a backup", k.Name)
 }
 
-// checkHeader refuses settings in the header of a file that this program does not make, and that
-// change what is stored or compared. They stay as they are while a file is open.
+// checkHeader returns an error if the header of a file has other settings than this program
+// writes for how data is stored or compared. They cannot change while a file is open.
 func (k Kind) checkHeader(c *db.Conn) error {
 	for pragma, want := range map[string]string{"encoding": "UTF-8", "auto_vacuum": "0"} {
 		got, err := c.Pragma(pragma)
@@ -58,8 +59,8 @@ func (k Kind) checkHeader(c *db.Conn) error {
 	return nil
 }
 
-// Digest returns the SHA-256 of the rows of sqlite_schema, https://sqlite.org/schematab.html,
-// without the numbers of their pages.
+// Digest returns the SHA-256 of the rows of sqlite_schema without their page numbers, in
+// hexadecimal digits: https://sqlite.org/schematab.html.
 func Digest(c *db.Conn) (string, error) {
 	h := sha256.New()
 	err := c.Each(`SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name, tbl_name, sql`, func(row *sqlite3.Stmt) error {

@@ -30,7 +30,7 @@ func (f *File) CheckFiles() error {
 			return fmt.Errorf("%w: %s was moved, deleted or replaced while it is open; put it back, or close the store and restore the whole directory",
 				myvault.ErrUnavailable, f.Kind.Name)
 		}
-		if err := directory.CheckLinks(path, now); err != nil {
+		if err := directory.CheckHardLinks(path, now); err != nil {
 			return fmt.Errorf("%w: %w", myvault.ErrUnavailable, err)
 		}
 		switch path {

@@ -1,4 +1,7 @@
-// Package writelock lets the processes that use a database write in turn.
+// Package writelock is a fair lock between the processes that write to one database: they get it
+// in the order in which they asked. It knows the lock file beside the database, and how the
+// operating system locks its bytes. It knows nothing of SQLite, whose own lock keeps two
+// processes from writing at once.
 package writelock
 
 import (
@@ -12,54 +15,56 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 )
 
-// defaultTimeout is how long a process waits for its turn.
 const defaultTimeout = 10 * time.Second
 
-// Lock lets processes write in turn. It is there for fairness alone: what keeps two
-// from writing at once is the engine's own lock, for which they would have to ask again and
-// again. So where it does not work, nothing but that is lost.
+// Lock is a fair lock between processes. In each process, one goroutine at a time may use it. It
+// adds only fairness to SQLite's own lock, which processes would have to poll. If the system
+// cannot lock the file, the methods report success, and processes compete for SQLite's lock.
 //
-// It is a file with two bytes to lock. Who holds the second may write; who wants it holds
-// the first while waiting. A process that comes back at once finds the first one taken, and
-// waits behind whoever took it. The system frees the locks of a process that ends.
+// It locks bytes of a file. The process that has locked the write byte may write. A process
+// that wants it locks the queue byte while it waits. So a process that unlocks and locks again
+// finds the queue byte locked, and comes after the process that waits. The system frees the
+// locks of a process that exits.
 //
-// Who has the database open holds the third byte, together with all others. Where nobody
-// else does, there is nothing to lock; that is asked now and then.
+// Every process that has the database open has a shared lock on the presence byte. If no other
+// process has one, the write byte is not locked at all. The result of this check is used for
+// aloneInterval.
 type Lock struct {
-	file        *os.File
-	onlyProcess bool       // nobody else had the database open when it was asked
-	askedAt     time.Time  // when
-	locked      bool       // the turn is this process's by a lock
-	result      chan error // from the goroutine that waits for the lock; nil: there is none
-	Timeout     time.Duration
+	file         *os.File
+	alone        bool // no other process had the database open at aloneChecked
+	aloneChecked time.Time
+	locked       bool          // this process has locked the write byte
+	acquired     chan error    // result of the goroutine that runs acquire, nil if there is none
+	Timeout      time.Duration // how long Wait waits
 
 	mu     sync.Mutex
-	wanted bool // somebody waits for what the goroutine gets
+	wanted bool // a call of Wait uses the result of acquire
 }
 
-// errUnwanted: the turn came when nobody waited for it any more, and was given back.
-var errNotWanted = errors.New("nobody waits for the turn")
+// errNotWanted is the result of acquire if Wait had returned before. The lock was freed.
+var errNotWanted = errors.New("no call waits for the lock")
 
 // The bytes of the file.
 const (
 	queueByte    = 0
-	holderByte   = 1
+	writeByte    = 1
 	presenceByte = 2
 )
 
-// lockMode is how bytes are locked.
+// lockMode is a way to lock bytes.
 type lockMode uint8
 
 const (
-	shared        lockMode = iota // beside others who share
-	exclusive                     // or not at all, if somebody else has it
-	exclusiveWait                 // once nobody else has it
+	shared        lockMode = iota // fails if another open file has an exclusive lock
+	exclusive                     // fails if another open file has a lock
+	exclusiveWait                 // waits until no other open file has a lock
 )
 
-// recheckAfter is for how long a process that was alone takes itself to be.
-const recheckAfter = 10 * time.Millisecond
+// aloneInterval is how long a process that was alone may write without checking again.
+const aloneInterval = 10 * time.Millisecond
 
-// Open makes the file of a database where it is missing.
+// Open opens the lock file of a database, and creates it if it is missing. On systems without
+// such locks it returns a nil Lock, whose methods do nothing.
 func Open(database string) (*Lock, error) {
 	if !canLock {
 		return nil, nil
@@ -68,134 +73,140 @@ func Open(database string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lockBytes(f, presenceByte, 1, shared); err != nil && !isLocked(err) {
+	if err := lockBytes(f, presenceByte, 1, shared); err != nil && !isConflict(err) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return &Lock{file: f, Timeout: defaultTimeout}, nil
 }
 
-// isOnlyProcess reports whether no other process has the database open.
-func (t *Lock) isOnlyProcess() bool {
-	if now := time.Now(); now.Sub(t.askedAt) > recheckAfter {
-		t.onlyProcess, t.askedAt = !lockedByOthers(t.file, presenceByte), now
+// isAlone reports whether no other process has the database open.
+func (l *Lock) isAlone() bool {
+	if now := time.Now(); now.Sub(l.aloneChecked) > aloneInterval {
+		l.alone, l.aloneChecked = !lockedByOthers(l.file, presenceByte), now
 	}
-	return t.onlyProcess
+	return l.alone
 }
 
-// TryLock takes the turn if nobody has it or waits for it.
-func (t *Lock) TryLock() bool {
-	if t == nil {
+// TryLock locks l if no other process has locked it or waits for it. It reports whether this
+// process may write.
+func (l *Lock) TryLock() bool {
+	if l == nil {
 		return true
 	}
-	if t.result != nil {
+	if l.acquired != nil {
 		select {
-		case err := <-t.result:
-			t.result, t.locked = nil, err == nil
-			if err != errNotWanted {
+		case err := <-l.acquired:
+			if l.finish(err) {
 				return true
 			}
 		default:
 			return false
 		}
 	}
-	if t.isOnlyProcess() {
+	if l.isAlone() {
 		return true
 	}
-	err := lockBytes(t.file, queueByte, 2, exclusive)
-	if t.locked = err == nil; t.locked {
-		unlockBytes(t.file, queueByte, 1)
+	err := lockBytes(l.file, queueByte, 2, exclusive)
+	if l.locked = err == nil; l.locked {
+		unlockBytes(l.file, queueByte, 1)
 	}
-	return !isLocked(err)
+	return !isConflict(err)
 }
 
-// Wait takes the turn, in the order in which processes asked for it. ErrUnavailable where
-// that takes too long, ErrClosed once closing is closed. Then the goroutine that waits
-// goes on, for the next one who asks here; where nobody does it gives the turn back.
-func (t *Lock) Wait(closing <-chan struct{}) error {
-	var late *time.Timer
-	for !t.TryLock() {
-		if late == nil {
-			late = time.NewTimer(t.Timeout)
-			defer late.Stop()
+// Wait locks l, in the order in which processes asked. If that takes longer than Timeout, it
+// returns ErrUnavailable. If closing is closed, it returns ErrClosed. In both cases the
+// goroutine that waits for the lock goes on, and the next call uses its result. If there is no
+// call by then, the goroutine frees the lock.
+func (l *Lock) Wait(closing <-chan struct{}) error {
+	var timeout *time.Timer
+	for !l.TryLock() {
+		if timeout == nil {
+			timeout = time.NewTimer(l.Timeout)
+			defer timeout.Stop()
 		}
-		t.request()
+		l.startAcquire()
 		select {
-		case err := <-t.result:
-			t.result, t.locked = nil, err == nil
-			if err != errNotWanted {
+		case err := <-l.acquired:
+			if l.finish(err) {
 				return nil
 			}
 		case <-closing:
-			t.abandon()
+			l.abandon()
 			return myvault.ErrClosed
-		case <-late.C:
-			t.abandon()
-			return fmt.Errorf("%w: another process has been writing for %v; look whether one hangs", myvault.ErrUnavailable, t.Timeout)
+		case <-timeout.C:
+			l.abandon()
+			return fmt.Errorf("%w: another process has been writing for %v; check whether it hangs", myvault.ErrUnavailable, l.Timeout)
 		}
 	}
 	return nil
 }
 
-// request says that the turn is wanted, and has a goroutine wait for it where none does.
-func (t *Lock) request() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.wanted = true
-	if t.result == nil {
-		t.result = make(chan error, 1)
-		go t.acquire(t.result)
+// finish records the result of acquire. It reports false if the lock was freed again.
+func (l *Lock) finish(err error) bool {
+	l.acquired, l.locked = nil, err == nil
+	return err != errNotWanted
+}
+
+// startAcquire starts a goroutine that runs acquire, unless one runs already.
+func (l *Lock) startAcquire() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wanted = true
+	if l.acquired == nil {
+		l.acquired = make(chan error, 1)
+		go l.acquire(l.acquired)
 	}
 }
 
-// acquire waits for the turn. The system call that waits cannot be ended.
-func (t *Lock) acquire(taken chan<- error) {
-	err := lockBytes(t.file, queueByte, 1, exclusiveWait)
+// acquire waits until the write byte is locked. The system call that waits cannot be canceled.
+func (l *Lock) acquire(acquired chan<- error) {
+	err := lockBytes(l.file, queueByte, 1, exclusiveWait)
 	if err == nil {
-		err = lockBytes(t.file, holderByte, 1, exclusiveWait)
-		unlockBytes(t.file, queueByte, 1)
+		err = lockBytes(l.file, writeByte, 1, exclusiveWait)
+		unlockBytes(l.file, queueByte, 1)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err == nil && !t.wanted {
-		unlockBytes(t.file, holderByte, 1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil && !l.wanted {
+		unlockBytes(l.file, writeByte, 1)
 		err = errNotWanted
 	}
-	taken <- err
+	acquired <- err
 }
 
-// abandon says that nobody waits any more, and gives back a turn that has just come.
-func (t *Lock) abandon() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.wanted = false
+// abandon records that no call waits, and frees the lock if acquire has just locked it.
+func (l *Lock) abandon() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wanted = false
 	select {
-	case err := <-t.result:
-		t.result = nil
+	case err := <-l.acquired:
+		l.acquired = nil
 		if err == nil {
-			unlockBytes(t.file, holderByte, 1)
+			unlockBytes(l.file, writeByte, 1)
 		}
 	default:
 	}
 }
 
-// Unlock gives the turn to the next process.
-func (t *Lock) Unlock() {
-	if t != nil && t.locked {
-		unlockBytes(t.file, holderByte, 1)
-		t.locked = false
+// Unlock unlocks l for the next process.
+func (l *Lock) Unlock() {
+	if l != nil && l.locked {
+		unlockBytes(l.file, writeByte, 1)
+		l.locked = false
 	}
 }
 
-// Close forgets the file, which stays: another process may be using it.
-func (t *Lock) Close() {
+// Close closes the file, and does not remove it: another process may be using it.
+func (l *Lock) Close() {
 	switch {
-	case t == nil:
-	case t.result == nil:
-		_ = t.file.Close()
+	case l == nil:
+	case l.acquired == nil:
+		_ = l.file.Close()
 	default:
-		go func() { // the system call that waits cannot be ended
-			<-t.result
-			_ = t.file.Close()
+		go func() { // acquire uses the file, and cannot be canceled
+			<-l.acquired
+			_ = l.file.Close()
 		}()
 	}
 }

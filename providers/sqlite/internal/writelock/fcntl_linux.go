@@ -13,8 +13,8 @@ const (
 	noFollow = syscall.O_NOFOLLOW
 )
 
-// lockBytes locks a range of bytes for this open file, which is not the same as for this
-// process: fcntl(2), open file description locks.
+// lockBytes locks a range of bytes with an open file description lock, fcntl(2). Such a lock
+// belongs to the open file, not to the process.
 func lockBytes(f *os.File, start, count int64, m lockMode) error {
 	command := unix.F_OFD_SETLK
 	if m == exclusiveWait {
@@ -37,12 +37,13 @@ func unlockBytes(f *os.File, start, count int64) {
 	_ = unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock)
 }
 
-// lockedByOthers reports whether somebody else holds the byte; true where that cannot be known.
+// lockedByOthers reports whether another open file has locked the byte. If the system call
+// fails, it returns true.
 func lockedByOthers(f *os.File, start int64) bool {
 	lock := unix.Flock_t{Type: unix.F_WRLCK, Start: start, Len: 1}
 	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lock)
 	return err != nil || lock.Type != unix.F_UNLCK
 }
 
-// isLocked reports whether err says that somebody else has the lock.
-func isLocked(err error) bool { return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) }
+// isConflict reports whether err means that another open file has the lock.
+func isConflict(err error) bool { return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) }

@@ -4,7 +4,7 @@ package writelock
 
 import "os"
 
-// Elsewhere processes ask the engine's lock again and again.
+// On other systems there is no Lock: processes poll SQLite's own lock.
 const (
 	canLock  = false
 	noFollow = 0
@@ -13,4 +13,4 @@ const (
 func lockBytes(*os.File, int64, int64, lockMode) error { return nil }
 func unlockBytes(*os.File, int64, int64)               {}
 func lockedByOthers(*os.File, int64) bool              { return false }
-func isLocked(error) bool                              { return false }
+func isConflict(error) bool                            { return false }
