@@ -184,7 +184,7 @@ func (v *verification) logRow(c *db.Conn, r *ledger.LogRow) error {
 		v.secrets.set(e.Seq)
 	}
 	if e.Seq > v.pairedSince {
-		v.changeClaim.Note(e)
+		v.changeClaim.Observe(e)
 	}
 	v.replay(r)
 	v.seq, v.mac = e.Seq, e.MAC

@@ -45,7 +45,7 @@ func (v *verification) someAccesses(ctx context.Context, w *access.Walk) (more b
 		more, err = w.Step(c, func(e *myvault.Entry) (err error) {
 			if w.End, err = w.End.Follow(e, v.access); err == nil {
 				v.report.Accesses++
-				v.accessClaim.Note(e)
+				v.accessClaim.Observe(e)
 			}
 			return err
 		})

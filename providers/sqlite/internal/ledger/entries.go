@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"math"
 	"slices"
@@ -77,20 +76,22 @@ func firstBefore(p myvault.Cursor, chain string) uint64 {
 	return math.MaxInt64
 }
 
-// pageRange selects the rows of a page. It may select too many: TrailFilter.Contains decides.
-const pageRange = ` WHERE l.seq < ?1 AND (?2 = '' OR l.project = ?2) AND (?3 IS NULL OR %[1]s >= ?3)
-	AND (?4 IS NULL OR %[1]s < ?4) ORDER BY l.seq DESC LIMIT ?5`
+// changesPage may select too many rows: TrailFilter.Contains decides.
+const changesPage = `SELECT ` + LogColumns + ` FROM log l WHERE l.seq < ?1 AND (?2 = '' OR l.project = ?2)
+	AND (?3 IS NULL OR coalesce(l.entry_at, l.at) >= ?3) AND (?4 IS NULL OR coalesce(l.entry_at, l.at) < ?4)
+	ORDER BY l.seq DESC LIMIT ?5`
 
-// pages returns a readPage that runs query and converts its rows by scan.
-func pages(read ReadFunc, query string, scan func(*sqlite3.Stmt) (myvault.Entry, error)) readPage {
-	return func(ctx context.Context, before uint64, r myvault.TrailFilter) (entries []myvault.Entry, next uint64, err error) {
+// ChangesSource returns the source of the chain of changes.
+func ChangesSource(k *keyring.Ring, read ReadFunc) Source {
+	page := func(ctx context.Context, before uint64, r myvault.TrailFilter) (entries []myvault.Entry, next uint64, err error) {
 		rows := 0
 		err = read(ctx, func(c *db.Conn) error {
-			return c.Each(query, func(row *sqlite3.Stmt) error {
-				e, err := scan(row)
-				if err != nil {
+			return c.Each(changesPage, func(row *sqlite3.Stmt) error {
+				change := ScanLog(row)
+				if err := change.CheckMAC(k); err != nil {
 					return err
 				}
+				e := change.Entry
 				// SQLite trusts the order on disk. If that was changed, reading might never end.
 				if e.Seq >= before || rows > 0 && e.Seq >= next {
 					return &fault.BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "it is out of order"}
@@ -108,15 +109,5 @@ func pages(read ReadFunc, query string, scan func(*sqlite3.Stmt) (myvault.Entry,
 		}
 		return entries, next, err
 	}
-}
-
-var changesPage = `SELECT ` + LogColumns + ` FROM log l` + fmt.Sprintf(pageRange, `coalesce(l.entry_at, l.at)`)
-
-// ChangesSource returns the source of the chain of changes.
-func ChangesSource(k *keyring.Ring, read ReadFunc) Source {
-	scan := func(row *sqlite3.Stmt) (myvault.Entry, error) {
-		r := ScanLog(row)
-		return r.Entry, r.CheckMAC(k)
-	}
-	return Source{Chain: myvault.ChainChanges, Read: pages(read, changesPage, scan)}
+	return Source{Chain: myvault.ChainChanges, Read: page}
 }
