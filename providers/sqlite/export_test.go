@@ -171,7 +171,7 @@ func (s *Store) WithoutReaders(f func()) {
 // GetAround reads a secret as Get does that does not find it in the cache, and calls
 // between after it was read and before the cache may keep it.
 func (s *Store) GetAround(ctx context.Context, addr myvault.Address, between func()) error {
-	v, err := s.fresh.Now(ctx)
+	v, err := s.fresh.Current(ctx)
 	if err != nil {
 		return err
 	}

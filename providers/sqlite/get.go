@@ -27,7 +27,7 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.V
 	if err := s.file.Fault.Load(); err != nil {
 		return myvault.Secret{}, *err
 	}
-	v, err := s.fresh.Now(ctx)
+	v, err := s.fresh.Current(ctx)
 	if err != nil {
 		return myvault.Secret{}, err
 	}

@@ -93,7 +93,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	s.masters.Store(&masters{s.file.Keys.Master.Load(), s.trail.File.Keys.Master.Load()})
 	s.newest.Store(s.tip.Seq)
 	s.committed = ledger.Link{Seq: s.tip.Seq, MAC: s.tip.MAC}
-	s.fresh = fresh.NewFreshness(s.cache, s.file, s.newest.Load, !c.noIndex)
+	s.fresh = fresh.NewValidator(s.cache, s.file, s.newest.Load, !c.noIndex)
 	s.follow(f.Writer)
 	f.Start()
 	return nil
@@ -138,12 +138,12 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 // follow has the writer tell what it does.
 func (s *Store) follow(w *wal.Writer) {
 	w.Begin = func(c *db.Conn, anew bool) error {
-		s.fresh.Begun(c.TotalChanges())
+		s.fresh.TransactionBegun(c.TotalChanges())
 		return s.begin(c, anew)
 	}
 	w.Save, w.Restore = s.save, s.restore
 	w.Committed = func() {
-		s.fresh.Committed(w.Conn.TotalChanges())
+		s.fresh.TransactionCommitted(w.Conn.TotalChanges())
 		s.commit()
 	}
 }
