@@ -127,7 +127,7 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 		err = fault.Guard(s.agree)
 	}
 	if err == nil && renewed {
-		err = s.trail.RecordDone(ctx, "renew-trail", nil)
+		err = s.trail.RecordOutcome(ctx, "renew-trail", nil)
 	}
 	if err != nil {
 		return errors.Join(err, s.file.Readers.Close(), s.trail.Close())

@@ -115,11 +115,11 @@ func pairRow(k *keyring.Ring, id []byte) []byte {
 // agree proves, when a store is opened, that neither file is older than the other. Others may be
 // writing: an entry knows of earlier entries only, so the other chain is read after it.
 func (s *Store) agree() error {
-	if known, end := s.knownEntry(), s.trail.Found.Seq; known > end {
+	if known, end := s.knownEntry(), s.trail.ClaimAtOpen.Seq; known > end {
 		return older(schema.AccessFile.Name, known, end)
 	}
 	last, err := ledger.LastChange(s.file.Anchor)
-	if seen := s.trail.Found.Seen; err == nil && seen > last {
+	if seen := s.trail.ClaimAtOpen.Seen; err == nil && seen > last {
 		err = older(schema.VaultFile.Name, seen, last)
 	}
 	return err

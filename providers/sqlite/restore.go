@@ -189,7 +189,7 @@ func (s *Store) revive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.trail.RecordDone(ctx, "restore", nil)
+	return s.trail.RecordOutcome(ctx, "restore", nil)
 }
 
 // settled brings what stands in a directory of a closed store to the disk.

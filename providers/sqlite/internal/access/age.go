@@ -12,19 +12,19 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
-// The age of an entry is not read off the clock: one that is wrong for a minute would remove all
-// entries, and an entry that it stamped with the year 2312 would keep all that follow. It is the
-// time that the trail itself has seen pass behind the entry: the sum of the steps from each entry
-// to the next. A step that is longer than stepOf, or goes back, counts for nothing. It may be a
-// clock that was set. If it was a store that was not in use, entries stay longer.
+// The age of an entry is not computed from the clock. A clock that is wrong for a minute could
+// then remove all entries, and an entry with the year 2312 would keep all that follow. The age is
+// the sum of the steps from each entry to the next. A step that is negative or longer than maxStep
+// counts as zero, because the clock may have been set. If instead the store was not in use, entries
+// are kept longer.
 
-// stepOf returns the longest step that counts towards an age.
-func stepOf(age time.Duration) time.Duration { return min(24*time.Hour, age/16) }
+// maxStep returns the longest step that counts towards an age.
+func maxStep(age time.Duration) time.Duration { return min(24*time.Hour, age/16) }
 
-// maxMarks bounds how many rows are looked at for one age.
-const maxMarks = 1 << 14
+// maxRows limits the rows that are read to find the entries of an age.
+const maxRows = 1 << 14
 
-// mark is an entry, by the time that it was stamped with.
+// mark is an entry and its time.
 type mark struct {
 	seq uint64
 	at  time.Time
@@ -32,15 +32,15 @@ type mark struct {
 
 // timeline measures time along the chain of accesses.
 type timeline struct {
-	c    *db.Conn
-	step time.Duration
-	left int // rows that may still be looked at
+	c        *db.Conn
+	step     time.Duration
+	rowsLeft int // rows that may still be read
 }
 
-// olderThan returns the newest entry that is older than age; found: there is one. now bounds what
-// the entry may say of itself: one that is younger by the clock stays.
+// olderThan returns the newest entry that is older than age. An entry that is younger by the clock,
+// whose time is now, does not count.
 func olderThan(c *db.Conn, age time.Duration, now time.Time) (seq uint64, found bool, err error) {
-	l := timeline{c: c, step: stepOf(age), left: maxMarks}
+	l := timeline{c: c, step: maxStep(age), rowsLeft: maxRows}
 	first, found, err := l.find(`seq >= ?1 ORDER BY seq`, 0)
 	if err != nil || !found {
 		return 0, false, err
@@ -51,15 +51,15 @@ func olderThan(c *db.Conn, age time.Duration, now time.Time) (seq uint64, found 
 	}
 	m, _, found, err := l.before(first, mark{head.Seq, head.At}, age)
 	if err == errStop {
-		return 0, false, nil // the clock went to and fro too often; the limit of size is left
+		return 0, false, nil // too many jumps of the clock; only MaxBytes limits this trail
 	}
 	young := !m.at.Before(now.Add(-age)) && !m.at.After(now)
 	return m.seq, found && !young, err
 }
 
-// before returns the newest entry from a up to b that lies more than age before b, or else how
-// much time passed between the two. Few steps of it are longer than l.step, so it looks at rows
-// in between only where it must.
+// before returns the newest entry from a up to b that is more than age older than b. If there is
+// none, passed is the time between a and b. It reads rows in between only if a and b are further
+// apart than l.step.
 func (l *timeline) before(a, b mark, age time.Duration) (m mark, passed time.Duration, found bool, err error) {
 	d := b.at.Sub(a.at)
 	if -l.step <= d && d <= l.step {
@@ -74,7 +74,7 @@ func (l *timeline) before(a, b mark, age time.Duration) (m mark, passed time.Dur
 		return m, 0, false, err
 	}
 	if !found {
-		return l.inRow(a, b, age)
+		return l.beforeInRow(a, b, age)
 	}
 	m, right, found, err := l.before(middle, b, age)
 	if err != nil || found {
@@ -84,14 +84,14 @@ func (l *timeline) before(a, b mark, age time.Duration) (m mark, passed time.Dur
 	return m, left + right, found, err
 }
 
-// bisect returns the last row from a up to b that was stamped before a time, as a was.
-func (l *timeline) bisect(a, b mark, before time.Time) (mark, error) {
+// bisect returns the last row from a up to b whose time is before limit, as that of a is.
+func (l *timeline) bisect(a, b mark, limit time.Time) (mark, error) {
 	for {
 		middle, found, err := l.between(a, b)
 		if err != nil || !found {
 			return a, err
 		}
-		if middle.at.Before(before) {
+		if middle.at.Before(limit) {
 			a = middle
 		} else {
 			b = middle
@@ -99,8 +99,8 @@ func (l *timeline) bisect(a, b mark, before time.Time) (mark, error) {
 	}
 }
 
-// inRow is before for two entries between which no row begins.
-func (l *timeline) inRow(a, b mark, age time.Duration) (m mark, passed time.Duration, found bool, err error) {
+// beforeInRow is before for two entries between which no row begins.
+func (l *timeline) beforeInRow(a, b mark, age time.Duration) (m mark, passed time.Duration, found bool, err error) {
 	r, found, err := readBatch(l.c, `SELECT seq, body FROM batch WHERE seq = ?1`, a.seq)
 	if err != nil {
 		return m, 0, false, err
@@ -125,7 +125,7 @@ func (l *timeline) inRow(a, b mark, age time.Duration) (m mark, passed time.Dura
 	return m, passed, false, nil
 }
 
-// between returns a row that begins between two entries, near the middle; found: there is one.
+// between returns a row that begins between a and b, near the middle.
 func (l *timeline) between(a, b mark) (m mark, found bool, err error) {
 	m, found, err = l.find(`seq >= ?1 ORDER BY seq`, a.seq+(b.seq-a.seq+1)/2)
 	if err == nil && (!found || m.seq >= b.seq) {
@@ -134,9 +134,9 @@ func (l *timeline) between(a, b mark) (m mark, found bool, err error) {
 	return m, found && a.seq < m.seq && m.seq < b.seq, err
 }
 
-// find returns the first entry of the row that a condition selects.
+// find returns the first entry of the row that condition selects.
 func (l *timeline) find(condition string, seq uint64) (m mark, found bool, err error) {
-	if l.left--; l.left < 0 {
+	if l.rowsLeft--; l.rowsLeft < 0 {
 		return m, false, errStop
 	}
 	err = l.c.Each(`SELECT seq, substr(body, 4, 10) FROM batch WHERE `+condition+` LIMIT 1`, func(row *sqlite3.Stmt) error {
@@ -146,8 +146,8 @@ func (l *timeline) find(condition string, seq uint64) (m mark, found bool, err e
 	return m, found, err
 }
 
-// firstAt returns the time of the first entry of a batch, by the flags and the number at its
-// beginning; see packed.
+// firstAt returns the time of the first entry of a batch. b begins with its flags; the time follows
+// if its flag is set, see Batch.Add.
 func firstAt(b []byte) time.Time {
 	if len(b) < 10 || binary.BigEndian.Uint16(b)&1 == 0 {
 		return time.UnixMicro(0).UTC()
@@ -155,38 +155,38 @@ func firstAt(b []byte) time.Time {
 	return time.UnixMicro(int64(binary.BigEndian.Uint64(b[2:]))).UTC()
 }
 
-// What entries call what was seen of the clock.
+// Actions of entries about the clock.
 const (
-	actionClock     = "clock"      // nothing else was recorded for half a step
-	actionClockJump = "clock-jump" // the clock is not where it should be
+	actionClock     = "clock"      // no other entry was recorded for half a step
+	actionClockJump = "clock-jump" // the clock differs from the expected time
 )
 
-// clockSlack is how far a clock may go wrong between two looks without being said to jump.
-const clockSlack = 5 * time.Minute
+// maxClockDrift is the difference between two checks that is not recorded as a jump.
+const maxClockDrift = 5 * time.Minute
 
-// ClockWatch compares the clock with the time that passes while the process runs.
+// ClockWatch compares the wall clock with the time that passes in this process.
 type ClockWatch struct {
 	Age     time.Duration
 	started bool
-	wall    time.Time // at the last look, by the clock
-	elapsed time.Duration
-	newest  uint64        // the newest entry then
-	since   time.Duration // when it was first seen
+	wall    time.Time     // the clock at the last check
+	elapsed time.Duration // at the last check
+	newest  uint64        // the newest entry at the last check
+	since   time.Duration // when newest was first seen
 }
 
-// look returns the entry to record: of a clock that has jumped, or for a trail in which nothing
-// else was recorded for so long that its time would stop. elapsed is the time that has passed in
-// this process, independent of the clock. The first look compares with the newest entry.
-func (w *ClockWatch) look(head myvault.Head, wall time.Time, elapsed time.Duration) (e myvault.Entry, found bool) {
-	step := stepOf(w.Age)
-	slack := min(clockSlack, step)
-	expected, latest := w.wall.Add(elapsed-w.elapsed), slack
+// check returns the entry to record, if the clock has jumped or if no entry was recorded for half a
+// step: longer steps would not count towards ages. elapsed is the time that has passed in this
+// process, independent of the clock. The first check compares the clock with the newest entry.
+func (w *ClockWatch) check(head myvault.Head, wall time.Time, elapsed time.Duration) (e myvault.Entry, found bool) {
+	step := maxStep(w.Age)
+	slack := min(maxClockDrift, step)
+	expected, maxAhead := w.wall.Add(elapsed-w.elapsed), slack
 	if !w.started {
-		expected, latest = head.At, step
+		expected, maxAhead = head.At, step
 		w.newest, w.since = head.Seq, elapsed
 	}
 	off := wall.Sub(expected)
-	jumped := off < -slack || off > latest
+	jumped := off < -slack || off > maxAhead
 	if head.Seq != w.newest {
 		w.newest, w.since = head.Seq, elapsed
 	}
@@ -199,14 +199,14 @@ func (w *ClockWatch) look(head myvault.Head, wall time.Time, elapsed time.Durati
 	return e, jumped || idle
 }
 
-// age removes what is older than the limit, and records what the clock did. Neither is done behind
-// a failure: the next look tries again.
-func (t *Trail) age(ctx context.Context, w *ClockWatch, wall time.Time, elapsed time.Duration) {
+// enforceAge records what w finds and removes entries older than w.Age. On a failure it stops, and
+// the next call tries again.
+func (t *Trail) enforceAge(ctx context.Context, w *ClockWatch, wall time.Time, elapsed time.Duration) {
 	head, err := ledger.ReadChainHead(ctx, t.File.Readers.Snapshot, ReadHead)
 	if err != nil || head.Seq == 0 {
 		return
 	}
-	if e, found := w.look(head, wall, elapsed); found && t.Record(ctx, e) != nil {
+	if e, found := w.check(head, wall, elapsed); found && t.Record(ctx, e) != nil {
 		return
 	}
 	var upTo uint64
@@ -219,5 +219,5 @@ func (t *Trail) age(ctx context.Context, w *ClockWatch, wall time.Time, elapsed 
 		return
 	}
 	p := &Pruning{Trail: t, Limit: Limit{UpTo: upTo}}
-	_ = p.slowly(ctx)
+	_ = p.runPaced(ctx)
 }
