@@ -55,7 +55,7 @@ func Open(ctx context.Context, dir string, key crypto.Key, o wal.Options, c Limi
 }
 
 // begin prepares a transaction. It reads the end of the chain if changed, which means that another
-// connection may have written or the last transaction was rolled back.
+// connection may have written or the last transaction failed.
 func (t *Trail) begin(c *db.Conn, changed bool) (err error) {
 	t.pending = Batch{body: t.pending.body[:0]}
 	if changed {
