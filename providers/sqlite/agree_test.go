@@ -159,7 +159,7 @@ func TestAChangeKnowsEntriesOnTheDisk(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	hold := make(chan struct{})
-	s := openWith(t, dir, crypto.NewKey(), sqlite.Config{Trail: keepEntries}.WithSync(func(string) error {
+	s := openWith(t, dir, crypto.NewKey(), sqlite.OptionsOf(sqlite.Config{Trail: keepEntries}).WithSync(func(string) error {
 		<-hold
 		return nil
 	}))

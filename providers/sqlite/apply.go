@@ -129,7 +129,7 @@ func (tx *transaction) put(c myvault.Change, r *ledger.LogRow) (myvault.Info, er
 		err = c.If.Check(h.Info)
 	}
 	if err == nil {
-		err = tx.enrol(c.Address.Project)
+		err = tx.ensureProject(c.Address.Project)
 	}
 	if err != nil {
 		return myvault.Info{}, err
@@ -140,7 +140,7 @@ func (tx *transaction) put(c myvault.Change, r *ledger.LogRow) (myvault.Info, er
 	}
 	r.Entry.Version, r.Expires, r.RotateAfter = h.Version, h.Expires, h.RotateAfter
 	value := c.Value.RevealBytes()
-	r.Seal(tx.tip.Sealer.Seal(nil, keyring.Place(c.Address, h.Version), value))
+	r.Seal(tx.end.Sealer.Seal(nil, keyring.Place(c.Address, h.Version), value))
 	clear(value)
 	return h.Info, tx.write(r, h)
 }
@@ -172,7 +172,7 @@ func (tx *transaction) undelete(c myvault.Change, r *ledger.LogRow) (myvault.Inf
 	case h.State == myvault.Destroyed:
 		err = myvault.ErrDestroyed
 	default:
-		err = tx.enrol(c.Address.Project)
+		err = tx.ensureProject(c.Address.Project)
 	}
 	if err != nil {
 		return myvault.Info{}, err

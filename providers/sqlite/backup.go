@@ -54,7 +54,7 @@ func (s *Store) Backup(ctx context.Context, path string, progress func(done, tot
 	if err != nil {
 		return nil, fmt.Errorf("backup: %w", fault.Operational(ctx, err))
 	}
-	if err := errors.Join(s.keepHeads(), s.trail.RecordOutcome(ctx, "backup", nil)); err != nil {
+	if err := errors.Join(s.writeHeadsFile(), s.trail.RecordOutcome(ctx, "backup", nil)); err != nil {
 		return heads, fmt.Errorf("the backup is made and stands at its path, but its heads or its entry could not be written: %w", err)
 	}
 	return heads, nil
@@ -107,7 +107,7 @@ type snapshot struct {
 func (s *Store) snapshot(ctx context.Context) (shot *snapshot, err error) {
 	shot = &snapshot{files: []*wal.File{s.file, s.trail.File}}
 	for _, f := range shot.files {
-		f.Snapshots.Add(1)
+		f.BackupsRunning.Add(1)
 	}
 	for _, f := range shot.files {
 		c, err := f.OpenReader(ctx)
@@ -157,8 +157,8 @@ func (shot *snapshot) close() {
 		_ = c.Close() // it has only read
 	}
 	for _, f := range shot.files {
-		f.Snapshots.Add(-1)
-		f.ScrubOwed(context.Background())
+		f.BackupsRunning.Add(-1)
+		f.ScrubPending(context.Background())
 	}
 	shot.conns, shot.files = nil, nil
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // filled gives a store with 10,000 secrets of 64 bytes.
-func filled(b *testing.B, c sqlite.Config) (*sqlite.Store, []myvault.Address) {
+func filled(b *testing.B, c sqlite.Options) (*sqlite.Store, []myvault.Address) {
 	b.Helper()
 	s := openWith(b, b.TempDir(), crypto.NewKey(), c)
 	value := string(make([]byte, 64))
@@ -36,11 +36,11 @@ func filled(b *testing.B, c sqlite.Config) (*sqlite.Store, []myvault.Address) {
 // finding out that it is fresh, and every one from the file.
 var readings = []struct {
 	name   string
-	config sqlite.Config
+	config sqlite.Options
 }{
-	{"hit", sqlite.Config{}},
-	{"hit/data_version", sqlite.Config{}.WithoutWALIndex()},
-	{"miss", sqlite.Config{CacheBytes: -1}},
+	{"hit", sqlite.Options{}},
+	{"hit/data_version", sqlite.OptionsOf(sqlite.Config{}).WithoutWALIndex()},
+	{"miss", sqlite.OptionsOf(sqlite.Config{CacheBytes: -1})},
 }
 
 func BenchmarkGet(b *testing.B) {

@@ -46,7 +46,7 @@ func TestConnectionsAreOpenedWhenTheyAreNeeded(t *testing.T) {
 	files := &counting{VFS: vfs.Find("os"), count: map[string]int{}}
 	vfs.Register(t.Name(), files)
 	defer vfs.Unregister(t.Name())
-	s := openWith(t, dir, key, sqlite.Config{}.WithVFS(t.Name()))
+	s := openWith(t, dir, key, sqlite.OptionsOf(sqlite.Config{}).WithVFS(t.Name()))
 	for range 10 {
 		_, err := s.Get(t.Context(), addr("p/a"), 0)
 		is.NoErr(err)

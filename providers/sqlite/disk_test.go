@@ -33,14 +33,14 @@ type disk struct {
 type fault func(operation, name string) error
 
 // faultyDisk registers a file system for one test.
-func faultyDisk(t *testing.T) (*disk, sqlite.Config) {
+func faultyDisk(t *testing.T) (*disk, sqlite.Options) {
 	t.Helper()
 	d := &disk{VFSFilename: vfs.Find("").(vfs.VFSFilename)}
 	d.heal()
 	name := strings.NewReplacer("/", "-", "#", "-").Replace(t.Name())
 	vfs.Register(name, d)
 	t.Cleanup(func() { vfs.Unregister(name) })
-	return d, sqlite.Config{}.WithVFS(name)
+	return d, sqlite.OptionsOf(sqlite.Config{}).WithVFS(name)
 }
 
 func (d *disk) fail(f fault) { d.fault.Store(&f) }
@@ -228,7 +228,7 @@ func TestWhatAFailedSyncHasLostIsNoticed(t *testing.T) {
 	is := is.New(t)
 	var failures atomic.Int64
 	dir, key := t.TempDir(), crypto.NewKey()
-	s := openWith(t, dir, key, sqlite.Config{}.WithFsync(func(f *os.File) error {
+	s := openWith(t, dir, key, sqlite.OptionsOf(sqlite.Config{}).WithFsync(func(f *os.File) error {
 		if filepath.Base(f.Name()) == "access.db-wal" && failures.Add(1) == 1 {
 			_, err := f.WriteAt(make([]byte, 8), 48) // the checksum of the first frame
 			return errors.Join(err, errDisk)
@@ -288,7 +288,7 @@ func TestNamesAreSynced(t *testing.T) {
 	dir := filepath.Join(above, "one", "two")
 	var mu sync.Mutex
 	var synced []string
-	s := openWith(t, dir, crypto.NewKey(), sqlite.Config{}.WithFsync(func(f *os.File) error {
+	s := openWith(t, dir, crypto.NewKey(), sqlite.OptionsOf(sqlite.Config{}).WithFsync(func(f *os.File) error {
 		mu.Lock()
 		defer mu.Unlock()
 		synced = append(synced, f.Name())

@@ -35,13 +35,13 @@ func (s *Store) VerifyAccesses(ctx context.Context, between func()) (proved uint
 func (s *Store) RecordUnless(ctx context.Context, failing bool, entries ...myvault.Entry) error {
 	return s.trail.File.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 		for _, e := range entries {
-			d := s.trail.Draft(e)
+			d := s.trail.Prepare(e)
 			if err := s.trail.Append(c, &d); err != nil {
 				return err
 			}
 		}
 		if failing {
-			return wal.ErrHalf
+			return wal.ErrPartial
 		}
 		return nil
 	}})
@@ -65,7 +65,7 @@ func oneTransaction(w *wal.Writer, ctx context.Context, functions []func()) {
 		_ = w.Do(ctx, &wal.Request{Apply: func(*db.Conn) error {
 			close(held)
 			<-release
-			return wal.ErrDone
+			return wal.ErrNothing
 		}})
 	})
 	<-held
@@ -115,7 +115,7 @@ func (s *Store) RekeyLater(ctx context.Context, key crypto.Key) error {
 	change := &rekeying{Store: s, to: to, access: access}
 	err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error { return change.vault(ctx, c) }})
 	if err == nil {
-		err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error { return change.conclude(ctx, c) }})
+		err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error { return change.dropOldKey(ctx, c) }})
 	}
 	s.masters.Store(to)
 	s.file.Keys.Master.Store(to.vault)

@@ -62,7 +62,7 @@ func (s *Store) Looker(c TrailConfig) func(wall time.Time, elapsed time.Duration
 	usual := c.limits().WithDefaults()
 	watch := &access.ClockWatch{Age: usual.MaxAge}
 	return func(wall time.Time, elapsed time.Duration) {
-		s.trail.Enforce(context.Background(), usual, watch, wall, elapsed)
+		s.trail.EnforceLimits(context.Background(), usual, watch, wall, elapsed)
 	}
 }
 
@@ -72,11 +72,11 @@ type LogState struct{ Backfill, Attempted uint32 }
 // OverwriteWatch watches a file that does not exist.
 func OverwriteWatch(state func() LogState, stat func() fs.FileInfo) (check func(now fs.FileInfo) error, note func()) {
 	w := &wal.OverwriteWatch{
-		Read: func() (wal.LogState, bool) {
+		Read: func() (wal.IndexState, bool) {
 			s := state()
-			return wal.LogState{Backfill: s.Backfill, Attempted: s.Attempted}, true
+			return wal.IndexState{Backfill: s.Backfill, Attempted: s.Attempted}, true
 		},
 		Stat: func() (fs.FileInfo, error) { return stat(), nil },
 	}
-	return func(now fs.FileInfo) error { return w.Check("vault.db", now, now) }, w.Note
+	return func(now fs.FileInfo) error { return w.Check("vault.db", now, now) }, w.Update
 }

@@ -22,44 +22,66 @@ import (
 
 // What the tests from outside need of the inside.
 
+// Options are a Config and what tests replace.
+type Options = options
+
+// OptionsOf returns the options of a Config, or options as they are.
+func OptionsOf(c any) Options {
+	if c, ok := c.(Config); ok {
+		return options{Config: c}
+	}
+	return c.(options)
+}
+
+// Open opens a store with options.
+func (c options) Open(ctx context.Context, dir string, keys KeySource) (*Store, error) {
+	return open(ctx, dir, keys, c)
+}
+
+// Restore restores a backup with options.
+func (c options) Restore(ctx context.Context, path, dir string, keys KeySource, earlier ...myvault.Head) (Report, error) {
+	report, err := restore(ctx, path, dir, keys, c, earlier)
+	return report, fault.Operational(ctx, err)
+}
+
 // WithVFS has the engine use another file system.
-func (c Config) WithVFS(name string) Config {
+func (c options) WithVFS(name string) options {
 	c.vfs = name
 	return c
 }
 
 // WithNetwork replaces the detection of network file systems.
-func (c Config) WithNetwork(of func(string) (string, error)) Config {
+func (c options) WithNetwork(of func(string) (string, error)) options {
 	c.network = of
 	return c
 }
 
 // WithEpochLimit starts a new epoch after so many log rows.
-func (c Config) WithEpochLimit(n uint64) Config {
+func (c options) WithEpochLimit(n uint64) options {
 	c.epochLimit = n
 	return c
 }
 
 // WithSync replaces the sync of the trail.
-func (c Config) WithSync(f func(path string) error) Config {
+func (c options) WithSync(f func(path string) error) options {
 	c.sync = f
 	return c
 }
 
 // WithFsync replaces the sync of what the store makes beside the engine.
-func (c Config) WithFsync(f func(*os.File) error) Config {
+func (c options) WithFsync(f func(*os.File) error) options {
 	c.disk.Fsync = f
 	return c
 }
 
 // WithFailing replaces nothing, but has what this package does with files beside the engine fail.
-func (c Config) WithFailing(f func(operation, path string, size int) (done int, err error)) Config {
+func (c options) WithFailing(f func(operation, path string, size int) (done int, err error)) options {
 	c.disk.Fails = f
 	return c
 }
 
 // VerifyBackupIn is VerifyBackup with its files in a directory that is given.
-func VerifyBackupIn(ctx context.Context, path, above string, keys KeySource, c Config) (Report, error) {
+func VerifyBackupIn(ctx context.Context, path, above string, keys KeySource, c options) (Report, error) {
 	report, err := verifyBackup(ctx, path, above, keys, c, nil)
 	return report, fault.Operational(ctx, err)
 }
@@ -92,7 +114,7 @@ func synchronous(f *wal.File) (levels []string, err error) {
 	// All readers at once, so that each connection is asked.
 	var connections []*db.Conn
 	for range cap(f.Readers.Slots) {
-		c, taken := f.Readers.Take(context.Background())
+		c, taken := f.Readers.Acquire(context.Background())
 		if c == nil && taken == nil {
 			c, taken = f.Readers.Open(context.Background())
 		}
@@ -100,7 +122,7 @@ func synchronous(f *wal.File) (levels []string, err error) {
 		connections = append(connections, c)
 	}
 	for _, c := range connections {
-		f.Readers.Give(c)
+		f.Readers.Release(c)
 	}
 	return levels, err
 }
@@ -137,19 +159,19 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 		case 2:
 			return change.vault(ctx, c)
 		case 3:
-			return change.conclude(ctx, c)
+			return change.dropOldKey(ctx, c)
 		}
-		from, err := change.present(ctx, c)
+		from, err := change.currentMasters(ctx, c)
 		if err != nil {
 			return err
 		}
-		return errors.Join(change.settle(ctx, from), change.announce(ctx, from))
+		return errors.Join(change.finishEarlier(ctx, from), change.addNewKey(ctx, from))
 	}})
 	return errors.Join(err, access.Close())
 }
 
 // WithoutWALIndex has PRAGMA data_version tell whether the cache is fresh.
-func (c Config) WithoutWALIndex() Config {
+func (c options) WithoutWALIndex() options {
 	c.noIndex = true
 	return c
 }
@@ -218,13 +240,13 @@ func (s *Store) WithRemovalHeld(f func()) {
 }
 
 // AtOnce has the background look for old entries at once.
-func (c TrailConfig) AtOnce() TrailConfig {
-	c.first = time.Millisecond
+func (c options) AtOnce() options {
+	c.firstPrune = time.Millisecond
 	return c
 }
 
 // WaitForTurn sets how long a process waits for its turn to write.
-func (s *Store) WaitForTurn(d time.Duration) { s.file.Writer.Turn.Timeout = d }
+func (s *Store) WaitForTurn(d time.Duration) { s.file.Writer.Lock.Timeout = d }
 
 // AskedTwice gives a checkpointer that was asked for a second checkpoint while it is at the first,
 // and lets it go on.
@@ -233,13 +255,13 @@ func AskedTwice() (stop func()) {
 	k := wal.StartCheckpointer(&db.Conn{Broken: true}, func() (*db.Conn, error) {
 		begun <- struct{}{}
 		<-goOn
-		return nil, wal.ErrDone
+		return nil, wal.ErrNothing
 	}, &wal.Writer{}, nil)
 	k.Pages = db.CheckpointPages
-	k.Bound(nil)
+	k.AfterCommit(nil)
 	<-begun
 	k.Pages += wal.RetryAfter
-	k.Bound(nil)
+	k.AfterCommit(nil)
 	goOn <- struct{}{}
 	goOn <- struct{}{}
 	return func() { k.Stop() }
@@ -262,15 +284,6 @@ func (s *Store) KnownHeadsSum() (bytes int) {
 		bytes += headBytes(h)
 	}
 	return bytes
-}
-
-// CommitWithoutSync is a commit that succeeds though the log was not synced.
-func CommitWithoutSync() error {
-	f := &db.ConnFiles{Whole: true, Log: &db.ConnFile{}}
-	return f.Gather(func() error {
-		_, err := f.Log.Hold([]byte("a frame"), 0)
-		return err
-	})
 }
 
 // CountScrubs counts, from now on, how often the writer, which must be idle, waits for readers to

@@ -28,12 +28,12 @@ type faulty struct {
 }
 
 // faults registers a file system for one test.
-func faults(t testing.TB) (*faulty, sqlite.Config) {
+func faults(t testing.TB) (*faulty, sqlite.Options) {
 	f := &faulty{VFSFilename: vfs.Find("").(vfs.VFSFilename)}
 	name := strings.NewReplacer("/", "-", "#", "-").Replace(t.Name())
 	vfs.Register(name, f)
 	t.Cleanup(func() { vfs.Unregister(name) })
-	return f, sqlite.Config{}.WithVFS(name)
+	return f, sqlite.OptionsOf(sqlite.Config{}).WithVFS(name)
 }
 
 func (f *faulty) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
@@ -79,9 +79,9 @@ func (f *faultyFile) Sync(flags vfs.SyncFlag) error {
 	return f.File.Sync(flags)
 }
 
-func openWith(t testing.TB, dir string, key crypto.Key, c sqlite.Config) *sqlite.Store {
+func openWith(t testing.TB, dir string, key crypto.Key, c any) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), c)
+	s, err := sqlite.OptionsOf(c).Open(context.Background(), dir, sqlite.StaticKey(key))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestSynchronousIsAsserted(t *testing.T) {
 	f, c := faults(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	f.lies.Store(true)
-	_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), c)
+	_, err := c.Open(t.Context(), dir, sqlite.StaticKey(key))
 	is.True(errors.Is(err, myvault.ErrUnavailable))
 	f.lies.Store(false)
 	is.NoErr(openWith(t, dir, key, c).Close())

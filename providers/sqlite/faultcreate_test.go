@@ -23,9 +23,9 @@ func TestAFaultWhileAStoreIsMadeLeavesNoHalf(t *testing.T) {
 	for at, more := 1, true; more; at++ {
 		dir := filepath.Join(t.TempDir(), "store")
 		disk := simdisk.Forgetful(t, dir)
-		config := sqlite.Config{}.WithVFS(disk.Name).WithFsync(disk.Fsync)
+		config := sqlite.OptionsOf(sqlite.Config{}).WithVFS(disk.Name).WithFsync(disk.Fsync)
 		disk.Fail(simdisk.Fault{At: at, Reads: true})
-		s, err := sqlite.Open(t.Context(), dir, key, config)
+		s, err := config.Open(t.Context(), dir, key)
 		if err == nil {
 			_ = s.Close() // it may tell of the fault
 		} else {
@@ -35,7 +35,7 @@ func TestAFaultWhileAStoreIsMadeLeavesNoHalf(t *testing.T) {
 		_, hit := disk.Operations()
 		more = hit != ""
 		disk.Mend()
-		s, err = sqlite.Open(t.Context(), dir, key, config)
+		s, err = config.Open(t.Context(), dir, key)
 		if err != nil {
 			t.Fatalf("after a fault at operation %d, %s: %v", at, hit, err)
 		}

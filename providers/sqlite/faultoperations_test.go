@@ -172,7 +172,7 @@ func (h *history) livesThroughARestore() {
 	s, backup := h.backedUp()
 	to := filepath.Join(filepath.Dir(h.dir), "restored")
 	restore := func(to string) error {
-		_, err := sqlite.Restore(context.Background(), backup, to, sqlite.StaticKey(h.keys[0]), h.config)
+		_, err := h.config.Restore(context.Background(), backup, to, sqlite.StaticKey(h.keys[0]))
 		return err
 	}
 	h.arm()
@@ -210,7 +210,7 @@ func TestANameThatIsNotSyncedIsTakenBack(t *testing.T) {
 	is := is.New(t)
 	key, root, out := crypto.NewKey(), t.TempDir(), t.TempDir()
 	var broken atomic.Bool
-	config := sqlite.Config{}.WithFsync(func(f *os.File) error {
+	config := sqlite.OptionsOf(sqlite.Config{}).WithFsync(func(f *os.File) error {
 		if broken.Load() && f.Name() == out {
 			return errFails
 		}
@@ -227,7 +227,7 @@ func TestANameThatIsNotSyncedIsTakenBack(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrUnavailable))
 	is.True(strings.Contains(err.Error(), "the disk failed; look after it"))
 	is.Equal(heads, nil)
-	_, err = sqlite.Restore(t.Context(), backup, filepath.Join(out, "restored"), sqlite.StaticKey(key), config)
+	_, err = config.Restore(t.Context(), backup, filepath.Join(out, "restored"), sqlite.StaticKey(key))
 	is.True(errors.Is(err, myvault.ErrUnavailable))
 	left, err := os.ReadDir(out)
 	is.NoErr(err)
@@ -235,7 +235,7 @@ func TestANameThatIsNotSyncedIsTakenBack(t *testing.T) {
 	broken.Store(false)
 	_, err = s.Backup(t.Context(), filepath.Join(out, "backup"), nil)
 	is.NoErr(err)
-	_, err = sqlite.Restore(t.Context(), backup, filepath.Join(out, "restored"), sqlite.StaticKey(key), config)
+	_, err = config.Restore(t.Context(), backup, filepath.Join(out, "restored"), sqlite.StaticKey(key))
 	is.NoErr(err)
 }
 
@@ -244,7 +244,7 @@ func TestAFullDiskUnderABackup(t *testing.T) {
 	is := is.New(t)
 	key, root, out := crypto.NewKey(), t.TempDir(), t.TempDir()
 	var full atomic.Bool
-	config := sqlite.Config{}.WithFailing(func(operation, path string, size int) (int, error) {
+	config := sqlite.OptionsOf(sqlite.Config{}).WithFailing(func(operation, path string, size int) (int, error) {
 		if full.Load() && operation == "write" && strings.HasPrefix(path, out) {
 			return size / 2, &fs.PathError{Op: operation, Path: path, Err: syscall.ENOSPC}
 		}
@@ -258,7 +258,7 @@ func TestAFullDiskUnderABackup(t *testing.T) {
 	_, err = s.Backup(t.Context(), filepath.Join(out, "backup"), nil)
 	is.True(errors.Is(err, myvault.ErrUnavailable))
 	is.True(strings.Contains(err.Error(), "the disk is full"))
-	_, err = sqlite.Restore(t.Context(), backup, filepath.Join(out, "restored"), sqlite.StaticKey(key), config)
+	_, err = config.Restore(t.Context(), backup, filepath.Join(out, "restored"), sqlite.StaticKey(key))
 	is.True(errors.Is(err, myvault.ErrUnavailable))
 	is.True(strings.Contains(err.Error(), "the disk is full"))
 	_, err = sqlite.VerifyBackupIn(t.Context(), backup, out, sqlite.StaticKey(key), config)
@@ -278,11 +278,11 @@ func TestNamesInARestoredStoreAreSynced(t *testing.T) {
 	_, err := s.Backup(t.Context(), backup, nil)
 	is.NoErr(err)
 	var synced []string
-	config := sqlite.Config{}.WithFsync(func(f *os.File) error {
+	config := sqlite.OptionsOf(sqlite.Config{}).WithFsync(func(f *os.File) error {
 		synced = append(synced, f.Name())
 		return f.Sync()
 	})
-	_, err = sqlite.Restore(t.Context(), backup, filepath.Join(root, "restored"), sqlite.StaticKey(key), config)
+	_, err = config.Restore(t.Context(), backup, filepath.Join(root, "restored"), sqlite.StaticKey(key))
 	is.NoErr(err)
 	is.True(len(synced) >= 5)
 	last := synced[len(synced)-5:]

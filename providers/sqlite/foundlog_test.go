@@ -39,7 +39,7 @@ func TestALogThatIsFoundIsWrittenAgain(t *testing.T) {
 	key := crypto.NewKey()
 	dir := crashed(t, key)
 	var syncs logSyncs
-	s := openWith(t, dir, key, sqlite.Config{}.WithFsync(syncs.sync))
+	s := openWith(t, dir, key, sqlite.OptionsOf(sqlite.Config{}).WithFsync(syncs.sync))
 	secret, err := s.Get(t.Context(), addr("news/prod/db"), 0)
 	is.NoErr(err)
 	is.Equal(secret.Value.Reveal(), "two")
@@ -68,7 +68,7 @@ func TestALogThatCannotBeSyncedIsLeftAtClose(t *testing.T) {
 	is.NoErr(err)
 	var syncs logSyncs
 	syncs.fails.Store(true)
-	s := openWith(t, dir, key, sqlite.Config{}.WithFsync(syncs.sync))
+	s := openWith(t, dir, key, sqlite.OptionsOf(sqlite.Config{}).WithFsync(syncs.sync))
 	_, err = s.Get(t.Context(), addr("news/prod/db"), 0)
 	is.NoErr(err)
 	is.NoErr(s.Close())
@@ -151,7 +151,7 @@ func TestNoOtherMasterKeyWhileTheTrailCannotBeSynced(t *testing.T) {
 	dir := crashed(t, key)
 	var fails atomic.Bool
 	fails.Store(true)
-	s := openWith(t, dir, key, sqlite.Config{}.WithFsync(func(f *os.File) error {
+	s := openWith(t, dir, key, sqlite.OptionsOf(sqlite.Config{}).WithFsync(func(f *os.File) error {
 		if filepath.Base(f.Name()) == "access.db-wal" && fails.Load() {
 			return errDisk
 		}

@@ -19,7 +19,7 @@ import (
 )
 
 // The two ways of finding out that the cache is fresh.
-var ways = map[string]sqlite.Config{"WAL-index": {}, "data_version": sqlite.Config{}.WithoutWALIndex()}
+var ways = map[string]sqlite.Options{"WAL-index": {}, "data_version": sqlite.OptionsOf(sqlite.Config{}).WithoutWALIndex()}
 
 // A secret that was read is read again without a connection; so is that there is none.
 func TestReadsAreCached(t *testing.T) {

@@ -50,14 +50,14 @@ const (
 	little = 200 << 10
 )
 
-func newSmallDisk(t *testing.T) (*smallDisk, sqlite.Config) {
+func newSmallDisk(t *testing.T) (*smallDisk, sqlite.Options) {
 	t.Helper()
 	d := &smallDisk{VFSFilename: vfs.Find("").(vfs.VFSFilename)}
 	d.room.Store(plenty)
 	name := strings.ReplaceAll(t.Name(), "/", "-")
 	vfs.Register(name, d)
 	t.Cleanup(func() { vfs.Unregister(name) })
-	return d, sqlite.Config{}.WithVFS(name)
+	return d, sqlite.OptionsOf(sqlite.Config{}).WithVFS(name)
 }
 
 // TestPruningOnAFullDisk: the last change has taken the room, and pruning makes some.
@@ -65,7 +65,7 @@ func TestPruningOnAFullDisk(t *testing.T) {
 	is := is.New(t)
 	d, config := newSmallDisk(t)
 	dir, keys := t.TempDir(), sqlite.StaticKey(crypto.NewKey())
-	s, err := sqlite.Open(t.Context(), dir, keys, config)
+	s, err := config.Open(t.Context(), dir, keys)
 	is.NoErr(err)
 	value := strings.Repeat("v", 10_000)
 	for range 60 {
@@ -75,7 +75,7 @@ func TestPruningOnAFullDisk(t *testing.T) {
 	}
 	is.NoErr(s.Close()) // copies the log into the file
 	d.room.Store(little)
-	s, err = sqlite.Open(t.Context(), dir, keys, config)
+	s, err = config.Open(t.Context(), dir, keys)
 	is.NoErr(err)
 	told := uint64(0)
 	destroyed, err := s.PruneVersions(t.Context(), sqlite.VersionLimit{Keep: 2}, func(n uint64) { told = n })
@@ -116,7 +116,7 @@ func TestABackupOnAFullDisk(t *testing.T) {
 		return 0, nil
 	})
 	dir := t.TempDir()
-	s, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(crypto.NewKey()), config)
+	s, err := config.Open(t.Context(), dir, sqlite.StaticKey(crypto.NewKey()))
 	is.NoErr(err)
 	_, err = apply(s, put("p/a", "one"))
 	is.NoErr(err)

@@ -39,11 +39,11 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.V
 			}
 		}
 	}
-	return s.fetch(ctx, addr, version, v)
+	return s.readThrough(ctx, addr, version, v)
 }
 
-// fetch reads a secret from the file. Its row enters the cache if v still holds then.
-func (s *Store) fetch(ctx context.Context, addr myvault.Address, version myvault.Version, v *fresh.View) (secret myvault.Secret, err error) {
+// readThrough reads a secret from the file. Its row enters the cache if v still holds then.
+func (s *Store) readThrough(ctx context.Context, addr myvault.Address, version myvault.Version, v *fresh.View) (secret myvault.Secret, err error) {
 	s.misses.Add(1)
 	var r *fresh.Row
 	query := func(c *db.Conn) (err error) {
@@ -58,7 +58,7 @@ func (s *Store) fetch(ctx context.Context, addr myvault.Address, version myvault
 	default:
 		err = s.file.Readers.Snapshot(ctx, query) // it takes several queries
 	}
-	if v != nil && r != nil && r.Complete() {
+	if v != nil && r != nil && r.CanAnswer() {
 		s.cache.Put(r, v.Generation)
 	}
 	return secret, err
@@ -70,14 +70,14 @@ func (s *Store) look(c *db.Conn, addr myvault.Address, version myvault.Version) 
 	switch {
 	case err != nil:
 		return nil, secret, err
-	case r.Hides(version) != nil:
-		return r, secret, r.Hides(version)
+	case r.CheckReadable(version) != nil:
+		return r, secret, r.CheckReadable(version)
 	case version == 0, version == r.Version:
 		secret = myvault.Secret{Info: r.Info, Value: value}
 	default:
 		secret, err = s.earlier(c, r.Head, version)
 	}
-	s.saw(r.Seq)
+	s.observe(r.Seq)
 	return r, secret, err
 }
 

@@ -77,8 +77,8 @@ func ReadHeads(path string) ([]myvault.Head, error) {
 // headsWithin is how long Close tries to read the heads.
 const headsWithin = 10 * time.Second
 
-// keepHeads writes the heads where Config.HeadsFile says.
-func (s *Store) keepHeads() error {
+// writeHeadsFile writes the heads where Config.HeadsFile says.
+func (s *Store) writeHeadsFile() error {
 	if s.headsFile == "" {
 		return nil
 	}

@@ -79,7 +79,7 @@ func (s *Store) toEnd(c *db.Conn, p *ledger.History) error {
 	if h.Version == 0 {
 		return myvault.ErrNotFound
 	}
-	s.saw(h.Seq)
+	s.observe(h.Seq)
 	p.Next = h.Seq
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 // a change costs the writer.
 //
 // They hold from one transaction to the next while no other connection has written, like the
-// tip; begin clears them where one may have. What a request had a part in is forgotten where
+// end of the log; begin clears them where one may have. What a request had a part in is forgotten where
 // it fails.
 type knownHeads struct {
 	heads   map[myvault.Address]*ledger.Head

@@ -98,8 +98,8 @@ func tell(t testing.TB) *story {
 	t.Helper()
 	y := &story{key: crypto.NewKey(), closed: t.TempDir(), killed: t.TempDir(), ever: map[string]map[string]bool{}}
 	ctx := context.Background()
-	config := sqlite.Config{Trail: keepEntries}.WithEpochLimit(6)
-	s, err := sqlite.Open(ctx, y.closed, sqlite.StaticKey(y.key), config)
+	config := sqlite.OptionsOf(sqlite.Config{Trail: keepEntries}).WithEpochLimit(6)
+	s, err := config.Open(ctx, y.closed, sqlite.StaticKey(y.key))
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -110,7 +110,7 @@ func tell(t testing.TB) *story {
 	for n, c := range chapters() {
 		if n == 12 { // what is written from here on is in the write-ahead logs of killed
 			check(s.Close())
-			s, err = sqlite.Open(ctx, y.closed, sqlite.StaticKey(y.key), config)
+			s, err = config.Open(ctx, y.closed, sqlite.StaticKey(y.key))
 			check(err)
 		}
 		when := at.Add(time.Duration(n) * time.Minute)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
@@ -27,6 +28,22 @@ import (
 // ErrNewer, ErrMissing, [myvault.ErrWrongKey] or [myvault.ErrTampered]. ErrUnavailable where the files
 // cannot be opened now. The text names dir.
 func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, error) {
+	return open(ctx, dir, keys, options{Config: c})
+}
+
+// options are a Config and what tests replace. Zero fields are the real thing.
+type options struct {
+	Config
+	vfs        string
+	network    directory.NetworkDetector
+	epochLimit uint64
+	sync       func(path string) error // of the trail
+	disk       directory.Disk
+	noIndex    bool          // PRAGMA data_version is asked, not the WAL-index
+	firstPrune time.Duration // how long after the opening entries are first pruned in the background
+}
+
+func open(ctx context.Context, dir string, keys KeySource, c options) (*Store, error) {
 	if c.MaxProjects <= 0 {
 		c.MaxProjects = myvault.MaxProjects
 	}
@@ -42,7 +59,7 @@ func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, er
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
-	s := &Store{enrolled: map[string]bool{}, maxProjects: c.MaxProjects, headsFile: c.HeadsFile, epochLimit: c.epochLimit, cache: fresh.NewCache(c.CacheBytes)}
+	s := &Store{registered: map[string]bool{}, maxProjects: c.MaxProjects, headsFile: c.HeadsFile, epochLimit: c.epochLimit, cache: fresh.NewCache(c.CacheBytes)}
 	if err := s.start(ctx, absolute, key, keys, c); err != nil {
 		return nil, notOpened("store", dir, fault.Unavailable(err))
 	}
@@ -59,12 +76,12 @@ func admit(ctx context.Context, dir string, keys KeySource, sys directory.System
 	if err != nil {
 		return key, "", err
 	}
-	dir, err = examine(ctx, dir, key, sys.WithDefaults(), kinds)
+	dir, err = checkDirectory(ctx, dir, key, sys.WithDefaults(), kinds)
 	return key, dir, fault.Unavailable(err)
 }
 
-// examine refuses a directory that must not be opened, and gives its absolute path.
-func examine(ctx context.Context, dir string, key crypto.Key, sys directory.System, kinds []schema.Kind) (string, error) {
+// checkDirectory refuses a directory that must not be opened, and gives its absolute path.
+func checkDirectory(ctx context.Context, dir string, key crypto.Key, sys directory.System, kinds []schema.Kind) (string, error) {
 	dir, err := directory.Prepare(dir, sys)
 	if err != nil {
 		return "", err
@@ -81,26 +98,26 @@ func examine(ctx context.Context, dir string, key crypto.Key, sys directory.Syst
 	return dir, directory.Sweep(dir, directory.IsTemporary)
 }
 
-func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c Config) error {
+func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c options) error {
 	f, err := wal.Open(ctx, schema.VaultFile, dir, key, wal.Options{VFS: c.vfs, Keys: keyring.Source(keys), Synchronous: db.SyncFull, Disk: c.disk})
 	if err != nil {
 		return err
 	}
 	s.file = f
-	if err := s.join(ctx, dir, key, c); err != nil {
+	if err := s.openTrail(ctx, dir, key, c); err != nil {
 		return fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
 	}
 	s.masters.Store(&masters{s.file.Keys.Master.Load(), s.trail.File.Keys.Master.Load()})
-	s.newest.Store(s.tip.Seq)
-	s.committed = ledger.Link{Seq: s.tip.Seq, MAC: s.tip.MAC}
+	s.newest.Store(s.end.Seq)
+	s.committed = ledger.Link{Seq: s.end.Seq, MAC: s.end.MAC}
 	s.fresh = fresh.NewValidator(s.cache, s.file, s.newest.Load, !c.noIndex)
-	s.follow(f.Writer)
+	s.setHooks(f.Writer)
 	f.Start()
 	return nil
 }
 
-// join reads where the store stands, and opens its trail.
-func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) error {
+// openTrail reads where the store stands, and opens its trail.
+func (s *Store) openTrail(ctx context.Context, dir string, key crypto.Key, c options) error {
 	err := fault.Guard(func() (err error) {
 		if s.incarnation, err = s.file.Keys.Incarnation(s.file.Anchor); err != nil {
 			return err
@@ -108,23 +125,25 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 		if err := s.file.Keys.Load(s.file.Anchor); err != nil {
 			return err
 		}
-		return s.tip.Read(s.file.Anchor)
+		return s.end.Read(s.file.Anchor)
 	})
 	if err != nil {
 		return err
 	}
 	// The first to read needs it; the opening of the trail takes as long.
-	ready := s.file.Readers.Prepare(ctx)
+	ready := s.file.Readers.OpenFirst(ctx)
 	o := s.file.Options
 	o.Synchronous, o.Sync = db.SyncNormal, c.sync
-	s.trail, err = access.Open(ctx, dir, key, o, c.Trail.limits())
+	limits := c.Trail.limits()
+	limits.First = c.firstPrune
+	s.trail, err = access.Open(ctx, dir, key, o, limits)
 	<-ready
 	if err != nil {
 		return errors.Join(err, s.file.Readers.Close())
 	}
-	renewed, err := s.pair(ctx, c.RenewTrail)
+	renewed, err := s.pairTrail(ctx, c.RenewTrail)
 	if err == nil {
-		err = fault.Guard(s.agree)
+		err = fault.Guard(s.checkClaims)
 	}
 	if err == nil && renewed {
 		err = s.trail.RecordOutcome(ctx, "renew-trail", nil)
@@ -135,14 +154,14 @@ func (s *Store) join(ctx context.Context, dir string, key crypto.Key, c Config) 
 	return nil
 }
 
-// follow has the writer tell what it does.
-func (s *Store) follow(w *wal.Writer) {
-	w.Begin = func(c *db.Conn, anew bool) error {
-		s.fresh.TransactionBegun(c.TotalChanges())
+// setHooks has the writer tell what it does.
+func (s *Store) setHooks(w *wal.Writer) {
+	w.BeforeBatch = func(c *db.Conn, anew bool) error {
+		s.fresh.TransactionBegan(c.TotalChanges())
 		return s.begin(c, anew)
 	}
 	w.Save, w.Restore = s.save, s.restore
-	w.Committed = func() {
+	w.AfterCommit = func() {
 		s.fresh.TransactionCommitted(w.Conn.TotalChanges())
 		s.commit()
 	}

@@ -230,11 +230,11 @@ func TestNetworkFileSystemsAreRefused(t *testing.T) {
 	key := sqlite.StaticKey(crypto.NewKey())
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	var asked string
-	c := sqlite.Config{}.WithNetwork(func(dir string) (string, error) {
+	c := sqlite.OptionsOf(sqlite.Config{}).WithNetwork(func(dir string) (string, error) {
 		asked = dir
 		return "NFS", nil
 	})
-	_, err := sqlite.Open(t.Context(), dir, key, c)
+	_, err := c.Open(t.Context(), dir, key)
 	is.True(errors.Is(err, sqlite.ErrNetworkFS))
 	is.True(strings.Contains(err.Error(), "NFS"))
 	is.True(strings.HasPrefix(dir, asked)) // the nearest directory that is there
@@ -253,7 +253,7 @@ func TestErrorsOfOpenNameTheDirectory(t *testing.T) {
 	dir := closed(t, key)
 	f, c := faults(t)
 	f.lies.Store(true)
-	_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), c)
+	_, err := c.Open(t.Context(), dir, sqlite.StaticKey(key))
 	is.True(errors.Is(err, myvault.ErrUnavailable)) // by the engine
 	is.True(strings.HasPrefix(err.Error(), "open store in "+dir+": "))
 	_, err = sqlite.Open(t.Context(), dir, sqlite.StaticKey(crypto.NewKey()), sqlite.Config{})

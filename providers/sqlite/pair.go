@@ -18,9 +18,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
-// pair has vault.db remember which access.db is its own, and refuses another: unless it has no
+// pairTrail has vault.db remember which access.db is its own, and refuses another: unless it has no
 // entry and is to take the place of one that is gone, which renewed reports.
-func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) {
+func (s *Store) pairTrail(ctx context.Context, renew bool) (renewed bool, err error) {
 	id := s.trail.File.Keys.Vault
 	var known []byte
 	err = fault.Guard(func() error {
@@ -49,7 +49,7 @@ func (s *Store) pair(ctx context.Context, renew bool) (renewed bool, err error) 
 // pairWith has vault.db remember an access.db; renewed: changes that are there know entries of
 // another one. The writer is not started yet.
 func (s *Store) pairWith(ctx context.Context, id []byte, renewed bool) error {
-	if err := s.file.Writer.Connect(ctx); err != nil {
+	if err := s.file.Writer.EnsureConn(ctx); err != nil {
 		return err
 	}
 	c := s.file.Writer.Conn
@@ -112,28 +112,28 @@ func pairRow(k *keyring.Ring, id []byte) []byte {
 // which is durable; a change has the newest access entry that was durable then. So a file that
 // lacks what the other one knows was replaced by an older one, or cut.
 
-// agree proves, when a store is opened, that neither file is older than the other. Others may be
+// checkClaims proves, when a store is opened, that neither file is older than the other. Others may be
 // writing: an entry knows of earlier entries only, so the other chain is read after it.
-func (s *Store) agree() error {
-	if known, end := s.knownEntry(), s.trail.ClaimAtOpen.Seq; known > end {
-		return older(schema.AccessFile.Name, known, end)
+func (s *Store) checkClaims() error {
+	if known, end := s.knownEntry(), s.trail.LastClaim.Seq; known > end {
+		return olderFile(schema.AccessFile.Name, known, end)
 	}
 	last, err := ledger.LastChange(s.file.Anchor)
-	if seen := s.trail.ClaimAtOpen.Seen; err == nil && seen > last {
-		err = older(schema.VaultFile.Name, seen, last)
+	if seen := s.trail.LastClaim.Seen; err == nil && seen > last {
+		err = olderFile(schema.VaultFile.Name, seen, last)
 	}
 	return err
 }
 
 // knownEntry returns the newest access entry that the end of the log knows.
 func (s *Store) knownEntry() uint64 {
-	if s.tip.Seq <= s.pairedSince {
+	if s.end.Seq <= s.pairedSince {
 		return 0 // it knows an entry of the access.db that was there before
 	}
-	return s.tip.Seen
+	return s.end.Seen
 }
 
-func older(name string, known, last uint64) error {
+func olderFile(name string, known, last uint64) error {
 	return fault.Tampered("%s is older than the file beside it, which knows its entry %d; it ends at %d; restore both files of one backup", name, known, last)
 }
 

@@ -26,7 +26,7 @@ type history struct {
 	keys   []crypto.Key              // those that may open it, the first one at first
 	finish func(*sqlite.Store) error // goes on with an operation that the cut may have ended
 	again  func(*sqlite.Store) error // as finish, where the disk has failed and no cut ended it
-	config sqlite.Config
+	config sqlite.Options
 
 	mu      sync.Mutex
 	commits []*promise
@@ -70,8 +70,8 @@ func newHistory(t testing.TB, root string, change func(*simdisk.Disk)) *history 
 }
 
 // configOf has a store stand on the disk, and keep its entries whatever the clock says.
-func configOf(d *simdisk.Disk) sqlite.Config {
-	c := sqlite.Config{Trail: sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}}
+func configOf(d *simdisk.Disk) sqlite.Options {
+	c := sqlite.OptionsOf(sqlite.Config{Trail: sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}})
 	return c.WithVFS(d.Name).WithFsync(d.Fsync).WithFailing(d.Fails)
 }
 

@@ -62,9 +62,9 @@ func (h *history) inspect(t testing.TB, root string) (*remains, error) {
 }
 
 // opens opens a store with the first key that fits.
-func (h *history) opens(dir string, config sqlite.Config) (s *sqlite.Store, key int, err error) {
+func (h *history) opens(dir string, config sqlite.Options) (s *sqlite.Store, key int, err error) {
 	for key = range h.keys {
-		s, err = sqlite.Open(context.Background(), dir, sqlite.StaticKey(h.keys[key]), config)
+		s, err = config.Open(context.Background(), dir, sqlite.StaticKey(h.keys[key]))
 		if !errors.Is(err, myvault.ErrWrongKey) {
 			break
 		}

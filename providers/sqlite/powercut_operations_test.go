@@ -122,7 +122,7 @@ func (h *history) backsUp() {
 	h.disk.Mark(markMade("backup"))
 	h.must(s, put("p/a", "three"))
 	restored := filepath.Join(root, "restored")
-	if _, err := sqlite.Restore(context.Background(), filepath.Join(root, "backup"), restored, sqlite.StaticKey(h.keys[0]), h.config); err != nil {
+	if _, err := h.config.Restore(context.Background(), filepath.Join(root, "backup"), restored, sqlite.StaticKey(h.keys[0])); err != nil {
 		h.t.Error(err)
 	}
 	h.disk.Mark(markMade("restored/vault.db"))
@@ -132,7 +132,7 @@ func (h *history) backsUp() {
 }
 
 // beside proves what stands beside the store: a backup is whole, and so is a restored store.
-func (h *history) beside(root string, config sqlite.Config) error {
+func (h *history) beside(root string, config sqlite.Options) error {
 	ctx, key := context.Background(), sqlite.StaticKey(h.keys[0])
 	var errs []error
 	if _, err := os.Stat(filepath.Join(root, "backup")); err == nil {
@@ -142,7 +142,7 @@ func (h *history) beside(root string, config sqlite.Config) error {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(root, "restored")); err == nil {
-		s, err := sqlite.Open(ctx, filepath.Join(root, "restored"), key, config)
+		s, err := config.Open(ctx, filepath.Join(root, "restored"), key)
 		if err != nil {
 			return fmt.Errorf("restored: %w", err)
 		}

@@ -13,9 +13,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
-// enrol registers the project of a secret that comes to life.
-func (tx *transaction) enrol(name string) error {
-	if ledger.Reserved(name) || tx.enrolled[name] {
+// ensureProject registers the project of a secret that comes to life.
+func (tx *transaction) ensureProject(name string) error {
+	if ledger.Reserved(name) || tx.registered[name] {
 		return nil
 	}
 	_, found, err := ledger.ReadProject(tx.file.Keys, tx.c, name)
@@ -23,7 +23,7 @@ func (tx *transaction) enrol(name string) error {
 		err = tx.addProject(myvault.Project{Name: name})
 	}
 	if err == nil {
-		tx.enrolled[name] = true
+		tx.registered[name] = true
 	}
 	return err
 }
@@ -114,7 +114,7 @@ func (tx *transaction) deleteProject(name string, r *ledger.LogRow) error {
 	if live {
 		return myvault.ErrNotEmpty
 	}
-	delete(tx.enrolled, name)
+	delete(tx.registered, name)
 	if err := tx.c.Run(`DELETE FROM project WHERE name = ?1`, name); err != nil {
 		return err
 	}

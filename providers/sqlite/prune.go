@@ -47,11 +47,11 @@ func (s *Store) PruneVersions(ctx context.Context, limit VersionLimit, progress 
 	if progress == nil {
 		progress = func(uint64) {}
 	}
-	if err := s.file.MakeRoom(ctx); err != nil {
+	if err := s.file.CheckpointForSpace(ctx); err != nil {
 		return 0, err
 	}
-	err = s.steps(ctx, limit, func(step []myvault.Change, _ int) error {
-		return s.destroyStep(ctx, step, func(versions int) {
+	err = s.pruneSteps(ctx, limit, func(step []myvault.Change, _ int) error {
+		return s.destroyWithSpace(ctx, step, func(versions int) {
 			destroyed += uint64(versions)
 			progress(destroyed)
 		})
@@ -62,15 +62,15 @@ func (s *Store) PruneVersions(ctx context.Context, limit VersionLimit, progress 
 	return destroyed, s.file.ScrubNow(ctx)
 }
 
-// steps gives what goes, some at a time.
-func (s *Store) steps(ctx context.Context, limit VersionLimit, do func(step []myvault.Change, versions int) error) error {
+// pruneSteps gives what goes, some at a time.
+func (s *Store) pruneSteps(ctx context.Context, limit VersionLimit, do func(step []myvault.Change, versions int) error) error {
 	var step []myvault.Change
 	pending := 0
 	for info, err := range s.all(ctx, limit.Prefix) {
 		if err != nil {
 			return err
 		}
-		versions, err := s.beyond(ctx, info.Address, limit)
+		versions, err := s.versionsToPrune(ctx, info.Address, limit)
 		if err != nil {
 			return err
 		}
@@ -106,8 +106,8 @@ func (s *Store) all(ctx context.Context, prefix myvault.Prefix) iter.Seq2[myvaul
 	}
 }
 
-// beyond gives the versions of an address that go, some at a time.
-func (s *Store) beyond(ctx context.Context, addr myvault.Address, limit VersionLimit) (versions []myvault.Version, err error) {
+// versionsToPrune gives the versions of an address that go, some at a time.
+func (s *Store) versionsToPrune(ctx context.Context, addr myvault.Address, limit VersionLimit) (versions []myvault.Version, err error) {
 	if ledger.Reserved(addr.Project) {
 		return nil, nil
 	}
@@ -140,16 +140,16 @@ func (s *Store) destroyAll(ctx context.Context, changes []myvault.Change) error 
 	}})
 }
 
-// destroyStep destroys in one transaction. If the disk has no room for its write-ahead log, it does
+// destroyWithSpace destroys in one transaction. If the disk has no room for its write-ahead log, it does
 // so in smaller and smaller ones, each of which uses the room of the one before. destroyed is
 // called after each.
-func (s *Store) destroyStep(ctx context.Context, step []myvault.Change, destroyed func(versions int)) error {
+func (s *Store) destroyWithSpace(ctx context.Context, step []myvault.Change, destroyed func(versions int)) error {
 	err := s.destroyAll(ctx, step)
 	if fault.NoSpace(err) && !fault.NoSpace(s.file.ScrubNow(ctx)) { // else a smaller step would only fill what is left
 		err = s.destroyAll(ctx, step)
 		if fault.NoSpace(err) && versionsOf(step) > 1 {
 			for _, half := range halves(step) {
-				if err := s.destroyStep(ctx, half, destroyed); err != nil {
+				if err := s.destroyWithSpace(ctx, half, destroyed); err != nil {
 					return err
 				}
 			}
@@ -157,7 +157,7 @@ func (s *Store) destroyStep(ctx context.Context, step []myvault.Change, destroye
 		}
 	}
 	if err != nil {
-		return s.file.AdviseRoom(ctx, err)
+		return s.file.SpaceError(ctx, err)
 	}
 	destroyed(versionsOf(step))
 	return nil

@@ -147,7 +147,7 @@ func (s *Store) resealRows(c *db.Conn, rows []uint64) (done uint64, err error) {
 		if err != nil {
 			return done, err
 		}
-		if epoch, err := crypto.RecordEpoch(sealed); sealed == nil || err == nil && epoch >= s.tip.Epoch {
+		if epoch, err := crypto.RecordEpoch(sealed); sealed == nil || err == nil && epoch >= s.end.Epoch {
 			continue
 		}
 		if err := s.reseal(c, &r, sealed); err != nil {
@@ -168,7 +168,7 @@ func (s *Store) reseal(c *db.Conn, r *ledger.LogRow, sealed []byte) error {
 	if err != nil {
 		return err
 	}
-	record := s.tip.Sealer.Seal(nil, at, value)
+	record := s.end.Sealer.Seal(nil, at, value)
 	clear(value)
 	digest := sha256.Sum256(record)
 	if err := c.Run(`UPDATE log SET sealed = ?2 WHERE seq = ?1`, e.Seq, record); err != nil {
@@ -176,7 +176,7 @@ func (s *Store) reseal(c *db.Conn, r *ledger.LogRow, sealed []byte) error {
 	}
 	return c.Run(`INSERT INTO reseal(seq, digest, mac) VALUES(?1, ?2, ?3)
 		ON CONFLICT(seq) DO UPDATE SET digest = ?2, mac = ?3`,
-		e.Seq, digest[:], s.file.Keys.Stamp.Sum(ledger.ResealRow(s.file.Keys, r, digest[:], s.tip.Epoch)))
+		e.Seq, digest[:], s.file.Keys.Stamp.Sum(ledger.ResealRow(s.file.Keys, r, digest[:], s.end.Epoch)))
 }
 
 // deleteKeys deletes the wrapped keys of earlier epochs, which no record needs any more, and
@@ -205,7 +205,7 @@ func (s *Store) NewEpoch(ctx context.Context) (epoch uint32, err error) {
 	err = s.trail.Administer(ctx, "new-epoch", func() error {
 		return s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 			err := s.startEpoch(c)
-			epoch = s.tip.Epoch
+			epoch = s.end.Epoch
 			return err
 		}})
 	})
@@ -215,11 +215,11 @@ func (s *Store) NewEpoch(ctx context.Context) (epoch uint32, err error) {
 	return epoch, nil
 }
 
-// startEpoch begins an epoch with the next log row, in a transaction whose tip was read.
+// startEpoch begins an epoch with the next log row, in a transaction whose end of the log was read.
 func (s *Store) startEpoch(c *db.Conn) (err error) {
-	s.tip.Epoch++
-	s.tip.First = s.tip.Seq + 1
-	s.tip.Sealer, err = s.file.Keys.CreateEpoch(c, s.tip.Epoch, s.tip.First, time.Now().UnixMicro())
+	s.end.Epoch++
+	s.end.First = s.end.Seq + 1
+	s.end.Sealer, err = s.file.Keys.CreateEpoch(c, s.end.Epoch, s.end.First, time.Now().UnixMicro())
 	return err
 }
 

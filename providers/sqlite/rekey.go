@@ -51,7 +51,7 @@ func (s *Store) rekey(ctx context.Context, to *masters) error {
 	// Whoever changes access.db holds the lock of vault.db, so only one does at a time.
 	err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error { return change.vault(ctx, c) }})
 	if err == nil {
-		if err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error { return change.conclude(ctx, c) }}); err != nil {
+		if err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error { return change.dropOldKey(ctx, c) }}); err != nil {
 			err = fmt.Errorf("%w: vault.db has changed to the new key: %w", myvault.ErrUnknownOutcome, err)
 		}
 	}
@@ -88,22 +88,22 @@ type rekeying struct {
 
 // vault has access.db take the new key, then changes vault.db to it.
 func (r *rekeying) vault(ctx context.Context, c *db.Conn) error {
-	from, err := r.present(ctx, c)
+	from, err := r.currentMasters(ctx, c)
 	if err != nil || from == r.to {
 		return err
 	}
-	if err := r.settle(ctx, from); err != nil {
+	if err := r.finishEarlier(ctx, from); err != nil {
 		return err
 	}
-	if err := r.announce(ctx, from); err != nil {
+	if err := r.addNewKey(ctx, from); err != nil {
 		return err
 	}
 	return keyring.Rewrap(c, from.vault, r.to.vault)
 }
 
-// present gives those masters that open vault.db now: the new ones where a Rekey before
+// currentMasters gives those masters that open vault.db now: the new ones where a Rekey before
 // came so far, else those known or those of the source.
-func (r *rekeying) present(ctx context.Context, c *db.Conn) (*masters, error) {
+func (r *rekeying) currentMasters(ctx context.Context, c *db.Conn) (*masters, error) {
 	check, err := c.Meta(keyring.MetaCheck)
 	if err != nil {
 		return nil, err
@@ -124,8 +124,8 @@ func (r *rekeying) present(ctx context.Context, c *db.Conn) (*masters, error) {
 	return given, err
 }
 
-// settle ends what an earlier Rekey left, so that access.db has the key of vault.db in force.
-func (r *rekeying) settle(ctx context.Context, from *masters) error {
+// finishEarlier ends what an earlier Rekey left, so that access.db has the key of vault.db in force.
+func (r *rekeying) finishEarlier(ctx context.Context, from *masters) error {
 	return r.access.Transaction(ctx, func() error {
 		if err := r.trail.File.BeforeWrite(); err != nil {
 			return err
@@ -143,8 +143,8 @@ func (r *rekeying) settle(ctx context.Context, from *masters) error {
 	})
 }
 
-// announce puts the new key beside the old one in access.db.
-func (r *rekeying) announce(ctx context.Context, from *masters) error {
+// addNewKey puts the new key beside the old one in access.db.
+func (r *rekeying) addNewKey(ctx context.Context, from *masters) error {
 	return r.access.Transaction(ctx, func() error {
 		if err := r.trail.File.BeforeWrite(); err != nil {
 			return err
@@ -157,8 +157,8 @@ func (r *rekeying) announce(ctx context.Context, from *masters) error {
 	})
 }
 
-// conclude drops the old key from access.db, once vault.db has the new one.
-func (r *rekeying) conclude(ctx context.Context, c *db.Conn) error {
+// dropOldKey drops the old key from access.db, once vault.db has the new one.
+func (r *rekeying) dropOldKey(ctx context.Context, c *db.Conn) error {
 	check, err := c.Meta(keyring.MetaCheck)
 	if err != nil {
 		return err
@@ -166,5 +166,5 @@ func (r *rekeying) conclude(ctx context.Context, c *db.Conn) error {
 	if !r.to.vault.Matches(check) {
 		return fmt.Errorf("%w: another process changed it too; make sure which key is meant, and repeat the change", myvault.ErrConflict)
 	}
-	return r.settle(ctx, r.to)
+	return r.finishEarlier(ctx, r.to)
 }

@@ -29,13 +29,13 @@ import (
 // [myvault.ErrTampered] for one that was altered, cut or went on. [myvault.ErrUnavailable] where the disk
 // refuses.
 func VerifyBackup(ctx context.Context, path string, keys KeySource, earlier ...myvault.Head) (report Report, err error) {
-	if report, err = verifyBackup(ctx, path, os.TempDir(), keys, Config{}, earlier); err != nil {
+	if report, err = verifyBackup(ctx, path, os.TempDir(), keys, options{}, earlier); err != nil {
 		return report, fmt.Errorf("verify backup: %w", fault.Operational(ctx, err))
 	}
 	return report, nil
 }
 
-func verifyBackup(ctx context.Context, path, above string, keys KeySource, c Config, earlier []myvault.Head) (report Report, err error) {
+func verifyBackup(ctx context.Context, path, above string, keys KeySource, c options, earlier []myvault.Head) (report Report, err error) {
 	if err := directory.Sweep(above, directory.Numbered(verifyPrefix)); err != nil {
 		return report, err
 	}
@@ -49,7 +49,7 @@ func verifyBackup(ctx context.Context, path, above string, keys KeySource, c Con
 	if err != nil {
 		return report, err
 	}
-	return proved(ctx, dir, key, c, earlier, func(*Store) error { return nil })
+	return verifyUnpacked(ctx, dir, key, c, earlier, func(*Store) error { return nil })
 }
 
 // Restore makes a store in dir, which must be missing or empty ([fs.ErrExist] otherwise), of a
@@ -66,14 +66,14 @@ func verifyBackup(ctx context.Context, path, above string, keys KeySource, c Con
 // Errors are those of [VerifyBackup]; after any of them there is no store in dir, but for
 // [myvault.ErrUnknownOutcome]: the disk refused to take its name back, and it may be gone after a power cut.
 func Restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier ...myvault.Head) (report Report, err error) {
-	if report, err = restore(ctx, path, dir, keys, c, earlier); err != nil {
+	if report, err = restore(ctx, path, dir, keys, options{Config: c}, earlier); err != nil {
 		return report, fmt.Errorf("restore: %w", fault.Operational(ctx, err))
 	}
 	return report, nil
 }
 
-func restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier []myvault.Head) (report Report, err error) {
-	if dir, err = vacant(dir, directory.System{Network: c.network, Disk: c.disk}); err != nil {
+func restore(ctx context.Context, path, dir string, keys KeySource, c options, earlier []myvault.Head) (report Report, err error) {
+	if dir, err = emptyDirectory(dir, directory.System{Network: c.network, Disk: c.disk}); err != nil {
 		return report, err
 	}
 	parent := filepath.Dir(dir)
@@ -91,9 +91,9 @@ func restore(ctx context.Context, path, dir string, keys KeySource, c Config, ea
 	if err != nil {
 		return report, err
 	}
-	report, err = proved(ctx, temporary, key, c, earlier, func(s *Store) error { return s.revive(ctx) })
+	report, err = verifyUnpacked(ctx, temporary, key, c, earlier, func(s *Store) error { return s.revive(ctx) })
 	if err == nil {
-		err = settled(temporary, c.disk)
+		err = syncFiles(temporary, c.disk)
 	}
 	if err != nil {
 		return report, err
@@ -115,9 +115,9 @@ func anyRestore(name string) bool {
 	return strings.HasPrefix(name, restorePrefix) && directory.Numbered(name[:i])(name)
 }
 
-// vacant gives the absolute path of a directory that is missing or empty, on a file system
+// emptyDirectory gives the absolute path of a directory that is missing or empty, on a file system
 // that can hold a store.
-func vacant(dir string, sys directory.System) (string, error) {
+func emptyDirectory(dir string, sys directory.System) (string, error) {
 	dir, err := sys.Locate(dir)
 	if err != nil {
 		return "", err
@@ -165,10 +165,10 @@ func unpack(ctx context.Context, path, dir string, keys KeySource, d directory.D
 	return key, archive.Extract(ctx, from, dir, []string{schema.VaultFile.Name, schema.AccessFile.Name}, d)
 }
 
-// proved opens the store that was unpacked into dir, proves it, and has f change it.
-func proved(ctx context.Context, dir string, key crypto.Key, c Config, earlier []myvault.Head, f func(*Store) error) (report Report, err error) {
+// verifyUnpacked opens the store that was unpacked into dir, proves it, and has f change it.
+func verifyUnpacked(ctx context.Context, dir string, key crypto.Key, c options, earlier []myvault.Head, f func(*Store) error) (report Report, err error) {
 	c.Trail, c.HeadsFile = keepAll, ""
-	s, err := Open(ctx, dir, StaticKey(key), c)
+	s, err := open(ctx, dir, StaticKey(key), c)
 	if err != nil {
 		return report, err
 	}
@@ -192,8 +192,8 @@ func (s *Store) revive(ctx context.Context) error {
 	return s.trail.RecordOutcome(ctx, "restore", nil)
 }
 
-// settled brings what stands in a directory of a closed store to the disk.
-func settled(dir string, d directory.Disk) error {
+// syncFiles brings what stands in a directory of a closed store to the disk.
+func syncFiles(dir string, d directory.Disk) error {
 	for _, k := range archiveKinds {
 		if err := d.SyncFile(filepath.Join(dir, k.Name)); err != nil {
 			return err

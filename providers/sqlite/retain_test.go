@@ -173,7 +173,7 @@ func TestEntriesGoInTheBackground(t *testing.T) {
 			dir, key := t.TempDir(), crypto.NewKey()
 			keep := openWith(t, dir, key, sqlite.Config{Trail: sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}})
 			recorded(t, keep, 600)
-			s := openWith(t, dir, key, sqlite.Config{Trail: c.config.AtOnce()})
+			s := openWith(t, dir, key, sqlite.OptionsOf(sqlite.Config{Trail: c.config}).AtOnce())
 			for looks := 0; looks < 20 || len(sequences(t, keep)) > c.left; looks++ {
 				time.Sleep(10 * time.Millisecond)
 			}
@@ -199,7 +199,7 @@ func TestWhatGoesBySizeIsOnRecord(t *testing.T) {
 			dir, key := t.TempDir(), crypto.NewKey()
 			keep := openWith(t, dir, key, sqlite.Config{Trail: sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}})
 			recorded(t, keep, 600)
-			s := openWith(t, dir, key, sqlite.Config{Trail: c.config.AtOnce()})
+			s := openWith(t, dir, key, sqlite.OptionsOf(sqlite.Config{Trail: c.config}).AtOnce())
 			var said []myvault.Entry
 			for {
 				said = nil

@@ -45,7 +45,7 @@ func TestValuesAreInNoFile(t *testing.T) {
 func TestEpochs(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
-	c := sqlite.Config{}.WithEpochLimit(10)
+	c := sqlite.OptionsOf(sqlite.Config{}).WithEpochLimit(10)
 	s := openWith(t, dir, key, c)
 	other := openWith(t, dir, key, c) // another process, which learns of epochs from the file
 	for n := range 35 {

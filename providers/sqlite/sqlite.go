@@ -21,7 +21,6 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
@@ -44,14 +43,6 @@ type Config struct {
 	// RenewTrail makes a new, empty access.db where the one that the store had is gone. Without it
 	// that is ErrMissing: its entries would be missing without a trace.
 	RenewTrail bool
-
-	// For tests, in place of the real ones.
-	vfs        string
-	network    directory.NetworkDetector
-	epochLimit uint64
-	sync       func(path string) error
-	disk       directory.Disk
-	noIndex    bool
 }
 
 // epochLimit is how many rows the log may grow under one data key, and so the most records
@@ -60,25 +51,25 @@ const epochLimit = 1 << 28
 
 // Store is a [myvault.Provider] over a directory. Make one with [Open].
 type Store struct {
-	file        *wal.File
-	trail       *access.Trail
-	cache       *fresh.Cache
-	fresh       *fresh.Validator
-	pairedSince uint64                  // changes up to it know entries of an access.db that is gone
-	masters     atomic.Pointer[masters] // those that opened it, or that Rekey has set
-	incarnation string
-	maxProjects int
-	headsFile   string
-	epochLimit  uint64
-	tip, saved  ledger.ChainEnd // owned by the writer, with the next four
-	committed   ledger.Link     // the last row known to be committed
-	enrolled    map[string]bool // projects known to be registered, as of the last commit
-	known       knownHeads
-	logRow      ledger.LogRow // of the change that is being applied
-	newest      atomic.Uint64 // the newest change that this process has seen
-	hits        counter       // reads that the cache answered
-	misses      atomic.Uint64 // reads that it did not
-	closed      atomic.Bool
+	file          *wal.File
+	trail         *access.Trail
+	cache         *fresh.Cache
+	fresh         *fresh.Validator
+	pairedSince   uint64                  // changes up to it know entries of an access.db that is gone
+	masters       atomic.Pointer[masters] // those that opened it, or that Rekey has set
+	incarnation   string
+	maxProjects   int
+	headsFile     string
+	epochLimit    uint64
+	end, savedEnd ledger.ChainEnd // owned by the writer, with the next four
+	committed     ledger.Link     // the last row known to be committed
+	registered    map[string]bool // projects known to be registered, as of the last commit
+	known         knownHeads
+	logRow        ledger.LogRow // of the change that is being applied
+	newest        atomic.Uint64 // the newest change that this process has seen
+	hits          counter       // reads that the cache answered
+	misses        atomic.Uint64 // reads that it did not
+	closed        atomic.Bool
 }
 
 var (
@@ -107,11 +98,11 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	return errors.Join(s.keepHeads(), s.fresh.Close(), s.file.Close(), s.trail.Close())
+	return errors.Join(s.writeHeadsFile(), s.fresh.Close(), s.file.Close(), s.trail.Close())
 }
 
-// saw remembers the newest change known.
-func (s *Store) saw(seq uint64) {
+// observe remembers the newest change known.
+func (s *Store) observe(seq uint64) {
 	for {
 		known := s.newest.Load()
 		if seq <= known || s.newest.CompareAndSwap(known, seq) {

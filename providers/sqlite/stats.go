@@ -79,18 +79,18 @@ func (s *Store) Metrics(ctx context.Context) []myvault.Metric {
 		myvault.Metric{Name: "cache_bytes", Help: "Bytes of sealed rows in the cache.", Value: float64(stats.CacheBytes)},
 	)
 	return append(all,
-		myvault.Metric{Name: "epoch", Help: "Number of the data key in force.", Value: told(float64(stats.Epoch), err)},
-		myvault.Metric{Name: "epoch_seals", Help: "Rows written since that data key came into force.", Value: told(float64(stats.Seals), err)},
+		myvault.Metric{Name: "epoch", Help: "Number of the data key in force.", Value: orNaN(float64(stats.Epoch), err)},
+		myvault.Metric{Name: "epoch_seals", Help: "Rows written since that data key came into force.", Value: orNaN(float64(stats.Seals), err)},
 		entriesMeasure(stats.Entries, err),
 	)
 }
 
 func entriesMeasure(seq uint64, err error) myvault.Metric {
-	return myvault.Metric{Name: "access_entries", Help: "Sequence of the newest access entry.", Value: told(float64(seq), err)}
+	return myvault.Metric{Name: "access_entries", Help: "Sequence of the newest access entry.", Value: orNaN(float64(seq), err)}
 }
 
-// told gives what a file told; NaN where it could not be asked.
-func told(n float64, err error) float64 {
+// orNaN gives what a file told; NaN where it could not be asked.
+func orNaN(n float64, err error) float64 {
 	if err != nil {
 		return math.NaN()
 	}

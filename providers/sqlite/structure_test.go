@@ -78,7 +78,7 @@ func TestVerifyOfEpochs(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	dir := t.TempDir()
-	s := openWith(t, dir, key, sqlite.Config{}.WithEpochLimit(2))
+	s := openWith(t, dir, key, sqlite.OptionsOf(sqlite.Config{}).WithEpochLimit(2))
 	r := rawOpen(t, dir, "vault.db")
 	r.exec(`CREATE TEMP TABLE kept AS SELECT * FROM epoch; DELETE FROM epoch`)
 	_, err := s.Verify(t.Context())

@@ -44,13 +44,11 @@ type TrailConfig struct {
 	// So are the oldest entries once all take more than MaxBytes of the file, until they take
 	// a 64th less. That is on record as a Prune is. 0 means 1 GiB, a negative number never.
 	MaxBytes int64
-
-	first time.Duration // how long after the opening; for tests
 }
 
 // limits returns c as the trail takes it.
 func (c TrailConfig) limits() access.Limits {
-	return access.Limits{MaxAge: c.MaxAge, MaxBytes: c.MaxBytes, First: c.first}
+	return access.Limits{MaxAge: c.MaxAge, MaxBytes: c.MaxBytes}
 }
 
 // keepAll is for a trail in which nothing may be removed.

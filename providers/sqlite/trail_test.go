@@ -189,7 +189,7 @@ func TestTheTrailIsSynced(t *testing.T) {
 	synced := make(chan string, 10_000)
 	var broken atomic.Bool
 	dir, key := t.TempDir(), crypto.NewKey()
-	c := sqlite.Config{}.WithSync(func(path string) error {
+	c := sqlite.OptionsOf(sqlite.Config{}).WithSync(func(path string) error {
 		synced <- path
 		if broken.Load() {
 			return errors.New("input/output error")

@@ -22,7 +22,7 @@ func TestTheWALIndexIsUsed(t *testing.T) {
 	is.NoErr(err)
 	is.True(s.UsesWALIndex()) // it has shown the commit
 	is.True(open(t, dir, key).UsesWALIndex())
-	is.True(!openWith(t, dir, key, sqlite.Config{}.WithoutWALIndex()).UsesWALIndex())
+	is.True(!openWith(t, dir, key, sqlite.OptionsOf(sqlite.Config{}).WithoutWALIndex()).UsesWALIndex())
 }
 
 // A file that the engine does not share, or that is no WAL-index of the version known, is not

@@ -18,7 +18,7 @@ const ViaOperator = "operator"
 // RecordOutcome records that action, an operation on the store as a whole, ended with result.
 func (t *Trail) RecordOutcome(ctx context.Context, action string, result error) error {
 	// The action is done: record it even if ctx has ended.
-	ctx, cancel := wal.Afterwards(ctx)
+	ctx, cancel := wal.ContextForCleanup(ctx)
 	defer cancel()
 	return t.Record(ctx, myvault.Entry{Via: ViaOperator, Action: action, Outcome: outcomeOf(result)})
 }

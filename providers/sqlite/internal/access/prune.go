@@ -31,7 +31,7 @@ func (t *Trail) Prune(ctx context.Context, limit Limit, progress func(pruned uin
 	if err := t.Syncer.Failure(); err != nil {
 		return 0, err
 	}
-	if err := t.File.MakeRoom(ctx); err != nil {
+	if err := t.File.CheckpointForSpace(ctx); err != nil {
 		return 0, err
 	}
 	p := &Pruning{Trail: t, Limit: limit, Recorded: true}
@@ -65,7 +65,7 @@ func (p *Pruning) recordEnd(ctx context.Context, err error) error {
 	e := begunEntry(actionPrune)
 	e.Outcome, e.Count, e.First, e.Last = outcomeOf(err), p.pruned, p.first, p.last
 	// Entries are removed: record it even if ctx has ended.
-	ctx, cancel := wal.Afterwards(ctx)
+	ctx, cancel := wal.ContextForCleanup(ctx)
 	defer cancel()
 	return p.Record(ctx, e)
 }
@@ -85,7 +85,7 @@ func (p *Pruning) run(ctx context.Context, progress func(pruned uint64)) error {
 			continue
 		}
 		if err != nil || n == 0 {
-			return p.File.AdviseRoom(ctx, err)
+			return p.File.SpaceError(ctx, err)
 		}
 		progress(p.pruned)
 	}
@@ -108,7 +108,7 @@ func (p *Pruning) Step(ctx context.Context) (pruned uint64, err error) {
 		if err := pruneEntries(p.File.Keys, c, old[len(old)-1], row); err != nil || !p.Recorded || p.begun != 0 {
 			return err
 		}
-		d := p.Draft(begunEntry(actionPrune))
+		d := p.Prepare(begunEntry(actionPrune))
 		err = p.Append(c, &d)
 		begun = d.entry.Seq
 		return err

@@ -60,7 +60,7 @@ func startRetainer(t *Trail, c Limits) *retainer {
 			select {
 			case <-time.After(wait):
 				now := time.Now()
-				t.Enforce(ctx, c, watch, now.Round(0), now.Sub(start))
+				t.EnforceLimits(ctx, c, watch, now.Round(0), now.Sub(start))
 			case <-ctx.Done():
 			}
 		}
@@ -73,11 +73,11 @@ func (r *retainer) stop() {
 	r.ended.Wait()
 }
 
-// Enforce removes entries that exceed the limits now. Removal by size is recorded, as by
+// EnforceLimits removes entries that exceed the limits now. Removal by size is recorded, as by
 // [Trail.Prune]: a caller with the right to read can fill a trail, and must not push out entries
 // unnoticed. Removal by age is not recorded, because no caller can hasten it. wall is the time of
 // the clock, and elapsed the time that has passed in this process.
-func (t *Trail) Enforce(ctx context.Context, c Limits, watch *ClockWatch, wall time.Time, elapsed time.Duration) {
+func (t *Trail) EnforceLimits(ctx context.Context, c Limits, watch *ClockWatch, wall time.Time, elapsed time.Duration) {
 	if t.Syncer.Failure() != nil {
 		return // the next check tries again
 	}

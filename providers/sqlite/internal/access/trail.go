@@ -21,15 +21,15 @@ import (
 
 // Trail is the trail in access.db. Package sqlite documents its exported methods.
 type Trail struct {
-	File        *wal.File
-	ClaimAtOpen ledger.Claim // of the last batch in the file
-	Syncer      *wal.Syncer
-	retain      *retainer
-	closed      atomic.Bool
+	File      *wal.File
+	LastClaim ledger.Claim // of the last batch in the file
+	Syncer    *wal.Syncer
+	retain    *retainer
+	closed    atomic.Bool
 
 	// The writer's goroutine owns these:
 	end          ledger.Link // the last entry appended
-	known        ledger.Link // the last entry that this process knows to be committed
+	committedEnd ledger.Link // the last entry that this process knows to be committed
 	pending      Batch       // entries of the transaction that are not in the file yet
 	saved        ledger.Link
 	savedPending Batch
@@ -42,13 +42,13 @@ func Open(ctx context.Context, dir string, key crypto.Key, o wal.Options, c Limi
 		return nil, err
 	}
 	t := &Trail{File: f}
-	if err := fault.Guard(func() (err error) { t.ClaimAtOpen, err = lastClaim(f.Anchor); return err }); err != nil {
+	if err := fault.Guard(func() (err error) { t.LastClaim, err = lastClaim(f.Anchor); return err }); err != nil {
 		return nil, fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
 	}
-	t.Syncer = wal.StartSyncer(&wal.LogFile{Path: f.Path + "-wal", Disk: o.Disk, Instead: o.Sync}, &f.Writer.Disk, f.CheckPlaceAndLog)
+	t.Syncer = wal.StartSyncer(&wal.LogFile{Path: f.Path + "-wal", Disk: o.Disk, SyncForTest: o.Sync}, &f.Writer.Disk, f.CheckFilesAndLog)
 	w := f.Writer
-	w.Begin, w.Save, w.Restore, w.Committed = t.begin, t.save, t.restore, t.committed
-	w.Finish = t.finish
+	w.BeforeBatch, w.Save, w.Restore, w.AfterCommit = t.begin, t.save, t.restore, t.committed
+	w.BeforeCommit = t.finish
 	f.Start()
 	t.retain = startRetainer(t, c.WithDefaults())
 	return t, nil
@@ -62,17 +62,17 @@ func (t *Trail) begin(c *db.Conn, changed bool) (err error) {
 		var head myvault.Head
 		if head, err = ReadHead(c); err == nil {
 			t.end = ledger.Link{Seq: head.Seq, MAC: head.MAC}
-			err = t.checkKnown(c)
+			err = t.checkChain(c)
 		}
 	}
 	return err
 }
 
-// checkKnown returns an error if the chain no longer has the last entry that this process knows to
+// checkChain returns an error if the chain no longer has the last entry that this process knows to
 // be committed, unless another process has pruned it: the file was replaced by an older one.
-func (t *Trail) checkKnown(c *db.Conn) error {
-	if t.known.Seq > 0 {
-		mac, err := MACAt(c, t.known.Seq)
+func (t *Trail) checkChain(c *db.Conn) error {
+	if t.committedEnd.Seq > 0 {
+		mac, err := MACAt(c, t.committedEnd.Seq)
 		if err != nil {
 			return err
 		}
@@ -83,18 +83,18 @@ func (t *Trail) checkKnown(c *db.Conn) error {
 		if err != nil {
 			return err
 		}
-		if !bytes.Equal(mac, t.known.MAC) && pruned <= t.known.Seq {
-			return t.File.RolledBack(t.known.Seq)
+		if !bytes.Equal(mac, t.committedEnd.MAC) && pruned <= t.committedEnd.Seq {
+			return t.File.RolledBack(t.committedEnd.Seq)
 		}
 	}
-	t.known = t.end
+	t.committedEnd = t.end
 	return nil
 }
 
 // committed is called after a commit: the entries up to end are in the file.
 func (t *Trail) committed() {
-	t.known = t.end
-	t.Syncer.Written(t.end.Seq)
+	t.committedEnd = t.end
+	t.Syncer.Recorded(t.end.Seq)
 }
 
 func (t *Trail) save()    { t.saved, t.savedPending = t.end, t.pending }
@@ -107,7 +107,7 @@ func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
 	}
 	drafts := make([]draft, len(entries))
 	for i := range entries {
-		drafts[i] = t.Draft(entries[i])
+		drafts[i] = t.Prepare(entries[i])
 	}
 	return t.File.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 		for i := range drafts {
@@ -126,8 +126,8 @@ type draft struct {
 	encoded []byte
 }
 
-// Draft prepares e for Append.
-func (t *Trail) Draft(e myvault.Entry) (d draft) {
+// Prepare prepares e for Append.
+func (t *Trail) Prepare(e myvault.Entry) (d draft) {
 	d.entry = ledger.Normalize(e, myvault.ChainAccess)
 	d.encoded = ledger.Canonical(t.File.Keys.Vault, &d.entry).BytesOrPanic()
 	return d

@@ -9,8 +9,8 @@ import (
 // Statement is prepared once for each connection.
 type Statement struct {
 	*sqlite3.Stmt
-	bound []bound // to the parameters, as far as they have been bound by a binder
-	one   bool    // it inserts or updates, and so must change exactly one row
+	bound  []bound // to the parameters, as far as they have been bound by a binder
+	oneRow bool    // it inserts or updates, and so must change exactly one row
 }
 
 // bound is what a parameter has. Texts and numbers of entries and changes are mostly those of
@@ -38,8 +38,8 @@ type Binder struct {
 	err error
 }
 
-// is reports whether the next parameter has that already, and notes that it is to have it.
-func (b *Binder) is(v bound) bool {
+// unchanged reports whether the next parameter has that already, and notes that it is to have it.
+func (b *Binder) unchanged(v bound) bool {
 	b.n++
 	if b.n > len(b.bound) {
 		b.bound = append(b.bound, v)
@@ -63,13 +63,13 @@ func (b *Binder) done(err error) {
 }
 
 func (b *Binder) Int(v int64) {
-	if !b.is(bound{what: boundInt, n: v}) {
+	if !b.unchanged(bound{what: boundInt, n: v}) {
 		b.done(b.BindInt64(b.n, v))
 	}
 }
 
 func (b *Binder) Text(v string) {
-	if !b.is(bound{what: boundText, text: v}) {
+	if !b.unchanged(bound{what: boundText, text: v}) {
 		b.done(b.BindText(b.n, v))
 	}
 }
@@ -79,12 +79,12 @@ func (b *Binder) Blob(v []byte) {
 		b.null()
 		return
 	}
-	b.is(bound{})
+	b.unchanged(bound{})
 	b.done(b.BindBlob(b.n, v))
 }
 
 func (b *Binder) null() {
-	if !b.is(bound{what: boundNull}) {
+	if !b.unchanged(bound{what: boundNull}) {
 		b.done(b.BindNull(b.n))
 	}
 }
@@ -134,7 +134,7 @@ func (c *Conn) Write(sql string, bind func(*Binder)) error {
 	if err := stmt.end(nil); err != nil {
 		return err
 	}
-	return c.wrote(stmt)
+	return c.checkOneRow(stmt)
 }
 
 // Read steps through the rows of a query whose parameters bind binds, all of them, and

@@ -38,8 +38,7 @@ const (
 // Conn is a connection with its prepared statements. One goroutine uses it at a time.
 type Conn struct {
 	*sqlite3.Conn
-	files  *ConnFiles // nil: those of another file system
-	full   bool       // a commit is on the disk when it returns
+	files  *connFiles // nil: those of another file system
 	stmts  map[string]*Statement
 	Busy   time.Duration // how long a statement waits for another process; 0: not at all
 	Broken bool          // it failed in a way that leaves its state unknown: close it
@@ -73,7 +72,7 @@ func Connect(ctx context.Context, path string, s Settings) (*Conn, error) {
 		if err != nil {
 			return err
 		}
-		c = &Conn{Conn: db, files: files, full: s.Synchronous == SyncFull, Busy: s.Busy, stmts: map[string]*Statement{}}
+		c = &Conn{Conn: db, files: files, Busy: s.Busy, stmts: map[string]*Statement{}}
 		outside := c.SetInterrupt(ctx)
 		if err = c.configure(s); err == nil {
 			err = directory.RestrictIndex(path)
@@ -95,7 +94,7 @@ func Connect(ctx context.Context, path string, s Settings) (*Conn, error) {
 func (c *Conn) MarkBroken(err error) {
 	c.Broken = true
 	if c.files != nil && errors.Is(err, fault.ErrEngine) {
-		c.files.take()
+		c.files.detach()
 	}
 }
 
@@ -120,7 +119,7 @@ func (c *Conn) configure(s Settings) error {
 	if err := c.BusyTimeout(c.Busy); err != nil {
 		return err
 	}
-	if err := c.distrust(); err != nil {
+	if err := c.disableSchemaCode(); err != nil {
 		return err
 	}
 	mode, err := c.Pragma("journal_mode=WAL")
@@ -148,8 +147,8 @@ func (c *Conn) configure(s Settings) error {
 	return err
 }
 
-// distrust keeps what stands in the file's schema from running anything.
-func (c *Conn) distrust() error {
+// disableSchemaCode keeps what stands in the file's schema from running anything.
+func (c *Conn) disableSchemaCode() error {
 	for option, on := range map[sqlite3.DBConfig]bool{
 		sqlite3.DBCONFIG_DEFENSIVE:      true,
 		sqlite3.DBCONFIG_ENABLE_TRIGGER: false,
@@ -170,7 +169,7 @@ func (c *Conn) ConfigureReadOnly() error {
 	if _, err := c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true); err != nil {
 		return err
 	}
-	if err := c.distrust(); err != nil {
+	if err := c.disableSchemaCode(); err != nil {
 		return err
 	}
 	// Exclusive mode keeps the index of the write-ahead log on the heap.
@@ -217,7 +216,7 @@ func (c *Conn) Each(sql string, row func(*sqlite3.Stmt) error, args ...any) (err
 		}
 	}()
 	if err = stepAll(stmt.Stmt, row, args); err == nil {
-		err = c.wrote(stmt)
+		err = c.checkOneRow(stmt)
 	}
 	ended = true
 	return err
@@ -237,10 +236,10 @@ func stepAll(stmt *sqlite3.Stmt, row func(*sqlite3.Stmt) error, args []any) erro
 	return stmt.Err()
 }
 
-// wrote fails unless a statement that inserts or updates has changed exactly one row, as every
+// checkOneRow fails unless a statement that inserts or updates has changed exactly one row, as every
 // such statement of this package does. What is planted in a file may have the engine pass over it.
-func (c *Conn) wrote(stmt *Statement) error {
-	if !stmt.one {
+func (c *Conn) checkOneRow(stmt *Statement) error {
+	if !stmt.oneRow {
 		return nil
 	}
 	if n := c.Changes(); n != 1 {
@@ -258,7 +257,7 @@ func (c *Conn) prepared(sql string) (*Statement, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Statement{Stmt: stmt, one: strings.HasPrefix(sql, "INSERT") || strings.HasPrefix(sql, "UPDATE")}
+	s := &Statement{Stmt: stmt, oneRow: strings.HasPrefix(sql, "INSERT") || strings.HasPrefix(sql, "UPDATE")}
 	c.stmts[sql] = s
 	return s, nil
 }

@@ -68,11 +68,7 @@ func (c *Conn) Snapshot(f func() error) error {
 
 // Commit commits the transaction.
 func (c *Conn) Commit() error {
-	run := func() error { return c.Write(`COMMIT`, nil) }
-	if c.files == nil || !c.full {
-		return run()
-	}
-	return c.files.Gather(run)
+	return c.Write(`COMMIT`, nil)
 }
 
 // DataVersion gives a number that changes with every commit, of this connection too. In a

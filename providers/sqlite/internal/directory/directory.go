@@ -41,7 +41,7 @@ func (s System) Locate(dir string) (absolute string, err error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return "", err
 	}
-	parent, err := existing(dir)
+	parent, err := nearestExisting(dir)
 	if err != nil {
 		return "", err
 	}
@@ -54,7 +54,7 @@ func (s System) Locate(dir string) (absolute string, err error) {
 
 // Mkdir makes the directory where it is missing, for its owner alone.
 func (s System) Mkdir(dir string) error {
-	parent, err := existing(dir)
+	parent, err := nearestExisting(dir)
 	if err != nil {
 		return err
 	}
@@ -101,8 +101,8 @@ func WrapExposed(err error) error {
 	return err
 }
 
-// existing gives the directory or the nearest one above it that is there.
-func existing(dir string) (string, error) {
+// nearestExisting gives the directory or the nearest one above it that is there.
+func nearestExisting(dir string) (string, error) {
 	for {
 		_, err := os.Stat(dir)
 		above := filepath.Dir(dir)
@@ -210,17 +210,17 @@ func Sweep(dir string, left func(name string) bool) error {
 		if !left(entry.Name()) {
 			continue
 		}
-		if err := removeLeft(filepath.Join(dir, entry.Name())); err != nil && !fault.NotExist(err) {
+		if err := removeStale(filepath.Join(dir, entry.Name())); err != nil && !fault.NotExist(err) {
 			return err
 		}
 	}
 	return nil
 }
 
-// removeLeft removes an unfinished file or directory, unless the process that makes it still runs
+// removeStale removes an unfinished file or directory, unless the process that makes it still runs
 // and so has claimed it. Files of other packages, whose names are a number alone, and files that
 // cannot be claimed are removed once they are old.
-func removeLeft(path string) error {
+func removeStale(path string) error {
 	info, err := os.Lstat(path)
 	if err != nil || trusted.File(path, info) != nil { // another user's, in a directory for all
 		return err

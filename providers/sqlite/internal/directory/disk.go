@@ -61,8 +61,8 @@ func ignoreUnsupported(err error) error {
 	return err
 }
 
-// begin gives the error of an operation that is to fail.
-func (d Disk) begin(operation, path string) error {
+// injected gives the error of an operation that is to fail.
+func (d Disk) injected(operation, path string) error {
 	if d.Fails == nil {
 		return nil
 	}
@@ -72,7 +72,7 @@ func (d Disk) begin(operation, path string) error {
 
 // Open opens a file for reading.
 func (d Disk) Open(path string) (*os.File, error) {
-	if err := d.begin("open", path); err != nil {
+	if err := d.injected("open", path); err != nil {
 		return nil, err
 	}
 	return os.Open(path)
@@ -80,7 +80,7 @@ func (d Disk) Open(path string) (*os.File, error) {
 
 // Create makes a file, for its owner alone, where there is none.
 func (d Disk) Create(path string) (*os.File, error) {
-	if err := d.begin("open", path); err != nil {
+	if err := d.injected("open", path); err != nil {
 		return nil, err
 	}
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -88,7 +88,7 @@ func (d Disk) Create(path string) (*os.File, error) {
 
 // CreateTemp is [os.CreateTemp]. Until claimed is closed, no sweep removes the file.
 func (d Disk) CreateTemp(dir, pattern string) (f *os.File, claimed io.Closer, err error) {
-	if err := d.begin("open", filepath.Join(dir, pattern)); err != nil {
+	if err := d.injected("open", filepath.Join(dir, pattern)); err != nil {
 		return nil, nil, err
 	}
 	claimed, err = claimNew(func() (path string, err error) {
@@ -102,7 +102,7 @@ func (d Disk) CreateTemp(dir, pattern string) (f *os.File, claimed io.Closer, er
 
 // MkdirTemp is [os.MkdirTemp]. Until claimed is closed, no sweep removes the directory.
 func (d Disk) MkdirTemp(dir, pattern string) (path string, claimed io.Closer, err error) {
-	if err := d.begin("name", filepath.Join(dir, pattern)); err != nil {
+	if err := d.injected("name", filepath.Join(dir, pattern)); err != nil {
 		return "", nil, err
 	}
 	claimed, err = claimNew(func() (string, error) {
@@ -133,7 +133,7 @@ func claimNew(create func() (path string, err error), forget func()) (io.Closer,
 
 // Link is [os.Link], which replaces nothing.
 func (d Disk) Link(from, to string) error {
-	if err := d.begin("name", to); err != nil {
+	if err := d.injected("name", to); err != nil {
 		return err
 	}
 	return os.Link(from, to)
@@ -141,7 +141,7 @@ func (d Disk) Link(from, to string) error {
 
 // Rename is [os.Rename].
 func (d Disk) Rename(from, to string) error {
-	if err := d.begin("name", to); err != nil {
+	if err := d.injected("name", to); err != nil {
 		return err
 	}
 	return os.Rename(from, to)
@@ -161,7 +161,7 @@ type failingFile struct {
 }
 
 func (f failingFile) Read(p []byte) (int, error) {
-	if err := f.disk.begin("read", f.file.Name()); err != nil {
+	if err := f.disk.injected("read", f.file.Name()); err != nil {
 		return 0, err
 	}
 	return f.file.Read(p)

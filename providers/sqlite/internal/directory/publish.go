@@ -43,12 +43,12 @@ func (d Disk) WriteFile(path string, write func(io.Writer) error, name, back fun
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return d.named(f.Name(), path, name, back)
+	return d.nameDurably(f.Name(), path, name, back)
 }
 
-// named gives a name and brings it to the disk. Where it does not come there, nothing stands
+// nameDurably gives a name and brings it to the disk. Where it does not come there, nothing stands
 // under it that a power cut could take away again.
-func (d Disk) named(from, to string, name, back func(from, to string) error) error {
+func (d Disk) nameDurably(from, to string, name, back func(from, to string) error) error {
 	if err := name(from, to); err != nil {
 		return err
 	}
@@ -87,5 +87,5 @@ func (d Disk) PublishDir(temporary, dir string) error {
 	if err := os.Remove(dir); err != nil && !fault.NotExist(err) {
 		return err
 	}
-	return d.named(temporary, dir, d.Rename, func(from, to string) error { return os.Rename(to, from) })
+	return d.nameDurably(temporary, dir, d.Rename, func(from, to string) error { return os.Rename(to, from) })
 }

@@ -37,13 +37,13 @@ func (r *Row) size() int64 {
 	return rowSize + int64(len(r.Project)+len(r.Path)+len(r.By)+cap(r.sealed))
 }
 
-// Complete reports whether the row can answer reads of the current version.
-func (r *Row) Complete() bool { return r.State != myvault.Live || r.sealed != nil }
+// CanAnswer reports whether the row can answer reads of the current version.
+func (r *Row) CanAnswer() bool { return r.State != myvault.Live || r.sealed != nil }
 
 // Secret returns a version, or the current one for 0. known is false if the row cannot answer: for
 // an earlier version, or if the record does not open.
 func (r *Row) Secret(wanted myvault.Version) (secret myvault.Secret, known bool, err error) {
-	if err := r.Hides(wanted); err != nil {
+	if err := r.CheckReadable(wanted); err != nil {
 		return secret, true, err
 	}
 	if wanted != 0 && wanted != r.Version {

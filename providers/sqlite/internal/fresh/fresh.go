@@ -67,7 +67,7 @@ func NewValidator(c *Cache, file *wal.File, newest func() uint64, index bool) *V
 		v.Index.Store(OpenWALIndex(file.Path + "-shm"))
 	}
 	v.version = &dataVersion{lock: make(chan struct{}, 1), open: func(ctx context.Context) (*db.Conn, error) {
-		if err := file.CheckPlace(); err != nil {
+		if err := file.CheckFiles(); err != nil {
 			return nil, err
 		}
 		return file.Readers.Open(ctx)
@@ -154,9 +154,9 @@ func (v *Validator) changes(ctx context.Context, view, next *View) (changed []my
 	return changed, known, err
 }
 
-// TransactionBegun must be called when the writer has begun a transaction: no other process can
+// TransactionBegan must be called when the writer has begun a transaction: no other process can
 // commit until it ends. rows is the number of rows that its connection has changed so far.
-func (v *Validator) TransactionBegun(rows int64) {
+func (v *Validator) TransactionBegan(rows int64) {
 	if v == nil {
 		return
 	}

@@ -83,23 +83,23 @@ func readKeyring(c *db.Conn, name string, records bool, key crypto.Key, source S
 	if err != nil {
 		return nil, err
 	}
-	k, err := unwrapped(vault, master, wrapped)
+	k, err := openTrailKey(vault, master, wrapped)
 	if err == nil {
 		k.name, k.records, k.Source = name, records, source
 	}
 	return k, err
 }
 
-// unwrapped opens the trail key.
-func unwrapped(vault []byte, master *crypto.Master, wrapped []byte) (*Ring, error) {
+// openTrailKey opens the trail key.
+func openTrailKey(vault []byte, master *crypto.Master, wrapped []byte) (*Ring, error) {
 	trail, err := master.Unwrap(wrapped, crypto.LabelTrail, 0)
 	if err != nil {
 		return nil, fault.Tampered("the trail key does not open")
 	}
-	return assemble(vault, master, trail)
+	return newRing(vault, master, trail)
 }
 
-func assemble(vault []byte, master *crypto.Master, trail crypto.Key) (*Ring, error) {
+func newRing(vault []byte, master *crypto.Master, trail crypto.Key) (*Ring, error) {
 	chain, err := crypto.NewChain(trail)
 	if err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func Create(c *db.Conn, key crypto.Key) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := assemble(vault, master, trail)
+	keys, err := newRing(vault, master, trail)
 	if err != nil {
 		return nil, err
 	}

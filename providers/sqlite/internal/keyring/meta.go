@@ -44,7 +44,7 @@ func (k *Ring) Reread(c *db.Conn) (*Ring, error) {
 	if err != nil || slot == nil {
 		return nil, errors.Join(err, k.WrongKey())
 	}
-	fresh, err := unwrapped(k.Vault, master, stored[slot.trail])
+	fresh, err := openTrailKey(k.Vault, master, stored[slot.trail])
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func (k *Ring) Current(c *db.Conn) (*crypto.Master, error) {
 	if err != nil || slot != nil {
 		return master, err
 	}
-	if master, err = k.asked(c); err != nil {
+	if master, err = k.askSource(c); err != nil {
 		return nil, err
 	}
 	if slot, err = SlotOf(c, master); err != nil {
@@ -50,8 +50,8 @@ func (k *Ring) Current(c *db.Conn) (*crypto.Master, error) {
 	return master, nil
 }
 
-// asked derives what the source gives now.
-func (k *Ring) asked(c *db.Conn) (*crypto.Master, error) {
+// askSource derives what the source gives now.
+func (k *Ring) askSource(c *db.Conn) (*crypto.Master, error) {
 	key, err := k.Source.Key(c.GetInterrupt())
 	if err != nil {
 		return nil, err

@@ -13,8 +13,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// ErrHalf: a request failed after it had written.
-var ErrHalf = errors.New("a request failed half-way")
+// ErrPartial: a request failed after it had written.
+var ErrPartial = errors.New("a request failed half-way")
 
 // write commits a batch and answers everyone in it. If another process holds the file, it returns
 // the engine's BUSY as ErrUnavailable: nothing is begun, and no request is answered.
@@ -23,7 +23,7 @@ func (w *Writer) write(batch []*Request) (locked error) {
 	if errors.Is(err, errLocked) {
 		return err
 	}
-	w.crowded = len(batch) > 1
+	w.wasBatch = len(batch) > 1
 	if err != nil || slices.ContainsFunc(batch, func(r *Request) bool { return r.err == nil }) {
 		w.Disk.Committed(err)
 	}
@@ -34,20 +34,20 @@ func (w *Writer) write(batch []*Request) (locked error) {
 		if r.Scrub && outcome == nil {
 			scrubbing = append(scrubbing, r)
 		} else {
-			r.answer(outcome)
+			r.finish(outcome)
 		}
 	}
 	if len(scrubbing) > 0 {
 		w.scrub(scrubbing)
-	} else if err == nil && w.owed.Load() {
-		w.scrubOwed()
+	} else if err == nil && w.scrubPending.Load() {
+		w.scrubPendingBytes()
 	}
 	if err == nil {
-		w.log.Bound(w.Conn)
+		w.log.AfterCommit(w.Conn)
 	}
 	if w.Conn != nil && w.Conn.Broken {
 		_ = w.Conn.Close()
-		w.Conn, w.known = nil, false
+		w.Conn, w.versionKnown = nil, false
 	}
 	return nil
 }
@@ -58,7 +58,7 @@ func (r *Request) outcome(err error) error {
 	switch {
 	case r.err == nil:
 		return err
-	case err != nil && r.behind && r.err != ErrDone:
+	case err != nil && r.afterOthers && r.err != ErrNothing:
 		return fmt.Errorf("%w: it was not done, since what came before it could not be committed; try again", myvault.ErrUnavailable)
 	}
 	return r.err
@@ -67,44 +67,44 @@ func (r *Request) outcome(err error) error {
 // commit writes the batch in one transaction. Its error is that of all requests that did
 // not fail by themselves.
 func (w *Writer) commit(batch []*Request) error {
-	if err := w.reopen(); err != nil {
+	if err := w.ensureConn(); err != nil {
 		return err
 	}
 	committing := false
 	err := fault.Guard(func() error {
-		some, err := w.attempt(batch, false)
-		if err == ErrHalf {
-			some, err = w.attempt(batch, true)
+		some, err := w.applyBatch(batch, false)
+		if err == ErrPartial {
+			some, err = w.applyBatch(batch, true)
 		}
 		if err == nil && some {
-			err = w.CheckPlace()
+			err = w.checkFiles()
 		}
 		if err != nil || !some {
-			w.known = false
+			w.versionKnown = false
 			return errors.Join(err, w.Conn.Rollback())
 		}
 		committing = true
 		return w.Conn.Commit()
 	})
 	if err != nil {
-		w.known = false
-		return w.failed(err, committing)
+		w.versionKnown = false
+		return w.cleanUp(err, committing)
 	}
 	if committing {
-		w.written()
-		w.seen, err = w.Conn.DataVersion()
-		w.known = err == nil
+		w.logChanged()
+		w.lastVersion, err = w.Conn.DataVersion()
+		w.versionKnown = err == nil
 		w.Counts.add(batch)
-		w.Committed()
+		w.AfterCommit()
 	}
 	return nil
 }
 
-// Connect is reopen, and waits while another process holds the file, at most for busyTimeout and
+// EnsureConn is reopen, and waits while another process holds the file, at most for busyTimeout and
 // until ctx ends.
-func (w *Writer) Connect(ctx context.Context) error {
+func (w *Writer) EnsureConn(ctx context.Context) error {
 	for busy := (backoff{}); ; {
-		err := w.reopen()
+		err := w.ensureConn()
 		if !errors.Is(err, errLocked) || busy.waited > db.BusyTimeout {
 			return err
 		}
@@ -114,29 +114,29 @@ func (w *Writer) Connect(ctx context.Context) error {
 	}
 }
 
-// reopen makes sure that there is a connection. One is opened only where the file is still
+// ensureConn makes sure that there is a connection. One is opened only where the file is still
 // in its place: one file's log must never meet another file.
-func (w *Writer) reopen() error {
+func (w *Writer) ensureConn() error {
 	if w.Conn != nil {
 		return nil
 	}
-	if err := w.CheckPlace(); err != nil {
+	if err := w.checkFiles(); err != nil {
 		return err
 	}
 	c, err := w.open()
 	if err != nil {
 		return locked(fault.FromEngine(context.Background(), err))
 	}
-	w.Conn, w.known = c, false
+	w.Conn, w.versionKnown = c, false
 	if w.log != nil { // it is started
-		w.log.watch(c)
+		w.log.countPages(c)
 	}
 	return nil
 }
 
-// attempt begins a transaction and applies the batch; apart: each request in a savepoint.
+// applyBatch begins a transaction and applies the batch; apart: each request in a savepoint.
 // It reports whether there is something to commit.
-func (w *Writer) attempt(batch []*Request, apart bool) (some bool, err error) {
+func (w *Writer) applyBatch(batch []*Request, apart bool) (some bool, err error) {
 	if err := w.Conn.Rollback(); err != nil {
 		return false, err
 	}
@@ -151,25 +151,25 @@ func (w *Writer) attempt(batch []*Request, apart bool) (some bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	anew := !w.known || version != w.seen
+	anew := !w.versionKnown || version != w.lastVersion
 	if anew {
-		if err := w.changed(w.Conn); err != nil {
+		if err := w.checkSchema(w.Conn); err != nil {
 			return false, err
 		}
 	}
-	if err := w.Begin(w.Conn, anew); err != nil {
+	if err := w.BeforeBatch(w.Conn, anew); err != nil {
 		return false, err
 	}
-	w.known = false
-	apply := w.together
+	w.versionKnown = false
+	apply := w.applyPlain
 	if apart {
-		apply = w.apart
+		apply = w.applyInSavepoint
 	}
 	if some, err = applyAll(batch, apply); err != nil {
 		return false, err
 	}
-	if some && w.Finish != nil {
-		err = w.Finish(w.Conn)
+	if some && w.BeforeCommit != nil {
+		err = w.BeforeCommit(w.Conn)
 	}
 	return some, err
 }
@@ -177,7 +177,7 @@ func (w *Writer) attempt(batch []*Request, apart bool) (some bool, err error) {
 // applyAll applies the requests of a batch that were not refused, and reports whether there were any.
 func applyAll(batch []*Request, apply func(*Request) (bool, error)) (some bool, err error) {
 	for _, r := range batch {
-		if r.behind {
+		if r.afterOthers {
 			r.err = nil // another process may have written since, so that those before it are refused now
 		}
 		if r.err != nil {
@@ -187,15 +187,15 @@ func applyAll(batch []*Request, apply func(*Request) (bool, error)) (some bool, 
 		if err != nil {
 			return false, err
 		}
-		r.behind = some && r.err != nil
+		r.afterOthers = some && r.err != nil
 		some = some || done
 	}
 	return some, nil
 }
 
-// together applies a request without a savepoint. That is enough for one that fails, as
-// nearly all do, before it has written anything; for the others it gives errHalf.
-func (w *Writer) together(r *Request) (done bool, err error) {
+// applyPlain applies a request without a savepoint. That is enough for one that fails, as
+// nearly all do, before it has written anything; for the others it returns ErrPartial.
+func (w *Writer) applyPlain(r *Request) (done bool, err error) {
 	w.Save()
 	before := w.Conn.TotalChanges()
 	if err = r.Apply(w.Conn); err == nil {
@@ -206,14 +206,14 @@ func (w *Writer) together(r *Request) (done bool, err error) {
 		return false, err // the engine has rolled back the transaction itself
 	}
 	if w.Conn.TotalChanges() != before {
-		return false, ErrHalf
+		return false, ErrPartial
 	}
 	r.err = fault.FromEngine(context.Background(), err)
 	return false, nil
 }
 
-// apart applies a request in a savepoint, so that one that fails takes nothing with it.
-func (w *Writer) apart(r *Request) (done bool, err error) {
+// applyInSavepoint applies a request in a savepoint, so that one that fails takes nothing with it.
+func (w *Writer) applyInSavepoint(r *Request) (done bool, err error) {
 	if err := w.Conn.Write(`SAVEPOINT request`, nil); err != nil {
 		return false, err
 	}
@@ -235,8 +235,8 @@ func (w *Writer) apart(r *Request) (done bool, err error) {
 	return false, nil
 }
 
-// failed cleans up after a transaction that did not hold.
-func (w *Writer) failed(err error, committing bool) error {
+// cleanUp cleans up after a transaction that did not hold.
+func (w *Writer) cleanUp(err error, committing bool) error {
 	refused := fault.HasCode(err, sqlite3.BUSY, sqlite3.FULL, sqlite3.LOCKED)
 	if !refused || fault.Guard(w.Conn.Rollback) != nil {
 		w.Conn.MarkBroken(err)

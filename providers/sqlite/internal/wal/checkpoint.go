@@ -33,7 +33,7 @@ type checkpointer struct {
 	next  int // pages at which to do something
 	cutAt int // pages at which to cut the log
 
-	long atomic.Bool // the log must be cut
+	mustCut atomic.Bool // the log must be cut
 	// cut copies the whole log into the database and empties the log.
 	cut func(ctx context.Context, c *db.Conn, wait time.Duration) error
 
@@ -52,8 +52,8 @@ func StartCheckpointer(c *db.Conn, open func() (*db.Conn, error), w *Writer, cut
 	return k
 }
 
-// watch counts the pages that c commits, in place of the engine's own checkpoints.
-func (k *checkpointer) watch(c *db.Conn) {
+// countPages counts the pages that c commits, in place of the engine's own checkpoints.
+func (k *checkpointer) countPages(c *db.Conn) {
 	c.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
 		k.Pages = pages
 		return nil
@@ -63,10 +63,10 @@ func (k *checkpointer) watch(c *db.Conn) {
 func (k *checkpointer) loop() {
 	defer close(k.ended)
 	for range k.ask {
-		k.mend()
-		left := k.run(k.c)
-		if k.long.Swap(false) {
-			k.shorten()
+		k.replaceBroken()
+		left := k.checkpoint(k.c)
+		if k.mustCut.Swap(false) {
+			k.cutLog()
 		}
 		select {
 		case k.copied <- left:
@@ -75,30 +75,30 @@ func (k *checkpointer) loop() {
 	}
 }
 
-// shorten cuts the log.
-func (k *checkpointer) shorten() {
+// cutLog cuts the log.
+func (k *checkpointer) cutLog() {
 	if k.c.Broken || k.writer.Disk.logUnsynced() {
 		return
 	}
 	err := fault.Guard(func() error { return k.cut(context.Background(), k.c, cutWithin) })
-	if err == nil || fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errHeld) {
+	if err == nil || fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errBackupRunning) {
 		return // the passive checkpoint before it knows of the disk
 	}
 	k.c.MarkBroken(err)
 	k.writer.Disk.checkpointed(fault.WithAdvice(err))
 }
 
-// request has the background run.
-func (k *checkpointer) request() {
+// wake has the background run.
+func (k *checkpointer) wake() {
 	select {
 	case k.ask <- struct{}{}:
 	default: // it is at work
 	}
 }
 
-// mend replaces the connection where it is broken, and closes it only then: the log must
+// replaceBroken replaces the connection where it is broken, and closes it only then: the log must
 // never be without a connection.
-func (k *checkpointer) mend() {
+func (k *checkpointer) replaceBroken() {
 	if !k.c.Broken {
 		return
 	}
@@ -108,9 +108,9 @@ func (k *checkpointer) mend() {
 	}
 }
 
-// run brings into the database what can be, and reports whether something is left.
-func (k *checkpointer) run(c *db.Conn) (left bool) {
-	if c.Broken || k.writer.Disk.logUnsynced() || k.writer.CheckPlace() != nil {
+// checkpoint brings into the database what can be, and reports whether something is left.
+func (k *checkpointer) checkpoint(c *db.Conn) (left bool) {
+	if c.Broken || k.writer.Disk.logUnsynced() || k.writer.checkFiles() != nil {
 		return true
 	}
 	err := fault.Guard(func() error {
@@ -118,7 +118,7 @@ func (k *checkpointer) run(c *db.Conn) (left bool) {
 		left = done < all
 		return err
 	})
-	k.writer.written()
+	k.writer.logChanged()
 	if fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) {
 		return true // another connection is at it
 	}
@@ -129,8 +129,8 @@ func (k *checkpointer) run(c *db.Conn) (left bool) {
 	return left || err != nil
 }
 
-// Bound does after a commit what keeps the log short. c is the writer's connection.
-func (k *checkpointer) Bound(c *db.Conn) {
+// AfterCommit does after a commit what keeps the log short. c is the writer's connection.
+func (k *checkpointer) AfterCommit(c *db.Conn) {
 	if k.Pages < db.CheckpointPages {
 		k.next, k.cutAt = db.CheckpointPages, db.BoundPages // the log has started again
 	}
@@ -138,7 +138,7 @@ func (k *checkpointer) Bound(c *db.Conn) {
 	case left := <-k.copied:
 		k.next = k.Pages + RetryAfter
 		if left {
-			k.run(c)
+			k.checkpoint(c)
 		}
 		return
 	default:
@@ -148,13 +148,13 @@ func (k *checkpointer) Bound(c *db.Conn) {
 	}
 	k.next = k.Pages + RetryAfter
 	if k.Pages < db.BoundPages {
-		k.request()
+		k.wake()
 		return
 	}
-	if k.run(c) && k.Pages >= k.cutAt {
+	if k.checkpoint(c) && k.Pages >= k.cutAt {
 		k.cutAt = k.Pages + db.CheckpointPages
-		k.long.Store(true)
-		k.request()
+		k.mustCut.Store(true)
+		k.wake()
 	}
 }
 

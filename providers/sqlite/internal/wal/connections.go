@@ -10,7 +10,7 @@ import (
 // OpenDurable opens a connection of its own whose commits are on disk when they return; the
 // writer's of a trail are not.
 func (f *File) OpenDurable(ctx context.Context) (*db.Conn, error) {
-	if err := f.CheckPlace(); err != nil {
+	if err := f.CheckFiles(); err != nil {
 		return nil, err
 	}
 	return f.connect(ctx, db.Settings{Synchronous: db.SyncFull, CacheKB: db.ReaderCacheKB, Busy: db.BusyTimeout})
@@ -21,7 +21,7 @@ func (f *File) OpenReader(ctx context.Context) (*db.Conn, error) {
 	if f.closing.Load() {
 		return nil, myvault.ErrClosed
 	}
-	if err := f.CheckPlace(); err != nil {
+	if err := f.CheckFiles(); err != nil {
 		return nil, err
 	}
 	c, err := f.Readers.Open(ctx)
@@ -31,16 +31,16 @@ func (f *File) OpenReader(ctx context.Context) (*db.Conn, error) {
 	return c, err
 }
 
-// Afterwards returns a context for the work that must follow an operation even if ctx has ended. It
+// ContextForCleanup returns a context for the work that must follow an operation even if ctx has ended. It
 // ends soon if another process holds the file.
-func Afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+func ContextForCleanup(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), closingWithin)
 }
 
-// ScrubOwed removes old bytes that could not be removed before.
-func (f *File) ScrubOwed(ctx context.Context) {
-	if f.Writer.owed.Load() {
-		ctx, cancel := Afterwards(ctx)
+// ScrubPending removes old bytes that could not be removed before.
+func (f *File) ScrubPending(ctx context.Context) {
+	if f.Writer.scrubPending.Load() {
+		ctx, cancel := ContextForCleanup(ctx)
 		defer cancel()
 		// Where it fails, it stays owed.
 		_ = f.Writer.Do(ctx, &Request{Apply: func(*db.Conn) error { return nil }})

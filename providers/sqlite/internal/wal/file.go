@@ -20,23 +20,23 @@ import (
 
 // File is an open database file: its keys, its readers and its writer.
 type File struct {
-	Kind      schema.Kind
-	Options   Options
-	Path      string
-	Keys      *keyring.Ring
-	opened    map[string]os.FileInfo // by path
-	Anchor    *db.Conn               // keeps the write-ahead log while other connections come and go
-	Readers   *pool
-	Writer    *Writer
-	probe     probe
-	Snapshots atomic.Int32 // backups of this process that hold a snapshot
-	closing   atomic.Bool
-	checks    chan struct{} // has room for one engine's check
-	long      atomic.Bool   // it is running
+	Kind           schema.Kind
+	Options        Options
+	Path           string
+	Keys           *keyring.Ring
+	openedFiles    map[string]os.FileInfo // by path
+	Anchor         *db.Conn               // keeps the write-ahead log while other connections come and go
+	Readers        *pool
+	Writer         *Writer
+	probe          probe
+	BackupsRunning atomic.Int32 // backups of this process that hold a snapshot
+	closing        atomic.Bool
+	checkSlot      chan struct{} // has room for one engine's check
+	checking       atomic.Bool   // it is running
 
 	overwrites *OverwriteWatch       // nil if that cannot be noticed
-	unwatch    func()                // ends it
-	Fault      atomic.Pointer[error] // why the file is no longer used; see inPlace
+	stopWatch  func()                // ends it
+	Fault      atomic.Pointer[error] // why the file is no longer used; see CheckFiles
 }
 
 // Options are what the files of a store are opened with.
@@ -49,16 +49,16 @@ type Options struct {
 }
 
 // Open opens the file, makes it where it is missing, and reads its keys. What the caller reads
-// before it calls start it reads through the anchor. The writer's connection is opened when
+// before it calls Start it reads through the anchor. The writer's connection is opened when
 // there is something to write: each takes about a millisecond.
 func Open(ctx context.Context, k schema.Kind, dir string, key crypto.Key, o Options) (*File, error) {
 	if err := k.CreateIfMissing(ctx, dir, key, o.VFS, o.Disk); err != nil {
 		return nil, fault.FromEngine(ctx, err)
 	}
-	f := &File{Kind: k, Options: o, checks: make(chan struct{}, 1), Path: filepath.Join(dir, k.Name), unwatch: func() {}}
-	inPlace := f.CheckPlace
+	f := &File{Kind: k, Options: o, checkSlot: make(chan struct{}, 1), Path: filepath.Join(dir, k.Name), stopWatch: func() {}}
+	inPlace := f.CheckFiles
 	if o.Synchronous == db.SyncFull {
-		inPlace = f.CheckPlaceAndLog
+		inPlace = f.CheckFilesAndLog
 	}
 	reading := db.Settings{VFS: o.VFS, Synchronous: o.Synchronous, CacheKB: db.ReaderCacheKB, ReadOnly: true, Busy: db.BusyTimeout}
 	f.Readers = newPool(f, func(ctx context.Context) (*db.Conn, error) { return f.connect(ctx, reading) })
@@ -66,11 +66,11 @@ func Open(ctx context.Context, k schema.Kind, dir string, key crypto.Key, o Opti
 	if err != nil {
 		return nil, fault.FromEngine(ctx, err)
 	}
-	f.Writer = &Writer{Turn: turn, CheckPlace: inPlace, Clean: f.Scrub, open: func() (*db.Conn, error) {
+	f.Writer = &Writer{Lock: turn, checkFiles: inPlace, Clean: f.Scrub, open: func() (*db.Conn, error) {
 		return f.connect(context.Background(), db.Settings{Synchronous: o.Synchronous, CacheKB: db.WriterCacheKB})
 	}}
-	f.Writer.changed = f.CheckSchema
-	f.Writer.written = func() { f.overwrites.Note() }
+	f.Writer.checkSchema = f.CheckSchema
+	f.Writer.logChanged = func() { f.overwrites.Update() }
 	f.Writer.beforeWrite = f.BeforeWrite
 	if err := fault.Guard(func() error { return f.begin(ctx, key, reading) }); err != nil {
 		return nil, fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
@@ -84,11 +84,11 @@ func (f *File) begin(ctx context.Context, key crypto.Key, reading db.Settings) (
 		return err
 	}
 	f.Anchor.SetInterrupt(ctx) // until start
-	if err := f.remember(); err != nil {
+	if err := f.recordFiles(); err != nil {
 		return err
 	}
-	f.overwrites, f.unwatch = watchOverwrites(f.Path)
-	f.overwrites.Note()
+	f.overwrites, f.stopWatch = watchOverwrites(f.Path)
+	f.overwrites.Update()
 	if err := f.findLog(); err != nil {
 		return err
 	}
@@ -106,25 +106,25 @@ func (f *File) begin(ctx context.Context, key crypto.Key, reading db.Settings) (
 func (f *File) Start() {
 	f.Anchor.SetInterrupt(context.Background())
 	again := func() (*db.Conn, error) {
-		if err := f.CheckPlace(); err != nil {
+		if err := f.CheckFiles(); err != nil {
 			return nil, err
 		}
 		return f.Readers.Open(context.Background())
 	}
-	f.Writer.log = StartCheckpointer(f.Anchor, again, f.Writer, f.cutUnlessRead)
+	f.Writer.log = StartCheckpointer(f.Anchor, again, f.Writer, f.cutLogUnlessChecking)
 	startWriter(f.Writer)
 }
 
 // Abandon closes what open opened, before there is a writer.
 func (f *File) Abandon() error {
-	f.Writer.Turn.Close()
+	f.Writer.Lock.Close()
 	var errs error
 	for _, c := range []*db.Conn{f.Writer.Conn, f.Anchor} {
 		if c != nil {
-			errs = errors.Join(errs, f.leaveLog(c), c.Close())
+			errs = errors.Join(errs, f.keepLogAtClose(c), c.Close())
 		}
 	}
-	f.unwatch()
+	f.stopWatch()
 	return errs
 }
 
@@ -136,8 +136,8 @@ func (f *File) Close() error {
 	f.syncFoundLog()
 	f.Writer.Stop()
 	f.Anchor = f.Writer.log.Stop()
-	err = errors.Join(err, f.leaveLog(f.Anchor), f.leaveLog(f.Writer.Conn))
+	err = errors.Join(err, f.keepLogAtClose(f.Anchor), f.keepLogAtClose(f.Writer.Conn))
 	err = errors.Join(err, f.Anchor.Close(), f.Writer.close())
-	f.unwatch()
+	f.stopWatch()
 	return err
 }

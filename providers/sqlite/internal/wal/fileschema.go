@@ -47,7 +47,7 @@ func (f *File) migrate(ctx context.Context) error {
 	if version, err := f.Anchor.Number("user_version"); err != nil || version == f.Kind.Version() {
 		return err
 	}
-	if err := f.CheckPlace(); err != nil {
+	if err := f.CheckFiles(); err != nil {
 		return err
 	}
 	c, err := db.Connect(ctx, f.Path, db.Settings{VFS: f.Options.VFS, Synchronous: f.Options.Synchronous, CacheKB: db.ReaderCacheKB, Busy: db.BusyTimeout})
@@ -60,5 +60,5 @@ func (f *File) migrate(ctx context.Context) error {
 		}
 		return f.Kind.Migrate(ctx, c)
 	})
-	return errors.Join(err, f.leaveLog(c), c.Close())
+	return errors.Join(err, f.keepLogAtClose(c), c.Close())
 }

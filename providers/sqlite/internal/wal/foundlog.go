@@ -25,7 +25,7 @@ func (f *File) BeforeWrite() error {
 	if err := d.stopped(); err != nil || !d.logUnsynced() {
 		return err
 	}
-	err := f.CheckPlace()
+	err := f.CheckFiles()
 	if err == nil {
 		err = errors.Join(rewriteLog(f.Path+"-wal", f.Path+"-shm"), f.Options.Disk.SyncFile(f.Path+"-wal"))
 	}
@@ -48,7 +48,7 @@ func (f *File) syncFoundLog() {
 	ctx, cancel := context.WithTimeout(context.Background(), closingWithin)
 	defer cancel()
 	// A transaction begins with beforeWrite; this one has nothing else to do.
-	_ = f.Writer.Do(ctx, &Request{Apply: func(*db.Conn) error { return ErrDone }})
+	_ = f.Writer.Do(ctx, &Request{Apply: func(*db.Conn) error { return ErrNothing }})
 }
 
 // findLog notes that the file was opened with a log.
@@ -59,15 +59,15 @@ func (f *File) findLog() error {
 	}
 	f.Writer.Disk.foundLog = frames > 0
 	if err == nil && f.recovered() {
-		err = f.proveTail(48 * (int(frames) + 1)) // a page has fewer rows
+		err = f.checkTail(48 * (int(frames) + 1)) // a page has fewer rows
 	}
 	return err
 }
 
-// leaveLog makes a connection leave the log alone when it closes, if it may not be on the
+// keepLogAtClose makes a connection leave the log alone when it closes, if it may not be on the
 // disk or the file was overwritten.
-func (f *File) leaveLog(c *db.Conn) error {
-	if c == nil || c.Broken || !f.Writer.Disk.logUnsynced() && f.CheckPlace() == nil {
+func (f *File) keepLogAtClose(c *db.Conn) error {
+	if c == nil || c.Broken || !f.Writer.Disk.logUnsynced() && f.CheckFiles() == nil {
 		return nil
 	}
 	return fault.Guard(func() error {
@@ -85,10 +85,10 @@ func (f *File) recovered() bool {
 	return ok && s.frames > 0 && s.Backfill == 0 && s.Attempted == s.frames
 }
 
-// proveTail proves that the last rows of the chain, at most so many, follow each other without a
+// checkTail proves that the last rows of the chain, at most so many, follow each other without a
 // gap. The engine takes any log for that of the database: with an older database in its place, rows
 // are missing that are neither there nor in the log.
-func (f *File) proveTail(rows int) error {
+func (f *File) checkTail(rows int) error {
 	version, err := f.Anchor.Number("user_version")
 	if err != nil || version != f.Kind.Version() {
 		return err // its tables may be others

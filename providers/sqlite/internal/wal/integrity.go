@@ -15,17 +15,17 @@ func (f *File) Integrity(ctx context.Context) error {
 	// One after the other, and each with a short log behind it: while the engine checks, the log
 	// only grows.
 	select {
-	case f.checks <- struct{}{}:
-		defer func() { <-f.checks }()
+	case f.checkSlot <- struct{}{}:
+		defer func() { <-f.checkSlot }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	return f.Readers.Read(ctx, func(c *db.Conn) error {
-		if err := f.shorten(ctx, c); err != nil {
+		if err := f.cutLongLog(ctx, c); err != nil {
 			return err
 		}
-		f.long.Store(true)
-		defer f.long.Store(false)
+		f.checking.Store(true)
+		defer f.checking.Store(false)
 		return c.Each(`PRAGMA integrity_check(1)`, func(row *sqlite3.Stmt) error {
 			// It names tables, indexes and columns, which the schema has proved.
 			if found := row.ColumnText(0); found != "ok" {

@@ -29,30 +29,30 @@ type lockedError struct{ error }
 
 func (e lockedError) Unwrap() []error { return []error{e.error, errLocked} }
 
-// wait puts back what could not be begun, because another process holds the file, and waits a
+// retryLater puts back what could not be begun, because another process holds the file, and waits a
 // moment. After busyTimeout all who wait are refused.
-func (w *Writer) wait(busy *backoff, batch []*Request, locked error) {
+func (w *Writer) retryLater(busy *backoff, batch []*Request, locked error) {
 	w.Mu.Lock()
-	w.putBack(batch)
+	w.requeue(batch)
 	w.Mu.Unlock()
 	switch {
 	case !busy.wait(w.closing):
-		w.refuse(myvault.ErrClosed)
+		w.failWaiting(myvault.ErrClosed)
 	case busy.waited > db.BusyTimeout:
 		w.Disk.locked(locked)
-		w.refuse(locked)
+		w.failWaiting(locked)
 		*busy = backoff{}
 	}
 }
 
-// putBack has requests wait again, before all others, and answers those whose callers have left.
+// requeue has requests wait again, before all others, and answers those whose callers have left.
 // The caller holds mu.
-func (w *Writer) putBack(batch []*Request) {
+func (w *Writer) requeue(batch []*Request) {
 	var again []*Request
 	for _, r := range batch {
-		r.err, r.behind = nil, false
+		r.err, r.afterOthers = nil, false
 		if err := r.ctx.Err(); err != nil {
-			r.answer(err)
+			r.finish(err)
 		} else {
 			again = append(again, r)
 		}
@@ -75,8 +75,8 @@ func (b *backoff) wait(ended <-chan struct{}) bool {
 	}
 }
 
-// whileWanted returns a context that ends once the contexts of all requests have.
-func whileWanted(requests []*Request) (ctx context.Context, stop func()) {
+// untilAllLeft returns a context that ends once the contexts of all requests have.
+func untilAllLeft(requests []*Request) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var left atomic.Int64
 	left.Store(int64(len(requests)))

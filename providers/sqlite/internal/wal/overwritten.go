@@ -22,8 +22,8 @@ const (
 	attemptedAt     = backfillAt + 32
 )
 
-// LogState is what the WAL-index says of a database and its log.
-type LogState struct {
+// IndexState is what the WAL-index says of a database and its log.
+type IndexState struct {
 	salt      [8]byte // changes each time the log starts again
 	frames    uint32  // in the log
 	sum       [8]byte // checksum of the last frame, as the frame has it
@@ -32,8 +32,8 @@ type LogState struct {
 	Attempted uint32 // frames that a checkpoint has begun to copy there
 }
 
-// parseLogState reads the beginning of a WAL-index. false while a writer is at it.
-func parseLogState(b []byte) (s LogState, ok bool) {
+// parseIndexState reads the beginning of a WAL-index. false while a writer is at it.
+func parseIndexState(b []byte) (s IndexState, ok bool) {
 	if string(b[:indexHeaderSize]) != string(b[indexHeaderSize:2*indexHeaderSize]) || b[12] == 0 {
 		return s, false
 	}
@@ -50,12 +50,12 @@ func parseLogState(b []byte) (s LogState, ok bool) {
 }
 
 // checkpointed reports whether a checkpoint may have written to the database between two states.
-func (s LogState) checkpointed(since LogState) bool {
-	return s.salt != since.salt || s.Backfill != since.Backfill || s.busy() || since.busy()
+func (s IndexState) checkpointed(since IndexState) bool {
+	return s.salt != since.salt || s.Backfill != since.Backfill || s.checkpointing() || since.checkpointing()
 }
 
 // logSize returns how large the log is at least.
-func (s LogState) logSize() int64 {
+func (s IndexState) logSize() int64 {
 	if s.frames == 0 {
 		return 0
 	}
@@ -63,7 +63,7 @@ func (s LogState) logSize() int64 {
 }
 
 // busy: a checkpoint is writing to the database, or was stopped while it did.
-func (s LogState) busy() bool { return s.Attempted > s.Backfill }
+func (s IndexState) checkpointing() bool { return s.Attempted > s.Backfill }
 
 // OverwriteWatch notices that a database file, or its log, was written to in place by something
 // other than the engine. The engine itself sees neither: it goes on with the pages that it has,
@@ -73,7 +73,7 @@ func (s LogState) busy() bool { return s.Attempted > s.Backfill }
 // was one. So a file with another time or size without a checkpoint was overwritten. The log must
 // begin and end as the index says.
 type OverwriteWatch struct {
-	Read func() (LogState, bool)        // the WAL-index
+	Read func() (IndexState, bool)      // the WAL-index
 	log  func(b []byte, at int64) error // reads from the write-ahead log
 	Stat func() (fs.FileInfo, error)    // of the database file
 
@@ -82,7 +82,7 @@ type OverwriteWatch struct {
 	known bool // time, size and state belong together
 	time  time.Time
 	size  int64
-	state LogState
+	state IndexState
 }
 
 // end has later checks find nothing.
@@ -107,19 +107,19 @@ func (w *OverwriteWatch) Check(name string, now, log fs.FileInfo) error {
 	if !ok {
 		return nil // a commit is in progress
 	}
-	if log.Size() < state.logSize() && !w.logIs(state) {
+	if log.Size() < state.logSize() && !w.logMatches(state) {
 		return overwritten(name + "-wal")
 	}
 	if !w.known || state.checkpointed(w.state) {
 		return w.remember(state)
 	}
-	if w.is(now) {
+	if w.unchanged(now) {
 		return nil
 	}
 	// Another goroutine may have remembered what came after now. What is read in this order holds:
 	// a checkpoint says that it begins before it writes.
 	info, err := w.Stat()
-	if err != nil || w.is(info) {
+	if err != nil || w.unchanged(info) {
 		return err
 	}
 	if state, ok := w.Read(); !ok || state.checkpointed(w.state) {
@@ -129,8 +129,8 @@ func (w *OverwriteWatch) Check(name string, now, log fs.FileInfo) error {
 	return overwritten(name)
 }
 
-// is reports whether the file has the time and the size that are remembered.
-func (w *OverwriteWatch) is(info fs.FileInfo) bool {
+// unchanged reports whether the file has the time and the size that are remembered.
+func (w *OverwriteWatch) unchanged(info fs.FileInfo) bool {
 	return info.ModTime().Equal(w.time) && info.Size() == w.size
 }
 
@@ -144,15 +144,15 @@ func (w *OverwriteWatch) checkLog(name string) error {
 	if w.ended {
 		return nil
 	}
-	if state, ok := w.Read(); ok && !w.logIs(state) {
+	if state, ok := w.Read(); ok && !w.logMatches(state) {
 		return overwritten(name)
 	}
 	return nil
 }
 
-// Note is called after a commit or a checkpoint, which may have reset the log or copied it into the
+// Update is called after a commit or a checkpoint, which may have reset the log or copied it into the
 // database, so that the next check does not attribute another change to that.
-func (w *OverwriteWatch) Note() {
+func (w *OverwriteWatch) Update() {
 	if w == nil {
 		return
 	}
@@ -167,28 +167,28 @@ func (w *OverwriteWatch) Note() {
 }
 
 // remember takes the file as it is now, unless a checkpoint is writing to it.
-func (w *OverwriteWatch) remember(before LogState) error {
+func (w *OverwriteWatch) remember(before IndexState) error {
 	info, err := w.Stat()
 	if err != nil {
 		return err
 	}
 	after, ok := w.Read()
-	w.known = ok && !before.busy() && !after.checkpointed(before)
+	w.known = ok && !before.checkpointing() && !after.checkpointed(before)
 	w.time, w.size, w.state = info.ModTime(), info.Size(), after
 	return nil
 }
 
-// logIs reports whether the log has what the index says. If it does not, but the index has
+// logMatches reports whether the log has what the index says. If it does not, but the index has
 // changed meanwhile, another process has written.
-func (w *OverwriteWatch) logIs(s LogState) bool {
-	if s.frames == 0 || w.logHolds(s) {
+func (w *OverwriteWatch) logMatches(s IndexState) bool {
+	if s.frames == 0 || w.logHasState(s) {
 		return true
 	}
 	now, ok := w.Read()
 	return !ok || now.salt != s.salt || now.frames != s.frames
 }
 
-func (w *OverwriteWatch) logHolds(s LogState) bool {
+func (w *OverwriteWatch) logHasState(s IndexState) bool {
 	var header [logHeaderSize]byte
 	var frame [frameHeaderSize]byte
 	last := s.logSize() - frameHeaderSize - s.pageSize

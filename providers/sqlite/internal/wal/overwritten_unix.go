@@ -34,12 +34,12 @@ func watchOverwrites(path string) (w *OverwriteWatch, close func()) {
 	}
 	words := (*[indexSize / 4]uint32)(unsafe.Pointer(&b[0]))
 	w = &OverwriteWatch{
-		Read: func() (LogState, bool) {
+		Read: func() (IndexState, bool) {
 			var b [indexSize]byte
 			for i := range words {
 				binary.NativeEndian.PutUint32(b[4*i:], atomic.LoadUint32(&words[i]))
 			}
-			return parseLogState(b[:])
+			return parseIndexState(b[:])
 		},
 		log: func(b []byte, at int64) error {
 			_, err := log.ReadAt(b, at)

@@ -19,7 +19,7 @@ import (
 // CheckReadable reports whether the file can be read, and is in its place and as this program makes it.
 func (f *File) CheckReadable(ctx context.Context) error {
 	return f.Readers.Run(ctx, func(c *db.Conn) error {
-		if err := f.CheckPlaceAndLog(); err != nil { // now, not a moment ago
+		if err := f.CheckFilesAndLog(); err != nil { // now, not a moment ago
 			return err
 		}
 		c.SchemaChecked = false // the number that shows a change can be put back
@@ -65,7 +65,7 @@ func (f *File) CheckWritable(ctx context.Context) error {
 		return f.Writer.Disk.failure()
 	}
 	err := f.Writer.Do(ctx, &Request{Apply: func(c *db.Conn) error {
-		f.Writer.log.request() // a checkpoint that failed is tried again too, in the background
+		f.Writer.log.wake() // a checkpoint that failed is tried again too, in the background
 		// It writes the first page, where an UPDATE to the same value would not.
 		return c.Exec(fmt.Sprintf(`PRAGMA user_version=%d`, f.Kind.Version()))
 	}})

@@ -47,22 +47,22 @@ func (p *pool) Read(ctx context.Context, f func(*db.Conn) error) error {
 // Run is read without the check, which takes 2 us: for what knows otherwise that the file has not
 // changed since one.
 func (p *pool) Run(ctx context.Context, f func(*db.Conn) error) error {
-	c, err := p.Take(ctx)
+	c, err := p.Acquire(ctx)
 	if err != nil {
 		return fault.FromEngine(ctx, err)
 	}
 	// After the wait for a connection. One file's log must never meet another file.
-	if err = p.file.CheckPlace(); err == nil && c == nil {
+	if err = p.file.CheckFiles(); err == nil && c == nil {
 		c, err = p.Open(ctx)
 	}
 	if err != nil {
-		p.Give(c)
+		p.Release(c)
 		return fault.FromEngine(ctx, err)
 	}
 	outside := c.SetInterrupt(ctx)
 	defer func() {
 		c.SetInterrupt(outside)
-		p.Give(c)
+		p.Release(c)
 	}()
 	if err = fault.Guard(func() error { return f(c) }); err == nil {
 		return nil
@@ -73,9 +73,9 @@ func (p *pool) Run(ctx context.Context, f func(*db.Conn) error) error {
 	return fault.FromEngine(ctx, err)
 }
 
-// Prepare opens a connection in the background, and closes done at its end. Where it fails, the next to
+// OpenFirst opens a connection in the background, and closes done at its end. Where it fails, the next to
 // read tries again.
-func (p *pool) Prepare(ctx context.Context) (done chan struct{}) {
+func (p *pool) OpenFirst(ctx context.Context) (done chan struct{}) {
 	done = make(chan struct{})
 	go func() {
 		defer close(done)
@@ -96,9 +96,9 @@ func (p *pool) Snapshot(ctx context.Context, f func(*db.Conn) error) error {
 	})
 }
 
-// Take waits until a connection may be used, and gives one that is open; nil where another is
+// Acquire waits until a connection may be used, and gives one that is open; nil where another is
 // to be opened.
-func (p *pool) Take(ctx context.Context) (*db.Conn, error) {
+func (p *pool) Acquire(ctx context.Context) (*db.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -122,8 +122,8 @@ func (p *pool) Take(ctx context.Context) (*db.Conn, error) {
 	}
 }
 
-// Give gives back what take gave, or what was opened in its place.
-func (p *pool) Give(c *db.Conn) {
+// Release gives back what take gave, or what was opened in its place.
+func (p *pool) Release(c *db.Conn) {
 	switch {
 	case c == nil:
 	case c.Broken:

@@ -10,8 +10,8 @@ import (
 // errLost: what the engine has written to a write-ahead log cannot be read again.
 var errLost = errors.New("acknowledged changes or entries are lost; restore a backup")
 
-// ErrDone ends a transaction that was begun only for its lock.
-var ErrDone = errors.New("nothing is to be committed")
+// ErrNothing ends a transaction that was begun only for its lock.
+var ErrNothing = errors.New("nothing is to be committed")
 
 // The write-ahead log and its index: https://sqlite.org/walformat.html
 const (
@@ -53,15 +53,15 @@ func logFrames(index string) (uint32, error) {
 func rewriteFrames(f *os.File, frames uint32) error {
 	header := make([]byte, logHeaderSize)
 	if _, err := f.ReadAt(header, 0); err != nil {
-		return lost(err)
+		return lostFrames(err)
 	}
-	sum := logSum{order: binary.BigEndian}
+	sum := walChecksum{order: binary.BigEndian}
 	if binary.BigEndian.Uint32(header) == magicLittle {
 		sum.order = binary.LittleEndian
 	}
 	size := binary.BigEndian.Uint32(header[8:])
-	if sum.add(header[:24]); size > maxPageSize || !sum.is(header[24:]) {
-		return lost(nil)
+	if sum.add(header[:24]); size > maxPageSize || !sum.matches(header[24:]) {
+		return lostFrames(nil)
 	}
 	if _, err := f.WriteAt(header, 0); err != nil {
 		return err
@@ -70,11 +70,11 @@ func rewriteFrames(f *os.File, frames uint32) error {
 	for n := range int64(frames) {
 		at := logHeaderSize + n*int64(len(frame))
 		if _, err := f.ReadAt(frame, at); err != nil {
-			return lost(err)
+			return lostFrames(err)
 		}
 		sum.add(frame[:8])
-		if sum.add(frame[frameHeaderSize:]); !sum.is(frame[16:]) {
-			return lost(nil)
+		if sum.add(frame[frameHeaderSize:]); !sum.matches(frame[16:]) {
+			return lostFrames(nil)
 		}
 		if _, err := f.WriteAt(frame, at); err != nil {
 			return err
@@ -83,28 +83,28 @@ func rewriteFrames(f *os.File, frames uint32) error {
 	return nil
 }
 
-// lost gives errLost, or err where the disk did not answer.
-func lost(err error) error {
+// lostFrames gives errLost, or err where the disk did not answer.
+func lostFrames(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return errLost
 	}
 	return err
 }
 
-// logSum is the running checksum of a log.
-type logSum struct {
+// walChecksum is the running checksum of a log.
+type walChecksum struct {
 	order  binary.ByteOrder
 	s0, s1 uint32
 }
 
-func (s *logSum) add(b []byte) {
+func (s *walChecksum) add(b []byte) {
 	for ; len(b) >= 8; b = b[8:] {
 		s.s0 += s.order.Uint32(b) + s.s1
 		s.s1 += s.order.Uint32(b[4:]) + s.s0
 	}
 }
 
-// is compares the checksum with one in the log, which is big-endian always.
-func (s *logSum) is(b []byte) bool {
+// matches compares the checksum with one in the log, which is big-endian always.
+func (s *walChecksum) matches(b []byte) bool {
 	return s.s0 == binary.BigEndian.Uint32(b) && s.s1 == binary.BigEndian.Uint32(b[4:])
 }

@@ -12,17 +12,17 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// AdviseRoom adds to the error of a full disk how much room is needed to make more.
-func (f *File) AdviseRoom(ctx context.Context, err error) error {
+// SpaceError adds to the error of a full disk how much room is needed to make more.
+func (f *File) SpaceError(ctx context.Context, err error) error {
 	if !fault.NoSpace(err) {
 		return err
 	}
 	return fmt.Errorf("pruning makes room by itself once there is some for its log: free about %d MiB in %s and run it again: %w",
-		f.roomNeeded(ctx)>>20+1, filepath.Dir(f.Path), err)
+		f.spaceNeeded(ctx)>>20+1, filepath.Dir(f.Path), err)
 }
 
-// roomNeeded returns by how much the database grows when its log is copied into it.
-func (f *File) roomNeeded(ctx context.Context) (bytes int64) {
+// spaceNeeded returns by how much the database grows when its log is copied into it.
+func (f *File) spaceNeeded(ctx context.Context) (bytes int64) {
 	_ = f.Readers.Read(context.WithoutCancel(ctx), func(c *db.Conn) error {
 		pages, err := c.Number("page_count")
 		if err != nil {
@@ -37,11 +37,11 @@ func (f *File) roomNeeded(ctx context.Context) (bytes int64) {
 	return bytes
 }
 
-// MakeRoom copies the log into the database before pruning writes more: later the disk might have no
+// CheckpointForSpace copies the log into the database before pruning writes more: later the disk might have no
 // room for the log, and then for nothing else either.
-func (f *File) MakeRoom(ctx context.Context) error {
+func (f *File) CheckpointForSpace(ctx context.Context) error {
 	if err := f.ScrubNow(ctx); fault.NoSpace(err) {
-		return f.AdviseRoom(ctx, fmt.Errorf("%w: %w: the disk is full", myvault.ErrUnavailable, sqlite3.FULL))
+		return f.SpaceError(ctx, fmt.Errorf("%w: %w: the disk is full", myvault.ErrUnavailable, sqlite3.FULL))
 	}
 	return nil
 }

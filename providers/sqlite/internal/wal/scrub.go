@@ -20,49 +20,49 @@ const ScrubTimeout = 2 * time.Second
 // cut; without a sync a power cut would bring the bytes back. Where it does not come to its
 // end, the writer owes it.
 func (f *File) Scrub(ctx context.Context, c *db.Conn, wait time.Duration) error {
-	err := f.cut(ctx, c, wait)
+	err := f.cutLog(ctx, c, wait)
 	if err == nil {
 		return nil
 	}
-	f.Writer.owed.Store(true)
+	f.Writer.scrubPending.Store(true)
 	return fmt.Errorf("old bytes may be in the write-ahead log; they go with a later change, once no backup or verification reads: %w", err)
 }
 
-// errHeld: to wait for the snapshot of a backup would stall all writers, and in vain.
-var errHeld = errors.New("a backup is running, and the old bytes go when it ends")
+// errBackupRunning: to wait for the snapshot of a backup would stall all writers, and in vain.
+var errBackupRunning = errors.New("a backup is running, and the old bytes go when it ends")
 
-func (f *File) cut(ctx context.Context, c *db.Conn, wait time.Duration) error {
-	if f.Snapshots.Load() > 0 {
-		return errHeld
+func (f *File) cutLog(ctx context.Context, c *db.Conn, wait time.Duration) error {
+	if f.BackupsRunning.Load() > 0 {
+		return errBackupRunning
 	}
-	if err := f.CheckPlace(); err != nil {
+	if err := f.CheckFiles(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	err := truncate(ctx, c)
-	f.overwrites.Note()
+	f.overwrites.Update()
 	if err == nil {
 		err = f.Options.Disk.SyncFile(f.Path + "-wal")
 	}
 	return errors.Join(err, c.BusyTimeout(c.Busy))
 }
 
-// cutUnlessRead is cut where nothing reads for long: then waiting would be in vain.
-func (f *File) cutUnlessRead(ctx context.Context, c *db.Conn, wait time.Duration) error {
-	if f.long.Load() {
-		return errHeld
+// cutLogUnlessChecking is cut where nothing reads for long: then waiting would be in vain.
+func (f *File) cutLogUnlessChecking(ctx context.Context, c *db.Conn, wait time.Duration) error {
+	if f.checking.Load() {
+		return errBackupRunning
 	}
-	return f.cut(ctx, c, wait)
+	return f.cutLog(ctx, c, wait)
 }
 
-// shorten cuts a log that has become long. That others keep it from that is no error.
-func (f *File) shorten(ctx context.Context, c *db.Conn) error {
+// cutLongLog cuts a log that has become long. That others keep it from that is no error.
+func (f *File) cutLongLog(ctx context.Context, c *db.Conn) error {
 	if FileSize(f.Path+"-wal") <= db.LogBytes || f.Writer.Disk.logUnsynced() {
 		return nil
 	}
-	err := f.cut(ctx, c, cutWithin)
-	if fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errHeld) {
+	err := f.cutLog(ctx, c, cutWithin)
+	if fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errBackupRunning) {
 		return nil
 	}
 	return err

@@ -43,8 +43,8 @@ func StartSyncer(log *LogFile, disk *diskState, check func() error) *Syncer {
 	return s
 }
 
-// Written notes that the entries up to seq need a sync.
-func (s *Syncer) Written(seq uint64) {
+// Recorded notes that the entries up to seq need a sync.
+func (s *Syncer) Recorded(seq uint64) {
 	s.Newest.Store(seq)
 	s.wake()
 }
@@ -127,16 +127,16 @@ func (s *Syncer) Close() error {
 // is told to it whoever else has been told of it before. A sync brings out what was written
 // to the file, by whichever descriptor.
 type LogFile struct {
-	Path    string
-	Disk    directory.Disk
-	Instead func(path string) error // of a test
-	file    *os.File
-	named   bool // its name is on the disk
+	Path        string
+	Disk        directory.Disk
+	SyncForTest func(path string) error // of a test
+	file        *os.File
+	named       bool // its name is on the disk
 }
 
 // open opens the log, unless it is missing because it was brought into its database.
 func (l *LogFile) open() error {
-	if l.Instead != nil || l.file != nil {
+	if l.SyncForTest != nil || l.file != nil {
 		return nil
 	}
 	f, err := os.OpenFile(l.Path, os.O_RDWR, 0)
@@ -152,8 +152,8 @@ func (l *LogFile) open() error {
 // sync brings the file and its name to the disk.
 func (l *LogFile) sync() error {
 	switch {
-	case l.Instead != nil:
-		return l.Instead(l.Path)
+	case l.SyncForTest != nil:
+		return l.SyncForTest(l.Path)
 	case l.file == nil:
 		return nil
 	}

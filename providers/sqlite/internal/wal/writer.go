@@ -25,35 +25,35 @@ const maxBatch = 256
 // meanwhile wait, and a goroutine of the writer commits them together.
 type Writer struct {
 	open func() (*db.Conn, error)
-	// inPlace fails where the file is no longer the one that was opened.
-	CheckPlace func() error
-	// changed checks the file, in a transaction, once another connection may have written to it.
-	changed func(*db.Conn) error
-	// Begin prepares a transaction; anew: another connection may have written, or the last
+	// checkFiles fails where the file is no longer the one that was opened.
+	checkFiles func() error
+	// checkSchema checks the file, in a transaction, once another connection may have written to it.
+	checkSchema func(*db.Conn) error
+	// BeforeBatch prepares a transaction; anew: another connection may have written, or the last
 	// transaction failed, so that what is known of the file must be read again.
-	Begin func(c *db.Conn, anew bool) error
-	// Finish writes what requests have left to the end of the transaction; nil: they leave nothing.
-	Finish func(c *db.Conn) error
+	BeforeBatch func(c *db.Conn, anew bool) error
+	// BeforeCommit writes what requests have left to the end of the transaction; nil: they leave nothing.
+	BeforeCommit func(c *db.Conn) error
 	// save remembers what requests change in memory; restore goes back to it, for one that failed.
 	Save, Restore func()
 	// Clean removes old bytes from the write-ahead log, and waits so long for readers. It
 	// sets owed where it fails.
-	Clean func(ctx context.Context, c *db.Conn, wait time.Duration) error
-	owed  atomic.Bool // old bytes are in the log that were to be removed
-	// written is called after each commit and each checkpoint.
-	written func()
-	// Committed is told that the transaction holds.
-	Committed func()
+	Clean        func(ctx context.Context, c *db.Conn, wait time.Duration) error
+	scrubPending atomic.Bool // old bytes are in the log that were to be removed
+	// logChanged is called after each commit and each checkpoint.
+	logChanged func()
+	// AfterCommit is told that the transaction holds.
+	AfterCommit func()
 	// beforeWrite is called in each transaction before anything is written.
 	beforeWrite func() error
 
-	Disk    diskState
-	Turn    *writelock.Lock // between processes
-	log     *checkpointer
-	Conn    *db.Conn // owned, with what follows, by who made it busy
-	known   bool     // version is that of the last transaction
-	crowded bool     // the last transaction had several requests
-	seen    uint32   // the connection's data version
+	Disk         diskState
+	Lock         *writelock.Lock // between processes
+	log          *checkpointer
+	Conn         *db.Conn // owned, with what follows, by who made it busy
+	versionKnown bool     // version is that of the last transaction
+	wasBatch     bool     // the last transaction had several requests
+	lastVersion  uint32   // the connection's data version
 
 	Counts counts
 
@@ -73,14 +73,14 @@ type Request struct {
 	ctx   context.Context // of the caller
 	// Scrub asks for old bytes to be removed before the caller is answered. Where that
 	// fails, the caller gets ErrUnknownOutcome.
-	Scrub  bool
-	done   chan struct{} // nil: the caller itself writes
-	err    error
-	behind bool // err came behind requests that were applied in the same transaction
+	Scrub       bool
+	done        chan struct{} // nil: the caller itself writes
+	err         error
+	afterOthers bool // err came behind requests that were applied in the same transaction
 }
 
-// answer tells the caller what became of the request.
-func (r *Request) answer(err error) {
+// finish tells the caller what became of the request.
+func (r *Request) finish(err error) {
 	r.err = err
 	if r.done != nil {
 		r.done <- struct{}{}
@@ -91,7 +91,7 @@ func (r *Request) answer(err error) {
 // failure.
 func startWriter(w *Writer) *Writer {
 	if w.Conn != nil {
-		w.log.watch(w.Conn)
+		w.log.countPages(w.Conn)
 	}
 	w.idle = sync.NewCond(&w.Mu)
 	w.wake = make(chan struct{}, 1)
@@ -117,7 +117,7 @@ func (w *Writer) Do(ctx context.Context, r *Request) error {
 	if !w.busy {
 		w.busy = true
 		w.Mu.Unlock()
-		if w.alone(r) {
+		if w.writeNow(r) {
 			return r.err
 		}
 		w.wake <- struct{}{}
@@ -128,33 +128,33 @@ func (w *Writer) Do(ctx context.Context, r *Request) error {
 	return w.await(ctx, r)
 }
 
-// alone writes r unless another process is writing; then r waits. Where the transaction before had
+// writeNow writes r unless another process is writing; then r waits. Where the transaction before had
 // more than one request, others are about to ask; they are let do so, and go together with it.
-func (w *Writer) alone(r *Request) bool {
-	if !w.Turn.TryLock() {
+func (w *Writer) writeNow(r *Request) bool {
+	if !w.Lock.TryLock() {
 		w.Mu.Lock()
 		defer w.Mu.Unlock()
 		w.enqueue(r)
 		return false
 	}
 	batch := []*Request{r}
-	if w.crowded {
+	if w.wasBatch {
 		runtime.Gosched()
-		batch = append(batch, w.take(maxBatch-1)...)
+		batch = append(batch, w.dequeue(maxBatch-1)...)
 	}
 	locked := w.write(batch)
-	w.Turn.Unlock()
+	w.Lock.Unlock()
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	if locked != nil {
 		r.done = make(chan struct{}, 1)
-		w.putBack(batch)
+		w.requeue(batch)
 		return false
 	}
 	if len(w.Waiting) > 0 {
 		w.wake <- struct{}{}
 	} else {
-		w.rest()
+		w.setIdle()
 	}
 	return true
 }
@@ -164,8 +164,8 @@ func (w *Writer) enqueue(r *Request) {
 	w.Waiting = append(w.Waiting, r)
 }
 
-// rest ends being busy. The caller holds mu.
-func (w *Writer) rest() {
+// setIdle ends being busy. The caller holds mu.
+func (w *Writer) setIdle() {
 	w.busy = false
 	w.idle.Broadcast()
 }
@@ -193,31 +193,31 @@ func (w *Writer) await(ctx context.Context, r *Request) error {
 func (w *Writer) loop() {
 	defer close(w.ended)
 	for range w.wake {
-		w.serve()
+		w.drain()
 	}
 }
 
-// serve commits what waits until nothing does. Requests are taken once it is this process's turn:
+// drain commits what waits until nothing does. Requests are taken once it is this process's turn:
 // until then they can be taken back, and more of them go together. Where another program holds the
 // file outside of the turns, it tries again.
-func (w *Writer) serve() {
+func (w *Writer) drain() {
 	busy := backoff{}
-	for w.pending() {
-		if err := w.Turn.Wait(w.closing); err != nil {
+	for w.hasWaiting() {
+		if err := w.Lock.Wait(w.closing); err != nil {
 			if !errors.Is(err, myvault.ErrClosed) {
 				w.Disk.locked(err)
 			}
-			w.refuse(err)
+			w.failWaiting(err)
 			continue
 		}
-		batch := w.take(maxBatch)
+		batch := w.dequeue(maxBatch)
 		locked := error(nil)
 		if len(batch) > 0 {
 			locked = w.write(batch)
 		}
-		w.Turn.Unlock()
+		w.Lock.Unlock()
 		if locked != nil {
-			w.wait(&busy, batch, locked)
+			w.retryLater(&busy, batch, locked)
 			continue
 		}
 		busy = backoff{}
@@ -227,19 +227,19 @@ func (w *Writer) serve() {
 	}
 }
 
-// pending reports whether something waits, and ends being busy where nothing does.
-func (w *Writer) pending() bool {
+// hasWaiting reports whether something waits, and ends being busy where nothing does.
+func (w *Writer) hasWaiting() bool {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	if len(w.Waiting) == 0 {
-		w.rest()
+		w.setIdle()
 		return false
 	}
 	return true
 }
 
-// take gives what waits, at most so many.
-func (w *Writer) take(most int) []*Request {
+// dequeue gives what waits, at most so many.
+func (w *Writer) dequeue(most int) []*Request {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	n := min(len(w.Waiting), most)
@@ -248,14 +248,14 @@ func (w *Writer) take(most int) []*Request {
 	return batch
 }
 
-// refuse answers all who wait, for nothing of theirs was begun.
-func (w *Writer) refuse(err error) {
+// failWaiting answers all who wait, for nothing of theirs was begun.
+func (w *Writer) failWaiting(err error) {
 	w.Mu.Lock()
 	waiting := w.Waiting
 	w.Waiting = nil
 	w.Mu.Unlock()
 	for _, r := range waiting {
-		r.answer(err)
+		r.finish(err)
 	}
 }
 
@@ -267,7 +267,7 @@ func (w *Writer) Stop() {
 	w.Mu.Unlock()
 	if first {
 		close(w.closing)
-		w.refuse(myvault.ErrClosed)
+		w.failWaiting(myvault.ErrClosed)
 		w.Mu.Lock()
 		for w.busy {
 			w.idle.Wait()
@@ -281,7 +281,7 @@ func (w *Writer) Stop() {
 // close stops the writer and closes its connection.
 func (w *Writer) close() error {
 	w.Stop()
-	w.Turn.Close()
+	w.Lock.Close()
 	c := w.Conn
 	w.Conn = nil
 	if c == nil {
@@ -292,26 +292,26 @@ func (w *Writer) close() error {
 
 // scrub removes old bytes, once for all requests that ask for it, and answers them.
 func (w *Writer) scrub(requests []*Request) {
-	w.owed.Store(false)
-	ctx, left := whileWanted(requests)
+	w.scrubPending.Store(false)
+	ctx, left := untilAllLeft(requests)
 	defer left()
 	err := fault.Guard(func() error { return w.Clean(ctx, w.Conn, ScrubTimeout) })
 	if err != nil {
-		if !errors.Is(err, errHeld) {
+		if !errors.Is(err, errBackupRunning) {
 			w.Conn.MarkBroken(err)
 		}
 		err = fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
 	}
 	for _, r := range requests {
-		r.answer(err)
+		r.finish(err)
 	}
 }
 
-// scrubOwed removes old bytes that could not be removed before, and waits for nobody.
-func (w *Writer) scrubOwed() {
-	w.owed.Store(false)
+// scrubPendingBytes removes old bytes that could not be removed before, and waits for nobody.
+func (w *Writer) scrubPendingBytes() {
+	w.scrubPending.Store(false)
 	err := fault.Guard(func() error { return w.Clean(context.Background(), w.Conn, 0) })
-	if err != nil && !errors.Is(err, errHeld) && !fault.HasCode(err, sqlite3.BUSY) {
+	if err != nil && !errors.Is(err, errBackupRunning) && !fault.HasCode(err, sqlite3.BUSY) {
 		w.Conn.MarkBroken(err)
 	}
 }

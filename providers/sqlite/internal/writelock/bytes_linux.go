@@ -44,5 +44,5 @@ func lockedByOthers(f *os.File, start int64) bool {
 	return err != nil || lock.Type != unix.F_UNLCK
 }
 
-// held reports whether err says that somebody else has the lock.
-func held(err error) bool { return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) }
+// isLocked reports whether err says that somebody else has the lock.
+func isLocked(err error) bool { return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) }

@@ -12,8 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 )
 
-// turnWithin is how long a process waits for its turn.
-const turnWithin = 10 * time.Second
+// defaultTimeout is how long a process waits for its turn.
+const defaultTimeout = 10 * time.Second
 
 // Lock lets processes write in turn. It is there for fairness alone: what keeps two
 // from writing at once is the engine's own lock, for which they would have to ask again and
@@ -26,24 +26,24 @@ const turnWithin = 10 * time.Second
 // Who has the database open holds the third byte, together with all others. Where nobody
 // else does, there is nothing to lock; that is asked now and then.
 type Lock struct {
-	file    *os.File
-	only    bool       // nobody else had the database open when it was asked
-	asked   time.Time  // when
-	locked  bool       // the turn is this process's by a lock
-	taken   chan error // from the goroutine that waits for the lock; nil: there is none
-	Timeout time.Duration
+	file        *os.File
+	onlyProcess bool       // nobody else had the database open when it was asked
+	askedAt     time.Time  // when
+	locked      bool       // the turn is this process's by a lock
+	result      chan error // from the goroutine that waits for the lock; nil: there is none
+	Timeout     time.Duration
 
 	mu     sync.Mutex
 	wanted bool // somebody waits for what the goroutine gets
 }
 
 // errUnwanted: the turn came when nobody waited for it any more, and was given back.
-var errUnwanted = errors.New("nobody waits for the turn")
+var errNotWanted = errors.New("nobody waits for the turn")
 
 // The bytes of the file.
 const (
 	queueByte    = 0
-	turnByte     = 1
+	holderByte   = 1
 	presenceByte = 2
 )
 
@@ -56,8 +56,8 @@ const (
 	exclusiveWait                 // once nobody else has it
 )
 
-// askAfter is for how long a process that was alone takes itself to be.
-const askAfter = 10 * time.Millisecond
+// recheckAfter is for how long a process that was alone takes itself to be.
+const recheckAfter = 10 * time.Millisecond
 
 // Open makes the file of a database where it is missing.
 func Open(database string) (*Lock, error) {
@@ -68,18 +68,18 @@ func Open(database string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lockBytes(f, presenceByte, 1, shared); err != nil && !held(err) {
+	if err := lockBytes(f, presenceByte, 1, shared); err != nil && !isLocked(err) {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Lock{file: f, Timeout: turnWithin}, nil
+	return &Lock{file: f, Timeout: defaultTimeout}, nil
 }
 
-// alone reports whether no other process has the database open.
-func (t *Lock) alone() bool {
-	if now := time.Now(); now.Sub(t.asked) > askAfter {
-		t.only, t.asked = !lockedByOthers(t.file, presenceByte), now
+// isOnlyProcess reports whether no other process has the database open.
+func (t *Lock) isOnlyProcess() bool {
+	if now := time.Now(); now.Sub(t.askedAt) > recheckAfter {
+		t.onlyProcess, t.askedAt = !lockedByOthers(t.file, presenceByte), now
 	}
-	return t.only
+	return t.onlyProcess
 }
 
 // TryLock takes the turn if nobody has it or waits for it.
@@ -87,25 +87,25 @@ func (t *Lock) TryLock() bool {
 	if t == nil {
 		return true
 	}
-	if t.taken != nil {
+	if t.result != nil {
 		select {
-		case err := <-t.taken:
-			t.taken, t.locked = nil, err == nil
-			if err != errUnwanted {
+		case err := <-t.result:
+			t.result, t.locked = nil, err == nil
+			if err != errNotWanted {
 				return true
 			}
 		default:
 			return false
 		}
 	}
-	if t.alone() {
+	if t.isOnlyProcess() {
 		return true
 	}
 	err := lockBytes(t.file, queueByte, 2, exclusive)
 	if t.locked = err == nil; t.locked {
 		unlockBytes(t.file, queueByte, 1)
 	}
-	return !held(err)
+	return !isLocked(err)
 }
 
 // Wait takes the turn, in the order in which processes asked for it. ErrUnavailable where
@@ -118,61 +118,61 @@ func (t *Lock) Wait(closing <-chan struct{}) error {
 			late = time.NewTimer(t.Timeout)
 			defer late.Stop()
 		}
-		t.ask()
+		t.request()
 		select {
-		case err := <-t.taken:
-			t.taken, t.locked = nil, err == nil
-			if err != errUnwanted {
+		case err := <-t.result:
+			t.result, t.locked = nil, err == nil
+			if err != errNotWanted {
 				return nil
 			}
 		case <-closing:
-			t.giveUp()
+			t.abandon()
 			return myvault.ErrClosed
 		case <-late.C:
-			t.giveUp()
+			t.abandon()
 			return fmt.Errorf("%w: another process has been writing for %v; look whether one hangs", myvault.ErrUnavailable, t.Timeout)
 		}
 	}
 	return nil
 }
 
-// ask says that the turn is wanted, and has a goroutine wait for it where none does.
-func (t *Lock) ask() {
+// request says that the turn is wanted, and has a goroutine wait for it where none does.
+func (t *Lock) request() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.wanted = true
-	if t.taken == nil {
-		t.taken = make(chan error, 1)
-		go t.fetch(t.taken)
+	if t.result == nil {
+		t.result = make(chan error, 1)
+		go t.acquire(t.result)
 	}
 }
 
-// fetch waits for the turn. The system call that waits cannot be ended.
-func (t *Lock) fetch(taken chan<- error) {
+// acquire waits for the turn. The system call that waits cannot be ended.
+func (t *Lock) acquire(taken chan<- error) {
 	err := lockBytes(t.file, queueByte, 1, exclusiveWait)
 	if err == nil {
-		err = lockBytes(t.file, turnByte, 1, exclusiveWait)
+		err = lockBytes(t.file, holderByte, 1, exclusiveWait)
 		unlockBytes(t.file, queueByte, 1)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err == nil && !t.wanted {
-		unlockBytes(t.file, turnByte, 1)
-		err = errUnwanted
+		unlockBytes(t.file, holderByte, 1)
+		err = errNotWanted
 	}
 	taken <- err
 }
 
-// giveUp says that nobody waits any more, and gives back a turn that has just come.
-func (t *Lock) giveUp() {
+// abandon says that nobody waits any more, and gives back a turn that has just come.
+func (t *Lock) abandon() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.wanted = false
 	select {
-	case err := <-t.taken:
-		t.taken = nil
+	case err := <-t.result:
+		t.result = nil
 		if err == nil {
-			unlockBytes(t.file, turnByte, 1)
+			unlockBytes(t.file, holderByte, 1)
 		}
 	default:
 	}
@@ -181,7 +181,7 @@ func (t *Lock) giveUp() {
 // Unlock gives the turn to the next process.
 func (t *Lock) Unlock() {
 	if t != nil && t.locked {
-		unlockBytes(t.file, turnByte, 1)
+		unlockBytes(t.file, holderByte, 1)
 		t.locked = false
 	}
 }
@@ -190,11 +190,11 @@ func (t *Lock) Unlock() {
 func (t *Lock) Close() {
 	switch {
 	case t == nil:
-	case t.taken == nil:
+	case t.result == nil:
 		_ = t.file.Close()
 	default:
 		go func() { // the system call that waits cannot be ended
-			<-t.taken
+			<-t.result
 			_ = t.file.Close()
 		}()
 	}
