@@ -91,8 +91,8 @@ func (p *Pruning) run(ctx context.Context, progress func(pruned uint64)) error {
 	}
 }
 
-// Step removes at most one page of entries. If Recorded, the first step that removes any records the
-// begin in the same transaction.
+// Step removes at most one page of entries. If Recorded, the first step that removes any records
+// the begin in the same transaction.
 func (p *Pruning) Step(ctx context.Context) (pruned uint64, err error) {
 	begun, old := p.begun, []myvault.Entry(nil)
 	err = p.File.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) (err error) {
@@ -132,8 +132,8 @@ func (p *Pruning) count(removed []myvault.Entry) {
 	p.last = removed[len(removed)-1].At
 }
 
-// nextEntries returns the entries to remove next, with their MACs checked, and the key of the batch of
-// the last one.
+// nextEntries returns the entries to remove next, with their MACs checked, and the key of the batch
+// of the last one.
 func (p *Pruning) nextEntries(c *db.Conn) (old []myvault.Entry, row int64, err error) {
 	end := p.end.Seq
 	if p.begun != 0 {

@@ -18,8 +18,8 @@ type Head struct {
 	ValueSeq uint64 // the log row that has the value
 }
 
-// CheckReadable returns ErrNotFound or ErrDestroyed if the head alone shows that wanted cannot be read.
-// 0 is the current version.
+// CheckReadable returns ErrNotFound or ErrDestroyed if the head alone shows that wanted cannot be
+// read. 0 is the current version.
 func (h *Head) CheckReadable(wanted myvault.Version) error {
 	switch {
 	case wanted > h.Version, h.State != myvault.Live && (h.State != myvault.Destroyed || wanted == 0):
