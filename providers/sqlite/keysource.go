@@ -7,13 +7,13 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// KeySource gives the master key. It is asked when a store is opened, before anything is
-// read or made; an error of it ends the opening. It is asked again when a file needs
-// another key than the one that was given, because another process has changed it; while it
-// gives the old one, what needs the new one is [myvault.ErrWrongKey].
+// KeySource returns the master key. Open asks it before it reads or creates anything, and
+// returns its error. It is asked again when another process has changed the master key. As
+// long as it then returns the old key, operations that need the new one return
+// [myvault.ErrWrongKey].
 type KeySource func(context.Context) (crypto.Key, error)
 
-// StaticKey gives always the same key.
+// StaticKey always returns key.
 func StaticKey(key crypto.Key) KeySource {
 	return func(context.Context) (crypto.Key, error) { return key, nil }
 }
@@ -23,9 +23,9 @@ func KeyFile(path string) KeySource {
 	return func(context.Context) (crypto.Key, error) { return crypto.ReadKeyFile(path) }
 }
 
-// KeySettings gives the key that one of the settings MSA_MASTER_KEY and MSA_MASTER_KEY_FILE
-// names: its text "base64:<32 bytes>", or the path of a file for [KeyFile]. Both or neither is
-// [crypto.ErrKey].
+// KeySettings returns the key named by one of the settings MSA_MASTER_KEY and
+// MSA_MASTER_KEY_FILE: text is "base64:<32 bytes>", path a file for [KeyFile]. The source
+// returns [crypto.ErrKey] if both or neither are set.
 func KeySettings(text, path string) KeySource {
 	switch {
 	case text == "" && path == "":

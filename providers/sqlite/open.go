@@ -20,18 +20,19 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// Open opens the store in dir, and makes it where there is none. dir is created, for its
-// owner alone, where it is missing.
+// Open opens the store in dir. If there is none it creates one, and dir with it, for the owner
+// alone.
 //
-// First the key is asked for; an error of the source ends it. Then everything that could
-// be refused is checked, before anything is written: ErrNetworkFS, ErrExposed, ErrForeign,
-// ErrNewer, ErrMissing, [myvault.ErrWrongKey] or [myvault.ErrTampered]. ErrUnavailable where the files
-// cannot be opened now. The text names dir.
+// Open asks for the key first and returns the error of the source if there is one. Then, before it
+// writes anything, it checks the directory and the files. It returns ErrNetworkFS, ErrExposed,
+// ErrForeign, ErrNewer, ErrMissing, [myvault.ErrWrongKey] or [myvault.ErrTampered] for a directory
+// that must not be opened, and ErrUnavailable for files that cannot be opened now. The error names
+// dir.
 func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, error) {
 	return open(ctx, dir, keys, options{Config: c})
 }
 
-// options are a Config and what tests replace. Zero fields are the real thing.
+// options are a Config with the parts that tests replace. A zero field means the real one.
 type options struct {
 	Config
 	vfs        string
@@ -40,7 +41,7 @@ type options struct {
 	sync       func(path string) error // of the trail
 	disk       directory.Disk
 	noIndex    bool          // PRAGMA data_version is asked, not the WAL-index
-	firstPrune time.Duration // how long after the opening entries are first pruned in the background
+	firstPrune time.Duration // until entries are first pruned in the background
 }
 
 func open(ctx context.Context, dir string, keys KeySource, c options) (*Store, error) {
@@ -66,8 +67,8 @@ func open(ctx context.Context, dir string, keys KeySource, c options) (*Store, e
 	return s, nil
 }
 
-// admit gets the key and refuses what must not be opened. It writes nothing but the
-// directory, and that only if it is missing.
+// admit returns the key and the absolute path of dir, once the checks of Open have passed. It
+// writes nothing but a missing directory.
 func admit(ctx context.Context, dir string, keys KeySource, sys directory.System, kinds ...schema.Kind) (crypto.Key, string, error) {
 	if err := ctx.Err(); err != nil {
 		return crypto.Key{}, "", err
@@ -80,7 +81,7 @@ func admit(ctx context.Context, dir string, keys KeySource, sys directory.System
 	return key, dir, fault.Unavailable(err)
 }
 
-// checkDirectory refuses a directory that must not be opened, and gives its absolute path.
+// checkDirectory returns the absolute path of dir, or the reason not to open it.
 func checkDirectory(ctx context.Context, dir string, key crypto.Key, sys directory.System, kinds []schema.Kind) (string, error) {
 	dir, err := directory.Prepare(dir, sys)
 	if err != nil {
@@ -92,12 +93,14 @@ func checkDirectory(ctx context.Context, dir string, key crypto.Key, sys directo
 	if err := schema.CheckComplete(dir, kinds); err != nil {
 		return "", err
 	}
-	// Leftovers of a restore or of the check of a backup are elsewhere, and do not prevent opening.
+	// Leftovers of a restore or of VerifyBackup are in other directories. They do not prevent
+	// opening.
 	_ = directory.Sweep(filepath.Dir(dir), anyRestore)
 	_ = directory.Sweep(os.TempDir(), directory.Numbered(verifyPrefix))
 	return dir, directory.Sweep(dir, directory.IsTemporary)
 }
 
+// start opens both files and starts the writer.
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c options) error {
 	f, err := wal.Open(ctx, schema.VaultFile, dir, key, wal.Options{VFS: c.vfs, Keys: keyring.Source(keys), Synchronous: db.SyncFull, Disk: c.disk})
 	if err != nil {
@@ -116,7 +119,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	return nil
 }
 
-// openTrail reads where the store stands, and opens its trail.
+// openTrail reads the end of the log and opens the trail.
 func (s *Store) openTrail(ctx context.Context, dir string, key crypto.Key, c options) error {
 	err := fault.Guard(func() (err error) {
 		if s.incarnation, err = s.file.Keys.Incarnation(s.file.Anchor); err != nil {
@@ -130,7 +133,7 @@ func (s *Store) openTrail(ctx context.Context, dir string, key crypto.Key, c opt
 	if err != nil {
 		return err
 	}
-	// The first to read needs it; the opening of the trail takes as long.
+	// Opening the first reader takes as long as opening the trail; do both at once.
 	ready := s.file.Readers.OpenFirst(ctx)
 	o := s.file.Options
 	o.Synchronous, o.Sync = db.SyncNormal, c.sync
@@ -154,11 +157,11 @@ func (s *Store) openTrail(ctx context.Context, dir string, key crypto.Key, c opt
 	return nil
 }
 
-// setHooks has the writer tell what it does.
+// setHooks connects the writer with the state that the store keeps in memory.
 func (s *Store) setHooks(w *wal.Writer) {
-	w.BeforeBatch = func(c *db.Conn, anew bool) error {
+	w.BeforeBatch = func(c *db.Conn, reread bool) error {
 		s.fresh.TransactionBegan(c.TotalChanges())
-		return s.begin(c, anew)
+		return s.begin(c, reread)
 	}
 	w.Save, w.Restore = s.save, s.restore
 	w.AfterCommit = func() {

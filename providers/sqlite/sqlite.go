@@ -6,10 +6,10 @@
 //	if err != nil { ... }
 //	vault, err := myvault.New(store, policy, myvault.Config{})
 //
-// Values are sealed with AES-256-GCM; names, authors and times are stored readable. Every
-// change is one row of a chain of MACs together with its entry in the trail. A change is
-// durable when Apply returns: it survives a power cut. Several processes may use one
-// directory at once. [OpenTrail] gives the trail alone, for a provider without one.
+// Values are sealed with AES-256-GCM. Names, authors and times are stored in clear. Every
+// change and its trail entry are one row in a chain of MACs. A change is durable when Apply
+// returns: it survives a power cut. Several processes may use one directory at once.
+// [OpenTrail] returns the trail alone, for a provider that has none.
 //
 // The files may change until version 1 of the format is declared final.
 package sqlite
@@ -26,22 +26,22 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// Config sets what a Store may be told. The zero Config is ready for use.
+// Config configures a Store. The zero Config is ready for use.
 type Config struct {
-	// MaxProjects is how many projects can be registered; one more is
+	// MaxProjects limits the registered projects. Beyond it Apply returns
 	// myvault.ErrTooLarge. 0 means myvault.MaxProjects.
 	MaxProjects int
-	// CacheBytes is how much memory the rows take that are kept for reading, sealed as they
-	// are in the file. 0 means 12 MiB, enough for some 30,000 secrets of 64 bytes; a negative
-	// number keeps none.
+	// CacheBytes is the size of the read cache. It holds rows as they are in the file, sealed.
+	// 0 means 12 MiB, enough for about 30,000 secrets of 64 bytes. A negative number disables
+	// the cache.
 	CacheBytes int64
-	// Trail sets when access entries are removed in the background.
+	// Trail sets when access entries are pruned in the background.
 	Trail TrailConfig
-	// HeadsFile, unless it is empty, is a file into which Close and [Store.Backup] write the
-	// heads, with [WriteHeads].
+	// If HeadsFile is set, Close and [Store.Backup] write the heads to that file with
+	// [WriteHeads].
 	HeadsFile string
-	// RenewTrail makes a new, empty access.db where the one that the store had is gone. Without it
-	// that is ErrMissing: its entries would be missing without a trace.
+	// RenewTrail creates a new, empty access.db if the store's own is gone. Without it Open
+	// returns ErrMissing, because the lost entries would otherwise go unnoticed.
 	RenewTrail bool
 }
 
@@ -49,7 +49,7 @@ type Config struct {
 // that one key seals: NIST SP 800-38D allows 2^32 with random IVs.
 const epochLimit = 1 << 28
 
-// Store is a [myvault.Provider] over a directory. Make one with [Open].
+// Store is a [myvault.Provider] over a directory. Open one with [Open].
 type Store struct {
 	file          *wal.File
 	trail         *access.Trail
@@ -78,13 +78,14 @@ var (
 	_ myvault.Incarnation = (*Store)(nil)
 )
 
-// Incarnation gives 16 hexadecimal digits, drawn at random when the store was made.
+// Incarnation returns 16 hexadecimal digits, drawn at random when the store was created.
 func (s *Store) Incarnation() string { return s.incarnation }
 
-// Ping reports whether both files answer, and whether the trail can be synced. If the last
-// attempt to write to a file failed by the disk, or another program kept it locked for so long
-// that callers were refused, it is ErrUnavailable until one succeeds. Ping then tries to write,
-// every 5 seconds at most, with 1 MiB beside the file and an empty change.
+// Ping reports whether both files can be read and written, and whether the trail can be synced.
+// It returns ErrUnavailable if the last write failed because of the disk, or because another
+// program held a lock for too long. To notice a recovery it then writes 1 MiB beside the file and
+// an empty change, at most every 5 seconds. After a failed fsync it returns ErrUnavailable until
+// the store is opened again.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.file.CheckReadable(ctx); err != nil {
 		return err
@@ -92,8 +93,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	return errors.Join(s.file.CheckWritable(ctx), s.trail.Ping(ctx))
 }
 
-// Close waits for the calls in progress, makes the trail durable and closes both files. A
-// second Close gives nil, later calls ErrClosed.
+// Close waits for the calls in progress, syncs the trail and closes both files. A second Close
+// returns nil. Later calls return ErrClosed.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
@@ -101,7 +102,7 @@ func (s *Store) Close() error {
 	return errors.Join(s.writeHeadsFile(), s.fresh.Close(), s.file.Close(), s.trail.Close())
 }
 
-// observe remembers the newest change known.
+// observe raises the newest known change to seq.
 func (s *Store) observe(seq uint64) {
 	for {
 		known := s.newest.Load()

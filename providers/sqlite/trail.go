@@ -22,40 +22,44 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// Trail is a [myvault.Auditor] over one file, access.db, with keys and a chain of its
-// own. Make one with [OpenTrail]. A [Store] has one.
+// Trail is a [myvault.Auditor] over one file, access.db, which has its own keys and chain.
+// Open one with [OpenTrail]. A [Store] has one.
 type Trail struct {
 	access *access.Trail
 }
 
 var _ myvault.Auditor = (*Trail)(nil)
 
-// TrailConfig sets what a Trail may be told. The zero TrailConfig is ready for use.
+// TrailConfig sets when entries are pruned in the background. The zero TrailConfig is ready
+// for use.
 type TrailConfig struct {
-	// Entries older than MaxAge are removed in the background, a few at a time, as
-	// [Trail.Prune] does. 0 means 90 days, a negative duration never. The age of an entry is the
-	// time that the trail has seen pass since: steps from one entry to the next, each of a 16th of
-	// MaxAge and of a day at most. A longer step counts for nothing, be it a clock that was set
-	// or a store that was not in use, and neither does the machine's clock alone. A store in use
-	// records an entry "clock" where it would be too long, and "clock-jump" if the clock jumps.
-	// It is looked after every minute: a program that ends before the first one leaves it to
-	// others, or calls Prune.
+	// Entries older than MaxAge are pruned in the background, a few at a time, as by
+	// [Trail.Prune]. 0 means 90 days, a negative duration never.
+	//
+	// The age of an entry is not the difference to the clock. It is the sum of the steps
+	// between the entries after it. A step longer than a 16th of MaxAge, or than a day,
+	// counts for nothing: the clock may have been set, or the store may not have been in
+	// use. If nothing else is recorded for that long, a store in use records an entry
+	// "clock". If the clock jumps it records "clock-jump".
+	//
+	// Pruning runs once a minute. A program that ends sooner can call Prune.
 	MaxAge time.Duration
-	// So are the oldest entries once all take more than MaxBytes of the file, until they take
-	// a 64th less. That is on record as a Prune is. 0 means 1 GiB, a negative number never.
+	// If the entries take more than MaxBytes of the file, the oldest are pruned until the
+	// rest take a 64th less. The trail records this as it records a Prune. 0 means 1 GiB, a
+	// negative number never.
 	MaxBytes int64
 }
 
-// limits returns c as the trail takes it.
+// limits converts c for package access.
 func (c TrailConfig) limits() access.Limits {
 	return access.Limits{MaxAge: c.MaxAge, MaxBytes: c.MaxBytes}
 }
 
-// keepAll is for a trail in which nothing may be removed.
+// keepAll disables pruning in the background.
 var keepAll = TrailConfig{MaxAge: -1, MaxBytes: -1}
 
-// OpenTrail opens the trail in dir, and makes it where there is none, for a provider that
-// is no trail itself. It asks, checks and refuses as [Open] does.
+// OpenTrail opens the trail in dir, for a provider without one. If there is no trail it
+// creates one. It makes the same checks as [Open].
 func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (*Trail, error) {
 	key, absolute, err := admit(ctx, dir, keys, directory.System{}, schema.AccessFile)
 	if err != nil {
@@ -68,15 +72,16 @@ func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (
 	return &Trail{t}, nil
 }
 
-// Record implements [myvault.Trail]. When it returns nil the entries survive a crash of
-// the process; within 100 ms they are on the disk. Fields are cut to 128 bytes, and what
-// cannot be shown is replaced. ErrUnavailable while the disk refuses to sync.
+// Record implements [myvault.Trail]. When it returns, the entries survive a crash of the
+// process; within 100 ms they are on the disk. Fields are cut to 128 bytes and unprintable
+// characters are replaced. If an fsync fails, Record returns ErrUnavailable until the trail
+// is opened again.
 func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
 	return t.access.Record(ctx, entries...)
 }
 
-// Entries implements [myvault.Trail]. It reads pages and holds nothing between them.
-// ErrTampered, by a [*BadEntry], at an entry that does not authenticate.
+// Entries implements [myvault.Trail]. It reads pages and holds no lock between them. At an
+// entry that does not authenticate it yields ErrTampered, as a [*BadEntry].
 func (t *Trail) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 	return t.access.Entries(ctx, r)
 }
@@ -84,18 +89,18 @@ func (t *Trail) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[my
 // Heads implements [myvault.Auditor].
 func (t *Trail) Heads(ctx context.Context) ([]myvault.Head, error) { return t.access.Heads(ctx) }
 
-// Close waits for the calls in progress, makes the entries durable and closes the file. A
-// second Close gives nil, later calls ErrClosed.
+// Close waits for the calls in progress, syncs the entries and closes the file. A second
+// Close returns nil. Later calls return ErrClosed.
 func (t *Trail) Close() error { return t.access.Close() }
 
-// Metrics implements [myvault.Measured]: what the file of a trail has counted.
+// Metrics implements [myvault.Measured] with the counts of the file.
 func (t *Trail) Metrics(ctx context.Context) []myvault.Metric {
 	seq, err := t.access.Newest(ctx)
 	return append(fileStats(t.access.File).measures("access"), entriesMeasure(seq, err))
 }
 
-// Rekey changes the master key of a trail that stands alone, as [Store.Rekey] does that of
-// a store, in one step. A trail beside a vault.db is [myvault.ErrInvalid].
+// Rekey changes the master key of a trail without a store, in one step; see [Store.Rekey].
+// For a trail beside a vault.db it returns [myvault.ErrInvalid].
 func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
 	to, err := crypto.NewMaster(key, t.access.File.Keys.Vault)
 	if err != nil {
@@ -111,11 +116,11 @@ func (t *Trail) Rekey(ctx context.Context, key crypto.Key) error {
 	return nil
 }
 
-// Ping reports whether the file answers, and whether it can be written, as [Store.Ping] does.
+// Ping reports whether the file can be read and written; see [Store.Ping].
 func (t *Trail) Ping(ctx context.Context) error { return t.access.Ping(ctx) }
 
-// Record implements [myvault.Trail]: the entries go to the chain of access entries, and
-// each is stamped with the newest change that this process has seen. See [Trail.Record].
+// Record implements [myvault.Trail]. It appends the entries to the chain of accesses and
+// stamps each with the newest change that this process has seen. See [Trail.Record].
 func (s *Store) Record(ctx context.Context, entries ...myvault.Entry) error {
 	entries = slices.Clone(entries)
 	for i := range entries {
@@ -124,12 +129,13 @@ func (s *Store) Record(ctx context.Context, entries ...myvault.Entry) error {
 	return s.trail.Record(ctx, entries...)
 }
 
-// Entries implements [myvault.Trail]: both chains merged. See [Trail.Entries].
+// Entries implements [myvault.Trail] with both chains merged. See [Trail.Entries].
 func (s *Store) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 	return ledger.Merge(ctx, r, ledger.ChangesSource(s.file.Keys, s.file.Readers.Read), s.trail.Source())
 }
 
-// Heads implements [myvault.Auditor]: that of the changes, then that of the accesses.
+// Heads implements [myvault.Auditor]. It returns the head of the changes, then that of the
+// accesses.
 func (s *Store) Heads(ctx context.Context) ([]myvault.Head, error) {
 	changes, err := ledger.ReadChainHead(ctx, s.file.Readers.Snapshot, ledger.ChangesHead)
 	if err != nil {
@@ -139,32 +145,34 @@ func (s *Store) Heads(ctx context.Context) ([]myvault.Head, error) {
 	return append([]myvault.Head{changes}, access...), err
 }
 
-// AccessLimit says which access entries go: the oldest ones that one of the fields names. A
-// zero field names none.
+// AccessLimit selects the access entries to prune: the oldest ones that at least one field
+// names. A zero field names none.
 type AccessLimit struct {
-	Before time.Time // entries stamped with a time before it, up to the first that was not; one of a time to come stops none
-	UpTo   uint64    // entries up to this sequence
-	Bytes  int64     // entries until those that stay take no more than so many bytes of the file
+	// Before names entries with an earlier time, up to the first that is not earlier. Entries
+	// with a time in the future do not end it.
+	Before time.Time
+	UpTo   uint64 // entries up to this sequence
+	Bytes  int64  // entries until the rest take at most so many bytes of the file
 }
 
-// PruneAccess removes access entries, the oldest first, in small steps between which others
-// write. It gives how many it has removed. See [Trail.Prune].
+// PruneAccess prunes access entries and returns how many. See [Trail.Prune].
 func (s *Store) PruneAccess(ctx context.Context, limit AccessLimit, progress func(pruned uint64)) (uint64, error) {
 	return s.trail.Prune(ctx, access.Limit(limit), progress)
 }
 
-// Prune removes entries, the oldest first, in small steps between which others write. It
-// gives how many it has removed. The newest entry always stays. What stays is held by the
-// chain as before: the trail keeps the link behind which it goes on, with a MAC. The file does
-// not become smaller; what was freed is used again.
+// Prune removes entries, the oldest first, and returns how many. It works in small steps
+// between which others write. The newest entry always stays. The trail keeps the last
+// removed link, with a MAC, so that the chain still authenticates. The file does not
+// shrink; its free pages are reused.
 //
-// Entries are proved before they go: [myvault.ErrTampered] where one does not authenticate, and it
-// stays. [myvault.ErrInvalid] for a limit without a field. progress, unless it is nil, is
-// called after each step. It may be stopped at any time and called again.
+// Each entry is authenticated before it is removed. Prune returns [myvault.ErrTampered] at
+// one that fails and keeps it, and [myvault.ErrInvalid] for a limit without a field. If
+// progress is not nil it is called after each step. A Prune that was stopped can be called
+// again.
 //
-// Its first step writes, together with what it removes, an entry with the outcome
-// [myvault.OutcomeBegun], which this call does not remove; an entry with the outcome follows
-// however it ends. Its Count is how many entries went, First and Last when the oldest and the newest of them were made.
+// The first step also writes an entry with the outcome [myvault.OutcomeBegun], which this
+// call does not remove. A last entry has the outcome: its Count is the number of removed
+// entries, and First and Last are the times of the oldest and the newest of them.
 func (t *Trail) Prune(ctx context.Context, limit AccessLimit, progress func(pruned uint64)) (pruned uint64, err error) {
 	return t.access.Prune(ctx, access.Limit(limit), progress)
 }
