@@ -155,7 +155,7 @@ func (p *Pruning) nextEntries(c *db.Conn) (old []myvault.Entry, row int64, err e
 	now, selected := time.Now(), 0
 	_, err = w.Step(c, func(e *myvault.Entry) (err error) {
 		selects := over || e.Seq <= p.Limit.UpTo || e.At.Before(p.Limit.Before)
-		// A wrong clock may have given e a time in the future: remove it with the next entry.
+		// A wrong clock may have given e a future time: remove it with the next selected entry.
 		ahead := !p.Limit.Before.IsZero() && e.At.After(now)
 		if !selects && !ahead || e.Seq >= end || len(old) == ledger.PageRows>>p.halvings {
 			return errStop
