@@ -59,7 +59,7 @@ func (s *Store) Claim(seq uint64) { s.newest.Store(seq) }
 // Looker returns a look of the background at a trail, with a clock that is given: what it shows,
 // and what has passed in the process.
 func (s *Store) Looker(c TrailConfig) func(wall time.Time, elapsed time.Duration) {
-	usual := c.limits().OrUsual()
+	usual := c.limits().WithDefaults()
 	watch := &access.ClockWatch{Age: usual.MaxAge}
 	return func(wall time.Time, elapsed time.Duration) {
 		s.trail.EnforceLimits(context.Background(), usual, watch, wall, elapsed)

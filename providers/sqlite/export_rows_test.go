@@ -69,7 +69,7 @@ func (r *Rows) OpenRecord(record []byte) error {
 
 // Unpack reads the body of a batch of entries, and Pack makes one.
 func Unpack(body []byte, first uint64) ([]myvault.Entry, error) {
-	return access.UnpackEntries(body, first)
+	return access.DecodeBatch(body, first)
 }
 
 // Pack packs entries that follow each other, with the MACs that they have.

@@ -226,7 +226,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "a clock that jumps ages what is there",
-		edits: []slip{{"internal/access/trailtime.go", "	if -l.step <= d && d <= l.step {", "	if -l.step <= d {"}},
+		edits: []slip{{"internal/access/age.go", "	if -l.step <= d && d <= l.step {", "	if -l.step <= d {"}},
 		run:   "TestEntriesAgeByTheTrail$",
 		says:  "FAIL",
 	},

@@ -113,7 +113,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	s.masters.Store(&masters{s.file.Keys.Master.Load(), s.trail.File.Keys.Master.Load()})
 	s.newest.Store(s.end.Seq)
 	s.committed = ledger.Link{Seq: s.end.Seq, MAC: s.end.MAC}
-	s.fresh = fresh.NewFreshness(s.cache, s.file, s.newest.Load, !c.noIndex)
+	s.fresh = fresh.NewValidator(s.cache, s.file, s.newest.Load, !c.noIndex)
 	s.setHooks(f.Writer)
 	f.Start()
 	return nil
@@ -149,7 +149,7 @@ func (s *Store) openTrail(ctx context.Context, dir string, key crypto.Key, c opt
 		err = fault.Guard(s.checkClaims)
 	}
 	if err == nil && renewed {
-		err = s.trail.RecordDone(ctx, "renew-trail", nil)
+		err = s.trail.RecordOutcome(ctx, "renew-trail", nil)
 	}
 	if err != nil {
 		return errors.Join(err, s.file.Readers.Close(), s.trail.Close())
@@ -165,7 +165,7 @@ func (s *Store) setHooks(w *wal.Writer) {
 	}
 	w.Save, w.Restore = s.save, s.restore
 	w.AfterCommit = func() {
-		s.fresh.Committed(w.Conn.TotalChanges())
+		s.fresh.TransactionCommitted(w.Conn.TotalChanges())
 		s.commit()
 	}
 }

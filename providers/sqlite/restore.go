@@ -189,7 +189,7 @@ func (s *Store) revive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.trail.RecordDone(ctx, "restore", nil)
+	return s.trail.RecordOutcome(ctx, "restore", nil)
 }
 
 // syncFiles syncs the files of a closed store in dir.

@@ -54,7 +54,7 @@ type Store struct {
 	file          *wal.File
 	trail         *access.Trail
 	cache         *fresh.Cache
-	fresh         *fresh.Freshness
+	fresh         *fresh.Validator
 	pairedSince   uint64                  // changes up to it know entries of an access.db that is gone
 	masters       atomic.Pointer[masters] // those that opened it, or that Rekey has set
 	incarnation   string

@@ -105,7 +105,7 @@ func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool
 	case myvault.ChainAccess:
 		of, link = v.trail.File, func(c *db.Conn) (mac []byte, err error) {
 			if v.pruned, err = access.ReadPruned(v.access, c); err == nil {
-				mac, err = access.LinkAt(c, h.Seq)
+				mac, err = access.MACAt(c, h.Seq)
 			}
 			return mac, err
 		}

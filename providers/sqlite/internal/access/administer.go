@@ -12,33 +12,33 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// ViaOperator is how entries name what was done with the files at hand, not by a session.
+// ViaOperator is the Via of entries for operations on the store as a whole, without a session.
 const ViaOperator = "operator"
 
-// RecordDone records what was done to the store as a whole, or how that ended.
-func (t *Trail) RecordDone(ctx context.Context, action string, ended error) error {
-	// It was done, so the end of the context must not keep it off the record.
+// RecordOutcome records that action, an operation on the store as a whole, ended with result.
+func (t *Trail) RecordOutcome(ctx context.Context, action string, result error) error {
+	// The action is done: record it even if ctx has ended.
 	ctx, cancel := wal.ContextForCleanup(ctx)
 	defer cancel()
-	return t.Record(ctx, myvault.Entry{Via: ViaOperator, Action: action, Outcome: outcomeOf(ended)})
+	return t.Record(ctx, myvault.Entry{Via: ViaOperator, Action: action, Outcome: outcomeOf(result)})
 }
 
-// begunEntry is the entry of what is about to be done to the store as a whole.
+// begunEntry returns the entry to record before an operation on the store as a whole.
 func begunEntry(action string) myvault.Entry {
 	return myvault.Entry{Via: ViaOperator, Action: action, Outcome: myvault.OutcomeBegun}
 }
 
-// Administer does what changes the store as a whole: nothing without an entry that says that
-// it was begun, and once it was, one that says how it ended.
+// Administer calls do, an operation on the store as a whole, and records its begin and its outcome.
+// If the begin cannot be recorded, it does not call do.
 func (t *Trail) Administer(ctx context.Context, action string, do func() error) error {
 	if err := t.Record(ctx, begunEntry(action)); err != nil {
 		return err
 	}
 	err := do()
-	return errors.Join(err, t.RecordDone(ctx, action, err))
+	return errors.Join(err, t.RecordOutcome(ctx, action, err))
 }
 
-// outcomeOf gives the outcome that an error stands for.
+// outcomeOf returns the outcome to record for err.
 func outcomeOf(err error) myvault.Outcome {
 	switch {
 	case err == nil:
@@ -49,12 +49,13 @@ func outcomeOf(err error) myvault.Outcome {
 	return myvault.OutcomeError
 }
 
-// Newest gives the sequence of the newest entry.
+// Newest returns the sequence of the newest entry.
 func (t *Trail) Newest(ctx context.Context) (uint64, error) {
 	head, err := ledger.ReadChainHead(ctx, t.File.Readers.Snapshot, ReadHead)
 	return head.Seq, err
 }
 
+// Rekey wraps the keys of the file with a new master key, and overwrites the old wrapping.
 func (t *Trail) Rekey(ctx context.Context, to *crypto.Master) error {
 	c, err := t.File.OpenDurable(ctx)
 	if err != nil {
@@ -80,7 +81,7 @@ func (t *Trail) Rekey(ctx context.Context, to *crypto.Master) error {
 	return errors.Join(fault.FromEngine(ctx, err), c.Close())
 }
 
-// Ping reports whether the file answers, and whether it can be written, as Store.Ping of package sqlite does.
+// Ping reports whether the file can be read and written.
 func (t *Trail) Ping(ctx context.Context) error {
 	if err := t.File.CheckReadable(ctx); err != nil {
 		return err

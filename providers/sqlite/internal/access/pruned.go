@@ -16,7 +16,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
-// prune removes the entries up to one, which was proved in the batch of that key, and keeps its link.
+// pruneEntries removes the entries up to last and stores its link in the table pruned. The caller
+// has checked last, in the batch with key row.
 func pruneEntries(k *keyring.Ring, c *db.Conn, last myvault.Entry, row int64) error {
 	if err := splitBatch(c, last.Seq, row); err != nil {
 		return err
@@ -30,15 +31,15 @@ func pruneEntries(k *keyring.Ring, c *db.Conn, last myvault.Entry, row int64) er
 		last.Seq, last.MAC, last.At.UnixMicro(), k.Stamp.Sum(prunedRow(k, last.Seq, last.MAC, last.At)))
 }
 
-// split puts the entries of a batch that stand behind one in it into a row of their own. No
-// other batch may begin before that entry, for it would go unproved.
+// splitBatch copies the entries after last into a new batch, if the batch with key row has any. It
+// returns an error if another batch begins between row and last: its entries were not checked.
 func splitBatch(c *db.Conn, last uint64, row int64) error {
 	r, found, err := readBatch(c, `SELECT seq, body FROM batch WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1`, last)
 	if err != nil || !found {
 		return err
 	}
 	if r.key != row {
-		return &fault.BadEntry{Chain: myvault.ChainAccess, Seq: uint64(r.key), Reason: "it does not stand where its sequence says"}
+		return &fault.BadEntry{Chain: myvault.ChainAccess, Seq: uint64(r.key), Reason: "it is out of order"}
 	}
 	var rest Batch
 	for i := range r.entries {
@@ -49,13 +50,13 @@ func splitBatch(c *db.Conn, last uint64, row int64) error {
 	if rest.N == 0 {
 		return nil
 	}
-	if taken, err := c.Integer(`SELECT count(*) FROM batch WHERE seq = ?1`, rest.first); err != nil || taken != 0 {
-		return cmp.Or(err, error(&fault.BadEntry{Chain: myvault.ChainAccess, Seq: rest.first, Reason: "it stands in two rows"}))
+	if n, err := c.Integer(`SELECT count(*) FROM batch WHERE seq = ?1`, rest.first); err != nil || n != 0 {
+		return cmp.Or(err, error(&fault.BadEntry{Chain: myvault.ChainAccess, Seq: rest.first, Reason: "it is in two rows"}))
 	}
 	return rest.insert(c)
 }
 
-// pruned gives the link behind which the entries begin.
+// ReadPruned returns the link of the last pruned entry, after which the chain begins.
 func ReadPruned(k *keyring.Ring, c *db.Conn) (ledger.Link, error) {
 	begin := ledger.Link{MAC: crypto.Genesis()}
 	err := c.Each(`SELECT seq, link, at, mac FROM pruned`, func(row *sqlite3.Stmt) error {
@@ -69,13 +70,13 @@ func ReadPruned(k *keyring.Ring, c *db.Conn) (ledger.Link, error) {
 	return begin, err
 }
 
-// prunedUpTo returns the sequence of the last entry that was pruned, which is not proved here.
+// prunedUpTo returns the sequence of the last pruned entry, without checking its stamp.
 func prunedUpTo(c *db.Conn) (uint64, error) {
 	seq, err := c.Integer(`SELECT max(seq) FROM pruned`)
 	return uint64(seq), err
 }
 
-// prunedRow gives what the stamp of a row of the table pruned covers.
+// prunedRow encodes the fields that the stamp of a row of the table pruned covers.
 func prunedRow(k *keyring.Ring, seq uint64, mac []byte, at time.Time) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 128))
 	encode.Str8(b, []byte("pruned"))

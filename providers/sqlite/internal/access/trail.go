@@ -1,5 +1,6 @@
-// Package access has the trail of accesses: the chain of entries in access.db, how it is read, pruned and
-// brought to the disk.
+// Package access is the trail of accesses: a chain of entries in access.db. It appends, reads and
+// prunes entries, removes old ones in the background and makes entries durable. It does not know
+// vault.db or the log of changes, and its callers see no SQL.
 package access
 
 import (
@@ -8,7 +9,6 @@ import (
 	"errors"
 	"iter"
 	"sync/atomic"
-	"time"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
@@ -19,34 +19,23 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// OrUsual fills in what a zero field means.
-func (c Limits) OrUsual() Limits {
-	if c.MaxAge == 0 {
-		c.MaxAge = defaultTrailAge
-	}
-	if c.MaxBytes == 0 {
-		c.MaxBytes = defaultTrailBytes
-	}
-	if c.First == 0 {
-		c.First = retainEvery
-	}
-	return c
-}
-
 // Trail is the trail in access.db. Package sqlite documents its exported methods.
 type Trail struct {
-	File         *wal.File
-	end          ledger.Link  // owned by the writer, like what follows
-	committedEnd ledger.Link  // the newest entry known to be committed
-	LastClaim    ledger.Claim // at the opening
-	batch        Batch        // of the transaction, not yet written
+	File      *wal.File
+	LastClaim ledger.Claim // of the last batch in the file
+	Syncer    *wal.Syncer
+	retain    *retainer
+	closed    atomic.Bool
+
+	// The writer's goroutine owns these:
+	end          ledger.Link // the last entry appended
+	committedEnd ledger.Link // the last entry that this process knows to be committed
+	pending      Batch       // entries of the transaction that are not in the file yet
 	saved        ledger.Link
-	savedRow     Batch
-	Syncer       *wal.Syncer
-	retain       *retainer
-	closed       atomic.Bool
+	savedPending Batch
 }
 
+// Open opens the trail in dir and starts removing entries that exceed the limits.
 func Open(ctx context.Context, dir string, key crypto.Key, o wal.Options, c Limits) (*Trail, error) {
 	f, err := wal.Open(ctx, schema.AccessFile, dir, key, o)
 	if err != nil {
@@ -61,25 +50,29 @@ func Open(ctx context.Context, dir string, key crypto.Key, o wal.Options, c Limi
 	w.BeforeBatch, w.Save, w.Restore, w.AfterCommit = t.begin, t.save, t.restore, t.committed
 	w.BeforeCommit = t.finish
 	f.Start()
-	t.retain = startRetainer(t, c.OrUsual())
+	t.retain = startRetainer(t, c.WithDefaults())
 	return t, nil
 }
 
-func (t *Trail) begin(c *db.Conn, anew bool) (err error) {
-	t.batch = Batch{body: t.batch.body[:0]}
-	if anew {
-		if t.end, err = lastAccess(c); err == nil {
+// begin prepares a transaction. It reads the end of the chain if changed, which means that another
+// connection may have written or the last transaction failed.
+func (t *Trail) begin(c *db.Conn, changed bool) (err error) {
+	t.pending = Batch{body: t.pending.body[:0]}
+	if changed {
+		var head myvault.Head
+		if head, err = ReadHead(c); err == nil {
+			t.end = ledger.Link{Seq: head.Seq, MAC: head.MAC}
 			err = t.checkChain(c)
 		}
 	}
 	return err
 }
 
-// checkChain proves that the chain still has the last entry that this process knows to be committed,
-// unless another one has pruned it.
+// checkChain returns an error if the chain no longer has the last entry that this process knows to
+// be committed, unless another process has pruned it: the file was replaced by an older one.
 func (t *Trail) checkChain(c *db.Conn) error {
 	if t.committedEnd.Seq > 0 {
-		mac, err := LinkAt(c, t.committedEnd.Seq)
+		mac, err := MACAt(c, t.committedEnd.Seq)
 		if err != nil {
 			return err
 		}
@@ -98,14 +91,14 @@ func (t *Trail) checkChain(c *db.Conn) error {
 	return nil
 }
 
-// committed is called once the entries up to the end are committed.
+// committed is called after a commit: the entries up to end are in the file.
 func (t *Trail) committed() {
 	t.committedEnd = t.end
 	t.Syncer.Recorded(t.end.Seq)
 }
 
-func (t *Trail) save()    { t.saved, t.savedRow = t.end, t.batch }
-func (t *Trail) restore() { t.end, t.batch = t.saved, t.savedRow }
+func (t *Trail) save()    { t.saved, t.savedPending = t.end, t.pending }
+func (t *Trail) restore() { t.end, t.pending = t.saved, t.savedPending }
 
 // Record appends entries to the chain.
 func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
@@ -126,23 +119,24 @@ func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
 	}})
 }
 
-// draft is an entry that is ready to be linked, with its encoding but for the sequence. It
-// is made by the caller, while others write.
+// draft is an entry and its encoding, without the sequence. Callers encode it outside the writer's
+// goroutine, so that they do so in parallel.
 type draft struct {
 	entry   myvault.Entry
 	encoded []byte
 }
 
+// Prepare prepares e for Append.
 func (t *Trail) Prepare(e myvault.Entry) (d draft) {
 	d.entry = ledger.Normalize(e, myvault.ChainAccess)
 	d.encoded = ledger.Canonical(t.File.Keys.Vault, &d.entry).BytesOrPanic()
 	return d
 }
 
-// Append links an entry to the chain and puts it into the row that is being made.
+// Append adds an entry to the chain, within a transaction of the writer.
 func (t *Trail) Append(c *db.Conn, d *draft) error {
-	if t.batch.full() {
-		if err := t.writeBatch(c); err != nil {
+	if t.pending.full() {
+		if err := t.flush(c); err != nil {
 			return err
 		}
 	}
@@ -150,31 +144,31 @@ func (t *Trail) Append(c *db.Conn, d *draft) error {
 	e.Seq = t.end.Seq + 1
 	ledger.SetSeq(d.encoded, t.File.Keys.Vault, e)
 	mac := t.File.Keys.Chain.Link(t.end.MAC, d.encoded)
-	t.batch.Add(e, mac)
+	t.pending.Add(e, mac)
 	t.end = ledger.Link{Seq: e.Seq, MAC: mac}
 	return nil
 }
 
-// finish writes what is left at the end of a transaction. Nobody goes back behind it, so its memory
-// is used again.
+// finish writes the pending row at the end of a transaction. No request can be undone after it, so
+// the memory of the body is reused.
 func (t *Trail) finish(c *db.Conn) error {
-	body := t.batch.body
-	err := t.writeBatch(c)
+	body := t.pending.body
+	err := t.flush(c)
 	if err == nil {
-		t.batch.body = body[:0]
+		t.pending.body = body[:0]
 	}
 	return err
 }
 
-// writeBatch writes the row that is being made. The memory of its body stays what it is: a request
-// that fails goes back to it.
-func (t *Trail) writeBatch(c *db.Conn) error {
-	if t.batch.N == 0 {
+// flush writes the pending row. It does not reuse the memory of the body: undoing a failed request
+// restores an earlier copy of the row, which shares it.
+func (t *Trail) flush(c *db.Conn) error {
+	if t.pending.N == 0 {
 		return nil
 	}
-	err := t.batch.insert(c)
+	err := t.pending.insert(c)
 	if err == nil {
-		t.batch = Batch{}
+		t.pending = Batch{}
 	}
 	return err
 }
@@ -200,14 +194,7 @@ func (t *Trail) Close() error {
 	}
 	t.retain.stop()
 	t.File.Writer.Stop()
-	// Before the writer's connection may remove the write-ahead log.
+	// Sync first: closing the writer's connection may remove the write-ahead log.
 	synced := t.Syncer.Close()
 	return errors.Join(synced, t.File.Close())
-}
-
-// Limits say when entries are removed in the background; see TrailConfig of package sqlite.
-type Limits struct {
-	MaxAge   time.Duration
-	MaxBytes int64
-	First    time.Duration // how long after the opening; for tests
 }

@@ -13,24 +13,24 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
-// DefaultCacheBytes keeps the rows of some 30,000 secrets of 64 bytes. The garbage
-// collector may let the process hold about twice that.
+// DefaultCacheBytes is enough for the rows of about 30,000 secrets of 64 bytes. Until garbage is
+// collected, the process may use about twice as much memory.
 const DefaultCacheBytes = 12 << 20
 
 const (
-	ways    = 8   // rows that one set holds
-	rowSize = 256 // what a row takes besides its texts and its record, in bytes
+	ways    = 8   // slots of a set
+	rowSize = 256 // bytes of a row, without its texts and its record
 )
 
-// Row is what the cache keeps of an address: its head, whose stamp was proved when it was
-// read, and the sealed record of its current version, never the value. A row is not
-// changed once it is in the cache.
+// Row is the cached state of an address: its head, whose stamp was checked when it was read, and
+// the sealed record of its current version. It never has the value in plain text. A row does not
+// change once it is in the cache.
 type Row struct {
-	ledger.Head                // of no state where the address never had a version
-	sealed      []byte         // nil where the address is not live
-	sealer      *crypto.Sealer // opens sealed; the epoch's key may leave the file meanwhile
-	Hash        uint64
-	recent      atomic.Bool // since the hand passed by
+	ledger.Head                // its State is 0 if the address never had a version
+	sealed      []byte         // nil if the address is not live
+	sealer      *crypto.Sealer // opens sealed, even after its key is removed from the file
+	Hash        uint64         // of the address; set by Put
+	used        atomic.Bool    // since the hand of CLOCK passed; see Cache
 }
 
 func (r *Row) size() int64 {
@@ -40,30 +40,30 @@ func (r *Row) size() int64 {
 // CanAnswer reports whether the row can answer reads of the current version.
 func (r *Row) CanAnswer() bool { return r.State != myvault.Live || r.sealed != nil }
 
-// Secret answers a read of a version, or of the current one for 0. known is false where
-// the row cannot tell: an earlier version, or a record that does not open.
+// Secret returns a version, or the current one for 0. known is false if the row cannot answer: for
+// an earlier version, or if the record does not open.
 func (r *Row) Secret(wanted myvault.Version) (secret myvault.Secret, known bool, err error) {
 	if err := r.CheckReadable(wanted); err != nil {
 		return secret, true, err
 	}
-	switch {
-	case wanted != 0 && wanted != r.Version:
+	if wanted != 0 && wanted != r.Version {
 		return secret, false, nil
 	}
 	b, err := r.sealer.Open(nil, keyring.Place(r.Address, r.Version), r.sealed)
 	if err != nil {
-		return secret, false, nil // what the file has decides
+		return secret, false, nil // fall back to the file
 	}
 	defer clear(b)
 	return myvault.Secret{Info: r.Info, Value: myvault.Bytes(b)}, true, nil
 }
 
-// Cache is a bounded number of rows, for many readers at once. It knows nothing of
-// freshness but one rule: a row enters only in the generation in which its reading began,
-// and what removes rows begins the next generation, in one step for both.
+// Cache has rows up to a limit of bytes, for concurrent readers. One rule keeps stale rows out:
+// a row enters only in the generation in which its reading began. Removing rows starts the next
+// generation, in the same critical section.
 //
-// The rows lie in sets of a few ways, so that a look-up is a hash and a few loads, without a
-// lock; a hand goes round and takes rows that were not used since it passed by (CLOCK).
+// The cache is set-associative, so a lookup is a hash and a few atomic loads, without a lock. Rows
+// are evicted by the CLOCK algorithm: a hand visits all slots in turn and evicts rows that were not
+// used since its last visit.
 type Cache struct {
 	seed  maphash.Seed
 	Slots []slot
@@ -76,12 +76,12 @@ type Cache struct {
 }
 
 type slot struct {
-	tag atomic.Uint64 // the hash of the row; a hint
+	tag atomic.Uint64 // the hash of the row; only a hint
 	Row atomic.Pointer[Row]
 }
 
-// NewCache makes a cache for rows of so many bytes in all; nil, which keeps nothing, where
-// that is no positive number.
+// NewCache returns a cache for limit bytes of rows. If limit is not positive, it returns nil, which
+// accepts no rows.
 func NewCache(limit int64) *Cache {
 	if limit <= 0 {
 		return nil
@@ -98,7 +98,7 @@ func (c *Cache) set(hash uint64) []slot {
 	return c.Slots[first : first+ways]
 }
 
-// Get gives the row of an address, or nil.
+// Get returns the row of addr, or nil.
 func (c *Cache) Get(addr myvault.Address) *Row {
 	hash := maphash.Comparable(c.seed, addr)
 	set := c.set(hash)
@@ -107,8 +107,8 @@ func (c *Cache) Get(addr myvault.Address) *Row {
 			continue
 		}
 		if r := set[i].Row.Load(); r != nil && r.Address == addr {
-			if !r.recent.Load() { // writing it each time would slow other processors down
-				r.recent.Store(true)
+			if !r.used.Load() { // storing it on each read would contend for the cache line
+				r.used.Store(true)
 			}
 			return r
 		}
@@ -116,11 +116,11 @@ func (c *Cache) Get(addr myvault.Address) *Row {
 	return nil
 }
 
-// Accepts reports whether a row with a record of n bytes may enter.
+// Accepts reports whether the cache admits a row with a record of n bytes.
 func (c *Cache) Accepts(n int) bool { return c != nil && int64(n) <= c.limit/16 }
 
-// Put takes a row whose reading began in that generation; a row of an earlier one may have
-// changed since and is dropped.
+// Put adds a row whose reading began in generation. If that is not the current generation, it drops
+// the row, which may be stale.
 func (c *Cache) Put(r *Row, generation uint64) {
 	r.Hash = maphash.Comparable(c.seed, r.Address)
 	c.Mu.Lock()
@@ -128,23 +128,23 @@ func (c *Cache) Put(r *Row, generation uint64) {
 	if generation != c.generation {
 		return
 	}
-	s := c.findSlot(r)
-	c.evict(s)
+	s := c.slotFor(r)
+	c.drop(s)
 	s.Row.Store(r)
 	s.tag.Store(r.Hash)
 	c.Bytes += r.size()
 	for c.Bytes > c.limit {
 		s := &c.Slots[c.hand]
 		c.hand = (c.hand + 1) % len(c.Slots)
-		if old := s.Row.Load(); old != nil && !old.recent.Swap(false) {
-			c.evict(s)
+		if old := s.Row.Load(); old != nil && !old.used.Swap(false) {
+			c.drop(s)
 		}
 	}
 }
 
-// findSlot gives the slot for a row: that of the same address, an empty one, or one whose row
-// was not used.
-func (c *Cache) findSlot(r *Row) *slot {
+// slotFor returns the slot for r: that of the same address, an empty one, or one whose row was not
+// used.
+func (c *Cache) slotFor(r *Row) *slot {
 	set := c.set(r.Hash)
 	var empty, idle *slot
 	for i := range set {
@@ -153,7 +153,7 @@ func (c *Cache) findSlot(r *Row) *slot {
 			empty = &set[i]
 		case old.Address == r.Address:
 			return &set[i]
-		case !old.recent.Swap(false):
+		case !old.used.Swap(false):
 			idle = &set[i]
 		}
 	}
@@ -166,7 +166,7 @@ func (c *Cache) findSlot(r *Row) *slot {
 	return &set[c.hand%ways]
 }
 
-func (c *Cache) evict(s *slot) {
+func (c *Cache) drop(s *slot) {
 	if old := s.Row.Load(); old != nil {
 		s.tag.Store(0)
 		s.Row.Store(nil)
@@ -174,7 +174,7 @@ func (c *Cache) evict(s *slot) {
 	}
 }
 
-// remove begins the next generation, without the rows of those addresses.
+// remove evicts the rows of addresses and starts the next generation.
 func (c *Cache) remove(addresses []myvault.Address) (generation uint64) {
 	c.Mu.Lock()
 	defer c.Mu.Unlock()
@@ -182,7 +182,7 @@ func (c *Cache) remove(addresses []myvault.Address) (generation uint64) {
 		set := c.set(maphash.Comparable(c.seed, addr))
 		for i := range set {
 			if old := set[i].Row.Load(); old != nil && old.Address == addr {
-				c.evict(&set[i])
+				c.drop(&set[i])
 			}
 		}
 	}
@@ -190,20 +190,20 @@ func (c *Cache) remove(addresses []myvault.Address) (generation uint64) {
 	return c.generation
 }
 
-// clear begins the next generation, without rows.
+// clear evicts all rows and starts the next generation.
 func (c *Cache) clear() (generation uint64) {
 	c.Mu.Lock()
 	defer c.Mu.Unlock()
-	if c.Bytes > 0 { // most of the table's memory is not there until it is touched
+	if c.Bytes > 0 { // visiting an empty table would allocate its untouched pages
 		for i := range c.Slots {
-			c.evict(&c.Slots[i])
+			c.drop(&c.Slots[i])
 		}
 	}
 	c.generation++
 	return c.generation
 }
 
-// Size gives how many bytes the rows take.
+// Size returns the size of the cached rows in bytes.
 func (c *Cache) Size() int64 {
 	if c == nil {
 		return 0
@@ -213,7 +213,8 @@ func (c *Cache) Size() int64 {
 	return c.Bytes
 }
 
-// SetRecord puts the record of the row, which was opened, into it, with what opens it.
+// SetRecord stores a copy of record in r, with the sealer that opens it. It must not be called once
+// r is in the cache.
 func (r *Row) SetRecord(c *db.Conn, k *keyring.Ring, record []byte) error {
 	epoch, err := crypto.RecordEpoch(record)
 	if err == nil {

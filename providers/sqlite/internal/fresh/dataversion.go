@@ -8,23 +8,23 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// dataVersion asks PRAGMA data_version of a connection that is for nothing else: its answer
-// differs from the one before once any other connection, of any process, has committed.
+// dataVersion reads PRAGMA data_version on a dedicated connection. The result changes once any
+// other connection, of any process, has committed.
 // https://sqlite.org/pragma.html#pragma_data_version
 type dataVersion struct {
 	open func(context.Context) (*db.Conn, error)
 
-	turn   chan struct{} // a lock of one slot for the fields below
+	lock   chan struct{} // guards the fields below; a channel, so that waiting ends with a context
 	conn   *db.Conn
-	opened uint64 // how often; answers of two connections are not to be compared
+	opened uint64 // number of connections so far; results of different ones are not comparable
 	closed bool
 }
 
-// read gives what stands for the state of the file; false where it cannot be told.
+// read returns the state of the file, or false if it cannot be read.
 func (d *dataVersion) read(ctx context.Context) (t token, ok bool) {
 	select {
-	case d.turn <- struct{}{}:
-		defer func() { <-d.turn }()
+	case d.lock <- struct{}{}:
+		defer func() { <-d.lock }()
 	case <-ctx.Done():
 		return t, false
 	}
@@ -53,13 +53,13 @@ func (d *dataVersion) read(ctx context.Context) (t token, ok bool) {
 		return t, false
 	}
 	d.conn.SetInterrupt(outside)
-	// The first word is zero, which that of a WAL-index header never is.
+	// The first word stays zero. In a WAL-index header it never is.
 	return token{1: d.opened, 2: uint64(version)}, true
 }
 
 func (d *dataVersion) close() error {
-	d.turn <- struct{}{}
-	defer func() { <-d.turn }()
+	d.lock <- struct{}{}
+	defer func() { <-d.lock }()
 	d.closed = true
 	if d.conn == nil {
 		return nil

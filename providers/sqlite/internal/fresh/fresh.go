@@ -1,5 +1,7 @@
-// Package fresh has a cache of rows for reading, and finds out whether it is as new as the last commit of any
-// process.
+// Package fresh caches rows for reading and ensures that a read never gets a row that is older than
+// the last commit of any process. Before each read it compares the state of the database file with
+// the state for which the cache is valid, and removes the rows that the log says have changed. It
+// does not know how rows are selected or written.
 package fresh
 
 import (
@@ -12,170 +14,174 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// HeaderWords is the size of a WAL-index header, in words of 8 bytes.
+// HeaderWords is the size of a WAL-index header in words of 8 bytes.
 const HeaderWords = 6
 
-// token stands for a state of the file: any commit, of any process, makes another one.
+// token identifies a state of the file. Each commit, of any process, changes it.
 type token [HeaderWords]uint64
 
-// Freshness keeps a cache from giving what is older than the last commit of any process.
+// Validator keeps a Cache from returning rows that are older than the last commit of any process.
 //
-// A reader takes the token before it looks into the cache. If it is the published one, the rows
-// are valid: every row was read after the published token was taken, or its address has no
-// change between. Else one reader refreshes and the others wait: it takes the token again,
-// asks the log for the addresses that changed since the position reached, removes their
-// rows, and publishes. A row that is read meanwhile does not enter: the generation is another one.
+// A reader reads the token before it looks into the cache. If it is the published token, the rows
+// are valid: each was read after that token, or its address has not changed in between. Otherwise
+// one reader refreshes the cache while the others wait. It reads the token again, reads from the
+// log the addresses that changed since the published position, removes their rows and publishes a
+// new view. A row that another reader read meanwhile does not enter: its generation is over.
 //
-// Some changes leave no row in the log, and none of them makes a cached row wrong. A record
-// that is sealed anew under another data key keeps its value, and the old record opens with
-// the sealer beside it. A new wrapping of the keys changes no key that is in use. Pruning takes
-// the records of earlier versions and entries of the other file, which are not cached.
-type Freshness struct {
-	cache    *Cache
-	Index    atomic.Pointer[WALIndex] // nil: not to be used
-	versions *dataVersion             // where there is no index
-	Read     func(context.Context, func(*db.Conn) error) error
-	file     *wal.File
-	newest   func() uint64 // the newest change that was seen
+// Some changes add no row to the log. None of them makes a cached row wrong:
+//   - Re-encryption keeps the value of a record, and the sealer in the row opens the old record.
+//   - Rekeying wraps the keys again but changes none of them.
+//   - Pruning removes records of earlier versions and entries of access.db, which are not cached.
+type Validator struct {
+	cache   *Cache
+	Index   atomic.Pointer[WALIndex] // nil if it cannot be used
+	version *dataVersion             // used without an index
+	Read    ledger.ReadFunc
+	file    *wal.File
+	newest  func() uint64 // returns the newest change seen by this process
 
-	refreshing  chan struct{} // one place, for who refreshes
-	published   atomic.Pointer[View]
-	before      token // of the writer: the header as a transaction begins
-	beforeValid bool  // before is one
-	rows        int64 // that the writer's connection had changed until then
+	refreshing chan struct{} // a lock; a channel, so that waiting ends with a context
+	published  atomic.Pointer[View]
+
+	// Set by the writer when a transaction begins:
+	before     token // the token
+	hasBefore  bool  // whether before is valid
+	rowsBefore int64 // number of rows that the connection had changed
 }
 
 // View is a state of the file for which the rows in the cache are valid.
 type View struct {
 	token      token
 	Generation uint64 // of the cache
-	position   uint64 // the changes up to this log row are applied
+	position   uint64 // the last log row whose change is applied
 }
 
-// NewFreshness watches over the cache of an open file; nil where there is none.
-func NewFreshness(c *Cache, file *wal.File, newest func() uint64, index bool) *Freshness {
+// NewValidator returns a validator for c, the cache of file. If c is nil, it returns nil. If index
+// is false, the validator uses PRAGMA data_version and never the WAL-index.
+func NewValidator(c *Cache, file *wal.File, newest func() uint64, index bool) *Validator {
 	if c == nil {
 		return nil
 	}
-	fresh := &Freshness{cache: c, Read: file.Readers.Read, file: file, newest: newest, refreshing: make(chan struct{}, 1)}
+	v := &Validator{cache: c, Read: file.Readers.Read, file: file, newest: newest, refreshing: make(chan struct{}, 1)}
 	if index {
-		fresh.Index.Store(OpenWALIndex(file.Path + "-shm"))
+		v.Index.Store(OpenWALIndex(file.Path + "-shm"))
 	}
-	fresh.versions = &dataVersion{turn: make(chan struct{}, 1), open: func(ctx context.Context) (*db.Conn, error) {
+	v.version = &dataVersion{lock: make(chan struct{}, 1), open: func(ctx context.Context) (*db.Conn, error) {
 		if err := file.CheckFiles(); err != nil {
 			return nil, err
 		}
 		return file.Readers.Open(ctx)
 	}}
-	return fresh
+	return v
 }
 
-// Current gives the view that holds at this moment, and refreshes the cache where the one
-// published does not. Nil where that cannot be told: then the cache is not to be used. The
-// error is that of ctx or of the engine.
-func (f *Freshness) Current(ctx context.Context) (*View, error) {
-	if f == nil {
+// Current returns the view of the current state of the file. If the published view is older, it
+// refreshes the cache first. It returns nil if the state is unknown; the cache must not be used
+// then. The error is that of ctx or of the database.
+func (v *Validator) Current(ctx context.Context) (*View, error) {
+	if v == nil {
 		return nil, nil
 	}
-	v := f.published.Load()
-	if index := f.Index.Load(); index != nil {
-		if v != nil && index.is(&v.token) {
-			return v, nil
+	view := v.published.Load()
+	if index := v.Index.Load(); index != nil {
+		if view != nil && index.matches(&view.token) {
+			return view, nil
 		}
-	} else if t, ok := f.versions.read(ctx); !ok || v != nil && v.token == t {
+	} else if t, ok := v.version.read(ctx); !ok || view != nil && view.token == t {
 		if !ok {
-			v = nil
+			view = nil
 		}
-		return v, nil
+		return view, nil
 	}
-	return f.refresh(ctx)
+	return v.refresh(ctx)
 }
 
-func (f *Freshness) token(ctx context.Context) (token, bool) {
-	if index := f.Index.Load(); index != nil {
+func (v *Validator) token(ctx context.Context) (token, bool) {
+	if index := v.Index.Load(); index != nil {
 		return index.Read()
 	}
-	return f.versions.read(ctx)
+	return v.version.read(ctx)
 }
 
-func (f *Freshness) refresh(ctx context.Context) (*View, error) {
+func (v *Validator) refresh(ctx context.Context) (*View, error) {
 	select {
-	case f.refreshing <- struct{}{}:
-		defer func() { <-f.refreshing }()
+	case v.refreshing <- struct{}{}:
+		defer func() { <-v.refreshing }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	// Before the log is read, so that what is read is at least as new.
-	t, ok := f.token(ctx)
+	// Read the token before the log, so that the log is at least as new.
+	t, ok := v.token(ctx)
 	if !ok {
 		return nil, nil
 	}
-	v := f.published.Load()
-	if v != nil && v.token == t {
-		return v, nil
+	view := v.published.Load()
+	if view != nil && view.token == t {
+		return view, nil
 	}
 	next := &View{token: t}
-	changed, known, err := f.changes(ctx, v, next)
+	changed, known, err := v.changes(ctx, view, next)
 	if err != nil {
 		return nil, err
 	}
-	// The rows go before the view is there to be used.
+	// Evict before publishing: a reader with the new view must not find old rows.
 	if known {
-		next.Generation = f.cache.remove(changed)
+		next.Generation = v.cache.remove(changed)
 	} else {
-		next.Generation = f.cache.clear()
+		next.Generation = v.cache.clear()
 	}
-	f.published.Store(next)
+	v.published.Store(next)
 	return next, nil
 }
 
-// changes returns the addresses that changed since the view v, if they are known, and notes the
-// last position in next. A log that ends before the newest change that was seen is an older one.
-func (f *Freshness) changes(ctx context.Context, v, next *View) (changed []myvault.Address, known bool, err error) {
-	newest := f.newest()
-	err = f.Read(ctx, func(c *db.Conn) (err error) {
-		if v != nil {
-			changed, next.position, known, err = ledger.ChangedSince(c, v.position)
+// changes returns the addresses that changed since view, if they are known, and sets next.position.
+// If the log ends before the newest change that this process has seen, the file was replaced by an
+// older one.
+func (v *Validator) changes(ctx context.Context, view, next *View) (changed []myvault.Address, known bool, err error) {
+	newest := v.newest()
+	err = v.Read(ctx, func(c *db.Conn) (err error) {
+		if view != nil {
+			changed, next.position, known, err = ledger.ChangedSince(c, view.position)
 		}
 		if err == nil && !known {
 			next.position, err = ledger.LastChange(c)
 		}
 		if err == nil && next.position < newest {
-			err = f.file.RolledBack(newest)
+			err = v.file.RolledBack(newest)
 		}
 		return err
 	})
 	return changed, known, err
 }
 
-// TransactionBegan is told that a transaction of the writer has begun: nobody else commits until it ends. rows
-// are those that its connection has changed so far.
-func (f *Freshness) TransactionBegan(rows int64) {
-	if f == nil {
+// TransactionBegan must be called when the writer has begun a transaction: no other process can
+// commit until it ends. rows is the number of rows that its connection has changed so far.
+func (v *Validator) TransactionBegan(rows int64) {
+	if v == nil {
 		return
 	}
-	f.beforeValid, f.rows = false, rows
-	if index := f.Index.Load(); index != nil {
-		f.before, f.beforeValid = index.Read()
+	v.hasBefore, v.rowsBefore = false, rows
+	if index := v.Index.Load(); index != nil {
+		v.before, v.hasBefore = index.Read()
 	}
 }
 
-// Committed is told that the writer has committed, before anyone is answered. A WAL-index
-// in which that does not show is not used any more. A transaction that has changed nothing, as one
-// for its lock alone, does not show.
-func (f *Freshness) Committed(rows int64) {
-	if f == nil || !f.beforeValid || rows == f.rows {
+// TransactionCommitted must be called when the writer has committed, before any caller gets its
+// result. If the commit has changed rows but not the WAL-index, the index is no longer used. A
+// commit without changed rows need not change the index.
+func (v *Validator) TransactionCommitted(rows int64) {
+	if v == nil || !v.hasBefore || rows == v.rowsBefore {
 		return
 	}
-	if index := f.Index.Load(); index != nil && index.is(&f.before) {
-		f.Index.Store(nil)
+	if index := v.Index.Load(); index != nil && index.matches(&v.before) {
+		v.Index.Store(nil)
 	}
 }
 
-// Close ends what freshness has open.
-func (f *Freshness) Close() error {
-	if f == nil {
+// Close closes the connection that reads PRAGMA data_version.
+func (v *Validator) Close() error {
+	if v == nil {
 		return nil
 	}
-	return f.versions.close()
+	return v.version.close()
 }

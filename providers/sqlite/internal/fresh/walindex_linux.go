@@ -14,33 +14,33 @@ import (
 	"unsafe"
 )
 
-// WALIndex is the header of a database's WAL-index, in the memory that the connections of all
-// processes share. Each commit changes it before it returns. The header stands there twice;
-// a writer writes the second copy first, a reader reads them the other way round.
+// WALIndex is the header of the WAL-index of a database, in memory that the connections of all
+// processes share. Each commit changes it before it returns. The header is stored twice. A writer
+// writes the second copy first; a reader reads the first copy first.
 // https://sqlite.org/walformat.html#walidxfmt
 //
-// SQLite documents the format, but not as an interface. So it is checked before it is used,
-// and again at each commit of this process.
+// SQLite documents the format, but not as an interface. OpenWALIndex therefore checks it, and the
+// Validator checks at each commit of this process that the header has changed.
 type WALIndex struct {
 	Words *[2 * HeaderWords]uint64
 	bytes []byte
 }
 
-// walIndexVersion has not changed since WAL mode is there.
+// walIndexVersion has not changed since SQLite introduced WAL mode.
 const walIndexVersion = 3007000
 
-// OpenWALIndex maps the header of the WAL-index at path, which a connection must have open.
-// Nil where it is not what the format says, or where the engine has not mapped this very
-// file to share it. The memory is given back once nobody can use the index any more, not at
-// a Close: readers take no lock.
+// OpenWALIndex maps the header of the WAL-index at path, which a connection must have open. It
+// returns nil if the header does not follow the format, or if SQLite has not mapped the same file
+// as shared memory. There is no Close, because readers use no lock: the memory is unmapped once the
+// WALIndex is unreachable.
 func OpenWALIndex(path string) *WALIndex {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil
 	}
-	defer f.Close() // the engine's locks are of its own descriptor, and so not lost by this
+	defer f.Close() // closing it does not drop SQLite's locks, which belong to another descriptor
 	if info, err := f.Stat(); err != nil || info.Size() < 2*HeaderWords*8 {
-		return nil // memory behind a file's end must not be touched
+		return nil // touching a mapping beyond the end of the file raises SIGBUS
 	}
 	b, err := syscall.Mmap(int(f.Fd()), 0, 2*HeaderWords*8, syscall.PROT_READ, syscall.MAP_SHARED)
 	if err != nil {
@@ -54,8 +54,8 @@ func OpenWALIndex(path string) *WALIndex {
 	return x
 }
 
-// shared reports whether the engine has mapped the same file writable to share it, as the
-// kernel lists it. Shared mappings of one file are the same memory.
+// shared reports whether this process has a second mapping of the same file, shared and writable:
+// that of SQLite. Shared mappings of a file are the same memory.
 func (x *WALIndex) shared() bool {
 	list, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
@@ -67,7 +67,7 @@ func (x *WALIndex) shared() bool {
 	for line := range bytes.Lines(list) {
 		// address, permissions, offset, device, inode, path
 		if _, rest, _ := bytes.Cut(line, []byte(" ")); !bytes.HasPrefix(rest, []byte("rw-s")) && !bytes.HasPrefix(line, ours) {
-			continue // nearly all of a hundred
+			continue // as nearly all of about a hundred lines
 		}
 		fields := strings.Fields(string(line))
 		if len(fields) < 5 || strings.Trim(fields[2], "0") != "" {
@@ -88,8 +88,8 @@ func (x *WALIndex) shared() bool {
 	return false
 }
 
-// is reports whether both copies are t.
-func (x *WALIndex) is(t *token) bool {
+// matches reports whether both copies equal t.
+func (x *WALIndex) matches(t *token) bool {
 	same := true
 	for i := range t {
 		same = same && atomic.LoadUint64(&x.Words[i]) == t[i] && atomic.LoadUint64(&x.Words[HeaderWords+i]) == t[i]
@@ -98,14 +98,14 @@ func (x *WALIndex) is(t *token) bool {
 	return same
 }
 
-// Read gives the header. False while a writer is at it, or died there, and where it is not
-// what the format says.
+// Read returns the header. ok is false if it does not follow the format, or if the copies still
+// differ after several attempts: a writer is changing them or was killed while it did.
 func (x *WALIndex) Read() (t token, ok bool) {
 	for range 100 {
 		for i := range t {
 			t[i] = atomic.LoadUint64(&x.Words[i])
 		}
-		if x.is(&t) {
+		if x.matches(&t) {
 			return t, t.valid()
 		}
 		runtime.Gosched()
@@ -113,7 +113,7 @@ func (x *WALIndex) Read() (t token, ok bool) {
 	return t, false
 }
 
-// valid reports whether a header is initialized, of the version known, and under its checksum.
+// valid reports whether the header is initialized and has the known version and a correct checksum.
 func (t *token) valid() bool {
 	var b [HeaderWords * 8]byte
 	for i, word := range t {

@@ -2,12 +2,13 @@
 
 package fresh
 
-// WALIndex is not used on this system: it may not be memory that is shared.
+// WALIndex is not used on this system, where the WAL-index may not be shared memory.
 type WALIndex struct{}
 
 // OpenWALIndex returns nil.
 func OpenWALIndex(string) *WALIndex { return nil }
 
-func (*WALIndex) is(*token) bool { return false }
+func (*WALIndex) matches(*token) bool { return false }
 
+// Read returns false.
 func (*WALIndex) Read() (token, bool) { return token{}, false }

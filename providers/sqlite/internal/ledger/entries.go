@@ -2,9 +2,9 @@ package ledger
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -14,37 +14,39 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
+// PageRows is the number of rows that an iterator reads at a time.
+const PageRows = 256
+
 // Source reads one chain from its newest entry to its oldest.
 type Source struct {
-	Chain    string
-	Read     readPage
-	before   uint64 // the next page begins below it; 0: there is none
-	PageRows []myvault.Entry
-	err      error // what ended the reading behind page
+	Chain  string
+	Read   readPage
+	before uint64 // the next page begins below it; 0: there is none
+	page   []myvault.Entry
+	err    error // that ended the reading after page
 }
 
-// readPage reads the entries of a range below a sequence, and where the next page begins.
+// readPage reads entries below a sequence that r selects. next is the start of the next page.
 type readPage func(ctx context.Context, before uint64, r myvault.TrailFilter) (entries []myvault.Entry, next uint64, err error)
 
-// fill reads pages until one has entries or the chain ends. An error waits until the entries
-// that were good are gone.
+// fill reads pages until one has entries or the chain ends. It returns an error only once the
+// entries read before it are consumed.
 func (s *Source) fill(ctx context.Context, r myvault.TrailFilter) error {
-	for len(s.PageRows) == 0 && s.err == nil && s.before > 1 {
-		s.PageRows, s.before, s.err = s.Read(ctx, s.before, r)
+	for len(s.page) == 0 && s.err == nil && s.before > 1 {
+		s.page, s.before, s.err = s.Read(ctx, s.before, r)
 	}
-	if len(s.PageRows) == 0 {
+	if len(s.page) == 0 {
 		return s.err
 	}
 	return nil
 }
 
-// Merge gives the entries of several chains by falling time.
+// Merge returns the entries of several chains that r selects, the newest first.
 func Merge(ctx context.Context, r myvault.TrailFilter, sources ...Source) iter.Seq2[myvault.Entry, error] {
 	return func(yield func(myvault.Entry, error) bool) {
-		chains := make([]Source, len(sources))
-		copy(chains, sources)
+		chains := slices.Clone(sources)
 		for i := range chains {
-			chains[i].before = startBefore(r.Before, chains[i].Chain)
+			chains[i].before = firstBefore(r.Before, chains[i].Chain)
 		}
 		for {
 			var newest *Source
@@ -54,48 +56,45 @@ func Merge(ctx context.Context, r myvault.TrailFilter, sources ...Source) iter.S
 					yield(myvault.Entry{}, err)
 					return
 				}
-				if len(s.PageRows) > 0 && (newest == nil || s.PageRows[0].At.After(newest.PageRows[0].At)) {
+				if len(s.page) > 0 && (newest == nil || s.page[0].At.After(newest.page[0].At)) {
 					newest = s
 				}
 			}
-			if newest == nil || !yield(newest.PageRows[0], nil) {
+			if newest == nil || !yield(newest.page[0], nil) {
 				return
 			}
-			newest.PageRows = newest.PageRows[1:]
+			newest.page = newest.page[1:]
 		}
 	}
 }
 
-// startBefore gives the sequence below which the range begins in a chain.
-func startBefore(p myvault.Cursor, chain string) uint64 {
+// firstBefore returns the sequence below which reading starts in a chain.
+func firstBefore(p myvault.Cursor, chain string) uint64 {
 	if before, bounded := p[chain]; bounded {
 		return min(before, math.MaxInt64)
 	}
 	return math.MaxInt64
 }
 
-// pageFilter narrows what a page reads; TrailRange.Contains decides.
-const pageFilter = ` WHERE l.seq < ?1 AND (?2 = '' OR l.project = ?2) AND (?3 IS NULL OR %[1]s >= ?3)
-	AND (?4 IS NULL OR %[1]s < ?4) ORDER BY l.seq DESC LIMIT ?5`
+// changesPage may select too many rows: TrailFilter.Contains decides.
+const changesPage = `SELECT ` + LogColumns + ` FROM log l WHERE l.seq < ?1 AND (?2 = '' OR l.project = ?2)
+	AND (?3 IS NULL OR coalesce(l.entry_at, l.at) >= ?3) AND (?4 IS NULL OR coalesce(l.entry_at, l.at) < ?4)
+	ORDER BY l.seq DESC LIMIT ?5`
 
-// pageArgs gives the arguments of selects.
-func pageArgs(before uint64, r myvault.TrailFilter) []any {
-	return []any{before, r.Prefix.Project, db.Optional(r.Since), db.Optional(r.Until), PageRows}
-}
-
-// pages reads a chain with a query, whose rows scan turns into entries.
-func pages(read ReadFunc, query string, scan func(*sqlite3.Stmt) (myvault.Entry, error)) readPage {
-	return func(ctx context.Context, before uint64, r myvault.TrailFilter) (entries []myvault.Entry, next uint64, err error) {
+// ChangesSource returns the source of the chain of changes.
+func ChangesSource(k *keyring.Ring, read ReadFunc) Source {
+	page := func(ctx context.Context, before uint64, r myvault.TrailFilter) (entries []myvault.Entry, next uint64, err error) {
 		rows := 0
 		err = read(ctx, func(c *db.Conn) error {
-			return c.Each(query, func(row *sqlite3.Stmt) error {
-				e, err := scan(row)
-				if err != nil {
+			return c.Each(changesPage, func(row *sqlite3.Stmt) error {
+				change := ScanLog(row)
+				if err := change.CheckMAC(k); err != nil {
 					return err
 				}
-				// The engine believes the order of the rows; walking one that was changed may never end.
+				e := change.Entry
+				// SQLite trusts the order on disk. If that was changed, reading might never end.
 				if e.Seq >= before || rows > 0 && e.Seq >= next {
-					return &fault.BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "it does not stand where its sequence says"}
+					return &fault.BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "it is out of order"}
 				}
 				rows++
 				next = e.Seq
@@ -103,22 +102,12 @@ func pages(read ReadFunc, query string, scan func(*sqlite3.Stmt) (myvault.Entry,
 					entries = append(entries, e)
 				}
 				return nil
-			}, pageArgs(before, r)...)
+			}, before, r.Prefix.Project, db.Optional(r.Since), db.Optional(r.Until), PageRows)
 		})
 		if rows < PageRows {
 			next = 0
 		}
 		return entries, next, err
 	}
-}
-
-var changesPage = `SELECT ` + LogColumns + ` FROM log l` + fmt.Sprintf(pageFilter, `coalesce(l.entry_at, l.at)`)
-
-// ChangesSource reads the chain of changes.
-func ChangesSource(k *keyring.Ring, read ReadFunc) Source {
-	scan := func(row *sqlite3.Stmt) (myvault.Entry, error) {
-		r := ScanLog(row)
-		return r.Entry, r.CheckMAC(k)
-	}
-	return Source{Chain: myvault.ChainChanges, Read: pages(read, changesPage, scan)}
+	return Source{Chain: myvault.ChainChanges, Read: page}
 }

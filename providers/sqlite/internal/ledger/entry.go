@@ -13,19 +13,19 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/encode"
 )
 
-// The limits of what an entry holds, in bytes. Those of an address are above what a valid
-// one or a prefix can have.
+// The limits of the texts of an entry, in bytes. Valid addresses and prefixes are shorter than
+// MaxProject and MaxPath.
 const (
 	MaxField   = 128
 	MaxProject = 256
 	MaxPath    = 2048
 )
 
-// labelChain starts the canonical encoding of an entry, before the name of its chain.
+// labelChain starts the canonical encoding of an entry. The name of the chain follows it.
 const labelChain = "myvault/v1/chain/"
 
-// Normalize gives e as it is stored: bounded, nothing that cannot be shown, times in whole
-// microseconds, and what was left out filled in.
+// Normalize returns e as it is stored: texts are sanitized and cut to their limits, times are in
+// whole microseconds, and empty fields have their defaults.
 func Normalize(e myvault.Entry, chain string) myvault.Entry {
 	e.Chain = chain
 	for _, field := range []*string{&e.Service, &e.Via, &e.Request, &e.Remote, &e.Action} {
@@ -53,9 +53,10 @@ func Normalize(e myvault.Entry, chain string) myvault.Entry {
 	return e
 }
 
-// Sanitize cuts s at a rune's boundary and replaces what cannot be shown.
+// Sanitize cuts s to limit bytes at a rune boundary. It replaces invalid UTF-8 by U+FFFD and
+// control characters by question marks.
 func Sanitize(s string, limit int) string {
-	if isPrintable(s) {
+	if printableASCII(s) {
 		return s[:min(len(s), limit)]
 	}
 	s = strings.ToValidUTF8(s, "\uFFFD")
@@ -74,8 +75,8 @@ func Sanitize(s string, limit int) string {
 	}, s)
 }
 
-// isPrintable reports whether s has only printable ASCII, as nearly all fields have.
-func isPrintable(s string) bool {
+// printableASCII reports whether s has only printable ASCII, as nearly all fields have.
+func printableASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
 			return false
@@ -84,11 +85,19 @@ func isPrintable(s string) bool {
 	return true
 }
 
-// StoredTime gives t as it is stored: UTC, in whole microseconds.
+// StoredTime returns t as it is stored: UTC, in whole microseconds.
 func StoredTime(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// Canonical encodes what the MAC of an entry covers; a change adds its own fields.
-// docs/format.md describes it.
+// StoredOptional is StoredTime, except that the zero time, which means none, stays zero.
+func StoredOptional(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return StoredTime(t)
+}
+
+// Canonical encodes the fields that the MAC of an entry covers. A change appends its own; see
+// [LogRow.Canonical]. docs/format.md describes the encoding.
 func Canonical(vault []byte, e *myvault.Entry) *cryptobyte.Builder {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 512))
 	encode.Str8(b, []byte(labelChain+e.Chain))
@@ -107,7 +116,8 @@ func Canonical(vault []byte, e *myvault.Entry) *cryptobyte.Builder {
 	return b
 }
 
-// SetSeq puts the sequence into an encoding that was made without one.
+// SetSeq writes e.Seq into the result of Canonical, so that an entry can be encoded before its
+// sequence is known.
 func SetSeq(encoded, vault []byte, e *myvault.Entry) {
 	binary.BigEndian.PutUint64(encoded[1+len(labelChain)+len(e.Chain)+1+len(vault):], e.Seq)
 }

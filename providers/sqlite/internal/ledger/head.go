@@ -1,8 +1,6 @@
 package ledger
 
 import (
-	"time"
-
 	"github.com/ncruces/go-sqlite3"
 	"golang.org/x/crypto/cryptobyte"
 
@@ -13,15 +11,15 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
-// Head is a row of the head table: the current version of an address, and where the log
-// has its newest row and its value.
+// Head is a row of the table head: the current version of an address.
 type Head struct {
 	myvault.Info
-	Seq      uint64
-	ValueSeq uint64
+	Seq      uint64 // the newest log row of the address
+	ValueSeq uint64 // the log row that has the value
 }
 
-// CheckReadable returns the reason why a version cannot be read, as far as the head alone shows.
+// CheckReadable returns ErrNotFound or ErrDestroyed if the head alone shows that wanted cannot be
+// read. 0 is the current version.
 func (h *Head) CheckReadable(wanted myvault.Version) error {
 	switch {
 	case wanted > h.Version, h.State != myvault.Live && (h.State != myvault.Destroyed || wanted == 0):
@@ -32,7 +30,7 @@ func (h *Head) CheckReadable(wanted myvault.Version) error {
 	return nil
 }
 
-// canonical encodes what the stamp of the row covers.
+// canonical encodes the fields that the stamp of the row covers.
 func (h *Head) canonical(vault []byte) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
 	encode.Str8(b, []byte("head"))
@@ -50,14 +48,14 @@ func (h *Head) canonical(vault []byte) []byte {
 	return encode.Bytes(b)
 }
 
-// HeadColumns select a head as scanHead reads it.
+// HeadColumns are the columns that ScanHead reads.
 const HeadColumns = `h.project, h.path, h.version, h.state, h.at, h.author, h.expires, h.rotate_after, h.seq, h.value_seq, h.mac`
 
-// ScanHead reads a row of headColumns and proves its stamp. What it gives is its own.
+// ScanHead reads a row of HeadColumns and checks its stamp. The result shares no memory with row.
 func ScanHead(k *keyring.Ring, row *sqlite3.Stmt) (Head, error) {
-	// One text for the three: a row that is kept lies closer together.
-	var room [256]byte
-	texts := append(room[:0], row.ColumnRawText(0)...)
+	// One allocation for the three texts keeps a cached row compact.
+	var buffer [256]byte
+	texts := append(buffer[:0], row.ColumnRawText(0)...)
 	project := len(texts)
 	texts = append(texts, row.ColumnRawText(1)...)
 	path := len(texts)
@@ -81,8 +79,8 @@ func ScanHead(k *keyring.Ring, row *sqlite3.Stmt) (Head, error) {
 	return h, nil
 }
 
-// ScanHeadOf is scanHead for a row that was looked up. The engine believes the order of the
-// rows, so where someone has changed it, it finds others than were asked for.
+// ScanHeadOf is ScanHead for a row looked up by addr. SQLite trusts the order on disk: if it was
+// tampered with, the lookup may find the row of another address.
 func ScanHeadOf(k *keyring.Ring, addr myvault.Address, row *sqlite3.Stmt) (Head, error) {
 	h, err := ScanHead(k, row)
 	if err == nil && h.Address != addr {
@@ -91,7 +89,7 @@ func ScanHeadOf(k *keyring.Ring, addr myvault.Address, row *sqlite3.Stmt) (Head,
 	return h, err
 }
 
-// head reads the head of an address; the zero head where it never had a version.
+// ReadHead reads the head of addr. If addr never had a version, it returns the zero Head.
 func ReadHead(k *keyring.Ring, c *db.Conn, addr myvault.Address) (h Head, err error) {
 	err = c.Read(`SELECT `+HeadColumns+` FROM head h WHERE h.project = ?1 AND h.path = ?2`, func(b *db.Binder) {
 		b.Text(addr.Project)
@@ -110,8 +108,8 @@ const (
 		seq = ?9, value_seq = ?10, mac = ?11 WHERE project = ?1 AND path = ?2`
 )
 
-// WriteHead stamps and writes the head of an address, which is new or has one. An upsert takes
-// a third longer than either.
+// WriteHead stamps and writes h. It inserts the row if isNew and updates it otherwise; an upsert
+// takes a third longer than either.
 func WriteHead(k *keyring.Ring, c *db.Conn, h Head, isNew bool) error {
 	statement := updateHead
 	if isNew {
@@ -130,19 +128,4 @@ func WriteHead(k *keyring.Ring, c *db.Conn, h Head, isNew bool) error {
 		b.Int(int64(h.ValueSeq))
 		b.Blob(k.Stamp.Sum(h.canonical(k.Vault)))
 	})
-}
-
-func flag(b bool) uint8 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// StoredOptional keeps a zero time zero: it means that there is none.
-func StoredOptional(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return StoredTime(t)
 }

@@ -15,25 +15,26 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
-// LogRow is a row of the log: a change together with its entry in the trail.
+// LogRow is a row of the log: a change and its trail entry.
 type LogRow struct {
 	Entry       myvault.Entry
 	Op          myvault.Op
-	At          time.Time // of the commit, which is that of the version a put makes
+	At          time.Time // of the commit, and of the version that a put creates
 	Author      string
-	Prev        uint64 // the row before it of the same address, or 0
+	Prev        uint64 // the previous row of the same address, or 0
 	Description string
 	Expires     time.Time
 	RotateAfter time.Time
 	Destroyed   Ranges
-	Digest      []byte // SHA-256 of the record, of a put
-	Sealed      []byte // the record; nil where it was destroyed, or was not read
+	Digest      []byte // SHA-256 of the record; puts only
+	Sealed      []byte // the record; nil if it was destroyed or not read
 	HasRecord   bool
 }
 
-// Ranges are the versions that a destroy names.
+// Ranges are the versions that a destroy removes.
 type Ranges []myvault.VersionRange
 
+// Contains reports whether v is in one of the ranges.
 func (s Ranges) Contains(v myvault.Version) bool {
 	for _, span := range s {
 		if span.First <= v && v <= span.Last {
@@ -43,7 +44,7 @@ func (s Ranges) Contains(v myvault.Version) bool {
 	return false
 }
 
-// Encode gives 16 bytes a span, big-endian; nil for none.
+// Encode returns 16 bytes for each range, big-endian. It returns nil if there are none.
 func (s Ranges) Encode() (b []byte) {
 	for _, span := range s {
 		b = binary.BigEndian.AppendUint64(b, uint64(span.First))
@@ -52,8 +53,8 @@ func (s Ranges) Encode() (b []byte) {
 	return b
 }
 
-// DecodeRanges reads what encode gives. For bytes that are left over it adds a span that no
-// row has; then the MAC fails.
+// DecodeRanges decodes the result of Encode. If bytes are left over, it appends a range that no row
+// has, so that the MAC check fails.
 func DecodeRanges(b []byte) (s Ranges) {
 	for ; len(b) >= 16; b = b[16:] {
 		s = append(s, myvault.VersionRange{
@@ -66,8 +67,8 @@ func DecodeRanges(b []byte) (s Ranges) {
 	return s
 }
 
-// Canonical encodes what the MAC of the row covers. The record enters by its digest, so
-// that destroying it leaves the chain whole.
+// Canonical encodes the fields that the MAC of the row covers. The record is represented by its
+// digest, so that the chain can still be checked after the record is destroyed.
 func (r *LogRow) Canonical(vault []byte) []byte {
 	b := Canonical(vault, &r.Entry)
 	b.AddUint8(uint8(r.Op))
@@ -83,7 +84,7 @@ func (r *LogRow) Canonical(vault []byte) []byte {
 	return encode.Bytes(b)
 }
 
-// Seal puts the record and its digest into the row.
+// Seal sets the record and its digest.
 func (r *LogRow) Seal(record []byte) {
 	digest := sha256.Sum256(record)
 	r.Sealed, r.Digest = record, digest[:]
@@ -94,8 +95,8 @@ const insertLog = `INSERT INTO log(seq, at, op, project, path, version, prev, au
 	digest, mac, sealed) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
 	?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)`
 
-// Insert writes the row. What is equal to its usual value is stored as NULL, which takes
-// one byte.
+// Insert writes the row. Fields that have their default value are stored as NULL, which takes one
+// byte.
 func (r *LogRow) Insert(c *db.Conn) error {
 	e := &r.Entry
 	return c.Write(insertLog, func(b *db.Binder) {
@@ -128,13 +129,14 @@ func (r *LogRow) Insert(c *db.Conn) error {
 	})
 }
 
-// LogColumns select a row as scanLog reads it. The record stands last in the table, so
-// that leaving it out saves reading its pages; typeof needs only the row's header.
+// LogColumns are the columns that ScanLog reads. The record is the last column of the table and is
+// not among them, which saves reading its pages: typeof needs only the header of the row.
 const LogColumns = `l.seq, l.at, l.op, l.project, l.path, l.version, l.prev, l.author, l.description, l.expires,
 	l.rotate_after, l.destroyed, l.service, l.via, l.request, l.remote, l.action, l.outcome, l.count, l.first, l.last,
 	l.entry_at, l.seen, l.digest, l.mac, (SELECT p.mac FROM log p WHERE p.seq = l.seq - 1), typeof(l.sealed)`
 
-// ScanLog reads a row of logColumns. What it gives is its own.
+// ScanLog reads a row of LogColumns. The result shares no memory with row, and its MAC is not
+// checked.
 func ScanLog(row *sqlite3.Stmt) LogRow {
 	r := LogRow{
 		Op:          myvault.Op(db.SmallAt(row, 2)),
@@ -170,10 +172,10 @@ func ScanLog(row *sqlite3.Stmt) LogRow {
 	return r
 }
 
-// CheckMAC proves that the row is what the chain has.
+// CheckMAC checks the MAC of the row against the previous row of the log.
 func (r *LogRow) CheckMAC(k *keyring.Ring) error {
 	if !k.Chain.Holds(r.Entry.Prev, r.Canonical(k.Vault), r.Entry.MAC) {
-		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: r.Entry.Seq, Reason: "its MAC does not fit"}
+		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: r.Entry.Seq, Reason: "its MAC does not match"}
 	}
 	return nil
 }

@@ -15,7 +15,8 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// ResealRow gives what the stamp of a row of the table reseal covers.
+// ResealRow encodes the fields that the stamp of a row of the table reseal covers: digest is that
+// of the record of r sealed again in epoch.
 func ResealRow(k *keyring.Ring, r *LogRow, digest []byte, epoch uint32) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
 	encode.Str8(b, []byte("reseal"))
@@ -30,8 +31,8 @@ func ResealRow(k *keyring.Ring, r *LogRow, digest []byte, epoch uint32) []byte {
 	return encode.Bytes(b)
 }
 
-// authentic proves that the record of a log row is the one that was written with it, or
-// what it was sealed anew as.
+// CheckRecord checks that sealed is the record that was written with r, or that record sealed again
+// under a newer data key.
 func CheckRecord(k *keyring.Ring, c *db.Conn, r *LogRow, sealed []byte) error {
 	digest := sha256.Sum256(sealed)
 	if bytes.Equal(digest[:], r.Digest) {
@@ -50,7 +51,7 @@ func CheckRecord(k *keyring.Ring, c *db.Conn, r *LogRow, sealed []byte) error {
 		return err
 	}
 	if !holds {
-		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: r.Entry.Seq, Reason: "its record is not the one that was written"}
+		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: r.Entry.Seq, Reason: "its record does not match its digest"}
 	}
 	return nil
 }

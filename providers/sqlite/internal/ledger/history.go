@@ -8,23 +8,23 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// History walks the log rows of one address, from the newest to the oldest, and gives what
-// became of each version. It holds nothing between two steps.
+// History walks the log rows of one address from the newest to the oldest and derives the state of
+// each version. It keeps no connection between steps.
 type History struct {
-	Address   myvault.Address
-	Next      uint64 // the row to read, or 0
+	Address   myvault.Address // if zero, Step sets it to that of the first row
+	Next      uint64          // the row that Step reads, or 0 at the end
 	destroyed Ranges
-	marked    map[myvault.Version]bool // what newer rows say: deleted, or not any more
+	deleted   map[myvault.Version]bool // by newer rows: true if deleted, false if undeleted
 }
 
-// VersionRow is a version of an address, with the log row that made it.
+// VersionRow is a version of an address, with the log row that created it.
 type VersionRow struct {
 	myvault.Info
 	Seq       uint64
 	HasRecord bool
 }
 
-// Step reads one row. It gives a version where the row made one.
+// Step reads one row. found is true if that row created the version v.
 func (p *History) Step(c *db.Conn, k *keyring.Ring) (v VersionRow, found bool, err error) {
 	r, err := ReadLogRow(k, c, p.Next)
 	if err != nil {
@@ -35,16 +35,16 @@ func (p *History) Step(c *db.Conn, k *keyring.Ring) (v VersionRow, found bool, e
 		p.Address = e.Address
 	}
 	if e.Address != p.Address || r.Prev >= e.Seq {
-		return v, false, &fault.BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "it is not of the address whose history leads to it"}
+		return v, false, &fault.BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "it does not belong to the history that refers to it"}
 	}
 	p.Next = r.Prev
 	switch r.Op {
 	case myvault.OpDelete, myvault.OpUndelete:
-		if _, known := p.marked[e.Version]; !known {
-			if p.marked == nil {
-				p.marked = map[myvault.Version]bool{}
+		if _, known := p.deleted[e.Version]; !known {
+			if p.deleted == nil {
+				p.deleted = map[myvault.Version]bool{}
 			}
-			p.marked[e.Version] = r.Op == myvault.OpDelete
+			p.deleted[e.Version] = r.Op == myvault.OpDelete
 		}
 	case myvault.OpDestroy:
 		p.destroyed = append(p.destroyed, r.Destroyed...)
@@ -56,7 +56,7 @@ func (p *History) Step(c *db.Conn, k *keyring.Ring) (v VersionRow, found bool, e
 			},
 			Seq: e.Seq, HasRecord: r.HasRecord,
 		}
-		delete(p.marked, e.Version) // no older row marks it
+		delete(p.deleted, e.Version) // no older row is about this version
 		return v, true, nil
 	}
 	return v, false, nil
@@ -66,13 +66,13 @@ func (p *History) state(v myvault.Version) myvault.State {
 	switch {
 	case p.destroyed.Contains(v):
 		return myvault.Destroyed
-	case p.marked[v]:
+	case p.deleted[v]:
 		return myvault.Deleted
 	}
 	return myvault.Live
 }
 
-// logRow reads a row of the log and proves its link in the chain.
+// ReadLogRow reads a row of the log and checks its MAC.
 func ReadLogRow(k *keyring.Ring, c *db.Conn, seq uint64) (r LogRow, err error) {
 	err = c.Each(`SELECT `+LogColumns+` FROM log l WHERE l.seq = ?1`, func(row *sqlite3.Stmt) error {
 		r = ScanLog(row)
@@ -83,6 +83,3 @@ func ReadLogRow(k *keyring.Ring, c *db.Conn, seq uint64) (r LogRow, err error) {
 	}
 	return r, err
 }
-
-// PageRows is how many rows an iterator reads at a time.
-const PageRows = 256

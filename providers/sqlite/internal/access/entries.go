@@ -16,32 +16,24 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
-// errStop ends the reading of rows.
-var errStop = errors.New("enough was read")
+// errStop is returned by callbacks to stop reading rows. Callers outside never see it.
+var errStop = errors.New("stop reading rows")
 
-// insert writes the row.
-func (p *Batch) insert(c *db.Conn) error {
-	return c.Write(`INSERT INTO batch(seq, body) VALUES(?1, ?2)`, func(b *db.Binder) {
-		b.Int(int64(p.first))
-		b.Blob(p.Encode())
-	})
-}
-
-// batchRow is a row of the table batch that was read.
+// batchRow is a decoded row of the table batch.
 type batchRow struct {
 	key     int64
 	entries []myvault.Entry
 }
 
-// scanBatch reads a row of seq and body. Where the error is of the body, the row has the
-// entries before.
+// scanBatch reads a row of seq and body. If the body is invalid, r has the entries that precede the
+// error.
 func scanBatch(row *sqlite3.Stmt) (r batchRow, err error) {
 	r.key = row.ColumnInt64(0)
-	r.entries, err = UnpackEntries(row.ColumnBlob(1, nil), uint64(r.key))
+	r.entries, err = DecodeBatch(row.ColumnBlob(1, nil), uint64(r.key))
 	return r, err
 }
 
-// batch gives the one row that a query selects; found: there is one.
+// readBatch returns the row that sql selects. found is false if there is none.
 func readBatch(c *db.Conn, sql string, args ...any) (r batchRow, found bool, err error) {
 	err = c.Each(sql, func(row *sqlite3.Stmt) (err error) {
 		found = true
@@ -51,7 +43,7 @@ func readBatch(c *db.Conn, sql string, args ...any) (r batchRow, found bool, err
 	return r, found, err
 }
 
-// Source reads the chain of accesses.
+// Source returns the source of the chain of accesses.
 func (t *Trail) Source() ledger.Source {
 	return ledger.Source{Chain: myvault.ChainAccess, Read: func(ctx context.Context, before uint64, r myvault.TrailFilter) ([]myvault.Entry, uint64, error) {
 		p := batchPage{keys: t.File.Keys, selected: r, before: before, next: before}
@@ -63,17 +55,17 @@ func (t *Trail) Source() ledger.Source {
 	}}
 }
 
-// batchPage reads entries from batches, the newest first.
+// batchPage collects a page of entries from batches, the newest first.
 type batchPage struct {
 	keys     *keyring.Ring
 	selected myvault.TrailFilter
-	before   uint64 // the entries begin below it
+	before   uint64 // only entries below it are returned
 	rows     int
 	entries  []myvault.Entry
 	next     uint64 // the next page begins below it
 }
 
-// read reads rows until they have given a page of entries, or are a page by themselves.
+// read reads at most ledger.PageRows rows, and stops earlier once it has as many entries.
 func (p *batchPage) read(c *db.Conn) error {
 	err := c.Each(`SELECT seq, body FROM batch WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2`, func(row *sqlite3.Stmt) error {
 		r, err := scanBatch(row)
@@ -88,13 +80,13 @@ func (p *batchPage) read(c *db.Conn) error {
 	return err
 }
 
-// add takes what is selected of a row, once each entry is proved, by the MAC of the one before it: an entry that
-// was altered so that it is not selected is not passed over.
+// add adds the selected entries of a row. It checks the MAC of an entry before it decides whether
+// the entry is selected, so that no altered entry escapes the check.
 func (p *batchPage) add(c *db.Conn, r batchRow) error {
 	first, last := uint64(r.key), r.entries[len(r.entries)-1].Seq
-	// The engine believes the order of the rows; walking one that was changed may never end.
+	// SQLite trusts the order on disk. If that was changed, reading might never end.
 	if first >= p.next || p.rows > 0 && last >= p.next {
-		return &fault.BadEntry{Chain: myvault.ChainAccess, Seq: first, Reason: "it does not stand where its sequence says"}
+		return &fault.BadEntry{Chain: myvault.ChainAccess, Seq: first, Reason: "it is out of order"}
 	}
 	p.rows++
 	p.next = first
@@ -104,7 +96,7 @@ func (p *batchPage) add(c *db.Conn, r batchRow) error {
 		}
 		if e.Seq == first {
 			var err error
-			if e.Prev, err = linkBefore(c, first); err != nil {
+			if e.Prev, err = macBefore(c, first); err != nil {
 				return err
 			}
 		}
@@ -123,8 +115,9 @@ func (p *batchPage) add(c *db.Conn, r batchRow) error {
 	return nil
 }
 
-// linkBefore gives the MAC of the entry before the first one of a batch; nil where there is none.
-func linkBefore(c *db.Conn, seq uint64) ([]byte, error) {
+// macBefore returns the MAC of the entry before seq, the first one of a batch. It returns nil if
+// there is no such entry.
+func macBefore(c *db.Conn, seq uint64) ([]byte, error) {
 	if seq == 1 {
 		return crypto.Genesis(), nil
 	}
@@ -132,16 +125,16 @@ func linkBefore(c *db.Conn, seq uint64) ([]byte, error) {
 	if err != nil || mac != nil {
 		return mac, err
 	}
-	return prunedLink(c, seq-1)
+	return prunedMAC(c, seq-1)
 }
 
-// prunedLink returns the MAC of the last entry that was pruned, if it is the one of that sequence.
-func prunedLink(c *db.Conn, seq uint64) ([]byte, error) {
+// prunedMAC returns the MAC of the last pruned entry if its sequence is seq, and nil otherwise.
+func prunedMAC(c *db.Conn, seq uint64) ([]byte, error) {
 	return c.Blob(`SELECT link FROM pruned WHERE seq = ?1`, seq)
 }
 
-// LinkAt gives the MAC of an entry of the chain; nil where the chain does not have it.
-func LinkAt(c *db.Conn, seq uint64) ([]byte, error) {
+// MACAt returns the MAC of entry seq, or nil if the chain does not have it.
+func MACAt(c *db.Conn, seq uint64) ([]byte, error) {
 	r, found, err := readBatch(c, `SELECT seq, body FROM batch WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1`, seq)
 	if err != nil {
 		return nil, err
@@ -149,10 +142,10 @@ func LinkAt(c *db.Conn, seq uint64) ([]byte, error) {
 	if n := seq - uint64(r.key); found && n < uint64(len(r.entries)) {
 		return r.entries[n].MAC, nil
 	}
-	return prunedLink(c, seq)
+	return prunedMAC(c, seq)
 }
 
-// ReadHead gives the newest link of the chain.
+// ReadHead returns the newest link of the chain.
 func ReadHead(c *db.Conn) (myvault.Head, error) {
 	h := myvault.Head{Chain: myvault.ChainAccess, MAC: crypto.Genesis()}
 	r, found, err := readBatch(c, `SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
@@ -166,26 +159,18 @@ func ReadHead(c *db.Conn) (myvault.Head, error) {
 	return h, nil
 }
 
-// lastAccess gives the link behind which the chain goes on.
-func lastAccess(c *db.Conn) (ledger.Link, error) {
-	h, err := ReadHead(c)
-	return ledger.Link{Seq: h.Seq, MAC: h.MAC}, err
-}
-
-// Walk goes along the chain from its oldest entry to its newest, in steps.
+// Walk reads the chain from its oldest entry to its newest, in steps.
 type Walk struct {
-	End ledger.Link // the last entry that was proved
-	row int64       // the key of the row of batch it stands in, or below which none is left
-	in  bool        // it stands in one
+	End ledger.Link // the last entry checked; set by the caller
+	row int64       // rows with keys up to it are read or pruned
 }
 
-// SkipPruned has the walk go on behind what was pruned meanwhile. The batch that the last pruned entry
-// stood in has got a new key.
+// SkipPruned moves the walk past entries that were pruned since the last step.
 func (w *Walk) SkipPruned(pruned ledger.Link) {
 	if int64(pruned.Seq) >= w.row {
 		w.row = int64(pruned.Seq)
-		if w.in && pruned.Seq < w.End.Seq {
-			w.row++
+		if pruned.Seq < w.End.Seq {
+			w.row++ // splitBatch has stored the rest of a row that was read under this key
 		}
 	}
 	if pruned.Seq > w.End.Seq {
@@ -193,8 +178,9 @@ func (w *Walk) SkipPruned(pruned ledger.Link) {
 	}
 }
 
-// Step calls entry for some entries behind the end, which it may move on, and reports whether
-// there were any. errStop of entry ends it.
+// Step calls entry for the entries of the next rows and reports whether there were any rows. entry
+// must set End to each entry that it has checked. If it returns errStop, Step ends without an
+// error.
 func (w *Walk) Step(c *db.Conn, entry func(e *myvault.Entry) error) (more bool, err error) {
 	rows := 0
 	err = c.Each(`SELECT seq, body FROM batch WHERE seq > ?1 ORDER BY seq LIMIT ?2`, func(row *sqlite3.Stmt) error {
@@ -207,10 +193,10 @@ func (w *Walk) Step(c *db.Conn, entry func(e *myvault.Entry) error) (more bool, 
 	return rows > 0, err
 }
 
-// batch calls entry for the entries of a row, as far as it can be read.
+// batch calls entry for the entries of a row, up to the first that cannot be decoded.
 func (w *Walk) batch(row *sqlite3.Stmt, entry func(e *myvault.Entry) error) error {
 	r, bad := scanBatch(row)
-	w.row, w.in = r.key, true
+	w.row = r.key
 	for i := range r.entries {
 		if err := entry(&r.entries[i]); err != nil {
 			return err
@@ -219,7 +205,8 @@ func (w *Walk) batch(row *sqlite3.Stmt, entry func(e *myvault.Entry) error) erro
 	return bad
 }
 
-// lastClaim returns the last entry, and the newest change that those committed with it have seen.
+// lastClaim returns the claim of the last batch: its last entry, and the newest change that any of
+// its entries has seen.
 func lastClaim(c *db.Conn) (last ledger.Claim, err error) {
 	r, _, err := readBatch(c, `SELECT seq, body FROM batch ORDER BY seq DESC LIMIT 1`)
 	if err != nil {

@@ -12,9 +12,10 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
+// ProjectColumns are the columns that ScanProject reads.
 const ProjectColumns = `name, description, is_default, at, author, mac`
 
-// ScanProject reads a row of projectColumns and proves its stamp.
+// ScanProject reads a row of ProjectColumns and checks its stamp.
 func ScanProject(k *keyring.Ring, row *sqlite3.Stmt) (myvault.Project, error) {
 	p := myvault.Project{
 		Name: row.ColumnText(0), Description: row.ColumnText(1), Default: row.ColumnInt64(2) != 0,
@@ -26,14 +27,15 @@ func ScanProject(k *keyring.Ring, row *sqlite3.Stmt) (myvault.Project, error) {
 	return p, nil
 }
 
+// WriteProject stamps p and inserts or replaces it.
 func WriteProject(k *keyring.Ring, c *db.Conn, p myvault.Project) error {
 	return c.Run(`INSERT INTO project(name, description, is_default, at, author, mac) VALUES(?1, ?2, ?3, ?4, ?5, ?6)
 		ON CONFLICT(name) DO UPDATE SET description = ?2, is_default = ?3, at = ?4, author = ?5, mac = ?6`,
 		p.Name, p.Description, p.Default, p.At.UnixMicro(), p.By, k.Stamp.Sum(projectRow(k, p)))
 }
 
-// projects reads those rows of the register that the condition selects, by name. Rows that do
-// not stand in that order are no rows of this program.
+// ReadProjects reads the registered projects that condition selects, in the order of their names.
+// It returns ErrTampered if they are not in that order.
 func ReadProjects(k *keyring.Ring, c *db.Conn, condition string, args ...any) (projects []myvault.Project, err error) {
 	err = c.Each(`SELECT `+ProjectColumns+` FROM project WHERE `+condition, func(row *sqlite3.Stmt) error {
 		p, err := ScanProject(k, row)
@@ -46,7 +48,7 @@ func ReadProjects(k *keyring.Ring, c *db.Conn, condition string, args ...any) (p
 	return projects, err
 }
 
-// project gives the registered project of that name; found is false where there is none.
+// ReadProject reads a registered project. found is false if name is not registered.
 func ReadProject(k *keyring.Ring, c *db.Conn, name string) (p myvault.Project, found bool, err error) {
 	projects, err := ReadProjects(k, c, `name = ?1`, name)
 	if err != nil || len(projects) == 0 {
@@ -58,10 +60,11 @@ func ReadProject(k *keyring.Ring, c *db.Conn, name string) (p myvault.Project, f
 	return projects[0], true, nil
 }
 
-// Reserved reports whether the project is the vault's own; such are never registered.
+// Reserved reports whether name is a project of the vault itself. Such projects are never
+// registered.
 func Reserved(name string) bool { return strings.HasPrefix(name, ".") }
 
-// projectRow gives what the stamp of a row of the project table covers.
+// projectRow encodes the fields that the stamp of a row of the table project covers.
 func projectRow(k *keyring.Ring, p myvault.Project) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
 	encode.Str8(b, []byte("project"))
@@ -72,4 +75,11 @@ func projectRow(k *keyring.Ring, p myvault.Project) []byte {
 	encode.Time(b, p.At)
 	encode.Str16(b, p.By)
 	return encode.Bytes(b)
+}
+
+func flag(b bool) uint8 {
+	if b {
+		return 1
+	}
+	return 0
 }
