@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -53,17 +54,17 @@ type CopyOptions struct {
 func Copy(ctx context.Context, dst, src Provider, o CopyOptions) (CopyReport, error) {
 	c, err := newCopier(dst, src, o)
 	if err != nil {
-		return CopyReport{}, fail("copy", Address{}, err)
+		return CopyReport{}, wrap(Address{}, err)
 	}
 	if err := c.announce(ctx, OutcomeBegun); err != nil {
-		return c.report, fail("copy", Address{}, err)
+		return c.report, wrap(Address{}, err)
 	}
 	err = c.carry(ctx)
 	// What was read and written is so, whether this entry can be written or not.
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	_ = c.announce(after, outcomeOf(err))
-	return c.report, fail("copy", Address{}, err)
+	_ = c.announce(after, OutcomeOf(err))
+	return c.report, wrap(Address{}, err)
 }
 
 // copier is one Copy.
@@ -128,7 +129,7 @@ func (c *copier) announce(ctx context.Context, outcome Outcome) error {
 }
 
 func (c *copier) entry(action string, addr Address) Entry {
-	at := now()
+	at := timestamp()
 	return Entry{At: at, First: at, Last: at, Count: 1, Service: c.By, Via: "copy", Action: action, Address: addr, Outcome: OutcomeOK}
 }
 
@@ -157,7 +158,7 @@ func (c *copier) write(ctx context.Context) error {
 	}
 	c.progress.begin(PhaseCopy)
 	err := ordered(ctx, c.Parallel, c.src.addresses(ctx), func(ctx context.Context, addr Address) (struct{}, error) {
-		return struct{}{}, fail("copy", addr, c.replay(ctx, addr))
+		return struct{}{}, wrap(addr, c.replay(ctx, addr))
 	}, func(struct{}) error {
 		c.progress.address()
 		return nil
@@ -197,10 +198,24 @@ func (c *copier) commit(ctx context.Context, commit Commit) ([]Info, error) {
 
 func (c *copier) apply(ctx context.Context, commit Commit) ([]Info, error) {
 	for _, change := range commit.Changes {
-		commit.Entries = append(commit.Entries, c.entry(change.Op.String(), change.target()))
+		commit.Entries = append(commit.Entries, c.entry(change.Op.String(), change.Target()))
 	}
 	if c.Trail == nil {
 		return c.dst.Apply(ctx, commit)
 	}
-	return applyBeside(ctx, c.dst.Provider, c.Trail.Record, commit)
+	return ApplyWithTrail(ctx, c.dst.Provider, c.Trail.Record, commit)
 }
+
+// wrap adds the operation and the address to err, once; nil stays nil.
+func wrap(addr Address, err error) error {
+	if _, ok := errors.AsType[*Error](err); ok || err == nil {
+		return err
+	}
+	return &Error{Op: "copy", Address: addr, Err: err}
+}
+
+// timestamp returns the current time as stores keep it: UTC, in whole microseconds.
+func timestamp() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// internalProject reports whether name is a project of the vault's own records.
+func internalProject(name string) bool { return strings.HasPrefix(name, ".") }

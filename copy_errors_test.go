@@ -13,6 +13,10 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
+const copyCanary = "s3cr3t-copyCanary"
+
+var copied = myvault.Address{Project: "newsbot", Path: "prod/db"}
+
 // restless is a source of which every secret has been written again when it is read.
 type restless struct{ *memory.Provider }
 
@@ -33,12 +37,12 @@ func (p shared) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, er
 	return infos, err
 }
 
-// copyErrors brings about the errors of Copy; the canary is the value of what is copied.
+// copyErrors brings about the errors of Copy; the copyCanary is the value of what is copied.
 func copyErrors(t *testing.T) (all []error) {
 	t.Helper()
 	secret := func(t *testing.T) *memory.Provider {
 		p := memory.New(memory.Config{})
-		newHistory(t, p, 1).apply("x", copyBegin, myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text(canary)})
+		newHistory(t, p, 1).apply("x", copyBegin, myvault.Change{Op: myvault.OpPut, Address: copied, Value: myvault.Text(copyCanary)})
 		return p
 	}
 	empty := func() *memory.Provider { return memory.New(memory.Config{}) }
@@ -57,17 +61,17 @@ func copyErrors(t *testing.T) (all []error) {
 		add(t, empty(), struct{ myvault.Provider }{restless{secret(t)}}, copies)
 		add(t, shared{empty()}, secret(t), copies)
 		add(t, secret(t), empty(), copies)
-		add(t, spoiling{empty(), func(c *myvault.Commit) { c.By = canary[:3] }}, secret(t), copies)
+		add(t, spoiling{empty(), func(c *myvault.Commit) { c.By = copyCanary[:3] }}, secret(t), copies)
 		limit := limited{empty()}
 		src := secret(t)
 		for range 2 {
-			newHistory(t, src, 1).apply("x", copyBegin, myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text(canary)})
+			newHistory(t, src, 1).apply("x", copyBegin, myvault.Change{Op: myvault.OpPut, Address: copied, Value: myvault.Text(copyCanary)})
 		}
 		add(t, limit, src, copies)
 		o := copies
 		o.Progress = func(p myvault.CopyProgress) {
 			if p.Ended && p.Phase == myvault.PhaseCopy {
-				newHistory(t, src, 1).apply("x", copyBegin, myvault.Change{Op: myvault.OpDelete, Address: db})
+				newHistory(t, src, 1).apply("x", copyBegin, myvault.Change{Op: myvault.OpDelete, Address: copied})
 			}
 		}
 		add(t, empty(), src, o)
@@ -82,7 +86,7 @@ func TestCopyLeavesWhatCameTooLate(t *testing.T) {
 	is := is.New(t)
 	src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
 	h := newHistory(t, src, 1)
-	h.apply("x", copyBegin, myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
+	h.apply("x", copyBegin, myvault.Change{Op: myvault.OpPut, Address: copied, Value: myvault.Text("v")})
 	o := copies
 	o.Progress = func(p myvault.CopyProgress) {
 		if p.Ended && p.Phase == myvault.PhaseSurvey {

@@ -34,7 +34,7 @@ func (c *copier) examine(ctx context.Context, f found) (examined, error) {
 		x, err = c.examineOnce(ctx, f)
 		return 0, err
 	})
-	return x, fail("copy", f.addr, err)
+	return x, wrap(f.addr, err)
 }
 
 func (c *copier) examineOnce(ctx context.Context, f found) (examined, error) {

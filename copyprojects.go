@@ -35,7 +35,7 @@ func equalProject(a, b Project) bool {
 }
 
 func unfitProject(p Project) string {
-	if err := errors.Join(ValidateProject(p.Name), validateDescription(p.Description)); err != nil {
+	if err := p.Validate(); err != nil {
 		return err.Error()
 	}
 	return unfitAuthor(p.By)
@@ -78,7 +78,7 @@ func (c *copier) copyProjects(ctx context.Context, last bool) error {
 
 // own is a commit in the copier's own name.
 func (c *copier) own(change Change) Commit {
-	return Commit{Changes: []Change{change}, By: c.By, At: now()}
+	return Commit{Changes: []Change{change}, By: c.By, At: timestamp()}
 }
 
 // register gives what makes a project in the target as it is in the source. One that stands
@@ -124,7 +124,7 @@ func (c *copier) eachProject(ctx context.Context, projects []Project, commits fu
 		for _, commit := range commits(p) {
 			err := retry(ctx, func() (int, error) { return 0, c.applied(ctx, commit) })
 			if err != nil {
-				return struct{}{}, fail("copy", Address{Project: p.Name}, err)
+				return struct{}{}, wrap(Address{Project: p.Name}, err)
 			}
 		}
 		return struct{}{}, nil

@@ -116,7 +116,7 @@ func (r *replayer) once(ctx context.Context) error {
 // copy began. Its first version would register the project in the target as made by itself, so
 // it is left to the next run.
 func (r *replayer) early(infos []Info) bool {
-	return len(infos) == 0 || infos[len(infos)-1].State == Live && !r.registered[r.addr.Project] && !reservedProject(r.addr.Project)
+	return len(infos) == 0 || infos[len(infos)-1].State == Live && !r.registered[r.addr.Project] && !internalProject(r.addr.Project)
 }
 
 // again gives a destroy of those versions whose destroying ended in doubt.

@@ -88,7 +88,7 @@ func (c *copier) surveyProjects(ctx context.Context) ([]Project, error) {
 // toRegister counts the projects that are in the target's register in the course of the copy.
 func (c *copier) toRegister() (n int) {
 	for name := range c.inProjects {
-		if !reservedProject(name) {
+		if !internalProject(name) {
 			n++
 		}
 	}
