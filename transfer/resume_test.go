@@ -1,4 +1,4 @@
-package myvault_test
+package transfer_test
 
 import (
 	"context"
@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
 // errCut is what a provider answers once it was cut off; no other error looks like it.
@@ -52,12 +52,12 @@ func TestCopyIsContinued(t *testing.T) {
 			for range n {
 				p.left <- struct{}{}
 			}
-			_, err := myvault.Copy(t.Context(), p, src, copies)
+			_, err := transfer.Copy(t.Context(), p, src, options)
 			more = err != nil
 			if more {
 				cuts++
 				is.True(errors.Is(err, errCut))
-				copyEqual(t, dst, src, copies)
+				copyEqual(t, dst, src, options)
 			}
 			is.Equal(dump(t, dst), want)
 		}
@@ -97,7 +97,7 @@ func TestCopySettlesUnknownOutcomes(t *testing.T) {
 	h.paths = h.paths[:1]
 	h.changes(300)
 	p := unsure{dst, new(sync.Mutex), make(map[myvault.Address]int)}
-	o := copies
+	o := options
 	o.Parallel = 32
 	copyEqual(t, p, src, o)
 	is.True(p.calls[myvault.Address{Project: "newsbot", Path: "prod"}] > 9) // each answer was given
@@ -113,17 +113,17 @@ func TestCopyFollowsASourceThatChanges(t *testing.T) {
 			h := newHistory(t, src, 100+seed)
 			h.projects = []string{"a", "b", "c", ".vault", "d"}
 			for _, name := range h.projects { // a project that goes and comes back is another one
-				h.apply("x", copyBegin, myvault.Change{Op: myvault.OpPut, Address: myvault.Address{Project: name, Path: "always"}, Value: myvault.Text("v")})
+				h.apply("x", epoch, myvault.Change{Op: myvault.OpPut, Address: myvault.Address{Project: name, Path: "always"}, Value: myvault.Text("v")})
 			}
-			o := copies
+			o := options
 			for range 12 {
-				o.Progress = func(p myvault.CopyProgress) {
-					if p.Ended && p.Phase == myvault.PhaseCopy {
+				o.Progress = func(p transfer.Progress) {
+					if p.Ended && p.Phase == transfer.Copying {
 						h.p = withoutProjects{src}
 						h.changes(5)
 					}
 				}
-				r, err := myvault.Copy(t.Context(), dst, src, o)
+				r, err := transfer.Copy(t.Context(), dst, src, o)
 				is.True(err == nil || errors.Is(err, myvault.ErrConflict))
 				is.Equal(r.Equal(), err == nil)
 				is.True(err == nil || r.SourceChanged)
@@ -131,7 +131,7 @@ func TestCopyFollowsASourceThatChanges(t *testing.T) {
 				h.p = src
 				h.changes(10)
 			}
-			copyEqual(t, dst, src, copies)
+			copyEqual(t, dst, src, options)
 			is.Equal(undeleted(t, src), undeleted(t, dst))
 		})
 	}

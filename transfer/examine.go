@@ -1,4 +1,4 @@
-package myvault
+package transfer
 
 import (
 	"bytes"
@@ -9,17 +9,19 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/myswiftagent/myvault"
 )
 
 // examined is what both sides hold of one address.
 type examined struct {
 	found
-	want       []Info // of the source, as the target is to have it
-	have       []Info // of the target
-	lost       []Version
-	problems   []CopyProblem // what cannot be carried as it is
-	conflict   string        // why the target cannot be continued
-	pending    bool          // there is something to write
+	want       []myvault.Info // of the source, as the target is to have it
+	have       []myvault.Info // of the target
+	lost       []myvault.Version
+	problems   []Problem // what cannot be carried as it is
+	conflict   string    // why the target cannot be continued
+	pending    bool      // there is something to write
 	equal      bool
 	uncompared int    // values that one side cannot give
 	source     []byte // digests; own is that of the source whatever the target can give
@@ -73,7 +75,7 @@ func (c *copier) examineOnce(ctx context.Context, f found) (examined, error) {
 
 // readValues fills in what the values tell, and the digests. It gives the first version that has
 // another value in the target.
-func (x *examined) readValues(ctx context.Context, c *copier, infos []Info) (differs Version, err error) {
+func (x *examined) readValues(ctx context.Context, c *copier, infos []myvault.Info) (differs myvault.Version, err error) {
 	source, own := newSum(c.DigestKey, x.addr, len(infos)), newSum(c.DigestKey, x.addr, len(infos))
 	target := newSum(c.DigestKey, x.addr, len(x.have))
 	theirs, stop := iter.Pull2(c.dst.values(ctx, x.have, 0))
@@ -89,11 +91,11 @@ func (x *examined) readValues(ctx context.Context, c *copier, infos []Info) (dif
 		x.reads(secret)
 		want := x.want[secret.Version-1]
 		mine, yours := secret.Value.RevealBytes(), other.Value.RevealBytes()
-		if want.State == Destroyed {
+		if want.State == myvault.Destroyed {
 			clear(mine)
 			mine = nil
 		}
-		if want.State != Destroyed && other.Version != 0 && other.State != Destroyed && (mine == nil) != (yours == nil) {
+		if want.State != myvault.Destroyed && other.Version != 0 && other.State != myvault.Destroyed && (mine == nil) != (yours == nil) {
 			x.uncompared++
 		}
 		both := mine != nil && yours != nil
@@ -120,13 +122,13 @@ func (x *examined) readValues(ctx context.Context, c *copier, infos []Info) (dif
 }
 
 // reads notes what one value of the source tells.
-func (x *examined) reads(secret Secret) {
+func (x *examined) reads(secret myvault.Secret) {
 	v := secret.Version
 	switch {
-	case secret.State == Destroyed:
+	case secret.State == myvault.Destroyed:
 	case secret.Value.Len() == 0:
 		x.lost = append(x.lost, v)
-		x.want[v-1].State = Destroyed
+		x.want[v-1].State = myvault.Destroyed
 	default:
 		if err := secret.Value.Validate(); err != nil {
 			x.unfit(v, err.Error())
@@ -134,12 +136,12 @@ func (x *examined) reads(secret Secret) {
 	}
 }
 
-func (x *examined) unfit(v Version, reason string) {
-	x.problems = append(x.problems, CopyProblem{x.addr, v, reason})
+func (x *examined) unfit(v myvault.Version, reason string) {
+	x.problems = append(x.problems, Problem{x.addr, v, reason})
 }
 
 // fits notes what no store, or not this target, can represent.
-func (x *examined) fits(limits Limits) {
+func (x *examined) fits(limits myvault.Limits) {
 	if !x.first {
 		return
 	}
@@ -160,7 +162,7 @@ func (x *examined) fits(limits Limits) {
 }
 
 // gapless reports whether versions are numbered from 1, the oldest first.
-func gapless(infos []Info) bool {
+func gapless(infos []myvault.Info) bool {
 	for i, info := range infos {
 		if int(info.Version) != i+1 {
 			return false
@@ -182,13 +184,13 @@ func unfitAuthor(name string) string {
 
 // validateStored is Address.Validate for an address that a store may hold: those of the
 // vault's own projects too.
-func validateStored(addr Address) error {
-	return Address{strings.TrimPrefix(addr.Project, "."), addr.Path}.Validate()
+func validateStored(addr myvault.Address) error {
+	return myvault.Address{Project: strings.TrimPrefix(addr.Project, "."), Path: addr.Path}.Validate()
 }
 
-func (c *copier) limits() Limits {
-	if limited, ok := c.dst.Provider.(Limited); ok {
+func (c *copier) limits() myvault.Limits {
+	if limited, ok := c.dst.Provider.(myvault.Limited); ok {
 		return limited.Limits()
 	}
-	return Limits{}
+	return myvault.Limits{}
 }

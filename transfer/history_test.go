@@ -1,4 +1,4 @@
-package myvault_test
+package transfer_test
 
 import (
 	"context"
@@ -12,9 +12,10 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
-var copyBegin = time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
+var epoch = time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
 
 // history makes random changes to a provider, each at another time.
 type history struct {
@@ -43,7 +44,7 @@ func (h *history) change() {
 	addr := myvault.Address{Project: pick(h, h.projects[:5]...), Path: pick(h, h.paths...)}
 	project := myvault.Project{Name: pick(h, h.projects...), Description: pick(h, "", "説明", "a description")}
 	version := myvault.Version(1 + h.random.IntN(4))
-	at := copyBegin.Add(time.Duration(h.commits) * 12345 * time.Microsecond)
+	at := epoch.Add(time.Duration(h.commits) * 12345 * time.Microsecond)
 	value := myvault.Bytes(fmt.Appendf(nil, "value %d \x00\xff", h.commits))
 	c := pick(h,
 		myvault.Change{Op: myvault.OpPut, Address: addr, Value: value},
@@ -127,7 +128,7 @@ func undeleted(t *testing.T, p myvault.Provider) []string {
 		gone = append(gone, info.Address)
 	}
 	for _, addr := range gone {
-		_, err := p.Apply(t.Context(), myvault.Commit{By: "test", At: copyBegin, Changes: []myvault.Change{{Op: myvault.OpUndelete, Address: addr}}})
+		_, err := p.Apply(t.Context(), myvault.Commit{By: "test", At: epoch, Changes: []myvault.Change{{Op: myvault.OpUndelete, Address: addr}}})
 		if err != nil && !errors.Is(err, myvault.ErrDestroyed) {
 			t.Fatal(err)
 		}
@@ -155,4 +156,4 @@ func (p oneByOne) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, 
 	return p.Provider.Apply(ctx, c)
 }
 
-var copies = myvault.CopyOptions{By: "operator", DigestKey: []byte("fixed"), Parallel: 8}
+var options = transfer.Options{By: "operator", DigestKey: []byte("fixed"), Parallel: 8}

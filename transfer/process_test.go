@@ -1,4 +1,4 @@
-package myvault_test
+package transfer_test
 
 import (
 	"bufio"
@@ -14,12 +14,12 @@ import (
 	"time"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/vaultserver"
 	"github.com/myswiftagent/myvault/providers/hashivault"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
 // The test binary runs itself as a process that copies and is killed.
@@ -56,16 +56,16 @@ func copyStores() error {
 	if err != nil {
 		return err
 	}
-	o := copies
+	o := options
 	o.Parallel = 0
 	told := &teller{}
 	told.left.Store(int64(last))
 	switch s := dst.(type) {
 	case *sqlite.Store:
-		_, err = myvault.Copy(ctx, tellingLocal{s, told}, src, o)
+		_, err = transfer.Copy(ctx, tellingLocal{s, told}, src, o)
 	case *hashivault.Store:
 		o.Trail = myvault.NoTrail{}
-		_, err = myvault.Copy(ctx, tellingVault{s, told}, src, o)
+		_, err = transfer.Copy(ctx, tellingVault{s, told}, src, o)
 	}
 	return errors.Join(err, dst.Close(), src.Close())
 }
@@ -161,7 +161,7 @@ func writeMany(t *testing.T, p myvault.Provider, secrets, versions, callers int)
 				addr := myvault.Address{Project: fmt.Sprint("project-", n%20), Path: fmt.Sprintf("prod/group-%d/secret-%d", n%7, n)}
 				for v := range versions {
 					value := myvault.Text(fmt.Sprintf("value %d of %60d", v, n))
-					c := myvault.Commit{By: "jobqueue", At: copyBegin.Add(time.Duration(n*versions+v) * time.Millisecond)}
+					c := myvault.Commit{By: "jobqueue", At: epoch.Add(time.Duration(n*versions+v) * time.Millisecond)}
 					c.Changes = []myvault.Change{{Op: myvault.OpPut, Address: addr, Value: value}}
 					if _, err := p.Apply(t.Context(), c); err != nil {
 						t.Error(err)
@@ -193,9 +193,9 @@ func TestCopyIsKilled(t *testing.T) {
 	}
 
 	dst := openStore(t, to, key)
-	o := copies
+	o := options
 	o.Parallel = 0
-	r, err := myvault.Copy(t.Context(), dst, src, o)
+	r, err := transfer.Copy(t.Context(), dst, src, o)
 	is.NoErr(err)
 	is.True(r.Equal())
 	is.Equal(r.Versions, all)
@@ -206,15 +206,15 @@ func TestCopyIsKilled(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(report.Changes, uint64(all+projects)) // each version and each project was made once
 
-	rate := make(map[myvault.CopyPhase]float64)
-	o.Progress = func(p myvault.CopyProgress) { rate[p.Phase] = p.Rate() }
+	rate := make(map[transfer.Phase]float64)
+	o.Progress = func(p transfer.Progress) { rate[p.Phase] = p.Rate() }
 	fresh, plain := openStore(t, t.TempDir(), key), openStore(t, t.TempDir(), key)
 	began := time.Now()
-	again, err := myvault.Copy(t.Context(), fresh, dst, o)
+	again, err := transfer.Copy(t.Context(), fresh, dst, o)
 	took := time.Since(began)
 	is.NoErr(err)
 	is.Equal(again.Source, r.Target) // back to a fresh store, the same digest
 	t.Logf("%d versions left after two kills; copied anew: %.0f a second, of which surveyed %.0f, written %.0f and verified %.0f; plain writes %.0f a second",
-		left, float64(all)/took.Seconds(), rate[myvault.PhaseSurvey], rate[myvault.PhaseCopy], rate[myvault.PhaseVerify],
+		left, float64(all)/took.Seconds(), rate[transfer.Surveying], rate[transfer.Copying], rate[transfer.Verifying],
 		writeMany(t, plain, secrets, versions, 64))
 }

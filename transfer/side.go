@@ -1,4 +1,4 @@
-package myvault
+package transfer
 
 import (
 	"context"
@@ -6,18 +6,20 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"github.com/myswiftagent/myvault"
 )
 
 // side is one of the two providers of a Copy.
-type side struct{ Provider }
+type side struct{ myvault.Provider }
 
 // errMoved: what was read belongs to no one moment.
-var errMoved = fmt.Errorf("%w: a secret changed while it was copied", ErrConflict)
+var errMoved = fmt.Errorf("%w: a secret changed while it was copied", myvault.ErrConflict)
 
 // addresses yields every address that ever had a version, in order.
-func (s side) addresses(ctx context.Context) iter.Seq2[Address, error] {
-	return func(yield func(Address, error) bool) {
-		live, gone := addressesOf(s.List(ctx, ListOptions{})), addressesOf(s.List(ctx, ListOptions{Deleted: true}))
+func (s side) addresses(ctx context.Context) iter.Seq2[myvault.Address, error] {
+	return func(yield func(myvault.Address, error) bool) {
+		live, gone := addressesOf(s.List(ctx, myvault.ListOptions{})), addressesOf(s.List(ctx, myvault.ListOptions{Deleted: true}))
 		for f, err := range merged(live, gone) {
 			if !yield(f.addr, err) || err != nil {
 				return
@@ -26,8 +28,8 @@ func (s side) addresses(ctx context.Context) iter.Seq2[Address, error] {
 	}
 }
 
-func addressesOf(infos iter.Seq2[Info, error]) iter.Seq2[Address, error] {
-	return func(yield func(Address, error) bool) {
+func addressesOf(infos iter.Seq2[myvault.Info, error]) iter.Seq2[myvault.Address, error] {
+	return func(yield func(myvault.Address, error) bool) {
 		for info, err := range infos {
 			if !yield(info.Address, err) {
 				return
@@ -38,10 +40,10 @@ func addressesOf(infos iter.Seq2[Info, error]) iter.Seq2[Address, error] {
 
 // versions gives every version of an address, the oldest first, and none for one that never
 // had any.
-func (s side) versions(ctx context.Context, addr Address) ([]Info, error) {
-	var infos []Info
+func (s side) versions(ctx context.Context, addr myvault.Address) ([]myvault.Info, error) {
+	var infos []myvault.Info
 	for info, err := range s.Versions(ctx, addr, 0) {
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, myvault.ErrNotFound) {
 			return nil, nil
 		}
 		if err != nil {
@@ -55,16 +57,16 @@ func (s side) versions(ctx context.Context, addr Address) ([]Info, error) {
 
 // values yields the versions behind the first ones, the oldest first, with the values that the
 // store can give; infos is all that versions gave.
-func (s side) values(ctx context.Context, infos []Info, first int) iter.Seq2[Secret, error] {
-	archive, ok := s.Provider.(Archive)
+func (s side) values(ctx context.Context, infos []myvault.Info, first int) iter.Seq2[myvault.Secret, error] {
+	archive, ok := s.Provider.(myvault.Archive)
 	if !ok {
 		return s.readable(ctx, infos, first)
 	}
-	return func(yield func(Secret, error) bool) {
+	return func(yield func(myvault.Secret, error) bool) {
 		for first < len(infos) {
 			secrets, err := window(ctx, archive, infos, first)
 			if err != nil {
-				yield(Secret{}, err)
+				yield(myvault.Secret{}, err)
 				return
 			}
 			for _, secret := range secrets {
@@ -82,8 +84,8 @@ const maxWindow = 1 << 20
 
 // window reads on behind the first versions. The archive gives the newest first, so those
 // that have no room are forgotten and read again with the next window.
-func window(ctx context.Context, archive Archive, infos []Info, first int) ([]Secret, error) {
-	var kept []Secret
+func window(ctx context.Context, archive myvault.Archive, infos []myvault.Info, first int) ([]myvault.Secret, error) {
+	var kept []myvault.Secret
 	size := 0
 	for secret, err := range archive.History(ctx, infos[0].Address) {
 		if err != nil {
@@ -102,7 +104,7 @@ func window(ctx context.Context, archive Archive, infos []Info, first int) ([]Se
 		kept = append(kept, secret)
 		for size += secret.Value.Len(); size > maxWindow && len(kept) > 1; kept = kept[1:] {
 			size -= kept[0].Value.Len()
-			kept[0] = Secret{}
+			kept[0] = myvault.Secret{}
 		}
 	}
 	if len(kept) == 0 || int(kept[len(kept)-1].Version) != first+1 {
@@ -113,17 +115,17 @@ func window(ctx context.Context, archive Archive, infos []Info, first int) ([]Se
 }
 
 // readable is values of a store that is no Archive: those that Get gives.
-func (s side) readable(ctx context.Context, infos []Info, first int) iter.Seq2[Secret, error] {
-	return func(yield func(Secret, error) bool) {
+func (s side) readable(ctx context.Context, infos []myvault.Info, first int) iter.Seq2[myvault.Secret, error] {
+	return func(yield func(myvault.Secret, error) bool) {
 		for _, info := range infos[first:] {
-			secret := Secret{Info: info}
-			if info.State == Live && infos[len(infos)-1].State == Live {
+			secret := myvault.Secret{Info: info}
+			if info.State == myvault.Live && infos[len(infos)-1].State == myvault.Live {
 				read, err := s.Get(ctx, info.Address, info.Version)
-				if errors.Is(err, ErrNotFound) || errors.Is(err, ErrDestroyed) || err == nil && !sameInfo(read.Info, info) {
+				if errors.Is(err, myvault.ErrNotFound) || errors.Is(err, myvault.ErrDestroyed) || err == nil && !sameInfo(read.Info, info) {
 					err = errMoved
 				}
 				if err != nil {
-					yield(Secret{}, err)
+					yield(myvault.Secret{}, err)
 					return
 				}
 				secret = read
@@ -136,9 +138,9 @@ func (s side) readable(ctx context.Context, infos []Info, first int) iter.Seq2[S
 }
 
 // sameVersion reports whether two Infos are of the same put, whatever became of it since.
-func sameVersion(a, b Info) bool {
+func sameVersion(a, b myvault.Info) bool {
 	return a.Address == b.Address && a.Version == b.Version && a.At.Equal(b.At) && a.By == b.By &&
 		a.Expires.Equal(b.Expires) && a.RotateAfter.Equal(b.RotateAfter)
 }
 
-func sameInfo(a, b Info) bool { return sameVersion(a, b) && a.State == b.State }
+func sameInfo(a, b myvault.Info) bool { return sameVersion(a, b) && a.State == b.State }

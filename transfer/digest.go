@@ -1,4 +1,4 @@
-package myvault
+package transfer
 
 import (
 	"crypto/hmac"
@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"hash"
 	"time"
+
+	"github.com/myswiftagent/myvault"
 )
 
 // The digest of a side is HMAC-SHA256, under CopyOptions.DigestKey, of
@@ -26,7 +28,7 @@ type sum struct {
 	b []byte
 }
 
-func newSum(key []byte, addr Address, versions int) *sum {
+func newSum(key []byte, addr myvault.Address, versions int) *sum {
 	s := &sum{h: hmac.New(sha256.New, key)}
 	s.text(addr.Project).text(addr.Path).number(uint64(versions))
 	return s
@@ -59,7 +61,7 @@ func (s *sum) time(t time.Time) *sum {
 }
 
 // version adds a version, with its value where that counts.
-func (s *sum) version(info Info, value []byte, counts bool) {
+func (s *sum) version(info myvault.Info, value []byte, counts bool) {
 	s.number(uint64(info.Version)).byte(byte(info.State)).time(info.At).text(info.By).time(info.Expires).time(info.RotateAfter)
 	if !counts {
 		value = nil
@@ -82,7 +84,7 @@ func newSideDigest(key []byte) *sideDigest {
 func (d *sideDigest) address(sum []byte) { _, _ = d.h.Write(sum) }
 
 // end adds the projects, and gives the digest in hexadecimal digits.
-func (d *sideDigest) end(projects []Project) string {
+func (d *sideDigest) end(projects []myvault.Project) string {
 	_, _ = d.h.Write(make([]byte, sha256.Size))
 	for _, p := range projects {
 		var isDefault byte

@@ -1,4 +1,4 @@
-package myvault_test
+package transfer_test
 
 import (
 	"errors"
@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
 // TestCopyOverwritesNothing: what the target holds otherwise is listed, all of it, and stays.
@@ -25,7 +25,7 @@ func TestCopyOverwritesNothing(t *testing.T) {
 	src := memory.New(memory.Config{})
 	h := newHistory(t, src, 1)
 	for i, c := range []myvault.Change{put("a", "1"), put("a", "2"), put("b", "1"), put("c", "1"), put("c", "2"), mark(myvault.OpDelete, "b")} {
-		h.apply("x", copyBegin.Add(time.Duration(i)), c)
+		h.apply("x", epoch.Add(time.Duration(i)), c)
 	}
 	for name, c := range map[string]struct {
 		changes []myvault.Change
@@ -45,15 +45,15 @@ func TestCopyOverwritesNothing(t *testing.T) {
 			is := is.New(t)
 			dst := memory.New(memory.Config{})
 			for _, change := range c.changes {
-				newHistory(t, dst, 1).apply(c.by, copyBegin, change)
+				newHistory(t, dst, 1).apply(c.by, epoch, change)
 			}
 			before := dump(t, dst)
 			for _, dry := range []bool{true, false} {
-				o := copies
+				o := options
 				o.DryRun = dry
-				r, err := myvault.Copy(t.Context(), dst, src, o)
+				r, err := transfer.Copy(t.Context(), dst, src, o)
 				is.True(errors.Is(err, myvault.ErrConflict))
-				is.True(slices.ContainsFunc(r.Conflicts, func(p myvault.CopyProblem) bool { return p.String() == c.reason }))
+				is.True(slices.ContainsFunc(r.Conflicts, func(p transfer.Problem) bool { return p.String() == c.reason }))
 				is.True(strings.Contains(r.String(), c.reason))
 				is.Equal(dump(t, dst), before)
 			}
@@ -66,7 +66,7 @@ type odd struct{ *memory.Provider }
 
 func (o odd) add(t *testing.T, addr myvault.Address, by string, size int) {
 	t.Helper()
-	_, err := o.Apply(t.Context(), myvault.Commit{By: by, At: copyBegin, Changes: []myvault.Change{
+	_, err := o.Apply(t.Context(), myvault.Commit{By: by, At: epoch, Changes: []myvault.Change{
 		{Op: myvault.OpPut, Address: addr, Value: myvault.Bytes(make([]byte, size))},
 	}})
 	if err != nil {
@@ -89,7 +89,7 @@ func TestCopyRefusesWhatDoesNotFit(t *testing.T) {
 	src.add(t, myvault.Address{Project: "q", Path: "many"}, "x", 1)
 	src.add(t, myvault.Address{Project: "q", Path: "many"}, "x", 1)
 	src.add(t, myvault.Address{Project: "r", Path: "x"}, "x", 1)
-	r, err := myvault.Copy(t.Context(), limited{dst}, src, copies)
+	r, err := transfer.Copy(t.Context(), limited{dst}, src, options)
 	is.True(errors.Is(err, myvault.ErrInvalid))
 	var got []string
 	for _, p := range r.Unfit {

@@ -1,13 +1,15 @@
-package myvault
+package transfer
 
 import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/myswiftagent/myvault"
 )
 
-// CopyReport tells what [Copy] found and did. Its lists hold names, never a value.
-type CopyReport struct {
+// Report tells what [Copy] found and did. Its lists hold names, never a value.
+type Report struct {
 	DryRun    bool
 	Projects  int // of the source
 	Addresses int // of the source, deleted ones too
@@ -15,14 +17,14 @@ type CopyReport struct {
 	// Written is how many versions this run wrote; of a dry run, how many a run would write.
 	Written int
 	// Unfit is what no store, or not this target, can represent.
-	Unfit []CopyProblem
+	Unfit []Problem
 	// Unreadable are the versions whose value the source cannot give; see
 	// CopyOptions.DestroyUnreadable.
-	Unreadable []CopyProblem
+	Unreadable []Problem
 	// Conflicts is what the target holds and the source never held in this way.
-	Conflicts []CopyProblem
+	Conflicts []Problem
 	// Different is what was not equal at the end.
-	Different []CopyProblem
+	Different []Problem
 	// SourceChanged tells that the source was not the same at the end as at the beginning.
 	SourceChanged bool
 	// Uncompared is how many values of deleted versions were carried but not compared,
@@ -34,18 +36,18 @@ type CopyReport struct {
 	Source, Target string
 }
 
-// CopyProblem is one thing that a CopyReport lists. An Address without Path is a project, the
+// Problem is one thing that a CopyReport lists. An Address without Path is a project, the
 // zero one the whole store; Version 0 is the whole secret.
-type CopyProblem struct {
-	Address Address
-	Version Version
+type Problem struct {
+	Address myvault.Address
+	Version myvault.Version
 	Reason  string
 }
 
 // String gives one line such as "newsbot/prod/db version 3: the source cannot give its value".
-func (p CopyProblem) String() string {
+func (p Problem) String() string {
 	switch {
-	case p.Address == (Address{}):
+	case p.Address == (myvault.Address{}):
 		return p.Reason
 	case p.Version == 0:
 		return p.Address.String() + ": " + p.Reason
@@ -54,10 +56,10 @@ func (p CopyProblem) String() string {
 }
 
 // Equal reports whether both sides were read at the end and found equal.
-func (r CopyReport) Equal() bool { return r.Source != "" && r.Source == r.Target }
+func (r Report) Equal() bool { return r.Source != "" && r.Source == r.Target }
 
 // String gives several lines: the counts, what is listed, and the digests.
-func (r CopyReport) String() string {
+func (r Report) String() string {
 	var b strings.Builder
 	written := "written"
 	if r.DryRun {
@@ -66,7 +68,7 @@ func (r CopyReport) String() string {
 	fmt.Fprintf(&b, "%d projects, %d secrets, %d versions in the source; %d versions %s\n", r.Projects, r.Addresses, r.Versions, r.Written, written)
 	for _, list := range []struct {
 		title    string
-		problems []CopyProblem
+		problems []Problem
 	}{
 		{"cannot be represented", r.Unfit}, {"not readable in the source", r.Unreadable},
 		{"in the target's way", r.Conflicts}, {"different at the end", r.Different},
@@ -91,27 +93,27 @@ func (r CopyReport) String() string {
 }
 
 // refusal gives the reasons why nothing may be written.
-func (r *CopyReport) refusal(destroy bool) error {
+func (r *Report) refusal(destroy bool) error {
 	var wrong []error
 	if n := len(r.Unfit); n > 0 {
-		wrong = append(wrong, fmt.Errorf("%w: nothing was written; what cannot be represented, listed in the report: %d", ErrInvalid, n))
+		wrong = append(wrong, fmt.Errorf("%w: nothing was written; what cannot be represented, listed in the report: %d", myvault.ErrInvalid, n))
 	}
 	if n := len(r.Unreadable); n > 0 && !destroy {
 		wrong = append(wrong, fmt.Errorf("%w: nothing was written; versions whose value the source cannot give: %d; undelete those secrets, or have them carried as destroyed", errors.ErrUnsupported, n))
 	}
 	if n := len(r.Conflicts); n > 0 {
-		wrong = append(wrong, fmt.Errorf("%w: nothing was written; what the target holds and the source never held so, listed in the report: %d", ErrConflict, n))
+		wrong = append(wrong, fmt.Errorf("%w: nothing was written; what the target holds and the source never held so, listed in the report: %d", myvault.ErrConflict, n))
 	}
 	return errors.Join(wrong...)
 }
 
 // inequality gives the error of a copy whose sides are not equal.
-func (r *CopyReport) inequality() error {
+func (r *Report) inequality() error {
 	switch {
 	case r.Equal():
 		return nil
 	case r.SourceChanged:
-		return fmt.Errorf("%w: the source changed while it was copied, and the target is behind; copy again", ErrConflict)
+		return fmt.Errorf("%w: the source changed while it was copied, and the target is behind; copy again", myvault.ErrConflict)
 	}
-	return fmt.Errorf("%w: the target is not equal to the source; the report lists where", ErrConflict)
+	return fmt.Errorf("%w: the target is not equal to the source; the report lists where", myvault.ErrConflict)
 }

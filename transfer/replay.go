@@ -1,4 +1,4 @@
-package myvault
+package transfer
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/myswiftagent/myvault"
 )
 
 // placeholder stands for the value of a destroyed version until it is destroyed again.
@@ -21,7 +23,7 @@ type settled struct{ error }
 
 // transient reports whether reading again may help.
 func transient(err error) bool {
-	for _, kind := range []error{ErrUnknownOutcome, ErrUnavailable, ErrConflict, ErrExists, ErrNotFound, ErrNotEmpty} {
+	for _, kind := range []error{myvault.ErrUnknownOutcome, myvault.ErrUnavailable, myvault.ErrConflict, myvault.ErrExists, myvault.ErrNotFound, myvault.ErrNotEmpty} {
 		if errors.Is(err, kind) {
 			return true
 		}
@@ -54,7 +56,7 @@ func retry(ctx context.Context, f func() (steps int, err error)) error {
 }
 
 // replay brings one secret of the target to where that of the source is, from wherever it is.
-func (c *copier) replay(ctx context.Context, addr Address) error {
+func (c *copier) replay(ctx context.Context, addr myvault.Address) error {
 	r := replayer{copier: c, addr: addr}
 	return retry(ctx, func() (int, error) {
 		r.steps = 0
@@ -66,10 +68,10 @@ func (c *copier) replay(ctx context.Context, addr Address) error {
 // replayer is the work on one secret, over several tries.
 type replayer struct {
 	*copier
-	addr  Address
+	addr  myvault.Address
 	steps int // that this try got done
 	// doubted are destroyed versions whose bytes may still be on the target's disk.
-	doubted []Version
+	doubted []myvault.Version
 }
 
 func (r *replayer) once(ctx context.Context) error {
@@ -87,7 +89,7 @@ func (r *replayer) once(ctx context.Context) error {
 	}
 	changes, reason := catchUp(have, want)
 	if reason != "" {
-		return settled{fmt.Errorf("%w: %s", ErrConflict, reason)}
+		return settled{fmt.Errorf("%w: %s", myvault.ErrConflict, reason)}
 	}
 	changes = append(changes, r.again(have)...)
 	for _, change := range changes {
@@ -99,7 +101,7 @@ func (r *replayer) once(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		before := Info{}
+		before := myvault.Info{}
 		if n := int(secret.Version); n > 1 {
 			before = want[n-2]
 		}
@@ -115,26 +117,26 @@ func (r *replayer) once(ctx context.Context) error {
 // early reports whether a secret came to life in a project that was not registered when the
 // copy began. Its first version would register the project in the target as made by itself, so
 // it is left to the next run.
-func (r *replayer) early(infos []Info) bool {
-	return len(infos) == 0 || infos[len(infos)-1].State == Live && !r.registered[r.addr.Project] && !internalProject(r.addr.Project)
+func (r *replayer) early(infos []myvault.Info) bool {
+	return len(infos) == 0 || infos[len(infos)-1].State == myvault.Live && !r.registered[r.addr.Project] && !internalProject(r.addr.Project)
 }
 
 // again gives a destroy of those versions whose destroying ended in doubt.
-func (r *replayer) again(have []Info) []Change {
-	var versions []Version
+func (r *replayer) again(have []myvault.Info) []myvault.Change {
+	var versions []myvault.Version
 	for _, v := range r.doubted {
-		if int(v) <= len(have) && have[v-1].State == Destroyed {
+		if int(v) <= len(have) && have[v-1].State == myvault.Destroyed {
 			versions = append(versions, v)
 		}
 	}
 	if versions == nil {
 		return nil
 	}
-	return []Change{{Op: OpDestroy, Address: r.addr, Versions: versions}}
+	return []myvault.Change{{Op: myvault.OpDestroy, Address: r.addr, Versions: versions}}
 }
 
 // mark makes a change that is no put. Who made it in the source, and when, is not known.
-func (r *replayer) mark(ctx context.Context, change Change) error {
+func (r *replayer) mark(ctx context.Context, change myvault.Change) error {
 	_, err := r.commit(ctx, r.own(change))
 	r.doubt(change, err)
 	if err == nil {
@@ -143,47 +145,47 @@ func (r *replayer) mark(ctx context.Context, change Change) error {
 	return err
 }
 
-func (r *replayer) doubt(change Change, err error) {
+func (r *replayer) doubt(change myvault.Change, err error) {
 	switch {
-	case change.Op != OpDestroy:
-	case errors.Is(err, ErrUnknownOutcome):
+	case change.Op != myvault.OpDestroy:
+	case errors.Is(err, myvault.ErrUnknownOutcome):
 		r.doubted = append(r.doubted, change.Versions...)
 	case err == nil:
-		r.doubted = slices.DeleteFunc(r.doubted, func(v Version) bool { return slices.Contains(change.Versions, v) })
+		r.doubted = slices.DeleteFunc(r.doubted, func(v myvault.Version) bool { return slices.Contains(change.Versions, v) })
 	}
 }
 
 // put makes the next version as it was made in the source, and brings it to its state.
-func (r *replayer) put(ctx context.Context, before, want Info, value Value) error {
-	condition := IfAbsent()
-	if before.State == Live {
-		condition = IfVersion(before.Version)
+func (r *replayer) put(ctx context.Context, before, want myvault.Info, value myvault.Value) error {
+	condition := myvault.IfAbsent()
+	if before.State == myvault.Live {
+		condition = myvault.IfVersion(before.Version)
 	}
-	changes := []Change{{Op: OpPut, Address: r.addr, Value: value, If: condition, Expires: want.Expires, RotateAfter: want.RotateAfter}}
+	changes := []myvault.Change{{Op: myvault.OpPut, Address: r.addr, Value: value, If: condition, Expires: want.Expires, RotateAfter: want.RotateAfter}}
 	switch want.State {
-	case Deleted:
-		changes = append(changes, Change{Op: OpDelete, Address: r.addr})
-	case Destroyed:
-		changes[0].Value = Text(placeholder)
-		changes = append(changes, Change{Op: OpDestroy, Address: r.addr, Versions: []Version{want.Version}})
+	case myvault.Deleted:
+		changes = append(changes, myvault.Change{Op: myvault.OpDelete, Address: r.addr})
+	case myvault.Destroyed:
+		changes[0].Value = myvault.Text(placeholder)
+		changes = append(changes, myvault.Change{Op: myvault.OpDestroy, Address: r.addr, Versions: []myvault.Version{want.Version}})
 	}
 	if changes[0].Value.Len() == 0 {
 		return errMoved // it could be read when the copy began
 	}
-	infos, err := r.commit(ctx, Commit{Changes: changes, By: want.By, At: want.At})
+	infos, err := r.commit(ctx, myvault.Commit{Changes: changes, By: want.By, At: want.At})
 	r.doubt(changes[len(changes)-1], err)
 	if err == nil && infos[0].Version != want.Version {
-		return settled{fmt.Errorf("%w: the target made version %d in place of %d; nobody else may write there", ErrConflict, infos[0].Version, want.Version)}
+		return settled{fmt.Errorf("%w: the target made version %d in place of %d; nobody else may write there", myvault.ErrConflict, infos[0].Version, want.Version)}
 	}
 	return err
 }
 
 // expected gives the history that the target gets: what is lost is destroyed.
-func expected(infos []Info, lost []Version) []Info {
+func expected(infos []myvault.Info, lost []myvault.Version) []myvault.Info {
 	want := slices.Clone(infos)
 	for _, v := range lost {
 		if int(v) <= len(want) {
-			want[v-1].State = Destroyed
+			want[v-1].State = myvault.Destroyed
 		}
 	}
 	return want
@@ -191,11 +193,11 @@ func expected(infos []Info, lost []Version) []Info {
 
 // catchUp gives the changes that bring the versions the target has to their state in the
 // source, or the reason why they are not an earlier state of the same history.
-func catchUp(have, want []Info) (changes []Change, reason string) {
+func catchUp(have, want []myvault.Info) (changes []myvault.Change, reason string) {
 	if len(have) > len(want) {
 		return nil, "the target has more versions than the source"
 	}
-	var destroy []Version
+	var destroy []myvault.Version
 	for i, h := range have {
 		w, current := want[i], i == len(have)-1
 		if !sameVersion(h, w) {
@@ -203,20 +205,20 @@ func catchUp(have, want []Info) (changes []Change, reason string) {
 		}
 		switch {
 		case h.State == w.State:
-		case w.State == Destroyed:
+		case w.State == myvault.Destroyed:
 			destroy = append(destroy, h.Version)
-		case h.State == Destroyed:
+		case h.State == myvault.Destroyed:
 			return nil, fmt.Sprintf("version %d is destroyed in the target and not in the source", h.Version)
 		case !current:
 			return nil, fmt.Sprintf("version %d is %s in the target and %s in the source, and another one follows", h.Version, h.State, w.State)
-		case w.State == Live:
-			changes = append(changes, Change{Op: OpUndelete, Address: h.Address})
+		case w.State == myvault.Live:
+			changes = append(changes, myvault.Change{Op: myvault.OpUndelete, Address: h.Address})
 		default:
-			changes = append(changes, Change{Op: OpDelete, Address: h.Address})
+			changes = append(changes, myvault.Change{Op: myvault.OpDelete, Address: h.Address})
 		}
 	}
 	if destroy != nil {
-		changes = append(changes, Change{Op: OpDestroy, Address: have[0].Address, Versions: destroy})
+		changes = append(changes, myvault.Change{Op: myvault.OpDestroy, Address: have[0].Address, Versions: destroy})
 	}
 	return changes, ""
 }

@@ -1,4 +1,4 @@
-package myvault_test
+package transfer_test
 
 import (
 	"errors"
@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/vaultserver"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
 // TestMovingIsKilled: a local store goes to a real Vault, and from there to a fresh local store.
@@ -65,16 +65,16 @@ func TestMovingIsKilled(t *testing.T) {
 }
 
 // continueCopy copies what a killed process left.
-func continueCopy(t *testing.T, dst, src myvault.Provider) (myvault.CopyReport, time.Duration) {
+func continueCopy(t *testing.T, dst, src myvault.Provider) (transfer.Report, time.Duration) {
 	t.Helper()
 	is := is.New(t)
-	o := copies
+	o := options
 	o.Parallel = 0
 	if _, own := dst.(myvault.Trail); !own {
 		o.Trail = myvault.NoTrail{}
 	}
 	began := time.Now()
-	report, err := myvault.Copy(t.Context(), dst, src, o)
+	report, err := transfer.Copy(t.Context(), dst, src, o)
 	is.NoErr(err)
 	is.True(report.Equal())
 	return report, time.Since(began)
@@ -89,7 +89,7 @@ func destroySome(t *testing.T, p myvault.Provider, secrets int) (destroyed int) 
 		if destroyed++; destroyed > secrets/10 {
 			return secrets / 10
 		}
-		_, err = p.Apply(t.Context(), myvault.Commit{By: "jobqueue", At: copyBegin, Changes: []myvault.Change{
+		_, err = p.Apply(t.Context(), myvault.Commit{By: "jobqueue", At: epoch, Changes: []myvault.Change{
 			{Op: myvault.OpDestroy, Address: info.Address, Versions: []myvault.Version{1}},
 		}})
 		is.NoErr(err)
@@ -108,15 +108,15 @@ func compareMoving(t *testing.T, server *vaultserver.Server, key crypto.Key, sec
 		dst, err := openPlace(t.Context(), vaultPlace(server.Address, fmt.Sprint("round-", round)), key)
 		is.NoErr(err)
 		var written float64
-		o := copies
+		o := options
 		o.Parallel, o.Trail = 0, myvault.NoTrail{}
-		o.Progress = func(p myvault.CopyProgress) {
-			if p.Phase == myvault.PhaseCopy {
+		o.Progress = func(p transfer.Progress) {
+			if p.Phase == transfer.Copying {
 				written = p.Rate()
 			}
 		}
 		began := time.Now()
-		_, err = myvault.Copy(t.Context(), dst, src, o)
+		_, err = transfer.Copy(t.Context(), dst, src, o)
 		whole := float64(secrets*versions) / time.Since(began).Seconds()
 		is.NoErr(err)
 		is.NoErr(dst.Close())

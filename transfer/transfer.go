@@ -1,4 +1,4 @@
-package myvault
+package transfer
 
 import (
 	"context"
@@ -8,10 +8,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/myswiftagent/myvault"
 )
 
-// CopyOptions says how [Copy] works. By is required; zero fields have the meaning told.
-type CopyOptions struct {
+// Options says how [Copy] works. By is required; zero fields have the meaning told.
+type Options struct {
 	// By is who copies: the service of the entries in the trail.
 	By string
 	// DryRun reports the copies that would succeed and those that would fail. Nothing is written,
@@ -24,12 +26,12 @@ type CopyOptions struct {
 	// of deleted secrets, where it is no [Archive]. Else they make Copy refuse.
 	DestroyUnreadable bool
 	// Trail records what is written to a target that is no Trail itself; NoTrail{} for none.
-	Trail Trail
+	Trail myvault.Trail
 	// DigestKey is mixed into the digests, so that they tell nothing about short values.
 	// Nil draws a key at random; then the digests of two runs differ.
 	DigestKey []byte
 	// Progress is called now and then, and at the end of each phase, by one goroutine at a time.
-	Progress func(CopyProgress)
+	Progress func(Progress)
 }
 
 // Copy carries everything that src holds to dst: every version with its number, time, author,
@@ -51,50 +53,50 @@ type CopyOptions struct {
 // the source can be live there for a moment.
 //
 // The report counts even where Copy fails. Values are not kept beyond those being carried.
-func Copy(ctx context.Context, dst, src Provider, o CopyOptions) (CopyReport, error) {
+func Copy(ctx context.Context, dst, src myvault.Provider, o Options) (Report, error) {
 	c, err := newCopier(dst, src, o)
 	if err != nil {
-		return CopyReport{}, wrap(Address{}, err)
+		return Report{}, wrap(myvault.Address{}, err)
 	}
-	if err := c.announce(ctx, OutcomeBegun); err != nil {
-		return c.report, wrap(Address{}, err)
+	if err := c.announce(ctx, myvault.OutcomeBegun); err != nil {
+		return c.report, wrap(myvault.Address{}, err)
 	}
 	err = c.carry(ctx)
 	// What was read and written is so, whether this entry can be written or not.
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	_ = c.announce(after, OutcomeOf(err))
-	return c.report, wrap(Address{}, err)
+	_ = c.announce(after, myvault.OutcomeOf(err))
+	return c.report, wrap(myvault.Address{}, err)
 }
 
 // copier is one Copy.
 type copier struct {
-	CopyOptions
+	Options
 	src, dst side
 	single   atomic.Bool // the target makes one change at a time
 	progress *progress
-	report   CopyReport
+	report   Report
 
 	// What the survey found, which the phases behind it only read.
-	lost       map[Address][]Version // not readable in the source
-	inProjects map[string]bool       // projects that the source has secrets in
-	inUse      map[string]bool       // projects that the target has live secrets in
-	registered map[string]bool       // projects of the source
-	pending    bool                  // there is something to write
+	lost       map[myvault.Address][]myvault.Version // not readable in the source
+	inProjects map[string]bool                       // projects that the source has secrets in
+	inUse      map[string]bool                       // projects that the target has live secrets in
+	registered map[string]bool                       // projects of the source
+	pending    bool                                  // there is something to write
 }
 
 const defaultParallel = 64
 
-func newCopier(dst, src Provider, o CopyOptions) (*copier, error) {
+func newCopier(dst, src myvault.Provider, o Options) (*copier, error) {
 	if dst == nil || src == nil || unfitAuthor(o.By) != "" || o.By == "" {
-		return nil, fmt.Errorf("%w: Copy needs a target, a source, and in CopyOptions.By the name of who copies", ErrInvalid)
+		return nil, fmt.Errorf("%w: Copy needs a target, a source, and in CopyOptions.By the name of who copies", myvault.ErrInvalid)
 	}
-	_, own := dst.(Trail)
+	_, own := dst.(myvault.Trail)
 	switch {
 	case own && o.Trail != nil:
-		return nil, fmt.Errorf("%w: the target is a trail itself, so CopyOptions.Trail must be nil", ErrInvalid)
+		return nil, fmt.Errorf("%w: the target is a trail itself, so CopyOptions.Trail must be nil", myvault.ErrInvalid)
 	case !own && o.Trail == nil:
-		return nil, fmt.Errorf("%w: the target keeps no trail; set CopyOptions.Trail, to NoTrail{} for none", ErrInvalid)
+		return nil, fmt.Errorf("%w: the target keeps no trail; set CopyOptions.Trail, to NoTrail{} for none", myvault.ErrInvalid)
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = defaultParallel
@@ -104,10 +106,10 @@ func newCopier(dst, src Provider, o CopyOptions) (*copier, error) {
 		_, _ = rand.Read(o.DigestKey) // it never fails: it crashes the program where there is no randomness
 	}
 	return &copier{
-		CopyOptions: o, src: side{src}, dst: side{dst},
+		Options: o, src: side{src}, dst: side{dst},
 		progress:   newProgress(o.Progress),
-		report:     CopyReport{DryRun: o.DryRun},
-		lost:       make(map[Address][]Version),
+		report:     Report{DryRun: o.DryRun},
+		lost:       make(map[myvault.Address][]myvault.Version),
 		inProjects: make(map[string]bool),
 		inUse:      make(map[string]bool),
 		registered: make(map[string]bool),
@@ -115,22 +117,22 @@ func newCopier(dst, src Provider, o CopyOptions) (*copier, error) {
 }
 
 // announce records in the source's trail that its values were read.
-func (c *copier) announce(ctx context.Context, outcome Outcome) error {
-	trail, ok := c.src.Provider.(Trail)
+func (c *copier) announce(ctx context.Context, outcome myvault.Outcome) error {
+	trail, ok := c.src.Provider.(myvault.Trail)
 	if !ok || c.DryRun {
 		return nil
 	}
-	e := c.entry("copy", Address{})
+	e := c.entry("copy", myvault.Address{})
 	e.Outcome = outcome
 	if err := trail.Record(ctx, e); err != nil {
-		return fmt.Errorf("%w: %w", ErrTrail, err)
+		return fmt.Errorf("%w: %w", myvault.ErrTrail, err)
 	}
 	return nil
 }
 
-func (c *copier) entry(action string, addr Address) Entry {
+func (c *copier) entry(action string, addr myvault.Address) myvault.Entry {
 	at := timestamp()
-	return Entry{At: at, First: at, Last: at, Count: 1, Service: c.By, Via: "copy", Action: action, Address: addr, Outcome: OutcomeOK}
+	return myvault.Entry{At: at, First: at, Last: at, Count: 1, Service: c.By, Via: "copy", Action: action, Address: addr, Outcome: myvault.OutcomeOK}
 }
 
 func (c *copier) carry(ctx context.Context) error {
@@ -156,8 +158,8 @@ func (c *copier) write(ctx context.Context) error {
 	if err := c.copyProjects(ctx, false); err != nil {
 		return err
 	}
-	c.progress.begin(PhaseCopy)
-	err := ordered(ctx, c.Parallel, c.src.addresses(ctx), func(ctx context.Context, addr Address) (struct{}, error) {
+	c.progress.begin(Copying)
+	err := ordered(ctx, c.Parallel, c.src.addresses(ctx), func(ctx context.Context, addr myvault.Address) (struct{}, error) {
 		return struct{}{}, wrap(addr, c.replay(ctx, addr))
 	}, func(struct{}) error {
 		c.progress.address()
@@ -172,7 +174,7 @@ func (c *copier) write(ctx context.Context) error {
 }
 
 // commit applies changes, with the entries that tell of the copy, at once where the target can.
-func (c *copier) commit(ctx context.Context, commit Commit) ([]Info, error) {
+func (c *copier) commit(ctx context.Context, commit myvault.Commit) ([]myvault.Info, error) {
 	if len(commit.Changes) > 1 && !c.single.Load() {
 		infos, err := c.apply(ctx, commit)
 		if !errors.Is(err, errors.ErrUnsupported) {
@@ -183,10 +185,10 @@ func (c *copier) commit(ctx context.Context, commit Commit) ([]Info, error) {
 	if len(commit.Changes) == 1 {
 		return c.apply(ctx, commit)
 	}
-	var all []Info
+	var all []myvault.Info
 	for _, change := range commit.Changes {
 		one := commit
-		one.Changes = []Change{change}
+		one.Changes = []myvault.Change{change}
 		infos, err := c.apply(ctx, one)
 		if err != nil {
 			return all, err
@@ -196,22 +198,22 @@ func (c *copier) commit(ctx context.Context, commit Commit) ([]Info, error) {
 	return all, nil
 }
 
-func (c *copier) apply(ctx context.Context, commit Commit) ([]Info, error) {
+func (c *copier) apply(ctx context.Context, commit myvault.Commit) ([]myvault.Info, error) {
 	for _, change := range commit.Changes {
 		commit.Entries = append(commit.Entries, c.entry(change.Op.String(), change.Target()))
 	}
 	if c.Trail == nil {
 		return c.dst.Apply(ctx, commit)
 	}
-	return ApplyWithTrail(ctx, c.dst.Provider, c.Trail.Record, commit)
+	return myvault.ApplyWithTrail(ctx, c.dst.Provider, c.Trail.Record, commit)
 }
 
 // wrap adds the operation and the address to err, once; nil stays nil.
-func wrap(addr Address, err error) error {
-	if _, ok := errors.AsType[*Error](err); ok || err == nil {
+func wrap(addr myvault.Address, err error) error {
+	if _, ok := errors.AsType[*myvault.Error](err); ok || err == nil {
 		return err
 	}
-	return &Error{Op: "copy", Address: addr, Err: err}
+	return &myvault.Error{Op: "copy", Address: addr, Err: err}
 }
 
 // timestamp returns the current time as stores keep it: UTC, in whole microseconds.

@@ -1,4 +1,4 @@
-package myvault_test
+package transfer_test
 
 import (
 	"context"
@@ -8,9 +8,9 @@ import (
 	"testing/synctest"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
 // doubtful says of the first destroy that it does not know whether the old bytes are gone.
@@ -35,11 +35,11 @@ func TestCopyDestroysAgain(t *testing.T) {
 		is := is.New(t)
 		src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
 		h := newHistory(t, src, 1)
-		h.apply("x", copyBegin, myvault.Change{Op: myvault.OpPut, Address: copied, Value: myvault.Text("v")})
-		copyEqual(t, dst, src, copies)
-		h.apply("x", copyBegin, myvault.Change{Op: myvault.OpDestroy, Address: copied})
+		h.apply("x", epoch, myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
+		copyEqual(t, dst, src, options)
+		h.apply("x", epoch, myvault.Change{Op: myvault.OpDestroy, Address: db})
 		destroys := 0
-		copyEqual(t, doubtful{dst, &destroys}, src, copies)
+		copyEqual(t, doubtful{dst, &destroys}, src, options)
 		is.Equal(destroys, 2)
 	})
 }
@@ -60,9 +60,9 @@ func TestCopyBesideAnother(t *testing.T) {
 		src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
 		h := newHistory(t, src, 1)
 		for n := range 3 {
-			h.apply("x", copyBegin.AddDate(0, 0, n), myvault.Change{Op: myvault.OpPut, Address: copied, Value: myvault.Text("v")})
+			h.apply("x", epoch.AddDate(0, 0, n), myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
 		}
-		copyEqual(t, overtaken{dst}, src, copies)
+		copyEqual(t, overtaken{dst}, src, options)
 	})
 }
 
@@ -85,14 +85,14 @@ func TestCopyNeedsEveryVersion(t *testing.T) {
 	whole := memory.New(memory.Config{})
 	h := newHistory(t, whole, 1)
 	for n := range 3 {
-		h.apply("x", copyBegin.AddDate(0, 0, n), myvault.Change{Op: myvault.OpPut, Address: copied, Value: myvault.Text("v")})
+		h.apply("x", epoch.AddDate(0, 0, n), myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
 	}
-	r, err := myvault.Copy(t.Context(), memory.New(memory.Config{}), forgetful{whole}, copies)
+	r, err := transfer.Copy(t.Context(), memory.New(memory.Config{}), forgetful{whole}, options)
 	is.True(errors.Is(err, myvault.ErrInvalid))
-	is.Equal(r.Unfit[0].String(), copied.String()+": the source has not kept all of its versions")
-	o := copies
+	is.Equal(r.Unfit[0].String(), db.String()+": the source has not kept all of its versions")
+	o := options
 	o.Trail = myvault.NoTrail{}
-	r, err = myvault.Copy(t.Context(), forgetful{whole}, whole, o)
+	r, err = transfer.Copy(t.Context(), forgetful{whole}, whole, o)
 	is.True(errors.Is(err, myvault.ErrConflict))
-	is.Equal(r.Conflicts[0].String(), copied.String()+": the target has not kept all of its versions")
+	is.Equal(r.Conflicts[0].String(), db.String()+": the target has not kept all of its versions")
 }

@@ -1,18 +1,20 @@
-package myvault
+package transfer
 
 import (
 	"context"
 	"iter"
+
+	"github.com/myswiftagent/myvault"
 )
 
 // found is an address of one of two listings, or of both.
 type found struct {
-	addr          Address
+	addr          myvault.Address
 	first, second bool
 }
 
 // merged yields what two rising listings hold, in order, each address once.
-func merged(a, b iter.Seq2[Address, error]) iter.Seq2[found, error] {
+func merged(a, b iter.Seq2[myvault.Address, error]) iter.Seq2[found, error] {
 	return func(yield func(found, error) bool) {
 		first, second := newCursor(a), newCursor(b)
 		defer first.stop()
@@ -49,14 +51,14 @@ func merged(a, b iter.Seq2[Address, error]) iter.Seq2[found, error] {
 
 // cursor is a place in a listing.
 type cursor struct {
-	addr Address
+	addr myvault.Address
 	err  error
 	more bool
-	next func() (Address, error, bool)
+	next func() (myvault.Address, error, bool)
 	stop func()
 }
 
-func newCursor(listing iter.Seq2[Address, error]) *cursor {
+func newCursor(listing iter.Seq2[myvault.Address, error]) *cursor {
 	c := &cursor{}
 	c.next, c.stop = iter.Pull2(listing)
 	c.step()

@@ -1,24 +1,24 @@
-package myvault
+package transfer
 
 import (
 	"sync"
 	"time"
 )
 
-// CopyPhase is a part of a [Copy]: each goes through all secrets.
-type CopyPhase string
+// Phase is a part of a [Copy]: each goes through all secrets.
+type Phase string
 
 // The phases, in their order. A dry run has only the first, and so a second run on a target
 // that is equal already has no PhaseCopy.
 const (
-	PhaseSurvey CopyPhase = "survey"
-	PhaseCopy   CopyPhase = "copy"
-	PhaseVerify CopyPhase = "verify"
+	Surveying Phase = "survey"
+	Copying   Phase = "copy"
+	Verifying Phase = "verify"
 )
 
-// CopyProgress tells how far a phase is. It names no secret.
-type CopyProgress struct {
-	Phase CopyPhase
+// Progress tells how far a phase is. It names no secret.
+type Progress struct {
+	Phase Phase
 	// Done is how many secrets the phase has dealt with, and Versions how many versions it
 	// read, or wrote where it writes.
 	Done, Versions int
@@ -29,7 +29,7 @@ type CopyProgress struct {
 }
 
 // Rate is how many versions the phase read or wrote per second.
-func (p CopyProgress) Rate() float64 {
+func (p Progress) Rate() float64 {
 	if p.Elapsed <= 0 {
 		return 0
 	}
@@ -41,25 +41,25 @@ const progressEvery = 100 * time.Millisecond
 
 // progress counts, and tells it to the caller's function.
 type progress struct {
-	tell func(CopyProgress)
+	tell func(Progress)
 
 	mu    sync.Mutex // held while tell runs
-	now   CopyProgress
+	now   Progress
 	began time.Time
 	told  time.Time
 }
 
-func newProgress(tell func(CopyProgress)) *progress {
+func newProgress(tell func(Progress)) *progress {
 	if tell == nil {
-		tell = func(CopyProgress) {}
+		tell = func(Progress) {}
 	}
 	return &progress{tell: tell}
 }
 
-func (p *progress) begin(phase CopyPhase) {
+func (p *progress) begin(phase Phase) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.now = CopyProgress{Phase: phase, Addresses: p.now.Addresses, AllVersions: p.now.AllVersions}
+	p.now = Progress{Phase: phase, Addresses: p.now.Addresses, AllVersions: p.now.AllVersions}
 	p.began = time.Now()
 	p.told = p.began
 }
