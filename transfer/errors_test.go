@@ -19,11 +19,11 @@ import (
 	"github.com/myswiftagent/myvault/transfer"
 )
 
-const canary = "s3cr3t-copyCanary"
+const canary = "s3cr3t-canary"
 
 var db = myvault.Address{Project: "newsbot", Path: "prod/db"}
 
-// restless is a source of which every secret has been written again when it is read.
+// restless is a source whose secrets change between the listing and the read.
 type restless struct{ *memory.Provider }
 
 func (p restless) Get(ctx context.Context, addr myvault.Address, _ myvault.Version) (myvault.Secret, error) {
@@ -32,7 +32,7 @@ func (p restless) Get(ctx context.Context, addr myvault.Address, _ myvault.Versi
 	return secret, err
 }
 
-// shared is a target that somebody else writes to at the same time.
+// shared is a target that another client writes to at the same time.
 type shared struct{ *memory.Provider }
 
 func (p shared) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
@@ -71,7 +71,7 @@ func TestErrorTexts(t *testing.T) {
 	}
 }
 
-// everyError brings about the errors of Copy; the copyCanary is the value of what is copied.
+// everyError provokes the errors of Copy. The values db are the canary.
 func everyError(t *testing.T) (all []error) {
 	t.Helper()
 	secret := func(t *testing.T) *memory.Provider {
@@ -114,9 +114,9 @@ func everyError(t *testing.T) (all []error) {
 	return all
 }
 
-// TestCopyLeavesWhatCameTooLate: a secret that comes to life in a project that is registered only
-// while the copy runs would register it in the target as something else.
-func TestCopyLeavesWhatCameTooLate(t *testing.T) {
+// TestCopyLeavesLateProjects checks that a secret is left to the next run if its project is
+// registered only while the copy runs.
+func TestCopyLeavesLateProjects(t *testing.T) {
 	is := is.New(t)
 	src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
 	h := newHistory(t, src, 1)

@@ -13,18 +13,18 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// examined is what both sides hold of one address.
+// examined is one address as both sides have it.
 type examined struct {
 	found
-	want       []myvault.Info // of the source, as the target is to have it
+	want       []myvault.Info // of the source, as the target must have it
 	have       []myvault.Info // of the target
 	lost       []myvault.Version
-	problems   []Problem // what cannot be carried as it is
+	problems   []Problem // why it cannot be copied unchanged
 	conflict   string    // why the target cannot be continued
-	pending    bool      // there is something to write
+	pending    bool      // the target lacks something
 	equal      bool
-	uncompared int    // values that one side cannot give
-	source     []byte // digests; own is that of the source whatever the target can give
+	uncompared int    // values that one side cannot read
+	source     []byte // digests; own covers all values of the source, also those the target cannot read
 	target     []byte
 	own        []byte
 }
@@ -73,8 +73,8 @@ func (c *copier) examineOnce(ctx context.Context, f found) (examined, error) {
 	return x, nil
 }
 
-// readValues fills in what the values tell, and the digests. It gives the first version that has
-// another value in the target.
+// readValues compares the values and computes the digests. It returns the first version that has
+// another value in the target, or 0.
 func (x *examined) readValues(ctx context.Context, c *copier, infos []myvault.Info) (differs myvault.Version, err error) {
 	source, own := newSum(c.DigestKey, x.addr, len(infos)), newSum(c.DigestKey, x.addr, len(infos))
 	target := newSum(c.DigestKey, x.addr, len(x.have))
@@ -88,7 +88,7 @@ func (x *examined) readValues(ctx context.Context, c *copier, infos []myvault.In
 		if err != nil {
 			return 0, err
 		}
-		x.reads(secret)
+		x.check(secret)
 		want := x.want[secret.Version-1]
 		mine, yours := secret.Value.RevealBytes(), other.Value.RevealBytes()
 		if want.State == myvault.Destroyed {
@@ -121,8 +121,8 @@ func (x *examined) readValues(ctx context.Context, c *copier, infos []myvault.In
 	return differs, nil
 }
 
-// reads notes what one value of the source tells.
-func (x *examined) reads(secret myvault.Secret) {
+// check notes whether a value of the source is missing or invalid.
+func (x *examined) check(secret myvault.Secret) {
 	v := secret.Version
 	switch {
 	case secret.State == myvault.Destroyed:
@@ -140,7 +140,7 @@ func (x *examined) unfit(v myvault.Version, reason string) {
 	x.problems = append(x.problems, Problem{x.addr, v, reason})
 }
 
-// fits notes what no store, or not this target, can represent.
+// fits notes what the target cannot represent.
 func (x *examined) fits(limits myvault.Limits) {
 	if !x.first {
 		return
@@ -161,7 +161,7 @@ func (x *examined) fits(limits myvault.Limits) {
 	}
 }
 
-// gapless reports whether versions are numbered from 1, the oldest first.
+// gapless reports whether versions are numbered from 1 without gaps, oldest first.
 func gapless(infos []myvault.Info) bool {
 	for i, info := range infos {
 		if int(info.Version) != i+1 {
@@ -174,16 +174,16 @@ func gapless(infos []myvault.Info) bool {
 // maxAuthor is the longest name of an author that every store keeps, in bytes of UTF-8.
 const maxAuthor = 128
 
-// unfitAuthor gives the reason why a store may not keep the name of an author as it is.
+// unfitAuthor returns the reason why a store cannot keep name as an author, or "".
 func unfitAuthor(name string) string {
 	if len(name) > maxAuthor || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return fmt.Sprintf("its author is longer than %d bytes, or holds what is no text", maxAuthor)
+		return fmt.Sprintf("its author is longer than %d bytes or not printable text", maxAuthor)
 	}
 	return ""
 }
 
-// validateStored is Address.Validate for an address that a store may hold: those of the
-// vault's own projects too.
+// validateStored is [myvault.Address.Validate] for a stored address, which may also be that of an
+// internal record.
 func validateStored(addr myvault.Address) error {
 	return myvault.Address{Project: strings.TrimPrefix(addr.Project, "."), Path: addr.Path}.Validate()
 }

@@ -17,7 +17,7 @@ import (
 
 var epoch = time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
 
-// history makes random changes to a provider, each at another time.
+// history makes random changes to a provider, each at a later time.
 type history struct {
 	t        *testing.T
 	p        myvault.Provider
@@ -61,7 +61,7 @@ func (h *history) change() {
 	h.apply(pick(h, "jobqueue", "commonUI"), at, c)
 }
 
-// apply makes a change; that it is not possible now is no failure.
+// apply makes a change and ignores a refusal.
 func (h *history) apply(by string, at time.Time, c myvault.Change) {
 	h.t.Helper()
 	_, err := h.p.Apply(h.t.Context(), myvault.Commit{By: by, At: at, Changes: []myvault.Change{c}})
@@ -82,8 +82,7 @@ func (h *history) changes(n int) {
 	}
 }
 
-// dump is all that a provider tells of what it holds, by the methods that Copy compares nothing
-// with: a line for each version and each project.
+// dump returns a line for each version and project, read by methods that Copy does not compare.
 func dump(t *testing.T, p myvault.Provider) []string {
 	t.Helper()
 	var lines []string
@@ -117,7 +116,7 @@ func dumpSecret(t *testing.T, p myvault.Provider, addr myvault.Address) (lines [
 	return lines
 }
 
-// undeleted is dump after everything was undeleted that can be.
+// undeleted undeletes all it can and returns dump.
 func undeleted(t *testing.T, p myvault.Provider) []string {
 	t.Helper()
 	var gone []myvault.Address
@@ -146,7 +145,7 @@ func newSQLite(t *testing.T) *sqlite.Store {
 	return s
 }
 
-// oneByOne is a provider that makes one change at a time, keeps no trail and is no archive.
+// oneByOne is a provider that makes one change at a time, without a trail or an archive.
 type oneByOne struct{ myvault.Provider }
 
 func (p oneByOne) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {

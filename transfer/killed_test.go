@@ -20,9 +20,9 @@ import (
 	"github.com/myswiftagent/myvault/transfer"
 )
 
-// TestMovingIsKilled: a local store goes to a real Vault, and from there to a fresh local store.
-// The copying process is killed twice on the way there and once on the way back, and begun again.
-// MYVAULT_RELIABILITY=long does it with 10,000 secrets of 5 versions.
+// TestMovingIsKilled moves a local store to a real Vault and back to a new local store. The
+// copying process is killed twice on the way there and once on the way back, and restarted.
+// MYVAULT_RELIABILITY=long moves 10,000 secrets of 5 versions.
 func TestMovingIsKilled(t *testing.T) {
 	is := is.New(t)
 	server := vaultserver.Dev(t, vaultserver.Binary(t))
@@ -31,7 +31,7 @@ func TestMovingIsKilled(t *testing.T) {
 		secrets = 10_000
 	}
 	const projects = 20 // of writeMany
-	key, from, there, back := crypto.NewKey(), t.TempDir(), vaultPlace(server.Address, "moved"), t.TempDir()
+	key, from, there, back := crypto.NewKey(), t.TempDir(), vaultStore(server.Address, "moved"), t.TempDir()
 	src := openStore(t, from, key)
 	writeMany(t, src, secrets, versions, 64)
 	destroyed := destroySome(t, src, secrets)
@@ -39,12 +39,12 @@ func TestMovingIsKilled(t *testing.T) {
 	beginKilled := func(from, to string, kills int) {
 		t.Helper()
 		for range kills {
-			is.True(runCopy(t, key, from, to, all/4+projects) != nil) // it did not end by itself
+			is.True(runCopy(t, key, from, to, all/4+projects) != nil) // it was killed
 		}
 	}
 
 	beginKilled(from, there, 2)
-	far, err := openPlace(t.Context(), there, key)
+	far, err := openNamed(t.Context(), there, key)
 	is.NoErr(err)
 	defer far.Close()
 	moved, went := continueCopy(t, far, src)
@@ -64,7 +64,7 @@ func TestMovingIsKilled(t *testing.T) {
 	compareMoving(t, server, key, max(secrets/10, 100), versions)
 }
 
-// continueCopy copies what a killed process left.
+// continueCopy finishes the copy of a killed process.
 func continueCopy(t *testing.T, dst, src myvault.Provider) (transfer.Report, time.Duration) {
 	t.Helper()
 	is := is.New(t)
@@ -97,15 +97,14 @@ func destroySome(t *testing.T, p myvault.Provider, secrets int) (destroyed int) 
 	return destroyed
 }
 
-// compareMoving tells how fast Copy writes to Vault and how fast the server takes the same
-// writes from as many bare clients, in turn.
+// compareMoving logs how fast Copy writes to Vault, beside the same writes by bare clients.
 func compareMoving(t *testing.T, server *vaultserver.Server, key crypto.Key, secrets, versions int) {
 	t.Helper()
 	is := is.New(t)
 	src := memory.New(memory.Config{})
 	writeMany(t, src, secrets, versions, 64)
 	for round := range 3 {
-		dst, err := openPlace(t.Context(), vaultPlace(server.Address, fmt.Sprint("round-", round)), key)
+		dst, err := openNamed(t.Context(), vaultStore(server.Address, fmt.Sprint("round-", round)), key)
 		is.NoErr(err)
 		var written float64
 		o := options
@@ -126,7 +125,7 @@ func compareMoving(t *testing.T, server *vaultserver.Server, key crypto.Key, sec
 	}
 }
 
-// bareWrites puts as much as writeMany by Vault's API, and gives the rate.
+// bareWrites puts as much as writeMany through the API of Vault and returns versions per second.
 func bareWrites(t *testing.T, server *vaultserver.Server, base string, secrets, versions, callers int) float64 {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: callers}
@@ -157,7 +156,7 @@ func bareWrites(t *testing.T, server *vaultserver.Server, base string, secrets, 
 	return float64(secrets*versions) / time.Since(began).Seconds()
 }
 
-// answered reads an answer to its end.
+// answered drains a response.
 func answered(r *http.Response, err error) error {
 	if err != nil {
 		return err

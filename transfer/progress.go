@@ -5,30 +5,30 @@ import (
 	"time"
 )
 
-// Phase is a part of a [Copy]: each goes through all secrets.
+// Phase is a part of a [Copy]. Each phase visits every secret.
 type Phase string
 
-// The phases, in their order. A dry run has only the first, and so a second run on a target
-// that is equal already has no PhaseCopy.
+// The phases, in order. A dry run has only the first. A run whose target is already equal has no
+// PhaseCopy.
 const (
 	Surveying Phase = "survey"
 	Copying   Phase = "copy"
 	Verifying Phase = "verify"
 )
 
-// Progress tells how far a phase is. It names no secret.
+// Progress is the state of a phase. It names no secret.
 type Progress struct {
 	Phase Phase
-	// Done is how many secrets the phase has dealt with, and Versions how many versions it
-	// read, or wrote where it writes.
+	// Done is the number of secrets the phase has finished. Versions is the number of versions
+	// it has read or, while copying, written.
 	Done, Versions int
-	// Addresses and AllVersions are how many the source has; 0 before the survey has ended.
+	// Addresses and AllVersions are the totals of the source, 0 until the survey has ended.
 	Addresses, AllVersions int
-	Elapsed                time.Duration // since the phase began
-	Ended                  bool          // the phase has
+	Elapsed                time.Duration // since the phase started
+	Ended                  bool          // the phase has ended
 }
 
-// Rate is how many versions the phase read or wrote per second.
+// Rate returns the versions read or written per second.
 func (p Progress) Rate() float64 {
 	if p.Elapsed <= 0 {
 		return 0
@@ -36,35 +36,35 @@ func (p Progress) Rate() float64 {
 	return float64(p.Versions) / p.Elapsed.Seconds()
 }
 
-// progressEvery is how often progress is told at most.
+// progressEvery is the shortest time between two reports.
 const progressEvery = 100 * time.Millisecond
 
-// progress counts, and tells it to the caller's function.
+// progress counts and calls Options.Progress.
 type progress struct {
-	tell func(Progress)
+	report func(Progress)
 
-	mu    sync.Mutex // held while tell runs
-	now   Progress
-	began time.Time
-	told  time.Time
+	mu       sync.Mutex // held while report runs
+	now      Progress
+	started  time.Time
+	reported time.Time
 }
 
-func newProgress(tell func(Progress)) *progress {
-	if tell == nil {
-		tell = func(Progress) {}
+func newProgress(report func(Progress)) *progress {
+	if report == nil {
+		report = func(Progress) {}
 	}
-	return &progress{tell: tell}
+	return &progress{report: report}
 }
 
 func (p *progress) begin(phase Phase) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.now = Progress{Phase: phase, Addresses: p.now.Addresses, AllVersions: p.now.AllVersions}
-	p.began = time.Now()
-	p.told = p.began
+	p.started = time.Now()
+	p.reported = p.started
 }
 
-// expect says how much there is to do in the phases that follow.
+// expect sets the totals of the later phases.
 func (p *progress) expect(addresses, versions int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,33 +75,33 @@ func (p *progress) version() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.now.Versions++
-	p.maybe()
+	p.maybeReport()
 }
 
 func (p *progress) address() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.now.Done++
-	p.maybe()
+	p.maybeReport()
 }
 
-// maybe tells how far it is, if that was not told just now.
-func (p *progress) maybe() {
-	if now := time.Now(); now.Sub(p.told) >= progressEvery {
-		p.told = now
-		p.now.Elapsed = now.Sub(p.began)
-		p.tell(p.now)
+// maybeReport reports unless it did so less than progressEvery ago.
+func (p *progress) maybeReport() {
+	if now := time.Now(); now.Sub(p.reported) >= progressEvery {
+		p.reported = now
+		p.now.Elapsed = now.Sub(p.started)
+		p.report(p.now)
 	}
 }
 
 func (p *progress) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.now.Elapsed, p.now.Ended = time.Since(p.began), true
-	p.tell(p.now)
+	p.now.Elapsed, p.now.Ended = time.Since(p.started), true
+	p.report(p.now)
 }
 
-// written is how many versions the phase has written so far.
+// written returns the number of versions written so far.
 func (p *progress) written() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

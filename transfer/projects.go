@@ -9,7 +9,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// projects gives the register, by name.
+// projects returns the registered projects, by name.
 func (s side) projects(ctx context.Context) ([]myvault.Project, error) {
 	var all []myvault.Project
 	for p, err := range s.Projects(ctx, "") {
@@ -29,7 +29,7 @@ func byName(projects []myvault.Project) map[string]myvault.Project {
 	return all
 }
 
-// sameProject reports whether two entries of registers come from the same registering.
+// sameProject reports whether a and b were registered by the same change.
 func sameProject(a, b myvault.Project) bool {
 	return a.Name == b.Name && a.At.Equal(b.At) && a.By == b.By
 }
@@ -45,8 +45,8 @@ func unfitProject(p myvault.Project) string {
 	return unfitAuthor(p.By)
 }
 
-// copyProjects brings the target's register to that of the source; at last also what depends on
-// the secrets: which are not registered, and which is the default one.
+// copyProjects copies the projects. The last call, after the secrets, also deletes projects that
+// the source does not register, and sets the default project.
 func (c *copier) copyProjects(ctx context.Context, last bool) error {
 	source, err := c.src.projects(ctx)
 	if err != nil {
@@ -80,14 +80,14 @@ func (c *copier) copyProjects(ctx context.Context, last bool) error {
 	})
 }
 
-// own is a commit in the copier's own name.
+// own returns a commit of change by Options.By.
 func (c *copier) own(change myvault.Change) myvault.Commit {
 	return myvault.Commit{Changes: []myvault.Change{change}, By: c.By, At: timestamp()}
 }
 
-// register gives what makes a project in the target as it is in the source. One that stands
-// there from another registering is deleted first, at last that is: then no secret of it can be
-// live that is not so in the source.
+// register returns the commits that make a project of the target equal to p. A project that
+// another change registered is deleted first: at once if it has no live secret, else in the last
+// call, when only secrets that are live in the source are live.
 func (c *copier) register(p myvault.Project, theirs map[string]myvault.Project, last bool) []myvault.Commit {
 	made := myvault.Commit{Changes: []myvault.Change{{Op: myvault.OpPutProject, Project: p, If: myvault.IfAbsent()}}, By: p.By, At: p.At}
 	have, found := theirs[p.Name]
@@ -104,8 +104,8 @@ func (c *copier) register(p myvault.Project, theirs map[string]myvault.Project, 
 	return nil
 }
 
-// applied makes a change of a project. What is there already, or gone already, was done by a try
-// whose outcome was not known.
+// applied applies a change of a project. If it is already made, an earlier attempt with an unknown
+// outcome has made it.
 func (c *copier) applied(ctx context.Context, commit myvault.Commit) error {
 	_, err := c.commit(ctx, commit)
 	switch op := commit.Changes[0].Op; {
@@ -115,7 +115,7 @@ func (c *copier) applied(ctx context.Context, commit myvault.Commit) error {
 	return err
 }
 
-// eachProject applies the commits for each project, several projects at once.
+// eachProject applies the commits of each project, several projects at once.
 func (c *copier) eachProject(ctx context.Context, projects []myvault.Project, commits func(myvault.Project) []myvault.Commit) error {
 	items := func(yield func(myvault.Project, error) bool) {
 		for _, p := range projects {

@@ -10,18 +10,17 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// placeholder stands for the value of a destroyed version until it is destroyed again.
+// placeholder is the value of a destroyed version until it is destroyed in the target.
 const placeholder = "destroyed before it was copied"
 
-// tries is how often one secret is begun anew, without getting on, where the outcome of a change
-// is unknown, the store does not answer, or somebody was faster. The pauses between double, from
-// a tenth of a second.
-const tries = 6
+// maxAttempts is how often one secret is tried without progress if an outcome is unknown, a store
+// is unavailable, or another writer got in between. Pauses double from 100 ms.
+const maxAttempts = 6
 
-// settled is an error that reading again cannot mend; only retry sees it.
-type settled struct{ error }
+// permanent is an error that retrying cannot fix; only retry sees it.
+type permanent struct{ error }
 
-// transient reports whether reading again may help.
+// transient reports whether a retry may succeed.
 func transient(err error) bool {
 	for _, kind := range []error{myvault.ErrUnknownOutcome, myvault.ErrUnavailable, myvault.ErrConflict, myvault.ErrExists, myvault.ErrNotFound, myvault.ErrNotEmpty} {
 		if errors.Is(err, kind) {
@@ -31,19 +30,19 @@ func transient(err error) bool {
 	return false
 }
 
-// retry calls f until it succeeds, fails for good, or has failed often enough in a row. steps
-// counts what f got done before it failed.
+// retry calls f until it succeeds, fails permanently, or has failed maxAttempts times in a row
+// without progress. steps is the number of changes f made before it failed.
 func retry(ctx context.Context, f func() (steps int, err error)) error {
 	pause := 100 * time.Millisecond
-	for try := 1; ; try++ {
+	for attempt := 1; ; attempt++ {
 		steps, err := f()
 		if steps > 0 {
-			try, pause = 1, 100*time.Millisecond
+			attempt, pause = 1, 100*time.Millisecond
 		}
-		if final, ok := err.(settled); ok {
+		if final, ok := err.(permanent); ok {
 			return final.error
 		}
-		if err == nil || !transient(err) || try == tries {
+		if err == nil || !transient(err) || attempt == maxAttempts {
 			return err
 		}
 		select {
@@ -55,7 +54,7 @@ func retry(ctx context.Context, f func() (steps int, err error)) error {
 	}
 }
 
-// replay brings one secret of the target to where that of the source is, from wherever it is.
+// replay makes one secret of the target equal to that of the source.
 func (c *copier) replay(ctx context.Context, addr myvault.Address) error {
 	r := replayer{copier: c, addr: addr}
 	return retry(ctx, func() (int, error) {
@@ -65,13 +64,14 @@ func (c *copier) replay(ctx context.Context, addr myvault.Address) error {
 	})
 }
 
-// replayer is the work on one secret, over several tries.
+// replayer copies one secret, in one or more attempts.
 type replayer struct {
 	*copier
 	addr  myvault.Address
-	steps int // that this try got done
-	// doubted are destroyed versions whose bytes may still be on the target's disk.
-	doubted []myvault.Version
+	steps int // changes that this attempt made
+	// uncertain lists versions whose destroy had an unknown outcome: their bytes may still be on
+	// the target's disk.
+	uncertain []myvault.Version
 }
 
 func (r *replayer) once(ctx context.Context) error {
@@ -89,7 +89,7 @@ func (r *replayer) once(ctx context.Context) error {
 	}
 	changes, reason := catchUp(have, want)
 	if reason != "" {
-		return settled{fmt.Errorf("%w: %s", myvault.ErrConflict, reason)}
+		return permanent{fmt.Errorf("%w: %s", myvault.ErrConflict, reason)}
 	}
 	changes = append(changes, r.again(have)...)
 	for _, change := range changes {
@@ -114,17 +114,17 @@ func (r *replayer) once(ctx context.Context) error {
 	return nil
 }
 
-// early reports whether a secret came to life in a project that was not registered when the
-// copy began. Its first version would register the project in the target as made by itself, so
-// it is left to the next run.
+// early reports whether a secret belongs to a project that was not registered when the copy
+// started. Its first version would register the project with another time and author, so the
+// secret is left to the next run.
 func (r *replayer) early(infos []myvault.Info) bool {
 	return len(infos) == 0 || infos[len(infos)-1].State == myvault.Live && !r.registered[r.addr.Project] && !internalProject(r.addr.Project)
 }
 
-// again gives a destroy of those versions whose destroying ended in doubt.
+// again returns a change that destroys the uncertain versions once more.
 func (r *replayer) again(have []myvault.Info) []myvault.Change {
 	var versions []myvault.Version
-	for _, v := range r.doubted {
+	for _, v := range r.uncertain {
 		if int(v) <= len(have) && have[v-1].State == myvault.Destroyed {
 			versions = append(versions, v)
 		}
@@ -135,27 +135,28 @@ func (r *replayer) again(have []myvault.Info) []myvault.Change {
 	return []myvault.Change{{Op: myvault.OpDestroy, Address: r.addr, Versions: versions}}
 }
 
-// mark makes a change that is no put. Who made it in the source, and when, is not known.
+// mark makes a change that is no put. Its author and time in the source are not known.
 func (r *replayer) mark(ctx context.Context, change myvault.Change) error {
 	_, err := r.commit(ctx, r.own(change))
-	r.doubt(change, err)
+	r.track(change, err)
 	if err == nil {
 		r.steps++
 	}
 	return err
 }
 
-func (r *replayer) doubt(change myvault.Change, err error) {
+// track remembers the versions of a destroy whose outcome is unknown.
+func (r *replayer) track(change myvault.Change, err error) {
 	switch {
 	case change.Op != myvault.OpDestroy:
 	case errors.Is(err, myvault.ErrUnknownOutcome):
-		r.doubted = append(r.doubted, change.Versions...)
+		r.uncertain = append(r.uncertain, change.Versions...)
 	case err == nil:
-		r.doubted = slices.DeleteFunc(r.doubted, func(v myvault.Version) bool { return slices.Contains(change.Versions, v) })
+		r.uncertain = slices.DeleteFunc(r.uncertain, func(v myvault.Version) bool { return slices.Contains(change.Versions, v) })
 	}
 }
 
-// put makes the next version as it was made in the source, and brings it to its state.
+// put writes the next version as it is in the source, with its state.
 func (r *replayer) put(ctx context.Context, before, want myvault.Info, value myvault.Value) error {
 	condition := myvault.IfAbsent()
 	if before.State == myvault.Live {
@@ -170,17 +171,17 @@ func (r *replayer) put(ctx context.Context, before, want myvault.Info, value myv
 		changes = append(changes, myvault.Change{Op: myvault.OpDestroy, Address: r.addr, Versions: []myvault.Version{want.Version}})
 	}
 	if changes[0].Value.Len() == 0 {
-		return errMoved // it could be read when the copy began
+		return errChanged // the survey could read it
 	}
 	infos, err := r.commit(ctx, myvault.Commit{Changes: changes, By: want.By, At: want.At})
-	r.doubt(changes[len(changes)-1], err)
+	r.track(changes[len(changes)-1], err)
 	if err == nil && infos[0].Version != want.Version {
-		return settled{fmt.Errorf("%w: the target made version %d in place of %d; nobody else may write there", myvault.ErrConflict, infos[0].Version, want.Version)}
+		return permanent{fmt.Errorf("%w: the target made version %d in place of %d; no one else may write there", myvault.ErrConflict, infos[0].Version, want.Version)}
 	}
 	return err
 }
 
-// expected gives the history that the target gets: what is lost is destroyed.
+// expected returns the history that the target must get: unreadable versions are destroyed.
 func expected(infos []myvault.Info, lost []myvault.Version) []myvault.Info {
 	want := slices.Clone(infos)
 	for _, v := range lost {
@@ -191,8 +192,8 @@ func expected(infos []myvault.Info, lost []myvault.Version) []myvault.Info {
 	return want
 }
 
-// catchUp gives the changes that bring the versions the target has to their state in the
-// source, or the reason why they are not an earlier state of the same history.
+// catchUp returns the changes that move the versions of the target to their state in the
+// source, or the reason why have is no earlier state of want.
 func catchUp(have, want []myvault.Info) (changes []myvault.Change, reason string) {
 	if len(have) > len(want) {
 		return nil, "the target has more versions than the source"
@@ -201,7 +202,7 @@ func catchUp(have, want []myvault.Info) (changes []myvault.Change, reason string
 	for i, h := range have {
 		w, current := want[i], i == len(have)-1
 		if !sameVersion(h, w) {
-			return nil, fmt.Sprintf("version %d of the target is of another author or time", h.Version)
+			return nil, fmt.Sprintf("version %d of the target has another author or time", h.Version)
 		}
 		switch {
 		case h.State == w.State:
@@ -210,7 +211,7 @@ func catchUp(have, want []myvault.Info) (changes []myvault.Change, reason string
 		case h.State == myvault.Destroyed:
 			return nil, fmt.Sprintf("version %d is destroyed in the target and not in the source", h.Version)
 		case !current:
-			return nil, fmt.Sprintf("version %d is %s in the target and %s in the source, and another one follows", h.Version, h.State, w.State)
+			return nil, fmt.Sprintf("version %d is %s in the target and %s in the source, and a later version exists", h.Version, h.State, w.State)
 		case w.State == myvault.Live:
 			changes = append(changes, myvault.Change{Op: myvault.OpUndelete, Address: h.Address})
 		default:

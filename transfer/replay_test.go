@@ -13,7 +13,7 @@ import (
 	"github.com/myswiftagent/myvault/transfer"
 )
 
-// doubtful says of the first destroy that it does not know whether the old bytes are gone.
+// doubtful reports an unknown outcome for the first destroy.
 type doubtful struct {
 	*memory.Provider
 	destroys *int
@@ -29,7 +29,7 @@ func (p doubtful) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, 
 	return infos, err
 }
 
-// TestCopyDestroysAgain what a store may not have removed from its disk.
+// TestCopyDestroysAgain checks that a destroy with an unknown outcome is repeated.
 func TestCopyDestroysAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // no waiting between tries
 		is := is.New(t)
@@ -44,7 +44,7 @@ func TestCopyDestroysAgain(t *testing.T) {
 	})
 }
 
-// overtaken is a target where somebody else, who copies the same, is always faster.
+// overtaken is a target to which another copy of the same source always writes first.
 type overtaken struct{ *memory.Provider }
 
 func (p overtaken) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
@@ -66,7 +66,7 @@ func TestCopyBesideAnother(t *testing.T) {
 	})
 }
 
-// forgetful is a provider that has not kept the first version of any secret.
+// forgetful is a provider that has dropped the first version of every secret.
 type forgetful struct{ myvault.Provider }
 
 func (p forgetful) Versions(ctx context.Context, addr myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
@@ -79,7 +79,7 @@ func (p forgetful) Versions(ctx context.Context, addr myvault.Address, before my
 	}
 }
 
-// TestCopyNeedsEveryVersion: numbers could not come out equal otherwise.
+// TestCopyNeedsEveryVersion checks that a secret with missing versions is refused.
 func TestCopyNeedsEveryVersion(t *testing.T) {
 	is := is.New(t)
 	whole := memory.New(memory.Config{})

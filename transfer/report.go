@@ -8,43 +8,43 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Report tells what [Copy] found and did. Its lists hold names, never a value.
+// Report is the result of [Copy]. It holds names, never a value.
 type Report struct {
 	DryRun    bool
 	Projects  int // of the source
 	Addresses int // of the source, deleted ones too
 	Versions  int // of the source, deleted and destroyed ones too
-	// Written is how many versions this run wrote; of a dry run, how many a run would write.
+	// Written is the number of versions this run wrote, or would write if it is a dry run.
 	Written int
-	// Unfit is what no store, or not this target, can represent.
+	// Unfit lists what the target cannot represent.
 	Unfit []Problem
-	// Unreadable are the versions whose value the source cannot give; see
-	// CopyOptions.DestroyUnreadable.
+	// Unreadable lists the versions whose value the source cannot read; see
+	// Options.DestroyUnreadable.
 	Unreadable []Problem
-	// Conflicts is what the target holds and the source never held in this way.
+	// Conflicts lists what the target holds and the source never held.
 	Conflicts []Problem
-	// Different is what was not equal at the end.
+	// Different lists what was not equal at the end.
 	Different []Problem
-	// SourceChanged tells that the source was not the same at the end as at the beginning.
+	// SourceChanged is set if the source changed during the run.
 	SourceChanged bool
-	// Uncompared is how many values of deleted versions were carried but not compared,
-	// because one side cannot give them.
+	// Uncompared is the number of values of deleted versions that were not compared, because one
+	// side cannot read them.
 	Uncompared int
-	// Source and Target are the digests of both sides as they were read at the end: equal
-	// where every project, address, version, state, time, author, expiry and value is. What was
-	// carried as destroyed counts as destroyed. Empty where it did not come to that.
+	// Source and Target are the digests of both sides at the end. They are equal if every project,
+	// address, version, state, time, author and value is equal. Versions that were copied as
+	// destroyed count as destroyed. Both are empty if Copy ended before.
 	Source, Target string
 }
 
-// Problem is one thing that a CopyReport lists. An Address without Path is a project, the
-// zero one the whole store; Version 0 is the whole secret.
+// Problem is an item of a [Report]. An Address without a Path is a project, the zero Address the
+// whole store. Version 0 is the whole secret.
 type Problem struct {
 	Address myvault.Address
 	Version myvault.Version
 	Reason  string
 }
 
-// String gives one line such as "newsbot/prod/db version 3: the source cannot give its value".
+// String returns a line such as "newsbot/prod/db version 3: the source cannot read its value".
 func (p Problem) String() string {
 	switch {
 	case p.Address == (myvault.Address{}):
@@ -58,7 +58,7 @@ func (p Problem) String() string {
 // Equal reports whether both sides were read at the end and found equal.
 func (r Report) Equal() bool { return r.Source != "" && r.Source == r.Target }
 
-// String gives several lines: the counts, what is listed, and the digests.
+// String returns the counts, the lists and the digests, on several lines.
 func (r Report) String() string {
 	var b strings.Builder
 	written := "written"
@@ -71,7 +71,7 @@ func (r Report) String() string {
 		problems []Problem
 	}{
 		{"cannot be represented", r.Unfit}, {"not readable in the source", r.Unreadable},
-		{"in the target's way", r.Conflicts}, {"different at the end", r.Different},
+		{"in conflict with the target", r.Conflicts}, {"different at the end", r.Different},
 	} {
 		if len(list.problems) > 0 {
 			fmt.Fprintf(&b, "%s: %d\n", list.title, len(list.problems))
@@ -92,28 +92,28 @@ func (r Report) String() string {
 	return b.String()
 }
 
-// refusal gives the reasons why nothing may be written.
+// refusal returns the reasons to write nothing.
 func (r *Report) refusal(destroy bool) error {
 	var wrong []error
 	if n := len(r.Unfit); n > 0 {
-		wrong = append(wrong, fmt.Errorf("%w: nothing was written; what cannot be represented, listed in the report: %d", myvault.ErrInvalid, n))
+		wrong = append(wrong, fmt.Errorf("%w: nothing was written; the target cannot represent %d items that the report lists", myvault.ErrInvalid, n))
 	}
 	if n := len(r.Unreadable); n > 0 && !destroy {
-		wrong = append(wrong, fmt.Errorf("%w: nothing was written; versions whose value the source cannot give: %d; undelete those secrets, or have them carried as destroyed", errors.ErrUnsupported, n))
+		wrong = append(wrong, fmt.Errorf("%w: nothing was written; the source cannot read the values of %d versions: undelete those secrets, or set DestroyUnreadable", errors.ErrUnsupported, n))
 	}
 	if n := len(r.Conflicts); n > 0 {
-		wrong = append(wrong, fmt.Errorf("%w: nothing was written; what the target holds and the source never held so, listed in the report: %d", myvault.ErrConflict, n))
+		wrong = append(wrong, fmt.Errorf("%w: nothing was written; %d items of the target, listed in the report, never were in the source", myvault.ErrConflict, n))
 	}
 	return errors.Join(wrong...)
 }
 
-// inequality gives the error of a copy whose sides are not equal.
+// inequality returns the error of a copy whose sides are not equal.
 func (r *Report) inequality() error {
 	switch {
 	case r.Equal():
 		return nil
 	case r.SourceChanged:
-		return fmt.Errorf("%w: the source changed while it was copied, and the target is behind; copy again", myvault.ErrConflict)
+		return fmt.Errorf("%w: the source changed during the copy; copy again", myvault.ErrConflict)
 	}
-	return fmt.Errorf("%w: the target is not equal to the source; the report lists where", myvault.ErrConflict)
+	return fmt.Errorf("%w: the target differs from the source; see the report", myvault.ErrConflict)
 }

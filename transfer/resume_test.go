@@ -13,10 +13,10 @@ import (
 	"github.com/myswiftagent/myvault/transfer"
 )
 
-// errCut is what a provider answers once it was cut off; no other error looks like it.
+// errCut is the error of a provider that is cut off.
 var errCut = errors.New("cut off")
 
-// cutOff answers nothing any more from one Apply on, which may still be made.
+// cutOff fails every call from the nth Apply on; that Apply may still be made.
 type cutOff struct {
 	*memory.Provider
 	left chan struct{} // the calls that are answered
@@ -39,7 +39,7 @@ func (p *cutOff) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, e
 	return nil, errCut
 }
 
-// TestCopyIsContinued: cut off at any change, made or not, it goes on where it stopped.
+// TestCopyIsContinued cuts the copy off at each change and checks that the next run completes it.
 func TestCopyIsContinued(t *testing.T) {
 	is := is.New(t)
 	src := memory.New(memory.Config{})
@@ -65,8 +65,8 @@ func TestCopyIsContinued(t *testing.T) {
 	is.True(cuts > 80)
 }
 
-// unsure answers one call of three for each address that it does not know or cannot, and has
-// made the change or not.
+// unsure reports an unknown outcome or unavailability for one call in three. It may have made the
+// change.
 type unsure struct {
 	*memory.Provider
 	mu    *sync.Mutex
@@ -103,8 +103,7 @@ func TestCopySettlesUnknownOutcomes(t *testing.T) {
 	is.True(p.calls[myvault.Address{Project: "newsbot", Path: "prod"}] > 9) // each answer was given
 }
 
-// TestCopyFollowsASourceThatChanges: each run carries what came since the last one, and the last
-// is equal.
+// TestCopyFollowsASourceThatChanges checks that each run copies the changes since the last one.
 func TestCopyFollowsASourceThatChanges(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

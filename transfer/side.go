@@ -10,11 +10,11 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// side is one of the two providers of a Copy.
+// side is the source or the target.
 type side struct{ myvault.Provider }
 
-// errMoved: what was read belongs to no one moment.
-var errMoved = fmt.Errorf("%w: a secret changed while it was copied", myvault.ErrConflict)
+// errChanged is returned if a secret changed between two reads.
+var errChanged = fmt.Errorf("%w: a secret changed while it was copied", myvault.ErrConflict)
 
 // addresses yields every address that ever had a version, in order.
 func (s side) addresses(ctx context.Context) iter.Seq2[myvault.Address, error] {
@@ -38,8 +38,8 @@ func addressesOf(infos iter.Seq2[myvault.Info, error]) iter.Seq2[myvault.Address
 	}
 }
 
-// versions gives every version of an address, the oldest first, and none for one that never
-// had any.
+// versions returns every version of an address, oldest first. It returns none for an address that
+// never had a version.
 func (s side) versions(ctx context.Context, addr myvault.Address) ([]myvault.Info, error) {
 	var infos []myvault.Info
 	for info, err := range s.Versions(ctx, addr, 0) {
@@ -55,8 +55,8 @@ func (s side) versions(ctx context.Context, addr myvault.Address) ([]myvault.Inf
 	return infos, nil
 }
 
-// values yields the versions behind the first ones, the oldest first, with the values that the
-// store can give; infos is all that versions gave.
+// values yields the versions after the first ones, oldest first, with the values that the store
+// can read. infos is the result of versions.
 func (s side) values(ctx context.Context, infos []myvault.Info, first int) iter.Seq2[myvault.Secret, error] {
 	archive, ok := s.Provider.(myvault.Archive)
 	if !ok {
@@ -79,11 +79,11 @@ func (s side) values(ctx context.Context, infos []myvault.Info, first int) iter.
 	}
 }
 
-// maxWindow bounds the values of one history that are held at a time, in bytes.
+// maxWindow is the limit of values of one history in memory, in bytes.
 const maxWindow = 1 << 20
 
-// window reads on behind the first versions. The archive gives the newest first, so those
-// that have no room are forgotten and read again with the next window.
+// window returns the next versions after the first ones. The archive yields the newest first, so
+// versions that exceed maxWindow are dropped and read again for a later window.
 func window(ctx context.Context, archive myvault.Archive, infos []myvault.Info, first int) ([]myvault.Secret, error) {
 	var kept []myvault.Secret
 	size := 0
@@ -99,7 +99,7 @@ func window(ctx context.Context, archive myvault.Archive, infos []myvault.Info, 
 			break
 		}
 		if !sameInfo(secret.Info, infos[n-1]) {
-			return nil, errMoved
+			return nil, errChanged
 		}
 		kept = append(kept, secret)
 		for size += secret.Value.Len(); size > maxWindow && len(kept) > 1; kept = kept[1:] {
@@ -108,13 +108,13 @@ func window(ctx context.Context, archive myvault.Archive, infos []myvault.Info, 
 		}
 	}
 	if len(kept) == 0 || int(kept[len(kept)-1].Version) != first+1 {
-		return nil, errMoved
+		return nil, errChanged
 	}
 	slices.Reverse(kept)
 	return kept, nil
 }
 
-// readable is values of a store that is no Archive: those that Get gives.
+// readable yields the same as values for a store that is no Archive, by Get.
 func (s side) readable(ctx context.Context, infos []myvault.Info, first int) iter.Seq2[myvault.Secret, error] {
 	return func(yield func(myvault.Secret, error) bool) {
 		for _, info := range infos[first:] {
@@ -122,7 +122,7 @@ func (s side) readable(ctx context.Context, infos []myvault.Info, first int) ite
 			if info.State == myvault.Live && infos[len(infos)-1].State == myvault.Live {
 				read, err := s.Get(ctx, info.Address, info.Version)
 				if errors.Is(err, myvault.ErrNotFound) || errors.Is(err, myvault.ErrDestroyed) || err == nil && !sameInfo(read.Info, info) {
-					err = errMoved
+					err = errChanged
 				}
 				if err != nil {
 					yield(myvault.Secret{}, err)
@@ -137,7 +137,7 @@ func (s side) readable(ctx context.Context, infos []myvault.Info, first int) ite
 	}
 }
 
-// sameVersion reports whether two Infos are of the same put, whatever became of it since.
+// sameVersion reports whether a and b are of the same put. Their states may differ.
 func sameVersion(a, b myvault.Info) bool {
 	return a.Address == b.Address && a.Version == b.Version && a.At.Equal(b.At) && a.By == b.By &&
 		a.Expires.Equal(b.Expires) && a.RotateAfter.Equal(b.RotateAfter)

@@ -7,7 +7,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// survey looks at both sides before anything is written. It gives the digest of the source.
+// survey reads both sides before anything is written. It returns the digest of the source.
 func (c *copier) survey(ctx context.Context) (string, error) {
 	c.progress.begin(Surveying)
 	defer c.progress.end()
@@ -37,22 +37,22 @@ func (c *copier) survey(ctx context.Context) (string, error) {
 }
 
 // examineAll examines every address of both sides, in order.
-func (c *copier) examineAll(ctx context.Context, take func(examined)) error {
+func (c *copier) examineAll(ctx context.Context, visit func(examined)) error {
 	return ordered(ctx, c.Parallel, merged(c.src.addresses(ctx), c.dst.addresses(ctx)), c.examine, func(x examined) error {
-		take(x)
+		visit(x)
 		c.progress.address()
 		return nil
 	})
 }
 
-// note takes into the report what the survey found out about a secret of the source.
+// note adds a secret of the source to the report.
 func (c *copier) note(x examined) {
 	c.report.Addresses++
 	c.report.Versions += len(x.want)
 	c.inProjects[x.addr.Project] = true
 	c.report.Unfit = append(c.report.Unfit, x.problems...)
 	for _, v := range x.lost {
-		c.report.Unreadable = append(c.report.Unreadable, Problem{x.addr, v, "the source cannot give its value"})
+		c.report.Unreadable = append(c.report.Unreadable, Problem{x.addr, v, "the source cannot read its value"})
 	}
 	if x.lost != nil && c.DestroyUnreadable {
 		c.lost[x.addr] = x.lost
@@ -62,7 +62,7 @@ func (c *copier) note(x examined) {
 	}
 }
 
-// surveyProjects compares the registers, and gives that of the source.
+// surveyProjects compares the projects of both sides and returns those of the source.
 func (c *copier) surveyProjects(ctx context.Context) ([]myvault.Project, error) {
 	source, err := c.src.projects(ctx)
 	if err != nil {
@@ -87,7 +87,7 @@ func (c *copier) surveyProjects(ctx context.Context) ([]myvault.Project, error) 
 	return source, nil
 }
 
-// toRegister counts the projects that are in the target's register in the course of the copy.
+// toRegister returns how many projects the target registers during the copy.
 func (c *copier) toRegister() (n int) {
 	for name := range c.inProjects {
 		if !internalProject(name) {
@@ -97,7 +97,7 @@ func (c *copier) toRegister() (n int) {
 	return n
 }
 
-// compareProjects finds what is to be changed in the target's register, and what must not be.
+// compareProjects finds the projects that the copy changes in the target and reports conflicts.
 func (c *copier) compareProjects(source, target []myvault.Project) {
 	conflict := func(name, reason string) {
 		c.report.Conflicts = append(c.report.Conflicts, Problem{myvault.Address{Project: name}, 0, reason})
@@ -119,7 +119,7 @@ func (c *copier) compareProjects(source, target []myvault.Project) {
 		_, surplus := theirs[p.Name]
 		switch {
 		case surplus && !c.inProjects[p.Name]:
-			conflict(p.Name, "the source does not have this project; if it had, delete it in the target")
+			conflict(p.Name, "the source does not have this project; delete it in the target")
 		case surplus:
 			c.pending = true
 		case p.Default:
@@ -135,7 +135,7 @@ func (c *copier) compareProjects(source, target []myvault.Project) {
 func (c *copier) verify(ctx context.Context, before string) error {
 	c.progress.begin(Verifying)
 	defer c.progress.end()
-	c.report.Unreadable = nil // found again, as it is now
+	c.report.Unreadable = nil // verify finds them anew
 	source, target, own := newSideDigest(c.DigestKey), newSideDigest(c.DigestKey), newSideDigest(c.DigestKey)
 	err := c.examineAll(ctx, func(x examined) {
 		if x.first {
@@ -147,7 +147,7 @@ func (c *copier) verify(ctx context.Context, before string) error {
 		}
 		c.report.Uncompared += x.uncompared
 		for _, v := range x.lost {
-			c.report.Unreadable = append(c.report.Unreadable, Problem{x.addr, v, "the source cannot give its value"})
+			c.report.Unreadable = append(c.report.Unreadable, Problem{x.addr, v, "the source cannot read its value"})
 		}
 		if !x.equal {
 			c.report.Different = append(c.report.Different, Problem{x.addr, 0, x.difference()})
@@ -169,7 +169,7 @@ func (c *copier) verify(ctx context.Context, before string) error {
 	return c.report.inequality()
 }
 
-// difference says why the target is not equal.
+// difference returns why the target is not equal.
 func (x *examined) difference() string {
 	switch {
 	case x.conflict != "":

@@ -1,3 +1,9 @@
+// Package transfer moves everything a provider holds to another provider:
+//
+//	report, err := transfer.Copy(ctx, target, source, transfer.Options{By: "operator"})
+//
+// Copy is repeatable: run it while services still use the source, stop them, and run it again
+// until both sides have the same digest. Then point the services at the target.
 package transfer
 
 import (
@@ -12,47 +18,47 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Options says how [Copy] works. By is required; zero fields have the meaning told.
+// Options configures [Copy]. By is required.
 type Options struct {
-	// By is who copies: the service of the entries in the trail.
+	// By is the service that the trail entries name.
 	By string
-	// DryRun reports the copies that would succeed and those that would fail. Nothing is written,
-	// not even to the trail of the source: no value leaves Copy.
+	// DryRun reports what a run would write and what would fail. It writes nothing, not even to
+	// the trail of the source.
 	DryRun bool
-	// Parallel is how many secrets are looked at or written at once. 0 means 64. Each holds
-	// at most two values and 2 MiB of others.
+	// Parallel is how many secrets are read or written at once; 0 means 64. Each needs memory
+	// for two values and 2 MiB of others.
 	Parallel int
-	// DestroyUnreadable carries versions as destroyed whose value the source cannot give: those
-	// of deleted secrets, where it is no [Archive]. Else they make Copy refuse.
+	// DestroyUnreadable copies versions whose value the source cannot read as destroyed. These
+	// are the versions of deleted secrets if the source is no [myvault.Archive]. By default Copy
+	// refuses to run if there are any.
 	DestroyUnreadable bool
-	// Trail records what is written to a target that is no Trail itself; NoTrail{} for none.
+	// Trail records the writes to a target that is no trail itself. NoTrail{} records none.
 	Trail myvault.Trail
-	// DigestKey is mixed into the digests, so that they tell nothing about short values.
-	// Nil draws a key at random; then the digests of two runs differ.
+	// DigestKey keys the digests, so that short values cannot be guessed from them. If it is nil,
+	// each run uses a random key and the digests of two runs differ.
 	DigestKey []byte
-	// Progress is called now and then, and at the end of each phase, by one goroutine at a time.
+	// Progress is called at most ten times a second and at the end of each phase, by one
+	// goroutine at a time.
 	Progress func(Progress)
 }
 
-// Copy carries everything that src holds to dst: every version with its number, time, author,
-// state, expiry and value, and the projects with theirs. It replays the histories through
-// Provider.Apply, several secrets at once, each in the order of its versions; destroyed ones
-// are replayed with a placeholder that is destroyed at once. The entries of these changes say
-// that CopyOptions.By made them now, via "copy".
+// Copy copies everything that src holds to dst: the projects, and every version of every secret
+// with its number, time, author, state, times of expiry and rotation, and value. It replays the
+// histories with Provider.Apply, several secrets at once, each in the order of its versions. A
+// destroyed version is replayed as a placeholder that is destroyed at once. The trail entries of
+// these changes name Options.By as the service and "copy" as the way.
 //
-// First it looks at both sides and reads every value. What the target cannot represent, what
-// the source cannot give and what stands in the target's way are all listed in the report, and
-// Copy refuses before it has written anything: [errors.ErrUnsupported], ErrInvalid or ErrConflict.
-// The target must be empty, or hold what an earlier Copy left there: a run that was cut off
-// anywhere, or made before the source changed, is continued where it stopped. Nothing is
-// overwritten.
+// Copy first reads both sides, with every value. The report lists everything that the target
+// cannot represent, that the source cannot read, or that conflicts with the target. If there is
+// anything, Copy writes nothing and returns ErrInvalid, [errors.ErrUnsupported] or ErrConflict.
+// The target must be empty or hold the result of an earlier Copy. An interrupted run, or one made
+// before the source changed, is continued. Nothing is overwritten.
 //
-// At the end both sides are read again and their digests compared. ErrConflict means that they
-// differ, mostly because the source changed meanwhile: stop what writes there and copy again.
-// Nobody else may use the target before the digests are equal: secrets that are deleted in
-// the source can be live there for a moment.
+// Finally Copy reads both sides again and compares their digests. It returns ErrConflict if they
+// differ, usually because the source changed: stop its writers and copy again. Do not use the
+// target before the digests are equal, as deleted secrets may be live there for a moment.
 //
-// The report counts even where Copy fails. Values are not kept beyond those being carried.
+// The report is valid even if Copy fails. Values are kept only while they are copied.
 func Copy(ctx context.Context, dst, src myvault.Provider, o Options) (Report, error) {
 	c, err := newCopier(dst, src, o)
 	if err != nil {
@@ -62,14 +68,14 @@ func Copy(ctx context.Context, dst, src myvault.Provider, o Options) (Report, er
 		return c.report, wrap(myvault.Address{}, err)
 	}
 	err = c.carry(ctx)
-	// What was read and written is so, whether this entry can be written or not.
+	// Not the caller's context: the entry is due even if the caller has left.
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	_ = c.announce(after, myvault.OutcomeOf(err))
 	return c.report, wrap(myvault.Address{}, err)
 }
 
-// copier is one Copy.
+// copier is the state of one Copy.
 type copier struct {
 	Options
 	src, dst side
@@ -77,33 +83,33 @@ type copier struct {
 	progress *progress
 	report   Report
 
-	// What the survey found, which the phases behind it only read.
-	lost       map[myvault.Address][]myvault.Version // not readable in the source
-	inProjects map[string]bool                       // projects that the source has secrets in
-	inUse      map[string]bool                       // projects that the target has live secrets in
+	// Results of the survey; the later phases only read them.
+	lost       map[myvault.Address][]myvault.Version // versions that the source cannot read
+	inProjects map[string]bool                       // projects with secrets in the source
+	inUse      map[string]bool                       // projects with live secrets in the target
 	registered map[string]bool                       // projects of the source
-	pending    bool                                  // there is something to write
+	pending    bool                                  // the target lacks something
 }
 
 const defaultParallel = 64
 
 func newCopier(dst, src myvault.Provider, o Options) (*copier, error) {
 	if dst == nil || src == nil || unfitAuthor(o.By) != "" || o.By == "" {
-		return nil, fmt.Errorf("%w: Copy needs a target, a source, and in CopyOptions.By the name of who copies", myvault.ErrInvalid)
+		return nil, fmt.Errorf("%w: Copy needs a target, a source and Options.By", myvault.ErrInvalid)
 	}
 	_, own := dst.(myvault.Trail)
 	switch {
 	case own && o.Trail != nil:
-		return nil, fmt.Errorf("%w: the target is a trail itself, so CopyOptions.Trail must be nil", myvault.ErrInvalid)
+		return nil, fmt.Errorf("%w: the target keeps its own trail; Options.Trail must be nil", myvault.ErrInvalid)
 	case !own && o.Trail == nil:
-		return nil, fmt.Errorf("%w: the target keeps no trail; set CopyOptions.Trail, to NoTrail{} for none", myvault.ErrInvalid)
+		return nil, fmt.Errorf("%w: the target keeps no trail; set Options.Trail (NoTrail{} for none)", myvault.ErrInvalid)
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = defaultParallel
 	}
 	if o.DigestKey == nil {
 		o.DigestKey = make([]byte, 32)
-		_, _ = rand.Read(o.DigestKey) // it never fails: it crashes the program where there is no randomness
+		_, _ = rand.Read(o.DigestKey) // never fails
 	}
 	return &copier{
 		Options: o, src: side{src}, dst: side{dst},
@@ -116,7 +122,7 @@ func newCopier(dst, src myvault.Provider, o Options) (*copier, error) {
 	}, nil
 }
 
-// announce records in the source's trail that its values were read.
+// announce records in the trail of the source that its values are read.
 func (c *copier) announce(ctx context.Context, outcome myvault.Outcome) error {
 	trail, ok := c.src.Provider.(myvault.Trail)
 	if !ok || c.DryRun {
@@ -151,9 +157,9 @@ func (c *copier) carry(ctx context.Context) error {
 	return c.verify(ctx, before)
 }
 
-// write brings the target to where the source is. The register goes first, because a secret
-// registers its project with its own time, and last, because that of a deleted secret may not
-// be registered at all.
+// write makes the target equal to the source. It copies the projects first, as a secret would
+// register its project with its own time, and again at the end, as the project of a deleted secret
+// may not be registered in the source.
 func (c *copier) write(ctx context.Context) error {
 	if err := c.copyProjects(ctx, false); err != nil {
 		return err
@@ -173,7 +179,7 @@ func (c *copier) write(ctx context.Context) error {
 	return c.copyProjects(ctx, true)
 }
 
-// commit applies changes, with the entries that tell of the copy, at once where the target can.
+// commit applies changes with their trail entries, in one Apply if the target supports that.
 func (c *copier) commit(ctx context.Context, commit myvault.Commit) ([]myvault.Info, error) {
 	if len(commit.Changes) > 1 && !c.single.Load() {
 		infos, err := c.apply(ctx, commit)

@@ -19,7 +19,7 @@ import (
 	"github.com/myswiftagent/myvault/transfer"
 )
 
-// copyEqual copies, and holds the digests and everything that the providers tell against each other.
+// copyEqual copies and checks that the digests and the dumps of both sides are equal.
 func copyEqual(t *testing.T, dst, src myvault.Provider, o transfer.Options) transfer.Report {
 	t.Helper()
 	is := is.New(t)
@@ -31,7 +31,7 @@ func copyEqual(t *testing.T, dst, src myvault.Provider, o transfer.Options) tran
 	return r
 }
 
-// TestCopyCarriesEverything over random histories, from one kind of provider to the other and back.
+// TestCopyCarriesEverything copies random histories between kinds of providers, there and back.
 func TestCopyCarriesEverything(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestCopyCarriesEverything(t *testing.T) {
 	}
 }
 
-// TestCopySaysWhoDidIt: the entries are of who copied, the versions of who wrote them.
+// TestCopySaysWhoDidIt checks that entries name the operator and versions name their authors.
 func TestCopySaysWhoDidIt(t *testing.T) {
 	is := is.New(t)
 	src, dst := memory.New(memory.Config{}), newSQLite(t)
@@ -81,7 +81,7 @@ func TestCopySaysWhoDidIt(t *testing.T) {
 	is.Equal(outcomes, []string{"operator ok", "operator begun"}) // the source knows that it was read
 }
 
-// TestCopyToOneChangeAtATime goes to a store without a trail, and back with what it cannot give.
+// TestCopyToOneChangeAtATime copies to a store without a trail or an archive, and back.
 func TestCopyToOneChangeAtATime(t *testing.T) {
 	is := is.New(t)
 	src, far, back := memory.New(memory.Config{}), memory.New(memory.Config{}), newSQLite(t)
@@ -148,9 +148,8 @@ func TestCopyDryRun(t *testing.T) {
 	is.Equal(r.Written, 0)
 }
 
-// TestACopyIsOnRecordUnlessItOnlyLooks: a dry run writes nothing, not into the trail of the source
-// either.
-func TestACopyIsOnRecordUnlessItOnlyLooks(t *testing.T) {
+// TestACopyIsRecorded checks that both trails record a run, and neither a dry run.
+func TestACopyIsRecorded(t *testing.T) {
 	for _, dry := range []bool{true, false} {
 		is := is.New(t)
 		src, o := newSQLite(t), options
@@ -167,7 +166,7 @@ func TestACopyIsOnRecordUnlessItOnlyLooks(t *testing.T) {
 	}
 }
 
-// TestCopyProgress counts up to what there is, in each phase, and names nothing.
+// TestCopyProgress checks that each phase counts up to the totals and names nothing.
 func TestCopyProgress(t *testing.T) {
 	is := is.New(t)
 	src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
@@ -190,7 +189,7 @@ func TestCopyProgress(t *testing.T) {
 	}
 }
 
-// TestCopyFindsABadTarget: a target that loses or changes something is not called equal.
+// TestCopyFindsABadTarget checks that a target that loses or changes something is not equal.
 func TestCopyFindsABadTarget(t *testing.T) {
 	for name, spoil := range map[string]func(*myvault.Commit){
 		"another value":  func(c *myvault.Commit) { c.Changes[0].Value = myvault.Text("other") },
@@ -223,7 +222,7 @@ func (p spoiling) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, 
 	return p.Provider.Apply(ctx, c)
 }
 
-// TestCopyOfLargeHistories: values of one history are held in windows.
+// TestCopyOfLargeHistories checks that the values of one history are read in windows.
 func TestCopyOfLargeHistories(t *testing.T) {
 	is := is.New(t)
 	src, dst := newSQLite(t), newSQLite(t)
@@ -249,7 +248,7 @@ func TestCopyIsCancelled(t *testing.T) {
 	copyEqual(t, dst, src, o)
 }
 
-// Everything is carried from one provider to another. The second run finds nothing left to do.
+// Copy moves everything from one provider to another. The second run finds nothing to write.
 func ExampleCopy() {
 	ctx := context.Background()
 	src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
