@@ -92,7 +92,7 @@ func (y *story) flip(t *testing.T, f *flips, what, dir string, live []bool, plac
 	f.dead++
 	for place := range places {
 		if live[place] {
-			t.Errorf("%s: nobody noticed", what)
+			t.Errorf("%s: not detected", what)
 		}
 	}
 }

@@ -201,31 +201,31 @@ var mutants = []mutant{
 	{
 		name:  "a log may lose what was acknowledged",
 		edits: []slip{{"tip.go", "		if !bytes.Equal(mac, s.committed.mac) {", "		if !bytes.Equal(mac, mac) {"}},
-		run:   "TestAChainThatIsCutWhileItIsOpen$",
+		run:   "TestTruncatedChainWhileOpen$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a trail may lose what was acknowledged",
 		edits: []slip{{"trail.go", "		if !bytes.Equal(mac, t.known.mac) &&", "		if !bytes.Equal(mac, mac) &&"}},
-		run:   "TestAChainThatIsCutWhileItIsOpen$",
+		run:   "TestTruncatedChainWhileOpen$",
 		says:  "FAIL",
 	},
 	{
 		name:  "vault.db may be older than access.db",
 		edits: []slip{{"agree.go", "err == nil && seen > last {", "err != nil && seen > last {"}},
-		run:   "TestOneFilePutBackAlone$",
+		run:   "TestOneFileRestoredAlone$",
 		says:  "FAIL",
 	},
 	{
 		name:  "access.db may be older than vault.db",
 		edits: []slip{{"agree.go", "end := s.knownEntry(), s.trail.found.seq; known > end {", "end := s.knownEntry(), s.trail.found.seq; known > end && s == nil {"}},
-		run:   "TestOneFilePutBackAlone$",
+		run:   "TestOneFileRestoredAlone$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a change knows entries that a power cut can take",
 		edits: []slip{{"apply.go", "tx.trail.syncer.synced.Load())", "tx.trail.syncer.newest.Load())"}},
-		run:   "TestAChangeKnowsEntriesOnTheDisk$",
+		run:   "TestChangeCountsSyncedEntries$",
 		says:  "FAIL",
 	},
 	{
