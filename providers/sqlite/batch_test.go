@@ -57,7 +57,7 @@ func (r *reader) entriesOf(seq uint64, body []byte) (entries, macs [][]byte) {
 func TestAccessesMatchFormat(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
-	dir := told(t, key)
+	dir := everyColumn(t, key)
 	recorded(t, openWith(t, dir, key, sqlite.Config{Trail: keepEntries}), 600) // more than one row
 	r := readerOf(t, dir, "access.db", key)
 	previous, seq, rows := make([]byte, 32), uint64(0), 0
@@ -112,18 +112,18 @@ func TestBatchHasOneEncoding(t *testing.T) {
 		body []byte
 		seq  uint64 // in the error
 	}{
-		"nothing":             {nil, 7},
-		"no entry":            {[]byte{1, 0, 0}, 7},
-		"another format":      {with(func(b []byte) []byte { b[0] = 2; return b }), 7},
-		"too many entries":    {with(func(b []byte) []byte { b[1], b[2] = 1, 1; return b }), 7},
-		"too few entries":     {with(func(b []byte) []byte { b[2] = 2; return b }), 8},
-		"trailing bytes":      {with(func(b []byte) []byte { return append(b, 0) }), 8},
-		"one byte less":       {body[:len(body)-1], 7},
-		"an unknown field":    {with(func(b []byte) []byte { b[3] |= 0x40; return b }), 7},
-		"a redundant number":  {slices.Concat([]byte{1, 0, 1, 0, 4}, u64(1), make([]byte, 32)), 7}, // count
-		"a redundant time":    {slices.Concat([]byte{1, 0, 1, 0, 1}, u64(0), make([]byte, 32)), 7},
-		"a redundant text":    {slices.Concat([]byte{1, 0, 1, 0, 0x40}, str16(""), make([]byte, 32)), 7},
-		"a text too long":     {slices.Concat([]byte{1, 0, 1, 0, 0x40}, str16(string(make([]byte, 129))), make([]byte, 32)), 7},
+		"nothing":            {nil, 7},
+		"no entry":           {[]byte{1, 0, 0}, 7},
+		"another format":     {with(func(b []byte) []byte { b[0] = 2; return b }), 7},
+		"too many entries":   {with(func(b []byte) []byte { b[1], b[2] = 1, 1; return b }), 7},
+		"too few entries":    {with(func(b []byte) []byte { b[2] = 2; return b }), 8},
+		"trailing bytes":     {with(func(b []byte) []byte { return append(b, 0) }), 8},
+		"one byte less":      {body[:len(body)-1], 7},
+		"an unknown field":   {with(func(b []byte) []byte { b[3] |= 0x40; return b }), 7},
+		"a redundant number": {slices.Concat([]byte{1, 0, 1, 0, 4}, u64(1), make([]byte, 32)), 7}, // count
+		"a redundant time":   {slices.Concat([]byte{1, 0, 1, 0, 1}, u64(0), make([]byte, 32)), 7},
+		"a redundant text":   {slices.Concat([]byte{1, 0, 1, 0, 0x40}, str16(""), make([]byte, 32)), 7},
+		"a text too long":    {slices.Concat([]byte{1, 0, 1, 0, 0x40}, str16(string(make([]byte, 129))), make([]byte, 32)), 7},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)

@@ -57,7 +57,7 @@ func disordered(file []byte, page int, order func([][2]byte)) []byte {
 // TestDisorder checks that rows in another order, or found twice, are detected and never give a
 // wrong answer.
 func TestDisorder(t *testing.T) {
-	y := tell(t)
+	y := newStory(t)
 	original := files(t, y.closed)
 	verdicts := map[verdict]int{}
 	for _, file := range []string{"vault.db", "access.db"} {
@@ -68,9 +68,9 @@ func TestDisorder(t *testing.T) {
 					continue
 				}
 				what := fmt.Sprintf("%s page %d %s", file, page, name)
-				o := y.try(t, withFile(t, original, file, content), what)
+				o := y.check(t, withFile(t, original, file, content), what)
 				verdicts[o.verdict]++
-				if !o.noticed() {
+				if !o.detected() {
 					t.Errorf("%s: not detected", what)
 				}
 			}

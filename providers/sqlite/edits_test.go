@@ -158,7 +158,7 @@ func (e edit) unproved() bool {
 // detects the change.
 func TestEdits(t *testing.T) {
 	is := is.New(t)
-	y := tell(t)
+	y := newStory(t)
 	var all []edit
 	for _, it := range tablesOf(t, copied(t, y.closed)) {
 		all = append(all, it.cells()...)
@@ -186,9 +186,9 @@ func TestEdits(t *testing.T) {
 			continue
 		}
 		made++
-		o := y.try(t, dir, e.name)
+		o := y.check(t, dir, e.name)
 		verdicts[o.verdict]++
-		if !o.noticed() && !e.unproved() {
+		if !o.detected() && !e.unproved() {
 			t.Errorf("not detected: %s", e.name)
 		}
 		must(t, os.RemoveAll(dir))

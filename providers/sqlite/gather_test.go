@@ -15,9 +15,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// A commit is one write to the write-ahead log and one sync, however many pages it has, and
-// a large one few writes.
-func TestACommitIsOneWrite(t *testing.T) {
+// TestCommitIsOneWrite checks that a commit of any number of pages takes one write to the
+// write-ahead log and one sync, and a very large one few writes.
+func TestCommitIsOneWrite(t *testing.T) {
 	is := is.New(t)
 	d, c := faultyDisk(t)
 	s := openWith(t, t.TempDir(), crypto.NewKey(), c)
@@ -47,7 +47,7 @@ func TestACommitIsOneWrite(t *testing.T) {
 		is.Equal(written, int64(1))
 		is.Equal(synced, int64(1))
 	}
-	large := make([]myvault.Change, 8) // 4 MiB, still in the cache of the engine
+	large := make([]myvault.Change, 8) // 4 MiB, still in the cache of SQLite
 	for n := range large {
 		large[n] = put(fmt.Sprintf("large/%d", n), strings.Repeat("v", myvault.MaxValue))
 	}
@@ -58,8 +58,9 @@ func TestACommitIsOneWrite(t *testing.T) {
 	is.NoErr(err)
 }
 
-// What a commit could not write comes out in no later one, when others have written there.
-func TestAFailedCommitLeavesNothingToWrite(t *testing.T) {
+// TestFailedCommitDropsWrites checks that the buffered writes of a failed commit are not written by
+// a later one, when others may have written there.
+func TestFailedCommitDropsWrites(t *testing.T) {
 	is := is.New(t)
 	d, c := faultyDisk(t)
 	dir, key := t.TempDir(), crypto.NewKey()
@@ -85,8 +86,9 @@ func TestAFailedCommitLeavesNothingToWrite(t *testing.T) {
 	is.NoErr(err)
 }
 
-// A commit that leaves something to write has not succeeded, whatever the engine says.
-func TestACommitIsNotBelievedWithoutItsSync(t *testing.T) {
+// TestCommitFailsWithoutSync checks that a commit which leaves buffered writes fails even if SQLite
+// reports success.
+func TestCommitFailsWithoutSync(t *testing.T) {
 	is := is.New(t)
 	is.True(errors.Is(sqlite.CommitWithoutSync(), sqlite3.IOERR_FSYNC))
 }

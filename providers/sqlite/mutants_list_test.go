@@ -67,7 +67,7 @@ var mutants = []mutant{
 	{
 		name:  "a new file is published whatever is still in its log",
 		edits: []slip{{"create.go", "		_, _, err := c.WALCheckpoint(\"main\", sqlite3.CHECKPOINT_TRUNCATE)\n		return err\n", "		_ = sqlite3.CHECKPOINT_TRUNCATE\n		return nil\n"}},
-		run:   "TestAFaultWhileAStoreIsMadeLeavesNoHalf$",
+		run:   "TestFaultsDuringCreate$",
 		says:  "errors.Is(err, myvault.ErrUnavailable)",
 	},
 	{
@@ -85,7 +85,7 @@ var mutants = []mutant{
 	{
 		name:  "the names in a restored store are not synced",
 		edits: []slip{{"disk.go", "	return d.syncDir(filepath.Dir(path))\n", "	return nil\n"}},
-		run:   "TestNamesInARestoredStoreAreSynced$",
+		run:   "TestNamesInRestoredStoreAreSynced$",
 		says:  "FAIL",
 	},
 	{
@@ -107,7 +107,7 @@ var mutants = []mutant{
 	{
 		name:  "a name that could not be synced stays",
 		edits: []slip{{"publish.go", "	if left := back(from, to); left != nil {", "	if left := error(nil); left != nil {"}},
-		run:   "TestANameThatIsNotSyncedIsTakenBack$",
+		run:   "TestUnsyncedNameIsRemoved$",
 		says:  "FAIL",
 	},
 	{
@@ -135,7 +135,7 @@ var mutants = []mutant{
 			{"gather.go", "	f.held = f.held[:0]\n	_, err := f.File.WriteAt(b, f.at)\n",
 				"	_, err := f.File.WriteAt(b, f.at)\n	if err == nil {\n		f.held = f.held[:0]\n	}\n"},
 		},
-		run:  "TestAFailedCommitLeavesNothingToWrite$",
+		run:  "TestFailedCommitDropsWrites$",
 		says: "FAIL",
 	},
 	{

@@ -94,7 +94,7 @@ type story struct {
 var keepEntries = sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}
 
 // tell makes a story, in three epochs. No two lines of it are equal by accident.
-func tell(t testing.TB) *story {
+func newStory(t testing.TB) *story {
 	t.Helper()
 	y := &story{key: crypto.NewKey(), closed: t.TempDir(), killed: t.TempDir(), ever: map[string]map[string]bool{}}
 	ctx := context.Background()
@@ -224,13 +224,13 @@ type outcome struct {
 	verify   error
 }
 
-// noticed reports whether anybody was told that something is wrong.
-func (o outcome) noticed() bool { return o.open != nil || o.verify != nil || o.verdict == isRefused }
+// detected reports whether anybody was told that something is wrong.
+func (o outcome) detected() bool { return o.open != nil || o.verify != nil || o.verdict == isRefused }
 
 // try opens a directory and asks everything. It fails the test for an answer that is
 // wrong, for one that is not right while Verify finds nothing, and for an error that
 // is none of the contract's or tells a value.
-func (y *story) try(t *testing.T, dir, what string) (o outcome) {
+func (y *story) check(t *testing.T, dir, what string) (o outcome) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // or it hangs
 	defer cancel()
@@ -271,9 +271,9 @@ func (y *story) sane(t *testing.T, what string, err error) {
 
 // An observation of what was not changed is right, and every verdict can be reached.
 func TestVerdicts(t *testing.T) {
-	y := tell(t)
+	y := newStory(t)
 	for name, dir := range map[string]string{"closed": y.closed, "killed": y.killed} {
-		if o := y.try(t, copied(t, dir), name); o.verdict != isRight || o.noticed() {
+		if o := y.check(t, copied(t, dir), name); o.verdict != isRight || o.detected() {
 			t.Errorf("%s: %+v", name, o)
 		}
 	}

@@ -184,7 +184,7 @@ func varint(b []byte) (n uint64, size int) {
 // The map knows a value of one page and one of several, and not the room between.
 func TestLivePages(t *testing.T) {
 	is := is.New(t)
-	y := tell(t)
+	y := newStory(t)
 	file := files(t, y.closed)["vault.db"]
 	live := livePages(file)
 	r := rawOpen(t, copied(t, y.closed), "vault.db")

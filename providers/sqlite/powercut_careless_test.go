@@ -13,9 +13,9 @@ import (
 // and changes are as safe. https://sqlite.org/psow.html
 func TestPowerCutsOnACarelessDisk(t *testing.T) {
 	total := 0
-	for _, s := range []powerScenario{{name: "changes", run: (*history).changes}, {name: "several at once", run: (*history).commitsSeveral}} {
+	for _, s := range []powerScenario{{name: "changes", run: (*history).runChanges}, {name: "several at once", run: (*history).runCommits}} {
 		t.Run(s.name, func(t *testing.T) {
-			total += cutEverywhere(t, s, *chance, func(d *simdisk.Disk) { d.Careless = true })
+			total += cutEverywhere(t, s, *seed, func(d *simdisk.Disk) { d.Careless = true })
 		})
 	}
 	t.Logf("%d images", total)
@@ -25,8 +25,8 @@ func TestPowerCutsOnACarelessDisk(t *testing.T) {
 // simulation spoils enough to show it.
 func TestABoastfulDiskLosesChanges(t *testing.T) {
 	is := is.New(t)
-	s := powerScenario{from: afterACrash, run: (*history).opensAgain}
-	h := performed(t, s, *chance, func(d *simdisk.Disk) { d.Boastful = true })
-	_, err := h.examine(t, *chance, 2, 6)
+	s := powerScenario{from: afterACrash, run: (*history).runReopen}
+	h := runScenario(t, s, *seed, func(d *simdisk.Disk) { d.Boastful = true })
+	_, err := h.checkCuts(t, *seed, 2, 6)
 	is.True(err != nil)
 }

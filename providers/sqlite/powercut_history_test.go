@@ -76,8 +76,8 @@ func configOf(d *simdisk.Disk) sqlite.Config {
 }
 
 // try opens the store, with the first key that fits.
-func (h *history) try() (*sqlite.Store, error) {
-	s, _, err := h.opens(h.dir, h.config)
+func (h *history) tryOpen() (*sqlite.Store, error) {
+	s, _, err := h.openWithAnyKey(h.dir, h.config)
 	if err == nil {
 		h.disk.Mark(markOpened(s.Incarnation()))
 	}
@@ -86,7 +86,7 @@ func (h *history) try() (*sqlite.Store, error) {
 
 // open opens the store, which must not fail.
 func (h *history) open() *sqlite.Store {
-	s, err := h.try()
+	s, err := h.tryOpen()
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func (h *history) open() *sqlite.Store {
 }
 
 // ask has changes committed, and marks the answer.
-func (h *history) ask(s *sqlite.Store, changes ...myvault.Change) error {
+func (h *history) apply(s *sqlite.Store, changes ...myvault.Change) error {
 	h.mu.Lock()
 	n := len(h.commits)
 	a := &promise{changes: changes, at: at.Add(time.Duration(n) * time.Second), after: map[int]bool{}}
@@ -134,14 +134,14 @@ func (a *promise) commit(n int) myvault.Commit {
 }
 
 // must is ask where no refusal is expected.
-func (h *history) must(s *sqlite.Store, changes ...myvault.Change) {
-	if err := h.ask(s, changes...); err != nil {
+func (h *history) mustApply(s *sqlite.Store, changes ...myvault.Change) {
+	if err := h.apply(s, changes...); err != nil {
 		h.t.Error(err)
 	}
 }
 
 // read records an access entry, and marks that it was acknowledged.
-func (h *history) read(s *sqlite.Store) error {
+func (h *history) record(s *sqlite.Store) error {
 	h.mu.Lock()
 	n := h.reads
 	h.reads++
@@ -156,8 +156,8 @@ func (h *history) read(s *sqlite.Store) error {
 }
 
 // mustRead is read where no error is expected.
-func (h *history) mustRead(s *sqlite.Store) {
-	if err := h.read(s); err != nil {
+func (h *history) mustRecord(s *sqlite.Store) {
+	if err := h.record(s); err != nil {
 		h.t.Error(err)
 	}
 }
@@ -205,6 +205,6 @@ func (h *history) blobs(file, query string) (all markScrubbed) {
 // destroy destroys all versions of an address, and marks that their bytes are to be gone.
 func (h *history) destroy(s *sqlite.Store, where string) {
 	gone := h.blobs("vault.db", `SELECT sealed FROM log WHERE sealed IS NOT NULL AND project || '/' || path = '`+where+`'`)
-	h.must(s, on(myvault.OpDestroy, where))
+	h.mustApply(s, on(myvault.OpDestroy, where))
 	h.disk.Mark(gone)
 }

@@ -34,7 +34,7 @@ func (h *history) inspect(t testing.TB, root string) (*remains, error) {
 	ctx := context.Background()
 	disk := simdisk.Forgetful(t, root)
 	config := configOf(disk)
-	s, key, err := h.opens(filepath.Join(root, "store"), config)
+	s, key, err := h.openWithAnyKey(filepath.Join(root, "store"), config)
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +58,11 @@ func (h *history) inspect(t testing.TB, root string) (*remains, error) {
 	if err == nil && (h.finish != nil || longPass()) {
 		_, err = s.Verify(ctx)
 	}
-	return f, errors.Join(err, s.Close(), h.beside(root, config))
+	return f, errors.Join(err, s.Close(), h.checkBeside(root, config))
 }
 
 // opens opens a store with the first key that fits.
-func (h *history) opens(dir string, config sqlite.Config) (s *sqlite.Store, key int, err error) {
+func (h *history) openWithAnyKey(dir string, config sqlite.Config) (s *sqlite.Store, key int, err error) {
 	for key = range h.keys {
 		s, err = sqlite.Open(context.Background(), dir, sqlite.StaticKey(h.keys[key]), config)
 		if !errors.Is(err, myvault.ErrWrongKey) {
@@ -200,7 +200,7 @@ func allContents(p myvault.Provider) (lines []string, err error) {
 
 // promised proves that what was promised before the cut is there, and what was refused or
 // never asked is not.
-func (h *history) promised(f *remains, cut simdisk.Cut) error {
+func (h *history) checkPromises(f *remains, cut simdisk.Cut) error {
 	begun := map[int]bool{}
 	for i, mark := range cut.Marks {
 		var err error
@@ -208,7 +208,7 @@ func (h *history) promised(f *remains, cut simdisk.Cut) error {
 		case markBegun:
 			begun[int(m)] = true
 		case markAnswered:
-			err = h.kept(f, int(m))
+			err = h.checkCommit(f, int(m))
 		case markDenied:
 			if f.commits[int(m)] != nil {
 				err = fmt.Errorf("commit %d was refused and is there", m)
@@ -217,7 +217,7 @@ func (h *history) promised(f *remains, cut simdisk.Cut) error {
 			age := cut.At.Sub(cut.MarkedAt[i])
 			due := age >= syncPromise
 			if h.faulty {
-				due = h.due(cut, i)
+				due = h.mustBeSynced(cut, i)
 			}
 			pruned := slices.ContainsFunc(cut.Marks[i:], func(mark any) bool {
 				through, is := mark.(markPruning)
@@ -237,7 +237,7 @@ func (h *history) promised(f *remains, cut simdisk.Cut) error {
 				}
 			}
 		default:
-			err = h.operated(f, cut, mark)
+			err = h.checkOperation(f, cut, mark)
 		}
 		if err != nil {
 			return err
@@ -253,7 +253,7 @@ func (h *history) promised(f *remains, cut simdisk.Cut) error {
 
 // due reports whether an access entry must be there although the disk failed: the store was
 // closed since without an error, or has said long enough after it that it is well.
-func (h *history) due(cut simdisk.Cut, entry int) bool {
+func (h *history) mustBeSynced(cut simdisk.Cut, entry int) bool {
 	for i, mark := range cut.Marks[entry:] {
 		_, well := mark.(simdisk.Here)
 		well = well && cut.MarkedAt[entry+i].Sub(cut.MarkedAt[entry]) >= syncPromise
@@ -266,7 +266,7 @@ func (h *history) due(cut simdisk.Cut, entry int) bool {
 
 // kept proves that an acknowledged commit is there, with the versions that were answered,
 // and behind those that were acknowledged before it was asked for.
-func (h *history) kept(f *remains, n int) error {
+func (h *history) checkCommit(f *remains, n int) error {
 	entries, a := f.commits[n], h.commits[n]
 	if entries == nil {
 		return fmt.Errorf("commit %d was acknowledged and is lost", n)
