@@ -1,6 +1,6 @@
 package sqlite_test
 
-// mutants are mistakes that would break a promise and that other tests may not see.
+// mutants are mistakes that would break a promise.
 var mutants = []mutant{
 	{
 		name:  "changes are not synced",
@@ -13,7 +13,7 @@ var mutants = []mutant{
 		name:  "a record is not bound to its place",
 		short: true,
 		edits: []slip{{"../../crypto/seal.go", "	dst = append(dst, s.prefix...)\n", "	dst = append(dst, s.prefix...)\n	at = Place{}\n"}},
-		run:   "TestARecordOpensNowhereElse$",
+		run:   "TestRecordIsBoundToAddress$",
 		says:  "a record was read in another place",
 	},
 	{
@@ -141,13 +141,13 @@ var mutants = []mutant{
 	{
 		name:  "heads are kept behind another writer",
 		edits: []slip{{"tip.go", "		s.known.clear()\n", ""}},
-		run:   "TestHeadsAreReadAgainBehindAnotherWriter$",
+		run:   "TestHeadsAreReadAgainAfterAnotherWriter$",
 		says:  "FAIL",
 	},
 	{
 		name:  "the head that a failed request wrote is kept",
 		edits: []slip{{"tip.go", "	s.known.restore()\n", ""}},
-		run:   "TestAFailedRequestLeavesNoHeadBehind$",
+		run:   "TestFailedRequestLeavesNoHead$",
 		says:  "FAIL",
 	},
 	{
@@ -171,31 +171,31 @@ var mutants = []mutant{
 	{
 		name:  "a file that is overwritten is not noticed",
 		edits: []slip{{"overwritten.go", "	if w.is(now) {", "	if w.size >= 0 {"}},
-		run:   "TestAStoreThatIsOverwritten$",
+		run:   "TestOverwrittenStore$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a log that is overwritten is not noticed",
 		edits: []slip{{"overwritten.go", "ok && !w.logIs(state) {", "ok && w == nil && !w.logIs(state) {"}},
-		run:   "TestAStoreThatIsOverwritten$",
+		run:   "TestOverwrittenStore$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a log that starts again hides that a file was overwritten",
 		edits: []slip{{"file.go", "	f.writer.written = func() { f.overwrites.note() }\n", "	f.writer.written = func() {}\n"}},
-		run:   "TestNoCommitToAnOverwrittenFile$",
+		run:   "TestNoCommitToOverwrittenFile$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a commit does not look at its file",
 		edits: []slip{{"batch.go", "			err = w.inPlace()\n", ""}},
-		run:   "TestNoCommitToAnOverwrittenFile$",
+		run:   "TestNoCommitToOverwrittenFile$",
 		says:  "FAIL",
 	},
 	{
 		name:  "any database fits a log that is found",
 		edits: []slip{{"doubt.go", "next != 0 && end != next", "next < 0 && end != next"}},
-		run:   "TestAnOlderFileBesideALog$",
+		run:   "TestOlderFileWithNewerLog$",
 		says:  "FAIL",
 	},
 	{
