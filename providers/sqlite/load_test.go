@@ -91,7 +91,7 @@ func TestProcessesUnderLoad(t *testing.T) {
 			is.NoErr(err)
 			var loads []*talker
 			for range processes {
-				loads = append(loads, hold(t, "load", dir, key))
+				loads = append(loads, startJob(t, "load", dir, key))
 			}
 			for _, l := range loads {
 				is.True(l.out.Scan()) // hangs if a process starves

@@ -62,7 +62,7 @@ var mutants = []mutant{
 		name:  "the cut of the log behind a destroy is not synced",
 		edits: []slip{{"destroy.go", "		err = f.options.disk.syncFile(f.path + \"-wal\")\n", "		err = nil\n"}},
 		run:   "TestPowerCuts$/^destroy$",
-		says:  "holds a record that was destroyed",
+		says:  "contains a destroyed record",
 	},
 	{
 		name:  "a new file is published whatever is still in its log",
@@ -102,7 +102,7 @@ var mutants = []mutant{
 		name:  "the name of a backup is not synced",
 		edits: []slip{{"publish.go", "	err := d.syncDir(filepath.Dir(to))\n", "	var err error\n"}},
 		run:   "TestPowerCuts$/^backup_and_restore$",
-		says:  "was made and is not there",
+		says:  "was made but is missing",
 	},
 	{
 		name:  "a name that could not be synced stays",
@@ -114,7 +114,7 @@ var mutants = []mutant{
 		name:  "the names of directories that are made are not synced",
 		edits: []slip{{"directory.go", "		if err := s.disk.syncDir(filepath.Dir(made)); err != nil {", "		if err := error(nil); err != nil {"}},
 		run:   "TestPowerCuts$/^create$",
-		says:  "the store is another than the one that was opened",
+		says:  "another store was opened",
 	},
 	{
 		name:  "the name of the trail's log is not synced",
@@ -153,19 +153,19 @@ var mutants = []mutant{
 	{
 		name:  "a schema is not compared",
 		edits: []slip{{"schemacheck.go", "digest != k.schemas[version-1]", "digest == k.name"}},
-		run:   "TestAPlantedSchemaIsRefusedAtOpening$",
+		run:   "TestOpenRefusesPlantedSchema$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a schema that is changed later is not compared",
 		edits: []slip{{"batch.go", "		if err := w.changed(w.conn); err != nil {", "		if err := error(nil); err != nil {"}},
-		run:   "TestAPlantedSchemaIsNoticedWhileOpen$",
+		run:   "TestPlantedSchemaWhileOpen$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a write may change no row",
 		edits: []slip{{"conn.go", "	if n := c.Changes(); n != 1 {", "	if n := c.Changes(); n > 1 {"}},
-		run:   "TestAWriteChangesOneRow$",
+		run:   "TestWriteChangesOneRow$",
 		says:  "FAIL",
 	},
 	{

@@ -15,20 +15,19 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/simdisk"
 )
 
-// What an operator may do with a store when the power fails. Each ends whole, or can be
-// called again.
+// Operations of an operator during which the power fails. Each is complete or can be repeated.
 
 // The marks of operations.
 type (
 	markRekeyed struct{}
 	markPruning int    // access entries below it may be gone from now on
-	markMade    string // a file or directory beside the store
+	markMade    string // path of a file or directory beside the store
 )
 
 // otherKey is the master key that a store changes to.
 const otherKey = "base64:YW5vdGhlciB0ZXN0ZGF0YSBrZXksIG5vIHNlY3JldDE="
 
-// rekeys changes the master key.
+// runRekey changes the master key.
 func (h *history) runRekey() {
 	key, err := crypto.ParseKey(otherKey)
 	if err != nil {
@@ -51,13 +50,13 @@ func (h *history) runRekey() {
 	h.close(s)
 }
 
-// wraps are the bytes of keys that are wrapped under the master key.
+// wrappedKeys returns the keys wrapped with the master key, and its check values.
 func (h *history) wrappedKeys() markScrubbed {
 	return append(h.blobs("vault.db", `SELECT wrapped FROM epoch UNION SELECT value FROM meta WHERE name IN ('check', 'trail')`),
 		h.blobs("access.db", `SELECT value FROM meta WHERE name IN ('check', 'trail')`)...)
 }
 
-// sealsAnew begins a data key and brings every record under it.
+// runReencrypt makes a new data key and seals every record with it.
 func (h *history) runReencrypt() {
 	again := func(s *sqlite.Store) error {
 		_, err := s.Reencrypt(context.Background(), nil)
@@ -81,7 +80,7 @@ func (h *history) runReencrypt() {
 	h.close(s)
 }
 
-// prunes removes versions and access entries.
+// runPrune removes versions and access entries.
 func (h *history) runPrune() {
 	again := func(s *sqlite.Store) error {
 		_, err := s.PruneVersions(context.Background(), sqlite.VersionLimit{Keep: 1}, nil)
@@ -110,7 +109,7 @@ func (h *history) runPrune() {
 	h.close(s)
 }
 
-// backsUp makes a backup while the store is used, and restores it beside.
+// runBackupAndRestore makes a backup while the store is used, and restores it beside the store.
 func (h *history) runBackupAndRestore() {
 	s := h.open()
 	h.mustApply(s, put("p/a", "one"), put("p/b", "two"))
@@ -131,7 +130,7 @@ func (h *history) runBackupAndRestore() {
 	h.close(s)
 }
 
-// beside proves what stands beside the store: a backup is whole, and so is a restored store.
+// checkBeside checks that a backup and a restored store beside the store are complete.
 func (h *history) checkBeside(root string, config sqlite.Config) error {
 	ctx, key := context.Background(), sqlite.StaticKey(h.keys[0])
 	var errs []error
@@ -155,16 +154,16 @@ func (h *history) checkBeside(root string, config sqlite.Config) error {
 	return errors.Join(errs...)
 }
 
-// operated proves what was promised by an operation.
+// checkOperation checks the promise of an operation.
 func (h *history) checkOperation(f *remains, cut simdisk.Cut, mark any) error {
 	switch m := mark.(type) {
 	case markRekeyed:
 		if f.key != len(h.keys)-1 {
-			return errors.New("the store opens with the key before the last")
+			return errors.New("the store opens with an old key")
 		}
 	case markMade:
 		if _, there := cut.Image[string(m)]; !there {
-			return fmt.Errorf("%s was made and is not there", m)
+			return fmt.Errorf("%s was made but is missing", m)
 		}
 	}
 	return nil

@@ -13,10 +13,10 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// A powerScenario is something a program may do with a store when the power fails.
+// A powerScenario uses a store until the power fails.
 type powerScenario struct {
 	name string
-	// from gives what is on the disk before, below its root; nil: nothing.
+	// from fills the disk below root before run; nil: the disk is empty.
 	from func(t *testing.T, root string)
 	run  func(h *history)
 }
@@ -40,7 +40,7 @@ var powerScenarios = []powerScenario{
 	{name: "released formats", from: releasedStore, run: (*history).runReopen},
 }
 
-// creates makes a store, in a directory that is made too.
+// runCreate creates a store and its directory.
 func (h *history) runCreate() {
 	s := h.open()
 	h.mustApply(s, put("p/a", "one"))
@@ -48,7 +48,7 @@ func (h *history) runCreate() {
 	h.close(s)
 }
 
-// changes makes each kind of change, one after the other.
+// runChanges makes each kind of change, one after the other.
 func (h *history) runChanges() {
 	s := h.open()
 	project := func(op myvault.Op, name string) myvault.Change {
@@ -73,7 +73,7 @@ func (h *history) runChanges() {
 	h.close(s)
 }
 
-// commitsSeveral commits several changes in one, some of which are refused.
+// runCommits makes commits of several changes, some of which are refused.
 func (h *history) runCommits() {
 	s := h.open()
 	for n := range 4 {
@@ -86,7 +86,7 @@ func (h *history) runCommits() {
 	h.close(s)
 }
 
-// callsFromMany has commits share a transaction, with some that fail among them.
+// runConcurrentCalls makes commits that share a transaction, some of which fail.
 func (h *history) runConcurrentCalls() {
 	s := h.open()
 	h.mustApply(s, put("p/taken", "x"))
@@ -106,7 +106,7 @@ func (h *history) runConcurrentCalls() {
 	h.close(s)
 }
 
-// checkpoints brings the write-ahead logs into their files in every way, while it goes on.
+// runCheckpoints runs every kind of checkpoint between changes.
 func (h *history) runCheckpoints() {
 	s := h.open()
 	for n, mode := range []sqlite3.CheckpointMode{
@@ -124,7 +124,7 @@ func (h *history) runCheckpoints() {
 	h.close(s)
 }
 
-// destroys removes values for good, some of them large.
+// runDestroys destroys values, some of them large.
 func (h *history) runDestroys() {
 	s := h.open()
 	h.mustApply(s, put("p/a", "one"), put("p/b", strings.Repeat("v", 9000)))
@@ -139,7 +139,7 @@ func (h *history) runDestroys() {
 // syncPromise is how long an access entry may wait for the disk.
 const syncPromise = 100 * time.Millisecond
 
-// leavesTime leaves time between entries, so that some are promised and some not yet.
+// runSlowEntries pauses between entries, so that some are promised and some not yet.
 func (h *history) runSlowEntries() {
 	s := h.open()
 	for n := range 12 {
@@ -160,7 +160,7 @@ func (h *history) runSlowEntries() {
 	h.close(s)
 }
 
-// opensTwice writes by turns, as two processes do.
+// runTwoStores writes through two stores in turn, like two processes.
 func (h *history) runTwoStores() {
 	a, b := h.open(), h.open()
 	for n := range 4 {
@@ -175,7 +175,7 @@ func (h *history) runTwoStores() {
 	h.close(b)
 }
 
-// changesEpochs begins a new data key every few rows.
+// runEpochs makes a new data key every few rows.
 func (h *history) runEpochs() {
 	h.config = h.config.WithEpochLimit(3)
 	s := h.open()
@@ -185,7 +185,7 @@ func (h *history) runEpochs() {
 	h.close(s)
 }
 
-// opensAgain goes on with what is there, and closes between.
+// runReopen continues with an existing store and reopens it.
 func (h *history) runReopen() {
 	for range 2 {
 		s := h.open()
@@ -197,13 +197,13 @@ func (h *history) runReopen() {
 	}
 }
 
-// afterACrash leaves a store with its write-ahead logs, which the first opening recovers.
+// afterACrash copies a store with its write-ahead logs, which the first Open recovers.
 func afterACrash(t *testing.T, root string) {
 	dir := crashed(t, releasedMaster(t))
 	must(t, os.CopyFS(root+"/store", os.DirFS(dir)))
 }
 
-// releasedStore puts a store of a released format there.
+// releasedStore copies a store of a released format.
 func releasedStore(t *testing.T, root string) {
 	must(t, os.CopyFS(root+"/store", os.DirFS("testdata/format-1")))
 }

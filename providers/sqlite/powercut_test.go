@@ -15,14 +15,14 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/simdisk"
 )
 
-// seed decides what the tests of power cuts and faults choose by chance.
+// seed seeds the random choices of the tests of power cuts and faults.
 var seed = flag.Uint64("seed", 1, "seed of the tests of power cuts and faults")
 
-// longPass reports whether the tests take every point in place of some.
+// longPass reports whether the tests use every point and not a sample.
 func longPass() bool { return os.Getenv("MYVAULT_RELIABILITY") == "long" }
 
-// TestPowerCuts runs each scenario once, and looks at what a power cut could have left at
-// any point of it.
+// TestPowerCuts runs each scenario once, and checks the images that a power cut at each of its
+// points could leave.
 func TestPowerCuts(t *testing.T) {
 	total := 0
 	for _, s := range powerScenarios {
@@ -31,10 +31,10 @@ func TestPowerCuts(t *testing.T) {
 	t.Logf("%d images of %d scenarios, seed %d", total, len(powerScenarios), *seed)
 }
 
-// perScenario is how many points of a scenario the short pass looks at.
+// perScenario is the number of points of a scenario that the short pass checks.
 const perScenario = 20
 
-// cutEverywhere gives how many different images it has inspected.
+// cutEverywhere returns the number of different images it inspected.
 func cutEverywhere(t *testing.T, s powerScenario, seed uint64, change func(*simdisk.Disk)) int {
 	h := runScenario(t, s, seed, change)
 	stride, mixtures := 1, 12
@@ -49,8 +49,8 @@ func cutEverywhere(t *testing.T, s powerScenario, seed uint64, change func(*simd
 	return images
 }
 
-// examine looks at what power cuts could have left, and gives how many different images
-// that were. It ends at the first that is not as it must be.
+// checkCuts checks the images that power cuts could leave, up to the first bad one. It returns the
+// number of different images.
 func (h *history) checkCuts(t *testing.T, seed uint64, stride, mixtures int) (images int, err error) {
 	type result struct {
 		remains *remains
@@ -78,12 +78,12 @@ func (h *history) checkCuts(t *testing.T, seed uint64, stride, mixtures int) (im
 	return len(known), nil
 }
 
-// repeat tells how to run a test again with the same choices.
+// repeat returns the command that repeats a test with the same choices.
 func repeat(t *testing.T) string {
 	return fmt.Sprintf("again: go test -run '^%s$' -seed %d", strings.ReplaceAll(t.Name(), "/", "$/^"), *seed)
 }
 
-// performed runs the scenario on a disk, with a clock of its own and randomness by the seed.
+// runScenario runs the scenario on a simulated disk, with a fake clock and seeded randomness.
 func runScenario(t *testing.T, s powerScenario, seed uint64, change func(*simdisk.Disk)) *history {
 	cryptotest.SetGlobalRandom(t, seed)
 	root := t.TempDir()
@@ -109,14 +109,14 @@ func runScenario(t *testing.T, s powerScenario, seed uint64, change func(*simdis
 	return h
 }
 
-// heldBy gives what the store in a directory holds.
+// contentsOf returns the contents of the store in a directory.
 func contentsOf(t *testing.T, dir string, key crypto.Key) []string {
 	lines, err := allContents(open(t, dir, key))
 	must(t, err)
 	return lines
 }
 
-// survey inspects the image in a directory of its own.
+// inspectImage writes the image to a new directory and inspects it there.
 func (h *history) inspectImage(t testing.TB, image simdisk.Image) (*remains, error) {
 	root, err := os.MkdirTemp(t.TempDir(), "")
 	if err != nil {
