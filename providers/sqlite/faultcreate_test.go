@@ -22,7 +22,7 @@ func TestFaultsDuringCreate(t *testing.T) {
 	failed := 0
 	for at, more := 1, true; more; at++ {
 		dir := filepath.Join(t.TempDir(), "store")
-		disk := simdisk.Forgetful(t, dir)
+		disk := simdisk.NewUnrecorded(t, dir)
 		config := sqlite.Config{}.WithVFS(disk.Name).WithFsync(disk.Fsync)
 		disk.Fail(simdisk.Fault{At: at, Reads: true})
 		s, err := sqlite.Open(t.Context(), dir, key, config)

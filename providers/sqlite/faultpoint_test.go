@@ -207,7 +207,7 @@ func (h *history) trySession(use func(*sqlite.Store)) {
 // tryClose closes the store, which may fail.
 func (h *history) tryClose(s *sqlite.Store) {
 	if s.Ping(context.Background()) == nil {
-		h.disk.Mark(simdisk.Here("Ping succeeded"))
+		h.disk.Mark(simdisk.CutHere("Ping succeeded"))
 	}
 	if err := s.Close(); err == nil {
 		h.disk.Mark(markClosed{})

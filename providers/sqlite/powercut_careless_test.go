@@ -26,7 +26,7 @@ func TestPowerCutsOnCarelessDisk(t *testing.T) {
 func TestFalsePowersafeClaimLosesChanges(t *testing.T) {
 	is := is.New(t)
 	s := powerScenario{from: afterACrash, run: (*history).runReopen}
-	h := runScenario(t, s, *seed, func(d *simdisk.Disk) { d.Boastful = true })
+	h := runScenario(t, s, *seed, func(d *simdisk.Disk) { d.FalsePromise = true })
 	_, err := h.checkCuts(t, *seed, 2, 6)
 	is.True(err != nil)
 }

@@ -32,7 +32,7 @@ type remains struct {
 // writes to the store and closes it.
 func (h *history) inspect(t testing.TB, root string) (*remains, error) {
 	ctx := context.Background()
-	disk := simdisk.Forgetful(t, root)
+	disk := simdisk.NewUnrecorded(t, root)
 	config := configOf(disk)
 	s, key, err := h.openWithAnyKey(filepath.Join(root, "store"), config)
 	if err != nil {
@@ -255,7 +255,7 @@ func (h *history) checkPromises(f *remains, cut simdisk.Cut) error {
 // was closed later without an error, or Ping succeeded long enough after the entry.
 func (h *history) mustBeSynced(cut simdisk.Cut, entry int) bool {
 	for i, mark := range cut.Marks[entry:] {
-		_, well := mark.(simdisk.Here)
+		_, well := mark.(simdisk.CutHere)
 		well = well && cut.MarkedAt[entry+i].Sub(cut.MarkedAt[entry]) >= syncPromise
 		if _, closed := mark.(markClosed); closed || well {
 			return true
