@@ -266,7 +266,7 @@ func TestFailedRequestWithinBatch(t *testing.T) {
 	}
 }
 
-// TestPruneInOneCommitWithEntries checks that a prune removes entries of its own commit too.
+// TestPruneInOneCommitWithEntries checks that a prune also removes entries committed with it.
 func TestPruneInOneCommitWithEntries(t *testing.T) {
 	is := is.New(t)
 	s := openWith(t, t.TempDir(), crypto.NewKey(), sqlite.Config{Trail: keepEntries})

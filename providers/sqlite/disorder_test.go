@@ -54,8 +54,8 @@ func disordered(file []byte, page int, order func([][2]byte)) []byte {
 	return changed
 }
 
-// TestDisorder checks that rows in another order, or found twice, are detected and never give a
-// wrong answer.
+// TestDisorder checks that rows in another order, or found twice, are detected and never lead to
+// a wrong answer.
 func TestDisorder(t *testing.T) {
 	y := newStory(t)
 	original := files(t, y.closed)

@@ -25,7 +25,7 @@ func (f flips) String() string {
 		f.tried, f.opened, f.detected, f.silent, f.dead)
 }
 
-// TestFlippedBytes checks that random changes of bytes in any file, after Close or a crash, give
+// TestFlippedBytes checks that random changes of bytes in any file, after Close or a crash, lead to
 // errors or right answers. Changes that Verify does not detect are in bytes of no row, or in pages
 // that the write-ahead log replaces.
 func TestFlippedBytes(t *testing.T) {

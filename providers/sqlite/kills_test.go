@@ -133,8 +133,8 @@ func (c *churner) acknowledgements() int {
 	return len(c.puts)
 }
 
-// TestKilledProcessesLoseNothing checks that processes killed at any moment lose and duplicate nothing, and
-// do not block the others.
+// TestKilledProcessesLoseNothing checks that processes killed at any moment lose and duplicate
+// nothing, and do not block the others.
 func TestKilledProcessesLoseNothing(t *testing.T) {
 	kills := 12
 	if long() {

@@ -21,8 +21,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// leftoverStep tells a process of this test which operation to stop in: operation, directory, key
-// and backup.
+// leftoverStep is the variable with the operation in which a process of this test stops, and its
+// directory, key and backup.
 const leftoverStep = "MYVAULT_TEST_LEFTOVER"
 
 // TestLeaveHalf is the process that is killed. It prints a line once a temporary file exists, and

@@ -27,8 +27,8 @@ func loadFor() time.Duration {
 	return time.Second
 }
 
-// load increments a number shared by all processes, in two goroutines, until standard input ends. It
-// prints a line after its first increment. At the end it prints the number of increments, of
+// load increments a number shared by all processes, in two goroutines, until standard input ends.
+// It prints a line after its first increment. At the end it prints the number of increments, of
 // conflicts, and its longest wait.
 func load(s *sqlite.Store) error {
 	type result struct {

@@ -267,8 +267,8 @@ func TestOpenErrorsNameTheDirectory(t *testing.T) {
 	f.lies.Store(false)
 }
 
-// TestTemporaryFilesAreRemoved checks that temporary files of an interrupted creation are removed, and
-// that those of a running process stay.
+// TestTemporaryFilesAreRemoved checks that temporary files of an interrupted creation are removed,
+// and that those of a running process stay.
 func TestTemporaryFilesAreRemoved(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()

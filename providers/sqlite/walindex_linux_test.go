@@ -54,7 +54,7 @@ func TestWALIndexIsChecked(t *testing.T) {
 	is.True(!sqlite.OpensWALIndex(copied)) // a link
 }
 
-// TestFrozenWALIndexIsDropped checks that a WAL-index that does not show a commit is no longer used.
+// TestFrozenWALIndexIsDropped checks that a WAL-index that misses a commit is no longer used.
 func TestFrozenWALIndexIsDropped(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())

@@ -27,8 +27,8 @@ type CutHere string
 // no unsynced change, all of them, contents without names, names without contents, and a number of
 // random mixtures. Only each stride-th event is used, starting with one chosen by the seed, and
 // the last event. After each mark, Cuts yields at least the state without unsynced changes. With a
-// stride of 0 only the last event and each [CutHere] are used. The same seed and record give the
-// same cuts.
+// stride of 0 only the last event and each [CutHere] are used. The same seed and record always
+// yield the same cuts.
 func (d *Disk) Cuts(seed uint64, stride, mixtures int) iter.Seq[Cut] {
 	d.mu.Lock()
 	d.scan()
