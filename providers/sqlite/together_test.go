@@ -113,9 +113,9 @@ func TestKilledWhileCreating(t *testing.T) {
 	t.Logf("%d killed, %d of them after vault.db was created", rounds, made)
 }
 
-// TestDirectoryRemovedWhileOpen checks that a process whose directory was removed and created again
+// TestDirectoryRemovedUnderProcess checks that a process whose directory was removed and created again
 // by another acknowledges nothing, and does not touch the new files.
-func TestDirectoryRemovedWhileOpen(t *testing.T) {
+func TestDirectoryRemovedUnderProcess(t *testing.T) {
 	is := is.New(t)
 	dir, key := filepath.Join(t.TempDir(), "store"), crypto.NewKey()
 	first := talkTo(t, dir, key)

@@ -85,7 +85,7 @@ func TestCloseWhileWaiting(t *testing.T) {
 	release()
 }
 
-// queued returns once another process waits for the lock of the file.
+// queued returns once a store waits for its turn to write to the file.
 func queued(t *testing.T, path string) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
