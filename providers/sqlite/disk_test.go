@@ -195,9 +195,9 @@ func TestLogIsBounded(t *testing.T) {
 	is.True(info.Size() < written/2)
 }
 
-// TestEnginePanic checks that a panic of SQLite becomes an error without its text, and that the
+// TestSQLitePanic checks that a panic of SQLite becomes an error without its text, and that the
 // next call uses another connection.
-func TestEnginePanic(t *testing.T) {
+func TestSQLitePanic(t *testing.T) {
 	is := is.New(t)
 	d, c := faultyDisk(t)
 	s := openWith(t, t.TempDir(), crypto.NewKey(), c)

@@ -14,8 +14,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// TestMovedStore: what is written to files that nobody finds again
-// must not be acknowledged.
+// TestMovedStore checks that no change to files that were moved away or deleted is acknowledged.
 func TestMovedStore(t *testing.T) {
 	for name, damage := range map[string]func(t *testing.T, dir string) (mend func()){
 		"directory moved": func(t *testing.T, dir string) func() {

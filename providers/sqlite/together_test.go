@@ -113,8 +113,8 @@ func TestKilledWhileCreating(t *testing.T) {
 	t.Logf("%d killed, %d of them after vault.db was created", rounds, made)
 }
 
-// TestDirectoryRemovedUnderProcess checks that a process whose directory was removed and created again
-// by another acknowledges nothing, and does not touch the new files.
+// TestDirectoryRemovedUnderProcess checks that a process whose directory was removed and created
+// again by another acknowledges nothing, and does not touch the new files.
 func TestDirectoryRemovedUnderProcess(t *testing.T) {
 	is := is.New(t)
 	dir, key := filepath.Join(t.TempDir(), "store"), crypto.NewKey()
