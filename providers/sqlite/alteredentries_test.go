@@ -12,7 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// ofServices records n entries, each of another service: s1, s2 and so on.
+// ofServices records n entries of the services s1, s2 and so on.
 func ofServices(t *testing.T, s *sqlite.Store, n int) {
 	t.Helper()
 	entries := make([]myvault.Entry, n)
@@ -22,8 +22,9 @@ func ofServices(t *testing.T, s *sqlite.Store, n int) {
 	must(t, s.Record(t.Context(), entries...))
 }
 
-// An entry that was altered so that a filter does not select it is found all the same.
-func TestAFilterPassesOverNoAlteredEntry(t *testing.T) {
+// TestFilterDetectsAlteredEntry checks that an entry altered so that a filter skips it is still
+// detected.
+func TestFilterDetectsAlteredEntry(t *testing.T) {
 	for _, seq := range []uint64{1, 7, 10} {
 		is := is.New(t)
 		dir, key := t.TempDir(), crypto.NewKey()
@@ -41,7 +42,7 @@ func TestAFilterPassesOverNoAlteredEntry(t *testing.T) {
 }
 
 // A row that is planted where pruning will cut another one is told as tampering.
-func TestARowPlantedWhereAnotherIsCut(t *testing.T) {
+func TestPlantedRowAtPrunePoint(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := openWith(t, dir, key, sqlite.Config{Trail: keepEntries})
@@ -52,8 +53,9 @@ func TestARowPlantedWhereAnotherIsCut(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrTampered))
 }
 
-// A request that fails as the last one of its row leaves no count of its entries in it.
-func TestAFailureAtTheEndOfARow(t *testing.T) {
+// TestFailedRequestAtEndOfRow checks that a failed request at the end of a row is not counted in
+// the row.
+func TestFailedRequestAtEndOfRow(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := openWith(t, dir, key, sqlite.Config{Trail: keepEntries})

@@ -12,7 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// History gives what Versions gives, with the values of deleted versions too.
+// TestHistoryHasEveryValue checks that History returns the same versions as Versions, with
+// values, including those of deleted versions.
 func TestHistoryHasEveryValue(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
@@ -51,8 +52,9 @@ func TestHistoryHasEveryValue(t *testing.T) {
 	is.Equal(s.Limits(), myvault.Limits{Projects: myvault.MaxProjects})
 }
 
-// A destroy behind the walk is told from a record that somebody removed.
-func TestHistoryChangesMeanwhile(t *testing.T) {
+// TestHistoryDuringDestroy checks that a destroy during the iteration returns ErrUnavailable, not
+// ErrTampered as a removed record does.
+func TestHistoryDuringDestroy(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
 	for n := range 8 { // two pages: one ends after 1 MiB
@@ -70,7 +72,7 @@ func TestHistoryChangesMeanwhile(t *testing.T) {
 		}
 	}
 	is.Equal(len(errs), 1)
-	is.True(errors.Is(errs[0], myvault.ErrUnavailable)) // read it again
+	is.True(errors.Is(errs[0], myvault.ErrUnavailable)) // the caller can retry
 	n := 0
 	for _, err := range s.History(t.Context(), addr("p/a")) {
 		is.NoErr(err)
@@ -79,7 +81,7 @@ func TestHistoryChangesMeanwhile(t *testing.T) {
 	is.Equal(n, 8)
 }
 
-func TestHistoryNoticesARemovedValue(t *testing.T) {
+func TestHistoryDetectsRemovedValue(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, key)

@@ -14,8 +14,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// A backup between the steps of a change of the master key opens with one of the keys.
-func TestBackupDuringARekey(t *testing.T) {
+// TestBackupDuringRekey checks that a backup made between two steps of a rekey opens with the old
+// key, or fails with ErrWrongKey.
+func TestBackupDuringRekey(t *testing.T) {
 	for step := 1; step <= 2; step++ {
 		is := is.New(t)
 		old, next := crypto.NewKey(), crypto.NewKey()
@@ -38,7 +39,8 @@ func TestBackupDuringARekey(t *testing.T) {
 	}
 }
 
-// Both files of a backup are of one moment, so one key opens both, whatever happens to the key.
+// TestBackupsBetweenRekeys checks that exactly one key opens both files of each backup while the
+// master key keeps changing.
 func TestBackupsBetweenRekeys(t *testing.T) {
 	is := is.New(t)
 	dir, keys := t.TempDir(), []crypto.Key{crypto.NewKey(), crypto.NewKey()}

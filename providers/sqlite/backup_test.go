@@ -18,7 +18,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// everything gives all that a store tells: values of all versions, states, projects, entries.
+// everything returns the full contents of a store as lines: projects, versions, values, entries.
 func everything(t *testing.T, s *sqlite.Store) (lines []string) {
 	t.Helper()
 	ctx := context.Background()
@@ -50,7 +50,7 @@ func everything(t *testing.T, s *sqlite.Store) (lines []string) {
 	return lines
 }
 
-// backedUp gives a store with something of everything, and a backup of it.
+// backedUp returns a store with every kind of row, and a backup of it.
 func backedUp(t *testing.T, key crypto.Key) (s *sqlite.Store, path string, heads []myvault.Head) {
 	t.Helper()
 	s = open(t, scene(t, key), key)
@@ -85,7 +85,7 @@ func TestBackupAndRestore(t *testing.T) {
 	is.True(restored.Incarnation() != s.Incarnation())
 	_, err = apply(restored, put("p/after", "x"))
 	is.NoErr(err)
-	is.Equal(epochsOf(t, dir)[2], 1) // under a data key of its own
+	is.Equal(epochsOf(t, dir)[2], 1) // under a new data key
 	report, err = restored.Verify(t.Context(), heads...)
 	is.NoErr(err)
 	is.True(report.TruncationChecked)
@@ -100,8 +100,9 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 }
 
-// A backup shows nothing without the key, and two of one store have nothing in common.
-func TestABackupTellsNothing(t *testing.T) {
+// TestBackupIsEncrypted checks that a backup contains no plaintext, and that two backups of one
+// store have no block in common.
+func TestBackupIsEncrypted(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, key)
@@ -125,7 +126,7 @@ func TestABackupTellsNothing(t *testing.T) {
 		}
 	}
 	for name := range files(t, dir) {
-		is.True(name[0] != '.') // no copy is left
+		is.True(name[0] != '.') // no temporary copy is left
 	}
 }
 
@@ -148,7 +149,7 @@ func TestBackupNeverReplaces(t *testing.T) {
 	is.Equal(len(files(t, dir)), 1)
 }
 
-// What is altered is refused, and nothing appears.
+// TestAlteredBackupsAreRefused checks that an altered backup is refused and nothing is restored.
 func TestAlteredBackupsAreRefused(t *testing.T) {
 	key := crypto.NewKey()
 	s := open(t, scene(t, key), key)
@@ -212,8 +213,8 @@ func TestAlteredBackupsAreRefused(t *testing.T) {
 	})
 }
 
-// An older backup in place of a newer one is found by the heads of the newer.
-func TestAnOlderBackupIsToldFromANewer(t *testing.T) {
+// TestHeadsDetectOlderBackup checks that the heads of a newer backup refuse an older one.
+func TestHeadsDetectOlderBackup(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	s, older, _ := backedUp(t, key)
@@ -230,8 +231,8 @@ func TestAnOlderBackupIsToldFromANewer(t *testing.T) {
 	is.True(errors.Is(err, fs.ErrNotExist))
 }
 
-// What is written while a backup is made is not in it, and does not disturb it.
-func TestBackupWhileOthersWrite(t *testing.T) {
+// TestBackupDuringWrites checks that writes made during a backup are not in it and do not fail it.
+func TestBackupDuringWrites(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, key)
@@ -252,14 +253,14 @@ func TestBackupWhileOthersWrite(t *testing.T) {
 	restored := filepath.Join(t.TempDir(), "dir")
 	report, err := sqlite.Restore(t.Context(), path, restored, sqlite.StaticKey(key), sqlite.Config{}, heads...)
 	is.NoErr(err)
-	is.Equal(report.Heads, heads) // nothing later is in it
+	is.Equal(report.Heads, heads) // without later writes
 	is.Equal(value(t, open(t, restored, key), "p/000"), "value 0")
 	_, err = s.Verify(t.Context())
 	is.NoErr(err)
 }
 
-// A context ends it, and nothing is left.
-func TestBackupIsStoppedByItsContext(t *testing.T) {
+// TestBackupIsCanceled checks that a canceled backup leaves no file behind.
+func TestBackupIsCanceled(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, key)
@@ -274,8 +275,8 @@ func TestBackupIsStoppedByItsContext(t *testing.T) {
 	}
 }
 
-// What a restore left that was stopped does not keep the next one from its end.
-func TestRestoreAfterACrash(t *testing.T) {
+// TestRestoreAfterCrash checks that the leftovers of an interrupted restore do not stop the next.
+func TestRestoreAfterCrash(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	_, path, _ := backedUp(t, key)
@@ -284,7 +285,7 @@ func TestRestoreAfterACrash(t *testing.T) {
 	is.NoErr(os.Mkdir(left, 0o700))
 	write(t, filepath.Join(left, "vault.db"), []byte("half"))
 	is.NoErr(os.Chtimes(left, at, at))
-	is.NoErr(os.Mkdir(filepath.Join(parent, "dir"), 0o700)) // an empty one is taken
+	is.NoErr(os.Mkdir(filepath.Join(parent, "dir"), 0o700)) // an empty directory is allowed
 	_, err := sqlite.Restore(t.Context(), path, filepath.Join(parent, "dir"), sqlite.StaticKey(key), sqlite.Config{})
 	is.NoErr(err)
 	entries, err := os.ReadDir(parent)

@@ -16,7 +16,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// entriesOf gives what docs/format.md calls entry(n), from the sequence on, of each entry of a batch, and its MAC.
+// entriesOf returns entry(n) of docs/format.md for each entry of a batch, and its MAC.
 func (r *reader) entriesOf(seq uint64, body []byte) (entries, macs [][]byte) {
 	count := binary.BigEndian.Uint16(body[1:])
 	if body[0] != 1 {
@@ -54,7 +54,7 @@ func (r *reader) entriesOf(seq uint64, body []byte) (entries, macs [][]byte) {
 	return entries, macs
 }
 
-func TestAccessesByTheDocument(t *testing.T) {
+func TestAccessesMatchFormat(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	dir := orNaN(t, key)
@@ -72,10 +72,10 @@ func TestAccessesByTheDocument(t *testing.T) {
 		seq += uint64(len(entries))
 	})
 	is.Equal(seq, uint64(602))
-	is.Equal(rows, 4) // those told are one, and of the others there are 256 in each
+	is.Equal(rows, 4) // the entries of everyColumn are one row; the others are in rows of 256
 }
 
-// bodies are some that this program writes.
+// bodies returns examples of batches that this program writes.
 func bodies() [][]byte {
 	usual := myvault.Entry{
 		Seq: 1, At: at, First: at, Last: at, Count: 1, Service: "svc", Via: "header", Action: "read", Outcome: "ok",
@@ -88,8 +88,8 @@ func bodies() [][]byte {
 	return [][]byte{sqlite.Pack([]myvault.Entry{usual}), sqlite.Pack([]myvault.Entry{usual, next, other}), sqlite.Pack([]myvault.Entry{other})}
 }
 
-// TestABatchOnDisk: the bytes are those of docs/format.md.
-func TestABatchOnDisk(t *testing.T) {
+// TestBatchEncoding compares the bytes of a batch with the example in docs/format.md.
+func TestBatchEncoding(t *testing.T) {
 	is := is.New(t)
 	body := bodies()[1]
 	is.Equal(fmt.Sprintf("%x", body), knownBatch)
@@ -104,26 +104,26 @@ func TestABatchOnDisk(t *testing.T) {
 	is.Equal(entries[2].Prev, entries[1].MAC)
 }
 
-// Nothing is read that is not written: what could be said in two ways is not taken in the other.
-func TestABatchIsSaidInOneWay(t *testing.T) {
+// TestBatchHasOneEncoding checks that a batch is accepted only as this program encodes it.
+func TestBatchHasOneEncoding(t *testing.T) {
 	body := bodies()[0]
 	with := func(change func(b []byte) []byte) []byte { return change(bytes.Clone(body)) }
 	for name, c := range map[string]struct {
 		body []byte
-		seq  uint64 // that is named
+		seq  uint64 // in the error
 	}{
-		"nothing":             {nil, 7},
-		"no entry":            {[]byte{1, 0, 0}, 7},
-		"another format":      {with(func(b []byte) []byte { b[0] = 2; return b }), 7},
-		"too many entries":    {with(func(b []byte) []byte { b[1], b[2] = 1, 1; return b }), 7},
-		"one more than told":  {with(func(b []byte) []byte { b[2] = 2; return b }), 8},
-		"bytes behind it":     {with(func(b []byte) []byte { return append(b, 0) }), 8},
-		"a byte less":         {body[:len(body)-1], 7},
-		"an unknown part":     {with(func(b []byte) []byte { b[3] |= 0x40; return b }), 7},
-		"what is as expected": {slices.Concat([]byte{1, 0, 1, 0, 4}, u64(1), make([]byte, 32)), 7}, // count
-		"a time as before":    {slices.Concat([]byte{1, 0, 1, 0, 1}, u64(0), make([]byte, 32)), 7},
-		"a text as before":    {slices.Concat([]byte{1, 0, 1, 0, 0x40}, str16(""), make([]byte, 32)), 7},
-		"a text too long":     {slices.Concat([]byte{1, 0, 1, 0, 0x40}, str16(string(make([]byte, 129))), make([]byte, 32)), 7},
+		"nothing":            {nil, 7},
+		"no entry":           {[]byte{1, 0, 0}, 7},
+		"another format":     {with(func(b []byte) []byte { b[0] = 2; return b }), 7},
+		"too many entries":   {with(func(b []byte) []byte { b[1], b[2] = 1, 1; return b }), 7},
+		"too few entries":    {with(func(b []byte) []byte { b[2] = 2; return b }), 8},
+		"trailing bytes":     {with(func(b []byte) []byte { return append(b, 0) }), 8},
+		"one byte less":      {body[:len(body)-1], 7},
+		"an unknown field":   {with(func(b []byte) []byte { b[3] |= 0x40; return b }), 7},
+		"a redundant number": {slices.Concat([]byte{1, 0, 1, 0, 4}, u64(1), make([]byte, 32)), 7}, // count
+		"a redundant time":   {slices.Concat([]byte{1, 0, 1, 0, 1}, u64(0), make([]byte, 32)), 7},
+		"a redundant text":   {slices.Concat([]byte{1, 0, 1, 0, 0x40}, str16(""), make([]byte, 32)), 7},
+		"a text too long":    {slices.Concat([]byte{1, 0, 1, 0, 0x40}, str16(string(make([]byte, 129))), make([]byte, 32)), 7},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -136,8 +136,8 @@ func TestABatchIsSaidInOneWay(t *testing.T) {
 	}
 }
 
-// Entries that are committed together are one row, up to 256 of them.
-func TestEntriesOfACommitAreOneRow(t *testing.T) {
+// TestEntriesOfCommitAreOneRow checks that entries of one commit share a row, up to 256 of them.
+func TestEntriesOfCommitAreOneRow(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := openWith(t, dir, key, sqlite.Config{Trail: keepEntries})
@@ -153,13 +153,13 @@ func TestEntriesOfACommitAreOneRow(t *testing.T) {
 	for _, key := range r.blobs(`SELECT seq FROM batch ORDER BY seq`) {
 		keys = append(keys, string(key))
 	}
-	is.Equal(keys, []string{"1", "257", "513", "701", "702", "719"}) // 32 KiB end a row, too
+	is.Equal(keys, []string{"1", "257", "513", "701", "702", "719"}) // a row also ends at 32 KiB
 	_, err := s.Verify(t.Context())
 	is.NoErr(err)
 }
 
-// Pages and filters do not know of rows: wherever in one a listing begins, it goes on from there.
-func TestEntriesFromWithinABatch(t *testing.T) {
+// TestEntriesFromWithinBatch checks that a listing can start at any entry of a row.
+func TestEntriesFromWithinBatch(t *testing.T) {
 	is := is.New(t)
 	s := openWith(t, t.TempDir(), crypto.NewKey(), sqlite.Config{Trail: keepEntries})
 	recorded(t, s, 600)
@@ -179,11 +179,11 @@ func TestEntriesFromWithinABatch(t *testing.T) {
 		is.NoErr(err)
 		seqs = append(seqs, e.Seq)
 	}
-	is.Equal(seqs, []uint64{258, 257, 256, 255}) // over the end of a row
+	is.Equal(seqs, []uint64{258, 257, 256, 255}) // across two rows
 }
 
-// A batch is pruned at any of its entries.
-func TestPruneWithinABatch(t *testing.T) {
+// TestPruneWithinBatch checks that a batch can be pruned at any of its entries.
+func TestPruneWithinBatch(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := openWith(t, dir, key, sqlite.Config{Trail: keepEntries})
@@ -205,8 +205,9 @@ func TestPruneWithinABatch(t *testing.T) {
 	is.NoErr(err)
 }
 
-// A Verify in progress goes on where a batch was pruned that it has proved, in its middle or to its end.
-func TestVerifyBesidePruning(t *testing.T) {
+// TestVerifyDuringPrune checks that Verify continues after entries that it has verified are
+// pruned, up to the end of a batch or within one.
+func TestVerifyDuringPrune(t *testing.T) {
 	for _, upTo := range []uint64{100, 2549, 2550, 2551, 2555, 2559, 2560, 2561, 2700} {
 		t.Run(fmt.Sprint(upTo), func(t *testing.T) {
 			is := is.New(t)
@@ -230,8 +231,9 @@ func TestVerifyBesidePruning(t *testing.T) {
 	}
 }
 
-// A request that fails takes nothing with it, whatever of it and of others is written already.
-func TestAFailureAmongEntriesOfOneRow(t *testing.T) {
+// TestFailedRequestWithinBatch checks that a failed request leaves no entry, before and after a
+// row was written, and that the other requests of its batch succeed.
+func TestFailedRequestWithinBatch(t *testing.T) {
 	for name, many := range map[string]int{"before a row is full": 1, "after one was written": 300} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -264,8 +266,8 @@ func TestAFailureAmongEntriesOfOneRow(t *testing.T) {
 	}
 }
 
-// What is committed together with a pruning goes by it, too.
-func TestPruneOfWhatIsCommittedWithIt(t *testing.T) {
+// TestPruneInOneCommitWithEntries checks that a prune also removes entries committed with it.
+func TestPruneInOneCommitWithEntries(t *testing.T) {
 	is := is.New(t)
 	s := openWith(t, t.TempDir(), crypto.NewKey(), sqlite.Config{Trail: keepEntries})
 	var pruned uint64
@@ -279,8 +281,8 @@ func TestPruneOfWhatIsCommittedWithIt(t *testing.T) {
 	is.NoErr(err)
 }
 
-// Rows that someone put beside the others give no entry twice, even where a filter leaves out the
-// one whose MAC tells.
+// TestPlantedBatches checks that planted rows never list an entry twice, even if a filter skips
+// the entry whose MAC is wrong.
 func TestPlantedBatches(t *testing.T) {
 	again := func(from, to uint64) func(raw) {
 		return func(r raw) {
@@ -289,7 +291,7 @@ func TestPlantedBatches(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		plant   func(r raw)
-		seq     uint64 // that is asked for
+		seq     uint64 // of the entry listed
 		noticed bool
 	}{
 		"a row before all":            {func(r raw) { r.exec(`DELETE FROM batch WHERE seq > 1; UPDATE batch SET seq = -5`) }, 1, true},
@@ -321,7 +323,7 @@ func TestPlantedBatches(t *testing.T) {
 	}
 }
 
-// knownBatch is the second of bodies: format and number, then a line for each entry.
+// knownBatch is the second of bodies: format and count, then one line for each entry.
 const knownBatch = "010003" +
 	"3cc300064bf535af107b00000000000000030003737663000668656164657200047265616400017000016100026f6b0707070707070707070707070707070707070707070707070707070707070707" +
 	"10000001620808080808080808080808080808080808080808080808080808080808080808" +

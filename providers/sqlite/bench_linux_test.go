@@ -14,8 +14,8 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// BenchmarkPutAgainstDisk compares a durable change with what the disk takes to append and
-// sync as many bytes, one after the other, so that both see the same disk.
+// BenchmarkPutAgainstDisk compares a durable change with appending and syncing as many bytes.
+// The two alternate, so that both see the same disk.
 func BenchmarkPutAgainstDisk(b *testing.B) {
 	dir := b.TempDir()
 	s := open(b, filepath.Join(dir, "store"), crypto.NewKey())
@@ -76,8 +76,8 @@ func BenchmarkRecordBesideWriters(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)*99/100].Nanoseconds()), "p99-ns")
 }
 
-// BenchmarkStoresAtOnce has several stores of one directory, as several processes have
-// them, write at once, and gives the longest wait of one change.
+// BenchmarkStoresAtOnce writes through several stores of one directory at once, like several
+// processes, and reports the slowest change.
 func BenchmarkStoresAtOnce(b *testing.B) {
 	for _, count := range []int{1, 2, 4} {
 		b.Run(fmt.Sprint(count), func(b *testing.B) {

@@ -32,8 +32,8 @@ func filled(b *testing.B, c sqlite.Options) (*sqlite.Store, []myvault.Address) {
 	return s, all
 }
 
-// The ways of reading that are compared: every secret from the cache, with either way of
-// finding out that it is fresh, and every one from the file.
+// readings are the configurations compared: reads from the cache with either check that it is
+// fresh, and reads from the file.
 var readings = []struct {
 	name   string
 	config sqlite.Options
@@ -73,8 +73,8 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
-// BenchmarkGetAfterForeignCommit reads a secret that is in the cache, each time after
-// another store of the directory has changed another one.
+// BenchmarkGetAfterForeignCommit reads a cached secret, each time after another store of the
+// directory has changed a different one.
 func BenchmarkGetAfterForeignCommit(b *testing.B) {
 	for _, r := range readings[:2] {
 		b.Run(r.name, func(b *testing.B) {
@@ -158,7 +158,7 @@ func BenchmarkRecord(b *testing.B) {
 	}
 }
 
-// BenchmarkOpen opens a store of some secrets up to its first value, and closes it.
+// BenchmarkOpen opens a small store, reads its first value and closes it.
 func BenchmarkOpen(b *testing.B) {
 	dir, key := b.TempDir(), crypto.NewKey()
 	s, err := sqlite.Open(b.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
@@ -179,7 +179,7 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// BenchmarkStrictRead reads a secret as a session with strict reads does: entry, then value.
+// BenchmarkStrictRead reads a secret like a session with strict reads: entry, then value.
 func BenchmarkStrictRead(b *testing.B) {
 	s := open(b, b.TempDir(), crypto.NewKey())
 	if _, err := apply(s, put("p/a", "a value of some bytes")); err != nil {

@@ -12,28 +12,28 @@ import (
 	"testing"
 )
 
-// long reports whether the tests of reliability take as long as they can.
+// long reports whether the tests of reliability run their long pass.
 func long() bool { return os.Getenv("MYVAULT_RELIABILITY") == "long" }
 
 func indexOf(file, piece []byte) int { return bytes.Index(file, piece) }
 
-// flips counts what became of changed files.
-type flips struct{ tried, opened, noticed, silent, dead int }
+// flips counts the outcomes of changed files.
+type flips struct{ tried, opened, detected, silent, dead int }
 
 func (f flips) String() string {
-	return fmt.Sprintf("%d changes of bytes: %d stores opened, %d changes noticed, %d not noticed and all answers right; %d of these in bytes that hold no row",
-		f.tried, f.opened, f.noticed, f.silent, f.dead)
+	return fmt.Sprintf("%d changes of bytes: %d stores opened, %d changes detected, %d not detected with right answers, %d of these in bytes of no row",
+		f.tried, f.opened, f.detected, f.silent, f.dead)
 }
 
-// Bytes that change by chance, anywhere in any file, after a clean end or a crash, give an
-// error or the right answers to everything that can be asked. What Verify does not notice
-// stands where no row is, or is read no more because the write-ahead log has it anew.
+// TestFlippedBytes checks that random changes of bytes in any file, after Close or a crash, lead to
+// errors or right answers. Changes that Verify does not detect are in bytes of no row, or in pages
+// that the write-ahead log replaces.
 func TestFlippedBytes(t *testing.T) {
 	rounds, seed := 120, uint64(1)
 	if long() {
 		rounds, seed = 5000, uint64(os.Getpid())
 	}
-	y := tell(t)
+	y := newStory(t)
 	random := rand.New(rand.NewPCG(seed, 2))
 	t.Logf("seed %d", seed)
 	for name, dir := range map[string]string{"closed": y.closed, "killed": y.killed} {
@@ -43,7 +43,7 @@ func TestFlippedBytes(t *testing.T) {
 			live := map[string][]bool{}
 			for file, content := range original {
 				switch {
-				case strings.HasSuffix(file, "-wal"): // checksums hold all of it
+				case strings.HasSuffix(file, "-wal"): // checksums cover all of it
 					live[file] = slices.Repeat([]bool{true}, len(content))
 				case name == "closed" && strings.HasSuffix(file, ".db"):
 					live[file] = livePages(content)
@@ -66,7 +66,7 @@ func TestFlippedBytes(t *testing.T) {
 	}
 }
 
-// scattered gives some places, and the bit to change at each.
+// scattered returns n random offsets, and the bit to change at each.
 func scattered(random *rand.Rand, size, n int) map[int]byte {
 	places := map[int]byte{}
 	for range n {
@@ -77,12 +77,12 @@ func scattered(random *rand.Rand, size, n int) map[int]byte {
 
 func (y *story) flip(t *testing.T, f *flips, what, dir string, live []bool, places map[int]byte) {
 	t.Helper()
-	o := y.try(t, dir, what)
+	o := y.check(t, dir, what)
 	if o.open == nil {
 		f.opened++
 	}
-	if o.noticed() {
-		f.noticed++
+	if o.detected() {
+		f.detected++
 		return
 	}
 	f.silent++
@@ -92,12 +92,12 @@ func (y *story) flip(t *testing.T, f *flips, what, dir string, live []bool, plac
 	f.dead++
 	for place := range places {
 		if live[place] {
-			t.Errorf("%s: nobody noticed", what)
+			t.Errorf("%s: not detected", what)
 		}
 	}
 }
 
-// withFile gives a directory with these files, one of them changed.
+// withFile returns a directory with these files, one of them changed.
 func withFile(t *testing.T, all map[string][]byte, changed string, content []byte) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "store")

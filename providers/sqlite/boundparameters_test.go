@@ -10,9 +10,8 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// TestRowsThatDifferInOneField: what one row has in common with the one before is not bound
-// again. Each entry and each change differs from its neighbours in one field, and is read as it
-// was written.
+// TestRowsThatDifferInOneField checks that rows differing in one field are read as written. Values
+// shared with the previous row are not bound again.
 func TestRowsThatDifferInOneField(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())

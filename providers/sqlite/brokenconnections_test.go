@@ -13,8 +13,8 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// holdSnapshot begins a read transaction of another program, which keeps the write-ahead log
-// from being cut.
+// holdSnapshot starts a read transaction on a second connection, which keeps the write-ahead log
+// from being truncated.
 func holdSnapshot(t *testing.T, dir string) (release func()) {
 	t.Helper()
 	db, err := sqlite3.Open(filepath.Join(dir, "vault.db"))
@@ -23,9 +23,9 @@ func holdSnapshot(t *testing.T, dir string) (release func()) {
 	return func() { must(t, db.Close()) }
 }
 
-// TestAConnectionThatBreaksDoesNotStopTheStore: a destroy whose old bytes cannot be removed
-// breaks its connection; the next one must find the same write-ahead log.
-func TestAConnectionThatBreaksDoesNotStopTheStore(t *testing.T) {
+// TestStoreSurvivesBrokenConnection checks that changes go on after a destroy whose old bytes
+// cannot be removed. The destroy closes its connection; the next one must find the same log.
+func TestStoreSurvivesBrokenConnection(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	s := open(t, dir, crypto.NewKey())
@@ -35,7 +35,7 @@ func TestAConnectionThatBreaksDoesNotStopTheStore(t *testing.T) {
 	_, err = apply(s, put("p/q", "w"))
 	is.NoErr(err)
 	_, err = apply(s, myvault.Change{Op: myvault.OpDestroy, Address: myvault.Address{Project: "p", Path: "q"}, Versions: []myvault.Version{1}})
-	is.True(errors.Is(err, myvault.ErrUnknownOutcome)) // the snapshot still has the bytes
+	is.True(errors.Is(err, myvault.ErrUnknownOutcome)) // the snapshot still reads the old bytes
 	release()
 	for range 3 {
 		_, err = apply(s, put("p/q", "x"))
@@ -46,9 +46,9 @@ func TestAConnectionThatBreaksDoesNotStopTheStore(t *testing.T) {
 	is.NoErr(s.Ping(t.Context()))
 }
 
-// TestADestroyDoesNotHoldUpOthers: what is committed with it is answered before its old bytes
-// are removed, which several destroys do once.
-func TestADestroyDoesNotHoldUpOthers(t *testing.T) {
+// TestDestroysShareScrub checks that several destroys in one commit wait once for the old bytes
+// to be removed.
+func TestDestroysShareScrub(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	s := open(t, dir, crypto.NewKey())

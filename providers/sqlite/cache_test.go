@@ -15,8 +15,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// The cache keeps within its bytes, and what is read often stays.
-func TestTheCacheIsBounded(t *testing.T) {
+// TestCacheIsBounded checks that the cache keeps to its limit and that hot secrets stay in it.
+func TestCacheIsBounded(t *testing.T) {
 	is := is.New(t)
 	const limit = 64 << 10
 	s := openWith(t, t.TempDir(), crypto.NewKey(), sqlite.Config{CacheBytes: limit})
@@ -60,8 +60,9 @@ func TestNoCache(t *testing.T) {
 	}
 }
 
-// A store that only reads tells soon that its file is gone, though it has the secret at hand.
-func TestReadsOfAMovedStoreEnd(t *testing.T) {
+// TestReadsOfMovedStoreFail checks that reads soon fail once a file is gone, even if the secret
+// is cached.
+func TestReadsOfMovedStoreFail(t *testing.T) {
 	for _, file := range []string{"vault.db", "vault.db-wal", "vault.db-shm"} {
 		t.Run(file, func(t *testing.T) {
 			is := is.New(t)
@@ -76,7 +77,7 @@ func TestReadsOfAMovedStoreEnd(t *testing.T) {
 			}
 			is.True(errors.Is(err, myvault.ErrUnavailable))
 			_, err = s.Get(t.Context(), addr("p/a"), 0)
-			is.True(errors.Is(err, myvault.ErrUnavailable)) // and it stays so
+			is.True(errors.Is(err, myvault.ErrUnavailable)) // and keeps failing
 			must(t, os.Rename(path+"-gone", path))
 			_, err = s.Get(t.Context(), addr("p/a"), 0)
 			is.NoErr(err)

@@ -19,16 +19,16 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// noErrClosed are the methods that may be called after Close.
+// noErrClosed lists the methods that may be called after Close, and why.
 var noErrClosed = map[string]string{
-	"Close":       "a second one gives nil",
+	"Close":       "a second call returns nil",
 	"Incarnation": "a constant",
 	"Limits":      "a constant",
-	"Metrics":     "gives no error",
+	"Metrics":     "returns no error",
 }
 
-// TestEveryMethodAfterClose: every method of a closed store or trail reports that it is closed,
-// and not that the files were moved or the disk failed.
+// TestEveryMethodAfterClose checks that every method of a closed store or trail returns ErrClosed,
+// and not ErrUnavailable.
 func TestEveryMethodAfterClose(t *testing.T) {
 	dir, key := t.TempDir(), crypto.NewKey()
 	s, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
@@ -69,7 +69,7 @@ func TestEveryMethodAfterClose(t *testing.T) {
 	is.New(t).True(called >= 22) // the methods were found
 }
 
-// declared returns the methods of the package as Type.Method, without those that tests add.
+// declared returns the methods of the package as Type.Method, without those added by tests.
 func declared(t *testing.T) map[string]bool {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
@@ -92,7 +92,7 @@ func declared(t *testing.T) map[string]bool {
 	return methods
 }
 
-// arguments are such as the method would do something with.
+// arguments returns valid arguments for a method.
 func arguments(t *testing.T, of reflect.Type) (values []reflect.Value) {
 	t.Helper()
 	for i := range of.NumIn() {
@@ -141,7 +141,7 @@ func lastError(t *testing.T, results []reflect.Value) error {
 	case nil:
 		return nil
 	default:
-		t.Fatalf("%T is called by nothing here", last)
+		t.Fatalf("unexpected result %T", last)
 		return nil
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/matryer/is"
 )
 
-// edit is what someone does with SQL who holds the files and not the key.
+// edit is a change by SQL, made by someone with the files but without the key.
 type edit struct{ file, name, sql string }
 
-// table is one of a file, with its columns.
+// table is a table of a file, with its columns.
 type table struct {
 	file, name string
 	keys       []string
@@ -27,7 +27,7 @@ type column struct {
 	nullable   bool
 }
 
-// tablesOf gives the tables of both files.
+// tablesOf returns the tables of both files.
 func tablesOf(t *testing.T, dir string) (all []table) {
 	t.Helper()
 	for _, file := range []string{"vault.db", "access.db"} {
@@ -48,7 +48,7 @@ func tablesOf(t *testing.T, dir string) (all []table) {
 	return all
 }
 
-// row gives the condition that selects the n-th row.
+// row returns the condition that selects the n-th row.
 func (t table) row(n int) string {
 	keys := strings.Join(t.keys, ", ")
 	return fmt.Sprintf(`(%s) = (SELECT %s FROM %s ORDER BY %s LIMIT 1 OFFSET %d)`, keys, keys, t.name, keys, n)
@@ -58,8 +58,8 @@ func (t table) edit(name, sql string) edit {
 	return edit{t.file, t.name + ": " + name, sql}
 }
 
-// cells gives edits of single columns: to other values of the type, to what other rows have there, to
-// nothing, to something.
+// cells returns edits of single columns: to other values of the type, to the value of another
+// row, to NULL and from NULL.
 func (t table) cells() (all []edit) {
 	for n := range t.rows {
 		for _, c := range t.columns {
@@ -75,8 +75,8 @@ func (t table) cells() (all []edit) {
 	return all
 }
 
-// others are expressions that give another value. Where NULL stands for a value, none of
-// them gives that one.
+// others returns expressions for other values. If NULL means a default value, no expression
+// yields that value.
 func (c column) others() (to []string) {
 	switch c.kind {
 	case "INTEGER":
@@ -93,7 +93,7 @@ func (c column) others() (to []string) {
 	return to
 }
 
-// rowsMoved gives edits of whole rows: removed, doubled, and exchanged but for their keys.
+// rowsMoved returns edits of whole rows: removed, doubled, and exchanged except for their keys.
 func (t table) rowsMoved() (all []edit) {
 	var names, rest []string
 	for _, c := range t.columns {
@@ -133,7 +133,7 @@ func (t table) exchanged(n, other int, columns []string) edit {
 		UPDATE %[1]s SET (%[2]s) = (SELECT %[2]s FROM a) WHERE %[4]s`, t.name, list, t.row(n), t.row(other)))
 }
 
-// restored gives edits that put rows back which were there after an earlier chapter.
+// restored returns edits that put back the rows of an earlier chapter.
 func (t table) restored(y *story) (all []edit) {
 	for n, dir := range y.past[:len(y.past)-1] {
 		attach := fmt.Sprintf(`ATTACH '%s' AS o; `, filepath.Join(dir, t.file))
@@ -146,17 +146,19 @@ func (t table) restored(y *story) (all []edit) {
 	return all
 }
 
-// unproved are the columns that docs/format.md says nothing authenticates. And a store whose memory of its
-// access.db is removed takes the one that is there, as one that was never opened before: its trail is held as before.
+// unproved reports whether nothing authenticates the edited column (docs/format.md). It also allows
+// removing the row that remembers access.db: the store then accepts the access.db that it finds,
+// as at its first opening.
 func (e edit) unproved() bool {
 	forgets := e.file == "vault.db" && e.name == "meta: row 0 removed" // that of "access"
 	return forgets || strings.HasPrefix(e.name, "epoch: ") && (strings.Contains(e.name, ", at ") || strings.Contains(e.name, ", first "))
 }
 
-// What is changed by SQL gives an error or the right answers, and Verify finds all of it.
+// TestEdits checks that after a change by SQL every answer is right or an error, and that Verify
+// detects the change.
 func TestEdits(t *testing.T) {
 	is := is.New(t)
-	y := tell(t)
+	y := newStory(t)
 	var all []edit
 	for _, it := range tablesOf(t, copied(t, y.closed)) {
 		all = append(all, it.cells()...)
@@ -184,10 +186,10 @@ func TestEdits(t *testing.T) {
 			continue
 		}
 		made++
-		o := y.try(t, dir, e.name)
+		o := y.check(t, dir, e.name)
 		verdicts[o.verdict]++
-		if !o.noticed() && !e.unproved() {
-			t.Errorf("nobody noticed: %s", e.name)
+		if !o.detected() && !e.unproved() {
+			t.Errorf("not detected: %s", e.name)
 		}
 		must(t, os.RemoveAll(dir))
 	}
@@ -195,7 +197,7 @@ func TestEdits(t *testing.T) {
 	t.Logf("%d of %d edits: %d changed something; answers: %v", len(all), possible, made, verdicts)
 }
 
-// rowsOf gives all that stands in a table.
+// rowsOf returns the contents of a table.
 func rowsOf(t *testing.T, dir, file, table string) string {
 	t.Helper()
 	r := rawOpen(t, dir, file)

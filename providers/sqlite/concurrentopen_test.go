@@ -16,9 +16,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// A process with another key is turned away, writes nothing, and the one with the right key
-// goes on.
-func TestAProcessWithAnotherKey(t *testing.T) {
+// TestProcessWithAnotherKey checks that a process with a wrong key fails and writes nothing, and
+// that the one with the right key continues.
+func TestProcessWithAnotherKey(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, key)
@@ -27,10 +27,10 @@ func TestAProcessWithAnotherKey(t *testing.T) {
 	is.NoErr(s.Record(t.Context(), myvault.Entry{Action: "read", At: at}))
 	before := files(t, dir)
 	cmd, _ := process(t, "count", dir, crypto.NewKey())
-	is.True(cmd.Wait() != nil) // it ended by itself, with an error
+	is.True(cmd.Wait() != nil) // it exits with an error
 	after := files(t, dir)
 	for name := range before {
-		if filepath.Ext(name) == ".db-shm" { // the locks of those who look
+		if filepath.Ext(name) == ".db-shm" { // locks of readers
 			delete(before, name)
 			delete(after, name)
 		}
@@ -44,8 +44,9 @@ func TestAProcessWithAnotherKey(t *testing.T) {
 	is.NoErr(err)
 }
 
-// Processes that make one store at the same time all use the one that was made.
-func TestProcessesMakingAtOnce(t *testing.T) {
+// TestProcessesCreateAtOnce checks that processes that create one store at once all use the same
+// files.
+func TestProcessesCreateAtOnce(t *testing.T) {
 	is := is.New(t)
 	rounds := 3
 	if long() {
@@ -74,8 +75,9 @@ func TestProcessesMakingAtOnce(t *testing.T) {
 	}
 }
 
-// A process that is killed while it makes a store leaves none, or one that others open.
-func TestKilledWhileMaking(t *testing.T) {
+// TestKilledWhileCreating checks that a process killed while creating a store leaves none, or one
+// that opens.
+func TestKilledWhileCreating(t *testing.T) {
 	is := is.New(t)
 	rounds := 15
 	if long() {
@@ -85,7 +87,7 @@ func TestKilledWhileMaking(t *testing.T) {
 	for n := range rounds {
 		dir, key := filepath.Join(t.TempDir(), "new"), crypto.NewKey()
 		c := startChurner(t, dir, key)
-		for end := time.Now().Add(10 * time.Second); ; { // until it has begun
+		for end := time.Now().Add(10 * time.Second); ; { // until it has started
 			if _, err := os.Stat(dir); err == nil || time.Now().After(end) {
 				break
 			}
@@ -108,12 +110,12 @@ func TestKilledWhileMaking(t *testing.T) {
 		is.NoErr(err)
 		is.NoErr(s.Close())
 	}
-	t.Logf("%d killed, %d of them behind the making of vault.db", rounds, made)
+	t.Logf("%d killed, %d of them after vault.db was created", rounds, made)
 }
 
-// A directory that is removed while a process has it open, and made anew by another: the
-// first acknowledges nothing, and touches nothing of the second.
-func TestADirectoryRemovedUnderAProcess(t *testing.T) {
+// TestDirectoryRemovedUnderProcess checks that a process whose directory was removed and created
+// again by another acknowledges nothing, and does not touch the new files.
+func TestDirectoryRemovedUnderProcess(t *testing.T) {
 	is := is.New(t)
 	dir, key := filepath.Join(t.TempDir(), "store"), crypto.NewKey()
 	first := talkTo(t, dir, key)
@@ -125,7 +127,7 @@ func TestADirectoryRemovedUnderAProcess(t *testing.T) {
 	is.Equal(second.ask(t, "put", "p/b", "mine"), "done")
 	is.True(first.ask(t, "put", "p/a", "three") != "done")
 	is.NoErr(first.in.Close())
-	_ = first.cmd.Wait() // it may say that its files are gone
+	_ = first.cmd.Wait() // Close may return an error about the missing files
 	is.Equal(second.ask(t, "get", "p/a", "-"), "nothing")
 	is.Equal(second.ask(t, "get", "p/b", "-"), "mine")
 	second.end(t)

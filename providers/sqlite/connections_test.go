@@ -13,7 +13,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// counting counts how often each file was opened.
+// counting counts how often each file is opened.
 type counting struct {
 	vfs.VFS
 	mu    sync.Mutex
@@ -33,9 +33,9 @@ func (c *counting) of(name string) int {
 	return c.count[name]
 }
 
-// TestConnectionsAreOpenedWhenTheyAreNeeded: each takes about a millisecond. One of each file
-// stays open to hold its log, one reads, and one writes.
-func TestConnectionsAreOpenedWhenTheyAreNeeded(t *testing.T) {
+// TestConnectionsAreOpenedLazily checks that a store opens only the connections it needs; each
+// takes about a millisecond. One of each file stays open to keep its log, one reads, one writes.
+func TestConnectionsAreOpenedLazily(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	first := open(t, dir, key)

@@ -14,9 +14,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// A lock that another program holds does not outlive the caller's context: the call returns the
-// context's error, where waiting to the end would return ErrUnavailable, and nothing is done.
-func TestAForeignLockDoesNotOutliveTheCaller(t *testing.T) {
+// TestForeignLockCanceledContext checks that a call which waits for the lock of another program
+// returns the error of its context once that ends, and changes nothing.
+func TestForeignLockCanceledContext(t *testing.T) {
 	key := crypto.NewKey()
 	calls := map[string]func(ctx context.Context, s *sqlite.Store) error{
 		"Apply": func(ctx context.Context, s *sqlite.Store) error {
@@ -85,8 +85,8 @@ func TestAForeignLockDoesNotOutliveTheCaller(t *testing.T) {
 	}
 }
 
-// sessionOver opens a session that may do everything. The vault is left open: the store is closed
-// by itself.
+// sessionOver opens a session that may do everything. The vault is left open, because the test
+// closes the store.
 func sessionOver(s *sqlite.Store) (*myvault.Session, error) {
 	rule, err := myvault.ParseRule("*/")
 	if err != nil {
@@ -103,8 +103,9 @@ func sessionOver(s *sqlite.Store) (*myvault.Session, error) {
 	return vault.As("ui"), nil
 }
 
-// So with a store that another program has for itself.
-func TestAForeignLockDoesNotOutliveAnOpening(t *testing.T) {
+// TestOpenForeignLockDeadline checks that Open returns the error of its context if another program
+// has locked a file exclusively.
+func TestOpenForeignLockDeadline(t *testing.T) {
 	for _, file := range []string{"vault.db", "access.db"} {
 		t.Run(file, func(t *testing.T) {
 			is := is.New(t)

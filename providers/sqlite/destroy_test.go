@@ -13,8 +13,8 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// What was destroyed is in no file of the directory any more, sealed or not, while the
-// store is open and its write-ahead log was in use.
+// TestDestroyLeavesNoBytes checks that no file holds a destroyed value, sealed or not, while the
+// store is open and its write-ahead log in use.
 func TestDestroyLeavesNoBytes(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
@@ -33,7 +33,7 @@ func TestDestroyLeavesNoBytes(t *testing.T) {
 	order := random.Perm(addresses)
 	for i, n := range order {
 		if _, err := apply(s, on(myvault.OpDestroy, fmt.Sprintf("p/a%03d", n))); err != nil {
-			is.True(errors.Is(err, myvault.ErrNotFound)) // chance gave it no value
+			is.True(errors.Is(err, myvault.ErrNotFound)) // it was never written
 		}
 		if i%10 == 0 || i == len(order)-1 {
 			leftovers(t, dir, records, look.blobs(`SELECT sealed FROM log WHERE sealed IS NOT NULL`))
@@ -41,7 +41,7 @@ func TestDestroyLeavesNoBytes(t *testing.T) {
 	}
 }
 
-// leftovers fails for pieces of records that are not among those that live.
+// leftovers fails the test if a file contains a piece of a record that is not live.
 func leftovers(t *testing.T, dir string, records, live [][]byte) {
 	t.Helper()
 	alive := map[string]bool{}
@@ -50,7 +50,7 @@ func leftovers(t *testing.T, dir string, records, live [][]byte) {
 	}
 	for name, content := range files(t, dir) {
 		if bytes.Contains(content, []byte("canary-")) {
-			t.Errorf("%s holds a value in clear", name)
+			t.Errorf("%s contains a plaintext value", name)
 		}
 		for n, r := range records {
 			if alive[string(r)] {
@@ -58,7 +58,7 @@ func leftovers(t *testing.T, dir string, records, live [][]byte) {
 			}
 			for _, at := range []int{5, len(r) / 2, len(r) - 12} {
 				if bytes.Contains(content, r[at:min(len(r), at+12)]) {
-					t.Fatalf("%s holds a piece of the destroyed record %d of %d bytes (from byte %d)", name, n+1, len(r), at)
+					t.Fatalf("%s contains a piece of the destroyed record %d of %d bytes (from byte %d)", name, n+1, len(r), at)
 				}
 			}
 		}

@@ -11,9 +11,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// Another process that brings the write-ahead log into the file, for a destroy of its own,
-// makes nobody's outcome unknown: the one waits for the other.
-func TestDestroysOfSeveralAtOnce(t *testing.T) {
+// TestConcurrentDestroys checks that destroys of several stores wait for each other's checkpoints
+// and none has an unknown outcome.
+func TestConcurrentDestroys(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	var errs [4][]error

@@ -11,7 +11,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// TestOddDirectories opens stores in directories whose names mean something in a URI.
+// TestOddDirectories opens stores in directories whose names have a meaning in a URI.
 func TestOddDirectories(t *testing.T) {
 	for _, name := range []string{"a directory", "a+b", "100%25", "what?", "a#b", "a&modeof=b", "日本 語", "a=b;c", "'quoted\""} {
 		t.Run(name, func(t *testing.T) {
@@ -25,7 +25,7 @@ func TestOddDirectories(t *testing.T) {
 			is.NoErr(err)
 			is.NoErr(store.Close())
 			_, err = os.Stat(filepath.Join(dir, "vault.db"))
-			is.NoErr(err) // where it was asked for
+			is.NoErr(err) // in this directory
 			around, err := os.ReadDir(filepath.Dir(dir))
 			is.NoErr(err)
 			is.Equal(len(around), 1) // and nowhere else

@@ -22,14 +22,14 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// disk is the operating system's files with a fault that a test puts in.
+// disk is the file system of the operating system with a fault that a test injects.
 type disk struct {
 	vfs.VFSFilename
 	fault atomic.Pointer[fault]
 }
 
-// fault gives the error of an operation, "write" or "sync", on the file of that name; nil
-// lets it go through.
+// fault returns the error of an operation, "write" or "sync", on the file of that name. If it is
+// nil, the operation is executed.
 type fault func(operation, name string) error
 
 // faultyDisk registers a file system for one test.
@@ -79,7 +79,7 @@ func (f *diskFile) Sync(flags vfs.SyncFlag) error {
 	return f.File.Sync(flags)
 }
 
-// full is the error that a full disk gives for files whose name ends so.
+// full returns a fault that fails writes to files with this suffix like a full disk.
 func full(suffix string) fault {
 	return func(operation, name string) error {
 		if operation == "write" && strings.HasSuffix(name, suffix) {
@@ -91,8 +91,8 @@ func full(suffix string) fault {
 
 var aRead = myvault.Entry{Service: "ui", Action: "read", Address: addr("p/a"), At: at}
 
-// What a full disk refuses has not happened, the error says what to do, and when there is
-// space again all goes on.
+// TestFullDisk checks that a change refused by a full disk is not made, that the error says what
+// to do, and that the store continues once there is space.
 func TestFullDisk(t *testing.T) {
 	is := is.New(t)
 	d, c := faultyDisk(t)
@@ -125,8 +125,9 @@ func TestFullDisk(t *testing.T) {
 	is.Equal(report.Accesses, uint64(1))
 }
 
-// An opening needs space for the shared memory. What the engine says then does not name the cause.
-func TestNoSpaceToOpenAStore(t *testing.T) {
+// TestNoSpaceToOpenStore checks the advice for errors while opening. SQLite's own error for a
+// missing WAL-index does not say that the disk is full.
+func TestNoSpaceToOpenStore(t *testing.T) {
 	is := is.New(t)
 	err := sqlite.Advised(fmt.Errorf("open: %w", sqlite3.IOERR_SHMSIZE))
 	is.True(strings.Contains(err.Error(), "the disk is full"))
@@ -134,8 +135,9 @@ func TestNoSpaceToOpenAStore(t *testing.T) {
 	is.True(strings.Contains(err.Error(), "the disk failed"))
 }
 
-// What the disk does not give to the engine's check is no damage.
-func TestAPageThatIsNotReadIsNotTampered(t *testing.T) {
+// TestUnreadablePageIsNotTampering checks that a page that cannot be read is reported as
+// ErrUnavailable, not as ErrTampered.
+func TestUnreadablePageIsNotTampering(t *testing.T) {
 	is := is.New(t)
 	is.True(errors.Is(sqlite.Checked("*** in database main ***\nTree 8 page 8: unable to get the page. error code=266"), myvault.ErrUnavailable)) // IOERR_READ
 	is.True(errors.Is(sqlite.Checked("Tree 8 page 8: unable to get the page. error code=7"), myvault.ErrUnavailable))                             // NOMEM
@@ -144,9 +146,9 @@ func TestAPageThatIsNotReadIsNotTampered(t *testing.T) {
 	is.True(errors.Is(sqlite.Checked("row 3 missing from index x"), myvault.ErrTampered))
 }
 
-// A checkpoint that finds no space holds up no change. The store is not well, and once
-// there is space the log is brought into the database again.
-func TestFullDiskInACheckpoint(t *testing.T) {
+// TestFullDiskInCheckpoint checks that changes go on while checkpoints find no space and Ping
+// fails. Once there is space, the log is copied into the database again.
+func TestFullDiskInCheckpoint(t *testing.T) {
 	is := is.New(t)
 	d, c := faultyDisk(t)
 	dir := t.TempDir()
@@ -176,8 +178,8 @@ func TestFullDiskInACheckpoint(t *testing.T) {
 	is.NoErr(err)
 }
 
-// The log starts again at its beginning however long changes go on, so it stays bounded.
-func TestTheLogIsBounded(t *testing.T) {
+// TestLogIsBounded checks that the log is reused from its start while changes go on.
+func TestLogIsBounded(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	s := open(t, dir, crypto.NewKey())
@@ -193,8 +195,9 @@ func TestTheLogIsBounded(t *testing.T) {
 	is.True(info.Size() < written/2)
 }
 
-// A panic of the engine is an error, nothing of it is shown, and the next call has another connection.
-func TestPanicInTheEngine(t *testing.T) {
+// TestSQLitePanic checks that a panic of SQLite becomes an error without its text, and that the
+// next call uses another connection.
+func TestSQLitePanic(t *testing.T) {
 	is := is.New(t)
 	d, c := faultyDisk(t)
 	s := openWith(t, t.TempDir(), crypto.NewKey(), c)
@@ -219,7 +222,7 @@ func TestPanicInTheEngine(t *testing.T) {
 	is.NoErr(err)
 }
 
-// errDisk is what a disk says that cannot sync.
+// errDisk is the error of a disk whose fsync fails.
 var errDisk = &fs.PathError{Op: "sync", Path: "access.db-wal", Err: syscall.EIO}
 
 // What the system has thrown away after a failed fsync is not taken for written, however well the disk
@@ -281,7 +284,8 @@ func TestFailedSyncInACheckpointOfTheTrail(t *testing.T) {
 	is.NoErr(err)
 }
 
-// The names of what is made are on the disk before anything is acknowledged that needs them.
+// TestNamesAreSynced checks that new directories and files are synced with their names before
+// anything in them is acknowledged.
 func TestNamesAreSynced(t *testing.T) {
 	is := is.New(t)
 	above := t.TempDir()
@@ -294,7 +298,7 @@ func TestNamesAreSynced(t *testing.T) {
 		synced = append(synced, f.Name())
 		return f.Sync()
 	}))
-	is.Equal(synced[:2], []string{filepath.Join(above, "one"), above}) // those of the directories
+	is.Equal(synced[:2], []string{filepath.Join(above, "one"), above}) // the names of the directories
 	made := synced[2:]
 	is.Equal(len(made), 4)
 	for i, name := range []string{"vault.db", "access.db"} {
@@ -310,6 +314,6 @@ func TestNamesAreSynced(t *testing.T) {
 	}
 	is.Equal(synced[6:8], logAndName)
 	is.NoErr(s.Close())
-	is.Equal(synced[len(synced)-2:], logAndName) // and that the log of vault.db has gone
+	is.Equal(synced[len(synced)-2:], logAndName) // and the removal of the log of vault.db
 	is.True(len(synced) >= 10)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// epochsOf gives the number of records of each epoch, as they stand in the file.
+// epochsOf returns the number of records of each epoch in the file.
 func epochsOf(t *testing.T, dir string) map[uint32]int {
 	t.Helper()
 	r := rawOpen(t, dir, "vault.db")
@@ -30,7 +30,7 @@ func epochsOf(t *testing.T, dir string) map[uint32]int {
 	return counts
 }
 
-// many fills a store with several versions, states and a value larger than one step takes.
+// many fills a store with versions in every state, and with a value larger than one step takes.
 func many(t *testing.T, s *sqlite.Store) map[string]string {
 	t.Helper()
 	values := map[string]string{}
@@ -61,7 +61,7 @@ func TestReencrypt(t *testing.T) {
 	epoch, err := s.NewEpoch(t.Context())
 	is.NoErr(err)
 	is.Equal(epoch, uint32(2))
-	_, err = apply(other, put("p/new", "x")) // another process is under it at once
+	_, err = apply(other, put("p/new", "x")) // another process uses the new epoch at once
 	is.NoErr(err)
 	is.Equal(epochsOf(t, dir), map[uint32]int{1: 306, 2: 1})
 	r := rawOpen(t, dir, "vault.db")
@@ -91,7 +91,7 @@ func TestReencrypt(t *testing.T) {
 	is.NoErr(err)
 }
 
-func TestReencryptGoesOnWhereItStopped(t *testing.T) {
+func TestReencryptResumes(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, key)
@@ -110,7 +110,7 @@ func TestReencryptGoesOnWhereItStopped(t *testing.T) {
 	is.Equal(epochsOf(t, dir)[1], 306-int(done.Resealed))
 	_, err = s.Verify(t.Context())
 	is.NoErr(err)
-	_, err = apply(s, on(myvault.OpDestroy, "p/000")) // one of those that are done
+	_, err = apply(s, on(myvault.OpDestroy, "p/000")) // an address already done
 	is.NoErr(err)
 	rest, err := open(t, dir, key).Reencrypt(t.Context(), nil)
 	is.NoErr(err)
@@ -119,8 +119,8 @@ func TestReencryptGoesOnWhereItStopped(t *testing.T) {
 	is.NoErr(err)
 }
 
-// What stands in place of the record first written is held by a stamp.
-func TestVerifyOfRecordsSealedAnew(t *testing.T) {
+// TestVerifyReencryptedRecords checks that Verify authenticates a record sealed again by its stamp.
+func TestVerifyReencryptedRecords(t *testing.T) {
 	for name, sql := range map[string]string{
 		"no stamp":               `DELETE FROM reseal WHERE seq = 1`,
 		"another stamp":          `UPDATE reseal SET mac = zeroblob(32) WHERE seq = 1`,
@@ -152,8 +152,9 @@ func TestVerifyOfRecordsSealedAnew(t *testing.T) {
 	}
 }
 
-// A record that does not authenticate keeps its key, and is not made to look right.
-func TestReencryptRefusesWhatIsAltered(t *testing.T) {
+// TestReencryptRefusesAlteredRecord checks that a record that does not authenticate is not sealed
+// again, and that its key is kept.
+func TestReencryptRefusesAlteredRecord(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, key)
@@ -170,8 +171,9 @@ func TestReencryptRefusesWhatIsAltered(t *testing.T) {
 	is.Equal(epochsOf(t, dir)[1], 2)
 }
 
-// A record is of the epoch in force when it was written, unless it says that it was sealed anew.
-func TestVerifyOfTheEpochOfARecord(t *testing.T) {
+// TestVerifyEpochOfRecords checks that a record has the epoch that was current when it was written,
+// unless it is marked as sealed again.
+func TestVerifyEpochOfRecords(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, key)
@@ -183,7 +185,7 @@ func TestVerifyOfTheEpochOfARecord(t *testing.T) {
 	}
 	_, err = apply(s, put("p/a", "three"))
 	is.NoErr(err)
-	_, err = s.Verify(t.Context()) // an epoch may have no record
+	_, err = s.Verify(t.Context()) // an epoch without a record is valid
 	is.NoErr(err)
 	rawOpen(t, dir, "vault.db").exec(`UPDATE epoch SET first = 2 WHERE epoch = 2`)
 	_, err = s.Verify(t.Context())

@@ -12,8 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// What does not authenticate is told without the name of a project or a path: such errors
-// reach logs, where neither may stand.
+// TestErrorsNameNoAddress checks that errors about tampering contain no project and no path: they
+// reach logs, where neither may appear.
 func TestErrorsNameNoAddress(t *testing.T) {
 	for name, c := range map[string]struct{ sql, says string }{
 		"a head":              {`UPDATE head SET author = 'x'`, "log sequence 2"},
@@ -32,8 +32,8 @@ func TestErrorsNameNoAddress(t *testing.T) {
 			_, err := apply(s, put("acme/prod/signing", "one"), put("acme/prod/signing", "two"))
 			is.NoErr(err)
 			rawOpen(t, dir, "vault.db").exec(c.sql)
-			said := whatIsSaid(t, s)
-			is.True(strings.Contains(said, c.says)) // where it is
+			said := tamperErrors(t, s)
+			is.True(strings.Contains(said, c.says)) // the location
 			for _, name := range []string{"acme", "prod", "signing"} {
 				if strings.Contains(said, name) {
 					t.Errorf("%q is in: %s", name, said)
@@ -43,8 +43,8 @@ func TestErrorsNameNoAddress(t *testing.T) {
 	}
 }
 
-// whatIsSaid gives the texts of ErrTampered that every way to a secret gives.
-func whatIsSaid(t *testing.T, s *sqlite.Store) (said string) {
+// tamperErrors returns the texts of ErrTampered from every call that reads a secret.
+func tamperErrors(t *testing.T, s *sqlite.Store) (said string) {
 	t.Helper()
 	signing := addr("acme/prod/signing")
 	note := func(err error) {

@@ -12,8 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// A store is a directory and a key. Programs reach it through a vault's session; this
-// shows the provider below.
+// A store is a directory and a key. Programs use it through a session of a vault; this example
+// calls the provider directly.
 func Example() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "example")

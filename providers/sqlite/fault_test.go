@@ -18,7 +18,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// faulty is the operating system's files with faults that a test switches on.
+// faulty is the file system of the operating system with faults that a test switches on.
 type faulty struct {
 	vfs.VFSFilename
 	full   atomic.Bool // no space for writes to a write-ahead log
@@ -61,7 +61,7 @@ func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {
 	return f.File.WriteAt(p, off)
 }
 
-// Pragma answers a pragma in place of the engine.
+// Pragma answers a pragma in place of SQLite.
 func (f *faultyFile) Pragma(name, value string) (string, error) {
 	if name == "synchronous" && value == "" && f.faults.lies.Load() {
 		return "1", nil
@@ -141,8 +141,8 @@ func TestFailedSync(t *testing.T) {
 	is.NoErr(err)
 }
 
-// The engine panics when it is out of memory. That is an error, and the next call has
-// another connection.
+// TestOutOfMemory checks that a panic of SQLite without memory becomes an error, and that the next
+// call uses another connection.
 func TestOutOfMemory(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
@@ -165,7 +165,7 @@ func TestOutOfMemory(t *testing.T) {
 	}
 	is.NoErr(err)
 	is.Equal(secret.Value.Reveal(), large)
-	for range 2 { // the connection whose memory was taken may be met only here
+	for range 2 { // the pool may return the limited connection only here
 		if _, err = s.Verify(t.Context()); err == nil {
 			break
 		}
@@ -188,8 +188,8 @@ func TestSynchronousIsFull(t *testing.T) {
 	}
 }
 
-// A connection that is not as durable as it must be is not used.
-func TestSynchronousIsAsserted(t *testing.T) {
+// TestSynchronousIsChecked checks that a connection with too low a synchronous level is not used.
+func TestSynchronousIsChecked(t *testing.T) {
 	is := is.New(t)
 	f, c := faults(t)
 	dir, key := t.TempDir(), crypto.NewKey()
@@ -209,7 +209,7 @@ func TestSynchronousIsAsserted(t *testing.T) {
 	is.NoErr(err)
 }
 
-// A change is synced before it is acknowledged.
+// TestEveryCommitIsSynced checks that a change is synced before it is acknowledged.
 func TestEveryCommitIsSynced(t *testing.T) {
 	is := is.New(t)
 	f, c := faults(t)
@@ -222,7 +222,8 @@ func TestEveryCommitIsSynced(t *testing.T) {
 	}
 }
 
-// Commits that wait for each other share a sync, and one that fails takes none with it.
+// TestOneFailureDoesNotFailItsBatch checks that concurrent commits share a sync, and that one that
+// fails does not fail the others.
 func TestOneFailureDoesNotFailItsBatch(t *testing.T) {
 	is := is.New(t)
 	f, c := faults(t)

@@ -13,21 +13,21 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/simdisk"
 )
 
-// Whatever fails while a store is made, a file is published whole or not at all, so the next
-// opening finds a store or makes one. The engine hides what goes wrong when it closes the
-// file that was made.
-func TestAFaultWhileAStoreIsMadeLeavesNoHalf(t *testing.T) {
+// TestFaultsDuringCreate fails each operation of creating a store. A file is published whole or
+// not at all, so the next Open finds a store or creates one. SQLite hides errors of closing the
+// new file.
+func TestFaultsDuringCreate(t *testing.T) {
 	is := is.New(t)
 	key := sqlite.StaticKey(crypto.NewKey())
 	failed := 0
 	for at, more := 1, true; more; at++ {
 		dir := filepath.Join(t.TempDir(), "store")
-		disk := simdisk.Forgetful(t, dir)
+		disk := simdisk.NewUnrecorded(t, dir)
 		config := sqlite.OptionsOf(sqlite.Config{}).WithVFS(disk.Name).WithFsync(disk.Fsync)
 		disk.Fail(simdisk.Fault{At: at, Reads: true})
 		s, err := config.Open(t.Context(), dir, key)
 		if err == nil {
-			_ = s.Close() // it may tell of the fault
+			_ = s.Close() // Close may return the fault
 		} else {
 			failed++
 			is.True(errors.Is(err, myvault.ErrUnavailable))
@@ -41,6 +41,6 @@ func TestAFaultWhileAStoreIsMadeLeavesNoHalf(t *testing.T) {
 		}
 		is.NoErr(s.Close())
 	}
-	t.Logf("%d of the operations that make a store failed it", failed)
+	t.Logf("creating a store failed at %d operations", failed)
 	is.True(failed > 10)
 }

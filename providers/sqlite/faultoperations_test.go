@@ -20,10 +20,10 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// What an operator may do with a store while the disk fails. Each ends whole or tells the truth, can be
-// called again, and leaves no half behind.
+// Operations of an operator while the disk fails. Each is complete or returns an honest error, can
+// be repeated, and leaves no temporary file behind.
 
-// releasedMode is releasedStore with the modes of a store.
+// releasedMode is releasedStore with the file modes that a store needs.
 func releasedMode(t *testing.T, root string) {
 	releasedStore(t, root)
 	for _, name := range []string{"vault.db", "access.db"} {
@@ -31,33 +31,33 @@ func releasedMode(t *testing.T, root string) {
 	}
 }
 
-// furnished opens a store and puts into it what operations work on.
-func (h *history) furnished() *sqlite.Store {
+// openFilled opens a store and fills it with the data that operations need.
+func (h *history) openFilled() *sqlite.Store {
 	s := h.open()
 	for n := range 3 {
-		h.must(s, put("p/a", "x"), put("p/b", fmt.Sprint(n)))
-		h.mustRead(s)
+		h.mustApply(s, put("p/a", "x"), put("p/b", fmt.Sprint(n)))
+		h.mustRecord(s)
 	}
-	h.must(s, on(myvault.OpDelete, "p/b"))
+	h.mustApply(s, on(myvault.OpDelete, "p/b"))
 	time.Sleep(2 * syncPromise)
 	return s
 }
 
-// goesOn uses the store behind an operation, and leaves it.
-func (h *history) goesOn(s *sqlite.Store) {
-	h.dares(s, put("p/a", "behind"))
-	h.looks(s, "p/a")
-	h.daresToRead(s)
-	h.tidy()
-	h.leaves(s)
+// useAndClose uses the store after an operation, and closes it.
+func (h *history) useAndClose(s *sqlite.Store) {
+	h.tryChange(s, put("p/a", "behind"))
+	h.checkRead(s, "p/a")
+	h.tryRecord(s)
+	h.checkNoLeftovers()
+	h.tryClose(s)
 }
 
-// tidy proves that nothing half made is left beside the store or in it.
-func (h *history) tidy() {
+// checkNoLeftovers checks that no temporary file is left beside the store or in it.
+func (h *history) checkNoLeftovers() {
 	root := filepath.Dir(h.dir)
 	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		if strings.HasPrefix(filepath.Base(path), ".making-") || strings.HasPrefix(filepath.Base(path), "myvault-verify-") {
-			h.t.Errorf("%s is left", filepath.Base(path))
+			h.t.Errorf("%s is left behind", filepath.Base(path))
 		}
 		return err
 	})
@@ -66,100 +66,101 @@ func (h *history) tidy() {
 	}
 }
 
-func (h *history) livesThroughARekey() {
+func (h *history) tryRekey() {
 	key, err := crypto.ParseKey(otherKey)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	h.keys = append(h.keys, key)
 	h.finish = func(s *sqlite.Store) error { return s.Rekey(context.Background(), key) }
-	s := h.furnished()
-	wraps := h.wraps()
-	h.arm()
+	s := h.openFilled()
+	wraps := h.wrappedKeys()
+	h.startFaults()
 	if err := h.finish(s); err == nil {
 		h.disk.Mark(markRekeyed{})
 		h.disk.Mark(wraps)
 	} else {
-		h.honest("a change of the master key", err)
+		h.checkError("rekey", err)
 	}
-	h.goesOn(s)
+	h.useAndClose(s)
 }
 
-func (h *history) livesThroughAReseal() {
+func (h *history) tryReencrypt() {
 	h.finish = func(s *sqlite.Store) error {
 		_, err := s.Reencrypt(context.Background(), nil)
 		return err
 	}
-	s := h.furnished()
+	s := h.openFilled()
 	records := h.blobs("vault.db", `SELECT sealed FROM log WHERE sealed IS NOT NULL`)
-	h.arm()
+	h.startFaults()
 	_, err := s.NewEpoch(context.Background())
-	h.honest("a new epoch", err)
-	h.dares(s, put("p/c", "under the newest key"))
+	h.checkError("new epoch", err)
+	h.tryChange(s, put("p/c", "under the newest key"))
 	again := h.finish(s)
-	h.honest("sealing anew", again)
+	h.checkError("reencrypt", again)
 	if err == nil && again == nil {
 		h.disk.Mark(records)
 	}
-	h.goesOn(s)
+	h.useAndClose(s)
 }
 
-func (h *history) livesThroughVersions() {
+func (h *history) tryPruneVersions() {
 	h.finish = func(s *sqlite.Store) error {
 		_, err := s.PruneVersions(context.Background(), sqlite.VersionLimit{Keep: 1}, nil)
 		return err
 	}
-	s := h.furnished()
+	s := h.openFilled()
 	records := h.blobs("vault.db", `SELECT sealed FROM log WHERE version < 3 AND sealed IS NOT NULL`)
-	h.arm()
+	h.startFaults()
 	if err := h.finish(s); err == nil {
 		h.disk.Mark(records)
 	} else {
-		h.honest("pruning of versions", err)
+		h.checkError("prune versions", err)
 	}
-	h.goesOn(s)
+	h.useAndClose(s)
 }
 
-func (h *history) livesThroughEntries() {
+func (h *history) tryPruneAccess() {
 	h.finish = func(s *sqlite.Store) error {
 		_, err := s.PruneAccess(context.Background(), sqlite.AccessLimit{UpTo: 2}, nil)
 		return err
 	}
-	s := h.furnished()
+	s := h.openFilled()
 	h.disk.Mark(markPruning(2))
-	h.arm()
-	h.honest("pruning of entries", h.finish(s))
-	h.goesOn(s)
+	h.startFaults()
+	h.checkError("prune entries", h.finish(s))
+	h.useAndClose(s)
 }
 
-func (h *history) livesThroughABackup() {
-	s := h.furnished()
+func (h *history) tryBackup() {
+	s := h.openFilled()
 	path := filepath.Join(filepath.Dir(h.dir), "backup")
-	h.arm()
+	h.startFaults()
 	heads, err := s.Backup(context.Background(), path, nil)
-	h.honest("a backup", err)
-	if h.published(path, heads != nil) {
+	h.checkError("backup", err)
+	if h.checkPublished(path, heads != nil) {
 		h.disk.Mark(markMade("backup"))
 	}
 	h.again = func(s *sqlite.Store) error {
 		_, err := s.Backup(context.Background(), path+".2", nil)
 		return err
 	}
-	h.goesOn(s)
+	h.useAndClose(s)
 }
 
-// published reports whether something stands at the path, which must be so where that was said.
-func (h *history) published(path string, said bool) bool {
+// checkPublished checks that the path exists if and only if the operation reported that. It
+// returns reported.
+func (h *history) checkPublished(path string, reported bool) bool {
 	_, err := os.Lstat(path)
-	if there := err == nil; there != said {
-		h.t.Errorf("that %s was made is said to be %v and is %v", filepath.Base(path), said, there)
+	if there := err == nil; there != reported {
+		h.t.Errorf("%s: reported as made: %v, exists: %v", filepath.Base(path), reported, there)
 	}
-	return said
+	return reported
 }
 
-// backedUp leaves a backup beside the store.
+// backedUp makes a backup beside the store.
 func (h *history) backedUp() (s *sqlite.Store, path string) {
-	s = h.furnished()
+	s = h.openFilled()
 	path = filepath.Join(filepath.Dir(h.dir), "backup")
 	if _, err := s.Backup(context.Background(), path, nil); err != nil {
 		h.t.Fatal(err)
@@ -168,17 +169,17 @@ func (h *history) backedUp() (s *sqlite.Store, path string) {
 	return s, path
 }
 
-func (h *history) livesThroughARestore() {
+func (h *history) tryRestore() {
 	s, backup := h.backedUp()
 	to := filepath.Join(filepath.Dir(h.dir), "restored")
 	restore := func(to string) error {
 		_, err := h.config.Restore(context.Background(), backup, to, sqlite.StaticKey(h.keys[0]))
 		return err
 	}
-	h.arm()
+	h.startFaults()
 	err := restore(to)
-	h.honest("a restore", err)
-	if h.published(to, err == nil) {
+	h.checkError("restore", err)
+	if h.checkPublished(to, err == nil) {
 		h.disk.Mark(markMade("restored/vault.db"))
 		h.disk.Mark(markMade("restored/access.db"))
 	}
@@ -186,27 +187,27 @@ func (h *history) livesThroughARestore() {
 		to += "-again"
 		return restore(to)
 	}
-	h.goesOn(s)
+	h.useAndClose(s)
 }
 
-func (h *history) livesThroughAProof() {
+func (h *history) tryVerifyBackup() {
 	s, backup := h.backedUp()
 	root := filepath.Dir(h.dir)
 	h.again = func(*sqlite.Store) error {
 		_, err := sqlite.VerifyBackupIn(context.Background(), backup, root, sqlite.StaticKey(h.keys[0]), h.config)
 		return err
 	}
-	h.arm()
-	h.honest("a proof of a backup", h.again(s))
-	h.goesOn(s)
+	h.startFaults()
+	h.checkError("verify backup", h.again(s))
+	h.useAndClose(s)
 }
 
-// errFails is what a disk says that does not answer.
+// errFails is the error of a disk that fails.
 var errFails = &fs.PathError{Op: "sync", Path: "a directory", Err: syscall.EIO}
 
-// A name that did not come to the disk would be gone after a power cut, so what failed is not
-// there: one that is there was made.
-func TestANameThatIsNotSyncedIsTakenBack(t *testing.T) {
+// TestUnsyncedNameIsRemoved checks that a failed backup or restore leaves no file whose name is not
+// on the disk: a power cut could remove it.
+func TestUnsyncedNameIsRemoved(t *testing.T) {
 	is := is.New(t)
 	key, root, out := crypto.NewKey(), t.TempDir(), t.TempDir()
 	var broken atomic.Bool
@@ -239,8 +240,9 @@ func TestANameThatIsNotSyncedIsTakenBack(t *testing.T) {
 	is.NoErr(err)
 }
 
-// What a backup has no space for is told as that, and nothing is left.
-func TestAFullDiskUnderABackup(t *testing.T) {
+// TestFullDiskDuringBackup checks that a backup, restore or verification without space reports a
+// full disk and leaves nothing behind.
+func TestFullDiskDuringBackup(t *testing.T) {
 	is := is.New(t)
 	key, root, out := crypto.NewKey(), t.TempDir(), t.TempDir()
 	var full atomic.Bool
@@ -269,8 +271,9 @@ func TestAFullDiskUnderABackup(t *testing.T) {
 	is.Equal(len(left), 0)
 }
 
-// The names of files come to the disk behind their contents, and before the directory has its own.
-func TestNamesInARestoredStoreAreSynced(t *testing.T) {
+// TestNamesInRestoredStoreAreSynced checks that each file is synced before its name, and the names
+// before the name of the directory.
+func TestNamesInRestoredStoreAreSynced(t *testing.T) {
 	is := is.New(t)
 	key, root := crypto.NewKey(), t.TempDir()
 	s := openWith(t, filepath.Join(root, "store"), key, sqlite.Config{})

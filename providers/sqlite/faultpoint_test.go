@@ -20,8 +20,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/simdisk"
 )
 
-// kindsOfFault are the ways in which a disk fails, at each operation in turn.
-var kindsOfFault = map[string]simdisk.Fault{
+// faultKinds are the ways in which a disk fails, at each operation in turn.
+var faultKinds = map[string]simdisk.Fault{
 	"an error":                {},
 	"half a write":            {Short: true},
 	"errors from there on":    {Lasting: true},
@@ -31,46 +31,45 @@ var kindsOfFault = map[string]simdisk.Fault{
 	"all reads from there on": {Reads: true, Lasting: true},
 }
 
-// faultsPerKind is how many operations of a life the short pass fails in each way.
+// faultsPerKind is how many operations of a scenario the short pass fails in each way.
 const faultsPerKind = 8
 
-// TestFaultPoints lets the disk fail at every operation of a store's life. What was
-// acknowledged is kept, what was refused is not done, and once the fault is over the
-// store goes on.
+// TestFaultPoints fails the disk at every operation of each scenario. Acknowledged changes are
+// kept, refused ones are not made, and the store continues once the fault is over.
 func TestFaultPoints(t *testing.T) {
 	total := 0
-	for _, l := range lives {
-		for name, kind := range kindsOfFault {
+	for _, l := range faultScenarios {
+		for name, kind := range faultKinds {
 			t.Run(l.name+"/"+name, func(t *testing.T) { total += failEverywhere(t, l, kind) })
 		}
 	}
-	t.Logf("%d faults in %d lives, seed %d", total, len(lives), *chance)
+	t.Logf("%d faults in %d scenarios, seed %d", total, len(faultScenarios), *seed)
 }
 
-// arm has the disk fail from now on, as the fault says.
-func (h *history) arm() { h.disk.Fail(h.fault) }
+// startFaults makes the disk fail from now on, according to h.fault.
+func (h *history) startFaults() { h.disk.Fail(h.fault) }
 
-// failEverywhere gives how many faults it has made.
-func failEverywhere(t *testing.T, l life, kind simdisk.Fault) (runs int) {
-	operations := live(t, l, kind)
+// failEverywhere returns the number of faults it injected.
+func failEverywhere(t *testing.T, l faultScenario, kind simdisk.Fault) (runs int) {
+	operations := runWithFault(t, l, kind)
 	stride, first := 1, 0
 	if !longPass() {
 		stride = max(1, operations/cmp.Or(l.short, faultsPerKind))
-		first = rand.New(rand.NewPCG(*chance, uint64(len(t.Name())))).IntN(stride)
+		first = rand.New(rand.NewPCG(*seed, uint64(len(t.Name())))).IntN(stride)
 	}
 	for kind.At = first + 1; kind.At <= operations; kind.At += stride {
 		runs++
-		if live(t, l, kind); t.Failed() {
+		if runWithFault(t, l, kind); t.Failed() {
 			break
 		}
 	}
 	return runs
 }
 
-// live runs a life with one fault, and gives how many operations the disk saw before the
-// fault was mended.
-func live(t *testing.T, l life, fault simdisk.Fault) (operations int) {
-	cryptotest.SetGlobalRandom(t, *chance)
+// runWithFault runs a scenario with one fault. It returns how many operations the disk executed
+// before the fault was removed.
+func runWithFault(t *testing.T, l faultScenario, fault simdisk.Fault) (operations int) {
+	cryptotest.SetGlobalRandom(t, *seed)
 	root := t.TempDir()
 	if l.from != nil {
 		l.from(t, root)
@@ -78,11 +77,11 @@ func live(t *testing.T, l life, fault simdisk.Fault) (operations int) {
 	h := newHistory(t, root, nil)
 	h.faulty = true
 	if l.from != nil {
-		h.before = heldBy(t, copied(t, h.dir), h.keys[0])
+		h.before = contentsOf(t, copied(t, h.dir), h.keys[0])
 	}
 	h.fault = fault
 	if !l.arms {
-		h.arm()
+		h.startFaults()
 	}
 	defer func() {
 		if _, hit := h.disk.Operations(); t.Failed() {
@@ -94,32 +93,32 @@ func live(t *testing.T, l life, fault simdisk.Fault) (operations int) {
 		l.run(h)
 		operations, _ = h.disk.Operations()
 		h.disk.Mend()
-		h.recovers()
+		h.checkRecovery()
 	})
 	h.t = t
 	if t.Failed() || fault.At == 0 {
 		return operations
 	}
-	if _, err := h.examine(t, *chance, 0, 2); err != nil {
+	if _, err := h.checkCuts(t, *seed, 0, 2); err != nil {
 		t.Error(err)
 	}
 	return operations
 }
 
-// recovers proves that the store works once the fault is over: at once when it is opened
-// again. What the files hold is proved with the cuts at the end, of which one is everything.
-func (h *history) recovers() {
+// checkRecovery checks that the store works again when it is opened after the fault. The contents
+// of the files are checked with the power cuts at the end, one of which keeps everything.
+func (h *history) checkRecovery() {
 	s := h.open()
 	for _, again := range []func(*sqlite.Store) error{h.finish, h.again} {
 		if again == nil {
 			continue
 		}
 		if err := again(s); err != nil {
-			h.t.Errorf("called again once the disk is mended: %v", err)
+			h.t.Errorf("repeated after the fault: %v", err)
 		}
 	}
-	h.must(s, put("p/after", "all is well"))
-	h.mustRead(s)
+	h.mustApply(s, put("p/after", "all is well"))
+	h.mustRecord(s)
 	if _, err := s.Verify(context.Background()); err != nil {
 		h.t.Error(err)
 	}
@@ -128,64 +127,63 @@ func (h *history) recovers() {
 	h.disk.Mark(markClosed{})
 }
 
-// A life is what a store goes through while the disk fails. It takes errors, but only such
-// that tell the truth.
-type life struct {
+// A faultScenario uses a store while the disk fails. It accepts errors, but only honest ones.
+type faultScenario struct {
 	name string
 	from func(t *testing.T, root string)
 	run  func(h *history)
-	// arms: the run itself says from where on the disk fails.
+	// arms: run itself calls startFaults.
 	arms bool
 	// short is how many operations the short pass fails in each way; 0: faultsPerKind.
 	short int
 }
 
-var lives = []life{
-	{name: "from the beginning", run: (*history).livesFromTheBeginning},
-	{name: "after a crash", from: afterACrash, run: (*history).livesOn},
-	{name: "released formats", from: releasedMode, run: (*history).livesOn, short: 1},
-	{name: "another master key", run: (*history).livesThroughARekey, arms: true, short: 1},
-	{name: "another data key", run: (*history).livesThroughAReseal, arms: true, short: 1},
-	{name: "pruning versions", run: (*history).livesThroughVersions, arms: true, short: 1},
-	{name: "pruning entries", run: (*history).livesThroughEntries, arms: true, short: 1},
-	{name: "backup", run: (*history).livesThroughABackup, arms: true, short: 1},
-	{name: "restore", run: (*history).livesThroughARestore, arms: true, short: 1},
-	{name: "verify backup", run: (*history).livesThroughAProof, arms: true, short: 1},
+var faultScenarios = []faultScenario{
+	{name: "from the beginning", run: (*history).tryNewStore},
+	{name: "after a crash", from: afterACrash, run: (*history).tryReopen},
+	{name: "released formats", from: releasedMode, run: (*history).tryReopen, short: 1},
+	{name: "another master key", run: (*history).tryRekey, arms: true, short: 1},
+	{name: "another data key", run: (*history).tryReencrypt, arms: true, short: 1},
+	{name: "pruning versions", run: (*history).tryPruneVersions, arms: true, short: 1},
+	{name: "pruning entries", run: (*history).tryPruneAccess, arms: true, short: 1},
+	{name: "backup", run: (*history).tryBackup, arms: true, short: 1},
+	{name: "restore", run: (*history).tryRestore, arms: true, short: 1},
+	{name: "verify backup", run: (*history).tryVerifyBackup, arms: true, short: 1},
 }
 
-func (h *history) livesFromTheBeginning() {
-	h.session(func(s *sqlite.Store) {
-		h.dares(s, put("p/a", "one"))
-		h.dares(s, put("p/a", "two"), put("p/b", strings.Repeat("x", 5000)))
-		h.looks(s, "p/a")
-		h.daresToRead(s)
-		h.dares(s, put("p/lost", "x"), put("p/c", "y", myvault.IfPresent()))
-		h.dares(s, on(myvault.OpDelete, "p/b"))
+func (h *history) tryNewStore() {
+	h.trySession(func(s *sqlite.Store) {
+		h.tryChange(s, put("p/a", "one"))
+		h.tryChange(s, put("p/a", "two"), put("p/b", strings.Repeat("x", 5000)))
+		h.checkRead(s, "p/a")
+		h.tryRecord(s)
+		h.tryChange(s, put("p/lost", "x"), put("p/c", "y", myvault.IfPresent()))
+		h.tryChange(s, on(myvault.OpDelete, "p/b"))
 		time.Sleep(2 * syncPromise)
-		h.dares(s, on(myvault.OpUndelete, "p/b"))
-		h.dares(s, on(myvault.OpDestroy, "p/a", 1))
-		h.daresToRead(s)
-		h.dares(s, put("p/a", "three"))
-		h.looks(s, "p/a")
+		h.tryChange(s, on(myvault.OpUndelete, "p/b"))
+		h.tryChange(s, on(myvault.OpDestroy, "p/a", 1))
+		h.tryRecord(s)
+		h.tryChange(s, put("p/a", "three"))
+		h.checkRead(s, "p/a")
 	})
-	h.livesOn()
+	h.tryReopen()
 }
 
-func (h *history) livesOn() {
-	h.session(func(s *sqlite.Store) {
-		h.dares(s, put("again/a", "one"))
-		h.looks(s, "again/a")
-		h.daresToRead(s)
-		h.checkpoints2(s)
-		h.dares(s, put("again/a", "two"))
-		h.daresToRead(s)
+func (h *history) tryReopen() {
+	h.trySession(func(s *sqlite.Store) {
+		h.tryChange(s, put("again/a", "one"))
+		h.checkRead(s, "again/a")
+		h.tryRecord(s)
+		h.tryCheckpoint(s)
+		h.tryChange(s, put("again/a", "two"))
+		h.tryRecord(s)
 		time.Sleep(2 * syncPromise)
-		h.looks(s, "again/a")
+		h.checkRead(s, "again/a")
 	})
 }
 
-// checkpoints2 has a checkpoint done as another program does it, which may fail.
-func (h *history) checkpoints2(s *sqlite.Store) {
+// tryCheckpoint runs a checkpoint like another program. It may fail.
+func (h *history) tryCheckpoint(s *sqlite.Store) {
 	for _, file := range []string{"vault.db", "access.db"} {
 		db, err := sqlite3.Open("file:" + filepath.Join(h.dir, file) + "?vfs=" + h.disk.Name)
 		if err == nil {
@@ -195,71 +193,71 @@ func (h *history) checkpoints2(s *sqlite.Store) {
 	}
 }
 
-// session opens the store, uses it and closes it, where the disk lets it.
-func (h *history) session(use func(*sqlite.Store)) {
-	s, err := h.try()
+// trySession opens the store, uses it and closes it. Each step may fail.
+func (h *history) trySession(use func(*sqlite.Store)) {
+	s, err := h.tryOpen()
 	if err != nil {
-		h.honest("open", err)
+		h.checkError("open", err)
 		return
 	}
 	use(s)
-	h.leaves(s)
+	h.tryClose(s)
 }
 
-// leaves closes the store where the disk lets it.
-func (h *history) leaves(s *sqlite.Store) {
+// tryClose closes the store, which may fail.
+func (h *history) tryClose(s *sqlite.Store) {
 	if s.Ping(context.Background()) == nil {
-		h.disk.Mark(simdisk.Here("the store says that it is well"))
+		h.disk.Mark(simdisk.CutHere("Ping succeeded"))
 	}
 	if err := s.Close(); err == nil {
 		h.disk.Mark(markClosed{})
 	}
 }
 
-// dares asks for a change that may fail, but honestly.
-func (h *history) dares(s *sqlite.Store, changes ...myvault.Change) {
-	err := h.ask(s, changes...)
+// tryChange makes a change. It may fail, but only with an honest error.
+func (h *history) tryChange(s *sqlite.Store, changes ...myvault.Change) {
+	err := h.apply(s, changes...)
 	if refusal(err) {
 		return
 	}
-	h.honest("a change", err)
+	h.checkError("a change", err)
 }
 
-// refusal reports whether the error is one of what was asked, not of the disk.
+// refusal reports whether err is about the request and not about the disk.
 func refusal(err error) bool {
 	return errors.Is(err, myvault.ErrNotFound) || errors.Is(err, myvault.ErrConflict) ||
 		errors.Is(err, myvault.ErrExists) || errors.Is(err, myvault.ErrDestroyed)
 }
 
-func (h *history) daresToRead(s *sqlite.Store) { h.honest("an entry", h.read(s)) }
+func (h *history) tryRecord(s *sqlite.Store) { h.checkError("an entry", h.record(s)) }
 
-// looks reads a secret: the value is one that was acknowledged last, or may have been written
-// since.
-func (h *history) looks(s *sqlite.Store, where string) {
+// checkRead reads a secret: its value is the last acknowledged one, or one that may have been
+// written since.
+func (h *history) checkRead(s *sqlite.Store, where string) {
 	secret, err := s.Get(context.Background(), addr(where), 0)
 	if err != nil {
 		if !errors.Is(err, myvault.ErrNotFound) {
-			h.honest("a read", err)
+			h.checkError("a read", err)
 		}
 		return
 	}
 	var n, i int
 	if _, err := fmt.Sscanf(secret.Value.Reveal(), "%d.%d ", &n, &i); err != nil {
-		h.t.Errorf("%s has a value that was never put", where)
+		h.t.Errorf("%s has a value that was never written", where)
 		return
 	}
 	for later := n + 1; later < len(h.commits); later++ {
 		for _, c := range h.commits[later].changes {
 			if c.Address == secret.Address && c.Op == myvault.OpPut && h.commits[later].infos != nil {
-				h.t.Errorf("%s has the value of commit %d and not that of %d, which was acknowledged", where, n, later)
+				h.t.Errorf("%s has the value of commit %d, but %d was acknowledged", where, n, later)
 			}
 		}
 	}
 }
 
-// honest accepts no error, and those that a failing disk may give.
-func (h *history) honest(what string, err error) {
+// checkError accepts nil and the errors that a failing disk may cause.
+func (h *history) checkError(what string, err error) {
 	if err != nil && !errors.Is(err, myvault.ErrUnavailable) && !errors.Is(err, myvault.ErrUnknownOutcome) {
-		h.t.Errorf("%s answered: %v", what, err)
+		h.t.Errorf("%s: unexpected error: %v", what, err)
 	}
 }

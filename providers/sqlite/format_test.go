@@ -24,7 +24,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// What follows reads a store by docs/format.md alone, with SQLite and the standard library.
+// The code below reads a store by docs/format.md alone, with SQLite and the standard library.
 
 // reader is one file of a store.
 type reader struct {
@@ -76,7 +76,7 @@ func readerOf(t *testing.T, dir, file string, key crypto.Key) *reader {
 	return r
 }
 
-// rows calls f for each row of a query, with a function for each kind of column.
+// rows calls f for each row of a query.
 func (r *reader) rows(sql string, f func(row row)) {
 	r.t.Helper()
 	stmt, _, err := r.db.Prepare(sql)
@@ -106,7 +106,7 @@ func (r row) optional(c int) []byte { // a time that may be missing
 	return append([]byte{1}, r.num(c)...)
 }
 
-// span gives the columns from one to another, texts and numbers each in their way.
+// span encodes the columns from one to another, each as text or as a number.
 func (r row) span(from, to int) (b []byte) {
 	for c := from; c <= to; c++ {
 		if r.ColumnType(c) == sqlite3.TEXT {
@@ -153,7 +153,7 @@ func orNaN(t *testing.T, key crypto.Key) string {
 	return dir
 }
 
-func TestRecordsByTheDocument(t *testing.T) {
+func TestRecordsMatchFormat(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	r := readerOf(t, orNaN(t, key), "vault.db", key)
@@ -171,7 +171,7 @@ func TestRecordsByTheDocument(t *testing.T) {
 	is.Equal(values, []string{"one", "three"})
 }
 
-func TestChangesByTheDocument(t *testing.T) {
+func TestChangesMatchFormat(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	r := readerOf(t, orNaN(t, key), "vault.db", key)
@@ -194,7 +194,7 @@ func TestChangesByTheDocument(t *testing.T) {
 	is.Equal(rows, 8)
 }
 
-func TestStampsByTheDocument(t *testing.T) {
+func TestStampsMatchFormat(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	r := readerOf(t, orNaN(t, key), "vault.db", key)
@@ -214,7 +214,8 @@ func TestStampsByTheDocument(t *testing.T) {
 	is.True(bytes.Equal(incarnation[8:], mac(rowKey, str8("incarnation"), str8(string(r.vault)), str8(string(incarnation[:8])))))
 }
 
-// What only a holder of the key can make is found too, where it disagrees with the log.
+// TestVerifyFindsForgeries checks that Verify finds rows that disagree with the log even if they
+// were made with the key.
 func TestVerifyFindsForgeries(t *testing.T) {
 	for name, c := range map[string]struct {
 		forge func(r *reader, rowKey []byte) (sql string)
@@ -265,7 +266,7 @@ func TestVerifyFindsForgeries(t *testing.T) {
 	}
 }
 
-// forgedHead stamps the head with another value in one column.
+// forgedHead returns SQL that changes one column of the head and recomputes its stamp.
 func forgedHead(column, value string) func(r *reader, rowKey []byte) string {
 	columns := []string{"project", "path", "version", "state", "at", "author", "expires", "rotate_after", "seq", "value_seq"}
 	columns[slices.Index(columns, column)] = value
@@ -279,8 +280,9 @@ func forgedHead(column, value string) func(r *reader, rowKey []byte) string {
 	}
 }
 
-// A head that counts versions which the log does not have lets none of them be destroyed.
-func TestDestroyOfAForgedVersion(t *testing.T) {
+// TestDestroyOfForgedVersion checks that versions which a forged head counts, but the log does not
+// have, cannot be destroyed.
+func TestDestroyOfForgedVersion(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	dir := orNaN(t, key)

@@ -21,7 +21,8 @@ import (
 // The two ways of finding out that the cache is fresh.
 var ways = map[string]sqlite.Options{"WAL-index": {}, "data_version": sqlite.OptionsOf(sqlite.Config{}).WithoutWALIndex()}
 
-// A secret that was read is read again without a connection; so is that there is none.
+// TestReadsAreCached checks that a second read of a secret, or of a missing one, needs no
+// connection.
 func TestReadsAreCached(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
@@ -47,7 +48,7 @@ func TestReadsAreCached(t *testing.T) {
 	}
 	read()
 	s.WithoutReaders(read)
-	secret, err := s.Get(t.Context(), addr("p/a"), 1) // the cache does not know
+	secret, err := s.Get(t.Context(), addr("p/a"), 1) // not in the cache
 	is.NoErr(err)
 	is.Equal(secret.Value.Reveal(), "one")
 	is.NoErr(s.Close())
@@ -55,7 +56,8 @@ func TestReadsAreCached(t *testing.T) {
 	is.Equal(err, myvault.ErrClosed)
 }
 
-// Each kind of change shows at once, to the store that makes it and to another.
+// TestEveryChangeShows checks that each kind of change is visible at once, in the store that makes
+// it and in another.
 func TestEveryChangeShows(t *testing.T) {
 	for name, c := range ways {
 		t.Run(name, func(t *testing.T) {
@@ -94,7 +96,7 @@ func TestEveryChangeShows(t *testing.T) {
 	}
 }
 
-// So many changes at once that the cache is emptied.
+// TestManyForeignChangesShow makes so many changes at once that the cache is cleared.
 func TestManyForeignChangesShow(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
@@ -114,8 +116,8 @@ func TestManyForeignChangesShow(t *testing.T) {
 	}
 }
 
-// A row that was read before a change does not enter the cache after it.
-func TestARowReadBeforeAChangeDoesNotEnter(t *testing.T) {
+// TestStaleRowIsNotCached checks that a row read before a change does not enter the cache after it.
+func TestStaleRowIsNotCached(t *testing.T) {
 	for name, c := range ways {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -126,7 +128,7 @@ func TestARowReadBeforeAChangeDoesNotEnter(t *testing.T) {
 			is.NoErr(a.GetAround(t.Context(), addr("p/x"), func() {
 				_, err := apply(b, put("p/x", "new"))
 				is.NoErr(err)
-				_, err = a.Get(t.Context(), addr("p/y"), 0) // learns of the change
+				_, err = a.Get(t.Context(), addr("p/y"), 0) // notices the change
 				is.NoErr(err)
 			}))
 			secret, err := a.Get(t.Context(), addr("p/x"), 0)
@@ -136,8 +138,9 @@ func TestARowReadBeforeAChangeDoesNotEnter(t *testing.T) {
 	}
 }
 
-// A change that is made while the cache is brought up to date shows in the next read.
-func TestAChangeDuringARefreshShows(t *testing.T) {
+// TestChangeDuringRefreshShows checks that a change made during a refresh of the cache is visible
+// in the next read.
+func TestChangeDuringRefreshShows(t *testing.T) {
 	for name, c := range ways {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -162,8 +165,8 @@ func TestAChangeDuringARefreshShows(t *testing.T) {
 	}
 }
 
-// Nobody reads from the cache what is about to be removed.
-func TestNothingIsReadBetweenAChangeAndItsRemoval(t *testing.T) {
+// TestNoReadOfEvictedRows checks that no read returns a cached row that is about to be removed.
+func TestNoReadOfEvictedRows(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	a, b := open(t, dir, key), open(t, dir, key)
@@ -193,10 +196,10 @@ func TestNothingIsReadBetweenAChangeAndItsRemoval(t *testing.T) {
 	is.NoErr(<-ended)
 }
 
-// acknowledgements are the newest versions of which the writers were told.
+// acknowledgements are the newest acknowledged versions of the writers.
 type acknowledgements [16]atomic.Uint64
 
-func (a *acknowledgements) tell(n int, version uint64) {
+func (a *acknowledgements) raise(n int, version uint64) {
 	for {
 		known := a[n].Load()
 		if version <= known || a[n].CompareAndSwap(known, version) {
@@ -205,7 +208,7 @@ func (a *acknowledgements) tell(n int, version uint64) {
 	}
 }
 
-// all reports whether every writer was told of a version.
+// all reports whether every writer has an acknowledged version.
 func (a *acknowledgements) all() bool {
 	for n := range a {
 		if a[n].Load() == 0 {
@@ -215,7 +218,7 @@ func (a *acknowledgements) all() bool {
 	return true
 }
 
-// read reads until stop, and finds nothing older than what was acknowledged before.
+// read reads until stop is set. It fails if a version is older than one acknowledged before.
 func (a *acknowledgements) read(s *sqlite.Store, n int, stop *atomic.Bool) error {
 	seen := [len(a)]uint64{}
 	for ; !stop.Load(); n++ {
@@ -246,25 +249,25 @@ func (a *acknowledgements) write(s *sqlite.Store, n, versions int) error {
 		if err != nil {
 			return err
 		}
-		a.tell(n, uint64(infos[0].Version))
+		a.raise(n, uint64(infos[0].Version))
 	}
 	return nil
 }
 
-// follow hears what another process says that was acknowledged to it.
+// follow parses a line of another process that reports an acknowledged version.
 func (a *acknowledgements) follow(line string) {
 	fields := strings.Fields(line)
 	if len(fields) != 3 || fields[0] != "put" {
 		return
 	}
 	n, _ := strconv.Atoi(strings.TrimPrefix(fields[1], "p/writer"))
-	// A line that the end of the process cut has a smaller version, which is true as well.
+	// A line truncated by the end of the process has a smaller version, which is acknowledged too.
 	version, _ := strconv.ParseUint(fields[2], 10, 64)
-	a.tell(n, version)
+	a.raise(n, version)
 }
 
-// TestNoReadIsStale: many write, in two stores of this process and in another process;
-// who reads never sees less than what was acknowledged before the read began.
+// TestNoReadIsStale checks that a read never returns a version older than one acknowledged before
+// the read began. Two stores of this process and another process write.
 func TestNoReadIsStale(t *testing.T) {
 	for name, c := range ways {
 		t.Run(name, func(t *testing.T) {
@@ -297,7 +300,7 @@ func TestNoReadIsStale(t *testing.T) {
 			for err := range errs {
 				is.NoErr(err)
 			}
-			is.True(acked.all()) // everyone has written
+			is.True(acked.all()) // every writer has written
 		})
 	}
 }

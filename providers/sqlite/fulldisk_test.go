@@ -18,8 +18,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// smallDisk is a file system on which no write-ahead log may become larger than room, and no copy
-// may be made while there is little.
+// smallDisk is a file system on which no write-ahead log, and no temporary copy of a backup, may
+// become larger than room.
 type smallDisk struct {
 	vfs.VFSFilename
 	room atomic.Int64
@@ -60,8 +60,8 @@ func newSmallDisk(t *testing.T) (*smallDisk, sqlite.Options) {
 	return d, sqlite.OptionsOf(sqlite.Config{}).WithVFS(name)
 }
 
-// TestPruningOnAFullDisk: the last change has taken the room, and pruning makes some.
-func TestPruningOnAFullDisk(t *testing.T) {
+// TestPruneOnFullDisk checks that a prune on a nearly full disk works and frees space.
+func TestPruneOnFullDisk(t *testing.T) {
 	is := is.New(t)
 	d, config := newSmallDisk(t)
 	dir, keys := t.TempDir(), sqlite.StaticKey(crypto.NewKey())
@@ -77,15 +77,15 @@ func TestPruningOnAFullDisk(t *testing.T) {
 	d.room.Store(little)
 	s, err = config.Open(t.Context(), dir, keys)
 	is.NoErr(err)
-	told := uint64(0)
-	destroyed, err := s.PruneVersions(t.Context(), sqlite.VersionLimit{Keep: 2}, func(n uint64) { told = n })
+	reported := uint64(0)
+	destroyed, err := s.PruneVersions(t.Context(), sqlite.VersionLimit{Keep: 2}, func(n uint64) { reported = n })
 	is.NoErr(err)
 	is.Equal(destroyed, uint64(116))
-	is.Equal(told, destroyed)
+	is.Equal(reported, destroyed)
 	pruned, err := s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 2900}, nil)
 	is.NoErr(err)
 	is.Equal(pruned, uint64(2900))
-	for range 20 { // there is room again
+	for range 20 { // there is space again
 		_, err = apply(s, put("p/a", value))
 		is.NoErr(err)
 		_, err = s.PruneVersions(t.Context(), sqlite.VersionLimit{Keep: 2}, nil)
@@ -104,8 +104,8 @@ func TestPruningOnAFullDisk(t *testing.T) {
 	is.NoErr(s.Close())
 }
 
-// TestABackupOnAFullDisk says which directory is full, and how much it needs there.
-func TestABackupOnAFullDisk(t *testing.T) {
+// TestBackupOnFullDisk checks that the error names the full directory and the bytes needed there.
+func TestBackupOnFullDisk(t *testing.T) {
 	is := is.New(t)
 	d, config := newSmallDisk(t)
 	full := false

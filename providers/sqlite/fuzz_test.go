@@ -12,7 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// Whatever stands in the columns, no row authenticates, no record opens, and nothing panics.
+// FuzzRows checks that no row with arbitrary columns authenticates, that no record opens, and that
+// nothing panics.
 func FuzzRows(f *testing.F) {
 	f.Add(int64(1), "p", []byte{1, 0, 0, 0, 1}, uint8(0))
 	f.Add(int64(-1<<63), "\x00\xff", []byte(nil), uint8(7))
@@ -29,7 +30,7 @@ func FuzzRows(f *testing.F) {
 		i, j, k := order%4, order/4%4, order/16%4
 		held, err := rows.Hold(all[i], all[j], all[k])
 		if err != nil || held {
-			t.Fatalf("held %v, %v", held, err)
+			t.Fatalf("authenticated: %v, %v", held, err)
 		}
 		if err := rows.OpenRecord(b); err != nil {
 			t.Fatal(err)
@@ -37,7 +38,7 @@ func FuzzRows(f *testing.F) {
 	})
 }
 
-// Spans are written as they were read, or are no spans of this program.
+// FuzzSpans checks that valid spans are encoded as they were read.
 func FuzzSpans(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7})
 	f.Add([]byte{1})
@@ -49,7 +50,7 @@ func FuzzSpans(f *testing.F) {
 	})
 }
 
-// The body of a batch is read as it was written, or is none of this program.
+// FuzzBatch checks that every accepted body of a batch is encoded as it was read.
 func FuzzBatch(f *testing.F) {
 	for _, body := range bodies() {
 		f.Add(body, uint64(1))
@@ -66,7 +67,7 @@ func FuzzBatch(f *testing.F) {
 	})
 }
 
-// A backup is proved as it was written, and in no other way.
+// FuzzBackup checks that only an unchanged backup verifies.
 func FuzzBackup(f *testing.F) {
 	key := crypto.NewKey()
 	s := open(f, f.TempDir(), key)

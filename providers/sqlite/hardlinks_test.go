@@ -17,7 +17,8 @@ import (
 
 var storeFiles = []string{"vault.db", "vault.db-wal", "vault.db-shm", "access.db", "access.db-wal", "access.db-shm"}
 
-// Two stores on two names of one file lose each other's changes: neither name is opened.
+// TestHardLinksAreRefused checks that a file with two names is not opened: two stores on one file
+// under different names lose each other's changes.
 func TestHardLinksAreRefused(t *testing.T) {
 	key := crypto.NewKey()
 	for _, name := range storeFiles {
@@ -46,8 +47,9 @@ func TestHardLinksAreRefused(t *testing.T) {
 	})
 }
 
-// A link that is made while the store is open stops it, until the link is gone.
-func TestAHardLinkThatIsMadeLater(t *testing.T) {
+// TestHardLinkWhileOpen checks that a link made while the store is open stops it until the link is
+// removed.
+func TestHardLinkWhileOpen(t *testing.T) {
 	for _, name := range storeFiles {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -69,9 +71,9 @@ func TestAHardLinkThatIsMadeLater(t *testing.T) {
 	}
 }
 
-// A process that was killed while it made a file has left it under the name it was made by. It
-// is one store, and opens.
-func TestTheNameAFileWasMadeByIsNoOtherStore(t *testing.T) {
+// TestTemporaryNameIsAllowed checks that a store opens if a file also has the temporary name of a
+// process that was killed while creating it.
+func TestTemporaryNameIsAllowed(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	is.NoErr(open(t, dir, key).Close())

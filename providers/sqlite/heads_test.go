@@ -15,7 +15,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// Heads that were kept in a file find a store that was put back, and one whose end was cut off.
+// TestHeadsFile checks that heads kept in a file detect an older copy of the store.
 func TestHeadsFile(t *testing.T) {
 	is := is.New(t)
 	dir, key, path := t.TempDir(), crypto.NewKey(), filepath.Join(t.TempDir(), "heads")
@@ -43,7 +43,7 @@ func TestHeadsFile(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrTampered))
 }
 
-func TestHeadsFileAtABackup(t *testing.T) {
+func TestHeadsFileAfterBackup(t *testing.T) {
 	is := is.New(t)
 	path := filepath.Join(t.TempDir(), "heads")
 	s := openWith(t, t.TempDir(), crypto.NewKey(), sqlite.Config{HeadsFile: path})
@@ -55,7 +55,7 @@ func TestHeadsFileAtABackup(t *testing.T) {
 	is.NoErr(err)
 }
 
-func TestHeadsThatAreRefused(t *testing.T) {
+func TestParseHeadsRefuses(t *testing.T) {
 	const good = "changes 12 2026-03-01T12:00:00.000123Z 0101010101010101010101010101010101010101010101010101010101010101\n"
 	for _, line := range []string{
 		"changes", "changes 12", "other" + good[7:], "changes x" + good[10:], "changes -1" + good[10:], good[:len(good)-3],

@@ -18,9 +18,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// A store whose disk failed is not well again by the passing of time, but once something can be
-// written: a server that gets no traffic because of it finds that out without it.
-func TestPingFailsUntilAWriteSucceeds(t *testing.T) {
+// TestPingFailsUntilWriteSucceeds checks that Ping fails after a disk error until a write
+// succeeds, and that Ping itself tries one: an unhealthy server gets no traffic.
+func TestPingFailsUntilWriteSucceeds(t *testing.T) {
 	for name, failed := range map[string]error{
 		"no space": syscall.ENOSPC, "quota": syscall.EDQUOT, "read-only": syscall.EROFS, "device": syscall.EIO,
 	} {
@@ -52,7 +52,7 @@ func TestPingFailsUntilAWriteSucceeds(t *testing.T) {
 					for range 10 {
 						is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable))
 					}
-					is.True(attempts.Load()-before <= before/5) // Pings in a row try once
+					is.True(attempts.Load()-before <= before/5) // repeated Pings try once
 					d.heal()
 					time.Sleep(time.Minute)
 					is.NoErr(s.Ping(t.Context()))
@@ -62,10 +62,11 @@ func TestPingFailsUntilAWriteSucceeds(t *testing.T) {
 	}
 }
 
-// While another program holds a file for so long that callers are refused, the store is unhealthy.
-func TestAStoreThatIsLockedIsUnhealthy(t *testing.T) {
+// TestLockedStoreIsUnhealthy checks that Ping fails while another program locks a file for so long
+// that calls fail.
+func TestLockedStoreIsUnhealthy(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it waits until callers are refused")
+		t.Skip("waits until calls fail")
 	}
 	t.Parallel()
 	is := is.New(t)
@@ -78,7 +79,7 @@ func TestAStoreThatIsLockedIsUnhealthy(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	is.True(s.Ping(ctx) != nil)
-	is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable)) // it does not try again at once
+	is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable)) // without a second attempt
 	r.exec(`ROLLBACK`)
 	recorded(t, s, 1)
 	is.NoErr(s.Ping(t.Context()))

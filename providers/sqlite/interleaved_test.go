@@ -11,24 +11,24 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// between is a context that does something once it was asked so many times whether it has ended. The
-// engine asks before each of its steps, so what is done comes between two steps of a reading.
-type between struct {
+// callOnErr is a context that calls do after Err was called left times. SQLite calls Err before
+// each of its steps, so do runs callOnErr two steps of a read.
+type callOnErr struct {
 	context.Context
 	left int
 	do   func()
 }
 
-func (b *between) Err() error {
+func (b *callOnErr) Err() error {
 	if b.left--; b.left == -1 {
 		b.do()
 	}
 	return nil
 }
 
-// Verify holds a head against the chain while others prune. Between any two of the questions that
-// it asks at its end, what is pruned is not taken for cut short.
-func TestWhatIsPrunedWhileHeadsAreComparedIsNotCutShort(t *testing.T) {
+// TestVerifyHeadsDuringPrune checks that entries pruned callOnErr any two of the last queries of
+// Verify are not reported as truncation.
+func TestVerifyHeadsDuringPrune(t *testing.T) {
 	is := is.New(t)
 	asked := verifiedBetween(t, -1)
 	is.True(asked > 15)
@@ -37,8 +37,8 @@ func TestWhatIsPrunedWhileHeadsAreComparedIsNotCutShort(t *testing.T) {
 	}
 }
 
-// verifiedBetween verifies a store against a head, and has entries pruned up to that of the head and
-// beyond once the context was asked so often. It gives how often it was asked in all.
+// verifiedBetween verifies a store against its heads and prunes past them after the given number
+// of calls of Err. It returns the number of calls in total.
 func verifiedBetween(t *testing.T, before int) (asked int) {
 	t.Helper()
 	is := is.New(t)
@@ -47,22 +47,22 @@ func verifiedBetween(t *testing.T, before int) (asked int) {
 	heads, err := s.Heads(t.Context())
 	is.NoErr(err)
 	recorded(t, s, 10)
-	ctx := &between{t.Context(), before, func() { is.NoErr(s.PruneStep(context.Background(), 15)) }}
+	ctx := &callOnErr{t.Context(), before, func() { is.NoErr(s.PruneStep(context.Background(), 15)) }}
 	_, err = s.Verify(ctx, heads...)
 	is.NoErr(err)
 	return before - ctx.left
 }
 
-// A store that is opened while another process changes the master key has the keys of before or of
-// behind it: it is opened, or has the wrong key, and is never taken for altered.
-func TestAnOpeningWhileTheMasterKeyIsChanged(t *testing.T) {
+// TestOpenDuringRekey checks that opening a store during a rekey by another process succeeds or
+// returns ErrWrongKey, and never ErrTampered.
+func TestOpenDuringRekey(t *testing.T) {
 	is := is.New(t)
 	old := crypto.NewKey()
 	s := open(t, t.TempDir(), old)
 	for n, done := 0, true; done; n++ {
 		done = false
 		to := crypto.NewKey()
-		err := s.ReadsKeys(&between{t.Context(), n, func() {
+		err := s.ReadsKeys(&callOnErr{t.Context(), n, func() {
 			done = true
 			is.NoErr(s.RekeyLater(context.Background(), to))
 		}}, old)

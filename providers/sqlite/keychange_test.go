@@ -18,12 +18,12 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// keyed is a store whose master key is in a file, and everything that must never be lost.
+// keyed is a store with its key file, its backups and every key that must not be lost.
 type keyed struct {
 	t       *testing.T
 	dir     string
 	file    string
-	keys    map[string]bool // texts of the keys that were in force
+	keys    map[string]bool // texts of all keys used so far
 	backups []string
 }
 
@@ -43,7 +43,7 @@ func newKeyed(t *testing.T) *keyed {
 	return k
 }
 
-// open opens the store with the key file, whose key was then in force.
+// open opens the store with the key file and remembers its key.
 func (k *keyed) open() *sqlite.Store {
 	k.t.Helper()
 	s, err := sqlite.Open(k.t.Context(), k.dir, sqlite.KeyFile(k.file), sqlite.Config{})
@@ -94,13 +94,13 @@ func (k *keyed) onDisk() map[string]crypto.Key {
 	return found
 }
 
-// lost reports what is lost: a key that was in force, or every key that opens the store.
+// lost returns an error if a key once used is gone, or if no key opens the store.
 func (k *keyed) lost() error {
 	k.t.Helper()
 	found, open := k.onDisk(), false
 	for text := range k.keys {
 		if _, there := found[text]; !there {
-			return errors.New("a key that was in force is gone")
+			return errors.New("a key once used is gone")
 		}
 	}
 	for _, key := range found {
@@ -112,7 +112,7 @@ func (k *keyed) lost() error {
 	return nil
 }
 
-// sound proves that the key file opens the store, and that each backup opens.
+// sound checks that the key file opens the store, and that each backup opens.
 func (k *keyed) sound() {
 	k.t.Helper()
 	s := k.open()
@@ -146,17 +146,17 @@ func TestChangeKey(t *testing.T) {
 		before[done.Kept] = string(was)
 		k.sound()
 		k.backup()
-		is.Equal(len(k.keys), n+1) // each is another one
+		is.Equal(len(k.keys), n+1) // all different
 		for file, text := range before {
 			now, err := os.ReadFile(file)
 			is.NoErr(err)
-			is.Equal(string(now), text) // never touched again
+			is.Equal(string(now), text) // never changed again
 		}
 	}
 }
 
-// TestChangeKeyKilledAnywhere ends ChangeKey before each thing that it does with files: nothing
-// that was in force is lost, and the next call finishes the one change that was begun.
+// TestChangeKeyKilledAnywhere stops ChangeKey before each of its file operations. No key is lost,
+// and the next call completes the change.
 func TestChangeKeyKilledAnywhere(t *testing.T) {
 	killed := errors.New("killed")
 	for at, more := 1, true; more; at++ {
@@ -182,13 +182,14 @@ func TestChangeKeyKilledAnywhere(t *testing.T) {
 			}
 			k.sound()
 			is.Equal(len(k.keys), 2)     // one change, not two
-			is.Equal(len(k.onDisk()), 2) // and no useless key
+			is.Equal(len(k.onDisk()), 2) // no unused key
 		})
 	}
 }
 
-// TestChangeKeyAfterAnInterruptedRekey: the store itself has come halfway.
-func TestChangeKeyAfterAnInterruptedRekey(t *testing.T) {
+// TestChangeKeyAfterInterruptedRekey checks that ChangeKey completes a rekey of the store that
+// stopped halfway.
+func TestChangeKeyAfterInterruptedRekey(t *testing.T) {
 	for step := 1; step <= 2; step++ {
 		t.Run(fmt.Sprint("step ", step), func(t *testing.T) {
 			is := is.New(t)
@@ -203,13 +204,13 @@ func TestChangeKeyAfterAnInterruptedRekey(t *testing.T) {
 			is.NoErr(err)
 			is.True(done.Resumed)
 			k.sound()
-			is.True(k.keys[next.Text()]) // the key that was begun with
+			is.True(k.keys[next.Text()]) // the key of the first attempt
 			is.Equal(len(k.keys), 2)
 		})
 	}
 }
 
-func TestChangesOfTheKeyAtOnce(t *testing.T) {
+func TestConcurrentChangeKey(t *testing.T) {
 	is := is.New(t)
 	k := newKeyed(t)
 	var mu sync.Mutex
@@ -236,8 +237,9 @@ func TestChangesOfTheKeyAtOnce(t *testing.T) {
 	k.sound()
 }
 
-// TestChangeKeyUnderAServer: a process that has the store open goes on, and takes up the new key.
-func TestChangeKeyUnderAServer(t *testing.T) {
+// TestChangeKeyWhileServing checks that a process with the store open continues and adopts the new
+// key.
+func TestChangeKeyWhileServing(t *testing.T) {
 	is := is.New(t)
 	k := newKeyed(t)
 	server := k.open()
@@ -256,7 +258,7 @@ func TestChangeKeyUnderAServer(t *testing.T) {
 	k.sound()
 }
 
-func TestChangeKeyOfATrail(t *testing.T) {
+func TestChangeKeyOfTrail(t *testing.T) {
 	is := is.New(t)
 	dir, file, old := t.TempDir(), filepath.Join(t.TempDir(), "master.key"), crypto.NewKey()
 	is.NoErr(os.WriteFile(file, []byte(old.Text()), 0o600))
@@ -277,8 +279,9 @@ func TestChangeKeyOfATrail(t *testing.T) {
 	is.True(errors.Is(err, fs.ErrNotExist))
 }
 
-// TestChangeKeyKeepsTheFileAsItWas: its place behind a symbolic link, and its mode.
-func TestChangeKeyKeepsTheFileAsItWas(t *testing.T) {
+// TestChangeKeyKeepsLinkAndMode checks that the key file keeps its path behind a symbolic link,
+// and its mode.
+func TestChangeKeyKeepsLinkAndMode(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs file modes")
 	}
@@ -333,8 +336,9 @@ func TestChangeKeyRefuses(t *testing.T) {
 	}
 }
 
-// TestChangeKeyNamesTheKeptKey that opens a store which was put back from a backup.
-func TestChangeKeyNamesTheKeptKey(t *testing.T) {
+// TestChangeKeyNamesKeptKey checks that the error names the kept key that opens a restored
+// backup.
+func TestChangeKeyNamesKeptKey(t *testing.T) {
 	is := is.New(t)
 	k := newKeyed(t)
 	done, err := sqlite.ChangeKey(t.Context(), k.dir, k.file)
@@ -351,13 +355,13 @@ func TestChangeKeyNamesTheKeptKey(t *testing.T) {
 	is.True(k.lost() == nil)
 }
 
-// TestChangeKeyDuringABackup: the old bytes stay until the backup is made, which is reported, and
-// the key is installed all the same.
-func TestChangeKeyDuringABackup(t *testing.T) {
+// TestChangeKeyDuringBackup checks that ChangeKey during a backup installs the key and reports
+// that the old bytes stay until the backup ends.
+func TestChangeKeyDuringBackup(t *testing.T) {
 	is := is.New(t)
 	k := newKeyed(t)
 	s := k.open()
-	for range 4 { // into the write-ahead log, so much that the copying takes several steps
+	for range 4 { // enough in the write-ahead log for several steps of the copy
 		_, err := apply(s, put("p/b", strings.Repeat("v", 500_000)))
 		is.NoErr(err)
 	}

@@ -22,12 +22,12 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// churn opens and closes a store of the same directory again and again; in between it puts,
-// records and destroys, so that it can be killed in any of that, checkpoints included. It
-// prints what was acknowledged.
+// churn opens and closes a store of the same directory in a loop. In between it writes, records
+// and destroys, so that a kill can hit any of these and the checkpoints. It prints what was
+// acknowledged.
 func churn(s *sqlite.Store) error {
 	dir, key, err := churned()
-	err = errors.Join(err, s.Close()) // so that the last to close brings the log into the file
+	err = errors.Join(err, s.Close()) // so that the last Close checkpoints the log
 	for n := 0; err == nil; n++ {
 		var again *sqlite.Store
 		again, err = sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{})
@@ -50,7 +50,7 @@ func churn(s *sqlite.Store) error {
 		if err == nil && n%3 == 0 {
 			_, err = apply(again, put(own, "x"), on(myvault.OpDestroy, own))
 			if errors.Is(err, myvault.ErrUnknownOutcome) {
-				err = nil // a killed process may hold up the scrubbing
+				err = nil // a killed process may delay the removal of old bytes
 			}
 		}
 		err = errors.Join(err, again.Close())
@@ -68,7 +68,7 @@ func churned() (string, crypto.Key, error) {
 	return dir, key, err
 }
 
-// churner is a process that churns, and what it has printed.
+// churner is a process that runs churn, and the results it has printed.
 type churner struct {
 	cmd    *exec.Cmd
 	ended  chan struct{}
@@ -101,7 +101,7 @@ func (c *churner) listen(out io.Reader) {
 	for lines := bufio.NewReader(out); ; {
 		line, err := lines.ReadString('\n')
 		if err != nil {
-			return // what is cut off by the end was not acknowledged
+			return // a truncated line was not acknowledged
 		}
 		f := strings.Fields(line)
 		c.mu.Lock()
@@ -126,16 +126,16 @@ func (c *churner) kill() {
 	_ = c.cmd.Wait()
 }
 
-// acknowledgements gives how many puts a process was acknowledged so far.
+// acknowledgements returns how many puts were acknowledged so far.
 func (c *churner) acknowledgements() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.puts)
 }
 
-// Processes that are killed at any moment lose nothing that they acknowledged, double nothing, and
-// hold up the others no longer than it takes.
-func TestKillsAmongSeveral(t *testing.T) {
+// TestKilledProcessesLoseNothing checks that processes killed at any moment lose and duplicate
+// nothing, and do not block the others.
+func TestKilledProcessesLoseNothing(t *testing.T) {
 	kills := 12
 	if long() {
 		kills = 400
@@ -157,7 +157,7 @@ func TestKillsAmongSeveral(t *testing.T) {
 				running[i] = startChurner(t, dir, key)
 				all = append(all, running[i])
 			}
-			for _, c := range running { // whoever is left goes on
+			for _, c := range running { // the others continue
 				before := c.acknowledgements()
 				for end := time.Now().Add(30 * time.Second); c.acknowledgements() == before; time.Sleep(time.Millisecond) {
 					is.True(time.Now().Before(end))
@@ -166,13 +166,13 @@ func TestKillsAmongSeveral(t *testing.T) {
 			for _, c := range running {
 				c.kill()
 			}
-			holdsAll(t, dir, key, all)
+			checkAll(t, dir, key, all)
 		})
 	}
 }
 
-// holdsAll wants everything that was acknowledged to be there, once.
-func holdsAll(t *testing.T, dir string, key crypto.Key, all []*churner) {
+// checkAll checks that everything acknowledged is there exactly once.
+func checkAll(t *testing.T, dir string, key crypto.Key, all []*churner) {
 	t.Helper()
 	is := is.New(t)
 	s := open(t, dir, key)
@@ -184,7 +184,7 @@ func holdsAll(t *testing.T, dir string, key crypto.Key, all []*churner) {
 	for v := range newest.Version {
 		secret, err := s.Get(t.Context(), addr("p/shared"), v+1)
 		is.NoErr(err)
-		is.Equal(there[secret.Value.Reveal()], myvault.Version(0)) // doubled
+		is.Equal(there[secret.Value.Reveal()], myvault.Version(0)) // duplicate
 		there[secret.Value.Reveal()] = v + 1
 	}
 	recorded := map[string]int{}
@@ -205,6 +205,6 @@ func holdsAll(t *testing.T, dir string, key crypto.Key, all []*churner) {
 		}
 		puts, records, gap = puts+len(c.puts), records+len(c.record), max(gap, c.gap)
 	}
-	t.Logf("%d processes started, %d puts and %d entries acknowledged and there; %v; longest time without an answer %v",
+	t.Logf("%d processes started, %d puts and %d entries acknowledged and present; %v; longest time without an answer %v",
 		len(all), puts, records, report, gap.Round(time.Millisecond))
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// A request that fails behind its first write leaves nothing in what the writer knows of the
-// heads: those that are committed in the same batch, and later ones, count on without a gap.
-func TestAFailedRequestLeavesNoHeadBehind(t *testing.T) {
+// TestFailedRequestLeavesNoHead checks that a request that fails after its first write leaves
+// nothing in the writer's known heads: versions have no gap in the same batch and later.
+func TestFailedRequestLeavesNoHead(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
 	_, err := apply(s, put("p/taken", "x"))
@@ -57,8 +57,9 @@ func TestAFailedRequestLeavesNoHeadBehind(t *testing.T) {
 	is.NoErr(err)
 }
 
-// What another process has changed is not taken from memory.
-func TestHeadsAreReadAgainBehindAnotherWriter(t *testing.T) {
+// TestHeadsAreReadAgainAfterAnotherWriter checks that heads changed by another process are read
+// from the file.
+func TestHeadsAreReadAgainAfterAnotherWriter(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	stores := []*sqlite.Store{open(t, dir, key), open(t, dir, key)}
@@ -71,7 +72,8 @@ func TestHeadsAreReadAgainBehindAnotherWriter(t *testing.T) {
 	is.NoErr(err)
 }
 
-// What the writer knows has a bound, and what goes is read from the file.
+// TestKnownHeadsAreBounded checks that the known heads are bounded, and that evicted ones are read
+// from the file.
 func TestKnownHeadsAreBounded(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
@@ -96,8 +98,9 @@ func TestKnownHeadsAreBounded(t *testing.T) {
 	is.NoErr(err)
 }
 
-// The bytes are counted whoever wrote, and whoever failed.
-func TestTheBytesOfKnownHeadsAreThoseThatThereAre(t *testing.T) {
+// TestKnownHeadsByteCount checks that the byte count of the known heads stays exact, also after
+// failed requests.
+func TestKnownHeadsByteCount(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
 	_, err := apply(s, put("p/taken", "x"))
@@ -120,9 +123,9 @@ func TestTheBytesOfKnownHeadsAreThoseThatThereAre(t *testing.T) {
 	is.Equal(bytes, s.KnownHeadsSum())
 }
 
-// A head that is known and is not in the file any more is read again, and found missing, as it
-// would be by who does not know it.
-func TestAKnownHeadThatIsGone(t *testing.T) {
+// TestKnownHeadMissingInFile checks that a known head which is missing in the file is treated as
+// missing.
+func TestKnownHeadMissingInFile(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
 	_, err := apply(s, put("p/a", "x"), put("p/b", "x"))

@@ -18,13 +18,13 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// fill puts so many secrets of 64 bytes into a store.
+// fill adds the given number of secrets of 64 bytes to a store.
 func fill(b *testing.B, s *sqlite.Store, secrets int) {
 	b.Helper()
 	value := strings.Repeat("v", 64)
 	var changes []myvault.Change
 	for n := range secrets {
-		// Neighbours in the order of names come from all over the time of writing.
+		// Secrets with adjacent names are written at different times.
 		changes = append(changes, put(fmt.Sprintf("project%d/prod/secret%d", n%100, n), value))
 		if len(changes) == 10_000 || n == secrets-1 {
 			if _, err := apply(s, changes...); err != nil {
@@ -35,9 +35,9 @@ func fill(b *testing.B, s *sqlite.Store, secrets int) {
 	}
 }
 
-// BenchmarkScale gives what must not depend on how many secrets there are: opening, a page
-// of 100 of the 1/100 of all that lie under a prefix, and the memory of a process that opens
-// the store, lists all and reads each secret.
+// BenchmarkScale measures costs that must not depend on the number of secrets. It opens the store,
+// lists a page of 100 under a prefix of 1/100 of all, and reports the memory of a process that
+// lists and reads every secret.
 //
 //	go test -run '^$' -bench Scale -benchtime 100x ./providers/sqlite
 func BenchmarkScale(b *testing.B) {
@@ -70,7 +70,7 @@ func benchmarkOpen(b *testing.B, dir string, key crypto.Key) {
 	}
 }
 
-// BenchmarkOpenAfterCrash opens what a process leaves that dies with a full write-ahead log.
+// BenchmarkOpenAfterCrash opens a store whose process died with a full write-ahead log.
 func BenchmarkOpenAfterCrash(b *testing.B) {
 	dir, key := b.TempDir(), crypto.NewKey()
 	s := open(b, dir, key)
@@ -136,7 +136,7 @@ func benchmarkMemory(b *testing.B, dir string, key crypto.Key) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// measure lists all secrets, reads each, and prints the most memory that the process had, in kB.
+// measure lists and reads all secrets, and prints the peak memory of the process in kB.
 func measure(s *sqlite.Store) error {
 	for info, err := range s.List(context.Background(), myvault.ListOptions{}) {
 		if err == nil {

@@ -21,48 +21,48 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// leftoverStep has a process of this test stop in the middle of an operation: its directory, its
-// key and what it does. Others skip it.
+// leftoverStep is the variable with the operation in which a process of this test stops, and its
+// directory, key and backup.
 const leftoverStep = "MYVAULT_TEST_LEFTOVER"
 
-// TestLeaveHalf is the process that is killed. It says so when a temporary file is there, and
-// stands still.
+// TestLeaveHalf is the process that is killed. It prints a line once a temporary file exists, and
+// waits.
 func TestLeaveHalf(t *testing.T) {
 	step := strings.Split(os.Getenv(leftoverStep), "|")
 	if len(step) != 4 {
-		t.Skip("it is started by TestWhatAKilledProcessLeavesIsSwept")
+		t.Skip("started by TestLeftoversOfKilledProcess")
 	}
 	is := is.New(t)
 	key, err := crypto.ParseKey(step[2])
 	is.NoErr(err)
 	dir, backup := step[1], step[3]
-	stand := func() {
+	wait := func() {
 		fmt.Println("half")
 		_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed
 	}
 	switch step[0] {
 	case "backup":
 		s := open(t, dir, key)
-		_, err = s.Backup(t.Context(), backup, func(done, total int64) { stand() })
+		_, err = s.Backup(t.Context(), backup, func(done, total int64) { wait() })
 	case "restore":
-		_, err = sqlite.Restore(t.Context(), backup, dir, standingKey(key, stand), sqlite.Config{})
+		_, err = sqlite.Restore(t.Context(), backup, dir, waitingKey(key, wait), sqlite.Config{})
 	case "verify":
-		_, err = sqlite.VerifyBackup(t.Context(), backup, standingKey(key, stand))
+		_, err = sqlite.VerifyBackup(t.Context(), backup, waitingKey(key, wait))
 	}
 	is.NoErr(err)
 }
 
-// standingKey blocks when it is asked.
-func standingKey(key crypto.Key, stand func()) sqlite.KeySource {
+// waitingKey returns a key source that calls wait first.
+func waitingKey(key crypto.Key, wait func()) sqlite.KeySource {
 	return func(context.Context) (crypto.Key, error) {
-		stand()
+		wait()
 		return key, nil
 	}
 }
 
-// What a killed process has half made, with readable names in it, goes at the next opening, however
-// young it is; while the process runs it stays.
-func TestWhatAKilledProcessLeavesIsSwept(t *testing.T) {
+// TestLeftoversOfKilledProcess checks that temporary files of a killed process, which contain
+// plaintext names, are removed at the next Open, and that those of a running process stay.
+func TestLeftoversOfKilledProcess(t *testing.T) {
 	for _, operation := range []string{"backup", "restore", "verify"} {
 		t.Run(operation, func(t *testing.T) {
 			is := is.New(t)
@@ -72,7 +72,7 @@ func TestWhatAKilledProcessLeavesIsSwept(t *testing.T) {
 			dir := filepath.Join(parent, "data")
 			s, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
 			is.NoErr(err)
-			for range 4 { // the copying of more than copyPages pages has a middle
+			for range 4 { // more than copyPages pages, so that the copy has a middle
 				_, err = apply(s, put("p/a", strings.Repeat("v", myvault.MaxValue)))
 				is.NoErr(err)
 			}
@@ -107,7 +107,7 @@ func TestWhatAKilledProcessLeavesIsSwept(t *testing.T) {
 			is.True(len(left()) > 0)
 			beside := len(left())
 			is.NoErr(open(t, dir, key).Close())
-			is.Equal(len(left()), beside) // the process runs
+			is.Equal(len(left()), beside) // the process still runs
 			is.NoErr(half.Process.Kill())
 			exit := (*exec.ExitError)(nil)
 			is.True(errors.As(half.Wait(), &exit))

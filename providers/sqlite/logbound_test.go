@@ -15,19 +15,19 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// logLimit is what the write-ahead log may take: 64 MiB from which on it is cut, and what is
-// written until the cut succeeds.
+// logLimit is the largest size of the write-ahead log: it is truncated from 64 MiB on, plus what is
+// written until that succeeds.
 const logLimit = 96 << 20
 
-// largestLog writes large values until so many bytes are written, and returns the largest size of
-// the log.
+// largestLog writes the given number of bytes in large values, and returns the largest size of the
+// log.
 func largestLog(t *testing.T, s *sqlite.Store, dir string, bytes int) int64 {
 	largest, _ := logSizes(t, s, dir, bytes)
 	return largest
 }
 
-// logSizes is largestLog, and counts how often the log became smaller.
-func logSizes(t *testing.T, s *sqlite.Store, dir string, bytes int) (largest int64, cuts int) {
+// logSizes is like largestLog, but also counts how often the log was truncated.
+func logSizes(t *testing.T, s *sqlite.Store, dir string, bytes int) (largest int64, truncations int) {
 	t.Helper()
 	is := is.New(t)
 	large := strings.Repeat("v", myvault.MaxValue)
@@ -38,16 +38,16 @@ func logSizes(t *testing.T, s *sqlite.Store, dir string, bytes int) (largest int
 		info, err := os.Stat(filepath.Join(dir, "vault.db-wal"))
 		is.NoErr(err)
 		if largest = max(largest, info.Size()); info.Size() < last {
-			cuts++
+			truncations++
 		}
 		last = info.Size()
 	}
-	return largest, cuts
+	return largest, truncations
 }
 
-// Readers of this process that never pause together do not keep the log from being cut. What is
-// written while Verify checks a whole file is not bounded, but the log is cut between two checks.
-func TestTheLogIsBoundedUnderReaders(t *testing.T) {
+// TestLogIsBoundedUnderReaders checks that the log is truncated while readers of this process
+// overlap all the time. During Verify the log is not bounded, but truncated between its checks.
+func TestLogIsBoundedUnderReaders(t *testing.T) {
 	for name, read := range map[string]func(ctx context.Context, s *sqlite.Store) error{
 		"Get": func(ctx context.Context, s *sqlite.Store) error {
 			_, err := s.Get(ctx, addr("p/large"), 1)
@@ -75,25 +75,26 @@ func TestTheLogIsBoundedUnderReaders(t *testing.T) {
 					}
 				})
 			}
-			largest, cuts := logSizes(t, s, dir, 2*logLimit)
+			largest, truncations := logSizes(t, s, dir, 2*logLimit)
 			stop()
 			readers.Wait()
-			t.Logf("the log had %d MiB at most, and was cut %d times", largest>>20, cuts)
+			t.Logf("the log had at most %d MiB and was truncated %d times", largest>>20, truncations)
 			is.True(largest <= logLimit || name == "Verify")
-			is.True(cuts > 0)
+			is.True(truncations > 0)
 		})
 	}
 }
 
-// The space that a foreign transaction keeps in the log is freed once it ends.
-func TestTheLogShrinksAfterAForeignTransaction(t *testing.T) {
+// TestLogShrinksAfterForeignTransaction checks that the space which a foreign transaction keeps in
+// the log is freed once it ends.
+func TestLogShrinksAfterForeignTransaction(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	s := openWith(t, dir, crypto.NewKey(), sqlite.Config{})
 	largestLog(t, s, dir, 1<<20)
 	shell := rawOpen(t, dir, "vault.db")
 	shell.exec("BEGIN; SELECT count(*) FROM log")
-	is.True(largestLog(t, s, dir, logLimit+16<<20) > logLimit) // it must keep what the transaction sees
+	is.True(largestLog(t, s, dir, logLimit+16<<20) > logLimit) // it keeps the pages that the transaction reads
 	stats, err := s.Stats(t.Context())
 	is.NoErr(err)
 	is.True(stats.Changes.LogBytes > logLimit) // the metric shows it

@@ -19,7 +19,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// loadFor is how long processes load a store at least.
+// loadFor returns how long the processes run at least.
 func loadFor() time.Duration {
 	if long() {
 		return 15 * time.Second
@@ -27,9 +27,9 @@ func loadFor() time.Duration {
 	return time.Second
 }
 
-// load counts up a number that all processes share, by two callers, until its standard input ends.
-// It says when it has counted first, and in the end how often it did, how often another was faster,
-// and its longest wait.
+// load increments a number shared by all processes, in two goroutines, until standard input ends.
+// It prints a line after its first increment. At the end it prints the number of increments, of
+// conflicts, and its longest wait.
 func load(s *sqlite.Store) error {
 	type result struct {
 		counted, refused int
@@ -79,7 +79,8 @@ func countOne(s *sqlite.Store) error {
 	return err
 }
 
-// Several processes under load lose no update; what each got through is told.
+// TestProcessesUnderLoad checks that several processes under load lose no update, and logs the
+// share of each.
 func TestProcessesUnderLoad(t *testing.T) {
 	for _, processes := range []int{2, 4} {
 		t.Run(fmt.Sprint(processes, " processes"), func(t *testing.T) {
@@ -90,10 +91,10 @@ func TestProcessesUnderLoad(t *testing.T) {
 			is.NoErr(err)
 			var loads []*talker
 			for range processes {
-				loads = append(loads, hold(t, "load", dir, key))
+				loads = append(loads, startJob(t, "load", dir, key))
 			}
 			for _, l := range loads {
-				is.True(l.out.Scan()) // nobody is shut out while the others go on: or it hangs
+				is.True(l.out.Scan()) // hangs if a process starves
 				is.Equal(l.out.Text(), "counted")
 			}
 			time.Sleep(loadFor())
@@ -109,11 +110,11 @@ func TestProcessesUnderLoad(t *testing.T) {
 				is.NoErr(err)
 				is.NoErr(l.cmd.Wait())
 				total += counted
-				t.Logf("process %d: %d counted, %d times another was faster, longest wait %v", i+1, counted, refused, worst.Round(time.Microsecond))
+				t.Logf("process %d: %d increments, %d conflicts, longest wait %v", i+1, counted, refused, worst.Round(time.Microsecond))
 			}
 			secret, err := s.Get(t.Context(), addr("p/counter"), 0)
 			is.NoErr(err)
-			is.Equal(secret.Value.Reveal(), strconv.Itoa(total)) // none lost, none doubled
+			is.Equal(secret.Value.Reveal(), strconv.Itoa(total)) // none lost, none duplicated
 			is.Equal(secret.Version, myvault.Version(total+1))
 			_, err = s.Verify(t.Context())
 			is.NoErr(err)

@@ -19,8 +19,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// talk answers questions, one on each line of standard input: get, put, delete, undelete
-// or destroy of an address, and what to put there.
+// talk executes commands, one on each line of standard input: get, put, delete, undelete or
+// destroy, an address, and the value to put.
 func talk(s *sqlite.Store) error {
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		f := strings.Fields(lines.Text())
@@ -53,7 +53,7 @@ func answer(s *sqlite.Store, what, where, value string) string {
 	return "done"
 }
 
-// talker is a process that talks, or does another job until its standard input ends.
+// talker is a process that runs talk, or another job, until its standard input ends.
 type talker struct {
 	in  io.WriteCloser
 	out *bufio.Scanner
@@ -62,11 +62,11 @@ type talker struct {
 
 func talkTo(t *testing.T, dir string, key crypto.Key) *talker {
 	t.Helper()
-	return hold(t, "talk", dir, key)
+	return startJob(t, "talk", dir, key)
 }
 
-// hold starts a job that goes on until its standard input ends.
-func hold(t *testing.T, job, dir string, key crypto.Key) *talker {
+// startJob starts a job that runs until its standard input ends.
+func startJob(t *testing.T, job, dir string, key crypto.Key) *talker {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), jobVariable+"="+job)
@@ -98,8 +98,8 @@ func (k *talker) end(t *testing.T) {
 	must(t, k.cmd.Wait())
 }
 
-// What one process was acknowledged, each other process sees that is told of it, while a
-// third writes all the time.
+// TestNoStaleReads checks that each process sees the changes acknowledged to another, while a
+// fourth writes all the time.
 func TestNoStaleReads(t *testing.T) {
 	is := is.New(t)
 	rounds := 150
@@ -113,7 +113,7 @@ func TestNoStaleReads(t *testing.T) {
 	}
 	noise, _ := process(t, "write", dir, key)
 	random := rand.New(rand.NewPCG(7, 8))
-	kept, now := map[string]string{}, map[string]string{} // the newest value, and what a read must give
+	kept, now := map[string]string{}, map[string]string{} // the newest value, and the value that a read must return
 	readBy := func(where string) {
 		for _, k := range talkers {
 			is.Equal(k.ask(t, "get", where, "-"), orNothing(now[where]))
@@ -121,7 +121,7 @@ func TestNoStaleReads(t *testing.T) {
 	}
 	for n := range rounds {
 		where := fmt.Sprint("p/a", random.IntN(3))
-		readBy(where) // each may remember it
+		readBy(where) // each may cache it
 		value := fmt.Sprint("v", n)
 		what := []string{"put", "put", "delete", "undelete", "destroy"}[random.IntN(5)]
 		if talkers[n%3].ask(t, what, where, value) == "done" {

@@ -14,9 +14,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// Where vault.db is gone and the rest is there, an empty store in its place would look as
-// if nothing was ever kept, and would take an old write-ahead log for its own.
-func TestALostFileIsNotMadeAnew(t *testing.T) {
+// TestLostFileIsNotCreated checks that Open fails if a file is missing and others exist. A new
+// empty store would hide the loss and use an old write-ahead log.
+func TestLostFileIsNotCreated(t *testing.T) {
 	key := crypto.NewKey()
 	for name, c := range map[string]struct {
 		of   func(testing.TB, crypto.Key) string
@@ -40,8 +40,9 @@ func TestALostFileIsNotMadeAnew(t *testing.T) {
 	}
 }
 
-// A process may be stopped between making the one file and the other.
-func TestAStoreThatIsHalfMadeOpens(t *testing.T) {
+// TestHalfCreatedStoreOpens checks that Open completes a store whose creation stopped after the
+// first file.
+func TestHalfCreatedStoreOpens(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	dir := keeping(t, closed(t, key), "vault.db")
@@ -54,8 +55,9 @@ func TestAStoreThatIsHalfMadeOpens(t *testing.T) {
 	is.Equal(report.Accesses, uint64(0))
 }
 
-// Whoever has vault.db forget its trail too, makes it look like that. Only heads that were kept elsewhere tell.
-func TestATrailThatIsGoneAndForgottenIsFoundByHeads(t *testing.T) {
+// TestHeadsDetectRemovedTrail checks that heads kept elsewhere detect a removed trail which
+// vault.db no longer remembers. Without heads it looks like a half created store.
+func TestHeadsDetectRemovedTrail(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	whole := closed(t, key)
@@ -72,8 +74,8 @@ func TestATrailThatIsGoneAndForgottenIsFoundByHeads(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrTampered))
 }
 
-// A trail that is gone as a whole is missed; to go on without it has to be said.
-func TestALostTrailIsMissed(t *testing.T) {
+// TestLostTrailIsRefused checks that Open fails if the trail is gone, unless RenewTrail is set.
+func TestLostTrailIsRefused(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	dir := keeping(t, closed(t, key), "vault.db")
@@ -82,18 +84,19 @@ func TestALostTrailIsMissed(t *testing.T) {
 	is.True(strings.Contains(err.Error(), "RenewTrail"))
 	s := openWith(t, dir, key, sqlite.Config{RenewTrail: true})
 	is.NoErr(s.Close())
-	s = open(t, dir, key) // it was enough to say it once
+	s = open(t, dir, key) // RenewTrail is needed once only
 	for e, err := range s.Entries(t.Context(), myvault.TrailFilter{Action: "renew-trail"}) {
 		is.NoErr(err)
-		is.Equal(e.Seq, uint64(1)) // the new trail begins with it
+		is.Equal(e.Seq, uint64(1)) // the first entry of the new trail
 	}
 	report, err := s.Verify(t.Context())
 	is.NoErr(err)
 	is.Equal(report.Accesses, uint64(1))
 }
 
-// The trail of another store, even under the same key, is no part of this one.
-func TestATrailOfAnotherStoreIsRefused(t *testing.T) {
+// TestTrailOfAnotherStoreIsRefused checks that the trail of another store is refused, even under
+// the same key.
+func TestTrailOfAnotherStoreIsRefused(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	dir, other := closed(t, key), closed(t, key)
@@ -121,8 +124,8 @@ func TestATrailOfAnotherStoreIsRefused(t *testing.T) {
 	}
 }
 
-// A trail alone has no vault.db, and no other file to miss.
-func TestATrailAloneMissesNothing(t *testing.T) {
+// TestTrailAloneMissesNothing checks that a trail without a store opens without vault.db.
+func TestTrailAloneMissesNothing(t *testing.T) {
 	is := is.New(t)
 	key := sqlite.StaticKey(crypto.NewKey())
 	dir := t.TempDir()
@@ -137,7 +140,7 @@ func TestATrailAloneMissesNothing(t *testing.T) {
 	is.True(errors.Is(err, sqlite.ErrMissing)) // but a log without its file
 }
 
-// keeping removes every file of dir but those named.
+// keeping removes every file of dir except those named.
 func keeping(t *testing.T, dir string, names ...string) string {
 	t.Helper()
 	kept := 0
@@ -149,7 +152,7 @@ func keeping(t *testing.T, dir string, names ...string) string {
 		must(t, os.Remove(filepath.Join(dir, name)))
 	}
 	if kept != len(names) {
-		t.Fatalf("%d of %q are there", kept, names)
+		t.Fatalf("found %d of %q", kept, names)
 	}
 	return dir
 }

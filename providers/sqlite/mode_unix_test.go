@@ -15,7 +15,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// What the store makes is its owner's alone, whatever the umask.
+// TestModes checks that new files and directories are accessible to their owner only.
 func TestModes(t *testing.T) {
 	is := is.New(t)
 	dir := filepath.Join(t.TempDir(), "new")
@@ -40,7 +40,7 @@ func TestExposedDirectoriesAreRefused(t *testing.T) {
 			dir := crashed(t, key)
 			is.NoErr(os.Chmod(dir, mode))
 			refused(t, dir, sqlite.StaticKey(key), sqlite.ErrExposed)
-			is.NoErr(os.Chmod(dir, 0o755)) // others may read names; the files are still closed to them
+			is.NoErr(os.Chmod(dir, 0o755)) // others may list the directory, but not read the files
 			open(t, dir, key)
 		})
 	}
@@ -63,7 +63,7 @@ func TestExposedFilesAreRefused(t *testing.T) {
 	}
 }
 
-// needRoot skips what only root can set up. The machines of CI must not.
+// needRoot skips a test that only root can set up. CI must run it.
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() == 0 {
@@ -75,9 +75,9 @@ func needRoot(t *testing.T) {
 	t.Skip("only root can give files to another user")
 }
 
-// Another user who owns the directory, a directory above it or a file in it can change it at will,
-// also when the process is root. Nothing is made, so that the owner is not locked out.
-func TestWhatBelongsToAnotherUserIsRefused(t *testing.T) {
+// TestFilesOfAnotherUserAreRefused checks that Open fails, also as root, if another user owns the
+// directory, its parent or a file. It creates nothing, so that the owner is not locked out.
+func TestFilesOfAnotherUserAreRefused(t *testing.T) {
 	needRoot(t)
 	key := crypto.NewKey()
 	above := t.TempDir()
@@ -105,8 +105,9 @@ func TestWhatBelongsToAnotherUserIsRefused(t *testing.T) {
 	open(t, dir, key)
 }
 
-// A new store is not made where another user could replace it.
-func TestNoStoreIsMadeBelowAnOpenDirectory(t *testing.T) {
+// TestNoStoreBelowWritableDirectory checks that no store is created where another user could
+// replace it.
+func TestNoStoreBelowWritableDirectory(t *testing.T) {
 	is := is.New(t)
 	above := t.TempDir()
 	is.NoErr(os.Chmod(above, 0o777))

@@ -14,9 +14,9 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// TestAStoreThatIsMovedAnswersNothing: what is written to files that nobody finds again
+// TestMovedStore: what is written to files that nobody finds again
 // must not be acknowledged. Reads from the cache may go on.
-func TestAStoreThatIsMovedAnswersNothing(t *testing.T) {
+func TestMovedStore(t *testing.T) {
 	for name, damage := range map[string]func(t *testing.T, dir string) (mend func()){
 		"directory moved": func(t *testing.T, dir string) func() {
 			must(t, os.Rename(dir, dir+"-gone"))
@@ -57,7 +57,7 @@ func TestAStoreThatIsMovedAnswersNothing(t *testing.T) {
 			if mend != nil {
 				mend()
 				_, err = apply(s, put("p/a", "x"))
-				is.NoErr(err) // put back, it goes on
+				is.NoErr(err) // it continues after the move back
 			}
 		})
 	}
@@ -70,9 +70,9 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// TestClosingAMovedStoreSparesWhatStandsInItsPlace: the engine removes its write-ahead log
-// by name when it closes.
-func TestClosingAMovedStoreSparesWhatStandsInItsPlace(t *testing.T) {
+// TestCloseOfMovedStore checks that Close leaves the files of a replacement alone. SQLite removes
+// its write-ahead log by name when it closes.
+func TestCloseOfMovedStore(t *testing.T) {
 	is := is.New(t)
 	dir := filepath.Join(t.TempDir(), "store")
 	s := open(t, dir, crypto.NewKey())
@@ -87,9 +87,9 @@ func TestClosingAMovedStoreSparesWhatStandsInItsPlace(t *testing.T) {
 	is.Equal(files(t, dir), before)
 }
 
-// TestWritesAfterAReplacementSpoilNeitherFile: a connection that is opened again would find
-// the file put in its place beside the log of the one that was taken away.
-func TestWritesAfterAReplacementSpoilNeitherFile(t *testing.T) {
+// TestWritesAfterReplacement checks that writes damage neither a file nor its replacement. A new
+// connection would combine the replacement with the log of the original.
+func TestWritesAfterReplacement(t *testing.T) {
 	for writes := range 4 {
 		t.Run(fmt.Sprint(writes, " writes"), func(t *testing.T) {
 			is := is.New(t)
@@ -115,10 +115,10 @@ func TestWritesAfterAReplacementSpoilNeitherFile(t *testing.T) {
 			}
 			now, err := os.ReadFile(file)
 			is.NoErr(err)
-			is.True(bytes.Equal(now, copied)) // what was put there is as it was
+			is.True(bytes.Equal(now, copied)) // the replacement is unchanged
 			must(t, os.Rename(backup, file))
 			_, err = s.Get(t.Context(), myvault.Address{Project: "p", Path: "new49"}, 0)
-			is.NoErr(err) // and what was acknowledged is there once it is put back
+			is.NoErr(err) // acknowledged changes are there after the move back
 			_, err = apply(s, put("p/after", "v"))
 			is.NoErr(err)
 		})

@@ -1,6 +1,6 @@
 package sqlite_test
 
-// mutants are mistakes that would break a promise and that other tests may not see.
+// mutants are mistakes that would break a promise.
 var mutants = []mutant{
 	{
 		name:  "changes are not synced",
@@ -13,7 +13,7 @@ var mutants = []mutant{
 		name:  "a record is not bound to its place",
 		short: true,
 		edits: []slip{{"../../crypto/seal.go", "	dst = append(dst, s.prefix...)\n", "	dst = append(dst, s.prefix...)\n	at = Place{}\n"}},
-		run:   "TestARecordOpensNowhereElse$",
+		run:   "TestRecordIsBoundToAddress$",
 		says:  "a record was read in another place",
 	},
 	{
@@ -62,12 +62,12 @@ var mutants = []mutant{
 		name:  "the cut of the log behind a destroy is not synced",
 		edits: []slip{{"internal/wal/scrub.go", "		err = f.Options.Disk.SyncFile(f.Path + \"-wal\")\n", "		err = nil\n"}},
 		run:   "TestPowerCuts$/^destroy$",
-		says:  "holds a record that was destroyed",
+		says:  "contains a destroyed record",
 	},
 	{
 		name:  "a new file is published whatever is still in its log",
 		edits: []slip{{"internal/schema/create.go", "		_, _, err := c.WALCheckpoint(\"main\", sqlite3.CHECKPOINT_TRUNCATE)\n		return err\n", "		_ = sqlite3.CHECKPOINT_TRUNCATE\n		return nil\n"}},
-		run:   "TestAFaultWhileAStoreIsMadeLeavesNoHalf$",
+		run:   "TestFaultsDuringCreate$",
 		says:  "errors.Is(err, myvault.ErrUnavailable)",
 	},
 	{
@@ -85,7 +85,7 @@ var mutants = []mutant{
 	{
 		name:  "the names in a restored store are not synced",
 		edits: []slip{{"internal/directory/disk.go", "	return d.SyncDir(filepath.Dir(path))\n", "	return nil\n"}},
-		run:   "TestNamesInARestoredStoreAreSynced$",
+		run:   "TestNamesInRestoredStoreAreSynced$",
 		says:  "FAIL",
 	},
 	{
@@ -102,19 +102,19 @@ var mutants = []mutant{
 		name:  "the name of a backup is not synced",
 		edits: []slip{{"internal/directory/publish.go", "	err := d.SyncDir(filepath.Dir(to))\n", "	var err error\n"}},
 		run:   "TestPowerCuts$/^backup_and_restore$",
-		says:  "was made and is not there",
+		says:  "was made but is missing",
 	},
 	{
 		name:  "a name that could not be synced stays",
 		edits: []slip{{"internal/directory/publish.go", "	if undone := undo(from, to); undone != nil {", "	if undone := error(nil); undone != nil {"}},
-		run:   "TestANameThatIsNotSyncedIsTakenBack$",
+		run:   "TestUnsyncedNameIsRemoved$",
 		says:  "FAIL",
 	},
 	{
 		name:  "the names of directories that are made are not synced",
 		edits: []slip{{"internal/directory/directory.go", "		if err := s.Disk.SyncDir(filepath.Dir(created)); err != nil {", "		if err := error(nil); err != nil {"}},
 		run:   "TestPowerCuts$/^create$",
-		says:  "the store is another than the one that was opened",
+		says:  "another store was opened",
 	},
 	{
 		name:  "the name of the trail's log is not synced",
@@ -131,91 +131,91 @@ var mutants = []mutant{
 	{
 		name:  "heads are kept behind another writer",
 		edits: []slip{{"chainend.go", "		s.known.clear()\n", ""}},
-		run:   "TestHeadsAreReadAgainBehindAnotherWriter$",
+		run:   "TestHeadsAreReadAgainAfterAnotherWriter$",
 		says:  "FAIL",
 	},
 	{
 		name:  "the head that a failed request wrote is kept",
 		edits: []slip{{"chainend.go", "	s.known.restore()\n", ""}},
-		run:   "TestAFailedRequestLeavesNoHeadBehind$",
+		run:   "TestFailedRequestLeavesNoHead$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a schema is not compared",
 		edits: []slip{{"internal/schema/schemacheck.go", "digest != k.Schemas[version-k.oldest()]", "digest == k.Name"}},
-		run:   "TestAPlantedSchemaIsRefusedAtOpening$",
+		run:   "TestOpenRefusesPlantedSchema$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a schema that is changed later is not compared",
 		edits: []slip{{"internal/wal/batch.go", "		if err := w.checkSchema(w.Conn); err != nil {", "		if err := error(nil); err != nil {"}},
-		run:   "TestAPlantedSchemaIsNoticedWhileOpen$",
+		run:   "TestPlantedSchemaWhileOpen$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a write may change no row",
 		edits: []slip{{"internal/db/conn.go", "	if n := c.Changes(); n != 1 {", "	if n := c.Changes(); n > 1 {"}},
-		run:   "TestAWriteChangesOneRow$",
+		run:   "TestWriteChangesOneRow$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a file that is overwritten is not noticed",
 		edits: []slip{{"internal/wal/overwritten.go", "	if w.unchanged(now) {", "	if w.size >= 0 {"}},
-		run:   "TestAStoreThatIsOverwritten$",
+		run:   "TestOverwrittenStore$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a log that is overwritten is not noticed",
 		edits: []slip{{"internal/wal/overwritten.go", "ok && !w.logMatches(state) {", "ok && w == nil && !w.logMatches(state) {"}},
-		run:   "TestAStoreThatIsOverwritten$",
+		run:   "TestOverwrittenStore$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a log that starts again hides that a file was overwritten",
 		edits: []slip{{"internal/wal/file.go", "	f.Writer.logChanged = func() { f.overwrites.Update() }\n", "	f.Writer.logChanged = func() {}\n"}},
-		run:   "TestNoCommitToAnOverwrittenFile$",
+		run:   "TestNoCommitToOverwrittenFile$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a commit does not look at its file",
 		edits: []slip{{"internal/wal/batch.go", "			err = w.checkFiles()\n", ""}},
-		run:   "TestNoCommitToAnOverwrittenFile$",
+		run:   "TestNoCommitToOverwrittenFile$",
 		says:  "FAIL",
 	},
 	{
 		name:  "any database fits a log that is found",
 		edits: []slip{{"internal/wal/foundlog.go", "next != 0 && end != next", "next < 0 && end != next"}},
-		run:   "TestAnOlderFileBesideALog$",
+		run:   "TestOlderFileWithNewerLog$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a log may lose what was acknowledged",
 		edits: []slip{{"chainend.go", "		if !bytes.Equal(mac, s.committed.MAC) {", "		if !bytes.Equal(mac, mac) {"}},
-		run:   "TestAChainThatIsCutWhileItIsOpen$",
+		run:   "TestTruncatedChainWhileOpen$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a trail may lose what was acknowledged",
 		edits: []slip{{"internal/access/trail.go", "		if !bytes.Equal(mac, t.committedEnd.MAC) &&", "		if !bytes.Equal(mac, mac) &&"}},
-		run:   "TestAChainThatIsCutWhileItIsOpen$",
+		run:   "TestTruncatedChainWhileOpen$",
 		says:  "FAIL",
 	},
 	{
 		name:  "vault.db may be older than access.db",
 		edits: []slip{{"pair.go", "err == nil && seen > last {", "err != nil && seen > last {"}},
-		run:   "TestOneFilePutBackAlone$",
+		run:   "TestOneFileRestoredAlone$",
 		says:  "FAIL",
 	},
 	{
 		name:  "access.db may be older than vault.db",
 		edits: []slip{{"pair.go", "end := s.knownEntry(), s.trail.LastClaim.Seq; known > end {", "end := s.knownEntry(), s.trail.LastClaim.Seq; known > end && s == nil {"}},
-		run:   "TestOneFilePutBackAlone$",
+		run:   "TestOneFileRestoredAlone$",
 		says:  "FAIL",
 	},
 	{
 		name:  "a change knows entries that a power cut can take",
 		edits: []slip{{"apply.go", "tx.trail.Syncer.Synced.Load())", "tx.trail.Syncer.Newest.Load())"}},
-		run:   "TestAChangeKnowsEntriesOnTheDisk$",
+		run:   "TestChangeCountsSyncedEntries$",
 		says:  "FAIL",
 	},
 	{

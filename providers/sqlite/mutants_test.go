@@ -11,21 +11,20 @@ import (
 	"github.com/matryer/is"
 )
 
-// A mutant is the package with one mistake in it, which tests must find.
+// A mutant is the package with one mistake, which tests must find.
 type mutant struct {
 	name  string
 	edits []slip
 	run   string // the tests that find it
-	says  string // what one of them says then
-	short bool   // it is tried in the short pass, too
+	says  string // part of the output of the failing test
+	short bool   // also runs in the short pass
 }
 
-// slip replaces a text, which must stand exactly once in the file.
+// slip replaces a text that occurs exactly once in the file.
 type slip struct{ file, old, new string }
 
-// Each mutant is built from the source as it is, so a mistake that cannot be made any more
-// is noticed, and takes a mutant of its own.
-func TestMutantsAreOfThisSource(t *testing.T) {
+// TestMutantsMatchSource checks that every mutant still applies to the source.
+func TestMutantsMatchSource(t *testing.T) {
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			is := is.New(t)
@@ -38,7 +37,7 @@ func TestMutantsAreOfThisSource(t *testing.T) {
 	}
 }
 
-// TestMutantsAreFound runs the tests on each mutant: they must fail, and for its reason.
+// TestMutantsAreFound runs the tests of each mutant. They must fail with the expected output.
 func TestMutantsAreFound(t *testing.T) {
 	found := 0
 	for _, m := range mutants {
@@ -52,14 +51,14 @@ func TestMutantsAreFound(t *testing.T) {
 				t.Fatalf("the tests %s pass:\n%s", m.run, out)
 			}
 			if !strings.Contains(out, "--- FAIL") || !strings.Contains(out, m.says) {
-				t.Fatalf("the tests %s fail for another reason than %q:\n%s", m.run, m.says, out)
+				t.Fatalf("the tests %s fail without the output %q:\n%s", m.run, m.says, out)
 			}
 		})
 	}
 	t.Logf("%d of %d mutants", found, len(mutants))
 }
 
-// files gives the changed files by their path.
+// files returns the changed files by their path.
 func (m mutant) files(t *testing.T) map[string]string {
 	files := map[string]string{}
 	for _, e := range m.edits {
@@ -72,7 +71,7 @@ func (m mutant) files(t *testing.T) map[string]string {
 			text = string(content)
 		}
 		if n := strings.Count(text, e.old); n != 1 {
-			t.Fatalf("%s has this text %d times and must have it once:\n%s", e.file, n, e.old)
+			t.Fatalf("%s contains this text %d times, want once:\n%s", e.file, n, e.old)
 		}
 		files[path] = strings.Replace(text, e.old, e.new, 1)
 	}

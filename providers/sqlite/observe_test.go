@@ -16,16 +16,16 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// answers is what one question to a store was answered, in lines, and the error at its end.
+// answers are the lines that a query of a store returned, and the error at its end.
 type answers struct {
 	lines []string
 	err   error
 }
 
-// asked are the addresses that an observation asks about, one of which is never there.
+// asked are the addresses that observe reads. One of them never exists.
 var asked = []string{"p/a", "p/b", "p/big", "p/gone", "p/never", "p/only", "q/a"}
 
-// observe asks a store everything that a caller can ask.
+// observe runs every query that a caller can make.
 func observe(ctx context.Context, s *sqlite.Store) map[string]answers {
 	all := map[string]answers{"incarnation": {lines: []string{s.Incarnation()}}}
 	for _, where := range asked {
@@ -38,7 +38,7 @@ func observe(ctx context.Context, s *sqlite.Store) map[string]answers {
 	all["list below p"] = collected(s.List(ctx, myvault.ListOptions{Prefix: myvault.Prefix{Project: "p"}}))
 	all["list deleted"] = collected(s.List(ctx, myvault.ListOptions{Deleted: true}))
 	all["projects"] = collected(s.Projects(ctx, ""))
-	// Each chain for itself: how the two are merged depends on what is in the other.
+	// Each chain separately: the merged order depends on the entries of both.
 	entries := collected(s.Entries(ctx, myvault.TrailFilter{}))
 	for _, chain := range []string{myvault.ChainChanges, myvault.ChainAccess} {
 		of := answers{err: entries.err}
@@ -52,7 +52,7 @@ func observe(ctx context.Context, s *sqlite.Store) map[string]answers {
 	return all
 }
 
-// got gives a read as one line: a contract's answer is a line, too.
+// got returns the result of a read as one line. Errors of the contract are a line too.
 func got(secret myvault.Secret, err error) answers {
 	switch {
 	case err == nil:
@@ -79,22 +79,22 @@ func collected[T any](all iter.Seq2[T, error]) (s answers) {
 	return s
 }
 
-// story is a store whose files are kept, with everything that it ever answered.
+// story is a store whose files are kept, with every answer it has given.
 type story struct {
 	key    crypto.Key
-	closed string // a directory after a clean end
-	killed string // one in which the last half is in the write-ahead logs
+	closed string // a directory after Close
+	killed string // a directory with the last half in the write-ahead logs
 	heads  []myvault.Head
 	past   []string // the directory, killed after each chapter
 	truth  map[string]answers
 	ever   map[string]map[string]bool // every line that was once an answer
 }
 
-// keepEntries lets no entry go by itself.
+// keepEntries disables automatic pruning.
 var keepEntries = sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}
 
-// tell makes a story, in three epochs. No two lines of it are equal by accident.
-func tell(t testing.TB) *story {
+// newStory makes a story with three epochs. No two of its lines are equal by accident.
+func newStory(t testing.TB) *story {
 	t.Helper()
 	y := &story{key: crypto.NewKey(), closed: t.TempDir(), killed: t.TempDir(), ever: map[string]map[string]bool{}}
 	ctx := context.Background()
@@ -108,7 +108,7 @@ func tell(t testing.TB) *story {
 	}
 	check(err)
 	for n, c := range chapters() {
-		if n == 12 { // what is written from here on is in the write-ahead logs of killed
+		if n == 12 { // later changes are in the write-ahead logs of killed
 			check(s.Close())
 			s, err = config.Open(ctx, y.closed, sqlite.StaticKey(y.key))
 			check(err)
@@ -164,14 +164,14 @@ func (y *story) remember(all map[string]answers) {
 	}
 }
 
-// verdict is how good the answers of a store are whose files were changed.
+// verdict grades the answers of a store whose files were changed.
 type verdict int
 
 const (
 	isRight   verdict = iota // all as they were
-	isRefused                // an error in place of some
-	isMissing                // something is not there, and no error says so
-	isOld                    // an answer that was right at another time
+	isRefused                // an error in place of some lines
+	isMissing                // a line is missing without an error
+	isOld                    // an answer that was right earlier
 	isWrong                  // an answer that never was right
 )
 
@@ -179,7 +179,7 @@ func (v verdict) String() string {
 	return []string{"right", "refused", "missing", "old", "wrong"}[v]
 }
 
-// judge gives the worst of all answers, and the question.
+// judge returns the worst verdict and its question.
 func (y *story) judge(all map[string]answers) (worst verdict, question string) {
 	for _, q := range slices.Sorted(maps.Keys(all)) {
 		if v := y.one(q, all[q]); v > worst {
@@ -216,7 +216,7 @@ func (y *story) one(question string, s answers) verdict {
 	return v
 }
 
-// outcome is what became of a store whose files were changed.
+// outcome is the result for a store whose files were changed.
 type outcome struct {
 	verdict  verdict
 	question string // the one with the worst answer
@@ -224,37 +224,38 @@ type outcome struct {
 	verify   error
 }
 
-// noticed reports whether anybody was told that something is wrong.
-func (o outcome) noticed() bool { return o.open != nil || o.verify != nil || o.verdict == isRefused }
+// detected reports whether any call returned an error about the change.
+func (o outcome) detected() bool { return o.open != nil || o.verify != nil || o.verdict == isRefused }
 
-// try opens a directory and asks everything. It fails the test for an answer that is
-// wrong, for one that is not right while Verify finds nothing, and for an error that
-// is none of the contract's or tells a value.
-func (y *story) try(t *testing.T, dir, what string) (o outcome) {
+// check opens a directory and runs every query. It fails the test for a wrong answer, for an
+// incomplete or old answer if Verify finds nothing, and for an error that is not part of the
+// contract or contains a value.
+func (y *story) check(t *testing.T, dir, what string) (o outcome) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // or it hangs
 	defer cancel()
 	s, err := sqlite.Open(ctx, dir, sqlite.StaticKey(y.key), sqlite.Config{Trail: keepEntries})
 	if err != nil {
-		y.sane(t, what, err)
+		y.checkError(t, what, err)
 		return outcome{open: err}
 	}
-	defer s.Close() // what is spoiled may not close
+	defer s.Close() // a damaged store may not close
 	all := observe(ctx, s)
 	for _, one := range all {
-		y.sane(t, what, one.err)
+		y.checkError(t, what, one.err)
 	}
 	o.verdict, o.question = y.judge(all)
 	_, o.verify = s.Verify(ctx, y.heads...)
-	y.sane(t, what, o.verify)
+	y.checkError(t, what, o.verify)
 	if o.verdict == isWrong || o.verdict > isRefused && o.verify == nil {
 		t.Errorf("%s: the answer to %q is %s: %+v; Verify: %v", what, o.question, o.verdict, all[o.question], o.verify)
 	}
 	return o
 }
 
-// sane fails for errors that a caller cannot tell apart, and for ones that tell a value.
-func (y *story) sane(t *testing.T, what string, err error) {
+// checkError fails for errors that are not part of the contract, and for errors that contain a
+// value.
+func (y *story) checkError(t *testing.T, what string, err error) {
 	t.Helper()
 	if err == nil {
 		return
@@ -269,11 +270,11 @@ func (y *story) sane(t *testing.T, what string, err error) {
 	t.Errorf("%s: %v", what, err)
 }
 
-// An observation of what was not changed is right, and every verdict can be reached.
+// TestVerdicts checks that an unchanged store is judged right, and that every verdict is possible.
 func TestVerdicts(t *testing.T) {
-	y := tell(t)
+	y := newStory(t)
 	for name, dir := range map[string]string{"closed": y.closed, "killed": y.killed} {
-		if o := y.try(t, copied(t, dir), name); o.verdict != isRight || o.noticed() {
+		if o := y.check(t, copied(t, dir), name); o.verdict != isRight || o.detected() {
 			t.Errorf("%s: %+v", name, o)
 		}
 	}
@@ -288,7 +289,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// stale gives a line that is no answer any more.
+// stale returns a line of an earlier answer.
 func (y *story) stale(question string) string {
 	for line := range y.ever[question] {
 		if !slices.Contains(y.truth[question].lines, line) {

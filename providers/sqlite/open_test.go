@@ -19,8 +19,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// crashed gives a directory as a killed process leaves it: changes and reads are in the
-// write-ahead logs, which nobody has brought into the files.
+// crashed returns a directory as a killed process leaves it: changes and entries are in the
+// write-ahead logs and not yet in the files.
 func crashed(t testing.TB, key crypto.Key) string {
 	t.Helper()
 	from := t.TempDir()
@@ -34,7 +34,7 @@ func crashed(t testing.TB, key crypto.Key) string {
 	return copied(t, from)
 }
 
-// copied gives a copy of a directory.
+// copied returns a copy of a directory.
 func copied(t testing.TB, from string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "copy")
@@ -49,7 +49,7 @@ func copied(t testing.TB, from string) string {
 	return to
 }
 
-// closed gives a directory as a clean end leaves it.
+// closed returns a directory as Close leaves it.
 func closed(t testing.TB, key crypto.Key) string {
 	t.Helper()
 	dir := crashed(t, key)
@@ -63,8 +63,7 @@ func closed(t testing.TB, key crypto.Key) string {
 	return dir
 }
 
-// refused proves that opening dir fails with want and leaves every file as it was, byte
-// for byte, and none besides.
+// refused checks that opening dir fails with want, changes no byte of any file and creates none.
 func refused(t *testing.T, dir string, keys sqlite.KeySource, want error) {
 	t.Helper()
 	is := is.New(t)
@@ -98,7 +97,7 @@ func TestReopen(t *testing.T) {
 	}
 }
 
-func TestWrongKeyIsRefusedAndNothingChanges(t *testing.T) {
+func TestWrongKeyChangesNothing(t *testing.T) {
 	wrong := sqlite.StaticKey(crypto.NewKey())
 	t.Run("after a clean end", func(t *testing.T) {
 		refused(t, closed(t, crypto.NewKey()), wrong, myvault.ErrWrongKey)
@@ -196,8 +195,8 @@ func TestNewerFilesAreRefused(t *testing.T) {
 	}
 }
 
-// The key is asked for first: without one nothing is made, the directory neither.
-func TestNoKeyMakesNothing(t *testing.T) {
+// TestNoKeyCreatesNothing checks that Open gets the key first, and creates nothing without it.
+func TestNoKeyCreatesNothing(t *testing.T) {
 	is := is.New(t)
 	dir := filepath.Join(t.TempDir(), "new")
 	down := errors.New("the key store is down")
@@ -237,17 +236,18 @@ func TestNetworkFileSystemsAreRefused(t *testing.T) {
 	_, err := c.Open(t.Context(), dir, key)
 	is.True(errors.Is(err, sqlite.ErrNetworkFS))
 	is.True(strings.Contains(err.Error(), "NFS"))
-	is.True(strings.HasPrefix(dir, asked)) // the nearest directory that is there
+	is.True(strings.HasPrefix(dir, asked)) // the nearest existing directory
 	_, err = os.Stat(filepath.Dir(dir))
-	is.True(errors.Is(err, os.ErrNotExist)) // nothing is made
+	is.True(errors.Is(err, os.ErrNotExist)) // nothing is created
 
 	name, err := sqlite.NetworkOf(t.TempDir())
 	is.NoErr(err)
 	is.Equal(name, "")
 }
 
-// What Open and OpenTrail refuse tells where, and stays what it is for errors.Is.
-func TestErrorsOfOpenNameTheDirectory(t *testing.T) {
+// TestOpenErrorsNameTheDirectory checks that errors of Open and OpenTrail name the directory and
+// still match with errors.Is.
+func TestOpenErrorsNameTheDirectory(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	dir := closed(t, key)
@@ -257,7 +257,7 @@ func TestErrorsOfOpenNameTheDirectory(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrUnavailable)) // by the engine
 	is.True(strings.HasPrefix(err.Error(), "open store in "+dir+": "))
 	_, err = sqlite.Open(t.Context(), dir, sqlite.StaticKey(crypto.NewKey()), sqlite.Config{})
-	is.True(errors.Is(err, myvault.ErrWrongKey)) // by a check
+	is.True(errors.Is(err, myvault.ErrWrongKey)) // from a check
 	is.True(strings.HasPrefix(err.Error(), "open store in "+dir+": "))
 	_, err = sqlite.OpenTrail(t.Context(), dir, sqlite.StaticKey(crypto.NewKey()), sqlite.TrailConfig{})
 	is.True(errors.Is(err, myvault.ErrWrongKey))
@@ -267,8 +267,9 @@ func TestErrorsOfOpenNameTheDirectory(t *testing.T) {
 	f.lies.Store(false)
 }
 
-// Whoever is stopped while making a store blocks nobody, and what is left is swept.
-func TestTemporariesAreSwept(t *testing.T) {
+// TestTemporaryFilesAreRemoved checks that temporary files of an interrupted creation are removed,
+// and that those of a running process stay.
+func TestTemporaryFilesAreRemoved(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	stale, young := filepath.Join(dir, ".making-vault.db-1"), filepath.Join(dir, ".making-vault.db-2")
@@ -287,8 +288,8 @@ func TestTemporariesAreSwept(t *testing.T) {
 	})
 }
 
-// Of many that make one store at once, one wins and all use its files.
-func TestMakingAtOnce(t *testing.T) {
+// TestConcurrentCreate checks that concurrent creations of one store all use the same files.
+func TestConcurrentCreate(t *testing.T) {
 	is := is.New(t)
 	dir, key := filepath.Join(t.TempDir(), "new"), crypto.NewKey()
 	var stores [6]*sqlite.Store
@@ -315,8 +316,9 @@ func TestMakingAtOnce(t *testing.T) {
 	}
 }
 
-// Both files are looked at side by side. Where both are refused, the reason is that of vault.db.
-func TestTheFirstFileSaysWhy(t *testing.T) {
+// TestErrorOfFirstFileWins checks that if both files are refused, the error is that of vault.db.
+// The two are checked concurrently.
+func TestErrorOfFirstFileWins(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	is.NoErr(open(t, dir, key).Close())

@@ -16,7 +16,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// outcomes gives those of the entries of an action, from the oldest on.
+// outcomes returns the outcomes of the entries of an action, oldest first.
 func outcomes(t *testing.T, s myvault.Trail, action string) (all []myvault.Outcome) {
 	t.Helper()
 	for e, err := range s.Entries(context.Background(), myvault.TrailFilter{Action: action}) {
@@ -28,15 +28,16 @@ func outcomes(t *testing.T, s myvault.Trail, action string) (all []myvault.Outco
 	return all
 }
 
-// Whoever stops a pruning after its first step does not keep it off the record.
-func TestAPruningThatIsStoppedIsOnRecord(t *testing.T) {
+// TestCanceledPruneIsRecorded checks that a prune is recorded even if it is canceled after its
+// first step.
+func TestCanceledPruneIsRecorded(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
 	recorded(t, s, 1000)
 	ctx, stop := context.WithCancel(t.Context())
 	var during []myvault.Outcome
 	n, err := s.PruneAccess(ctx, sqlite.AccessLimit{UpTo: 900}, func(uint64) {
-		during = outcomes(t, s, "prune") // what a crash here would leave
+		during = outcomes(t, s, "prune") // the entries that a crash here would leave
 		stop()
 	})
 	is.True(errors.Is(err, context.Canceled))
@@ -45,8 +46,8 @@ func TestAPruningThatIsStoppedIsOnRecord(t *testing.T) {
 	is.Equal(outcomes(t, s, "prune"), []myvault.Outcome{myvault.OutcomeBegun, myvault.OutcomeError})
 }
 
-// A pruning leaves the entry of its own beginning, however many others are made meanwhile.
-func TestAPruningKeepsItsOwnEntry(t *testing.T) {
+// TestPruneKeepsItsOwnEntry checks that a prune keeps its own entry while others are added.
+func TestPruneKeepsItsOwnEntry(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
 	recorded(t, s, 600)
@@ -62,8 +63,9 @@ func TestAPruningKeepsItsOwnEntry(t *testing.T) {
 	is.NoErr(err)
 }
 
-// No entry, no change of the master key; and one that fails says so.
-func TestARekeyIsOnRecordBeforeItIsDone(t *testing.T) {
+// TestRekeyIsRecordedFirst checks that a rekey is recorded before it starts and that its outcome
+// is recorded too.
+func TestRekeyIsRecordedFirst(t *testing.T) {
 	is := is.New(t)
 	dir, old, next := t.TempDir(), crypto.NewKey(), crypto.NewKey()
 	s := open(t, dir, old)
@@ -83,8 +85,8 @@ func TestARekeyIsOnRecordBeforeItIsDone(t *testing.T) {
 	is.Equal(outcomes(t, s, "reencrypt"), []myvault.Outcome{myvault.OutcomeBegun, myvault.OutcomeOK})
 }
 
-// The key of a trail that cannot be written to stays.
-func TestNoEntryNoRekey(t *testing.T) {
+// TestNoRekeyWithoutEntry checks that the key does not change if the entry cannot be written.
+func TestNoRekeyWithoutEntry(t *testing.T) {
 	is := is.New(t)
 	dir, old, next := t.TempDir(), crypto.NewKey(), crypto.NewKey()
 	s := open(t, dir, old)
@@ -97,9 +99,9 @@ func TestNoEntryNoRekey(t *testing.T) {
 	is.True(!opens(t, dir, next))
 }
 
-// A restore removes what earlier ones left beside it, whatever the name of their store, and
-// nothing else.
-func TestARestoreSweepsWhatOthersLeft(t *testing.T) {
+// TestRestoreRemovesLeftovers checks that a restore removes the temporary directories of earlier
+// ones, with any name of a store, and nothing else.
+func TestRestoreRemovesLeftovers(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	_, path, _ := backedUp(t, key)
@@ -123,8 +125,9 @@ func TestARestoreSweepsWhatOthersLeft(t *testing.T) {
 	}
 }
 
-// A link in place of the directory is refused, and stays.
-func TestARestoreRefusesALink(t *testing.T) {
+// TestRestoreRefusesSymlink checks that a symbolic link in place of the directory is refused and
+// left alone.
+func TestRestoreRefusesSymlink(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	_, path, _ := backedUp(t, key)
@@ -139,8 +142,9 @@ func TestARestoreRefusesALink(t *testing.T) {
 	}
 }
 
-// However long a restore takes, what it makes is not taken for left behind.
-func TestWhatIsBeingMadeStaysYoung(t *testing.T) {
+// TestTemporaryDirectoryStaysYoung checks that the directory of a long restore keeps a recent
+// modification time, so that no other restore removes it.
+func TestTemporaryDirectoryStaysYoung(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	is.NoErr(os.Chtimes(dir, at, at))
@@ -157,8 +161,9 @@ func TestWhatIsBeingMadeStaysYoung(t *testing.T) {
 	is.True(info.ModTime().After(at))
 }
 
-// A backup whose heads could not be kept stands, and is told apart from none.
-func TestABackupWithoutItsHeadsFile(t *testing.T) {
+// TestBackupWithoutHeadsFile checks that a backup is kept if its heads file cannot be written,
+// and that the error says so.
+func TestBackupWithoutHeadsFile(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	missing := filepath.Join(t.TempDir(), "missing", "heads")
@@ -170,11 +175,12 @@ func TestABackupWithoutItsHeadsFile(t *testing.T) {
 	is.True(strings.Contains(err.Error(), "the backup is made"))
 	_, err = sqlite.VerifyBackup(t.Context(), path, sqlite.StaticKey(key), heads...)
 	is.NoErr(err)
-	is.True(s.Close() != nil) // it keeps the heads too
+	is.True(s.Close() != nil) // Close writes the heads file too
 }
 
-// What is destroyed while a backup reads is gone from the files once it has ended.
-func TestADestroyDuringABackup(t *testing.T) {
+// TestDestroyDuringBackup checks that values destroyed during a backup are gone from the files
+// once the backup ends.
+func TestDestroyDuringBackup(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	s := open(t, dir, crypto.NewKey())

@@ -18,8 +18,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// grown makes a store that has some pages, and returns copies of its files as they were closed
-// before it grew.
+// grown makes a store of some pages and returns copies of its files from before it grew.
 func grown(t *testing.T, key crypto.Key, by int) (dir string, before map[string][]byte) {
 	t.Helper()
 	dir = t.TempDir()
@@ -51,9 +50,9 @@ func overwrite(t *testing.T, path string, content []byte) {
 	must(t, errors.Join(err, f.Close()))
 }
 
-// What is written over a file of an open store by something else than the engine stops the store:
-// no change is acknowledged after that, and it is unhealthy.
-func TestAStoreThatIsOverwritten(t *testing.T) {
+// TestOverwrittenStore checks that a file overwritten by another program stops an open store: no
+// change is acknowledged and Ping fails.
+func TestOverwrittenStore(t *testing.T) {
 	type damage func(t *testing.T, dir string, before map[string][]byte)
 	with := func(name string) damage {
 		return func(t *testing.T, dir string, before map[string][]byte) {
@@ -92,7 +91,7 @@ func TestAStoreThatIsOverwritten(t *testing.T) {
 			key := crypto.NewKey()
 			dir, before := grown(t, key, 200)
 			s := open(t, dir, key)
-			grow(t, s, "more", 5) // changes are in the log
+			grow(t, s, "more", 5) // into the log
 			is.NoErr(s.Ping(t.Context()))
 			c.do(t, dir, before)
 			is.True(errors.Is(s.Ping(t.Context()), myvault.ErrUnavailable))
@@ -114,9 +113,9 @@ func TestAStoreThatIsOverwritten(t *testing.T) {
 	}
 }
 
-// The change is not acknowledged even if it is the first thing that happens after the file was
-// overwritten.
-func TestNoCommitToAnOverwrittenFile(t *testing.T) {
+// TestNoCommitToOverwrittenFile checks that even the first change after the overwrite is not
+// acknowledged.
+func TestNoCommitToOverwrittenFile(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	dir, before := grown(t, key, 200)
@@ -132,9 +131,9 @@ func TestNoCommitToAnOverwrittenFile(t *testing.T) {
 	is.Equal(string(files(t, dir)["vault.db"]), string(after["vault.db"])) // the log is not copied into it
 }
 
-// So it is if the beginning of the write-ahead log was overwritten, after which a crash would lose
-// all that is in the log.
-func TestNoCommitToAnOverwrittenLog(t *testing.T) {
+// TestNoCommitToOverwrittenLog checks the same for the header of the write-ahead log, without which
+// a crash would lose all of the log.
+func TestNoCommitToOverwrittenLog(t *testing.T) {
 	for range 5 {
 		is := is.New(t)
 		dir, key := t.TempDir(), crypto.NewKey()
@@ -149,8 +148,9 @@ func TestNoCommitToAnOverwrittenLog(t *testing.T) {
 	}
 }
 
-// Checkpoints of this and of other processes are none of that.
-func TestCheckpointsOverwriteNothing(t *testing.T) {
+// TestCheckpointsAreNoOverwrite checks that checkpoints of this and of other processes are not
+// reported as an overwrite.
+func TestCheckpointsAreNoOverwrite(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s, other := open(t, dir, key), open(t, dir, key)
@@ -172,8 +172,9 @@ func TestCheckpointsOverwriteNothing(t *testing.T) {
 	is.NoErr(err)
 }
 
-// An older file beside the log of a newer one is refused: the log is copied into any file.
-func TestAnOlderFileBesideALog(t *testing.T) {
+// TestOlderFileWithNewerLog checks that an older file with the log of a newer one is refused.
+// SQLite would copy the log into any file.
+func TestOlderFileWithNewerLog(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		by   int
@@ -187,7 +188,7 @@ func TestAnOlderFileBesideALog(t *testing.T) {
 			grow(t, s, "more", 19)
 			synced(t, s)
 			grow(t, s, "last", 1)
-			crashed := copied(t, dir) // as a process leaves it that is killed
+			crashed := copied(t, dir) // as a killed process leaves it
 			whole, err := sqlite.Open(t.Context(), copied(t, crashed), sqlite.StaticKey(key), sqlite.Config{})
 			is.NoErr(err)
 			is.NoErr(whole.Close())
@@ -198,8 +199,8 @@ func TestAnOlderFileBesideALog(t *testing.T) {
 	}
 }
 
-// Nor are those that run while others write and look, however the two meet.
-func TestCheckpointsBesideManyLooksOverwriteNothing(t *testing.T) {
+// TestCheckpointsDuringPings checks the same for checkpoints during concurrent writes and Pings.
+func TestCheckpointsDuringPings(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s, other := open(t, dir, key), open(t, dir, key)

@@ -12,7 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// written is what a file is at a time.
+// written is the state of a file at a time.
 type written struct {
 	fs.FileInfo
 	second int64
@@ -21,9 +21,9 @@ type written struct {
 func (w written) ModTime() time.Time { return time.Unix(w.second, 0) }
 func (written) Size() int64          { return 4096 }
 
-// A look at a file that was made before a checkpoint, and is compared behind it, finds nothing
-// wrong.
-func TestALookThatIsStale(t *testing.T) {
+// TestStaleFileInfo checks that file information from before a checkpoint, compared after it, is
+// not reported as an overwrite.
+func TestStaleFileInfo(t *testing.T) {
 	is := is.New(t)
 	var state sqlite.LogState
 	file := written{second: 1}
@@ -35,11 +35,11 @@ func TestALookThatIsStale(t *testing.T) {
 	is.NoErr(check(before))
 	is.NoErr(check(file))
 
-	state.Attempted, file = 9, written{second: 3} // another one has begun
+	state.Attempted, file = 9, written{second: 3} // another one starts
 	is.NoErr(check(file))
 	file = written{second: 4}
 	is.NoErr(check(file))
-	state.Backfill = 9 // and ended
+	state.Backfill = 9 // and ends
 	is.NoErr(check(file))
 	is.NoErr(check(file))
 

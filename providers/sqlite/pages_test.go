@@ -8,10 +8,9 @@ import (
 	"github.com/matryer/is"
 )
 
-// livePages marks the bytes of a database file that hold a schema, a row or an index: cells, the
-// pointers to them, and overflow pages, by https://sqlite.org/fileformat2.html. The rest is
-// the file's header, counts that can be told from the rest, and space that nothing uses; and
-// what docs/format.md says that nothing authenticates.
+// livePages marks the bytes of a database file that hold a schema, a row or an index: cells, cell
+// pointers and overflow pages (https://sqlite.org/fileformat2.html). The other bytes are the file
+// header, derived counts, unused space, and columns that nothing authenticates (docs/format.md).
 func livePages(file []byte) []bool {
 	m := &pageMap{file: slices.Clip(file), size: int(binary.BigEndian.Uint16(file[16:])), live: make([]bool, len(file))}
 	if m.size == 1 {
@@ -22,12 +21,12 @@ func livePages(file []byte) []bool {
 }
 
 type pageMap struct {
-	file []byte // to the end of its memory
+	file []byte // clipped, so that forget can compute offsets
 	size int
 	live []bool
 }
 
-// The types of a page of a tree.
+// The types of B-tree pages.
 const (
 	indexInterior = 2
 	tableInterior = 5
@@ -35,13 +34,13 @@ const (
 	tableLeaf     = 13
 )
 
-// roots walks the tree of the schema, and the trees that it names.
+// roots walks the tree of the schema and the trees listed in it.
 func (m *pageMap) roots() {
 	for _, row := range m.tree(1) {
 		name, root := columnOf(row, 1), columnOf(row, 3)
 		for _, payload := range m.tree(int(root[0])) {
 			if payload[1] == 0 {
-				m.forget(payload[1:2]) // stands for the key of the row, which the engine takes from elsewhere
+				m.forget(payload[1:2]) // the type of the rowid column, which SQLite ignores
 			}
 			if string(name) == "epoch" {
 				m.forget(columnOf(payload, 2)) // first
@@ -51,7 +50,7 @@ func (m *pageMap) roots() {
 	}
 }
 
-// forget takes back the mark of a piece of the file.
+// forget clears the mark of a piece of the file.
 func (m *pageMap) forget(piece []byte) {
 	at := cap(m.file) - cap(piece)
 	for i := range piece {
@@ -59,7 +58,7 @@ func (m *pageMap) forget(piece []byte) {
 	}
 }
 
-// columnOf gives the n-th column of a record.
+// columnOf returns the n-th column of a record.
 func columnOf(record []byte, n int) []byte {
 	header, at := varint(record)
 	place := header
@@ -81,7 +80,7 @@ func columnOf(record []byte, n int) []byte {
 	}
 }
 
-// tree marks a page and those below it, and gives the local payloads of its leaves.
+// tree marks a page and its children, and returns the local payloads of its leaves.
 func (m *pageMap) tree(number int) (payloads [][]byte) {
 	start := (number - 1) * m.size
 	page, at := m.file[start:start+m.size], 0
@@ -133,12 +132,12 @@ func (m *pageMap) cell(kind byte, start int, page []byte, offset int) (payloads 
 	}
 	m.mark(start+offset, at-offset)
 	if start == 0 {
-		m.forget(rowID) // of the schema: nothing looks at it
+		m.forget(rowID) // of the schema: nothing reads it
 	}
 	return payloads
 }
 
-// local is how much of a payload stands in its cell.
+// local returns how many bytes of a payload are in its cell.
 func (m *pageMap) local(kind byte, length int) int {
 	most := (m.size-12)*64/255 - 23
 	if kind == tableLeaf {
@@ -170,7 +169,7 @@ func (m *pageMap) mark(at, n int) {
 	}
 }
 
-// varint reads a number of up to nine bytes, and gives its size.
+// varint reads a number of up to nine bytes and returns it with its size.
 func varint(b []byte) (n uint64, size int) {
 	for i := range 8 {
 		n = n<<7 | uint64(b[i]&0x7f)
@@ -181,10 +180,10 @@ func varint(b []byte) (n uint64, size int) {
 	return n<<8 | uint64(b[8]), 9
 }
 
-// The map knows a value of one page and one of several, and not the room between.
+// TestLivePages checks that the map includes the records and excludes the free space.
 func TestLivePages(t *testing.T) {
 	is := is.New(t)
-	y := tell(t)
+	y := newStory(t)
 	file := files(t, y.closed)["vault.db"]
 	live := livePages(file)
 	r := rawOpen(t, copied(t, y.closed), "vault.db")

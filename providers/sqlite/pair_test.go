@@ -14,7 +14,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// synced waits until the entries that were recorded are on the disk.
+// synced waits until the recorded entries are on the disk.
 func synced(t testing.TB, s *sqlite.Store) {
 	t.Helper()
 	for !s.TrailSynced() {
@@ -22,8 +22,8 @@ func synced(t testing.TB, s *sqlite.Store) {
 	}
 }
 
-// aging makes a store and returns copies of its closed directory: as it was, after entries, after
-// changes.
+// aging makes a store and returns two states of its closed directory: a copy made halfway, and
+// the directory itself with more changes and entries.
 func aging(t *testing.T, key crypto.Key) (older, newer string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -44,8 +44,8 @@ func aging(t *testing.T, key crypto.Key) (older, newer string) {
 	return older, dir
 }
 
-// One file of a store that is put back alone is older than the other one knows it.
-func TestOneFilePutBackAlone(t *testing.T) {
+// TestOneFileRestoredAlone checks that opening fails if one of the two files is an older copy.
+func TestOneFileRestoredAlone(t *testing.T) {
 	key := crypto.NewKey()
 	for _, name := range []string{"vault.db", "access.db"} {
 		t.Run(name, func(t *testing.T) {
@@ -56,9 +56,9 @@ func TestOneFilePutBackAlone(t *testing.T) {
 			is.NoErr(os.WriteFile(filepath.Join(dir, name), content, 0o600))
 			_, err = sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
 			is.True(errors.Is(err, myvault.ErrTampered))
-			_, err = open(t, older, key).Verify(t.Context()) // both put back are a whole store
+			_, err = open(t, older, key).Verify(t.Context()) // two older copies are a consistent store
 			is.NoErr(err)
-			// The way out is the one for an access.db that is gone.
+			// Recovery is the same as for a missing access.db.
 			is.NoErr(os.Remove(filepath.Join(dir, "access.db")))
 			s := openWith(t, dir, key, sqlite.Config{RenewTrail: true, Trail: keepEntries})
 			_, err = s.Verify(t.Context())
@@ -73,8 +73,9 @@ func TestOneFilePutBackAlone(t *testing.T) {
 	}
 }
 
-// Rows that were removed from the end of one chain are missed by the other one.
-func TestAChainThatWasCutIsMissedByTheOther(t *testing.T) {
+// TestTruncatedChainIsDetected checks that each chain detects rows missing from the end of the
+// other.
+func TestTruncatedChainIsDetected(t *testing.T) {
 	key := crypto.NewKey()
 	for name, c := range map[string]struct{ file, sql, chain string }{
 		"changes": {"vault.db", `DELETE FROM log WHERE seq > 2; DELETE FROM head`, myvault.ChainAccess},
@@ -92,8 +93,9 @@ func TestAChainThatWasCutIsMissedByTheOther(t *testing.T) {
 	}
 }
 
-// Verify finds an entry in the middle of a chain that knows what the other one does not have.
-func TestVerifyProvesWhatTheChainsKnow(t *testing.T) {
+// TestVerifyComparesChains checks that Verify finds an entry in the middle of one chain whose
+// count of the other chain is wrong.
+func TestVerifyComparesChains(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
 	_, err := apply(s, put("p/a", "x"))
@@ -110,8 +112,8 @@ func TestVerifyProvesWhatTheChainsKnow(t *testing.T) {
 	is.Equal(bad.Seq, uint64(2))
 }
 
-// A process that finds its chain shorter than it knows it stops, with any contents of the file.
-func TestAChainThatIsCutWhileItIsOpen(t *testing.T) {
+// TestTruncatedChainWhileOpen checks that a store stops once a chain is shorter than it was.
+func TestTruncatedChainWhileOpen(t *testing.T) {
 	for _, c := range []struct{ file, sql string }{
 		{"vault.db", `DELETE FROM log WHERE seq = (SELECT max(seq) FROM log)`},
 		{"vault.db", `UPDATE log SET mac = zeroblob(32) WHERE seq = (SELECT max(seq) FROM log)`},
@@ -141,8 +143,8 @@ func TestAChainThatIsCutWhileItIsOpen(t *testing.T) {
 	}
 }
 
-// A reader that finds the log shorter than it has seen it returns nothing of it.
-func TestALogThatIsCutShowsNothing(t *testing.T) {
+// TestNoReadFromTruncatedLog checks that a read fails once the log is shorter than it was.
+func TestNoReadFromTruncatedLog(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	s := open(t, dir, crypto.NewKey())
@@ -153,9 +155,9 @@ func TestALogThatIsCutShowsNothing(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrTampered))
 }
 
-// A power cut takes entries that are not on the disk yet, and must not leave a change that knows
-// them.
-func TestAChangeKnowsEntriesOnTheDisk(t *testing.T) {
+// TestChangeCountsSyncedEntries checks that a change counts only entries that are on the disk: a
+// power cut may lose the others.
+func TestChangeCountsSyncedEntries(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	hold := make(chan struct{})

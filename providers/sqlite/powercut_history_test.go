@@ -17,8 +17,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/simdisk"
 )
 
-// history is what was asked of a store on a simulated disk, and what it answered. What was
-// seen is marked in the record of the disk, so that each cut knows what was promised before.
+// history records the requests to a store on a simulated disk, and the answers. Answers are also
+// marks in the record of the disk, so that each cut knows the promises made before it.
 type history struct {
 	t      testing.TB
 	disk   *simdisk.Disk
@@ -31,31 +31,31 @@ type history struct {
 	mu      sync.Mutex
 	commits []*promise
 	reads   int
-	before  []string // what the store held before, which stays as it is
-	faulty  bool     // access entries are promised only by a Close without an error
+	before  []string // contents of the store before, which stay unchanged
+	faulty  bool     // only a Close without an error promises access entries
 	fault   simdisk.Fault
 }
 
-// promise is a commit and its answer.
+// promise is a commit and its result.
 type promise struct {
 	changes []myvault.Change
 	at      time.Time
 	infos   []myvault.Info
-	after   map[int]bool // those acknowledged before it was begun
+	after   map[int]bool // commits acknowledged before it started
 }
 
-// The marks. Numbers are those of commits and of access entries.
+// Marks in the record of the disk. Numbers are those of commits and access entries.
 type (
 	markBegun    int
 	markAnswered int
-	markDenied   int      // with an error that says that it was not done
+	markDenied   int      // with an error that says that it was not made
 	markRecorded int      // an access entry that was acknowledged
 	markOpened   string   // the incarnation
 	markScrubbed [][]byte // records that were destroyed
 	markClosed   struct{} // without an error
 )
 
-// newHistory makes an empty disk with the place of a store.
+// newHistory returns the history of a store on an empty disk.
 func newHistory(t testing.TB, root string, change func(*simdisk.Disk)) *history {
 	key, err := crypto.ParseKey(releasedKey)
 	if err != nil {
@@ -75,9 +75,9 @@ func configOf(d *simdisk.Disk) sqlite.Options {
 	return c.WithVFS(d.Name).WithFsync(d.Fsync).WithFailing(d.Fails)
 }
 
-// try opens the store, with the first key that fits.
-func (h *history) try() (*sqlite.Store, error) {
-	s, _, err := h.opens(h.dir, h.config)
+// tryOpen opens the store with the first key that fits.
+func (h *history) tryOpen() (*sqlite.Store, error) {
+	s, _, err := h.openWithAnyKey(h.dir, h.config)
 	if err == nil {
 		h.disk.Mark(markOpened(s.Incarnation()))
 	}
@@ -86,15 +86,15 @@ func (h *history) try() (*sqlite.Store, error) {
 
 // open opens the store, which must not fail.
 func (h *history) open() *sqlite.Store {
-	s, err := h.try()
+	s, err := h.tryOpen()
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	return s
 }
 
-// ask has changes committed, and marks the answer.
-func (h *history) ask(s *sqlite.Store, changes ...myvault.Change) error {
+// apply commits changes and marks the result.
+func (h *history) apply(s *sqlite.Store, changes ...myvault.Change) error {
 	h.mu.Lock()
 	n := len(h.commits)
 	a := &promise{changes: changes, at: at.Add(time.Duration(n) * time.Second), after: map[int]bool{}}
@@ -122,7 +122,7 @@ func (h *history) ask(s *sqlite.Store, changes ...myvault.Change) error {
 	return err
 }
 
-// commit gives what is asked of a provider; the entries carry the number.
+// commit returns the commit for a provider, with its number in the entries.
 func (a *promise) commit(n int) myvault.Commit {
 	c := myvault.Commit{Changes: a.changes, By: "tester", At: a.at}
 	for _, change := range a.changes {
@@ -133,15 +133,15 @@ func (a *promise) commit(n int) myvault.Commit {
 	return c
 }
 
-// must is ask where no refusal is expected.
-func (h *history) must(s *sqlite.Store, changes ...myvault.Change) {
-	if err := h.ask(s, changes...); err != nil {
+// mustApply is apply without an expected error.
+func (h *history) mustApply(s *sqlite.Store, changes ...myvault.Change) {
+	if err := h.apply(s, changes...); err != nil {
 		h.t.Error(err)
 	}
 }
 
-// read records an access entry, and marks that it was acknowledged.
-func (h *history) read(s *sqlite.Store) error {
+// record records an access entry and marks it as acknowledged.
+func (h *history) record(s *sqlite.Store) error {
 	h.mu.Lock()
 	n := h.reads
 	h.reads++
@@ -155,9 +155,9 @@ func (h *history) read(s *sqlite.Store) error {
 	return err
 }
 
-// mustRead is read where no error is expected.
-func (h *history) mustRead(s *sqlite.Store) {
-	if err := h.read(s); err != nil {
+// mustRecord is record without an expected error.
+func (h *history) mustRecord(s *sqlite.Store) {
+	if err := h.record(s); err != nil {
 		h.t.Error(err)
 	}
 }
@@ -169,7 +169,7 @@ func (h *history) close(s *sqlite.Store) {
 	}
 }
 
-// checkpoint brings the write-ahead log of a file into it, as another program may.
+// checkpoint runs a checkpoint of a file, as another program may.
 func (h *history) checkpoint(file string, mode sqlite3.CheckpointMode) {
 	db, err := sqlite3.Open("file:" + filepath.Join(h.dir, file) + "?vfs=" + h.disk.Name)
 	if err == nil {
@@ -181,7 +181,7 @@ func (h *history) checkpoint(file string, mode sqlite3.CheckpointMode) {
 	}
 }
 
-// blobs gives the first column of what a query finds, to be looked for once it is gone.
+// blobs returns the first column of a query, to be searched for once it is gone.
 func (h *history) blobs(file, query string) (all markScrubbed) {
 	db, err := sqlite3.Open("file:" + filepath.Join(h.dir, file) + "?vfs=" + h.disk.Name)
 	if err != nil {
@@ -202,9 +202,9 @@ func (h *history) blobs(file, query string) (all markScrubbed) {
 	return all
 }
 
-// destroy destroys all versions of an address, and marks that their bytes are to be gone.
+// destroy destroys all versions of an address and marks that their bytes must be gone.
 func (h *history) destroy(s *sqlite.Store, where string) {
 	gone := h.blobs("vault.db", `SELECT sealed FROM log WHERE sealed IS NOT NULL AND project || '/' || path = '`+where+`'`)
-	h.must(s, on(myvault.OpDestroy, where))
+	h.mustApply(s, on(myvault.OpDestroy, where))
 	h.disk.Mark(gone)
 }

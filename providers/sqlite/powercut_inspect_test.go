@@ -17,24 +17,24 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/simdisk"
 )
 
-// remains are what a store turned out to hold.
+// remains are the contents that a store has after a cut.
 type remains struct {
-	key         int // which one opens it
+	key         int // index of the key that opens it
 	incarnation string
 	commits     map[int][]myvault.Entry // by the number of the commit
 	order       []int
-	pruned      []myvault.Entry // what the operator destroyed
+	pruned      []myvault.Entry // entries of versions destroyed by a prune
 	reads       map[int]int     // how often each access entry is there
 }
 
-// inspect opens the store that stands in dir and proves all that can be proved of it alone:
-// it opens, everything verifies, every commit is there whole, and what it answers is what
-// the reference answers after the same commits. Then it is written to and closed.
+// inspect opens the store below root and checks it without the marks: everything verifies, every
+// commit is complete, and its contents equal those of a reference after the same commits. Then it
+// writes to the store and closes it.
 func (h *history) inspect(t testing.TB, root string) (*remains, error) {
 	ctx := context.Background()
-	disk := simdisk.Forgetful(t, root)
+	disk := simdisk.NewUnrecorded(t, root)
 	config := configOf(disk)
-	s, key, err := h.opens(filepath.Join(root, "store"), config)
+	s, key, err := h.openWithAnyKey(filepath.Join(root, "store"), config)
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +58,11 @@ func (h *history) inspect(t testing.TB, root string) (*remains, error) {
 	if err == nil && (h.finish != nil || longPass()) {
 		_, err = s.Verify(ctx)
 	}
-	return f, errors.Join(err, s.Close(), h.beside(root, config))
+	return f, errors.Join(err, s.Close(), h.checkBeside(root, config))
 }
 
-// opens opens a store with the first key that fits.
-func (h *history) opens(dir string, config sqlite.Options) (s *sqlite.Store, key int, err error) {
+// openWithAnyKey opens a store with the first key that fits.
+func (h *history) openWithAnyKey(dir string, config sqlite.Options) (s *sqlite.Store, key int, err error) {
 	for key = range h.keys {
 		s, err = config.Open(context.Background(), dir, sqlite.StaticKey(h.keys[key]))
 		if !errors.Is(err, myvault.ErrWrongKey) {
@@ -87,7 +87,7 @@ func (f *remains) collect(s *sqlite.Store) error {
 			if e.Via == "operator" && e.Action == myvault.OpDestroy.String() {
 				f.pruned = append(f.pruned, e)
 			}
-			continue // what an operation of the store itself recorded
+			continue // entries of the store's own operations
 		}
 		f.commits[n] = append(f.commits[n], e)
 	}
@@ -99,7 +99,7 @@ func (f *remains) collect(s *sqlite.Store) error {
 	return nil
 }
 
-// compare holds the store against the reference after the same commits in the same order.
+// compare compares the store with a reference after the same commits in the same order.
 func (f *remains) compare(s *sqlite.Store, commits []*promise, before []string) error {
 	reference := memory.New(memory.Config{})
 	defer reference.Close()
@@ -112,7 +112,7 @@ func (f *remains) compare(s *sqlite.Store, commits []*promise, before []string) 
 			return fmt.Errorf("commit %d has %d of its %d changes", n, len(entries), len(a.changes))
 		}
 		if last := entries[len(entries)-1]; last.Seq-entries[0].Seq != uint64(len(entries)-1) {
-			return fmt.Errorf("commit %d has others between its changes", n)
+			return fmt.Errorf("commit %d is not contiguous in the log", n)
 		}
 		if _, err := reference.Apply(context.Background(), a.commit(n)); err != nil {
 			return fmt.Errorf("commit %d should have been refused: %w", n, err)
@@ -134,15 +134,15 @@ func (f *remains) compare(s *sqlite.Store, commits []*promise, before []string) 
 	slices.Sort(got)
 	for i := range max(len(want), len(got)) {
 		if i >= len(want) || i >= len(got) || want[i] != got[i] {
-			return fmt.Errorf("the store has another content than its log says:\n%s\nin place of\n%s",
+			return fmt.Errorf("the contents differ from the log:\n%s\nwant\n%s",
 				strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
 	return nil
 }
 
-// prune destroys in the reference what the operator destroyed before an entry: the versions
-// up to the one that is named.
+// prune destroys in the reference the versions that a prune destroyed before an entry: all up to
+// the version of its entry.
 func (f *remains) prune(reference myvault.Provider, before uint64) error {
 	for n := len(f.pruned) - 1; n >= 0 && f.pruned[n].Seq < before; n-- {
 		e := f.pruned[n]
@@ -158,7 +158,7 @@ func (f *remains) prune(reference myvault.Provider, before uint64) error {
 	return nil
 }
 
-// allContents gives a line for each version of each secret, and for each project.
+// allContents returns a line for each version of each secret, and for each project.
 func allContents(p myvault.Provider) (lines []string, err error) {
 	ctx := context.Background()
 	var secrets []myvault.Address
@@ -198,9 +198,9 @@ func allContents(p myvault.Provider) (lines []string, err error) {
 	return lines, nil
 }
 
-// promised proves that what was promised before the cut is there, and what was refused or
-// never asked is not.
-func (h *history) promised(f *remains, cut simdisk.Cut) error {
+// checkPromises checks that commits and entries promised before the cut are there, and that
+// refused or later ones are not.
+func (h *history) checkPromises(f *remains, cut simdisk.Cut) error {
 	begun := map[int]bool{}
 	for i, mark := range cut.Marks {
 		var err error
@@ -208,36 +208,36 @@ func (h *history) promised(f *remains, cut simdisk.Cut) error {
 		case markBegun:
 			begun[int(m)] = true
 		case markAnswered:
-			err = h.kept(f, int(m))
+			err = h.checkCommit(f, int(m))
 		case markDenied:
 			if f.commits[int(m)] != nil {
-				err = fmt.Errorf("commit %d was refused and is there", m)
+				err = fmt.Errorf("commit %d was refused but is there", m)
 			}
 		case markRecorded:
 			age := cut.At.Sub(cut.MarkedAt[i])
 			due := age >= syncPromise
 			if h.faulty {
-				due = h.due(cut, i)
+				due = h.mustBeSynced(cut, i)
 			}
 			pruned := slices.ContainsFunc(cut.Marks[i:], func(mark any) bool {
 				through, is := mark.(markPruning)
 				return is && m < markRecorded(through)
 			})
 			if due && f.reads[int(m)] != 1 && !pruned {
-				err = fmt.Errorf("access entry %d was acknowledged %v before and is there %d times", m, age, f.reads[int(m)])
+				err = fmt.Errorf("access entry %d was acknowledged %v before the cut and is there %d times", m, age, f.reads[int(m)])
 			}
 		case markOpened:
 			if string(m) != f.incarnation {
-				err = fmt.Errorf("the store is another than the one that was opened")
+				err = fmt.Errorf("another store was opened")
 			}
 		case markScrubbed:
 			for _, record := range m {
 				if file, still := cut.Image.Holds(record); still {
-					err = fmt.Errorf("%s holds a record that was destroyed", file)
+					err = fmt.Errorf("%s contains a destroyed record", file)
 				}
 			}
 		default:
-			err = h.operated(f, cut, mark)
+			err = h.checkOperation(f, cut, mark)
 		}
 		if err != nil {
 			return err
@@ -245,17 +245,17 @@ func (h *history) promised(f *remains, cut simdisk.Cut) error {
 	}
 	for n := range f.commits {
 		if !begun[n] {
-			return fmt.Errorf("commit %d is there and was not asked for yet", n)
+			return fmt.Errorf("commit %d is there before it was requested", n)
 		}
 	}
 	return nil
 }
 
-// due reports whether an access entry must be there although the disk failed: the store was
-// closed since without an error, or has said long enough after it that it is well.
-func (h *history) due(cut simdisk.Cut, entry int) bool {
+// mustBeSynced reports whether an access entry must be there although the disk failed: the store
+// was closed later without an error, or Ping succeeded long enough after the entry.
+func (h *history) mustBeSynced(cut simdisk.Cut, entry int) bool {
 	for i, mark := range cut.Marks[entry:] {
-		_, well := mark.(simdisk.Here)
+		_, well := mark.(simdisk.CutHere)
 		well = well && cut.MarkedAt[entry+i].Sub(cut.MarkedAt[entry]) >= syncPromise
 		if _, closed := mark.(markClosed); closed || well {
 			return true
@@ -264,9 +264,9 @@ func (h *history) due(cut simdisk.Cut, entry int) bool {
 	return false
 }
 
-// kept proves that an acknowledged commit is there, with the versions that were answered,
-// and behind those that were acknowledged before it was asked for.
-func (h *history) kept(f *remains, n int) error {
+// checkCommit checks that an acknowledged commit is there, with the returned versions, and after
+// the commits that were acknowledged before it was requested.
+func (h *history) checkCommit(f *remains, n int) error {
 	entries, a := f.commits[n], h.commits[n]
 	if entries == nil {
 		return fmt.Errorf("commit %d was acknowledged and is lost", n)
@@ -278,7 +278,7 @@ func (h *history) kept(f *remains, n int) error {
 	}
 	for before := range n {
 		if a.after[before] && (f.commits[before] == nil || f.commits[before][0].Seq > entries[0].Seq) {
-			return fmt.Errorf("commit %d stands before %d, which was acknowledged first", n, before)
+			return fmt.Errorf("commit %d is before %d, which was acknowledged first", n, before)
 		}
 	}
 	return nil

@@ -15,21 +15,20 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/simdisk"
 )
 
-// What an operator may do with a store when the power fails. Each ends whole, or can be
-// called again.
+// Operations of an operator during which the power fails. Each is complete or can be repeated.
 
 // The marks of operations.
 type (
 	markRekeyed struct{}
 	markPruning int    // access entries below it may be gone from now on
-	markMade    string // a file or directory beside the store
+	markMade    string // path of a file or directory beside the store
 )
 
 // otherKey is the master key that a store changes to.
 const otherKey = "base64:YW5vdGhlciB0ZXN0ZGF0YSBrZXksIG5vIHNlY3JldDE="
 
-// rekeys changes the master key.
-func (h *history) rekeys() {
+// runRekey changes the master key.
+func (h *history) runRekey() {
 	key, err := crypto.ParseKey(otherKey)
 	if err != nil {
 		h.t.Fatal(err)
@@ -38,27 +37,27 @@ func (h *history) rekeys() {
 	again := func(s *sqlite.Store) error { return s.Rekey(context.Background(), key) }
 	h.finish = again
 	s := h.open()
-	h.must(s, put("p/a", "one"))
-	h.mustRead(s)
-	wraps := h.wraps()
+	h.mustApply(s, put("p/a", "one"))
+	h.mustRecord(s)
+	wraps := h.wrappedKeys()
 	if err := again(s); err != nil {
 		h.t.Error(err)
 	}
 	h.disk.Mark(markRekeyed{})
 	h.disk.Mark(wraps)
-	h.must(s, put("p/a", "two"))
-	h.mustRead(s)
+	h.mustApply(s, put("p/a", "two"))
+	h.mustRecord(s)
 	h.close(s)
 }
 
-// wraps are the bytes of keys that are wrapped under the master key.
-func (h *history) wraps() markScrubbed {
+// wrappedKeys returns the keys wrapped with the master key, and its check values.
+func (h *history) wrappedKeys() markScrubbed {
 	return append(h.blobs("vault.db", `SELECT wrapped FROM epoch UNION SELECT value FROM meta WHERE name IN ('check', 'trail')`),
 		h.blobs("access.db", `SELECT value FROM meta WHERE name IN ('check', 'trail')`)...)
 }
 
-// sealsAnew begins a data key and brings every record under it.
-func (h *history) sealsAnew() {
+// runReencrypt makes a new data key and seals every record with it.
+func (h *history) runReencrypt() {
 	again := func(s *sqlite.Store) error {
 		_, err := s.Reencrypt(context.Background(), nil)
 		return err
@@ -66,73 +65,73 @@ func (h *history) sealsAnew() {
 	h.finish = again
 	s := h.open()
 	for n := range 4 {
-		h.must(s, put("p/a", "x"), put(fmt.Sprint("p/b", n), "y"))
+		h.mustApply(s, put("p/a", "x"), put(fmt.Sprint("p/b", n), "y"))
 	}
 	records := h.blobs("vault.db", `SELECT sealed FROM log WHERE sealed IS NOT NULL`)
 	if _, err := s.NewEpoch(context.Background()); err != nil {
 		h.t.Error(err)
 	}
-	h.must(s, put("p/a", "under the new key"))
+	h.mustApply(s, put("p/a", "under the new key"))
 	if err := again(s); err != nil {
 		h.t.Error(err)
 	}
 	h.disk.Mark(records)
-	h.must(s, put("p/a", "last"))
+	h.mustApply(s, put("p/a", "last"))
 	h.close(s)
 }
 
-// prunes removes versions and access entries.
-func (h *history) prunes() {
+// runPrune removes versions and access entries.
+func (h *history) runPrune() {
 	again := func(s *sqlite.Store) error {
 		_, err := s.PruneVersions(context.Background(), sqlite.VersionLimit{Keep: 1}, nil)
 		return err
 	}
 	s := h.open()
 	for n := range 3 {
-		h.must(s, put("p/a", "x"), put("p/b", fmt.Sprint(n)))
-		h.mustRead(s)
-		h.mustRead(s)
+		h.mustApply(s, put("p/a", "x"), put("p/b", fmt.Sprint(n)))
+		h.mustRecord(s)
+		h.mustRecord(s)
 	}
-	h.must(s, on(myvault.OpDelete, "p/b"))
+	h.mustApply(s, on(myvault.OpDelete, "p/b"))
 	time.Sleep(2 * syncPromise)
 	records := h.blobs("vault.db", `SELECT sealed FROM log WHERE version < 3 AND sealed IS NOT NULL`)
 	if err := again(s); err != nil {
 		h.t.Error(err)
 	}
 	h.disk.Mark(records)
-	h.must(s, put("p/a", "behind"))
+	h.mustApply(s, put("p/a", "behind"))
 	h.disk.Mark(markPruning(4))
 	if n, err := s.PruneAccess(context.Background(), sqlite.AccessLimit{UpTo: 4}, nil); err != nil || n != 4 {
 		h.t.Errorf("%d access entries were pruned, %v", n, err)
 	}
-	h.mustRead(s)
+	h.mustRecord(s)
 	time.Sleep(2 * syncPromise)
 	h.close(s)
 }
 
-// backsUp makes a backup while the store is used, and restores it beside.
-func (h *history) backsUp() {
+// runBackupAndRestore makes a backup while the store is used, and restores it beside the store.
+func (h *history) runBackupAndRestore() {
 	s := h.open()
-	h.must(s, put("p/a", "one"), put("p/b", "two"))
-	h.mustRead(s)
+	h.mustApply(s, put("p/a", "one"), put("p/b", "two"))
+	h.mustRecord(s)
 	root := filepath.Dir(h.dir)
 	if _, err := s.Backup(context.Background(), filepath.Join(root, "backup"), nil); err != nil {
 		h.t.Error(err)
 	}
 	h.disk.Mark(markMade("backup"))
-	h.must(s, put("p/a", "three"))
+	h.mustApply(s, put("p/a", "three"))
 	restored := filepath.Join(root, "restored")
 	if _, err := h.config.Restore(context.Background(), filepath.Join(root, "backup"), restored, sqlite.StaticKey(h.keys[0])); err != nil {
 		h.t.Error(err)
 	}
 	h.disk.Mark(markMade("restored/vault.db"))
 	h.disk.Mark(markMade("restored/access.db"))
-	h.must(s, put("p/a", "four"))
+	h.mustApply(s, put("p/a", "four"))
 	h.close(s)
 }
 
-// beside proves what stands beside the store: a backup is whole, and so is a restored store.
-func (h *history) beside(root string, config sqlite.Options) error {
+// checkBeside checks that a backup and a restored store beside the store are complete.
+func (h *history) checkBeside(root string, config sqlite.Options) error {
 	ctx, key := context.Background(), sqlite.StaticKey(h.keys[0])
 	var errs []error
 	if _, err := os.Stat(filepath.Join(root, "backup")); err == nil {
@@ -155,16 +154,16 @@ func (h *history) beside(root string, config sqlite.Options) error {
 	return errors.Join(errs...)
 }
 
-// operated proves what was promised by an operation.
-func (h *history) operated(f *remains, cut simdisk.Cut, mark any) error {
+// checkOperation checks the promise of an operation.
+func (h *history) checkOperation(f *remains, cut simdisk.Cut, mark any) error {
 	switch m := mark.(type) {
 	case markRekeyed:
 		if f.key != len(h.keys)-1 {
-			return errors.New("the store opens with the key before the last")
+			return errors.New("the store opens with an old key")
 		}
 	case markMade:
 		if _, there := cut.Image[string(m)]; !there {
-			return fmt.Errorf("%s was made and is not there", m)
+			return fmt.Errorf("%s was made but is missing", m)
 		}
 	}
 	return nil

@@ -15,33 +15,33 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/simdisk"
 )
 
-// chance decides what the tests of power cuts and faults choose by chance.
-var chance = flag.Uint64("seed", 1, "seed of the tests of power cuts and faults")
+// seed seeds the random choices of the tests of power cuts and faults.
+var seed = flag.Uint64("seed", 1, "seed of the tests of power cuts and faults")
 
-// longPass reports whether the tests take every point in place of some.
+// longPass reports whether the tests use every point and not a sample.
 func longPass() bool { return os.Getenv("MYVAULT_RELIABILITY") == "long" }
 
-// TestPowerCuts runs each scenario once, and looks at what a power cut could have left at
-// any point of it.
+// TestPowerCuts runs each scenario once, and checks the images that a power cut at each of its
+// points could leave.
 func TestPowerCuts(t *testing.T) {
 	total := 0
 	for _, s := range powerScenarios {
-		t.Run(s.name, func(t *testing.T) { total += cutEverywhere(t, s, *chance, nil) })
+		t.Run(s.name, func(t *testing.T) { total += cutEverywhere(t, s, *seed, nil) })
 	}
-	t.Logf("%d images of %d scenarios, seed %d", total, len(powerScenarios), *chance)
+	t.Logf("%d images of %d scenarios, seed %d", total, len(powerScenarios), *seed)
 }
 
-// perScenario is how many points of a scenario the short pass looks at.
+// perScenario is the number of points of a scenario that the short pass checks.
 const perScenario = 20
 
-// cutEverywhere gives how many different images it has inspected.
-func cutEverywhere(t *testing.T, s powerScenario, chance uint64, change func(*simdisk.Disk)) int {
-	h := performed(t, s, chance, change)
+// cutEverywhere returns the number of different images it inspected.
+func cutEverywhere(t *testing.T, s powerScenario, seed uint64, change func(*simdisk.Disk)) int {
+	h := runScenario(t, s, seed, change)
 	stride, mixtures := 1, 12
 	if !longPass() {
 		stride, mixtures = max(1, h.disk.Events()/perScenario), 2
 	}
-	images, err := h.examine(t, chance, stride, mixtures)
+	images, err := h.checkCuts(t, seed, stride, mixtures)
 	if err != nil {
 		t.Error(err)
 	}
@@ -49,24 +49,24 @@ func cutEverywhere(t *testing.T, s powerScenario, chance uint64, change func(*si
 	return images
 }
 
-// examine looks at what power cuts could have left, and gives how many different images
-// that were. It ends at the first that is not as it must be.
-func (h *history) examine(t *testing.T, chance uint64, stride, mixtures int) (images int, err error) {
+// checkCuts checks the images that power cuts could leave, up to the first bad one. It returns the
+// number of different images.
+func (h *history) checkCuts(t *testing.T, seed uint64, stride, mixtures int) (images int, err error) {
 	type result struct {
 		remains *remains
 		err     error
 	}
 	known := map[[sha256.Size]byte]result{}
-	for cut := range h.disk.Cuts(chance, stride, mixtures) {
+	for cut := range h.disk.Cuts(seed, stride, mixtures) {
 		sum := cut.Image.Sum()
 		r, ok := known[sum]
 		if !ok {
-			r.remains, r.err = h.survey(t, cut.Image)
+			r.remains, r.err = h.inspectImage(t, cut.Image)
 			known[sum] = r
 		}
 		err := r.err
 		if err == nil {
-			err = h.promised(r.remains, cut)
+			err = h.checkPromises(r.remains, cut)
 		}
 		if err != nil {
 			keep := t.ArtifactDir()
@@ -78,14 +78,14 @@ func (h *history) examine(t *testing.T, chance uint64, stride, mixtures int) (im
 	return len(known), nil
 }
 
-// repeat tells how to run a test again with the same choices.
+// repeat returns the command that repeats a test with the same choices.
 func repeat(t *testing.T) string {
-	return fmt.Sprintf("again: go test -run '^%s$' -seed %d", strings.ReplaceAll(t.Name(), "/", "$/^"), *chance)
+	return fmt.Sprintf("again: go test -run '^%s$' -seed %d", strings.ReplaceAll(t.Name(), "/", "$/^"), *seed)
 }
 
-// performed runs the scenario on a disk, with a clock of its own and randomness by the seed.
-func performed(t *testing.T, s powerScenario, chance uint64, change func(*simdisk.Disk)) *history {
-	cryptotest.SetGlobalRandom(t, chance)
+// runScenario runs the scenario on a simulated disk, with a fake clock and seeded randomness.
+func runScenario(t *testing.T, s powerScenario, seed uint64, change func(*simdisk.Disk)) *history {
+	cryptotest.SetGlobalRandom(t, seed)
 	root := t.TempDir()
 	if s.from != nil {
 		s.from(t, root)
@@ -95,7 +95,7 @@ func performed(t *testing.T, s powerScenario, chance uint64, change func(*simdis
 	}
 	h := newHistory(t, root, change)
 	if s.from != nil {
-		h.before = heldBy(t, copied(t, h.dir), h.keys[0])
+		h.before = contentsOf(t, copied(t, h.dir), h.keys[0])
 	}
 	synctest.Test(t, func(t *testing.T) {
 		h.t = t
@@ -104,20 +104,20 @@ func performed(t *testing.T, s powerScenario, chance uint64, change func(*simdis
 	})
 	h.t = t
 	if t.Failed() {
-		t.Fatalf("the scenario failed before the power did, seed %d", chance)
+		t.Fatalf("the scenario failed before the power did, seed %d", seed)
 	}
 	return h
 }
 
-// heldBy gives what the store in a directory holds.
-func heldBy(t *testing.T, dir string, key crypto.Key) []string {
+// contentsOf returns the contents of the store in a directory.
+func contentsOf(t *testing.T, dir string, key crypto.Key) []string {
 	lines, err := allContents(open(t, dir, key))
 	must(t, err)
 	return lines
 }
 
-// survey inspects the image in a directory of its own.
-func (h *history) survey(t testing.TB, image simdisk.Image) (*remains, error) {
+// inspectImage writes the image to a new directory and inspects it there.
+func (h *history) inspectImage(t testing.TB, image simdisk.Image) (*remains, error) {
 	root, err := os.MkdirTemp(t.TempDir(), "")
 	if err != nil {
 		return nil, err

@@ -21,9 +21,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// The test binary runs itself as another process that uses a store, by one of these jobs.
+// jobs are run by the test binary when it starts itself as another process that uses a store.
 var jobs = map[string]func(*sqlite.Store) error{
-	"write": writeForEver, "count": countUp, "talk": talk, "load": load, "churn": churn,
+	"write": writeForever, "count": countUp, "talk": talk, "load": load, "churn": churn,
 	"measure": measure,
 }
 
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// runJob opens the store that standard input names, after the key.
+// runJob reads the key and the directory from standard input, opens the store and runs the job.
 func runJob(job func(*sqlite.Store) error) error {
 	var text, dir string
 	if _, err := fmt.Scanln(&text, &dir); err != nil {
@@ -57,7 +57,7 @@ func runJob(job func(*sqlite.Store) error) error {
 	return errors.Join(job(s), s.Close())
 }
 
-// process starts a job and gives what it prints.
+// process starts a job and returns its output.
 func process(t testing.TB, job, dir string, key crypto.Key) (*exec.Cmd, io.Reader) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -75,8 +75,8 @@ func process(t testing.TB, job, dir string, key crypto.Key) (*exec.Cmd, io.Reade
 	return cmd, out
 }
 
-// writeForEver puts and records from several goroutines, and prints each acknowledgement.
-func writeForEver(s *sqlite.Store) error {
+// writeForever writes and records from several goroutines, and prints each acknowledgement.
+func writeForever(s *sqlite.Store) error {
 	var out sync.Mutex
 	say := func(format string, args ...any) {
 		out.Lock()
@@ -104,14 +104,14 @@ func writeForEver(s *sqlite.Store) error {
 	select {}
 }
 
-// acknowledged is what killed processes have printed so far.
+// acknowledged are the results that killed processes have printed so far.
 type acknowledged struct {
 	versions map[string]uint64
 	records  int
 }
 
-// read reads lines and has kill called when it has seen enough; what was printed before the
-// process died is still in the pipe.
+// read reads lines and calls kill after enough of them. Lines printed before the process died are
+// still in the pipe.
 func (a *acknowledged) read(t *testing.T, out io.Reader, enough int, kill func()) {
 	t.Helper()
 	lines := bufio.NewScanner(out)
@@ -124,7 +124,7 @@ func (a *acknowledged) read(t *testing.T, out io.Reader, enough int, kill func()
 		case len(fields) == 3 && fields[0] == "put":
 			version, err := strconv.ParseUint(fields[2], 10, 64)
 			if err != nil {
-				continue // cut by the end of the process
+				continue // truncated by the end of the process
 			}
 			a.versions[fields[1]] = max(a.versions[fields[1]], version)
 		case len(fields) == 1 && fields[0] == "record":
@@ -135,7 +135,8 @@ func (a *acknowledged) read(t *testing.T, out io.Reader, enough int, kill func()
 	}
 }
 
-// A process that is killed in the middle of writing has lost nothing that it acknowledged.
+// TestKilledWhileWriting checks that a process killed while writing lost nothing that it
+// acknowledged.
 func TestKilledWhileWriting(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
@@ -163,8 +164,8 @@ func TestKilledWhileWriting(t *testing.T) {
 
 const counts = 150
 
-// countUp adds one to a number, many times, each time on the condition that nobody else
-// did since it was read.
+// countUp increments a number many times, each time on the condition that it has not changed since
+// it was read.
 func countUp(s *sqlite.Store) error {
 	for done := 0; done < counts; {
 		secret, err := s.Get(context.Background(), addr("p/counter"), 0)
@@ -187,7 +188,7 @@ func countUp(s *sqlite.Store) error {
 	return nil
 }
 
-// Two processes write to one store, and no update is lost.
+// TestTwoProcesses checks that no update is lost when two processes write to one store.
 func TestTwoProcesses(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
@@ -207,7 +208,7 @@ func TestTwoProcesses(t *testing.T) {
 	is.Equal(report.Changes, uint64(2*counts+1))
 }
 
-// What one process has acknowledged, another sees at once.
+// TestAnotherOpenStoreSeesChanges checks that a second store sees acknowledged changes at once.
 func TestAnotherOpenStoreSeesChanges(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
@@ -228,7 +229,7 @@ func TestAnotherOpenStoreSeesChanges(t *testing.T) {
 	is.Equal(report.Accesses, uint64(2))
 }
 
-// eachLine gives what a process prints, until it ends.
+// eachLine calls line for each line that a process prints, until it ends.
 func eachLine(out io.Reader, line func(string)) error {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {

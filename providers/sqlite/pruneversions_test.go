@@ -12,7 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// Only versions that still have a value count towards those that are kept.
+// TestPruneVersionsCountsValues checks that only versions with a value count as kept.
 func TestPruneVersionsCountsValues(t *testing.T) {
 	before := at.Add(time.Hour)
 	for name, c := range map[string]struct {
@@ -59,7 +59,7 @@ func TestPruneVersionsCountsValues(t *testing.T) {
 			is.Equal(left, c.left)
 			n, err := s.PruneVersions(t.Context(), c.limit, nil)
 			is.NoErr(err)
-			is.Equal(n, uint64(0)) // nothing is done twice
+			is.Equal(n, uint64(0)) // nothing left to do
 		})
 	}
 }

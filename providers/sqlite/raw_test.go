@@ -13,7 +13,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// raw is a connection past the package, as someone has who holds the files.
+// raw is a connection that bypasses the package, like someone with access to the files.
 type raw struct {
 	t  testing.TB
 	db *sqlite3.Conn
@@ -36,7 +36,7 @@ func (r raw) exec(sql string) {
 	}
 }
 
-// blobs gives the first column of every row.
+// blobs returns the first column of every row.
 func (r raw) blobs(sql string) (all [][]byte) {
 	r.t.Helper()
 	stmt, _, err := r.db.Prepare(sql)
@@ -53,7 +53,7 @@ func (r raw) blobs(sql string) (all [][]byte) {
 	return all
 }
 
-// accesses gives the entries of all batches, from the oldest on.
+// accesses returns the entries of all batches, oldest first.
 func (r raw) accesses() (all []myvault.Entry) {
 	r.t.Helper()
 	stmt, _, err := r.db.Prepare(`SELECT seq, body FROM batch ORDER BY seq`)
@@ -74,7 +74,7 @@ func (r raw) accesses() (all []myvault.Entry) {
 	return all
 }
 
-// keep has the batches hold these entries alone, each run of sequences in one.
+// keep replaces the batches by these entries, each contiguous run in one batch.
 func (r raw) keep(entries []myvault.Entry) {
 	r.t.Helper()
 	r.exec(`DELETE FROM batch`)
@@ -88,7 +88,7 @@ func (r raw) keep(entries []myvault.Entry) {
 	}
 }
 
-// alter changes the access entry with that sequence where it stands.
+// alter changes the access entry with that sequence in its row.
 func (r raw) alter(seq uint64, change func(*myvault.Entry)) {
 	r.t.Helper()
 	all := r.accesses()
@@ -100,7 +100,7 @@ func (r raw) alter(seq uint64, change func(*myvault.Entry)) {
 	r.keep(all)
 }
 
-// without removes the access entries that gone names.
+// without removes the access entries for which gone returns true.
 func (r raw) without(gone func(seq uint64) bool) {
 	r.t.Helper()
 	r.keep(slices.DeleteFunc(r.accesses(), func(e myvault.Entry) bool { return gone(e.Seq) }))
@@ -113,7 +113,7 @@ func (r raw) close() {
 	}
 }
 
-// files gives the content of every file in a directory, by name.
+// files returns the content of every file in a directory, by name.
 func files(t testing.TB, dir string) map[string][]byte {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -15,12 +15,11 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// nobody is a user without rights, as whom the other process runs where this one may do
-// everything.
-const nobody = 65534
+// unprivilegedUser is the user without rights that runs the other process if this one is root.
+const unprivilegedUser = 65534
 
-// A directory that may not be written to is refused with nothing changed in it, whether there
-// is a store or not; so is one whose files may only be read.
+// TestReadOnlyDirectories checks that a read-only directory, with or without a store, is refused
+// and unchanged. The same holds for read-only files.
 func TestReadOnlyDirectories(t *testing.T) {
 	key := crypto.NewKey()
 	for name, c := range map[string]struct {
@@ -44,17 +43,17 @@ func TestReadOnlyDirectories(t *testing.T) {
 	}
 }
 
-// givenAway lets nobody own a directory and its files, and takes the right to write there.
+// givenAway makes a directory and its files read-only, and owned by another user.
 func givenAway(t *testing.T, dir string, file os.FileMode) string {
 	t.Helper()
 	for name := range files(t, dir) {
 		must(t, os.Chmod(filepath.Join(dir, name), file))
 		if os.Getuid() == 0 {
-			must(t, os.Chown(filepath.Join(dir, name), nobody, nobody))
+			must(t, os.Chown(filepath.Join(dir, name), unprivilegedUser, unprivilegedUser))
 		}
 	}
 	if os.Getuid() == 0 {
-		must(t, os.Chown(dir, nobody, nobody))
+		must(t, os.Chown(dir, unprivilegedUser, unprivilegedUser))
 	}
 	must(t, os.Chmod(dir, 0o500))
 	for up := filepath.Dir(dir); len(up) > len(os.TempDir()); up = filepath.Dir(up) {
@@ -64,11 +63,11 @@ func givenAway(t *testing.T, dir string, file os.FileMode) string {
 	return dir
 }
 
-// unprivileged is a process that may do no more than the owner of the directory.
+// unprivileged returns a process with the rights of the owner of the directory.
 func unprivileged(t *testing.T, dir string, key crypto.Key) *exec.Cmd {
 	t.Helper()
 	program := os.Args[0]
-	if os.Getuid() == 0 { // the program itself may be where nobody can reach it
+	if os.Getuid() == 0 { // the user may not be able to read the program itself
 		own := t.TempDir()
 		must(t, os.Chmod(filepath.Dir(own), 0o755))
 		binary, err := os.ReadFile(program)
@@ -80,7 +79,7 @@ func unprivileged(t *testing.T, dir string, key crypto.Key) *exec.Cmd {
 	cmd.Env = append(os.Environ(), jobVariable+"=count")
 	cmd.Stdin = strings.NewReader(key.Text() + " " + dir + "\n")
 	if os.Getuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: unprivilegedUser, Gid: unprivilegedUser}}
 	}
 	return cmd
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// A record is exchanged with another together with its digest, past every check but that of
-// the record itself: it opens only at its own place.
-func TestARecordOpensNowhereElse(t *testing.T) {
+// TestRecordIsBoundToAddress checks that a record exchanged with another does not open: it is bound
+// to its address and version.
+func TestRecordIsBoundToAddress(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	s := open(t, dir, crypto.NewKey())

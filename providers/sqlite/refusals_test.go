@@ -10,9 +10,10 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// Who is refused for what another request of the same transaction did is not told so where that was not
-// committed: both IfAbsent would fail, and nothing be there.
-func TestARefusalForWhatWasNotCommitted(t *testing.T) {
+// TestConflictWithUncommittedChange checks that a request that conflicts with another one of the
+// same transaction fails with ErrUnavailable, not ErrExists, if the transaction is not committed.
+// Else both IfAbsent would fail and nothing would be written.
+func TestConflictWithUncommittedChange(t *testing.T) {
 	is := is.New(t)
 	d, c := faultyDisk(t)
 	s := openWith(t, t.TempDir(), crypto.NewKey(), c)
@@ -31,7 +32,7 @@ func TestARefusalForWhatWasNotCommitted(t *testing.T) {
 	is.True(errors.Is(first, myvault.ErrUnavailable))
 	is.True(errors.Is(second, myvault.ErrUnavailable))
 	is.True(!errors.Is(second, myvault.ErrExists) && !errors.Is(second, myvault.ErrUnknownOutcome))
-	is.True(errors.Is(third, myvault.ErrExists)) // nothing came before it
+	is.True(errors.Is(third, myvault.ErrExists)) // a conflict with a committed change
 	d.heal()
 	_, err = s.Get(t.Context(), addr("p/lock"), 0)
 	is.True(errors.Is(err, myvault.ErrNotFound))

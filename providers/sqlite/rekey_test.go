@@ -15,7 +15,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// opens reports whether a key opens a copy of the store, and the store is whole then.
+// opens reports whether a key opens a copy of the store. If it does, the copy must verify.
 func opens(t *testing.T, dir string, key crypto.Key) bool {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), copied(t, dir), sqlite.StaticKey(key), sqlite.Config{})
@@ -41,7 +41,7 @@ func value(t *testing.T, s *sqlite.Store, where string) string {
 	return secret.Value.Reveal()
 }
 
-// wrapsOf gives all that the master key wraps or derives in the files.
+// wrapsOf returns every value in the files that is wrapped with or derived from the master key.
 func wrapsOf(t *testing.T, dir string) (wraps [][]byte) {
 	t.Helper()
 	for _, file := range []string{"vault.db", "access.db"} {
@@ -53,13 +53,13 @@ func wrapsOf(t *testing.T, dir string) (wraps [][]byte) {
 	return wraps
 }
 
-// areGone looks for bytes in every file of the store.
+// areGone fails the test if a file of the store contains one of the byte strings.
 func areGone(t *testing.T, dir string, gone [][]byte) {
 	t.Helper()
 	for name, content := range files(t, dir) {
 		for _, b := range gone {
 			if bytes.Contains(content, b) {
-				t.Fatalf("%s still has bytes of before", name)
+				t.Fatalf("%s still contains old bytes", name)
 			}
 		}
 	}
@@ -77,7 +77,7 @@ func TestRekey(t *testing.T) {
 	areGone(t, dir, wraps)
 	is.True(!opens(t, dir, old))
 	is.True(opens(t, dir, next))
-	_, err = apply(s, put("p/a", "two")) // the store goes on
+	_, err = apply(s, put("p/a", "two")) // the store continues
 	is.NoErr(err)
 	is.Equal(value(t, s, "p/a"), "two")
 	_, err = s.NewEpoch(t.Context())
@@ -99,9 +99,9 @@ func TestRekey(t *testing.T) {
 	is.Equal(actions, []string{"rekey", "rekey", "new-epoch", "rekey"})
 }
 
-// Wherever a crash ends it, one of the two keys opens both files, and repeating it with any
-// key ends it.
-func TestRekeyThatWasStopped(t *testing.T) {
+// TestInterruptedRekey checks that after a crash at any step of a rekey one of the two keys opens
+// both files, and that a rekey to any key completes it.
+func TestInterruptedRekey(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		step        int
@@ -150,8 +150,9 @@ func TestRekeyThatWasStopped(t *testing.T) {
 	}
 }
 
-// Stopped again and again, on the way to other keys, there is always one that opens.
-func TestRekeyStoppedManyTimes(t *testing.T) {
+// TestRekeyInterruptedManyTimes checks that some key opens the store after many interrupted rekeys
+// to different keys.
+func TestRekeyInterruptedManyTimes(t *testing.T) {
 	is := is.New(t)
 	dir, keys := t.TempDir(), []crypto.Key{crypto.NewKey()}
 	for round := range 8 {
@@ -167,7 +168,8 @@ func TestRekeyStoppedManyTimes(t *testing.T) {
 	}
 }
 
-// Another process goes on with the keys it holds. Only for a data key made since it asks its source.
+// TestRekeyOfAnotherProcess checks that another process continues with its keys, and calls its key
+// source only for a newer data key.
 func TestRekeyOfAnotherProcess(t *testing.T) {
 	is := is.New(t)
 	dir, old, next := t.TempDir(), crypto.NewKey(), crypto.NewKey()
@@ -186,7 +188,7 @@ func TestRekeyOfAnotherProcess(t *testing.T) {
 	is.Equal(value(t, s, "p/a"), "two")
 	is.NoErr(other.Record(t.Context(), myvault.Entry{Action: "read", At: at}))
 	_, err = other.Verify(t.Context())
-	is.True(errors.Is(err, myvault.ErrWrongKey)) // it reads the keys anew
+	is.True(errors.Is(err, myvault.ErrWrongKey)) // it reads the keys again
 
 	_, err = s.NewEpoch(t.Context())
 	is.NoErr(err)
@@ -212,8 +214,9 @@ func TestRekeyOfAnotherProcess(t *testing.T) {
 	is.True(opens(t, dir, third))
 }
 
-// A process that has read and written nothing yet when the key changes has its data keys all the same.
-func TestRekeyBesideAnIdleProcess(t *testing.T) {
+// TestRekeyDuringIdleProcess checks that a process which has neither read nor written before the
+// rekey still has its data keys.
+func TestRekeyDuringIdleProcess(t *testing.T) {
 	is := is.New(t)
 	dir, old := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, old)
@@ -226,7 +229,8 @@ func TestRekeyBesideAnIdleProcess(t *testing.T) {
 	is.NoErr(err)
 }
 
-// The last step changes nothing once another process has taken vault.db elsewhere.
+// TestRekeyOvertaken checks that the last step changes nothing if another process has rekeyed
+// vault.db.
 func TestRekeyOvertaken(t *testing.T) {
 	is := is.New(t)
 	dir, old := t.TempDir(), crypto.NewKey()
@@ -235,8 +239,8 @@ func TestRekeyOvertaken(t *testing.T) {
 	is.True(opens(t, dir, old))
 }
 
-// Two that change the key at once leave a store that one of the new keys opens.
-func TestRekeysAtOnce(t *testing.T) {
+// TestConcurrentRekeys checks that after two concurrent rekeys exactly one new key opens the store.
+func TestConcurrentRekeys(t *testing.T) {
 	for range 5 {
 		is := is.New(t)
 		dir, old := t.TempDir(), crypto.NewKey()
@@ -257,7 +261,7 @@ func TestRekeysAtOnce(t *testing.T) {
 	}
 }
 
-func TestRekeyOfATrail(t *testing.T) {
+func TestRekeyOfTrail(t *testing.T) {
 	is := is.New(t)
 	dir, old, next := t.TempDir(), crypto.NewKey(), crypto.NewKey()
 	trail, err := sqlite.OpenTrail(t.Context(), dir, sqlite.StaticKey(old), sqlite.TrailConfig{})

@@ -15,7 +15,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// recorded puts so many entries on record, a minute apart.
+// recorded records n entries, a minute apart.
 func recorded(t testing.TB, s myvault.Trail, n int) {
 	t.Helper()
 	entries := make([]myvault.Entry, n)
@@ -27,7 +27,7 @@ func recorded(t testing.TB, s myvault.Trail, n int) {
 	}
 }
 
-// sequences gives those of the access entries, from the oldest on.
+// sequences returns the sequences of the access entries, oldest first.
 func sequences(t testing.TB, s myvault.Trail) (all []uint64) {
 	t.Helper()
 	for e, err := range s.Entries(context.Background(), myvault.TrailFilter{Before: myvault.Cursor{myvault.ChainChanges: 0}}) {
@@ -67,7 +67,7 @@ func TestPruneAccess(t *testing.T) {
 	pruned, err = s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 700}, nil)
 	is.NoErr(err)
 	is.Equal(pruned, uint64(100))
-	report, err = s.Verify(t.Context(), old...) // it is the link that was kept
+	report, err = s.Verify(t.Context(), old...) // compared with the kept link
 	is.NoErr(err)
 	is.True(report.TruncationChecked)
 	_, err = s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 701}, nil)
@@ -79,7 +79,7 @@ func TestPruneAccess(t *testing.T) {
 	is.True(strings.Contains(report.String(), "701 accesses that were pruned before"))
 	is.True(strings.Contains(report.String(), "at 700 was pruned and is not comparable"))
 
-	recorded(t, s, 1) // the chain goes on, here and in another process
+	recorded(t, s, 1) // the chain continues, here and in another process
 	other := open(t, dir, key)
 	recorded(t, other, 1)
 	_, err = other.Verify(t.Context())
@@ -93,7 +93,7 @@ func TestPruneAccessByTimeAndSize(t *testing.T) {
 	recorded(t, s, 300) // the clock was set back
 	pruned, err := s.PruneAccess(t.Context(), sqlite.AccessLimit{Before: at.Add(290 * time.Minute)}, nil)
 	is.NoErr(err)
-	is.Equal(pruned, uint64(290)) // up to the first that is not older, whatever stands behind it
+	is.Equal(pruned, uint64(290)) // up to the first entry that is not older
 	_, err = s.PruneAccess(t.Context(), sqlite.AccessLimit{Bytes: 1 << 30}, nil)
 	is.NoErr(err)
 	is.Equal(len(sequences(t, s)), 310)
@@ -108,11 +108,12 @@ func TestPruneAccessByTimeAndSize(t *testing.T) {
 	is.NoErr(err)
 	heads, err := s.Heads(t.Context())
 	is.NoErr(err)
-	is.True(heads[1].Seq > 600) // it never begins again
+	is.True(heads[1].Seq > 600) // sequences never restart
 }
 
-// What is altered stays, as evidence; and what was pruned cannot be made up.
-func TestPruningIsHeldByTheChain(t *testing.T) {
+// TestPruneVerifiesTheChain checks that altered entries are not pruned, as evidence, and that
+// pruned entries cannot be forged.
+func TestPruneVerifiesTheChain(t *testing.T) {
 	upToSeven := func(seq uint64) bool { return seq <= 7 }
 	sql := func(text string) func(raw) { return func(r raw) { r.exec(text) } }
 	for name, tamper := range map[string]func(raw){
@@ -156,15 +157,15 @@ func TestPruningIsHeldByTheChain(t *testing.T) {
 	}
 }
 
-// Entries go in the background, and what stays is whole.
-func TestEntriesGoInTheBackground(t *testing.T) {
+// TestBackgroundPrune checks that entries are pruned in the background and that the rest verifies.
+func TestBackgroundPrune(t *testing.T) {
 	for name, c := range map[string]struct {
 		config sqlite.TrailConfig
 		left   int
 	}{
 		"by age":        {sqlite.TrailConfig{MaxAge: 5 * time.Hour, MaxBytes: -1}, 301},
-		"by size":       {sqlite.TrailConfig{MaxAge: -1, MaxBytes: 1}, 0}, // only those of the pruning
-		"as usual":      {sqlite.TrailConfig{}, 600},                      // they are of ten hours, however long ago
+		"by size":       {sqlite.TrailConfig{MaxAge: -1, MaxBytes: 1}, 0}, // only the entries of the prune
+		"as usual":      {sqlite.TrailConfig{}, 600},                      // they span ten hours, however long ago
 		"never":         {sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}, 600},
 		"within bounds": {sqlite.TrailConfig{MaxAge: 1 << 62, MaxBytes: 1 << 30}, 600},
 	} {
@@ -184,14 +185,15 @@ func TestEntriesGoInTheBackground(t *testing.T) {
 	}
 }
 
-// TestWhatGoesBySizeIsOnRecord: who fills a trail does not push out entries unseen.
-func TestWhatGoesBySizeIsOnRecord(t *testing.T) {
+// TestPruneBySizeIsRecorded checks that a background prune by size is recorded: a caller that fills
+// the trail cannot remove entries unseen.
+func TestPruneBySizeIsRecorded(t *testing.T) {
 	for name, c := range map[string]struct {
 		config sqlite.TrailConfig
 		want   int
 	}{
 		"by size": {sqlite.TrailConfig{MaxAge: -1, MaxBytes: 1}, 2},
-		"by age":  {sqlite.TrailConfig{MaxAge: 5 * time.Hour, MaxBytes: -1}, 0}, // no caller can hasten it
+		"by age":  {sqlite.TrailConfig{MaxAge: 5 * time.Hour, MaxBytes: -1}, 0}, // no caller can cause it
 		"nothing": {sqlite.TrailConfig{MaxAge: -1}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -228,8 +230,8 @@ func TestWhatGoesBySizeIsOnRecord(t *testing.T) {
 	}
 }
 
-// Readers and verifiers go on while entries are pruned.
-func TestPruneWhileOthersRead(t *testing.T) {
+// TestPruneDuringReads checks that reads and verification continue during a prune.
+func TestPruneDuringReads(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s, other := open(t, dir, key), open(t, dir, key)
@@ -280,7 +282,7 @@ func TestPruneVersions(t *testing.T) {
 		is.Equal(e.Service, "")
 		is.Equal(e.Version, myvault.Version(3))
 	}
-	n, err = s.PruneVersions(t.Context(), sqlite.VersionLimit{Keep: 2}, nil) // nothing is done twice
+	n, err = s.PruneVersions(t.Context(), sqlite.VersionLimit{Keep: 2}, nil) // nothing left to do
 	is.NoErr(err)
 	is.Equal(n, uint64(0))
 	n, err = s.PruneVersions(t.Context(), sqlite.VersionLimit{Before: at.Add(time.Hour)}, nil)

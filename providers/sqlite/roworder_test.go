@@ -16,8 +16,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// orders are what can be done to the pointers to the cells of a page. The rows stay what they are,
-// and so authentic; what changes is which are found, in which order and how often.
+// orders are changes to the cell pointers of a page. The rows stay authentic. The changes affect
+// which rows are found, in which order and how often.
 var orders = map[string]func(pointers [][2]byte){
 	"reversed":        func(p [][2]byte) { slices.Reverse(p) },
 	"first two":       func(p [][2]byte) { p[0], p[1] = p[1], p[0] },
@@ -29,8 +29,8 @@ var orders = map[string]func(pointers [][2]byte){
 	"halves exchange": func(p [][2]byte) { copy(p, slices.Concat(p[len(p)/2:], p[:len(p)/2])) },
 }
 
-// disordered gives the file with the pointers of one page in another order; nil where the page is
-// not of a tree, or has too few cells.
+// disordered returns the file with the cell pointers of one page in another order. It returns nil
+// if the page is no B-tree page or has too few cells.
 func disordered(file []byte, page int, order func([][2]byte)) []byte {
 	const size = 4096
 	changed := bytes.Clone(file)
@@ -54,9 +54,10 @@ func disordered(file []byte, page int, order func([][2]byte)) []byte {
 	return changed
 }
 
-// Rows in another order, or found twice, are noticed, and no answer is wrong.
+// TestDisorder checks that rows in another order, or found twice, are detected and never lead to
+// a wrong answer.
 func TestDisorder(t *testing.T) {
-	y := tell(t)
+	y := newStory(t)
 	original := files(t, y.closed)
 	verdicts := map[verdict]int{}
 	for _, file := range []string{"vault.db", "access.db"} {
@@ -67,10 +68,10 @@ func TestDisorder(t *testing.T) {
 					continue
 				}
 				what := fmt.Sprintf("%s page %d %s", file, page, name)
-				o := y.try(t, withFile(t, original, file, content), what)
+				o := y.check(t, withFile(t, original, file, content), what)
 				verdicts[o.verdict]++
-				if !o.noticed() {
-					t.Errorf("%s: nobody noticed", what)
+				if !o.detected() {
+					t.Errorf("%s: not detected", what)
 				}
 			}
 		}
@@ -78,8 +79,9 @@ func TestDisorder(t *testing.T) {
 	t.Log(verdicts)
 }
 
-// What is read in many pages ends, however the rows are ordered, and gives none twice.
-func TestDisorderOfManyEnds(t *testing.T) {
+// TestDisorderOfManyRowsEnds checks that listings of many pages end and return no row twice, for
+// any order of the rows.
+func TestDisorderOfManyRowsEnds(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, key)
@@ -116,7 +118,7 @@ func ends(t *testing.T, what, dir string, key crypto.Key) {
 	if err != nil {
 		return
 	}
-	defer s.Close() // what is spoiled may not close
+	defer s.Close() // a damaged store may not close
 	listed := map[string]bool{}
 	for info, err := range s.List(ctx, myvault.ListOptions{}) {
 		if err != nil {
@@ -127,21 +129,21 @@ func ends(t *testing.T, what, dir string, key crypto.Key) {
 		}
 		listed[info.Path] = true
 	}
-	told := map[string]bool{}
+	seen := map[string]bool{}
 	for e, err := range s.Entries(ctx, myvault.TrailFilter{}) {
 		if err != nil {
 			break
 		}
 		place := fmt.Sprint(e.Chain, e.Seq)
-		if told[place] {
+		if seen[place] {
 			t.Fatalf("%s: entry %s twice", what, place)
 		}
-		told[place] = true
+		seen[place] = true
 	}
 	if _, err := s.Verify(ctx); err == nil {
-		t.Errorf("%s: nobody noticed", what)
+		t.Errorf("%s: not detected", what)
 	}
 	if ctx.Err() != nil {
-		t.Fatalf("%s: it does not end", what)
+		t.Fatalf("%s: timed out", what)
 	}
 }

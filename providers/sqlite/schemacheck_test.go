@@ -22,10 +22,10 @@ func TestSchemaDigests(t *testing.T) {
 
 const rename = `PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, `
 
-// planted are changes of a file after which statements of this package mean something else, or
-// that are none of its own.
+// planted are changes of a schema that alter the meaning of this package's statements, or that
+// this package never makes.
 var planted = map[string]struct{ file, sql string }{
-	"a batch that ignores what it is given": {"access.db", `ALTER TABLE batch RENAME TO kept;
+	"a batch that ignores inserts": {"access.db", `ALTER TABLE batch RENAME TO kept;
 		CREATE TABLE batch(seq INTEGER PRIMARY KEY, body BLOB NOT NULL, x INTEGER DEFAULT 0 UNIQUE ON CONFLICT IGNORE) STRICT;
 		INSERT INTO batch(seq, body) SELECT seq, body FROM kept ORDER BY seq DESC LIMIT 1; DROP TABLE kept`},
 	"a batch that replaces":      {"access.db", rename + `'seq  INTEGER PRIMARY KEY', 'seq INTEGER PRIMARY KEY ON CONFLICT REPLACE') WHERE name = 'batch'`},
@@ -52,9 +52,9 @@ var planted = map[string]struct{ file, sql string }{
 	"a file that shrinks":        {"access.db", `PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = FULL; VACUUM; PRAGMA journal_mode = WAL`},
 }
 
-// A store whose schema was changed while it was closed is not opened, and what is in the file
-// stays as it was found.
-func TestAPlantedSchemaIsRefusedAtOpening(t *testing.T) {
+// TestOpenRefusesPlantedSchema checks that a store whose schema was changed is not opened, and that
+// its files stay unchanged.
+func TestOpenRefusesPlantedSchema(t *testing.T) {
 	key := crypto.NewKey()
 	original := scene(t, key)
 	for name, c := range planted {
@@ -63,7 +63,7 @@ func TestAPlantedSchemaIsRefusedAtOpening(t *testing.T) {
 			dir := copied(t, original)
 			r := rawOpen(t, dir, c.file)
 			if err := r.db.Exec(c.sql); err != nil && strings.Contains(c.sql, "VIRTUAL") {
-				t.Skip("the engine has no such module")
+				t.Skip("SQLite has no such module")
 			} else {
 				is.NoErr(err)
 			}
@@ -72,14 +72,14 @@ func TestAPlantedSchemaIsRefusedAtOpening(t *testing.T) {
 			_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
 			is.True(errors.Is(err, myvault.ErrTampered))
 			is.True(strings.Contains(err.Error(), c.file))
-			is.True(!strings.Contains(err.Error(), "planted")) // anything may be there
+			is.True(!strings.Contains(err.Error(), "planted")) // it may contain anything
 			is.Equal(files(t, dir), before)
 		})
 	}
 }
 
-// A trail alone is held to the same.
-func TestAPlantedSchemaOfATrailAlone(t *testing.T) {
+// TestPlantedSchemaOfTrail checks the same for a trail without a store.
+func TestPlantedSchemaOfTrail(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), sqlite.StaticKey(crypto.NewKey())
 	trail, err := sqlite.OpenTrail(t.Context(), dir, key, sqlite.TrailConfig{})
@@ -87,15 +87,15 @@ func TestAPlantedSchemaOfATrailAlone(t *testing.T) {
 	recorded(t, trail, 1)
 	is.NoErr(trail.Close())
 	r := rawOpen(t, dir, "access.db")
-	r.exec(planted["a batch that ignores what it is given"].sql)
+	r.exec(planted["a batch that ignores inserts"].sql)
 	r.close()
 	_, err = sqlite.OpenTrail(t.Context(), dir, key, sqlite.TrailConfig{})
 	is.True(errors.Is(err, myvault.ErrTampered))
 }
 
-// A schema that is changed under a running store stops what is written to that file and makes
-// the store unhealthy. Once it is as it was, the store goes on.
-func TestAPlantedSchemaIsNoticedWhileOpen(t *testing.T) {
+// TestPlantedSchemaWhileOpen checks that a schema changed under an open store stops writes to that
+// file and makes Ping fail.
+func TestPlantedSchemaWhileOpen(t *testing.T) {
 	for name, c := range planted {
 		if strings.Contains(c.sql, "journal_mode") || strings.Contains(c.sql, "VIRTUAL TABLE") {
 			continue // no other process can do that to an open store
@@ -113,7 +113,7 @@ func TestAPlantedSchemaIsNoticedWhileOpen(t *testing.T) {
 			_, err = s.Verify(t.Context())
 			is.True(errors.Is(err, myvault.ErrTampered))
 			if strings.Contains(c.sql, "writable_schema") || strings.Contains(c.sql, "user_version") {
-				return // an open store goes on with the schema that it knows
+				return // an open store continues with the schema it has read
 			}
 			if c.file == "access.db" {
 				err = s.Record(t.Context(), myvault.Entry{Action: "read", At: at})
@@ -125,9 +125,9 @@ func TestAPlantedSchemaIsNoticedWhileOpen(t *testing.T) {
 	}
 }
 
-// The number by which the engine notices a change of the schema can be put back. What was open
-// goes on with the schema that it knows; every connection that is opened later sees the new one.
-func TestAPlantedSchemaWithItsNumberPutBack(t *testing.T) {
+// TestPlantedSchemaVersionReset resets the number by which SQLite detects a change of the schema.
+// Open connections continue with the schema they have read; later ones detect the change.
+func TestPlantedSchemaVersionReset(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, key)
@@ -135,10 +135,10 @@ func TestAPlantedSchemaWithItsNumberPutBack(t *testing.T) {
 	r := rawOpen(t, dir, "access.db")
 	number, err := s.SchemaNumber()
 	is.NoErr(err)
-	r.exec(planted["a batch that ignores what it is given"].sql)
+	r.exec(planted["a batch that ignores inserts"].sql)
 	r.exec(`PRAGMA schema_version = ` + number)
 	if err := s.Record(t.Context(), myvault.Entry{Action: "read", At: at}); err == nil {
-		n := len(r.accesses()) // it is there, then
+		n := len(r.accesses()) // the entry is there
 		is.Equal(n, 2)
 	} else {
 		is.True(errors.Is(err, myvault.ErrTampered) || errors.Is(err, myvault.ErrUnavailable))
@@ -147,8 +147,9 @@ func TestAPlantedSchemaWithItsNumberPutBack(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrTampered))
 }
 
-// A connection that has seen a planted schema goes on refusing it when the number is put back.
-func TestAPlantedSchemaThatWasSeenWithItsNumberPutBack(t *testing.T) {
+// TestDetectedSchemaVersionReset checks that a connection that has detected a planted schema keeps
+// refusing it after the number is reset.
+func TestDetectedSchemaVersionReset(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	s := open(t, dir, crypto.NewKey())
@@ -164,8 +165,8 @@ func TestAPlantedSchemaThatWasSeenWithItsNumberPutBack(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrTampered))
 }
 
-// Whatever the schema says: a write that wrote nothing, or more than one row, is no success.
-func TestAWriteChangesOneRow(t *testing.T) {
+// TestWriteChangesOneRow checks that a write that changes no row, or more than one, fails.
+func TestWriteChangesOneRow(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
 	_, err := apply(s, put("p/a", "x"), put("p/b", "x"))
@@ -180,11 +181,11 @@ func TestAWriteChangesOneRow(t *testing.T) {
 		is.True(errors.Is(s.WriterRunsOne(sql), want))
 	}
 	_, err = s.Verify(t.Context())
-	is.NoErr(err) // what failed was rolled back
+	is.NoErr(err) // failed writes were rolled back
 }
 
-// What was planted in an older file does not pass into the newer version of it.
-func TestAPlantedSchemaIsNotMigrated(t *testing.T) {
+// TestPlantedSchemaIsNotMigrated checks that an older file with a planted schema is not migrated.
+func TestPlantedSchemaIsNotMigrated(t *testing.T) {
 	for name, c := range map[string]struct{ file, sql string }{
 		"a trigger": {"access.db", `CREATE TRIGGER planted AFTER INSERT ON batch BEGIN DELETE FROM batch; END`},
 		"a default": {"access.db", `ALTER TABLE single ADD COLUMN planted INTEGER DEFAULT 1`},

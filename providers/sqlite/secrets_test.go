@@ -15,8 +15,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// A value is in no file of the directory in clear: not in the database, not in its log,
-// not in the shared memory, not in the trail.
+// TestValuesAreInNoFile checks that no file contains a plaintext value: neither the database, its
+// log and shared memory, nor the trail.
 func TestValuesAreInNoFile(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
@@ -36,18 +36,18 @@ func TestValuesAreInNoFile(t *testing.T) {
 		is.True(!bytes.Contains(content, []byte("canary-5f1d8a"))) // a value in a file
 		is.True(!bytes.Contains(content, []byte("never in clear")))
 		is.True(!bytes.Contains(content, []byte(secretKey)))
-		is.True(name != "vault.db-wal" || len(content) > 0) // there was something to look at
+		is.True(name != "vault.db-wal" || len(content) > 0) // the log is in use
 	}
 }
 
-// A data key serves for a bounded number of seals; then there is another one, and what
-// was sealed with the old one still opens.
+// TestEpochs checks that a data key is replaced after a number of seals, and that records sealed
+// with old keys still open.
 func TestEpochs(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	c := sqlite.OptionsOf(sqlite.Config{}).WithEpochLimit(10)
 	s := openWith(t, dir, key, c)
-	other := openWith(t, dir, key, c) // another process, which learns of epochs from the file
+	other := openWith(t, dir, key, c) // like another process, which reads epochs from the file
 	for n := range 35 {
 		_, err := apply(s, put(fmt.Sprintf("p/a%d", n), fmt.Sprint(n)))
 		is.NoErr(err)
@@ -67,7 +67,7 @@ func TestEpochs(t *testing.T) {
 	}
 }
 
-// The states of versions are worked out from a long history, over several pages.
+// TestLongHistory checks the states of versions in a history of several pages.
 func TestLongHistory(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
@@ -146,8 +146,8 @@ func TestDestroySpans(t *testing.T) {
 	is.Equal(len(entries(t, s, myvault.TrailFilter{Action: "destroy"})), 1) // one entry for one change
 }
 
-// A context that has ended lets nothing begin.
-func TestEndedContext(t *testing.T) {
+// TestCanceledContext checks that no call does anything with a canceled context.
+func TestCanceledContext(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
 	ended, cancel := context.WithCancel(t.Context())

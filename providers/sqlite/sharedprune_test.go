@@ -9,9 +9,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// TestAnotherProcessPrunesTheNewestEntryKnown: a process goes on if another one has pruned up
-// to the newest entry that it knows, or beyond.
-func TestAnotherProcessPrunesTheNewestEntryKnown(t *testing.T) {
+// TestAnotherProcessPrunes checks that a process continues after another one has pruned up to or
+// beyond the newest entry known to it.
+func TestAnotherProcessPrunes(t *testing.T) {
 	for _, beyond := range []uint64{0, 1} {
 		is := is.New(t)
 		dir, key := t.TempDir(), crypto.NewKey()

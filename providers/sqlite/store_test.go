@@ -23,7 +23,7 @@ func addr(s string) myvault.Address {
 	return a
 }
 
-// open opens a store and closes it with the test. Its entries stay, however old they are.
+// open opens a store without automatic pruning and closes it with the test.
 func open(t testing.TB, dir string, key crypto.Key) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{Trail: keepEntries})

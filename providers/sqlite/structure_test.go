@@ -12,8 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// Verify finds what was added to the tables, or changed in them, beside the rows.
-func TestVerifyFindsAForeignSchema(t *testing.T) {
+// TestVerifyFindsForeignSchema checks that Verify finds additions and changes of the schema.
+func TestVerifyFindsForeignSchema(t *testing.T) {
 	key := crypto.NewKey()
 	original := scene(t, key)
 	for name, c := range map[string]struct{ file, sql string }{
@@ -39,13 +39,14 @@ func TestVerifyFindsAForeignSchema(t *testing.T) {
 			_, err := s.Verify(t.Context())
 			is.True(errors.Is(err, myvault.ErrTampered))
 			is.True(strings.Contains(err.Error(), c.file))
-			is.True(!strings.Contains(err.Error(), "planted")) // whoever chose it may have put anything there
+			is.True(!strings.Contains(err.Error(), "planted")) // a name chosen by an attacker may contain anything
 		})
 	}
 }
 
-// An index whose text is right but which leaves a row out hides a secret from List.
-func TestVerifyFindsADoctoredIndex(t *testing.T) {
+// TestVerifyFindsDoctoredIndex checks that Verify finds an index that omits a row although its
+// definition is right. Such an index hides a secret from List.
+func TestVerifyFindsDoctoredIndex(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, key)
@@ -57,7 +58,7 @@ func TestVerifyFindsADoctoredIndex(t *testing.T) {
 		`REINDEX head_gone`,
 		`PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, 'path <> ''a''', 'state <> 1') WHERE name = 'head_gone'`,
 	} {
-		r := rawOpen(t, dir, "vault.db") // it reads the schema anew
+		r := rawOpen(t, dir, "vault.db") // it reads the schema again
 		r.exec(sql)
 		r.close()
 	}
@@ -67,13 +68,13 @@ func TestVerifyFindsADoctoredIndex(t *testing.T) {
 		is.NoErr(err)
 		listed++
 	}
-	is.Equal(listed, 1) // the secret is hidden, and a read cannot see that
+	is.Equal(listed, 1) // the secret is hidden; a read cannot detect that
 	_, err = s.Verify(t.Context())
 	is.True(errors.Is(err, myvault.ErrTampered))
 	is.True(strings.Contains(err.Error(), "vault.db"))
 }
 
-// Epochs are used in their order, and a store has one before it has anything else.
+// TestVerifyOfEpochs checks that Verify requires an epoch in every store, and epochs in order.
 func TestVerifyOfEpochs(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
@@ -105,8 +106,9 @@ func TestVerifyOfEpochs(t *testing.T) {
 	}
 }
 
-// A newer program may have taken the files over while this one has them open.
-func TestVerifyOfANewerFile(t *testing.T) {
+// TestVerifyOfNewerFile checks that Verify detects files migrated by a newer program while they
+// are open.
+func TestVerifyOfNewerFile(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	s := open(t, dir, crypto.NewKey())
@@ -115,8 +117,8 @@ func TestVerifyOfANewerFile(t *testing.T) {
 	is.True(errors.Is(err, sqlite.ErrNewer))
 }
 
-// Keys in the file are those that a running store has in memory, else nobody could open it
-// again.
+// TestVerifyReadsTheKeysAgain checks that Verify compares the keys in the files with those in
+// memory: the store could not be opened again with others.
 func TestVerifyReadsTheKeysAgain(t *testing.T) {
 	for name, c := range map[string]struct{ file, sql string }{
 		"a data key zeroed":          {"vault.db", `UPDATE epoch SET wrapped = zeroblob(60) WHERE epoch = 1`},
@@ -130,7 +132,7 @@ func TestVerifyReadsTheKeysAgain(t *testing.T) {
 		"the trail key":              {"vault.db", `UPDATE meta SET value = zeroblob(60) WHERE name = 'trail'`},
 		"the trail key removed":      {"vault.db", `DELETE FROM meta WHERE name = 'trail'`},
 		"the incarnation":            {"vault.db", `UPDATE meta SET value = zeroblob(40) WHERE name = 'incarnation'`},
-		"something besides":          {"vault.db", `INSERT INTO meta VALUES('planted', x'00')`},
+		"another row":                {"vault.db", `INSERT INTO meta VALUES('planted', x'00')`},
 		"the trail's vault id":       {"access.db", `UPDATE meta SET value = zeroblob(16) WHERE name = 'vault'`},
 		"the trail's check value":    {"access.db", `UPDATE meta SET value = zeroblob(32) WHERE name = 'check'`},
 		"the trail's trail key":      {"access.db", `UPDATE meta SET value = zeroblob(60) WHERE name = 'trail'`},

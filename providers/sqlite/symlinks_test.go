@@ -15,7 +15,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// A file of the store that is a symbolic link would have what it points at written to.
+// TestLinkedFilesAreRefused checks that a file that is a symbolic link is refused: writes would go
+// to the target.
 func TestLinkedFilesAreRefused(t *testing.T) {
 	key := crypto.NewKey()
 	for _, name := range []string{"vault.db", "vault.db-wal", "vault.db-shm", "access.db", "access.db-wal", "access.db-shm"} {
@@ -34,7 +35,7 @@ func TestLinkedFilesAreRefused(t *testing.T) {
 			is.NoErr(os.Symlink(filepath.Join(elsewhere, name), filepath.Join(dir, name)))
 			_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
 			is.True(errors.Is(err, sqlite.ErrForeign))
-			is.Equal(len(files(t, elsewhere)), 0) // nothing is made behind the link
+			is.Equal(len(files(t, elsewhere)), 0) // nothing is created behind the link
 			entries, err := os.ReadDir(dir)
 			is.NoErr(err)
 			is.Equal(len(entries), 1)
@@ -42,7 +43,7 @@ func TestLinkedFilesAreRefused(t *testing.T) {
 	}
 }
 
-// The directory itself may be reached over a link.
+// TestLinkedDirectory checks that the directory itself may be a symbolic link.
 func TestLinkedDirectory(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
@@ -53,8 +54,8 @@ func TestLinkedDirectory(t *testing.T) {
 	is.NoErr(err)
 }
 
-// A file that becomes a link to itself while the store is open is no longer in its place.
-func TestAFileThatBecomesALink(t *testing.T) {
+// TestFileBecomesLink checks that changes fail once a file is replaced by a link to itself.
+func TestFileBecomesLink(t *testing.T) {
 	is := is.New(t)
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	s := open(t, dir, crypto.NewKey())

@@ -17,7 +17,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// scene gives a closed store with a small history; the comments are the log's sequences.
+// scene returns a closed store with a small history. The comments are the sequences of the log.
 func scene(t testing.TB, key crypto.Key) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -33,9 +33,9 @@ func scene(t testing.TB, key crypto.Key) string {
 		on(myvault.OpDelete, "p/b"),   // 5
 		on(myvault.OpUndelete, "p/b"), // 6
 		myvault.Change{Op: myvault.OpDefaultProject, Project: myvault.Project{Name: "q"}}, // 7
-		put("p/a", "a three"),             // 8
-		on(myvault.OpDestroy, "p/a", 1),   // 9
-		put("p/only", "in the log's end"), // 10
+		put("p/a", "a three"),                  // 8
+		on(myvault.OpDestroy, "p/a", 1),        // 9
+		put("p/only", "at the end of the log"), // 10
 	)
 	for range 3 {
 		err = errors.Join(err, s.Record(context.Background(), myvault.Entry{Service: "x", Action: "read", Address: addr("p/a"), At: at}))
@@ -46,14 +46,14 @@ func scene(t testing.TB, key crypto.Key) string {
 	return dir
 }
 
-// tamperings are what someone can do who holds the files but not the key.
+// tamperings are changes that someone with the files, but without the key, can make.
 var tamperings = []struct {
 	name  string
 	file  string
 	sql   string
-	get   string // "" for none: this read must be ErrTampered
+	get   string // reading this secret must return ErrTampered; "": none
 	chain string
-	seq   uint64 // what Verify must name; 0: it must fail, with no sequence
+	seq   uint64 // sequence in the error of Verify; 0: an error without one
 }{
 	{"records of two versions exchanged", "vault.db", exchange(2, 8), "p/a", "changes", 2},
 	{"records of two secrets exchanged", "vault.db", exchange(3, 8), "p/b", "changes", 3},
@@ -110,7 +110,7 @@ func TestTampering(t *testing.T) {
 			r.exec(c.sql)
 			is.True(r.db.Changes() > 0) // something was changed
 			r.close()
-			if c.name == "the last entry removed" { // access.db knows of it
+			if c.name == "the last entry removed" { // access.db remembers it
 				_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
 				is.True(errors.Is(err, myvault.ErrTampered))
 				return
@@ -134,8 +134,8 @@ func TestTampering(t *testing.T) {
 	}
 }
 
-// Every column of an entry is held by its MAC.
-func TestEveryColumnIsHeld(t *testing.T) {
+// TestEveryColumnIsAuthenticated checks that the MAC of an entry covers every column.
+func TestEveryColumnIsAuthenticated(t *testing.T) {
 	key := crypto.NewKey()
 	original := scene(t, key)
 	for file, table := range map[string]string{"vault.db": "log", "access.db": "batch"} {
@@ -158,7 +158,7 @@ func TestEveryColumnIsHeld(t *testing.T) {
 				is.True(errors.As(err, &bad))
 				is.Equal(bad.Seq, uint64(2))
 				if column == "seq" || column == "sealed" {
-					return // Entries shows neither a gap nor a record
+					return // Entries reads neither gaps nor records
 				}
 				err = nil
 				for _, err = range s.Entries(t.Context(), myvault.TrailFilter{}) {
@@ -191,7 +191,7 @@ func TestTamperedKeysAreRefused(t *testing.T) {
 	}
 }
 
-// A page that is garbage is tampering, not a store that is away for a while.
+// TestGarbageIsTampering checks that a page of garbage is ErrTampered, not ErrUnavailable.
 func TestGarbageIsTampering(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
@@ -212,7 +212,8 @@ func TestGarbageIsTampering(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrTampered))
 }
 
-// Code in the file's schema does not run, even on a connection that has not checked it.
+// TestTriggersDoNotRun checks that triggers in a file never run, even on a connection that has not
+// checked the schema.
 func TestTriggersDoNotRun(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
@@ -226,7 +227,7 @@ func TestTriggersDoNotRun(t *testing.T) {
 	is.Equal(len(r.blobs(`SELECT path FROM head`)), heads+1)
 }
 
-func TestTamperedRegisterIsNotRead(t *testing.T) {
+func TestTamperedProjectIsNotListed(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	dir := scene(t, key)
@@ -241,7 +242,7 @@ func TestTamperedRegisterIsNotRead(t *testing.T) {
 		}
 	}
 	is.True(errors.Is(err, myvault.ErrTampered))
-	is.Equal(names, nil) // a page is proved as a whole
+	is.Equal(names, nil) // a page is verified as a whole
 	_, err = apply(s, myvault.Change{Op: myvault.OpDeleteProject, Project: myvault.Project{Name: "q"}})
 	is.True(errors.Is(err, myvault.ErrTampered))
 }

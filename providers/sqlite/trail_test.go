@@ -30,7 +30,7 @@ func entries(t testing.TB, trail myvault.Trail, r myvault.TrailFilter) (all []my
 	return all
 }
 
-// The trail alone, for a provider without one.
+// TestOpenTrail opens a trail without a store, for a provider that has none.
 func TestOpenTrail(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), sqlite.StaticKey(crypto.NewKey())
@@ -50,7 +50,7 @@ func TestOpenTrail(t *testing.T) {
 	is.NoErr(err)
 	got := entries(t, trail, myvault.TrailFilter{})
 	is.Equal(len(got), 2)
-	is.Equal(got[0].Count, uint64(1)) // what was left out is filled in
+	is.Equal(got[0].Count, uint64(1)) // missing fields get defaults
 	is.Equal(got[0].First, at)
 	is.Equal(got[0].Outcome, myvault.OutcomeOK)
 	is.Equal(got[0].Prev, got[1].MAC)
@@ -65,7 +65,7 @@ func TestOpenTrail(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrWrongKey))
 }
 
-// Whatever is given, an entry stays small and can be shown.
+// TestFieldsAreBounded checks that texts of entries are truncated and made printable.
 func TestFieldsAreBounded(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
@@ -91,8 +91,8 @@ func TestFieldsAreBounded(t *testing.T) {
 	is.NoErr(err)
 }
 
-// A position goes on where a page of entries ended, in each chain.
-func TestEntriesFromAPosition(t *testing.T) {
+// TestEntriesFromCursor checks that a cursor continues each chain after the last page.
+func TestEntriesFromCursor(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
 	const each = 600 // more than two pages of each chain
@@ -142,7 +142,8 @@ func TestEntriesFromAPosition(t *testing.T) {
 	}
 }
 
-// A change of a project is an entry of its project, without a path.
+// TestEntriesOfProjects checks that a change of a project is an entry of that project without a
+// path.
 func TestEntriesOfProjects(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
@@ -156,7 +157,7 @@ func TestEntriesOfProjects(t *testing.T) {
 	var actions []string
 	for _, e := range entries(t, s, myvault.TrailFilter{}) {
 		is.Equal(e.Address, myvault.Address{Project: "p"})
-		is.Equal(e.Service, "tester") // the author, where the commit has no entries
+		is.Equal(e.Service, "tester") // the author, because the commit has no entries
 		actions = append(actions, e.Action)
 	}
 	is.Equal(actions, []string{"project-delete", "project-default", "project-write"})
@@ -164,8 +165,8 @@ func TestEntriesOfProjects(t *testing.T) {
 	is.NoErr(err)
 }
 
-// Entries recorded at once all stand in one chain.
-func TestRecordAtOnce(t *testing.T) {
+// TestConcurrentRecords checks that entries recorded concurrently form one chain.
+func TestConcurrentRecords(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
 	var wait sync.WaitGroup
@@ -217,8 +218,8 @@ func TestTheTrailIsSynced(t *testing.T) {
 	is.True(len(synced) > 0) // Close syncs
 }
 
-// TestGoodEntriesComeBeforeABadOne: those that are newer than an altered one can be read.
-func TestGoodEntriesComeBeforeABadOne(t *testing.T) {
+// TestGoodEntriesComeBeforeBadOne checks that entries newer than an altered one can be read.
+func TestGoodEntriesComeBeforeBadOne(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, key)

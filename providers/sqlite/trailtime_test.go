@@ -13,7 +13,7 @@ import (
 
 const day = 24 * time.Hour
 
-// ninety is the usual limit by age alone.
+// ninety is the default limit by age, without one by size.
 var ninety = sqlite.TrailConfig{MaxAge: 90 * day, MaxBytes: -1}
 
 // stamped records an entry for each time, in a separate commit.
@@ -26,7 +26,7 @@ func stamped(t testing.TB, s *sqlite.Store, times ...time.Time) {
 	}
 }
 
-// daily returns a time for each half of the days from one to another, both counted from at.
+// daily returns two times for each day between two days, both counted from at.
 func daily(from, to int) (times []time.Time) {
 	for d := from * 2; d < to*2; d++ {
 		times = append(times, at.Add(time.Duration(d)*day/2))
@@ -74,7 +74,7 @@ func TestEntriesAgeByTheTrail(t *testing.T) {
 			look(onDay(59).Add(wrong+time.Minute), time.Minute)
 			look(onDay(59).Add(2*time.Minute), 2*time.Minute)
 		}, 118, []string{"clock-jump", "clock-jump"}},
-		"it jumps while entries are made": {func(t *testing.T, s *sqlite.Store) {
+		"the clock jumps while entries are made": {func(t *testing.T, s *sqlite.Store) {
 			stamped(t, s, daily(0, 59)...)
 			look := s.Looker(ninety)
 			look(onDay(59), 0)
@@ -83,45 +83,45 @@ func TestEntriesAgeByTheTrail(t *testing.T) {
 			stamped(t, s, onDay(59).Add(time.Minute))
 			look(onDay(59).Add(2*time.Minute), 2*time.Minute)
 		}, 121, []string{"clock-jump", "clock-jump"}},
-		"it is wrong over two starts": {func(t *testing.T, s *sqlite.Store) {
+		"the clock is wrong at two starts": {func(t *testing.T, s *sqlite.Store) {
 			stamped(t, s, daily(0, 89)...)
 			for range 2 {
 				stamped(t, s, onDay(89).Add(wrong))
 				s.Looker(ninety)(onDay(89).Add(wrong), 0)
 			}
 		}, 180, nil},
-		"it stays wrong, and the days pass": {func(t *testing.T, s *sqlite.Store) {
+		"the clock stays wrong, and the days pass": {func(t *testing.T, s *sqlite.Store) {
 			stamped(t, s, daily(0, 10)...)
 			stamped(t, s, daily(300, 385)...)
 			s.Looker(ninety)(onDay(385), 0)
-		}, 182, nil}, // of the first ten days, four have 90 behind them
+		}, 182, nil}, // four of the first ten days are older than 90 days
 		"the store is not used for weeks": {func(t *testing.T, s *sqlite.Store) {
 			stamped(t, s, daily(0, 30)...)
 			stamped(t, s, daily(70, 170)...)
 			s.Looker(ninety)(onDay(170), 0)
-		}, 181, nil}, // ageing has gone on, and all of before is gone
-		"one of the year 2312": {func(t *testing.T, s *sqlite.Store) {
+		}, 181, nil}, // ages continued, and all earlier entries are gone
+		"an entry of the year 2312": {func(t *testing.T, s *sqlite.Store) {
 			stamped(t, s, daily(0, 20)...)
 			stamped(t, s, time.Date(2312, 1, 1, 0, 0, 0, 0, time.UTC))
 			stamped(t, s, daily(20, 120)...)
 			s.Looker(ninety)(onDay(120), 0)
 		}, 181, nil},
-		"the first is of the year 2312": {func(t *testing.T, s *sqlite.Store) {
+		"the first entry is of the year 2312": {func(t *testing.T, s *sqlite.Store) {
 			stamped(t, s, time.Date(2312, 1, 1, 0, 0, 0, 0, time.UTC))
 			stamped(t, s, daily(0, 100)...)
 			s.Looker(ninety)(onDay(100), 0)
 		}, 181, nil},
-		"all are of a time to come": {func(t *testing.T, s *sqlite.Store) {
+		"all entries are in the future": {func(t *testing.T, s *sqlite.Store) {
 			stamped(t, s, daily(1000, 1059)...)
 			s.Looker(ninety)(onDay(59), 0)
 		}, 118, []string{"clock-jump"}},
-		"one of the year 1970": {func(t *testing.T, s *sqlite.Store) {
+		"an entry of the year 1970": {func(t *testing.T, s *sqlite.Store) {
 			stamped(t, s, daily(0, 50)...)
 			stamped(t, s, time.Unix(0, 0))
 			stamped(t, s, daily(50, 80)...)
 			s.Looker(ninety)(onDay(80), 0)
 		}, 161, nil},
-		"the clock goes to and fro": {func(t *testing.T, s *sqlite.Store) {
+		"the clock goes back and forth": {func(t *testing.T, s *sqlite.Store) {
 			for i := range 60 {
 				stamped(t, s, onDay(0).Add(time.Duration(i)*time.Minute), onDay(2).Add(time.Duration(i)*time.Minute))
 			}
@@ -134,7 +134,7 @@ func TestEntriesAgeByTheTrail(t *testing.T) {
 			look(onDay(-276), time.Minute)
 			look(onDay(-276).Add(time.Minute), 2*time.Minute)
 		}, 178, []string{"clock-jump"}},
-		"nobody uses it while it runs": {func(t *testing.T, s *sqlite.Store) {
+		"an open store is not used": {func(t *testing.T, s *sqlite.Store) {
 			stamped(t, s, daily(0, 1)...)
 			look := s.Looker(ninety)
 			for hours := range 100 * 24 {
@@ -149,8 +149,8 @@ func TestEntriesAgeByTheTrail(t *testing.T) {
 			c.do(t, s)
 			left, own := ages(t, s)
 			is.Equal(left, c.left)
-			if name == "nobody uses it while it runs" {
-				is.Equal(len(own), 167) // one in 13 hours, of ninety days
+			if name == "an open store is not used" {
+				is.Equal(len(own), 167) // one every 13 hours of ninety days
 			} else {
 				is.Equal(own, c.own)
 			}
@@ -160,8 +160,8 @@ func TestEntriesAgeByTheTrail(t *testing.T) {
 	}
 }
 
-// The entry of a jump has the expected and the actual time.
-func TestAJumpIsOnRecord(t *testing.T) {
+// TestClockJumpIsRecorded checks that the entry of a jump has the expected and the actual time.
+func TestClockJumpIsRecorded(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
 	stamped(t, s, at)
@@ -177,8 +177,8 @@ func TestAJumpIsOnRecord(t *testing.T) {
 	is.Equal(own, []string{"clock-jump"})
 }
 
-// The work of a look is bounded, for any entries.
-func TestAnAgeCostsABoundedAmount(t *testing.T) {
+// TestAgingIsBounded checks that a single step of aging does a bounded amount of work.
+func TestAgingIsBounded(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
 	entries := make([]myvault.Entry, 0, 40000)
@@ -197,8 +197,8 @@ func TestAnAgeCostsABoundedAmount(t *testing.T) {
 	is.Equal(left, 40000)
 }
 
-// An entry that a wrong clock has stamped stops no pruning that is asked for.
-func TestPruningGoesPastATimeToCome(t *testing.T) {
+// TestPruneSkipsFutureTimes checks that entries with times in the future do not stop a prune.
+func TestPruneSkipsFutureTimes(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
 	stamped(t, s, daily(0, 2)...)
@@ -210,7 +210,7 @@ func TestPruningGoesPastATimeToCome(t *testing.T) {
 	is.Equal(n, uint64(7))
 	n, err = s.PruneAccess(t.Context(), sqlite.AccessLimit{Before: onDay(4)}, nil)
 	is.NoErr(err)
-	is.Equal(n, uint64(2)) // the last entry stays, although its time is to come
+	is.Equal(n, uint64(2)) // the last entry stays: its time is in the future
 	_, err = s.Verify(t.Context())
 	is.NoErr(err)
 }

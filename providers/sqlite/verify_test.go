@@ -12,8 +12,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// A head that was valid once cannot be told from one that is, by a read; Verify tells.
-func TestVerifyFindsAnOldHead(t *testing.T) {
+// TestVerifyFindsOldHead checks that Verify finds an old head. A read cannot detect one, because it
+// was valid once.
+func TestVerifyFindsOldHead(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, key)
@@ -32,7 +33,7 @@ func TestVerifyFindsAnOldHead(t *testing.T) {
 	is.Equal(bad.Seq, uint64(2))
 }
 
-func TestADestroyedRecordStaysDestroyed(t *testing.T) {
+func TestDestroyedRecordStaysDestroyed(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, key)
@@ -53,7 +54,7 @@ func TestADestroyedRecordStaysDestroyed(t *testing.T) {
 	is.Equal(bad.Seq, uint64(1))
 }
 
-func TestAPrunedEntryStaysPruned(t *testing.T) {
+func TestPrunedEntryStaysPruned(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := openWith(t, dir, key, sqlite.Config{Trail: keepEntries})
@@ -73,7 +74,8 @@ func TestAPrunedEntryStaysPruned(t *testing.T) {
 	is.Equal(bad.Seq, uint64(2))
 }
 
-// A chain that was cut short looks whole; an earlier head tells.
+// TestVerifyWithEarlierHeads checks that earlier heads detect a truncated chain, which otherwise
+// verifies.
 func TestVerifyWithEarlierHeads(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()

@@ -13,21 +13,21 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-func TestTheWALIndexIsUsed(t *testing.T) {
+func TestWALIndexIsUsed(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := open(t, dir, key)
 	is.True(s.UsesWALIndex())
 	_, err := apply(s, put("p/a", "v"))
 	is.NoErr(err)
-	is.True(s.UsesWALIndex()) // it has shown the commit
+	is.True(s.UsesWALIndex()) // the commit is visible in it
 	is.True(open(t, dir, key).UsesWALIndex())
 	is.True(!openWith(t, dir, key, sqlite.OptionsOf(sqlite.Config{}).WithoutWALIndex()).UsesWALIndex())
 }
 
-// A file that the engine does not share, or that is no WAL-index of the version known, is not
-// looked at, whatever it holds.
-func TestAWALIndexIsChecked(t *testing.T) {
+// TestWALIndexIsChecked checks that a file is not used as WAL-index if SQLite does not share it, or
+// if its header is not that of a known version.
+func TestWALIndexIsChecked(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	s := open(t, dir, crypto.NewKey())
@@ -48,14 +48,14 @@ func TestAWALIndexIsChecked(t *testing.T) {
 	is.True(!sqlite.OpensWALIndex(copied)) // a copy
 	is.True(sqlite.OpensWALIndex(filepath.Join(dir, "vault.db-shm")))
 	is.NoErr(os.WriteFile(copied, real[:95], 0o600))
-	is.True(!sqlite.OpensWALIndex(copied)) // cut
+	is.True(!sqlite.OpensWALIndex(copied)) // truncated
 	is.NoErr(os.Remove(copied))
 	is.NoErr(os.Symlink(filepath.Join(dir, "vault.db-shm"), copied))
 	is.True(!sqlite.OpensWALIndex(copied)) // a link
 }
 
-// A WAL-index in which a commit does not show is not believed any more.
-func TestAWALIndexThatDoesNotReactIsGivenUp(t *testing.T) {
+// TestFrozenWALIndexIsDropped checks that a WAL-index that misses a commit is no longer used.
+func TestFrozenWALIndexIsDropped(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
 	_, err := apply(s, put("p/a", "one"))

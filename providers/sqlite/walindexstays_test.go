@@ -11,20 +11,20 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// A transaction of the writer that changes nothing does not show in the WAL-index, and is no reason to
-// believe that less: what an operator does leaves reads as fast as they were.
-func TestTheWALIndexStaysInUse(t *testing.T) {
+// TestWALIndexStaysInUse checks that the store still uses the WAL-index after operations of an
+// operator. Their transactions may change nothing and then do not show in it.
+func TestWALIndexStaysInUse(t *testing.T) {
 	operations := map[string]func(*testing.T, *sqlite.Store) error{
 		"backup": func(t *testing.T, s *sqlite.Store) error {
 			_, err := s.Backup(t.Context(), filepath.Join(t.TempDir(), "backup"), nil)
 			return err
 		},
-		"another master key": func(t *testing.T, s *sqlite.Store) error { return s.Rekey(t.Context(), crypto.NewKey()) },
-		"sealing anew": func(t *testing.T, s *sqlite.Store) error {
+		"rekey": func(t *testing.T, s *sqlite.Store) error { return s.Rekey(t.Context(), crypto.NewKey()) },
+		"reencrypt": func(t *testing.T, s *sqlite.Store) error {
 			_, err := s.Reencrypt(t.Context(), nil)
 			return err
 		},
-		"pruning": func(t *testing.T, s *sqlite.Store) error {
+		"prune": func(t *testing.T, s *sqlite.Store) error {
 			_, err := s.PruneVersions(t.Context(), sqlite.VersionLimit{Keep: 1}, nil)
 			return err
 		},

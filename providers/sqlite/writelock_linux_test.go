@@ -19,8 +19,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// takeTurn does as another process would that has the database open and is writing: the
-// locks are those of an open file, not of a process.
+// takeTurn takes the locks of another process that has the database open and writes. They belong
+// to the open file and not to the process.
 func takeTurn(t *testing.T, path string) (release func()) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -32,17 +32,18 @@ func takeTurn(t *testing.T, path string) (release func()) {
 	return release
 }
 
-// noticed waits until a store has seen that it is not alone.
-const noticed = 20 * time.Millisecond
+// detected is how long a store takes to detect another process.
+const detected = 20 * time.Millisecond
 
-// While another process writes, what waits can be taken back: nothing of it was begun.
-func TestWhatWaitsForAnotherProcessCanBeTakenBack(t *testing.T) {
+// TestCancelWhileWaiting checks that a change waiting for another process can be canceled and is
+// not made.
+func TestCancelWhileWaiting(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	s := open(t, dir, crypto.NewKey())
 	release := takeTurn(t, filepath.Join(dir, "vault.db-lock"))
-	time.Sleep(noticed)
-	ctx, cancel := context.WithTimeout(t.Context(), noticed)
+	time.Sleep(detected)
+	ctx, cancel := context.WithTimeout(t.Context(), detected)
 	defer cancel()
 	_, err := s.Apply(ctx, myvault.Commit{Changes: []myvault.Change{put("p/a", "x")}, By: "tester", At: at})
 	is.True(errors.Is(err, context.DeadlineExceeded))
@@ -54,7 +55,7 @@ func TestWhatWaitsForAnotherProcessCanBeTakenBack(t *testing.T) {
 	select {
 	case <-waiting:
 		t.Fatal("it did not wait for its turn")
-	case <-time.After(noticed):
+	case <-time.After(detected):
 	}
 	release()
 	is.NoErr(<-waiting)
@@ -62,13 +63,13 @@ func TestWhatWaitsForAnotherProcessCanBeTakenBack(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrNotFound))
 }
 
-// A store that waits for its turn can be closed.
-func TestCloseDoesNotWaitForAnotherProcess(t *testing.T) {
+// TestCloseWhileWaiting checks that a store that waits for its turn can be closed.
+func TestCloseWhileWaiting(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	s := open(t, dir, crypto.NewKey())
 	release := takeTurn(t, filepath.Join(dir, "vault.db-lock"))
-	time.Sleep(noticed)
+	time.Sleep(detected)
 	waiting := make(chan error, 1)
 	go func() {
 		_, err := apply(s, put("p/a", "x"))
@@ -77,14 +78,14 @@ func TestCloseDoesNotWaitForAnotherProcess(t *testing.T) {
 	select {
 	case <-waiting:
 		t.Fatal("it did not wait for its turn")
-	case <-time.After(noticed):
+	case <-time.After(detected):
 	}
 	is.NoErr(s.Close())
 	is.True(errors.Is(<-waiting, myvault.ErrClosed))
 	release()
 }
 
-// queued waits until somebody waits for the turn of the file.
+// queued returns once a store waits for its turn to write to the file.
 func queued(t *testing.T, path string) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -100,34 +101,34 @@ func queued(t *testing.T, path string) {
 	}
 }
 
-// Neither of two is kept from writing by the other: whoever comes back at once waits behind who
-// was waiting. Two stores stand for two processes.
-func TestWhoComesBackWaitsBehindWhoWaited(t *testing.T) {
+// TestWritersQueue checks that a process that writes again at once queues after one that waits. Two
+// stores act as two processes.
+func TestWritersQueue(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	path := filepath.Join(dir, "vault.db-lock")
 	stores := []*sqlite.Store{open(t, dir, key), open(t, dir, key)}
 	for n := range 20 {
 		release := takeTurn(t, path)
-		time.Sleep(noticed)
+		time.Sleep(detected)
 		waits, back := stores[n%2], stores[1-n%2]
 		waited := make(chan error, 1)
 		go func() {
-			_, err := apply(waits, put("p/a", "who waited"))
+			_, err := apply(waits, put("p/a", "waited"))
 			waited <- err
 		}()
 		queued(t, path)
 		release()
-		_, err := apply(back, put("p/a", "who came back"))
+		_, err := apply(back, put("p/a", "came back"))
 		is.NoErr(err)
 		is.NoErr(<-waited)
 		secret, err := back.Get(t.Context(), addr("p/a"), 0)
 		is.NoErr(err)
-		is.Equal(secret.Value.Reveal(), "who came back")
+		is.Equal(secret.Value.Reveal(), "came back")
 	}
 }
 
-// Two that write at once both get through, and the log stays whole.
+// TestWritersTakeTurns checks that two concurrent writers both make progress and the log verifies.
 func TestWritersTakeTurns(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
@@ -155,17 +156,17 @@ func TestWritersTakeTurns(t *testing.T) {
 	is.NoErr(err)
 }
 
-// Who has stopped waiting does not keep the turn when it comes.
-func TestATurnThatNobodyWantsIsGivenBack(t *testing.T) {
+// TestAbandonedTurnIsReleased checks that a caller that has stopped waiting does not keep the lock.
+func TestAbandonedTurnIsReleased(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	a, b := open(t, dir, key), open(t, dir, key)
 	a.WaitForTurn(50 * time.Millisecond)
 	b.WaitForTurn(5 * time.Second)
 	release := takeTurn(t, filepath.Join(dir, "vault.db-lock"))
-	time.Sleep(noticed)
+	time.Sleep(detected)
 	_, err := apply(a, put("p/a", "x"))
-	is.True(errors.Is(err, myvault.ErrUnavailable)) // it has given up
+	is.True(errors.Is(err, myvault.ErrUnavailable)) // timed out
 	release()
 	_, err = apply(b, put("p/b", "x"))
 	is.NoErr(err)

@@ -6,32 +6,32 @@ import (
 	"time"
 )
 
-// Cut is what a power cut left on the disk.
+// Cut is the state of the disk after a power cut.
 type Cut struct {
 	Image Image
-	// Point is the number of the last event before the cut, and How which of what was not
-	// synced is there.
+	// Point is the number of the last event before the cut. How says which unsynced changes the
+	// image contains.
 	Point int
 	How   string
-	// Marks are those recorded before the cut, and MarkedAt when. Do not change them.
+	// Marks were recorded before the cut, at the times MarkedAt. Do not change them.
 	Marks    []any
 	MarkedAt []time.Time
-	// At is the latest time at which it can have been.
+	// At is the latest possible time of the cut.
 	At time.Time
 }
 
-// Here is a mark after which every cut is looked at, whatever the stride.
-type Here string
+// CutHere is a mark after which Cuts always yields, for any stride.
+type CutHere string
 
-// Cuts gives what a power cut could have left after each event, in many ways each: nothing
-// that was not synced, all of it, contents without names and the other way round, and as
-// many mixtures as asked for. Of the events only each stride-th is looked at, beginning
-// with one that the seed decides, and the last; after each mark, what was synced at least.
-// A stride of 0 looks only at the last event, and where [Here] was marked. The same seed gives the same cuts of the same
-// record.
+// Cuts yields the states that a power cut after each event could leave. For each event they are:
+// no unsynced change, all of them, contents without names, names without contents, and a number of
+// random mixtures. Only each stride-th event is used, starting with one chosen by the seed, and
+// the last event. After each mark, Cuts yields at least the state without unsynced changes. With a
+// stride of 0 only the last event and each [CutHere] are used. The same seed and record always
+// yield the same cuts.
 func (d *Disk) Cuts(seed uint64, stride, mixtures int) iter.Seq[Cut] {
 	d.mu.Lock()
-	d.look()
+	d.scan()
 	events := d.events
 	d.mu.Unlock()
 	return func(yield func(Cut) bool) {
@@ -44,7 +44,7 @@ func (d *Disk) Cuts(seed uint64, stride, mixtures int) iter.Seq[Cut] {
 			if e.op == opMark {
 				cut.Marks, cut.MarkedAt = append(cut.Marks, e.mark), append(cut.MarkedAt, e.at)
 			}
-			_, here := e.mark.(Here)
+			_, here := e.mark.(CutHere)
 			whole := stride > 0 && i%stride == first || here || i == len(events)-1
 			if !whole && (e.op != opMark || stride == 0) {
 				continue
@@ -66,34 +66,34 @@ func (d *Disk) Cuts(seed uint64, stride, mixtures int) iter.Seq[Cut] {
 	}
 }
 
-// Events gives how many events were recorded.
+// Events returns the number of recorded events.
 func (d *Disk) Events() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.events)
 }
 
-// keeper decides what is there of what was not synced.
+// keeper decides which unsynced changes survive a cut.
 type keeper struct {
 	// piece decides about a piece of a write or a truncation, by the number of its event.
 	piece func(event int) bool
 	// name decides about a change of a name.
 	name func(event int) bool
-	// spoil gives bytes in place of those beside a write; nil: they are left alone.
-	spoil func([]byte)
+	// damage overwrites the bytes beside a write; nil: they stay.
+	damage func([]byte)
 }
 
 func always(int) bool { return true }
 func never(int) bool  { return false }
 
-// ways gives the ways in which a cut may leave things.
+// ways yields the keepers of a cut, with their names.
 func ways(mixtures int, random *rand.Rand) iter.Seq2[string, keeper] {
 	return func(yield func(string, keeper) bool) {
 		for _, w := range []struct {
 			how string
 			keeper
 		}{
-			{"what was synced", keeper{piece: never, name: never}},
+			{"synced changes", keeper{piece: never, name: never}},
 			{"everything", keeper{piece: always, name: always}},
 			{"contents", keeper{piece: always, name: never}},
 			{"names", keeper{piece: never, name: always}},
@@ -110,10 +110,10 @@ func ways(mixtures int, random *rand.Rand) iter.Seq2[string, keeper] {
 	}
 }
 
-// mixture gives one way by chance: in half of them what was written until some moment is
-// there, in the others each 512 bytes by themselves.
+// mixture returns a random keeper. Half of them keep everything written until some moment, the
+// others decide about each 512 bytes separately.
 func mixture(random *rand.Rand) (string, keeper) {
-	k := keeper{spoil: func(b []byte) {
+	k := keeper{damage: func(b []byte) {
 		for i := range b {
 			b[i] = byte(random.Uint32())
 		}
@@ -125,7 +125,7 @@ func mixture(random *rand.Rand) (string, keeper) {
 		k.piece = some
 		return "pieces", k
 	}
-	// The moment is chosen when the first event is asked for.
+	// The moment is chosen with the first event.
 	moment := -1
 	back := random.IntN(24)
 	k.piece = func(event int) bool {

@@ -1,15 +1,16 @@
-// Package simdisk is a disk for tests, which loses what a real one may lose. It stands
-// between the database engine and the files of a directory, and
+// Package simdisk simulates a disk for tests. It is a layer between SQLite and the files of a
+// directory, and
 //
-//   - records every write, truncation, sync and change of a name, and where a test took
-//     note of something ([Disk.Mark]);
-//   - gives from that record what a power cut could have left at any point ([Disk.Cuts]);
-//   - fails any of these operations, once or from there on ([Disk.Fail]).
+//   - records every write, truncation, sync and change of a name, and the marks of a test
+//     ([Disk.Mark]);
+//   - computes from that record the states that a power cut could leave at any point
+//     ([Disk.Cuts]);
+//   - fails any of these operations, once or permanently ([Disk.Fail]).
 //
-// Nothing is brought to the real disk: a sync is only recorded, so it costs nothing.
+// Nothing is synced to the real disk: a sync is only recorded, so it is fast.
 //
-// What is not written through the engine (names, files of the program itself) is found by
-// looking at the directory, and made durable by [Disk.Fsync].
+// Changes not made through SQLite (names, files of the program itself) are found by scanning the
+// directory, and made durable by [Disk.Fsync].
 package simdisk
 
 import (
@@ -27,20 +28,19 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// Disk is the files below a directory. Make one with [New].
+// Disk simulates a disk with the files below a directory. Create one with [New].
 type Disk struct {
-	// Name is that of the engine's file system.
+	// Name is the name of the SQLite file system.
 	Name string
-	// Careless: the device does not promise what SQLite calls powersafe overwrite. It says
-	// so, and a cut may spoil what stood in the same sector as an unsynced write.
-	// https://sqlite.org/psow.html
+	// Careless: the device does not promise powersafe overwrite, and says so. A cut may damage
+	// the bytes in the same sector as an unsynced write. https://sqlite.org/psow.html
 	Careless bool
-	// Boastful: as Careless, but the device promises it.
-	Boastful bool
+	// FalsePromise: like Careless, but the device promises powersafe overwrite.
+	FalsePromise bool
 
 	vfs.VFSFilename // the operating system's
 	root            string
-	forgetful       bool
+	unrecorded      bool
 
 	mu     sync.Mutex
 	nodes  []*node // the first is the root
@@ -48,8 +48,7 @@ type Disk struct {
 	faults faults
 }
 
-// New takes what is below root now for durable, and registers the file system under the
-// name of the test.
+// New returns a disk on which the files now below root are durable, and registers its file system.
 func New(t testing.TB, root string) *Disk {
 	d := &Disk{root: root, VFSFilename: vfs.Find("").(vfs.VFSFilename)}
 	d.Name = strings.NewReplacer("/", "-", "#", "-").Replace(root)
@@ -65,7 +64,7 @@ func New(t testing.TB, root string) *Disk {
 	if _, err := d.node(root); err != nil {
 		t.Fatal(err)
 	}
-	d.look()
+	d.scan()
 	for _, e := range d.events {
 		e.node.start(e)
 	}
@@ -73,29 +72,29 @@ func New(t testing.TB, root string) *Disk {
 	return d
 }
 
-// Forgetful makes a disk below root that records nothing: only its syncs cost nothing.
-func Forgetful(t testing.TB, root string) *Disk {
-	d := &Disk{root: root, VFSFilename: vfs.Find("").(vfs.VFSFilename), forgetful: true}
-	d.Name = strings.NewReplacer("/", "-", "#", "-").Replace(root) + "-forgetful"
+// NewUnrecorded returns a disk below root that records nothing. Its syncs are fast.
+func NewUnrecorded(t testing.TB, root string) *Disk {
+	d := &Disk{root: root, VFSFilename: vfs.Find("").(vfs.VFSFilename), unrecorded: true}
+	d.Name = strings.NewReplacer("/", "-", "#", "-").Replace(root) + "-unrecorded"
 	vfs.Register(d.Name, d)
 	t.Cleanup(func() { vfs.Unregister(d.Name) })
 	return d
 }
 
-// node is a file or a directory, whatever its names.
+// node is a file or a directory, under any names.
 type node struct {
-	held   *os.File // open, so that its number is not given to another
+	held   *os.File // open, so that its inode is not reused
 	info   os.FileInfo
-	engine bool             // the engine writes to it
-	seen   []byte           // its content, if the engine does not
+	engine bool             // SQLite writes to it
+	seen   []byte           // its content, if SQLite does not
 	lost   bool             // a sync of it failed
-	names  map[string]*node // in a directory: what stands there
-	// As it was when the recording began.
+	names  map[string]*node // of a directory: its children
+	// The state when the recording started.
 	content []byte
 	entries map[string]*node
 }
 
-// start takes an event for what was there from the beginning.
+// start applies an event to the initial state.
 func (n *node) start(e event) {
 	switch e.op {
 	case opWrite:
@@ -114,18 +113,18 @@ const (
 	opWrite op = iota
 	opTruncate
 	opSync
-	opLose // a sync that failed: what it should have brought out may never be
+	opSyncFailed // a failed sync: the changes before it may be lost
 	opName
 	opMark
 )
 
-// event is one thing that happened to the disk.
+// event is one recorded operation.
 type event struct {
 	op    op
 	node  *node
 	off   int64 // of a write; the size of a truncation
 	data  []byte
-	name  string // in a directory; of a sync: the only one that it brings to the disk, unless it is empty
+	name  string // in a directory; of a sync: the only name that it makes durable, "" for all
 	child *node  // nil: the name was removed
 	began int    // of a sync: the events before it
 	mark  any
@@ -134,24 +133,24 @@ type event struct {
 
 // add records an event; the caller holds the lock.
 func (d *Disk) add(e event) {
-	if d.forgetful {
+	if d.unrecorded {
 		return
 	}
 	e.at = time.Now()
 	d.events = append(d.events, e)
 }
 
-// Mark records that something was seen by now, an acknowledgement for instance.
+// Mark records an observation of the test, for example an acknowledgement.
 func (d *Disk) Mark(mark any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.look()
+	d.scan()
 	d.add(event{op: opMark, mark: mark})
 }
 
-// Fsync stands for (*os.File).Sync, of files and directories.
+// Fsync replaces (*os.File).Sync for files and directories.
 func (d *Disk) Fsync(f *os.File) error {
-	if !d.forgetful {
+	if !d.unrecorded {
 		d.rewritten(f.Name())
 	}
 	if err := d.begin(Sync, f.Name()); err != nil {
@@ -161,17 +160,17 @@ func (d *Disk) Fsync(f *os.File) error {
 	return d.synced(f.Name(), d.now(), nil)
 }
 
-// now gives how many events there were.
+// now returns the number of events so far.
 func (d *Disk) now() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.look()
+	d.scan()
 	return len(d.events)
 }
 
-// synced records the end of a sync of what was written before the event began.
+// synced records a sync of the changes before the event began.
 func (d *Disk) synced(path string, began int, failed error) error {
-	if d.forgetful {
+	if d.unrecorded {
 		return failed
 	}
 	d.mu.Lock()
@@ -187,14 +186,14 @@ func (d *Disk) synced(path string, began int, failed error) error {
 func (d *Disk) sync(n *node, began int, failed error) {
 	e := event{op: opSync, node: n, began: began}
 	if failed != nil {
-		e.op, n.lost = opLose, true
+		e.op, n.lost = opSyncFailed, true
 		n.age()
 	}
 	d.add(e)
 }
 
-// longAgo is the time of a file whose sync failed, to see whether it is written past the
-// engine: a program may write it over itself.
+// longAgo is set as the time of a file whose sync failed. It shows whether the program rewrites
+// the file itself and not through SQLite.
 var longAgo = time.Unix(1, 0)
 
 func (n *node) age() {
@@ -203,8 +202,7 @@ func (n *node) age() {
 	}
 }
 
-// rewritten records the content of a file that was written past the engine since its sync
-// failed.
+// rewritten records the content of a file that was written without SQLite after a failed sync.
 func (d *Disk) rewritten(path string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -223,7 +221,7 @@ func (d *Disk) rewritten(path string) {
 	}
 }
 
-// node gives what stands under the path, known from now on.
+// node returns the node of a path, and adds it to d.nodes.
 func (d *Disk) node(path string) (*node, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -246,15 +244,15 @@ func (d *Disk) node(path string) (*node, error) {
 	return n, nil
 }
 
-// look records what changed in the directories, and in files that the engine does not
-// write. What goes away while it looks is seen the next time.
-func (d *Disk) look() {
-	if !d.forgetful {
-		d.lookAt(d.nodes[0], d.root)
+// scan records changes of directories, and of files that SQLite does not write. Removals during
+// the scan are recorded by the next one.
+func (d *Disk) scan() {
+	if !d.unrecorded {
+		d.scanDir(d.nodes[0], d.root)
 	}
 }
 
-func (d *Disk) lookAt(dir *node, path string) {
+func (d *Disk) scanDir(dir *node, path string) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return
@@ -266,7 +264,7 @@ func (d *Disk) lookAt(dir *node, path string) {
 	for _, entry := range entries {
 		name := entry.Name()
 		if strings.HasSuffix(name, "-shm") {
-			continue // it is made anew by who opens the database first
+			continue // the first connection creates it again
 		}
 		n, err := d.node(filepath.Join(path, name))
 		if err != nil {
@@ -278,7 +276,7 @@ func (d *Disk) lookAt(dir *node, path string) {
 			d.add(event{op: opName, node: dir, name: name, child: n})
 		}
 		if n.names != nil {
-			d.lookAt(n, filepath.Join(path, name))
+			d.scanDir(n, filepath.Join(path, name))
 		} else if !n.engine {
 			d.reread(n)
 		}
@@ -289,8 +287,7 @@ func (d *Disk) lookAt(dir *node, path string) {
 	}
 }
 
-// reread records the content of a file that is not written through the engine, if it
-// changed.
+// reread records the content of a file that SQLite does not write, if it changed.
 func (d *Disk) reread(n *node) {
 	info, err := n.held.Stat()
 	if err != nil {

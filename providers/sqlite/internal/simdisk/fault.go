@@ -12,7 +12,7 @@ import (
 // Operation is a kind of operation that can fail.
 type Operation string
 
-// The operations. Map is that of the shared memory, for one connection; Name makes or changes a name.
+// The operations. Map maps the shared memory of a connection; Name creates or changes a name.
 const (
 	Open     Operation = "open"
 	Read     Operation = "read"
@@ -24,14 +24,14 @@ const (
 	Map      Operation = "map"
 )
 
-// Fault says which operations fail, and how.
+// Fault describes which operations fail, and how.
 type Fault struct {
-	// At is the first operation that fails; they are counted from 1. 0: none.
+	// At is the first operation that fails, counted from 1. 0: none.
 	At int
-	// Lasting: all fails from there on that can, until [Disk.Mend].
+	// Lasting: later operations fail too, until [Disk.Mend].
 	Lasting bool
-	// Full: there is no space, so only writes and what makes files larger or new fails. Else
-	// the device gives errors.
+	// Full: there is no space, so only operations that create or extend files fail. Otherwise
+	// operations fail with an I/O error.
 	Full bool
 	// Short: half of a write is done before it fails.
 	Short bool
@@ -39,7 +39,7 @@ type Fault struct {
 	Reads bool
 }
 
-// String gives one line.
+// String describes the fault in one line.
 func (f Fault) String() string {
 	text := fmt.Sprintf("operation %d", f.At)
 	for _, word := range []struct {
@@ -60,7 +60,7 @@ type faults struct {
 	last  Operation
 }
 
-// Fail sets what fails, and counts from nothing.
+// Fail sets the fault and resets the count of operations.
 func (d *Disk) Fail(f Fault) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -74,15 +74,14 @@ func (d *Disk) Mend() {
 	d.faults.At = 0
 }
 
-// Operations gives how many operations there were since [Disk.Fail], and the first that
-// failed.
+// Operations returns the number of operations since [Disk.Fail], and the first that failed.
 func (d *Disk) Operations() (count int, hit string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.faults.count, d.faults.hit
 }
 
-// begin gives the error of an operation that is to fail.
+// begin counts an operation and returns its error if it must fail.
 func (d *Disk) begin(o Operation, path string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -101,7 +100,7 @@ func (d *Disk) begin(o Operation, path string) error {
 	return f.error(o)
 }
 
-// error is what the operating system's file system would give.
+// error returns the error that the file system of the operating system would return.
 func (f *faults) error(o Operation) error {
 	if f.Full && (o == Write || o == Truncate) {
 		return sqlite3.FULL
@@ -112,19 +111,19 @@ func (f *faults) error(o Operation) error {
 	return syscall.EIO
 }
 
-// Fails gives the error of an operation past the engine that is to fail, and how many bytes of a
-// write are done before.
+// Fails counts an operation that the program makes without SQLite. If it must fail, Fails returns
+// its error and how many bytes of a write are still written.
 func (d *Disk) Fails(operation, path string, size int) (done int, err error) {
 	if err := d.begin(Operation(operation), path); err != nil {
 		if err == error(sqlite3.FULL) {
-			err = syscall.ENOSPC // as the system says it
+			err = syscall.ENOSPC // the error of the operating system
 		}
 		return d.short(size), &os.PathError{Op: operation, Path: path, Err: err}
 	}
 	return size, nil
 }
 
-// short gives how much of a write that fails is done.
+// short returns how many bytes of a failing write are still written.
 func (d *Disk) short(n int) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -10,14 +10,14 @@ import (
 	"slices"
 )
 
-// Image is the content of a disk: files by their path below its root; a directory has a
-// path that ends in a slash.
+// Image is the contents of a disk: files by their path below its root. The path of a directory
+// ends in a slash.
 type Image map[string][]byte
 
-// image gives what the disk holds with those of the pending changes that are kept.
+// image returns the contents of the disk with the pending changes that keep selects.
 func (s *state) image(keep keeper) Image {
-	if !s.disk.Careless && !s.disk.Boastful {
-		keep.spoil = nil
+	if !s.disk.Careless && !s.disk.FalsePromise {
+		keep.damage = nil
 	}
 	contents := make(map[*node][]byte, len(s.order))
 	for _, n := range s.order {
@@ -55,7 +55,7 @@ func (m Image) Sum() [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// Holds reports whether some file has these bytes anywhere.
+// Holds returns a file that contains b.
 func (m Image) Holds(b []byte) (path string, found bool) {
 	for path, content := range m {
 		if bytes.Contains(content, b) {
@@ -65,7 +65,7 @@ func (m Image) Holds(b []byte) (path string, found bool) {
 	return "", false
 }
 
-// Write makes the files of the image below root, with the modes that a store gives them.
+// Write creates the files of the image below root, with the modes that a store uses.
 func (m Image) Write(root string) error {
 	for _, path := range slices.Sorted(maps.Keys(m)) {
 		to := filepath.Join(root, filepath.FromSlash(path))

@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// pieceSize is what a device writes whole or not at all.
+// pieceSize is the number of bytes that a device writes atomically.
 const pieceSize = 512
 
-// state is the disk at one moment of the record: what is durable, and what is not yet.
+// state is the disk at one moment of the record: durable contents and pending changes.
 type state struct {
 	disk  *Disk
 	files map[*node]*content
 	dirs  map[*node]*directory
-	order []*node // of files, so that chance falls in the same order each time
+	order []*node // of files, so that random choices are reproducible
 }
 
 type content struct {
@@ -33,7 +33,7 @@ type numbered struct {
 	event
 }
 
-// state gives the disk as it was when the recording began.
+// state returns the disk at the start of the record.
 func (d *Disk) state() *state {
 	s := &state{disk: d, files: map[*node]*content{}, dirs: map[*node]*directory{}}
 	for _, n := range d.nodes {
@@ -47,7 +47,7 @@ func (d *Disk) state() *state {
 	return s
 }
 
-// apply takes the next event of the record.
+// apply applies the next event of the record.
 func (s *state) apply(number int, e event, random *rand.Rand) {
 	switch e.op {
 	case opWrite, opTruncate:
@@ -56,23 +56,23 @@ func (s *state) apply(number int, e event, random *rand.Rand) {
 	case opName:
 		dir := s.dirs[e.node]
 		dir.pending = append(dir.pending, numbered{number, e})
-	case opSync, opLose:
+	case opSync, opSyncFailed:
 		keep := keeper{piece: always, name: always}
-		if e.op == opLose {
-			// The system forgets what it could not write, and a later sync says nothing.
+		if e.op == opSyncFailed {
+			// The system drops the changes it could not write, and a later sync succeeds.
 			_, keep = mixture(random)
-			keep.spoil = nil
+			keep.damage = nil
 		}
 		if dir := s.dirs[e.node]; dir != nil {
-			dir.settle(e.began, e.name, keep)
+			dir.makeDurable(e.began, e.name, keep)
 		} else {
-			s.files[e.node].settle(e.began, keep)
+			s.files[e.node].makeDurable(e.began, keep)
 		}
 	}
 }
 
-// settle makes durable what was pending before the event began.
-func (c *content) settle(began int, keep keeper) {
+// makeDurable makes the changes before the event began durable.
+func (c *content) makeDurable(began int, keep keeper) {
 	n := 0
 	for n < len(c.pending) && c.pending[n].number < began {
 		n++
@@ -81,17 +81,17 @@ func (c *content) settle(began int, keep keeper) {
 	c.pending = slices.Clone(c.pending[n:])
 }
 
-// settle is that of a directory: of one name alone, unless that is empty.
-func (d *directory) settle(began int, name string, keep keeper) {
-	var settled, pending []numbered
+// makeDurable makes changes of one name durable, or of all names if name is "".
+func (d *directory) makeDurable(began int, name string, keep keeper) {
+	var durable, pending []numbered
 	for _, e := range d.pending {
 		if e.number < began && (name == "" || e.name == name) {
-			settled = append(settled, e)
+			durable = append(durable, e)
 		} else {
 			pending = append(pending, e)
 		}
 	}
-	d.durable, d.pending = d.build(settled, keep), pending
+	d.durable, d.pending = d.build(durable, keep), pending
 }
 
 func (d *directory) build(pending []numbered, keep keeper) map[string]*node {
@@ -111,8 +111,8 @@ func (d *directory) build(pending []numbered, keep keeper) map[string]*node {
 	return names
 }
 
-// build gives a content after those of the pending changes that are kept. It may be the
-// durable one itself.
+// build returns the contents with the pending changes that keep selects. It may return durable
+// itself.
 func build(durable []byte, pending []numbered, keep keeper) []byte {
 	if len(pending) == 0 {
 		return durable
@@ -125,8 +125,8 @@ func build(durable []byte, pending []numbered, keep keeper) []byte {
 			}
 			continue
 		}
-		if keep.spoil != nil {
-			spoil(b, e, keep)
+		if keep.damage != nil {
+			damage(b, e, keep)
 		}
 		for from := 0; from < len(e.data); {
 			to := min(len(e.data), from+pieceSize-int((e.off+int64(from))%pieceSize))
@@ -139,9 +139,9 @@ func build(durable []byte, pending []numbered, keep keeper) []byte {
 	return b
 }
 
-// spoil spoils what stands beside a write in its first and its last sector, where half of a
-// sector was written.
-func spoil(b []byte, e numbered, keep keeper) {
+// damage overwrites the bytes beside a write in its first and its last sector, if those were
+// written in part.
+func damage(b []byte, e numbered, keep keeper) {
 	if !keep.piece(e.number) {
 		return
 	}
@@ -150,10 +150,10 @@ func spoil(b []byte, e numbered, keep keeper) {
 	before := e.off / sectorSize * sectorSize
 	after := (end + sectorSize - 1) / sectorSize * sectorSize
 	if before < size {
-		keep.spoil(b[before:min(e.off, size)])
+		keep.damage(b[before:min(e.off, size)])
 	}
 	if end < size {
-		keep.spoil(b[end:min(after, size)])
+		keep.damage(b[end:min(after, size)])
 	}
 }
 

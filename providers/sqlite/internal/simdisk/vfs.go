@@ -28,24 +28,23 @@ func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, v
 	if flags&vfs.OPEN_MAIN_DB != 0 {
 		f.memory = d.memory(inner, path, flags)
 	}
-	if d.forgetful {
+	if d.unrecorded {
 		return f, out, nil
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.look()
+	d.scan()
 	f.node, err = d.node(path)
 	if err != nil {
 		return nil, out, errors.Join(err, inner.Close())
 	}
 	f.node.engine = true
-	// The operating system's file system brings the name of a new journal to the disk with
-	// its first sync. Here no other name comes along.
+	// The first sync of a new journal also makes its name durable, but here no other name.
 	f.syncName = flags&vfs.OPEN_CREATE != 0 && flags&(vfs.OPEN_WAL|vfs.OPEN_MAIN_JOURNAL) != 0
 	return f, out, nil
 }
 
-// memory gives the shared memory of a database, or one that cannot be mapped.
+// memory returns the shared memory of a database, or one that cannot be mapped.
 func (d *Disk) memory(inner vfs.File, path string, flags vfs.OpenFlag) vfs.SharedMemory {
 	real := inner.(vfs.FileSharedMemory).SharedMemory()
 	if real == nil || d.begin(Map, path+"-shm") == nil {
@@ -73,7 +72,7 @@ func (d *Disk) Delete(path string, syncDir bool) error {
 	return nil
 }
 
-// file is a file that the engine has open.
+// file is a file opened by SQLite.
 type file struct {
 	vfs.File
 	disk     *Disk
@@ -157,7 +156,7 @@ func (f *file) HasMoved() (bool, error) { return f.File.(vfs.FileHasMoved).HasMo
 func (f *file) Sync(vfs.SyncFlag) error {
 	began := f.disk.now()
 	failed := f.disk.begin(Sync, f.path)
-	if f.disk.forgetful {
+	if f.disk.unrecorded {
 		return failed
 	}
 	f.disk.mu.Lock()
@@ -175,13 +174,13 @@ func (f *file) Sync(vfs.SyncFlag) error {
 	return nil
 }
 
-// careful are the promises of a device that matter to what a cut leaves.
+// careful are the promises of a device that affect the state after a cut.
 const careful = vfs.IOCAP_ATOMIC | vfs.IOCAP_ATOMIC512 | vfs.IOCAP_ATOMIC1K | vfs.IOCAP_ATOMIC2K | vfs.IOCAP_ATOMIC4K |
 	vfs.IOCAP_ATOMIC8K | vfs.IOCAP_ATOMIC16K | vfs.IOCAP_ATOMIC32K | vfs.IOCAP_ATOMIC64K | vfs.IOCAP_SAFE_APPEND |
 	vfs.IOCAP_SEQUENTIAL | vfs.IOCAP_BATCH_ATOMIC | vfs.IOCAP_POWERSAFE_OVERWRITE
 
-// DeviceCharacteristics implements [vfs.File]. Of what the operating system's file system
-// says of the device only powersafe overwrite is left.
+// DeviceCharacteristics implements [vfs.File]. Of the promises of the device it keeps only
+// powersafe overwrite.
 func (f *file) DeviceCharacteristics() vfs.DeviceCharacteristic {
 	c := f.File.DeviceCharacteristics() &^ careful
 	if !f.disk.Careless {
@@ -193,6 +192,5 @@ func (f *file) DeviceCharacteristics() vfs.DeviceCharacteristic {
 // SectorSize implements [vfs.File].
 func (f *file) SectorSize() int { return sectorSize }
 
-// sectorSize is what the operating system's file system says, and what a careless device
-// spoils at once.
+// sectorSize is the sector size of the file system, and the range that a careless device damages.
 const sectorSize = 4096
