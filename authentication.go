@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +13,7 @@ import (
 // shared token, the client certificate or both, that a caller showed ([Vault.Login]). It holds the token's
 // digest and never the token; of a certificate the identity that counted, and its end. Packages that extend the vault keep it, to let a session of another kind end when
 // the one that began it would have ended. The zero Authentication is that of an embedding program.
-type Authentication struct {
+type authentication struct {
 	kind     proofKind
 	token    digest
 	identity string // such as "dns:newsbot.internal"
@@ -37,10 +36,10 @@ const (
 	bothText        = "both:"
 )
 
-// String gives the proof as [ParseAuthentication] reads it: "embedded", or "token:" and the digest
+// String gives the proof as [parseAuthentication] reads it: "embedded", or "token:" and the digest
 // in hexadecimal digits, or "certificate:", the certificate's end in Unix seconds, ":" and the
 // identity; or "both:", the digest, ":", and the end and identity of the certificate.
-func (p Authentication) String() string {
+func (p authentication) String() string {
 	certificate := strconv.FormatInt(p.until, 10) + ":" + p.identity
 	switch p.kind {
 	case byToken:
@@ -53,9 +52,9 @@ func (p Authentication) String() string {
 	return embedderText
 }
 
-// ParseAuthentication reads what [Authentication.String] wrote. Everything else is ErrInvalid.
-func ParseAuthentication(text string) (Authentication, error) {
-	var p Authentication
+// parseAuthentication reads what [Authentication.String] wrote. Everything else is ErrInvalid.
+func parseAuthentication(text string) (authentication, error) {
+	var p authentication
 	rest := ""
 	for kind, prefix := range map[proofKind]string{byToken: tokenText, byCertificate: certificateText, byBoth: bothText} {
 		if after, found := strings.CutPrefix(text, prefix); found {
@@ -73,18 +72,18 @@ func ParseAuthentication(text string) (Authentication, error) {
 		until, p.identity, _ = strings.Cut(rest, ":")
 		p.until, _ = strconv.ParseInt(until, 10, 64)
 		if err := parseIdentity(p.identity); err != nil {
-			return Authentication{}, fmt.Errorf("%w authentication: want the text of Authentication.String", ErrInvalid)
+			return authentication{}, fmt.Errorf("%w authentication: want the text of Authentication.String", ErrInvalid)
 		}
 	}
 	if p.String() != text { // whatever was wrong above
-		return Authentication{}, fmt.Errorf("%w authentication: want the text of Authentication.String", ErrInvalid)
+		return authentication{}, fmt.Errorf("%w authentication: want the text of Authentication.String", ErrInvalid)
 	}
 	return p, nil
 }
 
 // holds reports whether the policy still takes the proof for service. Who the embedding
 // program vouches for needs none: a service that is not in the policy has no rights.
-func (p Authentication) holds(policy *Policy, service string) bool {
+func (p authentication) holds(policy *Policy, service string) bool {
 	if p.kind == byEmbedder {
 		return true
 	}
@@ -97,36 +96,11 @@ func (p Authentication) holds(policy *Policy, service string) bool {
 	return token && certificate
 }
 
-// Authentication gives what the session rests on.
-func (s *Session) Authentication() Authentication { return s.proof }
-
-// Resume gives a session of service that rests on the proof, for which the embedding program
-// vouches as in [Vault.As]. It never fails: a session whose proof does not hold is
-// ErrUnauthenticated on every call.
-func (v *Vault) Resume(service string, p Authentication) *Session {
+// resume returns a session of service with that authentication.
+func (v *Vault) resume(service string, a authentication) *Session {
 	s := v.As(service)
-	s.proof = p
+	s.authentication = a
 	return s
-}
-
-// EndWhen gives a session that also ends when holds fails. It is asked at the beginning of every
-// call, by many goroutines at once, and its error is that of the call: it wraps
-// ErrUnauthenticated where the session has ended, and ErrUnavailable where that cannot be told.
-func (s *Session) EndWhen(holds func(context.Context) error) *Session {
-	bound := *s
-	bound.guards = append(slices.Clip(s.guards), holds)
-	return &bound
-}
-
-// Narrowed reports whether the session may do less than its service, by [Session.Restrict], or
-// may end before what it rests on, by [Session.EndWhen].
-func (s *Session) Narrowed() bool { return len(s.limits) > 0 || len(s.guards) > 0 }
-
-// Ended gives the error that every call of the session would answer now because it has ended;
-// nil while it has not. It is not recorded.
-func (s *Session) Ended(ctx context.Context) error {
-	_, err := s.stands(ctx)
-	return fail("session", Address{}, err)
 }
 
 // stands gives the policy in force, or why the session may no longer do anything.
@@ -134,14 +108,14 @@ func (s *Session) stands(ctx context.Context) (*Policy, error) {
 	if s.vault.closed.Load() {
 		return nil, ErrClosed
 	}
-	for _, holds := range s.guards {
-		if err := holds(ctx); err != nil {
+	for _, check := range s.checks {
+		if err := check(ctx); err != nil {
 			return nil, err
 		}
 	}
-	// The policy is read last: what the guards had to wait for must not make it old.
+	// The policy is read last: what the checks had to wait for must not make it old.
 	policy := s.vault.policy.Load()
-	if !s.proof.holds(policy, s.service) {
+	if !s.authentication.holds(policy, s.service) {
 		return nil, ErrUnauthenticated
 	}
 	return policy, nil

@@ -155,7 +155,7 @@ func (p *Policy) certified(leaf *x509.Certificate, service string) (name, identi
 
 // prove finds what the credentials prove; the zero Proof where that is nothing. The work for a
 // token is the same in any case.
-func (p *Policy) prove(c Credentials, now time.Time) (service string, proof Authentication) {
+func (p *Policy) prove(c Credentials, now time.Time) (service string, proof authentication) {
 	leaf := clientOf(c.VerifiedChains, now)
 	service, identity := p.certified(leaf, c.Service)
 	if c.Service != "" {
@@ -165,11 +165,11 @@ func (p *Policy) prove(c Credentials, now time.Time) (service string, proof Auth
 	g := p.services[service]
 	switch {
 	case g == nil || g.both && (!known || identity == "") || !known && identity == "":
-		return service, Authentication{}
+		return service, authentication{}
 	case identity == "":
-		return service, Authentication{kind: byToken, token: token}
+		return service, authentication{kind: byToken, token: token}
 	case g.both:
-		proof = Authentication{kind: byBoth, token: token}
+		proof = authentication{kind: byBoth, token: token}
 	default:
 		proof.kind = byCertificate
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/listing"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/usage"
 )
 
 const errorTexts = "testdata/errors.golden"
@@ -190,7 +191,7 @@ func callErrors(t *testing.T) (all []error) {
 func operatingErrors(t *testing.T) []error {
 	t.Helper()
 	v := openVault(t, myvault.Config{Reads: myvault.Off})
-	_, unknown := v.As("root").UsagePage(t.Context(), myvault.UsageRange{}, 10)
+	_, unknown := usagePage(t.Context(), v, v.As("root"), usage.Options{}, 10)
 	nobody, err := myvault.NewPolicy()
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,7 @@
 package myvault
 
-// LimitUsage makes the vault know the last reads of so many secrets.
-func (v *Vault) LimitUsage(n int) { v.usage.limit = n }
+// TrailActions returns the actions that a filter may name.
+var TrailActions = trailActions
 
 // MaxSight is the most steps that one call takes to tell which projects are visible.
 const MaxSight = maxSight

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 )
 
 // List yields the secrets in the range that the session may list, without values, ordered
@@ -156,6 +157,54 @@ func (s *Session) versions(ctx context.Context, addr Address, before Version) it
 			if !yield(info, fail("versions", addr, err)) || err != nil {
 				return
 			}
+		}
+	}
+}
+
+// reservedProject reports whether a project is the vault's own.
+func reservedProject(name string) bool { return strings.HasPrefix(name, ".") }
+
+// afterReserved comes behind every project whose name starts with a dot, and before every
+// other that sorts behind them: '/' follows '.', and no name has it.
+var afterReserved = Address{Project: "/"}
+
+// secrets lists what the store has in the part of the range that is in scope, the vault's own
+// records left out. They are skipped at once, so that their number neither shows in a page nor
+// costs its reader anything.
+func (s scope) secrets(ctx context.Context, store Reader, r ListOptions) iter.Seq2[Info, error] {
+	r.Prefix = s.prefix
+	r = r.asStored()
+	if s.only {
+		return single(ctx, store, r)
+	}
+	return func(yield func(Info, error) bool) {
+		for again := true; again; {
+			again = false
+			for info, err := range store.List(ctx, r) {
+				if err == nil && reservedProject(info.Address.Project) {
+					r.After, again = afterReserved, true
+					break
+				}
+				if !yield(info, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// single lists the secret that the prefix names, if the range selects it. It does not look at
+// addresses below it.
+func single(ctx context.Context, store Reader, r ListOptions) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		if Address(r.Prefix).Compare(r.After) <= 0 {
+			return
+		}
+		for info, err := range store.Versions(ctx, Address(r.Prefix), 0) {
+			if !errors.Is(err, ErrNotFound) && (err != nil || (info.State == Live) != r.Deleted) {
+				yield(info, err)
+			}
+			return
 		}
 	}
 }

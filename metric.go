@@ -22,15 +22,6 @@ type Instrumented interface {
 	Metrics(ctx context.Context) []Metric
 }
 
-// Stats is what a vault has counted since it was made.
-type Stats struct {
-	Denied          uint64        // calls that the policy refused
-	Unauthenticated uint64        // failed log-ins, and calls of sessions that have ended
-	TrailFailures   uint64        // times that entries could not be written, but for callers who left meanwhile
-	Waiting         int64         // entries that are not written yet: of relaxed reads, and merged refusals
-	Lag             time.Duration // how long the oldest of them has waited, but for refusals that are counted for ten seconds
-}
-
 // tally counts what a recorder meets.
 type tally struct{ denied, unauthenticated, failures atomic.Uint64 }
 
@@ -44,29 +35,21 @@ func (t *tally) refused(o Outcome) {
 	}
 }
 
-// Stats gives the numbers of the moment.
-func (v *Vault) Stats() Stats {
-	r := v.recorder
-	oldest := oldestOf(r.reads.oldest(), r.refusals.oldest())
-	s := Stats{
-		Denied: r.tally.denied.Load(), Unauthenticated: r.tally.unauthenticated.Load(), TrailFailures: r.tally.failures.Load(),
-		Waiting: r.reads.waiting.Load() + r.refusals.waiting.Load() + r.overflow.waiting.Load(),
-	}
-	if !oldest.IsZero() {
-		s.Lag = max(0, time.Since(oldest))
-	}
-	return s
-}
-
-// Metrics gives the Stats, and what the provider and the trail beside it count, if they do.
+// Metrics returns what the vault has counted since it was made, and what its provider and its
+// trail count if they are [Instrumented].
 func (v *Vault) Metrics(ctx context.Context) []Metric {
-	s := v.Stats()
+	r := v.recorder
+	pending := r.reads.waiting.Load() + r.refusals.waiting.Load() + r.overflow.waiting.Load()
+	var lag time.Duration
+	if oldest := oldestOf(r.reads.oldest(), r.refusals.oldest()); !oldest.IsZero() {
+		lag = max(0, time.Since(oldest))
+	}
 	all := []Metric{
-		{"denied_total", "Calls that the policy refused.", true, float64(s.Denied)},
-		{"unauthenticated_total", "Failed log-ins, and calls of sessions that have ended.", true, float64(s.Unauthenticated)},
-		{"trail_failures_total", "Times that entries of the trail could not be written.", true, float64(s.TrailFailures)},
-		{"trail_waiting_entries", "Entries of the trail that are not written yet.", false, float64(s.Waiting)},
-		{"trail_lag_seconds", "How long the oldest entry that is not written yet has waited.", false, s.Lag.Seconds()},
+		{"denied_total", "Calls that the policy refused.", true, float64(r.tally.denied.Load())},
+		{"unauthenticated_total", "Failed log-ins, and calls of sessions that have ended.", true, float64(r.tally.unauthenticated.Load())},
+		{"trail_failures_total", "Times that entries of the trail could not be written.", true, float64(r.tally.failures.Load())},
+		{"trail_waiting_entries", "Entries of the trail that are not written yet.", false, float64(pending)},
+		{"trail_lag_seconds", "How long the oldest entry that is not written yet has waited.", false, lag.Seconds()},
 	}
 	if m, ok := v.provider.(Instrumented); ok {
 		all = append(all, m.Metrics(ctx)...)

@@ -16,14 +16,14 @@ import (
 // no longer holds), ErrTrail (no entry, so nothing happened), ErrUnavailable, ErrTampered, ErrClosed,
 // or the context's error.
 type Session struct {
-	vault   *Vault
-	service string
-	label   string // service, as entries hold it
-	via     string
-	request string
-	proof   Authentication                // ends the session once it no longer holds
-	guards  []func(context.Context) error // so does each of these
-	limits  []*grants                     // each restriction must allow too
+	vault          *Vault
+	service        string
+	label          string // service, as entries hold it
+	via            string
+	request        string
+	authentication authentication                // ends the session once the policy no longer accepts it
+	checks         []func(context.Context) error // each ends the session once it fails
+	limits         []*grants                     // each restriction must allow too
 }
 
 // Service gives the name of the service.

@@ -58,14 +58,13 @@ import (
 // [Vault.As] and [Vault.Login] give a [Session], which asks the policy and writes the
 // trail on every call. A Vault may be used by many goroutines.
 type Vault struct {
-	provider Provider
-	trail    Trail
-	recorder *recorder
-	usage    *usageIndex
-	ownTrail bool // the provider is the trail: entries go into its commits
-	policy   atomic.Pointer[Policy]
-	closed   atomic.Bool
-	events   sync.Map // the names that Records.RecordAs was given
+	provider     Provider
+	trail        Trail
+	recorder     *recorder
+	ownTrail     bool // the provider is the trail: entries go into its commits
+	policy       atomic.Pointer[Policy]
+	closed       atomic.Bool
+	extraActions sync.Map // set of names given to Extension.RecordAs
 }
 
 // Config is what a Vault may be told; the zero Config suits a provider that is a [Trail].
@@ -95,7 +94,7 @@ func New(provider Provider, policy *Policy, config Config) (*Vault, error) {
 	case !own:
 		trail = config.Trail
 	}
-	v := &Vault{provider: provider, trail: trail, ownTrail: own, usage: newUsageIndex(), recorder: newRecorder(trail, config.Reads)}
+	v := &Vault{provider: provider, trail: trail, ownTrail: own, recorder: newRecorder(trail, config.Reads)}
 	v.policy.Store(policy)
 	return v, nil
 }
@@ -146,9 +145,6 @@ func (v *Vault) As(service string) *Session {
 	return &Session{vault: v, service: service, label: bounded(service), via: "embedded"}
 }
 
-// Owns reports whether the session is of this vault. It is for packages that extend the vault, and are given both.
-func (v *Vault) Owns(s *Session) bool { return s != nil && s.vault == v }
-
 // Credentials are what a caller shows to prove who it is: a token, a client certificate, or both.
 type Credentials struct {
 	Service string // may be left out where the certificate tells it
@@ -177,17 +173,15 @@ func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
 		via = "certificate"
 	}
 	if proof.kind == byEmbedder {
-		return nil, v.RecordFailedLogin(via, c)
+		return nil, v.recordFailedLogin(via, c)
 	}
-	s := v.Resume(service, proof)
+	s := v.resume(service, proof)
 	s.via, s.request = via, bounded(c.Request)
 	return s, nil
 }
 
-// RecordFailedLogin records a failed log-in afterwards, as [Vault.Login] does, and returns the error to
-// answer, which wraps ErrUnauthenticated. It is for packages that know a further way to log in;
-// via names that way. Of the credentials the token is not looked at.
-func (v *Vault) RecordFailedLogin(via string, c Credentials) error {
+// recordFailedLogin records a failed log-in within seconds and returns the error for the caller.
+func (v *Vault) recordFailedLogin(via string, c Credentials) error {
 	s := &Session{vault: v, label: bounded(c.Service), via: bounded(via), request: bounded(c.Request)}
 	e := s.entry("login", Address{})
 	e.Remote = bounded(c.Remote)

@@ -71,14 +71,14 @@ type Config struct {
 
 // Watcher looks after the times of secrets. Make it with [Start].
 type Watcher struct {
-	vault   *myvault.Vault
-	session *myvault.Session
-	records *myvault.Records
-	config  Config
-	stop    context.CancelFunc
-	ended   sync.WaitGroup
-	done    map[string]bool // marks known to be done, of what was due at the last look
-	cleaned time.Time       // when marks were last cleaned up
+	vault     *myvault.Vault
+	session   *myvault.Session
+	extension *myvault.Extension
+	config    Config
+	stop      context.CancelFunc
+	ended     sync.WaitGroup
+	done      map[string]bool // marks known to be done, of what was due at the last look
+	cleaned   time.Time       // when marks were last cleaned up
 }
 
 // Start begins to watch in the name of the session, which must be one of vault's and should
@@ -102,12 +102,12 @@ func Start(vault *myvault.Vault, session *myvault.Session, config Config) (*Watc
 	if config.Failed == nil {
 		config.Failed = func(error) {}
 	}
-	records, err := vault.Records("due")
+	extension, err := vault.Extend("due")
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	w := &Watcher{vault: vault, session: session, records: records, config: config, stop: stop}
+	w := &Watcher{vault: vault, session: session, extension: extension, config: config, stop: stop}
 	w.ended.Go(func() { w.run(ctx) })
 	return w, nil
 }

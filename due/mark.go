@@ -84,7 +84,7 @@ func (w *Watcher) attend(ctx context.Context, n Notice) (again time.Time, err er
 	// What was called was called, also where the program ends just now.
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), w.config.Lease)
 	defer cancel()
-	_, err = w.put(ctx, w.records, n, m, myvault.IfVersion(version))
+	_, err = w.put(ctx, w.extension, n, m, myvault.IfVersion(version))
 	if m.Done && err == nil {
 		return time.Time{}, nil
 	}
@@ -95,8 +95,8 @@ func (w *Watcher) attend(ctx context.Context, n Notice) (again time.Time, err er
 // that says so. The first claim of all is the event. Where the notice is another's, the version is 0.
 func (w *Watcher) claim(ctx context.Context, n Notice) (mark, myvault.Version, error) {
 	m := mark{ID: n.ID, Kind: n.Kind, Project: n.Secret.Project, Path: n.Secret.Path, Version: n.Secret.Version}
-	record, err := w.records.Get(ctx, place(n))
-	records, condition := w.records.RecordAs(string(n.Kind)), myvault.IfAbsent()
+	record, err := w.extension.GetRecord(ctx, place(n))
+	x, condition := w.extension.RecordAs(string(n.Kind)), myvault.IfAbsent()
 	switch {
 	case err == nil:
 		if err := json.Unmarshal(record.Value.RevealBytes(), &m); err != nil {
@@ -105,26 +105,26 @@ func (w *Watcher) claim(ctx context.Context, n Notice) (mark, myvault.Version, e
 		if m.Done || m.Until.After(time.Now()) {
 			return m, 0, nil
 		}
-		records, condition = w.records, myvault.IfVersion(record.Version)
+		x, condition = w.extension, myvault.IfVersion(record.Version)
 	case !errors.Is(err, myvault.ErrNotFound):
 		return m, 0, err
 	}
 	m.Attempt++
 	m.Until = time.Now().Add(w.config.Lease)
-	version, err := w.put(ctx, records, n, m, condition)
+	version, err := w.put(ctx, x, n, m, condition)
 	if errors.Is(err, myvault.ErrExists) || errors.Is(err, myvault.ErrConflict) || errors.Is(err, myvault.ErrNotFound) {
 		return m, 0, nil // another was faster
 	}
 	return m, version, err
 }
 
-func (w *Watcher) put(ctx context.Context, records *myvault.Records, n Notice, m mark, condition myvault.Condition) (myvault.Version, error) {
+func (w *Watcher) put(ctx context.Context, x *myvault.Extension, n Notice, m mark, condition myvault.Condition) (myvault.Version, error) {
 	text, err := json.Marshal(m)
 	if err != nil {
 		return 0, fmt.Errorf("due: %w", err)
 	}
 	by := w.session.Via("due", n.ID)
-	info, err := records.Put(ctx, by, place(n), myvault.Bytes(text), condition)
+	info, err := x.PutRecord(ctx, by, place(n), myvault.Bytes(text), condition)
 	return info.Version, err
 }
 
@@ -144,7 +144,7 @@ func (w *Watcher) clean(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	marks := make(map[string]bool) // by place, those of no version that is there
-	for info, err := range w.records.List(ctx, "", "") {
+	for info, err := range w.extension.ListRecords(ctx, "", "") {
 		if err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ func (w *Watcher) clean(ctx context.Context, now time.Time) error {
 
 // forget removes a mark if its version is certainly past: a session may see a part only.
 func (w *Watcher) forget(ctx context.Context, path string) error {
-	record, err := w.records.Get(ctx, path)
+	record, err := w.extension.GetRecord(ctx, path)
 	if errors.Is(err, myvault.ErrNotFound) {
 		return nil // another process was faster
 	}
@@ -195,7 +195,7 @@ func (w *Watcher) forget(ctx context.Context, path string) error {
 		case err != nil:
 			return err
 		case info.Version > m.Version || info.State == myvault.Destroyed:
-			err = w.records.Destroy(ctx, w.session.Via("due", m.ID), path)
+			err = w.extension.DestroyRecord(ctx, w.session.Via("due", m.ID), path)
 			if errors.Is(err, myvault.ErrNotFound) {
 				err = nil
 			}

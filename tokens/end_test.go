@@ -164,10 +164,10 @@ func TestTokensAreBounded(t *testing.T) {
 		n, err := issuer.Sweep(t.Context())
 		is.NoErr(err)
 		is.Equal(n, most) // one of newsbot's made room, and root's has expired
-		records, err := v.Records("tokens")
+		records, err := v.Extend("tokens")
 		is.NoErr(err)
 		left := 0
-		for _, err := range records.List(t.Context(), "", "") {
+		for _, err := range records.ListRecords(t.Context(), "", "") {
 			is.NoErr(err)
 			left++
 		}
@@ -268,14 +268,14 @@ func TestNobodyComesInWithoutARecord(t *testing.T) {
 		is.True(errors.Is(err, store.err))
 	}
 	store.err = nil
-	records, err := v.Records("tokens")
+	records, err := v.Extend("tokens")
 	is.NoErr(err)
-	for info, err := range records.List(t.Context(), "", "") {
+	for info, err := range records.ListRecords(t.Context(), "", "") {
 		is.NoErr(err)
-		whole, err := records.Get(t.Context(), info.Path)
+		whole, err := records.GetRecord(t.Context(), info.Path)
 		is.NoErr(err)
 		for _, bad := range []string{"{}", "null", `{"v":2}`, `{"v":1,"key":""}`, whole.Value.Reveal()[1:], whole.Value.Reveal() + "x"} {
-			_, err = records.Put(t.Context(), v.As("root"), info.Path, myvault.Text(bad))
+			_, err = records.PutRecord(t.Context(), v.As("root"), info.Path, myvault.Text(bad))
 			is.NoErr(err)
 			_, err = login(t, issuer, token.Bearer)
 			is.True(errors.Is(err, myvault.ErrTampered))

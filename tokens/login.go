@@ -31,7 +31,7 @@ func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, er
 		m, at = i.stranger()
 	}
 	refused := func() (*myvault.Session, error) {
-		return nil, i.vault.RecordFailedLogin("capability", myvault.Credentials{Service: at.service, Request: c.Request, Remote: c.Remote})
+		return nil, i.extension.RecordFailedLogin("capability", myvault.Credentials{Service: at.service, Request: c.Request, Remote: c.Remote})
 	}
 	r, err := i.find(ctx, at)
 	gone := errors.Is(err, myvault.ErrNotFound)
@@ -51,16 +51,20 @@ func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, er
 	if r, err = r.understand(); err != nil {
 		return nil, err
 	}
+	session, err := i.resume(at.service, r)
+	if err != nil {
+		return nil, err
+	}
+	session = session.Via("capability", c.Request)
 	caveats, err := parseCaveats(texts)
 	until := endOf(r, caveats)
-	session := i.vault.Resume(at.service, r.proof).Via("capability", c.Request)
-	if err != nil || !shown(c.Certificate, r, caveats) || !time.Now().Before(until) || session.Ended(ctx) != nil {
+	if err != nil || !shown(c.Certificate, r, caveats) || !time.Now().Before(until) || i.extension.Ended(ctx, session) != nil {
 		return refused()
 	}
 	for _, rules := range append([][]myvault.Rule{r.rules}, rulesOf(caveats)...) {
 		session = session.Restrict(rules...)
 	}
-	return session.EndWhen(func(ctx context.Context) error { return i.holds(ctx, at, until) }), nil
+	return i.extension.EndWhen(session, func(ctx context.Context) error { return i.holds(ctx, at, until) }), nil
 }
 
 // stranger stands in for what is no token, so that it costs what a wrong one costs.

@@ -39,10 +39,11 @@ type Token struct {
 // was narrowed, a bearer's among them; ErrInvalid for a session of another vault and for a Grant out of range; ErrTooLarge where
 // the service has as many live tokens as it may.
 func (i *Issuer) Mint(ctx context.Context, by *myvault.Session, g Grant) (Token, error) {
-	if err := i.own(ctx, by); err != nil {
+	authentication, err := i.own(ctx, by)
+	if err != nil {
 		return Token{}, err
 	}
-	r, err := i.grant(by, g)
+	r, err := i.grant(authentication, g)
 	if err != nil {
 		return Token{}, err
 	}
@@ -64,19 +65,21 @@ func (i *Issuer) Mint(ctx context.Context, by *myvault.Session, g Grant) (Token,
 }
 
 // own wants a session of this vault that may do all that its service may.
-func (i *Issuer) own(ctx context.Context, by *myvault.Session) error {
-	if by == nil || by.Narrowed() {
-		return fmt.Errorf("tokens: %w: only a service itself has to do with its tokens; who bears one can narrow it", myvault.ErrDenied)
+// It returns how the session authenticated.
+func (i *Issuer) own(ctx context.Context, by *myvault.Session) (authentication string, err error) {
+	authentication, err = i.extension.Authentication(by)
+	if by == nil || errors.Is(err, myvault.ErrDenied) {
+		return "", fmt.Errorf("tokens: %w: only a service itself has to do with its tokens; who bears one can narrow it", myvault.ErrDenied)
 	}
-	if !i.vault.Owns(by) {
-		return fmt.Errorf("tokens: %w session: it is of another vault", myvault.ErrInvalid)
+	if err != nil {
+		return "", err
 	}
-	_, err := by.Rights(ctx) // strangers and sessions that have ended have none, and it is recorded
-	return err
+	_, err = by.Rights(ctx) // strangers and sessions that have ended have none, and it is recorded
+	return authentication, err
 }
 
 // grant makes the record.
-func (i *Issuer) grant(by *myvault.Session, g Grant) (record, error) {
+func (i *Issuer) grant(authentication string, g Grant) (record, error) {
 	if g.Lifetime == 0 {
 		g.Lifetime = min(DefaultLifetime, i.config.MaxLifetime)
 	}
@@ -89,7 +92,7 @@ func (i *Issuer) grant(by *myvault.Session, g Grant) (record, error) {
 	}
 	now := time.Now().UTC().Truncate(time.Second)
 	r := record{
-		Version: recordVersion, Key: newKey(), Proof: by.Authentication().String(), Incarnation: i.vault.Incarnation(),
+		Version: recordVersion, Key: newKey(), Proof: authentication, Incarnation: i.vault.Incarnation(),
 		Issued: now, Expires: now.Add(g.Lifetime), Rules: texts, rules: slices.Clone(g.Rules),
 	}
 	if g.Certificate != nil {
@@ -148,19 +151,19 @@ func (i *Issuer) store(ctx context.Context, by *myvault.Session, value myvault.V
 // occupy takes one place if it is free, or if its token has ended; else ErrExists.
 func (i *Issuer) occupy(ctx context.Context, by *myvault.Session, slot int, value myvault.Value) (place, error) {
 	at := place{service: by.Service(), slot: slot}
-	secret, err := i.records.Get(ctx, at.path())
+	secret, err := i.extension.GetRecord(ctx, at.path())
 	switch {
 	case err == nil && !i.over(ctx, at.service, secret.Value):
 		return place{}, myvault.ErrExists
 	case err == nil:
-		err = i.records.Destroy(ctx, by, at.path(), secret.Version)
+		err = i.extension.DestroyRecord(ctx, by, at.path(), secret.Version)
 	case errors.Is(err, myvault.ErrNotFound):
 		err = nil
 	}
 	if err != nil {
 		return place{}, err
 	}
-	info, err := i.records.Put(ctx, by, at.path(), value, myvault.IfAbsent())
+	info, err := i.extension.PutRecord(ctx, by, at.path(), value, myvault.IfAbsent())
 	at.version = info.Version
 	return at, err
 }

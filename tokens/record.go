@@ -25,8 +25,7 @@ type record struct {
 	Rules       jsontext.Value `json:"rules"`                 // an array of strings
 	Certificate string         `json:"certificate,omitempty"` // hexadecimal SHA-256 of the leaf
 
-	proof myvault.Authentication // Proof and Rules as understand read them
-	rules []myvault.Rule
+	rules []myvault.Rule // as understand read them
 }
 
 // unreadable has no cause: it may quote what it did not understand.
@@ -42,7 +41,7 @@ func (r record) value() (myvault.Value, error) {
 	return myvault.Bytes(text), nil
 }
 
-// parseRecord reads a record as a whole or not at all: ErrTampered. What its proof and rules say is left
+// parseRecord reads a record as a whole or not at all: ErrTampered. What its rules say is left
 // to understand: it takes longer, the more rules there are, and is not for those who have no such token.
 func parseRecord(v myvault.Value) (record, error) {
 	var r record
@@ -54,12 +53,18 @@ func parseRecord(v myvault.Value) (record, error) {
 	return r, nil
 }
 
-// understand reads the proof and the rules: ErrTampered where they are none.
-func (r record) understand() (record, error) {
-	var err error
-	if r.proof, err = myvault.ParseAuthentication(r.Proof); err != nil {
-		return record{}, unreadable()
+// resume returns a session of service that ends when the one that minted the token would.
+// ErrTampered if the record does not say which.
+func (i *Issuer) resume(service string, r record) (*myvault.Session, error) {
+	s, err := i.extension.Resume(service, r.Proof)
+	if err != nil {
+		return nil, unreadable()
 	}
+	return s, nil
+}
+
+// understand reads the rules. ErrTampered if they are malformed.
+func (r record) understand() (record, error) {
 	var texts []string
 	if err := json.Unmarshal(r.Rules, &texts); err != nil {
 		return record{}, unreadable()
@@ -78,7 +83,7 @@ func (r record) understand() (record, error) {
 // store is not found: the token is revoked, or was never made. The record that stands there
 // comes with that error, if one does.
 func (i *Issuer) find(ctx context.Context, at place) (record, error) {
-	secret, err := i.records.Get(ctx, at.path())
+	secret, err := i.extension.GetRecord(ctx, at.path())
 	if err != nil {
 		return record{}, err
 	}

@@ -19,7 +19,7 @@ import (
 // what was minted on a shared token comes back with it. So to be rid of all, in a program with the vault: List and
 // Revoke as vault.As(service), and, behind a change of shared tokens, [Issuer.Sweep].
 func (i *Issuer) Revoke(ctx context.Context, by *myvault.Session, id string) error {
-	if err := i.own(ctx, by); err != nil {
+	if _, err := i.own(ctx, by); err != nil {
 		return err
 	}
 	at, ok := parseID(id)
@@ -29,7 +29,7 @@ func (i *Issuer) Revoke(ctx context.Context, by *myvault.Session, id string) err
 	if _, err := i.find(ctx, at); err != nil {
 		return err
 	}
-	return i.records.Destroy(ctx, by, at.path(), at.version)
+	return i.extension.DestroyRecord(ctx, by, at.path(), at.version)
 }
 
 // List yields the live tokens of the service that by acts for, without their secret, ordered by place.
@@ -42,7 +42,7 @@ func (i *Issuer) List(ctx context.Context, by *myvault.Session) iter.Seq2[Token,
 // "". ErrInvalid if it is no ID of a token of the service.
 func (i *Issuer) ListAfter(ctx context.Context, by *myvault.Session, id string) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
-		if err := i.own(ctx, by); err != nil {
+		if _, err := i.own(ctx, by); err != nil {
 			yield(Token{}, err)
 			return
 		}
@@ -55,7 +55,7 @@ func (i *Issuer) ListAfter(ctx context.Context, by *myvault.Session, id string) 
 			}
 			after = at.path()
 		}
-		for info, err := range i.records.List(ctx, by.Service()+"/", after) {
+		for info, err := range i.extension.ListRecords(ctx, by.Service()+"/", after) {
 			if err != nil {
 				yield(Token{}, err)
 				return
@@ -85,7 +85,7 @@ func (i *Issuer) describe(ctx context.Context, by *myvault.Session, info myvault
 		err = i.holds(ctx, at, r.Expires)
 	}
 	if err == nil {
-		err = i.vault.Resume(at.service, r.proof).Ended(ctx)
+		err = i.minterEnded(ctx, at.service, r)
 	}
 	if errors.Is(err, myvault.ErrUnauthenticated) { // no other error says that it has ended
 		err = myvault.ErrNotFound
@@ -94,6 +94,15 @@ func (i *Issuer) describe(ctx context.Context, by *myvault.Session, info myvault
 		return Token{}, err
 	}
 	return r.token(at), nil
+}
+
+// minterEnded returns the error with which the session that minted the token has ended, or nil.
+func (i *Issuer) minterEnded(ctx context.Context, service string, r record) error {
+	s, err := i.resume(service, r)
+	if err != nil {
+		return err
+	}
+	return i.extension.Ended(ctx, s)
 }
 
 // placeOf reads where a record stands.

@@ -63,7 +63,7 @@ func (i *Issuer) sweep(ctx context.Context, after string, over judgement) (n int
 // around lists the records behind after, and then the others.
 func (i *Issuer) around(ctx context.Context, after string) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
-		for info, err := range i.records.List(ctx, "", after) {
+		for info, err := range i.extension.ListRecords(ctx, "", after) {
 			if !yield(info, err) || err != nil {
 				return
 			}
@@ -71,7 +71,7 @@ func (i *Issuer) around(ctx context.Context, after string) iter.Seq2[myvault.Inf
 		if after == "" {
 			return
 		}
-		for info, err := range i.records.List(ctx, "", "") {
+		for info, err := range i.extension.ListRecords(ctx, "", "") {
 			if err == nil && info.Path > after || !yield(info, err) {
 				return
 			}
@@ -81,11 +81,11 @@ func (i *Issuer) around(ctx context.Context, after string) iter.Seq2[myvault.Inf
 
 // sweepOne destroys a record that is over, and reports whether it did. What went meanwhile is no error.
 func (i *Issuer) sweepOne(ctx context.Context, info myvault.Info, over judgement) (bool, error) {
-	secret, err := i.records.Get(ctx, info.Path)
+	secret, err := i.extension.GetRecord(ctx, info.Path)
 	service, _, _ := strings.Cut(info.Path, "/")
 	gone := err == nil && secret.Version == info.Version && over(ctx, service, secret.Value)
 	if gone {
-		err = i.records.Destroy(ctx, i.vault.As("tokens"), info.Path, info.Version)
+		err = i.extension.DestroyRecord(ctx, i.vault.As("tokens"), info.Path, info.Version)
 	}
 	if errors.Is(err, myvault.ErrNotFound) {
 		return false, nil
@@ -103,8 +103,7 @@ func (i *Issuer) over(ctx context.Context, service string, v myvault.Value) bool
 	if r.expired() || r.Incarnation != i.vault.Incarnation() {
 		return true
 	}
-	proof, err := myvault.ParseAuthentication(r.Proof)
-	return err == nil && errors.Is(i.vault.Resume(service, proof).Ended(ctx), myvault.ErrUnauthenticated)
+	return errors.Is(i.minterEnded(ctx, service, r), myvault.ErrUnauthenticated)
 }
 
 // expired reports whether no process lets anybody in by the token of a record, whatever its policy.

@@ -63,10 +63,10 @@ const (
 // Issuer mints, checks and revokes the tokens of one vault. It holds no state of its own, so every
 // process of a store may have one. It may be used by many goroutines, and needs no Close.
 type Issuer struct {
-	vault   *myvault.Vault
-	records *myvault.Records
-	config  Config
-	decoy   myvault.Value // a record that stands in for one that is not there, so that the work is the same
+	vault     *myvault.Vault
+	extension *myvault.Extension
+	config    Config
+	decoy     myvault.Value // a record that stands in for one that is not there, so that the work is the same
 	// decoyKey is no token's key.
 	decoyKey []byte
 }
@@ -85,11 +85,11 @@ func New(vault *myvault.Vault, config Config) (*Issuer, error) {
 	if config.MaxLifetime < time.Second || config.MaxPerService < 1 || config.MaxPerService > mostPerService {
 		return nil, fmt.Errorf("tokens: %w: MaxLifetime is at least a second, MaxPerService 1 to %d", myvault.ErrInvalid, mostPerService)
 	}
-	records, err := vault.Records("tokens")
+	extension, err := vault.Extend("tokens")
 	if err != nil {
 		return nil, err
 	}
-	i := &Issuer{vault: vault, records: records, config: config, decoyKey: newKey()}
+	i := &Issuer{vault: vault, extension: extension, config: config, decoyKey: newKey()}
 	decoy := record{Version: recordVersion, Key: newKey(), Proof: "token:" + strings.Repeat("0", 64), Incarnation: vault.Incarnation(), Rules: []byte(`["*/*/"]`)}
 	i.decoy, err = decoy.value()
 	return i, err

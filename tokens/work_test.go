@@ -99,10 +99,10 @@ func TestNoRuleIsReadForAWrongToken(t *testing.T) {
 func altering(t testing.TB, v *myvault.Vault, token tokens.Token) func(t testing.TB, member string, value any) (id []byte, m *macaroon.Macaroon, unread error) {
 	t.Helper()
 	is := is.New(t)
-	records, err := v.Records("tokens")
+	records, err := v.Extend("tokens")
 	is.NoErr(err)
 	path := strings.ReplaceAll(token.ID[:strings.LastIndex(token.ID, ".")], ".", "/")
-	whole, err := records.Get(t.Context(), path)
+	whole, err := records.GetRecord(t.Context(), path)
 	is.NoErr(err)
 	return func(t testing.TB, member string, value any) (id []byte, m *macaroon.Macaroon, unread error) {
 		t.Helper()
@@ -112,7 +112,7 @@ func altering(t testing.TB, v *myvault.Vault, token tokens.Token) func(t testing
 		members[member] = value
 		changed, err := json.Marshal(members)
 		is.NoErr(err)
-		info, err := records.Put(t.Context(), v.As("root"), path, myvault.Text(string(changed)))
+		info, err := records.PutRecord(t.Context(), v.As("root"), path, myvault.Text(string(changed)))
 		is.NoErr(err)
 		var r struct{ Key []byte }
 		unread = json.Unmarshal(changed, &r)
