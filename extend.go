@@ -8,6 +8,8 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"github.com/myswiftagent/myvault/internal/credential"
 )
 
 // MaxRecord is the size limit of a record, in bytes.
@@ -116,7 +118,7 @@ func (x *Extension) change(ctx context.Context, by *Session, c Change) (Info, er
 	if c.Op == OpPut && x.action != "" {
 		commit.Entries[0].Action = x.action
 	}
-	if _, err := by.stands(ctx); err != nil {
+	if _, err := by.checkEnded(ctx); err != nil {
 		by.refuse(ctx, commit.Entries[0], err)
 		return Info{}, err
 	}
@@ -175,9 +177,9 @@ func (x *Extension) Authentication(s *Session) (string, error) {
 // embedding program must have established that the caller is the service, as for [Vault.As].
 // ErrInvalid if the text is not one of [Extension.Authentication].
 func (x *Extension) Resume(service, authentication string) (*Session, error) {
-	a, err := parseAuthentication(authentication)
+	a, err := credential.ParseAuthentication(authentication)
 	if err != nil {
-		return nil, fail("resume", Address{}, err)
+		return nil, fail("resume", Address{}, invalid("authentication", err))
 	}
 	return x.vault.resume(service, a), nil
 }
@@ -196,7 +198,7 @@ func (x *Extension) EndWhen(s *Session, check func(context.Context) error) *Sess
 func (x *Extension) Ended(ctx context.Context, s *Session) error {
 	err := x.checkOwner(s)
 	if err == nil {
-		_, err = s.stands(ctx)
+		_, err = s.checkEnded(ctx)
 	}
 	return fail("session", Address{}, err)
 }

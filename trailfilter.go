@@ -48,8 +48,8 @@ var trailOutcomes = []Outcome{
 	OutcomeOK, OutcomeBegun, OutcomeDenied, OutcomeUnauthenticated, OutcomeNotFound, OutcomeRefused, OutcomeUnknown, OutcomeError,
 }
 
-// validateTrail refuses what can select nothing, so that a slip of the hand is not read as "nothing happened".
-func (v *Vault) validateTrail(r TrailFilter) error {
+// validateFilter refuses what can select nothing, so that a slip of the hand is not read as "nothing happened".
+func (v *Vault) validateFilter(r TrailFilter) error {
 	if r.Action != "" {
 		_, event := v.extraActions.Load(r.Action)
 		if known := trailActions(); !event && !slices.Contains(known, r.Action) {

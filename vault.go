@@ -44,13 +44,11 @@ package myvault
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
-	"time"
 	"unicode/utf8"
 )
 
@@ -143,54 +141,6 @@ func (v *Vault) Close() error {
 // service that the policy does not know is denied on every call.
 func (v *Vault) As(service string) *Session {
 	return &Session{vault: v, service: service, label: bounded(service), via: "embedded"}
-}
-
-// Credentials are what a caller shows to prove who it is: a token, a client certificate, or both.
-type Credentials struct {
-	Service string // may be left out where the certificate tells it
-	Token   string
-	// VerifiedChains are those from the client's certificate to an authority that the embedding
-	// program believes, as in [crypto/tls.ConnectionState]. PeerCertificates are none: nobody
-	// verified them. The certificate must be for the use clientAuth, and valid now.
-	VerifiedChains [][]*x509.Certificate
-	Request        string // the request's id, for the trail
-	Remote         string // the caller's network address, for the trail of failures
-}
-
-// Login returns a session for a caller that proves to be a service of the policy. Everything else
-// is ErrUnauthenticated, in the same work whether the service is known or not. Token or certificate
-// suffices, unless Service.CertificateAndToken asks for both; a certificate counts for the service
-// that the credentials name, if they name one. The session ends when its token or the certificate's
-// identity leaves the policy, or the certificate expires. A failure enters the trail within a
-// second, or within ten seconds as one of a count if there are many.
-func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
-	if v.closed.Load() {
-		return nil, fail("login", Address{}, ErrClosed)
-	}
-	service, proof := v.policy.Load().prove(c, time.Now())
-	via := "header"
-	if proof.kind == byCertificate || proof.kind == byBoth || c.Token == "" && len(c.VerifiedChains) > 0 {
-		via = "certificate"
-	}
-	if proof.kind == byEmbedder {
-		return nil, v.recordFailedLogin(via, c)
-	}
-	s := v.resume(service, proof)
-	s.via, s.request = via, bounded(c.Request)
-	return s, nil
-}
-
-// recordFailedLogin records a failed log-in within seconds and returns the error for the caller.
-func (v *Vault) recordFailedLogin(via string, c Credentials) error {
-	s := &Session{vault: v, label: bounded(c.Service), via: bounded(via), request: bounded(c.Request)}
-	e := s.entry("login", Address{})
-	e.Remote = bounded(c.Remote)
-	if v.policy.Load().services[c.Service] == nil {
-		e.Service = "" // whatever stands there is not ours to keep: it may be a token
-	}
-	e.Outcome = OutcomeUnauthenticated
-	v.recorder.refuseLater(e)
-	return fail("login", Address{}, ErrUnauthenticated)
 }
 
 // maxField is the size limit of a free text field of an entry, in bytes.

@@ -37,13 +37,17 @@ func Hold(t *testing.T, path, name, found string, write bool) {
 	}
 }
 
-// Inspect calls visit for every node of the package in the working directory, its tests
-// left out, with the place where it stands.
-func Inspect(t *testing.T, visit func(where string, n ast.Node)) {
+// Inspect calls visit for every node of the package in the working directory and of those in
+// further folders, except tests, with its position.
+func Inspect(t *testing.T, visit func(where string, n ast.Node), folders ...string) {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, folder := range append([]string{"."}, folders...) {
+		found, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
 	}
 	set := token.NewFileSet()
 	for _, name := range files {

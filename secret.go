@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// Get reads the current version of a secret. ErrNotFound where there is no live one.
+// Get returns the current version of a secret. ErrNotFound if there is no live one.
 func (s *Session) Get(ctx context.Context, addr Address) (Secret, error) {
 	return s.read(ctx, "get", addr, 0)
 }
 
-// GetVersion reads one version of a live secret; 0 is the current one. ErrDestroyed if it is
-// asked for by number, its value was destroyed, and the secret is not deleted. ErrNotFound if
-// the secret is not live, or if the version was never made or was deleted.
+// GetVersion returns one version of a live secret; 0 is the current one. ErrDestroyed if the
+// version's value was destroyed. ErrNotFound if the version was deleted or never made, or if the
+// secret is not live.
 func (s *Session) GetVersion(ctx context.Context, addr Address, version Version) (Secret, error) {
 	return s.read(ctx, "get version", addr, version)
 }
@@ -34,7 +34,7 @@ func (s *Session) read(ctx context.Context, op string, addr Address, version Ver
 		s.refuse(ctx, s.readEntry(addr, version), err)
 		return Secret{}, fail(op, addr, err)
 	}
-	if s.settled(addr, secret.Version) {
+	if s.deferRead(addr, secret.Version) {
 		return secret, nil
 	}
 	if err := s.vault.recorder.write(ctx, s.readEntry(addr, secret.Version)); err != nil {
@@ -43,8 +43,9 @@ func (s *Session) read(ctx context.Context, op string, addr Address, version Ver
 	return secret, nil
 }
 
-// settled is recorder.settled for a read of one secret. It makes no entry, which costs about as much as the rest.
-func (s *Session) settled(addr Address, version Version) bool {
+// deferRead is recorder.deferRead for a read of one secret. It makes no Entry, which costs as much
+// as the rest of a relaxed read.
+func (s *Session) deferRead(addr Address, version Version) bool {
 	if s.vault.recorder.mode != Relaxed {
 		return s.vault.recorder.mode == Off
 	}
@@ -59,51 +60,61 @@ func (s *Session) readEntry(addr Address, version Version) Entry {
 	return e
 }
 
-// Put makes a new version, which is live, and registers the project where it was not.
-// The conditions must all hold: ErrExists, ErrNotFound or ErrConflict by the one that
-// does not. ErrTooLarge for a value over [MaxValue] or a full register of projects.
+// Put makes a new version, which is live, and registers the project if necessary. All conditions
+// must hold; otherwise the error is ErrExists, ErrNotFound or ErrConflict. ErrTooLarge for a value
+// over [MaxValue], and if too many projects are registered.
 func (s *Session) Put(ctx context.Context, addr Address, value Value, conditions ...Condition) (Info, error) {
+	return s.PutVersion(ctx, addr, NewVersion{Value: value}, conditions...)
+}
+
+// PutVersion is [Session.Put] for a version that expires or is due for rotation, or whose value is
+// generated. ErrGenerator if the generator fails; then nothing is changed.
+func (s *Session) PutVersion(ctx context.Context, addr Address, n NewVersion, conditions ...Condition) (Info, error) {
 	condition, err := both(conditions)
 	if err != nil {
 		return Info{}, fail("put", Address{}, err)
 	}
-	return s.one(ctx, "put", Change{Op: OpPut, Address: addr, Value: value, If: condition})
+	return s.applyOne(ctx, "put", Change{
+		Op: OpPut, Address: addr, If: condition,
+		Value: n.Value, Generate: n.Generate, Expires: n.Expires, RotateAfter: n.RotateAfter,
+	})
 }
 
-// Delete marks the current version deleted. The whole secret is then not found, until
-// [Session.Undelete] or another Put. ErrNotFound where there is no live secret, else
-// as the conditions say.
+// Delete marks the current version as deleted. No version of the secret is found until
+// [Session.Undelete] or another Put. ErrNotFound if there is no live secret, else the errors of
+// the conditions.
 func (s *Session) Delete(ctx context.Context, addr Address, conditions ...Condition) error {
 	condition, err := both(conditions)
 	if err != nil {
 		return fail("delete", Address{}, err)
 	}
-	_, err = s.one(ctx, "delete", Change{Op: OpDelete, Address: addr, If: condition})
+	_, err = s.applyOne(ctx, "delete", Change{Op: OpDelete, Address: addr, If: condition})
 	return err
 }
 
-// Undelete clears the mark of the last Delete; it needs the right to write. ErrConflict
-// where the secret is live, ErrDestroyed where the value is gone, ErrNotFound where
-// there never was one.
+// Undelete clears the mark of the last Delete. It needs the right to write. ErrConflict if the
+// secret is live, ErrDestroyed if its value was destroyed, ErrNotFound if there never was one.
 func (s *Session) Undelete(ctx context.Context, addr Address) (Info, error) {
-	return s.one(ctx, "undelete", Change{Op: OpUndelete, Address: addr})
+	return s.applyOne(ctx, "undelete", Change{Op: OpUndelete, Address: addr})
 }
 
-// Destroy removes the values of the named versions for good, or of all where none is
-// named. It needs the right to destroy, which no rule gives unless it names it.
-// ErrNotFound where a version was never made; then none is destroyed.
+// Destroy removes the values of the given versions for good, or of all versions if none is given.
+// It needs the right to destroy, which only a rule that names it allows. ErrNotFound if a version
+// was never made; then none is destroyed.
 func (s *Session) Destroy(ctx context.Context, addr Address, versions ...Version) error {
-	_, err := s.one(ctx, "destroy", Change{Op: OpDestroy, Address: addr, Versions: versions})
+	_, err := s.applyOne(ctx, "destroy", Change{Op: OpDestroy, Address: addr, Versions: versions})
 	return err
 }
 
 // MaxChanges is the largest number of changes in one [Session.Apply].
 const MaxChanges = 1000
 
-// Apply makes several changes in their order, all or none, each allowed by the policy. It
-// gives one Info per change. [errors.ErrUnsupported] where the provider makes one change at a time.
-// If one change is the reason for a failure, the error wraps a [*ChangeError]. A change that the
-// policy denies is reported before any that fails for another reason.
+// Apply makes several changes in order, all or none. The policy must allow each of them. It
+// returns one Info for each change. [errors.ErrUnsupported] if the provider makes one change at a
+// time.
+//
+// If one of the changes fails, the error wraps a [*ChangeError]. A change that the policy denies
+// is reported before one that fails for another reason.
 func (s *Session) Apply(ctx context.Context, changes ...Change) ([]Info, error) {
 	if len(changes) == 0 {
 		return nil, fail("apply", Address{}, fmt.Errorf("%w: no change is given", ErrInvalid))
@@ -123,8 +134,7 @@ func (s *Session) Apply(ctx context.Context, changes ...Change) ([]Info, error) 
 	return infos, nil
 }
 
-// one applies a single change.
-func (s *Session) one(ctx context.Context, op string, c Change) (Info, error) {
+func (s *Session) applyOne(ctx context.Context, op string, c Change) (Info, error) {
 	if err := c.validate(); err != nil {
 		return Info{}, fail(op, Address{}, err)
 	}
