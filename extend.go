@@ -228,7 +228,7 @@ func (x *Extension) AccessEntries(ctx context.Context, before uint64) iter.Seq2[
 			yield(Entry{}, fail("access entries", Address{}, fmt.Errorf("this vault does not record reads: %w", errors.ErrUnsupported)))
 			return
 		}
-		if err := v.recorder.reads.flush(); err != nil {
+		if err := v.recorder.reads.Flush(); err != nil {
 			yield(Entry{}, fail("access entries", Address{}, err))
 			return
 		}

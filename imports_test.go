@@ -27,13 +27,14 @@ func deps(t *testing.T, format, pkg string) []string {
 // TestImportsGoOneWay holds the layers apart: examples and vaulttest import httpapi and
 // providers, httpapi imports tokens, all import the root, and the root imports none of them.
 func TestImportsGoOneWay(t *testing.T) {
-	rooms := []string{module + "/internal/credential", module + "/internal/dotenv", module + "/internal/pattern", module + "/internal/trusted"} // of the root
+	rooms := []string{module + "/internal/coalesce", module + "/internal/credential", module + "/internal/dotenv", module + "/internal/pattern", module + "/internal/trusted"} // of the root
 	outside := []string{module + "/examples", module + "/vaulttest"}
 	for _, c := range []struct {
 		pkg    string
 		allows []string // prefixes of what it may import beyond the standard library
 	}{
 		{module, []string{"golang.org/x/"}},
+		{module + "/internal/coalesce", nil},
 		{module + "/internal/credential", nil},
 		{module + "/internal/pattern", []string{"golang.org/x/"}},
 		{module + "/internal/dotenv", []string{module + "/internal/pattern", "golang.org/x/"}},

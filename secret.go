@@ -50,8 +50,10 @@ func (s *Session) deferRead(addr Address, version Version) bool {
 		return s.vault.recorder.mode == Off
 	}
 	now := time.Now().UnixMicro()
-	return s.vault.recorder.settled(&who{service: s.label, via: s.via, action: "read", outcome: OutcomeOK},
-		&held{addr: addr, version: version, request: s.request, count: 1, first: now, last: now})
+	return s.vault.recorder.deferRead(&entryEvent{
+		Key:    entryKey{service: s.label, via: s.via, action: "read", outcome: OutcomeOK, addr: addr, version: version},
+		Detail: s.request, Count: 1, First: now, Last: now,
+	})
 }
 
 func (s *Session) readEntry(addr Address, version Version) Entry {

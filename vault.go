@@ -124,6 +124,20 @@ func (v *Vault) Ping(ctx context.Context) error {
 	return fail("ping", Address{}, v.provider.Ping(ctx))
 }
 
+// Ready reports whether the vault can serve requests: the store is reachable, the last attempts to
+// write the trail succeeded, and the policy has a service. It returns ErrClosed, ErrUnavailable,
+// ErrTrail or, for a policy without services, ErrInvalid. It writes nothing.
+func (v *Vault) Ready(ctx context.Context) error {
+	err := v.Ping(ctx)
+	if trail, ok := v.trail.(interface{ Ping(context.Context) error }); err == nil && ok && !v.ownTrail {
+		err = trail.Ping(ctx)
+	}
+	if err == nil && len(v.Policy().Services()) == 0 {
+		err = fmt.Errorf("%w policy: it has no service", ErrInvalid)
+	}
+	return fail("ready", Address{}, err)
+}
+
 // Close writes the entries that wait and closes the provider, and Config.Trail if it can
 // be closed. A second Close gives nil. Calls that follow give ErrClosed.
 func (v *Vault) Close() error {
