@@ -12,7 +12,7 @@ var (
 	_ myvault.Limited = (*Provider)(nil)
 )
 
-// History implements [myvault.Archive]. It walks a snapshot.
+// History implements [myvault.Archive]. It iterates over a snapshot.
 func (p *Provider) History(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Secret, error] {
 	return p.historyBefore(ctx, addr, 0)
 }
