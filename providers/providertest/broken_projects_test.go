@@ -11,7 +11,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// onProjects breaks what Projects yields.
+// onProjects edits the projects that Projects yields.
 func onProjects(edit func(f *fake, all []myvault.Project) []myvault.Project) func(*fake) {
 	return func(f *fake) {
 		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
@@ -26,7 +26,7 @@ func unregister(c myvault.Commit, name string) myvault.Commit {
 
 var brokenProjects = []broken{
 	{"a put registers nothing", func(f *fake) {
-		var described notes[string, bool]
+		var described syncMap[string, bool]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := f.Provider.Apply(ctx, c)
 			for _, change := range c.Changes {
@@ -60,7 +60,7 @@ var brokenProjects = []broken{
 		return infos, err
 	}), []string{"project/put-keeps"}},
 	{"projects have the time of the last change", func(f *fake) {
-		var last notes[string, time.Time]
+		var last syncMap[string, time.Time]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			last.set("", c.At)
 			return f.Provider.Apply(ctx, c)
@@ -99,7 +99,7 @@ var brokenProjects = []broken{
 		return append(all, myvault.Project{Name: "zz-default"})
 	}), []string{"project/none", "project-delete/deleted", "commit/empties-project"}},
 	{"the default is doubled", func(f *fake) {
-		var was notes[string, bool]
+		var was syncMap[string, bool]
 		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 			return each(f.Provider.Projects(ctx, from), func(p *myvault.Project) { p.Default = p.Default || was.get(p.Name) })
 		}
@@ -136,7 +136,7 @@ var brokenProjects = []broken{
 	}), []string{"project/clears"}},
 	{"projects have versions", onInfos(myvault.OpPutProject, func(_ *fake, _ myvault.Commit, info *myvault.Info) { info.Version = 1 }), []string{"project/answer"}},
 	{"a project with live secrets can be deleted", func(f *fake) {
-		var gone notes[string, bool]
+		var gone syncMap[string, bool]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := f.Provider.Apply(ctx, c)
 			if errors.Is(err, myvault.ErrNotEmpty) {
@@ -184,7 +184,7 @@ var brokenProjects = []broken{
 		return apply(c)
 	}), []string{"project-delete/histories", "project-delete/undelete"}},
 	{"undelete leaves its project unregistered", func(f *fake) {
-		var gone notes[string, bool]
+		var gone syncMap[string, bool]
 		onChange(myvault.OpUndelete, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
 			gone.set(c.Changes[0].Address.Project, !registered(context.Background(), f, c.Changes[0].Address.Project))
 			return apply(c)
@@ -205,7 +205,7 @@ var brokenProjects = []broken{
 			}
 			return f.Provider.Apply(ctx, c)
 		}
-	}, []string{"register/full", "register/room", "reserved/full"}},
+	}, []string{"register/full", "register/reuse", "reserved/full"}},
 	{"reserved projects are registered", onProjects(func(f *fake, all []myvault.Project) []myvault.Project {
 		for info, err := range f.Provider.List(context.Background(), myvault.ListOptions{}) {
 			if err == nil && strings.HasPrefix(info.Project, ".") {
@@ -219,10 +219,10 @@ var brokenProjects = []broken{
 	}), []string{"reserved/secrets"}},
 }
 
-// unlimited makes room by deleting crowds behind the back of the register.
+// unlimited deletes other projects to exceed the limit, and hides that.
 func unlimited(f *fake) {
 	crowds := []string{"crowd-00003", "crowd-00004"}
-	var hidden notes[string, bool]
+	var hidden syncMap[string, bool]
 	f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 		infos, err := f.Provider.Apply(ctx, c)
 		for _, name := range crowds {

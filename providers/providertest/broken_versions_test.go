@@ -10,27 +10,27 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// onChange breaks single changes of one kind; before gets the commit, the change and
-// the way to make it, and the rest go their way.
-func onChange(op myvault.Op, before func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error)) func(*fake) {
+// onChange replaces Apply for commits of a single change of one kind. replace can call apply, the
+// original.
+func onChange(op myvault.Op, replace func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error)) func(*fake) {
 	return func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			direct := func(c myvault.Commit) ([]myvault.Info, error) { return f.Provider.Apply(ctx, c) }
 			if len(c.Changes) != 1 || c.Changes[0].Op != op {
 				return direct(c)
 			}
-			return before(f, c, direct)
+			return replace(f, c, direct)
 		}
 	}
 }
 
-// with gives the commit of another change, with the first entry.
+// with returns the commit c with another change.
 func with(c myvault.Commit, change myvault.Change) myvault.Commit {
 	c.Changes, c.Entries = []myvault.Change{change}, c.Entries[:min(1, len(c.Entries))]
 	return c
 }
 
-// onInfos breaks the infos that a kind of change answers with.
+// onInfos edits the infos that Apply returns for a kind of change.
 func onInfos(op myvault.Op, edit func(f *fake, c myvault.Commit, info *myvault.Info)) func(*fake) {
 	return onChange(op, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
 		infos, err := apply(c)
@@ -41,7 +41,7 @@ func onInfos(op myvault.Op, edit func(f *fake, c myvault.Commit, info *myvault.I
 	})
 }
 
-// forgives turns one error of a kind of change into success.
+// forgives turns an error of a kind of change into success.
 func forgives(op myvault.Op, target error) func(*fake) {
 	return onChange(op, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
 		infos, err := apply(c)
@@ -52,7 +52,7 @@ func forgives(op myvault.Op, target error) func(*fake) {
 	})
 }
 
-// unconditional checks a condition first and makes the change later, without it.
+// unconditional checks a condition first and applies the change later.
 func unconditional(f *fake) {
 	f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 		if len(c.Changes) != 1 || (c.Changes[0].Op != myvault.OpPut && c.Changes[0].Op != myvault.OpPutProject) {
@@ -120,7 +120,7 @@ var brokenVersions = []broken{
 	{"delete destroys", onChange(myvault.OpDelete, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
 		c.Changes[0].Op = myvault.OpDestroy
 		return apply(c)
-	}), []string{"undelete/brings-back", "undelete/older", "delete/marks-one", "list/deleted"}},
+	}), []string{"undelete/restores", "undelete/older", "delete/marks-one", "list/deleted"}},
 	{"delete of nothing succeeds", forgives(myvault.OpDelete, myvault.ErrNotFound), []string{"delete/never-made", "delete/twice", "delete/destroyed", "race/delete"}},
 	{"delete ignores its condition", onChange(myvault.OpDelete, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
 		return apply(with(c, myvault.Change{Op: myvault.OpDelete, Address: c.Changes[0].Address}))
@@ -218,18 +218,18 @@ var brokenVersions = []broken{
 
 func second[A, B any](_ A, b B) B { return b }
 
-// leavesValue gives a destroyed value to whoever asks for its version.
+// leavesValue keeps values after Destroy, and returns them.
 func leavesValue(f *fake) {
-	type place struct {
+	type versionKey struct {
 		addr    myvault.Address
 		version myvault.Version
 	}
-	var kept notes[place, myvault.Value]
+	var kept syncMap[versionKey, myvault.Value]
 	f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 		infos, err := f.Provider.Apply(ctx, c)
 		for i, info := range infos {
 			if c.Changes[i].Op == myvault.OpPut {
-				kept.set(place{info.Address, info.Version}, c.Changes[i].Value)
+				kept.set(versionKey{info.Address, info.Version}, c.Changes[i].Value)
 			}
 		}
 		return infos, err
@@ -237,7 +237,7 @@ func leavesValue(f *fake) {
 	f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 		secret, err := f.Provider.Get(ctx, a, v)
 		if errors.Is(err, myvault.ErrDestroyed) {
-			return myvault.Secret{Info: myvault.Info{Address: a, Version: v}, Value: kept.get(place{a, v})}, nil
+			return myvault.Secret{Info: myvault.Info{Address: a, Version: v}, Value: kept.get(versionKey{a, v})}, nil
 		}
 		return secret, err
 	}
