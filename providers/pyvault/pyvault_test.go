@@ -18,6 +18,7 @@ import (
 	"github.com/myswiftagent/myvault/internal/pyservice"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/providers/pyvault"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
 // filled returns a file with typical contents.
@@ -43,7 +44,7 @@ func TestCopyFromTheService(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(len(old.Problems()), 0)
 	dst := memory.New(memory.Config{})
-	r, err := myvault.Copy(t.Context(), dst, old, myvault.CopyOptions{By: "operator"})
+	r, err := transfer.Copy(t.Context(), dst, old, transfer.Options{By: "operator"})
 	is.NoErr(err)
 	is.True(r.Equal())
 	is.Equal([]int{r.Projects, r.Addresses, r.Versions, r.Written}, []int{3, 3, 3, 3})
@@ -70,7 +71,7 @@ func TestCopyFromTheService(t *testing.T) {
 	files, err := os.ReadDir(filepath.Dir(path))
 	is.NoErr(err)
 	is.Equal(len(files), 1) // no other file was created
-	r, err = myvault.Copy(t.Context(), dst, old, myvault.CopyOptions{By: "operator"})
+	r, err = transfer.Copy(t.Context(), dst, old, transfer.Options{By: "operator"})
 	is.NoErr(err)
 	is.Equal(r.Written, 0)
 }
@@ -147,7 +148,7 @@ func TestProblems(t *testing.T) {
 		is.NoErr(err)
 	}
 	is.Equal(len(old.Problems()), 9)
-	_, err = myvault.Copy(t.Context(), memory.New(memory.Config{}), old, myvault.CopyOptions{By: "operator"})
+	_, err = transfer.Copy(t.Context(), memory.New(memory.Config{}), old, transfer.Options{By: "operator"})
 	is.NoErr(err) // everything else is copied
 }
 
