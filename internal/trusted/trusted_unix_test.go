@@ -33,7 +33,7 @@ var (
 	service = process{user: 1000, groups: []int{1000, 2000}, alone: func(group int) bool { return group == 1000 }}
 )
 
-func TestFiles(t *testing.T) {
+func TestFilePermissions(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		of   process
@@ -76,7 +76,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-func TestDirectories(t *testing.T) {
+func TestDirectoryPermissions(t *testing.T) {
 	const dir, sticky, setgid = fs.ModeDir, fs.ModeSticky, fs.ModeSetgid
 	for _, c := range []struct {
 		name  string
