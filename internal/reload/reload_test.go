@@ -66,6 +66,15 @@ func TestChangesAreLoaded(t *testing.T) {
 	runSteps(t, t.TempDir(), []string{"a", "b"}, steps)
 }
 
+// record returns a load function that appends the contents of a file to loaded.
+func record(path string, loaded *[]string) func() error {
+	return func() error {
+		text, err := os.ReadFile(path)
+		*loaded = append(*loaded, string(text))
+		return err
+	}
+}
+
 // writeAt writes text into an existing file.
 func writeAt(path, text string, at int64) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
@@ -131,14 +140,10 @@ func TestPartialFilesAreNotLoaded(t *testing.T) {
 	is.NoErr(write("a", "")(dir))
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
-		var held []string
+		var loaded []string
 		ctx, cancel := context.WithCancel(t.Context())
 		files := reload.New(path)
-		go files.Run(ctx, interval, func() error {
-			text, err := os.ReadFile(path)
-			held = append(held, string(text))
-			return err
-		}, ignore)
+		go files.Run(ctx, interval, record(path, &loaded), ignore)
 		time.Sleep(interval / 2)
 		for n := range 5 {
 			is.NoErr(write("a", fmt.Sprint("half ", n))(dir))
@@ -147,13 +152,13 @@ func TestPartialFilesAreNotLoaded(t *testing.T) {
 		is.NoErr(write("a", "whole")(dir))
 		time.Sleep(5 * interval)
 		synctest.Wait()
-		is.Equal(held, []string{"whole"})
+		is.Equal(loaded, []string{"whole"})
 
 		cancel()
 		synctest.Wait()
 		is.NoErr(write("a", "later")(dir))
 		time.Sleep(5 * interval)
-		is.Equal(held, []string{"whole"}) // no load after the end of ctx
+		is.Equal(loaded, []string{"whole"}) // no load after the end of ctx
 	})
 }
 
@@ -282,25 +287,23 @@ func TestChangeDuringALoad(t *testing.T) {
 	is.NoErr(write("a", "first")(dir))
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
-		var held []string
+		var loaded []string
 		load := func() error {
-			if len(held) == 0 { // another program has written half of the file
+			if len(loaded) == 0 { // another program has written half of the file
 				is.NoErr(write("a", "second, hal")(dir))
 			}
-			text, err := os.ReadFile(path)
-			held = append(held, string(text))
-			return err
+			return record(path, &loaded)()
 		}
 		go reload.New(path).Run(t.Context(), interval, load, ignore)
 		synctest.Wait()
 		is.NoErr(write("a", "second, half and half")(dir))
 		time.Sleep(2*interval + interval/4)
 		synctest.Wait()
-		is.Equal(held, []string{"second, hal"})
+		is.Equal(loaded, []string{"second, hal"})
 		is.NoErr(write("a", "second, half and half")(dir))
 		time.Sleep(5 * interval)
 		synctest.Wait()
-		is.Equal(held, []string{"second, hal", "second, half and half"})
+		is.Equal(loaded, []string{"second, hal", "second, half and half"})
 	})
 }
 
@@ -313,12 +316,8 @@ func TestLoadDuringRun(t *testing.T) {
 	is.NoErr(write("a", "first")(dir))
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
-		var held []string
-		load := func() error {
-			text, err := os.ReadFile(path)
-			held = append(held, string(text))
-			return err
-		}
+		var loaded []string
+		load := record(path, &loaded)
 		files := reload.New(path)
 		go files.Run(t.Context(), interval, load, ignore)
 		time.Sleep(3*interval + interval/4)
@@ -327,17 +326,17 @@ func TestLoadDuringRun(t *testing.T) {
 		is.NoErr(write("a", "first")(dir))
 		time.Sleep(3 * interval)
 		synctest.Wait()
-		is.Equal(held, []string{"second", "first"})
+		is.Equal(loaded, []string{"second", "first"})
 
 		is.NoErr(write("a", "third")(dir))
 		is.NoErr(files.Load(load))
 		time.Sleep(3 * interval)
 		synctest.Wait()
-		is.Equal(held, []string{"second", "first", "third"})
+		is.Equal(loaded, []string{"second", "first", "third"})
 
 		is.True(errors.Is(files.Load(func() error { return syscall.EMFILE }), syscall.EMFILE))
 		time.Sleep(3 * interval)
 		synctest.Wait()
-		is.Equal(held, []string{"second", "first", "third", "third"})
+		is.Equal(loaded, []string{"second", "first", "third", "third"})
 	})
 }

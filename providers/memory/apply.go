@@ -19,7 +19,7 @@ func (p *Provider) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info,
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.usable(ctx); err != nil {
+	if err := usable(ctx, p.closed); err != nil {
 		return nil, err
 	}
 	tx := &transaction{p: p, by: c.By, at: instant(c.At), projects: p.projects}

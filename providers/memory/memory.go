@@ -82,7 +82,7 @@ func (p *Provider) Incarnation() string { return p.incarnation }
 func (p *Provider) Ping(ctx context.Context) error {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.usable(ctx)
+	return usable(ctx, p.closed)
 }
 
 // Close drops the contents. Later calls return ErrClosed, except for Close, which returns nil.
@@ -96,12 +96,12 @@ func (p *Provider) Close() error {
 	return nil
 }
 
-// usable returns an error if ctx is done or p is closed. The caller holds p.mu.
-func (p *Provider) usable(ctx context.Context) error {
+// usable returns an error if a call must not start: its context is done, or the provider is closed.
+func usable(ctx context.Context, closed bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if p.closed {
+	if closed {
 		return myvault.ErrClosed
 	}
 	return nil

@@ -43,7 +43,7 @@ func (r register) from(name string, yield func(myvault.Project, error) bool) {
 func (p *Provider) snapshotProjects(ctx context.Context) (register, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.usable(ctx); err != nil {
+	if err := usable(ctx, p.closed); err != nil {
 		return register{}, err
 	}
 	return p.projects.clone(), nil

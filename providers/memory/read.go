@@ -12,7 +12,7 @@ import (
 // Get implements [myvault.Provider]. It does not allocate.
 func (p *Provider) Get(ctx context.Context, addr myvault.Address, version myvault.Version) (myvault.Secret, error) {
 	p.mu.RLock()
-	if err := p.usable(ctx); err != nil {
+	if err := usable(ctx, p.closed); err != nil {
 		p.mu.RUnlock()
 		return myvault.Secret{}, err
 	}
@@ -64,7 +64,7 @@ func list(ctx context.Context, tree *btree.Map[string, *history], r myvault.List
 func (p *Provider) snapshot(ctx context.Context) (*btree.Map[string, *history], error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.usable(ctx); err != nil {
+	if err := usable(ctx, p.closed); err != nil {
 		return nil, err
 	}
 	return p.ordered.Copy(), nil

@@ -12,7 +12,7 @@ import (
 // Snapshot implements [myvault.Snapshotter]. It does not hold a lock while f runs.
 func (p *Provider) Snapshot(ctx context.Context, f func(myvault.Reader) error) error {
 	p.mu.Lock()
-	err := p.usable(ctx)
+	err := usable(ctx, p.closed)
 	var s snapshot
 	if err == nil {
 		s = snapshot{p.ordered.Copy(), p.projects.clone()}

@@ -83,24 +83,13 @@ func (t *trail) close() {
 	t.changes.entries, t.access.entries = nil, nil
 }
 
-// usable returns an error if ctx is done or t is closed. The caller holds t.mu.
-func (t *trail) usable(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if t.closed {
-		return myvault.ErrClosed
-	}
-	return nil
-}
-
 // Record implements [myvault.Trail]: it appends copies of the entries to the access chain, each
 // with the sequence number of the newest change.
 func (p *Provider) Record(ctx context.Context, entries ...myvault.Entry) error {
 	t := &p.trail
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.usable(ctx); err != nil {
+	if err := usable(ctx, t.closed); err != nil {
 		return err
 	}
 	for _, e := range entries {
@@ -115,7 +104,7 @@ func (p *Provider) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2
 	return func(yield func(myvault.Entry, error) bool) {
 		t := &p.trail
 		t.mu.RLock()
-		err, changes, access := t.usable(ctx), t.changes.newest(), t.access.newest()
+		err, changes, access := usable(ctx, t.closed), t.changes.newest(), t.access.newest()
 		t.mu.RUnlock()
 		if err != nil {
 			yield(myvault.Entry{}, err)

@@ -287,7 +287,7 @@ var brokenStores = []broken{
 		}
 	}), []string{"reopen/secrets"}},
 	{"reopening restarts the version numbers", reopened(brokenVersions[1].spoil), []string{"reopen/numbers"}},
-	{"reopening makes deleting final", reopened(onChange(myvault.OpUndelete, func(*fake, myvault.Commit, func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"reopening makes deleting final", reopened(onChange(myvault.OpUndelete, func(*fake, myvault.Commit, applyFunc) ([]myvault.Info, error) {
 		return nil, myvault.ErrNotFound
 	})), []string{"reopen/undelete"}},
 	{"reopening loses the default project", reopened(onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {

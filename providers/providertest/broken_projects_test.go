@@ -52,7 +52,7 @@ var brokenProjects = []broken{
 			return f.Provider.Projects(ctx, from+"\x00")
 		}
 	}, []string{"project/from"}},
-	{"every put describes its project", onChange(myvault.OpPut, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"every put describes its project", onChange(myvault.OpPut, func(_ *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		infos, err := apply(c)
 		if err == nil {
 			_, _ = apply(with(c, myvault.Change{Op: myvault.OpPutProject, Project: myvault.Project{Name: c.Changes[0].Address.Project}}))
@@ -114,7 +114,7 @@ var brokenProjects = []broken{
 		}
 	}, []string{"project/one-default", "project-delete/default", "project-delete/again", "race/default"}},
 	{"the default of nobody is taken", forgives(myvault.OpDefaultProject, myvault.ErrNotFound), []string{"project/default-unknown"}},
-	{"registering ignores its condition", onChange(myvault.OpPutProject, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"registering ignores its condition", onChange(myvault.OpPutProject, func(_ *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		c.Changes[0].If = myvault.Condition{}
 		return apply(c)
 	}), []string{"project/if-absent", "project/if-absent-by-put", "project/if-present"}},
@@ -124,7 +124,7 @@ var brokenProjects = []broken{
 		}
 		return all
 	}), []string{"project/long-description"}},
-	{"an empty description is no description", onChange(myvault.OpPutProject, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"an empty description is no description", onChange(myvault.OpPutProject, func(_ *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		if c.Changes[0].Project.Description == "" && c.Changes[0].If == (myvault.Condition{}) {
 			c.Changes[0].If = myvault.IfAbsent()
 			if infos, err := apply(c); !errors.Is(err, myvault.ErrExists) {
@@ -151,7 +151,7 @@ var brokenProjects = []broken{
 			})
 		}
 	}, []string{"project-delete/live", "commit/fills-project"}},
-	{"a project with deleted secrets cannot be deleted", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"a project with deleted secrets cannot be deleted", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		for info, err := range f.Provider.List(context.Background(), myvault.ListOptions{Deleted: true}) {
 			if err == nil && info.Project == c.Changes[0].Project.Name {
 				return nil, myvault.ErrNotEmpty
@@ -159,7 +159,7 @@ var brokenProjects = []broken{
 		}
 		return apply(c)
 	}), []string{"project-delete/deleted", "project-delete/histories", "project-delete/undelete", "undelete/project"}},
-	{"secrets of projects of like names keep a project", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"secrets of projects of like names keep a project", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		for info, err := range f.Provider.List(context.Background(), myvault.ListOptions{}) {
 			if err == nil && strings.HasPrefix(info.Project, c.Changes[0].Project.Name) {
 				return nil, myvault.ErrNotEmpty
@@ -168,14 +168,14 @@ var brokenProjects = []broken{
 		return apply(c)
 	}), []string{"project-delete/other-live"}},
 	{"deleting a project of nobody succeeds", forgives(myvault.OpDeleteProject, myvault.ErrNotFound), []string{"project-delete/unknown", "project-delete/twice"}},
-	{"a deleted project stays listed", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"a deleted project stays listed", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		infos, err := apply(c)
 		if err == nil {
 			_, _ = apply(with(c, myvault.Change{Op: myvault.OpPutProject, Project: c.Changes[0].Project}))
 		}
 		return infos, err
 	}), []string{"project-delete/empty", "project-delete/again", "project-delete/twice"}},
-	{"deleting a project destroys its histories", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"deleting a project destroys its histories", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		for info, err := range f.Provider.List(context.Background(), myvault.ListOptions{Deleted: true}) {
 			if err == nil && info.Project == c.Changes[0].Project.Name {
 				_, _ = apply(with(c, myvault.Change{Op: myvault.OpDestroy, Address: info.Address}))
@@ -185,7 +185,7 @@ var brokenProjects = []broken{
 	}), []string{"project-delete/histories", "project-delete/undelete"}},
 	{"undelete leaves its project unregistered", func(f *fake) {
 		var gone syncMap[string, bool]
-		onChange(myvault.OpUndelete, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		onChange(myvault.OpUndelete, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 			gone.set(c.Changes[0].Address.Project, !registered(context.Background(), f, c.Changes[0].Address.Project))
 			return apply(c)
 		})(f)
