@@ -155,7 +155,7 @@ func TestCertificatesOfOthersProveNothing(t *testing.T) {
 		"of no use":               {use(), false},
 		"of an authority":         {[][]*x509.Certificate{{&authorityItself, ca.Certificate}}, false},
 		"expired":                 {verified(t, ca, expired), false},
-		"not valid yet":           {verified(t, ca, authority.Wanted{DNS: name, Lasting: time.Minute}), false},
+		"not valid yet":           {verified(t, ca, authority.Wanted{DNS: name, Validity: time.Minute}), false},
 		"of an expired authority": {[][]*x509.Certificate{{ca.Client(t, authority.Wanted{DNS: name}).Leaf, &old}}, false},
 		"by another chain": {[][]*x509.Certificate{
 			{ca.Client(t, authority.Wanted{DNS: name}).Leaf, &old}, {ca.Client(t, authority.Wanted{DNS: name}).Leaf, ca.Certificate},
@@ -268,7 +268,7 @@ func TestCertificateSettingsAreStrict(t *testing.T) {
 	}
 	is := is.New(t)
 	_, err := myvault.ParsePolicy(map[string]string{"ALLOWED_SERVICES": "a,b", "CERT_a": "dns:A,x,cn:c", "CERT_b": "uri:q,cn:c", "CERT_c": "dns:z"})
-	for _, want := range []string{"CERT_a: item 1", "CERT_a: item 2", "CERT_b: item 1", "one of a already", "CERT_c: the service is not"} {
+	for _, want := range []string{"CERT_a: item 1", "CERT_a: item 2", "CERT_b: item 1", "it belongs to a already", "CERT_c: the service is not"} {
 		is.True(strings.Contains(err.Error(), want)) // everything at once
 	}
 }

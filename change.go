@@ -77,7 +77,7 @@ func (c Change) validate() error {
 		if c.If.kind == ifVersion {
 			return fmt.Errorf("%w condition: a project has no version", ErrInvalid)
 		}
-		return errors.Join(ValidateProject(c.Project.Name), validateDescription(c.Project.Description))
+		return c.Project.Validate()
 	}
 	return fmt.Errorf("%w: %s is no kind of change", ErrInvalid, c.Op)
 }
@@ -90,8 +90,8 @@ func validateVersions(versions []Version) error {
 	return nil
 }
 
-// target returns the address of the secret, or that of the project without a path.
-func (c Change) target() Address {
+// Target returns the address that c changes. It has no Path if c changes a project.
+func (c Change) Target() Address {
 	switch c.Op {
 	case OpPutProject, OpDefaultProject, OpDeleteProject:
 		return Address{Project: c.Project.Name}
@@ -129,7 +129,7 @@ func (s *Session) commitOf(changes []Change) Commit {
 	for i, change := range changes {
 		change.Expires, change.RotateAfter = stored(change.Expires), stored(change.RotateAfter)
 		c.Changes[i] = change
-		e := s.entry(change.action(), change.target())
+		e := s.entry(change.action(), change.Target())
 		e.At, e.First, e.Last = c.At, c.At, c.At // the same time as the change
 		c.Entries[i] = e
 	}
@@ -143,7 +143,7 @@ func (s *Session) perform(ctx context.Context, c Commit) ([]Info, error) {
 		return nil, err
 	}
 	if !s.vault.ownTrail {
-		return applyBeside(ctx, s.vault.provider, s.vault.recorder.write, c)
+		return ApplyWithTrail(ctx, s.vault.provider, s.vault.recorder.write, c)
 	}
 	infos, err := s.vault.provider.Apply(ctx, c)
 	if err != nil {
@@ -177,27 +177,29 @@ func (c Commit) generate(ctx context.Context) error {
 	return nil
 }
 
-// applyBeside makes changes on a provider that is no Trail. It records them as begun before, so
-// that no change is without an entry, and their outcome afterwards.
-func applyBeside(ctx context.Context, p Provider, write func(context.Context, ...Entry) error, c Commit) ([]Info, error) {
+// ApplyWithTrail applies c to a provider that keeps no trail. It passes the entries of c to record
+// twice: before the change with [OutcomeBegun], and afterwards with the outcome. If the first
+// record fails, nothing is changed and its error is returned. An error of the second is ignored:
+// the change was made or not, and it is recorded as begun.
+func ApplyWithTrail(ctx context.Context, p Provider, record func(context.Context, ...Entry) error, c Commit) ([]Info, error) {
 	entries := c.Entries
 	c.Entries = nil
 	for i := range entries {
 		entries[i].Outcome = OutcomeBegun
 	}
-	if err := write(ctx, entries...); err != nil {
+	if err := record(ctx, entries...); err != nil {
 		return nil, err
 	}
 	infos, err := p.Apply(ctx, c)
 	for i := range entries {
-		entries[i].Outcome = outcomeOf(err)
+		entries[i].Outcome = OutcomeOf(err)
 		if err == nil {
 			entries[i].Version = infos[i].Version
 		}
 	}
-	// Ignore an error of the second write: the change was made or not, and it is recorded as begun.
+	// Not the caller's context: the entry is due even if the caller has left.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	_ = write(ctx, entries...)
+	_ = record(ctx, entries...)
 	return infos, err
 }

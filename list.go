@@ -246,6 +246,3 @@ func (s *Session) VersionsPage(ctx context.Context, addr Address, before Version
 	}
 	return page, nil
 }
-
-// reservedProject reports whether a project is one of the vault's own.
-func reservedProject(name string) bool { return pattern.IsReserved(name) }

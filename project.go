@@ -3,6 +3,7 @@ package myvault
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -27,6 +28,11 @@ type Project struct {
 	Default     bool
 	At          time.Time
 	By          string
+}
+
+// Validate returns ErrInvalid or ErrTooLarge if the name or the description breaks its rules.
+func (p Project) Validate() error {
+	return errors.Join(ValidateProject(p.Name), validateDescription(p.Description))
 }
 
 func validateDescription(s string) error {
@@ -162,7 +168,7 @@ func (s *Session) applyToProject(ctx context.Context, op string, c Change) (Proj
 		// The change is made, but the project was deleted meanwhile or the store is unavailable.
 		err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 	}
-	return p, fail(op, c.target(), err)
+	return p, fail(op, c.Target(), err)
 }
 
 func (s *Session) findProject(ctx context.Context, name string) (Project, error) {

@@ -213,8 +213,8 @@ func (e Entry) general() Entry {
 	return e
 }
 
-// outcomeOf returns the outcome of an action that ended with err.
-func outcomeOf(err error) Outcome {
+// OutcomeOf returns the outcome that a trail entry records for err.
+func OutcomeOf(err error) Outcome {
 	is := func(kinds ...error) bool {
 		for _, kind := range kinds {
 			if errors.Is(err, kind) {
