@@ -53,8 +53,8 @@ func (s *Session) Trail(ctx context.Context, r TrailFilter) iter.Seq2[Entry, err
 // maxPageRanges bounds the ranges of destroyed versions in a page.
 const maxPageRanges = 4096
 
-// TrailPage returns up to limit (1 to 1000) of the entries that Trail yields. It looks at no more
-// than 10,000 entries, selected or not, and ends early if its entries name some thousand ranges of
+// TrailPage returns up to limit (1 to 1000) of the entries that Trail yields. It looks at
+// 10,000 entries at most, selected or not, and ends early if its entries name some thousand ranges of
 // destroyed versions.
 func (s *Session) TrailPage(ctx context.Context, r TrailFilter, limit int) (TrailPage, error) {
 	if err := validateLimit(limit); err != nil {
@@ -153,7 +153,7 @@ func (s *Session) Heads(ctx context.Context) ([]Head, error) {
 }
 
 // Explain returns whether service may do the action with addr, and why. For another service it
-// needs the right to audit addr. To a restricted session it explains no rule of its own service.
+// needs the right to audit addr. A restricted session sees no rule of its service.
 func (s *Session) Explain(ctx context.Context, service string, a Action, addr Address) (Decision, error) {
 	if err := validateQuestion(a, addr); err != nil {
 		return Decision{}, fail("explain", Address{}, err)

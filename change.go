@@ -136,7 +136,7 @@ func (s *Session) commitOf(changes []Change) Commit {
 	return c
 }
 
-// perform gives an authorized commit to the provider.
+// perform applies an authorized commit.
 func (s *Session) perform(ctx context.Context, c Commit) ([]Info, error) {
 	if err := c.generate(ctx); err != nil {
 		s.refuseAll(ctx, c.Entries, err)

@@ -16,7 +16,7 @@ type Credentials struct {
 	Service string // may be empty if the certificate identifies the service
 	Token   string
 	// VerifiedChains are the chains from the client certificate to a trusted authority, as in
-	// [crypto/tls.ConnectionState]. Do not use PeerCertificates, which nobody has verified. The
+	// [crypto/tls.ConnectionState]. Do not use PeerCertificates, which are not verified. The
 	// certificate must be issued for client authentication and be valid now.
 	VerifiedChains [][]*x509.Certificate
 	Request        string // ID of the request, for the trail

@@ -226,7 +226,7 @@ func OutcomeOf(err error) Outcome {
 	switch {
 	case err == nil:
 		return OutcomeOK
-	case is(ErrGenerator): // whatever its cause is
+	case is(ErrGenerator): // before its cause is looked at
 		return OutcomeError
 	case is(ErrDenied):
 		return OutcomeDenied

@@ -39,7 +39,7 @@ func (s *Session) Via(how, request string) *Session {
 	return &via
 }
 
-// Restrict returns a session limited to what both this session and at least one of rules allow.
+// Restrict returns a session that may do an action if both this session and one of rules allow it.
 // With no rules it allows nothing. Deny rules of the policy still apply. To register, describe or
 // delete a project, one of rules must cover all of it, with write or delete; to make it the
 // default one, a rule must cover everything with write.

@@ -242,7 +242,7 @@ func (b *Buffer[K]) Flush() error {
 	return failed
 }
 
-// take empties a shard and appends what is to be written to events, which stays pending.
+// take empties a shard and appends the events with a count to events; they stay pending.
 func (b *Buffer[K]) take(s *shard[K], events []Event[K]) []Event[K] {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,7 +14,7 @@ type Entry struct {
 	Line    int    // of the key, from 1
 	Key     string // empty if no valid key was found
 	Value   string
-	Problem string // what is wrong, without any part of the text; empty if nothing is
+	Problem string // without any part of the text; empty if the entry is valid
 }
 
 // Parse returns the entries of a .env in order: KEY=VALUE lines, blank lines, and # comments, also

@@ -82,7 +82,7 @@ func (x *Intersection) spend(steps int) bool {
 	return true
 }
 
-// setKey sets the key to what the rules say of the project. It reports false if a list has no
+// setKey sets the key to the rules for the project. It reports false if a list has no
 // rule for the project.
 func (x *Intersection) setKey(project string) bool {
 	x.key = x.key[:0]
@@ -159,7 +159,7 @@ func (x *Intersection) withParents(rules []*Rule) []*Rule {
 
 // search looks for one rule of each list such that all of them cover a common name for a common
 // action. If each two of the rules overlap, all of them do: literals and prefixes agree or they
-// do not, and a "*" matches whatever the others require. So comparing pairs is enough.
+// do not, and a "*" matches all that the others require. So comparing pairs is enough.
 func (x *Intersection) search(project string) bool {
 	sets := make([][]*Rule, len(x.allow))
 	for i, list := range x.allow {

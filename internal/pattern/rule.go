@@ -11,7 +11,7 @@ import (
 // Actions is a set of actions, one bit each.
 type Actions uint8
 
-// Rule is a pattern of names and what it allows or forbids. The zero Rule covers nothing.
+// Rule is a pattern of names, and the actions that it allows or forbids. The zero Rule covers nothing.
 type Rule struct {
 	Project string   // pattern of the project's name
 	Path    []string // patterns of the path's segments
@@ -120,7 +120,7 @@ func (r Rule) CoversBelow(project, path string) bool {
 	return path != "" && r.Covers(project, strings.TrimSuffix(path, "/")+"/x")
 }
 
-// matchSegment reports whether s matches pattern, in which "*" stands for one or more characters.
+// matchSegment reports whether s matches pattern, in which "*" matches one or more characters.
 func matchSegment(pattern, s string) bool {
 	head, rest, found := strings.Cut(pattern, "*")
 	if !found {
@@ -131,7 +131,7 @@ func matchSegment(pattern, s string) bool {
 	}
 	s = s[len(head):]
 	for {
-		// s starts with what the last star stands for, at least one character.
+		// s starts with the match of the last star, at least one character.
 		var literal string
 		literal, rest, found = strings.Cut(rest, "*")
 		if !found {
