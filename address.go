@@ -56,14 +56,14 @@ func (a Address) Validate() error {
 	if pattern.IsPlain(a.Project, 1) && pattern.IsPlain(a.Path, MaxDepth) && a.Project[0] != '.' {
 		return nil // nearly all are; otherwise find out what is wrong
 	}
-	if err := ValidateProject(a.Project); err != nil {
+	if err := validateProject(a.Project); err != nil {
 		return err
 	}
 	return validatePath(a.Path)
 }
 
-// ValidateProject returns ErrInvalid for a malformed name of a project; see [Address.Validate].
-func ValidateProject(name string) error {
+// validateProject returns ErrInvalid for a malformed name of a project.
+func validateProject(name string) error {
 	if pattern.IsReserved(name) {
 		return fmt.Errorf("%w project name: it may not start with a dot", ErrInvalid)
 	}
@@ -95,9 +95,6 @@ type Prefix struct {
 	Path    string
 }
 
-// String returns the prefix as the beginning of an address.
-func (p Prefix) String() string { return Address(p).String() }
-
 // Contains reports whether a is selected.
 func (p Prefix) Contains(a Address) bool {
 	if p.Project == "" {
@@ -121,7 +118,7 @@ func (p Prefix) Validate() error {
 		}
 		return nil
 	}
-	if err := ValidateProject(p.Project); err != nil || p.Path == "" {
+	if err := validateProject(p.Project); err != nil || p.Path == "" {
 		return err
 	}
 	return validatePath(strings.TrimSuffix(p.Path, "/"))

@@ -90,8 +90,8 @@ func validateVersions(versions []Version) error {
 	return nil
 }
 
-// Target returns the address that c changes. It has no Path if c changes a project.
-func (c Change) Target() Address {
+// target returns the address that c changes. It has no Path if c changes a project.
+func (c Change) target() Address {
 	switch c.Op {
 	case OpPutProject, OpDefaultProject, OpDeleteProject:
 		return Address{Project: c.Project.Name}
@@ -129,7 +129,7 @@ func (s *Session) commitOf(changes []Change) Commit {
 	for i, change := range changes {
 		change.Expires, change.RotateAfter = stored(change.Expires), stored(change.RotateAfter)
 		c.Changes[i] = change
-		e := s.entry(change.action(), change.Target())
+		e := s.entry(change.action(), change.target())
 		e.At, e.First, e.Last = c.At, c.At, c.At // the same time as the change
 		c.Entries[i] = e
 	}

@@ -99,8 +99,8 @@ func failChanges(changes []Change, err error) error {
 	if !ok || !slices.ContainsFunc(refusals, func(r error) bool { return errors.Is(err, r) }) {
 		return fail("apply", Address{}, err)
 	}
-	addr := changes[failed.Index].Target()
-	if ValidateProject(addr.Project) != nil || addr.Path != "" && validatePath(addr.Path) != nil {
+	addr := changes[failed.Index].target()
+	if validateProject(addr.Project) != nil || addr.Path != "" && validatePath(addr.Path) != nil {
 		addr = Address{}
 	}
 	return fail("apply", addr, failed)

@@ -1,5 +1,8 @@
 package myvault
 
+// MaxRecord is the size limit of a record.
+const MaxRecord = maxRecord
+
 // TrailActions returns the actions that a filter may name.
 var TrailActions = trailActions
 

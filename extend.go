@@ -12,8 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/internal/credential"
 )
 
-// MaxRecord is the size limit of a record, in bytes.
-const MaxRecord = 16 << 10
+// maxRecord is the size limit of a record, in bytes.
+const maxRecord = 16 << 10
 
 // Extension is what a package that extends the vault needs beyond [Session]: the packages
 // tokens, due, usage and httpapi are extensions. Programs do not need it. Its methods check no
@@ -71,11 +71,11 @@ func (x *Extension) GetRecord(ctx context.Context, path string) (Secret, error) 
 
 // PutRecord writes the next version of a record; earlier versions stay until they are destroyed.
 // The trail entry names the service of by, which must not have ended; its rights are not checked.
-// Conditions and errors are those of [Session.Put]; ErrTooLarge over [MaxRecord].
+// Conditions and errors are those of [Session.Put]; ErrTooLarge for a value over 16 KiB.
 func (x *Extension) PutRecord(ctx context.Context, by *Session, path string, value Value, conditions ...Condition) (Info, error) {
 	addr, err := x.recordAddress(path)
-	if err == nil && value.Len() > MaxRecord {
-		err = fmt.Errorf("%w: a record has at most %d bytes", ErrTooLarge, MaxRecord)
+	if err == nil && value.Len() > maxRecord {
+		err = fmt.Errorf("%w: a record has at most %d bytes", ErrTooLarge, maxRecord)
 	}
 	if err != nil {
 		return Info{}, fail("put record", Address{}, err)

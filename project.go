@@ -32,7 +32,7 @@ type Project struct {
 
 // Validate returns ErrInvalid or ErrTooLarge if the name or the description breaks its rules.
 func (p Project) Validate() error {
-	return errors.Join(ValidateProject(p.Name), validateDescription(p.Description))
+	return errors.Join(validateProject(p.Name), validateDescription(p.Description))
 }
 
 func validateDescription(s string) error {
@@ -118,7 +118,7 @@ func (s *Session) projects(ctx context.Context, from string, limit int) (project
 // Project returns one registered project. ErrDenied if it is not visible to the session, whether
 // or not it is registered; else ErrNotFound if it is not registered.
 func (s *Session) Project(ctx context.Context, name string) (Project, error) {
-	if err := ValidateProject(name); err != nil {
+	if err := validateProject(name); err != nil {
 		return Project{}, fail("get project", Address{}, err)
 	}
 	addr := Address{Project: name}
@@ -168,7 +168,7 @@ func (s *Session) applyToProject(ctx context.Context, op string, c Change) (Proj
 		// The change is made, but the project was deleted meanwhile or the store is unavailable.
 		err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 	}
-	return p, fail(op, c.Target(), err)
+	return p, fail(op, c.target(), err)
 }
 
 func (s *Session) findProject(ctx context.Context, name string) (Project, error) {

@@ -142,7 +142,7 @@ func (s *Session) applyOne(ctx context.Context, op string, c Change) (Info, erro
 	}
 	infos, err := s.apply(ctx, []Change{c})
 	if err != nil {
-		return Info{}, fail(op, c.Target(), err)
+		return Info{}, fail(op, c.target(), err)
 	}
 	return infos[0], nil
 }

@@ -41,7 +41,7 @@ func (e *endpoint) address(path string, raw []string) (addr myvault.Address, err
 		return addr, err
 	}
 	if !e.rest {
-		return addr, myvault.ValidateProject(addr.Project)
+		return addr, myvault.Project{Name: addr.Project}.Validate()
 	}
 	for _, before := range raw[:e.project+1] {
 		path = path[len("/")+len(before):]

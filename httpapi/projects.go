@@ -69,7 +69,7 @@ func (c *call) createProject() (answer, error) {
 	if body.Name == nil {
 		return answer{}, unprocessable("the member name is missing; it is a string", "name")
 	}
-	if err := myvault.ValidateProject(*body.Name); err != nil {
+	if err := (myvault.Project{Name: *body.Name}).Validate(); err != nil {
 		return answer{}, err
 	}
 	p, err := c.register(*body.Name, body.Description)

@@ -104,6 +104,9 @@ func (i *Issuer) newRecord(authentication string, g Grant) (record, error) {
 	return r, nil
 }
 
+// maxRulesSize is the size limit of the rules of a token, in bytes: half of that of a record.
+const maxRulesSize = 8 << 10
+
 // encodeRules returns the rules as a record stores them.
 func encodeRules(rules []myvault.Rule) (jsontext.Value, error) {
 	if len(rules) == 0 || len(rules) > MaxRules {
@@ -117,8 +120,8 @@ func encodeRules(rules []myvault.Rule) (jsontext.Value, error) {
 		texts[n] = rule.String()
 		size += len(texts[n])
 	}
-	if size > myvault.MaxRecord/2 {
-		return nil, fmt.Errorf("tokens: %w: the rules have more than %d bytes", myvault.ErrTooLarge, myvault.MaxRecord/2)
+	if size > maxRulesSize {
+		return nil, fmt.Errorf("tokens: %w: the rules have more than %d bytes", myvault.ErrTooLarge, maxRulesSize)
 	}
 	return json.Marshal(texts)
 }

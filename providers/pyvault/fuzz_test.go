@@ -69,7 +69,7 @@ func readAll(t *testing.T, old *pyvault.Store) {
 		}
 	}
 	for p, err := range old.Projects(t.Context(), "") {
-		if err != nil || myvault.ValidateProject(p.Name) != nil {
+		if err != nil || (myvault.Project{Name: p.Name}).Validate() != nil {
 			t.Errorf("%q: %v", p.Name, err)
 		}
 	}

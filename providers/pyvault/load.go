@@ -153,7 +153,7 @@ func validDescription(text string) bool {
 func project(row projectRow, rename map[string]string) (p myvault.Project, err error) {
 	p = myvault.Project{Description: row.description, Default: row.isDefault, By: row.by}
 	p.Name, _ = renamed(row.name, "", rename)
-	if err := myvault.ValidateProject(p.Name); err != nil {
+	if err := (myvault.Project{Name: p.Name}).Validate(); err != nil {
 		return p, err
 	}
 	p.At, err = parseTime(row.at)
