@@ -13,10 +13,68 @@ import (
 	"testing"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/memory"
 )
+
+func TestTrailIsVisibleByTheRightToAudit(t *testing.T) {
+	is := is.New(t)
+	ctx := t.Context()
+	v := openVault(t, myvault.Config{})
+	root := v.As("root")
+	for _, text := range []string{"newsbot/prod/db", "newsbot/dev/db", "rag/prod/x"} {
+		_, err := root.Put(ctx, address(t, text), myvault.Text("v"))
+		is.NoErr(err)
+	}
+	is.NoErr(first(root.List(ctx, myvault.ListOptions{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod"}})))
+	is.NoErr(first(root.List(ctx, myvault.ListOptions{})))
+	_, err := root.SetDefault(ctx, "rag")
+	is.NoErr(err)
+	seen := func(rule string) (got []string) {
+		v.SetPolicy(policyOf(t, []string{rule}, nil))
+		for e, err := range v.As("svc").Trail(ctx, myvault.TrailFilter{}) {
+			is.NoErr(err)
+			if e.Action != "audit" {
+				got = append(got, e.Action+" "+e.Address.String())
+			}
+		}
+		return got
+	}
+	is.Equal(seen("newsbot/prod/db@audit"), []string{"write newsbot/prod/db"})
+	is.Equal(seen("newsbot/prod/"), nil) // the usual actions do not show the trail
+	is.Equal(seen("newsbot/@audit"), []string{"list newsbot/prod", "write newsbot/dev/db", "write newsbot/prod/db"})
+	is.Equal(seen("rag/@audit"), []string{"project-default rag", "write rag/prod/x"})
+	is.Equal(len(seen("*/@audit")), 6)
+}
+
+func TestTrailPages(t *testing.T) {
+	is := is.New(t)
+	ctx := t.Context()
+	v := openVault(t, myvault.Config{})
+	root := v.As("root")
+	for i := range 25 {
+		_, err := root.Put(ctx, myvault.Address{Project: "p", Path: fmt.Sprint(i)}, myvault.Text("v"))
+		is.NoErr(err)
+		_, err = root.Get(ctx, myvault.Address{Project: "p", Path: fmt.Sprint(i)})
+		is.NoErr(err)
+	}
+	var before myvault.Cursor
+	seen := make(map[string]bool)
+	pages := 0
+	for more := true; more; pages++ {
+		page, err := root.TrailPage(ctx, myvault.TrailFilter{Before: before}, 7)
+		is.NoErr(err)
+		is.True(len(page.Entries) <= 7)
+		for _, e := range page.Entries {
+			key := fmt.Sprint(e.Chain, e.Seq)
+			is.True(!seen[key]) // no entry twice, though asking adds some
+			seen[key] = true
+		}
+		before, more = page.Next, page.More
+	}
+	is.Equal(len(seen), 51) // 25 writes, 25 reads, and the first asking
+	is.Equal(pages, 8)
+}
 
 // TestAFilterThatFitsNothingIsRefused: an empty answer to a slip of the hand would read as if nothing had happened.
 func TestAFilterThatFitsNothingIsRefused(t *testing.T) {
