@@ -84,9 +84,9 @@ func TestSharedTokenChangeEndsItsTokens(t *testing.T) {
 		is.Equal(t.ID, vouched.ID)
 	}
 	is.NoErr(get(t, mustLogin(t, issuer, vouched.Bearer), db)) // minted by the embedding program
-	gone, err := myvault.NewPolicy(myvault.Service{Name: "root"})
+	without, err := myvault.NewPolicy(myvault.Service{Name: "root"})
 	is.NoErr(err)
-	v.SetPolicy(gone)
+	v.SetPolicy(without)
 	is.True(errors.Is(get(t, mustLogin(t, issuer, vouched.Bearer), db), myvault.ErrDenied))
 }
 

@@ -65,9 +65,9 @@ func wrong(t testing.TB, v *myvault.Vault, issuer *tokens.Issuer) map[string]str
 	for n := range tokens.MaxRules {
 		many = append(many, rules(t, fmt.Sprintf("newsbot/prod/part-%d/*/@read+list", n))...)
 	}
-	live, gone := mint(t, issuer, newsbot(t, v), tokens.Grant{}), mint(t, issuer, newsbot(t, v), tokens.Grant{})
+	live, revoked := mint(t, issuer, newsbot(t, v), tokens.Grant{}), mint(t, issuer, newsbot(t, v), tokens.Grant{})
 	long := mint(t, issuer, newsbot(t, v), tokens.Grant{Rules: many})
-	if err := issuer.Revoke(t.Context(), newsbot(t, v), gone.ID); err != nil {
+	if err := issuer.Revoke(t.Context(), newsbot(t, v), revoked.ID); err != nil {
 		t.Fatal(err)
 	}
 	unsigned := func(token tokens.Token) string {
@@ -81,7 +81,7 @@ func wrong(t testing.TB, v *myvault.Vault, issuer *tokens.Issuer) map[string]str
 		"empty slot":            assembled([]byte("myvault-token-v1:newsbot.9999.1"), nil, parsed(t, live.Bearer).Signature()),
 		"wrong signature":       unsigned(live),
 		"wrong one of 64 rules": unsigned(long),
-		"revoked":               gone.Bearer.Reveal(),
+		"revoked":               revoked.Bearer.Reveal(),
 		"malformed":             live.Bearer.Reveal()[1:],
 	}
 }
