@@ -19,22 +19,22 @@ import (
 // listing goes on at another server of the store and after a restart. The record is made when the
 // first position is sealed. As long as the store does not take it, the key is the handler's own.
 type cursors struct {
-	vault    *myvault.Vault
-	records  *myvault.Records
-	own      cipher.AEAD
-	shared   atomic.Pointer[cipher.AEAD]
-	readOnly atomic.Bool // the store takes no record at all
+	vault     *myvault.Vault
+	extension *myvault.Extension
+	own       cipher.AEAD
+	shared    atomic.Pointer[cipher.AEAD]
+	readOnly  atomic.Bool // the store takes no record at all
 }
 
 // keyRecord is the path of the record.
 const keyRecord = "key"
 
 func newCursors(vault *myvault.Vault) (*cursors, error) {
-	records, err := vault.Records("cursors")
+	extension, err := vault.Extend("cursors")
 	if err != nil {
 		return nil, err
 	}
-	c := &cursors{vault: vault, records: records}
+	c := &cursors{vault: vault, extension: extension}
 	c.own, err = c.derive(randomKey())
 	return c, err
 }
@@ -106,7 +106,7 @@ func (c *cursors) load(ctx context.Context) (cipher.AEAD, error) {
 	if shared := c.shared.Load(); shared != nil {
 		return *shared, nil
 	}
-	record, err := c.records.Get(ctx, keyRecord)
+	record, err := c.extension.GetRecord(ctx, keyRecord)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (c *cursors) load(ctx context.Context) (cipher.AEAD, error) {
 
 // create makes the record, unless another server does so first.
 func (c *cursors) create(ctx context.Context) (cipher.AEAD, error) {
-	_, err := c.records.Put(ctx, c.vault.As("httpapi"), keyRecord, myvault.Bytes(randomKey()), myvault.IfAbsent())
+	_, err := c.extension.PutRecord(ctx, c.vault.As("httpapi"), keyRecord, myvault.Bytes(randomKey()), myvault.IfAbsent())
 	if errors.Is(err, errors.ErrUnsupported) {
 		c.readOnly.Store(true)
 	}

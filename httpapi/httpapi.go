@@ -31,6 +31,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/logs"
 	"github.com/myswiftagent/myvault/tokens"
+	"github.com/myswiftagent/myvault/usage"
 )
 
 // Config is what a Handler may be told. The zero Config suits a server on loopback.
@@ -113,12 +114,14 @@ type Handler struct {
 	health     *health
 	generators map[string]myvault.Generator
 	projectSecrets
-	console  http.Handler // nil: none
-	store    string
-	observe  func(Observation)
-	ready    *health
-	draining atomic.Bool
-	issuer   *tokens.Issuer
+	console   http.Handler // nil: none
+	store     string
+	observe   func(Observation)
+	ready     *health
+	draining  atomic.Bool
+	issuer    *tokens.Issuer
+	usage     *usage.Index
+	extension *myvault.Extension // for log-ins by token, where there is no issuer
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -136,8 +139,9 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	sites, wrongOrigin := newOrigins(config.AllowedOrigins)
 	proxies, wrongForwarder := newForwarders(config.Forwarders)
 	cursors, wrongCursors := newCursors(vault)
+	index, wrongUsage := usage.New(vault)
 	secrets, wrongSecret := newProjectSecrets(config.ProjectSecrets)
-	if err := errors.Join(wrongHost, wrongOrigin, wrongForwarder, wrongCursors, wrongSecret); err != nil {
+	if err := errors.Join(wrongHost, wrongOrigin, wrongForwarder, wrongCursors, wrongUsage, wrongSecret); err != nil {
 		return nil, err
 	}
 	return &Handler{
@@ -161,6 +165,8 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		health:         &health{ask: vault.Ping, logger: config.Logger, complaint: "store does not answer"},
 		ready:          &health{ask: vault.Ready, logger: config.Logger, complaint: "not ready"},
 		issuer:         config.Tokens,
+		usage:          index,
+		extension:      cursors.extension,
 	}, nil
 }
 

@@ -225,7 +225,7 @@ func TestLintNotes(t *testing.T) {
 	is.NoErr(os.WriteFile(authorities, ca.PEM, 0o600))
 	said, err = lint("newsbot/\nCERT_svc=cn:svc\nMYVAULT_TLS_CERT=" + certificate + "\nMYVAULT_TLS_KEY=" + key + "\nMYVAULT_TLS_CLIENT_CA=" + authorities)
 	is.NoErr(err)
-	is.True(strings.HasPrefix(said, "note: CERT_svc: an authority's name constraints do not bind cn:"))
+	is.True(strings.HasPrefix(said, "note: CERT_svc: name constraints do not apply to cn:"))
 }
 
 // TestLintCounts what it found to be good.

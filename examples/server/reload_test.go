@@ -250,7 +250,7 @@ func TestWithoutAFileNothingIsReloaded(t *testing.T) {
 func TestLint(t *testing.T) {
 	for _, c := range []struct{ rules, want string }{
 		{"newsbot/", ""},
-		{"newsbot/,newsbot/prod/", "ALLOW_svc: newsbot/prod/: it says no more than newsbot/"},
+		{"newsbot/,newsbot/prod/", "ALLOW_svc: newsbot/prod/: it adds nothing to newsbot/"},
 		{"newsbot/\nDENY_svc=other/", "DENY_svc: other/"},
 		{"newsbot", "ALLOW_svc: item 1"},
 		{"newsbot/\nTOKEN_other=x", "TOKEN_other"},

@@ -1,4 +1,4 @@
-package myvault_test
+package usage_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/usage"
 )
 
 // trailOf is a provider whose trail goes through with.
@@ -34,6 +35,7 @@ func readEntry(at time.Time, by string, addr myvault.Address) myvault.Entry {
 func TestUsageShowsWhatMayBeAudited(t *testing.T) {
 	is := is.New(t)
 	v := openVault(t, myvault.Config{})
+	index := indexOf(t, v)
 	fill(t, v, "newsbot/prod/db", "newsbot/prod/x", "rag/x")
 	root := v.As("root")
 	for rule, want := range map[string][]string{
@@ -41,7 +43,7 @@ func TestUsageShowsWhatMayBeAudited(t *testing.T) {
 		"*/prod/db@audit */@read": {"newsbot/prod/db"},
 		"*/@read+list":            nil,
 	} {
-		page, err := root.Restrict(rules(t, strings.Fields(rule)...)...).UsagePage(t.Context(), myvault.UsageRange{}, 10)
+		page, err := index.Page(t.Context(), root.Restrict(rules(t, strings.Fields(rule)...)...), usage.Options{}, 10)
 		is.NoErr(err)
 		var got []string
 		for _, u := range page.Items {
@@ -51,7 +53,7 @@ func TestUsageShowsWhatMayBeAudited(t *testing.T) {
 		is.Equal(page.Since.IsZero(), want == nil)
 	}
 	for _, limit := range []int{-1, 0, 1001} {
-		_, err := root.UsagePage(t.Context(), myvault.UsageRange{}, limit)
+		_, err := index.Page(t.Context(), root, usage.Options{}, limit)
 		is.True(errors.Is(err, myvault.ErrInvalid))
 	}
 }
@@ -62,14 +64,15 @@ func TestUsageIsExact(t *testing.T) {
 	is := is.New(t)
 	provider := memory.New(memory.Config{})
 	v := vaultOf(t, provider, myvault.Config{})
+	index := indexOf(t, v)
 	fill(t, v, "ab/c", "a/bc", "newsbot/prod/db")
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	many := readEntry(at, "svc", myvault.Address{Project: "ab", Path: "c"})
 	many.Last, many.Count = at.Add(time.Minute), 9
 	is.NoErr(provider.Record(t.Context(), many, readEntry(at, "svc", db), readEntry(at, "root", db)))
-	page, err := v.As("root").UsagePage(t.Context(), myvault.UsageRange{}, 10)
+	page, err := index.Page(t.Context(), v.As("root"), usage.Options{}, 10)
 	is.NoErr(err)
-	got := make(map[string]myvault.Usage)
+	got := make(map[string]usage.Secret)
 	for _, u := range page.Items {
 		got[u.Address.String()] = u
 	}
@@ -77,9 +80,9 @@ func TestUsageIsExact(t *testing.T) {
 	is.Equal(got["ab/c"].LastRead, at.Add(time.Minute))
 	is.True(got["a/bc"].LastRead.IsZero())
 	is.Equal(got["newsbot/prod/db"].ReadBy, "root")
-	by, _ := used(t, v, myvault.UsageRange{UnusedSince: at})
+	by, _ := used(t, v, index, usage.Options{UnusedSince: at})
 	is.Equal(by, map[string]string{"a/bc": ""}) // read at this time is not unused since
-	by, _ = used(t, v, myvault.UsageRange{UnusedSince: at.Add(time.Microsecond)})
+	by, _ = used(t, v, index, usage.Options{UnusedSince: at.Add(time.Microsecond)})
 	is.Equal(by, map[string]string{"a/bc": "", "newsbot/prod/db": "root"})
 }
 
@@ -104,6 +107,7 @@ func TestUsageAfterAnError(t *testing.T) {
 			}
 		}}
 		v := vaultOf(t, provider, myvault.Config{})
+		index := indexOf(t, v)
 		fill(t, v, "newsbot/prod/db", "rag/x")
 		at := time.Now().UTC().Truncate(time.Microsecond)
 		rag := myvault.Address{Project: "rag", Path: "x"}
@@ -111,11 +115,11 @@ func TestUsageAfterAnError(t *testing.T) {
 			is.NoErr(provider.Record(t.Context(), readEntry(at, round, db), readEntry(at, round, rag), readEntry(at, "svc", rag)))
 			at = at.Add(time.Second)
 			left = before
-			page, err := v.As("root").UsagePage(t.Context(), myvault.UsageRange{}, 10)
+			page, err := index.Page(t.Context(), v.As("root"), usage.Options{}, 10)
 			is.True(errors.Is(err, broken))
 			is.True(!page.More && len(page.Items) == 0)
 			left = -1
-			by, since := used(t, v, myvault.UsageRange{})
+			by, since := used(t, v, index, usage.Options{})
 			is.Equal(by, map[string]string{"newsbot/prod/db": round, "rag/x": "svc"})
 			is.True(!since.IsZero())
 		}
@@ -132,10 +136,11 @@ func TestWhoWaitsForUsageMayLeave(t *testing.T) {
 			return all
 		}}
 		v := vaultOf(t, provider, myvault.Config{})
+		index := indexOf(t, v)
 		ask := func(ctx context.Context) chan error {
 			ended := make(chan error, 1)
 			go func() {
-				_, err := v.As("root").UsagePage(ctx, myvault.UsageRange{}, 10)
+				_, err := index.Page(ctx, v.As("root"), usage.Options{}, 10)
 				ended <- err
 			}()
 			synctest.Wait()

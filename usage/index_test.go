@@ -1,4 +1,4 @@
-package myvault_test
+package usage_test
 
 import (
 	"context"
@@ -15,14 +15,15 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/usage"
 )
 
 // used asks for all pages and gives who read what; "" for what was not read.
-func used(t *testing.T, v *myvault.Vault, r myvault.UsageRange) (by map[string]string, since time.Time) {
+func used(t *testing.T, v *myvault.Vault, index *usage.Index, r usage.Options) (by map[string]string, since time.Time) {
 	t.Helper()
 	by = make(map[string]string)
 	for {
-		page, err := v.As("root").UsagePage(t.Context(), r, 2)
+		page, err := index.Page(t.Context(), v.As("root"), r, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,6 +74,7 @@ func TestUsageOnEveryTrail(t *testing.T) {
 			t.Run(name+" "+mode, func(t *testing.T) {
 				is := is.New(t)
 				v := open(t, myvault.Config{Reads: reads})
+				index := indexOf(t, v)
 				fill(t, v, "newsbot/prod/a", "newsbot/prod/b", "newsbot/prod/c", "newsbot/prod/d", "rag/x")
 				root, svc := v.As("root"), v.As("svc")
 				at := func(path string) myvault.Address { return myvault.Address{Project: "newsbot", Path: path} }
@@ -87,7 +89,7 @@ func TestUsageOnEveryTrail(t *testing.T) {
 				is.True(errors.Is(err, myvault.ErrNotFound))
 				_, err = v.As("stranger").Get(t.Context(), at("prod/c")) // denied: no read
 				is.True(errors.Is(err, myvault.ErrDenied))
-				by, since := used(t, v, myvault.UsageRange{})
+				by, since := used(t, v, index, usage.Options{})
 				is.Equal(by, map[string]string{"newsbot/prod/a": "svc", "newsbot/prod/b": "svc", "newsbot/prod/c": "", "newsbot/prod/d": "", "rag/x": ""})
 				is.True(!since.IsZero())
 
@@ -96,9 +98,9 @@ func TestUsageOnEveryTrail(t *testing.T) {
 				_, err = root.GetPage(t.Context(), myvault.ListOptions{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod/b"}}, 10)
 				is.NoErr(err)
 				read(svc, "prod/d")
-				by, _ = used(t, v, myvault.UsageRange{Prefix: myvault.Prefix{Project: "newsbot"}, UnusedSince: between})
+				by, _ = used(t, v, index, usage.Options{Prefix: myvault.Prefix{Project: "newsbot"}, UnusedSince: between})
 				is.Equal(by, map[string]string{"newsbot/prod/a": "svc", "newsbot/prod/c": ""})
-				by, _ = used(t, v, myvault.UsageRange{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod/b"}})
+				by, _ = used(t, v, index, usage.Options{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod/b"}})
 				is.Equal(by, map[string]string{"newsbot/prod/b": "root"})
 			})
 		}
@@ -108,10 +110,12 @@ func TestUsageOnEveryTrail(t *testing.T) {
 // TestUsageWithoutEntries is said, and not told as "never".
 func TestUsageWithoutEntries(t *testing.T) {
 	is := is.New(t)
-	_, err := openVault(t, myvault.Config{Reads: myvault.Off}).As("root").UsagePage(t.Context(), myvault.UsageRange{}, 10)
+	off := openVault(t, myvault.Config{Reads: myvault.Off})
+	_, err := indexOf(t, off).Page(t.Context(), off.As("root"), usage.Options{}, 10)
 	is.True(errors.Is(err, errors.ErrUnsupported))
 	v := vaultOf(t, withoutTrail{memory.New(memory.Config{})}, myvault.Config{Trail: myvault.NoTrail{}})
-	_, err = v.As("root").UsagePage(t.Context(), myvault.UsageRange{}, 10)
+	index := indexOf(t, v)
+	_, err = index.Page(t.Context(), v.As("root"), usage.Options{}, 10)
 	is.True(errors.Is(err, errors.ErrUnsupported))
 }
 
@@ -120,6 +124,7 @@ func TestUsageOfTwoProcesses(t *testing.T) {
 	is := is.New(t)
 	dir := filepath.Join(t.TempDir(), "store")
 	one, two := vaultOf(t, storeIn(t, dir), myvault.Config{}), vaultOf(t, storeIn(t, dir), myvault.Config{})
+	indexes := map[*myvault.Vault]*usage.Index{one: indexOf(t, one), two: indexOf(t, two)}
 	fill(t, one, "newsbot/prod/db", "rag/x")
 	want := map[string]string{"newsbot/prod/db": "", "rag/x": ""}
 	for n := range 6 {
@@ -127,12 +132,13 @@ func TestUsageOfTwoProcesses(t *testing.T) {
 		_, err := reader.As(service).Get(t.Context(), db)
 		is.NoErr(err)
 		want["newsbot/prod/db"] = service
-		for _, v := range []*myvault.Vault{one, two} {
-			by, _ := used(t, v, myvault.UsageRange{})
+		for v, index := range indexes {
+			by, _ := used(t, v, index, usage.Options{})
 			is.Equal(by, want)
 		}
 	}
-	by, _ := used(t, vaultOf(t, storeIn(t, dir), myvault.Config{}), myvault.UsageRange{})
+	three := vaultOf(t, storeIn(t, dir), myvault.Config{})
+	by, _ := used(t, three, indexOf(t, three), usage.Options{})
 	is.Equal(by, want)
 }
 
@@ -142,10 +148,11 @@ func TestUsageAfterPruning(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	store := storeIn(t, dir)
 	v := vaultOf(t, store, myvault.Config{})
+	index := indexOf(t, v)
 	fill(t, v, "newsbot/prod/db", "rag/x")
 	_, err := v.As("root").Get(t.Context(), db)
 	is.NoErr(err)
-	by, before := used(t, v, myvault.UsageRange{})
+	by, before := used(t, v, index, usage.Options{})
 	is.Equal(by["newsbot/prod/db"], "root")
 	_, err = store.PruneAccess(t.Context(), sqlite.AccessLimit{Before: time.Now().Add(time.Hour)}, nil)
 	is.NoErr(err)
@@ -154,10 +161,11 @@ func TestUsageAfterPruning(t *testing.T) {
 		is.NoErr(err)
 		oldest = e.At
 	}
-	by, since := used(t, v, myvault.UsageRange{}) // who has seen the read knows it
+	by, since := used(t, v, index, usage.Options{}) // who has seen the read knows it
 	is.Equal(by["newsbot/prod/db"], "root")
 	is.Equal(since, before)
-	by, since = used(t, vaultOf(t, storeIn(t, dir), myvault.Config{}), myvault.UsageRange{})
+	other := vaultOf(t, storeIn(t, dir), myvault.Config{})
+	by, since = used(t, other, indexOf(t, other), usage.Options{})
 	is.Equal(by, map[string]string{"newsbot/prod/db": "", "rag/x": ""})
 	is.Equal(since, oldest) // and who has not says since when it would
 	is.True(since.After(before))
@@ -169,13 +177,14 @@ func TestUsageAcrossALoss(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	store := storeIn(t, dir)
 	v := vaultOf(t, store, myvault.Config{})
+	index := indexOf(t, v)
 	fill(t, v, "newsbot/prod/db", "rag/x")
-	_, before := used(t, v, myvault.UsageRange{})
+	_, before := used(t, v, index, usage.Options{})
 	_, err := v.As("root").Get(t.Context(), db)
 	is.NoErr(err)
 	_, err = store.PruneAccess(t.Context(), sqlite.AccessLimit{Before: time.Now().Add(time.Hour)}, nil)
 	is.NoErr(err)
-	by, since := used(t, v, myvault.UsageRange{})
+	by, since := used(t, v, index, usage.Options{})
 	is.Equal(by, map[string]string{"newsbot/prod/db": "", "rag/x": ""})
 	is.True(since.After(before)) // never is not said of the time before
 }
@@ -203,6 +212,7 @@ func TestUsageCostsABoundedAmount(t *testing.T) {
 	gave, total := 0, 0
 	provider := counting{memory.New(memory.Config{MaxEntries: 1_000_000}), &gave}
 	v := vaultOf(t, provider, myvault.Config{})
+	index := indexOf(t, v)
 	fill(t, v, "newsbot/prod/db", "rag/x")
 	start := time.Now().UTC().Truncate(time.Microsecond)
 	record := func(n int, addr myvault.Address, by string) {
@@ -217,7 +227,7 @@ func TestUsageCostsABoundedAmount(t *testing.T) {
 	ask := func() (empty int, by map[string]string) {
 		for after := (myvault.Address{Project: "a", Path: "a"}); ; empty++ {
 			gave = 0
-			page, err := v.As("root").UsagePage(t.Context(), myvault.UsageRange{After: after}, 10)
+			page, err := index.Page(t.Context(), v.As("root"), usage.Options{After: after}, 10)
 			is.NoErr(err)
 			is.True(gave <= 10_002)
 			total += gave
@@ -242,7 +252,7 @@ func TestUsageCostsABoundedAmount(t *testing.T) {
 	record(1, db, "second")
 	record(25_000, other, "svc")
 	gave = 0
-	_, err := v.As("root").UsagePage(t.Context(), myvault.UsageRange{}, 10)
+	_, err := index.Page(t.Context(), v.As("root"), usage.Options{}, 10)
 	is.NoErr(err)
 	total += gave
 	record(1, myvault.Address{Project: "rag", Path: "x"}, "third") // while the gap is open
@@ -261,7 +271,8 @@ func TestUsageCostsABoundedAmount(t *testing.T) {
 func TestUsageForgetsTheOldestReads(t *testing.T) {
 	is := is.New(t)
 	v := openVault(t, myvault.Config{})
-	v.LimitUsage(10)
+	index := indexOf(t, v)
+	index.Limit(10)
 	for i := range 16 {
 		fill(t, v, fmt.Sprintf("p/%02d", i))
 	}
@@ -270,7 +281,7 @@ func TestUsageForgetsTheOldestReads(t *testing.T) {
 		is.NoErr(err)
 		time.Sleep(time.Millisecond)
 	}
-	page, err := v.As("root").UsagePage(t.Context(), myvault.UsageRange{}, 100)
+	page, err := index.Page(t.Context(), v.As("root"), usage.Options{}, 100)
 	is.NoErr(err)
 	forgotten := make(map[myvault.Address]bool)
 	known := 0
@@ -289,7 +300,7 @@ func TestUsageForgetsTheOldestReads(t *testing.T) {
 			is.True(e.Last.Before(page.Since)) // reads from Since on are known
 		}
 	}
-	last, err := v.As("root").UsagePage(t.Context(), myvault.UsageRange{UnusedSince: page.Since}, 100)
+	last, err := index.Page(t.Context(), v.As("root"), usage.Options{UnusedSince: page.Since}, 100)
 	is.NoErr(err)
 	is.Equal(len(last.Items), 16-known)
 }

@@ -1,26 +1,27 @@
-package myvault
+// Package credential checks what callers authenticate with: shared tokens and client certificates.
+package credential
 
 import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
 
 const (
-	maxToken    = 512 // bytes; headers of 8 KiB must hold it
+	maxToken    = 512 // bytes; it must fit into headers of 8 KiB
 	shortToken  = 16  // characters; a shorter one can be guessed
-	maxTokens   = 16  // of one service
 	hashedToken = "sha256:"
 )
 
-// digest is SHA-256 of a token. The policy keeps no token.
-type digest [sha256.Size]byte
+// Digest is the SHA-256 of a token. Tokens themselves are not kept.
+type Digest [sha256.Size]byte
 
-// published are the digests of the tokens that the documents show as examples. Those under 16
-// characters are weak when they are plain; here they count as sha256: too.
+// published has the digests of the example tokens in the documents. They are weak in every form;
+// other short tokens only if given in plain text.
 var published = []string{
 	"5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03", // README.md
 	"fe7967abbb1410fa756301436c0e915bb303fd56be5a4b7626cf3286528554a2", // README.md
@@ -35,50 +36,50 @@ var published = []string{
 	"188b89d771d831c2e30a8e82828be401e5c9c428bfa68e2ead48a5b555b8119a", // Go examples
 }
 
-// isPublished reports whether everybody can read the token in the documents.
-func (d digest) isPublished() bool { return slices.Contains(published, hex.EncodeToString(d[:])) }
+func (d Digest) isPublished() bool { return slices.Contains(published, hex.EncodeToString(d[:])) }
 
-// parseToken reads one item of a TOKEN_ line, plain or "sha256:<64 hex digits>". weak reports
-// whether it is plain and short, or published. The error never repeats the token.
-func parseToken(text string) (d digest, weak bool, err error) {
+// ParseToken reads a token, plain or "sha256:<64 hex digits>". It reports as weak a plain token
+// of under 16 characters and one that is published in the documents. The error never repeats the
+// token.
+func ParseToken(text string) (d Digest, weak bool, err error) {
 	if hexed, found := strings.CutPrefix(text, hashedToken); found {
 		if n, err := hex.Decode(d[:], []byte(hexed[:min(len(hexed), 2*len(d))])); err != nil || n != len(d) || len(hexed) != 2*len(d) {
-			return d, false, fmt.Errorf("%w token: sha256: must be followed by 64 hex digits", ErrInvalid)
+			return d, false, errors.New("sha256: must be followed by 64 hex digits")
 		}
 		if d == sha256.Sum256(nil) {
-			return d, false, fmt.Errorf("%w token: it is the digest of an empty token", ErrInvalid)
+			return d, false, errors.New("it is the digest of an empty token")
 		}
 		return d, d.isPublished(), nil
 	}
 	switch {
 	case text == "":
-		return d, false, fmt.Errorf("%w token: it is empty", ErrInvalid)
+		return d, false, errors.New("it is empty")
 	case len(text) > maxToken:
-		return d, false, fmt.Errorf("%w token: it is longer than %d bytes", ErrInvalid, maxToken)
+		return d, false, fmt.Errorf("it is longer than %d bytes", maxToken)
 	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' }):
-		return d, false, fmt.Errorf("%w token: it may hold visible ASCII only, and no comma or blank", ErrInvalid)
+		return d, false, errors.New("it may contain visible ASCII characters only, except commas")
 	}
 	d = sha256.Sum256([]byte(text))
 	return d, len(text) < shortToken || d.isPublished(), nil
 }
 
-// matchToken finds which of the tokens was presented. The work is the same whatever the
-// tokens and the presented one are, up to rounds tokens, and for no tokens at all.
-func matchToken(tokens []digest, presented string, rounds int) (digest, bool) {
+// MatchToken returns the digest in tokens of the presented token. To hide how many tokens there
+// are and whether one matched, it always makes rounds comparisons, each in constant time.
+func MatchToken(tokens []Digest, presented string, rounds int) (Digest, bool) {
 	got := sha256.Sum256([]byte(presented))
-	var none digest
-	found := -1
+	var none Digest
+	match := -1
 	for i := range rounds {
 		candidate := &none
 		if i < len(tokens) {
 			candidate = &tokens[i]
 		}
 		if subtle.ConstantTimeCompare(candidate[:], got[:]) == 1 && i < len(tokens) {
-			found = i
+			match = i
 		}
 	}
-	if found < 0 || presented == "" {
+	if match < 0 || presented == "" {
 		return none, false
 	}
-	return tokens[found], true
+	return tokens[match], true
 }
