@@ -1,4 +1,4 @@
-package themes
+package scenarios
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// filesystem names the type of the file system that dir is on, by its number in statfs(2).
+// filesystem returns the type of dir's file system, by its magic number in statfs(2).
 func filesystem(dir string) string {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
@@ -21,7 +21,7 @@ func filesystem(dir string) string {
 	return fmt.Sprintf("file system %#x", uint32(s.Type))
 }
 
-// allocated gives what a file takes on the disk, holes left out.
+// allocated returns the space that a file occupies, without holes.
 func allocated(info fs.FileInfo) int64 {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		return s.Blocks * 512

@@ -1,4 +1,4 @@
-package themes
+package scenarios
 
 import (
 	"fmt"
@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// The markers stand on lines of their own; what is between them is the report.
+// The report goes between these two lines of the page.
 const (
 	begin = "<!-- benchmarks -->\n"
 	end   = "<!-- /benchmarks -->\n"
 )
 
-// Write puts the report between the markers of a Markdown file, in place of what stands there.
+// Write replaces the text between the markers of a Markdown file with the report.
 func (r *Report) Write(file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -21,7 +21,7 @@ func (r *Report) Write(file string) error {
 	head, rest, found := strings.Cut(string(text), begin)
 	_, tail, ended := strings.Cut(rest, end)
 	if !found || !ended {
-		return fmt.Errorf("themes: the file lacks the line %q or, after it, %q", strings.TrimSpace(begin), strings.TrimSpace(end))
+		return fmt.Errorf("scenarios: %s: no line %q followed by a line %q", file, strings.TrimSpace(begin), strings.TrimSpace(end))
 	}
 	return os.WriteFile(file, []byte(head+begin+r.Markdown()+end+tail), 0o644)
 }

@@ -1,4 +1,4 @@
-package themes
+package scenarios
 
 import (
 	"bufio"
@@ -13,18 +13,18 @@ import (
 	"github.com/myswiftagent/myvault/bench/peers"
 )
 
-// What a child process does.
+// The jobs of a child process.
 const (
-	jobRead  = "read"  // opens a store, reads, and tells how much memory that took
-	jobWrite = "write" // opens a store and changes it until it is killed
-	noStore  = "none"  // in place of an engine: the program by itself
+	jobRead  = "read"  // open a store, read, and print the memory that it took
+	jobWrite = "write" // open a store, change it, and wait to be killed
+	noStore  = "none"  // the engine's name for a child without a store
 )
 
-// Child does one job in a process of its own; arguments are the job, the engine, its directory,
-// the number of secrets and how long the job may take. It ends when in does.
+// Child is the main function of a child process. args are the job, the engine, its directory, the
+// number of secrets and the time limit of the job. Child returns at the end of in.
 func Child(args []string, in io.Reader, out io.Writer) error {
 	if len(args) != 5 {
-		return errors.New("themes: a child needs a job, an engine, a directory, a number of secrets and a time")
+		return errors.New("scenarios: child: want a job, an engine, a directory, a number of secrets and a time limit")
 	}
 	secrets, err := strconv.Atoi(args[3])
 	if err != nil {
@@ -51,12 +51,12 @@ func Child(args []string, in io.Reader, out io.Writer) error {
 	case jobWrite:
 		err = childWrite(p, secrets, limit, in, out)
 	default:
-		err = fmt.Errorf("themes: there is no job %q", args[0])
+		err = fmt.Errorf("scenarios: child: no job %q", args[0])
 	}
 	return errors.Join(err, p.Close())
 }
 
-// nothing is no store: what the program takes by itself.
+// nothing takes the place of a store, to measure the program alone.
 type nothing struct{}
 
 func (nothing) Get(s peers.Secret) ([]byte, error) { return s.Value(0), nil }
@@ -67,11 +67,11 @@ func (nothing) Close() error                       { return nil }
 const (
 	childReads   = 100_000
 	childWriters = 16
-	childChanges = 250 // of each writer
+	childChanges = 250 // per writer
 )
 
-// childRead reads from everywhere in the store and tells the most memory that the process
-// had, what of its present memory is its own, and how often it read.
+// childRead reads from all parts of the store. It prints the peak memory of the process, its
+// current private memory, and the number of reads.
 func childRead(p peers.Peer, secrets int, limit time.Duration, out io.Writer) error {
 	begin, n := time.Now(), 0
 	for ; n < min(childReads, 10*secrets) && time.Since(begin) < limit; n++ {
@@ -79,15 +79,15 @@ func childRead(p peers.Peer, secrets int, limit time.Duration, out io.Writer) er
 			return err
 		}
 	}
-	peak, own, err := resident()
+	peak, private, err := resident()
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(out, peak, own, n)
+	_, err = fmt.Fprintln(out, peak, private, n)
 	return err
 }
 
-// childWrite changes every secret but the first, says that it has, and waits to be killed.
+// childWrite changes secrets other than the first, prints a line, and waits to be killed.
 func childWrite(p peers.Peer, secrets int, limit time.Duration, in io.Reader, out io.Writer) error {
 	var all sync.WaitGroup
 	errs := make([]error, childWriters)
@@ -111,8 +111,8 @@ func childWrite(p peers.Peer, secrets int, limit time.Duration, in io.Reader, ou
 	return err
 }
 
-// child starts a job and gives its first line. A job that reads ends by itself; end kills one
-// that writes.
+// child starts a child process and returns its first line. end waits for a job that reads, and
+// kills one that writes.
 func (r *run) child(job, engine, dir string, secrets int, limit time.Duration) (line string, end func() error, err error) {
 	args := append(r.Program[1:len(r.Program):len(r.Program)], job, engine, dir, fmt.Sprint(secrets), limit.String())
 	cmd := exec.Command(r.Program[0], args...)
@@ -124,31 +124,31 @@ func (r *run) child(job, engine, dir string, secrets int, limit time.Duration) (
 	if err != nil {
 		return "", nil, err
 	}
-	var complaint tail
-	cmd.Stderr = &complaint
+	var stderr prefixBuffer
+	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		return "", nil, err
 	}
 	line, err = bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		_ = in.Close()
-		return "", nil, fmt.Errorf("a child that was to %s from %s: %w: %s", job, engine, errors.Join(err, cmd.Wait()), complaint)
+		return "", nil, fmt.Errorf("child: %s %s: %w: %s", job, engine, errors.Join(err, cmd.Wait()), stderr)
 	}
 	end = func() error {
 		if job == jobRead {
 			return errors.Join(in.Close(), cmd.Wait())
 		}
 		err := cmd.Process.Kill()
-		_ = cmd.Wait() // it tells of the kill
+		_ = cmd.Wait() // reports that the process was killed
 		return err
 	}
 	return line, end, nil
 }
 
-// tail keeps the first thousand bytes of what a child complains about.
-type tail []byte
+// prefixBuffer keeps the first 1,000 bytes of a child's standard error.
+type prefixBuffer []byte
 
-func (t *tail) Write(b []byte) (int, error) {
+func (t *prefixBuffer) Write(b []byte) (int, error) {
 	*t = append(*t, b[:min(len(b), 1000-min(len(*t), 1000))]...)
 	return len(b), nil
 }

@@ -1,4 +1,4 @@
-package themes_test
+package scenarios_test
 
 import (
 	"fmt"
@@ -12,15 +12,15 @@ import (
 
 	"github.com/matryer/is"
 
-	"github.com/myswiftagent/myvault/bench/themes"
+	"github.com/myswiftagent/myvault/bench/scenarios"
 )
 
-// asChild makes the test binary do the job of a child process.
+// asChild makes the test binary run as a child process.
 const asChild = "child"
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == asChild {
-		if err := themes.Child(os.Args[2:], os.Stdin, os.Stdout); err != nil {
+		if err := scenarios.Child(os.Args[2:], os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -29,64 +29,65 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func tiny(t *testing.T, rows ...string) themes.Options {
+// tiny returns options for the shortest possible run.
+func tiny(t *testing.T, names ...string) scenarios.Options {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return themes.Options{
-		Rounds: 2, Slice: time.Millisecond, Sizes: []int{200, 100}, Rows: rows, Dir: t.TempDir(),
+	return scenarios.Options{
+		Rounds: 2, Slice: time.Millisecond, Sizes: []int{200, 100}, Scenarios: names, Dir: t.TempDir(),
 		Program: []string{self, asChild}, Command: "go run . -tiny", Log: t.Logf,
 		Vault: os.Getenv("MYVAULT_VAULT_BIN"),
 	}
 }
 
-// TestEveryRowComesOut runs everything, as little of it as there can be. What it asserts
-// of a figure is that there is one.
-func TestEveryRowComesOut(t *testing.T) {
+// TestEveryRow runs all scenarios as briefly as possible. It checks that every row has figures, and
+// ignores their size.
+func TestEveryRow(t *testing.T) {
 	is := is.New(t)
 	o := tiny(t)
-	report, err := themes.Run(t.Context(), o)
+	report, err := scenarios.Run(t.Context(), o)
 	is.NoErr(err)
 	found := make(map[string]int)
-	var asked []string
+	var gotGoals []string
 	for _, table := range report.Tables {
 		is.True(len(table.Rows) > 0)
 		for _, row := range table.Rows {
-			found[table.Theme+": "+row.What]++
-			if row.Reach.Goal != "" {
-				asked = append(asked, row.Reach.Goal)
+			found[table.Scenario+": "+row.What]++
+			if row.Goal.Text != "" {
+				gotGoals = append(gotGoals, row.Goal.Text)
 			}
-			if !sound(table.Theme, row) {
-				t.Errorf("%s: %s: figures %v, ratios %v", table.Theme, row.What, row.Figure, row.Ratio)
+			if !complete(table.Scenario, row) {
+				t.Errorf("%s: %s: figures %v, ratios %v", table.Scenario, row.What, row.Figure, row.Ratio)
 			}
 		}
 	}
-	for _, want := range wanted() {
+	for _, want := range wantedRows() {
 		if found[want] == 0 {
-			t.Errorf("there is no row %q", want)
+			t.Errorf("no row %q", want)
 		}
 	}
 	if o.Vault == "" {
-		is.Equal(asked, goals)
+		is.Equal(gotGoals, goals)
 	} else {
-		is.Equal(asked, append(slices.Clone(goals), goalsOverVault...))
+		is.Equal(gotGoals, append(slices.Clone(goals), goalsOverVault...))
 	}
 	left, err := os.ReadDir(o.Dir)
 	is.NoErr(err)
-	is.Equal(len(left), 0) // what it made is removed
+	is.Equal(len(left), 0) // the stores are removed
 	text := report.Markdown()
 	is.True(strings.Contains(text, "`go run . -tiny`"))
 	is.True(!strings.Contains(text, o.Dir)) // no path of the machine
 	is.True(!strings.Contains(text, "NaN") && !strings.Contains(text, "Inf"))
 }
 
-// sound tells whether every round gave a figure, and a ratio where there is one. Disk sizes are
-// measured once; allocations may be none.
-func sound(theme string, row themes.Row) bool {
+// complete reports whether a row has a figure for every round, and a ratio if it compares. Disk
+// sizes are measured once. Allocations may be 0.
+func complete(scenario string, row scenarios.Row) bool {
 	rounds := 2
-	if theme == "disk" {
+	if scenario == "disk" {
 		rounds = 1
 	}
 	ok := func(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) && x >= 0 }
@@ -100,12 +101,12 @@ func sound(theme string, row themes.Row) bool {
 	return positive && len(row.Ratio) == rounds && slices.Min(row.Ratio) > 0
 }
 
-// wanted are the rows that the tables are made for.
-func wanted() []string {
+// wantedRows returns the rows that the tables must have.
+func wantedRows() []string {
 	var rows []string
-	add := func(theme string, whats ...string) {
+	add := func(scenario string, whats ...string) {
 		for _, what := range whats {
-			rows = append(rows, theme+": "+what)
+			rows = append(rows, scenario+": "+what)
 		}
 	}
 	for _, name := range []string{"myVault, reads off", "myVault, reads relaxed", "myVault, reads relaxed, of a tenth", "myVault in memory, reads off", "bare map + AES-GCM",
@@ -129,7 +130,7 @@ func wanted() []string {
 		add("open", name+", closed cleanly", name+", after a crash")
 		add("disk", name)
 		if _, err := os.Stat("/proc/self/status"); err == nil {
-			add("memory", name, name+", its own")
+			add("memory", name, name+", private")
 		}
 	}
 	add("page", "myVault, strict", "myVault, not recorded", "bbolt + AES-GCM", "badger, encrypted")
@@ -137,7 +138,7 @@ func wanted() []string {
 	return rows
 }
 
-// goals are all that is to be reached, in the order of the tables.
+// goals are the goals of all rows, in the order of the tables.
 var goals = []string{
 	"at most 4x a bare open", "at most 4x a bare open", "at most 1.5x a bare open",
 	"at least 1.6x one caller", "at least 1.6x one caller",
@@ -150,34 +151,34 @@ var goals = []string{
 	"at most 150 ns", "none", "at most 300 ns", "none",
 }
 
-// goalsOverVault are asked only where there is a Vault.
+// goalsOverVault are present only if there is a Vault to compare with.
 var goalsOverVault = []string{
 	"at least 0.7x Vault itself", "at least 0.7x Vault itself", "at least 0.5x Vault itself",
 	"at least 0.7x Vault itself", "at least 0.7x Vault itself", "at least 0.5x Vault itself",
 }
 
-func TestRunRefuses(t *testing.T) {
-	for name, change := range map[string]func(*themes.Options){
-		"an unknown theme": func(o *themes.Options) { o.Rows = []string{"speed"} },
-		"no rounds":        func(o *themes.Options) { o.Rounds = 0 },
-		"no time":          func(o *themes.Options) { o.Slice = 0 },
-		"no sizes":         func(o *themes.Options) { o.Sizes = nil },
-		"too few secrets":  func(o *themes.Options) { o.Sizes = []int{99} },
+func TestRunRejectsBadOptions(t *testing.T) {
+	for name, change := range map[string]func(*scenarios.Options){
+		"an unknown scenario": func(o *scenarios.Options) { o.Scenarios = []string{"speed"} },
+		"no rounds":           func(o *scenarios.Options) { o.Rounds = 0 },
+		"no time":             func(o *scenarios.Options) { o.Slice = 0 },
+		"no sizes":            func(o *scenarios.Options) { o.Sizes = nil },
+		"too few secrets":     func(o *scenarios.Options) { o.Sizes = []int{99} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			o := tiny(t, "policy")
 			change(&o)
-			_, err := themes.Run(t.Context(), o)
+			_, err := scenarios.Run(t.Context(), o)
 			is.True(err != nil)
 		})
 	}
 }
 
-func TestReportGoesBetweenTheMarkers(t *testing.T) {
+func TestWriteReplacesTheTextBetweenTheMarkers(t *testing.T) {
 	is := is.New(t)
 	file := filepath.Join(t.TempDir(), "page.md")
-	report := &themes.Report{Machine: "- a machine\n"}
+	report := &scenarios.Report{Machine: "- a machine\n"}
 	is.NoErr(os.WriteFile(file, []byte("head\n<!-- benchmarks -->\nold\n<!-- /benchmarks -->\ntail\n"), 0o600))
 	is.NoErr(report.Write(file))
 	is.NoErr(report.Write(file)) // again
@@ -188,12 +189,12 @@ func TestReportGoesBetweenTheMarkers(t *testing.T) {
 	is.True(report.Write(file) != nil)
 }
 
-func TestChildRefuses(t *testing.T) {
+func TestChildRejectsBadArguments(t *testing.T) {
 	for _, args := range [][]string{{}, {"read", "none", "-", "many", "1s"}, {"read", "none", "-", "100", "long"},
 		{"read", "no such engine", "-", "100", "1s"}} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			is := is.New(t)
-			is.True(themes.Child(args, strings.NewReader(""), &strings.Builder{}) != nil)
+			is.True(scenarios.Child(args, strings.NewReader(""), &strings.Builder{}) != nil)
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package themes
+package scenarios
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ const (
 	bareHandler = "bare handler"
 )
 
-// httpTables compare answering GETs of one secret with writing the same bytes.
+// httpTables compare GETs of one secret with a handler that writes the same bytes.
 func httpTables(r *run) (_ []Table, err error) {
 	var open closers
 	defer func() { err = errors.Join(err, open.close()) }()
@@ -30,27 +30,27 @@ func httpTables(r *run) (_ []Table, err error) {
 	if err != nil {
 		return nil, err
 	}
-	contestants := make([]measure.Contestant, len(servers))
+	candidates := make([]measure.Candidate, len(servers))
 	for i, s := range servers {
 		clients, err := s.connect(&open)
 		if err != nil {
 			return nil, err
 		}
-		contestants[i] = measure.Contestant{Name: s.name, Round: func() ([]float64, error) {
+		candidates[i] = measure.Candidate{Name: s.name, Round: func() ([]float64, error) {
 			rate, err := measure.PerSecond(r.Slice, connections, func(caller, _ int) error { return clients[caller].get(io.Discard) })
 			return []float64{rate}, err
 		}}
 	}
-	results, err := measure.Rounds(r.ctx, r.Rounds, contestants)
+	results, err := measure.Rounds(r.ctx, r.Rounds, candidates)
 	if err != nil {
 		return nil, err
 	}
-	t := Table{Title: "Serving", Note: "GET of one secret over 64 connections that stay open. The bare handler is net/http's, without routes, limits or time-outs, and writes the same headers and the same body; " +
-		"myVault is served by `httpapi.Serve`, time-outs on. The clients share the cores and do next to nothing."}
+	t := Table{Title: "Serving", Note: "GET of one secret over 64 persistent connections. The bare handler is a net/http handler that writes the same headers and body, without routes, limits or timeouts. " +
+		"myVault is served by `httpapi.Serve`, with timeouts. The clients run on the same cores and do almost no work."}
 	for _, result := range results {
-		row := Row{What: result.Name, Secrets: r.main(), Unit: perSecond, Figure: result.Of(0)}
+		row := Row{What: result.Name, Secrets: r.mainSize(), Unit: perSecond, Figure: result.Of(0)}
 		if result.Name != bareHandler {
-			row.Against, row.Ratio, row.Reach = bareHandler, result.Of(0).Over(results[0].Of(0)), serveReach(result.Name)
+			row.Against, row.Ratio, row.Goal = bareHandler, result.Of(0).Over(results[0].Of(0)), serveGoal(result.Name)
 		} else {
 			row.Secrets = 0
 		}
@@ -59,17 +59,17 @@ func httpTables(r *run) (_ []Table, err error) {
 	return []Table{t}, nil
 }
 
-func serveReach(name string) Reach {
+func serveGoal(name string) Goal {
 	switch name {
 	case "myVault, relaxed", "myVault in memory, relaxed":
 		return RatioAtLeast(0.75, "at least 0.75x a bare handler")
 	case "myVault, strict", "myVault in memory, strict":
 		return RatioAtLeast(0.55, "at least 0.55x a bare handler")
 	}
-	return Reach{}
+	return Goal{}
 }
 
-// server answers on a port of this machine.
+// server listens on a local port.
 type server struct {
 	name string
 	addr string
@@ -81,7 +81,7 @@ func identity() map[string]string {
 	return map[string]string{"X-Service": peers.ServiceName, "X-Token": peers.Token}
 }
 
-// connect opens the connections, and lets each prove that it gets the secret.
+// connect opens the connections and checks that each of them can read the secret.
 func (s server) connect(open *closers) ([]*client, error) {
 	clients := make([]*client, connections)
 	for i := range clients {
@@ -95,21 +95,21 @@ func (s server) connect(open *closers) ([]*client, error) {
 			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}
 		if !bytes.Contains(body.Bytes(), []byte(`"path":"prod/db/key-050"`)) {
-			return nil, fmt.Errorf("%s: the answer is another secret's", s.name)
+			return nil, fmt.Errorf("%s: the response has another secret", s.name)
 		}
 		clients[i] = c
 	}
 	return clients, nil
 }
 
-// servers starts everything that is asked, the bare handler first.
+// servers starts the servers of this scenario, the bare handler first.
 func (r *run) servers(open *closers) ([]server, error) {
-	local, err := r.local(r.main())
+	local, err := r.local(r.mainSize())
 	if err != nil {
 		return nil, err
 	}
 	*open = append(*open, local)
-	inMemory, err := peers.MemoryVaults(peers.Names(r.main()))
+	inMemory, err := peers.MemoryVaults(peers.Names(r.mainSize()))
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (r *run) servers(open *closers) ([]server, error) {
 	return servers, nil
 }
 
-// serve serves a vault as a program does.
+// serve serves a vault with httpapi.Serve.
 func serve(name string, handler *httpapi.Handler, open *closers) (server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -150,11 +150,11 @@ func serve(name string, handler *httpapi.Handler, open *closers) (server, error)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- httpapi.Serve(ctx, listener, handler, httpapi.ServerConfig{Grace: time.Second}) }()
-	*open = append(*open, closer(func() error { cancel(); return <-ended }))
+	*open = append(*open, closerFunc(func() error { cancel(); return <-ended }))
 	return server{name, listener.Addr().String()}, nil
 }
 
-// serveBare serves what the vault's handler answers, without asking it again.
+// serveBare records one response of handler and serves it for every request.
 func serveBare(handler http.Handler, open *closers) (server, error) {
 	request := httptest.NewRequest(http.MethodGet, secretPath, nil)
 	request.Host = "localhost"
@@ -164,7 +164,7 @@ func serveBare(handler http.Handler, open *closers) (server, error) {
 	answer := httptest.NewRecorder()
 	handler.ServeHTTP(answer, request)
 	if answer.Code != http.StatusOK {
-		return server{}, fmt.Errorf("the vault answers %d", answer.Code)
+		return server{}, fmt.Errorf("unexpected status %d", answer.Code)
 	}
 	headers, body := answer.Header(), answer.Body.Bytes()
 	return serveHandler(bareHandler, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -185,7 +185,7 @@ func serveHandler(name string, handler http.Handler, open *closers) (server, err
 	bare := &http.Server{Handler: handler}
 	ended := make(chan error, 1)
 	go func() { ended <- bare.Serve(listener) }()
-	*open = append(*open, closer(func() error {
+	*open = append(*open, closerFunc(func() error {
 		err := bare.Close()
 		<-ended
 		return err
@@ -193,7 +193,6 @@ func serveHandler(name string, handler http.Handler, open *closers) (server, err
 	return server{name, listener.Addr().String()}, nil
 }
 
-// closer is closed by a function.
-type closer func() error
+type closerFunc func() error
 
-func (c closer) Close() error { return c() }
+func (c closerFunc) Close() error { return c() }

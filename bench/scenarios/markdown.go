@@ -1,4 +1,4 @@
-package themes
+package scenarios
 
 import (
 	"fmt"
@@ -8,13 +8,13 @@ import (
 	"github.com/myswiftagent/myvault/bench/measure"
 )
 
-// Report is what a run measured, on what.
+// Report is the result of a run.
 type Report struct {
-	Machine string // Markdown: a list of what it ran on, and how
+	Machine string // a Markdown list of the machine, the options and the compared stores
 	Tables  []Table
 }
 
-// Markdown writes the report: the machine, what is reached, and a table for each theme.
+// Markdown returns the report: the machine, the goals, and the tables.
 func (r *Report) Markdown() string {
 	var b strings.Builder
 	b.WriteString(r.Machine)
@@ -26,45 +26,45 @@ func (r *Report) Markdown() string {
 	return b.String()
 }
 
-// goals lists the rows that have something to reach.
+// goals lists the rows that have a goal.
 func (r *Report) goals() string {
 	var lines strings.Builder
-	asked, reached := 0, 0
+	total, met := 0, 0
 	for _, t := range r.Tables {
 		for _, row := range t.Rows {
 			verdict := t.verdict(row)
 			if verdict == "" {
 				continue
 			}
-			asked++
+			total++
 			if !strings.HasPrefix(verdict, "**") {
-				reached++
+				met++
 			}
 			got := row.Unit(row.Figure.Median())
-			if row.Reach.ratio {
-				got = times(row.Ratio.Median())
+			if row.Goal.ratio {
+				got = ratio(row.Ratio.Median())
 			}
-			fmt.Fprintf(&lines, "| %s: %s%s | %s | %s | %s |\n", t.Title, row.What, of(row.Secrets), row.Reach.Goal, got, verdict)
+			fmt.Fprintf(&lines, "| %s: %s%s | %s | %s | %s |\n", t.Title, row.What, withSecrets(row.Secrets), row.Goal.Text, got, verdict)
 		}
 	}
-	return fmt.Sprintf("\n## What is to be reached\n\n%d of %d are.\n\n| what | reach | median | |\n| --- | --- | --- | --- |\n%s", reached, asked, &lines)
+	return fmt.Sprintf("\n## Goals\n\n%d of %d are met.\n\n| row | goal | median | |\n| --- | --- | --- | --- |\n%s", met, total, &lines)
 }
 
 func (t Table) markdown() string {
 	var b strings.Builder
-	b.WriteString("\n| what | secrets | median | spread | ratio to | median | spread | reach | |\n")
+	b.WriteString("\n| row | secrets | median | range | ratio to | median | range | goal | |\n")
 	b.WriteString("| --- | ---: | ---: | ---: | --- | ---: | ---: | --- | --- |\n")
 	for _, r := range t.Rows {
-		cells := []string{r.What, number(r.Secrets), r.Unit(r.Figure.Median()), spread(r.Figure, r.Unit), "", "", "", r.Reach.Goal, t.verdict(r)}
+		cells := []string{r.What, number(r.Secrets), r.Unit(r.Figure.Median()), spread(r.Figure, r.Unit), "", "", "", r.Goal.Text, t.verdict(r)}
 		if r.Against != "" {
-			cells[4], cells[5], cells[6] = r.Against, times(r.Ratio.Median()), spread(r.Ratio, times)
+			cells[4], cells[5], cells[6] = r.Against, ratio(r.Ratio.Median()), spread(r.Ratio, ratio)
 		}
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
 	}
 	return b.String()
 }
 
-// spread writes the least and the largest.
+// spread formats the smallest and the largest sample.
 func spread(s measure.Samples, unit Unit) string {
 	if len(s) < 2 {
 		return ""
@@ -72,18 +72,18 @@ func spread(s measure.Samples, unit Unit) string {
 	return unit(slices.Min(s)) + " .. " + unit(slices.Max(s))
 }
 
-// times writes a ratio.
-func times(x float64) string { return short(x) + "x" }
+// ratio formats a ratio.
+func ratio(x float64) string { return threeDigits(x) + "x" }
 
-// of names a number of secrets.
-func of(secrets int) string {
+// withSecrets returns ", n secrets", or nothing for 0.
+func withSecrets(secrets int) string {
 	if secrets == 0 {
 		return ""
 	}
 	return ", " + number(secrets) + " secrets"
 }
 
-// number groups the digits by thousands.
+// number formats n with a comma between thousands, and 0 as nothing.
 func number(n int) string {
 	switch {
 	case n == 0:

@@ -10,24 +10,24 @@ import (
 	"github.com/matryer/is"
 )
 
-// linters names the folder node_modules into which npm installed package.json.
-const linters = "MYVAULT_OPENAPI_LINTERS"
+// lintersVariable is the path of the node_modules folder that npm created from package.json.
+const lintersVariable = "MYVAULT_OPENAPI_LINTERS"
 
-// TestLintersHaveNothingToSay: the document passes Redocly and Spectral, which others run on it
-// before they generate clients, without a warning or a hint.
-func TestLintersHaveNothingToSay(t *testing.T) {
-	modules := os.Getenv(linters)
+// TestLinters checks that Redocly and Spectral report no errors, warnings or hints. Users run these
+// linters before they generate clients.
+func TestLinters(t *testing.T) {
+	modules := os.Getenv(lintersVariable)
 	switch {
 	case modules == "" && os.Getenv("CI") == "":
-		t.Skip(linters + " is not set")
+		t.Skip(lintersVariable + " is not set")
 	case modules == "":
-		t.Fatal(linters + " is not set")
+		t.Fatal(lintersVariable + " is not set")
 	}
 	document := filepath.Join(t.TempDir(), "openapi.json")
-	is.New(t).NoErr(os.WriteFile(document, served(t), 0o600))
+	is.New(t).NoErr(os.WriteFile(document, servedDocument(t), 0o600))
 	t.Run("redocly", func(t *testing.T) {
 		is := is.New(t)
-		lint := linter(t, modules, "redocly", "lint", "--extends=recommended", "--format=json", document)
+		lint := lintCommand(t, modules, "redocly", "lint", "--extends=recommended", "--format=json", document)
 		out, err := lint.Output()
 		is.NoErr(err)
 		var report struct {
@@ -35,7 +35,7 @@ func TestLintersHaveNothingToSay(t *testing.T) {
 			Problems []any
 		}
 		is.NoErr(json.Unmarshal(out, &report))
-		is.True(report.Totals.Warnings != nil) // the report is one
+		is.True(report.Totals.Warnings != nil) // the report was parsed
 		for _, p := range report.Problems {
 			t.Error(p)
 		}
@@ -44,15 +44,15 @@ func TestLintersHaveNothingToSay(t *testing.T) {
 		is := is.New(t)
 		rules := filepath.Join(t.TempDir(), "rules.yaml")
 		is.NoErr(os.WriteFile(rules, []byte("extends: [\"spectral:oas\"]\n"), 0o600))
-		lint := linter(t, modules, "spectral", "lint", "--fail-severity=hint", "--ruleset="+rules, document)
+		lint := lintCommand(t, modules, "spectral", "lint", "--fail-severity=hint", "--ruleset="+rules, document)
 		if out, err := lint.CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
 }
 
-// linter makes the command of one of them, which must not report its use.
-func linter(t *testing.T, modules, name string, args ...string) *exec.Cmd {
+// lintCommand returns the command of a linter, with its telemetry off.
+func lintCommand(t *testing.T, modules, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), filepath.Join(modules, ".bin", name), args...)
 	c.Dir = t.TempDir()

@@ -1,4 +1,4 @@
-package themes
+package scenarios
 
 import (
 	"bytes"
@@ -19,30 +19,30 @@ const (
 	replayed
 )
 
-// slowRounds is how many rounds the themes have that start processes.
+// slowRounds limits the rounds of scenarios that start processes.
 const slowRounds = 5
 
-// openTables time opening up to the first value in hand, since some stores open lazily.
+// openTables measure the time from opening to the first value, since some stores open lazily.
 func openTables(r *run) ([]Table, error) {
-	t := Table{Title: "Opening", Note: fmt.Sprintf("From nothing open to the first value in hand, files in the system's cache. "+
-		"The crash is that of a process that was killed after 4,000 changes by 16 callers, or as many as it made in %v.", r.changing())}
-	var contestants []measure.Contestant
+	t := Table{Title: "Opening", Note: fmt.Sprintf("Time until a store is open and the first value read, with its files in the system's cache. "+
+		"In the crash, a process was killed after 4,000 changes by 16 callers, or after the changes that it made in %v.", r.writeTime())}
+	var candidates []measure.Candidate
 	var rows []Row
 	for _, secrets := range r.Sizes {
 		for _, e := range engines(secrets) {
-			dir, err := r.filled(e, secrets)
+			dir, err := r.filledStore(e, secrets)
 			if err != nil {
 				return nil, err
 			}
-			contestants = append(contestants, measure.Contestant{Name: e.Name, Round: func() ([]float64, error) { return r.openRound(e, dir, secrets) }})
+			candidates = append(candidates, measure.Candidate{Name: e.Name, Round: func() ([]float64, error) { return r.openRound(e, dir, secrets) }})
 			rows = append(rows, Row{What: e.Name, Secrets: secrets})
 		}
 	}
-	results, err := measure.Rounds(r.ctx, min(r.Rounds, slowRounds), contestants)
+	results, err := measure.Rounds(r.ctx, min(r.Rounds, slowRounds), candidates)
 	if err != nil {
 		return nil, err
 	}
-	var vault measure.Result // with as many secrets: it comes first
+	var vault measure.Result // of the same number of secrets: it comes first
 	for i, row := range rows {
 		if row.What == peers.Local().Name {
 			vault = results[i]
@@ -58,16 +58,16 @@ func openTables(r *run) ([]Table, error) {
 	return []Table{t}, nil
 }
 
-// openRows gives the rows of the vault with one number of secrets; with the most, also how
-// that compares to the fewest.
+// openRows returns the rows of myVault for one number of secrets. For the largest number, they
+// include the ratio to the smallest.
 func (r *run) openRows(vault Row, result, fewest measure.Result) []Row {
-	row := func(what string, unit Unit, figure int, reach Reach) Row {
-		return Row{What: vault.What + ", " + what, Secrets: vault.Secrets, Unit: unit, Figure: result.Of(figure), Reach: reach}
+	row := func(what string, unit Unit, figure int, goal Goal) Row {
+		return Row{What: vault.What + ", " + what, Secrets: vault.Secrets, Unit: unit, Figure: result.Of(figure), Goal: goal}
 	}
 	rows := []Row{
 		row("closed cleanly", seconds, afterClose, FigureAtMost(5e-3, "under 5 ms")),
 		row("after a crash", seconds, afterCrash, FigureAtMost(50e-3, "under 50 ms")),
-		row("write-ahead logs after the crash", size, replayed, Reach{}),
+		row("write-ahead logs after the crash", size, replayed, Goal{}),
 	}
 	if vault.Secrets == r.Sizes[0] || vault.Secrets != slices.Max(r.Sizes) {
 		return rows
@@ -75,24 +75,24 @@ func (r *run) openRows(vault Row, result, fewest measure.Result) []Row {
 	for figure := range rows[:replayed] {
 		grown := rows[figure]
 		grown.Against, grown.Ratio = number(r.Sizes[0])+" secrets", grown.Figure.Over(fewest.Of(figure))
-		grown.Reach = RatioAtMost(flat, flatGoal)
+		grown.Goal = RatioAtMost(flat, flatGoal)
 		rows = append(rows, grown)
 	}
 	return rows
 }
 
-// flat is what is still called flat, from the fewest secrets to the most: a tree of pages is a
-// level or two deeper then.
+// flat is the largest ratio, from the fewest secrets to the most, that counts as flat. It allows
+// for a tree of pages that is one or two levels deeper.
 const (
 	flat     = 1.5
 	flatGoal = "flat: at most 1.5x"
 )
 
-// changing is how long a process changes secrets at most: a second in a full run.
-func (r *run) changing() time.Duration { return 5 * r.Slice / 2 }
+// writeTime limits how long a child changes secrets: one second in a full run.
+func (r *run) writeTime() time.Duration { return 5 * r.Slice / 2 }
 
 func (r *run) openRound(e peers.Engine, dir string, secrets int) ([]float64, error) {
-	_, kill, err := r.child(jobWrite, e.Name, dir, secrets, r.changing())
+	_, kill, err := r.child(jobWrite, e.Name, dir, secrets, r.writeTime())
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (r *run) openRound(e peers.Engine, dir string, secrets int) ([]float64, err
 	return []float64{closed, crashed, logs}, err
 }
 
-// timeOpen opens, reads the one secret that nobody changes, and closes, which is not timed.
+// timeOpen times opening the store and reading the first secret, which is never changed.
 func timeOpen(e peers.Engine, dir string) (float64, error) {
 	first := peers.Name(0)
 	begin := time.Now()
@@ -124,7 +124,7 @@ func timeOpen(e peers.Engine, dir string) (float64, error) {
 	switch {
 	case err != nil:
 	case !bytes.Equal(value, first.Value(0)):
-		err = fmt.Errorf("%s gives another value", e.Name)
+		err = fmt.Errorf("%s: wrong value", e.Name)
 	}
 	if closeErr := p.Close(); err == nil {
 		err = closeErr
@@ -132,7 +132,7 @@ func timeOpen(e peers.Engine, dir string) (float64, error) {
 	return took, err
 }
 
-// logSize sums up SQLite's write-ahead logs.
+// logSize returns the total size of SQLite's write-ahead logs.
 func logSize(dir string) (float64, error) {
 	logs, err := filepath.Glob(filepath.Join(dir, "*-wal"))
 	if err != nil {

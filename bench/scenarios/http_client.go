@@ -1,4 +1,4 @@
-package themes
+package scenarios
 
 import (
 	"bufio"
@@ -10,8 +10,8 @@ import (
 	"strconv"
 )
 
-// client is one HTTP connection that sends the same request again and again, or any that it is given. It does as
-// little as it can, because it shares the cores with the server.
+// client is one HTTP connection. It does as little work as possible, because it shares the cores
+// with the server.
 type client struct {
 	conn    net.Conn
 	answer  *bufio.Reader
@@ -36,11 +36,11 @@ var (
 	contentLength = []byte("Content-Length: ")
 )
 
-// get sends the request and writes the body of the answer to w; the answer must be 200 and
-// tell its length.
+// get sends the GET of dial and writes the body of the response to w.
 func (c *client) get(w io.Writer) error { return c.exchange(c.request, w) }
 
-// exchange is get for any request.
+// exchange sends request and writes the body of the response to w. The response must have the
+// status 200 and a Content-Length.
 func (c *client) exchange(request []byte, w io.Writer) error {
 	if _, err := c.conn.Write(request); err != nil {
 		return err
@@ -50,7 +50,7 @@ func (c *client) exchange(request []byte, w io.Writer) error {
 		return err
 	}
 	if !bytes.HasPrefix(status, statusOK) {
-		return fmt.Errorf("the answer is %q", bytes.TrimSpace(status))
+		return fmt.Errorf("unexpected status %q", bytes.TrimSpace(status))
 	}
 	length := -1
 	for {
@@ -69,7 +69,7 @@ func (c *client) exchange(request []byte, w io.Writer) error {
 		}
 	}
 	if length < 0 {
-		return errors.New("the answer does not tell its length")
+		return errors.New("the response has no Content-Length")
 	}
 	_, err = io.CopyN(w, c.answer, int64(length))
 	return err

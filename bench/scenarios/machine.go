@@ -1,4 +1,4 @@
-package themes
+package scenarios
 
 import (
 	"fmt"
@@ -11,26 +11,27 @@ import (
 	"github.com/myswiftagent/myvault/bench/peers"
 )
 
-// describe tells what the run runs on and what it compares, without names of the machine.
+// describe returns a Markdown list of the machine, the options and the compared stores. It leaves
+// out host names and paths.
 func describe(o Options, dir string) string {
 	var b strings.Builder
 	item := func(format string, args ...any) { fmt.Fprintf(&b, "- "+format+"\n", args...) }
 	item("%s, `%s`", time.Now().UTC().Format(time.DateOnly), o.Command)
-	item("%d cores of %s, %s", runtime.NumCPU(), field("/proc/cpuinfo", "model name"), memory())
+	item("%d cores of %s, %s", runtime.NumCPU(), field("/proc/cpuinfo", "model name"), machineMemory())
 	item("%s/%s, kernel %s, stores on %s", runtime.GOOS, runtime.GOARCH, word("/proc/sys/kernel/osrelease", 1), filesystem(dir))
-	item("%s, GOMAXPROCS %d, defaults of the garbage collector", runtime.Version(), runtime.GOMAXPROCS(0))
-	item("load in the minute before: %s", word("/proc/loadavg", 1))
-	item("%d rounds, %v for a measurement", o.Rounds, o.Slice)
-	item("beside: %s", strings.Join(versions(), ", "))
-	b.WriteString("\nWhat they do not do of what myVault does:\n\n")
+	item("%s, GOMAXPROCS %d, default garbage collector settings", runtime.Version(), runtime.GOMAXPROCS(0))
+	item("load average over the minute before: %s", word("/proc/loadavg", 1))
+	item("%d rounds, %v per measurement", o.Rounds, o.Slice)
+	item("compared with: %s", strings.Join(versions(), ", "))
+	b.WriteString("\nFeatures of myVault that the others lack:\n\n")
 	for _, e := range peers.Engines()[1:] {
-		item("%s: %s", e.Name, e.Lacks)
+		item("%s: %s", e.Name, e.Missing)
 	}
 	item("bare map + AES-GCM: no disk, policy, trail or versions")
 	return b.String()
 }
 
-// versions gives the modules that are compared.
+// versions returns the compared modules with their versions.
 func versions() []string {
 	compared := []string{"go.etcd.io/bbolt", "github.com/dgraph-io/badger/v4", "github.com/tailscale/setec", "github.com/ncruces/go-sqlite3"}
 	info, ok := debug.ReadBuildInfo()
@@ -50,7 +51,7 @@ func versions() []string {
 
 const unknown = "unknown"
 
-// field gives what stands behind a name and a colon in a file of lines.
+// field returns the value of a line "name: value" of the file.
 func field(file, name string) string {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -65,7 +66,7 @@ func field(file, name string) string {
 	return unknown
 }
 
-// word gives the n-th word of a file, counted from 1.
+// word returns the n-th word of the file, counted from 1.
 func word(file string, n int) string {
 	text, err := os.ReadFile(file)
 	words := strings.Fields(string(text))
@@ -75,8 +76,7 @@ func word(file string, n int) string {
 	return words[n-1]
 }
 
-// memory gives the machine's.
-func memory() string {
+func machineMemory() string {
 	var kb float64
 	if _, err := fmt.Sscanf(field("/proc/meminfo", "MemTotal"), "%f kB", &kb); err != nil {
 		return "memory " + unknown

@@ -1,11 +1,11 @@
 //go:build !linux
 
-package themes
+package scenarios
 
 import "io/fs"
 
-// filesystem names the type of the file system that dir is on.
+// filesystem returns the type of dir's file system, which only Linux reports here.
 func filesystem(string) string { return "a file system of unknown type" }
 
-// allocated gives the size of a file, holes counted.
+// allocated returns the size of a file, including holes.
 func allocated(info fs.FileInfo) int64 { return info.Size() }

@@ -10,8 +10,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// OverVault gives a vault over a HashiCorp Vault, with its trail in dir. The mount need keep no more
-// than the versions that Vault keeps by default.
+// OverVault returns a vault over a HashiCorp Vault, with its trail in dir. The mount must keep 10
+// versions, which is Vault's default.
 func OverVault(ctx context.Context, address, token, base, dir string, reads myvault.Reads) (*myvault.Vault, error) {
 	policy, err := NewPolicy(2)
 	if err != nil {

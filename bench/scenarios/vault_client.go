@@ -1,4 +1,4 @@
-package themes
+package scenarios
 
 import (
 	"fmt"
@@ -8,23 +8,23 @@ import (
 	"github.com/myswiftagent/myvault/bench/peers"
 )
 
-// vaultClient is one client with three secrets of its own: one that it reads, one that it writes, and one that
-// it writes on a condition.
+// vaultClient is one client with three secrets: one to read, one to write, and one to write
+// conditionally. No other client uses them.
 type vaultClient struct {
 	*client
-	version   uint64 // of the secret that is written on a condition
+	version   uint64 // of the secret that is written conditionally
 	read, put []byte
 	putIf     func(version uint64) []byte
 }
 
-// dialect writes the requests of one API about a secret.
+// dialect builds the requests of one API.
 type dialect struct {
 	read  func(key peers.Secret) request
 	put   func(key peers.Secret, value string) request
 	putIf func(key peers.Secret, value string, version uint64) request
 }
 
-// request is one of HTTP.
+// request is an HTTP request.
 type request struct {
 	method, path, body string
 	headers            []string
@@ -41,7 +41,7 @@ func (r request) bytes(host string) []byte {
 	return append(append(b, "\r\n"...), r.body...)
 }
 
-// directly asks Vault's KV engine, for secrets below a folder.
+// directly is the dialect of Vault's KV engine, with all secrets below a folder.
 func directly(token, folder string) dialect {
 	headers := []string{"X-Vault-Token: " + token}
 	path := func(key peers.Secret) string { return "/v1/secret/data/" + folder + "/" + key.Key }
@@ -56,7 +56,8 @@ func directly(token, folder string) dialect {
 	}
 }
 
-// byMyVault asks myVault's HTTP API. PATCH has a condition in any case, so a write without one is a list of changes.
+// byMyVault is the dialect of myVault's HTTP API. PATCH requires a condition, so an unconditional
+// write is a list of changes.
 func byMyVault(incarnation string) dialect {
 	headers := []string{"X-Service: " + peers.ServiceName, "X-Token: " + peers.Token}
 	path := func(key peers.Secret) string { return "/api/secrets/" + key.Key }
@@ -73,7 +74,7 @@ func byMyVault(incarnation string) dialect {
 	}
 }
 
-// newVaultClient connects the i-th client and writes its secrets for the first time.
+// newVaultClient connects the i-th client and writes the first version of its secrets.
 func newVaultClient(addr string, i int, d dialect) (*vaultClient, error) {
 	plain, err := dial(addr, "/", nil)
 	if err != nil {
@@ -93,20 +94,21 @@ func newVaultClient(addr string, i int, d dialect) (*vaultClient, error) {
 	return c, nil
 }
 
-// writeIf writes on the condition that nobody else has.
+// writeIf writes on the condition that the version is unchanged.
 func (c *vaultClient) writeIf() error {
 	err := c.exchange(c.putIf(c.version), io.Discard)
 	c.version++
 	return err
 }
 
-// asking has as many clients of a server as there are at most, and gives the rates of all that they ask.
-func (r *run) asking(s server, d dialect, open *closers) (measure.Contestant, error) {
-	clients := make([]*vaultClient, clientsOfVault[len(clientsOfVault)-1])
+// queryVault connects the largest number of clients to a server. Its rounds measure every kind of
+// request with every number of clients.
+func (r *run) queryVault(s server, d dialect, open *closers) (measure.Candidate, error) {
+	clients := make([]*vaultClient, vaultClients[len(vaultClients)-1])
 	for i := range clients {
 		c, err := newVaultClient(s.addr, i, d)
 		if err != nil {
-			return measure.Contestant{}, fmt.Errorf("%s: %w", s.name, err)
+			return measure.Candidate{}, fmt.Errorf("%s: %w", s.name, err)
 		}
 		*open = append(*open, c)
 		clients[i] = c
@@ -116,8 +118,8 @@ func (r *run) asking(s server, d dialect, open *closers) (measure.Contestant, er
 		func(i, _ int) error { return clients[i].exchange(clients[i].put, io.Discard) },
 		func(i, _ int) error { return clients[i].writeIf() },
 	}
-	return measure.Contestant{Name: s.name, Round: func() (rates []float64, err error) {
-		for _, n := range clientsOfVault {
+	return measure.Candidate{Name: s.name, Round: func() (rates []float64, err error) {
+		for _, n := range vaultClients {
 			for _, op := range ops {
 				rate, err := measure.PerSecond(r.Slice, n, op)
 				if err != nil {

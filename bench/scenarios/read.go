@@ -1,4 +1,4 @@
-package themes
+package scenarios
 
 import (
 	"errors"
@@ -10,20 +10,21 @@ import (
 
 const bareOpen = "bare AES-GCM open"
 
-// stride visits all secrets in an order that no cache line foresees; it divides none of the sizes.
+// stride visits all secrets in an order that defeats hardware prefetching. It is a prime that does
+// not divide any of the sizes.
 const stride = 7919
 
-// reader is a contestant: the n-th read of a store.
+// reader is a store that is read. get reads the i-th secret.
 type reader struct {
 	name string
 	get  func(i int) ([]byte, error)
 }
 
-// readTables compare reads of all secrets of a store, over and over.
+// readTables measure reads of all secrets of a store.
 func readTables(r *run) ([]Table, error) {
-	one := Table{Title: "Reading, one caller", Note: "The clear bytes of one secret in the caller's hand (`Session.Get` and `RevealBytes`), policy on. " +
-		"Every secret of the store is read in turn; of a tenth: every secret of a tenth of it, because relaxed reads merge where they are equal. The measure is to open as many records of AES-256-GCM in the same order, each allocated by itself."}
-	two := Table{Title: "Reading, two callers", Note: "The same work by two goroutines; the ratio is to one caller in the same round."}
+	one := Table{Title: "Reading, one caller", Note: "Reading the clear bytes of one secret (`Session.Get` and `RevealBytes`), with the policy check. All secrets of the store are read in turn. " +
+		"\"Of a tenth\" reads only a tenth of them, because equal relaxed reads coalesce into one entry. The baseline opens the same number of AES-256-GCM records in the same order, each allocated separately."}
+	two := Table{Title: "Reading, two callers", Note: "The same work by two goroutines. The ratio is to one caller in the same round."}
 	for _, secrets := range r.Sizes {
 		results, err := r.reads(secrets)
 		if err != nil {
@@ -35,8 +36,8 @@ func readTables(r *run) ([]Table, error) {
 				row.Against, row.Ratio = bareOpen, results[0].Of(0).Over(result.Of(0))
 			}
 			both := Row{What: result.Name + ", 2 callers", Secrets: secrets, Unit: perSecond, Figure: result.Of(1), Against: "one caller", Ratio: result.Of(1).Over(result.Of(0))}
-			if secrets == r.main() {
-				row.Reach, both.Reach = readReach(result.Name)
+			if secrets == r.mainSize() {
+				row.Goal, both.Goal = readGoals(result.Name)
 			}
 			one.Rows, two.Rows = append(one.Rows, row), append(two.Rows, both)
 		}
@@ -44,18 +45,18 @@ func readTables(r *run) ([]Table, error) {
 	return []Table{one, two}, nil
 }
 
-// readReach gives what one caller and two callers are to reach.
-func readReach(name string) (one, two Reach) {
+// readGoals returns the goals for one caller and for two.
+func readGoals(name string) (one, two Goal) {
 	switch name {
 	case "myVault, reads off", "myVault, reads relaxed":
 		return RatioAtMost(4, "at most 4x a bare open"), RatioAtLeast(1.6, "at least 1.6x one caller")
 	case "myVault in memory, reads off":
-		return RatioAtMost(1.5, "at most 1.5x a bare open"), Reach{}
+		return RatioAtMost(1.5, "at most 1.5x a bare open"), Goal{}
 	}
-	return Reach{}, Reach{}
+	return Goal{}, Goal{}
 }
 
-// inverse turns rates into times.
+// inverse converts rates to times.
 func inverse(rates measure.Samples) measure.Samples {
 	times := make(measure.Samples, len(rates))
 	for i, rate := range rates {
@@ -72,13 +73,13 @@ func (r *run) reads(secrets int) (_ []measure.Result, err error) {
 		return nil, err
 	}
 	r.Log("  reading %d secrets", secrets)
-	contestants := make([]measure.Contestant, len(readers))
+	candidates := make([]measure.Candidate, len(readers))
 	for i, reader := range readers {
 		op := func(caller, n int) error {
 			_, err := reader.get((n*stride + caller*secrets/2) % secrets)
 			return err
 		}
-		contestants[i] = measure.Contestant{Name: reader.name, Round: func() ([]float64, error) {
+		candidates[i] = measure.Candidate{Name: reader.name, Round: func() ([]float64, error) {
 			one, err := measure.PerSecond(r.Slice, 1, op)
 			if err != nil {
 				return nil, err
@@ -87,10 +88,10 @@ func (r *run) reads(secrets int) (_ []measure.Result, err error) {
 			return []float64{one, two}, err
 		}}
 	}
-	return measure.Rounds(r.ctx, r.Rounds, contestants)
+	return measure.Rounds(r.ctx, r.Rounds, candidates)
 }
 
-// readers opens everything that is read from, the measure first. closeAll is never nil.
+// readers opens the stores of this scenario, the baseline first. closeAll is never nil.
 func (r *run) readers(all []peers.Secret) (readers []reader, closeAll func() error, err error) {
 	var open closers
 	add := func(name string, p peers.Peer) {
@@ -113,7 +114,7 @@ func (r *run) readers(all []peers.Secret) (readers []reader, closeAll func() err
 	}
 	relaxed, tenth := local.Peer(myvault.Relaxed), len(all)/10
 	readers = append(readers, reader{"myVault, reads relaxed, of a tenth", func(i int) ([]byte, error) { return relaxed.Get(all[i%tenth]) }})
-	if len(all) > largest {
+	if len(all) > peerLimit {
 		return readers, open.close, nil
 	}
 	inMemory, err := peers.MemoryVaults(all)
@@ -128,7 +129,7 @@ func (r *run) readers(all []peers.Secret) (readers []reader, closeAll func() err
 	return readers, open.close, err
 }
 
-// others opens the stores that are not myVault's.
+// others opens the stores other than myVault's.
 func (r *run) others(all []peers.Secret, add func(string, peers.Peer)) error {
 	bare, err := peers.NewMap(all)
 	if err != nil {
@@ -136,13 +137,13 @@ func (r *run) others(all []peers.Secret, add func(string, peers.Peer)) error {
 	}
 	add("bare map + AES-GCM", bare)
 	for _, e := range engines(len(all))[1:] {
-		dir, err := r.filled(e, len(all))
+		dir, err := r.filledStore(e, len(all))
 		if err != nil {
 			return err
 		}
 		name, open := e.Name, e.Open
 		if name == peers.Setec().Name {
-			name, open = name+", no trail", func(dir string, _ int) (peers.Peer, error) { return peers.OpenQuietSetec(dir) }
+			name, open = name+", no trail", func(dir string, _ int) (peers.Peer, error) { return peers.OpenSetecWithoutTrail(dir) }
 		}
 		p, err := open(dir, 2)
 		if err != nil {
@@ -153,16 +154,16 @@ func (r *run) others(all []peers.Secret, add func(string, peers.Peer)) error {
 	return nil
 }
 
-// local opens vaults over a local store of so many secrets.
+// local opens vaults over a local store with the given number of secrets.
 func (r *run) local(secrets int) (*peers.Vaults, error) {
-	dir, err := r.filled(peers.Local(), secrets)
+	dir, err := r.filledStore(peers.Local(), secrets)
 	if err != nil {
 		return nil, err
 	}
 	return peers.OpenVaults(dir)
 }
 
-// closers are closed together, the last one first.
+// closers are closed in reverse order.
 type closers []interface{ Close() error }
 
 func (c *closers) close() error {
