@@ -16,11 +16,11 @@ import (
 	"github.com/myswiftagent/myvault/tests/linearizable"
 )
 
-// The test binary runs itself as another process that has the store open.
-const served = "MYVAULT_LINEARIZABLE_SERVE"
+// serveVariable makes the test binary run as another process with the store open.
+const serveVariable = "MYVAULT_LINEARIZABLE_SERVE"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(served) == "" {
+	if os.Getenv(serveVariable) == "" {
 		os.Exit(m.Run())
 	}
 	if err := linearizable.Serve(os.Stdin, os.Stdout); err != nil {
@@ -29,11 +29,9 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// within is how long one check may take.
-const within = 20 * time.Second
+const checkTimeout = 20 * time.Second
 
-// histories is how many histories of each kind are made: MYVAULT_RELIABILITY=long asks for
-// more.
+// histories returns the number of histories to check: short, or more if MYVAULT_RELIABILITY=long.
 func histories(short int) int {
 	if os.Getenv("MYVAULT_RELIABILITY") == "long" {
 		return 25 * short
@@ -41,9 +39,9 @@ func histories(short int) int {
 	return short
 }
 
-// hold makes n histories of a plan, with seeds from 1 on, each on targets of its own, and
-// wants each to be linearizable. What is undecided is made once more at half the size.
-func hold(t *testing.T, n int, p linearizable.Plan, targets func(*testing.T) []linearizable.Target) {
+// checkHistories checks n histories of a plan, with seeds from 1 and new targets for each. If a
+// check is undecided, it is repeated with half the calls.
+func checkHistories(t *testing.T, n int, p linearizable.Plan, targets func(*testing.T) []linearizable.Target) {
 	t.Helper()
 	var all linearizable.Tally
 	for seed := range n {
@@ -52,14 +50,14 @@ func hold(t *testing.T, n int, p linearizable.Plan, targets func(*testing.T) []l
 		once := func(p linearizable.Plan) func(*testing.T) {
 			return func(t *testing.T) {
 				var tally linearizable.Tally
-				tally, err = linearizable.Check(p, within, targets(t)...)
+				tally, err = linearizable.Check(p, checkTimeout, targets(t)...)
 				all.Add(tally)
 			}
 		}
 		t.Run(fmt.Sprint("seed ", p.Seed), once(p))
 		if errors.Is(err, linearizable.ErrUndecided) {
 			smaller := p
-			smaller.Each /= 2
+			smaller.CallsPerClient /= 2
 			t.Run(fmt.Sprint("seed ", p.Seed, " smaller"), once(smaller))
 		}
 		if err != nil {
@@ -67,12 +65,12 @@ func hold(t *testing.T, n int, p linearizable.Plan, targets func(*testing.T) []l
 		}
 	}
 	t.Log(all)
-	if all.Nothing > all.Calls/2 {
-		t.Error("most calls did nothing") // which proves nothing
+	if all.NoEffect > all.Calls/2 {
+		t.Error("most calls had no effect, so the test proves nothing")
 	}
 }
 
-func store(t *testing.T, dir string, key crypto.Key) *sqlite.Store {
+func openStore(t *testing.T, dir string, key crypto.Key) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{})
 	if err != nil {
@@ -86,11 +84,11 @@ func store(t *testing.T, dir string, key crypto.Key) *sqlite.Store {
 	return s
 }
 
-// another starts a process on the directory, which closes its store when the test ends.
-func another(t *testing.T, dir string, key crypto.Key) *process {
+// startProcess starts a process that opens a store in dir and closes it when the test ends.
+func startProcess(t *testing.T, dir string, key crypto.Key) *process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), served+"=yes")
+	cmd.Env = append(os.Environ(), serveVariable+"=yes")
 	started, err := linearizable.Start(cmd, dir, key)
 	if err != nil {
 		t.Fatal(err)
@@ -105,37 +103,37 @@ func another(t *testing.T, dir string, key crypto.Key) *process {
 }
 
 func TestMemory(t *testing.T) {
-	hold(t, histories(20), linearizable.Plan{Clients: 8, Each: 100, Addresses: 3}, func(*testing.T) []linearizable.Target {
+	checkHistories(t, histories(20), linearizable.Plan{Clients: 8, CallsPerClient: 100, Addresses: 3}, func(*testing.T) []linearizable.Target {
 		return []linearizable.Target{linearizable.Local{Provider: memory.New(memory.Config{})}}
 	})
 }
 
-// One store in one process.
 func TestStore(t *testing.T) {
-	hold(t, histories(8), linearizable.Plan{Clients: 8, Each: 80, Addresses: 3}, func(t *testing.T) []linearizable.Target {
-		return []linearizable.Target{linearizable.Local{Provider: store(t, t.TempDir(), crypto.NewKey())}}
+	checkHistories(t, histories(8), linearizable.Plan{Clients: 8, CallsPerClient: 80, Addresses: 3}, func(t *testing.T) []linearizable.Target {
+		return []linearizable.Target{linearizable.Local{Provider: openStore(t, t.TempDir(), crypto.NewKey())}}
 	})
 }
 
-// Two stores of one process on one directory.
+// TestTwoStores uses two stores of one process in the same directory.
 func TestTwoStores(t *testing.T) {
-	hold(t, histories(8), linearizable.Plan{Clients: 8, Each: 80, Addresses: 3}, func(t *testing.T) []linearizable.Target {
+	checkHistories(t, histories(8), linearizable.Plan{Clients: 8, CallsPerClient: 80, Addresses: 3}, func(t *testing.T) []linearizable.Target {
 		dir, key := t.TempDir(), crypto.NewKey()
 		return []linearizable.Target{
-			linearizable.Local{Provider: store(t, dir, key)}, linearizable.Local{Provider: store(t, dir, key)},
+			linearizable.Local{Provider: openStore(t, dir, key)}, linearizable.Local{Provider: openStore(t, dir, key)},
 		}
 	})
 }
 
-// This process and others, which end by closing their store.
+// TestProcesses uses the same directory in this process and in others, which close their stores at
+// the end.
 func TestProcesses(t *testing.T) {
 	for _, others := range []int{1, 3} {
 		t.Run(fmt.Sprint(others+1, " processes"), func(t *testing.T) {
-			hold(t, histories(4), linearizable.Plan{Clients: 8, Each: 60, Addresses: 3}, func(t *testing.T) []linearizable.Target {
+			checkHistories(t, histories(4), linearizable.Plan{Clients: 8, CallsPerClient: 60, Addresses: 3}, func(t *testing.T) []linearizable.Target {
 				dir, key := t.TempDir(), crypto.NewKey()
-				targets := []linearizable.Target{linearizable.Local{Provider: store(t, dir, key)}}
+				targets := []linearizable.Target{linearizable.Local{Provider: openStore(t, dir, key)}}
 				for range others {
-					targets = append(targets, another(t, dir, key))
+					targets = append(targets, startProcess(t, dir, key))
 				}
 				return targets
 			})
@@ -143,27 +141,27 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// Processes that are killed in the middle of it: what they had not answered may have been
-// done or not, and the others go on.
+// TestKilledProcesses kills processes while they work. Calls that they had not answered may or may
+// not have taken effect. The other processes continue.
 func TestKilledProcesses(t *testing.T) {
-	hold(t, histories(6), linearizable.Plan{Clients: 9, Each: 60, Addresses: 3}, func(t *testing.T) []linearizable.Target {
+	checkHistories(t, histories(6), linearizable.Plan{Clients: 9, CallsPerClient: 60, Addresses: 3}, func(t *testing.T) []linearizable.Target {
 		dir, key := t.TempDir(), crypto.NewKey()
-		first, second := another(t, dir, key), another(t, dir, key)
-		first.kill, second.kill = 50, 120
-		return []linearizable.Target{linearizable.Local{Provider: store(t, dir, key)}, first, second}
+		first, second := startProcess(t, dir, key), startProcess(t, dir, key)
+		first.killAt, second.killAt = 50, 120
+		return []linearizable.Target{linearizable.Local{Provider: openStore(t, dir, key)}, first, second}
 	})
 }
 
-// process is a target that is killed at one of its calls.
+// process is a target that is killed at a given call.
 type process struct {
 	*linearizable.Process
-	kill   int64 // at which; 0: at none
+	killAt int64 // number of the call; 0: never
 	calls  atomic.Int64
 	killed atomic.Bool
 }
 
 func (p *process) Do(c linearizable.Call) linearizable.Answer {
-	if p.calls.Add(1) == p.kill {
+	if p.calls.Add(1) == p.killAt {
 		p.killed.Store(true)
 		go p.Kill()
 	}

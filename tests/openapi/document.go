@@ -1,7 +1,7 @@
-// Package openapi checks the OpenAPI document of the HTTP API against the handler: the document is
-// valid, it has exactly the routes of the handler, requests and responses match it, and its examples
-// are correct. It is a separate module, which keeps the validator out of the module graph of
-// programs that embed the vault.
+// Package openapi checks the OpenAPI document of the HTTP API against the handler: the document
+// is valid, it has exactly the routes of the handler, requests and responses match it, and its
+// examples are correct. It is a separate module, which keeps the validator out of the module
+// graph of programs that embed the vault.
 
 package openapi
 
