@@ -1,14 +1,14 @@
-// What is secret is shown for a while, and then no more.
+// Shows a secret for a limited time.
 
 import {announce, button, h} from './dom.js'
 import {m} from './messages.js'
 
 const shownFor = 30 // seconds
 
-// veil is a place that shows something secret until hide, for half a minute, until the page is put out
-// of sight, or until its screen ends. onHide lets go of what was shown.
-export function veil(signal, onHide) {
-  const element = h('div', {class: 'veil'})
+// autoHide returns an element that shows a secret until hide is called, the time is over, the
+// page is hidden, or signal is aborted. onHide must drop all references to the secret.
+export function autoHide(signal, onHide) {
+  const element = h('div', {})
   let timer = 0
 
   function show(...nodes) {
@@ -20,11 +20,11 @@ export function veil(signal, onHide) {
   function countDown(left) {
     clearInterval(timer)
     let seconds = shownFor
-    const tell = () => { left.textContent = m.value.hidesIn(seconds) }
-    tell()
+    const update = () => { left.textContent = m.value.hidesIn(seconds) }
+    update()
     timer = setInterval(() => {
       seconds--
-      if (seconds > 0) return tell()
+      if (seconds > 0) return update()
       hide()
       announce(m.value.hidden)
     }, 1000)

@@ -1,12 +1,12 @@
-// A long list of which only what is in view exists in the page.
+// A scrolling list that creates only the visible rows.
 
 import {h} from './dom.js'
 
-const spare = 6 // rows beyond each edge, so that scrolling shows no gap
+const extraRows = 6 // beyond each edge, so that scrolling shows no gaps
 
-// longList makes a box that scrolls over count() rows of one height. The box has the focus and tells the
-// active row by aria-activedescendant, so that the row itself may come and go; in a grid it is the cell that
-// cell() gives. A head stays above the rows.
+// longList creates a box that scrolls over count() rows of equal height. The box has the focus. Its
+// aria-activedescendant is the active row, or in a grid the column that cell() returns, so rows can
+// be created and removed. `head` stays above the rows.
 export function longList({height, label, role = 'tree', count, render, onActivate, onKey, head = null, cell = null}) {
   const id = `rows-${label.replace(/\W+/g, '-')}`
   const inner = h('div', {class: 'rows-inner', role: 'presentation'})
@@ -18,18 +18,18 @@ export function longList({height, label, role = 'tree', count, render, onActivat
     const n = count()
     active = Math.min(active, Math.max(0, n - 1))
     inner.style.height = `${n * height}px`
-    const first = Math.max(0, Math.floor(box.scrollTop / height) - spare)
-    const end = Math.min(n, Math.ceil((box.scrollTop + box.clientHeight) / height) + spare)
+    const first = Math.max(0, Math.floor(box.scrollTop / height) - extraRows)
+    const end = Math.min(n, Math.ceil((box.scrollTop + box.clientHeight) / height) + extraRows)
     const shown = []
-    if (n > 0 && active < first) shown.push(make(active))
-    for (let i = first; i < end; i++) shown.push(make(i))
-    if (n > 0 && active >= end) shown.push(make(active))
+    if (n > 0 && active < first) shown.push(makeRow(active))
+    for (let i = first; i < end; i++) shown.push(makeRow(i))
+    if (n > 0 && active >= end) shown.push(makeRow(active))
     inner.replaceChildren(...shown)
     if (n > 0) box.setAttribute('aria-activedescendant', cell ? `${id}-${active}-${cell()}` : `${id}-${active}`)
     else box.removeAttribute('aria-activedescendant')
   }
 
-  function make(i) {
+  function makeRow(i) {
     const row = render(i, i === active)
     row.id = `${id}-${i}`
     row.dataset.index = i

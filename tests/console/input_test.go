@@ -9,29 +9,29 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// hand is how somebody uses the page. Every flow is written once, and done by each.
-type hand interface {
-	// press activates a button, link or other control with a name.
+// inputDevice is the mouse or the keyboard. Every flow runs with both.
+type inputDevice interface {
+	// press activates a button, link or other control by its name.
 	press(p *page, name string)
-	// fill replaces what stands in a field.
+	// fill replaces the text of a field.
 	fill(p *page, label, text string)
-	// choose takes an option of a list.
+	// choose selects an option of a list.
 	choose(p *page, label, option string)
-	// pick activates a row of a tree or grid.
+	// pick activates a row of a tree.
 	pick(p *page, row string)
 }
 
-// byHand runs a flow with the mouse, and with the keyboard alone.
-func byHand(t *testing.T, flow func(t *testing.T, h hand)) {
+// withMouseAndKeyboard runs a flow once with the mouse and once with only the keyboard.
+func withMouseAndKeyboard(t *testing.T, flow func(t *testing.T, h inputDevice)) {
 	t.Helper()
-	for name, h := range map[string]hand{"mouse": mouse{}, "keyboard": keyboard{}} {
+	for name, h := range map[string]inputDevice{"mouse": mouse{}, "keyboard": keyboard{}} {
 		t.Run(name, func(t *testing.T) { flow(t, h) })
 	}
 }
 
-// finder gives the visible control with a name, as assistive technology tells it; of an open dialog where
-// there is one.
-const finder = `((kinds, name) => {
+// findControl returns the visible control with an accessible name. If a dialog is open, it searches
+// only there.
+const findControl = `((kinds, name) => {
 	const label = (e) => (e.getAttribute("aria-label") || (e.labels?.length ? e.labels[0].textContent : "") || e.textContent).trim()
 	const root = [...document.querySelectorAll("dialog[open]")].pop() ?? document
 	return [...root.querySelectorAll(kinds)].find((e) => e.checkVisibility({visibilityProperty: true}) && !e.disabled && label(e) === name)
@@ -42,13 +42,13 @@ const (
 	fields   = "input, textarea, select"
 )
 
-func named(kinds, name string) string {
-	return fmt.Sprintf("%s(%s, %s)", finder, quoted(kinds), quoted(name))
+func byName(kinds, name string) string {
+	return fmt.Sprintf("%s(%s, %s)", findControl, quote(kinds), quote(name))
 }
 
-// rowNamed is a row by its label; it may lie beyond what the page has made of a long list.
-func rowNamed(name string) string {
-	return fmt.Sprintf(`[...document.querySelectorAll("[role=treeitem]")].find((e) => e.querySelector(".label").textContent === %s)`, quoted(name))
+// rowByLabel returns a row by its label, if the page has created it.
+func rowByLabel(name string) string {
+	return fmt.Sprintf(`[...document.querySelectorAll("[role=treeitem]")].find((e) => e.querySelector(".label").textContent === %s)`, quote(name))
 }
 
 type mouse struct{}
@@ -65,28 +65,28 @@ func (mouse) click(p *page, element string) {
 	p.must(chromedp.Do(p.ctx, chromedp.MouseClickXY(at.X, at.Y)))
 }
 
-func (m mouse) press(p *page, name string) { p.t.Helper(); m.click(p, named(controls, name)) }
-func (m mouse) pick(p *page, row string)   { p.t.Helper(); m.click(p, rowNamed(row)) }
+func (m mouse) press(p *page, name string) { p.t.Helper(); m.click(p, byName(controls, name)) }
+func (m mouse) pick(p *page, row string)   { p.t.Helper(); m.click(p, rowByLabel(row)) }
 
 func (m mouse) fill(p *page, label, text string) {
 	p.t.Helper()
-	m.click(p, named(fields, label))
+	m.click(p, byName(fields, label))
 	replace(p, text)
 }
 
-// choose sets the list itself: its menu is drawn by the system, where no test can click.
+// choose sets the list by script. Its menu is drawn by the system, where a test cannot click.
 func (m mouse) choose(p *page, label, option string) {
 	p.t.Helper()
-	p.wait(fmt.Sprintf("[...%s?.options ?? []].some((o) => o.textContent === %s)", named("select", label), quoted(option)))
+	p.wait(fmt.Sprintf("[...%s?.options ?? []].some((o) => o.textContent === %s)", byName("select", label), quote(option)))
 	value[bool](p, fmt.Sprintf(`((list, text) => {
 		list.selectedIndex = [...list.options].findIndex((o) => o.textContent === text)
 		list.dispatchEvent(new Event("input", {bubbles: true}))
 		list.dispatchEvent(new Event("change", {bubbles: true}))
 		return true
-	})(%s, %s)`, named("select", label), quoted(option)))
+	})(%s, %s)`, byName("select", label), quote(option)))
 }
 
-// keyboard reaches everything by Tab and arrows.
+// keyboard moves with Tab and the arrow keys.
 type keyboard struct{}
 
 func keys(p *page, text string, options ...chromedp.KeyOption) {
@@ -99,19 +99,19 @@ func (keyboard) reach(p *page, element string) {
 	p.t.Helper()
 	p.wait(element)
 	for range 200 {
-		if p.true("document.activeElement === " + element) {
+		if p.isTrue("document.activeElement === " + element) {
 			return
 		}
 		keys(p, kb.Tab)
 	}
-	p.t.Fatalf("Tab does not reach it: %s\nthe page shows:\n%s", element, p.text())
+	p.t.Fatalf("Tab does not reach %s\nthe page shows:\n%s", element, p.text())
 }
 
 func (k keyboard) press(p *page, name string) {
 	p.t.Helper()
-	element := named(controls, name)
+	element := byName(controls, name)
 	k.reach(p, element)
-	if p.true(element + `.matches("input")`) {
+	if p.isTrue(element + `.matches("input")`) {
 		keys(p, " ")
 		return
 	}
@@ -120,43 +120,43 @@ func (k keyboard) press(p *page, name string) {
 
 func (k keyboard) fill(p *page, label, text string) {
 	p.t.Helper()
-	k.reach(p, named(fields, label))
+	k.reach(p, byName(fields, label))
 	replace(p, text)
 }
 
 func (k keyboard) choose(p *page, label, option string) {
 	p.t.Helper()
-	list := named("select", label)
-	p.wait(fmt.Sprintf("[...%s?.options ?? []].some((o) => o.textContent === %s)", list, quoted(option)))
+	list := byName("select", label)
+	p.wait(fmt.Sprintf("[...%s?.options ?? []].some((o) => o.textContent === %s)", list, quote(option)))
 	k.reach(p, list)
 	keys(p, kb.Home)
 	for range 100 {
-		if p.true(list + ".selectedOptions[0].textContent === " + quoted(option)) {
+		if p.isTrue(list + ".selectedOptions[0].textContent === " + quote(option)) {
 			return
 		}
 		keys(p, kb.ArrowDown)
 	}
-	p.t.Fatalf("there is no option %q of %q", option, label)
+	p.t.Fatalf("no option %q in %q", option, label)
 }
 
-// pick goes down a list until the row is the active one.
+// pick moves down a list until the row is active, and presses Enter.
 func (k keyboard) pick(p *page, row string) {
 	p.t.Helper()
-	p.wait(rowNamed(row))
+	p.wait(rowByLabel(row))
 	k.reach(p, `document.querySelector("[role=tree]")`)
 	keys(p, kb.Home)
 	const active = `document.getElementById(document.activeElement.getAttribute("aria-activedescendant"))`
 	for range 300 {
-		if p.true(active + `.querySelector(".label").textContent === ` + quoted(row)) {
+		if p.isTrue(active + `.querySelector(".label").textContent === ` + quote(row)) {
 			keys(p, kb.Enter)
 			return
 		}
 		keys(p, kb.ArrowDown)
 	}
-	p.t.Fatalf("arrows do not reach the row %q", row)
+	p.t.Fatalf("arrow keys do not reach the row %q", row)
 }
 
-// replace types text over what the field that has the focus holds, as a paste does.
+// replace replaces the text of the focused field, like a paste.
 func replace(p *page, text string) {
 	p.t.Helper()
 	keys(p, "a", chromedp.KeyModifiers(chromedp.ModifierCtrl))

@@ -6,23 +6,24 @@ import (
 	"github.com/matryer/is"
 )
 
-// TestWhatIsTypedOutlivesOtherChanges: of the same secret, by the same page, while a new version is written.
-func TestWhatIsTypedOutlivesOtherChanges(t *testing.T) {
-	byHand(t, func(t *testing.T, h hand) {
+// TestTypedValueSurvivesOtherChanges makes other changes to the secret, in the same page, while a
+// new version is being typed.
+func TestTypedValueSurvivesOtherChanges(t *testing.T) {
+	withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 		is := is.New(t)
 		v := serve(t, map[string]string{"newsbot/prod/db": "canary-1"})
 		v.put(admin, "newsbot/prod/db", "canary-2")
 		p := signedIn(t, v, h, "#/secret/newsbot/prod/db", admin)
 		h.press(p, "New version")
 		h.fill(p, "New value", "canary-mine")
-		typed := func() string { return value[string](p, named(fields, "New value")+".value") }
+		typed := func() string { return value[string](p, byName(fields, "New value")+".value") }
 
 		h.press(p, "Restore version 1")
 		p.see("Version 1 is current again, as version 3.")
-		p.wait(named(controls, "Restore version 2"))
+		p.wait(byName(controls, "Restore version 2"))
 		is.Equal(typed(), "canary-mine")
 
-		h.press(p, "Save version") // it was begun when version 2 was the current one
+		h.press(p, "Save version") // the editor was opened at version 2
 		p.see("Version 3 was saved while you typed")
 		is.Equal(typed(), "canary-mine")
 
@@ -33,9 +34,10 @@ func TestWhatIsTypedOutlivesOtherChanges(t *testing.T) {
 	})
 }
 
-// TestASlowAnswerTakesNothing: somebody begins the next version before the page knows of the last one.
-func TestASlowAnswerTakesNothing(t *testing.T) {
-	byHand(t, func(t *testing.T, h hand) {
+// TestSlowResponseKeepsTypedValue starts the next version before the page has reloaded the last
+// one.
+func TestSlowResponseKeepsTypedValue(t *testing.T) {
+	withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 		is := is.New(t)
 		v := serve(t, map[string]string{"newsbot/prod/db": "canary-1"})
 		p := signedIn(t, v, h, "#/secret/newsbot/prod/db", admin)
@@ -51,15 +53,15 @@ func TestASlowAnswerTakesNothing(t *testing.T) {
 		})()`)
 		h.press(p, "Save version")
 		p.see("Version 2 is saved.")
-		p.wait("window.answer") // the page asks what is there now
+		p.wait("window.answer") // the page reloads the history
 		h.press(p, "New version")
 		h.fill(p, "New value", "canary-3")
 		p.wait("(window.answer(), true)")
-		p.wait(named(controls, "Restore version 1"))
-		is.Equal(value[string](p, named(fields, "New value")+".value"), "canary-3")
-		is.True(value[bool](p, `document.activeElement === `+named(fields, "New value"))) // somebody types on
+		p.wait(byName(controls, "Restore version 1"))
+		is.Equal(value[string](p, byName(fields, "New value")+".value"), "canary-3")
+		is.True(value[bool](p, `document.activeElement === `+byName(fields, "New value"))) // the focus stays
 		h.press(p, "Save version")
-		p.see("Version 3 is saved.") // on top of the one before, without a race
+		p.see("Version 3 is saved.") // without a conflict
 		is.Equal(v.get("newsbot/prod/db"), "canary-3")
 	})
 }

@@ -10,22 +10,22 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser is the context of the one Chromium of all tests; nil where there is none.
+// browser is the context of the Chromium that all tests share, or nil if there is none.
 var browser context.Context
 
 func TestMain(m *testing.M) {
-	os.Exit(withBrowser(m.Run))
+	os.Exit(runWithBrowser(m.Run))
 }
 
-// withBrowser starts Chromium, which can reach nothing but 127.0.0.1.
-func withBrowser(run func() int) int {
-	path := chromium()
+// runWithBrowser starts Chromium, which can only reach 127.0.0.1.
+func runWithBrowser(run func() int) int {
+	path := chromiumPath()
 	if path == "" {
 		return run()
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
-		chromedp.NoSandbox, // the tests run as root in containers; the pages are our own
+		chromedp.NoSandbox, // tests run as root in containers, and only load the console
 		chromedp.DisableGPU,
 		chromedp.WindowSize(1280, 860),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
@@ -37,14 +37,14 @@ func withBrowser(run func() int) int {
 	started, stop := chromedp.NewContext(allocator)
 	defer stop()
 	if err := chromedp.Do(started); err != nil {
-		fmt.Fprintln(os.Stderr, "chromium does not start:", err)
+		fmt.Fprintln(os.Stderr, "start chromium:", err)
 		return 1
 	}
 	browser = started
 	return run()
 }
 
-func chromium() string {
+func chromiumPath() string {
 	if path := os.Getenv("MYVAULT_CHROMIUM"); path != "" {
 		return path
 	}
@@ -56,11 +56,11 @@ func chromium() string {
 	return ""
 }
 
-// missing skips a test, or fails it in CI, where nothing may be left out in silence.
-func missing(t *testing.T, what string) {
+// skipOrFail skips a test, or fails it in CI.
+func skipOrFail(t *testing.T, what string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
 		t.Fatal(what)
 	}
-	t.Skip(what + "; in CI this fails")
+	t.Skip(what + " (an error in CI)")
 }

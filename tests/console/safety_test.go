@@ -17,10 +17,10 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// TestMarkupStaysText: a value, a description and a server's error that contain markup.
+// TestMarkupStaysText covers markup in a value, a description, a name and a server's error.
 func TestMarkupStaysText(t *testing.T) {
 	const markup = `<img src=x onerror="document.title='canary run'"><script>document.title='canary run'</script>&lt;b>`
-	byHand(t, func(t *testing.T, h hand) {
+	withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 		is := is.New(t)
 		v := serve(t, map[string]string{"newsbot/prod/(it's)&co": markup})
 		_, err := v.vault.As(admin).PutProject(t.Context(), myvault.Project{Name: "newsbot", Description: markup}, myvault.IfPresent())
@@ -32,23 +32,24 @@ func TestMarkupStaysText(t *testing.T) {
 		p.see(markup)
 		value[bool](p, `(location.hash = "#/secret/newsbot/%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E", true)`)
 		p.see("<img src=x onerror=alert(1)>")
-		p.see("Something in it is malformed.") // such a name is refused
+		p.see("The request is malformed.") // the name is invalid
 		is.Equal(value[int](p, `document.querySelectorAll("main img, main script").length`), 0)
 	})
 }
 
-// TestSignOutLeavesNothing: no value and no token in the page, nor in its memory.
+// TestSignOutLeavesNothing checks that the page and its memory have no value and no token
+// afterwards.
 func TestSignOutLeavesNothing(t *testing.T) {
-	byHand(t, func(t *testing.T, h hand) {
+	withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 		is := is.New(t)
 		v := serve(t, map[string]string{"newsbot/prod/db": "canary-1"})
 		p := signedIn(t, v, h, "#/secret/newsbot/prod/db", admin)
 		h.press(p, "Reveal")
 		p.see("canary-1")
-		is.True(strings.Contains(p.heap(), "canary-1")) // the check would see it
+		is.True(strings.Contains(p.heap(), "canary-1")) // the check can find values
 		is.True(strings.Contains(p.heap(), token(admin)))
 		h.press(p, "Sign out")
-		p.wait(named(fields, "Token"))
+		p.wait(byName(fields, "Token"))
 		is.Equal(value[string](p, `[...document.querySelectorAll("input")].map((i) => i.value).join("") + document.documentElement.outerHTML.match(/canary/g)`), "null")
 		heap := p.heap()
 		is.True(len(heap) > 100_000)
@@ -56,7 +57,7 @@ func TestSignOutLeavesNothing(t *testing.T) {
 	})
 }
 
-// heap is a snapshot of the memory that scripts of the page have.
+// heap returns a snapshot of the JavaScript heap of the page.
 func (p *page) heap() string {
 	p.t.Helper()
 	var mu sync.Mutex
@@ -79,23 +80,23 @@ func (p *page) heap() string {
 	return text.String()
 }
 
-// TestAReloadForgets who was signed in, and what was shown.
+// TestAReloadForgets checks that a reload clears the token and the shown value.
 func TestAReloadForgets(t *testing.T) {
 	v := serve(t, map[string]string{"newsbot/prod/db": "canary-1"})
 	p := signedIn(t, v, mouse{}, "#/secret/newsbot/prod/db", admin)
 	mouse{}.press(p, "Reveal")
 	p.see("canary-1")
 	p.must(chromedp.Do(p.ctx, chromedp.Reload()))
-	p.wait(named(fields, "Token"))
+	p.wait(byName(fields, "Token"))
 	is.New(t).True(!strings.Contains(p.heap(), "canary"))
 }
 
-// quick makes the seconds of a page a hundred times shorter.
-const quick = `(() => { const every = setInterval; setInterval = (f, ms) => every(f, ms / 100) })()`
+// fastTimers makes the timers of a page run a hundred times faster.
+const fastTimers = `(() => { const original = setInterval; setInterval = (f, ms) => original(f, ms / 100) })()`
 
 func TestAValueHidesItself(t *testing.T) {
 	v := serve(t, map[string]string{"newsbot/prod/db": "canary-1"})
-	p := open(t, v, "#/secret/newsbot/prod/db", quick)
+	p := open(t, v, "#/secret/newsbot/prod/db", fastTimers)
 	signIn(p, mouse{}, admin)
 	mouse{}.press(p, "Reveal")
 	p.see("The value is hidden again.")
@@ -103,9 +104,10 @@ func TestAValueHidesItself(t *testing.T) {
 	is.New(t).Equal(v.reads(), 1)
 }
 
-// TestCopyShowsNothing: the value goes to the clipboard, is one read, and was never in the page.
+// TestCopyShowsNothing checks that copying makes one read and that the value is not in the
+// page.
 func TestCopyShowsNothing(t *testing.T) {
-	byHand(t, func(t *testing.T, h hand) {
+	withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 		is := is.New(t)
 		v := serve(t, map[string]string{"newsbot/prod/db": "canary-1"})
 		p := signedIn(t, v, h, "#/secret/newsbot/prod/db", admin)
@@ -117,15 +119,15 @@ func TestCopyShowsNothing(t *testing.T) {
 			is.NoErr(err)
 		}
 		h.press(p, "Copy")
-		p.see("The value is in the clipboard.")
+		p.see("The value was copied.")
 		is.Equal(value[string](p, `navigator.clipboard.readText()`), "canary-1")
 		is.True(!strings.Contains(value[string](p, `document.documentElement.outerHTML`), "canary-1"))
 		is.Equal(v.reads(), 1)
 	})
 }
 
-// TestADeepLinkHoldsNamesAlone, and is followed after signing in.
-func TestADeepLinkHoldsNamesAlone(t *testing.T) {
+// TestDeepLink checks that a link to a secret is followed after sign-in, without a read.
+func TestDeepLink(t *testing.T) {
 	is := is.New(t)
 	v := serve(t, map[string]string{"newsbot/prod/ключ 1": "canary-1"})
 	p := signedIn(t, v, mouse{}, "#/secret/newsbot/prod/%D0%BA%D0%BB%D1%8E%D1%87%201", admin)
@@ -134,30 +136,29 @@ func TestADeepLinkHoldsNamesAlone(t *testing.T) {
 	is.Equal(v.reads(), 0)
 }
 
-// TestErrorsSayWhatToDo, and what was asked for stays where it is.
 func TestErrorsSayWhatToDo(t *testing.T) {
 	v := serve(t, map[string]string{"newsbot/prod/db": "canary-1"}, serviceOf(t, "reader", "newsbot/prod/@read+list"))
 	p := signedIn(t, v, keyboard{}, "#/secret/newsbot/prod/db", "reader")
 	for _, c := range []struct {
 		fragment string
-		says     []string
+		want     []string
 	}{
-		{"#/secret/newsbot/prod/none", []string{"It is not there.", "Refresh the list"}},
+		{"#/secret/newsbot/prod/none", []string{"Not found.", "Refresh the list"}},
 		{"#/secret/rag/prod/x", []string{"The policy does not allow this.", "What you may do"}},
 		{"#/access?project=newsbot&path=prod/db", []string{"The policy does not allow this.", "ask the operator for a rule"}},
-		{"#/trail", []string{"No entry fits"}},
+		{"#/trail", []string{"No matching entries"}},
 		{"#/trash", []string{"The trash is empty."}},
 	} {
-		value[bool](p, "(location.hash = "+quoted(c.fragment)+", true)")
-		for _, text := range c.says {
+		value[bool](p, "(location.hash = "+quote(c.fragment)+", true)")
+		for _, text := range c.want {
 			p.see(text)
 		}
 	}
 	is.New(t).Equal(v.reads(), 0)
 }
 
-// TestTenThousandNames: what the page makes of them is bounded. How long the browser took for each key
-// stroke is logged, by its own measure.
+// TestTenThousandNames checks that the page creates a bounded number of elements. It logs how long
+// the browser took for each keystroke.
 func TestTenThousandNames(t *testing.T) {
 	is := is.New(t)
 	v := serve(t, nil)
@@ -170,23 +171,23 @@ func TestTenThousandNames(t *testing.T) {
 		_, err := v.vault.As(admin).Apply(t.Context(), changes...)
 		is.NoErr(err)
 	}
-	p := open(t, v, "", strokes)
+	p := open(t, v, "", measureKeystrokes)
 	signIn(p, keyboard{}, admin)
 	p.see("10,000 names")
-	keyboard{}.reach(p, named(fields, "Filter names"))
+	keyboard{}.reach(p, byName(fields, "Filter names"))
 	const typed = "prod service-01 key-0"
-	before := p.busy()
+	before := p.cpuSeconds()
 	for _, letter := range typed {
 		keys(p, string(letter))
 	}
 	p.see("of 10,000 names")
 	is.True(value[int](p, `document.querySelectorAll(".row").length`) < 60)
-	is.Equal(value[int](p, `document.querySelectorAll("*").length`) < 600, true)
+	is.True(value[int](p, `document.querySelectorAll("*").length`) < 600)
 	p.wait(`strokes.length >= ` + fmt.Sprint(len(typed)))
-	took := (p.busy() - before) * 1000 / float64(len(typed))
+	took := (p.cpuSeconds() - before) * 1000 / float64(len(typed))
 	longest := value[float64](p, `Math.max(...strokes)`)
 	frames := value[float64](p, `slowest`)
-	t.Logf("10,000 names, %d key strokes: the slowest was handled and drawn in %.1f ms; the browser's event timing says %.0f ms at most; on average the page computed %.1f ms for one", len(typed), longest, frames, took)
+	t.Logf("10,000 names, %d keystrokes: slowest until drawn %.1f ms; longest event timing %.0f ms; average CPU time %.1f ms", len(typed), longest, frames, took)
 	keyboard{}.fill(p, "Filter names", "")
 	p.see("10,000 names")
 	keyboard{}.pick(p, "project-03") // closes a project
@@ -195,8 +196,8 @@ func TestTenThousandNames(t *testing.T) {
 	is.Equal(v.reads(), 0)
 }
 
-// busy gives how many seconds of processor time the page's thread has used, whatever else the machine does.
-func (p *page) busy() float64 {
+// cpuSeconds returns the CPU time that the page's thread has used.
+func (p *page) cpuSeconds() float64 {
 	p.t.Helper()
 	_, err := chromedp.Call(p.ctx, performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks})
 	p.must(err)
@@ -207,13 +208,13 @@ func (p *page) busy() float64 {
 			return metric.Value
 		}
 	}
-	p.t.Fatal("the browser does not tell TaskDuration")
+	p.t.Fatal("the browser does not report TaskDuration")
 	return 0
 }
 
-// strokes notes for each input how long it took until the next frame was ready to be drawn, and the
-// longest duration of the browser's own event timing (of events from 16 ms).
-const strokes = `var strokes = [], slowest = 0
+// measureKeystrokes records for each input the time until the next frame, and the longest
+// duration of the browser's event timing, which covers events of at least 16 ms.
+const measureKeystrokes = `var strokes = [], slowest = 0
 addEventListener("input", () => {
 	const from = performance.now()
 	requestAnimationFrame(() => { const c = new MessageChannel(); c.port1.onmessage = () => strokes.push(performance.now() - from); c.port2.postMessage(0) })
