@@ -12,7 +12,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// TestMetricsAreApart: they have an address of their own, and none unless it is set.
+// TestMetricsAreApart checks that metrics have a separate address and are off by default.
 func TestMetricsAreApart(t *testing.T) {
 	is := is.New(t)
 	p := start(t, t.TempDir(), "MYVAULT_METRICS_ADDR=127.0.0.1:0")
@@ -38,16 +38,17 @@ func TestMetricsAreApart(t *testing.T) {
 	is.True(!strings.Contains(string(text), canary) && !strings.Contains(string(text), c.token))
 	is.NoErr(p.stop(t, syscall.SIGTERM))
 	_, err = http.Get(url)
-	is.True(err != nil) // it ended with the server
+	is.True(err != nil) // the metrics end with the server
 
 	p = start(t, t.TempDir())
 	is.True(!strings.Contains(p.greeting(t), "Metrics: "))
 }
 
-// TestDrain: at SIGTERM the server says that it is not ready, and answers on for a while. Then it ends.
+// TestDrain checks that after SIGTERM the server reports that it is not ready, serves for a
+// while, and then ends.
 func TestDrain(t *testing.T) {
 	is := is.New(t)
-	p := start(t, t.TempDir(), "MYVAULT_DRAIN=10m") // longer than any machine takes for what follows
+	p := start(t, t.TempDir(), "MYVAULT_DRAIN=10m") // longer than the rest of the test takes
 	c := p.headers(t)
 	is.Equal(p.must(t, c, "GET", "/ready", "").status, 200)
 	is.NoErr(p.cmd.Process.Signal(syscall.SIGTERM))
@@ -59,7 +60,7 @@ func TestDrain(t *testing.T) {
 	is.NoErr(p.stop(t, syscall.SIGTERM))
 }
 
-// TestBadOperatingSettings are told by name alone.
+// TestBadOperatingSettings checks that errors have the name of the setting, but not its value.
 func TestBadOperatingSettings(t *testing.T) {
 	for _, setting := range []string{"MYVAULT_METRICS_ADDR=canary", "MYVAULT_DRAIN=canary", "MYVAULT_SWEEP=canary", "LOG_FORMAT=canary"} {
 		t.Run(setting, func(t *testing.T) {
@@ -75,7 +76,7 @@ func TestBadOperatingSettings(t *testing.T) {
 	}
 }
 
-// TestTheServerSweepsTokens that have expired, as often as it is told.
+// TestTheServerSweepsTokens checks that the server destroys records of expired tokens.
 func TestTheServerSweepsTokens(t *testing.T) {
 	is := is.New(t)
 	p := start(t, t.TempDir(), "MYVAULT_SWEEP=1s")
@@ -84,5 +85,5 @@ func TestTheServerSweepsTokens(t *testing.T) {
 	await(t, "the end of the record", func() bool {
 		return strings.Contains(p.must(t, c, "GET", "/api/audit?service=tokens&action=destroy&outcome=ok", "").body, `"project":".tokens"`)
 	})
-	is.NoErr(p.stop(t, syscall.SIGTERM)) // the duty ends with the server
+	is.NoErr(p.stop(t, syscall.SIGTERM)) // the sweep ends with the server
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
-// TestAReloadDoesNotReadPipesAgain: the key and the certificates came by pipes, which a start can
-// read and which are empty since.
-func TestAReloadDoesNotReadPipesAgain(t *testing.T) {
+// TestReloadDoesNotReadPipesAgain passes the key and the certificates as pipes, which can be read
+// only at the start.
+func TestReloadDoesNotReadPipesAgain(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	ca := authority.New(t, "servers")
@@ -39,14 +39,14 @@ func TestAReloadDoesNotReadPipesAgain(t *testing.T) {
 	for range files {
 		is.NoErr(<-written)
 	}
-	p.client = trusting(ca)
+	p.client = clientFor(ca)
 	is.Equal(p.allowed(t), "newsbot/")
 	replace(t, filepath.Join(dir, ".env"), strings.Replace(text, "newsbot/", "other/", 1))
 	await(t, "the other rules", func() bool { return p.allowed(t) == "other/" })
 }
 
-// TestASourceThatIsReadOnce, such as the pipe of a shell's <(...), is not opened at SIGHUP: nobody would
-// write into it, and neither the next reload nor the end of the server would come.
+// TestASourceThatIsReadOnce covers a .env that is a pipe, such as the <(...) of a shell. SIGHUP
+// must not open it again: that would block the next reload and the shutdown.
 func TestASourceThatIsReadOnce(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
@@ -58,7 +58,7 @@ func TestASourceThatIsReadOnce(t *testing.T) {
 	is.NoErr(<-written)
 	for n := range 3 {
 		is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
-		await(t, "why not", func() bool { return strings.Count(p.stderr.String(), "no regular file") > n })
+		await(t, "the error", func() bool { return strings.Count(p.stderr.String(), "not a regular file") > n })
 	}
 	is.Equal(p.allowed(t), "newsbot/")
 	is.NoErr(p.stop(t, syscall.SIGTERM))

@@ -22,9 +22,9 @@ export function secretPath(route, project, path) {
   return `api/${route}/` + [project, ...path.split('/')].map(encodeURIComponent).join('/')
 }
 
-// request sends a request and returns status, body, ETag and the cursor of the next page. It throws
-// a Failure. On status 401 it asks the user to sign in again and repeats the request, unless `once`
-// is set.
+// request sends a request and returns the body, the ETag and the cursor of the next page. It throws a
+// Failure. On status 401 it asks the user to sign in again and repeats the request, unless `once` is
+// set.
 export async function request(method, path, options = {}) {
   const response = await send(method, path, options)
   if (response.status !== 401 || options.once) return read(response)
@@ -60,7 +60,7 @@ async function read(response) {
     throw new Failure(response.ok ? 0 : response.status, '')
   }
   if (!response.ok) throw new Failure(response.status, typeof body?.detail === 'string' ? body.detail : '')
-  return {status: response.status, body, etag: response.headers.get('ETag'), next: nextCursor(response.headers.get('Link'))}
+  return {body, etag: response.headers.get('ETag'), next: nextCursor(response.headers.get('Link'))}
 }
 
 // nextCursor returns the cursor of the next page from a Link header, or null.

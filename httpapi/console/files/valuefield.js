@@ -31,7 +31,7 @@ export function valueField() {
   const show = checkbox(m.editor.show, false, (shown) => text.classList.toggle('masked', !shown))
   const element = h('div', {class: 'stack-tight'}, field(m.editor.value, text), h('div', {class: 'value-foot'}, size, show), made.element, times.element)
   return {
-    element, text,
+    element,
     body: () => ({...(made.byServer() ? {generate: made.requestMembers()} : {value: text.value}), ...times.body()}),
     ready: () => made.byServer() || text.value !== '',
     dirty: () => text.value !== '' || made.byServer(),
