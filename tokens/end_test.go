@@ -15,12 +15,12 @@ import (
 	"time"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 	"github.com/myswiftagent/myvault/tokens"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
 func ended(err error) bool { return errors.Is(err, myvault.ErrUnauthenticated) }
@@ -181,7 +181,7 @@ func TestATokenEndsWithItsStore(t *testing.T) {
 	src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
 	v, issuer := setup(t, src, tokens.Config{})
 	token := mint(t, issuer, newsbot(t, v), tokens.Grant{})
-	_, err := myvault.Copy(t.Context(), dst, src, myvault.CopyOptions{By: "operator"})
+	_, err := transfer.Copy(t.Context(), dst, src, transfer.Options{By: "operator"})
 	is.NoErr(err)
 	moved, err := myvault.New(dst, usual(t), myvault.Config{})
 	is.NoErr(err)

@@ -7,14 +7,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
 // bar shows the progress of a copy: as a progress bar on a terminal, else as lines.
 type bar struct {
 	out      io.Writer
 	terminal bool
-	phase    myvault.CopyPhase
+	phase    transfer.Phase
 	next     time.Duration // since the start of the phase, when to print the next line
 }
 
@@ -28,7 +28,7 @@ const (
 	lineInterval = 5 * time.Second
 )
 
-func (b *bar) update(p myvault.CopyProgress) {
+func (b *bar) update(p transfer.Progress) {
 	if p.Phase != b.phase {
 		b.phase, b.next = p.Phase, lineInterval
 	}
@@ -45,7 +45,7 @@ func (b *bar) update(p myvault.CopyProgress) {
 }
 
 // graph returns the bar. It is empty while the total is not known.
-func graph(p myvault.CopyProgress) string {
+func graph(p transfer.Progress) string {
 	done := 0
 	if p.Addresses > 0 {
 		done = min(barWidth, p.Done*barWidth/p.Addresses)
@@ -53,7 +53,7 @@ func graph(p myvault.CopyProgress) string {
 	return "[" + strings.Repeat("#", done) + strings.Repeat(".", barWidth-done) + "]"
 }
 
-func numbers(p myvault.CopyProgress) string {
+func numbers(p transfer.Progress) string {
 	total := ""
 	if p.Addresses > 0 {
 		total = fmt.Sprintf(" of %d", p.Addresses)

@@ -3,11 +3,14 @@
 package listing
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -61,4 +64,31 @@ func Inspect(t *testing.T, visit func(where string, n ast.Node)) {
 			return true
 		})
 	}
+}
+
+// ErrorTexts returns the texts that the package in the working directory passes to fmt.Errorf,
+// errors.New and the named functions, by position.
+func ErrorTexts(t *testing.T, functions ...string) map[string]string {
+	t.Helper()
+	functions = append(functions, "&{fmt Errorf}", "&{errors New}")
+	texts := make(map[string]string)
+	Inspect(t, func(where string, n ast.Node) {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || len(call.Args) == 0 || !slices.Contains(functions, fmt.Sprint(call.Fun)) {
+			return
+		}
+		literal, ok := call.Args[0].(*ast.BasicLit)
+		if !ok {
+			return
+		}
+		text, err := strconv.Unquote(literal.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[where] = text
+	})
+	if len(texts) == 0 {
+		t.Fatal("no error texts found")
+	}
+	return texts
 }

@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"github.com/matryer/is"
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/pyservice"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/providers/pyvault"
+	"github.com/myswiftagent/myvault/transfer"
+	"github.com/ncruces/go-sqlite3"
 )
 
 // filled is a file with usual contents.
@@ -43,7 +43,7 @@ func TestCopyFromTheService(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(len(old.Problems()), 0)
 	dst := memory.New(memory.Config{})
-	r, err := myvault.Copy(t.Context(), dst, old, myvault.CopyOptions{By: "operator"})
+	r, err := transfer.Copy(t.Context(), dst, old, transfer.Options{By: "operator"})
 	is.NoErr(err)
 	is.True(r.Equal())
 	is.Equal([]int{r.Projects, r.Addresses, r.Versions, r.Written}, []int{3, 3, 3, 3})
@@ -70,7 +70,7 @@ func TestCopyFromTheService(t *testing.T) {
 	files, err := os.ReadDir(filepath.Dir(path))
 	is.NoErr(err)
 	is.Equal(len(files), 1) // nothing was made beside it
-	r, err = myvault.Copy(t.Context(), dst, old, myvault.CopyOptions{By: "operator"})
+	r, err = transfer.Copy(t.Context(), dst, old, transfer.Options{By: "operator"})
 	is.NoErr(err)
 	is.Equal(r.Written, 0)
 }
@@ -147,7 +147,7 @@ func TestProblemsAreListed(t *testing.T) {
 		is.NoErr(err)
 	}
 	is.Equal(len(old.Problems()), 9)
-	_, err = myvault.Copy(t.Context(), memory.New(memory.Config{}), old, myvault.CopyOptions{By: "operator"})
+	_, err = transfer.Copy(t.Context(), memory.New(memory.Config{}), old, transfer.Options{By: "operator"})
 	is.NoErr(err) // what it lists is not given, and all else is carried
 }
 

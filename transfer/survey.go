@@ -1,13 +1,15 @@
-package myvault
+package transfer
 
 import (
 	"context"
 	"fmt"
+
+	"github.com/myswiftagent/myvault"
 )
 
-// survey looks at both sides before anything is written. It gives the digest of the source.
+// survey reads both sides before anything is written. It returns the digest of the source.
 func (c *copier) survey(ctx context.Context) (string, error) {
-	c.progress.begin(PhaseSurvey)
+	c.progress.begin(Surveying)
 	defer c.progress.end()
 	source := newSideDigest(c.DigestKey)
 	err := c.examineAll(ctx, func(x examined) {
@@ -16,9 +18,9 @@ func (c *copier) survey(ctx context.Context) (string, error) {
 			c.note(x)
 		}
 		if x.conflict != "" && x.problems == nil {
-			c.report.Conflicts = append(c.report.Conflicts, CopyProblem{x.addr, 0, x.conflict})
+			c.report.Conflicts = append(c.report.Conflicts, Problem{x.addr, 0, x.conflict})
 		}
-		if n := len(x.have); n > 0 && x.have[n-1].State == Live {
+		if n := len(x.have); n > 0 && x.have[n-1].State == myvault.Live {
 			c.inUse[x.addr.Project] = true
 		}
 		c.pending = c.pending || x.pending
@@ -35,22 +37,22 @@ func (c *copier) survey(ctx context.Context) (string, error) {
 }
 
 // examineAll examines every address of both sides, in order.
-func (c *copier) examineAll(ctx context.Context, take func(examined)) error {
+func (c *copier) examineAll(ctx context.Context, visit func(examined)) error {
 	return ordered(ctx, c.Parallel, merged(c.src.addresses(ctx), c.dst.addresses(ctx)), c.examine, func(x examined) error {
-		take(x)
+		visit(x)
 		c.progress.address()
 		return nil
 	})
 }
 
-// note takes into the report what the survey found out about a secret of the source.
+// note adds a secret of the source to the report.
 func (c *copier) note(x examined) {
 	c.report.Addresses++
 	c.report.Versions += len(x.want)
 	c.inProjects[x.addr.Project] = true
 	c.report.Unfit = append(c.report.Unfit, x.problems...)
 	for _, v := range x.lost {
-		c.report.Unreadable = append(c.report.Unreadable, CopyProblem{x.addr, v, "the source cannot give its value"})
+		c.report.Unreadable = append(c.report.Unreadable, Problem{x.addr, v, "the source cannot read its value"})
 	}
 	if x.lost != nil && c.DestroyUnreadable {
 		c.lost[x.addr] = x.lost
@@ -60,8 +62,8 @@ func (c *copier) note(x examined) {
 	}
 }
 
-// surveyProjects compares the registers, and gives that of the source.
-func (c *copier) surveyProjects(ctx context.Context) ([]Project, error) {
+// surveyProjects compares the projects of both sides and returns those of the source.
+func (c *copier) surveyProjects(ctx context.Context) ([]myvault.Project, error) {
 	source, err := c.src.projects(ctx)
 	if err != nil {
 		return nil, err
@@ -75,30 +77,30 @@ func (c *copier) surveyProjects(ctx context.Context) ([]Project, error) {
 		c.registered[p.Name] = true
 		c.inProjects[p.Name] = true
 		if reason := unfitProject(p); reason != "" {
-			c.report.Unfit = append(c.report.Unfit, CopyProblem{Address{Project: p.Name}, 0, reason})
+			c.report.Unfit = append(c.report.Unfit, Problem{myvault.Address{Project: p.Name}, 0, reason})
 		}
 	}
 	if n, limit := c.toRegister(), c.limits().Projects; limit > 0 && n > limit {
-		c.report.Unfit = append(c.report.Unfit, CopyProblem{Reason: fmt.Sprintf("there are %d projects, and the target registers %d", n, limit)})
+		c.report.Unfit = append(c.report.Unfit, Problem{Reason: fmt.Sprintf("there are %d projects, and the target registers %d", n, limit)})
 	}
 	c.compareProjects(source, target)
 	return source, nil
 }
 
-// toRegister counts the projects that are in the target's register in the course of the copy.
+// toRegister returns how many projects the target registers during the copy.
 func (c *copier) toRegister() (n int) {
 	for name := range c.inProjects {
-		if !reservedProject(name) {
+		if !internalProject(name) {
 			n++
 		}
 	}
 	return n
 }
 
-// compareProjects finds what is to be changed in the target's register, and what must not be.
-func (c *copier) compareProjects(source, target []Project) {
+// compareProjects finds the projects that the copy changes in the target and reports conflicts.
+func (c *copier) compareProjects(source, target []myvault.Project) {
 	conflict := func(name, reason string) {
-		c.report.Conflicts = append(c.report.Conflicts, CopyProblem{Address{Project: name}, 0, reason})
+		c.report.Conflicts = append(c.report.Conflicts, Problem{myvault.Address{Project: name}, 0, reason})
 	}
 	theirs := byName(target)
 	sourceDefault, targetDefault := "", ""
@@ -117,7 +119,7 @@ func (c *copier) compareProjects(source, target []Project) {
 		_, surplus := theirs[p.Name]
 		switch {
 		case surplus && !c.inProjects[p.Name]:
-			conflict(p.Name, "the source does not have this project; if it had, delete it in the target")
+			conflict(p.Name, "the source does not have this project; delete it in the target")
 		case surplus:
 			c.pending = true
 		case p.Default:
@@ -131,9 +133,9 @@ func (c *copier) compareProjects(source, target []Project) {
 
 // verify reads both sides again and compares them.
 func (c *copier) verify(ctx context.Context, before string) error {
-	c.progress.begin(PhaseVerify)
+	c.progress.begin(Verifying)
 	defer c.progress.end()
-	c.report.Unreadable = nil // found again, as it is now
+	c.report.Unreadable = nil // verify finds them anew
 	source, target, own := newSideDigest(c.DigestKey), newSideDigest(c.DigestKey), newSideDigest(c.DigestKey)
 	err := c.examineAll(ctx, func(x examined) {
 		if x.first {
@@ -145,10 +147,10 @@ func (c *copier) verify(ctx context.Context, before string) error {
 		}
 		c.report.Uncompared += x.uncompared
 		for _, v := range x.lost {
-			c.report.Unreadable = append(c.report.Unreadable, CopyProblem{x.addr, v, "the source cannot give its value"})
+			c.report.Unreadable = append(c.report.Unreadable, Problem{x.addr, v, "the source cannot read its value"})
 		}
 		if !x.equal {
-			c.report.Different = append(c.report.Different, CopyProblem{x.addr, 0, x.difference()})
+			c.report.Different = append(c.report.Different, Problem{x.addr, 0, x.difference()})
 		}
 	})
 	if err != nil {
@@ -167,7 +169,7 @@ func (c *copier) verify(ctx context.Context, before string) error {
 	return c.report.inequality()
 }
 
-// difference says why the target is not equal.
+// difference returns why the target is not equal.
 func (x *examined) difference() string {
 	switch {
 	case x.conflict != "":

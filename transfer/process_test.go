@@ -1,4 +1,4 @@
-package myvault_test
+package transfer_test
 
 import (
 	"bufio"
@@ -14,15 +14,15 @@ import (
 	"time"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/vaultserver"
 	"github.com/myswiftagent/myvault/providers/hashivault"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
-// The test binary runs itself as a process that copies and is killed.
+// The test binary runs itself as the copying process that is killed.
 const copyJob = "MYVAULT_COPY_TEST_JOB"
 
 func TestMain(m *testing.M) {
@@ -35,8 +35,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// copyStores copies between the places that standard input names, behind the key, and prints
-// a line for each change.
+// copyStores copies between the stores named on standard input and prints a line for each change.
 func copyStores() error {
 	var text, from, to string
 	var last int
@@ -48,30 +47,30 @@ func copyStores() error {
 		return err
 	}
 	ctx := context.Background()
-	src, err := openPlace(ctx, from, key)
+	src, err := openNamed(ctx, from, key)
 	if err != nil {
 		return err
 	}
-	dst, err := openPlace(ctx, to, key)
+	dst, err := openNamed(ctx, to, key)
 	if err != nil {
 		return err
 	}
-	o := copies
+	o := options
 	o.Parallel = 0
-	told := &teller{}
+	told := &changeLog{}
 	told.left.Store(int64(last))
 	switch s := dst.(type) {
 	case *sqlite.Store:
-		_, err = myvault.Copy(ctx, tellingLocal{s, told}, src, o)
+		_, err = transfer.Copy(ctx, tellingLocal{s, told}, src, o)
 	case *hashivault.Store:
 		o.Trail = myvault.NoTrail{}
-		_, err = myvault.Copy(ctx, tellingVault{s, told}, src, o)
+		_, err = transfer.Copy(ctx, tellingVault{s, told}, src, o)
 	}
 	return errors.Join(err, dst.Close(), src.Close())
 }
 
-// openPlace opens a directory, or what vaultPlace names.
-func openPlace(ctx context.Context, place string, key crypto.Key) (myvault.Provider, error) {
+// openNamed opens a directory or a name that vaultStore returned.
+func openNamed(ctx context.Context, place string, key crypto.Key) (myvault.Provider, error) {
 	base, server, ok := strings.Cut(strings.TrimPrefix(place, "vault:"), "@")
 	if !ok {
 		return sqlite.Open(ctx, place, sqlite.StaticKey(key), sqlite.Config{})
@@ -79,14 +78,13 @@ func openPlace(ctx context.Context, place string, key crypto.Key) (myvault.Provi
 	return hashivault.Open(ctx, hashivault.Config{Addresses: []string{server}, Token: myvault.Text(vaultserver.RootToken), Base: base})
 }
 
-// vaultPlace names a store in a Vault server in dev mode.
-func vaultPlace(server, base string) string { return "vault:" + base + "@" + server }
+// vaultStore names a store in a Vault server in dev mode.
+func vaultStore(server, base string) string { return "vault:" + base + "@" + server }
 
-// teller prints a line for each change that was made. After so many it makes no more, and waits
-// to be killed.
-type teller struct{ left atomic.Int64 }
+// changeLog prints a line for each change. After a number of changes it blocks until it is killed.
+type changeLog struct{ left atomic.Int64 }
 
-func (w *teller) apply(ctx context.Context, p myvault.Provider, c myvault.Commit) ([]myvault.Info, error) {
+func (w *changeLog) apply(ctx context.Context, p myvault.Provider, c myvault.Commit) ([]myvault.Info, error) {
 	if w.left.Add(-1) < 0 {
 		<-ctx.Done()
 	}
@@ -99,7 +97,7 @@ func (w *teller) apply(ctx context.Context, p myvault.Provider, c myvault.Commit
 
 type tellingLocal struct {
 	*sqlite.Store
-	*teller
+	*changeLog
 }
 
 func (p tellingLocal) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
@@ -108,15 +106,14 @@ func (p tellingLocal) Apply(ctx context.Context, c myvault.Commit) ([]myvault.In
 
 type tellingVault struct {
 	*hashivault.Store
-	*teller
+	*changeLog
 }
 
 func (p tellingVault) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 	return p.apply(ctx, p.Store, c)
 }
 
-// runCopy runs copyStores in another process, and kills it when it has made so many changes or a
-// few more.
+// runCopy runs copyStores in another process and kills it after kill changes or a few more.
 func runCopy(t *testing.T, key crypto.Key, from, to string, kill int) error {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -149,7 +146,7 @@ func openStore(t *testing.T, dir string, key crypto.Key) *sqlite.Store {
 	return s
 }
 
-// writeMany puts versions of secrets, by as many callers as Copy has, and gives the rate.
+// writeMany puts versions of secrets from several goroutines and returns versions per second.
 func writeMany(t *testing.T, p myvault.Provider, secrets, versions, callers int) float64 {
 	t.Helper()
 	var next atomic.Int64
@@ -161,7 +158,7 @@ func writeMany(t *testing.T, p myvault.Provider, secrets, versions, callers int)
 				addr := myvault.Address{Project: fmt.Sprint("project-", n%20), Path: fmt.Sprintf("prod/group-%d/secret-%d", n%7, n)}
 				for v := range versions {
 					value := myvault.Text(fmt.Sprintf("value %d of %60d", v, n))
-					c := myvault.Commit{By: "jobqueue", At: copyBegin.Add(time.Duration(n*versions+v) * time.Millisecond)}
+					c := myvault.Commit{By: "jobqueue", At: epoch.Add(time.Duration(n*versions+v) * time.Millisecond)}
 					c.Changes = []myvault.Change{{Op: myvault.OpPut, Address: addr, Value: value}}
 					if _, err := p.Apply(t.Context(), c); err != nil {
 						t.Error(err)
@@ -175,8 +172,8 @@ func writeMany(t *testing.T, p myvault.Provider, secrets, versions, callers int)
 	return float64(secrets*versions) / time.Since(began).Seconds()
 }
 
-// TestCopyIsKilled twice in the middle, by a signal that leaves it no time, and begun again is
-// equal. MYVAULT_RELIABILITY=long does it with 10,000 secrets of 5 versions.
+// TestCopyIsKilled kills the copying process twice and checks that the third run ends equal.
+// MYVAULT_RELIABILITY=long copies 10,000 secrets of 5 versions.
 func TestCopyIsKilled(t *testing.T) {
 	is := is.New(t)
 	secrets, versions := 100, 3
@@ -193,9 +190,9 @@ func TestCopyIsKilled(t *testing.T) {
 	}
 
 	dst := openStore(t, to, key)
-	o := copies
+	o := options
 	o.Parallel = 0
-	r, err := myvault.Copy(t.Context(), dst, src, o)
+	r, err := transfer.Copy(t.Context(), dst, src, o)
 	is.NoErr(err)
 	is.True(r.Equal())
 	is.Equal(r.Versions, all)
@@ -206,15 +203,15 @@ func TestCopyIsKilled(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(report.Changes, uint64(all+projects)) // each version and each project was made once
 
-	rate := make(map[myvault.CopyPhase]float64)
-	o.Progress = func(p myvault.CopyProgress) { rate[p.Phase] = p.Rate() }
+	rate := make(map[transfer.Phase]float64)
+	o.Progress = func(p transfer.Progress) { rate[p.Phase] = p.Rate() }
 	fresh, plain := openStore(t, t.TempDir(), key), openStore(t, t.TempDir(), key)
 	began := time.Now()
-	again, err := myvault.Copy(t.Context(), fresh, dst, o)
+	again, err := transfer.Copy(t.Context(), fresh, dst, o)
 	took := time.Since(began)
 	is.NoErr(err)
 	is.Equal(again.Source, r.Target) // back to a fresh store, the same digest
 	t.Logf("%d versions left after two kills; copied anew: %.0f a second, of which surveyed %.0f, written %.0f and verified %.0f; plain writes %.0f a second",
-		left, float64(all)/took.Seconds(), rate[myvault.PhaseSurvey], rate[myvault.PhaseCopy], rate[myvault.PhaseVerify],
+		left, float64(all)/took.Seconds(), rate[transfer.Surveying], rate[transfer.Copying], rate[transfer.Verifying],
 		writeMany(t, plain, secrets, versions, 64))
 }

@@ -1,4 +1,4 @@
-package myvault
+package transfer
 
 import (
 	"bytes"
@@ -9,20 +9,22 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/myswiftagent/myvault"
 )
 
-// examined is what both sides hold of one address.
+// examined is one address as both sides have it.
 type examined struct {
 	found
-	want       []Info // of the source, as the target is to have it
-	have       []Info // of the target
-	lost       []Version
-	problems   []CopyProblem // what cannot be carried as it is
-	conflict   string        // why the target cannot be continued
-	pending    bool          // there is something to write
+	want       []myvault.Info // of the source, as the target must have it
+	have       []myvault.Info // of the target
+	lost       []myvault.Version
+	problems   []Problem // why it cannot be copied unchanged
+	conflict   string    // why the target cannot be continued
+	pending    bool      // the target lacks something
 	equal      bool
-	uncompared int    // values that one side cannot give
-	source     []byte // digests; own is that of the source whatever the target can give
+	uncompared int    // values that one side cannot read
+	source     []byte // digests; own covers all values of the source, also those the target cannot read
 	target     []byte
 	own        []byte
 }
@@ -34,7 +36,7 @@ func (c *copier) examine(ctx context.Context, f found) (examined, error) {
 		x, err = c.examineOnce(ctx, f)
 		return 0, err
 	})
-	return x, fail("copy", f.addr, err)
+	return x, wrap(f.addr, err)
 }
 
 func (c *copier) examineOnce(ctx context.Context, f found) (examined, error) {
@@ -71,9 +73,9 @@ func (c *copier) examineOnce(ctx context.Context, f found) (examined, error) {
 	return x, nil
 }
 
-// readValues fills in what the values tell, and the digests. It gives the first version that has
-// another value in the target.
-func (x *examined) readValues(ctx context.Context, c *copier, infos []Info) (differs Version, err error) {
+// readValues compares the values and computes the digests. It returns the first version that has
+// another value in the target, or 0.
+func (x *examined) readValues(ctx context.Context, c *copier, infos []myvault.Info) (differs myvault.Version, err error) {
 	source, own := newSum(c.DigestKey, x.addr, len(infos)), newSum(c.DigestKey, x.addr, len(infos))
 	target := newSum(c.DigestKey, x.addr, len(x.have))
 	theirs, stop := iter.Pull2(c.dst.values(ctx, x.have, 0))
@@ -86,14 +88,14 @@ func (x *examined) readValues(ctx context.Context, c *copier, infos []Info) (dif
 		if err != nil {
 			return 0, err
 		}
-		x.reads(secret)
+		x.check(secret)
 		want := x.want[secret.Version-1]
 		mine, yours := secret.Value.RevealBytes(), other.Value.RevealBytes()
-		if want.State == Destroyed {
+		if want.State == myvault.Destroyed {
 			clear(mine)
 			mine = nil
 		}
-		if want.State != Destroyed && other.Version != 0 && other.State != Destroyed && (mine == nil) != (yours == nil) {
+		if want.State != myvault.Destroyed && other.Version != 0 && other.State != myvault.Destroyed && (mine == nil) != (yours == nil) {
 			x.uncompared++
 		}
 		both := mine != nil && yours != nil
@@ -119,14 +121,14 @@ func (x *examined) readValues(ctx context.Context, c *copier, infos []Info) (dif
 	return differs, nil
 }
 
-// reads notes what one value of the source tells.
-func (x *examined) reads(secret Secret) {
+// check notes whether a value of the source is missing or invalid.
+func (x *examined) check(secret myvault.Secret) {
 	v := secret.Version
 	switch {
-	case secret.State == Destroyed:
+	case secret.State == myvault.Destroyed:
 	case secret.Value.Len() == 0:
 		x.lost = append(x.lost, v)
-		x.want[v-1].State = Destroyed
+		x.want[v-1].State = myvault.Destroyed
 	default:
 		if err := secret.Value.Validate(); err != nil {
 			x.unfit(v, err.Error())
@@ -134,12 +136,12 @@ func (x *examined) reads(secret Secret) {
 	}
 }
 
-func (x *examined) unfit(v Version, reason string) {
-	x.problems = append(x.problems, CopyProblem{x.addr, v, reason})
+func (x *examined) unfit(v myvault.Version, reason string) {
+	x.problems = append(x.problems, Problem{x.addr, v, reason})
 }
 
-// fits notes what no store, or not this target, can represent.
-func (x *examined) fits(limits Limits) {
+// fits notes what the target cannot represent.
+func (x *examined) fits(limits myvault.Limits) {
 	if !x.first {
 		return
 	}
@@ -159,8 +161,8 @@ func (x *examined) fits(limits Limits) {
 	}
 }
 
-// gapless reports whether versions are numbered from 1, the oldest first.
-func gapless(infos []Info) bool {
+// gapless reports whether versions are numbered from 1 without gaps, oldest first.
+func gapless(infos []myvault.Info) bool {
 	for i, info := range infos {
 		if int(info.Version) != i+1 {
 			return false
@@ -172,23 +174,23 @@ func gapless(infos []Info) bool {
 // maxAuthor is the longest name of an author that every store keeps, in bytes of UTF-8.
 const maxAuthor = 128
 
-// unfitAuthor gives the reason why a store may not keep the name of an author as it is.
+// unfitAuthor returns the reason why a store cannot keep name as an author, or "".
 func unfitAuthor(name string) string {
 	if len(name) > maxAuthor || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return fmt.Sprintf("its author is longer than %d bytes, or holds what is no text", maxAuthor)
+		return fmt.Sprintf("its author is longer than %d bytes or not printable text", maxAuthor)
 	}
 	return ""
 }
 
-// validateStored is Address.Validate for an address that a store may hold: those of the
-// vault's own projects too.
-func validateStored(addr Address) error {
-	return Address{strings.TrimPrefix(addr.Project, "."), addr.Path}.Validate()
+// validateStored is [myvault.Address.Validate] for a stored address, which may also be that of an
+// internal record.
+func validateStored(addr myvault.Address) error {
+	return myvault.Address{Project: strings.TrimPrefix(addr.Project, "."), Path: addr.Path}.Validate()
 }
 
-func (c *copier) limits() Limits {
-	if limited, ok := c.dst.Provider.(Limited); ok {
+func (c *copier) limits() myvault.Limits {
+	if limited, ok := c.dst.Provider.(myvault.Limited); ok {
 		return limited.Limits()
 	}
-	return Limits{}
+	return myvault.Limits{}
 }

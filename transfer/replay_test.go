@@ -1,4 +1,4 @@
-package myvault_test
+package transfer_test
 
 import (
 	"context"
@@ -8,12 +8,12 @@ import (
 	"testing/synctest"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
-// doubtful says of the first destroy that it does not know whether the old bytes are gone.
+// doubtful reports an unknown outcome for the first destroy.
 type doubtful struct {
 	*memory.Provider
 	destroys *int
@@ -29,22 +29,22 @@ func (p doubtful) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, 
 	return infos, err
 }
 
-// TestCopyDestroysAgain what a store may not have removed from its disk.
+// TestCopyDestroysAgain checks that a destroy with an unknown outcome is repeated.
 func TestCopyDestroysAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // no waiting between tries
 		is := is.New(t)
 		src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
 		h := newHistory(t, src, 1)
-		h.apply("x", copyBegin, myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
-		copyEqual(t, dst, src, copies)
-		h.apply("x", copyBegin, myvault.Change{Op: myvault.OpDestroy, Address: db})
+		h.apply("x", epoch, myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
+		copyEqual(t, dst, src, options)
+		h.apply("x", epoch, myvault.Change{Op: myvault.OpDestroy, Address: db})
 		destroys := 0
-		copyEqual(t, doubtful{dst, &destroys}, src, copies)
+		copyEqual(t, doubtful{dst, &destroys}, src, options)
 		is.Equal(destroys, 2)
 	})
 }
 
-// overtaken is a target where somebody else, who copies the same, is always faster.
+// overtaken is a target to which another copy of the same source always writes first.
 type overtaken struct{ *memory.Provider }
 
 func (p overtaken) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
@@ -60,13 +60,13 @@ func TestCopyBesideAnother(t *testing.T) {
 		src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
 		h := newHistory(t, src, 1)
 		for n := range 3 {
-			h.apply("x", copyBegin.AddDate(0, 0, n), myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
+			h.apply("x", epoch.AddDate(0, 0, n), myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
 		}
-		copyEqual(t, overtaken{dst}, src, copies)
+		copyEqual(t, overtaken{dst}, src, options)
 	})
 }
 
-// forgetful is a provider that has not kept the first version of any secret.
+// forgetful is a provider that has dropped the first version of every secret.
 type forgetful struct{ myvault.Provider }
 
 func (p forgetful) Versions(ctx context.Context, addr myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
@@ -79,20 +79,20 @@ func (p forgetful) Versions(ctx context.Context, addr myvault.Address, before my
 	}
 }
 
-// TestCopyNeedsEveryVersion: numbers could not come out equal otherwise.
+// TestCopyNeedsEveryVersion checks that a secret with missing versions is refused.
 func TestCopyNeedsEveryVersion(t *testing.T) {
 	is := is.New(t)
 	whole := memory.New(memory.Config{})
 	h := newHistory(t, whole, 1)
 	for n := range 3 {
-		h.apply("x", copyBegin.AddDate(0, 0, n), myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
+		h.apply("x", epoch.AddDate(0, 0, n), myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
 	}
-	r, err := myvault.Copy(t.Context(), memory.New(memory.Config{}), forgetful{whole}, copies)
+	r, err := transfer.Copy(t.Context(), memory.New(memory.Config{}), forgetful{whole}, options)
 	is.True(errors.Is(err, myvault.ErrInvalid))
 	is.Equal(r.Unfit[0].String(), db.String()+": the source has not kept all of its versions")
-	o := copies
+	o := options
 	o.Trail = myvault.NoTrail{}
-	r, err = myvault.Copy(t.Context(), forgetful{whole}, whole, o)
+	r, err = transfer.Copy(t.Context(), forgetful{whole}, whole, o)
 	is.True(errors.Is(err, myvault.ErrConflict))
 	is.Equal(r.Conflicts[0].String(), db.String()+": the target has not kept all of its versions")
 }

@@ -1,4 +1,4 @@
-package myvault_test
+package transfer_test
 
 import (
 	"errors"
@@ -13,16 +13,16 @@ import (
 	"time"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/vaultserver"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
-// TestMovingIsKilled: a local store goes to a real Vault, and from there to a fresh local store.
-// The copying process is killed twice on the way there and once on the way back, and begun again.
-// MYVAULT_RELIABILITY=long does it with 10,000 secrets of 5 versions.
+// TestMovingIsKilled moves a local store to a real Vault and back to a new local store. The
+// copying process is killed twice on the way there and once on the way back, and restarted.
+// MYVAULT_RELIABILITY=long moves 10,000 secrets of 5 versions.
 func TestMovingIsKilled(t *testing.T) {
 	is := is.New(t)
 	server := vaultserver.Dev(t, vaultserver.Binary(t))
@@ -31,7 +31,7 @@ func TestMovingIsKilled(t *testing.T) {
 		secrets = 10_000
 	}
 	const projects = 20 // of writeMany
-	key, from, there, back := crypto.NewKey(), t.TempDir(), vaultPlace(server.Address, "moved"), t.TempDir()
+	key, from, there, back := crypto.NewKey(), t.TempDir(), vaultStore(server.Address, "moved"), t.TempDir()
 	src := openStore(t, from, key)
 	writeMany(t, src, secrets, versions, 64)
 	destroyed := destroySome(t, src, secrets)
@@ -39,12 +39,12 @@ func TestMovingIsKilled(t *testing.T) {
 	beginKilled := func(from, to string, kills int) {
 		t.Helper()
 		for range kills {
-			is.True(runCopy(t, key, from, to, all/4+projects) != nil) // it did not end by itself
+			is.True(runCopy(t, key, from, to, all/4+projects) != nil) // it was killed
 		}
 	}
 
 	beginKilled(from, there, 2)
-	far, err := openPlace(t.Context(), there, key)
+	far, err := openNamed(t.Context(), there, key)
 	is.NoErr(err)
 	defer far.Close()
 	moved, went := continueCopy(t, far, src)
@@ -64,17 +64,17 @@ func TestMovingIsKilled(t *testing.T) {
 	compareMoving(t, server, key, max(secrets/10, 100), versions)
 }
 
-// continueCopy copies what a killed process left.
-func continueCopy(t *testing.T, dst, src myvault.Provider) (myvault.CopyReport, time.Duration) {
+// continueCopy finishes the copy of a killed process.
+func continueCopy(t *testing.T, dst, src myvault.Provider) (transfer.Report, time.Duration) {
 	t.Helper()
 	is := is.New(t)
-	o := copies
+	o := options
 	o.Parallel = 0
 	if _, own := dst.(myvault.Trail); !own {
 		o.Trail = myvault.NoTrail{}
 	}
 	began := time.Now()
-	report, err := myvault.Copy(t.Context(), dst, src, o)
+	report, err := transfer.Copy(t.Context(), dst, src, o)
 	is.NoErr(err)
 	is.True(report.Equal())
 	return report, time.Since(began)
@@ -89,7 +89,7 @@ func destroySome(t *testing.T, p myvault.Provider, secrets int) (destroyed int) 
 		if destroyed++; destroyed > secrets/10 {
 			return secrets / 10
 		}
-		_, err = p.Apply(t.Context(), myvault.Commit{By: "jobqueue", At: copyBegin, Changes: []myvault.Change{
+		_, err = p.Apply(t.Context(), myvault.Commit{By: "jobqueue", At: epoch, Changes: []myvault.Change{
 			{Op: myvault.OpDestroy, Address: info.Address, Versions: []myvault.Version{1}},
 		}})
 		is.NoErr(err)
@@ -97,26 +97,25 @@ func destroySome(t *testing.T, p myvault.Provider, secrets int) (destroyed int) 
 	return destroyed
 }
 
-// compareMoving tells how fast Copy writes to Vault and how fast the server takes the same
-// writes from as many bare clients, in turn.
+// compareMoving logs how fast Copy writes to Vault, beside the same writes by bare clients.
 func compareMoving(t *testing.T, server *vaultserver.Server, key crypto.Key, secrets, versions int) {
 	t.Helper()
 	is := is.New(t)
 	src := memory.New(memory.Config{})
 	writeMany(t, src, secrets, versions, 64)
 	for round := range 3 {
-		dst, err := openPlace(t.Context(), vaultPlace(server.Address, fmt.Sprint("round-", round)), key)
+		dst, err := openNamed(t.Context(), vaultStore(server.Address, fmt.Sprint("round-", round)), key)
 		is.NoErr(err)
 		var written float64
-		o := copies
+		o := options
 		o.Parallel, o.Trail = 0, myvault.NoTrail{}
-		o.Progress = func(p myvault.CopyProgress) {
-			if p.Phase == myvault.PhaseCopy {
+		o.Progress = func(p transfer.Progress) {
+			if p.Phase == transfer.Copying {
 				written = p.Rate()
 			}
 		}
 		began := time.Now()
-		_, err = myvault.Copy(t.Context(), dst, src, o)
+		_, err = transfer.Copy(t.Context(), dst, src, o)
 		whole := float64(secrets*versions) / time.Since(began).Seconds()
 		is.NoErr(err)
 		is.NoErr(dst.Close())
@@ -126,7 +125,7 @@ func compareMoving(t *testing.T, server *vaultserver.Server, key crypto.Key, sec
 	}
 }
 
-// bareWrites puts as much as writeMany by Vault's API, and gives the rate.
+// bareWrites puts as much as writeMany through the API of Vault and returns versions per second.
 func bareWrites(t *testing.T, server *vaultserver.Server, base string, secrets, versions, callers int) float64 {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: callers}
@@ -157,7 +156,7 @@ func bareWrites(t *testing.T, server *vaultserver.Server, base string, secrets, 
 	return float64(secrets*versions) / time.Since(began).Seconds()
 }
 
-// answered reads an answer to its end.
+// answered drains a response.
 func answered(r *http.Response, err error) error {
 	if err != nil {
 		return err

@@ -1,18 +1,20 @@
-package myvault
+package transfer
 
 import (
 	"context"
 	"iter"
+
+	"github.com/myswiftagent/myvault"
 )
 
-// found is an address of one of two listings, or of both.
+// found is an address that the first listing, the second or both have.
 type found struct {
-	addr          Address
+	addr          myvault.Address
 	first, second bool
 }
 
-// merged yields what two rising listings hold, in order, each address once.
-func merged(a, b iter.Seq2[Address, error]) iter.Seq2[found, error] {
+// merged yields the addresses of two ascending listings, in order, each once.
+func merged(a, b iter.Seq2[myvault.Address, error]) iter.Seq2[found, error] {
 	return func(yield func(found, error) bool) {
 		first, second := newCursor(a), newCursor(b)
 		defer first.stop()
@@ -47,16 +49,16 @@ func merged(a, b iter.Seq2[Address, error]) iter.Seq2[found, error] {
 	}
 }
 
-// cursor is a place in a listing.
+// cursor is a position in a listing.
 type cursor struct {
-	addr Address
+	addr myvault.Address
 	err  error
 	more bool
-	next func() (Address, error, bool)
+	next func() (myvault.Address, error, bool)
 	stop func()
 }
 
-func newCursor(listing iter.Seq2[Address, error]) *cursor {
+func newCursor(listing iter.Seq2[myvault.Address, error]) *cursor {
 	c := &cursor{}
 	c.next, c.stop = iter.Pull2(listing)
 	c.step()
@@ -65,19 +67,19 @@ func newCursor(listing iter.Seq2[Address, error]) *cursor {
 
 func (c *cursor) step() { c.addr, c.err, c.more = c.next() }
 
-// result is what work made of an item.
+// result is the result of one item.
 type result[T any] struct {
 	value T
 	err   error
 }
 
-// ordered does work on every item, on up to n at a time, and hands the results to take in the
-// order of the items. The first error ends it, once what has begun has ended.
+// ordered calls work for every item, up to n at a time, and passes the results to collect in the
+// order of the items. It returns the first error, once all started work has ended.
 func ordered[In, Out any](ctx context.Context, n int, items iter.Seq2[In, error],
-	work func(context.Context, In) (Out, error), take func(Out) error) error {
+	work func(context.Context, In) (Out, error), collect func(Out) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	queue := make(chan chan result[Out], n-1) // with the one that is waited for, n
+	queue := make(chan chan result[Out], n-1) // the receiver holds one more
 	go func() {
 		defer close(queue)
 		for item, err := range items {
@@ -101,7 +103,7 @@ func ordered[In, Out any](ctx context.Context, n int, items iter.Seq2[In, error]
 	for done := range queue {
 		r := <-done
 		if failed == nil && r.err == nil {
-			r.err = take(r.value)
+			r.err = collect(r.value)
 		}
 		if failed == nil && r.err != nil {
 			failed = r.err
@@ -109,7 +111,7 @@ func ordered[In, Out any](ctx context.Context, n int, items iter.Seq2[In, error]
 		}
 	}
 	if failed == nil {
-		failed = ctx.Err() // it ended before the items did
+		failed = ctx.Err() // canceled before the last item
 	}
 	return failed
 }

@@ -1,4 +1,4 @@
-package myvault_test
+package transfer_test
 
 import (
 	"context"
@@ -8,15 +8,15 @@ import (
 	"testing"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
-// errCut is what a provider answers once it was cut off; no other error looks like it.
+// errCut is the error of a provider that is cut off.
 var errCut = errors.New("cut off")
 
-// cutOff answers nothing any more from one Apply on, which may still be made.
+// cutOff fails every call from the nth Apply on; that Apply may still be made.
 type cutOff struct {
 	*memory.Provider
 	left chan struct{} // the calls that are answered
@@ -39,7 +39,7 @@ func (p *cutOff) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, e
 	return nil, errCut
 }
 
-// TestCopyIsContinued: cut off at any change, made or not, it goes on where it stopped.
+// TestCopyIsContinued cuts the copy off at each change and checks that the next run completes it.
 func TestCopyIsContinued(t *testing.T) {
 	is := is.New(t)
 	src := memory.New(memory.Config{})
@@ -52,12 +52,12 @@ func TestCopyIsContinued(t *testing.T) {
 			for range n {
 				p.left <- struct{}{}
 			}
-			_, err := myvault.Copy(t.Context(), p, src, copies)
+			_, err := transfer.Copy(t.Context(), p, src, options)
 			more = err != nil
 			if more {
 				cuts++
 				is.True(errors.Is(err, errCut))
-				copyEqual(t, dst, src, copies)
+				copyEqual(t, dst, src, options)
 			}
 			is.Equal(dump(t, dst), want)
 		}
@@ -65,8 +65,8 @@ func TestCopyIsContinued(t *testing.T) {
 	is.True(cuts > 80)
 }
 
-// unsure answers one call of three for each address that it does not know or cannot, and has
-// made the change or not.
+// unsure reports an unknown outcome or unavailability for one call in three. It may have made the
+// change.
 type unsure struct {
 	*memory.Provider
 	mu    *sync.Mutex
@@ -97,14 +97,13 @@ func TestCopySettlesUnknownOutcomes(t *testing.T) {
 	h.paths = h.paths[:1]
 	h.changes(300)
 	p := unsure{dst, new(sync.Mutex), make(map[myvault.Address]int)}
-	o := copies
+	o := options
 	o.Parallel = 32
 	copyEqual(t, p, src, o)
 	is.True(p.calls[myvault.Address{Project: "newsbot", Path: "prod"}] > 9) // each answer was given
 }
 
-// TestCopyFollowsASourceThatChanges: each run carries what came since the last one, and the last
-// is equal.
+// TestCopyFollowsASourceThatChanges checks that each run copies the changes since the last one.
 func TestCopyFollowsASourceThatChanges(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -113,17 +112,17 @@ func TestCopyFollowsASourceThatChanges(t *testing.T) {
 			h := newHistory(t, src, 100+seed)
 			h.projects = []string{"a", "b", "c", ".vault", "d"}
 			for _, name := range h.projects { // a project that goes and comes back is another one
-				h.apply("x", copyBegin, myvault.Change{Op: myvault.OpPut, Address: myvault.Address{Project: name, Path: "always"}, Value: myvault.Text("v")})
+				h.apply("x", epoch, myvault.Change{Op: myvault.OpPut, Address: myvault.Address{Project: name, Path: "always"}, Value: myvault.Text("v")})
 			}
-			o := copies
+			o := options
 			for range 12 {
-				o.Progress = func(p myvault.CopyProgress) {
-					if p.Ended && p.Phase == myvault.PhaseCopy {
+				o.Progress = func(p transfer.Progress) {
+					if p.Ended && p.Phase == transfer.Copying {
 						h.p = withoutProjects{src}
 						h.changes(5)
 					}
 				}
-				r, err := myvault.Copy(t.Context(), dst, src, o)
+				r, err := transfer.Copy(t.Context(), dst, src, o)
 				is.True(err == nil || errors.Is(err, myvault.ErrConflict))
 				is.Equal(r.Equal(), err == nil)
 				is.True(err == nil || r.SourceChanged)
@@ -131,7 +130,7 @@ func TestCopyFollowsASourceThatChanges(t *testing.T) {
 				h.p = src
 				h.changes(10)
 			}
-			copyEqual(t, dst, src, copies)
+			copyEqual(t, dst, src, options)
 			is.Equal(undeleted(t, src), undeleted(t, dst))
 		})
 	}

@@ -1,4 +1,4 @@
-package myvault_test
+package transfer_test
 
 import (
 	"context"
@@ -12,11 +12,12 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
-var copyBegin = time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
+var epoch = time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
 
-// history makes random changes to a provider, each at another time.
+// history makes random changes to a provider, each at a later time.
 type history struct {
 	t        *testing.T
 	p        myvault.Provider
@@ -43,7 +44,7 @@ func (h *history) change() {
 	addr := myvault.Address{Project: pick(h, h.projects[:5]...), Path: pick(h, h.paths...)}
 	project := myvault.Project{Name: pick(h, h.projects...), Description: pick(h, "", "説明", "a description")}
 	version := myvault.Version(1 + h.random.IntN(4))
-	at := copyBegin.Add(time.Duration(h.commits) * 12345 * time.Microsecond)
+	at := epoch.Add(time.Duration(h.commits) * 12345 * time.Microsecond)
 	value := myvault.Bytes(fmt.Appendf(nil, "value %d \x00\xff", h.commits))
 	c := pick(h,
 		myvault.Change{Op: myvault.OpPut, Address: addr, Value: value},
@@ -60,7 +61,7 @@ func (h *history) change() {
 	h.apply(pick(h, "jobqueue", "commonUI"), at, c)
 }
 
-// apply makes a change; that it is not possible now is no failure.
+// apply makes a change and ignores a refusal.
 func (h *history) apply(by string, at time.Time, c myvault.Change) {
 	h.t.Helper()
 	_, err := h.p.Apply(h.t.Context(), myvault.Commit{By: by, At: at, Changes: []myvault.Change{c}})
@@ -81,8 +82,7 @@ func (h *history) changes(n int) {
 	}
 }
 
-// dump is all that a provider tells of what it holds, by the methods that Copy compares nothing
-// with: a line for each version and each project.
+// dump returns a line for each version and project, read by methods that Copy does not compare.
 func dump(t *testing.T, p myvault.Provider) []string {
 	t.Helper()
 	var lines []string
@@ -116,7 +116,7 @@ func dumpSecret(t *testing.T, p myvault.Provider, addr myvault.Address) (lines [
 	return lines
 }
 
-// undeleted is dump after everything was undeleted that can be.
+// undeleted undeletes all it can and returns dump.
 func undeleted(t *testing.T, p myvault.Provider) []string {
 	t.Helper()
 	var gone []myvault.Address
@@ -127,7 +127,7 @@ func undeleted(t *testing.T, p myvault.Provider) []string {
 		gone = append(gone, info.Address)
 	}
 	for _, addr := range gone {
-		_, err := p.Apply(t.Context(), myvault.Commit{By: "test", At: copyBegin, Changes: []myvault.Change{{Op: myvault.OpUndelete, Address: addr}}})
+		_, err := p.Apply(t.Context(), myvault.Commit{By: "test", At: epoch, Changes: []myvault.Change{{Op: myvault.OpUndelete, Address: addr}}})
 		if err != nil && !errors.Is(err, myvault.ErrDestroyed) {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func newSQLite(t *testing.T) *sqlite.Store {
 	return s
 }
 
-// oneByOne is a provider that makes one change at a time, keeps no trail and is no archive.
+// oneByOne is a provider that makes one change at a time, without a trail or an archive.
 type oneByOne struct{ myvault.Provider }
 
 func (p oneByOne) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
@@ -155,4 +155,4 @@ func (p oneByOne) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, 
 	return p.Provider.Apply(ctx, c)
 }
 
-var copies = myvault.CopyOptions{By: "operator", DigestKey: []byte("fixed"), Parallel: 8}
+var options = transfer.Options{By: "operator", DigestKey: []byte("fixed"), Parallel: 8}

@@ -1,4 +1,4 @@
-package myvault
+package transfer
 
 import (
 	"crypto/hmac"
@@ -7,26 +7,29 @@ import (
 	"encoding/hex"
 	"hash"
 	"time"
+
+	"github.com/myswiftagent/myvault"
 )
 
-// The digest of a side is HMAC-SHA256, under CopyOptions.DigestKey, of
+// The digest of a side is HMAC-SHA256, with Options.DigestKey, of
 //
 //	"myvault/v1/copy" | sum of each address, in order | 32 zero bytes | projects, by name
 //	sum     = HMAC-SHA256(text(project) | text(path) | u64(versions) | each version)
-//	version = u64(number) | u8(state) | time(at) | text(by) | time(expires) | time(rotate after) | text(value)
+//	version = u64(number) | u8(state) | time(at) | text(by) | time(expires) |
+//	          time(rotate after) | text(value)
 //	project = text(name) | text(description) | u8(default) | time(at) | text(by)
 //
 // where text is the length as u64 and the bytes, and time is u8(0) for none, else u8(1) and
-// the microseconds since 1970 as u64. A value is empty where it is destroyed, or where one of the
-// sides cannot give it. The key keeps a printed digest from telling a short value to those who try all.
+// the microseconds since 1970 as u64. A value is empty if it is destroyed or one of the sides
+// cannot read it. The key keeps a printed digest from confirming a guess of a short value.
 
-// sum is the digest of what was added so far.
+// sum is a running digest.
 type sum struct {
 	h hash.Hash
 	b []byte
 }
 
-func newSum(key []byte, addr Address, versions int) *sum {
+func newSum(key []byte, addr myvault.Address, versions int) *sum {
 	s := &sum{h: hmac.New(sha256.New, key)}
 	s.text(addr.Project).text(addr.Path).number(uint64(versions))
 	return s
@@ -58,8 +61,8 @@ func (s *sum) time(t time.Time) *sum {
 	return s.byte(1).number(uint64(t.UnixMicro()))
 }
 
-// version adds a version, with its value where that counts.
-func (s *sum) version(info Info, value []byte, counts bool) {
+// version adds a version, with its value if counts is set.
+func (s *sum) version(info myvault.Info, value []byte, counts bool) {
 	s.number(uint64(info.Version)).byte(byte(info.State)).time(info.At).text(info.By).time(info.Expires).time(info.RotateAfter)
 	if !counts {
 		value = nil
@@ -70,7 +73,7 @@ func (s *sum) version(info Info, value []byte, counts bool) {
 
 func (s *sum) sum() []byte { return s.h.Sum(nil) }
 
-// sideDigest is that of a whole side.
+// sideDigest is the running digest of one side.
 type sideDigest struct{ sum }
 
 func newSideDigest(key []byte) *sideDigest {
@@ -81,8 +84,8 @@ func newSideDigest(key []byte) *sideDigest {
 
 func (d *sideDigest) address(sum []byte) { _, _ = d.h.Write(sum) }
 
-// end adds the projects, and gives the digest in hexadecimal digits.
-func (d *sideDigest) end(projects []Project) string {
+// end adds the projects and returns the digest in hexadecimal.
+func (d *sideDigest) end(projects []myvault.Project) string {
 	_, _ = d.h.Write(make([]byte, sha256.Size))
 	for _, p := range projects {
 		var isDefault byte

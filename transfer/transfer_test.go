@@ -1,27 +1,29 @@
-package myvault_test
+package transfer_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log"
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
-// copyEqual copies, and holds the digests and everything that the providers tell against each other.
-func copyEqual(t *testing.T, dst, src myvault.Provider, o myvault.CopyOptions) myvault.CopyReport {
+// copyEqual copies and checks that the digests and the dumps of both sides are equal.
+func copyEqual(t *testing.T, dst, src myvault.Provider, o transfer.Options) transfer.Report {
 	t.Helper()
 	is := is.New(t)
-	r, err := myvault.Copy(t.Context(), dst, src, o)
+	r, err := transfer.Copy(t.Context(), dst, src, o)
 	is.NoErr(err)
 	is.True(r.Equal())
 	is.Equal(len(r.Source), 64)
@@ -29,15 +31,15 @@ func copyEqual(t *testing.T, dst, src myvault.Provider, o myvault.CopyOptions) m
 	return r
 }
 
-// TestCopyCarriesEverything over random histories, from one kind of provider to the other and back.
+// TestCopyCarriesEverything copies random histories between kinds of providers, there and back.
 func TestCopyCarriesEverything(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			is := is.New(t)
 			first, local, last := memory.New(memory.Config{}), newSQLite(t), memory.New(memory.Config{})
 			newHistory(t, first, seed).changes(400)
-			there := copyEqual(t, local, first, copies)
-			back := copyEqual(t, last, local, copies)
+			there := copyEqual(t, local, first, options)
+			back := copyEqual(t, last, local, options)
 			is.Equal(there.Source, back.Source) // one key, one digest
 			is.Equal(there.Versions, back.Written)
 			is.Equal(there.Uncompared+back.Uncompared, 0)
@@ -50,18 +52,18 @@ func TestCopyCarriesEverything(t *testing.T) {
 	}
 }
 
-// TestCopySaysWhoDidIt: the entries are of who copied, the versions of who wrote them.
+// TestCopySaysWhoDidIt checks that entries name the operator and versions name their authors.
 func TestCopySaysWhoDidIt(t *testing.T) {
 	is := is.New(t)
 	src, dst := memory.New(memory.Config{}), newSQLite(t)
 	h := newHistory(t, src, 1)
-	h.apply("jobqueue", copyBegin, myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
+	h.apply("jobqueue", epoch, myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
 	before := time.Now().Add(-time.Second)
-	copyEqual(t, dst, src, copies)
+	copyEqual(t, dst, src, options)
 	secret, err := dst.Get(t.Context(), db, 0)
 	is.NoErr(err)
 	is.Equal(secret.By, "jobqueue")
-	is.Equal(secret.At, copyBegin)
+	is.Equal(secret.At, epoch)
 	n := 0
 	for e, err := range dst.Entries(t.Context(), myvault.TrailFilter{}) {
 		is.NoErr(err)
@@ -79,27 +81,27 @@ func TestCopySaysWhoDidIt(t *testing.T) {
 	is.Equal(outcomes, []string{"operator ok", "operator begun"}) // the source knows that it was read
 }
 
-// TestCopyToOneChangeAtATime goes to a store without a trail, and back with what it cannot give.
+// TestCopyToOneChangeAtATime copies to a store without a trail or an archive, and back.
 func TestCopyToOneChangeAtATime(t *testing.T) {
 	is := is.New(t)
 	src, far, back := memory.New(memory.Config{}), memory.New(memory.Config{}), newSQLite(t)
 	newHistory(t, src, 3).changes(400)
-	o := copies
-	trail := &brokenTrail{}
+	o := options
+	trail := &countingTrail{}
 	o.Trail = trail
 	r := copyEqual(t, oneByOne{far}, src, o)
 	is.True(r.Uncompared > 0)
 	is.Equal(undeleted(t, src), undeleted(t, far)) // their values came along all the same
-	is.True(len(trail.recorded()) >= 2*r.Written)
+	is.True(trail.entries.Load() >= int64(2*r.Written))
 	newHistory(t, far, 4).changes(100)
 
-	r, err := myvault.Copy(t.Context(), back, oneByOne{far}, copies)
+	r, err := transfer.Copy(t.Context(), back, oneByOne{far}, options)
 	is.True(errors.Is(err, errors.ErrUnsupported))
 	is.True(strings.Contains(err.Error(), fmt.Sprint(len(r.Unreadable))))
 	is.Equal(len(dump(t, back)), 0) // refused before anything was written
-	o = copies
+	o = options
 	o.DestroyUnreadable = true
-	r, err = myvault.Copy(t.Context(), back, oneByOne{far}, o)
+	r, err = transfer.Copy(t.Context(), back, oneByOne{far}, o)
 	is.NoErr(err)
 	is.True(r.Equal())
 	lost := make(map[string]bool)
@@ -124,7 +126,7 @@ func TestCopyToOneChangeAtATime(t *testing.T) {
 		}
 		is.Equal(ours[i], line)
 	}
-	r, err = myvault.Copy(t.Context(), back, oneByOne{far}, o)
+	r, err = transfer.Copy(t.Context(), back, oneByOne{far}, o)
 	is.NoErr(err)
 	is.Equal(r.Written, 0) // nothing is left to do
 }
@@ -133,30 +135,29 @@ func TestCopyDryRun(t *testing.T) {
 	is := is.New(t)
 	src, dst := memory.New(memory.Config{}), newSQLite(t)
 	newHistory(t, src, 8).changes(200)
-	o := copies
+	o := options
 	o.DryRun = true
-	r, err := myvault.Copy(t.Context(), dst, src, o)
+	r, err := transfer.Copy(t.Context(), dst, src, o)
 	is.NoErr(err)
 	is.Equal(len(dump(t, dst)), 0)
 	is.Equal(r.Written, r.Versions)
 	is.True(!r.Equal()) // nothing is claimed
-	is.Equal(copyEqual(t, dst, src, copies).Written, r.Written)
-	r, err = myvault.Copy(t.Context(), dst, src, o)
+	is.Equal(copyEqual(t, dst, src, options).Written, r.Written)
+	r, err = transfer.Copy(t.Context(), dst, src, o)
 	is.NoErr(err)
 	is.Equal(r.Written, 0)
 }
 
-// TestACopyIsOnRecordUnlessItOnlyLooks: a dry run writes nothing, not into the trail of the source
-// either.
-func TestACopyIsOnRecordUnlessItOnlyLooks(t *testing.T) {
+// TestACopyIsRecorded checks that both trails record a run, and neither a dry run.
+func TestACopyIsRecorded(t *testing.T) {
 	for _, dry := range []bool{true, false} {
 		is := is.New(t)
-		src, o := newSQLite(t), copies
+		src, o := newSQLite(t), options
 		newHistory(t, src, 3).changes(20)
 		before, err := src.Heads(t.Context())
 		is.NoErr(err)
 		o.DryRun = dry
-		_, err = myvault.Copy(t.Context(), memory.New(memory.Config{}), src, o)
+		_, err = transfer.Copy(t.Context(), memory.New(memory.Config{}), src, o)
 		is.NoErr(err)
 		after, err := src.Heads(t.Context())
 		is.NoErr(err)
@@ -165,20 +166,20 @@ func TestACopyIsOnRecordUnlessItOnlyLooks(t *testing.T) {
 	}
 }
 
-// TestCopyProgress counts up to what there is, in each phase, and names nothing.
+// TestCopyProgress checks that each phase counts up to the totals and names nothing.
 func TestCopyProgress(t *testing.T) {
 	is := is.New(t)
 	src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
 	newHistory(t, src, 9).changes(200)
-	ended := make(map[myvault.CopyPhase]myvault.CopyProgress)
-	o := copies
-	o.Progress = func(p myvault.CopyProgress) {
+	ended := make(map[transfer.Phase]transfer.Progress)
+	o := options
+	o.Progress = func(p transfer.Progress) {
 		if p.Ended {
 			ended[p.Phase] = p
 		}
 	}
 	r := copyEqual(t, dst, src, o)
-	is.Equal(slices.Sorted(maps.Keys(ended)), []myvault.CopyPhase{myvault.PhaseCopy, myvault.PhaseSurvey, myvault.PhaseVerify})
+	is.Equal(slices.Sorted(maps.Keys(ended)), []transfer.Phase{transfer.Copying, transfer.Surveying, transfer.Verifying})
 	for _, p := range ended {
 		is.Equal(p.Done, r.Addresses)
 		is.Equal(p.Versions, r.Versions)
@@ -188,19 +189,19 @@ func TestCopyProgress(t *testing.T) {
 	}
 }
 
-// TestCopyFindsABadTarget: a target that loses or changes something is not called equal.
+// TestCopyFindsABadTarget checks that a target that loses or changes something is not equal.
 func TestCopyFindsABadTarget(t *testing.T) {
 	for name, spoil := range map[string]func(*myvault.Commit){
 		"another value":  func(c *myvault.Commit) { c.Changes[0].Value = myvault.Text("other") },
 		"another author": func(c *myvault.Commit) { c.By = "other" },
 		"another time":   func(c *myvault.Commit) { c.At = c.At.Add(time.Microsecond) },
-		"another expiry": func(c *myvault.Commit) { c.Changes[0].Expires = copyBegin },
+		"another expiry": func(c *myvault.Commit) { c.Changes[0].Expires = epoch },
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
-			newHistory(t, src, 10).apply("x", copyBegin, myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
-			r, err := myvault.Copy(t.Context(), spoiling{dst, spoil}, src, copies)
+			newHistory(t, src, 10).apply("x", epoch, myvault.Change{Op: myvault.OpPut, Address: db, Value: myvault.Text("v")})
+			r, err := transfer.Copy(t.Context(), spoiling{dst, spoil}, src, options)
 			is.True(errors.Is(err, myvault.ErrConflict))
 			is.True(!r.Equal() && !r.SourceChanged)
 			is.Equal(len(r.Different), 1)
@@ -221,17 +222,17 @@ func (p spoiling) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, 
 	return p.Provider.Apply(ctx, c)
 }
 
-// TestCopyOfLargeHistories: values of one history are held in windows.
+// TestCopyOfLargeHistories checks that the values of one history are read in windows.
 func TestCopyOfLargeHistories(t *testing.T) {
 	is := is.New(t)
 	src, dst := newSQLite(t), newSQLite(t)
 	for n := range 9 {
-		_, err := src.Apply(t.Context(), myvault.Commit{By: "x", At: copyBegin.Add(time.Duration(n) * time.Second), Changes: []myvault.Change{
+		_, err := src.Apply(t.Context(), myvault.Commit{By: "x", At: epoch.Add(time.Duration(n) * time.Second), Changes: []myvault.Change{
 			{Op: myvault.OpPut, Address: db, Value: myvault.Text(strings.Repeat(fmt.Sprint(n), 400<<10))},
 		}})
 		is.NoErr(err)
 	}
-	is.Equal(copyEqual(t, dst, src, copies).Written, 9)
+	is.Equal(copyEqual(t, dst, src, options).Written, 9)
 }
 
 func TestCopyIsCancelled(t *testing.T) {
@@ -239,21 +240,21 @@ func TestCopyIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
 	newHistory(t, src, 11).changes(200)
-	o := copies
-	o.Progress = func(myvault.CopyProgress) { cancel() }
-	_, err := myvault.Copy(ctx, dst, src, o)
+	o := options
+	o.Progress = func(transfer.Progress) { cancel() }
+	_, err := transfer.Copy(ctx, dst, src, o)
 	is.True(errors.Is(err, context.Canceled))
 	o.Progress = nil
 	copyEqual(t, dst, src, o)
 }
 
-// Everything is carried from one provider to another. The second run finds nothing left to do.
+// Copy moves everything from one provider to another. The second run finds nothing to write.
 func ExampleCopy() {
 	ctx := context.Background()
 	src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
 	addr := myvault.Address{Project: "newsbot", Path: "prod/db/password"}
 	for _, value := range []string{"first", "second"} {
-		_, err := src.Apply(ctx, myvault.Commit{By: "jobqueue", At: copyBegin, Changes: []myvault.Change{
+		_, err := src.Apply(ctx, myvault.Commit{By: "jobqueue", At: epoch, Changes: []myvault.Change{
 			{Op: myvault.OpPut, Address: addr, Value: myvault.Text(value)},
 		}})
 		if err != nil {
@@ -261,7 +262,7 @@ func ExampleCopy() {
 		}
 	}
 	for range 2 {
-		report, err := myvault.Copy(ctx, dst, src, myvault.CopyOptions{By: "operator"})
+		report, err := transfer.Copy(ctx, dst, src, transfer.Options{By: "operator"})
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -276,4 +277,16 @@ func ExampleCopy() {
 	// 2 versions, 2 written, equal: true
 	// 2 versions, 0 written, equal: true
 	// first by jobqueue
+}
+
+// countingTrail is a trail that counts its entries.
+type countingTrail struct{ entries atomic.Int64 }
+
+func (c *countingTrail) Record(_ context.Context, entries ...myvault.Entry) error {
+	c.entries.Add(int64(len(entries)))
+	return nil
+}
+
+func (c *countingTrail) Entries(context.Context, myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
+	return func(func(myvault.Entry, error) bool) {}
 }
