@@ -103,7 +103,6 @@ func PerSecond(d time.Duration, callers int, op Op) (float64, error) {
 }
 
 // repeat has each caller run op for d, at least once. Caller i starts at next[i] and advances it.
-
 func repeat(d time.Duration, next []int, op Op) (time.Duration, error) {
 	return runCallers(d, len(next), func(caller int, over *atomic.Bool) error {
 		n := next[caller]

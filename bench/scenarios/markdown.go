@@ -52,7 +52,7 @@ func (r *Report) goals() string {
 
 func (t Table) markdown() string {
 	var b strings.Builder
-	b.WriteString("\n| row | secrets | median | range | ratio to | median | range | goal | |\n")
+	b.WriteString("\n| row | secrets | median | spread | ratio to | median | spread | goal | |\n")
 	b.WriteString("| --- | ---: | ---: | ---: | --- | ---: | ---: | --- | --- |\n")
 	for _, r := range t.Rows {
 		cells := []string{r.What, number(r.Secrets), r.Unit(r.Figure.Median()), spread(r.Figure, r.Unit), "", "", "", r.Goal.Text, t.verdict(r)}

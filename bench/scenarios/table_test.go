@@ -10,7 +10,7 @@ import (
 	"github.com/myswiftagent/myvault/bench/scenarios"
 )
 
-// TestMarkdownOfATable covers median and range of figures and ratios, and numbers of secrets.
+// TestMarkdownOfATable covers median and spread of figures and ratios, and numbers of secrets.
 func TestMarkdownOfATable(t *testing.T) {
 	is := is.New(t)
 	plain := func(x float64) string { return strings.Repeat("i", int(x)) }

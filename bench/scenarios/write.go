@@ -218,7 +218,6 @@ func (r *run) writeInMemory(all []peers.Secret, open *closers) (w writer, found 
 }
 
 // removal is a directory that Close removes.
-
 type removal string
 
 func (dir removal) Close() error { return os.RemoveAll(string(dir)) }

@@ -164,7 +164,6 @@ func sameStore(a, b myvault.Provider) bool {
 }
 
 // move copies to the target and prints the report.
-
 func move(ctx context.Context, to stores.Settings, src myvault.Provider, o options, out io.Writer, progress *os.File) (err error) {
 	dst, err := to.Open(ctx, !o.copy.DryRun)
 	if o.copy.DryRun && errors.Is(err, os.ErrNotExist) {

@@ -247,7 +247,6 @@ func TestEveryBlockOfOperateCanBeRepeated(t *testing.T) {
 
 // repeat runs a complete block twice. Before that, it runs the block in another directory: it must
 // fail there without creating files.
-
 func (d *drill) repeat(programs, block string) {
 	d.t.Helper()
 	is := is.New(d.t)

@@ -40,7 +40,6 @@ func TestServerOverTLS(t *testing.T) {
 }
 
 // TestCertificatesAreReloaded covers SIGHUP, changed files, and invalid files.
-
 func TestCertificatesAreReloaded(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
@@ -60,7 +59,7 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	await(t, "the certificate after SIGHUP", func() bool { return serves(another) })
 	authority.Place(t, key, []byte("canary"))
 	is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
-	await(t, "the refusal", func() bool { return strings.Contains(p.stderr.String(), "those before stay in force") })
+	await(t, "the error", func() bool { return strings.Contains(p.stderr.String(), "the certificates are not reloaded") })
 	is.True(serves(another))
 	ca.Server(t).Write(t, dir, "server")
 	await(t, "the certificate of the changed file", func() bool { return serves(ca) })
@@ -97,7 +96,7 @@ func TestSettingsOfTLS(t *testing.T) {
 		"required alone":   {[]string{"MYVAULT_TLS_CLIENT_REQUIRED=true"}, "MYVAULT_TLS_CERT"},
 		"no authorities":   {[]string{"MYVAULT_TLS_CERT=" + certificate, "MYVAULT_TLS_KEY=" + key, "MYVAULT_TLS_CLIENT_REQUIRED=true"}, "authorities"},
 		"an old version":   {[]string{"MYVAULT_TLS_CERT=" + certificate, "MYVAULT_TLS_KEY=" + key, "MYVAULT_TLS_MIN=1.1"}, "MYVAULT_TLS_MIN"},
-		"a key as setting": {[]string{"MYVAULT_TLS_CERT=" + certificate, "MYVAULT_TLS_KEY=canary"}, "setting MYVAULT_TLS_KEY names no file"},
+		"a key as setting": {[]string{"MYVAULT_TLS_CERT=" + certificate, "MYVAULT_TLS_KEY=canary"}, "setting MYVAULT_TLS_KEY: the file does not exist"},
 		"exchanged":        {[]string{"MYVAULT_TLS_CERT=" + key, "MYVAULT_TLS_KEY=" + certificate}, "switched"},
 	} {
 		t.Run(name, func(t *testing.T) {

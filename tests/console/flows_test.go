@@ -283,5 +283,3 @@ func TestTrailAccessHealth(t *testing.T) {
 		p.see("The secrets are stored in the local store (sqlite).")
 	})
 }
-
-// openCell opens a cell of the matrix.

@@ -39,6 +39,8 @@ func TestImport(t *testing.T) {
 	})
 }
 
+// TestImportSkipsInvalidValues checks that the import reports values that it cannot write, and
+// writes the others.
 func TestImportSkipsInvalidValues(t *testing.T) {
 	withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 		is := is.New(t)
@@ -66,6 +68,8 @@ func TestImportSkipsInvalidValues(t *testing.T) {
 	})
 }
 
+// TestDotenvMatchesGo compares dotenv.js in the browser with the Go parser: the shared table of
+// cases and random texts.
 func TestDotenvMatchesGo(t *testing.T) {
 	is := is.New(t)
 	v := serve(t, nil)

@@ -29,6 +29,7 @@ func TestMatrix(t *testing.T) {
 	})
 }
 
+// openCell opens a cell of the matrix.
 func openCell(p *page, h inputDevice, row, column int) {
 	p.t.Helper()
 	if m, ok := h.(mouse); ok {
@@ -44,8 +45,3 @@ func openCell(p *page, h inputDevice, row, column int) {
 	}
 	keys(p, kbEnter)
 }
-
-// TestImportSkipsInvalidValues checks that the import reports values that it cannot write, and
-// writes the others.
-// TestDotenvMatchesGo compares dotenv.js in the browser with the Go parser: the shared table of
-// cases and random texts.

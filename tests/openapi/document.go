@@ -2,7 +2,6 @@
 // is valid, it has exactly the routes of the handler, requests and responses match it, and its
 // examples are correct. It is a separate module, which keeps the validator out of the module
 // graph of programs that embed the vault.
-
 package openapi
 
 import (
@@ -46,7 +45,6 @@ func Load(text []byte, routes []httpapi.Route) (*Document, error) {
 
 // CompareRoutes compares the document with the routes in both directions: method, path, query
 // parameters, and whether a route is public. Load has already compared path parameters.
-
 func (d *Document) CompareRoutes() error {
 	var errs []error
 	documented := make(map[string]bool)

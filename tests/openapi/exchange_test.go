@@ -226,8 +226,7 @@ func TestWrongExchangesAreFound(t *testing.T) {
 	}
 }
 
-func TestInvalidExchangesAreRejected(
-	t *testing.T) {
+func TestInvalidExchangesAreRejected(t *testing.T) {
 	is := is.New(t)
 	_, err := openapi.ReadExchanges(strings.NewReader("{}\n{\"status\":"))
 	is.True(err != nil)

@@ -88,7 +88,6 @@ func makeDir(dir string) error {
 }
 
 // moveKey moves the master key from the .env to a file next to it.
-
 func moveKey(path, text string) (file string, err error) {
 	key, err := crypto.ParseKey(text)
 	if err != nil {

@@ -182,8 +182,7 @@ func checkAccess(path string, readers trusted.Readers) error {
 }
 
 // asProvider returns a nil interface, not a nil pointer in one, if err is set.
-func asProvider[
-	T myvault.Provider](p T, err error) (myvault.Provider, error) {
+func asProvider[T myvault.Provider](p T, err error) (myvault.Provider, error) {
 	if err != nil {
 		return nil, err
 	}

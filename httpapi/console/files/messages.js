@@ -183,5 +183,4 @@ function pickLanguage(wanted) {
 const language = pickLanguage(navigator.languages)
 export const m = languages[language]
 // locale formats times and numbers: the browser's regional variant of the language of the texts.
-
 export const locale = navigator.languages.find((tag) => tag.startsWith(language)) ?? language

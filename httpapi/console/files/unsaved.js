@@ -1,5 +1,4 @@
 // Tracks unsaved input, so that the user cannot leave it by accident.
-
 const edits = new Set()
 
 // trackUnsaved registers a view with unsaved input. dirty() reports whether it has any. The
