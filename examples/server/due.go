@@ -27,6 +27,6 @@ func watchDue(vault *myvault.Vault, service string, logger *slog.Logger) (io.Clo
 				"version", n.Secret.Version, "since", n.Due.Format(time.RFC3339), "notice", n.ID, "attempt", n.Attempt)
 			return logger.Handler().Handle(ctx, record) // the watcher repeats a notice that was not logged
 		},
-		Failed: func(err error) { logger.Error("due secrets could not be listed", "cause", oneLine(err)) },
+		OnError: func(err error) { logger.Error("due secrets could not be listed", "cause", oneLine(err)) },
 	})
 }

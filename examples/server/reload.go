@@ -14,7 +14,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/httpapi"
-	"github.com/myswiftagent/myvault/internal/watch"
+	"github.com/myswiftagent/myvault/internal/reload"
 )
 
 // pollInterval is the interval of reading the .env. A change takes effect within twice that time.
@@ -56,7 +56,7 @@ func (s source) load() (l loaded, err error) {
 // reloader reloads the policy of a source while the server runs.
 type reloader struct {
 	source
-	files        *watch.Files
+	files        *reload.Files
 	hangups      <-chan os.Signal
 	started      loaded                // the settings at the start
 	certificates *httpapi.Certificates // nil without HTTPS
@@ -103,7 +103,7 @@ func (r *reloader) logFailure(why string, err error) {
 func (r *reloader) hangup(ctx context.Context) error {
 	waiting, stop := context.WithTimeout(ctx, stableTimeout)
 	defer stop()
-	if r.files != nil && !r.files.Settle(waiting, stableTime) && ctx.Err() == nil {
+	if r.files != nil && !r.files.WaitStable(waiting, stableTime) && ctx.Err() == nil {
 		return errors.New("the .env keeps changing; it will be read once it is stable")
 	}
 	if ctx.Err() != nil {
@@ -153,7 +153,7 @@ func (r *reloader) loadAndCheck(ctx context.Context) (loaded, error) {
 		return now, err
 	}
 	if _, err = now.check(ctx, true); err != nil && now.parseErr == nil {
-		err = watch.Passing(err) // retry: the cause may be a file that the .env refers to
+		err = reload.Temporary(err) // retry: the cause may be a file that the .env refers to
 	}
 	if err == nil {
 		err = httpapi.CheckPolicy(now.policy, r.addr, r.logger)

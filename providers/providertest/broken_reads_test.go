@@ -11,7 +11,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// onGet breaks what Get answers with.
+// onGet edits the result of Get.
 func onGet(edit func(f *fake, version myvault.Version, secret *myvault.Secret, err *error)) func(*fake) {
 	return func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
@@ -22,7 +22,7 @@ func onGet(edit func(f *fake, version myvault.Version, secret *myvault.Secret, e
 	}
 }
 
-// onDestroyed breaks the error of a read while the current version is destroyed.
+// onDestroyed edits the error of Get while the current version is destroyed.
 func onDestroyed(edit func(current, asked myvault.Version, err error) error) func(*fake) {
 	return func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, asked myvault.Version) (myvault.Secret, error) {
@@ -38,7 +38,7 @@ func onDestroyed(edit func(current, asked myvault.Version, err error) error) fun
 	}
 }
 
-// onList breaks what List yields.
+// onList edits the secrets that List yields.
 func onList(edit func(f *fake, r myvault.ListOptions, all []myvault.Info) []myvault.Info) func(*fake) {
 	return func(f *fake) {
 		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
@@ -47,7 +47,7 @@ func onList(edit func(f *fake, r myvault.ListOptions, all []myvault.Info) []myva
 	}
 }
 
-// asking breaks List by asking for another range.
+// asking edits the options of List.
 func asking(edit func(*myvault.ListOptions)) func(*fake) {
 	return func(f *fake) {
 		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
@@ -57,7 +57,7 @@ func asking(edit func(*myvault.ListOptions)) func(*fake) {
 	}
 }
 
-// renaming breaks addresses on their way in, of values alone.
+// renaming edits the addresses in Apply and Get.
 func renaming(edit func(string) string) func(*fake) {
 	return func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
@@ -76,7 +76,7 @@ func renaming(edit func(string) string) func(*fake) {
 	}
 }
 
-// storing breaks values on their way in.
+// storing edits the values in Apply.
 func storing(edit func(string) string) func(*fake) {
 	return func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
@@ -100,7 +100,7 @@ var brokenReads = []broken{
 	{"get of the current version gives number 0", onGet(func(_ *fake, v myvault.Version, s *myvault.Secret, _ *error) { s.Version = v }), []string{"get/current"}},
 	{"get gives no author and time", onGet(func(_ *fake, _ myvault.Version, s *myvault.Secret, _ *error) {
 		s.By, s.At = "", time.Time{}
-	}), []string{"get/info", "get/other-author", "time/micro"}},
+	}), []string{"get/info", "get/author", "time/put"}},
 	{"older versions are gone", onGet(func(f *fake, v myvault.Version, s *myvault.Secret, err *error) {
 		if now, e := f.Provider.Get(context.Background(), s.Address, 0); e == nil && v != 0 && v < now.Version {
 			*s, *err = myvault.Secret{}, myvault.ErrNotFound
@@ -216,7 +216,7 @@ var brokenReads = []broken{
 			}
 		}
 		return all
-	}), []string{"list/live", "list/deleted", "list/returned", "destroy/not-listed"}},
+	}), []string{"list/live", "list/deleted", "list/restored", "destroy/not-listed"}},
 	{"list has every version", onList(func(f *fake, _ myvault.ListOptions, all []myvault.Info) []myvault.Info {
 		var every []myvault.Info
 		for _, head := range all {
@@ -233,7 +233,7 @@ var brokenReads = []broken{
 			all[i].Expires, all[i].RotateAfter = time.Time{}, time.Time{}
 		}
 		return all
-	}), []string{"time/carried"}},
+	}), []string{"time/expires-rotate"}},
 	{"reading what is empty is an error", func(f *fake) {
 		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 			return func(yield func(myvault.Info, error) bool) {
@@ -305,7 +305,7 @@ var brokenReads = []broken{
 				return all
 			})
 		}
-	}, []string{"versions/own"}},
+	}, []string{"versions/other-address"}},
 	{"versions of nothing are none", func(f *fake) {
 		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
 			return func(yield func(myvault.Info, error) bool) {
@@ -319,7 +319,7 @@ var brokenReads = []broken{
 	}, []string{"versions/never-made"}},
 }
 
-// onVersions breaks what Versions yields.
+// onVersions edits the versions that Versions yields.
 func onVersions(edit func([]myvault.Info) []myvault.Info) func(*fake) {
 	return func(f *fake) {
 		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {

@@ -10,7 +10,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// onEntries breaks what Entries yields.
+// onEntries edits the entries that Entries yields.
 func onEntries(edit func(r myvault.TrailFilter, all []myvault.Entry) []myvault.Entry) func(*fake) {
 	return func(f *fake) {
 		whole := f.entries
@@ -20,7 +20,7 @@ func onEntries(edit func(r myvault.TrailFilter, all []myvault.Entry) []myvault.E
 	}
 }
 
-// onEntry breaks each entry that Entries yields.
+// onEntry edits each entry that Entries yields.
 func onEntry(edit func(*myvault.Entry)) func(*fake) {
 	return onEntries(func(_ myvault.TrailFilter, all []myvault.Entry) []myvault.Entry {
 		for i := range all {
@@ -30,7 +30,7 @@ func onEntry(edit func(*myvault.Entry)) func(*fake) {
 	})
 }
 
-// selecting breaks Entries by asking for another range.
+// selecting edits the filter of Entries.
 func selecting(edit func(*myvault.TrailFilter)) func(*fake) {
 	return func(f *fake) {
 		whole := f.entries
@@ -41,7 +41,7 @@ func selecting(edit func(*myvault.TrailFilter)) func(*fake) {
 	}
 }
 
-// filtered breaks Entries by clearing a filter and keeping entries by another rule.
+// filtered replaces a filter of Entries by another rule.
 func filtered(clear func(*myvault.TrailFilter), keep func(myvault.TrailFilter, myvault.Entry) bool) func(*fake) {
 	return func(f *fake) {
 		whole := f.entries
@@ -60,7 +60,7 @@ var brokenTrails = []broken{
 		return slices.DeleteFunc(all, func(e myvault.Entry) bool { return e.Chain == myvault.ChainChanges })
 	}), []string{"trail/change", "trail/commit", "race/entries", "reopen/trail"}},
 	{"a commit without entries leaves none", func(f *fake) {
-		var quiet notes[string, bool]
+		var quiet syncMap[string, bool]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			quiet.set(c.At.String(), len(c.Entries) == 0)
 			return f.Provider.Apply(ctx, c)
@@ -92,7 +92,7 @@ var brokenTrails = []broken{
 			return infos, err
 		}
 	}, []string{"trail/refused", "trail/refused-commit", "auditor/refused"}},
-	{"the entry of a cancelled change is written", func(f *fake) {
+	{"the entry of a canceled change is written", func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			if err := ctx.Err(); err != nil {
 				_ = f.Provider.Record(context.WithoutCancel(ctx), c.Entries...)
@@ -112,14 +112,14 @@ var brokenTrails = []broken{
 			return infos, err
 		}
 	}, []string{"trail/change", "trail/newest-first", "record/appends"}},
-	{"entries name no version", onEntry(func(e *myvault.Entry) { e.Version = 0 }), []string{"trail/version", "record/carries", "race/entries"}},
-	{"entries name no request", onEntry(func(e *myvault.Entry) { e.Request = "" }), []string{"trail/carries", "record/carries"}},
-	{"entries count one", onEntry(func(e *myvault.Entry) { e.Count = 1 }), []string{"record/carries"}},
+	{"entries name no version", onEntry(func(e *myvault.Entry) { e.Version = 0 }), []string{"trail/version", "record/fields", "race/entries"}},
+	{"entries name no request", onEntry(func(e *myvault.Entry) { e.Request = "" }), []string{"trail/fields", "record/fields"}},
+	{"entries count one", onEntry(func(e *myvault.Entry) { e.Count = 1 }), []string{"record/fields"}},
 	{"every outcome is ok or not", onEntry(func(e *myvault.Entry) {
 		if e.Outcome != myvault.OutcomeOK {
 			e.Outcome = myvault.OutcomeError
 		}
-	}), []string{"record/outcomes", "record/carries"}},
+	}), []string{"record/outcomes", "record/fields"}},
 	{"an entry without an address has one", onEntry(func(e *myvault.Entry) {
 		if e.Address.Path == "" {
 			e.Address.Path = "*"
@@ -182,9 +182,9 @@ var brokenTrails = []broken{
 	}, []string{"record/appends", "race/record", "trail/many"}},
 	{"the filter of a prefix crosses segments", filtered(func(r *myvault.TrailFilter) { r.Prefix.Path = "" }, func(r myvault.TrailFilter, e myvault.Entry) bool {
 		return strings.HasPrefix(e.Address.Path, r.Prefix.Path)
-	}), []string{"filter/prefix", "filter/together"}},
-	{"the filter of a service is ignored", selecting(func(r *myvault.TrailFilter) { r.Service = "" }), []string{"filter/service", "filter/together"}},
-	{"the filter of an action is ignored", selecting(func(r *myvault.TrailFilter) { r.Action = "" }), []string{"filter/action", "filter/together"}},
+	}), []string{"filter/prefix", "filter/combined"}},
+	{"the filter of a service is ignored", selecting(func(r *myvault.TrailFilter) { r.Service = "" }), []string{"filter/service", "filter/combined"}},
+	{"the filter of an action is ignored", selecting(func(r *myvault.TrailFilter) { r.Action = "" }), []string{"filter/action", "filter/combined"}},
 	{"the filter of an outcome is ignored", selecting(func(r *myvault.TrailFilter) { r.Outcome = "" }), []string{"filter/outcome"}},
 	{"since is exclusive", selecting(func(r *myvault.TrailFilter) {
 		if !r.Since.IsZero() {
@@ -214,13 +214,13 @@ var brokenTrails = []broken{
 		}
 		return all
 	}), []string{"filter/before-beyond"}},
-	{"an auditor has no MACs", onEntry(func(e *myvault.Entry) { e.MAC = nil }), []string{"auditor/or-not", "auditor/mac", "auditor/heads"}},
-	{"all MACs are equal", onEntry(func(e *myvault.Entry) { e.MAC, e.Prev = make([]byte, 32), make([]byte, 32) }), []string{"auditor/mac", "copy/heads-got"}},
-	{"an entry is linked to itself", onEntry(func(e *myvault.Entry) { e.Prev = e.MAC }), []string{"auditor/linked", "copy/heads-got"}},
+	{"an auditor has no MACs", onEntry(func(e *myvault.Entry) { e.MAC = nil }), []string{"auditor/mac-present", "auditor/mac", "auditor/heads"}},
+	{"all MACs are equal", onEntry(func(e *myvault.Entry) { e.MAC, e.Prev = make([]byte, 32), make([]byte, 32) }), []string{"auditor/mac", "copy/heads-out"}},
+	{"an entry is linked to itself", onEntry(func(e *myvault.Entry) { e.Prev = e.MAC }), []string{"auditor/linked", "copy/heads-out"}},
 	{"the head is the entry before the newest", onHeads(func(h *myvault.Head) { h.Seq-- }), []string{"auditor/heads", "auditor/empty"}},
 	{"the head of every call has another MAC", onHeads(func(h *myvault.Head) { h.MAC = make([]byte, 32); _, _ = rand.Read(h.MAC) }), []string{"auditor/heads", "auditor/refused", "reopen/heads"}},
 	{"the MACs of entries are the store's own", func(f *fake) {
-		var kept notes[uint64, []byte]
+		var kept syncMap[uint64, []byte]
 		whole := f.entries
 		f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 			return each(whole(ctx, r), func(e *myvault.Entry) {
@@ -230,10 +230,10 @@ var brokenTrails = []broken{
 				e.MAC = kept.get(e.Seq)
 			})
 		}
-	}, []string{"copy/entries-got"}},
+	}, []string{"copy/entries-out"}},
 }
 
-// onHeads breaks each head.
+// onHeads edits each head that Heads returns.
 func onHeads(edit func(*myvault.Head)) func(*fake) {
 	return func(f *fake) {
 		f.heads = func(ctx context.Context) ([]myvault.Head, error) {

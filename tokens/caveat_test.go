@@ -8,7 +8,8 @@ import (
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// A caveat that parses is written as it was read, and lets a narrowed token do no more; else it is ErrInvalid.
+// FuzzCaveat checks that ParseCaveat returns the text it read or ErrInvalid, and that a caveat
+// adds no right to a token.
 func FuzzCaveat(f *testing.F) {
 	for _, seed := range []string{
 		"rules newsbot/prod/@read,common/*/", "actions read+list", "before 2026-11-28T19:00:00Z",
@@ -28,27 +29,10 @@ func FuzzCaveat(f *testing.F) {
 		}
 		s, loginErr := login(t, issuer, appended(t, token.Bearer, text))
 		if loginErr == nil && err != nil {
-			t.Fatalf("%q is refused, and let in", text)
+			t.Fatalf("ParseCaveat refuses %q, Login accepts it", text)
 		}
 		if loginErr == nil && (explains(t, s, myvault.Write, db) || explains(t, s, myvault.Read, smtp)) {
-			t.Fatalf("%q gave a right", text)
-		}
-	})
-}
-
-// What is no token that was minted or narrowed from one lets nobody in.
-func FuzzBearer(f *testing.F) {
-	v, issuer := inMemory(f)
-	token := mint(f, issuer, newsbot(f, v), tokens.Grant{})
-	f.Add(token.Bearer.Reveal())
-	for _, bearer := range wrong(f, v, issuer) {
-		f.Add(bearer)
-	}
-	f.Add("AgIebXl2YXVsdC10b2tlbi12MTpuZXdzYm90LjEuMQAABiAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
-	f.Fuzz(func(t *testing.T, bearer string) {
-		_, err := issuer.Login(t.Context(), tokens.Credentials{Bearer: bearer})
-		if err == nil && bearer != token.Bearer.Reveal() || err != nil && !ended(err) {
-			t.Fatalf("%q: %v", bearer, err)
+			t.Fatalf("%q added a right", text)
 		}
 	})
 }
