@@ -18,8 +18,8 @@ import (
 )
 
 func main() {
-	keep := flag.Int("keep", 0, "versions with a value to keep of each secret; older ones are destroyed (0: keep all)")
-	days := flag.Int("days", 0, "age of access entries to keep; older ones are removed (0: keep all)")
+	keep := flag.Int("keep", 0, "number of versions with a value to keep of each secret; destroy older ones (0: keep all)")
+	days := flag.Int("days", 0, "remove access entries older than this number of days (0: keep all)")
 	flag.Parse()
 	if flag.NArg() != 0 || *keep < 0 || *days < 0 || *keep == 0 && *days == 0 {
 		flag.Usage()

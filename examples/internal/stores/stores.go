@@ -23,18 +23,18 @@ import (
 
 // Settings select and configure a provider.
 type Settings struct {
-	Provider       string   `env:"MYVAULT_PROVIDER" envDefault:"sqlite" help:"sqlite, hashivault or memory; examples/move also reads python, the file of the Python service (sqlite)"`
+	Provider       string   `env:"MYVAULT_PROVIDER" envDefault:"sqlite" help:"sqlite, hashivault or memory, or python as a source of examples/move (sqlite)"`
 	Data           string   `env:"MYVAULT_DATA" envDefault:"data" help:"directory of the store, or with hashivault of the trail (data)"`
-	File           string   `env:"MYVAULT_FILE" help:"python: the file"`
-	Key            string   `env:"MSA_MASTER_KEY" help:"base64:<32 bytes>, or instead"`
-	KeyFile        string   `env:"MSA_MASTER_KEY_FILE" help:"a file with the key that only its owner can read"`
+	File           string   `env:"MYVAULT_FILE" help:"python: the database file of the Python service"`
+	Key            string   `env:"MSA_MASTER_KEY" help:"the master key, base64:<32 bytes>"`
+	KeyFile        string   `env:"MSA_MASTER_KEY_FILE" help:"file with the key, not readable by other users; instead of MSA_MASTER_KEY"`
 	Addresses      []string `env:"VAULT_ADDR" help:"hashivault: URLs of the nodes, comma-separated"`
 	VaultPlaintext bool     `env:"VAULT_PLAINTEXT" help:"true: allow http URLs beyond loopback; the network can then read the token and every value"`
-	Token          string   `env:"VAULT_TOKEN" help:"the token, or instead"`
-	TokenFile      string   `env:"VAULT_TOKEN_FILE" help:"a file with the token, or instead"`
-	RoleID         string   `env:"VAULT_ROLE_ID" help:"the role ID of an AppRole, with"`
-	SecretID       string   `env:"VAULT_SECRET_ID" help:"its secret ID, or instead"`
-	SecretIDFile   string   `env:"VAULT_SECRET_ID_FILE" help:"a file with the secret ID"`
+	Token          string   `env:"VAULT_TOKEN" help:"token of Vault"`
+	TokenFile      string   `env:"VAULT_TOKEN_FILE" help:"file with the token; instead of VAULT_TOKEN"`
+	RoleID         string   `env:"VAULT_ROLE_ID" help:"role ID of an AppRole; instead of a token"`
+	SecretID       string   `env:"VAULT_SECRET_ID" help:"secret ID of the AppRole"`
+	SecretIDFile   string   `env:"VAULT_SECRET_ID_FILE" help:"file with the secret ID; instead of VAULT_SECRET_ID"`
 	Mount          string   `env:"VAULT_MOUNT" help:"mount of the KV version 2 engine (secret)"`
 	Base           string   `env:"VAULT_BASE" help:"path of the store below the mount (myvault)"`
 	Namespace      string   `env:"VAULT_NAMESPACE" help:"namespace of Vault Enterprise"`
