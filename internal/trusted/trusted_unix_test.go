@@ -165,7 +165,7 @@ func TestKubernetesSecretIsTrusted(t *testing.T) {
 func TestEachElementIsChecked(t *testing.T) {
 	needRoot(t)
 	const other = 4711
-	for name, spoil := range map[string]func(dir string) error{
+	for name, corrupt := range map[string]func(dir string) error{
 		"a directory of another user": func(dir string) error { return os.Chown(filepath.Join(dir, "a"), other, 0) },
 		"a directory that others can write": func(dir string) error {
 			return os.Chmod(filepath.Join(dir, "a/b"), 0o757)
@@ -195,7 +195,7 @@ func TestEachElementIsChecked(t *testing.T) {
 				is.NoErr(err)
 				is.NoErr(f.Close())
 			}
-			is.NoErr(spoil(dir))
+			is.NoErr(corrupt(dir))
 			for _, path := range []string{"way/key", filepath.Join(dir, "way/key")} {
 				_, err := Open(path, Owner)
 				is.True(errors.Is(err, ErrUntrusted))
