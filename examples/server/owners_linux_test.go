@@ -11,19 +11,8 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/internal/roottest"
 )
-
-// needRoot skips a test that needs root. In CI it fails instead.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("CI must run this test as root")
-	}
-	t.Skip("only root can give files to another user")
-}
 
 // publicDir creates a directory that every user can enter, with a copy of the server. Other users
 // cannot enter t.TempDir.
@@ -52,7 +41,7 @@ func setOwner(t *testing.T, path string, user, group int, mode fs.FileMode) {
 // TestAKubernetesMount builds the mounts of docs/deploy.md: a Secret and a volume with the group of
 // the process, as fsGroup sets it.
 func TestAKubernetesMount(t *testing.T) {
-	needRoot(t)
+	roottest.Require(t)
 	is := is.New(t)
 	const user, group = 65532, 65532
 	dir, server := publicDir(t)
@@ -92,7 +81,7 @@ func TestAKubernetesMount(t *testing.T) {
 
 // TestRootDoesNotTakeFilesOfAnotherUser also checks that root creates no files next to them.
 func TestRootDoesNotTakeFilesOfAnotherUser(t *testing.T) {
-	needRoot(t)
+	roottest.Require(t)
 	is := is.New(t)
 	const user = 4711
 	dir, server := publicDir(t)
