@@ -15,7 +15,7 @@ import (
 // out host names and paths.
 func describe(o Options, dir string) string {
 	var b strings.Builder
-	item := func(format string, args ...any) { fmt.Fprintf(&b, "- "+format+"\n", args...) }
+	item := func(format string, args ...any) { b.WriteString(wrap("- "+fmt.Sprintf(format, args...), "  ") + "\n") }
 	item("%s, `%s`", time.Now().UTC().Format(time.DateOnly), o.Command)
 	item("%d cores of %s, %s", runtime.NumCPU(), field("/proc/cpuinfo", "model name"), machineMemory())
 	item("%s/%s, kernel %s, stores on %s", runtime.GOOS, runtime.GOARCH, word("/proc/sys/kernel/osrelease", 1), filesystem(dir))

@@ -20,7 +20,7 @@ func (r *Report) Markdown() string {
 	b.WriteString(r.Machine)
 	b.WriteString(r.goals())
 	for _, t := range r.Tables {
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n", t.Title, t.Note)
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n", t.Title, wrap(t.Note, ""))
 		b.WriteString(t.markdown())
 	}
 	return b.String()
@@ -70,6 +70,26 @@ func spread(s measure.Samples, unit Unit) string {
 		return ""
 	}
 	return unit(slices.Min(s)) + " .. " + unit(slices.Max(s))
+}
+
+// wrap breaks text into lines of at most 100 columns. It indents all lines but the first.
+func wrap(text, indent string) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case column+1+len(word) > 100:
+			b.WriteString("\n" + indent)
+			column = len(indent)
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
 }
 
 // ratio formats a ratio.

@@ -14,13 +14,16 @@ import (
 func TestMarkdownOfATable(t *testing.T) {
 	is := is.New(t)
 	plain := func(x float64) string { return strings.Repeat("i", int(x)) }
-	report := &scenarios.Report{Tables: []scenarios.Table{{Title: "Doing", Note: "A note.", Rows: []scenarios.Row{
+	report := &scenarios.Report{Tables: []scenarios.Table{{Title: "Doing", Note: "A note of " + strings.Repeat("many ", 20) + "words.", Rows: []scenarios.Row{
 		{What: "it", Secrets: 1_000_000, Unit: plain, Figure: measure.Samples{3, 1, 2}},
 		{What: "the other", Secrets: 999, Unit: plain, Figure: measure.Samples{1}, Against: "it", Ratio: measure.Samples{0.0026, 250, 10}},
 	}}}}
 	text := report.Markdown()
 	is.True(strings.Contains(text, "0 of 0 are met."))
-	is.True(strings.Contains(text, "\n## Doing\n\nA note.\n\n| row |"))
+	is.True(strings.Contains(text, "\n## Doing\n\nA note of many "))
+	for line := range strings.Lines(text) {
+		is.True(len(line) <= 101 || strings.HasPrefix(line, "|")) // wrapped at 100 columns
+	}
 	is.True(strings.Contains(text, "\n| it | 1,000,000 | ii | i .. iii |  |  |  |  |  |\n"))
 	is.True(strings.Contains(text, "\n| the other | 999 | i |  | it | 10.0x | 0.0026x .. 250x |  |  |\n"))
 }
