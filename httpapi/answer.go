@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 )
 
 // answer is what a request succeeded with.
@@ -20,23 +22,6 @@ type answer struct {
 	location string
 	link     string
 	from     http.Handler // in place of all else: what answers
-}
-
-// field is a header with its values, under its canonical name.
-type field struct {
-	name   string
-	values []string
-}
-
-// commonHeaders are the headers of every answer: nothing is kept by caches, run, framed or
-// told to other sites, and no other origin may read it.
-func commonHeaders() []field {
-	return []field{
-		{"Cache-Control", []string{"no-store"}},
-		{"Content-Security-Policy", []string{"default-src 'none'; frame-ancestors 'none'"}},
-		{"Referrer-Policy", []string{"no-referrer"}},
-		{"X-Content-Type-Options", []string{"nosniff"}},
-	}
 }
 
 // headers are those of one answer. One piece of memory holds the values.
@@ -58,17 +43,17 @@ func (h *headers) set(name, value string) {
 
 // write sends the answer, or the problem that err is, and gives the status and size for the log.
 func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size int) {
-	c.conn.waits()
+	c.conn.Wait()
 	if err == nil && a.from != nil {
 		return c.forward(w, a.from)
 	}
 	header := &c.headers
 	header.Header = w.Header()
 	for _, common := range c.api.headers {
-		header.Header[common.name] = common.values
+		header.Header[common.Name] = common.Values
 	}
 	header.set("X-Request-Id", c.id)
-	c.api.origins.corsHeaders(c.request, header.Header)
+	c.api.guard.AllowReading(c.request, header.Header)
 	if c.session == nil && c.request.ContentLength != 0 {
 		// net/http would wait for what is left of the body, however slowly it comes.
 		header.set("Connection", "close")
@@ -106,8 +91,8 @@ func (c *call) render(a answer, err error, buffer *[]byte) (answer, []byte, erro
 	}
 	if err != nil {
 		p := c.problemOf(err)
-		p.addHeaders(&c.headers)
-		a, body, kind = answer{status: p.status}, p.body(), "application/problem+json"
+		addHeaders(p, &c.headers)
+		a, body, kind = answer{status: p.Status}, p.Body(), problem.ContentType
 	}
 	if len(body) > 0 {
 		c.headers.set("Content-Type", kind)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/guard"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
@@ -69,10 +70,10 @@ func (b *safeBuffer) String() string {
 	return b.b.String()
 }
 
-// serve gives an empty vault under settings, served on loopback.
-func serve(t *testing.T) *fixture {
+// newFixture returns an empty vault under settings, served on loopback.
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	return serveOn(t, newStore(t), httpapi.Config{FailuresPerMinute: 10_000})
+	return serveOn(t, newStore(t), httpapi.Config{Guard: newGuard(t, guard.Config{FailuresPerMinute: 10_000})})
 }
 
 func serveOn(t *testing.T, s store, config httpapi.Config) *fixture {
@@ -248,4 +249,13 @@ func contextWithLocalAddr(r *http.Request, ip string) context.Context {
 func isErr(is *is.I, err, target error) {
 	is.Helper()
 	is.True(errors.Is(err, target))
+}
+
+func newGuard(t *testing.T, config guard.Config) *guard.Guard {
+	t.Helper()
+	g, err := guard.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
 }

@@ -20,7 +20,7 @@ func TestArraysOfABodyAreReadUpToTheirLimit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			is := is.New(t)
-			f := serve(t)
+			f := newFixture(t)
 			n := (1<<20 - 100) / (len(c.item) + 1)
 			body := c.head + strings.Repeat(c.item+",", n) + c.item + "]}"
 			r := newRequest("POST", c.path)

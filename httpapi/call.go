@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/internal/problem"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
 // call is one request on its way through the checks, and what they found.
@@ -20,6 +22,7 @@ type call struct {
 	request  *http.Request
 	writer   http.ResponseWriter // for limiting the body alone
 	id       string
+	from     string          // the network address, once it is known
 	context  context.Context // of the request; ends while there is still time to answer
 	endpoint *endpoint
 	session  *myvault.Session
@@ -30,7 +33,7 @@ type call struct {
 	large    bool   // counts as a large request
 	action   myvault.Action
 	changes  []myvault.Change // those of the body, for problems with one of them
-	conn     *connection
+	conn     *serve.Conn
 	headers  headers    // of the answer
 	segments [12]string // room for those of most paths
 }
@@ -40,7 +43,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
 	ctx, cancel := untilUnanswerable(r.Context())
 	defer cancel()
-	c := &call{api: h, request: r, writer: w, context: ctx, id: requestID(r), conn: connectionOf(r)}
+	c := &call{api: h, request: r, writer: w, context: ctx, id: requestID(r), conn: serve.ConnOf(r.Context())}
 	defer c.endLarge()
 	a, err := c.run()
 	status, size := c.write(w, a, err)
@@ -72,23 +75,27 @@ func (c *call) run() (a answer, err error) {
 	}()
 	path := rawPath(c.request.URL)
 	raw := splitPath(c.segments[:0], path)
-	if c.preflight() {
+	if c.api.guard.Preflight(c.request, c.writer.Header()) {
 		return answer{status: http.StatusNoContent}, nil
 	}
 	if c.endpoint, err = c.api.find(c.request.Method, raw); err != nil {
 		return answer{}, err
 	}
-	if !c.endpoint.probe && !c.api.hosts.allow(c.request) {
-		return answer{}, &problem{status: http.StatusMisdirectedRequest, detail: "the Host header names no host of this server; the operator can allow it (AllowedHosts; MYVAULT_HOSTS of the example server)"}
+	if !c.endpoint.probe {
+		if err := c.api.guard.CheckHost(c.request); err != nil {
+			return answer{}, err
+		}
 	}
-	if !c.api.origins.allow(c.request) && !c.endpoint.Public {
-		return answer{}, &problem{status: http.StatusForbidden, code: "foreign_origin", detail: "the page of another site made this request; the operator can allow its origin"}
+	if !c.endpoint.Public {
+		if err := c.api.guard.CheckOrigin(c.request); err != nil {
+			return answer{}, err
+		}
 	}
 	if !c.endpoint.Public {
 		if c.session, err = c.login(); err != nil {
 			return answer{}, err
 		}
-		c.conn.prove(c.service())
+		c.conn.Authenticated(c.service())
 	}
 	if err := c.readRequest(path, raw); err != nil {
 		return answer{}, err
@@ -132,7 +139,7 @@ func (c *call) recovered(p any) error {
 		c.panicked = e.Error()
 	}
 	c.stack = string(debug.Stack())
-	return &problem{status: http.StatusInternalServerError}
+	return &problem.Problem{Status: http.StatusInternalServerError}
 }
 
 // readQuery reads the parameters: known ones, each once and not empty.

@@ -57,7 +57,7 @@ func wrongRequests() []struct{ method, path, body, header string } {
 }
 
 func TestErrorsAndLogsNeverRepeatTheInput(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	for _, c := range wrongRequests() {
 		t.Run(fmt.Sprintf("%.70q", c.method+" "+c.path+" "+c.body+" "+c.header), func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestErrorsAndLogsNeverRepeatTheInput(t *testing.T) {
 
 func TestAValueIsOnlyInTheBodyThatShouldCarryIt(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	coded := base64.StdEncoding.EncodeToString([]byte(canary))
 	carriers := map[string]bool{
 		"POST /api/secrets":          true,

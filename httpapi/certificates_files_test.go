@@ -19,7 +19,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
@@ -82,7 +82,7 @@ func TestUsesOfTheServersCertificate(t *testing.T) {
 			is := is.New(t)
 			files := s.files
 			files.Certificate, files.Key = s.ca.Issue(t, c.wanted).Write(t, t.TempDir(), "server")
-			_, err := httpapi.LoadCertificates(files)
+			_, err := serve.LoadCertificates(files)
 			is.Equal(err == nil, c.good)
 		})
 	}
@@ -99,7 +99,7 @@ func TestAuthoritiesAreNothingElse(t *testing.T) {
 			files := s.files
 			files.ClientCA = filepath.Join(t.TempDir(), "clients.pem")
 			authority.Place(t, files.ClientCA, bytes.Join([][]byte{s.clients.PEM, second}, nil))
-			_, err := httpapi.LoadCertificates(files)
+			_, err := serve.LoadCertificates(files)
 			isErr(is, err, myvault.ErrInvalid)
 			is.True(!strings.Contains(err.Error(), "canary"))
 		})
@@ -116,7 +116,7 @@ func TestAHugeFileIsNotReadToItsEnd(t *testing.T) {
 	is.NoErr(os.Truncate(files.Certificate, 64<<20))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := httpapi.LoadCertificates(files)
+	_, err := serve.LoadCertificates(files)
 	runtime.ReadMemStats(&after)
 	isErr(is, err, myvault.ErrInvalid)
 	is.True(after.TotalAlloc-before.TotalAlloc < 32<<20) // a megabyte, and what looking for changes takes
@@ -221,10 +221,10 @@ func TestOneProtocol(t *testing.T) {
 func TestServeOverTLSEndsWithTheErrorOfItsListener(t *testing.T) {
 	is := is.New(t)
 	certificate, key := authority.New(t, "servers").Server(t).Write(t, t.TempDir(), "server")
-	loaded, err := httpapi.LoadCertificates(httpapi.CertificateFiles{Certificate: certificate, Key: key})
+	loaded, err := serve.LoadCertificates(serve.CertificateFiles{Certificate: certificate, Key: key})
 	is.NoErr(err)
 	listener := listen(t, "tcp", "127.0.0.1:0")
-	s := start(t, listener, httpapi.ServerConfig{Certificates: loaded})
+	s := start(t, listener, serve.Config{Certificates: loaded})
 	is.NoErr(listener.Close())
 	isErr(is, <-s.ended, net.ErrClosed)
 }
@@ -233,7 +233,7 @@ func TestServeOverTLSEndsWithTheErrorOfItsListener(t *testing.T) {
 func TestTheTLSOfAHostIsCopied(t *testing.T) {
 	is := is.New(t)
 	config := &tls.Config{Certificates: testCertificate(t)}
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{TLS: config})
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{TLS: config})
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
 	answer, err := client.Get(strings.Replace(s.url, "http:", "https:", 1) + "/health")
 	is.NoErr(err)
@@ -249,7 +249,7 @@ func TestTheTLSOfAHostIsCopied(t *testing.T) {
 func TestOnlyLoopbackIsLocal(t *testing.T) {
 	is := is.New(t)
 	for address, local := range map[string]bool{"127.0.0.1": true, "127.8.8.8": true, "::1": true, "10.0.0.1": false, "192.168.0.1": false, "fd00::1": false, "169.254.0.1": false, "0.0.0.0": false, "::": false} {
-		err := httpapi.ServerConfig{}.Check(&net.TCPAddr{IP: net.ParseIP(address), Port: 8000})
+		err := serve.Config{}.Validate(&net.TCPAddr{IP: net.ParseIP(address), Port: 8000})
 		is.Equal(err == nil, local)
 		is.True(local || errors.Is(err, myvault.ErrInvalid))
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
@@ -25,12 +26,12 @@ import (
 type secured struct {
 	*running
 	ca, clients *authority.Authority // of the server, and of its clients
-	files       httpapi.CertificateFiles
-	loaded      *httpapi.Certificates
+	files       serve.CertificateFiles
+	loaded      *serve.Certificates
 }
 
 // startTLS serves with certificates that change may have done something to.
-func startTLS(t *testing.T, change func(*httpapi.CertificateFiles)) *secured {
+func startTLS(t *testing.T, change func(*serve.CertificateFiles)) *secured {
 	t.Helper()
 	s := &secured{ca: authority.New(t, "servers"), clients: authority.New(t, "clients")}
 	dir := t.TempDir()
@@ -41,11 +42,11 @@ func startTLS(t *testing.T, change func(*httpapi.CertificateFiles)) *secured {
 		change(&s.files)
 	}
 	var err error
-	if s.loaded, err = httpapi.LoadCertificates(s.files); err != nil {
+	if s.loaded, err = serve.LoadCertificates(s.files); err != nil {
 		t.Fatal(err)
 	}
 	listener := listen(t, "tcp", "127.0.0.1:0")
-	s.running = start(t, listener, httpapi.ServerConfig{Certificates: s.loaded})
+	s.running = start(t, listener, serve.Config{Certificates: s.loaded})
 	s.url = "https://" + listener.Addr().String()
 	s.client = s.presenting(t)
 	t.Cleanup(func() { s.stop(); <-s.ended })
@@ -81,7 +82,7 @@ func (s *secured) status(t *testing.T, client *http.Client, path string) int {
 func TestHandshakesWithClientCertificates(t *testing.T) {
 	stranger := authority.New(t, "clients") // the same name, and another key
 	for _, required := range []bool{false, true} {
-		s := startTLS(t, func(f *httpapi.CertificateFiles) { f.ClientRequired = required })
+		s := startTLS(t, func(f *serve.CertificateFiles) { f.ClientRequired = required })
 		none := 200
 		if required {
 			none = 0
@@ -126,7 +127,7 @@ func TestVersionsOfTLS(t *testing.T) {
 	}{{0, tls.VersionTLS13, 200}, {0, tls.VersionTLS12, 0}, {tls.VersionTLS12, tls.VersionTLS12, 200}, {tls.VersionTLS12, tls.VersionTLS11, 0}} {
 		t.Run(fmt.Sprintf("%x of %x", c.offered, c.least), func(t *testing.T) {
 			is := is.New(t)
-			s := startTLS(t, func(f *httpapi.CertificateFiles) { f.MinVersion = c.least })
+			s := startTLS(t, func(f *serve.CertificateFiles) { f.MinVersion = c.least })
 			s.client.Transport.(*http.Transport).TLSClientConfig.MaxVersion = c.offered
 			is.Equal(s.status(t, s.client, "/health"), c.want)
 		})
@@ -232,7 +233,7 @@ func TestBadFilesKeepWhatWasThere(t *testing.T) {
 			isErr(is, err, myvault.ErrInvalid)
 			t.Log(err)
 			is.True(!strings.Contains(err.Error(), dir) && !strings.Contains(err.Error(), "BEGIN"))
-			_, err = httpapi.LoadCertificates(s.files)
+			_, err = serve.LoadCertificates(s.files)
 			isErr(is, err, myvault.ErrInvalid) // nor would a start take them
 			is.True(s.serves(t, good))
 			is.Equal(s.status(t, s.presenting(t, s.clients.Client(t, authority.Wanted{})), "/health"), 200)
@@ -266,7 +267,7 @@ func TestABadFileIsLogged(t *testing.T) {
 // stand for it, and the connection ends with that request.
 func TestAnOpenConnectionIsHeldToNewAuthorities(t *testing.T) {
 	is := is.New(t)
-	s := startTLS(t, func(f *httpapi.CertificateFiles) { f.ClientRequired = true })
+	s := startTLS(t, func(f *serve.CertificateFiles) { f.ClientRequired = true })
 	client := s.presenting(t, s.clients.Client(t, authority.Wanted{}))
 	is.Equal(s.status(t, client, "/health"), 200)
 	authority.Place(t, s.files.ClientCA, append(authority.New(t, "more").PEM, s.clients.PEM...))
@@ -281,18 +282,18 @@ func TestAnOpenConnectionIsHeldToNewAuthorities(t *testing.T) {
 func TestCertificatesThatCannotBe(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, nil)
-	for _, files := range []httpapi.CertificateFiles{
+	for _, files := range []serve.CertificateFiles{
 		{},
 		{Certificate: s.files.Certificate},
 		{Key: s.files.Key},
 		{Certificate: s.files.Certificate, Key: s.files.Key, ClientRequired: true},
 		{Certificate: s.files.Certificate, Key: s.files.Key, MinVersion: tls.VersionTLS11},
 	} {
-		_, err := httpapi.LoadCertificates(files)
+		_, err := serve.LoadCertificates(files)
 		isErr(is, err, myvault.ErrInvalid)
 	}
-	f := serve(t)
-	for _, config := range []httpapi.ServerConfig{
+	f := newFixture(t)
+	for _, config := range []serve.Config{
 		{Certificates: s.loaded, TLS: &tls.Config{}},
 		{MaxConnections: -1},
 		{Drain: -1},

@@ -23,7 +23,7 @@ func (f *fixture) tags(t *testing.T) (current string, of func(version int) strin
 
 func TestETagNamesIncarnationAndVersion(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	made := f.as("admin", "POST", "/api/secrets", `{"project":"newsbot","path":"prod/db","value":"one"}`)
 	_, of := f.tags(t)
 	is.Equal(made.header.Get("ETag"), of(1))
@@ -33,7 +33,7 @@ func TestETagNamesIncarnationAndVersion(t *testing.T) {
 }
 
 func TestIfNoneMatch(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "value"})
 	current, of := f.tags(t)
 	for header, status := range map[string]int{
@@ -115,7 +115,7 @@ func TestIfMatch(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			is := is.New(t)
-			f := serve(t)
+			f := newFixture(t)
 			f.put(map[string]string{"newsbot/prod/db": "one"})
 			f.put(map[string]string{"newsbot/prod/db": "two"})
 			_, of := f.tags(t)
@@ -137,7 +137,7 @@ func TestIfMatch(t *testing.T) {
 
 func TestIfMatchComesAfterPolicyAndExistence(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "one", "newsbot/prod/gone": "one"})
 	is.Equal(f.as("admin", "DELETE", "/api/secrets/newsbot/prod/gone", "").status, 204)
 	for _, tag := range []string{"*", `"0-1"`, `"` + f.vault.Incarnation() + `-9"`} {
@@ -151,7 +151,7 @@ func TestIfMatchComesAfterPolicyAndExistence(t *testing.T) {
 
 func TestOfTwentyPatchesOfOneVersionOneWins(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "value"})
 	current, _ := f.tags(t)
 	statuses := make([]int, 20)
@@ -177,7 +177,7 @@ func TestOfTwentyPatchesOfOneVersionOneWins(t *testing.T) {
 // well-formed and not, on one line and on several. What is refused changes nothing.
 func TestEveryRouteEvaluatesAConditionOrRefusesIt(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	bodies := map[string]string{
 		"POST /api/secrets": create, "PATCH " + secretPattern: `{"value":"new"}`, "PATCH /api/secret": `{"value":"new"}`,
@@ -236,7 +236,7 @@ func TestTheRoutesThatEvaluateConditions(t *testing.T) {
 
 // TestConditionsOfARead are evaluated in the order of RFC 9110 section 13.2.2.
 func TestConditionsOfARead(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "value"})
 	current, of := f.tags(t)
 	for _, c := range []struct {
@@ -276,7 +276,7 @@ func TestConditionsOfARead(t *testing.T) {
 // TestCreateTakesIfNoneMatch of any: it is what the route does anyway.
 func TestCreateTakesIfNoneMatch(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	is.Equal(f.as("admin", "POST", "/api/secrets", create, `If-None-Match: "x"`).status, 400)
 	is.Equal(f.as("admin", "POST", "/api/secrets", create, "If-None-Match: *").status, 201)
 	is.Equal(f.as("admin", "POST", "/api/secrets", create, "If-None-Match: *").status, 409)
@@ -285,7 +285,7 @@ func TestCreateTakesIfNoneMatch(t *testing.T) {
 // TestIfMatchIsNeverIgnored: a condition that is not checked must not look like one that held.
 func TestIfMatchIsNeverIgnored(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	for _, c := range []struct{ method, path, body string }{
 		{"POST", "/api/versions/newsbot/prod/db", `{"op":"destroy","all":true}`},

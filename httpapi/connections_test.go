@@ -13,14 +13,14 @@ import (
 
 	"github.com/matryer/is"
 
-	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
 // TestStrangersPushOutEachOther: with all places taken by those who trickle, a client gets in, and
 // one that proved itself stays.
 func TestStrangersPushOutEachOther(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{MaxConnections: 4})
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{MaxConnections: 4})
 	proven, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	is.NoErr(err)
 	defer proven.Close()
@@ -70,7 +70,7 @@ func TestStrangersPushOutEachOther(t *testing.T) {
 // TestProvenConnectionsGiveWayWhenTheyWait, the longest waiting first, and never in a request.
 func TestProvenConnectionsGiveWayWhenTheyWait(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{MaxConnections: 2})
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{MaxConnections: 2})
 	inside, release := make(chan struct{}), make(chan struct{})
 	slow := func(context.Context) error { close(inside); <-release; return nil }
 	ask := func(conn net.Conn, path string) {
@@ -112,7 +112,7 @@ func TestProvenConnectionsGiveWayWhenTheyWait(t *testing.T) {
 // TestAConnectionThatIsClosedTakesNoPlace: the one that is still there keeps its own, however many came and went.
 func TestAConnectionThatIsClosedTakesNoPlace(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{MaxConnections: 2})
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{MaxConnections: 2})
 	ask := func(conn net.Conn, header string) {
 		_, err := fmt.Fprintf(conn, "GET /api/whoami HTTP/1.1\r\nHost: localhost\r\nX-Service: admin\r\nX-Token: %s\r\n%s\r\n", adminToken, header)
 		is.NoErr(err)
@@ -148,7 +148,7 @@ func TestAStrangersBodyIsNotWaitedFor(t *testing.T) {
 	for _, path := range []string{"POST /api/secrets", "GET /health", "POST /nothing"} {
 		t.Run(path, func(t *testing.T) {
 			is := is.New(t)
-			s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{})
+			s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
 			conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 			is.NoErr(err)
 			defer conn.Close()

@@ -105,7 +105,7 @@ func TestTheConsoleBehindAnother(t *testing.T) {
 // TestWithoutAConsole there is no such path, and a browser gets the greeting.
 func TestWithoutAConsole(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	is.Equal(f.do("GET", "/console/", "").status, http.StatusNotFound)
 	is.Equal(f.do("GET", "/", "", "Accept: text/html").status, http.StatusOK)
 }

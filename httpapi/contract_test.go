@@ -24,7 +24,7 @@ func (f *fixture) must(status int, method, path, body string) reply {
 
 func TestPythonClientsAskForHealthAndWhetherTheirTokenWorks(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	health := f.do("GET", "/health", "")
 	is.Equal(health.status, 200)
 	is.Equal(health.body, `{"status":"healthy","service":"myVault"}`)
@@ -34,7 +34,7 @@ func TestPythonClientsAskForHealthAndWhetherTheirTokenWorks(t *testing.T) {
 
 func TestPythonClientsFindTheDefaultProjectInTheList(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.must(201, "POST", "/api/projects", `{"name":"expertAgent","description":"of the agent"}`)
 	f.must(201, "POST", "/api/projects", `{"name":"other"}`)
 	f.must(200, "PUT", "/api/projects/expertAgent/set-default", "")
@@ -49,7 +49,7 @@ func TestPythonClientsFindTheDefaultProjectInTheList(t *testing.T) {
 
 func TestPythonClientsUpdateAndCreateWhenThatIs404(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	const key = "/api/secrets/expertAgent/OPENAI_API_KEY"
 	f.must(404, "PATCH", key, `{"value":"one"}`)
 	made := f.must(201, "POST", "/api/secrets", `{"project":"expertAgent","path":"OPENAI_API_KEY","value":"one"}`).object(t)
@@ -67,7 +67,7 @@ func TestPythonClientsUpdateAndCreateWhenThatIs404(t *testing.T) {
 
 func TestPythonClientsReadAProjectByPathAndValue(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"expertAgent/OPENAI_API_KEY": "o", "expertAgent/GOOGLE_API_KEY": "g", "other/KEY": "x"})
 	values := map[any]any{}
 	for _, s := range f.must(200, "GET", "/api/secrets/expertAgent", "").array(t) {
@@ -82,7 +82,7 @@ func TestPythonClientsReadAProjectByPathAndValue(t *testing.T) {
 
 func TestPythonClientsUseUnicodeAndBlanksInNames(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.must(201, "POST", "/api/projects", `{"name":"マイ プロジェクト"}`)
 	f.must(201, "POST", "/api/secrets", `{"project":"マイ プロジェクト","path":"本番/キー 1","value":"v"}`)
 	s := f.must(200, "GET", "/api/secrets/"+url.PathEscape("マイ プロジェクト")+"/"+url.PathEscape("本番")+"/"+url.PathEscape("キー 1"), "")
@@ -90,7 +90,7 @@ func TestPythonClientsUseUnicodeAndBlanksInNames(t *testing.T) {
 }
 
 func TestPythonClientsRegisterAProjectAgainAfterDeletingIt(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.must(201, "POST", "/api/projects", `{"name":"expertAgent"}`)
 	f.put(map[string]string{"expertAgent/KEY": "v"})
 	f.must(400, "DELETE", "/api/projects/expertAgent", "")
@@ -103,7 +103,7 @@ func TestPythonClientsRegisterAProjectAgainAfterDeletingIt(t *testing.T) {
 
 func TestTimesAndIdentifiers(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	id := func(text string) float64 {
 		sum := sha256.Sum256([]byte(text))

@@ -55,7 +55,7 @@ func TestACursorIsOfTheStore(t *testing.T) {
 	f := serveOn(t, s, httpapi.Config{})
 	f.fill(5)
 	other := another(t, s.Provider)
-	stranger := serve(t)
+	stranger := newFixture(t)
 	stranger.fill(5)
 	for _, target := range pagesOf {
 		t.Run(target, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestNoCursorShowsAHiddenName(t *testing.T) {
 	policy, err := myvault.ParsePolicy(rules)
 	is.NoErr(err)
 	play := func(hidden ...string) (seen []string) {
-		f := serve(t)
+		f := newFixture(t)
 		values := map[string]string{"newsbot/prod/b": "v", "newsbot/prod/x": "v"}
 		for _, name := range hidden {
 			values[name] = "v"

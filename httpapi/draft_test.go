@@ -29,7 +29,7 @@ const (
 // TestTimesAreShownEverywhere: in each answer that tells of a version.
 func TestTimesAreShownEverywhere(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	times := `,"expires_at":"` + sentExpiry + `","rotate_after":"` + sentRotation + `"}`
 	shown := func(m map[string]any) {
 		is.Helper()
@@ -59,7 +59,7 @@ func TestTheNextVersionHasItsOwnTimes(t *testing.T) {
 	for name, body := range map[string]string{"left out": `{"value":"w"}`, "null": `{"value":"w","expires_at":null,"rotate_after":null,"generate":null}`} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			f := serve(t)
+			f := newFixture(t)
 			f.put(map[string]string{"newsbot/prod/db": "v"})
 			is.Equal(f.as("admin", "PATCH", "/api/secrets/newsbot/prod/db", withTimes("v", sentExpiry, sentRotation)).status, 200)
 			r := f.as("admin", "PATCH", "/api/secrets/newsbot/prod/db", body)
@@ -73,7 +73,7 @@ func TestTheNextVersionHasItsOwnTimes(t *testing.T) {
 }
 
 func TestTimesThatAreRefused(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	past := time.Now().Add(-time.Second).UTC().Format(time.RFC3339)
 	for name, body := range map[string]string{

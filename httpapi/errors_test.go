@@ -20,6 +20,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/guard"
 	"github.com/myswiftagent/myvault/internal/listing"
 )
 
@@ -185,7 +186,7 @@ var wrongBodies = []wrong{
 func everyProblem(t *testing.T) []*httptest.ResponseRecorder {
 	t.Helper()
 	s, _ := newFaulty(t)
-	f := serveOn(t, s, httpapi.Config{FailuresPerMinute: 2})
+	f := serveOn(t, s, httpapi.Config{Guard: newGuard(t, guard.Config{FailuresPerMinute: 2})})
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	var all []*httptest.ResponseRecorder
 	for _, w := range wrongs {
@@ -261,11 +262,11 @@ func textsInSource(t *testing.T) map[string]string {
 	texts := make(map[string]string)
 	listing.Inspect(t, func(where string, n ast.Node) {
 		if text := problemText(n); text != nil {
-			if pattern := patternOf(text); !strings.HasPrefix(pattern, "httpapi: ") && strings.Trim(pattern, ".*: ") != "" {
+			if pattern := patternOf(text); !regexp.MustCompile(`^(httpapi|guard): `).MatchString(pattern) && strings.Trim(pattern, ".*: ") != "" {
 				texts[where] = pattern
 			}
 		}
-	})
+	}, "guard")
 	if len(texts) < 60 {
 		t.Fatalf("only %d texts found", len(texts))
 	}
@@ -281,7 +282,7 @@ func problemText(n ast.Node) ast.Expr {
 			return n.Args[0]
 		}
 	case *ast.KeyValueExpr:
-		if fmt.Sprint(n.Key) == "detail" {
+		if fmt.Sprint(n.Key) == "Detail" {
 			return n.Value
 		}
 	case *ast.ValueSpec:

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 )
 
 // etag gives the entity tag of a version (RFC 9110 section 8.8.3). The incarnation in it
@@ -29,9 +30,9 @@ func (c *call) checkConditions() error {
 			continue
 		}
 		if !slices.Contains(c.endpoint.Conditions, name) {
-			return &problem{
-				status: http.StatusBadRequest, code: "condition_not_supported",
-				detail: "this route does not evaluate the header " + name + "; send the request without it",
+			return &problem.Problem{
+				Status: http.StatusBadRequest, Code: "condition_not_supported",
+				Detail: "this route does not evaluate the header " + name + "; send the request without it",
 			}
 		}
 		if _, _, err := c.tags(name); err != nil {
@@ -60,7 +61,7 @@ func (c *call) precondition(version myvault.Version) (unmodified bool, err error
 }
 
 func preconditionFailed() error {
-	return &problem{status: http.StatusPreconditionFailed, detail: "the secret has another version than If-Match names; read it and try again"}
+	return &problem.Problem{Status: http.StatusPreconditionFailed, Detail: "the secret has another version than If-Match names; read it and try again"}
 }
 
 // noVersion is one that no secret reaches.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
@@ -36,7 +37,7 @@ func Example() {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error)
-	go func() { ended <- httpapi.Serve(ctx, listener, api, httpapi.ServerConfig{}) }()
+	go func() { ended <- httpapi.Serve(ctx, listener, api, serve.Config{}) }()
 
 	request, err := http.NewRequest("POST", "http://"+listener.Addr().String()+"/api/secrets/test", nil)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
@@ -61,7 +62,7 @@ func TestAShortTokenNeverLogsInBeyondLoopback(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			api, ended := shortTokens(t), make(chan error, 1)
 			go func() {
-				ended <- httpapi.Serve(ctx, listener, api, httpapi.ServerConfig{PlaintextBeyondLoopback: true})
+				ended <- httpapi.Serve(ctx, listener, api, serve.Config{PlaintextBeyondLoopback: true})
 			}()
 			request, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/api/whoami", listener.Addr().(*net.TCPAddr).Port), nil)
 			is.NoErr(err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/guard"
 )
 
 // faulty is a store and trail that can be made to fail.
@@ -332,7 +333,7 @@ func eventually(good func() bool) bool {
 
 func TestAClosedVaultIsUnhealthyAndAnswers503(t *testing.T) {
 	is := is.New(t)
-	f := serveOn(t, newStore(t), httpapi.Config{FailuresPerMinute: 1})
+	f := serveOn(t, newStore(t), httpapi.Config{Guard: newGuard(t, guard.Config{FailuresPerMinute: 1})})
 	is.NoErr(f.vault.Close())
 	is.Equal(f.do("GET", "/health", "").status, 503)
 	for range 3 { // nobody failed to log in

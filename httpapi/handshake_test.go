@@ -11,7 +11,7 @@ import (
 
 	"github.com/matryer/is"
 
-	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
@@ -20,9 +20,9 @@ import (
 func TestAHandshakeIsNotTricklingAway(t *testing.T) {
 	is := is.New(t)
 	certificate, key := authority.New(t, "a").Server(t).Write(t, t.TempDir(), "server")
-	certificates, err := httpapi.LoadCertificates(httpapi.CertificateFiles{Certificate: certificate, Key: key})
+	certificates, err := serve.LoadCertificates(serve.CertificateFiles{Certificate: certificate, Key: key})
 	is.NoErr(err)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{Certificates: certificates, MaxConnections: 3})
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{Certificates: certificates, MaxConnections: 3})
 	at := strings.TrimPrefix(strings.TrimPrefix(s.url, "https://"), "http://")
 	silent := func() net.Conn {
 		conn, err := net.Dial("tcp", at)

@@ -7,10 +7,11 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/guard"
 )
 
 func TestHostsBeyondTheListAreRefused(t *testing.T) {
-	f := serveOn(t, newStore(t), httpapi.Config{AllowedHosts: []string{"Vault.Internal", "192.0.2.7", "[2001:db8::7]"}})
+	f := serveOn(t, newStore(t), httpapi.Config{Guard: newGuard(t, guard.Config{AllowedHosts: []string{"Vault.Internal", "192.0.2.7", "[2001:db8::7]"}})})
 	for host, status := range map[string]int{
 		"localhost":              200,
 		"LOCALHOST:8000":         200,
@@ -49,7 +50,7 @@ func TestHostsBeyondTheListAreRefused(t *testing.T) {
 // TestProbesChooseNeitherHostNorQuery: balancers and orchestrators send their own, and learn
 // nothing beyond the status.
 func TestProbesChooseNeitherHostNorQuery(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	for path, body := range map[string]string{"/health": `{"status":"healthy","service":"myVault"}`, "/ready": `{"status":"ready"}`} {
 		for _, head := range []string{
 			" HTTP/1.0\r\n", " HTTP/1.1\r\nHost: 10.2.3.4:8000\r\n", " HTTP/1.1\r\nHost: evil.example\r\n", " HTTP/1.1\r\nHost:\r\n",
@@ -69,7 +70,7 @@ func TestProbesChooseNeitherHostNorQuery(t *testing.T) {
 
 func TestTheAddressThatTheConnectionCameToIsAllowed(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	arrivedAt := func(ip, host string) int {
 		r := newRequest("GET", "/openapi.json")
 		r.Host = host

@@ -19,7 +19,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +28,8 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/guard"
+	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 	"github.com/myswiftagent/myvault/internal/logs"
 	"github.com/myswiftagent/myvault/tokens"
 )
@@ -42,25 +43,9 @@ type Config struct {
 	// known, and for each service. Records are written while requests are answered, so the handler
 	// must not block. Nil: nothing is logged.
 	Logger *slog.Logger
-	// AllowedHosts are further names and addresses, without a port, that a request may carry
-	// in its Host header. Always allowed are localhost, loopback addresses, and the address
-	// that the connection came to. Other hosts are answered 421, except on /health and /ready. That
-	// keeps out web pages that point their own domain name at this server (DNS rebinding).
-	AllowedHosts []string
-	// AllowedOrigins are web sites, such as https://console.example.org, whose pages may call the
-	// API by CORS; browsers send no client certificate for them. The server's own origin always may, and
-	// pages of others are refused (403).
-	AllowedOrigins []string
-	// Forwarders are addresses and networks of proxies, such as 10.1.2.3 or 10.1.2.0/24, whose
-	// X-Forwarded-For tells where a request came from, for counting failures and for the trail. Nothing else
-	// is taken from headers of proxies, and nothing at all from those that are not named.
-	Forwarders []string
-	// FailuresPerMinute is how many failed log-ins a pair of service and network address has; more
-	// are answered 429. An address alone has 5 times as many, a service alone 50 times. 0 means 20.
-	// It shows a client that something is wrong, and does not slow down guessing: a correct
-	// identity always passes, so that no caller is locked out by others. The length of tokens
-	// protects them from guessing.
-	FailuresPerMinute int
+	// Guard checks the hosts and origins of requests and counts failed log-ins. Nil: one with the
+	// zero guard.Config.
+	Guard *guard.Guard
 	// Generators make values that clients ask for with "generate": {"function": name}, for
 	// whoever may write there. Nil: none. See package generate for what needs no function.
 	Generators map[string]myvault.Generator
@@ -93,22 +78,17 @@ type Observation struct {
 	Size   int // of the body of the answer, in bytes
 }
 
-const defaultFailures = 20
-
 // Handler is the HTTP API of one vault. Make it with [New]; it may be used by many goroutines.
 type Handler struct {
 	vault      *myvault.Vault
 	logger     *slog.Logger
 	repeats    *logs.Repeats
 	endpoints  []endpoint
-	headers    []field
+	headers    []problem.Header
 	buffers    buffers
-	hosts      hosts
-	origins    origins
-	forwarders forwarders
-	failures   *failures
-	bodies     *shares // large ones that are on their way
-	large      *shares // large requests that are answered
+	guard      *guard.Guard
+	bodies     *guard.Room // large ones that are on their way
+	large      *guard.Room // large requests that are answered
 	cursors    *cursors
 	health     *health
 	generators map[string]myvault.Generator
@@ -123,8 +103,8 @@ type Handler struct {
 
 var _ http.Handler = (*Handler)(nil)
 
-// New makes the API of vault, which stays the caller's to close. ErrInvalid for a nil vault, Tokens of another vault,
-// a host with a scheme, port or wildcard, a malformed origin or network, or a negative number.
+// New makes the API of vault, which stays the caller's to close. ErrInvalid for a nil vault and for
+// Tokens of another vault.
 func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if err := config.check(vault); err != nil {
 		return nil, err
@@ -132,12 +112,12 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	allowed, wrongHost := newHosts(config.AllowedHosts)
-	sites, wrongOrigin := newOrigins(config.AllowedOrigins)
-	proxies, wrongForwarder := newForwarders(config.Forwarders)
+	if config.Guard == nil {
+		config.Guard, _ = guard.New(guard.Config{}) // the zero Config is valid
+	}
 	cursors, wrongCursors := newCursors(vault)
 	secrets, wrongSecret := newProjectSecrets(config.ProjectSecrets)
-	if err := errors.Join(wrongHost, wrongOrigin, wrongForwarder, wrongCursors, wrongSecret); err != nil {
+	if err := errors.Join(wrongCursors, wrongSecret); err != nil {
 		return nil, err
 	}
 	return &Handler{
@@ -145,13 +125,10 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		logger:         config.Logger,
 		repeats:        logs.NewRepeats(config.Logger),
 		endpoints:      config.endpoints(),
-		headers:        commonHeaders(),
-		hosts:          allowed,
-		origins:        sites,
-		forwarders:     proxies,
-		failures:       newFailures(cmp.Or(config.FailuresPerMinute, defaultFailures)),
-		bodies:         newShares(bodiesAtOnce),
-		large:          newShares(largeAtOnce),
+		headers:        problem.CommonHeaders(),
+		guard:          config.Guard,
+		bodies:         guard.NewRoom(bodiesAtOnce),
+		large:          guard.NewRoom(largeAtOnce),
 		cursors:        cursors,
 		generators:     maps.Clone(config.Generators),
 		projectSecrets: secrets,
@@ -181,8 +158,6 @@ func (c Config) check(vault *myvault.Vault) error {
 	case c.Tokens != nil && !c.Tokens.Of(vault):
 		// Who bears a token of it would be served from that vault.
 		return fmt.Errorf("httpapi: %w: Tokens is the issuer of another vault", myvault.ErrInvalid)
-	case c.FailuresPerMinute < 0:
-		return fmt.Errorf("httpapi: %w: FailuresPerMinute is negative", myvault.ErrInvalid)
 	}
 	return nil
 }

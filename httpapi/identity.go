@@ -1,10 +1,10 @@
 package httpapi
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/myswiftagent/myvault"
@@ -71,10 +71,10 @@ func (c *call) loginByToken(bearer string) (*myvault.Session, error) {
 
 // remote gives the network address that the request came from, for counting failures and for the trail.
 func (c *call) remote() string {
-	if len(c.api.forwarders) == 0 && c.conn != nil && c.conn.network != "" {
-		return c.conn.network // what follows gives, known since the connection came
+	if c.from == "" {
+		c.from = c.api.guard.Remote(c.request)
 	}
-	return c.api.forwarders.remote(c.request)
+	return c.from
 }
 
 // bearerFailures stands for a service where failures are counted; no service has the name.
@@ -90,12 +90,8 @@ func verified(state *tls.ConnectionState) *x509.Certificate {
 
 // limited counts a failed log-in, and answers 429 for one too many.
 func (c *call) limited(err error, service string) error {
-	if !errors.Is(err, myvault.ErrUnauthenticated) || !c.api.failures.exceed(service, c.remote()) {
+	if !errors.Is(err, myvault.ErrUnauthenticated) {
 		return err
 	}
-	return &problem{
-		status: http.StatusTooManyRequests,
-		detail: "too many failed log-ins; correct the service and its token, a correct identity passes at once",
-		retry:  c.api.failures.retryAfter(),
-	}
+	return cmp.Or(c.api.guard.LoginFailed(service, c.remote()), err)
 }

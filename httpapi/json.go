@@ -12,6 +12,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 )
 
 // maxBody is the size limit of a request body, in bytes (1 MiB).
@@ -22,7 +24,7 @@ const maxBody = 1 << 20
 // never repeat the body: it may hold a secret.
 func (c *call) decode(into any, takes string) error {
 	if !c.sentJSON() {
-		return &problem{status: http.StatusUnsupportedMediaType, detail: "send the body with Content-Type: application/json, not encoded further"}
+		return &problem.Problem{Status: http.StatusUnsupportedMediaType, Detail: "send the body with Content-Type: application/json, not encoded further"}
 	}
 	body, err := c.readBody()
 	if err != nil {
@@ -43,13 +45,13 @@ func (c *call) decode(into any, takes string) error {
 	case ok && over:
 		return unprocessable(fmt.Sprintf("the member %s has more than %d items; send fewer at once", semantic.JSONPointer, many.limit), memberOf(semantic.JSONPointer))
 	case ok && errors.Is(err, json.ErrUnknownName):
-		return within(semantic.JSONPointer, &problem{
-			status: http.StatusUnprocessableEntity, detail: "the body has an unknown member; it takes " + takes,
+		return within(semantic.JSONPointer, &problem.Problem{
+			Status: http.StatusUnprocessableEntity, Detail: "the body has an unknown member; it takes " + takes,
 		})
 	case ok && semantic.JSONPointer != "":
-		return within(semantic.JSONPointer, &problem{
-			status: http.StatusUnprocessableEntity, member: memberOf(semantic.JSONPointer),
-			detail: "the member " + string(semantic.JSONPointer) + " has the wrong type; the body takes " + takes,
+		return within(semantic.JSONPointer, &problem.Problem{
+			Status: http.StatusUnprocessableEntity, Member: memberOf(semantic.JSONPointer),
+			Detail: "the member " + string(semantic.JSONPointer) + " has the wrong type; the body takes " + takes,
 		})
 	}
 	return unprocessable("the body has the wrong type; it takes an object with " + takes)
@@ -68,11 +70,11 @@ func memberOf(pointer jsontext.Pointer) string {
 
 // within adds the index of the change that a pointer into the body of POST /api/changes is inside
 // of.
-func within(pointer jsontext.Pointer, p *problem) error {
+func within(pointer jsontext.Pointer, p *problem.Problem) error {
 	rest, found := strings.CutPrefix(string(pointer), "/changes/")
 	number, _, _ := strings.Cut(rest, "/")
 	if index, err := strconv.Atoi(number); found && err == nil {
-		p.change = &change{index: index}
+		p.Change = &problem.Change{Index: index}
 	}
 	return p
 }
@@ -90,20 +92,20 @@ func (c *call) sentJSON() bool {
 
 // readBody reads the body up to its limit. Nobody's place is taken for what has not come yet.
 func (c *call) readBody() ([]byte, error) {
-	tooLarge := &problem{status: http.StatusRequestEntityTooLarge, detail: "the body is over 1 MiB; send less at once"}
+	tooLarge := &problem.Problem{Status: http.StatusRequestEntityTooLarge, Detail: "the body is over 1 MiB; send less at once"}
 	if c.request.ContentLength > maxBody {
 		return nil, tooLarge
 	}
-	c.conn.waits()
-	defer c.conn.works()
+	c.conn.Wait()
+	defer c.conn.Resume()
 	var body bytes.Buffer
 	limited := http.MaxBytesReader(c.writer, c.request.Body, maxBody)
 	_, err := io.CopyN(&body, limited, largeBody+1)
 	if err == nil { // there is more
-		if err := c.api.bodies.take(c.ctx(), c.service()); err != nil {
+		if err := c.api.bodies.Enter(c.ctx(), c.service()); err != nil {
 			return nil, err
 		}
-		defer c.api.bodies.give(c.service())
+		defer c.api.bodies.Leave(c.service())
 		if rest := c.request.ContentLength - int64(body.Len()); rest > 0 {
 			body.Grow(int(rest) + bytes.MinRead) // at once, with the place for it
 		}

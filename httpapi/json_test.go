@@ -57,7 +57,7 @@ var bodies = map[string]int{
 }
 
 func TestBodiesAreReadStrictly(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"p/taken": "v"})
 	for body, status := range bodies {
 		t.Run(fmt.Sprintf("%.70q", body), func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestBodiesAreReadStrictly(t *testing.T) {
 }
 
 func TestContentTypes(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	for kind, status := range map[string]int{
 		"application/json":                     200,
@@ -102,7 +102,7 @@ func TestContentTypes(t *testing.T) {
 }
 
 func TestSizes(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	patch := func(value string, more ...string) string {
 		return `{"value":` + quote(value) + strings.Join(more, "") + `}`
@@ -144,7 +144,7 @@ func TestSizes(t *testing.T) {
 }
 
 func TestBinaryValuesAreBase64(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	const fits = 1<<20 - 16<<10 - 2 // bytes of JSON within the quotes
 	base := func(value string) string { return base64.StdEncoding.EncodeToString([]byte(value)) }
 	for name, c := range map[string]struct{ value, encoded string }{
@@ -194,7 +194,7 @@ func TestBinaryValuesAreBase64(t *testing.T) {
 }
 
 func TestBase64IsStrict(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	for text, status := range map[string]int{
 		"YQ==":       200,

@@ -9,7 +9,7 @@ import (
 
 // TestDetailsThatClientsMatch: existing clients look for "not found" and "already exists".
 func TestDetailsThatClientsMatch(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	const none = "/api/secrets/newsbot/prod/none"
 	for _, c := range []struct {

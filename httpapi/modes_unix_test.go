@@ -9,7 +9,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
 // TestModesOfFiles: the key is for its owner and the group; certificates are no secret, but no user
@@ -20,7 +20,7 @@ func TestModesOfFiles(t *testing.T) {
 	load := func(path string, mode os.FileMode) error {
 		is.NoErr(os.Chmod(path, mode))
 		defer os.Chmod(path, 0o600)
-		_, err := httpapi.LoadCertificates(s.files)
+		_, err := serve.LoadCertificates(s.files)
 		return err
 	}
 	for _, mode := range []os.FileMode{0o600, 0o400, 0o640} {

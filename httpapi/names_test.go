@@ -104,7 +104,7 @@ var badPaths = map[string]string{
 }
 
 func TestBadNamesInAPathAreRefusedAndChangeNothing(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "one", "newsbot/dev/db": "two"})
 	for name, path := range badPaths {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestBadNamesInAPathAreRefusedAndChangeNothing(t *testing.T) {
 }
 
 func TestBadProjectNamesAreRefused(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	for _, name := range []string{"..", "%2e%2e", ".", ".vault", "%2Evault", "a%2Fb", "a:b", "a%00", "%20a", "", "%E2%80%8B", "e%CC%81", strings.Repeat("x", 129), "a%5Cb", "a*"} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -145,7 +145,7 @@ func TestBadProjectNamesAreRefused(t *testing.T) {
 }
 
 func TestOddButValidNamesComeBackAsTheyWentIn(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	for name, target := range map[string]string{
 		"newsbot/日本語/データ・ベース": "newsbot/%E6%97%A5%E6%9C%AC%E8%AA%9E/%E3%83%87%E3%83%BC%E3%82%BF%E3%83%BB%E3%83%99%E3%83%BC%E3%82%B9",
 		"my project/a b/c":    "my%20project/a%20b/c",
@@ -174,7 +174,7 @@ func TestOddButValidNamesComeBackAsTheyWentIn(t *testing.T) {
 }
 
 func TestBadNamesInABodyAreRefused(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	for _, name := range []string{"", "/", "a/", "/a", "a//b", ".", "..", "a/../b", "a\\b", "a\u0000b", "a\nb", " a", "a ", "a  b", "\u202ea", "e\u0301", "a%2Fb", "a;b", "a,b", `a"b`, strings.Repeat("x", 129), "1/2/3/4/5/6/7/8/9"} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -189,7 +189,7 @@ func TestBadNamesInABodyAreRefused(t *testing.T) {
 }
 
 func TestTargetsThatAreNoPath(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	host := strings.TrimPrefix(f.url, "http://")
 	for target, status := range map[string]int{
 		"GET http://" + host + "/api/whoami":            200,
@@ -214,7 +214,7 @@ func TestTargetsThatAreNoPath(t *testing.T) {
 
 func TestAPathThatMiddlewareChangedCounts(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	r := newRequest("GET", "/")
 	r.URL = &url.URL{Path: "/health", RawPath: "/old%2Fplace/health"} // the raw path was left behind
 	is.Equal(record(f.handler, r).Code, 200)
@@ -224,7 +224,7 @@ func TestAPathThatMiddlewareChangedCounts(t *testing.T) {
 
 func TestABadNameIsNotToldToStrangers(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	is.Equal(f.do("GET", "/api/secrets/.vault/x", "").status, 401) // identity comes first
 	is.Equal(f.do("GET", "/api/secrets?limit=x", "").status, 401)
 }

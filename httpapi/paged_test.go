@@ -45,7 +45,7 @@ func (f *fixture) gather(t *testing.T, service, target, member string) (found []
 }
 
 func TestProjectsPageToTheEnd(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	want := []string{"newsbot"}
 	for n := range 20 {
@@ -67,7 +67,7 @@ func TestProjectsPageToTheEnd(t *testing.T) {
 }
 
 func TestHistoriesPageToTheEnd(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	var want []string
 	for n := range 9 {
 		f.put(map[string]string{"newsbot/prod/db": "v", "newsbot/prod/key": "v"})
@@ -95,7 +95,7 @@ func TestHistoriesPageToTheEnd(t *testing.T) {
 // TestChangingAHistoryAnswersAPage of it, with the Link to older versions.
 func TestChangingAHistoryAnswersAPage(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	for range 1003 {
 		f.put(map[string]string{"newsbot/prod/db": "v"})
 	}
@@ -108,7 +108,7 @@ func TestChangingAHistoryAnswersAPage(t *testing.T) {
 
 func TestTokensPageToTheEnd(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	minted := map[string]bool{}
 	for range 7 {
 		r := f.as("reader", "POST", "/api/tokens", `{"rules":["newsbot/prod/"]}`)
@@ -131,7 +131,7 @@ func TestTokensPageToTheEnd(t *testing.T) {
 // TestABulkReadOfAPrefix has, and records, nothing but what it selects.
 func TestABulkReadOfAPrefix(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod": "v", "newsbot/prod/db": "v", "newsbot/prod/key": "v", "newsbot/production/db": "v", "newsbot/dev/db": "v"})
 	for target, want := range map[string][]string{
 		"/api/secrets/newsbot?prefix=prod/":          {"newsbot/prod/db", "newsbot/prod/key"},

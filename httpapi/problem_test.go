@@ -61,7 +61,7 @@ func TestAProblemSaysWhichChange(t *testing.T) {
 				t.Skip("this store makes one change at a time")
 			}
 			is := is.New(t)
-			f := serve(t)
+			f := newFixture(t)
 			populate(t, f)
 			r := f.as(c.as, "POST", "/api/changes", `{"changes":[`+c.changes+`]}`)
 			is.Equal(r.status, c.status)
@@ -76,7 +76,7 @@ func TestAProblemSaysWhichChange(t *testing.T) {
 // exists.
 func TestADeniedChangeTellsNothing(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	populate(t, f)
 	var problems []map[string]any
 	for _, path := range []string{"dev/db", "dev/none"} {
@@ -95,7 +95,7 @@ func TestADeniedChangeTellsNothing(t *testing.T) {
 
 // TestCodesOfProblems: one for each kind, on every route, and the action that is denied.
 func TestCodesOfProblems(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	populate(t, f)
 	for name, c := range map[string]struct {
 		as, method, target, body, header string

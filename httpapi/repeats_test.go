@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/guard"
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
@@ -34,7 +35,7 @@ func newLogged(t *testing.T) logged {
 	}
 	t.Cleanup(func() { _ = vault.Close() })
 	logs := &safeBuffer{}
-	handler, err := httpapi.New(vault, httpapi.Config{Logger: slog.New(slog.NewJSONHandler(logs, nil)), FailuresPerMinute: 1000})
+	handler, err := httpapi.New(vault, httpapi.Config{Logger: slog.New(slog.NewJSONHandler(logs, nil)), Guard: newGuard(t, guard.Config{FailuresPerMinute: 1000})})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 )
 
 // Route is one row of the table of what is served. GET answers HEAD too, recorded as the
@@ -176,12 +177,12 @@ func (h *Handler) find(method string, raw []string) (*endpoint, error) {
 		}
 	}
 	if allowed == nil {
-		return nil, &problem{status: http.StatusNotFound, code: "no_route", detail: "not found: there is no such route; see the list of routes in the documentation"}
+		return nil, &problem.Problem{Status: http.StatusNotFound, Code: "no_route", Detail: "not found: there is no such route; see the list of routes in the documentation"}
 	}
 	slices.Sort(allowed)
-	return nil, &problem{
-		status: http.StatusMethodNotAllowed,
-		detail: "this path takes other methods; see the Allow header",
-		allow:  strings.Join(allowed, ", "),
+	return nil, &problem.Problem{
+		Status: http.StatusMethodNotAllowed,
+		Detail: "this path takes other methods; see the Allow header",
+		Allow:  strings.Join(allowed, ", "),
 	}
 }

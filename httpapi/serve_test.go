@@ -17,6 +17,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
 // running is a server made by Serve.
@@ -28,7 +29,7 @@ type running struct {
 }
 
 // start serves on the address until stop.
-func start(t *testing.T, listener net.Listener, config httpapi.ServerConfig) *running {
+func start(t *testing.T, listener net.Listener, config serve.Config) *running {
 	t.Helper()
 	f, store := serveFaulty(t)
 	ctx, stop := context.WithCancel(context.Background())
@@ -50,7 +51,7 @@ func listen(t *testing.T, network, address string) net.Listener {
 
 func TestServeAnswersUntilItsContextEnds(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{})
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
 	is.Equal(s.as("admin", "GET", db, "").status, 200)
 	options := s.rawText("OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 	is.Equal(options.status, 404) // not answered by net/http in its own way
@@ -63,7 +64,7 @@ func TestServeAnswersUntilItsContextEnds(t *testing.T) {
 
 func TestRequestsInFlightFinish(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{})
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
 	inside, release := make(chan struct{}), make(chan struct{})
 	slow := func(ctx context.Context) error {
 		close(inside)
@@ -87,7 +88,7 @@ func TestRequestsInFlightFinish(t *testing.T) {
 
 func TestRequestsThatTakeTooLongAreCutOff(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{Grace: 20 * time.Millisecond})
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{Grace: 20 * time.Millisecond})
 	inside := make(chan struct{})
 	endless := func(ctx context.Context) error { close(inside); <-ctx.Done(); return ctx.Err() }
 	s.store.get.Store(&endless)
@@ -106,7 +107,7 @@ func TestRequestsThatTakeTooLongAreCutOff(t *testing.T) {
 func TestServeEndsWithTheErrorOfItsListener(t *testing.T) {
 	is := is.New(t)
 	listener := listen(t, "tcp", "127.0.0.1:0")
-	s := start(t, listener, httpapi.ServerConfig{})
+	s := start(t, listener, serve.Config{})
 	is.NoErr(listener.Close())
 	isErr(is, <-s.ended, net.ErrClosed)
 }
@@ -119,19 +120,19 @@ func TestBeyondLoopback(t *testing.T) {
 		name    string
 		address string
 		weak    bool
-		config  httpapi.ServerConfig
+		config  serve.Config
 		refused string
 	}{
-		{"loopback", "127.0.0.1:0", false, httpapi.ServerConfig{}, ""},
-		{"loopback of IPv6", "[::1]:0", false, httpapi.ServerConfig{}, ""},
-		{"loopback, weak token", "127.0.0.1:0", true, httpapi.ServerConfig{}, ""},
-		{"everywhere", "0.0.0.0:0", false, httpapi.ServerConfig{}, "without TLS"},
-		{"everywhere by IPv6", "[::]:0", false, httpapi.ServerConfig{}, "without TLS"},
-		{"no address", ":0", false, httpapi.ServerConfig{}, "without TLS"},
-		{"everywhere, said so", "0.0.0.0:0", false, httpapi.ServerConfig{PlaintextBeyondLoopback: true}, ""},
-		{"everywhere, TLS", "0.0.0.0:0", false, httpapi.ServerConfig{TLS: certificate}, ""},
-		{"everywhere, said so, weak token", "0.0.0.0:0", true, httpapi.ServerConfig{PlaintextBeyondLoopback: true}, "16 characters"},
-		{"everywhere, TLS, weak token", "0.0.0.0:0", true, httpapi.ServerConfig{TLS: certificate}, "16 characters"},
+		{"loopback", "127.0.0.1:0", false, serve.Config{}, ""},
+		{"loopback of IPv6", "[::1]:0", false, serve.Config{}, ""},
+		{"loopback, weak token", "127.0.0.1:0", true, serve.Config{}, ""},
+		{"everywhere", "0.0.0.0:0", false, serve.Config{}, "without TLS"},
+		{"everywhere by IPv6", "[::]:0", false, serve.Config{}, "without TLS"},
+		{"no address", ":0", false, serve.Config{}, "without TLS"},
+		{"everywhere, said so", "0.0.0.0:0", false, serve.Config{PlaintextBeyondLoopback: true}, ""},
+		{"everywhere, TLS", "0.0.0.0:0", false, serve.Config{TLS: certificate}, ""},
+		{"everywhere, said so, weak token", "0.0.0.0:0", true, serve.Config{PlaintextBeyondLoopback: true}, "16 characters"},
+		{"everywhere, TLS, weak token", "0.0.0.0:0", true, serve.Config{TLS: certificate}, "16 characters"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			is := is.New(t)
@@ -159,7 +160,7 @@ func TestBeyondLoopback(t *testing.T) {
 func TestAUnixSocketIsLocal(t *testing.T) {
 	is := is.New(t)
 	path := filepath.Join(t.TempDir(), "api.sock")
-	s := start(t, listen(t, "unix", path), httpapi.ServerConfig{})
+	s := start(t, listen(t, "unix", path), serve.Config{})
 	client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return net.Dial("unix", path)
 	}}}
@@ -193,7 +194,7 @@ func TestHTTPSIsTLS13UnlessToldOtherwise(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			is := is.New(t)
 			listener := listen(t, "tcp", "127.0.0.1:0")
-			s := start(t, listener, httpapi.ServerConfig{TLS: &tls.Config{Certificates: testCertificate(t), MinVersion: c.server}})
+			s := start(t, listener, serve.Config{TLS: &tls.Config{Certificates: testCertificate(t), MinVersion: c.server}})
 			client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MaxVersion: c.offer}}}
 			response, err := client.Get("https://" + listener.Addr().String() + "/health")
 			is.Equal(err == nil, c.good)
@@ -210,7 +211,7 @@ func TestHTTPSIsTLS13UnlessToldOtherwise(t *testing.T) {
 func TestAConnectionThatTricklesIsClosed(t *testing.T) {
 	t.Parallel() // it takes the five seconds that a header may take
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{})
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	is.NoErr(err)
 	defer conn.Close()
@@ -225,7 +226,7 @@ func TestAConnectionThatTricklesIsClosed(t *testing.T) {
 
 func TestHeadersAreLimited(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{})
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
 	is.Equal(s.do("GET", "/health", "", "X-Filler: "+strings.Repeat("x", 12<<10)).status, 200)
 	is.Equal(s.do("GET", "/health", "", "X-Filler: "+strings.Repeat("x", 40<<10)).status, 431)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
@@ -39,7 +40,7 @@ func tokenOf(t tokens.Token) token {
 // issuer gives what mints and revokes, 501 where there is none.
 func (c *call) issuer() (*tokens.Issuer, error) {
 	if c.api.issuer == nil {
-		return nil, &problem{status: http.StatusNotImplemented, detail: "this server gives out no tokens; ask its operator for one that does"}
+		return nil, &problem.Problem{Status: http.StatusNotImplemented, Detail: "this server gives out no tokens; ask its operator for one that does"}
 	}
 	return c.api.issuer, nil
 }
@@ -152,7 +153,7 @@ func (c *call) revokeToken() (answer, error) {
 	}
 	err = issuer.Revoke(c.ctx(), c.session, id)
 	if errors.Is(err, myvault.ErrNotFound) {
-		err = &problem{status: http.StatusNotFound, detail: "token not found: the service has no live token of that id; GET /api/tokens lists those that it has"}
+		err = &problem.Problem{Status: http.StatusNotFound, Detail: "token not found: the service has no live token of that id; GET /api/tokens lists those that it has"}
 	}
 	return answer{status: http.StatusNoContent}, err
 }

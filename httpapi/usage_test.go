@@ -42,7 +42,7 @@ func (f *fixture) usage(t *testing.T, service, query string) map[string]string {
 // TestUsage gives who read what last, by pages, and leaves out what was read.
 func TestUsage(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	secrets := []string{"newsbot/prod/used-a", "newsbot/prod/used-b", "newsbot/prod/used-c"}
 	for _, s := range secrets {
 		project, path, _ := strings.Cut(s, "/")
@@ -68,7 +68,7 @@ func TestUsage(t *testing.T) {
 // TestReady tells balancers, apart from /health.
 func TestReady(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	r := f.do("GET", "/ready", "")
 	is.Equal(r.status, 200)
 	is.Equal(r.body, `{"status":"ready"}`)
@@ -83,7 +83,7 @@ func TestReady(t *testing.T) {
 // TestNotReadyWithoutServices: nobody could do anything.
 func TestNotReadyWithoutServices(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	nobody, err := myvault.NewPolicy()
 	is.NoErr(err)
 	f.vault.SetPolicy(nobody)

@@ -9,12 +9,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/matryer/is"
 
-	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
 // staged is a listener whose connections can be told where they come from, and not to be read by their clients.
@@ -96,7 +94,7 @@ const asked = "HTTP/1.1 100"
 // longest first, and neither keep others out nor push them out.
 func TestOneServiceCannotTakeAllPlaces(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{MaxConnections: 8})
+	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{MaxConnections: 8})
 	admin := fmt.Sprintf("GET /api/whoami HTTP/1.1\r\nHost: localhost\r\nX-Service: admin\r\nX-Token: %s\r\n\r\n", adminToken)
 	idle := s.connect(admin)
 	is.Equal(status(idle), 200)
@@ -127,7 +125,7 @@ func TestAnswersThatNobodyReadsGiveWay(t *testing.T) {
 	l := &staged{Listener: listen(t, "tcp", "127.0.0.1:0")}
 	stuck := make(chan struct{})
 	l.stuck.Store(&stuck)
-	s := start(t, l, httpapi.ServerConfig{MaxConnections: 4})
+	s := start(t, l, serve.Config{MaxConnections: 4})
 	for range 4 {
 		s.connect(fmt.Sprintf("GET /api/whoami HTTP/1.1\r\nHost: localhost\r\nX-Service: writer\r\nX-Token: %s\r\n\r\n", writerToken))
 		<-stuck
@@ -142,7 +140,7 @@ func TestAFloodOfOneAddressPushesOutItself(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			l := &staged{Listener: listen(t, "tcp", "127.0.0.1:0"), from: []string{"192.0.2.1", "192.0.2.2"}}
-			s := start(t, l, httpapi.ServerConfig{MaxConnections: 4})
+			s := start(t, l, serve.Config{MaxConnections: 4})
 			slow := s.connect("GET /health HTTP/1.1\r\nHost: localh")
 			ended := make(chan string, 20)
 			for range 20 {
@@ -157,12 +155,4 @@ func TestAFloodOfOneAddressPushesOutItself(t *testing.T) {
 			is.Equal(first(slow, 12), "HTTP/1.1 200")
 		})
 	}
-}
-
-// TestWhoWaitsAnewIsNotWhoWaited: a connection that was looked at when it had waited for long has answered since.
-func TestWhoWaitsAnewIsNotWhoWaited(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		is := is.New(t)
-		is.True(!httpapi.WaitsTwice(func() { time.Sleep(time.Millisecond) }))
-	})
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/httpapi/console"
+	"github.com/myswiftagent/myvault/httpapi/guard"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/tokens"
 )
@@ -20,7 +22,7 @@ import (
 // check returns everything with which the server would not start, short of opening the store and
 // listening, and the certificates: their files may be pipes, which are read once. The start, a
 // reload and -lint all ask it; a server that started already does not open pipes again.
-func (l loaded) check(ctx context.Context, started bool) (*httpapi.Certificates, error) {
+func (l loaded) check(ctx context.Context, started bool) (*serve.Certificates, error) {
 	certificates, tlsWrong := l.certificates(started)
 	wrong := []error{l.wrong, l.Settings.Check(ctx), tlsWrong, l.checkAPI(), l.checkSweep(), l.checkServices()}
 	addr, err := resolve(l.address(), addressSetting)
@@ -33,8 +35,8 @@ func (l loaded) check(ctx context.Context, started bool) (*httpapi.Certificates,
 		wrong = append(wrong, err)
 	}
 	if err == nil && tlsWrong == nil {
-		config := httpapi.ServerConfig{Certificates: certificates, PlaintextBeyondLoopback: l.Plaintext}
-		wrong = append(wrong, named("MYVAULT_ADDR", config.Check(addr))) // PORT alone is on loopback
+		config := serve.Config{Certificates: certificates, PlaintextBeyondLoopback: l.Plaintext}
+		wrong = append(wrong, named("MYVAULT_ADDR", config.Validate(addr))) // PORT alone is on loopback
 	}
 	if err == nil && l.policy != nil {
 		wrong = append(wrong, httpapi.CheckPolicy(l.policy, addr, nil))
@@ -52,20 +54,21 @@ func (l loaded) checkAPI() error {
 	if err != nil {
 		return err
 	}
-	api := func(setting string, config httpapi.Config) error {
-		_, err := httpapi.New(vault, config)
+	guarded := func(setting string, config guard.Config) error {
+		_, err := guard.New(config)
 		return named(setting, err)
 	}
 	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
 	secrets, wrongSecrets := l.projectSecrets()
+	_, wrongAPI := httpapi.New(vault, httpapi.Config{ProjectSecrets: secrets})
 	return errors.Join(
 		wrongSecrets,
-		api("MYVAULT_PROJECT_SECRETS", httpapi.Config{ProjectSecrets: secrets}),
-		api("MYVAULT_HOSTS", httpapi.Config{AllowedHosts: l.Hosts}),
-		api("MYVAULT_ORIGINS", httpapi.Config{AllowedOrigins: l.Origins}),
-		api("MYVAULT_FORWARDERS", httpapi.Config{Forwarders: l.Forwarders}),
-		named("MYVAULT_CONNECTIONS", httpapi.ServerConfig{MaxConnections: l.Connections}.Check(loopback)),
-		named("MYVAULT_DRAIN", httpapi.ServerConfig{Drain: l.Drain}.Check(loopback)),
+		named("MYVAULT_PROJECT_SECRETS", wrongAPI),
+		guarded("MYVAULT_HOSTS", guard.Config{AllowedHosts: l.Hosts}),
+		guarded("MYVAULT_ORIGINS", guard.Config{AllowedOrigins: l.Origins}),
+		guarded("MYVAULT_FORWARDERS", guard.Config{Forwarders: l.Forwarders}),
+		named("MYVAULT_CONNECTIONS", serve.Config{MaxConnections: l.Connections}.Validate(loopback)),
+		named("MYVAULT_DRAIN", serve.Config{Drain: l.Drain}.Validate(loopback)),
 		vault.Close(),
 	)
 }
@@ -106,8 +109,12 @@ func (s settings) handler(vault *myvault.Vault, issuer *tokens.Issuer, logger *s
 	if err != nil {
 		return nil, err
 	}
+	guarding, err := guard.New(guard.Config{AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders})
+	if err != nil {
+		return nil, err
+	}
 	config := httpapi.Config{
-		Logger: logger, AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders, Observe: observe,
+		Logger: logger, Guard: guarding, Observe: observe,
 		Tokens: issuer, Store: s.Provider, ProjectSecrets: secrets,
 	}
 	if s.Console {
@@ -116,12 +123,12 @@ func (s settings) handler(vault *myvault.Vault, issuer *tokens.Issuer, logger *s
 	return httpapi.New(vault, config)
 }
 
-func (s settings) serverConfig(certificates *httpapi.Certificates) httpapi.ServerConfig {
+func (s settings) serverConfig(certificates *serve.Certificates) serve.Config {
 	files := 1
 	if s.Provider == "hashivault" {
 		files = 2 // one to the caller, one to the cluster
 	}
-	return httpapi.ServerConfig{
+	return serve.Config{
 		FilesPerConnection:      files,
 		Certificates:            certificates,
 		MaxConnections:          s.Connections,

@@ -14,6 +14,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/watch"
 )
 
@@ -57,8 +58,8 @@ type reloader struct {
 	source
 	files        *watch.Files
 	hangups      <-chan os.Signal
-	started      loaded                // what the server runs with
-	certificates *httpapi.Certificates // nil without HTTPS
+	started      loaded              // what the server runs with
+	certificates *serve.Certificates // nil without HTTPS
 	vault        *myvault.Vault
 	addr         net.Addr
 	output       *output

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault/examples/internal/stores"
-	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
 // TLSSettings are those of HTTPS.
@@ -22,7 +22,7 @@ type TLSSettings struct {
 
 // certificates reads the files; nil where HTTPS is not wanted. Pipes that a server read when it
 // started are not opened again.
-func (s TLSSettings) certificates(started bool) (*httpapi.Certificates, error) {
+func (s TLSSettings) certificates(started bool) (*serve.Certificates, error) {
 	versions := map[string]uint16{"1.3": tls.VersionTLS13, "1.2": tls.VersionTLS12}
 	least, known := versions[s.LeastTLS]
 	wanted := s.Certificate != "" || s.CertificateKey != "" || s.ClientCA != "" || s.ClientRequired
@@ -41,9 +41,9 @@ func (s TLSSettings) certificates(started bool) (*httpapi.Certificates, error) {
 		return nil, err
 	}
 	if started && stores.Once(s.Certificate, s.CertificateKey, s.ClientCA) {
-		return new(httpapi.Certificates), nil
+		return new(serve.Certificates), nil
 	}
-	certificates, err := httpapi.LoadCertificates(httpapi.CertificateFiles{
+	certificates, err := serve.LoadCertificates(serve.CertificateFiles{
 		Certificate: s.Certificate, Key: s.CertificateKey, ClientCA: s.ClientCA,
 		ClientRequired: s.ClientRequired, MinVersion: least,
 	})

@@ -3,6 +3,7 @@
 package listing
 
 import (
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -37,11 +38,15 @@ func Hold(t *testing.T, path, name, found string, write bool) {
 	}
 }
 
-// Inspect calls visit for every node of the package in the working directory, its tests
-// left out, with the place where it stands.
-func Inspect(t *testing.T, visit func(where string, n ast.Node)) {
+// Inspect calls visit for every node of the package in the working directory and of those in
+// further ones, except their tests. where is the position of the node.
+func Inspect(t *testing.T, visit func(where string, n ast.Node), further ...string) {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
+	for _, dir := range further {
+		more, wrong := filepath.Glob(filepath.Join(dir, "*.go"))
+		files, err = append(files, more...), errors.Join(err, wrong)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

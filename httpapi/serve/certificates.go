@@ -1,4 +1,4 @@
-package httpapi
+package serve
 
 import (
 	"bytes"
@@ -63,9 +63,9 @@ type certified struct {
 func LoadCertificates(files CertificateFiles) (*Certificates, error) {
 	switch {
 	case files.MinVersion != 0 && files.MinVersion != tls.VersionTLS12 && files.MinVersion != tls.VersionTLS13:
-		return nil, fmt.Errorf("httpapi: %w: MinVersion is neither TLS 1.2 nor TLS 1.3", myvault.ErrInvalid)
+		return nil, fmt.Errorf("serve: %w: MinVersion is neither TLS 1.2 nor TLS 1.3", myvault.ErrInvalid)
 	case files.ClientRequired && files.ClientCA == "":
-		return nil, fmt.Errorf("httpapi: %w: client certificates cannot be required without the file of their authorities", myvault.ErrInvalid)
+		return nil, fmt.Errorf("serve: %w: client certificates cannot be required without the file of their authorities", myvault.ErrInvalid)
 	}
 	c := &Certificates{files: files}
 	c.watched = watch.New(c.paths()...)
@@ -91,7 +91,7 @@ func (c *Certificates) Reload() error { return c.watched.Load(c.reload) }
 // reload is Reload for who sees to it that one runs at a time.
 func (c *Certificates) reload() error {
 	if c.current.Load() != nil && !c.readable() {
-		return fmt.Errorf("httpapi: %w: one of the files of certificates is no regular file, and cannot be read a second time", myvault.ErrInvalid)
+		return fmt.Errorf("serve: %w: one of the files of certificates is no regular file, and cannot be read a second time", myvault.ErrInvalid)
 	}
 	pair, wrongPair := readPair(c.files)
 	clients, pool, wrongClients := readAuthorities(c.files.ClientCA)
@@ -168,13 +168,13 @@ func readPair(files CertificateFiles) (pair tls.Certificate, err error) {
 	}
 	defer clear(key)
 	if pair, err = tls.X509KeyPair(certificate, key); err != nil {
-		return pair, fmt.Errorf("httpapi: %w certificate and key: %w", myvault.ErrInvalid, err)
+		return pair, fmt.Errorf("serve: %w certificate and key: %w", myvault.ErrInvalid, err)
 	}
 	if time.Now().After(pair.Leaf.NotAfter) {
-		return pair, fmt.Errorf("httpapi: %w certificate: it has expired", myvault.ErrInvalid)
+		return pair, fmt.Errorf("serve: %w certificate: it has expired", myvault.ErrInvalid)
 	}
 	if !usable(pair.Leaf, x509.ExtKeyUsageServerAuth) {
-		return pair, fmt.Errorf("httpapi: %w certificate: it is not one of a server: extended key usage serverAuth is missing", myvault.ErrInvalid)
+		return pair, fmt.Errorf("serve: %w certificate: it is not one of a server: extended key usage serverAuth is missing", myvault.ErrInvalid)
 	}
 	return pair, nil
 }
@@ -208,12 +208,12 @@ func parseAuthorities(text []byte) (*x509.CertPool, error) {
 		}
 		certificate, err := x509.ParseCertificate(block.Bytes)
 		if err != nil || !certificate.IsCA {
-			return nil, fmt.Errorf("httpapi: %w client authorities: block %d is no certificate of an authority", myvault.ErrInvalid, found+1)
+			return nil, fmt.Errorf("serve: %w client authorities: block %d is no certificate of an authority", myvault.ErrInvalid, found+1)
 		}
 		pool.AddCert(certificate)
 	}
 	if found == 0 {
-		return nil, fmt.Errorf("httpapi: %w client authorities: the file holds no certificate", myvault.ErrInvalid)
+		return nil, fmt.Errorf("serve: %w client authorities: the file holds no certificate", myvault.ErrInvalid)
 	}
 	return pool, nil
 }
@@ -224,7 +224,7 @@ func readPEM(path, what string) ([]byte, error) {
 		if at, ok := errors.AsType[*fs.PathError](err); ok {
 			err = at.Err
 		}
-		return fmt.Errorf("httpapi: %w: the file of the %s cannot be read: %w", myvault.ErrInvalid, what, err)
+		return fmt.Errorf("serve: %w: the file of the %s cannot be read: %w", myvault.ErrInvalid, what, err)
 	}
 	readers := trusted.Anyone
 	if what == "key" {
@@ -232,9 +232,9 @@ func readPEM(path, what string) ([]byte, error) {
 	}
 	f, err := trusted.Open(path, readers)
 	if at, ok := errors.AsType[*trusted.Error](err); ok && at.Path == path {
-		return nil, fmt.Errorf("httpapi: %w: the file of the %s %s: %s", myvault.ErrInvalid, what, at.Problem, at.Command)
+		return nil, fmt.Errorf("serve: %w: the file of the %s %s: %s", myvault.ErrInvalid, what, at.Problem, at.Command)
 	} else if ok {
-		return nil, fmt.Errorf("httpapi: %w: the way to the file of the %s is %w", myvault.ErrInvalid, what, at)
+		return nil, fmt.Errorf("serve: %w: the way to the file of the %s is %w", myvault.ErrInvalid, what, at)
 	}
 	if err != nil {
 		return nil, wrong(err)
@@ -245,7 +245,7 @@ func readPEM(path, what string) ([]byte, error) {
 		return nil, wrong(err)
 	}
 	if len(text) > maxPEM {
-		return nil, fmt.Errorf("httpapi: %w: the file of the %s is larger than %d bytes", myvault.ErrInvalid, what, maxPEM)
+		return nil, fmt.Errorf("serve: %w: the file of the %s is larger than %d bytes", myvault.ErrInvalid, what, maxPEM)
 	}
 	return text, nil
 }

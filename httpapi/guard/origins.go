@@ -1,9 +1,10 @@
-package httpapi
+package guard
 
 import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/myswiftagent/myvault"
@@ -17,7 +18,7 @@ func newOrigins(named []string) (origins, error) {
 	for _, text := range named {
 		u, err := url.Parse(text)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || text != u.Scheme+"://"+u.Host || strings.ContainsAny(u.Host, "*@ ") || text != strings.ToLower(text) {
-			return nil, fmt.Errorf("httpapi: %w: AllowedOrigins takes origins, such as https://console.example.org, without a path or wildcard", myvault.ErrInvalid)
+			return nil, fmt.Errorf("guard: %w: AllowedOrigins takes origins, such as https://console.example.org, without a path or wildcard", myvault.ErrInvalid)
 		}
 		o[text] = true
 	}
@@ -46,23 +47,26 @@ func (o origins) allow(r *http.Request) bool {
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
 }
 
-// corsHeaders let the pages of one allowed origin read an answer.
-func (o origins) corsHeaders(r *http.Request, header http.Header) {
+// AllowReading adds the headers that let a page of an allowed origin read the answer to r (CORS).
+func (g *Guard) AllowReading(r *http.Request, header http.Header) {
+	o := g.origins
 	if len(o) == 0 {
 		return
 	}
-	header.Add("Vary", "Origin")
+	if !slices.Contains(header["Vary"], "Origin") {
+		header.Add("Vary", "Origin")
+	}
 	if origin := r.Header["Origin"]; len(origin) == 1 && o[origin[0]] {
 		header.Set("Access-Control-Allow-Origin", origin[0])
 		header.Set("Access-Control-Expose-Headers", "ETag, Link, Location, Retry-After, X-Request-Id")
 	}
 }
 
-// preflight reports whether the request is the question that a browser asks before a page of an
-// allowed origin sends what a form could not, and answers it.
-func (c *call) preflight() bool {
-	r, header, origin := c.request, c.writer.Header(), c.request.Header["Origin"]
-	if r.Method != http.MethodOptions || len(origin) != 1 || !c.api.origins[origin[0]] || !c.api.hosts.allow(r) {
+// Preflight reports whether r is a CORS preflight request of an allowed origin, and if so adds the
+// headers of its answer.
+func (g *Guard) Preflight(r *http.Request, header http.Header) bool {
+	origin := r.Header["Origin"]
+	if r.Method != http.MethodOptions || len(origin) != 1 || !g.origins[origin[0]] || !g.hosts.allow(r) {
 		return false
 	}
 	header.Set("Access-Control-Allow-Methods", "GET, POST, PATCH, PUT, DELETE")

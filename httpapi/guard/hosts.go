@@ -1,4 +1,4 @@
-package httpapi
+package guard
 
 import (
 	"fmt"
@@ -18,7 +18,7 @@ func newHosts(further []string) (hosts, error) {
 	for _, host := range further {
 		name := strings.ToLower(strings.Trim(host, "[]"))
 		if _, err := netip.ParseAddr(name); err != nil && (name == "" || strings.ContainsAny(name, ":/*@, ")) {
-			return nil, fmt.Errorf("httpapi: %w: AllowedHosts takes names and addresses, without scheme, port or wildcard", myvault.ErrInvalid)
+			return nil, fmt.Errorf("guard: %w: AllowedHosts takes names and addresses, without scheme, port or wildcard", myvault.ErrInvalid)
 		}
 		h[name] = true
 	}

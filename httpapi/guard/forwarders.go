@@ -1,4 +1,4 @@
-package httpapi
+package guard
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/internal/network"
 )
 
 // forwarders are the proxies that are believed about where a request came from.
@@ -16,14 +17,14 @@ type forwarders []netip.Prefix
 func newForwarders(named []string) (forwarders, error) {
 	var f forwarders
 	for _, text := range named {
-		network, err := netip.ParsePrefix(text)
+		trusted, err := netip.ParsePrefix(text)
 		if addr, plain := netip.ParseAddr(text); plain == nil && addr.Zone() == "" {
-			network, err = addr.Prefix(addr.BitLen())
+			trusted, err = addr.Prefix(addr.BitLen())
 		}
-		if err != nil || network.Bits() == 0 || network != network.Masked() || network.Addr().Is4In6() {
-			return nil, fmt.Errorf("httpapi: %w: Forwarders takes addresses and networks of proxies, such as 10.1.2.3 or 10.1.2.0/24, and not all addresses at once", myvault.ErrInvalid)
+		if err != nil || trusted.Bits() == 0 || trusted != trusted.Masked() || trusted.Addr().Is4In6() {
+			return nil, fmt.Errorf("guard: %w: Forwarders takes addresses and networks of proxies, such as 10.1.2.3 or 10.1.2.0/24, and not all addresses at once", myvault.ErrInvalid)
 		}
-		f = append(f, network)
+		f = append(f, trusted)
 	}
 	return f, nil
 }
@@ -32,19 +33,20 @@ func (f forwarders) believe(addr netip.Addr) bool {
 	return slices.ContainsFunc(f, func(n netip.Prefix) bool { return n.Contains(addr) })
 }
 
-// remote gives the network address that a request came from, for counting failures and for the
+// Remote returns the network address that r came from, for counting failures and for the
 // trail. That is whoever connected, unless it is a forwarder: then X-Forwarded-For is read from its
 // end, as each forwarder appends whom it had the request from, up to the first that is no
 // forwarder. What stands before is the caller's own word. An entry that is no plain address ends
 // the reading too: the forwarder before it stands for the request.
-func (f forwarders) remote(r *http.Request) string {
+func (g *Guard) Remote(r *http.Request) string {
+	f := g.forwarders
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
 	addr := peer.Addr().Unmap().WithZone("")
 	if len(f) == 0 || !f.believe(addr) {
-		return network(addr)
+		return network.Of(addr)
 	}
 	told := strings.Join(r.Header["X-Forwarded-For"], ",")
 	for told != "" && f.believe(addr) {
@@ -55,18 +57,5 @@ func (f forwarders) remote(r *http.Request) string {
 		}
 		addr, told = hop.Unmap(), told[:max(last, 0)]
 	}
-	return network(addr)
-}
-
-// network gives an address, and for IPv6 its network of 64 bits, where one caller has as many
-// addresses as it likes.
-func network(addr netip.Addr) string {
-	if addr.Is4() || addr.IsLoopback() {
-		return addr.String()
-	}
-	network, err := addr.Prefix(64)
-	if err != nil {
-		return addr.String()
-	}
-	return network.String()
+	return network.Of(addr)
 }

@@ -1,4 +1,4 @@
-package httpapi
+package serve
 
 import (
 	"container/list"
@@ -28,9 +28,9 @@ type connections struct {
 
 	mu        sync.Mutex
 	open      int
-	trickling list.List // of *connection: strangers of whom more must come; oldest first
-	strangers list.List // of *connection: strangers of whom nothing was read yet, or all; oldest first
-	proven    list.List // of *connection: of callers who proved who they are
+	trickling list.List // of *Conn: strangers of whom more must come; oldest first
+	strangers list.List // of *Conn: strangers of whom nothing was read yet, or all; oldest first
+	proven    list.List // of *Conn: of callers who proved who they are
 	holders   map[holderKey]*holder
 }
 
@@ -48,8 +48,8 @@ const (
 	gone                // it gave its place to another one
 )
 
-// connection is an open connection.
-type connection struct {
+// Conn is an open connection.
+type Conn struct {
 	net.Conn
 	all     *connections
 	network string       // where it came from, "" where that is no network
@@ -69,9 +69,10 @@ type connection struct {
 // connectionKey is where a request's context holds its connection.
 type connectionKey struct{}
 
-// connectionOf gives the connection of a request that came to a server made by Serve, else nil.
-func connectionOf(r *http.Request) *connection {
-	c, _ := r.Context().Value(connectionKey{}).(*connection)
+// ConnOf returns the connection of a request that came through [Serve], else nil. The methods of a
+// nil Conn do nothing.
+func ConnOf(ctx context.Context) *Conn {
+	c, _ := ctx.Value(connectionKey{}).(*Conn)
 	return c
 }
 
@@ -90,7 +91,7 @@ func (l *bounded) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &connection{Conn: conn, all: l.all, network: networkOf(conn.RemoteAddr()), round: l.round()}
+		c := &Conn{Conn: conn, all: l.all, network: networkOf(conn.RemoteAddr()), round: l.round()}
 		c.spare.Store(l.reads)
 		if l.all.admit(c) {
 			return c, nil
@@ -101,7 +102,7 @@ func (l *bounded) Accept() (net.Conn, error) {
 
 // admit gives c a place. It closes another one's connection where that is needed. When many come at
 // once, it waits: the server has to read from those that it has first.
-func (a *connections) admit(c *connection) bool {
+func (a *connections) admit(c *Conn) bool {
 	for {
 		victim, admitted, soon := a.room(c)
 		if victim != nil {
@@ -115,7 +116,7 @@ func (a *connections) admit(c *connection) bool {
 }
 
 // room gives c a place if there is one.
-func (a *connections) room(c *connection) (victim *connection, admitted, soon bool) {
+func (a *connections) room(c *Conn) (victim *Conn, admitted, soon bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.open >= a.limit {
@@ -134,7 +135,7 @@ func (a *connections) room(c *connection) (victim *connection, admitted, soon bo
 func (a *connections) now() int64 { return int64(time.Since(a.began)) }
 
 // move puts c at the end of a list, or of none. all.mu is held.
-func (c *connection) move(to *list.List) {
+func (c *Conn) move(to *list.List) {
 	if c.place != nil {
 		c.within.Remove(c.place)
 		c.place, c.within = nil, nil
@@ -145,7 +146,7 @@ func (c *connection) move(to *list.List) {
 }
 
 // leave gives the place of c back, once. all.mu is held.
-func (c *connection) leave() {
+func (c *Conn) leave() {
 	if !c.closed {
 		c.closed = true
 		c.all.open--
@@ -155,7 +156,7 @@ func (c *connection) leave() {
 }
 
 // Read reads. A stranger that is read from once more than it takes did not send all at once.
-func (c *connection) Read(p []byte) (int, error) {
+func (c *Conn) Read(p []byte) (int, error) {
 	if !c.proven.Load() && c.spare.Add(-1) < 0 {
 		c.all.mu.Lock()
 		if c.within == &c.all.strangers && !c.closed {
@@ -167,7 +168,7 @@ func (c *connection) Read(p []byte) (int, error) {
 }
 
 // Close closes the connection and gives its place back.
-func (c *connection) Close() error {
+func (c *Conn) Close() error {
 	c.all.mu.Lock()
 	c.leave()
 	c.all.mu.Unlock()
@@ -175,16 +176,16 @@ func (c *connection) Close() error {
 }
 
 // CloseWrite ends the direction to the client, so that an answer arrives before the end.
-func (c *connection) CloseWrite() error {
+func (c *Conn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
 	return nil
 }
 
-// prove says that a caller proved to be a service. It is called while a request is answered. Like waits
-// and works it does nothing for nil, which is the connection of another server.
-func (c *connection) prove(service string) {
+// Authenticated records that the caller of a request on c is service. The handler calls it while it
+// answers the request. The connection is then evicted only if no stranger's can be.
+func (c *Conn) Authenticated(service string) {
 	if c == nil || c.proven.Swap(true) {
 		return
 	}
@@ -196,8 +197,9 @@ func (c *connection) prove(service string) {
 	}
 }
 
-// waits says that the request of a proven connection waits: for its client, or for other requests.
-func (c *connection) waits() {
+// Wait records that the request on c waits: for its client, or for other requests. Until Resume the
+// connection may be evicted.
+func (c *Conn) Wait() {
 	if c == nil || turn(c.turn.Load())&activity == waiting { // else it has waited since
 		return
 	}
@@ -205,10 +207,10 @@ func (c *connection) waits() {
 }
 
 // becomes changes what it does, and not since when it waits.
-func (c *connection) becomes(does turn) { c.turn.Store(int64(turn(c.turn.Load())&^activity | does)) }
+func (c *Conn) becomes(does turn) { c.turn.Store(int64(turn(c.turn.Load())&^activity | does)) }
 
-// works says that it no longer does.
-func (c *connection) works() {
+// Resume records that the request on c waits no longer.
+func (c *Conn) Resume() {
 	if c != nil {
 		c.becomes(working)
 	}
@@ -232,10 +234,10 @@ func known(ctx context.Context, conn net.Conn) context.Context {
 }
 
 // unwrap finds ours below TLS; nil for one of another listener.
-func unwrap(conn net.Conn) *connection {
+func unwrap(conn net.Conn) *Conn {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
 	}
-	c, _ := conn.(*connection)
+	c, _ := conn.(*Conn)
 	return c
 }

@@ -1,9 +1,11 @@
-package httpapi
+package serve
 
 import (
 	"container/list"
 	"net"
 	"time"
+
+	"github.com/myswiftagent/myvault/httpapi/internal/network"
 )
 
 // placesShare is what the places are divided by for one holder: beyond its part there is no grace
@@ -20,7 +22,7 @@ type holder struct {
 type holderKey struct{ kind, name string }
 
 // hold gives c to a holder, and takes it from the one before. all.mu is held.
-func (c *connection) hold(key holderKey) {
+func (c *Conn) hold(key holderKey) {
 	a := c.all
 	if c.holder != nil {
 		if c.holder.open--; c.holder.open == 0 {
@@ -44,7 +46,7 @@ func (c *connection) hold(key holderKey) {
 // networkOf gives the network of a connection's other end, "" where it has no address.
 func networkOf(addr net.Addr) string {
 	if tcp, ok := addr.(*net.TCPAddr); ok {
-		return network(tcp.AddrPort().Addr().Unmap().WithZone(""))
+		return network.Of(tcp.AddrPort().Addr())
 	}
 	return ""
 }
@@ -54,9 +56,9 @@ func networkOf(addr net.Addr) string {
 // those who have a token. Among them it is one of the holder with the most connections, so that a flood
 // pushes out itself. Where it is nil there is no place; soon says that a stranger had no time yet to say
 // anything. a.mu is held.
-func (a *connections) victim() (victim *connection, soon bool) {
-	anyone := func(*connection) bool { return true }
-	crowding := func(c *connection) bool { return time.Since(c.since) >= a.grace || a.crowds(c.holder) }
+func (a *connections) victim() (victim *Conn, soon bool) {
+	anyone := func(*Conn) bool { return true }
+	crowding := func(c *Conn) bool { return time.Since(c.since) >= a.grace || a.crowds(c.holder) }
 	victim = oldest(nil, &a.trickling, anyone)
 	victim = oldest(victim, &a.strangers, crowding)
 	if victim != nil || a.strangers.Len() > 0 {
@@ -71,14 +73,14 @@ func (a *connections) victim() (victim *connection, soon bool) {
 }
 
 // resting gives the proven connection that may go, and its turn when it was looked at. a.mu is held.
-func (a *connections) resting() (found *connection, seen turn) {
+func (a *connections) resting() (found *Conn, seen turn) {
 	now := turn(a.now())
-	slow := func(_ *connection, t turn) bool { return now-t >= turn(grace) }
-	anyone := func(*connection, turn) bool { return true }
-	many := func(c *connection, _ turn) bool { return c.holder.open > a.limit/placesShare }
+	slow := func(_ *Conn, t turn) bool { return now-t >= turn(grace) }
+	anyone := func(*Conn, turn) bool { return true }
+	many := func(c *Conn, _ turn) bool { return c.holder.open > a.limit/placesShare }
 	for _, kind := range []struct {
 		does turn
-		may  func(*connection, turn) bool
+		may  func(*Conn, turn) bool
 	}{{waiting, slow}, {idle, anyone}, {waiting, many}} {
 		if c, t := a.longest(kind.does, kind.may); c != nil && (found == nil || c.holder.open > found.holder.open) {
 			found, seen = c, t
@@ -89,9 +91,9 @@ func (a *connections) resting() (found *connection, seen turn) {
 
 // longest gives, of the proven connections that do this and may go, one of the holder with the most, and of those the one that
 // has waited the longest, and its turn; nil where there is none.
-func (a *connections) longest(does turn, may func(*connection, turn) bool) (found *connection, seen turn) {
+func (a *connections) longest(does turn, may func(*Conn, turn) bool) (found *Conn, seen turn) {
 	for e := a.proven.Front(); e != nil; e = e.Next() {
-		c := e.Value.(*connection)
+		c := e.Value.(*Conn)
 		t := turn(c.turn.Load())
 		if t&activity != does || !may(c, t) {
 			continue
@@ -111,9 +113,9 @@ func (a *connections) crowds(h *holder) bool {
 
 // oldest gives the first one of a list that may go, where its holder has more connections than the
 // holder of found, which may be nil.
-func oldest(found *connection, in *list.List, may func(*connection) bool) *connection {
+func oldest(found *Conn, in *list.List, may func(*Conn) bool) *Conn {
 	for e := in.Front(); e != nil; e = e.Next() {
-		c := e.Value.(*connection)
+		c := e.Value.(*Conn)
 		if (found == nil || c.holder.open > found.holder.open) && may(c) {
 			found = c
 		}

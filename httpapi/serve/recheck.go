@@ -1,4 +1,4 @@
-package httpapi
+package serve
 
 import (
 	"crypto/tls"
@@ -23,7 +23,7 @@ func (c *Certificates) recheck(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		now := c.current.Load()
-		if came := connectionOf(r); came == nil || came.round != now.round {
+		if came := ConnOf(r.Context()); came == nil || came.round != now.round {
 			chains := now.verify(r.TLS)
 			if chains == nil && c.files.ClientRequired {
 				panic(http.ErrAbortHandler) // as its handshake would end now

@@ -1,12 +1,15 @@
-package httpapi
+package guard
 
 import (
 	"hash/maphash"
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 )
 
 // failureSlots bounds the memory for counting, of each kind. Keys share a slot by chance, which can
@@ -72,4 +75,17 @@ func (l *limits) exceed(key failureKey) bool {
 // retryAfter gives the whole seconds after which one more failure is free.
 func (f *failures) retryAfter() string {
 	return strconv.Itoa((60 + f.perMinute - 1) / f.perMinute)
+}
+
+// LoginFailed counts a failed log-in as service from the network address remote. It returns an error
+// if there were too many: the answer is then 429.
+func (g *Guard) LoginFailed(service, remote string) error {
+	if !g.failures.exceed(service, remote) {
+		return nil
+	}
+	return &problem.Problem{
+		Status: http.StatusTooManyRequests,
+		Detail: "too many failed log-ins; correct the service and its token, a correct identity passes at once",
+		Retry:  g.failures.retryAfter(),
+	}
 }
