@@ -63,7 +63,9 @@ func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size i
 	defer c.api.buffers.give(buffer)
 	a, body, err := c.render(a, err, buffer)
 	header.set("Etag", a.etag)
-	header.set("Location", a.location)
+	if a.location != "" {
+		header.set("Location", c.prefix()+a.location)
+	}
 	header.set("Link", a.link)
 	if len(body) <= largeBody {
 		c.endLarge() // however slowly the client reads

@@ -20,6 +20,17 @@ func rawPath(u *url.URL) string {
 	return u.EscapedPath()
 }
 
+// prefix returns what middleware such as [http.StripPrefix] took off the path of the request, or ""
+// if nothing was taken off.
+func (c *call) prefix() string {
+	target, _, _ := strings.Cut(c.request.RequestURI, "?")
+	prefix, found := strings.CutSuffix(target, rawPath(c.request.URL))
+	if !found || !strings.HasPrefix(prefix, "/") || strings.HasPrefix(prefix, "//") {
+		return ""
+	}
+	return prefix
+}
+
 // splitPath appends the raw segments of a path to dst; none where it is no path, as in "OPTIONS *".
 func splitPath(dst []string, raw string) []string {
 	rest, more := strings.CutPrefix(raw, "/")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -220,6 +221,30 @@ func TestAPathThatMiddlewareChangedCounts(t *testing.T) {
 	is.Equal(record(f.handler, r).Code, 200)
 	r = newRequest("GET", "/mounted/health")
 	is.Equal(record(http.StripPrefix("/mounted", f.handler), r).Code, 200)
+}
+
+// TestAddressesInAnswersHaveThePrefix that a host has put before all routes.
+func TestAddressesInAnswersHaveThePrefix(t *testing.T) {
+	is := is.New(t)
+	f := newFixture(t)
+	mounted := http.StripPrefix("/vault", f.handler)
+	ask := func(method, target, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, target, strings.NewReader(body))
+		r.Host = "localhost"
+		r.Header = http.Header{"X-Service": {"admin"}, "X-Token": {adminToken}, "Content-Type": {"application/json"}}
+		return record(mounted, r)
+	}
+	for _, path := range []string{"a", "b%20c"} {
+		created := ask("POST", "/vault/api/secrets", `{"project":"newsbot","path":"prod/`+strings.ReplaceAll(path, "%20", " ")+`","value":"v"}`)
+		is.Equal(created.Header().Get("Location"), "/vault/api/secrets/newsbot/prod/"+path)
+		is.Equal(ask("GET", created.Header().Get("Location"), "").Code, 200)
+	}
+	page := ask("GET", "/vault/api/secrets?limit=1", "")
+	next, _, _ := strings.Cut(strings.TrimPrefix(page.Header().Get("Link"), "<"), ">")
+	is.True(strings.HasPrefix(next, "/vault/api/secrets?"))
+	is.Equal(ask("GET", next, "").Code, 200)
+	is.Equal(ask("GET", "/vault/api/versions/newsbot/prod/b%20c?limit=1", "").Code, 200)
+	is.Equal(record(f.handler, httptest.NewRequest("GET", "http://localhost/api/none", nil)).Code, 404)
 }
 
 func TestABadNameIsNotToldToStrangers(t *testing.T) {

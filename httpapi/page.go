@@ -42,7 +42,7 @@ func (c *call) next(fields ...string) string {
 		query = url.Values{}
 	}
 	query.Set("cursor", base64.RawURLEncoding.EncodeToString(sealed))
-	return "<" + c.request.URL.EscapedPath() + "?" + query.Encode() + `>; rel="next"`
+	return "<" + c.prefix() + c.request.URL.EscapedPath() + "?" + query.Encode() + `>; rel="next"`
 }
 
 // cursor gives the fields that next sealed; nil where the listing begins.

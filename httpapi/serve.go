@@ -15,7 +15,8 @@ import (
 // [CheckPolicy], and /ready answers 503 once ctx ends. The Logger is that of api unless config has
 // one.
 //
-// A host with middleware of its own calls serve.Serve with [Handler.Check] and [Handler.Drain].
+// A host with middleware of its own calls serve.Serve with [Handler.Check] and [Handler.Drain], and
+// [Handler.FlushLog] at the end; see the example of Handler.
 func Serve(ctx context.Context, listener net.Listener, api *Handler, config serve.Config) error {
 	check, draining := config.Check, config.Draining
 	config.Check = func(addr net.Addr) error {
@@ -33,9 +34,13 @@ func Serve(ctx context.Context, listener net.Listener, api *Handler, config serv
 	if config.Logger == nil {
 		config.Logger = api.logger
 	}
-	defer api.repeats.Flush()
+	defer api.FlushLog()
 	return serve.Serve(ctx, listener, api, config)
 }
+
+// FlushLog logs how many repeated records were left out in the last second. Call it once the server
+// has ended.
+func (h *Handler) FlushLog() { h.repeats.Flush() }
 
 // Check is [CheckPolicy] for the current policy of the vault. It is meant for serve.Config.Check.
 func (h *Handler) Check(addr net.Addr) error { return CheckPolicy(h.vault.Policy(), addr, h.logger) }
