@@ -6,14 +6,55 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/authority"
 )
+
+// secured is an API that is served over TLS, with certificates from files.
+type secured struct {
+	*running
+	ca, clients *authority.Authority // of the server, and of its clients
+	files       serve.CertificateFiles
+	loaded      *serve.Certificates
+}
+
+func startTLS(t *testing.T) *secured {
+	t.Helper()
+	s := &secured{ca: authority.New(t, "servers"), clients: authority.New(t, "clients")}
+	dir := t.TempDir()
+	s.files.Certificate, s.files.Key = s.ca.Server(t).Write(t, dir, "server")
+	s.files.ClientCA = filepath.Join(dir, "clients.pem")
+	authority.Place(t, s.files.ClientCA, s.clients.PEM)
+	var err error
+	if s.loaded, err = serve.LoadCertificates(s.files); err != nil {
+		t.Fatal(err)
+	}
+	listener := listen(t, "tcp", "127.0.0.1:0")
+	s.running = start(t, listener, serve.Config{Certificates: s.loaded})
+	s.url = "https://" + listener.Addr().String()
+	t.Cleanup(func() { s.stop(); <-s.ended })
+	return s
+}
+
+// presenting returns a client that trusts the server's authority and has the certificates.
+func (s *secured) presenting(t *testing.T, pairs ...authority.Pair) *http.Client {
+	t.Helper()
+	config := &tls.Config{RootCAs: authority.Pool(s.ca)}
+	if len(pairs) > 0 { // sent whatever authorities the server asks for
+		pair := pairs[0].TLS(t)
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+	}
+	transport := &http.Transport{TLSClientConfig: config}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
 
 // whoami asks who the caller is: "" where the connection is refused, else the status, and the service.
 func (s *secured) whoami(t *testing.T, client *http.Client, headers ...string) string {
@@ -57,7 +98,7 @@ func (s *secured) withCertificates(t *testing.T, changes map[string]string) {
 
 // TestCertificatesAreIdentities, from real handshakes, with all that can be wrong with them.
 func TestCertificatesAreIdentities(t *testing.T) {
-	s := startTLS(t, nil)
+	s := startTLS(t)
 	s.withCertificates(t, nil)
 	reader := authority.Wanted{URIs: []string{"spiffe://example.org/reader"}}
 	expired := authority.Wanted{URIs: reader.URIs, Until: time.Now().Add(-time.Minute)}
@@ -96,7 +137,7 @@ func TestCertificatesAreIdentities(t *testing.T) {
 // TestAServiceThatNeedsBoth has no way in by one alone.
 func TestAServiceThatNeedsBoth(t *testing.T) {
 	is := is.New(t)
-	s := startTLS(t, nil)
+	s := startTLS(t)
 	s.withCertificates(t, map[string]string{"CERT_reader": "dns:reader.internal,with:token"})
 	good := s.presenting(t, s.clients.Client(t, authority.Wanted{DNS: []string{"reader.internal"}}))
 	is.Equal(s.whoami(t, good), "401")
@@ -108,7 +149,7 @@ func TestAServiceThatNeedsBoth(t *testing.T) {
 // TestACertificateEndsWhileItsConnectionIsOpen, by the policy, by its own end, and by the authorities.
 func TestACertificateEndsWhileItsConnectionIsOpen(t *testing.T) {
 	is := is.New(t)
-	s := startTLS(t, nil)
+	s := startTLS(t)
 	s.withCertificates(t, nil)
 	wanted := authority.Wanted{DNS: []string{"reader.internal"}}
 	client := s.presenting(t, s.clients.Client(t, wanted))
@@ -145,7 +186,7 @@ func TestACertificateEndsWhileItsConnectionIsOpen(t *testing.T) {
 // TestTheHandlerBelievesNoUnverifiedCertificate, which a host's own server may ask for.
 func TestTheHandlerBelievesNoUnverifiedCertificate(t *testing.T) {
 	is := is.New(t)
-	s := startTLS(t, nil)
+	s := startTLS(t)
 	s.withCertificates(t, nil)
 	r := newRequest("GET", "/api/whoami")
 	client := s.clients.Client(t, authority.Wanted{DNS: []string{"reader.internal"}})

@@ -1,4 +1,4 @@
-package httpapi_test
+package serve_test
 
 import (
 	"bytes"
@@ -17,7 +17,6 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/authority"
 )
@@ -147,9 +146,8 @@ func TestReloadUnderLoad(t *testing.T) {
 		client.Transport.(*http.Transport).DisableKeepAlives = n%2 == 0
 		clients.Go(func() {
 			for over.Load() == 0 {
-				request, _ := http.NewRequest("GET", s.url+"/api/whoami", nil)
+				request, _ := http.NewRequest("GET", s.url+"/whoami", nil)
 				request.Header.Set("X-Service", "admin")
-				request.Header.Set("X-Token", adminToken)
 				answer, err := client.Do(request)
 				if err != nil || answer.StatusCode != 200 {
 					t.Errorf("a request failed: %v", err)
@@ -292,12 +290,11 @@ func TestCertificatesThatCannotBe(t *testing.T) {
 		_, err := serve.LoadCertificates(files)
 		isErr(is, err, myvault.ErrInvalid)
 	}
-	f := newFixture(t)
 	for _, config := range []serve.Config{
 		{Certificates: s.loaded, TLS: &tls.Config{}},
 		{MaxConnections: -1},
 		{Drain: -1},
 	} {
-		isErr(is, httpapi.Serve(t.Context(), listen(t, "tcp", "127.0.0.1:0"), f.handler, config), myvault.ErrInvalid)
+		isErr(is, serve.Serve(t.Context(), listen(t, "tcp", "127.0.0.1:0"), &app{}, config), myvault.ErrInvalid)
 	}
 }

@@ -1,4 +1,4 @@
-package httpapi_test
+package serve_test
 
 import (
 	"bytes"
@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -127,7 +129,6 @@ func TestAHugeFileIsNotReadToItsEnd(t *testing.T) {
 func TestOpenConnectionsGoOn(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, nil)
-	s.withCertificates(t, nil)
 	wanted := authority.Wanted{DNS: []string{"reader.internal"}}
 	between := s.clients.Below(t, "between")
 	below := between.Client(t, wanted)
@@ -137,7 +138,7 @@ func TestOpenConnectionsGoOn(t *testing.T) {
 		t.Helper()
 		var headers []string
 		if name == "none" {
-			headers = []string{"X-Service", "reader", "X-Token", readerToken}
+			headers = []string{"X-Service", "reader"}
 		}
 		reused := false
 		trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }}
@@ -253,4 +254,30 @@ func TestOnlyLoopbackIsLocal(t *testing.T) {
 		is.Equal(err == nil, local)
 		is.True(local || errors.Is(err, myvault.ErrInvalid))
 	}
+}
+
+// whoami asks who the caller is: "" where the connection is refused, else the status, and the service.
+func (s *secured) whoami(t *testing.T, client *http.Client, headers ...string) string {
+	t.Helper()
+	request, err := http.NewRequest("GET", s.url+"/whoami", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header[headers[i]] = append(request.Header[headers[i]], headers[i+1])
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		t.Log(err)
+		return ""
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != 200 {
+		return fmt.Sprint(answer.StatusCode)
+	}
+	return fmt.Sprint(answer.StatusCode, " ", string(text))
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package httpapi_test
+package serve_test
 
 import (
 	"os"
