@@ -2,14 +2,16 @@ package serve
 
 import "time"
 
-// WaitsTwice reports whether who has looked at a connection that waits takes its place after it has worked, and waits anew.
-func WaitsTwice(pause func()) (taken bool) {
-	c := &Conn{all: &connections{began: time.Now()}}
+// SeesAnotherWait reports whether a connection that waits, works and waits anew has another status
+// than at first.
+func SeesAnotherWait(pause func()) bool {
+	c := &Conn{pool: &pool{began: time.Now()}}
+	c.status.Store(int64(newStatus(working, 0)))
 	pause()
 	c.Wait()
-	seen := c.turn.Load()
+	seen := c.status.Load()
 	c.Resume()
 	pause()
 	c.Wait()
-	return c.turn.CompareAndSwap(seen, int64(gone))
+	return c.status.Load() != seen
 }

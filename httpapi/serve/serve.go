@@ -146,7 +146,7 @@ func (c Config) follow(ctx context.Context) (stop func()) {
 
 // bound returns the listener that keeps as many connections as Connections says, and logs if those
 // are few.
-func (c Config) bound(listener net.Listener) *bounded {
+func (c Config) bound(l net.Listener) *listener {
 	limit, asked := c.Connections(), c.asked()
 	if limit < asked {
 		c.Logger.Warn("fewer connections than asked for, as the process may open few files; raise that limit (ulimit -n, LimitNOFILE=)",
@@ -156,11 +156,14 @@ func (c Config) bound(listener net.Listener) *bounded {
 	if c.TLS != nil || c.Certificates != nil {
 		reads = secureReads
 	}
-	return &bounded{
-		Listener: listener,
-		all:      &connections{limit: limit, grace: graceOf(limit, asked), began: time.Now()},
-		round:    c.Certificates.round,
-		reads:    reads,
+	return &listener{
+		Listener: l,
+		pool: &pool{
+			limit: limit, grace: graceOf(limit, asked), began: time.Now(),
+			open: make(map[*Conn]struct{}), owners: make(map[ownerKey]*owner),
+		},
+		round: c.Certificates.round,
+		reads: reads,
 	}
 }
 
@@ -197,8 +200,8 @@ func (c Config) server(handler http.Handler, repeats *logs.Repeats) *http.Server
 	server := &http.Server{
 		Handler:                      c.Certificates.recheck(handler),
 		BaseContext:                  baseContext,
-		ConnContext:                  known,
-		ConnState:                    follow,
+		ConnContext:                  connContext,
+		ConnState:                    connState,
 		Protocols:                    new(http.Protocols),
 		DisableGeneralOptionsHandler: true, // our own answer has our headers
 		ReadHeaderTimeout:            readHeaderTimeout,
