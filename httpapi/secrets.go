@@ -1,11 +1,15 @@
 package httpapi
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -93,7 +97,7 @@ func (c *call) readProject() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	all := make(secrets, len(page.Items))
+	all := make([]secret, len(page.Items))
 	for i, s := range page.Items {
 		all[i] = secretOf(s.Info, s.Value)
 	}
@@ -221,4 +225,55 @@ func (c *call) deleteSecret() (answer, error) {
 		return answer{}, afterCondition(err, given)
 	}
 	return answer{status: http.StatusNoContent}, nil
+}
+
+// secret is a secret with its value.
+type secret struct {
+	ID        uint64   `json:"id"`
+	Project   string   `json:"project"`
+	Path      string   `json:"path"`
+	Value     revealed `json:"value"`
+	Encoding  string   `json:"encoding,omitempty"`
+	Version   uint64   `json:"version"`
+	UpdatedAt string   `json:"updated_at"`
+	UpdatedBy string   `json:"updated_by"`
+	times
+}
+
+func secretOf(info myvault.Info, value myvault.Value) secret {
+	s := secret{
+		ID:        identifier(info.Project, info.Path),
+		Project:   info.Project,
+		Path:      info.Path,
+		Value:     revealed{value},
+		Version:   uint64(info.Version),
+		UpdatedAt: timestamp(info.At),
+		UpdatedBy: info.By,
+		times:     timesOf(info),
+	}
+	raw := value.RevealBytes()
+	defer clear(raw)
+	if !plain(raw) {
+		s.Encoding = base64Encoding
+	}
+	return s
+}
+
+// revealed is a value that is written as it is, and in base64 unless it is plain.
+type revealed struct{ myvault.Value }
+
+var _ json.MarshalerTo = revealed{}
+
+// MarshalJSONTo writes the value, and clears the copies that it makes.
+func (v revealed) MarshalJSONTo(to *jsontext.Encoder) (err error) {
+	raw := v.RevealBytes()
+	defer clear(raw)
+	text := to.AvailableBuffer()
+	if !plain(raw) {
+		text = append(base64.StdEncoding.AppendEncode(append(text, '"'), raw), '"')
+	} else if text, err = jsontext.AppendQuote(text, raw); err != nil {
+		return err
+	}
+	defer clear(text)
+	return to.WriteValue(text)
 }

@@ -1,11 +1,13 @@
 package httpapi
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -59,8 +61,8 @@ func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size i
 		header.set("Connection", "close")
 		defer func() { _ = http.NewResponseController(w).SetReadDeadline(time.Now()) }()
 	}
-	buffer := c.api.buffers.take()
-	defer c.api.buffers.give(buffer)
+	buffer := c.api.buffers.get()
+	defer c.api.buffers.put(buffer)
 	a, body, err := c.render(a, err, buffer)
 	header.set("Etag", a.etag)
 	if a.location != "" {
@@ -85,11 +87,12 @@ func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size i
 
 // render gives the answer with its status, and its body, for which it may use the buffer. Where err is a problem, or the
 // body cannot be written as JSON, it is the answer of that, and err tells it.
-func (c *call) render(a answer, err error, buffer *[]byte) (answer, []byte, error) {
+func (c *call) render(a answer, err error, buffer *bytes.Buffer) (answer, []byte, error) {
 	body, kind := a.raw, "application/json"
 	if err == nil && a.body != nil {
-		*buffer, err = appendBody(*buffer, a.body)
-		body = *buffer
+		err = json.MarshalWrite(buffer, a.body)
+		buffer.WriteByte('\n') // a terminal shows its prompt on the next line
+		body = buffer.Bytes()
 	}
 	if err != nil {
 		p := c.problemOf(err)
@@ -103,49 +106,12 @@ func (c *call) render(a answer, err error, buffer *[]byte) (answer, []byte, erro
 	return a, body, err
 }
 
-// appendBody appends a body as JSON, and a newline: a terminal shows its prompt on the next line.
-func appendBody(dst []byte, body any) (_ []byte, err error) {
-	if own, ok := body.(document); ok {
-		dst, err = own.appendJSON(dst)
-		return append(dst, '\n'), err
-	}
-	encoded, err := json.Marshal(body)
-	return append(append(dst, encoded...), '\n'), err
-}
-
-// timestamp writes t in RFC 3339, UTC, with microseconds; "" for the zero time.
-func timestamp(t time.Time) string { return string(appendTimestamp(nil, t)) }
-
-// appendTimestamp appends what timestamp gives. It does not read a layout each time.
-func appendTimestamp(dst []byte, t time.Time) []byte {
+// timestamp returns t in RFC 3339, UTC, with microseconds; "" for the zero time.
+func timestamp(t time.Time) string {
 	if t.IsZero() {
-		return dst
+		return ""
 	}
-	t = t.UTC()
-	year, month, day := t.Date()
-	if year > 9999 || year < 0 { // RFC 3339 knows no such year
-		return t.AppendFormat(dst, "2006-01-02T15:04:05.000000Z")
-	}
-	hour, minute, second := t.Clock()
-	dst = append(appendDigits(dst, year, 4), '-')
-	dst = append(appendDigits(dst, int(month), 2), '-')
-	dst = append(appendDigits(dst, day, 2), 'T')
-	dst = append(appendDigits(dst, hour, 2), ':')
-	dst = append(appendDigits(dst, minute, 2), ':')
-	dst = append(appendDigits(dst, second, 2), '.')
-	return append(appendDigits(dst, t.Nanosecond()/1000, 6), 'Z')
-}
-
-// appendDigits appends the last digits of n.
-func appendDigits(dst []byte, n, digits int) []byte {
-	for range digits {
-		dst = append(dst, '0')
-	}
-	for i := range digits {
-		dst[len(dst)-1-i] += byte(n % 10)
-		n /= 10
-	}
-	return dst
+	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
 }
 
 // identifier gives the number by which clients know a project (path "") or a secret: the top
@@ -155,4 +121,26 @@ func identifier(project, path string) uint64 {
 	named := append(append(append(room[:0], project...), 0), path...)
 	sum := sha256.Sum256(named)
 	return binary.BigEndian.Uint64(sum[:]) >> 11
+}
+
+// keptBuffer is the size up to which a buffer is kept, in bytes.
+const keptBuffer = 16 << 10
+
+// buffers are for the bodies of answers, which hold values. A buffer is cleared before it is used
+// for another answer.
+type buffers struct{ unused sync.Pool }
+
+func (b *buffers) get() *bytes.Buffer {
+	if buffer, ok := b.unused.Get().(*bytes.Buffer); ok {
+		return buffer
+	}
+	return new(bytes.Buffer)
+}
+
+func (b *buffers) put(buffer *bytes.Buffer) {
+	clear(buffer.Bytes())
+	if buffer.Cap() <= keptBuffer {
+		buffer.Reset()
+		b.unused.Put(buffer)
+	}
 }
