@@ -62,27 +62,27 @@ func entryOf(e myvault.Entry) entry {
 	}
 }
 
-func (c *call) listTrail() (answer, error) {
+func (c *call) listTrail() (response, error) {
 	r, err := c.trailRange()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	limit, err := c.limit()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if r.Before, err = c.position(); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	page, err := c.session.TrailPage(c.ctx(), r, limit)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	entries := make([]entry, len(page.Entries))
 	for i, e := range page.Entries {
 		entries[i] = entryOf(e)
 	}
-	a := answer{body: entries}
+	a := response{body: entries}
 	if page.More {
 		var fields []string
 		for _, chain := range slices.Sorted(maps.Keys(page.Next)) {
@@ -147,11 +147,11 @@ type head struct {
 	MAC   string `json:"mac"` // hexadecimal
 }
 
-func (c *call) trailState() (answer, error) {
+func (c *call) trailState() (response, error) {
 	found, err := c.session.Heads(c.ctx())
 	heads := make([]head, len(found))
 	for i, h := range found {
 		heads[i] = head{h.Chain, h.Seq, timestamp(h.At), hex.EncodeToString(h.MAC)}
 	}
-	return answer{body: heads}, err
+	return response{body: heads}, err
 }

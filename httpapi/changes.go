@@ -21,38 +21,38 @@ type changeBody struct {
 const manyChanges = 50
 
 // applyChanges makes all changes or none, and answers what became of each.
-func (c *call) applyChanges() (answer, error) {
+func (c *call) applyChanges() (response, error) {
 	var body struct {
 		Changes array[changeBody] `json:"changes"`
 	}
 	body.Changes.limit = myvault.MaxChanges
 	if err := c.decode(&body, "the array changes of objects with op, project, path, if_absent, if_version; "+takesDraft); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if len(body.Changes.items) == 0 {
-		return answer{}, unprocessable(fmt.Sprintf("the member changes takes 1 to %d changes", myvault.MaxChanges), "changes")
+		return response{}, unprocessable(fmt.Sprintf("the member changes takes 1 to %d changes", myvault.MaxChanges), "changes")
 	}
 	c.changes = make([]myvault.Change, len(body.Changes.items))
 	for i, b := range body.Changes.items {
 		var err error
 		if c.changes[i], err = c.change(b); err != nil {
-			return answer{}, &myvault.ChangeError{Index: i, Err: err}
+			return response{}, &myvault.ChangeError{Index: i, Err: err}
 		}
 	}
 	if len(c.changes) > manyChanges {
 		if err := c.takeLarge(); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	}
 	infos, err := c.session.Apply(c.ctx(), c.changes...)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	items := make([]item, len(infos))
 	for i, info := range infos {
 		items[i] = itemOf(info)
 	}
-	return answer{body: items}, nil
+	return response{body: items}, nil
 }
 
 func (c *call) change(b changeBody) (change myvault.Change, err error) {

@@ -11,8 +11,8 @@ const consoleRoot = "/console/"
 // consoleEndpoints are the routes of a console. They are no part of the API, so [Routes] leaves
 // them out.
 func consoleEndpoints() []endpoint {
-	files := public(consoleRoot+"{path...}", func(c *call) (answer, error) {
-		return answer{from: http.StripPrefix(strings.TrimSuffix(consoleRoot, "/"), c.api.console)}, nil
+	files := public(consoleRoot+"{path...}", func(c *call) (response, error) {
+		return response{from: http.StripPrefix(strings.TrimSuffix(consoleRoot, "/"), c.api.console)}, nil
 	})
 	files.files = true
 	return []endpoint{
@@ -21,8 +21,8 @@ func consoleEndpoints() []endpoint {
 	}
 }
 
-func (c *call) toConsole() (answer, error) {
-	return answer{status: http.StatusSeeOther, location: consoleRoot}, nil
+func (c *call) toConsole() (response, error) {
+	return response{status: http.StatusSeeOther, location: consoleRoot}, nil
 }
 
 // browses reports whether a person with a browser asks, who is better served by the console.

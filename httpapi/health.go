@@ -67,36 +67,36 @@ func (h *health) question(ctx context.Context, answered chan struct{}) {
 	close(answered)
 }
 
-func (c *call) healthy() (answer, error) {
+func (c *call) healthy() (response, error) {
 	type report struct {
 		Status  string `json:"status"`
 		Service string `json:"service"`
 	}
 	if !c.api.health.check(c.ctx()) {
-		return answer{status: http.StatusServiceUnavailable, body: report{"unhealthy", "myVault"}}, nil
+		return response{status: http.StatusServiceUnavailable, body: report{"unhealthy", "myVault"}}, nil
 	}
-	return answer{body: report{"healthy", "myVault"}}, nil
+	return response{body: report{"healthy", "myVault"}}, nil
 }
 
 // Drain has /ready answer 503 from now on, so that balancers send nothing more. Everything else is
 // answered as before. [Serve] calls it when it ends.
 func (h *Handler) Drain() { h.draining.Store(true) }
 
-func (c *call) readiness() (answer, error) {
+func (c *call) readiness() (response, error) {
 	type report struct {
 		Status string `json:"status"`
 	}
 	if c.api.draining.Load() || !c.api.ready.check(c.ctx()) {
-		return answer{status: http.StatusServiceUnavailable, body: report{"not ready"}}, nil
+		return response{status: http.StatusServiceUnavailable, body: report{"not ready"}}, nil
 	}
-	return answer{body: report{"ready"}}, nil
+	return response{body: report{"ready"}}, nil
 }
 
-func (c *call) welcome() (answer, error) {
+func (c *call) welcome() (response, error) {
 	if c.browses() {
 		return c.toConsole()
 	}
-	return answer{body: struct {
+	return response{body: struct {
 		Message string `json:"message"`
 	}{"Welcome to myVault, a vault for secrets. The API is below /api; /health tells whether it works."}}, nil
 }
@@ -108,6 +108,6 @@ func (c *call) welcome() (answer, error) {
 var description []byte
 
 // describe answers the document as it stands in the source.
-func (c *call) describe() (answer, error) {
-	return answer{raw: description}, nil
+func (c *call) describe() (response, error) {
+	return response{raw: description}, nil
 }

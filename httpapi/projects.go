@@ -31,69 +31,69 @@ func projectOf(p myvault.Project) project {
 	}
 }
 
-func (c *call) listProjects() (answer, error) {
+func (c *call) listProjects() (response, error) {
 	limit, err := c.limit()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	after, err := c.cursor()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	page, err := c.session.ProjectsPage(c.ctx(), strings.Join(after, ""), limit)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	projects := make([]project, len(page.Items))
 	for i, p := range page.Items {
 		projects[i] = projectOf(p)
 	}
-	a := answer{body: projects}
+	a := response{body: projects}
 	if page.More {
 		a.link = c.next(page.Next.Project)
 	}
 	return a, nil
 }
 
-func (c *call) getProject() (answer, error) {
+func (c *call) getProject() (response, error) {
 	p, err := c.session.Project(c.ctx(), c.addr.Project)
-	return answer{body: projectOf(p)}, err
+	return response{body: projectOf(p)}, err
 }
 
-func (c *call) createProject() (answer, error) {
+func (c *call) createProject() (response, error) {
 	var body struct {
 		Name        *string `json:"name"`
 		Description *string `json:"description"`
 	}
 	if err := c.decode(&body, "the strings name and, if wanted, description"); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if body.Name == nil {
-		return answer{}, unprocessable("the member name is missing; it is a string", "name")
+		return response{}, unprocessable("the member name is missing; it is a string", "name")
 	}
 	if err := myvault.ValidateProject(*body.Name); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	p, err := c.register(*body.Name, body.Description)
-	return answer{
+	return response{
 		status:   http.StatusCreated,
 		body:     projectOf(p),
 		location: "/api/projects/" + escapePath(p.Name),
 	}, err
 }
 
-func (c *call) describeProject() (answer, error) {
+func (c *call) describeProject() (response, error) {
 	var body struct {
 		Description *string `json:"description"`
 	}
 	if err := c.decode(&body, "the string description"); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if body.Description == nil {
-		return answer{}, unprocessable("the member description is missing; it is a string, empty to remove it", "description")
+		return response{}, unprocessable("the member description is missing; it is a string, empty to remove it", "description")
 	}
 	p, err := c.putProject(c.addr.Project, body.Description, myvault.IfPresent())
-	return answer{body: projectOf(p)}, err
+	return response{body: projectOf(p)}, err
 }
 
 // putProject changes the register. The name is valid, so what is invalid is the description.
@@ -116,14 +116,14 @@ func describedProject(name string, description *string) (myvault.Project, error)
 	return p, nil
 }
 
-func (c *call) deleteProject() (answer, error) {
+func (c *call) deleteProject() (response, error) {
 	err := c.session.DeleteProject(c.ctx(), c.addr.Project)
-	return answer{status: http.StatusNoContent}, err
+	return response{status: http.StatusNoContent}, err
 }
 
-func (c *call) setDefault() (answer, error) {
+func (c *call) setDefault() (response, error) {
 	p, err := c.session.SetDefault(c.ctx(), c.addr.Project)
-	return answer{body: projectOf(p)}, err
+	return response{body: projectOf(p)}, err
 }
 
 // projectSecrets are made in each project that is registered, in the order of their paths.

@@ -67,7 +67,7 @@ func untilUnanswerable(ctx context.Context) (context.Context, context.CancelFunc
 func (c *call) ctx() context.Context { return c.context }
 
 // run makes all checks in their order, and then what is asked for.
-func (c *call) run() (a answer, err error) {
+func (c *call) run() (a response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = c.recovered(p)
@@ -76,34 +76,34 @@ func (c *call) run() (a answer, err error) {
 	path := rawPath(c.request.URL)
 	raw := splitPath(c.segments[:0], path)
 	if c.api.guard.Preflight(c.request, c.writer.Header()) {
-		return answer{status: http.StatusNoContent}, nil
+		return response{status: http.StatusNoContent}, nil
 	}
 	if c.endpoint, err = c.api.find(c.request.Method, raw); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if !c.endpoint.probe {
 		if err := c.api.guard.CheckHost(c.request); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	}
 	if !c.endpoint.Public {
 		if err := c.api.guard.CheckOrigin(c.request); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	}
 	if !c.endpoint.Public {
 		if c.session, err = c.login(); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 		c.conn.Authenticated(c.service())
 	}
 	if err := c.readRequest(path, raw); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	c.action = c.endpoint.action
 	if c.endpoint.lists() {
 		if err := c.takeLarge(); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	}
 	return c.endpoint.handle(c)

@@ -15,8 +15,8 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 )
 
-// answer is what a request succeeded with.
-type answer struct {
+// response is what a request succeeded with.
+type response struct {
 	status   int    // 0: 200
 	body     any    // nil: none
 	raw      []byte // in place of body: what is JSON already, with its newline
@@ -44,7 +44,7 @@ func (h *headers) set(name, value string) {
 }
 
 // write sends the answer, or the problem that err is, and gives the status and size for the log.
-func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size int) {
+func (c *call) write(w http.ResponseWriter, a response, err error) (status, size int) {
 	c.conn.Wait()
 	if err == nil && a.from != nil {
 		return c.forward(w, a.from)
@@ -87,7 +87,7 @@ func (c *call) write(w http.ResponseWriter, a answer, err error) (status, size i
 
 // render gives the answer with its status, and its body, for which it may use the buffer. Where err is a problem, or the
 // body cannot be written as JSON, it is the answer of that, and err tells it.
-func (c *call) render(a answer, err error, buffer *bytes.Buffer) (answer, []byte, error) {
+func (c *call) render(a response, err error, buffer *bytes.Buffer) (response, []byte, error) {
 	body, kind := a.raw, "application/json"
 	if err == nil && a.body != nil {
 		err = json.MarshalWrite(buffer, a.body)
@@ -97,7 +97,7 @@ func (c *call) render(a answer, err error, buffer *bytes.Buffer) (answer, []byte
 	if err != nil {
 		p := c.problemOf(err)
 		addHeaders(p, &c.headers)
-		a, body, kind = answer{status: p.Status}, p.Body(), problem.ContentType
+		a, body, kind = response{status: p.Status}, p.Body(), problem.ContentType
 	}
 	if len(body) > 0 {
 		c.headers.set("Content-Type", kind)

@@ -36,7 +36,7 @@ type endpoint struct {
 	literals []string // the segments of the pattern, anyName for one that stands for a name
 	rest     bool     // the last one stands for all that follow
 	project  int      // at which one an address begins; -1: the pattern has none
-	handle   func(*call) (answer, error)
+	handle   func(*call) (response, error)
 	probe    bool           // asked by probes, which choose neither the Host header nor the query; the answer shows the status alone
 	files    bool           // the rest of the path is a file's name, and no address
 	byQuery  bool           // the address is in the query parameters project and path
@@ -93,7 +93,7 @@ const tokenID = "{id}"
 // anyName is the segment of a compiled pattern in whose place any name may stand.
 const anyName = "{}"
 
-func on(method, pattern string, handle func(*call) (answer, error), query ...string) endpoint {
+func on(method, pattern string, handle func(*call) (response, error), query ...string) endpoint {
 	e := endpoint{Route: Route{Method: method, Pattern: pattern, Query: query}, project: -1, handle: handle}
 	e.literals = strings.Split(pattern[1:], "/")
 	for i, segment := range e.literals {
@@ -111,7 +111,7 @@ func on(method, pattern string, handle func(*call) (answer, error), query ...str
 
 // byQuery is a route whose address is in the query, for clients that cannot leave the slashes
 // of a path parameter as they are.
-func byQuery(method, pattern string, handle func(*call) (answer, error), query ...string) endpoint {
+func byQuery(method, pattern string, handle func(*call) (response, error), query ...string) endpoint {
 	e := on(method, pattern, handle, append([]string{"project", "path"}, query...)...)
 	e.byQuery = true
 	return e
@@ -130,13 +130,13 @@ func (e endpoint) evaluates(headers ...string) endpoint {
 // lists reports whether the size of the answer grows with the number of stored items, up to a page.
 func (e *endpoint) lists() bool { return slices.Contains(e.Query, "limit") }
 
-func public(pattern string, handle func(*call) (answer, error)) endpoint {
+func public(pattern string, handle func(*call) (response, error)) endpoint {
 	e := on(http.MethodGet, pattern, handle)
 	e.Public = true
 	return e
 }
 
-func probe(pattern string, handle func(*call) (answer, error)) endpoint {
+func probe(pattern string, handle func(*call) (response, error)) endpoint {
 	e := public(pattern, handle)
 	e.probe = true
 	return e

@@ -42,27 +42,27 @@ func itemOf(info myvault.Info) item {
 	return i
 }
 
-func (c *call) listSecrets() (answer, error) {
+func (c *call) listSecrets() (response, error) {
 	r, err := c.secretRange()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	limit, err := c.limit()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if r.After, err = c.after(); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	page, err := c.session.ListPage(c.ctx(), r, limit)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	items := make([]item, len(page.Items))
 	for i, info := range page.Items {
 		items[i] = itemOf(info)
 	}
-	return answer{body: items, link: nextPage(c, page)}, nil
+	return response{body: items, link: nextPage(c, page)}, nil
 }
 
 // secretRange reads the filters of a listing.
@@ -84,46 +84,46 @@ func (c *call) secretRange() (myvault.ListOptions, error) {
 }
 
 // readProject is the bulk read: every entry is on record before the first byte of the answer.
-func (c *call) readProject() (answer, error) {
+func (c *call) readProject() (response, error) {
 	limit, err := c.limit()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	r := myvault.ListOptions{Prefix: myvault.Prefix{Project: c.addr.Project, Path: c.query.Get("prefix")}}
 	if r.After, err = c.after(); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	page, err := c.session.GetPage(c.ctx(), r, limit)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	all := make([]secret, len(page.Items))
 	for i, s := range page.Items {
 		all[i] = secretOf(s.Info, s.Value)
 	}
-	return answer{body: all, link: nextPage(c, page)}, nil
+	return response{body: all, link: nextPage(c, page)}, nil
 }
 
-func (c *call) getSecret() (answer, error) {
+func (c *call) getSecret() (response, error) {
 	var version uint64
 	if text := c.query.Get("version"); text != "" {
 		var err error
 		if version, err = strconv.ParseUint(text, 10, 63); err != nil || version == 0 {
-			return answer{}, badRequest("the query parameter version is a number from 1")
+			return response{}, badRequest("the query parameter version is a number from 1")
 		}
 		// Finding an older version may take as many steps as there are newer ones.
 		if err := c.takeLarge(); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	}
 	s, err := c.session.GetVersion(c.ctx(), c.addr, myvault.Version(version))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	a := answer{etag: c.etag(s.Version)}
+	a := response{etag: c.etag(s.Version)}
 	unmodified, err := c.precondition(s.Version)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if unmodified && !s.Expired(time.Now()) { // that it has expired does not change its tag
 		a.status = http.StatusNotModified
@@ -131,38 +131,38 @@ func (c *call) getSecret() (answer, error) {
 	}
 	if s.Value.Len() > largeBody {
 		if err := c.takeLarge(); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	}
 	a.body = secretOf(s.Info, s.Value)
 	return a, nil
 }
 
-func (c *call) createSecret() (answer, error) {
+func (c *call) createSecret() (response, error) {
 	var body struct {
 		Project *string `json:"project"`
 		Path    *string `json:"path"`
 		draftBody
 	}
 	if tags, given, _ := c.tags("If-None-Match"); given && tags != nil {
-		return answer{}, badRequest("this route takes no If-None-Match but *; it only creates what is not there")
+		return response{}, badRequest("this route takes no If-None-Match but *; it only creates what is not there")
 	}
 	if err := c.decode(&body, "the strings project and path; "+takesDraft); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	addr, err := readAddress(body.Project, body.Path)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	draft, err := c.draft(body.draftBody)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	info, err := c.session.PutVersion(c.ctx(), addr, draft, myvault.IfAbsent())
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{
+	return response{
 		status:   http.StatusCreated,
 		body:     written(info, draft),
 		etag:     c.etag(info.Version),
@@ -196,35 +196,35 @@ func escapePath(path string) string {
 	return strings.Join(segments, "/")
 }
 
-func (c *call) updateSecret() (answer, error) {
+func (c *call) updateSecret() (response, error) {
 	condition, given, err := c.expected()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var body draftBody
 	if err := c.decode(&body, takesDraft); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	draft, err := c.draft(body)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	info, err := c.session.PutVersion(c.ctx(), c.addr, draft, condition)
 	if err != nil {
-		return answer{}, afterCondition(err, given)
+		return response{}, afterCondition(err, given)
 	}
-	return answer{body: written(info, draft), etag: c.etag(info.Version)}, nil
+	return response{body: written(info, draft), etag: c.etag(info.Version)}, nil
 }
 
-func (c *call) deleteSecret() (answer, error) {
+func (c *call) deleteSecret() (response, error) {
 	condition, given, err := c.expected()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if err := c.session.Delete(c.ctx(), c.addr, condition); err != nil {
-		return answer{}, afterCondition(err, given)
+		return response{}, afterCondition(err, given)
 	}
-	return answer{status: http.StatusNoContent}, nil
+	return response{status: http.StatusNoContent}, nil
 }
 
 // secret is a secret with its value.

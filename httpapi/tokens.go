@@ -45,20 +45,20 @@ func (c *call) issuer() (*tokens.Issuer, error) {
 	return c.api.issuer, nil
 }
 
-func (c *call) mintToken() (answer, error) {
+func (c *call) mintToken() (response, error) {
 	issuer, err := c.issuer()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	grant, err := c.readGrant(issuer)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	t, err := issuer.Mint(c.ctx(), c.session, grant)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{status: http.StatusCreated, body: minted{tokenOf(t), t.Bearer.Reveal()}}, nil
+	return response{status: http.StatusCreated, body: minted{tokenOf(t), t.Bearer.Reveal()}}, nil
 }
 
 // readGrant reads the body of a request for a token of the issuer.
@@ -113,23 +113,23 @@ func lifetimeOf(seconds *uint32, most time.Duration) (time.Duration, error) {
 }
 
 // listTokens answers a page of the caller's own live tokens.
-func (c *call) listTokens() (answer, error) {
+func (c *call) listTokens() (response, error) {
 	issuer, err := c.issuer()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	limit, err := c.limit()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	fields, err := c.cursor()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	a, all := answer{}, []token{}
+	a, all := response{}, []token{}
 	for t, err := range issuer.ListAfter(c.ctx(), c.session, strings.Join(fields, "")) {
 		if err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 		if len(all) == limit {
 			a.link = c.next(all[limit-1].ID)
@@ -141,19 +141,19 @@ func (c *call) listTokens() (answer, error) {
 	return a, nil
 }
 
-func (c *call) revokeToken() (answer, error) {
+func (c *call) revokeToken() (response, error) {
 	issuer, err := c.issuer()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	raw := splitPath(nil, rawPath(c.request.URL))
 	id, err := decodeSegment(raw[len(raw)-1])
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	err = issuer.Revoke(c.ctx(), c.session, id)
 	if errors.Is(err, myvault.ErrNotFound) {
 		err = &problem.Problem{Status: http.StatusNotFound, Detail: "token not found: the service has no live token of that id; GET /api/tokens lists those that it has"}
 	}
-	return answer{status: http.StatusNoContent}, err
+	return response{status: http.StatusNoContent}, err
 }

@@ -14,22 +14,22 @@ type usage struct {
 	KnownSince string `json:"known_since"` // from then on every read is known
 }
 
-func (c *call) listUsage() (answer, error) {
+func (c *call) listUsage() (response, error) {
 	r := myvault.UsageRange{Prefix: myvault.Prefix{Project: c.query.Get("project"), Path: c.query.Get("prefix")}}
 	var err error
 	if r.UnusedSince, err = c.instant("unused_since"); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	limit, err := c.limit()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if r.After, err = c.after(); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	page, err := c.session.UsagePage(c.ctx(), r, limit)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	items := make([]usage, len(page.Items))
 	for i, u := range page.Items {
@@ -38,5 +38,5 @@ func (c *call) listUsage() (answer, error) {
 			LastReadAt: timestamp(u.LastRead), LastReadBy: u.ReadBy, KnownSince: timestamp(page.Since),
 		}
 	}
-	return answer{body: items, link: nextPage(c, page.Page)}, nil
+	return response{body: items, link: nextPage(c, page.Page)}, nil
 }

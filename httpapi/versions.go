@@ -18,14 +18,14 @@ type version struct {
 	times
 }
 
-func (c *call) listVersions() (answer, error) {
+func (c *call) listVersions() (response, error) {
 	limit, err := c.limit()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	before, err := c.before()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	return c.history(before, limit)
 }
@@ -46,16 +46,16 @@ func (c *call) before() (myvault.Version, error) {
 }
 
 // history answers a page of the versions older than before.
-func (c *call) history(before myvault.Version, limit int) (answer, error) {
+func (c *call) history(before myvault.Version, limit int) (response, error) {
 	page, err := c.session.VersionsPage(c.ctx(), c.addr, before, limit)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	history := make([]version, len(page.Items))
 	for i, info := range page.Items {
 		history[i] = version{uint64(info.Version), info.State.String(), timestamp(info.At), info.By, timesOf(info)}
 	}
-	a := answer{body: history}
+	a := response{body: history}
 	if page.More {
 		a.link = c.next(c.addr.Path, strconv.FormatUint(uint64(page.Next), 10))
 	}
@@ -74,18 +74,18 @@ const maxVersions = 1000
 
 // changeVersions answers the newest versions as they are after the change, up to a page and with
 // the Link to older ones, or 204 where the caller may make the change but not list.
-func (c *call) changeVersions() (answer, error) {
+func (c *call) changeVersions() (response, error) {
 	body := versionsBody{Versions: array[uint64]{limit: maxVersions}}
 	if err := c.decode(&body, "the string op and, to destroy, versions (numbers) or all (true)"); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	change, err := body.change(c.addr)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	c.action = myvault.Destroy
 	if err := c.takeLarge(); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if change.Op == myvault.OpUndelete {
 		c.action = myvault.Write
@@ -94,14 +94,14 @@ func (c *call) changeVersions() (answer, error) {
 		err = c.session.Destroy(c.ctx(), c.addr, change.Versions...)
 	}
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	a, err := c.history(0, maxPage)
 	if errors.Is(err, myvault.ErrDenied) {
-		return answer{status: http.StatusNoContent}, nil
+		return response{status: http.StatusNoContent}, nil
 	}
 	if err != nil { // the change is made all the same
-		return answer{}, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
+		return response{}, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
 	}
 	return a, nil
 }
