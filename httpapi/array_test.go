@@ -40,7 +40,7 @@ func TestArraysOfABodyAreReadUpToTheirLimit(t *testing.T) {
 			is.Equal(f.as("admin", "POST", c.path, c.head+"null]}").status, 422)
 			r2 := f.as("admin", "POST", c.path, c.head+"true]}")
 			is.Equal(r2.status, 422)
-			is.True(strings.Contains(r2.body, "/"+c.name+"/0 has the wrong type"))
+			is.True(strings.Contains(r2.body, "wrong type of member /"+c.name+"/0"))
 			is.True(strings.Contains(f.as("admin", "POST", c.path, c.head[:len(c.head)-1]+"{}}").body, "/"+c.name+" has the wrong type"))
 		})
 	}

@@ -116,7 +116,7 @@ func (c *call) instant(name string) (time.Time, error) {
 	}
 	t, err := rfc3339.Parse(text)
 	if err != nil || t.IsZero() { // the zero time would select everything
-		return t, badRequest("the query parameter " + name + " is a time as in 2026-01-31T12:00:00Z")
+		return t, badRequest("invalid query parameter " + name + ": use a time such as 2026-01-31T12:00:00Z")
 	}
 	return t, nil
 }
@@ -133,7 +133,7 @@ func (c *call) position() (myvault.Cursor, error) {
 			position[pair[0]], err = strconv.ParseUint(pair[1], 10, 64)
 		}
 		if err != nil || len(pair) != 2 {
-			return nil, badRequest("the cursor is malformed; start again without cursor")
+			return nil, badRequest("malformed cursor: start again without it")
 		}
 	}
 	return position, nil

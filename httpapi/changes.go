@@ -26,11 +26,11 @@ func (c *call) applyChanges() (response, error) {
 		Changes array[changeBody] `json:"changes"`
 	}
 	body.Changes.limit = myvault.MaxChanges
-	if err := c.decode(&body, "the array changes of objects with op, project, path, if_absent, if_version; "+takesDraft); err != nil {
+	if err := c.decode(&body, "changes (an array of objects with op, project, path, if_absent, if_version); "+takesDraft); err != nil {
 		return response{}, err
 	}
 	if len(body.Changes.items) == 0 {
-		return response{}, unprocessable(fmt.Sprintf("the member changes takes 1 to %d changes", myvault.MaxChanges), "changes")
+		return response{}, unprocessable(fmt.Sprintf("invalid member changes: send 1 to %d", myvault.MaxChanges), "changes")
 	}
 	c.changes = make([]myvault.Change, len(body.Changes.items))
 	for i, b := range body.Changes.items {
@@ -64,16 +64,16 @@ func (c *call) change(b changeBody) (change myvault.Change, err error) {
 	}
 	switch {
 	case b.Op == nil:
-		err = unprocessable("the member op is missing; it is put or delete", "op")
+		err = unprocessable("missing member op: use put or delete", "op")
 	case *b.Op == "put":
 		change.Op = myvault.OpPut
 		var d myvault.NewVersion
 		d, err = c.draft(b.draftBody)
 		change.Value, change.Generate, change.Expires, change.RotateAfter = d.Value, d.Generate, d.Expires, d.RotateAfter
 	case *b.Op != "delete":
-		err = unprocessable("the member op is unknown; it is put or delete", "op")
+		err = unprocessable("unknown op: use put or delete", "op")
 	case b.given() || b.IfAbsent != nil:
-		err = unprocessable("a delete takes neither what makes a version, nor if_absent")
+		err = unprocessable("a delete takes no value, generate, times or if_absent")
 	default:
 		change.Op = myvault.OpDelete
 	}
@@ -84,13 +84,13 @@ func (b changeBody) condition() (condition myvault.Condition, err error) {
 	absent := b.IfAbsent != nil && *b.IfAbsent
 	switch {
 	case absent && b.IfVersion != nil:
-		return condition, unprocessable("if_absent and if_version can never hold together; give one", "if_version")
+		return condition, unprocessable("if_absent and if_version exclude each other: send one", "if_version")
 	case absent:
 		return myvault.IfAbsent(), nil
 	case b.IfVersion == nil:
 		return condition, nil
 	case *b.IfVersion == 0:
-		return condition, unprocessable("versions are numbered from 1; to create, say if_absent", "if_version")
+		return condition, unprocessable("versions are numbered from 1: use if_absent to create", "if_version")
 	}
 	return myvault.IfVersion(myvault.Version(*b.IfVersion)), nil
 }

@@ -32,7 +32,7 @@ func (c *call) checkConditions() error {
 		if !slices.Contains(c.endpoint.Conditions, name) {
 			return &problem.Problem{
 				Status: http.StatusBadRequest, Code: "condition_not_supported",
-				Detail: "this route does not evaluate the header " + name + "; send the request without it",
+				Detail: "this route does not support " + name + ": send the request without it",
 			}
 		}
 		if _, _, err := c.tags(name); err != nil {
@@ -61,7 +61,7 @@ func (c *call) precondition(version myvault.Version) (unmodified bool, err error
 }
 
 func preconditionFailed() error {
-	return &problem.Problem{Status: http.StatusPreconditionFailed, Detail: "the secret has another version than If-Match names; read it and try again"}
+	return &problem.Problem{Status: http.StatusPreconditionFailed, Detail: "the secret has another version than If-Match: read it and retry"}
 }
 
 // noVersion is one that no secret reaches.
@@ -83,7 +83,7 @@ func (c *call) expected() (condition myvault.Condition, given bool, err error) {
 			continue
 		}
 		if expect != noVersion && expect != myvault.Version(version) {
-			return condition, true, badRequest("If-Match names several versions; name the one that was read")
+			return condition, true, badRequest("If-Match names several versions: send only the one that was read")
 		}
 		expect = myvault.Version(version)
 	}
@@ -113,7 +113,7 @@ func (c *call) tags(name string) (tags []string, given bool, err error) {
 		var tag string
 		tag, rest = cutTag(strings.TrimLeft(rest, " \t,"))
 		if tag == "" {
-			return nil, true, badRequest(name + ` is malformed; it takes *, or tags in quotes as ETag gave them`)
+			return nil, true, badRequest("malformed " + name + ": use *, or quoted tags as in ETag")
 		}
 		tags = append(tags, tag)
 		rest = strings.TrimLeft(rest, " \t")
@@ -121,7 +121,7 @@ func (c *call) tags(name string) (tags []string, given bool, err error) {
 			return tags, true, nil
 		}
 		if rest[0] != ',' {
-			return nil, true, badRequest(name + ` is malformed; divide tags by commas`)
+			return nil, true, badRequest("malformed " + name + ": separate tags with commas")
 		}
 	}
 }

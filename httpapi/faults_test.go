@@ -279,7 +279,7 @@ func TestHistoryThatCannotBeReadAfterAChangeIsAnUnknownOutcome(t *testing.T) {
 	store.record.Store(failsAfter(written))
 	r := f.as("admin", "POST", "/api/versions/newsbot/prod/db", `{"op":"undelete"}`)
 	is.Equal(r.status, 503)
-	is.True(strings.Contains(r.body, "read before trying again"))
+	is.True(strings.Contains(r.body, "read before you retry"))
 	store.record.Store(nil)
 	is.Equal(f.as("admin", "GET", db, "").status, 200) // it was made
 }

@@ -1,21 +1,23 @@
-// Package httpapi answers HTTP requests for a [myvault.Vault]: the documented JSON API.
+// Package httpapi is the JSON API of a [myvault.Vault] over HTTP.
 //
 //	api, err := httpapi.New(vault, httpapi.Config{Logger: logger})
 //	listener, err := net.Listen("tcp", "127.0.0.1:8000")
-//	err = httpapi.Serve(ctx, listener, api, httpapi.ServerConfig{})
+//	err = httpapi.Serve(ctx, listener, api, serve.Config{})
 //
-// The [Handler] belongs at the root of a host; a program with a server of its own may use it
-// there in place of [Serve]. A caller proves who it is with the headers X-Service and
-// X-Token, or with a capability token (package tokens) as Authorization: Bearer, and then meets
-// the same policy and trail as every session of the vault. [Routes] lists what is served.
+// A [Handler] works in any server, also below a prefix and behind middleware; see its example.
+// Package serve is the server that [Serve] uses, and package guard checks hosts and origins.
 //
-// A request is checked in this order, and the first failure is the answer: route (404, 405),
-// host (421), origin (403), identity (400, 401, 429), names and query (400), body (400, 413, 415, 422),
-// policy (403), existence (404, 409), condition (412). Errors are application/problem+json
-// (RFC 9457), whose detail says what to do and never repeats the input.
+// A caller authenticates with the headers X-Service and X-Token, with a client certificate, or with a
+// capability token (package tokens) as Authorization: Bearer. The policy and the trail apply to it as
+// to every session of the vault. [Routes] lists the routes.
 //
-// The routes and statuses are stable; texts of errors may change, and routes and members
-// may be added.
+// A request is checked in this order, and the first failure is the response: route (404, 405),
+// host (421), origin (403), identity (400, 401, 429), names and query (400), body (400, 413, 415,
+// 422), policy (403), existence (404, 409), condition (412). Errors are application/problem+json
+// (RFC 9457). Their detail says what to do and never repeats the input.
+//
+// The routes and statuses are stable. Texts of errors may change, and routes and members may be
+// added.
 package httpapi
 
 import (
@@ -34,51 +36,51 @@ import (
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// Config is what a Handler may be told. The zero Config suits a server on loopback.
+// Config holds the settings of a [Handler]. The zero Config suits a server on loopback.
 type Config struct {
 	// Logger gets one record per request: its service, method, route pattern, status, id, network
-	// address, duration and size, never a path, header or body. Probes are at level DEBUG. Requests
-	// that fail, and those of callers who are not known, are one record a second for each service,
-	// route and status, and one more with their number: at most 66 a second for all who are not
-	// known, and for each service. Records are written while requests are answered, so the handler
-	// must not block. Nil: nothing is logged.
+	// address, duration and size, never a path, header or body. Probes are logged at level DEBUG.
+	// Failed requests and those of unknown callers are repeated at most once a second for each
+	// service, route and status, and then counted: at most 66 records a second for all unknown
+	// callers, and for each service. The log handler must not block: it runs while requests are
+	// answered. Nil: nothing is logged.
 	Logger *slog.Logger
 	// Guard checks the hosts and origins of requests and counts failed log-ins. Nil: one with the
 	// zero guard.Config.
 	Guard *guard.Guard
-	// Generators make values that clients ask for with "generate": {"function": name}, for
-	// whoever may write there. Nil: none. See package generate for what needs no function.
+	// Generators make values that clients ask for with "generate": {"function": name}, if they may
+	// write the secret. Nil: none. Package generate lists what clients can generate without one.
 	Generators map[string]myvault.Generator
-	// ProjectSecrets are made in each project that POST /api/projects registers, by path: in one
-	// commit with the registration, and with the rights and in the name of the caller. A caller
-	// that may not write them registers nothing. The provider must be able to make several changes
-	// at once. Nil: none.
+	// ProjectSecrets are created in each project that POST /api/projects registers, by path. They
+	// are written in the same commit as the registration, in the name and with the rights of the
+	// caller: if it may not write them, nothing is registered. The provider must support several
+	// changes in one commit. Nil: none.
 	ProjectSecrets map[string]myvault.Generator
-	// Console answers GET for what is below /console/, with the prefix taken off, and a browser that
-	// asks for / is sent there; see package httpapi/console. It needs no identity, and sets its own
-	// headers. Nil: there is no such path.
+	// Console answers GET requests below /console/, without that prefix. A browser that asks for / is
+	// redirected there. It needs no identity and sets its own headers; see package console. Nil:
+	// there is no console.
 	Console http.Handler
-	// Store is what stands behind the vault, such as "sqlite", for GET /api/whoami and the console: whoever is known is told it, and
-	// nobody else. "": nobody is.
+	// Store names the provider, such as "sqlite". Authenticated callers see it in GET /api/whoami and
+	// in the console. "": no caller does.
 	Store string
-	// Observe is told of each request once it is answered, by the goroutine that answered it. It must
-	// not block. Nil: nobody is told. The package metrics has one.
+	// Observe is called after each response, in the goroutine of the request. It must not block.
+	// Package metrics has one. May be nil.
 	Observe func(Observation)
-	// Tokens mints, checks and revokes capability tokens of the same vault. Nil: their routes answer 501, and
-	// a bearer token is wrong.
+	// Tokens mints, checks and revokes capability tokens of the same vault. Nil: its routes answer
+	// 501, and no bearer token is valid.
 	Tokens *tokens.Issuer
 }
 
-// Observation is what may be counted of a request. It holds nothing that a caller can choose freely.
+// Observation describes a request for metrics. It holds nothing that a caller can choose freely.
 type Observation struct {
-	Route  string // the pattern of the [Route]; "" where none fits
-	Method string // "other" for one that is not of HTTP's usual ones
-	Status int    // 499 where the client left before there was an answer
+	Route  string // the pattern of the [Route]; "": none matches
+	Method string // "other" if it is not a standard method
+	Status int    // 499 if the client left before the response
 	Took   time.Duration
-	Size   int // of the body of the answer, in bytes
+	Size   int // of the body of the response, in bytes
 }
 
-// Handler is the HTTP API of one vault. Make it with [New]; it may be used by many goroutines.
+// Handler is the HTTP API of one vault. Make one with [New]; it is safe for concurrent use.
 type Handler struct {
 	vault      *myvault.Vault
 	logger     *slog.Logger
@@ -87,13 +89,13 @@ type Handler struct {
 	headers    []problem.Header
 	buffers    buffers
 	guard      *guard.Guard
-	bodies     *guard.Room // large ones that are on their way
-	large      *guard.Room // large requests that are answered
+	bodies     *guard.Room // of large request bodies
+	large      *guard.Room // of large requests and responses
 	cursors    *cursors
 	health     *health
 	generators map[string]myvault.Generator
 	projectSecrets
-	console  http.Handler // nil: none
+	console  http.Handler // may be nil
 	store    string
 	observe  func(Observation)
 	ready    *health
@@ -103,7 +105,7 @@ type Handler struct {
 
 var _ http.Handler = (*Handler)(nil)
 
-// New makes the API of vault, which stays the caller's to close. ErrInvalid for a nil vault and for
+// New returns the API of vault, which the caller closes. It returns ErrInvalid for a nil vault and for
 // Tokens of another vault.
 func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if err := config.check(vault); err != nil {
@@ -141,7 +143,7 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	}, nil
 }
 
-// endpoints returns the routes, with those of the console if there is one.
+// endpoints returns the routes, and those of the console if there is one.
 func (c Config) endpoints() []endpoint {
 	routes := endpoints()
 	if c.Console != nil {
@@ -150,13 +152,13 @@ func (c Config) endpoints() []endpoint {
 	return routes
 }
 
-// check refuses what does not go together.
+// check returns the errors of New.
 func (c Config) check(vault *myvault.Vault) error {
 	switch {
 	case vault == nil:
 		return fmt.Errorf("httpapi: %w: a handler needs a vault", myvault.ErrInvalid)
 	case c.Tokens != nil && !c.Tokens.Of(vault):
-		// Who bears a token of it would be served from that vault.
+		// A bearer of such a token would be served from the other vault.
 		return fmt.Errorf("httpapi: %w: Tokens is the issuer of another vault", myvault.ErrInvalid)
 	}
 	return nil

@@ -20,11 +20,11 @@ func (c *call) login() (*myvault.Session, error) {
 	services, secrets := c.request.Header["X-Service"], c.request.Header["X-Token"]
 	bearers := c.bearers()
 	if len(services) > 1 || len(secrets) > 1 || len(bearers) > 1 {
-		return nil, badRequest("X-Service, X-Token or Authorization is given twice; give each once")
+		return nil, badRequest("duplicate X-Service, X-Token or Authorization: send each once")
 	}
 	if len(bearers) == 1 {
 		if len(services)+len(secrets) > 0 {
-			return nil, badRequest("a bearer token is given beside X-Service or X-Token; give one identity")
+			return nil, badRequest("bearer token beside X-Service or X-Token: send one identity")
 		}
 		return c.loginByToken(bearers[0])
 	}

@@ -24,7 +24,7 @@ const maxBody = 1 << 20
 // never repeat the body: it may hold a secret.
 func (c *call) decode(into any, takes string) error {
 	if !c.sentJSON() {
-		return &problem.Problem{Status: http.StatusUnsupportedMediaType, Detail: "send the body with Content-Type: application/json, not encoded further"}
+		return &problem.Problem{Status: http.StatusUnsupportedMediaType, Detail: "send the body with Content-Type: application/json and without Content-Encoding"}
 	}
 	body, err := c.readBody()
 	if err != nil {
@@ -37,24 +37,24 @@ func (c *call) decode(into any, takes string) error {
 	// The reader stops at the first member that does not fit; only JSON that is well formed
 	// to its end can be unprocessable.
 	if !jsontext.Value(body).IsValid() {
-		return badRequest("the body is not well-formed JSON: it must be one object in valid UTF-8, no name twice, nothing after it")
+		return badRequest("malformed JSON: send one object in valid UTF-8, without duplicate names or trailing data")
 	}
 	semantic, ok := errors.AsType[*json.SemanticError](err)
 	many, over := errors.AsType[*tooMany](err)
 	switch {
 	case ok && over:
-		return unprocessable(fmt.Sprintf("the member %s has more than %d items; send fewer at once", semantic.JSONPointer, many.limit), memberOf(semantic.JSONPointer))
+		return unprocessable(fmt.Sprintf("member %s has more than %d items: send fewer at once", semantic.JSONPointer, many.limit), memberOf(semantic.JSONPointer))
 	case ok && errors.Is(err, json.ErrUnknownName):
 		return within(semantic.JSONPointer, &problem.Problem{
-			Status: http.StatusUnprocessableEntity, Detail: "the body has an unknown member; it takes " + takes,
+			Status: http.StatusUnprocessableEntity, Detail: "unknown member: the body takes " + takes,
 		})
 	case ok && semantic.JSONPointer != "":
 		return within(semantic.JSONPointer, &problem.Problem{
 			Status: http.StatusUnprocessableEntity, Member: memberOf(semantic.JSONPointer),
-			Detail: "the member " + string(semantic.JSONPointer) + " has the wrong type; the body takes " + takes,
+			Detail: "wrong type of member " + string(semantic.JSONPointer) + ": the body takes " + takes,
 		})
 	}
-	return unprocessable("the body has the wrong type; it takes an object with " + takes)
+	return unprocessable("wrong type: the body is an object with " + takes)
 }
 
 // memberOf returns the last name of a pointer to a value of the wrong type. It is a name of the
@@ -92,7 +92,7 @@ func (c *call) sentJSON() bool {
 
 // readBody reads the body up to its limit. Nobody's place is taken for what has not come yet.
 func (c *call) readBody() ([]byte, error) {
-	tooLarge := &problem.Problem{Status: http.StatusRequestEntityTooLarge, Detail: "the body is over 1 MiB; send less at once"}
+	tooLarge := &problem.Problem{Status: http.StatusRequestEntityTooLarge, Detail: "the body is over 1 MiB: send less at once"}
 	if c.request.ContentLength > maxBody {
 		return nil, tooLarge
 	}
@@ -115,7 +115,7 @@ func (c *call) readBody() ([]byte, error) {
 		return nil, tooLarge
 	}
 	if err != nil && err != io.EOF {
-		return nil, badRequest("the body ended early or could not be read; send it again")
+		return nil, badRequest("the body ended early: send it again")
 	}
 	if body.Len() > largeBody {
 		return body.Bytes(), c.takeLarge()

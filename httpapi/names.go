@@ -86,7 +86,7 @@ func decodeSegment(raw string) (string, error) {
 		return "", fmt.Errorf("%w path: a %% must be followed by two hex digits", myvault.ErrInvalid)
 	}
 	if strings.Contains(name, "/") {
-		return "", fmt.Errorf("%w path: an encoded slash; a name holds none, and segments are divided by a plain one", myvault.ErrInvalid)
+		return "", fmt.Errorf("%w path: a name cannot contain an encoded slash; separate segments with /", myvault.ErrInvalid)
 	}
 	return name, nil
 }

@@ -23,7 +23,7 @@ type draftBody struct {
 }
 
 // takesDraft describes the members for errors.
-const takesDraft = "the string value, and encoding where it is base64, or the object generate; and the times expires_at and rotate_after"
+const takesDraft = "value (a string), with encoding if it is base64, or generate (an object); expires_at and rotate_after (times)"
 
 // generateBody asks for a value that the vault makes: of characters, of bytes in an encoding, or by
 // a function of the embedding program.
@@ -55,7 +55,7 @@ func (c *call) draft(b draftBody) (d myvault.NewVersion, err error) {
 	case b.Generate == nil:
 		d.Value, err = readValue(b.Value, b.Encoding)
 	case b.Value != nil || b.Encoding != nil:
-		err = unprocessable("the member generate makes the value; give no value or encoding beside it", "generate")
+		err = unprocessable("generate makes the value: omit value and encoding", "generate")
 	default:
 		d.Generate, err = c.generator(*b.Generate)
 	}
@@ -86,7 +86,7 @@ func sentTime(member string, text *string) (t time.Time, err error) {
 		return t, nil
 	}
 	if t, err = rfc3339.Parse(*text); err != nil || t.IsZero() {
-		return t, unprocessable("the member "+member+" is a time as in 2026-01-31T12:00:00Z, or left out", member)
+		return t, unprocessable("invalid member "+member+": use a time such as 2026-01-31T12:00:00Z, or omit it", member)
 	}
 	return t, nil
 }
@@ -103,7 +103,7 @@ func (c *call) generator(b generateBody) (myvault.Generator, error) {
 	if b.Function != nil {
 		g := c.api.generators[*b.Function]
 		if g == nil {
-			return nil, unprocessable("generate names a function that this vault does not have; ask the operator which it has", "generate")
+			return nil, unprocessable("unknown function in generate: ask the operator for the list", "generate")
 		}
 		return g, nil
 	}
@@ -168,16 +168,16 @@ const base64Encoding = "base64"
 // section 4, padded, without line breaks.
 func readValue(text, encoding *string) (myvault.Value, error) {
 	if text == nil {
-		return myvault.Value{}, unprocessable("the member value is missing; it is a string, or let the member generate make it", "value")
+		return myvault.Value{}, unprocessable("missing member value: send a string, or generate", "value")
 	}
 	value := myvault.Text(*text)
 	if encoding != nil {
 		if *encoding != base64Encoding {
-			return myvault.Value{}, unprocessable("the member encoding is unknown; leave it out, or say base64", "encoding")
+			return myvault.Value{}, unprocessable("unknown encoding: use base64, or omit it", "encoding")
 		}
 		raw, err := base64.StdEncoding.Strict().DecodeString(*text)
 		if err != nil || strings.ContainsAny(*text, "\r\n") {
-			return myvault.Value{}, unprocessable("the member value is not base64; it takes the standard alphabet, padded, without line breaks", "value")
+			return myvault.Value{}, unprocessable("invalid base64 in value: use the standard alphabet with padding, without line breaks", "value")
 		}
 		value = myvault.Bytes(raw)
 	}

@@ -32,7 +32,7 @@ func (c *call) limit() (int, error) {
 	}
 	limit, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || limit < 1 || limit > maxPage {
-		return 0, badRequest("the query parameter limit is a number from 1 to 1000")
+		return 0, badRequest("invalid query parameter limit: use a number from 1 to 1000")
 	}
 	return int(limit), nil
 }
@@ -92,7 +92,7 @@ func (c *call) after() (myvault.Address, error) {
 	case 2:
 		return myvault.Address{Project: fields[0], Path: fields[1]}, nil
 	}
-	return myvault.Address{}, badRequest("the cursor is malformed; start again without cursor")
+	return myvault.Address{}, badRequest("malformed cursor: start again without it")
 }
 
 // nextPage gives the Link header of a page, "" for the last one.
@@ -163,7 +163,7 @@ func (c *cursors) seal(ctx context.Context, plain, about []byte) []byte {
 // wrongCursor is the answer to a cursor that no server of this store has sealed for the same
 // listing.
 func wrongCursor() error {
-	return badRequest("the cursor belongs to another listing or is too old; start again without cursor")
+	return badRequest("invalid cursor: it is of another listing or too old; start again without it")
 }
 
 // open returns what seal was given. The error is wrongCursor, or that of the store.

@@ -32,7 +32,7 @@ func unprocessable(detail string, member ...string) error {
 
 const (
 	// textUnauthenticated is the same for missing, unknown and wrong identities.
-	textUnauthenticated = "the identity is missing or wrong; send X-Service and X-Token of an allowed service, or a live token as Authorization: Bearer"
+	textUnauthenticated = "missing or wrong identity: send X-Service and X-Token of an allowed service, or a live token as Authorization: Bearer"
 	retrySoon           = "1"
 )
 
@@ -44,25 +44,25 @@ var meanings = []struct {
 	problem.Problem
 }{
 	// What a generator of the embedding program gives says nothing of the store or the caller.
-	{myvault.ErrGenerator, problem.Problem{Status: 500, Code: "generator_failed", Detail: "the value could not be generated, so nothing was changed; the operator of this vault must look at it"}},
-	{myvault.ErrUnknownOutcome, problem.Problem{Status: 503, Code: "outcome_unknown", Detail: "the change may or may not have happened; read before trying again"}},
-	{myvault.ErrTrail, problem.Problem{Status: 503, Code: "trail_unavailable", Detail: "the trail cannot be written, so nothing was released or changed; try again later", Retry: retrySoon}},
-	{myvault.ErrClosed, problem.Problem{Status: 503, Code: "shutting_down", Detail: "the vault is shutting down; try again later", Retry: retrySoon}},
-	{myvault.ErrUnavailable, problem.Problem{Status: 503, Code: "store_unavailable", Detail: "the store does not answer now; nothing was changed, try again later", Retry: retrySoon}},
-	{context.DeadlineExceeded, problem.Problem{Status: 503, Code: "timeout", Detail: "the store did not answer in time; nothing was changed, try again later", Retry: retrySoon}},
-	{context.Canceled, problem.Problem{Status: 503, Code: "canceled", Detail: "the request was cancelled and nothing was changed; try again later", Retry: retrySoon}},
-	{myvault.ErrWrongKey, problem.Problem{Status: 503, Code: "wrong_key", Detail: "the store has another master key than this vault; its operator must give it the new one", Retry: retrySoon}},
-	{myvault.ErrTampered, problem.Problem{Status: 500, Code: "tampered", Detail: "stored data does not authenticate; the operator of this vault must look at it"}},
+	{myvault.ErrGenerator, problem.Problem{Status: 500, Code: "generator_failed", Detail: "the value could not be generated and nothing was changed: the operator must investigate"}},
+	{myvault.ErrUnknownOutcome, problem.Problem{Status: 503, Code: "outcome_unknown", Detail: "unknown outcome: the change may have been made; read before you retry"}},
+	{myvault.ErrTrail, problem.Problem{Status: 503, Code: "trail_unavailable", Detail: "the trail cannot be written, so nothing was released or changed: retry later", Retry: retrySoon}},
+	{myvault.ErrClosed, problem.Problem{Status: 503, Code: "shutting_down", Detail: "the vault is shutting down: retry later", Retry: retrySoon}},
+	{myvault.ErrUnavailable, problem.Problem{Status: 503, Code: "store_unavailable", Detail: "the store is unavailable and nothing was changed: retry later", Retry: retrySoon}},
+	{context.DeadlineExceeded, problem.Problem{Status: 503, Code: "timeout", Detail: "the store did not respond in time and nothing was changed: retry later", Retry: retrySoon}},
+	{context.Canceled, problem.Problem{Status: 503, Code: "canceled", Detail: "the request was canceled and nothing was changed: retry later", Retry: retrySoon}},
+	{myvault.ErrWrongKey, problem.Problem{Status: 503, Code: "wrong_key", Detail: "the store has another master key than this vault: the operator must configure the new one", Retry: retrySoon}},
+	{myvault.ErrTampered, problem.Problem{Status: 500, Code: "tampered", Detail: "stored data does not authenticate: the operator must investigate"}},
 	{myvault.ErrUnauthenticated, problem.Problem{Status: 401, Detail: textUnauthenticated}},
-	{myvault.ErrDenied, problem.Problem{Status: 403, Detail: "the policy does not allow this; ask the operator for a rule"}},
+	{myvault.ErrDenied, problem.Problem{Status: 403, Detail: "denied by the policy: ask the operator for a rule"}},
 	{myvault.ErrTooLarge, problem.Problem{Status: 413}},
 	{myvault.ErrInvalid, problem.Problem{Status: 400}},
-	{myvault.ErrNotFound, problem.Problem{Status: 404, Detail: "not found: no live secret, version or project has that name; check it, or create it"}},
-	{myvault.ErrExists, problem.Problem{Status: 409, Code: "exists", Detail: "it already exists; change it with PATCH"}},
-	{myvault.ErrConflict, problem.Problem{Status: 409, Detail: "its version is not the expected one; read it and try again"}},
-	{myvault.ErrDestroyed, problem.Problem{Status: 410, Detail: "the value was destroyed and cannot come back; make a new version"}},
-	{myvault.ErrNotEmpty, problem.Problem{Status: 400, Code: "not_empty", Detail: "the project still has live secrets; delete them first"}},
-	{errors.ErrUnsupported, problem.Problem{Status: 501, Detail: "the store behind this vault cannot do this; ask the operator for one that can"}},
+	{myvault.ErrNotFound, problem.Problem{Status: 404, Detail: "not found: no such live secret, version or project"}},
+	{myvault.ErrExists, problem.Problem{Status: 409, Code: "exists", Detail: "it already exists: change it with PATCH"}},
+	{myvault.ErrConflict, problem.Problem{Status: 409, Detail: "version conflict: read the secret and retry"}},
+	{myvault.ErrDestroyed, problem.Problem{Status: 410, Detail: "the value was destroyed: write a new version"}},
+	{myvault.ErrNotEmpty, problem.Problem{Status: 400, Code: "not_empty", Detail: "the project has live secrets: delete them first"}},
+	{errors.ErrUnsupported, problem.Problem{Status: 501, Detail: "the store of this vault does not support this"}},
 }
 
 // problemOf gives what the client sees of err.

@@ -65,11 +65,11 @@ func (c *call) createProject() (response, error) {
 		Name        *string `json:"name"`
 		Description *string `json:"description"`
 	}
-	if err := c.decode(&body, "the strings name and, if wanted, description"); err != nil {
+	if err := c.decode(&body, "name and, optionally, description (strings)"); err != nil {
 		return response{}, err
 	}
 	if body.Name == nil {
-		return response{}, unprocessable("the member name is missing; it is a string", "name")
+		return response{}, unprocessable("missing member name: send a string", "name")
 	}
 	if err := myvault.ValidateProject(*body.Name); err != nil {
 		return response{}, err
@@ -86,11 +86,11 @@ func (c *call) describeProject() (response, error) {
 	var body struct {
 		Description *string `json:"description"`
 	}
-	if err := c.decode(&body, "the string description"); err != nil {
+	if err := c.decode(&body, "description (a string)"); err != nil {
 		return response{}, err
 	}
 	if body.Description == nil {
-		return response{}, unprocessable("the member description is missing; it is a string, empty to remove it", "description")
+		return response{}, unprocessable("missing member description: send a string, empty to remove it", "description")
 	}
 	p, err := c.putProject(c.addr.Project, body.Description, myvault.IfPresent())
 	return response{body: projectOf(p)}, err
@@ -111,7 +111,7 @@ func describedProject(name string, description *string) (myvault.Project, error)
 		p.Description = *description
 	}
 	if len(p.Description) > myvault.MaxDescription {
-		return p, unprocessable(fmt.Sprintf("the description has more than %d bytes; shorten it", myvault.MaxDescription), "description")
+		return p, unprocessable(fmt.Sprintf("the description has more than %d bytes: shorten it", myvault.MaxDescription), "description")
 	}
 	return p, nil
 }

@@ -149,16 +149,16 @@ func (c *call) readQuery() error {
 	}
 	query, err := url.ParseQuery(c.request.URL.RawQuery)
 	if err != nil {
-		return badRequest("the query is malformed; encode it as application/x-www-form-urlencoded")
+		return badRequest("malformed query: encode it as application/x-www-form-urlencoded")
 	}
 	for name, values := range query {
 		switch {
 		case !slices.Contains(c.endpoint.Query, name):
-			return badRequest("a query parameter is unknown; this route takes " + c.takesQuery())
+			return badRequest("unknown query parameter: this route takes " + c.takesQuery())
 		case len(values) > 1:
-			return badRequest("the query parameter " + name + " is given twice; give it once")
+			return badRequest("duplicate query parameter " + name + ": send it once")
 		case values[0] == "":
-			return badRequest("the query parameter " + name + " is empty; leave it out")
+			return badRequest("empty query parameter " + name + ": omit it")
 		}
 	}
 	c.query = query
@@ -169,7 +169,7 @@ func (c *call) readQuery() error {
 func (c *call) readAddress() error {
 	c.addr = myvault.Address{Project: c.query.Get("project"), Path: c.query.Get("path")}
 	if c.addr.Project == "" || c.addr.Path == "" {
-		return badRequest("the query parameters project and path are needed")
+		return badRequest("missing query parameter: project and path are required")
 	}
 	return c.addr.Validate()
 }

@@ -177,12 +177,12 @@ func (h *Handler) find(method string, raw []string) (*endpoint, error) {
 		}
 	}
 	if allowed == nil {
-		return nil, &problem.Problem{Status: http.StatusNotFound, Code: "no_route", Detail: "not found: there is no such route; see the list of routes in the documentation"}
+		return nil, &problem.Problem{Status: http.StatusNotFound, Code: "no_route", Detail: "not found: no such route; see /openapi.json"}
 	}
 	slices.Sort(allowed)
 	return nil, &problem.Problem{
 		Status: http.StatusMethodNotAllowed,
-		Detail: "this path takes other methods; see the Allow header",
+		Detail: "method not allowed: see the Allow header",
 		Allow:  strings.Join(allowed, ", "),
 	}
 }

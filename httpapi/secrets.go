@@ -73,7 +73,7 @@ func (c *call) secretRange() (myvault.ListOptions, error) {
 	case "true":
 		r.Deleted = true
 	default:
-		return r, badRequest("the query parameter deleted is true or false")
+		return r, badRequest("invalid query parameter deleted: use true or false")
 	}
 	var err error
 	if r.ExpiresBefore, err = c.instant("expires_before"); err != nil {
@@ -109,7 +109,7 @@ func (c *call) getSecret() (response, error) {
 	if text := c.query.Get("version"); text != "" {
 		var err error
 		if version, err = strconv.ParseUint(text, 10, 63); err != nil || version == 0 {
-			return response{}, badRequest("the query parameter version is a number from 1")
+			return response{}, badRequest("invalid query parameter version: use a number from 1")
 		}
 		// Finding an older version may take as many steps as there are newer ones.
 		if err := c.takeLarge(); err != nil {
@@ -145,9 +145,9 @@ func (c *call) createSecret() (response, error) {
 		draftBody
 	}
 	if tags, given, _ := c.tags("If-None-Match"); given && tags != nil {
-		return response{}, badRequest("this route takes no If-None-Match but *; it only creates what is not there")
+		return response{}, badRequest("this route supports no If-None-Match but *: it only creates")
 	}
-	if err := c.decode(&body, "the strings project and path; "+takesDraft); err != nil {
+	if err := c.decode(&body, "project and path (strings); "+takesDraft); err != nil {
 		return response{}, err
 	}
 	addr, err := readAddress(body.Project, body.Path)
@@ -173,7 +173,7 @@ func (c *call) createSecret() (response, error) {
 // readAddress reads the members "project" and "path" of a body.
 func readAddress(project, path *string) (myvault.Address, error) {
 	if project == nil || path == nil {
-		return myvault.Address{}, unprocessable("the members project and path are needed; they are strings", missing(project, "project", "path"))
+		return myvault.Address{}, unprocessable("missing member: the strings project and path are required", missing(project, "project", "path"))
 	}
 	addr := myvault.Address{Project: *project, Path: *path}
 	return addr, addr.Validate()

@@ -40,7 +40,7 @@ func tokenOf(t tokens.Token) token {
 // issuer gives what mints and revokes, 501 where there is none.
 func (c *call) issuer() (*tokens.Issuer, error) {
 	if c.api.issuer == nil {
-		return nil, &problem.Problem{Status: http.StatusNotImplemented, Detail: "this server gives out no tokens; ask its operator for one that does"}
+		return nil, &problem.Problem{Status: http.StatusNotImplemented, Detail: "this server issues no tokens"}
 	}
 	return c.api.issuer, nil
 }
@@ -69,7 +69,7 @@ func (c *call) readGrant(issuer *tokens.Issuer) (tokens.Grant, error) {
 		Certificate *string       `json:"certificate_sha256"`
 	}
 	body.Rules.limit = tokens.MaxRules
-	err := c.decode(&body, "rules (an array of strings) and, if wanted, lifetime_seconds (a number) and certificate_sha256 (a string)")
+	err := c.decode(&body, "rules (an array of strings) and, optionally, lifetime_seconds (a number) and certificate_sha256 (a string)")
 	if err != nil {
 		return tokens.Grant{}, err
 	}
@@ -77,12 +77,12 @@ func (c *call) readGrant(issuer *tokens.Issuer) (tokens.Grant, error) {
 	for _, text := range body.Rules.items {
 		rule, err := myvault.ParseRule(text)
 		if err != nil {
-			return g, unprocessable("a rule is malformed; write it as in ALLOW_ lines, such as newsbot/prod/@read+list", "rules")
+			return g, unprocessable("malformed rule: write it as in ALLOW_ lines, such as newsbot/prod/@read+list", "rules")
 		}
 		g.Rules = append(g.Rules, rule)
 	}
 	if len(g.Rules) == 0 {
-		return g, unprocessable("the member rules is missing or empty; it has 1 to 64 rules", "rules")
+		return g, unprocessable("missing member rules: send 1 to 64 rules", "rules")
 	}
 	if g.Lifetime, err = lifetimeOf(body.Lifetime, issuer.MaxLifetime()); err != nil {
 		return g, err
@@ -90,7 +90,7 @@ func (c *call) readGrant(issuer *tokens.Issuer) (tokens.Grant, error) {
 	if body.Certificate != nil {
 		sum, err := hex.DecodeString(*body.Certificate)
 		if err != nil || len(sum) != sha256.Size {
-			return g, unprocessable("certificate_sha256 is the SHA-256 of the client certificate in DER, in 64 hexadecimal digits", "certificate_sha256")
+			return g, unprocessable("invalid certificate_sha256: use the SHA-256 of the client certificate in DER, in 64 hexadecimal digits", "certificate_sha256")
 		}
 		g.Certificate = (*[sha256.Size]byte)(sum)
 	}
@@ -105,9 +105,9 @@ func lifetimeOf(seconds *uint32, most time.Duration) (time.Duration, error) {
 	lifetime := time.Duration(*seconds) * time.Second
 	switch {
 	case lifetime == 0:
-		return 0, unprocessable("lifetime_seconds is at least 1; without it, a token lives for an hour", "lifetime_seconds")
+		return 0, unprocessable("lifetime_seconds must be at least 1; the default is one hour", "lifetime_seconds")
 	case lifetime > most:
-		return 0, unprocessable(fmt.Sprintf("lifetime_seconds is over the limit of this server, which is %d", most/time.Second), "lifetime_seconds")
+		return 0, unprocessable(fmt.Sprintf("lifetime_seconds is over this server's limit of %d", most/time.Second), "lifetime_seconds")
 	}
 	return lifetime, nil
 }
@@ -153,7 +153,7 @@ func (c *call) revokeToken() (response, error) {
 	}
 	err = issuer.Revoke(c.ctx(), c.session, id)
 	if errors.Is(err, myvault.ErrNotFound) {
-		err = &problem.Problem{Status: http.StatusNotFound, Detail: "token not found: the service has no live token of that id; GET /api/tokens lists those that it has"}
+		err = &problem.Problem{Status: http.StatusNotFound, Detail: "token not found: the service has no live token with that id; GET /api/tokens lists them"}
 	}
 	return response{status: http.StatusNoContent}, err
 }

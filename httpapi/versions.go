@@ -42,7 +42,7 @@ func (c *call) before() (myvault.Version, error) {
 			return myvault.Version(before), nil
 		}
 	}
-	return 0, badRequest("the cursor belongs to another history; start again without cursor")
+	return 0, badRequest("invalid cursor: it is of another history; start again without it")
 }
 
 // history answers a page of the versions older than before.
@@ -76,7 +76,7 @@ const maxVersions = 1000
 // the Link to older ones, or 204 where the caller may make the change but not list.
 func (c *call) changeVersions() (response, error) {
 	body := versionsBody{Versions: array[uint64]{limit: maxVersions}}
-	if err := c.decode(&body, "the string op and, to destroy, versions (numbers) or all (true)"); err != nil {
+	if err := c.decode(&body, "op (a string) and, to destroy, versions (numbers) or all (true)"); err != nil {
 		return response{}, err
 	}
 	change, err := body.change(c.addr)
@@ -118,15 +118,15 @@ func (b versionsBody) change(addr myvault.Address) (myvault.Change, error) {
 	all := b.All != nil && *b.All
 	switch {
 	case b.Op == nil:
-		return c, unprocessable("the member op is missing; it is undelete or destroy", "op")
+		return c, unprocessable("missing member op: use undelete or destroy", "op")
 	case *b.Op == "undelete" && len(c.Versions) == 0 && !all:
 		c.Op = myvault.OpUndelete
 	case *b.Op == "undelete":
-		return c, unprocessable("undelete takes no versions; it brings back the newest one", "versions")
+		return c, unprocessable("undelete takes no versions: it restores the newest one", "versions")
 	case *b.Op != "destroy":
-		return c, unprocessable("the member op is unknown; it is undelete or destroy", "op")
+		return c, unprocessable("unknown op: use undelete or destroy", "op")
 	case all == (len(c.Versions) > 0):
-		return c, unprocessable(`destroy takes either the numbers of versions, or "all": true`, "versions")
+		return c, unprocessable(`destroy takes either version numbers or "all": true`, "versions")
 	default:
 		c.Op = myvault.OpDestroy
 	}

@@ -108,7 +108,7 @@ func (g *Guard) CheckHost(r *http.Request) error {
 	}
 	return &problem.Problem{
 		Status: http.StatusMisdirectedRequest,
-		Detail: "the Host header names no host of this server; the operator can allow it (AllowedHosts; MYVAULT_HOSTS of the example server)",
+		Detail: "the Host header names no host of this server: the operator can allow it (AllowedHosts; MYVAULT_HOSTS of the example server)",
 	}
 }
 
@@ -119,6 +119,6 @@ func (g *Guard) CheckOrigin(r *http.Request) error {
 	}
 	return &problem.Problem{
 		Status: http.StatusForbidden, Code: "foreign_origin",
-		Detail: "the page of another site made this request; the operator can allow its origin",
+		Detail: "a page of another site made this request: the operator can allow its origin",
 	}
 }

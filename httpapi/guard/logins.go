@@ -85,7 +85,7 @@ func (g *Guard) LoginFailed(service, remote string) error {
 	}
 	return &problem.Problem{
 		Status: http.StatusTooManyRequests,
-		Detail: "too many failed log-ins; correct the service and its token, a correct identity passes at once",
+		Detail: "too many failed log-ins: correct the service and its token; a correct identity always passes",
 		Retry:  g.failures.retryAfter(),
 	}
 }

@@ -54,7 +54,7 @@ func enter(ctx context.Context, slots chan<- struct{}, timeout *time.Timer) erro
 	case <-timeout.C:
 		return &problem.Problem{
 			Status: http.StatusServiceUnavailable,
-			Detail: "the server is busy with large requests, of this service or of all; nothing was changed, send fewer at once or try again later",
+			Detail: "the server is busy with large requests and nothing was changed: send fewer at once or retry later",
 			Retry:  "1",
 		}
 	}
