@@ -10,8 +10,8 @@ import (
 	"github.com/matryer/is"
 )
 
-// TestArraysOfABodyAreReadUpToTheirLimit: a body of a mebibyte full of items takes no more memory than
-// the items that there may be.
+// TestArraysOfABodyAreReadUpToTheirLimit: a body of a mebibyte full of items takes no more
+// memory than the items that there may be.
 func TestArraysOfABodyAreReadUpToTheirLimit(t *testing.T) {
 	for _, c := range []struct{ name, path, head, item, limit string }{
 		{"changes", "/api/changes", `{"changes":[`, `{}`, "1000"},
@@ -41,7 +41,7 @@ func TestArraysOfABodyAreReadUpToTheirLimit(t *testing.T) {
 			r2 := f.as("admin", "POST", c.path, c.head+"true]}")
 			is.Equal(r2.status, 422)
 			is.True(strings.Contains(r2.body, "wrong type of member /"+c.name+"/0"))
-			is.True(strings.Contains(f.as("admin", "POST", c.path, c.head[:len(c.head)-1]+"{}}").body, "/"+c.name+" has the wrong type"))
+			is.True(strings.Contains(f.as("admin", "POST", c.path, c.head[:len(c.head)-1]+"{}}").body, "wrong type of member /"+c.name+":"))
 		})
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
-// entry is a line of the trail.
+// entry is an entry of the trail.
 type entry struct {
 	Chain     string `json:"chain"`
 	Seq       uint64 `json:"seq"` // within the chain
@@ -23,13 +23,13 @@ type entry struct {
 	Project   string `json:"project"`
 	Path      string `json:"path"`
 	Version   uint64 `json:"version"`
-	Destroyed []span `json:"destroyed,omitempty"` // of a destroy
+	Destroyed []span `json:"destroyed,omitempty"` // by a destroy
 	Outcome   string `json:"outcome"`
 	Count     uint64 `json:"count"`
 	RequestID string `json:"request_id"`
 }
 
-// span is versions from First to Last, both included.
+// span is a range of versions, from First to Last inclusive.
 type span struct {
 	First uint64 `json:"first"`
 	Last  uint64 `json:"last"`
@@ -115,13 +115,13 @@ func (c *call) instant(name string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	t, err := rfc3339.Parse(text)
-	if err != nil || t.IsZero() { // the zero time would select everything
+	if err != nil || t.IsZero() { // the zero time would match everything
 		return t, badRequest("invalid query parameter " + name + ": use a time such as 2026-01-31T12:00:00Z")
 	}
 	return t, nil
 }
 
-// position reads how far the trail was read.
+// position returns the position in the trail at which a listing continues.
 func (c *call) position() (myvault.Cursor, error) {
 	fields, err := c.cursor()
 	if err != nil || fields == nil {
@@ -139,7 +139,8 @@ func (c *call) position() (myvault.Cursor, error) {
 	return position, nil
 }
 
-// head is the newest link of a chain. Kept elsewhere, it proves later that none was cut off.
+// head is the newest link of a chain. A copy kept elsewhere shows later whether the chain
+// was truncated.
 type head struct {
 	Chain string `json:"chain"`
 	Seq   uint64 `json:"seq"`

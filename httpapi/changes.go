@@ -6,27 +6,27 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// changeBody is one of several changes: a put, with what makes a version and, if wanted, one
-// of if_absent and if_version; or a delete, with if_version if wanted.
+// changeBody is a change of a batch: a put, with the members of a new version and
+// optionally if_absent or if_version; or a delete, optionally with if_version.
 type changeBody struct {
 	Op      *string `json:"op"`
 	Project *string `json:"project"`
 	Path    *string `json:"path"`
-	draftBody
+	newVersionBody
 	IfAbsent  *bool   `json:"if_absent"`
 	IfVersion *uint64 `json:"if_version"`
 }
 
-// manyChanges is how many changes make an answer that may be large.
+// manyChanges is the number of changes above which a response may be large.
 const manyChanges = 50
 
-// applyChanges makes all changes or none, and answers what became of each.
+// applyChanges makes all changes or none, and answers with the result of each.
 func (c *call) applyChanges() (response, error) {
 	var body struct {
 		Changes array[changeBody] `json:"changes"`
 	}
 	body.Changes.limit = myvault.MaxChanges
-	if err := c.decode(&body, "changes (an array of objects with op, project, path, if_absent, if_version); "+takesDraft); err != nil {
+	if err := c.decode(&body, "changes (an array of objects with op, project, path, if_absent, if_version); "+newVersionMembers); err != nil {
 		return response{}, err
 	}
 	if len(body.Changes.items) == 0 {
@@ -40,7 +40,7 @@ func (c *call) applyChanges() (response, error) {
 		}
 	}
 	if len(c.changes) > manyChanges {
-		if err := c.takeLarge(); err != nil {
+		if err := c.enterLarge(); err != nil {
 			return response{}, err
 		}
 	}
@@ -67,9 +67,9 @@ func (c *call) change(b changeBody) (change myvault.Change, err error) {
 		err = unprocessable("missing member op: use put or delete", "op")
 	case *b.Op == "put":
 		change.Op = myvault.OpPut
-		var d myvault.NewVersion
-		d, err = c.draft(b.draftBody)
-		change.Value, change.Generate, change.Expires, change.RotateAfter = d.Value, d.Generate, d.Expires, d.RotateAfter
+		var v myvault.NewVersion
+		v, err = c.newVersion(b.newVersionBody)
+		change.Value, change.Generate, change.Expires, change.RotateAfter = v.Value, v.Generate, v.Expires, v.RotateAfter
 	case *b.Op != "delete":
 		err = unprocessable("unknown op: use put or delete", "op")
 	case b.given() || b.IfAbsent != nil:

@@ -86,7 +86,8 @@ func TestABrowserIsSentToTheConsole(t *testing.T) {
 	is.Equal(ask("*/*").Code, http.StatusOK)
 }
 
-// TestTheConsoleBehindAnother handler: what that one did to the answer stays, and it reaches the connection's own writer.
+// TestTheConsoleBehindAnother handler: what that one did to the answer stays, and it
+// reaches the connection's own writer.
 func TestTheConsoleBehindAnother(t *testing.T) {
 	is := is.New(t)
 	deadline := errors.New("not asked")

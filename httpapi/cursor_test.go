@@ -22,7 +22,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// another returns a handler of a vault over the provider, as another server of its store has one.
+// another returns a handler of a vault over the provider, as another server of its store
+// has one.
 func another(t *testing.T, provider myvault.Provider) *fixture {
 	t.Helper()
 	policy, err := myvault.ParsePolicy(settings)
@@ -102,7 +103,8 @@ func TestNoCursorShowsAHiddenName(t *testing.T) {
 	is.Equal(play("newsbot/prod/payroll-secret", "newsbot/prod/pz-secret"), play())
 }
 
-// TestACursorOutlivesTheServer opens the store anew, and a store whose record was carried to it.
+// TestACursorOutlivesTheServer opens the store anew, and a store whose record was carried
+// to it.
 func TestACursorOutlivesTheServer(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), sqlite.StaticKey(crypto.NewKey())

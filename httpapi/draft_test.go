@@ -288,7 +288,8 @@ func TestTheDeniedMakeNoFunctionRun(t *testing.T) {
 	is.Equal(ran, 1)
 }
 
-// TestAGeneratorsOwnError decides nothing: neither what the client is told of the store, nor of itself.
+// TestAGeneratorsOwnError decides nothing: neither what the client is told of the store,
+// nor of itself.
 func TestAGeneratorsOwnError(t *testing.T) {
 	for _, cause := range []error{
 		myvault.ErrUnknownOutcome, myvault.ErrUnauthenticated, myvault.ErrDenied, myvault.ErrClosed, myvault.ErrTrail, myvault.ErrNotFound, myvault.ErrConflict,

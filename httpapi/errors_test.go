@@ -30,9 +30,9 @@ const problemTexts = "testdata/problems.golden"
 // before the handler has it.
 const unreached = "must be followed by two hex digits"
 
-// TestProblemTexts brings about every problem of the package and holds their statuses and texts
-// against a file, so that they can be read in one place. -update writes it. A text in the source
-// that none of them shows fails.
+// TestProblemTexts brings about every problem of the package and holds their statuses and
+// texts against a file, so that they can be read in one place. -update writes it. A text in
+// the source that none of them shows fails.
 func TestProblemTexts(t *testing.T) {
 	is := is.New(t)
 	var texts []string

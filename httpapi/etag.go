@@ -12,18 +12,19 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 )
 
-// etag gives the entity tag of a version (RFC 9110 section 8.8.3). The incarnation in it
-// keeps tags from before the restore of a backup from matching by accident.
+// etag returns the entity tag of a version (RFC 9110 section 8.8.3). It contains the
+// incarnation, so that a tag from before the restore of a backup does not match.
 func (c *call) etag(version myvault.Version) string {
 	return `"` + c.api.vault.Incarnation() + "-" + strconv.FormatUint(uint64(version), 10) + `"`
 }
 
-// conditionals are the headers that make a request conditional (RFC 9110 section 13.1), and
-// Range, which If-Range is about.
+// conditionals are the headers of conditional requests (RFC 9110 section 13.1), and Range,
+// which If-Range refers to.
 var conditionals = []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"}
 
-// checkConditions refuses the conditional headers that the route does not evaluate, and those
-// that are malformed: a condition that is ignored looks like one that held.
+// checkConditions returns an error for conditional headers that the route does not evaluate
+// or that are malformed: to the client, an ignored condition would look like one that was
+// met.
 func (c *call) checkConditions() error {
 	for _, name := range conditionals {
 		if len(c.request.Header[name]) == 0 {
@@ -42,7 +43,7 @@ func (c *call) checkConditions() error {
 	return nil
 }
 
-// precondition evaluates the conditions of a read, in the order of RFC 9110 section 13.2.2:
+// precondition evaluates the conditions of a read in the order of RFC 9110 section 13.2.2:
 // If-Match by strong comparison, then If-None-Match by weak comparison.
 func (c *call) precondition(version myvault.Version) (unmodified bool, err error) {
 	own := c.etag(version)
@@ -64,12 +65,12 @@ func preconditionFailed() error {
 	return &problem.Problem{Status: http.StatusPreconditionFailed, Detail: "the secret has another version than If-Match: read it and retry"}
 }
 
-// noVersion is one that no secret reaches.
+// noVersion never matches an existing version.
 const noVersion myvault.Version = math.MaxInt64
 
-// expected turns If-Match into a condition on the live secret. Tags compare strongly; where
-// none of them can match, the condition cannot hold, so that the policy and the existence
-// are still checked first.
+// expected returns If-Match as a condition on the live secret. Tags compare strongly. If
+// none of them can match, the condition fails in the vault, after the checks of the policy
+// and of the existence.
 func (c *call) expected() (condition myvault.Condition, given bool, err error) {
 	tags, given, err := c.tags("If-Match")
 	if err != nil || tags == nil {
@@ -90,7 +91,7 @@ func (c *call) expected() (condition myvault.Condition, given bool, err error) {
 	return myvault.IfVersion(expect), true, nil
 }
 
-// afterCondition makes a conflict a failed precondition where the client sent one.
+// afterCondition turns a conflict into a failed precondition if the client sent one.
 func afterCondition(err error, given bool) error {
 	if given && errors.Is(err, myvault.ErrConflict) && !errors.Is(err, myvault.ErrGenerator) {
 		return preconditionFailed()
@@ -98,7 +99,7 @@ func afterCondition(err error, given bool) error {
 	return err
 }
 
-// tags reads a header that is "*", for which tags is nil, or a list of entity tags.
+// tags parses a header that is a list of entity tags, or "*": tags is then nil.
 func (c *call) tags(name string) (tags []string, given bool, err error) {
 	lines := c.request.Header.Values(name)
 	if len(lines) == 0 {
@@ -126,7 +127,7 @@ func (c *call) tags(name string) (tags []string, given bool, err error) {
 	}
 }
 
-// cutTag cuts the entity tag at the beginning of s; "" where there is none.
+// cutTag cuts the entity tag at the start of s, "" if there is none.
 func cutTag(s string) (tag, rest string) {
 	opaque, found := strings.CutPrefix(strings.TrimPrefix(s, "W/"), `"`)
 	if !found {

@@ -53,8 +53,8 @@ func Example() {
 	// <nil>
 }
 
-// A host puts its own middleware between the server, the guard and the API: here a log of requests
-// and the prefix /vault, beside a page of the host's own.
+// A host puts its own middleware between the server, the guard and the API: here a log of
+// requests and the prefix /vault, beside a page of the host's own.
 func ExampleHandler() {
 	vault := exampleVault()
 	defer vault.Close()

@@ -111,6 +111,6 @@ func TestFailuresCountByAddressAndByService(t *testing.T) {
 	is.Equal(status("192.0.2.9", "writer", writerToken), 200)
 }
 
-// around allows for a failure more or less that is limited: pairs share a slot by chance, and on a slow
-// machine some become free again meanwhile.
+// around allows for a failure more or less that is limited: pairs share a slot by chance,
+// and on a slow machine some become free again meanwhile.
 func around(got, want int) bool { return got >= want-4 && got <= want+4 }

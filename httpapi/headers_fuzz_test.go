@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Conditions of a request are read or refused; a change is made only where If-Match is *, or has
-// the tag that was read.
+// Conditions of a request are read or refused; a change is made only where If-Match is *,
+// or has the tag that was read.
 func FuzzConditions(f *testing.F) {
 	f.Add(`"x-1"`)
 	f.Add(`W/"x-1", "y"`)

@@ -11,23 +11,24 @@ import (
 
 const (
 	pingTimeout = 2 * time.Second
-	pingFresh   = time.Second // how long one result answers, so that a flood does not reach the store
+	pingFresh   = time.Second // how long a result is reused, so that a flood does not reach the store
 )
 
-// health asks the vault how it is, with one question at a time.
+// health checks the vault, once at a time. Any number of probes may wait for one check, at
+// no cost in memory if the store hangs.
 type health struct {
-	ask       func(context.Context) error
-	complaint string // of what is wrong, in logs
-	logger    *slog.Logger
+	ask     func(context.Context) error
+	failure string // the message of the log
+	logger  *slog.Logger
 
 	mu      sync.Mutex
-	asking  chan struct{} // closed when the answer is there; nil: nobody asks
+	asking  chan struct{} // closed when the check ends; nil: there is none
 	checked time.Time
 	good    bool
 }
 
-// check gives the last result while it is fresh, else a new one; false where the store takes
-// longer than pingTimeout.
+// check returns the last result if it is fresh, else that of a new check. It returns false
+// if that takes longer than pingTimeout.
 func (h *health) check(ctx context.Context) bool {
 	h.mu.Lock()
 	if h.asking == nil {
@@ -36,7 +37,7 @@ func (h *health) check(ctx context.Context) bool {
 			return h.good
 		}
 		h.asking = make(chan struct{})
-		go h.question(context.WithoutCancel(ctx), h.asking)
+		go h.update(context.WithoutCancel(ctx), h.asking)
 	}
 	answered := h.asking
 	h.mu.Unlock()
@@ -53,15 +54,15 @@ func (h *health) check(ctx context.Context) bool {
 	}
 }
 
-// question waits for the store. A store that ignores its context is asked once, not by each caller.
-func (h *health) question(ctx context.Context, answered chan struct{}) {
+// update checks the store.
+func (h *health) update(ctx context.Context, answered chan struct{}) {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	err := h.ask(ctx)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil && (h.good || h.checked.IsZero()) {
-		h.logger.LogAttrs(ctx, slog.LevelError, h.complaint, slog.String("cause", cause(err).Error()))
+		h.logger.LogAttrs(ctx, slog.LevelError, h.failure, slog.String("cause", cause(err).Error()))
 	}
 	h.good, h.checked, h.asking = err == nil, time.Now(), nil
 	close(answered)
@@ -78,8 +79,8 @@ func (c *call) healthy() (response, error) {
 	return response{body: report{"healthy", "myVault"}}, nil
 }
 
-// Drain has /ready answer 503 from now on, so that balancers send nothing more. Everything else is
-// answered as before. [Serve] calls it when it ends.
+// Drain makes GET /ready answer 503 from now on, so that load balancers stop sending
+// requests. Other routes answer as before. [Serve] calls it when its context ends.
 func (h *Handler) Drain() { h.draining.Store(true) }
 
 func (c *call) readiness() (response, error) {
@@ -101,13 +102,13 @@ func (c *call) welcome() (response, error) {
 	}{"Welcome to myVault, a vault for secrets. The API is below /api; /health tells whether it works."}}, nil
 }
 
-// description is the OpenAPI 3.1 document of the API (spec.openapis.org/oas/v3.1.1), written by
-// hand. tests/openapi holds it against the routes and against every exchange of the tests.
+// description is the OpenAPI 3.1 document of the API (spec.openapis.org/oas/v3.1.1).
+// tests/openapi compares it with the routes and with every exchange of the tests.
 //
 //go:embed openapi.json
 var description []byte
 
-// describe answers the document as it stands in the source.
+// describe answers with the OpenAPI document.
 func (c *call) describe() (response, error) {
 	return response{raw: description}, nil
 }

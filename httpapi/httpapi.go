@@ -7,14 +7,15 @@
 // A [Handler] works in any server, also below a prefix and behind middleware; see its example.
 // Package serve is the server that [Serve] uses, and package guard checks hosts and origins.
 //
-// A caller authenticates with the headers X-Service and X-Token, with a client certificate, or with a
-// capability token (package tokens) as Authorization: Bearer. The policy and the trail apply to it as
-// to every session of the vault. [Routes] lists the routes.
+// A caller authenticates with the headers X-Service and X-Token, with a client certificate,
+// or with a capability token (package tokens) as Authorization: Bearer. The policy and the
+// trail apply to it as to every session of the vault. [Routes] lists the routes.
 //
-// A request is checked in this order, and the first failure is the response: route (404, 405),
-// host (421), origin (403), identity (400, 401, 429), names and query (400), body (400, 413, 415,
-// 422), policy (403), existence (404, 409), condition (412). Errors are application/problem+json
-// (RFC 9457). Their detail says what to do and never repeats the input.
+// A request is checked in this order, and the first failure is the response: route (404,
+// 405), host (421), origin (403), identity (400, 401, 429), names and query (400), body
+// (400, 413, 415, 422), policy (403), existence (404, 409), condition (412). Errors are
+// application/problem+json (RFC 9457). Their detail says what to do and never repeats the
+// input.
 //
 // The routes and statuses are stable. Texts of errors may change, and routes and members may be
 // added.
@@ -38,40 +39,42 @@ import (
 
 // Config holds the settings of a [Handler]. The zero Config suits a server on loopback.
 type Config struct {
-	// Logger gets one record per request: its service, method, route pattern, status, id, network
-	// address, duration and size, never a path, header or body. Probes are logged at level DEBUG.
-	// Failed requests and those of unknown callers are repeated at most once a second for each
-	// service, route and status, and then counted: at most 66 records a second for all unknown
-	// callers, and for each service. The log handler must not block: it runs while requests are
-	// answered. Nil: nothing is logged.
+	// Logger gets one record per request: its service, method, route pattern, status, id,
+	// network address, duration and size, never a path, header or body. Probes are logged
+	// at level DEBUG. Failed requests and those of unknown callers are repeated at most
+	// once a second for each service, route and status, and then counted: at most 66
+	// records a second for all unknown callers, and for each service. The log handler must
+	// not block: it runs while requests are answered. Nil: nothing is logged.
 	Logger *slog.Logger
-	// Guard checks the hosts and origins of requests and counts failed log-ins. Nil: one with the
-	// zero guard.Config.
+	// Guard checks the hosts and origins of requests and counts failed log-ins. Nil: one
+	// with the zero guard.Config.
 	Guard *guard.Guard
-	// Generators make values that clients ask for with "generate": {"function": name}, if they may
-	// write the secret. Nil: none. Package generate lists what clients can generate without one.
+	// Generators make values that clients ask for with "generate": {"function": name}, if
+	// they may write the secret. Nil: none. Package generate lists what clients can
+	// generate without one.
 	Generators map[string]myvault.Generator
-	// ProjectSecrets are created in each project that POST /api/projects registers, by path. They
-	// are written in the same commit as the registration, in the name and with the rights of the
-	// caller: if it may not write them, nothing is registered. The provider must support several
-	// changes in one commit. Nil: none.
+	// ProjectSecrets are created in each project that POST /api/projects registers, by
+	// path. They are written in the same commit as the registration, in the name and with
+	// the rights of the caller: if it may not write them, nothing is registered. The
+	// provider must support several changes in one commit. Nil: none.
 	ProjectSecrets map[string]myvault.Generator
-	// Console answers GET requests below /console/, without that prefix. A browser that asks for / is
-	// redirected there. It needs no identity and sets its own headers; see package console. Nil:
-	// there is no console.
+	// Console answers GET requests below /console/, without that prefix. A browser that
+	// asks for / is redirected there. It needs no identity and sets its own headers; see
+	// package console. Nil: there is no console.
 	Console http.Handler
-	// Store names the provider, such as "sqlite". Authenticated callers see it in GET /api/whoami and
-	// in the console. "": no caller does.
+	// Store names the provider, such as "sqlite". Authenticated callers see it in GET
+	// /api/whoami and in the console. "": no caller does.
 	Store string
-	// Observe is called after each response, in the goroutine of the request. It must not block.
-	// Package metrics has one. May be nil.
+	// Observe is called after each response, in the goroutine of the request. It must not
+	// block. Package metrics has one. May be nil.
 	Observe func(Observation)
-	// Tokens mints, checks and revokes capability tokens of the same vault. Nil: its routes answer
-	// 501, and no bearer token is valid.
+	// Tokens mints, checks and revokes capability tokens of the same vault. Nil: its routes
+	// answer 501, and no bearer token is valid.
 	Tokens *tokens.Issuer
 }
 
-// Observation describes a request for metrics. It holds nothing that a caller can choose freely.
+// Observation describes a request for metrics. It holds nothing that a caller can choose
+// freely.
 type Observation struct {
 	Route  string // the pattern of the [Route]; "": none matches
 	Method string // "other" if it is not a standard method
@@ -94,19 +97,19 @@ type Handler struct {
 	cursors    *cursors
 	health     *health
 	generators map[string]myvault.Generator
+	ready      *health
+	draining   atomic.Bool
+	issuer     *tokens.Issuer
+	console    http.Handler // may be nil
+	store      string
+	observe    func(Observation) // may be nil
 	projectSecrets
-	console  http.Handler // may be nil
-	store    string
-	observe  func(Observation)
-	ready    *health
-	draining atomic.Bool
-	issuer   *tokens.Issuer
 }
 
 var _ http.Handler = (*Handler)(nil)
 
-// New returns the API of vault, which the caller closes. It returns ErrInvalid for a nil vault and for
-// Tokens of another vault.
+// New returns the API of vault, which the caller closes. It returns ErrInvalid for a nil
+// vault and for Tokens of another vault, and for malformed paths in ProjectSecrets.
 func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if err := config.check(vault); err != nil {
 		return nil, err
@@ -137,8 +140,8 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		console:        config.Console,
 		store:          config.Store,
 		observe:        config.Observe,
-		health:         &health{ask: vault.Ping, logger: config.Logger, complaint: "store does not answer"},
-		ready:          &health{ask: vault.Ready, logger: config.Logger, complaint: "not ready"},
+		health:         &health{ask: vault.Ping, logger: config.Logger, failure: "store does not answer"},
+		ready:          &health{ask: vault.Ready, logger: config.Logger, failure: "not ready"},
 		issuer:         config.Tokens,
 	}, nil
 }

@@ -19,9 +19,9 @@ import (
 // maxBody is the size limit of a request body, in bytes (1 MiB).
 const maxBody = 1 << 20
 
-// decode reads the body into a struct, strictly: one JSON value, names that match in case,
-// none twice and none unknown, valid UTF-8. takes describes the members, for errors, which
-// never repeat the body: it may hold a secret.
+// decode reads the body into a struct, strictly: one JSON value in valid UTF-8, without
+// duplicate or unknown names, which are case-sensitive. takes describes the members for
+// errors, which never repeat the body: it may contain a secret.
 func (c *call) decode(into any, takes string) error {
 	if !c.sentJSON() {
 		return &problem.Problem{Status: http.StatusUnsupportedMediaType, Detail: "send the body with Content-Type: application/json and without Content-Encoding"}
@@ -34,8 +34,8 @@ func (c *call) decode(into any, takes string) error {
 	if err == nil {
 		return nil
 	}
-	// The reader stops at the first member that does not fit; only JSON that is well formed
-	// to its end can be unprocessable.
+	// The decoder stops at the first wrong member. Only a body that is valid JSON to its
+	// end is 422.
 	if !jsontext.Value(body).IsValid() {
 		return badRequest("malformed JSON: send one object in valid UTF-8, without duplicate names or trailing data")
 	}
@@ -57,8 +57,8 @@ func (c *call) decode(into any, takes string) error {
 	return unprocessable("wrong type: the body is an object with " + takes)
 }
 
-// memberOf returns the last name of a pointer to a value of the wrong type. It is a name of the
-// API.
+// memberOf returns the last name in a pointer to a value of the wrong type. It is a name of
+// the API.
 func memberOf(pointer jsontext.Pointer) string {
 	for ; pointer != ""; pointer = pointer.Parent() {
 		if _, err := strconv.Atoi(pointer.LastToken()); err != nil {
@@ -68,8 +68,8 @@ func memberOf(pointer jsontext.Pointer) string {
 	return ""
 }
 
-// within adds the index of the change that a pointer into the body of POST /api/changes is inside
-// of.
+// within adds to p the index of the change that pointer, into a body of POST /api/changes,
+// is in.
 func within(pointer jsontext.Pointer, p *problem.Problem) error {
 	rest, found := strings.CutPrefix(string(pointer), "/changes/")
 	number, _, _ := strings.Cut(rest, "/")
@@ -90,7 +90,8 @@ func (c *call) sentJSON() bool {
 	return err == nil && kind == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
 }
 
-// readBody reads the body up to its limit. Nobody's place is taken for what has not come yet.
+// readBody reads the body up to its limit. It enters the room of large bodies only once so
+// much has arrived.
 func (c *call) readBody() ([]byte, error) {
 	tooLarge := &problem.Problem{Status: http.StatusRequestEntityTooLarge, Detail: "the body is over 1 MiB: send less at once"}
 	if c.request.ContentLength > maxBody {
@@ -107,7 +108,7 @@ func (c *call) readBody() ([]byte, error) {
 		}
 		defer c.api.bodies.Leave(c.service())
 		if rest := c.request.ContentLength - int64(body.Len()); rest > 0 {
-			body.Grow(int(rest) + bytes.MinRead) // at once, with the place for it
+			body.Grow(int(rest) + bytes.MinRead) // in one allocation
 		}
 		_, err = io.Copy(&body, limited)
 	}
@@ -118,13 +119,14 @@ func (c *call) readBody() ([]byte, error) {
 		return nil, badRequest("the body ended early: send it again")
 	}
 	if body.Len() > largeBody {
-		return body.Bytes(), c.takeLarge()
+		return body.Bytes(), c.enterLarge()
 	}
 	return body.Bytes(), nil
 }
 
-// array is an array of a body, of at most so many items. It is read item by item and only so far: a
-// body of 1 MiB has room for 350,000 empty objects, for which reading it whole allocates 170 MB.
+// array is an array in a body, of at most limit items. It is decoded item by item up to the
+// limit: a body of 1 MiB can contain 350,000 empty objects, whose decoding allocates 170
+// MB.
 type array[T any] struct {
 	limit int
 	items []T
@@ -132,13 +134,13 @@ type array[T any] struct {
 
 var _ json.UnmarshalerFrom = (*array[int])(nil)
 
-// tooMany is the error of an array with more items than its limit.
+// tooMany is the error for an array with more items than its limit.
 type tooMany struct{ limit int }
 
 func (e *tooMany) Error() string { return fmt.Sprintf("more than %d items", e.limit) }
 
-// UnmarshalJSONFrom reads the array; null is an empty one. Its errors are those of [json.Unmarshal],
-// with *tooMany for one item too many, behind which nothing is read.
+// UnmarshalJSONFrom decodes the array; null is an empty one. Its errors are those of
+// [json.Unmarshal], and *tooMany, after which it decodes no further.
 func (a *array[T]) UnmarshalJSONFrom(from *jsontext.Decoder) error {
 	if from.PeekKind() != '[' {
 		return json.UnmarshalDecode(from, &a.items) // null, or the error of a wrong type

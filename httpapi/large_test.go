@@ -18,7 +18,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// largeBodies sends requests with large bodies to a vault in memory, whose changes can be held up.
+// largeBodies sends requests with large bodies to a vault in memory, whose changes can be
+// held up.
 type largeBodies struct {
 	t       *testing.T
 	handler *httpapi.Handler
@@ -61,7 +62,8 @@ func largeText(n int) string {
 	return fmt.Sprintf(`{"project":"newsbot","path":"prod/p%d","value":"%s"}`, n, strings.Repeat("x", 99_000))
 }
 
-// stall begins to send a body, of which the server reads so many bytes, and no more come until the end.
+// stall begins to send a body, of which the server reads so many bytes, and no more come
+// until the end.
 func (l largeBodies) stall(is *is.I, service string, n, bytes int, done chan<- int) (end func()) {
 	reading, writing := io.Pipe()
 	go func() { done <- l.send(service, reading).Code }()
@@ -74,8 +76,8 @@ func (l largeBodies) stall(is *is.I, service string, n, bytes int, done chan<- i
 	}
 }
 
-// TestLargeRequestsAreFewAtOnce: a quarter of the places is for one service, whose bodies take none
-// before they are large; one more waits, and gives up, and others are served.
+// TestLargeRequestsAreFewAtOnce: a quarter of the places is for one service, whose bodies
+// take none before they are large; one more waits, and gives up, and others are served.
 func TestLargeRequestsAreFewAtOnce(t *testing.T) {
 	testLarge(t, func(is *is.I, l largeBodies) {
 		done := make(chan int, 100)
@@ -105,7 +107,8 @@ func TestLargeRequestsAreFewAtOnce(t *testing.T) {
 	})
 }
 
-// TestWhoFindsNoRoomKeepsNone: the share of a service whose requests gave up while others had all places is whole afterwards.
+// TestWhoFindsNoRoomKeepsNone: the share of a service whose requests gave up while others
+// had all places is whole afterwards.
 func TestWhoFindsNoRoomKeepsNone(t *testing.T) {
 	testLarge(t, func(is *is.I, l largeBodies) {
 		done, gaveUp := make(chan int, 100), make(chan int, 100)

@@ -56,7 +56,8 @@ func (s *secured) presenting(t *testing.T, pairs ...authority.Pair) *http.Client
 	return &http.Client{Transport: transport}
 }
 
-// whoami asks who the caller is: "" where the connection is refused, else the status, and the service.
+// whoami asks who the caller is: "" where the connection is refused, else the status, and
+// the service.
 func (s *secured) whoami(t *testing.T, client *http.Client, headers ...string) string {
 	t.Helper()
 	request, err := http.NewRequest("GET", s.url+"/api/whoami", nil)
@@ -146,7 +147,8 @@ func TestAServiceThatNeedsBoth(t *testing.T) {
 	is.Equal(s.whoami(t, good, "X-Token", readerToken), "200 reader")
 }
 
-// TestACertificateEndsWhileItsConnectionIsOpen, by the policy, by its own end, and by the authorities.
+// TestACertificateEndsWhileItsConnectionIsOpen, by the policy, by its own end, and by the
+// authorities.
 func TestACertificateEndsWhileItsConnectionIsOpen(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t)

@@ -12,9 +12,9 @@ import (
 	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
-// draftBody are the members of a body that make a version: value, with encoding where it is
-// base64, or generate; and the version's times, if it has any.
-type draftBody struct {
+// newVersionBody holds the members of a body that make a version: value, with encoding if
+// it is base64, or generate; and the times of the version, if any.
+type newVersionBody struct {
 	Value       *string       `json:"value"`
 	Encoding    *string       `json:"encoding"`
 	Generate    *generateBody `json:"generate"`
@@ -22,11 +22,11 @@ type draftBody struct {
 	RotateAfter *string       `json:"rotate_after"`
 }
 
-// takesDraft describes the members for errors.
-const takesDraft = "value (a string), with encoding if it is base64, or generate (an object); expires_at and rotate_after (times)"
+// newVersionMembers describes them for errors.
+const newVersionMembers = "value (a string), with encoding if it is base64, or generate (an object); expires_at and rotate_after (times)"
 
-// generateBody asks for a value that the vault makes: of characters, of bytes in an encoding, or by
-// a function of the embedding program.
+// generateBody requests a value that the vault generates: characters, encoded bytes, or the
+// result of a function of the embedding program.
 type generateBody struct {
 	Length   *int    `json:"length"`
 	Alphabet *string `json:"alphabet"`
@@ -35,7 +35,7 @@ type generateBody struct {
 	Function *string `json:"function"`
 }
 
-// What is generated unless the body says otherwise: about 190 bits.
+// The defaults generate about 190 bits, or 256.
 const (
 	defaultLength   = 32
 	defaultAlphabet = "alphanumeric"
@@ -43,44 +43,44 @@ const (
 	defaultEncoding = "base64url"
 )
 
-// draft reads the members.
-func (c *call) draft(b draftBody) (d myvault.NewVersion, err error) {
-	if d.Expires, err = sentTime("expires_at", b.ExpiresAt); err != nil {
-		return d, err
+// newVersion returns the version that b describes.
+func (c *call) newVersion(b newVersionBody) (v myvault.NewVersion, err error) {
+	if v.Expires, err = sentTime("expires_at", b.ExpiresAt); err != nil {
+		return v, err
 	}
-	if d.RotateAfter, err = sentTime("rotate_after", b.RotateAfter); err != nil {
-		return d, err
+	if v.RotateAfter, err = sentTime("rotate_after", b.RotateAfter); err != nil {
+		return v, err
 	}
 	switch {
 	case b.Generate == nil:
-		d.Value, err = readValue(b.Value, b.Encoding)
+		v.Value, err = readValue(b.Value, b.Encoding)
 	case b.Value != nil || b.Encoding != nil:
 		err = unprocessable("generate makes the value: omit value and encoding", "generate")
 	default:
-		d.Generate, err = c.generator(*b.Generate)
+		v.Generate, err = c.generator(*b.Generate)
 	}
 	if err != nil {
-		return d, err
+		return v, err
 	}
-	return d, fieldError(d.Validate(), b.fault(d))
+	return v, fieldError(v.Validate(), b.fault(v))
 }
 
-// fault names the member that makes a draft of the body invalid.
-func (b draftBody) fault(d myvault.NewVersion) string {
+// fault returns the name of the member that makes v invalid.
+func (b newVersionBody) fault(v myvault.NewVersion) string {
 	switch {
-	case d.Generate == nil && d.Value.Validate() != nil:
+	case v.Generate == nil && v.Value.Validate() != nil:
 		return "value"
-	case !d.Expires.IsZero():
+	case !v.Expires.IsZero():
 		return "expires_at"
 	}
 	return "rotate_after"
 }
 
-// given reports whether any of the members is there.
-func (b draftBody) given() bool { return b != draftBody{} }
+// given reports whether any of the members is present.
+func (b newVersionBody) given() bool { return b != newVersionBody{} }
 
-// sentTime reads a time of a body. The zero time would mean none to the vault, so it is
-// refused: it is a programming error of the client's.
+// sentTime parses a time in a body. The zero time is an error: the vault would take it as
+// no time.
 func sentTime(member string, text *string) (t time.Time, err error) {
 	if text == nil {
 		return t, nil
@@ -91,7 +91,7 @@ func sentTime(member string, text *string) (t time.Time, err error) {
 	return t, nil
 }
 
-// generator gives what makes the value.
+// generator returns the generator that b requests.
 func (c *call) generator(b generateBody) (myvault.Generator, error) {
 	letters, bytes := b.Length != nil || b.Alphabet != nil, b.Bytes != nil || b.Encoding != nil
 	if letters && bytes || b.Function != nil && (letters || bytes) {
@@ -139,7 +139,7 @@ func (b generateBody) encoded() (myvault.Generator, error) {
 	return g, fieldError(err, "generate")
 }
 
-// times are the members that tell of a version's times.
+// times are the members with the times of a version.
 type times struct {
 	ExpiresAt   string `json:"expires_at,omitempty"`
 	Expired     bool   `json:"expired,omitzero"`
@@ -154,18 +154,18 @@ func timesOf(info myvault.Info) times {
 	}
 }
 
-// written gives the answer to a write: with the value, unless nobody is to see it.
-func written(info myvault.Info, d myvault.NewVersion) any {
-	if d.Generate != nil {
+// written returns the body of the response to a write: with the value, unless it was generated.
+func written(info myvault.Info, v myvault.NewVersion) any {
+	if v.Generate != nil {
 		return itemOf(info)
 	}
-	return secretOf(info, d.Value)
+	return secretOf(info, v.Value)
 }
 
 const base64Encoding = "base64"
 
-// readValue makes a value of the members "value" and "encoding" of a body. Base64 is RFC 4648
-// section 4, padded, without line breaks.
+// readValue returns the value of the members "value" and "encoding" of a body. Base64 is
+// that of RFC 4648 section 4, padded, without line breaks.
 func readValue(text, encoding *string) (myvault.Value, error) {
 	if text == nil {
 		return myvault.Value{}, unprocessable("missing member value: send a string, or generate", "value")
@@ -184,7 +184,7 @@ func readValue(text, encoding *string) (myvault.Value, error) {
 	return value, nil
 }
 
-// fieldError turns ErrInvalid of a member that is no name into 422.
+// fieldError turns ErrInvalid into a 422 for a member that is not a name.
 func fieldError(err error, member string) error {
 	if errors.Is(err, myvault.ErrInvalid) {
 		return unprocessable(cause(err).Error(), member)
@@ -192,17 +192,17 @@ func fieldError(err error, member string) error {
 	return err
 }
 
-// plain reports whether JSON carries a value as it is, and not in base64: if it is UTF-8 and fits
-// the body of a request, so that a client can send back what it read.
+// plain reports whether a value can be a JSON string: if it is UTF-8 and fits into the body
+// of a request, so that a client can send back what it read. Other values are in base64.
 func plain(value []byte) bool {
 	return utf8.Valid(value) && quotedSize(value) <= maxBody-maxNames
 }
 
-// maxNames is room for all but the value in the body that has it.
+// maxNames is the size of everything but the value in such a body.
 const maxNames = 16 << 10
 
-// quotedSize returns the size of s as [jsontext.AppendQuote] writes it, or less if it fits in any
-// case.
+// quotedSize returns the size of s as [jsontext.AppendQuote] writes it. If s certainly
+// fits, it may return less.
 func quotedSize(s []byte) int {
 	size := len(s) + len(`""`)
 	if size*6 <= maxBody-maxNames {

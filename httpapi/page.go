@@ -20,11 +20,10 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// maxPage is the largest number of items of one page, and how many there are unless limit
-// says less.
+// maxPage is the limit of items in a page, and the default.
 const maxPage = 1000
 
-// limit reads the parameter of that name.
+// limit returns the query parameter limit.
 func (c *call) limit() (int, error) {
 	text := c.query.Get("limit")
 	if text == "" {
@@ -37,12 +36,12 @@ func (c *call) limit() (int, error) {
 	return int(limit), nil
 }
 
-// cursorBlock is what the size of a cursor is a multiple of: the name in it may be one that
-// the caller must not see, and neither must its length be.
+// cursorBlock is the unit of the size of a cursor. A cursor contains a name that the caller
+// may not see, and its size must not show the length of that name.
 const cursorBlock = 256
 
-// next returns the Link header to the items behind fields, which only servers of this store can
-// read.
+// next returns the Link header to the items after fields. Only servers of this store can
+// read the cursor in it.
 func (c *call) next(fields ...string) string {
 	plain := []byte(strings.Join(fields, "\x00"))
 	plain = append(plain, make([]byte, cursorBlock-len(plain)%cursorBlock)...)
@@ -55,7 +54,7 @@ func (c *call) next(fields ...string) string {
 	return "<" + c.prefix() + c.request.URL.EscapedPath() + "?" + query.Encode() + `>; rel="next"`
 }
 
-// cursor gives the fields that next sealed; nil where the listing begins.
+// cursor returns the fields that next sealed, nil at the start of a listing.
 func (c *call) cursor() ([]string, error) {
 	text := c.query.Get("cursor")
 	if text == "" {
@@ -72,7 +71,7 @@ func (c *call) cursor() ([]string, error) {
 	return strings.Split(strings.TrimRight(string(plain), "\x00"), "\x00"), nil
 }
 
-// cursorContext is what a cursor is bound to: the route, the caller, and the question.
+// cursorContext returns what a cursor is bound to: the route, the caller and the query.
 func (c *call) cursorContext() []byte {
 	question := maps.Clone(c.query)
 	delete(question, "cursor")
@@ -80,14 +79,14 @@ func (c *call) cursorContext() []byte {
 	return []byte(strings.Join([]string{c.endpoint.Pattern, c.session.Service(), c.addr.Project, question.Encode()}, "\x00"))
 }
 
-// after gives the address behind which a listing of secrets goes on.
+// after returns the address after which a listing of secrets continues.
 func (c *call) after() (myvault.Address, error) {
 	fields, err := c.cursor()
 	if err != nil || fields == nil {
 		return myvault.Address{}, err
 	}
 	switch len(fields) {
-	case 1: // before all secrets of a project, or before all projects
+	case 1: // the start of a project, or of all
 		return myvault.Address{Project: fields[0]}, nil
 	case 2:
 		return myvault.Address{Project: fields[0], Path: fields[1]}, nil
@@ -95,7 +94,7 @@ func (c *call) after() (myvault.Address, error) {
 	return myvault.Address{}, badRequest("malformed cursor: start again without it")
 }
 
-// nextPage gives the Link header of a page, "" for the last one.
+// nextPage returns the Link header of a page, "" for the last one.
 func nextPage[T any](c *call, page myvault.Page[T]) string {
 	if !page.More {
 		return ""
@@ -103,15 +102,16 @@ func nextPage[T any](c *call, page myvault.Page[T]) string {
 	return c.next(page.Next.Project, page.Next.Path)
 }
 
-// cursors seals the positions of listings. The key is derived from a record of the vault, so a
-// listing goes on at another server of the store and after a restart. The record is made when the
-// first position is sealed. As long as the store does not take it, the key is the handler's own.
+// cursors seals positions in listings. The key is derived from a record of the vault, so
+// that a listing can continue at another server of the store and after a restart. The
+// record is written with the first cursor. If the store does not accept it, the key is the
+// handler's own.
 type cursors struct {
 	vault    *myvault.Vault
 	records  *myvault.Records
 	own      cipher.AEAD
 	shared   atomic.Pointer[cipher.AEAD]
-	readOnly atomic.Bool // the store takes no record at all
+	readOnly atomic.Bool // the store accepts no records
 }
 
 // keyRecord is the path of the record.
@@ -133,8 +133,8 @@ func randomKey() []byte {
 	return key
 }
 
-// derive makes the cipher of a key and of this life of the store: a copy of the store has the same
-// record. Nonces are long enough to be drawn at random for as long as the record lasts.
+// derive returns the cipher of a key and of the incarnation of the store: a copy of the
+// store has the same record. Nonces are long enough to be chosen at random without limit.
 func (c *cursors) derive(key []byte) (cipher.AEAD, error) {
 	if len(key) != chacha20poly1305.KeySize {
 		return nil, fmt.Errorf("httpapi: %w: the key of cursors has another size", myvault.ErrTampered)
@@ -146,7 +146,7 @@ func (c *cursors) derive(key []byte) (cipher.AEAD, error) {
 	return chacha20poly1305.NewX(derived)
 }
 
-// seal returns plain encrypted, and bound to the bytes in about.
+// seal encrypts plain and binds it to about.
 func (c *cursors) seal(ctx context.Context, plain, about []byte) []byte {
 	key, err := c.load(ctx)
 	if errors.Is(err, myvault.ErrNotFound) && !c.readOnly.Load() {
@@ -160,13 +160,13 @@ func (c *cursors) seal(ctx context.Context, plain, about []byte) []byte {
 	return key.Seal(nonce, nonce, plain, about)
 }
 
-// wrongCursor is the answer to a cursor that no server of this store has sealed for the same
+// wrongCursor returns the problem of a cursor that no server of this store sealed for this
 // listing.
 func wrongCursor() error {
 	return badRequest("invalid cursor: it is of another listing or too old; start again without it")
 }
 
-// open returns what seal was given. The error is wrongCursor, or that of the store.
+// open decrypts sealed. It returns wrongCursor, or the error of the store.
 func (c *cursors) open(ctx context.Context, sealed, about []byte) ([]byte, error) {
 	if len(sealed) < chacha20poly1305.NonceSizeX {
 		return nil, wrongCursor()
@@ -189,7 +189,7 @@ func (c *cursors) open(ctx context.Context, sealed, about []byte) ([]byte, error
 	return plain, nil
 }
 
-// load returns the key that the servers of the store share. It asks the store until there is one.
+// load returns the key that all servers of the store share.
 func (c *cursors) load(ctx context.Context) (cipher.AEAD, error) {
 	if shared := c.shared.Load(); shared != nil {
 		return *shared, nil
@@ -207,7 +207,7 @@ func (c *cursors) load(ctx context.Context) (cipher.AEAD, error) {
 	return shared, err
 }
 
-// create makes the record, unless another server does so first.
+// create writes the record, unless another server has done so.
 func (c *cursors) create(ctx context.Context) (cipher.AEAD, error) {
 	_, err := c.records.Put(ctx, c.vault.As("httpapi"), keyRecord, myvault.Bytes(randomKey()), myvault.IfAbsent())
 	if errors.Is(err, errors.ErrUnsupported) {

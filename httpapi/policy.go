@@ -32,7 +32,7 @@ func ruleTexts(rules []myvault.Rule) []string {
 	return texts
 }
 
-// explain tells why a service, by default the caller, may or may not do something.
+// explain answers why a service, by default the caller, is allowed or denied an action.
 func (c *call) explain() (response, error) {
 	action, addr, err := c.question()
 	if err != nil {
@@ -61,7 +61,7 @@ func (c *call) who() (response, error) {
 	}{services}}, err
 }
 
-// question reads the parameters of a question about the policy.
+// question returns the query parameters of a question about the policy.
 func (c *call) question() (myvault.Action, myvault.Address, error) {
 	addr := myvault.Address{Project: c.query.Get("project"), Path: c.query.Get("path")}
 	action, err := myvault.ParseAction(c.query.Get("action"))

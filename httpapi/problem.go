@@ -11,12 +11,12 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 )
 
-// statusClientGone stands in logs where the client left before there was an answer. It is
-// answered 503 all the same: a client that closed only its own direction still reads, and without
-// an answer it would get net/http's 200.
+// statusClientGone is logged if the client left before the response. The response is 503
+// all the same: a client that closed only its own direction still reads, and would
+// otherwise get net/http's 200.
 const statusClientGone = 499
 
-// gone reports whether err is that the client left.
+// gone reports whether err is because the client left.
 func (c *call) gone(err error) bool {
 	return c.ctx().Err() != nil && errors.Is(err, context.Canceled)
 }
@@ -25,7 +25,7 @@ func badRequest(detail string) error {
 	return &problem.Problem{Status: http.StatusBadRequest, Detail: detail}
 }
 
-// unprocessable refuses a body, because of a member if one is named.
+// unprocessable returns a 422, because of a member of the body if one is named.
 func unprocessable(detail string, member ...string) error {
 	return &problem.Problem{Status: http.StatusUnprocessableEntity, Detail: detail, Member: strings.Join(member, "")}
 }
@@ -36,14 +36,14 @@ const (
 	retrySoon           = "1"
 )
 
-// meanings is the one table from errors to problems. The first that matches counts, so what
-// can wrap others stands before them. Without a detail the cause's own text is given, which
-// says what to change and never repeats the input.
-var meanings = []struct {
+// problems maps errors to problems. The first match counts: an error that wraps others
+// comes before them. Without a detail it is the text of the cause, which says what to
+// change and never repeats the input.
+var problems = []struct {
 	err error
 	problem.Problem
 }{
-	// What a generator of the embedding program gives says nothing of the store or the caller.
+	// The error of an embedder's generator may wrap any other.
 	{myvault.ErrGenerator, problem.Problem{Status: 500, Code: "generator_failed", Detail: "the value could not be generated and nothing was changed: the operator must investigate"}},
 	{myvault.ErrUnknownOutcome, problem.Problem{Status: 503, Code: "outcome_unknown", Detail: "unknown outcome: the change may have been made; read before you retry"}},
 	{myvault.ErrTrail, problem.Problem{Status: 503, Code: "trail_unavailable", Detail: "the trail cannot be written, so nothing was released or changed: retry later", Retry: retrySoon}},
@@ -65,20 +65,20 @@ var meanings = []struct {
 	{errors.ErrUnsupported, problem.Problem{Status: 501, Detail: "the store of this vault does not support this"}},
 }
 
-// problemOf gives what the client sees of err.
+// problemOf returns the problem that the client sees for err.
 func (c *call) problemOf(err error) *problem.Problem {
-	p := meaningOf(err)
+	p := newProblem(err)
 	if p.Kind() == "denied" {
 		p.Action = c.action.String()
 	}
 	if refused, ok := errors.AsType[*myvault.ChangeError](err); ok && refused.Index < len(c.changes) {
-		c.blame(p, refused)
+		c.addChange(p, refused)
 	}
 	return p
 }
 
-// blame adds to a problem which of the changes in the body it is with.
-func (c *call) blame(p *problem.Problem, refused *myvault.ChangeError) {
+// addChange adds to p which change of the body was refused.
+func (c *call) addChange(p *problem.Problem, refused *myvault.ChangeError) {
 	of := c.changes[refused.Index]
 	p.Change = &problem.Change{Index: refused.Index}
 	if of.Address.Validate() == nil {
@@ -90,13 +90,13 @@ func (c *call) blame(p *problem.Problem, refused *myvault.ChangeError) {
 	p.Detail = fmt.Sprintf("change %d: %s", refused.Index+1, p.Detail)
 }
 
-// meaningOf returns a new problem for err, from the table.
-func meaningOf(err error) *problem.Problem {
+// newProblem returns a new problem for err, from the table.
+func newProblem(err error) *problem.Problem {
 	if p, ok := errors.AsType[*problem.Problem](err); ok {
 		own := *p
 		return &own
 	}
-	for _, m := range meanings {
+	for _, m := range problems {
 		if errors.Is(err, m.err) {
 			p := m.Problem
 			if p.Detail == "" {
@@ -108,8 +108,8 @@ func meaningOf(err error) *problem.Problem {
 	return &problem.Problem{Status: http.StatusInternalServerError}
 }
 
-// cause leaves out the operation, address and number of the change that a session put before an
-// error.
+// cause returns err without the operation, address and number of the change that a session
+// added.
 func cause(err error) error {
 	if refused, ok := errors.AsType[*myvault.ChangeError](err); ok {
 		return refused.Err
@@ -120,7 +120,7 @@ func cause(err error) error {
 	return err
 }
 
-// addHeaders sets the headers that belong to the status.
+// addHeaders sets the headers of the status.
 func addHeaders(p *problem.Problem, header *headers) {
 	header.set("Allow", p.Allow)
 	header.set("Retry-After", p.Retry)

@@ -10,7 +10,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// project is an entry of the register.
+// project is a registered project.
 type project struct {
 	ID          uint64 `json:"id"`
 	Name        string `json:"name"`
@@ -96,7 +96,8 @@ func (c *call) describeProject() (response, error) {
 	return response{body: projectOf(p)}, err
 }
 
-// putProject changes the register. The name is valid, so what is invalid is the description.
+// putProject registers or changes a project. The name is valid, so ErrInvalid is of the
+// description.
 func (c *call) putProject(name string, description *string, condition myvault.Condition) (myvault.Project, error) {
 	p, err := describedProject(name, description)
 	if err == nil {
@@ -126,7 +127,7 @@ func (c *call) setDefault() (response, error) {
 	return response{body: projectOf(p)}, err
 }
 
-// projectSecrets are made in each project that is registered, in the order of their paths.
+// projectSecrets are created in each project that is registered, in the order of their paths.
 type projectSecrets []myvault.Change
 
 func newProjectSecrets(given map[string]myvault.Generator) (all projectSecrets, err error) {
@@ -141,7 +142,7 @@ func newProjectSecrets(given map[string]myvault.Generator) (all projectSecrets, 
 	return all, nil
 }
 
-// register registers a project together with its secrets: all of it or nothing.
+// register registers a project and creates its secrets in one commit.
 func (c *call) register(name string, description *string) (myvault.Project, error) {
 	if len(c.api.projectSecrets) == 0 {
 		return c.putProject(name, description, myvault.IfAbsent())
@@ -159,6 +160,6 @@ func (c *call) register(name string, description *string) (myvault.Project, erro
 	if err != nil {
 		return p, fieldError(err, "description")
 	}
-	p.At, p.By = infos[1].At, infos[1].By // of the commit, which registered the project too
+	p.At, p.By = infos[1].At, infos[1].By // of the commit
 	return p, nil
 }

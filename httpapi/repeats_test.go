@@ -65,7 +65,8 @@ func (l logged) ask(service, token, method, target string, change ...func(*http.
 	record(l, r)
 }
 
-// TestAFloodOfWrongTokensIsTwoLinesASecond, and who is known has a line for each request all the while.
+// TestAFloodOfWrongTokensIsTwoLinesASecond, and who is known has a line for each request
+// all the while.
 func TestAFloodOfWrongTokensIsTwoLinesASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
@@ -90,8 +91,8 @@ func TestAFloodOfWrongTokensIsTwoLinesASecond(t *testing.T) {
 	})
 }
 
-// TestNoStrangerFillsTheLog: ten seconds of 300 requests each, of every kind that fails or needs no
-// identity.
+// TestNoStrangerFillsTheLog: ten seconds of 300 requests each, of every kind that fails or
+// needs no identity.
 func TestNoStrangerFillsTheLog(t *testing.T) {
 	for name, ask := range map[string]func(l logged, n int){
 		"unknown services": func(l logged, n int) { l.ask(fmt.Sprint("s", n), "wrong", "GET", "/api/whoami") },

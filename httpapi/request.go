@@ -16,35 +16,35 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
-// call is one request on its way through the checks, and what they found.
+// call is a request, with the results of the checks so far.
 type call struct {
 	api      *Handler
 	request  *http.Request
-	writer   http.ResponseWriter // for limiting the body alone
+	writer   http.ResponseWriter // only to limit the body
 	id       string
-	from     string          // the network address, once it is known
-	context  context.Context // of the request; ends while there is still time to answer
+	from     string          // the network address, once it is determined
+	context  context.Context // ends while there is still time to respond
 	endpoint *endpoint
 	session  *myvault.Session
 	addr     myvault.Address // the names in the path
 	query    url.Values
-	panicked string // what to log of a panic
-	stack    string // of it
-	large    bool   // counts as a large request
-	action   myvault.Action
-	changes  []myvault.Change // those of the body, for problems with one of them
+	panicked string           // the text of a panic for the log
+	stack    string           // of the panic
+	large    bool             // it is in the room of large requests
+	action   myvault.Action   // that a denied caller lacks
+	changes  []myvault.Change // of the body, for problems with one of them
 	conn     *serve.Conn
-	headers  headers    // of the answer
-	segments [12]string // room for those of most paths
+	headers  headers    // of the response
+	segments [12]string // enough for most paths
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	ctx, cancel := untilUnanswerable(r.Context())
+	ctx, cancel := workContext(r.Context())
 	defer cancel()
 	c := &call{api: h, request: r, writer: w, context: ctx, id: requestID(r), conn: serve.ConnOf(r.Context())}
-	defer c.endLarge()
+	defer c.leaveLarge()
 	a, err := c.run()
 	status, size := c.write(w, a, err)
 	took := time.Since(started)
@@ -54,9 +54,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.log(status, size, took, err)
 }
 
-// untilUnanswerable ends shortly before the server's write time-out, so that work stops when
-// an answer could no longer be sent, and the rest of the time suffices to report that.
-func untilUnanswerable(ctx context.Context) (context.Context, context.CancelFunc) {
+// workContext returns a context that ends shortly before the server's write timeout. Later
+// a response could no longer be sent; the rest of the time is for reporting that.
+func workContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	server, ok := ctx.Value(http.ServerContextKey).(*http.Server)
 	if !ok || server.WriteTimeout <= 0 {
 		return ctx, func() {}
@@ -66,7 +66,7 @@ func untilUnanswerable(ctx context.Context) (context.Context, context.CancelFunc
 
 func (c *call) ctx() context.Context { return c.context }
 
-// run makes all checks in their order, and then what is asked for.
+// run makes all checks in their order, and then calls the handler of the route.
 func (c *call) run() (a response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -102,14 +102,14 @@ func (c *call) run() (a response, err error) {
 	}
 	c.action = c.endpoint.action
 	if c.endpoint.lists() {
-		if err := c.takeLarge(); err != nil {
+		if err := c.enterLarge(); err != nil {
 			return response{}, err
 		}
 	}
 	return c.endpoint.handle(c)
 }
 
-// readRequest reads the names, the query and the conditions of a request whose caller is known.
+// readRequest reads the names, the query and the conditions of an authenticated request.
 func (c *call) readRequest(path string, raw []string) (err error) {
 	if c.endpoint.files {
 		return c.checkConditions()
@@ -128,8 +128,8 @@ func (c *call) readRequest(path string, raw []string) (err error) {
 	return c.checkConditions()
 }
 
-// recovered turns a panic into an error. What it carried may hold anything, so only the
-// runtime's own texts are kept, with the stack, which shows no contents.
+// recovered turns a panic into an error. The value of the panic may contain secrets: only
+// texts of the runtime are logged, and the stack, which has no contents of strings.
 func (c *call) recovered(p any) error {
 	if p == http.ErrAbortHandler {
 		panic(p)
@@ -142,7 +142,7 @@ func (c *call) recovered(p any) error {
 	return &problem.Problem{Status: http.StatusInternalServerError}
 }
 
-// readQuery reads the parameters: known ones, each once and not empty.
+// readQuery reads the query parameters. Each must be known, given once and not empty.
 func (c *call) readQuery() error {
 	if c.request.URL.RawQuery == "" || c.endpoint.probe {
 		return nil
@@ -154,7 +154,7 @@ func (c *call) readQuery() error {
 	for name, values := range query {
 		switch {
 		case !slices.Contains(c.endpoint.Query, name):
-			return badRequest("unknown query parameter: this route takes " + c.takesQuery())
+			return badRequest("unknown query parameter: this route takes " + c.knownParameters())
 		case len(values) > 1:
 			return badRequest("duplicate query parameter " + name + ": send it once")
 		case values[0] == "":
@@ -165,7 +165,7 @@ func (c *call) readQuery() error {
 	return nil
 }
 
-// readAddress reads the address of a route that has it in its query.
+// readAddress reads the address of a route whose address is in the query.
 func (c *call) readAddress() error {
 	c.addr = myvault.Address{Project: c.query.Get("project"), Path: c.query.Get("path")}
 	if c.addr.Project == "" || c.addr.Path == "" {
@@ -174,24 +174,24 @@ func (c *call) readAddress() error {
 	return c.addr.Validate()
 }
 
-func (c *call) takesQuery() string {
+func (c *call) knownParameters() string {
 	if len(c.endpoint.Query) == 0 {
 		return "none"
 	}
 	return strings.Join(c.endpoint.Query, ", ")
 }
 
-// Limits of what large requests keep in memory, together: a body has up to 1 MiB, and its parts
-// are copied some times when it is whole; a page of values has up to 8 MiB.
+// Limits of the memory of large requests. A body has up to 1 MiB, and its parts are copied
+// a few times once it is complete. A page of values has up to 8 MiB.
 const (
-	largeBody    = 64 << 10 // bytes; so much of any body is read at once
-	bodiesAtOnce = 32       // that are on their way
-	largeAtOnce  = 16       // that are answered
+	largeBody    = 64 << 10 // bytes that are read of any body without a limit on requests
+	bodiesAtOnce = 32       // large bodies that are being received
+	largeAtOnce  = 16       // large requests that are being answered
 )
 
-// takeLarge waits until few enough large requests are under way; this one then counts until it is
-// answered.
-func (c *call) takeLarge() error {
+// enterLarge waits until there is room for a large request. c then counts as one until
+// leaveLarge.
+func (c *call) enterLarge() error {
 	if c.large {
 		return nil
 	}
@@ -204,8 +204,8 @@ func (c *call) takeLarge() error {
 	return nil
 }
 
-// endLarge makes room for another one.
-func (c *call) endLarge() {
+// leaveLarge makes room for another large request.
+func (c *call) leaveLarge() {
 	if c.large {
 		c.large = false
 		c.api.large.Leave(c.service())

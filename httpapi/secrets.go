@@ -20,7 +20,7 @@ type item struct {
 	Project   string `json:"project"`
 	Path      string `json:"path"`
 	Version   uint64 `json:"version"`
-	State     string `json:"state,omitempty"` // where it is not live
+	State     string `json:"state,omitempty"` // if it is not live
 	UpdatedAt string `json:"updated_at"`
 	UpdatedBy string `json:"updated_by"`
 	times
@@ -111,8 +111,8 @@ func (c *call) getSecret() (response, error) {
 		if version, err = strconv.ParseUint(text, 10, 63); err != nil || version == 0 {
 			return response{}, badRequest("invalid query parameter version: use a number from 1")
 		}
-		// Finding an older version may take as many steps as there are newer ones.
-		if err := c.takeLarge(); err != nil {
+		// The search takes as many steps as there are newer versions.
+		if err := c.enterLarge(); err != nil {
 			return response{}, err
 		}
 	}
@@ -125,12 +125,12 @@ func (c *call) getSecret() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	if unmodified && !s.Expired(time.Now()) { // that it has expired does not change its tag
+	if unmodified && !s.Expired(time.Now()) { // expiry does not change the tag
 		a.status = http.StatusNotModified
 		return a, nil
 	}
 	if s.Value.Len() > largeBody {
-		if err := c.takeLarge(); err != nil {
+		if err := c.enterLarge(); err != nil {
 			return response{}, err
 		}
 	}
@@ -142,35 +142,35 @@ func (c *call) createSecret() (response, error) {
 	var body struct {
 		Project *string `json:"project"`
 		Path    *string `json:"path"`
-		draftBody
+		newVersionBody
 	}
 	if tags, given, _ := c.tags("If-None-Match"); given && tags != nil {
 		return response{}, badRequest("this route supports no If-None-Match but *: it only creates")
 	}
-	if err := c.decode(&body, "project and path (strings); "+takesDraft); err != nil {
+	if err := c.decode(&body, "project and path (strings); "+newVersionMembers); err != nil {
 		return response{}, err
 	}
 	addr, err := readAddress(body.Project, body.Path)
 	if err != nil {
 		return response{}, err
 	}
-	draft, err := c.draft(body.draftBody)
+	version, err := c.newVersion(body.newVersionBody)
 	if err != nil {
 		return response{}, err
 	}
-	info, err := c.session.PutVersion(c.ctx(), addr, draft, myvault.IfAbsent())
+	info, err := c.session.PutVersion(c.ctx(), addr, version, myvault.IfAbsent())
 	if err != nil {
 		return response{}, err
 	}
 	return response{
 		status:   http.StatusCreated,
-		body:     written(info, draft),
+		body:     written(info, version),
 		etag:     c.etag(info.Version),
 		location: "/api/secrets/" + escapePath(addr.String()),
 	}, nil
 }
 
-// readAddress reads the members "project" and "path" of a body.
+// readAddress returns the address of the members "project" and "path" of a body.
 func readAddress(project, path *string) (myvault.Address, error) {
 	if project == nil || path == nil {
 		return myvault.Address{}, unprocessable("missing member: the strings project and path are required", missing(project, "project", "path"))
@@ -179,7 +179,7 @@ func readAddress(project, path *string) (myvault.Address, error) {
 	return addr, addr.Validate()
 }
 
-// missing returns the name of a member that is not there: first if it is nil, else second.
+// missing returns first if value is nil, else second.
 func missing(value *string, first, second string) string {
 	if value == nil {
 		return first
@@ -201,19 +201,19 @@ func (c *call) updateSecret() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	var body draftBody
-	if err := c.decode(&body, takesDraft); err != nil {
+	var body newVersionBody
+	if err := c.decode(&body, newVersionMembers); err != nil {
 		return response{}, err
 	}
-	draft, err := c.draft(body)
+	version, err := c.newVersion(body)
 	if err != nil {
 		return response{}, err
 	}
-	info, err := c.session.PutVersion(c.ctx(), c.addr, draft, condition)
+	info, err := c.session.PutVersion(c.ctx(), c.addr, version, condition)
 	if err != nil {
 		return response{}, afterCondition(err, given)
 	}
-	return response{body: written(info, draft), etag: c.etag(info.Version)}, nil
+	return response{body: written(info, version), etag: c.etag(info.Version)}, nil
 }
 
 func (c *call) deleteSecret() (response, error) {
@@ -259,7 +259,7 @@ func secretOf(info myvault.Info, value myvault.Value) secret {
 	return s
 }
 
-// revealed is a value that is written as it is, and in base64 unless it is plain.
+// revealed is a value that is written as a JSON string, in base64 if it is not plain.
 type revealed struct{ myvault.Value }
 
 var _ json.MarshalerTo = revealed{}

@@ -11,12 +11,12 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
-// Serve is [serve.Serve] for api. It serves no service with a weak token beyond loopback, see
-// [CheckPolicy], and /ready answers 503 once ctx ends. The Logger is that of api unless config has
-// one.
+// Serve is [serve.Serve] for api. It returns ErrInvalid if a service could be reached from
+// beyond loopback with a weak token, see [CheckPolicy]. Once ctx ends, GET /ready answers
+// 503. The Logger is that of api unless config has one.
 //
-// A host with middleware of its own calls serve.Serve with [Handler.Check] and [Handler.Drain], and
-// [Handler.FlushLog] at the end; see the example of Handler.
+// A host that adds middleware calls serve.Serve with [Handler.Check] and [Handler.Drain]
+// instead, and [Handler.FlushLog] at the end. See the example of Handler.
 func Serve(ctx context.Context, listener net.Listener, api *Handler, config serve.Config) error {
 	check, draining := config.Check, config.Draining
 	config.Check = func(addr net.Addr) error {
@@ -38,38 +38,39 @@ func Serve(ctx context.Context, listener net.Listener, api *Handler, config serv
 	return serve.Serve(ctx, listener, api, config)
 }
 
-// FlushLog logs how many repeated records were left out in the last second. Call it once the server
-// has ended.
+// FlushLog logs how many repeated records were omitted in the last second. Call it once the
+// server has ended.
 func (h *Handler) FlushLog() { h.repeats.Flush() }
 
-// Check is [CheckPolicy] for the current policy of the vault. It is meant for serve.Config.Check.
+// Check is [CheckPolicy] with the current policy of the vault, for serve.Config.Check.
 func (h *Handler) Check(addr net.Addr) error { return CheckPolicy(h.vault.Policy(), addr, h.logger) }
 
-// CheckPolicy tells whether a policy may serve on an address, as [Serve] does at its start:
-// ErrInvalid where other machines reach it and a service has a token under 16 characters, or one
-// that the documents show as an example. On loopback such tokens are a warning to logger, which may
-// be nil. Ask it before [myvault.Vault.SetPolicy]. The length of a sha256: token shows only when a
-// caller presents it: beyond loopback one under 16 bytes is answered as a wrong one.
+// CheckPolicy reports whether policy may be served on addr. It returns ErrInvalid if other
+// machines can reach addr and a service has a token of under 16 characters, or one that is
+// an example in the documents. On loopback it only warns about such tokens, to logger,
+// which may be nil. Call it before [myvault.Vault.SetPolicy]. The length of a sha256: token
+// is known only when a caller presents it: beyond loopback a token of under 16 bytes is
+// answered as a wrong one.
 func CheckPolicy(policy *myvault.Policy, addr net.Addr, logger *slog.Logger) error {
 	weak := strings.Join(policy.WeakTokens(), ", ")
 	switch {
 	case weak == "":
 	case !serve.IsLocal(addr):
-		return fmt.Errorf("httpapi: %w: beyond loopback tokens need 16 characters, and none of the documents will do; give others to %s", myvault.ErrInvalid, weak)
+		return fmt.Errorf("httpapi: %w: beyond loopback tokens need 16 characters and must not be examples of the documents: change those of %s", myvault.ErrInvalid, weak)
 	case logger != nil:
-		logger.Warn("tokens under 16 characters, or of the documents, can be guessed; they are refused beyond loopback", "services", weak)
+		logger.Warn("tokens under 16 characters and examples of the documents can be guessed; they are refused beyond loopback", "services", weak)
 	}
 	return nil
 }
 
-// leastToken is the length in bytes from which a token may log in beyond loopback. [CheckPolicy]
-// cannot see the length of a token that the policy holds as its digest.
-const leastToken = 16
+// minToken is the length in bytes from which a token is valid beyond loopback.
+// [CheckPolicy] does not know the length of a token that the policy holds as its digest.
+const minToken = 16
 
-// token returns the token that the caller presented, or none if it is too short for this address:
-// no token logs in, at the price of any wrong one.
+// token returns the presented token, or "" if it is too short for the address of the
+// request. "" is never valid, and takes as long to check as any wrong token.
 func (c *call) token(presented string) string {
-	if len(presented) < leastToken && serve.Exposed(c.request) {
+	if len(presented) < minToken && serve.Exposed(c.request) {
 		return ""
 	}
 	return presented

@@ -132,8 +132,8 @@ func shortTokens(t *testing.T) *httpapi.Handler {
 	return api
 }
 
-// TestAShortTokenNeverLogsInBeyondLoopback, although the policy, which has its digest, cannot know
-// that it is short.
+// TestAShortTokenNeverLogsInBeyondLoopback, although the policy, which has its digest,
+// cannot know that it is short.
 func TestAShortTokenNeverLogsInBeyondLoopback(t *testing.T) {
 	for _, c := range []struct {
 		address string

@@ -15,8 +15,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// All tests of this package run over the provider that MYVAULT_TEST_PROVIDER names: memory where
-// it is not set, sqlite, or hashivault on the server that MYVAULT_VAULT_BIN names.
+// All tests of this package run over the provider that MYVAULT_TEST_PROVIDER names: memory
+// where it is not set, sqlite, or hashivault on the server that MYVAULT_VAULT_BIN names.
 var providerName = cmp.Or(os.Getenv("MYVAULT_TEST_PROVIDER"), "memory")
 
 // What the API answers differently over some providers.

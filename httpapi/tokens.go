@@ -24,7 +24,7 @@ type token struct {
 	Certificate string   `json:"certificate_sha256,omitempty"`
 }
 
-// minted is a token as it is shown once.
+// minted is a token with its secret, which is shown once.
 type minted struct {
 	token
 	Bearer string `json:"token"`
@@ -37,7 +37,7 @@ func tokenOf(t tokens.Token) token {
 	}
 }
 
-// issuer gives what mints and revokes, 501 where there is none.
+// issuer returns the issuer of tokens, or a 501.
 func (c *call) issuer() (*tokens.Issuer, error) {
 	if c.api.issuer == nil {
 		return nil, &problem.Problem{Status: http.StatusNotImplemented, Detail: "this server issues no tokens"}
@@ -61,7 +61,7 @@ func (c *call) mintToken() (response, error) {
 	return response{status: http.StatusCreated, body: minted{tokenOf(t), t.Bearer.Reveal()}}, nil
 }
 
-// readGrant reads the body of a request for a token of the issuer.
+// readGrant returns the grant that the body requests.
 func (c *call) readGrant(issuer *tokens.Issuer) (tokens.Grant, error) {
 	var body struct {
 		Rules       array[string] `json:"rules"`
@@ -97,7 +97,7 @@ func (c *call) readGrant(issuer *tokens.Issuer) (tokens.Grant, error) {
 	return g, nil
 }
 
-// lifetimeOf gives the lifetime that is asked for, 0 where none is.
+// lifetimeOf returns the requested lifetime, 0 for the default.
 func lifetimeOf(seconds *uint32, most time.Duration) (time.Duration, error) {
 	if seconds == nil {
 		return 0, nil
@@ -112,7 +112,7 @@ func lifetimeOf(seconds *uint32, most time.Duration) (time.Duration, error) {
 	return lifetime, nil
 }
 
-// listTokens answers a page of the caller's own live tokens.
+// listTokens answers with a page of the caller's live tokens.
 func (c *call) listTokens() (response, error) {
 	issuer, err := c.issuer()
 	if err != nil {

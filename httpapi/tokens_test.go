@@ -156,7 +156,8 @@ func TestABearerTokenIsTheOneIdentity(t *testing.T) {
 	}
 }
 
-// TestNothingIsLearnedFrom401OfABearer: the bytes are those of a wrong shared token, whatever is wrong.
+// TestNothingIsLearnedFrom401OfABearer: the bytes are those of a wrong shared token,
+// whatever is wrong.
 func TestNothingIsLearnedFrom401OfABearer(t *testing.T) {
 	is := is.New(t)
 	f := newFixture(t)
@@ -189,7 +190,8 @@ func TestFailuresOfBearersAreLimited(t *testing.T) {
 	is.Equal(f.as("reader", "GET", "/api/whoami", "").status, 200)
 }
 
-// TestATokenNeedsTheCertificateOfTheConnection that was verified; one that was merely shown is none.
+// TestATokenNeedsTheCertificateOfTheConnection that was verified; one that was merely shown
+// is none.
 func TestATokenNeedsTheCertificateOfTheConnection(t *testing.T) {
 	is := is.New(t)
 	f := newFixture(t)

@@ -80,8 +80,9 @@ func plenty(t *testing.T) (*httpapi.Handler, map[string]string) {
 	return handler, targets
 }
 
-// TestUnreadAnswersAreFew: of answers that are not read, a service has a quarter of the places in
-// memory. Its other requests wait without one, and are refused; other services are answered.
+// TestUnreadAnswersAreFew: of answers that are not read, a service has a quarter of the
+// places in memory. Its other requests wait without one, and are refused; other services
+// are answered.
 func TestUnreadAnswersAreFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		handler, targets := plenty(t)
@@ -150,8 +151,8 @@ func TestSmallAnswersHoldNoPlace(t *testing.T) {
 	})
 }
 
-// TestWorkEndsWithTheWriteTimeout of the server: no answer could be sent after it. What is left of
-// it is for saying so.
+// TestWorkEndsWithTheWriteTimeout of the server: no answer could be sent after it. What is
+// left of it is for saying so.
 func TestWorkEndsWithTheWriteTimeout(t *testing.T) {
 	testLarge(t, func(is *is.I, l largeBodies) {
 		stuck := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }

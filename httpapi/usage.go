@@ -2,16 +2,16 @@ package httpapi
 
 import "github.com/myswiftagent/myvault"
 
-// usage is a secret without its value, and when it was last read.
+// usage is a secret without its value, with its last read.
 type usage struct {
 	ID         uint64 `json:"id"`
 	Project    string `json:"project"`
 	Path       string `json:"path"`
 	Version    uint64 `json:"version"`
 	UpdatedAt  string `json:"updated_at"`
-	LastReadAt string `json:"last_read_at,omitempty"` // none: not since KnownSince
+	LastReadAt string `json:"last_read_at,omitempty"` // empty: not since KnownSince
 	LastReadBy string `json:"last_read_by,omitempty"`
-	KnownSince string `json:"known_since"` // from then on every read is known
+	KnownSince string `json:"known_since"` // every read since is known
 }
 
 func (c *call) listUsage() (response, error) {

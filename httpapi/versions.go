@@ -9,7 +9,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// version is one line of a secret's history.
+// version is an entry of a secret's history.
 type version struct {
 	Version   uint64 `json:"version"`
 	State     string `json:"state"`
@@ -30,7 +30,7 @@ func (c *call) listVersions() (response, error) {
 	return c.history(before, limit)
 }
 
-// before returns the version below which a history goes on; 0 begins at the newest.
+// before returns the version before which a history continues, 0 for the newest.
 func (c *call) before() (myvault.Version, error) {
 	fields, err := c.cursor()
 	if err != nil || fields == nil {
@@ -62,7 +62,7 @@ func (c *call) history(before myvault.Version, limit int) (response, error) {
 	return a, nil
 }
 
-// versionsBody asks for a change of what became of versions.
+// versionsBody requests a change of the states of versions.
 type versionsBody struct {
 	Op       *string       `json:"op"`
 	Versions array[uint64] `json:"versions"`
@@ -72,8 +72,8 @@ type versionsBody struct {
 // maxVersions is the largest number of versions in one body.
 const maxVersions = 1000
 
-// changeVersions answers the newest versions as they are after the change, up to a page and with
-// the Link to older ones, or 204 where the caller may make the change but not list.
+// changeVersions changes the states of versions and answers with the newest page of the
+// history, or with 204 if the caller may make the change but not list.
 func (c *call) changeVersions() (response, error) {
 	body := versionsBody{Versions: array[uint64]{limit: maxVersions}}
 	if err := c.decode(&body, "op (a string) and, to destroy, versions (numbers) or all (true)"); err != nil {
@@ -84,7 +84,7 @@ func (c *call) changeVersions() (response, error) {
 		return response{}, err
 	}
 	c.action = myvault.Destroy
-	if err := c.takeLarge(); err != nil {
+	if err := c.enterLarge(); err != nil {
 		return response{}, err
 	}
 	if change.Op == myvault.OpUndelete {
@@ -100,13 +100,13 @@ func (c *call) changeVersions() (response, error) {
 	if errors.Is(err, myvault.ErrDenied) {
 		return response{status: http.StatusNoContent}, nil
 	}
-	if err != nil { // the change is made all the same
+	if err != nil { // the change was made nevertheless
 		return response{}, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
 	}
 	return a, nil
 }
 
-// change reads the body. That no version is named never means all: it must be said.
+// change returns the change that b requests. Destroying all versions must be explicit.
 func (b versionsBody) change(addr myvault.Address) (myvault.Change, error) {
 	c := myvault.Change{Address: addr}
 	for _, v := range b.Versions.items {

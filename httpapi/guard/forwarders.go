@@ -11,7 +11,7 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/internal/network"
 )
 
-// forwarders are the proxies that are believed about where a request came from.
+// forwarders are the networks of trusted proxies.
 type forwarders []netip.Prefix
 
 func newForwarders(named []string) (forwarders, error) {
@@ -22,22 +22,25 @@ func newForwarders(named []string) (forwarders, error) {
 			trusted, err = addr.Prefix(addr.BitLen())
 		}
 		if err != nil || trusted.Bits() == 0 || trusted != trusted.Masked() || trusted.Addr().Is4In6() {
-			return nil, fmt.Errorf("guard: %w: Forwarders takes addresses and networks of proxies, such as 10.1.2.3 or 10.1.2.0/24, and not all addresses at once", myvault.ErrInvalid)
+			return nil, fmt.Errorf("guard: %w: Forwarders takes addresses and networks of proxies, such as 10.1.2.3 or 10.1.2.0/24, and not the network of all addresses", myvault.ErrInvalid)
 		}
 		f = append(f, trusted)
 	}
 	return f, nil
 }
 
-func (f forwarders) believe(addr netip.Addr) bool {
+func (f forwarders) trusted(addr netip.Addr) bool {
 	return slices.ContainsFunc(f, func(n netip.Prefix) bool { return n.Contains(addr) })
 }
 
 // Remote returns the network address that r came from, for counting failures and for the
-// trail. That is whoever connected, unless it is a forwarder: then X-Forwarded-For is read from its
-// end, as each forwarder appends whom it had the request from, up to the first that is no
-// forwarder. What stands before is the caller's own word. An entry that is no plain address ends
-// the reading too: the forwarder before it stands for the request.
+// trail: an address, or the /64 network of an IPv6 address.
+//
+// It is the address of the connection, unless that is a forwarder. Then X-Forwarded-For is
+// read from its end, where each forwarder appends the address that it received the request
+// from, up to the first address that is not a forwarder's. Earlier entries are claims of
+// the caller. If an entry is not a plain address, r came from the forwarder that appended
+// it.
 func (g *Guard) Remote(r *http.Request) string {
 	f := g.forwarders
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -45,17 +48,17 @@ func (g *Guard) Remote(r *http.Request) string {
 		return r.RemoteAddr
 	}
 	addr := peer.Addr().Unmap().WithZone("")
-	if len(f) == 0 || !f.believe(addr) {
+	if len(f) == 0 || !f.trusted(addr) {
 		return network.Of(addr)
 	}
-	told := strings.Join(r.Header["X-Forwarded-For"], ",")
-	for told != "" && f.believe(addr) {
-		last := strings.LastIndexByte(told, ',')
-		hop, err := netip.ParseAddr(strings.Trim(told[last+1:], " \t"))
+	forwarded := strings.Join(r.Header["X-Forwarded-For"], ",")
+	for forwarded != "" && f.trusted(addr) {
+		last := strings.LastIndexByte(forwarded, ',')
+		hop, err := netip.ParseAddr(strings.Trim(forwarded[last+1:], " \t"))
 		if err != nil || hop.Zone() != "" {
 			break
 		}
-		addr, told = hop.Unmap(), told[:max(last, 0)]
+		addr, forwarded = hop.Unmap(), forwarded[:max(last, 0)]
 	}
 	return network.Of(addr)
 }

@@ -20,8 +20,8 @@ func TestForwardersThatCannotBe(t *testing.T) {
 	}
 }
 
-// FuzzForwarded: for any header of a proxy, the address is one, of a bounded size, and that of the
-// connection unless a forwarder said it.
+// FuzzForwarded: for any header of a proxy, the address is one, of a bounded size, and that
+// of the connection unless a forwarder said it.
 func FuzzForwarded(f *testing.F) {
 	for _, told := range []string{"", "203.0.113.1", "198.51.100.7, 203.0.113.1 ,10.1.2.9", "2001:db8::1", "::ffff:10.1.2.9", "fe80::1%eth0", ",,,", "10.1.2.9,"} {
 		f.Add("10.1.2.3:1000", told, "10.1.2.0/24")

@@ -1,12 +1,12 @@
-// Package guard refuses requests that a handler must not answer: those for another host, as a
-// DNS rebinding attack sends them, and those of pages of other web sites. It also determines where a
-// request came from, counts failed log-ins and bounds large requests.
+// Package guard refuses requests that a handler must not answer: those for another host, as
+// a DNS rebinding attack sends them, and those of pages of other web sites. It also
+// determines where a request came from, counts failed log-ins and bounds large requests.
 //
 //	g, err := guard.New(guard.Config{AllowedHosts: []string{"vault.example.org"}})
 //	api, err := httpapi.New(vault, httpapi.Config{Guard: g})
 //
-// The API of package httpapi calls its Guard itself. [Guard.Handler] puts any other handler behind
-// it, for example a ServeMux with the API and further pages.
+// The API of package httpapi calls its Guard itself. [Guard.Handler] puts any other handler
+// behind it, for example a ServeMux with the API and further pages.
 package guard
 
 import (
@@ -21,24 +21,24 @@ import (
 
 // Config holds the settings of a [Guard]. The zero Config suits a server on loopback.
 type Config struct {
-	// AllowedHosts are further names and addresses, without a port, that a request may carry in its
-	// Host header. Always allowed are localhost, loopback addresses and the address that the
-	// connection came to. Requests for other hosts are answered 421. That stops web pages that point
-	// their own domain name at this server (DNS rebinding).
+	// AllowedHosts are further names and addresses, without a port, that a request may
+	// carry in its Host header. Always allowed are localhost, loopback addresses and the
+	// address that the connection came to. Requests for other hosts are answered 421. That
+	// stops web pages that point their own domain name at this server (DNS rebinding).
 	AllowedHosts []string
 	// AllowedOrigins are web sites, such as https://console.example.org, whose pages may send
 	// requests and read the answers (CORS). Browsers send no client certificate for them. The
 	// server's own origin is always allowed; requests of other pages are answered 403.
 	AllowedOrigins []string
-	// Forwarders are addresses and networks of trusted proxies, such as 10.1.2.3 or 10.1.2.0/24.
-	// Their X-Forwarded-For names the address that a request came from. No other header of a proxy
-	// is trusted, and none of other senders.
+	// Forwarders are addresses and networks of trusted proxies, such as 10.1.2.3 or
+	// 10.1.2.0/24. Their X-Forwarded-For names the address that a request came from. No
+	// other header of a proxy is trusted, and none of other senders.
 	Forwarders []string
-	// FailuresPerMinute is the number of failed log-ins that a pair of service and network address
-	// may have; more are answered 429. An address alone may have 5 times as many, a service alone 50
-	// times. 0 means 20. The limit shows a client that something is wrong. It does not slow down
-	// guessing, because a correct identity always passes: nobody can lock out another caller. The
-	// length of tokens protects them from guessing.
+	// FailuresPerMinute is the limit of failed log-ins of a pair of service and network address;
+	// more are answered 429. The limit of an address is 5 times as high, that of a service 50
+	// times. 0 means 20. It shows a client that something is wrong. It does not slow down
+	// guessing, because a correct identity always passes: no caller can lock out another. Tokens
+	// are protected by their length.
 	FailuresPerMinute int
 }
 
@@ -73,10 +73,10 @@ func New(config Config) (*Guard, error) {
 	}, nil
 }
 
-// Handler returns a handler that passes on to next the requests that g allows, and answers others
-// itself: 421 for a wrong host, 403 for a page of another site. Preflight requests of allowed
-// origins are answered too. Requests for the paths in probes are passed on unchecked: load balancers
-// choose their own Host header.
+// Handler returns a handler that passes on to next the requests that g allows, and answers
+// others itself: 421 for a wrong host, 403 for a page of another site. Preflight requests
+// of allowed origins are answered too. Requests for the paths in probes are passed on
+// unchecked: load balancers choose their own Host header.
 func (g *Guard) Handler(next http.Handler, probes ...string) http.Handler {
 	unchecked := make(map[string]bool)
 	for _, path := range probes {

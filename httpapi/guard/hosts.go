@@ -10,7 +10,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// hosts are the names that a Host header may hold, in lower case.
+// hosts are the allowed names of a Host header, in lower case.
 type hosts map[string]bool
 
 func newHosts(further []string) (hosts, error) {
@@ -25,8 +25,9 @@ func newHosts(further []string) (hosts, error) {
 	return h, nil
 }
 
-// allow reports whether the request is meant for this server. A browser that was lured to
-// an attacker's name sends that name, whatever address it leads to.
+// allow reports whether the request is for this server. A browser that was lured to an
+// attacker's domain sends the name of that domain, even if it resolves to the address of
+// this server.
 func (h hosts) allow(r *http.Request) bool {
 	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {

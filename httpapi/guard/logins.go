@@ -12,25 +12,26 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 )
 
-// failureSlots bounds the memory for counting, of each kind. Keys share a slot by chance, which can
-// only make a wrong token meet 429 in place of 401 sooner.
+// failureSlots bounds the memory for counting, of each kind. Keys may share a slot by
+// chance: a wrong token is then answered 429 instead of 401 sooner.
 const failureSlots = 4096
 
-// How much more often a network address, and a service, may fail than a pair of both: many
-// services stand behind the address of a proxy, and clients of a service at many.
+// An address and a service may have more failures than a pair of both: many services are
+// behind the address of a proxy, and clients of a service are at many addresses.
 const (
-	addressShare = 5
-	serviceShare = 50
+	addressFactor = 5
+	serviceFactor = 50
 )
 
-// failures counts failed log-ins: of each pair of service and network address, of each address
-// and of each service. Whether the service exists makes no difference, so that nobody learns it from here.
+// failures counts failed log-ins of each pair of service and network address, of each
+// address and of each service. It makes no difference whether the service exists, so that a
+// 429 does not reveal it.
 type failures struct {
-	perMinute                 int
-	pairs, addresses, service limits
+	perMinute                  int
+	pairs, addresses, services limits
 }
 
-// limits are as many limiters as there are slots, made as they are needed.
+// limits is a limiter for each slot, created when it is needed.
 type limits struct {
 	perMinute int
 	seed      maphash.Seed
@@ -44,17 +45,17 @@ type failureKey struct{ service, remote string }
 func newFailures(perMinute int) *failures {
 	return &failures{perMinute: perMinute,
 		pairs:     limits{perMinute: perMinute, seed: maphash.MakeSeed()},
-		addresses: limits{perMinute: addressShare * perMinute, seed: maphash.MakeSeed()},
-		service:   limits{perMinute: serviceShare * perMinute, seed: maphash.MakeSeed()},
+		addresses: limits{perMinute: addressFactor * perMinute, seed: maphash.MakeSeed()},
+		services:  limits{perMinute: serviceFactor * perMinute, seed: maphash.MakeSeed()},
 	}
 }
 
-// exceed counts one more failure, and reports whether it is one too many by any count.
+// exceed counts a failure, and reports whether it is over any of the limits.
 func (f *failures) exceed(service, remote string) bool {
 	pair := f.pairs.exceed(failureKey{service, remote})
 	address := f.addresses.exceed(failureKey{remote: remote})
-	whole := f.service.exceed(failureKey{service: service})
-	return pair || address || whole
+	all := f.services.exceed(failureKey{service: service})
+	return pair || address || all
 }
 
 func (l *limits) exceed(key failureKey) bool {
@@ -72,13 +73,13 @@ func (l *limits) exceed(key failureKey) bool {
 	return !limiter.Allow()
 }
 
-// retryAfter gives the whole seconds after which one more failure is free.
+// retryAfter returns the whole seconds until one more failure is within the limit.
 func (f *failures) retryAfter() string {
 	return strconv.Itoa((60 + f.perMinute - 1) / f.perMinute)
 }
 
-// LoginFailed counts a failed log-in as service from the network address remote. It returns an error
-// if there were too many: the answer is then 429.
+// LoginFailed counts a failed log-in as service from the network address remote. It returns
+// an error if there were too many. The response is then 429.
 func (g *Guard) LoginFailed(service, remote string) error {
 	if !g.failures.exceed(service, remote) {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// origins are the web sites, beside the server's own, whose pages may call the API.
+// origins are the web sites other than the server's own whose pages may send requests.
 type origins map[string]bool
 
 func newOrigins(named []string) (origins, error) {
@@ -25,10 +25,10 @@ func newOrigins(named []string) (origins, error) {
 	return o, nil
 }
 
-// allow reports whether the request was not made by a page of another site. Browsers say where
-// a request comes from by Sec-Fetch-Site, or, to a plain http address, by Origin alone; other clients
-// send neither. A page cannot set them. It makes no difference whether the method changes anything: a
-// browser would send a client certificate with a read too, and a read is recorded.
+// allow reports whether no page of another site made the request. Browsers send the site of
+// the page in Sec-Fetch-Site or, to a plain http address, in Origin alone; other clients
+// send neither. A page cannot set these headers. Reads are refused too: a browser would
+// send a client certificate with them, and they are recorded in the trail.
 func (o origins) allow(r *http.Request) bool {
 	origin, site := r.Header["Origin"], r.Header["Sec-Fetch-Site"]
 	if len(origin) > 1 || len(site) > 1 {
@@ -47,7 +47,8 @@ func (o origins) allow(r *http.Request) bool {
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
 }
 
-// AllowReading adds the headers that let a page of an allowed origin read the answer to r (CORS).
+// AllowReading adds the headers that let a page of an allowed origin read the answer to r
+// (CORS).
 func (g *Guard) AllowReading(r *http.Request, header http.Header) {
 	o := g.origins
 	if len(o) == 0 {
@@ -62,8 +63,8 @@ func (g *Guard) AllowReading(r *http.Request, header http.Header) {
 	}
 }
 
-// Preflight reports whether r is a CORS preflight request of an allowed origin, and if so adds the
-// headers of its answer.
+// Preflight reports whether r is a CORS preflight request of an allowed origin, and if so
+// adds the headers of its answer.
 func (g *Guard) Preflight(r *http.Request, header http.Header) bool {
 	origin := r.Header["Origin"]
 	if r.Method != http.MethodOptions || len(origin) != 1 || !g.origins[origin[0]] || !g.hosts.allow(r) {

@@ -14,8 +14,8 @@ const (
 	roomShare = 4                // one service has at most this part of a room
 )
 
-// Room bounds how many requests do something at once. One service can use at most a quarter of it,
-// so that none can keep others out.
+// Room bounds how many requests do something at once. One service can use at most a quarter
+// of it, so that none can keep others out.
 type Room struct {
 	all   chan struct{} // holds one element for each request
 	quota int           // of one service
@@ -29,8 +29,8 @@ func NewRoom(size int) *Room {
 	return &Room{all: make(chan struct{}, size), quota: size / roomShare, services: make(map[string]chan struct{})}
 }
 
-// Enter waits until there is room for a request of service, which must then call Leave. After ten
-// seconds it returns an error: the answer is then 503.
+// Enter waits until there is room for a request of service, which must then call Leave.
+// After ten seconds it returns an error: the answer is then 503.
 func (r *Room) Enter(ctx context.Context, service string) error {
 	timeout := time.NewTimer(roomWait)
 	defer timeout.Stop()

@@ -25,7 +25,8 @@ import (
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
-// TestEachFileIsFollowed: a certificate may be renewed on the same key, and authorities change by themselves.
+// TestEachFileIsFollowed: a certificate may be renewed on the same key, and authorities
+// change by themselves.
 func TestEachFileIsFollowed(t *testing.T) {
 	is := is.New(t)
 	chained, moved := startTLS(t, nil), startTLS(t, nil)
@@ -124,8 +125,9 @@ func TestAHugeFileIsNotReadToItsEnd(t *testing.T) {
 	is.True(after.TotalAlloc-before.TotalAlloc < 32<<20) // a megabyte, and what looking for changes takes
 }
 
-// TestOpenConnectionsGoOn when files change: with the same authorities as they are; with others each for one more request, whose
-// certificate counts if they stand for it. Who showed none proves itself by its token.
+// TestOpenConnectionsGoOn when files change: with the same authorities as they are; with
+// others each for one more request, whose certificate counts if they stand for it. Who
+// showed none proves itself by its token.
 func TestOpenConnectionsGoOn(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, nil)
@@ -182,7 +184,8 @@ func (c traced) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.RoundTripper.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), c.trace)))
 }
 
-// TestNoSessionIsTakenUpAgain where certificates of clients count: it would bring one that was verified before.
+// TestNoSessionIsTakenUpAgain where certificates of clients count: it would bring one that
+// was verified before.
 func TestNoSessionIsTakenUpAgain(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, nil)
@@ -209,7 +212,8 @@ func (o *offered) Put(key string, s *tls.ClientSessionState) {
 	o.ClientSessionCache.Put(key, s)
 }
 
-// TestOneProtocol is agreed on: who wants HTTP/2 alone learns in the handshake that there is none.
+// TestOneProtocol is agreed on: who wants HTTP/2 alone learns in the handshake that there
+// is none.
 func TestOneProtocol(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, nil)
@@ -256,7 +260,8 @@ func TestOnlyLoopbackIsLocal(t *testing.T) {
 	}
 }
 
-// whoami asks who the caller is: "" where the connection is refused, else the status, and the service.
+// whoami asks who the caller is: "" where the connection is refused, else the status, and
+// the service.
 func (s *secured) whoami(t *testing.T, client *http.Client, headers ...string) string {
 	t.Helper()
 	request, err := http.NewRequest("GET", s.url+"/whoami", nil)

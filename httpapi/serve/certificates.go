@@ -22,44 +22,46 @@ import (
 )
 
 const (
-	maxPEM       = 1 << 20         // the size limit of a file, in bytes
-	lookInterval = 2 * time.Second // between two looks at the files
+	maxPEM        = 1 << 20         // the size limit of a file, in bytes
+	checkInterval = 2 * time.Second // between two checks of the files
 )
 
-// CertificateFiles name what a server proves itself with, and whose clients it believes. All
-// files are PEM.
+// CertificateFiles are the files of a server's certificate and of the authorities of its
+// clients, in PEM.
 type CertificateFiles struct {
-	Certificate string // the server's certificate, then those that lead to its authority
-	Key         string // its key, readable by no more than the owner and the group
-	// ClientCA holds the authorities of client certificates. "": no client is asked for one.
+	Certificate string // the server's certificate, followed by the intermediate ones
+	Key         string // its key, readable by the owner and the group at most
+	// ClientCA contains the authorities of client certificates. "": clients are not asked
+	// for one.
 	ClientCA string
-	// ClientRequired refuses a connection without a client certificate. Otherwise a client
-	// may have one, or a token.
+	// ClientRequired refuses connections without a client certificate. Otherwise it is
+	// optional.
 	ClientRequired bool
 	// MinVersion is tls.VersionTLS12 or tls.VersionTLS13; 0 means TLS 1.3.
 	MinVersion uint16
 }
 
-// Certificates are the certificates of a server, read from files. [Serve] reads them again when
-// the files change; [Certificates.Reload] does it on request. Make them with [LoadCertificates].
+// Certificates are the certificates of a server, read from files. [Serve] reloads them when the
+// files change; [Certificates.Reload] does so on request. Make them with [LoadCertificates].
 type Certificates struct {
 	files   CertificateFiles
 	watched *watch.Files
-	current atomic.Pointer[certified]
+	current atomic.Pointer[contents]
 }
 
-// certified is what the files held at one time.
-type certified struct {
+// contents is what the files contained at one time.
+type contents struct {
 	config  *tls.Config
-	clients []byte // what ClientCA held
+	clients []byte // the text of ClientCA
 	round   uint64 // counts the changes of clients
 }
 
-// LoadCertificates reads the files. ErrInvalid where one is missing, cannot be read, does not parse
-// or does not belong to the others, where the certificate has expired or is not one of a server,
-// where others may read the key, and, on Unix, where another user than root and that of the process
-// can change a file, a directory above it or a symbolic link on the way. No error repeats the
-// contents of a file, or its path; only a directory or a link that others can change is named.
+// LoadCertificates reads the files. It returns ErrInvalid if a file is missing, cannot be
+// read, does not parse or does not match the others; if the certificate has expired or is
+// not one of a server; if others may read the key; and, on Unix, if a user other than root
+// and that of the process can change a file, a directory above it or a symbolic link on its
+// path. Errors never repeat the contents of a file, or its path: only a directory or link
+// that others can change is named.
 func LoadCertificates(files CertificateFiles) (*Certificates, error) {
 	switch {
 	case files.MinVersion != 0 && files.MinVersion != tls.VersionTLS12 && files.MinVersion != tls.VersionTLS13:
@@ -83,22 +85,23 @@ func (c *Certificates) paths() []string {
 	return paths
 }
 
-// Reload reads the files again, for connections that come from now on; those that are open go on,
-// except that their client certificates are held to the new authorities. All files count together:
-// with an error, which is as of [LoadCertificates] or that one is no regular file any more, everything stays as it was.
+// Reload reads the files again, for new connections. Open connections stay, except that
+// their client certificates are verified against the new authorities. If one file is wrong,
+// all stay as they were: the errors are those of [LoadCertificates], and ErrInvalid if a
+// file is no longer a regular file.
 func (c *Certificates) Reload() error { return c.watched.Load(c.reload) }
 
-// reload is Reload for who sees to it that one runs at a time.
+// reload is Reload without its lock.
 func (c *Certificates) reload() error {
-	if c.current.Load() != nil && !c.readable() {
-		return fmt.Errorf("serve: %w: one of the files of certificates is no regular file, and cannot be read a second time", myvault.ErrInvalid)
+	if c.current.Load() != nil && !c.rereadable() {
+		return fmt.Errorf("serve: %w: a file of the certificates is not a regular file and cannot be read again", myvault.ErrInvalid)
 	}
 	pair, wrongPair := readPair(c.files)
 	clients, pool, wrongClients := readAuthorities(c.files.ClientCA)
 	if err := errors.Join(wrongPair, wrongClients); err != nil {
 		return err
 	}
-	next := &certified{config: c.newConfig(pair), clients: clients}
+	next := &contents{config: c.newConfig(pair), clients: clients}
 	next.config.ClientCAs = pool
 	if last := c.current.Load(); last != nil {
 		next.round = last.round
@@ -110,8 +113,9 @@ func (c *Certificates) reload() error {
 	return nil
 }
 
-// readable reports whether the files can be read more than once: the opening of a pipe may wait for ever.
-func (c *Certificates) readable() bool {
+// readable reports whether the files can be read more than once: the opening of a pipe may
+// wait for ever.
+func (c *Certificates) rereadable() bool {
 	for _, path := range c.paths() {
 		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 			return false
@@ -120,19 +124,19 @@ func (c *Certificates) readable() bool {
 	return true
 }
 
-// follow reads the files again whenever they changed, until ctx ends. What is wrong with them is
-// logged, and what was read before stays in force.
+// follow reloads the files whenever they change, until ctx ends. If they are wrong, the
+// error is logged and the previous contents stay.
 func (c *Certificates) follow(ctx context.Context, logger *slog.Logger) {
-	c.watched.Run(ctx, lookInterval, c.reload, func(err error) {
+	c.watched.Run(ctx, checkInterval, c.reload, func(err error) {
 		if err != nil {
-			logger.Error("the certificates stay as they were: their files changed and are not usable", "cause", err.Error())
+			logger.Error("certificates not reloaded, the previous ones stay: their files changed and are not usable", "cause", err.Error())
 			return
 		}
-		logger.Info("the certificates were read again")
+		logger.Info("certificates reloaded")
 	})
 }
 
-// newConfig makes the configuration of connections to come, without the authorities of clients.
+// newConfig returns the configuration of new connections, without the authorities of clients.
 func (c *Certificates) newConfig(pair tls.Certificate) *tls.Config {
 	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: c.files.MinVersion, NextProtos: []string{"http/1.1"}}
 	if config.MinVersion == 0 {
@@ -140,7 +144,7 @@ func (c *Certificates) newConfig(pair tls.Certificate) *tls.Config {
 	}
 	if c.files.ClientCA != "" {
 		config.ClientAuth = tls.VerifyClientCertIfGiven
-		// A session that is taken up again would bring a certificate that was verified before.
+		// A resumed session would have a certificate that was verified earlier.
 		config.SessionTicketsDisabled = true
 	}
 	if c.files.ClientRequired {
@@ -149,7 +153,8 @@ func (c *Certificates) newConfig(pair tls.Certificate) *tls.Config {
 	return config
 }
 
-// config gives the configuration of a listener: each connection has what is in force when it comes.
+// config returns the configuration of a listener: each new connection gets the current
+// contents.
 func (c *Certificates) config() *tls.Config {
 	return &tls.Config{
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.current.Load().config, nil },
@@ -173,19 +178,20 @@ func readPair(files CertificateFiles) (pair tls.Certificate, err error) {
 	if time.Now().After(pair.Leaf.NotAfter) {
 		return pair, fmt.Errorf("serve: %w certificate: it has expired", myvault.ErrInvalid)
 	}
-	if !usable(pair.Leaf, x509.ExtKeyUsageServerAuth) {
-		return pair, fmt.Errorf("serve: %w certificate: it is not one of a server: extended key usage serverAuth is missing", myvault.ErrInvalid)
+	if !allowsUsage(pair.Leaf, x509.ExtKeyUsageServerAuth) {
+		return pair, fmt.Errorf("serve: %w certificate: not one of a server: the extended key usage serverAuth is missing", myvault.ErrInvalid)
 	}
 	return pair, nil
 }
 
-// usable reports whether the certificate is for this use; one that names no use is for all.
-func usable(certificate *x509.Certificate, usage x509.ExtKeyUsage) bool {
+// allowsUsage reports whether the certificate may be used so. One that names no usage
+// allows all.
+func allowsUsage(certificate *x509.Certificate, usage x509.ExtKeyUsage) bool {
 	return len(certificate.ExtKeyUsage)+len(certificate.UnknownExtKeyUsage) == 0 ||
 		slices.Contains(certificate.ExtKeyUsage, usage) || slices.Contains(certificate.ExtKeyUsage, x509.ExtKeyUsageAny)
 }
 
-// readAuthorities reads the file of the client authorities; path "" means none.
+// readAuthorities reads the file of the client authorities, if path is not "".
 func readAuthorities(path string) (text []byte, pool *x509.CertPool, err error) {
 	if path == "" {
 		return nil, nil, nil
@@ -197,7 +203,7 @@ func readAuthorities(path string) (text []byte, pool *x509.CertPool, err error) 
 	return text, pool, err
 }
 
-// parseAuthorities reads certificates of authorities, and nothing else.
+// parseAuthorities parses certificates of authorities. Any other block is an error.
 func parseAuthorities(text []byte) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	found := 0
@@ -208,17 +214,17 @@ func parseAuthorities(text []byte) (*x509.CertPool, error) {
 		}
 		certificate, err := x509.ParseCertificate(block.Bytes)
 		if err != nil || !certificate.IsCA {
-			return nil, fmt.Errorf("serve: %w client authorities: block %d is no certificate of an authority", myvault.ErrInvalid, found+1)
+			return nil, fmt.Errorf("serve: %w client authorities: block %d is not the certificate of an authority", myvault.ErrInvalid, found+1)
 		}
 		pool.AddCert(certificate)
 	}
 	if found == 0 {
-		return nil, fmt.Errorf("serve: %w client authorities: the file holds no certificate", myvault.ErrInvalid)
+		return nil, fmt.Errorf("serve: %w client authorities: the file contains no certificate", myvault.ErrInvalid)
 	}
 	return pool, nil
 }
 
-// readPEM reads a file that is what. Its path is not shown: somebody may have put the key there.
+// readPEM reads the file of what. Errors do not contain its path: it may be the key by mistake.
 func readPEM(path, what string) ([]byte, error) {
 	wrong := func(err error) error {
 		if at, ok := errors.AsType[*fs.PathError](err); ok {

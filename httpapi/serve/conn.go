@@ -33,8 +33,8 @@ const (
 	stateMask state = 7
 )
 
-// status is a state and the time when it began. It is one number, which requests change without a
-// lock: a changed status shows that the connection has done something since.
+// status is a state and the time when it began. It is one number, which requests change
+// without a lock: a changed status shows that the connection has done something since.
 type status int64
 
 func newStatus(s state, began time.Duration) status {
@@ -46,15 +46,16 @@ func (s status) began() time.Duration { return time.Duration(s &^ status(stateMa
 
 type connKey struct{} // of the context of a request
 
-// ConnOf returns the connection of a request that came through [Serve], else nil. The methods of a
-// nil Conn do nothing.
+// ConnOf returns the connection of a request that came through [Serve], else nil. The
+// methods of a nil Conn do nothing.
 func ConnOf(ctx context.Context) *Conn {
 	c, _ := ctx.Value(connKey{}).(*Conn)
 	return c
 }
 
-// Authenticated records that the caller of a request on c is service. The handler calls it while it
-// answers the request. From then on c is evicted only if no stranger's connection can be.
+// Authenticated records that the caller of a request on c is service. The handler calls it
+// while it answers the request. From then on c is evicted only if no stranger's connection
+// can be.
 func (c *Conn) Authenticated(service string) {
 	if c == nil || c.authenticated() {
 		return
@@ -65,8 +66,8 @@ func (c *Conn) Authenticated(service string) {
 
 func (c *Conn) authenticated() bool { return status(c.status.Load()).state() >= working }
 
-// Wait records that the request on c waits: for its client, or for other requests. A connection that
-// waits may be evicted.
+// Wait records that the request on c waits: for its client, or for other requests. A
+// connection that waits may be evicted.
 func (c *Conn) Wait() { c.become(waiting) }
 
 // Resume records that the request on c no longer waits.

@@ -16,8 +16,8 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
-// TestStrangersPushOutEachOther: with all places taken by those who trickle, a client gets in, and
-// one that proved itself stays.
+// TestStrangersPushOutEachOther: with all places taken by those who trickle, a client gets
+// in, and one that proved itself stays.
 func TestStrangersPushOutEachOther(t *testing.T) {
 	is := is.New(t)
 	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{MaxConnections: 4})
@@ -109,7 +109,8 @@ func TestProvenConnectionsGiveWayWhenTheyWait(t *testing.T) {
 	s.stop()
 }
 
-// TestAConnectionThatIsClosedTakesNoPlace: the one that is still there keeps its own, however many came and went.
+// TestAConnectionThatIsClosedTakesNoPlace: the one that is still there keeps its own,
+// however many came and went.
 func TestAConnectionThatIsClosedTakesNoPlace(t *testing.T) {
 	is := is.New(t)
 	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{MaxConnections: 2})

@@ -5,7 +5,7 @@ type priority int
 
 const (
 	keep          priority = iota
-	shortWait              // a request that waits, of a service with many connections
+	shortWait              // a request that has just begun to wait, of a service with many connections
 	betweenCalls           // an idle connection
 	longWait               // a request that has waited for the grace
 	mutedStranger          // a stranger that has sent nothing within the grace, or whose network has many connections
@@ -15,24 +15,25 @@ const (
 // stranger reports whether the connection is a stranger's.
 func (p priority) stranger() bool { return p >= mutedStranger }
 
-// candidate is a connection that may be closed, with what was known of it.
+// candidate is a connection that may be closed, and its status when it was examined.
 type candidate struct {
 	*Conn
 	status   status
 	priority priority
 }
 
-// evict returns the connection that a further one replaces: a stranger's, or else an authenticated
-// one that does no work. So strangers replace each other, and not callers that have a token. Among
-// them it is one of the owner with the most connections, so that a flood replaces itself. If there is
-// none, retry reports whether a stranger still has time to send its request. p.mu is held.
+// evict returns the connection that a further one replaces: a stranger's, or else an
+// authenticated one that does no work. So strangers do not displace callers that have a
+// token. Among the candidates it is one of the owner with the most connections, so that a
+// flood displaces itself. If there is none, retry reports whether a stranger still has time
+// to send its request. The caller holds p.mu.
 func (p *pool) evict() (victim *Conn, retry bool) {
 	for {
 		best, young := p.search()
 		if young && !best.priority.stranger() {
 			return nil, true
 		}
-		// A connection that has done something since it was looked at is not idle any more.
+		// If the status has changed, the connection has been used since.
 		if best.Conn == nil || best.status == status(best.Conn.status.Load()) {
 			return best.Conn, false
 		}
@@ -55,7 +56,7 @@ func (p *pool) search() (best candidate, young bool) {
 		switch state := s.state(); {
 		case state == slow:
 			next.priority = slowStranger
-		// If all strangers are of one network, as behind a proxy, nobody can tell a flood from the rest.
+		// If all strangers are of one network, as behind a proxy, a flood looks like the rest.
 		case state == silent && (idleFor >= p.grace || crowded && c.owner.open < strangers):
 			next.priority = mutedStranger
 		case state == silent:
@@ -74,8 +75,8 @@ func (p *pool) search() (best candidate, young bool) {
 	return best, young
 }
 
-// before reports whether a is to be closed rather than b: strangers first, then by the number of
-// connections of the owner, then the one that waits the longest.
+// before reports whether to close a rather than b: strangers first, then by the number of
+// connections of the owner, then the one that has waited longest.
 func (a candidate) before(b candidate) bool {
 	switch {
 	case a.priority == keep || b.Conn == nil:

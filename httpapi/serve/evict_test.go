@@ -16,7 +16,8 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
-// staged is a listener whose connections can be told where they come from, and not to be read by their clients.
+// staged is a listener whose connections can be told where they come from, and not to be
+// read by their clients.
 type staged struct {
 	net.Listener
 	from  []string // where the first ones come from, and the last all others; none: from where they do
@@ -85,13 +86,14 @@ func first(conn net.Conn, n int) string {
 	return string(text[:n])
 }
 
-// waitingBody begins a request of writer whose body does not come. The server asks for it when it reads.
+// waitingBody begins a request of writer whose body does not come. The server asks for it
+// when it reads.
 const waitingBody = "POST / HTTP/1.1\r\nHost: localhost\r\nX-Service: writer\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
 
 const asked = "HTTP/1.1 100"
 
-// TestOneServiceCannotTakeAllPlaces: its requests whose bodies do not come push out each other, the
-// longest first, and neither keep others out nor push them out.
+// TestOneServiceCannotTakeAllPlaces: its requests whose bodies do not come push out each
+// other, the longest first, and neither keep others out nor push them out.
 func TestOneServiceCannotTakeAllPlaces(t *testing.T) {
 	is := is.New(t)
 	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{MaxConnections: 8})
@@ -134,7 +136,8 @@ func TestAnswersThatNobodyReadsGiveWay(t *testing.T) {
 	is.Equal(first(s.connect("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"), 12), "HTTP/1.1 200")
 }
 
-// TestAFloodOfOneAddressPushesOutItself: a stranger of another one, who is slow and came first, stays.
+// TestAFloodOfOneAddressPushesOutItself: a stranger of another one, who is slow and came
+// first, stays.
 func TestAFloodOfOneAddressPushesOutItself(t *testing.T) {
 	for name, says := range map[string]string{"that trickles": "GET /he", "that is silent": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -157,8 +160,8 @@ func TestAFloodOfOneAddressPushesOutItself(t *testing.T) {
 	}
 }
 
-// TestWhoWaitsAnewIsNotWhoWaited: a connection that is looked at while it waits, and has answered
-// since, is not evicted.
+// TestWhoWaitsAnewIsNotWhoWaited: a connection that is looked at while it waits, and has
+// answered since, is not evicted.
 func TestWhoWaitsAnewIsNotWhoWaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)

@@ -2,8 +2,8 @@ package serve
 
 import "time"
 
-// SeesAnotherWait reports whether a connection that waits, works and waits anew has another status
-// than at first.
+// SeesAnotherWait reports whether a connection that waits, works and waits anew has another
+// status than at first.
 func SeesAnotherWait(pause func()) bool {
 	c := &Conn{pool: &pool{began: time.Now()}}
 	c.status.Store(int64(newStatus(working, 0)))

@@ -14,8 +14,9 @@ func baseContext(l net.Listener) context.Context {
 	return context.WithValue(context.Background(), exposedKey{}, !IsLocal(l.Addr()))
 }
 
-// Exposed reports whether other machines can reach the address that r came to. For a server that was
-// not made by [Serve], whose listener is unknown, the connection's own address decides.
+// Exposed reports whether other machines can reach the address that r came to. For a server
+// that was not made by [Serve], whose listener is unknown, the connection's own address
+// decides.
 func Exposed(r *http.Request) bool {
 	if exposed, known := r.Context().Value(exposedKey{}).(bool); known {
 		return exposed

@@ -15,8 +15,8 @@ import (
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
-// TestAHandshakeIsNotTricklingAway: over TLS a request takes several reads, and who is in the middle of
-// that keeps its place while others come who say nothing.
+// TestAHandshakeIsNotTricklingAway: over TLS a request takes several reads, and who is in
+// the middle of that keeps its place while others come who say nothing.
 func TestAHandshakeIsNotTricklingAway(t *testing.T) {
 	is := is.New(t)
 	certificate, key := authority.New(t, "a").Server(t).Write(t, t.TempDir(), "server")

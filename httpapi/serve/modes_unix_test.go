@@ -12,8 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
-// TestModesOfFiles: the key is for its owner and the group; certificates are no secret, but no user
-// else may change them.
+// TestModesOfFiles: the key is for its owner and the group; certificates are no secret, but
+// no user else may change them.
 func TestModesOfFiles(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, nil)

@@ -13,7 +13,8 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// TestCertificatesFromAPipe are not read again: its opening would wait for ever, and Serve for that.
+// TestCertificatesFromAPipe are not read again: its opening would wait for ever, and Serve
+// for that.
 func TestCertificatesFromAPipe(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, nil)

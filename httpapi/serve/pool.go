@@ -17,8 +17,9 @@ const (
 	secureReads = 8 // the same over TLS: each message of the handshake is a read
 )
 
-// pool bounds how many connections are open, and with them the memory that clients take which only
-// connect, send slowly or wait. A connection beyond the limit replaces another: see evict.
+// pool bounds how many connections are open, and with them the memory that clients take
+// which only connect, send slowly or wait. A connection beyond the limit replaces another:
+// see evict.
 type pool struct {
 	limit int
 	grace time.Duration // for a stranger to send a request
@@ -63,8 +64,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// admit adds c, and closes the connection that it replaces. If many connections come at once, it
-// waits: the server has to read from those it has first.
+// admit adds c, and closes the connection that it replaces. If many connections come at
+// once, it waits: the server has to read from those it has first.
 func (p *pool) admit(c *Conn) bool {
 	for {
 		victim, admitted, retry := p.tryAdd(c)

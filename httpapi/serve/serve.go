@@ -1,7 +1,8 @@
-// Package serve serves an [http.Handler]: it listens, speaks TLS with certificates that it reloads,
-// and bounds open connections so that a flood of strangers does not keep known callers out.
+// Package serve serves an [http.Handler]: it listens, speaks TLS with certificates that it
+// reloads, and bounds open connections so that a flood of strangers does not keep known
+// callers out.
 //
-// A handler that authenticates its callers tells the server so: see [ConnOf].
+// A handler reports to the server which callers it has authenticated, see [ConnOf].
 package serve
 
 import (
@@ -21,7 +22,7 @@ import (
 	"github.com/myswiftagent/myvault/internal/logs"
 )
 
-// Limits of a connection, against clients that trickle or never end.
+// Limits of a connection, against clients that are slow or never end.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second
@@ -31,8 +32,8 @@ const (
 	defaultGrace      = 10 * time.Second
 
 	defaultConnections = 512
-	leastConnections   = 16
-	leastGrace         = 100 * time.Millisecond
+	minConnections     = 16
+	minGrace           = 100 * time.Millisecond
 	reservedFiles      = 96 // for the store, the log and other listeners
 )
 
@@ -41,32 +42,35 @@ type Config struct {
 	// Logger gets warnings, and errors of connections: one record a second for each kind. Nil:
 	// nothing is logged.
 	Logger *slog.Logger
-	// Certificates serves HTTPS with certificates from files. They are read again when they change;
-	// if a changed file is unusable, the error is logged and the previous certificates stay.
+	// Certificates serves HTTPS with certificates from files. They are read again when they
+	// change; if a changed file is unusable, the error is logged and the previous
+	// certificates stay.
 	Certificates *Certificates
-	// TLS, in place of Certificates, serves HTTPS with these settings. It is copied. MinVersion 0
-	// means TLS 1.3. With neither, Serve speaks plain HTTP.
+	// TLS, in place of Certificates, serves HTTPS with these settings. It is copied.
+	// MinVersion 0 means TLS 1.3. With neither, Serve speaks plain HTTP.
 	TLS *tls.Config
-	// PlaintextBeyondLoopback allows plain HTTP on an address that other machines can reach. Tokens
-	// and values then cross the network readable, unless something in front encrypts.
+	// PlaintextBeyondLoopback allows plain HTTP on an address that other machines can
+	// reach. Tokens and values then cross the network readable, unless something in front
+	// encrypts.
 	PlaintextBeyondLoopback bool
-	// MaxConnections is the limit of open connections; 0 means 512. It is lower if the process may
-	// not open as many files, see Connections. A further connection replaces one on which no caller
-	// has authenticated, or else one that waits for its next request or for its client. Among those
-	// it is one of the network address, or of the service, with the most connections, the oldest first.
+	// MaxConnections is the limit of open connections; 0 means 512. It is lower if the
+	// process may not open as many files, see Connections. A further connection replaces
+	// one on which no caller has authenticated, or else one that waits for its next request
+	// or for its client. Among those it is one of the network address, or of the service,
+	// with the most connections, the oldest first.
 	MaxConnections int
-	// FilesPerConnection is how many open files a connection may need: 2 for a provider that opens
-	// another connection for each request. 0 means 1.
+	// FilesPerConnection is how many open files a connection may need: 2 for a provider
+	// that opens another connection for each request. 0 means 1.
 	FilesPerConnection int
-	// Check is called with the address of the listener before the first request. If it returns an
-	// error, so does Serve. May be nil.
+	// Check is called with the address of the listener before the first request. If it
+	// returns an error, so does Serve. May be nil.
 	Check func(net.Addr) error
-	// Ready is called before the first request, once nothing can fail any more. May be nil.
+	// Ready is called after Check, before the first request. May be nil.
 	Ready func(net.Addr)
 	// Draining is called when the context ends. May be nil.
 	Draining func()
-	// Drain is how long the server goes on answering after that, so that load balancers can turn to
-	// other servers first. 0 means not at all.
+	// Drain is how long the server goes on answering after that, so that load balancers can
+	// turn to other servers first. 0 means not at all.
 	Drain time.Duration
 	// Grace is how long requests in flight may take to finish when the server ends. 0 means 10
 	// seconds.
@@ -74,8 +78,8 @@ type Config struct {
 }
 
 // Serve answers requests from listener, which it closes, until ctx ends. It then calls
-// Config.Draining, goes on for Config.Drain and waits for the requests in flight. It returns nil, or
-// an error if some did not finish within the grace.
+// Config.Draining, goes on for Config.Drain and waits for the requests in flight. It
+// returns nil, or an error if some did not finish within the grace.
 //
 // It returns ErrInvalid if Config.Validate does, and the error of Config.Check.
 //
@@ -130,7 +134,7 @@ func (c Config) approve(addr net.Addr) error {
 	return c.Check(addr)
 }
 
-// follow reads the certificates again when their files change, until stop returns.
+// follow reloads the certificates when their files change, until stop returns.
 func (c Config) follow(ctx context.Context) (stop func()) {
 	if c.Certificates == nil {
 		return func() {}
@@ -144,12 +148,12 @@ func (c Config) follow(ctx context.Context) (stop func()) {
 	}
 }
 
-// bound returns the listener that keeps as many connections as Connections says, and logs if those
-// are few.
+// bound returns a listener with a limit of connections, and logs if that is lower than
+// configured.
 func (c Config) bound(l net.Listener) *listener {
 	limit, asked := c.Connections(), c.asked()
 	if limit < asked {
-		c.Logger.Warn("fewer connections than asked for, as the process may open few files; raise that limit (ulimit -n, LimitNOFILE=)",
+		c.Logger.Warn("fewer connections than configured: the process may open too few files; raise that limit (ulimit -n, LimitNOFILE=)",
 			"files", openFiles(), "connections", limit, "asked", asked)
 	}
 	reads := int32(plainReads)
@@ -167,23 +171,23 @@ func (c Config) bound(l net.Listener) *listener {
 	}
 }
 
-// Connections returns how many connections [Serve] keeps open: MaxConnections, or as many as the
-// process may open files for, less 96 for all else, but at least 16. Beyond that limit no
-// connection could be accepted for up to a second.
+// Connections returns how many connections [Serve] keeps open: MaxConnections, or as many
+// as the process may open files for, less 96 for everything else, but at least 16. Beyond
+// the limit of files no connection could be accepted for up to a second.
 func (c Config) Connections() int {
 	fit := (openFiles() - reservedFiles) / max(c.FilesPerConnection, 1)
-	return min(c.asked(), max(fit, leastConnections))
+	return min(c.asked(), max(fit, minConnections))
 }
 
-// graceOf returns how long strangers may say nothing. With fewer places than asked for it is
-// shorter, so that as many callers a second are let in.
+// graceOf returns the time for a stranger to send a request. It is shorter if there are fewer
+// connections than configured, so that as many callers a second can connect.
 func graceOf(limit, asked int) time.Duration {
-	return max(grace*time.Duration(limit)/time.Duration(asked), leastGrace)
+	return max(grace*time.Duration(limit)/time.Duration(asked), minGrace)
 }
 
 func (c Config) asked() int { return cmp.Or(c.MaxConnections, defaultConnections) }
 
-// shutdown lets requests in flight finish, and cuts off those that take too long.
+// shutdown waits for the requests in flight, and cuts off those that take longer than grace.
 func shutdown(server *http.Server, grace time.Duration) error {
 	if grace <= 0 {
 		grace = defaultGrace
@@ -198,12 +202,12 @@ func shutdown(server *http.Server, grace time.Duration) error {
 
 func (c Config) server(handler http.Handler, repeats *logs.Repeats) *http.Server {
 	server := &http.Server{
-		Handler:                      c.Certificates.recheck(handler),
+		Handler:                      c.Certificates.reverify(handler),
 		BaseContext:                  baseContext,
 		ConnContext:                  connContext,
 		ConnState:                    connState,
 		Protocols:                    new(http.Protocols),
-		DisableGeneralOptionsHandler: true, // our own answer has our headers
+		DisableGeneralOptionsHandler: true, // the handler answers OPTIONS *, with its headers
 		ReadHeaderTimeout:            readHeaderTimeout,
 		ReadTimeout:                  readTimeout,
 		WriteTimeout:                 writeTimeout,
@@ -224,9 +228,9 @@ func (c Config) server(handler http.Handler, repeats *logs.Repeats) *http.Server
 	return server
 }
 
-// Validate reports whether [Serve] would serve on addr, apart from Check. It returns ErrInvalid if
-// other machines can reach addr and there is neither TLS nor PlaintextBeyondLoopback, if both
-// Certificates and TLS are set, and for negative numbers.
+// Validate reports whether [Serve] would serve on addr, apart from Check. It returns
+// ErrInvalid if other machines can reach addr and there is neither TLS nor
+// PlaintextBeyondLoopback, if both Certificates and TLS are set, and for negative numbers.
 func (c Config) Validate(addr net.Addr) error {
 	switch {
 	case c.Certificates != nil && c.TLS != nil:
@@ -239,7 +243,7 @@ func (c Config) Validate(addr net.Addr) error {
 		return fmt.Errorf("serve: %w: Drain is negative (MYVAULT_DRAIN of the example server)", myvault.ErrInvalid)
 	}
 	if !IsLocal(addr) && c.TLS == nil && c.Certificates == nil && !c.PlaintextBeyondLoopback {
-		return fmt.Errorf("serve: %w: the address is reached from beyond loopback without TLS; give it a certificate (serve.Config.Certificates; MYVAULT_TLS_CERT and MYVAULT_TLS_KEY for the example server), listen on 127.0.0.1, or behind a proxy that has TLS say so: serve.Config.PlaintextBeyondLoopback, MYVAULT_PLAINTEXT=true", myvault.ErrInvalid)
+		return fmt.Errorf("serve: %w: other machines can reach the address without TLS: configure a certificate (serve.Config.Certificates; MYVAULT_TLS_CERT and MYVAULT_TLS_KEY of the example server), listen on 127.0.0.1, or behind a proxy with TLS set serve.Config.PlaintextBeyondLoopback (MYVAULT_PLAINTEXT=true)", myvault.ErrInvalid)
 	}
 	return nil
 }

@@ -3,8 +3,8 @@ package network
 
 import "net/netip"
 
-// Of returns addr, or its /64 network if it is an IPv6 address beyond loopback: one caller has as
-// many addresses in such a network as it likes.
+// Of returns addr, or its /64 network if it is an IPv6 address beyond loopback: one caller
+// has as many addresses in such a network as it likes.
 func Of(addr netip.Addr) string {
 	addr = addr.Unmap().WithZone("")
 	if addr.Is4() || addr.IsLoopback() {

@@ -1,4 +1,5 @@
-// Package problem writes errors as application/problem+json (RFC 9457), for the API and its guard.
+// Package problem writes errors as application/problem+json (RFC 9457), for the API and its
+// guard.
 package problem
 
 import (

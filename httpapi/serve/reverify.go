@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// round counts the changes of the authorities of clients.
+// round returns the number of changes of the client authorities.
 func (c *Certificates) round() uint64 {
 	if c == nil {
 		return 0
@@ -14,41 +14,42 @@ func (c *Certificates) round() uint64 {
 	return c.current.Load().round
 }
 
-// recheck holds the client certificates of connections that were open when the authorities
-// changed to the new ones. Such a connection ends with its next request, whose certificate is
-// verified anew: if the new authorities do not stand for it, it counts for nothing.
-func (c *Certificates) recheck(next http.Handler) http.Handler {
+// reverify verifies client certificates of open connections again once the authorities have
+// changed. Such a connection is closed after its next request. If the new authorities do
+// not vouch for the certificate, that request has none.
+func (c *Certificates) reverify(next http.Handler) http.Handler {
 	if c == nil || c.files.ClientCA == "" {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		now := c.current.Load()
-		if came := ConnOf(r.Context()); came == nil || came.round != now.round {
+		if conn := ConnOf(r.Context()); conn == nil || conn.round != now.round {
 			chains := now.verify(r.TLS)
 			if chains == nil && c.files.ClientRequired {
-				panic(http.ErrAbortHandler) // as its handshake would end now
+				panic(http.ErrAbortHandler) // a new handshake would fail
 			}
 			state := *r.TLS
 			state.VerifiedChains = chains
-			again := *r
-			again.TLS = &state
-			r = &again
+			verified := *r
+			verified.TLS = &state
+			r = &verified
 			w.Header().Set("Connection", "close")
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// verify gives the chains from the client's certificate to the authorities, as a handshake would.
-func (c *certified) verify(state *tls.ConnectionState) [][]*x509.Certificate {
+// verify returns the chains from the client's certificate to the authorities, as a handshake
+// would.
+func (c *contents) verify(state *tls.ConnectionState) [][]*x509.Certificate {
 	if len(state.PeerCertificates) == 0 {
 		return nil
 	}
 	options := x509.VerifyOptions{
 		Roots: c.config.ClientCAs, Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
-	for _, between := range state.PeerCertificates[1:] {
-		options.Intermediates.AddCert(between)
+	for _, intermediate := range state.PeerCertificates[1:] {
+		options.Intermediates.AddCert(intermediate)
 	}
 	chains, err := state.PeerCertificates[0].Verify(options)
 	if err != nil {
