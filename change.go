@@ -30,7 +30,7 @@ func (c Change) validate() error {
 		if c.If.kind == ifVersion {
 			return fmt.Errorf("%w condition: a project has no version", ErrInvalid)
 		}
-		return errors.Join(ValidateProject(c.Project.Name), validateDescription(c.Project.Description))
+		return c.Project.Validate()
 	}
 	return fmt.Errorf("%w: %s is no kind of change", ErrInvalid, c.Op)
 }
@@ -43,8 +43,8 @@ func validateVersions(versions []Version) error {
 	return nil
 }
 
-// target is what the change is about; a project's own changes have no path.
-func (c Change) target() Address {
+// Target returns the address that c changes. It has no Path if c changes a project.
+func (c Change) Target() Address {
 	switch c.Op {
 	case OpPutProject, OpDefaultProject, OpDeleteProject:
 		return Address{Project: c.Project.Name}
@@ -82,7 +82,7 @@ func (s *Session) commitOf(changes []Change) Commit {
 	for i, change := range changes {
 		change.Expires, change.RotateAfter = stored(change.Expires), stored(change.RotateAfter)
 		c.Changes[i] = change
-		e := s.entry(change.action(), change.target())
+		e := s.entry(change.action(), change.Target())
 		e.At, e.First, e.Last = c.At, c.At, c.At // one time for the change and its entry
 		c.Entries[i] = e
 	}
@@ -119,31 +119,32 @@ func (s *Session) refuseAll(ctx context.Context, entries []Entry, err error) {
 // commitBeside makes changes on a provider that keeps no trail: that they begin is recorded
 // before, so that no change is without an entry, and how they ended afterwards.
 func (s *Session) commitBeside(ctx context.Context, c Commit) ([]Info, error) {
-	return applyBeside(ctx, s.vault.provider, s.vault.recorder.write, c)
+	return ApplyWithTrail(ctx, s.vault.provider, s.vault.recorder.write, c)
 }
 
-// applyBeside has a provider that keeps no trail make changes, and has their entries written
-// before and after.
-func applyBeside(ctx context.Context, p Provider, write func(context.Context, ...Entry) error, c Commit) ([]Info, error) {
+// ApplyWithTrail applies c to a provider that keeps no trail. It passes the entries of c to
+// record twice: before the change with [OutcomeBegun], and afterwards with the outcome. If the
+// first record fails, nothing is changed and its error is returned. An error of the second is
+// dropped: the change has been made, and its beginning is on record.
+func ApplyWithTrail(ctx context.Context, p Provider, record func(context.Context, ...Entry) error, c Commit) ([]Info, error) {
 	entries := c.Entries
 	c.Entries = nil
 	for i := range entries {
 		entries[i].Outcome = OutcomeBegun
 	}
-	if err := write(ctx, entries...); err != nil {
+	if err := record(ctx, entries...); err != nil {
 		return nil, err
 	}
 	infos, err := p.Apply(ctx, c)
 	for i := range entries {
-		entries[i].Outcome = outcomeOf(err)
+		entries[i].Outcome = OutcomeOf(err)
 		if err == nil {
 			entries[i].Version = infos[i].Version
 		}
 	}
-	// The change is made or not by now, and its beginning is on record: that this second
-	// entry could not be written must not be told as if the change had failed.
+	// Not the caller's context: the entry is due even if the caller has left.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	_ = write(ctx, entries...)
+	_ = record(ctx, entries...)
 	return infos, err
 }

@@ -99,7 +99,7 @@ func failChanges(changes []Change, err error) error {
 	if !ok || !slices.ContainsFunc(refusals, func(r error) bool { return errors.Is(err, r) }) {
 		return fail("apply", Address{}, err)
 	}
-	addr := changes[failed.Index].target()
+	addr := changes[failed.Index].Target()
 	if ValidateProject(addr.Project) != nil || addr.Path != "" && validatePath(addr.Path) != nil {
 		addr = Address{}
 	}

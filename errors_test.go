@@ -3,13 +3,10 @@ package myvault_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"go/ast"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -44,7 +41,7 @@ func TestErrorTexts(t *testing.T) {
 	golden, err := os.ReadFile(errorTexts)
 	is.NoErr(err)
 	is.Equal(all, string(golden)) // go test . -run TestErrorTexts -update
-	for where, format := range textsInSource(t) {
+	for where, format := range listing.ErrorTexts(t, "invalidRule") {
 		pattern := regexp.MustCompile(`%[a-z+]`).ReplaceAllString(regexp.QuoteMeta(format), ".*")
 		if !regexp.MustCompile("(?m)" + pattern).MatchString(all) {
 			t.Errorf("%s: no row of everyError shows %q", where, format)
@@ -81,8 +78,7 @@ func everyError(t *testing.T) []error {
 	all = append(all, callErrors(t)...)
 	all = append(all, trailErrors(t)...)
 	all = append(all, recordErrors(t)...)
-	all = append(all, operatingErrors(t)...)
-	return append(all, copyErrors(t)...)
+	return append(all, operatingErrors(t)...)
 }
 
 func settingErrors(t *testing.T) (all []error) {
@@ -241,30 +237,4 @@ func argumentErrors(ctx context.Context, s *myvault.Session) (all []error) {
 	_, encoding := v.MarshalText()
 	_, credentials := myvault.Credentials{}.MarshalText()
 	return append(all, encoding, credentials)
-}
-
-// textsInSource gives the texts that the package makes errors of, by where they stand.
-func textsInSource(t *testing.T) map[string]string {
-	t.Helper()
-	texts := make(map[string]string)
-	listing.Inspect(t, func(where string, n ast.Node) {
-		call, ok := n.(*ast.CallExpr)
-		if !ok || len(call.Args) == 0 {
-			return
-		}
-		makes := fmt.Sprint(call.Fun) // such as &{fmt Errorf}
-		literal, ok := call.Args[0].(*ast.BasicLit)
-		if !ok || makes != "&{fmt Errorf}" && makes != "&{errors New}" && makes != "invalidRule" {
-			return
-		}
-		text, err := strconv.Unquote(literal.Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		texts[where] = text
-	})
-	if len(texts) < 40 {
-		t.Fatalf("only %d texts found", len(texts))
-	}
-	return texts
 }

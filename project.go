@@ -1,6 +1,7 @@
 package myvault
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -24,6 +25,12 @@ type Project struct {
 	Default     bool
 	At          time.Time
 	By          string
+}
+
+// Validate returns an error that wraps ErrInvalid or ErrTooLarge if the name or the description
+// breaks its rules.
+func (p Project) Validate() error {
+	return errors.Join(ValidateProject(p.Name), validateDescription(p.Description))
 }
 
 func validateDescription(s string) error {

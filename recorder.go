@@ -147,8 +147,8 @@ func (r *recorder) close() error {
 	return errors.Join(r.reads.close(), r.refusals.close(), r.overflow.close())
 }
 
-// outcomeOf gives the outcome that an error stands for.
-func outcomeOf(err error) Outcome {
+// OutcomeOf returns the outcome that a trail entry records for err.
+func OutcomeOf(err error) Outcome {
 	is := func(kinds ...error) bool {
 		for _, kind := range kinds {
 			if errors.Is(err, kind) {

@@ -108,7 +108,7 @@ func (s *Session) oneProject(ctx context.Context, op string, c Change) (Project,
 		// Deleted by another in this moment, or the store went away: the change itself is made.
 		err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 	}
-	return p, fail(op, c.target(), err)
+	return p, fail(op, c.Target(), err)
 }
 
 // registered finds a project by its name.

@@ -130,7 +130,7 @@ func (s *Session) one(ctx context.Context, op string, c Change) (Info, error) {
 	}
 	infos, err := s.apply(ctx, []Change{c})
 	if err != nil {
-		return Info{}, fail(op, c.target(), err)
+		return Info{}, fail(op, c.Target(), err)
 	}
 	return infos[0], nil
 }

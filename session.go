@@ -121,7 +121,7 @@ func (s *Session) refuse(ctx context.Context, e Entry, err error) {
 	if s.vault.closed.Load() {
 		return
 	}
-	e.Outcome = outcomeOf(err)
+	e.Outcome = OutcomeOf(err)
 	s.vault.recorder.refuse(ctx, e)
 }
 

@@ -14,12 +14,12 @@ import (
 	"testing"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
 // another returns a handler of a vault over the provider, as another server of its store
@@ -126,7 +126,7 @@ func TestACursorOutlivesTheServer(t *testing.T) {
 		is.Equal(f.as("admin", "GET", target, "").status, 200)
 	}
 	copied := memory.New(memory.Config{})
-	_, err := myvault.Copy(t.Context(), copied, store, myvault.CopyOptions{By: "admin"})
+	_, err := transfer.Copy(t.Context(), copied, store, transfer.Options{By: "admin"})
 	is.NoErr(err)
 	for _, target := range targets {
 		is.Equal(another(t, copied).as("admin", "GET", target, "").status, 400)

@@ -31,7 +31,7 @@ func startTLS(t *testing.T) *secured {
 	dir := t.TempDir()
 	s.files.Certificate, s.files.Key = s.ca.Server(t).Write(t, dir, "server")
 	s.files.ClientCA = filepath.Join(dir, "clients.pem")
-	authority.Place(t, s.files.ClientCA, s.clients.PEM)
+	authority.WriteFile(t, s.files.ClientCA, s.clients.PEM)
 	var err error
 	if s.loaded, err = serve.LoadCertificates(s.files); err != nil {
 		t.Fatal(err)
@@ -179,7 +179,7 @@ func TestACertificateEndsWhileItsConnectionIsOpen(t *testing.T) {
 	}
 	is.Equal(ended, "401")
 
-	authority.Place(t, s.files.ClientCA, authority.New(t, "clients").PEM)
+	authority.WriteFile(t, s.files.ClientCA, authority.New(t, "clients").PEM)
 	is.NoErr(s.loaded.Reload())
 	is.Equal(s.whoami(t, client), "401")
 	is.Equal(s.whoami(t, client), "") // on a new connection

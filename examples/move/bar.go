@@ -7,14 +7,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
 // bar shows how far a copy is: on a terminal as a bar that grows, elsewhere as lines.
 type bar struct {
 	out      io.Writer
 	terminal bool
-	phase    myvault.CopyPhase
+	phase    transfer.Phase
 	next     time.Duration // of the phase, at which the next line is due
 }
 
@@ -28,7 +28,7 @@ const (
 	lineEvery = 5 * time.Second
 )
 
-func (b *bar) tell(p myvault.CopyProgress) {
+func (b *bar) tell(p transfer.Progress) {
 	if p.Phase != b.phase {
 		b.phase, b.next = p.Phase, lineEvery
 	}
@@ -45,7 +45,7 @@ func (b *bar) tell(p myvault.CopyProgress) {
 }
 
 // graph is empty as long as it is not known how much there is.
-func graph(p myvault.CopyProgress) string {
+func graph(p transfer.Progress) string {
 	full := 0
 	if p.Addresses > 0 {
 		full = min(barWidth, p.Done*barWidth/p.Addresses)
@@ -53,7 +53,7 @@ func graph(p myvault.CopyProgress) string {
 	return "[" + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "]"
 }
 
-func numbers(p myvault.CopyProgress) string {
+func numbers(p transfer.Progress) string {
 	of := ""
 	if p.Addresses > 0 {
 		of = fmt.Sprintf(" of %d", p.Addresses)

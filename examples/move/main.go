@@ -22,6 +22,7 @@ import (
 	"github.com/myswiftagent/myvault/examples/internal/stores"
 	"github.com/myswiftagent/myvault/internal/trusted"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
 const help = `Copies a vault from the provider that one .env names to that of another. What else stands in the .env
@@ -34,7 +35,7 @@ type options struct {
 	from, to     string
 	skipProblems bool
 	rename       map[string]string
-	copy         myvault.CopyOptions
+	copy         transfer.Options
 }
 
 func main() {
@@ -182,7 +183,7 @@ func move(ctx context.Context, to stores.Settings, src myvault.Provider, o optio
 		defer func() { err = errors.Join(err, trail.Close()) }()
 	}
 	o.copy.Progress = newBar(progress).tell
-	report, err := myvault.Copy(ctx, dst, src, o.copy)
+	report, err := transfer.Copy(ctx, dst, src, o.copy)
 	fmt.Fprint(out, report)
 	if err == nil && report.Equal() {
 		fmt.Fprintln(out, "equal")

@@ -11,11 +11,11 @@ import (
 	"testing"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/pyservice"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
 // side writes the .env of one side.
@@ -173,9 +173,9 @@ func TestBar(t *testing.T) {
 	is := is.New(t)
 	var b bytes.Buffer
 	bar := &bar{out: &b, terminal: true}
-	bar.tell(myvault.CopyProgress{Phase: myvault.PhaseSurvey, Done: 5, Versions: 10})
-	bar.tell(myvault.CopyProgress{Phase: myvault.PhaseCopy, Done: 50, Addresses: 100, Versions: 10, Elapsed: 2e9})
-	bar.tell(myvault.CopyProgress{Phase: myvault.PhaseCopy, Done: 100, Addresses: 100, Versions: 20, Elapsed: 2e9, Ended: true})
+	bar.tell(transfer.Progress{Phase: transfer.Surveying, Done: 5, Versions: 10})
+	bar.tell(transfer.Progress{Phase: transfer.Copying, Done: 50, Addresses: 100, Versions: 10, Elapsed: 2e9})
+	bar.tell(transfer.Progress{Phase: transfer.Copying, Done: 100, Addresses: 100, Versions: 20, Elapsed: 2e9, Ended: true})
 	is.Equal(b.String(), "\rsurvey [..............................] 5 secrets, 10 versions, 0 a second\x1b[K"+
 		"\rcopy   [###############...............] 50 of 100 secrets, 10 versions, 5 a second\x1b[K"+
 		"\rcopy   [##############################] 100 of 100 secrets, 20 versions, 10 a second\x1b[K\n")

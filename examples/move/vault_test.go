@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/vaultserver"
 	"github.com/myswiftagent/myvault/providers/hashivault"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
 // vault gives the real Vault server. Where there is none the test is skipped, but never in CI.
@@ -114,7 +114,7 @@ func TestMoveToVaultAndBack(t *testing.T) {
 		t.Log(out, progress)
 	}
 	last := open(dirs[2])
-	r, err := myvault.Copy(t.Context(), last, first, myvault.CopyOptions{By: "operator"})
+	r, err := transfer.Copy(t.Context(), last, first, transfer.Options{By: "operator"})
 	is.NoErr(err)
 	is.True(r.Equal())
 	is.Equal(r.Written, 0)

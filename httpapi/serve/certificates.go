@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/reload"
 	"github.com/myswiftagent/myvault/internal/trusted"
-	"github.com/myswiftagent/myvault/internal/watch"
 )
 
 const (
@@ -45,7 +45,7 @@ type CertificateFiles struct {
 // files change; [Certificates.Reload] does so on request. Make them with [LoadCertificates].
 type Certificates struct {
 	files   CertificateFiles
-	watched *watch.Files
+	watched *reload.Files
 	current atomic.Pointer[contents]
 }
 
@@ -70,7 +70,7 @@ func LoadCertificates(files CertificateFiles) (*Certificates, error) {
 		return nil, fmt.Errorf("serve: %w: client certificates cannot be required without the file of their authorities", myvault.ErrInvalid)
 	}
 	c := &Certificates{files: files}
-	c.watched = watch.New(c.paths()...)
+	c.watched = reload.New(c.paths()...)
 	if err := c.Reload(); err != nil {
 		return nil, err
 	}

@@ -1,21 +1,24 @@
-// Package listing is for tests that hold a committed table or the package's own source
-// against what they find.
+// Package listing is for tests that compare generated listings with the documents that contain
+// them, or that inspect the source of their package.
 package listing
 
 import (
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
-// Hold compares what was found with the part of a document between the lines <!-- name -->
-// and <!-- /name -->; with write, it puts it there.
-func Hold(t *testing.T, path, name, found string, write bool) {
+// Check compares want with the part of a document between the lines <!-- name --> and
+// <!-- /name -->. If update is set, it writes want there instead.
+func Check(t *testing.T, path, name, want string, update bool) {
 	t.Helper()
 	begin, end := "<!-- "+name+" -->\n", "\n<!-- /"+name+" -->"
 	text, err := os.ReadFile(path)
@@ -23,24 +26,24 @@ func Hold(t *testing.T, path, name, found string, write bool) {
 		t.Fatal(err)
 	}
 	before, rest, ok := strings.Cut(string(text), begin)
-	stands, after, closed := strings.Cut(rest, end)
+	got, after, closed := strings.Cut(rest, end)
 	if !ok || !closed {
 		t.Fatalf("%s has no markers %s", path, begin)
 	}
-	if write {
-		if err := os.WriteFile(path, []byte(before+begin+found+end+after), 0o644); err != nil {
+	if update {
+		if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if stands != found {
-		t.Errorf("%s is out of date; go generate ./... writes it anew. Found:\n%s", path, found)
+	if got != want {
+		t.Errorf("%s is out of date: run go generate ./... Want:\n%s", path, want)
 	}
 }
 
-// Inspect calls visit for every node of the package in the working directory and of those in
-// further ones, except their tests. where is the position of the node.
-func Inspect(t *testing.T, visit func(where string, n ast.Node), further ...string) {
+// Inspect calls visit for every node of the package in the working directory and of those in the
+// further ones, without their tests. position is the file, line and column of the node.
+func Inspect(t *testing.T, visit func(position string, n ast.Node), further ...string) {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
 	for _, dir := range further {
@@ -66,4 +69,31 @@ func Inspect(t *testing.T, visit func(where string, n ast.Node), further ...stri
 			return true
 		})
 	}
+}
+
+// ErrorTexts returns the texts that the package in the working directory passes to fmt.Errorf,
+// errors.New and the named functions, by position.
+func ErrorTexts(t *testing.T, functions ...string) map[string]string {
+	t.Helper()
+	functions = append(functions, "&{fmt Errorf}", "&{errors New}")
+	texts := make(map[string]string)
+	Inspect(t, func(where string, n ast.Node) {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || len(call.Args) == 0 || !slices.Contains(functions, fmt.Sprint(call.Fun)) {
+			return
+		}
+		literal, ok := call.Args[0].(*ast.BasicLit)
+		if !ok {
+			return
+		}
+		text, err := strconv.Unquote(literal.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[where] = text
+	})
+	if len(texts) == 0 {
+		t.Fatal("no error texts found")
+	}
+	return texts
 }

@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/vaultserver"
 	"github.com/myswiftagent/myvault/providers/hashivault"
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/transfer"
 )
 
 // randomHistory fills a provider with secrets in every state.
@@ -79,23 +79,23 @@ func TestCopyToVaultAndBack(t *testing.T) {
 			is.NoErr(err)
 			defer store.Close()
 			var rate float64
-			o := myvault.CopyOptions{By: "operator", DigestKey: []byte("fixed"), Trail: myvault.NoTrail{}}
-			o.Progress = func(p myvault.CopyProgress) {
-				if p.Phase == myvault.PhaseCopy {
+			o := transfer.Options{By: "operator", DigestKey: []byte("fixed"), Trail: myvault.NoTrail{}}
+			o.Progress = func(p transfer.Progress) {
+				if p.Phase == transfer.Copying {
 					rate = p.Rate()
 				}
 			}
-			r, err := myvault.Copy(t.Context(), store, src, o)
+			r, err := transfer.Copy(t.Context(), store, src, o)
 			is.NoErr(err)
 			is.True(r.Equal())
 			is.True(r.Uncompared > 0)
 			is.Equal(r.Written, r.Versions)
-			again, err := myvault.Copy(t.Context(), store, src, o)
+			again, err := transfer.Copy(t.Context(), store, src, o)
 			is.NoErr(err)
 			is.Equal(again.Written, 0)
 
 			o.Trail, o.DestroyUnreadable = nil, true
-			r, err = myvault.Copy(t.Context(), back, store, o)
+			r, err = transfer.Copy(t.Context(), back, store, o)
 			is.NoErr(err)
 			is.True(r.Equal())
 			lost := make(map[string]bool)
