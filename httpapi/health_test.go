@@ -66,3 +66,29 @@ func TestAnOutageIsOneLine(t *testing.T) {
 		}
 	})
 }
+
+// TestReady tells balancers, apart from /health.
+func TestReady(t *testing.T) {
+	is := is.New(t)
+	f := newFixture(t)
+	r := f.do("GET", "/ready", "")
+	is.Equal(r.status, 200)
+	is.Equal(r.body, `{"status":"ready"}`)
+	f.handler.Drain()
+	r = f.do("GET", "/ready", "")
+	is.Equal(r.status, 503)
+	is.Equal(r.body, `{"status":"not ready"}`)
+	is.Equal(f.do("GET", "/health", "").status, 200)               // it works all the same
+	is.True(!strings.Contains(f.logs.String(), `"level":"ERROR"`)) // it is meant
+}
+
+// TestNotReadyWithoutServices: nobody could do anything.
+func TestNotReadyWithoutServices(t *testing.T) {
+	is := is.New(t)
+	f := newFixture(t)
+	nobody, err := myvault.NewPolicy()
+	is.NoErr(err)
+	f.vault.SetPolicy(nobody)
+	is.Equal(f.do("GET", "/ready", "").status, 503)
+	is.Equal(f.do("GET", "/health", "").status, 200)
+}

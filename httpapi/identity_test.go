@@ -2,9 +2,11 @@ package httpapi_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/matryer/is"
@@ -12,6 +14,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/httpapi/guard"
+	"github.com/myswiftagent/myvault/providers/memory"
 )
 
 func TestIdentityIsOneServiceAndOneToken(t *testing.T) {
@@ -212,4 +215,40 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(record(handler, newRequest("GET", "/health")).Code, http.StatusOK)
 	})
+}
+
+// TestTheTrailHasTheAddressOfAFailedLogin: that of the client behind a proxy.
+func TestTheTrailHasTheAddressOfAFailedLogin(t *testing.T) {
+	for peer, want := range map[string]string{"10.1.2.3": "203.0.113.1", "192.0.2.1": "192.0.2.1"} {
+		synctest.Test(t, func(t *testing.T) {
+			is := is.New(t)
+			r := newRequest("GET", "/api/whoami")
+			r.RemoteAddr = net.JoinHostPort(peer, "1000")
+			r.Header["X-Forwarded-For"] = []string{"203.0.113.1"}
+			is.Equal(failedFrom(t, r), want)
+		})
+	}
+}
+
+// failedFrom returns the address of a request without identity in the trail.
+func failedFrom(t *testing.T, r *http.Request) string {
+	t.Helper()
+	is := is.New(t)
+	policy, err := myvault.ParsePolicy(settings)
+	is.NoErr(err)
+	vault, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{})
+	is.NoErr(err)
+	defer vault.Close()
+	handler, err := httpapi.New(vault, httpapi.Config{Guard: newGuard(t, guard.Config{Forwarders: []string{"10.1.2.0/24", "2001:db8::3"}})})
+	is.NoErr(err)
+	is.Equal(record(handler, r).Code, 401)
+	time.Sleep(2 * time.Second) // failures are written within one
+	for e, err := range vault.As("admin").Trail(t.Context(), myvault.TrailFilter{}) {
+		is.NoErr(err)
+		if e.Action == "login" {
+			return e.Remote
+		}
+	}
+	t.Fatal("no entry")
+	return ""
 }

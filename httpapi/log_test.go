@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -161,4 +162,32 @@ func TestProbesAreLoggedAtDebug(t *testing.T) {
 		l.ask("", "", "GET", "/ready")
 		is.Equal(l.lines(), 0)
 	})
+}
+
+// TestObserve is told of every request, and of nothing that a caller can choose.
+func TestObserve(t *testing.T) {
+	is := is.New(t)
+	var mu sync.Mutex
+	var seen []httpapi.Observation
+	f := serveOn(t, newStore(t), httpapi.Config{Observe: func(o httpapi.Observation) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, o)
+	}})
+	for _, c := range []struct {
+		method, target string
+		want           httpapi.Observation
+	}{
+		{"GET", "/health", httpapi.Observation{Route: "/health", Method: "GET", Status: 200}},
+		{"GET", "/canary", httpapi.Observation{Method: "GET", Status: 404}},
+		{"CANARY", "/health", httpapi.Observation{Method: "other", Status: 405}},
+		{"GET", "/api/secrets/canary/canary", httpapi.Observation{Route: "/api/secrets/{project}/{path...}", Method: "GET", Status: 401}},
+	} {
+		seen = nil
+		w := record(f.handler, newRequest(c.method, c.target))
+		is.Equal(len(seen), 1)
+		c.want.Took, c.want.Size = seen[0].Took, w.Body.Len()
+		is.True(seen[0].Took > 0)
+		is.Equal(seen[0], c.want)
+	}
 }

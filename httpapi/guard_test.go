@@ -10,6 +10,47 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/guard"
 )
 
+// TestWrongHostsAreRefused, once the route is known.
+func TestWrongHostsAreRefused(t *testing.T) {
+	f := serveOn(t, newStore(t), httpapi.Config{Guard: newGuard(t, guard.Config{AllowedHosts: []string{"vault.internal"}})})
+	for host, status := range map[string]int{"localhost": 200, "vault.internal": 200, "evil.example": 421} {
+		t.Run(host, func(t *testing.T) {
+			is := is.New(t)
+			for _, path := range []string{"/openapi.json", "/", "/api/whoami"} {
+				r := f.as("reader", "GET", path, "", "Host: "+host)
+				is.Equal(r.status, status)
+				if status == 421 {
+					checkProblem(is, r)
+				}
+			}
+			is.Equal(f.as("reader", "GET", "/nothing", "", "Host: "+host).status, 404)
+		})
+	}
+	is := is.New(t)
+	is.Equal(f.rawText("GET /api/whoami HTTP/1.0\r\n\r\n").status, 421) // without a host
+}
+
+// TestProbesChooseNeitherHostNorQuery: balancers and orchestrators send their own, and learn
+// nothing beyond the status.
+func TestProbesChooseNeitherHostNorQuery(t *testing.T) {
+	f := newFixture(t)
+	for path, body := range map[string]string{"/health": `{"status":"healthy","service":"myVault"}`, "/ready": `{"status":"ready"}`} {
+		for _, head := range []string{
+			" HTTP/1.0\r\n", " HTTP/1.1\r\nHost: 10.2.3.4:8000\r\n", " HTTP/1.1\r\nHost: evil.example\r\n", " HTTP/1.1\r\nHost:\r\n",
+			"?probe=1 HTTP/1.0\r\n", "?probe=1&probe=2&x= HTTP/1.1\r\nHost: 10.2.3.4:8000\r\n", "?%zz HTTP/1.0\r\n",
+			" HTTP/1.0\r\nOrigin: https://evil.example\r\nSec-Fetch-Site: cross-site\r\nX-Token: wrong\r\n",
+		} {
+			t.Run(path+head, func(t *testing.T) {
+				is := is.New(t)
+				r := f.rawText("GET " + path + head + "\r\n")
+				is.Equal(r.status, 200)
+				is.Equal(r.header.Get("Access-Control-Allow-Origin"), "")
+				is.Equal(strings.TrimSpace(r.body), body)
+			})
+		}
+	}
+}
+
 const console = "https://console.example.org"
 
 // TestPagesOfOtherSitesAreRefused: whatever the method, with the right token too.
