@@ -83,7 +83,7 @@ func TestActionsOfTheTrailAreTold(t *testing.T) {
 		is.True(strings.Contains(described, "`"+action+"`"))
 		is.Equal(f.as("admin", "GET", "/api/audit?action="+action, "").status, 200)
 	}
-	is.Equal(f.as("reader", "GET", "/api/audit?action=raed", "").status, 400) // also of who may see none
+	is.Equal(f.as("reader", "GET", "/api/audit?action=raed", "").status, 400) // even for callers that see no entry
 }
 
 // TestTimesOfQueriesAreStrict in every parameter that is one.

@@ -31,7 +31,7 @@ func BenchmarkGet(b *testing.B) {
 	b.Run("bare", func(b *testing.B) { benchServer(b, bare) })
 }
 
-// BenchmarkHandler is the same read without a network: what the checks and the JSON cost.
+// BenchmarkHandler is the same read without a network: the cost of the checks and the JSON.
 func BenchmarkHandler(b *testing.B) {
 	handler := benchHandler(b, myvault.Off)
 	request := benchRequest(b, "http://localhost")

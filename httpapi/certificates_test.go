@@ -47,7 +47,7 @@ func startTLS(t *testing.T) *secured {
 func (s *secured) presenting(t *testing.T, pairs ...authority.Pair) *http.Client {
 	t.Helper()
 	config := &tls.Config{RootCAs: authority.Pool(s.ca)}
-	if len(pairs) > 0 { // sent whatever authorities the server asks for
+	if len(pairs) > 0 { // sent regardless of the authorities that the server accepts
 		pair := pairs[0].TLS(t)
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}

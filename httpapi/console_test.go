@@ -19,7 +19,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// withConsole is an API whose console tells the path that it was asked for.
+// withConsole returns an API whose console answers with the path of the request.
 func withConsole(t *testing.T, logs io.Writer) *httpapi.Handler {
 	t.Helper()
 	is := is.New(t)
@@ -68,7 +68,7 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-// TestABrowserIsSentToTheConsole, where there is one; programs get the greeting.
+// TestABrowserIsSentToTheConsole if there is one. Programs get the greeting.
 func TestABrowserIsSentToTheConsole(t *testing.T) {
 	is := is.New(t)
 	handler := recorded(t, withConsole(t, io.Discard), false)

@@ -14,7 +14,7 @@ import (
 
 const db = "/api/secrets/newsbot/prod/db"
 
-// tags gives the ETag of the live secret at db, and what tells its versions apart.
+// tags returns the ETag of the live secret at db, without the version and with it.
 func (f *fixture) tags(t *testing.T) (current string, of func(version int) string) {
 	t.Helper()
 	current = f.as("admin", "GET", db, "").header.Get("ETag")

@@ -219,14 +219,14 @@ func quote(s string) string {
 	return string(b)
 }
 
-// with gives settings with changes.
+// with returns settings with changes.
 func with(changes map[string]string) map[string]string {
 	changed := maps.Clone(settings)
 	maps.Copy(changed, changes)
 	return changed
 }
 
-// newRequest gives a request as a server on loopback would get it.
+// newRequest returns a request as a server on loopback gets it.
 func newRequest(method, target string) *http.Request {
 	r := httptest.NewRequest(method, target, nil)
 	r.Host = "localhost"

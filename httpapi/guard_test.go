@@ -53,7 +53,7 @@ func TestProbesChooseNeitherHostNorQuery(t *testing.T) {
 
 const console = "https://console.example.org"
 
-// TestPagesOfOtherSitesAreRefused: whatever the method, with the right token too.
+// TestPagesOfOtherSitesAreRefused for each method, even with a valid token.
 func TestPagesOfOtherSitesAreRefused(t *testing.T) {
 	f := serveOn(t, newStore(t), httpapi.Config{Guard: newGuard(t, guard.Config{AllowedHosts: []string{"vault.internal"}, AllowedOrigins: []string{console}})})
 	f.put(map[string]string{"newsbot/prod/db": "value"})
@@ -96,7 +96,7 @@ func TestPagesOfOtherSitesAreRefused(t *testing.T) {
 				is.Equal(read.status, 403)
 				is.Equal(written.status, 403)
 			}
-			is.Equal(f.do("GET", "/health", "", headers...).status, 200) // tells nothing
+			is.Equal(f.do("GET", "/health", "", headers...).status, 200) // public
 			is.Equal(read.header.Get("Access-Control-Allow-Origin") != "", strings.Contains(name, "allowed site") && c.good)
 		})
 	}

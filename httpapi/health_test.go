@@ -41,7 +41,7 @@ func TestTheFirstWhoAsksMayLeave(t *testing.T) {
 	})
 }
 
-// TestAnOutageIsOneLine in the log, however often somebody asks; the next one is another.
+// TestAnOutageIsOneLine in the log for any number of probes. The next outage is another line.
 func TestAnOutageIsOneLine(t *testing.T) {
 	testLarge(t, func(is *is.I, l largeBodies) {
 		policy, err := myvault.ParsePolicy(settings)
@@ -67,7 +67,7 @@ func TestAnOutageIsOneLine(t *testing.T) {
 	})
 }
 
-// TestReady tells balancers, apart from /health.
+// TestReady is for load balancers. It differs from /health while the server drains.
 func TestReady(t *testing.T) {
 	is := is.New(t)
 	f := newFixture(t)
@@ -82,7 +82,7 @@ func TestReady(t *testing.T) {
 	is.True(!strings.Contains(f.logs.String(), `"level":"ERROR"`)) // it is meant
 }
 
-// TestNotReadyWithoutServices: nobody could do anything.
+// TestNotReadyWithoutServices, since no caller could use it.
 func TestNotReadyWithoutServices(t *testing.T) {
 	is := is.New(t)
 	f := newFixture(t)

@@ -184,7 +184,7 @@ func TestBinaryValuesAreBase64(t *testing.T) {
 				is.Equal(got["value"], c.encoded)
 				is.Equal(got["encoding"], "base64")
 			}
-			// What was answered can be sent back as it is.
+			// A client can send back the response unchanged.
 			shown := made.object(t)
 			again := `{"value":` + quote(fmt.Sprint(shown["value"])) + `}`
 			if c.encoded != "" {
@@ -219,8 +219,8 @@ func TestBase64IsStrict(t *testing.T) {
 	}
 }
 
-// TestArraysOfABodyAreReadUpToTheirLimit: a body of a mebibyte full of items takes no more
-// memory than the items that there may be.
+// TestArraysOfABodyAreReadUpToTheirLimit: a body of 1 MiB full of items takes as much
+// memory as the allowed number of items.
 func TestArraysOfABodyAreReadUpToTheirLimit(t *testing.T) {
 	for _, c := range []struct{ name, path, head, item, limit string }{
 		{"changes", "/api/changes", `{"changes":[`, `{}`, "1000"},
@@ -235,7 +235,7 @@ func TestArraysOfABodyAreReadUpToTheirLimit(t *testing.T) {
 			r := newRequest("POST", c.path)
 			r.Header = http.Header{"X-Service": {"admin"}, "X-Token": {adminToken}, "Content-Type": {"application/json"}}
 			r.Body, r.ContentLength = http.NoBody, 0
-			is.Equal(record(f.handler, r).Code, 400) // what is made once, is made now
+			is.Equal(record(f.handler, r).Code, 400) // allocate now what is allocated once
 			r.Body, r.ContentLength = readCloser(body), int64(len(body))
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)

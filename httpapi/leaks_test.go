@@ -11,7 +11,7 @@ import (
 	"github.com/myswiftagent/myvault/httpapi"
 )
 
-// canary stands where a secret stands, or where somebody pasted one by mistake.
+// canary is in place of a secret, also of one that was pasted into the wrong field.
 const canary = "canary-5ecret-7f3a"
 
 // wrongRequests carry the canary in every place of a request that can be wrong.

@@ -66,8 +66,7 @@ func (l logged) ask(service, token, method, target string, change ...func(*http.
 	record(l, r)
 }
 
-// TestAFloodOfWrongTokensIsTwoLinesASecond, and who is known has a line for each request
-// all the while.
+// TestAFloodOfWrongTokensIsTwoLinesASecond, while a known caller has a line for each request.
 func TestAFloodOfWrongTokensIsTwoLinesASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
@@ -164,7 +163,7 @@ func TestProbesAreLoggedAtDebug(t *testing.T) {
 	})
 }
 
-// TestObserve is told of every request, and of nothing that a caller can choose.
+// TestObserve is called for every request, with nothing that a caller can choose.
 func TestObserve(t *testing.T) {
 	is := is.New(t)
 	var mu sync.Mutex

@@ -46,7 +46,7 @@ func (f *fixture) rawText(text string) reply {
 	return reply{response.StatusCode, response.Header, string(read)}
 }
 
-// badPaths are what may not stand behind /api/secrets/newsbot/.
+// badPaths are invalid after /api/secrets/newsbot/.
 var badPaths = map[string]string{
 	"dot":                   "prod/./db",
 	"dot dot":               "prod/../dev/db",

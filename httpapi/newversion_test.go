@@ -16,7 +16,7 @@ import (
 	"github.com/myswiftagent/myvault/httpapi"
 )
 
-// withTimes gives the members of times that a request takes.
+// withTimes returns the members with times of a request.
 func withTimes(value, expires, rotate string) string {
 	return fmt.Sprintf(`{"value":%q,"expires_at":%q,"rotate_after":%q}`, value, expires, rotate)
 }
@@ -26,7 +26,7 @@ const (
 	sentRotation, shownRotation = "2099-05-01T00:00:00Z", "2099-05-01T00:00:00.000000Z"
 )
 
-// TestTimesAreShownEverywhere: in each answer that tells of a version.
+// TestTimesAreShownEverywhere: in each response about a version.
 func TestTimesAreShownEverywhere(t *testing.T) {
 	is := is.New(t)
 	f := newFixture(t)
@@ -54,7 +54,7 @@ func TestTimesAreShownEverywhere(t *testing.T) {
 	shown(r.array(t)[0])
 }
 
-// TestTheNextVersionHasItsOwnTimes: what is left out, or null, it does not have.
+// TestTheNextVersionHasItsOwnTimes: omitted or null means none.
 func TestTheNextVersionHasItsOwnTimes(t *testing.T) {
 	for name, body := range map[string]string{"left out": `{"value":"w"}`, "null": `{"value":"w","expires_at":null,"rotate_after":null,"generate":null}`} {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +127,7 @@ func expired(t *testing.T) *fixture {
 	return serveOn(t, s, httpapi.Config{})
 }
 
-// TestWhatHasExpiredCanBeRead: it is told so, also to who has it already.
+// TestWhatHasExpiredCanBeRead, and is marked as expired, even for a client that has it cached.
 func TestWhatHasExpiredCanBeRead(t *testing.T) {
 	is := is.New(t)
 	f := expired(t)
@@ -145,7 +145,7 @@ func TestWhatHasExpiredCanBeRead(t *testing.T) {
 	is.Equal(f.as("admin", "GET", "/api/secrets?prefix=prod/old&project=newsbot", "").array(t)[0]["expired"], true)
 }
 
-// TestListsAreFilteredByTime, with pages, for who sees a part.
+// TestListsAreFilteredByTime, in pages, for a caller that sees a part.
 func TestListsAreFilteredByTime(t *testing.T) {
 	f := expired(t)
 	f.put(map[string]string{"newsbot/prod/a": "v", "newsbot/prod/b": "v", "newsbot/dev/b": "v", "newsbot/prod/c": "v"})
@@ -288,8 +288,7 @@ func TestTheDeniedMakeNoFunctionRun(t *testing.T) {
 	is.Equal(ran, 1)
 }
 
-// TestAGeneratorsOwnError decides nothing: neither what the client is told of the store,
-// nor of itself.
+// TestAGeneratorsOwnError does not become a problem of the store or of the client.
 func TestAGeneratorsOwnError(t *testing.T) {
 	for _, cause := range []error{
 		myvault.ErrUnknownOutcome, myvault.ErrUnauthenticated, myvault.ErrDenied, myvault.ErrClosed, myvault.ErrTrail, myvault.ErrNotFound, myvault.ErrConflict,

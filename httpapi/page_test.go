@@ -12,7 +12,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// nextTarget gives what Link leads to; "" on the last page.
+// nextTarget returns the target of Link, "" on the last page.
 func nextTarget(t *testing.T, r reply) string {
 	t.Helper()
 	link := r.header.Get("Link")
@@ -26,7 +26,7 @@ func nextTarget(t *testing.T, r reply) string {
 	return target[1:]
 }
 
-// all follows Link to the end and gives the addresses in their order.
+// all follows Link to the end and returns the addresses in order.
 func (f *fixture) all(t *testing.T, service, target string) (found []string, pages int) {
 	t.Helper()
 	for ; target != ""; pages++ {

@@ -26,13 +26,13 @@ import (
 
 const problemTexts = "testdata/problems.golden"
 
-// unreached is a text that no request brings about: net/http refuses a path with a bad escape
-// before the handler has it.
+// unreached is a text that no request provokes: net/http refuses a path with a bad escape
+// before the handler gets it.
 const unreached = "must be followed by two hex digits"
 
-// TestProblemTexts brings about every problem of the package and holds their statuses and
-// texts against a file, so that they can be read in one place. -update writes it. A text in
-// the source that none of them shows fails.
+// TestProblemTexts provokes every problem of the package and compares the statuses and
+// texts with a file, where they can be read in one place. -update writes it. A text in the
+// source that no request provokes is an error too.
 func TestProblemTexts(t *testing.T) {
 	is := is.New(t)
 	var texts []string
@@ -45,7 +45,7 @@ func TestProblemTexts(t *testing.T) {
 		is.Equal(p.Status, w.Code)
 		is.True(w.Code >= 400)
 		texts = append(texts, fmt.Sprintf("%d %s", p.Status, p.Detail))
-		is.True(!strings.Contains(fmt.Sprint(w.Header(), w.Body), canary)) // whatever stood in the input
+		is.True(!strings.Contains(fmt.Sprint(w.Header(), w.Body), canary)) // the input
 	}
 	slices.Sort(texts)
 	all := strings.Join(slices.Compact(texts), "\n") + "\n"
@@ -64,7 +64,7 @@ func TestProblemTexts(t *testing.T) {
 	}
 }
 
-// differing gives the lines that only one of two texts has.
+// differing returns the lines that only one of two texts has.
 func differing(is, was string) (lines []string) {
 	for _, line := range strings.Split(is, "\n") {
 		if !slices.Contains(strings.Split(was, "\n"), line) {
@@ -85,8 +85,8 @@ type wrong struct {
 	headers              []string
 }
 
-// wrongs are refused by admin's vault, which holds newsbot/prod/db; the canary stands wherever
-// input is refused.
+// wrongs are refused by admin's vault, which has newsbot/prod/db. The canary is in each
+// part of the input that is refused.
 var wrongs = slices.Concat(wrongOutside, wrongBodies, []wrong{
 	{"GET", "/api/secrets?project=" + canary + "&prefix=" + canary + "//", "", nil},
 	{"GET", "/api/secrets?prefix=" + canary, "", nil},
@@ -119,7 +119,7 @@ var wrongs = slices.Concat(wrongOutside, wrongBodies, []wrong{
 	{"POST", "/api/projects", `{"name":"newsbot"}`, nil},
 })
 
-// wrongOutside are refused before the caller is known, or because of who it is.
+// wrongOutside are refused before the caller is known, or because of its rights.
 var wrongOutside = []wrong{
 	{"GET", "/" + canary, "", nil},
 	{"PUT", "/api/secrets", "", nil},
@@ -182,7 +182,7 @@ var wrongBodies = []wrong{
 	{"POST", "/api/changes", `{"changes":[{"op":"delete","project":"newsbot","path":"prod/db","if_version":9}]}`, nil},
 }
 
-// everyProblem brings about the problems.
+// everyProblem provokes each problem.
 func everyProblem(t *testing.T) []*httptest.ResponseRecorder {
 	t.Helper()
 	s, _ := newFaulty(t)
@@ -255,8 +255,9 @@ func storeProblems(t *testing.T) (all []*httptest.ResponseRecorder) {
 	return all
 }
 
-// textsInSource gives a pattern for each text that the package makes problems of, by where it
-// stands. Texts that start with the name of the package are errors of Go callers.
+// textsInSource returns a pattern for each text of a problem in the package, by its
+// position in the source. Texts that begin with the name of a package are errors of Go
+// callers.
 func textsInSource(t *testing.T) map[string]string {
 	t.Helper()
 	texts := make(map[string]string)
@@ -273,7 +274,7 @@ func textsInSource(t *testing.T) map[string]string {
 	return texts
 }
 
-// problemText gives the expression of the text that a node makes a problem of; nil for others.
+// problemText returns the text of the problem that a node creates, nil for others.
 func problemText(n ast.Node) ast.Expr {
 	switch n := n.(type) {
 	case *ast.CallExpr:
@@ -293,8 +294,8 @@ func problemText(n ast.Node) ast.Expr {
 	return nil
 }
 
-// patternOf turns an expression into a regular expression; what only runs of the program
-// know is ".*".
+// patternOf turns an expression into a regular expression. Parts that are not constant are
+// ".*".
 func patternOf(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.BasicLit:

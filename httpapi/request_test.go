@@ -96,7 +96,7 @@ func TestLargeRequestsAreFewAtOnce(t *testing.T) {
 		is.Equal(time.Since(before), 10*time.Second) // by the clock of the bubble
 		before = time.Now()
 		is.Equal(l.send("admin", strings.NewReader(largeText(29))).Code, 201)
-		is.Equal(time.Since(before), time.Duration(0)) // it waited for nobody
+		is.Equal(time.Since(before), time.Duration(0)) // it did not wait
 		for _, end := range ends {
 			go end()
 		}
@@ -132,7 +132,7 @@ func TestWhoFindsNoRoomKeepsNone(t *testing.T) {
 	})
 }
 
-// TestWhoLeavesWaitsNoLonger for room: what was begun for it ends with its request.
+// TestWhoLeavesWaitsNoLonger: a request that waits for room ends with its client.
 func TestWhoLeavesWaitsNoLonger(t *testing.T) {
 	testLarge(t, func(is *is.I, l largeBodies) {
 		done := make(chan int, 100)

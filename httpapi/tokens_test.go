@@ -20,7 +20,7 @@ import (
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// mint has a service mint a token over HTTP, and gives its id and secret.
+// mint mints a token as service over HTTP and returns its id and secret.
 func (f *fixture) mint(service, body string) (id, bearer string) {
 	f.t.Helper()
 	r := f.as(service, "POST", "/api/tokens", body)
@@ -65,14 +65,14 @@ func TestCapabilityTokens(t *testing.T) {
 	is.Equal(f.as("reader", "DELETE", "/api/tokens/"+id, "").status, 204)
 	gone := f.as("reader", "DELETE", "/api/tokens/"+id, "")
 	is.Equal(gone.status, 404)
-	is.True(strings.Contains(gone.body, "token") && !strings.Contains(gone.body, "secret")) // it speaks of what was asked for
+	is.True(strings.Contains(gone.body, "token") && !strings.Contains(gone.body, "secret")) // it is about the token
 	is.Equal(f.do("GET", db, "", bearerOf(secret)).status, 401)
 	is.Equal(f.do("GET", db, "", bearerOf(narrowed.Reveal())).status, 401)
 	is.Equal(f.as("reader", "GET", "/api/tokens", "").body, "[]")
 	is.True(!strings.Contains(f.logs.String(), secret))
 }
 
-// TestLifetimesOutOfRange are refused alike, whoever asks and whether too short or too long.
+// TestLifetimesOutOfRange are refused for each caller, if too short or too long.
 func TestLifetimesOutOfRange(t *testing.T) {
 	is := is.New(t)
 	f := newFixture(t)
@@ -156,8 +156,7 @@ func TestABearerTokenIsTheOneIdentity(t *testing.T) {
 	}
 }
 
-// TestNothingIsLearnedFrom401OfABearer: the bytes are those of a wrong shared token,
-// whatever is wrong.
+// TestNothingIsLearnedFrom401OfABearer: the response is that of a wrong shared token.
 func TestNothingIsLearnedFrom401OfABearer(t *testing.T) {
 	is := is.New(t)
 	f := newFixture(t)
@@ -237,7 +236,7 @@ func TestWithoutAnIssuer(t *testing.T) {
 	is.Equal(ask("GET", "/api/whoami", "", ""), 200)
 }
 
-// TestTheIssuerIsThatOfTheVault: who bears a token of another would be served from there.
+// TestTheIssuerIsThatOfTheVault: bearers of another's tokens would be served from its vault.
 func TestTheIssuerIsThatOfTheVault(t *testing.T) {
 	is := is.New(t)
 	f, other := newFixture(t), newFixture(t)

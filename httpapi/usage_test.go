@@ -10,7 +10,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// usage asks for all pages of /api/usage and gives who read what.
+// usage reads all pages of /api/usage and returns the last reader of each secret.
 func (f *fixture) usage(t *testing.T, service, query string) map[string]string {
 	t.Helper()
 	is := is.New(t)
@@ -35,7 +35,7 @@ func (f *fixture) usage(t *testing.T, service, query string) map[string]string {
 	return by
 }
 
-// TestUsage gives who read what last, by pages, and leaves out what was read.
+// TestUsage lists last reads in pages, and can omit secrets that were read.
 func TestUsage(t *testing.T) {
 	is := is.New(t)
 	f := newFixture(t)

@@ -30,6 +30,6 @@ func TestFailuresCountByAddressAndByService(t *testing.T) {
 	is.True(around(limited, 99)) // a service has 50 times the limit of a pair
 }
 
-// around allows for a few failures more or less: pairs share a slot by chance, and on a slow machine
-// the limit recovers meanwhile.
+// around allows for a few failures more or less: pairs share a slot by chance, and on a
+// slow machine the limit recovers meanwhile.
 func around(got, want int) bool { return got >= want-4 && got <= want+4 }

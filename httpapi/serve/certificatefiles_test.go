@@ -25,8 +25,8 @@ import (
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
-// TestEachFileIsFollowed: a certificate may be renewed on the same key, and authorities
-// change by themselves.
+// TestEachFileIsFollowed: a certificate may be renewed with the same key, and authorities
+// may change alone.
 func TestEachFileIsFollowed(t *testing.T) {
 	is := is.New(t)
 	chained, moved := startTLS(t, nil), startTLS(t, nil)
@@ -50,13 +50,13 @@ func TestEachFileIsFollowed(t *testing.T) {
 	is.True(await(func() bool { return moved.status(t, moved.presenting(t, client), "/health") == 200 }))
 }
 
-// shown gives the certificates with which the server proves itself to a new connection.
+// shown returns the certificates of the server on a new connection.
 func (s *secured) shown(t *testing.T) []*x509.Certificate {
 	t.Helper()
 	return s.dial(t, &tls.Config{}).PeerCertificates
 }
 
-// dial gives what a handshake came to.
+// dial returns the state after a handshake.
 func (s *secured) dial(t *testing.T, config *tls.Config) tls.ConnectionState {
 	t.Helper()
 	config.RootCAs, config.ServerName = authority.Pool(s.ca), "localhost"
@@ -125,9 +125,9 @@ func TestAHugeFileIsNotReadToItsEnd(t *testing.T) {
 	is.True(after.TotalAlloc-before.TotalAlloc < 32<<20) // a megabyte, and what looking for changes takes
 }
 
-// TestOpenConnectionsGoOn when files change: with the same authorities as they are; with
-// others each for one more request, whose certificate counts if they stand for it. Who
-// showed none proves itself by its token.
+// TestOpenConnectionsGoOn when files change: with the same authorities as before, with
+// others for one more request. Its certificate counts if they vouch for it. A client
+// without one authenticates by its header.
 func TestOpenConnectionsGoOn(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, nil)
@@ -174,7 +174,7 @@ func TestOpenConnectionsGoOn(t *testing.T) {
 	asks("below", "401", true)
 }
 
-// traced tells trace of its requests.
+// traced adds trace to requests.
 type traced struct {
 	http.RoundTripper
 	trace *httptrace.ClientTrace
@@ -184,8 +184,8 @@ func (c traced) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.RoundTripper.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), c.trace)))
 }
 
-// TestNoSessionIsTakenUpAgain where certificates of clients count: it would bring one that
-// was verified before.
+// TestNoSessionIsTakenUpAgain if client certificates count: it would have one that was
+// verified earlier.
 func TestNoSessionIsTakenUpAgain(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, nil)
@@ -212,8 +212,7 @@ func (o *offered) Put(key string, s *tls.ClientSessionState) {
 	o.ClientSessionCache.Put(key, s)
 }
 
-// TestOneProtocol is agreed on: who wants HTTP/2 alone learns in the handshake that there
-// is none.
+// TestOneProtocol is negotiated: a client that requires HTTP/2 fails in the handshake.
 func TestOneProtocol(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, nil)
@@ -222,7 +221,7 @@ func TestOneProtocol(t *testing.T) {
 	is.True(err != nil)
 }
 
-// TestServeOverTLSEndsWithTheErrorOfItsListener, and looks at files no more.
+// TestServeOverTLSEndsWithTheErrorOfItsListener, and stops watching files.
 func TestServeOverTLSEndsWithTheErrorOfItsListener(t *testing.T) {
 	is := is.New(t)
 	certificate, key := authority.New(t, "servers").Server(t).Write(t, t.TempDir(), "server")

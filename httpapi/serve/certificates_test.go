@@ -52,11 +52,11 @@ func startTLS(t *testing.T, change func(*serve.CertificateFiles)) *secured {
 	return s
 }
 
-// presenting gives a client that believes the server's authority and has the certificates.
+// presenting returns a client that trusts the server's authority and has the certificates.
 func (s *secured) presenting(t *testing.T, pairs ...authority.Pair) *http.Client {
 	t.Helper()
 	config := &tls.Config{RootCAs: authority.Pool(s.ca)}
-	if len(pairs) > 0 { // sent whatever authorities the server asks for
+	if len(pairs) > 0 { // sent regardless of the authorities that the server accepts
 		pair := pairs[0].TLS(t)
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
@@ -65,7 +65,7 @@ func (s *secured) presenting(t *testing.T, pairs ...authority.Pair) *http.Client
 	return &http.Client{Transport: transport}
 }
 
-// status asks for path, and gives 0 where the connection is refused.
+// status returns the status of a GET of path, 0 if the connection is refused.
 func (s *secured) status(t *testing.T, client *http.Client, path string) int {
 	t.Helper()
 	answer, err := client.Get(s.url + path)
@@ -262,8 +262,8 @@ func TestABadFileIsLogged(t *testing.T) {
 	is.True(logged("certificates reloaded"))
 }
 
-// TestAnOpenConnectionIsHeldToNewAuthorities: its certificate counts no more once they do not
-// stand for it, and the connection ends with that request.
+// TestAnOpenConnectionIsHeldToNewAuthorities: its certificate no longer counts if they do
+// not vouch for it, and the connection ends with that request.
 func TestAnOpenConnectionIsHeldToNewAuthorities(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, func(f *serve.CertificateFiles) { f.ClientRequired = true })

@@ -16,8 +16,7 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
-// staged is a listener whose connections can be told where they come from, and not to be
-// read by their clients.
+// staged is a listener that can set the addresses of its connections, and block writes to them.
 type staged struct {
 	net.Listener
 	from  []string // where the first ones come from, and the last all others; none: from where they do
@@ -27,7 +26,7 @@ type staged struct {
 type stagedConn struct {
 	net.Conn
 	remote net.Addr
-	stuck  chan struct{} // told of each write; nil: they are made
+	stuck  chan struct{} // receives each write, which then blocks; nil: writes succeed
 	closed chan struct{}
 	once   atomic.Bool
 }
@@ -79,7 +78,7 @@ func (s *running) connect(text string) net.Conn {
 	return conn
 }
 
-// first gives the first so many bytes of what comes, or as many as come before the end.
+// first returns the first n bytes from conn, or fewer at its end.
 func first(conn net.Conn, n int) string {
 	text := make([]byte, n)
 	n, _ = io.ReadFull(conn, text)
@@ -136,8 +135,8 @@ func TestAnswersThatNobodyReadsGiveWay(t *testing.T) {
 	is.Equal(first(s.connect("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"), 12), "HTTP/1.1 200")
 }
 
-// TestAFloodOfOneAddressPushesOutItself: a stranger of another one, who is slow and came
-// first, stays.
+// TestAFloodOfOneAddressPushesOutItself: a slow stranger that came first from another
+// address stays.
 func TestAFloodOfOneAddressPushesOutItself(t *testing.T) {
 	for name, says := range map[string]string{"that trickles": "GET /he", "that is silent": ""} {
 		t.Run(name, func(t *testing.T) {

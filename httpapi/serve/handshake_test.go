@@ -15,8 +15,8 @@ import (
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
-// TestAHandshakeIsNotTricklingAway: over TLS a request takes several reads, and who is in
-// the middle of that keeps its place while others come who say nothing.
+// TestAHandshakeIsNotTricklingAway: over TLS a request takes several reads. A client in the
+// middle of them is not replaced by others that send nothing.
 func TestAHandshakeIsNotTricklingAway(t *testing.T) {
 	is := is.New(t)
 	certificate, key := authority.New(t, "a").Server(t).Write(t, t.TempDir(), "server")
@@ -61,7 +61,7 @@ func TestAHandshakeIsNotTricklingAway(t *testing.T) {
 	s.stop()
 }
 
-// between pauses once before its second write, which ends the handshake.
+// between pauses once before its second write, the last one of the handshake.
 type between struct {
 	net.Conn
 	pause  func()

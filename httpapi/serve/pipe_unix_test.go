@@ -21,5 +21,5 @@ func TestCertificatesFromAPipe(t *testing.T) {
 	is.NoErr(os.Remove(s.files.Key))
 	is.NoErr(syscall.Mkfifo(s.files.Key, 0o600))
 	is.True(errors.Is(s.loaded.Reload(), myvault.ErrInvalid))
-	is.Equal(s.status(t, s.client, "/health"), 200) // by what was read before
+	is.Equal(s.status(t, s.client, "/health"), 200) // with the previous contents
 }

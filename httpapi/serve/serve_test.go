@@ -30,7 +30,7 @@ func TestServeAnswersUntilItsContextEnds(t *testing.T) {
 	s.stop()
 	is.NoErr(<-s.ended)
 	_, err = net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
-	is.True(err != nil) // nobody listens
+	is.True(err != nil) // not listening
 }
 
 func TestRequestsInFlightFinish(t *testing.T) {
