@@ -109,12 +109,12 @@ func (s settings) handler(vault *myvault.Vault, issuer *tokens.Issuer, logger *s
 	if err != nil {
 		return nil, err
 	}
-	guarding, err := guard.New(guard.Config{AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders})
+	g, err := guard.New(guard.Config{AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders})
 	if err != nil {
 		return nil, err
 	}
 	config := httpapi.Config{
-		Logger: logger, Guard: guarding, Observe: observe,
+		Logger: logger, Guard: g, Observe: observe,
 		Tokens: issuer, Store: s.Provider, ProjectSecrets: secrets,
 	}
 	if s.Console {

@@ -117,7 +117,7 @@ func (r *reloader) openAndServe(ctx context.Context, stop *stopper) (err error) 
 		r.output.close()
 	}
 	stop.cleanUp.Store(&cleanUp)
-	return errors.Join(answer(ctx, r), r.vault.Close())
+	return errors.Join(serveVault(ctx, r), r.vault.Close())
 }
 
 // open opens the vault over the provider that the settings name.
@@ -133,8 +133,8 @@ func open(ctx context.Context, s stores.Settings, policy *myvault.Policy) (*myva
 	return myvault.New(store, policy, myvault.Config{Trail: trail})
 }
 
-// answer serves requests until ctx ends; those in flight then finish, and so does a reload.
-func answer(ctx context.Context, r *reloader) error {
+// serveVault answers requests until ctx ends; those in flight then finish, and so does a reload.
+func serveVault(ctx context.Context, r *reloader) error {
 	s := r.started.settings
 	counters, err := newCounters(s.Metrics, r.vault, r.output)
 	if err != nil {

@@ -28,10 +28,21 @@ const (
 // 429 does not reveal it.
 type failures struct {
 	perMinute                  int
-	pairs, addresses, services limits
+	pairs, addresses, services *limits
 }
 
-// limits is a limiter for each slot, created when it is needed.
+type failureKey struct{ service, remote string }
+
+func newFailures(perMinute int) *failures {
+	return &failures{
+		perMinute: perMinute,
+		pairs:     newLimits(perMinute),
+		addresses: newLimits(addressFactor * perMinute),
+		services:  newLimits(serviceFactor * perMinute),
+	}
+}
+
+// limits has a limiter for each slot, created when it is needed.
 type limits struct {
 	perMinute int
 	seed      maphash.Seed
@@ -40,14 +51,8 @@ type limits struct {
 	slots map[uint64]*rate.Limiter
 }
 
-type failureKey struct{ service, remote string }
-
-func newFailures(perMinute int) *failures {
-	return &failures{perMinute: perMinute,
-		pairs:     limits{perMinute: perMinute, seed: maphash.MakeSeed()},
-		addresses: limits{perMinute: addressFactor * perMinute, seed: maphash.MakeSeed()},
-		services:  limits{perMinute: serviceFactor * perMinute, seed: maphash.MakeSeed()},
-	}
+func newLimits(perMinute int) *limits {
+	return &limits{perMinute: perMinute, seed: maphash.MakeSeed(), slots: make(map[uint64]*rate.Limiter)}
 }
 
 // exceed counts a failure, and reports whether it is over any of the limits.
@@ -61,9 +66,6 @@ func (f *failures) exceed(service, remote string) bool {
 func (l *limits) exceed(key failureKey) bool {
 	slot := maphash.Comparable(l.seed, key) % failureSlots
 	l.mu.Lock()
-	if l.slots == nil {
-		l.slots = make(map[uint64]*rate.Limiter)
-	}
 	limiter := l.slots[slot]
 	if limiter == nil {
 		limiter = rate.NewLimiter(rate.Limit(float64(l.perMinute)/time.Minute.Seconds()), l.perMinute)

@@ -4,16 +4,16 @@ package serve
 type priority int
 
 const (
-	keep          priority = iota
-	shortWait              // a request that has just begun to wait, of a service with many connections
-	betweenCalls           // an idle connection
-	longWait               // a request that has waited for the grace
-	mutedStranger          // a stranger that has sent nothing within the grace, or whose network has many connections
-	slowStranger           // a stranger that has sent a part of a request
+	keep           priority = iota
+	shortWait               // a request that has just begun to wait, of a service with many connections
+	betweenCalls            // an idle connection
+	longWait                // a request that has waited for the grace
+	silentStranger          // a stranger that has sent nothing within the grace, or whose network has many connections
+	slowStranger            // a stranger that has sent a part of a request
 )
 
 // stranger reports whether the connection is a stranger's.
-func (p priority) stranger() bool { return p >= mutedStranger }
+func (p priority) stranger() bool { return p >= silentStranger }
 
 // candidate is a connection that may be closed, and its status when it was examined.
 type candidate struct {
@@ -58,7 +58,7 @@ func (p *pool) search() (best candidate, young bool) {
 			next.priority = slowStranger
 		// If all strangers are of one network, as behind a proxy, a flood looks like the rest.
 		case state == silent && (idleFor >= p.grace || crowded && c.owner.open < strangers):
-			next.priority = mutedStranger
+			next.priority = silentStranger
 		case state == silent:
 			young = true
 		case state == waiting && idleFor >= grace:
