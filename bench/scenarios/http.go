@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 
 	"github.com/myswiftagent/myvault/bench/measure"
 	"github.com/myswiftagent/myvault/bench/peers"
@@ -131,7 +132,7 @@ func (r *run) servers(open *closers) ([]server, error) {
 				}
 				servers = append(servers, s)
 			}
-			s, err := serve(v.name+", "+mode.Name, handler, open)
+			s, err := serveAPI(v.name+", "+mode.Name, handler, open)
 			if err != nil {
 				return nil, err
 			}
@@ -141,15 +142,15 @@ func (r *run) servers(open *closers) ([]server, error) {
 	return servers, nil
 }
 
-// serve serves a vault with httpapi.Serve.
-func serve(name string, handler *httpapi.Handler, open *closers) (server, error) {
+// serveAPI serves a vault with httpapi.Serve.
+func serveAPI(name string, handler *httpapi.Handler, open *closers) (server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return server{}, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- httpapi.Serve(ctx, listener, handler, httpapi.ServerConfig{Grace: time.Second}) }()
+	go func() { ended <- httpapi.Serve(ctx, listener, handler, serve.Config{Grace: time.Second}) }()
 	*open = append(*open, closerFunc(func() error { cancel(); return <-ended }))
 	return server{name, listener.Addr().String()}, nil
 }

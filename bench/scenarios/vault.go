@@ -142,7 +142,7 @@ func (r *run) throughMyVault(name string, over *vaultserver.Server, reads myvaul
 	if err != nil {
 		return none, err
 	}
-	s, err := serve(name, handler, open)
+	s, err := serveAPI(name, handler, open)
 	if err != nil {
 		return none, err
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/httpapi/console"
+	"github.com/myswiftagent/myvault/httpapi/guard"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/tokens"
 )
@@ -21,7 +23,7 @@ import (
 // listening. It also returns the certificates, because their files may be pipes, which can be
 // read only once. It is used at the start, by a reload, and by -lint. If started is set, it does
 // not open pipes again.
-func (l loaded) check(ctx context.Context, started bool) (*httpapi.Certificates, error) {
+func (l loaded) check(ctx context.Context, started bool) (*serve.Certificates, error) {
 	certificates, tlsErr := l.certificates(started)
 	errs := []error{l.parseErr, l.Settings.Check(ctx), tlsErr, l.checkAPI(), l.checkSweep(), l.checkServices()}
 	addr, err := resolve(l.address(), addressSetting)
@@ -34,8 +36,8 @@ func (l loaded) check(ctx context.Context, started bool) (*httpapi.Certificates,
 		errs = append(errs, err)
 	}
 	if err == nil && tlsErr == nil {
-		config := httpapi.ServerConfig{Certificates: certificates, PlaintextBeyondLoopback: l.Plaintext}
-		errs = append(errs, withSetting("MYVAULT_ADDR", config.Check(addr))) // PORT alone is always on loopback
+		config := serve.Config{Certificates: certificates, PlaintextBeyondLoopback: l.Plaintext}
+		errs = append(errs, withSetting("MYVAULT_ADDR", config.Validate(addr))) // PORT alone is always on loopback
 	}
 	if err == nil && l.policy != nil {
 		errs = append(errs, httpapi.CheckPolicy(l.policy, addr, nil))
@@ -53,20 +55,21 @@ func (l loaded) checkAPI() error {
 	if err != nil {
 		return err
 	}
-	api := func(setting string, config httpapi.Config) error {
-		_, err := httpapi.New(vault, config)
+	guarded := func(setting string, config guard.Config) error {
+		_, err := guard.New(config)
 		return withSetting(setting, err)
 	}
 	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
-	secrets, err := l.projectSecrets()
+	secrets, secretsErr := l.projectSecrets()
+	_, apiErr := httpapi.New(vault, httpapi.Config{ProjectSecrets: secrets})
 	return errors.Join(
-		err,
-		api("MYVAULT_PROJECT_SECRETS", httpapi.Config{ProjectSecrets: secrets}),
-		api("MYVAULT_HOSTS", httpapi.Config{AllowedHosts: l.Hosts}),
-		api("MYVAULT_ORIGINS", httpapi.Config{AllowedOrigins: l.Origins}),
-		api("MYVAULT_FORWARDERS", httpapi.Config{Forwarders: l.Forwarders}),
-		withSetting("MYVAULT_CONNECTIONS", httpapi.ServerConfig{MaxConnections: l.Connections}.Check(loopback)),
-		withSetting("MYVAULT_DRAIN", httpapi.ServerConfig{Drain: l.Drain}.Check(loopback)),
+		secretsErr,
+		withSetting("MYVAULT_PROJECT_SECRETS", apiErr),
+		guarded("MYVAULT_HOSTS", guard.Config{AllowedHosts: l.Hosts}),
+		guarded("MYVAULT_ORIGINS", guard.Config{AllowedOrigins: l.Origins}),
+		guarded("MYVAULT_FORWARDERS", guard.Config{Forwarders: l.Forwarders}),
+		withSetting("MYVAULT_CONNECTIONS", serve.Config{MaxConnections: l.Connections}.Validate(loopback)),
+		withSetting("MYVAULT_DRAIN", serve.Config{Drain: l.Drain}.Validate(loopback)),
 		vault.Close(),
 	)
 }
@@ -107,8 +110,12 @@ func (s settings) handler(vault *myvault.Vault, issuer *tokens.Issuer, logger *s
 	if err != nil {
 		return nil, err
 	}
+	g, err := guard.New(guard.Config{AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders})
+	if err != nil {
+		return nil, err
+	}
 	config := httpapi.Config{
-		Logger: logger, AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders, Observe: observe,
+		Logger: logger, Guard: g, Observe: observe,
 		Tokens: issuer, Store: s.Provider, ProjectSecrets: secrets,
 	}
 	if s.Console {
@@ -117,12 +124,12 @@ func (s settings) handler(vault *myvault.Vault, issuer *tokens.Issuer, logger *s
 	return httpapi.New(vault, config)
 }
 
-func (s settings) serverConfig(certificates *httpapi.Certificates) httpapi.ServerConfig {
+func (s settings) serverConfig(certificates *serve.Certificates) serve.Config {
 	files := 1
 	if s.Provider == "hashivault" {
 		files = 2 // one to the caller, one to the cluster
 	}
-	return httpapi.ServerConfig{
+	return serve.Config{
 		FilesPerConnection:      files,
 		Certificates:            certificates,
 		MaxConnections:          s.Connections,

@@ -120,7 +120,7 @@ func (r *reloader) openAndServe(ctx context.Context, stop *stopper) (err error) 
 		r.output.close()
 	}
 	stop.cleanUp.Store(&cleanUp)
-	return errors.Join(serve(ctx, r), r.vault.Close())
+	return errors.Join(serveVault(ctx, r), r.vault.Close())
 }
 
 // open opens the vault over the provider that the settings select.
@@ -136,8 +136,8 @@ func open(ctx context.Context, s stores.Settings, policy *myvault.Policy) (*myva
 	return myvault.New(store, policy, myvault.Config{Trail: trail})
 }
 
-// serve serves requests until ctx ends. Requests in flight and a running reload then finish.
-func serve(ctx context.Context, r *reloader) error {
+// serveVault serves requests until ctx ends. Requests in flight and a running reload then finish.
+func serveVault(ctx context.Context, r *reloader) error {
 	s := r.started.settings
 	metrics, err := newMetricsServer(s.Metrics, r.vault, r.output)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/reload"
 )
 
@@ -58,8 +59,8 @@ type reloader struct {
 	source
 	files        *reload.Files
 	hangups      <-chan os.Signal
-	started      loaded                // the settings at the start
-	certificates *httpapi.Certificates // nil without HTTPS
+	started      loaded              // the settings at the start
+	certificates *serve.Certificates // nil without HTTPS
 	vault        *myvault.Vault
 	addr         net.Addr
 	output       *output

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault/examples/internal/stores"
-	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
 // TLSSettings are the settings of HTTPS.
@@ -22,7 +22,7 @@ type TLSSettings struct {
 
 // certificates reads the files, or returns nil if HTTPS is not configured. If started is set, it
 // does not open pipes again.
-func (s TLSSettings) certificates(started bool) (*httpapi.Certificates, error) {
+func (s TLSSettings) certificates(started bool) (*serve.Certificates, error) {
 	versions := map[string]uint16{"1.3": tls.VersionTLS13, "1.2": tls.VersionTLS12}
 	minVersion, known := versions[s.LeastTLS]
 	configured := s.Certificate != "" || s.CertificateKey != "" || s.ClientCA != "" || s.ClientRequired
@@ -41,9 +41,9 @@ func (s TLSSettings) certificates(started bool) (*httpapi.Certificates, error) {
 		return nil, err
 	}
 	if started && stores.ReadableOnce(s.Certificate, s.CertificateKey, s.ClientCA) {
-		return new(httpapi.Certificates), nil
+		return new(serve.Certificates), nil
 	}
-	certificates, err := httpapi.LoadCertificates(httpapi.CertificateFiles{
+	certificates, err := serve.LoadCertificates(serve.CertificateFiles{
 		Certificate: s.Certificate, Key: s.CertificateKey, ClientCA: s.ClientCA,
 		ClientRequired: s.ClientRequired, MinVersion: minVersion,
 	})
