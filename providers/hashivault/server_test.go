@@ -74,7 +74,7 @@ func role(t *testing.T, server *vaultserver.Server, ttl, most, rights string) *h
 }
 
 // opened opens a store until the end of the test.
-func opened(t *testing.T, config hashivault.Config) *hashivault.Store {
+func opened(t testing.TB, config hashivault.Config) *hashivault.Store {
 	t.Helper()
 	s, err := hashivault.Open(t.Context(), config)
 	if err != nil {
