@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
 )
 
 // Apply implements [myvault.Provider] for one change; more than one is errors.ErrUnsupported:
@@ -26,8 +27,8 @@ func (s *Store) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, er
 		return nil, fmt.Errorf("%w: several changes at once; HashiCorp Vault has no transactions", errors.ErrUnsupported)
 	}
 	info, err := s.apply(ctx, c)
-	if u := (uncertain{}); errors.As(err, &u) {
-		err = unknown(u.cause)
+	if u := (cluster.Uncertain{}); errors.As(err, &u) {
+		err = unknown(u.Cause)
 	}
 	if err != nil {
 		return nil, err
@@ -116,7 +117,7 @@ func (s *Store) putIf(ctx context.Context, c myvault.Change, r record, who autho
 			return 0, hold{}, err
 		}
 		n, err := s.write(ctx, key, r, r.Change.String(), int64(head.Version))
-		if !errors.Is(err, errMismatch) {
+		if !errors.Is(err, cluster.ErrMismatch) {
 			return n, h, err
 		}
 		if err := ctx.Err(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
 )
 
 // Every record names its own key, in its data and in the custom metadata of the KV secret. Vault's
@@ -67,8 +68,8 @@ func (k *kv) check(key string, n myvault.Version, label name, hasData bool, m *m
 }
 
 // checkAnswer is check for the newest version of a record that is not a secret.
-func (k *kv) checkAnswer(a answer, found bool, key string, label name, m *metadata) error {
-	if m == nil && (found || a.hasData()) {
+func (k *kv) checkAnswer(a cluster.Answer, found bool, key string, label name, m *metadata) error {
+	if m == nil && (found || a.HasData()) {
 		return foreign() // the answer to another kind of request
 	}
 	return k.check(key, newest, label, found, m)
@@ -77,7 +78,7 @@ func (k *kv) checkAnswer(a answer, found bool, key string, label name, m *metada
 // misdirected drops the idle connections, whose next answers may be wrong as well, and returns
 // the error.
 func (k *kv) misdirected() error {
-	k.cluster.close()
+	k.cluster.CloseIdle()
 	return fmt.Errorf("%w: %w", myvault.ErrTampered, errMisdirected)
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/hashicorp/vault/api"
+
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
 )
 
 // vaultsDefault is how many versions a mount keeps that says 0.
@@ -70,12 +72,12 @@ func (k *kv) checkSettings(ctx context.Context, keep int) error {
 // system reads a path that is no secret.
 func system[T any](ctx context.Context, k *kv, path string) (T, error) {
 	var none T
-	a, err := k.do(ctx, call{method: http.MethodGet, path: path})
-	if err == nil && a.status != http.StatusOK {
-		err = refusal(a)
+	a, err := k.do(ctx, cluster.Call{Method: http.MethodGet, Path: path})
+	if err == nil && a.Status != http.StatusOK {
+		err = a.Err()
 	}
-	if u := (uncertain{}); errors.As(err, &u) {
-		err = unavailable(u.cause)
+	if u := (cluster.Uncertain{}); errors.As(err, &u) {
+		err = cluster.Unavailable(u.Cause)
 	}
 	if err != nil {
 		return none, err
@@ -121,15 +123,15 @@ func (k *kv) checkRights(ctx context.Context) (patches bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	a, err := k.do(ctx, call{method: http.MethodPost, path: "sys/capabilities-self", body: body})
-	if err == nil && a.status != http.StatusOK {
-		err = refusal(a)
+	a, err := k.do(ctx, cluster.Call{Method: http.MethodPost, Path: "sys/capabilities-self", Body: body})
+	if err == nil && a.Status != http.StatusOK {
+		err = a.Err()
 	}
 	if errors.Is(err, ErrRights) {
 		return false, nil // the token may not ask; what it lacks shows when it is needed
 	}
-	if u := (uncertain{}); errors.As(err, &u) {
-		err = unavailable(u.cause)
+	if u := (cluster.Uncertain{}); errors.As(err, &u) {
+		err = cluster.Unavailable(u.Cause)
 	}
 	if err != nil {
 		return false, err

@@ -3,6 +3,7 @@ package hashivault
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -143,17 +144,14 @@ func isLoopback(host string) bool {
 	return addr.Unmap().IsLoopback()
 }
 
-// transport makes the connections. It is HTTP/1.1, whose requests fail one by one when a
-// node dies, and keeps one idle connection for each of the many callers of a server.
-func (c Config) transport() (*http.Transport, error) {
-	t := newTransport()
-	if c.dial != nil {
-		t.DialContext = c.dial
-	}
-	// ConfigureTLS reads no environment as long as it is given a client.
+// tls returns the TLS configuration for https addresses.
+func (c Config) tls() (*tls.Config, error) {
+	// ConfigureTLS changes the configuration of the client's transport, and reads no environment as
+	// long as there is a client.
+	t := &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}
 	settings := api.Config{HttpClient: &http.Client{Transport: t}}
 	if err := settings.ConfigureTLS(&c.TLS); err != nil {
 		return nil, fmt.Errorf("%w configuration: TLS: %w", myvault.ErrInvalid, err)
 	}
-	return t, nil
+	return t.TLSClientConfig, nil
 }

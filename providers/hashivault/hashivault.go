@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/transport"
 )
 
 // Store is a [myvault.Provider] over the KV version 2 engine of a HashiCorp Vault. Make one with [Open].
@@ -52,14 +54,17 @@ func open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, err := config.transport()
+	security, err := config.tls()
 	if err != nil {
 		return nil, err
 	}
-	c := newCluster(nodes, transport, config)
+	c := cluster.New(cluster.Config{
+		Nodes: nodes, Namespace: config.Namespace, Timeout: config.Timeout,
+		Transport: transport.New(config.dial, security),
+	})
 	keeper, err := newKeeper(ctx, c, config)
 	if err != nil {
-		c.close()
+		c.CloseIdle()
 		return nil, err
 	}
 	s := &Store{kv: &kv{cluster: c, keeper: keeper, mount: config.Mount, base: config.Base}, readOnly: config.ReadOnly}
@@ -88,7 +93,7 @@ func (s *Store) start(ctx context.Context, keep int) error {
 		}
 		id := identity{Layout: layout, Incarnation: strings.ToLower(rand.Text()), Change: named(rand.Text())}
 		_, err = s.write(ctx, s.kv.base+"/"+storeKey, id, id.Change.String(), 0)
-		if err != nil && !errors.Is(err, errMismatch) {
+		if err != nil && !errors.Is(err, cluster.ErrMismatch) {
 			return err
 		}
 	}
@@ -120,7 +125,7 @@ func (s *Store) identity(ctx context.Context) (identity, error) {
 	case err != nil:
 		return none, err
 	case !found && v.Data.Meta == nil:
-		return none, a.withoutData()
+		return none, withoutData(a)
 	case !found || id == nil || !isIncarnation(id.Incarnation):
 		return none, fmt.Errorf("%w: the record of the store is deleted or is another program's", myvault.ErrTampered)
 	case id.Layout != layout && id.Layout != firstLayout:
@@ -153,7 +158,7 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) Close() error {
 	if s.gate.close() {
 		s.kv.keeper.close()
-		s.kv.cluster.close()
+		s.kv.cluster.CloseIdle()
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
 )
 
 // Vault cannot write a secret on the condition that its project is registered. So whoever
@@ -126,7 +127,7 @@ func (r *register) enrol(ctx context.Context, name string, who author, limited b
 		if h, ok := r.fresh(name); ok && err == nil {
 			return h, nil
 		}
-		if err != nil && !errors.Is(err, errMismatch) {
+		if err != nil && !errors.Is(err, cluster.ErrMismatch) {
 			return hold{}, err
 		}
 		if err := ctx.Err(); err != nil {
@@ -145,7 +146,7 @@ func (r *register) remove(ctx context.Context, name string) error {
 	defer unlock()
 	for {
 		err := r.removeOnce(ctx, name)
-		if !errors.Is(err, errMismatch) {
+		if !errors.Is(err, cluster.ErrMismatch) {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
@@ -154,7 +155,7 @@ func (r *register) remove(ctx context.Context, name string) error {
 	}
 }
 
-// removeOnce gives errMismatch where somebody else changed the registration meanwhile.
+// removeOnce gives cluster.ErrMismatch where somebody else changed the registration meanwhile.
 func (r *register) removeOnce(ctx context.Context, name string) error {
 	e, err := r.read(ctx, name)
 	if err != nil {
@@ -179,7 +180,7 @@ func (r *register) removeOnce(ctx context.Context, name string) error {
 	if err != nil {
 		// Left as it is it still counts as registered; this only spares the next Put a write.
 		e.State = registered
-		if _, failed := r.write(context.WithoutCancel(ctx), name, e); failed != nil && !errors.Is(failed, errMismatch) {
+		if _, failed := r.write(context.WithoutCancel(ctx), name, e); failed != nil && !errors.Is(failed, cluster.ErrMismatch) {
 			return errors.Join(err, fmt.Errorf("and the register was not tidied: %w", failed))
 		}
 		return err

@@ -10,12 +10,13 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
 )
 
 // kv is the KV version 2 engine: one method for each of its paths that the provider uses.
 // key is the path of a KV secret below the mount.
 type kv struct {
-	cluster *cluster
+	cluster *cluster.Cluster
 	keeper  *keeper
 	mount   string
 	base    string
@@ -29,13 +30,13 @@ const newest = 0
 
 // do sends a call with the token, and once more with another token where Vault does not
 // know the first one any more: then it has done nothing.
-func (k *kv) do(ctx context.Context, q call) (answer, error) {
+func (k *kv) do(ctx context.Context, q cluster.Call) (cluster.Answer, error) {
 	for again := false; ; again = true {
-		q.token = k.keeper.current()
-		a, err := k.cluster.send(ctx, q)
-		if err == nil && !again && a.status == http.StatusForbidden &&
-			errors.Is(refusal(a), ErrToken) {
-			if k.keeper.again(ctx, q.token) {
+		q.Token = k.keeper.current()
+		a, err := k.cluster.Send(ctx, q)
+		if err == nil && !again && a.Status == http.StatusForbidden &&
+			errors.Is(a.Err(), ErrToken) {
+			if k.keeper.again(ctx, q.Token) {
 				continue
 			}
 			err = ctx.Err() // who left while there might have been another token was not refused
@@ -46,21 +47,21 @@ func (k *kv) do(ctx context.Context, q call) (answer, error) {
 
 // get reads a path. found is false where Vault has nothing there; a 404 with data is
 // about a version that is deleted or destroyed.
-func (k *kv) get(ctx context.Context, path, query string) (a answer, found bool, err error) {
-	a, err = k.do(ctx, call{method: http.MethodGet, path: k.mount + "/" + path, query: query})
+func (k *kv) get(ctx context.Context, path, query string) (a cluster.Answer, found bool, err error) {
+	a, err = k.do(ctx, cluster.Call{Method: http.MethodGet, Path: k.mount + "/" + path, Query: query})
 	switch {
 	case err != nil:
 		return a, false, err
-	case a.status == http.StatusOK:
+	case a.Status == http.StatusOK:
 		return a, true, nil
-	case a.status == http.StatusNotFound && !a.ofVault():
-		return a, false, unavailable(errStranger)
-	case a.status == http.StatusNotFound && a.reasons() == "":
+	case a.Status == http.StatusNotFound && !a.IsVaults():
+		return a, false, cluster.Unavailable(errProxy)
+	case a.Status == http.StatusNotFound && a.Reasons() == "":
 		return a, false, nil
 	}
-	err = refusal(a)
-	if u := (uncertain{}); errors.As(err, &u) {
-		err = unavailable(u.cause) // a read changes nothing
+	err = a.Err()
+	if u := (cluster.Uncertain{}); errors.As(err, &u) {
+		err = cluster.Unavailable(u.Cause) // a read changes nothing
 	}
 	return a, false, err
 }
@@ -111,7 +112,7 @@ func (k *kv) version(ctx context.Context, path string, n myvault.Version) (versi
 		return version{}, err
 	}
 	v, err := decode[version](a)
-	if err == nil && v.Data.Meta == nil && (found || a.hasData()) {
+	if err == nil && v.Data.Meta == nil && (found || a.HasData()) {
 		err = foreign() // the answer to another kind of request
 	}
 	return v, err
@@ -159,7 +160,7 @@ func (k *kv) history(ctx context.Context, key string) (history, error) {
 		return history{}, err
 	}
 	if !found {
-		return history{}, a.withoutData()
+		return history{}, withoutData(a)
 	}
 	h, err := decode[history](a)
 	if err == nil && (h.Data.Versions == nil || h.Data.Current > maxHistory) {
@@ -199,7 +200,7 @@ func (k *kv) list(ctx context.Context, folder string) ([]string, error) {
 		return nil, err
 	}
 	if !found {
-		return nil, a.withoutData()
+		return nil, withoutData(a)
 	}
 	type listing struct {
 		Data struct {
@@ -216,13 +217,13 @@ func (k *kv) list(ctx context.Context, folder string) ([]string, error) {
 // anyVersion writes whatever the current version is.
 const anyVersion = -1
 
-// put writes the next version, if the current one is cas; else errMismatch.
+// put writes the next version, if the current one is cas; else cluster.ErrMismatch.
 func (k *kv) put(ctx context.Context, key string, data any, cas int64) (written, error) {
 	return k.store(ctx, http.MethodPost, key, data, cas)
 }
 
 // patch writes the next version by changes to the current one, if that is cas, else
-// errMismatch, and if it is neither deleted nor destroyed.
+// cluster.ErrMismatch, and if it is neither deleted nor destroyed.
 func (k *kv) patch(ctx context.Context, key string, changes map[string]any, cas int64) (written, error) {
 	return k.store(ctx, http.MethodPatch, key, changes, cas)
 }
@@ -245,19 +246,19 @@ func (k *kv) store(ctx context.Context, method, key string, data any, cas int64)
 	if err != nil {
 		return written{}, errors.Join(myvault.ErrInvalid, errors.New("a name or a time cannot be written as JSON"))
 	}
-	a, err := k.do(ctx, call{method: method, path: k.mount + "/data/" + key, body: body})
+	a, err := k.do(ctx, cluster.Call{Method: method, Path: k.mount + "/data/" + key, Body: body})
 	if err != nil {
 		return written{}, err
 	}
-	if a.status != http.StatusOK {
-		return written{}, refused{refusal(a)}
+	if a.Status != http.StatusOK {
+		return written{}, refused{a.Err()}
 	}
 	type stored struct {
 		Data written `json:"data"`
 	}
 	w, err := decode[stored](a)
 	if err != nil || w.Data.Version == 0 || w.Data.Version > lastVersion {
-		return written{}, uncertain{errors.New("vault's answer is not understood")}
+		return written{}, cluster.Uncertain{Cause: errors.New("vault's answer is not understood")}
 	}
 	return w.Data, nil
 }
@@ -268,7 +269,7 @@ func (k *kv) mark(ctx context.Context, what, key string, versions []myvault.Vers
 	if err != nil {
 		return err
 	}
-	return k.change(ctx, call{method: http.MethodPost, path: k.mount + "/" + what + "/" + key, body: body})
+	return k.change(ctx, cluster.Call{Method: http.MethodPost, Path: k.mount + "/" + what + "/" + key, Body: body})
 }
 
 // patchCustom changes entries of a key's custom metadata.
@@ -277,14 +278,14 @@ func (k *kv) patchCustom(ctx context.Context, key string, entries map[string]*st
 	if err != nil {
 		return err
 	}
-	return k.change(ctx, call{method: http.MethodPatch, path: k.mount + "/metadata/" + key, body: body})
+	return k.change(ctx, cluster.Call{Method: http.MethodPatch, Path: k.mount + "/metadata/" + key, Body: body})
 }
 
 // change sends a change that has no answer but that it was made.
-func (k *kv) change(ctx context.Context, q call) error {
+func (k *kv) change(ctx context.Context, q cluster.Call) error {
 	a, err := k.do(ctx, q)
-	if err == nil && !slices.Contains([]int{http.StatusOK, http.StatusNoContent}, a.status) {
-		err = refusal(a)
+	if err == nil && !slices.Contains([]int{http.StatusOK, http.StatusNoContent}, a.Status) {
+		err = a.Err()
 	}
 	return err
 }
@@ -295,3 +296,11 @@ func (k *kv) secretKey(a myvault.Address) string {
 }
 
 func (k *kv) projectKey(name string) string { return k.base + "/" + projectsFolder + name }
+
+// withoutData returns ErrTampered if the answer has data: it is the answer to another request then.
+func withoutData(a cluster.Answer) error {
+	if a.HasData() {
+		return foreign()
+	}
+	return nil
+}

@@ -6,9 +6,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/rfc3339"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
 )
 
 // layout is the number of the layout under the base path, which doc.go describes. In a store of
@@ -42,6 +44,27 @@ func namedTime(t time.Time) name {
 		return ""
 	}
 	return named(t.UTC().Format(timeFormat))
+}
+
+// MarshalJSONTo writes the object, or null if the string is empty.
+func (n name) MarshalJSONTo(e *jsontext.Encoder) error {
+	var object map[string]string
+	if n != "" {
+		object = map[string]string{string(n): ""}
+	}
+	return json.MarshalEncode(e, object, json.FormatNilMapAsNull(true))
+}
+
+// UnmarshalJSONFrom reads the object. Its value is "", or null in an answer without values.
+func (n *name) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	var object map[string]*string
+	if err := json.UnmarshalDecode(d, &object); err != nil {
+		return err
+	}
+	for key := range object {
+		*n = max(*n, name(key))
+	}
+	return nil
 }
 
 // time gives the zero time where there is none, or none that can be read.
@@ -173,9 +196,9 @@ func (m metadata) info(addr myvault.Address, r *record) myvault.Info {
 }
 
 // decode reads the JSON of an answer. What does not parse was not written by Vault.
-func decode[T any](a answer) (T, error) {
+func decode[T any](a cluster.Answer) (T, error) {
 	var v T
-	if err := json.Unmarshal(a.body, &v); err != nil {
+	if err := json.Unmarshal(a.Body, &v); err != nil {
 		return v, foreign()
 	}
 	return v, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
 )
 
 // shortestWait is the least time between two renewals, and after one that failed.
@@ -21,7 +22,7 @@ const shortestWait = time.Second
 // keeper has the token. It renews it after two thirds of its life, and logs in again
 // when renewing ends: at the token's maximum, or because it was revoked.
 type keeper struct {
-	cluster *cluster
+	cluster *cluster.Cluster
 	role    *AppRole
 	turn    chan struct{} // holds one item while nobody logs in
 	stop    context.CancelFunc
@@ -39,7 +40,7 @@ type lease struct {
 }
 
 // newKeeper logs in, or has the token looked up, and starts renewing it.
-func newKeeper(ctx context.Context, c *cluster, config Config) (*keeper, error) {
+func newKeeper(ctx context.Context, c *cluster.Cluster, config Config) (*keeper, error) {
 	k := &keeper{cluster: c, role: config.AppRole, token: config.Token.Reveal(), turn: make(chan struct{}, 1), ended: make(chan struct{})}
 	k.turn <- struct{}{}
 	var l lease
@@ -124,7 +125,7 @@ func (k *keeper) login(ctx context.Context) (lease, error) {
 	}
 	l, err := k.auth(ctx, http.MethodPost, "auth/"+k.role.Mount+"/login", body)
 	if errors.Is(err, ErrMount) || errors.Is(err, ErrRights) {
-		err = unavailable(ErrLogin)
+		err = cluster.Unavailable(ErrLogin)
 	}
 	if !errors.Is(err, context.Canceled) || ctx.Err() == nil { // a caller who has left says nothing about Vault
 		k.life.took(&k.life.logIns, l, err)
@@ -135,27 +136,27 @@ func (k *keeper) login(ctx context.Context) (lease, error) {
 // auth makes a request about the token, and keeps the token that a log-in brings. A renewal brings none: meanwhile
 // another one may have taken its place.
 func (k *keeper) auth(ctx context.Context, method, path string, body []byte) (lease, error) {
-	q := call{method: method, path: path, body: body, token: k.current()}
+	q := cluster.Call{Method: method, Path: path, Body: body, Token: k.current()}
 	loggingIn := k.role != nil && path != "auth/token/renew-self"
 	if loggingIn {
-		q.token = ""
+		q.Token = ""
 	}
-	a, err := k.cluster.send(ctx, q)
-	if err == nil && a.status != http.StatusOK {
-		err = refusal(a)
-		if loggingIn && a.status == http.StatusBadRequest {
-			err = unavailable(ErrLogin)
+	a, err := k.cluster.Send(ctx, q)
+	if err == nil && a.Status != http.StatusOK {
+		err = a.Err()
+		if loggingIn && a.Status == http.StatusBadRequest {
+			err = cluster.Unavailable(ErrLogin)
 		}
 	}
-	if u := (uncertain{}); errors.As(err, &u) {
-		err = unavailable(u.cause) // a token more or less, or a renewal, harms nobody
+	if u := (cluster.Uncertain{}); errors.As(err, &u) {
+		err = cluster.Unavailable(u.Cause) // a token more or less, or a renewal, harms nobody
 	}
 	if err != nil {
 		return lease{}, err
 	}
-	secret, err := api.ParseSecret(bytes.NewReader(a.body))
+	secret, err := api.ParseSecret(bytes.NewReader(a.Body))
 	if err != nil || secret == nil || !about(secret, q) {
-		return lease{}, unavailable(errors.New("vault's answer about the token is not understood"))
+		return lease{}, cluster.Unavailable(errors.New("vault's answer about the token is not understood"))
 	}
 	l, err := leaseOf(secret)
 	if err != nil {
@@ -171,15 +172,15 @@ func (k *keeper) auth(ctx context.Context, method, path string, body []byte) (le
 
 // about reports whether the answer is one to q: a log-in returns a token, and a renewal or a
 // look-up names the token that asked.
-func about(secret *api.Secret, q call) bool {
-	if q.method == http.MethodGet {
+func about(secret *api.Secret, q cluster.Call) bool {
+	if q.Method == http.MethodGet {
 		id, named := secret.Data["id"].(string)
-		return secret.Data["ttl"] != nil && (!named || id == q.token)
+		return secret.Data["ttl"] != nil && (!named || id == q.Token)
 	}
-	if secret.Auth == nil || secret.Auth.ClientToken == "" || !fitsHeader(secret.Auth.ClientToken) {
+	if secret.Auth == nil || secret.Auth.ClientToken == "" || !cluster.FitsHeader(secret.Auth.ClientToken) {
 		return false
 	}
-	return q.token == "" || secret.Auth.ClientToken == q.token
+	return q.Token == "" || secret.Auth.ClientToken == q.Token
 }
 
 // longestLease is the most that is believed; it keeps arithmetic with times within bounds.
@@ -191,7 +192,7 @@ func leaseOf(secret *api.Secret) (lease, error) {
 	renewable, err2 := secret.TokenIsRenewable()
 	tooLong := secret.Auth != nil && secret.Auth.LeaseDuration > int(longestLease/time.Second)
 	if errors.Join(err, err2) != nil || tooLong || ttl < 0 || ttl > longestLease {
-		return lease{}, unavailable(errors.New("vault does not say how long the token lives"))
+		return lease{}, cluster.Unavailable(errors.New("vault does not say how long the token lives"))
 	}
 	if ttl > 0 {
 		ttl = max(ttl, time.Second) // Vault counts in seconds; less would renew without a pause
@@ -209,5 +210,5 @@ func (k *keeper) close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_, _ = k.cluster.send(ctx, call{method: http.MethodPost, path: "auth/token/revoke-self", token: k.current()})
+	_, _ = k.cluster.Send(ctx, cluster.Call{Method: http.MethodPost, Path: "auth/token/revoke-self", Token: k.current()})
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
 )
 
 // delete marks the version that it saw as the current one: a Put that comes in between
@@ -138,11 +139,11 @@ func (s *Store) markDestroyed(ctx context.Context, key string, versions []myvaul
 	}
 	h, err := s.kv.history(ctx, key)
 	if err != nil {
-		return uncertain{err}
+		return cluster.Uncertain{Cause: err}
 	}
 	for _, n := range versions {
 		if h.of(n).state() != myvault.Destroyed {
-			return uncertain{errNotSeen}
+			return cluster.Uncertain{Cause: errNotSeen}
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
 )
 
 // The states of a registration. One that is gone stays as a record that says so: every step is
@@ -89,7 +90,7 @@ func (r *register) read(ctx context.Context, name string) (entry, error) {
 	return e, err
 }
 
-// write stores the next step of a registration; errMismatch where somebody was faster.
+// write stores the next step of a registration; cluster.ErrMismatch where somebody was faster.
 func (r *register) write(ctx context.Context, name string, e entry) (entry, error) {
 	since := time.Now()
 	key := r.store.kv.projectKey(name)
@@ -177,7 +178,7 @@ func (r *register) put(ctx context.Context, c myvault.Change, who author) error 
 		} else {
 			err = r.createAdmitted(ctx, name, c.Project.Description, who, e)
 		}
-		if !errors.Is(err, errMismatch) {
+		if !errors.Is(err, cluster.ErrMismatch) {
 			return err
 		}
 	}
@@ -279,7 +280,7 @@ func (r *register) makeDefault(ctx context.Context, name string) error {
 		key := r.store.kv.base + "/" + defaultKey
 		p.Project, p.ID, p.Key, p.Change = name, e.ID, named(r.store.kv.label(key)), named(rand.Text())
 		_, err = r.store.write(ctx, key, p, p.Change.String(), int64(p.version))
-		if !errors.Is(err, errMismatch) {
+		if !errors.Is(err, cluster.ErrMismatch) {
 			return err
 		}
 		if err := ctx.Err(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
 )
 
 const (
@@ -16,7 +17,7 @@ const (
 )
 
 // write stores a record as the next version if the current version is cas, or whatever it
-// is for anyVersion; else errMismatch. A write whose answer is lost is never just repeated:
+// is for anyVersion; else cluster.ErrMismatch. A write whose answer is lost is never just repeated:
 // the change key tells whether a version is this one. ErrUnknownOutcome where that cannot be found out.
 func (s *Store) write(ctx context.Context, key string, data any, change string, cas int64) (myvault.Version, error) {
 	return s.settled(ctx, key, change, cas, func(ctx context.Context) (written, error) {
@@ -28,12 +29,12 @@ func (s *Store) write(ctx context.Context, key string, data any, change string, 
 // counts as lost.
 func (s *Store) settled(ctx context.Context, key, change string, cas int64, send func(context.Context) (written, error)) (myvault.Version, error) {
 	w, err := send(ctx)
-	u := uncertain{}
+	u := cluster.Uncertain{}
 	switch {
 	case err == nil && s.made(ctx, w, key, change, cas):
 		return myvault.Version(w.Version), nil
 	case err == nil:
-		u.cause = errUnproven
+		u.Cause = errUnproven
 	case errors.As(err, &u):
 	case errors.As(err, new(refused)):
 		return s.despite(ctx, err, key, change, cas)
@@ -47,13 +48,13 @@ func (s *Store) settled(ctx context.Context, key, change string, cas int64, send
 		switch {
 		case found:
 			return n, nil
-		case errors.Is(err, errMismatch):
+		case errors.Is(err, cluster.ErrMismatch):
 			return 0, err
 		case errors.Is(err, errMarked):
 			return 0, unknown(err)
 		case err == nil && cas == anyVersion:
 			// It may still be on its way, and nothing holds it off.
-			return 0, unknown(u.cause)
+			return 0, unknown(u.Cause)
 		case err == nil:
 			// On this condition one of the two can be made and never both.
 			w, err = send(ctx)
@@ -62,7 +63,7 @@ func (s *Store) settled(ctx context.Context, key, change string, cas int64, send
 			}
 		}
 		if !pause(ctx) {
-			return 0, unknown(u.cause)
+			return 0, unknown(u.Cause)
 		}
 	}
 }
@@ -91,7 +92,7 @@ func (s *Store) find(ctx context.Context, key, change string, cas int64) (myvaul
 	return s.findNext(ctx, key, change, cas)
 }
 
-// findNext looks whether the version that follows cas is the one of this change. errMismatch
+// findNext looks whether the version that follows cas is the one of this change. cluster.ErrMismatch
 // where it is another's; not found where there is none yet.
 func (s *Store) findNext(ctx context.Context, key, change string, cas int64) (myvault.Version, bool, error) {
 	n := myvault.Version(cas + 1)
@@ -104,7 +105,7 @@ func (s *Store) findNext(ctx context.Context, key, change string, cas int64) (my
 	case r.Change.String() == change:
 		return n, true, nil
 	}
-	return 0, false, errMismatch
+	return 0, false, cluster.ErrMismatch
 }
 
 var errMarked = errors.New("the version was deleted since")
@@ -132,7 +133,7 @@ func (s *Store) findAny(ctx context.Context, key, change string) (myvault.Versio
 // answered: once more of it undoes nothing.
 func (s *Store) repeated(ctx context.Context, change func(context.Context) error) error {
 	err := change(ctx)
-	u := uncertain{}
+	u := cluster.Uncertain{}
 	if !errors.As(err, &u) {
 		return err
 	}
@@ -143,7 +144,7 @@ func (s *Store) repeated(ctx context.Context, change func(context.Context) error
 			return nil
 		}
 	}
-	return unknown(u.cause)
+	return unknown(u.Cause)
 }
 
 // seen makes a change that others can take back. Vault's answer to it names nothing, so the effect
@@ -152,7 +153,7 @@ func (s *Store) repeated(ctx context.Context, change func(context.Context) error
 // process. done reports whether the effect is there.
 func (s *Store) seen(ctx context.Context, change func(context.Context) error, done func(context.Context) (bool, error)) error {
 	err := change(ctx)
-	u := uncertain{cause: errNotSeen}
+	u := cluster.Uncertain{Cause: errNotSeen}
 	if err != nil && !errors.As(err, &u) {
 		return err
 	}
@@ -164,7 +165,7 @@ func (s *Store) seen(ctx context.Context, change func(context.Context) error, do
 		case err == nil && made:
 			return nil
 		case err == nil || !pause(ctx):
-			return unknown(u.cause)
+			return unknown(u.Cause)
 		}
 	}
 }

@@ -7,6 +7,6 @@ import "errors"
 func (c Config) Check() error {
 	_, wrong := c.withDefaults()
 	_, addresses := c.parseAddresses()
-	_, tls := c.transport()
+	_, tls := c.tls()
 	return errors.Join(wrong, addresses, tls)
 }

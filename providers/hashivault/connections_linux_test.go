@@ -126,11 +126,13 @@ func whole(r *http.Request, fake *fakevault.Vault) []byte {
 	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", said.Body.Len(), said.Body.Bytes())
 }
 
-// delivered waits until the other side's system has all that was written.
+// delivered waits until the other side's system has all that was written, or has reset the connection.
 func delivered(conn net.Conn) error {
 	return await(conn, func(fd int) (bool, error) {
 		left, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
-		return left == 0, err
+		info, err2 := unix.GetsockoptTCPInfo(fd, unix.SOL_TCP, unix.TCP_INFO)
+		err = errors.Join(err, err2)
+		return err == nil && (left == 0 || info.State == unix.BPF_TCP_CLOSE), err
 	})
 }
 
