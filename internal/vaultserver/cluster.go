@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// Cluster is three servers with one raft log on disk. A node that was killed can be started again.
+// Cluster is three servers with one raft log on disk. A node that was killed can be started
+// again.
 type Cluster struct {
 	Nodes []*Server
 	key   string // unseals each node
@@ -25,8 +26,8 @@ const (
 	lag             = 200 // entries of the log, that a node may be behind the leader
 )
 
-// Raft starts a cluster on free ports of 127.0.0.1, with a KV engine of version 2 at "secret" that
-// keeps 100,000 versions, and waits until all three nodes vote. It ends with the test.
+// Raft starts a cluster on free ports of 127.0.0.1, with a KV engine of version 2 at "secret"
+// that keeps 100,000 versions, and waits until all three nodes vote. It ends with the test.
 func Raft(t testing.TB, binary string) *Cluster {
 	t.Helper()
 	c := &Cluster{}
@@ -155,8 +156,8 @@ func (c *Cluster) Restart(t testing.TB, i int) {
 	c.unseal(t, i)
 }
 
-// WaitVoters waits until all nodes answer, agree on the leader, are about as far as it is, and have a
-// vote. Before that a cluster that loses its leader may have none for good.
+// WaitVoters waits until all nodes answer, agree on the leader, are about as far as it is, and
+// have a vote. Before that a cluster that loses its leader may have none for good.
 func (c *Cluster) WaitVoters(t testing.TB) {
 	t.Helper()
 	c.wait(t, "three nodes vote", c.voting)
@@ -208,8 +209,8 @@ func (c *Cluster) leader() (index int, agreed bool) {
 	return index, true
 }
 
-// voters is how many nodes have a vote. Autopilot's word of their health is not asked for: under load
-// it comes from indexes that are seconds old.
+// voters is how many nodes have a vote. Autopilot's word of their health is not asked for:
+// under load it comes from indexes that are seconds old.
 func (s *Server) voters() (n int) {
 	var says struct {
 		Data struct {

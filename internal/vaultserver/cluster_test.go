@@ -8,7 +8,8 @@ import (
 	"github.com/myswiftagent/myvault/internal/vaultserver"
 )
 
-// TestRaft: what one leader has acknowledged is there after it was killed, at each node, and it comes back.
+// TestRaft: what one leader has acknowledged is there after it was killed, at each node, and it
+// comes back.
 func TestRaft(t *testing.T) {
 	is := is.New(t)
 	c := vaultserver.Raft(t, vaultserver.Binary(t))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/matryer/is"
@@ -34,18 +35,20 @@ func BenchmarkRead(b *testing.B) {
 	_, err := apply(b.Context(), s, put("newsbot/prod/db", strings.Repeat("v", 64)))
 	is.NoErr(err)
 	b.Run("provider", func(b *testing.B) {
-		inParallel(b, func() error {
+		inParallel(b, func(int64) error {
 			_, err := s.Get(b.Context(), at("newsbot/prod/db"), 0)
 			return err
 		})
 	})
 	b.Run("net_http", func(b *testing.B) {
 		ask := plainly(b, server)
-		inParallel(b, func() error { return ask(http.MethodGet, "secret/data/"+config.Base+"/secrets/newsbot/prod/db", "") })
+		inParallel(b, func(int64) error {
+			return ask(http.MethodGet, "secret/data/"+config.Base+"/secrets/newsbot/prod/db", "")
+		})
 	})
 }
 
-// BenchmarkWrite is BenchmarkRead for writes without a condition.
+// BenchmarkWrite is BenchmarkRead for writes without a condition, to a secret for each caller.
 func BenchmarkWrite(b *testing.B) {
 	server := benchmarked(b)
 	is := is.New(b)
@@ -57,16 +60,16 @@ func BenchmarkWrite(b *testing.B) {
 	_, err := apply(b.Context(), s, put("newsbot/prod/db", value))
 	is.NoErr(err)
 	b.Run("provider", func(b *testing.B) {
-		inParallel(b, func() error {
-			_, err := apply(b.Context(), s, put("newsbot/prod/db", value))
+		inParallel(b, func(caller int64) error {
+			_, err := apply(b.Context(), s, put(fmt.Sprint("newsbot/prod/", caller), value))
 			return err
 		})
 	})
 	b.Run("net_http", func(b *testing.B) {
 		ask := plainly(b, server)
 		body := `{"data":{"value":"` + value + `","by":{"commonUI":""},"at":{"2026-11-23T15:04:05.123456Z":""},"change":{"ABCDEFGHIJKLMNOPQRSTUVWXYZ":""}},"options":{}}`
-		inParallel(b, func() error {
-			return ask(http.MethodPost, "secret/data/"+config.Base+"/secrets/newsbot/prod/direct", body)
+		inParallel(b, func(caller int64) error {
+			return ask(http.MethodPost, fmt.Sprint("secret/data/", config.Base, "/secrets/newsbot/direct/", caller), body)
 		})
 	})
 }
@@ -74,11 +77,13 @@ func BenchmarkWrite(b *testing.B) {
 // callers is how many callers a benchmark has for each processor.
 const callers = 8
 
-func inParallel(b *testing.B, call func() error) {
+func inParallel(b *testing.B, call func(caller int64) error) {
 	b.SetParallelism(callers)
+	var started atomic.Int64
 	b.RunParallel(func(pb *testing.PB) {
+		caller := started.Add(1)
 		for pb.Next() {
-			if err := call(); err != nil {
+			if err := call(caller); err != nil {
 				b.Error(err)
 				return
 			}
@@ -86,7 +91,8 @@ func inParallel(b *testing.B, call func() error) {
 	})
 }
 
-// plainly returns a function that sends a request by net/http with its defaults and reads the answer.
+// plainly returns a function that sends a request by net/http with its defaults and reads the
+// answer.
 func plainly(b *testing.B, server *vaultserver.Server) func(method, path, body string) error {
 	transport := &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}
 	b.Cleanup(transport.CloseIdleConnections)

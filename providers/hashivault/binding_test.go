@@ -22,8 +22,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// mixer is a proxy that carries out every request. While it mixes, a request gets the answer to the
-// one before it.
+// mixer is a proxy that carries out every request. While it mixes, a request gets the answer to
+// the one before it.
 type mixer struct {
 	next http.Handler
 
@@ -241,8 +241,8 @@ func projectIs(part string) func(t *testing.T, s *hashivault.Store, p string) bo
 	}
 }
 
-// eachMix runs a test for every kind of answer that may come too late, once for one answer and once
-// for all that follow.
+// eachMix runs a test for every kind of answer that may come too late, once for one answer and
+// once for all that follow.
 func eachMix(t *testing.T, test func(t *testing.T, m *mixed, mix func())) {
 	for _, count := range []int{1, -1} {
 		for about, ask := range before {

@@ -114,8 +114,8 @@ func TestStandbysRedirectToTheLeader(t *testing.T) {
 	})
 }
 
-// TestAStandbyThatPassesOn: where that fails it redirects to the leader, also what the leader has done. Nothing is done twice, or
-// done and told as not done.
+// TestAStandbyThatPassesOn: where that fails it redirects to the leader, also what the leader
+// has done. Nothing is done twice, or done and told as not done.
 func TestAStandbyThatPassesOn(t *testing.T) {
 	for _, alone := range []bool{false, true} { // with the leader among the addresses, and behind a load balancer
 		for _, reaches := range []bool{false, true} {
@@ -217,8 +217,8 @@ func TestASilentNode(t *testing.T) {
 	})
 }
 
-// TestAHangingNode: after a change got no answer from it, what became of that change is asked of another
-// node, and so is all that follows: the time-out is lost once.
+// TestAHangingNode: after a change got no answer from it, what became of that change is asked
+// of another node, and so is all that follows: the time-out is lost once.
 func TestAHangingNode(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
 		is := is.New(t)
@@ -266,7 +266,8 @@ func TestACallerWhoLeaves(t *testing.T) {
 	})
 }
 
-// TestAStandbyOfADeadLeader: a redirect to a node that is down is not what the next call begins with.
+// TestAStandbyOfADeadLeader: a redirect to a node that is down is not what the next call begins
+// with.
 func TestAStandbyOfADeadLeader(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)

@@ -1,6 +1,7 @@
 package hashivault_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,10 +11,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -123,4 +126,75 @@ func TestNamespace(t *testing.T) {
 	config.Namespace = ""
 	s := opened(t, config)
 	is.NoErr(s.Ping(t.Context()))
+}
+
+// TestTheEnvironmentDoesNothing: what operators set for Vault's own programs neither changes
+// where the provider goes nor keeps it from starting.
+func TestTheEnvironmentDoesNothing(t *testing.T) {
+	is := is.New(t)
+	stranger := eavesdrop(t)
+	for name, value := range map[string]string{
+		"VAULT_ADDR": stranger.URL, "VAULT_AGENT_ADDR": stranger.URL, "VAULT_TOKEN": "from-the-environment",
+		"VAULT_NAMESPACE": "elsewhere", "VAULT_PROXY_ADDR": stranger.URL, "VAULT_HTTP_PROXY": stranger.URL,
+		"HTTP_PROXY": stranger.URL, "http_proxy": stranger.URL, "VAULT_SKIP_VERIFY": "perhaps", "VAULT_CACERT": "/nowhere/ca.pem",
+		"VAULT_CLIENT_CERT": "/nowhere/cert.pem", "VAULT_MAX_RETRIES": "many", "VAULT_CLIENT_TIMEOUT": "soon",
+		"VAULT_RATE_LIMIT": "some", "VAULT_WRAP_TTL": "5m", "VAULT_HEADERS": "{", "VAULT_SRV_LOOKUP": "x", "VAULT_DISABLE_REDIRECTS": "x",
+	} {
+		t.Setenv(name, value)
+	}
+	// The client of the api package cannot be made at all in such an environment.
+	_, err := api.NewClient(&api.Config{Address: stranger.URL})
+	is.True(err != nil)
+
+	fake := fakevault.New(t)
+	s, err := hashivault.Open(t.Context(), fresh(fake.Address, fake.Token))
+	is.NoErr(err)
+	defer s.Close()
+	do(t, s, put("newsbot/a", "1"))
+	is.Equal(len(states(t, s, "newsbot/a")), 1)
+	is.Equal(stranger.said(), nil)
+}
+
+// TestPlaintextBeyondLoopback is refused before anything is sent, unless it is meant.
+func TestPlaintextBeyondLoopback(t *testing.T) {
+	for address, local := range map[string]bool{
+		"http://127.0.0.1:8200": true, "http://127.9.9.9:8200": true, "http://[::1]:8200": true, "http://[::ffff:127.0.0.1]:8200": true,
+		"http://localhost:8200": true, "http://LOCALHOST.:8200": true, "https://vault.example.org:8200": true, "https://192.0.2.1": true,
+		"http://vault.example.org:8200": false, "http://192.0.2.1:8200": false, "http://0.0.0.0:8200": false, "http://[::]:8200": false,
+		"http://[2001:db8::1]:8200": false, "http://localhost.example.org:8200": false, "http://127.0.0.1.example.org": false, "http://127.1:8200": false,
+		"HTTP://vault.example.org:8200": false, "http://vault:8200": false,
+	} {
+		t.Run(address, func(t *testing.T) {
+			for _, plaintext := range []bool{false, true} {
+				is := is.New(t)
+				var dialed atomic.Bool
+				refuse := func(context.Context, string, string) (net.Conn, error) {
+					dialed.Store(true)
+					return nil, errors.New("not there")
+				}
+				config := fresh(address, "hvs.secret")
+				config.Plaintext = plaintext
+				_, err := hashivault.Open(t.Context(), hashivault.Over(config, refuse))
+				is.Equal(dialed.Load(), local || plaintext)
+				is.Equal(errors.Is(err, myvault.ErrInvalid), !local && !plaintext)
+				is.True(!strings.Contains(err.Error(), "hvs.secret"))
+			}
+		})
+	}
+}
+
+// TestCheckFindsWhatOpenRefuses without asking Vault, and all of it at once.
+func TestCheckFindsWhatOpenRefuses(t *testing.T) {
+	is := is.New(t)
+	good := hashivault.Config{Addresses: []string{"https://127.0.0.1:1"}, Token: myvault.Text("t")}
+	is.NoErr(good.Check())
+	bad := good
+	bad.Addresses, bad.Mount, bad.TLS = []string{"127.0.0.1"}, "a/../b", api.TLSConfig{CACert: "/none"}
+	err := bad.Check()
+	is.True(errors.Is(err, myvault.ErrInvalid))
+	for _, want := range []string{"address 1", "double slashes", "TLS"} {
+		is.True(strings.Contains(err.Error(), want))
+	}
+	_, err = hashivault.Open(t.Context(), bad)
+	is.True(errors.Is(err, myvault.ErrInvalid))
 }

@@ -19,8 +19,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// TestAnAnswerThatNobodyAskedFor is not taken for the answer to the next read, which would give another secret's value:
-// neither one that comes along with the answer before, nor one that comes while the connection rests.
+// TestAnAnswerThatNobodyAskedFor is not taken for the answer to the next read, which would give
+// another secret's value: neither one that comes along with the answer before, nor one that
+// comes while the connection rests.
 func TestAnAnswerThatNobodyAskedFor(t *testing.T) {
 	onBothWires(t, func(t *testing.T, secure bool) {
 		for _, along := range []bool{true, false} {
@@ -56,7 +57,8 @@ func TestAnAnswerThatNobodyAskedFor(t *testing.T) {
 	})
 }
 
-// TestAChangeAfterTheServerClosedTheConnection goes over another one: it was sent to nobody, so its outcome is known.
+// TestAChangeAfterTheServerClosedTheConnection goes over another one: it was sent to nobody, so
+// its outcome is known.
 func TestAChangeAfterTheServerClosedTheConnection(t *testing.T) {
 	onBothWires(t, func(t *testing.T, secure bool) {
 		is := is.New(t)
@@ -99,7 +101,8 @@ func answerAndClose(w http.ResponseWriter, r *http.Request, fake *fakevault.Vaul
 	return ended(conn)
 }
 
-// answerTwice answers a request twice, at once or again while the connection rests, and waits until both answers have arrived.
+// answerTwice answers a request twice, at once or again while the connection rests, and waits
+// until both answers have arrived.
 func answerTwice(t *testing.T, w http.ResponseWriter, r *http.Request, fake *fakevault.Vault, along bool, rests <-chan struct{}) error {
 	answer := whole(r, fake)
 	conn, _, err := http.NewResponseController(w).Hijack()
@@ -126,7 +129,8 @@ func whole(r *http.Request, fake *fakevault.Vault) []byte {
 	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", said.Body.Len(), said.Body.Bytes())
 }
 
-// delivered waits until the other side's system has all that was written, or has reset the connection.
+// delivered waits until the other side's system has all that was written, or has reset the
+// connection.
 func delivered(conn net.Conn) error {
 	return await(conn, func(fd int) (bool, error) {
 		left, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)

@@ -62,7 +62,8 @@ func onBothWires(t *testing.T, test func(t *testing.T, secure bool)) {
 	t.Run("TLS", func(t *testing.T) { test(t, true) })
 }
 
-// TestConnectionsAreUsedAgain by who comes after, for reads and changes alike, and closed with the store.
+// TestConnectionsAreUsedAgain by who comes after, for reads and changes alike, and closed with
+// the store.
 func TestConnectionsAreUsedAgain(t *testing.T) {
 	onBothWires(t, func(t *testing.T, secure bool) {
 		is := is.New(t)
@@ -109,7 +110,8 @@ func TestAConnectionThatTheServerClosed(t *testing.T) {
 	})
 }
 
-// TestAConnectionWhoseCallerLeft carries nothing any more: the answer to the next caller would be that to the first.
+// TestAConnectionWhoseCallerLeft carries nothing any more: the answer to the next caller would
+// be that to the first.
 func TestAConnectionWhoseCallerLeft(t *testing.T) {
 	onBothWires(t, func(t *testing.T, secure bool) {
 		is := is.New(t)
@@ -141,8 +143,8 @@ func TestAConnectionWhoseCallerLeft(t *testing.T) {
 	})
 }
 
-// TestAnswersInPieces: what comes in chunks, after an answer that says to wait, or with an end of the connection,
-// is understood.
+// TestAnswersInPieces: what comes in chunks, after an answer that says to wait, or with an end
+// of the connection, is understood.
 func TestAnswersInPieces(t *testing.T) {
 	onBothWires(t, func(t *testing.T, secure bool) {
 		is := is.New(t)
@@ -183,7 +185,8 @@ func (p pieces) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// TestAnswersWithoutAnEnd are given up: a header that goes on, and one answer after another that says to wait.
+// TestAnswersWithoutAnEnd are given up: a header that goes on, and one answer after another
+// that says to wait.
 func TestAnswersWithoutAnEnd(t *testing.T) {
 	for _, c := range []struct{ about, first, more string }{
 		{"a header", "HTTP/1.1 200 OK\r\n", "X-More: " + strings.Repeat("x", 1000) + "\r\n"},
@@ -276,7 +279,8 @@ func TestNoErrorQuotesAnAnswer(t *testing.T) {
 	}
 }
 
-// TestAHostThatIsNotASCII is found under the name that it has in the DNS, for reads and for changes.
+// TestAHostThatIsNotASCII is found under the name that it has in the DNS, for reads and for
+// changes.
 func TestAHostThatIsNotASCII(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)

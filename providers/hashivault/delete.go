@@ -7,11 +7,13 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/parallel"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/record"
 )
 
-// delete marks the version that it saw as the current one: a Put that comes in between
-// stays live. That it is noted and that it is marked go at once; a crash between the two leaves
-// author and time unknown until an Undelete, for the data has them still.
+// delete deletes the version that it read as the current one. A version that a Put makes in
+// between stays live. The tombstone is written at the same time. A crash between the two leaves
+// author and time unknown until an Undelete, because the data still has them.
 func (s *Store) delete(ctx context.Context, c myvault.Change) (myvault.Info, error) {
 	unlock, err := s.locks.lock(ctx, c.Address.String())
 	if err != nil {
@@ -19,35 +21,35 @@ func (s *Store) delete(ctx context.Context, c myvault.Change) (myvault.Info, err
 	}
 	defer unlock()
 	key := s.kv.secretKey(c.Address)
-	r, m, err := s.kv.look(ctx, key, newest)
+	d, m, err := s.kv.stat(ctx, key, newest)
 	if err != nil {
 		return myvault.Info{}, err
 	}
-	head := headOf(c.Address, m, r)
-	if err := c.If.Check(head); err != nil {
+	current := infoOf(c.Address, m, d)
+	if err := c.If.Check(current); err != nil {
 		return myvault.Info{}, err
 	}
-	if head.State != myvault.Live {
+	if current.State != myvault.Live {
 		return myvault.Info{}, myvault.ErrNotFound
 	}
-	var noting error
+	var noTombstone error
 	var both sync.WaitGroup
-	both.Go(func() { noting = s.note(ctx, key, m.Custom, head) })
-	err = s.mark(ctx, "delete", key, myvault.Deleted, head.Version)
+	both.Go(func() { noTombstone = s.addTombstones(ctx, key, m.Custom, current) })
+	err = s.setState(ctx, "delete", key, myvault.Deleted, current.Version)
 	both.Wait()
-	if err == nil && noting != nil {
-		// Back to where it was, rather than deleted without a trace of who wrote it.
-		err = s.mark(context.WithoutCancel(ctx), "undelete", key, myvault.Live, head.Version)
+	if err == nil && noTombstone != nil {
+		// A version without a tombstone would not show its author.
+		err = s.setState(context.WithoutCancel(ctx), "undelete", key, myvault.Live, current.Version)
 		if err == nil {
-			return myvault.Info{}, noting
+			return myvault.Info{}, noTombstone
 		}
 		return myvault.Info{}, unknown(err)
 	}
-	head.State = myvault.Deleted
-	return head, err
+	current.State = myvault.Deleted
+	return current, err
 }
 
-// undelete clears the mark of the version that it saw as the current one.
+// undelete undeletes the version that it read as the current one.
 func (s *Store) undelete(ctx context.Context, addr myvault.Address, who author) (myvault.Info, error) {
 	unlock, err := s.locks.lock(ctx, addr.String())
 	if err != nil {
@@ -55,12 +57,12 @@ func (s *Store) undelete(ctx context.Context, addr myvault.Address, who author) 
 	}
 	defer unlock()
 	key := s.kv.secretKey(addr)
-	_, m, err := s.kv.look(ctx, key, newest)
+	_, m, err := s.kv.stat(ctx, key, newest)
 	if err != nil {
 		return myvault.Info{}, err
 	}
-	head := headOf(addr, m, nil)
-	switch head.State {
+	current := infoOf(addr, m, nil)
+	switch current.State {
 	case myvault.Live:
 		return myvault.Info{}, myvault.ErrConflict
 	case myvault.Destroyed:
@@ -69,28 +71,28 @@ func (s *Store) undelete(ctx context.Context, addr myvault.Address, who author) 
 	default:
 		return myvault.Info{}, myvault.ErrNotFound
 	}
-	h, err := s.register.ensure(ctx, addr.Project, who)
+	p, err := s.projects.ensure(ctx, addr.Project, who)
 	if err == nil {
-		err = s.mark(ctx, "undelete", key, myvault.Live, head.Version)
+		err = s.setState(ctx, "undelete", key, myvault.Live, current.Version)
 	}
 	if err != nil {
 		return myvault.Info{}, err
 	}
-	if err := s.register.confirm(ctx, h, who); err != nil {
+	if err := s.projects.confirm(ctx, p, who); err != nil {
 		return myvault.Info{}, unknown(err)
 	}
-	if _, noted := readNotes(m.Custom)[head.Version]; !noted {
-		// Another program deleted it. The data tells more, now that it can be read.
-		if r, now, err := s.kv.look(ctx, key, head.Version); err == nil && now != nil {
-			head = now.info(addr, r)
+	if _, found := record.ReadTombstones(m.Custom)[current.Version]; !found {
+		// Another program deleted it. The data, which can be read again, has the author.
+		if d, now, err := s.kv.stat(ctx, key, current.Version); err == nil && now != nil {
+			current = now.Info(addr, d)
 		}
 	}
-	head.State = myvault.Live
-	return head, nil
+	current.State = myvault.Live
+	return current, nil
 }
 
-// destroy removes values for good. What is known of a version is noted before its value
-// goes, never beside it: nothing brings it back.
+// destroy removes values for good. Tombstones are written before, not at the same time: nothing
+// brings the data back.
 func (s *Store) destroy(ctx context.Context, c myvault.Change) (myvault.Info, error) {
 	unlock, err := s.locks.lock(ctx, c.Address.String())
 	if err != nil {
@@ -102,13 +104,13 @@ func (s *Store) destroy(ctx context.Context, c myvault.Change) (myvault.Info, er
 	if err != nil {
 		return myvault.Info{}, err
 	}
-	versions, err := targets(c.Versions, h)
+	versions, err := versionsToDestroy(c.Versions, h)
 	if err != nil {
 		return myvault.Info{}, err
 	}
 	var infos []myvault.Info
 	var left []myvault.Version
-	for info, err := range ordered(ctx, len(versions), func(ctx context.Context, i int) (myvault.Info, error) {
+	for info, err := range parallel.Map(ctx, len(versions), func(ctx context.Context, i int) (myvault.Info, error) {
 		return s.versionInfo(ctx, c.Address, h.of(versions[i]))
 	}) {
 		if err != nil {
@@ -120,10 +122,10 @@ func (s *Store) destroy(ctx context.Context, c myvault.Change) (myvault.Info, er
 		}
 	}
 	if len(left) > 0 {
-		if err := s.note(ctx, key, h.Data.Custom, infos...); err != nil {
+		if err := s.addTombstones(ctx, key, h.Data.Custom, infos...); err != nil {
 			return myvault.Info{}, err
 		}
-		if err := s.repeated(ctx, func(ctx context.Context) error { return s.markDestroyed(ctx, key, left) }); err != nil {
+		if err := s.repeat(ctx, func(ctx context.Context) error { return s.destroyVersions(ctx, key, left) }); err != nil {
 			return myvault.Info{}, err
 		}
 	}
@@ -132,9 +134,9 @@ func (s *Store) destroy(ctx context.Context, c myvault.Change) (myvault.Info, er
 	return last, nil
 }
 
-// markDestroyed marks the versions and makes sure that they are.
-func (s *Store) markDestroyed(ctx context.Context, key string, versions []myvault.Version) error {
-	if err := s.kv.mark(ctx, "destroy", key, versions); err != nil {
+// destroyVersions destroys versions and checks that they are destroyed.
+func (s *Store) destroyVersions(ctx context.Context, key string, versions []myvault.Version) error {
+	if err := s.kv.updateVersions(ctx, "destroy", key, versions); err != nil {
 		return err
 	}
 	h, err := s.kv.history(ctx, key)
@@ -142,16 +144,16 @@ func (s *Store) markDestroyed(ctx context.Context, key string, versions []myvaul
 		return cluster.Uncertain{Cause: err}
 	}
 	for _, n := range versions {
-		if h.of(n).state() != myvault.Destroyed {
-			return cluster.Uncertain{Cause: errNotSeen}
+		if h.of(n).State() != myvault.Destroyed {
+			return cluster.Uncertain{Cause: errNotVisible}
 		}
 	}
 	return nil
 }
 
-// targets returns the versions to destroy in order. If none is named, these are the current one and
-// all others that Vault still has.
-func targets(named []myvault.Version, h history) ([]myvault.Version, error) {
+// versionsToDestroy returns the versions to destroy in order. If none is named, these are the
+// current one and all others that Vault still has.
+func versionsToDestroy(named []myvault.Version, h history) ([]myvault.Version, error) {
 	current := myvault.Version(h.Data.Current)
 	if current == 0 {
 		return nil, myvault.ErrNotFound
@@ -169,29 +171,29 @@ func targets(named []myvault.Version, h history) ([]myvault.Version, error) {
 	return slices.Compact(named), nil
 }
 
-// mark deletes or undeletes a version.
-func (s *Store) mark(ctx context.Context, what, key string, state myvault.State, n myvault.Version) error {
-	return s.seen(ctx, func(ctx context.Context) error {
-		return s.kv.mark(ctx, what, key, []myvault.Version{n})
+// setState deletes or undeletes a version, as action says. state is what it then has to be.
+func (s *Store) setState(ctx context.Context, action, key string, state myvault.State, n myvault.Version) error {
+	return s.sendOnce(ctx, func(ctx context.Context) error {
+		return s.kv.updateVersions(ctx, action, key, []myvault.Version{n})
 	}, func(ctx context.Context) (bool, error) {
 		h, err := s.kv.history(ctx, key)
 		if err != nil {
 			return false, err
 		}
-		is := h.of(n).state()
+		is := h.of(n).State()
 		return is == state || state == myvault.Deleted && is == myvault.Destroyed, nil
 	})
 }
 
-// note adds what is known of versions to the notes of their key.
-func (s *Store) note(ctx context.Context, key string, custom map[string]string, infos ...myvault.Info) error {
-	changes := readNotes(custom).with(custom, infos)
+// addTombstones adds tombstones of versions to the custom metadata of their key.
+func (s *Store) addTombstones(ctx context.Context, key string, custom map[string]string, infos ...myvault.Info) error {
+	changes := record.ReadTombstones(custom).Add(custom, infos)
 	if changes == nil {
 		return nil
 	}
-	if custom[keyEntry] == "" { // a record from before, which has no data once it is marked
-		label := entryOf(s.kv.label(key))
-		changes[keyEntry] = &label
+	if custom[nameEntry] == "" { // a record of layout 1, whose data cannot be read once it is deleted
+		name := entryOf(s.kv.recordName(key))
+		changes[nameEntry] = &name
 	}
-	return s.repeated(ctx, func(ctx context.Context) error { return s.kv.patchCustom(ctx, key, changes) })
+	return s.repeat(ctx, func(ctx context.Context) error { return s.kv.patchCustom(ctx, key, changes) })
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// TestNoticesAreOnce: two processes of one Vault, which has no transactions, share the events and calls.
+// TestNoticesAreOnce: two processes of one Vault, which has no transactions, share the events
+// and calls.
 func TestNoticesAreOnce(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)

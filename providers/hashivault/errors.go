@@ -8,8 +8,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
 )
 
-// The reasons why Vault cannot be used. Each is wrapped together with [myvault.ErrUnavailable]; [Open]
-// may also return it alone. The text never contains a token, a value or the name of a secret.
+// The reasons why Vault cannot be used. Each is wrapped together with [myvault.ErrUnavailable];
+// [Open] may also return it alone. The text never contains a token, a value or the name of a
+// secret.
 var (
 	// ErrSealed: Vault is sealed; its operators must unseal it.
 	ErrSealed = cluster.ErrSealed
@@ -21,8 +22,8 @@ var (
 	ErrRights = cluster.ErrRights
 	// ErrMount: there is no KV version 2 engine at the mount, or it does not keep what it must.
 	ErrMount = cluster.ErrMount
-	// ErrRedirect: Vault redirected a request to a host that is not among the addresses. The token
-	// was not sent there.
+	// ErrRedirect: Vault redirected a request to a host that is not among the addresses. The
+	// token was not sent there.
 	ErrRedirect = cluster.ErrRedirect
 	// ErrNewer: the data under the base path was written by a newer version of this package.
 	ErrNewer = errors.New("written by a newer version")

@@ -39,8 +39,8 @@ var lostAnswers = map[string]fakevault.Fault{
 	"the answer is lost while it is known": {Lose: true, Delay: 50 * time.Millisecond},
 }
 
-// TestLostAnswers: whatever becomes of the answer to a change that can be repeated, or is seen to be
-// there, the change is made once, and that is what is told.
+// TestLostAnswers: whatever becomes of the answer to a change that can be repeated, or is seen
+// to be there, the change is made once, and that is what is told.
 func TestLostAnswers(t *testing.T) {
 	for fault, f := range lostAnswers {
 		for _, c := range []struct {
@@ -73,8 +73,8 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// TestLostAnswerOfAMark: a Delete or Undelete is sent once. It succeeds where its effect is seen, else its
-// outcome is unknown: it may even be on its way still.
+// TestLostAnswerOfAMark: a Delete or Undelete is sent once. It succeeds where its effect is
+// seen, else its outcome is unknown: it may even be on its way still.
 func TestLostAnswerOfAMark(t *testing.T) {
 	for fault, f := range lostAnswers {
 		for _, c := range []struct {
@@ -113,8 +113,8 @@ func TestLostAnswerOfAMark(t *testing.T) {
 	}
 }
 
-// TestLostAnswerOfAPut: an unconditional write is never sent twice. It is found where it was made,
-// else its outcome is unknown.
+// TestLostAnswerOfAPut: an unconditional write is never sent twice. It is found where it was
+// made, else its outcome is unknown.
 func TestLostAnswerOfAPut(t *testing.T) {
 	for fault, f := range lostAnswers {
 		t.Run(fault, func(t *testing.T) {
@@ -184,7 +184,8 @@ func TestLostAnswerUnderOthers(t *testing.T) {
 	})
 }
 
-// TestOutcomeThatCannotBeFoundOut: the store goes down in the middle, and the caller's patience ends.
+// TestOutcomeThatCannotBeFoundOut: the store goes down in the middle, and the caller's patience
+// ends.
 func TestOutcomeThatCannotBeFoundOut(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
 		is := is.New(t)
@@ -210,8 +211,8 @@ func TestOutcomeThatCannotBeFoundOut(t *testing.T) {
 	})
 }
 
-// TestAMarkIsNotRepeated: a Delete or Undelete whose answer is lost, and which another process has
-// undone since, is not made again over what that process was told.
+// TestAMarkIsNotRepeated: a Delete or Undelete whose answer is lost, and which another process
+// has undone since, is not made again over what that process was told.
 func TestAMarkIsNotRepeated(t *testing.T) {
 	for _, c := range []struct {
 		about, kind string

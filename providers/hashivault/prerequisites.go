@@ -15,19 +15,19 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
 )
 
-// vaultsDefault is how many versions a mount keeps that says 0.
-const vaultsDefault = 10
+// defaultMaxVersions is how many versions a mount keeps whose max_versions is 0.
+const defaultMaxVersions = 10
 
-// checkMount wants a KV engine of version 2 that keeps enough versions, and what they hold.
-// A version 1 engine would take every write and then find nothing.
+// checkMount checks that the mount is a KV version 2 engine that keeps enough versions and
+// their data. A version 1 engine would accept every write and then find nothing.
 func (k *kv) checkMount(ctx context.Context, keep int) error {
 	type mounted struct {
 		Data api.MountOutput `json:"data"`
 	}
-	mount, err := system[mounted](ctx, k, "sys/internal/ui/mounts/"+k.mount)
+	mount, err := readSystem[mounted](ctx, k, "sys/internal/ui/mounts/"+k.mount)
 	switch {
 	case errors.Is(err, ErrRights):
-		// Vault says the same of a mount that does not exist.
+		// Vault answers the same about a mount that does not exist.
 		return fmt.Errorf("%w: there is none at %q that the token may use", ErrMount, k.mount)
 	case err != nil:
 		return err
@@ -38,7 +38,7 @@ func (k *kv) checkMount(ctx context.Context, keep int) error {
 	return k.checkSettings(ctx, keep)
 }
 
-// checkSettings wants the mount to keep what is written.
+// checkSettings checks that the mount keeps what is written.
 func (k *kv) checkSettings(ctx context.Context, keep int) error {
 	type config struct {
 		Data struct {
@@ -47,45 +47,42 @@ func (k *kv) checkSettings(ctx context.Context, keep int) error {
 			DeleteAfter string `json:"delete_version_after"`
 		} `json:"data"`
 	}
-	c, err := system[config](ctx, k, k.mount+"/config")
+	c, err := readSystem[config](ctx, k, k.mount+"/config")
 	if errors.Is(err, ErrRights) {
 		err = fmt.Errorf("%w: read of %s/config", ErrRights, k.mount)
 	}
 	if err != nil {
 		return err
 	}
-	// A negative time is Vault's way to say that nothing is deleted.
-	forgets := c.Data.DeleteAfter != "" && c.Data.DeleteAfter != "0s" && !strings.HasPrefix(c.Data.DeleteAfter, "-")
-	switch kept := cmp.Or(c.Data.MaxVersions, vaultsDefault); {
+	// A negative time means that nothing is deleted.
+	deletes := c.Data.DeleteAfter != "" && c.Data.DeleteAfter != "0s" && !strings.HasPrefix(c.Data.DeleteAfter, "-")
+	switch kept := cmp.Or(c.Data.MaxVersions, defaultMaxVersions); {
 	case kept < keep:
 		return fmt.Errorf("%w: %q keeps %d versions and %d are wanted; change it with `vault write %s/config max_versions=%d`",
 			ErrMount, k.mount, kept, keep, k.mount, keep)
 	case c.Data.CASRequired:
 		return fmt.Errorf("%w: %q has cas_required; change it with `vault write %s/config cas_required=false`", ErrMount, k.mount, k.mount)
-	case forgets:
+	case deletes:
 		return fmt.Errorf("%w: %q deletes versions after %s; change it with `vault write %s/config delete_version_after=0s`",
 			ErrMount, k.mount, c.Data.DeleteAfter, k.mount)
 	}
 	return nil
 }
 
-// system reads a path that is no secret.
-func system[T any](ctx context.Context, k *kv, path string) (T, error) {
+// readSystem reads a path that is not a secret.
+func readSystem[T any](ctx context.Context, k *kv, path string) (T, error) {
 	var none T
 	a, err := k.do(ctx, cluster.Call{Method: http.MethodGet, Path: path})
 	if err == nil && a.Status != http.StatusOK {
 		err = a.Err()
 	}
-	if u := (cluster.Uncertain{}); errors.As(err, &u) {
-		err = cluster.Unavailable(u.Cause)
-	}
 	if err != nil {
-		return none, err
+		return none, certain(err)
 	}
 	return decode[T](a)
 }
 
-// need is a path below the mount and what the provider does there.
+// need is a path and what the provider does there.
 type need struct {
 	path    string
 	actions []string
@@ -110,9 +107,9 @@ func (k *kv) needs() []need {
 		need{below("data", defaultKey), []string{"create", "read", "update"}})
 }
 
-// checkRights asks Vault what the token may do, so that a policy that lacks something
-// shows at the start and not at the first deletion. patches tells that it may patch secrets, which
-// spares a request and is not needed.
+// checkRights asks Vault what the token may do, so that a missing right shows when the store is
+// opened and not at the first deletion. patches reports whether the token may patch secrets,
+// which spares a request and is not needed.
 func (k *kv) checkRights(ctx context.Context) (patches bool, err error) {
 	needs := k.needs()
 	var paths []string
@@ -128,13 +125,10 @@ func (k *kv) checkRights(ctx context.Context) (patches bool, err error) {
 		err = a.Err()
 	}
 	if errors.Is(err, ErrRights) {
-		return false, nil // the token may not ask; what it lacks shows when it is needed
-	}
-	if u := (cluster.Uncertain{}); errors.As(err, &u) {
-		err = cluster.Unavailable(u.Cause)
+		return false, nil // the token may not ask; a missing right shows when it is needed
 	}
 	if err != nil {
-		return false, err
+		return false, certain(err)
 	}
 	type capabilities struct {
 		Data map[string][]string `json:"data"`

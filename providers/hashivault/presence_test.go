@@ -93,8 +93,8 @@ func TestASlowPutBesideADeletion(t *testing.T) {
 	})
 }
 
-// TestAPutThatMeetsADeletion: a Put that finds its project being deleted ends the deletion before it
-// writes, because whoever deletes may have looked for secrets already when it does.
+// TestAPutThatMeetsADeletion: a Put that finds its project being deleted ends the deletion
+// before it writes, because whoever deletes may have looked for secrets already when it does.
 func TestAPutThatMeetsADeletion(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
 		is := is.New(t)

@@ -13,148 +13,145 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/parallel"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/record"
 )
 
-// The states of a registration. One that is gone stays as a record that says so: every step is
-// a write on condition, and the condition is a number that only grows.
+// The states of a registration. That of a deleted project stays as a record: each write has a
+// version number as its condition, and the number only grows.
 const (
 	registered = "registered"
-	leaving    = "leaving" // registered, unless whoever deletes it finds it empty; see remove
-	gone       = "gone"
+	deleting   = "leaving" // counts as registered; see remove
+	deleted    = "gone"
 )
 
 // registration is what is stored of a project.
 type registration struct {
-	Description string `json:"description"`
-	By          string `json:"by"`
-	At          string `json:"at"`
-	State       string `json:"state"`
-	ID          string `json:"id"`           // drawn at random when it was registered
-	Key         name   `json:"key,omitzero"` // the label of the KV secret
-	Change      name   `json:"change"`
+	Description string        `json:"description"`
+	By          string        `json:"by"`
+	At          string        `json:"at"`
+	State       string        `json:"state"`
+	ID          string        `json:"id"`           // random, of each registration
+	Key         record.Member `json:"key,omitzero"` // names the record
+	Change      record.Member `json:"change"`
 }
 
-// entry is a registration as it was read.
-type entry struct {
+// project is a registration as it was read or written.
+type project struct {
 	registration
-	version uint64    // of the KV secret, for a condition; 0: never registered
-	since   time.Time // before it was read or written
+	version uint64    // of the KV secret; 0: never registered
+	since   time.Time // a time before it was read or written
 }
 
-func (e entry) exists() bool { return e.version > 0 && e.State != gone }
+func (p project) exists() bool { return p.version > 0 && p.State != deleted }
 
-// author is who makes a change, and when.
-type author struct {
-	by string
-	at time.Time
-}
-
-// register is the register of projects: a KV secret for each.
-type register struct {
+// projects is the register of projects, with a KV secret for each.
+type projects struct {
 	store *Store
 	max   int
 	locks locks
 
 	mu    sync.Mutex
-	known map[string]time.Time // projects that were registered at that time
+	known map[string]time.Time // when each project was last seen registered
 }
 
-func newRegister(s *Store, most int) *register {
-	return &register{store: s, max: most, known: map[string]time.Time{}}
+func newProjects(s *Store, most int) *projects {
+	return &projects{store: s, max: most, known: map[string]time.Time{}}
 }
 
-// read gives what is stored of a project.
-func (r *register) read(ctx context.Context, name string) (entry, error) {
-	e := entry{since: time.Now()}
+// read returns what is stored of a project.
+func (r *projects) read(ctx context.Context, name string) (project, error) {
+	p := project{since: time.Now()}
 	type stored struct {
 		Data struct {
-			Data registration `json:"data"`
-			Meta *metadata    `json:"metadata"`
+			Data registration     `json:"data"`
+			Meta *record.Metadata `json:"metadata"`
 		} `json:"data"`
 	}
 	key := r.store.kv.projectKey(name)
 	a, found, err := r.store.kv.get(ctx, "data/"+key, "")
 	if err != nil {
-		return e, err
+		return p, err
 	}
 	s, err := decode[stored](a)
 	if err == nil {
 		err = r.store.kv.checkAnswer(a, found, key, s.Data.Data.Key, s.Data.Meta)
 	}
 	if err == nil && s.Data.Meta != nil {
-		e.registration, e.version = s.Data.Data, s.Data.Meta.Version
+		p.registration, p.version = s.Data.Data, s.Data.Meta.Version
 		if !found {
-			e.State = gone // another program deleted it
+			p.State = deleted // by another program
 		}
 	}
-	return e, err
+	return p, err
 }
 
-// write stores the next step of a registration; cluster.ErrMismatch where somebody was faster.
-func (r *register) write(ctx context.Context, name string, e entry) (entry, error) {
+// write stores the next state of a registration. It returns ErrMismatch if another writer was
+// faster.
+func (r *projects) write(ctx context.Context, name string, p project) (project, error) {
 	since := time.Now()
 	key := r.store.kv.projectKey(name)
-	e.Key, e.Change = named(r.store.kv.label(key)), named(rand.Text())
-	n, err := r.store.write(ctx, key, e.registration, e.Change.String(), int64(e.version))
+	p.Key, p.Change = record.Member(r.store.kv.recordName(key)), record.Member(rand.Text())
+	n, err := r.store.write(ctx, key, p.registration, p.Change.String(), int64(p.version))
 	if err != nil {
-		return e, err
+		return p, err
 	}
-	e.version, e.since = uint64(n), since
-	if e.State == registered {
+	p.version, p.since = uint64(n), since
+	if p.State == registered {
 		r.remember(name, since)
 	}
-	return e, nil
+	return p, nil
 }
 
-// create registers a project that is not.
-func (r *register) create(ctx context.Context, name, description string, who author, e entry) (entry, error) {
-	e.registration = registration{
-		Description: description, By: who.by, At: who.at.UTC().Format(timeFormat),
+// create registers a project that does not exist.
+func (r *projects) create(ctx context.Context, name, description string, who author, p project) (project, error) {
+	p.registration = registration{
+		Description: description, By: who.by, At: who.at.UTC().Format(record.TimeFormat),
 		State: registered, ID: rand.Text(),
 	}
-	return r.write(ctx, name, e)
+	return r.write(ctx, name, p)
 }
 
-// admit gives ErrTooLarge where one more project would be too many. Who was admitted holds
-// a lock until done is called, so that the limit is exact in this process.
-func (r *register) admit(ctx context.Context) (done func(), err error) {
-	// No project is named like that.
-	done, err = r.locks.lock(ctx, "/")
+// createLimited is create. It returns ErrTooLarge if there are too many projects. Among the
+// callers of this process the limit is exact.
+func (r *projects) createLimited(ctx context.Context, name, description string, who author, p project) error {
+	unlock, err := r.locks.lock(ctx, "/") // which is no project's name
 	if err != nil {
-		return nil, err
+		return err
 	}
+	defer unlock()
 	n, err := r.count(ctx)
 	if err == nil && n >= r.max {
-		err = fmt.Errorf("%w: %d projects are registered, which is the limit", myvault.ErrTooLarge, n)
+		err = fmt.Errorf("%w: the limit of %d projects is reached", myvault.ErrTooLarge, n)
 	}
 	if err != nil {
-		done()
-		return nil, err
+		return err
 	}
-	return done, nil
+	_, err = r.create(ctx, name, description, who, p)
+	return err
 }
 
-// count gives the number of projects. What is gone is among the names that Vault lists, so
-// those are looked at, but only when they could be too many.
-func (r *register) count(ctx context.Context) (int, error) {
+// count returns the number of projects. Vault lists the names of deleted ones too, so each is
+// read, but only if there may be too many.
+func (r *projects) count(ctx context.Context) (int, error) {
 	names, err := r.store.kv.list(ctx, r.store.kv.base+"/"+projectsFolder)
 	if err != nil || len(names) < r.max {
 		return len(names), err
 	}
 	n := 0
-	for e, err := range ordered(ctx, len(names), func(ctx context.Context, i int) (entry, error) { return r.read(ctx, names[i]) }) {
+	for p, err := range parallel.Map(ctx, len(names), func(ctx context.Context, i int) (project, error) { return r.read(ctx, names[i]) }) {
 		if err != nil {
 			return 0, err
 		}
-		if e.exists() {
+		if p.exists() {
 			n++
 		}
 	}
 	return n, nil
 }
 
-// put registers or describes a project.
-func (r *register) put(ctx context.Context, c myvault.Change, who author) error {
+// put registers a project or changes its description.
+func (r *projects) put(ctx context.Context, c myvault.Change, who author) error {
 	name := c.Project.Name
 	if reserved(name) {
 		return fmt.Errorf("%w project name: it may not start with a dot", myvault.ErrInvalid)
@@ -165,18 +162,18 @@ func (r *register) put(ctx context.Context, c myvault.Change, who author) error 
 	}
 	defer unlock()
 	for {
-		e, err := r.read(ctx, name)
+		p, err := r.read(ctx, name)
 		if err != nil {
 			return err
 		}
-		if err := c.If.CheckProject(e.exists()); err != nil {
+		if err := c.If.CheckProject(p.exists()); err != nil {
 			return err
 		}
-		if e.exists() {
-			e.Description, e.State = c.Project.Description, registered
-			_, err = r.write(ctx, name, e)
+		if p.exists() {
+			p.Description, p.State = c.Project.Description, registered
+			_, err = r.write(ctx, name, p)
 		} else {
-			err = r.createAdmitted(ctx, name, c.Project.Description, who, e)
+			err = r.createLimited(ctx, name, c.Project.Description, who, p)
 		}
 		if !errors.Is(err, cluster.ErrMismatch) {
 			return err
@@ -184,26 +181,16 @@ func (r *register) put(ctx context.Context, c myvault.Change, who author) error 
 	}
 }
 
-func (r *register) createAdmitted(ctx context.Context, name, description string, who author, e entry) error {
-	done, err := r.admit(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	_, err = r.create(ctx, name, description, who, e)
-	return err
-}
-
-// Projects implements [myvault.Provider]: one request for the names, one for the default and
-// one for each project, several at once.
+// Projects implements [myvault.Provider]: one request for the names, one for the default
+// project and one for each project, several at a time.
 func (s *Store) Projects(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 	return func(yield func(myvault.Project, error) bool) {
-		names, err := guarded(ctx, s, func() ([]string, error) {
+		names, err := whileOpen(ctx, s, func() ([]string, error) {
 			return s.kv.list(ctx, s.kv.base+"/"+projectsFolder)
 		})
-		var chosen pointer
+		var chosen defaultProject
 		if err == nil && len(names) > 0 {
-			chosen, err = guarded(ctx, s, func() (pointer, error) { return s.register.chosen(ctx) })
+			chosen, err = whileOpen(ctx, s, func() (defaultProject, error) { return s.projects.readDefault(ctx) })
 		}
 		if err != nil {
 			yield(myvault.Project{}, err)
@@ -213,73 +200,73 @@ func (s *Store) Projects(ctx context.Context, from string) iter.Seq2[myvault.Pro
 		begin, _ := slices.BinarySearch(names, from)
 		names = names[begin:]
 		i := -1
-		for e, err := range ordered(ctx, len(names), func(ctx context.Context, i int) (entry, error) {
-			return guarded(ctx, s, func() (entry, error) { return s.register.read(ctx, names[i]) })
+		for p, err := range parallel.Map(ctx, len(names), func(ctx context.Context, i int) (project, error) {
+			return whileOpen(ctx, s, func() (project, error) { return s.projects.read(ctx, names[i]) })
 		}) {
-			if i++; err == nil && !e.exists() {
+			if i++; err == nil && !p.exists() {
 				continue
 			}
-			p := myvault.Project{
-				Name: names[i], Description: e.Description, Default: e.ID == chosen.ID && e.ID != "",
-				At: named(e.At).time(), By: e.By,
+			found := myvault.Project{
+				Name: names[i], Description: p.Description, Default: p.ID == chosen.ID && p.ID != "",
+				At: record.Member(p.At).Time(), By: p.By,
 			}
-			if !yield(p, err) || err != nil {
+			if !yield(found, err) || err != nil {
 				return
 			}
 		}
 	}
 }
 
-// pointer tells which registration is the default one: by its ID, so that a project that
-// was deleted and registered again is not.
-type pointer struct {
-	Project string `json:"project"`
-	ID      string `json:"id"`
-	Key     name   `json:"key,omitzero"` // the label of the KV secret
-	Change  name   `json:"change"`
+// defaultProject names the default project by its ID, so that a project that was deleted and
+// registered again is not the default.
+type defaultProject struct {
+	Project string        `json:"project"`
+	ID      string        `json:"id"`
+	Key     record.Member `json:"key,omitzero"` // names the record
+	Change  record.Member `json:"change"`
 	version uint64
 }
 
-func (r *register) chosen(ctx context.Context) (pointer, error) {
+func (r *projects) readDefault(ctx context.Context) (defaultProject, error) {
 	type stored struct {
 		Data struct {
-			Data pointer   `json:"data"`
-			Meta *metadata `json:"metadata"`
+			Data defaultProject   `json:"data"`
+			Meta *record.Metadata `json:"metadata"`
 		} `json:"data"`
 	}
 	key := r.store.kv.base + "/" + defaultKey
 	a, found, err := r.store.kv.get(ctx, "data/"+key, "")
 	if err != nil {
-		return pointer{}, err
+		return defaultProject{}, err
 	}
 	s, err := decode[stored](a)
 	if err == nil {
 		err = r.store.kv.checkAnswer(a, found, key, s.Data.Data.Key, s.Data.Meta)
 	}
 	if err != nil || s.Data.Meta == nil {
-		return pointer{}, err
+		return defaultProject{}, err
 	}
 	s.Data.Data.version = s.Data.Meta.Version
 	return s.Data.Data, nil
 }
 
 // makeDefault makes a registered project the only default one.
-func (r *register) makeDefault(ctx context.Context, name string) error {
+func (r *projects) makeDefault(ctx context.Context, name string) error {
 	for {
-		e, err := r.read(ctx, name)
+		p, err := r.read(ctx, name)
 		if err != nil {
 			return err
 		}
-		if !e.exists() {
+		if !p.exists() {
 			return myvault.ErrNotFound
 		}
-		p, err := r.chosen(ctx)
-		if err != nil || p.ID == e.ID {
+		d, err := r.readDefault(ctx)
+		if err != nil || d.ID == p.ID {
 			return err
 		}
 		key := r.store.kv.base + "/" + defaultKey
-		p.Project, p.ID, p.Key, p.Change = name, e.ID, named(r.store.kv.label(key)), named(rand.Text())
-		_, err = r.store.write(ctx, key, p, p.Change.String(), int64(p.version))
+		d.Project, d.ID, d.Key, d.Change = name, p.ID, record.Member(r.store.kv.recordName(key)), record.Member(rand.Text())
+		_, err = r.store.write(ctx, key, d, d.Change.String(), int64(d.version))
 		if !errors.Is(err, cluster.ErrMismatch) {
 			return err
 		}
@@ -289,5 +276,5 @@ func (r *register) makeDefault(ctx context.Context, name string) error {
 	}
 }
 
-// reserved reports whether the project is the vault's own; such are never registered.
+// reserved reports whether the project is the vault's own. Such projects are never registered.
 func reserved(name string) bool { return strings.HasPrefix(name, ".") }

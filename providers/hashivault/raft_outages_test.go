@@ -21,7 +21,8 @@ const (
 	retryPause  = 20 * time.Millisecond
 )
 
-// outages measures how long after a disturbance the first write that was begun behind it succeeds.
+// outages measures how long after a disturbance the first write that was begun behind it
+// succeeds.
 type outages struct {
 	mu    sync.Mutex
 	since time.Time // of the disturbance; zero while there is service

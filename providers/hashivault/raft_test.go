@@ -51,9 +51,10 @@ func overCluster(t *testing.T, c *vaultserver.Cluster) *myvault.Vault {
 	return vault
 }
 
-// TestAClusterUnderLoad: while leaders die and hang, what was acknowledged is kept, once, what was refused is
-// not there, every error is one of the two that the contract has for it, and service comes back. A bare client
-// of Vault's own API writes beside it: the log tells how long each was without service.
+// TestAClusterUnderLoad: while leaders die and hang, what was acknowledged is kept, once, what
+// was refused is not there, every error is one of the two that the contract has for it, and
+// service comes back. A bare client of Vault's own API writes beside it: the log tells how long
+// each was without service.
 func TestAClusterUnderLoad(t *testing.T) {
 	c := vaultserver.Raft(t, vaultserver.Binary(t))
 	vault := overCluster(t, c)

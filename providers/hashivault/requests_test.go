@@ -166,8 +166,8 @@ func TestWhatStandsInVault(t *testing.T) {
 	is.True(errors.Is(s.Ping(t.Context()), hashivault.ErrNewer))
 }
 
-// TestLargeValuesFit: Vault stores JSON in which some bytes take six, and has room for 1 MiB. What would
-// not fit as text goes as base64.
+// TestLargeValuesFit: Vault stores JSON in which some bytes take six, and has room for 1 MiB.
+// What would not fit as text goes as base64.
 func TestLargeValuesFit(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)

@@ -157,8 +157,9 @@ func serverOf(fake *fakevault.Vault) *vaultserver.Server {
 // sprint prints in every way that shows fields.
 func sprint(v any) string { return fmt.Sprintf("%v %+v %#v", v, v, v) }
 
-// inBubble runs a test by the clock of a bubble, over a fake in memory: what it says of time-outs, and of what is known
-// for a moment, holds on a busy machine too. The Config connects to the fake.
+// inBubble runs a test by the clock of a bubble, over a fake in memory: what it says of
+// time-outs, and of what is known for a moment, holds on a busy machine too. The Config
+// connects to the fake.
 func inBubble(t *testing.T, test func(t *testing.T, fake *fakevault.Vault, config hashivault.Config)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

@@ -5,85 +5,87 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/record"
 )
 
 const (
-	hintTime = time.Minute
-	maxHints = 10_000
+	versionTTL  = time.Minute
+	maxVersions = 10_000
 )
 
-// hint is what a version holds beside its value. A version is written once, so a hint is
-// right as long as the number is that of the current version, which Vault is asked to check.
-type hint struct {
+// cachedVersion is what a version holds beside its value. A version is written once, so this is
+// right as long as the number is that of the current version, which Vault checks.
+type cachedVersion struct {
 	version myvault.Version
 	seen    time.Time
 
 	by, at, expires, rotateAfter, change string
 }
 
-// hints remembers versions that were read or written a moment ago, by the key.
-type hints struct {
+// versionCache holds current versions that were read or written recently, by key.
+type versionCache struct {
 	mu    sync.Mutex
-	known map[string]hint
+	known map[string]cachedVersion
 }
 
-func (h *hints) remember(key string, n myvault.Version, r *record) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func (c *versionCache) add(key string, n myvault.Version, d *record.Data) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	now := time.Now()
-	if old, found := h.known[key]; found && old.version == n && old.change == r.Change.String() {
+	if old, found := c.known[key]; found && old.version == n && old.change == d.Change.String() {
 		old.seen = now
-		h.known[key] = old
+		c.known[key] = old
 		return
 	}
-	if h.known == nil || len(h.known) >= maxHints {
-		h.known = map[string]hint{}
+	if c.known == nil || len(c.known) >= maxVersions {
+		c.known = map[string]cachedVersion{}
 	}
-	h.known[key] = hint{
+	c.known[key] = cachedVersion{
 		version: n, seen: now,
-		by: r.By.String(), at: r.At.String(), expires: r.Expires.String(), rotateAfter: r.RotateAfter.String(), change: r.Change.String(),
+		by: d.By.String(), at: d.At.String(), expires: d.Expires.String(), rotateAfter: d.RotateAfter.String(), change: d.Change.String(),
 	}
 }
 
-// last returns the newest version known of the key, 0 if none is.
-func (h *hints) last(key string) myvault.Version {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.known[key].version
+// last returns the newest version known of the key, 0 if there is none.
+func (c *versionCache) last(key string) myvault.Version {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.known[key].version
 }
 
-// of gives the version for which alone the condition holds, if it is known.
-func (h *hints) of(key string, condition myvault.Condition) (hint, bool) {
-	h.mu.Lock()
-	known, found := h.known[key]
-	h.mu.Unlock()
-	if !found || elapsed(known.seen) > hintTime {
-		return hint{}, false
+// match returns the version of the key that meets the condition, if it is known and no later
+// version can meet it.
+func (c *versionCache) match(key string, condition myvault.Condition) (cachedVersion, bool) {
+	c.mu.Lock()
+	known, found := c.known[key]
+	c.mu.Unlock()
+	if !found || elapsed(known.seen) > versionTTL {
+		return cachedVersion{}, false
 	}
-	holds := func(n myvault.Version) bool {
+	meets := func(n myvault.Version) bool {
 		return condition.Check(myvault.Info{Version: n, State: myvault.Live}) == nil
 	}
-	return known, holds(known.version) && !holds(known.version+1)
+	return known, meets(known.version) && !meets(known.version+1)
 }
 
-// changes gives what makes the record of the hint into another one, by RFC 7396.
-func (h hint) changes(r record) map[string]any {
+// patchTo returns the JSON merge patch (RFC 7396) that turns the data of this version into d.
+func (v cachedVersion) patchTo(d record.Data) map[string]any {
 	data := map[string]any{"value": nil, "base64": nil}
-	if r.Value != nil {
-		data["value"] = *r.Value
+	if d.Value != nil {
+		data["value"] = *d.Value
 	} else {
-		data["base64"] = r.Base64
+		data["base64"] = d.Base64
 	}
-	if r.Key != "" {
-		data["key"] = map[string]string{r.Key.String(): ""}
+	if d.Key != "" {
+		data["key"] = map[string]string{d.Key.String(): ""}
 	}
 	for _, member := range []struct {
 		name string
 		from string
-		to   name
+		to   record.Member
 	}{
-		{"by", h.by, r.By}, {"at", h.at, r.At}, {"change", h.change, r.Change},
-		{"expires", h.expires, r.Expires}, {"rotate_after", h.rotateAfter, r.RotateAfter},
+		{"by", v.by, d.By}, {"at", v.at, d.At}, {"change", v.change, d.Change},
+		{"expires", v.expires, d.Expires}, {"rotate_after", v.rotateAfter, d.RotateAfter},
 	} {
 		switch {
 		case member.to.String() != "":

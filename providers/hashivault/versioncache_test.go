@@ -36,8 +36,9 @@ func TestPatches(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) { play(t, server, patchSteps) })
 }
 
-// TestWritingWhatWasSeen: on the condition that a version is still there that was read or written a moment ago, a
-// write is one request, and nothing of that version is left in the next.
+// TestWritingWhatWasSeen: on the condition that a version is still there that was read or
+// written a moment ago, a write is one request, and nothing of that version is left in the
+// next.
 func TestWritingWhatWasSeen(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)
@@ -116,7 +117,8 @@ func TestTheAnswerToAPatchIsLost(t *testing.T) {
 	}
 }
 
-// TestATokenThatMayNotPatch looks before it writes, from the start or from when the right is taken away.
+// TestATokenThatMayNotPatch looks before it writes, from the start or from when the right is
+// taken away.
 func TestATokenThatMayNotPatch(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)

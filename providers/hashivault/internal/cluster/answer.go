@@ -48,8 +48,8 @@ func (a Answer) Reasons() string {
 	return strings.Join(r.Errors, "\n")
 }
 
-// IsVaults reports whether a 404 is Vault's: it has data, or a list of reasons, which may be empty.
-// A proxy that does not know where Vault is answers 404 too.
+// IsVaults reports whether a 404 is Vault's: it has data, or a list of reasons, which may be
+// empty. A proxy that does not know where Vault is answers 404 too.
 func (a Answer) IsVaults() bool {
 	var is struct {
 		Errors *[]string      `json:"errors"`

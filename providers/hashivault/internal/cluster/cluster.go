@@ -1,5 +1,6 @@
-// Package cluster sends requests of Vault's HTTP API to the nodes of one HashiCorp Vault cluster. It
-// finds a node that answers, follows redirects to the leader, and never sends a change twice.
+// Package cluster sends requests of Vault's HTTP API to the nodes of one HashiCorp Vault
+// cluster. It finds a node that answers, follows redirects to the leader, and never sends a
+// change twice.
 package cluster
 
 import (
@@ -101,11 +102,11 @@ func (c *Cluster) avoid(n int) {
 // ask sends to node n, and follows redirects to other nodes. sent reports whether a node may have
 // done what was asked.
 //
-// A standby forwards requests to the leader. If that fails, it redirects to the leader, or answers
-// that there is none, even if the leader made the change before it died. So a change is sent with a
-// header that forbids forwarding; a redirect then proves that nothing was done. If the leader is
-// not among the nodes, as behind a load balancer, changes have to be forwarded, and a redirect
-// proves nothing.
+// A standby forwards requests to the leader. If that fails, it redirects to the leader, or
+// answers that there is none, even if the leader made the change before it died. So a change is
+// sent with a header that forbids forwarding; a redirect then proves that nothing was done. If
+// the leader is not among the nodes, as behind a load balancer, changes have to be forwarded,
+// and a redirect proves nothing.
 func (c *Cluster) ask(ctx context.Context, n int, q Call) (a Answer, sent bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()

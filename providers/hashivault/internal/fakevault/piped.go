@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// Piped is New without a socket: the server is reached by Dial alone. Its connections are in memory, so that in a
-// bubble of testing/synctest time-outs and delays go by the clock of the bubble, whatever the machine is busy with.
+// Piped is New without a socket: the server is reached by Dial alone. Its connections are in
+// memory, so that in a bubble of testing/synctest time-outs and delays go by the clock of the
+// bubble, whatever the machine is busy with.
 func Piped(t testing.TB) *Vault {
 	t.Helper()
 	v := unstarted()

@@ -69,8 +69,8 @@ func (c *conn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// usable examines the socket before the first write of a request. A new connection is not examined:
-// a server may send TLS session tickets before the first request.
+// usable examines the socket before the first write of a request. A new connection is not
+// examined: a server may send TLS session tickets before the first request.
 func (c *conn) usable() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

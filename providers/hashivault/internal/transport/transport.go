@@ -1,11 +1,11 @@
-// Package transport sends requests to HashiCorp Vault over net/http, in HTTP/1.1, and reports of a
-// request that failed whether a server may have seen it.
+// Package transport sends requests to HashiCorp Vault over net/http, in HTTP/1.1, and reports
+// of a request that failed whether a server may have seen it.
 //
-// A server that restarts closes its idle connections. A change written to such a connection has an
-// unknown outcome, because net/http repeats a request other than a read only if none of its bytes
-// were written. So a used connection looks at its socket before a request is written to it, as
-// go-sql-driver/mysql does. If the server has closed it, the write fails before the first byte, and
-// the request goes over another connection.
+// A server that restarts closes its idle connections. A change written to such a connection has
+// an unknown outcome, because net/http repeats a request other than a read only if none of its
+// bytes were written. So a used connection looks at its socket before a request is written to
+// it, as go-sql-driver/mysql does. If the server has closed it, the write fails before the
+// first byte, and the request goes over another connection.
 package transport
 
 import (
@@ -42,8 +42,8 @@ type Transport struct{ http *http.Transport }
 // New returns a Transport that checks servers with the given TLS configuration. If dial is nil,
 // connections are TCP. No proxy is used, and nothing is read from the environment.
 //
-// If a server sends more than one response to a request, net/http prints what it has buffered of the
-// second one to the standard logger. Its buffer is so small that this shows no value.
+// If a server sends more than one response to a request, net/http prints what it has buffered
+// of the second one to the standard logger. Its buffer is so small that this shows no value.
 func New(dial Dialer, security *tls.Config) *Transport {
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext
@@ -77,8 +77,9 @@ type Response struct {
 	Content []byte // the body, cut off at 64 MiB
 }
 
-// Send sends a request, which must have GetBody if it has a body, and reads the response. Redirects
-// are not followed. If there is an error, sent reports whether a server may have seen the request.
+// Send sends a request, which must have GetBody if it has a body, and reads the response.
+// Redirects are not followed. If there is an error, sent reports whether a server may have seen
+// the request.
 func (t *Transport) Send(r *http.Request) (response Response, sent bool, err error) {
 	for {
 		var e exchange

@@ -51,8 +51,8 @@ func post(ctx context.Context, tr *transport.Transport, url, body string) (strin
 	return string(response.Content), sent, err
 }
 
-// TestChangesToAServerThatClosesConnections: a server that closes every second connection after its
-// response, as one that restarts does, gets each change once, and none fails.
+// TestChangesToAServerThatClosesConnections: a server that closes every second connection after
+// its response, as one that restarts does, gets each change once, and none fails.
 func TestChangesToAServerThatClosesConnections(t *testing.T) {
 	var mu sync.Mutex
 	var made map[string]int
@@ -79,8 +79,9 @@ func TestChangesToAServerThatClosesConnections(t *testing.T) {
 	})
 }
 
-// TestManyChangesAtOnce is the same with 16 callers, whose requests run while connections close. A
-// change whose connection closes during the request has an unknown outcome. No other change fails.
+// TestManyChangesAtOnce is the same with 16 callers, whose requests run while connections
+// close. A change whose connection closes during the request has an unknown outcome. No other
+// change fails.
 func TestManyChangesAtOnce(t *testing.T) {
 	var mu sync.Mutex
 	var made map[string]int
