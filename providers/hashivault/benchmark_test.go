@@ -15,7 +15,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// benchmarked returns a real server if MYVAULT_VAULT_BIN names its binary, else the fake.
+// benchmarked returns a real server if MYVAULT_VAULT_BIN names its binary, otherwise the fake.
 func benchmarked(b *testing.B) *vaultserver.Server {
 	b.Helper()
 	if os.Getenv("MYVAULT_VAULT_BIN") != "" {
@@ -74,7 +74,7 @@ func BenchmarkWrite(b *testing.B) {
 	})
 }
 
-// callers is how many callers a benchmark has for each processor.
+// callers is the number of callers for each processor.
 const callers = 8
 
 func inParallel(b *testing.B, call func(caller int64) error) {
@@ -91,7 +91,7 @@ func inParallel(b *testing.B, call func(caller int64) error) {
 	})
 }
 
-// plainly returns a function that sends a request by net/http with its defaults and reads the
+// plainly returns a function that sends a request with net/http's defaults and reads the
 // answer.
 func plainly(b *testing.B, server *vaultserver.Server) func(method, path, body string) error {
 	transport := &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}

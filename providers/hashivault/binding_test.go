@@ -22,8 +22,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// mixer is a proxy that carries out every request. While it mixes, a request gets the answer to
-// the one before it.
+// mixer is a proxy that forwards every request. While it mixes, it answers a request with the
+// answer to the one before it.
 type mixer struct {
 	next http.Handler
 
@@ -50,7 +50,7 @@ func (m *mixer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer.Body.Bytes())
 }
 
-// mix has the next n requests get a wrong answer, and all of them if n is negative.
+// mix makes the next n requests get a wrong answer, or all of them if n is negative.
 func (m *mixer) mix(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -83,7 +83,7 @@ func (m *mixed) fill(t *testing.T) string {
 	return name
 }
 
-// before are the requests whose answers the next caller gets: theirs is another project.
+// before are the requests whose answers the next caller gets. They are about another project.
 var before = map[string]func(ctx context.Context, s *hashivault.Store, theirs string) error{
 	"a value": func(ctx context.Context, s *hashivault.Store, p string) error {
 		_, err := s.Get(ctx, at(p+"/a"), 0)
@@ -158,7 +158,7 @@ func projectLine(p myvault.Project) string {
 	return fmt.Sprintf("%s %q default %t by %s", p.Name, p.Description, p.Default, p.By)
 }
 
-// reads are the methods that read; the result is what they say of the project ours, or of all.
+// reads are the methods that read. The result is what they return about the project ours.
 var reads = map[string]func(ctx context.Context, s *hashivault.Store, ours string) ([]string, error){
 	"get": func(ctx context.Context, s *hashivault.Store, p string) ([]string, error) {
 		secret, err := s.Get(ctx, at(p+"/a"), 0)
@@ -191,7 +191,7 @@ var reads = map[string]func(ctx context.Context, s *hashivault.Store, ours strin
 	},
 }
 
-// writes are the changes, and whether they were made.
+// writes are the changes. made reports whether one was made.
 var writes = map[string]struct {
 	prepare func(p string) []myvault.Change
 	change  func(p string) myvault.Change
@@ -241,7 +241,7 @@ func projectIs(part string) func(t *testing.T, s *hashivault.Store, p string) bo
 	}
 }
 
-// eachMix runs a test for every kind of answer that may come too late, once for one answer and
+// eachMix runs a test for every kind of answer that may come too late: once for one answer, and
 // once for all that follow.
 func eachMix(t *testing.T, test func(t *testing.T, m *mixed, mix func())) {
 	for _, count := range []int{1, -1} {
@@ -260,7 +260,7 @@ func eachMix(t *testing.T, test func(t *testing.T, m *mixed, mix func())) {
 	}
 }
 
-// TestReadsOfMixedAnswers: a read returns nothing of another record, for any answer.
+// TestReadsOfMixedAnswers: for any answer, a read returns nothing of another record.
 func TestReadsOfMixedAnswers(t *testing.T) {
 	eachMix(t, func(t *testing.T, m *mixed, mix func()) {
 		for about, read := range reads {
@@ -283,7 +283,7 @@ func TestReadsOfMixedAnswers(t *testing.T) {
 	})
 }
 
-// TestWritesOfMixedAnswers: a change is acknowledged only if it was made, for any answer.
+// TestWritesOfMixedAnswers: for any answer, a change is acknowledged only if it was made.
 func TestWritesOfMixedAnswers(t *testing.T) {
 	eachMix(t, func(t *testing.T, m *mixed, mix func()) {
 		for about, w := range writes {
@@ -291,8 +291,8 @@ func TestWritesOfMixedAnswers(t *testing.T) {
 			if w.prepare != nil {
 				do(t, m.direct, w.prepare(ours)...)
 			}
-			do(t, m.through, put(ours+"/near", "1"))            // so that the project is known, and the write comes first
-			_, _ = m.through.Get(t.Context(), at(ours+"/a"), 0) // so that a Put on a condition needs no look
+			do(t, m.through, put(ours+"/near", "1"))            // the project is known, so the write comes first
+			_, _ = m.through.Get(t.Context(), at(ours+"/a"), 0) // the version is known, so a Put on a condition is a patch
 			mix()
 			_, err := apply(t.Context(), m.through, w.change(ours))
 			m.mix(0)
@@ -307,7 +307,7 @@ func TestWritesOfMixedAnswers(t *testing.T) {
 	})
 }
 
-// TestAMixedAnswerOfARealServer is reported as such, and the next answer is right again.
+// TestAMixedAnswerOfARealServer: it is reported as such, and the next answer is right again.
 func TestAMixedAnswerOfARealServer(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)
@@ -336,7 +336,7 @@ func TestAMixedAnswerOfARealServer(t *testing.T) {
 		m.mix(1)
 		is.True(errors.Is(last(s.Versions(t.Context(), at("newsbot/a"), 0)), myvault.ErrTampered))
 		m.mix(1)
-		info := do(t, s, put("newsbot/a", "2")) // it gets the answer to a read, and is looked up
+		info := do(t, s, put("newsbot/a", "2")) // it gets the answer to a read, and its outcome is looked up
 		is.Equal(info.Version, myvault.Version(2))
 	})
 }

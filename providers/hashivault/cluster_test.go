@@ -20,7 +20,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// eavesdropper is a server that nobody should talk to. It remembers all that it was sent.
+// eavesdropper is a server that must not get requests. It records them.
 type eavesdropper struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -47,8 +47,8 @@ func (e *eavesdropper) said() []string {
 	return e.heard
 }
 
-// TestTheTokenStaysInTheCluster: a redirect to a host that is not configured is refused, at the
-// start and later, and that host hears nothing.
+// TestTheTokenStaysInTheCluster: redirects to a host that is not configured are refused, when
+// the store is opened and later. That host gets no request.
 func TestTheTokenStaysInTheCluster(t *testing.T) {
 	is := is.New(t)
 	stranger := eavesdrop(t)
@@ -70,7 +70,7 @@ func TestTheTokenStaysInTheCluster(t *testing.T) {
 		if r.Method != http.MethodGet {
 			changed.Store(true)
 		} else if changed.Load() {
-			leave() // nobody waits for what became of the change
+			leave() // the caller no longer waits for the outcome of the change
 		}
 		fakevault.Redirecting(stranger.URL)(w, r)
 	}))
@@ -81,13 +81,14 @@ func TestTheTokenStaysInTheCluster(t *testing.T) {
 	_, err = s.Get(t.Context(), at("newsbot/a"), 0)
 	is.True(errors.Is(err, hashivault.ErrRedirect) && errors.Is(err, myvault.ErrUnavailable))
 	_, err = apply(ctx, s, put("newsbot/a", "2"))
-	is.True(errors.Is(err, hashivault.ErrRedirect) && errors.Is(err, myvault.ErrUnknownOutcome)) // a standby may have passed it on
+	is.True(errors.Is(err, hashivault.ErrRedirect) && errors.Is(err, myvault.ErrUnknownOutcome)) // a standby may have forwarded it
 	lured.Store(false)
 	is.Equal(len(states(t, s, "newsbot/a")), 1)
 	is.Equal(stranger.said(), nil)
 }
 
-// TestStandbysRedirectToTheLeader: a redirect to a configured node is followed, body and all.
+// TestStandbysRedirectToTheLeader: a redirect to a configured node is followed with the same
+// body.
 func TestStandbysRedirectToTheLeader(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
 		is := is.New(t)
@@ -114,8 +115,9 @@ func TestStandbysRedirectToTheLeader(t *testing.T) {
 	})
 }
 
-// TestAStandbyThatPassesOn: where that fails it redirects to the leader, also what the leader
-// has done. Nothing is done twice, or done and told as not done.
+// TestAStandbyThatPassesOn: a standby that fails to forward a request redirects to the leader,
+// even if the leader made the change. No change is made twice, or made and reported as not
+// made.
 func TestAStandbyThatPassesOn(t *testing.T) {
 	for _, alone := range []bool{false, true} { // with the leader among the addresses, and behind a load balancer
 		for _, reaches := range []bool{false, true} {
@@ -158,7 +160,7 @@ func TestAStandbyThatPassesOn(t *testing.T) {
 	}
 }
 
-// TestANodeThatIsDown: the others are asked, for changes too, since nothing reached it.
+// TestANodeThatIsDown: the other nodes are asked, for changes too, because nothing reached it.
 func TestANodeThatIsDown(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)
@@ -169,7 +171,7 @@ func TestANodeThatIsDown(t *testing.T) {
 	is.Equal(len(states(t, s, "newsbot/a")), 2)
 }
 
-// TestASealedNode: the next one is asked.
+// TestASealedNode: the next node is asked.
 func TestASealedNode(t *testing.T) {
 	is := is.New(t)
 	fake, sealed := fakevault.New(t), fakevault.New(t)
@@ -181,8 +183,8 @@ func TestASealedNode(t *testing.T) {
 	is.Equal(len(states(t, s, "newsbot/a")), 1)
 }
 
-// TestGoingDownLater: a Vault that goes down is told by Ping and by every call, and used
-// again as soon as it is back.
+// TestGoingDownLater: Ping and all calls report a Vault that is down. It is used again once it
+// is up.
 func TestGoingDownLater(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)
@@ -203,7 +205,8 @@ func TestGoingDownLater(t *testing.T) {
 	do(t, s, put("newsbot/a", "2"))
 }
 
-// TestASilentNode: one that takes requests and never answers is given up after the time-out.
+// TestASilentNode: a node that accepts requests and never answers is given up after the
+// timeout.
 func TestASilentNode(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
 		is := is.New(t)
@@ -217,8 +220,8 @@ func TestASilentNode(t *testing.T) {
 	})
 }
 
-// TestAHangingNode: after a change got no answer from it, what became of that change is asked
-// of another node, and so is all that follows: the time-out is lost once.
+// TestAHangingNode: if a change got no answer, its outcome and all later requests are asked of
+// another node. Only one timeout is lost.
 func TestAHangingNode(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
 		is := is.New(t)
@@ -230,7 +233,7 @@ func TestAHangingNode(t *testing.T) {
 			}
 			if hangs.Load() {
 				waited.Add(1)
-				time.Sleep(time.Minute) // longer than the time-out
+				time.Sleep(time.Minute) // longer than the timeout
 				return
 			}
 			fake.ServeHTTP(w, r)
@@ -247,7 +250,7 @@ func TestAHangingNode(t *testing.T) {
 	})
 }
 
-// TestACallerWhoLeaves: that a caller does not wait says nothing of the node.
+// TestACallerWhoLeaves: a canceled call does not count against the node.
 func TestACallerWhoLeaves(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
 		is := is.New(t)
@@ -259,15 +262,15 @@ func TestACallerWhoLeaves(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		_, err := apply(ctx, s, put("newsbot/a", "2"))
-		is.NoErr(err) // it was made, and looked up
+		is.NoErr(err) // it was made, and its outcome was looked up
 		do(t, s, put("newsbot/a", "3"))
 		is.Equal(len(states(t, s, "newsbot/a")), 3)
 		is.Equal(other.said(), nil)
 	})
 }
 
-// TestAStandbyOfADeadLeader: a redirect to a node that is down is not what the next call begins
-// with.
+// TestAStandbyOfADeadLeader: after a redirect to a node that is down, the next call starts with
+// another node.
 func TestAStandbyOfADeadLeader(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)

@@ -36,7 +36,8 @@ type authority struct {
 	pem  []byte
 }
 
-// pair makes a key and a certificate for it, signed by the authority or, without one, by itself.
+// pair returns a key and a certificate for it. Without an authority the certificate is
+// self-signed.
 func pair(t *testing.T, by *authority, name string) (certificate, key []byte, own *authority) {
 	t.Helper()
 	is := is.New(t)
@@ -61,8 +62,8 @@ func pair(t *testing.T, by *authority, name string) (certificate, key []byte, ow
 	return certificate, key, &authority{cert: template, key: private, pem: certificate}
 }
 
-// TestTLS: the server is checked against the CA that is configured and no other, and asks for the
-// client's certificate.
+// TestTLS: the server must have a certificate of the configured CA, and gets the client's
+// certificate.
 func TestTLS(t *testing.T) {
 	is := is.New(t)
 	_, _, ca := pair(t, nil, "ca")
@@ -106,7 +107,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestNamespace: it goes with every request, and none goes where none is configured.
+// TestNamespace: the namespace is sent with every request. If none is configured, none is sent.
 func TestNamespace(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)
@@ -128,8 +129,8 @@ func TestNamespace(t *testing.T) {
 	is.NoErr(s.Ping(t.Context()))
 }
 
-// TestTheEnvironmentDoesNothing: what operators set for Vault's own programs neither changes
-// where the provider goes nor keeps it from starting.
+// TestTheEnvironmentDoesNothing: variables for Vault's own programs change neither the address
+// nor whether the store opens.
 func TestTheEnvironmentDoesNothing(t *testing.T) {
 	is := is.New(t)
 	stranger := eavesdrop(t)
@@ -142,7 +143,7 @@ func TestTheEnvironmentDoesNothing(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	// The client of the api package cannot be made at all in such an environment.
+	// In such an environment the api package returns no client at all.
 	_, err := api.NewClient(&api.Config{Address: stranger.URL})
 	is.True(err != nil)
 
@@ -155,7 +156,7 @@ func TestTheEnvironmentDoesNothing(t *testing.T) {
 	is.Equal(stranger.said(), nil)
 }
 
-// TestPlaintextBeyondLoopback is refused before anything is sent, unless it is meant.
+// TestPlaintextBeyondLoopback: it is refused before anything is sent, unless it is configured.
 func TestPlaintextBeyondLoopback(t *testing.T) {
 	for address, local := range map[string]bool{
 		"http://127.0.0.1:8200": true, "http://127.9.9.9:8200": true, "http://[::1]:8200": true, "http://[::ffff:127.0.0.1]:8200": true,
@@ -183,7 +184,7 @@ func TestPlaintextBeyondLoopback(t *testing.T) {
 	}
 }
 
-// TestCheckFindsWhatOpenRefuses without asking Vault, and all of it at once.
+// TestCheckFindsWhatOpenRefuses: Check returns all errors at once, without asking Vault.
 func TestCheckFindsWhatOpenRefuses(t *testing.T) {
 	is := is.New(t)
 	good := hashivault.Config{Addresses: []string{"https://127.0.0.1:1"}, Token: myvault.Text("t")}

@@ -19,9 +19,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// TestAnAnswerThatNobodyAskedFor is not taken for the answer to the next read, which would give
-// another secret's value: neither one that comes along with the answer before, nor one that
-// comes while the connection rests.
+// TestAnAnswerThatNobodyAskedFor: it is not used as the answer to the next read, which would
+// return another secret's value. This holds if it arrives with the answer before it, and if it
+// arrives while the connection is idle.
 func TestAnAnswerThatNobodyAskedFor(t *testing.T) {
 	onBothWires(t, func(t *testing.T, secure bool) {
 		for _, along := range []bool{true, false} {
@@ -57,8 +57,8 @@ func TestAnAnswerThatNobodyAskedFor(t *testing.T) {
 	})
 }
 
-// TestAChangeAfterTheServerClosedTheConnection goes over another one: it was sent to nobody, so
-// its outcome is known.
+// TestAChangeAfterTheServerClosedTheConnection: it goes over another connection. No server got
+// it before, so its outcome is known.
 func TestAChangeAfterTheServerClosedTheConnection(t *testing.T) {
 	onBothWires(t, func(t *testing.T, secure bool) {
 		is := is.New(t)
@@ -86,7 +86,7 @@ func TestAChangeAfterTheServerClosedTheConnection(t *testing.T) {
 	})
 }
 
-// answerAndClose answers a request, and ends the connection while it rests.
+// answerAndClose answers a request, and closes the connection while it is idle.
 func answerAndClose(w http.ResponseWriter, r *http.Request, fake *fakevault.Vault, rests <-chan struct{}) error {
 	answer := whole(r, fake)
 	conn, _, err := http.NewResponseController(w).Hijack()
@@ -101,7 +101,7 @@ func answerAndClose(w http.ResponseWriter, r *http.Request, fake *fakevault.Vaul
 	return ended(conn)
 }
 
-// answerTwice answers a request twice, at once or again while the connection rests, and waits
+// answerTwice answers a request twice, at once or again while the connection is idle, and waits
 // until both answers have arrived.
 func answerTwice(t *testing.T, w http.ResponseWriter, r *http.Request, fake *fakevault.Vault, along bool, rests <-chan struct{}) error {
 	answer := whole(r, fake)
@@ -109,7 +109,7 @@ func answerTwice(t *testing.T, w http.ResponseWriter, r *http.Request, fake *fak
 	if err != nil {
 		return err
 	}
-	t.Cleanup(func() { _ = conn.Close() }) // and not before: its end would be noticed, too
+	t.Cleanup(func() { _ = conn.Close() }) // not earlier: that would be noticed too
 	if along {
 		_, err = conn.Write(append(answer, answer...))
 	} else if _, err = conn.Write(answer); err == nil {
@@ -122,15 +122,15 @@ func answerTwice(t *testing.T, w http.ResponseWriter, r *http.Request, fake *fak
 	return delivered(conn)
 }
 
-// whole gives all bytes of the answer to a request that is granted.
+// whole returns all bytes of the answer to a request that succeeds.
 func whole(r *http.Request, fake *fakevault.Vault) []byte {
 	said := httptest.NewRecorder()
 	fake.ServeHTTP(said, r)
 	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", said.Body.Len(), said.Body.Bytes())
 }
 
-// delivered waits until the other side's system has all that was written, or has reset the
-// connection.
+// delivered waits until the other side's system has everything that was written, or has reset
+// the connection.
 func delivered(conn net.Conn) error {
 	return await(conn, func(fd int) (bool, error) {
 		left, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
@@ -140,7 +140,7 @@ func delivered(conn net.Conn) error {
 	})
 }
 
-// ended says that nothing more will be written, and waits until the other side's system knows.
+// ended closes the connection for writing, and waits until the other side's system knows.
 func ended(conn net.Conn) error {
 	if err := plain(conn).(*net.TCPConn).CloseWrite(); err != nil {
 		return err
@@ -151,7 +151,7 @@ func ended(conn net.Conn) error {
 	})
 }
 
-// plain gives the connection below TLS.
+// plain returns the connection below TLS.
 func plain(conn net.Conn) net.Conn {
 	if secure, ok := conn.(*tls.Conn); ok {
 		return secure.NetConn()
@@ -159,7 +159,7 @@ func plain(conn net.Conn) net.Conn {
 	return conn
 }
 
-// await waits until something holds of the socket of a connection.
+// await waits until a condition on the socket is met.
 func await(conn net.Conn, holds func(fd int) (bool, error)) error {
 	raw, err := plain(conn).(syscall.Conn).SyscallConn()
 	if err != nil {

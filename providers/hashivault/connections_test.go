@@ -20,7 +20,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// front is a server before a fake, which counts its connections.
+// front is a server in front of a fake. It counts its connections.
 type front struct {
 	*httptest.Server
 	opened atomic.Int64
@@ -47,7 +47,7 @@ func newFront(t *testing.T, secure bool, handler http.Handler) *front {
 	return f
 }
 
-// config gives a store behind the front.
+// config returns a Config for a store behind the front.
 func (f *front) config(fake *fakevault.Vault) hashivault.Config {
 	c := fresh(f.URL, fake.Token)
 	if f.Certificate() != nil {
@@ -62,8 +62,7 @@ func onBothWires(t *testing.T, test func(t *testing.T, secure bool)) {
 	t.Run("TLS", func(t *testing.T) { test(t, true) })
 }
 
-// TestConnectionsAreUsedAgain by who comes after, for reads and changes alike, and closed with
-// the store.
+// TestConnectionsAreUsedAgain: reads and changes use one connection. Close closes it.
 func TestConnectionsAreUsedAgain(t *testing.T) {
 	onBothWires(t, func(t *testing.T, secure bool) {
 		is := is.New(t)
@@ -74,7 +73,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 			do(t, s, put("newsbot/a", "1"))
 			_, err := s.Get(t.Context(), at("newsbot/a"), 0)
 			is.NoErr(err)
-			_, err = s.Get(t.Context(), at("newsbot/none"), 0) // a 404 is an answer like others
+			_, err = s.Get(t.Context(), at("newsbot/none"), 0) // a 404 is an answer like any other
 			is.True(errors.Is(err, myvault.ErrNotFound))
 		}
 		is.Equal(f.opened.Load(), int64(1))
@@ -83,7 +82,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	})
 }
 
-// TestAConnectionThatTheServerClosed fails no read.
+// TestAConnectionThatTheServerClosed: no read fails because of it.
 func TestAConnectionThatTheServerClosed(t *testing.T) {
 	onBothWires(t, func(t *testing.T, secure bool) {
 		is := is.New(t)
@@ -91,7 +90,7 @@ func TestAConnectionThatTheServerClosed(t *testing.T) {
 		var last atomic.Bool
 		f := newFront(t, secure, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if last.CompareAndSwap(true, false) {
-				panic(http.ErrAbortHandler) // it ends the connection in place of an answer
+				panic(http.ErrAbortHandler) // it closes the connection in place of an answer
 			}
 			fake.ServeHTTP(w, r)
 		}))
@@ -110,8 +109,8 @@ func TestAConnectionThatTheServerClosed(t *testing.T) {
 	})
 }
 
-// TestAConnectionWhoseCallerLeft carries nothing any more: the answer to the next caller would
-// be that to the first.
+// TestAConnectionWhoseCallerLeft: it is not used again. The next caller would get the answer to
+// the canceled request.
 func TestAConnectionWhoseCallerLeft(t *testing.T) {
 	onBothWires(t, func(t *testing.T, secure bool) {
 		is := is.New(t)
@@ -143,8 +142,8 @@ func TestAConnectionWhoseCallerLeft(t *testing.T) {
 	})
 }
 
-// TestAnswersInPieces: what comes in chunks, after an answer that says to wait, or with an end
-// of the connection, is understood.
+// TestAnswersInPieces: answers in chunks, after an interim answer, or with Connection: close
+// are read.
 func TestAnswersInPieces(t *testing.T) {
 	onBothWires(t, func(t *testing.T, secure bool) {
 		is := is.New(t)
@@ -170,7 +169,7 @@ func TestAnswersInPieces(t *testing.T) {
 	})
 }
 
-// pieces sends each write at once, which has no length then.
+// pieces flushes its writes, so that the answer has no Content-Length.
 type pieces struct{ http.ResponseWriter }
 
 func (p pieces) Write(b []byte) (int, error) {
@@ -185,8 +184,7 @@ func (p pieces) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// TestAnswersWithoutAnEnd are given up: a header that goes on, and one answer after another
-// that says to wait.
+// TestAnswersWithoutAnEnd: endless headers and endless interim answers are given up.
 func TestAnswersWithoutAnEnd(t *testing.T) {
 	for _, c := range []struct{ about, first, more string }{
 		{"a header", "HTTP/1.1 200 OK\r\n", "X-More: " + strings.Repeat("x", 1000) + "\r\n"},
@@ -217,13 +215,13 @@ func TestAnswersWithoutAnEnd(t *testing.T) {
 			endless.Store(true)
 			_, err := s.Get(t.Context(), at("newsbot/a"), 0)
 			is.True(errors.Is(err, myvault.ErrUnavailable))
-			is.True(sent.Load() < 32<<20) // what the systems hold on the way, twice, is much less
+			is.True(sent.Load() < 32<<20) // the socket buffers of both sides are much smaller
 			endless.Store(false)
 		})
 	}
 }
 
-// instead has write answer, in place of net/http, and closes the connection.
+// instead makes write answer in place of net/http, and closes the connection.
 func instead(w http.ResponseWriter, write func(net.Conn)) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -233,7 +231,7 @@ func instead(w http.ResponseWriter, write func(net.Conn)) {
 	write(conn)
 }
 
-// TestNothingEscapesFromAHeader: what would begin another line of a request is not sent.
+// TestNothingEscapesFromAHeader: a line break in a header value is not sent.
 func TestNothingEscapesFromAHeader(t *testing.T) {
 	is := is.New(t)
 	stranger := eavesdrop(t)
@@ -244,7 +242,7 @@ func TestNothingEscapesFromAHeader(t *testing.T) {
 	is.Equal(stranger.said(), nil)
 }
 
-// TestNoErrorQuotesAnAnswer: what is not understood of one may be of a value.
+// TestNoErrorQuotesAnAnswer: a malformed answer may contain a value.
 func TestNoErrorQuotesAnAnswer(t *testing.T) {
 	for _, c := range []struct{ about, answer string }{
 		{"no answer of HTTP", "hunter2\r\n\r\n"},
@@ -258,7 +256,7 @@ func TestNoErrorQuotesAnAnswer(t *testing.T) {
 		t.Run(c.about, func(t *testing.T) {
 			is := is.New(t)
 			fake := fakevault.New(t)
-			var faulty atomic.Value // the method whose answers are
+			var faulty atomic.Value // the method whose answers are faulty
 			faulty.Store("")
 			f := newFront(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if faulty.Load() != r.Method {
@@ -279,8 +277,7 @@ func TestNoErrorQuotesAnAnswer(t *testing.T) {
 	}
 }
 
-// TestAHostThatIsNotASCII is found under the name that it has in the DNS, for reads and for
-// changes.
+// TestAHostThatIsNotASCII: it is converted to its name in the DNS, for reads and for changes.
 func TestAHostThatIsNotASCII(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)
@@ -291,10 +288,10 @@ func TestAHostThatIsNotASCII(t *testing.T) {
 	is.Equal(secret.Value.Reveal(), "1")
 }
 
-// TestAHandshakeThatDoesNotEnd is told in one line.
+// TestAHandshakeThatDoesNotEnd: the error has one line.
 func TestAHandshakeThatDoesNotEnd(t *testing.T) {
 	is := is.New(t)
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // the system takes connections, and nobody answers
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts connections, and no program answers
 	is.NoErr(err)
 	defer silent.Close()
 	config := fresh("https://"+silent.Addr().String(), "a-token")

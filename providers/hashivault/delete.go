@@ -91,8 +91,8 @@ func (s *Store) undelete(ctx context.Context, addr myvault.Address, who author) 
 	return current, nil
 }
 
-// destroy removes values for good. Tombstones are written before, not at the same time: nothing
-// brings the data back.
+// destroy removes values for good. Tombstones are written before, not at the same time, because
+// the data cannot be restored.
 func (s *Store) destroy(ctx context.Context, c myvault.Change) (myvault.Info, error) {
 	unlock, err := s.locks.lock(ctx, c.Address.String())
 	if err != nil {

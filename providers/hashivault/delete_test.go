@@ -14,8 +14,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// TestWhoAndWhenOutliveTheValue: author and times of what is destroyed are kept, of as many
-// versions as Vault has room for; of older ones Vault's own time is.
+// TestWhoAndWhenOutliveTheValue: author and times of destroyed versions are kept, for as many
+// as Vault has room for. Older versions have Vault's own time.
 func TestWhoAndWhenOutliveTheValue(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)
@@ -42,7 +42,7 @@ func TestWhoAndWhenOutliveTheValue(t *testing.T) {
 		is.Equal(info.Expires, began.Add(time.Duration(info.Version-1)*time.Hour))
 	}
 	is.True(known >= 500)
-	// The next ones take the place of the oldest.
+	// The next ones replace the oldest.
 	do(t, s, put("newsbot/a", "1"), change(myvault.OpDelete, "newsbot/a"))
 	for info := range s.Versions(t.Context(), at("newsbot/a"), 0) {
 		is.Equal(info.By, "commonUI")
@@ -51,7 +51,7 @@ func TestWhoAndWhenOutliveTheValue(t *testing.T) {
 	}
 }
 
-// TestNothingGoesUnnoted: where author and time cannot be noted, nothing is destroyed or deleted.
+// TestNothingGoesUnnoted: if the tombstone cannot be written, nothing is destroyed or deleted.
 func TestNothingGoesUnnoted(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)
@@ -70,8 +70,8 @@ func TestNothingGoesUnnoted(t *testing.T) {
 	}
 }
 
-// TestDeletedByAnotherProgram: what was deleted with Vault's own tools is deleted here too, and
-// comes back with its author.
+// TestDeletedByAnotherProgram: a secret that was deleted with Vault's own tools is deleted here
+// too. Undelete restores its author.
 func TestDeletedByAnotherProgram(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)
@@ -88,8 +88,8 @@ func TestDeletedByAnotherProgram(t *testing.T) {
 	})
 }
 
-// TestForgottenVersions: what Vault has forgotten is told as destroyed, and never as a number
-// that was not used.
+// TestForgottenVersions: a version that Vault has dropped is reported as destroyed, and never
+// as a number that was not used.
 func TestForgottenVersions(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)

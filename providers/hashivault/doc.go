@@ -39,9 +39,9 @@
 //
 // A write is acknowledged if the answer names its key and a version that no earlier write of
 // this process made. Otherwise the version is read, and "change" is compared. The answer to
-// another process's write of the same secret cannot be told from its own. The first write of a
-// key costs two more requests, because the key has no custom metadata before. Vault's answer to
-// a deletion, undeletion or destruction is empty, so the state is read afterwards.
+// another process's write of the same secret cannot be distinguished from its own. The first
+// write of a key costs two more requests, because the key has no custom metadata before. Vault's
+// answer to a deletion, undeletion or destruction is empty, so the state is read afterwards.
 //
 // An answer that nothing is there, the list of a folder and the answer to a log-in name no
 // record. Each name in a list is looked up, so a list of another folder shows nothing, but may
@@ -91,12 +91,12 @@
 // processes:
 //
 //   - If two processes delete a secret at the same time, both may succeed; likewise for Undelete.
-//   - A Delete or Undelete whose answer is lost is looked up once and never sent again. It may be reported
-//     as done although another process's change of the same kind was made, or as unknown although it was
-//     made and another process undid it. If it is reported as unknown and arrives later, it can undo
-//     changes made in between.
-//   - A Put on a condition may be made after a concurrent deletion as if it had come before it, unless it
-//     is a patch.
+//   - A Delete or Undelete whose answer is lost is looked up and never sent again. It may be
+//     reported as done although only another process's change of the same kind was made. It may
+//     be reported as unknown although it was made and another process undid it. If it arrives
+//     after it was reported as unknown, it can undo changes made in between.
+//   - A Put on a condition may be made after a concurrent deletion as if it had come before it,
+//     unless it is a patch.
 //   - Near the limit of projects, each process may register one too many.
 //   - If two versions are deleted at the same time, author and times of one of them may be lost.
 //

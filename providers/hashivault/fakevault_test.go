@@ -24,7 +24,7 @@ func onBoth(t *testing.T, test func(t *testing.T, server *vaultserver.Server)) {
 	})
 }
 
-// step is a request and what Vault answers to it.
+// step is a request and the answer that Vault must return.
 type step struct {
 	about, method, path, body string
 	status                    int
@@ -32,7 +32,7 @@ type step struct {
 	hasNot                    string
 }
 
-// play makes the requests of the steps one after another.
+// play makes the requests one after another.
 func play(t *testing.T, server *vaultserver.Server, steps []step) {
 	t.Helper()
 	for _, s := range steps {
@@ -51,8 +51,7 @@ func play(t *testing.T, server *vaultserver.Server, steps []step) {
 	}
 }
 
-// TestWhatTheProviderReliesOn holds the fake to a real server: both answer every step in the
-// same way.
+// TestWhatTheProviderReliesOn: the fake and a real server answer every step in the same way.
 func TestWhatTheProviderReliesOn(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		play(t, server, readSteps)
@@ -140,7 +139,7 @@ var customSteps = []step{
 	{"notes come with all states", "GET", "secret/metadata/c/a", "", 200, `"myvault-01":"n"`, ""},
 }
 
-// manyNotes gives that many entries of custom metadata.
+// manyNotes returns n entries of custom metadata.
 func manyNotes(n int) string {
 	var entries []string
 	for i := range n {
@@ -173,7 +172,7 @@ var keptSteps = []step{
 	{"as before", "POST", "secret/config", `{"max_versions":10000,"cas_required":false}`, 204, "", ""},
 }
 
-// TestTokensAndRights holds the fake to a real server in what the two say to a token.
+// TestTokensAndRights: the fake and a real server answer alike about tokens and rights.
 func TestTokensAndRights(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)

@@ -15,8 +15,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// TestWhatAnswersSay: of an answer only what is in the layout is read, whatever stands beside
-// it, and what is of another type is told.
+// TestWhatAnswersSay: only members of the layout are read, and others are ignored. A member of
+// the wrong type is an error.
 func TestWhatAnswersSay(t *testing.T) {
 	fake := fakevault.New(t)
 	var says atomic.Value
@@ -57,7 +57,7 @@ func TestWhatAnswersSay(t *testing.T) {
 			says.Store(c.answer)
 			secret, err := s.Get(t.Context(), at("newsbot/a"), 0)
 			if c.value == "" {
-				is.True(errors.Is(err, myvault.ErrTampered)) // told, not guessed at
+				is.True(errors.Is(err, myvault.ErrTampered)) // not guessed
 				return
 			}
 			is.NoErr(err)
@@ -68,8 +68,8 @@ func TestWhatAnswersSay(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotVaultFindsNothing: what stands between answers 404 for a moment, as proxies do
-// whose route is gone. That does not read as secrets that never were.
+// TestWhatIsNotVaultFindsNothing: a proxy answers 404 for a moment, because its route is gone.
+// This does not read as if the secrets did not exist.
 func TestWhatIsNotVaultFindsNothing(t *testing.T) {
 	fake := fakevault.New(t)
 	var body atomic.Pointer[string]
@@ -107,7 +107,7 @@ func TestWhatIsNotVaultFindsNothing(t *testing.T) {
 	}
 }
 
-// last gives the error that an iterator ends with.
+// last returns the error that ends an iterator.
 func last[T any](seq iter.Seq2[T, error]) (err error) {
 	for _, err = range seq {
 	}

@@ -12,8 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault"
 )
 
-// old writes a store of the first layout, whose records have no names, below the base path of
-// config.
+// old writes a store of layout 1, whose records have no names, below the base path of config.
 func old(t *testing.T, server *vaultserver.Server, config hashivault.Config) {
 	t.Helper()
 	below := "secret/data/" + config.Base
@@ -30,8 +29,8 @@ func old(t *testing.T, server *vaultserver.Server, config hashivault.Config) {
 	server.Must(t, "POST", "secret/delete/"+config.Base+"/secrets/newsbot/c", `{"versions":[1]}`)
 }
 
-// TestRecordsWithoutAName, of a store that was made before records had names, are read as before,
-// and get their name at the next write.
+// TestRecordsWithoutAName: in a store of layout 1 they are read as before, and get a name at
+// the next write.
 func TestRecordsWithoutAName(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)
@@ -65,7 +64,7 @@ func TestRecordsWithoutAName(t *testing.T) {
 			is.True(named(path))
 		}
 
-		// A record that is at another record's key, as if it were its answer.
+		// A record at another record's key looks like a misdirected answer.
 		server.Must(t, "POST", "secret/data/"+config.Base+"/secrets/newsbot/d", `{"data":{"value":"of a","key":{"abc/secrets/newsbot/a":""}}}`)
 		_, err = s.Get(t.Context(), at("newsbot/d"), 0)
 		is.True(errors.Is(err, myvault.ErrTampered))
@@ -74,7 +73,7 @@ func TestRecordsWithoutAName(t *testing.T) {
 	})
 }
 
-// TestANewStoreHasNoRecordsWithoutAName: one without a name is from another store.
+// TestANewStoreHasNoRecordsWithoutAName: a record without a name is from another store.
 func TestANewStoreHasNoRecordsWithoutAName(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)
@@ -88,7 +87,7 @@ func TestANewStoreHasNoRecordsWithoutAName(t *testing.T) {
 	})
 }
 
-// TestTheLongestNames have a digest in the custom metadata, which takes 512 bytes.
+// TestTheLongestNames: the custom metadata, which takes 512 bytes, has a digest of them.
 func TestTheLongestNames(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)

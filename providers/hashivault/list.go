@@ -26,8 +26,8 @@ func (s *Store) List(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Inf
 	}
 }
 
-// walk yields every address in the range that has a key in Vault, whatever its state. A key
-// that never had a version has the state 0.
+// walk yields every address in the range that has a key in Vault, in every state. A key that
+// never had a version has the state 0.
 func (s *Store) walk(ctx context.Context, r myvault.Range) iter.Seq2[myvault.Info, error] {
 	w := &walker{store: s, r: r, slots: make(chan struct{}, parallel.Limit)}
 	switch p := r.Prefix; {

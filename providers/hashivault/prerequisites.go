@@ -82,7 +82,7 @@ func readSystem[T any](ctx context.Context, k *kv, path string) (T, error) {
 	return decode[T](a)
 }
 
-// need is a path and what the provider does there.
+// need is a path and the capabilities that the provider needs there.
 type need struct {
 	path    string
 	actions []string

@@ -15,7 +15,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// cannotOpen wants Open to fail with an error that says what is wrong, and no secret.
+// cannotOpen requires Open to return an error that describes the problem and contains no
+// secret.
 func cannotOpen(t *testing.T, config hashivault.Config, want error, says string) {
 	t.Helper()
 	is := is.New(t)
@@ -28,7 +29,7 @@ func cannotOpen(t *testing.T, config hashivault.Config, want error, says string)
 	}
 }
 
-// TestBadDaysAtTheStart: each is told at once and in one way.
+// TestBadDaysAtTheStart: each problem is reported at once and in the same way.
 func TestBadDaysAtTheStart(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		config := fresh(server.Address, server.Token)
@@ -84,7 +85,7 @@ func TestRightsAtTheStart(t *testing.T) {
 			change(myvault.OpDelete, "newsbot/a"), change(myvault.OpUndelete, "newsbot/a"), change(myvault.OpDestroy, "newsbot/a"),
 			ofProject(myvault.OpDefaultProject, "newsbot"), ofProject(myvault.OpDeleteProject, "newsbot"))
 		is.Equal(states(t, s, "newsbot/a"), []string{"2 destroyed", "1 destroyed"})
-		// Rights that were taken away later are told as well, and not as a denial of the caller.
+		// Rights that are revoked later are reported as well, and not as a denial of the caller.
 		grant(t, server, "of-a-token", `{"path":{}}`)
 		_, err := s.Get(t.Context(), at("newsbot/a"), 0)
 		is.True(errors.Is(err, hashivault.ErrRights) && errors.Is(err, myvault.ErrUnavailable))
@@ -108,7 +109,7 @@ func TestSealed(t *testing.T) {
 	})
 }
 
-// TestDownAtTheStart: that is told soon.
+// TestDownAtTheStart: Open returns soon.
 func TestDownAtTheStart(t *testing.T) {
 	is := is.New(t)
 	config := fresh("http://"+vaultserver.FreeAddress(t), "any")
@@ -148,14 +149,14 @@ func TestDownAtTheStart(t *testing.T) {
 	}
 }
 
-// TestAMountThatWentAway: what is gone with its mount does not read as secrets that never were.
+// TestAMountThatWentAway: this does not read as if the secrets did not exist.
 func TestAMountThatWentAway(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)
 		server.Must(t, "POST", "sys/mounts/ours", `{"type":"kv","options":{"version":"2"}}`)
 		config := fresh(server.Address, server.Token)
 		config.Mount, config.KeepVersions = "ours", 10
-		// A new engine says for a moment that it is not ready.
+		// A new engine answers for a moment that it is not ready.
 		var s *hashivault.Store
 		for range 1200 {
 			var err error
@@ -173,7 +174,7 @@ func TestAMountThatWentAway(t *testing.T) {
 	})
 }
 
-// TestVaultTakesLess: Vault may be configured to take less than the vault allows.
+// TestVaultTakesLess: Vault may be configured with a lower limit than the vault's.
 func TestVaultTakesLess(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)

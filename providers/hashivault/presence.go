@@ -13,7 +13,7 @@ import (
 // Vault cannot write a secret on the condition that its project is registered. So a writer
 // relies on having seen the registration for presenceTTL, counted from before it was read until
 // after the secret was written. Beyond that it looks again. A deleter first sets the state to
-// deleting, waits until nobody relies on an earlier state, checks that the project is empty,
+// deleting, waits until no writer relies on an earlier state, checks that the project is empty,
 // and only then deletes it. This costs a deletion more than half a second, and a write nothing
 // if another of the same project was made shortly before.
 const (

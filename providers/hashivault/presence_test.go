@@ -19,7 +19,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// registered gives the names of the projects.
+// registered returns the names of the projects.
 func registered(t *testing.T, s *hashivault.Store) (names []string) {
 	t.Helper()
 	is := is.New(t)
@@ -30,9 +30,9 @@ func registered(t *testing.T, s *hashivault.Store) (names []string) {
 	return names
 }
 
-// TestDeletingAProjectBesideAnotherProcess: two stores stand for two processes. While one deletes
-// a project, the other puts a secret into it, on the strength of having seen it registered.
-// Whatever happens, a live secret is in a registered project.
+// TestDeletingAProjectBesideAnotherProcess: two stores play two processes. While one deletes a
+// project, the other puts a secret into it, because it has seen it registered. In every order,
+// a live secret ends in a registered project.
 func TestDeletingAProjectBesideAnotherProcess(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		config := fresh(server.Address, server.Token)
@@ -73,8 +73,8 @@ func TestDeletingAProjectBesideAnotherProcess(t *testing.T) {
 	})
 }
 
-// TestASlowPutBesideADeletion: a Put that takes longer than it may rely on the register looks at
-// it again, and registers the project anew where it has gone.
+// TestASlowPutBesideADeletion: a Put that takes longer than presenceTTL looks at the
+// registration again. If the project is gone, it registers it anew.
 func TestASlowPutBesideADeletion(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
 		is := is.New(t)
@@ -93,8 +93,8 @@ func TestASlowPutBesideADeletion(t *testing.T) {
 	})
 }
 
-// TestAPutThatMeetsADeletion: a Put that finds its project being deleted ends the deletion
-// before it writes, because whoever deletes may have looked for secrets already when it does.
+// TestAPutThatMeetsADeletion: a Put that finds its project being deleted cancels the deletion
+// before it writes, because the deleter may already have checked that the project is empty.
 func TestAPutThatMeetsADeletion(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
 		is := is.New(t)
@@ -109,7 +109,7 @@ func TestAPutThatMeetsADeletion(t *testing.T) {
 		var deleting sync.WaitGroup
 		var err error
 		deleting.Go(func() { _, err = apply(t.Context(), a, ofProject(myvault.OpDeleteProject, "newsbot")) })
-		time.Sleep(450 * time.Millisecond) // the secrets are looked for at 600
+		time.Sleep(450 * time.Millisecond) // the deleter lists the secrets at 600
 		do(t, b, put("newsbot/a", "1"))
 		deleting.Wait()
 		is.True(errors.Is(err, myvault.ErrNotEmpty))
@@ -117,8 +117,8 @@ func TestAPutThatMeetsADeletion(t *testing.T) {
 	})
 }
 
-// TestADeletionThatWasLeft: a process that dies while it deletes a project leaves it registered,
-// and another one may delete it, or use it.
+// TestADeletionThatWasLeft: if a process dies while it deletes a project, the project stays
+// registered. Another process may delete it or use it.
 func TestADeletionThatWasLeft(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
 		is := is.New(t)
@@ -145,7 +145,8 @@ func TestADeletionThatWasLeft(t *testing.T) {
 	})
 }
 
-// TestOnceBetweenProcesses: what Vault's own conditions decide is exact between processes too.
+// TestOnceBetweenProcesses: changes with one of Vault's own conditions are exact between
+// processes too.
 func TestOnceBetweenProcesses(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)

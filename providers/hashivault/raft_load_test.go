@@ -21,19 +21,19 @@ const (
 	loadPause   = 10 * time.Millisecond
 )
 
-// story is what the only writer of an address was told.
+// story holds the results that the only writer of an address got.
 type story struct {
 	addr    myvault.Address
 	made    map[myvault.Version]string // acknowledged
 	maybe   map[string]bool            // of unknown outcome
-	refused map[string]error           // not made, by what was said
+	refused map[string]error           // reported as not made
 	last    myvault.Version            // acknowledged
 	found   int                        // versions
 	reads   int
 	failed  int // reads
 }
 
-// load is many callers of sessions, each with addresses of its own.
+// load is many callers of sessions, each with its own addresses.
 type load struct {
 	session *myvault.Session
 	outages *outages
@@ -60,7 +60,7 @@ func startLoad(t *testing.T, vault *myvault.Vault, o *outages) *load {
 	return l
 }
 
-// stop lets each caller end what it has begun.
+// stop lets each caller finish its call.
 func (l *load) stop() {
 	l.cancel()
 	l.running.Wait()
@@ -91,7 +91,8 @@ func (l *load) write(ctx context.Context, writer, n int) {
 	}
 }
 
-// put takes note of what is said. It is never cancelled: who leaves is told nothing.
+// put records the result of a write. It is never canceled, because a canceled caller gets no
+// result.
 func (l *load) put(writer int, s *story, value string, conditional bool) bool {
 	var conditions []myvault.Condition
 	if conditional && s.last > 0 {
@@ -104,7 +105,7 @@ func (l *load) put(writer int, s *story, value string, conditional bool) bool {
 		l.fault("version %d of %v was given twice", info.Version, s.addr)
 	case err == nil:
 		s.made[info.Version], s.last = value, info.Version
-		if writer < bareWriters { // as many as there are beside it
+		if writer < bareWriters { // as many as there are writers of Vault's own API
 			l.outages.succeeded(begun)
 		}
 	case errors.Is(err, myvault.ErrUnknownOutcome):
@@ -119,7 +120,7 @@ func (l *load) put(writer int, s *story, value string, conditional bool) bool {
 	return err == nil
 }
 
-// get reads what was acknowledged last, or something of unknown outcome that came behind it.
+// get reads the last acknowledged value, or one of unknown outcome that followed it.
 func (l *load) get(s *story) bool {
 	secret, err := l.session.Get(context.Background(), s.addr)
 	s.reads++
@@ -139,7 +140,7 @@ func (l *load) get(s *story) bool {
 	return true
 }
 
-// check compares every address with what was told of it, and logs the counts.
+// check compares every address with the results of its writer, and logs the counts.
 func (l *load) check(t *testing.T) {
 	t.Helper()
 	is := is.New(t)

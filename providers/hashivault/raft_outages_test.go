@@ -21,8 +21,7 @@ const (
 	retryPause  = 20 * time.Millisecond
 )
 
-// outages measures how long after a disturbance the first write that was begun behind it
-// succeeds.
+// outages measures the time from a disturbance to the start of the first write that succeeds.
 type outages struct {
 	mu    sync.Mutex
 	since time.Time // of the disturbance; zero while there is service
@@ -38,7 +37,7 @@ func (o *outages) begin() {
 	o.since = time.Now()
 }
 
-// succeeded tells of a write that was made, and when it was begun.
+// succeeded records a write that was made, and when it was started.
 func (o *outages) succeeded(begun time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -67,8 +66,8 @@ func (o *outages) median() time.Duration {
 	return slices.Sorted(slices.Values(o.all))[len(o.all)/2].Round(time.Millisecond)
 }
 
-// startBare has a few writers of Vault's own API, who go to the next node after each failure.
-// stop ends them and gives the number of their writes.
+// startBare starts a few writers of Vault's own API, which go to the next node after each
+// failure. stop ends them and returns the number of their writes.
 func startBare(t *testing.T, c *vaultserver.Cluster, o *outages) (stop func() int64) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var writers sync.WaitGroup

@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	oneRequest = time.Second            // how long one request to one node may take, of both clients
-	settling   = 500 * time.Millisecond // of load before each disturbance
-	back       = time.Minute            // until which service has to be back
-	wakes      = 30 * time.Second       // until which a node that was stopped takes part again
+	oneRequest = time.Second            // the timeout of one request to one node, for both clients
+	settling   = 500 * time.Millisecond // load before each disturbance
+	back       = time.Minute            // until service must be back
+	wakes      = 30 * time.Second       // until a stopped node must take part again
 )
 
 // clusterKills is how many leaders are killed.
@@ -31,7 +31,7 @@ func clusterKills() int {
 	return 2
 }
 
-// overCluster gives a vault over all nodes, with its trail on disk.
+// overCluster returns a vault over all nodes, with its trail on disk.
 func overCluster(t *testing.T, c *vaultserver.Cluster) *myvault.Vault {
 	t.Helper()
 	is := is.New(t)
@@ -51,9 +51,9 @@ func overCluster(t *testing.T, c *vaultserver.Cluster) *myvault.Vault {
 	return vault
 }
 
-// TestAClusterUnderLoad: while leaders die and hang, what was acknowledged is kept, once, what
-// was refused is not there, every error is one of the two that the contract has for it, and
-// service comes back. A bare client of Vault's own API writes beside it: the log tells how long
+// TestAClusterUnderLoad: leaders die and hang. Acknowledged writes are kept, once; refused
+// writes are not there; every error is one of the two that the contract allows; and service
+// comes back. A bare client of Vault's own API writes at the same time. The log shows how long
 // each was without service.
 func TestAClusterUnderLoad(t *testing.T) {
 	c := vaultserver.Raft(t, vaultserver.Binary(t))
@@ -78,7 +78,7 @@ func TestAClusterUnderLoad(t *testing.T) {
 	}
 	disturb("SIGSTOP", func(i int) { c.Nodes[i].Stop(t) }, func(i int) {
 		c.Nodes[i].Continue(t)
-		if !c.Settles(wakes) { // seen once: the deposed leader took no part any more, and wrote no line
+		if !c.Settles(wakes) { // seen once: the deposed leader took no further part, and logged nothing
 			t.Logf("Vault's node %d does not come to itself: it is started again", i)
 			c.Nodes[i].Kill()
 			c.Restart(t, i)

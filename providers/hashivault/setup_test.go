@@ -17,7 +17,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// allRights is the policy of the package's documentation, as JSON.
+// allRights is the policy of the package documentation, as JSON.
 func allRights(mount, base string) string {
 	return fmt.Sprintf(`{"path":{
 		"%[1]s/data/%[2]s/*":{"capabilities":["create","read","update","patch"]},
@@ -29,7 +29,7 @@ func allRights(mount, base string) string {
 		"%[1]s/config":{"capabilities":["read"]}}}`, mount, base)
 }
 
-// member gives a string deep in a JSON object.
+// member returns a string deep in a JSON object.
 func member(t *testing.T, text string, path ...string) string {
 	t.Helper()
 	var v any
@@ -42,7 +42,7 @@ func member(t *testing.T, text string, path ...string) string {
 	return v.(string)
 }
 
-// grant makes a policy.
+// grant writes a policy.
 func grant(t *testing.T, server *vaultserver.Server, name, rights string) {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"policy": rights})
@@ -52,7 +52,7 @@ func grant(t *testing.T, server *vaultserver.Server, name, rights string) {
 	server.Must(t, "POST", "sys/policies/acl/"+name, string(body))
 }
 
-// token makes one with those rights.
+// token returns a token with those rights.
 func token(t *testing.T, server *vaultserver.Server, ttl, rights string) string {
 	t.Helper()
 	grant(t, server, "of-a-token", rights)
@@ -60,7 +60,7 @@ func token(t *testing.T, server *vaultserver.Server, ttl, rights string) string 
 	return member(t, text, "auth", "client_token")
 }
 
-// role makes an AppRole whose tokens have those rights.
+// role returns an AppRole whose tokens have those rights.
 func role(t *testing.T, server *vaultserver.Server, ttl, most, rights string) *hashivault.AppRole {
 	t.Helper()
 	grant(t, server, "of-a-role", rights)
@@ -87,7 +87,7 @@ func opened(t testing.TB, config hashivault.Config) *hashivault.Store {
 // began is the time of every commit of these tests.
 var began = time.Date(2026, 11, 23, 15, 4, 5, 123456000, time.UTC)
 
-// at reads an address.
+// at parses an address.
 func at(text string) myvault.Address {
 	a, err := myvault.ParseAddress(text)
 	if err != nil {
@@ -121,7 +121,7 @@ func apply(ctx context.Context, s *hashivault.Store, c myvault.Change) (myvault.
 	return infos[0], nil
 }
 
-// do makes changes that must succeed, and gives what came of the last.
+// do makes changes that must succeed, and returns the result of the last.
 func do(t *testing.T, s *hashivault.Store, changes ...myvault.Change) (last myvault.Info) {
 	t.Helper()
 	for _, c := range changes {
@@ -133,7 +133,7 @@ func do(t *testing.T, s *hashivault.Store, changes ...myvault.Change) (last myva
 	return last
 }
 
-// states gives the versions of a secret, as "2 live".
+// states returns the versions of a secret, as "2 live".
 func states(t *testing.T, s *hashivault.Store, addr string) (all []string) {
 	t.Helper()
 	is := is.New(t)
@@ -149,17 +149,16 @@ func withBase(c hashivault.Config, base string) hashivault.Config {
 	return c
 }
 
-// serverOf gives the fake as a server that is asked over HTTP.
+// serverOf returns the fake as a server that is asked over HTTP.
 func serverOf(fake *fakevault.Vault) *vaultserver.Server {
 	return &vaultserver.Server{Address: fake.Address, Token: fake.Token}
 }
 
-// sprint prints in every way that shows fields.
+// sprint formats v with every verb that shows fields.
 func sprint(v any) string { return fmt.Sprintf("%v %+v %#v", v, v, v) }
 
-// inBubble runs a test by the clock of a bubble, over a fake in memory: what it says of
-// time-outs, and of what is known for a moment, holds on a busy machine too. The Config
-// connects to the fake.
+// inBubble runs a test with the clock of a bubble, over a fake in memory. Its assertions about
+// timeouts and expiry hold on a busy machine too. The Config connects to the fake.
 func inBubble(t *testing.T, test func(t *testing.T, fake *fakevault.Vault, config hashivault.Config)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

@@ -200,8 +200,8 @@ func leaseOf(secret *api.Secret) (lease, error) {
 	return lease{ttl: ttl, renewable: renewable}, nil
 }
 
-// close stops the renewal, and revokes a token that a log-in returned: nobody else has it.
-// Errors are ignored, because the token expires by itself.
+// close stops the renewal, and revokes a token that a log-in returned, because no other program
+// has it. Errors are ignored: the token expires anyway.
 func (s *tokenSource) close() {
 	s.stop()
 	<-s.stopped

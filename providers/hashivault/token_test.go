@@ -22,7 +22,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// byRole gives a Config that logs in with a role.
+// byRole returns a Config that logs in with a role.
 func byRole(t *testing.T, server *vaultserver.Server, ttl, most string) hashivault.Config {
 	t.Helper()
 	config := fresh(server.Address, server.Token)
@@ -30,8 +30,8 @@ func byRole(t *testing.T, server *vaultserver.Server, ttl, most string) hashivau
 	return config
 }
 
-// TestRenewal: a role's token is renewed, and replaced when its maximum comes: calls succeed
-// for several times the life of any one token.
+// TestRenewal: a role's token is renewed, and replaced at its maximum. Calls succeed for
+// several times the life of any one token.
 func TestRenewal(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		s := opened(t, byRole(t, server, "2s", "3s"))
@@ -41,14 +41,14 @@ func TestRenewal(t *testing.T) {
 	})
 }
 
-// TestRenewalOfAToken: a token that was given is renewed as long as Vault allows, and told
-// when it has ended.
+// TestRenewalOfAToken: a configured token is renewed as long as Vault allows. Its end is
+// reported.
 func TestRenewalOfAToken(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)
 		config := fresh(server.Address, server.Token)
 		outlived := errors.New("no token yet")
-		for life := 2; outlived != nil && life < 120; life *= 2 { // so long as a busy machine lets it end before it is renewed
+		for life := 2; outlived != nil && life < 120; life *= 2 { // on a busy machine it may expire before it is renewed
 			config.Token = myvault.Text(token(t, server, fmt.Sprint(life, "s"), allRights("secret", config.Base)))
 			outlived = outlives(t, config)
 		}
@@ -63,8 +63,8 @@ func TestRenewalOfAToken(t *testing.T) {
 	})
 }
 
-// outlives uses a token until it was renewed twice, which is beyond its life. It gives what
-// went wrong.
+// outlives uses a token until it was renewed twice, which is beyond its life. It returns the
+// first error.
 func outlives(t *testing.T, config hashivault.Config) error {
 	t.Helper()
 	s, err := hashivault.Open(t.Context(), config)
@@ -79,8 +79,8 @@ func outlives(t *testing.T, config hashivault.Config) error {
 	return errors.Join(err, s.Ping(t.Context()))
 }
 
-// ends uses a token, once at least, until it is refused. It gives what that reads as, and nil
-// where it was not used before.
+// ends uses a token, at least once, until it is refused. It returns that error, or nil if the
+// token was not used before.
 func ends(t *testing.T, config hashivault.Config) (refused error) {
 	t.Helper()
 	s, err := hashivault.Open(t.Context(), config)
@@ -95,7 +95,7 @@ func ends(t *testing.T, config hashivault.Config) (refused error) {
 	return refused
 }
 
-// TestRevokedTokens: callers whose token was revoked share one new log-in and do not notice.
+// TestRevokedTokens: callers whose token was revoked share one new log-in, and none fails.
 func TestRevokedTokens(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)
@@ -122,11 +122,11 @@ func TestRevokedTokens(t *testing.T) {
 	is.Equal(logins, 1)
 	fake.Break(nil)
 	fake.Revoke()
-	do(t, s, put("newsbot/a", "2", myvault.IfVersion(1))) // changes too: what was refused was not made
+	do(t, s, put("newsbot/a", "2", myvault.IfVersion(1))) // changes too: a refused one was not made
 	is.Equal(len(states(t, s, "newsbot/a")), 2)
 }
 
-// TestNoLoginAnyMore: the role was taken away, and the token too.
+// TestNoLoginAnyMore: the role and the token were removed.
 func TestNoLoginAnyMore(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)
@@ -138,7 +138,8 @@ func TestNoLoginAnyMore(t *testing.T) {
 	is.True(errors.Is(err, hashivault.ErrToken) && errors.Is(err, myvault.ErrUnavailable))
 }
 
-// TestClose: nothing runs on, the log-in's token is revoked, and a token that was given is not.
+// TestClose: no goroutine is left, the token of a log-in is revoked, and a configured token is
+// not.
 func TestClose(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)
@@ -183,8 +184,8 @@ func TestSecretsAreNotShown(t *testing.T) {
 
 func loggingIn(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/login") }
 
-// TestACallerWhoLeavesALogIn gets the context's error, and not that the token is refused; it
-// says nothing of Vault.
+// TestACallerWhoLeavesALogIn: it gets the context's error, not that the token is refused. It
+// does not count as a failure of Vault.
 func TestACallerWhoLeavesALogIn(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)
@@ -215,8 +216,8 @@ func TestACallerWhoLeavesALogIn(t *testing.T) {
 	}
 }
 
-// TestARenewalThatIsLate: its answer comes once the token was revoked and another one is there,
-// which stays.
+// TestARenewalThatIsLate: its answer arrives after the token was revoked and replaced. The new
+// token stays.
 func TestARenewalThatIsLate(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)

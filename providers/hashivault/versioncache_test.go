@@ -31,14 +31,13 @@ var patchSteps = []step{
 	{"numbers", "GET", "secret/metadata/p/a", "", 200, `"current_version":3`, ""},
 }
 
-// TestPatches holds the fake to a real server, for what conditions rely on.
+// TestPatches: the fake and a real server answer alike about patches.
 func TestPatches(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) { play(t, server, patchSteps) })
 }
 
-// TestWritingWhatWasSeen: on the condition that a version is still there that was read or
-// written a moment ago, a write is one request, and nothing of that version is left in the
-// next.
+// TestWritingWhatWasSeen: a write with the condition that a cached version is current is one
+// request. Nothing of that version is left in the next.
 func TestWritingWhatWasSeen(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)
@@ -55,7 +54,7 @@ func TestWritingWhatWasSeen(t *testing.T) {
 		is.Equal(secret.Value.Reveal(), "\xff\x00")
 		is.True(secret.Expires.IsZero() && secret.RotateAfter.Equal(binary.RotateAfter) && secret.By == "commonUI" && secret.At.Equal(began))
 
-		another := opened(t, config) // one that reads, and then writes
+		another := opened(t, config) // reads, and then writes
 		_, err = another.Get(t.Context(), at("newsbot/a"), 0)
 		is.NoErr(err)
 		infos, err := another.Apply(t.Context(), myvault.Commit{
@@ -74,8 +73,8 @@ func TestWritingWhatWasSeen(t *testing.T) {
 	})
 }
 
-// TestWhatWasSeenIsGone: another program changed or deleted the secret since. It costs two more
-// requests to say so, and nothing comes to life.
+// TestWhatWasSeenIsGone: another program changed or deleted the secret since. This costs two
+// more requests, and no version is made.
 func TestWhatWasSeenIsGone(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
 		is := is.New(t)
@@ -100,7 +99,7 @@ func TestWhatWasSeenIsGone(t *testing.T) {
 	})
 }
 
-// TestTheAnswerToAPatchIsLost: it is looked up, and made once.
+// TestTheAnswerToAPatchIsLost: its outcome is looked up, and it is made once.
 func TestTheAnswerToAPatchIsLost(t *testing.T) {
 	for _, f := range []fakevault.Fault{{Lose: true}, {Drop: true}, {Status: 500, Text: "no answer"}} {
 		is := is.New(t)
@@ -117,8 +116,8 @@ func TestTheAnswerToAPatchIsLost(t *testing.T) {
 	}
 }
 
-// TestATokenThatMayNotPatch looks before it writes, from the start or from when the right is
-// taken away.
+// TestATokenThatMayNotPatch: the current version is read before a write, from the start or once
+// the right is revoked.
 func TestATokenThatMayNotPatch(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)

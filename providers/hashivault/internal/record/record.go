@@ -152,7 +152,7 @@ func (m Metadata) State() myvault.State {
 		return myvault.Destroyed
 	}
 	// The deletion time is not compared with a clock, because ours may be behind Vault's. Open
-	// refuses a mount that deletes by itself, so no time is set before the deletion.
+	// refuses a mount with delete_version_after, so no time is set before the deletion.
 	if m.DeletionTime != "" {
 		return myvault.Deleted
 	}

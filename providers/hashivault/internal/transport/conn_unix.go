@@ -25,5 +25,6 @@ func (c *conn) readable() (found bool) {
 	return err != nil || found
 }
 
-// awaitData waits until hasData. If that fails, so does the read that follows.
+// awaitData waits until hasData reports true. It ignores errors, because the next read returns
+// them.
 func (c *conn) awaitData() { _ = c.raw.Read(hasData) }

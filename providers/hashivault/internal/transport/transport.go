@@ -87,8 +87,8 @@ func (t *Transport) Send(r *http.Request) (response Response, sent bool, err err
 		if err == nil || e.written() || !e.reused || r.Context().Err() != nil {
 			return response, e.written(), err
 		}
-		// net/http does not repeat a change if it notices by itself that the server has closed
-		// the connection, although nothing of the change was written.
+		// If net/http itself notices first that the server has closed the connection, it does
+		// not repeat a change, although none of its bytes were written.
 	}
 }
 

@@ -139,7 +139,7 @@ func TestSent(t *testing.T) {
 		is.True(err != nil && sent) // the server closed the connection in place of a response
 		s.Close()
 		_, sent, err = post(t.Context(), tr, s.URL, "x")
-		is.True(err != nil && !sent) // nobody listens
+		is.True(err != nil && !sent) // no server listens
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, sent, err = post(ctx, tr, s.URL, "x")
@@ -147,7 +147,7 @@ func TestSent(t *testing.T) {
 	})
 }
 
-// TestOneConnection: requests one after the other use one connection, whatever their response is.
+// TestOneConnection: consecutive requests use one connection, for all kinds of response.
 func TestOneConnection(t *testing.T) {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
