@@ -80,9 +80,9 @@
 // that this process read or wrote in the last minute. The token also needs Vault's policy
 // "default", which lets it look itself up, renew itself and ask for its rights.
 //
-// Nobody else should have rights there: anyone who can write below the base path bypasses
-// myVault's policy. Stop every myVault before you restore an older state of Vault. Such a Put
-// relies on each version number having been used once.
+// No other program should have rights there, because writing below the base path bypasses
+// myVault's policy. Stop every myVault before you restore an older state of Vault: a Put with
+// IfVersion relies on a version number never being used for another version.
 //
 // # What is weaker than in providers/sqlite
 //
@@ -120,5 +120,5 @@
 // cannot be found out, or the effect of a Delete or Undelete is not visible, the error is
 // myvault.ErrUnknownOutcome: read the secret before you retry. All other failures are
 // myvault.ErrUnavailable, with one of this package's errors as the reason if there is one. The
-// store recovers by itself.
+// store needs no restart.
 package hashivault
