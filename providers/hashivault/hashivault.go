@@ -57,13 +57,13 @@ func open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	security, err := config.tls()
+	tlsConfig, err := config.tls()
 	if err != nil {
 		return nil, err
 	}
 	c := cluster.New(cluster.Config{
 		Nodes: nodes, Namespace: config.Namespace, Timeout: config.Timeout,
-		Transport: transport.New(config.dial, security),
+		Transport: transport.New(config.dial, tlsConfig),
 	})
 	tokens, err := newTokenSource(ctx, c, config)
 	if err != nil {

@@ -2,10 +2,10 @@
 // of a request that failed whether a server may have seen it.
 //
 // A server that restarts closes its idle connections. A change written to such a connection has
-// an unknown outcome, because net/http repeats a request other than a read only if none of its
-// bytes were written. So a used connection looks at its socket before a request is written to
-// it, as go-sql-driver/mysql does. If the server has closed it, the write fails before the
-// first byte, and the request goes over another connection.
+// an unknown outcome, because net/http retries a change only if none of its bytes were written.
+// So the socket of a used connection is examined before a request is written to it, as
+// go-sql-driver/mysql does. If the server has closed it, the write fails before the first byte,
+// and the request goes over another connection.
 package transport
 
 import (
@@ -44,7 +44,7 @@ type Transport struct{ http *http.Transport }
 //
 // If a server sends more than one response to a request, net/http prints what it has buffered
 // of the second one to the standard logger. Its buffer is so small that this shows no value.
-func New(dial Dialer, security *tls.Config) *Transport {
+func New(dial Dialer, tlsConfig *tls.Config) *Transport {
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext
 	}
@@ -59,7 +59,7 @@ func New(dial Dialer, security *tls.Config) *Transport {
 			}
 			return newConn(c), nil
 		},
-		TLSClientConfig:        security,
+		TLSClientConfig:        tlsConfig,
 		TLSHandshakeTimeout:    handshakeTimeout,
 		Protocols:              protocols,
 		MaxIdleConns:           idleInAll,
@@ -131,7 +131,7 @@ func (e *exchange) roundTrip(t *http.Transport, r *http.Request) (Response, erro
 
 func (e *exchange) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GetConn: func(string) { e.got = false }, // nothing went over the one before
+		GetConn: func(string) { e.got, e.reused = false, false }, // nothing went over the one before
 		GotConn: func(got httptrace.GotConnInfo) {
 			e.conn, e.got, e.reused = connOf(got.Conn), true, got.Reused
 			e.conn.begin(got.Reused)
