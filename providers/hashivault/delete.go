@@ -3,7 +3,6 @@ package hashivault
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
@@ -12,8 +11,7 @@ import (
 )
 
 // delete deletes the version that it read as the current one. A version that a Put makes in
-// between stays live. The tombstone is written at the same time. A crash between the two leaves
-// author and time unknown until an Undelete, because the data still has them.
+// between stays live. The tombstone is written before, so that author and time stay known.
 func (s *Store) delete(ctx context.Context, c myvault.Change) (myvault.Info, error) {
 	unlock, err := s.locks.lock(ctx, c.Address.String())
 	if err != nil {
@@ -32,19 +30,10 @@ func (s *Store) delete(ctx context.Context, c myvault.Change) (myvault.Info, err
 	if current.State != myvault.Live {
 		return myvault.Info{}, myvault.ErrNotFound
 	}
-	var noTombstone error
-	var both sync.WaitGroup
-	both.Go(func() { noTombstone = s.addTombstones(ctx, key, m.Custom, current) })
-	err = s.setState(ctx, "delete", key, myvault.Deleted, current.Version)
-	both.Wait()
-	if err == nil && noTombstone != nil {
-		// A version without a tombstone would not show its author.
-		err = s.setState(context.WithoutCancel(ctx), "undelete", key, myvault.Live, current.Version)
-		if err == nil {
-			return myvault.Info{}, noTombstone
-		}
-		return myvault.Info{}, unknown(err)
+	if err := s.addTombstones(ctx, key, m.Custom, current); err != nil {
+		return myvault.Info{}, err
 	}
+	err = s.setState(ctx, "delete", key, myvault.Deleted, current.Version)
 	current.State = myvault.Deleted
 	return current, err
 }

@@ -100,10 +100,8 @@
 //   - Near the limit of projects, each process may register one too many.
 //   - If two versions are deleted at the same time, author and times of one of them may be lost.
 //
-// A crash inside a deletion may leave author and time of the deleted version unknown until it
-// is undeleted. Author and times of versions that cannot be read are kept for the newest few
-// hundred. If a secret has more versions than the mount keeps, Versions reports the oldest as
-// destroyed.
+// Author and times of versions that cannot be read are kept for the newest few hundred. If a
+// secret has more versions than the mount keeps, Versions reports the oldest as destroyed.
 //
 // A project that is being deleted counts as registered. If the process crashes meanwhile, the
 // project stays. An empty project also stays if its first Put fails after it was registered. A
