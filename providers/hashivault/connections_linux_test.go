@@ -23,16 +23,16 @@ import (
 // return another secret's value. This holds if it arrives with the answer before it, and if it
 // arrives while the connection is idle.
 func TestAnAnswerThatNobodyAskedFor(t *testing.T) {
-	onBothWires(t, func(t *testing.T, secure bool) {
+	withAndWithoutTLS(t, func(t *testing.T, secure bool) {
 		for _, along := range []bool{true, false} {
 			t.Run(fmt.Sprintf("along %v", along), func(t *testing.T) {
 				is := is.New(t)
 				fake := fakevault.New(t)
-				rests, arrived := make(chan struct{}), make(chan error, 1)
+				idle, arrived := make(chan struct{}), make(chan error, 1)
 				var faulty atomic.Bool
 				f := newFront(t, secure, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if faulty.CompareAndSwap(true, false) {
-						arrived <- answerTwice(t, w, r, fake, along, rests)
+						arrived <- answerTwice(t, w, r, fake, along, idle)
 						return
 					}
 					fake.ServeHTTP(w, r)
@@ -45,7 +45,7 @@ func TestAnAnswerThatNobodyAskedFor(t *testing.T) {
 					is.NoErr(err)
 					is.Equal(secret.Value.Reveal(), "of a")
 					if !along {
-						rests <- struct{}{}
+						idle <- struct{}{}
 					}
 					is.NoErr(<-arrived)
 					secret, err = s.Get(t.Context(), at("newsbot/b"), 0)
@@ -60,14 +60,14 @@ func TestAnAnswerThatNobodyAskedFor(t *testing.T) {
 // TestAChangeAfterTheServerClosedTheConnection: it goes over another connection. No server got
 // it before, so its outcome is known.
 func TestAChangeAfterTheServerClosedTheConnection(t *testing.T) {
-	onBothWires(t, func(t *testing.T, secure bool) {
+	withAndWithoutTLS(t, func(t *testing.T, secure bool) {
 		is := is.New(t)
 		fake := fakevault.New(t)
-		rests, closed := make(chan struct{}), make(chan error, 1)
+		idle, closed := make(chan struct{}), make(chan error, 1)
 		var last atomic.Bool
 		f := newFront(t, secure, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPost && last.CompareAndSwap(true, false) {
-				closed <- answerAndClose(w, r, fake, rests)
+				closed <- answerAndClose(w, r, fake, idle)
 				return
 			}
 			fake.ServeHTTP(w, r)
@@ -77,7 +77,7 @@ func TestAChangeAfterTheServerClosedTheConnection(t *testing.T) {
 		for range 50 {
 			last.Store(true)
 			do(t, s, put("newsbot/a", "2"))
-			rests <- struct{}{}
+			idle <- struct{}{}
 			is.NoErr(<-closed)
 			fake.Requests()
 			do(t, s, put("newsbot/a", "3"))
@@ -87,7 +87,7 @@ func TestAChangeAfterTheServerClosedTheConnection(t *testing.T) {
 }
 
 // answerAndClose answers a request, and closes the connection while it is idle.
-func answerAndClose(w http.ResponseWriter, r *http.Request, fake *fakevault.Vault, rests <-chan struct{}) error {
+func answerAndClose(w http.ResponseWriter, r *http.Request, fake *fakevault.Vault, idle <-chan struct{}) error {
 	answer := whole(r, fake)
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -97,13 +97,13 @@ func answerAndClose(w http.ResponseWriter, r *http.Request, fake *fakevault.Vaul
 	if _, err := conn.Write(answer); err != nil {
 		return err
 	}
-	<-rests
+	<-idle
 	return ended(conn)
 }
 
 // answerTwice answers a request twice, at once or again while the connection is idle, and waits
 // until both answers have arrived.
-func answerTwice(t *testing.T, w http.ResponseWriter, r *http.Request, fake *fakevault.Vault, along bool, rests <-chan struct{}) error {
+func answerTwice(t *testing.T, w http.ResponseWriter, r *http.Request, fake *fakevault.Vault, along bool, idle <-chan struct{}) error {
 	answer := whole(r, fake)
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -113,7 +113,7 @@ func answerTwice(t *testing.T, w http.ResponseWriter, r *http.Request, fake *fak
 	if along {
 		_, err = conn.Write(append(answer, answer...))
 	} else if _, err = conn.Write(answer); err == nil {
-		<-rests
+		<-idle
 		_, err = conn.Write(answer)
 	}
 	if err != nil {

@@ -56,15 +56,15 @@ func (f *front) config(fake *fakevault.Vault) hashivault.Config {
 	return c
 }
 
-// onBothWires runs a test without TLS and with it.
-func onBothWires(t *testing.T, test func(t *testing.T, secure bool)) {
+// withAndWithoutTLS runs a test without TLS and with it.
+func withAndWithoutTLS(t *testing.T, test func(t *testing.T, secure bool)) {
 	t.Run("plain", func(t *testing.T) { test(t, false) })
 	t.Run("TLS", func(t *testing.T) { test(t, true) })
 }
 
 // TestConnectionsAreUsedAgain: reads and changes use one connection. Close closes it.
 func TestConnectionsAreUsedAgain(t *testing.T) {
-	onBothWires(t, func(t *testing.T, secure bool) {
+	withAndWithoutTLS(t, func(t *testing.T, secure bool) {
 		is := is.New(t)
 		fake := fakevault.New(t)
 		f := newFront(t, secure, fake)
@@ -84,7 +84,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 
 // TestAConnectionThatTheServerClosed: no read fails because of it.
 func TestAConnectionThatTheServerClosed(t *testing.T) {
-	onBothWires(t, func(t *testing.T, secure bool) {
+	withAndWithoutTLS(t, func(t *testing.T, secure bool) {
 		is := is.New(t)
 		fake := fakevault.New(t)
 		var last atomic.Bool
@@ -112,7 +112,7 @@ func TestAConnectionThatTheServerClosed(t *testing.T) {
 // TestAConnectionWhoseCallerLeft: it is not used again. The next caller would get the answer to
 // the canceled request.
 func TestAConnectionWhoseCallerLeft(t *testing.T) {
-	onBothWires(t, func(t *testing.T, secure bool) {
+	withAndWithoutTLS(t, func(t *testing.T, secure bool) {
 		is := is.New(t)
 		fake := fakevault.New(t)
 		asked, left := make(chan struct{}), make(chan struct{})
@@ -145,7 +145,7 @@ func TestAConnectionWhoseCallerLeft(t *testing.T) {
 // TestAnswersInPieces: answers in chunks, after an interim answer, or with Connection: close
 // are read.
 func TestAnswersInPieces(t *testing.T) {
-	onBothWires(t, func(t *testing.T, secure bool) {
+	withAndWithoutTLS(t, func(t *testing.T, secure bool) {
 		is := is.New(t)
 		fake := fakevault.New(t)
 		var last atomic.Bool

@@ -130,8 +130,8 @@ var customSteps = []step{
 	{"notes come with keys", "GET", "secret/subkeys/c/a", "", 200, `"myvault-00":"1,a,%2C;2" … "myvault-01":"2"`, "other"},
 	{"a note that is too long", "PATCH", "secret/metadata/c/a", `{"custom_metadata":{"myvault-02":"` + strings.Repeat("x", 513) + `"}}`, 400, "custom_metadata", ""},
 	{"a note of 512 bytes", "PATCH", "secret/metadata/c/a", `{"custom_metadata":{"myvault-02":"` + strings.Repeat("x", 512) + `"}}`, 204, "", ""},
-	{"too many notes", "PATCH", "secret/metadata/c/a", `{"custom_metadata":{` + manyNotes(65) + `}}`, 400, "custom_metadata", ""},
-	{"as many as the provider makes", "PATCH", "secret/metadata/c/a", `{"custom_metadata":{` + manyNotes(60) + `}}`, 204, "", ""},
+	{"too many notes", "PATCH", "secret/metadata/c/a", `{"custom_metadata":{` + customEntries(65) + `}}`, 400, "custom_metadata", ""},
+	{"as many as the provider makes", "PATCH", "secret/metadata/c/a", `{"custom_metadata":{` + customEntries(60) + `}}`, 204, "", ""},
 	{"a deletion", "POST", "secret/delete/c/a", `{"versions":[1]}`, 204, "", ""},
 	{"notes come with what is deleted", "GET", "secret/subkeys/c/a", "", 404, `"myvault-01":"n"`, ""},
 	{"a destruction", "POST", "secret/destroy/c/a", `{"versions":[1]}`, 204, "", ""},
@@ -139,8 +139,8 @@ var customSteps = []step{
 	{"notes come with all states", "GET", "secret/metadata/c/a", "", 200, `"myvault-01":"n"`, ""},
 }
 
-// manyNotes returns n entries of custom metadata.
-func manyNotes(n int) string {
+// customEntries returns n entries of custom metadata.
+func customEntries(n int) string {
 	var entries []string
 	for i := range n {
 		entries = append(entries, fmt.Sprintf(`"myvault-%02d":"n"`, i))

@@ -12,8 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault"
 )
 
-// old writes a store of layout 1, whose records have no names, below the base path of config.
-func old(t *testing.T, server *vaultserver.Server, config hashivault.Config) {
+// writeLayout1 writes a store of layout 1, whose records have no names, below the base path of config.
+func writeLayout1(t *testing.T, server *vaultserver.Server, config hashivault.Config) {
 	t.Helper()
 	below := "secret/data/" + config.Base
 	for path, data := range map[string]string{
@@ -35,7 +35,7 @@ func TestRecordsWithoutAName(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)
 		config := fresh(server.Address, server.Token)
-		old(t, server, config)
+		writeLayout1(t, server, config)
 		s := opened(t, config)
 		is.Equal(s.Incarnation(), "abc")
 		secret, err := s.Get(t.Context(), at("newsbot/a"), 0)

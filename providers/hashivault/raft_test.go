@@ -18,7 +18,7 @@ import (
 
 const (
 	oneRequest = time.Second            // the timeout of one request to one node, for both clients
-	settling   = 500 * time.Millisecond // load before each disturbance
+	warmUp     = 500 * time.Millisecond // load before each disturbance
 	back       = time.Minute            // until service must be back
 	wakes      = 30 * time.Second       // until a stopped node must take part again
 )
@@ -63,7 +63,7 @@ func TestAClusterUnderLoad(t *testing.T) {
 	beside := startBare(t, c, bare)
 	disturb := func(about string, begin, end func(node int)) {
 		t.Helper()
-		time.Sleep(settling)
+		time.Sleep(warmUp)
 		node := c.Leader(t)
 		begin(node)
 		ours.begin()
@@ -84,7 +84,7 @@ func TestAClusterUnderLoad(t *testing.T) {
 			c.Restart(t, i)
 		}
 	})
-	time.Sleep(settling)
+	time.Sleep(warmUp)
 	writes := beside()
 	load.stop()
 	t.Logf("without service: median %v, worst %v; the bare client: median %v, worst %v, with %d writes",
