@@ -41,7 +41,7 @@ func Raft(t testing.TB, binary string) *Cluster {
 		}
 		node.endsWith(t)
 	}
-	c.initialise(t)
+	c.initialize(t)
 	for i := range c.Nodes {
 		c.unseal(t, i)
 	}
@@ -77,8 +77,8 @@ func (c *Cluster) configure(t testing.TB, i int) string {
 	return file
 }
 
-// initialise makes the first node a cluster of one. The others join it.
-func (c *Cluster) initialise(t testing.TB) {
+// initialize makes the first node a cluster of one. The others join it.
+func (c *Cluster) initialize(t testing.TB) {
 	t.Helper()
 	var made struct {
 		Keys []string `json:"keys_base64"`
@@ -164,8 +164,8 @@ func (c *Cluster) WaitVoters(t testing.TB) {
 	c.wait(t, "three nodes vote", c.voting)
 }
 
-// Settles reports whether the conditions of WaitVoters are met in time.
-func (c *Cluster) Settles(patience time.Duration) bool { return within(patience, c.voting) }
+// VotersWithin reports whether the conditions of WaitVoters are met in time.
+func (c *Cluster) VotersWithin(patience time.Duration) bool { return within(patience, c.voting) }
 
 func (c *Cluster) voting() bool {
 	leader, agreed := c.leader()
@@ -182,8 +182,8 @@ func (c *Cluster) Leader(t testing.TB) (i int) {
 	return i
 }
 
-// standing is the answer of a node about the leader and itself.
-type standing struct {
+// leaderStatus is the answer of a node about the leader and itself.
+type leaderStatus struct {
 	Self   bool   `json:"is_self"`
 	Leader string `json:"leader_address"`
 	Index  uint64 `json:"raft_committed_index"`
@@ -191,14 +191,14 @@ type standing struct {
 
 // leader returns the node that all nodes consider the leader, if none of them is far behind it.
 func (c *Cluster) leader() (index int, agreed bool) {
-	all := make([]standing, len(c.Nodes))
+	all := make([]leaderStatus, len(c.Nodes))
 	for i, node := range c.Nodes {
 		status, text, err := node.Ask(http.MethodGet, "sys/leader", "")
 		if err != nil || status != http.StatusOK || json.Unmarshal([]byte(text), &all[i]) != nil {
 			return 0, false
 		}
 	}
-	index = slices.IndexFunc(all, func(s standing) bool { return s.Self })
+	index = slices.IndexFunc(all, func(s leaderStatus) bool { return s.Self })
 	if index < 0 {
 		return 0, false
 	}
