@@ -66,7 +66,7 @@ func TestChangesToAServerThatClosesConnections(t *testing.T) {
 	withAndWithoutTLS(t, handler, func(t *testing.T, s *httptest.Server, tr *transport.Transport) {
 		is := is.New(t)
 		made = map[string]int{}
-		for i := range 400 {
+		for i := range 200 {
 			change := fmt.Sprint("change ", i)
 			got, _, err := post(t.Context(), tr, s.URL, change)
 			is.NoErr(err)
@@ -79,7 +79,7 @@ func TestChangesToAServerThatClosesConnections(t *testing.T) {
 	})
 }
 
-// TestManyChangesAtOnce is the same with 16 callers, whose requests run while connections
+// TestManyChangesAtOnce is the same with 8 callers, whose requests run while connections
 // close. A change whose connection closes during the request has an unknown outcome. No other
 // change fails.
 func TestManyChangesAtOnce(t *testing.T) {
@@ -106,7 +106,7 @@ func TestManyChangesAtOnce(t *testing.T) {
 		made = map[string]int{}
 		var unknown atomic.Int64
 		var all sync.WaitGroup
-		for caller := range 16 {
+		for caller := range 8 {
 			all.Go(func() {
 				for i := range 50 {
 					change := fmt.Sprint(caller, " ", i)
