@@ -12,7 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault"
 )
 
-// writeLayout1 writes a store of layout 1, whose records have no names, below the base path of config.
+// writeLayout1 writes a store of layout 1, whose records have no names, below the base path of
+// config.
 func writeLayout1(t *testing.T, server *vaultserver.Server, config hashivault.Config) {
 	t.Helper()
 	below := "secret/data/" + config.Base
