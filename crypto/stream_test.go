@@ -107,17 +107,17 @@ func TestStreamRefuses(t *testing.T) {
 	part := func(n int) []byte { return whole[n*sealedChunk : (n+1)*sealedChunk] }
 	for name, sealed := range map[string][]byte{
 		"nothing":              nil,
-		"the last left out":    whole[:2*sealedChunk],
-		"the first left out":   whole[sealedChunk:],
-		"one in the middle":    join(part(0), part(2)),
-		"one twice":            join(part(0), part(0), part(1), part(2)),
-		"two exchanged":        join(part(1), part(0), part(2)),
-		"the last twice":       join(whole, part(2)),
-		"a byte more":          join(whole, []byte{0}),
-		"an empty chunk more":  join(whole[:2*sealedChunk], part(2), whole[len(whole)-16:]),
-		"another's end":        join(part(0), short[sealedChunk:len(short)-1]),
-		"cut in a chunk":       whole[:sealedChunk+1000],
-		"cut to less than one": whole[:15],
+		"last chunk omitted":   whole[:2*sealedChunk],
+		"first chunk omitted":  whole[sealedChunk:],
+		"middle chunk omitted": join(part(0), part(2)),
+		"first chunk repeated": join(part(0), part(0), part(1), part(2)),
+		"chunks exchanged":     join(part(1), part(0), part(2)),
+		"last chunk repeated":  join(whole, part(2)),
+		"trailing byte":        join(whole, []byte{0}),
+		"trailing empty chunk": join(whole[:2*sealedChunk], part(2), whole[len(whole)-16:]),
+		"end of another":       join(part(0), short[sealedChunk:len(short)-1]),
+		"truncated chunk":      whole[:sealedChunk+1000],
+		"less than a tag":      whole[:15],
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := openStream(t, k, header, sealed)

@@ -108,7 +108,7 @@ func validateAlphabet(alphabet string, letters []rune) error {
 // validateSize checks a length in units that have bits of entropy each.
 func validateSize(length int, bits float64, units string) error {
 	if least := int(math.Ceil(MinBits / bits)); length < least {
-		return fmt.Errorf("%w length: use at least %d %s, fewer could be guessed", myvault.ErrInvalid, least, units)
+		return fmt.Errorf("%w length: use at least %d %s; fewer could be guessed", myvault.ErrInvalid, least, units)
 	}
 	if length > MaxLength {
 		return fmt.Errorf("%w length: the limit is %d", myvault.ErrInvalid, MaxLength)

@@ -234,13 +234,13 @@ func TestTwoVaults(t *testing.T) {
 func TestNewRequestsRegistersAllOrNone(t *testing.T) {
 	is := is.New(t)
 	registry := prometheus.NewRegistry()
-	taken := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	other := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "myvault_http_request_seconds", Help: "Duration of requests by route pattern and method.",
 	}, []string{"route", "method"})
-	is.NoErr(registry.Register(taken))
+	is.NoErr(registry.Register(other))
 	_, err := metrics.NewRequests(registry)
 	is.True(err != nil)
-	is.True(registry.Unregister(taken))
+	is.True(registry.Unregister(other))
 	_, err = metrics.NewRequests(registry)
 	is.NoErr(err)
 }

@@ -27,11 +27,11 @@ func FuzzCaveat(f *testing.F) {
 		case err == nil && c.String() != text:
 			t.Fatalf("%q became %q", text, c)
 		}
-		s, loginErr := login(t, issuer, appended(t, token.Bearer, text))
+		s, loginErr := login(t, issuer, withCaveat(t, token.Bearer, text))
 		if loginErr == nil && err != nil {
 			t.Fatalf("ParseCaveat refuses %q, Login accepts it", text)
 		}
-		if loginErr == nil && (explains(t, s, myvault.Write, db) || explains(t, s, myvault.Read, smtp)) {
+		if loginErr == nil && (explainAllows(t, s, myvault.Write, db) || explainAllows(t, s, myvault.Read, smtp)) {
 			t.Fatalf("%q added a right", text)
 		}
 	})

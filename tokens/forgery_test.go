@@ -42,8 +42,8 @@ func text(t testing.TB, m *macaroon.Macaroon) string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-// appended adds a caveat of any text.
-func appended(t testing.TB, bearer myvault.Value, caveat string) myvault.Value {
+// withCaveat adds a caveat of any text.
+func withCaveat(t testing.TB, bearer myvault.Value, caveat string) myvault.Value {
 	t.Helper()
 	m := parsed(t, bearer)
 	if err := m.AddFirstPartyCaveat([]byte(caveat)); err != nil {

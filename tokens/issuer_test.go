@@ -23,14 +23,14 @@ func TestSessionsOfAnotherVaultAreRefused(t *testing.T) {
 	v, issuer := inMemory(t)
 	w, others := inMemory(t)
 	token := mint(t, issuer, newsbot(t, v), tokens.Grant{})
-	stranger := w.As("newsbot")
-	_, err := issuer.Mint(t.Context(), stranger, tokens.Grant{Rules: rules(t, "newsbot/")})
+	foreign := w.As("newsbot")
+	_, err := issuer.Mint(t.Context(), foreign, tokens.Grant{Rules: rules(t, "newsbot/")})
 	is.True(errors.Is(err, myvault.ErrInvalid))
 	for _, id := range []string{token.ID, "newsbot.1.1"} {
-		is.True(errors.Is(issuer.Revoke(t.Context(), stranger, id), myvault.ErrInvalid))
+		is.True(errors.Is(issuer.Revoke(t.Context(), foreign, id), myvault.ErrInvalid))
 	}
 	n := 0
-	for listed, err := range issuer.List(t.Context(), stranger) {
+	for listed, err := range issuer.List(t.Context(), foreign) {
 		is.True(errors.Is(err, myvault.ErrInvalid))
 		is.Equal(listed.ID, "")
 		n++

@@ -16,7 +16,7 @@ import (
 	"github.com/myswiftagent/myvault/transfer"
 )
 
-func ended(err error) bool { return errors.Is(err, myvault.ErrUnauthenticated) }
+func unauthenticated(err error) bool { return errors.Is(err, myvault.ErrUnauthenticated) }
 
 func TestRevocation(t *testing.T) {
 	is := is.New(t)
@@ -27,11 +27,11 @@ func TestRevocation(t *testing.T) {
 	s, ofChild := mustLogin(t, issuer, token.Bearer), mustLogin(t, issuer, child)
 	is.NoErr(get(t, s, db))
 	is.NoErr(issuer.Revoke(t.Context(), newsbot(t, v), token.ID))
-	is.True(ended(get(t, s, db)))
-	is.True(ended(get(t, ofChild, db)))
+	is.True(unauthenticated(get(t, s, db)))
+	is.True(unauthenticated(get(t, ofChild, db)))
 	for _, bearer := range []myvault.Value{token.Bearer, child} {
 		_, err = login(t, issuer, bearer)
-		is.True(ended(err))
+		is.True(unauthenticated(err))
 	}
 	is.NoErr(get(t, mustLogin(t, issuer, kept.Bearer), db))
 	var ids []string
@@ -59,14 +59,14 @@ func TestRevocationReachesEveryProcess(t *testing.T) {
 	is.NoErr(get(t, inA, db))
 	is.NoErr(get(t, inB, db))
 	is.NoErr(first.Revoke(t.Context(), newsbot(t, a), token.ID))
-	is.True(ended(get(t, inB, db))) // the very next call
+	is.True(unauthenticated(get(t, inB, db))) // the very next call
 	_, err := login(t, second, token.Bearer)
-	is.True(ended(err))
+	is.True(unauthenticated(err))
 	is.NoErr(a.Close())
 	is.NoErr(b.Close())
 	_, third := open()
 	_, err = login(t, third, token.Bearer)
-	is.True(ended(err))
+	is.True(unauthenticated(err))
 	is.NoErr(get(t, mustLogin(t, third, kept.Bearer), db))
 }
 
@@ -76,17 +76,17 @@ func TestSharedTokenChangeEndsItsTokens(t *testing.T) {
 	token, vouched := mint(t, issuer, newsbot(t, v), tokens.Grant{}), mint(t, issuer, v.As("newsbot"), tokens.Grant{})
 	s := mustLogin(t, issuer, token.Bearer)
 	v.SetPolicy(policy(t, "another-shared-token-01", "newsbot/"))
-	is.True(ended(get(t, s, db)))
+	is.True(unauthenticated(get(t, s, db)))
 	_, err := login(t, issuer, token.Bearer)
-	is.True(ended(err))
+	is.True(unauthenticated(err))
 	for t, err := range issuer.List(t.Context(), v.As("newsbot")) {
 		is.NoErr(err)
 		is.Equal(t.ID, vouched.ID)
 	}
 	is.NoErr(get(t, mustLogin(t, issuer, vouched.Bearer), db)) // minted by the embedding program
-	gone, err := myvault.NewPolicy(myvault.Service{Name: "root"})
+	without, err := myvault.NewPolicy(myvault.Service{Name: "root"})
 	is.NoErr(err)
-	v.SetPolicy(gone)
+	v.SetPolicy(without)
 	is.True(errors.Is(get(t, mustLogin(t, issuer, vouched.Bearer), db), myvault.ErrDenied))
 }
 
@@ -103,17 +103,17 @@ func TestExpiry(t *testing.T) {
 		time.Sleep(20*time.Second - time.Microsecond)
 		is.NoErr(get(t, child, db))
 		time.Sleep(time.Microsecond)
-		is.True(ended(get(t, child, db)))
-		is.True(ended(get(t, grandchild, db))) // no child outlives its parent
+		is.True(unauthenticated(get(t, child, db)))
+		is.True(unauthenticated(get(t, grandchild, db))) // no child outlives its parent
 		for _, bearer := range []myvault.Value{sooner, later} {
 			_, err = login(t, issuer, bearer)
-			is.True(ended(err))
+			is.True(unauthenticated(err))
 		}
 		is.NoErr(get(t, s, db))
 		time.Sleep(40 * time.Second)
-		is.True(ended(get(t, s, db)))
+		is.True(unauthenticated(get(t, s, db)))
 		_, err = login(t, issuer, token.Bearer)
-		is.True(ended(err))
+		is.True(unauthenticated(err))
 		for range issuer.List(t.Context(), newsbot(t, v)) {
 			t.Error("an expired token is listed")
 		}
@@ -154,7 +154,7 @@ func TestMaxPerService(t *testing.T) {
 		next := mint(t, issuer, newsbot(t, v), tokens.Grant{Lifetime: 10 * time.Hour})
 		is.True(!ids[next.ID]) // the slot is reused, the ID is not
 		_, err := login(t, issuer, last.Bearer)
-		is.True(ended(err))
+		is.True(unauthenticated(err))
 		n, err := issuer.Sweep(t.Context())
 		is.NoErr(err)
 		is.Equal(n, most) // Mint reused one of newsbot's; root's has expired
@@ -183,7 +183,7 @@ func TestTokenEndsWithItsStore(t *testing.T) {
 	there, err := tokens.New(moved, tokens.Config{})
 	is.NoErr(err)
 	_, err = login(t, there, token.Bearer) // its record was copied, but has another incarnation
-	is.True(ended(err))
+	is.True(unauthenticated(err))
 	n, err := there.Sweep(t.Context())
 	is.NoErr(err)
 	is.Equal(n, 1)

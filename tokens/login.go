@@ -34,11 +34,11 @@ func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, er
 		return nil, i.extension.RecordFailedLogin("capability", myvault.Credentials{Service: id.service, Request: c.Request, Remote: c.Remote})
 	}
 	r, err := i.find(ctx, id)
-	gone := errors.Is(err, myvault.ErrNotFound)
-	if err != nil && !gone {
+	missing := errors.Is(err, myvault.ErrNotFound)
+	if err != nil && !missing {
 		return nil, err
 	}
-	if gone && r.Key == nil {
+	if missing && r.Key == nil {
 		if r, err = parseRecord(i.decoyRecord); err != nil {
 			return nil, err
 		}
@@ -46,7 +46,7 @@ func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, er
 	// Do not parse the record's details or the caveats before the signature is verified: IDs can
 	// be guessed.
 	texts, err := m.VerifySignature(r.Key, nil)
-	if err != nil || gone || malformed != nil {
+	if err != nil || missing || malformed != nil {
 		return refused()
 	}
 	if r, err = r.parseDetails(); err != nil {

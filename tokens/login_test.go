@@ -36,7 +36,7 @@ func TestRefusedLoginsLookAlike(t *testing.T) {
 	for name, bearer := range wrong(t, v, issuer) {
 		store.reads = 0
 		_, err := issuer.Login(t.Context(), tokens.Credentials{Bearer: bearer})
-		is.True(ended(err))
+		is.True(unauthenticated(err))
 		is.Equal(store.reads, 1)
 		if first == "" {
 			first = err.Error()
@@ -65,9 +65,9 @@ func wrong(t testing.TB, v *myvault.Vault, issuer *tokens.Issuer) map[string]str
 	for n := range tokens.MaxRules {
 		many = append(many, rules(t, fmt.Sprintf("newsbot/prod/part-%d/*/@read+list", n))...)
 	}
-	live, gone := mint(t, issuer, newsbot(t, v), tokens.Grant{}), mint(t, issuer, newsbot(t, v), tokens.Grant{})
+	live, revoked := mint(t, issuer, newsbot(t, v), tokens.Grant{}), mint(t, issuer, newsbot(t, v), tokens.Grant{})
 	long := mint(t, issuer, newsbot(t, v), tokens.Grant{Rules: many})
-	if err := issuer.Revoke(t.Context(), newsbot(t, v), gone.ID); err != nil {
+	if err := issuer.Revoke(t.Context(), newsbot(t, v), revoked.ID); err != nil {
 		t.Fatal(err)
 	}
 	unsigned := func(token tokens.Token) string {
@@ -81,7 +81,7 @@ func wrong(t testing.TB, v *myvault.Vault, issuer *tokens.Issuer) map[string]str
 		"empty slot":            assembled([]byte("myvault-token-v1:newsbot.9999.1"), nil, parsed(t, live.Bearer).Signature()),
 		"wrong signature":       unsigned(live),
 		"wrong one of 64 rules": unsigned(long),
-		"revoked":               gone.Bearer.Reveal(),
+		"revoked":               revoked.Bearer.Reveal(),
 		"malformed":             live.Bearer.Reveal()[1:],
 	}
 }
@@ -144,9 +144,9 @@ func TestDetailsAreParsedForTheBearerOnly(t *testing.T) {
 		_, err = login(t, issuer, myvault.Text(text(t, m)))
 		is.True(errors.Is(err, myvault.ErrTampered)) // the signature is valid
 		_, err = login(t, issuer, myvault.Text(assembled(id, nil, parsed(t, token.Bearer).Signature()[:31])))
-		is.True(ended(err))
+		is.True(unauthenticated(err))
 		_, err = login(t, issuer, myvault.Text(assembled(id, nil, make([]byte, 32))))
-		is.True(ended(err))
+		is.True(unauthenticated(err))
 	}
 }
 
@@ -163,7 +163,7 @@ func BenchmarkFailedLogin(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := issuer.Login(b.Context(), tokens.Credentials{Bearer: bearer}); !ended(err) {
+				if _, err := issuer.Login(b.Context(), tokens.Credentials{Bearer: bearer}); !unauthenticated(err) {
 					b.Fatal(err)
 				}
 			}
@@ -206,11 +206,11 @@ func TestTokenBoundToACertificate(t *testing.T) {
 	}
 	for _, bearer := range []myvault.Value{bound, later} {
 		is.NoErr(with(bearer, mine))
-		is.True(ended(with(bearer, another)))
-		is.True(ended(with(bearer, nil)))
+		is.True(unauthenticated(with(bearer, another)))
+		is.True(unauthenticated(with(bearer, nil)))
 	}
-	is.True(ended(with(both, mine)))
-	is.True(ended(with(both, another)))
+	is.True(unauthenticated(with(both, mine)))
+	is.True(unauthenticated(with(both, another)))
 }
 
 // unreadable is a provider whose reads return err.

@@ -103,8 +103,8 @@ func TestNarrowNeverAddsRights(t *testing.T) {
 				for _, limit := range may {
 					want = want && limit(a, addr)
 				}
-				got := explains(t, child, a, addr)
-				if got != want || got && !explains(t, before, a, addr) {
+				got := explainAllows(t, child, a, addr)
+				if got != want || got && !explainAllows(t, before, a, addr) {
 					t.Fatalf("%s %s with %v: %v, want %v", a, addr, parsed(t, bearer).Caveats(), got, want)
 				}
 				asked++
@@ -130,8 +130,8 @@ func mustLogin(t testing.TB, i *tokens.Issuer, bearer myvault.Value) *myvault.Se
 	return s
 }
 
-// explains reports whether s.Explain allows the action.
-func explains(t testing.TB, s *myvault.Session, a myvault.Action, addr myvault.Address) bool {
+// explainAllows reports whether s.Explain allows the action.
+func explainAllows(t testing.TB, s *myvault.Session, a myvault.Action, addr myvault.Address) bool {
 	t.Helper()
 	d, err := s.Explain(t.Context(), "newsbot", a, addr)
 	if err != nil {

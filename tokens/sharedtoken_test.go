@@ -45,7 +45,7 @@ func TestTokensOfARemovedSharedTokenFreeTheirSlots(t *testing.T) {
 	v.SetPolicy(usual(t)) // the old shared token returns, the tokens minted with it do not
 	for _, token := range old {
 		_, err := login(t, issuer, token.Bearer)
-		is.True(ended(err))
+		is.True(unauthenticated(err))
 	}
 }
 
@@ -70,7 +70,7 @@ func TestSharedTokenChangeKeepsOtherTokens(t *testing.T) {
 	}
 	enters := func(bearer myvault.Value) bool {
 		_, err := login(t, issuer, bearer)
-		is.True(err == nil || ended(err))
+		is.True(err == nil || unauthenticated(err))
 		return err == nil
 	}
 	v.SetPolicy(with(next))

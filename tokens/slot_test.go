@@ -22,9 +22,9 @@ func TestReusedSlotDoesNotReviveToken(t *testing.T) {
 	is.NoErr(issuer.Revoke(t.Context(), newsbot(t, v), first.ID))
 	second := mint(t, issuer, newsbot(t, v), tokens.Grant{})
 	is.True(first.ID != second.ID)
-	is.True(ended(get(t, s, db)))
+	is.True(unauthenticated(get(t, s, db)))
 	_, err := login(t, issuer, first.Bearer)
-	is.True(ended(err))
+	is.True(unauthenticated(err))
 	is.True(errors.Is(issuer.Revoke(t.Context(), newsbot(t, v), first.ID), myvault.ErrNotFound))
 	is.NoErr(get(t, mustLogin(t, issuer, second.Bearer), db))
 }

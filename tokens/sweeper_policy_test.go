@@ -41,7 +41,7 @@ func TestSweeperKeepsTokensOfOtherPolicies(t *testing.T) {
 				synctest.Wait()
 				is.Equal(records(t, v), 1)
 				_, err = login(t, others, live.Bearer)
-				is.True(ended(err))
+				is.True(unauthenticated(err))
 				is.NoErr(get(t, mustLogin(t, issuer, live.Bearer), db))
 				replica.SetPolicy(usual(t))
 				is.NoErr(get(t, mustLogin(t, others, live.Bearer), db))

@@ -242,7 +242,7 @@ func TestInvalidCaveats(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 		// Login refuses a token that contains it.
-		_, err = login(t, issuer, appended(t, token.Bearer, text))
+		_, err = login(t, issuer, withCaveat(t, token.Bearer, text))
 		if !errors.Is(err, myvault.ErrUnauthenticated) {
 			t.Errorf("%q in a token: %v", text, err)
 		}
@@ -261,7 +261,7 @@ func TestInvalidCaveats(t *testing.T) {
 	is.NoErr(err)
 	_, err = tokens.Narrow(bearer, tokens.Actions(myvault.Read))
 	is.True(errors.Is(err, myvault.ErrTooLarge))
-	_, err = login(t, issuer, appended(t, bearer, "actions read"))
+	_, err = login(t, issuer, withCaveat(t, bearer, "actions read"))
 	is.True(errors.Is(err, myvault.ErrUnauthenticated))
 	_, err = tokens.Narrow(myvault.Text("no token"), tokens.Actions(myvault.Read))
 	is.True(errors.Is(err, myvault.ErrInvalid))

@@ -267,14 +267,14 @@ var brokenCalls = []broken{
 }
 
 // reopened breaks a provider from the second Open on.
-func reopened(spoil func(*fake)) func(*fake) {
+func reopened(corrupt func(*fake)) func(*fake) {
 	opened := map[any]bool{}
 	var mu sync.Mutex
 	return func(f *fake) {
 		mu.Lock()
 		defer mu.Unlock()
 		if opened[f.Provider] {
-			spoil(f)
+			corrupt(f)
 		}
 		opened[f.Provider] = true
 	}
@@ -286,7 +286,7 @@ var brokenStores = []broken{
 			return f.Provider.Get(ctx, a, max(v, 1))
 		}
 	}), []string{"reopen/secrets"}},
-	{"reopening restarts the version numbers", reopened(brokenVersions[1].spoil), []string{"reopen/numbers"}},
+	{"reopening restarts the version numbers", reopened(brokenVersions[1].corrupt), []string{"reopen/numbers"}},
 	{"reopening makes deleting final", reopened(onChange(myvault.OpUndelete, func(*fake, myvault.Commit, applyFunc) ([]myvault.Info, error) {
 		return nil, myvault.ErrNotFound
 	})), []string{"reopen/undelete"}},

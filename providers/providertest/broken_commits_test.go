@@ -51,13 +51,13 @@ func upTo(n int) []int {
 }
 
 var brokenCommits = []broken{
-	{"a commit is made in parts", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	{"a commit is applied in parts", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		return oneByOne(ctx, f, c, upTo(len(c.Changes)))
 	}), []string{
 		"commit/atomic-last", "commit/atomic-destroy", "commit/atomic-register", "commit/no-number", "commit/after-refusal",
 		"commit/sees-refusal", "commit/fills-project", "commit/register-limit", "trail/refused-commit",
 	}},
-	{"a refused commit does not say which change is", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	{"a refused commit does not name the change", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		infos, err := f.Provider.Apply(ctx, c)
 		if refused, ok := errors.AsType[*myvault.ChangeError](err); ok {
 			err = refused.Err
@@ -71,7 +71,7 @@ var brokenCommits = []broken{
 		}
 		return infos, err
 	}), []string{"commit/refused"}},
-	{"a commit shows before it is whole", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	{"a commit is visible before it is complete", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		first, err := f.Provider.Apply(ctx, part(c, 0))
 		if err != nil {
 			return nil, err
@@ -81,7 +81,7 @@ var brokenCommits = []broken{
 		rest, err := f.Provider.Apply(ctx, c)
 		return append(first, rest...), err
 	}), []string{"race/atomic-commit", "commit/atomic-last"}},
-	{"a commit is made from its end", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	{"a commit is applied in reverse", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		order := upTo(len(c.Changes))
 		slices.Reverse(order)
 		return oneByOne(ctx, f, c, order)
@@ -101,7 +101,7 @@ var brokenCommits = []broken{
 		}
 		return f.Provider.Apply(ctx, c)
 	}), []string{"commit/in-order"}},
-	{"a commit of nothing is an error", func(f *fake) {
+	{"an empty commit is an error", func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			if len(c.Changes) == 0 {
 				return nil, myvault.ErrInvalid
@@ -109,15 +109,15 @@ var brokenCommits = []broken{
 			return f.Provider.Apply(ctx, c)
 		}
 	}, []string{"commit/empty"}},
-	{"only the first change is made", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	{"only the first change is applied", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		infos, err := f.Provider.Apply(ctx, part(c, 0))
 		return append(infos, make([]myvault.Info, len(c.Changes)-1)...), err
 	}), []string{"commit/all", "commit/large", "commit/describes-new", "trail/commit"}},
-	{"a commit answers with its last info alone", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	{"a commit returns only its last info", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		infos, err := f.Provider.Apply(ctx, c)
 		return infos[max(0, len(infos)-1):], err
 	}), []string{"commit/answers", "commit/large", "commit/in-order"}},
-	{"a commit answers in the order of addresses", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	{"a commit returns infos sorted by address", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		infos, err := f.Provider.Apply(ctx, c)
 		slices.SortFunc(infos, func(a, b myvault.Info) int { return a.Address.Compare(b.Address) })
 		return infos, err
@@ -135,7 +135,7 @@ var brokenCommits = []broken{
 		}
 		return infos, nil
 	}), []string{"commit/same-time"}},
-	{"a commit holds a hundred changes at most", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	{"a commit has at most a hundred changes", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		if len(c.Changes) > 100 {
 			return nil, myvault.ErrTooLarge
 		}
@@ -160,7 +160,7 @@ var brokenCommits = []broken{
 			return secret, err
 		}
 	}, []string{"copy/changes"}},
-	{"the answer of a commit is the store's own", func(f *fake) {
+	{"the store keeps the returned infos", func(f *fake) {
 		var kept syncMap[myvault.Address, *myvault.Info]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := f.Provider.Apply(ctx, c)
@@ -177,7 +177,7 @@ var brokenCommits = []broken{
 			return secret, err
 		}
 	}, []string{"copy/infos"}},
-	{"entries are the caller's", func(f *fake) {
+	{"the store keeps the caller's entries", func(f *fake) {
 		var kept syncMap[string, []myvault.Entry]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			kept.set("", c.Entries)
@@ -195,7 +195,7 @@ var brokenCommits = []broken{
 			})
 		}
 	}, []string{"copy/commit-entries", "copy/recorded-entries"}},
-	{"times are kept to the second", func(f *fake) {
+	{"times are truncated to seconds", func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			secret, err := f.Provider.Get(ctx, a, v)
 			for _, t := range []*time.Time{&secret.At, &secret.Expires, &secret.RotateAfter} {
@@ -211,12 +211,12 @@ var brokenCommits = []broken{
 			return secret, err
 		}
 	}, []string{"time/put"}},
-	{"the beginning of 1970 is no time", onGet(func(_ *fake, _ myvault.Version, s *myvault.Secret, _ *error) {
+	{"the Unix epoch is no time", onGet(func(_ *fake, _ myvault.Version, s *myvault.Secret, _ *error) {
 		if s.Expires.Equal(time.Unix(0, 0)) {
 			s.Expires = time.Time{}
 		}
 	}), []string{"time/epoch"}},
-	{"expired secrets are gone", onGet(func(_ *fake, _ myvault.Version, s *myvault.Secret, err *error) {
+	{"expired secrets are not found", onGet(func(_ *fake, _ myvault.Version, s *myvault.Secret, err *error) {
 		if !s.Expires.IsZero() && s.Expires.Before(s.At) {
 			*err = myvault.ErrNotFound
 		}

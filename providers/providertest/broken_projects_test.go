@@ -47,12 +47,12 @@ var brokenProjects = []broken{
 			return f.Provider.Projects(ctx, "")
 		}
 	}, []string{"project/from"}},
-	{"projects leave out the one that they begin at", func(f *fake) {
+	{"projects omit the first name", func(f *fake) {
 		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 			return f.Provider.Projects(ctx, from+"\x00")
 		}
 	}, []string{"project/from"}},
-	{"every put describes its project", onChange(myvault.OpPut, func(_ *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
+	{"every put removes the description", onChange(myvault.OpPut, func(_ *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		infos, err := apply(c)
 		if err == nil {
 			_, _ = apply(with(c, myvault.Change{Op: myvault.OpPutProject, Project: myvault.Project{Name: c.Changes[0].Address.Project}}))
@@ -98,7 +98,7 @@ var brokenProjects = []broken{
 	{"a new store has a project", onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
 		return append(all, myvault.Project{Name: "zz-default"})
 	}), []string{"project/none", "project-delete/deleted", "commit/empties-project"}},
-	{"the default is doubled", func(f *fake) {
+	{"two projects are the default", func(f *fake) {
 		var was syncMap[string, bool]
 		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 			return each(f.Provider.Projects(ctx, from), func(p *myvault.Project) { p.Default = p.Default || was.get(p.Name) })
@@ -113,12 +113,12 @@ var brokenProjects = []broken{
 			return infos, err
 		}
 	}, []string{"project/one-default", "project-delete/default", "project-delete/again", "race/default"}},
-	{"the default of nobody is taken", forgives(myvault.OpDefaultProject, myvault.ErrNotFound), []string{"project/default-unknown"}},
+	{"an unregistered project can be the default", forgives(myvault.OpDefaultProject, myvault.ErrNotFound), []string{"project/default-unknown"}},
 	{"registering ignores its condition", onChange(myvault.OpPutProject, func(_ *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		c.Changes[0].If = myvault.Condition{}
 		return apply(c)
 	}), []string{"project/if-absent", "project/if-absent-by-put", "project/if-present"}},
-	{"descriptions are cut at 255 bytes", onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
+	{"descriptions are truncated to 255 bytes", onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
 		for i, p := range all {
 			all[i].Description = p.Description[:min(255, len(p.Description))]
 		}
@@ -167,7 +167,7 @@ var brokenProjects = []broken{
 		}
 		return apply(c)
 	}), []string{"project-delete/other-live"}},
-	{"deleting a project of nobody succeeds", forgives(myvault.OpDeleteProject, myvault.ErrNotFound), []string{"project-delete/unknown", "project-delete/twice"}},
+	{"deleting an unregistered project succeeds", forgives(myvault.OpDeleteProject, myvault.ErrNotFound), []string{"project-delete/unknown", "project-delete/twice"}},
 	{"a deleted project stays listed", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		infos, err := apply(c)
 		if err == nil {
@@ -193,8 +193,8 @@ var brokenProjects = []broken{
 			return slices.DeleteFunc(all, func(p myvault.Project) bool { return gone.get(p.Name) })
 		})(f)
 	}, []string{"undelete/project", "project-delete/undelete"}},
-	{"the limit of the register is not held", unlimited, []string{"register/put", "register/project", "register/undelete", "commit/register-limit"}},
-	{"a full register takes no change", func(f *fake) {
+	{"the limit of projects is not enforced", unlimited, []string{"register/put", "register/project", "register/undelete", "commit/register-limit"}},
+	{"a full register refuses every change", func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			n := 0
 			for range f.Provider.Projects(ctx, "") {

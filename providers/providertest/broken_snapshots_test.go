@@ -53,11 +53,11 @@ var brokenSnapshots = []broken{
 			return unless(ctx.Err(), func() error { return do(f.Provider) })
 		}
 	}, []string{"snapshot/one-state"}},
-	{"a snapshot reads values as they are now", onSnapshot(func(f *fake, p *patched) { p.get = f.Provider.Get }), []string{"snapshot/one-state"}},
-	{"a snapshot lists what is there now", onSnapshot(func(f *fake, p *patched) { p.list = f.Provider.List }), []string{"snapshot/one-state"}},
-	{"a snapshot has the versions of now", onSnapshot(func(f *fake, p *patched) { p.versions = f.Provider.Versions }), []string{"snapshot/one-state"}},
-	{"a snapshot has the projects of now", onSnapshot(func(f *fake, p *patched) { p.projects = f.Provider.Projects }), []string{"snapshot/one-state"}},
-	{"a long listing of a snapshot is read in pages of several states", onSnapshot(func(f *fake, p *patched) {
+	{"a snapshot reads current values", onSnapshot(func(f *fake, p *patched) { p.get = f.Provider.Get }), []string{"snapshot/one-state"}},
+	{"a snapshot lists current secrets", onSnapshot(func(f *fake, p *patched) { p.list = f.Provider.List }), []string{"snapshot/one-state"}},
+	{"a snapshot yields current versions", onSnapshot(func(f *fake, p *patched) { p.versions = f.Provider.Versions }), []string{"snapshot/one-state"}},
+	{"a snapshot yields current projects", onSnapshot(func(f *fake, p *patched) { p.projects = f.Provider.Projects }), []string{"snapshot/one-state"}},
+	{"pages of a long listing in a snapshot see different states", onSnapshot(func(f *fake, p *patched) {
 		list := p.list
 		p.list = func(ctx context.Context, in myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 			return func(yield func(myvault.Info, error) bool) {

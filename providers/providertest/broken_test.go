@@ -12,7 +12,7 @@ import (
 // broken is a provider that breaks a promise, and the clauses that must fail on it.
 type broken struct {
 	name    string
-	spoil   func(*fake)
+	corrupt func(*fake)
 	failing []string
 }
 
@@ -29,7 +29,7 @@ func TestBrokenProviders(t *testing.T) {
 			for _, name := range b.failing {
 				i := slices.IndexFunc(providertest.Clauses(), func(c providertest.Clause) bool { return c.Name == name })
 				is.True(i >= 0) // the clause exists
-				err := providertest.Clauses()[i].Check(t.Context(), faked(t, b.spoil))
+				err := providertest.Clauses()[i].Check(t.Context(), faked(t, b.corrupt))
 				is.True(err != nil) // the clause fails
 				t.Logf("%s: %v", name, err)
 			}
@@ -43,7 +43,7 @@ func TestEveryClauseFails(t *testing.T) {
 	passing := providertest.Clauses()
 	for _, b := range allBroken() {
 		passing = slices.DeleteFunc(passing, func(c providertest.Clause) bool {
-			return c.Check(t.Context(), faked(t, b.spoil)) != nil
+			return c.Check(t.Context(), faked(t, b.corrupt)) != nil
 		})
 	}
 	for _, c := range passing {

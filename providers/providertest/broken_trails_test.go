@@ -13,9 +13,9 @@ import (
 // onEntries edits the entries that Entries yields.
 func onEntries(edit func(r myvault.TrailFilter, all []myvault.Entry) []myvault.Entry) func(*fake) {
 	return func(f *fake) {
-		whole := f.entries
+		original := f.entries
 		f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
-			return edited(whole(ctx, r), func(all []myvault.Entry) []myvault.Entry { return edit(r, all) })
+			return edited(original(ctx, r), func(all []myvault.Entry) []myvault.Entry { return edit(r, all) })
 		}
 	}
 }
@@ -33,10 +33,10 @@ func onEntry(edit func(*myvault.Entry)) func(*fake) {
 // selecting edits the filter of Entries.
 func selecting(edit func(*myvault.TrailFilter)) func(*fake) {
 	return func(f *fake) {
-		whole := f.entries
+		original := f.entries
 		f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 			edit(&r)
-			return whole(ctx, r)
+			return original(ctx, r)
 		}
 	}
 }
@@ -44,11 +44,11 @@ func selecting(edit func(*myvault.TrailFilter)) func(*fake) {
 // filtered replaces a filter of Entries by another rule.
 func filtered(clear func(*myvault.TrailFilter), keep func(myvault.TrailFilter, myvault.Entry) bool) func(*fake) {
 	return func(f *fake) {
-		whole := f.entries
+		original := f.entries
 		f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 			asked := r
 			clear(&r)
-			return edited(whole(ctx, r), func(all []myvault.Entry) []myvault.Entry {
+			return edited(original(ctx, r), func(all []myvault.Entry) []myvault.Entry {
 				return slices.DeleteFunc(all, func(e myvault.Entry) bool { return !keep(asked, e) })
 			})
 		}
@@ -125,12 +125,12 @@ var brokenTrails = []broken{
 			e.Address.Path = "*"
 		}
 	}), []string{"record/no-address", "trail/change"}},
-	{"an entry of a destroy tells the newest version alone", onEntry(func(e *myvault.Entry) {
+	{"an entry of a destroy has only the newest version", onEntry(func(e *myvault.Entry) {
 		if n := len(e.Destroyed); n > 0 {
 			e.Destroyed = []myvault.VersionRange{{First: e.Version, Last: e.Version}}
 		}
 	}), []string{"trail/destroyed"}},
-	{"entries do not know what they saw", onEntry(func(e *myvault.Entry) { e.Seen = 0 }), []string{"record/seen", "reopen/seen", "reopen/trail"}},
+	{"entries do not refer to the newest change", onEntry(func(e *myvault.Entry) { e.Seen = 0 }), []string{"record/seen", "reopen/seen", "reopen/trail"}},
 	{"entries come oldest first", onEntries(func(_ myvault.TrailFilter, all []myvault.Entry) []myvault.Entry { slices.Reverse(all); return all }), []string{"trail/newest-first", "trail/commit", "trail/many"}},
 	{"one chain comes after the other", onEntries(func(_ myvault.TrailFilter, all []myvault.Entry) []myvault.Entry {
 		slices.SortStableFunc(all, func(a, b myvault.Entry) int { return strings.Compare(b.Chain, a.Chain) })
@@ -144,7 +144,7 @@ var brokenTrails = []broken{
 	{"a new trail has an entry", onEntries(func(_ myvault.TrailFilter, all []myvault.Entry) []myvault.Entry {
 		return append(all, myvault.Entry{Chain: myvault.ChainAccess, Action: "open"})
 	}), []string{"trail/empty", "filter/all"}},
-	{"reads record themselves", func(f *fake) {
+	{"reads add entries", func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			_ = f.Provider.Record(ctx, myvault.Entry{Action: "read", Address: a})
 			return f.Provider.Get(ctx, a, v)
@@ -157,12 +157,12 @@ var brokenTrails = []broken{
 			return f.Provider.Record(ctx, entries...)
 		}
 	}, []string{"record/several"}},
-	{"a record keeps its last entry", func(f *fake) {
+	{"a record appends only its last entry", func(f *fake) {
 		f.record = func(ctx context.Context, entries ...myvault.Entry) error {
 			return f.Provider.Record(ctx, entries[len(entries)-1:]...)
 		}
 	}, []string{"record/several", "filter/all"}},
-	{"a record makes the change it tells of", func(f *fake) {
+	{"a record applies the change in its entry", func(f *fake) {
 		f.record = func(ctx context.Context, entries ...myvault.Entry) error {
 			if entries[0].Action == "write" {
 				_, _ = f.Provider.Apply(ctx, myvault.Commit{Changes: []myvault.Change{{Op: myvault.OpPut, Address: entries[0].Address, Value: myvault.Text("x")}}})
@@ -171,9 +171,9 @@ var brokenTrails = []broken{
 		}
 	}, []string{"record/not-a-change"}},
 	{"a sequence is used twice", func(f *fake) {
-		whole := f.entries
+		original := f.entries
 		f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
-			return each(whole(ctx, r), func(e *myvault.Entry) {
+			return each(original(ctx, r), func(e *myvault.Entry) {
 				if e.Chain == myvault.ChainAccess && e.Seq > 1 {
 					e.Seq--
 				}
@@ -203,12 +203,12 @@ var brokenTrails = []broken{
 		}
 		r.Before = more
 	}), []string{"filter/before", "filter/before-one", "filter/pages"}},
-	{"before of one chain leaves the other out", selecting(func(r *myvault.TrailFilter) {
+	{"before of one chain omits the other", selecting(func(r *myvault.TrailFilter) {
 		if len(r.Before) == 1 {
 			r.Before = myvault.Cursor{myvault.ChainChanges: r.Before[myvault.ChainChanges], myvault.ChainAccess: r.Before[myvault.ChainAccess]}
 		}
 	}), []string{"filter/before-one"}},
-	{"before must be there", onEntries(func(r myvault.TrailFilter, all []myvault.Entry) []myvault.Entry {
+	{"before must exist", onEntries(func(r myvault.TrailFilter, all []myvault.Entry) []myvault.Entry {
 		if r.Before[myvault.ChainAccess] > 1<<30 {
 			return nil
 		}
@@ -221,9 +221,9 @@ var brokenTrails = []broken{
 	{"the head of every call has another MAC", onHeads(func(h *myvault.Head) { h.MAC = make([]byte, 32); _, _ = rand.Read(h.MAC) }), []string{"auditor/heads", "auditor/refused", "reopen/heads"}},
 	{"the MACs of entries are the store's own", func(f *fake) {
 		var kept syncMap[uint64, []byte]
-		whole := f.entries
+		original := f.entries
 		f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
-			return each(whole(ctx, r), func(e *myvault.Entry) {
+			return each(original(ctx, r), func(e *myvault.Entry) {
 				if kept.get(e.Seq) == nil {
 					kept.set(e.Seq, e.MAC)
 				}

@@ -102,7 +102,7 @@ var brokenVersions = []broken{
 	{"versions begin at 0", onInfos(myvault.OpPut, func(_ *fake, _ myvault.Commit, info *myvault.Info) {
 		info.Version--
 	}), []string{"put/first-version", "put/next-version", "put/own-numbers", "put/answer", "put/after-undelete"}},
-	{"a put of the same value makes no version", onChange(myvault.OpPut, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
+	{"a put of the same value creates no version", onChange(myvault.OpPut, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		now, err := f.Provider.Get(context.Background(), c.Changes[0].Address, 0)
 		if err == nil && now.Value.Reveal() == c.Changes[0].Value.Reveal() {
 			return []myvault.Info{now.Info}, nil
@@ -117,21 +117,21 @@ var brokenVersions = []broken{
 		_, err = apply(with(c, myvault.Change{Op: myvault.OpPut, Address: c.Changes[0].Address, Value: myvault.Text("tombstone")}))
 		return infos, errors.Join(err, second(apply(with(c, myvault.Change{Op: myvault.OpDelete, Address: c.Changes[0].Address}))))
 	}), []string{"delete/uses-no-number", "delete/marks-one", "delete/mark-stays", "put/after-delete"}},
-	{"delete answers with its own author and time", onInfos(myvault.OpDelete, func(_ *fake, c myvault.Commit, info *myvault.Info) {
+	{"delete returns its own author and time", onInfos(myvault.OpDelete, func(_ *fake, c myvault.Commit, info *myvault.Info) {
 		info.By, info.At = c.By, c.At
 	}), []string{"delete/answer"}},
 	{"delete destroys", onChange(myvault.OpDelete, func(_ *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		c.Changes[0].Op = myvault.OpDestroy
 		return apply(c)
 	}), []string{"undelete/restores", "undelete/older", "delete/marks-one", "list/deleted"}},
-	{"delete of nothing succeeds", forgives(myvault.OpDelete, myvault.ErrNotFound), []string{"delete/never-made", "delete/twice", "delete/destroyed", "race/delete"}},
+	{"delete of a missing secret succeeds", forgives(myvault.OpDelete, myvault.ErrNotFound), []string{"delete/never-made", "delete/twice", "delete/destroyed", "race/delete"}},
 	{"delete ignores its condition", onChange(myvault.OpDelete, func(_ *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		return apply(with(c, myvault.Change{Op: myvault.OpDelete, Address: c.Changes[0].Address}))
 	}), []string{"condition/delete-version", "condition/delete-absent"}},
 	{"undelete works after a put", forgives(myvault.OpUndelete, myvault.ErrConflict), []string{"undelete/after-put", "undelete/live", "undelete/twice", "race/undelete"}},
-	{"undelete of nothing succeeds", forgives(myvault.OpUndelete, myvault.ErrNotFound), []string{"undelete/never-made"}},
+	{"undelete of a missing secret succeeds", forgives(myvault.OpUndelete, myvault.ErrNotFound), []string{"undelete/never-made"}},
 	{"undelete of a destroyed version succeeds", forgives(myvault.OpUndelete, myvault.ErrDestroyed), []string{"undelete/destroyed", "undelete/deleted-destroyed"}},
-	{"undelete makes a new version", onChange(myvault.OpUndelete, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
+	{"undelete creates a new version", onChange(myvault.OpUndelete, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		infos, err := apply(c)
 		if err != nil {
 			return infos, err
@@ -143,8 +143,8 @@ var brokenVersions = []broken{
 		return apply(with(c, myvault.Change{Op: myvault.OpPut, Address: now.Address, Value: now.Value}))
 	}), []string{"undelete/answer", "put/after-undelete"}},
 	{"destroy leaves the value", leavesValue, []string{"destroy/older", "destroy/several", "destroy/then-put", "destroy/past-mark", "destroy/below-deleted"}},
-	{"destroy of nothing succeeds", forgives(myvault.OpDestroy, myvault.ErrNotFound), []string{"destroy/never-made", "destroy/version-never-made", "destroy/version-zero"}},
-	{"destroy makes what it can of its versions", onChange(myvault.OpDestroy, func(_ *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
+	{"destroy of a missing secret succeeds", forgives(myvault.OpDestroy, myvault.ErrNotFound), []string{"destroy/never-made", "destroy/version-never-made", "destroy/version-zero"}},
+	{"destroy destroys some versions before it fails", onChange(myvault.OpDestroy, func(_ *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		for _, n := range c.Changes[0].Versions {
 			if _, err := apply(with(c, myvault.Change{Op: myvault.OpDestroy, Address: c.Changes[0].Address, Versions: []myvault.Version{n}})); err != nil {
 				return nil, err
@@ -152,10 +152,10 @@ var brokenVersions = []broken{
 		}
 		return apply(c)
 	}), []string{"destroy/version-never-made"}},
-	{"destroy takes all versions", onChange(myvault.OpDestroy, func(_ *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
+	{"destroy always destroys all versions", onChange(myvault.OpDestroy, func(_ *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		return apply(with(c, myvault.Change{Op: myvault.OpDestroy, Address: c.Changes[0].Address}))
 	}), []string{"destroy/older", "destroy/others-stay", "list/older-destroyed", "destroy/current"}},
-	{"destroy of none named takes the current alone", onChange(myvault.OpDestroy, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
+	{"destroy without versions destroys only the current one", onChange(myvault.OpDestroy, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		for info, err := range f.Provider.Versions(context.Background(), c.Changes[0].Address, 0) {
 			if err == nil && len(c.Changes[0].Versions) == 0 {
 				c.Changes[0].Versions = []myvault.Version{info.Version}
@@ -171,14 +171,14 @@ var brokenVersions = []broken{
 		}
 		return apply(c)
 	}), []string{"destroy/repeated"}},
-	{"destroy answers with the current version", onInfos(myvault.OpDestroy, func(f *fake, c myvault.Commit, info *myvault.Info) {
+	{"destroy returns the current version", onInfos(myvault.OpDestroy, func(f *fake, c myvault.Commit, info *myvault.Info) {
 		for head := range f.Provider.Versions(context.Background(), c.Changes[0].Address, 0) {
 			*info = head
 			break
 		}
 	}), []string{"destroy/answer", "destroy/answer-newest"}},
 	{"conditions are checked before the lock", unconditional, []string{"race/if-absent", "race/if-version", "race/project", "race/no-lost-update"}},
-	{"absent means never made", onChange(myvault.OpPut, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
+	{"IfAbsent requires that no version ever existed", onChange(myvault.OpPut, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		for head, err := range f.Provider.Versions(context.Background(), c.Changes[0].Address, 0) {
 			if err == nil && c.Changes[0].If == myvault.IfAbsent() && head.State != myvault.Live {
 				return nil, myvault.ErrExists
@@ -186,7 +186,7 @@ var brokenVersions = []broken{
 		}
 		return apply(c)
 	}), []string{"condition/absent-deleted", "condition/absent-destroyed"}},
-	{"present means ever made", onChange(myvault.OpPut, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
+	{"IfPresent accepts deleted secrets", onChange(myvault.OpPut, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		for _, err := range f.Provider.Versions(context.Background(), c.Changes[0].Address, 0) {
 			if err == nil && c.Changes[0].If == myvault.IfPresent() {
 				c.Changes[0].If = myvault.Condition{}
@@ -201,7 +201,7 @@ var brokenVersions = []broken{
 		"condition/absent-live", "condition/present-never", "condition/version-older", "condition/version-future", "condition/version-never",
 		"condition/version-deleted", "condition/version-destroyed", "condition/refused-put", "condition/refused-first",
 	}},
-	{"one put at a time is lost", func(f *fake) {
+	{"concurrent puts are lost", func(f *fake) {
 		var mu sync.Mutex
 		busy := false
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {

@@ -203,8 +203,8 @@ func each[T any](seq iter.Seq2[T, error], edit func(*T)) iter.Seq2[T, error] {
 	})
 }
 
-// faked returns a store whose provider is broken by spoil.
-func faked(t testing.TB, spoil func(*fake)) providertest.Store {
+// faked returns a store whose provider is broken by corrupt.
+func faked(t testing.TB, corrupt func(*fake)) providertest.Store {
 	t.Helper()
 	m := memory.New(memory.Config{MaxProjects: projects})
 	t.Cleanup(func() { _ = m.Close() })
@@ -213,7 +213,7 @@ func faked(t testing.TB, spoil func(*fake)) providertest.Store {
 		Timeout:     50 * time.Millisecond,
 		Open: func(context.Context) (myvault.Provider, error) {
 			f := newFake(m)
-			spoil(f)
+			corrupt(f)
 			return f, nil
 		},
 	}

@@ -19,8 +19,8 @@ var asBroken = flag.Bool("as-broken", false, "run the suite on a broken provider
 // process, because a failure cannot be caught in the same one.
 func TestRunFails(t *testing.T) {
 	if *asBroken {
-		spoil := onInfos(myvault.OpPut, func(_ *fake, _ myvault.Commit, info *myvault.Info) { info.Version-- })
-		providertest.Run(t, func(t testing.TB) providertest.Store { return faked(t, spoil) }, providertest.Auditor)
+		corrupt := onInfos(myvault.OpPut, func(_ *fake, _ myvault.Commit, info *myvault.Info) { info.Version-- })
+		providertest.Run(t, func(t testing.TB) providertest.Store { return faked(t, corrupt) }, providertest.Auditor)
 		return
 	}
 	is := is.New(t)

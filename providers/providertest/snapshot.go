@@ -56,12 +56,12 @@ var snapshotClauses = []Clause{
 		s.do(put("newsbot/a", "old"), put("newsbot/b", "old"), put("newsbot/c", "old"))
 		s.inSnapshot(func(now *scenario) {
 			now.wantValue("newsbot/a", 0, "old")
-			s.withTimeout("a change beside a snapshot", func() error {
+			s.withTimeout("a change during a snapshot", func() error {
 				_, err := s.apply(put("newsbot/a", "new"))
 				_, more := s.apply(put("newsbot/b", "new"))
-				_, gone := s.apply(remove("newsbot/c"))
+				_, removed := s.apply(remove("newsbot/c"))
 				_, other := s.apply(put("other/x", "new"))
-				return errors.Join(err, more, gone, other)
+				return errors.Join(err, more, removed, other)
 			})
 			now.wantValue("newsbot/b", 0, "old")
 			now.wantValue("newsbot/a", 0, "old")
@@ -85,7 +85,7 @@ var snapshotClauses = []Clause{
 				now.noError("list", err)
 				wantEqual(now, "version", info.Version, 1)
 				if n++; n == 1 {
-					s.withTimeout("a change beside a snapshot", func() error {
+					s.withTimeout("a change during a snapshot", func() error {
 						_, err := s.apply(put("newsbot/secret-0599", "another"))
 						return err
 					})

@@ -64,7 +64,7 @@ func TestClauses(t *testing.T) {
 
 // A declared lack must be true.
 func TestCheckAbsent(t *testing.T) {
-	whole := func(t testing.TB) providertest.Store { return faked(t, func(*fake) {}) }
+	complete := func(t testing.TB) providertest.Store { return faked(t, func(*fake) {}) }
 	plain := inMemory(func(m *memory.Provider) myvault.Provider { return single{m} })
 	for _, c := range []providertest.Capability{
 		providertest.Trail, providertest.Auditor, providertest.Incarnation, providertest.Archive, providertest.Limited,
@@ -72,8 +72,8 @@ func TestCheckAbsent(t *testing.T) {
 	} {
 		t.Run(string(c), func(t *testing.T) {
 			is := is.New(t)
-			is.NoErr(c.CheckAbsent(t.Context(), plain(t)))       // it lacks the capability
-			is.True(c.CheckAbsent(t.Context(), whole(t)) != nil) // it has the capability
+			is.NoErr(c.CheckAbsent(t.Context(), plain(t)))          // it lacks the capability
+			is.True(c.CheckAbsent(t.Context(), complete(t)) != nil) // it has the capability
 		})
 	}
 	is := is.New(t)
