@@ -76,7 +76,8 @@ func TestTrailPages(t *testing.T) {
 	is.Equal(pages, 8)
 }
 
-// TestAFilterThatFitsNothingIsRefused: an empty answer to a slip of the hand would read as if nothing had happened.
+// TestAFilterThatFitsNothingIsRefused: an empty answer to a typing error would look as if nothing
+// had happened.
 func TestAFilterThatFitsNothingIsRefused(t *testing.T) {
 	is := is.New(t)
 	ctx := t.Context()
@@ -92,7 +93,7 @@ func TestAFilterThatFitsNothingIsRefused(t *testing.T) {
 		is.True(errors.Is(of, myvault.ErrInvalid))
 		is.True(errors.Is(page, myvault.ErrInvalid))
 		is.Equal(of.Error(), page.Error())
-		is.True(strings.Contains(of.Error(), "read, reencrypt") || strings.Contains(of.Error(), "refused, unknown")) // what it may be
+		is.True(strings.Contains(of.Error(), "read, reencrypt") || strings.Contains(of.Error(), "refused, unknown")) // the valid names
 	}
 	extensionOf(t, v).RecordAs("happened")
 	actions := append(myvault.TrailActions(), "happened", "")
@@ -139,7 +140,8 @@ func TestTrailActionsAreThoseOfTheSource(t *testing.T) {
 	is.Equal(actions, myvault.TrailActions())
 }
 
-// actionIn gives the action that a node names: in a call that makes an entry, as a constant action..., or as a Kind of package due.
+// actionIn returns the action that a node names: in a call that makes an entry, as a constant with
+// the prefix action, or as a Kind of package due.
 func actionIn(n ast.Node) (string, bool) {
 	var text ast.Expr
 	switch n := n.(type) {
@@ -161,7 +163,7 @@ func actionIn(n ast.Node) (string, bool) {
 	return action, err == nil
 }
 
-// called gives the name of the function that a call calls.
+// called returns the name of the function that a call calls.
 func called(call *ast.CallExpr) string {
 	switch f := call.Fun.(type) {
 	case *ast.Ident:

@@ -112,7 +112,7 @@ func TestCloseWritesWhatIsBeyondTheBudget(t *testing.T) {
 }
 
 // TestFailedLoginsAreRecordedAfterwards: writing the entry before the answer would make the
-// answer's time tell which services exist.
+// answer's time reveal which services exist.
 func TestFailedLoginsAreRecordedAfterwards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)

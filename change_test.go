@@ -146,7 +146,7 @@ func TestAFailingGenerator(t *testing.T) {
 			is.Equal(len(state(t, v)), 0) // none of the changes is made
 			for e, err := range v.As("root").Trail(t.Context(), myvault.TrailFilter{Action: "generate"}) {
 				is.NoErr(err)
-				is.Equal(e.Outcome, myvault.OutcomeError) // whatever the generator's own error is
+				is.Equal(e.Outcome, myvault.OutcomeError) // for any error of the generator
 			}
 			is.Equal(metric(t, v, "denied_total"), 0.0)
 		})

@@ -270,7 +270,7 @@ func TestReadEnvFileFindsTypingErrors(t *testing.T) {
 	is.NoErr(os.WriteFile(path, []byte(seedEnv), 0o600))
 	is.NoErr(os.Chmod(path, 0o666))
 	_, err = myvault.ReadEnvFile(path, "MSA_MASTER_KEY")
-	is.True(runtime.GOOS == "windows" || errors.Is(err, myvault.ErrInvalid)) // who writes it makes the policy
+	is.True(runtime.GOOS == "windows" || errors.Is(err, myvault.ErrInvalid)) // another user could change the policy
 
 	_, err = myvault.ReadEnvFile(path + "-none")
 	is.True(errors.Is(err, fs.ErrNotExist))

@@ -19,7 +19,7 @@ import (
 
 const errorTexts = "testdata/errors.golden"
 
-// TestErrorTexts brings about every error of the package and holds their texts against a
+// TestErrorTexts causes every error of the package and compares their texts with a
 // file, so that they can be read in one place. -update writes it. A text in the source that none of
 // them shows fails.
 func TestErrorTexts(t *testing.T) {
@@ -34,7 +34,7 @@ func TestErrorTexts(t *testing.T) {
 	slices.Sort(texts)
 	texts = slices.Compact(texts)
 	all := strings.Join(texts, "\n") + "\n"
-	is.True(!strings.Contains(all, canary)) // whatever stood in the input
+	is.True(!strings.Contains(all, canary)) // no part of the input
 	if *update {
 		is.NoErr(os.MkdirAll("testdata", 0o755))
 		is.NoErr(os.WriteFile(errorTexts, []byte(all), 0o644))
@@ -59,7 +59,7 @@ func trailErrors(t *testing.T) []error {
 	}
 }
 
-// everyError brings about the errors; the canary stands wherever input is refused.
+// everyError causes the errors. Refused input contains the canary.
 func everyError(t *testing.T) []error {
 	t.Helper()
 	var all []error

@@ -119,7 +119,7 @@ func TestRecordsAreNoSecrets(t *testing.T) {
 	page, err := root.ListPage(ctx, myvault.ListOptions{}, 3)
 	is.NoErr(err)
 	is.Equal(len(page.Items), 3)
-	is.True(!page.More) // what is not to be seen does not count
+	is.True(!page.More) // hidden records do not count
 	values, err := root.GetPage(ctx, myvault.ListOptions{After: myvault.Address{Project: "+before", Path: "a"}}, 2)
 	is.NoErr(err)
 	is.Equal(len(values.Items), 2)
@@ -173,7 +173,7 @@ func TestRecordsThatAreRefused(t *testing.T) {
 	is.True(errors.Is(first(records.ListRecords(ctx, "", "")), myvault.ErrClosed))
 }
 
-// recordErrors brings about what only extending packages can do wrong.
+// recordErrors returns the errors of extensions.
 func recordErrors(t *testing.T) (all []error) {
 	t.Helper()
 	v := openVault(t, myvault.Config{})

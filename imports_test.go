@@ -12,7 +12,7 @@ import (
 
 const module = "github.com/myswiftagent/myvault"
 
-// deps gives what `go list -deps` prints for a package.
+// deps returns the lines that `go list -deps` prints for a package.
 func deps(t *testing.T, format, pkg string) []string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-deps", "-f", format, pkg).Output()
@@ -31,7 +31,7 @@ func TestImportsGoOneWay(t *testing.T) {
 	outside := []string{module + "/examples", module + "/vaulttest"}
 	for _, c := range []struct {
 		pkg    string
-		allows []string // prefixes of what it may import beyond the standard library
+		allows []string // prefixes of the packages that it may import besides the standard library
 	}{
 		{module, []string{"golang.org/x/"}},
 		{module + "/internal/coalesce", nil},
@@ -99,7 +99,7 @@ func TestMemoryIsLight(t *testing.T) {
 func TestOnlyExamplesReadTheEnvironment(t *testing.T) {
 	is := is.New(t)
 	reads := regexp.MustCompile(`os\.(Getenv|LookupEnv|Environ|ExpandEnv)\b`)
-	// Programs, and what only tests and comparisons are made of.
+	// Programs, and packages that only tests and comparisons use.
 	mayRead := regexp.MustCompile(`^(examples|bench|tests|internal/vaultserver|internal/roottest)/|_test\.go$`)
 	looked := 0
 	walk(t, func(path, text string) {

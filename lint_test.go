@@ -105,7 +105,7 @@ func leaveOut(rules []string, r string) []string {
 	return rules
 }
 
-// randomRules gives rules in their shortest spelling.
+// randomRules returns rules in their shortest spelling.
 func randomRules(t *testing.T, random *rand.Rand, n int) (texts []string) {
 	t.Helper()
 	segments := []string{"*", "a", "b", "a*", "*b", "ab", "a*b", "*a*"}

@@ -124,8 +124,8 @@ func TestListPageLooksAtABoundedNumber(t *testing.T) {
 	is.True(!page.More)
 }
 
-// TestAPageDoesNotTellOfWhatIsHidden: that there is more must not depend on what the
-// service may not see.
+// TestAPageDoesNotTellOfWhatIsHidden: More must not depend on secrets that the service may not
+// see.
 func TestAPageDoesNotTellOfWhatIsHidden(t *testing.T) {
 	is := is.New(t)
 	ctx := t.Context()
@@ -149,7 +149,7 @@ func TestAPageDoesNotTellOfWhatIsHidden(t *testing.T) {
 	}
 }
 
-// TestTrailPageEndsAtManyRanges: one destroy may name a thousand versions that stand apart, again and again.
+// TestTrailPageEndsAtManyRanges: one destroy may name a thousand versions that are not adjacent.
 func TestTrailPageEndsAtManyRanges(t *testing.T) {
 	is := is.New(t)
 	v := vaultOf(t, memory.New(memory.Config{}), myvault.Config{})
@@ -248,8 +248,8 @@ func TestProjectsPages(t *testing.T) {
 	is.Equal(got, []string{"a", "a b", "b", "c", "z"})
 }
 
-// TestApplySaysWhichChange is refused, and why; a denied one comes before those that are refused
-// for what the store holds, so that the index reveals nothing to a stranger.
+// TestApplySaysWhichChange is refused, and why. A denied change is reported before those that the
+// store refuses, so that the index reveals nothing to a stranger.
 func TestApplySaysWhichChange(t *testing.T) {
 	v := openVault(t, myvault.Config{})
 	fill(t, v, "newsbot/prod/db", "rag/prod/x")

@@ -61,7 +61,7 @@ func certPolicy(t *testing.T, changes map[string]string) *myvault.Policy {
 	return policy
 }
 
-// verified gives the chains of a certificate as a handshake does.
+// verified returns the chains of a certificate as a handshake does.
 func verified(t *testing.T, ca *authority.Authority, w authority.Wanted) [][]*x509.Certificate {
 	t.Helper()
 	return [][]*x509.Certificate{{ca.Client(t, w).Leaf, ca.Certificate}}
@@ -135,7 +135,7 @@ func TestCertificatesProveServices(t *testing.T) {
 	}
 }
 
-// TestCertificatesOfOthersProveNothing: what is no certificate of a client, or not valid now.
+// TestCertificatesOfOthersProveNothing: certificates that are not for clients, or not valid now.
 func TestCertificatesOfOthersProveNothing(t *testing.T) {
 	ca := authority.New(t, "clients")
 	v := certVault(t)
@@ -173,7 +173,8 @@ func TestCertificatesOfOthersProveNothing(t *testing.T) {
 	}
 }
 
-// TestCertificateSessionsEnd with the identity, with the certificate, and where the policy asks for more.
+// TestCertificateSessionsEnd with the identity, with the certificate, and if the policy requires
+// more.
 func TestCertificateSessionsEnd(t *testing.T) {
 	ca := authority.New(t, "clients")
 	for name, c := range map[string]struct {
@@ -277,7 +278,8 @@ func TestCertificateSettingsAreStrict(t *testing.T) {
 	}
 }
 
-// TestIdentitiesInGo are held to what a .env can say: there a comma begins the next one, and blanks around it go.
+// TestIdentitiesInGo: identities that a .env cannot contain are refused. There a comma begins the
+// next one, and blanks around it are trimmed.
 func TestIdentitiesInGo(t *testing.T) {
 	is := is.New(t)
 	for identity, good := range map[string]bool{"cn:a b": true, "cn:a,b": false, "cn:a ": false, " cn:a": false} {
@@ -301,7 +303,7 @@ func TestParseProofOfCertificates(t *testing.T) {
 	}
 }
 
-// TestCredentialsNeverPrint, by whatever verb, logger or encoder.
+// TestCredentialsNeverPrint with any verb, logger or encoder.
 func TestCredentialsNeverPrint(t *testing.T) {
 	type login struct{ C any }
 	shared, bearer := myvault.Credentials{Service: canary, Token: canary}, tokens.Credentials{Bearer: canary}
@@ -321,7 +323,7 @@ func TestCredentialsNeverPrint(t *testing.T) {
 			}
 			for _, encode := range []func(any) ([]byte, error){json.Marshal, xml.Marshal} {
 				_, err := encode(shape)
-				is.True(err != nil) // or it would stand there
+				is.True(err != nil) // otherwise the token would be in the output
 				fmt.Fprintln(&text, err)
 			}
 			for _, leak := range []string{canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary), fmt.Sprintf("% x", canary), strings.Trim(fmt.Sprint([]byte(canary)), "[]")} {

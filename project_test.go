@@ -80,7 +80,7 @@ func TestDenyInsideKeepsTheProject(t *testing.T) {
 	is.NoErr(v.As("svc").DeleteProject(ctx, "p"))
 }
 
-// TestANarrowedSessionSeesProjectsInWhichItMaySomething, and no other one, by its list and by asking.
+// TestANarrowedSessionSeesProjectsInWhichItMaySomething and no others, in its list and by name.
 func TestANarrowedSessionSeesProjectsInWhichItMaySomething(t *testing.T) {
 	many := func(format string) (rules []string) {
 		for n := range 200 {
@@ -136,7 +136,8 @@ func TestANarrowedSessionSeesProjectsInWhichItMaySomething(t *testing.T) {
 	}
 }
 
-// TestVisibleProjectsAreThoseWithSomethingInThem holds random restrictions against every short address.
+// TestVisibleProjectsAreThoseWithSomethingInThem compares random restrictions with every short
+// address.
 func TestVisibleProjectsAreThoseWithSomethingInThem(t *testing.T) {
 	is := is.New(t)
 	r := rand.New(rand.NewPCG(1, 2))
@@ -202,7 +203,8 @@ func someAddress(policies []*myvault.Policy, addresses []myvault.Address) bool {
 	return false
 }
 
-// tangled gives limits in which there are very many ways to choose, and none that the last limit takes.
+// tangled returns limits with very many combinations of rules, none of which overlaps the last
+// limit.
 func tangled() (limits [][]string) {
 	for range 4 {
 		var limit []string
@@ -235,7 +237,7 @@ func narrowed(t testing.TB, v *myvault.Vault, allow []string, limits ...[]string
 	return s
 }
 
-// TestTheWorkOfAListOfProjectsIsBounded by one figure, however many projects there are and whatever the limits are.
+// TestTheWorkOfAListOfProjectsIsBounded for any number of projects and any limits.
 func TestTheWorkOfAListOfProjectsIsBounded(t *testing.T) {
 	projects := names(1000)
 	own := func(format string) (rules []string) {
@@ -272,7 +274,8 @@ func numbered(n int, format string) (rules []string) {
 	return rules
 }
 
-// TestAListOfProjectsHasOneBudget: what is behind a project that used it up is not seen in that list, and is by itself.
+// TestAListOfProjectsHasOneBudget: projects behind one that used it up are missing in that list, but
+// are found by name.
 func TestAListOfProjectsHasOneBudget(t *testing.T) {
 	is := is.New(t)
 	limits := tangled()
@@ -296,7 +299,7 @@ func TestAListOfProjectsHasOneBudget(t *testing.T) {
 	is.NoErr(err)
 }
 
-// TestALongListOfProjectsIsExact where the rules are ordinary ones, also where each project has its own.
+// TestALongListOfProjectsIsExact with ordinary rules, even if each project has its own.
 func TestALongListOfProjectsIsExact(t *testing.T) {
 	is := is.New(t)
 	projects := names(1000)
@@ -310,7 +313,7 @@ func TestALongListOfProjectsIsExact(t *testing.T) {
 	is.Equal(seen[1], "p2")
 }
 
-// TestAListOfProjectsEndsWithItsContext, whoever the provider is: the search for what is visible is work of the session.
+// TestAListOfProjectsEndsWithItsContext with every provider: the session does the search.
 func TestAListOfProjectsEndsWithItsContext(t *testing.T) {
 	is := is.New(t)
 	v := openVault(t, myvault.Config{})

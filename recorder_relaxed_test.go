@@ -190,8 +190,8 @@ func (l *leavingTrail) Record(ctx context.Context, _ ...myvault.Entry) error {
 	return ctx.Err()
 }
 
-// A caller who leaves before its read is on record gets nothing, and is no failure of the trail, for which
-// operators are woken. One who has waited for it too long is.
+// A caller that leaves before its read is recorded gets nothing. That is no failure of the trail,
+// which alerts operators. A caller whose deadline passed is one.
 func TestWhoLeavesIsNoFailureOfTheTrail(t *testing.T) {
 	is := is.New(t)
 	trail := &leavingTrail{}

@@ -18,7 +18,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// entriesOf gives the trail, oldest first, as short lines; the entry of asking is left out.
+// entriesOf returns the trail, oldest first, as short lines, without the entry of its own call.
 func entriesOf(t testing.TB, v *myvault.Vault) (lines []string) {
 	t.Helper()
 	for e, err := range v.As("root").Trail(t.Context(), myvault.TrailFilter{}) {
@@ -72,7 +72,7 @@ func TestWhatEntersTheTrail(t *testing.T) {
 			"access root read newsbot/prod/db v1 ok x1",
 			"access svc read billing/x v0 denied x1",
 			"access svc read newsbot/prod/none v0 not_found x1",
-			"access  login  v0 unauthenticated x1", // what stood for a service may be a token
+			"access  login  v0 unauthenticated x1", // the name of the service may be a token
 			"access svc login  v0 unauthenticated x1",
 			"changes root delete newsbot/prod/db v1 ok x1",
 			"changes root undelete newsbot/prod/db v1 ok x1",
@@ -222,7 +222,7 @@ func TestFloodOfDifferentDenialsIsBounded(t *testing.T) {
 	})
 }
 
-// TestAFloodHidesNobodyElse: what others are refused in the same second keeps its address.
+// TestAFloodHidesNobodyElse: refusals of other services in the same second keep their addresses.
 func TestAFloodHidesNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)

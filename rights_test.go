@@ -16,7 +16,7 @@ import (
 	"github.com/myswiftagent/myvault/usage"
 )
 
-// needed tells what a method of Session needs to be allowed on the secret newsbot/prod/db.
+// needed has the rules with which a method is allowed and denied on the secret newsbot/prod/db.
 type needed struct {
 	rule string // with nothing but this it is allowed
 	less string // with nothing but this it is denied
@@ -29,7 +29,7 @@ const (
 	others = "other/@read+write+delete+list+destroy+audit"
 )
 
-// without gives a rule for everything but one action.
+// without returns a rule for everything but one action.
 func without(action string) string {
 	return strings.Replace(strings.Replace(allBut, action+"+", "", 1), "+"+action, "", 1)
 }

@@ -188,7 +188,7 @@ func TestRightsOfChanges(t *testing.T) {
 	}
 }
 
-// method gives the call of calls, for one session.
+// method returns the call for one session.
 func method(ctx context.Context, name string) func(*myvault.Session) error {
 	return func(s *myvault.Session) error { return calls[name](ctx, s) }
 }

@@ -68,7 +68,7 @@ func metric(t testing.TB, v *myvault.Vault, name string) float64 {
 
 var db = myvault.Address{Project: "newsbot", Path: "prod/db"}
 
-// state gives all that is stored, as text.
+// state returns everything that is stored, as text.
 func state(t testing.TB, v *myvault.Vault) (lines []string) {
 	t.Helper()
 	s := v.As("root")
@@ -124,7 +124,7 @@ func TestLogin(t *testing.T) {
 			s, err := v.Login(t.Context(), myvault.Credentials{Service: c.service, Token: c.token})
 			is.True(errors.Is(err, c.want))
 			is.Equal(s != nil, c.want == nil)
-			is.True(err == nil || err.Error() == "myvault: login: not authenticated") // the same whatever was wrong
+			is.True(err == nil || err.Error() == "myvault: login: not authenticated") // the same for every reason
 		})
 	}
 }
@@ -172,7 +172,7 @@ func TestRestrictOnlyNarrows(t *testing.T) {
 	_, err = reader.Restrict(rules(t, "other/")...).Get(ctx, db)
 	is.True(errors.Is(err, myvault.ErrDenied)) // both must allow
 	_, err = reader.Restrict(rules(t, "*/")...).Put(ctx, db, myvault.Text("w"))
-	is.True(errors.Is(err, myvault.ErrDenied)) // a wider one gives nothing back
+	is.True(errors.Is(err, myvault.ErrDenied)) // a wider restriction returns no rights
 	_, err = all.Get(ctx, db)
 	is.NoErr(err) // the parent keeps its rights
 
@@ -270,8 +270,8 @@ func TestNothingIsAnsweredOnceClosed(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrClosed))
 }
 
-// TestThePolicyIsReadBehindTheGuards of a session: one that is set while they are waited for counts.
-func TestThePolicyIsReadBehindTheGuards(t *testing.T) {
+// TestThePolicyIsReadAfterTheChecks of a session: a policy that is set while they run applies.
+func TestThePolicyIsReadAfterTheChecks(t *testing.T) {
 	is := is.New(t)
 	v := openVault(t, myvault.Config{})
 	fill(t, v, db.String())
@@ -283,8 +283,9 @@ func TestThePolicyIsReadBehindTheGuards(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrUnauthenticated))
 }
 
-// TestSessionsOfOneSessionEndByThemselves: what ends one is not what ends another that was made of the same.
-func TestSessionsOfOneSessionEndByThemselves(t *testing.T) {
+// TestSessionsOfOneSessionEndIndependently: a check of one does not end another that was made from
+// the same session.
+func TestSessionsOfOneSessionEndIndependently(t *testing.T) {
 	is := is.New(t)
 	v := openVault(t, myvault.Config{})
 	holds := func(context.Context) error { return nil }
@@ -298,8 +299,8 @@ func TestSessionsOfOneSessionEndByThemselves(t *testing.T) {
 	}
 }
 
-// TestAPolicyIsNoOneElses: who made it of a list, or was given one, changes nothing in it.
-func TestAPolicyIsNoOneElses(t *testing.T) {
+// TestAPolicyIsImmutable: lists that it was made from or returned can be changed.
+func TestAPolicyIsImmutable(t *testing.T) {
 	is := is.New(t)
 	allow, deny := rules(t, "newsbot/"), rules(t, "rag/")
 	policy, err := myvault.NewPolicy(myvault.Service{Name: "svc", Allow: allow, Deny: deny})

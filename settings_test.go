@@ -8,7 +8,7 @@ import (
 )
 
 // A policy that parses denies by default and agrees with its own explanation; one that
-// does not gives an error without the token.
+// does not returns an error without the token.
 func FuzzParsePolicy(f *testing.F) {
 	f.Add("ui,job", "project:*/prod/,common/*/", "project:billing/", "sha256:00")
 	f.Add("ui", "a:b@read+audit", "", "one,two")

@@ -18,7 +18,7 @@ import (
 	"github.com/myswiftagent/myvault/usage"
 )
 
-// used asks for all pages and gives who read what; "" for what was not read.
+// used returns the last reader of each secret, "" for none, from all pages.
 func used(t *testing.T, v *myvault.Vault, index *usage.Index, r usage.Options) (by map[string]string, since time.Time) {
 	t.Helper()
 	by = make(map[string]string)
@@ -107,7 +107,7 @@ func TestUsageOnEveryTrail(t *testing.T) {
 	}
 }
 
-// TestUsageWithoutEntries is said, and not told as "never".
+// TestUsageWithoutEntries is an error, and not "never".
 func TestUsageWithoutEntries(t *testing.T) {
 	is := is.New(t)
 	off := openVault(t, myvault.Config{Reads: myvault.Off})
@@ -142,7 +142,7 @@ func TestUsageOfTwoProcesses(t *testing.T) {
 	is.Equal(by, want)
 }
 
-// TestUsageAfterPruning: what is not known any more is not told as never.
+// TestUsageAfterPruning: reads that were pruned are not reported as never.
 func TestUsageAfterPruning(t *testing.T) {
 	is := is.New(t)
 	dir := filepath.Join(t.TempDir(), "store")
@@ -161,13 +161,13 @@ func TestUsageAfterPruning(t *testing.T) {
 		is.NoErr(err)
 		oldest = e.At
 	}
-	by, since := used(t, v, index, usage.Options{}) // who has seen the read knows it
+	by, since := used(t, v, index, usage.Options{}) // this index has read the entry
 	is.Equal(by["newsbot/prod/db"], "root")
 	is.Equal(since, before)
 	other := vaultOf(t, storeIn(t, dir), myvault.Config{})
 	by, since = used(t, other, indexOf(t, other), usage.Options{})
 	is.Equal(by, map[string]string{"newsbot/prod/db": "", "rag/x": ""})
-	is.Equal(since, oldest) // and who has not says since when it would
+	is.Equal(since, oldest) // the other one has not, and says so
 	is.True(since.After(before))
 }
 
@@ -206,7 +206,7 @@ func (c counting) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[
 	}
 }
 
-// TestUsageCostsABoundedAmount for each question, whatever came before it, and is right in the end.
+// TestUsageCostsABoundedAmount for each call, and is exact in the end.
 func TestUsageCostsABoundedAmount(t *testing.T) {
 	is := is.New(t)
 	gave, total := 0, 0
@@ -290,7 +290,7 @@ func TestUsageForgetsTheOldestReads(t *testing.T) {
 		if !u.LastRead.IsZero() {
 			known++
 			is.True(i >= 6)                         // of the newest
-			is.True(!u.LastRead.Before(page.Since)) // and what is older is not claimed
+			is.True(!u.LastRead.Before(page.Since)) // older reads are not reported
 		}
 	}
 	is.True(known > 0 && known <= 10)

@@ -31,7 +31,7 @@ func readEntry(at time.Time, by string, addr myvault.Address) myvault.Entry {
 	return myvault.Entry{At: at, First: at, Last: at, Count: 1, Service: by, Action: "read", Address: addr, Outcome: myvault.OutcomeOK}
 }
 
-// TestUsageShowsWhatMayBeAudited, and to who may audit nothing not even since when reads are known.
+// TestUsageShowsWhatMayBeAudited. A session that may audit nothing does not even see Since.
 func TestUsageShowsWhatMayBeAudited(t *testing.T) {
 	is := is.New(t)
 	v := openVault(t, myvault.Config{})
@@ -58,8 +58,8 @@ func TestUsageShowsWhatMayBeAudited(t *testing.T) {
 	}
 }
 
-// TestUsageIsExact: of the last time of an entry for many reads, of the later one of two at one time, of names that are
-// the same when they are put together, and of the very time that is asked for.
+// TestUsageIsExact for the last time of an entry with several reads, for the later of two entries
+// of one time, for names that are equal when joined, and for exactly the time of UnusedSince.
 func TestUsageIsExact(t *testing.T) {
 	is := is.New(t)
 	provider := memory.New(memory.Config{})
@@ -86,7 +86,7 @@ func TestUsageIsExact(t *testing.T) {
 	is.Equal(by, map[string]string{"a/bc": "", "newsbot/prod/db": "root"})
 }
 
-// TestUsageAfterAnError of the trail, wherever it comes: the question fails, and the next one is right.
+// TestUsageAfterAnError of the trail at any entry: the call fails, and the next one is exact.
 func TestUsageAfterAnError(t *testing.T) {
 	for _, before := range []int{0, 1, 2} { // entries
 		is := is.New(t)
