@@ -35,6 +35,7 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 	"github.com/myswiftagent/myvault/internal/logs"
 	"github.com/myswiftagent/myvault/tokens"
+	"github.com/myswiftagent/myvault/usage"
 )
 
 // Config holds the settings of a [Handler]. The zero Config suits a server on loopback.
@@ -103,6 +104,8 @@ type Handler struct {
 	console    http.Handler // may be nil
 	store      string
 	observe    func(Observation) // may be nil
+	usage      *usage.Index
+	extension  *myvault.Extension // for log-ins by token without an issuer
 	projectSecrets
 }
 
@@ -121,8 +124,9 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		config.Guard, _ = guard.New(guard.Config{}) // the zero Config is valid
 	}
 	cursors, wrongCursors := newCursors(vault)
+	index, wrongUsage := usage.New(vault)
 	secrets, wrongSecret := newProjectSecrets(config.ProjectSecrets)
-	if err := errors.Join(wrongCursors, wrongSecret); err != nil {
+	if err := errors.Join(wrongCursors, wrongUsage, wrongSecret); err != nil {
 		return nil, err
 	}
 	return &Handler{
@@ -143,6 +147,8 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		health:         &health{ask: vault.Ping, logger: config.Logger, failure: "store does not answer"},
 		ready:          &health{ask: vault.Ready, logger: config.Logger, failure: "not ready"},
 		issuer:         config.Tokens,
+		usage:          index,
+		extension:      cursors.extension,
 	}, nil
 }
 

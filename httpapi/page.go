@@ -107,22 +107,22 @@ func nextPage[T any](c *call, page myvault.Page[T]) string {
 // record is written with the first cursor. If the store does not accept it, the key is the
 // handler's own.
 type cursors struct {
-	vault    *myvault.Vault
-	records  *myvault.Records
-	own      cipher.AEAD
-	shared   atomic.Pointer[cipher.AEAD]
-	readOnly atomic.Bool // the store accepts no records
+	vault     *myvault.Vault
+	extension *myvault.Extension
+	own       cipher.AEAD
+	shared    atomic.Pointer[cipher.AEAD]
+	readOnly  atomic.Bool // the store accepts no records
 }
 
 // keyRecord is the path of the record.
 const keyRecord = "key"
 
 func newCursors(vault *myvault.Vault) (*cursors, error) {
-	records, err := vault.Records("cursors")
+	extension, err := vault.Extend("cursors")
 	if err != nil {
 		return nil, err
 	}
-	c := &cursors{vault: vault, records: records}
+	c := &cursors{vault: vault, extension: extension}
 	c.own, err = c.derive(randomKey())
 	return c, err
 }
@@ -194,7 +194,7 @@ func (c *cursors) load(ctx context.Context) (cipher.AEAD, error) {
 	if shared := c.shared.Load(); shared != nil {
 		return *shared, nil
 	}
-	record, err := c.records.Get(ctx, keyRecord)
+	record, err := c.extension.GetRecord(ctx, keyRecord)
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +209,7 @@ func (c *cursors) load(ctx context.Context) (cipher.AEAD, error) {
 
 // create writes the record, unless another server has done so.
 func (c *cursors) create(ctx context.Context) (cipher.AEAD, error) {
-	_, err := c.records.Put(ctx, c.vault.As("httpapi"), keyRecord, myvault.Bytes(randomKey()), myvault.IfAbsent())
+	_, err := c.extension.PutRecord(ctx, c.vault.As("httpapi"), keyRecord, myvault.Bytes(randomKey()), myvault.IfAbsent())
 	if errors.Is(err, errors.ErrUnsupported) {
 		c.readOnly.Store(true)
 	}

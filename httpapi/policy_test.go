@@ -31,7 +31,7 @@ func TestExplainAndWho(t *testing.T) {
 	is.Equal(f.as("reader", "GET", "/api/policy/explain?"+question, "").body,
 		`{"allowed":true,"rule":"newsbot/prod/@read+list","reason":"allowed by ALLOW_reader: newsbot/prod/@read+list"}`)
 	is.Equal(f.as("admin", "GET", "/api/policy/explain?service=writer&"+question, "").body,
-		`{"allowed":false,"rule":"","reason":"no rule of ALLOW_writer gives read here"}`)
+		`{"allowed":false,"rule":"","reason":"no rule of ALLOW_writer allows read here"}`)
 	is.Equal(f.as("admin", "GET", "/api/policy/who?"+question, "").body, `{"services":["admin","reader"]}`)
 	is.Equal(f.as("admin", "GET", "/api/policy/who?action=destroy&project=other&path=x", "").body, `{"services":["admin"]}`)
 }

@@ -107,8 +107,8 @@ func TestABearerIsToldNoPolicy(t *testing.T) {
 	is.True(!named) // the service itself sees its rules
 	for action, want := range map[string]string{
 		"read":    `{"allowed":true,"rule":"","reason":"this session may"}`,
-		"write":   `{"allowed":false,"rule":"","reason":"this session may not: it was narrowed, or the policy does not allow it"}`,
-		"destroy": `{"allowed":false,"rule":"","reason":"this session may not: it was narrowed, or the policy does not allow it"}`,
+		"write":   `{"allowed":false,"rule":"","reason":"this session may not: it is restricted, or the policy does not allow it"}`,
+		"destroy": `{"allowed":false,"rule":"","reason":"this session may not: it is restricted, or the policy does not allow it"}`,
 	} {
 		r := f.do("GET", "/api/policy/explain?project=newsbot&path=prod/db&action="+action, "", bearerOf(narrowed.Reveal()))
 		is.Equal(r.body, want)

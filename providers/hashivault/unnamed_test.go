@@ -94,7 +94,7 @@ func TestTheLongestNames(t *testing.T) {
 		is := is.New(t)
 		config := fresh(server.Address, server.Token)
 		s := opened(t, config)
-		segment := strings.Repeat("x", myvault.MaxSegment)
+		segment := strings.Repeat("x", 128)
 		longest := segment + strings.Repeat("/"+segment, myvault.MaxDepth)
 		do(t, s, put(longest, "1"), put(longest, "2", myvault.IfVersion(1)), change(myvault.OpDelete, longest))
 		is.Equal(states(t, s, longest), []string{"2 deleted", "1 live"})

@@ -1,10 +1,10 @@
 // Package pyvault reads the SQLite file of myVault's earlier service, which was written in
-// Python, so that [myvault.Copy] can copy it to another provider:
+// Python, so that [transfer.Copy] can copy it to another provider:
 //
 //	old, err := pyvault.Open(ctx, "myvault.db", key, pyvault.Config{})
 //	if err != nil { ... }
 //	for _, p := range old.Problems() { fmt.Println(p) } // secrets that cannot be copied
-//	report, err := myvault.Copy(ctx, store, old, myvault.CopyOptions{By: "operator"})
+//	report, err := transfer.Copy(ctx, store, old, transfer.Options{By: "operator"})
 //
 // The tables are projects (name, description, created_at, created_by, and in later files
 // is_default) and secrets (project, path, encrypted_value, encryption_iv, encryption_tag,
