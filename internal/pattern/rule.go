@@ -11,7 +11,8 @@ import (
 // Actions is a set of actions, one bit each.
 type Actions uint8
 
-// Rule is a pattern of names, and the actions that it allows or forbids. The zero Rule covers nothing.
+// Rule is a pattern of names, and the actions that it allows or forbids on them. The zero Rule
+// covers nothing.
 type Rule struct {
 	Project string   // pattern of the project's name
 	Path    []string // patterns of the path's segments
