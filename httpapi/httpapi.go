@@ -104,9 +104,9 @@ type Handler struct {
 	console    http.Handler // may be nil
 	store      string
 	observe    func(Observation) // may be nil
-	usage      *usage.Index
-	extension  *myvault.Extension // for log-ins by token without an issuer
 	projectSecrets
+	usage     *usage.Index
+	extension *myvault.Extension // for log-ins by token without an issuer
 }
 
 var _ http.Handler = (*Handler)(nil)

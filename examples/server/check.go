@@ -60,10 +60,10 @@ func (l loaded) checkAPI() error {
 		return withSetting(setting, err)
 	}
 	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
-	secrets, err := l.projectSecrets()
+	secrets, secretsErr := l.projectSecrets()
 	_, apiErr := httpapi.New(vault, httpapi.Config{ProjectSecrets: secrets})
 	return errors.Join(
-		err,
+		secretsErr,
 		withSetting("MYVAULT_PROJECT_SECRETS", apiErr),
 		guarded("MYVAULT_HOSTS", guard.Config{AllowedHosts: l.Hosts}),
 		guarded("MYVAULT_ORIGINS", guard.Config{AllowedOrigins: l.Origins}),

@@ -136,7 +136,7 @@ func open(ctx context.Context, s stores.Settings, policy *myvault.Policy) (*myva
 	return myvault.New(store, policy, myvault.Config{Trail: trail})
 }
 
-// serveVault answers requests until ctx ends. Requests in flight and a running reload then finish.
+// serveVault serves requests until ctx ends. Requests in flight and a running reload then finish.
 func serveVault(ctx context.Context, r *reloader) error {
 	s := r.started.settings
 	metrics, err := newMetricsServer(s.Metrics, r.vault, r.output)
