@@ -30,9 +30,9 @@ const problemTexts = "testdata/problems.golden"
 // before the handler gets it.
 const unreached = "must be followed by two hex digits"
 
-// TestProblemTexts provokes every problem of the package and compares the statuses and
-// texts with a file, where they can be read in one place. -update writes it. A text in the
-// source that no request provokes is an error too.
+// TestProblemTexts provokes every problem of the package and of guard, and compares the
+// statuses and texts with a file that lists them all. -update writes it. A text in the source
+// that no request provokes is an error too.
 func TestProblemTexts(t *testing.T) {
 	is := is.New(t)
 	var texts []string

@@ -58,7 +58,7 @@ var invalidChanges = []struct{ line, becomes, want string }{
 	{"MSA_", "LOG_FORMAT=canary\nMSA_", "setting LOG_FORMAT"},
 	{"MSA_", "MYVAULT_CONSOLE=canary\nMSA_", "setting MYVAULT_CONSOLE"},
 	{svc.token, "canary\nMYVAULT_ADDR=0.0.0.0:0\nMYVAULT_PLAINTEXT=true", "16 characters"},
-	{svc.token, "new-token-of-the-console\nMYVAULT_ADDR=0.0.0.0:0\nMYVAULT_PLAINTEXT=true", "none of the documents"},
+	{svc.token, "new-token-of-the-console\nMYVAULT_ADDR=0.0.0.0:0\nMYVAULT_PLAINTEXT=true", "examples of the documents"},
 	{svc.token, svc.token + "\nCERT_svc=uri:spiffe://example.org/canary", "CERT_svc has no effect without MYVAULT_TLS_CLIENT_CA"},
 	{"TOKEN_svc=" + svc.token, "TOKEN_svc=", "setting TOKEN_svc is missing"},
 	{"ALLOWED_SERVICES=svc", "ALLOWED_SERVICES=svc,other", "setting TOKEN_other is missing"},

@@ -74,9 +74,10 @@ func New(config Config) (*Guard, error) {
 }
 
 // Handler returns a handler that passes on to next the requests that g allows, and answers
-// others itself: 421 for a wrong host, 403 for a page of another site. Preflight requests
-// of allowed origins are answered too. Requests for the paths in probes are passed on
-// unchecked: load balancers choose their own Host header.
+// others itself: 421 for a wrong host, 403 for a page of another site. It also answers preflight
+// requests of allowed origins. The log and the metrics of next do not have these requests: put a
+// handler that logs before this one. Requests for the paths in probes are passed on unchecked:
+// load balancers choose their own Host header.
 func (g *Guard) Handler(next http.Handler, probes ...string) http.Handler {
 	unchecked := make(map[string]bool)
 	for _, path := range probes {

@@ -243,7 +243,7 @@ func (c Config) Validate(addr net.Addr) error {
 		return fmt.Errorf("serve: %w: Drain is negative (MYVAULT_DRAIN of the example server)", myvault.ErrInvalid)
 	}
 	if !IsLocal(addr) && c.TLS == nil && c.Certificates == nil && !c.PlaintextBeyondLoopback {
-		return fmt.Errorf("serve: %w: other machines can reach the address without TLS: configure a certificate (serve.Config.Certificates; MYVAULT_TLS_CERT and MYVAULT_TLS_KEY of the example server), listen on 127.0.0.1, or behind a proxy with TLS set serve.Config.PlaintextBeyondLoopback (MYVAULT_PLAINTEXT=true)", myvault.ErrInvalid)
+		return fmt.Errorf("serve: %w: address beyond loopback without TLS: configure a certificate (serve.Config.Certificates; MYVAULT_TLS_CERT and MYVAULT_TLS_KEY of the example server), listen on 127.0.0.1, or behind a proxy with TLS set serve.Config.PlaintextBeyondLoopback (MYVAULT_PLAINTEXT=true)", myvault.ErrInvalid)
 	}
 	return nil
 }
