@@ -96,7 +96,7 @@ func TestPrefixSelectsWholeSegments(t *testing.T) {
 		{myvault.Prefix{Project: "p", Path: "prod/"}, "p/prod/x/y", true},
 		{myvault.Prefix{Project: "p", Path: "prod"}, "q/prod", false},
 	} {
-		t.Run(c.prefix.String()+" "+c.addr, func(t *testing.T) {
+		t.Run(myvault.Address(c.prefix).String()+" "+c.addr, func(t *testing.T) {
 			is := is.New(t)
 			addr, err := myvault.ParseAddress(c.addr)
 			is.NoErr(err)
@@ -110,7 +110,7 @@ func TestPrefixesThatAreRefused(t *testing.T) {
 	for _, p := range []myvault.Prefix{
 		{Path: "prod"}, {Project: "p", Path: "/"}, {Project: "p", Path: "a//"}, {Project: "p", Path: "/a"}, {Project: ".p"}, {Project: "p", Path: "a/../"},
 	} {
-		t.Run(p.String(), func(t *testing.T) {
+		t.Run(myvault.Address(p).String(), func(t *testing.T) {
 			is := is.New(t)
 			is.True(errors.Is(p.Validate(), myvault.ErrInvalid))
 		})

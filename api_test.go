@@ -48,7 +48,7 @@ func TestAPIListing(t *testing.T) {
 	}
 }
 
-// exported gives a sorted line for each exported declaration of the root package.
+// exported returns a sorted line for each exported declaration of the root package.
 func exported(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
@@ -74,7 +74,7 @@ func exported(t *testing.T) []string {
 	return slices.Compact(lines)
 }
 
-// declared gives a declaration on one line, and a group with a line for each member.
+// declared returns a declaration on one line, and a group with a line for each member.
 func declared(t *testing.T, set *token.FileSet, decl ast.Decl) []string {
 	switch d := decl.(type) {
 	case *ast.FuncDecl:

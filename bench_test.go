@@ -54,8 +54,8 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
-// BenchmarkFailedLogin: what a stranger learns from the time of an answer is the difference
-// between the two.
+// BenchmarkFailedLogin shows by the difference of the two how much the time of an answer reveals
+// to a stranger.
 func BenchmarkFailedLogin(b *testing.B) {
 	for name, service := range map[string]string{"known service": "svc", "unknown service": "nobody"} {
 		v := vaultOf(b, memory.New(memory.Config{}), myvault.Config{})

@@ -2,7 +2,7 @@ package myvault
 
 import "fmt"
 
-// Condition makes a change depend on what is there. The zero Condition always holds.
+// Condition is a precondition of a change. The zero Condition always holds.
 type Condition struct {
 	kind    conditionKind
 	version Version
@@ -17,18 +17,18 @@ const (
 	ifVersion
 )
 
-// IfAbsent holds while there is no live secret (or no registered project); else ErrExists.
+// IfAbsent holds if there is no live secret, or no registered project; else ErrExists.
 func IfAbsent() Condition { return Condition{kind: ifAbsent} }
 
-// IfPresent holds while there is a live secret (or a registered project); else ErrNotFound.
+// IfPresent holds if there is a live secret, or a registered project; else ErrNotFound.
 func IfPresent() Condition { return Condition{kind: ifPresent} }
 
-// IfVersion holds while the live secret's current version is n. With no live secret it
-// fails with ErrNotFound, on another version with ErrConflict.
+// IfVersion holds if there is a live secret and its current version is n. ErrNotFound if there is
+// no live secret, ErrConflict for another version.
 func IfVersion(n Version) Condition { return Condition{kind: ifVersion, version: n} }
 
-// Check is the one meaning of conditions, for every provider. head is the current
-// version of the address, or the zero Info where no version was ever made.
+// Check evaluates the condition for a provider. Head is the current version of the address, or the
+// zero Info if there is none.
 func (c Condition) Check(head Info) error {
 	live := head.State == Live
 	switch {
@@ -50,7 +50,7 @@ func (c Condition) CheckProject(registered bool) error {
 	return c.Check(Info{})
 }
 
-// validate reports ErrInvalid for a condition that can never hold.
+// validate returns ErrInvalid for a condition that can never hold.
 func (c Condition) validate() error {
 	if c.kind == ifVersion && c.version == 0 {
 		return fmt.Errorf("%w condition: IfVersion(0) names no version; use IfAbsent to create", ErrInvalid)
@@ -58,7 +58,7 @@ func (c Condition) validate() error {
 	return nil
 }
 
-// both gives the one condition that holds when all of them do.
+// both returns the condition that holds if all of them do.
 func both(conditions []Condition) (Condition, error) {
 	var all Condition
 	for _, c := range conditions {
@@ -67,7 +67,7 @@ func both(conditions []Condition) (Condition, error) {
 			all = c
 		case c.kind == always, all.kind == ifVersion && c.kind == ifPresent:
 		default:
-			return all, fmt.Errorf("%w conditions: they can never hold together", ErrInvalid)
+			return all, fmt.Errorf("%w conditions: they exclude each other", ErrInvalid)
 		}
 	}
 	return all, nil

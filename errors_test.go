@@ -14,11 +14,12 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/listing"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/usage"
 )
 
 const errorTexts = "testdata/errors.golden"
 
-// TestErrorTexts brings about every error of the package and holds their texts against a
+// TestErrorTexts causes every error of the package and compares their texts with a
 // file, so that they can be read in one place. -update writes it. A text in the source that none of
 // them shows fails.
 func TestErrorTexts(t *testing.T) {
@@ -33,7 +34,7 @@ func TestErrorTexts(t *testing.T) {
 	slices.Sort(texts)
 	texts = slices.Compact(texts)
 	all := strings.Join(texts, "\n") + "\n"
-	is.True(!strings.Contains(all, canary)) // whatever stood in the input
+	is.True(!strings.Contains(all, canary)) // no part of the input
 	if *update {
 		is.NoErr(os.MkdirAll("testdata", 0o755))
 		is.NoErr(os.WriteFile(errorTexts, []byte(all), 0o644))
@@ -41,7 +42,7 @@ func TestErrorTexts(t *testing.T) {
 	golden, err := os.ReadFile(errorTexts)
 	is.NoErr(err)
 	is.Equal(all, string(golden)) // go test . -run TestErrorTexts -update
-	for where, format := range listing.ErrorTexts(t, "invalidRule") {
+	for where, format := range listing.ErrorTexts(t, "internal/credential", "internal/dotenv", "internal/pattern") {
 		pattern := regexp.MustCompile(`%[a-z+]`).ReplaceAllString(regexp.QuoteMeta(format), ".*")
 		if !regexp.MustCompile("(?m)" + pattern).MatchString(all) {
 			t.Errorf("%s: no row of everyError shows %q", where, format)
@@ -58,7 +59,7 @@ func trailErrors(t *testing.T) []error {
 	}
 }
 
-// everyError brings about the errors; the canary stands wherever input is refused.
+// everyError causes the errors. Refused input contains the canary.
 func everyError(t *testing.T) []error {
 	t.Helper()
 	var all []error
@@ -186,7 +187,7 @@ func callErrors(t *testing.T) (all []error) {
 func operatingErrors(t *testing.T) []error {
 	t.Helper()
 	v := openVault(t, myvault.Config{Reads: myvault.Off})
-	_, unknown := v.As("root").UsagePage(t.Context(), myvault.UsageRange{}, 10)
+	_, unknown := usagePage(t.Context(), v, v.As("root"), usage.Options{}, 10)
 	nobody, err := myvault.NewPolicy()
 	if err != nil {
 		t.Fatal(err)

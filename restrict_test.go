@@ -9,8 +9,8 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// TestANarrowedSessionChangesProjectsThatItsLimitsCover as a whole, each of them: limits that have no
-// address in common have no project in common either.
+// TestANarrowedSessionChangesProjectsThatItsLimitsCover: each limit must cover the whole project.
+// Limits without a common address have no common project either.
 func TestANarrowedSessionChangesProjectsThatItsLimitsCover(t *testing.T) {
 	for name, c := range map[string]struct {
 		allow             []string
@@ -29,7 +29,7 @@ func TestANarrowedSessionChangesProjectsThatItsLimitsCover(t *testing.T) {
 		"apart":             {[]string{"*/"}, [][]string{{"*/nowhere@write"}, {"*/elsewhere@write"}}, false, false, false},
 		"one is a part":     {[]string{"*/"}, [][]string{{"*/"}, {"newsbot/b/"}}, false, false, false},
 		"both whole":        {[]string{"*/"}, [][]string{{"*/"}, {"newsbot/"}}, true, true, false},
-		"grants in part":    {[]string{"*/a/"}, [][]string{{"*/"}}, true, false, true}, // the service's own rights are as ever
+		"grants in part":    {[]string{"*/a/"}, [][]string{{"*/"}}, true, false, true}, // the service needs only a part
 		"nothing":           {[]string{"*/"}, [][]string{{}}, false, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestANarrowedSessionIsToldItsLimitsAlone(t *testing.T) {
 		is.Equal(d.Rule, myvault.Rule{})
 		reasons[d.Reason]++
 	}
-	is.Equal(len(reasons), 2) // one of what is allowed, one of what is not, whatever denies it
+	is.Equal(len(reasons), 2) // one reason if it is allowed, one if it is not
 	nothing, err := s.Restrict().Rights(ctx)
 	is.NoErr(err)
 	is.Equal(len(nothing.Limits), 1)

@@ -1,6 +1,7 @@
 package myvault_test
 
 import (
+	"context"
 	"errors"
 	"iter"
 	"strings"
@@ -53,9 +54,21 @@ func first[T any](seq iter.Seq2[T, error]) error {
 	return nil
 }
 
+// metric returns the value of a metric of v.
+func metric(t testing.TB, v *myvault.Vault, name string) float64 {
+	t.Helper()
+	for _, m := range v.Metrics(t.Context()) {
+		if m.Name == name {
+			return m.Value
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
+}
+
 var db = myvault.Address{Project: "newsbot", Path: "prod/db"}
 
-// state gives all that is stored, as text.
+// state returns everything that is stored, as text.
 func state(t testing.TB, v *myvault.Vault) (lines []string) {
 	t.Helper()
 	s := v.As("root")
@@ -111,7 +124,7 @@ func TestLogin(t *testing.T) {
 			s, err := v.Login(t.Context(), myvault.Credentials{Service: c.service, Token: c.token})
 			is.True(errors.Is(err, c.want))
 			is.Equal(s != nil, c.want == nil)
-			is.True(err == nil || err.Error() == "myvault: login: not authenticated") // the same whatever was wrong
+			is.True(err == nil || err.Error() == "myvault: login: not authenticated") // the same for every reason
 		})
 	}
 }
@@ -159,7 +172,7 @@ func TestRestrictOnlyNarrows(t *testing.T) {
 	_, err = reader.Restrict(rules(t, "other/")...).Get(ctx, db)
 	is.True(errors.Is(err, myvault.ErrDenied)) // both must allow
 	_, err = reader.Restrict(rules(t, "*/")...).Put(ctx, db, myvault.Text("w"))
-	is.True(errors.Is(err, myvault.ErrDenied)) // a wider one gives nothing back
+	is.True(errors.Is(err, myvault.ErrDenied)) // a wider restriction returns no rights
 	_, err = all.Get(ctx, db)
 	is.NoErr(err) // the parent keeps its rights
 
@@ -242,4 +255,64 @@ func TestNewRefuses(t *testing.T) {
 			is.True(v == nil)
 		})
 	}
+}
+
+// TestNothingIsAnsweredOnceClosed, not even what needs no store.
+func TestNothingIsAnsweredOnceClosed(t *testing.T) {
+	is := is.New(t)
+	v, err := myvault.New(memory.New(memory.Config{}), everything(t), myvault.Config{})
+	is.NoErr(err)
+	s := v.As("root")
+	is.NoErr(extensionOf(t, v).Ended(t.Context(), s))
+	is.NoErr(v.Close())
+	is.True(errors.Is(extensionOf(t, v).Ended(t.Context(), s), myvault.ErrClosed))
+	_, err = s.Rights(t.Context())
+	is.True(errors.Is(err, myvault.ErrClosed))
+}
+
+// TestThePolicyIsReadAfterTheChecks of a session: a policy that is set while they run applies.
+func TestThePolicyIsReadAfterTheChecks(t *testing.T) {
+	is := is.New(t)
+	v := openVault(t, myvault.Config{})
+	fill(t, v, db.String())
+	withdrawn, err := myvault.NewPolicy(myvault.Service{Name: "root", Tokens: []string{"another-token-0123456789"}, Allow: rules(t, "*/")})
+	is.NoErr(err)
+	s, err := v.Login(t.Context(), myvault.Credentials{Service: "root", Token: "root-token-0123456789"})
+	is.NoErr(err)
+	_, err = extensionOf(t, v).EndWhen(s, func(context.Context) error { v.SetPolicy(withdrawn); return nil }).Get(t.Context(), db)
+	is.True(errors.Is(err, myvault.ErrUnauthenticated))
+}
+
+// TestSessionsOfOneSessionEndIndependently: a check of one does not end another that was made from
+// the same session.
+func TestSessionsOfOneSessionEndIndependently(t *testing.T) {
+	is := is.New(t)
+	v := openVault(t, myvault.Config{})
+	holds := func(context.Context) error { return nil }
+	ended := func(context.Context) error { return myvault.ErrUnauthenticated }
+	s := v.As("root")
+	for range 8 {
+		first, second := extensionOf(t, v).EndWhen(s, ended), extensionOf(t, v).EndWhen(s, holds)
+		is.True(errors.Is(extensionOf(t, v).Ended(t.Context(), first), myvault.ErrUnauthenticated))
+		is.NoErr(extensionOf(t, v).Ended(t.Context(), second))
+		s = second
+	}
+}
+
+// TestAPolicyIsImmutable: lists that it was made from or returned can be changed.
+func TestAPolicyIsImmutable(t *testing.T) {
+	is := is.New(t)
+	allow, deny := rules(t, "newsbot/"), rules(t, "rag/")
+	policy, err := myvault.NewPolicy(myvault.Service{Name: "svc", Allow: allow, Deny: deny})
+	is.NoErr(err)
+	allow[0], deny[0] = rules(t, "*/")[0], rules(t, "newsbot/")[0]
+	policy.Services()[0] = "other"
+	is.Equal(policy.Services(), []string{"svc"})
+	v, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{})
+	is.NoErr(err)
+	defer v.Close()
+	told, err := v.As("svc").Rights(t.Context())
+	is.NoErr(err)
+	is.Equal(told.Allow, rules(t, "newsbot/"))
+	is.Equal(told.Deny, rules(t, "rag/"))
 }

@@ -8,39 +8,41 @@ import (
 	"slices"
 )
 
-// MaxValue is the size limit of one value on every provider, in bytes (512 KiB).
-// HashiCorp Vault stores no more in one entry once it is encoded.
+// MaxValue is the size limit of a value on every provider, in bytes. HashiCorp Vault cannot store
+// more in one entry.
 const MaxValue = 512 << 10
 
-// redacted is what a Value shows wherever it is printed.
+// redacted is printed in place of a secret.
 const redacted = "[REDACTED]"
 
-// errNoEncoding is the answer of every encoder, so that a placeholder can
-// never be stored or sent in place of the value.
-var errNoEncoding = errors.New("myvault: a Value refuses to be encoded; call Reveal where it is meant")
+// errNoEncoding is the error of every encoder, so that a placeholder can never be stored or sent in
+// place of a secret.
+var errNoEncoding = errors.New("myvault: secrets cannot be encoded; call Value.Reveal to encode one on purpose")
 
-// Value holds the bytes of a secret. Printing it gives [REDACTED] whatever the
-// verb, encoding it is an error, and it cannot be compared with ==; [Value.Reveal]
-// is the one way out. The bytes sit in a closure, because fmt prints the unexported
-// fields of an enclosing struct without asking their methods.
-// The zero Value is empty and is refused by Put.
+// Value contains the bytes of a secret. It prints as [REDACTED] with every verb, encoding it is an
+// error, and it cannot be compared with ==. Only [Value.Reveal] and [Value.RevealBytes] return the
+// secret. The zero Value is empty, and Put refuses it.
+//
+// The bytes are in a closure, because fmt prints the unexported fields of a struct without calling
+// their methods.
 type Value struct {
+	redaction
 	reveal func() []byte
 }
 
-// Text makes a Value from a string.
+// Text returns a Value with the bytes of s.
 func Text(s string) Value { return own([]byte(s)) }
 
-// Bytes makes a Value from a copy of b, so the caller may clear its own.
+// Bytes returns a Value with a copy of b, so the caller may clear b.
 func Bytes(b []byte) Value { return own(slices.Clone(b)) }
 
-// own makes a Value from b without a copy; nobody else may keep b.
+// own returns a Value that owns b.
 func own(b []byte) Value {
 	return Value{reveal: func() []byte { return b }}
 }
 
-// Reveal gives the secret as a string. It is named so that a search for it in a
-// program finds every place where a value leaves the vault's types.
+// Reveal returns the secret as a string. Search a program for Reveal to find every use of a
+// secret.
 func (v Value) Reveal() string {
 	if v.reveal == nil {
 		return ""
@@ -48,7 +50,7 @@ func (v Value) Reveal() string {
 	return string(v.reveal())
 }
 
-// RevealBytes gives a copy of the secret, which the caller may clear after use.
+// RevealBytes returns a copy of the secret, which the caller may clear after use.
 func (v Value) RevealBytes() []byte {
 	if v.reveal == nil {
 		return nil
@@ -56,7 +58,7 @@ func (v Value) RevealBytes() []byte {
 	return slices.Clone(v.reveal())
 }
 
-// Len is the size of the secret in bytes.
+// Len returns the size of the secret in bytes.
 func (v Value) Len() int {
 	if v.reveal == nil {
 		return 0
@@ -64,7 +66,7 @@ func (v Value) Len() int {
 	return len(v.reveal())
 }
 
-// Validate reports ErrInvalid for an empty value and ErrTooLarge for one over [MaxValue].
+// Validate returns ErrInvalid for an empty value and ErrTooLarge for one over [MaxValue].
 func (v Value) Validate() error {
 	switch n := v.Len(); {
 	case n == 0:
@@ -75,26 +77,25 @@ func (v Value) Validate() error {
 	return nil
 }
 
-// String gives [REDACTED].
-func (Value) String() string { return redacted }
+// redaction has the methods that keep a secret out of logs and files. Embedding it redacts the
+// whole struct. Format serves every verb of fmt. MarshalText serves the encoders of JSON, XML,
+// YAML and TOML, and MarshalBinary that of gob.
+type redaction struct{}
 
-// GoString gives [REDACTED], for %#v.
-func (Value) GoString() string { return redacted }
+// String returns [REDACTED].
+func (redaction) String() string { return redacted }
+
+// GoString returns [REDACTED].
+func (redaction) GoString() string { return redacted }
 
 // Format writes [REDACTED] for every verb and flag.
-func (Value) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, redacted) }
+func (redaction) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, redacted) }
 
-// LogValue gives [REDACTED] to log/slog.
-func (Value) LogValue() slog.Value { return slog.StringValue(redacted) }
+// LogValue returns [REDACTED].
+func (redaction) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalJSON refuses.
-func (Value) MarshalJSON() ([]byte, error) { return nil, errNoEncoding }
+// MarshalText returns an error.
+func (redaction) MarshalText() ([]byte, error) { return nil, errNoEncoding }
 
-// MarshalText refuses; encoders of XML, YAML, TOML and flags use it.
-func (Value) MarshalText() ([]byte, error) { return nil, errNoEncoding }
-
-// MarshalBinary refuses.
-func (Value) MarshalBinary() ([]byte, error) { return nil, errNoEncoding }
-
-// GobEncode refuses.
-func (Value) GobEncode() ([]byte, error) { return nil, errNoEncoding }
+// MarshalBinary returns an error.
+func (redaction) MarshalBinary() ([]byte, error) { return nil, errNoEncoding }

@@ -61,7 +61,7 @@ func TestValueRefusesEncoding(t *testing.T) {
 			is := is.New(t)
 			err := encode()
 			is.True(err != nil)                             // a placeholder could be stored in place of the value
-			is.True(!strings.Contains(err.Error(), canary)) // nor may the error tell it
+			is.True(!strings.Contains(err.Error(), canary)) // nor may the error contain it
 		})
 	}
 }

@@ -1,117 +1,117 @@
 // Package myvault is a secrets vault that Go services embed.
 //
-// A [Vault] is a [Provider] (where secrets live) under a [Policy] (who may do what), with
-// a trail (who did what). Providers are packages of their own: providers/memory,
-// providers/sqlite (a local encrypted store) and others.
+// A [Vault] combines a [Provider], which stores secrets, a [Policy], which decides who may do
+// what, and an audit trail. Each provider is a package: providers/memory,
+// providers/sqlite (a local encrypted store) and providers/hashivault.
 //
-// # Opening
+// # Opening a vault
 //
-//	policy, err := myvault.NewPolicy(myvault.Service{Name: "newsbot", Allow: rules})
+//	policy, err := myvault.ParsePolicy(map[string]string{
+//		"ALLOWED_SERVICES": "newsbot",
+//		"ALLOW_newsbot":    "newsbot/prod/",
+//	})
 //	vault, err := myvault.New(provider, policy, myvault.Config{})
 //	defer vault.Close()
 //
-// A policy comes from Go values as here, or from a .env with [ReadEnv] and [ParsePolicy].
+// [ReadEnvFile] reads such settings from a .env. [NewPolicy] takes Go values instead.
 //
-// # Acting as a service
+// # Using secrets
 //
-// A Vault has no way to a secret itself. The embedding program vouches for a caller with
-// [Vault.As], or lets it prove itself with [Vault.Login]; both give a [Session]:
+// A Vault does not expose secrets directly. To read or write one, open a [Session]: [Vault.As]
+// trusts the embedding program to name the caller, [Vault.Login] authenticates it.
 //
 //	s := vault.As("newsbot")
 //	info, err := s.Put(ctx, addr, myvault.Text("hunter2"), myvault.IfAbsent())
 //	secret, err := s.Get(ctx, addr)
 //	use(secret.Value.Reveal())
 //
-// Every call of a session asks the policy in force and is recorded in the trail: no entry,
-// no value; no entry, no change.
+// Every session call is checked against the current policy and recorded in the audit trail before
+// it returns. If the entry cannot be written, the call fails.
 //
-// # Addresses, versions, values
+// # Addresses, versions and values
 //
 // An [Address] is a project and a path, such as newsbot/prod/db. Every Put makes the next
-// [Version]; a number is never used twice. Delete marks, Undelete clears the mark,
-// Destroy removes values for good. A [Value] prints as [REDACTED] and refuses to be encoded.
+// [Version]; numbers are never reused. Delete marks a secret as deleted, Undelete clears the mark,
+// and Destroy removes values for good. A [Value] prints as [REDACTED] and cannot be encoded.
 //
 // # Errors
 //
-// Every error is an [*Error] that wraps one of the Err... values; match it with [errors.Is].
-// The text says what to do and never holds a secret.
+// Every error is an [*Error] that wraps one of the Err... values. Match it with [errors.Is]. Its
+// text says what to do and never contains a secret.
 //
 // # What may change
 //
-// Until version 1.0 names may change with a line in CHANGELOG.md. Provider is what stores
-// implement: methods will not be added to it; new capabilities are further interfaces.
+// Until version 1.0 names may change; each change has a line in CHANGELOG.md. Provider is the
+// interface that stores implement. It gets no further methods; new capabilities are further
+// interfaces.
 package myvault
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
-	"time"
 	"unicode/utf8"
 )
 
-// Vault is a provider under a policy, with a trail. It has no way to a secret itself:
-// [Vault.As] and [Vault.Login] give a [Session], which asks the policy and writes the
-// trail on every call. A Vault may be used by many goroutines.
+// Vault is a provider with a policy and an audit trail. [Vault.As] and [Vault.Login] open sessions
+// on it. A Vault may be used by many goroutines.
 type Vault struct {
-	provider Provider
-	trail    Trail
-	recorder *recorder
-	usage    *usageIndex
-	ownTrail bool // the provider is the trail: entries go into its commits
-	policy   atomic.Pointer[Policy]
-	closed   atomic.Bool
-	events   sync.Map // the names that Records.RecordAs was given
+	provider     Provider
+	trail        Trail
+	recorder     *recorder
+	ownTrail     bool // the provider is the trail: entries go into its commits
+	policy       atomic.Pointer[Policy]
+	closed       atomic.Bool
+	extraActions sync.Map // set of names given to Extension.RecordAs
 }
 
-// Config is what a Vault may be told; the zero Config suits a provider that is a [Trail].
+// Config configures a Vault. The zero Config suits a provider that is a [Trail].
 type Config struct {
-	// Trail records for a provider that is no Trail itself. [NoTrail] where none is wanted.
-	// The vault closes it if it is an io.Closer.
+	// Trail is the audit trail of a provider that is no Trail itself; [NoTrail] for none. The vault
+	// closes it if it is an io.Closer.
 	Trail Trail
-	// Reads is how reads and listings are recorded: Strict (the zero value), Relaxed or Off.
+	// Reads is how reads and listings are recorded: Strict, which is the default, Relaxed or Off.
 	Reads Reads
 }
 
-// New makes a vault, which from then on owns the provider and closes it. Nil arguments, a
-// provider without a trail, and two trails are ErrInvalid.
+// New returns a vault, which owns the provider and closes it. ErrInvalid for nil arguments, and
+// unless exactly one of provider and config.Trail is a trail.
 func New(provider Provider, policy *Policy, config Config) (*Vault, error) {
 	if provider == nil || policy == nil {
 		return nil, fail("new", Address{}, fmt.Errorf("%w: a vault needs a provider and a policy", ErrInvalid))
 	}
 	if config.Reads > Off {
-		return nil, fail("new", Address{}, fmt.Errorf("%w: Config.Reads is none of Strict, Relaxed and Off", ErrInvalid))
+		return nil, fail("new", Address{}, fmt.Errorf("%w: Config.Reads must be Strict, Relaxed or Off", ErrInvalid))
 	}
 	trail, own := provider.(Trail)
 	switch {
 	case own && config.Trail != nil:
-		return nil, fail("new", Address{}, fmt.Errorf("%w: the provider is a trail itself, so Config.Trail must be nil", ErrInvalid))
+		return nil, fail("new", Address{}, fmt.Errorf("%w: the provider is a trail itself; leave Config.Trail nil", ErrInvalid))
 	case !own && config.Trail == nil:
 		return nil, fail("new", Address{}, fmt.Errorf("%w: the provider keeps no trail; set Config.Trail, to NoTrail{} for none", ErrInvalid))
 	case !own:
 		trail = config.Trail
 	}
-	v := &Vault{provider: provider, trail: trail, ownTrail: own, usage: newUsageIndex(), recorder: newRecorder(trail, config.Reads)}
+	v := &Vault{provider: provider, trail: trail, ownTrail: own, recorder: newRecorder(trail, config.Reads)}
 	v.policy.Store(policy)
 	return v, nil
 }
 
-// Policy gives the policy in force.
+// Policy returns the current policy.
 func (v *Vault) Policy() *Policy { return v.policy.Load() }
 
-// SetPolicy puts another policy in force, for sessions that are open too. Nil is ignored.
+// SetPolicy replaces the policy, for open sessions too. Nil is ignored.
 func (v *Vault) SetPolicy(p *Policy) {
 	if p != nil {
 		v.policy.Store(p)
 	}
 }
 
-// Incarnation names this life of the store; versions of two different ones are not to be
-// compared. It is "0" for a provider that cannot be replaced by an older copy of itself.
+// Incarnation identifies the store, as [Incarnation] says. Versions of two incarnations must not
+// be compared. It is "0" for other providers.
 func (v *Vault) Incarnation() string {
 	if p, ok := v.provider.(Incarnation); ok {
 		return p.Incarnation()
@@ -119,7 +119,8 @@ func (v *Vault) Incarnation() string {
 	return "0"
 }
 
-// Ping reports whether the store answers: nil, ErrClosed or ErrUnavailable.
+// Ping reports whether the store is reachable. It returns ErrClosed after Close and ErrUnavailable
+// if the store does not respond.
 func (v *Vault) Ping(ctx context.Context) error {
 	if v.closed.Load() {
 		return fail("ping", Address{}, ErrClosed)
@@ -127,8 +128,22 @@ func (v *Vault) Ping(ctx context.Context) error {
 	return fail("ping", Address{}, v.provider.Ping(ctx))
 }
 
-// Close writes the entries that wait and closes the provider, and Config.Trail if it can
-// be closed. A second Close gives nil. Calls that follow give ErrClosed.
+// Ready reports whether the vault can serve requests: the store is reachable, the last attempts to
+// write the trail succeeded, and the policy has a service. It returns ErrClosed, ErrUnavailable,
+// ErrTrail or, for a policy without services, ErrInvalid. It writes nothing.
+func (v *Vault) Ready(ctx context.Context) error {
+	err := v.Ping(ctx)
+	if trail, ok := v.trail.(interface{ Ping(context.Context) error }); err == nil && ok && !v.ownTrail {
+		err = trail.Ping(ctx)
+	}
+	if err == nil && len(v.Policy().Services()) == 0 {
+		err = fmt.Errorf("%w policy: it has no service", ErrInvalid)
+	}
+	return fail("ready", Address{}, err)
+}
+
+// Close writes the pending trail entries and closes the provider and, if it implements io.Closer,
+// Config.Trail. A second Close returns nil. Later calls of other methods return ErrClosed.
 func (v *Vault) Close() error {
 	if v.closed.Swap(true) {
 		return nil
@@ -140,69 +155,17 @@ func (v *Vault) Close() error {
 	return fail("close", Address{}, err)
 }
 
-// As gives a session of service, for which the embedding program vouches. It never fails: a
-// service that the policy does not know is denied on every call.
+// As returns a session of service without authentication: the embedding program must know that
+// the caller is that service. It never fails. A service that is not in the policy is denied on
+// every call.
 func (v *Vault) As(service string) *Session {
 	return &Session{vault: v, service: service, label: bounded(service), via: "embedded"}
 }
 
-// Owns reports whether the session is of this vault. It is for packages that extend the vault, and are given both.
-func (v *Vault) Owns(s *Session) bool { return s != nil && s.vault == v }
-
-// Credentials are what a caller shows to prove who it is: a token, a client certificate, or both.
-type Credentials struct {
-	Service string // may be left out where the certificate tells it
-	Token   string
-	// VerifiedChains are those from the client's certificate to an authority that the embedding
-	// program believes, as in [crypto/tls.ConnectionState]. PeerCertificates are none: nobody
-	// verified them. The certificate must be for the use clientAuth, and valid now.
-	VerifiedChains [][]*x509.Certificate
-	Request        string // the request's id, for the trail
-	Remote         string // the caller's network address, for the trail of failures
-}
-
-// Login returns a session for a caller that proves to be a service of the policy. Everything else
-// is ErrUnauthenticated, in the same work whether the service is known or not. Token or certificate
-// suffices, unless Service.CertificateAndToken asks for both; a certificate counts for the service
-// that the credentials name, if they name one. The session ends when its token or the certificate's
-// identity leaves the policy, or the certificate expires. A failure enters the trail within a
-// second, or within ten seconds as one of a count if there are many.
-func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
-	if v.closed.Load() {
-		return nil, fail("login", Address{}, ErrClosed)
-	}
-	service, proof := v.policy.Load().prove(c, time.Now())
-	via := "header"
-	if proof.kind == byCertificate || proof.kind == byBoth || c.Token == "" && len(c.VerifiedChains) > 0 {
-		via = "certificate"
-	}
-	if proof.kind == byEmbedder {
-		return nil, v.RecordFailedLogin(via, c)
-	}
-	s := v.Resume(service, proof)
-	s.via, s.request = via, bounded(c.Request)
-	return s, nil
-}
-
-// RecordFailedLogin records a failed log-in afterwards, as [Vault.Login] does, and returns the error to
-// answer, which wraps ErrUnauthenticated. It is for packages that know a further way to log in;
-// via names that way. Of the credentials the token is not looked at.
-func (v *Vault) RecordFailedLogin(via string, c Credentials) error {
-	s := &Session{vault: v, label: bounded(c.Service), via: bounded(via), request: bounded(c.Request)}
-	e := s.entry("login", Address{})
-	e.Remote = bounded(c.Remote)
-	if v.policy.Load().services[c.Service] == nil {
-		e.Service = "" // whatever stands there is not ours to keep: it may be a token
-	}
-	e.Outcome = OutcomeUnauthenticated
-	v.recorder.refuseLater(e)
-	return fail("login", Address{}, ErrUnauthenticated)
-}
-
-// maxField is the size limit of a free text field of an entry, in bytes.
+// maxField is the size limit of a free text field of a trail entry, in bytes.
 const maxField = 128
 
-// bounded cuts a field of an entry to its limit and replaces what cannot be printed.
+// bounded cuts a field of a trail entry to its limit and replaces unprintable characters.
 func bounded(s string) string {
 	if len(s) > maxField {
 		s = s[:maxField]

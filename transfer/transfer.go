@@ -7,6 +7,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -206,7 +207,8 @@ func (c *copier) commit(ctx context.Context, commit myvault.Commit) ([]myvault.I
 
 func (c *copier) apply(ctx context.Context, commit myvault.Commit) ([]myvault.Info, error) {
 	for _, change := range commit.Changes {
-		commit.Entries = append(commit.Entries, c.entry(change.Op.String(), change.Target()))
+		target := cmp.Or(change.Address, myvault.Address{Project: change.Project.Name})
+		commit.Entries = append(commit.Entries, c.entry(change.Op.String(), target))
 	}
 	if c.Trail == nil {
 		return c.dst.Apply(ctx, commit)

@@ -12,6 +12,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/internal/roottest"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
@@ -63,22 +64,10 @@ func TestExposedFilesAreRefused(t *testing.T) {
 	}
 }
 
-// needRoot skips a test that only root can set up. CI must run it.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("CI must run this test as root")
-	}
-	t.Skip("only root can give files to another user")
-}
-
 // TestFilesOfAnotherUserAreRefused checks that Open fails, also as root, if another user owns the
 // directory, its parent or a file. It creates nothing, so that the owner is not locked out.
 func TestFilesOfAnotherUserAreRefused(t *testing.T) {
-	needRoot(t)
+	roottest.Require(t)
 	key := crypto.NewKey()
 	above := t.TempDir()
 	dir := filepath.Join(above, "data")
