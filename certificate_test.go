@@ -155,7 +155,7 @@ func TestCertificatesOfOthersProveNothing(t *testing.T) {
 		"of no use":               {use(), false},
 		"of an authority":         {[][]*x509.Certificate{{&authorityItself, ca.Certificate}}, false},
 		"expired":                 {verified(t, ca, expired), false},
-		"not valid yet":           {verified(t, ca, authority.Wanted{DNS: name, Lasting: time.Minute}), false},
+		"not valid yet":           {verified(t, ca, authority.Wanted{DNS: name, Validity: time.Minute}), false},
 		"of an expired authority": {[][]*x509.Certificate{{ca.Client(t, authority.Wanted{DNS: name}).Leaf, &old}}, false},
 		"by another chain": {[][]*x509.Certificate{
 			{ca.Client(t, authority.Wanted{DNS: name}).Leaf, &old}, {ca.Client(t, authority.Wanted{DNS: name}).Leaf, ca.Certificate},

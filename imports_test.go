@@ -46,12 +46,12 @@ func TestImportsGoOneWay(t *testing.T) {
 		{module + "/generate", []string{module, "golang.org/x/"}},
 		{module + "/tokens", []string{module, "golang.org/x/", "github.com/go-json-experiment/json", "gopkg.in/macaroon.v2"}},
 		{module + "/metrics", []string{
-			module, module + "/httpapi", module + "/generate", module + "/internal/logs", module + "/internal/watch", module + "/internal/rfc3339", module + "/tokens", "gopkg.in/macaroon.v2", "golang.org/x/",
+			module, module + "/httpapi", module + "/generate", module + "/internal/logs", module + "/internal/reload", module + "/internal/rfc3339", module + "/tokens", "gopkg.in/macaroon.v2", "golang.org/x/",
 			"github.com/go-json-experiment/json", "github.com/prometheus/",
 			"github.com/beorn7/perks", "github.com/cespare/xxhash", "github.com/munnerz/goautoneg", "google.golang.org/protobuf", // prometheus's
 		}},
 		{module + "/httpapi", []string{
-			module, module + "/generate", module + "/internal/logs", module + "/internal/watch", module + "/internal/rfc3339", module + "/tokens", "gopkg.in/macaroon.v2", "golang.org/x/", "github.com/go-json-experiment/json",
+			module, module + "/generate", module + "/internal/logs", module + "/internal/reload", module + "/internal/rfc3339", module + "/tokens", "gopkg.in/macaroon.v2", "golang.org/x/", "github.com/go-json-experiment/json",
 		}},
 	} {
 		t.Run(c.pkg, func(t *testing.T) {

@@ -107,7 +107,7 @@ func TestRightsOfEveryMethod(t *testing.T) {
 		}
 		lines = append(lines, fmt.Sprintf("| `%s` | `%s` | %s | %s |", name, n.rule, allowed, denied))
 	}
-	listing.Hold(t, "docs/rights.md", "session", strings.Join(lines, "\n"), *update)
+	listing.Check(t, "docs/rights.md", "session", strings.Join(lines, "\n"), *update)
 }
 
 // attempt calls a method as a service that has nothing but the rule.

@@ -10,61 +10,61 @@ import (
 // MACSize is the size of a MAC, in bytes.
 const MACSize = sha256.Size
 
-// Genesis gives what stands for the MAC before the first entry of a chain: 32 zero bytes.
+// Genesis returns the MAC that precedes the first entry of a chain: 32 zero bytes.
 func Genesis() []byte { return make([]byte, MACSize) }
 
-// Chain links entries, each to the one before: MAC(n) = HMAC-SHA256(trail key,
-// MAC(n-1) | entry(n)). It may be used by many goroutines.
-type Chain struct{ mac keyed }
+// Chain authenticates a sequence of entries. Each MAC covers the one before:
+// MAC(n) = HMAC-SHA256(trail key, MAC(n-1) | entry(n)). It is safe for concurrent use.
+type Chain struct{ mac macPool }
 
-// NewChain makes the chain of a trail key. ErrKey for the zero Key.
+// NewChain returns the chain of a trail key. It returns ErrKey for the zero Key.
 func NewChain(trail Key) (*Chain, error) {
 	b, err := trail.bytes()
 	if err != nil {
 		return nil, err
 	}
-	return &Chain{mac: newKeyed(b)}, nil
+	return &Chain{mac: newMACPool(b)}, nil
 }
 
-// Link gives the MAC of entry, which follows the entry with the MAC prev.
+// Link returns the MAC of entry, given prev, the MAC of the entry before it.
 func (c *Chain) Link(prev, entry []byte) []byte { return c.mac.sum(prev, entry) }
 
-// Holds reports, in constant time, whether link is the MAC of entry behind prev.
+// Holds reports, in constant time, whether link is the MAC of entry after prev.
 func (c *Chain) Holds(prev, entry, link []byte) bool {
 	return hmac.Equal(c.Link(prev, entry), link)
 }
 
-// Stamp authenticates single rows, under a key of its own that is derived from the trail
-// key. It may be used by many goroutines.
-type Stamp struct{ mac keyed }
+// Stamp authenticates single rows with a separate key, derived from the trail key. It is
+// safe for concurrent use.
+type Stamp struct{ mac macPool }
 
-// NewStamp derives the key of stamps: HKDF-SHA256(trail key, salt = vault id, info
-// "myvault/v1/row"). ErrKey for the zero Key, or for an id of another size.
+// NewStamp derives the key of row MACs: HKDF-SHA256(trail key, salt = vault ID, info
+// "myvault/v1/row"). It returns ErrKey for the zero Key and for a vault ID of the wrong size.
 func NewStamp(trail Key, vault []byte) (*Stamp, error) {
 	key, err := derive(trail, vault, labelRow)
 	if err != nil {
 		return nil, err
 	}
-	return &Stamp{mac: newKeyed(key)}, nil
+	return &Stamp{mac: newMACPool(key)}, nil
 }
 
-// Sum gives the MAC of row, the canonical encoding of a row with the name of its table.
+// Sum returns the MAC of row, the canonical encoding of a row and the name of its table.
 func (s *Stamp) Sum(row []byte) []byte { return s.mac.sum(row) }
 
 // Holds reports, in constant time, whether sum is the MAC of row.
 func (s *Stamp) Holds(row, sum []byte) bool { return hmac.Equal(s.Sum(row), sum) }
 
-// keyed are HMAC-SHA256 states of one key. To take a used one saves hashing the key again,
+// macPool pools HMAC-SHA256 states of one key. Reusing a state saves hashing the key again,
 // which is half the time of a short row.
-type keyed struct{ states *sync.Pool }
+type macPool struct{ states *sync.Pool }
 
-func newKeyed(key []byte) keyed {
-	return keyed{&sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+func newMACPool(key []byte) macPool {
+	return macPool{&sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
 }
 
-func (k keyed) sum(parts ...[]byte) []byte {
-	h := k.states.Get().(hash.Hash)
-	defer k.states.Put(h)
+func (p macPool) sum(parts ...[]byte) []byte {
+	h := p.states.Get().(hash.Hash)
+	defer p.states.Put(h)
 	h.Reset()
 	for _, part := range parts {
 		_, _ = h.Write(part)

@@ -1,11 +1,11 @@
-// Package crypto holds the keys and the sealing of a local vault; it knows keys, records
-// and MACs, and no vault. docs/format.md describes all of it byte by byte.
+// Package crypto implements the keys, encrypted records and MACs of a local vault. It does
+// not depend on the vault itself. docs/format.md describes every format byte by byte.
 //
-// In the order of use: a [Key] comes from [ParseKey] or [ReadKeyFile]. A [Master] derives
-// from it, for one vault id, the key that wraps other keys and the check value that tells
-// a wrong key before anything is written. A [Sealer] seals the values of one epoch, each
-// for one [Place]. A [Chain] links the entries of a trail, and a [Stamp] authenticates
-// single rows. A [StreamWriter] seals what is too large for the memory, such as a backup.
+// In order of use: a [Key] comes from [ParseKey] or [ReadKeyFile]. For one vault ID, a
+// [Master] derives from it the key that wraps other keys, and a check value that detects a
+// wrong key before anything is written. A [Sealer] seals the values of one epoch, each bound
+// to one [Place]. A [Chain] links the entries of a trail, and a [Stamp] authenticates single
+// rows. A [StreamWriter] seals data too large for memory, such as a backup.
 //
 // Ciphers and hashes are those of the standard library: AES-256-GCM, HKDF-SHA256 and
 // HMAC-SHA256. The format may change until its version 1 is declared final.

@@ -7,7 +7,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// A master key wraps the data key of an epoch, and the data key seals values, each for
+// A master key wraps the data key of an epoch, and the data key seals values, each bound to
 // one place.
 func Example() {
 	vault := []byte("sixteen bytes id")

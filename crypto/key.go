@@ -20,71 +20,75 @@ const KeySize = 32
 // keyPrefix starts the text form of a key.
 const keyPrefix = "base64:"
 
-// ErrKey: a key cannot be used, or the text or the file of one is malformed. The error's
-// text says what is wrong and how to make a key; it never repeats the input.
+// ErrKey means that a key is unusable, or that the text or the file of one is malformed.
+// The error says what is wrong and how to make a key. It never repeats the input.
 var ErrKey = errors.New("unusable key")
 
-// errNoEncoding is the answer of every encoder.
-var errNoEncoding = errors.New("crypto: a Key refuses to be encoded; call Text where it is meant")
+// errNoEncoding is returned by every encoding method.
+var errNoEncoding = errors.New("crypto: a Key cannot be encoded; call Text to export it")
 
 const (
 	howToMake = `for a new store make one with: echo "base64:$(head -c 32 /dev/urandom | base64)"`
 	redacted  = "[REDACTED]"
 )
 
-// Key is a secret key of 32 bytes. Printing it gives [REDACTED] whatever the verb, and
-// encoding it is an error; [Key.Text] is the one way out. The bytes sit in a closure,
-// because fmt prints the unexported fields of an enclosing struct without asking their
-// methods. The zero Key is unusable: what takes a key answers ErrKey to it.
+// Key is a secret key of 32 bytes. Every verb prints it as [REDACTED], and encoding it is an
+// error: only [Key.Text] reveals it. The bytes are kept in a closure, because fmt prints the
+// unexported fields of an enclosing struct without calling their methods. The zero Key is
+// unusable: functions that need a key return ErrKey for it.
 type Key struct {
 	reveal func() []byte
 }
 
-// NewKey makes a random key.
+// NewKey returns a random key.
 func NewKey() Key {
 	b := make([]byte, KeySize)
-	_, _ = rand.Read(b) // it never fails: it crashes the program where there is no randomness
+	_, _ = rand.Read(b) // never fails: it crashes the program if the system has no randomness
 	return newKey(b)
 }
 
-// newKey owns b from here on.
+// newKey returns a key that owns b.
 func newKey(b []byte) Key {
 	return Key{reveal: func() []byte { return b }}
 }
 
-// ParseKey reads "base64:" followed by 32 bytes in base64 (RFC 4648, section 4: the
-// standard alphabet, padded, no line breaks). Everything else is ErrKey, and so are 32
-// zero bytes, which only a mistake makes.
+// ParseKey parses "base64:" followed by 32 bytes in base64 (RFC 4648, section 4: the
+// standard alphabet, padded, no line breaks). It returns ErrKey for any other text, and for
+// 32 zero bytes, which can only be a mistake.
 func ParseKey(text string) (Key, error) {
 	encoded, found := strings.CutPrefix(text, keyPrefix)
 	if !found {
 		return Key{}, fmt.Errorf("%w: it must start with %q; %s", ErrKey, keyPrefix, howToMake)
 	}
-	// The decoder would skip line breaks.
+	// The decoder skips line breaks.
 	if strings.ContainsAny(encoded, "\r\n") {
 		return Key{}, fmt.Errorf("%w: it is not one line; %s", ErrKey, howToMake)
 	}
 	b, err := base64.StdEncoding.Strict().DecodeString(encoded)
 	if err != nil {
-		return Key{}, fmt.Errorf("%w: what follows %q is not padded standard base64; %s", ErrKey, keyPrefix, howToMake)
+		return Key{}, fmt.Errorf("%w: the text after %q is not padded standard base64; %s", ErrKey, keyPrefix, howToMake)
 	}
 	switch {
 	case len(b) < KeySize:
-		return Key{}, fmt.Errorf("%w: it is too short, %d bytes in place of %d; %s", ErrKey, len(b), KeySize, howToMake)
+		return Key{}, fmt.Errorf("%w: it is too short, %d bytes instead of %d; %s", ErrKey, len(b), KeySize, howToMake)
 	case len(b) > KeySize:
-		return Key{}, fmt.Errorf("%w: it is too long, %d bytes in place of %d; %s", ErrKey, len(b), KeySize, howToMake)
+		return Key{}, fmt.Errorf("%w: it is too long, %d bytes instead of %d; %s", ErrKey, len(b), KeySize, howToMake)
 	case bytes.Equal(b, make([]byte, KeySize)):
 		return Key{}, fmt.Errorf("%w: all its bytes are zero; %s", ErrKey, howToMake)
 	}
 	return newKey(b), nil
 }
 
-// ReadKeyFile reads a key from a file that holds what [ParseKey] reads, with or without one line
-// break at its end. On Unix, ErrKey if its group or others can read the file, or if another user
-// than root and that of the process can change the file, a directory above it or a symbolic link on
-// the way. A file of root with mode 0440 may be read by one of the process's groups, as Kubernetes
-// and systemd hand over secrets. A file that cannot be read is the operating system's error,
-// without the path: a key may have been given in its place.
+// ReadKeyFile reads a key in the form that [ParseKey] accepts, with an optional line break
+// at its end.
+//
+// On Unix it returns ErrKey if the group or others can read the file. It also returns ErrKey
+// if any user but root and the process's own can change the file, a directory above it, or a
+// symbolic link to it. A file owned by root with mode 0440 may be readable by one of the
+// process's groups: Kubernetes and systemd deliver secrets that way.
+//
+// If the file cannot be read, it returns the operating system's error without the path,
+// because a key may have been passed in place of the path.
 func ReadKeyFile(path string) (Key, error) {
 	f, err := trusted.Open(path, trusted.Owner)
 	if errors.Is(err, trusted.ErrUntrusted) {
@@ -94,7 +98,7 @@ func ReadKeyFile(path string) (Key, error) {
 		return Key{}, unreadable(err)
 	}
 	defer f.Close()
-	// A key has 51 characters; reading a little more is enough to see that a file has too many.
+	// A key has 51 characters, so 256 bytes are enough to detect a file that is too long.
 	text, err := io.ReadAll(io.LimitReader(f, 256))
 	if err != nil {
 		return Key{}, unreadable(err)
@@ -106,17 +110,18 @@ func ReadKeyFile(path string) (Key, error) {
 	return ParseKey(string(line))
 }
 
-// unreadable gives the cause without what was to be opened.
+// unreadable returns err without the path.
 func unreadable(err error) error {
 	if named := (*fs.PathError)(nil); errors.As(err, &named) {
 		err = named.Err
 	}
-	return fmt.Errorf("key file: %w; give the path of a file that holds the key, not the key (of the settings, MSA_MASTER_KEY_FILE takes a path, and MSA_MASTER_KEY a key)", err)
+	return fmt.Errorf("key file: %w; pass the path of a file that holds the key, not the key itself "+
+		"(MSA_MASTER_KEY_FILE takes a path, MSA_MASTER_KEY a key)", err)
 }
 
-// Text gives the key as [ParseKey] reads it, for writing it into a .env file. It is named
-// so that a search for it in a program finds every place where a key leaves its type.
-// It is empty for the zero Key.
+// Text returns the key in the form that [ParseKey] accepts, for a .env file. It is the only
+// method that reveals a key, so a search for its name finds every place that does. It
+// returns "" for the zero Key.
 func (k Key) Text() string {
 	if k.reveal == nil {
 		return ""
@@ -124,37 +129,37 @@ func (k Key) Text() string {
 	return keyPrefix + base64.StdEncoding.EncodeToString(k.reveal())
 }
 
-// IsZero reports whether there is no key.
+// IsZero reports whether k is the zero Key.
 func (k Key) IsZero() bool { return k.reveal == nil }
 
-// bytes gives the key's own bytes, which nobody may change or keep.
+// bytes returns the key's own bytes. The caller must not change or keep them.
 func (k Key) bytes() ([]byte, error) {
 	if k.reveal == nil {
-		return nil, fmt.Errorf("%w: there is none; %s", ErrKey, howToMake)
+		return nil, fmt.Errorf("%w: the key is empty; %s", ErrKey, howToMake)
 	}
 	return k.reveal(), nil
 }
 
-// String gives [REDACTED].
+// String returns [REDACTED].
 func (Key) String() string { return redacted }
 
-// GoString gives [REDACTED], for %#v.
+// GoString returns [REDACTED], for %#v.
 func (Key) GoString() string { return redacted }
 
 // Format writes [REDACTED] for every verb and flag.
 func (Key) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, redacted) }
 
-// LogValue gives [REDACTED] to log/slog.
+// LogValue returns [REDACTED], for log/slog.
 func (Key) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalJSON refuses.
+// MarshalJSON returns an error.
 func (Key) MarshalJSON() ([]byte, error) { return nil, errNoEncoding }
 
-// MarshalText refuses; encoders of XML, YAML, TOML and flags use it.
+// MarshalText returns an error. Encoders of XML, YAML, TOML and flags use it.
 func (Key) MarshalText() ([]byte, error) { return nil, errNoEncoding }
 
-// MarshalBinary refuses.
+// MarshalBinary returns an error.
 func (Key) MarshalBinary() ([]byte, error) { return nil, errNoEncoding }
 
-// GobEncode refuses.
+// GobEncode returns an error.
 func (Key) GobEncode() ([]byte, error) { return nil, errNoEncoding }

@@ -26,7 +26,7 @@ func TestParseKey(t *testing.T) {
 	again, err := crypto.ParseKey(k.Text())
 	is.NoErr(err)
 	is.Equal(again.Text(), k.Text())
-	is.True(crypto.NewKey().Text() != k.Text()) // every key is another one
+	is.True(crypto.NewKey().Text() != k.Text()) // keys are random
 	is.True(crypto.Key{}.IsZero() && !k.IsZero())
 	is.Equal(crypto.Key{}.Text(), "")
 }
@@ -34,20 +34,20 @@ func TestParseKey(t *testing.T) {
 func TestParseKeyRefuses(t *testing.T) {
 	good := strings.TrimPrefix(text(fixed("canary", 32)), "base64:")
 	bad := map[string]string{
-		"empty":             "",
-		"no prefix":         good,
-		"another prefix":    "BASE64:" + good,
-		"blank behind it":   "base64: " + good,
-		"blank at the end":  "base64:" + good + " ",
-		"line break":        "base64:" + good + "\n",
-		"line break inside": "base64:" + good[:8] + "\n" + good[8:],
-		"no padding":        "base64:" + strings.TrimRight(good, "="),
-		"URL alphabet":      "base64:" + strings.Repeat("-_", 21) + "-=",
-		"stray last bits":   "base64:" + strings.Repeat("B", 43) + "=",
-		"short":             "base64:" + base64(fixed("canary", 31)),
-		"long":              "base64:" + base64(fixed("canary", 33)),
-		"all zero":          "base64:" + base64(make([]byte, 32)),
-		"hexadecimal":       "base64:" + fmt.Sprintf("%x", fixed("canary", 32)),
+		"empty":                  "",
+		"no prefix":              good,
+		"another prefix":         "BASE64:" + good,
+		"space after the prefix": "base64: " + good,
+		"space at the end":       "base64:" + good + " ",
+		"line break":             "base64:" + good + "\n",
+		"line break inside":      "base64:" + good[:8] + "\n" + good[8:],
+		"no padding":             "base64:" + strings.TrimRight(good, "="),
+		"URL alphabet":           "base64:" + strings.Repeat("-_", 21) + "-=",
+		"stray last bits":        "base64:" + strings.Repeat("B", 43) + "=",
+		"short":                  "base64:" + encode64(fixed("canary", 31)),
+		"long":                   "base64:" + encode64(fixed("canary", 33)),
+		"all zero":               "base64:" + encode64(make([]byte, 32)),
+		"hexadecimal":            "base64:" + fmt.Sprintf("%x", fixed("canary", 32)),
 	}
 	texts := map[string]bool{}
 	for name, input := range bad {
@@ -62,7 +62,7 @@ func TestParseKeyRefuses(t *testing.T) {
 		})
 	}
 	is := is.New(t)
-	is.True(len(texts) >= 6) // each mistake has a text of its own
+	is.True(len(texts) >= 6) // each mistake has its own text
 }
 
 func TestReadKeyFile(t *testing.T) {
@@ -71,14 +71,14 @@ func TestReadKeyFile(t *testing.T) {
 		content string
 		ok      bool
 	}{
-		"no line break":    {k, true},
-		"line break":       {k + "\n", true},
-		"CRLF":             {k + "\r\n", true},
-		"two line breaks":  {k + "\n\n", false},
-		"a second key":     {k + "\n" + k + "\n", false},
-		"carriage return":  {k + "\r", false},
-		"empty":            {"", false},
-		"something larger": {strings.Repeat(k, 100), false},
+		"no line break":   {k, true},
+		"line break":      {k + "\n", true},
+		"CRLF":            {k + "\r\n", true},
+		"two line breaks": {k + "\n\n", false},
+		"a second key":    {k + "\n" + k + "\n", false},
+		"carriage return": {k + "\r", false},
+		"empty":           {"", false},
+		"too large":       {strings.Repeat(k, 100), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -100,7 +100,7 @@ func TestReadKeyFile(t *testing.T) {
 	})
 }
 
-// A key that was given in place of the path of its file is not repeated.
+// A key passed in place of its file's path must not be repeated in the error.
 func TestReadKeyFileRepeatsNoInput(t *testing.T) {
 	k := crypto.NewKey().Text()
 	dir := filepath.Join(t.TempDir(), "canary")
@@ -122,12 +122,12 @@ func TestReadKeyFileRepeatsNoInput(t *testing.T) {
 			is.True(!strings.Contains(err.Error(), strings.TrimPrefix(k, "base64:")))
 			is.True(strings.Contains(err.Error(), "MSA_MASTER_KEY_FILE"))
 			var named *fs.PathError
-			is.True(!errors.As(err, &named)) // which has the path, for whoever unwraps it
+			is.True(!errors.As(err, &named)) // a PathError holds the path
 		})
 	}
 }
 
-// A key never shows, in whatever it stands and however it is printed.
+// A key is redacted by every verb and encoder, alone and inside other values.
 func TestKeyIsRedacted(t *testing.T) {
 	is := is.New(t)
 	k := crypto.NewKey()
@@ -148,7 +148,7 @@ func TestKeyIsRedacted(t *testing.T) {
 	bare := strings.TrimPrefix(k.Text(), "base64:")
 	is.True(!strings.Contains(shown, bare))
 	is.True(strings.Contains(shown, "[REDACTED]"))
-	raw, err := std64(bare)
+	raw, err := decode64(bare)
 	is.NoErr(err)
 	is.True(!strings.Contains(strings.ToLower(shown), fmt.Sprintf("%x", raw[:8])))
 	is.True(!strings.Contains(shown, strings.Trim(fmt.Sprint(raw[:8]), "[]")))
@@ -164,14 +164,14 @@ func TestKeyIsRedacted(t *testing.T) {
 	is.True(err != nil)
 }
 
-// What takes a key refuses the zero Key.
+// Every function that needs a key refuses the zero Key.
 func TestZeroKey(t *testing.T) {
 	is := is.New(t)
 	vault := fixed("vault a", crypto.VaultIDSize)
 	_, err := crypto.NewMaster(crypto.Key{}, vault)
 	is.True(errors.Is(err, crypto.ErrKey))
 	_, err = crypto.NewMaster(crypto.NewKey(), vault[1:])
-	is.True(errors.Is(err, crypto.ErrKey)) // a vault id of another size
+	is.True(errors.Is(err, crypto.ErrKey)) // a vault ID of the wrong size
 	_, err = crypto.NewSealer(crypto.Key{}, vault, 1)
 	is.True(errors.Is(err, crypto.ErrKey))
 	_, err = crypto.NewChain(crypto.Key{})
@@ -188,14 +188,14 @@ func FuzzParseKey(f *testing.F) {
 	f.Add(text(fixed("seed", 32)))
 	f.Add("base64:")
 	f.Add("base64:" + strings.Repeat("B", 43) + "=")
-	f.Add("base64:" + base64(make([]byte, 32)))
+	f.Add("base64:" + encode64(make([]byte, 32)))
 	f.Fuzz(func(t *testing.T, input string) {
 		k, err := crypto.ParseKey(input)
 		if err == nil && k.Text() != input {
-			t.Error("a key that is not written as it was read")
+			t.Error("Text returns another key than ParseKey read")
 		}
 		if err != nil && !errors.Is(err, crypto.ErrKey) {
-			t.Error("another error than ErrKey")
+			t.Error("an error other than ErrKey")
 		}
 	})
 }

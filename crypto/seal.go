@@ -11,34 +11,36 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// Format is the format of the records that [Sealer.Seal] makes: their first byte.
+// Format is the version of the record format, the first byte of each record.
 const Format = 1
 
-// Overhead is by how many bytes a record is larger than its value.
+// Overhead is the size of a record less the size of its value, in bytes.
 const Overhead = headerSize + 12 + 16
 
 const headerSize = 1 + 4 // format, epoch
 
-// ErrOpen: what was to be opened does not authenticate. It was changed, cut, moved from
-// its place, or sealed with another key.
+// ErrOpen means that a record, a wrapped key or a stream does not authenticate: it was
+// changed, truncated, moved to another place, or sealed with another key.
 var ErrOpen = errors.New("does not authenticate")
 
-// Place is where a record belongs. It opens nowhere else.
+// Place is the secret and version that a record belongs to. It is authenticated with the
+// record, so the record cannot be opened as any other.
 type Place struct {
 	Project, Path string // each at most 65,535 bytes
 	Version       uint64
 }
 
 // Sealer seals and opens the records of one vault and one epoch, with AES-256-GCM (NIST
-// SP 800-38D) and random IVs. It may be used by many goroutines.
+// SP 800-38D) and random IVs. It is safe for concurrent use.
 type Sealer struct {
 	aead   cipher.AEAD
-	prefix []byte // of all additional data
+	prefix []byte // the common start of all additional data
 	epoch  uint32
 	idle   sync.Pool // of *[]byte, for additional data
 }
 
-// NewSealer makes the cipher of an epoch from its data key. ErrKey for the zero Key.
+// NewSealer returns the Sealer of an epoch from its data key. It returns ErrKey for the
+// zero Key.
 func NewSealer(data Key, vault []byte, epoch uint32) (*Sealer, error) {
 	b, err := data.bytes()
 	if err != nil {
@@ -55,11 +57,11 @@ func NewSealer(data Key, vault []byte, epoch uint32) (*Sealer, error) {
 	return &Sealer{aead: aead, prefix: prefix.BytesOrPanic(), epoch: epoch}, nil
 }
 
-// Epoch gives the epoch whose records the Sealer makes.
+// Epoch returns the epoch of the records that s seals and opens.
 func (s *Sealer) Epoch() uint32 { return s.epoch }
 
-// Seal appends the record of value to dst: format(1) | epoch(4) | IV(12) | ciphertext |
-// tag(16). dst and value must not overlap.
+// Seal encrypts value, appends the record to dst and returns the result:
+// format(1) | epoch(4) | IV(12) | ciphertext | tag(16). dst and value must not overlap.
 func (s *Sealer) Seal(dst []byte, at Place, value []byte) []byte {
 	dst = append(dst, Format)
 	dst = binary.BigEndian.AppendUint32(dst, s.epoch)
@@ -69,8 +71,8 @@ func (s *Sealer) Seal(dst []byte, at Place, value []byte) []byte {
 	return s.aead.Seal(dst, nil, value, *b)
 }
 
-// Open appends the value of a record to dst. Every record that [Sealer.Seal] did not make
-// for this place is ErrOpen.
+// Open decrypts record, appends its value to dst and returns the result. It returns ErrOpen
+// for a record that [Sealer.Seal] did not make for this place.
 func (s *Sealer) Open(dst []byte, at Place, record []byte) ([]byte, error) {
 	epoch, err := RecordEpoch(record)
 	if err != nil {
@@ -89,19 +91,19 @@ func (s *Sealer) Open(dst []byte, at Place, record []byte) ([]byte, error) {
 	return value, nil
 }
 
-// RecordEpoch reads the epoch of a record, which tells the key that opens it. ErrOpen for
-// what is too short for a record or of another format.
+// RecordEpoch returns the epoch of a record, and so which key opens it. It returns ErrOpen
+// if record is too short or has another format.
 func RecordEpoch(record []byte) (uint32, error) {
 	switch {
 	case len(record) < Overhead:
 		return 0, fmt.Errorf("%w: %d bytes are too few for a record", ErrOpen, len(record))
 	case record[0] != Format:
-		return 0, fmt.Errorf("%w: a record of format %d; this program knows %d", ErrOpen, record[0], Format)
+		return 0, fmt.Errorf("%w: a record of format %d; this program reads format %d", ErrOpen, record[0], Format)
 	}
 	return binary.BigEndian.Uint32(record[1:headerSize]), nil
 }
 
-// scratch gives a buffer that nobody else uses.
+// scratch returns a buffer from the pool.
 func (s *Sealer) scratch() *[]byte {
 	if b, ok := s.idle.Get().(*[]byte); ok {
 		return b
@@ -109,8 +111,8 @@ func (s *Sealer) scratch() *[]byte {
 	return new([]byte)
 }
 
-// additional appends the additional data of a record. Every part of variable size stands
-// behind its length, so no two places encode alike.
+// additional appends the additional data of a record. Every part of variable size follows
+// its length, so no two places have the same encoding.
 func (s *Sealer) additional(dst []byte, at Place) []byte {
 	dst = append(dst, s.prefix...)
 	dst = appendLong(dst, at.Project)
@@ -119,10 +121,10 @@ func (s *Sealer) additional(dst []byte, at Place) []byte {
 	return binary.BigEndian.AppendUint32(dst, s.epoch)
 }
 
-// appendLong appends v behind its length in two bytes.
+// appendLong appends the length of v in two bytes, then v.
 func appendLong(dst []byte, v string) []byte {
 	if len(v) > math.MaxUint16 {
-		panic("crypto: a name of more than 65,535 bytes has no place")
+		panic("crypto: a name has at most 65,535 bytes")
 	}
 	return append(binary.BigEndian.AppendUint16(dst, uint16(len(v))), v...)
 }

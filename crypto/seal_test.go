@@ -45,33 +45,14 @@ func TestIVsDiffer(t *testing.T) {
 	is.Equal(len(seen), 10_000)
 }
 
-func TestWrapAndUnwrap(t *testing.T) {
-	is := is.New(t)
-	m, err := crypto.NewMaster(crypto.NewKey(), fixed("vault a", 16))
-	is.NoErr(err)
-	k := crypto.NewKey()
-	wrapped, err := m.Wrap(k, crypto.LabelData, 3)
-	is.NoErr(err)
-	is.Equal(len(wrapped), 12+crypto.KeySize+16)
-	again, err := m.Unwrap(wrapped, crypto.LabelData, 3)
-	is.NoErr(err)
-	is.Equal(again.Text(), k.Text())
-
-	check := m.Check()
-	check[0]++
-	is.True(!m.Matches(check))
-	is.True(m.Matches(m.Check())) // Check gives a copy
-	is.Equal(crypto.Genesis(), make([]byte, crypto.MACSize))
-}
-
-// One Sealer binds each record to its own place, whatever it sealed before, and many goroutines
-// at once: the records open with additional data that is put together here.
-func TestPlacesAreEncodedOneByOne(t *testing.T) {
+// One Sealer binds each record to its own place, also when many goroutines use it at once.
+// The test opens the records with additional data that it encodes itself.
+func TestSealBindsEachPlace(t *testing.T) {
 	is := is.New(t)
 	data, vault := crypto.NewKey(), fixed("vault a", 16)
 	s, err := crypto.NewSealer(data, vault, 5)
 	is.NoErr(err)
-	k, err := std64(strings.TrimPrefix(data.Text(), "base64:"))
+	k, err := decode64(strings.TrimPrefix(data.Text(), "base64:"))
 	is.NoErr(err)
 	var all sync.WaitGroup
 	for n := range 8 {
@@ -95,8 +76,8 @@ func TestPlacesAreEncodedOneByOne(t *testing.T) {
 	all.Wait()
 }
 
-// A name that its length does not fit is never cut.
-func TestNamesHaveALimit(t *testing.T) {
+// A name too long for its length field is refused, not truncated.
+func TestLongNamePanics(t *testing.T) {
 	is := is.New(t)
 	s, err := crypto.NewSealer(crypto.NewKey(), fixed("vault a", 16), 1)
 	is.NoErr(err)
@@ -105,7 +86,7 @@ func TestNamesHaveALimit(t *testing.T) {
 	s.Seal(nil, crypto.Place{Path: strings.Repeat("x", 65_536)}, nil)
 }
 
-// A record opens where it was sealed and as it was sealed, and in no other way.
+// FuzzOpen checks that a record opens only unaltered, in the place it was sealed for.
 func FuzzOpen(f *testing.F) {
 	v := load(f)
 	for _, r := range v.Records {
@@ -123,14 +104,14 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, record []byte, project, path string, version uint64) {
 		if len(project) > 65535 || len(path) > 65535 {
-			return // a Place is not larger
+			return // larger than a Place may be
 		}
 		_, err := s.Open(nil, crypto.Place{Project: project, Path: path, Version: version}, record)
 		if err == nil && !known[fmt.Sprint(project, "\x00", path, "\x00", version, hexBytes(record))] {
-			t.Error("a record opens that was never sealed")
+			t.Error("opened a record that was never sealed")
 		}
 		if err != nil && !errors.Is(err, crypto.ErrOpen) {
-			t.Error("another error than ErrOpen")
+			t.Error("an error other than ErrOpen")
 		}
 	})
 }

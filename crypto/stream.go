@@ -12,7 +12,7 @@ import (
 	"io"
 )
 
-// StreamChunk is how many bytes of a stream are sealed together.
+// StreamChunk is the size of the chunks that a stream is sealed in, in bytes.
 const StreamChunk = 64 << 10
 
 const (
@@ -20,11 +20,11 @@ const (
 	labelStream    = "myvault/v1/stream"
 )
 
-// StreamWriter seals what is written to it, in the STREAM construction of Hoang,
-// Reyhanitabar, Rogaway and Vizár (https://eprint.iacr.org/2015/189) as age has it
-// (https://c2sp.org/age): chunks of 64 KiB, each under AES-256-GCM with a nonce of its
-// number and of whether it is the last. So a chunk that is altered, left out, doubled or
-// moved does not open, nor does a stream that was cut or went on.
+// StreamWriter seals a stream of data with the STREAM construction of Hoang, Reyhanitabar,
+// Rogaway and Vizár (https://eprint.iacr.org/2015/189), as age uses it
+// (https://c2sp.org/age). Each chunk of 64 KiB is sealed with AES-256-GCM. Its nonce is its
+// number and whether it is the last. A chunk that is altered, omitted, repeated or moved
+// therefore does not open, nor does a stream that was truncated or extended.
 type StreamWriter struct {
 	to     io.Writer
 	aead   cipher.AEAD
@@ -34,10 +34,10 @@ type StreamWriter struct {
 	err    error
 }
 
-// NewStreamWriter seals under a key that is derived from key and header: HKDF-SHA256(key,
-// salt = header, info "myvault/v1/stream"). The header is not written, but the stream opens
-// only behind the same one. A key must be used for one stream with one header: the nonces of
-// two would be equal. ErrKey for the zero Key.
+// NewStreamWriter returns a StreamWriter whose key is derived from key and header:
+// HKDF-SHA256(key, salt = header, info "myvault/v1/stream"). The header is not written, but
+// the stream opens only with the same one. Use a key and header for one stream only: the
+// nonces of two would be equal. It returns ErrKey for the zero Key.
 func NewStreamWriter(key Key, header []byte, to io.Writer) (*StreamWriter, error) {
 	aead, err := newStream(key, header)
 	if err != nil {
@@ -46,55 +46,55 @@ func NewStreamWriter(key Key, header []byte, to io.Writer) (*StreamWriter, error
 	return &StreamWriter{to: to, aead: aead, chunk: make([]byte, 0, StreamChunk)}, nil
 }
 
-// Write implements [io.Writer]. It keeps nothing of p.
+// Write implements [io.Writer]. It does not retain p.
 func (w *StreamWriter) Write(p []byte) (n int, err error) {
 	for len(p) > 0 && w.err == nil {
-		// A full chunk waits until it is known not to be the last.
+		// Keep a full chunk until it is known not to be the last.
 		if len(w.chunk) == StreamChunk {
 			w.flush(false)
 		}
-		took := min(StreamChunk-len(w.chunk), len(p))
-		w.chunk = append(w.chunk, p[:took]...)
-		n, p = n+took, p[took:]
+		size := min(StreamChunk-len(w.chunk), len(p))
+		w.chunk = append(w.chunk, p[:size]...)
+		n, p = n+size, p[size:]
 	}
 	return n, w.err
 }
 
-// Close writes the last chunk. It does not close what the stream is written to.
+// Close writes the last chunk. It does not close the underlying writer.
 func (w *StreamWriter) Close() error {
 	if w.err == nil {
 		w.flush(true)
 	}
-	if errors.Is(w.err, errStreamEnded) {
+	if errors.Is(w.err, errStreamClosed) {
 		return nil
 	}
 	return w.err
 }
 
-var errStreamEnded = errors.New("crypto: the stream was closed")
+var errStreamClosed = errors.New("crypto: the stream is closed")
 
 func (w *StreamWriter) flush(last bool) {
 	w.sealed = w.aead.Seal(w.sealed[:0], streamNonce(w.number, last), w.chunk, nil)
 	_, w.err = w.to.Write(w.sealed)
 	w.number, w.chunk = w.number+1, w.chunk[:0]
 	if w.err == nil && last {
-		w.err = errStreamEnded
+		w.err = errStreamClosed
 	}
 }
 
-// StreamReader opens what a StreamWriter sealed. What it gives is authentic, but only at
-// io.EOF is it known to be whole.
+// StreamReader opens a stream that a StreamWriter sealed. All data that it returns is
+// authentic, but only io.EOF proves that the stream is complete.
 type StreamReader struct {
 	from   *bufio.Reader
 	aead   cipher.AEAD
 	number uint64
 	sealed []byte
-	plain  []byte // not read yet
+	plain  []byte // opened, not read yet
 	err    error
 }
 
-// NewStreamReader opens a stream that was sealed under the same key and header. ErrKey for the
-// zero Key.
+// NewStreamReader returns a reader of a stream that was sealed with the same key and header.
+// It returns ErrKey for the zero Key.
 func NewStreamReader(key Key, header []byte, from io.Reader) (*StreamReader, error) {
 	aead, err := newStream(key, header)
 	if err != nil {
@@ -106,7 +106,7 @@ func NewStreamReader(key Key, header []byte, from io.Reader) (*StreamReader, err
 	}, nil
 }
 
-// Read implements [io.Reader]. ErrOpen where the stream is not what was sealed.
+// Read implements [io.Reader]. It returns ErrOpen if the stream differs from the sealed one.
 func (r *StreamReader) Read(p []byte) (int, error) {
 	for len(r.plain) == 0 && r.err == nil {
 		r.err = r.next()
@@ -119,7 +119,7 @@ func (r *StreamReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next opens a chunk. With the last one it gives io.EOF.
+// next opens a chunk. It returns io.EOF with the last one.
 func (r *StreamReader) next() error {
 	n, err := io.ReadFull(r.from, r.sealed)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -160,7 +160,7 @@ func newStream(key Key, header []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// streamNonce is three zero bytes, the number of the chunk, and whether it is the last.
+// streamNonce returns three zero bytes, the number of the chunk, and whether it is the last.
 func streamNonce(number uint64, last bool) []byte {
 	nonce := binary.BigEndian.AppendUint64(make([]byte, 3, 12), number)
 	if last {

@@ -18,7 +18,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// streamVector is a stream by its digest: those of several chunks are too long to be written down.
+// streamVector is a stream and its digest: streams of several chunks are too long for the file.
 type streamVector struct {
 	Name   string   `json:"name"`
 	Key    string   `json:"key"`
@@ -31,7 +31,7 @@ type streamVector struct {
 
 const chunk = 64 << 10
 
-// streamOf seals by docs/format.md with the standard library alone.
+// streamOf seals plain as docs/format.md says, with the standard library alone.
 func streamOf(key, header, plain []byte) (sealed []byte) {
 	derived, err := hkdf.Key(sha256.New, key, header, "myvault/v1/stream", 32)
 	if err != nil {
@@ -98,7 +98,7 @@ func openStream(t *testing.T, k string, header, sealed []byte) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// TestStreamRefuses what was altered, moved, cut, or went on.
+// A stream that was altered, reordered, truncated or extended does not open.
 func TestStreamRefuses(t *testing.T) {
 	k, header := text(fixed("stream key", 32)), fixed("header", 40)
 	const sealedChunk = chunk + 16
@@ -107,17 +107,17 @@ func TestStreamRefuses(t *testing.T) {
 	part := func(n int) []byte { return whole[n*sealedChunk : (n+1)*sealedChunk] }
 	for name, sealed := range map[string][]byte{
 		"nothing":              nil,
-		"the last left out":    whole[:2*sealedChunk],
-		"the first left out":   whole[sealedChunk:],
-		"one in the middle":    join(part(0), part(2)),
-		"one twice":            join(part(0), part(0), part(1), part(2)),
-		"two exchanged":        join(part(1), part(0), part(2)),
-		"the last twice":       join(whole, part(2)),
-		"a byte more":          join(whole, []byte{0}),
-		"an empty chunk more":  join(whole[:2*sealedChunk], part(2), whole[len(whole)-16:]),
-		"another's end":        join(part(0), short[sealedChunk:len(short)-1]),
-		"cut in a chunk":       whole[:sealedChunk+1000],
-		"cut to less than one": whole[:15],
+		"last chunk omitted":   whole[:2*sealedChunk],
+		"first chunk omitted":  whole[sealedChunk:],
+		"middle chunk omitted": join(part(0), part(2)),
+		"first chunk repeated": join(part(0), part(0), part(1), part(2)),
+		"chunks exchanged":     join(part(1), part(0), part(2)),
+		"last chunk repeated":  join(whole, part(2)),
+		"trailing byte":        join(whole, []byte{0}),
+		"trailing empty chunk": join(whole[:2*sealedChunk], part(2), whole[len(whole)-16:]),
+		"end of another":       join(part(0), short[sealedChunk:len(short)-1]),
+		"truncated chunk":      whole[:sealedChunk+1000],
+		"less than a tag":      whole[:15],
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := openStream(t, k, header, sealed)
@@ -136,7 +136,7 @@ func TestStreamRefuses(t *testing.T) {
 	}
 }
 
-func TestStreamOfAnotherKeyOrHeader(t *testing.T) {
+func TestStreamNeedsItsKeyAndHeader(t *testing.T) {
 	is := is.New(t)
 	k, header := text(fixed("stream key", 32)), fixed("header", 40)
 	sealed := streamOf(fixed("stream key", 32), header, []byte("plain"))
@@ -150,8 +150,8 @@ func TestStreamOfAnotherKeyOrHeader(t *testing.T) {
 	is.True(errors.Is(err, crypto.ErrKey))
 }
 
-// TestStreamEndsWhereTheDiskDoes: an error of what lies beneath is given, and stays.
-func TestStreamEndsWhereTheDiskDoes(t *testing.T) {
+// An error of the underlying reader or writer is returned, by later calls too.
+func TestStreamReturnsErrorsOfTheFile(t *testing.T) {
 	is := is.New(t)
 	k := key(t, text(fixed("stream key", 32)))
 	full := errors.New("full")
@@ -171,7 +171,7 @@ type writerFunc func([]byte) (int, error)
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func ExampleStreamWriter() {
-	key, header := crypto.NewKey(), []byte("what it is")
+	key, header := crypto.NewKey(), []byte("backup 7")
 	var sealed bytes.Buffer
 	w, _ := crypto.NewStreamWriter(key, header, &sealed)
 	_, _ = io.WriteString(w, "something long")

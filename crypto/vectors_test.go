@@ -20,11 +20,11 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-var update = flag.Bool("update", false, "write testdata/vectors.json anew")
+var update = flag.Bool("update", false, "rewrite testdata/vectors.json")
 
 const vectorsFile = "testdata/vectors.json"
 
-// hexBytes are bytes that stand in JSON as hexadecimal digits.
+// hexBytes are bytes that JSON encodes as hexadecimal digits.
 type hexBytes []byte
 
 func (h hexBytes) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h), nil }
@@ -34,7 +34,7 @@ func (h *hexBytes) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// vectors are known answers. Outcome is "opens", or why it must not open.
+// vectors are known answers. Outcome is "opens", or the reason why it must not.
 type vectors struct {
 	Masters []masterVector `json:"masters"`
 	Wrapped []wrapVector   `json:"wrapped"`
@@ -188,8 +188,8 @@ func (v macVector) checkStamp(t *testing.T) {
 	is.True(!s.Holds(append(v.Input, 0), v.MAC)) // another row
 }
 
-// What follows makes the vectors from docs/format.md with the standard library alone, so
-// that they hold the package to the document and not to itself.
+// The functions below make the vectors as docs/format.md says, with the standard library
+// alone: they check the package against the document, not against itself.
 
 func derive(k []byte, vault []byte, info string) []byte {
 	out, err := hkdf.Key(sha256.New, k, vault, info, 32)
@@ -227,7 +227,7 @@ func join(parts ...[]byte) (all []byte) {
 func u32(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 func u64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// fixed gives n bytes that depend on a name alone.
+// fixed returns n bytes that depend on name alone.
 func fixed(name string, n int) (b []byte) {
 	for i := 0; len(b) < n; i++ {
 		sum := sha256.Sum256(fmt.Appendf(nil, "vector %s %d", name, i))
@@ -236,7 +236,7 @@ func fixed(name string, n int) (b []byte) {
 	return b[:n]
 }
 
-func text(k []byte) string { return "base64:" + base64(k) }
+func text(k []byte) string { return "base64:" + encode64(k) }
 
 func hmacOf(k []byte, parts ...[]byte) []byte {
 	h := hmac.New(sha256.New, k)

@@ -11,11 +11,11 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// VaultIDSize is the size of a vault id, in bytes. It is drawn at random when a store is
-// made, and is no secret.
+// VaultIDSize is the size of a vault ID, in bytes. A vault ID is chosen at random when a
+// store is created. It is not secret.
 const VaultIDSize = 16
 
-// The labels that keep derived keys, and what is authenticated with them, apart.
+// The labels separate the uses of derived keys and of additional data.
 const (
 	labelWrap   = "myvault/v1/wrap"
 	labelCheck  = "myvault/v1/check"
@@ -31,16 +31,16 @@ const (
 	LabelBackup = "backup"
 )
 
-// Master holds what is derived from the master key for one vault. It may be used by many
-// goroutines.
+// Master holds the keys derived from the master key for one vault. It is safe for concurrent
+// use.
 type Master struct {
 	wrap  cipher.AEAD
 	check []byte
 	vault []byte
 }
 
-// NewMaster derives the keys of the vault with that id from its master key, by
-// HKDF-SHA256 (RFC 5869). ErrKey for the zero Key, or for an id of another size.
+// NewMaster derives the keys of the vault with the ID vault from its master key, by
+// HKDF-SHA256 (RFC 5869). It returns ErrKey for the zero Key and for an ID of the wrong size.
 func NewMaster(master Key, vault []byte) (*Master, error) {
 	wrap, err := derive(master, vault, labelWrap)
 	if err != nil {
@@ -57,34 +57,34 @@ func NewMaster(master Key, vault []byte) (*Master, error) {
 	return &Master{wrap: aead, check: check, vault: append([]byte(nil), vault...)}, nil
 }
 
-// Check gives the key check value: a store keeps it to know its key. It reveals nothing
-// about the key. The caller owns the 32 bytes.
+// Check returns the key check value, which a store keeps to recognize its key. It reveals
+// nothing about the key. The caller owns the 32 bytes.
 func (m *Master) Check() []byte { return append([]byte(nil), m.check...) }
 
-// Matches reports, in constant time, whether check was made by the same key and vault id.
+// Matches reports, in constant time, whether check belongs to the same key and vault ID.
 func (m *Master) Matches(check []byte) bool { return hmac.Equal(m.check, check) }
 
-// Wrap encrypts a key for storing it: IV(12) | ciphertext(32) | tag(16). It opens only
-// under the same label and epoch. ErrKey for the zero Key.
+// Wrap encrypts a key for storage: IV(12) | ciphertext(32) | tag(16). It can be unwrapped
+// only with the same label and epoch. It returns ErrKey for the zero Key.
 func (m *Master) Wrap(k Key, label string, epoch uint32) ([]byte, error) {
 	b, err := k.bytes()
 	if err != nil {
 		return nil, err
 	}
-	return m.wrap.Seal(nil, nil, b, m.place(label, epoch)), nil
+	return m.wrap.Seal(nil, nil, b, m.additional(label, epoch)), nil
 }
 
-// Unwrap opens what [Master.Wrap] made, or gives ErrOpen.
+// Unwrap decrypts a key that [Master.Wrap] encrypted, or returns ErrOpen.
 func (m *Master) Unwrap(wrapped []byte, label string, epoch uint32) (Key, error) {
-	b, err := m.wrap.Open(nil, nil, wrapped, m.place(label, epoch))
+	b, err := m.wrap.Open(nil, nil, wrapped, m.additional(label, epoch))
 	if err != nil || len(b) != KeySize {
 		return Key{}, fmt.Errorf("%w: a wrapped key", ErrOpen)
 	}
 	return newKey(b), nil
 }
 
-// place is the additional data of a wrapped key.
-func (m *Master) place(label string, epoch uint32) []byte {
+// additional returns the additional data of a wrapped key.
+func (m *Master) additional(label string, epoch uint32) []byte {
 	var b cryptobyte.Builder
 	addShort(&b, []byte(labelWrap))
 	addShort(&b, []byte(label))
@@ -93,20 +93,20 @@ func (m *Master) place(label string, epoch uint32) []byte {
 	return b.BytesOrPanic()
 }
 
-// derive gives the key for one purpose. Its salt is the vault id, so that one master key
-// may serve several vaults.
+// derive returns the key for one purpose. The salt is the vault ID, so that one master key
+// can serve several vaults.
 func derive(k Key, vault []byte, info string) ([]byte, error) {
 	secret, err := k.bytes()
 	if err != nil {
 		return nil, err
 	}
 	if len(vault) != VaultIDSize {
-		return nil, fmt.Errorf("%w: a vault id has %d bytes, not %d", ErrKey, VaultIDSize, len(vault))
+		return nil, fmt.Errorf("%w: a vault ID has %d bytes, not %d", ErrKey, VaultIDSize, len(vault))
 	}
 	return hkdf.Key(sha256.New, secret, vault, info, KeySize)
 }
 
-// newAEAD gives AES-256-GCM that draws a random IV for each sealing and puts it in front.
+// newAEAD returns AES-256-GCM with a random IV for each message, stored before the ciphertext.
 func newAEAD(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
@@ -115,7 +115,7 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// addShort adds b behind its length in one byte.
+// addShort adds the length of v in one byte, then v.
 func addShort(b *cryptobyte.Builder, v []byte) {
 	b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(v) })
 }

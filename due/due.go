@@ -1,25 +1,24 @@
-// Package due tells a program which secrets are due for rotation or have expired.
+// Package due notifies a program of secrets that are due for rotation or have expired.
 //
 //	watcher, err := due.Start(vault, vault.As("rotator"), due.Config{Notify: rotate})
 //	defer watcher.Close()
 //
-// A [Watcher] looks through what its session may list, and wakes when the next time comes. For each
-// version whose time has come it writes a mark among the vault's own records. That commit is
-// the event: its entry in the trail has the kind as its action, and there is one for each
-// address, version and kind, whichever process of the store was first, also over restarts. Then it
-// calls [Config.Notify], and marks that this is done.
+// A [Watcher] scans the secrets that its session may list, and wakes when the next one is due.
+// For each version that is due it first writes a mark to the vault's internal records. That
+// commit is the event: the action of its trail entry is the kind of the notice. There is exactly
+// one event for each address, version and kind, across restarts and all processes that use the
+// store. Then the watcher calls [Config.Notify] and marks the notice as done.
 //
-// # What is once
+// # Delivery
 //
-// The event is exactly once. The call is too, unless it fails or the process or the store ends between
-// the call and its mark: then it comes again with the same [Notice.ID] and a greater Attempt, in
-// this process or another, after [Config.Retry] where it failed and after [Config.Lease] where
-// nobody can tell. A callback that must not act twice puts with [myvault.IfVersion], as the
-// example does, or remembers the ID.
+// The event happens exactly once. Notify is called again if it fails, or if the process or the
+// store stops between the call and its mark. The repeated call has the same [Notice.ID] and a
+// greater Attempt. It comes after [Config.Retry] if the call failed, otherwise after
+// [Config.Lease], in this process or another. A callback that must not act twice uses
+// [myvault.IfVersion], as the example does, or remembers the ID.
 //
-// A mark goes a day after its version ceased to be the newest, or was destroyed. A store that
-// was put back from a backup forgets marks that are newer, and gives those notices again, with
-// the same IDs.
+// A mark is removed a day after its version was replaced or destroyed. A store restored from a
+// backup lacks the marks made since, so their notices are repeated with the same IDs.
 package due
 
 import (
@@ -31,45 +30,45 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Kind is why a version is due. It is the action of the event's entry.
+// Kind is the reason why a version is due. It is the action of the event's trail entry.
 type Kind string
 
 // The kinds of notice.
 const (
-	Expired  Kind = "expired"      // [myvault.Info.Expires] has come
-	Rotation Kind = "rotation-due" // [myvault.Info.RotateAfter] has come
+	Expired  Kind = "expired"      // [myvault.Info.Expires] has passed
+	Rotation Kind = "rotation-due" // [myvault.Info.RotateAfter] has passed
 )
 
-// Notice is that the time of a version has come.
+// Notice says that a version is due.
 type Notice struct {
-	ID      string // the same whenever it is repeated; 32 hexadecimal digits
+	ID      string // the same for each repetition; 32 hexadecimal digits
 	Kind    Kind
 	Secret  myvault.Info // the version, without its value
-	Due     time.Time    // when its time came
-	Attempt int          // 1, 2 ...: which call this is, as far as is known
+	Due     time.Time    // since when
+	Attempt int          // the number of this call, from 1, as far as is known
 }
 
-// Config says what a Watcher does. Only Notify is needed.
+// Config configures a Watcher. Only Notify is required.
 type Config struct {
-	// Notify is called for each notice, one at a time. Its context ends with the Watcher and
-	// after Lease: it must return by then, for another process may call its own. An error has it
-	// called again.
+	// Notify is called for each notice, one at a time. Its context is canceled by Close and after
+	// Lease. It must return by then, because another process may make the call instead. If it
+	// returns an error, it is called again.
 	Notify func(context.Context, Notice) error
-	// Prefix limits what is watched, beside what the session may list. The zero Prefix: all of that.
+	// Prefix limits the secrets to watch. The zero Prefix: all that the session may list.
 	Prefix myvault.Prefix
-	// Scan is how often the store is looked through for times written meanwhile. Each
-	// costs a listing, which over HashiCorp Vault is a request for each secret. 0: a minute.
+	// Scan is the longest interval between two scans, which find times written meanwhile. Each
+	// scan lists the store, which over HashiCorp Vault is a request for each secret. 0: a minute.
 	Scan time.Duration
-	// Lease is how long a call may take. 0: a minute.
+	// Lease is the time limit of a call of Notify. 0: a minute.
 	Lease time.Duration
-	// Retry is how long to wait after a call that failed. 0: a minute.
+	// Retry is the delay after a failed call of Notify. 0: a minute.
 	Retry time.Duration
-	// Failed is told what went wrong: errors of the store, which is tried again at the next Scan, and of
-	// Notify. Nil: nobody is.
-	Failed func(error)
+	// OnError is called with each error of Notify and of the store, which is tried again at the
+	// next scan. Nil: errors are dropped.
+	OnError func(error)
 }
 
-// Watcher looks after the times of secrets. Make it with [Start].
+// Watcher watches the times of secrets. [Start] returns one.
 type Watcher struct {
 	vault   *myvault.Vault
 	session *myvault.Session
@@ -77,16 +76,16 @@ type Watcher struct {
 	config  Config
 	stop    context.CancelFunc
 	ended   sync.WaitGroup
-	done    map[string]bool // marks known to be done, of what was due at the last look
-	cleaned time.Time       // when marks were last cleaned up
+	done    map[string]bool // IDs of the last scan's notices that are known to be done
+	cleaned time.Time       // when marks were last removed
 }
 
-// Start begins to watch in the name of the session, which must be one of vault's and should
-// end with the program alone, as that of [myvault.Vault.As] does. ErrInvalid where
-// something is missing or a duration is negative.
+// Start starts a watcher that acts with the rights of session. The session must belong to vault
+// and should last as long as the program, as one from [myvault.Vault.As] does. Start returns
+// ErrInvalid if a required argument is missing or a duration is negative.
 func Start(vault *myvault.Vault, session *myvault.Session, config Config) (*Watcher, error) {
 	if vault == nil || session == nil || config.Notify == nil {
-		return nil, fmt.Errorf("due: %w: a watcher needs a vault, a session and Config.Notify", myvault.ErrInvalid)
+		return nil, fmt.Errorf("due: %w: the vault, the session or Config.Notify is nil", myvault.ErrInvalid)
 	}
 	if err := config.Prefix.Validate(); err != nil {
 		return nil, fmt.Errorf("due: %w", err)
@@ -99,8 +98,8 @@ func Start(vault *myvault.Vault, session *myvault.Session, config Config) (*Watc
 			*d = time.Minute
 		}
 	}
-	if config.Failed == nil {
-		config.Failed = func(error) {}
+	if config.OnError == nil {
+		config.OnError = func(error) {}
 	}
 	records, err := vault.Records("due")
 	if err != nil {
@@ -112,24 +111,25 @@ func Start(vault *myvault.Vault, session *myvault.Session, config Config) (*Watc
 	return w, nil
 }
 
-// Close ends the watch, and the context of a call that is under way, and waits for both. What
-// that call did not finish comes again. A second Close gives nil. Close it before the vault.
+// Close stops the watcher: it cancels the context of a running call of Notify and waits for the
+// call. A call that it interrupts is repeated by the next watcher. Close the watcher before the
+// vault. Later calls return nil.
 func (w *Watcher) Close() error {
 	w.stop()
 	w.ended.Wait()
 	return nil
 }
 
-// pause is the least time between two looks, however near the next time is.
-const pause = time.Second
+// minWait is the shortest time between two scans.
+const minWait = time.Second
 
 func (w *Watcher) run(ctx context.Context) {
 	for {
-		next, err := w.look(ctx)
+		next, err := w.scan(ctx)
 		if err != nil && ctx.Err() == nil {
-			w.config.Failed(err)
+			w.config.OnError(err)
 		}
-		wait := min(w.config.Scan, max(pause, time.Until(next)))
+		wait := min(w.config.Scan, max(minWait, time.Until(next)))
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -140,9 +140,8 @@ func (w *Watcher) run(ctx context.Context) {
 	}
 }
 
-// look gives the notices that are due, and says when the next one will be, if that is before
-// the next Scan.
-func (w *Watcher) look(ctx context.Context) (next time.Time, err error) {
+// scan handles the notices that are due. It returns when to scan again.
+func (w *Watcher) scan(ctx context.Context) (next time.Time, err error) {
 	now := time.Now()
 	next = now.Add(w.config.Scan)
 	var ready []Notice
@@ -160,24 +159,24 @@ func (w *Watcher) look(ctx context.Context) (next time.Time, err error) {
 	}
 	done := make(map[string]bool)
 	for _, n := range ready {
-		if time.Since(now) > stale {
-			return time.Now(), nil // what was listed may be past; what is done is marked
+		if time.Since(now) > maxListingAge {
+			return time.Now(), nil // the listing is stale: scan again
 		}
-		again, err := w.attend(ctx, n)
+		retry, err := w.handle(ctx, n)
 		if ctx.Err() != nil {
 			return next, nil
 		}
 		if err != nil {
-			w.config.Failed(err)
+			w.config.OnError(err)
 		}
-		if again.IsZero() {
+		if retry.IsZero() {
 			done[n.ID] = true
 		} else {
-			next = earlier(next, again)
+			next = earlier(next, retry)
 		}
 	}
 	w.done = done
-	return next, w.clean(ctx, now)
+	return next, w.removeMarks(ctx, now)
 }
 
 func earlier(a, b time.Time) time.Time {

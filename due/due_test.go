@@ -19,7 +19,7 @@ import (
 
 var db = myvault.Address{Project: "newsbot", Path: "prod/db"}
 
-// policy has one who may all, and one who may list a part.
+// policy returns a policy in which root may do everything, and part may list some secrets.
 func policy(t *testing.T) *myvault.Policy {
 	t.Helper()
 	p, err := myvault.ParsePolicy(map[string]string{
@@ -41,7 +41,7 @@ func vaultOn(t *testing.T, provider myvault.Provider, trail myvault.Trail) *myva
 	return v
 }
 
-// put writes a version that is due for rotation and expires so far from now; zero: never.
+// put writes a version that is due for rotation, and expires, after these times; zero: never.
 func put(t *testing.T, v *myvault.Vault, addr myvault.Address, rotate, expire time.Duration) {
 	t.Helper()
 	d := myvault.NewVersion{Value: myvault.Text("v")}
@@ -56,13 +56,13 @@ func put(t *testing.T, v *myvault.Vault, addr myvault.Address, rotate, expire ti
 	}
 }
 
-// notices collects notices; fail makes the first calls fail.
+// notices collects notices. The first fail calls return an error.
 type notices struct {
-	mu    sync.Mutex
-	all   []due.Notice
-	at    []time.Time
-	fail  int
-	wrong []error
+	mu     sync.Mutex
+	all    []due.Notice
+	at     []time.Time
+	fail   int
+	errors []error
 }
 
 func (l *notices) notify(_ context.Context, n due.Notice) error {
@@ -75,13 +75,13 @@ func (l *notices) notify(_ context.Context, n due.Notice) error {
 	return nil
 }
 
-func (l *notices) failed(err error) {
+func (l *notices) onError(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.wrong = append(l.wrong, err)
+	l.errors = append(l.errors, err)
 }
 
-// lines gives the notices, such as "expired newsbot/prod/db 1".
+// lines returns the notices as text, such as "expired newsbot/prod/db 1".
 func (l *notices) lines() (lines []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,14 +93,14 @@ func (l *notices) lines() (lines []string) {
 
 func start(t *testing.T, v *myvault.Vault, service string, l *notices) *due.Watcher {
 	t.Helper()
-	w, err := due.Start(v, v.As(service), due.Config{Notify: l.notify, Failed: l.failed})
+	w, err := due.Start(v, v.As(service), due.Config{Notify: l.notify, OnError: l.onError})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-// events gives the events of the trail, oldest first.
+// events returns the events in the trail, sorted.
 func events(t *testing.T, v *myvault.Vault) (lines []string) {
 	t.Helper()
 	for _, kind := range []due.Kind{due.Expired, due.Rotation} {
@@ -115,8 +115,8 @@ func events(t *testing.T, v *myvault.Vault) (lines []string) {
 	return lines
 }
 
-// TestANoticeComesWhenItIsDue, and once: at its time, not at the next look.
-func TestANoticeComesWhenItIsDue(t *testing.T) {
+// A notice comes once, at the time it is due, not at the next regular scan.
+func TestNoticeComesOnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		v := vaultOn(t, memory.New(memory.Config{}), nil)
@@ -138,11 +138,11 @@ func TestANoticeComesWhenItIsDue(t *testing.T) {
 		is.NoErr(w.Close())
 		is.NoErr(w.Close())
 		is.Equal(events(t, v), []string{"expired .due/expired-1/newsbot/prod/db by root via due", "rotation-due .due/rotation-due-1/newsbot/prod/db by root via due"})
-		is.Equal(l.wrong, nil)
+		is.Equal(l.errors, nil)
 	})
 }
 
-// TestOnceOverRestarts: watchers come and go, also in several processes at once.
+// Restarts and concurrent watchers repeat no notice.
 func TestOnceOverRestarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
@@ -163,13 +163,13 @@ func TestOnceOverRestarts(t *testing.T) {
 		lines := l.lines()
 		slices.Sort(lines)
 		is.Equal(len(lines), secrets)
-		is.Equal(len(slices.Compact(lines)), secrets) // each once
+		is.Equal(len(slices.Compact(lines)), secrets) // no notice was repeated
 		is.Equal(len(events(t, v)), secrets)
 	})
 }
 
-// TestACallThatFailsComesAgain with the same ID; the event stays one.
-func TestACallThatFailsComesAgain(t *testing.T) {
+// A failed call is repeated with the same ID. There is still one event.
+func TestFailedCallIsRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		v := vaultOn(t, memory.New(memory.Config{}), nil)
@@ -184,12 +184,12 @@ func TestACallThatFailsComesAgain(t *testing.T) {
 		is.True(l.all[0].ID == l.all[1].ID && l.all[1].ID == l.all[2].ID)
 		is.True(l.at[1].Sub(l.at[0]) >= time.Minute) // not before Config.Retry
 		is.Equal(len(events(t, v)), 1)
-		is.Equal(len(l.wrong), 2)
+		is.Equal(len(l.errors), 2)
 	})
 }
 
-// TestOnlyWhatTheSessionMayList, and what the prefix selects.
-func TestOnlyWhatTheSessionMayList(t *testing.T) {
+// A watcher sees the secrets that its session may list and its prefix selects.
+func TestRightsAndPrefix(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		v := vaultOn(t, memory.New(memory.Config{}), nil)
@@ -234,8 +234,8 @@ func TestStartRefuses(t *testing.T) {
 	}
 }
 
-// TestAnOldListingIsGivenUp: what became of a secret while a long call kept the watcher is looked at anew.
-func TestAnOldListingIsGivenUp(t *testing.T) {
+// After a long call the watcher scans again, because secrets may have changed.
+func TestStaleListingIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		v := vaultOn(t, memory.New(memory.Config{}), nil)

@@ -13,7 +13,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// A callback that rotates: it makes the next version, and nothing twice.
+// A callback that rotates a secret: it creates the next version, and never two.
 func Example() {
 	ctx := context.Background()
 	vault := exampleVault()
@@ -33,7 +33,7 @@ func Example() {
 		next := myvault.NewVersion{Generate: password, RotateAfter: time.Now().AddDate(0, 3, 0)}
 		info, err := rotator.PutVersion(ctx, n.Secret.Address, next, myvault.IfVersion(n.Secret.Version))
 		if errors.Is(err, myvault.ErrConflict) {
-			return nil // somebody rotated it already, perhaps this call before a crash
+			return nil // already rotated, perhaps by this call before a crash
 		}
 		if err == nil {
 			rotated <- info

@@ -14,15 +14,15 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// TestAProcessThatDiesInACall: the store is lost to it between the call and its mark. Another goes on after the
-// lease, with the same notice.
-func TestAProcessThatDiesInACall(t *testing.T) {
+// If a process dies between the call and its mark, another one repeats the notice after the
+// lease.
+func TestCallIsRepeatedAfterTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		store := memory.New(memory.Config{})
 		first := vaultOn(t, store, nil)
 		put(t, first, db, -time.Second, 0)
-		dead := &mortal{Provider: store}
+		dead := &failingApply{Provider: store}
 		dying := vaultOn(t, dead, nil)
 		var l, other notices
 		w, err := due.Start(dying, dying.As("root"), due.Config{Lease: 10 * time.Minute, Notify: func(ctx context.Context, n due.Notice) error {
@@ -34,7 +34,7 @@ func TestAProcessThatDiesInACall(t *testing.T) {
 		is.Equal(len(l.all), 1)
 		second := start(t, first, "root", &other)
 		time.Sleep(9 * time.Minute)
-		is.Equal(len(other.lines()), 0) // the call may still be under way
+		is.Equal(len(other.lines()), 0) // the call may still be running
 		time.Sleep(2 * time.Minute)
 		is.Equal(other.lines(), []string{"rotation-due newsbot/prod/db 1"})
 		is.Equal(other.all[0].ID, l.all[0].ID)
@@ -47,20 +47,20 @@ func TestAProcessThatDiesInACall(t *testing.T) {
 	})
 }
 
-// mortal is a store that a process can be cut off from.
-type mortal struct {
+// failingApply is a provider whose Apply fails while dead is set.
+type failingApply struct {
 	*memory.Provider
 	mu   sync.Mutex
 	dead bool
 }
 
-func (m *mortal) set(dead bool) {
+func (m *failingApply) set(dead bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.dead = dead
 }
 
-func (m *mortal) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+func (m *failingApply) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.dead {
@@ -69,8 +69,8 @@ func (m *mortal) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, e
 	return m.Provider.Apply(ctx, c)
 }
 
-// TestCloseInACall ends the call's context; the next watcher goes on at once.
-func TestCloseInACall(t *testing.T) {
+// Close cancels a running call, and the next watcher repeats it at once.
+func TestCloseDuringACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		v := vaultOn(t, memory.New(memory.Config{}), nil)
@@ -89,13 +89,13 @@ func TestCloseInACall(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		is.NoErr(w.Close())
 		is.Equal(len(l.all), 1)
-		is.True(l.at[0].Sub(begin) < 2*time.Second) // of the bubble's clock: it did not wait for the lease
+		is.True(l.at[0].Sub(begin) < 2*time.Second) // it did not wait for the lease
 		is.Equal(len(events(t, v)), 1)
 	})
 }
 
-// TestALeaseEndsTheCall: its context is over when another process may begin.
-func TestALeaseEndsTheCall(t *testing.T) {
+// The context of a call is canceled when its lease ends, before another process may call.
+func TestLeaseEndsTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		v := vaultOn(t, memory.New(memory.Config{}), nil)

@@ -13,7 +13,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// mark is what the vault's records remember of a notice.
+// mark is the record of a notice.
 type mark struct {
 	ID      string          `json:"id"`
 	Kind    Kind            `json:"kind"`
@@ -22,30 +22,30 @@ type mark struct {
 	Version myvault.Version `json:"version"`
 	Done    bool            `json:"done"`
 	Attempt int             `json:"attempt"`
-	Until   time.Time       `json:"until"` // until then the call is somebody's, or not to be made
+	Until   time.Time       `json:"until"` // when another process may make the call, or when to retry it
 }
 
-// noticesOf gives the notices that a version has, or will have.
+// noticesOf returns the notices of a version, due or not.
 func noticesOf(info myvault.Info) (all []Notice) {
 	for _, n := range []Notice{{Kind: Expired, Due: info.Expires}, {Kind: Rotation, Due: info.RotateAfter}} {
 		if n.Due.IsZero() {
 			continue
 		}
-		n.Secret, n.ID = info, identify(n.Kind, info)
+		n.Secret, n.ID = info, noticeID(n.Kind, info)
 		all = append(all, n)
 	}
 	return all
 }
 
-// identify names a notice, the same on every store that holds the version.
-func identify(kind Kind, info myvault.Info) string {
+// noticeID returns the ID of a notice, the same on every store that holds the version.
+func noticeID(kind Kind, info myvault.Info) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%d", kind, info.Project, info.Path, info.Version))
 	return hex.EncodeToString(sum[:16])
 }
 
-// place is the path of a notice's record: "expired-3/newsbot/prod/db", so that its entry can be
-// read. Where that would be too deep for a path, the ID stands for the address.
-func place(n Notice) string {
+// recordPath returns the path of a notice's mark, such as "expired-3/newsbot/prod/db", which
+// makes trail entries readable. If that is too deep for a path, the ID replaces the address.
+func recordPath(n Notice) string {
 	first := fmt.Sprintf("%s-%d/", n.Kind, n.Secret.Version)
 	if strings.Count(n.Secret.Path, "/")+3 > myvault.MaxDepth {
 		return first + n.ID
@@ -53,9 +53,9 @@ func place(n Notice) string {
 	return first + n.Secret.Address.String()
 }
 
-// attend sees to a notice whose time has come. again is when to look at it again, zero when
-// it is done.
-func (w *Watcher) attend(ctx context.Context, n Notice) (again time.Time, err error) {
+// handle claims a notice that is due and calls Notify. It returns when to try again, or zero if
+// the notice is done.
+func (w *Watcher) handle(ctx context.Context, n Notice) (retry time.Time, err error) {
 	if w.done[n.ID] {
 		return time.Time{}, nil
 	}
@@ -66,7 +66,7 @@ func (w *Watcher) attend(ctx context.Context, n Notice) (again time.Time, err er
 	case m.Done:
 		return time.Time{}, nil
 	case version == 0:
-		return m.Until, nil // somebody else's
+		return m.Until, nil // claimed by another process
 	}
 	n.Attempt = m.Attempt
 	limited, cancel := context.WithDeadline(ctx, m.Until)
@@ -76,12 +76,12 @@ func (w *Watcher) attend(ctx context.Context, n Notice) (again time.Time, err er
 	case failed == nil:
 		m.Done = true
 	case ctx.Err() != nil:
-		m.Until = time.Now() // the program ends; the next one need not wait
+		m.Until = time.Now() // Close canceled the call; the next watcher need not wait
 	default:
 		m.Until = time.Now().Add(w.config.Retry)
 		failed = fmt.Errorf("due: %s of %s: %w", n.Kind, n.Secret.Address, failed)
 	}
-	// What was called was called, also where the program ends just now.
+	// Write the mark also after Close: the call has been made.
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), w.config.Lease)
 	defer cancel()
 	_, err = w.put(ctx, w.records, n, m, myvault.IfVersion(version))
@@ -91,11 +91,12 @@ func (w *Watcher) attend(ctx context.Context, n Notice) (again time.Time, err er
 	return m.Until, errors.Join(failed, err)
 }
 
-// claim makes the notice this process's until the lease ends, and gives the version of the record
-// that says so. The first claim of all is the event. Where the notice is another's, the version is 0.
+// claim reserves the call of Notify for this process until the lease ends. It returns the mark
+// and the version of its record, which is 0 if another process has the claim. The first claim
+// of a notice is the event.
 func (w *Watcher) claim(ctx context.Context, n Notice) (mark, myvault.Version, error) {
 	m := mark{ID: n.ID, Kind: n.Kind, Project: n.Secret.Project, Path: n.Secret.Path, Version: n.Secret.Version}
-	record, err := w.records.Get(ctx, place(n))
+	record, err := w.records.Get(ctx, recordPath(n))
 	records, condition := w.records.RecordAs(string(n.Kind)), myvault.IfAbsent()
 	switch {
 	case err == nil:
@@ -113,7 +114,7 @@ func (w *Watcher) claim(ctx context.Context, n Notice) (mark, myvault.Version, e
 	m.Until = time.Now().Add(w.config.Lease)
 	version, err := w.put(ctx, records, n, m, condition)
 	if errors.Is(err, myvault.ErrExists) || errors.Is(err, myvault.ErrConflict) || errors.Is(err, myvault.ErrNotFound) {
-		return m, 0, nil // another was faster
+		return m, 0, nil // another process was faster
 	}
 	return m, version, err
 }
@@ -124,26 +125,26 @@ func (w *Watcher) put(ctx context.Context, records *myvault.Records, n Notice, m
 		return 0, fmt.Errorf("due: %w", err)
 	}
 	by := w.session.Via("due", n.ID)
-	info, err := records.Put(ctx, by, place(n), myvault.Bytes(text), condition)
+	info, err := records.Put(ctx, by, recordPath(n), myvault.Bytes(text), condition)
 	return info.Version, err
 }
 
 const (
-	// cleanEvery is how often marks are looked through.
-	cleanEvery = time.Hour
-	// stale is the age at which a listing is given up, and keep that which a mark must reach before it goes:
-	// nobody may still be about to make it from a listing of before.
-	stale = time.Hour
-	keep  = 24 * time.Hour
+	// removeInterval is the time between two removals of marks.
+	removeInterval = time.Hour
+	// maxListingAge is how long a scan works with one listing. minMarkAge is greater: a mark must
+	// not be removed while another process could write it again from an older listing.
+	maxListingAge = time.Hour
+	minMarkAge    = 24 * time.Hour
 )
 
-// clean removes the marks of versions that are no longer the newest, or are destroyed: they can not be
-// due again. A deleted version keeps its marks, for it may come back.
-func (w *Watcher) clean(ctx context.Context, now time.Time) error {
-	if now.Sub(w.cleaned) < cleanEvery {
+// removeMarks removes the marks of versions that have been replaced or destroyed: they cannot be
+// due again. A deleted version keeps its marks, because it may be undeleted.
+func (w *Watcher) removeMarks(ctx context.Context, now time.Time) error {
+	if now.Sub(w.cleaned) < removeInterval {
 		return nil
 	}
-	marks := make(map[string]bool) // by place, those of no version that is there
+	marks := make(map[string]bool) // by path; those of current versions are removed below
 	for info, err := range w.records.List(ctx, "", "") {
 		if err != nil {
 			return err
@@ -157,13 +158,13 @@ func (w *Watcher) clean(ctx context.Context, now time.Time) error {
 			}
 			for _, n := range noticesOf(info) {
 				if info.State != myvault.Destroyed {
-					delete(marks, place(n))
+					delete(marks, recordPath(n))
 				}
 			}
 		}
 	}
 	for path := range marks {
-		if err := w.forget(ctx, path); err != nil {
+		if err := w.removeMark(ctx, path); err != nil {
 			return err
 		}
 	}
@@ -171,8 +172,9 @@ func (w *Watcher) clean(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// forget removes a mark if its version is certainly past: a session may see a part only.
-func (w *Watcher) forget(ctx context.Context, path string) error {
+// removeMark removes a mark if its version has certainly been replaced or destroyed. The listing
+// alone does not prove that, because the session may see only some of the secrets.
+func (w *Watcher) removeMark(ctx context.Context, path string) error {
 	record, err := w.records.Get(ctx, path)
 	if errors.Is(err, myvault.ErrNotFound) {
 		return nil // another process was faster
@@ -185,7 +187,8 @@ func (w *Watcher) forget(ctx context.Context, path string) error {
 		return err
 	}
 	addr := myvault.Address{Project: m.Project, Path: m.Path}
-	if time.Since(record.At) < keep || !w.config.Prefix.Contains(addr) || !w.vault.Policy().Allows(w.session.Service(), myvault.List, addr) {
+	if time.Since(record.At) < minMarkAge || !w.config.Prefix.Contains(addr) ||
+		!w.vault.Policy().Allows(w.session.Service(), myvault.List, addr) {
 		return nil
 	}
 	for info, err := range w.session.Versions(ctx, addr) {
@@ -201,7 +204,7 @@ func (w *Watcher) forget(ctx context.Context, path string) error {
 			}
 			return err
 		}
-		return nil // the newest is all that matters
+		return nil // only the newest version matters
 	}
 	return nil
 }

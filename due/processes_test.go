@@ -21,11 +21,11 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// The test binary runs itself as a process that watches a store and may be killed.
+// watchJob is set for a process of the test binary that watches a store and may be killed.
 const watchJob = "MYVAULT_DUE_TEST_JOB"
 
-// A call that a slow machine keeps beyond its lease is another's, and made twice: where nothing is killed the lease
-// is one that does not end, else one that a call of the test does not reach.
+// A call that outlasts its lease is repeated, also on a slow machine. While no process is killed,
+// the lease is longer than the test. Otherwise it is longer than any call of the test.
 const (
 	calmLease = time.Hour
 	wildLease = 10 * time.Second
@@ -41,8 +41,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// watchStore watches the store that standard input names behind the key and the lease, and writes a line
-// to the file of calls for each, until that input ends.
+// watchStore reads a key, a lease and a directory from standard input, watches the store there
+// until the input ends, and appends a line to the file of calls for each notice.
 func watchStore() error {
 	var text, dir string
 	var lease time.Duration
@@ -56,8 +56,8 @@ func watchStore() error {
 	}
 	w, err := due.Start(v, v.As("root"), due.Config{
 		Scan: 100 * time.Millisecond, Lease: lease, Retry: 100 * time.Millisecond,
-		Notify: func(_ context.Context, n due.Notice) error { return call(dir, n.ID) },
-		Failed: func(err error) { fmt.Fprintln(os.Stderr, err) },
+		Notify:  func(_ context.Context, n due.Notice) error { return call(dir, n.ID) },
+		OnError: func(err error) { fmt.Fprintln(os.Stderr, err) },
 	})
 	if err != nil {
 		return err
@@ -111,13 +111,13 @@ func called(t *testing.T, dir string) map[string]int {
 	return count
 }
 
-// worker is a process that watches.
+// worker is a process that watches the store.
 type worker struct {
 	*exec.Cmd
 	in io.Closer
 }
 
-func work(t *testing.T, dir, key string, lease time.Duration) worker {
+func startWorker(t *testing.T, dir, key string, lease time.Duration) worker {
 	t.Helper()
 	is := is.New(t)
 	cmd := exec.Command(os.Args[0])
@@ -130,12 +130,12 @@ func work(t *testing.T, dir, key string, lease time.Duration) worker {
 	_, err = fmt.Fprintln(in, key, int64(lease), dir)
 	is.NoErr(err)
 	_, err = bufio.NewReader(out).ReadString('\n')
-	is.NoErr(err) // it watches
+	is.NoErr(err) // it is watching
 	return worker{cmd, in}
 }
 
-// TestProcessesShareTheNotices of one local store: each is told once, over orderly restarts too. Of
-// processes that are killed again and again none loses one, and there is still one event each.
+// Processes that share a store receive each notice once, also over orderly restarts. If
+// processes are killed repeatedly, no notice is lost, and each still has one event.
 func TestProcessesShareTheNotices(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey().Text()
@@ -156,13 +156,13 @@ func TestProcessesShareTheNotices(t *testing.T) {
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
-		t.Fatalf("%d notices were told, and not %d", len(called(t, dir)), want)
+		t.Fatalf("%d notices instead of %d", len(called(t, dir)), want)
 	}
 	fill("calm")
 	workers := make([]worker, processes)
-	for range 2 { // the second time there is nothing to tell
+	for range 2 { // the second time there are no new notices
 		for i := range workers {
-			workers[i] = work(t, dir, key, calmLease)
+			workers[i] = startWorker(t, dir, key, calmLease)
 		}
 		until(secrets)
 		time.Sleep(300 * time.Millisecond)
@@ -178,17 +178,17 @@ func TestProcessesShareTheNotices(t *testing.T) {
 
 	fill("wild")
 	for i := range workers {
-		workers[i] = work(t, dir, key, wildLease)
+		workers[i] = startWorker(t, dir, key, wildLease)
 	}
 	for i := range kills {
 		time.Sleep(time.Duration(i*37%100) * time.Millisecond)
 		w := &workers[i%processes]
 		is.NoErr(w.Process.Kill())
 		_ = w.Wait()
-		*w = work(t, dir, key, wildLease)
+		*w = startWorker(t, dir, key, wildLease)
 	}
 	until(2 * secrets)
-	time.Sleep(wildLease + time.Second) // what a kill cut off comes again
+	time.Sleep(wildLease + time.Second) // interrupted calls are repeated
 	for _, w := range workers {
 		is.NoErr(w.in.Close())
 		is.NoErr(w.Wait())
@@ -197,11 +197,11 @@ func TestProcessesShareTheNotices(t *testing.T) {
 	for _, times := range called(t, dir) {
 		repeated += times - 1
 	}
-	is.True(repeated <= kills) // only what a kill cut off
+	is.True(repeated <= kills) // only interrupted calls were repeated
 	is.Equal(len(events(t, v)), 2*secrets)
 	t.Logf("%d notices in %d processes, %d killed, %d calls repeated", 2*secrets, processes, kills, repeated)
 	for p, err := range v.As("root").Projects(t.Context()) {
 		is.NoErr(err)
-		is.Equal(p.Name, "newsbot") // the marks do not show
+		is.Equal(p.Name, "newsbot") // the marks are not visible
 	}
 }

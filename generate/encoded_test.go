@@ -13,8 +13,8 @@ import (
 	"github.com/myswiftagent/myvault/generate"
 )
 
-// TestKeysInAnEncoding decode to as many bytes as were asked for.
-func TestKeysInAnEncoding(t *testing.T) {
+// Encoded values decode to the requested number of bytes.
+func TestEncoded(t *testing.T) {
 	for name, c := range map[string]struct {
 		length int
 		decode func(string) ([]byte, error)
@@ -30,7 +30,7 @@ func TestKeysInAnEncoding(t *testing.T) {
 			is.NoErr(err)
 			seen := make(map[string]bool)
 			for range 1000 {
-				text := made(t, g)
+				text := generated(t, g)
 				is.Equal(len(text), c.length)
 				raw, err := c.decode(text)
 				is.NoErr(err)
@@ -46,13 +46,13 @@ func TestParse(t *testing.T) {
 	is := is.New(t)
 	g, err := generate.Parse("text:20:hex")
 	is.NoErr(err)
-	is.Equal(len(made(t, g)), 20)
+	is.Equal(len(generated(t, g)), 20)
 	for _, text := range []string{
 		"", "bytes", "bytes:32", "bytes:32:", "bytes:32:BASE64", "bytes:7:hex", "bytes:4097:hex", "bytes:x:hex", "bytes:-1:hex", "bytes:32:hex:",
 		"text:32", "text:15:hex", "text:32:base64", "canary:32:hex",
 	} {
 		_, err := generate.Parse(text)
-		is.True(errors.Is(err, myvault.ErrInvalid)) // each of them
+		is.True(errors.Is(err, myvault.ErrInvalid))
 		is.True(!strings.Contains(err.Error(), "canary"))
 	}
 	_, err = generate.Encoded(32, nil)

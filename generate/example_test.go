@@ -32,8 +32,8 @@ func Example() {
 		log.Fatal(err)
 	}
 	addr := myvault.Address{Project: "newsbot", Path: "prod/db/password"}
-	draft := myvault.NewVersion{Generate: password, RotateAfter: time.Now().AddDate(0, 3, 0)}
-	info, err := vault.As("newsbot").PutVersion(ctx, addr, draft, myvault.IfAbsent())
+	version := myvault.NewVersion{Generate: password, RotateAfter: time.Now().AddDate(0, 3, 0)}
+	info, err := vault.As("newsbot").PutVersion(ctx, addr, version, myvault.IfAbsent())
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,12 +1,12 @@
-// Package generate makes values that nobody has seen: passwords, keys and tokens of the
-// system's randomness, for [myvault.Session.PutVersion] and the HTTP API.
+// Package generate generates passwords, keys and tokens from the system's randomness, for
+// [myvault.Session.PutVersion] and the HTTP API. No person ever sees the value.
 //
 //	password, err := generate.Text(32, generate.Alphanumeric)
-//	info, err := session.PutDraft(ctx, addr, myvault.Draft{Generate: password})
+//	info, err := session.PutVersion(ctx, addr, myvault.NewVersion{Generate: password})
 //
-// A generator that could be guessed is refused when it is made, below [MinBits]. Whatever else
-// makes a value, a pair of keys or a call to another system, is a [myvault.Generator] of
-// the program's own.
+// The functions refuse generators whose values could be guessed, with less than [MinBits] of
+// entropy. For other values, such as a key pair or the result of a call to another system, a
+// program writes its own [myvault.Generator].
 package generate
 
 import (
@@ -22,20 +22,20 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Alphabets to make texts of.
+// The alphabets for [Text].
 const (
 	Alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	Hex          = "0123456789abcdef"
 	Base64URL    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	// Readable is for what is typed from paper: lower-case letters and digits, without 0 and o, 1, l and i.
+	// Readable is for values typed from paper: lower-case letters and digits without 0, o, 1, l, i.
 	Readable = "abcdefghjkmnpqrstuvwxyz23456789"
-	// Printable has every visible character of ASCII but quotes, backslash, backquote and dollar,
-	// which shells and settings files take for something else.
+	// Printable is every visible ASCII character except quotes, backslash, backquote and dollar,
+	// which have a meaning in shells and settings files.
 	Printable = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#%&()*+,-./:;<=>?@[]^_{|}~"
 )
 
-// names are the alphabets by the names that the HTTP API takes.
-var names = [...]struct{ name, alphabet string }{
+// alphabets are the alphabets and their names in the HTTP API.
+var alphabets = [...]struct{ name, alphabet string }{
 	{"alphanumeric", Alphanumeric},
 	{"hex", Hex},
 	{"base64url", Base64URL},
@@ -43,27 +43,28 @@ var names = [...]struct{ name, alphabet string }{
 	{"printable", Printable},
 }
 
-// Alphabet gives the alphabet of a name: alphanumeric, hex, base64url, readable or printable.
-// ErrInvalid for another.
+// Alphabet returns the alphabet with a name: alphanumeric, hex, base64url, readable or
+// printable. It returns ErrInvalid for other names.
 func Alphabet(name string) (string, error) {
-	for _, a := range names {
+	for _, a := range alphabets {
 		if a.name == name {
 			return a.alphabet, nil
 		}
 	}
-	return "", fmt.Errorf("%w alphabet: want alphanumeric, hex, base64url, readable or printable", myvault.ErrInvalid)
+	return "", fmt.Errorf("%w alphabet: use alphanumeric, hex, base64url, readable or printable", myvault.ErrInvalid)
 }
 
 const (
-	// MinBits is the least entropy of a generated value, in bits: fewer can be tried out.
+	// MinBits is the minimum entropy of a generated value, in bits, against exhaustive search.
 	MinBits = 64
-	// MaxLength is the largest number of characters or bytes that are generated.
+	// MaxLength is the maximum length of a generated value, in characters or bytes.
 	MaxLength = 4096
 )
 
-// Text makes values of length characters, each drawn from the alphabet with the same
-// probability. ErrInvalid for a length over [MaxLength], for an alphabet that is no UTF-8, has fewer
-// than two characters or one of them twice, and for less than [MinBits]: length * log2(size).
+// Text returns a generator of texts of length characters, each chosen from the alphabet with
+// equal probability. It returns ErrInvalid for a length over [MaxLength], and for an alphabet
+// that is not UTF-8, has fewer than two characters, or has one twice. It also returns
+// ErrInvalid for less than [MinBits] of entropy, which is length * log2(size of the alphabet).
 func Text(length int, alphabet string) (myvault.Generator, error) {
 	letters := []rune(alphabet)
 	if err := validateAlphabet(alphabet, letters); err != nil {
@@ -72,17 +73,18 @@ func Text(length int, alphabet string) (myvault.Generator, error) {
 	if err := validateSize(length, math.Log2(float64(len(letters))), "characters of this alphabet"); err != nil {
 		return nil, err
 	}
-	return func(context.Context) (myvault.Value, error) { return text(length, letters), nil }, nil
+	return func(context.Context) (myvault.Value, error) { return randomText(length, letters), nil }, nil
 }
 
-// Bytes makes values of n random bytes. ErrInvalid for n over [MaxLength] or under 8.
+// Bytes returns a generator of n random bytes. It returns ErrInvalid for n over [MaxLength] or
+// under 8.
 func Bytes(n int) (myvault.Generator, error) {
 	if err := validateSize(n, 8, "bytes"); err != nil {
 		return nil, err
 	}
 	return func(context.Context) (myvault.Value, error) {
 		b := make([]byte, n)
-		_, _ = rand.Read(b) // never fails: it crashes the program where there is no randomness
+		_, _ = rand.Read(b) // never fails: it crashes the program if the system has no randomness
 		defer clear(b)
 		return myvault.Bytes(b), nil
 	}, nil
@@ -94,19 +96,19 @@ func validateAlphabet(alphabet string, letters []rune) error {
 	}
 	for i, r := range letters {
 		if strings.IndexRune(alphabet, r) != len(string(letters[:i])) {
-			return fmt.Errorf("%w alphabet: a character is given twice, so it would come more often", myvault.ErrInvalid)
+			return fmt.Errorf("%w alphabet: a character occurs twice; remove one", myvault.ErrInvalid)
 		}
 	}
 	if len(letters) < 2 {
-		return fmt.Errorf("%w alphabet: it needs two characters at least", myvault.ErrInvalid)
+		return fmt.Errorf("%w alphabet: use at least two characters", myvault.ErrInvalid)
 	}
 	return nil
 }
 
-// validateSize takes the bits of entropy that each of the units adds.
+// validateSize checks a length in units that have bits of entropy each.
 func validateSize(length int, bits float64, units string) error {
 	if least := int(math.Ceil(MinBits / bits)); length < least {
-		return fmt.Errorf("%w length: fewer than %d %s could be guessed", myvault.ErrInvalid, least, units)
+		return fmt.Errorf("%w length: use at least %d %s; fewer could be guessed", myvault.ErrInvalid, least, units)
 	}
 	if length > MaxLength {
 		return fmt.Errorf("%w length: the limit is %d", myvault.ErrInvalid, MaxLength)
@@ -114,12 +116,12 @@ func validateSize(length int, bits float64, units string) error {
 	return nil
 }
 
-// text draws letters.
-func text(length int, letters []rune) myvault.Value {
-	draw := mathrand.New(system{})
+// randomText returns length random letters.
+func randomText(length int, letters []rune) myvault.Value {
+	random := mathrand.New(systemSource{})
 	out := make([]rune, length)
 	for i := range out {
-		out[i] = letters[draw.IntN(len(letters))]
+		out[i] = letters[random.IntN(len(letters))]
 	}
 	value := []byte(string(out))
 	defer clear(value)
@@ -127,11 +129,11 @@ func text(length int, letters []rune) myvault.Value {
 	return myvault.Bytes(value)
 }
 
-// system is the system's randomness as a source for math/rand, of which nothing is used but
-// how it draws from a range: a remainder would favour the first letters.
-type system struct{}
+// systemSource is the system's randomness as a source for math/rand. Only IntN of math/rand is
+// used, because it is unbiased: a remainder would favor the first letters.
+type systemSource struct{}
 
-func (system) Uint64() uint64 {
+func (systemSource) Uint64() uint64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails, see above
 	return binary.LittleEndian.Uint64(b[:])

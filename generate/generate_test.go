@@ -13,10 +13,10 @@ import (
 	"github.com/myswiftagent/myvault/generate"
 )
 
-var alphabets = []string{"alphanumeric", "hex", "base64url", "readable", "printable"}
+var alphabetNames = []string{"alphanumeric", "hex", "base64url", "readable", "printable"}
 
-// made gives one value.
-func made(t *testing.T, g myvault.Generator) string {
+// generated returns one value of g.
+func generated(t *testing.T, g myvault.Generator) string {
 	t.Helper()
 	value, err := g(t.Context())
 	if err != nil {
@@ -25,11 +25,12 @@ func made(t *testing.T, g myvault.Generator) string {
 	return value.Reveal()
 }
 
-// TestEveryLetterIsAsLikely draws 400,000 letters of each alphabet, and of one whose size makes
-// the bias of a remainder large. Chi-squared lies beyond its mean by seven deviations once in 10^9 runs or so.
-func TestEveryLetterIsAsLikely(t *testing.T) {
+// Every letter of an alphabet is equally likely: checked on 400,000 letters of each alphabet, and
+// of one whose size would make the bias of a remainder large. Chi-squared exceeds its mean by
+// seven standard deviations about once in 10^9 runs.
+func TestLettersAreEquallyLikely(t *testing.T) {
 	const values, length = 100, generate.MaxLength
-	for _, name := range append(alphabets, "") {
+	for _, name := range append(alphabetNames, "") {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			alphabet := "日本語abc"
@@ -42,29 +43,29 @@ func TestEveryLetterIsAsLikely(t *testing.T) {
 			is.NoErr(err)
 			seen := make(map[rune]int)
 			for range values {
-				value := made(t, g)
+				value := generated(t, g)
 				is.Equal(utf8.RuneCountInString(value), length)
 				for _, r := range value {
 					seen[r]++
 				}
 			}
 			size := utf8.RuneCountInString(alphabet)
-			is.Equal(len(seen), size) // every letter came
+			is.Equal(len(seen), size) // every letter occurred
 			expected := float64(values*length) / float64(size)
 			chi2 := 0.0
 			for r, n := range seen {
-				is.True(strings.ContainsRune(alphabet, r)) // and no other
+				is.True(strings.ContainsRune(alphabet, r)) // no other character occurred
 				chi2 += (float64(n) - expected) * (float64(n) - expected) / expected
 			}
 			free := float64(size - 1)
 			t.Logf("%d letters, chi-squared %.1f at %.0f degrees of freedom", size, chi2, free)
-			is.True(chi2 < free+7*math.Sqrt(2*free)) // some letters come more often than others
+			is.True(chi2 < free+7*math.Sqrt(2*free)) // some letters occur more often than others
 		})
 	}
 }
 
-// TestNothingComesTwice: 100,000 values of the least entropy that is taken.
-func TestNothingComesTwice(t *testing.T) {
+// 100,000 values of the minimum entropy have no duplicates.
+func TestValuesDiffer(t *testing.T) {
 	is := is.New(t)
 	text, err := generate.Text(16, generate.Hex)
 	is.NoErr(err)
@@ -73,14 +74,14 @@ func TestNothingComesTwice(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 50_000 {
 		for _, g := range []myvault.Generator{text, raw} {
-			value := made(t, g)
+			value := generated(t, g)
 			is.True(!seen[value])
 			seen[value] = true
 		}
 	}
 }
 
-func TestWhatCouldBeGuessedIsRefused(t *testing.T) {
+func TestGuessableGeneratorsAreRefused(t *testing.T) {
 	for name, least := range map[string]int{"alphanumeric": 11, "hex": 16, "base64url": 11, "readable": 13, "printable": 10} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -93,7 +94,7 @@ func TestWhatCouldBeGuessedIsRefused(t *testing.T) {
 			is.True(errors.Is(err, myvault.ErrInvalid))
 			g, err := generate.Text(least, alphabet)
 			is.NoErr(err)
-			is.Equal(len(made(t, g)), least)
+			is.Equal(len(generated(t, g)), least)
 		})
 	}
 	for name, try := range map[string]func() error{
@@ -115,8 +116,8 @@ func TestWhatCouldBeGuessedIsRefused(t *testing.T) {
 	}
 }
 
-// FuzzText: whatever alphabet is taken, values are made of it, of the length asked for, and
-// could not be guessed.
+// FuzzText checks that values have the requested length, consist of letters of the alphabet, and
+// cannot be guessed.
 func FuzzText(f *testing.F) {
 	for _, alphabet := range []string{generate.Alphanumeric, "01", "aa", "日本", "\xff\xfe", ""} {
 		f.Add(64, alphabet)
@@ -128,7 +129,7 @@ func FuzzText(f *testing.F) {
 			is.True(errors.Is(err, myvault.ErrInvalid))
 			return
 		}
-		value := made(t, g)
+		value := generated(t, g)
 		is.Equal(utf8.RuneCountInString(value), length)
 		is.True(float64(length)*math.Log2(float64(utf8.RuneCountInString(alphabet))) >= generate.MinBits)
 		for _, r := range value {

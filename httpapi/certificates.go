@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/reload"
 	"github.com/myswiftagent/myvault/internal/trusted"
-	"github.com/myswiftagent/myvault/internal/watch"
 )
 
 const (
@@ -44,7 +44,7 @@ type CertificateFiles struct {
 // the files change; [Certificates.Reload] does it on request. Make them with [LoadCertificates].
 type Certificates struct {
 	files   CertificateFiles
-	watched *watch.Files
+	watched *reload.Files
 	current atomic.Pointer[certified]
 }
 
@@ -68,7 +68,7 @@ func LoadCertificates(files CertificateFiles) (*Certificates, error) {
 		return nil, fmt.Errorf("httpapi: %w: client certificates cannot be required without the file of their authorities", myvault.ErrInvalid)
 	}
 	c := &Certificates{files: files}
-	c.watched = watch.New(c.paths()...)
+	c.watched = reload.New(c.paths()...)
 	if err := c.Reload(); err != nil {
 		return nil, err
 	}

@@ -29,11 +29,11 @@ func TestEachFileIsFollowed(t *testing.T) {
 	chained, moved := startTLS(t, nil), startTLS(t, nil)
 	text, err := os.ReadFile(chained.files.Certificate)
 	is.NoErr(err)
-	authority.Place(t, chained.files.Certificate, append(text, chained.ca.PEM...))
+	authority.WriteFile(t, chained.files.Certificate, append(text, chained.ca.PEM...))
 	next := authority.New(t, "clients")
 	client := next.Client(t, authority.Wanted{})
 	is.Equal(moved.status(t, moved.presenting(t, client), "/health"), 0)
-	authority.Place(t, moved.files.ClientCA, next.PEM)
+	authority.WriteFile(t, moved.files.ClientCA, next.PEM)
 	await := func(ok func() bool) bool {
 		for range 6000 {
 			if ok() {
@@ -98,7 +98,7 @@ func TestAuthoritiesAreNothingElse(t *testing.T) {
 			is := is.New(t)
 			files := s.files
 			files.ClientCA = filepath.Join(t.TempDir(), "clients.pem")
-			authority.Place(t, files.ClientCA, bytes.Join([][]byte{s.clients.PEM, second}, nil))
+			authority.WriteFile(t, files.ClientCA, bytes.Join([][]byte{s.clients.PEM, second}, nil))
 			_, err := httpapi.LoadCertificates(files)
 			isErr(is, err, myvault.ErrInvalid)
 			is.True(!strings.Contains(err.Error(), "canary"))
@@ -129,7 +129,7 @@ func TestOpenConnectionsGoOn(t *testing.T) {
 	s := startTLS(t, nil)
 	s.withCertificates(t, nil)
 	wanted := authority.Wanted{DNS: []string{"reader.internal"}}
-	between := s.clients.Below(t, "between")
+	between := s.clients.Intermediate(t, "between")
 	below := between.Client(t, wanted)
 	below.Certificate = append(below.Certificate, between.PEM...)
 	clients := map[string]*http.Client{"its own": s.presenting(t, s.clients.Client(t, wanted)), "below": s.presenting(t, below), "none": s.presenting(t)}
@@ -148,7 +148,7 @@ func TestOpenConnectionsGoOn(t *testing.T) {
 	}
 	change := func(authorities ...[]byte) {
 		s.ca.Server(t).Write(t, filepath.Dir(s.files.Key), "server")
-		authority.Place(t, s.files.ClientCA, bytes.Join(authorities, nil))
+		authority.WriteFile(t, s.files.ClientCA, bytes.Join(authorities, nil))
 		is.NoErr(s.loaded.Reload())
 	}
 	for name := range clients {

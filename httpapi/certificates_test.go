@@ -36,7 +36,7 @@ func startTLS(t *testing.T, change func(*httpapi.CertificateFiles)) *secured {
 	dir := t.TempDir()
 	s.files.Certificate, s.files.Key = s.ca.Server(t).Write(t, dir, "server")
 	s.files.ClientCA = filepath.Join(dir, "clients.pem")
-	authority.Place(t, s.files.ClientCA, s.clients.PEM)
+	authority.WriteFile(t, s.files.ClientCA, s.clients.PEM)
 	if change != nil {
 		change(&s.files)
 	}
@@ -95,7 +95,7 @@ func TestHandshakesWithClientCertificates(t *testing.T) {
 			"wrong authority":    {[]authority.Pair{stranger.Client(t, authority.Wanted{})}, 0},
 			"server's authority": {[]authority.Pair{s.ca.Client(t, authority.Wanted{})}, 0},
 			"expired":            {[]authority.Pair{s.clients.Client(t, authority.Wanted{Until: time.Now().Add(-time.Minute)})}, 0},
-			"not valid yet":      {[]authority.Pair{s.clients.Client(t, authority.Wanted{Lasting: time.Minute})}, 0},
+			"not valid yet":      {[]authority.Pair{s.clients.Client(t, authority.Wanted{Validity: time.Minute})}, 0},
 			"wrong usage":        {[]authority.Pair{s.clients.Server(t)}, 0},
 		} {
 			t.Run(fmt.Sprintf("%s, required %v", name, required), func(t *testing.T) {
@@ -162,7 +162,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	for range 30 { // the authorities of clients too: a second one comes and goes
 		before := asked.Load()
 		s.ca.Server(t).Write(t, dir, "server")
-		authority.Place(t, s.files.ClientCA, append(authority.New(t, "more").PEM, s.clients.PEM...))
+		authority.WriteFile(t, s.files.ClientCA, append(authority.New(t, "more").PEM, s.clients.PEM...))
 		is.NoErr(s.loaded.Reload())
 		for asked.Load() < before+4 && !t.Failed() { // each change is met by requests
 			time.Sleep(time.Millisecond)
@@ -204,26 +204,26 @@ func TestBadFilesKeepWhatWasThere(t *testing.T) {
 	other := s.ca.Server(t)
 	for name, spoil := range map[string]func(t *testing.T){
 		"no certificate":      func(*testing.T) { _ = os.Remove(s.files.Certificate) },
-		"empty certificate":   func(t *testing.T) { authority.Place(t, s.files.Certificate, nil) },
-		"half a certificate":  func(t *testing.T) { authority.Place(t, s.files.Certificate, good.Certificate[:200]) },
-		"another certificate": func(t *testing.T) { authority.Place(t, s.files.Certificate, other.Certificate) },
-		"another key":         func(t *testing.T) { authority.Place(t, s.files.Key, other.Key) },
+		"empty certificate":   func(t *testing.T) { authority.WriteFile(t, s.files.Certificate, nil) },
+		"half a certificate":  func(t *testing.T) { authority.WriteFile(t, s.files.Certificate, good.Certificate[:200]) },
+		"another certificate": func(t *testing.T) { authority.WriteFile(t, s.files.Certificate, other.Certificate) },
+		"another key":         func(t *testing.T) { authority.WriteFile(t, s.files.Key, other.Key) },
 		"no key":              func(*testing.T) { _ = os.Remove(s.files.Key) },
 		"a key for all":       func(t *testing.T) { _ = os.Chmod(s.files.Key, 0o644) },
 		"exchanged": func(t *testing.T) {
-			authority.Place(t, s.files.Certificate, good.Key)
-			authority.Place(t, s.files.Key, good.Certificate)
+			authority.WriteFile(t, s.files.Certificate, good.Key)
+			authority.WriteFile(t, s.files.Key, good.Certificate)
 		},
 		"expired": func(t *testing.T) {
 			s.ca.Issue(t, authority.Wanted{Until: time.Now().Add(-time.Second), DNS: []string{"localhost"}}).Write(t, dir, "server")
 		},
 		"a client's": func(t *testing.T) { s.ca.Client(t, authority.Wanted{}).Write(t, dir, "server") },
 		"too large": func(t *testing.T) {
-			authority.Place(t, s.files.Certificate, append(bytes.Clone(good.Certificate), make([]byte, 2<<20)...))
+			authority.WriteFile(t, s.files.Certificate, append(bytes.Clone(good.Certificate), make([]byte, 2<<20)...))
 		},
-		"no authorities":       func(t *testing.T) { authority.Place(t, s.files.ClientCA, nil) },
+		"no authorities":       func(t *testing.T) { authority.WriteFile(t, s.files.ClientCA, nil) },
 		"authorities are gone": func(*testing.T) { _ = os.Remove(s.files.ClientCA) },
-		"no authority":         func(t *testing.T) { authority.Place(t, s.files.ClientCA, good.Certificate) },
+		"no authority":         func(t *testing.T) { authority.WriteFile(t, s.files.ClientCA, good.Certificate) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -237,7 +237,7 @@ func TestBadFilesKeepWhatWasThere(t *testing.T) {
 			is.True(s.serves(t, good))
 			is.Equal(s.status(t, s.presenting(t, s.clients.Client(t, authority.Wanted{})), "/health"), 200)
 			good.Write(t, dir, "server")
-			authority.Place(t, s.files.ClientCA, s.clients.PEM)
+			authority.WriteFile(t, s.files.ClientCA, s.clients.PEM)
 			is.NoErr(s.loaded.Reload())
 		})
 	}
@@ -246,7 +246,7 @@ func TestBadFilesKeepWhatWasThere(t *testing.T) {
 func TestABadFileIsLogged(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, nil)
-	authority.Place(t, s.files.Key, []byte("canary"))
+	authority.WriteFile(t, s.files.Key, []byte("canary"))
 	logged := func(what string) bool {
 		for range 6000 {
 			if strings.Contains(s.logs.String(), what) {
@@ -269,11 +269,11 @@ func TestAnOpenConnectionIsHeldToNewAuthorities(t *testing.T) {
 	s := startTLS(t, func(f *httpapi.CertificateFiles) { f.ClientRequired = true })
 	client := s.presenting(t, s.clients.Client(t, authority.Wanted{}))
 	is.Equal(s.status(t, client, "/health"), 200)
-	authority.Place(t, s.files.ClientCA, append(authority.New(t, "more").PEM, s.clients.PEM...))
+	authority.WriteFile(t, s.files.ClientCA, append(authority.New(t, "more").PEM, s.clients.PEM...))
 	is.NoErr(s.loaded.Reload())
 	is.Equal(s.status(t, client, "/health"), 200) // still one of theirs
 	is.Equal(s.status(t, client, "/health"), 200)
-	authority.Place(t, s.files.ClientCA, authority.New(t, "more").PEM)
+	authority.WriteFile(t, s.files.ClientCA, authority.New(t, "more").PEM)
 	is.NoErr(s.loaded.Reload())
 	is.Equal(s.status(t, client, "/health"), 0)
 }

@@ -178,7 +178,7 @@ func (c Config) check(vault *myvault.Vault) error {
 	switch {
 	case vault == nil:
 		return fmt.Errorf("httpapi: %w: a handler needs a vault", myvault.ErrInvalid)
-	case c.Tokens != nil && !c.Tokens.Of(vault):
+	case c.Tokens != nil && !c.Tokens.BelongsTo(vault):
 		// Who bears a token of it would be served from that vault.
 		return fmt.Errorf("httpapi: %w: Tokens is the issuer of another vault", myvault.ErrInvalid)
 	case c.FailuresPerMinute < 0:

@@ -136,7 +136,7 @@ func TestACertificateEndsWhileItsConnectionIsOpen(t *testing.T) {
 	}
 	is.Equal(ended, "401")
 
-	authority.Place(t, s.files.ClientCA, authority.New(t, "clients").PEM)
+	authority.WriteFile(t, s.files.ClientCA, authority.New(t, "clients").PEM)
 	is.NoErr(s.loaded.Reload())
 	is.Equal(s.whoami(t, client), "401")
 	is.Equal(s.whoami(t, client), "") // on a new connection

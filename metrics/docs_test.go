@@ -11,25 +11,25 @@ import (
 	"github.com/matryer/is"
 )
 
-// TestMetricsAreDocumented: docs/operate.md names what GET /metrics gives, and nothing else.
+// docs/operate.md lists exactly the metrics that GET /metrics returns.
 func TestMetricsAreDocumented(t *testing.T) {
 	is := is.New(t)
 	r := newRig(t, openStore(t))
-	is.Equal(r.ask("GET", "/health", "", ""), 200) // what counts requests is there once one was counted
-	given := make(map[string]bool)
+	is.Equal(r.ask("GET", "/health", "", ""), 200) // request metrics appear after the first request
+	exposed := make(map[string]bool)
 	for line := range lines(r.exposition(), "# TYPE ") {
-		given[strings.Fields(line)[2]] = true
+		exposed[strings.Fields(line)[2]] = true
 	}
-	for _, name := range measuresOfVault(t) {
-		given["myvault_"+name] = true
+	for _, name := range hashivaultMetrics(t) {
+		exposed["myvault_"+name] = true
 	}
-	is.Equal(sorted(documented(t)), sorted(given))
+	is.Equal(sorted(documented(t)), sorted(exposed))
 }
 
 func sorted(names map[string]bool) []string { return slices.Sorted(maps.Keys(names)) }
 
-// measuresOfVault reads the names in the source: a provider of HashiCorp Vault needs a server.
-func measuresOfVault(t *testing.T) (names []string) {
+// hashivaultMetrics reads the names from the source, because the provider needs a server.
+func hashivaultMetrics(t *testing.T) (names []string) {
 	t.Helper()
 	source, err := os.ReadFile("../providers/hashivault/stats.go")
 	if err != nil {
@@ -39,12 +39,13 @@ func measuresOfVault(t *testing.T) (names []string) {
 		names = append(names, found[1])
 	}
 	if len(names) < 5 {
-		t.Fatalf("only %q found", names)
+		t.Fatalf("found only %q", names)
 	}
 	return names
 }
 
-// documented gives the names in the table. One that begins with _ goes on from the first two words of the row's first name.
+// documented returns the names in the table. A name that begins with _ replaces all but the first
+// two words of the first name in its row.
 func documented(t *testing.T) map[string]bool {
 	t.Helper()
 	text, err := os.ReadFile("../docs/operate.md")
@@ -53,7 +54,7 @@ func documented(t *testing.T) map[string]bool {
 	}
 	_, part, found := strings.Cut(string(text), "\n## Metrics\n")
 	if !found {
-		t.Fatal("docs/operate.md has no part about metrics")
+		t.Fatal("docs/operate.md has no section on metrics")
 	}
 	names := make(map[string]bool)
 	for row := range lines(part, "| `") {

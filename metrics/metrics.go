@@ -1,15 +1,15 @@
-// Package metrics brings what a vault counts to Prometheus, on the registerer of the program
-// that embeds it.
+// Package metrics exports the metrics of a vault to Prometheus, through the registerer of the
+// embedding program.
 //
 //	err := metrics.Register(registry, vault)
 //	requests, err := metrics.NewRequests(registry)
 //	api, err := httpapi.New(vault, httpapi.Config{Observe: requests.Observe})
 //
-// No label holds a name of a secret, project or service, nor anything else that a caller can
-// choose: the labels are the patterns of routes, known methods and classes of statuses. All names
-// begin with myvault_. Nothing but this package links the Prometheus client.
+// No label contains the name of a secret, project or service, or anything else that a caller can
+// choose. The labels are route patterns, known methods and status classes. All names begin with
+// myvault_. No other package imports the Prometheus client.
 //
-// Names of metrics may be added; before 1.0 one that changes has a line in CHANGELOG.md.
+// Releases may add metrics. Before 1.0 they may also rename some; CHANGELOG.md lists those.
 package metrics
 
 import (
@@ -25,27 +25,27 @@ import (
 )
 
 const (
-	namespace = "myvault"
-	within    = 2 * time.Second // for asking a store about itself
+	namespace      = "myvault"
+	collectTimeout = 2 * time.Second // for the store's own metrics
 )
 
-// Register has r collect the [myvault.Metric]s of a vault, its provider and its trail, each time
-// it is scraped. The error is that of r, such as for a second vault on it: give each a registerer
-// of its own by [prometheus.WrapRegistererWith].
+// Register registers a collector with r that reads the [myvault.Metric]s of a vault, its provider
+// and its trail at each scrape. It returns the error of r, such as for a second vault: use a
+// separate registerer for each, from [prometheus.WrapRegistererWith].
 func Register(r prometheus.Registerer, vault *myvault.Vault) error {
 	if r == nil || vault == nil {
-		return fmt.Errorf("metrics: %w: a registerer and a vault are needed", myvault.ErrInvalid)
+		return fmt.Errorf("metrics: %w: the registerer or the vault is nil", myvault.ErrInvalid)
 	}
 	return r.Register(collector{vault})
 }
 
-// collector asks a vault when it is scraped.
+// collector reads the metrics of a vault at each scrape.
 type collector struct{ vault *myvault.Vault }
 
 func (c collector) Describe(descs chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, descs) }
 
 func (c collector) Collect(metrics chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), within)
+	ctx, cancel := context.WithTimeout(context.Background(), collectTimeout)
 	defer cancel()
 	for _, m := range c.vault.Metrics(ctx) {
 		kind := prometheus.GaugeValue
@@ -57,43 +57,43 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// Requests counts what an [httpapi.Handler] answers.
+// Requests counts and times the requests of an [httpapi.Handler].
 type Requests struct {
-	total *prometheus.CounterVec
-	took  *prometheus.HistogramVec
+	total   *prometheus.CounterVec
+	seconds *prometheus.HistogramVec
 }
 
-// NewRequests registers the counters of requests with r. The error is that of r, with which none of them
-// stays registered.
+// NewRequests registers the metrics of requests with r. If r returns an error, NewRequests
+// returns it and registers none.
 func NewRequests(r prometheus.Registerer) (*Requests, error) {
 	if r == nil {
-		return nil, fmt.Errorf("metrics: %w: a registerer is needed", myvault.ErrInvalid)
+		return nil, fmt.Errorf("metrics: %w: the registerer is nil", myvault.ErrInvalid)
 	}
 	q := &Requests{
 		total: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "http_requests_total", Help: "Requests by the pattern of their route, method and class of status.",
+			Namespace: namespace, Name: "http_requests_total", Help: "Requests by route pattern, method and status class.",
 		}, []string{"route", "method", "status"}),
-		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "http_request_seconds", Help: "How long requests took, by the pattern of their route and method.",
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "http_request_seconds", Help: "Duration of requests by route pattern and method.",
 			Buckets: []float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5},
 		}, []string{"route", "method"}),
 	}
 	if err := r.Register(q.total); err != nil {
 		return nil, err
 	}
-	if err := r.Register(q.took); err != nil {
-		r.Unregister(q.total) // both or none
+	if err := r.Register(q.seconds); err != nil {
+		r.Unregister(q.total)
 		return nil, err
 	}
 	return q, nil
 }
 
-// Observe is for [httpapi.Config].
+// Observe records a request. It is the Observe function of [httpapi.Config].
 func (q *Requests) Observe(o httpapi.Observation) {
 	route := o.Route
 	if route == "" {
 		route = "none"
 	}
 	q.total.WithLabelValues(route, o.Method, strconv.Itoa(o.Status/100)+"xx").Inc()
-	q.took.WithLabelValues(route, o.Method).Observe(o.Took.Seconds())
+	q.seconds.WithLabelValues(route, o.Method).Observe(o.Took.Seconds())
 }

@@ -25,7 +25,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// lines gives the lines of an exposition that begin with prefix.
+// lines yields the lines of an exposition that begin with prefix.
 func lines(text, prefix string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for line := range strings.Lines(text) {
@@ -36,7 +36,7 @@ func lines(text, prefix string) iter.Seq[string] {
 	}
 }
 
-// rig is a vault over HTTP whose metrics are looked at.
+// rig is a vault over HTTP with its metrics.
 type rig struct {
 	t        *testing.T
 	vault    *myvault.Vault
@@ -87,7 +87,7 @@ func (r *rig) exposition() string {
 	return w.Body.String()
 }
 
-// value gives the number of one series.
+// value returns the value of a series.
 func (r *rig) value(series string) float64 {
 	r.t.Helper()
 	for line := range lines(r.exposition(), series+" ") {
@@ -110,8 +110,8 @@ func openStore(t *testing.T) *sqlite.Store {
 	return store
 }
 
-// TestWhatIsCounted: each number moves when what it counts happens.
-func TestWhatIsCounted(t *testing.T) {
+// Each event increments its own metric.
+func TestMetricsCountEvents(t *testing.T) {
 	is := is.New(t)
 	r := newRig(t, openStore(t))
 	is.Equal(r.ask("POST", "/api/secrets", token, `{"project":"canary-project","path":"canary-path","value":"canary-value"}`), 201)
@@ -146,10 +146,10 @@ func TestWhatIsCounted(t *testing.T) {
 		}
 	}
 	for _, series := range []string{"cache_bytes", "changes_file_bytes", "changes_log_bytes", "access_file_bytes", "access_commits_total", "access_entries"} {
-		is.True(r.value("myvault_"+series) > 0) // the series of that name
+		is.True(r.value("myvault_"+series) > 0)
 	}
 	waiting := 0.0
-	for range 1000 { // a refusal waits for a second, in which a slow machine may not come to look
+	for range 1000 { // an entry waits for a second, which may be too short on a slow machine
 		is.Equal(r.ask("GET", "/api/secrets/other/x", token, ""), 403)
 		if waiting = r.value("myvault_trail_waiting_entries"); waiting > 0 {
 			break
@@ -158,25 +158,25 @@ func TestWhatIsCounted(t *testing.T) {
 	is.True(waiting > 0)
 }
 
-// impatient is a provider that tells whether it was given a time to answer within.
-type impatient struct{ *memory.Provider }
+// deadlineProbe is a provider that reports whether the context of Metrics has a deadline.
+type deadlineProbe struct{ *memory.Provider }
 
-func (impatient) Metrics(ctx context.Context) []myvault.Metric {
-	_, within := ctx.Deadline()
-	return []myvault.Metric{{Name: "within", Help: "Whether there is a limit.", Value: map[bool]float64{true: 1}[within]}}
+func (deadlineProbe) Metrics(ctx context.Context) []myvault.Metric {
+	_, limited := ctx.Deadline()
+	return []myvault.Metric{{Name: "limited", Help: "Whether there is a deadline.", Value: map[bool]float64{true: 1}[limited]}}
 }
 
-// TestAScrapeIsNotForEver where a store does not answer, and says of each number whether it only grows.
-func TestAScrapeIsNotForEver(t *testing.T) {
+// A scrape has a deadline, and reports the type of each metric.
+func TestScrape(t *testing.T) {
 	is := is.New(t)
-	r := newRig(t, impatient{memory.New(memory.Config{})})
-	is.Equal(r.value("myvault_within"), 1.0)
+	r := newRig(t, deadlineProbe{memory.New(memory.Config{})})
+	is.Equal(r.value("myvault_limited"), 1.0)
 	text := r.exposition()
 	is.True(strings.Contains(text, "# TYPE myvault_denied_total counter"))
 	is.True(strings.Contains(text, "# TYPE myvault_trail_waiting_entries gauge"))
 }
 
-// TestNoNameIsExposed: no name, value or token is a label, or stands anywhere else.
+// No name, value or token occurs in a label or anywhere else.
 func TestNoNameIsExposed(t *testing.T) {
 	is := is.New(t)
 	r := newRig(t, openStore(t))
@@ -202,21 +202,21 @@ func TestNoNameIsExposed(t *testing.T) {
 	for _, label := range regexp.MustCompile(`(\w+)="([^"]*)"`).FindAllStringSubmatch(text, -1) {
 		switch name, value := label[1], label[2]; name {
 		case "route":
-			is.True(known[value]) // only patterns
+			is.True(known[value]) // a pattern, not a path
 		case "method":
 			is.True(strings.Contains("GET HEAD POST PUT PATCH DELETE OPTIONS other", value))
 		case "status":
 			is.True(regexp.MustCompile(`^[1-5]xx$`).MatchString(value))
 		case "le":
 		default:
-			t.Errorf("a label %s", name)
+			t.Errorf("unexpected label %s", name)
 		}
 		seen++
 	}
 	is.True(seen > 100)
 }
 
-// TestTwoVaults on one registry are told apart by the host, or refused.
+// A second vault on one registry is refused, unless the program adds a label.
 func TestTwoVaults(t *testing.T) {
 	is := is.New(t)
 	r := newRig(t, memory.New(memory.Config{}))
@@ -230,31 +230,31 @@ func TestTwoVaults(t *testing.T) {
 	is.True(err != nil)
 }
 
-// TestRequestsAreRegisteredTogether: what another has the name of leaves nothing behind.
-func TestRequestsAreRegisteredTogether(t *testing.T) {
+// If one metric of NewRequests cannot be registered, none is.
+func TestNewRequestsRegistersAllOrNone(t *testing.T) {
 	is := is.New(t)
 	registry := prometheus.NewRegistry()
-	taken := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "myvault_http_request_seconds", Help: "How long requests took, by the pattern of their route and method.",
+	other := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "myvault_http_request_seconds", Help: "Duration of requests by route pattern and method.",
 	}, []string{"route", "method"})
-	is.NoErr(registry.Register(taken))
+	is.NoErr(registry.Register(other))
 	_, err := metrics.NewRequests(registry)
 	is.True(err != nil)
-	is.True(registry.Unregister(taken))
+	is.True(registry.Unregister(other))
 	_, err = metrics.NewRequests(registry)
 	is.NoErr(err)
 }
 
-// TestTheSameNamesAtEveryCall, of a store and of a trail beside one, though neither can be asked any more.
-func TestTheSameNamesAtEveryCall(t *testing.T) {
-	names := func(all []myvault.Metric) (names []string, untold int) {
+// A closed store and a closed trail report the same metrics as before, some with NaN.
+func TestMetricNamesAfterClose(t *testing.T) {
+	names := func(all []myvault.Metric) (names []string, unknown int) {
 		for _, m := range all {
 			names = append(names, m.Name)
 			if math.IsNaN(m.Value) {
-				untold++
+				unknown++
 			}
 		}
-		return names, untold
+		return names, unknown
 	}
 	store := openStore(t)
 	trail, err := sqlite.OpenTrail(t.Context(), t.TempDir(), sqlite.StaticKey(crypto.NewKey()), sqlite.TrailConfig{})
@@ -262,25 +262,25 @@ func TestTheSameNamesAtEveryCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		measured interface {
+		provider interface {
 			myvault.Instrumented
 			io.Closer
 		}
-		untold int
+		unknown int
 	}{"store": {store, 3}, "trail": {trail, 1}} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			before, untold := names(c.measured.Metrics(t.Context()))
-			is.Equal(untold, 0)
-			is.NoErr(c.measured.Close())
-			after, untold := names(c.measured.Metrics(t.Context()))
+			before, unknown := names(c.provider.Metrics(t.Context()))
+			is.Equal(unknown, 0)
+			is.NoErr(c.provider.Close())
+			after, unknown := names(c.provider.Metrics(t.Context()))
 			is.Equal(after, before)
-			is.Equal(untold, c.untold)
+			is.Equal(unknown, c.unknown)
 		})
 	}
 }
 
-// BenchmarkObserve is what counting adds to a request.
+// BenchmarkObserve measures the cost of metrics for each request.
 func BenchmarkObserve(b *testing.B) {
 	requests, err := metrics.NewRequests(prometheus.NewRegistry())
 	if err != nil {

@@ -14,86 +14,86 @@ import (
 
 const idPrefix = "myvault-token-v1:"
 
-// place is where the record of a token stands, and which of its versions it is. No version is
-// made twice there, so a place belongs to one token for ever.
-type place struct {
+// tokenID identifies a token: the slot of its record and the record's version. Versions of a
+// slot are never reused, so neither is a tokenID. It is not secret.
+type tokenID struct {
 	service string
 	slot    int
 	version myvault.Version
 }
 
-// id names the token: it is no secret.
-func (p place) id() string { return fmt.Sprintf("%s.%d.%d", p.service, p.slot, p.version) }
+// String returns the ID as [Token] and the macaroon hold it.
+func (t tokenID) String() string { return fmt.Sprintf("%s.%d.%d", t.service, t.slot, t.version) }
 
-// path is that of the record.
-func (p place) path() string { return p.service + "/" + strconv.Itoa(p.slot) }
+// path returns the path of the record.
+func (t tokenID) path() string { return t.service + "/" + strconv.Itoa(t.slot) }
 
-// parseID reads what id wrote, and nothing else.
-func parseID(text string) (place, bool) {
+// parseID parses exactly the texts that String returns.
+func parseID(text string) (tokenID, bool) {
 	parts := strings.Split(text, ".")
 	if len(parts) != 3 || myvault.ValidateService(parts[0]) != nil {
-		return place{}, false
+		return tokenID{}, false
 	}
 	slot, err := strconv.Atoi(parts[1])
-	if err != nil || slot < 0 || slot >= mostPerService {
-		return place{}, false
+	if err != nil || slot < 0 || slot >= maxPerService {
+		return tokenID{}, false
 	}
 	version, err := strconv.ParseUint(parts[2], 10, 63)
-	p := place{parts[0], slot, myvault.Version(version)}
-	return p, err == nil && version > 0 && p.id() == text
+	id := tokenID{parts[0], slot, myvault.Version(version)}
+	return id, err == nil && version > 0 && id.String() == text
 }
 
-// open reads a bearer token: well-formed, in the one spelling that it has, and with nothing that the signature does
-// not cover. Whether it is genuine is not known then.
-func open(bearer string) (*macaroon.Macaroon, place, error) {
-	invalid := fmt.Errorf("tokens: %w token: it is cut, changed, or none of this vault", myvault.ErrInvalid)
-	if len(bearer) > MaxBearer {
-		return nil, place{}, invalid
+// parseBearer parses a bearer token. It accepts only the canonical encoding, and no parts that
+// the signature does not cover. It does not check the signature.
+func parseBearer(bearer string) (*macaroon.Macaroon, tokenID, error) {
+	invalid := fmt.Errorf("tokens: %w token: it is truncated, altered, or of another vault", myvault.ErrInvalid)
+	if len(bearer) > MaxBearerSize {
+		return nil, tokenID{}, invalid
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(bearer)
 	if err != nil {
-		return nil, place{}, invalid
+		return nil, tokenID{}, invalid
 	}
 	m := new(macaroon.Macaroon)
 	if err := m.UnmarshalBinary(raw); err != nil || m.Version() != macaroon.V2 || m.Location() != "" {
-		return nil, place{}, invalid
+		return nil, tokenID{}, invalid
 	}
-	id, found := strings.CutPrefix(string(m.Id()), idPrefix)
-	at, ok := parseID(id)
+	text, found := strings.CutPrefix(string(m.Id()), idPrefix)
+	id, ok := parseID(text)
 	if !found || !ok || len(m.Caveats()) > MaxCaveats {
-		return nil, place{}, invalid
+		return nil, tokenID{}, invalid
 	}
 	for _, c := range m.Caveats() {
-		// Nobody else is asked to vouch for anything.
-		if len(c.VerificationId) > 0 || c.Location != "" || len(c.Id) > MaxCaveat || !utf8.Valid(c.Id) {
-			return nil, place{}, invalid
+		// A third-party caveat would need a discharge by another server.
+		if len(c.VerificationId) > 0 || c.Location != "" || len(c.Id) > MaxCaveatSize || !utf8.Valid(c.Id) {
+			return nil, tokenID{}, invalid
 		}
 	}
-	// The readers ignore what stands behind a macaroon, and line ends in base64, and know several spellings.
-	if written, err := m.MarshalBinary(); err != nil || base64.RawURLEncoding.EncodeToString(written) != bearer {
-		return nil, place{}, invalid
+	// The decoders accept other encodings: line breaks in base64, and bytes after the macaroon.
+	if canonical, err := m.MarshalBinary(); err != nil || base64.RawURLEncoding.EncodeToString(canonical) != bearer {
+		return nil, tokenID{}, invalid
 	}
-	return m, at, nil
+	return m, id, nil
 }
 
-// write gives the bearer token of a macaroon.
-func write(m *macaroon.Macaroon) (myvault.Value, error) {
+// encodeBearer returns the bearer token of a macaroon.
+func encodeBearer(m *macaroon.Macaroon) (myvault.Value, error) {
 	raw, err := m.MarshalBinary()
 	if err != nil {
-		return myvault.Value{}, fmt.Errorf("tokens: %w token: it cannot be written", myvault.ErrInvalid)
+		return myvault.Value{}, fmt.Errorf("tokens: %w token: it cannot be encoded", myvault.ErrInvalid)
 	}
 	text := base64.RawURLEncoding.EncodeToString(raw)
-	if len(text) > MaxBearer {
-		return myvault.Value{}, fmt.Errorf("tokens: %w: a token has at most %d bytes", myvault.ErrTooLarge, MaxBearer)
+	if len(text) > MaxBearerSize {
+		return myvault.Value{}, fmt.Errorf("tokens: %w: a token has at most %d bytes", myvault.ErrTooLarge, MaxBearerSize)
 	}
 	return myvault.Text(text), nil
 }
 
-// Narrow gives a token that may do only what bearer may and every caveat lets it. It needs no vault and
-// no network. ErrInvalid for what is no token, and for a caveat that says nothing; ErrTooLarge over [MaxCaveats]
-// or [MaxBearer].
+// Narrow returns a token limited to the rights that both bearer and every caveat grant. It
+// needs no vault and no network. It returns ErrInvalid for a malformed token and for the zero
+// Caveat, and ErrTooLarge if the result exceeds [MaxCaveats] or [MaxBearerSize].
 func Narrow(bearer myvault.Value, caveats ...Caveat) (myvault.Value, error) {
-	m, _, err := open(bearer.Reveal())
+	m, _, err := parseBearer(bearer.Reveal())
 	if err != nil {
 		return myvault.Value{}, err
 	}
@@ -102,11 +102,11 @@ func Narrow(bearer myvault.Value, caveats ...Caveat) (myvault.Value, error) {
 	}
 	for _, c := range caveats {
 		if c.text == "" {
-			return myvault.Value{}, invalidCaveat("it is empty, or was made of no rule, no action or a year beyond 9999")
+			return myvault.Value{}, invalidCaveat("it is empty, or has no rule, no action or a year after 9999")
 		}
 		if err := m.AddFirstPartyCaveat([]byte(c.text)); err != nil {
 			return myvault.Value{}, invalidCaveat("it cannot be added")
 		}
 	}
-	return write(m)
+	return encodeBearer(m)
 }

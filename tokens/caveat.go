@@ -10,7 +10,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Caveat narrows a token. The zero Caveat is refused by [Narrow].
+// Caveat narrows a token. [Narrow] refuses the zero Caveat.
 type Caveat struct {
 	text        string
 	rules       []myvault.Rule
@@ -18,30 +18,29 @@ type Caveat struct {
 	certificate string // hexadecimal digits
 }
 
-// Rules lets a token do only what one of the rules covers.
+// Rules limits a token to rights that at least one of rules covers.
 func Rules(rules ...myvault.Rule) Caveat {
 	texts := make([]string, len(rules))
 	for i, r := range rules {
 		texts[i] = r.String()
 	}
-	return read("rules " + strings.Join(texts, ","))
+	return newCaveat("rules " + strings.Join(texts, ","))
 }
 
-// Actions lets a token do only these actions, wherever it may.
-func Actions(set myvault.Action) Caveat { return read("actions " + set.String()) }
+// Actions limits a token to the actions in set.
+func Actions(set myvault.Action) Caveat { return newCaveat("actions " + set.String()) }
 
-// Before ends a token at a time, or with the second before it.
-func Before(t time.Time) Caveat { return read("before " + t.UTC().Format(timeFormat)) }
+// Before ends a token at t, rounded down to the second.
+func Before(t time.Time) Caveat { return newCaveat("before " + t.UTC().Format(timeFormat)) }
 
-// Certificate lets a token be used only over a connection whose client certificate, the leaf
-// in DER, has this SHA-256.
+// Certificate limits a token to connections whose client certificate, the leaf in DER, has the
+// SHA-256 sum.
 func Certificate(sum [sha256.Size]byte) Caveat {
-	return read("certificate " + hex.EncodeToString(sum[:]))
+	return newCaveat("certificate " + hex.EncodeToString(sum[:]))
 }
 
-// read parses a caveat that this package wrote; one that says nothing stays zero, and is refused
-// where it is used.
-func read(text string) Caveat {
+// newCaveat parses text, or returns the zero Caveat, which Narrow refuses.
+func newCaveat(text string) Caveat {
 	c, err := ParseCaveat(text)
 	if err != nil {
 		return Caveat{}
@@ -49,28 +48,29 @@ func read(text string) Caveat {
 	return c
 }
 
-// String gives the caveat as it stands in the token.
+// String returns the text of the caveat, as the token contains it.
 func (c Caveat) String() string { return c.text }
 
-// timeFormat is RFC 3339 in UTC and whole seconds.
+// timeFormat is RFC 3339 in UTC with whole seconds.
 const timeFormat = "2006-01-02T15:04:05Z"
 
-// ParseCaveat reads a caveat as it stands in a token. There are four kinds, one blank behind
-// the first word, no other ones that a rule does not hold, at most [MaxCaveat] bytes:
+// ParseCaveat parses the text of a caveat, of at most [MaxCaveatSize] bytes. There are four
+// kinds. One space follows the first word; further spaces may occur only inside a rule.
 //
-//	caveat = "rules " rule { "," rule }           only what one of these covers; rules as in ALLOW_ lines
-//	       | "actions " action { "+" action }     only read, write, delete, list, destroy, audit
-//	       | "before " time                       2026-11-28T19:00:00Z: in UTC, not later than this
-//	       | "certificate " 64 hex digits         SHA-256 of the client certificate, lower case
+//	caveat = "rules " rule { "," rule }         rights that one of these covers, as in ALLOW_ lines
+//	       | "actions " action { "+" action }   read, write, delete, list, destroy or audit
+//	       | "before " time                     until 2026-11-28T19:00:00Z, always in UTC
+//	       | "certificate " 64 hex digits       SHA-256 of the client certificate, in lower case
 //
-// Each can only take away. Anything else is ErrInvalid, and a token that has it is refused: what
-// is not understood may have been meant to forbid something. The error does not repeat the caveat.
+// A caveat can only remove rights. ParseCaveat returns ErrInvalid for any other text, and Login
+// refuses a token that contains one: an unknown caveat may have been meant to forbid something.
+// The error does not repeat the caveat.
 func ParseCaveat(text string) (Caveat, error) {
 	c := Caveat{text: text}
 	kind, rest, _ := strings.Cut(text, " ")
 	var err error
 	switch {
-	case len(text) > MaxCaveat:
+	case len(text) > MaxCaveatSize:
 		return Caveat{}, invalidCaveat("it is too long")
 	case kind == "rules":
 		c.rules, err = parseRules(rest)
@@ -78,16 +78,16 @@ func ParseCaveat(text string) (Caveat, error) {
 		c.rules, err = parseActions(rest)
 	case kind == "before":
 		if c.before, err = time.Parse(timeFormat, rest); err != nil || c.before.Format(timeFormat) != rest {
-			return Caveat{}, invalidCaveat("want a time such as 2026-11-28T19:00:00Z")
+			return Caveat{}, invalidCaveat("use a time such as 2026-11-28T19:00:00Z")
 		}
 	case kind == "certificate":
 		raw, err := hex.DecodeString(rest)
 		if err != nil || len(raw) != sha256.Size || strings.ToLower(rest) != rest {
-			return Caveat{}, invalidCaveat("want 64 hexadecimal digits in lower case")
+			return Caveat{}, invalidCaveat("use 64 hexadecimal digits in lower case")
 		}
 		c.certificate = rest
 	default:
-		return Caveat{}, invalidCaveat("want rules, actions, before or certificate")
+		return Caveat{}, invalidCaveat("use rules, actions, before or certificate")
 	}
 	if err != nil {
 		return Caveat{}, err
@@ -95,12 +95,12 @@ func ParseCaveat(text string) (Caveat, error) {
 	return c, nil
 }
 
-// parseActions gives the rule for everything, with these actions: the intersection leaves just
-// them. Each is read by itself, for a rule has other parts, and "," begins another one.
+// parseActions returns a rule that covers every secret, with the actions in text. It parses
+// each action first: text becomes part of a rule, and must not contain other parts of one.
 func parseActions(text string) ([]myvault.Rule, error) {
 	for name := range strings.SplitSeq(text, "+") {
 		if _, err := myvault.ParseAction(name); err != nil {
-			return nil, invalidCaveat("want actions of read, write, delete, list, destroy and audit, joined by +")
+			return nil, invalidCaveat("use read, write, delete, list, destroy and audit, joined by +")
 		}
 	}
 	return parseRules("*/@" + text)

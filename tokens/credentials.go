@@ -9,19 +9,19 @@ import (
 
 const redacted = "[REDACTED]"
 
-// String gives [REDACTED].
+// String returns [REDACTED].
 func (Credentials) String() string { return redacted }
 
-// GoString gives [REDACTED], for %#v.
+// GoString returns [REDACTED], for %#v.
 func (Credentials) GoString() string { return redacted }
 
-// Format writes [REDACTED], as that of [myvault.Credentials] does.
+// Format writes [REDACTED], as the method of [myvault.Credentials] does.
 func (Credentials) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, redacted) }
 
-// LogValue gives [REDACTED] to log/slog.
+// LogValue returns [REDACTED], for log/slog.
 func (Credentials) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText refuses; encoders of JSON, XML and YAML use it.
+// MarshalText returns an error. Encoders of JSON, XML and YAML use it.
 func (Credentials) MarshalText() ([]byte, error) {
-	return nil, errors.New("tokens: Credentials refuse to be encoded; they hold a token")
+	return nil, errors.New("tokens: Credentials cannot be encoded: they hold a token")
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// A service mints a token for a job; the job hands a part of it on to a script, without the vault.
+// A service mints a token for a job. The job narrows it for a script, without the vault.
 func Example() {
 	rule, err := myvault.ParseRule("newsbot/")
 	if err != nil {

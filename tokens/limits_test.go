@@ -13,16 +13,15 @@ import (
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// TestTheUsualLifetimeIsNoLongerThanTheLongest.
-func TestTheUsualLifetimeIsNoLongerThanTheLongest(t *testing.T) {
+func TestDefaultLifetimeIsAtMostMaxLifetime(t *testing.T) {
 	is := is.New(t)
 	v, issuer := setup(t, memory.New(memory.Config{}), tokens.Config{MaxLifetime: time.Minute})
 	token := mint(t, issuer, newsbot(t, v), tokens.Grant{})
 	is.Equal(token.ExpiresAt.Sub(token.IssuedAt), time.Minute)
 }
 
-// TestTheMostRulesOfAGrant, by their number and by what they take.
-func TestTheMostRulesOfAGrant(t *testing.T) {
+// The rules of a Grant are limited in number and in bytes.
+func TestRuleLimits(t *testing.T) {
 	is := is.New(t)
 	v, issuer := inMemory(t)
 	grant := func(n int, path string) error {
@@ -35,11 +34,11 @@ func TestTheMostRulesOfAGrant(t *testing.T) {
 	}
 	is.NoErr(grant(64, "prod/"))
 	is.True(errors.Is(grant(65, "prod/"), myvault.ErrInvalid))
-	is.True(errors.Is(grant(64, strings.Repeat("b", 127)), myvault.ErrTooLarge)) // and the record might hold them
+	is.True(errors.Is(grant(64, strings.Repeat("b", 127)), myvault.ErrTooLarge)) // though they fit in a record
 }
 
-// TestAGrantIsCopied: who goes on with its rules changes nothing in what was told of the token.
-func TestAGrantIsCopied(t *testing.T) {
+// Changing the rules of a Grant after Mint does not change the Token.
+func TestMintCopiesRules(t *testing.T) {
 	is := is.New(t)
 	v, issuer := inMemory(t)
 	g := tokens.Grant{Rules: rules(t, "newsbot/prod/")}
@@ -48,8 +47,9 @@ func TestAGrantIsCopied(t *testing.T) {
 	is.Equal(token.Rules, rules(t, "newsbot/prod/"))
 }
 
-// TestRecordsOfAnotherVersion let nobody in: what is not understood may have been meant to forbid something.
-func TestRecordsOfAnotherVersion(t *testing.T) {
+// Login refuses records of other versions: unknown members may have been meant to forbid
+// something.
+func TestLoginRefusesUnknownRecords(t *testing.T) {
 	is := is.New(t)
 	v, issuer := inMemory(t)
 	token := mint(t, issuer, newsbot(t, v), tokens.Grant{})
@@ -59,16 +59,16 @@ func TestRecordsOfAnotherVersion(t *testing.T) {
 		value  any
 		good   bool
 	}{
-		"as it is":       {"v", 1, true},
-		"newer":          {"v", 2, false},
-		"of no version":  {"v", nil, false},
-		"with more":      {"only_from", "192.0.2.1", false},
-		"without a key":  {"key", "", false},
-		"a key of a few": {"key", 7, false},
+		"unchanged":       {"v", 1, true},
+		"newer":           {"v", 2, false},
+		"no version":      {"v", nil, false},
+		"unknown member":  {"only_from", "192.0.2.1", false},
+		"no key":          {"key", "", false},
+		"key is a number": {"key", 7, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			_, m, _ := alter(t, c.member, c.value) // some have no key
+			_, m, _ := alter(t, c.member, c.value) // some have no valid key
 			_, err := login(t, issuer, myvault.Text(text(t, m)))
 			is.Equal(err == nil, c.good)
 			is.True(c.good || errors.Is(err, myvault.ErrTampered))
@@ -76,8 +76,8 @@ func TestRecordsOfAnotherVersion(t *testing.T) {
 	}
 }
 
-// TestTheMostBytesOfACaveatAndAToken, where their numbers would do.
-func TestTheMostBytesOfACaveatAndAToken(t *testing.T) {
+// Caveats and tokens are limited in bytes, not only in number.
+func TestSizeLimits(t *testing.T) {
 	is := is.New(t)
 	text := "rules " + strings.Repeat("newsbot/prod/a/b/c/,", 50)
 	_, err := tokens.ParseCaveat(text + "newsbot/")

@@ -14,66 +14,67 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Credentials are what the bearer of a token shows.
+// Credentials identify the bearer of a token.
 type Credentials struct {
 	Bearer      string
 	Certificate *x509.Certificate // the verified leaf of the connection; nil: there is none
-	Request     string            // the request's id, for the trail
-	Remote      string            // the caller's network address, for the trail of failures
+	Request     string            // the request's ID, for the trail
+	Remote      string            // the caller's network address, for trail entries of failed log-ins
 }
 
-// Login gives a session to the bearer of a token. Everything that is no valid token, for whatever reason, is
-// ErrUnauthenticated, in the same work. Errors of the store are as they are: a record that
-// cannot be read lets nobody in. The session ends when the token does.
+// Login returns a session of the token in c. The session ends when the token does. For an
+// invalid token it returns ErrUnauthenticated, and does the same work for each reason. If the
+// store cannot read the token's record, it returns the store's error.
 func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, error) {
-	m, at, malformed := open(c.Bearer)
+	m, id, malformed := parseBearer(c.Bearer)
 	if malformed != nil {
-		m, at = i.stranger()
+		m, id = i.decoyToken()
 	}
 	refused := func() (*myvault.Session, error) {
-		return nil, i.vault.RecordFailedLogin("capability", myvault.Credentials{Service: at.service, Request: c.Request, Remote: c.Remote})
+		return nil, i.vault.RecordFailedLogin("capability", myvault.Credentials{Service: id.service, Request: c.Request, Remote: c.Remote})
 	}
-	r, err := i.find(ctx, at)
-	gone := errors.Is(err, myvault.ErrNotFound)
-	if err != nil && !gone {
+	r, err := i.find(ctx, id)
+	missing := errors.Is(err, myvault.ErrNotFound)
+	if err != nil && !missing {
 		return nil, err
 	}
-	if gone && r.Key == nil {
-		if r, err = parseRecord(i.decoy); err != nil {
+	if missing && r.Key == nil {
+		if r, err = parseRecord(i.decoyRecord); err != nil {
 			return nil, err
 		}
 	}
-	// Nothing is read of a record or of caveats for who has no key: ids can be guessed.
+	// Do not parse the record's details or the caveats before the signature is verified: IDs can
+	// be guessed.
 	texts, err := m.VerifySignature(r.Key, nil)
-	if err != nil || gone || malformed != nil {
+	if err != nil || missing || malformed != nil {
 		return refused()
 	}
-	if r, err = r.understand(); err != nil {
+	if r, err = r.parseDetails(); err != nil {
 		return nil, err
 	}
 	caveats, err := parseCaveats(texts)
-	until := endOf(r, caveats)
-	session := i.vault.Resume(at.service, r.proof).Via("capability", c.Request)
-	if err != nil || !shown(c.Certificate, r, caveats) || !time.Now().Before(until) || session.Ended(ctx) != nil {
+	until := expiry(r, caveats)
+	session := i.vault.Resume(id.service, r.authentication).Via("capability", c.Request)
+	if err != nil || !hasCertificates(c.Certificate, r, caveats) || !time.Now().Before(until) || session.Ended(ctx) != nil {
 		return refused()
 	}
 	for _, rules := range append([][]myvault.Rule{r.rules}, rulesOf(caveats)...) {
 		session = session.Restrict(rules...)
 	}
-	return session.EndWhen(func(ctx context.Context) error { return i.holds(ctx, at, until) }), nil
+	return session.EndWhen(func(ctx context.Context) error { return i.checkLive(ctx, id, until) }), nil
 }
 
-// stranger stands in for what is no token, so that it costs what a wrong one costs.
-func (i *Issuer) stranger() (*macaroon.Macaroon, place) {
-	at := place{service: "-", version: 1} // no service has this name
-	m, err := macaroon.New(i.decoyKey, []byte(idPrefix+at.id()), "", macaroon.V2)
+// decoyToken returns a token to check in place of a malformed one, so that both do the same work.
+func (i *Issuer) decoyToken() (*macaroon.Macaroon, tokenID) {
+	id := tokenID{service: "-", version: 1} // no service has this name
+	m, err := macaroon.New(i.decoyKey, []byte(idPrefix+id.String()), "", macaroon.V2)
 	if err != nil {
-		return new(macaroon.Macaroon), at
+		return new(macaroon.Macaroon), id
 	}
-	return m, at
+	return m, id
 }
 
-// parseCaveats reads all of them or none.
+// parseCaveats parses all of texts, or returns an error.
 func parseCaveats(texts []string) ([]Caveat, error) {
 	caveats := make([]Caveat, len(texts))
 	for n, text := range texts {
@@ -85,8 +86,8 @@ func parseCaveats(texts []string) ([]Caveat, error) {
 	return caveats, nil
 }
 
-// endOf gives when the token ends: no caveat makes it later.
-func endOf(r record, caveats []Caveat) time.Time {
+// expiry returns when the token ends: the earliest time of the record and the caveats.
+func expiry(r record, caveats []Caveat) time.Time {
 	until := r.Expires
 	for _, c := range caveats {
 		if !c.before.IsZero() && c.before.Before(until) {
@@ -96,13 +97,15 @@ func endOf(r record, caveats []Caveat) time.Time {
 	return until
 }
 
-// shown reports whether the connection has each certificate that is wanted.
-func shown(have *x509.Certificate, r record, caveats []Caveat) bool {
-	return certified(have, r.Certificate) && !slices.ContainsFunc(caveats, func(c Caveat) bool { return !certified(have, c.certificate) })
+// hasCertificates reports whether have matches every certificate that the record and the
+// caveats require.
+func hasCertificates(have *x509.Certificate, r record, caveats []Caveat) bool {
+	return matchesCertificate(have, r.Certificate) &&
+		!slices.ContainsFunc(caveats, func(c Caveat) bool { return !matchesCertificate(have, c.certificate) })
 }
 
-// certified reports whether the connection has the certificate that is wanted.
-func certified(have *x509.Certificate, want string) bool {
+// matchesCertificate reports whether want is empty or the SHA-256 of have.
+func matchesCertificate(have *x509.Certificate, want string) bool {
 	if want == "" {
 		return true
 	}

@@ -17,32 +17,33 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Grant is what a token is to be good for.
+// Grant describes a token to mint.
 type Grant struct {
-	Rules       []myvault.Rule     // 1 to 64: what it may do, where its service may too
+	Rules       []myvault.Rule     // 1 to 64: the rights that it grants, as far as its service has them
 	Lifetime    time.Duration      // whole seconds; 0: DefaultLifetime
-	Certificate *[sha256.Size]byte // SHA-256 of the client certificate that must be shown; nil: none
+	Certificate *[sha256.Size]byte // SHA-256 of the client certificate that Login requires; nil: none
 }
 
-// Token tells of a token that was minted. The fields other than Bearer are no secret.
+// Token describes a minted token. Only its Bearer is secret.
 type Token struct {
-	ID          string        // "<service>.<number>.<number>", never given to another one
-	Bearer      myvault.Value // set by Mint alone: it cannot be had again
+	ID          string        // "<service>.<number>.<number>", never reused
+	Bearer      myvault.Value // set by Mint alone: it cannot be retrieved again
 	Service     string
 	IssuedAt    time.Time
 	ExpiresAt   time.Time
 	Rules       []myvault.Rule
-	Certificate string // SHA-256 of the client certificate, in hexadecimal digits; "": none is needed
+	Certificate string // SHA-256 of the client certificate that Login requires, in hexadecimal; "": none
 }
 
-// Mint makes a token of the service that by acts for. ErrDenied for a stranger and for a session that
-// was narrowed, a bearer's among them; ErrInvalid for a session of another vault and for a Grant out of range; ErrTooLarge where
-// the service has as many live tokens as it may.
+// Mint makes a token for the service of session by. It returns ErrDenied for a session of an
+// unknown service and for a restricted session, such as that of a token. It returns ErrInvalid
+// for a session of another vault and for a Grant out of range. It returns ErrTooLarge if the
+// service has Config.MaxPerService live tokens, and if the rules are too long.
 func (i *Issuer) Mint(ctx context.Context, by *myvault.Session, g Grant) (Token, error) {
-	if err := i.own(ctx, by); err != nil {
+	if err := i.checkService(ctx, by); err != nil {
 		return Token{}, err
 	}
-	r, err := i.grant(by, g)
+	r, err := i.newRecord(by, g)
 	if err != nil {
 		return Token{}, err
 	}
@@ -50,47 +51,49 @@ func (i *Issuer) Mint(ctx context.Context, by *myvault.Session, g Grant) (Token,
 	if err != nil {
 		return Token{}, err
 	}
-	at, err := i.store(ctx, by, value)
+	id, err := i.storeRecord(ctx, by, value)
 	if err != nil {
 		return Token{}, err
 	}
-	m, err := macaroon.New(r.Key, []byte(idPrefix+at.id()), "", macaroon.V2)
+	m, err := macaroon.New(r.Key, []byte(idPrefix+id.String()), "", macaroon.V2)
 	if err != nil {
 		return Token{}, fmt.Errorf("tokens: minting: %w", err)
 	}
-	t := r.token(at)
-	t.Bearer, err = write(m)
+	t := r.token(id)
+	t.Bearer, err = encodeBearer(m)
 	return t, err
 }
 
-// own wants a session of this vault that may do all that its service may.
-func (i *Issuer) own(ctx context.Context, by *myvault.Session) error {
+// checkService returns nil if by is an unrestricted session of a service of this vault.
+func (i *Issuer) checkService(ctx context.Context, by *myvault.Session) error {
 	if by == nil || by.Narrowed() {
-		return fmt.Errorf("tokens: %w: only a service itself has to do with its tokens; who bears one can narrow it", myvault.ErrDenied)
+		return fmt.Errorf("tokens: %w: only an unrestricted session of the service can manage its tokens; "+
+			"the bearer of a token can narrow it", myvault.ErrDenied)
 	}
 	if !i.vault.Owns(by) {
-		return fmt.Errorf("tokens: %w session: it is of another vault", myvault.ErrInvalid)
+		return fmt.Errorf("tokens: %w session: it belongs to another vault", myvault.ErrInvalid)
 	}
-	_, err := by.Rights(ctx) // strangers and sessions that have ended have none, and it is recorded
+	_, err := by.Rights(ctx) // fails, and records it, for unknown services and ended sessions
 	return err
 }
 
-// grant makes the record.
-func (i *Issuer) grant(by *myvault.Session, g Grant) (record, error) {
+// newRecord returns the record of a new token.
+func (i *Issuer) newRecord(by *myvault.Session, g Grant) (record, error) {
 	if g.Lifetime == 0 {
 		g.Lifetime = min(DefaultLifetime, i.config.MaxLifetime)
 	}
 	if g.Lifetime < time.Second || g.Lifetime > i.config.MaxLifetime || g.Lifetime%time.Second != 0 {
-		return record{}, fmt.Errorf("tokens: %w lifetime: want whole seconds up to %s", myvault.ErrInvalid, i.config.MaxLifetime)
+		return record{}, fmt.Errorf("tokens: %w lifetime: use whole seconds, 1s to %s", myvault.ErrInvalid, i.config.MaxLifetime)
 	}
-	texts, err := written(g.Rules)
+	texts, err := encodeRules(g.Rules)
 	if err != nil {
 		return record{}, err
 	}
 	now := time.Now().UTC().Truncate(time.Second)
 	r := record{
-		Version: recordVersion, Key: newKey(), Proof: by.Authentication().String(), Incarnation: i.vault.Incarnation(),
-		Issued: now, Expires: now.Add(g.Lifetime), Rules: texts, rules: slices.Clone(g.Rules),
+		Version: recordVersion, Key: newKey(), Authentication: by.Authentication().String(),
+		Incarnation: i.vault.Incarnation(),
+		Issued:      now, Expires: now.Add(g.Lifetime), Rules: texts, rules: slices.Clone(g.Rules),
 	}
 	if g.Certificate != nil {
 		r.Certificate = hex.EncodeToString(g.Certificate[:])
@@ -98,69 +101,72 @@ func (i *Issuer) grant(by *myvault.Session, g Grant) (record, error) {
 	return r, nil
 }
 
-// written gives the rules as a record holds them.
-func written(rules []myvault.Rule) (jsontext.Value, error) {
+// encodeRules returns the rules as a record stores them.
+func encodeRules(rules []myvault.Rule) (jsontext.Value, error) {
 	if len(rules) == 0 || len(rules) > MaxRules {
-		return nil, fmt.Errorf("tokens: %w rules: want 1 to %d", myvault.ErrInvalid, MaxRules)
+		return nil, fmt.Errorf("tokens: %w rules: use 1 to %d", myvault.ErrInvalid, MaxRules)
 	}
 	texts, size := make([]string, len(rules)), 0
 	for n, rule := range rules {
 		if rule.Actions() == 0 {
-			return nil, fmt.Errorf("tokens: %w rule: a zero Rule; make rules with ParseRule", myvault.ErrInvalid)
+			return nil, fmt.Errorf("tokens: %w rule: it is the zero Rule; use ParseRule", myvault.ErrInvalid)
 		}
 		texts[n] = rule.String()
 		size += len(texts[n])
 	}
 	if size > myvault.MaxRecord/2 {
-		return nil, fmt.Errorf("tokens: %w: the rules have over %d bytes", myvault.ErrTooLarge, myvault.MaxRecord/2)
+		return nil, fmt.Errorf("tokens: %w: the rules have more than %d bytes", myvault.ErrTooLarge, myvault.MaxRecord/2)
 	}
 	return json.Marshal(texts)
 }
 
-func (r record) token(at place) Token {
+func (r record) token(id tokenID) Token {
 	return Token{
-		ID: at.id(), Service: at.service, IssuedAt: r.Issued, ExpiresAt: r.Expires, Rules: r.rules, Certificate: r.Certificate,
+		ID: id.String(), Service: id.service, IssuedAt: r.Issued, ExpiresAt: r.Expires,
+		Rules: r.rules, Certificate: r.Certificate,
 	}
 }
 
-// tries is how many places are looked at by chance, before all are.
-const tries = 8
+// randomTries is how many random slots storeRecord tries before it tries all of them.
+const randomTries = 8
 
-// store puts the record of a new token into a free place of its service. There are as many as it may have
-// live tokens, so that the number holds whoever mints at the same time. What was minted once leaves no name
-// behind; what the changes of its record leave, a store keeps as of every change.
-func (i *Issuer) store(ctx context.Context, by *myvault.Session, value myvault.Value) (place, error) {
-	for range tries {
-		at, err := i.occupy(ctx, by, rand.IntN(i.config.MaxPerService), value)
+// storeRecord stores the record of a new token in a free slot of its service. A service has
+// one slot for each live token that it may have, so concurrent minters cannot exceed the
+// limit. Slots are reused, so tokens add no names to the store. The log of changes still grows.
+func (i *Issuer) storeRecord(ctx context.Context, by *myvault.Session, value myvault.Value) (tokenID, error) {
+	for range randomTries {
+		id, err := i.useSlot(ctx, by, rand.IntN(i.config.MaxPerService), value)
 		if !errors.Is(err, myvault.ErrExists) {
-			return at, err
+			return id, err
 		}
 	}
 	for slot := range i.config.MaxPerService {
-		at, err := i.occupy(ctx, by, slot, value)
+		id, err := i.useSlot(ctx, by, slot, value)
 		if !errors.Is(err, myvault.ErrExists) {
-			return at, err
+			return id, err
 		}
 	}
-	return place{}, fmt.Errorf("tokens: %w: the service has %d live tokens, and the limit is that; revoke one", myvault.ErrTooLarge, i.config.MaxPerService)
+	return tokenID{}, fmt.Errorf("tokens: %w: the service has the maximum of %d live tokens; revoke one",
+		myvault.ErrTooLarge, i.config.MaxPerService)
 }
 
-// occupy takes one place if it is free, or if its token has ended; else ErrExists.
-func (i *Issuer) occupy(ctx context.Context, by *myvault.Session, slot int, value myvault.Value) (place, error) {
-	at := place{service: by.Service(), slot: slot}
-	secret, err := i.records.Get(ctx, at.path())
+// useSlot stores a record in a slot that is free, or whose token has ended. It returns
+// ErrExists for a slot in use.
+func (i *Issuer) useSlot(ctx context.Context, by *myvault.Session, slot int, value myvault.Value) (tokenID, error) {
+	id := tokenID{service: by.Service(), slot: slot}
+	secret, err := i.records.Get(ctx, id.path())
 	switch {
-	case err == nil && !i.over(ctx, at.service, secret.Value):
-		return place{}, myvault.ErrExists
+	case err == nil && !i.hasEnded(ctx, id.service, secret.Value):
+		return tokenID{}, myvault.ErrExists
 	case err == nil:
-		err = i.records.Destroy(ctx, by, at.path(), secret.Version)
+		err = i.records.Destroy(ctx, by, id.path(), secret.Version)
 	case errors.Is(err, myvault.ErrNotFound):
 		err = nil
 	}
 	if err != nil {
-		return place{}, err
+		return tokenID{}, err
 	}
-	info, err := i.records.Put(ctx, by, at.path(), value, myvault.IfAbsent())
-	at.version = info.Version
-	return at, err
+	info, err := i.records.Put(ctx, by, id.path(), value, myvault.IfAbsent())
+	id.version = info.Version
+	return id, err
 }

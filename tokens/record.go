@@ -14,24 +14,25 @@ import (
 
 const recordVersion = 1
 
-// record is what the vault keeps of a token, sealed.
+// record is the encrypted record that the vault keeps of a token.
 type record struct {
-	Version     int            `json:"v"`
-	Key         []byte         `json:"key"`         // the root key of the macaroon
-	Proof       string         `json:"proof"`       // what its minter rested on
-	Incarnation string         `json:"incarnation"` // of the store that it was minted in
-	Issued      time.Time      `json:"issued"`
-	Expires     time.Time      `json:"expires"`
-	Rules       jsontext.Value `json:"rules"`                 // an array of strings
-	Certificate string         `json:"certificate,omitempty"` // hexadecimal SHA-256 of the leaf
+	Version        int            `json:"v"`
+	Key            []byte         `json:"key"`         // the root key of the macaroon
+	Authentication string         `json:"proof"`       // how the minter authenticated
+	Incarnation    string         `json:"incarnation"` // that of the store when it was minted
+	Issued         time.Time      `json:"issued"`
+	Expires        time.Time      `json:"expires"`
+	Rules          jsontext.Value `json:"rules"`                 // an array of strings
+	Certificate    string         `json:"certificate,omitempty"` // SHA-256 of the leaf in hexadecimal
 
-	proof myvault.Authentication // Proof and Rules as understand read them
-	rules []myvault.Rule
+	// set by parseDetails
+	authentication myvault.Authentication
+	rules          []myvault.Rule
 }
 
-// unreadable has no cause: it may quote what it did not understand.
-func unreadable() error {
-	return fmt.Errorf("tokens: %w: a record is none of this version", myvault.ErrTampered)
+// errUnreadable omits the cause, which may quote the record.
+func errUnreadable() error {
+	return fmt.Errorf("tokens: %w: a record is malformed or of another version", myvault.ErrTampered)
 }
 
 func (r record) value() (myvault.Value, error) {
@@ -42,43 +43,45 @@ func (r record) value() (myvault.Value, error) {
 	return myvault.Bytes(text), nil
 }
 
-// parseRecord reads a record as a whole or not at all: ErrTampered. What its proof and rules say is left
-// to understand: it takes longer, the more rules there are, and is not for those who have no such token.
+// parseRecord parses a record, or returns ErrTampered. It leaves the authentication and the
+// rules to parseDetails, whose time depends on the number of rules: Login must not reveal that
+// number to a caller without the token.
 func parseRecord(v myvault.Value) (record, error) {
 	var r record
 	text := v.RevealBytes()
 	defer clear(text)
 	if err := json.Unmarshal(text, &r, json.RejectUnknownMembers(true)); err != nil || r.Version != recordVersion || len(r.Key) == 0 {
-		return record{}, unreadable()
+		return record{}, errUnreadable()
 	}
 	return r, nil
 }
 
-// understand reads the proof and the rules: ErrTampered where they are none.
-func (r record) understand() (record, error) {
+// parseDetails parses the authentication and the rules. It returns ErrTampered if they are
+// malformed.
+func (r record) parseDetails() (record, error) {
 	var err error
-	if r.proof, err = myvault.ParseAuthentication(r.Proof); err != nil {
-		return record{}, unreadable()
+	if r.authentication, err = myvault.ParseAuthentication(r.Authentication); err != nil {
+		return record{}, errUnreadable()
 	}
 	var texts []string
 	if err := json.Unmarshal(r.Rules, &texts); err != nil {
-		return record{}, unreadable()
+		return record{}, errUnreadable()
 	}
 	for _, text := range texts {
 		rule, err := myvault.ParseRule(text)
 		if err != nil {
-			return record{}, unreadable()
+			return record{}, errUnreadable()
 		}
 		r.rules = append(r.rules, rule)
 	}
 	return r, nil
 }
 
-// find reads the record of a token. What is gone, of another version or of another life of the
-// store is not found: the token is revoked, or was never made. The record that stands there
-// comes with that error, if one does.
-func (i *Issuer) find(ctx context.Context, at place) (record, error) {
-	secret, err := i.records.Get(ctx, at.path())
+// find returns the record of a token. It returns ErrNotFound if the token was revoked or never
+// minted: the slot is empty, or its record has another version or incarnation. In that case it
+// returns the other record with ErrNotFound.
+func (i *Issuer) find(ctx context.Context, id tokenID) (record, error) {
+	secret, err := i.records.Get(ctx, id.path())
 	if err != nil {
 		return record{}, err
 	}
@@ -86,18 +89,18 @@ func (i *Issuer) find(ctx context.Context, at place) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	if secret.Version != at.version || r.Incarnation != i.vault.Incarnation() {
+	if secret.Version != id.version || r.Incarnation != i.vault.Incarnation() {
 		return r, myvault.ErrNotFound
 	}
 	return r, nil
 }
 
-// holds reports whether a token still stands: it wraps ErrUnauthenticated where not.
-func (i *Issuer) holds(ctx context.Context, at place, until time.Time) error {
+// checkLive returns ErrUnauthenticated if the token has been revoked or until has passed.
+func (i *Issuer) checkLive(ctx context.Context, id tokenID, until time.Time) error {
 	if !time.Now().Before(until) {
 		return myvault.ErrUnauthenticated
 	}
-	_, err := i.find(ctx, at)
+	_, err := i.find(ctx, id)
 	if errors.Is(err, myvault.ErrNotFound) {
 		return myvault.ErrUnauthenticated
 	}

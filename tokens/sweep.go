@@ -11,57 +11,63 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Sweep destroys for good the records of tokens that have ended by the policy of this process: that have expired, are of another life of
-// the store, or rest on what that policy does not take, such as a shared token that left it. Without it a place that is needed is used
-// again; but until then a shared token that comes back brings back what was minted on it. It acts in the name "tokens".
+// Sweep permanently destroys the records of tokens that have ended according to the policy of
+// this process. These are tokens that have expired, that belong to another incarnation of
+// the store, or whose minter used an authentication that the policy no longer accepts, such as
+// a removed shared token. Its trail entries name the service "tokens".
 //
-// Where several processes have one store, call it once all of them have the same policy: a token of a service or on a
-// shared token that this process does not know of is destroyed though others take it, and does not come back. For
-// the same reason no program should call it from time to time: [Issuer.SweepEvery] is for that.
+// Sweep is not needed to free slots: Mint reuses those of ended tokens. But without it, tokens
+// become valid again if the shared token that they were minted with returns to the policy.
 //
-// It gives how many it destroyed, beside an error too. A record that cannot be read, ErrTampered, is left and told of, and the others
-// are swept; every other error ends the sweep.
+// If several processes use one store, call Sweep once all of them have the same policy. It
+// permanently destroys the tokens of services and shared tokens that this process does not
+// know, even if another process accepts them. Do not call it periodically for that reason: use
+// [Issuer.SweepEvery].
+//
+// Sweep returns how many records it destroyed, also with an error. It skips unreadable records
+// and reports them with ErrTampered. Any other error ends the sweep.
 func (i *Issuer) Sweep(ctx context.Context) (int, error) {
-	n, _, err := i.sweep(ctx, "", i.over)
+	n, _, err := i.sweep(ctx, "", i.hasEnded)
 	return n, err
 }
 
-// judgement says whether the record of a token of service may go.
-type judgement func(ctx context.Context, service string, v myvault.Value) bool
+// condition reports whether the record v of a token of service should be destroyed.
+type condition func(ctx context.Context, service string, v myvault.Value) bool
 
-// toldOf is how many records that cannot be read an error names; of the others it has the number.
-const toldOf = 8
+// maxReported is how many unreadable records an error names. It counts the others.
+const maxReported = 8
 
-// sweep destroys the records that are over, from the one behind after on and round to it. It gives their number and, where
-// it was cut off, the path of the record at which.
-func (i *Issuer) sweep(ctx context.Context, after string, over judgement) (n int, at string, err error) {
-	var unread []error
+// sweep destroys the records that meet shouldDestroy. It starts after the path after, and wraps
+// around. It returns how many it destroyed and, if an error ended it, the path of the last
+// record it reached.
+func (i *Issuer) sweep(ctx context.Context, after string, shouldDestroy condition) (n int, at string, err error) {
+	var unreadable []error
 	more := 0
-	for info, err := range i.around(ctx, after) {
-		gone := false
+	for info, err := range i.listFrom(ctx, after) {
+		destroyed := false
 		if err == nil {
 			at = info.Path
-			gone, err = i.sweepOne(ctx, info, over)
+			destroyed, err = i.sweepOne(ctx, info, shouldDestroy)
 		}
 		switch {
-		case gone:
+		case destroyed:
 			n++
-		case errors.Is(err, myvault.ErrTampered) && len(unread) < toldOf:
-			unread = append(unread, err)
+		case errors.Is(err, myvault.ErrTampered) && len(unreadable) < maxReported:
+			unreadable = append(unreadable, err)
 		case errors.Is(err, myvault.ErrTampered):
 			more++
 		case err != nil:
-			return n, at, errors.Join(append(unread, err)...)
+			return n, at, errors.Join(append(unreadable, err)...)
 		}
 	}
 	if more > 0 {
-		unread = append(unread, fmt.Errorf("tokens: %w: %d more records", myvault.ErrTampered, more))
+		unreadable = append(unreadable, fmt.Errorf("tokens: %w: %d more records", myvault.ErrTampered, more))
 	}
-	return n, "", errors.Join(unread...)
+	return n, "", errors.Join(unreadable...)
 }
 
-// around lists the records behind after, and then the others.
-func (i *Issuer) around(ctx context.Context, after string) iter.Seq2[myvault.Info, error] {
+// listFrom yields the records after the path after, then the others.
+func (i *Issuer) listFrom(ctx context.Context, after string) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		for info, err := range i.records.List(ctx, "", after) {
 			if !yield(info, err) || err != nil {
@@ -79,23 +85,23 @@ func (i *Issuer) around(ctx context.Context, after string) iter.Seq2[myvault.Inf
 	}
 }
 
-// sweepOne destroys a record that is over, and reports whether it did. What went meanwhile is no error.
-func (i *Issuer) sweepOne(ctx context.Context, info myvault.Info, over judgement) (bool, error) {
+// sweepOne destroys a record if it meets shouldDestroy, and reports whether it did. It returns
+// no error if another process has destroyed the record.
+func (i *Issuer) sweepOne(ctx context.Context, info myvault.Info, shouldDestroy condition) (bool, error) {
 	secret, err := i.records.Get(ctx, info.Path)
 	service, _, _ := strings.Cut(info.Path, "/")
-	gone := err == nil && secret.Version == info.Version && over(ctx, service, secret.Value)
-	if gone {
+	destroy := err == nil && secret.Version == info.Version && shouldDestroy(ctx, service, secret.Value)
+	if destroy {
 		err = i.records.Destroy(ctx, i.vault.As("tokens"), info.Path, info.Version)
 	}
 	if errors.Is(err, myvault.ErrNotFound) {
 		return false, nil
 	}
-	return gone && err == nil, err
+	return destroy && err == nil, err
 }
 
-// over reports whether the token of a record can let nobody in any more: it has expired, is of another
-// life of the store, or rests on what the policy of this process no longer takes.
-func (i *Issuer) over(ctx context.Context, service string, v myvault.Value) bool {
+// hasEnded reports whether a token has ended according to the policy of this process.
+func (i *Issuer) hasEnded(ctx context.Context, service string, v myvault.Value) bool {
 	r, err := parseRecord(v)
 	if err != nil {
 		return false
@@ -103,12 +109,12 @@ func (i *Issuer) over(ctx context.Context, service string, v myvault.Value) bool
 	if r.expired() || r.Incarnation != i.vault.Incarnation() {
 		return true
 	}
-	proof, err := myvault.ParseAuthentication(r.Proof)
-	return err == nil && errors.Is(i.vault.Resume(service, proof).Ended(ctx), myvault.ErrUnauthenticated)
+	authentication, err := myvault.ParseAuthentication(r.Authentication)
+	return err == nil && errors.Is(i.vault.Resume(service, authentication).Ended(ctx), myvault.ErrUnauthenticated)
 }
 
-// expired reports whether no process lets anybody in by the token of a record, whatever its policy.
-func expired(_ context.Context, _ string, v myvault.Value) bool {
+// hasExpired reports whether a token has expired, which does not depend on a policy.
+func hasExpired(_ context.Context, _ string, v myvault.Value) bool {
 	r, err := parseRecord(v)
 	return err == nil && r.expired()
 }

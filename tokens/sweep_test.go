@@ -16,7 +16,7 @@ import (
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// damaged is a store that cannot read some records.
+// damaged is a provider that cannot read some records.
 type damaged struct {
 	*memory.Provider
 	unreadable func(path string) bool
@@ -29,8 +29,9 @@ func (d *damaged) Get(ctx context.Context, a myvault.Address, v myvault.Version)
 	return d.Provider.Get(ctx, a, v)
 }
 
-// TestASweepGoesPastWhatItCannotRead: it is told of, with a bound, it is not counted, and the others go.
-func TestASweepGoesPastWhatItCannotRead(t *testing.T) {
+// Sweep skips unreadable records. It reports a bounded number of them, does not count them, and
+// destroys the others.
+func TestSweepSkipsUnreadableRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		store := &damaged{Provider: memory.New(memory.Config{}), unreadable: func(string) bool { return false }}
@@ -39,11 +40,12 @@ func TestASweepGoesPastWhatItCannotRead(t *testing.T) {
 			mint(t, issuer, newsbot(t, v), tokens.Grant{Lifetime: time.Minute})
 		}
 		time.Sleep(time.Hour)
-		store.unreadable = func(path string) bool { return path != "newsbot/8" && path != "newsbot/9" } // the last two of their order
+		// Only the last two in the order of the listing can be read.
+		store.unreadable = func(path string) bool { return path != "newsbot/8" && path != "newsbot/9" }
 		n, err := issuer.Sweep(t.Context())
 		is.Equal(n, 2)
 		is.True(errors.Is(err, myvault.ErrTampered))
-		is.Equal(strings.Count(err.Error(), "\n")+1, 9) // eight records, and how many more
+		is.Equal(strings.Count(err.Error(), "\n")+1, 9) // eight records and a line that counts the rest
 		is.True(strings.Contains(err.Error(), "newsbot/11") && strings.HasSuffix(err.Error(), "2 more records"))
 		store.unreadable = func(path string) bool { return path == "newsbot/0" }
 		n, err = issuer.Sweep(t.Context())
@@ -57,11 +59,11 @@ func TestASweepGoesPastWhatItCannotRead(t *testing.T) {
 	})
 }
 
-// TestASweepCountsWhatWent, not what could not be destroyed.
-func TestASweepCountsWhatWent(t *testing.T) {
+// Sweep counts only records that it destroyed.
+func TestSweepCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
-		store := &stubborn{Provider: memory.New(memory.Config{})}
+		store := &failingDestroys{Provider: memory.New(memory.Config{})}
 		v, issuer := setup(t, store, tokens.Config{})
 		mint(t, issuer, newsbot(t, v), tokens.Grant{Lifetime: time.Minute})
 		time.Sleep(time.Hour)
@@ -72,7 +74,7 @@ func TestASweepCountsWhatWent(t *testing.T) {
 	})
 }
 
-// stuck is a store that never ends the destroying of one record.
+// stuck is a provider that blocks when it destroys one record, until the context is done.
 type stuck struct {
 	*memory.Provider
 	path string
@@ -88,8 +90,8 @@ func (s *stuck) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, er
 	return s.Provider.Apply(ctx, c)
 }
 
-// TestASweepBeginsWhereOneWasCutOff, behind the record, and comes round to those before it.
-func TestASweepBeginsWhereOneWasCutOff(t *testing.T) {
+// A sweep starts after the record at which the previous one was canceled, and wraps around.
+func TestSweepContinuesAfterCancellation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		store := &stuck{Provider: memory.New(memory.Config{}), path: "b/0"}
@@ -111,7 +113,7 @@ func TestASweepBeginsWhereOneWasCutOff(t *testing.T) {
 		is.Equal(records(t, v), 3)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		is.Equal(records(t, v), 1) // c and a went before the second sweep came to b
+		is.Equal(records(t, v), 1) // the second sweep destroyed c and a before it reached b
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		is.Equal(store.cut.Load(), int64(2))

@@ -9,36 +9,39 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Sweeper destroys the records of tokens that have expired, from time to time. Make it with [Issuer.SweepEvery].
+// Sweeper periodically destroys the records of expired tokens. [Issuer.SweepEvery] returns one.
 type Sweeper struct {
 	stop  context.CancelFunc
 	ended sync.WaitGroup
 }
 
-// SweepEvery begins to destroy the records of tokens that have expired, each interval after the sweep before has ended, and the first time one
-// interval from now. It destroys no others, so each process of a store may sweep, whatever its policy: what merely rests on
-// what this one does not take stays until it expires, its place is needed, or somebody calls [Issuer.Sweep].
+// SweepEvery starts a goroutine that destroys the records of expired tokens: after interval,
+// and then one interval after each sweep has ended. It destroys no other records, so every
+// process that uses the store may run one, even with different policies. Tokens that this
+// process's policy does not accept remain until they expire or Mint needs their slot, or until
+// [Issuer.Sweep].
 //
-// Expiry is judged by the machine's clock. If the clock has advanced by over five minutes more than
-// the time that has passed since the previous sweep, the sweep is skipped: a clock that is wrong
-// for a while destroys no record of a live token.
+// Expiry depends on the system clock. If it has advanced by over five minutes more than the
+// monotonic clock since the previous sweep, the sweep is skipped: a wrong clock must not
+// destroy the records of live tokens.
 //
-// A sweep is cut off after another interval, and the next one begins where it was. failed, which may be nil, is told what went wrong, as
-// Sweep would give it; the next sweep tries again. The sweeper waits for failed, so failed must not Close it: that would
-// wait for itself. ErrInvalid for an interval under a second.
-func (i *Issuer) SweepEvery(interval time.Duration, failed func(error)) (*Sweeper, error) {
+// A sweep is canceled after one interval, and the next one continues from there. The sweeper
+// calls onError, which may be nil, with the errors that Sweep would return, and tries again
+// later. Close waits for onError, so onError must not call Close. SweepEvery returns ErrInvalid
+// for an interval under a second.
+func (i *Issuer) SweepEvery(interval time.Duration, onError func(error)) (*Sweeper, error) {
 	if interval < time.Second {
-		return nil, fmt.Errorf("tokens: %w interval: a sweep has at least a second", myvault.ErrInvalid)
+		return nil, fmt.Errorf("tokens: %w interval: use at least a second", myvault.ErrInvalid)
 	}
-	if failed == nil {
-		failed = func(error) {}
+	if onError == nil {
+		onError = func(error) {}
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Sweeper{stop: stop}
 	s.ended.Go(func() {
 		timer := time.NewTimer(interval)
 		defer timer.Stop()
-		after := "" // where the sweep before was cut off
+		after := "" // the path at which the previous sweep was canceled
 		last := time.Now()
 		for {
 			select {
@@ -49,13 +52,13 @@ func (i *Issuer) SweepEvery(interval time.Duration, failed func(error)) (*Sweepe
 			now := time.Now()
 			wall, elapsed := now.Round(0).Sub(last.Round(0)), now.Sub(last)
 			last = now
-			if wentAhead(wall, elapsed) {
+			if clockJumped(wall, elapsed) {
 				timer.Reset(interval)
 				continue
 			}
 			var err error
 			if after, err = i.sweepFor(ctx, interval, after); err != nil && ctx.Err() == nil {
-				failed(err)
+				onError(err)
 			}
 			timer.Reset(interval)
 		}
@@ -63,21 +66,23 @@ func (i *Issuer) SweepEvery(interval time.Duration, failed func(error)) (*Sweepe
 	return s, nil
 }
 
-// clockSlack is how far the clock may jump ahead between two sweeps, as a correction may do.
+// clockSlack is how far the clock may jump ahead between two sweeps, for small corrections.
 const clockSlack = 5 * time.Minute
 
-// wentAhead reports whether the clock has gone on by more than the time that has passed.
-func wentAhead(wall, elapsed time.Duration) bool { return wall-elapsed > clockSlack }
+// clockJumped reports whether the wall clock advanced too far beyond the elapsed time.
+func clockJumped(wall, elapsed time.Duration) bool { return wall-elapsed > clockSlack }
 
-// sweepFor destroys what has expired for as long as that, from behind after on. It gives where it was cut off.
-func (i *Issuer) sweepFor(ctx context.Context, most time.Duration, after string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, most)
+// sweepFor destroys expired records after the path after, within limit. It returns the path to
+// continue from.
+func (i *Issuer) sweepFor(ctx context.Context, limit time.Duration, after string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	_, at, err := i.sweep(ctx, after, expired)
+	_, at, err := i.sweep(ctx, after, hasExpired)
 	return at, err
 }
 
-// Close ends the sweep that is under way, and waits for that and for failed. A second Close gives nil. Close it before the vault.
+// Close cancels a running sweep and waits for it. Close the sweeper before the vault. Later
+// calls return nil.
 func (s *Sweeper) Close() error {
 	s.stop()
 	s.ended.Wait()

@@ -15,14 +15,15 @@ import (
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// stubborn is a store whose destroying fails while it is told so, or waits for the end of its caller.
-type stubborn struct {
+// failingDestroys is a provider whose destroy operations fail while fails is set. While waits is
+// set, they block until their context is done.
+type failingDestroys struct {
 	*memory.Provider
 	fails, waits atomic.Bool
-	cut          atomic.Int64 // how many waited for their end
+	cut          atomic.Int64 // how many were canceled
 }
 
-func (f *stubborn) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
+func (f *failingDestroys) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 	if c.Changes[0].Op == myvault.OpDestroy && f.fails.Load() {
 		return nil, myvault.ErrUnavailable
 	}
@@ -47,13 +48,14 @@ func records(t *testing.T, v *myvault.Vault) (n int) {
 	return n
 }
 
-// TestSweeper: what has expired goes at the next interval, a failure is told and tried again, and nothing goes once it is closed.
+// The sweeper destroys expired tokens at the next interval, reports an error and tries again,
+// and stops once it is closed.
 func TestSweeper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
-		store := &stubborn{Provider: memory.New(memory.Config{})}
+		store := &failingDestroys{Provider: memory.New(memory.Config{})}
 		v, issuer := setup(t, store, tokens.Config{})
-		var failures []error // told by the sweeper's goroutine, read while it waits
+		var failures []error // appended by the sweeper's goroutine, read while it is idle
 		sweeper, err := issuer.SweepEvery(time.Hour, func(err error) { failures = append(failures, err) })
 		is.NoErr(err)
 		grant := tokens.Grant{Rules: rules(t, "newsbot/"), Lifetime: time.Minute}
@@ -64,7 +66,7 @@ func TestSweeper(t *testing.T) {
 			synctest.Wait()
 			is.Equal(records(t, v), left)
 		}
-		after(59*time.Minute, 2) // nothing goes at the start
+		after(59*time.Minute, 2) // no sweep at the start
 		after(2*time.Minute, 1)
 		store.fails.Store(true)
 		mint(t, issuer, newsbot(t, v), grant)
@@ -73,7 +75,7 @@ func TestSweeper(t *testing.T) {
 		is.True(errors.Is(failures[0], myvault.ErrUnavailable))
 		store.fails.Store(false)
 		after(time.Hour, 1)
-		is.NoErr(get(t, mustLogin(t, issuer, live.Bearer), db)) // all the while
+		is.NoErr(get(t, mustLogin(t, issuer, live.Bearer), db)) // still valid
 		mint(t, issuer, newsbot(t, v), grant)
 		is.NoErr(sweeper.Close())
 		is.NoErr(sweeper.Close())
@@ -82,30 +84,30 @@ func TestSweeper(t *testing.T) {
 	})
 }
 
-// TestASweepIsCutOff after an interval, and when the sweeper is closed, which then says nothing of it.
-func TestASweepIsCutOff(t *testing.T) {
+// A sweep is canceled after an interval, which is an error, and by Close, which is none.
+func TestSweepIsCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
-		store := &stubborn{Provider: memory.New(memory.Config{})}
+		store := &failingDestroys{Provider: memory.New(memory.Config{})}
 		store.waits.Store(true)
 		v, issuer := setup(t, store, tokens.Config{})
-		var told atomic.Int64
-		sweeper, err := issuer.SweepEvery(time.Hour, func(error) { told.Add(1) })
+		var failures atomic.Int64
+		sweeper, err := issuer.SweepEvery(time.Hour, func(error) { failures.Add(1) })
 		is.NoErr(err)
 		mint(t, issuer, newsbot(t, v), tokens.Grant{Rules: rules(t, "newsbot/"), Lifetime: time.Minute})
 		time.Sleep(2*time.Hour + time.Minute)
 		synctest.Wait()
 		is.Equal(store.cut.Load(), int64(1))
-		is.Equal(told.Load(), int64(1))
+		is.Equal(failures.Load(), int64(1))
 		time.Sleep(time.Hour)
-		synctest.Wait() // in the second one
+		synctest.Wait() // the second sweep is running
 		is.NoErr(sweeper.Close())
 		is.Equal(store.cut.Load(), int64(2))
-		is.Equal(told.Load(), int64(1))
+		is.Equal(failures.Load(), int64(1))
 	})
 }
 
-func TestSweepsAreNotTooOften(t *testing.T) {
+func TestSweepEveryRefusesShortIntervals(t *testing.T) {
 	is := is.New(t)
 	_, issuer := inMemory(t)
 	for _, interval := range []time.Duration{-time.Hour, 0, time.Second - 1} {

@@ -35,7 +35,8 @@ func rules(t testing.TB, texts ...string) []myvault.Rule {
 	return all
 }
 
-// policy lets newsbot, with one shared token, do what allow says, and root everything.
+// policy returns a policy in which newsbot has one shared token and the rules allow, and root
+// may do everything.
 func policy(t testing.TB, token string, allow ...string) *myvault.Policy {
 	t.Helper()
 	p, err := myvault.NewPolicy(
@@ -52,7 +53,7 @@ func usual(t testing.TB) *myvault.Policy {
 	return policy(t, shared, "newsbot/", "common/prod/@read+list")
 }
 
-// setup is a vault over a provider that holds a few secrets, with its issuer.
+// setup returns a vault over p with a few secrets, and its issuer.
 func setup(t testing.TB, p myvault.Provider, c tokens.Config) (*myvault.Vault, *tokens.Issuer) {
 	t.Helper()
 	v, err := myvault.New(p, usual(t), myvault.Config{})
@@ -76,7 +77,7 @@ func inMemory(t testing.TB) (*myvault.Vault, *tokens.Issuer) {
 	return setup(t, memory.New(memory.Config{}), tokens.Config{})
 }
 
-// newsbot logs in by the shared token.
+// newsbot logs in with the shared token.
 func newsbot(t testing.TB, v *myvault.Vault) *myvault.Session {
 	t.Helper()
 	s, err := v.Login(t.Context(), myvault.Credentials{Service: "newsbot", Token: shared})
@@ -109,10 +110,10 @@ func get(t testing.TB, s *myvault.Session, addr myvault.Address) error {
 	return err
 }
 
-func TestATokenDoesAPartOfWhatItsServiceMay(t *testing.T) {
+func TestTokenGrantsASubsetOfItsService(t *testing.T) {
 	is := is.New(t)
 	v, issuer := inMemory(t)
-	// More than the service has, in the rules of the token.
+	// The rules of the token exceed those of the service.
 	token := mint(t, issuer, newsbot(t, v), tokens.Grant{Rules: rules(t, "*/prod/")})
 	is.True(strings.HasPrefix(token.ID, "newsbot."))
 	is.Equal(token.Service, "newsbot")
@@ -132,7 +133,7 @@ func TestATokenDoesAPartOfWhatItsServiceMay(t *testing.T) {
 		is.Equal(e.Via, "capability")
 		is.Equal(e.Request, "req-1")
 	}
-	v.SetPolicy(policy(t, shared, "common/")) // present, not that of the minting
+	v.SetPolicy(policy(t, shared, "common/")) // the current policy applies, not that of the minting
 	is.True(errors.Is(get(t, s, db), myvault.ErrDenied))
 	is.NoErr(get(t, s, smtp))
 }
@@ -149,7 +150,7 @@ func TestNarrowing(t *testing.T) {
 		"two rules":    {[]tokens.Caveat{tokens.Rules(rules(t, "newsbot/dev/", "common/prod/smtp")...)}, false, true, false},
 		"both":         {[]tokens.Caveat{tokens.Rules(rules(t, "newsbot/")...), tokens.Rules(rules(t, "common/")...)}, false, false, false},
 		"actions":      {[]tokens.Caveat{tokens.Actions(myvault.Read)}, true, true, false},
-		"and then all": {[]tokens.Caveat{tokens.Actions(myvault.Read), tokens.Rules(rules(t, "*/")...)}, true, true, false},
+		"then all":     {[]tokens.Caveat{tokens.Actions(myvault.Read), tokens.Rules(rules(t, "*/")...)}, true, true, false},
 		"other action": {[]tokens.Caveat{tokens.Actions(myvault.Write | myvault.List)}, false, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -167,9 +168,8 @@ func TestNarrowing(t *testing.T) {
 	}
 }
 
-// TestOnlyTheServiceItself mints, lists and revokes: no session that was narrowed, no
-// bearer of a token, and no other service.
-func TestOnlyTheServiceItself(t *testing.T) {
+// Restricted sessions, bearers of tokens and other services cannot mint, list or revoke.
+func TestOnlyTheServiceManagesItsTokens(t *testing.T) {
 	is := is.New(t)
 	ctx := t.Context()
 	v, issuer := inMemory(t)
@@ -190,14 +190,14 @@ func TestOnlyTheServiceItself(t *testing.T) {
 		is.True(errors.Is(issuer.Revoke(ctx, v.As("root"), id), myvault.ErrNotFound))
 	}
 	for range issuer.List(ctx, v.As("root")) {
-		t.Error("root sees a token of another")
+		t.Error("root lists a token of another service")
 	}
-	is.NoErr(get(t, bearer, db)) // nothing happened to it
+	is.NoErr(get(t, bearer, db)) // still valid
 	is.NoErr(issuer.Revoke(ctx, v.As("newsbot"), token.ID))
 	is.True(errors.Is(issuer.Revoke(ctx, v.As("newsbot"), token.ID), myvault.ErrNotFound))
 }
 
-func TestGrantsThatAreRefused(t *testing.T) {
+func TestInvalidGrants(t *testing.T) {
 	is := is.New(t)
 	v, issuer := inMemory(t)
 	ok := rules(t, "newsbot/")
@@ -225,7 +225,7 @@ func TestGrantsThatAreRefused(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrInvalid))
 }
 
-func TestCaveatsThatAreRefused(t *testing.T) {
+func TestInvalidCaveats(t *testing.T) {
 	is := is.New(t)
 	v, issuer := inMemory(t)
 	token := mint(t, issuer, newsbot(t, v), tokens.Grant{})
@@ -241,8 +241,8 @@ func TestCaveatsThatAreRefused(t *testing.T) {
 		if !errors.Is(err, myvault.ErrInvalid) {
 			t.Errorf("%q: %v", text, err)
 		}
-		// In a token it is refused as well, whoever put it there.
-		_, err = login(t, issuer, appended(t, token.Bearer, text))
+		// Login refuses a token that contains it.
+		_, err = login(t, issuer, withCaveat(t, token.Bearer, text))
 		if !errors.Is(err, myvault.ErrUnauthenticated) {
 			t.Errorf("%q in a token: %v", text, err)
 		}
@@ -261,9 +261,9 @@ func TestCaveatsThatAreRefused(t *testing.T) {
 	is.NoErr(err)
 	_, err = tokens.Narrow(bearer, tokens.Actions(myvault.Read))
 	is.True(errors.Is(err, myvault.ErrTooLarge))
-	_, err = login(t, issuer, appended(t, bearer, "actions read"))
+	_, err = login(t, issuer, withCaveat(t, bearer, "actions read"))
 	is.True(errors.Is(err, myvault.ErrUnauthenticated))
 	_, err = tokens.Narrow(myvault.Text("no token"), tokens.Actions(myvault.Read))
 	is.True(errors.Is(err, myvault.ErrInvalid))
-	is.True(!strings.Contains(err.Error(), "no token")) // input may be a token
+	is.True(!strings.Contains(err.Error(), "no token")) // the input may be a token
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/myswiftagent/myvault/vaulttest"
 )
 
-// connect is the code under test: it takes its password from a session.
+// connect is the code under test: it reads its password from a session.
 func connect(ctx context.Context, s *myvault.Session) (string, error) {
 	secret, err := s.Get(ctx, myvault.Address{Project: "newsbot", Path: "prod/db"})
 	if err != nil {
@@ -18,24 +18,24 @@ func connect(ctx context.Context, s *myvault.Session) (string, error) {
 	return fmt.Sprintf("connected with %d bytes", secret.Value.Len()), nil
 }
 
-// outside stands for the t of a test, which an example has not.
-type outside struct {
+// fakeT replaces the t of a test, which an example does not have.
+type fakeT struct {
 	testing.TB
 	cleanup []func()
 }
 
-func (*outside) Helper()                  {}
-func (*outside) Context() context.Context { return context.Background() }
-func (o *outside) Cleanup(f func())       { o.cleanup = append(o.cleanup, f) }
+func (*fakeT) Helper()                  {}
+func (*fakeT) Context() context.Context { return context.Background() }
+func (t *fakeT) Cleanup(f func())       { t.cleanup = append(t.cleanup, f) }
 
-func (o *outside) end() {
-	for _, f := range o.cleanup {
+func (t *fakeT) end() {
+	for _, f := range t.cleanup {
 		f()
 	}
 }
 
 func Example() {
-	t := &outside{} // of a test: its own t
+	t := &fakeT{} // in a test: its own t
 	defer t.end()
 	vault := vaulttest.New(t, map[string]string{"newsbot/prod/db": "hunter2"})
 	fmt.Println(connect(t.Context(), vault.As("test")))

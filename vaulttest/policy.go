@@ -10,61 +10,61 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Nobody stands in a file for [Policy] where no service may do the action.
+// Nobody is the word for no service, in the files of [CheckPolicy].
 const Nobody = "nobody"
 
-// Policy holds a policy to a file that says who may do what, so that a change of the .env
-// which gives more, or less, than was meant fails a build. Each line is an address, an
-// action and the services that may do it, in the order of their names:
+// CheckPolicy checks a policy against a file of expected decisions, so that a change of the .env
+// that grants more or less than intended fails a build. Each line is an address, an action, and
+// the services that may do it in alphabetical order:
 //
 //	newsbot/prod/db/password read: admin, newsbot
 //	newsbot/prod/db/password destroy: nobody
 //
-// Blank lines, and those that start with "#", say nothing. Every line that the policy does not
-// bear out fails the test, with the line as it would have to be.
-func Policy(t testing.TB, policy *myvault.Policy, file string) {
+// Blank lines and lines that start with "#" are ignored. For each line that differs from the
+// policy, CheckPolicy fails the test and reports the correct line.
+func CheckPolicy(t testing.TB, policy *myvault.Policy, file string) {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {
 		t.Fatalf("vaulttest: %v", err)
 	}
 	defer f.Close()
-	asked := 0
+	checked := 0
 	lines := bufio.NewScanner(f)
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		asked++
-		answer, err := answerOf(policy, line)
+		checked++
+		want, err := decision(policy, line)
 		if err != nil {
 			t.Errorf("%s:%d: %v", file, n, err)
-		} else if answer != line {
-			t.Errorf("%s:%d: the policy has it otherwise\n  file:   %s\n  policy: %s", file, n, line, answer)
+		} else if want != line {
+			t.Errorf("%s:%d: the policy differs\n  file:   %s\n  policy: %s", file, n, line, want)
 		}
 	}
 	if err := lines.Err(); err != nil {
 		t.Fatalf("vaulttest: %v", err)
 	}
-	if asked == 0 {
-		t.Errorf("%s: it asks nothing; write lines such as: newsbot/prod/db read: newsbot", file)
+	if checked == 0 {
+		t.Errorf("%s: no line to check; write lines such as: newsbot/prod/db read: newsbot", file)
 	}
 }
 
-// answerOf gives the line as the policy would have it.
-func answerOf(policy *myvault.Policy, line string) (string, error) {
-	question, _, found := strings.Cut(line, ": ")
-	// Names may hold blanks, actions do not.
-	at := strings.LastIndexByte(question, ' ')
-	if !found || at < 0 {
-		return "", fmt.Errorf("want address, action and services, such as: newsbot/prod/db read: newsbot, or %s", Nobody)
+// decision returns line with the services that the policy allows.
+func decision(policy *myvault.Policy, line string) (string, error) {
+	request, _, found := strings.Cut(line, ": ")
+	// Names may contain spaces, actions do not.
+	space := strings.LastIndexByte(request, ' ')
+	if !found || space < 0 {
+		return "", fmt.Errorf("write address, action and services, such as: newsbot/prod/db read: newsbot, or %s", Nobody)
 	}
-	addr, err := myvault.ParseAddress(question[:at])
+	addr, err := myvault.ParseAddress(request[:space])
 	if err != nil {
 		return "", err
 	}
-	action, err := myvault.ParseAction(question[at+1:])
+	action, err := myvault.ParseAction(request[space+1:])
 	if err != nil {
 		return "", err
 	}
@@ -72,5 +72,5 @@ func answerOf(policy *myvault.Policy, line string) (string, error) {
 	if who == "" {
 		who = Nobody
 	}
-	return question + ": " + who, nil
+	return request + ": " + who, nil
 }

@@ -1,10 +1,10 @@
-// Package vaulttest gives a vault in one line to the tests of programs that embed one:
+// Package vaulttest creates a vault in one line, for tests of programs that embed one:
 //
 //	vault := vaulttest.New(t, map[string]string{"newsbot/prod/db": "hunter2"})
 //	secret, err := vault.As("test").Get(t.Context(), addr)
 //
-// The vault is a real one, in memory: the policy decides, versions count, the trail is
-// kept. It ends with the test. [NewServer] serves it over HTTP too, for clients.
+// The vault is real, with a policy, versions and a trail, but in memory. It is closed at the end
+// of the test. [NewServer] also serves it over HTTP, for tests of clients.
 package vaulttest
 
 import (
@@ -18,11 +18,11 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// DefaultService is the service that may do everything, where a test names none.
+// DefaultService is the service of a vault made without services. It may do everything.
 const DefaultService = "test"
 
-// Service makes a service that has the rules, written as in ALLOW_ lines, and the token
-// that [Token] gives. A rule that does not parse ends the test.
+// Service returns a service with the token that [Token] returns and the rules allow, written as
+// in ALLOW_ lines. An invalid rule ends the test.
 func Service(t testing.TB, name string, allow ...string) myvault.Service {
 	t.Helper()
 	s := myvault.Service{Name: name, Tokens: []string{Token(name)}}
@@ -36,12 +36,12 @@ func Service(t testing.TB, name string, allow ...string) myvault.Service {
 	return s
 }
 
-// Token is the token of a service made by [Service].
+// Token returns the token of a service made by [Service].
 func Token(service string) string { return "token-for-tests-of-" + service }
 
-// New gives a vault in memory that holds the secrets, each under its address "project/path"
-// as version 1, written by the service "vaulttest". Without services there is one,
-// [DefaultService], that may do everything. Anything malformed ends the test.
+// New returns a vault in memory with the given secrets, by address "project/path". Each has
+// version 1, written by the service "vaulttest". Without services the vault has one,
+// [DefaultService]. Invalid arguments end the test.
 func New(t testing.TB, secrets map[string]string, services ...myvault.Service) *myvault.Vault {
 	t.Helper()
 	if len(services) == 0 {
@@ -65,7 +65,7 @@ func New(t testing.TB, secrets map[string]string, services ...myvault.Service) *
 	return vault
 }
 
-// fill puts the secrets below the policy, so that none of it shows in the trail.
+// fill writes the secrets to the provider, so that the trail starts empty.
 func fill(t testing.TB, provider myvault.Provider, secrets map[string]string) {
 	t.Helper()
 	commit := myvault.Commit{By: "vaulttest", At: time.Now().UTC().Truncate(time.Microsecond)}
@@ -88,13 +88,14 @@ func fill(t testing.TB, provider myvault.Provider, secrets map[string]string) {
 	}
 }
 
-// Server is a vault that is served over HTTP on a free port of 127.0.0.1.
+// Server is a vault served over HTTP on a free port of 127.0.0.1.
 type Server struct {
 	URL   string // such as http://127.0.0.1:41234
 	Vault *myvault.Vault
 }
 
-// NewServer serves a vault that New makes from the same arguments, until the test ends.
+// NewServer returns a server of the vault that New returns for the same arguments. It stops at
+// the end of the test.
 func NewServer(t testing.TB, secrets map[string]string, services ...myvault.Service) *Server {
 	t.Helper()
 	vault := New(t, secrets, services...)
@@ -107,17 +108,16 @@ func NewServer(t testing.TB, secrets map[string]string, services ...myvault.Serv
 	return &Server{URL: server.URL, Vault: vault}
 }
 
-// Client gives an HTTP client that adds the headers of a service made by [Service] to
-// every request.
+// Client returns an HTTP client that authenticates every request as a service made by [Service].
 func (s *Server) Client(service string) *http.Client {
-	return &http.Client{Transport: identified(service)}
+	return &http.Client{Transport: authenticated(service)}
 }
 
-// identified is the name of the service that it adds.
-type identified string
+// authenticated is a transport that adds the headers of the service with this name.
+type authenticated string
 
 // RoundTrip adds the headers to a copy of the request.
-func (service identified) RoundTrip(r *http.Request) (*http.Response, error) {
+func (service authenticated) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set("X-Service", string(service))
 	r.Header.Set("X-Token", Token(string(service)))

@@ -14,7 +14,7 @@ import (
 
 var db = myvault.Address{Project: "newsbot", Path: "prod/db"}
 
-func TestVaultInOneLine(t *testing.T) {
+func TestNew(t *testing.T) {
 	is := is.New(t)
 	vault := vaulttest.New(t, map[string]string{"newsbot/prod/db": "hunter2", "newsbot/dev/db": "x"})
 	secret, err := vault.As(vaulttest.DefaultService).Get(t.Context(), db)
@@ -23,26 +23,26 @@ func TestVaultInOneLine(t *testing.T) {
 	is.Equal(secret.Version, myvault.Version(1))
 }
 
-func TestPolicyDecidesInTests(t *testing.T) {
+func TestPolicyApplies(t *testing.T) {
 	is := is.New(t)
 	vault := vaulttest.New(t, map[string]string{"newsbot/prod/db": "v"}, vaulttest.Service(t, "rag", "rag/"))
 	_, err := vault.As("rag").Get(t.Context(), db)
 	is.True(errors.Is(err, myvault.ErrDenied))
 	_, err = vault.As(vaulttest.DefaultService).Get(t.Context(), db)
-	is.True(errors.Is(err, myvault.ErrDenied)) // it is there only when no other is named
+	is.True(errors.Is(err, myvault.ErrDenied)) // it exists only without other services
 	_, err = vault.Login(t.Context(), myvault.Credentials{Service: "rag", Token: vaulttest.Token("rag")})
 	is.NoErr(err)
 }
 
-func TestVaultOverHTTP(t *testing.T) {
+func TestNewServer(t *testing.T) {
 	is := is.New(t)
 	server := vaulttest.NewServer(t, map[string]string{"newsbot/prod/db": "hunter2"})
-	answer, err := server.Client(vaulttest.DefaultService).Get(server.URL + "/api/secrets/newsbot/prod/db")
+	response, err := server.Client(vaulttest.DefaultService).Get(server.URL + "/api/secrets/newsbot/prod/db")
 	is.NoErr(err)
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
 	is.NoErr(err)
-	is.Equal(answer.StatusCode, http.StatusOK)
+	is.Equal(response.StatusCode, http.StatusOK)
 	is.True(strings.Contains(string(body), `"hunter2"`))
 	refused, err := server.Client("stranger").Get(server.URL + "/api/secrets/newsbot/prod/db")
 	is.NoErr(err)
@@ -50,15 +50,15 @@ func TestVaultOverHTTP(t *testing.T) {
 	is.Equal(refused.StatusCode, http.StatusUnauthorized)
 }
 
-// failing is a testing.TB that keeps what ended the test.
-type failing struct {
+// recorder is a testing.TB that records the message of Fatalf.
+type recorder struct {
 	testing.TB
-	said string
+	message string
 }
 
-func (f *failing) Fatalf(format string, args ...any) { f.said = format; panic(f) }
+func (r *recorder) Fatalf(format string, args ...any) { r.message = format; panic(r) }
 
-func TestMalformedInputEndsTheTest(t *testing.T) {
+func TestInvalidArgumentsEndTheTest(t *testing.T) {
 	for name, try := range map[string]func(testing.TB){
 		"address": func(t testing.TB) { vaulttest.New(t, map[string]string{"p//x": "v"}) },
 		"value":   func(t testing.TB) { vaulttest.New(t, map[string]string{"p/x": ""}) },
@@ -67,12 +67,12 @@ func TestMalformedInputEndsTheTest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			f := &failing{TB: t}
+			r := &recorder{TB: t}
 			defer func() {
-				is.True(recover() == any(f))
-				is.True(strings.HasPrefix(f.said, "vaulttest: "))
+				is.True(recover() == any(r))
+				is.True(strings.HasPrefix(r.message, "vaulttest: "))
 			}()
-			try(f)
+			try(r)
 		})
 	}
 }

@@ -21,6 +21,6 @@ func TestWhoMayDoWhat(t *testing.T) {
 	is.NoErr(err)
 	policy, err := myvault.ParsePolicy(settings)
 	is.NoErr(err)
-	vaulttest.Policy(t, policy, "testdata/policy.txt")
+	vaulttest.CheckPolicy(t, policy, "testdata/policy.txt")
 	is.Equal(policy.Lint(), nil) // no rule without an effect
 }

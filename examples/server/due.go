@@ -26,6 +26,6 @@ func watchDue(vault *myvault.Vault, service string, logger *slog.Logger) (io.Clo
 				"version", n.Secret.Version, "since", n.Due.Format(time.RFC3339), "notice", n.ID, "attempt", n.Attempt)
 			return logger.Handler().Handle(ctx, record) // a notice that the log dropped is tried again
 		},
-		Failed: func(err error) { logger.Error("due secrets could not be looked for", "cause", oneLine(err)) },
+		OnError: func(err error) { logger.Error("due secrets could not be looked for", "cause", oneLine(err)) },
 	})
 }

@@ -32,7 +32,7 @@ func TestHealthOfARunningServer(t *testing.T) {
 	dir := t.TempDir()
 	certificate, key := authority.New(t, "servers").Server(t).Write(t, dir, "server")
 	clients := filepath.Join(dir, "clients.pem")
-	authority.Place(t, clients, authority.New(t, "clients").PEM)
+	authority.WriteFile(t, clients, authority.New(t, "clients").PEM)
 	overTLS := []string{"MYVAULT_TLS_CERT=" + certificate, "MYVAULT_TLS_KEY=" + key}
 	for name, settings := range map[string][]string{
 		"HTTP":                      nil,

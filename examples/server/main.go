@@ -22,7 +22,7 @@ import (
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/examples/internal/stores"
 	"github.com/myswiftagent/myvault/httpapi"
-	"github.com/myswiftagent/myvault/internal/watch"
+	"github.com/myswiftagent/myvault/internal/reload"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
@@ -90,7 +90,7 @@ func run(ctx context.Context, stop *stopper, hangups <-chan os.Signal) error {
 	}
 	r := &reloader{source: source{path, process}, hangups: hangups}
 	if path != "" {
-		r.files = watch.New(path)
+		r.files = reload.New(path)
 	}
 	if r.started, err = r.load(); err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/httpapi"
-	"github.com/myswiftagent/myvault/internal/watch"
+	"github.com/myswiftagent/myvault/internal/reload"
 )
 
 // lookEvery is how often the .env is looked at. What changed is in force within twice that.
@@ -55,7 +55,7 @@ func (s source) load() (l loaded, err error) {
 // reloader puts the policy of a source in force anew while the server runs.
 type reloader struct {
 	source
-	files        *watch.Files
+	files        *reload.Files
 	hangups      <-chan os.Signal
 	started      loaded                // what the server runs with
 	certificates *httpapi.Certificates // nil without HTTPS
@@ -102,7 +102,7 @@ func (r *reloader) tell(why string, err error) {
 func (r *reloader) hangup(ctx context.Context) error {
 	waiting, stop := context.WithTimeout(ctx, stillFor)
 	defer stop()
-	if r.files != nil && !r.files.Settle(waiting, still) && ctx.Err() == nil {
+	if r.files != nil && !r.files.WaitStable(waiting, still) && ctx.Err() == nil {
 		return errors.New("the .env is being written all the time; it is read once it stands still")
 	}
 	if ctx.Err() != nil {
@@ -152,7 +152,7 @@ func (r *reloader) again(ctx context.Context) (loaded, error) {
 		return now, err
 	}
 	if _, err = now.check(ctx, true); err != nil && now.wrong == nil {
-		err = watch.Passing(err) // it may be about a file that the .env names
+		err = reload.Temporary(err) // it may be about a file that the .env names
 	}
 	if err == nil {
 		err = httpapi.CheckPolicy(now.policy, r.addr, r.logger)

@@ -57,7 +57,7 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	another.Server(t).Write(t, dir, "server")
 	is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
 	await(t, "the certificate after SIGHUP", func() bool { return serves(another) })
-	authority.Place(t, key, []byte("canary"))
+	authority.WriteFile(t, key, []byte("canary"))
 	is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
 	await(t, "the refusal", func() bool { return strings.Contains(p.stderr.String(), "those before stay in force") })
 	is.True(serves(another))
@@ -72,7 +72,7 @@ func TestAServiceByCertificate(t *testing.T) {
 	dir := t.TempDir()
 	ca, clients := authority.New(t, "servers"), authority.New(t, "clients")
 	certificate, key := ca.Server(t).Write(t, dir, "server")
-	authority.Place(t, filepath.Join(dir, "clients.pem"), clients.PEM)
+	authority.WriteFile(t, filepath.Join(dir, "clients.pem"), clients.PEM)
 	replace(t, filepath.Join(dir, ".env"), strings.Replace(goodEnv, "TOKEN_svc=canary-token-0123456789", "CERT_svc=uri:spiffe://example.org/svc", 1))
 	p := start(t, dir, "MYVAULT_TLS_CERT="+certificate, "MYVAULT_TLS_KEY="+key, "MYVAULT_TLS_CLIENT_CA="+filepath.Join(dir, "clients.pem"))
 	for uri, want := range map[string]int{"spiffe://example.org/svc": 200, "spiffe://example.org/other": 401} {

@@ -1,4 +1,4 @@
-// Package authority makes certificates for tests: an authority, and what it signs.
+// Package authority is a certificate authority for tests.
 package authority
 
 import (
@@ -19,24 +19,24 @@ import (
 	"time"
 )
 
-// Authority signs certificates, and is in PEM what those who believe it are given.
+// Authority signs certificates. PEM is its own certificate, for the programs that trust it.
 type Authority struct {
 	PEM         []byte
 	Certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
 }
 
-// Wanted says what a certificate is to hold. The zero Wanted is valid for an hour and for no use.
+// Wanted describes a certificate to issue. The zero Wanted is valid for an hour and for no usage.
 type Wanted struct {
 	CommonName     string
-	LastCommonName string // a second one, which few certificates have; "": none
+	LastCommonName string // a second common name; "": none
 	Organization   string
 	URIs, DNS      []string
 	IPs            []string
 	Usage          []x509.ExtKeyUsage
-	UnknownUsage   bool          // for something besides that this package has no name for
-	Until          time.Time     // zero: in an hour
-	Lasting        time.Duration // how long before Until it began; 0: two hours
+	UnknownUsage   bool          // adds a usage that crypto/x509 has no constant for
+	Until          time.Time     // the end of its validity; zero: in an hour
+	Validity       time.Duration // the time from its begin to Until; 0: two hours
 }
 
 // Pair is a certificate with its key, in PEM.
@@ -45,7 +45,7 @@ type Pair struct {
 	Leaf             *x509.Certificate
 }
 
-// New makes an authority. What cannot be made ends the test.
+// New returns a new root authority. Errors end the test.
 func New(t testing.TB, name string) *Authority {
 	t.Helper()
 	key, template := newKey(t), template(t, name, time.Now().Add(-24*time.Hour), time.Now().Add(24*time.Hour))
@@ -53,15 +53,16 @@ func New(t testing.TB, name string) *Authority {
 	return &Authority{PEM: text, Certificate: leaf, key: key}
 }
 
-// Below makes an authority that a vouches for. Who has a certificate of it shows its PEM too.
-func (a *Authority) Below(t testing.TB, name string) *Authority {
+// Intermediate returns an authority whose certificate a signs. Holders of its certificates must
+// present its PEM too.
+func (a *Authority) Intermediate(t testing.TB, name string) *Authority {
 	t.Helper()
 	key := newKey(t)
 	leaf, text := sign(t, template(t, name, a.Certificate.NotBefore, a.Certificate.NotAfter), a.Certificate, key, a.key)
 	return &Authority{PEM: text, Certificate: leaf, key: key}
 }
 
-// template is what is signed for an authority.
+// template returns the unsigned certificate of an authority.
 func template(t testing.TB, name string, from, until time.Time) *x509.Certificate {
 	t.Helper()
 	return &x509.Certificate{
@@ -70,7 +71,7 @@ func template(t testing.TB, name string, from, until time.Time) *x509.Certificat
 	}
 }
 
-// Server makes a certificate of a server that is reached as localhost and by loopback addresses.
+// Server issues a certificate for a server at localhost and the loopback addresses.
 func (a *Authority) Server(t testing.TB) Pair {
 	t.Helper()
 	return a.Issue(t, Wanted{
@@ -79,28 +80,28 @@ func (a *Authority) Server(t testing.TB) Pair {
 	})
 }
 
-// Client makes a certificate of a client that w describes further.
+// Client issues a certificate as w describes, with the usage of a client.
 func (a *Authority) Client(t testing.TB, w Wanted) Pair {
 	t.Helper()
 	w.Usage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	return a.Issue(t, w)
 }
 
-// Issue makes a certificate as wanted.
+// Issue issues a certificate as w describes.
 func (a *Authority) Issue(t testing.TB, w Wanted) Pair {
 	t.Helper()
 	if w.Until.IsZero() {
 		w.Until = time.Now().Add(time.Hour)
 	}
-	if w.Lasting == 0 {
-		w.Lasting = 2 * time.Hour
+	if w.Validity == 0 {
+		w.Validity = 2 * time.Hour
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial(t), Subject: w.subject(), DNSNames: w.DNS,
-		NotBefore: w.Until.Add(-w.Lasting), NotAfter: w.Until, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: w.Usage,
+		NotBefore: w.Until.Add(-w.Validity), NotAfter: w.Until, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: w.Usage,
 	}
 	if w.UnknownUsage {
-		template.UnknownExtKeyUsage = []asn1.ObjectIdentifier{{1, 3, 6, 1, 4, 1, 311, 20, 2, 2}} // to log in with a smart card
+		template.UnknownExtKeyUsage = []asn1.ObjectIdentifier{{1, 3, 6, 1, 4, 1, 311, 20, 2, 2}} // smart card log-in
 	}
 	for _, text := range w.URIs {
 		u, err := url.Parse(text)
@@ -117,20 +118,20 @@ func (a *Authority) Issue(t testing.TB, w Wanted) Pair {
 	return Pair{Certificate: text, Key: encode(t, key), Leaf: leaf}
 }
 
-// subject names whom the certificate is for.
+// subject returns the subject of the certificate.
 func (w Wanted) subject() pkix.Name {
 	name := pkix.Name{CommonName: w.CommonName}
 	if w.Organization != "" {
 		name.Organization = []string{w.Organization}
 	}
 	if w.LastCommonName != "" {
-		oid := asn1.ObjectIdentifier{2, 5, 4, 3} // in place of the field, which holds one
+		oid := asn1.ObjectIdentifier{2, 5, 4, 3} // common name; the field holds only one
 		name.ExtraNames = []pkix.AttributeTypeAndValue{{Type: oid, Value: w.CommonName}, {Type: oid, Value: w.LastCommonName}}
 	}
 	return name
 }
 
-// TLS gives the pair as a program presents it.
+// TLS returns the pair for a [tls.Config].
 func (p Pair) TLS(t testing.TB) tls.Certificate {
 	t.Helper()
 	pair, err := tls.X509KeyPair(p.Certificate, p.Key)
@@ -140,18 +141,17 @@ func (p Pair) TLS(t testing.TB) tls.Certificate {
 	return pair
 }
 
-// Write puts the pair into dir as name.pem and name.key, each there whole or not at all, and
-// gives their paths.
+// Write writes the pair to name.pem and name.key in dir, each atomically, and returns the paths.
 func (p Pair) Write(t testing.TB, dir, name string) (certificate, key string) {
 	t.Helper()
 	certificate, key = filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key")
-	Place(t, certificate, p.Certificate)
-	Place(t, key, p.Key)
+	WriteFile(t, certificate, p.Certificate)
+	WriteFile(t, key, p.Key)
 	return certificate, key
 }
 
-// Place puts text at path by a renaming, for its owner alone.
-func Place(t testing.TB, path string, text []byte) {
+// WriteFile replaces the file at path atomically. Only its owner can read it.
+func WriteFile(t testing.TB, path string, text []byte) {
 	t.Helper()
 	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
 		t.Fatal(err)
@@ -161,7 +161,7 @@ func Place(t testing.TB, path string, text []byte) {
 	}
 }
 
-// Pool believes the authorities.
+// Pool returns a pool of the authorities.
 func Pool(authorities ...*Authority) *x509.CertPool {
 	pool := x509.NewCertPool()
 	for _, a := range authorities {
@@ -201,7 +201,7 @@ func serial(t testing.TB) *big.Int {
 	return n.Add(n, big.NewInt(1))
 }
 
-// Key gives the authority's own key, in PEM.
+// Key returns the authority's own key, in PEM.
 func (a *Authority) Key(t testing.TB) []byte { return encode(t, a.key) }
 
 func encode(t testing.TB, key *ecdsa.PrivateKey) []byte {

@@ -8,13 +8,13 @@ import (
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
-// outside stands for the t of a test, which an example has not.
-type outside struct{ testing.TB }
+// fakeT replaces the t of a test, which an example does not have.
+type fakeT struct{ testing.TB }
 
-func (outside) Helper() {}
+func (fakeT) Helper() {}
 
 func Example() {
-	t := outside{} // of a test: its own t
+	t := fakeT{} // in a test: its own t
 	ca := authority.New(t, "tests")
 	pair := ca.Client(t, authority.Wanted{CommonName: "newsbot", URIs: []string{"spiffe://example.org/newsbot"}})
 	_, err := pair.Leaf.Verify(x509.VerifyOptions{

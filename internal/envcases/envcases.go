@@ -1,4 +1,4 @@
-// Package envcases has the cases that all readers of a .env are tested with: those of
+// Package envcases has the test cases for all parsers of .env files: those of
 // testdata/dotenv.json, and random ones.
 package envcases
 
@@ -16,13 +16,13 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Case is a text and the result of reading it.
+// Case is a text and the result of parsing it.
 type Case struct {
 	Text string `json:"text"`
 	Result
 }
 
-// Result is what a text holds, or the numbers of its wrong lines.
+// Result is the settings of a text, or the numbers of its invalid lines.
 type Result struct {
 	Settings map[string]string `json:"settings"`
 	Wrong    []int             `json:"wrong"`
@@ -46,7 +46,7 @@ func Table(t testing.TB) []Case {
 	return table.Cases
 }
 
-// Random returns n texts, the same for the same seed, with the results of the Go reader.
+// Random returns n texts, the same for the same seed, with the results of the Go parser.
 func Random(seed uint64, n int) []Case {
 	random := rand.New(rand.NewPCG(seed, 1))
 	pick := func(from ...string) string { return from[random.IntN(len(from))] }
@@ -71,7 +71,7 @@ func Random(seed uint64, n int) []Case {
 
 var lineNumber = regexp.MustCompile(`(?m)^invalid \.env: line (\d+): `)
 
-// Read reads with myvault.ReadEnv.
+// Read parses text with myvault.ReadEnv.
 func Read(text string) Result {
 	settings, err := myvault.ReadEnv(strings.NewReader(text))
 	if err == nil {

@@ -1,5 +1,5 @@
-// Package listing is for tests that hold a committed table or the package's own source
-// against what they find.
+// Package listing is for tests that compare generated listings with the documents that contain
+// them, or that inspect the source of their package.
 package listing
 
 import (
@@ -15,9 +15,9 @@ import (
 	"testing"
 )
 
-// Hold compares what was found with the part of a document between the lines <!-- name -->
-// and <!-- /name -->; with write, it puts it there.
-func Hold(t *testing.T, path, name, found string, write bool) {
+// Check compares want with the part of a document between the lines <!-- name --> and
+// <!-- /name -->. If update is set, it writes want there instead.
+func Check(t *testing.T, path, name, want string, update bool) {
 	t.Helper()
 	begin, end := "<!-- "+name+" -->\n", "\n<!-- /"+name+" -->"
 	text, err := os.ReadFile(path)
@@ -25,24 +25,24 @@ func Hold(t *testing.T, path, name, found string, write bool) {
 		t.Fatal(err)
 	}
 	before, rest, ok := strings.Cut(string(text), begin)
-	stands, after, closed := strings.Cut(rest, end)
+	got, after, closed := strings.Cut(rest, end)
 	if !ok || !closed {
 		t.Fatalf("%s has no markers %s", path, begin)
 	}
-	if write {
-		if err := os.WriteFile(path, []byte(before+begin+found+end+after), 0o644); err != nil {
+	if update {
+		if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if stands != found {
-		t.Errorf("%s is out of date; go generate ./... writes it anew. Found:\n%s", path, found)
+	if got != want {
+		t.Errorf("%s is out of date: run go generate ./... Want:\n%s", path, want)
 	}
 }
 
-// Inspect calls visit for every node of the package in the working directory, its tests
-// left out, with the place where it stands.
-func Inspect(t *testing.T, visit func(where string, n ast.Node)) {
+// Inspect calls visit for every node of the package in the working directory, without its tests.
+// position is the file, line and column of the node.
+func Inspect(t *testing.T, visit func(position string, n ast.Node)) {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package logs bounds the operational log of a server: in lines that one kind of event writes, in
-// memory, and in the time that a caller spends on it. Log lines may be dropped, and are counted
-// then. Nothing here is for the audit trail, of which no entry may be lost.
+// Package logs limits the operational log of a server: the lines of one kind of event, the memory,
+// and the time that a caller spends on logging. It may drop lines, and counts them. It must not be
+// used for the audit trail, which may lose no entry.
 package logs
 
 import (
@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	maxLines = 1024    // that wait to be written
-	maxBytes = 1 << 20 // of them
+	maxLines = 1024    // queued lines
+	maxBytes = 1 << 20 // queued bytes
 )
 
-// ErrDropped is the error of [Queue.Write] for a line that is not written, and counted instead.
-var ErrDropped = errors.New("the log is behind or closed: a line was dropped")
+// ErrDropped is returned by [Queue.Write] for a line that is dropped.
+var ErrDropped = errors.New("log line dropped: the log is behind or closed")
 
-// Queue is an io.Writer that never blocks. One goroutine passes lines on to another writer. While
-// that writer is slow or stuck, lines wait in a bounded queue; further lines are dropped and
-// counted. Failed writes count as dropped too, and the next line is tried all the same.
+// Queue is an io.Writer that never blocks. A goroutine writes the lines to another writer. While
+// that writer is slow or blocked, lines wait in a bounded queue, and further lines are dropped and
+// counted. A failed write counts as a dropped line and does not stop later ones.
 type Queue struct {
 	to   io.Writer
 	note func(dropped uint64) []byte
@@ -33,13 +33,14 @@ type Queue struct {
 	once    sync.Once
 	waiting atomic.Int64 // bytes in lines
 	dropped atomic.Uint64
-	noted   uint64 // how many of dropped a note reported
+	noted   uint64 // how many dropped lines the notes have reported
 }
 
 var _ io.Writer = (*Queue)(nil)
 
-// NewQueue returns a queue of lines for to. Once to works again, note makes the line that reports
-// how many lines were dropped since the last note; a nil note reports nothing.
+// NewQueue returns a queue that writes to to. When to accepts lines again, the queue writes the
+// result of note, a line that reports how many lines were dropped since the last note. A nil note
+// reports nothing.
 func NewQueue(to io.Writer, note func(dropped uint64) []byte) *Queue {
 	q := &Queue{
 		to: to, note: note,
@@ -52,7 +53,7 @@ func NewQueue(to io.Writer, note func(dropped uint64) []byte) *Queue {
 // Write queues a copy of line, or returns ErrDropped.
 func (q *Queue) Write(line []byte) (int, error) {
 	size := int64(len(line))
-	if q.waiting.Add(size) <= maxBytes && !q.ends() {
+	if q.waiting.Add(size) <= maxBytes && !q.isClosing() {
 		select {
 		case q.lines <- bytes.Clone(line):
 			return len(line), nil
@@ -64,20 +65,20 @@ func (q *Queue) Write(line []byte) (int, error) {
 	return 0, ErrDropped
 }
 
-// Dropped returns how many lines were not written so far.
+// Dropped returns the number of dropped lines.
 func (q *Queue) Dropped() uint64 { return q.dropped.Load() }
 
-// Close stops taking lines and waits until those that wait are written, at most for the given time.
-// It is safe to call more than once.
-func (q *Queue) Close(wait time.Duration) {
+// Close drops further lines and waits until the queued ones are written, up to timeout. It is safe
+// to call more than once.
+func (q *Queue) Close(timeout time.Duration) {
 	q.once.Do(func() { close(q.closing) })
 	select {
 	case <-q.closed:
-	case <-time.After(wait):
+	case <-time.After(timeout):
 	}
 }
 
-func (q *Queue) ends() bool {
+func (q *Queue) isClosing() bool {
 	select {
 	case <-q.closing:
 		return true
@@ -91,19 +92,18 @@ func (q *Queue) run() {
 	for {
 		select {
 		case line := <-q.lines:
-			q.pass(line)
+			q.write(line)
 		case <-q.closing:
 			for len(q.lines) > 0 {
-				q.pass(<-q.lines)
+				q.write(<-q.lines)
 			}
 			return
 		}
 	}
 }
 
-// pass writes a line and, if it was the last one that waited, the note about those that were
-// dropped.
-func (q *Queue) pass(line []byte) {
+// write writes a line. If the queue is then empty, it also writes the note on dropped lines.
+func (q *Queue) write(line []byte) {
 	_, err := q.to.Write(line)
 	q.waiting.Add(-int64(len(line)))
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 func note(dropped uint64) []byte { return fmt.Appendf(nil, "%d dropped\n", dropped) }
 
-// gate is a writer that blocks until it is opened, and fails while err is set.
+// gate is a writer that blocks until open is closed, and fails while err is set.
 type gate struct {
 	open chan struct{}
 	err  error
@@ -30,7 +30,7 @@ func (g *gate) Write(p []byte) (int, error) {
 	return g.text.Write(p)
 }
 
-func TestAStuckWriterBlocksNobody(t *testing.T) {
+func TestBlockedWriterDoesNotBlockCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		to := &gate{open: make(chan struct{})}
@@ -58,7 +58,7 @@ func TestAStuckWriterBlocksNobody(t *testing.T) {
 	})
 }
 
-func TestWaitingLinesAreBoundedInBytes(t *testing.T) {
+func TestQueuedBytesAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		to := &gate{open: make(chan struct{})}
@@ -67,14 +67,14 @@ func TestWaitingLinesAreBoundedInBytes(t *testing.T) {
 		for range 20 {
 			_, _ = q.Write(line)
 		}
-		is.Equal(q.Dropped(), uint64(10)) // 1 MiB waits
+		is.Equal(q.Dropped(), uint64(10)) // 1 MiB is queued
 		close(to.open)
 		q.Close(time.Minute)
 		is.Equal(to.text.Len(), 10*len(line))
 	})
 }
 
-func TestAWriterThatFailsIsTriedAgain(t *testing.T) {
+func TestQueueContinuesAfterErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		to := &gate{open: make(chan struct{}), err: errors.New("broken pipe")}
@@ -94,7 +94,7 @@ func TestAWriterThatFailsIsTriedAgain(t *testing.T) {
 	})
 }
 
-func TestCloseOfAStuckQueueIsBounded(t *testing.T) {
+func TestCloseTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		to := &gate{open: make(chan struct{})}
@@ -103,7 +103,7 @@ func TestCloseOfAStuckQueueIsBounded(t *testing.T) {
 		began := time.Now()
 		q.Close(time.Second)
 		q.Close(time.Second)
-		is.Equal(time.Since(began), 2*time.Second) // of the synctest clock
+		is.Equal(time.Since(began), 2*time.Second)
 		_, err := q.Write([]byte("late\n"))
 		is.True(errors.Is(err, logs.ErrDropped))
 		close(to.open)

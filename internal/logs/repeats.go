@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	window   = time.Second // in which records of one kind count as repeats
-	maxKinds = 32          // that one group may have in a window; further ones count together
+	window   = time.Second // records of one kind within it are repeats
+	maxKinds = 32          // kinds of a group in a window; further kinds are counted together
 )
 
-// Repeats logs the first record of a kind at once, and counts the others of the same second in one
-// record at its end. So a group of callers causes at most 66 lines a second.
+// Repeats logs the first record of a kind at once. It counts the repeats within a second and logs
+// their number at the end. A group therefore causes at most 66 lines a second.
 type Repeats struct {
 	logger *slog.Logger
 
@@ -25,21 +25,21 @@ type Repeats struct {
 	groups map[string]int // how many kinds of a group are open
 }
 
-// Record is what is logged.
+// Record is a log record.
 type Record struct {
 	Level   slog.Level
-	Group   string // of callers; each has a separate bound
+	Group   string // a group of callers; each has a separate limit
 	Message string
-	Kind    []slog.Attr // with Group and Message, what equal records have in common
-	Rest    []slog.Attr // shown in the first record of a kind alone
+	Kind    []slog.Attr // records with equal Group, Message and Kind are repeats
+	Rest    []slog.Attr // logged only with the first record of a kind
 }
 
 type kind struct{ group, text string }
 
-// repeat counts the records of a kind behind the first.
+// repeat counts the repeats of a record.
 type repeat struct {
 	record Record
-	more   uint64
+	count  uint64
 	timer  *time.Timer
 }
 
@@ -50,13 +50,13 @@ func NewRepeats(logger *slog.Logger) *Repeats {
 
 // Log logs a record, or counts it.
 func (r *Repeats) Log(ctx context.Context, record Record) {
-	if r.logger.Enabled(ctx, record.Level) && r.first(record) {
+	if r.logger.Enabled(ctx, record.Level) && r.isFirst(record) {
 		r.logger.LogAttrs(ctx, record.Level, record.Message, append(record.Kind[:len(record.Kind):len(record.Kind)], record.Rest...)...)
 	}
 }
 
-// first counts a record, and reports whether it is the first of its kind.
-func (r *Repeats) first(record Record) bool {
+// isFirst counts a record, and reports whether it is the first of its kind.
+func (r *Repeats) isFirst(record Record) bool {
 	k := kind{record.Group, fmt.Sprint(record.Message, record.Kind)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -65,7 +65,7 @@ func (r *Repeats) first(record Record) bool {
 		record.Message, record.Kind = "records of other kinds", nil
 	}
 	if open := r.open[k]; open != nil {
-		open.more++
+		open.count++
 		return false
 	}
 	record.Rest = nil
@@ -76,7 +76,7 @@ func (r *Repeats) first(record Record) bool {
 	return true
 }
 
-// end closes the window of a kind, and logs how many records there were besides the first.
+// end closes the window of a kind, and logs the number of repeats.
 func (r *Repeats) end(k kind, open *repeat) {
 	r.mu.Lock()
 	ended := r.open[k] == open
@@ -86,12 +86,12 @@ func (r *Repeats) end(k kind, open *repeat) {
 			delete(r.groups, k.group)
 		}
 	}
-	more := open.more
+	count := open.count
 	r.mu.Unlock()
-	if !ended || more == 0 {
+	if !ended || count == 0 {
 		return
 	}
-	attrs := append([]slog.Attr{slog.String("like", open.record.Message), slog.Uint64("more", more)}, open.record.Kind...)
+	attrs := append([]slog.Attr{slog.String("like", open.record.Message), slog.Uint64("more", count)}, open.record.Kind...)
 	r.logger.LogAttrs(context.Background(), open.record.Level, "more like this in the same second", attrs...)
 }
 
@@ -109,12 +109,12 @@ func (r *Repeats) Flush() {
 	}
 }
 
-// maxDetail is how many bytes of a line's detail are logged.
+// maxDetail is the maximum size of a message or detail in [Repeats.Lines], in bytes.
 const maxDetail = 300
 
 // Lines returns a writer for a [log.Logger] without flags, such as [net/http.Server.ErrorLog]. Each
-// write is one record at level WARN. Its message is the text up to the first quote, bracket or
-// digit, which is its kind too. The rest may hold anything; unless details is set, it is left out.
+// write is one record at level WARN. The text up to the first quote, bracket or digit is its
+// message and kind. The rest may contain secrets, and is logged only if details is set.
 func (r *Repeats) Lines(group string, details bool) io.Writer { return lines{r, group, details} }
 
 type lines struct {

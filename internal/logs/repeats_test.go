@@ -15,9 +15,8 @@ import (
 	"github.com/myswiftagent/myvault/internal/logs"
 )
 
-// TestAnyFloodIsAFewLinesASecond counts the lines of ten seconds of 1,000 events each, and that
-// no event is missing from the counts.
-func TestAnyFloodIsAFewLinesASecond(t *testing.T) {
+// 1,000 events a second cause few lines, and every event is counted.
+func TestLinesPerSecondAreLimited(t *testing.T) {
 	for name, c := range map[string]struct {
 		event func(r *logs.Repeats, n int)
 		most  int
@@ -65,8 +64,8 @@ func TestAnyFloodIsAFewLinesASecond(t *testing.T) {
 	}
 }
 
-// TestGroupsHaveTheirOwnBound: strangers cannot hide an error of the server.
-func TestGroupsHaveTheirOwnBound(t *testing.T) {
+// Each group has a separate limit: callers cannot hide an error of the server.
+func TestGroupsHaveSeparateLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		var out bytes.Buffer
@@ -80,8 +79,8 @@ func TestGroupsHaveTheirOwnBound(t *testing.T) {
 	})
 }
 
-// TestLinesShowWhatTheyAreTold: a library may quote from an answer with a value.
-func TestLinesShowWhatTheyAreTold(t *testing.T) {
+// Lines logs details only if asked to: a library may quote a response that contains a secret.
+func TestLinesOmitsDetails(t *testing.T) {
 	is := is.New(t)
 	var out bytes.Buffer
 	r := logs.NewRepeats(slog.New(slog.NewTextHandler(&out, nil)))

@@ -1,5 +1,5 @@
-// Package pyservice writes the SQLite file of myVault's earlier service, which was written in
-// Python, the way that service did. It is for tests.
+// Package pyservice writes SQLite files as myVault's earlier service did, which was written in
+// Python. It is for tests.
 package pyservice
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// tables are those of the Python service, as SQLAlchemy makes them.
+// tables are the tables of the Python service, as SQLAlchemy creates them.
 const tables = `
 CREATE TABLE projects (
 	id INTEGER NOT NULL, name VARCHAR(255) NOT NULL, description VARCHAR(500), %s
@@ -39,7 +39,8 @@ type Service struct {
 	aead cipher.AEAD
 }
 
-// New makes a file with empty tables; those of the first files had no column for the default project.
+// New creates a file with empty tables. The first files had no column for the default project:
+// withDefault is false for those.
 func New(t testing.TB, key crypto.Key, withDefault bool) *Service {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "my vault.db")
@@ -69,7 +70,7 @@ func New(t testing.TB, key crypto.Key, withDefault bool) *Service {
 	return s
 }
 
-// Exec runs one statement with texts for its parameters, or several without.
+// Exec runs one statement with text parameters, or several statements without.
 func (s *Service) Exec(query string, args ...string) {
 	s.t.Helper()
 	stmt, rest, err := s.DB.Prepare(query)
@@ -94,7 +95,7 @@ func (s *Service) Exec(query string, args ...string) {
 	}
 }
 
-// Put adds a secret of version 7, without looking for another one of its name.
+// Put inserts a secret of version 7, without checking for another one of its name.
 func (s *Service) Put(project, path, value string) {
 	s.t.Helper()
 	iv := make([]byte, 12)
@@ -106,7 +107,7 @@ func (s *Service) Put(project, path, value string) {
 		project, path, hex.EncodeToString(text), hex.EncodeToString(iv), hex.EncodeToString(tag))
 }
 
-// Done closes the file, as the service does when it stops, and gives its path.
+// Done closes the file, as the service does when it stops, and returns its path.
 func (s *Service) Done() string {
 	s.t.Helper()
 	if err := s.DB.Close(); err != nil {

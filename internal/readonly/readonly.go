@@ -1,6 +1,5 @@
-// Package readonly is a file system for the SQLite engine that changes nothing: not the file,
-// nor its write-ahead log or shared memory, and it takes no lock. Who writes meanwhile can tear
-// what is read.
+// Package readonly is a SQLite VFS that changes nothing: not the database, its write-ahead log or
+// its shared memory. It takes no locks, so a concurrent writer can cause inconsistent reads.
 package readonly
 
 import (
@@ -16,16 +15,16 @@ import (
 
 const name = "myvault-readonly"
 
-// register makes it known to the engine, which has one register for the process.
+// register registers the VFS with SQLite, once for the process.
 var register = sync.OnceFunc(func() { vfs.Register(name, fileSystem{}) })
 
-// VFS gives the name under which the engine knows the file system.
+// VFS returns the name of the VFS.
 func VFS() string {
 	register()
 	return name
 }
 
-// fileSystem opens files for reading only, takes no locks and has no shared memory.
+// fileSystem implements [vfs.VFS] without writing, locks or shared memory.
 type fileSystem struct{}
 
 func (fileSystem) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
@@ -34,7 +33,7 @@ func (fileSystem) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag,
 	}
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) && flags&vfs.OPEN_WAL != 0 {
-		f, err = nil, nil // the engine would make an empty one
+		f, err = nil, nil // an empty log; SQLite would create the file
 	}
 	if err != nil {
 		return nil, flags, err
@@ -55,7 +54,7 @@ func (fileSystem) Access(name string, _ vfs.AccessFlag) (bool, error) {
 
 func (fileSystem) FullPathname(name string) (string, error) { return name, nil }
 
-// file reads a file, or an empty one where f is nil.
+// file is a file opened for reading, or an empty one if f is nil.
 type file struct{ f *os.File }
 
 func (r file) Close() error {

@@ -1,4 +1,4 @@
-// Package rfc3339 reads times as RFC 3339 has them, and nothing that [time.Parse] accepts beyond.
+// Package rfc3339 parses times strictly as RFC 3339 defines them. [time.Parse] accepts more.
 package rfc3339
 
 import (
@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// errSyntax never repeats the text, which may be a secret in the wrong place.
-var errSyntax = errors.New("want a time of RFC 3339 such as 2026-01-31T12:00:00Z")
+// errSyntax does not repeat the text, which may be a misplaced secret.
+var errSyntax = errors.New("use an RFC 3339 time such as 2026-01-31T12:00:00Z")
 
-// Parse returns the time that text names, in UTC. T and Z are upper-case letters, a fraction begins
-// with a point, and the result lies within the years 1 to 9999 of UTC. A leap second is refused,
-// because [time.Time] has none.
+// Parse parses text and returns the time in UTC. T and Z must be upper case, a fraction must begin
+// with a point, and the year in UTC must be 1 to 9999. Leap seconds are an error, because
+// [time.Time] cannot represent them.
 func Parse(text string) (time.Time, error) {
 	if !wellFormed(text) {
 		return time.Time{}, errSyntax
@@ -27,8 +27,8 @@ func Parse(text string) (time.Time, error) {
 	return t, nil
 }
 
-// wellFormed checks the parts that time.Parse is lax about (https://go.dev/issue/54580): the number of
-// digits, the point and the offset.
+// wellFormed checks what time.Parse does not (https://go.dev/issue/54580): the number of digits,
+// the point and the offset.
 func wellFormed(text string) bool {
 	const date = "dddd-dd-ddTdd:dd:dd"
 	if len(text) <= len(date) || !matches(text[:len(date)], date) {
@@ -51,8 +51,7 @@ func wellFormed(text string) bool {
 	return (matches(rest, "+dd:dd") || matches(rest, "-dd:dd")) && rest[1:3] <= "23" && rest[4:] <= "59"
 }
 
-// matches reports whether text has a digit for each d of the pattern, and its other bytes as they
-// are.
+// matches reports whether text equals pattern, in which d matches any digit.
 func matches(text, pattern string) bool {
 	if len(text) != len(pattern) {
 		return false

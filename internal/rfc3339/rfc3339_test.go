@@ -71,7 +71,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// FuzzParse: an accepted time is in the range, and is read again as the same time.
+// FuzzParse checks that a parsed time is in range and survives formatting and parsing.
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{"2026-01-31T12:00:00Z", "2026-01-31T12:00:00.5+01:00", "0001-01-01T00:00:00-23:59", "2099-01-01T0:00:00Z"} {
 		f.Add(text)

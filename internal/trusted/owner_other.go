@@ -7,7 +7,7 @@ import "io/fs"
 // hasOwners reports whether files have a Unix owner.
 const hasOwners = false
 
-// owner is whom a file belongs to.
+// owner is the owner of a file.
 type owner struct{ user, group int }
 
 func ownerOf(fs.FileInfo) (o owner, known bool) { return o, false }

@@ -13,7 +13,7 @@ import (
 // hasOwners reports whether files have a Unix owner.
 const hasOwners = true
 
-// owner is whom a file belongs to.
+// owner is the owner of a file.
 type owner struct{ user, group int }
 
 func ownerOf(info fs.FileInfo) (o owner, known bool) {
@@ -24,15 +24,14 @@ func ownerOf(info fs.FileInfo) (o owner, known bool) {
 	return owner{int(stat.Uid), int(stat.Gid)}, true
 }
 
-// onlyMember reports whether the user is the only member of a group in the system's files: no other
-// user has it as the first group or is named as a further member. It is false for root, whose group
-// is shared.
+// onlyMember reports whether user is the only member of group in /etc/passwd and /etc/group, as
+// primary or additional group. It returns false for root, whose group is shared.
 func onlyMember(group, user int) bool {
 	if user == 0 {
 		return false
 	}
 	name := ""
-	for _, fields := range lines("/etc/passwd", 7) {
+	for _, fields := range readFields("/etc/passwd", 7) {
 		if fields[3] != strconv.Itoa(group) {
 			continue
 		}
@@ -42,7 +41,7 @@ func onlyMember(group, user int) bool {
 		name = fields[0]
 	}
 	found := false
-	for _, fields := range lines("/etc/group", 4) {
+	for _, fields := range readFields("/etc/group", 4) {
 		if fields[2] != strconv.Itoa(group) {
 			continue
 		}
@@ -54,14 +53,14 @@ func onlyMember(group, user int) bool {
 	return found && name != ""
 }
 
-// lines splits the lines of such a file, and leaves out those with too few fields.
-func lines(path string, fields int) (all [][]string) {
+// readFields returns the fields of each line of path, and omits lines with fewer than count.
+func readFields(path string, count int) (all [][]string) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil
 	}
 	for line := range strings.Lines(string(text)) {
-		if split := strings.Split(strings.TrimSpace(line), ":"); len(split) >= fields {
+		if split := strings.Split(strings.TrimSpace(line), ":"); len(split) >= count {
 			all = append(all, split)
 		}
 	}

@@ -1,17 +1,16 @@
 // Package trusted checks that only root and the user of this process can change a file, the
-// directories above it and the symbolic links on the way to it.
+// directories above it and the symbolic links that lead to it.
 //
-// An owner must be root or the effective user of the process, and being root is no exception.
-// Neither group nor others may have the right to write. Three kinds of directories that others can
-// write count as protected:
+// Each must belong to root or to the effective user of the process, also if that is root. Neither
+// group nor others may have write permission. Three kinds of directories are exceptions:
 //
-//   - a sticky directory of root, such as /tmp and the mount of a Kubernetes Secret;
-//   - a directory of root with the set-group-ID bit and one of the process's own groups, as
-//     Kubernetes makes volumes with fsGroup;
-//   - a directory above the file whose group has no other member than the user of the process, as a
-//     umask of 002 makes them.
+//   - a sticky directory owned by root, such as /tmp and the mount of a Kubernetes Secret;
+//   - a directory owned by root, with the set-group-ID bit and one of the process's own groups, as
+//     Kubernetes creates for fsGroup;
+//   - a directory above the file whose group has the user of the process as its only member, as a
+//     umask of 002 creates.
 //
-// Where files have no Unix owner, as on Windows, everything is trusted.
+// On systems whose files have no Unix owner, such as Windows, everything is trusted.
 package trusted
 
 import (
@@ -27,11 +26,11 @@ import (
 // ErrUntrusted matches an [*Error].
 var ErrUntrusted = errors.New("not protected from other users")
 
-// Error says what is wrong with a file, directory or link that others can change, or read.
+// Error reports a file, directory or link that other users can change or read.
 type Error struct {
 	Path    string
 	Problem string
-	Command string // mends it when Path is appended
+	Command string // fixes it, with Path appended
 }
 
 func (e *Error) Error() string {
@@ -41,47 +40,47 @@ func (e *Error) Error() string {
 // Is reports whether target is ErrUntrusted.
 func (e *Error) Is(target error) bool { return target == ErrUntrusted }
 
-// Readers says who may read a file besides its owner.
+// Readers are the users that may read a file besides its owner.
 type Readers int
 
 const (
 	Anyone Readers = iota
 	// Group lets the file's group read it.
 	Group
-	// Owner lets no other user read it, with one exception: a file of root with mode 0440 may be
-	// readable by one of the process's own groups. That is how Kubernetes and systemd hand over a
-	// secret.
+	// Owner lets no other user read it, with one exception: a file owned by root with mode 0440
+	// may be readable by one of the process's own groups. Kubernetes and systemd deliver secrets
+	// that way.
 	Owner
 )
 
-// Open opens a file for reading, and checks it and the way to it. An error of the operating system
-// is returned as it is.
+// Open opens a file for reading, and checks it and the path to it. It returns errors of the
+// operating system unchanged.
 func Open(path string, readers Readers) (*os.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := self().opened(f, path, readers); err != nil {
+	if err := self().checkOpened(f, path, readers); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
 
-// Path checks the way to a file or directory: the directories above it, and symbolic links. What is
-// missing at its end is not an error.
+// Path checks the directories above a file or directory and the symbolic links that lead to it.
+// If the end of the path does not exist, that is not an error.
 func Path(path string) error {
 	_, err := self().follow(path)
 	return err
 }
 
-// File checks the owner of a file or directory, and that no other user may write it.
-func File(path string, info fs.FileInfo) error { return self().closed(path, info) }
+// File checks the owner of a file or directory, and that no other user may write to it.
+func File(path string, info fs.FileInfo) error { return self().checkWritable(path, info) }
 
-// process is whose files are trusted.
+// process is the user and the groups whose files are trusted.
 type process struct {
 	user   int
 	groups []int
-	alone  func(group int) bool // reports whether the user is the only member
+	alone  func(group int) bool // reports whether user is its only member
 }
 
 func self() process {
@@ -92,29 +91,29 @@ func self() process {
 	return p
 }
 
-// opened checks an open file and the way to it.
-func (p process) opened(f *os.File, path string, readers Readers) error {
+// checkOpened checks an open file and the path to it.
+func (p process) checkOpened(f *os.File, path string, readers Readers) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
 	descriptor, err := p.follow(path)
-	if err != nil || descriptor && !info.Mode().IsRegular() { // a pipe that the parent process handed over
+	if err != nil || descriptor && !info.Mode().IsRegular() { // a pipe from the parent process
 		return err
 	}
-	if err := p.closed(path, info); err != nil {
+	if err := p.checkWritable(path, info); err != nil {
 		return err
 	}
-	return p.readable(path, info, readers)
+	return p.checkReadable(path, info, readers)
 }
 
-// readable refuses a file that too many can read.
-func (p process) readable(path string, info fs.FileInfo, readers Readers) error {
+// checkReadable checks that no users but readers can read a file.
+func (p process) checkReadable(path string, info fs.FileInfo, readers Readers) error {
 	owner, known := ownerOf(info)
 	mode := info.Mode().Perm()
 	shared := owner.user == 0 && mode == 0o440 && (owner.group == 0 || slices.Contains(p.groups, owner.group))
 	switch {
-	case !known, readers == Anyone, info.IsDir(): // to read a directory fails
+	case !known, readers == Anyone, info.IsDir(): // reading a directory fails anyway
 	case readers == Group && mode&0o007 != 0:
 		return &Error{path, "can be read by others", "chmod o="}
 	case readers == Owner && mode&0o044 != 0 && !shared:
@@ -123,9 +122,9 @@ func (p process) readable(path string, info fs.FileInfo, readers Readers) error 
 	return nil
 }
 
-// closed refuses what others own or may write.
-func (p process) closed(path string, info fs.FileInfo) error {
-	if err := p.owned(path, info); err != nil {
+// checkWritable checks that no other user owns a file or directory, or may write to it.
+func (p process) checkWritable(path string, info fs.FileInfo) error {
+	if err := p.checkOwner(path, info); err != nil {
 		return err
 	}
 	if _, known := ownerOf(info); !known || info.Mode().Perm()&0o022 == 0 {
@@ -137,19 +136,19 @@ func (p process) closed(path string, info fs.FileInfo) error {
 	return &Error{path, "can be written by others", "chmod 600"}
 }
 
-// owned refuses what belongs to another user than root and the one of the process.
-func (p process) owned(path string, info fs.FileInfo) error {
+// checkOwner checks that a file belongs to root or to the user of the process.
+func (p process) checkOwner(path string, info fs.FileInfo) error {
 	owner, known := ownerOf(info)
 	if !known || owner.user == 0 || owner.user == p.user {
 		return nil
 	}
 	return &Error{path,
-		fmt.Sprintf("belongs to user %d, and this process runs as user %d", owner.user, p.user),
-		fmt.Sprintf("run it as that user (sudo -u '#%d'), or: chown -h %d", owner.user, p.user)}
+		fmt.Sprintf("belongs to user %d, but this process runs as user %d", owner.user, p.user),
+		fmt.Sprintf("run as that user (sudo -u '#%d'), or: chown -h %d", owner.user, p.user)}
 }
 
-// directory checks a directory on the way to a file.
-func (p process) directory(path string, info fs.FileInfo) error {
+// checkDirectory checks a directory above a file.
+func (p process) checkDirectory(path string, info fs.FileInfo) error {
 	owner, known := ownerOf(info)
 	mode := info.Mode()
 	if known && owner.user == 0 && mode&fs.ModeSticky != 0 {
@@ -161,20 +160,20 @@ func (p process) directory(path string, info fs.FileInfo) error {
 			return nil
 		}
 	}
-	return p.closed(path, info)
+	return p.checkWritable(path, info)
 }
 
-// maxLinks is how many symbolic links are followed, as by Linux.
+// maxLinks is how many symbolic links are followed, the limit of Linux.
 const maxLinks = 40
 
-// follow walks to path as the system does, and checks each directory and link. descriptor: the way
-// led to a descriptor of a process, and ends there.
+// follow resolves path as the system does, and checks each directory and link. descriptor is true
+// if it ends at a file descriptor below /proc.
 func (p process) follow(path string) (descriptor bool, err error) {
 	if !hasOwners {
 		return false, nil
 	}
 	if path, err = absolute(path); err == nil {
-		err = p.step("/", false)
+		err = p.checkElement("/", false)
 	}
 	links, at := 0, "/"
 	for rest := strings.Split(path, "/"); len(rest) > 0 && err == nil; {
@@ -188,8 +187,8 @@ func (p process) follow(path string) (descriptor bool, err error) {
 		}
 		next := filepath.Join(at, name)
 		target, linkErr := os.Readlink(next)
-		if linkErr != nil { // no link
-			at, err = next, p.step(next, len(rest) == 0)
+		if linkErr != nil { // not a link
+			at, err = next, p.checkElement(next, len(rest) == 0)
 			continue
 		}
 		if links++; links > maxLinks {
@@ -198,7 +197,7 @@ func (p process) follow(path string) (descriptor bool, err error) {
 		if filepath.IsAbs(target) {
 			at = "/"
 		}
-		rest, err = append(strings.Split(target, "/"), rest...), p.step(next, true)
+		rest, err = append(strings.Split(target, "/"), rest...), p.checkElement(next, true)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -206,8 +205,8 @@ func (p process) follow(path string) (descriptor bool, err error) {
 	return false, err
 }
 
-// absolute makes a path absolute, but does not clean it: ".." behind a link is not the directory of
-// the link.
+// absolute makes a path absolute without cleaning it: ".." after a link is not the directory that
+// contains the link.
 func absolute(path string) (string, error) {
 	if filepath.IsAbs(path) {
 		return path, nil
@@ -216,14 +215,15 @@ func absolute(path string) (string, error) {
 	return here + "/" + path, err
 }
 
-// step checks a directory on the way, or, if end is set, a symbolic link or the last element.
-func (p process) step(path string, end bool) error {
+// checkElement checks an element of a path: a directory or, if end is set, a symbolic link or the
+// last element.
+func (p process) checkElement(path string, end bool) error {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return err
 	}
 	if end {
-		return p.owned(path, info)
+		return p.checkOwner(path, info)
 	}
-	return p.directory(path, info)
+	return p.checkDirectory(path, info)
 }

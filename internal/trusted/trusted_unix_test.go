@@ -15,7 +15,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// stat is the FileInfo of a file with any owner and mode.
+// stat is a FileInfo with any owner and mode.
 type stat struct {
 	mode        fs.FileMode
 	user, group uint32
@@ -33,13 +33,13 @@ var (
 	service = process{user: 1000, groups: []int{1000, 2000}, alone: func(group int) bool { return group == 1000 }}
 )
 
-func TestTheRuleForFiles(t *testing.T) {
+func TestFilePermissions(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		of    process
-		info  stat
-		want  [3]bool // accepted for Anyone, Group, Owner
-		mends string
+		name string
+		of   process
+		info stat
+		want [3]bool // accepted for Anyone, Group, Owner
+		fix  string
 	}{
 		{"own", service, stat{0o600, 1000, 1000}, [3]bool{true, true, true}, ""},
 		{"own, read-only", service, stat{0o400, 1000, 1000}, [3]bool{true, true, true}, ""},
@@ -50,40 +50,40 @@ func TestTheRuleForFiles(t *testing.T) {
 		{"readable by the group", service, stat{0o640, 1000, 1000}, [3]bool{true, true, false}, "chmod 600"},
 		{"readable by the group, for root", root, stat{0o640, 0, 0}, [3]bool{true, true, false}, "chmod 600"},
 		{"readable by others", service, stat{0o644, 1000, 1000}, [3]bool{true, false, false}, "chmod"},
-		{"a directory in place of a file", service, stat{fs.ModeDir | 0o755, 1000, 1000}, [3]bool{true, true, true}, ""}, // to read it fails
+		{"a directory in place of a file", service, stat{fs.ModeDir | 0o755, 1000, 1000}, [3]bool{true, true, true}, ""}, // reading it fails
 		{"written by the group", service, stat{0o660, 1000, 1000}, [3]bool{}, "chmod 600"},
 		{"written by an own group, of root", service, stat{0o660, 0, 2000}, [3]bool{}, "chmod 600"},
 		{"written by others", root, stat{0o602, 0, 0}, [3]bool{}, "chmod 600"},
 		{"a Secret with fsGroup", service, stat{0o440, 0, 2000}, [3]bool{true, true, true}, ""},
 		{"a Secret with fsGroup, for root", root, stat{0o440, 0, 2000}, [3]bool{true, true, true}, ""},
 		{"a Secret of another group", service, stat{0o440, 0, 3000}, [3]bool{true, true, false}, "chmod 600"},
-		{"a Secret for everybody", service, stat{0o444, 0, 2000}, [3]bool{true, false, false}, "chmod"},
+		{"a Secret for all users", service, stat{0o444, 0, 2000}, [3]bool{true, false, false}, "chmod"},
 		{"a credential of systemd", service, stat{0o440, 0, 0}, [3]bool{true, true, true}, ""},
 		{"own, for a group", service, stat{0o440, 1000, 2000}, [3]bool{true, true, false}, "chmod 600"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			is := is.New(t)
 			for readers, want := range c.want {
-				err := c.of.closed("/path", c.info)
+				err := c.of.checkWritable("/path", c.info)
 				if err == nil {
-					err = c.of.readable("/path", c.info, Readers(readers))
+					err = c.of.checkReadable("/path", c.info, Readers(readers))
 				}
 				is.Equal(err == nil, want)
 				is.True(err == nil || errors.Is(err, ErrUntrusted))
-				is.True(err == nil || strings.Contains(err.Error(), "/path") && strings.Contains(err.Error(), c.mends))
+				is.True(err == nil || strings.Contains(err.Error(), "/path") && strings.Contains(err.Error(), c.fix))
 			}
 		})
 	}
 }
 
-func TestTheRuleForDirectories(t *testing.T) {
+func TestDirectoryPermissions(t *testing.T) {
 	const dir, sticky, setgid = fs.ModeDir, fs.ModeSticky, fs.ModeSetgid
 	for _, c := range []struct {
 		name  string
 		of    process
 		info  stat
 		above bool // accepted above a file
-		place bool // accepted as the directory of a store
+		store bool // accepted as the directory of a store
 	}{
 		{"own", service, stat{dir | 0o700, 1000, 1000}, true, true},
 		{"of root, readable", service, stat{dir | 0o755, 0, 0}, true, true},
@@ -105,7 +105,7 @@ func TestTheRuleForDirectories(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			is := is.New(t)
-			for want, err := range map[*bool]error{&c.above: c.of.directory("/path", c.info), &c.place: c.of.closed("/path", c.info)} {
+			for want, err := range map[*bool]error{&c.above: c.of.checkDirectory("/path", c.info), &c.store: c.of.checkWritable("/path", c.info)} {
 				is.Equal(err == nil, *want)
 				is.True(err == nil || errors.Is(err, ErrUntrusted))
 				is.True(err == nil || strings.Contains(err.Error(), "chmod go-w /path") || strings.Contains(err.Error(), "chown -h "))
@@ -114,7 +114,7 @@ func TestTheRuleForDirectories(t *testing.T) {
 	}
 }
 
-// needRoot skips what only root can set up. The machines of CI must not.
+// needRoot skips a test that only root can set up. In CI it fails instead.
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() == 0 {
@@ -126,7 +126,7 @@ func needRoot(t *testing.T) {
 	t.Skip("only root can give files to another user")
 }
 
-// secret makes directories and a file as Kubernetes mounts a Secret with fsGroup.
+// secret creates directories and a file as Kubernetes mounts a Secret with fsGroup.
 func secret(t *testing.T, group int) (path string) {
 	t.Helper()
 	is := is.New(t)
@@ -148,24 +148,24 @@ func secret(t *testing.T, group int) (path string) {
 	return path
 }
 
-func TestASecretOfKubernetesIsTrusted(t *testing.T) {
+func TestKubernetesSecretIsTrusted(t *testing.T) {
 	needRoot(t)
 	is := is.New(t)
 	path := secret(t, 2000)
 	f, err := os.Open(path)
 	is.NoErr(err)
 	defer f.Close()
-	is.NoErr(root.opened(f, path, Owner))
-	is.NoErr(service.opened(f, path, Owner)) // the tests' directory is root's
+	is.NoErr(root.checkOpened(f, path, Owner))
+	is.NoErr(service.checkOpened(f, path, Owner)) // the tests' directory is root's
 	stranger := process{user: 1000, groups: []int{1000}, alone: service.alone}
-	is.True(errors.Is(stranger.opened(f, path, Owner), ErrUntrusted))
+	is.True(errors.Is(stranger.checkOpened(f, path, Owner), ErrUntrusted))
 }
 
-// Each directory and each link on the way is checked, by absolute and relative paths.
-func TestEachStepIsChecked(t *testing.T) {
+// Each directory and link of absolute and relative paths is checked.
+func TestEachElementIsChecked(t *testing.T) {
 	needRoot(t)
 	const other = 4711
-	for name, spoil := range map[string]func(dir string) error{
+	for name, corrupt := range map[string]func(dir string) error{
 		"a directory of another user": func(dir string) error { return os.Chown(filepath.Join(dir, "a"), other, 0) },
 		"a directory that others can write": func(dir string) error {
 			return os.Chmod(filepath.Join(dir, "a/b"), 0o757)
@@ -195,7 +195,7 @@ func TestEachStepIsChecked(t *testing.T) {
 				is.NoErr(err)
 				is.NoErr(f.Close())
 			}
-			is.NoErr(spoil(dir))
+			is.NoErr(corrupt(dir))
 			for _, path := range []string{"way/key", filepath.Join(dir, "way/key")} {
 				_, err := Open(path, Owner)
 				is.True(errors.Is(err, ErrUntrusted))
@@ -204,21 +204,21 @@ func TestEachStepIsChecked(t *testing.T) {
 	}
 }
 
-func TestALoopOfLinksEnds(t *testing.T) {
+func TestLoopOfLinksEnds(t *testing.T) {
 	is := is.New(t)
 	path := filepath.Join(t.TempDir(), "loop")
 	is.NoErr(os.Symlink("loop", path))
 	is.True(errors.Is(Path(path), ErrUntrusted))
 }
 
-// Missing directories are made later by the process.
-func TestAMissingEndIsNoError(t *testing.T) {
+// Missing directories are no error: the process creates them later.
+func TestMissingPathIsNoError(t *testing.T) {
 	is := is.New(t)
 	is.NoErr(Path(filepath.Join(t.TempDir(), "not/there")))
 }
 
-// A pipe from the parent process, as of a shell's <(...), has no directory.
-func TestAPipeIsTrusted(t *testing.T) {
+// A pipe from the parent process, such as <(...) in a shell, has no directory.
+func TestPipeIsTrusted(t *testing.T) {
 	is := is.New(t)
 	if _, err := os.Stat("/proc/self/fd"); err != nil {
 		t.Skip("there is no /proc")
@@ -227,5 +227,5 @@ func TestAPipeIsTrusted(t *testing.T) {
 	is.NoErr(err)
 	defer r.Close()
 	is.NoErr(w.Close())
-	is.NoErr(self().opened(r, "/dev/fd/0", Owner))
+	is.NoErr(self().checkOpened(r, "/dev/fd/0", Owner))
 }

@@ -8,18 +8,18 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Apply implements [myvault.Provider]. For a destroy it gives the newest of the versions
-// that were destroyed, for a change of a project an Info of version 0. A commit has an
-// entry for each change, or none (then the trail tells what the changes tell);
-// any other number is ErrInvalid.
+// Apply implements [myvault.Provider]. For a destroy it returns the newest destroyed version, for
+// a change of a project an Info of version 0. A commit has an entry for each change, or none, in
+// which case Apply derives the entries from the changes. It returns ErrInvalid for any other
+// number of entries.
 func (p *Provider) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 	if len(c.Entries) != 0 && len(c.Entries) != len(c.Changes) {
-		return nil, fmt.Errorf("%w commit: %d entries for %d changes; give one each, or none",
+		return nil, fmt.Errorf("%w commit: %d entries for %d changes; pass one each, or none",
 			myvault.ErrInvalid, len(c.Entries), len(c.Changes))
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.usable(ctx); err != nil {
+	if err := usable(ctx, p.closed); err != nil {
 		return nil, err
 	}
 	tx := &transaction{p: p, by: c.By, at: instant(c.At), projects: p.projects}
@@ -32,21 +32,21 @@ func (p *Provider) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info,
 		infos = append(infos, info)
 	}
 	tx.publish()
-	p.trail.changed(c, infos)
+	p.trail.addChanges(c, infos)
 	return infos, nil
 }
 
-// transaction collects the effects of a commit, which nobody sees before publish.
+// transaction collects the effects of a commit. They are invisible until publish.
 type transaction struct {
 	p           *Provider
 	by          string
 	at          time.Time
-	secrets     map[myvault.Address]*history // only those that the commit changed
+	secrets     map[myvault.Address]*history // those that the commit changes
 	projects    register
-	ownRegister bool // projects is a copy of the provider's, free to change
+	ownRegister bool // projects is a copy that may be changed
 }
 
-// instant gives t as every provider keeps times: UTC, in whole microseconds.
+// instant returns t as every provider stores times: in UTC and whole microseconds.
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 func (tx *transaction) apply(c myvault.Change) (myvault.Info, error) {
@@ -71,7 +71,7 @@ func (tx *transaction) apply(c myvault.Change) (myvault.Info, error) {
 	case myvault.OpDeleteProject:
 		return ofProject, tx.deleteProject(c.Project.Name)
 	}
-	return myvault.Info{}, fmt.Errorf("%w change: there is no %v", myvault.ErrInvalid, c.Op)
+	return myvault.Info{}, fmt.Errorf("%w change: unknown %v", myvault.ErrInvalid, c.Op)
 }
 
 func (tx *transaction) put(c myvault.Change) (myvault.Info, error) {
@@ -79,7 +79,7 @@ func (tx *transaction) put(c myvault.Change) (myvault.Info, error) {
 	if err := c.If.Check(headOf(h)); err != nil {
 		return myvault.Info{}, err
 	}
-	if err := tx.enrol(c.Address.Project); err != nil {
+	if err := tx.registerProject(c.Address.Project); err != nil {
 		return myvault.Info{}, err
 	}
 	return tx.set(c.Address, h.put(myvault.Secret{
@@ -110,7 +110,7 @@ func (tx *transaction) undelete(addr myvault.Address) (myvault.Info, error) {
 	case myvault.Destroyed:
 		return myvault.Info{}, myvault.ErrDestroyed
 	case myvault.Deleted:
-		if err := tx.enrol(addr.Project); err != nil {
+		if err := tx.registerProject(addr.Project); err != nil {
 			return myvault.Info{}, err
 		}
 		return tx.set(addr, h.mark(myvault.Live)), nil
@@ -118,7 +118,8 @@ func (tx *transaction) undelete(addr myvault.Address) (myvault.Info, error) {
 	return myvault.Info{}, myvault.ErrNotFound
 }
 
-// history gives the address as this commit has made it so far; nil: it never had a version.
+// history returns the history of an address with the changes of the commit so far, or nil if the
+// address never had a version.
 func (tx *transaction) history(addr myvault.Address) *history {
 	if h, changed := tx.secrets[addr]; changed {
 		return h
@@ -134,7 +135,7 @@ func (tx *transaction) set(addr myvault.Address, h *history) myvault.Info {
 	return h.head.Info
 }
 
-// ownProjects gives the register for changing it.
+// ownProjects returns a register that the transaction may change.
 func (tx *transaction) ownProjects() *register {
 	if !tx.ownRegister {
 		tx.projects, tx.ownRegister = tx.projects.clone(), true
@@ -142,7 +143,7 @@ func (tx *transaction) ownProjects() *register {
 	return &tx.projects
 }
 
-// anyLive reports whether the project has a live secret, the commit's own changes included.
+// anyLive reports whether the project has a live secret after the changes of the commit so far.
 func (tx *transaction) anyLive(project string) bool {
 	for addr, h := range tx.secrets {
 		if addr.Project == project && h.live() {
@@ -161,7 +162,7 @@ func (tx *transaction) anyLive(project string) bool {
 	return found
 }
 
-// publish makes the effects visible; the provider's lock is held.
+// publish makes the effects visible. The caller holds p.mu.
 func (tx *transaction) publish() {
 	for _, h := range tx.secrets {
 		tx.p.secrets[h.key] = h

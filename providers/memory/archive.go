@@ -12,7 +12,7 @@ var (
 	_ myvault.Limited = (*Provider)(nil)
 )
 
-// History implements [myvault.Archive]. It walks a snapshot.
+// History implements [myvault.Archive]. It iterates over a snapshot.
 func (p *Provider) History(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Secret, error] {
 	return p.historyBefore(ctx, addr, 0)
 }
@@ -21,7 +21,7 @@ func (p *Provider) History(ctx context.Context, addr myvault.Address) iter.Seq2[
 func (p *Provider) historyBefore(ctx context.Context, addr myvault.Address, before myvault.Version) iter.Seq2[myvault.Secret, error] {
 	return func(yield func(myvault.Secret, error) bool) {
 		p.mu.RLock()
-		err, h := p.usable(ctx), p.find(addr)
+		err, h := usable(ctx, p.closed), p.find(addr)
 		p.mu.RUnlock()
 		if err != nil {
 			yield(myvault.Secret{}, err)

@@ -9,8 +9,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// A provider takes commits and gives versions. Programs go through a vault, which
-// asks the policy first; this is what a vault does below.
+// A vault calls its provider like this, after it has checked the policy. Programs use a vault.
 func Example() {
 	ctx := context.Background()
 	provider := memory.New(memory.Config{})

@@ -6,23 +6,24 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// history is every version of one address. It is never changed once others can see
-// it: a change makes another history, so that a snapshot stays as it was.
+// history is every version of one address. A published history is immutable: a change creates
+// another history, so snapshots do not change.
 type history struct {
 	key  string           // see keyOf
 	head myvault.Secret   // the current version
-	past []myvault.Secret // those before it: version n is past[n-1]
+	past []myvault.Secret // the earlier versions: version n is past[n-1]
 }
 
-// keyOf orders addresses byte by byte, project first: no name holds a zero byte.
+// keyOf returns the key of an address. Keys sort by project, then by path, because no name
+// contains a zero byte.
 func keyOf(a myvault.Address) string { return a.Project + "\x00" + a.Path }
 
-// appendKey appends what keyOf gives.
+// appendKey appends the key of a to dst.
 func appendKey(dst []byte, a myvault.Address) []byte {
 	return append(append(append(dst, a.Project...), 0), a.Path...)
 }
 
-// headOf gives the current version, or the zero Info of an address that never had one.
+// headOf returns the current version, or the zero Info if there never was one.
 func headOf(h *history) myvault.Info {
 	if h == nil {
 		return myvault.Info{}
@@ -30,10 +31,10 @@ func headOf(h *history) myvault.Info {
 	return h.head.Info
 }
 
-// live reports whether the secret can be read.
+// live reports whether the current version is live.
 func (h *history) live() bool { return h != nil && h.head.State == myvault.Live }
 
-// version gives version n, the current one for 0.
+// version returns version n, or the current one for 0.
 func (h *history) version(n myvault.Version) (myvault.Secret, error) {
 	switch {
 	case h.live() && (n == 0 || n == h.head.Version):
@@ -50,8 +51,8 @@ func (h *history) version(n myvault.Version) (myvault.Secret, error) {
 	return myvault.Secret{}, myvault.ErrNotFound
 }
 
-// put gives the history with s as its next version. Histories share the array below
-// past: it only grows, and what is beyond the length of an older one is not seen there.
+// put returns the history with s as its next version. Histories share the array of past, which
+// only grows: an older history does not see elements beyond its own length.
 func (h *history) put(s myvault.Secret) *history {
 	if h == nil {
 		s.Version = 1
@@ -61,15 +62,15 @@ func (h *history) put(s myvault.Secret) *history {
 	return &history{key: h.key, head: s, past: append(h.past, h.head)}
 }
 
-// mark gives the history with its current version in another state.
+// mark returns the history with its current version in another state.
 func (h *history) mark(state myvault.State) *history {
 	marked := *h
 	marked.head.State = state
 	return &marked
 }
 
-// destroy gives the history without the values of the versions named, or of all
-// where none is. It also gives the newest version that it destroyed.
+// destroy returns the history without the values of versions, or of all versions if it is empty.
+// It also returns the newest version that it destroyed.
 func (h *history) destroy(versions []myvault.Version) (*history, myvault.Info, error) {
 	if h == nil {
 		return nil, myvault.Info{}, myvault.ErrNotFound
@@ -93,7 +94,7 @@ func (h *history) destroy(versions []myvault.Version) (*history, myvault.Info, e
 	return next, next.at(slices.Max(versions)).Info, nil
 }
 
-// at gives the place of version n, which exists.
+// at returns version n, which must exist.
 func (h *history) at(n myvault.Version) *myvault.Secret {
 	if n == h.head.Version {
 		return &h.head

@@ -1,12 +1,12 @@
-// Package memory keeps secrets in the memory of the process, unencrypted: the fake
-// for tests of programs that embed the vault, and the reference that every other
-// provider is held to. What it holds is gone when the process ends.
+// Package memory stores secrets in the memory of the process, unencrypted. It is the fake for
+// tests of programs that embed a vault, and the reference for the behavior of other providers.
+// Its contents are lost when the process ends.
 //
 //	provider := memory.New(memory.Config{})
 //	defer provider.Close()
 //
-// The Provider is a [myvault.Trail] and a [myvault.Incarnation]. Its trail has no MACs,
-// so it is no [myvault.Auditor].
+// The Provider implements [myvault.Trail] and [myvault.Incarnation]. Its trail has no MACs, so it
+// does not implement [myvault.Auditor].
 package memory
 
 import (
@@ -20,32 +20,30 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// DefaultMaxEntries is how many entries of each chain are kept unless Config says otherwise.
+// DefaultMaxEntries is the default of Config.MaxEntries.
 const DefaultMaxEntries = 10_000
 
-// Config sets the limits of a Provider. The zero Config is ready for use.
+// Config sets the limits of a Provider. The zero Config is ready to use.
 type Config struct {
-	// MaxProjects is how many projects can be registered; one more is
-	// myvault.ErrTooLarge. 0 means myvault.MaxProjects.
+	// MaxProjects is the maximum number of registered projects. To register another returns
+	// myvault.ErrTooLarge. 0: myvault.MaxProjects.
 	MaxProjects int
-	// MaxEntries is how many of the newest trail entries are kept, of changes and of
-	// reads each; older ones are forgotten. 0 means DefaultMaxEntries.
+	// MaxEntries is how many trail entries are kept, of each chain. Older ones are dropped.
+	// 0: DefaultMaxEntries.
 	MaxEntries int
 }
 
-// Provider is a [myvault.Provider] in memory. Make one with [New]; it must not be copied.
-// Values are shared inside, which is safe because a [myvault.Value] never gives out
-// its bytes without a copy.
+// Provider is a [myvault.Provider] in memory. [New] returns one. A Provider must not be copied.
 type Provider struct {
 	incarnation string
 	maxProjects int
 	trail       trail
 
-	mu      sync.RWMutex // guards what follows; taken before trail.mu where both are
+	mu      sync.RWMutex // guards the fields below; locked before trail.mu
 	closed  bool
-	secrets map[string]*history // by history.key, which is less memory to look at than an Address
-	// ordered holds what secrets holds, by history.key. The map makes Get fast; the
-	// tree makes List a seek and gives iterators a snapshot in constant time.
+	secrets map[string]*history // by history.key, which is smaller than an Address
+	// ordered has the same contents, by history.key. The map makes Get fast. With the tree, List
+	// can seek, and iterators take a snapshot in constant time.
 	ordered  *btree.Map[string, *history]
 	projects register
 }
@@ -57,7 +55,7 @@ var (
 	_ myvault.Snapshotter = (*Provider)(nil)
 )
 
-// New makes an empty Provider, with an incarnation of its own. Negative limits count as 0.
+// New returns an empty Provider with a new incarnation. Negative limits count as 0.
 func New(c Config) *Provider {
 	if c.MaxProjects <= 0 {
 		c.MaxProjects = myvault.MaxProjects
@@ -66,7 +64,7 @@ func New(c Config) *Provider {
 		c.MaxEntries = DefaultMaxEntries
 	}
 	var id [8]byte
-	_, _ = rand.Read(id[:]) // never fails: it crashes the program where there is no randomness
+	_, _ = rand.Read(id[:]) // never fails: it crashes the program if the system has no randomness
 	return &Provider{
 		incarnation: hex.EncodeToString(id[:]),
 		maxProjects: c.MaxProjects,
@@ -77,18 +75,18 @@ func New(c Config) *Provider {
 	}
 }
 
-// Incarnation gives 16 hexadecimal digits, drawn at random by New.
+// Incarnation returns 16 hexadecimal digits, chosen at random by New.
 func (p *Provider) Incarnation() string { return p.incarnation }
 
-// Ping gives nil, or ErrClosed after Close.
+// Ping returns nil, or ErrClosed after Close.
 func (p *Provider) Ping(ctx context.Context) error {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.usable(ctx)
+	return usable(ctx, p.closed)
 }
 
-// Close forgets everything. Later calls give ErrClosed, a second Close nil. Iterators
-// that have begun go on to the end of what they saw at their beginning.
+// Close drops the contents. Later calls return ErrClosed, except for Close, which returns nil.
+// Iterators that have started continue on their snapshot.
 func (p *Provider) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,12 +96,12 @@ func (p *Provider) Close() error {
 	return nil
 }
 
-// usable gives the reason why a call may not begin; p.mu is held.
-func (p *Provider) usable(ctx context.Context) error {
+// usable returns an error if a call must not start: its context is done, or the provider is closed.
+func usable(ctx context.Context, closed bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if p.closed {
+	if closed {
 		return myvault.ErrClosed
 	}
 	return nil

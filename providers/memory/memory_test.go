@@ -51,7 +51,7 @@ func TestNewestEntriesAreKept(t *testing.T) {
 		n := 0
 		for e, err := range p.Entries(t.Context(), myvault.TrailFilter{}) {
 			is.NoErr(err)
-			is.Equal(e.Seq, next[e.Chain]) // the newest first, without a gap
+			is.Equal(e.Seq, next[e.Chain]) // newest first, without a gap
 			next[e.Chain]--
 			n++
 		}
@@ -99,10 +99,10 @@ func TestTimesAreInUTCAndMicroseconds(t *testing.T) {
 	want := time.Date(2026, 11, 23, 15, 0, 0, 123456000, time.UTC)
 	is.Equal(secret.At, want)
 	is.Equal(secret.Expires, want)
-	is.Equal(secret.RotateAfter, change.RotateAfter.UTC().Truncate(time.Microsecond)) // the monotonic clock is gone too
+	is.Equal(secret.RotateAfter, change.RotateAfter.UTC().Truncate(time.Microsecond)) // without a monotonic clock
 }
 
-func TestIteratorsWalkASnapshot(t *testing.T) {
+func TestIteratorsUseASnapshot(t *testing.T) {
 	is := is.New(t)
 	p := memory.New(memory.Config{})
 	for i := range 300 {
@@ -121,7 +121,7 @@ func TestIteratorsWalkASnapshot(t *testing.T) {
 			is.NoErr(p.Close())
 		}
 	}
-	is.Equal(n, 300) // what was there when the loop began
+	is.Equal(n, 300) // the contents at the start of the loop
 }
 
 func TestListEndsWithItsContext(t *testing.T) {
@@ -162,9 +162,8 @@ func TestGetDoesNotAllocate(t *testing.T) {
 	}), 0.0)
 }
 
-// A refused commit leaves nothing behind that a later one could stumble on: the
-// histories share memory.
-func TestRefusedPutsShareNothing(t *testing.T) {
+// A refused commit does not affect later ones, though histories share memory.
+func TestRefusedPutsLeaveNoTrace(t *testing.T) {
 	is := is.New(t)
 	p := memory.New(memory.Config{})
 	never := myvault.Change{Op: myvault.OpDelete, Address: myvault.Address{Project: "newsbot", Path: "never"}}

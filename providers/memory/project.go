@@ -10,17 +10,17 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// register is the register of projects. Copies are independent once one is made by clone.
+// register is the register of projects. Use clone for an independent copy.
 type register struct {
-	byName      *btree.Map[string, myvault.Project] // Default has no meaning in it
-	defaultName string                              // empty: none
+	byName      *btree.Map[string, myvault.Project] // with Default unset
+	defaultName string                              // "": none
 }
 
 func (r register) clone() register {
 	return register{byName: r.byName.Copy(), defaultName: r.defaultName}
 }
 
-// Projects implements [myvault.Provider]. Like List it walks a snapshot.
+// Projects implements [myvault.Provider]. It iterates over a snapshot.
 func (p *Provider) Projects(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 	return func(yield func(myvault.Project, error) bool) {
 		projects, err := p.snapshotProjects(ctx)
@@ -32,7 +32,7 @@ func (p *Provider) Projects(ctx context.Context, from string) iter.Seq2[myvault.
 	}
 }
 
-// from yields the projects from a name on.
+// from yields the projects from name on.
 func (r register) from(name string, yield func(myvault.Project, error) bool) {
 	r.byName.Ascend(name, func(name string, project myvault.Project) bool {
 		project.Default = name == r.defaultName
@@ -43,17 +43,17 @@ func (r register) from(name string, yield func(myvault.Project, error) bool) {
 func (p *Provider) snapshotProjects(ctx context.Context) (register, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.usable(ctx); err != nil {
+	if err := usable(ctx, p.closed); err != nil {
 		return register{}, err
 	}
 	return p.projects.clone(), nil
 }
 
-// reserved reports whether the project is the vault's own; such are never registered.
+// reserved reports whether a project is internal to the vault. Such projects are not registered.
 func reserved(name string) bool { return strings.HasPrefix(name, ".") }
 
-// enrol registers the project of a secret that comes to life.
-func (tx *transaction) enrol(name string) error {
+// registerProject registers the project of a secret, if it is not registered yet.
+func (tx *transaction) registerProject(name string) error {
 	if _, found := tx.projects.byName.Get(name); found || reserved(name) {
 		return nil
 	}

@@ -12,7 +12,7 @@ import (
 // Get implements [myvault.Provider]. It does not allocate.
 func (p *Provider) Get(ctx context.Context, addr myvault.Address, version myvault.Version) (myvault.Secret, error) {
 	p.mu.RLock()
-	if err := p.usable(ctx); err != nil {
+	if err := usable(ctx, p.closed); err != nil {
 		p.mu.RUnlock()
 		return myvault.Secret{}, err
 	}
@@ -21,10 +21,10 @@ func (p *Provider) Get(ctx context.Context, addr myvault.Address, version myvaul
 	return h.version(version)
 }
 
-// find gives what there is of an address, or nil; p.mu is held.
+// find returns the history of an address, or nil. The caller holds p.mu.
 func (p *Provider) find(addr myvault.Address) *history {
-	var room [128]byte // most keys fit
-	return p.secrets[string(appendKey(room[:0], addr))]
+	var buffer [128]byte // large enough for most keys
+	return p.secrets[string(appendKey(buffer[:0], addr))]
 }
 
 // Versions implements [myvault.Provider].
@@ -38,8 +38,8 @@ func (p *Provider) Versions(ctx context.Context, addr myvault.Address, before my
 	}
 }
 
-// List implements [myvault.Provider]. It walks a snapshot: what changes meanwhile does
-// not show. A context that ends meanwhile ends it with the context's error.
+// List implements [myvault.Provider]. It iterates over a snapshot, so it does not see later
+// changes. If ctx is done, it yields the context's error and stops.
 func (p *Provider) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		tree, err := p.snapshot(ctx)
@@ -59,22 +59,22 @@ func list(ctx context.Context, tree *btree.Map[string, *history], r myvault.List
 	}
 }
 
-// snapshot gives the tree as it is now; nobody changes the copy. Copying marks the
-// nodes of the original as shared, so it needs the lock of a writer.
+// snapshot returns a copy of the tree. Copying marks the nodes of the original as shared, so it
+// needs the write lock.
 func (p *Provider) snapshot(ctx context.Context) (*btree.Map[string, *history], error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.usable(ctx); err != nil {
+	if err := usable(ctx, p.closed); err != nil {
 		return nil, err
 	}
 	return p.ordered.Copy(), nil
 }
 
-// span is a run of keys, from one to before another; an empty end is no end.
+// span is the keys from from to before end. An empty end means no end.
 type span struct{ from, end string }
 
-// spansOf gives the runs that a prefix selects. The secret prod and what is below prod/
-// are apart: prod-x sorts between them.
+// spansOf returns the spans that a prefix selects. The secret prod and the secrets below prod/
+// are two spans, because prod-x sorts between them.
 func spansOf(p myvault.Prefix) []span {
 	key := keyOf(myvault.Address(p))
 	switch last := len(key) - 1; {
@@ -89,7 +89,7 @@ func spansOf(p myvault.Prefix) []span {
 	}
 }
 
-// walk yields what the span and the range select; it reports whether to go on.
+// walk yields the secrets that the span and r select. It returns false if the iteration ended.
 func (s span) walk(ctx context.Context, tree *btree.Map[string, *history], r myvault.ListOptions, yield func(myvault.Info, error) bool) bool {
 	from, after := s.from, ""
 	if r.After != (myvault.Address{}) {

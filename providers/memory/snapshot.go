@@ -9,10 +9,10 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Snapshot implements [myvault.Snapshotter]. It holds no lock while f runs.
+// Snapshot implements [myvault.Snapshotter]. It does not hold a lock while f runs.
 func (p *Provider) Snapshot(ctx context.Context, f func(myvault.Reader) error) error {
 	p.mu.Lock()
-	err := p.usable(ctx)
+	err := usable(ctx, p.closed)
 	var s snapshot
 	if err == nil {
 		s = snapshot{p.ordered.Copy(), p.projects.clone()}
@@ -24,7 +24,7 @@ func (p *Provider) Snapshot(ctx context.Context, f func(myvault.Reader) error) e
 	return f(s)
 }
 
-// snapshot is what a provider holds at one moment.
+// snapshot is the contents of a provider at one time.
 type snapshot struct {
 	secrets  *btree.Map[string, *history]
 	projects register

@@ -9,8 +9,8 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// trail is the two chains. It has a lock of its own, so that recording a read does
-// not wait for a change.
+// trail is the two chains. Its lock is separate from the provider's, so that recording a read
+// does not wait for a change.
 type trail struct {
 	mu      sync.RWMutex
 	closed  bool
@@ -25,8 +25,8 @@ func newTrail(keep int) trail {
 	}
 }
 
-// chain is the newest entries of one chain, the oldest first. The array below
-// entries only grows, so a snapshot is the slice itself.
+// chain is the newest entries of one chain, oldest first. The array of entries only grows, so the
+// slice itself is a snapshot.
 type chain struct {
 	name    string
 	keep    int
@@ -39,37 +39,37 @@ func (c *chain) add(e myvault.Entry) {
 	c.seq++
 	e.Chain, e.Seq, e.Prev, e.MAC = c.name, c.seq, nil, nil
 	e.At, e.First, e.Last = instant(e.At), instant(e.First), instant(e.Last)
-	// Forgetting in bulk keeps the cost of one entry constant.
-	if room := c.keep + c.keep/2; len(c.entries) >= room {
-		c.entries = append(make([]myvault.Entry, 0, room+1), c.newest()...)
+	// Drop old entries in bulk, so that the cost of one entry is constant.
+	if limit := c.keep + c.keep/2; len(c.entries) >= limit {
+		c.entries = append(make([]myvault.Entry, 0, limit+1), c.newest()...)
 	}
 	c.entries = append(c.entries, e)
 }
 
-// newest gives those entries that are kept.
+// newest returns the newest c.keep entries.
 func (c *chain) newest() []myvault.Entry {
 	return c.entries[max(0, len(c.entries)-c.keep):]
 }
 
-// changed appends an entry for each change of a commit; infos is what came of them.
-func (t *trail) changed(c myvault.Commit, infos []myvault.Info) {
+// addChanges appends an entry for each change of a commit. infos are the results of the changes.
+func (t *trail) addChanges(c myvault.Commit, infos []myvault.Info) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i, info := range infos {
-		e := plain(c, info, c.Changes[i].Op)
+		e := derivedEntry(c, info, c.Changes[i].Op)
 		if len(c.Entries) != 0 {
 			e = c.Entries[i]
 		}
 		e.Version, e.Destroyed = info.Version, nil
 		if c.Changes[i].Op == myvault.OpDestroy {
-			e.Destroyed = c.Changes[i].Destroys(info.Version) // of all of them, the newest is the current one
+			e.Destroyed = c.Changes[i].Destroys(info.Version) // if it destroys all, info has the current version
 		}
 		t.changes.add(e)
 	}
 }
 
-// plain gives the entry of a change whose commit brings none.
-func plain(c myvault.Commit, info myvault.Info, op myvault.Op) myvault.Entry {
+// derivedEntry returns the entry of a change whose commit has no entries.
+func derivedEntry(c myvault.Commit, info myvault.Info, op myvault.Op) myvault.Entry {
 	return myvault.Entry{
 		At: c.At, First: c.At, Last: c.At, Count: 1,
 		Service: c.By, Action: op.String(), Address: info.Address, Outcome: myvault.OutcomeOK,
@@ -83,24 +83,13 @@ func (t *trail) close() {
 	t.changes.entries, t.access.entries = nil, nil
 }
 
-// usable gives the reason why a call may not begin; t.mu is held.
-func (t *trail) usable(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if t.closed {
-		return myvault.ErrClosed
-	}
-	return nil
-}
-
-// Record implements [myvault.Trail]: it appends to the chain of access entries and
-// stamps each with the newest change. The entries are copied.
+// Record implements [myvault.Trail]: it appends copies of the entries to the access chain, each
+// with the sequence number of the newest change.
 func (p *Provider) Record(ctx context.Context, entries ...myvault.Entry) error {
 	t := &p.trail
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.usable(ctx); err != nil {
+	if err := usable(ctx, t.closed); err != nil {
 		return err
 	}
 	for _, e := range entries {
@@ -110,18 +99,18 @@ func (p *Provider) Record(ctx context.Context, entries ...myvault.Entry) error {
 	return nil
 }
 
-// Entries implements [myvault.Trail]. It walks a snapshot.
+// Entries implements [myvault.Trail]. It iterates over a snapshot.
 func (p *Provider) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 	return func(yield func(myvault.Entry, error) bool) {
 		t := &p.trail
 		t.mu.RLock()
-		err, changes, access := t.usable(ctx), t.changes.newest(), t.access.newest()
+		err, changes, access := usable(ctx, t.closed), t.changes.newest(), t.access.newest()
 		t.mu.RUnlock()
 		if err != nil {
 			yield(myvault.Entry{}, err)
 			return
 		}
-		changes, access = before(changes, r.Before), before(access, r.Before)
+		changes, access = entriesBefore(changes, r.Before), entriesBefore(access, r.Before)
 		for len(changes)+len(access) > 0 {
 			var e myvault.Entry
 			if newer(changes, access) {
@@ -137,8 +126,8 @@ func (p *Provider) Entries(ctx context.Context, r myvault.TrailFilter) iter.Seq2
 	}
 }
 
-// before leaves out what the position excludes, by a step to its place.
-func before(entries []myvault.Entry, p myvault.Cursor) []myvault.Entry {
+// entriesBefore returns the entries before the cursor p, without a search.
+func entriesBefore(entries []myvault.Entry, p myvault.Cursor) []myvault.Entry {
 	if len(entries) == 0 {
 		return nil
 	}
@@ -153,7 +142,7 @@ func before(entries []myvault.Entry, p myvault.Cursor) []myvault.Entry {
 	}
 }
 
-// newer reports whether the last of a comes before the last of b when the newest goes first.
+// newer reports whether the last entry of a is newer than the last of b.
 func newer(a, b []myvault.Entry) bool {
 	if len(a) == 0 || len(b) == 0 {
 		return len(b) == 0

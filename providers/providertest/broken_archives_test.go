@@ -9,7 +9,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// onHistory breaks what History yields.
+// onHistory edits the versions that History yields.
 func onHistory(edit func(all []myvault.Secret) []myvault.Secret) func(*fake) {
 	return func(f *fake) {
 		f.history = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Secret, error] {
@@ -18,7 +18,7 @@ func onHistory(edit func(all []myvault.Secret) []myvault.Secret) func(*fake) {
 	}
 }
 
-// onEach breaks each version that History yields.
+// onEach edits each version that History yields.
 func onEach(edit func(*myvault.Secret)) func(*fake) {
 	return onHistory(func(all []myvault.Secret) []myvault.Secret {
 		for i := range all {
@@ -28,7 +28,7 @@ func onEach(edit func(*myvault.Secret)) func(*fake) {
 	})
 }
 
-// onceIn does something in the first yield of each history.
+// onceIn calls do before the first version of each history.
 func onceIn(do func(f *fake, secret myvault.Secret)) func(*fake) {
 	return func(f *fake) {
 		f.history = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Secret, error] {
@@ -40,7 +40,7 @@ func onceIn(do func(f *fake, secret myvault.Secret)) func(*fake) {
 	}
 }
 
-// change makes one in the middle of a reading, with an entry for its trail.
+// change applies a change to a secret during a read.
 func (f *fake) change(op myvault.Op, of myvault.Secret) {
 	_, _ = f.Provider.Apply(context.Background(), myvault.Commit{
 		Changes: []myvault.Change{{Op: op, Address: of.Address}}, By: of.By, At: of.At,
@@ -49,7 +49,7 @@ func (f *fake) change(op myvault.Op, of myvault.Secret) {
 }
 
 var brokenArchives = []broken{
-	{"a history is the oldest first", onHistory(func(all []myvault.Secret) []myvault.Secret {
+	{"a history yields the oldest version first", onHistory(func(all []myvault.Secret) []myvault.Secret {
 		slices.Reverse(all)
 		return all
 	}), []string{"archive/values", "archive/infos", "archive/bytes"}},
@@ -59,12 +59,12 @@ var brokenArchives = []broken{
 		}
 		return all
 	}), []string{"archive/values", "archive/deleted", "archive/undeleted"}},
-	{"a history forgets when secrets end", onEach(func(s *myvault.Secret) { s.Expires = s.RotateAfter }), []string{"archive/infos"}},
-	{"a history forgets who wrote", onEach(func(s *myvault.Secret) { s.By = "" }), []string{"archive/infos"}},
-	{"a history ends where it is deleted", onHistory(func(all []myvault.Secret) []myvault.Secret {
+	{"a history has wrong expiry times", onEach(func(s *myvault.Secret) { s.Expires = s.RotateAfter }), []string{"archive/infos"}},
+	{"a history has no authors", onEach(func(s *myvault.Secret) { s.By = "" }), []string{"archive/infos"}},
+	{"a history omits deleted versions", onHistory(func(all []myvault.Secret) []myvault.Secret {
 		return slices.DeleteFunc(all, func(s myvault.Secret) bool { return s.State == myvault.Deleted })
 	}), []string{"archive/deleted", "archive/infos"}},
-	{"a deleted version has another's value", onHistory(func(all []myvault.Secret) []myvault.Secret {
+	{"a deleted version has the value of another", onHistory(func(all []myvault.Secret) []myvault.Secret {
 		for i := range all {
 			if all[i].State == myvault.Deleted {
 				all[i].Value = all[len(all)-1].Value
@@ -72,10 +72,10 @@ var brokenArchives = []broken{
 		}
 		return all
 	}), []string{"archive/deleted"}},
-	{"a history leaves out what was destroyed", onHistory(func(all []myvault.Secret) []myvault.Secret {
+	{"a history omits destroyed versions", onHistory(func(all []myvault.Secret) []myvault.Secret {
 		return slices.DeleteFunc(all, func(s myvault.Secret) bool { return s.State == myvault.Destroyed })
 	}), []string{"archive/destroyed", "archive/infos"}},
-	{"a history has a value where one was destroyed", onEach(func(s *myvault.Secret) {
+	{"a destroyed version has a value", onEach(func(s *myvault.Secret) {
 		if s.State == myvault.Destroyed {
 			s.Value = myvault.Text("gone")
 		}
@@ -84,7 +84,7 @@ var brokenArchives = []broken{
 	{"a history leaves an entry", onceIn(func(f *fake, s myvault.Secret) {
 		_ = f.Provider.Record(context.Background(), myvault.Entry{At: s.At, First: s.At, Last: s.At, Count: 1, Action: "read", Address: s.Address, Outcome: myvault.OutcomeOK})
 	}), []string{"archive/no-entry"}},
-	{"what was never there has an empty history", func(f *fake) {
+	{"a missing secret has an empty history", func(f *fake) {
 		f.history = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Secret, error] {
 			return func(yield func(myvault.Secret, error) bool) {
 				if _, err := f.Provider.Get(ctx, a, 1); err == nil {
@@ -92,17 +92,17 @@ var brokenArchives = []broken{
 				}
 			}
 		}
-	}, []string{"archive/never"}},
-	{"a history says twice that there is nothing", func(f *fake) {
+	}, []string{"archive/missing"}},
+	{"a history yields ErrNotFound twice", func(f *fake) {
 		f.history = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Secret, error] {
 			return twice(f.Provider.History(ctx, a))
 		}
-	}, []string{"archive/never"}},
-	{"a history cuts values at 64 KiB", onEach(func(s *myvault.Secret) {
+	}, []string{"archive/missing"}},
+	{"a history truncates values to 64 KiB", onEach(func(s *myvault.Secret) {
 		s.Value = myvault.Bytes(s.Value.RevealBytes()[:min(64<<10, s.Value.Len())])
 	}), []string{"archive/bytes"}},
 	{"a history has one page", onHistory(func(all []myvault.Secret) []myvault.Secret { return all[:min(len(all), 100)] }), []string{"archive/long"}},
-	{"a history begins its second page where the first ended", onHistory(func(all []myvault.Secret) []myvault.Secret {
+	{"a history repeats the last version of a page", onHistory(func(all []myvault.Secret) []myvault.Secret {
 		if len(all) > 100 {
 			all = slices.Insert(all, 100, all[99])
 		}
@@ -118,8 +118,8 @@ var brokenArchives = []broken{
 		f.history = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Secret, error] {
 			return holding(&mu, f.Provider.History(ctx, a))
 		}
-	}, []string{"archive/body"}},
-	{"a history is read when it is asked for", func(f *fake) {
+	}, []string{"archive/loop-body"}},
+	{"a history is read before the loop", func(f *fake) {
 		f.history = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Secret, error] {
 			var all []myvault.Secret
 			for secret, err := range f.Provider.History(ctx, a) {
@@ -136,24 +136,24 @@ var brokenArchives = []broken{
 				}
 			}
 		}
-	}, []string{"archive/again"}},
-	{"a history does not hear that a context was cancelled", func(f *fake) {
+	}, []string{"archive/repeat"}},
+	{"a history ignores cancellation", func(f *fake) {
 		f.history = func(ctx context.Context, a myvault.Address) iter.Seq2[myvault.Secret, error] {
 			return f.Provider.History(context.WithoutCancel(ctx), a)
 		}
-	}, []string{"archive/cancelled"}},
-	{"a closed store tells histories", func(f *fake) {
+	}, []string{"archive/canceled"}},
+	{"a closed store yields histories", func(f *fake) {
 		f.close = func() error { return nil }
 	}, []string{"archive/closed"}},
-	{"the limit of projects is told one too high", onLimits(func(f *fake, l *myvault.Limits) { l.Projects++ }), []string{"limited/projects"}},
-	{"no limit of projects is told", onLimits(func(_ *fake, l *myvault.Limits) { l.Projects = 0 }), []string{"limited/projects"}},
-	{"fewer versions are kept than are told", func(f *fake) {
+	{"the reported limit of projects is one too high", onLimits(func(f *fake, l *myvault.Limits) { l.Projects++ }), []string{"limited/projects"}},
+	{"no limit of projects is reported", onLimits(func(_ *fake, l *myvault.Limits) { l.Projects = 0 }), []string{"limited/projects"}},
+	{"fewer versions are kept than reported", func(f *fake) {
 		onLimits(func(_ *fake, l *myvault.Limits) { l.Versions = 120 })(f)
 		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
 			return edited(f.Provider.Versions(ctx, a, before), func(all []myvault.Info) []myvault.Info { return all[:min(len(all), 100)] })
 		}
 	}, []string{"limited/versions"}},
-	{"a limit of versions is not told", func(f *fake) {
+	{"a limit of versions is not reported", func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			for head := range f.Provider.Versions(ctx, a, 0) {
 				if v > 0 && v+100 <= head.Version {
@@ -164,14 +164,14 @@ var brokenArchives = []broken{
 			return f.Provider.Get(ctx, a, v)
 		}
 	}, []string{"limited/versions"}},
-	{"limits are what is left", onLimits(func(f *fake, l *myvault.Limits) {
+	{"limits are the remaining capacity", onLimits(func(f *fake, l *myvault.Limits) {
 		for range f.Provider.Projects(context.Background(), "") {
 			l.Projects--
 		}
-	}), []string{"limited/steady"}},
+	}), []string{"limited/constant"}},
 }
 
-// onLimits breaks what Limits tells.
+// onLimits edits the limits that Limits returns.
 func onLimits(edit func(*fake, *myvault.Limits)) func(*fake) {
 	return func(f *fake) {
 		f.limits = func() myvault.Limits {

@@ -9,7 +9,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// twice yields the error of an iterator again after it.
+// twice yields each error of an iterator twice.
 func twice[T any](seq iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for item, err := range seq {
@@ -20,33 +20,33 @@ func twice[T any](seq iter.Seq2[T, error]) iter.Seq2[T, error] {
 	}
 }
 
-// deaf does not hear that a context was cancelled.
-func deaf(f *fake) {
-	deaf := context.WithoutCancel
+// ignoreCancel makes f ignore the cancellation of contexts.
+func ignoreCancel(f *fake) {
+	uncanceled := context.WithoutCancel
 	f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
-		return f.Provider.Get(deaf(ctx), a, v)
+		return f.Provider.Get(uncanceled(ctx), a, v)
 	}
 	f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
-		return f.Provider.List(deaf(ctx), r)
+		return f.Provider.List(uncanceled(ctx), r)
 	}
 	f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
-		return f.Provider.Versions(deaf(ctx), a, before)
+		return f.Provider.Versions(uncanceled(ctx), a, before)
 	}
 	f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
-		return f.Provider.Projects(deaf(ctx), from)
+		return f.Provider.Projects(uncanceled(ctx), from)
 	}
 	f.record = func(ctx context.Context, entries ...myvault.Entry) error {
-		return f.Provider.Record(deaf(ctx), entries...)
+		return f.Provider.Record(uncanceled(ctx), entries...)
 	}
 	f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
-		return f.Provider.Entries(deaf(ctx), r)
+		return f.Provider.Entries(uncanceled(ctx), r)
 	}
-	f.heads = func(ctx context.Context) ([]myvault.Head, error) { return f.newest(deaf(ctx)) }
-	f.ping = func(ctx context.Context) error { return f.Provider.Ping(deaf(ctx)) }
+	f.heads = func(ctx context.Context) ([]myvault.Head, error) { return f.newest(uncanceled(ctx)) }
+	f.ping = func(ctx context.Context) error { return f.Provider.Ping(uncanceled(ctx)) }
 }
 
-// hasty hears that a context was cancelled, and gives what it has then for the whole.
-func hasty(f *fake) {
+// truncateOnCancel makes f return partial results if the context is canceled during a call.
+func truncateOnCancel(f *fake) {
 	f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 		if err := ctx.Err(); err != nil {
 			return myvault.Secret{}, err
@@ -84,7 +84,7 @@ func hasty(f *fake) {
 	}
 }
 
-// cut ends without an error where the context ends in the middle.
+// cut ends an iterator without an error if its context is canceled during the iteration.
 func cut[T any](ctx context.Context, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		begun := ctx.Err() == nil
@@ -96,8 +96,8 @@ func cut[T any](ctx context.Context, seq iter.Seq2[T, error]) iter.Seq2[T, error
 	}
 }
 
-// locked holds a lock while the loop body runs, which a change needs.
-func locked(f *fake) {
+// holdLock makes the iterators of f hold a lock that changes need.
+func holdLock(f *fake) {
 	var mu sync.Mutex
 	f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 		mu.Lock()
@@ -127,10 +127,10 @@ func holding[T any](mu *sync.Mutex, seq iter.Seq2[T, error]) iter.Seq2[T, error]
 }
 
 var brokenCalls = []broken{
-	{"a cancelled context reads", deaf, []string{
+	{"reads ignore cancellation", ignoreCancel, []string{
 		"context/get", "context/deadline", "context/list", "context/versions", "context/projects", "context/record", "context/entries", "context/heads", "context/ping",
 	}},
-	{"a cancelled context writes, and says that it did not", func(f *fake) {
+	{"a canceled change is applied", func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := f.Provider.Apply(context.WithoutCancel(ctx), c)
 			if ctx.Err() != nil {
@@ -142,7 +142,7 @@ var brokenCalls = []broken{
 			return errors.Join(f.Provider.Record(context.WithoutCancel(ctx), entries...), ctx.Err())
 		}
 	}, []string{"context/put", "context/changes", "context/no-entry", "context/deadline", "context/record"}},
-	{"a cancelled context is a store that does not answer", func(f *fake) {
+	{"a canceled context is reported as ErrUnavailable", func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			if ctx.Err() != nil {
 				return myvault.Secret{}, myvault.ErrUnavailable
@@ -150,10 +150,10 @@ var brokenCalls = []broken{
 			return f.Provider.Get(ctx, a, v)
 		}
 	}, []string{"context/get", "context/deadline"}},
-	{"a context that ends in the middle cuts what is read", hasty, []string{
-		"ending/get", "ending/get-earlier", "ending/versions", "ending/list", "ending/projects", "ending/history", "ending/entries", "ending/heads",
+	{"a context canceled during a read truncates the result", truncateOnCancel, []string{
+		"cancel/get", "cancel/get-earlier", "cancel/versions", "cancel/list", "cancel/projects", "cancel/history", "cancel/entries", "cancel/heads",
 	}},
-	{"a context that ends in the middle finds what is not there", func(f *fake) {
+	{"a context canceled during a read finds a missing secret", func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			secret, err := f.Provider.Get(ctx, a, v)
 			if errors.Is(err, context.Canceled) {
@@ -161,8 +161,8 @@ var brokenCalls = []broken{
 			}
 			return secret, err
 		}
-	}, []string{"ending/get-missing"}},
-	{"a read that was given up is remembered as not found", func(f *fake) {
+	}, []string{"cancel/get-missing"}},
+	{"a canceled read is cached as not found", func(f *fake) {
 		var gone sync.Map
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			if _, yes := gone.Load(a); yes {
@@ -174,8 +174,8 @@ var brokenCalls = []broken{
 			}
 			return secret, err
 		}
-	}, []string{"ending/get"}},
-	{"a change whose context ends is made, and gives its error", func(f *fake) {
+	}, []string{"cancel/get"}},
+	{"a change canceled during the call is applied", func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
@@ -186,8 +186,8 @@ var brokenCalls = []broken{
 			}
 			return infos, err
 		}
-	}, []string{"ending/apply"}},
-	{"iterators go on after an error", func(f *fake) {
+	}, []string{"cancel/apply"}},
+	{"iterators continue after an error", func(f *fake) {
 		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 			return twice(f.Provider.List(ctx, r))
 		}
@@ -201,7 +201,7 @@ var brokenCalls = []broken{
 			return twice(f.Provider.Entries(ctx, r))
 		}
 	}, []string{"context/list", "context/versions", "context/projects", "context/entries", "versions/never-made"}},
-	{"iterators hold a lock", locked, []string{"iterate/list", "iterate/list-deletes", "iterate/versions", "iterate/projects", "iterate/entries"}},
+	{"iterators hold a lock", holdLock, []string{"iterate/list", "iterate/list-deletes", "iterate/versions", "iterate/projects", "iterate/entries"}},
 	{"iterators exclude each other", func(f *fake) {
 		var mu sync.Mutex
 		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
@@ -227,7 +227,7 @@ var brokenCalls = []broken{
 			}
 		}
 	}, []string{"iterate/left-open"}},
-	{"an iterator shows what was there when it was made", func(f *fake) {
+	{"an iterator sees the state from its creation", func(f *fake) {
 		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 			var all []myvault.Info
 			for info, err := range f.Provider.List(ctx, r) {
@@ -237,8 +237,8 @@ var brokenCalls = []broken{
 			}
 			return edited(f.Provider.List(ctx, r), func([]myvault.Info) []myvault.Info { return all })
 		}
-	}, []string{"iterate/again"}},
-	{"a value comes with the version after it", func(f *fake) {
+	}, []string{"iterate/repeat"}},
+	{"a value has the number of the next version", func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			secret, err := f.Provider.Get(ctx, a, v)
 			if before, e := f.Provider.Get(ctx, a, max(1, secret.Version)-1); err == nil && e == nil && v == 0 && before.Version > 0 {
@@ -246,7 +246,7 @@ var brokenCalls = []broken{
 			}
 			return secret, err
 		}
-	}, []string{"race/whole-values", "put/replaces"}},
+	}, []string{"race/consistent-value", "put/replaces"}},
 	{"a second close is an error", func(f *fake) {
 		f.close = func() error {
 			if f.closed.Swap(true) {
@@ -258,23 +258,23 @@ var brokenCalls = []broken{
 	{"use after close works", func(f *fake) { f.close = func() error { return nil } }, []string{
 		"close/get", "close/apply", "close/list", "close/versions", "close/projects", "close/ping", "close/record", "close/entries", "close/heads",
 	}},
-	{"a call beside close is an unknown failure", func(f *fake) {
+	{"a call during close returns an unknown error", func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			return myvault.Secret{}, errors.New("use of closed connection")
 		}
-	}, []string{"close/beside"}},
-	{"the incarnation has punctuation", func(f *fake) { f.name = func() string { return "2026-11-23" } }, []string{"incarnation/named"}},
+	}, []string{"close/concurrent"}},
+	{"the incarnation has punctuation", func(f *fake) { f.name = func() string { return "2026-11-23" } }, []string{"incarnation/stable"}},
 }
 
-// reopened breaks a store from its second opening on.
-func reopened(spoil func(*fake)) func(*fake) {
+// reopened breaks a provider from the second Open on.
+func reopened(corrupt func(*fake)) func(*fake) {
 	opened := map[any]bool{}
 	var mu sync.Mutex
 	return func(f *fake) {
 		mu.Lock()
 		defer mu.Unlock()
 		if opened[f.Provider] {
-			spoil(f)
+			corrupt(f)
 		}
 		opened[f.Provider] = true
 	}
@@ -286,8 +286,8 @@ var brokenStores = []broken{
 			return f.Provider.Get(ctx, a, max(v, 1))
 		}
 	}), []string{"reopen/secrets"}},
-	{"reopening begins the numbers again", reopened(brokenVersions[1].spoil), []string{"reopen/numbers"}},
-	{"reopening makes deleting final", reopened(onChange(myvault.OpUndelete, func(*fake, myvault.Commit, func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"reopening restarts the version numbers", reopened(brokenVersions[1].corrupt), []string{"reopen/numbers"}},
+	{"reopening makes deleting final", reopened(onChange(myvault.OpUndelete, func(*fake, myvault.Commit, applyFunc) ([]myvault.Info, error) {
 		return nil, myvault.ErrNotFound
 	})), []string{"reopen/undelete"}},
 	{"reopening loses the default project", reopened(onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
@@ -296,8 +296,8 @@ var brokenStores = []broken{
 		}
 		return all
 	})), []string{"reopen/projects"}},
-	{"reopening begins the trail again", reopened(onEntry(func(e *myvault.Entry) { e.Seq = 1 })), []string{"reopen/trail"}},
+	{"reopening restarts the trail", reopened(onEntry(func(e *myvault.Entry) { e.Seq = 1 })), []string{"reopen/trail"}},
 	{"reopening forgets the newest change", reopened(onEntry(func(e *myvault.Entry) { e.Seen = 0 })), []string{"reopen/seen"}},
-	{"reopening begins the chains again", reopened(onHeads(func(h *myvault.Head) { h.MAC = nil })), []string{"reopen/heads"}},
-	{"reopening is another incarnation", reopened(func(f *fake) { f.name = func() string { return "another" } }), []string{"reopen/incarnation"}},
+	{"reopening restarts the chains", reopened(onHeads(func(h *myvault.Head) { h.MAC = nil })), []string{"reopen/heads"}},
+	{"reopening changes the incarnation", reopened(func(f *fake) { f.name = func() string { return "another" } }), []string{"reopen/incarnation"}},
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// onCommit breaks commits of several changes.
+// onCommit replaces Apply for commits of several changes.
 func onCommit(apply func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error)) func(*fake) {
 	return func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
@@ -22,14 +22,14 @@ func onCommit(apply func(ctx context.Context, f *fake, c myvault.Commit) ([]myva
 	}
 }
 
-// part gives the commit of one of several changes.
+// part returns a commit with one of the changes.
 func part(c myvault.Commit, i int) myvault.Commit {
 	c.Changes = c.Changes[i : i+1]
 	c.Entries = c.Entries[i : i+1]
 	return c
 }
 
-// oneByOne makes the changes in that order until one is refused.
+// oneByOne applies the changes in order until one is refused.
 func oneByOne(ctx context.Context, f *fake, c myvault.Commit, order []int) ([]myvault.Info, error) {
 	infos := make([]myvault.Info, len(c.Changes))
 	for _, i := range order {
@@ -51,13 +51,13 @@ func upTo(n int) []int {
 }
 
 var brokenCommits = []broken{
-	{"a commit is made in parts", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	{"a commit is applied in parts", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		return oneByOne(ctx, f, c, upTo(len(c.Changes)))
 	}), []string{
-		"commit/none-last", "commit/none-destroyed", "commit/none-registered", "commit/no-number", "commit/after-refusal",
+		"commit/atomic-last", "commit/atomic-destroy", "commit/atomic-register", "commit/no-number", "commit/after-refusal",
 		"commit/sees-refusal", "commit/fills-project", "commit/register-limit", "trail/refused-commit",
 	}},
-	{"a refused commit does not say which change is", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	{"a refused commit does not name the change", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		infos, err := f.Provider.Apply(ctx, c)
 		if refused, ok := errors.AsType[*myvault.ChangeError](err); ok {
 			err = refused.Err
@@ -71,7 +71,7 @@ var brokenCommits = []broken{
 		}
 		return infos, err
 	}), []string{"commit/refused"}},
-	{"a commit shows before it is whole", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	{"a commit is visible before it is complete", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		first, err := f.Provider.Apply(ctx, part(c, 0))
 		if err != nil {
 			return nil, err
@@ -80,12 +80,12 @@ var brokenCommits = []broken{
 		c.Changes, c.Entries = c.Changes[1:], c.Entries[1:]
 		rest, err := f.Provider.Apply(ctx, c)
 		return append(first, rest...), err
-	}), []string{"race/at-once", "commit/none-last"}},
-	{"a commit is made from its end", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	}), []string{"race/atomic-commit", "commit/atomic-last"}},
+	{"a commit is applied in reverse", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		order := upTo(len(c.Changes))
 		slices.Reverse(order)
 		return oneByOne(ctx, f, c, order)
-	}), []string{"commit/in-order", "commit/empties-project", "commit/none-first", "trail/commit", "commit/all"}},
+	}), []string{"commit/in-order", "commit/empties-project", "commit/atomic-first", "trail/commit", "commit/all"}},
 	{"the changes of a commit do not see each other", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		for _, change := range c.Changes {
 			if change.Op != myvault.OpPut {
@@ -101,7 +101,7 @@ var brokenCommits = []broken{
 		}
 		return f.Provider.Apply(ctx, c)
 	}), []string{"commit/in-order"}},
-	{"a commit of nothing is an error", func(f *fake) {
+	{"an empty commit is an error", func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			if len(c.Changes) == 0 {
 				return nil, myvault.ErrInvalid
@@ -109,15 +109,15 @@ var brokenCommits = []broken{
 			return f.Provider.Apply(ctx, c)
 		}
 	}, []string{"commit/empty"}},
-	{"only the first change is made", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	{"only the first change is applied", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		infos, err := f.Provider.Apply(ctx, part(c, 0))
 		return append(infos, make([]myvault.Info, len(c.Changes)-1)...), err
 	}), []string{"commit/all", "commit/large", "commit/describes-new", "trail/commit"}},
-	{"a commit answers with its last info alone", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	{"a commit returns only its last info", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		infos, err := f.Provider.Apply(ctx, c)
 		return infos[max(0, len(infos)-1):], err
 	}), []string{"commit/answers", "commit/large", "commit/in-order"}},
-	{"a commit answers in the order of addresses", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	{"a commit returns infos sorted by address", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		infos, err := f.Provider.Apply(ctx, c)
 		slices.SortFunc(infos, func(a, b myvault.Info) int { return a.Address.Compare(b.Address) })
 		return infos, err
@@ -134,15 +134,15 @@ var brokenCommits = []broken{
 			infos = append(infos, made...)
 		}
 		return infos, nil
-	}), []string{"commit/one-time"}},
-	{"a commit holds a hundred changes at most", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
+	}), []string{"commit/same-time"}},
+	{"a commit has at most a hundred changes", onCommit(func(ctx context.Context, f *fake, c myvault.Commit) ([]myvault.Info, error) {
 		if len(c.Changes) > 100 {
 			return nil, myvault.ErrTooLarge
 		}
 		return f.Provider.Apply(ctx, c)
 	}), []string{"commit/large"}},
 	{"a value is read from the caller's changes", func(f *fake) {
-		var kept notes[myvault.Address, *myvault.Change]
+		var kept syncMap[myvault.Address, *myvault.Change]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := f.Provider.Apply(ctx, c)
 			for i, change := range c.Changes {
@@ -160,8 +160,8 @@ var brokenCommits = []broken{
 			return secret, err
 		}
 	}, []string{"copy/changes"}},
-	{"the answer of a commit is the store's own", func(f *fake) {
-		var kept notes[myvault.Address, *myvault.Info]
+	{"the store keeps the returned infos", func(f *fake) {
+		var kept syncMap[myvault.Address, *myvault.Info]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := f.Provider.Apply(ctx, c)
 			for i := range infos {
@@ -177,8 +177,8 @@ var brokenCommits = []broken{
 			return secret, err
 		}
 	}, []string{"copy/infos"}},
-	{"entries are the caller's", func(f *fake) {
-		var kept notes[string, []myvault.Entry]
+	{"the store keeps the caller's entries", func(f *fake) {
+		var kept syncMap[string, []myvault.Entry]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			kept.set("", c.Entries)
 			return f.Provider.Apply(ctx, c)
@@ -195,7 +195,7 @@ var brokenCommits = []broken{
 			})
 		}
 	}, []string{"copy/commit-entries", "copy/recorded-entries"}},
-	{"times are kept to the second", func(f *fake) {
+	{"times are truncated to seconds", func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			secret, err := f.Provider.Get(ctx, a, v)
 			for _, t := range []*time.Time{&secret.At, &secret.Expires, &secret.RotateAfter} {
@@ -203,20 +203,20 @@ var brokenCommits = []broken{
 			}
 			return secret, err
 		}
-	}, []string{"time/micro", "time/carried", "time/each-version", "time/expired", "time/far"}},
+	}, []string{"time/put", "time/expires-rotate", "time/each-version", "time/expired", "time/far"}},
 	{"times are local", func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			secret, err := f.Provider.Get(ctx, a, v)
 			secret.At = secret.At.In(time.FixedZone("JST", 9*3600))
 			return secret, err
 		}
-	}, []string{"time/micro"}},
-	{"the beginning of 1970 is no time", onGet(func(_ *fake, _ myvault.Version, s *myvault.Secret, _ *error) {
+	}, []string{"time/put"}},
+	{"the Unix epoch is no time", onGet(func(_ *fake, _ myvault.Version, s *myvault.Secret, _ *error) {
 		if s.Expires.Equal(time.Unix(0, 0)) {
 			s.Expires = time.Time{}
 		}
 	}), []string{"time/epoch"}},
-	{"expired secrets are gone", onGet(func(_ *fake, _ myvault.Version, s *myvault.Secret, err *error) {
+	{"expired secrets are not found", onGet(func(_ *fake, _ myvault.Version, s *myvault.Secret, err *error) {
 		if !s.Expires.IsZero() && s.Expires.Before(s.At) {
 			*err = myvault.ErrNotFound
 		}
@@ -226,5 +226,5 @@ var brokenCommits = []broken{
 			all[0].Expires = time.Time{}
 		}
 		return all
-	}), []string{"time/marks"}},
+	}), []string{"time/kept"}},
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// onProjects breaks what Projects yields.
+// onProjects edits the projects that Projects yields.
 func onProjects(edit func(f *fake, all []myvault.Project) []myvault.Project) func(*fake) {
 	return func(f *fake) {
 		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
@@ -26,7 +26,7 @@ func unregister(c myvault.Commit, name string) myvault.Commit {
 
 var brokenProjects = []broken{
 	{"a put registers nothing", func(f *fake) {
-		var described notes[string, bool]
+		var described syncMap[string, bool]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := f.Provider.Apply(ctx, c)
 			for _, change := range c.Changes {
@@ -47,12 +47,12 @@ var brokenProjects = []broken{
 			return f.Provider.Projects(ctx, "")
 		}
 	}, []string{"project/from"}},
-	{"projects leave out the one that they begin at", func(f *fake) {
+	{"projects omit the first name", func(f *fake) {
 		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 			return f.Provider.Projects(ctx, from+"\x00")
 		}
 	}, []string{"project/from"}},
-	{"every put describes its project", onChange(myvault.OpPut, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"every put removes the description", onChange(myvault.OpPut, func(_ *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		infos, err := apply(c)
 		if err == nil {
 			_, _ = apply(with(c, myvault.Change{Op: myvault.OpPutProject, Project: myvault.Project{Name: c.Changes[0].Address.Project}}))
@@ -60,7 +60,7 @@ var brokenProjects = []broken{
 		return infos, err
 	}), []string{"project/put-keeps"}},
 	{"projects have the time of the last change", func(f *fake) {
-		var last notes[string, time.Time]
+		var last syncMap[string, time.Time]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			last.set("", c.At)
 			return f.Provider.Apply(ctx, c)
@@ -98,8 +98,8 @@ var brokenProjects = []broken{
 	{"a new store has a project", onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
 		return append(all, myvault.Project{Name: "zz-default"})
 	}), []string{"project/none", "project-delete/deleted", "commit/empties-project"}},
-	{"the default is doubled", func(f *fake) {
-		var was notes[string, bool]
+	{"two projects are the default", func(f *fake) {
+		var was syncMap[string, bool]
 		f.projects = func(ctx context.Context, from string) iter.Seq2[myvault.Project, error] {
 			return each(f.Provider.Projects(ctx, from), func(p *myvault.Project) { p.Default = p.Default || was.get(p.Name) })
 		}
@@ -113,18 +113,18 @@ var brokenProjects = []broken{
 			return infos, err
 		}
 	}, []string{"project/one-default", "project-delete/default", "project-delete/again", "race/default"}},
-	{"the default of nobody is taken", forgives(myvault.OpDefaultProject, myvault.ErrNotFound), []string{"project/default-unknown"}},
-	{"registering ignores its condition", onChange(myvault.OpPutProject, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"an unregistered project can be the default", forgives(myvault.OpDefaultProject, myvault.ErrNotFound), []string{"project/default-unknown"}},
+	{"registering ignores its condition", onChange(myvault.OpPutProject, func(_ *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		c.Changes[0].If = myvault.Condition{}
 		return apply(c)
 	}), []string{"project/if-absent", "project/if-absent-by-put", "project/if-present"}},
-	{"descriptions are cut at 255 bytes", onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
+	{"descriptions are truncated to 255 bytes", onProjects(func(_ *fake, all []myvault.Project) []myvault.Project {
 		for i, p := range all {
 			all[i].Description = p.Description[:min(255, len(p.Description))]
 		}
 		return all
 	}), []string{"project/long-description"}},
-	{"an empty description is no description", onChange(myvault.OpPutProject, func(_ *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"an empty description is no description", onChange(myvault.OpPutProject, func(_ *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		if c.Changes[0].Project.Description == "" && c.Changes[0].If == (myvault.Condition{}) {
 			c.Changes[0].If = myvault.IfAbsent()
 			if infos, err := apply(c); !errors.Is(err, myvault.ErrExists) {
@@ -136,7 +136,7 @@ var brokenProjects = []broken{
 	}), []string{"project/clears"}},
 	{"projects have versions", onInfos(myvault.OpPutProject, func(_ *fake, _ myvault.Commit, info *myvault.Info) { info.Version = 1 }), []string{"project/answer"}},
 	{"a project with live secrets can be deleted", func(f *fake) {
-		var gone notes[string, bool]
+		var gone syncMap[string, bool]
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := f.Provider.Apply(ctx, c)
 			if errors.Is(err, myvault.ErrNotEmpty) {
@@ -151,7 +151,7 @@ var brokenProjects = []broken{
 			})
 		}
 	}, []string{"project-delete/live", "commit/fills-project"}},
-	{"a project with deleted secrets cannot be deleted", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"a project with deleted secrets cannot be deleted", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		for info, err := range f.Provider.List(context.Background(), myvault.ListOptions{Deleted: true}) {
 			if err == nil && info.Project == c.Changes[0].Project.Name {
 				return nil, myvault.ErrNotEmpty
@@ -159,7 +159,7 @@ var brokenProjects = []broken{
 		}
 		return apply(c)
 	}), []string{"project-delete/deleted", "project-delete/histories", "project-delete/undelete", "undelete/project"}},
-	{"secrets of projects of like names keep a project", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"secrets of projects of like names keep a project", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		for info, err := range f.Provider.List(context.Background(), myvault.ListOptions{}) {
 			if err == nil && strings.HasPrefix(info.Project, c.Changes[0].Project.Name) {
 				return nil, myvault.ErrNotEmpty
@@ -167,15 +167,15 @@ var brokenProjects = []broken{
 		}
 		return apply(c)
 	}), []string{"project-delete/other-live"}},
-	{"deleting a project of nobody succeeds", forgives(myvault.OpDeleteProject, myvault.ErrNotFound), []string{"project-delete/unknown", "project-delete/twice"}},
-	{"a deleted project stays listed", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"deleting an unregistered project succeeds", forgives(myvault.OpDeleteProject, myvault.ErrNotFound), []string{"project-delete/unknown", "project-delete/twice"}},
+	{"a deleted project stays listed", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		infos, err := apply(c)
 		if err == nil {
 			_, _ = apply(with(c, myvault.Change{Op: myvault.OpPutProject, Project: c.Changes[0].Project}))
 		}
 		return infos, err
 	}), []string{"project-delete/empty", "project-delete/again", "project-delete/twice"}},
-	{"deleting a project destroys its histories", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+	{"deleting a project destroys its histories", onChange(myvault.OpDeleteProject, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 		for info, err := range f.Provider.List(context.Background(), myvault.ListOptions{Deleted: true}) {
 			if err == nil && info.Project == c.Changes[0].Project.Name {
 				_, _ = apply(with(c, myvault.Change{Op: myvault.OpDestroy, Address: info.Address}))
@@ -184,8 +184,8 @@ var brokenProjects = []broken{
 		return apply(c)
 	}), []string{"project-delete/histories", "project-delete/undelete"}},
 	{"undelete leaves its project unregistered", func(f *fake) {
-		var gone notes[string, bool]
-		onChange(myvault.OpUndelete, func(f *fake, c myvault.Commit, apply func(myvault.Commit) ([]myvault.Info, error)) ([]myvault.Info, error) {
+		var gone syncMap[string, bool]
+		onChange(myvault.OpUndelete, func(f *fake, c myvault.Commit, apply applyFunc) ([]myvault.Info, error) {
 			gone.set(c.Changes[0].Address.Project, !registered(context.Background(), f, c.Changes[0].Address.Project))
 			return apply(c)
 		})(f)
@@ -193,8 +193,8 @@ var brokenProjects = []broken{
 			return slices.DeleteFunc(all, func(p myvault.Project) bool { return gone.get(p.Name) })
 		})(f)
 	}, []string{"undelete/project", "project-delete/undelete"}},
-	{"the limit of the register is not held", unlimited, []string{"register/put", "register/project", "register/undelete", "commit/register-limit"}},
-	{"a full register takes no change", func(f *fake) {
+	{"the limit of projects is not enforced", unlimited, []string{"register/put", "register/project", "register/undelete", "commit/register-limit"}},
+	{"a full register refuses every change", func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			n := 0
 			for range f.Provider.Projects(ctx, "") {
@@ -205,7 +205,7 @@ var brokenProjects = []broken{
 			}
 			return f.Provider.Apply(ctx, c)
 		}
-	}, []string{"register/full", "register/room", "reserved/full"}},
+	}, []string{"register/full", "register/reuse", "reserved/full"}},
 	{"reserved projects are registered", onProjects(func(f *fake, all []myvault.Project) []myvault.Project {
 		for info, err := range f.Provider.List(context.Background(), myvault.ListOptions{}) {
 			if err == nil && strings.HasPrefix(info.Project, ".") {
@@ -219,10 +219,10 @@ var brokenProjects = []broken{
 	}), []string{"reserved/secrets"}},
 }
 
-// unlimited makes room by deleting crowds behind the back of the register.
+// unlimited deletes other projects to exceed the limit, and hides that.
 func unlimited(f *fake) {
 	crowds := []string{"crowd-00003", "crowd-00004"}
-	var hidden notes[string, bool]
+	var hidden syncMap[string, bool]
 	f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 		infos, err := f.Provider.Apply(ctx, c)
 		for _, name := range crowds {

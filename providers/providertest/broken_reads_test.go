@@ -11,7 +11,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// onGet breaks what Get answers with.
+// onGet edits the result of Get.
 func onGet(edit func(f *fake, version myvault.Version, secret *myvault.Secret, err *error)) func(*fake) {
 	return func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
@@ -22,7 +22,7 @@ func onGet(edit func(f *fake, version myvault.Version, secret *myvault.Secret, e
 	}
 }
 
-// onDestroyed breaks the error of a read while the current version is destroyed.
+// onDestroyed edits the error of Get while the current version is destroyed.
 func onDestroyed(edit func(current, asked myvault.Version, err error) error) func(*fake) {
 	return func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, asked myvault.Version) (myvault.Secret, error) {
@@ -38,7 +38,7 @@ func onDestroyed(edit func(current, asked myvault.Version, err error) error) fun
 	}
 }
 
-// onList breaks what List yields.
+// onList edits the secrets that List yields.
 func onList(edit func(f *fake, r myvault.ListOptions, all []myvault.Info) []myvault.Info) func(*fake) {
 	return func(f *fake) {
 		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
@@ -47,7 +47,7 @@ func onList(edit func(f *fake, r myvault.ListOptions, all []myvault.Info) []myva
 	}
 }
 
-// asking breaks List by asking for another range.
+// asking edits the options of List.
 func asking(edit func(*myvault.ListOptions)) func(*fake) {
 	return func(f *fake) {
 		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
@@ -57,7 +57,7 @@ func asking(edit func(*myvault.ListOptions)) func(*fake) {
 	}
 }
 
-// renaming breaks addresses on their way in, of values alone.
+// renaming edits the addresses in Apply and Get.
 func renaming(edit func(string) string) func(*fake) {
 	return func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
@@ -76,7 +76,7 @@ func renaming(edit func(string) string) func(*fake) {
 	}
 }
 
-// storing breaks values on their way in.
+// storing edits the values in Apply.
 func storing(edit func(string) string) func(*fake) {
 	return func(f *fake) {
 		f.apply = func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
@@ -92,21 +92,21 @@ func storing(edit func(string) string) func(*fake) {
 }
 
 var brokenReads = []broken{
-	{"get of a version never made gives the newest", onGet(func(f *fake, v myvault.Version, s *myvault.Secret, err *error) {
+	{"get of a missing version returns the newest", onGet(func(f *fake, v myvault.Version, s *myvault.Secret, err *error) {
 		if errors.Is(*err, myvault.ErrNotFound) && v > 1 {
 			*s, *err = f.Provider.Get(context.Background(), myvault.Address{Project: "newsbot", Path: "prod/db"}, 0)
 		}
 	}), []string{"get/version-never-made"}},
-	{"get of the current version gives number 0", onGet(func(_ *fake, v myvault.Version, s *myvault.Secret, _ *error) { s.Version = v }), []string{"get/current"}},
-	{"get gives no author and time", onGet(func(_ *fake, _ myvault.Version, s *myvault.Secret, _ *error) {
+	{"get of the current version returns number 0", onGet(func(_ *fake, v myvault.Version, s *myvault.Secret, _ *error) { s.Version = v }), []string{"get/current"}},
+	{"get returns no author and time", onGet(func(_ *fake, _ myvault.Version, s *myvault.Secret, _ *error) {
 		s.By, s.At = "", time.Time{}
-	}), []string{"get/info", "get/other-author", "time/micro"}},
-	{"older versions are gone", onGet(func(f *fake, v myvault.Version, s *myvault.Secret, err *error) {
+	}), []string{"get/info", "get/author", "time/put"}},
+	{"older versions are not found", onGet(func(f *fake, v myvault.Version, s *myvault.Secret, err *error) {
 		if now, e := f.Provider.Get(context.Background(), s.Address, 0); e == nil && v != 0 && v < now.Version {
 			*s, *err = myvault.Secret{}, myvault.ErrNotFound
 		}
 	}), []string{"put/keeps-older", "delete/older-return", "destroy/others-stay", "size/versions"}},
-	{"a deleted address answers with its older versions", func(f *fake) {
+	{"a deleted address returns its older versions", func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			secret, err := f.Provider.Get(ctx, a, v)
 			for info, e := range f.Provider.Versions(ctx, a, 0) {
@@ -120,7 +120,7 @@ var brokenReads = []broken{
 			return secret, err
 		}
 	}, []string{"delete/hides-every-version", "destroy/current"}},
-	{"the marked version returns after a put", func(f *fake) {
+	{"the deleted version is readable after a put", func(f *fake) {
 		f.get = func(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			secret, err := f.Provider.Get(ctx, a, v)
 			if _, live := f.Provider.Get(ctx, a, 0); live == nil && errors.Is(err, myvault.ErrNotFound) && v == 1 {
@@ -129,7 +129,7 @@ var brokenReads = []broken{
 			return secret, err
 		}
 	}, []string{"delete/mark-stays", "undelete/after-put"}},
-	{"names are case-blind", renaming(strings.ToLower), []string{"put/case", "list/case", "list/order"}},
+	{"names are case-insensitive", renaming(strings.ToLower), []string{"put/case", "list/case", "list/order"}},
 	{"names are cut at 100 bytes", renaming(func(s string) string { return s[:min(100, len(s))] }), []string{"name/longest", "name/deepest", "name/last-byte"}},
 	{"names lose what is not ASCII", renaming(func(s string) string { return strings.Map(func(r rune) rune { return min(r, 'z') }, s) }), []string{"name/japanese", "name/scripts", "list/japanese"}},
 	{"blanks become dashes", renaming(func(s string) string { return strings.ReplaceAll(s, " ", "-") }), []string{"name/blanks", "list/order"}},
@@ -169,7 +169,7 @@ var brokenReads = []broken{
 		}
 		return all
 	}), []string{"list/literal"}},
-	{"list is in the order of the whole address", onList(func(_ *fake, _ myvault.ListOptions, all []myvault.Info) []myvault.Info {
+	{"list is sorted by the text of the address", onList(func(_ *fake, _ myvault.ListOptions, all []myvault.Info) []myvault.Info {
 		slices.SortFunc(all, func(a, b myvault.Info) int { return strings.Compare(a.Address.String(), b.Address.String()) })
 		return all
 	}), []string{"list/order"}},
@@ -216,8 +216,8 @@ var brokenReads = []broken{
 			}
 		}
 		return all
-	}), []string{"list/live", "list/deleted", "list/returned", "destroy/not-listed"}},
-	{"list has every version", onList(func(f *fake, _ myvault.ListOptions, all []myvault.Info) []myvault.Info {
+	}), []string{"list/live", "list/deleted", "list/restored", "destroy/not-listed"}},
+	{"list yields every version", onList(func(f *fake, _ myvault.ListOptions, all []myvault.Info) []myvault.Info {
 		var every []myvault.Info
 		for _, head := range all {
 			for info, err := range f.Provider.Versions(context.Background(), head.Address, 0) {
@@ -228,13 +228,13 @@ var brokenReads = []broken{
 		}
 		return every
 	}), []string{"list/once", "list/current"}},
-	{"list forgets the times", onList(func(_ *fake, _ myvault.ListOptions, all []myvault.Info) []myvault.Info {
+	{"list omits the times", onList(func(_ *fake, _ myvault.ListOptions, all []myvault.Info) []myvault.Info {
 		for i := range all {
 			all[i].Expires, all[i].RotateAfter = time.Time{}, time.Time{}
 		}
 		return all
-	}), []string{"time/carried"}},
-	{"reading what is empty is an error", func(f *fake) {
+	}), []string{"time/expires-rotate"}},
+	{"an empty list is an error", func(f *fake) {
 		f.list = func(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 			return func(yield func(myvault.Info, error) bool) {
 				n := 0
@@ -263,7 +263,7 @@ var brokenReads = []broken{
 			return f.Provider.Versions(ctx, a, before)
 		}
 	}, []string{"versions/before"}},
-	{"versions that begin lower forget what is newer", func(f *fake) {
+	{"versions that begin lower have wrong states", func(f *fake) {
 		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
 			return each(f.Provider.Versions(ctx, a, before), func(i *myvault.Info) {
 				if before != 0 {
@@ -285,7 +285,7 @@ var brokenReads = []broken{
 		return err
 	}), []string{"destroy/current"}},
 	{"versions end after a page", onVersions(func(all []myvault.Info) []myvault.Info { return all[:min(256, len(all))] }), []string{"versions/many"}},
-	{"versions leave out what is destroyed", onVersions(func(all []myvault.Info) []myvault.Info {
+	{"versions omit destroyed ones", onVersions(func(all []myvault.Info) []myvault.Info {
 		return slices.DeleteFunc(all, func(i myvault.Info) bool { return i.State == myvault.Destroyed })
 	}), []string{"versions/states", "destroy/all"}},
 	{"versions have one author", onVersions(func(all []myvault.Info) []myvault.Info {
@@ -294,7 +294,7 @@ var brokenReads = []broken{
 		}
 		return all
 	}), []string{"versions/info"}},
-	{"versions have those of what is below", func(f *fake) {
+	{"versions include those of secrets below", func(f *fake) {
 		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
 			return edited(f.Provider.Versions(ctx, a, before), func(all []myvault.Info) []myvault.Info {
 				for info, err := range f.Provider.List(ctx, myvault.ListOptions{Prefix: myvault.Prefix{Project: a.Project, Path: a.Path + "/"}}) {
@@ -305,8 +305,8 @@ var brokenReads = []broken{
 				return all
 			})
 		}
-	}, []string{"versions/own"}},
-	{"versions of nothing are none", func(f *fake) {
+	}, []string{"versions/other-address"}},
+	{"versions of a missing secret are empty", func(f *fake) {
 		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
 			return func(yield func(myvault.Info, error) bool) {
 				for info, err := range f.Provider.Versions(ctx, a, before) {
@@ -319,7 +319,7 @@ var brokenReads = []broken{
 	}, []string{"versions/never-made"}},
 }
 
-// onVersions breaks what Versions yields.
+// onVersions edits the versions that Versions yields.
 func onVersions(edit func([]myvault.Info) []myvault.Info) func(*fake) {
 	return func(f *fake) {
 		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {

@@ -9,7 +9,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// patched is a snapshot of which some methods are replaced.
+// patched is a snapshot with replaceable methods.
 type patched struct {
 	myvault.Reader
 	get      func(context.Context, myvault.Address, myvault.Version) (myvault.Secret, error)
@@ -34,7 +34,7 @@ func (r *patched) Projects(ctx context.Context, from string) iter.Seq2[myvault.P
 	return r.projects(ctx, from)
 }
 
-// onSnapshot breaks the snapshots of a provider.
+// onSnapshot patches the snapshots of a provider.
 func onSnapshot(patch func(*fake, *patched)) func(*fake) {
 	return func(f *fake) {
 		f.snapshot = func(ctx context.Context, do func(myvault.Reader) error) error {
@@ -53,11 +53,11 @@ var brokenSnapshots = []broken{
 			return unless(ctx.Err(), func() error { return do(f.Provider) })
 		}
 	}, []string{"snapshot/one-state"}},
-	{"a snapshot reads values as they are now", onSnapshot(func(f *fake, p *patched) { p.get = f.Provider.Get }), []string{"snapshot/one-state"}},
-	{"a snapshot lists what is there now", onSnapshot(func(f *fake, p *patched) { p.list = f.Provider.List }), []string{"snapshot/one-state"}},
-	{"a snapshot has the versions of now", onSnapshot(func(f *fake, p *patched) { p.versions = f.Provider.Versions }), []string{"snapshot/one-state"}},
-	{"a snapshot has the projects of now", onSnapshot(func(f *fake, p *patched) { p.projects = f.Provider.Projects }), []string{"snapshot/one-state"}},
-	{"a long listing of a snapshot is read in pages of several states", onSnapshot(func(f *fake, p *patched) {
+	{"a snapshot reads current values", onSnapshot(func(f *fake, p *patched) { p.get = f.Provider.Get }), []string{"snapshot/one-state"}},
+	{"a snapshot lists current secrets", onSnapshot(func(f *fake, p *patched) { p.list = f.Provider.List }), []string{"snapshot/one-state"}},
+	{"a snapshot yields current versions", onSnapshot(func(f *fake, p *patched) { p.versions = f.Provider.Versions }), []string{"snapshot/one-state"}},
+	{"a snapshot yields current projects", onSnapshot(func(f *fake, p *patched) { p.projects = f.Provider.Projects }), []string{"snapshot/one-state"}},
+	{"pages of a long listing in a snapshot see different states", onSnapshot(func(f *fake, p *patched) {
 		list := p.list
 		p.list = func(ctx context.Context, in myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 			return func(yield func(myvault.Info, error) bool) {
@@ -127,7 +127,7 @@ var brokenSnapshots = []broken{
 			})
 		}
 	}, []string{"snapshot/error"}},
-	{"a snapshot tries its function again", func(f *fake) {
+	{"a snapshot calls its function twice", func(f *fake) {
 		f.snapshot = func(ctx context.Context, do func(myvault.Reader) error) error {
 			if err := f.Provider.Snapshot(ctx, do); err == nil {
 				return nil
@@ -135,17 +135,17 @@ var brokenSnapshots = []broken{
 			return f.Provider.Snapshot(ctx, do)
 		}
 	}, []string{"snapshot/error"}},
-	{"a snapshot does not hear that a context was cancelled", func(f *fake) {
+	{"a snapshot ignores cancellation", func(f *fake) {
 		f.snapshot = func(ctx context.Context, do func(myvault.Reader) error) error {
 			return f.Provider.Snapshot(context.WithoutCancel(ctx), do)
 		}
-	}, []string{"snapshot/cancelled"}},
-	{"a cancelled snapshot calls its function", func(f *fake) {
+	}, []string{"snapshot/canceled"}},
+	{"a canceled snapshot calls its function", func(f *fake) {
 		f.snapshot = func(ctx context.Context, do func(myvault.Reader) error) error {
 			return errors.Join(f.Provider.Snapshot(context.WithoutCancel(ctx), do), ctx.Err())
 		}
-	}, []string{"snapshot/cancelled"}},
-	{"a closed store gives snapshots", func(f *fake) {
+	}, []string{"snapshot/canceled"}},
+	{"a closed store returns snapshots", func(f *fake) {
 		f.close = func() error { return nil }
 	}, []string{"snapshot/closed"}},
 }

@@ -9,45 +9,45 @@ import (
 	"github.com/myswiftagent/myvault/providers/providertest"
 )
 
-// broken is a provider that breaks one promise, and the clauses that must notice.
+// broken is a provider that breaks a promise, and the clauses that must fail on it.
 type broken struct {
-	name   string
-	spoil  func(*fake)
-	caught []string
+	name    string
+	corrupt func(*fake)
+	failing []string
 }
 
 func allBroken() []broken {
 	return slices.Concat(brokenVersions, brokenReads, brokenProjects, brokenCommits, brokenTrails, brokenCalls, brokenStores, brokenArchives, brokenSnapshots)
 }
 
-// Each broken provider is caught by the clauses that name the promise it breaks.
+// The listed clauses fail on each broken provider.
 func TestBrokenProviders(t *testing.T) {
 	for _, b := range allBroken() {
 		t.Run(b.name, func(t *testing.T) {
 			is := is.New(t)
-			is.True(len(b.caught) > 0)
-			for _, name := range b.caught {
+			is.True(len(b.failing) > 0)
+			for _, name := range b.failing {
 				i := slices.IndexFunc(providertest.Clauses(), func(c providertest.Clause) bool { return c.Name == name })
-				is.True(i >= 0) // there is such a clause
-				err := providertest.Clauses()[i].Check(t.Context(), faked(t, b.spoil))
-				is.True(err != nil) // the clause notices
+				is.True(i >= 0) // the clause exists
+				err := providertest.Clauses()[i].Check(t.Context(), faked(t, b.corrupt))
+				is.True(err != nil) // the clause fails
 				t.Logf("%s: %v", name, err)
 			}
 		})
 	}
 }
 
-// A clause that no broken provider fails could be empty.
-func TestEveryClauseCatches(t *testing.T) {
+// Every clause fails on at least one broken provider: otherwise it could be empty.
+func TestEveryClauseFails(t *testing.T) {
 	is := is.New(t)
-	idle := providertest.Clauses()
+	passing := providertest.Clauses()
 	for _, b := range allBroken() {
-		idle = slices.DeleteFunc(idle, func(c providertest.Clause) bool {
-			return c.Check(t.Context(), faked(t, b.spoil)) != nil
+		passing = slices.DeleteFunc(passing, func(c providertest.Clause) bool {
+			return c.Check(t.Context(), faked(t, b.corrupt)) != nil
 		})
 	}
-	for _, c := range idle {
-		t.Logf("%s catches nothing", c.Name)
+	for _, c := range passing {
+		t.Logf("%s never fails", c.Name)
 	}
-	is.Equal(len(idle), 0)
+	is.Equal(len(passing), 0)
 }

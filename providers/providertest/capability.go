@@ -7,34 +7,34 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Capability is what only some providers have.
+// Capability is a feature that only some providers have.
 type Capability string
 
 // The capabilities.
 const (
-	Trail       Capability = "Trail"       // it is a myvault.Trail
-	Auditor     Capability = "Auditor"     // it is a myvault.Auditor
-	Incarnation Capability = "Incarnation" // it is a myvault.Incarnation
-	Archive     Capability = "Archive"     // it is a myvault.Archive
-	Limited     Capability = "Limited"     // it is a myvault.Limited
-	Snapshotter Capability = "Snapshotter" // it is a myvault.Snapshotter
-	ManyChanges Capability = "ManyChanges" // a commit may hold several changes
-	Persistent  Capability = "Persistent"  // what is stored outlives Close
+	Trail       Capability = "Trail"       // implements myvault.Trail
+	Auditor     Capability = "Auditor"     // implements myvault.Auditor
+	Incarnation Capability = "Incarnation" // implements myvault.Incarnation
+	Archive     Capability = "Archive"     // implements myvault.Archive
+	Limited     Capability = "Limited"     // implements myvault.Limited
+	Snapshotter Capability = "Snapshotter" // implements myvault.Snapshotter
+	ManyChanges Capability = "ManyChanges" // accepts commits of several changes
+	Persistent  Capability = "Persistent"  // keeps its contents after Close
 )
 
-// Absent gives nil where the store truly lacks the capability: the interface is
-// missing, the operation is errors.ErrUnsupported, or what was stored is gone after
-// Close. Else it gives an error: a lack that is declared must be real.
-func (c Capability) Absent(ctx context.Context, store Store) error {
-	return checking(func(s *stage) {
+// CheckAbsent returns nil if the store lacks the capability: the interface is not implemented,
+// the operation returns errors.ErrUnsupported, or the contents are lost after Close. Otherwise
+// it returns an error, because a provider must not declare a capability as lacking that it has.
+func (c Capability) CheckAbsent(ctx context.Context, store Store) error {
+	return checkFunc(func(s *scenario) {
 		if s.has(c) {
-			s.failf("%s is declared as lacking, but the provider has it; take it off the list", c)
+			s.failf("%s is declared as lacking, but the provider has it; remove it from the list", c)
 		}
 	})(ctx, store)
 }
 
-// has finds out whether the provider has the capability; it may write to the store.
-func (s *stage) has(c Capability) bool {
+// has reports whether the provider has the capability. It may write to the store.
+func (s *scenario) has(c Capability) bool {
 	found := false
 	switch c {
 	case Trail:
@@ -55,13 +55,13 @@ func (s *stage) has(c Capability) bool {
 	case Persistent:
 		s.do(put("newsbot/one", "1"))
 		s.reopen()
-		_, err := s.p.Get(s.ctx, at("newsbot/one"), 0)
+		_, err := s.p.Get(s.ctx, address("newsbot/one"), 0)
 		found = !errors.Is(err, myvault.ErrNotFound)
 	default:
-		s.failf("%q is no capability", string(c))
+		s.failf("unknown capability %q", string(c))
 	}
 	return found
 }
 
-// isInterface reports whether the capability can be seen without using the store.
+// isInterface reports whether the capability is an interface.
 func (c Capability) isInterface() bool { return c != ManyChanges && c != Persistent }

@@ -7,24 +7,24 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// several makes a clause about commits of more than one change.
-func several(name, promise string, play func(*stage)) Clause {
-	return clause(name, promise, play, ManyChanges)
+// commitClause returns a clause on commits of several changes.
+func commitClause(name, promise string, run func(*scenario)) Clause {
+	return clause(name, promise, run, ManyChanges)
 }
 
 var commitClauses = []Clause{
-	clause("commit/empty", "A commit of no changes succeeds and changes nothing.", func(s *stage) {
+	clause("commit/empty", "A commit of no changes succeeds and changes nothing.", func(s *scenario) {
 		s.doAll()
-		s.lists(myvault.ListOptions{})
-		s.registered()
+		s.wantListed(myvault.ListOptions{})
+		s.wantProjects()
 	}),
-	several("commit/all", "All changes of a commit are made.", func(s *stage) {
+	commitClause("commit/all", "All changes of a commit are applied.", func(s *scenario) {
 		s.do(put("newsbot/old", "1"))
 		s.doAll(put("newsbot/a", "1"), put("common/b", "1"), remove("newsbot/old"), makeDefault("common"))
-		s.lists(myvault.ListOptions{}, "common/b", "newsbot/a")
-		s.registered("*common", "newsbot")
+		s.wantListed(myvault.ListOptions{}, "common/b", "newsbot/a")
+		s.wantProjects("*common", "newsbot")
 	}),
-	several("commit/answers", "A commit answers with one Info per change, in their order.", func(s *stage) {
+	commitClause("commit/answers", "A commit returns one Info for each change, in order.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"), put("newsbot/b", "1"))
 		infos := s.doAll(put("newsbot/b", "2"), project("common", ""), remove("newsbot/a"), put("newsbot/c", "1"), destroy("newsbot/b", 1))
 		var got []string
@@ -32,27 +32,27 @@ var commitClauses = []Clause{
 			got = append(got, fmt.Sprintf("%s %d", i.Path, i.Version))
 		}
 		got[1] = "" // only the version of a project's Info is promised
-		sameList(s, "infos", got, []string{"b 2", "", "a 1", "c 1", "b 1"})
-		same(s, "version of a project", infos[1].Version, 0)
-		same(s, "state", infos[2].State, myvault.Deleted)
-		same(s, "state", infos[4].State, myvault.Destroyed)
+		wantList(s, "infos", got, []string{"b 2", "", "a 1", "c 1", "b 1"})
+		wantEqual(s, "version of a project", infos[1].Version, 0)
+		wantEqual(s, "state", infos[2].State, myvault.Deleted)
+		wantEqual(s, "state", infos[4].State, myvault.Destroyed)
 	}),
-	several("commit/in-order", "Changes are made in their order, each sees those before it.", func(s *stage) {
+	commitClause("commit/in-order", "Changes are applied in order, and each sees the ones before it.", func(s *scenario) {
 		infos := s.doAll(put("newsbot/a", "1", myvault.IfAbsent()), put("newsbot/a", "2", myvault.IfVersion(1)),
 			remove("newsbot/a", myvault.IfVersion(2)), undelete("newsbot/a"), put("newsbot/a", "3", myvault.IfPresent()), destroy("newsbot/a", 1))
-		same(s, "version", infos[4].Version, 3)
-		s.reads("newsbot/a", 0, "3")
-		s.reads("newsbot/a", 2, "2")
-		s.history("newsbot/a", "3 live", "2 live", "1 destroyed")
+		wantEqual(s, "version", infos[4].Version, 3)
+		s.wantValue("newsbot/a", 0, "3")
+		s.wantValue("newsbot/a", 2, "2")
+		s.wantVersions("newsbot/a", "3 live", "2 live", "1 destroyed")
 	}),
-	several("commit/sees-refusal", "A change is refused for what an earlier one of its commit did.", func(s *stage) {
-		s.refuses(myvault.ErrExists, put("newsbot/a", "1"), put("newsbot/a", "2", myvault.IfAbsent()))
-		s.hides(myvault.ErrNotFound, "newsbot/a", 0)
-		s.refuses(myvault.ErrConflict, put("newsbot/a", "1"), put("newsbot/a", "2"), put("newsbot/a", "3", myvault.IfVersion(1)))
-		s.refuses(myvault.ErrNotFound, put("newsbot/a", "1"), remove("newsbot/a"), remove("newsbot/a"))
-		s.hides(myvault.ErrNotFound, "newsbot/a", 0)
+	commitClause("commit/sees-refusal", "A change can be refused because of an earlier one in its commit.", func(s *scenario) {
+		s.wantRefused(myvault.ErrExists, put("newsbot/a", "1"), put("newsbot/a", "2", myvault.IfAbsent()))
+		s.wantGetError(myvault.ErrNotFound, "newsbot/a", 0)
+		s.wantRefused(myvault.ErrConflict, put("newsbot/a", "1"), put("newsbot/a", "2"), put("newsbot/a", "3", myvault.IfVersion(1)))
+		s.wantRefused(myvault.ErrNotFound, put("newsbot/a", "1"), remove("newsbot/a"), remove("newsbot/a"))
+		s.wantGetError(myvault.ErrNotFound, "newsbot/a", 0)
 	}),
-	several("commit/refused", "The error of a commit says which change is refused: the first that is.", func(s *stage) {
+	commitClause("commit/refused", "The error of a commit names the first refused change.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"))
 		for i, changes := range [][]myvault.Change{
 			{put("newsbot/a", "2", myvault.IfAbsent()), put("newsbot/a", "3", myvault.IfVersion(9))},
@@ -61,86 +61,86 @@ var commitClauses = []Clause{
 		} {
 			_, err := s.apply(changes...)
 			refused, ok := errors.AsType[*myvault.ChangeError](err)
-			same(s, fmt.Sprintf("the error names a change (%v)", err), ok, true)
-			same(s, "index", refused.Index, i)
+			wantEqual(s, fmt.Sprintf("the error names a change (%v)", err), ok, true)
+			wantEqual(s, "index", refused.Index, i)
 		}
 	}),
-	several("commit/none-last", "When the last change is refused, none is made.", func(s *stage) {
+	commitClause("commit/atomic-last", "If the last change is refused, none is applied.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"), put("newsbot/b", "1"))
-		s.refuses(myvault.ErrConflict, put("newsbot/a", "2"), remove("newsbot/b"), put("newsbot/c", "1"), put("newsbot/a", "3", myvault.IfVersion(9)))
-		s.history("newsbot/a", "1 live")
-		s.reads("newsbot/b", 0, "1")
-		s.hides(myvault.ErrNotFound, "newsbot/c", 0)
-		s.lists(myvault.ListOptions{}, "newsbot/a", "newsbot/b")
+		s.wantRefused(myvault.ErrConflict, put("newsbot/a", "2"), remove("newsbot/b"), put("newsbot/c", "1"), put("newsbot/a", "3", myvault.IfVersion(9)))
+		s.wantVersions("newsbot/a", "1 live")
+		s.wantValue("newsbot/b", 0, "1")
+		s.wantGetError(myvault.ErrNotFound, "newsbot/c", 0)
+		s.wantListed(myvault.ListOptions{}, "newsbot/a", "newsbot/b")
 	}),
-	several("commit/none-first", "When the first change is refused, none is made.", func(s *stage) {
-		s.refuses(myvault.ErrNotFound, remove("newsbot/a"), put("newsbot/b", "1"))
-		s.hides(myvault.ErrNotFound, "newsbot/b", 0)
-		s.registered()
+	commitClause("commit/atomic-first", "If the first change is refused, none is applied.", func(s *scenario) {
+		s.wantRefused(myvault.ErrNotFound, remove("newsbot/a"), put("newsbot/b", "1"))
+		s.wantGetError(myvault.ErrNotFound, "newsbot/b", 0)
+		s.wantProjects()
 	}),
-	several("commit/none-destroyed", "A refused commit destroys and marks nothing.", func(s *stage) {
+	commitClause("commit/atomic-destroy", "A refused commit destroys and deletes nothing.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"), put("newsbot/b", "1"), remove("newsbot/b"))
-		s.refuses(myvault.ErrNotFound, destroy("newsbot/a"), undelete("newsbot/b"), remove("newsbot/never"))
-		s.reads("newsbot/a", 1, "1")
-		s.reads("newsbot/a", 0, "2")
-		s.history("newsbot/b", "1 deleted")
+		s.wantRefused(myvault.ErrNotFound, destroy("newsbot/a"), undelete("newsbot/b"), remove("newsbot/never"))
+		s.wantValue("newsbot/a", 1, "1")
+		s.wantValue("newsbot/a", 0, "2")
+		s.wantVersions("newsbot/b", "1 deleted")
 	}),
-	several("commit/none-registered", "A refused commit leaves the register as it was.", func(s *stage) {
+	commitClause("commit/atomic-register", "A refused commit does not change the register.", func(s *scenario) {
 		s.do(project("common", "old"), project("spare", ""), makeDefault("common"))
-		s.refuses(myvault.ErrNotFound, project("common", "new"), put("newsbot/a", "1"), makeDefault("spare"), removeProject("spare"), remove("newsbot/never"))
-		s.registered("*common", "spare")
-		same(s, "description", s.project("common").Description, "old")
+		s.wantRefused(myvault.ErrNotFound, project("common", "new"), put("newsbot/a", "1"), makeDefault("spare"), removeProject("spare"), remove("newsbot/never"))
+		s.wantProjects("*common", "spare")
+		wantEqual(s, "description", s.project("common").Description, "old")
 	}),
-	several("commit/no-number", "A refused commit uses no version number.", func(s *stage) {
-		s.refuses(myvault.ErrNotFound, put("newsbot/a", "1"), put("newsbot/a", "2"), remove("newsbot/never"))
-		same(s, "version", s.do(put("newsbot/a", "3")).Version, 1)
-		s.reads("newsbot/a", 1, "3")
+	commitClause("commit/no-number", "A refused commit uses no version number.", func(s *scenario) {
+		s.wantRefused(myvault.ErrNotFound, put("newsbot/a", "1"), put("newsbot/a", "2"), remove("newsbot/never"))
+		wantEqual(s, "version", s.do(put("newsbot/a", "3")).Version, 1)
+		s.wantValue("newsbot/a", 1, "3")
 	}),
-	several("commit/after-refusal", "After a refused commit the next one works on what was there before.", func(s *stage) {
+	commitClause("commit/after-refusal", "The commit after a refused one sees the state from before it.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"))
-		s.refuses(myvault.ErrNotFound, put("newsbot/a", "wrong"), remove("newsbot/never"))
-		same(s, "version", s.do(put("newsbot/a", "2", myvault.IfVersion(1))).Version, 2)
-		s.reads("newsbot/a", 1, "1")
-		s.reads("newsbot/a", 2, "2")
+		s.wantRefused(myvault.ErrNotFound, put("newsbot/a", "wrong"), remove("newsbot/never"))
+		wantEqual(s, "version", s.do(put("newsbot/a", "2", myvault.IfVersion(1))).Version, 2)
+		s.wantValue("newsbot/a", 1, "1")
+		s.wantValue("newsbot/a", 2, "2")
 	}),
-	several("commit/one-time", "All versions of a commit have its time and author.", func(s *stage) {
+	commitClause("commit/same-time", "All versions of a commit have its time and author.", func(s *scenario) {
 		c := s.commit(put("newsbot/a", "1"), put("newsbot/b", "1"), put("newsbot/a", "2"))
 		_, err := s.p.Apply(s.ctx, c)
-		s.succeeds("a commit of 3 changes", err)
+		s.noError("a commit of 3 changes", err)
 		for _, info := range append(s.versions("newsbot/a"), s.versions("newsbot/b")...) {
-			sameTime(s, "time", info.At, c.At)
-			same(s, "author", info.By, by)
+			wantTime(s, "time", info.At, c.At)
+			wantEqual(s, "author", info.By, author)
 		}
-		sameTime(s, "time of the project", s.project("newsbot").At, c.At)
+		wantTime(s, "time of the project", s.project("newsbot").At, c.At)
 	}),
-	several("commit/empties-project", "A commit can delete the last secret of a project and the project.", func(s *stage) {
+	commitClause("commit/empties-project", "A commit can delete the last secret of a project, then the project.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"))
 		s.doAll(remove("newsbot/a"), removeProject("newsbot"))
-		s.registered()
+		s.wantProjects()
 	}),
-	several("commit/fills-project", "A project with a live secret of the same commit is ErrNotEmpty.", func(s *stage) {
+	commitClause("commit/fills-project", "Deleting a project with a live secret from the same commit returns ErrNotEmpty.", func(s *scenario) {
 		s.do(project("newsbot", ""))
-		s.refuses(myvault.ErrNotEmpty, put("newsbot/a", "1"), removeProject("newsbot"))
-		s.hides(myvault.ErrNotFound, "newsbot/a", 0)
-		s.registered("newsbot")
+		s.wantRefused(myvault.ErrNotEmpty, put("newsbot/a", "1"), removeProject("newsbot"))
+		s.wantGetError(myvault.ErrNotFound, "newsbot/a", 0)
+		s.wantProjects("newsbot")
 	}),
-	several("commit/describes-new", "A commit can register a project, fill it and make it the default.", func(s *stage) {
+	commitClause("commit/describes-new", "A commit can register a project, fill it and make it the default.", func(s *scenario) {
 		s.doAll(project("newsbot", "mine", myvault.IfAbsent()), put("newsbot/a", "1"), makeDefault("newsbot"))
-		s.registered("*newsbot")
-		same(s, "description", s.project("newsbot").Description, "mine")
+		s.wantProjects("*newsbot")
+		wantEqual(s, "description", s.project("newsbot").Description, "mine")
 	}),
-	several("commit/register-limit", "A commit that passes the limit of the register with its last change makes none.", func(s *stage) {
-		s.crowd(s.maxProjects() - 1)
-		s.refuses(myvault.ErrTooLarge, put("newsbot/a", "1"), put("common/a", "1"))
-		s.hides(myvault.ErrNotFound, "newsbot/a", 0)
-		same(s, "projects", len(s.projects()), s.maxProjects()-1)
+	commitClause("commit/register-limit", "A commit whose last change exceeds the limit of projects changes nothing.", func(s *scenario) {
+		s.registerUpTo(s.maxProjects() - 1)
+		s.wantRefused(myvault.ErrTooLarge, put("newsbot/a", "1"), put("common/a", "1"))
+		s.wantGetError(myvault.ErrNotFound, "newsbot/a", 0)
+		wantEqual(s, "projects", len(s.projects()), s.maxProjects()-1)
 	}),
-	several("commit/large", "A commit may hold several hundred changes.", func(s *stage) {
+	commitClause("commit/large", "A commit can have several hundred changes.", func(s *scenario) {
 		var changes []myvault.Change
 		for i := range 400 {
 			changes = append(changes, put(fmt.Sprintf("newsbot/secret-%03d", i), "value"))
 		}
-		same(s, "infos", len(s.doAll(changes...)), 400)
-		same(s, "secrets", len(s.listed(myvault.ListOptions{})), 400)
+		wantEqual(s, "infos", len(s.doAll(changes...)), 400)
+		wantEqual(s, "secrets", len(s.listed(myvault.ListOptions{})), 400)
 	}),
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/myswiftagent/myvault/providers/providertest"
 )
 
-// forgetful is a provider that takes every change and makes none.
+// forgetful is a provider that accepts every change and applies none.
 type forgetful struct{ *memory.Provider }
 
 func (forgetful) Apply(_ context.Context, c myvault.Commit) ([]myvault.Info, error) {
 	return make([]myvault.Info, len(c.Changes)), nil
 }
 
-// Clauses can be checked without a test, such as one that is being worked on.
+// Clauses can be checked outside of a test, for example during development.
 func ExampleClauses() {
 	store := providertest.Store{Open: func(context.Context) (myvault.Provider, error) {
 		return forgetful{memory.New(memory.Config{})}, nil
@@ -31,12 +31,12 @@ func ExampleClauses() {
 	}
 	// Output:
 	// put/first-version
-	//     The first Put of an address makes version 1.
+	//     The first Put of an address creates version 1.
 	//     version: got 0, want 1
 	// put/readable
 	//     A value can be read as soon as Put has returned.
 	//     get version 0 of newsbot/prod/db: not found
 	// project/none
-	//     A new store has no project and no default one.
+	//     A new store has no projects and no default project.
 	//     <nil>
 }

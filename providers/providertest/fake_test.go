@@ -17,8 +17,8 @@ import (
 
 const projects = 20
 
-// fake is a provider in memory, of which a test replaces what it wants to break. The
-// memory outlives it, so that it is persistent; and it makes MACs, so that it is an auditor.
+// fake is a provider in memory with methods that a test can replace to break it. It is Persistent,
+// because its memory survives Close, and an Auditor, because it returns MACs.
 type fake struct {
 	*memory.Provider
 	closed atomic.Bool
@@ -47,7 +47,7 @@ var (
 	_ myvault.Snapshotter = (*fake)(nil)
 )
 
-// newFake gives a fake that keeps every promise.
+// newFake returns a fake that keeps every promise.
 func newFake(m *memory.Provider) *fake {
 	f := &fake{Provider: m}
 	f.get, f.apply, f.list, f.versions, f.projects = m.Get, m.Apply, m.List, m.Versions, m.Projects
@@ -65,7 +65,7 @@ func newFake(m *memory.Provider) *fake {
 	return f
 }
 
-// mac stands in for a real one: it depends on the chain and the sequence alone.
+// mac returns a fake MAC that depends only on the chain and the sequence number.
 func mac(chain string, seq uint64) []byte {
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(chain), seq))
 	return sum[:]
@@ -174,7 +174,7 @@ func guarded[T any](f *fake, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
 	}
 }
 
-// edited gives the items of an iterator after an edit of them all; an error ends it.
+// edited returns an iterator over the edited items of seq. It stops at an error.
 func edited[T any](seq iter.Seq2[T, error], edit func([]T) []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var all []T
@@ -193,7 +193,7 @@ func edited[T any](seq iter.Seq2[T, error], edit func([]T) []T) iter.Seq2[T, err
 	}
 }
 
-// each is edited, item by item.
+// each is edited for single items.
 func each[T any](seq iter.Seq2[T, error], edit func(*T)) iter.Seq2[T, error] {
 	return edited(seq, func(all []T) []T {
 		for i := range all {
@@ -203,23 +203,23 @@ func each[T any](seq iter.Seq2[T, error], edit func(*T)) iter.Seq2[T, error] {
 	})
 }
 
-// faked makes a store whose provider spoil has broken.
-func faked(t testing.TB, spoil func(*fake)) providertest.Store {
+// faked returns a store whose provider is broken by corrupt.
+func faked(t testing.TB, corrupt func(*fake)) providertest.Store {
 	t.Helper()
 	m := memory.New(memory.Config{MaxProjects: projects})
 	t.Cleanup(func() { _ = m.Close() })
 	return providertest.Store{
 		MaxProjects: projects,
-		Patience:    50 * time.Millisecond,
+		Timeout:     50 * time.Millisecond,
 		Open: func(context.Context) (myvault.Provider, error) {
 			f := newFake(m)
-			spoil(f)
+			corrupt(f)
 			return f, nil
 		},
 	}
 }
 
-// single refuses commits of several changes, and is nothing but a provider.
+// single is a provider that refuses commits of several changes and implements no other interface.
 type single struct{ myvault.Provider }
 
 func (s single) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
@@ -229,13 +229,13 @@ func (s single) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, er
 	return s.Provider.Apply(ctx, c)
 }
 
-// notes is what a broken provider remembers, for callers at once.
-type notes[K comparable, V any] struct {
+// syncMap is a map that is safe for concurrent use.
+type syncMap[K comparable, V any] struct {
 	mu sync.Mutex
 	m  map[K]V
 }
 
-func (n *notes[K, V]) set(key K, value V) {
+func (n *syncMap[K, V]) set(key K, value V) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.m == nil {
@@ -244,8 +244,8 @@ func (n *notes[K, V]) set(key K, value V) {
 	n.m[key] = value
 }
 
-// get gives the zero value for what was not set.
-func (n *notes[K, V]) get(key K) V {
+// get returns the value of key, or the zero value.
+func (n *syncMap[K, V]) get(key K) V {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.m[key]

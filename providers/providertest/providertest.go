@@ -1,5 +1,6 @@
-// Package providertest holds what every [myvault.Provider] promises, one named clause
-// per promise, as [testing/fstest] does for file systems. A provider's own test runs it:
+// Package providertest is the conformance suite for [myvault.Provider], as [testing/fstest] is for
+// file systems. It has one named clause for each promise of the interface. The test of a provider
+// runs it:
 //
 //	func TestConformance(t *testing.T) {
 //		providertest.Run(t, func(t testing.TB) providertest.Store {
@@ -9,11 +10,10 @@
 //		}, providertest.Auditor, providertest.Persistent)
 //	}
 //
-// What a provider lacks is declared behind the store, and a declared lack must be
-// true. Clauses return errors, so that the suite can be tested on providers that are
-// broken on purpose.
+// The last arguments declare the capabilities that the provider lacks, and the suite checks that
+// it lacks them. Clauses return errors, so that the suite can be tested on broken providers.
 //
-// The table of providers and clauses in docs/providers.md is written by
+// This command updates the table of providers and clauses in docs/providers.md:
 //
 //	go generate ./providers/providertest
 package providertest
@@ -29,41 +29,41 @@ import (
 
 //go:generate go run ./matrix -root ../..
 
-// Store is one store, empty at first, that a clause is checked on. Each clause gets its own.
+// Store is an empty store to check a clause on. Each clause gets a new one.
 type Store struct {
-	// Open opens it. A clause closes every provider it opens. One that needs
-	// [Persistent] opens it again after Close, and expects what was there.
+	// Open opens the store. Clauses close every provider that they open. Clauses that need
+	// [Persistent] open the store again after Close, and expect its contents.
 	Open func(context.Context) (myvault.Provider, error)
-	// MaxProjects is how many projects the provider was configured to register, at
-	// least 12; 0 means myvault.MaxProjects. A small one makes the run short.
+	// MaxProjects is the configured maximum of registered projects, at least 12. A small number
+	// makes the suite faster. 0: myvault.MaxProjects.
 	MaxProjects int
-	// Patience is how long one call may hang before a clause gives it up, such as a
-	// write inside a loop over a listing that holds a lock. 0 means 30 seconds.
-	Patience time.Duration
+	// Timeout is how long a call may block before its clause fails, such as a write in a loop over
+	// an iterator that holds a lock. 0: 30 seconds.
+	Timeout time.Duration
 }
 
 // Clause is one promise of the contract of a provider or a trail.
 type Clause struct {
-	Name    string       // "put/first-version": the subject, then what it is about
+	Name    string       // subject and detail, such as "put/first-version"
 	Promise string       // the promise as a sentence
-	Needs   []Capability // what a provider must have for the promise to apply
-	// Check gives nil where the promise is kept, else what happened in place of it.
-	// The context bounds the whole check. The store must be fresh.
+	Needs   []Capability // the capabilities that the promise requires
+	// Check returns an error if the provider breaks the promise. The context applies to the whole
+	// check. The store must be new.
 	Check func(context.Context, Store) error
 }
 
-func clause(name, promise string, play func(*stage), needs ...Capability) Clause {
-	return Clause{Name: name, Promise: promise, Needs: needs, Check: checking(func(s *stage) {
+func clause(name, promise string, run func(*scenario), needs ...Capability) Clause {
+	return Clause{Name: name, Promise: promise, Needs: needs, Check: checkFunc(func(s *scenario) {
 		for _, c := range needs {
 			if c.isInterface() && !s.has(c) {
-				s.failf("the provider is no myvault.%s; declare it as lacking", c)
+				s.failf("the provider does not implement myvault.%s; declare it as lacking", c)
 			}
 		}
-		play(s)
+		run(s)
 	})}
 }
 
-// Clauses gives all clauses, ordered by subject. The caller owns the slice.
+// Clauses returns all clauses, ordered by subject. The caller owns the slice.
 func Clauses() []Clause {
 	var all []Clause
 	for _, group := range [][]Clause{
@@ -79,10 +79,9 @@ func Clauses() []Clause {
 	return all
 }
 
-// Run checks every clause in a subtest of its name. newStore makes a fresh store for
-// each and may clean up through the test it is given. For a clause that needs what
-// the provider lacks, the subtest logs "lacks" and the capability, and fails unless
-// the provider truly lacks it.
+// Run checks every clause in a subtest with its name. newStore returns a new store for each, and
+// may register cleanups with its argument. If a clause needs a capability in lacks, the subtest
+// logs "lacks" and the capability, and fails if the provider has it.
 func Run(t *testing.T, newStore func(testing.TB) Store, lacks ...Capability) {
 	t.Helper()
 	for _, c := range Clauses() {
@@ -95,7 +94,7 @@ func Run(t *testing.T, newStore func(testing.TB) Store, lacks ...Capability) {
 				return
 			}
 			t.Logf("lacks %s", c.Needs[missing])
-			if err := c.Needs[missing].Absent(t.Context(), newStore(t)); err != nil {
+			if err := c.Needs[missing].CheckAbsent(t.Context(), newStore(t)); err != nil {
 				t.Error(err)
 			}
 		})

@@ -8,67 +8,67 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-const racers = 20
+const callers = 20
 
-// won wants that one of the callers succeeded and the others had that error.
-func won(s *stage, errs []error, losers error) {
+// wantOneSuccess checks that one call succeeded and the others returned the error losers.
+func wantOneSuccess(s *scenario, errs []error, losers error) {
 	winners := 0
 	for _, err := range errs {
 		if err == nil {
 			winners++
 			continue
 		}
-		s.fails("a call that lost the race", err, losers)
+		s.wantError("a call that lost the race", err, losers)
 	}
-	same(s, "calls that won the race", winners, 1)
+	wantEqual(s, "calls that won the race", winners, 1)
 }
 
-func allWon(s *stage, errs []error) {
+func noErrors(s *scenario, errs []error) {
 	for _, err := range errs {
-		s.succeeds("a call beside others", err)
+		s.noError("a concurrent call", err)
 	}
 }
 
 var raceClauses = []Clause{
-	clause("race/if-version", "Of twenty Puts at once with the same IfVersion, one succeeds and the others are ErrConflict.", func(s *stage) {
+	clause("race/if-version", "Of twenty concurrent Puts with the same IfVersion, one succeeds and the others return ErrConflict.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"))
-		won(s, together(racers, func(i int) error {
-			_, err := s.apply(put("newsbot/a", fmt.Sprint("racer ", i), myvault.IfVersion(1)))
+		wantOneSuccess(s, concurrently(callers, func(i int) error {
+			_, err := s.apply(put("newsbot/a", fmt.Sprint("caller ", i), myvault.IfVersion(1)))
 			return err
 		}), myvault.ErrConflict)
-		s.history("newsbot/a", "2 live", "1 live")
+		s.wantVersions("newsbot/a", "2 live", "1 live")
 	}),
-	clause("race/if-absent", "Of twenty Puts at once with IfAbsent, one succeeds and the others are ErrExists.", func(s *stage) {
-		won(s, together(racers, func(i int) error {
-			_, err := s.apply(put("newsbot/a", fmt.Sprint("racer ", i), myvault.IfAbsent()))
+	clause("race/if-absent", "Of twenty concurrent Puts with IfAbsent, one succeeds and the others return ErrExists.", func(s *scenario) {
+		wantOneSuccess(s, concurrently(callers, func(i int) error {
+			_, err := s.apply(put("newsbot/a", fmt.Sprint("caller ", i), myvault.IfAbsent()))
 			return err
 		}), myvault.ErrExists)
-		s.history("newsbot/a", "1 live")
+		s.wantVersions("newsbot/a", "1 live")
 	}),
-	clause("race/delete", "Of twenty Deletes at once, one succeeds and the others are ErrNotFound.", func(s *stage) {
+	clause("race/delete", "Of twenty concurrent Deletes, one succeeds and the others return ErrNotFound.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"))
-		won(s, together(racers, func(int) error {
+		wantOneSuccess(s, concurrently(callers, func(int) error {
 			_, err := s.apply(remove("newsbot/a"))
 			return err
 		}), myvault.ErrNotFound)
 	}),
-	clause("race/undelete", "Of twenty Undeletes at once, one succeeds and the others are ErrConflict.", func(s *stage) {
+	clause("race/undelete", "Of twenty concurrent Undeletes, one succeeds and the others return ErrConflict.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"), remove("newsbot/a"))
-		won(s, together(racers, func(int) error {
+		wantOneSuccess(s, concurrently(callers, func(int) error {
 			_, err := s.apply(undelete("newsbot/a"))
 			return err
 		}), myvault.ErrConflict)
 	}),
-	clause("race/project", "Of twenty registrations at once with IfAbsent, one succeeds and the others are ErrExists.", func(s *stage) {
-		won(s, together(racers, func(i int) error {
-			_, err := s.apply(project("newsbot", fmt.Sprint("racer ", i), myvault.IfAbsent()))
+	clause("race/project", "Of twenty concurrent registrations with IfAbsent, one succeeds and the others return ErrExists.", func(s *scenario) {
+		wantOneSuccess(s, concurrently(callers, func(i int) error {
+			_, err := s.apply(project("newsbot", fmt.Sprint("caller ", i), myvault.IfAbsent()))
 			return err
 		}), myvault.ErrExists)
-		s.registered("newsbot")
+		s.wantProjects("newsbot")
 	}),
-	clause("race/default", "Of twenty defaults set at once, one project is the default.", func(s *stage) {
+	clause("race/default", "After twenty concurrent changes of the default project, there is one.", func(s *scenario) {
 		s.do(project("a", ""), project("b", ""), project("c", ""))
-		allWon(s, together(racers, func(i int) error {
+		noErrors(s, concurrently(callers, func(i int) error {
 			_, err := s.apply(makeDefault([]string{"a", "b", "c"}[i%3]))
 			return err
 		}))
@@ -78,39 +78,39 @@ var raceClauses = []Clause{
 				defaults++
 			}
 		}
-		same(s, "default projects", defaults, 1)
+		wantEqual(s, "default projects", defaults, 1)
 	}),
-	clause("race/numbers", "Twenty Puts at once make twenty versions, each with the value that its answer numbers.", func(s *stage) {
-		made := make([]myvault.Version, racers)
-		allWon(s, together(racers, func(i int) error {
-			infos, err := s.apply(put("newsbot/a", fmt.Sprint("racer ", i)))
+	clause("race/numbers", "Twenty concurrent Puts create twenty versions, each with the value of the Put that returned its number.", func(s *scenario) {
+		made := make([]myvault.Version, callers)
+		noErrors(s, concurrently(callers, func(i int) error {
+			infos, err := s.apply(put("newsbot/a", fmt.Sprint("caller ", i)))
 			for _, info := range infos {
 				made[i] = info.Version
 			}
 			return err
 		}))
-		same(s, "versions", len(s.versions("newsbot/a")), racers)
+		wantEqual(s, "versions", len(s.versions("newsbot/a")), callers)
 		for i, version := range made {
-			s.reads("newsbot/a", version, fmt.Sprint("racer ", i))
+			s.wantValue("newsbot/a", version, fmt.Sprint("caller ", i))
 		}
 	}),
-	clause("race/first-puts", "Twenty first Puts at once in a new project all succeed and register it once.", func(s *stage) {
-		allWon(s, together(racers, func(i int) error {
+	clause("race/first-puts", "Twenty concurrent first Puts in a new project all succeed and register it once.", func(s *scenario) {
+		noErrors(s, concurrently(callers, func(i int) error {
 			_, err := s.apply(put(fmt.Sprintf("newsbot/secret-%02d", i), "value"))
 			return err
 		}))
-		s.registered("newsbot")
-		same(s, "secrets", len(s.listed(myvault.ListOptions{})), racers)
+		s.wantProjects("newsbot")
+		wantEqual(s, "secrets", len(s.listed(myvault.ListOptions{})), callers)
 	}),
-	clause("race/no-lost-update", "Increments by Get and IfVersion from many callers are never lost.", func(s *stage) {
+	clause("race/no-lost-update", "Concurrent increments with Get and IfVersion are never lost.", func(s *scenario) {
 		s.do(put("newsbot/counter", "x"))
 		const each = 5
-		allWon(s, together(8, func(int) error {
+		noErrors(s, concurrently(8, func(int) error {
 			for done, tries := 0, 0; done < each; tries++ {
 				if tries == 10_000 {
-					return errors.New("no end of conflicts, although others make only 40 changes")
+					return errors.New("10,000 conflicts, though there are only 40 changes")
 				}
-				secret, err := s.p.Get(s.ctx, at("newsbot/counter"), 0)
+				secret, err := s.p.Get(s.ctx, address("newsbot/counter"), 0)
 				if err != nil {
 					return err
 				}
@@ -124,71 +124,71 @@ var raceClauses = []Clause{
 			}
 			return nil
 		}))
-		same(s, "increments", s.get("newsbot/counter", 0).Value.Len(), 1+8*each)
+		wantEqual(s, "increments", s.get("newsbot/counter", 0).Value.Len(), 1+8*each)
 	}),
-	clause("race/project-delete", "A Put beside the deletion of its project never leaves a live secret in an unregistered project.", func(s *stage) {
+	clause("race/project-delete", "A Put concurrent with the deletion of its project never leaves a live secret in an unregistered project.", func(s *scenario) {
 		for round := range 10 {
 			name := fmt.Sprintf("project-%d", round)
 			s.do(project(name, ""))
-			together(2, func(i int) error {
+			concurrently(2, func(i int) error {
 				_, err := s.apply([]myvault.Change{put(name+"/a", "1"), removeProject(name)}[i])
 				return err
 			})
-			s.reads(name+"/a", 0, "1")
+			s.wantValue(name+"/a", 0, "1")
 			s.project(name)
 		}
 	}),
-	clause("race/whole-values", "A reader beside writers sees a value and a version that belong together.", func(s *stage) {
+	clause("race/consistent-value", "A reader concurrent with writers sees a value and the version that it belongs to.", func(s *scenario) {
 		s.do(put("newsbot/a", "value of version 1"))
-		s.besides(func(n int) error {
+		s.whileWriting(func(n int) error {
 			_, err := s.apply(put("newsbot/a", fmt.Sprint("value of version ", n+2)))
 			return err
 		}, func() error {
-			got, err := s.p.Get(s.ctx, at("newsbot/a"), 0)
+			got, err := s.p.Get(s.ctx, address("newsbot/a"), 0)
 			if err == nil && got.Value.Reveal() != fmt.Sprint("value of version ", got.Version) {
-				err = fmt.Errorf("version %d came with the value of another", got.Version)
+				err = fmt.Errorf("version %d has the value of another version", got.Version)
 			}
 			return err
 		})
 	}),
-	several("race/at-once", "A reader beside writers sees a commit of several changes whole or not at all.", func(s *stage) {
+	commitClause("race/atomic-commit", "A reader concurrent with writers sees all changes of a commit or none.", func(s *scenario) {
 		pair := []myvault.Change{put("newsbot/first", "x"), put("newsbot/second", "x")}
 		s.doAll(pair...)
-		s.besides(func(int) error {
+		s.whileWriting(func(int) error {
 			_, err := s.apply(pair...)
 			return err
 		}, func() error {
-			err := s.notBehind("newsbot/first", "newsbot/second")
-			return firstOf(err, s.notBehind("newsbot/second", "newsbot/first"))
+			err := s.checkNotOlder("newsbot/first", "newsbot/second")
+			return firstError(err, s.checkNotOlder("newsbot/second", "newsbot/first"))
 		})
 	}),
-	onTrail("race/record", "Entries recorded at once have a sequence each, without gaps.", func(s *stage) {
+	trailClause("race/record", "Concurrently recorded entries have consecutive sequence numbers.", func(s *scenario) {
 		trail := s.p.(myvault.Trail)
-		allWon(s, together(racers, func(i int) error { return trail.Record(s.ctx, accessEntry("read", "newsbot/a", i)) }))
+		noErrors(s, concurrently(callers, func(i int) error { return trail.Record(s.ctx, accessEntry("read", "newsbot/a", i)) }))
 		all := s.entries(myvault.TrailFilter{})
-		same(s, "entries", len(all), racers)
+		wantEqual(s, "entries", len(all), callers)
 		for i, e := range all {
-			same(s, "sequence", e.Seq, uint64(racers-i))
+			wantEqual(s, "sequence", e.Seq, uint64(callers-i))
 		}
 	}),
-	onTrail("race/entries", "Puts at once have an entry each, that names the version made.", func(s *stage) {
-		allWon(s, together(racers, func(i int) error {
-			_, err := s.apply(put("newsbot/a", fmt.Sprint("racer ", i)))
+	trailClause("race/entries", "Concurrent Puts have an entry each, with the version that they created.", func(s *scenario) {
+		noErrors(s, concurrently(callers, func(i int) error {
+			_, err := s.apply(put("newsbot/a", fmt.Sprint("caller ", i)))
 			return err
 		}))
 		all := s.entries(myvault.TrailFilter{})
-		same(s, "entries", len(all), racers)
+		wantEqual(s, "entries", len(all), callers)
 		for i, e := range all {
-			same(s, "sequence", e.Seq, uint64(racers-i))
-			same(s, "version", e.Version, myvault.Version(racers-i))
+			wantEqual(s, "sequence", e.Seq, uint64(callers-i))
+			wantEqual(s, "version", e.Version, myvault.Version(callers-i))
 		}
 	}),
 }
 
-// besides writes forty times while three readers read all the time, and once after it.
-func (s *stage) besides(write func(n int) error, read func() error) {
+// whileWriting calls write forty times while three goroutines call read, and once more after it.
+func (s *scenario) whileWriting(write func(n int) error, read func() error) {
 	var over atomic.Bool
-	allWon(s, together(4, func(i int) error {
+	noErrors(s, concurrently(4, func(i int) error {
 		if i == 0 {
 			defer over.Store(true)
 			for n := range 40 {
@@ -208,14 +208,14 @@ func (s *stage) besides(write func(n int) error, read func() error) {
 	}))
 }
 
-// notBehind reads two secrets that every commit puts together: the second reading is
-// never older than the first.
-func (s *stage) notBehind(first, second string) error {
-	a, err := s.p.Get(s.ctx, at(first), 0)
+// checkNotOlder reads two secrets that every commit puts together. The second must not be older
+// than the first.
+func (s *scenario) checkNotOlder(first, second string) error {
+	a, err := s.p.Get(s.ctx, address(first), 0)
 	if err != nil {
 		return err
 	}
-	b, err := s.p.Get(s.ctx, at(second), 0)
+	b, err := s.p.Get(s.ctx, address(second), 0)
 	if err != nil {
 		return err
 	}

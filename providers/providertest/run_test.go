@@ -13,14 +13,14 @@ import (
 	"github.com/myswiftagent/myvault/providers/providertest"
 )
 
-var asBroken = flag.Bool("as-broken", false, "run the suite on a broken provider that declares what is not true")
+var asBroken = flag.Bool("as-broken", false, "run the suite on a broken provider with a false declaration")
 
-// Run fails the subtest of a clause that is broken, and those of a lack that is not
-// true. As a failure cannot be caught within a test, another process runs it.
+// Run fails the subtests of broken clauses and of false declarations. The test runs it in another
+// process, because a failure cannot be caught in the same one.
 func TestRunFails(t *testing.T) {
 	if *asBroken {
-		spoil := onInfos(myvault.OpPut, func(_ *fake, _ myvault.Commit, info *myvault.Info) { info.Version-- })
-		providertest.Run(t, func(t testing.TB) providertest.Store { return faked(t, spoil) }, providertest.Auditor)
+		corrupt := onInfos(myvault.OpPut, func(_ *fake, _ myvault.Commit, info *myvault.Info) { info.Version-- })
+		providertest.Run(t, func(t testing.TB) providertest.Store { return faked(t, corrupt) }, providertest.Auditor)
 		return
 	}
 	is := is.New(t)
@@ -28,12 +28,12 @@ func TestRunFails(t *testing.T) {
 	is.True(err != nil) // the run fails
 	for _, line := range []string{
 		"--- FAIL: TestRunFails/put/first-version",
-		"The first Put of an address makes version 1. But: version: got 0, want 1",
+		"The first Put of an address creates version 1. But: version: got 0, want 1",
 		"--- PASS: TestRunFails/list/empty",
 		"--- FAIL: TestRunFails/auditor/heads",
 		"lacks Auditor",
 		"Auditor is declared as lacking, but the provider has it",
 	} {
-		is.True(strings.Contains(string(out), line)) // what the run should say
+		is.True(strings.Contains(string(out), line)) // missing in the output
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 var errUnsupported = fmt.Errorf("one change at a time: %w", errors.ErrUnsupported)
 
-// inMemory makes stores of bare memory providers, or of what wrap makes of them.
+// inMemory returns stores of memory providers, each wrapped by wrap.
 func inMemory(wrap func(*memory.Provider) myvault.Provider) func(testing.TB) providertest.Store {
 	return func(testing.TB) providertest.Store {
 		return providertest.Store{MaxProjects: projects, Open: func(context.Context) (myvault.Provider, error) {
@@ -27,16 +27,16 @@ func inMemory(wrap func(*memory.Provider) myvault.Provider) func(testing.TB) pro
 	}
 }
 
-// A provider that keeps every promise passes with nothing declared as lacking.
+// A provider that keeps every promise passes without a declared lack.
 func TestRunOnWholeProvider(t *testing.T) {
 	providertest.Run(t, func(t testing.TB) providertest.Store {
 		store := faked(t, func(*fake) {})
-		store.Patience = 0 // nothing hangs, but a machine may be slow
+		store.Timeout = 0 // no call blocks, but the machine may be slow
 		return store
 	})
 }
 
-// A provider that has no capability passes with all of them declared as lacking.
+// A provider without any capability passes if all of them are declared as lacking.
 func TestRunOnPlainProvider(t *testing.T) {
 	providertest.Run(t, inMemory(func(m *memory.Provider) myvault.Provider { return single{m} }),
 		providertest.Trail, providertest.Auditor, providertest.Incarnation, providertest.Archive, providertest.Limited,
@@ -62,9 +62,9 @@ func TestClauses(t *testing.T) {
 	is.True(providertest.Clauses()[0].Name != "changed") // the caller owns the slice
 }
 
-// A lack that is declared must be true.
-func TestAbsent(t *testing.T) {
-	whole := func(t testing.TB) providertest.Store { return faked(t, func(*fake) {}) }
+// A declared lack must be true.
+func TestCheckAbsent(t *testing.T) {
+	complete := func(t testing.TB) providertest.Store { return faked(t, func(*fake) {}) }
 	plain := inMemory(func(m *memory.Provider) myvault.Provider { return single{m} })
 	for _, c := range []providertest.Capability{
 		providertest.Trail, providertest.Auditor, providertest.Incarnation, providertest.Archive, providertest.Limited,
@@ -72,26 +72,26 @@ func TestAbsent(t *testing.T) {
 	} {
 		t.Run(string(c), func(t *testing.T) {
 			is := is.New(t)
-			is.NoErr(c.Absent(t.Context(), plain(t)))       // it lacks the capability
-			is.True(c.Absent(t.Context(), whole(t)) != nil) // it has the capability
+			is.NoErr(c.CheckAbsent(t.Context(), plain(t)))          // it lacks the capability
+			is.True(c.CheckAbsent(t.Context(), complete(t)) != nil) // it has the capability
 		})
 	}
 	is := is.New(t)
-	is.True(providertest.Capability("Trial").Absent(t.Context(), plain(t)) != nil) // there is no such capability
+	is.True(providertest.Capability("Trial").CheckAbsent(t.Context(), plain(t)) != nil) // unknown
 }
 
-// A capability that is missing and not declared fails its clauses.
+// An undeclared lack fails the clauses that need the capability.
 func TestUndeclared(t *testing.T) {
 	is := is.New(t)
 	newStore := inMemory(func(m *memory.Provider) myvault.Provider { return single{m} })
 	for _, c := range providertest.Clauses() {
 		if len(c.Needs) > 0 {
-			is.True(c.Check(t.Context(), newStore(t)) != nil) // a clause that needs what is missing
+			is.True(c.Check(t.Context(), newStore(t)) != nil)
 		}
 	}
 }
 
-// A store that cannot be opened fails every clause, with its reason.
+// If the store cannot be opened, every clause fails with that error.
 func TestOpenFails(t *testing.T) {
 	is := is.New(t)
 	store := providertest.Store{Open: func(context.Context) (myvault.Provider, error) { return nil, myvault.ErrUnavailable }}
@@ -100,7 +100,7 @@ func TestOpenFails(t *testing.T) {
 	}
 }
 
-// An error of Close fails the clause that was played.
+// An error of Close fails the clause.
 func TestCloseFails(t *testing.T) {
 	is := is.New(t)
 	store := faked(t, func(f *fake) { f.close = func() error { return myvault.ErrUnavailable } })

@@ -8,103 +8,103 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// onTrail makes a clause about the trail of a provider that is one.
-func onTrail(name, promise string, play func(*stage)) Clause {
-	return clause(name, promise, play, Trail)
+// trailClause returns a clause on providers that implement Trail.
+func trailClause(name, promise string, run func(*scenario)) Clause {
+	return clause(name, promise, run, Trail)
 }
 
-// accessEntry is the entry of a read, some milliseconds after begin.
+// accessEntry returns an access entry, ms milliseconds after startTime.
 func accessEntry(action, addr string, ms int) myvault.Entry {
-	return entry(begin.Add(time.Duration(ms)*time.Millisecond), action, at(addr))
+	return entry(startTime.Add(time.Duration(ms)*time.Millisecond), action, address(addr))
 }
 
 var trailClauses = []Clause{
-	onTrail("trail/empty", "A new trail is empty, without an error.", func(s *stage) {
-		s.trail(myvault.TrailFilter{})
+	trailClause("trail/empty", "A new trail yields no entries and no error.", func(s *scenario) {
+		s.wantEntries(myvault.TrailFilter{})
 	}),
-	onTrail("trail/change", "Each change leaves one entry in the chain of changes.", func(s *stage) {
+	trailClause("trail/change", "Each change adds one entry to the chain of changes.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"), remove("newsbot/a"), undelete("newsbot/a"), destroy("newsbot/a", 1),
 			project("common", ""), makeDefault("common"), removeProject("common"))
-		s.trail(myvault.TrailFilter{},
+		s.wantEntries(myvault.TrailFilter{},
 			"changes 7 project-delete common", "changes 6 project-default common", "changes 5 project-write common",
 			"changes 4 destroy newsbot/a", "changes 3 undelete newsbot/a", "changes 2 delete newsbot/a", "changes 1 write newsbot/a")
 	}),
-	onTrail("trail/version", "The entry of a change names the version that the change made or marked, 0 for a project.", func(s *stage) {
+	trailClause("trail/version", "The entry of a change contains the version that the change created, deleted or destroyed, or 0 for a project.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"), remove("newsbot/a"), undelete("newsbot/a"), destroy("newsbot/a", 1), project("newsbot", "mine"))
 		want := []myvault.Version{0, 1, 2, 2, 2, 1}
-		for i, e := range counted(s, "entries", s.entries(myvault.TrailFilter{}), len(want)) {
-			same(s, fmt.Sprintf("version of entry %d", e.Seq), e.Version, want[i])
+		for i, e := range wantLen(s, "entries", s.entries(myvault.TrailFilter{}), len(want)) {
+			wantEqual(s, fmt.Sprintf("version of entry %d", e.Seq), e.Version, want[i])
 		}
 	}),
-	onTrail("trail/carries", "An entry of a change carries what the vault wrote: time, service, how, request, action, address, outcome and count.", func(s *stage) {
+	trailClause("trail/fields", "The entry of a change contains the fields that the vault wrote: time, service, via, request, action, address, outcome and count.", func(s *scenario) {
 		c := s.commit(put("newsbot/a", "1"))
 		c.By = "myscheduler"
 		c.Entries[0].Service, c.Entries[0].Via, c.Entries[0].Request = "myscheduler", "header", "01J9-abc"
 		_, err := s.p.Apply(s.ctx, c)
-		s.succeeds("put", err)
-		sameEntry(s, counted(s, "entries", s.entries(myvault.TrailFilter{}), 1)[0], c.Entries[0])
+		s.noError("put", err)
+		wantEntry(s, wantLen(s, "entries", s.entries(myvault.TrailFilter{}), 1)[0], c.Entries[0])
 	}),
-	onTrail("trail/destroy", "A Destroy of several versions leaves one entry, which names the newest of them.", func(s *stage) {
-		s.three()
+	trailClause("trail/destroy", "A Destroy of several versions adds one entry, with the newest of them.", func(s *scenario) {
+		s.putThree()
 		s.do(destroy("newsbot/prod/db", 1, 2), destroy("newsbot/prod/db"))
-		got := counted(s, "entries", s.entries(myvault.TrailFilter{}), 5)
-		same(s, "version", got[1].Version, 2)
-		same(s, "version", got[0].Version, 3)
+		got := wantLen(s, "entries", s.entries(myvault.TrailFilter{}), 5)
+		wantEqual(s, "version", got[1].Version, 2)
+		wantEqual(s, "version", got[0].Version, 3)
 	}),
-	onTrail("trail/without-entries", "A commit without entries leaves one for each change all the same, in the name of its author.", func(s *stage) {
+	trailClause("trail/without-entries", "A commit without entries adds one for each change, with the commit's author as service.", func(s *scenario) {
 		c := s.commit(put("newsbot/a", "1"))
 		c.Entries = nil
 		_, err := s.p.Apply(s.ctx, c)
-		s.succeeds("put", err)
-		want := entry(c.At, "write", at("newsbot/a"))
+		s.noError("put", err)
+		want := entry(c.At, "write", address("newsbot/a"))
 		want.Via, want.Request = "", ""
-		got := counted(s, "entries", s.entries(myvault.TrailFilter{}), 1)
-		sameEntry(s, got[0], want)
-		same(s, "version", got[0].Version, 1)
+		got := wantLen(s, "entries", s.entries(myvault.TrailFilter{}), 1)
+		wantEntry(s, got[0], want)
+		wantEqual(s, "version", got[0].Version, 1)
 	}),
-	onTrail("trail/refused", "A change that is refused leaves no entry.", func(s *stage) {
+	trailClause("trail/refused", "A refused change adds no entry.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"))
-		s.refuses(myvault.ErrExists, put("newsbot/a", "2", myvault.IfAbsent()))
-		s.refuses(myvault.ErrNotFound, remove("newsbot/b"))
-		s.trail(myvault.TrailFilter{}, "changes 1 write newsbot/a")
+		s.wantRefused(myvault.ErrExists, put("newsbot/a", "2", myvault.IfAbsent()))
+		s.wantRefused(myvault.ErrNotFound, remove("newsbot/b"))
+		s.wantEntries(myvault.TrailFilter{}, "changes 1 write newsbot/a")
 		s.do(put("newsbot/a", "2"))
-		s.trail(myvault.TrailFilter{}, "changes 2 write newsbot/a", "changes 1 write newsbot/a")
+		s.wantEntries(myvault.TrailFilter{}, "changes 2 write newsbot/a", "changes 1 write newsbot/a")
 	}),
-	clause("trail/commit", "A commit leaves the entries of its changes, in their order.", func(s *stage) {
+	clause("trail/commit", "A commit adds the entries of its changes in order.", func(s *scenario) {
 		s.doAll(put("newsbot/a", "1"), put("newsbot/b", "1"), put("newsbot/a", "2"), project("common", ""))
-		s.trail(myvault.TrailFilter{}, "changes 4 project-write common", "changes 3 write newsbot/a", "changes 2 write newsbot/b", "changes 1 write newsbot/a")
-		same(s, "version of the third", counted(s, "entries", s.entries(myvault.TrailFilter{}), 4)[1].Version, 2)
+		s.wantEntries(myvault.TrailFilter{}, "changes 4 project-write common", "changes 3 write newsbot/a", "changes 2 write newsbot/b", "changes 1 write newsbot/a")
+		wantEqual(s, "version of the third", wantLen(s, "entries", s.entries(myvault.TrailFilter{}), 4)[1].Version, 2)
 	}, Trail, ManyChanges),
-	clause("trail/refused-commit", "A refused commit leaves no entry and uses no sequence.", func(s *stage) {
+	clause("trail/refused-commit", "A refused commit adds no entry and uses no sequence number.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"))
-		s.refuses(myvault.ErrNotFound, put("newsbot/b", "1"), put("newsbot/c", "1"), remove("newsbot/never"))
+		s.wantRefused(myvault.ErrNotFound, put("newsbot/b", "1"), put("newsbot/c", "1"), remove("newsbot/never"))
 		s.do(put("newsbot/a", "2"))
-		s.trail(myvault.TrailFilter{}, "changes 2 write newsbot/a", "changes 1 write newsbot/a")
+		s.wantEntries(myvault.TrailFilter{}, "changes 2 write newsbot/a", "changes 1 write newsbot/a")
 	}, Trail, ManyChanges),
-	onTrail("trail/no-reads", "Reading, listing and asking for entries leave no entry of themselves.", func(s *stage) {
+	trailClause("trail/no-reads", "Reads of secrets and entries add no entry.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"))
-		s.reads("newsbot/a", 0, "1")
+		s.wantValue("newsbot/a", 0, "1")
 		s.listed(myvault.ListOptions{})
-		s.history("newsbot/a", "1 live")
-		s.registered("newsbot")
-		s.trail(myvault.TrailFilter{}, "changes 1 write newsbot/a")
-		s.trail(myvault.TrailFilter{}, "changes 1 write newsbot/a")
+		s.wantVersions("newsbot/a", "1 live")
+		s.wantProjects("newsbot")
+		s.wantEntries(myvault.TrailFilter{}, "changes 1 write newsbot/a")
+		s.wantEntries(myvault.TrailFilter{}, "changes 1 write newsbot/a")
 	}),
-	onTrail("trail/newest-first", "Entries come newest first, the two chains merged by falling time.", func(s *stage) {
+	trailClause("trail/newest-first", "Entries yields the newest entry first, and merges the two chains by time.", func(s *scenario) {
 		s.record(accessEntry("read", "newsbot/z", -500))
 		s.do(put("newsbot/a", "1"))
 		s.record(accessEntry("read", "newsbot/a", 500))
 		s.commits.Add(1000)
 		s.do(put("newsbot/a", "2"))
 		s.record(accessEntry("read", "newsbot/a", 1500), accessEntry("list", "newsbot", 1501))
-		s.trail(myvault.TrailFilter{}, "access 4 list newsbot", "access 3 read newsbot/a", "changes 2 write newsbot/a",
+		s.wantEntries(myvault.TrailFilter{}, "access 4 list newsbot", "access 3 read newsbot/a", "changes 2 write newsbot/a",
 			"access 2 read newsbot/a", "changes 1 write newsbot/a", "access 1 read newsbot/z")
 	}),
-	onTrail("trail/clock-back", "Within a chain the order is that of the sequence, even when the clock went back.", func(s *stage) {
+	trailClause("trail/clock-back", "Within a chain, entries are ordered by sequence number, even if the clock went back.", func(s *scenario) {
 		s.record(accessEntry("read", "newsbot/a", 900), accessEntry("read", "newsbot/b", 100), accessEntry("read", "newsbot/c", 500))
-		s.trail(myvault.TrailFilter{}, "access 3 read newsbot/c", "access 2 read newsbot/b", "access 1 read newsbot/a")
+		s.wantEntries(myvault.TrailFilter{}, "access 3 read newsbot/c", "access 2 read newsbot/b", "access 1 read newsbot/a")
 	}),
-	onTrail("trail/many", "A long trail comes whole, each entry once.", func(s *stage) {
+	trailClause("trail/many", "A long trail is yielded completely, each entry once.", func(s *scenario) {
 		const many = 600
 		var reads []myvault.Entry
 		var puts []myvault.Change
@@ -116,31 +116,31 @@ var trailClauses = []Clause{
 		s.fill(puts)
 		next := map[string]uint64{myvault.ChainAccess: many, myvault.ChainChanges: many}
 		for _, e := range s.entries(myvault.TrailFilter{}) {
-			same(s, "sequence in "+e.Chain, e.Seq, next[e.Chain])
+			wantEqual(s, "sequence in "+e.Chain, e.Seq, next[e.Chain])
 			next[e.Chain]--
 		}
-		same(s, "access entries left out", next[myvault.ChainAccess], 0)
-		same(s, "change entries left out", next[myvault.ChainChanges], 0)
+		wantEqual(s, "access entries left out", next[myvault.ChainAccess], 0)
+		wantEqual(s, "change entries left out", next[myvault.ChainChanges], 0)
 	}),
 }
 
-// sameEntry compares what the vault wrote in an entry.
-func sameEntry(s *stage, got, want myvault.Entry) {
-	sameTime(s, "time", got.At, want.At)
-	sameTime(s, "first", got.First, want.First)
-	sameTime(s, "last", got.Last, want.Last)
-	same(s, "service", got.Service, want.Service)
-	same(s, "via", got.Via, want.Via)
-	same(s, "request", got.Request, want.Request)
-	same(s, "remote", got.Remote, want.Remote)
-	same(s, "action", got.Action, want.Action)
-	same(s, "address", got.Address, want.Address)
-	same(s, "outcome", got.Outcome, want.Outcome)
-	same(s, "count", got.Count, want.Count)
+// wantEntry compares the fields that the vault writes.
+func wantEntry(s *scenario, got, want myvault.Entry) {
+	wantTime(s, "time", got.At, want.At)
+	wantTime(s, "first", got.First, want.First)
+	wantTime(s, "last", got.Last, want.Last)
+	wantEqual(s, "service", got.Service, want.Service)
+	wantEqual(s, "via", got.Via, want.Via)
+	wantEqual(s, "request", got.Request, want.Request)
+	wantEqual(s, "remote", got.Remote, want.Remote)
+	wantEqual(s, "action", got.Action, want.Action)
+	wantEqual(s, "address", got.Address, want.Address)
+	wantEqual(s, "outcome", got.Outcome, want.Outcome)
+	wantEqual(s, "count", got.Count, want.Count)
 }
 
 var recordClauses = []Clause{
-	onTrail("trail/destroyed", "The entry of a destroy tells which versions it named, and no other entry does.", func(s *stage) {
+	trailClause("trail/destroyed", "The entry of a destroy contains the versions it named, and no other entry does.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"), put("newsbot/a", "3"), put("newsbot/a", "4"), put("newsbot/a", "5"))
 		s.do(destroy("newsbot/a", 4, 1, 2, 1))
 		s.do(destroy("newsbot/a", 3))
@@ -149,30 +149,30 @@ var recordClauses = []Clause{
 		read.Destroyed = []myvault.VersionRange{{First: 1, Last: 2}}
 		s.record(read)
 		want := []string{"[]", "[{1 5}]", "[{3 3}]", "[{1 2} {4 4}]", "[]", "[]", "[]", "[]", "[]"}
-		for i, e := range counted(s, "entries", s.entries(myvault.TrailFilter{}), len(want)) {
-			same(s, fmt.Sprintf("destroyed, by entry %d of %s", e.Seq, e.Chain), fmt.Sprint(e.Destroyed), want[i])
+		for i, e := range wantLen(s, "entries", s.entries(myvault.TrailFilter{}), len(want)) {
+			wantEqual(s, fmt.Sprintf("destroyed, by entry %d of %s", e.Seq, e.Chain), fmt.Sprint(e.Destroyed), want[i])
 		}
 	}),
-	onTrail("record/appends", "Record appends to the chain of access entries, with its own sequence.", func(s *stage) {
+	trailClause("record/appends", "Record appends to the access chain, which has its own sequence.", func(s *scenario) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"))
 		s.record(accessEntry("read", "newsbot/a", 100))
 		s.record(accessEntry("read", "newsbot/b", 101))
-		for i, e := range counted(s, "entries", s.entries(myvault.TrailFilter{Action: "read"}), 2) {
-			same(s, "chain", e.Chain, myvault.ChainAccess)
-			same(s, "sequence", e.Seq, uint64(2-i))
+		for i, e := range wantLen(s, "entries", s.entries(myvault.TrailFilter{Action: "read"}), 2) {
+			wantEqual(s, "chain", e.Chain, myvault.ChainAccess)
+			wantEqual(s, "sequence", e.Seq, uint64(2-i))
 		}
 	}),
-	onTrail("record/carries", "A recorded entry carries every field that the vault wrote.", func(s *stage) {
+	trailClause("record/fields", "A recorded entry keeps every field that the vault wrote.", func(s *scenario) {
 		want := accessEntry("read", "newsbot/prod/db", 0)
 		want.Service, want.Via, want.Request, want.Remote = "", "header", "01J9-abc", "192.0.2.7"
 		want.Action, want.Version, want.Outcome, want.Count = "login", 7, myvault.OutcomeUnauthenticated, 12
 		want.Last = want.At.Add(3 * time.Second)
 		s.record(want)
-		got := counted(s, "entries", s.entries(myvault.TrailFilter{}), 1)
-		sameEntry(s, got[0], want)
-		same(s, "version", got[0].Version, 7)
+		got := wantLen(s, "entries", s.entries(myvault.TrailFilter{}), 1)
+		wantEntry(s, got[0], want)
+		wantEqual(s, "version", got[0].Version, 7)
 	}),
-	onTrail("record/outcomes", "Entries of every outcome are kept as they are.", func(s *stage) {
+	trailClause("record/outcomes", "Entries of every outcome are stored unchanged.", func(s *scenario) {
 		outcomes := []myvault.Outcome{
 			myvault.OutcomeOK, myvault.OutcomeBegun, myvault.OutcomeDenied, myvault.OutcomeUnauthenticated,
 			myvault.OutcomeNotFound, myvault.OutcomeRefused, myvault.OutcomeUnknown, myvault.OutcomeError,
@@ -183,34 +183,124 @@ var recordClauses = []Clause{
 			s.record(e)
 		}
 		slices.Reverse(outcomes)
-		for i, e := range counted(s, "entries", s.entries(myvault.TrailFilter{}), len(outcomes)) {
-			same(s, fmt.Sprintf("outcome of entry %d", e.Seq), e.Outcome, outcomes[i])
+		for i, e := range wantLen(s, "entries", s.entries(myvault.TrailFilter{}), len(outcomes)) {
+			wantEqual(s, fmt.Sprintf("outcome of entry %d", e.Seq), e.Outcome, outcomes[i])
 		}
 	}),
-	onTrail("record/several", "Record of several entries appends all, in their order.", func(s *stage) {
+	trailClause("record/several", "Record of several entries appends all in order.", func(s *scenario) {
 		s.record(accessEntry("read", "newsbot/a", 1), accessEntry("list", "newsbot", 1), accessEntry("read", "newsbot/c", 1))
-		s.trail(myvault.TrailFilter{}, "access 3 read newsbot/c", "access 2 list newsbot", "access 1 read newsbot/a")
+		s.wantEntries(myvault.TrailFilter{}, "access 3 read newsbot/c", "access 2 list newsbot", "access 1 read newsbot/a")
 	}),
-	onTrail("record/no-address", "An entry may have no address, or a project alone.", func(s *stage) {
-		s.record(entry(begin, "login", myvault.Address{}), entry(begin, "list", myvault.Address{Project: "newsbot"}))
-		got := counted(s, "entries", s.entries(myvault.TrailFilter{}), 2)
-		same(s, "address", got[1].Address, myvault.Address{})
-		same(s, "address", got[0].Address, myvault.Address{Project: "newsbot"})
+	trailClause("record/no-address", "An entry may have no address, or only a project.", func(s *scenario) {
+		s.record(entry(startTime, "login", myvault.Address{}), entry(startTime, "list", myvault.Address{Project: "newsbot"}))
+		got := wantLen(s, "entries", s.entries(myvault.TrailFilter{}), 2)
+		wantEqual(s, "address", got[1].Address, myvault.Address{})
+		wantEqual(s, "address", got[0].Address, myvault.Address{Project: "newsbot"})
 	}),
-	onTrail("record/seen", "An access entry names the newest change that was there when it was recorded.", func(s *stage) {
+	trailClause("record/seen", "An access entry contains the sequence number of the newest change at its time.", func(s *scenario) {
 		s.record(accessEntry("read", "newsbot/a", 0))
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"))
 		s.record(accessEntry("read", "newsbot/a", 100))
 		s.do(put("newsbot/a", "3"))
 		s.record(accessEntry("read", "newsbot/a", 200))
 		want := []uint64{3, 2, 0}
-		for i, e := range counted(s, "entries", s.entries(myvault.TrailFilter{Action: "read"}), len(want)) {
-			same(s, fmt.Sprintf("change seen by entry %d", e.Seq), e.Seen, want[i])
+		for i, e := range wantLen(s, "entries", s.entries(myvault.TrailFilter{Action: "read"}), len(want)) {
+			wantEqual(s, fmt.Sprintf("change seen by entry %d", e.Seq), e.Seen, want[i])
 		}
 	}),
-	onTrail("record/not-a-change", "Record changes no secret and no project.", func(s *stage) {
+	trailClause("record/not-a-change", "Record changes no secret and no project.", func(s *scenario) {
 		s.record(accessEntry("write", "newsbot/a", 0))
-		s.hides(myvault.ErrNotFound, "newsbot/a", 0)
-		s.registered()
+		s.wantGetError(myvault.ErrNotFound, "newsbot/a", 0)
+		s.wantProjects()
+	}),
+}
+
+// recordSample makes two changes and records six accesses.
+func (s *scenario) recordSample() {
+	other := accessEntry("read", "newsbot/prod/db", 20)
+	other.Service = "myscheduler"
+	denied := accessEntry("read", "common/prod/db", 30)
+	denied.Outcome = myvault.OutcomeDenied
+	s.do(put("newsbot/prod/db", "1"), put("newsbot/production/x", "1"))
+	s.record(accessEntry("read", "newsbot/prod/db", 10), other, denied,
+		accessEntry("list", "newsbot/prod", 40), accessEntry("read", "newsbot/production/x", 50), entry(startTime.Add(60*time.Millisecond), "login", myvault.Address{}))
+}
+
+var filterClauses = []Clause{
+	trailClause("filter/all", "The zero TrailFilter selects every entry.", func(s *scenario) {
+		s.recordSample()
+		wantEqual(s, "entries", len(s.entries(myvault.TrailFilter{})), 8)
+	}),
+	trailClause("filter/prefix", "A prefix selects entries by whole segments.", func(s *scenario) {
+		s.recordSample()
+		s.wantEntries(myvault.TrailFilter{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod"}},
+			"access 4 list newsbot/prod", "access 2 read newsbot/prod/db", "access 1 read newsbot/prod/db", "changes 1 write newsbot/prod/db")
+		s.wantEntries(myvault.TrailFilter{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod/"}},
+			"access 2 read newsbot/prod/db", "access 1 read newsbot/prod/db", "changes 1 write newsbot/prod/db")
+		s.wantEntries(myvault.TrailFilter{Prefix: myvault.Prefix{Project: "common"}}, "access 3 read common/prod/db")
+	}),
+	trailClause("filter/service", "A service selects only its entries.", func(s *scenario) {
+		s.recordSample()
+		s.wantEntries(myvault.TrailFilter{Service: "myscheduler"}, "access 2 read newsbot/prod/db")
+		s.wantEntries(myvault.TrailFilter{Service: "nobody"})
+	}),
+	trailClause("filter/action", "An action selects its entries in both chains.", func(s *scenario) {
+		s.recordSample()
+		s.wantEntries(myvault.TrailFilter{Action: "list"}, "access 4 list newsbot/prod")
+		s.wantEntries(myvault.TrailFilter{Action: "write"}, "changes 2 write newsbot/production/x", "changes 1 write newsbot/prod/db")
+	}),
+	trailClause("filter/outcome", "An outcome selects its entries.", func(s *scenario) {
+		s.recordSample()
+		s.wantEntries(myvault.TrailFilter{Outcome: myvault.OutcomeDenied}, "access 3 read common/prod/db")
+	}),
+	trailClause("filter/since", "Since is inclusive.", func(s *scenario) {
+		s.recordSample()
+		s.wantEntries(myvault.TrailFilter{Since: startTime.Add(50 * time.Millisecond)}, "access 6 login ", "access 5 read newsbot/production/x")
+		s.wantEntries(myvault.TrailFilter{Since: startTime.Add(50*time.Millisecond + time.Microsecond)}, "access 6 login ")
+	}),
+	trailClause("filter/until", "Until is exclusive.", func(s *scenario) {
+		s.recordSample()
+		s.wantEntries(myvault.TrailFilter{Until: startTime.Add(10*time.Millisecond + time.Microsecond), Action: "read"}, "access 1 read newsbot/prod/db")
+		s.wantEntries(myvault.TrailFilter{Until: startTime.Add(10 * time.Millisecond), Action: "read"})
+	}),
+	trailClause("filter/combined", "Filters can be combined.", func(s *scenario) {
+		s.recordSample()
+		s.wantEntries(myvault.TrailFilter{
+			Prefix: myvault.Prefix{Project: "newsbot", Path: "prod"}, Service: author, Action: "read", Outcome: myvault.OutcomeOK,
+			Since: startTime, Until: startTime.Add(time.Second),
+		}, "access 1 read newsbot/prod/db")
+	}),
+	trailClause("filter/before", "Before selects older entries in each chain that it contains.", func(s *scenario) {
+		s.recordSample()
+		s.wantEntries(myvault.TrailFilter{Before: myvault.Cursor{myvault.ChainAccess: 3, myvault.ChainChanges: 2}},
+			"access 2 read newsbot/prod/db", "access 1 read newsbot/prod/db", "changes 1 write newsbot/prod/db")
+		s.wantEntries(myvault.TrailFilter{Before: myvault.Cursor{myvault.ChainAccess: 1, myvault.ChainChanges: 1}})
+	}),
+	trailClause("filter/before-one", "A chain that Before does not contain starts at its newest entry.", func(s *scenario) {
+		s.recordSample()
+		s.wantEntries(myvault.TrailFilter{Before: myvault.Cursor{myvault.ChainAccess: 2}},
+			"access 1 read newsbot/prod/db", "changes 2 write newsbot/production/x", "changes 1 write newsbot/prod/db")
+	}),
+	trailClause("filter/before-beyond", "Before may be greater than the newest sequence number.", func(s *scenario) {
+		s.recordSample()
+		beyond := myvault.Cursor{myvault.ChainAccess: 1 << 40, myvault.ChainChanges: 1 << 40}
+		wantEqual(s, "entries", len(s.entries(myvault.TrailFilter{Before: beyond})), 8)
+	}),
+	trailClause("filter/pages", "Pages that each begin before the last entries seen yield every entry once.", func(s *scenario) {
+		s.recordSample()
+		seen := map[string]bool{}
+		for position := (myvault.Cursor{}); ; {
+			page := s.entries(myvault.TrailFilter{Before: position})
+			if len(page) == 0 {
+				break
+			}
+			for _, e := range page[:min(3, len(page))] {
+				key := e.Chain + string(rune('0'+e.Seq))
+				wantEqual(s, "seen before: "+key, seen[key], false)
+				seen[key] = true
+				position[e.Chain] = e.Seq
+			}
+		}
+		wantEqual(s, "entries", len(seen), 8)
 	}),
 }

@@ -20,18 +20,18 @@ import (
 	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
-// contents is what stands in the file, as text.
+// contents is the rows of the file, as text.
 type contents struct {
 	projects []projectRow
 	secrets  []secretRow
-	budget   int64 // bytes of text that may still come; pages that point at each other have no end
+	budget   int64 // the bytes of text that may follow; a cycle of pages would yield text forever
 }
 
-// maxCell is the most bytes of one cell; a value takes two for each of its bytes.
+// maxCell is the maximum size of a cell, in bytes. A value has two for each of its bytes.
 const maxCell = 16 << 20
 
-// errTooMuch is the error for more text than the file can hold.
-var errTooMuch = errors.New("it yields more than its size; it is damaged")
+// errTooMuch means that the file yields more text than it can contain.
+var errTooMuch = errors.New("it yields more data than it can contain: it is damaged")
 
 type projectRow struct {
 	name, description, at, by string
@@ -42,43 +42,44 @@ type secretRow struct {
 	project, path, value, iv, tag, at, by string
 }
 
-// steady calls read, and refuses what somebody wrote meanwhile: the file is read without a lock.
-func steady(path string, read func() error) error {
-	before, err := look(path)
+// readUnchanged calls read, and returns ErrUnavailable if the file changed during the call: it is
+// read without a lock.
+func readUnchanged(path string, read func() error) error {
+	before, err := stateOf(path)
 	if err != nil {
 		return err
 	}
 	if before.unfinished {
-		return fmt.Errorf("%w: a change of the file is not finished; stop the service, and start and stop it once if it was cut off", myvault.ErrUnavailable)
+		return fmt.Errorf("%w: the file has an unfinished change; stop the service, or start and stop it if it crashed", myvault.ErrUnavailable)
 	}
 	if err := read(); err != nil {
 		return err
 	}
-	after, err := look(path)
+	after, err := stateOf(path)
 	if err == nil && after != before {
-		err = fmt.Errorf("%w: the file was written while it was read; stop the service", myvault.ErrUnavailable)
+		err = fmt.Errorf("%w: the file changed while it was read; stop the service", myvault.ErrUnavailable)
 	}
 	return err
 }
 
-// state tells one state of the file from another.
+// state is the size and modification time of the file and its log.
 type state struct {
 	size, changed, logSize, logChanged int64
-	unfinished                         bool // there is a journal to roll back
+	unfinished                         bool // a journal must be rolled back
 }
 
-func look(path string) (s state, err error) {
+func stateOf(path string) (s state, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return s, cause(err)
+		return s, unavailable(err)
 	}
 	if !info.Mode().IsRegular() {
-		return s, fmt.Errorf("%w: it is no file", myvault.ErrInvalid)
+		return s, fmt.Errorf("%w: it is not a regular file", myvault.ErrInvalid)
 	}
 	s.size, s.changed = info.Size(), info.ModTime().UnixNano()
 	if info, err := os.Stat(path + "-wal"); err == nil {
 		if !info.Mode().IsRegular() {
-			return s, fmt.Errorf("%w: its write-ahead log is no file", myvault.ErrInvalid) // a pipe would never end
+			return s, fmt.Errorf("%w: its write-ahead log is not a regular file", myvault.ErrInvalid) // a pipe would block
 		}
 		s.logSize, s.logChanged = info.Size(), info.ModTime().UnixNano()
 	}
@@ -88,8 +89,8 @@ func look(path string) (s state, err error) {
 	return s, nil
 }
 
-// cause gives an error of the operating system without the path.
-func cause(err error) error {
+// unavailable returns ErrUnavailable with an error of the operating system, without its path.
+func unavailable(err error) error {
 	if named, ok := errors.AsType[*fs.PathError](err); ok {
 		err = named.Err
 	}
@@ -98,8 +99,8 @@ func cause(err error) error {
 
 func readFile(ctx context.Context, path string) (f contents, err error) {
 	defer func() {
-		if p := recover(); p != nil { // the engine panics if it has no memory left
-			err = fmt.Errorf("%w file: the engine cannot read it", myvault.ErrInvalid)
+		if p := recover(); p != nil { // SQLite panics if it runs out of memory
+			err = fmt.Errorf("%w file: SQLite cannot read it", myvault.ErrInvalid)
 		}
 	}()
 	path, err = filepath.Abs(path)
@@ -109,37 +110,37 @@ func readFile(ctx context.Context, path string) (f contents, err error) {
 	name := "file:" + strings.ReplaceAll(url.QueryEscape(filepath.ToSlash(path)), "+", "%20") + "?vfs=" + readonly.VFS()
 	db, err := sqlite3.OpenFlags(name, sqlite3.OPEN_READONLY|sqlite3.OPEN_URI)
 	if err != nil {
-		return f, failure(err)
+		return f, vaultError(err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	defer db.SetInterrupt(db.SetInterrupt(ctx))
-	if err := distrust(db); err != nil {
-		return f, failure(err)
+	if err := hardenConnection(db); err != nil {
+		return f, vaultError(err)
 	}
 	if f.budget, err = budgetOf(path); err != nil {
 		return f, err
 	}
-	return f, failure(f.read(db))
+	return f, vaultError(f.read(db))
 }
 
-// budgetOf returns how much text can be in the file and its log: a number of 8 bytes may have 20
-// digits.
+// budgetOf returns how much text the file and its log can contain. A number of 8 bytes can have
+// 20 digits.
 func budgetOf(path string) (int64, error) {
-	s, err := look(path)
+	s, err := stateOf(path)
 	return 1<<16 + 4*(s.size+s.logSize), err
 }
 
 func (f *contents) read(db *sqlite3.Conn) error {
 	for _, table := range []string{"projects", "secrets"} {
-		if err := plainTable(db, table); err != nil {
+		if err := checkTable(db, table); err != nil {
 			return err
 		}
 	}
 	return errors.Join(f.readProjects(db), f.readSecrets(db))
 }
 
-// plainTable refuses what is not a table of columns that are stored.
-func plainTable(db *sqlite3.Conn, table string) error {
+// checkTable returns an error if table is not an ordinary table without generated columns.
+func checkTable(db *sqlite3.Conn, table string) error {
 	stored := false
 	kind := `SELECT type = 'table' AND rootpage > 0 FROM sqlite_schema WHERE lower(name) = '` + table + `'`
 	err := each(db, kind, func(row *sqlite3.Stmt) error {
@@ -160,7 +161,7 @@ func plainTable(db *sqlite3.Conn, table string) error {
 	})
 }
 
-// texts returns the columns of a row as texts, and takes them from the budget.
+// texts returns the columns of a row as text, and subtracts their size from the budget.
 func (f *contents) texts(row *sqlite3.Stmt) ([]string, error) {
 	all := make([]string, row.ColumnCount())
 	f.budget--
@@ -174,9 +175,9 @@ func (f *contents) texts(row *sqlite3.Stmt) ([]string, error) {
 	return all, nil
 }
 
-// distrust keeps what stands in the schema from running, and the log of the file from being
-// brought in. Exclusive mode keeps the log's index on the heap.
-func distrust(db *sqlite3.Conn) error {
+// hardenConnection prevents code in the schema from running, and a checkpoint of the log.
+// Exclusive mode keeps the log's index on the heap.
+func hardenConnection(db *sqlite3.Conn) error {
 	for option, on := range map[sqlite3.DBConfig]bool{
 		sqlite3.DBCONFIG_DEFENSIVE:        true,
 		sqlite3.DBCONFIG_ENABLE_TRIGGER:   false,
@@ -192,22 +193,22 @@ func distrust(db *sqlite3.Conn) error {
 	return db.Exec(`PRAGMA locking_mode=EXCLUSIVE`)
 }
 
-// failure gives errors of the engine the meaning that they have for the caller.
-func failure(err error) error {
+// vaultError wraps an error of SQLite in ErrUnavailable or ErrInvalid.
+func vaultError(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, sqlite3.IOERR), errors.Is(err, sqlite3.CANTOPEN), errors.Is(err, sqlite3.NOMEM), errors.Is(err, sqlite3.INTERRUPT):
 		return fmt.Errorf("%w: %w", myvault.ErrUnavailable, err)
 	}
-	return fmt.Errorf("%w file: it is not one of the earlier service: %w", myvault.ErrInvalid, err)
+	return fmt.Errorf("%w file: it does not come from the earlier service: %w", myvault.ErrInvalid, err)
 }
 
-// The rows are sorted here and read in the order of the table: a sort by the engine collects all
-// rows first, without a bound.
+// The rows are read in table order and sorted here, because SQLite would collect all rows to sort
+// them, without a limit.
 
 func (f *contents) readProjects(db *sqlite3.Conn) error {
-	isDefault := "0" // the first files have no such column
+	isDefault := "0" // the first files lack the column
 	err := each(db, `SELECT 1 FROM pragma_table_info('projects') WHERE name = 'is_default'`, func(*sqlite3.Stmt) error {
 		isDefault = "is_default"
 		return nil
@@ -242,20 +243,20 @@ func (f *contents) readSecrets(db *sqlite3.Conn) error {
 	return err
 }
 
-// each calls take with every row. An error of take ends it.
-func each(db *sqlite3.Conn, query string, take func(*sqlite3.Stmt) error) error {
+// each calls f with every row, until it returns an error.
+func each(db *sqlite3.Conn, query string, f func(*sqlite3.Stmt) error) error {
 	stmt, _, err := db.Prepare(query)
 	if err != nil {
 		return err
 	}
 	for err == nil && stmt.Step() {
-		err = take(stmt)
+		err = f(stmt)
 	}
 	return errors.Join(err, stmt.Err(), stmt.Close())
 }
 
-// parseTime reads a time as SQLAlchemy writes it for SQLite, with a blank for the T and without a
-// zone, in UTC; or one of RFC 3339.
+// parseTime parses a time as SQLAlchemy writes it for SQLite, in UTC with a space for the T and
+// without a zone, or as RFC 3339 defines it.
 func parseTime(text string) (time.Time, error) {
 	const date = len("2006-01-02")
 	full := text

@@ -14,8 +14,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/pyvault"
 )
 
-// FuzzFile reads a file of the earlier service with bytes of it changed: each three bytes of edits
-// are a place and what is there.
+// FuzzFile reads a file of the earlier service with changed bytes. Each three bytes of edits are
+// an offset and the new byte.
 func FuzzFile(f *testing.F) {
 	key := crypto.NewKey()
 	s := filled(f, key)
@@ -29,9 +29,9 @@ func FuzzFile(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{0, 16, 1, 0, 17, 1})                // the size of pages
 	f.Add([]byte{0, 18, 2, 0, 19, 2})                // a write-ahead log
-	f.Add([]byte{0, 100, 5, 16, 0, 5, 32, 0, 5})     // pages of tables that are inner ones
+	f.Add([]byte{0, 100, 5, 16, 0, 5, 32, 0, 5})     // inner table pages
 	f.Add([]byte{0, 103, 255, 16, 3, 255, 32, 3, 9}) // the number of cells
-	f.Add([]byte{16, 5, 0, 16, 6, 0, 16, 8, 1})      // where cells begin
+	f.Add([]byte{16, 5, 0, 16, 6, 0, 16, 8, 1})      // offsets of cells
 	f.Fuzz(func(t *testing.T, edits []byte) {
 		data := append([]byte{}, valid...)
 		for ; len(edits) >= 3; edits = edits[3:] {
@@ -55,7 +55,7 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-// readAll reads everything that the file has.
+// readAll reads everything in the file.
 func readAll(t *testing.T, old *pyvault.Store) {
 	for info, err := range old.List(t.Context(), myvault.ListOptions{}) {
 		if err != nil {

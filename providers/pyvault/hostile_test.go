@@ -16,11 +16,11 @@ import (
 	"github.com/myswiftagent/myvault/providers/pyvault"
 )
 
-// TestHostileSchemas: what would run, or make text that is nowhere in the file, is refused.
+// Schemas that run code, or generate text that is not in the file, are refused.
 func TestHostileSchemas(t *testing.T) {
 	const project = `CREATE TABLE projects (id INTEGER, name TEXT, description TEXT, is_default BOOLEAN, created_at TEXT, created_by TEXT);`
 	const secret = `CREATE TABLE secrets (id INTEGER, project TEXT, path TEXT, encrypted_value BLOB, encryption_iv BLOB, encryption_tag BLOB, updated_at TEXT, updated_by TEXT);`
-	// The row is there before the column, which the engine would compute at once.
+	// Insert the row before the column, which SQLite would compute at once.
 	generated := func(expression string) string {
 		return project + strings.Replace(secret, "encrypted_value BLOB, ", "", 1) + `INSERT INTO secrets(id, project, path) VALUES (1, 'p', 'a');
 			ALTER TABLE secrets ADD COLUMN encrypted_value TEXT AS (` + expression + `)`
@@ -51,9 +51,9 @@ func TestHostileSchemas(t *testing.T) {
 	}
 }
 
-// TestPagesThatPointAtEachOther: a file of some hundred kilobytes whose tables have no end in
-// practice is refused once it yielded more than it holds.
-func TestPagesThatPointAtEachOther(t *testing.T) {
+// A file of some hundred kilobytes with a cycle of pages is refused once it has yielded more than
+// it contains.
+func TestCyclesOfPages(t *testing.T) {
 	is := is.New(t)
 	const pageSize = 512
 	key := crypto.NewKey()
@@ -74,7 +74,7 @@ func TestPagesThatPointAtEachOther(t *testing.T) {
 	page := func(n int) []byte { return data[(n-1)*pageSize : n*pageSize] }
 	inner := []int{root}
 	for n := 2; n <= len(data)/pageSize; n++ {
-		if page(n)[0] == 5 && n != root { // an inner page of a table, by the file format of SQLite
+		if page(n)[0] == 5 && n != root { // an inner table page in the SQLite file format
 			inner = append(inner, n)
 		}
 	}
@@ -90,5 +90,5 @@ func TestPagesThatPointAtEachOther(t *testing.T) {
 	is.NoErr(os.WriteFile(path, data, 0o600))
 	_, err = pyvault.Open(t.Context(), path, key, pyvault.Config{})
 	is.True(errors.Is(err, myvault.ErrInvalid))
-	is.True(strings.Contains(err.Error(), "more than its size"))
+	is.True(strings.Contains(err.Error(), "more data than it can contain"))
 }

@@ -1,19 +1,19 @@
 // Package pyvault reads the SQLite file of myVault's earlier service, which was written in
-// Python, so that [myvault.Copy] can carry it to another provider:
+// Python, so that [transfer.Copy] can copy it to another provider:
 //
 //	old, err := pyvault.Open(ctx, "myvault.db", key, pyvault.Config{})
 //	if err != nil { ... }
-//	for _, p := range old.Problems() { fmt.Println(p) } // what it cannot give
-//	report, err := myvault.Copy(ctx, store, old, myvault.CopyOptions{By: "operator"})
+//	for _, p := range old.Problems() { fmt.Println(p) } // secrets that cannot be copied
+//	report, err := transfer.Copy(ctx, store, old, transfer.Options{By: "operator"})
 //
 // The tables are projects (name, description, created_at, created_by, and in later files
 // is_default) and secrets (project, path, encrypted_value, encryption_iv, encryption_tag,
-// updated_at, updated_by). Values are sealed with AES-256-GCM directly under the master key,
-// without additional data; ciphertext, IV (12 bytes) and tag (16 bytes) stand in hexadecimal
-// digits. Times are UTC.
+// updated_at, updated_by). Values are encrypted with AES-256-GCM under the master key itself,
+// without additional data. Ciphertext, IV (12 bytes) and tag (16 bytes) are in hexadecimal. Times
+// are in UTC.
 //
-// The service kept one value for each secret, so each has one version here, number 1, with the
-// time and the author of its last update. What the file numbers as its version is left behind.
+// The service stored one value for each secret, so each has one version here, version 1, with the
+// time and the author of its last update. The version numbers in the file are ignored.
 package pyvault
 
 import (
@@ -30,15 +30,15 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// Config says how a file is read. The zero Config is ready for use.
+// Config configures a Store. The zero Config is ready to use.
 type Config struct {
-	// Rename gives other names to projects and secrets, by the names "project" and
-	// "project/path" as they stand in the file. A secret's own new name is "project/path";
-	// else it moves with its project.
+	// Rename renames projects and secrets. Its keys are the names "project" and "project/path" in
+	// the file. The new name of a secret is a "project/path". A secret without a new name moves
+	// with its project.
 	Rename map[string]string
 }
 
-// Store is a [myvault.Provider] that only reads. Make one with [Open].
+// Store is a read-only [myvault.Provider]. [Open] returns one.
 type Store struct {
 	aead     cipher.AEAD
 	secrets  []secret // by address
@@ -49,21 +49,21 @@ type Store struct {
 
 var _ myvault.Provider = (*Store)(nil)
 
-// secret is one row of the table, as it is sealed.
+// secret is one row of the table, still encrypted.
 type secret struct {
 	myvault.Info
 	iv     []byte
 	sealed []byte // ciphertext and tag
 }
 
-// Problem is something in the file that the Store cannot give. Project and Path are names as
-// they stand there; a problem of a project has no Path.
+// Problem is a secret or project that the Store cannot return, or only in part. Project and Path
+// are the names in the file. A problem of a project has no Path.
 type Problem struct {
 	Project, Path string
 	Reason        string
 }
 
-// String gives one line such as `"my project" "a//b": invalid path: segment 2 is empty`.
+// String returns a line such as `"my project" "a//b": invalid path: segment 2 is empty`.
 func (p Problem) String() string {
 	if p.Path == "" {
 		return fmt.Sprintf("%q: %s", p.Project, p.Reason)
@@ -71,12 +71,12 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%q %q: %s", p.Project, p.Path, p.Reason)
 }
 
-// Open reads the file at path and closes it again; no byte of it is changed, nor anything
-// made beside it. Values stay sealed in memory until they are asked for, but each is opened once,
-// to see that it can be.
+// Open reads the file at path into memory and closes it. It changes nothing in the file and
+// creates no other file. Values stay encrypted until Get, but Open decrypts each once as a check.
 //
-// ErrWrongKey where the file has values and none opens with the key. ErrInvalid where it is no
-// such file. ErrUnavailable where it cannot be read, or is being written: stop the service first.
+// It returns ErrWrongKey if the key decrypts none of the values, and ErrInvalid if the file is not
+// one of the service. It returns ErrUnavailable if the file cannot be read, or is being written:
+// stop the service first.
 func Open(ctx context.Context, path string, key crypto.Key, c Config) (*Store, error) {
 	s, err := open(ctx, path, key, c)
 	if err != nil {
@@ -91,21 +91,21 @@ func open(ctx context.Context, path string, key crypto.Key, c Config) (*Store, e
 		return nil, err
 	}
 	var f contents
-	if err := steady(path, func() (err error) {
+	if err := readUnchanged(path, func() (err error) {
 		f, err = readFile(ctx, path)
 		return err
 	}); err != nil {
 		return nil, err
 	}
 	s := &Store{aead: aead}
-	if err := s.take(f, c.Rename); err != nil {
+	if err := s.load(f, c.Rename); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// Problems gives what stands in the file and cannot be given: names that the vault refuses and
-// Config.Rename does not change, values that do not open or are empty, and doubles.
+// Problems returns the problems of the file: names that the vault refuses and Config.Rename does
+// not change, values that are empty or cannot be decrypted, and duplicates.
 func (s *Store) Problems() []Problem { return slices.Clone(s.problems) }
 
 // Get implements [myvault.Provider].
@@ -129,15 +129,15 @@ func (s *Store) find(addr myvault.Address) (int, bool) {
 	return slices.BinarySearchFunc(s.secrets, addr, func(e secret, a myvault.Address) int { return e.Address.Compare(a) })
 }
 
-// Apply implements [myvault.Provider]: it is always errors.ErrUnsupported.
+// Apply implements [myvault.Provider]. It returns errors.ErrUnsupported.
 func (s *Store) Apply(ctx context.Context, _ myvault.Commit) ([]myvault.Info, error) {
 	if err := s.usable(ctx); err != nil {
 		return nil, err
 	}
-	return nil, fmt.Errorf("%w: the file is only read", errors.ErrUnsupported)
+	return nil, fmt.Errorf("%w: the file is read-only", errors.ErrUnsupported)
 }
 
-// List implements [myvault.Provider]. Nothing in such a file is deleted.
+// List implements [myvault.Provider]. The file has no deleted secrets.
 func (s *Store) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		if err := s.usable(ctx); err != nil {
@@ -192,10 +192,10 @@ func (s *Store) Projects(ctx context.Context, from string) iter.Seq2[myvault.Pro
 	}
 }
 
-// Ping gives nil, or ErrClosed after Close.
+// Ping returns nil, or ErrClosed after Close.
 func (s *Store) Ping(ctx context.Context) error { return s.usable(ctx) }
 
-// Close ends the use of the Store. A second Close gives nil, later calls ErrClosed.
+// Close closes the Store. Later calls return ErrClosed, except for Close, which returns nil.
 func (s *Store) Close() error {
 	s.closed.Store(true)
 	return nil
@@ -211,7 +211,7 @@ func (s *Store) usable(ctx context.Context) error {
 	return nil
 }
 
-// renamed gives the names that the vault is to use.
+// renamed returns the new names of a secret, or of a project if path is empty.
 func renamed(project, path string, rename map[string]string) (string, string) {
 	if path != "" {
 		if name, found := rename[project+"/"+path]; found {

@@ -11,16 +11,17 @@ import (
 	"time"
 
 	"github.com/matryer/is"
+	"github.com/ncruces/go-sqlite3"
+
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/pyservice"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/providers/pyvault"
 	"github.com/myswiftagent/myvault/transfer"
-	"github.com/ncruces/go-sqlite3"
 )
 
-// filled is a file with usual contents.
+// filled returns a file with typical contents.
 func filled(t testing.TB, key crypto.Key) *pyservice.Service {
 	s := pyservice.New(t, key, true)
 	s.Exec(`INSERT INTO projects(name, description, is_default, created_at, created_by) VALUES
@@ -69,7 +70,7 @@ func TestCopyFromTheService(t *testing.T) {
 	is.Equal(string(after), string(before)) // untouched
 	files, err := os.ReadDir(filepath.Dir(path))
 	is.NoErr(err)
-	is.Equal(len(files), 1) // nothing was made beside it
+	is.Equal(len(files), 1) // no other file was created
 	r, err = transfer.Copy(t.Context(), dst, old, transfer.Options{By: "operator"})
 	is.NoErr(err)
 	is.Equal(r.Written, 0)
@@ -86,8 +87,8 @@ func TestWrongKey(t *testing.T) {
 
 const badName = "invalid project name: holds U+002A; names take letters, digits, single blanks and . _ - ~ @ + = ( ) ! ' &"
 
-// TestProblemsAreListed: all that cannot be given, and renaming mends names.
-func TestProblemsAreListed(t *testing.T) {
+// Problems lists every problem, and Config.Rename fixes invalid names.
+func TestProblems(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	s := pyservice.New(t, key, true)
@@ -119,20 +120,20 @@ func TestProblemsAreListed(t *testing.T) {
 	is.Equal(got, []string{
 		`"bad*name" "x": ` + badName,
 		`"ok" "a//b": invalid path: segment 2 is empty`,
-		`"ok" "broken": stored data does not authenticate: the value does not open with the master key`,
+		`"ok" "broken": stored data does not authenticate: the master key does not decrypt the value`,
 		`"ok" "empty": invalid: the value is empty; a secret holds at least one byte`,
 		`"ok" "fine": its time is malformed`,
 		`"ok" "large": too large: the value has 524289 bytes and the limit is 524288`,
-		`"ok" "short": stored data does not authenticate: the value does not open with the master key`,
-		`"ok" "double": another secret of the file has this name`,
+		`"ok" "short": stored data does not authenticate: the master key does not decrypt the value`,
+		`"ok" "double": another secret in the file has this name`,
 		`"bad*name": ` + badName,
 		`"no time": its time is malformed`,
-		`"ok": its description is too long or holds control characters; it is carried without`,
-		`"second": another project of the file is the default one too; it is carried as none`,
+		`"ok": its description is too long or contains control characters; it is copied without`,
+		`"second": the file has another default project; it is copied as an ordinary one`,
 	})
 	secret, err := old.Get(t.Context(), myvault.Address{Project: "ok", Path: "double"}, 1)
 	is.NoErr(err)
-	is.Equal(secret.Value.Reveal(), "first") // the service answers with the first one
+	is.Equal(secret.Value.Reveal(), "first") // the service returned the first one
 	_, err = old.Get(t.Context(), myvault.Address{Project: "not registered", Path: "x"}, 0)
 	is.NoErr(err)
 
@@ -148,10 +149,10 @@ func TestProblemsAreListed(t *testing.T) {
 	}
 	is.Equal(len(old.Problems()), 9)
 	_, err = transfer.Copy(t.Context(), memory.New(memory.Config{}), old, transfer.Options{By: "operator"})
-	is.NoErr(err) // what it lists is not given, and all else is carried
+	is.NoErr(err) // everything else is copied
 }
 
-// TestFirstFiles have no column that tells the default project.
+// The first files have no column for the default project.
 func TestFirstFiles(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
@@ -166,7 +167,7 @@ func TestFirstFiles(t *testing.T) {
 	}
 }
 
-func TestNotSuchAFile(t *testing.T) {
+func TestOtherFiles(t *testing.T) {
 	text := func(t *testing.T) string {
 		path := filepath.Join(t.TempDir(), "x")
 		is.New(t).NoErr(os.WriteFile(path, []byte(strings.Repeat("not a database ", 100)), 0o600))
@@ -198,12 +199,12 @@ func TestNotSuchAFile(t *testing.T) {
 		make func(*testing.T) string
 		want error
 	}{
-		"a text":                   {text, myvault.ErrInvalid},
-		"another database":         {other, myvault.ErrInvalid},
-		"a log that is no file":    {piped, myvault.ErrInvalid},
-		"a directory":              {func(t *testing.T) string { return t.TempDir() }, myvault.ErrInvalid},
-		"nothing":                  {func(t *testing.T) string { return filepath.Join(t.TempDir(), "x") }, myvault.ErrUnavailable},
-		"one that is written just": {running, myvault.ErrUnavailable},
+		"a text":               {text, myvault.ErrInvalid},
+		"another database":     {other, myvault.ErrInvalid},
+		"a pipe as its log":    {piped, myvault.ErrInvalid},
+		"a directory":          {func(t *testing.T) string { return t.TempDir() }, myvault.ErrInvalid},
+		"a missing file":       {func(t *testing.T) string { return filepath.Join(t.TempDir(), "x") }, myvault.ErrUnavailable},
+		"a file being written": {running, myvault.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -213,7 +214,7 @@ func TestNotSuchAFile(t *testing.T) {
 	}
 }
 
-// TestWriteAheadLogIsRead: a file in WAL mode may have its newest rows in the log alone.
+// The newest rows of a file in WAL mode may be in the log only.
 func TestWriteAheadLogIsRead(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()

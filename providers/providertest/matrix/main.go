@@ -3,7 +3,7 @@
 //
 //	go generate ./providers/providertest
 //
-// It exits with 1, the table written, when a provider breaks a promise.
+// If a provider breaks a promise, it writes the table and exits with status 1.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/providertest"
 )
 
-// The markers stand on lines of their own; what is between them is the table.
+// The table is between these lines of the document.
 const (
 	begin = "<!-- matrix -->\n"
 	end   = "<!-- end of matrix -->\n"
@@ -34,7 +34,7 @@ func main() {
 	}
 }
 
-// write runs the tests and replaces the table.
+// write runs the tests and updates the table.
 func write(root string) error {
 	events, testErr := run(root)
 	results, err := read(bytes.NewReader(events))
@@ -64,7 +64,7 @@ func write(root string) error {
 	return nil
 }
 
-// run gives the events of the conformance tests; an error means that one failed.
+// run returns the events of the conformance tests, and an error if one failed.
 func run(root string) ([]byte, error) {
 	cmd := exec.Command("go", "test", "-json", "-count=1", "-timeout=20m", "-run=^TestConformance$", "./providers/...")
 	cmd.Dir, cmd.Stderr = root, os.Stderr

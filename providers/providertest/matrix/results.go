@@ -14,14 +14,14 @@ import (
 	"github.com/myswiftagent/myvault/providers/providertest"
 )
 
-// results tells of each provider what became of each clause: a word for the table.
+// results maps providers to clauses to the text in the table.
 type results map[string]map[string]string
 
 // event is what go test -json writes (see go doc test2json).
 type event struct{ Action, Package, Test, Output string }
 
-// read takes the events of the conformance tests. A package that failed before its
-// first clause is an error: its column would be missing.
+// read parses the events of the conformance tests. It returns an error if a package failed before
+// its first clause, because its column would be missing.
 func read(events io.Reader) (results, error) {
 	all := results{}
 	lacks := map[string]string{} // by package and test
@@ -41,13 +41,13 @@ func read(events io.Reader) (results, error) {
 		case e.Action == "fail" && e.Test == "" && all[provider] == nil:
 			return nil, fmt.Errorf("%s failed before its first clause\n%s", e.Package, &build)
 		case isClause:
-			all.take(provider, clause, e, lacks)
+			all.add(provider, clause, e, lacks)
 		}
 	}
 }
 
-// take takes an event of a clause.
-func (r results) take(provider, clause string, e event, lacks map[string]string) {
+// add adds an event of a clause.
+func (r results) add(provider, clause string, e event, lacks map[string]string) {
 	switch test := e.Package + " " + clause; e.Action {
 	case "output":
 		if _, what, found := strings.Cut(e.Output, ": lacks "); found {
@@ -67,10 +67,10 @@ func (r results) set(provider, clause, word string) {
 	r[provider][clause] = word
 }
 
-// providers gives their names in order.
+// providers returns the names of the providers, sorted.
 func (r results) providers() []string { return slices.Sorted(maps.Keys(r)) }
 
-// table gives the counts of each provider and a row for each clause.
+// table returns the counts of each provider and a row for each clause.
 func (r results) table(clauses []providertest.Clause) string {
 	var counts, rows strings.Builder
 	fmt.Fprintf(&counts, "%d clauses.\n", len(clauses))
@@ -94,7 +94,7 @@ func (r results) table(clauses []providertest.Clause) string {
 	return counts.String() + rows.String()
 }
 
-// word gives what became of a clause.
+// word returns the text in the table for a clause.
 func (r results) word(provider, clause string) string {
 	if word := r[provider][clause]; word != "" {
 		return word
@@ -102,7 +102,7 @@ func (r results) word(provider, clause string) string {
 	return "**not run**"
 }
 
-// count gives a line such as "- memory: 280 kept, 7 lacks Persistent".
+// count returns a line such as "- memory: 280 kept, 7 lacks Persistent".
 func (r results) count(provider string, clauses []providertest.Clause) string {
 	n := map[string]int{}
 	for _, c := range clauses {

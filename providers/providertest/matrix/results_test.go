@@ -9,7 +9,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/providertest"
 )
 
-// events are as go test -json writes them.
+// events is output of go test -json.
 const events = `
 {"Action":"run","Package":"example.com/vault/providers/disk","Test":"TestConformance"}
 {"Action":"output","Package":"example.com/vault/providers/disk","Test":"TestConformance/put/one","Output":"--- PASS: TestConformance/put/one (0.00s)\n"}
@@ -42,12 +42,12 @@ func TestTable(t *testing.T) {
 func TestReadBadEvents(t *testing.T) {
 	is := is.New(t)
 	_, err := read(strings.NewReader(`{"Action":"run"} FAIL`))
-	is.True(err != nil) // what is no JSON is an error, not an empty table
+	is.True(err != nil) // invalid JSON is an error, not an empty table
 
 	_, err = read(strings.NewReader(`
 {"ImportPath":"example.com/vault/providers/disk","Action":"build-output","Output":"disk.go:7:2: undefined: spin\n"}
 {"Action":"fail","Package":"example.com/vault/providers/disk","FailedBuild":"example.com/vault/providers/disk"}
 `))
-	is.True(err != nil)                                 // a package that does not build is no column less
-	is.True(strings.Contains(err.Error(), "undefined")) // the compiler's words are in the error
+	is.True(err != nil)                                 // a package that does not build is an error, not a missing column
+	is.True(strings.Contains(err.Error(), "undefined")) // the error contains the compiler's message
 }

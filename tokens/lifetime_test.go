@@ -1,14 +1,7 @@
 package tokens_test
 
 import (
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/x509"
 	"errors"
-	"math/big"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -23,7 +16,7 @@ import (
 	"github.com/myswiftagent/myvault/transfer"
 )
 
-func ended(err error) bool { return errors.Is(err, myvault.ErrUnauthenticated) }
+func unauthenticated(err error) bool { return errors.Is(err, myvault.ErrUnauthenticated) }
 
 func TestRevocation(t *testing.T) {
 	is := is.New(t)
@@ -34,23 +27,23 @@ func TestRevocation(t *testing.T) {
 	s, ofChild := mustLogin(t, issuer, token.Bearer), mustLogin(t, issuer, child)
 	is.NoErr(get(t, s, db))
 	is.NoErr(issuer.Revoke(t.Context(), newsbot(t, v), token.ID))
-	is.True(ended(get(t, s, db)))
-	is.True(ended(get(t, ofChild, db)))
+	is.True(unauthenticated(get(t, s, db)))
+	is.True(unauthenticated(get(t, ofChild, db)))
 	for _, bearer := range []myvault.Value{token.Bearer, child} {
 		_, err = login(t, issuer, bearer)
-		is.True(ended(err))
+		is.True(unauthenticated(err))
 	}
 	is.NoErr(get(t, mustLogin(t, issuer, kept.Bearer), db))
 	var ids []string
 	for t, err := range issuer.List(t.Context(), newsbot(t, v)) {
 		is.NoErr(err)
-		is.Equal(t.Bearer.Len(), 0) // it cannot be had again
+		is.Equal(t.Bearer.Len(), 0) // List has no bearer tokens
 		ids = append(ids, t.ID)
 	}
 	is.Equal(ids, []string{kept.ID})
 }
 
-// TestRevocationReachesEveryProcess over two vaults on one store, and one that opens it afterwards.
+// Revocation applies in a second vault on the same store, and in one that opens it later.
 func TestRevocationReachesEveryProcess(t *testing.T) {
 	is := is.New(t)
 	dir, keys := t.TempDir(), sqlite.StaticKey(crypto.NewKey())
@@ -66,34 +59,34 @@ func TestRevocationReachesEveryProcess(t *testing.T) {
 	is.NoErr(get(t, inA, db))
 	is.NoErr(get(t, inB, db))
 	is.NoErr(first.Revoke(t.Context(), newsbot(t, a), token.ID))
-	is.True(ended(get(t, inB, db))) // the very next call
+	is.True(unauthenticated(get(t, inB, db))) // the very next call
 	_, err := login(t, second, token.Bearer)
-	is.True(ended(err))
+	is.True(unauthenticated(err))
 	is.NoErr(a.Close())
 	is.NoErr(b.Close())
 	_, third := open()
 	_, err = login(t, third, token.Bearer)
-	is.True(ended(err))
+	is.True(unauthenticated(err))
 	is.NoErr(get(t, mustLogin(t, third, kept.Bearer), db))
 }
 
-func TestAChangeOfTheSharedTokenEndsWhatItMinted(t *testing.T) {
+func TestSharedTokenChangeEndsItsTokens(t *testing.T) {
 	is := is.New(t)
 	v, issuer := inMemory(t)
 	token, vouched := mint(t, issuer, newsbot(t, v), tokens.Grant{}), mint(t, issuer, v.As("newsbot"), tokens.Grant{})
 	s := mustLogin(t, issuer, token.Bearer)
 	v.SetPolicy(policy(t, "another-shared-token-01", "newsbot/"))
-	is.True(ended(get(t, s, db)))
+	is.True(unauthenticated(get(t, s, db)))
 	_, err := login(t, issuer, token.Bearer)
-	is.True(ended(err))
+	is.True(unauthenticated(err))
 	for t, err := range issuer.List(t.Context(), v.As("newsbot")) {
 		is.NoErr(err)
 		is.Equal(t.ID, vouched.ID)
 	}
-	is.NoErr(get(t, mustLogin(t, issuer, vouched.Bearer), db)) // it rests on the embedding program
-	gone, err := myvault.NewPolicy(myvault.Service{Name: "root"})
+	is.NoErr(get(t, mustLogin(t, issuer, vouched.Bearer), db)) // minted by the embedding program
+	without, err := myvault.NewPolicy(myvault.Service{Name: "root"})
 	is.NoErr(err)
-	v.SetPolicy(gone)
+	v.SetPolicy(without)
 	is.True(errors.Is(get(t, mustLogin(t, issuer, vouched.Bearer), db), myvault.ErrDenied))
 }
 
@@ -110,25 +103,26 @@ func TestExpiry(t *testing.T) {
 		time.Sleep(20*time.Second - time.Microsecond)
 		is.NoErr(get(t, child, db))
 		time.Sleep(time.Microsecond)
-		is.True(ended(get(t, child, db)))
-		is.True(ended(get(t, grandchild, db))) // no child outlives its parent
+		is.True(unauthenticated(get(t, child, db)))
+		is.True(unauthenticated(get(t, grandchild, db))) // no child outlives its parent
 		for _, bearer := range []myvault.Value{sooner, later} {
 			_, err = login(t, issuer, bearer)
-			is.True(ended(err))
+			is.True(unauthenticated(err))
 		}
 		is.NoErr(get(t, s, db))
 		time.Sleep(40 * time.Second)
-		is.True(ended(get(t, s, db)))
+		is.True(unauthenticated(get(t, s, db)))
 		_, err = login(t, issuer, token.Bearer)
-		is.True(ended(err))
+		is.True(unauthenticated(err))
 		for range issuer.List(t.Context(), newsbot(t, v)) {
 			t.Error("an expired token is listed")
 		}
 	})
 }
 
-// TestTokensAreBounded in number, by whoever mints at once; expired ones make room.
-func TestTokensAreBounded(t *testing.T) {
+// The number of live tokens is limited, also for concurrent minters. Expired tokens do not
+// count.
+func TestMaxPerService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		const most = 12
@@ -152,18 +146,18 @@ func TestTokensAreBounded(t *testing.T) {
 		for token := range made {
 			ids[token.ID] = true
 			last = token
-			is.NoErr(get(t, mustLogin(t, issuer, token.Bearer), db)) // each is the only one in its place
+			is.NoErr(get(t, mustLogin(t, issuer, token.Bearer), db)) // no two share a slot
 		}
 		is.Equal(len(ids), most)
 		mint(t, issuer, v.As("root"), tokens.Grant{}) // each service has its own number
 		time.Sleep(time.Hour)
 		next := mint(t, issuer, newsbot(t, v), tokens.Grant{Lifetime: 10 * time.Hour})
-		is.True(!ids[next.ID]) // no id twice, though the place is
+		is.True(!ids[next.ID]) // the slot is reused, the ID is not
 		_, err := login(t, issuer, last.Bearer)
-		is.True(ended(err))
+		is.True(unauthenticated(err))
 		n, err := issuer.Sweep(t.Context())
 		is.NoErr(err)
-		is.Equal(n, most) // one of newsbot's made room, and root's has expired
+		is.Equal(n, most) // Mint reused one of newsbot's; root's has expired
 		records, err := v.Records("tokens")
 		is.NoErr(err)
 		left := 0
@@ -176,7 +170,7 @@ func TestTokensAreBounded(t *testing.T) {
 	})
 }
 
-func TestATokenEndsWithItsStore(t *testing.T) {
+func TestTokenEndsWithItsStore(t *testing.T) {
 	is := is.New(t)
 	src, dst := memory.New(memory.Config{}), memory.New(memory.Config{})
 	v, issuer := setup(t, src, tokens.Config{})
@@ -188,98 +182,10 @@ func TestATokenEndsWithItsStore(t *testing.T) {
 	defer moved.Close()
 	there, err := tokens.New(moved, tokens.Config{})
 	is.NoErr(err)
-	_, err = login(t, there, token.Bearer) // its record is there, of another incarnation
-	is.True(ended(err))
+	_, err = login(t, there, token.Bearer) // its record was copied, but has another incarnation
+	is.True(unauthenticated(err))
 	n, err := there.Sweep(t.Context())
 	is.NoErr(err)
 	is.Equal(n, 1)
 	is.NoErr(get(t, mustLogin(t, issuer, token.Bearer), db))
-}
-
-// certificate makes one that signs itself; who vouches for it is the server's affair.
-func certificate(t testing.TB) *x509.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	raw, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := x509.ParseCertificate(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func TestATokenOfACertificate(t *testing.T) {
-	is := is.New(t)
-	v, issuer := inMemory(t)
-	mine, another := certificate(t), certificate(t)
-	sum := sha256.Sum256(mine.Raw)
-	bound := mint(t, issuer, newsbot(t, v), tokens.Grant{Certificate: &sum}).Bearer
-	later, err := tokens.Narrow(mint(t, issuer, newsbot(t, v), tokens.Grant{}).Bearer, tokens.Certificate(sum))
-	is.NoErr(err)
-	both, err := tokens.Narrow(bound, tokens.Certificate(sha256.Sum256(another.Raw)))
-	is.NoErr(err)
-	with := func(bearer myvault.Value, c *x509.Certificate) error {
-		_, err := issuer.Login(t.Context(), tokens.Credentials{Bearer: bearer.Reveal(), Certificate: c})
-		return err
-	}
-	for _, bearer := range []myvault.Value{bound, later} {
-		is.NoErr(with(bearer, mine))
-		is.True(ended(with(bearer, another)))
-		is.True(ended(with(bearer, nil)))
-	}
-	is.True(ended(with(both, mine)))
-	is.True(ended(with(both, another)))
-}
-
-// unwell is a store that fails to read.
-type unwell struct {
-	*memory.Provider
-	err error
-}
-
-func (p *unwell) Get(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
-	if p.err != nil {
-		return myvault.Secret{}, p.err
-	}
-	return p.Provider.Get(ctx, a, v)
-}
-
-// TestNobodyComesInWithoutARecord that can be read: the error is told, and is no verdict on the token.
-func TestNobodyComesInWithoutARecord(t *testing.T) {
-	is := is.New(t)
-	store := &unwell{Provider: memory.New(memory.Config{})}
-	v, issuer := setup(t, store, tokens.Config{})
-	token := mint(t, issuer, newsbot(t, v), tokens.Grant{})
-	s := mustLogin(t, issuer, token.Bearer)
-	for _, store.err = range []error{myvault.ErrUnavailable, myvault.ErrTampered} {
-		for _, bearer := range []myvault.Value{token.Bearer, myvault.Text("malformed")} {
-			_, err := login(t, issuer, bearer)
-			is.True(errors.Is(err, store.err)) // the same for all
-		}
-		is.True(errors.Is(get(t, s, db), store.err))
-		_, err := issuer.Mint(t.Context(), v.As("newsbot"), tokens.Grant{Rules: rules(t, "*/")})
-		is.True(errors.Is(err, store.err))
-	}
-	store.err = nil
-	records, err := v.Records("tokens")
-	is.NoErr(err)
-	for info, err := range records.List(t.Context(), "", "") {
-		is.NoErr(err)
-		whole, err := records.Get(t.Context(), info.Path)
-		is.NoErr(err)
-		for _, bad := range []string{"{}", "null", `{"v":2}`, `{"v":1,"key":""}`, whole.Value.Reveal()[1:], whole.Value.Reveal() + "x"} {
-			_, err = records.Put(t.Context(), v.As("root"), info.Path, myvault.Text(bad))
-			is.NoErr(err)
-			_, err = login(t, issuer, token.Bearer)
-			is.True(errors.Is(err, myvault.ErrTampered))
-			is.True(errors.Is(get(t, s, db), myvault.ErrTampered))
-		}
-	}
 }

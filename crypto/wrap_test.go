@@ -4,10 +4,31 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/matryer/is"
+
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// A wrapped key opens as it was wrapped, and in no other way.
+func TestWrapAndUnwrap(t *testing.T) {
+	is := is.New(t)
+	m, err := crypto.NewMaster(crypto.NewKey(), fixed("vault a", 16))
+	is.NoErr(err)
+	k := crypto.NewKey()
+	wrapped, err := m.Wrap(k, crypto.LabelData, 3)
+	is.NoErr(err)
+	is.Equal(len(wrapped), 12+crypto.KeySize+16)
+	again, err := m.Unwrap(wrapped, crypto.LabelData, 3)
+	is.NoErr(err)
+	is.Equal(again.Text(), k.Text())
+
+	check := m.Check()
+	check[0]++
+	is.True(!m.Matches(check))
+	is.True(m.Matches(m.Check())) // Check returns a copy
+	is.Equal(crypto.Genesis(), make([]byte, crypto.MACSize))
+}
+
+// FuzzUnwrap checks that a wrapped key opens only unaltered, with its own label and epoch.
 func FuzzUnwrap(f *testing.F) {
 	vault := fixed("vault a", 16)
 	master, err := crypto.NewMaster(crypto.NewKey(), vault)

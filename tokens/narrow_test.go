@@ -16,13 +16,13 @@ var someActions = []myvault.Action{myvault.Read, myvault.Write, myvault.Delete, 
 
 func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 
-// upToTwo gives a set of one or two actions.
+// upToTwo returns a set of one or two actions.
 func upToTwo(r *rand.Rand) myvault.Action {
 	one := pick(r, someActions...)
 	return one | pick(r, someActions...)
 }
 
-// randomRule gives a rule over the few names that random addresses have too.
+// randomRule returns a rule over the names that random addresses have.
 func randomRule(t testing.TB, r *rand.Rand) myvault.Rule {
 	t.Helper()
 	parts := []string{pick(r, "newsbot", "common", "*", "news*")}
@@ -55,7 +55,7 @@ func randomAddress(r *rand.Rand) myvault.Address {
 	return myvault.Address{Project: pick(r, "newsbot", "common", "rag"), Path: path}
 }
 
-// reference decides by rules alone, as the policy of a service that has nothing else.
+// reference returns the decisions of a policy whose only service has the rules allow.
 func reference(t testing.TB, allow []myvault.Rule) func(myvault.Action, myvault.Address) bool {
 	t.Helper()
 	p, err := myvault.NewPolicy(myvault.Service{Name: "x", Allow: allow})
@@ -65,9 +65,9 @@ func reference(t testing.TB, allow []myvault.Rule) func(myvault.Action, myvault.
 	return func(a myvault.Action, addr myvault.Address) bool { return p.Allows("x", a, addr) }
 }
 
-// TestDerivationsStayInside: 10,000 tokens, each narrowed at random from one that was minted or narrowed at
-// random, may do exactly what their parent may and their caveat lets them, and so never more than the policy.
-func TestDerivationsStayInside(t *testing.T) {
+// Each of 10,000 randomly narrowed tokens has exactly the rights that its parent has and its
+// caveat allows, and so never more than the policy grants.
+func TestNarrowNeverAddsRights(t *testing.T) {
 	is := is.New(t)
 	const derivations, questions = 10_000, 12
 	r := rand.New(rand.NewPCG(6, 2))
@@ -103,8 +103,8 @@ func TestDerivationsStayInside(t *testing.T) {
 				for _, limit := range may {
 					want = want && limit(a, addr)
 				}
-				got := explains(t, child, a, addr)
-				if got != want || got && !explains(t, before, a, addr) {
+				got := explainAllows(t, child, a, addr)
+				if got != want || got && !explainAllows(t, before, a, addr) {
 					t.Fatalf("%s %s with %v: %v, want %v", a, addr, parsed(t, bearer).Caveats(), got, want)
 				}
 				asked++
@@ -118,7 +118,7 @@ func TestDerivationsStayInside(t *testing.T) {
 		is.NoErr(issuer.Revoke(t.Context(), newsbot(t, v), parent.ID))
 	}
 	t.Logf("%d derivations: %d questions, %d allowed, none beyond parent or policy", derivations, asked, allowed)
-	is.True(allowed > 1000) // the questions were worth asking
+	is.True(allowed > 1000) // the random questions are meaningful
 }
 
 func mustLogin(t testing.TB, i *tokens.Issuer, bearer myvault.Value) *myvault.Session {
@@ -130,8 +130,8 @@ func mustLogin(t testing.TB, i *tokens.Issuer, bearer myvault.Value) *myvault.Se
 	return s
 }
 
-// explains reports whether the session may do it, by its own word.
-func explains(t testing.TB, s *myvault.Session, a myvault.Action, addr myvault.Address) bool {
+// explainAllows reports whether s.Explain allows the action.
+func explainAllows(t testing.TB, s *myvault.Session, a myvault.Action, addr myvault.Address) bool {
 	t.Helper()
 	d, err := s.Explain(t.Context(), "newsbot", a, addr)
 	if err != nil {

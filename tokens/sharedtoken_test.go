@@ -13,7 +13,7 @@ import (
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// next is the shared token that comes after shared.
+// next is the shared token that replaces shared.
 const next = "another-shared-token-01"
 
 func loginWith(t testing.TB, v *myvault.Vault, token string) *myvault.Session {
@@ -25,8 +25,8 @@ func loginWith(t testing.TB, v *myvault.Vault, token string) *myvault.Session {
 	return s
 }
 
-// TestWithdrawnTokensMakeRoom: what rests on a shared token that left the policy takes no place.
-func TestWithdrawnTokensMakeRoom(t *testing.T) {
+// Tokens minted with a shared token that left the policy do not count as live.
+func TestTokensOfARemovedSharedTokenFreeTheirSlots(t *testing.T) {
 	is := is.New(t)
 	v, issuer := setup(t, memory.New(memory.Config{}), tokens.Config{MaxPerService: 3})
 	grant := tokens.Grant{Rules: rules(t, "newsbot/"), Lifetime: 30 * 24 * time.Hour}
@@ -40,17 +40,18 @@ func TestWithdrawnTokensMakeRoom(t *testing.T) {
 	live := mint(t, issuer, loginWith(t, v, next), grant)
 	n, err := issuer.Sweep(t.Context())
 	is.NoErr(err)
-	is.Equal(n, 2) // the third made room
+	is.Equal(n, 2) // Mint reused the slot of the third
 	is.NoErr(get(t, mustLogin(t, issuer, live.Bearer), db))
-	v.SetPolicy(usual(t)) // the old shared token is back, and what was minted on it is not
+	v.SetPolicy(usual(t)) // the old shared token returns, the tokens minted with it do not
 	for _, token := range old {
 		_, err := login(t, issuer, token.Bearer)
-		is.True(ended(err))
+		is.True(unauthenticated(err))
 	}
 }
 
-// TestAChangeOfTheSharedTokenEndsNoOthers: Revoke tells an operator so, and how to end them too.
-func TestAChangeOfTheSharedTokenEndsNoOthers(t *testing.T) {
+// Changing the shared token ends only tokens minted with it. The comment of Revoke says how to
+// end the others.
+func TestSharedTokenChangeKeepsOtherTokens(t *testing.T) {
 	is := is.New(t)
 	v, issuer := inMemory(t)
 	with := func(token string) *myvault.Policy {
@@ -69,14 +70,14 @@ func TestAChangeOfTheSharedTokenEndsNoOthers(t *testing.T) {
 	}
 	enters := func(bearer myvault.Value) bool {
 		_, err := login(t, issuer, bearer)
-		is.True(err == nil || ended(err))
+		is.True(err == nil || unauthenticated(err))
 		return err == nil
 	}
 	v.SetPolicy(with(next))
 	is.True(!enters(onToken))
 	is.True(enters(others[0]) && enters(others[1]))
 	v.SetPolicy(with(shared))
-	is.True(enters(onToken)) // nobody has taken its record away
+	is.True(enters(onToken)) // its record was still there
 	v.SetPolicy(with(next))
 	n, err := issuer.Sweep(t.Context())
 	is.NoErr(err)

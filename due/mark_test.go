@@ -28,8 +28,9 @@ func marks(t *testing.T, v *myvault.Vault) (n int) {
 	return n
 }
 
-// TestMarksGo with their versions, and not before: what was deleted may come back.
-func TestMarksGo(t *testing.T) {
+// Marks are removed after their versions were replaced or destroyed. A deleted version keeps its
+// marks.
+func TestMarksAreRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		v := vaultOn(t, memory.New(memory.Config{}), nil)
@@ -50,18 +51,18 @@ func TestMarksGo(t *testing.T) {
 		put(t, v, at("prod/updated"), 0, 0)
 		put(t, v, at(deep), 0, 0)
 		time.Sleep(20 * time.Hour)
-		is.Equal(marks(t, v), 5) // another process may be about to make one
+		is.Equal(marks(t, v), 5) // not yet: another process may be about to write one
 		time.Sleep(10 * time.Hour)
 		is.Equal(marks(t, v), 2)
 		_, err := root.Undelete(t.Context(), at("prod/deleted"))
 		is.NoErr(err)
 		time.Sleep(30 * time.Hour)
-		is.Equal(len(l.lines()), 5) // and nothing is told twice
+		is.Equal(len(l.lines()), 5) // no notice is repeated
 		is.Equal(marks(t, v), 2)
-		is.Equal(l.wrong, nil)
+		is.Equal(l.errors, nil)
 		is.NoErr(w.Close())
 
-		// One who sees a part leaves the rest alone.
+		// A session that sees only some secrets leaves the marks of others.
 		put(t, v, at("dev/x"), -time.Second, 0)
 		w = start(t, v, "root", &l)
 		time.Sleep(time.Minute)
@@ -74,16 +75,16 @@ func TestMarksGo(t *testing.T) {
 		is.Equal(marks(t, v), 3)
 		for e, err := range v.As("root").Trail(t.Context(), myvault.TrailFilter{Service: "part"}) {
 			is.NoErr(err)
-			is.Equal(e.Outcome, myvault.OutcomeOK) // it did not even ask
+			is.Equal(e.Outcome, myvault.OutcomeOK) // no call was denied
 		}
 	})
 }
 
-// TestAStoreThatFails is told, and tried again.
-func TestAStoreThatFails(t *testing.T) {
+// Errors of the store are reported, and the next scan tries again.
+func TestStoreErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
-		store := &mortal{Provider: memory.New(memory.Config{})}
+		store := &failingApply{Provider: memory.New(memory.Config{})}
 		v := vaultOn(t, store, nil)
 		defer v.Close()
 		put(t, v, db, -time.Second, 0)
@@ -92,8 +93,8 @@ func TestAStoreThatFails(t *testing.T) {
 		w := start(t, v, "root", &l)
 		time.Sleep(10 * time.Minute)
 		is.Equal(l.lines(), nil) // no event, no call
-		is.True(len(l.wrong) >= 2)
-		is.True(errors.Is(l.wrong[0], myvault.ErrUnavailable))
+		is.True(len(l.errors) >= 2)
+		is.True(errors.Is(l.errors[0], myvault.ErrUnavailable))
 		store.set(false)
 		time.Sleep(10 * time.Minute)
 		is.NoErr(w.Close())

@@ -17,45 +17,46 @@ import (
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// TestSessionsOfAnotherVault have nothing to do with the tokens of this one, though the service has the same name.
-func TestSessionsOfAnotherVault(t *testing.T) {
+// A session of another vault is refused, also if its service has the same name.
+func TestSessionsOfAnotherVaultAreRefused(t *testing.T) {
 	is := is.New(t)
 	v, issuer := inMemory(t)
 	w, others := inMemory(t)
 	token := mint(t, issuer, newsbot(t, v), tokens.Grant{})
-	stranger := w.As("newsbot")
-	_, err := issuer.Mint(t.Context(), stranger, tokens.Grant{Rules: rules(t, "newsbot/")})
+	foreign := w.As("newsbot")
+	_, err := issuer.Mint(t.Context(), foreign, tokens.Grant{Rules: rules(t, "newsbot/")})
 	is.True(errors.Is(err, myvault.ErrInvalid))
 	for _, id := range []string{token.ID, "newsbot.1.1"} {
-		is.True(errors.Is(issuer.Revoke(t.Context(), stranger, id), myvault.ErrInvalid))
+		is.True(errors.Is(issuer.Revoke(t.Context(), foreign, id), myvault.ErrInvalid))
 	}
 	n := 0
-	for listed, err := range issuer.List(t.Context(), stranger) {
+	for listed, err := range issuer.List(t.Context(), foreign) {
 		is.True(errors.Is(err, myvault.ErrInvalid))
 		is.Equal(listed.ID, "")
 		n++
 	}
 	is.Equal(n, 1)
-	is.True(issuer.Of(v) && others.Of(w) && !issuer.Of(w))
-	is.True(v.Owns(newsbot(t, v)) && !v.Owns(stranger) && !v.Owns(nil))
+	is.True(issuer.BelongsTo(v) && others.BelongsTo(w) && !issuer.BelongsTo(w))
+	is.True(v.Owns(newsbot(t, v)) && !v.Owns(foreign) && !v.Owns(nil))
 }
 
-// failing is a store that does not answer from the read of a record on that fails says.
-type failing struct {
+// failingReads is a provider that becomes unavailable after a number of reads of records.
+type failingReads struct {
 	*memory.Provider
-	left atomic.Int64 // reads that are still answered
+	left atomic.Int64 // reads that still succeed
 }
 
-func (p *failing) Get(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
+func (p *failingReads) Get(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 	if a.Project == ".tokens" && p.left.Add(-1) < 0 {
 		return myvault.Secret{}, myvault.ErrUnavailable
 	}
 	return p.Provider.Get(ctx, a, v)
 }
 
-// TestAListThatCannotBeTold is no empty one: who looks for tokens to revoke would find none.
-func TestAListThatCannotBeTold(t *testing.T) {
-	store := &failing{Provider: memory.New(memory.Config{})}
+// If the store fails, List yields its error. An empty list would suggest that there are no
+// tokens to revoke.
+func TestListYieldsErrorsOfTheStore(t *testing.T) {
+	store := &failingReads{Provider: memory.New(memory.Config{})}
 	store.left.Store(1 << 20)
 	v, issuer := setup(t, store, tokens.Config{MaxPerService: 1})
 	mint(t, issuer, newsbot(t, v), tokens.Grant{})
@@ -72,9 +73,9 @@ func TestAListThatCannotBeTold(t *testing.T) {
 	}
 }
 
-// TestWhatATokenLeavesBehind over SQLite, once it is revoked: its record is gone, and no name is
-// added, but the log of changes keeps that it was made and destroyed.
-func TestWhatATokenLeavesBehind(t *testing.T) {
+// A revoked token leaves no record and no name in a SQLite store, but two entries in the log of
+// changes.
+func TestGrowthPerToken(t *testing.T) {
 	is := is.New(t)
 	dir, keys := t.TempDir(), sqlite.StaticKey(crypto.NewKey())
 	size := func(n int) int64 {
@@ -85,7 +86,7 @@ func TestWhatATokenLeavesBehind(t *testing.T) {
 			token := mint(t, issuer, newsbot(t, v), tokens.Grant{})
 			is.NoErr(issuer.Revoke(t.Context(), newsbot(t, v), token.ID))
 		}
-		is.NoErr(v.Close()) // and with it the write-ahead log
+		is.NoErr(v.Close()) // removes the write-ahead log
 		info, err := os.Stat(filepath.Join(dir, "vault.db"))
 		is.NoErr(err)
 		return info.Size()

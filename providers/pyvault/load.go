@@ -19,7 +19,7 @@ import (
 
 func cipherOf(key crypto.Key) (cipher.AEAD, error) {
 	if key.IsZero() {
-		return nil, fmt.Errorf("%w: there is no master key", crypto.ErrKey)
+		return nil, fmt.Errorf("%w: the master key is empty", crypto.ErrKey)
 	}
 	_, text, _ := strings.Cut(key.Text(), ":")
 	b, err := base64.StdEncoding.DecodeString(text)
@@ -34,26 +34,26 @@ func cipherOf(key crypto.Key) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// errDoesNotOpen: a value is not what was sealed with the key.
-var errDoesNotOpen = fmt.Errorf("%w: the value does not open with the master key", myvault.ErrTampered)
+// errNotDecrypted means that a value does not authenticate with the key.
+var errNotDecrypted = fmt.Errorf("%w: the master key does not decrypt the value", myvault.ErrTampered)
 
 func (e secret) open(aead cipher.AEAD) ([]byte, error) {
 	value, err := aead.Open(nil, e.iv, e.sealed, nil)
 	if err != nil {
-		return nil, errDoesNotOpen
+		return nil, errNotDecrypted
 	}
 	return value, nil
 }
 
-// take makes the Store of what stands in the file.
-func (s *Store) take(f contents, rename map[string]string) error {
-	var opened, locked int
+// load fills s with the contents of the file.
+func (s *Store) load(f contents, rename map[string]string) error {
+	var decrypted, failed int
 	for _, row := range f.secrets {
 		e, err := s.secret(row, rename)
-		if errors.Is(err, errDoesNotOpen) {
-			locked++
+		if errors.Is(err, errNotDecrypted) {
+			failed++
 		} else {
-			opened++
+			decrypted++
 		}
 		if err != nil {
 			s.problems = append(s.problems, Problem{row.project, row.path, err.Error()})
@@ -61,22 +61,23 @@ func (s *Store) take(f contents, rename map[string]string) error {
 		}
 		s.secrets = append(s.secrets, e)
 	}
-	if locked > 0 && opened == 0 {
-		return fmt.Errorf("%w: it opens none of the values", myvault.ErrWrongKey)
+	if failed > 0 && decrypted == 0 {
+		return fmt.Errorf("%w: it decrypts none of the values", myvault.ErrWrongKey)
 	}
 	s.sort()
-	s.takeProjects(f.projects, rename)
+	s.loadProjects(f.projects, rename)
 	return nil
 }
 
-// secret reads a row. That its value opens is asked first, so that a wrong key is told from wrong names.
+// secret returns the secret of a row. It checks the value before the names, so that a wrong key is
+// not reported as invalid names.
 func (s *Store) secret(row secretRow, rename map[string]string) (secret, error) {
 	e := secret{Info: myvault.Info{Version: 1, State: myvault.Live, By: row.by}}
 	value, err1 := hex.DecodeString(row.value)
 	iv, err2 := hex.DecodeString(row.iv)
 	tag, err3 := hex.DecodeString(row.tag)
 	if errors.Join(err1, err2, err3) != nil || len(iv) != s.aead.NonceSize() || len(tag) != s.aead.Overhead() {
-		return e, errDoesNotOpen
+		return e, errNotDecrypted
 	}
 	e.iv, e.sealed = iv, append(value, tag...)
 	plain, err := e.open(s.aead)
@@ -96,40 +97,40 @@ func (s *Store) secret(row secretRow, rename map[string]string) (secret, error) 
 	return e, err
 }
 
-// sort orders the secrets; of those with one address the first of the file stays.
+// sort sorts the secrets by address. Of duplicates it keeps the first in the file.
 func (s *Store) sort() {
 	slices.SortStableFunc(s.secrets, func(a, b secret) int { return a.Compare(b.Address) })
 	s.secrets = slices.CompactFunc(s.secrets, func(a, b secret) bool {
 		if a.Address == b.Address {
-			s.problems = append(s.problems, Problem{b.Project, b.Path, "another secret of the file has this name"})
+			s.problems = append(s.problems, Problem{b.Project, b.Path, "another secret in the file has this name"})
 			return true
 		}
 		return false
 	})
 }
 
-// takeProjects makes the register: the projects of the file, and those that it only has secrets of.
-func (s *Store) takeProjects(rows []projectRow, rename map[string]string) {
+// loadProjects fills s.projects with the projects of the file and those of its secrets.
+func (s *Store) loadProjects(rows []projectRow, rename map[string]string) {
 	known := make(map[string]bool)
 	hasDefault := false
 	for _, row := range rows {
-		tell := func(reason string) {
+		report := func(reason string) {
 			s.problems = append(s.problems, Problem{Project: row.name, Reason: reason})
 		}
 		p, err := project(row, rename)
 		switch {
 		case err != nil:
-			tell(err.Error())
+			report(err.Error())
 			continue
 		case known[p.Name]:
-			tell("another project of the file has this name")
+			report("another project in the file has this name")
 			continue
-		case !describes(p.Description):
-			tell("its description is too long or holds control characters; it is carried without")
+		case !validDescription(p.Description):
+			report("its description is too long or contains control characters; it is copied without")
 			p.Description = ""
 		}
 		if p.Default && hasDefault {
-			tell("another project of the file is the default one too; it is carried as none")
+			report("the file has another default project; it is copied as an ordinary one")
 			p.Default = false
 		}
 		known[p.Name], hasDefault = true, hasDefault || p.Default
@@ -144,8 +145,8 @@ func (s *Store) takeProjects(rows []projectRow, rename map[string]string) {
 	slices.SortFunc(s.projects, func(a, b myvault.Project) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// describes reports whether the vault takes the text as a description.
-func describes(text string) bool {
+// validDescription reports whether the vault accepts text as a description.
+func validDescription(text string) bool {
 	return len(text) <= myvault.MaxDescription && utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }
 

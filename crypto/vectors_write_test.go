@@ -1,14 +1,15 @@
 package crypto_test
 
 import (
-	std "encoding/base64"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 )
 
-func base64(b []byte) string { return std.StdEncoding.EncodeToString(b) }
+func encode64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
 
 func writeVectors(t *testing.T) {
 	t.Helper()
@@ -87,7 +88,7 @@ func recordVectors() (all []recordVector) {
 	add("4 KiB", "p", "large", 1, 9, fixed("large value", 4096))
 	add("Japanese names", "ニュース・ボット", "本番/鍵", 1, 2, []byte("値"))
 	add("the last version and epoch", "p", "x", 1<<64-1, 1<<32-1, []byte("v"))
-	add("longest segments", string(make128()), string(make128()), 1, 1, []byte("v"))
+	add("longest segments", strings.Repeat("n", 128), strings.Repeat("n", 128), 1, 1, []byte("v"))
 	add("boundary shifted left", "a", "b/c", 1, 1, []byte("v"))
 	add("boundary shifted right", "a/b", "c", 1, 1, []byte("v"))
 	return append(all, refusedRecords(r)...)
@@ -100,14 +101,7 @@ func everyByte() (b []byte) {
 	return b
 }
 
-func make128() (b []byte) {
-	for len(b) < 128 {
-		b = append(b, 'n')
-	}
-	return b
-}
-
-// refusedRecords changes one thing of a record that opens, or of where it is opened.
+// refusedRecords returns copies of r that differ in one way, in the record or in how it is opened.
 func refusedRecords(r recordVector) (all []recordVector) {
 	refuse := func(outcome string, change func(*recordVector)) {
 		r := r
@@ -140,4 +134,4 @@ func refusedRecords(r recordVector) (all []recordVector) {
 	return all
 }
 
-func std64(s string) ([]byte, error) { return std.StdEncoding.DecodeString(s) }
+func decode64(s string) ([]byte, error) { return base64.StdEncoding.DecodeString(s) }

@@ -1,4 +1,4 @@
-package watch_test
+package reload_test
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/myswiftagent/myvault/internal/watch"
+	"github.com/myswiftagent/myvault/internal/reload"
 )
 
 func Example() {
@@ -20,7 +20,7 @@ func Example() {
 	path := filepath.Join(dir, "settings")
 	_ = os.WriteFile(path, []byte("old"), 0o600)
 
-	files := watch.New(path)
+	files := reload.New(path)
 	_ = os.WriteFile(path, []byte("new"), 0o600)
 	ctx, cancel := context.WithCancel(context.Background())
 	load := func() error {

@@ -13,8 +13,8 @@ import (
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// TestATokenEndsThoughItsPlaceIsTakenAgain: the record that stands there then is another's.
-func TestATokenEndsThoughItsPlaceIsTakenAgain(t *testing.T) {
+// A revoked token stays invalid after another token has reused its slot.
+func TestReusedSlotDoesNotReviveToken(t *testing.T) {
 	is := is.New(t)
 	v, issuer := setup(t, memory.New(memory.Config{}), tokens.Config{MaxPerService: 1})
 	first := mint(t, issuer, newsbot(t, v), tokens.Grant{})
@@ -22,30 +22,31 @@ func TestATokenEndsThoughItsPlaceIsTakenAgain(t *testing.T) {
 	is.NoErr(issuer.Revoke(t.Context(), newsbot(t, v), first.ID))
 	second := mint(t, issuer, newsbot(t, v), tokens.Grant{})
 	is.True(first.ID != second.ID)
-	is.True(ended(get(t, s, db)))
+	is.True(unauthenticated(get(t, s, db)))
 	_, err := login(t, issuer, first.Bearer)
-	is.True(ended(err))
+	is.True(unauthenticated(err))
 	is.True(errors.Is(issuer.Revoke(t.Context(), newsbot(t, v), first.ID), myvault.ErrNotFound))
 	is.NoErr(get(t, mustLogin(t, issuer, second.Bearer), db))
 }
 
-// late is a store whose records are seen only after somebody else has written them.
-type late struct {
+// staleReads is a provider that does not find records while blind is set, as if another
+// process had not written them yet.
+type staleReads struct {
 	*memory.Provider
 	blind bool
 }
 
-func (p *late) Get(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
+func (p *staleReads) Get(ctx context.Context, a myvault.Address, v myvault.Version) (myvault.Secret, error) {
 	if p.blind && strings.HasPrefix(a.Project, ".") {
 		return myvault.Secret{}, myvault.ErrNotFound
 	}
 	return p.Provider.Get(ctx, a, v)
 }
 
-// TestTwoMintersNeverTakeOnePlace: who looked before the other wrote is refused by the store.
-func TestTwoMintersNeverTakeOnePlace(t *testing.T) {
+// Two minters that find the same slot free cannot both use it: the store refuses the second.
+func TestMintersCannotShareASlot(t *testing.T) {
 	is := is.New(t)
-	store := &late{Provider: memory.New(memory.Config{})}
+	store := &staleReads{Provider: memory.New(memory.Config{})}
 	v, issuer := setup(t, store, tokens.Config{MaxPerService: 1})
 	token := mint(t, issuer, newsbot(t, v), tokens.Grant{})
 	store.blind = true

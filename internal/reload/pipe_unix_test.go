@@ -1,6 +1,6 @@
 //go:build unix
 
-package watch_test
+package reload_test
 
 import (
 	"path/filepath"
@@ -9,13 +9,13 @@ import (
 
 	"github.com/matryer/is"
 
-	"github.com/myswiftagent/myvault/internal/watch"
+	"github.com/myswiftagent/myvault/internal/reload"
 )
 
-// TestPipesAreNotOpened: an opening of this one would wait for ever.
+// Pipes are not opened: opening this one would block forever.
 func TestPipesAreNotOpened(t *testing.T) {
 	is := is.New(t)
 	path := filepath.Join(t.TempDir(), "pipe")
 	is.NoErr(syscall.Mkfifo(path, 0o600))
-	is.True(watch.New(path) != nil)
+	is.True(reload.New(path) != nil)
 }
