@@ -3,23 +3,22 @@ package myvault
 import (
 	"fmt"
 	"strings"
+
+	"github.com/myswiftagent/myvault/internal/pattern"
 )
 
 // MaxDepth is the largest number of segments in a path.
-const MaxDepth = 8
+const MaxDepth = pattern.MaxDepth
 
-// MaxSegment is the size limit of one segment of a name, in bytes of UTF-8.
-const MaxSegment = 128
-
-// Address names one secret: a project, and a path of 1 to [MaxDepth] segments
-// below it, by custom {scope}/{env}/{name}. Addresses are case-sensitive and are
-// compared and ordered byte by byte, project first.
+// Address names one secret: a project, and a path of 1 to [MaxDepth] segments in it, by custom
+// {scope}/{env}/{name}. Addresses are case-sensitive. They are ordered byte by byte, by project
+// first.
 type Address struct {
 	Project string
 	Path    string
 }
 
-// ParseAddress reads "project/path", as [Address.String] writes it, and validates it.
+// ParseAddress reads and validates "project/path".
 func ParseAddress(s string) (Address, error) {
 	project, path, found := strings.Cut(s, "/")
 	if !found {
@@ -32,7 +31,7 @@ func ParseAddress(s string) (Address, error) {
 	return a, nil
 }
 
-// String gives "project/path".
+// String returns "project/path".
 func (a Address) String() string {
 	if a.Path == "" {
 		return a.Project
@@ -40,7 +39,7 @@ func (a Address) String() string {
 	return a.Project + "/" + a.Path
 }
 
-// Compare orders by project, then path, byte by byte, as [strings.Compare] does.
+// Compare compares by project, then by path, as [strings.Compare] does.
 func (a Address) Compare(b Address) int {
 	if c := strings.Compare(a.Project, b.Project); c != 0 {
 		return c
@@ -48,14 +47,14 @@ func (a Address) Compare(b Address) int {
 	return strings.Compare(a.Path, b.Path)
 }
 
-// Validate reports ErrInvalid for a name that the vault refuses. A name is never
-// normalised. A segment is 1 to 128 bytes of UTF-8 in NFC: letters, marks and
-// decimal digits of any script, single inner blanks, and any of . _ - ~ @ + = ( ) ! ' &
-// and the katakana middle dot; a path segment may also hold a colon. Never "." or "..";
-// nothing that cannot be seen. Projects that start with "." are the vault's own.
+// Validate returns ErrInvalid for a malformed name. Names are never normalized. A segment has 1
+// to 128 bytes of UTF-8 in NFC: letters, marks and decimal digits of any script, single inner
+// blanks, any of . _ - ~ @ + = ( ) ! ' & and the katakana middle dot. A segment of a path may also
+// contain colons. No segment is "." or "..", and none contains invisible characters. A project
+// that starts with "." is reserved for the vault.
 func (a Address) Validate() error {
-	if plainSegments(a.Project, 1) && plainSegments(a.Path, MaxDepth) && a.Project[0] != '.' {
-		return nil // as nearly all are; what follows says what is wrong
+	if pattern.IsPlain(a.Project, 1) && pattern.IsPlain(a.Path, MaxDepth) && a.Project[0] != '.' {
+		return nil // nearly all are; otherwise find out what is wrong
 	}
 	if err := ValidateProject(a.Project); err != nil {
 		return err
@@ -63,13 +62,13 @@ func (a Address) Validate() error {
 	return validatePath(a.Path)
 }
 
-// ValidateProject reports ErrInvalid for a project name that the vault refuses; see [Address.Validate].
+// ValidateProject returns ErrInvalid for a malformed name of a project; see [Address.Validate].
 func ValidateProject(name string) error {
-	if reservedProject(name) {
+	if pattern.IsReserved(name) {
 		return fmt.Errorf("%w project name: it may not start with a dot", ErrInvalid)
 	}
-	if reason := checkSegment(name, inProject); reason != "" {
-		return fmt.Errorf("%w project name: %s", ErrInvalid, reason)
+	if problem := pattern.SegmentProblem(name, 0); problem != "" {
+		return fmt.Errorf("%w project name: %s", ErrInvalid, problem)
 	}
 	return nil
 }
@@ -81,22 +80,22 @@ func validatePath(path string) error {
 		}
 		var segment string
 		segment, rest, more = strings.Cut(rest, "/")
-		if reason := checkSegment(segment, inPath); reason != "" {
-			return fmt.Errorf("%w path: segment %d %s", ErrInvalid, n, reason)
+		if problem := pattern.SegmentProblem(segment, pattern.Colon); problem != "" {
+			return fmt.Errorf("%w path: segment %d %s", ErrInvalid, n, problem)
 		}
 	}
 	return nil
 }
 
-// Prefix selects addresses by whole segments. The zero Prefix selects everything.
-// Path "prod" selects the secret prod and all below it, "prod/" only what is below;
-// neither selects production/x. A Path needs a Project.
+// Prefix selects addresses by whole segments. The zero Prefix selects all. The path "prod" selects
+// the secret prod and everything below it, "prod/" only what is below; neither selects
+// production/x. A Path needs a Project.
 type Prefix struct {
 	Project string
 	Path    string
 }
 
-// String gives the prefix as it is written in an address.
+// String returns the prefix as the beginning of an address.
 func (p Prefix) String() string { return Address(p).String() }
 
 // Contains reports whether a is selected.
@@ -114,7 +113,7 @@ func (p Prefix) Contains(a Address) bool {
 	return found && (strings.HasSuffix(p.Path, "/") || below[0] == '/')
 }
 
-// Validate reports ErrInvalid for a malformed prefix.
+// Validate returns ErrInvalid for a malformed prefix.
 func (p Prefix) Validate() error {
 	if p.Project == "" {
 		if p.Path != "" {

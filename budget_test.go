@@ -47,14 +47,14 @@ func TestStrangersHaveABudgetInTheTrail(t *testing.T) {
 		t.Log(entries, "entries")
 		is.Equal(counted, uint64(seconds*networks))
 		is.True(entries < 3000)
-		last := trail.recorded()[len(trail.recorded())-1]
-		is.Equal(last.Service+last.Remote, "") // one entry for all of them
+		newest := trail.recorded()[len(trail.recorded())-2:]                                          // one is of the last second, in either order
+		is.True(newest[0].Service+newest[0].Remote == "" || newest[1].Service+newest[1].Remote == "") // one entry for all of them
 		time.Sleep(3 * time.Hour)
 		_, err := v.Login(t.Context(), myvault.Credentials{Service: "svc", Token: "wrong", Remote: "192.0.2.1"})
 		is.True(errors.Is(err, myvault.ErrUnauthenticated))
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		last = trail.recorded()[len(trail.recorded())-1]
+		last := trail.recorded()[len(trail.recorded())-1]
 		is.Equal(last.Service+" "+last.Remote, "svc 192.0.2.1") // the budget is there again
 	})
 }

@@ -199,10 +199,14 @@ func TestCertificateSessionsEnd(t *testing.T) {
 			}
 			s, err := v.Login(t.Context(), c.credentials)
 			is.NoErr(err)
-			proof, err := myvault.ParseAuthentication(s.Authentication().String())
+			x := extensionOf(t, v)
+			authentication, err := x.Authentication(s)
 			is.NoErr(err)
-			is.Equal(proof, s.Authentication()) // it comes back from its text
-			resumed := v.Resume(s.Service(), proof)
+			resumed, err := x.Resume(s.Service(), authentication)
+			is.NoErr(err)
+			again, err := x.Authentication(resumed)
+			is.NoErr(err)
+			is.Equal(again, authentication) // it comes back from its text
 			v.SetPolicy(certPolicy(t, c.changes))
 			for _, s := range []*myvault.Session{s, resumed} {
 				_, err = s.Rights(t.Context())
@@ -264,7 +268,7 @@ func TestCertificateSettingsAreStrict(t *testing.T) {
 	}
 	is := is.New(t)
 	_, err := myvault.ParsePolicy(map[string]string{"ALLOWED_SERVICES": "a,b", "CERT_a": "dns:A,x,cn:c", "CERT_b": "uri:q,cn:c", "CERT_c": "dns:z"})
-	for _, want := range []string{"CERT_a: item 1", "CERT_a: item 2", "CERT_b: item 1", "one of a already", "CERT_c: the service is not"} {
+	for _, want := range []string{"CERT_a: item 1", "CERT_a: item 2", "CERT_b: item 1", "it belongs to a already", "CERT_c: the service is not"} {
 		is.True(strings.Contains(err.Error(), want)) // everything at once
 	}
 }
@@ -280,13 +284,13 @@ func TestIdentitiesInGo(t *testing.T) {
 }
 
 func TestParseProofOfCertificates(t *testing.T) {
-	hex := fmt.Sprintf("%064x", 1)
+	x, hex := extensionOf(t, openVault(t, myvault.Config{})), fmt.Sprintf("%064x", 1)
 	for text, good := range map[string]bool{
 		"certificate:17:dns:a": true, "both:" + hex + ":17:cn:a b": true,
 		"certificate:017:dns:a": false, "certificate:17:dns:A": false, "certificate:17:": false, "certificate::dns:a": false, "certificate:17:with:token": false,
 		"both:17:dns:a": false, "both:" + hex[1:] + ":17:dns:a": false, "both:" + hex + ":dns:a": false, "token:" + hex + ":17:dns:a": false, "token:" + hex: true,
 	} {
-		_, err := myvault.ParseAuthentication(text)
+		_, err := x.Resume("newsbot", text)
 		if (err == nil) != good {
 			t.Errorf("%s: %v", text, err)
 		}

@@ -8,7 +8,53 @@ import (
 	"time"
 )
 
-// validate reports what a provider must never see.
+// NewVersion is a version to be made. It has either a Value or a Generator. The times are of this
+// version only.
+type NewVersion struct {
+	Value       Value
+	Generate    Generator // makes the value; the trail entry then has the action "generate"
+	Expires     time.Time // when the version should no longer be used, in the future; zero: never
+	RotateAfter time.Time // when a new version is due, not after Expires; zero: never
+}
+
+// Generator makes a value that no caller has seen. A session calls it once, after the policy has
+// allowed the change. Any error it returns becomes ErrGenerator; it must not contain the value. It
+// may be called by many goroutines. Package generate has generators.
+type Generator func(context.Context) (Value, error)
+
+// actionGenerate is the action of a write whose value a Generator made.
+const actionGenerate = "generate"
+
+// Validate returns ErrInvalid for an empty value, for a value beside a generator, and for times
+// that are in the past or out of order. ErrTooLarge for a value over [MaxValue].
+func (n NewVersion) Validate() error {
+	if n.Generate == nil {
+		return errors.Join(n.Value.Validate(), n.validateTimes())
+	}
+	if n.Value.Len() > 0 {
+		return fmt.Errorf("%w: a value and a generator are given; give one", ErrInvalid)
+	}
+	return n.validateTimes()
+}
+
+func (n NewVersion) validateTimes() error {
+	for _, t := range []time.Time{n.Expires, n.RotateAfter} {
+		if year := t.UTC().Year(); year < 0 || year > 9999 {
+			return fmt.Errorf("%w time: its year is not one of 0 to 9999", ErrInvalid)
+		}
+	}
+	expires, rotateAfter := stored(n.Expires), stored(n.RotateAfter)
+	switch {
+	case expires.IsZero():
+	case !expires.After(now()):
+		return fmt.Errorf("%w expiry: it is not in the future; check the time zone", ErrInvalid)
+	case rotateAfter.After(expires):
+		return fmt.Errorf("%w times: rotation would be due after the expiry", ErrInvalid)
+	}
+	return nil
+}
+
+// validate returns the error of a change that no provider must be given.
 func (c Change) validate() error {
 	if err := c.If.validate(); err != nil {
 		return err
@@ -18,7 +64,8 @@ func (c Change) validate() error {
 	}
 	switch c.Op {
 	case OpPut:
-		return errors.Join(c.Address.Validate(), c.draft().Validate())
+		n := NewVersion{Value: c.Value, Generate: c.Generate, Expires: c.Expires, RotateAfter: c.RotateAfter}
+		return errors.Join(c.Address.Validate(), n.Validate())
 	case OpDestroy:
 		if err := validateVersions(c.Versions); err != nil {
 			return err
@@ -35,10 +82,10 @@ func (c Change) validate() error {
 	return fmt.Errorf("%w: %s is no kind of change", ErrInvalid, c.Op)
 }
 
-// validateVersions wants versions that a destroy may name.
+// validateVersions checks the versions to destroy.
 func validateVersions(versions []Version) error {
 	if slices.Contains(versions, 0) {
-		return fmt.Errorf("%w version: versions to destroy are numbered from 1; name none for all", ErrInvalid)
+		return fmt.Errorf("%w version: versions to destroy are numbered from 1; give none for all", ErrInvalid)
 	}
 	return nil
 }
@@ -52,7 +99,7 @@ func (c Change) Target() Address {
 	return c.Address
 }
 
-// action is what the entry of the change calls it.
+// action returns the action of the change's trail entry.
 func (c Change) action() string {
 	if c.Op == OpPut && c.Generate != nil {
 		return actionGenerate
@@ -60,12 +107,12 @@ func (c Change) action() string {
 	return c.Op.String()
 }
 
-// apply makes valid changes, if the policy allows each of them.
+// apply makes valid changes if the policy allows all of them.
 func (s *Session) apply(ctx context.Context, changes []Change) ([]Info, error) {
 	c := s.commitOf(changes)
-	r, err := s.rights(ctx) // for all: what two policies allow together may be what neither allows
+	r, err := s.rights(ctx) // once: two policies together must not allow what neither allows
 	for i, change := range c.Changes {
-		if err == nil && !r.permits(change) {
+		if err == nil && !r.allowsChange(change) {
 			err = c.Refused(i, ErrDenied)
 		}
 		if err != nil {
@@ -76,33 +123,28 @@ func (s *Session) apply(ctx context.Context, changes []Change) ([]Info, error) {
 	return s.perform(ctx, c)
 }
 
-// commitOf makes a commit of changes, with an entry for each.
+// commitOf returns a commit of changes, with an entry for each.
 func (s *Session) commitOf(changes []Change) Commit {
 	c := Commit{Changes: make([]Change, len(changes)), By: s.service, At: now(), Entries: make([]Entry, len(changes))}
 	for i, change := range changes {
 		change.Expires, change.RotateAfter = stored(change.Expires), stored(change.RotateAfter)
 		c.Changes[i] = change
 		e := s.entry(change.action(), change.Target())
-		e.At, e.First, e.Last = c.At, c.At, c.At // one time for the change and its entry
+		e.At, e.First, e.Last = c.At, c.At, c.At // the same time as the change
 		c.Entries[i] = e
 	}
 	return c
 }
 
-// perform has the provider make changes that are admitted.
+// perform gives an authorized commit to the provider.
 func (s *Session) perform(ctx context.Context, c Commit) ([]Info, error) {
 	if err := c.generate(ctx); err != nil {
 		s.refuseAll(ctx, c.Entries, err)
 		return nil, err
 	}
-	if s.vault.ownTrail {
-		return s.commit(ctx, c)
+	if !s.vault.ownTrail {
+		return ApplyWithTrail(ctx, s.vault.provider, s.vault.recorder.write, c)
 	}
-	return s.commitBeside(ctx, c)
-}
-
-// commit hands the changes and their entries to a provider that is the trail.
-func (s *Session) commit(ctx context.Context, c Commit) ([]Info, error) {
 	infos, err := s.vault.provider.Apply(ctx, c)
 	if err != nil {
 		s.refuseAll(ctx, c.Entries, err)
@@ -116,16 +158,29 @@ func (s *Session) refuseAll(ctx context.Context, entries []Entry, err error) {
 	}
 }
 
-// commitBeside makes changes on a provider that keeps no trail: that they begin is recorded
-// before, so that no change is without an entry, and how they ended afterwards.
-func (s *Session) commitBeside(ctx context.Context, c Commit) ([]Info, error) {
-	return ApplyWithTrail(ctx, s.vault.provider, s.vault.recorder.write, c)
+// generate replaces the generators of allowed changes by values.
+func (c Commit) generate(ctx context.Context) error {
+	for i := range c.Changes {
+		change := &c.Changes[i]
+		if change.Op != OpPut || change.Generate == nil {
+			continue
+		}
+		value, err := change.Generate(ctx)
+		if err == nil {
+			err = value.Validate()
+		}
+		if err != nil {
+			return c.Refused(i, fmt.Errorf("%w: %w", ErrGenerator, err))
+		}
+		change.Value, change.Generate = value, nil
+	}
+	return nil
 }
 
-// ApplyWithTrail applies c to a provider that keeps no trail. It passes the entries of c to
-// record twice: before the change with [OutcomeBegun], and afterwards with the outcome. If the
-// first record fails, nothing is changed and its error is returned. An error of the second is
-// dropped: the change has been made, and its beginning is on record.
+// ApplyWithTrail applies c to a provider that keeps no trail. It passes the entries of c to record
+// twice: before the change with [OutcomeBegun], and afterwards with the outcome. If the first
+// record fails, nothing is changed and its error is returned. An error of the second is ignored:
+// the change was made or not, and it is recorded as begun.
 func ApplyWithTrail(ctx context.Context, p Provider, record func(context.Context, ...Entry) error, c Commit) ([]Info, error) {
 	entries := c.Entries
 	c.Entries = nil

@@ -14,6 +14,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/listing"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/usage"
 )
 
 const errorTexts = "testdata/errors.golden"
@@ -41,7 +42,7 @@ func TestErrorTexts(t *testing.T) {
 	golden, err := os.ReadFile(errorTexts)
 	is.NoErr(err)
 	is.Equal(all, string(golden)) // go test . -run TestErrorTexts -update
-	for where, format := range listing.ErrorTexts(t, "invalidRule") {
+	for where, format := range listing.ErrorTexts(t, "internal/credential", "internal/dotenv", "internal/pattern") {
 		pattern := regexp.MustCompile(`%[a-z+]`).ReplaceAllString(regexp.QuoteMeta(format), ".*")
 		if !regexp.MustCompile("(?m)" + pattern).MatchString(all) {
 			t.Errorf("%s: no row of everyError shows %q", where, format)
@@ -186,7 +187,7 @@ func callErrors(t *testing.T) (all []error) {
 func operatingErrors(t *testing.T) []error {
 	t.Helper()
 	v := openVault(t, myvault.Config{Reads: myvault.Off})
-	_, unknown := v.As("root").UsagePage(t.Context(), myvault.UsageRange{}, 10)
+	_, unknown := usagePage(t.Context(), v, v.As("root"), usage.Options{}, 10)
 	nobody, err := myvault.NewPolicy()
 	if err != nil {
 		t.Fatal(err)

@@ -13,15 +13,15 @@ func TestAnEventIsTheEntryOfItsRecord(t *testing.T) {
 	is := is.New(t)
 	ctx := t.Context()
 	v := openVault(t, myvault.Config{})
-	by, records := v.As("svc"), recordsOf(t, v)
+	by, records := v.As("svc"), extensionOf(t, v)
 	event := records.RecordAs("happened")
-	_, err := event.Put(ctx, by, "a", myvault.Text("v"), myvault.IfAbsent())
+	_, err := event.PutRecord(ctx, by, "a", myvault.Text("v"), myvault.IfAbsent())
 	is.NoErr(err)
-	_, err = event.Put(ctx, by, "a", myvault.Text("v"), myvault.IfAbsent())
+	_, err = event.PutRecord(ctx, by, "a", myvault.Text("v"), myvault.IfAbsent())
 	is.True(err != nil)
-	_, err = records.Put(ctx, by, "a", myvault.Text("v")) // as it was before
+	_, err = records.PutRecord(ctx, by, "a", myvault.Text("v")) // as it was before
 	is.NoErr(err)
-	is.NoErr(event.Destroy(ctx, by, "a"))
+	is.NoErr(event.DestroyRecord(ctx, by, "a"))
 	var entries []string
 	for e, err := range v.As("root").Trail(ctx, myvault.TrailFilter{Service: "svc"}) {
 		is.NoErr(err)

@@ -92,8 +92,8 @@ func ExamplePolicy_Lint() {
 		fmt.Println(finding)
 	}
 	// Output:
-	// ALLOW_newsbot: newsbot/prod/db: it says no more than newsbot/prod/
-	// DENY_newsbot: newsbot/production/: it forbids nothing that ALLOW_newsbot gives
+	// ALLOW_newsbot: newsbot/prod/db: it adds nothing to newsbot/prod/
+	// DENY_newsbot: newsbot/production/: it forbids nothing that ALLOW_newsbot allows
 }
 
 func ExampleSession_Put() {

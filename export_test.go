@@ -1,21 +1,18 @@
 package myvault
 
-// LimitUsage makes the vault know the last reads of so many secrets.
-func (v *Vault) LimitUsage(n int) { v.usage.limit = n }
+// TrailActions returns the actions that a filter may name.
+var TrailActions = trailActions
 
-// MaxSight is the most steps that one call takes to tell which projects are visible.
-const MaxSight = maxSight
-
-// Sight tells which of the projects are visible to the session, in one call, and the steps of that.
-func Sight(s *Session, projects ...string) (seen []string, steps int) {
+// Visible returns the projects that are visible to the session in one call.
+func Visible(s *Session, projects ...string) (seen []string) {
 	policy := s.vault.policy.Load()
-	sight := rights{policy, policy.services[s.service], s.limits}.sight()
+	visible := rights{policy, policy.services[s.service], s.limits}.visibility()
 	for _, project := range projects {
-		if sight.sees(project) {
+		if visible.sees(project) {
 			seen = append(seen, project)
 		}
 	}
-	return seen, maxSight - sight.left
+	return seen
 }
 
 // Between returns the position of a page that ends between two addresses.

@@ -38,10 +38,10 @@ func TestWhoLeavesIsNoFailureOfTheTrail(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	trail.leave = cancel
 	read(ctx)
-	is.Equal(v.Stats().TrailFailures, uint64(0))
+	is.Equal(metric(t, v, "trail_failures_total"), 0.0)
 	late, cancel := context.WithDeadline(t.Context(), time.Now())
 	defer cancel()
 	trail.leave = func() {}
 	read(late)
-	is.Equal(v.Stats().TrailFailures, uint64(1))
+	is.Equal(metric(t, v, "trail_failures_total"), 1.0)
 }

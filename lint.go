@@ -4,46 +4,48 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/myswiftagent/myvault/internal/credential"
 )
 
-// Finding is something in a policy that is legal and, unless it is a note, probably not meant.
+// Finding is something in a policy that is valid but probably a mistake, or worth a note.
 type Finding struct {
 	Setting string // such as ALLOW_newsbot
-	Rule    Rule   // zero where the finding is not about one rule
-	Reason  string // one line for people
-	Note    bool   // often meant, but worth knowing
+	Rule    Rule   // zero if the finding is not about one rule
+	Reason  string // one line
+	Note    bool   // probably intended, but worth knowing
 }
 
-// String gives one line such as "DENY_newsbot: billing/: it forbids nothing that ALLOW_newsbot gives".
+// String returns one line, such as "DENY_newsbot: billing/: it forbids nothing that ALLOW_newsbot
+// allows".
 func (f Finding) String() string {
-	if f.Rule.project == "" {
+	if f.Rule.pattern.Project == "" {
 		return f.Setting + ": " + f.Reason
 	}
 	return fmt.Sprintf("%s: %s: %s", f.Setting, f.Rule, f.Reason)
 }
 
-// Lint gives what in the policy can have no effect, service by service: an ALLOW rule that
-// DENY takes back whole, a rule that another one of its list contains, a DENY rule that
-// forbids nothing which ALLOW gives, a service that may do nothing, and a token that two
-// services share. A rule is compared with one other rule at a time, so that several
-// which contain it only together are not found.
+// Lint returns what in the policy has no effect, service by service: an ALLOW rule that DENY
+// revokes completely, a rule that another one of its list contains, a DENY rule that forbids
+// nothing that ALLOW allows, a service that may do nothing, and a token of two services. Rules are
+// compared in pairs, so a rule that only several others together contain is not found.
 //
-// It also reports a DENY rule that reaches less than its spelling suggests: x/y covers one secret,
-// and x/y/* one level. If that is meant, a second rule for the rest, such as x/y/, ends the report.
-// Notes are about a DENY that names no action where ALLOW grants destroy or audit, and about cn:
-// identities.
+// It also reports a DENY rule that covers less than its spelling suggests: x/y covers one secret,
+// and x/y/* one level. If that is intended, a second rule for the rest, such as x/y/, ends the
+// report. Notes are about a DENY rule without actions where ALLOW allows destroy or audit, and
+// about cn: identities.
 func (p *Policy) Lint() []Finding {
 	var findings []Finding
-	owners := make(map[digest]string)
+	owners := make(map[credential.Digest]string)
 	for _, name := range p.names {
 		g := p.services[name]
 		findings = append(findings, g.lint(name)...)
 		findings = append(findings, p.lintIdentities(name)...)
 		for _, token := range g.tokens {
 			if owner, taken := owners[token]; taken {
-				reason := fmt.Sprintf("a token of it is also one of %s: who has it is both", owner)
+				reason := fmt.Sprintf("one of its tokens is also one of %s: whoever has it is both", owner)
 				if owner == name {
-					reason = "one of its tokens is named twice"
+					reason = "one of its tokens is given twice"
 				}
 				findings = append(findings, Finding{Setting: tokenFamily + name, Reason: reason})
 			}
@@ -61,7 +63,7 @@ func (g *grants) lint(name string) (findings []Finding) {
 	for n, r := range g.allow {
 		reason := containedIn(g.allow, n)
 		if i := slices.IndexFunc(g.deny, r.within); i >= 0 {
-			reason = fmt.Sprintf("%s takes all of it back: %s", deny, g.deny[i])
+			reason = fmt.Sprintf("%s revokes all of it: %s", deny, g.deny[i])
 		}
 		if reason != "" {
 			findings = append(findings, Finding{Setting: allow, Rule: r, Reason: reason})
@@ -70,161 +72,101 @@ func (g *grants) lint(name string) (findings []Finding) {
 	for n, r := range g.deny {
 		reason := containedIn(g.deny, n)
 		switch {
-		case !slices.ContainsFunc(g.allow, r.meets):
-			reason = fmt.Sprintf("it forbids nothing that %s gives%s", allow, g.why(r))
+		case !slices.ContainsFunc(g.allow, r.overlaps):
+			reason = fmt.Sprintf("it forbids nothing that %s allows%s", allow, g.whyNothing(r))
 		case reason == "":
-			reason = g.beyond(r)
+			reason = g.notCovered(r)
 		}
 		if reason != "" {
 			findings = append(findings, Finding{Setting: deny, Rule: r, Reason: reason})
 		}
-		if more := g.takes(r); more != 0 {
-			reason := fmt.Sprintf("it names no action and so forbids %s too, which %s gives; to forbid less, name the actions", more, allow)
+		if more := g.extraActions(r); more != 0 {
+			reason := fmt.Sprintf("it names no action and so forbids %s too, which %s allows; to forbid less, name the actions", more, allow)
 			findings = append(findings, Finding{Setting: deny, Rule: r, Reason: reason, Note: true})
 		}
 	}
 	return findings
 }
 
-// why returns what may be wrong with a deny rule that forbids nothing.
-func (g *grants) why(r Rule) string {
-	if !slices.ContainsFunc(g.allow, func(a Rule) bool { return segmentsMeet(a.project, r.project) }) {
+// whyNothing returns the probable mistake in a deny rule that forbids nothing.
+func (g *grants) whyNothing(r Rule) string {
+	if !slices.ContainsFunc(g.allow, func(a Rule) bool { return a.pattern.ProjectsOverlap(r.pattern) }) {
 		return ": no rule of it names the project"
 	}
-	if wider := r.wider(); slices.ContainsFunc(g.allow, wider.meets) {
+	if wider := r.wider(); slices.ContainsFunc(g.allow, wider.overlaps) {
 		return fmt.Sprintf("; %s would", wider)
 	}
 	return ""
 }
 
-// beyond returns what a deny rule leaves open although its spelling suggests that it is covered; ""
-// if no ALLOW grants it or another DENY forbids it.
-func (g *grants) beyond(r Rule) string {
-	star := len(r.path) > 0 && r.path[len(r.path)-1] == "*"
-	if r.below && !star {
+// notCovered returns what a deny rule does not cover although its spelling suggests that it does.
+// It returns "" if no ALLOW rule allows that or another DENY rule forbids it.
+func (g *grants) notCovered(r Rule) string {
+	path := r.pattern.Path
+	star := len(path) > 0 && path[len(path)-1] == "*"
+	if r.pattern.Below && !star {
 		return ""
 	}
 	rest := r
-	rest.below = !r.below
-	if !slices.ContainsFunc(g.allow, rest.meets) || slices.ContainsFunc(g.deny, rest.within) {
+	rest.pattern.Below = !r.pattern.Below
+	if !slices.ContainsFunc(g.allow, rest.overlaps) || slices.ContainsFunc(g.deny, rest.within) {
 		return ""
 	}
 	switch {
-	case r.below:
+	case r.pattern.Below:
 		return fmt.Sprintf("it covers what is further down and no name of this level; %s covers both", r.wider())
 	case star:
 		return fmt.Sprintf("it covers one level and nothing below it; %s covers both", r.wider())
 	}
-	return fmt.Sprintf("it covers that one name and nothing below it; add %s if that is to be forbidden too", r.wider())
+	return fmt.Sprintf("it covers that one name and nothing below it; add %s to forbid that too", r.wider())
 }
 
-// wider returns the rule that covers everything below r, or, if r ends in "*", below its parent.
+// wider returns the rule that covers everything below r or, if r ends in "*", below its parent.
 func (r Rule) wider() Rule {
-	if last := len(r.path) - 1; last >= 0 && r.path[last] == "*" {
-		r.path = r.path[:last]
+	if last := len(r.pattern.Path) - 1; last >= 0 && r.pattern.Path[last] == "*" {
+		r.pattern.Path = r.pattern.Path[:last]
 	}
-	r.below = true
+	r.pattern.Below = true
 	return r
 }
 
-// takes returns the actions that r forbids because it names none, that an ALLOW without actions
-// would not grant, and that some ALLOW grants on an address that r covers.
-func (g *grants) takes(r Rule) (taken Action) {
+// extraActions returns the actions that r forbids because it names none, that an ALLOW rule
+// without actions would not allow, and that some ALLOW rule allows on an address that r covers.
+func (g *grants) extraActions(r Rule) (extra Action) {
 	if !r.bare {
 		return 0
 	}
 	for _, a := range g.allow {
-		if a.meets(r) {
-			taken |= a.actions &^ usualActions
+		if a.overlaps(r) {
+			extra |= a.Actions() &^ defaultActions
 		}
 	}
-	return taken
+	return extra
 }
 
-// lintIdentities warns of common names: the constraints of an intermediate authority are checked
-// against its URIs and DNS names alone.
+func (r Rule) overlaps(other Rule) bool { return r.pattern.Overlaps(other.pattern) }
+
+func (r Rule) within(other Rule) bool { return r.pattern.Within(other.pattern) }
+
+// lintIdentities notes common names, because name constraints of an authority apply to URIs and
+// DNS names only.
 func (p *Policy) lintIdentities(name string) []Finding {
 	for identity, owner := range p.identities {
-		if owner == name && strings.HasPrefix(identity, nameKind) {
-			return []Finding{{Setting: certFamily + name, Note: true, Reason: "an authority's name constraints do not bind cn:, so any authority below yours can issue it for any name; use uri: or dns: if you have such authorities"}}
+		if owner == name && strings.HasPrefix(identity, credential.CommonNamePrefix) {
+			return []Finding{{Setting: certFamily + name, Note: true, Reason: "name constraints do not apply to cn:, so any authority below yours can issue one for any name; use uri: or dns: if you have such authorities"}}
 		}
 	}
 	return nil
 }
 
-// containedIn tells which other rule makes rules[n] superfluous; of two equal ones the later is.
+// containedIn names another rule that contains rules[n]. Of two equal rules the first contains the
+// second.
 func containedIn(rules []Rule, n int) string {
 	for i, other := range rules {
 		if i == n || !rules[n].within(other) || i > n && other.within(rules[n]) {
 			continue
 		}
-		return fmt.Sprintf("it says no more than %s", other)
+		return fmt.Sprintf("it adds nothing to %s", other)
 	}
 	return ""
-}
-
-// within reports whether other covers everything that r covers, for all of its actions.
-func (r Rule) within(other Rule) bool {
-	if r.actions&^other.actions != 0 || !segmentWithin(r.project, other.project) {
-		return false
-	}
-	switch {
-	case !other.below && (r.below || len(r.path) != len(other.path)):
-		return false
-	case other.below && len(r.path) < len(other.path), other.below && !r.below && len(r.path) == len(other.path):
-		return false
-	}
-	for i, pattern := range other.path {
-		if !segmentWithin(r.path[i], pattern) {
-			return false
-		}
-	}
-	return true
-}
-
-// meets reports whether some address and action is of both rules.
-func (r Rule) meets(other Rule) bool {
-	if r.actions&other.actions == 0 || !segmentsMeet(r.project, other.project) || !r.asDeep(other) {
-		return false
-	}
-	for i := range min(len(r.path), len(other.path)) {
-		if !segmentsMeet(r.path[i], other.path[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-// asDeep reports whether both rules cover paths of some one depth. The shorter reaches as deep as the other only by covering
-// what is below.
-func (r Rule) asDeep(other Rule) bool {
-	switch {
-	case len(r.path) < len(other.path):
-		return r.below
-	case len(r.path) > len(other.path):
-		return other.below
-	}
-	return r.below == other.below
-}
-
-// segmentWithin reports whether whatever fits pattern fits other. A byte that no pattern
-// holds stands for what a "*" of pattern may be: only a "*" of other can take it, and
-// that takes anything else as well.
-func segmentWithin(pattern, other string) bool {
-	return matchSegment(other, strings.ReplaceAll(pattern, "*", "\x00"))
-}
-
-// segmentsMeet reports whether some segment fits both patterns, however long. Where both hold a "*", what stands before the first
-// one and behind the last must agree as far as both have it: between them each takes whatever the other asks for.
-func segmentsMeet(p, q string) bool {
-	head, other := strings.IndexByte(p, '*'), strings.IndexByte(q, '*')
-	switch {
-	case head < 0:
-		return matchSegment(q, p)
-	case other < 0:
-		return matchSegment(p, q)
-	}
-	head = min(head, other)
-	tail := min(len(p)-strings.LastIndexByte(p, '*'), len(q)-strings.LastIndexByte(q, '*')) - 1
-	return p[:head] == q[:head] && p[len(p)-tail:] == q[len(q)-tail:]
 }

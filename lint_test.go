@@ -17,26 +17,26 @@ func TestLint(t *testing.T) {
 		"no rule":        {want: []string{"ALLOW_svc: there is no rule, so the service may do nothing"}},
 		"taken back": {
 			[]string{"newsbot/prod/", "common/x@read"}, []string{"newsbot/"},
-			[]string{"ALLOW_svc: newsbot/prod/: DENY_svc takes all of it back: newsbot/"},
+			[]string{"ALLOW_svc: newsbot/prod/: DENY_svc revokes all of it: newsbot/"},
 		},
 		"taken back in part": {allow: []string{"newsbot/prod/"}, deny: []string{"newsbot/@write"}},
 		"superfluous": {
 			allow: []string{"newsbot/", "newsbot/prod/db", "newsbot/prod/db@destroy"},
-			want:  []string{"ALLOW_svc: newsbot/prod/db: it says no more than newsbot/"},
+			want:  []string{"ALLOW_svc: newsbot/prod/db: it adds nothing to newsbot/"},
 		},
-		"twice": {allow: []string{"x/", "x:"}, want: []string{"ALLOW_svc: x/: it says no more than x/"}},
+		"twice": {allow: []string{"x/", "x:"}, want: []string{"ALLOW_svc: x/: it adds nothing to x/"}},
 		"glob in glob": {
 			allow: []string{"app-*/", "app-*-eu/", "*pp-x/"},
-			want:  []string{"ALLOW_svc: app-*-eu/: it says no more than app-*/"},
+			want:  []string{"ALLOW_svc: app-*-eu/: it adds nothing to app-*/"},
 		},
 		"forbids nothing": {
 			[]string{"newsbot/prod/", "rag/prod/db/x"}, []string{"billing/", "newsbot/prod", "newsbot/*/db", "newsbot/prod/x@destroy", "rag/prod/db"},
 			[]string{
-				"DENY_svc: billing/: it forbids nothing that ALLOW_svc gives: no rule of it names the project",
-				"DENY_svc: newsbot/prod: it forbids nothing that ALLOW_svc gives; newsbot/prod/ would",
-				"DENY_svc: newsbot/*/db: it covers that one name and nothing below it; add newsbot/*/db/ if that is to be forbidden too",
-				"DENY_svc: newsbot/prod/x@destroy: it forbids nothing that ALLOW_svc gives",
-				"DENY_svc: rag/prod/db: it forbids nothing that ALLOW_svc gives; rag/prod/db/ would",
+				"DENY_svc: billing/: it forbids nothing that ALLOW_svc allows: no rule of it names the project",
+				"DENY_svc: newsbot/prod: it forbids nothing that ALLOW_svc allows; newsbot/prod/ would",
+				"DENY_svc: newsbot/*/db: it covers that one name and nothing below it; add newsbot/*/db/ to forbid that too",
+				"DENY_svc: newsbot/prod/x@destroy: it forbids nothing that ALLOW_svc allows",
+				"DENY_svc: rag/prod/db: it forbids nothing that ALLOW_svc allows; rag/prod/db/ would",
 			},
 		},
 	} {
@@ -60,8 +60,8 @@ func TestLintFindsSharedTokens(t *testing.T) {
 	is.NoErr(err)
 	findings := p.Lint()
 	is.Equal(len(findings), 2)
-	is.Equal(findings[0].String(), "TOKEN_a: one of its tokens is named twice")
-	is.Equal(findings[1].String(), "TOKEN_b: a token of it is also one of a: who has it is both")
+	is.Equal(findings[0].String(), "TOKEN_a: one of its tokens is given twice")
+	is.Equal(findings[1].String(), "TOKEN_b: one of its tokens is also one of a: whoever has it is both")
 }
 
 // What Lint says of a rule is held against Allows, on random policies and addresses: without
@@ -163,7 +163,7 @@ func TestLintFindsADenyThatReachesLess(t *testing.T) {
 			is := is.New(t)
 			var got []string
 			for _, f := range policyOf(t, split(c.allow), split(c.deny)).Lint() {
-				if f.Setting == "DENY_svc" && !strings.Contains(f.Reason, "it says no more than") {
+				if f.Setting == "DENY_svc" && !strings.Contains(f.Reason, "it adds nothing to") {
 					is.True(!f.Note)
 					got = append(got, f.Reason)
 				}
@@ -193,6 +193,6 @@ func TestLintNotes(t *testing.T) {
 		}
 	}
 	is.Equal(len(notes), 2)
-	is.Equal(notes[0], "DENY_svc: newsbot/a/: it names no action and so forbids destroy too, which ALLOW_svc gives; to forbid less, name the actions")
-	is.True(strings.HasPrefix(notes[1], "CERT_svc: an authority's name constraints do not bind cn:"))
+	is.Equal(notes[0], "DENY_svc: newsbot/a/: it names no action and so forbids destroy too, which ALLOW_svc allows; to forbid less, name the actions")
+	is.True(strings.HasPrefix(notes[1], "CERT_svc: name constraints do not apply to cn:"))
 }

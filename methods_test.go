@@ -5,12 +5,14 @@ import (
 	"errors"
 	"iter"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/matryer/is"
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/usage"
 )
 
 // calls has one call of each method of Session that does something; a method without a
@@ -63,10 +65,6 @@ var calls = map[string]func(context.Context, *myvault.Session) error{
 		return err
 	},
 	"Trail": func(ctx context.Context, s *myvault.Session) error { return first(s.Trail(ctx, myvault.TrailFilter{})) },
-	"UsagePage": func(ctx context.Context, s *myvault.Session) error {
-		_, err := s.UsagePage(ctx, myvault.UsageRange{}, 10)
-		return err
-	},
 	"TrailPage": func(ctx context.Context, s *myvault.Session) error {
 		_, err := s.TrailPage(ctx, myvault.TrailFilter{}, 10)
 		return err
@@ -83,29 +81,60 @@ var calls = map[string]func(context.Context, *myvault.Session) error{
 	"Rights": func(ctx context.Context, s *myvault.Session) error { _, err := s.Rights(ctx); return err },
 }
 
-// quiet are the methods that touch nothing.
-var quiet = []string{"Service", "Via", "Restrict", "Authentication", "EndWhen", "Narrowed", "Ended"}
+// extensionCalls has one call of each thing that an extension does in the name of a session.
+var extensionCalls = map[string]func(context.Context, *myvault.Vault, *myvault.Session) error{
+	"usage.Index.Page": func(ctx context.Context, v *myvault.Vault, s *myvault.Session) error {
+		_, err := usagePage(ctx, v, s, usage.Options{}, 10)
+		return err
+	},
+}
 
-// eachCall runs a subtest for every method of Session, found by reflection.
-func eachCall(t *testing.T, test func(t *testing.T, call func(context.Context, *myvault.Session) error)) {
+// usagePage returns a page of a new index.
+func usagePage(ctx context.Context, v *myvault.Vault, s *myvault.Session, o usage.Options, limit int) (usage.Page, error) {
+	index, err := usage.New(v)
+	if err != nil {
+		return usage.Page{}, err
+	}
+	return index.Page(ctx, s, o, limit)
+}
+
+// withoutEffect are the methods that read and change nothing.
+var withoutEffect = []string{"Service", "Via", "Restrict"}
+
+// caller calls one method for a session of a vault.
+type caller func(context.Context, *myvault.Vault, *myvault.Session) error
+
+// callOf returns the call with that name.
+func callOf(name string) caller {
+	if call, found := calls[name]; found {
+		return func(ctx context.Context, _ *myvault.Vault, s *myvault.Session) error { return call(ctx, s) }
+	}
+	return extensionCalls[name]
+}
+
+// eachCall runs a subtest for every method of Session, found by reflection, and for every
+// extensionCall.
+func eachCall(t *testing.T, test func(t *testing.T, call caller)) {
 	t.Helper()
 	methods := reflect.TypeFor[*myvault.Session]()
-	seen := len(quiet)
+	seen := len(withoutEffect)
 	for m := range methods.Methods() {
 		name := m.Name
-		if strings.Contains(" "+strings.Join(quiet, " ")+" ", " "+name+" ") {
+		if slices.Contains(withoutEffect, name) {
 			continue
 		}
 		seen++
-		call, found := calls[name]
-		if !found {
+		if calls[name] == nil {
 			t.Errorf("Session.%s has no row in calls: nothing proves that it asks the policy", name)
 			continue
 		}
-		t.Run(name, func(t *testing.T) { test(t, call) })
+		t.Run(name, func(t *testing.T) { test(t, callOf(name)) })
 	}
-	if seen != len(calls)+len(quiet) {
-		t.Errorf("%d methods for %d rows", seen, len(calls)+len(quiet))
+	if seen != len(calls)+len(withoutEffect) {
+		t.Errorf("%d methods for %d rows", seen, len(calls)+len(withoutEffect))
+	}
+	for name, call := range extensionCalls {
+		t.Run(name, func(t *testing.T) { test(t, call) })
 	}
 }
 
@@ -146,11 +175,11 @@ func (p *spy) Snapshot(ctx context.Context, f func(myvault.Reader) error) error 
 }
 
 func TestEveryMethodAsksThePolicy(t *testing.T) {
-	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+	eachCall(t, func(t *testing.T, call caller) {
 		is := is.New(t)
 		provider := &spy{Provider: memory.New(memory.Config{})}
 		v := vaultOf(t, provider, myvault.Config{})
-		err := call(t.Context(), v.As("stranger"))
+		err := call(t.Context(), v, v.As("stranger"))
 		is.True(errors.Is(err, myvault.ErrDenied))
 		is.Equal(provider.reached, 0) // denied before the store is asked
 		is.Equal(outcomes(t, v)["denied"], uint64(1))
@@ -158,7 +187,7 @@ func TestEveryMethodAsksThePolicy(t *testing.T) {
 }
 
 func TestEveryMethodFailsOnceTheTokenIsWithdrawn(t *testing.T) {
-	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+	eachCall(t, func(t *testing.T, call caller) {
 		is := is.New(t)
 		provider := &spy{Provider: memory.New(memory.Config{})}
 		v := vaultOf(t, provider, myvault.Config{})
@@ -167,30 +196,30 @@ func TestEveryMethodFailsOnceTheTokenIsWithdrawn(t *testing.T) {
 		changed, err := myvault.NewPolicy(myvault.Service{Name: "root", Tokens: []string{"another-token-0123456"}, Allow: rules(t, "*/", "*/@destroy+audit")})
 		is.NoErr(err)
 		v.SetPolicy(changed)
-		is.True(errors.Is(call(t.Context(), s), myvault.ErrUnauthenticated))
+		is.True(errors.Is(call(t.Context(), v, s), myvault.ErrUnauthenticated))
 		is.Equal(provider.reached, 0)
 	})
 }
 
 func TestEveryMethodFailsAfterClose(t *testing.T) {
-	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+	eachCall(t, func(t *testing.T, call caller) {
 		is := is.New(t)
 		v := openVault(t, myvault.Config{})
 		s := v.As("root")
 		is.NoErr(v.Close())
 		is.NoErr(v.Close()) // a second Close is nothing
-		is.True(errors.Is(call(t.Context(), s), myvault.ErrClosed))
+		is.True(errors.Is(call(t.Context(), v, s), myvault.ErrClosed))
 	})
 }
 
 func TestEveryMethodIsWithinTheRestriction(t *testing.T) {
-	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+	eachCall(t, func(t *testing.T, call caller) {
 		is := is.New(t)
 		v := openVault(t, myvault.Config{})
 		_, err := v.As("root").Put(t.Context(), db, myvault.Text("v"))
 		is.NoErr(err)
 		before := state(t, v)
-		err = call(t.Context(), v.As("root").Restrict())
+		err = call(t.Context(), v, v.As("root").Restrict())
 		// What is only filtered, or about the caller itself, answers with nothing in it.
 		is.True(err == nil || errors.Is(err, myvault.ErrDenied))
 		is.Equal(state(t, v), before) // a session restricted to nothing changed something
@@ -198,10 +227,10 @@ func TestEveryMethodIsWithinTheRestriction(t *testing.T) {
 }
 
 func TestEveryErrorNamesItsOperation(t *testing.T) {
-	eachCall(t, func(t *testing.T, call func(context.Context, *myvault.Session) error) {
+	eachCall(t, func(t *testing.T, call caller) {
 		is := is.New(t)
 		v := openVault(t, myvault.Config{})
-		err := call(t.Context(), v.As("stranger"))
+		err := call(t.Context(), v, v.As("stranger"))
 		var wrapped *myvault.Error
 		is.True(errors.As(err, &wrapped))
 		is.True(wrapped.Op != "")

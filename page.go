@@ -8,106 +8,106 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of one page, so that a request costs a bounded amount of work and memory.
+// Limits of one page. They bound the work and memory of a request.
 const (
-	maxScan       = 10_000  // visible addresses looked at, and hidden ones; or entries of the trail
+	maxScan       = 10_000  // visible addresses that are looked at, and hidden ones; or entries of the trail
 	maxPageValues = 8 << 20 // bytes of values in a page of secrets
 )
 
-// Page is a part of a listing. While More is true the listing goes on behind Next, which is an
-// exclusive [ListOptions].After; a page may then be short or even empty. Next is the address of the
-// last item. If the page looked at too many addresses, Next is the last one that is visible to
-// the session but was not asked for, or a position between two hidden addresses. That position
-// shows only what some thousand neighbouring hidden addresses have in common, so it does not
-// reveal any one of them to a session that may not write there.
+// Page is a part of a listing. While More is true, the next page begins after Next, which is the
+// exclusive [ListOptions].After of it. A page may be short or empty and still have More set.
+//
+// Next is the address of the last item. If the page looked at too many addresses, Next is the last
+// one that the session may see but did not ask for, or a position between two hidden addresses.
+// That position reveals only what some thousand neighboring hidden addresses have in common. It
+// reveals no single one, except to a session that may write there.
 type Page[T any] struct {
 	Items []T
 	Next  Address
 	More  bool
 }
 
-// scan counts the addresses that a page looks at. Hidden ones have a limit of their own:
-// otherwise a caller could write so many names that it depends on a single hidden one where the
-// page ends.
+// scan counts the addresses that a page looks at. Hidden ones are counted apart. Otherwise a
+// caller could write names until the end of the page depends on a single hidden one.
 type scan struct {
 	visible, hidden int
-	limit           int     // of hidden
-	shown           Address // the last visible one
+	hiddenLimit     int
+	lastVisible     Address
 	middle, last    Address // of the hidden ones
 }
 
-// newScan draws the limit of hidden addresses at random, so that one more or less does not show in
-// where a page ends.
-func newScan() *scan { return &scan{limit: maxScan - rand.IntN(maxScan/4)} }
+// newScan chooses the limit of hidden addresses at random, so that the end of a page does not
+// reveal whether there is one more.
+func newScan() *scan { return &scan{hiddenLimit: maxScan - rand.IntN(maxScan/4)} }
 
-// next counts an address. If there were enough before, it reports false and where the page ends.
+// next counts an address. If a limit was reached, it reports false and where the page ends.
 func (s *scan) next(addr Address, visible bool) (end Address, ok bool) {
 	switch {
 	case visible && s.visible == maxScan:
-		return s.shown, false
+		return s.lastVisible, false
 	case visible:
 		s.visible++
-		s.shown = addr
+		s.lastVisible = addr
 		return Address{}, true
-	case s.hidden == s.limit:
+	case s.hidden == s.hiddenLimit:
 		return between(s.middle, s.last), false
 	}
-	if s.hidden++; s.hidden == s.limit/2 {
+	if s.hidden++; s.hidden == s.hiddenLimit/2 {
 		s.middle = addr
 	}
 	s.last = addr
 	return Address{}, true
 }
 
-// collect makes a page of what look returns for the secrets: an item, whether the caller may
-// see it, and whether it was asked for too. It sets More only if another item was found, or at
-// a limit of the scan: hidden secrets must not show in it.
-func collect[T any](secrets iter.Seq2[Info, error], limit int, look func(Info) (item T, visible, wanted bool)) (Page[T], error) {
+// collect returns a page of the items that convert returns for secrets. Convert also reports
+// whether the caller may see the secret and whether it selected it. More is set only if another
+// item was found, or at a limit of the scan: it must not reveal hidden secrets.
+func collect[T any](secrets iter.Seq2[Info, error], limit int, convert func(Info) (item T, visible, selected bool)) (Page[T], error) {
 	var page Page[T]
-	var found []Address // of the items
+	var addresses []Address // of the items
 	scan := newScan()
 	for info, err := range secrets {
 		if err != nil {
 			return Page[T]{}, err
 		}
-		item, visible, wanted := look(info)
-		wanted = wanted && visible
-		if wanted && len(page.Items) == limit {
+		item, visible, selected := convert(info)
+		selected = selected && visible
+		if selected && len(page.Items) == limit {
 			page.More = true
 			break
 		}
 		if end, ok := scan.next(info.Address, visible); !ok {
 			page.More, page.Next = true, end
-			n, _ := slices.BinarySearchFunc(found, end, Address.Compare)
-			if n < len(found) && found[n] == end {
+			n, found := slices.BinarySearchFunc(addresses, end, Address.Compare)
+			if found {
 				n++
 			}
 			page.Items = page.Items[:n]
 			return page, nil
 		}
-		if wanted {
-			page.Items, found = append(page.Items, item), append(found, info.Address)
+		if selected {
+			page.Items, addresses = append(page.Items, item), append(addresses, info.Address)
 			page.Next = info.Address
 		}
 	}
 	return page, nil
 }
 
-// between returns a position after a and before b that is no address. It shows no more than what
-// all addresses from a to b have in common, and one bit in which they differ.
+// between returns a position after a and before b that is no address. It reveals what all
+// addresses from a to b have in common, and one bit in which they differ.
 func between(a, b Address) Address {
 	if a.Compare(b) >= 0 {
 		return b // the store is out of order
 	}
 	if a.Project != b.Project {
-		return Address{Project: divide(a.Project, b.Project)}
+		return Address{Project: stringBetween(a.Project, b.Project)}
 	}
-	return Address{Project: a.Project, Path: divide(a.Path, b.Path)}
+	return Address{Project: a.Project, Path: stringBetween(a.Path, b.Path)}
 }
 
-// divide is between for texts. It keeps their common prefix and rounds the next character of b
-// down to as few bits as a leaves. The position is right before that.
-func divide(a, b string) string {
+// stringBetween keeps the common prefix of a and b. It rounds the next character of b down to as
+// few bits as a allows, and returns the position right before that.
+func stringBetween(a, b string) string {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {
 		n++
@@ -127,5 +127,5 @@ func divide(a, b string) string {
 	if high--; !utf8.ValidRune(high) {
 		high = 0xD7FF // the last one before the surrogates
 	}
-	return b[:n] + string(high) + string(utf8.MaxRune) // no name has the last one
+	return b[:n] + string(high) + string(utf8.MaxRune) // no name contains MaxRune
 }

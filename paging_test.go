@@ -15,6 +15,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/usage"
 )
 
 // tally counts the calls that reach a provider, and the rows that it returns.
@@ -78,13 +79,13 @@ func (r tallyReader) Versions(ctx context.Context, a myvault.Address, before myv
 
 // listings asks for each kind of page of what prefix selects, and returns how many items there
 // were.
-func listings(t *testing.T, s *myvault.Session, prefix myvault.Prefix) (items int) {
+func listings(t *testing.T, v *myvault.Vault, s *myvault.Session, prefix myvault.Prefix) (items int) {
 	t.Helper()
 	in := myvault.ListOptions{Prefix: prefix}
 	listed, err := s.ListPage(t.Context(), in, 10)
 	read, also := s.GetPage(t.Context(), in, 10)
 	err = cmp.Or(err, also)
-	used, also := s.UsagePage(t.Context(), myvault.UsageRange{Prefix: prefix}, 10)
+	used, also := usagePage(t.Context(), v, s, usage.Options{Prefix: prefix}, 10)
 	err = cmp.Or(err, also)
 	trail, also := s.TrailPage(t.Context(), myvault.TrailFilter{Prefix: prefix}, 10)
 	err = cmp.Or(err, also)
@@ -151,7 +152,7 @@ func TestAPrefixThatNoRuleMeetsIsAnsweredWithoutTheStore(t *testing.T) {
 				}
 				project, path, _ := strings.Cut(c.prefix, "/")
 				provider.calls, provider.rows = 0, 0
-				is.Equal(listings(t, s, myvault.Prefix{Project: project, Path: path}), 0)
+				is.Equal(listings(t, v, s, myvault.Prefix{Project: project, Path: path}), 0)
 				is.Equal(provider.calls, 0)
 			}
 		})
@@ -241,6 +242,8 @@ func TestThePositionOfAPageTellsNothingOfHiddenNames(t *testing.T) {
 		fill(t, v, "newsbot/prod/b", "newsbot/prod/x", "newsbot/prod/y")
 		v.SetPolicy(policyOf(t, []string{"newsbot/@read+write+delete+list+audit"}, []string{"newsbot/prod/*-secret", "newsbot/*-secret", "newsbot/*-secret@audit", "newsbot/prod/*-secret@audit"}))
 		s := v.As("svc")
+		index, err := usage.New(v)
+		is.NoErr(err)
 		shuffled := rand.New(rand.NewPCG(1, 2))
 		for range 200 {
 			probe := myvault.Address{Project: "newsbot", Path: "prod/p" + string(rune('a'+shuffled.IntN(26))) + string(rune('a'+shuffled.IntN(26)))}
@@ -255,7 +258,7 @@ func TestThePositionOfAPageTellsNothingOfHiddenNames(t *testing.T) {
 			is.NoErr(err)
 			read, err := s.GetPage(t.Context(), r, 1)
 			is.NoErr(err)
-			used, err := s.UsagePage(t.Context(), myvault.UsageRange{After: r.After}, 1)
+			used, err := index.Page(t.Context(), s, usage.Options{After: r.After}, 1)
 			is.NoErr(err)
 			seen = append(seen, fmt.Sprint(again.Items[0].Address, again.Next, again.More, read.Items[0].Address, read.Next, read.More, used.Items[0].Address, used.Next, used.More))
 			is.NoErr(s.Delete(t.Context(), probe))

@@ -129,7 +129,7 @@ func TestExplainNamesTheRule(t *testing.T) {
 	is.Equal(p.Explain("svc", myvault.Read, address(t, "b/prod/billing/x")).Rule.String(), "*/prod/billing/")
 	is.Equal(p.Explain("svc", myvault.Destroy, address(t, "b/prod/billing/x")).Reason, "denied by DENY_svc: */prod/billing/")
 	is.Equal(len(p.Who(myvault.Destroy, address(t, "b/prod/billing/x"))), 0)
-	is.Equal(p.Explain("svc", myvault.Read, address(t, "b/dev/x")).Reason, "no rule of ALLOW_svc gives read here")
+	is.Equal(p.Explain("svc", myvault.Read, address(t, "b/dev/x")).Reason, "no rule of ALLOW_svc allows read here")
 	is.True(!p.Explain("nobody", myvault.Read, address(t, "a/x")).Allowed)
 	is.Equal(p.Who(myvault.Read, address(t, "a/x")), []string{"svc"})
 	is.Equal(len(p.Who(myvault.Read, address(t, "b/dev/x"))), 0)

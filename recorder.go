@@ -4,19 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"time"
+
+	"github.com/myswiftagent/myvault/internal/coalesce"
 )
 
-// Reads says how reads and listings enter the trail. Denials and changes are always recorded.
+// Reads is how reads and listings are recorded in the trail. Denials and changes are always
+// recorded.
 type Reads uint8
 
 // The modes of recording reads.
 const (
-	// Strict writes the entry before the value is released; the read fails with
-	// ErrTrail where that is not possible.
+	// Strict writes the entry before the value is returned. If that fails, the read returns
+	// ErrTrail.
 	Strict Reads = iota
-	// Relaxed merges equal reads within 50 ms into one entry with a count, written
-	// afterwards. Its buffer is bounded; while it is full, reads are strict.
+	// Relaxed merges equal reads within 50 ms into one entry with a count, written afterwards. Its
+	// buffer is bounded; while it is full, reads are strict.
 	Relaxed
 	// Off records no reads.
 	Off
@@ -24,64 +28,61 @@ const (
 
 const (
 	relaxedWindow  = 50 * time.Millisecond
-	relaxedPending = 16_384 // distinct reads waiting to be written
+	relaxedPending = 16_384 // distinct reads
 	refusedWindow  = time.Second
-	refusedPending = 256              // distinct refusals a window; those beyond lose their address
-	refusedShare   = 64               // of them, those of one service, and of all who failed to log in
+	refusedPending = 256              // distinct refusals; further ones lose their details
+	refusedQuota   = 64               // of those, of one service, and of all failed log-ins together
 	overflowWindow = 10 * time.Second // of refusals beyond the budget, which lose their details too
 )
 
-// recorder brings entries to the trail: at once, or merged with equal ones.
+// recorder writes entries to the trail, at once or merged with equal ones.
 type recorder struct {
 	trail    Trail
 	mode     Reads
-	reads    *merger
-	refusals *merger
-	overflow *merger // of refusals beyond the budget of their holder
+	reads    *entryBuffer
+	refusals *entryBuffer
+	overflow *entryBuffer // of refusals beyond the budget of their owner
 	budgets  budgets
-	tally    tally
+	counts   counts
 }
 
 func newRecorder(trail Trail, mode Reads) *recorder {
 	r := &recorder{trail: trail, mode: mode}
-	r.reads = newMerger(relaxedWindow, relaxedPending, r.write)
-	r.refusals = newMerger(refusedWindow, refusedPending, r.write)
-	r.refusals.share = refusedShare
-	r.overflow = newMerger(overflowWindow, refusedPending, r.write)
+	r.reads = r.newBuffer(relaxedWindow, relaxedPending, 0)
+	r.refusals = r.newBuffer(refusedWindow, refusedPending, refusedQuota)
+	r.overflow = r.newBuffer(overflowWindow, refusedPending, 0)
 	return r
 }
 
-// write records entries now. What it answers is what the caller must answer.
+// write records entries now. Its error is the one for the caller.
 func (r *recorder) write(ctx context.Context, entries ...Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
 	if err := r.trail.Record(ctx, entries...); err != nil {
-		// A caller who has left says nothing about the trail. One who waited too long does.
+		// A canceled caller is no failure of the trail. One whose deadline passed is.
 		if !errors.Is(err, context.Canceled) || ctx.Err() == nil {
-			r.tally.failures.Add(1)
+			r.counts.failures.Add(1)
 		}
 		return fmt.Errorf("%w: %w", ErrTrail, err)
 	}
 	return nil
 }
 
-// read records a read by the mode in force, before its answer is released.
+// read records a read as the mode requires, before its result is returned.
 func (r *recorder) read(ctx context.Context, e Entry) error {
-	w, h := partsOf(&e)
-	if r.settled(&w, &h) {
+	if event := eventOf(&e); r.deferRead(&event) {
 		return nil
 	}
 	return r.write(ctx, e)
 }
 
-// settled reports whether nothing is to be written for a read, now at least.
-func (r *recorder) settled(w *who, h *held) bool {
-	return r.mode == Off || r.mode == Relaxed && r.reads.take(w, h)
+// deferRead reports whether a read needs no entry now: it is never recorded, or it is buffered.
+func (r *recorder) deferRead(e *entryEvent) bool {
+	return r.mode == Off || r.mode == Relaxed && r.reads.Add(e)
 }
 
-// readAll records the reads of a page, which are one write already: there is nothing to
-// gain from merging them.
+// readAll records the reads of a page. They are one write already, so they are not merged.
 func (r *recorder) readAll(ctx context.Context, entries []Entry) error {
 	if r.mode == Off {
 		return nil
@@ -89,62 +90,127 @@ func (r *recorder) readAll(ctx context.Context, entries []Entry) error {
 	return r.write(ctx, entries...)
 }
 
-// refuse records a denial or a failure. The first of its kind is written at once; equal
-// ones within a second are counted in one more, so that a flood cannot fill the trail. Beyond the
-// budget of its holder it is counted in an entry without details every ten seconds.
-// It reports no error: what it records is refused in any case.
+// refuse records a denial or a failure. The first of its kind is written at once. Equal ones within
+// a second are counted in a second entry, so that a flood cannot fill the trail. Beyond the budget
+// of its owner it is counted in an entry without details every ten seconds. An error is not
+// returned, because the caller's request has failed already.
 func (r *recorder) refuse(ctx context.Context, e Entry) {
-	r.tally.refused(e.Outcome)
-	m, e := r.admit(e, 2)
-	e, first := m.first(e)
-	if !first {
+	r.counts.refused(e.Outcome)
+	buffer, e := r.chooseBuffer(e, 2)
+	event := eventOf(&e)
+	if !buffer.Begin(&event) {
 		return
 	}
-	// A caller that has left must not keep its refusal out of the trail, nor wait for a trail that
-	// is held.
+	// Record the refusal even if the caller has left, but do not block it for long.
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = afterwards(ctx)
 		defer cancel()
 	}
 	if err := r.write(ctx, e); err != nil {
-		m.later(e)
+		buffer.AddAlways(&event)
 	}
 }
 
-// admit returns the merger for a refusal, and the entry with the details that the budget allows.
-// times is how many entries the refusal may cost.
-func (r *recorder) admit(e Entry, times int) (*merger, Entry) {
-	e, waits := r.refusals.fit(e)
-	if waits || r.budgets.spend(&e, times) {
+// chooseBuffer returns the buffer for a refusal, and the entry with the details that the budget
+// allows. Times is how many entries the refusal may cost.
+func (r *recorder) chooseBuffer(e Entry, times int) (*entryBuffer, Entry) {
+	if r.refusals.Has(eventOf(&e).Key) {
+		return r.refusals, e
+	}
+	if r.refusals.Full(eventOf(&e).Key) {
+		e = e.general()
+		if r.refusals.Has(eventOf(&e).Key) {
+			return r.refusals, e
+		}
+	}
+	if r.budgets.spend(&e, times) {
 		return r.refusals, e
 	}
 	e = e.general()
 	if e.Outcome == OutcomeUnauthenticated {
-		e.Service, e.Via = "", "" // one entry for all who are not known
+		e.Service, e.Via = "", "" // one entry for all unknown callers
 	}
 	return r.overflow, e
 }
 
-// refuseLater records a failure within a second, never at once: how long the answer takes
-// must not tell whether this is the first of its kind, or of a known service.
+// refuseLater records a failure within a second, never at once. The time until the answer must not
+// reveal whether it is the first of its kind, or of a known service.
 func (r *recorder) refuseLater(e Entry) {
-	r.tally.refused(e.Outcome)
-	m, e := r.admit(e, 1)
-	if !m.later(e) {
-		_ = r.write(context.Background(), e) // the vault is being closed: now or never
+	r.counts.refused(e.Outcome)
+	buffer, e := r.chooseBuffer(e, 1)
+	if event := eventOf(&e); !buffer.AddAlways(&event) {
+		_ = r.write(context.Background(), e) // the vault is being closed
 	}
 }
 
 // afterwards returns a context for an entry that is written even if the caller has left. It ends
-// soon if the trail is held.
+// soon in case the trail blocks.
 func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 100*time.Millisecond)
 }
 
-// close writes what is pending; what is recorded later is not merged.
+// close writes what is pending. Later entries are not merged.
 func (r *recorder) close() error {
-	return errors.Join(r.reads.close(), r.refusals.close(), r.overflow.close())
+	return errors.Join(r.reads.Close(), r.refusals.Close(), r.overflow.Close())
+}
+
+// entryKey is what equal entries have in common.
+type entryKey struct {
+	service, via, remote, action string
+	outcome                      Outcome
+	addr                         Address
+	version                      Version
+}
+
+type (
+	entryEvent  = coalesce.Event[entryKey]
+	entryBuffer = coalesce.Buffer[entryKey]
+)
+
+func (r *recorder) newBuffer(window time.Duration, limit, quota int64) *entryBuffer {
+	return coalesce.New(coalesce.Config[entryKey]{
+		Window: window, Limit: limit, Quota: quota, Owner: entryKey.owner,
+		Hash: func(seed maphash.Seed, k entryKey) uint64 {
+			return maphash.Comparable(seed, k.addr) + uint64(k.version)
+		},
+		Write: func(events []entryEvent) error {
+			entries := make([]Entry, len(events))
+			for i := range events {
+				entries[i] = entryOf(&events[i])
+			}
+			return r.write(context.Background(), entries...)
+		},
+	})
+}
+
+// owner returns the service whose quota the entry counts against. Callers that fail to log in can
+// claim to be any service, so all of them share one quota.
+func (k entryKey) owner() string {
+	if k.outcome == OutcomeUnauthenticated {
+		return ""
+	}
+	return k.service
+}
+
+// eventOf returns an entry that was not written yet as an event.
+func eventOf(e *Entry) entryEvent {
+	key := entryKey{e.Service, e.Via, e.Remote, e.Action, e.Outcome, e.Address, e.Version}
+	return entryEvent{Key: key, Detail: e.Request, Count: e.Count, First: e.First.UnixMicro(), Last: e.Last.UnixMicro()}
+}
+
+func entryOf(e *entryEvent) Entry {
+	k, last := e.Key, time.UnixMicro(e.Last).UTC()
+	return Entry{
+		At: last, Service: k.service, Via: k.via, Request: e.Detail, Remote: k.remote, Action: k.action, Address: k.addr,
+		Version: k.version, Outcome: k.outcome, Count: e.Count, First: time.UnixMicro(e.First).UTC(), Last: last,
+	}
+}
+
+// general returns e without the details that few entries share.
+func (e Entry) general() Entry {
+	e.Address, e.Version, e.Remote, e.Request = Address{}, 0, "", ""
+	return e
 }
 
 // OutcomeOf returns the outcome that a trail entry records for err.
@@ -160,7 +226,7 @@ func OutcomeOf(err error) Outcome {
 	switch {
 	case err == nil:
 		return OutcomeOK
-	case is(ErrGenerator): // whatever its own error wraps
+	case is(ErrGenerator): // whatever its cause is
 		return OutcomeError
 	case is(ErrDenied):
 		return OutcomeDenied

@@ -13,6 +13,7 @@ import (
 	"github.com/matryer/is"
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/listing"
+	"github.com/myswiftagent/myvault/usage"
 )
 
 // needed tells what a method of Session needs to be allowed on the secret newsbot/prod/db.
@@ -20,7 +21,7 @@ type needed struct {
 	rule string // with nothing but this it is allowed
 	less string // with nothing but this it is denied
 	// seen counts what a method shows that filters in place of denying; nil for the others.
-	seen func(context.Context, *myvault.Session) int
+	seen func(context.Context, *myvault.Vault, *myvault.Session) int
 }
 
 const (
@@ -53,32 +54,32 @@ var rightsOf = map[string]needed{
 	"Who":           {rule: "newsbot/prod/db@audit", less: without("audit")},
 	"Explain":       {rule: others, less: ""}, // about itself; about others as Who
 	"Rights":        {rule: others, less: ""},
-	"List": {rule: "newsbot/prod/db@list", less: without("list"), seen: func(ctx context.Context, s *myvault.Session) int {
+	"List": {rule: "newsbot/prod/db@list", less: without("list"), seen: func(ctx context.Context, _ *myvault.Vault, s *myvault.Session) int {
 		return count(s.List(ctx, myvault.ListOptions{}))
 	}},
-	"ListPage": {rule: "newsbot/prod/db@list", less: without("list"), seen: func(ctx context.Context, s *myvault.Session) int {
+	"ListPage": {rule: "newsbot/prod/db@list", less: without("list"), seen: func(ctx context.Context, _ *myvault.Vault, s *myvault.Session) int {
 		page, _ := s.ListPage(ctx, myvault.ListOptions{}, 10)
 		return len(page.Items)
 	}},
-	"GetPage": {rule: "newsbot/prod/db@read+list", less: without("read"), seen: func(ctx context.Context, s *myvault.Session) int {
+	"GetPage": {rule: "newsbot/prod/db@read+list", less: without("read"), seen: func(ctx context.Context, _ *myvault.Vault, s *myvault.Session) int {
 		page, _ := s.GetPage(ctx, myvault.ListOptions{}, 10)
 		return len(page.Items)
 	}},
-	"Projects": {rule: "newsbot/any@read", less: others, seen: func(ctx context.Context, s *myvault.Session) int {
+	"Projects": {rule: "newsbot/any@read", less: others, seen: func(ctx context.Context, _ *myvault.Vault, s *myvault.Session) int {
 		return count(s.Projects(ctx))
 	}},
-	"ProjectsPage": {rule: "newsbot/any@read", less: others, seen: func(ctx context.Context, s *myvault.Session) int {
+	"ProjectsPage": {rule: "newsbot/any@read", less: others, seen: func(ctx context.Context, _ *myvault.Vault, s *myvault.Session) int {
 		page, _ := s.ProjectsPage(ctx, "", 10)
 		return len(page.Items)
 	}},
-	"UsagePage": {rule: "newsbot/prod/db@audit", less: without("audit"), seen: func(ctx context.Context, s *myvault.Session) int {
-		page, _ := s.UsagePage(ctx, myvault.UsageRange{}, 10)
+	"usage.Index.Page": {rule: "newsbot/prod/db@audit", less: without("audit"), seen: func(ctx context.Context, v *myvault.Vault, s *myvault.Session) int {
+		page, _ := usagePage(ctx, v, s, usage.Options{}, 10)
 		return len(page.Items)
 	}},
-	"Trail": {rule: "newsbot/prod/db@audit", less: without("audit"), seen: func(ctx context.Context, s *myvault.Session) int {
+	"Trail": {rule: "newsbot/prod/db@audit", less: without("audit"), seen: func(ctx context.Context, _ *myvault.Vault, s *myvault.Session) int {
 		return count(s.Trail(ctx, myvault.TrailFilter{}))
 	}},
-	"TrailPage": {rule: "newsbot/prod/db@audit", less: without("audit"), seen: func(ctx context.Context, s *myvault.Session) int {
+	"TrailPage": {rule: "newsbot/prod/db@audit", less: without("audit"), seen: func(ctx context.Context, _ *myvault.Vault, s *myvault.Session) int {
 		page, _ := s.TrailPage(ctx, myvault.TrailFilter{}, 10)
 		return len(page.Entries)
 	}},
@@ -97,7 +98,9 @@ func count[T any](seq iter.Seq2[T, error]) (n int) {
 // everything but that. The outcome is the table in docs/rights.md; -update writes it.
 func TestRightsOfEveryMethod(t *testing.T) {
 	is := is.New(t)
-	is.Equal(slices.Sorted(maps.Keys(rightsOf)), slices.Sorted(maps.Keys(calls))) // a row for each method
+	names := slices.Concat(slices.Collect(maps.Keys(calls)), slices.Collect(maps.Keys(extensionCalls)))
+	slices.Sort(names)
+	is.Equal(slices.Sorted(maps.Keys(rightsOf)), names) // a row for each method
 	lines := []string{"| Session method | allowed with just | answer | without that right |", "| --- | --- | --- | --- |"}
 	for _, name := range slices.Sorted(maps.Keys(rightsOf)) {
 		n := rightsOf[name]
@@ -126,7 +129,7 @@ func attempt(t *testing.T, name string, n needed, rule string) string {
 	if rule == "" {
 		s = v.As("stranger") // less than any rule
 	}
-	err := calls[name](t.Context(), s)
+	err := callOf(name)(t.Context(), v, s)
 	switch {
 	case errors.Is(err, myvault.ErrDenied):
 		return "denied"
@@ -134,7 +137,7 @@ func attempt(t *testing.T, name string, n needed, rule string) string {
 		return "allowed (memory has no MACs)"
 	case err != nil:
 		t.Errorf("%s with %s: %v", name, rule, err)
-	case n.seen != nil && n.seen(t.Context(), s) == 0:
+	case n.seen != nil && n.seen(t.Context(), v, s) == 0:
 		return "shows nothing"
 	case n.seen != nil:
 		return "shows what is allowed"

@@ -17,9 +17,9 @@ func TestNothingIsAnsweredOnceClosed(t *testing.T) {
 	v, err := myvault.New(memory.New(memory.Config{}), everything(t), myvault.Config{})
 	is.NoErr(err)
 	s := v.As("root")
-	is.NoErr(s.Ended(t.Context()))
+	is.NoErr(extensionOf(t, v).Ended(t.Context(), s))
 	is.NoErr(v.Close())
-	is.True(errors.Is(s.Ended(t.Context()), myvault.ErrClosed))
+	is.True(errors.Is(extensionOf(t, v).Ended(t.Context(), s), myvault.ErrClosed))
 	_, err = s.Rights(t.Context())
 	is.True(errors.Is(err, myvault.ErrClosed))
 }
@@ -33,7 +33,7 @@ func TestThePolicyIsReadBehindTheGuards(t *testing.T) {
 	is.NoErr(err)
 	s, err := v.Login(t.Context(), myvault.Credentials{Service: "root", Token: "root-token-0123456789"})
 	is.NoErr(err)
-	_, err = s.EndWhen(func(context.Context) error { v.SetPolicy(withdrawn); return nil }).Get(t.Context(), db)
+	_, err = extensionOf(t, v).EndWhen(s, func(context.Context) error { v.SetPolicy(withdrawn); return nil }).Get(t.Context(), db)
 	is.True(errors.Is(err, myvault.ErrUnauthenticated))
 }
 
@@ -45,9 +45,9 @@ func TestSessionsOfOneSessionEndByThemselves(t *testing.T) {
 	ended := func(context.Context) error { return myvault.ErrUnauthenticated }
 	s := v.As("root")
 	for range 8 {
-		first, second := s.EndWhen(ended), s.EndWhen(holds)
-		is.True(errors.Is(first.Ended(t.Context()), myvault.ErrUnauthenticated))
-		is.NoErr(second.Ended(t.Context()))
+		first, second := extensionOf(t, v).EndWhen(s, ended), extensionOf(t, v).EndWhen(s, holds)
+		is.True(errors.Is(extensionOf(t, v).Ended(t.Context(), first), myvault.ErrUnauthenticated))
+		is.NoErr(extensionOf(t, v).Ended(t.Context(), second))
 		s = second
 	}
 }

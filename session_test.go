@@ -53,6 +53,18 @@ func first[T any](seq iter.Seq2[T, error]) error {
 	return nil
 }
 
+// metric returns the value of a metric of v.
+func metric(t testing.TB, v *myvault.Vault, name string) float64 {
+	t.Helper()
+	for _, m := range v.Metrics(t.Context()) {
+		if m.Name == name {
+			return m.Value
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
+}
+
 var db = myvault.Address{Project: "newsbot", Path: "prod/db"}
 
 // state gives all that is stored, as text.

@@ -16,7 +16,7 @@ type TrailFilter struct {
 	Before  Cursor // only entries older than these
 	Prefix  Prefix
 	Service string
-	Action  string // to a Session one of [TrailActions], or an event of this vault's [Records]
+	Action  string // a Session refuses names that no entry of this vault can have
 	Outcome Outcome
 	Since   time.Time // inclusive
 	Until   time.Time // exclusive
@@ -34,9 +34,9 @@ func (r TrailFilter) Contains(e Entry) bool {
 		(r.Until.IsZero() || e.At.Before(r.Until))
 }
 
-// TrailActions gives the actions that entries of this module's packages have, sorted. A trail may hold others, of
-// newer programs and of packages that extend the vault.
-func TrailActions() []string {
+// trailActions returns the sorted actions of the entries that this module's packages write. A
+// trail may have others, written by newer programs and by extensions of the vault.
+func trailActions() []string {
 	return []string{
 		"audit", "backup", "clock", "clock-jump", "copy", "delete", "destroy", "expired", "explain", "generate", "list", "login", "new-epoch", "project-default", "project-delete",
 		"project-write", "prune", "read", "reencrypt", "rekey", "renew-trail", "restore", "rotation-due", "undelete", "versions", "write",
@@ -48,11 +48,11 @@ var trailOutcomes = []Outcome{
 	OutcomeOK, OutcomeBegun, OutcomeDenied, OutcomeUnauthenticated, OutcomeNotFound, OutcomeRefused, OutcomeUnknown, OutcomeError,
 }
 
-// validateTrail refuses what can select nothing, so that a slip of the hand is not read as "nothing happened".
-func (v *Vault) validateTrail(r TrailFilter) error {
+// validateFilter refuses what can select nothing, so that a slip of the hand is not read as "nothing happened".
+func (v *Vault) validateFilter(r TrailFilter) error {
 	if r.Action != "" {
-		_, event := v.events.Load(r.Action)
-		if known := TrailActions(); !event && !slices.Contains(known, r.Action) {
+		_, event := v.extraActions.Load(r.Action)
+		if known := trailActions(); !event && !slices.Contains(known, r.Action) {
 			return fmt.Errorf("%w action: want one of %s", ErrInvalid, strings.Join(known, ", "))
 		}
 	}

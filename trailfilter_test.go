@@ -36,7 +36,7 @@ func TestAFilterThatFitsNothingIsRefused(t *testing.T) {
 		is.Equal(of.Error(), page.Error())
 		is.True(strings.Contains(of.Error(), "read, reencrypt") || strings.Contains(of.Error(), "refused, unknown")) // what it may be
 	}
-	recordsOf(t, v).RecordAs("happened")
+	extensionOf(t, v).RecordAs("happened")
 	actions := append(myvault.TrailActions(), "happened", "")
 	for _, action := range actions {
 		of, page := both(myvault.TrailFilter{Action: action, Outcome: myvault.OutcomeBegun})

@@ -15,9 +15,9 @@ const MaxValue = 512 << 10
 // redacted is what a Value shows wherever it is printed.
 const redacted = "[REDACTED]"
 
-// errNoEncoding is the answer of every encoder, so that a placeholder can
-// never be stored or sent in place of the value.
-var errNoEncoding = errors.New("myvault: a Value refuses to be encoded; call Reveal where it is meant")
+// errNoEncoding is the error of every encoder, so that a placeholder can never be stored or sent in
+// place of a secret.
+var errNoEncoding = errors.New("myvault: secrets cannot be encoded; call Value.Reveal to encode one on purpose")
 
 // Value holds the bytes of a secret. Printing it gives [REDACTED] whatever the
 // verb, encoding it is an error, and it cannot be compared with ==; [Value.Reveal]
@@ -25,6 +25,7 @@ var errNoEncoding = errors.New("myvault: a Value refuses to be encoded; call Rev
 // fields of an enclosing struct without asking their methods.
 // The zero Value is empty and is refused by Put.
 type Value struct {
+	redaction
 	reveal func() []byte
 }
 
@@ -75,26 +76,25 @@ func (v Value) Validate() error {
 	return nil
 }
 
-// String gives [REDACTED].
-func (Value) String() string { return redacted }
+// redaction has the methods that keep a secret out of logs and files. Embedding it redacts the
+// whole struct. Format serves every verb of fmt. MarshalText serves the encoders of JSON, XML,
+// YAML and TOML, and MarshalBinary that of gob.
+type redaction struct{}
 
-// GoString gives [REDACTED], for %#v.
-func (Value) GoString() string { return redacted }
+// String returns [REDACTED].
+func (redaction) String() string { return redacted }
+
+// GoString returns [REDACTED].
+func (redaction) GoString() string { return redacted }
 
 // Format writes [REDACTED] for every verb and flag.
-func (Value) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, redacted) }
+func (redaction) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, redacted) }
 
-// LogValue gives [REDACTED] to log/slog.
-func (Value) LogValue() slog.Value { return slog.StringValue(redacted) }
+// LogValue returns [REDACTED].
+func (redaction) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalJSON refuses.
-func (Value) MarshalJSON() ([]byte, error) { return nil, errNoEncoding }
+// MarshalText returns an error.
+func (redaction) MarshalText() ([]byte, error) { return nil, errNoEncoding }
 
-// MarshalText refuses; encoders of XML, YAML, TOML and flags use it.
-func (Value) MarshalText() ([]byte, error) { return nil, errNoEncoding }
-
-// MarshalBinary refuses.
-func (Value) MarshalBinary() ([]byte, error) { return nil, errNoEncoding }
-
-// GobEncode refuses.
-func (Value) GobEncode() ([]byte, error) { return nil, errNoEncoding }
+// MarshalBinary returns an error.
+func (redaction) MarshalBinary() ([]byte, error) { return nil, errNoEncoding }

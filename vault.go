@@ -44,13 +44,11 @@ package myvault
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
-	"time"
 	"unicode/utf8"
 )
 
@@ -58,14 +56,13 @@ import (
 // [Vault.As] and [Vault.Login] give a [Session], which asks the policy and writes the
 // trail on every call. A Vault may be used by many goroutines.
 type Vault struct {
-	provider Provider
-	trail    Trail
-	recorder *recorder
-	usage    *usageIndex
-	ownTrail bool // the provider is the trail: entries go into its commits
-	policy   atomic.Pointer[Policy]
-	closed   atomic.Bool
-	events   sync.Map // the names that Records.RecordAs was given
+	provider     Provider
+	trail        Trail
+	recorder     *recorder
+	ownTrail     bool // the provider is the trail: entries go into its commits
+	policy       atomic.Pointer[Policy]
+	closed       atomic.Bool
+	extraActions sync.Map // set of names given to Extension.RecordAs
 }
 
 // Config is what a Vault may be told; the zero Config suits a provider that is a [Trail].
@@ -95,7 +92,7 @@ func New(provider Provider, policy *Policy, config Config) (*Vault, error) {
 	case !own:
 		trail = config.Trail
 	}
-	v := &Vault{provider: provider, trail: trail, ownTrail: own, usage: newUsageIndex(), recorder: newRecorder(trail, config.Reads)}
+	v := &Vault{provider: provider, trail: trail, ownTrail: own, recorder: newRecorder(trail, config.Reads)}
 	v.policy.Store(policy)
 	return v, nil
 }
@@ -127,6 +124,20 @@ func (v *Vault) Ping(ctx context.Context) error {
 	return fail("ping", Address{}, v.provider.Ping(ctx))
 }
 
+// Ready reports whether the vault can serve requests: the store is reachable, the last attempts to
+// write the trail succeeded, and the policy has a service. It returns ErrClosed, ErrUnavailable,
+// ErrTrail or, for a policy without services, ErrInvalid. It writes nothing.
+func (v *Vault) Ready(ctx context.Context) error {
+	err := v.Ping(ctx)
+	if trail, ok := v.trail.(interface{ Ping(context.Context) error }); err == nil && ok && !v.ownTrail {
+		err = trail.Ping(ctx)
+	}
+	if err == nil && len(v.Policy().Services()) == 0 {
+		err = fmt.Errorf("%w policy: it has no service", ErrInvalid)
+	}
+	return fail("ready", Address{}, err)
+}
+
 // Close writes the entries that wait and closes the provider, and Config.Trail if it can
 // be closed. A second Close gives nil. Calls that follow give ErrClosed.
 func (v *Vault) Close() error {
@@ -144,59 +155,6 @@ func (v *Vault) Close() error {
 // service that the policy does not know is denied on every call.
 func (v *Vault) As(service string) *Session {
 	return &Session{vault: v, service: service, label: bounded(service), via: "embedded"}
-}
-
-// Owns reports whether the session is of this vault. It is for packages that extend the vault, and are given both.
-func (v *Vault) Owns(s *Session) bool { return s != nil && s.vault == v }
-
-// Credentials are what a caller shows to prove who it is: a token, a client certificate, or both.
-type Credentials struct {
-	Service string // may be left out where the certificate tells it
-	Token   string
-	// VerifiedChains are those from the client's certificate to an authority that the embedding
-	// program believes, as in [crypto/tls.ConnectionState]. PeerCertificates are none: nobody
-	// verified them. The certificate must be for the use clientAuth, and valid now.
-	VerifiedChains [][]*x509.Certificate
-	Request        string // the request's id, for the trail
-	Remote         string // the caller's network address, for the trail of failures
-}
-
-// Login returns a session for a caller that proves to be a service of the policy. Everything else
-// is ErrUnauthenticated, in the same work whether the service is known or not. Token or certificate
-// suffices, unless Service.CertificateAndToken asks for both; a certificate counts for the service
-// that the credentials name, if they name one. The session ends when its token or the certificate's
-// identity leaves the policy, or the certificate expires. A failure enters the trail within a
-// second, or within ten seconds as one of a count if there are many.
-func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
-	if v.closed.Load() {
-		return nil, fail("login", Address{}, ErrClosed)
-	}
-	service, proof := v.policy.Load().prove(c, time.Now())
-	via := "header"
-	if proof.kind == byCertificate || proof.kind == byBoth || c.Token == "" && len(c.VerifiedChains) > 0 {
-		via = "certificate"
-	}
-	if proof.kind == byEmbedder {
-		return nil, v.RecordFailedLogin(via, c)
-	}
-	s := v.Resume(service, proof)
-	s.via, s.request = via, bounded(c.Request)
-	return s, nil
-}
-
-// RecordFailedLogin records a failed log-in afterwards, as [Vault.Login] does, and returns the error to
-// answer, which wraps ErrUnauthenticated. It is for packages that know a further way to log in;
-// via names that way. Of the credentials the token is not looked at.
-func (v *Vault) RecordFailedLogin(via string, c Credentials) error {
-	s := &Session{vault: v, label: bounded(c.Service), via: bounded(via), request: bounded(c.Request)}
-	e := s.entry("login", Address{})
-	e.Remote = bounded(c.Remote)
-	if v.policy.Load().services[c.Service] == nil {
-		e.Service = "" // whatever stands there is not ours to keep: it may be a token
-	}
-	e.Outcome = OutcomeUnauthenticated
-	v.recorder.refuseLater(e)
-	return fail("login", Address{}, ErrUnauthenticated)
 }
 
 // maxField is the size limit of a free text field of an entry, in bytes.

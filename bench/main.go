@@ -1,10 +1,11 @@
-// Bench compares myVault with other ways of keeping secrets, the same work in one process and
-// one run, and writes the tables of docs/benchmarks.md:
+// Bench compares myVault with other ways to store secrets. Every store does the same work in one
+// process and one run. Bench writes the tables of docs/benchmarks.md:
 //
 //	go run . -out ../docs/benchmarks.md
 //
-// Without -out it prints them. -quick takes a minute or two and is no measure.
-// What compares with a HashiCorp Vault is left out unless MYVAULT_VAULT_BIN names its program (.ci/vault builds it).
+// Without -out it prints them. -quick takes a minute or two; its figures are too noisy to quote.
+// The comparison with HashiCorp Vault is skipped unless MYVAULT_VAULT_BIN is the path of its
+// binary (.ci/vault builds it).
 package main
 
 import (
@@ -14,15 +15,15 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/myswiftagent/myvault/bench/themes"
+	"github.com/myswiftagent/myvault/bench/scenarios"
 )
 
-// asChild is the first argument of a process that this one started.
+// asChild is the first argument of a child process.
 const asChild = "child"
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == asChild {
-		exit(themes.Child(os.Args[2:], os.Stdin, os.Stdout))
+		exit(scenarios.Child(os.Args[2:], os.Stdin, os.Stdout))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -42,7 +43,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	report, err := themes.Run(ctx, o)
+	report, err := scenarios.Run(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -8,27 +8,27 @@ import (
 	"strings"
 	"time"
 
-	"github.com/myswiftagent/myvault/bench/themes"
+	"github.com/myswiftagent/myvault/bench/scenarios"
 )
 
-// options reads the command line, and gives the file to write to.
-func options() (o themes.Options, out string, err error) {
-	quick := flag.Bool("quick", false, "a minute or two: few rounds, short measurements, up to 10,000 secrets")
-	sizes := flag.String("sizes", "1000,10000,100000,1000000", "`numbers` of secrets; beyond 100,000 only myVault's")
-	rows := flag.String("rows", "", "`themes` to run, of "+strings.Join(themes.Names(), ",")+"; none: all")
-	flag.IntVar(&o.Rounds, "rounds", 7, "how often each has its turn")
-	flag.DurationVar(&o.Slice, "slice", 400*time.Millisecond, "how `long` one measurement takes")
-	flag.StringVar(&o.Dir, "dir", "", "the `directory` below which the stores are made, on a disk; none: where temporary files go")
-	flag.StringVar(&out, "out", "", "the Markdown `file` whose part between the markers is replaced; none: print it")
+// options parses the command line. out is the file to write to, or empty.
+func options() (o scenarios.Options, out string, err error) {
+	quick := flag.Bool("quick", false, "run for a minute or two: few rounds, short measurements, at most 10,000 secrets")
+	sizes := flag.String("sizes", "1000,10000,100000,1000000", "`numbers` of secrets; above 100,000 only myVault is measured")
+	rows := flag.String("rows", "", "`scenarios` to run, from "+strings.Join(scenarios.Names(), ",")+" (default all)")
+	flag.IntVar(&o.Rounds, "rounds", 7, "measured rounds")
+	flag.DurationVar(&o.Slice, "slice", 400*time.Millisecond, "`duration` of one measurement")
+	flag.StringVar(&o.Dir, "dir", "", "`directory` for the stores, on a disk (default the directory for temporary files)")
+	flag.StringVar(&out, "out", "", "Markdown `file` to update between its markers (default standard output)")
 	flag.Parse()
 	o.Command, o.Vault = command(), os.Getenv("MYVAULT_VAULT_BIN")
 	if *quick {
-		if err := shorten(); err != nil {
+		if err := setQuickDefaults(); err != nil {
 			return o, "", err
 		}
 	}
 	if *rows != "" {
-		o.Rows = strings.Split(*rows, ",")
+		o.Scenarios = strings.Split(*rows, ",")
 	}
 	o.Log = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 	self, err := os.Executable()
@@ -36,12 +36,12 @@ func options() (o themes.Options, out string, err error) {
 		return o, "", err
 	}
 	o.Program = []string{self, asChild}
-	o.Sizes, err = numbers(*sizes)
+	o.Sizes, err = parseSizes(*sizes)
 	return o, out, err
 }
 
-// shorten sets what -quick stands for, unless it is given too.
-func shorten() error {
+// setQuickDefaults sets the options that -quick implies, except those given on the command line.
+func setQuickDefaults() error {
 	preset := map[string]string{"sizes": "1000,10000", "rounds": "3", "slice": "50ms"}
 	flag.Visit(func(f *flag.Flag) { delete(preset, f.Name) })
 	for name, value := range preset {
@@ -52,7 +52,7 @@ func shorten() error {
 	return nil
 }
 
-// command gives what was typed, without the names of files.
+// command returns the command line for the report, without file names.
 func command() string {
 	text := "go run ."
 	flag.Visit(func(f *flag.Flag) {
@@ -67,13 +67,13 @@ func command() string {
 	return text
 }
 
-func numbers(list string) (all []int, err error) {
+func parseSizes(list string) (sizes []int, err error) {
 	for _, text := range strings.Split(list, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			return nil, fmt.Errorf("-sizes: %w", err)
 		}
-		all = append(all, n)
+		sizes = append(sizes, n)
 	}
-	return all, nil
+	return sizes, nil
 }

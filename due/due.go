@@ -70,14 +70,14 @@ type Config struct {
 
 // Watcher watches the times of secrets. [Start] returns one.
 type Watcher struct {
-	vault   *myvault.Vault
-	session *myvault.Session
-	records *myvault.Records
-	config  Config
-	stop    context.CancelFunc
-	ended   sync.WaitGroup
-	done    map[string]bool // IDs of the last scan's notices that are known to be done
-	cleaned time.Time       // when marks were last removed
+	vault     *myvault.Vault
+	session   *myvault.Session
+	extension *myvault.Extension
+	config    Config
+	stop      context.CancelFunc
+	ended     sync.WaitGroup
+	done      map[string]bool // IDs of the last scan's notices that are known to be done
+	cleaned   time.Time       // when marks were last removed
 }
 
 // Start starts a watcher that acts with the rights of session. The session must belong to vault
@@ -101,12 +101,12 @@ func Start(vault *myvault.Vault, session *myvault.Session, config Config) (*Watc
 	if config.OnError == nil {
 		config.OnError = func(error) {}
 	}
-	records, err := vault.Records("due")
+	extension, err := vault.Extend("due")
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	w := &Watcher{vault: vault, session: session, records: records, config: config, stop: stop}
+	w := &Watcher{vault: vault, session: session, extension: extension, config: config, stop: stop}
 	w.ended.Go(func() { w.run(ctx) })
 	return w, nil
 }

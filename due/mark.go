@@ -84,7 +84,7 @@ func (w *Watcher) handle(ctx context.Context, n Notice) (retry time.Time, err er
 	// Write the mark also after Close: the call has been made.
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), w.config.Lease)
 	defer cancel()
-	_, err = w.put(ctx, w.records, n, m, myvault.IfVersion(version))
+	_, err = w.put(ctx, w.extension, n, m, myvault.IfVersion(version))
 	if m.Done && err == nil {
 		return time.Time{}, nil
 	}
@@ -96,8 +96,8 @@ func (w *Watcher) handle(ctx context.Context, n Notice) (retry time.Time, err er
 // of a notice is the event.
 func (w *Watcher) claim(ctx context.Context, n Notice) (mark, myvault.Version, error) {
 	m := mark{ID: n.ID, Kind: n.Kind, Project: n.Secret.Project, Path: n.Secret.Path, Version: n.Secret.Version}
-	record, err := w.records.Get(ctx, recordPath(n))
-	records, condition := w.records.RecordAs(string(n.Kind)), myvault.IfAbsent()
+	record, err := w.extension.GetRecord(ctx, recordPath(n))
+	x, condition := w.extension.RecordAs(string(n.Kind)), myvault.IfAbsent()
 	switch {
 	case err == nil:
 		if err := json.Unmarshal(record.Value.RevealBytes(), &m); err != nil {
@@ -106,26 +106,26 @@ func (w *Watcher) claim(ctx context.Context, n Notice) (mark, myvault.Version, e
 		if m.Done || m.Until.After(time.Now()) {
 			return m, 0, nil
 		}
-		records, condition = w.records, myvault.IfVersion(record.Version)
+		x, condition = w.extension, myvault.IfVersion(record.Version)
 	case !errors.Is(err, myvault.ErrNotFound):
 		return m, 0, err
 	}
 	m.Attempt++
 	m.Until = time.Now().Add(w.config.Lease)
-	version, err := w.put(ctx, records, n, m, condition)
+	version, err := w.put(ctx, x, n, m, condition)
 	if errors.Is(err, myvault.ErrExists) || errors.Is(err, myvault.ErrConflict) || errors.Is(err, myvault.ErrNotFound) {
 		return m, 0, nil // another process was faster
 	}
 	return m, version, err
 }
 
-func (w *Watcher) put(ctx context.Context, records *myvault.Records, n Notice, m mark, condition myvault.Condition) (myvault.Version, error) {
+func (w *Watcher) put(ctx context.Context, x *myvault.Extension, n Notice, m mark, condition myvault.Condition) (myvault.Version, error) {
 	text, err := json.Marshal(m)
 	if err != nil {
 		return 0, fmt.Errorf("due: %w", err)
 	}
 	by := w.session.Via("due", n.ID)
-	info, err := records.Put(ctx, by, recordPath(n), myvault.Bytes(text), condition)
+	info, err := x.PutRecord(ctx, by, recordPath(n), myvault.Bytes(text), condition)
 	return info.Version, err
 }
 
@@ -145,7 +145,7 @@ func (w *Watcher) removeMarks(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	marks := make(map[string]bool) // by path; those of current versions are removed below
-	for info, err := range w.records.List(ctx, "", "") {
+	for info, err := range w.extension.ListRecords(ctx, "", "") {
 		if err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func (w *Watcher) removeMarks(ctx context.Context, now time.Time) error {
 // removeMark removes a mark if its version has certainly been replaced or destroyed. The listing
 // alone does not prove that, because the session may see only some of the secrets.
 func (w *Watcher) removeMark(ctx context.Context, path string) error {
-	record, err := w.records.Get(ctx, path)
+	record, err := w.extension.GetRecord(ctx, path)
 	if errors.Is(err, myvault.ErrNotFound) {
 		return nil // another process was faster
 	}
@@ -198,7 +198,7 @@ func (w *Watcher) removeMark(ctx context.Context, path string) error {
 		case err != nil:
 			return err
 		case info.Version > m.Version || info.State == myvault.Destroyed:
-			err = w.records.Destroy(ctx, w.session.Via("due", m.ID), path)
+			err = w.extension.DestroyRecord(ctx, w.session.Via("due", m.ID), path)
 			if errors.Is(err, myvault.ErrNotFound) {
 				err = nil
 			}

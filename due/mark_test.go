@@ -15,11 +15,11 @@ import (
 // marks counts the records of the package.
 func marks(t *testing.T, v *myvault.Vault) (n int) {
 	t.Helper()
-	records, err := v.Records("due")
+	records, err := v.Extend("due")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range records.List(t.Context(), "", "") {
+	for _, err := range records.ListRecords(t.Context(), "", "") {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
-// entry is a line of the trail.
+// entry is an entry of the trail.
 type entry struct {
 	Chain     string `json:"chain"`
 	Seq       uint64 `json:"seq"` // within the chain
@@ -23,13 +23,13 @@ type entry struct {
 	Project   string `json:"project"`
 	Path      string `json:"path"`
 	Version   uint64 `json:"version"`
-	Destroyed []span `json:"destroyed,omitempty"` // of a destroy
+	Destroyed []span `json:"destroyed,omitempty"` // by a destroy
 	Outcome   string `json:"outcome"`
 	Count     uint64 `json:"count"`
 	RequestID string `json:"request_id"`
 }
 
-// span is versions from First to Last, both included.
+// span is a range of versions, from First to Last inclusive.
 type span struct {
 	First uint64 `json:"first"`
 	Last  uint64 `json:"last"`
@@ -62,27 +62,27 @@ func entryOf(e myvault.Entry) entry {
 	}
 }
 
-func (c *call) listTrail() (answer, error) {
+func (c *call) listTrail() (response, error) {
 	r, err := c.trailRange()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	limit, err := c.limit()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if r.Before, err = c.position(); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	page, err := c.session.TrailPage(c.ctx(), r, limit)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	entries := make([]entry, len(page.Entries))
 	for i, e := range page.Entries {
 		entries[i] = entryOf(e)
 	}
-	a := answer{body: entries}
+	a := response{body: entries}
 	if page.More {
 		var fields []string
 		for _, chain := range slices.Sorted(maps.Keys(page.Next)) {
@@ -115,13 +115,13 @@ func (c *call) instant(name string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	t, err := rfc3339.Parse(text)
-	if err != nil || t.IsZero() { // the zero time would select everything
-		return t, badRequest("the query parameter " + name + " is a time as in 2026-01-31T12:00:00Z")
+	if err != nil || t.IsZero() { // the zero time would match everything
+		return t, badRequest("invalid query parameter " + name + ": use a time such as 2026-01-31T12:00:00Z")
 	}
 	return t, nil
 }
 
-// position reads how far the trail was read.
+// position returns the position in the trail at which a listing continues.
 func (c *call) position() (myvault.Cursor, error) {
 	fields, err := c.cursor()
 	if err != nil || fields == nil {
@@ -133,13 +133,14 @@ func (c *call) position() (myvault.Cursor, error) {
 			position[pair[0]], err = strconv.ParseUint(pair[1], 10, 64)
 		}
 		if err != nil || len(pair) != 2 {
-			return nil, badRequest("the cursor is malformed; start again without cursor")
+			return nil, badRequest("malformed cursor: start again without it")
 		}
 	}
 	return position, nil
 }
 
-// head is the newest link of a chain. Kept elsewhere, it proves later that none was cut off.
+// head is the newest link of a chain. A copy kept elsewhere shows later whether the chain
+// was truncated.
 type head struct {
 	Chain string `json:"chain"`
 	Seq   uint64 `json:"seq"`
@@ -147,11 +148,11 @@ type head struct {
 	MAC   string `json:"mac"` // hexadecimal
 }
 
-func (c *call) trailState() (answer, error) {
+func (c *call) trailState() (response, error) {
 	found, err := c.session.Heads(c.ctx())
 	heads := make([]head, len(found))
 	for i, h := range found {
 		heads[i] = head{h.Chain, h.Seq, timestamp(h.At), hex.EncodeToString(h.MAC)}
 	}
-	return answer{body: heads}, err
+	return response{body: heads}, err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
@@ -30,7 +31,7 @@ func BenchmarkGet(b *testing.B) {
 	b.Run("bare", func(b *testing.B) { benchServer(b, bare) })
 }
 
-// BenchmarkHandler is the same read without a network: what the checks and the JSON cost.
+// BenchmarkHandler is the same read without a network: the cost of the checks and the JSON.
 func BenchmarkHandler(b *testing.B) {
 	handler := benchHandler(b, myvault.Off)
 	request := benchRequest(b, "http://localhost")
@@ -123,7 +124,7 @@ func served(b *testing.B, handler *httpapi.Handler) func(net.Listener) func() {
 	return func(listener net.Listener) func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error, 1)
-		go func() { ended <- httpapi.Serve(ctx, listener, handler, httpapi.ServerConfig{}) }()
+		go func() { ended <- httpapi.Serve(ctx, listener, handler, serve.Config{}) }()
 		return func() {
 			cancel()
 			if err := <-ended; err != nil {

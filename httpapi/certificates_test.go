@@ -1,62 +1,53 @@
 package httpapi_test
 
 import (
-	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
-// secured is a server over TLS whose certificates lie in files.
+// secured is an API that is served over TLS, with certificates from files.
 type secured struct {
 	*running
 	ca, clients *authority.Authority // of the server, and of its clients
-	files       httpapi.CertificateFiles
-	loaded      *httpapi.Certificates
+	files       serve.CertificateFiles
+	loaded      *serve.Certificates
 }
 
-// startTLS serves with certificates that change may have done something to.
-func startTLS(t *testing.T, change func(*httpapi.CertificateFiles)) *secured {
+func startTLS(t *testing.T) *secured {
 	t.Helper()
 	s := &secured{ca: authority.New(t, "servers"), clients: authority.New(t, "clients")}
 	dir := t.TempDir()
 	s.files.Certificate, s.files.Key = s.ca.Server(t).Write(t, dir, "server")
 	s.files.ClientCA = filepath.Join(dir, "clients.pem")
 	authority.WriteFile(t, s.files.ClientCA, s.clients.PEM)
-	if change != nil {
-		change(&s.files)
-	}
 	var err error
-	if s.loaded, err = httpapi.LoadCertificates(s.files); err != nil {
+	if s.loaded, err = serve.LoadCertificates(s.files); err != nil {
 		t.Fatal(err)
 	}
 	listener := listen(t, "tcp", "127.0.0.1:0")
-	s.running = start(t, listener, httpapi.ServerConfig{Certificates: s.loaded})
+	s.running = start(t, listener, serve.Config{Certificates: s.loaded})
 	s.url = "https://" + listener.Addr().String()
-	s.client = s.presenting(t)
 	t.Cleanup(func() { s.stop(); <-s.ended })
 	return s
 }
 
-// presenting gives a client that believes the server's authority and has the certificates.
+// presenting returns a client that trusts the server's authority and has the certificates.
 func (s *secured) presenting(t *testing.T, pairs ...authority.Pair) *http.Client {
 	t.Helper()
 	config := &tls.Config{RootCAs: authority.Pool(s.ca)}
-	if len(pairs) > 0 { // sent whatever authorities the server asks for
+	if len(pairs) > 0 { // sent regardless of the authorities that the server accepts
 		pair := pairs[0].TLS(t)
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
@@ -65,238 +56,152 @@ func (s *secured) presenting(t *testing.T, pairs ...authority.Pair) *http.Client
 	return &http.Client{Transport: transport}
 }
 
-// status asks for path, and gives 0 where the connection is refused.
-func (s *secured) status(t *testing.T, client *http.Client, path string) int {
+// whoami asks who the caller is: "" where the connection is refused, else the status, and
+// the service.
+func (s *secured) whoami(t *testing.T, client *http.Client, headers ...string) string {
 	t.Helper()
-	answer, err := client.Get(s.url + path)
-	if err != nil {
-		t.Log(err)
-		return 0
-	}
-	_, _ = io.Copy(io.Discard, answer.Body) // else the client closes the connection
-	_ = answer.Body.Close()
-	return answer.StatusCode
-}
-
-func TestHandshakesWithClientCertificates(t *testing.T) {
-	stranger := authority.New(t, "clients") // the same name, and another key
-	for _, required := range []bool{false, true} {
-		s := startTLS(t, func(f *httpapi.CertificateFiles) { f.ClientRequired = required })
-		none := 200
-		if required {
-			none = 0
-		}
-		for name, c := range map[string]struct {
-			pairs []authority.Pair
-			want  int
-		}{
-			"none":               {nil, none},
-			"good":               {[]authority.Pair{s.clients.Client(t, authority.Wanted{})}, 200},
-			"wrong authority":    {[]authority.Pair{stranger.Client(t, authority.Wanted{})}, 0},
-			"server's authority": {[]authority.Pair{s.ca.Client(t, authority.Wanted{})}, 0},
-			"expired":            {[]authority.Pair{s.clients.Client(t, authority.Wanted{Until: time.Now().Add(-time.Minute)})}, 0},
-			"not valid yet":      {[]authority.Pair{s.clients.Client(t, authority.Wanted{Validity: time.Minute})}, 0},
-			"wrong usage":        {[]authority.Pair{s.clients.Server(t)}, 0},
-		} {
-			t.Run(fmt.Sprintf("%s, required %v", name, required), func(t *testing.T) {
-				is := is.New(t)
-				is.Equal(s.status(t, s.presenting(t, c.pairs...), "/health"), c.want)
-			})
-		}
-	}
-}
-
-func TestClientsRefuseAServerOfAnotherNameOrAuthority(t *testing.T) {
-	is := is.New(t)
-	s := startTLS(t, nil)
-	for _, config := range []*tls.Config{
-		{RootCAs: authority.Pool(s.ca), ServerName: "another.example"},
-		{RootCAs: authority.Pool(s.clients)},
-	} {
-		client := &http.Client{Transport: &http.Transport{TLSClientConfig: config}}
-		is.Equal(s.status(t, client, "/health"), 0)
-	}
-	is.Equal(s.status(t, s.client, "/health"), 200)
-}
-
-func TestVersionsOfTLS(t *testing.T) {
-	for _, c := range []struct {
-		least, offered uint16
-		want           int
-	}{{0, tls.VersionTLS13, 200}, {0, tls.VersionTLS12, 0}, {tls.VersionTLS12, tls.VersionTLS12, 200}, {tls.VersionTLS12, tls.VersionTLS11, 0}} {
-		t.Run(fmt.Sprintf("%x of %x", c.offered, c.least), func(t *testing.T) {
-			is := is.New(t)
-			s := startTLS(t, func(f *httpapi.CertificateFiles) { f.MinVersion = c.least })
-			s.client.Transport.(*http.Transport).TLSClientConfig.MaxVersion = c.offered
-			is.Equal(s.status(t, s.client, "/health"), c.want)
-		})
-	}
-}
-
-// TestReloadUnderLoad changes certificates, by call and by file, while requests come over
-// connections that stay and over new ones. None may fail.
-func TestReloadUnderLoad(t *testing.T) {
-	is := is.New(t)
-	s := startTLS(t, nil)
-	dir := filepath.Dir(s.files.Certificate)
-	var asked, over atomic.Int64
-	var clients sync.WaitGroup
-	for n := range 8 {
-		client := s.presenting(t, s.clients.Client(t, authority.Wanted{}))
-		client.Transport.(*http.Transport).DisableKeepAlives = n%2 == 0
-		clients.Go(func() {
-			for over.Load() == 0 {
-				request, _ := http.NewRequest("GET", s.url+"/api/whoami", nil)
-				request.Header.Set("X-Service", "admin")
-				request.Header.Set("X-Token", adminToken)
-				answer, err := client.Do(request)
-				if err != nil || answer.StatusCode != 200 {
-					t.Errorf("a request failed: %v", err)
-					return
-				}
-				_ = answer.Body.Close()
-				asked.Add(1)
-			}
-		})
-	}
-	for range 30 { // the authorities of clients too: a second one comes and goes
-		before := asked.Load()
-		s.ca.Server(t).Write(t, dir, "server")
-		authority.WriteFile(t, s.files.ClientCA, append(authority.New(t, "more").PEM, s.clients.PEM...))
-		is.NoErr(s.loaded.Reload())
-		for asked.Load() < before+4 && !t.Failed() { // each change is met by requests
-			time.Sleep(time.Millisecond)
-		}
-	}
-	last := s.ca.Server(t)
-	last.Write(t, dir, "server")
-	for range 6000 { // found by looking at the files
-		if s.serves(t, last) {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	over.Store(1)
-	clients.Wait()
-	is.True(s.serves(t, last))
-	is.True(asked.Load() >= 120)
-	t.Logf("%d requests, 31 changes of certificates, no failure", asked.Load())
-}
-
-// serves reports whether a new connection meets the certificate.
-func (s *secured) serves(t *testing.T, pair authority.Pair) bool {
-	t.Helper()
-	conn, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{RootCAs: authority.Pool(s.ca), ServerName: "localhost"})
+	request, err := http.NewRequest("GET", s.url+"/api/whoami", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	return conn.ConnectionState().PeerCertificates[0].Equal(pair.Leaf)
+	for i := 0; i < len(headers); i += 2 {
+		request.Header[headers[i]] = append(request.Header[headers[i]], headers[i+1])
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		t.Log(err)
+		return ""
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != 200 {
+		return fmt.Sprint(answer.StatusCode)
+	}
+	return fmt.Sprint(answer.StatusCode, " ", reply{body: string(text)}.object(t)["service"])
 }
 
-// TestBadFilesKeepWhatWasThere: each file is spoiled in each way, and the old certificates serve on.
-func TestBadFilesKeepWhatWasThere(t *testing.T) {
-	s := startTLS(t, nil)
-	dir := filepath.Dir(s.files.Certificate)
-	good := s.ca.Server(t)
-	good.Write(t, dir, "server")
-	is.New(t).NoErr(s.loaded.Reload())
-	other := s.ca.Server(t)
-	for name, spoil := range map[string]func(t *testing.T){
-		"no certificate":      func(*testing.T) { _ = os.Remove(s.files.Certificate) },
-		"empty certificate":   func(t *testing.T) { authority.WriteFile(t, s.files.Certificate, nil) },
-		"half a certificate":  func(t *testing.T) { authority.WriteFile(t, s.files.Certificate, good.Certificate[:200]) },
-		"another certificate": func(t *testing.T) { authority.WriteFile(t, s.files.Certificate, other.Certificate) },
-		"another key":         func(t *testing.T) { authority.WriteFile(t, s.files.Key, other.Key) },
-		"no key":              func(*testing.T) { _ = os.Remove(s.files.Key) },
-		"a key for all":       func(t *testing.T) { _ = os.Chmod(s.files.Key, 0o644) },
-		"exchanged": func(t *testing.T) {
-			authority.WriteFile(t, s.files.Certificate, good.Key)
-			authority.WriteFile(t, s.files.Key, good.Certificate)
-		},
-		"expired": func(t *testing.T) {
-			s.ca.Issue(t, authority.Wanted{Until: time.Now().Add(-time.Second), DNS: []string{"localhost"}}).Write(t, dir, "server")
-		},
-		"a client's": func(t *testing.T) { s.ca.Client(t, authority.Wanted{}).Write(t, dir, "server") },
-		"too large": func(t *testing.T) {
-			authority.WriteFile(t, s.files.Certificate, append(bytes.Clone(good.Certificate), make([]byte, 2<<20)...))
-		},
-		"no authorities":       func(t *testing.T) { authority.WriteFile(t, s.files.ClientCA, nil) },
-		"authorities are gone": func(*testing.T) { _ = os.Remove(s.files.ClientCA) },
-		"no authority":         func(t *testing.T) { authority.WriteFile(t, s.files.ClientCA, good.Certificate) },
+// withCertificates lets reader prove itself by certificate, or by token.
+func (s *secured) withCertificates(t *testing.T, changes map[string]string) {
+	t.Helper()
+	changed := with(map[string]string{"CERT_reader": "uri:spiffe://example.org/reader,dns:reader.internal"})
+	for key, value := range changes {
+		changed[key] = value
+	}
+	policy, err := myvault.ParsePolicy(changed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.vault.SetPolicy(policy)
+}
+
+// TestCertificatesAreIdentities, from real handshakes, with all that can be wrong with them.
+func TestCertificatesAreIdentities(t *testing.T) {
+	s := startTLS(t)
+	s.withCertificates(t, nil)
+	reader := authority.Wanted{URIs: []string{"spiffe://example.org/reader"}}
+	expired := authority.Wanted{URIs: reader.URIs, Until: time.Now().Add(-time.Minute)}
+	good, none := s.presenting(t, s.clients.Client(t, reader)), s.presenting(t)
+	for name, c := range map[string]struct {
+		client  *http.Client
+		headers []string
+		want    string
+	}{
+		"good":                  {good, nil, "200 reader"},
+		"good by DNS name":      {s.presenting(t, s.clients.Client(t, authority.Wanted{DNS: []string{"reader.internal"}})), nil, "200 reader"},
+		"good and named":        {good, []string{"X-Service", "reader"}, "200 reader"},
+		"good, another named":   {good, []string{"X-Service", "admin"}, "401"},
+		"good, token of other":  {good, []string{"X-Service", "admin", "X-Token", adminToken}, "200 admin"},
+		"good, a wrong token":   {good, []string{"X-Service", "reader", "X-Token", "x"}, "200 reader"},
+		"good, named twice":     {good, []string{"X-Service", "reader", "X-Service", "reader"}, "400"},
+		"good, named by alias":  {good, []string{"X_Service", "admin"}, "200 reader"},
+		"none":                  {none, nil, "401"},
+		"none, named":           {none, []string{"X-Service", "reader"}, "401"},
+		"none, and a token":     {none, []string{"X-Service", "reader", "X-Token", readerToken}, "200 reader"},
+		"none, told by headers": {none, []string{"X-Forwarded-Client-Cert", "URI=spiffe://example.org/reader", "X-Ssl-Client-Verify", "SUCCESS"}, "401"},
+		"wrong name":            {s.presenting(t, s.clients.Client(t, authority.Wanted{URIs: []string{"spiffe://example.org/other"}})), nil, "401"},
+		"wrong authority":       {s.presenting(t, authority.New(t, "clients").Client(t, reader)), nil, ""},
+		"expired":               {s.presenting(t, s.clients.Client(t, expired)), nil, ""},
+		"wrong usage":           {s.presenting(t, s.clients.Server(t)), nil, ""},
+		"no usage":              {s.presenting(t, s.clients.Issue(t, reader)), nil, "401"},
+		"the authority":         {s.presenting(t, authority.Pair{Certificate: s.clients.PEM, Key: s.clients.Key(t)}), nil, "401"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			spoil(t)
-			err := s.loaded.Reload()
-			isErr(is, err, myvault.ErrInvalid)
-			t.Log(err)
-			is.True(!strings.Contains(err.Error(), dir) && !strings.Contains(err.Error(), "BEGIN"))
-			_, err = httpapi.LoadCertificates(s.files)
-			isErr(is, err, myvault.ErrInvalid) // nor would a start take them
-			is.True(s.serves(t, good))
-			is.Equal(s.status(t, s.presenting(t, s.clients.Client(t, authority.Wanted{})), "/health"), 200)
-			good.Write(t, dir, "server")
-			authority.WriteFile(t, s.files.ClientCA, s.clients.PEM)
-			is.NoErr(s.loaded.Reload())
+			is.Equal(s.whoami(t, c.client, c.headers...), c.want)
 		})
 	}
 }
 
-func TestABadFileIsLogged(t *testing.T) {
+// TestAServiceThatNeedsBoth has no way in by one alone.
+func TestAServiceThatNeedsBoth(t *testing.T) {
 	is := is.New(t)
-	s := startTLS(t, nil)
-	authority.WriteFile(t, s.files.Key, []byte("canary"))
-	logged := func(what string) bool {
-		for range 6000 {
-			if strings.Contains(s.logs.String(), what) {
-				return true
-			}
-			time.Sleep(20 * time.Millisecond)
+	s := startTLS(t)
+	s.withCertificates(t, map[string]string{"CERT_reader": "dns:reader.internal,with:token"})
+	good := s.presenting(t, s.clients.Client(t, authority.Wanted{DNS: []string{"reader.internal"}}))
+	is.Equal(s.whoami(t, good), "401")
+	is.Equal(s.whoami(t, s.presenting(t), "X-Service", "reader", "X-Token", readerToken), "401")
+	is.Equal(s.whoami(t, good, "X-Service", "reader", "X-Token", readerToken), "200 reader")
+	is.Equal(s.whoami(t, good, "X-Token", readerToken), "200 reader")
+}
+
+// TestACertificateEndsWhileItsConnectionIsOpen, by the policy, by its own end, and by the
+// authorities.
+func TestACertificateEndsWhileItsConnectionIsOpen(t *testing.T) {
+	is := is.New(t)
+	s := startTLS(t)
+	s.withCertificates(t, nil)
+	wanted := authority.Wanted{DNS: []string{"reader.internal"}}
+	client := s.presenting(t, s.clients.Client(t, wanted))
+	is.Equal(s.whoami(t, client), "200 reader")
+	s.withCertificates(t, map[string]string{"CERT_reader": "dns:another.internal"})
+	is.Equal(s.whoami(t, client), "401")
+	s.withCertificates(t, nil)
+	is.Equal(s.whoami(t, client), "200 reader")
+
+	var brief *http.Client
+	first := ""
+	for life := 2 * time.Second; first != "200 reader" && life < 2*time.Minute; life *= 2 { // so long as it ends before it is used
+		short := wanted
+		short.Until = time.Now().Add(life)
+		brief = s.presenting(t, s.clients.Client(t, short))
+		first = s.whoami(t, brief)
+	}
+	is.Equal(first, "200 reader")
+	ended := ""
+	for range 1200 { // on the connection that was opened when it was valid
+		if ended = s.whoami(t, brief); ended != "200 reader" {
+			break
 		}
-		return false
+		time.Sleep(100 * time.Millisecond)
 	}
-	is.True(logged("the certificates stay as they were"))
-	is.True(!strings.Contains(s.logs.String(), "canary") && !strings.Contains(s.logs.String(), s.files.Key))
-	s.ca.Server(t).Write(t, filepath.Dir(s.files.Key), "server")
-	is.True(logged("the certificates were read again"))
+	is.Equal(ended, "401")
+
+	authority.WriteFile(t, s.files.ClientCA, authority.New(t, "clients").PEM)
+	is.NoErr(s.loaded.Reload())
+	is.Equal(s.whoami(t, client), "401")
+	is.Equal(s.whoami(t, client), "") // on a new connection
 }
 
-// TestAnOpenConnectionIsHeldToNewAuthorities: its certificate counts no more once they do not
-// stand for it, and the connection ends with that request.
-func TestAnOpenConnectionIsHeldToNewAuthorities(t *testing.T) {
+// TestTheHandlerBelievesNoUnverifiedCertificate, which a host's own server may ask for.
+func TestTheHandlerBelievesNoUnverifiedCertificate(t *testing.T) {
 	is := is.New(t)
-	s := startTLS(t, func(f *httpapi.CertificateFiles) { f.ClientRequired = true })
-	client := s.presenting(t, s.clients.Client(t, authority.Wanted{}))
-	is.Equal(s.status(t, client, "/health"), 200)
-	authority.WriteFile(t, s.files.ClientCA, append(authority.New(t, "more").PEM, s.clients.PEM...))
-	is.NoErr(s.loaded.Reload())
-	is.Equal(s.status(t, client, "/health"), 200) // still one of theirs
-	is.Equal(s.status(t, client, "/health"), 200)
-	authority.WriteFile(t, s.files.ClientCA, authority.New(t, "more").PEM)
-	is.NoErr(s.loaded.Reload())
-	is.Equal(s.status(t, client, "/health"), 0)
+	s := startTLS(t)
+	s.withCertificates(t, nil)
+	r := newRequest("GET", "/api/whoami")
+	client := s.clients.Client(t, authority.Wanted{DNS: []string{"reader.internal"}})
+	r.TLS = peers(client.Leaf)
+	is.Equal(record(s.handler, r).Code, 401)
+	r.TLS.VerifiedChains = chains(client.Leaf, s.clients.Certificate)
+	is.Equal(record(s.handler, r).Code, 200)
 }
 
-func TestCertificatesThatCannotBe(t *testing.T) {
-	is := is.New(t)
-	s := startTLS(t, nil)
-	for _, files := range []httpapi.CertificateFiles{
-		{},
-		{Certificate: s.files.Certificate},
-		{Key: s.files.Key},
-		{Certificate: s.files.Certificate, Key: s.files.Key, ClientRequired: true},
-		{Certificate: s.files.Certificate, Key: s.files.Key, MinVersion: tls.VersionTLS11},
-	} {
-		_, err := httpapi.LoadCertificates(files)
-		isErr(is, err, myvault.ErrInvalid)
-	}
-	f := serve(t)
-	for _, config := range []httpapi.ServerConfig{
-		{Certificates: s.loaded, TLS: &tls.Config{}},
-		{MaxConnections: -1},
-		{Drain: -1},
-	} {
-		isErr(is, httpapi.Serve(t.Context(), listen(t, "tcp", "127.0.0.1:0"), f.handler, config), myvault.ErrInvalid)
-	}
+func peers(leaf *x509.Certificate) *tls.ConnectionState {
+	return &tls.ConnectionState{HandshakeComplete: true, PeerCertificates: []*x509.Certificate{leaf}}
+}
+
+func chains(leaf, ca *x509.Certificate) [][]*x509.Certificate {
+	return [][]*x509.Certificate{{leaf, ca}}
 }

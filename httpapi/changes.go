@@ -6,53 +6,53 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// changeBody is one of several changes: a put, with what makes a version and, if wanted, one
-// of if_absent and if_version; or a delete, with if_version if wanted.
+// changeBody is a change of a batch: a put, with the members of a new version and
+// optionally if_absent or if_version; or a delete, optionally with if_version.
 type changeBody struct {
 	Op      *string `json:"op"`
 	Project *string `json:"project"`
 	Path    *string `json:"path"`
-	draftBody
+	newVersionBody
 	IfAbsent  *bool   `json:"if_absent"`
 	IfVersion *uint64 `json:"if_version"`
 }
 
-// manyChanges is how many changes make an answer that may be large.
+// manyChanges is the number of changes above which a response may be large.
 const manyChanges = 50
 
-// applyChanges makes all changes or none, and answers what became of each.
-func (c *call) applyChanges() (answer, error) {
+// applyChanges makes all changes or none, and answers with the result of each.
+func (c *call) applyChanges() (response, error) {
 	var body struct {
 		Changes array[changeBody] `json:"changes"`
 	}
 	body.Changes.limit = myvault.MaxChanges
-	if err := c.decode(&body, "the array changes of objects with op, project, path, if_absent, if_version; "+takesDraft); err != nil {
-		return answer{}, err
+	if err := c.decode(&body, "changes (an array of objects with op, project, path, if_absent, if_version); "+newVersionMembers); err != nil {
+		return response{}, err
 	}
 	if len(body.Changes.items) == 0 {
-		return answer{}, unprocessable(fmt.Sprintf("the member changes takes 1 to %d changes", myvault.MaxChanges), "changes")
+		return response{}, unprocessable(fmt.Sprintf("invalid member changes: send 1 to %d", myvault.MaxChanges), "changes")
 	}
 	c.changes = make([]myvault.Change, len(body.Changes.items))
 	for i, b := range body.Changes.items {
 		var err error
 		if c.changes[i], err = c.change(b); err != nil {
-			return answer{}, &myvault.ChangeError{Index: i, Err: err}
+			return response{}, &myvault.ChangeError{Index: i, Err: err}
 		}
 	}
 	if len(c.changes) > manyChanges {
-		if err := c.takeLarge(); err != nil {
-			return answer{}, err
+		if err := c.enterLarge(); err != nil {
+			return response{}, err
 		}
 	}
 	infos, err := c.session.Apply(c.ctx(), c.changes...)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	items := make([]item, len(infos))
 	for i, info := range infos {
 		items[i] = itemOf(info)
 	}
-	return answer{body: items}, nil
+	return response{body: items}, nil
 }
 
 func (c *call) change(b changeBody) (change myvault.Change, err error) {
@@ -64,16 +64,16 @@ func (c *call) change(b changeBody) (change myvault.Change, err error) {
 	}
 	switch {
 	case b.Op == nil:
-		err = unprocessable("the member op is missing; it is put or delete", "op")
+		err = unprocessable("missing member op: use put or delete", "op")
 	case *b.Op == "put":
 		change.Op = myvault.OpPut
-		var d myvault.NewVersion
-		d, err = c.draft(b.draftBody)
-		change.Value, change.Generate, change.Expires, change.RotateAfter = d.Value, d.Generate, d.Expires, d.RotateAfter
+		var v myvault.NewVersion
+		v, err = c.newVersion(b.newVersionBody)
+		change.Value, change.Generate, change.Expires, change.RotateAfter = v.Value, v.Generate, v.Expires, v.RotateAfter
 	case *b.Op != "delete":
-		err = unprocessable("the member op is unknown; it is put or delete", "op")
+		err = unprocessable("unknown op: use put or delete", "op")
 	case b.given() || b.IfAbsent != nil:
-		err = unprocessable("a delete takes neither what makes a version, nor if_absent")
+		err = unprocessable("a delete takes no value, generate, times or if_absent")
 	default:
 		change.Op = myvault.OpDelete
 	}
@@ -84,13 +84,13 @@ func (b changeBody) condition() (condition myvault.Condition, err error) {
 	absent := b.IfAbsent != nil && *b.IfAbsent
 	switch {
 	case absent && b.IfVersion != nil:
-		return condition, unprocessable("if_absent and if_version can never hold together; give one", "if_version")
+		return condition, unprocessable("if_absent and if_version exclude each other: send one", "if_version")
 	case absent:
 		return myvault.IfAbsent(), nil
 	case b.IfVersion == nil:
 		return condition, nil
 	case *b.IfVersion == 0:
-		return condition, unprocessable("versions are numbered from 1; to create, say if_absent", "if_version")
+		return condition, unprocessable("versions are numbered from 1: use if_absent to create", "if_version")
 	}
 	return myvault.IfVersion(myvault.Version(*b.IfVersion)), nil
 }

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// consoleRoot is where a console is served, on the same origin as the API that it calls.
+// consoleRoot is the path of the console. It has the same origin as the API that it calls.
 const consoleRoot = "/console/"
 
-// consoleEndpoints are the routes of a console. They are no part of the API, so [Routes] leaves
-// them out.
+// consoleEndpoints returns the routes of the console. They are not part of the API, so
+// [Routes] omits them.
 func consoleEndpoints() []endpoint {
-	files := public(consoleRoot+"{path...}", func(c *call) (answer, error) {
-		return answer{from: http.StripPrefix(strings.TrimSuffix(consoleRoot, "/"), c.api.console)}, nil
+	files := public(consoleRoot+"{path...}", func(c *call) (response, error) {
+		return response{from: http.StripPrefix(strings.TrimSuffix(consoleRoot, "/"), c.api.console)}, nil
 	})
 	files.files = true
 	return []endpoint{
@@ -21,17 +21,17 @@ func consoleEndpoints() []endpoint {
 	}
 }
 
-func (c *call) toConsole() (answer, error) {
-	return answer{status: http.StatusSeeOther, location: consoleRoot}, nil
+func (c *call) toConsole() (response, error) {
+	return response{status: http.StatusSeeOther, location: consoleRoot}, nil
 }
 
-// browses reports whether a person with a browser asks, who is better served by the console.
+// browses reports whether a browser sent the request, and there is a console to redirect it to.
 func (c *call) browses() bool {
 	return c.api.console != nil && strings.Contains(c.request.Header.Get("Accept"), "text/html")
 }
 
-// forward lets another handler answer, under our request id, and gives the status and size for
-// the log.
+// forward answers with another handler, under c's request id, and returns the status and
+// size for the log.
 func (c *call) forward(w http.ResponseWriter, to http.Handler) (status, size int) {
 	w.Header().Set("X-Request-Id", c.id)
 	counted := &counting{ResponseWriter: w, status: http.StatusOK}
@@ -39,7 +39,7 @@ func (c *call) forward(w http.ResponseWriter, to http.Handler) (status, size int
 	return counted.status, counted.size
 }
 
-// counting notes the status and size of what another handler answers.
+// counting records the status and size of a response.
 type counting struct {
 	http.ResponseWriter
 	status, size int

@@ -19,7 +19,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// withConsole is an API whose console tells the path that it was asked for.
+// withConsole returns an API whose console answers with the path of the request.
 func withConsole(t *testing.T, logs io.Writer) *httpapi.Handler {
 	t.Helper()
 	is := is.New(t)
@@ -68,7 +68,7 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-// TestABrowserIsSentToTheConsole, where there is one; programs get the greeting.
+// TestABrowserIsSentToTheConsole if there is one. Programs get the greeting.
 func TestABrowserIsSentToTheConsole(t *testing.T) {
 	is := is.New(t)
 	handler := recorded(t, withConsole(t, io.Discard), false)
@@ -86,7 +86,8 @@ func TestABrowserIsSentToTheConsole(t *testing.T) {
 	is.Equal(ask("*/*").Code, http.StatusOK)
 }
 
-// TestTheConsoleBehindAnother handler: what that one did to the answer stays, and it reaches the connection's own writer.
+// TestTheConsoleBehindAnother handler: what that one did to the answer stays, and it
+// reaches the connection's own writer.
 func TestTheConsoleBehindAnother(t *testing.T) {
 	is := is.New(t)
 	deadline := errors.New("not asked")
@@ -105,7 +106,7 @@ func TestTheConsoleBehindAnother(t *testing.T) {
 // TestWithoutAConsole there is no such path, and a browser gets the greeting.
 func TestWithoutAConsole(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	is.Equal(f.do("GET", "/console/", "").status, http.StatusNotFound)
 	is.Equal(f.do("GET", "/", "", "Accept: text/html").status, http.StatusOK)
 }

@@ -22,7 +22,8 @@ import (
 	"github.com/myswiftagent/myvault/transfer"
 )
 
-// another returns a handler of a vault over the provider, as another server of its store has one.
+// another returns a handler of a vault over the provider, as another server of its store
+// has one.
 func another(t *testing.T, provider myvault.Provider) *fixture {
 	t.Helper()
 	policy, err := myvault.ParsePolicy(settings)
@@ -55,7 +56,7 @@ func TestACursorIsOfTheStore(t *testing.T) {
 	f := serveOn(t, s, httpapi.Config{})
 	f.fill(5)
 	other := another(t, s.Provider)
-	stranger := serve(t)
+	stranger := newFixture(t)
 	stranger.fill(5)
 	for _, target := range pagesOf {
 		t.Run(target, func(t *testing.T) {
@@ -81,7 +82,7 @@ func TestNoCursorShowsAHiddenName(t *testing.T) {
 	policy, err := myvault.ParsePolicy(rules)
 	is.NoErr(err)
 	play := func(hidden ...string) (seen []string) {
-		f := serve(t)
+		f := newFixture(t)
 		values := map[string]string{"newsbot/prod/b": "v", "newsbot/prod/x": "v"}
 		for _, name := range hidden {
 			values[name] = "v"
@@ -102,7 +103,8 @@ func TestNoCursorShowsAHiddenName(t *testing.T) {
 	is.Equal(play("newsbot/prod/payroll-secret", "newsbot/prod/pz-secret"), play())
 }
 
-// TestACursorOutlivesTheServer opens the store anew, and a store whose record was carried to it.
+// TestACursorOutlivesTheServer opens the store anew, and a store whose record was carried
+// to it.
 func TestACursorOutlivesTheServer(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), sqlite.StaticKey(crypto.NewKey())

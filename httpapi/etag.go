@@ -9,29 +9,31 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 )
 
-// etag gives the entity tag of a version (RFC 9110 section 8.8.3). The incarnation in it
-// keeps tags from before the restore of a backup from matching by accident.
+// etag returns the entity tag of a version (RFC 9110 section 8.8.3). It contains the
+// incarnation, so that a tag from before the restore of a backup does not match.
 func (c *call) etag(version myvault.Version) string {
 	return `"` + c.api.vault.Incarnation() + "-" + strconv.FormatUint(uint64(version), 10) + `"`
 }
 
-// conditionals are the headers that make a request conditional (RFC 9110 section 13.1), and
-// Range, which If-Range is about.
+// conditionals are the headers of conditional requests (RFC 9110 section 13.1), and Range,
+// which If-Range refers to.
 var conditionals = []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"}
 
-// checkConditions refuses the conditional headers that the route does not evaluate, and those
-// that are malformed: a condition that is ignored looks like one that held.
+// checkConditions returns an error for conditional headers that the route does not evaluate
+// or that are malformed: to the client, an ignored condition would look like one that was
+// met.
 func (c *call) checkConditions() error {
 	for _, name := range conditionals {
 		if len(c.request.Header[name]) == 0 {
 			continue
 		}
 		if !slices.Contains(c.endpoint.Conditions, name) {
-			return &problem{
-				status: http.StatusBadRequest, code: "condition_not_supported",
-				detail: "this route does not evaluate the header " + name + "; send the request without it",
+			return &problem.Problem{
+				Status: http.StatusBadRequest, Code: "condition_not_supported",
+				Detail: "this route does not support " + name + ": send the request without it",
 			}
 		}
 		if _, _, err := c.tags(name); err != nil {
@@ -41,7 +43,7 @@ func (c *call) checkConditions() error {
 	return nil
 }
 
-// precondition evaluates the conditions of a read, in the order of RFC 9110 section 13.2.2:
+// precondition evaluates the conditions of a read in the order of RFC 9110 section 13.2.2:
 // If-Match by strong comparison, then If-None-Match by weak comparison.
 func (c *call) precondition(version myvault.Version) (unmodified bool, err error) {
 	own := c.etag(version)
@@ -60,15 +62,15 @@ func (c *call) precondition(version myvault.Version) (unmodified bool, err error
 }
 
 func preconditionFailed() error {
-	return &problem{status: http.StatusPreconditionFailed, detail: "the secret has another version than If-Match names; read it and try again"}
+	return &problem.Problem{Status: http.StatusPreconditionFailed, Detail: "the secret has another version than If-Match: read it and retry"}
 }
 
-// noVersion is one that no secret reaches.
+// noVersion never matches an existing version.
 const noVersion myvault.Version = math.MaxInt64
 
-// expected turns If-Match into a condition on the live secret. Tags compare strongly; where
-// none of them can match, the condition cannot hold, so that the policy and the existence
-// are still checked first.
+// expected returns If-Match as a condition on the live secret. Tags compare strongly. If
+// none of them can match, the condition fails in the vault, after the checks of the policy
+// and of the existence.
 func (c *call) expected() (condition myvault.Condition, given bool, err error) {
 	tags, given, err := c.tags("If-Match")
 	if err != nil || tags == nil {
@@ -82,14 +84,14 @@ func (c *call) expected() (condition myvault.Condition, given bool, err error) {
 			continue
 		}
 		if expect != noVersion && expect != myvault.Version(version) {
-			return condition, true, badRequest("If-Match names several versions; name the one that was read")
+			return condition, true, badRequest("If-Match names several versions: send only the one that was read")
 		}
 		expect = myvault.Version(version)
 	}
 	return myvault.IfVersion(expect), true, nil
 }
 
-// afterCondition makes a conflict a failed precondition where the client sent one.
+// afterCondition turns a conflict into a failed precondition if the client sent one.
 func afterCondition(err error, given bool) error {
 	if given && errors.Is(err, myvault.ErrConflict) && !errors.Is(err, myvault.ErrGenerator) {
 		return preconditionFailed()
@@ -97,7 +99,7 @@ func afterCondition(err error, given bool) error {
 	return err
 }
 
-// tags reads a header that is "*", for which tags is nil, or a list of entity tags.
+// tags parses a header that is a list of entity tags, or "*": tags is then nil.
 func (c *call) tags(name string) (tags []string, given bool, err error) {
 	lines := c.request.Header.Values(name)
 	if len(lines) == 0 {
@@ -112,7 +114,7 @@ func (c *call) tags(name string) (tags []string, given bool, err error) {
 		var tag string
 		tag, rest = cutTag(strings.TrimLeft(rest, " \t,"))
 		if tag == "" {
-			return nil, true, badRequest(name + ` is malformed; it takes *, or tags in quotes as ETag gave them`)
+			return nil, true, badRequest("malformed " + name + ": use *, or quoted tags as in ETag")
 		}
 		tags = append(tags, tag)
 		rest = strings.TrimLeft(rest, " \t")
@@ -120,12 +122,12 @@ func (c *call) tags(name string) (tags []string, given bool, err error) {
 			return tags, true, nil
 		}
 		if rest[0] != ',' {
-			return nil, true, badRequest(name + ` is malformed; divide tags by commas`)
+			return nil, true, badRequest("malformed " + name + ": separate tags with commas")
 		}
 	}
 }
 
-// cutTag cuts the entity tag at the beginning of s; "" where there is none.
+// cutTag cuts the entity tag at the start of s, "" if there is none.
 func cutTag(s string) (tag, rest string) {
 	opaque, found := strings.CutPrefix(strings.TrimPrefix(s, "W/"), `"`)
 	if !found {

@@ -27,7 +27,7 @@ type exchange struct {
 	Sent     []byte      `json:"sent"`
 }
 
-// recorded gives the handler with every exchange put on record.
+// recorded returns handler with a recorder of exchanges.
 func recorded(t *testing.T, handler http.Handler, injected bool) http.Handler {
 	t.Helper()
 	path := os.Getenv(exchanges)
@@ -47,7 +47,7 @@ func recorded(t *testing.T, handler http.Handler, injected bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e := exchange{Test: t.Name(), Injected: injected, Method: r.Method, Target: r.RequestURI, Header: r.Header.Clone()}
 		var read bytes.Buffer
-		copied := *r // the server looks at the type of its own Body
+		copied := *r // the server checks the type of the Body it made
 		copied.Body = struct {
 			io.Reader
 			io.Closer

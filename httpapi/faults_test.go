@@ -16,6 +16,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/guard"
 )
 
 // faulty is a store and trail that can be made to fail.
@@ -49,13 +50,13 @@ func newFaulty(t *testing.T) (store, *faulty) {
 
 func (f *faulty) Incarnation() string { return f.Provider.(myvault.Incarnation).Incarnation() }
 
-// fails gives what a fault answers.
+// fails returns a fault that answers with err.
 func fails(err error) *func(context.Context) error {
 	f := func(context.Context) error { return err }
 	return &f
 }
 
-// failsAfter gives what answers well so many times.
+// failsAfter returns a fault that begins after some calls.
 func failsAfter(calls int) *func(context.Context) error {
 	var made atomic.Int64
 	f := func(context.Context) error {
@@ -181,7 +182,7 @@ func TestErrorsOfTheStore(t *testing.T) {
 			is.Equal(r.header.Get("Retry-After"), c.retry)
 			checkProblem(is, r)
 			is.True(!strings.Contains(r.body, "newsbot")) // no address
-			is.True(!strings.Contains(r.body, "fire"))    // an unforeseen error is not told to the client
+			is.True(!strings.Contains(r.body, "fire"))    // the client does not see an unexpected error
 			r = f.as("admin", "PATCH", db, `{"value":"v"}`)
 			is.Equal(r.status, c.change)
 			checkProblem(is, r)
@@ -271,14 +272,14 @@ func TestHistoryThatCannotBeReadAfterAChangeIsAnUnknownOutcome(t *testing.T) {
 	is := is.New(t)
 	f, store := serveFaulty(t)
 	f.must(204, "DELETE", db, "")
-	written := 0 // by themselves, of the change; else they go into its commit
+	written := 0 // entries that are not in the commit of a change
 	if !ownTrail {
 		written = perChange
 	}
 	store.record.Store(failsAfter(written))
 	r := f.as("admin", "POST", "/api/versions/newsbot/prod/db", `{"op":"undelete"}`)
 	is.Equal(r.status, 503)
-	is.True(strings.Contains(r.body, "read before trying again"))
+	is.True(strings.Contains(r.body, "read before you retry"))
 	store.record.Store(nil)
 	is.Equal(f.as("admin", "GET", db, "").status, 200) // it was made
 }
@@ -319,7 +320,7 @@ func TestHealthDoesNotWaitForAStoreThatHangs(t *testing.T) {
 	is.True(eventually(func() bool { return f.do("GET", "/health", "").status == 200 }))
 }
 
-// eventually waits up to ten seconds for what must come.
+// eventually waits up to ten seconds for a condition.
 func eventually(good func() bool) bool {
 	for range 200 {
 		if good() {
@@ -332,10 +333,10 @@ func eventually(good func() bool) bool {
 
 func TestAClosedVaultIsUnhealthyAndAnswers503(t *testing.T) {
 	is := is.New(t)
-	f := serveOn(t, newStore(t), httpapi.Config{FailuresPerMinute: 1})
+	f := serveOn(t, newStore(t), httpapi.Config{Guard: newGuard(t, guard.Config{FailuresPerMinute: 1})})
 	is.NoErr(f.vault.Close())
 	is.Equal(f.do("GET", "/health", "").status, 503)
-	for range 3 { // nobody failed to log in
+	for range 3 { // these are not failed log-ins
 		r := f.as("admin", "GET", db, "")
 		is.Equal(r.status, 503)
 		checkProblem(is, r)

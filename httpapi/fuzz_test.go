@@ -11,7 +11,7 @@ import (
 	"github.com/myswiftagent/myvault/httpapi"
 )
 
-// fuzzed gives a handler that holds one secret, and a way to call it as admin.
+// fuzzed returns a function that sends requests as admin to an API with one secret.
 func fuzzed(f *testing.F) func(r *http.Request) *httptest.ResponseRecorder {
 	f.Helper()
 	policy, err := myvault.ParsePolicy(settings)
@@ -75,7 +75,7 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
-// requestWith gives a request with a JSON body.
+// requestWith returns a request with a JSON body.
 func requestWith(method, path, body string) *http.Request {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	_ "embed" // for openapi.json
 	"log/slog"
 	"net/http"
 	"sync"
@@ -10,23 +11,24 @@ import (
 
 const (
 	pingTimeout = 2 * time.Second
-	pingFresh   = time.Second // how long one result answers, so that a flood does not reach the store
+	pingFresh   = time.Second // how long a result is reused, so that a flood does not reach the store
 )
 
-// health asks the vault how it is, with one question at a time.
+// health checks the vault, once at a time. Any number of probes may wait for one check, at
+// no cost in memory if the store hangs.
 type health struct {
-	ask       func(context.Context) error
-	complaint string // of what is wrong, in logs
-	logger    *slog.Logger
+	ask     func(context.Context) error
+	failure string // the message of the log
+	logger  *slog.Logger
 
 	mu      sync.Mutex
-	asking  chan struct{} // closed when the answer is there; nil: nobody asks
+	asking  chan struct{} // closed when the check ends; nil: there is none
 	checked time.Time
 	good    bool
 }
 
-// check gives the last result while it is fresh, else a new one; false where the store takes
-// longer than pingTimeout.
+// check returns the last result if it is fresh, else that of a new check. It returns false
+// if that takes longer than pingTimeout.
 func (h *health) check(ctx context.Context) bool {
 	h.mu.Lock()
 	if h.asking == nil {
@@ -35,7 +37,7 @@ func (h *health) check(ctx context.Context) bool {
 			return h.good
 		}
 		h.asking = make(chan struct{})
-		go h.question(context.WithoutCancel(ctx), h.asking)
+		go h.update(context.WithoutCancel(ctx), h.asking)
 	}
 	answered := h.asking
 	h.mu.Unlock()
@@ -52,50 +54,61 @@ func (h *health) check(ctx context.Context) bool {
 	}
 }
 
-// question waits for the store. A store that ignores its context is asked once, not by each caller.
-func (h *health) question(ctx context.Context, answered chan struct{}) {
+// update checks the store.
+func (h *health) update(ctx context.Context, answered chan struct{}) {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	err := h.ask(ctx)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil && (h.good || h.checked.IsZero()) {
-		h.logger.LogAttrs(ctx, slog.LevelError, h.complaint, slog.String("cause", cause(err).Error()))
+		h.logger.LogAttrs(ctx, slog.LevelError, h.failure, slog.String("cause", cause(err).Error()))
 	}
 	h.good, h.checked, h.asking = err == nil, time.Now(), nil
 	close(answered)
 }
 
-func (c *call) healthy() (answer, error) {
+func (c *call) healthy() (response, error) {
 	type report struct {
 		Status  string `json:"status"`
 		Service string `json:"service"`
 	}
 	if !c.api.health.check(c.ctx()) {
-		return answer{status: http.StatusServiceUnavailable, body: report{"unhealthy", "myVault"}}, nil
+		return response{status: http.StatusServiceUnavailable, body: report{"unhealthy", "myVault"}}, nil
 	}
-	return answer{body: report{"healthy", "myVault"}}, nil
+	return response{body: report{"healthy", "myVault"}}, nil
 }
 
-// Drain has /ready answer 503 from now on, so that balancers send nothing more. Everything else is
-// answered as before. [Serve] calls it when it ends.
+// Drain makes GET /ready answer 503 from now on, so that load balancers stop sending
+// requests. Other routes answer as before. [Serve] calls it when its context ends.
 func (h *Handler) Drain() { h.draining.Store(true) }
 
-func (c *call) readiness() (answer, error) {
+func (c *call) readiness() (response, error) {
 	type report struct {
 		Status string `json:"status"`
 	}
 	if c.api.draining.Load() || !c.api.ready.check(c.ctx()) {
-		return answer{status: http.StatusServiceUnavailable, body: report{"not ready"}}, nil
+		return response{status: http.StatusServiceUnavailable, body: report{"not ready"}}, nil
 	}
-	return answer{body: report{"ready"}}, nil
+	return response{body: report{"ready"}}, nil
 }
 
-func (c *call) welcome() (answer, error) {
+func (c *call) welcome() (response, error) {
 	if c.browses() {
 		return c.toConsole()
 	}
-	return answer{body: struct {
+	return response{body: struct {
 		Message string `json:"message"`
 	}{"Welcome to myVault, a vault for secrets. The API is below /api; /health tells whether it works."}}, nil
+}
+
+// description is the OpenAPI 3.1 document of the API (spec.openapis.org/oas/v3.1.1).
+// tests/openapi compares it with the routes and with every exchange of the tests.
+//
+//go:embed openapi.json
+var description []byte
+
+// describe answers with the OpenAPI document.
+func (c *call) describe() (response, error) {
+	return response{raw: description}, nil
 }

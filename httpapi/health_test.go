@@ -41,7 +41,7 @@ func TestTheFirstWhoAsksMayLeave(t *testing.T) {
 	})
 }
 
-// TestAnOutageIsOneLine in the log, however often somebody asks; the next one is another.
+// TestAnOutageIsOneLine in the log for any number of probes. The next outage is another line.
 func TestAnOutageIsOneLine(t *testing.T) {
 	testLarge(t, func(is *is.I, l largeBodies) {
 		policy, err := myvault.ParsePolicy(settings)
@@ -65,4 +65,30 @@ func TestAnOutageIsOneLine(t *testing.T) {
 			ask(200)
 		}
 	})
+}
+
+// TestReady is for load balancers. It differs from /health while the server drains.
+func TestReady(t *testing.T) {
+	is := is.New(t)
+	f := newFixture(t)
+	r := f.do("GET", "/ready", "")
+	is.Equal(r.status, 200)
+	is.Equal(r.body, `{"status":"ready"}`)
+	f.handler.Drain()
+	r = f.do("GET", "/ready", "")
+	is.Equal(r.status, 503)
+	is.Equal(r.body, `{"status":"not ready"}`)
+	is.Equal(f.do("GET", "/health", "").status, 200)               // it works all the same
+	is.True(!strings.Contains(f.logs.String(), `"level":"ERROR"`)) // it is meant
+}
+
+// TestNotReadyWithoutServices, since no caller could use it.
+func TestNotReadyWithoutServices(t *testing.T) {
+	is := is.New(t)
+	f := newFixture(t)
+	nobody, err := myvault.NewPolicy()
+	is.NoErr(err)
+	f.vault.SetPolicy(nobody)
+	is.Equal(f.do("GET", "/ready", "").status, 503)
+	is.Equal(f.do("GET", "/health", "").status, 200)
 }

@@ -1,25 +1,27 @@
-// Package httpapi answers HTTP requests for a [myvault.Vault]: the documented JSON API.
+// Package httpapi is the JSON API of a [myvault.Vault] over HTTP.
 //
 //	api, err := httpapi.New(vault, httpapi.Config{Logger: logger})
 //	listener, err := net.Listen("tcp", "127.0.0.1:8000")
-//	err = httpapi.Serve(ctx, listener, api, httpapi.ServerConfig{})
+//	err = httpapi.Serve(ctx, listener, api, serve.Config{})
 //
-// The [Handler] belongs at the root of a host; a program with a server of its own may use it
-// there in place of [Serve]. A caller proves who it is with the headers X-Service and
-// X-Token, or with a capability token (package tokens) as Authorization: Bearer, and then meets
-// the same policy and trail as every session of the vault. [Routes] lists what is served.
+// A [Handler] works in any server, also below a prefix and behind middleware; see its example.
+// Package serve is the server that [Serve] uses, and package guard checks hosts and origins.
 //
-// A request is checked in this order, and the first failure is the answer: route (404, 405),
-// host (421), origin (403), identity (400, 401, 429), names and query (400), body (400, 413, 415, 422),
-// policy (403), existence (404, 409), condition (412). Errors are application/problem+json
-// (RFC 9457), whose detail says what to do and never repeats the input.
+// A caller authenticates with the headers X-Service and X-Token, with a client certificate,
+// or with a capability token (package tokens) as Authorization: Bearer. The policy and the
+// trail apply to it as to every session of the vault. [Routes] lists the routes.
 //
-// The routes and statuses are stable; texts of errors may change, and routes and members
-// may be added.
+// A request is checked in this order, and the first failure is the response: route (404,
+// 405), host (421), origin (403), identity (400, 401, 429), names and query (400), body
+// (400, 413, 415, 422), policy (403), existence (404, 409), condition (412). Errors are
+// application/problem+json (RFC 9457). Their detail says what to do and never repeats the
+// input.
+//
+// The routes and statuses are stable. Texts of errors may change, and routes and members may be
+// added.
 package httpapi
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,102 +31,88 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/guard"
+	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 	"github.com/myswiftagent/myvault/internal/logs"
 	"github.com/myswiftagent/myvault/tokens"
+	"github.com/myswiftagent/myvault/usage"
 )
 
-// Config is what a Handler may be told. The zero Config suits a server on loopback.
+// Config holds the settings of a [Handler]. The zero Config suits a server on loopback.
 type Config struct {
-	// Logger gets one record per request: its service, method, route pattern, status, id, network
-	// address, duration and size, never a path, header or body. Probes are at level DEBUG. Requests
-	// that fail, and those of callers who are not known, are one record a second for each service,
-	// route and status, and one more with their number: at most 66 a second for all who are not
-	// known, and for each service. Records are written while requests are answered, so the handler
-	// must not block. Nil: nothing is logged.
+	// Logger gets one record per request: its service, method, route pattern, status, id,
+	// network address, duration and size, never a path, header or body. Probes are logged
+	// at level DEBUG. Failed requests and those of unknown callers are repeated at most
+	// once a second for each service, route and status, and then counted: at most 66
+	// records a second for all unknown callers, and for each service. The log handler must
+	// not block: it runs while requests are answered. Nil: nothing is logged.
 	Logger *slog.Logger
-	// AllowedHosts are further names and addresses, without a port, that a request may carry
-	// in its Host header. Always allowed are localhost, loopback addresses, and the address
-	// that the connection came to. Other hosts are answered 421, except on /health and /ready. That
-	// keeps out web pages that point their own domain name at this server (DNS rebinding).
-	AllowedHosts []string
-	// AllowedOrigins are web sites, such as https://console.example.org, whose pages may call the
-	// API by CORS; browsers send no client certificate for them. The server's own origin always may, and
-	// pages of others are refused (403).
-	AllowedOrigins []string
-	// Forwarders are addresses and networks of proxies, such as 10.1.2.3 or 10.1.2.0/24, whose
-	// X-Forwarded-For tells where a request came from, for counting failures and for the trail. Nothing else
-	// is taken from headers of proxies, and nothing at all from those that are not named.
-	Forwarders []string
-	// FailuresPerMinute is how many failed log-ins a pair of service and network address has; more
-	// are answered 429. An address alone has 5 times as many, a service alone 50 times. 0 means 20.
-	// It shows a client that something is wrong, and does not slow down guessing: a correct
-	// identity always passes, so that no caller is locked out by others. The length of tokens
-	// protects them from guessing.
-	FailuresPerMinute int
-	// Generators make values that clients ask for with "generate": {"function": name}, for
-	// whoever may write there. Nil: none. See package generate for what needs no function.
+	// Guard checks the hosts and origins of requests and counts failed log-ins. Nil: one
+	// with the zero guard.Config.
+	Guard *guard.Guard
+	// Generators make values that clients ask for with "generate": {"function": name}, if
+	// they may write the secret. Nil: none. Package generate lists what clients can
+	// generate without one.
 	Generators map[string]myvault.Generator
-	// ProjectSecrets are made in each project that POST /api/projects registers, by path: in one
-	// commit with the registration, and with the rights and in the name of the caller. A caller
-	// that may not write them registers nothing. The provider must be able to make several changes
-	// at once. Nil: none.
+	// ProjectSecrets are created in each project that POST /api/projects registers, by
+	// path. They are written in the same commit as the registration, in the name and with
+	// the rights of the caller: if it may not write them, nothing is registered. The
+	// provider must support several changes in one commit. Nil: none.
 	ProjectSecrets map[string]myvault.Generator
-	// Console answers GET for what is below /console/, with the prefix taken off, and a browser that
-	// asks for / is sent there; see package httpapi/console. It needs no identity, and sets its own
-	// headers. Nil: there is no such path.
+	// Console answers GET requests below /console/, without that prefix. A browser that
+	// asks for / is redirected there. It needs no identity and sets its own headers; see
+	// package console. Nil: there is no console.
 	Console http.Handler
-	// Store is what stands behind the vault, such as "sqlite", for GET /api/whoami and the console: whoever is known is told it, and
-	// nobody else. "": nobody is.
+	// Store names the provider, such as "sqlite". Authenticated callers see it in GET
+	// /api/whoami and in the console. "": no caller does.
 	Store string
-	// Observe is told of each request once it is answered, by the goroutine that answered it. It must
-	// not block. Nil: nobody is told. The package metrics has one.
+	// Observe is called after each response, in the goroutine of the request. It must not
+	// block. Package metrics has one. May be nil.
 	Observe func(Observation)
-	// Tokens mints, checks and revokes capability tokens of the same vault. Nil: their routes answer 501, and
-	// a bearer token is wrong.
+	// Tokens mints, checks and revokes capability tokens of the same vault. Nil: its routes
+	// answer 501, and no bearer token is valid.
 	Tokens *tokens.Issuer
 }
 
-// Observation is what may be counted of a request. It holds nothing that a caller can choose freely.
+// Observation describes a request for metrics. It holds nothing that a caller can choose
+// freely.
 type Observation struct {
-	Route  string // the pattern of the [Route]; "" where none fits
-	Method string // "other" for one that is not of HTTP's usual ones
-	Status int    // 499 where the client left before there was an answer
+	Route  string // the pattern of the [Route]; "": none matches
+	Method string // "other" if it is not a standard method
+	Status int    // 499 if the client left before the response
 	Took   time.Duration
-	Size   int // of the body of the answer, in bytes
+	Size   int // of the body of the response, in bytes
 }
 
-const defaultFailures = 20
-
-// Handler is the HTTP API of one vault. Make it with [New]; it may be used by many goroutines.
+// Handler is the HTTP API of one vault. Make one with [New]; it is safe for concurrent use.
 type Handler struct {
 	vault      *myvault.Vault
 	logger     *slog.Logger
 	repeats    *logs.Repeats
 	endpoints  []endpoint
-	headers    []field
+	headers    []problem.Header
 	buffers    buffers
-	hosts      hosts
-	origins    origins
-	forwarders forwarders
-	failures   *failures
-	bodies     *shares // large ones that are on their way
-	large      *shares // large requests that are answered
+	guard      *guard.Guard
+	bodies     *guard.Room // of large request bodies
+	large      *guard.Room // of large requests and responses
 	cursors    *cursors
 	health     *health
 	generators map[string]myvault.Generator
+	ready      *health
+	draining   atomic.Bool
+	issuer     *tokens.Issuer
+	console    http.Handler // may be nil
+	store      string
+	observe    func(Observation) // may be nil
 	projectSecrets
-	console  http.Handler // nil: none
-	store    string
-	observe  func(Observation)
-	ready    *health
-	draining atomic.Bool
-	issuer   *tokens.Issuer
+	usage     *usage.Index
+	extension *myvault.Extension // for log-ins by token without an issuer
 }
 
 var _ http.Handler = (*Handler)(nil)
 
-// New makes the API of vault, which stays the caller's to close. ErrInvalid for a nil vault, Tokens of another vault,
-// a host with a scheme, port or wildcard, a malformed origin or network, or a negative number.
+// New returns the API of vault, which the caller closes. It returns ErrInvalid for a nil
+// vault and for Tokens of another vault, and for malformed paths in ProjectSecrets.
 func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if err := config.check(vault); err != nil {
 		return nil, err
@@ -132,12 +120,13 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	allowed, wrongHost := newHosts(config.AllowedHosts)
-	sites, wrongOrigin := newOrigins(config.AllowedOrigins)
-	proxies, wrongForwarder := newForwarders(config.Forwarders)
+	if config.Guard == nil {
+		config.Guard, _ = guard.New(guard.Config{}) // the zero Config is valid
+	}
 	cursors, wrongCursors := newCursors(vault)
+	index, wrongUsage := usage.New(vault)
 	secrets, wrongSecret := newProjectSecrets(config.ProjectSecrets)
-	if err := errors.Join(wrongHost, wrongOrigin, wrongForwarder, wrongCursors, wrongSecret); err != nil {
+	if err := errors.Join(wrongCursors, wrongUsage, wrongSecret); err != nil {
 		return nil, err
 	}
 	return &Handler{
@@ -145,26 +134,25 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		logger:         config.Logger,
 		repeats:        logs.NewRepeats(config.Logger),
 		endpoints:      config.endpoints(),
-		headers:        commonHeaders(),
-		hosts:          allowed,
-		origins:        sites,
-		forwarders:     proxies,
-		failures:       newFailures(cmp.Or(config.FailuresPerMinute, defaultFailures)),
-		bodies:         newShares(bodiesAtOnce),
-		large:          newShares(largeAtOnce),
+		headers:        problem.CommonHeaders(),
+		guard:          config.Guard,
+		bodies:         guard.NewRoom(bodiesAtOnce),
+		large:          guard.NewRoom(largeAtOnce),
 		cursors:        cursors,
 		generators:     maps.Clone(config.Generators),
 		projectSecrets: secrets,
 		console:        config.Console,
 		store:          config.Store,
 		observe:        config.Observe,
-		health:         &health{ask: vault.Ping, logger: config.Logger, complaint: "store does not answer"},
-		ready:          &health{ask: vault.Ready, logger: config.Logger, complaint: "not ready"},
+		health:         &health{ask: vault.Ping, logger: config.Logger, failure: "store does not answer"},
+		ready:          &health{ask: vault.Ready, logger: config.Logger, failure: "not ready"},
 		issuer:         config.Tokens,
+		usage:          index,
+		extension:      cursors.extension,
 	}, nil
 }
 
-// endpoints returns the routes, with those of the console if there is one.
+// endpoints returns the routes, and those of the console if there is one.
 func (c Config) endpoints() []endpoint {
 	routes := endpoints()
 	if c.Console != nil {
@@ -173,16 +161,14 @@ func (c Config) endpoints() []endpoint {
 	return routes
 }
 
-// check refuses what does not go together.
+// check returns the errors of New.
 func (c Config) check(vault *myvault.Vault) error {
 	switch {
 	case vault == nil:
 		return fmt.Errorf("httpapi: %w: a handler needs a vault", myvault.ErrInvalid)
 	case c.Tokens != nil && !c.Tokens.BelongsTo(vault):
-		// Who bears a token of it would be served from that vault.
+		// A bearer of such a token would be served from the other vault.
 		return fmt.Errorf("httpapi: %w: Tokens is the issuer of another vault", myvault.ErrInvalid)
-	case c.FailuresPerMinute < 0:
-		return fmt.Errorf("httpapi: %w: FailuresPerMinute is negative", myvault.ErrInvalid)
 	}
 	return nil
 }

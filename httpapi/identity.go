@@ -1,30 +1,32 @@
 package httpapi
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// login proves who the caller is: from exactly one X-Service and one X-Token, or from a client
-// certificate that was verified, with which either header may be missing; or from one Authorization with a
-// bearer token, never from that and the headers. Beside a bearer token a certificate only counts for what
-// the token wants. Names that only look alike, such as X_Service, are never read, nor headers in which a
-// proxy may tell of a certificate, nor an Authorization of another scheme, which a proxy may need.
+// login authenticates the caller: by exactly one X-Service and one X-Token; by a verified
+// client certificate, with either, both or none of these headers; or by one Authorization
+// with a bearer token and none of them. With a bearer token a certificate only counts if
+// the token requires one.
+//
+// It never reads headers with similar names, such as X_Service, headers in which a proxy
+// describes a certificate, nor an Authorization of another scheme, which a proxy may need.
 func (c *call) login() (*myvault.Session, error) {
 	services, secrets := c.request.Header["X-Service"], c.request.Header["X-Token"]
 	bearers := c.bearers()
 	if len(services) > 1 || len(secrets) > 1 || len(bearers) > 1 {
-		return nil, badRequest("X-Service, X-Token or Authorization is given twice; give each once")
+		return nil, badRequest("duplicate X-Service, X-Token or Authorization: send each once")
 	}
 	if len(bearers) == 1 {
 		if len(services)+len(secrets) > 0 {
-			return nil, badRequest("a bearer token is given beside X-Service or X-Token; give one identity")
+			return nil, badRequest("bearer token beside X-Service or X-Token: send one identity")
 		}
 		return c.loginByToken(bearers[0])
 	}
@@ -39,8 +41,8 @@ func (c *call) login() (*myvault.Session, error) {
 	return session, c.limited(err, credentials.Service)
 }
 
-// bearers gives the token of an Authorization with that scheme. One beside another Authorization of
-// any scheme is two, as it is beside another of its own.
+// bearers returns the tokens of Authorization headers with the scheme Bearer. Beside one,
+// another Authorization counts as a further token, with any scheme.
 func (c *call) bearers() (found []string) {
 	all := c.request.Header["Authorization"]
 	for _, header := range all {
@@ -55,12 +57,12 @@ func (c *call) bearers() (found []string) {
 	return found
 }
 
-// loginByToken is login by a capability token. Failures of one address count together: a
-// token that is wrong is nobody's.
+// loginByToken authenticates the caller by a capability token. Failures are counted by
+// address: an invalid token names no service.
 func (c *call) loginByToken(bearer string) (*myvault.Session, error) {
 	from := c.remote()
 	if c.api.issuer == nil {
-		err := c.api.vault.RecordFailedLogin("capability", myvault.Credentials{Request: c.id, Remote: from})
+		err := c.api.extension.RecordFailedLogin("capability", myvault.Credentials{Request: c.id, Remote: from})
 		return nil, c.limited(err, bearerFailures)
 	}
 	session, err := c.api.issuer.Login(c.ctx(), tokens.Credentials{
@@ -69,18 +71,18 @@ func (c *call) loginByToken(bearer string) (*myvault.Session, error) {
 	return session, c.limited(err, bearerFailures)
 }
 
-// remote gives the network address that the request came from, for counting failures and for the trail.
+// remote returns the network address that the request came from, for the trail and the log.
 func (c *call) remote() string {
-	if len(c.api.forwarders) == 0 && c.conn != nil && c.conn.network != "" {
-		return c.conn.network // what follows gives, known since the connection came
+	if c.from == "" {
+		c.from = c.api.guard.Remote(c.request)
 	}
-	return c.api.forwarders.remote(c.request)
+	return c.from
 }
 
-// bearerFailures stands for a service where failures are counted; no service has the name.
+// bearerFailures counts failures of bearer tokens. It is not the name of any service.
 const bearerFailures = "Authorization: Bearer"
 
-// verified gives the client certificate of the connection, if it was verified.
+// verified returns the verified client certificate of the connection, or nil.
 func verified(state *tls.ConnectionState) *x509.Certificate {
 	if state == nil || len(state.VerifiedChains) == 0 {
 		return nil
@@ -88,14 +90,10 @@ func verified(state *tls.ConnectionState) *x509.Certificate {
 	return state.VerifiedChains[0][0]
 }
 
-// limited counts a failed log-in, and answers 429 for one too many.
+// limited counts a failed log-in of err. It returns err, or a 429 if there were too many.
 func (c *call) limited(err error, service string) error {
-	if !errors.Is(err, myvault.ErrUnauthenticated) || !c.api.failures.exceed(service, c.remote()) {
+	if !errors.Is(err, myvault.ErrUnauthenticated) {
 		return err
 	}
-	return &problem{
-		status: http.StatusTooManyRequests,
-		detail: "too many failed log-ins; correct the service and its token, a correct identity passes at once",
-		retry:  c.api.failures.retryAfter(),
-	}
+	return cmp.Or(c.api.guard.LoginFailed(service, c.remote()), err)
 }

@@ -2,15 +2,19 @@ package httpapi_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/guard"
+	"github.com/myswiftagent/myvault/providers/memory"
 )
 
 func TestIdentityIsOneServiceAndOneToken(t *testing.T) {
@@ -43,7 +47,7 @@ func TestIdentityIsOneServiceAndOneToken(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			is := is.New(t)
-			f := serve(t)
+			f := newFixture(t)
 			r := f.do("GET", "/api/whoami", "", c.headers...)
 			is.Equal(r.status, c.status)
 			if r.status == 200 {
@@ -58,7 +62,7 @@ func TestIdentityIsOneServiceAndOneToken(t *testing.T) {
 
 func TestAStrangerLearnsNothingFrom401(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "value"})
 	whole := func(headers ...string) string {
 		r := f.do("GET", "/api/secrets/newsbot/prod/db", "", append(headers, "X-Request-Id: same")...)
@@ -75,7 +79,7 @@ func TestAStrangerLearnsNothingFrom401(t *testing.T) {
 
 func TestDeniedIsTheSameWhetherTheSecretExists(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/dev/db": "value"})
 	whole := func(method, path, body string) string {
 		r := f.as("reader", method, path, body, "X-Request-Id: same")
@@ -91,7 +95,7 @@ func TestDeniedIsTheSameWhetherTheSecretExists(t *testing.T) {
 
 func TestFailuresAreLimitedAndACorrectTokenPasses(t *testing.T) {
 	is := is.New(t)
-	f := serveOn(t, newStore(t), httpapi.Config{FailuresPerMinute: 3})
+	f := serveOn(t, newStore(t), httpapi.Config{Guard: newGuard(t, guard.Config{FailuresPerMinute: 3})})
 	for _, service := range []string{"reader", "nobody"} { // the same for a service that does not exist
 		fail := func() reply {
 			return f.do("GET", "/api/whoami", "", "X-Service: "+service, "X-Token: wrong-token-0123456789")
@@ -124,7 +128,7 @@ func TestFailuresCountByAddress(t *testing.T) {
 	vault, err := newStore(t).vault(policy, myvault.Strict)
 	is.NoErr(err)
 	defer vault.Close()
-	handler, err := httpapi.New(vault, httpapi.Config{FailuresPerMinute: 1})
+	handler, err := httpapi.New(vault, httpapi.Config{Guard: newGuard(t, guard.Config{FailuresPerMinute: 1})})
 	is.NoErr(err)
 	status := func(remote string) int {
 		r := newRequest("GET", "/api/whoami")
@@ -141,7 +145,7 @@ func TestFailuresCountByAddress(t *testing.T) {
 
 func TestALoginEndsWhenItsTokenLeavesThePolicy(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	is.Equal(f.as("reader", "GET", "/api/whoami", "").status, 200)
 	policy, err := myvault.ParsePolicy(with(map[string]string{"TOKEN_reader": "another-token-0123456789"}))
 	is.NoErr(err)
@@ -151,7 +155,7 @@ func TestALoginEndsWhenItsTokenLeavesThePolicy(t *testing.T) {
 
 func TestLoginsEnterTheTrail(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	is.Equal(f.do("GET", "/api/whoami", "", "X-Service: reader", "X-Token: wrong-token-0123456789", "X-Request-Id: r-1").status, 401)
 	var failed []map[string]any
 	for range 500 { // a failure is recorded within a second, after its answer
@@ -168,7 +172,7 @@ func TestLoginsEnterTheTrail(t *testing.T) {
 }
 
 func TestRequestIDs(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	for given, kept := range map[string]bool{
 		"abc.DEF_1-2":           true,
 		strings.Repeat("a", 64): true,
@@ -200,19 +204,6 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	vault, err := newStore(t).vault(policy, myvault.Strict)
 	is.New(t).NoErr(err)
 	defer vault.Close()
-	for name, config := range map[string]httpapi.Config{
-		"negative failures": {FailuresPerMinute: -1},
-		"host with port":    {AllowedHosts: []string{"vault:8000"}},
-		"host with scheme":  {AllowedHosts: []string{"https://vault"}},
-		"host as wildcard":  {AllowedHosts: []string{"*.internal"}},
-		"empty host":        {AllowedHosts: []string{""}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			is := is.New(t)
-			_, err := httpapi.New(vault, config)
-			isErr(is, err, myvault.ErrInvalid)
-		})
-	}
 	t.Run("no vault", func(t *testing.T) {
 		is := is.New(t)
 		_, err := httpapi.New(nil, httpapi.Config{})
@@ -224,4 +215,40 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(record(handler, newRequest("GET", "/health")).Code, http.StatusOK)
 	})
+}
+
+// TestTheTrailHasTheAddressOfAFailedLogin: that of the client behind a proxy.
+func TestTheTrailHasTheAddressOfAFailedLogin(t *testing.T) {
+	for peer, want := range map[string]string{"10.1.2.3": "203.0.113.1", "192.0.2.1": "192.0.2.1"} {
+		synctest.Test(t, func(t *testing.T) {
+			is := is.New(t)
+			r := newRequest("GET", "/api/whoami")
+			r.RemoteAddr = net.JoinHostPort(peer, "1000")
+			r.Header["X-Forwarded-For"] = []string{"203.0.113.1"}
+			is.Equal(failedFrom(t, r), want)
+		})
+	}
+}
+
+// failedFrom returns the address of a request without identity in the trail.
+func failedFrom(t *testing.T, r *http.Request) string {
+	t.Helper()
+	is := is.New(t)
+	policy, err := myvault.ParsePolicy(settings)
+	is.NoErr(err)
+	vault, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{})
+	is.NoErr(err)
+	defer vault.Close()
+	handler, err := httpapi.New(vault, httpapi.Config{Guard: newGuard(t, guard.Config{Forwarders: []string{"10.1.2.0/24", "2001:db8::3"}})})
+	is.NoErr(err)
+	is.Equal(record(handler, r).Code, 401)
+	time.Sleep(2 * time.Second) // failures are written within one
+	for e, err := range vault.As("admin").Trail(t.Context(), myvault.TrailFilter{}) {
+		is.NoErr(err)
+		if e.Action == "login" {
+			return e.Remote
+		}
+	}
+	t.Fatal("no entry")
+	return ""
 }

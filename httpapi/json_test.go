@@ -3,6 +3,9 @@ package httpapi_test
 import (
 	"encoding/base64"
 	"fmt"
+	"io"
+	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -57,7 +60,7 @@ var bodies = map[string]int{
 }
 
 func TestBodiesAreReadStrictly(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"p/taken": "v"})
 	for body, status := range bodies {
 		t.Run(fmt.Sprintf("%.70q", body), func(t *testing.T) {
@@ -73,7 +76,7 @@ func TestBodiesAreReadStrictly(t *testing.T) {
 }
 
 func TestContentTypes(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	for kind, status := range map[string]int{
 		"application/json":                     200,
@@ -102,7 +105,7 @@ func TestContentTypes(t *testing.T) {
 }
 
 func TestSizes(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	patch := func(value string, more ...string) string {
 		return `{"value":` + quote(value) + strings.Join(more, "") + `}`
@@ -144,7 +147,7 @@ func TestSizes(t *testing.T) {
 }
 
 func TestBinaryValuesAreBase64(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	const fits = 1<<20 - 16<<10 - 2 // bytes of JSON within the quotes
 	base := func(value string) string { return base64.StdEncoding.EncodeToString([]byte(value)) }
 	for name, c := range map[string]struct{ value, encoded string }{
@@ -181,7 +184,7 @@ func TestBinaryValuesAreBase64(t *testing.T) {
 				is.Equal(got["value"], c.encoded)
 				is.Equal(got["encoding"], "base64")
 			}
-			// What was answered can be sent back as it is.
+			// A client can send back the response unchanged.
 			shown := made.object(t)
 			again := `{"value":` + quote(fmt.Sprint(shown["value"])) + `}`
 			if c.encoded != "" {
@@ -194,7 +197,7 @@ func TestBinaryValuesAreBase64(t *testing.T) {
 }
 
 func TestBase64IsStrict(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	for text, status := range map[string]int{
 		"YQ==":       200,
@@ -215,3 +218,41 @@ func TestBase64IsStrict(t *testing.T) {
 		})
 	}
 }
+
+// TestArraysOfABodyAreReadUpToTheirLimit: a body of 1 MiB full of items takes as much
+// memory as the allowed number of items.
+func TestArraysOfABodyAreReadUpToTheirLimit(t *testing.T) {
+	for _, c := range []struct{ name, path, head, item, limit string }{
+		{"changes", "/api/changes", `{"changes":[`, `{}`, "1000"},
+		{"versions", "/api/versions/newsbot/prod/db", `{"op":"destroy","versions":[`, `1`, "1000"},
+		{"rules", "/api/tokens", `{"rules":[`, `""`, "64"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			is := is.New(t)
+			f := newFixture(t)
+			n := (1<<20 - 100) / (len(c.item) + 1)
+			body := c.head + strings.Repeat(c.item+",", n) + c.item + "]}"
+			r := newRequest("POST", c.path)
+			r.Header = http.Header{"X-Service": {"admin"}, "X-Token": {adminToken}, "Content-Type": {"application/json"}}
+			r.Body, r.ContentLength = http.NoBody, 0
+			is.Equal(record(f.handler, r).Code, 400) // allocate now what is allocated once
+			r.Body, r.ContentLength = readCloser(body), int64(len(body))
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			answer := record(f.handler, r)
+			runtime.ReadMemStats(&after)
+			t.Logf("%d bytes allocated", after.TotalAlloc-before.TotalAlloc)
+			is.True(after.TotalAlloc-before.TotalAlloc < 16<<20) // most of it for reading the body
+			is.Equal(answer.Code, 422)
+			is.True(strings.Contains(answer.Body.String(), c.name+" has more than "+c.limit+" items"))
+			is.Equal(f.as("admin", "POST", c.path, body[:len(body)-1]).status, 400) // not well formed: that comes first
+			is.Equal(f.as("admin", "POST", c.path, c.head+"null]}").status, 422)
+			r2 := f.as("admin", "POST", c.path, c.head+"true]}")
+			is.Equal(r2.status, 422)
+			is.True(strings.Contains(r2.body, "wrong type of member /"+c.name+"/0"))
+			is.True(strings.Contains(f.as("admin", "POST", c.path, c.head[:len(c.head)-1]+"{}}").body, "wrong type of member /"+c.name+":"))
+		})
+	}
+}
+
+func readCloser(text string) io.ReadCloser { return io.NopCloser(strings.NewReader(text)) }

@@ -10,10 +10,10 @@ import (
 	"github.com/myswiftagent/myvault/internal/logs"
 )
 
-// maxRequestID is the size limit of a request id that a client chose.
+// maxRequestID is the size limit of a client's request id.
 const maxRequestID = 64
 
-// requestID gives the id that the client chose, if it is fit for logs, else a random one.
+// requestID returns the id that the client sent if it is fit for logs, else a random one.
 func requestID(r *http.Request) string {
 	given := r.Header["X-Request-Id"]
 	if len(given) == 1 && given[0] != "" && len(given[0]) <= maxRequestID && !strings.ContainsFunc(given[0], unfitForID) {
@@ -30,9 +30,8 @@ func unfitForID(r rune) bool {
 	return true
 }
 
-// log writes the record of this request, unless it is one of many alike that are counted. It names
-// a service only once that was proven, and the cause of an error that the client sees as a bare
-// 5xx.
+// log logs this request, or counts it as a repeated record. It logs a service only if it has
+// authenticated, and the cause of a 5xx, which the client does not see.
 func (c *call) log(status, size int, took time.Duration, err error) {
 	level := c.level(status, err)
 	if !c.api.logger.Enabled(c.ctx(), level) {
@@ -62,14 +61,14 @@ func (c *call) log(status, size int, took time.Duration, err error) {
 	}
 	group := c.service()
 	if level == slog.LevelError {
-		group = "errors" // no flood of strangers hides them
+		group = "errors" // a flood of strangers must not hide them
 	}
 	c.api.repeats.Log(c.ctx(), logs.Record{Level: level, Group: group, Message: "request", Kind: kind, Rest: rest})
 }
 
-// level returns ERROR for a failure of the server, DEBUG for probes that ask how it is, else INFO.
+// level returns ERROR for a failure of the server, DEBUG for probes, else INFO.
 func (c *call) level(status int, err error) slog.Level {
-	draining := err == nil && c.api.draining.Load() // then 503 is meant
+	draining := err == nil && c.api.draining.Load() // 503 is then intended
 	switch {
 	case status >= http.StatusInternalServerError && !draining:
 		return slog.LevelError
@@ -103,7 +102,7 @@ func (c *call) pattern() string {
 	return c.endpoint.Pattern
 }
 
-// knownMethod keeps an invented method, which may hold anything, out of the log.
+// knownMethod returns the method, or "other": the log must not contain texts of strangers.
 func (c *call) knownMethod() string {
 	switch m := c.request.Method; m {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:

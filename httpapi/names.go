@@ -8,9 +8,9 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// rawPath gives the path as the client wrote it. [url.URL.EscapedPath] alone does not: where
-// the client's own encoding is unusual, as with bytes beyond ASCII, it encodes the decoded
-// path anew, and an encoded slash would come out as a divider.
+// rawPath returns the path as the client sent it. [url.URL.EscapedPath] does not always: if
+// the client's encoding is unusual, as of bytes beyond ASCII, it encodes the decoded path
+// again, and an encoded slash would become a separator.
 func rawPath(u *url.URL) string {
 	if u.RawPath != "" {
 		if decoded, err := url.PathUnescape(u.RawPath); err == nil && decoded == u.Path {
@@ -20,7 +20,19 @@ func rawPath(u *url.URL) string {
 	return u.EscapedPath()
 }
 
-// splitPath appends the raw segments of a path to dst; none where it is no path, as in "OPTIONS *".
+// prefix returns what middleware such as [http.StripPrefix] took off the path of the
+// request, or "" if nothing was taken off.
+func (c *call) prefix() string {
+	target, _, _ := strings.Cut(c.request.RequestURI, "?")
+	prefix, found := strings.CutSuffix(target, rawPath(c.request.URL))
+	if !found || !strings.HasPrefix(prefix, "/") || strings.HasPrefix(prefix, "//") {
+		return ""
+	}
+	return prefix
+}
+
+// splitPath appends the raw segments of a path to dst: none if it is not a path, as in
+// "OPTIONS *".
 func splitPath(dst []string, raw string) []string {
 	rest, more := strings.CutPrefix(raw, "/")
 	for more {
@@ -31,8 +43,8 @@ func splitPath(dst []string, raw string) []string {
 	return dst
 }
 
-// address reads the names that the pattern has at the place of the raw segments of a path: each is
-// decoded once, and refused if the vault refuses it. Nothing is cleaned.
+// address returns the address in a path. Each segment is decoded once, and nothing is
+// normalized. A name that the vault refuses is an error.
 func (e *endpoint) address(path string, raw []string) (addr myvault.Address, err error) {
 	if e.project < 0 {
 		return addr, nil
@@ -52,7 +64,7 @@ func (e *endpoint) address(path string, raw []string) (addr myvault.Address, err
 	return addr, addr.Validate()
 }
 
-// decodePath decodes a part of a path, which is given with its segments.
+// decodePath decodes a part of a path that has the segments raw.
 func decodePath(path string, raw []string) (string, error) {
 	if !strings.Contains(path, "%") {
 		return path, nil
@@ -75,7 +87,7 @@ func decodeSegment(raw string) (string, error) {
 		return "", fmt.Errorf("%w path: a %% must be followed by two hex digits", myvault.ErrInvalid)
 	}
 	if strings.Contains(name, "/") {
-		return "", fmt.Errorf("%w path: an encoded slash; a name holds none, and segments are divided by a plain one", myvault.ErrInvalid)
+		return "", fmt.Errorf("%w path: a name cannot contain an encoded slash; separate segments with /", myvault.ErrInvalid)
 	}
 	return name, nil
 }

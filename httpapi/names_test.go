@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func (f *fixture) rawText(text string) reply {
 	return reply{response.StatusCode, response.Header, string(read)}
 }
 
-// badPaths are what may not stand behind /api/secrets/newsbot/.
+// badPaths are invalid after /api/secrets/newsbot/.
 var badPaths = map[string]string{
 	"dot":                   "prod/./db",
 	"dot dot":               "prod/../dev/db",
@@ -104,7 +105,7 @@ var badPaths = map[string]string{
 }
 
 func TestBadNamesInAPathAreRefusedAndChangeNothing(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "one", "newsbot/dev/db": "two"})
 	for name, path := range badPaths {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +130,7 @@ func TestBadNamesInAPathAreRefusedAndChangeNothing(t *testing.T) {
 }
 
 func TestBadProjectNamesAreRefused(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	for _, name := range []string{"..", "%2e%2e", ".", ".vault", "%2Evault", "a%2Fb", "a:b", "a%00", "%20a", "", "%E2%80%8B", "e%CC%81", strings.Repeat("x", 129), "a%5Cb", "a*"} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -145,7 +146,7 @@ func TestBadProjectNamesAreRefused(t *testing.T) {
 }
 
 func TestOddButValidNamesComeBackAsTheyWentIn(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	for name, target := range map[string]string{
 		"newsbot/日本語/データ・ベース": "newsbot/%E6%97%A5%E6%9C%AC%E8%AA%9E/%E3%83%87%E3%83%BC%E3%82%BF%E3%83%BB%E3%83%99%E3%83%BC%E3%82%B9",
 		"my project/a b/c":    "my%20project/a%20b/c",
@@ -174,7 +175,7 @@ func TestOddButValidNamesComeBackAsTheyWentIn(t *testing.T) {
 }
 
 func TestBadNamesInABodyAreRefused(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	for _, name := range []string{"", "/", "a/", "/a", "a//b", ".", "..", "a/../b", "a\\b", "a\u0000b", "a\nb", " a", "a ", "a  b", "\u202ea", "e\u0301", "a%2Fb", "a;b", "a,b", `a"b`, strings.Repeat("x", 129), "1/2/3/4/5/6/7/8/9"} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -189,7 +190,7 @@ func TestBadNamesInABodyAreRefused(t *testing.T) {
 }
 
 func TestTargetsThatAreNoPath(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	host := strings.TrimPrefix(f.url, "http://")
 	for target, status := range map[string]int{
 		"GET http://" + host + "/api/whoami":            200,
@@ -214,7 +215,7 @@ func TestTargetsThatAreNoPath(t *testing.T) {
 
 func TestAPathThatMiddlewareChangedCounts(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	r := newRequest("GET", "/")
 	r.URL = &url.URL{Path: "/health", RawPath: "/old%2Fplace/health"} // the raw path was left behind
 	is.Equal(record(f.handler, r).Code, 200)
@@ -222,9 +223,33 @@ func TestAPathThatMiddlewareChangedCounts(t *testing.T) {
 	is.Equal(record(http.StripPrefix("/mounted", f.handler), r).Code, 200)
 }
 
+// TestAddressesInAnswersHaveThePrefix that a host has put before all routes.
+func TestAddressesInAnswersHaveThePrefix(t *testing.T) {
+	is := is.New(t)
+	f := newFixture(t)
+	mounted := http.StripPrefix("/vault", f.handler)
+	ask := func(method, target, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, target, strings.NewReader(body))
+		r.Host = "localhost"
+		r.Header = http.Header{"X-Service": {"admin"}, "X-Token": {adminToken}, "Content-Type": {"application/json"}}
+		return record(mounted, r)
+	}
+	for _, path := range []string{"a", "b%20c"} {
+		created := ask("POST", "/vault/api/secrets", `{"project":"newsbot","path":"prod/`+strings.ReplaceAll(path, "%20", " ")+`","value":"v"}`)
+		is.Equal(created.Header().Get("Location"), "/vault/api/secrets/newsbot/prod/"+path)
+		is.Equal(ask("GET", created.Header().Get("Location"), "").Code, 200)
+	}
+	page := ask("GET", "/vault/api/secrets?limit=1", "")
+	next, _, _ := strings.Cut(strings.TrimPrefix(page.Header().Get("Link"), "<"), ">")
+	is.True(strings.HasPrefix(next, "/vault/api/secrets?"))
+	is.Equal(ask("GET", next, "").Code, 200)
+	is.Equal(ask("GET", "/vault/api/versions/newsbot/prod/b%20c?limit=1", "").Code, 200)
+	is.Equal(record(f.handler, httptest.NewRequest("GET", "http://localhost/api/none", nil)).Code, 404)
+}
+
 func TestABadNameIsNotToldToStrangers(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	is.Equal(f.do("GET", "/api/secrets/.vault/x", "").status, 401) // identity comes first
 	is.Equal(f.do("GET", "/api/secrets?limit=x", "").status, 401)
 }

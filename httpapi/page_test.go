@@ -12,7 +12,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// nextTarget gives what Link leads to; "" on the last page.
+// nextTarget returns the target of Link, "" on the last page.
 func nextTarget(t *testing.T, r reply) string {
 	t.Helper()
 	link := r.header.Get("Link")
@@ -26,7 +26,7 @@ func nextTarget(t *testing.T, r reply) string {
 	return target[1:]
 }
 
-// all follows Link to the end and gives the addresses in their order.
+// all follows Link to the end and returns the addresses in order.
 func (f *fixture) all(t *testing.T, service, target string) (found []string, pages int) {
 	t.Helper()
 	for ; target != ""; pages++ {
@@ -62,7 +62,7 @@ func (f *fixture) fill(n int) (every, readers []string) {
 }
 
 func TestListingsPageToTheEnd(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	every, readers := f.fill(230)
 	for _, limit := range []int{1, 7, 23, 229, 230, 231, 1000} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestListingsPageToTheEnd(t *testing.T) {
 
 func TestADeletedListingPagesAndTellsTheState(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	every, _ := f.fill(30)
 	for _, at := range every[:10] {
 		addr, err := myvault.ParseAddress(at)
@@ -104,7 +104,7 @@ func TestADeletedListingPagesAndTellsTheState(t *testing.T) {
 
 func TestPrefixesAreWholeSegments(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"p/prod": "v", "p/prod/a": "v", "p/production/b": "v", "q/prod/a": "v"})
 	found, _ := f.all(t, "admin", "/api/secrets?project=p&prefix=prod")
 	is.Equal(found, []string{"p/prod", "p/prod/a"})
@@ -113,7 +113,7 @@ func TestPrefixesAreWholeSegments(t *testing.T) {
 }
 
 func TestACursorBelongsToOneListing(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.fill(50)
 	link, err := url.Parse(nextTarget(t, f.as("reader", "GET", "/api/secrets?project=newsbot&limit=2", "")))
 	if err != nil {
@@ -153,7 +153,7 @@ func TestACursorBelongsToOneListing(t *testing.T) {
 
 func TestACursorTellsNothing(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/hiddensegment/a": "v", "newsbot/hiddensegment/" + strings.Repeat("b", 100): "v", "newsbot/hiddensegment/c": "v"})
 	cursors := map[int]bool{}
 	target := "/api/secrets?limit=1"
@@ -170,7 +170,7 @@ func TestACursorTellsNothing(t *testing.T) {
 
 func TestABulkReadIsPagedBySize(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	values := map[string]string{}
 	for i := range 20 {
 		values[fmt.Sprintf("big/s%02d", i)] = strings.Repeat("x", myvault.MaxValue)
@@ -183,7 +183,7 @@ func TestABulkReadIsPagedBySize(t *testing.T) {
 
 func TestTheTrailPagesToTheEnd(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.fill(25)
 	for range 5 {
 		is.Equal(f.as("admin", "GET", "/api/secrets/newsbot/dev/s00001", "").status, 200)

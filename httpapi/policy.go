@@ -2,20 +2,20 @@ package httpapi
 
 import "github.com/myswiftagent/myvault"
 
-func (c *call) testIdentity() (answer, error) {
-	return answer{body: struct {
+func (c *call) testIdentity() (response, error) {
+	return response{body: struct {
 		Status  string `json:"status"`
 		Message string `json:"message"`
 	}{"ok", "Authentication successful for service '" + c.session.Service() + "'"}}, nil
 }
 
-func (c *call) whoami() (answer, error) {
+func (c *call) whoami() (response, error) {
 	rights, err := c.session.Rights(c.ctx())
 	var limits [][]string
 	for _, limit := range rights.Limits {
 		limits = append(limits, ruleTexts(limit))
 	}
-	return answer{body: struct {
+	return response{body: struct {
 		Service string     `json:"service"`
 		Allow   []string   `json:"allow"`
 		Deny    []string   `json:"deny"`
@@ -32,36 +32,36 @@ func ruleTexts(rules []myvault.Rule) []string {
 	return texts
 }
 
-// explain tells why a service, by default the caller, may or may not do something.
-func (c *call) explain() (answer, error) {
+// explain answers why a service, by default the caller, is allowed or denied an action.
+func (c *call) explain() (response, error) {
 	action, addr, err := c.question()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	service := c.query.Get("service")
 	if service == "" {
 		service = c.session.Service()
 	}
 	d, err := c.session.Explain(c.ctx(), service, action, addr)
-	return answer{body: struct {
+	return response{body: struct {
 		Allowed bool   `json:"allowed"`
 		Rule    string `json:"rule"`
 		Reason  string `json:"reason"`
 	}{d.Allowed, d.Rule.String(), d.Reason}}, err
 }
 
-func (c *call) who() (answer, error) {
+func (c *call) who() (response, error) {
 	action, addr, err := c.question()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	services, err := c.session.Who(c.ctx(), action, addr)
-	return answer{body: struct {
+	return response{body: struct {
 		Services []string `json:"services"`
 	}{services}}, err
 }
 
-// question reads the parameters of a question about the policy.
+// question returns the query parameters of a question about the policy.
 func (c *call) question() (myvault.Action, myvault.Address, error) {
 	addr := myvault.Address{Project: c.query.Get("project"), Path: c.query.Get("path")}
 	action, err := myvault.ParseAction(c.query.Get("action"))

@@ -16,7 +16,7 @@ import (
 
 func TestWhoami(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	policy, err := myvault.ParsePolicy(with(map[string]string{"DENY_reader": "newsbot/prod/root"}))
 	is.NoErr(err)
 	f.vault.SetPolicy(policy)
@@ -26,12 +26,12 @@ func TestWhoami(t *testing.T) {
 
 func TestExplainAndWho(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	const question = "action=read&project=newsbot&path=prod/db"
 	is.Equal(f.as("reader", "GET", "/api/policy/explain?"+question, "").body,
 		`{"allowed":true,"rule":"newsbot/prod/@read+list","reason":"allowed by ALLOW_reader: newsbot/prod/@read+list"}`)
 	is.Equal(f.as("admin", "GET", "/api/policy/explain?service=writer&"+question, "").body,
-		`{"allowed":false,"rule":"","reason":"no rule of ALLOW_writer gives read here"}`)
+		`{"allowed":false,"rule":"","reason":"no rule of ALLOW_writer allows read here"}`)
 	is.Equal(f.as("admin", "GET", "/api/policy/who?"+question, "").body, `{"services":["admin","reader"]}`)
 	is.Equal(f.as("admin", "GET", "/api/policy/who?action=destroy&project=other&path=x", "").body, `{"services":["admin"]}`)
 }
@@ -41,7 +41,7 @@ var perChange = map[bool]int{true: 1, false: 2}[ownTrail]
 
 func TestAnEntryOfTheTrail(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "v"})
 	is.Equal(f.as("reader", "HEAD", db, "", "X-Request-Id: r-7").status, 200)
 	entries := f.as("admin", "GET", "/api/audit?action=read", "").array(t)
@@ -62,7 +62,7 @@ func TestAnEntryOfTheTrail(t *testing.T) {
 }
 
 func TestTheTrailIsFiltered(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "v", "newsbot/dev/db": "v", "other/x": "v"})
 	f.as("reader", "GET", db, "")
 	f.as("reader", "GET", "/api/secrets/newsbot/dev/db", "")
@@ -114,7 +114,7 @@ func TestTheStateOfTheChains(t *testing.T) {
 
 func TestHistory(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	for range 3 {
 		f.put(map[string]string{"newsbot/prod/db": "v"})
 	}
@@ -136,7 +136,7 @@ func TestHistory(t *testing.T) {
 
 func TestChangesAreAllOrNothing(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "one", "newsbot/prod/old": "x"})
 	if !manyChanges {
 		f.must(501, "POST", "/api/changes", `{"changes":[
@@ -177,6 +177,6 @@ func TestTheStoreIsToldToTheKnownAlone(t *testing.T) {
 		r := f.do("GET", path, "")
 		is.True(!strings.Contains(fmt.Sprint(r.header, r.body), "a-kind-of-store"))
 	}
-	_, told := serve(t).as("reader", "GET", "/api/whoami", "").object(t)["store"]
+	_, told := newFixture(t).as("reader", "GET", "/api/whoami", "").object(t)["store"]
 	is.True(!told)
 }

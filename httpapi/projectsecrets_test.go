@@ -56,8 +56,9 @@ func TestANewProjectHasItsSecrets(t *testing.T) {
 	}
 }
 
-// TestAProjectComesWithItsSecretsOrNotAtAll: one who may not write them registers nothing, a second
-// registration makes no second version, and a project that comes back gets new values.
+// TestAProjectComesWithItsSecretsOrNotAtAll: one who may not write them registers nothing,
+// a second registration makes no second version, and a project that comes back gets new
+// values.
 func TestAProjectComesWithItsSecretsOrNotAtAll(t *testing.T) {
 	is := is.New(t)
 	f := withProjectSecrets(t)

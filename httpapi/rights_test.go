@@ -20,10 +20,10 @@ import (
 
 var update = flag.Bool("update", false, "write the committed listings anew")
 
-// right tells what a route needs to be allowed on the secret newsbot/prod/db.
+// right is the right on newsbot/prod/db that a route needs.
 type right struct {
 	route  string // "METHOD pattern"
-	about  string // what is asked for, where the route can be asked for several things
+	about  string // the operation, if the route has several
 	rule   string // with nothing but this it is allowed; "" for no identity
 	less   string // with nothing but this it is not; "" for no identity
 	target string
@@ -35,7 +35,7 @@ const (
 	elsewhere  = "other/@read+write+delete+list+destroy+audit"
 )
 
-// without gives a rule for everything but one action.
+// without returns a rule for all actions but one.
 func without(action string) string {
 	return strings.Replace(strings.Replace(everything, action+"+", "", 1), "+"+action, "", 1)
 }
@@ -128,8 +128,8 @@ func (r right) line(allowed, denied string) string {
 	return fmt.Sprintf("| %s | %s | %s | %s |", name, rule, allowed, denied)
 }
 
-// ask sends the request of a row as a service that has nothing but the rule, or without an
-// identity where there is none.
+// ask sends the request of a row as a service that has only the rule, or without an
+// identity if the row has none.
 func ask(t *testing.T, row right, rule string) string {
 	t.Helper()
 	method, _, _ := strings.Cut(row.route, " ")
@@ -150,7 +150,7 @@ func ask(t *testing.T, row right, rule string) string {
 	return strconv.Itoa(w.Code)
 }
 
-// allowing gives a vault in which svc has one rule.
+// allowing returns a vault in which svc has one rule.
 func allowing(t *testing.T, rule string) http.Handler {
 	t.Helper()
 	is := is.New(t)

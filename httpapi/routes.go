@@ -6,21 +6,22 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 )
 
-// Route is one row of the table of what is served. GET answers HEAD too, recorded as the
-// same read.
+// Route is a route of the API. A GET route also answers HEAD, which is recorded as the same
+// read.
 type Route struct {
 	Method  string
-	Pattern string   // as in [http.ServeMux]: {name} is one segment, {path...} all that follow
-	Query   []string // the parameters it takes, each at most once
+	Pattern string   // as in [http.ServeMux]: {name} is one segment, {path...} all further ones
+	Query   []string // the query parameters, each at most once
 	Public  bool     // needs no identity
-	// Conditions are the conditional headers of RFC 9110 that the route evaluates; it refuses the
-	// others with 400.
+	// Conditions are the conditional headers of RFC 9110 that the route evaluates. It
+	// answers others with 400.
 	Conditions []string
 }
 
-// Routes gives the table of routes, in a slice that is the caller's.
+// Routes returns the routes of the API. The caller owns the slice.
 func Routes() []Route {
 	var routes []Route
 	for _, e := range endpoints() {
@@ -29,21 +30,21 @@ func Routes() []Route {
 	return routes
 }
 
-// endpoint is a Route with what answers it.
+// endpoint is a Route with its handler.
 type endpoint struct {
 	Route
-	literals []string // the segments of the pattern, anyName for one that stands for a name
-	rest     bool     // the last one stands for all that follow
-	project  int      // at which one an address begins; -1: the pattern has none
-	handle   func(*call) (answer, error)
-	probe    bool           // asked by probes, which choose neither the Host header nor the query; the answer shows the status alone
-	files    bool           // the rest of the path is a file's name, and no address
+	literals []string // the segments of the pattern; anyName for a name
+	rest     bool     // the last segment matches all further ones
+	project  int      // the index of the segment with the project; -1: the pattern has no address
+	handle   func(*call) (response, error)
+	probe    bool           // for load balancers, which cannot choose the Host header or the query
+	files    bool           // the rest of the path names a file, not an address
 	byQuery  bool           // the address is in the query parameters project and path
-	action   myvault.Action // the right that a denied caller lacks; 0: depends on the request
+	action   myvault.Action // the right that a denied caller lacks; 0: it depends on the request
 }
 
-// endpoints makes the table. Routes are matched on the raw path by endpoint.matches, not by
-// http.ServeMux, which decodes, cleans and redirects before anybody can refuse a name.
+// endpoints returns the table of routes. They are matched on the raw path by endpoint.matches:
+// http.ServeMux decodes, cleans and redirects a path before a handler can refuse a name in it.
 func endpoints() []endpoint {
 	const secret = "/api/secrets/{project}/{path...}"
 	const history = "/api/versions/{project}/{path...}"
@@ -89,10 +90,10 @@ func endpoints() []endpoint {
 // tokenID is the segment of a pattern that names a token, and no project.
 const tokenID = "{id}"
 
-// anyName is the segment of a compiled pattern in whose place any name may stand.
+// anyName is a segment of a compiled pattern that matches any name.
 const anyName = "{}"
 
-func on(method, pattern string, handle func(*call) (answer, error), query ...string) endpoint {
+func on(method, pattern string, handle func(*call) (response, error), query ...string) endpoint {
 	e := endpoint{Route: Route{Method: method, Pattern: pattern, Query: query}, project: -1, handle: handle}
 	e.literals = strings.Split(pattern[1:], "/")
 	for i, segment := range e.literals {
@@ -108,9 +109,9 @@ func on(method, pattern string, handle func(*call) (answer, error), query ...str
 	return e
 }
 
-// byQuery is a route whose address is in the query, for clients that cannot leave the slashes
-// of a path parameter as they are.
-func byQuery(method, pattern string, handle func(*call) (answer, error), query ...string) endpoint {
+// byQuery returns a route whose address is in the query, for clients that encode the
+// slashes of a path parameter.
+func byQuery(method, pattern string, handle func(*call) (response, error), query ...string) endpoint {
 	e := on(method, pattern, handle, append([]string{"project", "path"}, query...)...)
 	e.byQuery = true
 	return e
@@ -126,23 +127,23 @@ func (e endpoint) evaluates(headers ...string) endpoint {
 	return e
 }
 
-// lists reports whether the size of the answer grows with the number of stored items, up to a page.
+// lists reports whether the response is a page of stored items.
 func (e *endpoint) lists() bool { return slices.Contains(e.Query, "limit") }
 
-func public(pattern string, handle func(*call) (answer, error)) endpoint {
+func public(pattern string, handle func(*call) (response, error)) endpoint {
 	e := on(http.MethodGet, pattern, handle)
 	e.Public = true
 	return e
 }
 
-func probe(pattern string, handle func(*call) (answer, error)) endpoint {
+func probe(pattern string, handle func(*call) (response, error)) endpoint {
 	e := public(pattern, handle)
 	e.probe = true
 	return e
 }
 
-// matches reports whether the pattern fits the raw segments of a path. A name may be empty
-// or malformed here: that is refused later, once the caller is known.
+// matches reports whether the pattern matches the raw segments of a path. A name may still
+// be empty or malformed: that is checked once the caller is authenticated.
 func (e *endpoint) matches(raw []string) bool {
 	if len(raw) != len(e.literals) && (!e.rest || len(raw) < len(e.literals)) {
 		return false
@@ -155,8 +156,8 @@ func (e *endpoint) matches(raw []string) bool {
 	return true
 }
 
-// find gives the endpoint for a method and the raw segments of a path; else 404, or 405 with
-// the methods that the path has.
+// find returns the endpoint for a method and the raw segments of a path. The error is a
+// 404, or a 405 with the methods that the path has.
 func (h *Handler) find(method string, raw []string) (*endpoint, error) {
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -176,12 +177,12 @@ func (h *Handler) find(method string, raw []string) (*endpoint, error) {
 		}
 	}
 	if allowed == nil {
-		return nil, &problem{status: http.StatusNotFound, code: "no_route", detail: "not found: there is no such route; see the list of routes in the documentation"}
+		return nil, &problem.Problem{Status: http.StatusNotFound, Code: "no_route", Detail: "not found: no such route; see /openapi.json"}
 	}
 	slices.Sort(allowed)
-	return nil, &problem{
-		status: http.StatusMethodNotAllowed,
-		detail: "this path takes other methods; see the Allow header",
-		allow:  strings.Join(allowed, ", "),
+	return nil, &problem.Problem{
+		Status: http.StatusMethodNotAllowed,
+		Detail: "method not allowed: see the Allow header",
+		Allow:  strings.Join(allowed, ", "),
 	}
 }

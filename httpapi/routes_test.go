@@ -211,7 +211,7 @@ func TestEveryRouteAnswersAsTheTableSays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // each waits for its own store
 			is := is.New(t)
-			f := serve(t)
+			f := newFixture(t)
 			populate(t, f)
 			headers := []string{}
 			if row.header != "" {
@@ -251,7 +251,7 @@ func TestEveryRouteHasRows(t *testing.T) {
 		tested[row.route] = true
 		denied[row.route] = denied[row.route] || row.status == 403
 	}
-	// For these, what the caller may not see is an empty answer, and no refusal.
+	// These omit entries that the caller may not see, and answer 200.
 	always := []string{"GET /api/projects", "GET /api/secrets", "GET /api/secrets/{project}", "POST /api/secrets/test", "GET /api/whoami", "GET /api/audit", "GET /api/usage",
 		"GET /api/tokens", "POST /api/tokens", "DELETE /api/tokens/{id}"} // a token does no more than its service may
 	for _, route := range httpapi.Routes() {
@@ -268,7 +268,7 @@ func TestEveryRouteHasRows(t *testing.T) {
 }
 
 func TestEveryRouteButThePublicOnesNeedsAnIdentity(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	for _, route := range httpapi.Routes() {
 		t.Run(route.Method+" "+route.Pattern, func(t *testing.T) {
 			is := is.New(t)
@@ -282,7 +282,7 @@ func TestEveryRouteButThePublicOnesNeedsAnIdentity(t *testing.T) {
 }
 
 func TestKnownPathsAnswerOtherMethodsWith405(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	methods := map[string][]string{}
 	for _, route := range httpapi.Routes() {
 		path := sample(route.Pattern)
@@ -312,7 +312,7 @@ func TestKnownPathsAnswerOtherMethodsWith405(t *testing.T) {
 }
 
 func TestUnknownRoutesAre404WithoutIdentity(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	for _, path := range []string{"/nothing", "/health/", "/api", "/api/", "/api/secret/", "/API/secrets", "/api/%73ecrets", "/api/projects/p/set-default/x", "//api/secrets", "/./health"} {
 		t.Run(path, func(t *testing.T) {
 			is := is.New(t)
@@ -324,7 +324,7 @@ func TestUnknownRoutesAre404WithoutIdentity(t *testing.T) {
 }
 
 func TestHeadIsGetWithoutABody(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	populate(t, f)
 	for _, route := range httpapi.Routes() {
 		if route.Method != "GET" {

@@ -1,11 +1,15 @@
 package httpapi
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -16,7 +20,7 @@ type item struct {
 	Project   string `json:"project"`
 	Path      string `json:"path"`
 	Version   uint64 `json:"version"`
-	State     string `json:"state,omitempty"` // where it is not live
+	State     string `json:"state,omitempty"` // if it is not live
 	UpdatedAt string `json:"updated_at"`
 	UpdatedBy string `json:"updated_by"`
 	times
@@ -38,27 +42,27 @@ func itemOf(info myvault.Info) item {
 	return i
 }
 
-func (c *call) listSecrets() (answer, error) {
+func (c *call) listSecrets() (response, error) {
 	r, err := c.secretRange()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	limit, err := c.limit()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if r.After, err = c.after(); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	page, err := c.session.ListPage(c.ctx(), r, limit)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	items := make([]item, len(page.Items))
 	for i, info := range page.Items {
 		items[i] = itemOf(info)
 	}
-	return answer{body: items, link: nextPage(c, page)}, nil
+	return response{body: items, link: nextPage(c, page)}, nil
 }
 
 // secretRange reads the filters of a listing.
@@ -69,7 +73,7 @@ func (c *call) secretRange() (myvault.ListOptions, error) {
 	case "true":
 		r.Deleted = true
 	default:
-		return r, badRequest("the query parameter deleted is true or false")
+		return r, badRequest("invalid query parameter deleted: use true or false")
 	}
 	var err error
 	if r.ExpiresBefore, err = c.instant("expires_before"); err != nil {
@@ -80,102 +84,102 @@ func (c *call) secretRange() (myvault.ListOptions, error) {
 }
 
 // readProject is the bulk read: every entry is on record before the first byte of the answer.
-func (c *call) readProject() (answer, error) {
+func (c *call) readProject() (response, error) {
 	limit, err := c.limit()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	r := myvault.ListOptions{Prefix: myvault.Prefix{Project: c.addr.Project, Path: c.query.Get("prefix")}}
 	if r.After, err = c.after(); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	page, err := c.session.GetPage(c.ctx(), r, limit)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	all := make(secrets, len(page.Items))
+	all := make([]secret, len(page.Items))
 	for i, s := range page.Items {
 		all[i] = secretOf(s.Info, s.Value)
 	}
-	return answer{body: all, link: nextPage(c, page)}, nil
+	return response{body: all, link: nextPage(c, page)}, nil
 }
 
-func (c *call) getSecret() (answer, error) {
+func (c *call) getSecret() (response, error) {
 	var version uint64
 	if text := c.query.Get("version"); text != "" {
 		var err error
 		if version, err = strconv.ParseUint(text, 10, 63); err != nil || version == 0 {
-			return answer{}, badRequest("the query parameter version is a number from 1")
+			return response{}, badRequest("invalid query parameter version: use a number from 1")
 		}
-		// Finding an older version may take as many steps as there are newer ones.
-		if err := c.takeLarge(); err != nil {
-			return answer{}, err
+		// The search takes as many steps as there are newer versions.
+		if err := c.enterLarge(); err != nil {
+			return response{}, err
 		}
 	}
 	s, err := c.session.GetVersion(c.ctx(), c.addr, myvault.Version(version))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	a := answer{etag: c.etag(s.Version)}
+	a := response{etag: c.etag(s.Version)}
 	unmodified, err := c.precondition(s.Version)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if unmodified && !s.Expired(time.Now()) { // that it has expired does not change its tag
+	if unmodified && !s.Expired(time.Now()) { // expiry does not change the tag
 		a.status = http.StatusNotModified
 		return a, nil
 	}
 	if s.Value.Len() > largeBody {
-		if err := c.takeLarge(); err != nil {
-			return answer{}, err
+		if err := c.enterLarge(); err != nil {
+			return response{}, err
 		}
 	}
 	a.body = secretOf(s.Info, s.Value)
 	return a, nil
 }
 
-func (c *call) createSecret() (answer, error) {
+func (c *call) createSecret() (response, error) {
 	var body struct {
 		Project *string `json:"project"`
 		Path    *string `json:"path"`
-		draftBody
+		newVersionBody
 	}
 	if tags, given, _ := c.tags("If-None-Match"); given && tags != nil {
-		return answer{}, badRequest("this route takes no If-None-Match but *; it only creates what is not there")
+		return response{}, badRequest("this route supports no If-None-Match but *: it only creates")
 	}
-	if err := c.decode(&body, "the strings project and path; "+takesDraft); err != nil {
-		return answer{}, err
+	if err := c.decode(&body, "project and path (strings); "+newVersionMembers); err != nil {
+		return response{}, err
 	}
 	addr, err := readAddress(body.Project, body.Path)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	draft, err := c.draft(body.draftBody)
+	version, err := c.newVersion(body.newVersionBody)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	info, err := c.session.PutVersion(c.ctx(), addr, draft, myvault.IfAbsent())
+	info, err := c.session.PutVersion(c.ctx(), addr, version, myvault.IfAbsent())
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{
+	return response{
 		status:   http.StatusCreated,
-		body:     written(info, draft),
+		body:     written(info, version),
 		etag:     c.etag(info.Version),
 		location: "/api/secrets/" + escapePath(addr.String()),
 	}, nil
 }
 
-// readAddress reads the members "project" and "path" of a body.
+// readAddress returns the address of the members "project" and "path" of a body.
 func readAddress(project, path *string) (myvault.Address, error) {
 	if project == nil || path == nil {
-		return myvault.Address{}, unprocessable("the members project and path are needed; they are strings", missing(project, "project", "path"))
+		return myvault.Address{}, unprocessable("missing member: the strings project and path are required", missing(project, "project", "path"))
 	}
 	addr := myvault.Address{Project: *project, Path: *path}
 	return addr, addr.Validate()
 }
 
-// missing returns the name of a member that is not there: first if it is nil, else second.
+// missing returns first if value is nil, else second.
 func missing(value *string, first, second string) string {
 	if value == nil {
 		return first
@@ -192,33 +196,84 @@ func escapePath(path string) string {
 	return strings.Join(segments, "/")
 }
 
-func (c *call) updateSecret() (answer, error) {
+func (c *call) updateSecret() (response, error) {
 	condition, given, err := c.expected()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	var body draftBody
-	if err := c.decode(&body, takesDraft); err != nil {
-		return answer{}, err
+	var body newVersionBody
+	if err := c.decode(&body, newVersionMembers); err != nil {
+		return response{}, err
 	}
-	draft, err := c.draft(body)
+	version, err := c.newVersion(body)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	info, err := c.session.PutVersion(c.ctx(), c.addr, draft, condition)
+	info, err := c.session.PutVersion(c.ctx(), c.addr, version, condition)
 	if err != nil {
-		return answer{}, afterCondition(err, given)
+		return response{}, afterCondition(err, given)
 	}
-	return answer{body: written(info, draft), etag: c.etag(info.Version)}, nil
+	return response{body: written(info, version), etag: c.etag(info.Version)}, nil
 }
 
-func (c *call) deleteSecret() (answer, error) {
+func (c *call) deleteSecret() (response, error) {
 	condition, given, err := c.expected()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if err := c.session.Delete(c.ctx(), c.addr, condition); err != nil {
-		return answer{}, afterCondition(err, given)
+		return response{}, afterCondition(err, given)
 	}
-	return answer{status: http.StatusNoContent}, nil
+	return response{status: http.StatusNoContent}, nil
+}
+
+// secret is a secret with its value.
+type secret struct {
+	ID        uint64   `json:"id"`
+	Project   string   `json:"project"`
+	Path      string   `json:"path"`
+	Value     revealed `json:"value"`
+	Encoding  string   `json:"encoding,omitempty"`
+	Version   uint64   `json:"version"`
+	UpdatedAt string   `json:"updated_at"`
+	UpdatedBy string   `json:"updated_by"`
+	times
+}
+
+func secretOf(info myvault.Info, value myvault.Value) secret {
+	s := secret{
+		ID:        identifier(info.Project, info.Path),
+		Project:   info.Project,
+		Path:      info.Path,
+		Value:     revealed{value},
+		Version:   uint64(info.Version),
+		UpdatedAt: timestamp(info.At),
+		UpdatedBy: info.By,
+		times:     timesOf(info),
+	}
+	raw := value.RevealBytes()
+	defer clear(raw)
+	if !plain(raw) {
+		s.Encoding = base64Encoding
+	}
+	return s
+}
+
+// revealed is a value that is written as a JSON string, in base64 if it is not plain.
+type revealed struct{ myvault.Value }
+
+var _ json.MarshalerTo = revealed{}
+
+// MarshalJSONTo writes the value, and clears the copies that it makes.
+func (v revealed) MarshalJSONTo(to *jsontext.Encoder) (err error) {
+	raw := v.RevealBytes()
+	defer clear(raw)
+	text := to.AvailableBuffer()
+	if !plain(raw) {
+		text = append(base64.StdEncoding.AppendEncode(append(text, '"'), raw), '"')
+	} else if text, err = jsontext.AppendQuote(text, raw); err != nil {
+		return err
+	}
+	defer clear(text)
+	return to.WriteValue(text)
 }

@@ -2,13 +2,13 @@ package httpapi_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,22 +17,23 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
+	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// running is a server made by Serve.
+// running is an API that is served.
 type running struct {
 	*fixture
-	store *faulty
 	stop  context.CancelFunc
 	ended chan error
 }
 
-// start serves on the address until stop.
-func start(t *testing.T, listener net.Listener, config httpapi.ServerConfig) *running {
+// start serves an API on the address of listener until stop.
+func start(t *testing.T, listener net.Listener, config serve.Config) *running {
 	t.Helper()
-	f, store := serveFaulty(t)
+	f, _ := serveFaulty(t)
 	ctx, stop := context.WithCancel(context.Background())
-	s := &running{fixture: f, store: store, stop: stop, ended: make(chan error, 1)}
+	s := &running{fixture: f, stop: stop, ended: make(chan error, 1)}
 	f.url = "http://" + listener.Addr().String()
 	go func() { s.ended <- httpapi.Serve(ctx, listener, f.handler, config) }()
 	t.Cleanup(stop)
@@ -50,88 +51,39 @@ func listen(t *testing.T, network, address string) net.Listener {
 
 func TestServeAnswersUntilItsContextEnds(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{})
+	ready := make(chan int, 1)
+	var s *running
+	config := serve.Config{Draining: func() { ready <- record(s.handler, newRequest("GET", "/ready")).Code }}
+	s = start(t, listen(t, "tcp", "127.0.0.1:0"), config)
 	is.Equal(s.as("admin", "GET", db, "").status, 200)
+	is.Equal(s.do("GET", "/ready", "").status, 200)
 	options := s.rawText("OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 	is.Equal(options.status, 404) // not answered by net/http in its own way
 	checkHeaders(is, options)
 	s.stop()
-	is.NoErr(<-s.ended)
-	_, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
-	is.True(err != nil) // nobody listens
-}
-
-func TestRequestsInFlightFinish(t *testing.T) {
-	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{})
-	inside, release := make(chan struct{}), make(chan struct{})
-	slow := func(ctx context.Context) error {
-		close(inside)
-		<-release
-		return ctx.Err() // not cancelled by the end of the server
-	}
-	s.store.get.Store(&slow)
-	answered := make(chan reply, 1)
-	go func() { answered <- s.as("admin", "GET", db, "") }()
-	<-inside
-	s.stop()
-	select {
-	case <-s.ended:
-		t.Fatal("it ended with a request in flight")
-	case <-time.After(50 * time.Millisecond):
-	}
-	close(release)
-	is.Equal((<-answered).status, 200)
+	is.Equal(<-ready, 503)
 	is.NoErr(<-s.ended)
 }
 
-func TestRequestsThatTakeTooLongAreCutOff(t *testing.T) {
-	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{Grace: 20 * time.Millisecond})
-	inside := make(chan struct{})
-	endless := func(ctx context.Context) error { close(inside); <-ctx.Done(); return ctx.Err() }
-	s.store.get.Store(&endless)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
-	is.NoErr(err)
-	defer conn.Close()
-	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\nX-Service: admin\r\nX-Token: %s\r\n\r\n", db, adminToken)
-	is.NoErr(err)
-	<-inside
-	s.stop()
-	isErr(is, <-s.ended, context.DeadlineExceeded)
-	rest, _ := io.ReadAll(conn)
-	is.Equal(len(rest), 0)
-}
-
-func TestServeEndsWithTheErrorOfItsListener(t *testing.T) {
-	is := is.New(t)
-	listener := listen(t, "tcp", "127.0.0.1:0")
-	s := start(t, listener, httpapi.ServerConfig{})
-	is.NoErr(listener.Close())
-	isErr(is, <-s.ended, net.ErrClosed)
-}
-
-func TestBeyondLoopback(t *testing.T) {
+// TestWeakTokensBeyondLoopback are refused by Serve.
+func TestWeakTokensBeyondLoopback(t *testing.T) {
 	weak, err := myvault.ParsePolicy(with(map[string]string{"TOKEN_reader": "short"}))
 	is.New(t).NoErr(err)
-	certificate := &tls.Config{Certificates: testCertificate(t)}
+	certificate := &tls.Config{Certificates: httptestCertificates(t)}
 	for _, c := range []struct {
 		name    string
 		address string
 		weak    bool
-		config  httpapi.ServerConfig
+		config  serve.Config
 		refused string
 	}{
-		{"loopback", "127.0.0.1:0", false, httpapi.ServerConfig{}, ""},
-		{"loopback of IPv6", "[::1]:0", false, httpapi.ServerConfig{}, ""},
-		{"loopback, weak token", "127.0.0.1:0", true, httpapi.ServerConfig{}, ""},
-		{"everywhere", "0.0.0.0:0", false, httpapi.ServerConfig{}, "without TLS"},
-		{"everywhere by IPv6", "[::]:0", false, httpapi.ServerConfig{}, "without TLS"},
-		{"no address", ":0", false, httpapi.ServerConfig{}, "without TLS"},
-		{"everywhere, said so", "0.0.0.0:0", false, httpapi.ServerConfig{PlaintextBeyondLoopback: true}, ""},
-		{"everywhere, TLS", "0.0.0.0:0", false, httpapi.ServerConfig{TLS: certificate}, ""},
-		{"everywhere, said so, weak token", "0.0.0.0:0", true, httpapi.ServerConfig{PlaintextBeyondLoopback: true}, "16 characters"},
-		{"everywhere, TLS, weak token", "0.0.0.0:0", true, httpapi.ServerConfig{TLS: certificate}, "16 characters"},
+		{"loopback", "127.0.0.1:0", false, serve.Config{}, ""},
+		{"loopback, weak token", "127.0.0.1:0", true, serve.Config{}, ""},
+		{"everywhere", "0.0.0.0:0", false, serve.Config{}, "without TLS"},
+		{"everywhere, said so", "0.0.0.0:0", false, serve.Config{PlaintextBeyondLoopback: true}, ""},
+		{"everywhere, TLS", "0.0.0.0:0", false, serve.Config{TLS: certificate}, ""},
+		{"everywhere, said so, weak token", "0.0.0.0:0", true, serve.Config{PlaintextBeyondLoopback: true}, "16 characters"},
+		{"everywhere, TLS, weak token", "0.0.0.0:0", true, serve.Config{TLS: certificate}, "16 characters"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			is := is.New(t)
@@ -156,76 +108,107 @@ func TestBeyondLoopback(t *testing.T) {
 	}
 }
 
-func TestAUnixSocketIsLocal(t *testing.T) {
-	is := is.New(t)
-	path := filepath.Join(t.TempDir(), "api.sock")
-	s := start(t, listen(t, "unix", path), httpapi.ServerConfig{})
-	client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-		return net.Dial("unix", path)
-	}}}
-	response, err := client.Get("http://localhost/health")
-	is.NoErr(err)
-	is.NoErr(response.Body.Close())
-	is.Equal(response.StatusCode, 200)
-	client.CloseIdleConnections()
-	s.stop()
-	is.NoErr(<-s.ended)
-}
-
-// testCertificate borrows the certificate of httptest.
-func testCertificate(t *testing.T) []tls.Certificate {
+// shortTokens returns the API of a vault whose service app has tokens of 3, 15 and 16 bytes, by
+// their digests.
+func shortTokens(t *testing.T) *httpapi.Handler {
 	t.Helper()
-	server := httptest.NewTLSServer(nil)
-	defer server.Close()
-	return server.TLS.Certificates
+	service := myvault.Service{Name: "app"}
+	for _, token := range []string{"abc", "0123456789abcde", "0123456789abcdef"} {
+		service.Tokens = append(service.Tokens, fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(token))))
+	}
+	policy, err := myvault.NewPolicy(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vault, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = vault.Close() })
+	api, err := httpapi.New(vault, httpapi.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return api
 }
 
-func TestHTTPSIsTLS13UnlessToldOtherwise(t *testing.T) {
+// TestAShortTokenNeverLogsInBeyondLoopback, although the policy, which has its digest,
+// cannot know that it is short.
+func TestAShortTokenNeverLogsInBeyondLoopback(t *testing.T) {
 	for _, c := range []struct {
-		name          string
-		server, offer uint16
-		good          bool
+		address string
+		token   string
+		status  int
 	}{
-		{"by default", 0, tls.VersionTLS13, true},
-		{"by default, to an old client", 0, tls.VersionTLS12, false},
-		{"told otherwise", tls.VersionTLS12, tls.VersionTLS12, true},
+		{"127.0.0.1:0", "abc", 200},
+		{"127.0.0.1:0", "0123456789abcde", 200},
+		{"0.0.0.0:0", "abc", 401}, // by whichever address the client comes
+		{"0.0.0.0:0", "0123456789abcde", 401},
+		{"0.0.0.0:0", "0123456789abcdef", 200},
+		{"0.0.0.0:0", "", 401},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(c.address+" "+c.token, func(t *testing.T) {
 			is := is.New(t)
-			listener := listen(t, "tcp", "127.0.0.1:0")
-			s := start(t, listener, httpapi.ServerConfig{TLS: &tls.Config{Certificates: testCertificate(t), MinVersion: c.server}})
-			client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MaxVersion: c.offer}}}
-			response, err := client.Get("https://" + listener.Addr().String() + "/health")
-			is.Equal(err == nil, c.good)
-			if err == nil {
-				is.NoErr(response.Body.Close())
-			}
-			client.CloseIdleConnections()
-			s.stop()
-			is.NoErr(<-s.ended)
+			listener := listen(t, "tcp", c.address)
+			ctx, stop := context.WithCancel(t.Context())
+			api, ended := shortTokens(t), make(chan error, 1)
+			go func() {
+				ended <- httpapi.Serve(ctx, listener, api, serve.Config{PlaintextBeyondLoopback: true})
+			}()
+			request, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/api/whoami", listener.Addr().(*net.TCPAddr).Port), nil)
+			is.NoErr(err)
+			request.Header.Set("X-Service", "app")
+			request.Header.Set("X-Token", c.token)
+			response, err := http.DefaultClient.Do(request)
+			is.NoErr(err)
+			is.NoErr(response.Body.Close())
+			is.Equal(response.StatusCode, c.status)
+			stop()
+			is.NoErr(<-ended)
 		})
 	}
 }
 
-func TestAConnectionThatTricklesIsClosed(t *testing.T) {
-	t.Parallel() // it takes the five seconds that a header may take
+// TestAShortTokenInAServerOfOnesOwn is held to the address of its connection.
+func TestAShortTokenInAServerOfOnesOwn(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{})
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
-	is.NoErr(err)
-	defer conn.Close()
-	_, err = io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: localh")
-	is.NoErr(err)
-	is.NoErr(conn.SetReadDeadline(time.Now().Add(20 * time.Second)))
-	_, err = io.ReadAll(conn)
-	is.NoErr(err) // closed by the server, not by the deadline
-	s.stop()
-	is.NoErr(<-s.ended)
+	api := shortTokens(t)
+	for address, status := range map[string]int{"127.0.0.1": 200, "192.0.2.7": 401} {
+		r := httptest.NewRequest("GET", "http://localhost/api/whoami", nil)
+		r.Header.Set("X-Service", "app")
+		r.Header.Set("X-Token", "abc")
+		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP(address), Port: 1}))
+		w := httptest.NewRecorder()
+		api.ServeHTTP(w, r)
+		is.Equal(w.Code, status)
+	}
 }
 
-func TestHeadersAreLimited(t *testing.T) {
-	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), httpapi.ServerConfig{})
-	is.Equal(s.do("GET", "/health", "", "X-Filler: "+strings.Repeat("x", 12<<10)).status, 200)
-	is.Equal(s.do("GET", "/health", "", "X-Filler: "+strings.Repeat("x", 40<<10)).status, 431)
+// TestAStrangersBodyIsNotWaitedFor: the answer comes before the body, and the connection ends.
+func TestAStrangersBodyIsNotWaitedFor(t *testing.T) {
+	for _, path := range []string{"POST /api/secrets", "GET /health", "POST /nothing"} {
+		t.Run(path, func(t *testing.T) {
+			is := is.New(t)
+			s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
+			conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+			is.NoErr(err)
+			defer conn.Close()
+			_, err = io.WriteString(conn, path+" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+			is.NoErr(err)
+			is.NoErr(conn.SetReadDeadline(time.Now().Add(20 * time.Second))) // a body may take 30
+			text, err := io.ReadAll(conn)
+			is.NoErr(err)
+			is.True(strings.HasPrefix(string(text), "HTTP/1.1 "))
+			is.True(strings.Contains(string(text), "Connection: close"))
+			s.stop()
+		})
+	}
+}
+
+// httptestCertificates borrows the certificate of httptest.
+func httptestCertificates(t *testing.T) []tls.Certificate {
+	t.Helper()
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	return server.TLS.Certificates
 }

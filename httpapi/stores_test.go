@@ -15,8 +15,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// All tests of this package run over the provider that MYVAULT_TEST_PROVIDER names: memory where
-// it is not set, sqlite, or hashivault on the server that MYVAULT_VAULT_BIN names.
+// All tests of this package run over the provider that MYVAULT_TEST_PROVIDER names: memory
+// where it is not set, sqlite, or hashivault on the server that MYVAULT_VAULT_BIN names.
 var providerName = cmp.Or(os.Getenv("MYVAULT_TEST_PROVIDER"), "memory")
 
 // What the API answers differently over some providers.
@@ -26,7 +26,7 @@ var (
 	ownTrail    = providerName != "hashivault" // a change is one entry; else also one that says "begun"
 )
 
-// realVault is one server for all tests; each of their stores has a base path of its own in it.
+// realVault is one server for all tests. Each of their stores has a separate base path.
 var (
 	realVault *vaultserver.Server
 	bases     atomic.Int64
@@ -84,7 +84,7 @@ func newStore(t testing.TB) store {
 		if s.trail, err = sqlite.OpenTrail(t.Context(), t.TempDir(), keys, sqlite.TrailConfig{}); err != nil {
 			break
 		}
-		t.Cleanup(func() { _ = s.trail.(*sqlite.Trail).Close() }) // a vault sees it only where no fault stands before it
+		t.Cleanup(func() { _ = s.trail.(*sqlite.Trail).Close() }) // the vault closes it only if no fault wraps it
 		s.Provider, err = hashivault.Open(t.Context(), hashivault.Config{
 			Addresses: []string{realVault.Address}, Token: myvault.Text(realVault.Token),
 			Base: fmt.Sprintf("httpapi/store-%d", bases.Add(1)),
@@ -98,7 +98,7 @@ func newStore(t testing.TB) store {
 	return s
 }
 
-// vault gives a vault over the store.
+// vault returns a vault over the store.
 func (s store) vault(policy *myvault.Policy, reads myvault.Reads) (*myvault.Vault, error) {
 	return myvault.New(s.Provider, policy, myvault.Config{Trail: s.trail, Reads: reads})
 }

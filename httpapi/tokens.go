@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
@@ -23,7 +24,7 @@ type token struct {
 	Certificate string   `json:"certificate_sha256,omitempty"`
 }
 
-// minted is a token as it is shown once.
+// minted is a token with its secret, which is shown once.
 type minted struct {
 	token
 	Bearer string `json:"token"`
@@ -36,31 +37,31 @@ func tokenOf(t tokens.Token) token {
 	}
 }
 
-// issuer gives what mints and revokes, 501 where there is none.
+// issuer returns the issuer of tokens, or a 501.
 func (c *call) issuer() (*tokens.Issuer, error) {
 	if c.api.issuer == nil {
-		return nil, &problem{status: http.StatusNotImplemented, detail: "this server gives out no tokens; ask its operator for one that does"}
+		return nil, &problem.Problem{Status: http.StatusNotImplemented, Detail: "this server issues no tokens"}
 	}
 	return c.api.issuer, nil
 }
 
-func (c *call) mintToken() (answer, error) {
+func (c *call) mintToken() (response, error) {
 	issuer, err := c.issuer()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	grant, err := c.readGrant(issuer)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	t, err := issuer.Mint(c.ctx(), c.session, grant)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{status: http.StatusCreated, body: minted{tokenOf(t), t.Bearer.Reveal()}}, nil
+	return response{status: http.StatusCreated, body: minted{tokenOf(t), t.Bearer.Reveal()}}, nil
 }
 
-// readGrant reads the body of a request for a token of the issuer.
+// readGrant returns the grant that the body requests.
 func (c *call) readGrant(issuer *tokens.Issuer) (tokens.Grant, error) {
 	var body struct {
 		Rules       array[string] `json:"rules"`
@@ -68,7 +69,7 @@ func (c *call) readGrant(issuer *tokens.Issuer) (tokens.Grant, error) {
 		Certificate *string       `json:"certificate_sha256"`
 	}
 	body.Rules.limit = tokens.MaxRules
-	err := c.decode(&body, "rules (an array of strings) and, if wanted, lifetime_seconds (a number) and certificate_sha256 (a string)")
+	err := c.decode(&body, "rules (an array of strings) and, optionally, lifetime_seconds (a number) and certificate_sha256 (a string)")
 	if err != nil {
 		return tokens.Grant{}, err
 	}
@@ -76,12 +77,12 @@ func (c *call) readGrant(issuer *tokens.Issuer) (tokens.Grant, error) {
 	for _, text := range body.Rules.items {
 		rule, err := myvault.ParseRule(text)
 		if err != nil {
-			return g, unprocessable("a rule is malformed; write it as in ALLOW_ lines, such as newsbot/prod/@read+list", "rules")
+			return g, unprocessable("malformed rule: write it as in ALLOW_ lines, such as newsbot/prod/@read+list", "rules")
 		}
 		g.Rules = append(g.Rules, rule)
 	}
 	if len(g.Rules) == 0 {
-		return g, unprocessable("the member rules is missing or empty; it has 1 to 64 rules", "rules")
+		return g, unprocessable("missing member rules: send 1 to 64 rules", "rules")
 	}
 	if g.Lifetime, err = lifetimeOf(body.Lifetime, issuer.MaxLifetime()); err != nil {
 		return g, err
@@ -89,14 +90,14 @@ func (c *call) readGrant(issuer *tokens.Issuer) (tokens.Grant, error) {
 	if body.Certificate != nil {
 		sum, err := hex.DecodeString(*body.Certificate)
 		if err != nil || len(sum) != sha256.Size {
-			return g, unprocessable("certificate_sha256 is the SHA-256 of the client certificate in DER, in 64 hexadecimal digits", "certificate_sha256")
+			return g, unprocessable("invalid certificate_sha256: use the SHA-256 of the client certificate in DER, in 64 hexadecimal digits", "certificate_sha256")
 		}
 		g.Certificate = (*[sha256.Size]byte)(sum)
 	}
 	return g, nil
 }
 
-// lifetimeOf gives the lifetime that is asked for, 0 where none is.
+// lifetimeOf returns the requested lifetime, 0 for the default.
 func lifetimeOf(seconds *uint32, most time.Duration) (time.Duration, error) {
 	if seconds == nil {
 		return 0, nil
@@ -104,31 +105,31 @@ func lifetimeOf(seconds *uint32, most time.Duration) (time.Duration, error) {
 	lifetime := time.Duration(*seconds) * time.Second
 	switch {
 	case lifetime == 0:
-		return 0, unprocessable("lifetime_seconds is at least 1; without it, a token lives for an hour", "lifetime_seconds")
+		return 0, unprocessable("lifetime_seconds must be at least 1; the default is one hour", "lifetime_seconds")
 	case lifetime > most:
-		return 0, unprocessable(fmt.Sprintf("lifetime_seconds is over the limit of this server, which is %d", most/time.Second), "lifetime_seconds")
+		return 0, unprocessable(fmt.Sprintf("lifetime_seconds is over this server's limit of %d", most/time.Second), "lifetime_seconds")
 	}
 	return lifetime, nil
 }
 
-// listTokens answers a page of the caller's own live tokens.
-func (c *call) listTokens() (answer, error) {
+// listTokens answers with a page of the caller's live tokens.
+func (c *call) listTokens() (response, error) {
 	issuer, err := c.issuer()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	limit, err := c.limit()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	fields, err := c.cursor()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	a, all := answer{}, []token{}
+	a, all := response{}, []token{}
 	for t, err := range issuer.ListAfter(c.ctx(), c.session, strings.Join(fields, "")) {
 		if err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 		if len(all) == limit {
 			a.link = c.next(all[limit-1].ID)
@@ -140,19 +141,19 @@ func (c *call) listTokens() (answer, error) {
 	return a, nil
 }
 
-func (c *call) revokeToken() (answer, error) {
+func (c *call) revokeToken() (response, error) {
 	issuer, err := c.issuer()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	raw := splitPath(nil, rawPath(c.request.URL))
 	id, err := decodeSegment(raw[len(raw)-1])
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	err = issuer.Revoke(c.ctx(), c.session, id)
 	if errors.Is(err, myvault.ErrNotFound) {
-		err = &problem{status: http.StatusNotFound, detail: "token not found: the service has no live token of that id; GET /api/tokens lists those that it has"}
+		err = &problem.Problem{Status: http.StatusNotFound, Detail: "token not found: the service has no live token with that id; GET /api/tokens lists them"}
 	}
-	return answer{status: http.StatusNoContent}, err
+	return response{status: http.StatusNoContent}, err
 }

@@ -16,10 +16,11 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/guard"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// mint has a service mint a token over HTTP, and gives its id and secret.
+// mint mints a token as service over HTTP and returns its id and secret.
 func (f *fixture) mint(service, body string) (id, bearer string) {
 	f.t.Helper()
 	r := f.as(service, "POST", "/api/tokens", body)
@@ -34,7 +35,7 @@ func bearerOf(secret string) string { return "Authorization: Bearer " + secret }
 
 func TestCapabilityTokens(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	f.put(map[string]string{"newsbot/prod/db": "hunter2", "newsbot/prod/smtp": "x", "newsbot/dev/db": "x"})
 	id, secret := f.mint("reader", `{"rules":["newsbot/prod/db","newsbot/dev/"],"lifetime_seconds":60}`)
 	got := f.do("GET", db, "", bearerOf(secret), "X-Request-Id: r-7")
@@ -64,17 +65,17 @@ func TestCapabilityTokens(t *testing.T) {
 	is.Equal(f.as("reader", "DELETE", "/api/tokens/"+id, "").status, 204)
 	gone := f.as("reader", "DELETE", "/api/tokens/"+id, "")
 	is.Equal(gone.status, 404)
-	is.True(strings.Contains(gone.body, "token") && !strings.Contains(gone.body, "secret")) // it speaks of what was asked for
+	is.True(strings.Contains(gone.body, "token") && !strings.Contains(gone.body, "secret")) // it is about the token
 	is.Equal(f.do("GET", db, "", bearerOf(secret)).status, 401)
 	is.Equal(f.do("GET", db, "", bearerOf(narrowed.Reveal())).status, 401)
 	is.Equal(f.as("reader", "GET", "/api/tokens", "").body, "[]")
 	is.True(!strings.Contains(f.logs.String(), secret))
 }
 
-// TestLifetimesOutOfRange are refused alike, whoever asks and whether too short or too long.
+// TestLifetimesOutOfRange are refused for each caller, if too short or too long.
 func TestLifetimesOutOfRange(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	_, bearer := f.mint("reader", `{"rules":["newsbot/"]}`)
 	issuer, err := tokens.New(f.vault, tokens.Config{})
 	is.NoErr(err)
@@ -96,7 +97,7 @@ func TestLifetimesOutOfRange(t *testing.T) {
 // TestABearerIsToldNoPolicy: the limits of its token are all that it sees.
 func TestABearerIsToldNoPolicy(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	_, secret := f.mint("reader", `{"rules":["newsbot/prod/db@read","*/@list"]}`)
 	narrowed, err := tokens.Narrow(myvault.Text(secret), tokens.Actions(myvault.Read))
 	is.NoErr(err)
@@ -106,8 +107,8 @@ func TestABearerIsToldNoPolicy(t *testing.T) {
 	is.True(!named) // the service itself sees its rules
 	for action, want := range map[string]string{
 		"read":    `{"allowed":true,"rule":"","reason":"this session may"}`,
-		"write":   `{"allowed":false,"rule":"","reason":"this session may not: it was narrowed, or the policy does not allow it"}`,
-		"destroy": `{"allowed":false,"rule":"","reason":"this session may not: it was narrowed, or the policy does not allow it"}`,
+		"write":   `{"allowed":false,"rule":"","reason":"this session may not: it is restricted, or the policy does not allow it"}`,
+		"destroy": `{"allowed":false,"rule":"","reason":"this session may not: it is restricted, or the policy does not allow it"}`,
 	} {
 		r := f.do("GET", "/api/policy/explain?project=newsbot&path=prod/db&action="+action, "", bearerOf(narrowed.Reveal()))
 		is.Equal(r.body, want)
@@ -115,7 +116,7 @@ func TestABearerIsToldNoPolicy(t *testing.T) {
 }
 
 func TestABearerTokenIsTheOneIdentity(t *testing.T) {
-	f := serve(t)
+	f := newFixture(t)
 	_, secret := f.mint("reader", `{"rules":["newsbot/"]}`)
 	_, another := f.mint("writer", `{"rules":["newsbot/"]}`)
 	const service, shared = "X-Service: reader", "X-Token: " + readerToken
@@ -155,10 +156,10 @@ func TestABearerTokenIsTheOneIdentity(t *testing.T) {
 	}
 }
 
-// TestNothingIsLearnedFrom401OfABearer: the bytes are those of a wrong shared token, whatever is wrong.
+// TestNothingIsLearnedFrom401OfABearer: the response is that of a wrong shared token.
 func TestNothingIsLearnedFrom401OfABearer(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	id, revoked := f.mint("reader", `{"rules":["newsbot/"]}`)
 	is.Equal(f.as("reader", "DELETE", "/api/tokens/"+id, "").status, 204)
 	_, live := f.mint("reader", `{"rules":["newsbot/"]}`)
@@ -179,7 +180,7 @@ func TestNothingIsLearnedFrom401OfABearer(t *testing.T) {
 
 func TestFailuresOfBearersAreLimited(t *testing.T) {
 	is := is.New(t)
-	f := serveOn(t, newStore(t), httpapi.Config{FailuresPerMinute: 3})
+	f := serveOn(t, newStore(t), httpapi.Config{Guard: newGuard(t, guard.Config{FailuresPerMinute: 3})})
 	_, secret := f.mint("reader", `{"rules":["newsbot/"]}`)
 	for n := range 6 {
 		is.Equal(f.do("GET", "/api/whoami", "", bearerOf(fmt.Sprint("wrong-", n))).status, map[bool]int{true: 401, false: 429}[n < 3])
@@ -188,10 +189,11 @@ func TestFailuresOfBearersAreLimited(t *testing.T) {
 	is.Equal(f.as("reader", "GET", "/api/whoami", "").status, 200)
 }
 
-// TestATokenNeedsTheCertificateOfTheConnection that was verified; one that was merely shown is none.
+// TestATokenNeedsTheCertificateOfTheConnection that was verified; one that was merely shown
+// is none.
 func TestATokenNeedsTheCertificateOfTheConnection(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	leaf := &x509.Certificate{Raw: []byte("a certificate in DER")}
 	sum := sha256.Sum256(leaf.Raw)
 	_, secret := f.mint("reader", `{"rules":["newsbot/"],"certificate_sha256":"`+hex.EncodeToString(sum[:])+`"}`)
@@ -214,7 +216,7 @@ func TestATokenNeedsTheCertificateOfTheConnection(t *testing.T) {
 
 func TestWithoutAnIssuer(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	id, secret := f.mint("reader", `{"rules":["newsbot/"]}`)
 	handler, err := httpapi.New(f.vault, httpapi.Config{})
 	is.NoErr(err)
@@ -234,10 +236,10 @@ func TestWithoutAnIssuer(t *testing.T) {
 	is.Equal(ask("GET", "/api/whoami", "", ""), 200)
 }
 
-// TestTheIssuerIsThatOfTheVault: who bears a token of another would be served from there.
+// TestTheIssuerIsThatOfTheVault: bearers of another's tokens would be served from its vault.
 func TestTheIssuerIsThatOfTheVault(t *testing.T) {
 	is := is.New(t)
-	f, other := serve(t), serve(t)
+	f, other := newFixture(t), newFixture(t)
 	issuer, err := tokens.New(other.vault, tokens.Config{})
 	is.NoErr(err)
 	_, err = httpapi.New(f.vault, httpapi.Config{Tokens: issuer})

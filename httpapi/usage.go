@@ -1,42 +1,45 @@
 package httpapi
 
-import "github.com/myswiftagent/myvault"
+import (
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/usage"
+)
 
-// usage is a secret without its value, and when it was last read.
-type usage struct {
+// secretUsage is a secret without its value, with its last read.
+type secretUsage struct {
 	ID         uint64 `json:"id"`
 	Project    string `json:"project"`
 	Path       string `json:"path"`
 	Version    uint64 `json:"version"`
 	UpdatedAt  string `json:"updated_at"`
-	LastReadAt string `json:"last_read_at,omitempty"` // none: not since KnownSince
+	LastReadAt string `json:"last_read_at,omitempty"` // empty: not since KnownSince
 	LastReadBy string `json:"last_read_by,omitempty"`
-	KnownSince string `json:"known_since"` // from then on every read is known
+	KnownSince string `json:"known_since"` // every read since is known
 }
 
-func (c *call) listUsage() (answer, error) {
-	r := myvault.UsageRange{Prefix: myvault.Prefix{Project: c.query.Get("project"), Path: c.query.Get("prefix")}}
+func (c *call) listUsage() (response, error) {
+	o := usage.Options{Prefix: myvault.Prefix{Project: c.query.Get("project"), Path: c.query.Get("prefix")}}
 	var err error
-	if r.UnusedSince, err = c.instant("unused_since"); err != nil {
-		return answer{}, err
+	if o.UnusedSince, err = c.instant("unused_since"); err != nil {
+		return response{}, err
 	}
 	limit, err := c.limit()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if r.After, err = c.after(); err != nil {
-		return answer{}, err
+	if o.After, err = c.after(); err != nil {
+		return response{}, err
 	}
-	page, err := c.session.UsagePage(c.ctx(), r, limit)
+	page, err := c.api.usage.Page(c.ctx(), c.session, o, limit)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	items := make([]usage, len(page.Items))
+	items := make([]secretUsage, len(page.Items))
 	for i, u := range page.Items {
-		items[i] = usage{
+		items[i] = secretUsage{
 			ID: identifier(u.Project, u.Path), Project: u.Project, Path: u.Path, Version: uint64(u.Version), UpdatedAt: timestamp(u.At),
 			LastReadAt: timestamp(u.LastRead), LastReadBy: u.ReadBy, KnownSince: timestamp(page.Since),
 		}
 	}
-	return answer{body: items, link: nextPage(c, page.Page)}, nil
+	return response{body: items, link: nextPage(c, page.Page)}, nil
 }

@@ -4,17 +4,13 @@ import (
 	"encoding/json"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/matryer/is"
-
-	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/httpapi"
 )
 
-// usage asks for all pages of /api/usage and gives who read what.
+// usage reads all pages of /api/usage and returns the last reader of each secret.
 func (f *fixture) usage(t *testing.T, service, query string) map[string]string {
 	t.Helper()
 	is := is.New(t)
@@ -39,10 +35,10 @@ func (f *fixture) usage(t *testing.T, service, query string) map[string]string {
 	return by
 }
 
-// TestUsage gives who read what last, by pages, and leaves out what was read.
+// TestUsage lists last reads in pages, and can omit secrets that were read.
 func TestUsage(t *testing.T) {
 	is := is.New(t)
-	f := serve(t)
+	f := newFixture(t)
 	secrets := []string{"newsbot/prod/used-a", "newsbot/prod/used-b", "newsbot/prod/used-c"}
 	for _, s := range secrets {
 		project, path, _ := strings.Cut(s, "/")
@@ -62,59 +58,5 @@ func TestUsage(t *testing.T) {
 	is.Equal(len(unused), len(all)-1) // all but the one that was read
 	for _, query := range []string{"unused_since=yesterday", "limit=0", "limit=1001", "cursor=x", "project=a/b", "since=" + now, "prefix=x"} {
 		is.Equal(f.as("admin", "GET", "/api/usage?"+query, "").status, 400) // the query
-	}
-}
-
-// TestReady tells balancers, apart from /health.
-func TestReady(t *testing.T) {
-	is := is.New(t)
-	f := serve(t)
-	r := f.do("GET", "/ready", "")
-	is.Equal(r.status, 200)
-	is.Equal(r.body, `{"status":"ready"}`)
-	f.handler.Drain()
-	r = f.do("GET", "/ready", "")
-	is.Equal(r.status, 503)
-	is.Equal(r.body, `{"status":"not ready"}`)
-	is.Equal(f.do("GET", "/health", "").status, 200)               // it works all the same
-	is.True(!strings.Contains(f.logs.String(), `"level":"ERROR"`)) // it is meant
-}
-
-// TestNotReadyWithoutServices: nobody could do anything.
-func TestNotReadyWithoutServices(t *testing.T) {
-	is := is.New(t)
-	f := serve(t)
-	nobody, err := myvault.NewPolicy()
-	is.NoErr(err)
-	f.vault.SetPolicy(nobody)
-	is.Equal(f.do("GET", "/ready", "").status, 503)
-	is.Equal(f.do("GET", "/health", "").status, 200)
-}
-
-// TestObserve is told of every request, and of nothing that a caller can choose.
-func TestObserve(t *testing.T) {
-	is := is.New(t)
-	var mu sync.Mutex
-	var seen []httpapi.Observation
-	f := serveOn(t, newStore(t), httpapi.Config{Observe: func(o httpapi.Observation) {
-		mu.Lock()
-		defer mu.Unlock()
-		seen = append(seen, o)
-	}})
-	for _, c := range []struct {
-		method, target string
-		want           httpapi.Observation
-	}{
-		{"GET", "/health", httpapi.Observation{Route: "/health", Method: "GET", Status: 200}},
-		{"GET", "/canary", httpapi.Observation{Method: "GET", Status: 404}},
-		{"CANARY", "/health", httpapi.Observation{Method: "other", Status: 405}},
-		{"GET", "/api/secrets/canary/canary", httpapi.Observation{Route: "/api/secrets/{project}/{path...}", Method: "GET", Status: 401}},
-	} {
-		seen = nil
-		w := record(f.handler, newRequest(c.method, c.target))
-		is.Equal(len(seen), 1)
-		c.want.Took, c.want.Size = seen[0].Took, w.Body.Len()
-		is.True(seen[0].Took > 0)
-		is.Equal(seen[0], c.want)
 	}
 }

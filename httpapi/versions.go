@@ -9,7 +9,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// version is one line of a secret's history.
+// version is an entry of a secret's history.
 type version struct {
 	Version   uint64 `json:"version"`
 	State     string `json:"state"`
@@ -18,19 +18,19 @@ type version struct {
 	times
 }
 
-func (c *call) listVersions() (answer, error) {
+func (c *call) listVersions() (response, error) {
 	limit, err := c.limit()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	before, err := c.before()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	return c.history(before, limit)
 }
 
-// before returns the version below which a history goes on; 0 begins at the newest.
+// before returns the version before which a history continues, 0 for the newest.
 func (c *call) before() (myvault.Version, error) {
 	fields, err := c.cursor()
 	if err != nil || fields == nil {
@@ -42,27 +42,27 @@ func (c *call) before() (myvault.Version, error) {
 			return myvault.Version(before), nil
 		}
 	}
-	return 0, badRequest("the cursor belongs to another history; start again without cursor")
+	return 0, badRequest("invalid cursor: it is of another history; start again without it")
 }
 
 // history answers a page of the versions older than before.
-func (c *call) history(before myvault.Version, limit int) (answer, error) {
+func (c *call) history(before myvault.Version, limit int) (response, error) {
 	page, err := c.session.VersionsPage(c.ctx(), c.addr, before, limit)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	history := make([]version, len(page.Items))
 	for i, info := range page.Items {
 		history[i] = version{uint64(info.Version), info.State.String(), timestamp(info.At), info.By, timesOf(info)}
 	}
-	a := answer{body: history}
+	a := response{body: history}
 	if page.More {
 		a.link = c.next(c.addr.Path, strconv.FormatUint(uint64(page.Next), 10))
 	}
 	return a, nil
 }
 
-// versionsBody asks for a change of what became of versions.
+// versionsBody requests a change of the states of versions.
 type versionsBody struct {
 	Op       *string       `json:"op"`
 	Versions array[uint64] `json:"versions"`
@@ -72,20 +72,20 @@ type versionsBody struct {
 // maxVersions is the largest number of versions in one body.
 const maxVersions = 1000
 
-// changeVersions answers the newest versions as they are after the change, up to a page and with
-// the Link to older ones, or 204 where the caller may make the change but not list.
-func (c *call) changeVersions() (answer, error) {
+// changeVersions changes the states of versions and answers with the newest page of the
+// history, or with 204 if the caller may make the change but not list.
+func (c *call) changeVersions() (response, error) {
 	body := versionsBody{Versions: array[uint64]{limit: maxVersions}}
-	if err := c.decode(&body, "the string op and, to destroy, versions (numbers) or all (true)"); err != nil {
-		return answer{}, err
+	if err := c.decode(&body, "op (a string) and, to destroy, versions (numbers) or all (true)"); err != nil {
+		return response{}, err
 	}
 	change, err := body.change(c.addr)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	c.action = myvault.Destroy
-	if err := c.takeLarge(); err != nil {
-		return answer{}, err
+	if err := c.enterLarge(); err != nil {
+		return response{}, err
 	}
 	if change.Op == myvault.OpUndelete {
 		c.action = myvault.Write
@@ -94,19 +94,19 @@ func (c *call) changeVersions() (answer, error) {
 		err = c.session.Destroy(c.ctx(), c.addr, change.Versions...)
 	}
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	a, err := c.history(0, maxPage)
 	if errors.Is(err, myvault.ErrDenied) {
-		return answer{status: http.StatusNoContent}, nil
+		return response{status: http.StatusNoContent}, nil
 	}
-	if err != nil { // the change is made all the same
-		return answer{}, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
+	if err != nil { // the change was made nevertheless
+		return response{}, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
 	}
 	return a, nil
 }
 
-// change reads the body. That no version is named never means all: it must be said.
+// change returns the change that b requests. Destroying all versions must be explicit.
 func (b versionsBody) change(addr myvault.Address) (myvault.Change, error) {
 	c := myvault.Change{Address: addr}
 	for _, v := range b.Versions.items {
@@ -118,15 +118,15 @@ func (b versionsBody) change(addr myvault.Address) (myvault.Change, error) {
 	all := b.All != nil && *b.All
 	switch {
 	case b.Op == nil:
-		return c, unprocessable("the member op is missing; it is undelete or destroy", "op")
+		return c, unprocessable("missing member op: use undelete or destroy", "op")
 	case *b.Op == "undelete" && len(c.Versions) == 0 && !all:
 		c.Op = myvault.OpUndelete
 	case *b.Op == "undelete":
-		return c, unprocessable("undelete takes no versions; it brings back the newest one", "versions")
+		return c, unprocessable("undelete takes no versions: it restores the newest one", "versions")
 	case *b.Op != "destroy":
-		return c, unprocessable("the member op is unknown; it is undelete or destroy", "op")
+		return c, unprocessable("unknown op: use undelete or destroy", "op")
 	case all == (len(c.Versions) > 0):
-		return c, unprocessable(`destroy takes either the numbers of versions, or "all": true`, "versions")
+		return c, unprocessable(`destroy takes either version numbers or "all": true`, "versions")
 	default:
 		c.Op = myvault.OpDestroy
 	}

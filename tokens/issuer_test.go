@@ -37,7 +37,6 @@ func TestSessionsOfAnotherVaultAreRefused(t *testing.T) {
 	}
 	is.Equal(n, 1)
 	is.True(issuer.BelongsTo(v) && others.BelongsTo(w) && !issuer.BelongsTo(w))
-	is.True(v.Owns(newsbot(t, v)) && !v.Owns(foreign) && !v.Owns(nil))
 }
 
 // failingReads is a provider that becomes unavailable after a number of reads of records.

@@ -158,10 +158,10 @@ func TestMaxPerService(t *testing.T) {
 		n, err := issuer.Sweep(t.Context())
 		is.NoErr(err)
 		is.Equal(n, most) // Mint reused one of newsbot's; root's has expired
-		records, err := v.Records("tokens")
+		records, err := v.Extend("tokens")
 		is.NoErr(err)
 		left := 0
-		for _, err := range records.List(t.Context(), "", "") {
+		for _, err := range records.ListRecords(t.Context(), "", "") {
 			is.NoErr(err)
 			left++
 		}

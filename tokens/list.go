@@ -21,7 +21,7 @@ func (i *Issuer) List(ctx context.Context, by *myvault.Session) iter.Seq2[Token,
 // that ID.
 func (i *Issuer) ListAfter(ctx context.Context, by *myvault.Session, id string) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
-		if err := i.checkService(ctx, by); err != nil {
+		if _, err := i.checkService(ctx, by); err != nil {
 			yield(Token{}, err)
 			return
 		}
@@ -34,7 +34,7 @@ func (i *Issuer) ListAfter(ctx context.Context, by *myvault.Session, id string) 
 			}
 			after = parsed.path()
 		}
-		for info, err := range i.records.List(ctx, by.Service()+"/", after) {
+		for info, err := range i.extension.ListRecords(ctx, by.Service()+"/", after) {
 			if err != nil {
 				yield(Token{}, err)
 				return
@@ -64,7 +64,7 @@ func (i *Issuer) describe(ctx context.Context, by *myvault.Session, info myvault
 		err = i.checkLive(ctx, id, r.Expires)
 	}
 	if err == nil {
-		err = i.vault.Resume(id.service, r.authentication).Ended(ctx)
+		err = i.minterEnded(ctx, id.service, r)
 	}
 	if errors.Is(err, myvault.ErrUnauthenticated) { // it has ended
 		err = myvault.ErrNotFound

@@ -108,10 +108,10 @@ func TestRefusedLoginParsesNoRules(t *testing.T) {
 func altering(t testing.TB, v *myvault.Vault, token tokens.Token) func(t testing.TB, member string, value any) (id []byte, m *macaroon.Macaroon, unread error) {
 	t.Helper()
 	is := is.New(t)
-	records, err := v.Records("tokens")
+	records, err := v.Extend("tokens")
 	is.NoErr(err)
 	path := strings.ReplaceAll(token.ID[:strings.LastIndex(token.ID, ".")], ".", "/")
-	whole, err := records.Get(t.Context(), path)
+	whole, err := records.GetRecord(t.Context(), path)
 	is.NoErr(err)
 	return func(t testing.TB, member string, value any) (id []byte, m *macaroon.Macaroon, unread error) {
 		t.Helper()
@@ -121,7 +121,7 @@ func altering(t testing.TB, v *myvault.Vault, token tokens.Token) func(t testing
 		members[member] = value
 		changed, err := json.Marshal(members)
 		is.NoErr(err)
-		info, err := records.Put(t.Context(), v.As("root"), path, myvault.Text(string(changed)))
+		info, err := records.PutRecord(t.Context(), v.As("root"), path, myvault.Text(string(changed)))
 		is.NoErr(err)
 		var r struct{ Key []byte }
 		unread = json.Unmarshal(changed, &r)
@@ -244,14 +244,14 @@ func TestLoginReturnsErrorsOfTheStore(t *testing.T) {
 		is.True(errors.Is(err, store.err))
 	}
 	store.err = nil
-	records, err := v.Records("tokens")
+	records, err := v.Extend("tokens")
 	is.NoErr(err)
-	for info, err := range records.List(t.Context(), "", "") {
+	for info, err := range records.ListRecords(t.Context(), "", "") {
 		is.NoErr(err)
-		whole, err := records.Get(t.Context(), info.Path)
+		whole, err := records.GetRecord(t.Context(), info.Path)
 		is.NoErr(err)
 		for _, bad := range []string{"{}", "null", `{"v":2}`, `{"v":1,"key":""}`, whole.Value.Reveal()[1:], whole.Value.Reveal() + "x"} {
-			_, err = records.Put(t.Context(), v.As("root"), info.Path, myvault.Text(bad))
+			_, err = records.PutRecord(t.Context(), v.As("root"), info.Path, myvault.Text(bad))
 			is.NoErr(err)
 			_, err = login(t, issuer, token.Bearer)
 			is.True(errors.Is(err, myvault.ErrTampered))

@@ -40,10 +40,11 @@ type Token struct {
 // for a session of another vault and for a Grant out of range. It returns ErrTooLarge if the
 // service has Config.MaxPerService live tokens, and if the rules are too long.
 func (i *Issuer) Mint(ctx context.Context, by *myvault.Session, g Grant) (Token, error) {
-	if err := i.checkService(ctx, by); err != nil {
+	authentication, err := i.checkService(ctx, by)
+	if err != nil {
 		return Token{}, err
 	}
-	r, err := i.newRecord(by, g)
+	r, err := i.newRecord(authentication, g)
 	if err != nil {
 		return Token{}, err
 	}
@@ -64,21 +65,23 @@ func (i *Issuer) Mint(ctx context.Context, by *myvault.Session, g Grant) (Token,
 	return t, err
 }
 
-// checkService returns nil if by is an unrestricted session of a service of this vault.
-func (i *Issuer) checkService(ctx context.Context, by *myvault.Session) error {
-	if by == nil || by.Narrowed() {
-		return fmt.Errorf("tokens: %w: only an unrestricted session of the service can manage its tokens; "+
+// checkService returns how by authenticated, or an error unless by is an unrestricted session of a
+// service of this vault.
+func (i *Issuer) checkService(ctx context.Context, by *myvault.Session) (authentication string, err error) {
+	authentication, err = i.extension.Authentication(by)
+	if by == nil || errors.Is(err, myvault.ErrDenied) {
+		return "", fmt.Errorf("tokens: %w: only an unrestricted session of the service can manage its tokens; "+
 			"the bearer of a token can narrow it", myvault.ErrDenied)
 	}
-	if !i.vault.Owns(by) {
-		return fmt.Errorf("tokens: %w session: it belongs to another vault", myvault.ErrInvalid)
+	if err != nil {
+		return "", err
 	}
-	_, err := by.Rights(ctx) // fails, and records it, for unknown services and ended sessions
-	return err
+	_, err = by.Rights(ctx) // fails, and records it, for unknown services and ended sessions
+	return authentication, err
 }
 
 // newRecord returns the record of a new token.
-func (i *Issuer) newRecord(by *myvault.Session, g Grant) (record, error) {
+func (i *Issuer) newRecord(authentication string, g Grant) (record, error) {
 	if g.Lifetime == 0 {
 		g.Lifetime = min(DefaultLifetime, i.config.MaxLifetime)
 	}
@@ -91,7 +94,7 @@ func (i *Issuer) newRecord(by *myvault.Session, g Grant) (record, error) {
 	}
 	now := time.Now().UTC().Truncate(time.Second)
 	r := record{
-		Version: recordVersion, Key: newKey(), Authentication: by.Authentication().String(),
+		Version: recordVersion, Key: newKey(), Authentication: authentication,
 		Incarnation: i.vault.Incarnation(),
 		Issued:      now, Expires: now.Add(g.Lifetime), Rules: texts, rules: slices.Clone(g.Rules),
 	}
@@ -154,19 +157,19 @@ func (i *Issuer) storeRecord(ctx context.Context, by *myvault.Session, value myv
 // ErrExists for a slot in use.
 func (i *Issuer) useSlot(ctx context.Context, by *myvault.Session, slot int, value myvault.Value) (tokenID, error) {
 	id := tokenID{service: by.Service(), slot: slot}
-	secret, err := i.records.Get(ctx, id.path())
+	secret, err := i.extension.GetRecord(ctx, id.path())
 	switch {
 	case err == nil && !i.hasEnded(ctx, id.service, secret.Value):
 		return tokenID{}, myvault.ErrExists
 	case err == nil:
-		err = i.records.Destroy(ctx, by, id.path(), secret.Version)
+		err = i.extension.DestroyRecord(ctx, by, id.path(), secret.Version)
 	case errors.Is(err, myvault.ErrNotFound):
 		err = nil
 	}
 	if err != nil {
 		return tokenID{}, err
 	}
-	info, err := i.records.Put(ctx, by, id.path(), value, myvault.IfAbsent())
+	info, err := i.extension.PutRecord(ctx, by, id.path(), value, myvault.IfAbsent())
 	id.version = info.Version
 	return id, err
 }

@@ -25,9 +25,7 @@ type record struct {
 	Rules          jsontext.Value `json:"rules"`                 // an array of strings
 	Certificate    string         `json:"certificate,omitempty"` // SHA-256 of the leaf in hexadecimal
 
-	// set by parseDetails
-	authentication myvault.Authentication
-	rules          []myvault.Rule
+	rules []myvault.Rule // set by parseDetails
 }
 
 // errUnreadable omits the cause, which may quote the record.
@@ -56,13 +54,27 @@ func parseRecord(v myvault.Value) (record, error) {
 	return r, nil
 }
 
-// parseDetails parses the authentication and the rules. It returns ErrTampered if they are
-// malformed.
-func (r record) parseDetails() (record, error) {
-	var err error
-	if r.authentication, err = myvault.ParseAuthentication(r.Authentication); err != nil {
-		return record{}, errUnreadable()
+// resume returns a session of service that ends when the one that minted the token would. It
+// returns ErrTampered if the record's authentication is malformed.
+func (i *Issuer) resume(service string, r record) (*myvault.Session, error) {
+	s, err := i.extension.Resume(service, r.Authentication)
+	if err != nil {
+		return nil, errUnreadable()
 	}
+	return s, nil
+}
+
+// minterEnded returns the error of the minter's authentication if it has ended, or nil.
+func (i *Issuer) minterEnded(ctx context.Context, service string, r record) error {
+	s, err := i.resume(service, r)
+	if err != nil {
+		return err
+	}
+	return i.extension.Ended(ctx, s)
+}
+
+// parseDetails parses the rules. It returns ErrTampered if they are malformed.
+func (r record) parseDetails() (record, error) {
 	var texts []string
 	if err := json.Unmarshal(r.Rules, &texts); err != nil {
 		return record{}, errUnreadable()
@@ -81,7 +93,7 @@ func (r record) parseDetails() (record, error) {
 // minted: the slot is empty, or its record has another version or incarnation. In that case it
 // returns the other record with ErrNotFound.
 func (i *Issuer) find(ctx context.Context, id tokenID) (record, error) {
-	secret, err := i.records.Get(ctx, id.path())
+	secret, err := i.extension.GetRecord(ctx, id.path())
 	if err != nil {
 		return record{}, err
 	}

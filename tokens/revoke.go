@@ -17,7 +17,7 @@ import (
 // shared token become valid again if it returns to the policy. To end all tokens of a service,
 // List and Revoke them as Vault.As(service), and call [Issuer.Sweep] after the change.
 func (i *Issuer) Revoke(ctx context.Context, by *myvault.Session, id string) error {
-	if err := i.checkService(ctx, by); err != nil {
+	if _, err := i.checkService(ctx, by); err != nil {
 		return err
 	}
 	parsed, ok := parseID(id)
@@ -27,5 +27,5 @@ func (i *Issuer) Revoke(ctx context.Context, by *myvault.Session, id string) err
 	if _, err := i.find(ctx, parsed); err != nil {
 		return err
 	}
-	return i.records.Destroy(ctx, by, parsed.path(), parsed.version)
+	return i.extension.DestroyRecord(ctx, by, parsed.path(), parsed.version)
 }

@@ -62,11 +62,11 @@ func TestSharedTokenChangeKeepsOtherTokens(t *testing.T) {
 		return p
 	}
 	v.SetPolicy(with(shared))
-	proof, err := myvault.ParseAuthentication(fmt.Sprintf("certificate:%d:dns:newsbot.internal", time.Now().Add(time.Hour).Unix()))
+	certified, err := extensionOf(t, v).Resume("newsbot", fmt.Sprintf("certificate:%d:dns:newsbot.internal", time.Now().Add(time.Hour).Unix()))
 	is.NoErr(err)
 	onToken := mint(t, issuer, newsbot(t, v), tokens.Grant{}).Bearer
 	others := []myvault.Value{
-		mint(t, issuer, v.Resume("newsbot", proof), tokens.Grant{}).Bearer, mint(t, issuer, v.As("newsbot"), tokens.Grant{}).Bearer,
+		mint(t, issuer, certified, tokens.Grant{}).Bearer, mint(t, issuer, v.As("newsbot"), tokens.Grant{}).Bearer,
 	}
 	enters := func(bearer myvault.Value) bool {
 		_, err := login(t, issuer, bearer)

@@ -69,7 +69,7 @@ func (i *Issuer) sweep(ctx context.Context, after string, shouldDestroy conditio
 // listFrom yields the records after the path after, then the others.
 func (i *Issuer) listFrom(ctx context.Context, after string) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
-		for info, err := range i.records.List(ctx, "", after) {
+		for info, err := range i.extension.ListRecords(ctx, "", after) {
 			if !yield(info, err) || err != nil {
 				return
 			}
@@ -77,7 +77,7 @@ func (i *Issuer) listFrom(ctx context.Context, after string) iter.Seq2[myvault.I
 		if after == "" {
 			return
 		}
-		for info, err := range i.records.List(ctx, "", "") {
+		for info, err := range i.extension.ListRecords(ctx, "", "") {
 			if err == nil && info.Path > after || !yield(info, err) {
 				return
 			}
@@ -88,11 +88,11 @@ func (i *Issuer) listFrom(ctx context.Context, after string) iter.Seq2[myvault.I
 // sweepOne destroys a record if it meets shouldDestroy, and reports whether it did. It returns
 // no error if another process has destroyed the record.
 func (i *Issuer) sweepOne(ctx context.Context, info myvault.Info, shouldDestroy condition) (bool, error) {
-	secret, err := i.records.Get(ctx, info.Path)
+	secret, err := i.extension.GetRecord(ctx, info.Path)
 	service, _, _ := strings.Cut(info.Path, "/")
 	destroy := err == nil && secret.Version == info.Version && shouldDestroy(ctx, service, secret.Value)
 	if destroy {
-		err = i.records.Destroy(ctx, i.vault.As("tokens"), info.Path, info.Version)
+		err = i.extension.DestroyRecord(ctx, i.vault.As("tokens"), info.Path, info.Version)
 	}
 	if errors.Is(err, myvault.ErrNotFound) {
 		return false, nil
@@ -109,8 +109,7 @@ func (i *Issuer) hasEnded(ctx context.Context, service string, v myvault.Value) 
 	if r.expired() || r.Incarnation != i.vault.Incarnation() {
 		return true
 	}
-	authentication, err := myvault.ParseAuthentication(r.Authentication)
-	return err == nil && errors.Is(i.vault.Resume(service, authentication).Ended(ctx), myvault.ErrUnauthenticated)
+	return errors.Is(i.minterEnded(ctx, service, r), myvault.ErrUnauthenticated)
 }
 
 // hasExpired reports whether a token has expired, which does not depend on a policy.

@@ -38,8 +38,8 @@ func (f *failingDestroys) Apply(ctx context.Context, c myvault.Commit) ([]myvaul
 // records counts the live records of tokens.
 func records(t *testing.T, v *myvault.Vault) (n int) {
 	t.Helper()
-	r, err := v.Records("tokens")
-	for range r.List(t.Context(), "", "") {
+	r, err := v.Extend("tokens")
+	for range r.ListRecords(t.Context(), "", "") {
 		n++
 	}
 	if err != nil {

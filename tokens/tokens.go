@@ -72,9 +72,9 @@ const (
 // Issuer mints, checks and revokes the tokens of one vault. Its state is in the store, so every
 // process that uses the store may have one. It is safe for concurrent use and needs no Close.
 type Issuer struct {
-	vault   *myvault.Vault
-	records *myvault.Records
-	config  Config
+	vault     *myvault.Vault
+	extension *myvault.Extension
+	config    Config
 	// decoyRecord is parsed if a token has no record, so that Login takes the same time.
 	decoyRecord myvault.Value
 	decoyKey    []byte // the key of no token
@@ -96,11 +96,11 @@ func New(vault *myvault.Vault, config Config) (*Issuer, error) {
 		return nil, fmt.Errorf("tokens: %w: MaxLifetime must be at least a second, MaxPerService 1 to %d",
 			myvault.ErrInvalid, maxPerService)
 	}
-	records, err := vault.Records("tokens")
+	extension, err := vault.Extend("tokens")
 	if err != nil {
 		return nil, err
 	}
-	i := &Issuer{vault: vault, records: records, config: config, decoyKey: newKey()}
+	i := &Issuer{vault: vault, extension: extension, config: config, decoyKey: newKey()}
 	i.decoyRecord, err = record{
 		Version: recordVersion, Key: newKey(), Authentication: "token:" + strings.Repeat("0", 64),
 		Incarnation: vault.Incarnation(), Rules: []byte(`["*/*/"]`),

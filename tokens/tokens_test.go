@@ -177,7 +177,7 @@ func TestOnlyTheServiceManagesItsTokens(t *testing.T) {
 	bearer, err := login(t, issuer, token.Bearer)
 	is.NoErr(err)
 	restricted := newsbot(t, v).Restrict(rules(t, "*/")...)
-	guarded := newsbot(t, v).EndWhen(func(context.Context) error { return nil })
+	guarded := extensionOf(t, v).EndWhen(newsbot(t, v), func(context.Context) error { return nil })
 	for _, s := range []*myvault.Session{nil, bearer, restricted, guarded, v.As("stranger")} {
 		_, err := issuer.Mint(ctx, s, tokens.Grant{Rules: rules(t, "*/")})
 		is.True(errors.Is(err, myvault.ErrDenied))
@@ -266,4 +266,13 @@ func TestInvalidCaveats(t *testing.T) {
 	_, err = tokens.Narrow(myvault.Text("no token"), tokens.Actions(myvault.Read))
 	is.True(errors.Is(err, myvault.ErrInvalid))
 	is.True(!strings.Contains(err.Error(), "no token")) // the input may be a token
+}
+
+func extensionOf(t testing.TB, v *myvault.Vault) *myvault.Extension {
+	t.Helper()
+	x, err := v.Extend("tokens")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
 }

@@ -1,6 +1,6 @@
-// Package measure times several ways of doing the same work in turn, round after round, so
-// that what else runs on the machine meets all of them alike. It gives every round's
-// figures: medians with their spread, and ratios taken within a round.
+// Package measure times several ways of doing the same work. They take turns, round after round,
+// so that other load on the machine affects all of them alike. It keeps the figures of every
+// round, for medians, spreads and ratios within a round.
 package measure
 
 import (
@@ -14,31 +14,31 @@ import (
 	"time"
 )
 
-// Contestant is one way of doing the work.
-type Contestant struct {
+// Candidate is one way of doing the work.
+type Candidate struct {
 	Name string
-	// Round does the work once more and gives its figures, always as many in the same order.
+	// Round does the work once and returns its figures, always the same number in the same order.
 	Round func() ([]float64, error)
 }
 
-// Result is what one contestant reached in each round.
+// Result holds one candidate's figures of each round.
 type Result struct {
 	Name   string
 	rounds [][]float64
 }
 
-// Rounds lets every contestant do an unmeasured round, and then rounds measured ones, all in
-// turn. Each round begins with another contestant, and each measurement with an empty
-// garbage heap. The first error ends it, and so does ctx.
-func Rounds(ctx context.Context, rounds int, contestants []Contestant) ([]Result, error) {
-	results := make([]Result, len(contestants))
+// Rounds runs every candidate for one warm-up round and then for the given number of rounds. Each
+// round starts with a different candidate. The garbage collector runs before each candidate.
+// Rounds stops at the first error, or when ctx is done.
+func Rounds(ctx context.Context, rounds int, candidates []Candidate) ([]Result, error) {
+	results := make([]Result, len(candidates))
 	for round := range rounds + 1 {
-		for i := range contestants {
+		for i := range candidates {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			at := (i + round) % len(contestants)
-			c := contestants[at]
+			at := (i + round) % len(candidates)
+			c := candidates[at]
 			runtime.GC()
 			figures, err := c.Round()
 			if err != nil {
@@ -53,7 +53,7 @@ func Rounds(ctx context.Context, rounds int, contestants []Contestant) ([]Result
 	return results, nil
 }
 
-// Of gives one of the figures, over all rounds.
+// Of returns the figure with the given index, of all rounds.
 func (r Result) Of(figure int) Samples {
 	s := make(Samples, len(r.rounds))
 	for i, figures := range r.rounds {
@@ -65,7 +65,7 @@ func (r Result) Of(figure int) Samples {
 // Samples is one figure of each round.
 type Samples []float64
 
-// Over gives the ratios to another's figures, each within its round.
+// Over returns the ratio of s to other for each round.
 func (s Samples) Over(other Samples) Samples {
 	ratios := make(Samples, min(len(s), len(other)))
 	for i := range ratios {
@@ -74,7 +74,7 @@ func (s Samples) Over(other Samples) Samples {
 	return ratios
 }
 
-// Median gives the middle one; NaN where there is none.
+// Median returns the median, or NaN if s is empty.
 func (s Samples) Median() float64 {
 	if len(s) == 0 {
 		return math.NaN()
@@ -87,12 +87,11 @@ func (s Samples) Median() float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// Op is one piece of work: the n-th of a caller, both counted from 0.
+// Op is one operation: the n-th of a caller. Both count from 0.
 type Op func(caller, n int) error
 
-// PerSecond has callers do op at the same time for d, and gives how many they did
-// together in a second. Before that they do it for a quarter of d, unmeasured: those who had
-// their turn since have filled the caches of the processor with something else.
+// PerSecond runs op in callers goroutines for d and returns the total rate. It first warms up for
+// a quarter of d, because the other candidates have filled the processor's caches meanwhile.
 func PerSecond(d time.Duration, callers int, op Op) (float64, error) {
 	next := make([]int, callers)
 	if _, err := repeat(d/4, next, op); err != nil {
@@ -103,9 +102,9 @@ func PerSecond(d time.Duration, callers int, op Op) (float64, error) {
 	return float64(sum(next)-before) / elapsed.Seconds(), err
 }
 
-// repeat has each caller do op for d, but at least once, from its next number on.
+// repeat has each caller run op for d, at least once. Caller i starts at next[i] and advances it.
 func repeat(d time.Duration, next []int, op Op) (time.Duration, error) {
-	return together(d, len(next), func(caller int, over *atomic.Bool) error {
+	return runCallers(d, len(next), func(caller int, over *atomic.Bool) error {
 		n := next[caller]
 		for first := true; first || !over.Load(); first = false {
 			if err := op(caller, n); err != nil {
@@ -125,11 +124,11 @@ func sum(numbers []int) (total int) {
 	return total
 }
 
-// Latencies has one caller do op for d, and gives how long the given shares of the calls
-// took at most, in seconds: 0.5 is the median, 0.99 what one in a hundred exceeds.
-func Latencies(d time.Duration, op Op, shares ...float64) ([]float64, error) {
+// Latencies has one caller run op for d and returns the given quantiles of the latency, in
+// seconds: 0.5 is the median, 0.99 the 99th percentile.
+func Latencies(d time.Duration, op Op, quantiles ...float64) ([]float64, error) {
 	var each []time.Duration
-	_, err := together(d, 1, func(caller int, over *atomic.Bool) error {
+	_, err := runCallers(d, 1, func(caller int, over *atomic.Bool) error {
 		for n := 0; n == 0 || !over.Load(); n++ {
 			begin := time.Now()
 			if err := op(caller, n); err != nil {
@@ -143,16 +142,16 @@ func Latencies(d time.Duration, op Op, shares ...float64) ([]float64, error) {
 		return nil, err
 	}
 	slices.Sort(each)
-	figures := make([]float64, len(shares))
-	for i, share := range shares {
-		figures[i] = each[int(share*float64(len(each)-1))].Seconds()
+	figures := make([]float64, len(quantiles))
+	for i, q := range quantiles {
+		figures[i] = each[int(q*float64(len(each)-1))].Seconds()
 	}
 	return figures, nil
 }
 
-// together runs work in callers goroutines, tells them when d is over, and gives the time
-// until the last one ended.
-func together(d time.Duration, callers int, work func(caller int, over *atomic.Bool) error) (time.Duration, error) {
+// runCallers runs work in callers goroutines and sets over after d. It returns the time until the
+// last one ended.
+func runCallers(d time.Duration, callers int, work func(caller int, over *atomic.Bool) error) (time.Duration, error) {
 	var over atomic.Bool
 	var all sync.WaitGroup
 	errs := make([]error, callers)
@@ -172,7 +171,8 @@ func together(d time.Duration, callers int, work func(caller int, over *atomic.B
 	return elapsed, nil
 }
 
-// Allocations gives how many times a call of op allocates, on average, if nothing else runs.
+// Allocations returns the average number of allocations of a call of op, provided that no other
+// goroutine allocates.
 func Allocations(calls int, op Op) (float64, error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -16,15 +16,15 @@ import (
 func TestRoundsTakeTurns(t *testing.T) {
 	is := is.New(t)
 	order := ""
-	contestant := func(name string, start float64) measure.Contestant {
+	candidate := func(name string, start float64) measure.Candidate {
 		calls := -1.0
-		return measure.Contestant{Name: name, Round: func() ([]float64, error) {
+		return measure.Candidate{Name: name, Round: func() ([]float64, error) {
 			order += name
 			calls++
 			return []float64{start + calls, 7}, nil
 		}}
 	}
-	results, err := measure.Rounds(t.Context(), 3, []measure.Contestant{contestant("a", 0), contestant("b", 10), contestant("c", 20)})
+	results, err := measure.Rounds(t.Context(), 3, []measure.Candidate{candidate("a", 0), candidate("b", 10), candidate("c", 20)})
 	is.NoErr(err)
 	is.Equal(order, "abc"+"bca"+"cab"+"abc") // the first is the warm-up
 	is.Equal(results[1].Name, "b")
@@ -32,18 +32,18 @@ func TestRoundsTakeTurns(t *testing.T) {
 	is.Equal(results[2].Of(1), measure.Samples{7, 7, 7})
 }
 
-func TestRoundsEndAtAnError(t *testing.T) {
+func TestRoundsStopAtAnError(t *testing.T) {
 	is := is.New(t)
 	broken := errors.New("broken")
-	_, err := measure.Rounds(t.Context(), 1, []measure.Contestant{{Name: "it", Round: func() ([]float64, error) { return nil, broken }}})
+	_, err := measure.Rounds(t.Context(), 1, []measure.Candidate{{Name: "it", Round: func() ([]float64, error) { return nil, broken }}})
 	is.True(errors.Is(err, broken))
 }
 
-func TestRoundsEndWithTheContext(t *testing.T) {
+func TestRoundsStopWithTheContext(t *testing.T) {
 	is := is.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	calls := 0
-	_, err := measure.Rounds(ctx, 9, []measure.Contestant{{Name: "it", Round: func() ([]float64, error) {
+	_, err := measure.Rounds(ctx, 9, []measure.Candidate{{Name: "it", Round: func() ([]float64, error) {
 		calls++
 		cancel()
 		return []float64{1}, nil
@@ -99,7 +99,7 @@ var sink *int
 
 func TestAllocations(t *testing.T) {
 	is := is.New(t)
-	once, err := measure.Allocations(1000, func(_, n int) error { sink = new(int); return nil })
+	perCall, err := measure.Allocations(1000, func(_, n int) error { sink = new(int); return nil })
 	is.NoErr(err)
-	is.True(once >= 1 && once < 1.1)
+	is.True(perCall >= 1 && perCall < 1.1)
 }

@@ -6,24 +6,24 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// lsm is a badger directory, which encrypts by itself.
+// lsm is a badger directory. Badger does the encryption.
 type lsm struct{ db *badger.DB }
 
 // Badger is github.com/dgraph-io/badger with its own encryption (AES-256-CTR, which does not
 // authenticate) and SyncWrites.
 func Badger() Engine {
 	return Engine{
-		Name:  "badger, encrypted",
-		Lacks: "no policy or trail, one version; what was altered on the disk is not noticed; one process at a time",
-		Fill:  fillBadger,
-		Open:  func(dir string, _ int) (Peer, error) { return openBadger(dir) },
+		Name:    "badger, encrypted",
+		Missing: "no policy or trail; one version; changes made to its files are not detected; one process at a time",
+		Fill:    fillBadger,
+		Open:    func(dir string, _ int) (Peer, error) { return openBadger(dir) },
 	}
 }
 
 func openBadger(dir string) (lsm, error) {
 	db, err := badger.Open(badger.DefaultOptions(dir).
 		WithEncryptionKey(testKey()).
-		WithIndexCacheSize(100 << 20). // as its documentation says for encrypted stores
+		WithIndexCacheSize(100 << 20). // recommended by its documentation for encrypted stores
 		WithSyncWrites(true).
 		WithLogger(nil))
 	return lsm{db}, err

@@ -14,8 +14,8 @@ type bareMap struct {
 	values map[string][]byte
 }
 
-// NewMap gives a map under a lock with the first value of every secret, sealed with
-// AES-256-GCM: no disk, policy, trail or versions.
+// NewMap returns a map behind a lock that holds the first value of every secret, sealed with
+// AES-256-GCM. It has no disk, policy, trail or versions.
 func NewMap(all []Secret) (Peer, error) {
 	aead, err := newAEAD()
 	if err != nil {
@@ -33,7 +33,7 @@ func (m *bareMap) Get(s Secret) ([]byte, error) {
 	record, found := m.values[s.Key]
 	m.mu.RUnlock()
 	if !found {
-		return nil, fmt.Errorf("peers: %s is not there", s.Key)
+		return nil, fmt.Errorf("peers: %s: not found", s.Key)
 	}
 	return m.aead.Open(nil, nil, record, s.Raw)
 }

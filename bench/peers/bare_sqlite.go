@@ -8,9 +8,9 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// BareSQLite is the engine of the local store by itself: two tables as the store has them, in
-// one transaction per batch, and nothing waits for the disk. A log row and a head row for each
-// change, the value sealed; no policy, no chain, no checks.
+// BareSQLite is the database engine of the local store without the store. Each change writes a log
+// row with a sealed value and a head row, into two tables like the store's. A batch is one
+// transaction and never waits for the disk. There is no policy, no chain and no check.
 type BareSQLite struct {
 	conn            *sqlite3.Conn
 	aead            cipher.AEAD
@@ -26,7 +26,7 @@ PRAGMA wal_autocheckpoint=4000;
 CREATE TABLE head(project TEXT, path TEXT, ver INTEGER, seq INTEGER, PRIMARY KEY(project, path)) STRICT, WITHOUT ROWID;
 CREATE TABLE log(seq INTEGER PRIMARY KEY, at INTEGER, project TEXT, path TEXT, ver INTEGER, op INTEGER, actor TEXT, sealed BLOB, mac BLOB) STRICT;`
 
-// NewBareSQLite makes a file in dir for changes of the secrets, in batches of the size.
+// NewBareSQLite creates a database in dir. Each Write changes batch of the secrets.
 func NewBareSQLite(dir string, all []Secret, batch int) (*BareSQLite, error) {
 	aead, err := newAEAD()
 	if err != nil {

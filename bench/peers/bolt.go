@@ -10,7 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// bolt is a bbolt file of values that are sealed before they go in.
+// bolt is a bbolt file of sealed values.
 type bolt struct {
 	db      *bbolt.DB
 	aead    cipher.AEAD
@@ -19,14 +19,14 @@ type bolt struct {
 
 var bucket = []byte("secrets")
 
-// Bolt is go.etcd.io/bbolt with AES-256-GCM in front. Several callers write by Batch, as its
-// documentation says, in batches of as many as there are callers.
+// Bolt is go.etcd.io/bbolt with values sealed by AES-256-GCM. Several callers write through Batch,
+// as its documentation recommends, with one batch for all of them.
 func Bolt() Engine {
 	return Engine{
-		Name:  "bbolt + AES-GCM",
-		Lacks: "no policy, trail or versions; one process at a time",
-		Fill:  fillBolt,
-		Open:  func(dir string, callers int) (Peer, error) { return openBolt(dir, callers) },
+		Name:    "bbolt + AES-GCM",
+		Missing: "no policy, trail or versions; one process at a time",
+		Fill:    fillBolt,
+		Open:    func(dir string, callers int) (Peer, error) { return openBolt(dir, callers) },
 	}
 }
 
@@ -35,7 +35,7 @@ func openBolt(dir string, callers int) (*bolt, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The map is what etcd uses, and faster than the default in almost all cases.
+	// etcd uses the map too. It is faster than the default in almost all cases.
 	db, err := bbolt.Open(filepath.Join(dir, "bolt.db"), 0o600, &bbolt.Options{FreelistType: bbolt.FreelistMapType})
 	if err != nil {
 		return nil, err
@@ -45,7 +45,8 @@ func openBolt(dir string, callers int) (*bolt, error) {
 	return b, nil
 }
 
-// Callers says how many write from now on. Else a batch waits for more of them than there are.
+// Callers sets the number of concurrent writers. A batch would otherwise wait for more of them
+// than exist.
 func (b *bolt) Callers(n int) { b.callers, b.db.MaxBatchSize = n, n }
 
 func fillBolt(dir string, all []Secret) error {
@@ -72,7 +73,7 @@ func (b *bolt) Get(s Secret) (value []byte, err error) {
 	err = b.db.View(func(tx *bbolt.Tx) error {
 		record := tx.Bucket(bucket).Get(s.Raw)
 		if record == nil {
-			return fmt.Errorf("peers: %s is not there", s.Key)
+			return fmt.Errorf("peers: %s: not found", s.Key)
 		}
 		value, err = b.aead.Open(nil, nil, record, s.Raw)
 		return err

@@ -5,25 +5,25 @@ import (
 	"path/filepath"
 )
 
-// recordSize is about what a change must write at the least: a name and a sealed value.
+// recordSize is about the least that a change must write: a name and a sealed value.
 const recordSize = 128
 
-// Disk is a file to which one caller writes records, each on the disk before the next.
+// Disk is a file to which one caller writes records and syncs after each.
 type Disk struct {
 	file   *os.File
 	record []byte
-	at     int64 // where the next one goes; negative: at the end
-	size   int64 // of the part that is written again and again
+	at     int64 // offset of the next record; negative appends
+	size   int64 // of the part that is overwritten in turn
 }
 
-// NewAppending gives a file that grows, as a log does.
+// NewAppending creates a file that grows, like a log.
 func NewAppending(dir string) (*Disk, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "appended"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	return &Disk{file: f, record: make([]byte, recordSize), at: -1}, err
 }
 
-// NewOverwriting gives a file that keeps its size of 16 MiB, as a write-ahead log does once
-// it was filled: the file system has less to note down.
+// NewOverwriting creates a file with a fixed size of 16 MiB, like a write-ahead log that is
+// reused. The file system has less metadata to write.
 func NewOverwriting(dir string) (*Disk, error) {
 	const size = 16 << 20
 	f, err := os.OpenFile(filepath.Join(dir, "overwritten"), os.O_CREATE|os.O_WRONLY, 0o600)
@@ -36,7 +36,7 @@ func NewOverwriting(dir string) (*Disk, error) {
 	return &Disk{file: f, record: make([]byte, recordSize), size: size}, f.Sync()
 }
 
-// Write writes a record and waits for the disk.
+// Write writes a record and syncs it to the disk.
 func (d *Disk) Write() error {
 	if d.at < 0 {
 		if _, err := d.file.Write(d.record); err != nil {

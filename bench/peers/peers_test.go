@@ -15,8 +15,7 @@ import (
 
 const secrets = 150 // more than a page
 
-// TestEnginesGiveTheRightBytes: what is compared must be right first.
-func TestEnginesGiveTheRightBytes(t *testing.T) {
+func TestEnginesReturnTheRightBytes(t *testing.T) {
 	for _, e := range peers.Engines() {
 		t.Run(e.Name, func(t *testing.T) {
 			is := is.New(t)
@@ -28,14 +27,14 @@ func TestEnginesGiveTheRightBytes(t *testing.T) {
 			is.NoErr(p.Close())
 			p, err = e.Open(dir, 1)
 			is.NoErr(err)
-			reads(t, p, all[:2], 1) // changed before it was closed
+			reads(t, p, all[:2], 1) // changed before the store was closed
 			reads(t, p, all[2:], 0)
 			is.NoErr(p.Close())
 		})
 	}
 }
 
-func TestMapGivesTheRightBytes(t *testing.T) {
+func TestMapReturnsTheRightBytes(t *testing.T) {
 	is := is.New(t)
 	all := peers.Names(secrets)
 	p, err := peers.NewMap(all)
@@ -50,8 +49,8 @@ func TestMapGivesTheRightBytes(t *testing.T) {
 	}
 }
 
-// TestVaultsGiveTheRightBytes: each way of recording reads, over both providers.
-func TestVaultsGiveTheRightBytes(t *testing.T) {
+// TestVaultsReturnTheRightBytes covers each mode of recording reads, over both providers.
+func TestVaultsReturnTheRightBytes(t *testing.T) {
 	is := is.New(t)
 	all := peers.Names(secrets)
 	dir := t.TempDir()
@@ -70,14 +69,14 @@ func TestVaultsGiveTheRightBytes(t *testing.T) {
 	}
 	logs, err := filepath.Glob(filepath.Join(dir, "*-wal"))
 	is.NoErr(err)
-	is.Equal(len(logs), 0) // the store was closed too, not its vaults alone
+	is.Equal(len(logs), 0) // the store was closed too, not only its vaults
 }
 
-func TestQuietSetecGivesTheRightBytes(t *testing.T) {
+func TestSetecWithoutTrailReturnsTheRightBytes(t *testing.T) {
 	is := is.New(t)
 	dir, all := t.TempDir(), peers.Names(secrets)
 	is.NoErr(peers.Setec().Fill(dir, all))
-	p, err := peers.OpenQuietSetec(dir)
+	p, err := peers.OpenSetecWithoutTrail(dir)
 	is.NoErr(err)
 	reads(t, p, all, 0)
 	is.NoErr(p.Close())
@@ -142,7 +141,7 @@ func check(t *testing.T, p peers.Peer, all []peers.Secret) {
 		t.Errorf("a page has %d secrets: %v", n, err)
 	}
 	if _, err := p.Get(peers.Names(secrets + 1)[secrets]); err == nil {
-		t.Error("a secret that was never made is there")
+		t.Error("a secret that was never created was found")
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// NewPolicy gives a policy whose service has so many rules, at least 2, that allow it
-// everything below prod in any project of [Names].
+// NewPolicy returns a policy with one service that has the given number of rules, at least 2. They
+// allow everything below prod in every project of [Names].
 func NewPolicy(rules int) (*myvault.Policy, error) {
 	texts := []string{"common/", "*/prod/"}
 	for i := len(texts); i < rules; i++ {

@@ -5,7 +5,7 @@ import (
 	"crypto/cipher"
 )
 
-// newAEAD gives AES-256-GCM with random IVs, for the stores that do not encrypt themselves.
+// newAEAD returns AES-256-GCM with random nonces, for stores without encryption.
 func newAEAD() (cipher.AEAD, error) {
 	block, err := aes.NewCipher(testKey())
 	if err != nil {
@@ -14,8 +14,8 @@ func newAEAD() (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// Sealed opens records that lie apart in memory, as those of a store do: what AES-256-GCM alone
-// costs where the bytes are not in the processor's caches either.
+// Sealed holds separately allocated records, like those of a store. Opening one shows the cost of
+// AES-256-GCM alone, including the cache misses.
 type Sealed struct {
 	aead    cipher.AEAD
 	records [][]byte

@@ -15,27 +15,27 @@ import (
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 )
 
-// maxSetec is where one change begins to take a second: it writes the whole file.
+// maxSetec is the size at which one change takes about a second, because it writes the whole file.
 const maxSetec = 100_000
 
-// server is the database of a setec server, called as the server calls it.
-type server struct {
+// setecDB is the database of a setec server, called as the server calls it.
+type setecDB struct {
 	db     *db.DB
 	caller db.Caller
 	audit  *audit.Writer
-	// version is the newest one given out: the time at first, so that none was used before.
+	// version is the last one used. It starts at the current time, so no version is reused.
 	version atomic.Int64
 }
 
-// Setec is github.com/tailscale/setec's database, with its own policy, versions and trail: a
-// JSON file that syncs after every entry.
+// Setec is the database of github.com/tailscale/setec, with its policy, versions and trail. The
+// trail is a JSON file, synced after every entry.
 func Setec() Engine {
 	return Engine{
-		Name:  "setec's db",
-		Lacks: "everything is in memory, in clear; a change writes the whole file; the trail is not chained; no pages; one process at a time",
-		Most:  maxSetec,
-		Fill:  fillSetec,
-		Open:  func(dir string, _ int) (Peer, error) { return openSetec(dir) },
+		Name:       "setec's db",
+		Missing:    "all secrets are in memory, in clear; a change writes the whole file; the trail is not chained; no pages; one process at a time",
+		MaxSecrets: maxSetec,
+		Fill:       fillSetec,
+		Open:       func(dir string, _ int) (Peer, error) { return openSetec(dir) },
 	}
 }
 
@@ -44,7 +44,7 @@ const (
 	setecTrail = "audit.json"
 )
 
-func openSetec(dir string) (*server, error) {
+func openSetec(dir string) (*setecDB, error) {
 	trail, err := audit.NewFile(filepath.Join(dir, setecTrail))
 	if err != nil {
 		return nil, err
@@ -52,10 +52,11 @@ func openSetec(dir string) (*server, error) {
 	return newSetec(dir, trail)
 }
 
-// OpenQuietSetec opens it with a trail that goes nowhere, beside a vault that records no reads.
-func OpenQuietSetec(dir string) (Peer, error) { return newSetec(dir, audit.New(io.Discard)) }
+// OpenSetecWithoutTrail opens the database with a trail that discards its entries. It is compared
+// with a vault that records no reads.
+func OpenSetecWithoutTrail(dir string) (Peer, error) { return newSetec(dir, audit.New(io.Discard)) }
 
-func newSetec(dir string, trail *audit.Writer) (*server, error) {
+func newSetec(dir string, trail *audit.Writer) (*setecDB, error) {
 	key, err := subtle.NewAESGCM(testKey())
 	if err != nil {
 		return nil, err
@@ -64,12 +65,12 @@ func newSetec(dir string, trail *audit.Writer) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, trail.Close())
 	}
-	s := &server{db: store, caller: setecCaller(), audit: trail}
+	s := &setecDB{db: store, caller: setecCaller(), audit: trail}
 	s.version.Store(time.Now().UnixNano())
 	return s, nil
 }
 
-// setecCaller has two rules, as the callers of the vault have.
+// setecCaller has two rules, as the service of the vault does.
 func setecCaller() db.Caller {
 	actions := []acl.Action{acl.ActionGet, acl.ActionInfo, acl.ActionPut, acl.ActionCreateVersion, acl.ActionActivate}
 	return db.Caller{
@@ -81,7 +82,7 @@ func setecCaller() db.Caller {
 	}
 }
 
-func (s *server) Get(secret Secret) ([]byte, error) {
+func (s *setecDB) Get(secret Secret) ([]byte, error) {
 	value, err := s.db.Get(s.caller, secret.Key)
 	if err != nil {
 		return nil, err
@@ -89,12 +90,12 @@ func (s *server) Get(secret Secret) ([]byte, error) {
 	return value.Value, nil
 }
 
-// Put makes a version and activates it in one write; setec's own Put leaves the old one active.
-func (s *server) Put(secret Secret, value []byte) error {
+// Put creates a version and activates it in one write. Put of setec leaves the old one active.
+func (s *setecDB) Put(secret Secret, value []byte) error {
 	version := api.SecretVersion(s.version.Add(1))
 	return s.db.CreateVersion(s.caller, secret.Key, version, value)
 }
 
-func (s *server) Page(Secret) (int, error) { return 0, errors.ErrUnsupported }
+func (s *setecDB) Page(Secret) (int, error) { return 0, errors.ErrUnsupported }
 
-func (s *server) Close() error { return s.audit.Close() }
+func (s *setecDB) Close() error { return s.audit.Close() }

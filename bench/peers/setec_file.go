@@ -11,8 +11,8 @@ import (
 	"github.com/tink-crypto/tink-go/v2/keyset"
 )
 
-// fillSetec writes the file that setec reads, as db/kv.go there describes it: putting one
-// secret after the other takes the square of their number.
+// fillSetec writes setec's file in the format of its db/kv.go. Adding the secrets one by one would
+// take quadratic time.
 func fillSetec(dir string, all []Secret) error {
 	key, err := subtle.NewAESGCM(testKey())
 	if err != nil {

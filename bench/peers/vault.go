@@ -11,26 +11,26 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// The service whose sessions are measured. Its token is for HTTP.
+// The service whose sessions are measured. HTTP requests send the token.
 const (
 	serviceName = "newsbot"
 	Token       = "a-token-of-the-comparison"
 	ServiceName = serviceName
 )
 
-// Modes are the ways of recording reads, by their names.
+// Modes are the modes of recording reads, with their names.
 var Modes = []struct {
 	Name  string
 	Reads myvault.Reads
 }{{"off", myvault.Off}, {"relaxed", myvault.Relaxed}, {"strict", myvault.Strict}}
 
-// Vaults are vaults over one provider, one for each way of recording reads.
+// Vaults are vaults over one provider, one for each mode of recording reads.
 type Vaults struct {
 	provider myvault.Provider
 	vaults   map[myvault.Reads]*myvault.Vault
 }
 
-// Local is myVault over its local encrypted store, as the zero configuration has it.
+// Local is myVault over its local encrypted store, with the zero Config.
 func Local() Engine {
 	return Engine{
 		Name: "myVault",
@@ -40,18 +40,18 @@ func Local() Engine {
 			if err != nil {
 				return nil, err
 			}
-			return alone{v.Peer(myvault.Strict), v}, nil
+			return singleVault{v.Peer(myvault.Strict), v}, nil
 		},
 	}
 }
 
-// alone is the only session of its vaults.
-type alone struct {
+// singleVault is a session that closes its vaults when it is closed.
+type singleVault struct {
 	Peer
 	vaults *Vaults
 }
 
-func (a alone) Close() error { return a.vaults.Close() }
+func (a singleVault) Close() error { return a.vaults.Close() }
 
 // OpenVaults opens vaults over the store in dir.
 func OpenVaults(dir string) (*Vaults, error) {
@@ -63,36 +63,36 @@ func OpenVaults(dir string) (*Vaults, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newVaults(store, keptStore{store})
+	return newVaults(store, sharedStore{store})
 }
 
-// MemoryVaults gives vaults in memory with the first value of every secret.
+// MemoryVaults returns vaults in memory with the first value of every secret.
 func MemoryVaults(all []Secret) (*Vaults, error) {
 	provider := memory.New(memory.Config{})
-	v, err := newVaults(provider, keptMemory{provider})
+	v, err := newVaults(provider, sharedMemory{provider})
 	if err != nil {
 		return nil, err
 	}
 	return v, v.fill(all)
 }
 
-// keptStore and keptMemory are not closed by the first of several vaults that closes.
+// sharedStore and sharedMemory ignore Close, because several vaults share one provider.
 type (
-	keptStore  struct{ *sqlite.Store }
-	keptMemory struct{ *memory.Provider }
+	sharedStore  struct{ *sqlite.Store }
+	sharedMemory struct{ *memory.Provider }
 )
 
-func (keptStore) Close() error  { return nil }
-func (keptMemory) Close() error { return nil }
+func (sharedStore) Close() error  { return nil }
+func (sharedMemory) Close() error { return nil }
 
-func newVaults(provider, kept myvault.Provider) (*Vaults, error) {
+func newVaults(provider, shared myvault.Provider) (*Vaults, error) {
 	policy, err := NewPolicy(2)
 	if err != nil {
 		return nil, err
 	}
 	v := &Vaults{provider: provider, vaults: make(map[myvault.Reads]*myvault.Vault)}
 	for _, mode := range Modes {
-		if v.vaults[mode.Reads], err = myvault.New(kept, policy, myvault.Config{Reads: mode.Reads}); err != nil {
+		if v.vaults[mode.Reads], err = myvault.New(shared, policy, myvault.Config{Reads: mode.Reads}); err != nil {
 			return nil, errors.Join(err, v.Close())
 		}
 	}
@@ -122,15 +122,15 @@ func (v *Vaults) fill(all []Secret) error {
 	return nil
 }
 
-// Vault gives the one that records reads in this way.
+// Vault returns the vault with the given mode.
 func (v *Vaults) Vault(reads myvault.Reads) *myvault.Vault { return v.vaults[reads] }
 
-// Peer gives a session of it. Closing it does nothing.
+// Peer returns a session of the vault with the given mode. Closing it does nothing.
 func (v *Vaults) Peer(reads myvault.Reads) Peer {
 	return session{v.vaults[reads].As(serviceName)}
 }
 
-// Close closes all vaults, and then the provider.
+// Close closes all vaults, then the provider.
 func (v *Vaults) Close() error {
 	var errs []error
 	for _, vault := range v.vaults {
@@ -139,7 +139,6 @@ func (v *Vaults) Close() error {
 	return errors.Join(append(errs, v.provider.Close())...)
 }
 
-// session asks the policy on every call, and records by its vault's mode.
 type session struct{ s *myvault.Session }
 
 func (p session) Get(s Secret) ([]byte, error) {

@@ -1,6 +1,7 @@
-// Command backup writes an encrypted backup of a store, while the server runs or not, and beside it
-// its heads, in a file of that name with .heads, which it also prints. Keep both elsewhere. It
-// never replaces a file. The directory and the master key come from the server's settings.
+// Command backup writes an encrypted backup of a store, whether or not the server is running. It
+// writes the heads of the trail to a second file with the suffix .heads, and prints them. Keep both
+// files elsewhere. It never overwrites a file. The directory and the master key come from the
+// server's settings.
 //
 //	go run ./examples/backup vault.backup
 package main
@@ -23,7 +24,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: backup <new file>")
 		os.Exit(2)
 	}
-	const stopped = "there is no backup, and nothing is left of it; run the command again"
+	const stopped = "no backup was written and no file is left; run the command again"
 	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return backup(ctx, os.Stdout, os.Args[1]) }))
 }
 
@@ -33,16 +34,16 @@ func backup(ctx context.Context, out io.Writer, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	beside := path + ".heads"
-	if _, err := os.Lstat(beside); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(err, fmt.Errorf("%s: %w; give the backup another name", beside, fs.ErrExist))
+	headsFile := path + ".heads"
+	if _, err := os.Lstat(headsFile); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(err, fmt.Errorf("%s: %w; choose another name for the backup", headsFile, fs.ErrExist))
 	}
 	heads, err := store.Backup(ctx, path, nil)
 	if heads == nil {
 		return err
 	}
-	// Even where its entry is missing the backup is there.
+	// The backup is complete even if its trail entry could not be written.
 	text := sqlite.FormatHeads(heads)
-	_, printed := io.WriteString(out, text)
-	return errors.Join(err, setup.WriteNew(beside, text), printed)
+	_, printErr := io.WriteString(out, text)
+	return errors.Join(err, setup.WriteNew(headsFile, text), printErr)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// TestABackupReplacesNothing: neither a backup nor the heads of one.
-func TestABackupReplacesNothing(t *testing.T) {
+// TestBackupOverwritesNothing covers an existing backup and an existing file of heads.
+func TestBackupOverwritesNothing(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	store, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
@@ -29,12 +29,12 @@ func TestABackupReplacesNothing(t *testing.T) {
 	heads, err := os.ReadFile("b.heads")
 	is.NoErr(err)
 	is.Equal(string(heads), out.String())
-	was, err := os.ReadFile("b")
+	before, err := os.ReadFile("b")
 	is.NoErr(err)
 	is.True(errors.Is(backup(t.Context(), &out, "b"), fs.ErrExist))
 	is.NoErr(os.WriteFile("c.heads", []byte("of another"), 0o600))
 	is.True(errors.Is(backup(t.Context(), &out, "c"), fs.ErrExist))
-	for name, want := range map[string][]byte{"b": was, "b.heads": heads, "c.heads": []byte("of another")} {
+	for name, want := range map[string][]byte{"b": before, "b.heads": heads, "c.heads": []byte("of another")} {
 		got, err := os.ReadFile(name)
 		is.NoErr(err)
 		is.True(bytes.Equal(got, want))

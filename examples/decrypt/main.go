@@ -1,11 +1,11 @@
-// Command decrypt reads one secret out of a store with nothing of myVault's: only SQLite, the
-// standard library and docs/format.md. It shows that nobody is locked in, and holds the
-// document to what is on disk. The master key comes from MSA_MASTER_KEY, so that it does not
-// stand in a list of processes:
+// Command decrypt reads one secret from a store without any code of myVault. It uses only SQLite,
+// the standard library and the format in docs/format.md. It shows that users can always get their
+// data out, and its test checks the document. The master key comes from the environment, because
+// command lines are visible to other users:
 //
 //	go run ./examples/decrypt data/vault.db newsbot prod/db/password
 //
-// It trusts the file: it checks that the record opens, not that the head is authentic.
+// It authenticates the record, but not the head row that selects it.
 package main
 
 import (
@@ -40,7 +40,7 @@ func main() {
 	_, _ = os.Stdout.Write(value)
 }
 
-// decrypt follows "To read a value" of the document.
+// decrypt follows the section "To read a value" of docs/format.md.
 func decrypt(file, key, project, path string) ([]byte, error) {
 	encoded, found := strings.CutPrefix(key, "base64:")
 	master, err := base64.StdEncoding.DecodeString(encoded)
@@ -67,7 +67,7 @@ func decrypt(file, key, project, path string) ([]byte, error) {
 	}
 	both, err := hex.DecodeString(string(text))
 	if err != nil || len(both) < 13 || both[8] != 1 {
-		return nil, errors.Join(errors.New("this format is not known"), err)
+		return nil, errors.Join(errors.New("unknown record format"), err)
 	}
 	version, record := both[:8], both[8:]
 	data, err := dataKey(db, master, vault, record[1:5])
@@ -78,8 +78,8 @@ func decrypt(file, key, project, path string) ([]byte, error) {
 		str16(project), str16(path), version, record[1:5]))
 }
 
-// uri names the file. Without a write-ahead log no process has it open: then it is read as one that
-// does not change, because the engine would make a log and leave it there.
+// uri returns the URI of the file. If there is no write-ahead log, no process has the file open. It
+// is then opened as immutable, because SQLite would otherwise create a log and leave it there. See
 // https://sqlite.org/uri.html#uriimmutable
 func uri(file string) string {
 	name := "file:" + url.PathEscape(filepath.ToSlash(file))
@@ -102,7 +102,7 @@ func dataKey(db *sqlite3.Conn, master, vault, epoch []byte) ([]byte, error) {
 	return open(wrap, wrapped, join(str8("myvault/v1/wrap"), str8("data"), str8(string(vault)), epoch))
 }
 
-// open is AES-256-GCM of IV(12) | ciphertext | tag(16).
+// open decrypts IV(12) | ciphertext | tag(16) with AES-256-GCM.
 func open(key, sealed, additional []byte) ([]byte, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
@@ -115,7 +115,7 @@ func open(key, sealed, additional []byte) ([]byte, error) {
 	return gcm.Open(nil, sealed[:12], sealed[12:], additional)
 }
 
-// blob gives the one column of the one row of a query.
+// blob returns the single column of the single row of a query.
 func blob(db *sqlite3.Conn, query string, args ...string) ([]byte, error) {
 	stmt, _, err := db.Prepare(query)
 	if err != nil {

@@ -12,8 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// TestReadsWhatTheStoreWrote opens a store's values by the document alone.
-func TestReadsWhatTheStoreWrote(t *testing.T) {
+func TestDecryptReadsAStore(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	store, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
@@ -38,7 +37,7 @@ func TestReadsWhatTheStoreWrote(t *testing.T) {
 			is.NoErr(err)
 			is.Equal(string(got), want)
 		}
-		is.Equal(names(t, dir), before) // nothing is left beside the file
+		is.Equal(names(t, dir), before) // no new files
 	}
 	_, err = decrypt(file, crypto.NewKey().Text(), "newsbot", "prod/db")
 	is.True(err != nil && strings.Contains(err.Error(), "wrong master key"))
@@ -46,7 +45,7 @@ func TestReadsWhatTheStoreWrote(t *testing.T) {
 	is.True(err != nil)
 }
 
-// names are those of the files in a directory.
+// names returns the names of the files in a directory.
 func names(t *testing.T, dir string) (all []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -59,8 +58,7 @@ func names(t *testing.T, dir string) (all []string) {
 	return all
 }
 
-// TestUsesNothingOfOurs: what it shows would be worth nothing otherwise.
-func TestUsesNothingOfOurs(t *testing.T) {
+func TestDecryptDoesNotImportMyVault(t *testing.T) {
 	is := is.New(t)
 	text, err := os.ReadFile("main.go")
 	is.NoErr(err)

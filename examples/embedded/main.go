@@ -1,5 +1,5 @@
-// Command embedded is a Go service that embeds the vault: an encrypted store in a
-// directory, one service with its rules, and no HTTP.
+// Command embedded is a Go program that embeds the vault: an encrypted store in a directory, one
+// service with its rules, and no HTTP.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 	}
 }
 
-// run stores a password and reads it back; a real service keeps the key and the directory.
+// run stores a password and reads it back. A real program keeps the key and the directory.
 func run(ctx context.Context, dir string, key crypto.Key) error {
 	rule, err := myvault.ParseRule("newsbot/prod/")
 	if err != nil {

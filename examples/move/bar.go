@@ -10,12 +10,12 @@ import (
 	"github.com/myswiftagent/myvault/transfer"
 )
 
-// bar shows how far a copy is: on a terminal as a bar that grows, elsewhere as lines.
+// bar shows the progress of a copy: as a progress bar on a terminal, else as lines.
 type bar struct {
 	out      io.Writer
 	terminal bool
 	phase    transfer.Phase
-	next     time.Duration // of the phase, at which the next line is due
+	next     time.Duration // since the start of the phase, when to print the next line
 }
 
 func newBar(f *os.File) *bar {
@@ -24,13 +24,13 @@ func newBar(f *os.File) *bar {
 }
 
 const (
-	barWidth  = 30
-	lineEvery = 5 * time.Second
+	barWidth     = 30
+	lineInterval = 5 * time.Second
 )
 
-func (b *bar) tell(p transfer.Progress) {
+func (b *bar) update(p transfer.Progress) {
 	if p.Phase != b.phase {
-		b.phase, b.next = p.Phase, lineEvery
+		b.phase, b.next = p.Phase, lineInterval
 	}
 	switch {
 	case b.terminal:
@@ -39,24 +39,24 @@ func (b *bar) tell(p transfer.Progress) {
 			fmt.Fprintln(b.out)
 		}
 	case p.Ended || p.Elapsed >= b.next:
-		b.next += lineEvery
+		b.next += lineInterval
 		fmt.Fprintln(b.out, p.Phase, numbers(p))
 	}
 }
 
-// graph is empty as long as it is not known how much there is.
+// graph returns the bar. It is empty while the total is not known.
 func graph(p transfer.Progress) string {
-	full := 0
+	done := 0
 	if p.Addresses > 0 {
-		full = min(barWidth, p.Done*barWidth/p.Addresses)
+		done = min(barWidth, p.Done*barWidth/p.Addresses)
 	}
-	return "[" + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "]"
+	return "[" + strings.Repeat("#", done) + strings.Repeat(".", barWidth-done) + "]"
 }
 
 func numbers(p transfer.Progress) string {
-	of := ""
+	total := ""
 	if p.Addresses > 0 {
-		of = fmt.Sprintf(" of %d", p.Addresses)
+		total = fmt.Sprintf(" of %d", p.Addresses)
 	}
-	return fmt.Sprintf("%d%s secrets, %d versions, %.0f a second", p.Done, of, p.Versions, p.Rate())
+	return fmt.Sprintf("%d%s secrets, %d versions, %.0f/s", p.Done, total, p.Versions, p.Rate())
 }

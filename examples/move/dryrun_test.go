@@ -21,7 +21,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// tree returns the digest of every file below a directory.
+// tree returns the digests of all files below a directory.
 func tree(t *testing.T, dir string) map[string][32]byte {
 	t.Helper()
 	files := map[string][32]byte{}
@@ -40,8 +40,8 @@ func tree(t *testing.T, dir string) map[string][32]byte {
 	return files
 }
 
-// TestADryRunToVaultWritesNothing: no trail, no record of the store, and nothing beside the source.
-func TestADryRunToVaultWritesNothing(t *testing.T) {
+// TestDryRunToVaultWritesNothing checks Vault, the directory of the trail, and the source.
+func TestDryRunToVaultWritesNothing(t *testing.T) {
 	is := is.New(t)
 	server := vault(t)
 	key := crypto.NewKey()
@@ -70,27 +70,27 @@ func TestADryRunToVaultWritesNothing(t *testing.T) {
 		"MYVAULT_DATA="+filepath.Join(above, "trail"), "MSA_MASTER_KEY="+key.Text())
 	before := tree(t, above)
 
-	out, _, err := moved(t, "-from", local, "-to", far, "-dry-run")
+	out, _, err := runMove(t, "-from", local, "-to", far, "-dry-run")
 	is.NoErr(err)
 	is.True(strings.HasPrefix(out, "1 projects, 1 secrets, 1 versions in the source; 1 versions to write\n"))
 	is.Equal(writes, nil)
 	is.Equal(tree(t, above), before)
 
-	_, _, err = moved(t, "-from", far, "-to", local, "-dry-run") // a source that is none is not made either
+	_, _, err = runMove(t, "-from", far, "-to", local, "-dry-run") // a missing source is not created
 	is.True(err != nil)
 	is.True(strings.Contains(err.Error(), "VAULT_BASE"))
 	is.Equal(writes, nil)
 	is.Equal(tree(t, above), before)
 
-	_, _, err = moved(t, "-from", local, "-to", far)
+	_, _, err = runMove(t, "-from", local, "-to", far)
 	is.NoErr(err)
-	is.True(len(writes) > 0) // the proxy would have seen them
+	is.True(len(writes) > 0) // the proxy sees writes
 	_, err = os.Stat(filepath.Join(above, "trail", "access.db"))
 	is.NoErr(err)
 }
 
-// TestADryRunToAStoreWritesNothing, neither there nor in the trail of the source.
-func TestADryRunToAStoreWritesNothing(t *testing.T) {
+// TestDryRunToStoreWritesNothing checks the target and the source with its trail.
+func TestDryRunToStoreWritesNothing(t *testing.T) {
 	is := is.New(t)
 	key, above := crypto.NewKey(), t.TempDir()
 	var sides []string
@@ -108,7 +108,7 @@ func TestADryRunToAStoreWritesNothing(t *testing.T) {
 		sides = append(sides, side(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY="+key.Text()))
 	}
 	before := tree(t, above)
-	_, _, err := moved(t, "-from", sides[0], "-to", sides[1], "-dry-run")
+	_, _, err := runMove(t, "-from", sides[0], "-to", sides[1], "-dry-run")
 	is.NoErr(err)
 	is.Equal(tree(t, above), before)
 }

@@ -1,11 +1,11 @@
-// Command move copies a vault from one provider to another, with every version, and proves that
-// both are equal. Each side's settings are in a .env of its own; -h explains them:
+// Command move copies a vault with all versions from one provider to another, and verifies that
+// both are equal. The source and the target have a .env each; -h describes their settings:
 //
 //	go run ./examples/move -from old.env -to new.env -dry-run
 //	go run ./examples/move -from old.env -to new.env
 //
-// Stop what writes to the source first, or copy twice: once while it serves, which takes most of
-// the time, and once more after it was stopped.
+// Stop all writers of the source first, or copy twice: once while it serves, which takes most of
+// the time, and again after it has stopped.
 package main
 
 import (
@@ -25,8 +25,8 @@ import (
 	"github.com/myswiftagent/myvault/transfer"
 )
 
-const help = `Copies a vault from the provider that one .env names to that of another. What else stands in the .env
-of a server does not matter. The settings of each side are
+const help = `Copies a vault from the provider of one .env to the provider of another. Other settings in the .env are
+ignored. The settings of each side are
 
 `
 
@@ -39,7 +39,7 @@ type options struct {
 }
 
 func main() {
-	const stopped = "what was written stays in the target, whole; run the same command again, and it goes on from there"
+	const stopped = "the secrets copied so far are complete in the target; run the same command again to continue"
 	os.Exit(setup.Run(stopped, func(ctx context.Context) error {
 		err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 		if errors.Is(err, flag.ErrHelp) {
@@ -79,12 +79,12 @@ func parse(args []string, usage io.Writer) (o options, err error) {
 	}
 	flags.StringVar(&o.from, "from", "", "the `.env` of the source")
 	flags.StringVar(&o.to, "to", "", "the `.env` of the target")
-	flags.BoolVar(&o.copy.DryRun, "dry-run", false, "only say what would be done, and what cannot be")
-	flags.BoolVar(&o.copy.DestroyUnreadable, "destroy-unreadable", false, "carry versions as destroyed whose value the source cannot give; else refuse")
-	flags.BoolVar(&o.skipProblems, "skip-problems", false, "leave behind what the file of the earlier service cannot give; else refuse")
-	flags.IntVar(&o.copy.Parallel, "parallel", 0, "how many secrets at once (0: 64)")
-	flags.StringVar(&o.copy.By, "by", "move", "the service that the trail names")
-	flags.Func("rename", "`old=new` names of a project or project/path of the earlier service; may be repeated", func(text string) error {
+	flags.BoolVar(&o.copy.DryRun, "dry-run", false, "only report what would be copied, and problems")
+	flags.BoolVar(&o.copy.DestroyUnreadable, "destroy-unreadable", false, "copy versions whose value cannot be read as destroyed, instead of failing")
+	flags.BoolVar(&o.skipProblems, "skip-problems", false, "skip entries of the Python service's file that cannot be copied, instead of failing")
+	flags.IntVar(&o.copy.Parallel, "parallel", 0, "number of secrets to copy at once (0: 64)")
+	flags.StringVar(&o.copy.By, "by", "move", "the service in the trail entries")
+	flags.Func("rename", "`old=new`: rename a project or project/path of the Python service; can be repeated", func(text string) error {
 		old, name, found := strings.Cut(text, "=")
 		if !found {
 			return errors.New("want old=new")
@@ -96,12 +96,13 @@ func parse(args []string, usage io.Writer) (o options, err error) {
 		return o, err
 	}
 	if o.from == "" || o.to == "" || flags.NArg() > 0 {
-		return o, errors.New("want -from and -to, a .env each; -h explains them")
+		return o, errors.New("want -from and -to with a .env each; see -h")
 	}
 	return o, nil
 }
 
-// load reads the settings of one side. Settings of the process do not count: there are two sides.
+// load reads the settings of one side. It ignores the environment, which is the same for both
+// sides.
 func load(path string) (stores.Settings, error) {
 	f, err := trusted.Open(path, trusted.Anyone)
 	if err != nil {
@@ -112,7 +113,7 @@ func load(path string) (stores.Settings, error) {
 	if err != nil {
 		return stores.Settings{}, fmt.Errorf("%s: %w", path, err)
 	}
-	if err := setup.Private(path, all); err != nil {
+	if err := setup.CheckPrivate(path, all); err != nil {
 		return stores.Settings{}, err
 	}
 	settings, err := setup.Parse[stores.Settings](all)
@@ -122,37 +123,38 @@ func load(path string) (stores.Settings, error) {
 	return settings, nil
 }
 
-// openSource opens where to copy from. What the file of the earlier service cannot give is listed.
+// openSource opens the source. It lists the entries of the Python service's file that cannot be
+// copied.
 func openSource(ctx context.Context, s stores.Settings, o options, out io.Writer) (myvault.Provider, error) {
 	if s.Provider != "python" {
-		return existing(s.Open(ctx, false))
+		return requireStore(s.Open(ctx, false))
 	}
 	old, err := s.OpenPython(ctx, o.rename)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range old.Problems() {
-		fmt.Fprintln(out, "cannot be carried:", p)
+		fmt.Fprintln(out, "cannot be copied:", p)
 	}
 	if n := len(old.Problems()); n > 0 && !o.skipProblems {
-		return nil, errors.Join(fmt.Errorf("%d things cannot be carried; mend them with -rename or in the file, or leave them behind with -skip-problems", n), old.Close())
+		return nil, errors.Join(fmt.Errorf("%d entries cannot be copied; fix them with -rename or in the file, or skip them with -skip-problems", n), old.Close())
 	}
 	return old, nil
 }
 
-// existing refuses a provider that holds no store: most often its settings name another place.
-func existing(p myvault.Provider, err error) (myvault.Provider, error) {
+// requireStore returns an error if the provider has no store, which usually means wrong settings.
+func requireStore(p myvault.Provider, err error) (myvault.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
 	if named, ok := p.(myvault.Incarnation); ok && named.Incarnation() == "" {
-		return nil, errors.Join(errors.New("there is no store; look whether VAULT_MOUNT and VAULT_BASE are right"), p.Close())
+		return nil, errors.Join(errors.New("no store found; check VAULT_MOUNT and VAULT_BASE"), p.Close())
 	}
 	return p, nil
 }
 
-// same reports whether a and b are one store.
-func same(a, b myvault.Provider) bool {
+// sameStore reports whether a and b are the same store.
+func sameStore(a, b myvault.Provider) bool {
 	first, ok := a.(myvault.Incarnation)
 	if !ok || first.Incarnation() == "" {
 		return false
@@ -161,28 +163,28 @@ func same(a, b myvault.Provider) bool {
 	return ok && first.Incarnation() == second.Incarnation()
 }
 
-// move copies to the target, and prints the report.
+// move copies to the target and prints the report.
 func move(ctx context.Context, to stores.Settings, src myvault.Provider, o options, out io.Writer, progress *os.File) (err error) {
 	dst, err := to.Open(ctx, !o.copy.DryRun)
 	if o.copy.DryRun && errors.Is(err, os.ErrNotExist) {
-		dst, err = memory.New(memory.Config{}), nil // an empty one: a dry run makes no store
+		dst, err = memory.New(memory.Config{}), nil // a dry run creates no store
 	}
 	if err != nil {
 		return fmt.Errorf("target: %w", err)
 	}
 	defer func() { err = errors.Join(err, dst.Close()) }()
-	if same(src, dst) {
-		return errors.New("source and target are the same store, and nothing would move; give each its own MYVAULT_DATA, or VAULT_ADDR, VAULT_MOUNT and VAULT_BASE")
+	if sameStore(src, dst) {
+		return errors.New("source and target are the same store; they need different settings of MYVAULT_DATA, or of VAULT_ADDR, VAULT_MOUNT and VAULT_BASE")
 	}
 	if to.Provider == "hashivault" && o.copy.DryRun {
-		o.copy.Trail = myvault.NoTrail{} // a dry run makes none
+		o.copy.Trail = myvault.NoTrail{} // a dry run creates no trail
 	} else if trail, err := to.Trail(ctx); err != nil {
 		return fmt.Errorf("trail of the target: %w", err)
 	} else if trail != nil {
 		o.copy.Trail = trail
 		defer func() { err = errors.Join(err, trail.Close()) }()
 	}
-	o.copy.Progress = newBar(progress).tell
+	o.copy.Progress = newBar(progress).update
 	report, err := transfer.Copy(ctx, dst, src, o.copy)
 	fmt.Fprint(out, report)
 	if err == nil && report.Equal() {

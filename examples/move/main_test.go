@@ -18,7 +18,7 @@ import (
 	"github.com/myswiftagent/myvault/transfer"
 )
 
-// side writes the .env of one side.
+// side writes the .env of the source or the target.
 func side(t *testing.T, settings ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), ".env")
@@ -28,8 +28,8 @@ func side(t *testing.T, settings ...string) string {
 	return path
 }
 
-// moved runs the program, and gives what it prints and what it tells of its progress.
-func moved(t *testing.T, args ...string) (out, progress string, err error) {
+// runMove runs the program and returns its standard output and its standard error.
+func runMove(t *testing.T, args ...string) (out, progress string, err error) {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
 	if err != nil {
@@ -62,19 +62,19 @@ func TestMoveFromOneStoreToAnother(t *testing.T) {
 	from := side(t, "PORT=8000", "MYVAULT_DATA="+data, "MSA_MASTER_KEY="+key.Text())
 	to := side(t, "MYVAULT_PROVIDER=sqlite", "MYVAULT_DATA="+target, "MSA_MASTER_KEY="+other.Text())
 
-	out, _, err := moved(t, "-from", from, "-to", to, "-dry-run")
+	out, _, err := runMove(t, "-from", from, "-to", to, "-dry-run")
 	is.NoErr(err)
 	is.True(strings.HasPrefix(out, "1 projects, 10 secrets, 20 versions in the source; 20 versions to write\n"))
 	_, err = os.Stat(target)
-	is.True(errors.Is(err, fs.ErrNotExist)) // a dry run makes nothing
+	is.True(errors.Is(err, fs.ErrNotExist)) // a dry run creates nothing
 
-	out, progress, err := moved(t, "-from", from, "-to", to)
+	out, progress, err := runMove(t, "-from", from, "-to", to)
 	is.NoErr(err)
 	is.True(strings.HasPrefix(out, "1 projects, 10 secrets, 20 versions in the source; 20 versions written\n"))
 	is.True(strings.HasSuffix(out, "\nequal\n"))
 	is.True(strings.Contains(progress, "copy 10 of 10 secrets, 20 versions"))
-	is.True(!strings.Contains(progress, "\r")) // no bar where there is no terminal
-	out, _, err = moved(t, "-from", from, "-to", to)
+	is.True(!strings.Contains(progress, "\r")) // no progress bar without a terminal
+	out, _, err = runMove(t, "-from", from, "-to", to)
 	is.NoErr(err)
 	is.True(strings.Contains(out, "; 0 versions written\n"))
 	store, err = sqlite.Open(t.Context(), target, sqlite.StaticKey(other), sqlite.Config{})
@@ -88,7 +88,7 @@ func TestMoveFromOneStoreToAnother(t *testing.T) {
 	}
 }
 
-func TestMoveFromTheEarlierService(t *testing.T) {
+func TestMoveFromPythonService(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	s := pyservice.New(t, key, true)
@@ -97,15 +97,15 @@ func TestMoveFromTheEarlierService(t *testing.T) {
 	from := side(t, "MYVAULT_PROVIDER=python", "MYVAULT_FILE="+s.Done(), "MSA_MASTER_KEY="+key.Text())
 	target := filepath.Join(t.TempDir(), "new")
 	to := side(t, "MYVAULT_DATA="+target, "MSA_MASTER_KEY="+key.Text())
-	out, _, err := moved(t, "-from", from, "-to", to)
+	out, _, err := runMove(t, "-from", from, "-to", to)
 	is.True(err != nil)
-	is.True(strings.Contains(out, `cannot be carried: "p" "a//b": invalid path: segment 2 is empty`))
+	is.True(strings.Contains(out, `cannot be copied: "p" "a//b": invalid path: segment 2 is empty`))
 	_, err = os.Stat(target)
 	is.True(errors.Is(err, fs.ErrNotExist))
-	out, _, err = moved(t, "-from", from, "-to", to, "-skip-problems")
+	out, _, err = runMove(t, "-from", from, "-to", to, "-skip-problems")
 	is.NoErr(err)
 	is.True(strings.Contains(out, "1 versions written"))
-	_, _, err = moved(t, "-from", from, "-to", to, "-rename", "p/a//b=p/a/b")
+	_, _, err = runMove(t, "-from", from, "-to", to, "-rename", "p/a//b=p/a/b")
 	is.NoErr(err)
 	store, err := sqlite.Open(t.Context(), target, sqlite.StaticKey(key), sqlite.Config{})
 	is.NoErr(err)
@@ -115,8 +115,8 @@ func TestMoveFromTheEarlierService(t *testing.T) {
 	is.NoErr(store.Close())
 }
 
-// TestMoveRefusesOneStoreForBothSides: "equal" would say that it moved.
-func TestMoveRefusesOneStoreForBothSides(t *testing.T) {
+// TestMoveRejectsTheSameStore checks that the program does not print "equal" for one store.
+func TestMoveRejectsTheSameStore(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	data := t.TempDir()
@@ -125,20 +125,19 @@ func TestMoveRefusesOneStoreForBothSides(t *testing.T) {
 	is.NoErr(store.Close())
 	one := []string{"MYVAULT_DATA=" + data, "MSA_MASTER_KEY=" + key.Text()}
 	for _, flags := range [][]string{{"-dry-run"}, nil} {
-		out, _, err := moved(t, append([]string{"-from", side(t, one...), "-to", side(t, one...)}, flags...)...)
+		out, _, err := runMove(t, append([]string{"-from", side(t, one...), "-to", side(t, one...)}, flags...)...)
 		is.True(err != nil)
 		is.True(strings.Contains(err.Error(), "the same store"))
 		is.Equal(out, "")
 	}
 }
 
-// TestMoveNamesTheSettingOfTheFile that the earlier service had.
-func TestMoveNamesTheSettingOfTheFile(t *testing.T) {
+func TestMoveNamesTheSettingOfThePythonFile(t *testing.T) {
 	key := "MSA_MASTER_KEY=" + crypto.NewKey().Text()
 	for name, file := range map[string]string{"missing": "", "no such file": "MYVAULT_FILE=/none/canary"} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			_, _, err := moved(t, "-from", side(t, "MYVAULT_PROVIDER=python", key, file), "-to", side(t, key))
+			_, _, err := runMove(t, "-from", side(t, "MYVAULT_PROVIDER=python", key, file), "-to", side(t, key))
 			is.True(err != nil)
 			is.True(strings.Contains(err.Error(), "setting MYVAULT_FILE"))
 			is.True(!strings.Contains(err.Error(), "canary"))
@@ -146,7 +145,7 @@ func TestMoveNamesTheSettingOfTheFile(t *testing.T) {
 	}
 }
 
-func TestMoveRefusals(t *testing.T) {
+func TestMoveRejectsSettings(t *testing.T) {
 	good := "MSA_MASTER_KEY=" + crypto.NewKey().Text()
 	for name, args := range map[string][]string{
 		"nothing":            {},
@@ -162,7 +161,7 @@ func TestMoveRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			_, _, err := moved(t, args...)
+			_, _, err := runMove(t, args...)
 			is.True(err != nil)
 			is.True(!strings.Contains(err.Error(), "canary"))
 		})
@@ -173,19 +172,19 @@ func TestBar(t *testing.T) {
 	is := is.New(t)
 	var b bytes.Buffer
 	bar := &bar{out: &b, terminal: true}
-	bar.tell(transfer.Progress{Phase: transfer.Surveying, Done: 5, Versions: 10})
-	bar.tell(transfer.Progress{Phase: transfer.Copying, Done: 50, Addresses: 100, Versions: 10, Elapsed: 2e9})
-	bar.tell(transfer.Progress{Phase: transfer.Copying, Done: 100, Addresses: 100, Versions: 20, Elapsed: 2e9, Ended: true})
-	is.Equal(b.String(), "\rsurvey [..............................] 5 secrets, 10 versions, 0 a second\x1b[K"+
-		"\rcopy   [###############...............] 50 of 100 secrets, 10 versions, 5 a second\x1b[K"+
-		"\rcopy   [##############################] 100 of 100 secrets, 20 versions, 10 a second\x1b[K\n")
+	bar.update(transfer.Progress{Phase: transfer.Surveying, Done: 5, Versions: 10})
+	bar.update(transfer.Progress{Phase: transfer.Copying, Done: 50, Addresses: 100, Versions: 10, Elapsed: 2e9})
+	bar.update(transfer.Progress{Phase: transfer.Copying, Done: 100, Addresses: 100, Versions: 20, Elapsed: 2e9, Ended: true})
+	is.Equal(b.String(), "\rsurvey [..............................] 5 secrets, 10 versions, 0/s\x1b[K"+
+		"\rcopy   [###############...............] 50 of 100 secrets, 10 versions, 5/s\x1b[K"+
+		"\rcopy   [##############################] 100 of 100 secrets, 20 versions, 10/s\x1b[K\n")
 }
 
-// What everybody can read gives a key away.
-func TestMoveRefusesAnOpenKey(t *testing.T) {
+// TestMoveRejectsPublicKey covers a .env with the master key that every user can read.
+func TestMoveRejectsPublicKey(t *testing.T) {
 	is := is.New(t)
 	from := side(t, "MSA_MASTER_KEY="+crypto.NewKey().Text())
 	is.NoErr(os.Chmod(from, 0o644))
-	_, _, err := moved(t, "-from", from, "-to", from)
+	_, _, err := runMove(t, "-from", from, "-to", from)
 	is.True(err != nil && strings.Contains(err.Error(), "chmod 600"))
 }

@@ -21,13 +21,13 @@ import (
 	"github.com/myswiftagent/myvault/transfer"
 )
 
-// vault gives the real Vault server. Where there is none the test is skipped, but never in CI.
+// vault starts a HashiCorp Vault server. Without its binary, the test is skipped, or fails in CI.
 func vault(t *testing.T) *vaultserver.Server {
 	t.Helper()
 	return vaultserver.Dev(t, vaultserver.Binary(t))
 }
 
-// fill makes versions of secrets by 64 callers, and gives the rate.
+// fill writes versions of secrets with 64 concurrent callers and returns the rate.
 func fill(t *testing.T, p myvault.Provider, folder string, secrets, versions int) float64 {
 	t.Helper()
 	began := time.Now()
@@ -53,12 +53,12 @@ func fill(t *testing.T, p myvault.Provider, folder string, secrets, versions int
 	return float64(secrets*versions) / time.Since(began).Seconds()
 }
 
-// program runs the program built at path, and kills it when it tells of a phase; it gives what it
-// printed.
+// program runs the program at path and kills it when it reports the phase kill. It returns the
+// standard output and the standard error.
 func program(t *testing.T, path, kill string, args ...string) (out, progress string, err error) {
 	t.Helper()
 	cmd := exec.Command(path, args...)
-	var b, told bytes.Buffer
+	var b, stderr bytes.Buffer
 	cmd.Stdout = &b
 	lines, err := cmd.StderrPipe()
 	if err == nil {
@@ -68,23 +68,24 @@ func program(t *testing.T, path, kill string, args ...string) (out, progress str
 		t.Fatal(err)
 	}
 	for scanner := bufio.NewScanner(lines); scanner.Scan(); {
-		fmt.Fprintln(&told, scanner.Text())
+		fmt.Fprintln(&stderr, scanner.Text())
 		if kill != "" && strings.HasPrefix(scanner.Text(), kill) {
 			_ = cmd.Process.Kill()
 		}
 	}
 	err = cmd.Wait()
-	return b.String(), told.String(), err
+	return b.String(), stderr.String(), err
 }
 
-// TestMoveToVaultAndBack from a local store to a real Vault and to another local store, killed
-// on the way. MYVAULT_RELIABILITY=long does it with 10,000 secrets of 5 versions.
+// TestMoveToVaultAndBack copies a local store to Vault and from there to another local store. The
+// program is killed in between. With MYVAULT_RELIABILITY=long, it copies 10,000 secrets of 5
+// versions.
 func TestMoveToVaultAndBack(t *testing.T) {
 	is := is.New(t)
 	server := vault(t)
 	secrets, versions, kill := 50, 5, "survey"
 	if os.Getenv("MYVAULT_RELIABILITY") == "long" {
-		secrets, kill = 10_000, "copy" // the first word of it comes after 5 seconds
+		secrets, kill = 10_000, "copy" // reported after 5 seconds
 	}
 	binary := filepath.Join(t.TempDir(), "move")
 	if text, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
@@ -103,12 +104,12 @@ func TestMoveToVaultAndBack(t *testing.T) {
 	local := func(dir string) string { return side(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY="+key.Text()) }
 	far := side(t, "MYVAULT_PROVIDER=hashivault", "VAULT_ADDR="+server.Address, "VAULT_TOKEN="+server.Token,
 		"MYVAULT_DATA="+dirs[1], "MSA_MASTER_KEY="+key.Text())
-	for _, way := range [][2]string{{local(dirs[0]), far}, {far, local(dirs[2])}} {
+	for _, sides := range [][2]string{{local(dirs[0]), far}, {far, local(dirs[2])}} {
 		for range 2 {
-			_, _, err := program(t, binary, kill, "-from", way[0], "-to", way[1])
-			is.True(err != nil) // it was killed
+			_, _, err := program(t, binary, kill, "-from", sides[0], "-to", sides[1])
+			is.True(err != nil) // killed
 		}
-		out, progress, err := program(t, binary, "", "-from", way[0], "-to", way[1])
+		out, progress, err := program(t, binary, "", "-from", sides[0], "-to", sides[1])
 		is.NoErr(err)
 		is.True(strings.HasSuffix(out, "\nequal\n"))
 		t.Log(out, progress)

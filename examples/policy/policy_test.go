@@ -1,5 +1,5 @@
-// Package policy_test shows how a team keeps its .env from giving more than was meant: a
-// file says who may do what, and a build fails when the .env and the file part.
+// Package policy_test shows how a team can test its policy. A file lists who may do what, and the
+// test fails if the .env grants more or less.
 package policy_test
 
 import (
@@ -12,9 +12,9 @@ import (
 	"github.com/myswiftagent/myvault/vaulttest"
 )
 
-func TestWhoMayDoWhat(t *testing.T) {
+func TestPolicy(t *testing.T) {
 	is := is.New(t)
-	file, err := os.Open("../../.env.example") // not ReadEnvFile: a build may have another user than the checkout
+	file, err := os.Open("../../.env.example") // not ReadEnvFile, because the checkout may belong to another user
 	is.NoErr(err)
 	defer file.Close()
 	settings, err := myvault.ReadEnv(file)

@@ -12,8 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// A server over HashiCorp Vault has a trail alone here.
-func TestPruneATrailAlone(t *testing.T) {
+// TestPruneTrailOnly prunes the trail of a server over HashiCorp Vault.
+func TestPruneTrailOnly(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	trail, err := sqlite.OpenTrail(t.Context(), dir, sqlite.StaticKey(key), sqlite.TrailConfig{MaxAge: -1})
@@ -29,5 +29,5 @@ func TestPruneATrailAlone(t *testing.T) {
 	var out bytes.Buffer
 	is.NoErr(prune(t.Context(), &out, 0, 30))
 	is.Equal(out.String(), "2 access entries removed\n")
-	is.True(prune(t.Context(), &out, 1, 0) != nil) // the versions are Vault's
+	is.True(prune(t.Context(), &out, 1, 0) != nil) // the versions are in Vault
 }

@@ -1,13 +1,13 @@
-// Command rekey changes the master key of a store, or of the trail alone, to a new one, while the
-// server runs or not: it makes the new key, keeps the present one beside it, changes the store and
-// installs the key file. It can be stopped at any point and run again: it finishes the change that
-// was begun. With -data it changes the data keys too, and seals every value anew.
+// Command rekey changes the master key of a store, or of a trail without a store, whether or not
+// the server is running. It generates the new key, keeps the old key next to it, changes the
+// store and replaces the key file. If it is stopped, run it again: it completes the change. With
+// -data it also changes the data keys and encrypts every value again.
 //
 //	go run ./examples/rekey
 //
-// Directory and key file come from the server's settings. A key in the .env is first moved into a
-// file, master.key beside it. If the server gets its key in another way, name with -key-file a file
-// that is to hold the key, and hand the new one over afterwards.
+// The directory and the key file come from the server's settings. A key in the .env is first
+// moved to the file master.key next to it. If the server gets its key in another way, set
+// -key-file to a file for the key, and configure the new key in the server afterwards.
 package main
 
 import (
@@ -25,8 +25,8 @@ import (
 
 func main() {
 	var o options
-	flag.BoolVar(&o.data, "data", false, "change the data keys too, and seal every value anew")
-	flag.StringVar(&o.keyFile, "key-file", "", "the `file` of the key, if the server gets it in another way")
+	flag.BoolVar(&o.data, "data", false, "also change the data keys and encrypt every value again")
+	flag.StringVar(&o.keyFile, "key-file", "", "the key `file`, if the server gets its key in another way")
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "usage: rekey [-data] [-key-file <file>]")
 		flag.PrintDefaults()
@@ -36,7 +36,7 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	const stopped = "one of the key files opens the store, and every key is kept; run the command again, and it goes on from there"
+	const stopped = "one of the key files opens the store and no key is lost; run the command again to continue"
 	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return rekey(ctx, os.Stdout, o) }))
 }
 
@@ -46,18 +46,18 @@ type options struct {
 	keyFile string
 }
 
-const handOver = "give the server the key in this file before its next start"
+const keyNotice = "give the server the key in this file before its next start"
 
 func rekey(ctx context.Context, out io.Writer, o options) error {
-	dir, _, err := setup.Operator(os.Environ())
+	dir, _, err := setup.StoreSettings(os.Environ())
 	if err != nil {
 		return err
 	}
-	if o.data && setup.Alone(dir) {
-		return errors.New("a trail has no data keys, and the secrets are in HashiCorp Vault; leave -data out")
+	if o.data && setup.IsTrailOnly(dir) {
+		return errors.New("omit -data: a trail has no data keys, and the secrets are in HashiCorp Vault")
 	}
-	if !setup.Alone(dir) {
-		if err := setup.Existing(dir); err != nil {
+	if !setup.IsTrailOnly(dir) {
+		if err := setup.CheckStore(dir); err != nil {
 			return err
 		}
 	}
@@ -66,20 +66,20 @@ func rekey(ctx context.Context, out io.Writer, o options) error {
 		return err
 	}
 	done, err := sqlite.ChangeKey(ctx, dir, file)
-	if err == nil || errors.Is(err, myvault.ErrUnknownOutcome) { // then old bytes are left alone
+	if err == nil || errors.Is(err, myvault.ErrUnknownOutcome) {
 		fmt.Fprintln(out, done)
 		if o.keyFile != "" {
-			fmt.Fprintln(out, handOver)
+			fmt.Fprintln(out, keyNotice)
 		}
 	}
 	if err != nil || !o.data {
 		return err
 	}
-	return renew(ctx, out, dir, sqlite.KeyFile(file))
+	return changeDataKeys(ctx, out, dir, sqlite.KeyFile(file))
 }
 
-// renew changes the data keys, and seals every value under the new ones.
-func renew(ctx context.Context, out io.Writer, dir string, keys sqlite.KeySource) (err error) {
+// changeDataKeys changes the data keys and encrypts every value with the new ones.
+func changeDataKeys(ctx context.Context, out io.Writer, dir string, keys sqlite.KeySource) (err error) {
 	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{Trail: setup.KeepAll})
 	if err != nil {
 		return err

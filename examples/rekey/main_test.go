@@ -15,8 +15,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// elsewhere has the program run in an empty directory, with these settings.
-func elsewhere(t *testing.T, settings ...string) {
+// inEmptyDir changes to an empty directory and sets the settings.
+func inEmptyDir(t *testing.T, settings ...string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	for _, setting := range append([]string{"MYVAULT_ENV="}, settings...) {
@@ -36,8 +36,8 @@ func store(t *testing.T, dir string, key crypto.Key) {
 	}
 }
 
-// A server over HashiCorp Vault has a trail alone here.
-func TestRekeyATrailAlone(t *testing.T) {
+// TestRekeyTrailOnly changes the key of the trail of a server over HashiCorp Vault.
+func TestRekeyTrailOnly(t *testing.T) {
 	is := is.New(t)
 	dir, old := t.TempDir(), crypto.NewKey()
 	file := filepath.Join(t.TempDir(), "master.key")
@@ -45,9 +45,9 @@ func TestRekeyATrailAlone(t *testing.T) {
 	trail, err := sqlite.OpenTrail(t.Context(), dir, sqlite.StaticKey(old), sqlite.TrailConfig{})
 	is.NoErr(err)
 	is.NoErr(trail.Close())
-	elsewhere(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY_FILE="+file)
+	inEmptyDir(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY_FILE="+file)
 	var out bytes.Buffer
-	is.True(rekey(t.Context(), &out, options{data: true}) != nil) // it has no data keys
+	is.True(rekey(t.Context(), &out, options{data: true}) != nil) // a trail has no data keys
 	is.Equal(out.String(), "")
 	is.NoErr(rekey(t.Context(), &out, options{}))
 	is.True(strings.Contains(out.String(), file+".1 the one before"))
@@ -56,13 +56,12 @@ func TestRekeyATrailAlone(t *testing.T) {
 	is.NoErr(trail.Close())
 }
 
-// TestRekeyMakesTheDirectoryOfTheKeys, as the documents have it: the first run is the first to
-// need it.
-func TestRekeyMakesTheDirectoryOfTheKeys(t *testing.T) {
+// TestRekeyCreatesTheKeyDirectory checks that the directory of -key-file need not exist.
+func TestRekeyCreatesTheKeyDirectory(t *testing.T) {
 	is := is.New(t)
 	dir, old := t.TempDir(), crypto.NewKey()
 	store(t, dir, old)
-	elsewhere(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY="+old.Text())
+	inEmptyDir(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY="+old.Text())
 	for range 2 {
 		is.NoErr(rekey(t.Context(), new(bytes.Buffer), options{keyFile: "new/keys/master.key"}))
 	}
@@ -75,7 +74,7 @@ func TestRekeyMakesTheDirectoryOfTheKeys(t *testing.T) {
 	is.True(runtime.GOOS == "windows" || info.Mode().Perm() == 0o700)
 }
 
-// TestRekeyMovesTheKeyOutOfTheEnv, which stays what it was but for that.
+// TestRekeyMovesTheKeyOutOfTheEnv checks that the rest of the .env is unchanged.
 func TestRekeyMovesTheKeyOutOfTheEnv(t *testing.T) {
 	is := is.New(t)
 	dir, old := t.TempDir(), crypto.NewKey()
@@ -83,8 +82,8 @@ func TestRekeyMovesTheKeyOutOfTheEnv(t *testing.T) {
 	env, file := filepath.Join(dir, ".env"), filepath.Join(dir, "master.key")
 	text := "\uFEFF# mine\r\nALLOWED_SERVICES=ui\n\n  export MSA_MASTER_KEY = '%s'  # the key\nTOKEN_ui=x#y"
 	is.NoErr(os.WriteFile(env, []byte(strings.Replace(text, "%s", old.Text(), 1)), 0o600))
-	elsewhere(t, "MYVAULT_DATA="+dir)
-	// As a call leaves it that was interrupted between the two files.
+	inEmptyDir(t, "MYVAULT_DATA="+dir)
+	// The state after a call that was interrupted between the two files.
 	is.NoErr(os.WriteFile(file, []byte(old.Text()+"\n"), 0o600))
 	var out bytes.Buffer
 	for n := range 3 {
@@ -103,11 +102,12 @@ func TestRekeyMovesTheKeyOutOfTheEnv(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(kept.Text(), old.Text())
 	_, err = os.Lstat(file + ".3")
-	is.NoErr(err) // one for each change
+	is.NoErr(err) // a file for each change
 }
 
-// TestRekeyRefuses what it could not finish, and nothing is changed.
-func TestRekeyRefuses(t *testing.T) {
+// TestRekeyRejectsSettings checks settings with which rekey could not complete. It must not change
+// anything.
+func TestRekeyRejectsSettings(t *testing.T) {
 	dir, key := t.TempDir(), crypto.NewKey()
 	store(t, dir, key)
 	env := func(mode os.FileMode, text string) string {
@@ -131,39 +131,39 @@ func TestRekeyRefuses(t *testing.T) {
 		"no key":                         {nil, "MYVAULT_ENV"},
 		"a key in the environment":       {[]string{"MSA_MASTER_KEY=" + key.Text()}, "-key-file"},
 		"a .env that a group reads":      {[]string{"MYVAULT_ENV=" + env(0o640, "MSA_MASTER_KEY="+key.Text())}, "-key-file"},
-		"a key file of another key":      {[]string{"MYVAULT_ENV=" + other}, "holds another key"},
-		"a .env with an empty key file":  {[]string{"MYVAULT_ENV=" + env(0o600, "MSA_MASTER_KEY_FILE=\nMSA_MASTER_KEY="+key.Text())}, "by hand"},
+		"a key file of another key":      {[]string{"MYVAULT_ENV=" + other}, "a different key"},
+		"a .env with an empty key file":  {[]string{"MYVAULT_ENV=" + env(0o600, "MSA_MASTER_KEY_FILE=\nMSA_MASTER_KEY="+key.Text())}, "cannot be replaced"},
 		"a .env with a key of no format": {[]string{"MYVAULT_ENV=" + env(0o600, "MSA_MASTER_KEY=canary")}, "must start with"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			elsewhere(t, append(c.settings, "MYVAULT_DATA="+dir)...)
+			inEmptyDir(t, append(c.settings, "MYVAULT_DATA="+dir)...)
 			var out bytes.Buffer
 			err := rekey(t.Context(), &out, options{})
 			is.True(err != nil)
 			is.True(strings.Contains(err.Error(), c.want))
 			is.True(!strings.Contains(err.Error(), "canary") && !strings.Contains(err.Error(), key.Text()))
 			is.Equal(out.String(), "")
-			store(t, dir, key) // still opens it
+			store(t, dir, key) // the key still opens the store
 		})
 	}
 }
 
-// TestRekeyInAFileOfItsOwn, where the server gets its key in another way.
-func TestRekeyInAFileOfItsOwn(t *testing.T) {
+// TestRekeyWithKeyFile covers a server that gets its key in another way.
+func TestRekeyWithKeyFile(t *testing.T) {
 	is := is.New(t)
 	dir, old := t.TempDir(), crypto.NewKey()
 	store(t, dir, old)
 	file := filepath.Join(t.TempDir(), "new.key")
-	elsewhere(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY="+old.Text())
+	inEmptyDir(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY="+old.Text())
 	var out bytes.Buffer
-	for range 2 { // the second time, the setting still has the old key
+	for range 2 { // in the second round, the setting still has the old key
 		is.NoErr(rekey(t.Context(), &out, options{keyFile: file}))
 		key, err := crypto.ReadKeyFile(file)
 		is.NoErr(err)
 		store(t, dir, key)
 	}
-	is.True(strings.Contains(out.String(), handOver))
+	is.True(strings.Contains(out.String(), keyNotice))
 	kept, err := crypto.ReadKeyFile(file + ".1")
 	is.NoErr(err)
 	is.Equal(kept.Text(), old.Text())

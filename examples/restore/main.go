@@ -1,7 +1,7 @@
-// Command restore makes a store in a new directory of a backup, once all of it was proved. With the
-// heads that were written with the backup it also proves that it is that one. The master key comes
-// from the server's settings; it is the one that was in force when the backup was made, or rekey
-// has kept that one beside the key file. The new store has the key of its backup.
+// Command restore verifies a backup and creates a store from it in a new directory. With the
+// heads that were written with the backup, it also proves that it is that backup. The master key
+// comes from the server's settings. If the key was changed after the backup, restore uses the old
+// key that rekey has kept next to the key file. The new store has the key of its backup.
 //
 //	go run ./examples/restore vault.backup restored vault.backup.heads
 package main
@@ -22,7 +22,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: restore <backup> <new directory> [<heads>]")
 		os.Exit(2)
 	}
-	const stopped = "there is no new store, and nothing is left of it; run the command again"
+	const stopped = "no store was created and no file is left; run the command again"
 	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return restore(ctx, os.Stdout, os.Args[1], os.Args[2], os.Args[3:]) }))
 }
 

@@ -13,36 +13,39 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/httpapi/console"
+	"github.com/myswiftagent/myvault/httpapi/guard"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// check returns everything with which the server would not start, short of opening the store and
-// listening, and the certificates: their files may be pipes, which are read once. The start, a
-// reload and -lint all ask it; a server that started already does not open pipes again.
-func (l loaded) check(ctx context.Context, started bool) (*httpapi.Certificates, error) {
-	certificates, tlsWrong := l.certificates(started)
-	wrong := []error{l.wrong, l.Settings.Check(ctx), tlsWrong, l.checkAPI(), l.checkSweep(), l.checkServices()}
+// check returns all errors of the settings that can be found without opening the store and
+// listening. It also returns the certificates, because their files may be pipes, which can be
+// read only once. It is used at the start, by a reload, and by -lint. If started is set, it does
+// not open pipes again.
+func (l loaded) check(ctx context.Context, started bool) (*serve.Certificates, error) {
+	certificates, tlsErr := l.certificates(started)
+	errs := []error{l.parseErr, l.Settings.Check(ctx), tlsErr, l.checkAPI(), l.checkSweep(), l.checkServices()}
 	addr, err := resolve(l.address(), addressSetting)
-	wrong = append(wrong, err)
+	errs = append(errs, err)
 	if l.Metrics != "" {
 		metrics, err := resolve(l.Metrics, metricsSetting)
 		if addr != nil && metrics != nil && overlap(addr, metrics) {
-			err = fmt.Errorf("setting %s is the address of the API; give it another port", metricsSetting)
+			err = fmt.Errorf("setting %s is the address of the API; use another port", metricsSetting)
 		}
-		wrong = append(wrong, err)
+		errs = append(errs, err)
 	}
-	if err == nil && tlsWrong == nil {
-		config := httpapi.ServerConfig{Certificates: certificates, PlaintextBeyondLoopback: l.Plaintext}
-		wrong = append(wrong, named("MYVAULT_ADDR", config.Check(addr))) // PORT alone is on loopback
+	if err == nil && tlsErr == nil {
+		config := serve.Config{Certificates: certificates, PlaintextBeyondLoopback: l.Plaintext}
+		errs = append(errs, withSetting("MYVAULT_ADDR", config.Validate(addr))) // PORT alone is always on loopback
 	}
 	if err == nil && l.policy != nil {
-		wrong = append(wrong, httpapi.CheckPolicy(l.policy, addr, nil))
+		errs = append(errs, httpapi.CheckPolicy(l.policy, addr, nil))
 	}
-	return certificates, errors.Join(wrong...)
+	return certificates, errors.Join(errs...)
 }
 
-// checkAPI checks the settings of the API one by one, over a vault that is not used.
+// checkAPI checks the settings of the API one by one, with an empty vault.
 func (l loaded) checkAPI() error {
 	policy, err := myvault.NewPolicy()
 	if err != nil {
@@ -52,62 +55,67 @@ func (l loaded) checkAPI() error {
 	if err != nil {
 		return err
 	}
-	api := func(setting string, config httpapi.Config) error {
-		_, err := httpapi.New(vault, config)
-		return named(setting, err)
+	guarded := func(setting string, config guard.Config) error {
+		_, err := guard.New(config)
+		return withSetting(setting, err)
 	}
 	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
-	secrets, wrongSecrets := l.projectSecrets()
+	secrets, secretsErr := l.projectSecrets()
+	_, apiErr := httpapi.New(vault, httpapi.Config{ProjectSecrets: secrets})
 	return errors.Join(
-		wrongSecrets,
-		api("MYVAULT_PROJECT_SECRETS", httpapi.Config{ProjectSecrets: secrets}),
-		api("MYVAULT_HOSTS", httpapi.Config{AllowedHosts: l.Hosts}),
-		api("MYVAULT_ORIGINS", httpapi.Config{AllowedOrigins: l.Origins}),
-		api("MYVAULT_FORWARDERS", httpapi.Config{Forwarders: l.Forwarders}),
-		named("MYVAULT_CONNECTIONS", httpapi.ServerConfig{MaxConnections: l.Connections}.Check(loopback)),
-		named("MYVAULT_DRAIN", httpapi.ServerConfig{Drain: l.Drain}.Check(loopback)),
+		secretsErr,
+		withSetting("MYVAULT_PROJECT_SECRETS", apiErr),
+		guarded("MYVAULT_HOSTS", guard.Config{AllowedHosts: l.Hosts}),
+		guarded("MYVAULT_ORIGINS", guard.Config{AllowedOrigins: l.Origins}),
+		guarded("MYVAULT_FORWARDERS", guard.Config{Forwarders: l.Forwarders}),
+		withSetting("MYVAULT_CONNECTIONS", serve.Config{MaxConnections: l.Connections}.Validate(loopback)),
+		withSetting("MYVAULT_DRAIN", serve.Config{Drain: l.Drain}.Validate(loopback)),
 		vault.Close(),
 	)
 }
 
-// named returns err with the setting that it is about.
-func named(setting string, err error) error {
+// withSetting adds the name of a setting to err.
+func withSetting(setting string, err error) error {
 	if err == nil {
 		return nil
 	}
 	return fmt.Errorf("setting %s: %w", setting, err)
 }
 
-// checkServices refuses a service that no client can log in as, certificates that no client could
-// present, and a MYVAULT_DUE that names no service. The library accepts services that cannot log
-// in: they are for programs that embed it.
+// checkServices returns an error for a service that no client can log in as, for certificates
+// that no client could present, and for a MYVAULT_DUE that is not a service. The library accepts
+// services without a login, because programs that embed it may use them.
 func (l loaded) checkServices() error {
-	var wrong []error
+	var errs []error
 	services := items(l.all["ALLOWED_SERVICES"])
 	for _, name := range services {
 		token, certificate := l.all["TOKEN_"+name], l.all["CERT_"+name]
 		switch {
-		case myvault.ValidateService(name) != nil: // said by the policy, and not shown: it may be anything
+		case myvault.ValidateService(name) != nil: // ParsePolicy reports it, without the name
 		case certificate != "" && l.ClientCA == "":
-			wrong = append(wrong, fmt.Errorf("CERT_%s has no effect without MYVAULT_TLS_CLIENT_CA, the authorities of client certificates", name))
+			errs = append(errs, fmt.Errorf("CERT_%s has no effect without MYVAULT_TLS_CLIENT_CA, the authorities of client certificates", name))
 		case token+certificate == "" && name != l.Due:
-			wrong = append(wrong, fmt.Errorf("setting TOKEN_%s is missing: nobody can log in as %s; give it a token, or a certificate by CERT_%s, or take it out of ALLOWED_SERVICES", name, name, name))
+			errs = append(errs, fmt.Errorf("setting TOKEN_%s is missing: no client can log in as %s; set TOKEN_%s or CERT_%s, or remove it from ALLOWED_SERVICES", name, name, name, name))
 		}
 	}
 	if l.Due != "" && !slices.Contains(services, l.Due) {
-		wrong = append(wrong, errors.New("MYVAULT_DUE names no service of ALLOWED_SERVICES")) // nor shown
+		errs = append(errs, errors.New("MYVAULT_DUE is not a service in ALLOWED_SERVICES")) // without the value
 	}
-	return errors.Join(wrong...)
+	return errors.Join(errs...)
 }
 
-// handler makes the API of a vault, with capability tokens.
+// handler returns the HTTP API of a vault, with capability tokens.
 func (s settings) handler(vault *myvault.Vault, issuer *tokens.Issuer, logger *slog.Logger, observe func(httpapi.Observation)) (*httpapi.Handler, error) {
 	secrets, err := s.projectSecrets()
 	if err != nil {
 		return nil, err
 	}
+	g, err := guard.New(guard.Config{AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders})
+	if err != nil {
+		return nil, err
+	}
 	config := httpapi.Config{
-		Logger: logger, AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders, Observe: observe,
+		Logger: logger, Guard: g, Observe: observe,
 		Tokens: issuer, Store: s.Provider, ProjectSecrets: secrets,
 	}
 	if s.Console {
@@ -116,12 +124,12 @@ func (s settings) handler(vault *myvault.Vault, issuer *tokens.Issuer, logger *s
 	return httpapi.New(vault, config)
 }
 
-func (s settings) serverConfig(certificates *httpapi.Certificates) httpapi.ServerConfig {
+func (s settings) serverConfig(certificates *serve.Certificates) serve.Config {
 	files := 1
 	if s.Provider == "hashivault" {
 		files = 2 // one to the caller, one to the cluster
 	}
-	return httpapi.ServerConfig{
+	return serve.Config{
 		FilesPerConnection:      files,
 		Certificates:            certificates,
 		MaxConnections:          s.Connections,
@@ -130,7 +138,7 @@ func (s settings) serverConfig(certificates *httpapi.Certificates) httpapi.Serve
 	}
 }
 
-// address is where the server listens.
+// address returns the address to listen on.
 func (s settings) address() string { return cmp.Or(s.Addr, fmt.Sprintf("127.0.0.1:%d", s.Port)) }
 
 const (
@@ -138,11 +146,12 @@ const (
 	metricsSetting = "MYVAULT_METRICS_ADDR"
 )
 
-// resolve reads an address that a setting gave, as listen does. It is not shown where it is none.
+// resolve parses the address of a setting, like listen. Its error does not contain the address,
+// which may be any text.
 func resolve(address, setting string) (*net.TCPAddr, error) {
 	addr, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen: %s is no host:port of this machine", setting)
+		return nil, fmt.Errorf("listen: %s is not a host:port of this machine", setting)
 	}
 	return addr, nil
 }
@@ -155,8 +164,9 @@ func overlap(a, b *net.TCPAddr) bool {
 	return a.Port != 0 && a.Port == b.Port && (a.IP.Equal(b.IP) || covers(a, b) || covers(b, a))
 }
 
-// outside gives the host:port by which clients reach the server: beyond loopback its name, where it has one.
-func (s settings) outside(addr net.Addr) string {
+// publicAddress returns the host:port for clients. Beyond loopback, it uses the host name of the
+// server if one is set.
+func (s settings) publicAddress(addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	ip := net.ParseIP(host)
 	if err != nil || ip == nil || ip.IsLoopback() {

@@ -12,9 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
-// refused are changes of one thing each, in goodEnv, that a start refuses, and so do -lint and a
-// reload.
-var refused = []struct{ line, becomes, want string }{
+// invalidChanges are single changes to goodEnv with which a start, -lint and a reload fail.
+var invalidChanges = []struct{ line, becomes, want string }{
 	{"MSA_", "MYVAULT_FORWARDERS=canary\nMSA_", "setting MYVAULT_FORWARDERS"},
 	{"MSA_", "MYVAULT_ORIGINS=canary\nMSA_", "setting MYVAULT_ORIGINS"},
 	{"MSA_", "MYVAULT_HOSTS='canary b'\nMSA_", "setting MYVAULT_HOSTS"},
@@ -43,10 +42,10 @@ var refused = []struct{ line, becomes, want string }{
 	{"MSA_", "MYVAULT_ADDR=canary\nMSA_", "MYVAULT_ADDR"},
 	{"MSA_", "MYVAULT_ADDR=0.0.0.0:0\nMSA_", "setting MYVAULT_ADDR: "},
 	{"MSA_", "MYVAULT_ADDR=0.0.0.0:0\nMSA_", "MYVAULT_PLAINTEXT"},
-	{"MSA_", "MYVAULT_PROVIDER=python\nMSA_", "python is only for examples/move"},
+	{"MSA_", "MYVAULT_PROVIDER=python\nMSA_", "python is only a source for examples/move"},
 	{"MSA_", "MYVAULT_PROJECT_SECRETS=a=canary\nMSA_", "MYVAULT_PROJECT_SECRETS, item 1"},
 	{"MSA_", vaultAt("https://127.0.0.1:1") + "MYVAULT_PROJECT_SECRETS=a=bytes:32:hex\nMSA_", "several changes at once"},
-	{"MSA_", vaultAt("http://canary.example.org:8200") + "VAULT_PLAINTEXT=canary\nMSA_", "setting VAULT_PLAINTEXT does not parse"},
+	{"MSA_", vaultAt("http://canary.example.org:8200") + "VAULT_PLAINTEXT=canary\nMSA_", "setting VAULT_PLAINTEXT: invalid value"},
 	{"MSA_", "MYVAULT_PROVIDER=hashivault\nVAULT_ADDR=https://127.0.0.1:1\nVAULT_TOKEN_FILE=.\nMSA_", "VAULT_TOKEN_FILE"},
 	{goodKey, "MSA_MASTER_KEY_FILE=.", "setting MSA_MASTER_KEY_FILE: "},
 	{"MSA_", "MYVAULT_CONNECTIONS=-1\nMSA_", "setting MYVAULT_CONNECTIONS"},
@@ -65,7 +64,7 @@ var refused = []struct{ line, becomes, want string }{
 	{"ALLOWED_SERVICES=svc", "ALLOWED_SERVICES=svc,other", "setting TOKEN_other is missing"},
 	{"ALLOWED_SERVICES=svc", "ALLOWED_SERVICES=", "ALLOWED_SERVICES"},
 	{goodKey, "MSA_MASTER_KEY=short", "setting MSA_MASTER_KEY: "},
-	{goodKey, "MSA_MASTER_KEY=" + publishedKey, "it is the example of the documents"},
+	{goodKey, "MSA_MASTER_KEY=" + publishedKey, "it is the published example"},
 	{goodKey, "MSA_MASTER_KEY_FILE=/none", "setting MSA_MASTER_KEY_FILE: "},
 	{goodKey, goodKey + "\nMSA_MASTER_KEY_FILE=x", "one and not both"},
 	{goodKey, "", "MSA_MASTER_KEY"},
@@ -73,8 +72,7 @@ var refused = []struct{ line, becomes, want string }{
 
 const (
 	goodKey = "MSA_MASTER_KEY=base64:a2V5IG9mIHRoZSBzZXJ2ZXIncyB0ZXN0cyBhbG9uZSE="
-	// publishedKey is that of README.md, .env.example and of the document that the project was
-	// created from.
+	// publishedKey is the key of README.md, .env.example and testdata/seed.env.
 	publishedKey = "base64:jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE="
 )
 
@@ -82,72 +80,73 @@ func vaultAt(address string) string {
 	return "MYVAULT_PROVIDER=hashivault\nVAULT_TOKEN=canary\nVAULT_ADDR=" + address + "\n"
 }
 
-// becoming is goodEnv with one line changed.
-func becoming(t *testing.T, line, becomes string) string {
+// changedEnv returns goodEnv with one change.
+func changedEnv(t *testing.T, line, becomes string) string {
 	t.Helper()
 	text := strings.Replace(goodEnv, line, becomes, 1)
 	if text == goodEnv {
-		t.Fatalf("%q is not in it", line)
+		t.Fatalf("goodEnv does not contain %q", line)
 	}
 	return text
 }
 
-// holdsNoSecret fails for a log or an error that shows the value of a setting.
-func holdsNoSecret(is *is.I, text string) {
+// checkNoSecret fails if a log or an error contains the value of a setting.
+func checkNoSecret(is *is.I, text string) {
 	for _, secret := range []string{"canary", goodKey[22:30], publishedKey[7:15]} {
 		is.True(!strings.Contains(text, secret))
 	}
 }
 
-// TestLintRefusesWhatTheStartRefuses: one thing wrong at a time, told in the same words by both. Nothing is made.
+// TestLintRefusesWhatTheStartRefuses checks that -lint and a start report the same error and
+// create no files.
 func TestLintRefusesWhatTheStartRefuses(t *testing.T) {
-	for _, c := range refused {
+	for _, c := range invalidChanges {
 		t.Run(c.becomes, func(t *testing.T) {
 			is := is.New(t)
 			dir := t.TempDir()
-			is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), []byte(becoming(t, c.line, c.becomes)), 0o600))
-			var said [2]string
-			for n := range said {
+			is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), []byte(changedEnv(t, c.line, c.becomes)), 0o600))
+			var output [2]string
+			for n := range output {
 				p := command(t, dir)
 				p.cmd.Env = p.cmd.Env[:1] // no PORT
-				if n == 0 {               // first: it always ends
+				if n == 0 {               // first, because -lint always ends
 					p.cmd.Args = append(p.cmd.Args, "-lint")
 				}
 				is.True(p.cmd.Run() != nil)
-				said[n] = p.stderr.String()
+				output[n] = p.stderr.String()
 			}
-			is.Equal(said[1], said[0])
-			is.True(strings.Contains(said[0], c.want))
-			holdsNoSecret(is, said[0])
+			is.Equal(output[1], output[0])
+			is.True(strings.Contains(output[0], c.want))
+			checkNoSecret(is, output[0])
 			is.Equal(len(files(t, dir)), 1)
 		})
 	}
 }
 
-// TestAReloadRefusesWhatTheStartRefuses, settings that would take effect at the next start among
-// them: a server that is started again after it took a .env has to come up.
+// TestAReloadRefusesWhatTheStartRefuses includes settings that only take effect at the next
+// start. A .env that a reload accepts must not prevent that start.
 func TestAReloadRefusesWhatTheStartRefuses(t *testing.T) {
-	p := serving(t, "newsbot/")
+	p := startWithRules(t, "newsbot/")
 	env := filepath.Join(p.dir, ".env")
-	for _, c := range refused {
+	for _, c := range invalidChanges {
 		t.Run(c.becomes, func(t *testing.T) {
 			is := is.New(t)
 			before := len(p.stderr.String())
-			said := func() string { return p.stderr.String()[before:] }
-			replace(t, env, strings.Replace(becoming(t, c.line, c.becomes), "newsbot/", "other/", 1))
+			output := func() string { return p.stderr.String()[before:] }
+			replace(t, env, strings.Replace(changedEnv(t, c.line, c.becomes), "newsbot/", "other/", 1))
 			is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
-			await(t, "what to mend: "+c.want, func() bool { // messages about the previous file may come late
-				return strings.Contains(said(), "the policy is not reloaded") && strings.Contains(said(), c.want)
+			await(t, "the error: "+c.want, func() bool { // messages about the previous file may come late
+				return strings.Contains(output(), "the policy is not reloaded") && strings.Contains(output(), c.want)
 			})
-			is.Equal(p.allowed(t), "newsbot/") // as before
-			is.True(!strings.Contains(said(), "the policy is reloaded"))
-			holdsNoSecret(is, said())
+			is.Equal(p.allowed(t), "newsbot/") // unchanged
+			is.True(!strings.Contains(output(), "the policy is reloaded"))
+			checkNoSecret(is, output())
 		})
 	}
 }
 
-// TestEverythingWrongIsToldAtOnce, by the start too.
-func TestEverythingWrongIsToldAtOnce(t *testing.T) {
+// TestAllErrorsAreReported checks that a start reports all invalid settings, not only the first.
+func TestAllErrorsAreReported(t *testing.T) {
 	is := is.New(t)
 	wrong := []string{
 		"MYVAULT_ORIGINS=x", "MYVAULT_HOSTS=http://x/", "MYVAULT_FORWARDERS=x", "MYVAULT_ADDR=0.0.0.0:0", "MSA_MASTER_KEY=short", "MYVAULT_METRICS_ADDR=x",
@@ -158,14 +157,15 @@ func TestEverythingWrongIsToldAtOnce(t *testing.T) {
 	for _, setting := range wrong {
 		name, _, _ := strings.Cut(setting, "=")
 		if name == "MYVAULT_ADDR" {
-			name = "MYVAULT_METRICS_ADDR" // there is no saying whether HTTPS is meant
+			name = "MYVAULT_METRICS_ADDR" // the address cannot be checked without knowing whether HTTPS is on
 		}
 		is.True(strings.Contains(p.stderr.String(), name))
 	}
 	is.True(strings.Contains(p.stderr.String(), "ALLOW_svc: item 1"))
 }
 
-// TestEmptySettingsAreAbsent: none of them hides a setting of the .env or prevents the start.
+// TestEmptySettingsAreAbsent checks that empty settings neither override the .env nor prevent a
+// start.
 func TestEmptySettingsAreAbsent(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
@@ -178,9 +178,9 @@ func TestEmptySettingsAreAbsent(t *testing.T) {
 	}
 }
 
-// TestPlaintextToVaultInTheEnv: VAULT_PLAINTEXT and MYVAULT_PLAINTEXT are two settings, and the
-// .env may hold both.
-func TestPlaintextToVaultInTheEnv(t *testing.T) {
+// TestBothPlaintextSettings checks that VAULT_PLAINTEXT and MYVAULT_PLAINTEXT are separate
+// settings.
+func TestBothPlaintextSettings(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), []byte(goodEnv+vaultAt("http://vault.example.org:8200")+"VAULT_PLAINTEXT=true\nMYVAULT_PLAINTEXT=true\n"), 0o600))
@@ -191,44 +191,45 @@ func TestPlaintextToVaultInTheEnv(t *testing.T) {
 	is.NoErr(err)
 }
 
-// TestAServiceOfTheDuty needs no token: the server itself is that service.
-func TestAServiceOfTheDuty(t *testing.T) {
+// TestDueServiceNeedsNoToken covers MYVAULT_DUE: the server itself acts as that service.
+func TestDueServiceNeedsNoToken(t *testing.T) {
 	is := is.New(t)
 	p := command(t, t.TempDir(), append(strings.Fields(strings.Replace(goodEnv, "=svc", "=svc,duty", 1)), "MYVAULT_DUE=duty", "ALLOW_duty=newsbot/")...)
 	p.cmd.Args = append(p.cmd.Args, "-lint")
 	is.NoErr(p.cmd.Run())
 }
 
-// TestLintNotes settings that are often meant, and fails for those that are probably not.
+// TestLintNotes covers findings that are often intended, which are notes, and those that probably
+// are not, which are errors.
 func TestLintNotes(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	lint := func(rules string) (string, error) {
-		is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), []byte(allowing(rules)), 0o600))
+		is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), []byte(envWithRules(rules)), 0o600))
 		p := command(t, dir)
 		p.cmd.Args = append(p.cmd.Args, "-lint")
 		p.cmd.Stdout = &p.stdout
 		err := p.cmd.Run()
 		return p.stdout.String(), err
 	}
-	said, err := lint("newsbot/@read+destroy\nDENY_svc=newsbot/hidden/")
+	output, err := lint("newsbot/@read+destroy\nDENY_svc=newsbot/hidden/")
 	is.NoErr(err)
-	is.True(strings.HasPrefix(said, "note: DENY_svc: newsbot/hidden/: it names no action and so forbids destroy too"))
-	is.True(strings.Contains(said, "ok: 1 services, 2 rules"))
-	said, err = lint("newsbot/\nDENY_svc=newsbot/hidden")
+	is.True(strings.HasPrefix(output, "note: DENY_svc: newsbot/hidden/: it names no action and so forbids destroy too"))
+	is.True(strings.Contains(output, "ok: 1 services, 2 rules"))
+	output, err = lint("newsbot/\nDENY_svc=newsbot/hidden")
 	is.True(err != nil)
-	is.True(strings.HasPrefix(said, "DENY_svc: newsbot/hidden: it covers that one name"))
+	is.True(strings.HasPrefix(output, "DENY_svc: newsbot/hidden: it covers that one name"))
 
 	ca := authority.New(t, "clients")
 	certificate, key := ca.Server(t).Write(t, dir, "server")
 	authorities := filepath.Join(dir, "clients.pem")
 	is.NoErr(os.WriteFile(authorities, ca.PEM, 0o600))
-	said, err = lint("newsbot/\nCERT_svc=cn:svc\nMYVAULT_TLS_CERT=" + certificate + "\nMYVAULT_TLS_KEY=" + key + "\nMYVAULT_TLS_CLIENT_CA=" + authorities)
+	output, err = lint("newsbot/\nCERT_svc=cn:svc\nMYVAULT_TLS_CERT=" + certificate + "\nMYVAULT_TLS_KEY=" + key + "\nMYVAULT_TLS_CLIENT_CA=" + authorities)
 	is.NoErr(err)
-	is.True(strings.HasPrefix(said, "note: CERT_svc: an authority's name constraints do not bind cn:"))
+	is.True(strings.HasPrefix(output, "note: CERT_svc: name constraints do not apply to cn:"))
 }
 
-// TestLintCounts what it found to be good.
+// TestLintCounts checks the counts of services and rules.
 func TestLintCounts(t *testing.T) {
 	is := is.New(t)
 	p := command(t, t.TempDir(), append(strings.Fields(goodEnv), "ALLOW_svc=a/,b/", "DENY_svc=a/x/")...)
@@ -238,24 +239,25 @@ func TestLintCounts(t *testing.T) {
 	is.Equal(p.stdout.String(), "ok: 1 services, 3 rules\n")
 }
 
-// TestLintNamesWeakTokens, which loopback allows, and where there is nothing to look at it says what to do.
+// TestLintNamesWeakTokens covers weak tokens, which are allowed on loopback, and a missing .env.
 func TestLintNamesWeakTokens(t *testing.T) {
 	is := is.New(t)
 	p := command(t, t.TempDir(), strings.Fields(strings.Replace(goodEnv, "canary-token-0123456789", "canary-token", 1))...)
 	p.cmd.Args = append(p.cmd.Args, "-lint")
 	p.cmd.Stdout = &p.stdout
 	is.NoErr(p.cmd.Run())
-	is.True(strings.HasPrefix(p.stdout.String(), "TOKEN_svc: a token is under 16 characters"))
+	is.True(strings.HasPrefix(p.stdout.String(), "TOKEN_svc: a token has fewer than 16 characters"))
 	is.True(!strings.Contains(p.stdout.String(), "canary"))
 
 	p = command(t, t.TempDir())
 	p.cmd.Args = append(p.cmd.Args, "-lint")
 	is.True(p.cmd.Run() != nil)
-	is.True(strings.Contains(p.stderr.String(), "there is no .env"))
+	is.True(strings.Contains(p.stderr.String(), "no .env in this directory"))
 }
 
-// TestTheGreetingBeyondLoopback gives addresses that the certificate and the Host header can have.
-func TestTheGreetingBeyondLoopback(t *testing.T) {
+// TestGreetingBeyondLoopback checks that the printed addresses work with the certificate and the
+// allowed hosts.
+func TestGreetingBeyondLoopback(t *testing.T) {
 	dir := t.TempDir()
 	certificate, key := authority.New(t, "servers").Server(t).Write(t, dir, "server")
 	overTLS := []string{"MYVAULT_ADDR=0.0.0.0:0", "MYVAULT_TLS_CERT=" + certificate, "MYVAULT_TLS_KEY=" + key}
@@ -275,24 +277,24 @@ func TestTheGreetingBeyondLoopback(t *testing.T) {
 	}
 }
 
-// TestAReloadWaitsForTheFilesThatTheEnvNames: it comes once they are good, without another change
-// of the .env.
-func TestAReloadWaitsForTheFilesThatTheEnvNames(t *testing.T) {
+// TestReloadWaitsForReferencedFiles checks that a reload succeeds once the files in the .env are
+// valid, without another change of the .env.
+func TestReloadWaitsForReferencedFiles(t *testing.T) {
 	is := is.New(t)
-	p := serving(t, "newsbot/")
+	p := startWithRules(t, "newsbot/")
 	certificate, key := authority.New(t, "servers").Server(t).Write(t, t.TempDir(), "server")
 	later := filepath.Join(p.dir, "later.pem")
-	replace(t, filepath.Join(p.dir, ".env"), allowing("other/")+"MYVAULT_TLS_CERT="+later+"\nMYVAULT_TLS_KEY="+key+"\n")
-	refused := func(times int) func() bool {
+	replace(t, filepath.Join(p.dir, ".env"), envWithRules("other/")+"MYVAULT_TLS_CERT="+later+"\nMYVAULT_TLS_KEY="+key+"\n")
+	failures := func(times int) func() bool {
 		return func() bool { return strings.Count(p.stderr.String(), "the policy is not reloaded") == times }
 	}
-	await(t, "what is missing", refused(1))
+	await(t, "the first error", failures(1))
 	replace(t, later, "no certificate")
-	await(t, "what is wrong", refused(2))
+	await(t, "the second error", failures(2))
 	is.Equal(p.allowed(t), "newsbot/")
 	pem, err := os.ReadFile(certificate)
 	is.NoErr(err)
 	replace(t, later, string(pem))
 	await(t, "the other rules", func() bool { return p.allowed(t) == "other/" })
-	is.True(refused(2)()) // each is logged once
+	is.True(failures(2)()) // each error is logged once
 }

@@ -13,10 +13,11 @@ import (
 	"github.com/matryer/is"
 )
 
-// TestTheBinaryOfTheImage is static, and serves as another user from a directory that it cannot write.
-func TestTheBinaryOfTheImage(t *testing.T) {
+// TestImageBinary checks that the binary is static and runs as an unprivileged user in a read-only
+// directory.
+func TestImageBinary(t *testing.T) {
 	is := is.New(t)
-	dir, err := os.MkdirTemp("", "myvault-image-") // not below t.TempDir, which only its owner may enter
+	dir, err := os.MkdirTemp("", "myvault-image-") // other users cannot enter t.TempDir
 	is.NoErr(err)
 	defer os.RemoveAll(dir)
 	is.NoErr(os.Chmod(dir, 0o755))
@@ -52,18 +53,18 @@ func TestTheBinaryOfTheImage(t *testing.T) {
 	is.Equal(len(left), 0)
 }
 
-// TestTheImageIsBuiltFromWhatItNeeds: what .dockerignore keeps away is no package of the programs.
-func TestTheImageIsBuiltFromWhatItNeeds(t *testing.T) {
+// TestDockerignore checks that .dockerignore does not exclude packages that the programs need.
+func TestDockerignore(t *testing.T) {
 	is := is.New(t)
 	ignored, err := os.ReadFile(filepath.Join(root, ".dockerignore"))
 	is.NoErr(err)
-	given := map[string]bool{}
+	included := map[string]bool{}
 	for _, line := range strings.Fields(string(ignored)) {
 		if name, ok := strings.CutPrefix(line, "!"); ok {
-			given[name] = true
+			included[name] = true
 		}
 	}
-	is.True(given["go.mod"] && given["go.sum"] && given["*.go"])
+	is.True(included["go.mod"] && included["go.sum"] && included["*.go"])
 	text, err := os.ReadFile(filepath.Join(root, "deploy/Dockerfile"))
 	is.NoErr(err)
 	list := exec.Command("go", "list", "-deps", "-f", `{{with .Module}}{{if .Main}}{{$.ImportPath}}{{end}}{{end}}`)
@@ -76,15 +77,15 @@ func TestTheImageIsBuiltFromWhatItNeeds(t *testing.T) {
 		if folder := strings.TrimPrefix(path, "github.com/myswiftagent/myvault/"); folder != path {
 			needed++
 			top, _, _ := strings.Cut(folder, "/")
-			if !given[top] {
-				t.Errorf(".dockerignore keeps %s away from the build", top)
+			if !included[top] {
+				t.Errorf(".dockerignore excludes %s, which the build needs", top)
 			}
 		}
 	}
 	is.True(needed > 10)
 }
 
-// TestDockerfile holds the image to what the documentation says of it.
+// TestDockerfile checks the image against docs/deploy.md.
 func TestDockerfile(t *testing.T) {
 	is := is.New(t)
 	text, err := os.ReadFile(filepath.Join(root, "deploy/Dockerfile"))
@@ -94,7 +95,7 @@ func TestDockerfile(t *testing.T) {
 	is.Equal(len(stages), 3) // the comment, the build, the image
 	for line := range strings.Lines(strings.ReplaceAll(string(text), "\\\n", "")) {
 		word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-		is.True(word == "" || word[0] == '#' || known[word]) // of the Dockerfile's language
+		is.True(word == "" || word[0] == '#' || known[word]) // an instruction of Dockerfiles
 	}
 	is.True(regexp.MustCompile(`(?m)^ARG GO_IMAGE=golang:1\.26\.\d+@sha256:[0-9a-f]{64}\nFROM \$\{GO_IMAGE\} AS build$`).Match(text)) // a tag can be moved, a digest cannot
 	image := stages[2]
@@ -103,18 +104,18 @@ func TestDockerfile(t *testing.T) {
 	} {
 		is.True(strings.Contains(image, want))
 	}
-	for _, name := range []string{"server", "backup", "verify", "restore", "prune", "rekey"} { // what docs/deploy.md runs in it
+	for _, name := range []string{"server", "backup", "verify", "restore", "prune", "rekey"} { // the programs that docs/deploy.md runs
 		is.True(strings.Contains(stages[1], "./examples/"+name+" ") && strings.Contains(image, " /out/"+name+" "))
 	}
 	is.True(strings.Contains(stages[1], "CGO_ENABLED=0"))
-	is.True(!regexp.MustCompile(`(?i)token|master_key|password|\bADD\b`).MatchString(string(text))) // nothing secret in a layer
+	is.True(!regexp.MustCompile(`(?i)token|master_key|password|\bADD\b`).MatchString(string(text))) // no secrets in a layer
 	for _, setting := range regexp.MustCompile(`(MYVAULT_\w+)=`).FindAllStringSubmatch(image, -1) {
-		is.True(strings.Contains(help(t), "  "+setting[1]+" ")) // a setting of the server
+		is.True(strings.Contains(help(t), "  "+setting[1]+" ")) // -h has the setting
 	}
 }
 
-// TestCIRepeatsWhatWasNotChecked reads the shell function of .ci/run that prints the last step's
-// output.
+// TestCIRepeatsWhatWasNotChecked tests the shell function of .ci/run that prints the output of its
+// last step.
 func TestCIRepeatsWhatWasNotChecked(t *testing.T) {
 	is := is.New(t)
 	run, err := os.ReadFile(filepath.Join(root, ".ci/run"))
@@ -133,7 +134,7 @@ func TestCIRepeatsWhatWasNotChecked(t *testing.T) {
 	}
 }
 
-// TestSystemdUnit: systemd itself finds nothing wrong with the unit.
+// TestSystemdUnit checks the unit with systemd-analyze.
 func TestSystemdUnit(t *testing.T) {
 	is := is.New(t)
 	unit := filepath.Join(root, "deploy/myvault.service")
@@ -153,15 +154,15 @@ func TestSystemdUnit(t *testing.T) {
 		t.Skip("needs systemd-analyze")
 	}
 	dir := t.TempDir()
-	there := strings.Replace(string(text), "/usr/local/bin/myvault-server", binary, 1) // it must exist
-	is.NoErr(os.WriteFile(filepath.Join(dir, "myvault.service"), []byte(there), 0o644))
+	installed := strings.Replace(string(text), "/usr/local/bin/myvault-server", binary, 1) // must exist
+	is.NoErr(os.WriteFile(filepath.Join(dir, "myvault.service"), []byte(installed), 0o644))
 	out, err := exec.Command(verify, "verify", "--man=no", filepath.Join(dir, "myvault.service")).CombinedOutput()
 	t.Logf("%s", out)
 	is.NoErr(err)
 	is.True(!strings.Contains(string(out), "myvault.service"))
 }
 
-// help gives what -h prints.
+// help returns the output of -h.
 func help(t *testing.T) string {
 	t.Helper()
 	p := command(t, t.TempDir())

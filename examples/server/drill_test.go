@@ -22,19 +22,19 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// drill is a directory as the first run of a server leaves it, with a secret, and all that its
-// operator must never lose.
+// drill is the working directory of a server after its first run, with a secret. It records the
+// keys and backups, which an operator must never lose.
 type drill struct {
-	t       *testing.T
-	dir     string
-	keys    map[string]bool   // texts of the keys that were in force
-	backups map[string][]byte // by path
-	opened  map[string]bool   // those that were proved; they stay so with their bytes and their key
+	t        *testing.T
+	dir      string
+	keys     map[string]bool   // texts of all keys that were ever current
+	backups  map[string][]byte // by path
+	verified map[string]bool   // backups by path; they need no second check if their bytes stay the same
 }
 
 func newDrill(t *testing.T) *drill {
 	t.Helper()
-	d := &drill{t: t, dir: t.TempDir(), keys: map[string]bool{}, backups: map[string][]byte{}, opened: map[string]bool{}}
+	d := &drill{t: t, dir: t.TempDir(), keys: map[string]bool{}, backups: map[string][]byte{}, verified: map[string]bool{}}
 	t.Setenv("TMPDIR", t.TempDir()) // where backups are verified
 	data := filepath.Join(d.dir, "data")
 	if err := setup.FirstRun(data); err != nil {
@@ -55,14 +55,14 @@ func newDrill(t *testing.T) *drill {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	d.look()
+	d.record()
 	return d
 }
 
-// key returns the key that the server would be started with.
+// key returns the key that the server would use.
 func (d *drill) key() crypto.Key {
 	d.t.Helper()
-	_, keys, err := setup.Operator([]string{"MYVAULT_ENV=" + filepath.Join(d.dir, "data", ".env")})
+	_, keys, err := setup.StoreSettings([]string{"MYVAULT_ENV=" + filepath.Join(d.dir, "data", ".env")})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -73,8 +73,8 @@ func (d *drill) key() crypto.Key {
 	return key
 }
 
-// look notes what is there now and must not be lost.
-func (d *drill) look() {
+// record records the current key and all backups.
+func (d *drill) record() {
 	d.t.Helper()
 	if store, err := d.open(d.key()); err == nil {
 		d.keys[d.key().Text()] = true
@@ -97,7 +97,7 @@ func (d *drill) open(key crypto.Key) (*sqlite.Store, error) {
 	return sqlite.Open(d.t.Context(), filepath.Join(d.dir, "data"), sqlite.StaticKey(key), sqlite.Config{})
 }
 
-// onDisk returns the keys in the .env and in the files beside it.
+// onDisk returns the keys in the .env and in the key files next to it.
 func (d *drill) onDisk() map[string]crypto.Key {
 	found := map[string]crypto.Key{}
 	files, _ := filepath.Glob(filepath.Join(d.dir, "data", "master.key*"))
@@ -110,14 +110,14 @@ func (d *drill) onDisk() map[string]crypto.Key {
 	return found
 }
 
-// check proves that no key and no backup is lost.
+// check checks that no key and no backup is lost.
 func (d *drill) check() {
 	d.t.Helper()
-	d.look()
+	d.record()
 	keys, open := d.onDisk(), false
 	for text := range d.keys {
 		if _, there := keys[text]; !there {
-			d.t.Fatal("a key that was in force is lost")
+			d.t.Fatal("a former key is lost")
 		}
 	}
 	for _, key := range keys {
@@ -130,20 +130,20 @@ func (d *drill) check() {
 	if !open {
 		d.t.Fatal("no key opens the store")
 	}
-	for path, was := range d.backups {
+	for path, before := range d.backups {
 		now, err := os.ReadFile(path)
-		if err != nil || !bytes.Equal(now, was) {
+		if err != nil || !bytes.Equal(now, before) {
 			d.t.Fatalf("%s is lost: %v", filepath.Base(path), err)
 		}
-		if !d.opened[path] && !strings.HasSuffix(path, ".heads") {
-			d.opens(path, keys)
-			d.opened[path] = true
+		if !d.verified[path] && !strings.HasSuffix(path, ".heads") {
+			d.verifyBackup(path, keys)
+			d.verified[path] = true
 		}
 	}
 }
 
-// opens proves that one of the keys opens a backup.
-func (d *drill) opens(path string, keys map[string]crypto.Key) {
+// verifyBackup checks that one of the keys opens a backup.
+func (d *drill) verifyBackup(path string, keys map[string]crypto.Key) {
 	d.t.Helper()
 	for _, key := range keys {
 		_, err := sqlite.VerifyBackup(d.t.Context(), path, sqlite.StaticKey(key))
@@ -157,8 +157,8 @@ func (d *drill) opens(path string, keys map[string]crypto.Key) {
 	d.t.Fatalf("no key opens %s", filepath.Base(path))
 }
 
-// tools is the directory of the programs that blocks run, each built once.
-func tools(t *testing.T, blocks []block) string {
+// buildPrograms builds the programs that the blocks run and returns their directory.
+func buildPrograms(t *testing.T, blocks []block) string {
 	t.Helper()
 	dir := t.TempDir()
 	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator))
@@ -177,11 +177,11 @@ func tools(t *testing.T, blocks []block) string {
 
 var running = regexp.MustCompile(`go run \./examples/\w+`)
 
-// run runs a script in a directory with the programs of tools. Unless after is 0, it is killed with
-// all that it has started once it has printed the last line, or so much later.
-func (d *drill) run(dir, tools, script string, after time.Duration, settings ...string) error {
+// run runs a script in a directory, with the programs of buildPrograms. Unless after is 0, it kills
+// the script and its child processes that long after the script has printed lastLine.
+func (d *drill) run(dir, programs, script string, after time.Duration, settings ...string) error {
 	d.t.Helper()
-	script = strings.ReplaceAll(script, "go run ./examples/", filepath.ToSlash(tools)+"/")
+	script = strings.ReplaceAll(script, "go run ./examples/", filepath.ToSlash(programs)+"/")
 	shell := exec.Command("sh", "-e", "-c", script)
 	shell.Dir = dir
 	shell.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + d.t.TempDir()}, settings...)
@@ -198,7 +198,7 @@ func (d *drill) run(dir, tools, script string, after time.Duration, settings ...
 	text := make([]byte, 1<<16)
 	for n, err := reached.Read(text); err == nil; n, err = reached.Read(text) {
 		if after > 0 && bytes.Contains(text[:n], []byte(lastLine)) {
-			time.Sleep(after) // any progress by then is a point to kill it at
+			time.Sleep(after) // any point of the script may be reached by then
 			kill(shell)
 		}
 	}
@@ -210,15 +210,15 @@ func (d *drill) run(dir, tools, script string, after time.Duration, settings ...
 
 const lastLine = "the last line begins"
 
-// TestEveryBlockOfOperateCanBeRepeated: run twice, cut off at each line, killed in each line, and
-// run in another directory, no block loses a key or a backup; and a whole one works behind all of
-// that.
+// TestEveryBlockOfOperateCanBeRepeated runs each block twice, stopped before each line, killed in
+// each line, and in another directory. No key or backup may be lost, and a complete run must
+// succeed afterwards.
 func TestEveryBlockOfOperateCanBeRepeated(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the blocks are for a Unix shell")
 	}
 	_, blocks := page(t, "docs/operate.md")
-	programs := tools(t, blocks)
+	programs := buildPrograms(t, blocks)
 	found := 0
 	for _, b := range blocks {
 		if b.language != "sh" {
@@ -238,20 +238,21 @@ func TestEveryBlockOfOperateCanBeRepeated(t *testing.T) {
 					_ = d.run(d.dir, programs, cut, after)
 					d.check()
 				}
-				d.repeats(programs, b.text)
+				d.repeat(programs, b.text)
 			})
 		}
 	}
 	is.New(t).True(found >= 1)
 }
 
-// repeats runs a whole block twice here, and in another directory, in which it must do nothing.
-func (d *drill) repeats(programs, block string) {
+// repeat runs a complete block twice. Before that, it runs the block in another directory: it must
+// fail there without creating files.
+func (d *drill) repeat(programs, block string) {
 	d.t.Helper()
 	is := is.New(d.t)
-	elsewhere := d.t.TempDir()
-	is.True(d.run(elsewhere, programs, block, 0) != nil)
-	entries, err := os.ReadDir(elsewhere)
+	otherDir := d.t.TempDir()
+	is.True(d.run(otherDir, programs, block, 0) != nil)
+	entries, err := os.ReadDir(otherDir)
 	is.NoErr(err)
 	is.Equal(len(entries), 0)
 	d.check()
@@ -259,7 +260,7 @@ func (d *drill) repeats(programs, block string) {
 	for n := 0; n < 2; n++ {
 		err := d.run(d.dir, programs, block, 0)
 		if err != nil && strings.Contains(err.Error(), fs.ErrExist.Error()) {
-			n-- // within the same second: the name is taken
+			n-- // the name has a time in seconds, and was used in this second
 			continue
 		}
 		is.NoErr(err)
@@ -268,9 +269,9 @@ func (d *drill) repeats(programs, block string) {
 	is.True(len(d.keys) >= before+2)
 }
 
-// TestRecipesReplaceNothing: a redirection of a document would empty what is there before its
-// command runs.
-func TestRecipesReplaceNothing(t *testing.T) {
+// TestBlocksDoNotOverwrite finds shell redirections in the documents. They would truncate an
+// existing file before the command runs.
+func TestBlocksDoNotOverwrite(t *testing.T) {
 	replaces := regexp.MustCompile(`[^->|=&2]> ?["$./\w]`)
 	for _, name := range append(pages, "SECURITY.md", "CONTRIBUTING.md") {
 		text, blocks := page(t, name)
@@ -292,9 +293,8 @@ func TestRecipesReplaceNothing(t *testing.T) {
 	}
 }
 
-// TestCertificatesAreMadeOnce: the block that makes them keeps those that are there, and adds one
-// line to the .env.
-func TestCertificatesAreMadeOnce(t *testing.T) {
+// TestCertificatesBlockCanBeRepeated checks that a second run keeps the certificates and the .env.
+func TestCertificatesBlockCanBeRepeated(t *testing.T) {
 	_, blocks := page(t, "docs/deploy.md")
 	for _, b := range blocks {
 		if !strings.Contains(b.text, "openssl") {
@@ -318,5 +318,5 @@ func TestCertificatesAreMadeOnce(t *testing.T) {
 		}
 		return
 	}
-	t.Fatal("the block is not there")
+	t.Fatal("docs/deploy.md has no block with openssl")
 }

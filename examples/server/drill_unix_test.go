@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// group has a command and all that it starts be killed together.
+// group puts a command and its child processes in a process group, which kill kills.
 func group(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 func kill(c *exec.Cmd) { _ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }

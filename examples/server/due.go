@@ -10,8 +10,9 @@ import (
 	"github.com/myswiftagent/myvault/due"
 )
 
-// watchDue logs once what expires or is due for rotation, of what the service may list. Without
-// a service it watches nothing. A program of yours would make the next version here.
+// watchDue logs secrets that expire or are due for rotation, once for each version. It watches the
+// secrets that the service may list, or nothing if service is empty. Your program could write the
+// next version here.
 func watchDue(vault *myvault.Vault, service string, logger *slog.Logger) (io.Closer, error) {
 	if service == "" {
 		return io.NopCloser(nil), nil
@@ -24,8 +25,8 @@ func watchDue(vault *myvault.Vault, service string, logger *slog.Logger) (io.Clo
 			record := slog.NewRecord(time.Now(), slog.LevelWarn, "a secret is due", 0)
 			record.Add("kind", n.Kind, "project", n.Secret.Project, "path", n.Secret.Path,
 				"version", n.Secret.Version, "since", n.Due.Format(time.RFC3339), "notice", n.ID, "attempt", n.Attempt)
-			return logger.Handler().Handle(ctx, record) // a notice that the log dropped is tried again
+			return logger.Handler().Handle(ctx, record) // the watcher repeats a notice that was not logged
 		},
-		OnError: func(err error) { logger.Error("due secrets could not be looked for", "cause", oneLine(err)) },
+		OnError: func(err error) { logger.Error("due secrets could not be listed", "cause", oneLine(err)) },
 	})
 }

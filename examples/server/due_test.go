@@ -10,8 +10,9 @@ import (
 	"github.com/matryer/is"
 )
 
-// TestTheServerTellsWhatIsDue, once, also over a restart; the generated settings have it so.
-func TestTheServerTellsWhatIsDue(t *testing.T) {
+// TestServerLogsDueSecrets checks that a secret is logged once, also after restarts, with the
+// generated settings.
+func TestServerLogsDueSecrets(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	p := start(t, dir, "LOG_FORMAT=json")
@@ -19,12 +20,12 @@ func TestTheServerTellsWhatIsDue(t *testing.T) {
 	a := p.must(t, c, "POST", "/api/secrets", `{"project":"newsbot","path":"prod/db","generate":{},"rotate_after":"2026-01-31T12:00:00Z"}`)
 	is.Equal(a.status, 201)
 	is.NoErr(p.stop(t, syscall.SIGTERM))
-	first := p // it looks at its start, and may have seen the secret already
+	first := p // it may already have logged the secret
 	p = start(t, dir, "LOG_FORMAT=json")
-	said := func() string { return first.stderr.String() + p.stderr.String() }
-	await(t, "the notice", func() bool { return strings.Contains(said(), "a secret is due") })
+	output := func() string { return first.stderr.String() + p.stderr.String() }
+	await(t, "the notice", func() bool { return strings.Contains(output(), "a secret is due") })
 	var line map[string]any
-	for text := range strings.Lines(said()) {
+	for text := range strings.Lines(output()) {
 		if strings.Contains(text, "a secret is due") {
 			is.NoErr(json.Unmarshal([]byte(text), &line))
 		}
@@ -37,7 +38,7 @@ func TestTheServerTellsWhatIsDue(t *testing.T) {
 	p = start(t, dir, "LOG_FORMAT=json")
 	time.Sleep(500 * time.Millisecond)
 	is.True(!strings.Contains(p.stderr.String(), "a secret is due"))
-	entries := p.must(t, p.headers(t), "GET", "/api/audit?action=rotation-due&outcome=ok", "") // a try that its end cut off has an entry too
+	entries := p.must(t, p.headers(t), "GET", "/api/audit?action=rotation-due&outcome=ok", "") // an interrupted attempt has an entry with another outcome
 	is.Equal(strings.Count(entries.body, `"rotation-due"`), 1)
 	is.True(strings.Contains(entries.body, "rotation-due-1/newsbot/prod/db"))
 }

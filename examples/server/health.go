@@ -18,11 +18,11 @@ import (
 
 const healthTimeout = 4 * time.Second
 
-// health asks the server that has these settings, on this machine, whether it works. It makes
-// and writes nothing. Where every client needs a certificate it tells only that the server asks for one.
+// health sends GET /health to the server with these settings on this machine. It creates no
+// files. If every client needs a certificate, it only checks that the server asks for one.
 func health(ctx context.Context, environ []string) error {
 	process := env.ToMap(environ)
-	all, err := setup.Read[settings](setup.Look(process), process)
+	all, err := setup.Read[settings](setup.LocateEnv(process), process)
 	if err != nil {
 		return err
 	}
@@ -30,41 +30,41 @@ func health(ctx context.Context, environ []string) error {
 	if err != nil {
 		return err
 	}
-	at, err := s.reachable()
+	addr, err := s.localAddress()
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.scheme()+"://"+at+"/health", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.scheme()+"://"+addr+"/health", nil)
 	if err != nil {
-		return errors.New("MYVAULT_ADDR is no host:port")
+		return errors.New("MYVAULT_ADDR is not a host:port")
 	}
-	// Nothing secret is sent and nothing is believed but the status, so the name in the certificate,
-	// which is seldom a loopback address, does not matter.
+	// The certificate rarely has a loopback address. Verifying it is not necessary: the request
+	// has no secrets, and only the status of the response is used.
 	client := &http.Client{
 		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // another server's health
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the target may be another server
 	}
-	answer, err := client.Do(request)
-	if refused, ok := errors.AsType[*net.OpError](err); ok && s.ClientRequired && refused.Op == "remote error" {
-		return nil // the alert to a client without a certificate
+	response, err := client.Do(request)
+	if opErr, ok := errors.AsType[*net.OpError](err); ok && s.ClientRequired && opErr.Op == "remote error" {
+		return nil // the TLS alert to a client without a certificate
 	}
 	if err != nil {
-		return fmt.Errorf("no answer: %w", err)
+		return fmt.Errorf("no response: %w", err)
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("unhealthy: %s", answer.Status)
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("unhealthy: %s", response.Status)
 	}
 	return nil
 }
 
-// reachable gives the address of the server as this machine reaches it.
-func (s settings) reachable() (string, error) {
+// localAddress returns the address of the server for this machine.
+func (s settings) localAddress() (string, error) {
 	host, port, err := net.SplitHostPort(cmp.Or(s.Addr, "127.0.0.1:"+strconv.Itoa(int(s.Port))))
 	if err != nil || port == "0" {
-		return "", errors.New("set PORT or MYVAULT_ADDR: the address of the server must be known")
+		return "", errors.New("set PORT or MYVAULT_ADDR to the address of the server")
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"

@@ -16,7 +16,7 @@ import (
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
-// freePort gives a port of 127.0.0.1 on which nobody listens.
+// freePort returns a free port of 127.0.0.1.
 func freePort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -27,7 +27,7 @@ func freePort(t *testing.T) string {
 	return fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
 }
 
-// TestHealthOfARunningServer, by the binary itself: over HTTP, TLS, and TLS with client certificates.
+// TestHealthOfARunningServer runs -health over HTTP, TLS, and TLS with client certificates.
 func TestHealthOfARunningServer(t *testing.T) {
 	dir := t.TempDir()
 	certificate, key := authority.New(t, "servers").Server(t).Write(t, dir, "server")
@@ -51,12 +51,12 @@ func TestHealthOfARunningServer(t *testing.T) {
 				return p.stderr.String(), err
 			}
 			_, err := healthy()
-			is.True(err != nil) // nobody listens
+			is.True(err != nil) // no server
 			_, err = os.Stat(filepath.Join(dir, "data"))
-			is.True(os.IsNotExist(err)) // and nothing was made
+			is.True(os.IsNotExist(err)) // no files are created
 			p := start(t, dir, settings...)
-			said, err := healthy()
-			is.Equal(said, "")
+			stderr, err := healthy()
+			is.Equal(stderr, "")
 			is.NoErr(err)
 			is.NoErr(p.stop(t, syscall.SIGTERM))
 			_, err = healthy()
@@ -65,22 +65,22 @@ func TestHealthOfARunningServer(t *testing.T) {
 	}
 }
 
-func TestHealthOfAServerWhoseStoreDoesNotAnswer(t *testing.T) {
+func TestHealthOfAnUnhealthyServer(t *testing.T) {
 	is := is.New(t)
-	sick := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	unhealthy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		is.Equal(r.URL.Path, "/health")
 		is.Equal(len(r.Header["X-Token"]), 0)
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}))
-	defer sick.Close()
-	p := command(t, t.TempDir(), "MYVAULT_ADDR="+sick.Listener.Addr().String())
+	defer unhealthy.Close()
+	p := command(t, t.TempDir(), "MYVAULT_ADDR="+unhealthy.Listener.Addr().String())
 	p.cmd.Args = append(p.cmd.Args, "-health")
 	is.True(p.cmd.Run() != nil)
 	is.True(strings.Contains(p.stderr.String(), "503"))
 }
 
-// TestHealthOfAnotherServer says nothing of this one, so a redirect is not followed.
-func TestHealthOfAnotherServer(t *testing.T) {
+// TestHealthDoesNotFollowRedirects checks that the health of another server does not count.
+func TestHealthDoesNotFollowRedirects(t *testing.T) {
 	is := is.New(t)
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
 	defer other.Close()

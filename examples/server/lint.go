@@ -13,13 +13,13 @@ import (
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 )
 
-// lint checks the settings as the server does at its start, and what in the policy has no effect. It starts
-// and makes nothing.
-func lint(ctx context.Context, to io.Writer) error {
+// lint checks the settings like a start of the server, and reports rules without effect. It creates
+// no files.
+func lint(ctx context.Context, out io.Writer) error {
 	process := env.ToMap(os.Environ())
-	path := setup.Look(process)
+	path := setup.LocateEnv(process)
 	if path == "" && process["ALLOWED_SERVICES"] == "" {
-		return errors.New("there is no .env, here or in MYVAULT_DATA; name it with MYVAULT_ENV")
+		return errors.New("no .env in this directory or in MYVAULT_DATA; set MYVAULT_ENV to it")
 	}
 	l, err := source{path, process}.load()
 	if err != nil {
@@ -31,27 +31,27 @@ func lint(ctx context.Context, to io.Writer) error {
 	findings := 0
 	for _, f := range l.policy.Lint() {
 		if f.Note {
-			fmt.Fprintln(to, "note:", f)
+			fmt.Fprintln(out, "note:", f)
 			continue
 		}
 		findings++
-		fmt.Fprintln(to, f)
+		fmt.Fprintln(out, f)
 	}
 	for _, name := range l.policy.WeakTokens() {
-		fmt.Fprintf(to, "TOKEN_%s: a token is under 16 characters, or one that the documents show: it can be guessed, and is refused beyond loopback\n", name)
+		fmt.Fprintf(out, "TOKEN_%s: a token has fewer than 16 characters or is a published example; it can be guessed and is rejected beyond loopback\n", name)
 	}
 	if findings > 0 {
-		return fmt.Errorf("%d findings: rules that have no effect, or are not what was meant", findings)
+		return fmt.Errorf("%d findings: rules without effect, or with an effect that is probably not intended", findings)
 	}
 	services, rules := l.policy.Services(), 0
 	for _, name := range services {
 		rules += count(l.all["ALLOW_"+name]) + count(l.all["DENY_"+name])
 	}
-	_, err = fmt.Fprintf(to, "ok: %d services, %d rules\n", len(services), rules)
+	_, err = fmt.Fprintf(out, "ok: %d services, %d rules\n", len(services), rules)
 	return err
 }
 
-// count gives how many items stand in a list.
+// count returns the number of items in a comma-separated list.
 func count(list string) int {
 	if list == "" {
 		return 0

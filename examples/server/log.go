@@ -12,24 +12,24 @@ import (
 	"github.com/myswiftagent/myvault/internal/logs"
 )
 
-// flushTimeout is how long the end of the server waits for a log that is slow or stuck.
+// flushTimeout limits how long the server waits at its end for a slow or blocked log.
 const flushTimeout = time.Second
 
-// output is everything that the server writes to its terminal or collector. Writing never blocks,
-// even if the reader is slow or stuck.
+// output writes the logs and the messages of the server. Writing never blocks, even if the reader
+// is slow or blocked.
 type output struct {
 	logger  *slog.Logger
-	repeats *logs.Repeats // for records other than those of the API
+	repeats *logs.Repeats // for records other than the API's
 	stderr  *logs.Queue
-	stdout  *logs.Queue // for people; nothing is written to it where logs are JSON
+	stdout  *logs.Queue // for people; unused if logs are JSON
 	json    bool
 }
 
-// newOutput directs the logs, those of libraries too, to stderr.
+// newOutput sends all logs to stderr, including those of libraries.
 func newOutput(s settings) *output {
 	note := func(dropped uint64) []byte {
 		var line bytes.Buffer
-		s.logger(&line).Error("log lines were dropped, as they could not be written", "dropped", dropped)
+		s.logger(&line).Error("log lines were dropped because they could not be written", "dropped", dropped)
 		return line.Bytes()
 	}
 	o := &output{stderr: logs.NewQueue(os.Stderr, note), stdout: logs.NewQueue(os.Stdout, nil), json: s.LogFormat == asJSON}
@@ -40,22 +40,22 @@ func newOutput(s settings) *output {
 	return o
 }
 
-// people returns where to write what is for people, not for collectors of logs.
-func (o *output) people() io.Writer {
+// console returns the writer for messages to people. It discards them if logs are JSON.
+func (o *output) console() io.Writer {
 	if o.json {
 		return io.Discard
 	}
 	return o.stdout
 }
 
-// close writes what waits, within the time for it.
+// close flushes all output, for at most flushTimeout each.
 func (o *output) close() {
 	o.repeats.Flush()
 	o.stdout.Close(flushTimeout)
 	o.stderr.Close(flushTimeout)
 }
 
-// errReported is an error that is in the log already.
+// errReported is returned for an error that has already been logged.
 var errReported = errors.New("the server ended with an error")
 
 // end logs how the server ended, and closes the output.
@@ -73,8 +73,8 @@ func (o *output) end(err error) error {
 	return errReported
 }
 
-// complain prints an error before there is an output.
-func complain(err error) {
+// printError prints an error if there is no output yet.
+func printError(err error) {
 	stderr := logs.NewQueue(os.Stderr, nil)
 	_, _ = io.WriteString(stderr, err.Error()+"\n")
 	stderr.Close(flushTimeout)

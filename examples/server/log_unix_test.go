@@ -20,9 +20,8 @@ import (
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
-// detached starts a server whose log goes to a file of the caller's, and returns it once it
-// answers.
-func detached(t *testing.T, stdout, stderr *os.File, settings ...string) *process {
+// startDetached starts a server whose output goes to the given files, and waits until it serves.
+func startDetached(t *testing.T, stdout, stderr *os.File, settings ...string) *process {
 	t.Helper()
 	port := freePort(t)
 	p := command(t, t.TempDir(), append(settings, "PORT="+port)...)
@@ -41,8 +40,8 @@ func detached(t *testing.T, stdout, stderr *os.File, settings ...string) *proces
 	return p
 }
 
-// full returns the writing end of a full pipe without a reader.
-func full(t *testing.T) *os.File {
+// fullPipe returns the write end of a full pipe that is not read.
+func fullPipe(t *testing.T) *os.File {
 	t.Helper()
 	var ends [2]int
 	if err := syscall.Pipe(ends[:]); err != nil {
@@ -66,8 +65,8 @@ func full(t *testing.T) *os.File {
 	return stuck
 }
 
-// gone returns the writing end of a pipe whose reader is gone.
-func gone(t *testing.T) *os.File {
+// closedPipe returns the write end of a pipe whose read end is closed.
+func closedPipe(t *testing.T) *os.File {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -78,20 +77,20 @@ func gone(t *testing.T) *os.File {
 	return w
 }
 
-// TestTheReaderOfTheLogStopsNothing: it is stuck, or gone, and requests are answered, and SIGTERM
-// is obeyed.
+// TestTheReaderOfTheLogStopsNothing checks that the server handles requests and SIGTERM while the
+// reader of its log is blocked or has exited.
 func TestTheReaderOfTheLogStopsNothing(t *testing.T) {
-	for name, broken := range map[string]func(*testing.T) *os.File{"stuck": full, "gone": gone} {
+	for name, pipe := range map[string]func(*testing.T) *os.File{"blocked": fullPipe, "closed": closedPipe} {
 		for _, format := range []string{"text", "json"} {
 			t.Run(name+" "+format, func(t *testing.T) {
 				is := is.New(t)
-				out := broken(t)
+				out := pipe(t)
 				port := freePort(t)
-				p := detached(t, out, out, "LOG_FORMAT="+format, "LOG_LEVEL=DEBUG", "MYVAULT_METRICS_ADDR=127.0.0.1:"+port)
+				p := startDetached(t, out, out, "LOG_FORMAT="+format, "LOG_LEVEL=DEBUG", "MYVAULT_METRICS_ADDR=127.0.0.1:"+port)
 				c := p.headers(t)
 				is.Equal(p.must(t, c, "POST", "/api/secrets", `{"project":"p","path":"x","value":"v"}`).status, 201)
 				answered := 0
-				for n := range 3000 { // more than waits to be written
+				for n := range 3000 { // more lines than the queue holds
 					path := []string{"/api/secrets/p/x", "/health", "/api/whoami"}[n%3]
 					if p.must(t, c, "GET", path, "").status == 200 {
 						answered++
@@ -110,7 +109,7 @@ func TestTheReaderOfTheLogStopsNothing(t *testing.T) {
 	}
 }
 
-// TestEveryRecordIsJSON, from the first to the last, and nothing goes to stdout.
+// TestEveryRecordIsJSON checks all lines on stderr, and that stdout is empty.
 func TestEveryRecordIsJSON(t *testing.T) {
 	is := is.New(t)
 	p := start(t, t.TempDir(), "LOG_FORMAT=json", "MYVAULT_METRICS_ADDR=127.0.0.1:0")
@@ -132,7 +131,7 @@ func TestEveryRecordIsJSON(t *testing.T) {
 		if record.Msg == "request" {
 			is.True(record.Remote != nil && *record.Remote == "127.0.0.1")
 			is.True(record.DurationMS != nil)
-			is.Equal(record.Route, "/api/whoami") // a probe is logged at DEBUG
+			is.Equal(record.Route, "/api/whoami") // probes are logged at DEBUG
 		}
 	}
 	is.Equal(messages["serving"], 1)
@@ -141,8 +140,7 @@ func TestEveryRecordIsJSON(t *testing.T) {
 	is.Equal(messages["request"], 2)
 }
 
-// TestAnErrorAtTheStartIsARecord where logs are JSON.
-func TestAnErrorAtTheStartIsARecord(t *testing.T) {
+func TestStartErrorIsJSON(t *testing.T) {
 	is := is.New(t)
 	p := command(t, t.TempDir(), "LOG_FORMAT=json", "MYVAULT_ADDR=0.0.0.0:0")
 	is.True(p.cmd.Run() != nil)
@@ -152,14 +150,14 @@ func TestAnErrorAtTheStartIsARecord(t *testing.T) {
 	is.True(strings.Contains(record.Cause, "loopback"))
 }
 
-// TestStrangersOfTheHTTPSPort: each kind of misuse is a few lines.
+// TestStrangersOfTheHTTPSPort checks that each kind of invalid connection is logged in few lines.
 func TestStrangersOfTheHTTPSPort(t *testing.T) {
 	is := is.New(t)
 	certificate, key := authority.New(t, "a").Server(t).Write(t, t.TempDir(), "server")
 	p := start(t, t.TempDir(), "MYVAULT_TLS_CERT="+certificate, "MYVAULT_TLS_KEY="+key)
 	at := strings.TrimPrefix(p.url, "https://")
-	const each = 500
-	for range each {
+	const perKind = 500
+	for range perKind {
 		for _, text := range []string{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01\x00\x05aaaaa", "\x00"} {
 			conn, err := net.Dial("tcp", at)
 			is.NoErr(err)
@@ -187,13 +185,13 @@ func TestStrangersOfTheHTTPSPort(t *testing.T) {
 			lines++
 		}
 	}
-	is.Equal(counted, 3*each) // and none is forgotten
+	is.Equal(counted, 3*perKind) // all are counted
 	t.Log(lines, "lines")
-	is.True(lines < each)
+	is.True(lines < perKind)
 }
 
-// TestASecondSignalEndsTheServerAtOnce while it drains, and pending counts for the trail are
-// written.
+// TestASecondSignalEndsTheServerAtOnce sends the second signal while the server drains. Pending
+// trail entries must be written.
 func TestASecondSignalEndsTheServerAtOnce(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -203,12 +201,12 @@ func TestASecondSignalEndsTheServerAtOnce(t *testing.T) {
 			c := p.headers(t)
 			is.Equal(p.must(t, c, "POST", "/api/secrets", `{"project":"p","path":"x","value":"v"}`).status, 201)
 			is.NoErr(p.cmd.Process.Signal(syscall.SIGTERM))
-			await(t, "the draining", func() bool { return p.must(t, c, "GET", "/ready", "").status == 503 })
+			await(t, "draining", func() bool { return p.must(t, c, "GET", "/ready", "").status == 503 })
 			for range 5 {
 				is.Equal(p.must(t, caller{"local", "wrong"}, "GET", "/api/whoami", "").status, 401)
 			}
-			time.Sleep(50 * time.Millisecond) // two signals closer together are one
-			is.True(p.stop(t, signal) != nil) // with a code that is not 0
+			time.Sleep(50 * time.Millisecond) // two signals in a shorter time count as one
+			is.True(p.stop(t, signal) != nil) // a non-zero exit code
 			p = start(t, dir)
 			is.Equal(p.must(t, c, "GET", "/api/secrets/p/x", "").secret(t).Value, "v")
 			entries := p.must(t, c, "GET", "/api/audit?outcome=unauthenticated", "").body
@@ -217,16 +215,16 @@ func TestASecondSignalEndsTheServerAtOnce(t *testing.T) {
 	}
 }
 
-// TestTwoSignalsInARowAreOne: timeout sends the process and its group the same signal.
-func TestTwoSignalsInARowAreOne(t *testing.T) {
+// TestTwoSignalsAtOnceCountAsOne covers timeout(1), which signals the process and its group.
+func TestTwoSignalsAtOnceCountAsOne(t *testing.T) {
 	is := is.New(t)
 	p := start(t, t.TempDir())
 	is.NoErr(p.cmd.Process.Signal(syscall.SIGTERM))
 	is.NoErr(p.stop(t, syscall.SIGTERM))
 }
 
-// TestFewOpenFiles: under a low limit the server keeps fewer connections, says so, and never fails
-// to accept one.
+// TestFewOpenFiles checks that with a low limit of open files the server allows fewer connections,
+// logs this, and never fails to accept a connection.
 func TestFewOpenFiles(t *testing.T) {
 	is := is.New(t)
 	p := command(t, t.TempDir())
@@ -253,5 +251,5 @@ func TestFewOpenFiles(t *testing.T) {
 	log := p.stderr.String()
 	is.True(strings.Contains(log, "files=256 connections=160 asked=512"))
 	is.True(!strings.Contains(log, "too many open files"))
-	is.Equal(strings.Count(log, "connections=160"), 2) // and in the record of the start
+	is.Equal(strings.Count(log, "connections=160"), 2) // also in the record of the start
 }

@@ -1,4 +1,4 @@
-// Command server serves a vault over HTTP; -h explains its settings.
+// Command server serves a vault over HTTP. -h describes its settings.
 package main
 
 import (
@@ -26,23 +26,26 @@ import (
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-const help = `Serves a vault over HTTP. Settings come from a .env (MYVAULT_ENV, else .env here, else in MYVAULT_DATA)
-and the environment; the policy comes from the .env alone, if there is one. With neither, a first run
-makes MYVAULT_DATA with a generated .env. The policy is ALLOWED_SERVICES, TOKEN_<service>,
-CERT_<service>, ALLOW_<service> and DENY_<service>; see README.md. It is put in force anew when the .env changes, and at
-SIGHUP. -lint checks the settings and says what in the policy has no effect; -health asks the server that
-has these settings whether it works, and ends with 1 if not. The other settings are
+const help = `Serves a vault over HTTP. Settings come from the environment and from a .env: MYVAULT_ENV, else .env in
+the working directory, else .env in MYVAULT_DATA. If there is a .env, only the .env sets the policy. If
+there is no .env and no policy in the environment, a first run generates a .env in MYVAULT_DATA.
+
+The policy is ALLOWED_SERVICES, TOKEN_<service>, CERT_<service>, ALLOW_<service> and DENY_<service>; see
+README.md. The server reloads it when the .env changes, and on SIGHUP.
+
+-lint checks the settings and reports rules without effect. -health checks a running server with these
+settings, and exits with 1 if it is not healthy. The other settings are
 
 `
 
 type settings struct {
-	Port      uint16     `env:"PORT" envDefault:"8000" help:"the port on 127.0.0.1 (8000)"`
-	Addr      string     `env:"MYVAULT_ADDR" help:"host:port to listen on, in place of 127.0.0.1 and PORT"`
-	Hosts     []string   `env:"MYVAULT_HOSTS" help:"further names of this server in the Host header, comma-separated"`
-	Plaintext bool       `env:"MYVAULT_PLAINTEXT" help:"true: listen beyond loopback without TLS, behind a proxy that has it"`
-	Env       string     `env:"MYVAULT_ENV" help:"the path of the .env"`
-	Console   bool       `env:"MYVAULT_CONSOLE" envDefault:"true" help:"false: without the management console at /console/ (true)"`
-	Due       string     `env:"MYVAULT_DUE" help:"a service: of what it may list, what expires or is due for rotation is logged, once"`
+	Port      uint16     `env:"PORT" envDefault:"8000" help:"port on 127.0.0.1 (8000)"`
+	Addr      string     `env:"MYVAULT_ADDR" help:"host:port to listen on, instead of PORT"`
+	Hosts     []string   `env:"MYVAULT_HOSTS" help:"further allowed host names of this server, comma-separated"`
+	Plaintext bool       `env:"MYVAULT_PLAINTEXT" help:"true: listen beyond loopback without TLS, behind a proxy with TLS"`
+	Env       string     `env:"MYVAULT_ENV" help:"path of the .env"`
+	Console   bool       `env:"MYVAULT_CONSOLE" envDefault:"true" help:"false: do not serve the management console at /console/ (true)"`
+	Due       string     `env:"MYVAULT_DUE" help:"a service; secrets that it may list and that expire or are due for rotation are logged once"`
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR (INFO)"`
 	LogFormat format     `env:"LOG_FORMAT" envDefault:"text" help:"text or json (text)"`
 	CallerSettings
@@ -53,30 +56,30 @@ type settings struct {
 
 func main() {
 	flag.Usage = func() { fmt.Fprint(os.Stderr, help+setup.Help[settings]()) }
-	checking := flag.Bool("lint", false, "")
-	asking := flag.Bool("health", false, "")
+	lintOnly := flag.Bool("lint", false, "")
+	healthOnly := flag.Bool("health", false, "")
 	flag.Parse()
 	stop := &stopper{}
 	ctx := stop.watch()
 	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP) // at once: it would end the process
+	signal.Notify(hangups, syscall.SIGHUP) // early, because SIGHUP ends the process by default
 	var err error
 	switch {
 	case flag.NArg() > 0:
-		err = errors.New("the server takes no arguments; -h explains its settings")
-	case *checking:
+		err = errors.New("unexpected argument; -h describes the settings")
+	case *lintOnly:
 		err = lint(ctx, os.Stdout)
-	case *asking:
+	case *healthOnly:
 		err = health(ctx, os.Environ())
 	default:
-		signal.Ignore(syscall.SIGPIPE) // the reader of the log may go away; the server stays
+		signal.Ignore(syscall.SIGPIPE) // keep running if the reader of the log exits
 		err = run(ctx, stop, hangups)
 	}
 	if err == nil {
 		return
 	}
 	if !errors.Is(err, errReported) {
-		complain(err)
+		printError(err)
 	}
 	os.Exit(1)
 }
@@ -112,15 +115,15 @@ func (r *reloader) openAndServe(ctx context.Context, stop *stopper) (err error) 
 		return err
 	}
 	cleanUp := func() {
-		r.logger.Warn("stopped at once by a second signal; requests in flight were cut off")
-		_ = r.vault.Close() // writes the entries of the trail that wait
+		r.logger.Warn("stopped at once by a second signal; requests in flight were aborted")
+		_ = r.vault.Close() // writes the pending trail entries
 		r.output.close()
 	}
 	stop.cleanUp.Store(&cleanUp)
-	return errors.Join(serve(ctx, r), r.vault.Close())
+	return errors.Join(serveVault(ctx, r), r.vault.Close())
 }
 
-// open opens the vault over the provider that the settings name.
+// open opens the vault over the provider that the settings select.
 func open(ctx context.Context, s stores.Settings, policy *myvault.Policy) (*myvault.Vault, error) {
 	store, err := s.Open(ctx, true)
 	if err != nil {
@@ -133,19 +136,19 @@ func open(ctx context.Context, s stores.Settings, policy *myvault.Policy) (*myva
 	return myvault.New(store, policy, myvault.Config{Trail: trail})
 }
 
-// serve answers requests until ctx ends; those in flight then finish, and so does a reload.
-func serve(ctx context.Context, r *reloader) error {
+// serveVault serves requests until ctx ends. Requests in flight and a running reload then finish.
+func serveVault(ctx context.Context, r *reloader) error {
 	s := r.started.settings
-	counters, err := newCounters(s.Metrics, r.vault, r.output)
+	metrics, err := newMetricsServer(s.Metrics, r.vault, r.output)
 	if err != nil {
 		return err
 	}
-	defer counters.serve(r.output)()
+	defer metrics.serve(r.output)()
 	issuer, err := tokens.New(r.vault, tokens.Config{})
 	if err != nil {
 		return err
 	}
-	handler, err := s.handler(r.vault, issuer, r.logger, counters.observe)
+	handler, err := s.handler(r.vault, issuer, r.logger, metrics.observe)
 	if err != nil {
 		return err
 	}
@@ -153,11 +156,11 @@ func serve(ctx context.Context, r *reloader) error {
 	if err != nil {
 		return err
 	}
-	duties, err := s.duties(r.vault, issuer, r.logger)
+	tasks, err := s.startTasks(r.vault, issuer, r.logger)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer duties.Close()
+	defer tasks.Close()
 	serving, end := context.WithCancel(ctx)
 	var reloads sync.WaitGroup
 	defer reloads.Wait()
@@ -165,7 +168,7 @@ func serve(ctx context.Context, r *reloader) error {
 	config := s.serverConfig(r.certificates)
 	config.Ready = func(addr net.Addr) {
 		r.addr = addr
-		greet(r.output.people(), s, r.path, addr)
+		greet(r.output.console(), s, r.path, addr)
 		r.logger.Info("serving", "url", s.scheme()+"://"+addr.String(), "provider", s.Provider, "connections", config.Connections())
 		reloads.Go(func() { r.run(serving) })
 	}
@@ -173,19 +176,19 @@ func serve(ctx context.Context, r *reloader) error {
 	return httpapi.Serve(ctx, listener, handler, config)
 }
 
-// closers are what is closed in the opposite order.
+// closers are closed in reverse order.
 type closers []io.Closer
 
 func (c closers) Close() error {
-	var wrong []error
+	var errs []error
 	for _, closer := range slices.Backward(c) {
-		wrong = append(wrong, closer.Close())
+		errs = append(errs, closer.Close())
 	}
-	return errors.Join(wrong...)
+	return errors.Join(errs...)
 }
 
-// duties begins what the server does beside answering.
-func (s settings) duties(vault *myvault.Vault, issuer *tokens.Issuer, logger *slog.Logger) (closers, error) {
+// startTasks starts the background tasks of the server.
+func (s settings) startTasks(vault *myvault.Vault, issuer *tokens.Issuer, logger *slog.Logger) (closers, error) {
 	watcher, err := watchDue(vault, s.Due, logger)
 	if err != nil {
 		return nil, err
@@ -197,27 +200,28 @@ func (s settings) duties(vault *myvault.Vault, issuer *tokens.Issuer, logger *sl
 	return closers{watcher, sweeper}, nil
 }
 
-// listen opens an address that a setting gave. It is not shown where it is none: it may be anything.
+// listen listens on the address of a setting. Its error does not contain the address, which may be
+// any text.
 func listen(address, setting string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
-	if refused, ok := errors.AsType[syscall.Errno](err); ok {
-		return nil, fmt.Errorf("listen: %w; choose another address with %s", refused, setting)
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return nil, fmt.Errorf("listen: %w; set %s to another address", errno, setting)
 	} else if err != nil {
-		return nil, fmt.Errorf("listen: %s is no host:port of this machine", setting)
+		return nil, fmt.Errorf("listen: %s is not a host:port of this machine", setting)
 	}
 	return listener, nil
 }
 
-// logger writes in the format and from the level that the settings name.
-func (s settings) logger(to io.Writer) *slog.Logger {
+// logger returns a logger with the format and level of the settings.
+func (s settings) logger(out io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: s.LogLevel}
 	if s.LogFormat == asJSON {
-		return slog.New(slog.NewJSONHandler(to, options))
+		return slog.New(slog.NewJSONHandler(out, options))
 	}
-	return slog.New(slog.NewTextHandler(to, options))
+	return slog.New(slog.NewTextHandler(out, options))
 }
 
-// format is how logs are written.
+// format is the format of the logs.
 type format string
 
 const (
@@ -225,44 +229,44 @@ const (
 	asJSON format = "json"
 )
 
-// UnmarshalText takes the two names alone.
+// UnmarshalText implements [encoding.TextUnmarshaler].
 func (f *format) UnmarshalText(text []byte) error {
 	*f = format(text)
 	if *f != asText && *f != asJSON {
-		return errors.New("neither text nor json")
+		return errors.New("want text or json")
 	}
 	return nil
 }
 
-// greet prints where everything is.
-func greet(to io.Writer, s settings, path string, addr net.Addr) {
+// greet prints the addresses and files of the server.
+func greet(out io.Writer, s settings, path string, addr net.Addr) {
 	data, _ := filepath.Abs(s.Data)
-	fmt.Fprintf(to, "myVault serves %s://%s\n", s.scheme(), addr)
+	fmt.Fprintf(out, "myVault serves %s://%s\n", s.scheme(), addr)
 	if s.Console {
-		fmt.Fprintf(to, "Console: %s://%s/console/\n", s.scheme(), s.outside(addr))
+		fmt.Fprintf(out, "Console: %s://%s/console/\n", s.scheme(), s.publicAddress(addr))
 	}
 	switch s.Provider {
 	case "memory":
-		fmt.Fprint(to, "Store and trail: in memory, gone when the server stops\n")
+		fmt.Fprint(out, "Store and trail: in memory, lost when the server stops\n")
 	case "hashivault":
-		fmt.Fprintf(to, "Store: HashiCorp Vault at %s\nTrail: %s\n", strings.Join(s.Addresses, ", "), data)
+		fmt.Fprintf(out, "Store: HashiCorp Vault at %s\nTrail: %s\n", strings.Join(s.Addresses, ", "), data)
 	default:
-		fmt.Fprintf(to, "Store and trail: %s\n", data)
+		fmt.Fprintf(out, "Store and trail: %s\n", data)
 	}
 	if path != "" {
 		file, _ := filepath.Abs(path)
-		fmt.Fprintf(to, "Policy: %s\n", file)
+		fmt.Fprintf(out, "Policy: %s\n", file)
 	}
 	if s.KeyFile == "" && path == filepath.Join(s.Data, ".env") && s.Provider != "memory" {
-		fmt.Fprint(to, `The master key lies in the same directory as the data that it protects. To keep it elsewhere, move its
-"base64:..." into a file with mode 600, and put MSA_MASTER_KEY_FILE=<path of that file> in place of it.
+		fmt.Fprint(out, `The master key is in the same directory as the data that it protects. To keep it elsewhere, move its
+"base64:..." to a file with mode 600 and replace the setting by MSA_MASTER_KEY_FILE=<path of that file>.
 `)
 	}
 	headers := filepath.Join(data, setup.Headers)
 	if _, err := os.Stat(headers); err == nil {
 		if s.scheme() == "https" {
-			fmt.Fprintln(to, "Where this machine does not know the certificate's authority, give curl --cacert <its file>.")
+			fmt.Fprintln(out, "If this machine does not trust the certificate's authority, add --cacert <its file> to curl.")
 		}
-		fmt.Fprintf(to, "Try: curl -H '@%s' %s://%s/api/whoami\n", headers, s.scheme(), s.outside(addr))
+		fmt.Fprintf(out, "Try: curl -H '@%s' %s://%s/api/whoami\n", headers, s.scheme(), s.publicAddress(addr))
 	}
 }

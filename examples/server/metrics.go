@@ -19,27 +19,27 @@ import (
 	"github.com/myswiftagent/myvault/metrics"
 )
 
-// maxScrapes is how many connections the listener of metrics keeps open, so that it takes no files
-// from the API.
+// maxScrapes limits the open connections of the metrics listener, so that they do not use up the
+// files that the API needs.
 const maxScrapes = 16
 
-// OperatingSettings are for those who run the server.
+// OperatingSettings are the settings of shutdown and metrics.
 type OperatingSettings struct {
-	Drain   time.Duration `env:"MYVAULT_DRAIN" help:"how long to answer on, not ready, at the end: 5s (0s)"`
-	Metrics string        `env:"MYVAULT_METRICS_ADDR" help:"host:port for GET /metrics, apart from the API; none: no metrics"`
+	Drain   time.Duration `env:"MYVAULT_DRAIN" help:"how long to keep serving after SIGTERM while /ready fails, such as 5s (0s)"`
+	Metrics string        `env:"MYVAULT_METRICS_ADDR" help:"host:port of a separate listener for GET /metrics; empty: no metrics"`
 }
 
-// counters are the metrics of this server, on a listener of their own. Without one they count nothing.
-type counters struct {
+// metricsServer serves the metrics on a separate listener. If server is nil, there are no metrics.
+type metricsServer struct {
 	listener net.Listener
 	server   *http.Server
 	observe  func(httpapi.Observation)
 }
 
-// newCounters listens on the address; "" for none.
-func newCounters(address string, vault *myvault.Vault, out *output) (*counters, error) {
+// newMetricsServer listens on the address. If it is "", there are no metrics.
+func newMetricsServer(address string, vault *myvault.Vault, out *output) (*metricsServer, error) {
 	if address == "" {
-		return &counters{}, nil
+		return &metricsServer{}, nil
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -60,21 +60,21 @@ func newCounters(address string, vault *myvault.Vault, out *output) (*counters, 
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
 	listener = netutil.LimitListener(listener, maxScrapes)
-	return &counters{listener: listener, server: server, observe: requests.Observe}, nil
+	return &metricsServer{listener: listener, server: server, observe: requests.Observe}, nil
 }
 
-// serve answers until what it gives is called.
-func (c *counters) serve(out *output) (stop func()) {
+// serve serves metrics until stop is called.
+func (c *metricsServer) serve(out *output) (stop func()) {
 	if c.server == nil {
 		return func() {}
 	}
 	c.server.ErrorLog = log.New(out.repeats.Lines("metrics", true), "", 0)
-	fmt.Fprintf(out.people(), "Metrics: http://%s/metrics\n", c.listener.Addr())
+	fmt.Fprintf(out.console(), "Metrics: http://%s/metrics\n", c.listener.Addr())
 	out.logger.Info("serving metrics", "url", fmt.Sprintf("http://%s/metrics", c.listener.Addr()))
 	var ended sync.WaitGroup
 	ended.Go(func() {
 		if err := c.server.Serve(c.listener); !errors.Is(err, http.ErrServerClosed) {
-			out.logger.Error("metrics are not served any more", "cause", err.Error())
+			out.logger.Error("the metrics server has failed", "cause", err.Error())
 		}
 	})
 	return func() {

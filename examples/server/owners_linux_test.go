@@ -11,23 +11,12 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/internal/roottest"
 )
 
-// needRoot skips what only root can set up. The machines of CI must not.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("CI must run this test as root")
-	}
-	t.Skip("only root can give files to another user")
-}
-
-// public makes a directory that every user may enter, with a copy of the server in it. Below
-// t.TempDir only its owner may enter.
-func public(t *testing.T) (dir, server string) {
+// publicDir creates a directory that every user can enter, with a copy of the server. Other users
+// cannot enter t.TempDir.
+func publicDir(t *testing.T) (dir, server string) {
 	t.Helper()
 	is := is.New(t)
 	dir, err := os.MkdirTemp("", "myvault-owners-")
@@ -41,35 +30,35 @@ func public(t *testing.T) (dir, server string) {
 	return dir, server
 }
 
-// give makes owners and modes as they are said.
-func give(t *testing.T, path string, user, group int, mode fs.FileMode) {
+// setOwner sets owner, group and mode of a file.
+func setOwner(t *testing.T, path string, user, group int, mode fs.FileMode) {
 	t.Helper()
 	is := is.New(t)
 	is.NoErr(os.Chown(path, user, group))
 	is.NoErr(os.Chmod(path, mode)) // after chown, which clears the set-group-ID bit
 }
 
-// TestAKubernetesMount has what docs/deploy.md says: a Secret and a volume, both given to the group
-// of the process by fsGroup.
+// TestAKubernetesMount builds the mounts of docs/deploy.md: a Secret and a volume with the group of
+// the process, as fsGroup sets it.
 func TestAKubernetesMount(t *testing.T) {
-	needRoot(t)
+	roottest.Require(t)
 	is := is.New(t)
 	const user, group = 65532, 65532
-	dir, server := public(t)
+	dir, server := publicDir(t)
 	mount, volume := filepath.Join(dir, "etc"), filepath.Join(dir, "data")
 	data := filepath.Join(mount, "..2026_11_30_12_00_00.1")
 	is.NoErr(os.MkdirAll(data, 0o755))
 	is.NoErr(os.Mkdir(volume, 0o755))
-	policy := strings.Replace(goodEnv, "MSA_MASTER_KEY=base64:jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE=\n", "", 1)
+	policy := strings.Replace(goodEnv, goodKey+"\n", "", 1)
 	for name, text := range map[string]string{".env": policy, "master.key": crypto.NewKey().Text() + "\n"} {
 		is.NoErr(os.WriteFile(filepath.Join(data, name), []byte(text), 0o400))
-		give(t, filepath.Join(data, name), 0, group, 0o440)
+		setOwner(t, filepath.Join(data, name), 0, group, 0o440)
 		is.NoErr(os.Symlink(filepath.Join("..data", name), filepath.Join(mount, name)))
 	}
 	is.NoErr(os.Symlink(filepath.Base(data), filepath.Join(mount, "..data")))
-	give(t, data, 0, group, 0o755|fs.ModeSetgid)
-	give(t, mount, 0, group, 0o777|fs.ModeSetgid|fs.ModeSticky)
-	give(t, volume, 0, group, 0o775|fs.ModeSetgid)
+	setOwner(t, data, 0, group, 0o755|fs.ModeSetgid)
+	setOwner(t, mount, 0, group, 0o777|fs.ModeSetgid|fs.ModeSticky)
+	setOwner(t, volume, 0, group, 0o775|fs.ModeSetgid)
 
 	run := func(groups ...uint32) *process {
 		p := command(t, dir, "MYVAULT_ENV="+filepath.Join(mount, ".env"), "MSA_MASTER_KEY_FILE="+filepath.Join(mount, "master.key"),
@@ -78,27 +67,27 @@ func TestAKubernetesMount(t *testing.T) {
 		p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: 1, Groups: groups}}
 		return p
 	}
-	for range 2 { // the second finds its store
+	for range 2 { // the second run opens the store of the first
 		p := run(group)
 		p.run(t)
 		is.NoErr(p.stop(t, syscall.SIGTERM))
 	}
-	// A Secret that everybody on the node can read is refused.
-	give(t, filepath.Join(data, "master.key"), 0, group, 0o444)
+	// A Secret that every user of the node can read is rejected.
+	setOwner(t, filepath.Join(data, "master.key"), 0, group, 0o444)
 	p := run(group)
 	is.True(p.cmd.Run() != nil)
 	is.True(strings.Contains(p.stderr.String(), "can be read by others"))
 }
 
-// TestRootDoesNotTakeFilesOfAnotherUser, and makes none beside them.
+// TestRootDoesNotTakeFilesOfAnotherUser also checks that root creates no files next to them.
 func TestRootDoesNotTakeFilesOfAnotherUser(t *testing.T) {
-	needRoot(t)
+	roottest.Require(t)
 	is := is.New(t)
 	const user = 4711
-	dir, server := public(t)
+	dir, server := publicDir(t)
 	home := filepath.Join(dir, "home")
 	is.NoErr(os.Mkdir(home, 0o755))
-	give(t, home, user, user, 0o755)
+	setOwner(t, home, user, user, 0o755)
 	as := func(user uint32) *process {
 		p := command(t, home, "MYVAULT_DATA="+filepath.Join(home, "data"))
 		p.cmd.Path, p.cmd.Args = server, []string{server}
@@ -108,18 +97,18 @@ func TestRootDoesNotTakeFilesOfAnotherUser(t *testing.T) {
 	p := as(user)
 	p.run(t) // a first run
 	is.NoErr(p.stop(t, syscall.SIGTERM))
-	for _, owner := range []int{user, 0} { // of the .env: root believes neither it nor the store
-		give(t, filepath.Join(home, "data", ".env"), owner, owner, 0o600)
+	for _, owner := range []int{user, 0} { // of the .env; root trusts neither a foreign .env nor the store
+		setOwner(t, filepath.Join(home, "data", ".env"), owner, owner, 0o600)
 		p = as(0)
 		is.True(p.cmd.Run() != nil)
 		is.True(strings.Contains(p.stderr.String(), "belongs to user 4711"))
 		is.True(strings.Contains(p.stderr.String(), "sudo -u '#4711'"))
 	}
-	give(t, filepath.Join(home, "data", ".env"), user, user, 0o600)
+	setOwner(t, filepath.Join(home, "data", ".env"), user, user, 0o600)
 	for name := range files(t, home) {
 		info, err := os.Lstat(name)
 		is.NoErr(err)
-		is.Equal(info.Sys().(*syscall.Stat_t).Uid, uint32(user)) // the service is not locked out
+		is.Equal(info.Sys().(*syscall.Stat_t).Uid, uint32(user)) // the service can still open its files
 	}
 	p = as(user)
 	p.run(t)

@@ -46,25 +46,26 @@ type process struct {
 	client *http.Client // nil: the default one
 }
 
-// apart is p for one caller at a time, with one connection. A client that callers share opens connections ahead; the server
-// closes those that say nothing for five seconds, which may be just when one is used.
-func (p *process) apart(t *testing.T) *process {
+// withOwnClient returns p with a separate client of one connection, for one caller at a time. A
+// shared client opens spare connections. The server closes those that are silent for five
+// seconds, possibly just when the client uses them.
+func (p *process) withOwnClient(t *testing.T) *process {
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
 	t.Cleanup(client.CloseIdleConnections)
 	return &process{url: p.url, client: client}
 }
 
 type lockedBuffer struct {
-	mu    sync.Mutex
-	text  bytes.Buffer
-	wrote func(line []byte) // nil: nothing to call
+	mu      sync.Mutex
+	text    bytes.Buffer
+	onWrite func(line []byte) // may be nil
 }
 
 func (b *lockedBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.wrote != nil {
-		b.wrote(p)
+	if b.onWrite != nil {
+		b.onWrite(p)
 	}
 	return b.text.Write(p)
 }
@@ -75,7 +76,8 @@ func (b *lockedBuffer) String() string {
 	return b.text.String()
 }
 
-// command prepares the server in dir with nothing of this process's environment but PATH.
+// command returns a server in dir that is not started yet. Of the environment, it inherits only
+// PATH.
 func command(t *testing.T, dir string, settings ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(binary), dir: dir, exited: make(chan error, 1)}
@@ -93,7 +95,7 @@ func start(t *testing.T, dir string, settings ...string) *process {
 	return p
 }
 
-// startRecord is the record with which a server whose log is JSON starts to serve.
+// startRecord matches the JSON record that the server logs when it starts to serve.
 var startRecord = regexp.MustCompile(`"msg":"serving","url":"([^"]+)"`)
 
 // run starts a prepared server and waits until it serves.
@@ -104,7 +106,7 @@ func (p *process) run(t *testing.T) {
 		t.Fatal(err)
 	}
 	ready := make(chan string, 1)
-	p.stderr.wrote = func(line []byte) {
+	p.stderr.onWrite = func(line []byte) {
 		if url := startRecord.FindSubmatch(line); url != nil {
 			ready <- string(url[1])
 		}
@@ -129,11 +131,11 @@ func (p *process) run(t *testing.T) {
 	case err := <-p.exited:
 		t.Fatalf("the server ended: %v\n%s", err, p.stderr.String())
 	case <-time.After(time.Minute):
-		t.Fatalf("the server does not start:\n%s", p.stderr.String())
+		t.Fatalf("timeout: the server does not start:\n%s", p.stderr.String())
 	}
 }
 
-// greeting waits for all that the server prints when it starts.
+// greeting waits for the complete start message of the server.
 func (p *process) greeting(t *testing.T) string {
 	t.Helper()
 	for range 6000 {
@@ -142,11 +144,11 @@ func (p *process) greeting(t *testing.T) string {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("no greeting but %q", p.stdout.String())
+	t.Fatalf("timeout: the start message is %q", p.stdout.String())
 	return ""
 }
 
-// stop sends a signal and waits for the end.
+// stop sends a signal and waits for the server to exit.
 func (p *process) stop(t *testing.T, signal syscall.Signal) error {
 	t.Helper()
 	if err := p.cmd.Process.Signal(signal); err != nil {
@@ -156,7 +158,7 @@ func (p *process) stop(t *testing.T, signal syscall.Signal) error {
 	case err := <-p.exited:
 		return err
 	case <-time.After(time.Minute):
-		t.Fatal("the server does not end")
+		t.Fatal("timeout: the server does not exit")
 		return nil
 	}
 }
@@ -184,47 +186,46 @@ func (p *process) headers(t *testing.T) caller {
 	return c
 }
 
-// answer is what a request gave.
-type answer struct {
+type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// secret reads the members of a secret from the body.
-func (a answer) secret(t *testing.T) (s struct {
+// secret parses the secret in the body.
+func (r response) secret(t *testing.T) (s struct {
 	Value   string
 	Version int
 }) {
 	t.Helper()
-	if err := json.Unmarshal([]byte(a.body), &s); err != nil {
-		t.Fatalf("%v in %s", err, a.body)
+	if err := json.Unmarshal([]byte(r.body), &s); err != nil {
+		t.Fatalf("%v in %s", err, r.body)
 	}
 	return s
 }
 
-// ask sends a request; the error is that of the connection.
-func (p *process) ask(c caller, method, path, body string) (answer, error) {
+// ask sends a request. The error is a network error.
+func (p *process) ask(c caller, method, path, body string) (response, error) {
 	r, err := http.NewRequest(method, p.url+path, strings.NewReader(body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	r.Header.Set("X-Service", c.service)
 	r.Header.Set("X-Token", c.token)
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	response, err := cmp.Or(p.client, http.DefaultClient).Do(r)
+	got, err := cmp.Or(p.client, http.DefaultClient).Do(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	return answer{response.StatusCode, response.Header, string(text)}, err
+	defer got.Body.Close()
+	text, err := io.ReadAll(got.Body)
+	return response{got.StatusCode, got.Header, string(text)}, err
 }
 
-// must is ask where the connection has to hold.
-func (p *process) must(t *testing.T, c caller, method, path, body string) answer {
+// must is ask without network errors.
+func (p *process) must(t *testing.T, c caller, method, path, body string) response {
 	t.Helper()
 	a, err := p.ask(c, method, path, body)
 	if err != nil {

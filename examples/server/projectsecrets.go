@@ -9,26 +9,26 @@ import (
 	"github.com/myswiftagent/myvault/generate"
 )
 
-// projectSecrets returns what MYVAULT_PROJECT_SECRETS makes in each new project. Its errors count
-// items and show none: they may hold anything.
+// projectSecrets returns the generators of MYVAULT_PROJECT_SECRETS by path. Its errors have the
+// number of an item, but not its text.
 func (s settings) projectSecrets() (map[string]myvault.Generator, error) {
 	if len(s.ProjectSecrets) > 0 && s.Provider == "hashivault" {
-		return nil, errors.New("MYVAULT_PROJECT_SECRETS needs a store that makes several changes at once; with hashivault create such secrets by POST /api/secrets")
+		return nil, errors.New("MYVAULT_PROJECT_SECRETS needs a store that can make several changes at once; with hashivault, create these secrets with POST /api/secrets")
 	}
 	all := make(map[string]myvault.Generator, len(s.ProjectSecrets))
 	for i, item := range s.ProjectSecrets {
 		path, text, _ := strings.Cut(strings.TrimSpace(item), "=")
-		made, err := generate.Parse(text)
+		generator, err := generate.Parse(text)
 		if err == nil {
 			err = myvault.Address{Project: "p", Path: path}.Validate()
 		}
 		if err == nil && all[path] != nil {
-			err = errors.New("the path is given twice")
+			err = errors.New("duplicate path")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("MYVAULT_PROJECT_SECRETS, item %d: %w; want one such as prod/key=bytes:32:base64url", i+1, err)
+			return nil, fmt.Errorf("MYVAULT_PROJECT_SECRETS, item %d: %w; want an item such as prod/key=bytes:32:base64url", i+1, err)
 		}
-		all[path] = made
+		all[path] = generator
 	}
 	return all, nil
 }

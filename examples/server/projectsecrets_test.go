@@ -8,9 +8,8 @@ import (
 	"github.com/matryer/is"
 )
 
-// TestProjectSecretsOfTheSettings: the key that the earlier service made when a project was
-// registered.
-func TestProjectSecretsOfTheSettings(t *testing.T) {
+// TestProjectSecrets covers the key that the Python service created in each new project.
+func TestProjectSecrets(t *testing.T) {
 	is := is.New(t)
 	p := start(t, t.TempDir(), "MYVAULT_PROJECT_SECRETS=GOOGLE_CREDS_ENCRYPTION_KEY=bytes:32:base64url, prod/pin=text:40:hex")
 	c := p.headers(t)
@@ -21,7 +20,7 @@ func TestProjectSecretsOfTheSettings(t *testing.T) {
 	is.Equal(len(p.must(t, c, "GET", "/api/secrets/rag/prod/pin", "").secret(t).Value), 40)
 }
 
-func TestProjectSecretsThatStartNothing(t *testing.T) {
+func TestInvalidProjectSecrets(t *testing.T) {
 	for name, c := range map[string]struct{ settings, want string }{
 		"no generator":   {"MYVAULT_PROJECT_SECRETS=prod/key", "item 1"},
 		"too short":      {"MYVAULT_PROJECT_SECRETS=a=bytes:32:hex,b=bytes:4:hex", "item 2"},

@@ -12,7 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/internal/vaultserver"
 )
 
-// writeAndRead puts a secret, changes it, and reads both versions and the trail.
+// writeAndRead writes two versions of a secret and reads both and the trail.
 func writeAndRead(t *testing.T, p *process) {
 	t.Helper()
 	is := is.New(t)
@@ -32,7 +32,7 @@ func TestServerInMemory(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, dir, "MYVAULT_PROVIDER=memory")
 	writeAndRead(t, p)
-	is.True(strings.Contains(p.greeting(t), "gone when the server stops"))
+	is.True(strings.Contains(p.greeting(t), "lost when the server stops"))
 	is.NoErr(p.stop(t, syscall.SIGTERM))
 	_, err := os.Stat(filepath.Join(dir, "data/vault.db"))
 	is.True(os.IsNotExist(err))
@@ -49,7 +49,7 @@ func TestServerOverHashiCorpVault(t *testing.T) {
 	is.True(strings.Contains(p.greeting(t), vault.Address))
 	is.NoErr(p.stop(t, syscall.SIGTERM))
 	_, err := os.Stat(filepath.Join(dir, "data/vault.db"))
-	is.True(os.IsNotExist(err)) // the trail alone is here
+	is.True(os.IsNotExist(err)) // the directory has only the trail
 	p = start(t, dir, settings...)
 	is.Equal(p.must(t, c, "GET", "/api/secrets/p/prod/x", "").secret(t).Value, "v2")
 	vault.Kill()
@@ -69,7 +69,7 @@ func TestSettingsOfHashiCorpVault(t *testing.T) {
 		"token twice":      {[]string{"MYVAULT_PROVIDER=hashivault", "VAULT_ADDR=http://127.0.0.1:1", "VAULT_TOKEN=canary", "VAULT_TOKEN_FILE=canary"}, "VAULT_TOKEN_FILE"},
 		"no token file":    {[]string{"MYVAULT_PROVIDER=hashivault", "VAULT_ADDR=http://127.0.0.1:1", "VAULT_TOKEN_FILE=canary"}, "VAULT_TOKEN_FILE"},
 		"plain HTTP":       {[]string{"MYVAULT_PROVIDER=hashivault", "VAULT_ADDR=http://canary.example.org:8200", "VAULT_TOKEN=canary"}, "VAULT_PLAINTEXT"},
-		"nobody answers":   {[]string{"MYVAULT_PROVIDER=hashivault", "VAULT_ADDR=http://127.0.0.1:1", "VAULT_TOKEN=canary"}, "127.0.0.1:1"},
+		"no server":        {[]string{"MYVAULT_PROVIDER=hashivault", "VAULT_ADDR=http://127.0.0.1:1", "VAULT_TOKEN=canary"}, "127.0.0.1:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)

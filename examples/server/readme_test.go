@@ -15,13 +15,13 @@ import (
 	"github.com/myswiftagent/myvault/httpapi"
 )
 
-// root is the module's folder, seen from this package.
+// root is the path of the module from this package.
 const root = "../.."
 
-// pages are what a newcomer reads and types in, in this order, on one server.
+// pages are the documents whose blocks are run, in this order, on one server.
 var pages = []string{"README.md", "docs/http.md", "docs/settings.md", "docs/operate.md", "docs/moving.md", "docs/deploy.md"}
 
-// block is a fenced block of a page.
+// block is a fenced code block of a page.
 type block struct {
 	language, text string
 	line           int
@@ -50,9 +50,9 @@ func page(t *testing.T, name string) (text string, blocks []block) {
 	return string(raw), blocks
 }
 
-// TestReadmeBlocks runs every block of the README and of the pages that go on from it: commands
-// against a server as a newcomer has it after the first one, programs, and settings. What follows
-// a block as json or text is its output, where "..." stands for anything.
+// TestReadmeBlocks runs every block of the pages: commands with a server after its first run,
+// programs, and settings. A following block of json or text is the expected output, in which "..."
+// matches any text.
 func TestReadmeBlocks(t *testing.T) {
 	p := start(t, t.TempDir())
 	p.greeting(t)
@@ -85,29 +85,29 @@ func runBlocks(t *testing.T, p *process, page string, blocks []block, ran map[st
 				readEnv(t, b.text)
 			case "yaml":
 				checkManifest(t, b.text)
-			case "json", "text": // the output of the block before
+			case "json", "text": // the output of the previous block
 				return
 			default:
-				t.Fatalf("a block of %q is run by nothing", b.language)
+				t.Fatalf("unknown block language %q", b.language)
 			}
 			if i+1 < len(blocks) && (blocks[i+1].language == "json" || blocks[i+1].language == "text") {
 				want := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(blocks[i+1].text)), `\.\.\.`, `.+`)
 				if !regexp.MustCompile(want + `\s*$`).MatchString(out) {
-					t.Errorf("the output is\n%s\nand not\n%s", out, blocks[i+1].text)
+					t.Errorf("got\n%s\nwant\n%s", out, blocks[i+1].text)
 				}
 			}
 		})
 	}
 }
 
-// runShell runs commands in the server's directory; each curl must succeed.
+// runShell runs commands in the server's directory. Each curl must succeed.
 func runShell(t *testing.T, p *process, script string) string {
 	t.Helper()
 	switch strings.TrimSpace(script) {
 	case "go run ./examples/server":
-		return "" // this is what p runs
+		return "" // p is already running it
 	case "go test ./...":
-		return "" // this is what runs us
+		return "" // already running
 	}
 	script = regexp.MustCompile(`go run \./examples/(\w+)`).ReplaceAllStringFunc(script, func(run string) string {
 		return program(t, filepath.Base(run))
@@ -133,8 +133,8 @@ func program(t *testing.T, name string) string {
 	return path
 }
 
-// around makes a program of a snippet that uses what its names say.
-const around = `package main
+// snippetProgram turns a snippet into a program. Its variables have the names that snippets use.
+const snippetProgram = `package main
 
 import (
 	"context"
@@ -164,7 +164,7 @@ func runGo(t *testing.T, program string) string {
 	t.Helper()
 	snippet := !strings.HasPrefix(program, "package ")
 	if snippet {
-		program = fmt.Sprintf(around, program)
+		program = fmt.Sprintf(snippetProgram, program)
 	}
 	file := filepath.Join(t.TempDir(), "main.go")
 	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
@@ -179,8 +179,8 @@ func runGo(t *testing.T, program string) string {
 	return string(out)
 }
 
-// checkManifest checks that the settings in a manifest exist. [TestAKubernetesMount] tests its
-// owners and modes.
+// checkManifest checks that the settings in a manifest exist. TestAKubernetesMount tests its owners
+// and modes.
 func checkManifest(t *testing.T, text string) {
 	t.Helper()
 	is := is.New(t)
@@ -201,12 +201,12 @@ func readEnv(t *testing.T, text string) {
 	is.NoErr(err)
 }
 
-// TestReadmeRules asks the policy about every row of the table of rules.
+// TestReadmeRules checks every row of the table of rules.
 func TestReadmeRules(t *testing.T) {
 	text, _ := page(t, "README.md")
 	_, table, found := strings.Cut(text, "| rule | covers | does not cover |\n| --- | --- | --- |\n")
 	if !found {
-		t.Fatal("the table is not there")
+		t.Fatal("README.md has no table of rules")
 	}
 	quoted := regexp.MustCompile("`([^`]+)`")
 	rows := 0
@@ -234,7 +234,7 @@ func TestReadmeRules(t *testing.T) {
 	is.New(t).True(rows >= 10)
 }
 
-// TestDocsNameEveryRoute and every setting of the server.
+// TestDocsNameEveryRoute also checks every setting of the server.
 func TestDocsNameEveryRoute(t *testing.T) {
 	text, _ := page(t, "docs/http.md")
 	for _, route := range httpapi.Routes() {
@@ -255,13 +255,13 @@ func TestDocsNameEveryRoute(t *testing.T) {
 	}
 }
 
-// TestExampleEnvStarts: .env.example is a .env, but for its key.
+// TestExampleEnvStarts starts the server with .env.example and another key.
 func TestExampleEnvStarts(t *testing.T) {
 	is := is.New(t)
 	text, err := os.ReadFile(filepath.Join(root, ".env.example"))
 	is.NoErr(err)
 	dir := t.TempDir()
-	is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), ownKey(t, text), 0o600))
+	is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), withNewKey(t, text), 0o600))
 	p := start(t, dir)
 	is.Equal(p.must(t, caller{"commonUI", "ui-xxxx"}, "POST", "/api/secrets/test", "").status, 200)
 }

@@ -14,69 +14,71 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/reload"
 )
 
-// lookEvery is how often the .env is looked at. What changed is in force within twice that.
-const lookEvery = time.Second
+// pollInterval is the interval of reading the .env. A change takes effect within twice that time.
+const pollInterval = time.Second
 
-// How long the .env must stand still before a hangup has it read, and how long that is waited for.
+// A reload on SIGHUP waits until the .env has not changed for stableTime, at most for
+// stableTimeout.
 const (
-	still    = lookEvery / 4
-	stillFor = 20 * still
+	stableTime    = pollInterval / 4
+	stableTimeout = 20 * stableTime
 )
 
-// source is where the settings come from: the .env at path, if that is not "", and the environment.
+// source is the source of the settings: the .env at path, unless it is "", and the environment.
 type source struct {
 	path    string
 	process map[string]string
 }
 
-// loaded is what a source gave.
+// loaded has the settings and the policy of a source.
 type loaded struct {
 	settings
-	policy *myvault.Policy // nil if it is wrong
-	all    map[string]string
-	wrong  error // settings that do not parse; check reports them with the rest
+	policy   *myvault.Policy // nil if it is invalid
+	all      map[string]string
+	parseErr error // reported by check, together with all other errors
 }
 
-// load reads the source. Whether the settings are fit is for check.
+// load reads and parses the source. It does not check the settings.
 func (s source) load() (l loaded, err error) {
 	if l.all, err = setup.Read[settings](s.path, s.process); err != nil {
 		return l, err
 	}
-	var unparsed, unfit error
-	l.settings, unparsed = setup.Parse[settings](l.all)
-	l.policy, unfit = myvault.ParsePolicy(l.all)
-	l.wrong = errors.Join(unparsed, unfit)
+	var settingsErr, policyErr error
+	l.settings, settingsErr = setup.Parse[settings](l.all)
+	l.policy, policyErr = myvault.ParsePolicy(l.all)
+	l.parseErr = errors.Join(settingsErr, policyErr)
 	return l, nil
 }
 
-// reloader puts the policy of a source in force anew while the server runs.
+// reloader reloads the policy of a source while the server runs.
 type reloader struct {
 	source
 	files        *reload.Files
 	hangups      <-chan os.Signal
-	started      loaded                // what the server runs with
-	certificates *httpapi.Certificates // nil without HTTPS
+	started      loaded              // the settings at the start
+	certificates *serve.Certificates // nil without HTTPS
 	vault        *myvault.Vault
 	addr         net.Addr
 	output       *output
 	logger       *slog.Logger      // of output
-	inForce      map[string]string // the settings of the policy that is; one reload at a time
+	current      map[string]string // the settings of the current policy; used by one reload at a time
 }
 
-// run reloads at each hangup and when the .env has changed, until ctx ends. It waits for a reload that is
-// under way, so that none comes once the vault is closed.
+// run reloads the policy on SIGHUP and when the .env changes, until ctx ends. It returns only
+// after a running reload has finished, because the vault is closed afterwards.
 func (r *reloader) run(ctx context.Context) {
-	lintInto(r.logger, r.started.policy)
-	r.inForce = r.started.all
+	logFindings(r.logger, r.started.policy)
+	r.current = r.started.all
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	if r.files != nil {
 		const why = "the .env changed"
 		watching.Go(func() {
-			r.files.Run(ctx, lookEvery, func() error { return r.reload(ctx, why) }, func(err error) { r.tell(why, err) })
+			r.files.Run(ctx, pollInterval, func() error { return r.reload(ctx, why) }, func(err error) { r.logFailure(why, err) })
 		})
 	}
 	for {
@@ -84,29 +86,29 @@ func (r *reloader) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-r.hangups:
-			r.tell("SIGHUP", r.hangup(ctx))
+			r.logFailure("SIGHUP", r.hangup(ctx))
 			r.reloadCertificates()
 		}
 	}
 }
 
-// tell says why a policy stays.
-func (r *reloader) tell(why string, err error) {
+// logFailure logs why the policy was not reloaded.
+func (r *reloader) logFailure(why string, err error) {
 	if err != nil {
-		r.logger.Error("the policy is not reloaded, and the one before stays in force", "why", why, "cause", oneLine(err))
+		r.logger.Error("the policy is not reloaded; the previous one stays in effect", "why", why, "cause", oneLine(err))
 	}
 }
 
-// hangup reloads once the .env stands still: what is half written may parse, without the rules
-// that come last.
+// hangup reloads the policy once the .env is stable. A half-written file may be valid and lack the
+// last rules.
 func (r *reloader) hangup(ctx context.Context) error {
-	waiting, stop := context.WithTimeout(ctx, stillFor)
+	waiting, stop := context.WithTimeout(ctx, stableTimeout)
 	defer stop()
-	if r.files != nil && !r.files.WaitStable(waiting, still) && ctx.Err() == nil {
-		return errors.New("the .env is being written all the time; it is read once it stands still")
+	if r.files != nil && !r.files.WaitStable(waiting, stableTime) && ctx.Err() == nil {
+		return errors.New("the .env keeps changing; it will be read once it is stable")
 	}
 	if ctx.Err() != nil {
-		return nil // the server ends
+		return nil // the server is stopping
 	}
 	const why = "SIGHUP"
 	if r.files == nil {
@@ -115,44 +117,44 @@ func (r *reloader) hangup(ctx context.Context) error {
 	return r.files.Load(func() error { return r.reload(ctx, why) })
 }
 
-// reload puts the policy in force, whole, or gives why the one before stays.
+// reload replaces the policy, or returns an error and keeps the current one.
 func (r *reloader) reload(ctx context.Context, why string) error {
-	now, err := r.again(ctx)
+	now, err := r.loadAndCheck(ctx)
 	if err != nil {
 		return err
 	}
 	r.vault.SetPolicy(now.policy)
-	if names := undenied(r.inForce, now); len(names) > 0 {
-		r.logger.Warn("rules that deny are gone; if that was not meant, look whether the .env is whole", "settings", strings.Join(names, ", "))
+	if names := removedDenials(r.current, now); len(names) > 0 {
+		r.logger.Warn("deny rules were removed; if that was not intended, check that the .env is complete", "settings", strings.Join(names, ", "))
 	}
-	r.inForce = now.all
+	r.current = now.all
 	r.logger.Info("the policy is reloaded", "why", why, "services", len(now.policy.Services()))
-	lintInto(r.logger, now.policy)
-	if names := r.unlike(now); len(names) > 0 {
+	logFindings(r.logger, now.policy)
+	if names := r.changedSettings(now); len(names) > 0 {
 		r.logger.Warn("these settings take effect at the next start", "settings", strings.Join(names, ", "))
 	}
 	if err := setup.WriteHeaders(r.path, r.process, now.all); err != nil {
-		r.logger.Warn("the file of headers could not be written", "cause", oneLine(err))
+		r.logger.Warn("client.headers could not be written", "cause", oneLine(err))
 	}
 	return nil
 }
 
-// again loads the source once more. It refuses what a start would refuse, and a policy that is
-// unfit for the address that the server has.
-func (r *reloader) again(ctx context.Context) (loaded, error) {
+// loadAndCheck loads the source and makes all checks of a start. It also checks the policy for the
+// address that the server listens on.
+func (r *reloader) loadAndCheck(ctx context.Context) (loaded, error) {
 	if r.path == "" {
-		return loaded{}, errors.New("there is no .env: the policy comes from the environment of the process, which nobody can change")
+		return loaded{}, errors.New("no .env: the policy comes from the environment, which cannot change while the server runs")
 	}
-	// What is read but once was read at the start: the opening of a pipe would wait for ever, and so would the server's end.
+	// Opening a pipe again would block forever, and so would the shutdown.
 	if info, err := os.Stat(r.path); err == nil && !info.Mode().IsRegular() {
-		return loaded{}, errors.New("the .env is no regular file, and cannot be read a second time")
+		return loaded{}, errors.New("the .env is not a regular file and cannot be read again")
 	}
 	now, err := r.load()
 	if err != nil {
 		return now, err
 	}
-	if _, err = now.check(ctx, true); err != nil && now.wrong == nil {
-		err = reload.Temporary(err) // it may be about a file that the .env names
+	if _, err = now.check(ctx, true); err != nil && now.parseErr == nil {
+		err = reload.Temporary(err) // retry: the cause may be a file that the .env refers to
 	}
 	if err == nil {
 		err = httpapi.CheckPolicy(now.policy, r.addr, r.logger)
@@ -160,14 +162,13 @@ func (r *reloader) again(ctx context.Context) (loaded, error) {
 	return now, err
 }
 
-// unlike gives the names of the settings, besides the policy, that are not those that the server runs with.
-func (r *reloader) unlike(now loaded) []string {
+// changedSettings returns the settings that differ from those at the start, without the policy.
+func (r *reloader) changedSettings(now loaded) []string {
 	return slices.DeleteFunc(setup.Keys[settings](), func(key string) bool { return now.all[key] == r.started.all[key] })
 }
 
-// undenied gives the names of the settings, of services that are still there, which deny less
-// than they did.
-func undenied(before map[string]string, now loaded) (names []string) {
+// removedDenials returns the DENY settings of existing services that have lost rules.
+func removedDenials(before map[string]string, now loaded) (names []string) {
 	for _, service := range now.policy.Services() {
 		setting := "DENY_" + service
 		rules := items(now.all[setting])
@@ -187,9 +188,8 @@ func items(list string) (all []string) {
 	return all
 }
 
-// lintInto names the settings of the policy in which -lint finds something. The rules
-// themselves are not for logs.
-func lintInto(logger *slog.Logger, policy *myvault.Policy) {
+// logFindings logs the settings of the policy for which -lint has findings. It does not log rules.
+func logFindings(logger *slog.Logger, policy *myvault.Policy) {
 	var names []string
 	for _, f := range policy.Lint() {
 		if !f.Note && !slices.Contains(names, f.Setting) {
@@ -197,7 +197,7 @@ func lintInto(logger *slog.Logger, policy *myvault.Policy) {
 		}
 	}
 	if len(names) > 0 {
-		logger.Warn("something in the policy has no effect, or is not what was meant; the server's -lint tells what", "settings", strings.Join(names, ", "))
+		logger.Warn("the policy has rules without effect, or with an effect that is probably not intended; run the server with -lint for details", "settings", strings.Join(names, ", "))
 	}
 }
 

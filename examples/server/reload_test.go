@@ -18,17 +18,18 @@ import (
 // svc is the service of goodEnv.
 var svc = caller{"svc", "canary-token-0123456789"}
 
-// serving starts the server with a .env that is goodEnv with other rules.
-func serving(t *testing.T, rules string, settings ...string) *process {
+// startWithRules starts the server with goodEnv and other rules.
+func startWithRules(t *testing.T, rules string, settings ...string) *process {
 	t.Helper()
 	dir := t.TempDir()
-	replace(t, filepath.Join(dir, ".env"), allowing(rules))
+	replace(t, filepath.Join(dir, ".env"), envWithRules(rules))
 	return start(t, dir, settings...)
 }
 
-func allowing(rules string) string { return strings.Replace(goodEnv, "newsbot/", rules, 1) }
+// envWithRules returns goodEnv with other rules.
+func envWithRules(rules string) string { return strings.Replace(goodEnv, "newsbot/", rules, 1) }
 
-// replace puts a new file in the place of the old one, as careful programs do.
+// replace replaces a file atomically.
 func replace(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
@@ -39,7 +40,7 @@ func replace(t *testing.T, path, text string) {
 	}
 }
 
-// allowed gives the rules that svc has; "" where its token is refused.
+// allowed returns the rules of svc, or "" if its token is rejected.
 func (p *process) allowed(t *testing.T) string {
 	t.Helper()
 	var me struct{ Allow []string }
@@ -47,7 +48,7 @@ func (p *process) allowed(t *testing.T) string {
 	return strings.Join(me.Allow, ",")
 }
 
-// await waits until ok, which something else brings about.
+// await waits until ok returns true.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for range 6000 {
@@ -56,24 +57,24 @@ func await(t *testing.T, what string, ok func() bool) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("never: %s", what)
+	t.Fatalf("timeout: %s", what)
 }
 
-// TestReloadUnderLoad: two policies of which neither allows what both together would take turns
-// at each SIGHUP, while clients ask. No answer is that of anything but one of the two.
+// TestReloadUnderLoad alternates two policies with SIGHUP while clients send requests that only
+// both together would allow. Each response must follow one of the two policies.
 func TestReloadUnderLoad(t *testing.T) {
 	is := is.New(t)
-	p := serving(t, "a/")
+	p := startWithRules(t, "a/")
 	var done atomic.Bool
-	var asked, turns atomic.Int64
+	var requests, switches atomic.Int64
 	var clients sync.WaitGroup
 	const both = `{"changes":[{"op":"put","project":"a","path":"x","value":"v"},{"op":"put","project":"b","path":"x","value":"v"}]}`
 	for n := range 4 {
-		p := p.apart(t)
+		p := p.withOwnClient(t)
 		clients.Go(func() {
-			for last := ""; !done.Load(); asked.Add(1) {
+			for last := ""; !done.Load(); requests.Add(1) {
 				if a, err := p.ask(svc, "POST", "/api/changes", both); err != nil || a.status != 403 {
-					t.Errorf("both at once: %d %v", a.status, err)
+					t.Errorf("status %d, %v", a.status, err)
 				}
 				if n == 0 {
 					now := p.allowed(t)
@@ -81,62 +82,63 @@ func TestReloadUnderLoad(t *testing.T) {
 						t.Errorf("the rules are %q", now)
 					}
 					if now != last {
-						turns.Add(1)
+						switches.Add(1)
 					}
 					last = now
 				}
 			}
 		})
 	}
-	for n := 0; n < 40 || turns.Load() < 10 && !t.Failed(); n++ { // until the clients met both
+	for n := 0; n < 40 || switches.Load() < 10 && !t.Failed(); n++ { // until clients have seen both
 		rules := []string{"b/", "a/"}[n%2]
-		replace(t, filepath.Join(p.dir, ".env"), allowing(rules))
+		replace(t, filepath.Join(p.dir, ".env"), envWithRules(rules))
 		is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
 		await(t, rules, func() bool { return p.allowed(t) == rules })
 	}
 	done.Store(true)
 	clients.Wait()
-	t.Logf("%d requests met %d turns", asked.Load(), turns.Load())
-	await(t, "a word on each", func() bool { return strings.Count(p.stderr.String(), "the policy is reloaded") >= 40 })
+	t.Logf("%d requests, %d switches", requests.Load(), switches.Load())
+	await(t, "a log line for each reload", func() bool { return strings.Count(p.stderr.String(), "the policy is reloaded") >= 40 })
 }
 
-// TestAChangedFileIsReloaded whichever way it changes.
-func TestAChangedFileIsReloaded(t *testing.T) {
+// TestChangedFileIsReloaded covers a switched symbolic link, a renamed file, and a file that is
+// written in place.
+func TestChangedFileIsReloaded(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	env := filepath.Join(dir, ".env")
-	turn := func(version, rules string) { // as Kubernetes mounts files
+	switchLink := func(version, rules string) { // like a Kubernetes mount
 		data := filepath.Join(dir, "..data")
 		is.NoErr(os.Mkdir(filepath.Join(dir, version), 0o700))
-		is.NoErr(os.WriteFile(filepath.Join(dir, version, ".env"), []byte(allowing(rules)), 0o600))
+		is.NoErr(os.WriteFile(filepath.Join(dir, version, ".env"), []byte(envWithRules(rules)), 0o600))
 		is.NoErr(os.Symlink(version, data+"_tmp"))
 		is.NoErr(os.Rename(data+"_tmp", data))
 	}
-	turn("..v1", "first/")
+	switchLink("..v1", "first/")
 	is.NoErr(os.Symlink(filepath.Join("..data", ".env"), env))
 	p := start(t, dir)
 	is.Equal(p.allowed(t), "first/")
-	turn("..v2", "turned/")
-	await(t, "a link that was turned", func() bool { return p.allowed(t) == "turned/" })
-	replace(t, env, allowing("renamed/"))
-	await(t, "renamed over", func() bool { return p.allowed(t) == "renamed/" })
-	is.NoErr(os.WriteFile(env, []byte(allowing("written/")), 0o600))
-	await(t, "written in place", func() bool { return p.allowed(t) == "written/" })
+	switchLink("..v2", "linked/")
+	await(t, "the switched link", func() bool { return p.allowed(t) == "linked/" })
+	replace(t, env, envWithRules("renamed/"))
+	await(t, "the renamed file", func() bool { return p.allowed(t) == "renamed/" })
+	is.NoErr(os.WriteFile(env, []byte(envWithRules("written/")), 0o600))
+	await(t, "the file written in place", func() bool { return p.allowed(t) == "written/" })
 }
 
-// TestABadFileKeepsThePolicy changes one line of a good .env at a time.
+// TestABadFileKeepsThePolicy makes one change to a good .env at a time.
 func TestABadFileKeepsThePolicy(t *testing.T) {
-	p := serving(t, "newsbot/", "MYVAULT_ADDR=0.0.0.0:0", "MYVAULT_PLAINTEXT=true")
+	p := startWithRules(t, "newsbot/", "MYVAULT_ADDR=0.0.0.0:0", "MYVAULT_PLAINTEXT=true")
 	p.url = "http://127.0.0.1" + p.url[strings.LastIndex(p.url, ":"):]
 	env := filepath.Join(p.dir, ".env")
 	for n, c := range []struct{ line, becomes, want string }{
 		{"ALLOW_svc=newsbot/", "ALLOW_svc=other/,newsbot/**", "ALLOW_svc: item 2"},
 		{"ALLOW_svc=newsbot/", "ALLOW_svc=other/\nTOKE_svc=canary", "line 4"},
-		{"TOKEN_svc=canary-token-0123456789", "TOKEN_svc=canary", "16 characters"}, // others reach the address
+		{"TOKEN_svc=canary-token-0123456789", "TOKEN_svc=canary", "16 characters"}, // not allowed beyond loopback
 		{"TOKEN_svc=canary-token-0123456789", "TOKEN_svc='canary-token", "line 2: TOKEN_svc"},
 		{"ALLOWED_SERVICES=svc", "ALLOWED_SERVICES=other", "TOKEN_other"},
-		{"MSA_MASTER_KEY=", "LOG_FORMAT=canary\nMSA_MASTER_KEY=", "setting LOG_FORMAT does not parse"},
-		{"MSA_MASTER_KEY=", "MYVAULT_DUE=canary\nMSA_MASTER_KEY=", "MYVAULT_DUE names no service"},
+		{"MSA_MASTER_KEY=", "LOG_FORMAT=canary\nMSA_MASTER_KEY=", "setting LOG_FORMAT: invalid value"},
+		{"MSA_MASTER_KEY=", "MYVAULT_DUE=canary\nMSA_MASTER_KEY=", "MYVAULT_DUE is not a service"},
 		{goodEnv, "", "ALLOWED_SERVICES"},
 	} {
 		t.Run(c.becomes, func(t *testing.T) {
@@ -144,45 +146,47 @@ func TestABadFileKeepsThePolicy(t *testing.T) {
 			before := len(p.stderr.String())
 			replace(t, env, strings.Replace(goodEnv, c.line, c.becomes, 1))
 			is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
-			said := func() string { return p.stderr.String()[before:] }
-			await(t, "what to mend: "+c.want, func() bool { // what is said of the file before may come late
-				return strings.Contains(said(), "the policy is not reloaded") && strings.Contains(said(), c.want)
+			output := func() string { return p.stderr.String()[before:] }
+			await(t, "the error: "+c.want, func() bool { // messages about the previous file may come late
+				return strings.Contains(output(), "the policy is not reloaded") && strings.Contains(output(), c.want)
 			})
-			is.Equal(p.allowed(t), "newsbot/") // as before
-			if n%2 == 0 {                      // each by its own way
+			is.Equal(p.allowed(t), "newsbot/") // unchanged
+			if n%2 == 0 {                      // every other error follows a good file
 				replace(t, env, goodEnv)
 				is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
-				await(t, "reloaded", func() bool { return strings.Contains(said(), "the policy is reloaded") })
+				await(t, "reloaded", func() bool { return strings.Contains(output(), "the policy is reloaded") })
 			}
 		})
 	}
 	is := is.New(t)
 	before := len(p.stderr.String())
 	is.NoErr(os.Remove(env))
-	await(t, "that it is gone", func() bool { return strings.Contains(p.stderr.String()[before:], "no such file") })
+	await(t, "the missing file", func() bool { return strings.Contains(p.stderr.String()[before:], "no such file") })
 	is.Equal(p.allowed(t), "newsbot/")
-	holdsNoSecret(is, p.stderr.String())
+	checkNoSecret(is, p.stderr.String())
 }
 
-// TestReloadSaysWhatItCannot reload, and what has no effect.
-func TestReloadSaysWhatItCannot(t *testing.T) {
+// TestReloadReports checks the messages about settings that need a restart and about rules without
+// effect.
+func TestReloadReports(t *testing.T) {
 	is := is.New(t)
-	p := serving(t, "newsbot/,newsbot/x/", "LOG_FORMAT=json")
+	p := startWithRules(t, "newsbot/,newsbot/x/", "LOG_FORMAT=json")
 	await(t, "the finding at the start", func() bool { return strings.Contains(p.stderr.String(), "ALLOW_svc") })
 	before := len(p.stderr.String())
 	replace(t, filepath.Join(p.dir, ".env"), goodEnv+"MYVAULT_HOSTS=canary\nLOG_LEVEL=WARN\nDENY_svc=elsewhere/\n")
 	is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
-	await(t, "both", func() bool { return strings.Contains(p.stderr.String()[before:], "next start") })
-	said := p.stderr.String()[before:]
-	is.True(strings.Contains(said, `"settings":"MYVAULT_HOSTS, LOG_LEVEL"`))
-	is.True(strings.Contains(said, `"settings":"DENY_svc"`))
-	is.True(!strings.Contains(said, "canary") && !strings.Contains(said, "elsewhere"))
+	await(t, "the messages", func() bool { return strings.Contains(p.stderr.String()[before:], "next start") })
+	output := p.stderr.String()[before:]
+	is.True(strings.Contains(output, `"settings":"MYVAULT_HOSTS, LOG_LEVEL"`))
+	is.True(strings.Contains(output, `"settings":"DENY_svc"`))
+	is.True(!strings.Contains(output, "canary") && !strings.Contains(output, "elsewhere"))
 	for line := range strings.Lines(p.stderr.String()) {
 		is.True(json.Valid([]byte(line))) // LOG_FORMAT
 	}
 }
 
-// TestAHangupReadsNoHalfFile: one that is cut before its last line parses, and denies nothing.
+// TestAHangupReadsNoHalfFile writes a .env in two steps. Its first part is valid but has no DENY
+// rule.
 func TestAHangupReadsNoHalfFile(t *testing.T) {
 	is := is.New(t)
 	whole := goodEnv + "DENY_svc=newsbot/canary/\n"
@@ -198,23 +202,23 @@ func TestAHangupReadsNoHalfFile(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 		is.NoErr(os.WriteFile(env, []byte(whole), 0o600))
 		took := time.Since(begun)
-		said := func() string { return p.stderr.String()[before:] }
-		await(t, "a reload", func() bool { return strings.Contains(said(), "the policy is reloaded") })
+		output := func() string { return p.stderr.String()[before:] }
+		await(t, "a reload", func() bool { return strings.Contains(output(), "the policy is reloaded") })
 		if took > 200*time.Millisecond && turn < 20 {
-			continue // a busy machine: the half file stood still
+			continue // the machine was so busy that the first part was stable
 		}
-		is.True(!strings.Contains(said(), "rules that deny are gone"))
+		is.True(!strings.Contains(output(), "deny rules were removed"))
 		break
 	}
 	before := len(p.stderr.String())
-	is.NoErr(os.WriteFile(env, []byte(goodEnv), 0o600)) // it stays so
+	is.NoErr(os.WriteFile(env, []byte(goodEnv), 0o600)) // and remains so
 	is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
-	await(t, "a warning", func() bool { return strings.Contains(p.stderr.String()[before:], "rules that deny are gone") })
+	await(t, "a warning", func() bool { return strings.Contains(p.stderr.String()[before:], "deny rules were removed") })
 	is.True(strings.Contains(p.stderr.String()[before:], "DENY_svc"))
-	warned := func() int { return strings.Count(p.stderr.String(), "rules that deny are gone") }
+	warned := func() int { return strings.Count(p.stderr.String(), "deny rules were removed") }
 	is.Equal(warned(), 1)
 	reloads := strings.Count(p.stderr.String(), `msg="the policy is reloaded"`)
-	for n := range 3 { // it is told once, by whichever reload was the first
+	for n := range 3 { // later reloads do not repeat the warning
 		is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
 		await(t, "another reload", func() bool { return strings.Count(p.stderr.String(), `msg="the policy is reloaded"`) > reloads+n })
 	}
@@ -222,35 +226,35 @@ func TestAHangupReadsNoHalfFile(t *testing.T) {
 	is.True(!strings.Contains(p.stderr.String(), "newsbot/canary"))
 }
 
-// TestAHangupIsTakenBack: the .env is put back before it was looked at, and is in force as any other change.
-func TestAHangupIsTakenBack(t *testing.T) {
+// TestRevertAfterHangup reverts the .env before it is polled. The revert must take effect too.
+func TestRevertAfterHangup(t *testing.T) {
 	is := is.New(t)
-	p := serving(t, "first/")
+	p := startWithRules(t, "first/")
 	env := filepath.Join(p.dir, ".env")
-	for range 3 { // at one of them at least between two looks
-		replace(t, env, allowing("second/"))
+	for range 3 { // at least one of them falls between two polls
+		replace(t, env, envWithRules("second/"))
 		is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
-		await(t, "a hangup", func() bool { return p.allowed(t) == "second/" })
-		replace(t, env, allowing("first/"))
-		await(t, "what was there before", func() bool { return p.allowed(t) == "first/" })
+		await(t, "the second rules", func() bool { return p.allowed(t) == "second/" })
+		replace(t, env, envWithRules("first/"))
+		await(t, "the first rules", func() bool { return p.allowed(t) == "first/" })
 	}
 }
 
-// TestWithoutAFileNothingIsReloaded, and SIGHUP does not end the server.
-func TestWithoutAFileNothingIsReloaded(t *testing.T) {
+// TestHangupWithoutEnvFile checks that SIGHUP reports an error and does not end the server.
+func TestHangupWithoutEnvFile(t *testing.T) {
 	is := is.New(t)
 	settings := append(strings.Fields(goodEnv), "MYVAULT_PROVIDER=memory")
 	p := start(t, t.TempDir(), settings...)
 	is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
-	await(t, "a word on it", func() bool { return strings.Contains(p.stderr.String(), "there is no .env") })
+	await(t, "the error", func() bool { return strings.Contains(p.stderr.String(), "no .env: the policy") })
 	is.Equal(p.allowed(t), "newsbot/")
 }
 
-// TestLint checks a .env without starting anything.
+// TestLint runs -lint with valid and invalid rules.
 func TestLint(t *testing.T) {
 	for _, c := range []struct{ rules, want string }{
 		{"newsbot/", ""},
-		{"newsbot/,newsbot/prod/", "ALLOW_svc: newsbot/prod/: it says no more than newsbot/"},
+		{"newsbot/,newsbot/prod/", "ALLOW_svc: newsbot/prod/: it adds nothing to newsbot/"},
 		{"newsbot/\nDENY_svc=other/", "DENY_svc: other/"},
 		{"newsbot", "ALLOW_svc: item 1"},
 		{"newsbot/\nTOKEN_other=x", "TOKEN_other"},
@@ -258,15 +262,15 @@ func TestLint(t *testing.T) {
 		t.Run(c.rules, func(t *testing.T) {
 			is := is.New(t)
 			dir := t.TempDir()
-			is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), []byte(allowing(c.rules)), 0o600))
+			is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), []byte(envWithRules(c.rules)), 0o600))
 			p := command(t, dir)
 			p.cmd.Args = append(p.cmd.Args, "-lint")
 			p.cmd.Stdout = &p.stdout
 			err := p.cmd.Run()
 			is.Equal(err == nil, c.want == "")
-			said := fmt.Sprint(p.stdout.String(), p.stderr.String())
-			is.True(strings.Contains(said, c.want))
-			is.Equal(len(files(t, dir)), 1) // nothing is made
+			output := fmt.Sprint(p.stdout.String(), p.stderr.String())
+			is.True(strings.Contains(output, c.want))
+			is.Equal(len(files(t, dir)), 1) // no new files
 		})
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// ownKey puts a new master key in the place of that of an example, which everybody knows.
-func ownKey(t *testing.T, env []byte) []byte {
+// withNewKey replaces the published master key of an example.
+func withNewKey(t *testing.T, env []byte) []byte {
 	t.Helper()
 	before, _, found := bytes.Cut(env, []byte("\nMSA_MASTER_KEY=base64:"))
 	if !found {
@@ -22,31 +22,31 @@ func ownKey(t *testing.T, env []byte) []byte {
 	return append(before, "\nMSA_MASTER_KEY="+crypto.NewKey().Text()+"\n"...)
 }
 
-// TestSeedEnvServesTheNineRoutes walks the routes of the seed's table, allowed and denied.
+// TestSeedEnvServesTheNineRoutes sends requests to the nine routes that the project started with.
 func TestSeedEnvServesTheNineRoutes(t *testing.T) {
 	dir := t.TempDir()
-	// The example of the document that the project was created from, to the letter but for its key.
+	// The example of the document that the project started with, unchanged except for the key.
 	seed, err := os.ReadFile(filepath.Join(root, "testdata", "seed.env"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, ".env"), ownKey(t, seed), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, ".env"), withNewKey(t, seed), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := start(t, dir)
 	scheduler, queue := caller{"myscheduler", "msched-xxxx"}, caller{"jobqueue", "jq-xxxx"}
 	rag, ui := caller{"graphAiServer", "gas-xxxx"}, caller{"commonUI", "ui-xxxx"}
-	wrong, nobody := caller{"jobqueue", "ui-xxxx"}, caller{}
+	wrong, anonymous := caller{"jobqueue", "ui-xxxx"}, caller{}
 	const secret = "/api/secrets/newsbot/prod/db/password"
 	for _, c := range []struct {
 		who          caller
 		method, path string
 		body         string
 		status       int
-		in           string // is in the answer
+		want         string // part of the body
 	}{
-		{nobody, "GET", "/health", "", 200, `{"status":"healthy","service":"myVault"}`},
-		{nobody, "GET", "/api/projects", "", 401, "detail"},
+		{anonymous, "GET", "/health", "", 200, `{"status":"healthy","service":"myVault"}`},
+		{anonymous, "GET", "/api/projects", "", 401, "detail"},
 		{wrong, "GET", "/api/projects", "", 401, "detail"},
 		{queue, "GET", "/api/projects", "", 200, `[]`},
 		{queue, "POST", "/api/projects", `{"name":"newsbot","description":"the news"}`, 201, `"name":"newsbot"`},
@@ -81,8 +81,8 @@ func TestSeedEnvServesTheNineRoutes(t *testing.T) {
 			is := is.New(t)
 			a := p.must(t, c.who, c.method, c.path, c.body)
 			is.Equal(a.status, c.status)
-			if !strings.Contains(a.body, c.in) {
-				t.Errorf("%q is not in %s", c.in, a.body)
+			if !strings.Contains(a.body, c.want) {
+				t.Errorf("want %q in %s", c.want, a.body)
 			}
 			is.Equal(a.header.Get("Cache-Control"), "no-store")
 		})

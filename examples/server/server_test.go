@@ -18,7 +18,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-func TestFirstRunPreparesEverything(t *testing.T) {
+func TestFirstRunCreatesFiles(t *testing.T) {
 	is := is.New(t)
 	p := start(t, t.TempDir())
 	c := p.headers(t)
@@ -29,7 +29,7 @@ func TestFirstRunPreparesEverything(t *testing.T) {
 	} {
 		info, err := os.Stat(filepath.Join(p.dir, name))
 		is.NoErr(err)
-		is.Equal(info.Mode(), mode) // of name
+		is.Equal(info.Mode(), mode)
 	}
 	ignored, err := os.ReadFile(filepath.Join(p.dir, "data/.gitignore"))
 	is.NoErr(err)
@@ -37,14 +37,14 @@ func TestFirstRunPreparesEverything(t *testing.T) {
 	is.True(strings.HasPrefix(p.url, "http://127.0.0.1:"))
 	greeting := p.greeting(t)
 	is.True(strings.Contains(greeting, filepath.Join(p.dir, "data")))        // where the files are
-	is.True(strings.Contains(greeting, "MSA_MASTER_KEY_FILE"))               // how to keep the key elsewhere
+	is.True(strings.Contains(greeting, "MSA_MASTER_KEY_FILE"))               // how to store the key elsewhere
 	is.True(!strings.Contains(p.stdout.String()+p.stderr.String(), c.token)) // no token on a terminal
 }
 
-func TestPrintedCurlWorksAsPrinted(t *testing.T) {
+func TestPrintedCurlCommandWorks(t *testing.T) {
 	is := is.New(t)
 	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("CI") == "" {
-		t.Skip("curl is not installed; in CI this fails")
+		t.Skip("curl is not installed (an error in CI)")
 	}
 	dir := filepath.Join(t.TempDir(), "a directory")
 	is.NoErr(os.Mkdir(dir, 0o700))
@@ -58,16 +58,16 @@ func TestPrintedCurlWorksAsPrinted(t *testing.T) {
 	out, err := exec.Command("sh", "-c", line).Output()
 	is.NoErr(err)
 	is.True(strings.Contains(string(out), `"service":"local"`))
-	is.True(!strings.Contains(line, p.headers(t).token)) // nor in a process list
+	is.True(!strings.Contains(line, p.headers(t).token)) // not visible in a process list
 }
 
-func TestSecondRunKeepsEverything(t *testing.T) {
+func TestSecondRunKeepsFiles(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	p := start(t, dir)
 	c := p.headers(t)
 	is.Equal(p.must(t, c, "POST", "/api/secrets", `{"project":"p","path":"prod/x","value":"v1"}`).status, 201)
-	is.NoErr(p.stop(t, syscall.SIGINT)) // ends well
+	is.NoErr(p.stop(t, syscall.SIGINT))
 	p = start(t, dir)
 	is.Equal(p.headers(t), c)
 	is.Equal(p.must(t, c, "GET", "/api/secrets/p/prod/x", "").secret(t).Value, "v1")
@@ -82,11 +82,11 @@ func TestStoreWithoutItsEnvIsNotTouched(t *testing.T) {
 	before := files(t, dir)
 	p := command(t, dir)
 	is.True(p.cmd.Run() != nil)
-	is.True(strings.Contains(p.stderr.String(), "put its .env back"))
+	is.True(strings.Contains(p.stderr.String(), "restore its .env"))
 	is.Equal(files(t, dir), before)
 }
 
-// files gives every file below dir with its bytes.
+// files returns the content of every file below dir.
 func files(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
@@ -110,8 +110,8 @@ ALLOW_svc=newsbot/
 MSA_MASTER_KEY=base64:a2V5IG9mIHRoZSBzZXJ2ZXIncyB0ZXN0cyBhbG9uZSE=
 `
 
-// TestBadSettingsStartNothing changes one line of a good .env at a time.
-func TestBadSettingsStartNothing(t *testing.T) {
+// TestBadSettings makes one change to a good .env at a time.
+func TestBadSettings(t *testing.T) {
 	for _, c := range []struct{ line, becomes, want string }{
 		{"ALLOWED_SERVICES=svc", "ALLOWED_SERVICE=svc", "ALLOWED_SERVICE"},
 		{"ALLOWED_SERVICES=svc", "ALLOWED_SERVICES=svc,other", "TOKEN_other"},
@@ -131,8 +131,8 @@ func TestBadSettingsStartNothing(t *testing.T) {
 		{"a2V5IG9mIHRoZSBzZXJ2ZXIncyB0ZXN0cyBhbG9uZSE=", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "zero"},
 		{"a2V5IG9mIHRoZSBzZXJ2ZXIncyB0ZXN0cyBhbG9uZSE=", "a2V5IG9mIHRoZSBz", "32"},
 		{"a2V5IG9mIHRoZSBzZXJ2ZXIncyB0ZXN0cyBhbG9uZSE=", "a2V5IG9mIHRoZSBzZXJ2ZXIncyB0ZXN0cyBhbG9uZSE=\nMSA_MASTER_KEY_FILE=x", "one and not both"},
-		{"MSA_MASTER_KEY=", "PORT=canary\nMSA_MASTER_KEY=", "setting PORT does not parse"},
-		{"MSA_MASTER_KEY=", "MYVAULT_PLAINTEXT=canary\nMSA_MASTER_KEY=", "setting MYVAULT_PLAINTEXT does not parse"},
+		{"MSA_MASTER_KEY=", "PORT=canary\nMSA_MASTER_KEY=", "setting PORT: invalid value"},
+		{"MSA_MASTER_KEY=", "MYVAULT_PLAINTEXT=canary\nMSA_MASTER_KEY=", "setting MYVAULT_PLAINTEXT: invalid value"},
 		{"MSA_MASTER_KEY=base64:", "MSA_MASTER_KEY_FILE=base64:", "MSA_MASTER_KEY_FILE"},
 		{"MSA_MASTER_KEY=", "MYVAULT_DUE=canary\nMSA_MASTER_KEY=", "MYVAULT_DUE"},
 		{"MSA_MASTER_KEY=", "MYVAULT_ADDR=0.0.0.0:0\nMSA_MASTER_KEY=", "loopback"},
@@ -146,12 +146,12 @@ func TestBadSettingsStartNothing(t *testing.T) {
 			p := command(t, dir)
 			p.cmd.Env = p.cmd.Env[:1]
 			is.True(p.cmd.Run() != nil)
-			is.True(strings.Contains(p.stderr.String(), c.want)) // says what to mend
+			is.True(strings.Contains(p.stderr.String(), c.want)) // names the setting
 			for _, secret := range []string{"canary", "a2V5IG9"} {
-				is.True(!strings.Contains(p.stderr.String(), secret)) // and repeats no secret
+				is.True(!strings.Contains(p.stderr.String(), secret)) // without secrets
 			}
 			_, err := os.Stat(filepath.Join(dir, "data"))
-			is.True(os.IsNotExist(err)) // nothing is made
+			is.True(os.IsNotExist(err)) // no files are created
 		})
 	}
 }
@@ -161,7 +161,7 @@ func TestWrongKeyChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, dir)
 	is.Equal(p.must(t, p.headers(t), "POST", "/api/secrets", `{"project":"p","path":"x","value":"v"}`).status, 201)
-	is.True(p.stop(t, syscall.SIGKILL) != nil) // leaves a log to recover
+	is.True(p.stop(t, syscall.SIGKILL) != nil) // leaves a write-ahead log to recover
 	before := files(t, dir)
 	p = command(t, dir, "MSA_MASTER_KEY="+crypto.NewKey().Text())
 	is.True(p.cmd.Run() != nil)
@@ -179,11 +179,11 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 	for _, setting := range []string{"PORT", "MYVAULT_ADDR", "MYVAULT_DATA", "MYVAULT_ENV", "LOG_LEVEL", "MSA_MASTER_KEY", "MSA_MASTER_KEY_FILE", "ALLOWED_SERVICES", "TOKEN_", "ALLOW_", "DENY_"} {
 		is.True(strings.Contains(p.stderr.String(), setting))
 	}
-	is.Equal(len(files(t, dir)), 0) // asking makes nothing
+	is.Equal(len(files(t, dir)), 0) // no files are created
 }
 
-// TestKilledWhileWriting kills the server with SIGKILL while four clients write, and looks for
-// every version that was acknowledged.
+// TestKilledWhileWriting kills the server with SIGKILL while four clients write, and checks that
+// every acknowledged version exists.
 func TestKilledWhileWriting(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
@@ -226,7 +226,7 @@ func TestKilledWhileWriting(t *testing.T) {
 	total := 0
 	for path, version := range acknowledged {
 		got := p.must(t, c, "GET", "/api/secrets/p/"+path, "").secret(t).Version
-		is.True(got >= version && got <= version+1) // the one in flight may have come through
+		is.True(got >= version && got <= version+1) // a request in flight may have succeeded
 		total += version
 	}
 	is.True(total >= 300)
@@ -265,7 +265,7 @@ func TestRequestsInFlightFinish(t *testing.T) {
 	answers := bufio.NewReader(conn)
 	status, err := answers.ReadString('\n')
 	is.NoErr(err)
-	is.Equal(status, "HTTP/1.1 100 Continue\r\n") // the server is inside the request
+	is.Equal(status, "HTTP/1.1 100 Continue\r\n") // the handler is reading the body
 	_, err = answers.ReadString('\n')
 	is.NoErr(err)
 	_, err = conn.Write([]byte(body[:10]))
@@ -286,7 +286,7 @@ func TestRequestsInFlightFinish(t *testing.T) {
 	is.NoErr(<-p.exited)
 }
 
-// TestCanaryStaysInside looks for a value and a token in everything the server writes.
+// TestCanaryStaysInside searches for a value and a token in all output of the server.
 func TestCanaryStaysInside(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
@@ -294,7 +294,7 @@ func TestCanaryStaysInside(t *testing.T) {
 	p := start(t, dir, "LOG_LEVEL=DEBUG")
 	c := p.headers(t)
 	is.Equal(p.must(t, c, "POST", "/api/secrets", `{"project":"p","path":"prod/x","value":"`+canary+`"}`).status, 201)
-	outside := []answer{
+	responses := []response{
 		p.must(t, c, "POST", "/api/secrets", `{"project":"p","path":"prod/x","value":"`+canary+`"}`),
 		p.must(t, c, "POST", "/api/secrets", `{"project":"p","path":"prod/x","valeu":"`+canary+`"}`),
 		p.must(t, c, "POST", "/api/secrets", `{"project":"p","path":"prod/x","value":"`+canary),
@@ -309,10 +309,10 @@ func TestCanaryStaysInside(t *testing.T) {
 		p.must(t, c, "DELETE", "/api/secrets/p/prod/x", ""),
 		p.must(t, c, "GET", "/health", ""),
 	}
-	for i, a := range outside {
+	for i, a := range responses {
 		text := fmt.Sprint(a)
 		if strings.Contains(text, canary) || strings.Contains(text, c.token) {
-			t.Errorf("answer %d carries a secret: %s", i, text)
+			t.Errorf("response %d contains a secret: %s", i, text)
 		}
 	}
 	running := files(t, filepath.Join(dir, "data"))
@@ -327,7 +327,7 @@ func TestCanaryStaysInside(t *testing.T) {
 		is.True(len(all) >= 5)
 		for name, text := range all {
 			if strings.Contains(text, canary) {
-				t.Errorf("%s holds the value", name)
+				t.Errorf("%s contains the value", name)
 			}
 		}
 	}

@@ -9,17 +9,16 @@ import (
 	"time"
 )
 
-// oneSignal is how close together two signals count as one: some programs, such as timeout, send
-// the process the same signal twice.
-const oneSignal = 20 * time.Millisecond
+// signalWindow is the time within which two signals count as one. Some programs, such as
+// timeout(1), send a signal twice.
+const signalWindow = 20 * time.Millisecond
 
-// stopper ends the server: in order at the first SIGINT or SIGTERM, at once at the second.
+// stopper stops the server: gracefully on the first SIGINT or SIGTERM, at once on the second.
 type stopper struct {
-	cleanUp atomic.Pointer[func()] // runs at the second; nil: nothing to clean up
+	cleanUp atomic.Pointer[func()] // called on the second signal, unless nil
 }
 
-// watch returns a context that ends at the first signal. At the second the process ends with code
-// 1.
+// watch returns a context that ends with the first signal. On the second, it exits with code 1.
 func (s *stopper) watch() context.Context {
 	ctx, end := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 4)
@@ -29,20 +28,20 @@ func (s *stopper) watch() context.Context {
 		first := time.Now()
 		end()
 		for range signals {
-			if time.Since(first) >= oneSignal {
+			if time.Since(first) >= signalWindow {
 				break
 			}
 		}
 		if cleanUp := s.cleanUp.Load(); cleanUp != nil {
-			within(flushTimeout, *cleanUp)
+			runWithTimeout(flushTimeout, *cleanUp)
 		}
 		os.Exit(1)
 	}()
 	return ctx
 }
 
-// within waits until f has ended, at most for the given time.
-func within(wait time.Duration, f func()) {
+// runWithTimeout calls f and returns once f has returned or the timeout is over.
+func runWithTimeout(timeout time.Duration, f func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -50,6 +49,6 @@ func within(wait time.Duration, f func()) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(wait):
+	case <-time.After(timeout):
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
-// trusting gives a client of a server with a certificate of ca.
-func trusting(ca *authority.Authority, pairs ...tls.Certificate) *http.Client {
+// clientFor returns a client that trusts ca.
+func clientFor(ca *authority.Authority, pairs ...tls.Certificate) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		TLSClientConfig:   &tls.Config{RootCAs: authority.Pool(ca), Certificates: pairs},
 		DisableKeepAlives: true,
@@ -29,17 +29,17 @@ func TestServerOverTLS(t *testing.T) {
 	p := start(t, dir, "MYVAULT_TLS_CERT="+certificate, "MYVAULT_TLS_KEY="+key)
 	is.True(strings.HasPrefix(p.url, "https://127.0.0.1:"))
 	is.True(strings.Contains(p.greeting(t), p.url+"/api/whoami"))
-	answer, err := trusting(ca).Get(p.url + "/health")
+	response, err := clientFor(ca).Get(p.url + "/health")
 	is.NoErr(err)
-	is.NoErr(answer.Body.Close())
-	is.Equal(answer.StatusCode, 200)
+	is.NoErr(response.Body.Close())
+	is.Equal(response.StatusCode, 200)
 	plain, err := http.Get("http" + strings.TrimPrefix(p.url, "https") + "/health")
 	is.NoErr(err)
 	is.NoErr(plain.Body.Close())
-	is.Equal(plain.StatusCode, 400) // of net/http: the client speaks no TLS
+	is.Equal(plain.StatusCode, 400) // net/http's response to plain HTTP
 }
 
-// TestCertificatesAreReloaded at a hangup, and when the files change; bad ones change nothing.
+// TestCertificatesAreReloaded covers SIGHUP, changed files, and invalid files.
 func TestCertificatesAreReloaded(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
@@ -47,9 +47,9 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	certificate, key := ca.Server(t).Write(t, dir, "server")
 	p := start(t, dir, "MYVAULT_TLS_CERT="+certificate, "MYVAULT_TLS_KEY="+key)
 	serves := func(ca *authority.Authority) bool {
-		answer, err := trusting(ca).Get(p.url + "/health")
+		response, err := clientFor(ca).Get(p.url + "/health")
 		if err == nil {
-			_ = answer.Body.Close()
+			_ = response.Body.Close()
 		}
 		return err == nil
 	}
@@ -59,14 +59,14 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	await(t, "the certificate after SIGHUP", func() bool { return serves(another) })
 	authority.WriteFile(t, key, []byte("canary"))
 	is.NoErr(p.cmd.Process.Signal(syscall.SIGHUP))
-	await(t, "the refusal", func() bool { return strings.Contains(p.stderr.String(), "those before stay in force") })
+	await(t, "the error", func() bool { return strings.Contains(p.stderr.String(), "the certificates are not reloaded") })
 	is.True(serves(another))
 	ca.Server(t).Write(t, dir, "server")
 	await(t, "the certificate of the changed file", func() bool { return serves(ca) })
 	is.True(!strings.Contains(p.stderr.String(), "canary"))
 }
 
-// TestAServiceByCertificate alone, from the .env to the answer.
+// TestAServiceByCertificate covers a service that has a certificate and no token.
 func TestAServiceByCertificate(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
@@ -76,10 +76,10 @@ func TestAServiceByCertificate(t *testing.T) {
 	replace(t, filepath.Join(dir, ".env"), strings.Replace(goodEnv, "TOKEN_svc=canary-token-0123456789", "CERT_svc=uri:spiffe://example.org/svc", 1))
 	p := start(t, dir, "MYVAULT_TLS_CERT="+certificate, "MYVAULT_TLS_KEY="+key, "MYVAULT_TLS_CLIENT_CA="+filepath.Join(dir, "clients.pem"))
 	for uri, want := range map[string]int{"spiffe://example.org/svc": 200, "spiffe://example.org/other": 401} {
-		answer, err := trusting(ca, clients.Client(t, authority.Wanted{URIs: []string{uri}}).TLS(t)).Get(p.url + "/api/whoami")
+		response, err := clientFor(ca, clients.Client(t, authority.Wanted{URIs: []string{uri}}).TLS(t)).Get(p.url + "/api/whoami")
 		is.NoErr(err)
-		is.NoErr(answer.Body.Close())
-		is.Equal(answer.StatusCode, want)
+		is.NoErr(response.Body.Close())
+		is.Equal(response.StatusCode, want)
 	}
 }
 
@@ -96,7 +96,7 @@ func TestSettingsOfTLS(t *testing.T) {
 		"required alone":   {[]string{"MYVAULT_TLS_CLIENT_REQUIRED=true"}, "MYVAULT_TLS_CERT"},
 		"no authorities":   {[]string{"MYVAULT_TLS_CERT=" + certificate, "MYVAULT_TLS_KEY=" + key, "MYVAULT_TLS_CLIENT_REQUIRED=true"}, "authorities"},
 		"an old version":   {[]string{"MYVAULT_TLS_CERT=" + certificate, "MYVAULT_TLS_KEY=" + key, "MYVAULT_TLS_MIN=1.1"}, "MYVAULT_TLS_MIN"},
-		"a key as setting": {[]string{"MYVAULT_TLS_CERT=" + certificate, "MYVAULT_TLS_KEY=canary"}, "setting MYVAULT_TLS_KEY names no file"},
+		"a key as setting": {[]string{"MYVAULT_TLS_CERT=" + certificate, "MYVAULT_TLS_KEY=canary"}, "setting MYVAULT_TLS_KEY: the file does not exist"},
 		"exchanged":        {[]string{"MYVAULT_TLS_CERT=" + key, "MYVAULT_TLS_KEY=" + certificate}, "switched"},
 	} {
 		t.Run(name, func(t *testing.T) {

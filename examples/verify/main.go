@@ -1,9 +1,9 @@
-// Command verify checks a store or a backup: that both chains of its trail are whole, that
-// every record opens, and that what is current agrees with the log. With heads that were kept
-// elsewhere it also finds a chain that was cut short, and an older copy in the place of the
-// store. The directory, unless one is named, and the master key come from the server's settings.
+// Command verify checks a store or a backup: both chains of its trail are complete, every record
+// can be decrypted, and the current state agrees with the log. With heads that were kept
+// elsewhere, it also detects a truncated chain and an older copy of the store. The master key,
+// and the directory unless it is an argument, come from the server's settings.
 //
-// An older backup opens with a key that rekey has kept beside the key file.
+// For an older backup, verify uses the old key that rekey has kept next to the key file.
 //
 //	go run ./examples/verify data vault.backup.heads
 //	go run ./examples/verify vault.backup vault.backup.heads
@@ -27,12 +27,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: verify [<directory or backup> [<heads>]]")
 		os.Exit(2)
 	}
-	const stopped = "nothing is proved; run the command again"
+	const stopped = "the check is not complete; run the command again"
 	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return run(ctx, os.Stdout, os.Args[1:]) }))
 }
 
 func run(ctx context.Context, out io.Writer, args []string) error {
-	target, keys, err := setup.Operator(os.Environ())
+	target, keys, err := setup.StoreSettings(os.Environ())
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	var heads []myvault.Head
 	if len(args) == 2 {
 		read := setup.Heads
-		if setup.Alone(target) {
+		if setup.IsTrailOnly(target) {
 			read = setup.TrailHeads
 		}
 		if heads, err = read(args[1]); err != nil {
@@ -71,10 +71,10 @@ func verify(ctx context.Context, out io.Writer, target string, keys sqlite.KeySo
 }
 
 func verifyStore(ctx context.Context, dir string, keys sqlite.KeySource, heads ...myvault.Head) (report sqlite.Report, err error) {
-	if setup.Alone(dir) {
+	if setup.IsTrailOnly(dir) {
 		return verifyTrail(ctx, dir, keys, heads...)
 	}
-	if err := setup.Existing(dir); err != nil {
+	if err := setup.CheckStore(dir); err != nil {
 		return report, err
 	}
 	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{Trail: setup.KeepAll})
@@ -85,7 +85,7 @@ func verifyStore(ctx context.Context, dir string, keys sqlite.KeySource, heads .
 	return store.Verify(ctx, heads...)
 }
 
-// verifyTrail is verifyStore where the secrets are in HashiCorp Vault.
+// verifyTrail verifies the trail of a server that stores its secrets in HashiCorp Vault.
 func verifyTrail(ctx context.Context, dir string, keys sqlite.KeySource, heads ...myvault.Head) (report sqlite.Report, err error) {
 	trail, err := sqlite.OpenTrail(ctx, dir, keys, setup.KeepAll)
 	if err != nil {

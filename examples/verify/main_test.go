@@ -15,10 +15,10 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-func TestVerifyTellsGoodFromAltered(t *testing.T) {
+func TestVerifyDetectsChanges(t *testing.T) {
 	is := is.New(t)
 	dir, keys := t.TempDir(), sqlite.StaticKey(crypto.NewKey())
-	is.True(verify(t.Context(), new(bytes.Buffer), dir, keys) != nil) // nothing is made to be verified
+	is.True(verify(t.Context(), new(bytes.Buffer), dir, keys) != nil) // no store is created
 	store, err := sqlite.Open(t.Context(), dir, keys, sqlite.Config{})
 	is.NoErr(err)
 	_, err = store.Apply(t.Context(), myvault.Commit{By: "svc", Changes: []myvault.Change{
@@ -37,8 +37,8 @@ func TestVerifyTellsGoodFromAltered(t *testing.T) {
 	is.True(errors.Is(verify(t.Context(), &out, dir, keys), myvault.ErrTampered))
 }
 
-// A server over HashiCorp Vault has a trail alone here.
-func TestVerifyATrailAlone(t *testing.T) {
+// TestVerifyTrailOnly verifies the trail of a server over HashiCorp Vault.
+func TestVerifyTrailOnly(t *testing.T) {
 	is := is.New(t)
 	dir, keys := t.TempDir(), sqlite.StaticKey(crypto.NewKey())
 	trail, err := sqlite.OpenTrail(t.Context(), dir, keys, sqlite.TrailConfig{})

@@ -1,14 +1,14 @@
-// Package console is the management console of the vault: pages in a browser that list, show and
-// change secrets through the API of package httpapi, which they are given to:
+// Package console is the management console of the vault: a page for browsers that lists, shows and
+// changes secrets through the HTTP API. Pass it to package httpapi:
 //
 //	api, err := httpapi.New(vault, httpapi.Config{Console: console.New()})
 //
-// It is plain files that this package embeds: ES modules and one stylesheet, with nothing to build and
-// nothing loaded from elsewhere. A program that does not import it has none of it.
+// The console consists of embedded files: ES modules and one stylesheet. There is no build step,
+// and the page loads nothing from other hosts. A program contains it only if it imports this
+// package.
 //
-// The page has no rights of its own. Who uses it signs in as a service, with its token, which stays in
-// the memory of the page; what that service may do is decided by the same policy, and recorded in the
-// same trail, as over the API.
+// The page has no special rights. A user signs in as a service, with a token that stays in the
+// memory of the page. The policy and the trail apply as for every request to the API.
 package console
 
 import (
@@ -22,48 +22,44 @@ import (
 	"strings"
 )
 
-// pages are the files of the console, as they stand in the source.
-//
 //go:embed files
 var pages embed.FS
 
-// policy is the content security policy of every answer: scripts, styles and requests of this
-// origin alone, none of them inline; no text ever becomes a script or markup; no form is sent, and
-// no page may hold this one in a frame.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+// securityPolicy is the Content-Security-Policy of every response. It allows scripts, styles and
+// requests of this origin only, and none inline. Text cannot become a script or markup, no form can
+// be submitted, and no page can frame this one.
+const securityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
 	"form-action 'none'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// Handler answers with the files of the console. Make it with [New]; it is immutable, and may be used
-// by many goroutines.
+// Handler serves the files of the console. Create it with [New]. It is safe for concurrent use.
 type Handler struct {
 	files map[string]file // by path, "/app.js"
 }
 
 var _ http.Handler = (*Handler)(nil)
 
-// file is what one path answers.
 type file struct {
-	kind          string
-	plain, zipped []byte
+	contentType    string
+	plain, gzipped []byte
 }
 
-// kinds are the types of the files there are.
-var kinds = map[string]string{
+// contentTypes are the content types by file extension.
+var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".css":  "text/css; charset=utf-8",
 	".js":   "text/javascript; charset=utf-8",
 	".svg":  "image/svg+xml",
 }
 
-// New makes the console. It belongs below a path that ends with a slash, with that path taken off, on
-// the origin of the API: the page looks for it beside itself, at ../api/.
+// New returns the console. Serve it on the origin of the API, below a path that ends with a slash,
+// with [http.StripPrefix]. The page sends its requests to ../api/.
 func New() *Handler {
 	h := &Handler{files: make(map[string]file)}
-	// The files are part of the program: reading and packing them cannot fail.
+	// Reading and compressing embedded files cannot fail.
 	_ = fs.WalkDir(pages, "files", func(name string, entry fs.DirEntry, _ error) error {
 		if !entry.IsDir() {
 			plain, _ := pages.ReadFile(name)
-			h.files[strings.TrimPrefix(name, "files")] = file{kinds[path.Ext(name)], plain, packed(plain)}
+			h.files[strings.TrimPrefix(name, "files")] = file{contentTypes[path.Ext(name)], plain, compress(plain)}
 		}
 		return nil
 	})
@@ -71,7 +67,7 @@ func New() *Handler {
 	return h
 }
 
-func packed(plain []byte) []byte {
+func compress(plain []byte) []byte {
 	var out bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression)
 	_, _ = w.Write(plain)
@@ -79,38 +75,39 @@ func packed(plain []byte) []byte {
 	return out.Bytes()
 }
 
-// ServeHTTP answers GET and HEAD for a file, 405 for other methods, and 404 for other paths.
+// ServeHTTP serves GET and HEAD. It responds with 405 to other methods and with 404 to unknown
+// paths.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	setHeaders(header)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		header.Set("Allow", "GET, HEAD")
-		http.Error(w, "the console is only read; changes go to the API", http.StatusMethodNotAllowed)
+		http.Error(w, "method not allowed: use GET or HEAD", http.StatusMethodNotAllowed)
 		return
 	}
 	found, ok := h.files[r.URL.Path]
 	if !ok {
-		http.Error(w, "the console has no such file; begin at its root", http.StatusNotFound)
+		http.Error(w, "not found: no such file of the console", http.StatusNotFound)
 		return
 	}
 	body := found.plain
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		body = found.zipped
+		body = found.gzipped
 		header.Set("Content-Encoding", "gzip")
 	}
-	header.Add("Vary", "Accept-Encoding") // beside what a handler around this one set
-	header.Set("Content-Type", found.kind)
+	header.Add("Vary", "Accept-Encoding") // Add keeps values that an outer handler has set
+	header.Set("Content-Type", found.contentType)
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	if r.Method == http.MethodGet {
-		_, _ = w.Write(body) // the client may be gone; there is nobody to tell
+		_, _ = w.Write(body) // fails only if the client has disconnected
 	}
 }
 
-// setHeaders sets what every answer has: nothing is kept, guessed, framed, shared with other sites or
-// told to them.
+// setHeaders sets the headers of every response. They forbid caching, content sniffing, framing,
+// use by other origins, and referrers.
 func setHeaders(header http.Header) {
 	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Security-Policy", policy)
+	header.Set("Content-Security-Policy", securityPolicy)
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 	header.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")

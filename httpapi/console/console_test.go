@@ -19,15 +19,15 @@ import (
 )
 
 func Example() {
-	// A program gives it to httpapi.New, in Config.Console; this is a server of its own.
+	// A program passes it to httpapi.New in Config.Console. This example serves it alone.
 	server := httptest.NewServer(http.StripPrefix("/console", console.New()))
 	defer server.Close()
-	answer, err := http.Get(server.URL + "/console/")
+	response, err := http.Get(server.URL + "/console/")
 	if err != nil {
 		panic(err)
 	}
-	defer answer.Body.Close()
-	fmt.Println(answer.Status, answer.Header.Get("Content-Type"), answer.Header.Get("Cache-Control"))
+	defer response.Body.Close()
+	fmt.Println(response.Status, response.Header.Get("Content-Type"), response.Header.Get("Cache-Control"))
 	// Output:
 	// 200 OK text/html; charset=utf-8 no-store
 }
@@ -40,7 +40,7 @@ func get(target string, header http.Header) *httptest.ResponseRecorder {
 	return w
 }
 
-// sources are the files by their paths.
+// sources returns the files by path.
 func sources(t *testing.T) map[string]string {
 	t.Helper()
 	entries, err := os.ReadDir("files")
@@ -77,12 +77,12 @@ func TestEveryFileIsServedUnderThePolicy(t *testing.T) {
 			} {
 				is.True(strings.Contains(w.Header().Get("Content-Security-Policy")+";", directive+";"))
 			}
-			is.True(w.Header().Get("Content-Type") != "") // each ending has its type
+			is.True(w.Header().Get("Content-Type") != "") // every extension has a type
 		})
 	}
 }
 
-func TestOtherPathsAndMethodsAreRefused(t *testing.T) {
+func TestOtherPathsAndMethodsAreRejected(t *testing.T) {
 	is := is.New(t)
 	for _, target := range []string{"/none.js", "/files/app.js", "/../console.go", "/app.js/"} {
 		w := get(target, nil)
@@ -99,10 +99,10 @@ func TestOtherPathsAndMethodsAreRefused(t *testing.T) {
 	is.Equal(w.Body.Len(), 0)
 }
 
-// TestTheWholeConsoleIsSmall: what a browser loads, as it is packed on the way.
+// TestTheWholeConsoleIsSmall limits the compressed size of all files, which a browser loads.
 func TestTheWholeConsoleIsSmall(t *testing.T) {
 	is := is.New(t)
-	const most = 60 << 10
+	const maxSize = 60 << 10
 	total := 0
 	for name, text := range sources(t) {
 		w := get(name, http.Header{"Accept-Encoding": {"gzip, br"}})
@@ -114,12 +114,11 @@ func TestTheWholeConsoleIsSmall(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(string(plain), text)
 	}
-	t.Logf("%d bytes packed", total)
-	is.True(total < most)
+	t.Logf("%d bytes compressed", total)
+	is.True(total < maxSize)
 }
 
-// TestFilesStaySmall: each is about one subject.
-func TestFilesStaySmall(t *testing.T) {
+func TestFilesAreSmall(t *testing.T) {
 	for name, text := range sources(t) {
 		if lines := strings.Count(text, "\n"); lines > 350 {
 			t.Errorf("%s has %d lines; split it by subject", name, lines)
@@ -127,20 +126,20 @@ func TestFilesStaySmall(t *testing.T) {
 	}
 }
 
-// TestEveryFileIsReached from the page: an import of a file that is not there stops the whole page, and a file
-// that nothing names is carried for nothing.
-func TestEveryFileIsReached(t *testing.T) {
+// TestEveryFileIsUsed follows the imports of the page. A missing file would stop the page, and an
+// unused one would only add to its size.
+func TestEveryFileIsUsed(t *testing.T) {
 	files := sources(t)
-	named := regexp.MustCompile(`(?:from '\./|href="|src(?:="|: '))([a-z]+\.(?:js|css|svg))`)
+	reference := regexp.MustCompile(`(?:from '\./|href="|src(?:="|: '))([a-z]+\.(?:js|css|svg))`)
 	reached := map[string]bool{"/index.html": true}
 	for next := []string{"/index.html"}; len(next) > 0; {
 		name := next[0]
 		next = next[1:]
 		text, ok := files[name]
 		if !ok {
-			t.Errorf("%s is named, and not there", name)
+			t.Errorf("%s is imported but does not exist", name)
 		}
-		for _, found := range named.FindAllStringSubmatch(text, -1) {
+		for _, found := range reference.FindAllStringSubmatch(text, -1) {
 			if file := "/" + found[1]; !reached[file] {
 				reached[file] = true
 				next = append(next, file)
@@ -149,35 +148,35 @@ func TestEveryFileIsReached(t *testing.T) {
 	}
 	for name := range files {
 		if !reached[name] {
-			t.Errorf("nothing names %s", name)
+			t.Errorf("%s is not used", name)
 		}
 	}
 }
 
-// TestNothingBecomesMarkupOrIsStored: the source never makes markup or code of text, loads nothing from
-// elsewhere, and keeps nothing beyond its memory.
+// TestNothingBecomesMarkupOrIsStored checks that the sources never turn text into markup or code,
+// load nothing from other hosts, and store nothing in the browser.
 func TestNothingBecomesMarkupOrIsStored(t *testing.T) {
 	forbidden := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|DOMParser|srcdoc|` +
 		`localStorage|sessionStorage|indexedDB|document\.cookie|style="|<script>|\son[a-z]+="|javascript:`)
-	elsewhere := regexp.MustCompile(`(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}`)
+	otherHost := regexp.MustCompile(`(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}`)
 	found := 0
 	for name, text := range sources(t) {
 		found++
 		if path.Base(name) == "dom.js" {
-			text = strings.Replace(text, "// innerHTML, and the page's policy", "", 1) // a comment that says so
+			text = strings.Replace(text, "// innerHTML, and the page's policy", "", 1) // the comment about it
 		}
 		if at := forbidden.FindString(text); at != "" {
-			t.Errorf("%s has %s", name, at)
+			t.Errorf("%s contains %s", name, at)
 		}
-		if at := elsewhere.FindString(strings.ReplaceAll(text, "http://www.w3.org/2000/svg", "")); at != "" {
-			t.Errorf("%s names %s", name, at)
+		if at := otherHost.FindString(strings.ReplaceAll(text, "http://www.w3.org/2000/svg", "")); at != "" {
+			t.Errorf("%s contains %s", name, at)
 		}
 	}
 	is.New(t).True(found >= 30)
 }
 
-// TestTheTextsAreInOneFile: a text in another file would be left behind by a translation.
-func TestTheTextsAreInOneFile(t *testing.T) {
+// TestTextsAreInOneFile finds texts outside messages.js, which a translation would miss.
+func TestTextsAreInOneFile(t *testing.T) {
 	sentence := regexp.MustCompile(`['"\x60][A-Z][a-z]+ [a-z]+[^'"\x60]*['"\x60]`)
 	for name, text := range sources(t) {
 		if !strings.HasSuffix(name, ".js") || name == "/messages.js" {
@@ -186,7 +185,7 @@ func TestTheTextsAreInOneFile(t *testing.T) {
 		for line := range strings.Lines(text) {
 			code, _, _ := strings.Cut(line, "// ")
 			if at := sentence.FindString(code); at != "" {
-				t.Errorf("%s has the text %s", name, at)
+				t.Errorf("%s contains the text %s", name, at)
 			}
 		}
 	}

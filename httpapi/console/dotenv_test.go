@@ -13,8 +13,8 @@ import (
 	"github.com/myswiftagent/myvault/internal/envcases"
 )
 
-// readAll has Node read each text as the page does.
-const readAll = `
+// parseAll makes Node parse each text as the page does.
+const parseAll = `
 import {readFileSync} from 'node:fs'
 const {parse} = await import('data:text/javascript;base64,' + readFileSync(process.argv[1]).toString('base64'))
 const read = (text) => {
@@ -24,9 +24,9 @@ const read = (text) => {
 process.stdout.write(JSON.stringify(JSON.parse(readFileSync(0, 'utf8')).map(read)))
 `
 
-// TestThePageReadsAnEnvAsGoDoes: the table of both, and random texts. In Chromium it is tested by
-// tests/console.
-func TestThePageReadsAnEnvAsGoDoes(t *testing.T) {
+// TestDotenvMatchesGo compares dotenv.js with the Go parser: the shared table of cases and random
+// texts. tests/console does the same in Chromium.
+func TestDotenvMatchesGo(t *testing.T) {
 	is := is.New(t)
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -44,10 +44,10 @@ func TestThePageReadsAnEnvAsGoDoes(t *testing.T) {
 			good++
 		}
 	}
-	is.True(good > len(cases)/20) // not all of them are wrong
+	is.True(good > len(cases)/20) // enough cases are valid
 	stdin, err := json.Marshal(texts)
 	is.NoErr(err)
-	script := exec.Command(node, "--input-type=module", "-e", readAll, filepath.Join("files", "dotenv.js"))
+	script := exec.Command(node, "--input-type=module", "-e", parseAll, filepath.Join("files", "dotenv.js"))
 	script.Stdin = bytes.NewReader(stdin)
 	out, err := script.Output()
 	is.NoErr(err)
@@ -58,7 +58,8 @@ func TestThePageReadsAnEnvAsGoDoes(t *testing.T) {
 		got, _ := json.Marshal(read[n])
 		want, _ := json.Marshal(c.Result)
 		if !bytes.Equal(got, want) {
-			t.Fatalf("%q is %s to the page and %s to Go", c.Text, got, want)
+			t.Fatalf("%q: dotenv.js returns %s, Go returns %s", c.Text, got, want)
+
 		}
 	}
 }

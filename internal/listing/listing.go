@@ -40,13 +40,17 @@ func Check(t *testing.T, path, name, want string, update bool) {
 	}
 }
 
-// Inspect calls visit for every node of the package in the working directory, without its tests.
-// position is the file, line and column of the node.
-func Inspect(t *testing.T, visit func(position string, n ast.Node)) {
+// Inspect calls visit for every node of the package in the working directory and of those in
+// further folders, without their tests. position is the file, line and column of the node.
+func Inspect(t *testing.T, visit func(position string, n ast.Node), folders ...string) {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, folder := range append([]string{"."}, folders...) {
+		found, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
 	}
 	set := token.NewFileSet()
 	for _, name := range files {
@@ -66,11 +70,11 @@ func Inspect(t *testing.T, visit func(position string, n ast.Node)) {
 	}
 }
 
-// ErrorTexts returns the texts that the package in the working directory passes to fmt.Errorf,
-// errors.New and the named functions, by position.
-func ErrorTexts(t *testing.T, functions ...string) map[string]string {
+// ErrorTexts returns the texts that the package in the working directory and those in further
+// folders pass to fmt.Errorf and errors.New, by position.
+func ErrorTexts(t *testing.T, folders ...string) map[string]string {
 	t.Helper()
-	functions = append(functions, "&{fmt Errorf}", "&{errors New}")
+	functions := []string{"&{fmt Errorf}", "&{errors New}"}
 	texts := make(map[string]string)
 	Inspect(t, func(where string, n ast.Node) {
 		call, ok := n.(*ast.CallExpr)
@@ -86,7 +90,7 @@ func ErrorTexts(t *testing.T, functions ...string) map[string]string {
 			t.Fatal(err)
 		}
 		texts[where] = text
-	})
+	}, folders...)
 	if len(texts) == 0 {
 		t.Fatal("no error texts found")
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault/internal/roottest"
 )
 
 // stat is a FileInfo with any owner and mode.
@@ -114,18 +116,6 @@ func TestDirectoryPermissions(t *testing.T) {
 	}
 }
 
-// needRoot skips a test that only root can set up. In CI it fails instead.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("CI must run this test as root")
-	}
-	t.Skip("only root can give files to another user")
-}
-
 // secret creates directories and a file as Kubernetes mounts a Secret with fsGroup.
 func secret(t *testing.T, group int) (path string) {
 	t.Helper()
@@ -149,7 +139,7 @@ func secret(t *testing.T, group int) (path string) {
 }
 
 func TestKubernetesSecretIsTrusted(t *testing.T) {
-	needRoot(t)
+	roottest.Require(t)
 	is := is.New(t)
 	path := secret(t, 2000)
 	f, err := os.Open(path)
@@ -163,7 +153,7 @@ func TestKubernetesSecretIsTrusted(t *testing.T) {
 
 // Each directory and link of absolute and relative paths is checked.
 func TestEachElementIsChecked(t *testing.T) {
-	needRoot(t)
+	roottest.Require(t)
 	const other = 4711
 	for name, corrupt := range map[string]func(dir string) error{
 		"a directory of another user": func(dir string) error { return os.Chown(filepath.Join(dir, "a"), other, 0) },

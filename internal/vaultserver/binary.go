@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Binary gives the path of the server that MYVAULT_VAULT_BIN names. Without it the test is
-// skipped, and says how to run it; in CI it fails.
+// Binary returns the path of the server in MYVAULT_VAULT_BIN. Without it the test is skipped,
+// or fails in CI.
 func Binary(t testing.TB) string {
 	t.Helper()
 	path := os.Getenv("MYVAULT_VAULT_BIN")

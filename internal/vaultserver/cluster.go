@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// Cluster is three servers with one raft log on disk. A node that was killed can be started again.
+// Cluster is three servers with one raft log on disk. A node that was killed can be started
+// again.
 type Cluster struct {
 	Nodes []*Server
 	key   string // unseals each node
@@ -22,10 +23,10 @@ const (
 	clusterSize     = 3
 	clusterPatience = 90 * time.Second
 	pollPause       = 100 * time.Millisecond
-	lag             = 200 // entries of the log, that a node may be behind the leader
+	lag             = 200 // log entries that a node may be behind the leader
 )
 
-// Raft starts a cluster on free ports of 127.0.0.1, with a KV engine of version 2 at "secret" that
+// Raft starts a cluster on free ports of 127.0.0.1, with a KV version 2 engine at "secret" that
 // keeps 100,000 versions, and waits until all three nodes vote. It ends with the test.
 func Raft(t testing.TB, binary string) *Cluster {
 	t.Helper()
@@ -40,7 +41,7 @@ func Raft(t testing.TB, binary string) *Cluster {
 		}
 		node.endsWith(t)
 	}
-	c.initialise(t)
+	c.initialize(t)
 	for i := range c.Nodes {
 		c.unseal(t, i)
 	}
@@ -49,7 +50,7 @@ func Raft(t testing.TB, binary string) *Cluster {
 	return c
 }
 
-// configure writes the configuration of a node. A low multiplier makes elections quick, which
+// configure writes the configuration of a node. A low multiplier makes elections fast, as
 // Vault's documentation advises for production (storage/raft, performance_multiplier).
 func (c *Cluster) configure(t testing.TB, i int) string {
 	t.Helper()
@@ -76,8 +77,8 @@ func (c *Cluster) configure(t testing.TB, i int) string {
 	return file
 }
 
-// initialise makes the first node a cluster of one, which the others then join.
-func (c *Cluster) initialise(t testing.TB) {
+// initialize makes the first node a cluster of one. The others join it.
+func (c *Cluster) initialize(t testing.TB) {
 	t.Helper()
 	var made struct {
 		Keys []string `json:"keys_base64"`
@@ -93,7 +94,7 @@ func (c *Cluster) initialise(t testing.TB) {
 	}
 }
 
-// unseal repeats itself: a node that has not yet joined takes the key and stays sealed.
+// unseal repeats itself: a node that has not joined yet accepts the key and stays sealed.
 func (c *Cluster) unseal(t testing.TB, i int) {
 	t.Helper()
 	c.wait(t, fmt.Sprintf("node %d is unsealed", i), func() bool {
@@ -103,7 +104,7 @@ func (c *Cluster) unseal(t testing.TB, i int) {
 	})
 }
 
-// settings mounts the KV engine, and has nodes vote soon after they have joined.
+// settings mounts the KV engine, and makes nodes voters soon after they have joined.
 func (c *Cluster) settings(t testing.TB) {
 	t.Helper()
 	first := c.Nodes[0]
@@ -115,7 +116,8 @@ func (c *Cluster) settings(t testing.TB) {
 	})
 }
 
-// wait fails the test where something does not come about, and tells what each node said last.
+// wait fails the test if done does not report true in time, and logs the last answer of each
+// node.
 func (c *Cluster) wait(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	if within(clusterPatience, done) {
@@ -128,7 +130,7 @@ func (c *Cluster) wait(t testing.TB, what string, done func() bool) {
 	t.Fatalf("vaultserver: waited %v in vain until %s", clusterPatience, what)
 }
 
-// within asks again and again, and reports whether it was done in time.
+// within calls done until it reports true. It reports false if patience ends first.
 func within(patience time.Duration, done func() bool) bool {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(pollPause) {
 		if done() {
@@ -138,7 +140,7 @@ func within(patience time.Duration, done func() bool) bool {
 	return false
 }
 
-// Addresses gives the base URLs of all nodes.
+// Addresses returns the base URLs of all nodes.
 func (c *Cluster) Addresses() (all []string) {
 	for _, node := range c.Nodes {
 		all = append(all, node.Address)
@@ -155,22 +157,22 @@ func (c *Cluster) Restart(t testing.TB, i int) {
 	c.unseal(t, i)
 }
 
-// WaitVoters waits until all nodes answer, agree on the leader, are about as far as it is, and have a
-// vote. Before that a cluster that loses its leader may have none for good.
+// WaitVoters waits until all nodes answer, agree on the leader, are about as far as it is, and
+// have a vote. Before that, a cluster that loses its leader may never elect another.
 func (c *Cluster) WaitVoters(t testing.TB) {
 	t.Helper()
 	c.wait(t, "three nodes vote", c.voting)
 }
 
-// Settles reports whether what WaitVoters waits for comes about within some patience.
-func (c *Cluster) Settles(patience time.Duration) bool { return within(patience, c.voting) }
+// VotersWithin reports whether the conditions of WaitVoters are met in time.
+func (c *Cluster) VotersWithin(patience time.Duration) bool { return within(patience, c.voting) }
 
 func (c *Cluster) voting() bool {
 	leader, agreed := c.leader()
 	return agreed && c.Nodes[leader].voters() == clusterSize
 }
 
-// Leader waits until the nodes agree on the leader, and gives it.
+// Leader waits until the nodes agree on the leader, and returns it.
 func (c *Cluster) Leader(t testing.TB) (i int) {
 	t.Helper()
 	c.wait(t, "there is a leader", func() (agreed bool) {
@@ -180,23 +182,23 @@ func (c *Cluster) Leader(t testing.TB) (i int) {
 	return i
 }
 
-// standing is what a node says of the leader and of itself.
-type standing struct {
+// leaderStatus is the answer of a node about the leader and itself.
+type leaderStatus struct {
 	Self   bool   `json:"is_self"`
 	Leader string `json:"leader_address"`
 	Index  uint64 `json:"raft_committed_index"`
 }
 
-// leader gives the node that every node takes for the leader, and whom every node keeps up with.
+// leader returns the node that all nodes consider the leader, if none of them is far behind it.
 func (c *Cluster) leader() (index int, agreed bool) {
-	all := make([]standing, len(c.Nodes))
+	all := make([]leaderStatus, len(c.Nodes))
 	for i, node := range c.Nodes {
 		status, text, err := node.Ask(http.MethodGet, "sys/leader", "")
 		if err != nil || status != http.StatusOK || json.Unmarshal([]byte(text), &all[i]) != nil {
 			return 0, false
 		}
 	}
-	index = slices.IndexFunc(all, func(s standing) bool { return s.Self })
+	index = slices.IndexFunc(all, func(s leaderStatus) bool { return s.Self })
 	if index < 0 {
 		return 0, false
 	}
@@ -208,8 +210,8 @@ func (c *Cluster) leader() (index int, agreed bool) {
 	return index, true
 }
 
-// voters is how many nodes have a vote. Autopilot's word of their health is not asked for: under load
-// it comes from indexes that are seconds old.
+// voters returns the number of nodes that have a vote. Autopilot's health is not used: under
+// load it is seconds old.
 func (s *Server) voters() (n int) {
 	var says struct {
 		Data struct {

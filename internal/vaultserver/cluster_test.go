@@ -8,7 +8,7 @@ import (
 	"github.com/myswiftagent/myvault/internal/vaultserver"
 )
 
-// TestRaft: what one leader has acknowledged is there after it was killed, at each node, and it comes back.
+// TestRaft: after the leader was killed and restarted, each node has its acknowledged writes.
 func TestRaft(t *testing.T) {
 	is := is.New(t)
 	c := vaultserver.Raft(t, vaultserver.Binary(t))

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// Stop takes the processor away from the process: its connections stay, and it says nothing.
+// Stop suspends the process. Its connections stay open, and it does not answer.
 func (s *Server) Stop(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
 
-// Continue undoes Stop.
+// Continue resumes it.
 func (s *Server) Continue(t testing.TB) { s.signal(t, syscall.SIGCONT) }
 
 func (s *Server) signal(t testing.TB, signal syscall.Signal) {

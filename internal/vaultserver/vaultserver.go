@@ -1,5 +1,5 @@
 // Package vaultserver runs a real HashiCorp Vault server for tests, from the binary that
-// .ci/vault builds. It is never part of what myVault ships.
+// .ci/vault builds. It is not part of what myVault ships.
 package vaultserver
 
 import (
@@ -15,24 +15,24 @@ import (
 	"time"
 )
 
-// RootToken is the token of a server in dev mode that may do everything.
+// RootToken is the token with all rights of a server in dev mode.
 const RootToken = "root"
 
 // patience is how long a server may take to start or to stop.
 const patience = 30 * time.Second
 
-// Server is one process. Its address is such as http://127.0.0.1:41234.
+// Server is one process. Its address is, for example, http://127.0.0.1:41234.
 type Server struct {
 	Address string
 	Token   string // may do everything
 	home    string
 	command []string // the binary and its arguments
 	cmd     *exec.Cmd
-	log     *bytes.Buffer // of the process that runs; read only after it has ended
+	log     *bytes.Buffer // of the running process; read only after it has ended
 }
 
 // Dev starts a server in dev mode on a free port of 127.0.0.1: unsealed, everything in memory,
-// a KV engine of version 2 at "secret" that keeps 10,000 versions. It ends with the test.
+// a KV version 2 engine at "secret" that keeps 10,000 versions. It ends with the test.
 func Dev(t testing.TB, binary string) *Server {
 	t.Helper()
 	s, err := StartDev(binary, t.TempDir())
@@ -43,8 +43,8 @@ func Dev(t testing.TB, binary string) *Server {
 	return s
 }
 
-// StartDev is [Dev] for a program that is no test: home is the server's own directory, and
-// whoever calls it ends the server with [Server.Kill].
+// StartDev is [Dev] for programs other than tests. home is the server's own directory. The
+// caller ends the server with [Server.Kill].
 func StartDev(binary, home string) (*Server, error) {
 	address, err := freeAddress()
 	if err != nil {
@@ -66,7 +66,7 @@ func StartDev(binary, home string) (*Server, error) {
 	return s, nil
 }
 
-// FreeAddress gives host and port of 127.0.0.1 where nobody listens.
+// FreeAddress returns a host and port of 127.0.0.1 that no program listens on.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	address, err := freeAddress()
@@ -85,11 +85,11 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), nil
 }
 
-// start runs the process and waits until it answers; where it does not, the process is ended.
+// start runs the process and waits until it answers. If it does not, start kills it.
 func (s *Server) start() error {
 	s.log = new(bytes.Buffer)
 	s.cmd = exec.Command(s.command[0], s.command[1:]...)
-	s.cmd.Env = []string{"HOME=" + s.home} // no VAULT_ variable of whoever runs the test
+	s.cmd.Env = []string{"HOME=" + s.home} // no VAULT_ variables of the environment
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("vaultserver: %w", err)
@@ -104,7 +104,7 @@ func (s *Server) start() error {
 	return fmt.Errorf("vaultserver: %s does not answer; its log ends with\n%s", s.Address, tail(s.log.String()))
 }
 
-// endsWith ends the process with the test, and shows the end of its log if the test has failed.
+// endsWith ends the process with the test, and shows the end of its log if the test failed.
 func (s *Server) endsWith(t testing.TB) {
 	t.Cleanup(func() {
 		s.Kill()
@@ -124,7 +124,7 @@ func (s *Server) Kill() {
 	}
 }
 
-// Do makes a request of Vault's HTTP API, with the server's token, and gives status and body.
+// Do makes a request of Vault's HTTP API with the server's token, and returns status and body.
 func (s *Server) Do(t testing.TB, method, path, body string) (int, string) {
 	t.Helper()
 	status, text, err := s.Ask(method, path, body)
@@ -134,7 +134,7 @@ func (s *Server) Do(t testing.TB, method, path, body string) (int, string) {
 	return status, text
 }
 
-// Ask is Do for a program that is no test. It gives an error only where there is no answer.
+// Ask is Do for programs other than tests. It returns an error only if there is no answer.
 func (s *Server) Ask(method, path, body string) (int, string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -156,7 +156,7 @@ func (s *Server) Ask(method, path, body string) (int, string, error) {
 	return response.StatusCode, string(text), err
 }
 
-// Must is Do for a request that has to succeed; it gives the body.
+// Must is Do for a request that must succeed. It returns the body.
 func (s *Server) Must(t testing.TB, method, path, body string) string {
 	t.Helper()
 	status, text := s.Do(t, method, path, body)

@@ -4,19 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/record"
 )
 
-// Apply implements [myvault.Provider] for one change; more than one is errors.ErrUnsupported:
-// Vault has no transactions. Entries are not looked at, because the Store is no trail.
+// Apply implements [myvault.Provider] for one change. For more it returns errors.ErrUnsupported,
+// because Vault has no transactions. Trail entries are ignored: a Store is no trail.
 func (s *Store) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
-	if err := s.gate.enter(ctx); err != nil {
+	if err := s.calls.begin(ctx); err != nil {
 		return nil, err
 	}
-	defer s.gate.leave()
+	defer s.calls.end()
 	if s.readOnly {
-		return nil, fmt.Errorf("%w: the store was opened to be read alone", errors.ErrUnsupported)
+		return nil, fmt.Errorf("%w: the store is open read-only", errors.ErrUnsupported)
 	}
 	switch len(c.Changes) {
 	case 0:
@@ -26,13 +29,19 @@ func (s *Store) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, er
 		return nil, fmt.Errorf("%w: several changes at once; HashiCorp Vault has no transactions", errors.ErrUnsupported)
 	}
 	info, err := s.apply(ctx, c)
-	if u := (uncertain{}); errors.As(err, &u) {
-		err = unknown(u.cause)
+	if u := (cluster.Uncertain{}); errors.As(err, &u) {
+		err = unknown(u.Cause)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return []myvault.Info{info}, nil
+}
+
+// author is the author of a change, and its time.
+type author struct {
+	by string
+	at time.Time
 }
 
 func (s *Store) apply(ctx context.Context, c myvault.Commit) (myvault.Info, error) {
@@ -49,111 +58,111 @@ func (s *Store) apply(ctx context.Context, c myvault.Commit) (myvault.Info, erro
 	case myvault.OpDestroy:
 		return s.destroy(ctx, change)
 	case myvault.OpPutProject:
-		return ofProject, s.register.put(ctx, change, who)
+		return ofProject, s.projects.put(ctx, change, who)
 	case myvault.OpDefaultProject:
-		return ofProject, s.register.makeDefault(ctx, change.Project.Name)
+		return ofProject, s.projects.makeDefault(ctx, change.Project.Name)
 	case myvault.OpDeleteProject:
-		return ofProject, s.register.remove(ctx, change.Project.Name)
+		return ofProject, s.projects.remove(ctx, change.Project.Name)
 	}
 	return myvault.Info{}, fmt.Errorf("%w change: there is no %v", myvault.ErrInvalid, change.Op)
 }
 
-// put stores a new version. The project is registered before it, and that it still is so
-// afterwards is known from the hold.
+// put stores a new version. The project is registered before it. Its presence shows whether it
+// has to be looked at again afterwards.
 func (s *Store) put(ctx context.Context, c myvault.Change, who author) (myvault.Info, error) {
 	if err := c.Value.Validate(); err != nil {
 		return myvault.Info{}, err
 	}
-	var h hold
+	var p presence
 	var n myvault.Version
 	var err error
-	r := newRecord(c, who.by, who.at)
-	r.Key = named(s.kv.label(s.kv.secretKey(c.Address)))
+	d := record.NewData(c, who.by, who.at)
+	d.Key = record.Member(s.kv.recordName(s.kv.secretKey(c.Address)))
 	if c.If == (myvault.Condition{}) {
-		if h, err = s.register.ensure(ctx, c.Address.Project, who); err == nil {
-			n, err = s.write(ctx, s.kv.secretKey(c.Address), r, r.Change.String(), anyVersion)
+		if p, err = s.projects.ensure(ctx, c.Address.Project, who); err == nil {
+			n, err = s.write(ctx, s.kv.secretKey(c.Address), d, d.Change.String(), anyVersion)
 		}
 	} else {
-		n, h, err = s.putIf(ctx, c, r, who)
+		n, p, err = s.putIf(ctx, c, d, who)
 	}
 	if err != nil {
 		return myvault.Info{}, err
 	}
-	s.hints.remember(s.kv.secretKey(c.Address), n, &r)
-	if err := s.register.confirm(ctx, h, who); err != nil {
+	s.recent.add(s.kv.secretKey(c.Address), n, &d)
+	if err := s.projects.confirm(ctx, p, who); err != nil {
 		return myvault.Info{}, unknown(err)
 	}
-	m := metadata{Version: uint64(n)}
-	return m.info(c.Address, &r), nil
+	m := record.Metadata{Version: uint64(n)}
+	return m.Info(c.Address, &d), nil
 }
 
-// putIf stores a new version on a condition. Vault's check-and-set knows a number alone and
-// holds on deleted versions too, so the current version is read before.
-func (s *Store) putIf(ctx context.Context, c myvault.Change, r record, who author) (myvault.Version, hold, error) {
+// putIf stores a new version on a condition. Vault's check-and-set compares version numbers
+// alone, those of deleted versions too, so the current version is read before.
+func (s *Store) putIf(ctx context.Context, c myvault.Change, d record.Data, who author) (myvault.Version, presence, error) {
 	unlock, err := s.locks.lock(ctx, c.Address.String())
 	if err != nil {
-		return 0, hold{}, err
+		return 0, presence{}, err
 	}
 	defer unlock()
 	key := s.kv.secretKey(c.Address)
-	ahead := s.register.lookAhead(ctx, c.Address.Project)
-	defer ahead()
-	if n, h, done, err := s.patchIf(ctx, c, r, ahead); done {
-		return n, h, err
+	fetched := s.projects.prefetch(ctx, c.Address.Project)
+	defer fetched()
+	if n, p, done, err := s.patchIf(ctx, c, d, fetched); done {
+		return n, p, err
 	}
 	for {
-		_, m, err := s.kv.look(ctx, key, newest)
+		_, m, err := s.kv.stat(ctx, key, newest)
 		if err != nil {
-			return 0, hold{}, err
+			return 0, presence{}, err
 		}
-		head := headOf(c.Address, m, nil)
-		if err := c.If.Check(head); err != nil {
-			return 0, hold{}, err
+		current := infoOf(c.Address, m, nil)
+		if err := c.If.Check(current); err != nil {
+			return 0, presence{}, err
 		}
-		ahead()
-		h, err := s.register.ensure(ctx, c.Address.Project, who)
+		fetched()
+		p, err := s.projects.ensure(ctx, c.Address.Project, who)
 		if err != nil {
-			return 0, hold{}, err
+			return 0, presence{}, err
 		}
-		n, err := s.write(ctx, key, r, r.Change.String(), int64(head.Version))
-		if !errors.Is(err, errMismatch) {
-			return n, h, err
+		n, err := s.write(ctx, key, d, d.Change.String(), int64(current.Version))
+		if !errors.Is(err, cluster.ErrMismatch) {
+			return n, p, err
 		}
 		if err := ctx.Err(); err != nil {
-			return 0, hold{}, err
+			return 0, presence{}, err
 		}
 	}
 }
 
-// patchIf stores a new version in one request, on a condition that holds for one version only and
-// where what that version holds is known: Vault patches no version that is deleted. done is
-// false where nothing was done; the version is then looked at before.
-func (s *Store) patchIf(ctx context.Context, c myvault.Change, r record, ahead func()) (n myvault.Version, h hold, done bool, err error) {
+// patchIf stores a new version in one request, if the condition holds for one version only and
+// that version is cached: Vault patches no version that is deleted. done is false if nothing
+// was done, and the current version has to be read.
+func (s *Store) patchIf(ctx context.Context, c myvault.Change, d record.Data, fetched func()) (n myvault.Version, p presence, done bool, err error) {
 	key := s.kv.secretKey(c.Address)
-	known, found := s.hints.of(key, c.If)
+	known, found := s.recent.match(key, c.If)
 	if !found || !s.patches.Load() {
-		return 0, hold{}, false, nil
+		return 0, presence{}, false, nil
 	}
-	ahead()
-	// A project that is not there is left so: whether the condition holds is not known yet.
-	h, registered := s.register.fresh(c.Address.Project)
+	fetched()
+	// A project that does not exist is not registered here: the condition has not been checked.
+	p, registered := s.projects.present(c.Address.Project)
 	if !registered {
-		return 0, hold{}, false, nil
+		return 0, presence{}, false, nil
 	}
 	cas := int64(known.version)
-	n, err = s.settled(ctx, key, r.Change.String(), cas, func(ctx context.Context) (written, error) {
-		return s.kv.patch(ctx, key, known.changes(r), cas)
+	n, err = s.writeBy(ctx, key, d.Change.String(), cas, func(ctx context.Context) (written, error) {
+		return s.kv.patch(ctx, key, known.patchTo(d), cas)
 	})
 	if errors.Is(err, ErrRights) {
 		s.patches.Store(false)
 	}
-	return n, h, err == nil || errors.Is(err, myvault.ErrUnknownOutcome), err
+	return n, p, err == nil || errors.Is(err, myvault.ErrUnknownOutcome), err
 }
 
-// headOf gives the current version for a condition: the zero Info where there never was one.
-func headOf(addr myvault.Address, m *metadata, r *record) myvault.Info {
+// infoOf returns the current version for a condition. It is zero if there never was one.
+func infoOf(addr myvault.Address, m *record.Metadata, d *record.Data) myvault.Info {
 	if m == nil {
 		return myvault.Info{}
 	}
-	return m.info(addr, r)
+	return m.Info(addr, d)
 }

@@ -2,10 +2,9 @@ package hashivault
 
 import (
 	"cmp"
-	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -17,88 +16,101 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/transport"
 )
 
-// Config says where Vault is and how to log in. Nothing is read from the environment:
-// VAULT_ADDR, VAULT_TOKEN and their like do nothing here, and proxies are not used.
+// Config describes where Vault is and how to log in. Nothing is read from the environment:
+// VAULT_ADDR, VAULT_TOKEN and the like have no effect, and no proxy is used.
 type Config struct {
 	// Addresses are the base URLs of the nodes of one cluster, such as
-	// https://vault-1.example:8200; at least one. The first one that answers is used. Vault's
-	// own api_addr of each node must be among them: a redirect to any other host is refused.
-	// Beyond loopback they are https, unless Plaintext is set.
+	// https://vault-1.example:8200. At least one is needed. The first one that answers is used.
+	// Vault's api_addr of each node must be among them: redirects to other hosts are refused.
+	// Except on loopback they must be https, unless Plaintext is set.
 	Addresses []string
-	// Plaintext allows http addresses beyond loopback. Whoever can read that network then reads the
-	// token and every value.
+	// Plaintext allows http addresses beyond loopback. Anyone who can read that network then
+	// reads the token and every value.
 	Plaintext bool
-	// Mount is where the KV version 2 engine is mounted. Empty means "secret". Mounts and
-	// Base are plain paths: no . and .., double slashes, ?, # and %.
+	// Mount is where the KV version 2 engine is mounted. Empty means "secret". Mounts and Base
+	// must not contain the segments . and .., double slashes, ?, # or %.
 	Mount string
 	// Base is the path below the mount that holds the store. Empty means "myvault".
 	Base string
-	// Namespace of Vault Enterprise. Empty means none; the community edition ignores it.
+	// Namespace is that of Vault Enterprise. Empty means none. The community edition ignores it.
 	Namespace string
-	// Token to use. Exactly one of Token and AppRole is needed.
+	// Token is the token to use. Exactly one of Token and AppRole is needed.
 	Token myvault.Value
-	// AppRole to log in with.
+	// AppRole is the role to log in with.
 	AppRole *AppRole
-	// TLS is for https addresses: own CA, client certificate, server name. Files are read by Open.
+	// TLS configures https addresses: own CA, client certificate, server name. Open reads the
+	// files.
 	TLS api.TLSConfig
-	// Timeout of one request to one node. 0 means 5 seconds.
+	// Timeout is for one request to one node. 0 means 5 seconds.
 	Timeout time.Duration
-	// KeepVersions is how many versions of a secret the mount must keep, at least; Open refuses
+	// KeepVersions is how many versions of a secret the mount must keep at least. Open refuses
 	// a mount that keeps fewer. 0 means 1000.
 	KeepVersions int
-	// MaxProjects is how many projects can be registered; one more is myvault.ErrTooLarge.
-	// 0 means myvault.MaxProjects.
+	// MaxProjects is how many projects can be registered. One more is myvault.ErrTooLarge. 0
+	// means myvault.MaxProjects.
 	MaxProjects int
-	// ReadOnly makes Apply return [errors.ErrUnsupported]. Open makes no store: if there is none,
-	// it reads as an empty one. Nothing is written to Vault.
+	// ReadOnly makes Apply return [errors.ErrUnsupported]. Open creates no store: if there is
+	// none, it reads as an empty one. Nothing is written to Vault.
 	ReadOnly bool
 
-	dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: TCP; tests connect in memory
+	dial transport.Dialer // nil: TCP; tests connect in memory
 }
 
 // AppRole logs in with a role id and a secret id.
 type AppRole struct {
 	Mount    string // of the auth method; empty means "approle"
 	RoleID   string
-	SecretID myvault.Value // may be the zero Value, where the role does not ask for one
+	SecretID myvault.Value // may be zero if the role does not need one
 }
 
-// defaultKeep is the number of versions that a mount must keep unless Config says otherwise.
-const defaultKeep = 1000
+const (
+	defaultTimeout      = 5 * time.Second
+	defaultKeepVersions = 1000
+)
 
-// withDefaults gives the Config with its zero fields filled in, or what is wrong with it.
+// Check returns all reasons for which [Open] would refuse the Config before it asks Vault, as
+// myvault.ErrInvalid, or nil. It reads the files of TLS.
+func (c Config) Check() error {
+	_, err := c.withDefaults()
+	_, err2 := c.parseAddresses()
+	_, err3 := c.tls()
+	return errors.Join(err, err2, err3)
+}
+
+// withDefaults returns the Config with its zero fields filled in.
 func (c Config) withDefaults() (Config, error) {
 	c.Mount = strings.Trim(cmp.Or(c.Mount, "secret"), "/")
 	c.Base = strings.Trim(cmp.Or(c.Base, "myvault"), "/")
-	c.Timeout = cmp.Or(c.Timeout, 5*time.Second)
-	c.KeepVersions = cmp.Or(c.KeepVersions, defaultKeep)
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	c.KeepVersions = cmp.Or(c.KeepVersions, defaultKeepVersions)
 	c.MaxProjects = cmp.Or(max(c.MaxProjects, 0), myvault.MaxProjects)
 	var wrong []error
 	if len(c.Addresses) == 0 {
-		wrong = append(wrong, errors.New("no address; name at least one node of the cluster"))
+		wrong = append(wrong, errors.New("no address; add at least one node of the cluster"))
 	}
 	paths := []string{c.Mount, c.Base}
 	if c.AppRole != nil {
-		role := *c.AppRole // the caller's own stays as it is
+		role := *c.AppRole // the caller's own is not changed
 		role.Mount = strings.Trim(cmp.Or(role.Mount, "approle"), "/")
 		c.AppRole, paths = &role, append(paths, role.Mount)
 	}
 	if !allPlain(paths) {
-		wrong = append(wrong, errors.New("mounts and base path are plain paths, without . and .., double slashes, ?, # and %"))
+		wrong = append(wrong, errors.New("mounts and base path must not contain . and .. as segments, double slashes, ?, # or %"))
 	}
 	if (c.Token.Len() == 0) == (c.AppRole == nil) {
-		wrong = append(wrong, errors.New("give either a token or an AppRole"))
+		wrong = append(wrong, errors.New("set either a token or an AppRole"))
 	}
 	if strings.ContainsFunc(c.Token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
-		wrong = append(wrong, errors.New("the token holds a character that no token has; a line end, perhaps"))
+		wrong = append(wrong, errors.New("the token has a character that no token has, perhaps a line end"))
 	}
 	if c.AppRole != nil && c.AppRole.RoleID == "" {
 		wrong = append(wrong, errors.New("the AppRole has no role id"))
 	}
 	if c.Timeout < 0 || c.KeepVersions < 1 {
-		wrong = append(wrong, errors.New("timeout and number of versions are positive"))
+		wrong = append(wrong, errors.New("timeout and number of versions must be positive"))
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return c, fmt.Errorf("%w configuration: %w", myvault.ErrInvalid, err)
@@ -106,35 +118,35 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// allPlain reports whether the paths stand in a URL as they are.
+// allPlain reports whether the paths need no escaping in a URL.
 func allPlain(paths []string) bool {
 	return !slices.ContainsFunc(paths, func(p string) bool {
 		return path.Clean(p) != p || p == "." || strings.HasPrefix(p, "..") || strings.ContainsAny(p, "?#%")
 	})
 }
 
-// parseAddresses gives the base URLs; they hold scheme and host and nothing else.
+// parseAddresses returns the base URLs, which have a scheme, a host and nothing else.
 func (c Config) parseAddresses() ([]*url.URL, error) {
 	var all []*url.URL
 	for i, text := range c.Addresses {
 		u, err := url.Parse(strings.TrimSuffix(text, "/"))
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path+u.RawQuery+u.Fragment != "" || u.User != nil {
-			// The text may hold a password, as user:password@host.
+			// The text may contain a password, as user:password@host.
 			return nil, fmt.Errorf("%w configuration: address %d is not of the form https://host:port", myvault.ErrInvalid, i+1)
 		}
 		if u.Scheme == "http" && !c.Plaintext && !isLoopback(u.Hostname()) {
-			return nil, fmt.Errorf("%w configuration: address %d would get the token and the values in clear; use https, or say that this is meant (Plaintext; VAULT_PLAINTEXT of the example server)",
+			return nil, fmt.Errorf("%w configuration: address %d would get the token and the values in plaintext; use https, or allow this (Plaintext; VAULT_PLAINTEXT of the example server)",
 				myvault.ErrInvalid, i+1)
 		}
 		all = append(all, u)
 	}
 	if slices.ContainsFunc(all, func(u *url.URL) bool { return u.Scheme != all[0].Scheme }) {
-		return nil, fmt.Errorf("%w configuration: addresses are all http or all https", myvault.ErrInvalid)
+		return nil, fmt.Errorf("%w configuration: addresses must be all http or all https", myvault.ErrInvalid)
 	}
 	return all, nil
 }
 
-// isLoopback reports whether the host can be nothing but this machine.
+// isLoopback reports whether the host can only be this machine.
 func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	if err != nil {
@@ -143,17 +155,14 @@ func isLoopback(host string) bool {
 	return addr.Unmap().IsLoopback()
 }
 
-// transport makes the connections. It is HTTP/1.1, whose requests fail one by one when a
-// node dies, and keeps one idle connection for each of the many callers of a server.
-func (c Config) transport() (*http.Transport, error) {
-	t := newTransport()
-	if c.dial != nil {
-		t.DialContext = c.dial
-	}
-	// ConfigureTLS reads no environment as long as it is given a client.
+// tls returns the TLS configuration for https addresses.
+func (c Config) tls() (*tls.Config, error) {
+	// ConfigureTLS changes the configuration of the client's transport, and reads no
+	// environment as long as there is a client.
+	t := &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}
 	settings := api.Config{HttpClient: &http.Client{Transport: t}}
 	if err := settings.ConfigureTLS(&c.TLS); err != nil {
 		return nil, fmt.Errorf("%w configuration: TLS: %w", myvault.ErrInvalid, err)
 	}
-	return t, nil
+	return t.TLSClientConfig, nil
 }

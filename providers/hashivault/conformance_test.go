@@ -13,20 +13,20 @@ import (
 	"github.com/myswiftagent/myvault/providers/providertest"
 )
 
-// lacks is what Vault cannot do.
+// lacks are the capabilities that Vault does not have.
 var lacks = []providertest.Capability{providertest.Snapshotter, providertest.Trail, providertest.Auditor, providertest.ManyChanges}
 
 var bases atomic.Int64
 
-// fresh gives a Config for an empty store on a server, with a base path of its own.
+// fresh returns a Config for an empty store on a server, with a separate base path.
 func fresh(address, token string) hashivault.Config {
 	return hashivault.Config{
-		Addresses: []string{address}, Token: myvault.Text(token), Plaintext: true, // some are names of servers in memory
+		Addresses: []string{address}, Token: myvault.Text(token), Plaintext: true, // some servers in memory have names
 		Base: fmt.Sprintf("team/store-%d", bases.Add(1)),
 	}
 }
 
-// stores makes the stores of the conformance suite.
+// stores returns the stores for the conformance suite.
 func stores(address, token string) func(testing.TB) providertest.Store {
 	return func(testing.TB) providertest.Store {
 		config := fresh(address, token)

@@ -53,7 +53,8 @@ func randomHistory(t *testing.T, p myvault.Provider, secrets, versions int) {
 	apply("x", myvault.Change{Op: myvault.OpDeleteProject, Project: myvault.Project{Name: "gone"}})
 }
 
-// TestCopyToVaultAndBack carries everything there; back comes all that Vault still gives.
+// TestCopyToVaultAndBack: everything is copied to Vault, and all that Vault still has is copied
+// back.
 func TestCopyToVaultAndBack(t *testing.T) {
 	servers := map[string]func(t *testing.T) (address, token string){
 		"fake": func(t *testing.T) (string, string) {
@@ -109,8 +110,8 @@ func TestCopyToVaultAndBack(t *testing.T) {
 	}
 }
 
-// compareStores holds every version of one store against the other; those that were lost are
-// destroyed there.
+// compareStores compares every version of two stores. Values that were lost are destroyed
+// there.
 func compareStores(t *testing.T, want, got myvault.Provider, lost map[string]bool) {
 	t.Helper()
 	is := is.New(t)
@@ -127,7 +128,7 @@ func compareStores(t *testing.T, want, got myvault.Provider, lost map[string]boo
 				is.NoErr(err)
 				secret, err := want.Get(t.Context(), info.Address, i.Version)
 				if lost[fmt.Sprint(i.Address, i.Version)] {
-					is.True(err != nil) // nothing that could be read was lost
+					is.True(err != nil) // no value that could be read was lost
 					i.State = myvault.Destroyed
 				}
 				is.Equal(theirs[i.Version], i)
@@ -152,7 +153,7 @@ func compareStores(t *testing.T, want, got myvault.Provider, lost map[string]boo
 	is.Equal(len(projects[0]), 3)
 }
 
-// plainWrites is the rate of puts by as many callers as Copy has.
+// plainWrites returns the rate of puts by as many callers as Copy has.
 func plainWrites(t *testing.T, p myvault.Provider, writes int) float64 {
 	t.Helper()
 	began := time.Now()

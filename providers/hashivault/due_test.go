@@ -16,7 +16,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// TestNoticesAreOnce: two processes of one Vault, which has no transactions, share the events and calls.
+// TestNoticesAreOnce: two processes over one Vault, which has no transactions, share the events
+// and calls.
 func TestNoticesAreOnce(t *testing.T) {
 	is := is.New(t)
 	fake := fakevault.New(t)
@@ -49,7 +50,7 @@ func TestNoticesAreOnce(t *testing.T) {
 		return len(calls)
 	}
 	const secrets = 10
-	for range 3 { // the second and third time there is nothing to tell
+	for range 3 { // the second and third time there is nothing to report
 		first, one := open()
 		second, two := open()
 		for i := range secrets {
@@ -75,5 +76,5 @@ func TestNoticesAreOnce(t *testing.T) {
 		outcomes[e.Outcome]++
 	}
 	is.Equal(outcomes[myvault.OutcomeOK], secrets)
-	is.True(outcomes[myvault.OutcomeBegun] >= secrets) // one before each try, as for every change there
+	is.True(outcomes[myvault.OutcomeBegun] >= secrets) // one before each attempt, as for every change there
 }

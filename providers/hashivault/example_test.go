@@ -11,7 +11,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// The same sessions, policy and errors as over any other provider; the trail is beside it.
+// Sessions, policy and errors are the same as over any other provider. The trail is a separate
+// store.
 func Example() {
 	vaultServer := fakevault.Start() // in place of https://vault-1.example:8200 and its like
 	defer vaultServer.Stop()
@@ -32,7 +33,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	// A program keeps its trail on disk, with sqlite.OpenTrail.
+	// Programs keep the trail on disk, with sqlite.OpenTrail.
 	vault, err := myvault.New(store, policy, myvault.Config{Trail: memory.New(memory.Config{})})
 	if err != nil {
 		fmt.Println(err)

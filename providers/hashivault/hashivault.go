@@ -9,29 +9,34 @@ import (
 	"sync/atomic"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/record"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/transport"
 )
 
-// Store is a [myvault.Provider] over the KV version 2 engine of a HashiCorp Vault. Make one with [Open].
+// Store is a [myvault.Provider] over the KV version 2 engine of a HashiCorp Vault. [Open]
+// returns one.
 type Store struct {
 	kv       *kv
-	register *register
+	projects *projects
 	keeps    int   // versions of a secret, at least
 	locks    locks // by address
-	hints    hints
+	recent   versionCache
 	patches  atomic.Bool // the token may patch
 	readOnly bool
-	gate     gate
+	calls    callTracker
 }
 
 var (
 	_ myvault.Provider    = (*Store)(nil)
 	_ myvault.Incarnation = (*Store)(nil)
+	_ myvault.Limited     = (*Store)(nil)
 )
 
-// Open logs in, checks that the mount and the token's rights are fit, and makes the store where
-// there is none under the base path. It fails with [myvault.ErrInvalid] for a Config that
-// cannot work, with [ErrToken], [ErrLogin], [ErrSealed], [ErrMount], [ErrRights] or [ErrNewer], each
-// saying what to do, or with [myvault.ErrUnavailable] alone where no node answers.
+// Open logs in, checks the mount and the token's rights, and creates a store if there is none
+// under the base path. It returns [myvault.ErrInvalid] for a Config that cannot work;
+// [ErrToken], [ErrLogin], [ErrSealed], [ErrMount], [ErrRights] or [ErrNewer], each with what to
+// do; or [myvault.ErrUnavailable] alone if no node answers.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	s, err := open(ctx, config)
 	if err != nil {
@@ -52,25 +57,28 @@ func open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, err := config.transport()
+	tlsConfig, err := config.tls()
 	if err != nil {
 		return nil, err
 	}
-	c := newCluster(nodes, transport, config)
-	keeper, err := newKeeper(ctx, c, config)
+	c := cluster.New(cluster.Config{
+		Nodes: nodes, Namespace: config.Namespace, Timeout: config.Timeout,
+		Transport: transport.New(config.dial, tlsConfig),
+	})
+	tokens, err := newTokenSource(ctx, c, config)
 	if err != nil {
-		c.close()
+		c.CloseIdle()
 		return nil, err
 	}
-	s := &Store{kv: &kv{cluster: c, keeper: keeper, mount: config.Mount, base: config.Base}, readOnly: config.ReadOnly}
-	s.register, s.keeps = newRegister(s, config.MaxProjects), config.KeepVersions
+	s := &Store{kv: &kv{cluster: c, tokens: tokens, mount: config.Mount, base: config.Base}, readOnly: config.ReadOnly}
+	s.projects, s.keeps = newProjects(s, config.MaxProjects), config.KeepVersions
 	if err := s.start(ctx, config.KeepVersions); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// start checks Vault and reads or makes the record of the store.
+// start checks Vault and reads or creates the record of the store.
 func (s *Store) start(ctx context.Context, keep int) error {
 	if err := s.kv.checkMount(ctx, keep); err != nil {
 		return err
@@ -81,33 +89,33 @@ func (s *Store) start(ctx context.Context, keep int) error {
 	}
 	s.patches.Store(patches)
 	for {
-		found, err := s.identity(ctx)
+		found, err := s.readStoreRecord(ctx)
 		if err != nil || found.Incarnation != "" || s.readOnly {
-			s.kv.incarnation, s.kv.allNamed = found.Incarnation, found.Layout != firstLayout
+			s.kv.incarnation, s.kv.namesRequired = found.Incarnation, found.Layout != unnamedLayout
 			return err
 		}
-		id := identity{Layout: layout, Incarnation: strings.ToLower(rand.Text()), Change: named(rand.Text())}
-		_, err = s.write(ctx, s.kv.base+"/"+storeKey, id, id.Change.String(), 0)
-		if err != nil && !errors.Is(err, errMismatch) {
+		r := storeRecord{Layout: layout, Incarnation: strings.ToLower(rand.Text()), Change: record.Member(rand.Text())}
+		_, err = s.write(ctx, s.kv.base+"/"+storeKey, r, r.Change.String(), 0)
+		if err != nil && !errors.Is(err, cluster.ErrMismatch) {
 			return err
 		}
 	}
 }
 
-// identity is the record of the store as a whole.
-type identity struct {
-	Layout      string `json:"layout"`
-	Incarnation string `json:"incarnation"`
-	Change      name   `json:"change"`
+// storeRecord is the record of the store as a whole.
+type storeRecord struct {
+	Layout      string        `json:"layout"`
+	Incarnation string        `json:"incarnation"`
+	Change      record.Member `json:"change"`
 }
 
-// identity reads the record of the store; it is zero if there is none.
-func (s *Store) identity(ctx context.Context) (identity, error) {
-	var none identity
+// readStoreRecord returns the record of the store, which is zero if there is none.
+func (s *Store) readStoreRecord(ctx context.Context) (storeRecord, error) {
+	var none storeRecord
 	type stored struct {
 		Data struct {
-			Data *identity `json:"data"`
-			Meta *metadata `json:"metadata"`
+			Data *storeRecord     `json:"data"`
+			Meta *record.Metadata `json:"metadata"`
 		} `json:"data"`
 	}
 	a, found, err := s.kv.get(ctx, "data/"+s.kv.base+"/"+storeKey, "")
@@ -115,21 +123,21 @@ func (s *Store) identity(ctx context.Context) (identity, error) {
 		return none, err
 	}
 	v, err := decode[stored](a)
-	id := v.Data.Data
+	r := v.Data.Data
 	switch {
 	case err != nil:
 		return none, err
 	case !found && v.Data.Meta == nil:
-		return none, a.withoutData()
-	case !found || id == nil || !isIncarnation(id.Incarnation):
+		return none, withoutData(a)
+	case !found || r == nil || !isIncarnation(r.Incarnation):
 		return none, fmt.Errorf("%w: the record of the store is deleted or is another program's", myvault.ErrTampered)
-	case id.Layout != layout && id.Layout != firstLayout:
+	case r.Layout != layout && r.Layout != unnamedLayout:
 		return none, ErrNewer
 	}
-	return *id, nil
+	return *r, nil
 }
 
-// isIncarnation reports whether s can be the name of an incarnation: it becomes part of ETags.
+// isIncarnation reports whether s is valid as an incarnation, which becomes part of ETags.
 func isIncarnation(s string) bool {
 	const longest = 64
 	return s != "" && len(s) <= longest && !strings.ContainsFunc(s, func(r rune) bool {
@@ -137,23 +145,29 @@ func isIncarnation(s string) bool {
 	})
 }
 
-// Incarnation returns 26 letters and digits, drawn at random when the store was made. With
-// [Config.ReadOnly] it is empty if there is no store.
+// Incarnation returns 26 random letters and digits that were chosen when the store was created.
+// With [Config.ReadOnly] it returns "" if there is no store.
 func (s *Store) Incarnation() string { return s.kv.incarnation }
 
-// Ping reads one record, with the token: it reports a Vault that does not answer, is
-// sealed or has no leader, and a token that has ended.
+// Limits implements [myvault.Limited]. The number of versions is Config.KeepVersions. The mount
+// may keep more.
+func (s *Store) Limits() myvault.Limits {
+	return myvault.Limits{Projects: s.projects.max, Versions: s.keeps}
+}
+
+// Ping reads one record with the token. It returns an error if Vault does not answer, is sealed
+// or has no leader, or if the token is no longer valid.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := guarded(ctx, s, func() (identity, error) { return s.identity(ctx) })
+	_, err := whileOpen(ctx, s, func() (storeRecord, error) { return s.readStoreRecord(ctx) })
 	return err
 }
 
-// Close waits for the calls in progress, stops renewing the token, and revokes one that came from a
-// log-in. A second Close gives nil, later calls ErrClosed.
+// Close waits for calls in progress, stops renewing the token, and revokes it if it came from a
+// log-in. A second Close returns nil. Later calls return ErrClosed.
 func (s *Store) Close() error {
-	if s.gate.close() {
-		s.kv.keeper.close()
-		s.kv.cluster.close()
+	if s.calls.close() {
+		s.kv.tokens.close()
+		s.kv.cluster.CloseIdle()
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// liar answers as a Vault does until it is given another answer.
+// liar answers as a Vault does until says is set.
 type liar struct {
 	http.Handler
 	says     atomic.Pointer[lie]
@@ -30,7 +30,7 @@ type lie struct {
 	body   string
 }
 
-// manyRequests is more than any call makes of what these tests store.
+// manyRequests is more than any call makes for the secrets of these tests.
 const manyRequests = 300
 
 func (l *liar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +46,7 @@ func (l *liar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(says.body))
 }
 
-// lied calls test with a store whose Vault, in memory, returns only the one answer from now on.
+// lied calls test with a store whose Vault, in memory, returns only one answer from now on.
 func lied(t *testing.T, says lie, test func(ctx context.Context, s *hashivault.Store)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -90,7 +90,7 @@ func callAll(t *testing.T, ctx context.Context, s *hashivault.Store) (errs map[s
 	return errs
 }
 
-// some is last for an iterator that may not end: it stops after a few items.
+// some is last for an iterator that may not end. It stops after a few items.
 func some[T any](seq func(yield func(T, error) bool)) error {
 	n := 0
 	for _, err := range seq {
@@ -103,7 +103,7 @@ func some[T any](seq func(yield func(T, error) bool)) error {
 
 const named = `"custom_metadata":{"myvault_key":"INCARNATION/secrets/newsbot/a"}`
 
-// TestHostileAnswers: numbers, names and nesting that no Vault sends are refused, and nothing
+// TestHostileAnswers: numbers, names and nesting that no Vault sends are refused. Nothing
 // panics or grows.
 func TestHostileAnswers(t *testing.T) {
 	history := func(current, versions string) string {
@@ -145,7 +145,8 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// TestGapsBetweenVersions: those that Vault does not name are forgotten, for any numbers.
+// TestGapsBetweenVersions: versions that Vault does not name are reported as destroyed, for any
+// numbers.
 func TestGapsBetweenVersions(t *testing.T) {
 	is := is.New(t)
 	lied(t, lie{200, `{"data":{"current_version":9000000,"versions":{"1":{},"x":{},"99999999999999999999":{},"-1":{},"2":{"destroyed":true}},` + named + `}}`},
@@ -162,7 +163,7 @@ func TestGapsBetweenVersions(t *testing.T) {
 		})
 }
 
-// TestNamesThatNoAddressHas: a listing passes over them, and so it ends.
+// TestNamesThatNoAddressHas: a listing skips them, so it ends.
 func TestNamesThatNoAddressHas(t *testing.T) {
 	for _, names := range []string{
 		`"/"`, `"","/"`, `"./"`, `"../"`, `"..","."`, `"a//"`, `"\u0000/"`, `"\n"`, `"` + strings.Repeat("x", 1000) + `/"`, `"a\\/"`, `"*/"`,
@@ -178,7 +179,7 @@ func TestNamesThatNoAddressHas(t *testing.T) {
 	}
 }
 
-// TestTokensOfOthers: an answer about another token, or about none, is not taken.
+// TestTokensOfOthers: an answer about another token, or about none, is refused.
 func TestTokensOfOthers(t *testing.T) {
 	for _, body := range []string{
 		`{}`, `null`, `{"data":{}}`, `{"data":{"data":{"value":"x"},"metadata":{"version":1}}}`, `{"data":{"keys":["a"]}}`,

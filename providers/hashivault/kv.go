@@ -10,67 +10,120 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/record"
 )
 
-// kv is the KV version 2 engine: one method for each of its paths that the provider uses.
-// key is the path of a KV secret below the mount.
+// layout is the number of the layout that doc.go describes. In a store of unnamedLayout, records
+// written before records had names have none.
+const (
+	layout        = "2"
+	unnamedLayout = "1"
+)
+
+// The keys below the base path.
+const (
+	secretsFolder  = "secrets/"
+	projectsFolder = "projects/"
+	storeKey       = "store"
+	defaultKey     = "default"
+)
+
+const (
+	newest     = 0  // the version number of the current version
+	anyVersion = -1 // the condition of a write that has none
+
+	// lastVersion is more than any number of a version, and as much as Vault can parse.
+	lastVersion = 1 << 31
+	// maxHistory is the most versions of one secret that are read. It bounds the work that an
+	// answer can cause by a large number.
+	maxHistory = 10_000_000
+)
+
+// kv is the KV version 2 engine. It has one method for each of its paths that the provider
+// uses. key is the path of a KV secret below the mount.
 type kv struct {
-	cluster *cluster
-	keeper  *keeper
+	cluster *cluster.Cluster
+	tokens  *tokenSource
 	mount   string
 	base    string
 
-	incarnation string // of the store; empty until it is known
-	allNamed    bool   // every record of the store names its key
+	incarnation   string // of the store; empty until it is known
+	namesRequired bool   // every record of the store has a name
 }
 
-// newest asks for the current version.
-const newest = 0
+func (k *kv) secretKey(a myvault.Address) string {
+	return k.base + "/" + secretsFolder + a.Project + "/" + a.Path
+}
 
-// do sends a call with the token, and once more with another token where Vault does not
-// know the first one any more: then it has done nothing.
-func (k *kv) do(ctx context.Context, q call) (answer, error) {
+func (k *kv) projectKey(name string) string { return k.base + "/" + projectsFolder + name }
+
+// do sends a call with the token. If Vault no longer knows the token, it has done nothing, and
+// the call is sent once more with another one.
+func (k *kv) do(ctx context.Context, q cluster.Call) (cluster.Answer, error) {
 	for again := false; ; again = true {
-		q.token = k.keeper.current()
-		a, err := k.cluster.send(ctx, q)
-		if err == nil && !again && a.status == http.StatusForbidden &&
-			errors.Is(refusal(a), ErrToken) {
-			if k.keeper.again(ctx, q.token) {
+		q.Token = k.tokens.current()
+		a, err := k.cluster.Send(ctx, q)
+		if err == nil && !again && a.Status == http.StatusForbidden && errors.Is(a.Err(), ErrToken) {
+			if k.tokens.replace(ctx, q.Token) {
 				continue
 			}
-			err = ctx.Err() // who left while there might have been another token was not refused
+			err = ctx.Err() // a caller that left while there might have been another token was not refused
 		}
 		return a, err
 	}
 }
 
-// get reads a path. found is false where Vault has nothing there; a 404 with data is
-// about a version that is deleted or destroyed.
-func (k *kv) get(ctx context.Context, path, query string) (a answer, found bool, err error) {
-	a, err = k.do(ctx, call{method: http.MethodGet, path: k.mount + "/" + path, query: query})
+// get reads a path. found is false if Vault has nothing there. A 404 with data is about a version
+// that is deleted or destroyed.
+func (k *kv) get(ctx context.Context, path, query string) (a cluster.Answer, found bool, err error) {
+	a, err = k.do(ctx, cluster.Call{Method: http.MethodGet, Path: k.mount + "/" + path, Query: query})
 	switch {
 	case err != nil:
 		return a, false, err
-	case a.status == http.StatusOK:
+	case a.Status == http.StatusOK:
 		return a, true, nil
-	case a.status == http.StatusNotFound && !a.ofVault():
-		return a, false, unavailable(errStranger)
-	case a.status == http.StatusNotFound && a.reasons() == "":
+	case a.Status == http.StatusNotFound && !a.IsVaults():
+		return a, false, cluster.Unavailable(errProxy)
+	case a.Status == http.StatusNotFound && a.Reasons() == "":
 		return a, false, nil
 	}
-	err = refusal(a)
-	if u := (uncertain{}); errors.As(err, &u) {
-		err = unavailable(u.cause) // a read changes nothing
-	}
-	return a, false, err
+	return a, false, certain(a.Err())
 }
 
-// version is one version as data or subkeys tell of it. Meta is nil where it was never made.
+// certain returns err with ErrUnavailable in place of Uncertain, for calls that are harmless to
+// repeat.
+func certain(err error) error {
+	if u := (cluster.Uncertain{}); errors.As(err, &u) {
+		return cluster.Unavailable(u.Cause)
+	}
+	return err
+}
+
+// decode reads the JSON of an answer.
+func decode[T any](a cluster.Answer) (T, error) {
+	var v T
+	if err := json.Unmarshal(a.Body, &v); err != nil {
+		return v, foreign()
+	}
+	return v, nil
+}
+
+// withoutData returns ErrTampered if the answer has data: it is the answer to another request
+// then.
+func withoutData(a cluster.Answer) error {
+	if a.HasData() {
+		return foreign()
+	}
+	return nil
+}
+
+// version is one version as data and subkeys return it. Meta is nil if it was never made.
 type version struct {
 	Data struct {
-		Data    *record   `json:"data"`
-		Subkeys *record   `json:"subkeys"`
-		Meta    *metadata `json:"metadata"`
+		Data    *record.Data     `json:"data"`
+		Subkeys *record.Data     `json:"subkeys"`
+		Meta    *record.Metadata `json:"metadata"`
 	} `json:"data"`
 }
 
@@ -81,28 +134,16 @@ func versionQuery(n myvault.Version) string {
 	return "version=" + strconv.FormatUint(uint64(n), 10)
 }
 
-// data reads a version with its value.
-func (k *kv) data(ctx context.Context, key string, n myvault.Version) (*record, *metadata, error) {
+// read returns a version with its value.
+func (k *kv) read(ctx context.Context, key string, n myvault.Version) (*record.Data, *record.Metadata, error) {
 	v, err := k.version(ctx, "data/"+key, n)
-	if err == nil {
-		err = k.check(key, n, v.Data.Data.key(), v.Data.Data != nil, v.Data.Meta)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return v.Data.Data, v.Data.Meta, nil
+	return k.checked(key, n, v.Data.Data, v.Data.Meta, err)
 }
 
-// look reads what is known of a version, without its value.
-func (k *kv) look(ctx context.Context, key string, n myvault.Version) (*record, *metadata, error) {
+// stat returns what is known of a version, without its value.
+func (k *kv) stat(ctx context.Context, key string, n myvault.Version) (*record.Data, *record.Metadata, error) {
 	v, err := k.version(ctx, "subkeys/"+key, n)
-	if err == nil {
-		err = k.check(key, n, v.Data.Subkeys.key(), v.Data.Subkeys != nil, v.Data.Meta)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return v.Data.Subkeys, v.Data.Meta, nil
+	return k.checked(key, n, v.Data.Subkeys, v.Data.Meta, err)
 }
 
 func (k *kv) version(ctx context.Context, path string, n myvault.Version) (version, error) {
@@ -111,24 +152,35 @@ func (k *kv) version(ctx context.Context, path string, n myvault.Version) (versi
 		return version{}, err
 	}
 	v, err := decode[version](a)
-	if err == nil && v.Data.Meta == nil && (found || a.hasData()) {
+	if err == nil && v.Data.Meta == nil && (found || a.HasData()) {
 		err = foreign() // the answer to another kind of request
 	}
 	return v, err
 }
 
-// history is every version of a key.
+func (k *kv) checked(key string, n myvault.Version, d *record.Data, m *record.Metadata, err error) (*record.Data, *record.Metadata, error) {
+	if err == nil {
+		err = k.checkName(key, n, d.Name(), d != nil, m)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return d, m, nil
+}
+
+// history is all versions of a key.
 type history struct {
 	Data struct {
-		Current  uint64              `json:"current_version"`
-		Versions map[string]metadata `json:"versions"`
-		Custom   map[string]string   `json:"custom_metadata"`
+		Current  uint64                     `json:"current_version"`
+		Versions map[string]record.Metadata `json:"versions"`
+		Custom   map[string]string          `json:"custom_metadata"`
 	} `json:"data"`
 }
 
-// count returns the number of versions ever made, and number the i-th of them, the newest first.
+// count returns the number of versions ever made.
 func (h history) count() int { return int(h.Data.Current) }
 
+// number returns the number of the i-th version, counted from the newest.
 func (h history) number(i int) myvault.Version { return myvault.Version(h.Data.Current - uint64(i)) }
 
 // kept returns the numbers of the versions that Vault still has.
@@ -142,8 +194,8 @@ func (h history) kept() []myvault.Version {
 	return all
 }
 
-// of gives one version. One that Vault has forgotten is destroyed.
-func (h history) of(n myvault.Version) metadata {
+// of returns the metadata of one version. A version that Vault has dropped is destroyed.
+func (h history) of(n myvault.Version) record.Metadata {
 	m, found := h.Data.Versions[strconv.FormatUint(uint64(n), 10)]
 	if !found {
 		m.Destroyed = true
@@ -152,14 +204,14 @@ func (h history) of(n myvault.Version) metadata {
 	return m
 }
 
-// history reads the states of all versions; the zero history is that of a key without one.
+// history returns the states of all versions. For a key that has none it is zero.
 func (k *kv) history(ctx context.Context, key string) (history, error) {
 	a, found, err := k.get(ctx, "metadata/"+key, "")
 	if err != nil {
 		return history{}, err
 	}
 	if !found {
-		return history{}, a.withoutData()
+		return history{}, withoutData(a)
 	}
 	h, err := decode[history](a)
 	if err == nil && (h.Data.Versions == nil || h.Data.Current > maxHistory) {
@@ -174,32 +226,14 @@ func (k *kv) history(ctx context.Context, key string) (history, error) {
 	return h, nil
 }
 
-// checkHistory is check for a history. One whose custom metadata does not name the key is compared
-// with its current version, read separately: Vault's creation times have nanoseconds.
-func (k *kv) checkHistory(ctx context.Context, key string, h history) error {
-	entry := h.Data.Custom[keyEntry]
-	switch {
-	case entry == entryOf(k.label(key)) || h.Data.Current == 0:
-		return nil
-	case entry != "":
-		return k.misdirected()
-	}
-	current := h.of(myvault.Version(h.Data.Current))
-	_, m, err := k.look(ctx, key, myvault.Version(h.Data.Current))
-	if err == nil && (m == nil || m.CreatedTime != current.CreatedTime) {
-		err = k.misdirected()
-	}
-	return err
-}
-
-// list gives the names in a folder, unordered; those of folders end in a slash.
+// list returns the names in a folder, unordered. Those of folders end in a slash.
 func (k *kv) list(ctx context.Context, folder string) ([]string, error) {
 	a, found, err := k.get(ctx, "metadata/"+folder, "list=true")
 	if err != nil {
 		return nil, err
 	}
 	if !found {
-		return nil, a.withoutData()
+		return nil, withoutData(a)
 	}
 	type listing struct {
 		Data struct {
@@ -213,18 +247,14 @@ func (k *kv) list(ctx context.Context, folder string) ([]string, error) {
 	return l.Data.Keys, err
 }
 
-// anyVersion writes whatever the current version is.
-const anyVersion = -1
-
-// put writes the next version, if the current one is cas; else errMismatch.
+// put writes the next version if the current one is cas, otherwise it returns ErrMismatch.
 func (k *kv) put(ctx context.Context, key string, data any, cas int64) (written, error) {
-	return k.store(ctx, http.MethodPost, key, data, cas)
+	return k.write(ctx, http.MethodPost, key, data, cas)
 }
 
-// patch writes the next version by changes to the current one, if that is cas, else
-// errMismatch, and if it is neither deleted nor destroyed.
+// patch is put for changes to the current version, which must be neither deleted nor destroyed.
 func (k *kv) patch(ctx context.Context, key string, changes map[string]any, cas int64) (written, error) {
-	return k.store(ctx, http.MethodPatch, key, changes, cas)
+	return k.write(ctx, http.MethodPatch, key, changes, cas)
 }
 
 // written is Vault's answer to a write.
@@ -233,7 +263,7 @@ type written struct {
 	Custom  map[string]string `json:"custom_metadata"`
 }
 
-func (k *kv) store(ctx context.Context, method, key string, data any, cas int64) (written, error) {
+func (k *kv) write(ctx context.Context, method, key string, data any, cas int64) (written, error) {
 	type options struct {
 		CAS *int64 `json:"cas,omitzero"`
 	}
@@ -245,53 +275,42 @@ func (k *kv) store(ctx context.Context, method, key string, data any, cas int64)
 	if err != nil {
 		return written{}, errors.Join(myvault.ErrInvalid, errors.New("a name or a time cannot be written as JSON"))
 	}
-	a, err := k.do(ctx, call{method: method, path: k.mount + "/data/" + key, body: body})
+	a, err := k.do(ctx, cluster.Call{Method: method, Path: k.mount + "/data/" + key, Body: body})
 	if err != nil {
 		return written{}, err
 	}
-	if a.status != http.StatusOK {
-		return written{}, refused{refusal(a)}
+	if a.Status != http.StatusOK {
+		return written{}, refused{a.Err()}
 	}
 	type stored struct {
 		Data written `json:"data"`
 	}
 	w, err := decode[stored](a)
 	if err != nil || w.Data.Version == 0 || w.Data.Version > lastVersion {
-		return written{}, uncertain{errors.New("vault's answer is not understood")}
+		return written{}, cluster.Uncertain{Cause: errors.New("vault's answer cannot be parsed")}
 	}
 	return w.Data, nil
 }
 
-// mark deletes, undeletes or destroys versions.
-func (k *kv) mark(ctx context.Context, what, key string, versions []myvault.Version) error {
-	body, err := json.Marshal(map[string]any{"versions": versions})
-	if err != nil {
-		return err
-	}
-	return k.change(ctx, call{method: http.MethodPost, path: k.mount + "/" + what + "/" + key, body: body})
+// updateVersions deletes, undeletes or destroys versions, as action says.
+func (k *kv) updateVersions(ctx context.Context, action, key string, versions []myvault.Version) error {
+	return k.change(ctx, http.MethodPost, action+"/"+key, map[string]any{"versions": versions})
 }
 
-// patchCustom changes entries of a key's custom metadata.
+// patchCustom changes entries of a key's custom metadata. nil removes an entry.
 func (k *kv) patchCustom(ctx context.Context, key string, entries map[string]*string) error {
-	body, err := json.Marshal(map[string]any{"custom_metadata": entries})
+	return k.change(ctx, http.MethodPatch, "metadata/"+key, map[string]any{"custom_metadata": entries})
+}
+
+// change sends a change whose answer is empty.
+func (k *kv) change(ctx context.Context, method, path string, object map[string]any) error {
+	body, err := json.Marshal(object)
 	if err != nil {
 		return err
 	}
-	return k.change(ctx, call{method: http.MethodPatch, path: k.mount + "/metadata/" + key, body: body})
-}
-
-// change sends a change that has no answer but that it was made.
-func (k *kv) change(ctx context.Context, q call) error {
-	a, err := k.do(ctx, q)
-	if err == nil && !slices.Contains([]int{http.StatusOK, http.StatusNoContent}, a.status) {
-		err = refusal(a)
+	a, err := k.do(ctx, cluster.Call{Method: method, Path: k.mount + "/" + path, Body: body})
+	if err == nil && !slices.Contains([]int{http.StatusOK, http.StatusNoContent}, a.Status) {
+		err = a.Err()
 	}
 	return err
 }
-
-// secretKey is where a secret stands below the mount, projectKey a project's registration.
-func (k *kv) secretKey(a myvault.Address) string {
-	return k.base + "/" + secretsFolder + a.Project + "/" + a.Path
-}
-
-func (k *kv) projectKey(name string) string { return k.base + "/" + projectsFolder + name }

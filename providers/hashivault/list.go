@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/hashivault/internal/parallel"
 )
 
 // List implements [myvault.Provider]: one request for each folder that is not wholly outside
-// the range, and one for each secret, up to sixteen at once. No value is moved. What
-// changes while it runs may show or not.
+// the range, and one for each secret, up to sixteen at a time. No value is moved. Changes made
+// while it runs may or may not be included.
 func (s *Store) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
 		for info, err := range s.walk(ctx, r) {
@@ -25,72 +26,72 @@ func (s *Store) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvau
 	}
 }
 
-// walk yields every address in the range that has a key in Vault, whatever its state; a
-// key that never had a version has the state 0.
+// walk yields every address in the range that has a key in Vault, in every state. A key that
+// never had a version has the state 0.
 func (s *Store) walk(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
-	w := &walk{store: s, r: r, turns: make(chan struct{}, atOnce)}
+	w := &walker{store: s, r: r, slots: make(chan struct{}, parallel.Limit)}
 	switch p := r.Prefix; {
 	case p.Project == "":
-		return w.everything(ctx)
+		return w.allProjects(ctx)
 	case p.Path == "" || strings.HasSuffix(p.Path, "/"):
-		return w.each(ctx, []place{{myvault.Address(p), true}})
+		return w.each(ctx, []dirEntry{{myvault.Address(p), true}})
 	default:
 		below := myvault.Address{Project: p.Project, Path: p.Path + "/"}
-		return w.each(ctx, []place{{myvault.Address(p), false}, {below, true}})
+		return w.each(ctx, []dirEntry{{myvault.Address(p), false}, {below, true}})
 	}
 }
 
-// walk goes through the folders in the order of the addresses.
-type walk struct {
+// walker visits folders in the order of the addresses.
+type walker struct {
 	store *Store
 	r     myvault.ListOptions
-	turns chan struct{} // bounds the requests at once, at all depths together
+	slots chan struct{} // limits the requests at a time, at all depths together
 }
 
-// place is a secret, or a folder with all that is below: then the path is empty or ends in a slash.
-type place struct {
+// dirEntry is a secret or a folder. The path of a folder is empty or ends in a slash.
+type dirEntry struct {
 	addr   myvault.Address
 	folder bool
 }
 
-// valid reports whether secrets can be there. Projects of the vault's own begin with a dot.
-func (p place) valid() bool {
-	project := strings.TrimPrefix(p.addr.Project, ".")
-	path := p.addr.Path
-	if p.folder {
+// valid reports whether addresses can be there. Projects of the vault's own start with a dot.
+func (e dirEntry) valid() bool {
+	project := strings.TrimPrefix(e.addr.Project, ".")
+	path := e.addr.Path
+	if e.folder {
 		path = strings.TrimSuffix(path, "/") + "/x"
 		path = strings.TrimPrefix(path, "/")
 	}
 	return myvault.Address{Project: project, Path: path}.Validate() == nil
 }
 
-// found is what a request tells of a place.
-type found struct {
-	info   myvault.Info // of a secret
-	inside []place      // of a folder
-	folder bool
+// visited is what Vault answers about an entry.
+type visited struct {
+	info    myvault.Info // of a secret
+	entries []dirEntry   // of a folder
+	folder  bool
 }
 
-// everything walks all projects. They are ordered by name, without the slash that
-// marks folders: "a b" comes after "a".
-func (w *walk) everything(ctx context.Context) iter.Seq2[myvault.Info, error] {
+// allProjects walks all projects in the order of their names without the slash that marks
+// folders: "a b" comes after "a".
+func (w *walker) allProjects(ctx context.Context) iter.Seq2[myvault.Info, error] {
 	return func(yield func(myvault.Info, error) bool) {
-		names, err := guarded(ctx, w.store, func() ([]string, error) {
+		names, err := whileOpen(ctx, w.store, func() ([]string, error) {
 			return w.store.kv.list(ctx, w.store.kv.base+"/"+secretsFolder)
 		})
 		if err != nil {
 			yield(myvault.Info{}, err)
 			return
 		}
-		var places []place
+		var entries []dirEntry
 		for _, name := range names {
-			p := place{myvault.Address{Project: strings.TrimSuffix(name, "/")}, true}
-			if strings.HasSuffix(name, "/") && p.valid() {
-				places = append(places, p)
+			e := dirEntry{myvault.Address{Project: strings.TrimSuffix(name, "/")}, true}
+			if strings.HasSuffix(name, "/") && e.valid() {
+				entries = append(entries, e)
 			}
 		}
-		slices.SortFunc(places, func(a, b place) int { return a.addr.Compare(b.addr) })
-		for info, err := range w.each(ctx, places) {
+		slices.SortFunc(entries, func(a, b dirEntry) int { return a.addr.Compare(b.addr) })
+		for info, err := range w.each(ctx, entries) {
 			if !yield(info, err) {
 				return
 			}
@@ -98,18 +99,18 @@ func (w *walk) everything(ctx context.Context) iter.Seq2[myvault.Info, error] {
 	}
 }
 
-// each walks places that are in order.
-func (w *walk) each(ctx context.Context, places []place) iter.Seq2[myvault.Info, error] {
-	places = slices.DeleteFunc(places, w.passed)
+// each walks entries that are in order.
+func (w *walker) each(ctx context.Context, entries []dirEntry) iter.Seq2[myvault.Info, error] {
+	entries = slices.DeleteFunc(entries, w.before)
 	return func(yield func(myvault.Info, error) bool) {
-		for f, err := range ordered(ctx, len(places), func(ctx context.Context, i int) (found, error) { return w.ask(ctx, places[i]) }) {
-			if err != nil || !f.folder {
-				if !yield(f.info, err) || err != nil {
+		for v, err := range parallel.Map(ctx, len(entries), func(ctx context.Context, i int) (visited, error) { return w.visit(ctx, entries[i]) }) {
+			if err != nil || !v.folder {
+				if !yield(v.info, err) || err != nil {
 					return
 				}
 				continue
 			}
-			for info, err := range w.each(ctx, f.inside) {
+			for info, err := range w.each(ctx, v.entries) {
 				if !yield(info, err) || err != nil {
 					return
 				}
@@ -118,56 +119,57 @@ func (w *walk) each(ctx context.Context, places []place) iter.Seq2[myvault.Info,
 	}
 }
 
-// passed reports whether a place comes, with all that is below it, no later than After.
-func (w *walk) passed(p place) bool {
+// before reports whether an entry, with everything below it, comes no later than After.
+func (w *walker) before(e dirEntry) bool {
 	after := w.r.After
 	switch {
-	case after == (myvault.Address{}) || p.addr.Project > after.Project:
+	case after == (myvault.Address{}) || e.addr.Project > after.Project:
 		return false
-	case p.addr.Project < after.Project:
+	case e.addr.Project < after.Project:
 		return true
-	case p.folder:
-		return p.addr.Path < after.Path && !strings.HasPrefix(after.Path, p.addr.Path)
+	case e.folder:
+		return e.addr.Path < after.Path && !strings.HasPrefix(after.Path, e.addr.Path)
 	}
-	return p.addr.Path <= after.Path
+	return e.addr.Path <= after.Path
 }
 
-// ask makes the request about a place.
-func (w *walk) ask(ctx context.Context, p place) (found, error) {
+// visit makes the request about an entry.
+func (w *walker) visit(ctx context.Context, e dirEntry) (visited, error) {
 	select {
-	case w.turns <- struct{}{}:
-		defer func() { <-w.turns }()
+	case w.slots <- struct{}{}:
+		defer func() { <-w.slots }()
 	case <-ctx.Done():
-		return found{}, ctx.Err()
+		return visited{}, ctx.Err()
 	}
-	return guarded(ctx, w.store, func() (found, error) {
-		key := w.store.kv.secretKey(p.addr)
-		if p.folder {
+	return whileOpen(ctx, w.store, func() (visited, error) {
+		key := w.store.kv.secretKey(e.addr)
+		if e.folder {
 			names, err := w.store.kv.list(ctx, key)
-			return found{folder: true, inside: inside(p.addr, names)}, err
+			return visited{folder: true, entries: entriesOf(e.addr, names)}, err
 		}
-		r, m, err := w.store.kv.look(ctx, key, newest)
+		d, m, err := w.store.kv.stat(ctx, key, newest)
 		if err != nil || m == nil {
-			return found{}, err
+			return visited{}, err
 		}
-		return found{info: m.info(p.addr, r)}, nil
+		return visited{info: m.Info(e.addr, d)}, nil
 	})
 }
 
-// inside returns the places in a folder, in the order of the addresses. Names that no address can
-// have are passed over: a folder in itself would never end. The slash at the end of a folder's name
-// takes part in it: "a-x" comes before everything below "a/", and "a0" after.
-func inside(folder myvault.Address, names []string) []place {
+// entriesOf returns the entries of a folder in the order of the addresses. It skips names that
+// no address can have: a folder that contains itself would never end. The slash at the end of a
+// folder's name counts for the order: "a-x" comes before everything below "a/", and "a0" after
+// it.
+func entriesOf(folder myvault.Address, names []string) []dirEntry {
 	slices.Sort(names)
-	var places []place
+	var entries []dirEntry
 	for _, name := range names {
-		p := place{
+		e := dirEntry{
 			addr:   myvault.Address{Project: folder.Project, Path: folder.Path + name},
 			folder: strings.HasSuffix(name, "/"),
 		}
-		if p.valid() {
-			places = append(places, p)
+		if e.valid() {
+			entries = append(entries, e)
 		}
 	}
-	return places
+	return entries
 }

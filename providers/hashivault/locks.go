@@ -7,30 +7,30 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// locks gives one lock per name, within this process. Vault has no transactions: what reads
-// a state and then marks it is exact among the callers of one process, and no further.
+// locks holds one lock for each name, within this process. Vault has no transactions, so
+// reading a state and then changing it is exact only among the callers of one process.
 type locks struct {
-	mu   sync.Mutex
-	held map[string]*lock
+	mu     sync.Mutex
+	byName map[string]*lock
 }
 
 type lock struct {
-	free  chan struct{} // holds one item while nobody has the lock
-	users int           // who has it or waits for it
+	free  chan struct{} // holds one item while the lock is free
+	users int           // callers that hold the lock or wait for it
 }
 
-// lock waits for the lock of that name; unlock must be called unless there is an error,
+// lock waits for the lock of a name. The caller must call unlock unless there is an error,
 // which is the context's.
 func (l *locks) lock(ctx context.Context, name string) (unlock func(), err error) {
 	l.mu.Lock()
-	if l.held == nil {
-		l.held = map[string]*lock{}
+	if l.byName == nil {
+		l.byName = map[string]*lock{}
 	}
-	one := l.held[name]
+	one := l.byName[name]
 	if one == nil {
 		one = &lock{free: make(chan struct{}, 1)}
 		one.free <- struct{}{}
-		l.held[name] = one
+		l.byName[name] = one
 	}
 	one.users++
 	l.mu.Unlock()
@@ -43,44 +43,44 @@ func (l *locks) lock(ctx context.Context, name string) (unlock func(), err error
 	}
 }
 
-// drop forgets a lock that nobody uses any more.
+// drop removes a lock that has no users left.
 func (l *locks) drop(name string, one *lock) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if one.users--; one.users == 0 {
-		delete(l.held, name)
+		delete(l.byName, name)
 	}
 }
 
-// gate lets calls in until it is closed, and closing it waits for those inside.
-type gate struct {
-	mu     sync.Mutex
-	inside sync.WaitGroup
-	closed bool
+// callTracker counts the calls in progress, so that Close can wait for them.
+type callTracker struct {
+	mu         sync.Mutex
+	inProgress sync.WaitGroup
+	closed     bool
 }
 
-// enter gives the reason why a call may not begin; else leave must be called at its end.
-func (g *gate) enter(ctx context.Context) error {
+// begin returns an error if a call may not begin. Otherwise end must be called.
+func (t *callTracker) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
 		return myvault.ErrClosed
 	}
-	g.inside.Add(1)
+	t.inProgress.Add(1)
 	return nil
 }
 
-func (g *gate) leave() { g.inside.Done() }
+func (t *callTracker) end() { t.inProgress.Done() }
 
-// close reports whether it was open, and waits.
-func (g *gate) close() bool {
-	g.mu.Lock()
-	was := !g.closed
-	g.closed = true
-	g.mu.Unlock()
-	g.inside.Wait()
+// close refuses further calls and waits for those in progress. It reports whether it was open.
+func (t *callTracker) close() bool {
+	t.mu.Lock()
+	was := !t.closed
+	t.closed = true
+	t.mu.Unlock()
+	t.inProgress.Wait()
 	return was
 }

@@ -18,7 +18,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// once gives a fault to the first request of that kind, such as "POST data", and none to others.
+// once returns a fault for the first request of that kind, such as "POST data", and none for
+// others.
 func once(kind string, f fakevault.Fault) func(*http.Request) fakevault.Fault {
 	var happened atomic.Bool
 	return func(r *http.Request) fakevault.Fault {
@@ -39,8 +40,8 @@ var lostAnswers = map[string]fakevault.Fault{
 	"the answer is lost while it is known": {Lose: true, Delay: 50 * time.Millisecond},
 }
 
-// TestLostAnswers: whatever becomes of the answer to a change that can be repeated, or is seen to be
-// there, the change is made once, and that is what is told.
+// TestLostAnswers: a change that can be repeated, or whose effect is visible, is made once and
+// succeeds, for any fault.
 func TestLostAnswers(t *testing.T) {
 	for fault, f := range lostAnswers {
 		for _, c := range []struct {
@@ -65,7 +66,7 @@ func TestLostAnswers(t *testing.T) {
 					_, err := apply(t.Context(), s, c.change)
 					is.NoErr(err)
 					is.Equal(fmt.Sprint(states(t, s, c.change.Address.String())), c.want)
-					time.Sleep(2 * f.Before) // what was on its way comes too late to change anything
+					time.Sleep(2 * f.Before) // the delayed request arrives and changes nothing
 					is.Equal(fmt.Sprint(states(t, s, c.change.Address.String())), c.want)
 				})
 			})
@@ -73,8 +74,8 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// TestLostAnswerOfAMark: a Delete or Undelete is sent once. It succeeds where its effect is seen, else its
-// outcome is unknown: it may even be on its way still.
+// TestLostAnswerOfAMark: a Delete or Undelete is sent once. It succeeds if its effect is
+// visible. Otherwise its outcome is unknown, because it may still arrive.
 func TestLostAnswerOfAMark(t *testing.T) {
 	for fault, f := range lostAnswers {
 		for _, c := range []struct {
@@ -100,12 +101,12 @@ func TestLostAnswerOfAMark(t *testing.T) {
 						is.NoErr(err)
 					} else {
 						is.True(errors.Is(err, myvault.ErrUnknownOutcome))
-						is.True(!errors.Is(err, context.DeadlineExceeded)) // nobody's deadline has passed
+						is.True(!errors.Is(err, context.DeadlineExceeded)) // no caller's deadline has passed
 						if f.Before == 0 {
 							want = c.untouched
 						}
 					}
-					time.Sleep(2 * f.Before) // what was on its way arrives
+					time.Sleep(2 * f.Before) // the delayed request arrives
 					is.Equal(fmt.Sprint(states(t, s, c.change.Address.String())), want)
 				})
 			})
@@ -113,8 +114,8 @@ func TestLostAnswerOfAMark(t *testing.T) {
 	}
 }
 
-// TestLostAnswerOfAPut: an unconditional write is never sent twice. It is found where it was made,
-// else its outcome is unknown.
+// TestLostAnswerOfAPut: an unconditional write is never sent twice. It succeeds if its version
+// is found. Otherwise its outcome is unknown.
 func TestLostAnswerOfAPut(t *testing.T) {
 	for fault, f := range lostAnswers {
 		t.Run(fault, func(t *testing.T) {
@@ -131,7 +132,7 @@ func TestLostAnswerOfAPut(t *testing.T) {
 					is.Equal(info.Version, myvault.Version(2))
 				} else {
 					is.True(errors.Is(err, myvault.ErrUnknownOutcome))
-					is.True(!errors.Is(err, context.DeadlineExceeded)) // nobody's deadline has passed
+					is.True(!errors.Is(err, context.DeadlineExceeded)) // no caller's deadline has passed
 				}
 				sent := strings.Count(strings.Join(fake.Requests(), ","), "POST data")
 				is.Equal(sent, 1)
@@ -140,14 +141,14 @@ func TestLostAnswerOfAPut(t *testing.T) {
 	}
 }
 
-// TestLostAnswerUnderOthers: a write is known again below newer ones, and a conditional one
-// that another writer overtook is a conflict.
+// TestLostAnswerUnderOthers: a write is found below newer ones. A conditional one that another
+// writer overtook is a conflict.
 func TestLostAnswerUnderOthers(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
 		is := is.New(t)
 		s, other := opened(t, config), opened(t, config)
 		do(t, s, put("newsbot/a", "1"), put("newsbot/b", "1"))
-		// The other writer comes between the write and the look at what became of it.
+		// The other writer comes between the write and the look-up of its outcome.
 		overtaken := func(addr string) func(*http.Request) fakevault.Fault {
 			var step atomic.Int32
 			return func(r *http.Request) fakevault.Fault {
@@ -184,7 +185,8 @@ func TestLostAnswerUnderOthers(t *testing.T) {
 	})
 }
 
-// TestOutcomeThatCannotBeFoundOut: the store goes down in the middle, and the caller's patience ends.
+// TestOutcomeThatCannotBeFoundOut: the store goes down during a change, and the caller's
+// deadline passes.
 func TestOutcomeThatCannotBeFoundOut(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *fakevault.Vault, config hashivault.Config) {
 		is := is.New(t)
@@ -199,7 +201,7 @@ func TestOutcomeThatCannotBeFoundOut(t *testing.T) {
 			put("newsbot/a", "2"), put("newsbot/a", "2", myvault.IfVersion(1)), change(myvault.OpDestroy, "newsbot/a"),
 			change(myvault.OpDelete, "newsbot/a"), ofProject(myvault.OpPutProject, "common"),
 		} {
-			synctest.Wait() // a try that was on its way when patience ended has arrived, and breaks nothing of the next change
+			synctest.Wait() // a delayed attempt arrives before the next change
 			broken.Store(false)
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			_, err := apply(ctx, s, c)
@@ -210,8 +212,8 @@ func TestOutcomeThatCannotBeFoundOut(t *testing.T) {
 	})
 }
 
-// TestAMarkIsNotRepeated: a Delete or Undelete whose answer is lost, and which another process has
-// undone since, is not made again over what that process was told.
+// TestAMarkIsNotRepeated: the answer to a Delete or Undelete is lost, and another process
+// undoes it. It is not made again.
 func TestAMarkIsNotRepeated(t *testing.T) {
 	for _, c := range []struct {
 		about, kind string
@@ -244,10 +246,10 @@ func TestAMarkIsNotRepeated(t *testing.T) {
 			})
 			_, err := apply(t.Context(), s, change(c.ours, "newsbot/a"))
 			fake.Break(nil)
-			is.Equal(step.Load(), int32(2)) // the other process came in between
+			is.Equal(step.Load(), int32(2)) // the other process's change came in between
 			is.True(errors.Is(err, myvault.ErrUnknownOutcome))
 			is.Equal(strings.Count(strings.Join(fake.Requests(), ",")+",", "POST "+c.kind+","), 1)
-			is.Equal(fmt.Sprint(states(t, s, "newsbot/a")), c.want) // as the other process was told
+			is.Equal(fmt.Sprint(states(t, s, "newsbot/a")), c.want) // as acknowledged to the other process
 		})
 	}
 }

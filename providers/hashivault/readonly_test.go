@@ -12,7 +12,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/fakevault"
 )
 
-// TestReadOnlyWritesNothing, with and without a store.
+// TestReadOnlyWritesNothing: it holds with and without a store.
 func TestReadOnlyWritesNothing(t *testing.T) {
 	is := is.New(t)
 	server := fakevault.New(t)

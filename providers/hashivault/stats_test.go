@@ -9,7 +9,7 @@ import (
 	"github.com/myswiftagent/myvault/internal/vaultserver"
 )
 
-// TestStats counts log-ins and renewals, and tells how long the token lives.
+// TestStats: log-ins and renewals are counted, and the token's expiry is known.
 func TestStats(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *vaultserver.Server) {
 		is := is.New(t)

@@ -13,7 +13,8 @@ import (
 	"github.com/myswiftagent/myvault/tokens"
 )
 
-// TestTokens: their records stand in Vault, one KV secret each, and two processes agree on them.
+// TestTokens: their records are stored in Vault, one KV secret each, and two processes agree on
+// them.
 func TestTokens(t *testing.T) {
 	server := fakevault.New(t)
 	tokensOver(t, fresh(server.Address, server.Token))
@@ -63,7 +64,7 @@ func tokensOver(t *testing.T, config hashivault.Config) {
 	_, third := process()
 	_, err = third.Login(ctx, tokens.Credentials{Bearer: token.Bearer.Reveal()})
 	is.True(errors.Is(err, myvault.ErrUnauthenticated))
-	again, err := issuer.Mint(ctx, v.As("newsbot"), grant) // the place is free again
+	again, err := issuer.Mint(ctx, v.As("newsbot"), grant) // there is room again
 	is.NoErr(err)
 	is.True(again.ID != token.ID)
 }

@@ -85,7 +85,7 @@ func TestWrongKey(t *testing.T) {
 	is.True(errors.Is(err, crypto.ErrKey))
 }
 
-const badName = "invalid project name: holds U+002A; names take letters, digits, single blanks and . _ - ~ @ + = ( ) ! ' &"
+const badName = "invalid project name: contains U+002A; names take letters, digits, single blanks and . _ - ~ @ + = ( ) ! ' &"
 
 // Problems lists every problem, and Config.Rename fixes invalid names.
 func TestProblems(t *testing.T) {

@@ -75,7 +75,7 @@ func TestHeadsAreReadAgainBehindAnotherWriter(t *testing.T) {
 func TestKnownHeadsAreBounded(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())
-	long := strings.Repeat(strings.Repeat("x", myvault.MaxSegment-1)+"/", 7)
+	long := strings.Repeat(strings.Repeat("x", 128-1)+"/", 7)
 	for version := range 2 {
 		for from := range 8 {
 			changes := make([]myvault.Change, 500)

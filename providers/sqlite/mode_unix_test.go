@@ -12,6 +12,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/internal/roottest"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
@@ -63,22 +64,10 @@ func TestExposedFilesAreRefused(t *testing.T) {
 	}
 }
 
-// needRoot skips what only root can set up. The machines of CI must not.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("CI must run this test as root")
-	}
-	t.Skip("only root can give files to another user")
-}
-
 // Another user who owns the directory, a directory above it or a file in it can change it at will,
 // also when the process is root. Nothing is made, so that the owner is not locked out.
 func TestWhatBelongsToAnotherUserIsRefused(t *testing.T) {
-	needRoot(t)
+	roottest.Require(t)
 	key := crypto.NewKey()
 	above := t.TempDir()
 	dir := filepath.Join(above, "data")

@@ -1,7 +1,6 @@
-// Package console holds the tests of the management console, which run it in a real Chromium.
+// Package console tests the management console in Chromium.
 //
-// They need chromium, found in PATH or named by MYVAULT_CHROMIUM, and the axe-core package of npm,
-// whose axe.min.js MYVAULT_AXE names. Without one of them the tests that need it are skipped; with
-// CI=true they fail. With MYVAULT_SCREENSHOTS=directory, [TestScreens] also writes a picture of each
-// screen there.
+// The tests need Chromium, from PATH or MYVAULT_CHROMIUM, and the npm package axe-core, whose
+// axe.min.js MYVAULT_AXE names. Tests without what they need are skipped, or fail if CI is set.
+// TestScreens writes a screenshot of every screen to the directory MYVAULT_SCREENSHOTS, if set.
 package console

@@ -2,10 +2,7 @@ package console_test
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"reflect"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,11 +10,10 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/internal/envcases"
 )
 
 func TestCreateRotateCompareRestore(t *testing.T) {
-	byHand(t, func(t *testing.T, h hand) {
+	withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 		is := is.New(t)
 		v := serve(t, map[string]string{"newsbot/prod/db": "canary-0"})
 		p := signedIn(t, v, h, "", admin)
@@ -25,7 +21,7 @@ func TestCreateRotateCompareRestore(t *testing.T) {
 		h.fill(p, "Project", "newsbot")
 		h.fill(p, "Path", "prod/api/key")
 		h.press(p, "Create secret")
-		p.see("There is no value yet.") // and nothing was sent
+		p.see("There is no value yet.") // no request was sent
 		h.fill(p, "New value", "canary-1\nsame")
 		h.press(p, "Create secret")
 		p.see("Version 1 is saved.")
@@ -36,13 +32,13 @@ func TestCreateRotateCompareRestore(t *testing.T) {
 		h.press(p, "Save version")
 		p.see("Version 2 is saved.")
 		is.Equal(v.get("newsbot/prod/api/key"), "canary-2\nsame")
-		is.Equal(v.reads(), 0) // nothing was read for any of it
+		is.Equal(v.reads(), 0) // no value was read so far
 
 		h.press(p, "Show difference")
 		p.see("canary-1")
-		is.Equal(value[string](p, `[...document.querySelectorAll(".diff .gone, .diff .come, .diff .same")].map((e) => e.textContent.trim()).join("|")`),
+		is.Equal(value[string](p, `[...document.querySelectorAll(".diff .removed, .diff .added, .diff .same")].map((e) => e.textContent.trim()).join("|")`),
 			"removed: - canary-1|added: + canary-2|same")
-		is.Equal(v.reads(), 2) // the two that were compared
+		is.Equal(v.reads(), 2) // the two compared versions
 
 		h.press(p, "Restore version 1")
 		p.see("Version 1 is current again, as version 3.")
@@ -51,13 +47,13 @@ func TestCreateRotateCompareRestore(t *testing.T) {
 }
 
 func TestGenerate(t *testing.T) {
-	byHand(t, func(t *testing.T, h hand) {
+	withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 		is := is.New(t)
 		v := serve(t, map[string]string{"newsbot/prod/db": "canary-0"})
 		p := signedIn(t, v, h, "#/secret/newsbot/prod/db", admin)
 		h.press(p, "New version")
 		h.press(p, "Generate a value")
-		h.choose(p, "Made of", "Hexadecimal")
+		h.choose(p, "Format", "Hexadecimal")
 		h.fill(p, "Length", "40")
 		h.press(p, "Generate")
 		h.press(p, "Save version")
@@ -67,16 +63,16 @@ func TestGenerate(t *testing.T) {
 		is.Equal(strings.Trim(made, "0123456789abcdef"), "")
 		h.press(p, "New version")
 		h.press(p, "Generate a value")
-		h.press(p, "Let the server make it; nobody sees it, this page neither")
+		h.press(p, "Generate on the server, without showing the value here")
 		h.press(p, "Save version")
 		p.see("Version 3 is saved.")
 		is.Equal(len(v.get("newsbot/prod/db")), 32)
-		for version, server := range []bool{false, true} { // a key of 32 bytes, made here and there
+		for version, server := range []bool{false, true} { // a key of 32 bytes, from the page and from the server
 			h.press(p, "New version")
 			h.press(p, "Generate a value")
-			h.choose(p, "Made of", "Key bytes as base64url")
+			h.choose(p, "Format", "Key bytes as base64url")
 			if server {
-				h.press(p, "Let the server make it; nobody sees it, this page neither")
+				h.press(p, "Generate on the server, without showing the value here")
 			} else {
 				h.press(p, "Generate")
 			}
@@ -90,11 +86,12 @@ func TestGenerate(t *testing.T) {
 	})
 }
 
-// TestALostRaceShowsBothSides, whether the value was read before (If-Match, 412) or not.
-func TestALostRaceShowsBothSides(t *testing.T) {
+// TestConflictShowsBothValues covers a value that was read before (If-Match, status 412) and one
+// that was not.
+func TestConflictShowsBothValues(t *testing.T) {
 	for name, reveal := range map[string]bool{"read before": true, "not read": false} {
 		t.Run(name, func(t *testing.T) {
-			byHand(t, func(t *testing.T, h hand) {
+			withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 				is := is.New(t)
 				v := serve(t, map[string]string{"newsbot/prod/db": "canary-1"})
 				p := signedIn(t, v, h, "#/secret/newsbot/prod/db", admin)
@@ -108,11 +105,11 @@ func TestALostRaceShowsBothSides(t *testing.T) {
 				v.put(admin, "newsbot/prod/db", "canary-theirs")
 				h.press(p, "Save version")
 				p.see("Version 2 was saved while you typed")
-				is.Equal(v.get("newsbot/prod/db"), "canary-theirs")                            // nothing was overwritten
-				is.Equal(value[string](p, named(fields, "New value")+".value"), "canary-mine") // nothing was lost
-				is.True(value[bool](p, `!document.body.innerText.includes("canary-theirs")`))  // and theirs is not shown unasked
+				is.Equal(v.get("newsbot/prod/db"), "canary-theirs")                             // not overwritten
+				is.Equal(value[string](p, byName(fields, "New value")+".value"), "canary-mine") // not lost
+				is.True(value[bool](p, `!document.body.innerText.includes("canary-theirs")`))   // not shown until revealed
 				pressElement(p, h, `document.querySelector(".caution button")`)
-				p.see("canary-theirs") // both sides
+				p.see("canary-theirs")
 				h.press(p, "Save mine as the next version")
 				p.see("Version 3 is saved.")
 				is.Equal(v.get("newsbot/prod/db"), "canary-mine")
@@ -121,9 +118,9 @@ func TestALostRaceShowsBothSides(t *testing.T) {
 	}
 }
 
-// TestAnExpiredIdentityLosesNoEdit: the token is withdrawn while somebody types.
-func TestAnExpiredIdentityLosesNoEdit(t *testing.T) {
-	byHand(t, func(t *testing.T, h hand) {
+// TestExpiredIdentityKeepsTypedValue revokes the token while a new version is being typed.
+func TestExpiredIdentityKeepsTypedValue(t *testing.T) {
+	withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 		is := is.New(t)
 		v := serve(t, map[string]string{"newsbot/prod/db": "canary-1"})
 		p := signedIn(t, v, h, "#/secret/newsbot/prod/db", admin)
@@ -135,20 +132,20 @@ func TestAnExpiredIdentityLosesNoEdit(t *testing.T) {
 		is.NoErr(err)
 		v.vault.SetPolicy(policy)
 		h.press(p, "Save version")
-		p.see("The server no longer accepts this identity.")
+		p.see("The server no longer accepts this token.")
 		h.fill(p, "Token", "canary-wrong")
 		h.press(p, "Sign in")
-		p.see("Service or token is wrong.")
+		p.see("Wrong service or token.")
 		is.Equal(value[string](p, `document.querySelector(".pane textarea").value`), "canary-2")
 		h.fill(p, "Token", "canary-another-token")
 		h.press(p, "Sign in")
-		p.see("Version 2 is saved.") // the request went on by itself
+		p.see("Version 2 is saved.") // the page repeated the request
 		is.Equal(v.get("newsbot/prod/db"), "canary-2")
 	})
 }
 
 func TestLeavingAnEditAsks(t *testing.T) {
-	byHand(t, func(t *testing.T, h hand) {
+	withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 		is := is.New(t)
 		v := serve(t, map[string]string{"newsbot/prod/db": "canary-1"})
 		p := signedIn(t, v, h, "#/secret/newsbot/prod/db", admin)
@@ -157,7 +154,7 @@ func TestLeavingAnEditAsks(t *testing.T) {
 		h.press(p, "Projects")
 		p.see("Leave without saving?")
 		h.press(p, "Cancel")
-		is.Equal(value[string](p, named(fields, "New value")+".value"), "canary-2")
+		is.Equal(value[string](p, byName(fields, "New value")+".value"), "canary-2")
 		h.press(p, "Projects")
 		h.press(p, "Leave without saving")
 		p.see("Register a project")
@@ -166,7 +163,7 @@ func TestLeavingAnEditAsks(t *testing.T) {
 }
 
 func TestProjects(t *testing.T) {
-	byHand(t, func(t *testing.T, h hand) {
+	withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 		is := is.New(t)
 		v := serve(t, map[string]string{"newsbot/prod/db": "canary-1"})
 		p := signedIn(t, v, h, "#/projects", admin)
@@ -179,10 +176,10 @@ func TestProjects(t *testing.T) {
 		h.press(p, "Save")
 		p.see("retrieval and ranking")
 		h.press(p, "Make default: rag")
-		p.see("rag is the default now.")
+		p.see("rag is now the default.")
 		h.press(p, "Delete newsbot")
 		h.press(p, "Delete")
-		p.see("the project still has live secrets") // it says why not
+		p.see("the project still has live secrets") // the server's text
 		h.press(p, "Delete rag")
 		h.press(p, "Delete")
 		p.see("The project is deleted.")
@@ -191,8 +188,9 @@ func TestProjects(t *testing.T) {
 	})
 }
 
-// TestPagesAreFollowed: the register and a history are shown behind their first pages.
-func TestPagesAreFollowed(t *testing.T) {
+// TestAllPagesAreLoaded checks that the list of projects and a history continue after the first
+// page.
+func TestAllPagesAreLoaded(t *testing.T) {
 	is := is.New(t)
 	v := serve(t, map[string]string{"newsbot/prod/db": "canary-1"})
 	s := v.vault.As(admin)
@@ -204,71 +202,22 @@ func TestPagesAreFollowed(t *testing.T) {
 	p := signedIn(t, v, mouse{}, "#/projects", admin)
 	p.wait(`document.querySelectorAll("main tbody tr").length === 1003`)
 	p.see("p1001")
-	p.true(`(location.hash = "#/secret/newsbot/prod/db", true)`)
+	p.isTrue(`(location.hash = "#/secret/newsbot/prod/db", true)`)
 	p.wait(`document.querySelectorAll(".pane tbody tr").length === 1003`)
 }
 
-func TestImport(t *testing.T) {
-	const pasted = "# a comment\nSAME=canary-1\nexport CHANGED='canary 2 # no comment'\r\nNEW=\"canary-3\\nline\" # a comment\nNEW2=canary-4 # a comment\n"
-	byHand(t, func(t *testing.T, h hand) {
-		is := is.New(t)
-		v := serve(t, map[string]string{"newsbot/prod/SAME": "canary-1", "newsbot/prod/CHANGED": "canary-old"})
-		p := signedIn(t, v, h, "#/import", admin)
-		h.fill(p, "Project", "newsbot")
-		h.fill(p, "Folder", "prod/")
-		h.fill(p, "Lines", "A=1\nno line\nB='open")
-		h.press(p, "Preview changes")
-		p.see("line 2: it is no KEY=VALUE")
-		p.see("line 3, B: the quote is not closed")
-		h.fill(p, "Lines", pasted)
-		h.press(p, "Also compare with the current values (each is read, and on record)")
-		h.press(p, "Preview changes")
-		p.see("What changes")
-		is.Equal(value[string](p, `[...document.querySelectorAll("tbody tr")].map((r) => [...r.cells].map((c) => c.textContent).join(" ")).join("|")`),
-			"newsbot/prod/SAME unchanged 8 bytes|newsbot/prod/CHANGED version 2 21 bytes|newsbot/prod/NEW new 13 bytes|newsbot/prod/NEW2 new 8 bytes")
-		is.Equal(v.reads(), 2)                                // the two that are there
-		is.Equal(v.get("newsbot/prod/CHANGED"), "canary-old") // a preview writes nothing
-		h.press(p, "Write 3 secrets")
-		p.see("3 secrets are written.")
-		is.Equal(v.get("newsbot/prod/CHANGED"), "canary 2 # no comment")
-		is.Equal(v.get("newsbot/prod/NEW"), "canary-3\nline")
-		is.Equal(v.get("newsbot/prod/NEW2"), "canary-4")
-	})
-}
-
-func TestMatrix(t *testing.T) {
-	byHand(t, func(t *testing.T, h hand) {
-		is := is.New(t)
-		v := serve(t, map[string]string{"a/dev/x": "canary", "a/prod/x": "canary", "a/prod/y": "canary", "b/eu/prod/z": "canary", "a/alone": "canary"})
-		time.Sleep(10 * time.Millisecond) // the page tells times apart by the millisecond
-		v.put(admin, "a/prod/x", "canary")
-		p := signedIn(t, v, h, "#/matrix", admin)
-		h.choose(p, "Project", "a")
-		p.see("2 names, 1 missing, 0 older; without such a part: 1 name")
-		h.choose(p, "Call it older after", "any time")
-		p.see("1 older")
-		h.press(p, "Only rows with a gap")
-		p.wait(`document.querySelectorAll("[role=gridcell]").length === 4`)
-		is.Equal(value[string](p, `[...document.querySelectorAll("[role=columnheader]")].map((e) => e.textContent).join()`), "Name,dev,prod")
-		openCell(p, h, 1, 0)
-		p.see("Create secret") // where the missing one is made
-		is.Equal(value[string](p, named(fields, "Path")+".value"), "dev/y")
-		is.Equal(v.reads(), 0)
-	})
-}
-
 func TestAttention(t *testing.T) {
-	byHand(t, func(t *testing.T, h hand) {
+	withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 		is := is.New(t)
 		v := serve(t, map[string]string{"newsbot/prod/lasting": "canary-1"})
 		day := 24 * time.Hour
-		v.draft("newsbot/prod/ends", myvault.NewVersion{Value: myvault.Text("canary-2"), Expires: time.Now().Add(20 * day)})
-		v.draft("newsbot/prod/turns", myvault.NewVersion{Value: myvault.Text("canary-3"), RotateAfter: time.Now().Add(60 * day)})
+		v.putVersion("newsbot/prod/ends", myvault.NewVersion{Value: myvault.Text("canary-2"), Expires: time.Now().Add(20 * day)})
+		v.putVersion("newsbot/prod/turns", myvault.NewVersion{Value: myvault.Text("canary-3"), RotateAfter: time.Now().Add(60 * day)})
 		p := signedIn(t, v, h, "#/attention", admin)
 		p.see("newsbot/prod/ends")
-		p.see("Nothing is due in this time.")
+		p.see("Nothing is due in this period.")
 		const unused = `document.querySelector("main .card:last-of-type").innerText`
-		p.wait(unused + `.includes("lasting")`) // written, and never read
+		p.wait(unused + `.includes("lasting")`) // never read
 		h.choose(p, "Look ahead", "90 days")
 		p.see("newsbot/prod/turns")
 		is.True(value[bool](p, `![...document.querySelectorAll("main .card")].slice(0, 2).some((c) => c.innerText.includes("lasting"))`))
@@ -289,8 +238,8 @@ func TestAttention(t *testing.T) {
 	})
 }
 
-// pressElement presses a control that shares its name with another.
-func pressElement(p *page, h hand, element string) {
+// pressElement presses a control whose name is not unique.
+func pressElement(p *page, h inputDevice, element string) {
 	p.t.Helper()
 	if m, ok := h.(mouse); ok {
 		m.click(p, element)
@@ -300,15 +249,15 @@ func pressElement(p *page, h hand, element string) {
 	keys(p, kbEnter)
 }
 
-// setDate sets a date field, whose parts a person types by the order of their own country.
+// setDate sets a date field by script, because the order of its parts depends on the locale.
 func setDate(p *page, label string, date time.Time) {
 	p.t.Helper()
-	p.wait(named("input", label))
-	value[bool](p, `((field, date) => { field.value = date; return true })(`+named("input", label)+`, `+quoted(date.Format(time.DateOnly))+`)`)
+	p.wait(byName("input", label))
+	value[bool](p, `((field, date) => { field.value = date; return true })(`+byName("input", label)+`, `+quote(date.Format(time.DateOnly))+`)`)
 }
 
 func TestTrailAccessHealth(t *testing.T) {
-	byHand(t, func(t *testing.T, h hand) {
+	withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 		is := is.New(t)
 		v := serve(t, map[string]string{"newsbot/prod/db": "canary-1", "rag/prod/key": "canary-2"}, serviceOf(t, "newsbot", "newsbot/prod/@read"))
 		p := signedIn(t, v, h, "#/secret/newsbot/prod/db", admin)
@@ -317,8 +266,8 @@ func TestTrailAccessHealth(t *testing.T) {
 		h.press(p, "Who can read this?")
 		p.see("2 services may read newsbot/prod/db")
 		p.see("newsbot/prod/@read") // the deciding rule
-		h.fill(p, "Also ask about the service", "stranger")
-		h.press(p, "Ask")
+		h.fill(p, "Also check the service", "stranger")
+		h.press(p, "Show")
 		p.see("denied")
 		h.press(p, "Trail")
 		p.see("Reads and refusals")
@@ -326,81 +275,11 @@ func TestTrailAccessHealth(t *testing.T) {
 		h.fill(p, "Action", "read")
 		h.press(p, "Show")
 		p.wait(`document.querySelectorAll(".stack-tight tbody tr").length === 1`)
-		is.True(value[bool](p, `location.hash.includes("project=newsbot")`)) // to be shared
+		is.True(value[bool](p, `location.hash.includes("project=newsbot")`)) // a link that can be shared
 		h.press(p, "Health")
-		p.see("The store answers.")
+		p.see("The store is available.")
 		p.see("Ready for requests.")
 		p.see("You are " + admin)
-		p.see("The secrets are kept in the local store (sqlite).")
+		p.see("The secrets are stored in the local store (sqlite).")
 	})
-}
-
-// openCell opens a cell of the matrix.
-func openCell(p *page, h hand, row, column int) {
-	p.t.Helper()
-	if m, ok := h.(mouse); ok {
-		m.click(p, `document.querySelectorAll("[role=grid] .row")[`+strconv.Itoa(row)+`].querySelectorAll("[role=gridcell]")[`+strconv.Itoa(column)+`]`)
-		return
-	}
-	keyboard{}.reach(p, `document.querySelector("[role=grid]")`)
-	for range row {
-		keys(p, kbDown)
-	}
-	for range column {
-		keys(p, kbRight)
-	}
-	keys(p, kbEnter)
-}
-
-// TestImportNamesWhatItCannotWrite, and writes the rest: one empty value fails no other.
-func TestImportNamesWhatItCannotWrite(t *testing.T) {
-	byHand(t, func(t *testing.T, h hand) {
-		is := is.New(t)
-		v := serve(t, nil)
-		p := signedIn(t, v, h, "#/import", admin)
-		h.fill(p, "Project", "newsbot")
-		h.fill(p, "Folder", "prod")
-		h.fill(p, "Lines", "A=canary\nA=canary2\nB=\"canary\\d\"")
-		h.press(p, "Preview changes")
-		p.see("line 2, A: the key is given twice")
-		p.see("line 3, B: in double quotes a backslash precedes")
-		h.fill(p, "Lines", "HASH=p@ss#canary\nURL=https://app.example/#/canary # c\nEMPTY=\n"+strings.Repeat("L", 129)+"=canary\nLAST=canary")
-		h.press(p, "Preview changes")
-		p.see("What changes")
-		is.Equal(value[string](p, `[...document.querySelectorAll("tbody tr")].map((r) => [...r.cells].slice(0, 2).map((c) => c.textContent).join(" ")).join("|")`),
-			"newsbot/prod/HASH new|newsbot/prod/URL new|newsbot/prod/EMPTY not written it is empty; a value has at least 1 byte|newsbot/prod/"+
-				strings.Repeat("L", 129)+" not written the name is longer than 128 bytes|newsbot/prod/LAST new")
-		p.see("2 lines cannot be written and are left out")
-		h.press(p, "Write 3 secrets")
-		p.see("3 secrets are written.")
-		is.Equal(v.get("newsbot/prod/HASH"), "p@ss#canary")
-		is.Equal(v.get("newsbot/prod/URL"), "https://app.example/#/canary")
-		is.Equal(v.get("newsbot/prod/LAST"), "canary")
-		is.Equal(v.get("newsbot/prod/EMPTY"), "")
-	})
-}
-
-// TestThePageReadsAnEnvAsGoDoes, in the browser itself: the table of both readers, and random
-// texts.
-func TestThePageReadsAnEnvAsGoDoes(t *testing.T) {
-	is := is.New(t)
-	v := serve(t, nil)
-	p := open(t, v, "")
-	cases := append(envcases.Table(t), envcases.Random(2, 5_000)...)
-	var texts []string
-	for _, c := range cases {
-		texts = append(texts, c.Text)
-	}
-	raw, err := json.Marshal(texts)
-	is.NoErr(err)
-	read := value[[]envcases.Result](p, `import("./dotenv.js").then(({parse}) => `+string(raw)+`.map((text) => {
-		const {entries, errors} = parse(text)
-		return errors.length ? {wrong: errors.map((e) => e.line)} : {settings: Object.fromEntries(entries.map((e) => [e.name, e.value]))}
-	}))`)
-	is.Equal(len(read), len(cases))
-	for n, c := range cases {
-		if !reflect.DeepEqual(read[n], c.Result) {
-			t.Fatalf("%q is %v to the page and %v to Go", c.Text, read[n], c.Result)
-		}
-	}
 }

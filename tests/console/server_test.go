@@ -13,7 +13,7 @@ import (
 	"github.com/myswiftagent/myvault/vaulttest"
 )
 
-// server is a vault that is served with its console.
+// server is a vault with its HTTP API and console.
 type server struct {
 	t     *testing.T
 	vault *myvault.Vault
@@ -25,7 +25,7 @@ const (
 	all   = "*/@read+write+delete+list+destroy+audit"
 )
 
-// token is the one of a service. Every secret of these tests holds "canary".
+// token returns the token of a service. All secrets of these tests contain "canary".
 func token(service string) string { return "canary-token-of-" + service }
 
 func serviceOf(t *testing.T, name string, rules ...string) myvault.Service {
@@ -35,7 +35,7 @@ func serviceOf(t *testing.T, name string, rules ...string) myvault.Service {
 	return s
 }
 
-// serve makes a vault of the values by their addresses, and serves it until the test ends.
+// serve starts a server with the given values, by address. It runs until the test ends.
 func serve(t *testing.T, values map[string]string, more ...myvault.Service) *server {
 	t.Helper()
 	services := append([]myvault.Service{serviceOf(t, admin, all)}, more...)
@@ -68,7 +68,7 @@ func serve(t *testing.T, values map[string]string, more ...myvault.Service) *ser
 	return s
 }
 
-// put writes a value behind the page's back.
+// put writes a value without the page.
 func (s *server) put(service, address, value string) {
 	s.t.Helper()
 	addr, err := myvault.ParseAddress(address)
@@ -80,8 +80,8 @@ func (s *server) put(service, address, value string) {
 	}
 }
 
-// draft makes a version with its times behind the page's back.
-func (s *server) draft(address string, d myvault.NewVersion) {
+// putVersion writes a version with its times without the page.
+func (s *server) putVersion(address string, d myvault.NewVersion) {
 	s.t.Helper()
 	addr, err := myvault.ParseAddress(address)
 	if err != nil {
@@ -92,7 +92,7 @@ func (s *server) draft(address string, d myvault.NewVersion) {
 	}
 }
 
-// get gives a value as it is now; "" where there is none.
+// get returns the current value of a secret, or "" if there is none.
 func (s *server) get(address string) string {
 	s.t.Helper()
 	addr, err := myvault.ParseAddress(address)
@@ -106,7 +106,7 @@ func (s *server) get(address string) string {
 	return found.Value.Reveal()
 }
 
-// delete deletes a secret behind the page's back.
+// delete deletes a secret without the page.
 func (s *server) delete(address string) {
 	s.t.Helper()
 	addr, err := myvault.ParseAddress(address)
@@ -118,8 +118,8 @@ func (s *server) delete(address string) {
 	}
 }
 
-// reads gives how many values the page was given, as the trail has it. What tests themselves do is
-// known there as embedded.
+// reads returns the number of values that the page has read, from the trail. Reads by the tests are
+// not over HTTP and do not count.
 func (s *server) reads() (n int) {
 	s.t.Helper()
 	for entry, err := range s.vault.As(admin).Trail(s.t.Context(), myvault.TrailFilter{Action: "read"}) {

@@ -6,8 +6,8 @@ import (
 	"github.com/matryer/is"
 )
 
-// signedIn opens the console at a screen, as a service.
-func signedIn(t *testing.T, v *server, h hand, fragment, service string) *page {
+// signedIn opens a screen of the console and signs in as a service.
+func signedIn(t *testing.T, v *server, h inputDevice, fragment, service string) *page {
 	t.Helper()
 	p := open(t, v, fragment)
 	signIn(p, h, service)
@@ -15,7 +15,7 @@ func signedIn(t *testing.T, v *server, h hand, fragment, service string) *page {
 	return p
 }
 
-func signIn(p *page, h hand, service string) {
+func signIn(p *page, h inputDevice, service string) {
 	p.t.Helper()
 	h.fill(p, "Service", service)
 	h.fill(p, "Token", token(service))
@@ -24,36 +24,36 @@ func signIn(p *page, h hand, service string) {
 
 func TestSignIn(t *testing.T) {
 	v := serve(t, map[string]string{"newsbot/prod/db": "canary-1"})
-	byHand(t, func(t *testing.T, h hand) {
+	withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 		is := is.New(t)
 		p := open(t, v, "")
 		h.fill(p, "Service", admin)
 		h.fill(p, "Token", "canary-wrong")
 		h.press(p, "Sign in")
-		p.see("Service or token is wrong.")
+		p.see("Wrong service or token.")
 		signIn(p, h, admin)
 		p.see("Signed in as")
 		h.press(p, "Signed in as "+admin)
 		p.see("*/@read+write+delete+list+destroy+audit")
 		h.press(p, "Sign out")
-		p.wait(named(fields, "Token"))
-		is.Equal(value[string](p, named(fields, "Token")+".value"), "")
+		p.wait(byName(fields, "Token"))
+		is.Equal(value[string](p, byName(fields, "Token")+".value"), "")
 	})
 }
 
 func TestRevealIsOneReadAndNoMore(t *testing.T) {
-	byHand(t, func(t *testing.T, h hand) {
+	withMouseAndKeyboard(t, func(t *testing.T, h inputDevice) {
 		is := is.New(t)
 		v := serve(t, map[string]string{"newsbot/prod/db/password": "canary-1", "newsbot/dev/db": "canary-2"})
 		p := signedIn(t, v, h, "", admin)
 		h.pick(p, "password")
 		p.see("The value is hidden.")
-		is.Equal(v.reads(), 0) // before reveal
+		is.Equal(v.reads(), 0)
 		h.press(p, "Reveal")
 		p.see("canary-1")
-		is.Equal(v.reads(), 1) // the one
+		is.Equal(v.reads(), 1)
 		h.press(p, "Hide")
 		p.gone("canary-1")
-		is.Equal(v.reads(), 1) // hiding is no read
+		is.Equal(v.reads(), 1)
 	})
 }

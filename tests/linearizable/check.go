@@ -8,40 +8,40 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// ErrNot: no order of the calls explains the answers.
-var ErrNot = errors.New("not linearizable")
+// ErrNotLinearizable reports that no order of the calls explains the answers.
+var ErrNotLinearizable = errors.New("not linearizable")
 
-// ErrUndecided: the time was too short to find such an order, or that there is none.
+// ErrUndecided reports that the check timed out.
 var ErrUndecided = errors.New("undecided")
 
 // Tally counts what was checked.
-type Tally struct{ Histories, Calls, Unknown, Nothing, Undecided int }
+type Tally struct{ Histories, Calls, Unknown, NoEffect, Undecided int }
 
-// String gives one line for people.
+// String returns the counts in one line.
 func (t Tally) String() string {
-	return fmt.Sprintf("%d histories, %d calls (%d of unknown outcome, %d left or refused), %d undecided",
-		t.Histories, t.Calls, t.Unknown, t.Nothing, t.Undecided)
+	return fmt.Sprintf("%d histories, %d calls (%d with unknown outcome, %d without effect), %d undecided",
+		t.Histories, t.Calls, t.Unknown, t.NoEffect, t.Undecided)
 }
 
-// Add adds another.
+// Add adds o to t.
 func (t *Tally) Add(o Tally) {
 	t.Histories += o.Histories
 	t.Calls += o.Calls
 	t.Unknown += o.Unknown
-	t.Nothing += o.Nothing
+	t.NoEffect += o.NoEffect
 	t.Undecided += o.Undecided
 }
 
-// Check makes the history of a plan on the targets, and judges it within a time: ErrNot or
-// ErrUndecided where it does not hold.
-func Check(p Plan, within time.Duration, targets ...Target) (t Tally, err error) {
+// Check runs the plan on the targets and checks the history. It returns ErrNotLinearizable, or
+// ErrUndecided if the check takes longer than timeout.
+func Check(p Plan, timeout time.Duration, targets ...Target) (t Tally, err error) {
 	history := p.Run(targets...)
 	t.count(history)
-	switch porcupine.CheckOperationsTimeout(Model, history, within) {
+	switch porcupine.CheckOperationsTimeout(Model, history, timeout) {
 	case porcupine.Ok:
 		return t, nil
 	case porcupine.Illegal:
-		return t, fmt.Errorf("%w: %d calls, seed %d", ErrNot, len(history), p.Seed)
+		return t, fmt.Errorf("%w: %d calls, seed %d", ErrNotLinearizable, len(history), p.Seed)
 	}
 	t.Undecided++
 	return t, fmt.Errorf("%w: %d calls, seed %d", ErrUndecided, len(history), p.Seed)
@@ -52,10 +52,10 @@ func (t *Tally) count(history []porcupine.Operation) {
 	t.Calls += len(history)
 	for _, o := range history {
 		switch o.Output.(Answer).Err {
-		case unknown:
+		case unknownOutcome:
 			t.Unknown++
-		case nothing:
-			t.Nothing++
+		case noEffect:
+			t.NoEffect++
 		}
 	}
 }

@@ -1,7 +1,7 @@
-// Package linearizable asks whether what concurrent callers of a provider were answered
-// could have been answered by one that does everything at once, in some order that agrees
-// with the clock: https://dl.acm.org/doi/10.1145/78969.78972. It is a module of its own, so
-// that the checker does not reach the module graph of those who embed the vault.
+// Package linearizable checks that providers are linearizable: that the answers to concurrent calls
+// could come from calls that take effect one at a time, in an order that agrees with the clock. See
+// https://dl.acm.org/doi/10.1145/78969.78972. It is a separate module, which keeps the checker out
+// of the module graph of programs that embed the vault.
 package linearizable
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Kind is what a call asks for.
+// Kind is the kind of a call.
 type Kind string
 
 // The kinds of call.
@@ -32,26 +32,26 @@ const (
 type Call struct {
 	Kind    Kind
 	Address myvault.Address
-	Version myvault.Version // of a get, a destroy, and of IfVersion; 0: the current one, or all
-	If      string          // "", "absent", "present" or "version": of a put or delete
-	Value   string          // of a put; its author bears the same name
-	Leave   time.Duration   // when the caller leaves, if the answer is not there; 0: never
+	Version myvault.Version // for Get, Destroy and If "version"; 0 is the current one, or all
+	If      string          // the condition of Put and Delete: "", "absent", "present" or "version"
+	Value   string          // for Put, whose author has the same name
+	Timeout time.Duration   // 0: none
 }
 
-// Answer is what came of a call.
+// Answer is the result of a call.
 type Answer struct {
-	Err     string // "" for success; else which of the errors that a caller can tell apart
+	Err     string // "" for success, or the text of an error of Provider, or one of those below
 	Version myvault.Version
 	State   myvault.State
-	Value   string   // of a get
+	Value   string   // for Get
 	By      string   // the author of the version
-	History []Record // of versions, the oldest first; the values are their authors
+	History []Record // for Versions, the oldest first; the values are the authors
 }
 
-// What an answer may say beside the errors of the provider's contract.
+// Values of Answer.Err besides the errors of Provider.
 const (
-	unknown = "unknown" // nobody knows whether it was done
-	nothing = "nothing" // the caller left, or the store did not answer: nothing was done
+	unknownOutcome = "unknown outcome" // the call may have taken effect
+	noEffect       = "no effect"       // the call timed out, or the store was unavailable
 )
 
 // Record is one version in the model. Version n is the n-th of an address.
@@ -60,7 +60,7 @@ type Record struct {
 	State myvault.State
 }
 
-// Model is one address at a time, as the doc comments of Provider describe it.
+// Model is the specification of one address, from the doc comments of Provider.
 var Model = porcupine.Model{
 	Partition:         byAddress,
 	Init:              func() any { return []Record(nil) },
@@ -71,13 +71,13 @@ var Model = porcupine.Model{
 }
 
 func byAddress(history []porcupine.Operation) (parts [][]porcupine.Operation) {
-	place := map[myvault.Address]int{}
+	index := map[myvault.Address]int{}
 	for _, o := range history {
 		addr := o.Input.(Call).Address
-		i, known := place[addr]
+		i, known := index[addr]
 		if !known {
 			i = len(parts)
-			place[addr] = i
+			index[addr] = i
 			parts = append(parts, nil)
 		}
 		parts[i] = append(parts[i], o)
@@ -85,26 +85,26 @@ func byAddress(history []porcupine.Operation) (parts [][]porcupine.Operation) {
 	return parts
 }
 
-// step tells whether the answer is the right one in that state, and the state after it. A
-// call of unknown outcome lasts for ever, so it may take its place behind all others, where
-// it changes nothing that anybody saw.
+// step reports whether the answer is correct in state, and returns the next state. A call with
+// unknown outcome never ends, so the checker may also order it after all other calls, as if it had
+// not taken effect.
 func step(state []Record, c Call, a Answer) (bool, []Record) {
-	if a.Err == nothing {
+	if a.Err == noEffect {
 		return true, state
 	}
 	next, want := apply(state, c)
-	if a.Err == unknown {
+	if a.Err == unknownOutcome {
 		return true, next
 	}
-	return a.equal(want), next
+	return a.matches(want), next
 }
 
-func (a Answer) equal(b Answer) bool {
+func (a Answer) matches(b Answer) bool {
 	return a.Err == b.Err && a.Version == b.Version && a.State == b.State && a.Value == b.Value && a.By == b.By &&
 		slices.Equal(a.History, b.History)
 }
 
-// apply gives the state after a call, and its answer.
+// apply returns the state after a call, and the correct answer.
 func apply(state []Record, c Call) ([]Record, Answer) {
 	switch c.Kind {
 	case Get:
@@ -123,7 +123,7 @@ func apply(state []Record, c Call) ([]Record, Answer) {
 		if head(state).State != myvault.Live {
 			return state, failed(myvault.ErrNotFound)
 		}
-		return marked(state, myvault.Deleted, myvault.Version(len(state)))
+		return setState(state, myvault.Deleted, myvault.Version(len(state)))
 	case Undelete:
 		switch head(state).State {
 		case 0:
@@ -133,7 +133,7 @@ func apply(state []Record, c Call) ([]Record, Answer) {
 		case myvault.Destroyed:
 			return state, failed(myvault.ErrDestroyed)
 		}
-		return marked(state, myvault.Live, myvault.Version(len(state)))
+		return setState(state, myvault.Live, myvault.Version(len(state)))
 	}
 	return destroy(state, c.Version)
 }
@@ -168,7 +168,7 @@ func destroy(state []Record, n myvault.Version) ([]Record, Answer) {
 	case current == 0, n > current:
 		return state, failed(myvault.ErrNotFound)
 	case n != 0:
-		return marked(state, myvault.Destroyed, n)
+		return setState(state, myvault.Destroyed, n)
 	}
 	next := slices.Clone(state)
 	for i := range next {
@@ -177,14 +177,14 @@ func destroy(state []Record, n myvault.Version) ([]Record, Answer) {
 	return next, Answer{Version: myvault.Version(len(next)), State: myvault.Destroyed, By: next[len(next)-1].Value}
 }
 
-// marked gives the state with one version in another one.
-func marked(state []Record, as myvault.State, n myvault.Version) ([]Record, Answer) {
+// setState changes the state of version n.
+func setState(state []Record, as myvault.State, n myvault.Version) ([]Record, Answer) {
 	next := slices.Clone(state)
 	next[n-1].State = as
 	return next, Answer{Version: n, State: as, By: next[n-1].Value}
 }
 
-// head is what conditions look at.
+// head returns the Info that conditions check.
 func head(state []Record) myvault.Info {
 	if len(state) == 0 {
 		return myvault.Info{}
@@ -204,11 +204,11 @@ func condition(c Call) myvault.Condition {
 	return myvault.Condition{}
 }
 
-// told are the errors that are a part of the answer.
-var told = []error{myvault.ErrNotFound, myvault.ErrExists, myvault.ErrConflict, myvault.ErrDestroyed}
+// answerErrors are the errors that the model returns.
+var answerErrors = []error{myvault.ErrNotFound, myvault.ErrExists, myvault.ErrConflict, myvault.ErrDestroyed}
 
 func failed(err error) Answer {
-	for _, e := range told {
+	for _, e := range answerErrors {
 		if errors.Is(err, e) {
 			return Answer{Err: e.Error()}
 		}

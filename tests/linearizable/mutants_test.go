@@ -15,7 +15,7 @@ import (
 	"github.com/myswiftagent/myvault/tests/linearizable"
 )
 
-// mutant is a provider that is wrong in one way.
+// mutant is a provider with one defect.
 type mutant struct {
 	myvault.Provider
 	get   func(context.Context, myvault.Address, myvault.Version) (myvault.Secret, error)
@@ -36,16 +36,16 @@ func (m mutant) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, er
 	return m.apply(ctx, c)
 }
 
-// one is true once in so many times.
-func one(in int) bool { return rand.IntN(in) == 0 }
+// oneIn returns true once in n times, on average.
+func oneIn(n int) bool { return rand.IntN(n) == 0 }
 
-// mutants spoil a right provider.
+// mutants add a defect to a correct provider.
 var mutants = map[string]func(p myvault.Provider) myvault.Provider{
 	"a stale read": func(p myvault.Provider) myvault.Provider {
 		var old sync.Map
 		return mutant{Provider: p, get: func(ctx context.Context, addr myvault.Address, v myvault.Version) (myvault.Secret, error) {
-			if kept, found := old.Load(addr); found && v == 0 && one(10) {
-				return kept.(myvault.Secret), nil
+			if cached, found := old.Load(addr); found && v == 0 && oneIn(10) {
+				return cached.(myvault.Secret), nil
 			}
 			secret, err := p.Get(ctx, addr, v)
 			if err == nil && v == 0 {
@@ -54,10 +54,10 @@ var mutants = map[string]func(p myvault.Provider) myvault.Provider{
 			return secret, err
 		}}
 	},
-	"that it is not there, remembered": func(p myvault.Provider) myvault.Provider {
+	"a stale not found": func(p myvault.Provider) myvault.Provider {
 		var gone sync.Map
 		return mutant{Provider: p, get: func(ctx context.Context, addr myvault.Address, v myvault.Version) (myvault.Secret, error) {
-			if _, found := gone.Load(addr); found && one(10) {
+			if _, found := gone.Load(addr); found && oneIn(10) {
 				return myvault.Secret{}, myvault.ErrNotFound
 			}
 			secret, err := p.Get(ctx, addr, v)
@@ -67,7 +67,7 @@ var mutants = map[string]func(p myvault.Provider) myvault.Provider{
 			return secret, err
 		}}
 	},
-	"a read that was left, taken for not found": func(p myvault.Provider) myvault.Provider {
+	"a timeout reported as not found": func(p myvault.Provider) myvault.Provider {
 		return mutant{Provider: p, get: func(ctx context.Context, addr myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			secret, err := p.Get(ctx, addr, v)
 			if errors.Is(err, context.DeadlineExceeded) {
@@ -76,7 +76,7 @@ var mutants = map[string]func(p myvault.Provider) myvault.Provider{
 			return secret, err
 		}}
 	},
-	"an update lost between the look and the change": func(p myvault.Provider) myvault.Provider {
+	"a lost update: condition checked before the change": func(p myvault.Provider) myvault.Provider {
 		return mutant{Provider: p, apply: func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			change := &c.Changes[0]
 			secret, err := p.Get(context.Background(), change.Address, 0)
@@ -87,10 +87,10 @@ var mutants = map[string]func(p myvault.Provider) myvault.Provider{
 			return p.Apply(ctx, c)
 		}}
 	},
-	"acknowledged before it is visible": func(p myvault.Provider) myvault.Provider { return behind(p) },
+	"acknowledged before it is visible": func(p myvault.Provider) myvault.Provider { return delayed(p) },
 	"acknowledged, and one in fifty lost": func(p myvault.Provider) myvault.Provider {
 		return mutant{Provider: p, apply: func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
-			if c.Changes[0].Op == myvault.OpPut && c.Changes[0].If == (myvault.Condition{}) && one(50) {
+			if c.Changes[0].Op == myvault.OpPut && c.Changes[0].If == (myvault.Condition{}) && oneIn(50) {
 				secret, _ := p.Get(ctx, c.Changes[0].Address, 0)
 				return []myvault.Info{{Address: c.Changes[0].Address, Version: secret.Version + 1, State: myvault.Live, By: c.By}}, nil
 			}
@@ -100,7 +100,7 @@ var mutants = map[string]func(p myvault.Provider) myvault.Provider{
 	"a change made twice": func(p myvault.Provider) myvault.Provider {
 		return mutant{Provider: p, apply: func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := p.Apply(ctx, c)
-			if err == nil && one(20) {
+			if err == nil && oneIn(20) {
 				return p.Apply(ctx, c)
 			}
 			return infos, err
@@ -116,7 +116,7 @@ var mutants = map[string]func(p myvault.Provider) myvault.Provider{
 			return infos, err
 		}}
 	},
-	"a change made for a caller who was told that it was not": func(p myvault.Provider) myvault.Provider {
+	"a change made in spite of a timeout": func(p myvault.Provider) myvault.Provider {
 		return mutant{Provider: p, apply: func(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 			infos, err := p.Apply(context.WithoutCancel(ctx), c)
 			if _, leaves := ctx.Deadline(); leaves {
@@ -135,22 +135,22 @@ var mutants = map[string]func(p myvault.Provider) myvault.Provider{
 			return secret, err
 		}}
 	},
-	"a deleted secret still given by its version": func(p myvault.Provider) myvault.Provider {
+	"a deleted secret still readable by version": func(p myvault.Provider) myvault.Provider {
 		var old sync.Map
 		return mutant{Provider: p, get: func(ctx context.Context, addr myvault.Address, v myvault.Version) (myvault.Secret, error) {
 			secret, err := p.Get(ctx, addr, v)
 			if err == nil {
 				old.Store(addr, secret)
-			} else if kept, found := old.Load(addr); found && v != 0 && kept.(myvault.Secret).Version == v {
-				return kept.(myvault.Secret), nil
+			} else if cached, found := old.Load(addr); found && v != 0 && cached.(myvault.Secret).Version == v {
+				return cached.(myvault.Secret), nil
 			}
 			return secret, err
 		}}
 	},
 }
 
-// behind gives a provider whose readers see each change when the next one is made.
-func behind(p myvault.Provider) myvault.Provider {
+// delayed returns a provider on which a change becomes visible when the next one is made.
+func delayed(p myvault.Provider) myvault.Provider {
 	visible := memory.New(memory.Config{})
 	var order sync.Mutex
 	var last myvault.Commit
@@ -166,7 +166,7 @@ func behind(p myvault.Provider) myvault.Provider {
 	}}
 }
 
-// What is wrong in one way is found by a few histories of the size that the right ones pass.
+// TestMutantsAreCaught checks that a few histories of the usual size find every defect.
 func TestMutantsAreCaught(t *testing.T) {
 	for name, spoil := range mutants {
 		t.Run(name, func(t *testing.T) {
@@ -175,19 +175,19 @@ func TestMutantsAreCaught(t *testing.T) {
 			var err error
 			for seed := uint64(1); seed <= 20 && err == nil; seed++ {
 				var tally linearizable.Tally
-				tally, err = linearizable.Check(linearizable.Plan{Seed: seed, Clients: 8, Each: 80, Addresses: 3}, within,
+				tally, err = linearizable.Check(linearizable.Plan{Seed: seed, Clients: 8, CallsPerClient: 80, Addresses: 3}, checkTimeout,
 					linearizable.Local{Provider: spoil(memory.New(memory.Config{}))})
 				all.Add(tally)
 			}
-			is.True(errors.Is(err, linearizable.ErrNot)) // caught
+			is.True(errors.Is(err, linearizable.ErrNotLinearizable)) // caught
 			t.Log(all)
 		})
 	}
 }
 
-// The model answers as the provider that is the reference does, one call after the other.
-func TestModelIsTheReference(t *testing.T) {
-	hold(t, histories(40), linearizable.Plan{Clients: 1, Each: 300, Addresses: 2}, func(*testing.T) []linearizable.Target {
+// TestModelMatchesTheReference compares the model with providers/memory, one call at a time.
+func TestModelMatchesTheReference(t *testing.T) {
+	checkHistories(t, histories(40), linearizable.Plan{Clients: 1, CallsPerClient: 300, Addresses: 2}, func(*testing.T) []linearizable.Target {
 		return []linearizable.Target{linearizable.Local{Provider: memory.New(memory.Config{})}}
 	})
 }

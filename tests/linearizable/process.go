@@ -14,7 +14,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// Process is a target in another process, which has a directory open for itself.
+// Process is a target in another process, which opens the store itself.
 type Process struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
@@ -23,11 +23,11 @@ type Process struct {
 	mu      sync.Mutex
 	calls   *gob.Encoder
 	next    int
-	waiting map[int]chan Answer // nil: the process has ended
+	waiting map[int]chan Answer // by request ID; nil once the process has ended
 	ended   chan struct{}
 }
 
-// request and reply are what goes through the pipes.
+// request and reply are the messages on the pipes.
 type request struct {
 	ID   int
 	Call Call
@@ -37,8 +37,8 @@ type reply struct {
 	Answer Answer
 }
 
-// setting is what the other process is told first.
-type setting struct{ Key, Dir string }
+// storeSettings is the first message to the process.
+type storeSettings struct{ Key, Dir string }
 
 // Start runs a program that calls [Serve].
 func Start(cmd *exec.Cmd, dir string, key crypto.Key) (*Process, error) {
@@ -60,11 +60,11 @@ func Start(cmd *exec.Cmd, dir string, key crypto.Key) (*Process, error) {
 		return cmd.Wait()
 	})
 	go p.receive(gob.NewDecoder(out))
-	return p, p.calls.Encode(setting{key.Text(), dir})
+	return p, p.calls.Encode(storeSettings{key.Text(), dir})
 }
 
-// receive gives the answers to those who wait. What has none when the process ends may have
-// been done or not.
+// receive delivers the answers to the callers. Calls without an answer when the process ends have
+// an unknown outcome.
 func (p *Process) receive(replies *gob.Decoder) {
 	defer close(p.ended)
 	for {
@@ -80,43 +80,43 @@ func (p *Process) receive(replies *gob.Decoder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, w := range p.waiting {
-		w <- Answer{Err: unknown}
+		w <- Answer{Err: unknownOutcome}
 	}
 	p.waiting = nil
 }
 
-// Do implements [Target]. A process that has ended does nothing.
+// Do implements [Target]. A call to a process that has ended has no effect.
 func (p *Process) Do(c Call) Answer {
 	p.mu.Lock()
 	if p.waiting == nil {
 		p.mu.Unlock()
-		return Answer{Err: nothing}
+		return Answer{Err: noEffect}
 	}
 	p.next++
 	answer := make(chan Answer, 1)
 	p.waiting[p.next] = answer
-	_ = p.calls.Encode(request{p.next, c}) // receive sees that the process has ended
+	_ = p.calls.Encode(request{p.next, c}) // receive handles the end of the process
 	p.mu.Unlock()
 	return <-answer
 }
 
-// Kill ends the process in the middle of everything.
+// Kill kills the process.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill()
 	_ = p.wait()
 }
 
-// Close has the process close its store, and gives an error where that failed, or where the
-// process was killed.
+// Close makes the process close its store and waits for its end. It returns an error if closing
+// failed or the process was killed.
 func (p *Process) Close() error {
 	_ = p.in.Close()
 	return p.wait()
 }
 
-// Serve answers calls until in ends, each in a goroutine of its own.
+// Serve answers calls until the end of in, each in its own goroutine.
 func Serve(in io.Reader, out io.Writer) error {
 	calls, replies := gob.NewDecoder(in), gob.NewEncoder(out)
-	var s setting
+	var s storeSettings
 	if err := calls.Decode(&s); err != nil {
 		return err
 	}

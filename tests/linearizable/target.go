@@ -9,7 +9,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Target answers calls, many at once.
+// Target answers calls. It is safe for concurrent use.
 type Target interface {
 	Do(Call) Answer
 }
@@ -17,15 +17,15 @@ type Target interface {
 // Local is a provider of this process.
 type Local struct{ Provider myvault.Provider }
 
-// at is the time of every version: times are no part of the model.
-var at = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+// commitTime is the time of every version. The model ignores times.
+var commitTime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // Do makes the call.
 func (l Local) Do(c Call) Answer {
 	ctx := context.Background()
-	if c.Leave != 0 {
+	if c.Timeout != 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.Leave)
+		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
 	}
 	a, err := l.do(ctx, c)
@@ -33,9 +33,9 @@ func (l Local) Do(c Call) Answer {
 	case err == nil:
 		return a
 	case errors.Is(err, myvault.ErrUnknownOutcome):
-		return Answer{Err: unknown}
+		return Answer{Err: unknownOutcome}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, myvault.ErrUnavailable):
-		return Answer{Err: nothing}
+		return Answer{Err: noEffect}
 	}
 	return failed(err)
 }
@@ -62,9 +62,10 @@ func (l Local) do(ctx context.Context, c Call) (Answer, error) {
 	}
 	by := c.Value
 	if by == "" {
-		by = "nobody"
+		by = "anonymous"
+
 	}
-	infos, err := l.Provider.Apply(ctx, myvault.Commit{Changes: []myvault.Change{change}, By: by, At: at})
+	infos, err := l.Provider.Apply(ctx, myvault.Commit{Changes: []myvault.Change{change}, By: by, At: commitTime})
 	if err != nil {
 		return Answer{}, err
 	}

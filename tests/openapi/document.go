@@ -1,7 +1,7 @@
-// Package openapi holds the OpenAPI document of the HTTP API to what the handler does: that it
-// is valid, that it names exactly the routes there are, that requests and answers are as it
-// says, and that its examples are true. It is a module of its own, so that the validator
-// does not reach the module graph of those who embed the vault.
+// Package openapi checks the OpenAPI document of the HTTP API against the handler: the document
+// is valid, it has exactly the routes of the handler, requests and responses match it, and its
+// examples are correct. It is a separate module, which keeps the validator out of the module
+// graph of programs that embed the vault.
 package openapi
 
 import (
@@ -24,9 +24,9 @@ type Document struct {
 	routes []httpapi.Route
 }
 
-// Load reads a document and validates it, its examples included: an error says where it is
-// not valid. What it uses makes it invalid as OpenAPI 3.0. Objects that answers are made of are then closed, so that a member
-// which no schema names is noticed, though clients must accept more.
+// Load parses and validates an OpenAPI 3.1 document with its examples. It then forbids additional
+// members in every object schema, so that Check finds members without documentation. Clients must
+// still accept additional members.
 func Load(text []byte, routes []httpapi.Route) (*Document, error) {
 	spec, err := openapi3.NewLoader().LoadFromData(text)
 	if err != nil {
@@ -43,55 +43,55 @@ func Load(text []byte, routes []httpapi.Route) (*Document, error) {
 	return &Document{spec: spec, routes: routes}, nil
 }
 
-// Walk compares the document with the routes, both ways: method, path, query parameters,
-// and whether an identity is needed. That the names in a path have parameters is part of being valid.
-func (d *Document) Walk() error {
-	var wrong []error
-	described := make(map[string]bool)
+// CompareRoutes compares the document with the routes in both directions: method, path, query
+// parameters, and whether a route is public. Load has already compared path parameters.
+func (d *Document) CompareRoutes() error {
+	var errs []error
+	documented := make(map[string]bool)
 	for _, route := range d.routes {
-		name := route.Method + " " + pathOf(route)
-		described[name] = true
-		item := d.spec.Paths.Value(pathOf(route))
+		name := route.Method + " " + openAPIPath(route)
+		documented[name] = true
+		item := d.spec.Paths.Value(openAPIPath(route))
 		if item == nil || item.GetOperation(route.Method) == nil {
-			wrong = append(wrong, fmt.Errorf("%s is not in the document", name))
+			errs = append(errs, fmt.Errorf("%s is not documented", name))
 			continue
 		}
-		wrong = append(wrong, compare(name, route, item, item.GetOperation(route.Method)))
+		errs = append(errs, compare(name, route, item, item.GetOperation(route.Method)))
 	}
 	for path, item := range d.spec.Paths.Map() {
 		for method := range item.Operations() {
-			if !described[method+" "+path] {
-				wrong = append(wrong, fmt.Errorf("%s %s is in the document and not served", method, path))
+			if !documented[method+" "+path] {
+				errs = append(errs, fmt.Errorf("%s %s is documented but not served", method, path))
 			}
 		}
 	}
-	return errors.Join(wrong...)
+	return errors.Join(errs...)
 }
 
 func compare(name string, route httpapi.Route, item *openapi3.PathItem, op *openapi3.Operation) error {
-	var wrong []error
+	var errs []error
 	var names []string
 	for _, p := range parameters(item, op) {
 		if p.In == openapi3.ParameterInQuery {
 			names = append(names, p.Name)
 		}
 	}
-	if want, is := slices.Sorted(slices.Values(route.Query)), slices.Sorted(slices.Values(names)); !slices.Equal(want, is) {
-		wrong = append(wrong, fmt.Errorf("%s takes the query parameters %v, and the document says %v", name, want, is))
+	if want, got := slices.Sorted(slices.Values(route.Query)), slices.Sorted(slices.Values(names)); !slices.Equal(want, got) {
+		errs = append(errs, fmt.Errorf("%s has the query parameters %v, the document has %v", name, want, got))
 	}
 	if public := op.Security != nil && len(*op.Security) == 0; public != route.Public {
-		wrong = append(wrong, fmt.Errorf("%s: the document is wrong about whether it needs an identity", name))
+		errs = append(errs, fmt.Errorf("%s: public is %t, the document says %t", name, route.Public, public))
 	}
-	return errors.Join(wrong...)
+	return errors.Join(errs...)
 }
 
-// pathOf writes the pattern of a route as OpenAPI does, which has nothing for a name that
-// spans segments.
-func pathOf(route httpapi.Route) string {
+// openAPIPath returns the pattern of a route in OpenAPI's syntax, which has no marker for names
+// that span segments.
+func openAPIPath(route httpapi.Route) string {
 	return strings.ReplaceAll(route.Pattern, "...}", "}")
 }
 
-// parameters gives those of an operation, which win over those of its path.
+// parameters returns the parameters of an operation. They override those of its path.
 func parameters(item *openapi3.PathItem, op *openapi3.Operation) []*openapi3.Parameter {
 	byName := make(map[string]*openapi3.Parameter)
 	for _, ref := range slices.Concat(item.Parameters, op.Parameters) {
@@ -104,36 +104,36 @@ func parameters(item *openapi3.PathItem, op *openapi3.Operation) []*openapi3.Par
 	return all
 }
 
-// match finds the route of a request by the raw segments of its path, as the handler does;
-// params are the names in the path as the client wrote them.
+// match finds the route of a request by the raw segments of its path, as the handler does. params
+// are the names in the path, still escaped.
 func (d *Document) match(method, path string) (route httpapi.Route, params map[string]string, found bool) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
 	for _, route := range d.routes {
-		if params, fits := fit(route.Pattern, path); fits && route.Method == method {
+		if params, matches := matchPattern(route.Pattern, path); matches && route.Method == method {
 			return route, params, true
 		}
 	}
 	return httpapi.Route{}, nil, false
 }
 
-func fit(pattern, path string) (params map[string]string, fits bool) {
+func matchPattern(pattern, path string) (params map[string]string, matches bool) {
 	params = make(map[string]string)
-	want, is := strings.Split(pattern, "/"), strings.Split(path, "/")
+	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
 	for i, segment := range want {
 		name := strings.Trim(segment, "{.}")
 		switch {
-		case i == len(is):
+		case i == len(got):
 			return nil, false
 		case strings.HasSuffix(segment, "...}"):
-			params[name] = strings.Join(is[i:], "/")
+			params[name] = strings.Join(got[i:], "/")
 			return params, true
 		case strings.HasPrefix(segment, "{"):
-			params[name] = is[i]
-		case segment != is[i]:
+			params[name] = got[i]
+		case segment != got[i]:
 			return nil, false
 		}
 	}
-	return params, len(want) == len(is)
+	return params, len(want) == len(got)
 }

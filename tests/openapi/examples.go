@@ -16,18 +16,18 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// Case is an example of the document: a request, and the answer of the same name.
+// Case is an example of the document: a request and the response of the same name.
 type Case struct {
 	Name    string // operation and example
 	Request *http.Request
 	Status  int
-	Answer  any // the JSON value, nil where the answer has no body
+	Answer  any // the JSON value of the response, nil if it has no body
 }
 
-// Cases gives the examples of every operation. Examples of a parameter, of the body and of an
-// answer belong together where they have one name; a parameter that is needed and has none of
-// that name takes its only example. A request whose name no answer has is meant for the answer
-// without a body. An operation without named examples gives one case, for its first answer.
+// Cases returns the examples of every operation. Examples of parameters, body and response with the
+// same name form one case. A required parameter without an example of that name uses its only
+// example. If no response has the name of a request, the response without a body is expected. An
+// operation without named examples has one case, with status 200.
 func (d *Document) Cases() ([]Case, error) {
 	var cases []Case
 	for _, path := range slices.Sorted(maps.Keys(d.spec.Paths.Map())) {
@@ -50,10 +50,10 @@ func (d *Document) Cases() ([]Case, error) {
 	return cases, nil
 }
 
-// answersOf gives a case without its request for each name.
+// answersOf returns a case for each name. Its Request is not set yet.
 func answersOf(item *openapi3.PathItem, op *openapi3.Operation) ([]Case, error) {
 	var cases []Case
-	asked, answered, empty := requestNames(item, op), map[string]bool{}, 0
+	requested, answered, empty := requestNames(item, op), map[string]bool{}, 0
 	for _, code := range slices.Sorted(maps.Keys(op.Responses.Map())) {
 		status, err := strconv.Atoi(code)
 		if err != nil {
@@ -70,12 +70,12 @@ func answersOf(item *openapi3.PathItem, op *openapi3.Operation) ([]Case, error) 
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(asked)) {
+	for _, name := range slices.Sorted(maps.Keys(requested)) {
 		if answered[name] {
 			continue
 		}
 		if empty == 0 {
-			return nil, fmt.Errorf("openapi: %s %s: no answer has the name of this request", op.OperationID, name)
+			return nil, fmt.Errorf("openapi: %s %s: no response example of this name", op.OperationID, name)
 		}
 		cases = append(cases, Case{Name: name, Status: empty})
 	}
@@ -85,7 +85,7 @@ func answersOf(item *openapi3.PathItem, op *openapi3.Operation) ([]Case, error) 
 	return cases, nil
 }
 
-// requestNames gives the names of the examples of parameters and body.
+// requestNames returns the names of the examples of parameters and body.
 func requestNames(item *openapi3.PathItem, op *openapi3.Operation) map[string]bool {
 	names := make(map[string]bool)
 	for _, p := range parameters(item, op) {
@@ -103,7 +103,7 @@ func requestNames(item *openapi3.PathItem, op *openapi3.Operation) map[string]bo
 	return names
 }
 
-// request makes the request of a case.
+// request builds the request of a case.
 func request(method, path, name string, item *openapi3.PathItem, op *openapi3.Operation) (*http.Request, error) {
 	query, header := url.Values{}, http.Header{}
 	for _, p := range parameters(item, op) {
@@ -115,7 +115,7 @@ func request(method, path, name string, item *openapi3.PathItem, op *openapi3.Op
 			continue
 		}
 		if value == nil {
-			return nil, fmt.Errorf("the parameter %s has no example of that name", p.Name)
+			return nil, fmt.Errorf("parameter %s: no example of this name", p.Name)
 		}
 		text := fmt.Sprint(value)
 		switch p.In {
@@ -131,7 +131,7 @@ func request(method, path, name string, item *openapi3.PathItem, op *openapi3.Op
 	if op.RequestBody != nil {
 		e := op.RequestBody.Value.Content["application/json"].Examples[name]
 		if e == nil {
-			return nil, errors.New("the body has no example of that name")
+			return nil, errors.New("body: no example of this name")
 		}
 		var err error
 		if body, err = json.Marshal(e.Value.Value); err != nil {
@@ -144,33 +144,33 @@ func request(method, path, name string, item *openapi3.PathItem, op *openapi3.Op
 	return r, nil
 }
 
-// varying are the members that differ from one run to the next.
-var varying = []string{"at", "created_at", "updated_at", "known_since", "issued_at", "expires_at", "seq", "request_id", "token"}
+// varyingMembers are the members that differ between runs.
+var varyingMembers = []string{"at", "created_at", "updated_at", "known_since", "issued_at", "expires_at", "seq", "request_id", "token"}
 
-// Same reports whether two JSON values are equal but for times, sequences, request ids and secrets of tokens.
-func Same(a, b any) bool {
-	x, errA := json.Marshal(steady(a))
-	y, errB := json.Marshal(steady(b))
+// Equal reports whether two JSON values are equal, except for varyingMembers.
+func Equal(a, b any) bool {
+	x, errA := json.Marshal(normalize(a))
+	y, errB := json.Marshal(normalize(b))
 	return errA == nil && errB == nil && bytes.Equal(x, y)
 }
 
-func steady(v any) any {
+func normalize(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
-		kept := make(map[string]any)
+		members := make(map[string]any)
 		for name, member := range v {
-			if slices.Contains(varying, name) {
+			if slices.Contains(varyingMembers, name) {
 				member = fmt.Sprintf("%T", member)
 			}
-			kept[name] = steady(member)
+			members[name] = normalize(member)
 		}
-		return kept
+		return members
 	case []any:
-		kept := make([]any, len(v))
+		elements := make([]any, len(v))
 		for i := range v {
-			kept[i] = steady(v[i])
+			elements[i] = normalize(v[i])
 		}
-		return kept
+		return elements
 	}
 	return v
 }

@@ -24,10 +24,10 @@ import (
 
 const token = "commonUI-token-0123456789"
 
-// chained is a store whose trail has heads, as the local one has.
-type chained struct{ *memory.Provider }
+// chainedStore is a store whose trail has heads, like the local one.
+type chainedStore struct{ *memory.Provider }
 
-func (chained) Heads(context.Context) ([]myvault.Head, error) {
+func (chainedStore) Heads(context.Context) ([]myvault.Head, error) {
 	mac := make([]byte, 32)
 	for i := range mac {
 		mac[i] = [2]byte{0xAB, 0x01}[i%2]
@@ -38,8 +38,8 @@ func (chained) Heads(context.Context) ([]myvault.Head, error) {
 	}, nil
 }
 
-// world gives a handler on the vault that the examples speak of.
-func world(t *testing.T) http.Handler {
+// newHandler returns a handler with the secrets that the examples use.
+func newHandler(t *testing.T) http.Handler {
 	t.Helper()
 	is := is.New(t)
 	policy, err := myvault.ParsePolicy(map[string]string{
@@ -50,7 +50,7 @@ func world(t *testing.T) http.Handler {
 		"ALLOW_newsbot":    "newsbot/prod/@read+list",
 	})
 	is.NoErr(err)
-	vault, err := myvault.New(chained{memory.New(memory.Config{})}, policy, myvault.Config{})
+	vault, err := myvault.New(chainedStore{memory.New(memory.Config{})}, policy, myvault.Config{})
 	is.NoErr(err)
 	t.Cleanup(func() { is.NoErr(vault.Close()) })
 	s := vault.As("commonUI")
@@ -65,13 +65,13 @@ func world(t *testing.T) http.Handler {
 	is.NoErr(err)
 	_, err = s.PutProject(t.Context(), myvault.Project{Name: "rag", Description: "retrieval"})
 	is.NoErr(err)
-	handler, err := httpapi.New(vault, httpapi.Config{Tokens: issuer(t, vault)})
+	handler, err := httpapi.New(vault, httpapi.Config{Tokens: newIssuer(t, vault)})
 	is.NoErr(err)
 	return handler
 }
 
-// issuer gives one that finds commonUI.0.1 minted, and has room for one more.
-func issuer(t *testing.T, vault *myvault.Vault) *tokens.Issuer {
+// newIssuer returns an issuer that has minted commonUI.0.1 and may mint one more.
+func newIssuer(t *testing.T, vault *myvault.Vault) *tokens.Issuer {
 	t.Helper()
 	is := is.New(t)
 	first, err := tokens.New(vault, tokens.Config{MaxPerService: 1})
@@ -85,37 +85,37 @@ func issuer(t *testing.T, vault *myvault.Vault) *tokens.Issuer {
 	return both
 }
 
-// TestExamplesAreTrue sends every example of a request, and compares the answer with the
-// example of that name.
-func TestExamplesAreTrue(t *testing.T) {
-	cases, err := document(t).Cases()
+// TestExamplesAreCorrect sends every example request and compares the response with the example of
+// the same name.
+func TestExamplesAreCorrect(t *testing.T) {
+	cases, err := loadDocument(t).Cases()
 	is.New(t).NoErr(err)
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			is := is.New(t)
-			status, answer := ask(t, world(t), c.Request)
+			status, answer := send(t, newHandler(t), c.Request)
 			is.Equal(status, c.Status)
-			if c.Answer != nil && !openapi.Same(answer, c.Answer) {
+			if c.Answer != nil && !openapi.Equal(answer, c.Answer) {
 				got, err := json.Marshal(answer)
 				is.NoErr(err)
-				t.Errorf("the answer is %s", got)
+				t.Errorf("got %s", got)
 			}
 		})
 	}
-	is.New(t).True(len(cases) >= 40) // they were found
+	is.New(t).True(len(cases) >= 40) // the examples were found
 	t.Logf("%d examples", len(cases))
 }
 
-// TestProblemsOfTheDocumentAreOnesThatOccur: also those that no example of a request brings
-// about are texts of the handler.
-func TestProblemsOfTheDocumentAreOnesThatOccur(t *testing.T) {
+// TestProblemExamplesOccur checks that the handler has the text of every problem in the document,
+// including problems without an example request.
+func TestProblemExamplesOccur(t *testing.T) {
 	is := is.New(t)
 	golden, err := os.ReadFile("../../httpapi/testdata/problems.golden")
 	is.NoErr(err)
 	occur := strings.Split(string(golden), "\n")
 	var problems []map[string]any
 	var value any
-	is.NoErr(json.Unmarshal(served(t), &value))
+	is.NoErr(json.Unmarshal(servedDocument(t), &value))
 	for nodes := []any{value}; len(nodes) > 0; nodes = nodes[1:] {
 		switch node := nodes[0].(type) {
 		case []any:
@@ -129,16 +129,16 @@ func TestProblemsOfTheDocumentAreOnesThatOccur(t *testing.T) {
 	}
 	for _, p := range problems {
 		if line := fmt.Sprint(p["status"], " ", p["detail"]); !slices.Contains(occur, line) {
-			t.Errorf("no request is answered with %q", line)
+			t.Errorf("no request gets the response %q", line)
 		}
 		status, _ := p["status"].(float64)
 		is.Equal(p["title"], http.StatusText(int(status)))
 	}
-	is.True(len(problems) >= 20) // they were found
+	is.True(len(problems) >= 20) // the problems were found
 }
 
-// ask gives the status and the JSON value of an answer.
-func ask(t *testing.T, handler http.Handler, r *http.Request) (status int, answer any) {
+// send returns the status and the JSON value of the response.
+func send(t *testing.T, handler http.Handler, r *http.Request) (status int, answer any) {
 	t.Helper()
 	r.Header.Set("X-Service", "commonUI")
 	r.Header.Set("X-Token", token)
@@ -152,18 +152,18 @@ func ask(t *testing.T, handler http.Handler, r *http.Request) (status int, answe
 	return w.Code, answer
 }
 
-func TestAFalseExampleIsNoticed(t *testing.T) {
+func TestAWrongExampleIsFound(t *testing.T) {
 	for name, change := range map[string][2]string{
-		"another value":              {`"value": "hunter3"`, `"value": "hunter4"`},
-		"a secret that is not there": {`"removed": {"value": "prod/db/password"}`, `"removed": {"value": "prod/none"}`},
+		"another value":                {`"value": "hunter3"`, `"value": "hunter4"`},
+		"a secret that does not exist": {`"removed": {"value": "prod/db/password"}`, `"removed": {"value": "prod/none"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			cases, err := changed(t, change[0], change[1]).Cases()
+			cases, err := changedDocument(t, change[0], change[1]).Cases()
 			is.NoErr(err)
 			for _, c := range cases {
-				status, answer := ask(t, world(t), c.Request)
-				if status != c.Status || c.Answer != nil && !openapi.Same(answer, c.Answer) {
+				status, answer := send(t, newHandler(t), c.Request)
+				if status != c.Status || c.Answer != nil && !openapi.Equal(answer, c.Answer) {
 					return
 				}
 			}
@@ -172,7 +172,7 @@ func TestAFalseExampleIsNoticed(t *testing.T) {
 	}
 }
 
-func TestExamplesNeedEachOther(t *testing.T) {
+func TestIncompleteExamplesAreRejected(t *testing.T) {
 	for name, change := range map[string][2]string{
 		"a request without an answer":   {`"taken": {"summary": "A name`, `"more": {"value": {"name": "more"}}, "taken": {"summary": "A name`},
 		"an answer without a parameter": {`"current": {"value": "prod/db/password"},`, ``},
@@ -180,7 +180,7 @@ func TestExamplesNeedEachOther(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			_, err := changed(t, change[0], change[1]).Cases()
+			_, err := changedDocument(t, change[0], change[1]).Cases()
 			is.True(err != nil)
 		})
 	}

@@ -19,17 +19,17 @@ import (
 	"github.com/myswiftagent/myvault/httpapi"
 )
 
-// Exchange is a request and its answer, as the tests of httpapi record them.
+// Exchange is a request and its response, as recorded by the tests of httpapi.
 type Exchange struct {
-	Test     string
-	Injected bool // the store was made to answer what no store answers
+	Test     string // that recorded it
+	Injected bool   // the error comes from a fake store; real stores never return it
 	Method   string
 	Target   string
-	Header   http.Header
-	Body     []byte
+	Header   http.Header // of the request
+	Body     []byte      // of the request
 	Status   int
-	Answer   http.Header
-	Sent     []byte
+	Answer   http.Header // of the response
+	Sent     []byte      // body of the response
 }
 
 // ReadExchanges reads JSON lines.
@@ -48,18 +48,17 @@ func ReadExchanges(r io.Reader) ([]Exchange, error) {
 	}
 }
 
-// probes accept any query.
-var probes = []string{"/health", "/ready"}
+// probePaths accept any query.
+var probePaths = []string{"/health", "/ready"}
 
-// refusals are answers to requests that need not be as the document says: route, host,
-// identity, names, query and body are checked before anything else.
-var refusals = []int{400, 401, 405, 413, 415, 421, 422, 429}
+// rejectionStatuses are the statuses of requests that need not match the document.
+var rejectionStatuses = []int{400, 401, 405, 413, 415, 421, 422, 429}
 
-// told are the headers that an answer may only have where the document says so.
-var told = []string{"Allow", "ETag", "Link", "Location", "Retry-After", "WWW-Authenticate"}
+// documentedHeaders are the headers that a response may have only if the document lists them.
+var documentedHeaders = []string{"Allow", "ETag", "Link", "Location", "Retry-After", "WWW-Authenticate"}
 
-// Check holds an exchange against the document: the answer in any case, and the request
-// unless it was refused for its form.
+// Check checks an exchange against the document: always the response, and the request unless it was
+// rejected as malformed.
 func (d *Document) Check(e Exchange) error {
 	path, query := split(e.Target)
 	route, params, found := d.match(e.Method, path)
@@ -73,18 +72,18 @@ func (d *Document) Check(e Exchange) error {
 	if err := d.checkAnswer(e, input); err != nil {
 		return err
 	}
-	if slices.Contains(refusals, e.Status) {
+	if slices.Contains(rejectionStatuses, e.Status) {
 		return nil
 	}
 	for name := range input.Request.URL.Query() {
-		if !slices.Contains(probes, route.Pattern) && !slices.Contains(route.Query, name) {
-			return fmt.Errorf("the query parameter %s is not in the document", name)
+		if !slices.Contains(probePaths, route.Pattern) && !slices.Contains(route.Query, name) {
+			return fmt.Errorf("query parameter %s: not documented", name)
 		}
 	}
 	return openapi3filter.ValidateRequest(context.Background(), input)
 }
 
-// Operation gives the method and pattern of the route that a request is for; "" for none.
+// Operation returns the method and pattern of the exchange's route, or "" if it has none.
 func (d *Document) Operation(e Exchange) string {
 	path, _ := split(e.Target)
 	route, _, found := d.match(e.Method, path)
@@ -94,7 +93,7 @@ func (d *Document) Operation(e Exchange) string {
 	return route.Method + " " + route.Pattern
 }
 
-// split gives the raw path and the query of a target, which may be a whole URL.
+// split returns the raw path and the query of a target, which may be an absolute URL.
 func split(target string) (path, query string) {
 	path, query, _ = strings.Cut(target, "?")
 	if _, rest, whole := strings.Cut(path, "://"); whole {
@@ -110,19 +109,19 @@ func (d *Document) input(e Exchange, route httpapi.Route, params map[string]stri
 			params[name] = decoded
 		}
 	}
-	item := d.spec.Paths.Value(pathOf(route))
+	item := d.spec.Paths.Value(openAPIPath(route))
 	if item == nil || item.GetOperation(route.Method) == nil {
-		return nil, fmt.Errorf("%s %s is not in the document", route.Method, route.Pattern)
+		return nil, fmt.Errorf("%s %s is not documented", route.Method, route.Pattern)
 	}
 	return &openapi3filter.RequestValidationInput{
 		Request: &http.Request{
-			Method: route.Method, // of HEAD, GET
+			Method: route.Method, // GET for HEAD
 			URL:    &url.URL{Path: "/", RawQuery: query},
 			Header: e.Header,
 			Body:   io.NopCloser(bytes.NewReader(e.Body)),
 		},
 		PathParams: params,
-		Route:      &routers.Route{Spec: d.spec, Path: pathOf(route), PathItem: item, Method: route.Method, Operation: item.GetOperation(route.Method)},
+		Route:      &routers.Route{Spec: d.spec, Path: openAPIPath(route), PathItem: item, Method: route.Method, Operation: item.GetOperation(route.Method)},
 		Options: &openapi3filter.Options{
 			IncludeResponseStatus: true,
 			SkipSettingDefaults:   true,
@@ -132,18 +131,18 @@ func (d *Document) input(e Exchange, route httpapi.Route, params map[string]stri
 	}, nil
 }
 
-// hasHeader wants the header of a security scheme.
+// hasHeader checks that the request has the header of a security scheme.
 func hasHeader(_ context.Context, a *openapi3filter.AuthenticationInput) error {
 	if a.SecurityScheme.Type == "http" {
 		scheme, _, _ := strings.Cut(a.RequestValidationInput.Request.Header.Get("Authorization"), " ")
 		if !strings.EqualFold(scheme, a.SecurityScheme.Scheme) {
-			return fmt.Errorf("the scheme %s is missing", a.SecurityScheme.Scheme)
+			return fmt.Errorf("authorization scheme %s: missing", a.SecurityScheme.Scheme)
 		}
 		return nil
 	}
 	name := a.SecurityScheme.Name
 	if a.RequestValidationInput.Request.Header.Get(name) == "" {
-		return fmt.Errorf("the header %s is missing", name)
+		return fmt.Errorf("header %s: missing", name)
 	}
 	return nil
 }
@@ -155,13 +154,13 @@ func (d *Document) checkAnswer(e Exchange, input *openapi3filter.RequestValidati
 		ref = responses.Default()
 	}
 	if ref == nil {
-		return fmt.Errorf("the document has no answer %d", e.Status)
+		return fmt.Errorf("status %d: not documented", e.Status)
 	}
 	if err := checkHeaders(ref.Value, e.Answer); err != nil {
 		return err
 	}
 	if len(ref.Value.Content) == 0 && len(e.Sent) > 0 {
-		return errors.New("the answer has a body, and the document has none")
+		return errors.New("response has a body, which is not documented")
 	}
 	return openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: input,
@@ -172,45 +171,46 @@ func (d *Document) checkAnswer(e Exchange, input *openapi3filter.RequestValidati
 	})
 }
 
-// checkHeaders wants all that the document requires, also of answers to HEAD and of 304, which
-// the validator passes by, and none of those told that it does not name.
+// checkHeaders checks that the response has all headers that the document requires, and none of
+// documentedHeaders that it does not list. The validator skips 304 and responses to HEAD.
 func checkHeaders(response *openapi3.Response, answer http.Header) error {
 	for name, ref := range response.Headers {
 		value, given := answer.Get(name), len(answer.Values(name)) > 0
 		if !given && ref.Value.Required {
-			return fmt.Errorf("the header %s is missing", name)
+			return fmt.Errorf("header %s: missing", name)
 		}
 		if schema := ref.Value.Schema.Value; given && schema.Type.Is("string") {
 			if err := schema.VisitJSON(value, openapi3.EnableJSONSchema2020()); err != nil {
-				return fmt.Errorf("the header %s: %w", name, err)
+				return fmt.Errorf("header %s: %w", name, err)
 			}
 		}
 	}
-	for _, name := range told {
+	for _, name := range documentedHeaders {
 		if response.Headers[name] == nil && len(answer.Values(name)) > 0 {
-			return fmt.Errorf("the answer has the header %s, and the document does not name it", name)
+			return fmt.Errorf("header %s: not documented", name)
 		}
 	}
 	return nil
 }
 
-// checkUnrouted wants a problem: 404, or 405 with the methods that there are.
+// checkUnrouted checks the response to a request without a route: a problem with the status 404, or
+// 405 with the allowed methods.
 func (d *Document) checkUnrouted(e Exchange) error {
 	if e.Method == http.MethodOptions && e.Status == http.StatusNoContent {
-		return nil // CORS is no part of the document
+		return nil // the document does not cover CORS
 	}
 	if e.Status != http.StatusNotFound && e.Status != http.StatusMethodNotAllowed {
-		return fmt.Errorf("no route fits, and the answer is %d", e.Status)
+		return fmt.Errorf("status %d for a request without a route", e.Status)
 	}
 	if (e.Answer.Get("Allow") != "") != (e.Status == http.StatusMethodNotAllowed) {
-		return errors.New("an answer 405, and no other, has the header Allow")
+		return errors.New("header Allow: want it for 405 only")
 	}
 	if e.Method == http.MethodHead {
 		return nil
 	}
 	var problem any
 	if err := json.Unmarshal(e.Sent, &problem); err != nil {
-		return fmt.Errorf("the answer is not JSON: %w", err)
+		return fmt.Errorf("response is not JSON: %w", err)
 	}
 	return d.spec.Components.Schemas["Problem"].Value.VisitJSON(problem, openapi3.EnableJSONSchema2020())
 }

@@ -2,9 +2,10 @@
 // BUSL-1.1, so neither this module nor its binary is part of what myVault ships: the library
 // speaks to a server over HTTP, and links only the client's package, which is MPL-2.0.
 //
-// .ci/vault builds it with Vault's own tag "minimal": storage in memory and raft, the KV engine, log-in
-// by token and AppRole. go.mod was filled by `go list -mod=mod -deps -tags minimal .`;
-// `go mod tidy` must not run here, because it does not know the tag and would ask for much more.
+// .ci/vault builds it with Vault's own tag "minimal": storage in memory and raft, the KV
+// engine, log-in by token and AppRole. go.mod was filled by `go list -mod=mod -deps -tags
+// minimal .`; `go mod tidy` must not run here, because it does not know the tag and would ask
+// for much more.
 package main
 
 import (

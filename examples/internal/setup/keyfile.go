@@ -17,16 +17,16 @@ import (
 	"github.com/myswiftagent/myvault/internal/trusted"
 )
 
-// KeyFile returns the path of the file that holds the master key, so that it can be changed there.
+// KeyFile returns the path of the master key file, so that the key can be changed there.
 //
-// If the key itself is in the .env, it is moved: first it is written to master.key beside the .env,
-// then MSA_MASTER_KEY_FILE takes its place there, in one step. Every other byte of the .env, its
-// mode and its owner stay. It may be called again after a crash.
+// If the key itself is in the .env, KeyFile moves it: it writes the key to master.key next to the
+// .env, and then atomically replaces the setting by MSA_MASTER_KEY_FILE. The rest of the .env, its
+// mode and its owner stay the same. It can be called again after a crash.
 //
-// If file is not empty, that is the key file. Where it is missing it is made, with its directory
-// and the key in force, and no .env is changed: the service gets its key by another way.
+// If file is not empty, it is the key file. KeyFile creates it if necessary, with its directory and
+// the current key, and does not change the .env: the service gets its key in another way.
 func KeyFile(environ []string, file string) (string, error) {
-	path, settings, err := operated(environ)
+	path, settings, err := readSettings(environ)
 	if err != nil {
 		return "", err
 	}
@@ -37,17 +37,17 @@ func KeyFile(environ []string, file string) (string, error) {
 	case text != "" && configured != "":
 		return "", fmt.Errorf("%w: set MSA_MASTER_KEY or MSA_MASTER_KEY_FILE, one and not both", crypto.ErrKey)
 	case file != "":
-		return file, keyIn(file, text, configured)
+		return file, createKeyFile(file, text, configured)
 	case configured != "":
 		return configured, nil
 	case env.ToMap(environ)[masterKey] != "":
-		return "", errors.New("MSA_MASTER_KEY is in the environment of this program, where it cannot be changed: name with -key-file a file that is to hold it, and give the service that file by MSA_MASTER_KEY_FILE, or its new key, afterwards")
+		return "", errors.New("MSA_MASTER_KEY is in the environment, which this program cannot change: set -key-file to a file for the key, and afterwards give the service that file (MSA_MASTER_KEY_FILE) or the new key")
 	}
 	return moveKey(path, text)
 }
 
-// keyIn makes a key file with the key in force, unless it is there.
-func keyIn(file, text, configured string) error {
+// createKeyFile creates a key file with the current key, unless the file exists.
+func createKeyFile(file, text, configured string) error {
 	if exists(file) {
 		return nil
 	}
@@ -60,7 +60,7 @@ func keyIn(file, text, configured string) error {
 	}
 	dir := filepath.Dir(file)
 	if err := trusted.Path(dir); err != nil {
-		return fmt.Errorf("no key is kept in %s: %w", dir, err)
+		return fmt.Errorf("cannot store a key in %s: %w", dir, err)
 	}
 	if err := makeDir(dir); err != nil {
 		return err
@@ -68,8 +68,8 @@ func keyIn(file, text, configured string) error {
 	return publish(file, key.Text()+"\n", os.Link)
 }
 
-// makeDir makes dir and those above it, unless they are there. Each is on disk before makeDir
-// returns: a key in it must not be lost with its directory.
+// makeDir creates dir and its parents if necessary. It syncs each of them to the disk, so that a
+// crash cannot lose the directory of a key.
 func makeDir(dir string) error {
 	if exists(dir) {
 		return nil
@@ -81,19 +81,19 @@ func makeDir(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := syncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) { // written, but not readable
+	if err := syncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) { // a parent may be writable but not readable
 		return err
 	}
 	return nil
 }
 
-// moveKey moves the master key from the .env into a file beside it.
+// moveKey moves the master key from the .env to a file next to it.
 func moveKey(path, text string) (file string, err error) {
 	key, err := crypto.ParseKey(text)
 	if err != nil {
 		return "", err
 	}
-	// In an absolute path: the server may be started elsewhere than this program.
+	// The path must be absolute, because the server may have another working directory.
 	if path, err = filepath.EvalSymlinks(path); err == nil {
 		path, err = filepath.Abs(path)
 	}
@@ -106,7 +106,7 @@ func moveKey(path, text string) (file string, err error) {
 	}
 	file = filepath.Join(filepath.Dir(path), "master.key")
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return "", fmt.Errorf("%s is readable by its group, and a key file may not be: make it readable by the service alone (chown, chmod 600), or name with -key-file a file that only the service can read", path)
+		return "", fmt.Errorf("%s is readable by its group, which a key file must not be: make it readable only by the service (chown, chmod 600), or set -key-file to a file that only the service can read", path)
 	}
 	old, err := os.ReadFile(path)
 	if err != nil {
@@ -116,39 +116,39 @@ func moveKey(path, text string) (file string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
-	err = publish(file, key.Text()+"\n", as(info, os.Link))
+	err = publish(file, key.Text()+"\n", withModeOf(info, os.Link))
 	if errors.Is(err, fs.ErrExist) {
 		err = sameKey(file, key)
 	}
 	if err != nil {
 		return "", err
 	}
-	return file, publish(path, changed, as(info, os.Rename))
+	return file, publish(path, changed, withModeOf(info, os.Rename))
 }
 
-// as publishes a file with the mode of another one. Owner and group stay those of the process: a
-// .env that its group can read is refused before.
-func as(like fs.FileInfo, name func(from, to string) error) func(from, to string) error {
+// withModeOf returns an install function that first sets the mode of like. It keeps the owner and
+// group of the process: moveKey has already rejected a .env that its group can read.
+func withModeOf(like fs.FileInfo, install func(from, to string) error) func(from, to string) error {
 	return func(from, to string) error {
 		if runtime.GOOS != "windows" {
 			if err := os.Chmod(from, like.Mode().Perm()); err != nil {
 				return err
 			}
 		}
-		return name(from, to)
+		return install(from, to)
 	}
 }
 
-// sameKey refuses a key file that holds another key.
+// sameKey returns an error if the key file has a different key.
 func sameKey(file string, key crypto.Key) error {
-	there, err := crypto.ReadKeyFile(file)
-	if err == nil && there.Text() != key.Text() {
-		err = fmt.Errorf("%s holds another key than the .env, and nothing is changed: give it another name", file)
+	existing, err := crypto.ReadKeyFile(file)
+	if err == nil && existing.Text() != key.Text() {
+		err = fmt.Errorf("%s already exists with a different key than the .env: rename that file; nothing was changed", file)
 	}
 	return err
 }
 
-// withKeyFile returns a .env with the path of a key file in the place of the key.
+// withKeyFile returns the text of a .env with the path of a key file instead of the key.
 func withKeyFile(old, key, file string) (string, error) {
 	var changed strings.Builder
 	for line := range strings.Lines(old) {
@@ -165,7 +165,7 @@ func withKeyFile(old, key, file string) (string, error) {
 	delete(want, masterKey)
 	want[masterKeyFile] = file
 	if got, err := myvault.ReadEnv(strings.NewReader(changed.String())); err != nil || !maps.Equal(got, want) {
-		return "", fmt.Errorf("MSA_MASTER_KEY cannot be replaced; put its value into %s by hand, and the path of that file as MSA_MASTER_KEY_FILE in the place of the key", file)
+		return "", fmt.Errorf("MSA_MASTER_KEY cannot be replaced automatically: write its value to %s, and set MSA_MASTER_KEY_FILE to that path instead of the key", file)
 	}
 	return changed.String(), nil
 }

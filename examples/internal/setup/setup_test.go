@@ -25,8 +25,19 @@ type settings struct {
 	Due  string `env:"MYVAULT_DUE" help:"a service"`
 }
 
-// TestFirstRunsAtOnceAgree: two that each made a key would leave a store that neither opens.
-func TestFirstRunsAtOnceAgree(t *testing.T) {
+// load finds and reads the .env and writes client.headers, as the server does.
+func load(process map[string]string) (all map[string]string, path string, err error) {
+	if path, err = setup.Find(process); err != nil {
+		return nil, path, err
+	}
+	if all, err = setup.Read[settings](path, process); err != nil {
+		return nil, path, err
+	}
+	return all, path, setup.WriteHeaders(path, process, all)
+}
+
+// TestConcurrentFirstRuns checks that all processes use the same key.
+func TestConcurrentFirstRuns(t *testing.T) {
 	for range 20 {
 		is := is.New(t)
 		dir := filepath.Join(t.TempDir(), "data")
@@ -34,7 +45,7 @@ func TestFirstRunsAtOnceAgree(t *testing.T) {
 		var runs sync.WaitGroup
 		for i := range seen {
 			runs.Go(func() {
-				if _, _, err := setup.Load[settings](map[string]string{"MYVAULT_DATA": dir}); err != nil {
+				if _, _, err := load(map[string]string{"MYVAULT_DATA": dir}); err != nil {
 					t.Error(err)
 				}
 				text, err := os.ReadFile(filepath.Join(dir, ".env"))
@@ -50,7 +61,7 @@ func TestFirstRunsAtOnceAgree(t *testing.T) {
 		_, token, _ := strings.Cut(strings.TrimSpace(string(headers)), "X-Token: ")
 		for _, text := range seen {
 			is.Equal(text, seen[0])
-			is.True(strings.Contains(text, "TOKEN_local="+token+"\n")) // the headers fit the .env
+			is.True(strings.Contains(text, "TOKEN_local="+token+"\n")) // the headers match the .env
 		}
 		left, err := filepath.Glob(filepath.Join(dir, ".making-*"))
 		is.NoErr(err)
@@ -58,16 +69,17 @@ func TestFirstRunsAtOnceAgree(t *testing.T) {
 	}
 }
 
-// TestHeadersFitTheEnv after a first run into leftovers, a crash between its files, and a change of token.
-func TestHeadersFitTheEnv(t *testing.T) {
+// TestHeadersMatchTheEnv covers a first run with files of an earlier one, a crash between the two
+// files, and a change of the token.
+func TestHeadersMatchTheEnv(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	is.NoErr(os.Chmod(dir, 0o700))
 	headers, env := filepath.Join(dir, setup.Headers), filepath.Join(dir, ".env")
 	is.NoErr(os.WriteFile(headers, []byte("X-Service: local\nX-Token: of-another-life\n"), 0o600))
 	is.NoErr(os.WriteFile(filepath.Join(dir, ".gitignore"), []byte("mine\n"), 0o600))
-	load := func() string {
-		all, _, err := setup.Load[settings](map[string]string{"MYVAULT_DATA": dir})
+	token := func() string {
+		all, _, err := load(map[string]string{"MYVAULT_DATA": dir})
 		is.NoErr(err)
 		text, err := os.ReadFile(headers)
 		is.NoErr(err)
@@ -75,19 +87,19 @@ func TestHeadersFitTheEnv(t *testing.T) {
 		is.True(strings.HasSuffix(all["TOKEN_local"], token))
 		return token
 	}
-	first := load()
+	first := token()
 	is.NoErr(os.Remove(headers))
-	is.Equal(load(), first)
+	is.Equal(token(), first)
 	text, err := os.ReadFile(env)
 	is.NoErr(err)
 	is.NoErr(os.WriteFile(env, []byte(strings.Replace(string(text), first, first+",the-new-one-of-the-two", 1)), 0o600))
-	is.Equal(load(), "the-new-one-of-the-two")
+	is.Equal(token(), "the-new-one-of-the-two")
 	ignored, err := os.ReadFile(filepath.Join(dir, ".gitignore"))
 	is.NoErr(err)
 	is.Equal(string(ignored), "mine\n")
 }
 
-func TestFirstRunRefusesADirectoryOfOthers(t *testing.T) {
+func TestFirstRunRejectsAPublicDirectory(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	is.NoErr(os.Chmod(dir, 0o777))
@@ -97,10 +109,10 @@ func TestFirstRunRefusesADirectoryOfOthers(t *testing.T) {
 	is.Equal(len(entries), 0)
 }
 
-func TestParseNeverShowsWhatStandsThere(t *testing.T) {
+func TestParseErrorsHaveNoValues(t *testing.T) {
 	is := is.New(t)
 	_, err := setup.Parse[settings](map[string]string{"PORT": "base64:canary", "ON": "canary"})
-	is.Equal(err.Error(), "setting PORT does not parse; it is a port\nsetting ON does not parse; it is true or false")
+	is.Equal(err.Error(), "setting PORT: invalid value; want a port\nsetting ON: invalid value; want true or false")
 	s, err := setup.Parse[settings](map[string]string{"ON": "true"})
 	is.NoErr(err)
 	is.Equal(s, settings{Port: 8000, On: true})
@@ -113,37 +125,36 @@ func TestLoadFindsTheEnv(t *testing.T) {
 	is.NoErr(os.WriteFile(named, []byte("ALLOWED_SERVICES=named\nPORT=1"), 0o600))
 	process := map[string]string{"PORT": "2", "TOKEN_GITHUB": "stray"}
 
-	all, path, err := setup.Load[settings](map[string]string{"ALLOWED_SERVICES": "process"})
+	all, path, err := load(map[string]string{"ALLOWED_SERVICES": "process"})
 	is.NoErr(err)
 	is.Equal(path, "") // the environment has the policy
 	is.Equal(all["ALLOWED_SERVICES"], "process")
 
-	all, path, err = setup.Load[settings](process)
+	all, path, err = load(process)
 	is.NoErr(err)
-	is.Equal(path, filepath.Join("data", ".env")) // made by a first run
+	is.Equal(path, filepath.Join("data", ".env")) // created by a first run
 	is.Equal(all["PORT"], "2")
 	_, stray := all["TOKEN_GITHUB"]
 	is.True(!stray)
 
 	is.NoErr(os.WriteFile(".env", []byte("ALLOWED_SERVICES=here"), 0o600))
-	all, _, err = setup.Load[settings](process)
+	all, _, err = load(process)
 	is.NoErr(err)
 	is.Equal(all["ALLOWED_SERVICES"], "here")
 
 	process["MYVAULT_ENV"] = named
-	all, _, err = setup.Load[settings](process)
+	all, _, err = load(process)
 	is.NoErr(err)
 	is.Equal(all["ALLOWED_SERVICES"], "named")
 	process["MYVAULT_ENV"] = named + "-none"
-	_, _, err = setup.Load[settings](process)
-	is.True(errors.Is(err, fs.ErrNotExist)) // said, and nothing made in its place
-	is.True(strings.Contains(err.Error(), "MYVAULT_ENV names a file that is not there"))
-	is.True(!strings.Contains(err.Error(), "another program's"))
+	_, _, err = load(process)
+	is.True(errors.Is(err, fs.ErrNotExist)) // no other .env is used or created
+	is.True(strings.Contains(err.Error(), "the file in MYVAULT_ENV does not exist"))
+	is.True(!strings.Contains(err.Error(), "another program"))
 }
 
-// TestTheEnvironmentOverridesAPair: a setting that is given directly or by a file is one setting, for the
-// server and for the programs on its files.
-func TestTheEnvironmentOverridesAPair(t *testing.T) {
+// TestEnvironmentOverridesFilePairs covers the server and the programs that work on its files.
+func TestEnvironmentOverridesFilePairs(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	ours, theirs := crypto.NewKey(), crypto.NewKey()
@@ -162,7 +173,7 @@ func TestTheEnvironmentOverridesAPair(t *testing.T) {
 		_, there := all[c.gone]
 		is.True(!there)
 		is.Equal(all[key], value)
-		_, keys, err := setup.Operator([]string{"MYVAULT_ENV=" + env, c.process})
+		_, keys, err := setup.StoreSettings([]string{"MYVAULT_ENV=" + env, c.process})
 		is.NoErr(err)
 		got, err := keys(t.Context())
 		is.NoErr(err)
@@ -170,8 +181,8 @@ func TestTheEnvironmentOverridesAPair(t *testing.T) {
 	}
 }
 
-// TestEmptySettingsAreAbsent in the environment and in the .env, as docker compose writes those
-// that nobody set.
+// TestEmptySettingsAreAbsent covers the environment and the .env. Docker Compose sets variables
+// without a value to "".
 func TestEmptySettingsAreAbsent(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
@@ -183,7 +194,7 @@ func TestEmptySettingsAreAbsent(t *testing.T) {
 	is.Equal(all, map[string]string{"ALLOWED_SERVICES": "svc", "MSA_MASTER_KEY": key.Text()})
 	parsed, err := setup.Parse[everything](all)
 	is.NoErr(err)
-	is.Equal(parsed.Port, uint16(8000)) // what it is without a setting
+	is.Equal(parsed.Port, uint16(8000)) // the default
 	is.True(parsed.On)
 	parsed, err = setup.Parse[everything](map[string]string{"PORT": "", "ON": ""})
 	is.NoErr(err)
@@ -193,7 +204,7 @@ func TestEmptySettingsAreAbsent(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(all, map[string]string{"ALLOWED_SERVICES": "svc"})
 
-	_, keys, err := setup.Operator([]string{"MYVAULT_ENV=" + env, "MSA_MASTER_KEY=", "MSA_MASTER_KEY_FILE="})
+	_, keys, err := setup.StoreSettings([]string{"MYVAULT_ENV=" + env, "MSA_MASTER_KEY=", "MSA_MASTER_KEY_FILE="})
 	is.NoErr(err)
 	got, err := keys(t.Context())
 	is.NoErr(err)
@@ -222,8 +233,8 @@ func ExampleHelp() {
 	//   MYVAULT_DUE           a service
 }
 
-// TestEveryFieldWithATagIsASetting, under whatever name Go reaches the field.
-func TestEveryFieldWithATagIsASetting(t *testing.T) {
+// TestHiddenFieldsAreSettings covers a field of an embedded struct that another field hides.
+func TestHiddenFieldsAreSettings(t *testing.T) {
 	is := is.New(t)
 	is.Equal(setup.Keys[hiding](), []string{"OUTER", "INNER"})
 	is.True(strings.Contains(setup.Help[hiding](), "INNER                 the inner one"))
@@ -239,7 +250,7 @@ type hiding struct {
 	Inner
 }
 
-func TestHeadsWithoutAChainAreRefused(t *testing.T) {
+func TestHeadsNeedBothChains(t *testing.T) {
 	is := is.New(t)
 	path := filepath.Join(t.TempDir(), "vault.heads")
 	both := []myvault.Head{{Chain: myvault.ChainChanges, MAC: make([]byte, 32)}, {Chain: myvault.ChainAccess, MAC: make([]byte, 32)}}
@@ -254,11 +265,11 @@ func TestHeadsWithoutAChainAreRefused(t *testing.T) {
 	is.Equal(len(heads), 2)
 }
 
-// TestAProgramWithoutAKey says where it would find one.
-func TestAProgramWithoutAKey(t *testing.T) {
+// TestMissingKey checks that the error says where the key can be set.
+func TestMissingKey(t *testing.T) {
 	is := is.New(t)
 	t.Chdir(t.TempDir())
-	_, keys, err := setup.Operator(nil)
+	_, keys, err := setup.StoreSettings(nil)
 	is.NoErr(err)
 	_, missing := keys(t.Context())
 	keys, err = setup.BackupKeys(nil, "backup")
@@ -272,14 +283,14 @@ func TestAProgramWithoutAKey(t *testing.T) {
 	}
 }
 
-// TestAnOpenKeyIsRefused: a .env that everybody can read gives the master key away.
-func TestAnOpenKeyIsRefused(t *testing.T) {
+// TestPublicKeyIsRejected covers a .env with the master key that every user can read.
+func TestPublicKeyIsRejected(t *testing.T) {
 	path := filepath.Join(t.TempDir(), ".env")
 	process := map[string]string{"MYVAULT_ENV": path}
 	for _, c := range []struct {
 		text string
 		mode os.FileMode
-		open bool
+		want bool // an error
 	}{
 		{"MSA_MASTER_KEY=base64:canary", 0o600, false},
 		{"MSA_MASTER_KEY=base64:canary", 0o640, false}, // the group of a service
@@ -289,46 +300,45 @@ func TestAnOpenKeyIsRefused(t *testing.T) {
 		is := is.New(t)
 		is.NoErr(os.WriteFile(path, []byte(c.text), 0o600))
 		is.NoErr(os.Chmod(path, c.mode))
-		_, _, server := setup.Load[settings](process)
-		_, _, tool := setup.Operator([]string{"MYVAULT_ENV=" + path})
+		_, _, server := load(process)
+		_, _, tool := setup.StoreSettings([]string{"MYVAULT_ENV=" + path})
 		for _, err := range []error{server, tool} {
-			is.Equal(err != nil, c.open)
+			is.Equal(err != nil, c.want)
 			is.True(err == nil || strings.Contains(err.Error(), "chmod 600") && !strings.Contains(err.Error(), "canary"))
 		}
 	}
 }
 
-// TestASignalEndsTheContext, and the program tells what is left.
-func TestASignalEndsTheContext(t *testing.T) {
+func TestSignalEndsTheContext(t *testing.T) {
 	is := is.New(t)
 	is.Equal(setup.Run("nothing is left", func(ctx context.Context) error {
 		self, err := os.FindProcess(os.Getpid())
 		is.NoErr(err)
 		is.NoErr(self.Signal(os.Interrupt))
 		<-ctx.Done()
-		return nil // it had come to its end
+		return nil // the program has completed
 	}), 0)
 	ctx, cancel := context.WithCancel(t.Context())
 	other := errors.New("the disk is full")
-	is.Equal(setup.Told(ctx, other, "nothing is left"), other)
+	is.Equal(setup.StopError(ctx, other, "nothing is left"), other)
 	cancel()
-	is.Equal(setup.Told(ctx, other, "nothing is left"), other) // it was not the signal
-	err := setup.Told(ctx, fmt.Errorf("backup: %w", ctx.Err()), "nothing is left")
+	is.Equal(setup.StopError(ctx, other, "nothing is left"), other) // not caused by the signal
+	err := setup.StopError(ctx, fmt.Errorf("backup: %w", ctx.Err()), "nothing is left")
 	is.Equal(err.Error(), "stopped: nothing is left (backup: context canceled)")
 	is.True(errors.Is(err, context.Canceled))
 }
 
-// TestATrailAlone is what a server over HashiCorp Vault leaves in its directory.
-func TestATrailAlone(t *testing.T) {
+// TestTrailOnly covers the directory of a server over HashiCorp Vault.
+func TestTrailOnly(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
-	is.True(!setup.Alone(dir))
-	is.True(strings.Contains(setup.Existing(dir).Error(), "there is no store"))
+	is.True(!setup.IsTrailOnly(dir))
+	is.True(strings.Contains(setup.CheckStore(dir).Error(), "no store in"))
 	trail, err := sqlite.OpenTrail(t.Context(), dir, sqlite.StaticKey(crypto.NewKey()), sqlite.TrailConfig{})
 	is.NoErr(err)
 	is.NoErr(trail.Close())
-	is.True(setup.Alone(dir))
-	is.True(strings.Contains(setup.Existing(dir).Error(), "HashiCorp Vault"))
+	is.True(setup.IsTrailOnly(dir))
+	is.True(strings.Contains(setup.CheckStore(dir).Error(), "HashiCorp Vault"))
 	path := filepath.Join(dir, "trail.heads")
 	is.NoErr(os.WriteFile(path, []byte(sqlite.FormatHeads([]myvault.Head{{Chain: myvault.ChainAccess, MAC: make([]byte, 32)}})), 0o600))
 	_, err = setup.TrailHeads(path)

@@ -9,10 +9,10 @@ import (
 	"syscall"
 )
 
-// Run runs a program and returns its exit code. SIGINT and SIGTERM end the context, so that the
-// program removes unfinished files; further ones change nothing, for timeout(1) sends two. The
-// error then begins with stopped, which describes the state left behind and the next step.
-// SIGQUIT ends the program at once.
+// Run runs a program and returns its exit code. SIGINT and SIGTERM cancel the context, so that
+// the program can remove unfinished files. Further signals are ignored, because timeout(1) sends
+// two. The error then starts with stopped, which describes the state and the next step. SIGQUIT
+// ends the program at once.
 func Run(stopped string, program func(context.Context) error) (code int) {
 	ctx, end := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer end()
@@ -20,12 +20,12 @@ func Run(stopped string, program func(context.Context) error) (code int) {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, Told(ctx, err, stopped))
+	fmt.Fprintln(os.Stderr, StopError(ctx, err, stopped))
 	return 1
 }
 
-// Told puts what stopped says before the error of a program whose context has ended.
-func Told(ctx context.Context, err error, stopped string) error {
+// StopError prefixes err with stopped if err is due to the end of ctx.
+func StopError(ctx context.Context, err error, stopped string) error {
 	if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
 		return err
 	}

@@ -16,36 +16,38 @@ import (
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 )
 
-// clearingUp has a process of this test be a program that is stopped.
-const clearingUp = "MYVAULT_TEST_CLEARING_UP"
+// helperVariable makes the test binary run TestCleanUpProgram.
+const helperVariable = "MYVAULT_TEST_CLEAN_UP"
 
-// TestClearUp is that program: it clears up once a line comes.
-func TestClearUp(t *testing.T) {
-	if os.Getenv(clearingUp) == "" {
-		t.Skip("it is started by TestASecondSignalDoesNotKeepAProgramFromClearingUp")
+// TestCleanUpProgram is a program that is stopped. It cleans up until it reads a line.
+func TestCleanUpProgram(t *testing.T) {
+	if os.Getenv(helperVariable) == "" {
+		t.Skip("TestSecondSignalDoesNotInterruptCleanUp starts this program")
 	}
 	is := is.New(t)
 	is.Equal(setup.Run("nothing is left", func(ctx context.Context) error {
 		fmt.Println("runs")
 		<-ctx.Done()
-		fmt.Println("clears up")
+		fmt.Println("cleans up")
 		_, err := bufio.NewReader(os.Stdin).ReadString('\n')
 		return err
 	}), 0)
 }
 
-// timeout(1) sends a signal to the program and another to its group.
-func TestASecondSignalDoesNotKeepAProgramFromClearingUp(t *testing.T) {
+// TestSecondSignalDoesNotInterruptCleanUp sends two signals, as timeout(1) does: one to the program
+// and one to its group.
+func TestSecondSignalDoesNotInterruptCleanUp(t *testing.T) {
 	is := is.New(t)
-	program := exec.Command(os.Args[0], "-test.run=^TestClearUp$")
-	program.Env = append(os.Environ(), clearingUp+"=1")
+	program := exec.Command(os.Args[0], "-test.run=^TestCleanUpProgram$")
+	program.Env = append(os.Environ(), helperVariable+"=1")
 	in, err := program.StdinPipe()
 	is.NoErr(err)
 	pipe, err := program.StdoutPipe()
 	is.NoErr(err)
 	is.NoErr(program.Start())
 	out := bufio.NewReader(pipe)
-	for _, want := range []string{"runs\n", "clears up\n"} {
+	for _, want := range []string{"runs\n", "cleans up\n"} {
+
 		line, err := out.ReadString('\n')
 		is.NoErr(err)
 		is.Equal(line, want)

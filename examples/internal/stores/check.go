@@ -20,12 +20,12 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// published is SHA-256 of the 32 bytes of the master key in README.md and .env.example.
-const published = "df2cb927a63e6981ede62a734ab5e75dd30d9b2452236b748a9c409fcf3fb078"
+// publishedKeyHash is SHA-256 of the 32 bytes of the master key in README.md and .env.example.
+const publishedKeyHash = "df2cb927a63e6981ede62a734ab5e75dd30d9b2452236b748a9c409fcf3fb078"
 
-// ownKeys returns the source of the master key, which fails for one that everybody can read in the
-// documents. Stores that have such a key are still opened by the programs that change it.
-func (s Settings) ownKeys() sqlite.KeySource {
+// secretKeys returns the source of the master key. It rejects the key that the documents publish.
+// Programs that only read a store, or change its key, do not use it.
+func (s Settings) secretKeys() sqlite.KeySource {
 	return func(ctx context.Context) (crypto.Key, error) {
 		key, err := s.keys()(ctx)
 		if err != nil {
@@ -33,8 +33,8 @@ func (s Settings) ownKeys() sqlite.KeySource {
 		}
 		text := strings.TrimPrefix(key.Text(), "base64:")
 		raw, err := base64.StdEncoding.DecodeString(text)
-		if digest := sha256.Sum256(raw); err != nil || hex.EncodeToString(digest[:]) == published {
-			return crypto.Key{}, fmt.Errorf("setting %s: %w: it is the example of the documents, which everybody knows; make one with: echo \"base64:$(head -c 32 /dev/urandom | base64)\" (a store that has it already is given another one by examples/rekey)", s.keySetting(), crypto.ErrKey)
+		if digest := sha256.Sum256(raw); err != nil || hex.EncodeToString(digest[:]) == publishedKeyHash {
+			return crypto.Key{}, fmt.Errorf("setting %s: %w: it is the published example; make a new key with: echo \"base64:$(head -c 32 /dev/urandom | base64)\" (to change the key of an existing store, run examples/rekey)", s.keySetting(), crypto.ErrKey)
 		}
 		return key, nil
 	}
@@ -47,32 +47,31 @@ func (s Settings) keySetting() string {
 	return "MSA_MASTER_KEY"
 }
 
-// Check returns everything in the settings that would keep Open and Trail from opening, as far as
-// that shows without the store. Each error names its setting. Files that can be read only once are
-// left to Open.
+// Check returns all errors of the settings that can be found without opening the store. Each error
+// names its setting. Check does not read files that can be read only once.
 func (s Settings) Check(ctx context.Context) error {
-	var wrong []error
+	var errs []error
 	switch s.Provider {
 	case "memory":
 		return nil
 	case "hashivault":
-		wrong = s.checkVault()
+		errs = s.checkVault()
 	case "sqlite":
 	default:
-		wrong = append(wrong, errProvider)
+		errs = append(errs, errProvider)
 	}
-	if !Once(s.KeyFile) {
-		_, err := s.ownKeys()(ctx)
-		wrong = append(wrong, err)
+	if !ReadableOnce(s.KeyFile) {
+		_, err := s.secretKeys()(ctx)
+		errs = append(errs, err)
 	}
 	if info, err := os.Stat(s.Data); err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
-		wrong = append(wrong, errors.New("setting MYVAULT_DATA names no directory"))
+		errs = append(errs, errors.New("setting MYVAULT_DATA is not a directory"))
 	}
-	return errors.Join(wrong...)
+	return errors.Join(errs...)
 }
 
-// Once reports whether one of the files is a pipe, or another thing that is empty once it was read.
-func Once(paths ...string) bool {
+// ReadableOnce reports whether one of the files can be read only once, such as a pipe.
+func ReadableOnce(paths ...string) bool {
 	return slices.ContainsFunc(paths, func(path string) bool {
 		info, err := os.Stat(path)
 		return err == nil && !info.Mode().IsRegular() && !info.IsDir()
@@ -81,18 +80,18 @@ func Once(paths ...string) bool {
 
 // checkVault checks the settings of HashiCorp Vault one by one.
 func (s Settings) checkVault() []error {
-	if Once(s.TokenFile, s.SecretIDFile) {
+	if ReadableOnce(s.TokenFile, s.SecretIDFile) {
 		s.Token, s.TokenFile, s.RoleID, s.SecretID, s.SecretIDFile = "read-later", "", "", "", ""
 	}
 	c, err := s.vault()
-	wrong := []error{err}
-	check := func(setting string, only func(*hashivault.Config)) {
-		good := c
-		good.Addresses, good.Mount, good.Base, good.KeepVersions, good.TLS = []string{"https://127.0.0.1:8200"}, "", "", 0, api.TLSConfig{}
-		good.Token, good.AppRole = myvault.Text("t"), nil
-		only(&good)
-		if err := good.Check(); err != nil {
-			wrong = append(wrong, fmt.Errorf("setting %s: %w", setting, err))
+	errs := []error{err}
+	check := func(setting string, set func(*hashivault.Config)) {
+		valid := c
+		valid.Addresses, valid.Mount, valid.Base, valid.KeepVersions, valid.TLS = []string{"https://127.0.0.1:8200"}, "", "", 0, api.TLSConfig{}
+		valid.Token, valid.AppRole = myvault.Text("t"), nil
+		set(&valid)
+		if err := valid.Check(); err != nil {
+			errs = append(errs, fmt.Errorf("setting %s: %w", setting, err))
 		}
 	}
 	if len(s.Addresses) > 0 {
@@ -104,22 +103,22 @@ func (s Settings) checkVault() []error {
 	if err == nil && s.RoleID == "" {
 		check("VAULT_TOKEN or VAULT_TOKEN_FILE", func(g *hashivault.Config) { g.Token = c.Token })
 	}
-	return append(wrong, s.checkVaultTLS()...)
+	return append(errs, s.checkVaultTLS()...)
 }
 
-// checkVaultTLS does not repeat the errors about the files: they contain the paths, which may be
-// anything.
-func (s Settings) checkVaultTLS() (wrong []error) {
-	if Once(s.CACert, s.ClientCert, s.ClientKey) {
+// checkVaultTLS checks the TLS files. Its errors omit the cause, which contains a path: a user may
+// have put a secret there by mistake.
+func (s Settings) checkVaultTLS() (errs []error) {
+	if ReadableOnce(s.CACert, s.ClientCert, s.ClientKey) {
 		return nil
 	}
 	check := func(text string, files api.TLSConfig) {
 		c := hashivault.Config{Addresses: []string{"https://127.0.0.1:8200"}, Token: myvault.Text("t"), TLS: files}
 		if c.Check() != nil {
-			wrong = append(wrong, errors.New(text))
+			errs = append(errs, errors.New(text))
 		}
 	}
-	check("setting VAULT_CACERT names no file of certificates that can be read", api.TLSConfig{CACert: s.CACert})
-	check("settings VAULT_CLIENT_CERT and VAULT_CLIENT_KEY name no certificate and its key that can be read", api.TLSConfig{ClientCert: s.ClientCert, ClientKey: s.ClientKey})
-	return wrong
+	check("setting VAULT_CACERT: cannot read certificates from this file", api.TLSConfig{CACert: s.CACert})
+	check("settings VAULT_CLIENT_CERT and VAULT_CLIENT_KEY: cannot read a certificate and its key from these files", api.TLSConfig{ClientCert: s.ClientCert, ClientKey: s.ClientKey})
+	return errs
 }

@@ -14,45 +14,45 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// published is the master key of README.md and .env.example.
-const published = "base64:jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE="
+// publishedKey is the master key of README.md and .env.example.
+const publishedKey = "base64:jFi1bkzTyKQ5BLtw2dBDo1RItDXlKo8A5z2JbC6TExE="
 
-// TestThePublishedKeyIsRefused however it is given, for a store that is made and for a trail. A
-// store that has it already can be read, to move from it.
-func TestThePublishedKeyIsRefused(t *testing.T) {
+// TestPublishedKeyIsRejected covers both settings of the key, new stores and trails. An existing
+// store with the published key can still be read, so that it can be moved.
+func TestPublishedKeyIsRejected(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "master.key")
-	is.NoErr(os.WriteFile(file, []byte(published+"\n"), 0o600))
+	is.NoErr(os.WriteFile(file, []byte(publishedKey+"\n"), 0o600))
 	data := filepath.Join(dir, "data")
 	for _, s := range []stores.Settings{
-		{Provider: "sqlite", Data: data, Key: published}, {Provider: "sqlite", Data: data, KeyFile: file},
+		{Provider: "sqlite", Data: data, Key: publishedKey}, {Provider: "sqlite", Data: data, KeyFile: file},
 		{Provider: "hashivault", Data: data, KeyFile: file, Addresses: []string{"https://127.0.0.1:8200"}, Token: "t"},
 	} {
-		_, opened := s.Open(t.Context(), true)
+		_, openErr := s.Open(t.Context(), true)
 		if s.Provider == "hashivault" {
-			_, opened = s.Trail(t.Context())
+			_, openErr = s.Trail(t.Context())
 		}
-		for _, err := range []error{s.Check(t.Context()), opened} {
+		for _, err := range []error{s.Check(t.Context()), openErr} {
 			is.True(errors.Is(err, crypto.ErrKey))
 			is.True(strings.Contains(err.Error(), "setting MSA_MASTER_KEY") && strings.Contains(err.Error(), "head -c 32 /dev/urandom"))
-			is.True(!strings.Contains(err.Error(), published[7:20]))
+			is.True(!strings.Contains(err.Error(), publishedKey[7:20]))
 		}
 		_, err := os.Stat(filepath.Join(data, "vault.db"))
 		is.True(os.IsNotExist(err))
 	}
-	key, err := crypto.ParseKey(published)
+	key, err := crypto.ParseKey(publishedKey)
 	is.NoErr(err)
 	store, err := sqlite.Open(t.Context(), data, sqlite.StaticKey(key), sqlite.Config{})
 	is.NoErr(err)
 	is.NoErr(store.Close())
-	old, err := stores.Settings{Provider: "sqlite", Data: data, Key: published}.Open(t.Context(), false)
+	old, err := stores.Settings{Provider: "sqlite", Data: data, Key: publishedKey}.Open(t.Context(), false)
 	is.NoErr(err)
 	is.NoErr(old.Close())
 }
 
-// TestCheckNamesEachSettingOfHashiCorpVault, all at once.
-func TestCheckNamesEachSettingOfHashiCorpVault(t *testing.T) {
+// TestCheckReportsAllVaultSettings checks that one call reports every invalid setting.
+func TestCheckReportsAllVaultSettings(t *testing.T) {
 	is := is.New(t)
 	err := stores.Settings{
 		Provider: "hashivault", Data: t.TempDir(), Key: "short", Addresses: []string{"https://canary@h"}, Token: "canary", TokenFile: "canary",

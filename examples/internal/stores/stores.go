@@ -1,4 +1,4 @@
-// Package stores opens the provider that settings name, for the programs of examples/.
+// Package stores opens the provider that the settings select, for the programs in examples.
 package stores
 
 import (
@@ -21,33 +21,32 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// Settings name a provider and all that it needs.
+// Settings select and configure a provider.
 type Settings struct {
-	Provider       string   `env:"MYVAULT_PROVIDER" envDefault:"sqlite" help:"sqlite, hashivault or memory; to copy from also python, the file of the earlier service (sqlite)"`
-	Data           string   `env:"MYVAULT_DATA" envDefault:"data" help:"sqlite: the directory of the store; hashivault: that of the trail (data)"`
-	File           string   `env:"MYVAULT_FILE" help:"python: the file"`
-	Key            string   `env:"MSA_MASTER_KEY" help:"base64:<32 bytes>, or instead"`
-	KeyFile        string   `env:"MSA_MASTER_KEY_FILE" help:"a file that holds it and that nobody else can read"`
+	Provider       string   `env:"MYVAULT_PROVIDER" envDefault:"sqlite" help:"sqlite, hashivault or memory, or python as a source of examples/move (sqlite)"`
+	Data           string   `env:"MYVAULT_DATA" envDefault:"data" help:"directory of the store, or with hashivault of the trail (data)"`
+	File           string   `env:"MYVAULT_FILE" help:"python: the database file of the Python service"`
+	Key            string   `env:"MSA_MASTER_KEY" help:"the master key, base64:<32 bytes>"`
+	KeyFile        string   `env:"MSA_MASTER_KEY_FILE" help:"file with the key, not readable by other users; instead of MSA_MASTER_KEY"`
 	Addresses      []string `env:"VAULT_ADDR" help:"hashivault: URLs of the nodes, comma-separated"`
-	VaultPlaintext bool     `env:"VAULT_PLAINTEXT" help:"true: http URLs beyond loopback, whose network reads the token and every value"`
-	Token          string   `env:"VAULT_TOKEN" help:"the token, or instead"`
-	TokenFile      string   `env:"VAULT_TOKEN_FILE" help:"a file that holds it, or instead"`
-	RoleID         string   `env:"VAULT_ROLE_ID" help:"the role id of an AppRole, and with it"`
-	SecretID       string   `env:"VAULT_SECRET_ID" help:"its secret id, or instead"`
-	SecretIDFile   string   `env:"VAULT_SECRET_ID_FILE" help:"a file that holds it"`
-	Mount          string   `env:"VAULT_MOUNT" help:"where the KV version 2 engine is mounted (secret)"`
-	Base           string   `env:"VAULT_BASE" help:"the path of the store below the mount (myvault)"`
-	Namespace      string   `env:"VAULT_NAMESPACE" help:"a namespace of Vault Enterprise"`
-	CACert         string   `env:"VAULT_CACERT" help:"a file with the CA of the nodes"`
-	ClientCert     string   `env:"VAULT_CLIENT_CERT" help:"a file with a client certificate"`
-	ClientKey      string   `env:"VAULT_CLIENT_KEY" help:"a file with its key"`
-	ServerName     string   `env:"VAULT_TLS_SERVER_NAME" help:"the name in the nodes' certificate"`
-	KeepVersions   int      `env:"VAULT_KEEP_VERSIONS" help:"how many versions the mount must keep (1000)"`
+	VaultPlaintext bool     `env:"VAULT_PLAINTEXT" help:"true: allow http URLs beyond loopback; the network can then read the token and every value"`
+	Token          string   `env:"VAULT_TOKEN" help:"token of Vault"`
+	TokenFile      string   `env:"VAULT_TOKEN_FILE" help:"file with the token; instead of VAULT_TOKEN"`
+	RoleID         string   `env:"VAULT_ROLE_ID" help:"role ID of an AppRole; instead of a token"`
+	SecretID       string   `env:"VAULT_SECRET_ID" help:"secret ID of the AppRole"`
+	SecretIDFile   string   `env:"VAULT_SECRET_ID_FILE" help:"file with the secret ID; instead of VAULT_SECRET_ID"`
+	Mount          string   `env:"VAULT_MOUNT" help:"mount of the KV version 2 engine (secret)"`
+	Base           string   `env:"VAULT_BASE" help:"path of the store below the mount (myvault)"`
+	Namespace      string   `env:"VAULT_NAMESPACE" help:"namespace of Vault Enterprise"`
+	CACert         string   `env:"VAULT_CACERT" help:"file with the CA of the nodes"`
+	ClientCert     string   `env:"VAULT_CLIENT_CERT" help:"file with a client certificate"`
+	ClientKey      string   `env:"VAULT_CLIENT_KEY" help:"file with its key"`
+	ServerName     string   `env:"VAULT_TLS_SERVER_NAME" help:"name in the certificate of the nodes"`
+	KeepVersions   int      `env:"VAULT_KEEP_VERSIONS" help:"number of versions that the mount must keep (1000)"`
 }
 
-// Open opens the provider. Unless create is set it makes and writes nothing: a local store must be
-// there, and one in HashiCorp Vault can only be read. With create, a master key that the documents
-// show is refused.
+// Open opens the provider. Unless create is set, it writes nothing: a local store must exist, and a
+// store in HashiCorp Vault is read-only. If create is set, it rejects the published master key.
 func (s Settings) Open(ctx context.Context, create bool) (myvault.Provider, error) {
 	switch s.Provider {
 	case "sqlite":
@@ -56,29 +55,29 @@ func (s Settings) Open(ctx context.Context, create bool) (myvault.Provider, erro
 			if _, err := os.Stat(filepath.Join(s.Data, "vault.db")); err != nil {
 				return nil, err
 			}
-			c.Trail = setup.KeepAll // nothing is pruned in the background either
+			c.Trail = setup.KeepAll // no pruning in the background
 		}
 		keys := s.keys()
 		if create {
-			keys = s.ownKeys()
+			keys = s.secretKeys()
 		}
-		return some(sqlite.Open(ctx, s.Data, keys, c))
+		return asProvider(sqlite.Open(ctx, s.Data, keys, c))
 	case "hashivault":
 		c, err := s.vault()
 		if err != nil {
 			return nil, err
 		}
 		c.ReadOnly = !create
-		return some(hashivault.Open(ctx, c))
+		return asProvider(hashivault.Open(ctx, c))
 	case "memory":
 		return memory.New(memory.Config{}), nil
 	}
 	return nil, errProvider
 }
 
-var errProvider = errors.New("setting MYVAULT_PROVIDER is none of sqlite, hashivault and memory; python is only for examples/move to copy from")
+var errProvider = errors.New("setting MYVAULT_PROVIDER must be sqlite, hashivault or memory; python is only a source for examples/move")
 
-// OpenPython opens the file of the earlier service.
+// OpenPython opens the file of the Python service that preceded myVault.
 func (s Settings) OpenPython(ctx context.Context, rename map[string]string) (*pyvault.Store, error) {
 	key, err := s.keys()(ctx)
 	if err != nil {
@@ -91,7 +90,7 @@ func (s Settings) OpenPython(ctx context.Context, rename map[string]string) (*py
 	return store, nil
 }
 
-// Trail opens the trail beside a provider that is none itself; nil for one that is.
+// Trail opens the trail of a provider that has none itself. For other providers it returns nil.
 func (s Settings) Trail(ctx context.Context) (interface {
 	myvault.Trail
 	io.Closer
@@ -99,7 +98,7 @@ func (s Settings) Trail(ctx context.Context) (interface {
 	if s.Provider != "hashivault" {
 		return nil, nil
 	}
-	trail, err := sqlite.OpenTrail(ctx, s.Data, s.ownKeys(), sqlite.TrailConfig{})
+	trail, err := sqlite.OpenTrail(ctx, s.Data, s.secretKeys(), sqlite.TrailConfig{})
 	if err != nil {
 		return nil, err
 	}
@@ -110,14 +109,14 @@ func (s Settings) keys() sqlite.KeySource { return sqlite.KeySettings(s.Key, s.K
 
 func (s Settings) vault() (c hashivault.Config, err error) {
 	token, err := secretOr(s.Token, s.TokenFile, "VAULT_TOKEN")
-	wrong := []error{err}
+	errs := []error{err}
 	c = hashivault.Config{
 		Addresses: s.Addresses, Plaintext: s.VaultPlaintext, Mount: s.Mount, Base: s.Base, Namespace: s.Namespace, Token: token, KeepVersions: s.KeepVersions,
 		TLS: api.TLSConfig{CACert: s.CACert, ClientCert: s.ClientCert, ClientKey: s.ClientKey, TLSServerName: s.ServerName},
 	}
 	if s.RoleID != "" {
 		id, err := secretOr(s.SecretID, s.SecretIDFile, "VAULT_SECRET_ID")
-		wrong = append(wrong, err)
+		errs = append(errs, err)
 		c.AppRole = &hashivault.AppRole{RoleID: s.RoleID, SecretID: id}
 	}
 	for _, f := range []struct {
@@ -128,20 +127,20 @@ func (s Settings) vault() (c hashivault.Config, err error) {
 		{"VAULT_CLIENT_CERT", s.ClientCert, trusted.Anyone},
 		{"VAULT_CLIENT_KEY", s.ClientKey, trusted.Group},
 	} {
-		if err := protected(f.path, f.readers); err != nil {
-			wrong = append(wrong, fmt.Errorf("setting %s: %w", f.setting, err))
+		if err := checkAccess(f.path, f.readers); err != nil {
+			errs = append(errs, fmt.Errorf("setting %s: %w", f.setting, err))
 		}
 	}
 	if len(s.Addresses) == 0 {
-		wrong = append(wrong, errors.New("setting VAULT_ADDR is missing: the URLs of Vault's nodes, comma-separated"))
+		errs = append(errs, errors.New("setting VAULT_ADDR is missing; want the URLs of Vault's nodes, comma-separated"))
 	}
 	if err == nil && token.Len() == 0 && s.RoleID == "" {
-		wrong = append(wrong, errors.New("set VAULT_TOKEN or VAULT_TOKEN_FILE, or VAULT_ROLE_ID with VAULT_SECRET_ID or VAULT_SECRET_ID_FILE"))
+		errs = append(errs, errors.New("set VAULT_TOKEN or VAULT_TOKEN_FILE, or VAULT_ROLE_ID with VAULT_SECRET_ID or VAULT_SECRET_ID_FILE"))
 	}
-	return c, errors.Join(wrong...)
+	return c, errors.Join(errs...)
 }
 
-// secretOr gives what a setting holds, or the one line of the file that the other one names.
+// secretOr returns text, or if path is set, the line in that file.
 func secretOr(text, path, setting string) (myvault.Value, error) {
 	if path == "" {
 		return myvault.Text(text), nil
@@ -154,7 +153,7 @@ func secretOr(text, path, setting string) (myvault.Value, error) {
 		return myvault.Value{}, fmt.Errorf("the file of setting %s_FILE is %w", setting, err)
 	}
 	if err != nil {
-		return myvault.Value{}, fmt.Errorf("setting %s_FILE names no file that can be read", setting) // nor shown: it may be the secret
+		return myvault.Value{}, fmt.Errorf("setting %s_FILE: cannot read the file", setting) // without the path, which may be the secret
 	}
 	return myvault.Text(strings.TrimRight(string(line), "\r\n")), nil
 }
@@ -169,9 +168,9 @@ func readSecret(path string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-// protected refuses a file that another user could change, or read the key in it. A file that
-// cannot be opened is left to its reader.
-func protected(path string, readers trusted.Readers) error {
+// checkAccess rejects a file that other users can change, or that more than the allowed readers can
+// read. It ignores other errors, which the reader of the file will report.
+func checkAccess(path string, readers trusted.Readers) error {
 	f, err := trusted.Open(path, readers)
 	if err == nil {
 		return f.Close()
@@ -182,8 +181,8 @@ func protected(path string, readers trusted.Readers) error {
 	return nil
 }
 
-// some keeps a nil pointer from becoming a provider.
-func some[T myvault.Provider](p T, err error) (myvault.Provider, error) {
+// asProvider returns a nil interface, not a nil pointer in one, if err is set.
+func asProvider[T myvault.Provider](p T, err error) (myvault.Provider, error) {
 	if err != nil {
 		return nil, err
 	}

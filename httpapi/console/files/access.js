@@ -1,9 +1,9 @@
-// Who may do something, and the rule that decides it.
+// The screen that shows which services may act on an address, and the deciding rule.
 
 import {request} from './api.js'
 import {projectInput} from './create.js'
 import {busyWhile, field, h, input, select} from './dom.js'
-import {place} from './errors.js'
+import {errorArea} from './errors.js'
 import {m} from './messages.js'
 import {link} from './router.js'
 import {service} from './session.js'
@@ -17,7 +17,7 @@ export function show({main, heading, route, signal}) {
   const path = input({required: true, value: route.query.get('path') ?? ''})
   const action = select(actions.map((a) => [a, m.access.actions[a]]), route.query.get('action') ?? 'read')
   const other = input({})
-  const errors = place()
+  const errors = errorArea()
   const answer = h('div', {})
   const ask = h('button', {type: 'submit', class: 'primary'}, m.access.ask)
   const submit = async () => {
@@ -26,7 +26,7 @@ export function show({main, heading, route, signal}) {
     const question = {action: action.value, project: project.control.value.trim(), path: path.value.trim()}
     history.replaceState(null, '', link('access', [], question))
     try {
-      answer.replaceChildren(await answered(question, other.value.trim(), signal))
+      answer.replaceChildren(await decisions(question, other.value.trim(), signal))
     } catch (error) {
       errors.show(error)
     }
@@ -41,15 +41,16 @@ export function show({main, heading, route, signal}) {
   if (path.value) busyWhile(ask, submit)
 }
 
-// answered asks who may, and why; and also about oneself and one other service.
-async function answered(question, other, signal) {
+// decisions shows the decision for every service that has access, for the current service, and for
+// one other.
+async function decisions(question, other, signal) {
   const {body: {services}} = await request('GET', 'api/policy/who', {query: question, signal})
   const all = [...new Set([...services, service(), other].filter(Boolean))]
-  const decisions = await Promise.all(all.map(async (name) =>
+  const found = await Promise.all(all.map(async (name) =>
     [name, (await request('GET', 'api/policy/explain', {query: {...question, service: name}, signal})).body]))
   return h('section', {class: 'card'},
     h('h2', {}, m.access.answer(m.access.actions[question.action], `${question.project}/${question.path}`, services.length)),
-    table(m.access.title, m.access.columns, decisions.map(([name, decision]) => [
+    table(m.access.title, m.access.columns, found.map(([name, decision]) => [
       name, h('span', {class: `badge ${decision.allowed ? 'good' : 'bad'}`}, decision.allowed ? m.access.allowed : m.access.denied),
       decision.rule ? h('code', {}, decision.rule) : h('span', {class: 'soft'}, m.access.noRule), decision.reason,
     ])))

@@ -1,9 +1,9 @@
-// Requests to the API of httpapi, which lies beside the console.
+// Requests to the HTTP API, which is served next to the console.
 
 import {headers, renew} from './session.js'
 
-// Failure is a request that was refused or got no answer. `detail` is the server's own text, which
-// never repeats what was sent; status 0 means that there was no answer.
+// Failure is a failed request. `detail` is the server's text, which never repeats the input. Status
+// 0 means that there was no response.
 export class Failure extends Error {
   constructor(status, detail) {
     super(detail)
@@ -12,21 +12,23 @@ export class Failure extends Error {
   }
 }
 
-// base is the folder of the API's routes. It is found beside the console, so that a proxy may serve
-// both below a path of its own.
+// base is the parent of the console's path, so that a proxy can serve the console and the API below
+// any path.
 const base = new URL('../', document.baseURI)
 
-// secretPath escapes an address for a route: each segment once, the slashes plain.
+// secretPath returns the path of an address below a route. It escapes each segment, but not the
+// slashes.
 export function secretPath(route, project, path) {
   return `api/${route}/` + [project, ...path.split('/')].map(encodeURIComponent).join('/')
 }
 
-// request sends one request, and gives status, body, ETag and the query of the next page. It
-// throws a Failure. Where the identity is refused, it asks to sign in again, and goes on.
+// request sends a request and returns the body, the ETag and the cursor of the next page. It throws a
+// Failure. On status 401 it asks the user to sign in again and repeats the request, unless `once` is
+// set.
 export async function request(method, path, options = {}) {
-  const answer = await send(method, path, options)
-  if (answer.status !== 401 || options.once) return read(answer)
-  if (!await renew()) return read(answer)
+  const response = await send(method, path, options)
+  if (response.status !== 401 || options.once) return read(response)
+  if (!await renew()) return read(response)
   return read(await send(method, path, options))
 }
 
@@ -49,25 +51,25 @@ async function send(method, path, {query, body, match, signal, as} = {}) {
   }
 }
 
-async function read(answer) {
+async function read(response) {
   let body = null
   try {
-    const text = await answer.text()
+    const text = await response.text()
     if (text) body = JSON.parse(text)
   } catch {
-    throw new Failure(answer.ok ? 0 : answer.status, '')
+    throw new Failure(response.ok ? 0 : response.status, '')
   }
-  if (!answer.ok) throw new Failure(answer.status, typeof body?.detail === 'string' ? body.detail : '')
-  return {status: answer.status, body, etag: answer.headers.get('ETag'), next: nextOf(answer.headers.get('Link'))}
+  if (!response.ok) throw new Failure(response.status, typeof body?.detail === 'string' ? body.detail : '')
+  return {body, etag: response.headers.get('ETag'), next: nextCursor(response.headers.get('Link'))}
 }
 
-// nextOf gives the cursor of the next page, out of the Link header.
-function nextOf(link) {
+// nextCursor returns the cursor of the next page from a Link header, or null.
+function nextCursor(link) {
   const found = /<([^>]*)>; rel="next"/.exec(link ?? '')
   return found ? new URL(found[1], base).searchParams.get('cursor') : null
 }
 
-// pages gives the items of all pages of a listing, page by page.
+// pages yields the pages of a listing.
 export async function* pages(path, query, signal) {
   for (let cursor = ''; cursor !== null;) {
     const {body, next} = await request('GET', path, {query: {...query, cursor}, signal})
@@ -76,24 +78,24 @@ export async function* pages(path, query, signal) {
   }
 }
 
-// collect gives the items of the pages of a listing, until there are as many as `most`.
-async function collect(path, signal, most = Infinity) {
+// collect returns the items of a listing. It fetches no more pages once it has `enough` items.
+async function collect(path, signal, enough = Infinity) {
   const found = []
   for await (const page of pages(path, {}, signal)) {
     found.push(...page)
-    if (found.length >= most) break
+    if (found.length >= enough) break
   }
   return found
 }
 
 export function projects(signal) { return collect('api/projects', signal) }
 
-// mostVersions is how many versions of a history are shown.
-export const mostVersions = 2000
+// maxVersions limits the versions of a history.
+export const maxVersions = 2000
 
-// history gives the newest versions first.
+// history returns the versions of a secret, the newest first.
 export function history(project, path, signal) {
-  return collect(secretPath('versions', project, path), signal, mostVersions)
+  return collect(secretPath('versions', project, path), signal, maxVersions)
 }
 
 export async function newest(project, path, signal) {
@@ -101,7 +103,7 @@ export async function newest(project, path, signal) {
   return body[0]
 }
 
-// readValue reads one value; each call is one entry in the trail.
+// readValue reads a value. Each call adds an entry to the trail.
 export async function readValue(project, path, version, signal) {
   const {body, etag} = await request('GET', secretPath('secrets', project, path), {query: {version}, signal})
   return {...body, etag}

@@ -1,4 +1,4 @@
-// The console begins here: sign-in first, then the screen that the address names.
+// The entry point: sign-in, then the screen of the current address.
 
 import {h} from './dom.js'
 import {m} from './messages.js'
@@ -18,7 +18,8 @@ import * as secrets from './secrets.js'
 import * as trail from './trail.js'
 import * as trash from './trash.js'
 
-// screens by the first word of an address. Each shows itself in main, and ends with its signal.
+// screens has the function that shows a screen, by the first segment of its address. A screen is
+// left when its signal is aborted.
 const screens = {
   secrets: secrets.show, secret: secrets.show, new: create.show, import: importer.show, matrix: matrix.show, attention: attention.show,
   trash: trash.show, projects: projects.show, trail: trail.show, access: access.show, health: health.show, me: me.show,
@@ -40,7 +41,7 @@ function enter() {
   session.onExpired(askAgain)
   router.start((route) => {
     const show = screens[route.name] ?? screens.secrets
-    // The screen of secrets stays while another secret is chosen in it.
+    // Choosing another secret does not rebuild the secrets screen.
     if (show === secrets.show && secrets.follow(route)) return mark('secrets')
     leaving.abort()
     leaving = new AbortController()
@@ -54,7 +55,7 @@ function enter() {
   }, askToLeave)
 }
 
-// A page that the browser kept aside would bring back what was shown: it starts anew.
+// A page restored from the back/forward cache could show old values.
 window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload() })
 
 begin()

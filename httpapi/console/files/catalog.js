@@ -1,18 +1,18 @@
-// The names that this identity may list, kept while it is signed in: the tree, the matrix and the
-// import all look at one copy. It holds no values.
+// The names that the service may list, cached while it is signed in. The tree, the matrix and the
+// import share them. The catalog has no values.
 
 import {pages, projects as fetchProjects} from './api.js'
 
-// most is how many names are loaded; beyond it a list is no way to find one.
-const most = 50000
+const maxNames = 50000
 
 let loading = null
 const state = {items: new Map(), projects: [], sorted: null, complete: true}
-export const changed = new EventTarget()
+const changed = new EventTarget()
 
 const keyOf = (project, path) => project + '\0' + path
 
-// load fetches the names once; fresh fetches them anew. onPage is told after each page.
+// load fetches the names, unless they are already loaded and fresh is false. It calls onPage with
+// the number of names after each page.
 export function load(fresh = false, onPage = () => {}) {
   if (loading && !fresh) return loading
   loading = fetchAll(onPage)
@@ -30,7 +30,7 @@ async function fetchItems(onPage) {
   const items = new Map()
   for await (const page of pages('api/secrets', {})) {
     for (const item of page) items.set(keyOf(item.project, item.path), item)
-    state.complete = items.size < most
+    state.complete = items.size < maxNames
     onPage(items.size)
     if (!state.complete) break
   }
@@ -41,8 +41,8 @@ export function projects() { return state.projects }
 export function complete() { return state.complete }
 export function find(project, path) { return state.items.get(keyOf(project, path)) }
 
-// all gives the live secrets, ordered by project and path. What a filter and a tree look at is made here,
-// once: the whole name, its parts, and the name in lower case.
+// all returns the live secrets, ordered by project and path. Each also has the full name, its
+// parts, and the name in lower case for filters.
 export function all() {
   state.sorted ??= [...state.items.values()]
     .map((item) => {
@@ -57,7 +57,7 @@ function order(a, b) {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-// put notes a secret that was written here, so that nothing has to be listed anew.
+// put adds or updates a secret that this page wrote.
 export function put(item) {
   const {project, path, version, updated_at, updated_by, expires_at, rotate_after} = item
   state.items.set(keyOf(project, path), {project, path, version, updated_at, updated_by, expires_at, rotate_after})
@@ -83,7 +83,7 @@ function change() {
   changed.dispatchEvent(new Event('change'))
 }
 
-// live calls update whenever the names change, until signal ends.
-export function live(signal, update) {
+// onChange calls update when the names change, until signal is aborted.
+export function onChange(signal, update) {
   changed.addEventListener('change', update, {signal})
 }

@@ -1,9 +1,9 @@
-// A new secret.
+// The screen that creates a secret.
 
 import * as catalog from './catalog.js'
 import {announce, busyWhile, field, h, input, newID} from './dom.js'
-import {hold} from './edits.js'
-import {place} from './errors.js'
+import {trackUnsaved} from './unsaved.js'
+import {errorArea} from './errors.js'
 import {m} from './messages.js'
 import {go, link, secretLink} from './router.js'
 import {valueField} from './valuefield.js'
@@ -14,8 +14,8 @@ export function show({main, heading, route, signal}) {
   const project = projectInput(route.query.get('project') ?? '', signal)
   const path = input({required: true, value: route.query.get('path') ?? '', placeholder: m.create.pathExample})
   const value = valueField()
-  const errors = place()
-  const release = hold(value.dirty)
+  const errors = errorArea()
+  const release = trackUnsaved(value.dirty)
   signal.addEventListener('abort', () => {
     release()
     value.wipe()
@@ -42,16 +42,16 @@ export function show({main, heading, route, signal}) {
   h('div', {class: 'actions'}, save, h('a', {class: 'button', href: link('secrets')}, m.dialog.cancel))))
 }
 
-// projectInput is a field that offers the projects there are.
+// projectInput is a field that suggests the existing projects.
 export function projectInput(value, signal) {
   const id = newID('projects')
   const control = input({required: true, value, list: id})
   const list = h('datalist', {id})
   const update = () => list.replaceChildren(...catalog.projects().map((p) => h('option', {value: p.name})))
-  catalog.live(signal, update)
+  catalog.onChange(signal, update)
   catalog.load().then(() => {
     update()
     control.value ||= catalog.projects().find((p) => p.is_default)?.name ?? ''
-  }, () => {}) // a name can be typed all the same
+  }, () => {}) // without suggestions the field still works
   return {control, element: h('div', {}, field(m.create.project, control), list)}
 }

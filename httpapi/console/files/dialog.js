@@ -1,9 +1,10 @@
-// Questions in a dialog. The browser's own <dialog> keeps the focus inside, and gives it back.
+// Dialogs. The browser's <dialog> keeps the focus inside and restores it afterwards.
 
 import {button, field, h, input, newID} from './dom.js'
 import {m} from './messages.js'
 
-// open shows a dialog until close is called with its result, or it is dismissed (null).
+// open shows a dialog and resolves to the result that was passed to close, or to null if the user
+// dismissed the dialog. build returns the content.
 export function open(title, build) {
   return new Promise((resolve) => {
     const id = newID('dialog')
@@ -13,11 +14,11 @@ export function open(title, build) {
       result = value
       dialog.close()
     }
-    // The focus begins at the title, where there is nothing to fill in: the Enter that led here, or one
-    // that is held down, must not answer the question.
+    // Without an input, focus the title: the Enter key that opened the dialog, or one held down,
+    // must not confirm it.
     const content = [build(close)].flat()
-    const asks = content.some((node) => node.querySelector('input'))
-    dialog.append(h('h2', {id, tabindex: '-1', autofocus: !asks}, title), ...content)
+    const hasInput = content.some((node) => node.querySelector('input'))
+    dialog.append(h('h2', {id, tabindex: '-1', autofocus: !hasInput}, title), ...content)
     dialog.addEventListener('close', () => {
       dialog.remove()
       resolve(result)
@@ -27,21 +28,21 @@ export function open(title, build) {
   })
 }
 
-// confirm asks a question with one action; typed is a name that has to be typed first, for what
-// cannot be undone.
+// confirm asks for confirmation of one action. For an action that cannot be undone, `typed` is the
+// text that the user must type first.
 export function confirm({title, text, action, danger = false, typed = ''}) {
   return open(title, (close) => {
     const typing = typed ? input({on: {input: () => update()}}) : null
-    const yes = h('button', {type: 'submit', class: danger ? 'danger' : 'primary'}, action)
-    const update = () => { if (typing) yes.disabled = typing.value !== typed }
+    const confirmButton = h('button', {type: 'submit', class: danger ? 'danger' : 'primary'}, action)
+    const update = () => { if (typing) confirmButton.disabled = typing.value !== typed }
     update()
     const submit = (event) => {
       event.preventDefault()
-      if (!yes.disabled) close(true)
+      if (!confirmButton.disabled) close(true)
     }
     return h('form', {on: {submit}},
       [text].flat().map((line) => h('p', {}, line)),
       typing ? [h('p', {class: 'name'}, typed), field(m.dialog.typeName, typing)] : null,
-      h('div', {class: 'actions'}, yes, button(m.dialog.cancel, () => close(false))))
+      h('div', {class: 'actions'}, confirmButton, button(m.dialog.cancel, () => close(false))))
   }).then(Boolean)
 }

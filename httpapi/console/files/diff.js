@@ -1,14 +1,15 @@
-// The difference of two texts, line by line.
+// The difference between two texts, line by line.
 
-const most = 1500 // lines of each; the table below has their product
+const maxLines = 1500 // of each text; the table of common lines has their product
 
-// difference gives lines [sign, text]: ' ' in both, '-' only in the first, '+' only in the second.
+// difference returns [sign, text] pairs: ' ' for lines of both texts, '-' and '+' for lines only in
+// the first or the second. Longer texts are shown as fully replaced.
 export function difference(before, after) {
   const a = before.split('\n')
   const b = after.split('\n')
-  if (a.length > most || b.length > most) return [...a.map((line) => ['-', line]), ...b.map((line) => ['+', line])]
+  if (a.length > maxLines || b.length > maxLines) return [...a.map((line) => ['-', line]), ...b.map((line) => ['+', line])]
   const width = b.length + 1
-  const common = new Uint16Array((a.length + 1) * width) // length of the longest common run of lines from there on
+  const common = new Uint16Array((a.length + 1) * width) // longest common subsequence from (i, j) on
   for (let i = a.length - 1; i >= 0; i--) {
     for (let j = b.length - 1; j >= 0; j--) {
       common[i * width + j] = a[i] === b[j] ? common[(i + 1) * width + j + 1] + 1 : Math.max(common[(i + 1) * width + j], common[i * width + j + 1])

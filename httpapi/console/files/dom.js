@@ -1,8 +1,8 @@
-// Making elements. What is shown becomes a text node, never markup: nothing in the console writes
-// innerHTML, and the page's policy (Trusted Types) would refuse it.
+// Creates DOM elements. All text becomes text nodes, never markup: the console does not write
+// innerHTML, and the page's policy (Trusted Types) forbids it.
 
-// h makes an element. Props are attributes, but for `on` (listeners), and `value`, `checked` and
-// `disabled`, which are properties; false, null and undefined leave one out.
+// h creates an element. Props are attributes, except `on` (listeners) and the `properties` below.
+// Props that are false, null or undefined are omitted.
 export function h(tag, props, ...children) {
   const element = document.createElement(tag)
   for (const [name, value] of Object.entries(props ?? {})) {
@@ -24,7 +24,7 @@ const properties = new Set(['value', 'checked', 'disabled', 'indeterminate'])
 
 let last = 0
 
-// newID gives an id that no other element has, for labels and descriptions.
+// newID returns a unique element ID.
 export function newID(name) {
   return `${name}-${++last}`
 }
@@ -33,7 +33,7 @@ export function button(text, onClick, props = {}) {
   return h('button', {type: 'button', ...props, on: {click: onClick}}, text)
 }
 
-// field is a control under its label, with a hint that describes it.
+// field returns a control with a label and an optional hint.
 export function field(label, control, hint) {
   const id = control.id || newID('field')
   control.id = id
@@ -50,7 +50,7 @@ export function input(props) {
   return h('input', {type: 'text', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', ...props})
 }
 
-// select makes a list of [value, text] pairs.
+// select creates a list from [value, text] pairs.
 export function select(options, value, props = {}) {
   const list = h('select', props, options.map(([of, text]) => h('option', {value: of}, text)))
   list.value = value
@@ -62,7 +62,7 @@ export function checkbox(text, checked, onChange) {
   return h('label', {class: 'check'}, box, text)
 }
 
-// announce shows a message for some seconds, and lets screen readers tell it.
+// announce shows a message for a few seconds. Screen readers announce it.
 let clearing = 0
 export function announce(text) {
   const status = document.getElementById('status')
@@ -71,7 +71,7 @@ export function announce(text) {
   clearing = setTimeout(() => { status.textContent = '' }, 8000)
 }
 
-// busyWhile disables a button while work runs, so that nothing is sent twice.
+// busyWhile disables a button while work runs, which prevents duplicate requests.
 export async function busyWhile(control, work) {
   if (control.getAttribute('aria-disabled') === 'true') return
   control.setAttribute('aria-disabled', 'true')

@@ -1,19 +1,19 @@
-// Reading a pasted .env, as myvault.ReadEnv in Go does: both are tested with testdata/dotenv.json.
-// Nothing is expanded.
+// Parses a pasted .env file like myvault.ReadEnv in Go. Both are tested with testdata/dotenv.json.
+// Variables are not expanded.
 
 const escapes = {n: '\n', r: '\r', t: '\t', '\\': '\\', '"': '"', $: '$'}
 
 // parse returns {entries: [{line, name, value}], errors: [{line, name, why}]}. why is a key of
-// messages.import.whys; name is '' where there is none.
+// m.import.whys. name is '' if the line has none.
 export function parse(text) {
   const lines = text.replace(/^\uFEFF/, '').split('\n').map((line) => line.replace(/\r+$/, ''))
   const entries = []
   const errors = []
   const seen = new Set()
   for (let i = 0; i < lines.length;) {
-    const {name, value, why, taken} = readEntry(lines, i)
+    const {name, value, why, length} = readEntry(lines, i)
     const line = i + 1
-    i += taken
+    i += length
     if (why) errors.push({line, name, why})
     else if (name && seen.has(name)) errors.push({line, name, why: 'twice'})
     else if (name) {
@@ -24,13 +24,13 @@ export function parse(text) {
   return {entries, errors}
 }
 
-// readEntry reads the entry that begins on line i. taken is how many lines it has; name is '' for a
-// blank line and a comment.
+// readEntry reads the entry that starts at line i. length is its number of lines. name is '' for a
+// blank line or a comment.
 function readEntry(lines, i) {
-  const found = {name: '', value: '', why: '', taken: 1}
+  const found = {name: '', value: '', why: '', length: 1}
   const text = lines[i].replace(/^[ \t]+/, '')
   if (!text || text[0] === '#') return found
-  if (!clean(text)) return {...found, why: 'control'}
+  if (!isPlainText(text)) return {...found, why: 'control'}
   const at = text.indexOf('=')
   if (at < 0) return {...found, why: 'form'}
   const name = trim(text.slice(0, at)).replace(/^export[ \t]+/, '')
@@ -42,22 +42,22 @@ function readEntry(lines, i) {
   return {...found, name, ...read}
 }
 
-// unquoted reads a plain value. A # begins a comment only behind a blank.
+// unquoted reads a value without quotes. # starts a comment only after a space or tab.
 function unquoted(raw) {
   const at = raw.search(/[ \t]#/)
   return trim(at < 0 ? raw : raw.slice(0, at))
 }
 
-// readQuoted reads from behind the opening quote on the first line to the closing one, on whichever line
-// that is.
+// readQuoted reads a value up to the closing quote, which may be on a later line. `line` is the
+// rest of the first line after the opening quote.
 function readQuoted(line, lines, first, quote) {
   let value = ''
   for (let n = first; ; value += '\n') {
-    if (!clean(line)) return {why: 'control'}
+    if (!isPlainText(line)) return {why: 'control'}
     for (let i = 0; i < line.length; i++) {
       if (line[i] === quote) {
         const rest = line.slice(i + 1)
-        return trim(rest) && !/^[ \t]+#/.test(rest) ? {why: 'after'} : {value, taken: n - first + 1}
+        return trim(rest) && !/^[ \t]+#/.test(rest) ? {why: 'after'} : {value, length: n - first + 1}
       }
       if (line[i] === '\\' && quote === '"') {
         const escape = line[++i] ?? ''
@@ -74,7 +74,7 @@ function trim(text) {
   return text.replace(/^[ \t]+|[ \t]+$/g, '')
 }
 
-// clean is false for a line that no text editor writes.
-function clean(line) {
+// isPlainText reports whether a line has no control characters except tabs, and no lone surrogates.
+function isPlainText(line) {
   return line.isWellFormed() && !/[\u0000-\u0008\u000A-\u001F\u007F]/.test(line)
 }

@@ -1,22 +1,23 @@
-// The form for a new version. If the race for it is lost, both sides are shown, and nothing that was
-// typed is gone.
+// The form for a new version. If another version was saved in the meantime, it shows both and keeps
+// the typed value.
 
 import * as api from './api.js'
 import {announce, button, busyWhile, h} from './dom.js'
-import {hold} from './edits.js'
-import {place} from './errors.js'
+import {trackUnsaved} from './unsaved.js'
+import {errorArea} from './errors.js'
 import {when} from './format.js'
 import {m} from './messages.js'
 import {askToLeave} from './shell.js'
 import {valueBox} from './valuebox.js'
 import {valueField} from './valuefield.js'
-import {Lost, write} from './write.js'
+import {Conflict, write} from './write.js'
 
-// editor edits a secret on top of `seen`; onSaved gets the new version, onClose is for giving up.
+// editor returns the form for a version that follows `seen`. It calls onSaved with the new version,
+// or onClose if the user cancels.
 export function editor({project, path, seen, signal, onSaved, onClose}) {
   const value = valueField()
-  const errors = place()
-  const release = hold(value.dirty)
+  const errors = errorArea()
+  const release = trackUnsaved(value.dirty)
   signal.addEventListener('abort', release)
   const save = h('button', {type: 'submit', class: 'primary'}, m.editor.save)
   const close = async () => {
@@ -38,16 +39,15 @@ export function editor({project, path, seen, signal, onSaved, onClose}) {
       announce(m.editor.saved(made.version))
       onSaved(made)
     } catch (error) {
-      if (error instanceof Lost) return showBoth()
+      if (error instanceof Conflict) return showConflict()
       errors.show(error)
     }
   }
 
-  // showBoth puts the other side beside what was typed, which stays in its field.
-  async function showBoth() {
+  async function showConflict() {
     try {
       const theirs = await api.newest(project, path, signal)
-      errors.say(bothSides({project, path, theirs, signal, mine: () => {
+      errors.say(conflict({project, path, theirs, signal, mine: () => {
         seen = {version: theirs.state === 'live' ? theirs.version : 0, etag: null}
         submit()
       }, drop: () => { finish(); onClose() }}))
@@ -64,11 +64,11 @@ export function editor({project, path, seen, signal, onSaved, onClose}) {
   h('div', {class: 'actions'}, save, button(m.dialog.cancel, close)))
 }
 
-function bothSides({project, path, theirs, signal, mine, drop}) {
+function conflict({project, path, theirs, signal, mine, drop}) {
   const box = theirs.state === 'live' ? valueBox({signal, read: () => api.readValue(project, path, theirs.version, signal)}) : null
   return h('section', {class: 'caution', role: 'alert'},
-    h('h4', {}, theirs.state === 'live' ? m.editor.lost(theirs.version) : m.editor.lostGone),
-    h('p', {}, m.editor.lostBy, ' ', h('strong', {}, theirs.updated_by), ', ', when(theirs.updated_at), '. ', m.editor.lostMine),
+    h('h4', {}, theirs.state === 'live' ? m.editor.conflict(theirs.version) : m.editor.conflictDeleted),
+    h('p', {}, m.editor.conflictBy, ' ', h('strong', {}, theirs.updated_by), ', ', when(theirs.updated_at), '. ', m.editor.conflictMine),
     box ? h('div', {}, h('p', {class: 'soft'}, m.editor.theirs(theirs.version)), box.element) : null,
     h('div', {class: 'actions'}, button(m.editor.keepMine, mine), button(m.editor.keepTheirs, drop)))
 }

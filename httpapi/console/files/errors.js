@@ -1,14 +1,14 @@
-// Errors as people read them: what happened, and what to do.
+// Error messages: what happened and what to do.
 
 import {Failure} from './api.js'
 import {h} from './dom.js'
 import {m} from './messages.js'
 
-// ClipboardRefused is that the browser does not let the page write to the clipboard.
+// ClipboardRefused reports that the browser does not let the page write to the clipboard.
 export class ClipboardRefused extends Error {}
 
-// explain gives the two sentences for an error. Ours go by the status; the server's own text, which
-// is the more exact one, follows them.
+// explain returns what happened and what to do, chosen by status, and the server's text, which is
+// more specific.
 export function explain(error) {
   if (error instanceof ClipboardRefused) return {...m.errors.clipboard, detail: ''}
   if (!(error instanceof Failure)) return {what: m.errors.bug.what, todo: m.errors.bug.todo, detail: ''}
@@ -16,7 +16,7 @@ export function explain(error) {
   return {...known, detail: error.detail}
 }
 
-// problem shows an error where it happened. Screen readers tell it at once.
+// problem shows an error. Screen readers announce it at once.
 export function problem(error, ...actions) {
   const {what, todo, detail} = explain(error)
   return h('div', {class: 'problem', role: 'alert'},
@@ -25,9 +25,9 @@ export function problem(error, ...actions) {
     actions.length ? h('p', {class: 'actions'}, actions) : null)
 }
 
-// place is where the errors of a form stand.
-export function place() {
-  const element = h('div', {class: 'place'})
+// errorArea returns an area of a form for its errors.
+export function errorArea() {
+  const element = h('div', {class: 'hide-empty'})
   return {
     element,
     show(error) {
@@ -38,7 +38,3 @@ export function place() {
   }
 }
 
-// note is a short text beside what it belongs to.
-export function note(text, kind = 'note') {
-  return h('p', {class: kind}, text)
-}

@@ -1,4 +1,4 @@
-// Times and sizes as people read them.
+// Formats times and sizes.
 
 import {h} from './dom.js'
 import {locale} from './messages.js'
@@ -7,7 +7,7 @@ const absolute = new Intl.DateTimeFormat(locale, {dateStyle: 'medium', timeStyle
 const relative = new Intl.RelativeTimeFormat(locale, {numeric: 'auto'})
 const steps = [['year', 31557600], ['month', 2629800], ['week', 604800], ['day', 86400], ['hour', 3600], ['minute', 60]]
 
-// ago tells how far a time is from now, behind or ahead: "3 days ago".
+// ago returns a relative time in the past or future: "3 days ago".
 export function ago(time) {
   const seconds = (new Date(time) - Date.now()) / 1000
   for (const [unit, size] of steps) {
@@ -16,7 +16,7 @@ export function ago(time) {
   return relative.format(Math.trunc(seconds), 'second')
 }
 
-// when shows a time: how long ago, with the exact one beside it or in its title.
+// when shows a relative time. The exact time is next to it, or in its title.
 export function when(time, exact = false) {
   if (!time) return h('span', {}, '–')
   const text = absolute.format(new Date(time))

@@ -1,4 +1,4 @@
-// Values made in the browser, of the system's randomness. The alphabets are those of the server.
+// Generates values in the browser from the system's random source, with the server's alphabets.
 
 const alphabets = {
   alphanumeric: 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789',
@@ -8,18 +8,18 @@ const alphabets = {
   printable: '!#%&()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_abcdefghijklmnopqrstuvwxyz{|}~',
 }
 
-// Keys are random bytes in an encoding of the server's; their length counts bytes.
+// Keys are random bytes in one of the server's encodings. Their length is in bytes.
 const encodings = {'key-base64': 'base64', 'key-base64url': 'base64url'}
 
 export const names = [...Object.keys(alphabets), ...Object.keys(encodings)]
 
-// wanted gives the members by which the server makes a value.
-export function wanted(name, length) {
+// requestMembers returns the members of a request that make the server generate the value.
+export function requestMembers(name, length) {
   return encodings[name] ? {encoding: encodings[name], bytes: length} : {alphabet: name, length}
 }
 
-// generate gives length characters, each as likely as any other: a byte that would favour some is
-// thrown away.
+// generate returns uniformly distributed characters. It discards random bytes that would favor some
+// of them.
 export function generate(name, length) {
   if (encodings[name]) return key(encodings[name], length)
   const letters = alphabets[name]
@@ -35,7 +35,7 @@ export function generate(name, length) {
   return text
 }
 
-// key gives length random bytes, padded as the server does.
+// key returns encoded random bytes with padding, like the server.
 function key(encoding, length) {
   const text = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(length))))
   return encoding === 'base64url' ? text.replaceAll('+', '-').replaceAll('/', '_') : text

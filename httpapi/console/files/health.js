@@ -1,4 +1,4 @@
-// Whether the vault works, and what stands behind it.
+// The screen with checks of the server, the store and the trail.
 
 import {request} from './api.js'
 import {button, busyWhile, h} from './dom.js'
@@ -16,17 +16,17 @@ export function show({main, heading, signal}) {
 
 async function check(list, signal) {
   const checks = await Promise.all([
-    one(m.health.store, 'health', signal, ({status}) => m.health.is[status] ?? status),
-    one(m.health.ready, 'ready', signal, ({status}) => m.health.is[status] ?? status),
-    one(m.health.identity, 'api/whoami', signal, ({service, store}) => store ? `${m.health.known(service)} ${m.health.provider(store)}` : m.health.known(service)),
-    one(m.health.api, 'openapi.json', signal, ({info}) => m.health.version(info.version)),
-    one(m.health.trail, 'api/audit/state', signal, (heads) => m.health.chains(heads.map((head) => `${m.trail.chainNames[head.chain] ?? head.chain} ${count(head.seq)}`).join(', '))),
+    checkOne(m.health.store, 'health', signal, ({status}) => m.health.is[status] ?? status),
+    checkOne(m.health.ready, 'ready', signal, ({status}) => m.health.is[status] ?? status),
+    checkOne(m.health.identity, 'api/whoami', signal, ({service, store}) => store ? `${m.health.known(service)} ${m.health.provider(store)}` : m.health.known(service)),
+    checkOne(m.health.api, 'openapi.json', signal, ({info}) => m.health.version(info.version)),
+    checkOne(m.health.trail, 'api/audit/state', signal, (heads) => m.health.chains(heads.map((head) => `${m.trail.chainNames[head.chain] ?? head.chain} ${count(head.seq)}`).join(', '))),
   ])
   list.replaceChildren(...checks)
 }
 
-// one asks one thing, and shows what came of it, and how long it took from here.
-async function one(name, path, signal, read) {
+// checkOne sends a request and shows the result and how long it took.
+async function checkOne(name, path, signal, read) {
   const started = performance.now()
   let good = true
   let text = ''

@@ -1,16 +1,16 @@
-// Names against environments: what is there, what is missing, and what was left behind.
+// The screen with a matrix of names and environments, which shows missing and older secrets.
 
 import * as catalog from './catalog.js'
 import {checkbox, field, h, newID, select} from './dom.js'
-import {place} from './errors.js'
+import {errorArea} from './errors.js'
 import {ago, count} from './format.js'
 import {m} from './messages.js'
 import {go, link, secretLink} from './router.js'
-import {longList} from './rows.js'
+import {longList} from './longlist.js'
 
 const rowHeight = 40
-const mostColumns = 8
-const usual = ['dev', 'development', 'test', 'testing', 'qa', 'staging', 'preprod', 'prod', 'production']
+const maxColumns = 8
+const commonOrder = ['dev', 'development', 'test', 'testing', 'qa', 'staging', 'preprod', 'prod', 'production']
 const day = 86400 * 1000
 
 export function show({main, heading, route, signal}) {
@@ -20,13 +20,13 @@ export function show({main, heading, route, signal}) {
   const age = select([[1, m.matrix.days(1)], [7, m.matrix.days(7)], [30, m.matrix.days(30)], [90, m.matrix.days(90)], [0, m.matrix.any]].map(([n, text]) => [String(n), text]), '30')
   const filter = h('input', {type: 'search', id: newID('filter'), autocomplete: 'off', spellcheck: 'false'})
   const summary = h('p', {class: 'soft', role: 'status'}, m.loading)
-  const errors = place()
+  const errors = errorArea()
   const holder = h('div', {})
   let gaps = false
   const options = () => ({project: project.value, level: Number(level.value), age: Number(age.value) * day, words: filter.value.toLowerCase(), gaps})
   const update = () => {
     const made = table(catalog.all(), options())
-    summary.textContent = m.matrix.summary(count(made.rows.length), count(made.missing), count(made.behind), count(made.outside))
+    summary.textContent = m.matrix.summary(count(made.rows.length), count(made.missing), count(made.older), count(made.outside))
     holder.replaceChildren(...grid(made))
   }
   const projects = () => {
@@ -37,7 +37,7 @@ export function show({main, heading, route, signal}) {
   }
   for (const control of [project, level, age]) control.addEventListener('change', update)
   filter.addEventListener('input', update)
-  catalog.live(signal, projects)
+  catalog.onChange(signal, projects)
   catalog.load().then(projects, (error) => {
     summary.textContent = ''
     errors.show(error)
@@ -51,8 +51,8 @@ export function show({main, heading, route, signal}) {
     summary, errors.element, holder))
 }
 
-// table sorts the names into rows (the name without its environment) and columns (environments).
-export function table(items, {project, level, age, words, gaps}) {
+// table groups the names into rows (the name without its environment) and columns (environments).
+function table(items, {project, level, age, words, gaps}) {
   const rows = new Map()
   const columns = new Map()
   let outside = 0
@@ -60,7 +60,7 @@ export function table(items, {project, level, age, words, gaps}) {
     if (project && item.project !== project || !item.search.includes(words)) continue
     const {parts} = item
     if (parts.length <= level || level > 0 && parts.length === level + 1) {
-      outside++ // it has no such part, or nothing behind it
+      outside++ // the name has no part at this level, or none after it
       continue
     }
     const environment = parts[level]
@@ -71,34 +71,35 @@ export function table(items, {project, level, age, words, gaps}) {
     row.newest = Math.max(row.newest, Date.parse(item.updated_at))
     columns.set(environment, (columns.get(environment) ?? 0) + 1)
   }
-  const shown = [...columns].sort((a, b) => b[1] - a[1]).slice(0, mostColumns).map(([name]) => name).sort(byUse)
-  return judged([...rows.values()], shown, {level, age, gaps, outside})
+  const shown = [...columns].sort((a, b) => b[1] - a[1]).slice(0, maxColumns).map(([name]) => name).sort(byCommonOrder)
+  return withStates([...rows.values()], shown, {level, age, gaps, outside})
 }
 
-// judged tells of each cell whether it is missing, or older than the newest of its row by more than age.
-function judged(rows, columns, {level, age, gaps, outside}) {
-  const made = {rows: [], columns, level, missing: 0, behind: 0, outside}
+// withStates marks each cell as missing, older (by more than age than the newest of its row) or
+// present.
+function withStates(rows, columns, {level, age, gaps, outside}) {
+  const made = {rows: [], columns, level, missing: 0, older: 0, outside}
   for (const row of rows) {
     row.states = columns.map((column) => {
       const item = row.cells.get(column)
       if (!item) return 'missing'
-      return row.newest - Date.parse(item.updated_at) > age ? 'behind' : 'present'
+      return row.newest - Date.parse(item.updated_at) > age ? 'older' : 'present'
     })
     const gap = row.states.some((s) => s !== 'present')
     if (gaps && !gap) continue
     made.missing += row.states.filter((s) => s === 'missing').length
-    made.behind += row.states.filter((s) => s === 'behind').length
+    made.older += row.states.filter((s) => s === 'older').length
     made.rows.push(row)
   }
   return made
 }
 
-function byUse(a, b) {
-  const place = (name) => (usual.indexOf(name) + 1) || usual.length + 1
-  return place(a) - place(b) || (a < b ? -1 : 1)
+function byCommonOrder(a, b) {
+  const rank = (name) => (commonOrder.indexOf(name) + 1) || commonOrder.length + 1
+  return rank(a) - rank(b) || (a < b ? -1 : 1)
 }
 
-// grid shows the table. Its cells lead to the secret, or to where the missing one is made.
+// grid shows the table. A cell opens its secret, or the form that creates a missing one.
 function grid(made) {
   if (!made.rows.length) return [h('div', {class: 'empty'}, m.matrix.none)]
   let column = 0
@@ -111,7 +112,7 @@ function grid(made) {
       const cell = event.target.closest?.('[data-column]')
       if (cell) column = Number(cell.dataset.column)
       else if (event.type === 'click') return
-      open(made, made.rows[i])
+      open(made.rows[i])
     },
     onKey: (key) => {
       if (key !== 'ArrowRight' && key !== 'ArrowLeft') return false
@@ -123,7 +124,7 @@ function grid(made) {
   })
   list.box.classList.add(`columns-${made.columns.length}`)
   list.box.setAttribute('aria-rowcount', made.rows.length + 1)
-  const open = (_, row) => {
+  const open = (row) => {
     const item = row.cells.get(made.columns[column])
     const parts = row.parts.toSpliced(made.level, 1, made.columns[column])
     go(item ? secretLink(item.project, item.path) : link('new', [], {project: parts[0], path: parts.slice(1).join('/')}))
@@ -136,7 +137,7 @@ function renderRow(made, i, column) {
   return h('div', {role: 'row', class: 'row matrix-row', 'aria-rowindex': i + 2},
     h('span', {role: 'rowheader', class: 'label mono'}, row.name),
     row.states.map((state, at) => h('span', {
-      role: 'gridcell', class: `cell ${state}${at === column ? ' here' : ''}`, 'data-column': at,
+      role: 'gridcell', class: `cell ${state}${at === column ? ' selected' : ''}`, 'data-column': at,
     }, state === 'missing' ? m.matrix.missing : h('span', {}, m.version(row.cells.get(made.columns[at]).version), ' ',
-      h('span', {class: 'soft'}, (state === 'behind' ? m.matrix.behind + ' ' : '') + ago(row.cells.get(made.columns[at]).updated_at))))))
+      h('span', {class: 'soft'}, (state === 'older' ? m.matrix.older + ' ' : '') + ago(row.cells.get(made.columns[at]).updated_at))))))
 }

@@ -1,4 +1,4 @@
-// Who is signed in, and what the policy lets it do.
+// The screen with the current service and its rights.
 
 import {request} from './api.js'
 import {h} from './dom.js'

@@ -1,10 +1,10 @@
-// The register of projects.
+// The screen of projects.
 
 import {Failure, projects, request} from './api.js'
 import * as catalog from './catalog.js'
 import {announce, button, busyWhile, field, h, input} from './dom.js'
 import {confirm, open} from './dialog.js'
-import {place} from './errors.js'
+import {errorArea} from './errors.js'
 import {when} from './format.js'
 import {m} from './messages.js'
 import {link} from './router.js'
@@ -12,14 +12,14 @@ import {table} from './table.js'
 
 export async function show({main, heading, signal}) {
   heading.textContent = m.projects.title
-  const errors = place()
+  const errors = errorArea()
   const list = h('div', {}, h('p', {class: 'soft'}, m.loading))
   const update = async () => {
     const all = await projects(signal)
     catalog.setProjects(all)
     list.replaceChildren(all.length ? table(m.projects.title, m.projects.columns, all.map((p) => row(p, act))) : h('div', {class: 'empty'}, m.projects.none))
   }
-  // act makes one change and shows the list as it is then.
+  // act makes a change and reloads the list.
   const act = async (work, done, focus = heading) => {
     errors.clear()
     try {
@@ -83,7 +83,7 @@ async function remove(p, act) {
     try {
       await request('DELETE', route(p.name))
     } catch (error) {
-      // 400 is also the answer for live secrets; the server's text says which.
+      // Status 400 also means live secrets. The server's text says so.
       throw error.status === 400 ? new Failure(409, error.detail) : error
     }
   }, m.projects.deleted)

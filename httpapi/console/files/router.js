@@ -1,9 +1,9 @@
-// Addresses of screens. They stand in the fragment, which browsers do not send, and hold names
-// alone, never a value or a token.
+// Addresses of screens. They are in the fragment, which browsers do not send to the server. They
+// contain names, but never values or tokens.
 
-import {held, releaseAll} from './edits.js'
+import {discardAll, hasUnsaved} from './unsaved.js'
 
-// parse reads "#/secret/newsbot/prod/db?tab=access".
+// parse parses an address such as "#/secret/newsbot/prod/db?tab=access".
 export function parse(hash) {
   const [path, query = ''] = hash.replace(/^#\/?/, '').split('?')
   const [name, ...segments] = path.split('/').map(decode)
@@ -14,11 +14,11 @@ function decode(segment) {
   try {
     return decodeURIComponent(segment)
   } catch {
-    return segment // a broken link leads to a name that is not there
+    return segment // a broken link becomes a name that does not exist
   }
 }
 
-// link makes the address of a screen.
+// link returns the address of a screen.
 export function link(name, segments = [], query = {}) {
   const given = Object.entries(query).filter(([, value]) => value !== '' && value !== null && value !== undefined)
   const text = new URLSearchParams(given).toString()
@@ -34,15 +34,15 @@ export function go(to) {
   else location.hash = to
 }
 
-// start calls show for each address. While an edit is held, it asks first, and stays if told so.
+// start calls show for each address. If there is unsaved input, it first calls askToLeave.
 export function start(show, askToLeave) {
   let shown = location.hash
   window.addEventListener('hashchange', async () => {
     const target = location.hash
-    if (target !== shown && held()) {
+    if (target !== shown && hasUnsaved()) {
       history.replaceState(null, '', shown)
       if (!await askToLeave()) return
-      releaseAll()
+      discardAll()
       history.pushState(null, '', target)
     }
     shown = target

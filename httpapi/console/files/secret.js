@@ -1,19 +1,19 @@
-// One secret: what is known of it without its value, the value on request, and what can be done.
+// The view of one secret: its details, its value on request, and its actions.
 
 import * as api from './api.js'
 import * as catalog from './catalog.js'
 import {announce, button, h} from './dom.js'
 import {confirm} from './dialog.js'
 import {editor} from './editor.js'
-import {place, problem} from './errors.js'
+import {errorArea, problem} from './errors.js'
 import {when} from './format.js'
 import {m} from './messages.js'
 import {link} from './router.js'
 import {toClipboard, valueBox} from './valuebox.js'
 import {versions} from './versions.js'
-import {Lost, destroy, remove, restoreFromTrash} from './write.js'
+import {Conflict, destroy, remove, restoreFromTrash} from './write.js'
 
-// show fills the pane with a secret.
+// show shows a secret in the pane.
 export async function show(pane, project, path, signal) {
   const at = path.lastIndexOf('/') + 1
   const heading = h('h2', {tabindex: '-1', class: 'address'},
@@ -25,29 +25,29 @@ export async function show(pane, project, path, signal) {
   await refresh({project, path, body, signal})
 }
 
-// refresh shows the secret as it is now. An answer that another one has overtaken changes nothing.
+// refresh reloads the secret. It ignores the response if a later refresh has started.
 async function refresh(page) {
-  const turn = page.turn = (page.turn ?? 0) + 1
-  const late = () => page.signal.aborted || turn !== page.turn
+  const refreshes = page.refreshes = (page.refreshes ?? 0) + 1
+  const outdated = () => page.signal.aborted || refreshes !== page.refreshes
   try {
     page.history = await api.history(page.project, page.path, page.signal)
   } catch (error) {
-    if (late()) return
+    if (outdated()) return
     const unlisted = error.status === 403
     if (unlisted) page.seen = {version: null}
     return draw(page, [problem(error)], unlisted)
   }
-  if (late()) return
+  if (outdated()) return
   const [newest] = page.history
-  if (newest.state === 'live') live(page, newest)
-  else gone(page, newest)
+  if (newest.state === 'live') showLive(page, newest)
+  else showNotLive(page, newest)
 }
 
-// draw shows what is above and below the card of the value. A card in which somebody writes a new version
-// stays, with what was typed and the focus.
-function draw(page, above, valued, below = []) {
+// draw shows the nodes above and below the card with the value. If a new version is being edited,
+// it keeps the card with the typed value and the focus.
+function draw(page, above, hasValue, below = []) {
   const {body, card} = page
-  if (card?.writing()) {
+  if (card?.editing()) {
     card.hide()
     for (const child of [...body.children]) if (child !== card.element) child.remove()
     card.element.before(...above)
@@ -55,12 +55,12 @@ function draw(page, above, valued, below = []) {
     return
   }
   const focused = card?.element.contains(document.activeElement)
-  page.card = valued ? valueCard(page) : null
+  page.card = hasValue ? valueCard(page) : null
   body.replaceChildren(...above, page.card?.element ?? '', ...below)
   if (focused) page.card?.focus()
 }
 
-function live(page, newest) {
+function showLive(page, newest) {
   const {project, path, history, signal} = page
   const known = catalog.find(project, path)
   if (known?.version !== newest.version) catalog.put({project, path, ...newest})
@@ -69,17 +69,17 @@ function live(page, newest) {
     [versions({project, path, history, signal, seen: () => page.seen, onChange: () => refresh(page)})])
 }
 
-// valueCard is the value, with what can be done to it. What is read also gives the entity tag, which
-// makes the next change conditional on just that.
+// valueCard shows the value and its actions. Reading the value also returns its entity tag, which
+// makes the next change conditional on that version.
 function valueCard(page) {
   const {project, path, signal} = page
-  const errors = place()
+  const errors = errorArea()
   const box = valueBox({
     signal, read: () => api.readValue(project, path, null, signal),
     onRead: ({version, etag}) => { page.seen = {version, etag} },
   })
-  const edit = h('div', {class: 'place'})
-  const written = () => {
+  const edit = h('div', {class: 'hide-empty'})
+  const closeEditor = () => {
     edit.replaceChildren()
     rotate.focus()
     refresh(page)
@@ -87,11 +87,11 @@ function valueCard(page) {
   const rotate = button(m.secret.rotate, () => {
     if (edit.firstChild) return
     edit.replaceChildren(editor({
-      project, path, seen: page.seen, signal, onClose: written,
+      project, path, seen: page.seen, signal, onClose: closeEditor,
       onSaved: (made) => {
         catalog.put({project, path, ...made})
         page.seen = {version: page.seen.version === null ? null : made.version, etag: null}
-        written()
+        closeEditor()
       },
     }))
     edit.querySelector('textarea').focus()
@@ -102,7 +102,7 @@ function valueCard(page) {
   const element = h('div', {class: 'stack'},
     h('section', {class: 'card', 'aria-label': m.value.label}, h('h3', {}, m.value.label), box.element),
     h('div', {class: 'actions'}, rotate, copyName, why, erase), errors.element, edit)
-  return {element, writing: () => edit.firstChild !== null, focus: () => rotate.focus(), hide: box.hide}
+  return {element, editing: () => edit.firstChild !== null, focus: () => rotate.focus(), hide: box.hide}
 }
 
 async function deleteIt(page, errors) {
@@ -116,7 +116,7 @@ async function deleteIt(page, errors) {
     await refresh(page)
     page.body.querySelector('button')?.focus()
   } catch (error) {
-    errors.show(error instanceof Lost ? new api.Failure(412, '') : error)
+    errors.show(error instanceof Conflict ? new api.Failure(412, '') : error)
   }
 }
 
@@ -130,10 +130,10 @@ function facts(newest) {
     newest.expires_at ? fact(m.editor.expires, when(newest.expires_at, true), newest.expired ? h('span', {class: 'badge bad'}, m.attention.expired) : null) : null)
 }
 
-// gone is a secret in the trash, or one that was destroyed.
-function gone(page, newest) {
+// showNotLive shows a secret that is deleted or destroyed.
+function showNotLive(page, newest) {
   const {project, path, history, signal} = page
-  const errors = place()
+  const errors = errorArea()
   const act = (work, done) => async () => {
     try {
       if (await work() === false) return
@@ -144,18 +144,19 @@ function gone(page, newest) {
       errors.show(error)
     }
   }
-  const create = h('a', {class: 'button', href: link('new', [], {project, path})}, m.secret.writeAnew)
+  const create = h('a', {class: 'button', href: link('new', [], {project, path})}, m.secret.recreate)
   const actions = newest.state === 'deleted'
     ? [button(m.trash.restore, act(() => restoreFromTrash(project, path), m.trash.restored), {class: 'primary'}),
       button(m.trash.destroy, act(() => destroyAll(project, path), m.destroy.done), {class: 'danger-quiet'}), create]
     : [create]
-  const caution = h('section', {class: 'caution'}, h('h3', {}, m.secret.gone[newest.state]), h('p', {}, m.secret.goneText[newest.state]),
+  const caution = h('section', {class: 'caution'}, h('h3', {}, m.secret.notLive[newest.state]), h('p', {}, m.secret.notLiveText[newest.state]),
     errors.element, h('div', {class: 'actions'}, actions))
   draw(page, [caution, facts(newest)], false,
     [versions({project, path, history, signal, seen: () => null, onChange: () => refresh(page)})])
 }
 
-// destroyAll destroys every version, once the name was typed; false if it was not.
+// destroyAll destroys all versions after the user has typed the name. It resolves to false if the
+// user cancels.
 export async function destroyAll(project, path) {
   const sure = await confirm({
     title: m.destroy.title, text: m.destroy.text, action: m.destroy.action, danger: true, typed: `${project}/${path}`,

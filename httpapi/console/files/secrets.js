@@ -1,19 +1,19 @@
-// The screen of secrets: all names as a tree with a filter, and beside it the one that is chosen.
+// The screen of secrets: a tree of all names with a filter, and the chosen secret.
 
 import * as catalog from './catalog.js'
 import {button, h, newID} from './dom.js'
-import {place} from './errors.js'
+import {errorArea} from './errors.js'
 import {count} from './format.js'
 import {m} from './messages.js'
 import {go, link, secretLink} from './router.js'
-import {longList} from './rows.js'
+import {longList} from './longlist.js'
 import * as secret from './secret.js'
 import {matching, rowsOf} from './tree.js'
 
 const rowHeight = 34
-const fewNames = 300 // up to so many, all folders begin open
+const fewNames = 300 // up to this number, all folders are open at first
 
-let current = null // this screen, while it is shown
+let current = null // the screen while it is shown
 
 export function show({main, heading, route, signal}) {
   heading.textContent = m.secrets.title
@@ -22,7 +22,7 @@ export function show({main, heading, route, signal}) {
   current.select(route)
 }
 
-// follow shows another secret in this screen, if it is the one that is shown.
+// follow shows another secret if this screen is already shown, and reports whether it is.
 export function follow(route) {
   current?.select(route)
   return current !== null
@@ -51,11 +51,11 @@ function makeScreen(main, heading, signal) {
 }
 
 function makeTree(signal) {
-  const open = new Map() // folders that were opened or closed by hand
+  const open = new Map() // folders that the user opened or closed
   const state = {rows: [], items: [], chosen: ''}
   const filter = h('input', {type: 'search', id: newID('filter'), autocomplete: 'off', spellcheck: 'false', placeholder: m.secrets.filterHint})
   const counted = h('p', {class: 'soft counted', role: 'status'})
-  const errors = place()
+  const errors = errorArea()
   const empty = h('div', {class: 'empty', hidden: true})
   const isOpen = (key, depth) => open.get(key) ?? (filter.value !== '' || depth === 0 && catalog.projects().length < 50 || state.few)
   const update = () => {
@@ -97,7 +97,7 @@ function makeTree(signal) {
       errors.show(error)
     })
   }
-  catalog.live(signal, update)
+  catalog.onChange(signal, update)
   load(false)
   const element = h('section', {class: 'list', 'aria-label': m.secrets.tree},
     h('div', {class: 'filter'}, h('label', {for: filter.id, class: 'hidden'}, m.secrets.filter), filter,
@@ -126,7 +126,7 @@ function activate(row, toggle) {
   else go(secretLink(row.item.project, row.item.path))
 }
 
-// onArrow opens and closes folders, and steps in and out of them, as trees do.
+// onArrow handles the left and right arrow keys of a tree. It reports whether it used the key.
 function onArrow(key, rows, i, move, toggle) {
   const row = rows[i]
   if (!row) return false

@@ -1,9 +1,9 @@
-// Who is signed in. The token lives in this module's memory and nowhere else: not in storage, not in
-// a cookie, not in the address. A reload forgets it.
+// The current service and its token. The token is only in the memory of this module: not in
+// storage, a cookie or the address. A reload clears it.
 
 let identity = null
-let askAgain = null // asks who is at the screen to sign in again; set by the shell
-let asking = null // the question that is open: all requests that failed wait for one answer
+let askAgain = null // asks the user to sign in again
+let asking = null // the pending promise of askAgain, shared by all failed requests
 
 export function service() {
   return identity?.service ?? ''
@@ -13,8 +13,7 @@ export function signIn(name, token) {
   identity = {service: name, token}
 }
 
-// signOut forgets the identity, and loads the page anew: what it held of values is gone with its
-// memory, not only out of sight.
+// signOut clears the identity and reloads the page, which also frees all values in its memory.
 export function signOut() {
   identity = null
   document.getElementById('app').replaceChildren()
@@ -22,7 +21,7 @@ export function signOut() {
   location.reload()
 }
 
-// headers gives the two headers of a request; none where nobody is signed in.
+// headers returns the identity headers of a request, or none before sign-in.
 export function headers() {
   return identity ? {'X-Service': identity.service, 'X-Token': identity.token} : {}
 }
@@ -31,8 +30,8 @@ export function onExpired(ask) {
   askAgain = ask
 }
 
-// renew asks for a valid identity after a request was refused, and reports whether there is one. The
-// views stay as they are meanwhile, with what was typed.
+// renew asks the user to sign in again after status 401, and resolves to whether that succeeded.
+// The screen and its input stay as they are.
 export function renew() {
   if (!identity || !askAgain) return Promise.resolve(false)
   asking ??= askAgain(identity.service).finally(() => { asking = null })

@@ -1,4 +1,4 @@
-// The frame around the screens: skip link, sections, who is signed in.
+// The frame around the screens: skip link, navigation, current service.
 
 import {button, h} from './dom.js'
 import {confirm, open} from './dialog.js'
@@ -9,7 +9,7 @@ import {form} from './signin.js'
 
 const sections = ['secrets', 'matrix', 'import', 'attention', 'trash', 'projects', 'trail', 'access', 'health']
 
-// frame makes the frame, and gives what puts a screen into it.
+// frame returns the frame, its main element, and a function that marks the current section.
 export function frame() {
   const main = h('main', {id: 'main', tabindex: '-1'})
   const links = sections.map((name) => h('a', {href: link(name), 'data-section': name}, m.nav[name]))
@@ -29,7 +29,7 @@ export function frame() {
   return {element, main, mark}
 }
 
-// mark shows which section is open.
+// mark marks a section of the navigation as the current one.
 function mark(section) {
   for (const a of document.querySelectorAll('[data-section]')) {
     if (a.dataset.section === section) a.setAttribute('aria-current', 'page')
@@ -37,12 +37,12 @@ function mark(section) {
   }
 }
 
-// askToLeave asks before an edit is lost.
+// askToLeave asks whether to discard unsaved input.
 export function askToLeave() {
   return confirm({title: m.leave.title, text: m.leave.text, action: m.leave.action, danger: true})
 }
 
-// askAgain asks to sign in anew; what is on the screen stays.
+// askAgain asks the user to sign in again, above the current screen.
 export function askAgain(name) {
   return open(m.signIn.again, (close) => [h('p', {}, m.signIn.againText), form(() => close(true), name)]).then(Boolean)
 }

@@ -1,8 +1,8 @@
-// Tables of records, with their headers.
+// Tables with column headers.
 
 import {h} from './dom.js'
 
-// table shows rows of cells under columns. The first cell of a row names it.
+// table returns a table. The first cell of each row is its header.
 export function table(label, columns, rows) {
   return h('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label}, h('table', {},
     h('thead', {}, h('tr', {}, columns.map((text) => text ? h('th', {scope: 'col'}, text) : h('td', {})))),

@@ -1,8 +1,8 @@
-// Who did what, and when; and how far the chains reach that prove it.
+// The screen of the audit trail and the heads of its chains.
 
 import {request} from './api.js'
 import {button, busyWhile, field, h, input, select} from './dom.js'
-import {place, problem} from './errors.js'
+import {errorArea, problem} from './errors.js'
 import {count, when} from './format.js'
 import {m} from './messages.js'
 import {link, secretLink} from './router.js'
@@ -21,28 +21,28 @@ export function show({main, heading, route, signal}) {
     outcome: select([['', m.trail.any], ...outcomes.map((o) => [o, m.trail.outcomes[o]])], given('outcome')),
     since: input({type: 'datetime-local', value: given('since')}), until: input({type: 'datetime-local', value: given('until')}),
   }
-  const errors = place()
+  const errors = errorArea()
   const list = h('div', {class: 'stack-tight'})
-  const look = h('button', {type: 'submit', class: 'primary'}, m.trail.show)
+  const showButton = h('button', {type: 'submit', class: 'primary'}, m.trail.show)
   const chains = h('section', {class: 'card'}, h('h2', {}, m.trail.chains), h('p', {class: 'soft'}, m.loading))
   main.append(h('div', {class: 'stack'},
     h('form', {class: 'card', on: {submit: (event) => {
       event.preventDefault()
       const query = Object.fromEntries(names.map((name) => [name, fields[name].value.trim()]))
-      history.replaceState(null, '', link('trail', [], query)) // so that it can be shared
-      busyWhile(look, () => load(asked(query), list, errors, signal))
+      history.replaceState(null, '', link('trail', [], query)) // a link that can be shared
+      busyWhile(showButton, () => load(apiQuery(query), list, errors, signal))
     }}}, h('div', {class: 'line'}, names.map((name) => {
       const shown = field(m.trail.fields[name], fields[name])
       shown.classList.toggle('wide', fields[name].type === 'datetime-local')
       return shown
-    }), look)),
+    }), showButton)),
     errors.element, list, chains))
-  load(asked(Object.fromEntries(names.map((name) => [name, given(name)]))), list, errors, signal)
+  load(apiQuery(Object.fromEntries(names.map((name) => [name, given(name)]))), list, errors, signal)
   heads(chains, signal)
 }
 
-// asked is the query of the API: its times are of the world, not of this place.
-function asked(query) {
+// apiQuery returns the query of the API, with local times converted to UTC.
+function apiQuery(query) {
   const time = (text) => text && new Date(text).toISOString()
   return {...query, since: time(query.since), until: time(query.until), limit: perPage}
 }
@@ -68,14 +68,14 @@ function row(entry) {
   const linked = entry.project && entry.path && !entry.path.endsWith('/') && entry.action !== 'list'
   const kind = {ok: 'good', begun: 'warn', not_found: 'warn'}[entry.outcome] ?? 'bad'
   return [
-    when(entry.at, true), entry.service || h('span', {class: 'soft'}, entry.remote || m.trail.nobody), entry.action,
+    when(entry.at, true), entry.service || h('span', {class: 'soft'}, entry.remote || m.trail.unknownService), entry.action,
     linked ? h('a', {class: 'mono', href: secretLink(entry.project, entry.path)}, name) : h('span', {class: 'mono'}, name),
     entry.destroyed?.map(range).join(', ') ?? (entry.version ? m.version(entry.version) : ''), h('span', {class: `badge ${kind}`}, m.trail.outcomes[entry.outcome]),
     entry.count > 1 ? m.trail.times(count(entry.count)) : '',
   ]
 }
 
-// range writes versions that a destroy named.
+// range formats a range of destroyed versions.
 function range({first, last}) {
   return first === last ? m.version(first) : m.trail.range(first, last)
 }

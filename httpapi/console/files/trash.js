@@ -1,9 +1,9 @@
-// What was deleted: it comes back as long as it is not destroyed.
+// The screen of deleted and destroyed secrets.
 
 import {pages} from './api.js'
 import * as catalog from './catalog.js'
 import {announce, button, h} from './dom.js'
-import {place} from './errors.js'
+import {errorArea} from './errors.js'
 import {when} from './format.js'
 import {m} from './messages.js'
 import {secretLink} from './router.js'
@@ -14,7 +14,7 @@ import {restoreFromTrash} from './write.js'
 
 export async function show({main, heading, signal}) {
   heading.textContent = m.trash.title
-  const errors = place()
+  const errors = errorArea()
   const list = h('div', {class: 'stack'}, h('p', {class: 'soft'}, m.loading))
   main.append(h('div', {class: 'stack'}, h('p', {class: 'soft'}, m.trash.lead), errors.element, list))
   const act = (work, done) => async () => {
@@ -24,7 +24,7 @@ export async function show({main, heading, signal}) {
       announce(done)
       catalog.load(true)
       await update()
-      heading.focus() // the button that was pressed is gone
+      heading.focus() // the pressed button was removed
     } catch (error) {
       errors.show(error)
     }
@@ -43,10 +43,9 @@ export async function show({main, heading, signal}) {
     }
     list.replaceChildren(
       found.deleted.length ? table(m.trash.title, m.trash.columns, found.deleted.map(row)) : h('div', {class: 'empty'}, m.trash.none),
-      found.destroyed.length ? gone(found.destroyed) : '')
+      found.destroyed.length ? destroyedSecrets(found.destroyed) : '')
   }
-  // gone lists what nothing is left of but the name: apart, since it is no trash to go through.
-  const gone = (items) => h('section', {class: 'card'}, h('h2', {}, m.trash.destroyed), h('p', {class: 'hint'}, m.trash.destroyedHint),
+  const destroyedSecrets = (items) => h('section', {class: 'card'}, h('h2', {}, m.trash.destroyed), h('p', {class: 'hint'}, m.trash.destroyedHint),
     table(m.trash.destroyed, m.trash.destroyedColumns, items.map((item) => [name(item), when(item.updated_at), item.updated_by])))
   await update().catch((error) => {
     list.replaceChildren()

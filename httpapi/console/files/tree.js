@@ -1,16 +1,16 @@
-// Rows of a tree, made of ordered names in one pass: no nodes are kept, so ten thousand names
-// are filtered between two key strokes.
+// Builds the rows of a tree from ordered names in one pass, without nodes. This is fast enough to
+// filter ten thousand names at each keystroke.
 
-// matching gives the items that hold every word of the text.
+// matching returns the items that contain every word of the text.
 export function matching(items, text) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean)
   if (words.length === 0) return items
   return items.filter((item) => words.every((word) => item.search.includes(word)))
 }
 
-// rowsOf turns ordered items into rows: a folder once, before what it holds, and nothing of what a
-// closed folder holds. isOpen is asked with a folder's key, "newsbot/prod/". Rows have level, setsize and
-// posinset, as screen readers tell them.
+// rowsOf returns the rows of ordered items. A folder precedes its content, and the content of
+// closed folders is omitted. isOpen gets the key of a folder, such as "newsbot/prod/", and its
+// depth. level, parent.size and posinset are for ARIA attributes.
 export function rowsOf(items, isOpen) {
   const rows = []
   const above = [] // the folders that the current item is in
@@ -29,7 +29,8 @@ export function rowsOf(items, isOpen) {
   return rows
 }
 
-// folder opens a folder below its parent. `size` counts what it holds at once, `count` all names in it.
+// folder returns the row of a folder. `size` is the number of its children, `count` that of all
+// names in it.
 function folder(parts, depth, parent, rows, isOpen) {
   const key = parts.slice(0, depth + 1).join('/') + '/'
   const open = parent.shown && isOpen(key, depth)

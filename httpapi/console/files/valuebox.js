@@ -1,18 +1,19 @@
-// A value: hidden until somebody asks for it, and hidden again soon.
+// A value, hidden until the user reveals it, and then hidden again automatically.
 
 import {announce, button, busyWhile, h} from './dom.js'
-import {ClipboardRefused, place} from './errors.js'
+import {ClipboardRefused, errorArea} from './errors.js'
 import {bytes, count} from './format.js'
 import {m} from './messages.js'
-import {veil} from './veil.js'
+import {autoHide} from './autohide.js'
 
-// valueBox shows what read() gives, which is one entry in the trail. onRead is told about each.
+// valueBox shows the value that read() resolves to. Each read adds an entry to the trail, and is
+// passed to onRead.
 export function valueBox({read, signal, onRead = () => {}}) {
-  const errors = place()
+  const errors = errorArea()
   const reveal = button(m.value.reveal, () => busyWhile(reveal, toggle), {class: 'primary', 'aria-expanded': 'false'})
   const copy = button(m.value.copy, () => busyWhile(copy, copyIt))
-  let secret = null // only while it is shown
-  const shown = veil(signal, () => {
+  let secret = null // set only while the value is shown
+  const shown = autoHide(signal, () => {
     secret = null
     shown?.element.replaceChildren(mask())
     reveal.textContent = m.value.reveal
@@ -57,23 +58,23 @@ function mask() {
   return h('p', {class: 'mask'}, h('span', {'aria-hidden': 'true'}, '••••••••••••'), h('span', {class: 'hidden'}, m.value.isHidden))
 }
 
-// display shows a value readable: as it is, and JSON also with its lines and indents.
-export function display({value, encoding}) {
+// display shows a value. JSON can also be shown formatted.
+function display({value, encoding}) {
   const pre = h('pre', {class: 'text', tabindex: '0', 'aria-label': m.value.label}, value)
   if (encoding) return [pre, h('p', {class: 'hint'}, m.value.binary)]
   const pretty = formatted(value)
   const facts = h('span', {class: 'soft'}, m.value.size(count(bytes(value)), value.split('\n').length))
   if (!pretty || pretty === value) return [pre, facts]
-  const flip = button(m.value.format, () => {
-    const now = flip.getAttribute('aria-pressed') !== 'true'
-    flip.setAttribute('aria-pressed', String(now))
-    pre.textContent = now ? pretty : value
+  const format = button(m.value.format, () => {
+    const pressed = format.getAttribute('aria-pressed') !== 'true'
+    format.setAttribute('aria-pressed', String(pressed))
+    pre.textContent = pressed ? pretty : value
   }, {class: 'quiet', 'aria-pressed': 'false'})
-  return [pre, h('div', {class: 'value-foot'}, facts, flip)]
+  return [pre, h('div', {class: 'value-foot'}, facts, format)]
 }
 
-// formatted gives JSON with indents; '' for what is no JSON object or array. Numbers stay as they are
-// written, because a reader would round long ones.
+// formatted returns indented JSON, or '' if the text is not a JSON object or array. Numbers keep
+// their digits, because parsing would round long ones.
 function formatted(text) {
   if (!/^\s*[[{]/.test(text)) return ''
   try {

@@ -1,13 +1,14 @@
-// Where a new value is typed, pasted or generated. What is typed is masked until asked otherwise.
+// The field for a new value: typed, pasted or generated. The input is masked by default.
 
 import {announce, button, checkbox, field, h, input, newID, select} from './dom.js'
 import {bytes, count} from './format.js'
 import * as generator from './generate.js'
 import {m} from './messages.js'
 
-const most = 512 * 1024
+const maxBytes = 512 * 1024
 
-// valueField gives the controls, and body(): the members of a request that set the value.
+// valueField returns the controls and body(), which returns the members of a request that set the
+// value.
 export function valueField() {
   const text = h('textarea', {
     class: 'masked', rows: '4', id: newID('value'), autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
@@ -16,47 +17,47 @@ export function valueField() {
   const size = h('p', {class: 'hint'})
   const made = generation((value) => {
     text.value = value
-    tell()
+    updateSize()
     announce(m.editor.generated)
   }, (server) => {
     text.disabled = server
     text.value = ''
-    tell()
+    updateSize()
   })
   const times = timeFields()
-  const tell = () => { size.textContent = text.value ? m.editor.size(count(bytes(text.value)), count(most)) : m.editor.pasteHint }
-  text.addEventListener('input', tell)
-  tell()
+  const updateSize = () => { size.textContent = text.value ? m.editor.size(count(bytes(text.value)), count(maxBytes)) : m.editor.pasteHint }
+  text.addEventListener('input', updateSize)
+  updateSize()
   const show = checkbox(m.editor.show, false, (shown) => text.classList.toggle('masked', !shown))
   const element = h('div', {class: 'stack-tight'}, field(m.editor.value, text), h('div', {class: 'value-foot'}, size, show), made.element, times.element)
   return {
-    element, text,
-    body: () => ({...(made.byServer() ? {generate: made.wanted()} : {value: text.value}), ...times.body()}),
+    element,
+    body: () => ({...(made.byServer() ? {generate: made.requestMembers()} : {value: text.value}), ...times.body()}),
     ready: () => made.byServer() || text.value !== '',
     dirty: () => text.value !== '' || made.byServer(),
     wipe: () => { text.value = '' },
   }
 }
 
-// generation makes a value here, or lets the server make one that nobody sees.
+// generation generates a value here, or has the server generate one without returning it.
 function generation(onMade, onServer) {
   const alphabet = select(generator.names.map((name) => [name, m.editor.alphabets[name]]), 'alphanumeric')
   const length = input({type: 'number', min: '16', max: '4096', value: '32', inputmode: 'numeric'})
   const size = () => Math.min(4096, Math.max(16, Math.trunc(Number(length.value)) || 32))
-  const wanted = () => generator.wanted(alphabet.value, size())
-  const here = button(m.editor.generate, () => onMade(generator.generate(alphabet.value, size())))
+  const requestMembers = () => generator.requestMembers(alphabet.value, size())
+  const generate = button(m.editor.generate, () => onMade(generator.generate(alphabet.value, size())))
   let server = false
   const byServer = checkbox(m.editor.byServer, false, (on) => {
     server = on
-    here.disabled = on
+    generate.disabled = on
     onServer(on)
   })
   const element = h('details', {}, h('summary', {}, m.editor.generation),
-    h('div', {class: 'stack-tight'}, h('div', {class: 'line'}, field(m.editor.alphabet, alphabet), field(m.editor.length, length), here), byServer))
-  return {element, wanted, byServer: () => server}
+    h('div', {class: 'stack-tight'}, h('div', {class: 'line'}, field(m.editor.alphabet, alphabet), field(m.editor.length, length), generate), byServer))
+  return {element, requestMembers, byServer: () => server}
 }
 
-// timeFields are the times that a version may have. A day ends where the person is.
+// timeFields are the expiry and rotation times of a version: the end of a day in local time.
 function timeFields() {
   const expires = input({type: 'date'})
   const rotate = input({type: 'date'})

@@ -1,26 +1,27 @@
-// The history of a secret: who wrote what when, the difference of two versions, and the way back.
+// The history of a secret, with the difference between two versions and the restoring of old ones.
 
 import * as api from './api.js'
 import {announce, button, busyWhile, field, h, select} from './dom.js'
 import {confirm} from './dialog.js'
 import {difference} from './diff.js'
-import {place} from './errors.js'
+import {errorArea} from './errors.js'
 import {when} from './format.js'
 import {m} from './messages.js'
-import {veil} from './veil.js'
-import {Lost, destroy, write} from './write.js'
+import {autoHide} from './autohide.js'
+import {Conflict, destroy, write} from './write.js'
 
-// versions shows the history; onChange is called when it is no longer true. `seen` is what a restored version
-// builds on. Where the newest version is not live, none can be read, and so none be restored or compared.
+// versions shows the history and calls onChange after it has changed it. seen() is the version
+// that a restored one follows. If the newest version is not live, none can be read, restored or
+// compared.
 export function versions({project, path, history, seen, signal, onChange}) {
   const readable = history[0].state === 'live'
-  const errors = place()
+  const errors = errorArea()
   const act = (work) => async () => {
     errors.clear()
     try {
       await work()
     } catch (error) {
-      errors.show(error instanceof Lost ? new api.Failure(409, '') : error)
+      errors.show(error instanceof Conflict ? new api.Failure(409, '') : error)
     }
   }
   const row = (version) => h('tr', {},
@@ -52,7 +53,7 @@ export function versions({project, path, history, seen, signal, onChange}) {
     h('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': m.versions.title}, h('table', {},
       h('thead', {}, h('tr', {}, [...m.versions.columns.map((text) => h('th', {scope: 'col'}, text)), h('td', {})])),
       h('tbody', {}, history.map(row)))),
-    history.length >= api.mostVersions ? h('p', {class: 'soft'}, m.versions.newest(history.length)) : null,
+    history.length >= api.maxVersions ? h('p', {class: 'soft'}, m.versions.newest(history.length)) : null,
     errors.element,
     compare({project, path, signal, live: history.filter((v) => readable && v.state === 'live'), errors}))
 }
@@ -62,13 +63,14 @@ export function state(version) {
   return h('span', {class: `badge ${kind}`}, m.states[version.state])
 }
 
-// compare shows the difference of two versions; it reads both, which is two entries in the trail.
+// compare shows the difference between two versions. It reads both, which adds two entries to the
+// trail.
 function compare({project, path, signal, live, errors}) {
   if (live.length < 2) return null
   const options = live.map((v) => [String(v.version), m.version(v.version)])
   const before = select(options, options[1][0])
   const after = select(options, options[0][0])
-  const shown = veil(signal, () => {})
+  const shown = autoHide(signal, () => {})
   const show = button(m.versions.compare, () => busyWhile(show, async () => {
     errors.clear()
     try {
@@ -84,7 +86,7 @@ function compare({project, path, signal, live, errors}) {
 }
 
 function lines(found) {
-  const kind = {'-': 'gone', '+': 'come', ' ': 'same'}
+  const kind = {'-': 'removed', '+': 'added', ' ': 'same'}
   return h('pre', {class: 'text diff', tabindex: '0', 'aria-label': m.versions.difference}, found.map(([sign, text]) =>
     h('span', {class: kind[sign]}, h('span', {class: 'hidden'}, sign === ' ' ? '' : m.versions[kind[sign]] + ' '), h('span', {'aria-hidden': 'true'}, sign + ' '), text + '\n')))
 }

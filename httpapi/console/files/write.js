@@ -1,46 +1,47 @@
-// Changes of one secret, each on the condition that it is still as it was seen.
+// Changes to one secret, conditional on the version that the user has seen.
 
 import {Failure, newest, request, secretPath} from './api.js'
 
-// Lost is that somebody else was faster: the secret is no longer at the version that was seen.
-export class Lost extends Error {}
+// Conflict reports that the secret is no longer at the version that the user has seen.
+export class Conflict extends Error {}
 
-// write makes a new version. `seen` is what the change builds on: {version, etag}, with the etag if the
-// value was read; version 0 means that there must be none, null that nothing is known of it. It gives
-// the new version without its value.
+// write creates a version and returns it without its value. `seen` is {version, etag}: version 0
+// requires that the secret does not exist, null means that the version is unknown, and etag is set
+// if the value was read.
 export async function write(project, path, body, seen) {
   if (seen.version === 0) return (await request('POST', 'api/secrets', {body: {project, path, ...body}})).body
   const route = secretPath('secrets', project, path)
-  if (seen.etag || seen.version === null) return lost(request('PATCH', route, {body, match: seen.etag}).then((a) => a.body))
-  return conditionally(project, path, seen.version, {op: 'put', ...body}, () => request('PATCH', route, {body}).then((a) => a.body))
+  if (seen.etag || seen.version === null) return orConflict(request('PATCH', route, {body, match: seen.etag}).then((a) => a.body))
+  return withIfVersion(project, path, seen.version, {op: 'put', ...body}, () => request('PATCH', route, {body}).then((a) => a.body))
 }
 
 // remove marks a secret deleted.
 export async function remove(project, path, seen) {
   const route = secretPath('secrets', project, path)
-  if (seen.etag || seen.version === null) return lost(request('DELETE', route, {match: seen.etag}))
-  return conditionally(project, path, seen.version, {op: 'delete'}, () => request('DELETE', route))
+  if (seen.etag || seen.version === null) return orConflict(request('DELETE', route, {match: seen.etag}))
+  return withIfVersion(project, path, seen.version, {op: 'delete'}, () => request('DELETE', route))
 }
 
-// conditionally names the version by the route for several changes, because an entity tag comes with a
-// read of the value alone. A store that has no such changes is asked for the version just before.
-async function conditionally(project, path, version, change, plainly) {
+// withIfVersion makes a change on the condition of a version, through the route for several
+// changes: an entity tag is only known after a read. If the store does not support that route, it
+// checks the version first and then calls unconditional.
+async function withIfVersion(project, path, version, change, unconditional) {
   try {
     const changes = [{project, path, if_version: version, ...change}]
-    return (await lost(request('POST', 'api/changes', {body: {changes}}))).body[0]
+    return (await orConflict(request('POST', 'api/changes', {body: {changes}}))).body[0]
   } catch (error) {
     if (!(error instanceof Failure) || error.status !== 501) throw error
   }
   const current = await newest(project, path)
-  if (current.version !== version || current.state !== 'live') throw new Lost()
-  return plainly()
+  if (current.version !== version || current.state !== 'live') throw new Conflict()
+  return unconditional()
 }
 
-async function lost(answer) {
+async function orConflict(response) {
   try {
-    return await answer
+    return await response
   } catch (error) {
-    if (error instanceof Failure && (error.status === 409 || error.status === 412)) throw new Lost()
+    if (error instanceof Failure && (error.status === 409 || error.status === 412)) throw new Conflict()
     throw error
   }
 }

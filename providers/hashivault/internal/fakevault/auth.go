@@ -9,10 +9,10 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// token is what is known of one.
+// token is a token and its life.
 type token struct {
 	policies  []string
-	ttl       time.Duration // of each renewal; 0: for ever
+	ttl       time.Duration // of each renewal; 0: no limit
 	ends      time.Time
 	most      time.Time // zero: no maximum
 	renewable bool
@@ -20,7 +20,7 @@ type token struct {
 
 func (t *token) ended() bool { return !t.ends.IsZero() && time.Now().After(t.ends) }
 
-// renew gives the token another life, no further than its maximum.
+// renew extends the token's life, up to its maximum.
 func (t *token) renew() {
 	if t.ttl == 0 {
 		return
@@ -31,7 +31,7 @@ func (t *token) renew() {
 	}
 }
 
-// left is its life in whole seconds, as Vault tells it.
+// left returns the rest of its life in whole seconds, as Vault does.
 func (t *token) left() int {
 	if t.ends.IsZero() {
 		return 0
@@ -39,7 +39,7 @@ func (t *token) left() int {
 	return int(time.Until(t.ends).Round(time.Second).Seconds())
 }
 
-// policy is what a policy in JSON allows, by path; a star at the end stands for anything.
+// policy maps paths to capabilities, in JSON. A star at the end of a path is a wildcard.
 type policy struct {
 	Path map[string]struct {
 		Capabilities []string `json:"capabilities"`
@@ -52,13 +52,13 @@ type roles struct {
 	made    map[string]*role
 }
 
-// role is what a log-in gives.
+// role holds the properties of the tokens of a role.
 type role struct {
 	policies  []string
 	ttl, most time.Duration
 }
 
-// capabilities gives what the token may do at a path.
+// capabilities returns the token's capabilities at a path.
 func (v *Vault) capabilities(t *token, path string) []string {
 	best, found := -1, []string{"deny"}
 	for _, name := range t.policies {
@@ -84,7 +84,7 @@ func (v *Vault) allowed(t *token, path, capability string) bool {
 	return false
 }
 
-// add makes a token known and gives what a log-in or renewal tells of it.
+// add stores a token and returns the answer to a log-in or renewal.
 func (v *Vault) add(name string, t *token) answer {
 	v.tokens[name] = t
 	return answer{http.StatusOK, object{"auth": object{
@@ -93,7 +93,7 @@ func (v *Vault) add(name string, t *token) answer {
 	}}}
 }
 
-// login is that of AppRole, mounted at "approle".
+// login logs in with AppRole, mounted at "approle".
 func (v *Vault) login(q request) answer {
 	if v.roles == nil || q.path != "auth/approle/login" {
 		return refuse(http.StatusForbidden, "permission denied")
@@ -111,7 +111,7 @@ func (v *Vault) login(q request) answer {
 	return v.add("hvs."+rand.Text(), t)
 }
 
-// seconds reads a duration such as "90s"; 0 where there is none.
+// seconds parses a duration such as "90s". It returns 0 if there is none.
 func (q request) seconds(key string) time.Duration {
 	d, err := time.ParseDuration(q.text(key))
 	if err != nil {
@@ -120,7 +120,7 @@ func (q request) seconds(key string) time.Duration {
 	return d
 }
 
-// system answers what is no secret.
+// system answers requests outside the mounts.
 func (v *Vault) system(q request, t *token) answer {
 	mountPath, isMount := strings.CutPrefix(q.path, "sys/internal/ui/mounts/")
 	switch {
@@ -141,7 +141,7 @@ func (v *Vault) system(q request, t *token) answer {
 	return v.administer(q)
 }
 
-// administer answers to those who may do everything.
+// administer answers requests that need all rights.
 func (v *Vault) administer(q request) answer {
 	name, isRole := strings.CutPrefix(q.path, "auth/approle/role/")
 	policyName, isPolicy := strings.CutPrefix(q.path, "sys/policies/acl/")
@@ -190,7 +190,7 @@ func (v *Vault) mountInfo(t *token, path string) answer {
 	return ok(object{"type": "kv", "options": object{"version": m.version}, "path": path})
 }
 
-// tokenRequest answers about the caller's own token, and makes others.
+// tokenRequest answers requests about the caller's own token, and creates others.
 func (v *Vault) tokenRequest(q request, t *token) answer {
 	switch strings.TrimPrefix(q.path, "auth/token/") {
 	case "lookup-self":
@@ -219,7 +219,7 @@ func (v *Vault) tokenRequest(q request, t *token) answer {
 	return missing()
 }
 
-// role makes a role or tells its ids.
+// role creates a role or returns its ids.
 func (v *Vault) role(q request, path string) answer {
 	name, what, _ := strings.Cut(path, "/")
 	switch what {

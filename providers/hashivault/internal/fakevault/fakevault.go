@@ -1,6 +1,6 @@
-// Package fakevault is a HashiCorp Vault in the memory of a test: as much of its HTTP API as the
-// provider uses, and faults on demand. What the provider relies on is asserted on this
-// and on a real server by the same test, so that the two cannot drift apart.
+// Package fakevault is a HashiCorp Vault in the memory of a test. It has as much of the HTTP
+// API as the provider uses, and faults on demand. One test checks its behavior and that of a
+// real server, so that they cannot drift apart.
 package fakevault
 
 import (
@@ -65,7 +65,8 @@ func unstarted() *Vault {
 	return v
 }
 
-// Redirect starts a server that redirects every request to another address, and gives its own.
+// Redirect starts a server that redirects every request to another address, and returns its
+// own.
 func Redirect(t testing.TB, address string) string {
 	t.Helper()
 	s := httptest.NewServer(Redirecting(address))
@@ -80,13 +81,13 @@ func Redirecting(address string) http.HandlerFunc {
 	}
 }
 
-// Stop makes the server go down, as a crash would: connections break, its memory stays.
+// Stop stops the server, as a crash would: connections break, its memory stays.
 func (v *Vault) Stop() {
 	v.leader.CloseClientConnections()
 	v.leader.Close()
 }
 
-// Restart brings a stopped server up again, at its address.
+// Restart starts a stopped server again, at its address.
 func (v *Vault) Restart(t testing.TB) {
 	t.Helper()
 	l, err := net.Listen("tcp", strings.TrimPrefix(v.Address, "http://"))
@@ -106,7 +107,7 @@ func (v *Vault) Seal(sealed bool) {
 	v.sealed = sealed
 }
 
-// Revoke makes a token unknown; all but the root token where none is named.
+// Revoke removes tokens. Without names it removes all but the root token.
 func (v *Vault) Revoke(names ...string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -117,24 +118,24 @@ func (v *Vault) Revoke(names ...string) {
 	}
 }
 
-// Fault is what goes wrong with a request.
+// Fault is a fault of one request.
 type Fault struct {
-	Status int           // answered in place of the request being looked at
-	Text   string        // the reason that is told with Status
-	Drop   bool          // the connection breaks, and nothing was done
-	Lose   bool          // the request is done, and the connection breaks in place of the answer
-	Delay  time.Duration // the answer comes that much later
-	Before time.Duration // the request is looked at that much later
+	Status int           // answered in place of handling the request
+	Text   string        // the reason in the answer
+	Drop   bool          // the connection breaks, and the request is not handled
+	Lose   bool          // the request is handled, and the connection breaks in place of the answer
+	Delay  time.Duration // before the answer
+	Before time.Duration // before the request is handled
 }
 
-// Break has every request asked for its fault, until it is called again; nil is none.
+// Break sets the function that returns the fault of each request. nil means none.
 func (v *Vault) Break(fault func(*http.Request) Fault) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.fault = fault
 }
 
-// Requests gives the requests since the last call, such as "GET subkeys".
+// Requests returns the requests since the last call, such as "GET subkeys".
 func (v *Vault) Requests() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -143,8 +144,7 @@ func (v *Vault) Requests() []string {
 	return all
 }
 
-// Kind names what a request is about: the part of the path after the mount, "data" or
-// "subkeys" or the like.
+// Kind returns the part of a request's path after the mount, such as "data" or "subkeys".
 func Kind(r *http.Request) string {
 	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/v1/"), "/")
 	if parts[0] == "sys" || parts[0] == "auth" {
@@ -189,7 +189,7 @@ func (v *Vault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answer is a status and what is encoded as JSON; nil is no body.
+// answer is a status and a body to encode as JSON. nil is no body.
 type answer struct {
 	status int
 	body   any
@@ -201,14 +201,14 @@ func ok(data any) answer { return answer{http.StatusOK, object{"data": data}} }
 
 func done() answer { return answer{status: http.StatusNoContent} }
 
-// refuse answers with reasons, or with none, as Vault does for what it has not got.
+// refuse answers with reasons, or with an empty list, as Vault does if there is nothing.
 func refuse(status int, reasons ...string) answer {
 	return answer{status, object{"errors": append([]string{}, reasons...)}}
 }
 
 func missing() answer { return refuse(http.StatusNotFound) }
 
-// answer looks at the token, and has the request answered.
+// answer checks the token and handles the request.
 func (v *Vault) answer(r *http.Request, body []byte) answer {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -247,7 +247,7 @@ func (v *Vault) answer(r *http.Request, body []byte) answer {
 	return refuse(http.StatusNotFound, "no handler for route \""+path+"\". route entry not found.")
 }
 
-// maxString is Vault's limit of one string in a request.
+// maxString is Vault's limit for one string in a request.
 const maxString = 1 << 20
 
 func longest(data any) (n int) {
@@ -262,7 +262,7 @@ func longest(data any) (n int) {
 	return n
 }
 
-// request is one that is allowed to be looked at.
+// request is a parsed request.
 type request struct {
 	method, path string
 	query        map[string][]string

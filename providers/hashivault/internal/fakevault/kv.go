@@ -20,7 +20,7 @@ type mount struct {
 		DeleteAfter string `json:"delete_version_after"`
 	}
 	keys map[string]*key
-	old  map[string]object // what a version 1 engine holds
+	old  map[string]object // the data of a version 1 engine
 }
 
 func newMount(version string) *mount {
@@ -29,7 +29,7 @@ func newMount(version string) *mount {
 	return m
 }
 
-// key is a KV secret: all its versions.
+// key is a KV secret with all its versions.
 type key struct {
 	current  int
 	versions map[int]*version
@@ -43,7 +43,7 @@ type version struct {
 	destroyed bool
 }
 
-// engine checks the rights and answers about a path below a mount.
+// engine checks the rights and handles a request below a mount.
 func (v *Vault) engine(q request, t *token, m *mount, path string) answer {
 	kind, name, _ := strings.Cut(path, "/")
 	need, checked := m.right(q, kind, name)
@@ -81,7 +81,7 @@ func (v *Vault) engine(q request, t *token, m *mount, path string) answer {
 	return refuse(http.StatusMethodNotAllowed, "unsupported operation")
 }
 
-// right gives the capability that a request needs, and the path that it is needed for.
+// right returns the capability that a request needs, and the path that it is needed for.
 func (m *mount) right(q request, kind, name string) (capability, path string) {
 	need := map[string]string{
 		http.MethodGet: "read", http.MethodPost: "update", http.MethodPut: "update",
@@ -89,7 +89,7 @@ func (m *mount) right(q request, kind, name string) (capability, path string) {
 	}[q.method]
 	switch {
 	case q.param("list") == "true":
-		// Vault gives the path of a listing a slash at its end.
+		// Vault adds a slash to the path of a listing.
 		return "list", strings.TrimSuffix(q.path, "/") + "/"
 	case kind == "data" && need == "update" && m.keys[name] == nil:
 		return "create", q.path
@@ -97,7 +97,7 @@ func (m *mount) right(q request, kind, name string) (capability, path string) {
 	return need, q.path
 }
 
-// first is a version 1 engine: it takes what is put anywhere, and finds it there alone.
+// first is a version 1 engine: it stores data at any path, and finds it at that path alone.
 func (m *mount) first(q request, path string) answer {
 	if q.method == http.MethodGet {
 		if o, found := m.old[path]; found {
@@ -126,7 +126,7 @@ func (m *mount) list(folder string) answer {
 	return ok(object{"keys": slices.Compact(names)})
 }
 
-// moment writes a time as Vault does; empty is none.
+// moment formats a time as Vault does. The zero time is "".
 func moment(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -136,12 +136,12 @@ func moment(t time.Time) string {
 
 func (x *version) hidden() bool { return x.destroyed || !x.deleted.IsZero() }
 
-// describe is the metadata that comes with a version.
+// describe returns the metadata of a version.
 func (k *key) describe(n int) object {
 	x := k.versions[n]
 	var custom any
 	if len(k.custom) > 0 {
-		custom = maps.Clone(k.custom) // it is encoded after the lock is given back
+		custom = maps.Clone(k.custom) // it is encoded after the lock is released
 	}
 	return object{
 		"version": n, "created_time": moment(x.created), "deletion_time": moment(x.deleted),
@@ -149,8 +149,8 @@ func (k *key) describe(n int) object {
 	}
 }
 
-// read gives the data of a version, or its keys alone. What is deleted or destroyed is a
-// 404 that tells of it.
+// read returns the data of a version, or its keys alone. For a deleted or destroyed version it
+// is a 404 with metadata.
 func (m *mount) read(q request, name, kind string) answer {
 	n := 0
 	if text := q.param("version"); text != "" {
@@ -185,7 +185,7 @@ func (m *mount) read(q request, name, kind string) answer {
 	return ok(answered)
 }
 
-// strip puts null in place of every value, and of every object without keys.
+// strip replaces every value, and every object without keys, by null.
 func strip(data any) any {
 	o, isObject := data.(object)
 	if !isObject || len(o) == 0 {
@@ -254,10 +254,10 @@ func (m *mount) write(q request, name string) answer {
 	return ok(k.describe(k.current))
 }
 
-// merged is RFC 7396.
+// merged applies a merge patch (RFC 7396).
 func merged(old []byte, changes object) object {
 	var o object
-	_ = json.Unmarshal(old, &o) // null, and what is no object, becomes an empty one
+	_ = json.Unmarshal(old, &o) // null and other types become an empty object
 	if o == nil {
 		o = object{}
 	}
@@ -301,10 +301,10 @@ func (m *mount) patch(q request, name string) answer {
 	return done()
 }
 
-// ahead is how far the clock of this Vault is before that of who asks it.
+// ahead is how far the clock of this Vault is ahead of the client's.
 const ahead = time.Minute
 
-// mark deletes, undeletes or destroys versions; what does not exist is passed over.
+// mark deletes, undeletes or destroys versions. It skips versions that do not exist.
 func (m *mount) mark(q request, name, how string) answer {
 	k := m.keys[name]
 	numbers, _ := q.object["versions"].([]any)

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// Piped is New without a socket: the server is reached by Dial alone. Its connections are in memory, so that in a
-// bubble of testing/synctest time-outs and delays go by the clock of the bubble, whatever the machine is busy with.
+// Piped is New without a socket: Dial is the only way to reach the server. Its connections are
+// in memory, so in a bubble of testing/synctest timeouts and delays use the clock of the
+// bubble.
 func Piped(t testing.TB) *Vault {
 	t.Helper()
 	v := unstarted()
@@ -21,7 +22,7 @@ func Piped(t testing.TB) *Vault {
 // Dial connects to a server that Piped made.
 func (v *Vault) Dial(ctx context.Context, _, _ string) (net.Conn, error) { return v.pipes.dial(ctx) }
 
-// Serve is Piped for any handler: it gives what connects to it.
+// Serve is Piped for any handler. It returns a function that connects to it.
 func Serve(t testing.TB, handler http.Handler) func(ctx context.Context, network, address string) (net.Conn, error) {
 	t.Helper()
 	p := serve(t, handler)
@@ -37,7 +38,7 @@ func serve(t testing.TB, handler http.Handler) *pipes {
 		_ = server.Serve(p)
 	}()
 	t.Cleanup(func() {
-		_ = server.Shutdown(context.Background()) // it waits for handlers: a bubble's time stands still at its end
+		_ = server.Shutdown(context.Background()) // it waits for handlers, because a bubble's clock stops at its end
 		<-ended
 	})
 	return p

@@ -1,0 +1,274 @@
+package myvault
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/myswiftagent/myvault/internal/credential"
+)
+
+// MaxRecord is the size limit of a record, in bytes.
+const MaxRecord = 16 << 10
+
+// Extension is what a package that extends the vault needs beyond [Session]: the packages
+// tokens, due, usage and httpapi are extensions. Programs do not need it. Its methods check no
+// policy unless they say so.
+//
+// Each extension has records: small sealed values beside the secrets, on every provider. They
+// are kept in a project whose name starts with a dot, so no session, rule, listing or route
+// reaches them. A change of a record has a trail entry in the same commit, as that of a secret
+// does; sessions that may audit everything see it. Reads of records are not recorded. Records
+// move with the secrets to another provider. A record that must not outlive its store therefore
+// contains the store's [Vault.Incarnation].
+type Extension struct {
+	vault   *Vault
+	project string
+	action  string // of the entries of puts; empty: that of the change
+}
+
+// Extend returns the extension of that name, which is the name of the package that uses it: 1 to
+// 32 lower-case letters and hyphens. Any other name is ErrInvalid.
+func (v *Vault) Extend(name string) (*Extension, error) {
+	other := func(r rune) bool { return (r < 'a' || r > 'z') && r != '-' }
+	if name == "" || len(name) > 32 || strings.ContainsFunc(name, other) {
+		return nil, fail("extend", Address{}, fmt.Errorf("%w extension name: want 1 to 32 lower-case letters and hyphens", ErrInvalid))
+	}
+	return &Extension{vault: v, project: "." + name}, nil
+}
+
+// RecordAs returns an extension whose PutRecord writes its trail entries with that action in
+// place of "write". A [TrailFilter] of this vault accepts the action from then on. It is for a
+// few fixed names.
+func (x *Extension) RecordAs(action string) *Extension {
+	renamed := *x
+	renamed.action = bounded(action)
+	x.vault.extraActions.Store(renamed.action, true)
+	return &renamed
+}
+
+func (x *Extension) recordAddress(path string) (Address, error) {
+	return Address{Project: x.project, Path: path}, validatePath(path)
+}
+
+// GetRecord returns a record. Its path is valid if that of a secret would be. ErrNotFound if
+// there is no such record.
+func (x *Extension) GetRecord(ctx context.Context, path string) (Secret, error) {
+	addr, err := x.recordAddress(path)
+	if err != nil {
+		return Secret{}, fail("get record", Address{}, err)
+	}
+	if x.vault.closed.Load() {
+		return Secret{}, fail("get record", addr, ErrClosed)
+	}
+	secret, err := x.vault.provider.Get(ctx, addr, 0)
+	return secret, fail("get record", addr, err)
+}
+
+// PutRecord writes the next version of a record; earlier versions stay until they are destroyed.
+// The trail entry names the service of by, which must not have ended; its rights are not checked.
+// Conditions and errors are those of [Session.Put]; ErrTooLarge over [MaxRecord].
+func (x *Extension) PutRecord(ctx context.Context, by *Session, path string, value Value, conditions ...Condition) (Info, error) {
+	addr, err := x.recordAddress(path)
+	if err == nil && value.Len() > MaxRecord {
+		err = fmt.Errorf("%w: a record has at most %d bytes", ErrTooLarge, MaxRecord)
+	}
+	if err != nil {
+		return Info{}, fail("put record", Address{}, err)
+	}
+	condition, err := both(conditions)
+	if err == nil {
+		err = condition.validate()
+	}
+	if err == nil {
+		err = value.Validate()
+	}
+	if err != nil {
+		return Info{}, fail("put record", addr, err)
+	}
+	info, err := x.change(ctx, by, Change{Op: OpPut, Address: addr, Value: value, If: condition})
+	return info, fail("put record", addr, err)
+}
+
+// DestroyRecord removes the values of versions of a record, or of all versions if none is named.
+// The record is not found once its newest version is destroyed. ErrNotFound for a version that
+// was never made.
+func (x *Extension) DestroyRecord(ctx context.Context, by *Session, path string, versions ...Version) error {
+	addr, err := x.recordAddress(path)
+	if err == nil {
+		err = validateVersions(versions)
+	}
+	if err != nil {
+		return fail("destroy record", Address{}, err)
+	}
+	_, err = x.change(ctx, by, Change{Op: OpDestroy, Address: addr, Versions: versions})
+	return fail("destroy record", addr, err)
+}
+
+// change makes one change in the name of by.
+func (x *Extension) change(ctx context.Context, by *Session, c Change) (Info, error) {
+	if err := x.checkOwner(by); err != nil {
+		return Info{}, err
+	}
+	commit := by.commitOf([]Change{c})
+	if c.Op == OpPut && x.action != "" {
+		commit.Entries[0].Action = x.action
+	}
+	if _, err := by.checkEnded(ctx); err != nil {
+		by.refuse(ctx, commit.Entries[0], err)
+		return Info{}, err
+	}
+	infos, err := by.perform(ctx, commit)
+	if err != nil {
+		return Info{}, err
+	}
+	return infos[0], nil
+}
+
+// ListRecords yields the records at and below path as [Prefix] selects them, in order and
+// without values. An empty path selects all. After is exclusive; if it is empty the listing
+// begins at the first record.
+func (x *Extension) ListRecords(ctx context.Context, path, after string) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		in := ListOptions{Prefix: Prefix{Project: x.project, Path: path}}
+		var err error
+		if path != "" {
+			err = validatePath(strings.TrimSuffix(path, "/"))
+		}
+		if err == nil && after != "" {
+			in.After, err = x.recordAddress(after)
+		}
+		if err == nil && x.vault.closed.Load() {
+			err = ErrClosed
+		}
+		if err != nil {
+			yield(Info{}, fail("list records", Address{}, err))
+			return
+		}
+		for info, err := range x.vault.provider.List(ctx, in) {
+			if !yield(info, fail("list records", Address{}, err)) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Authentication describes how s authenticated, as text for [Extension.Resume]: "embedded", or
+// "token:" and the hexadecimal SHA-256 of the token, or "certificate:", the end of the
+// certificate in Unix seconds, ":" and its identity, or "both:", the digest, ":", the end, ":"
+// and the identity. ErrInvalid for a session of another vault. ErrDenied for a session made by
+// [Session.Restrict] or EndWhen, because the text does not carry these limits.
+func (x *Extension) Authentication(s *Session) (string, error) {
+	err := x.checkOwner(s)
+	if err == nil && (len(s.limits) > 0 || len(s.checks) > 0) {
+		err = fmt.Errorf("%w: the session is restricted", ErrDenied)
+	}
+	if err != nil {
+		return "", fail("authentication", Address{}, err)
+	}
+	return s.authentication.String(), nil
+}
+
+// Resume returns a session of service that ends when one with that authentication would. The
+// embedding program must have established that the caller is the service, as for [Vault.As].
+// ErrInvalid if the text is not one of [Extension.Authentication].
+func (x *Extension) Resume(service, authentication string) (*Session, error) {
+	a, err := credential.ParseAuthentication(authentication)
+	if err != nil {
+		return nil, fail("resume", Address{}, invalid("authentication", err))
+	}
+	return x.vault.resume(service, a), nil
+}
+
+// EndWhen returns a session like s that fails once check does. Each call begins with check,
+// possibly on many goroutines at once, and returns its error. Check wraps ErrUnauthenticated if
+// the session has ended and ErrUnavailable if it cannot find out.
+func (x *Extension) EndWhen(s *Session, check func(context.Context) error) *Session {
+	checked := *s
+	checked.checks = append(slices.Clip(s.checks), check)
+	return &checked
+}
+
+// Ended returns the error that every call of s would return now because the session has ended or
+// the vault is closed, and nil if there is none. Nothing is recorded.
+func (x *Extension) Ended(ctx context.Context, s *Session) error {
+	err := x.checkOwner(s)
+	if err == nil {
+		_, err = s.checkEnded(ctx)
+	}
+	return fail("session", Address{}, err)
+}
+
+// checkOwner returns ErrInvalid if s is not a session of this vault.
+func (x *Extension) checkOwner(s *Session) error {
+	if s == nil || s.vault != x.vault {
+		return fmt.Errorf("%w session: it is of another vault", ErrInvalid)
+	}
+	return nil
+}
+
+// RecordFailedLogin records a failed log-in as [Vault.Login] does, shortly afterwards, and
+// returns the error for the caller, which wraps ErrUnauthenticated. Via names the way of logging
+// in. The token and the certificates of c are ignored.
+func (x *Extension) RecordFailedLogin(via string, c Credentials) error {
+	return x.vault.recordFailedLogin(via, c)
+}
+
+// AccessEntries yields the entries of the trail's access chain with sequences below before, or
+// all if before is 0, newest first. Pending reads are written first. [errors.ErrUnsupported] if
+// this vault does not record reads.
+func (x *Extension) AccessEntries(ctx context.Context, before uint64) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		v := x.vault
+		if _, none := v.trail.(NoTrail); none || v.recorder.mode == Off {
+			yield(Entry{}, fail("access entries", Address{}, fmt.Errorf("this vault does not record reads: %w", errors.ErrUnsupported)))
+			return
+		}
+		if err := v.recorder.reads.Flush(); err != nil {
+			yield(Entry{}, fail("access entries", Address{}, err))
+			return
+		}
+		filter := TrailFilter{Before: Cursor{ChainChanges: 1}} // no changes
+		if before != 0 {
+			filter.Before[ChainAccess] = before
+		}
+		for e, err := range v.trail.Entries(ctx, filter) {
+			if !yield(e, fail("access entries", Address{}, err)) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// AuditPage returns up to limit (1 to 1000) of the live secrets in r that s may audit and that
+// selected accepts. It checks the policy, records the access and bounds its work as
+// [Session.ListPage] does. Once s is known to be allowed, prepare is called; an error of it is
+// that of AuditPage. The page is one state of the store if the provider is a [Snapshotter].
+func (x *Extension) AuditPage(ctx context.Context, s *Session, r ListOptions, limit int, prepare func() error, selected func(Info) bool) (Page[Info], error) {
+	page, err := x.auditPage(ctx, s, r, limit, prepare, selected)
+	return page, fail("audit page", Address{}, err)
+}
+
+func (x *Extension) auditPage(ctx context.Context, s *Session, r ListOptions, limit int, prepare func() error, selected func(Info) bool) (page Page[Info], err error) {
+	if err := cmp.Or(x.checkOwner(s), validateLimit(limit)); err != nil {
+		return page, err
+	}
+	visible, some, err := s.open(ctx, "audit", r.Prefix, Audit)
+	if err != nil || !some {
+		return page, err
+	}
+	if err := prepare(); err != nil {
+		return page, err
+	}
+	err = x.vault.snapshot(ctx, func(store Reader) (err error) {
+		page, err = collect(visible.secrets(ctx, store, r), limit, func(info Info) (Info, bool, bool) {
+			return info, visible.allows(Audit, info.Address), selected(info)
+		})
+		return err
+	})
+	return page, err
+}

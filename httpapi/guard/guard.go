@@ -1,0 +1,124 @@
+// Package guard refuses requests that a handler must not answer: those for another host, as
+// a DNS rebinding attack sends them, and those of pages of other web sites. It also
+// determines where a request came from, counts failed log-ins and bounds large requests.
+//
+//	g, err := guard.New(guard.Config{AllowedHosts: []string{"vault.example.org"}})
+//	api, err := httpapi.New(vault, httpapi.Config{Guard: g})
+//
+// The API of package httpapi calls its Guard itself. [Guard.Handler] puts any other handler
+// behind it, for example a ServeMux with the API and further pages.
+package guard
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/internal/problem"
+)
+
+// Config holds the settings of a [Guard]. The zero Config suits a server on loopback.
+type Config struct {
+	// AllowedHosts are further names and addresses, without a port, that a request may
+	// carry in its Host header. Always allowed are localhost, loopback addresses and the
+	// address that the connection came to. Requests for other hosts are answered 421. That
+	// stops web pages that point their own domain name at this server (DNS rebinding).
+	AllowedHosts []string
+	// AllowedOrigins are web sites, such as https://console.example.org, whose pages may send
+	// requests and read the answers (CORS). Browsers send no client certificate for them. The
+	// server's own origin is always allowed; requests of other pages are answered 403.
+	AllowedOrigins []string
+	// Forwarders are addresses and networks of trusted proxies, such as 10.1.2.3 or
+	// 10.1.2.0/24. Their X-Forwarded-For names the address that a request came from. No
+	// other header of a proxy is trusted, and none of other senders.
+	Forwarders []string
+	// FailuresPerMinute is the limit of failed log-ins of a pair of service and network address;
+	// more are answered 429. The limit of an address is 5 times as high, that of a service 50
+	// times. 0 means 20. It shows a client that something is wrong. It does not slow down
+	// guessing, because a correct identity always passes: no caller can lock out another. Tokens
+	// are protected by their length.
+	FailuresPerMinute int
+}
+
+const defaultFailures = 20
+
+// Guard checks requests. Make one with [New]; it is safe for concurrent use.
+type Guard struct {
+	hosts      hosts
+	origins    origins
+	forwarders forwarders
+	failures   *failures
+}
+
+// New returns a Guard. It returns ErrInvalid for a host with a scheme, port or wildcard, for a
+// malformed origin or network, and for a negative number.
+func New(config Config) (*Guard, error) {
+	allowed, wrongHost := newHosts(config.AllowedHosts)
+	sites, wrongOrigin := newOrigins(config.AllowedOrigins)
+	proxies, wrongForwarder := newForwarders(config.Forwarders)
+	var negative error
+	if config.FailuresPerMinute < 0 {
+		negative = fmt.Errorf("guard: %w: FailuresPerMinute is negative", myvault.ErrInvalid)
+	}
+	if err := errors.Join(wrongHost, wrongOrigin, wrongForwarder, negative); err != nil {
+		return nil, err
+	}
+	return &Guard{
+		hosts:      allowed,
+		origins:    sites,
+		forwarders: proxies,
+		failures:   newFailures(cmp.Or(config.FailuresPerMinute, defaultFailures)),
+	}, nil
+}
+
+// Handler returns a handler that passes on to next the requests that g allows, and answers
+// others itself: 421 for a wrong host, 403 for a page of another site. Preflight requests
+// of allowed origins are answered too. Requests for the paths in probes are passed on
+// unchecked: load balancers choose their own Host header.
+func (g *Guard) Handler(next http.Handler, probes ...string) http.Handler {
+	unchecked := make(map[string]bool)
+	for _, path := range probes {
+		unchecked[path] = true
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if unchecked[r.URL.Path] {
+			next.ServeHTTP(w, r)
+			return
+		}
+		g.AllowReading(r, w.Header())
+		if g.Preflight(r, w.Header()) {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		err := cmp.Or(g.CheckHost(r), g.CheckOrigin(r))
+		if refused, ok := errors.AsType[*problem.Problem](err); ok {
+			refused.Write(w)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// CheckHost returns an error if the Host header of r names another server.
+func (g *Guard) CheckHost(r *http.Request) error {
+	if g.hosts.allow(r) {
+		return nil
+	}
+	return &problem.Problem{
+		Status: http.StatusMisdirectedRequest,
+		Detail: "the Host header names no host of this server: the operator can allow it (AllowedHosts; MYVAULT_HOSTS of the example server)",
+	}
+}
+
+// CheckOrigin returns an error if a page of another site made r.
+func (g *Guard) CheckOrigin(r *http.Request) error {
+	if g.origins.allow(r) {
+		return nil
+	}
+	return &problem.Problem{
+		Status: http.StatusForbidden, Code: "foreign_origin",
+		Detail: "a page of another site made this request: the operator can allow its origin",
+	}
+}

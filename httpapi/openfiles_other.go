@@ -1,8 +1,0 @@
-//go:build !unix
-
-package httpapi
-
-import "math"
-
-// openFiles returns how many files the process may have open: there is no such limit here.
-func openFiles() int { return math.MaxInt }

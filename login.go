@@ -1,0 +1,133 @@
+package myvault
+
+import (
+	"context"
+	"crypto/x509"
+	"slices"
+	"time"
+
+	"github.com/myswiftagent/myvault/internal/credential"
+)
+
+// Credentials are what a caller authenticates with: a token, a client certificate, or both. They
+// print as [REDACTED] and refuse to be encoded, because callers may put a token into any field.
+type Credentials struct {
+	redaction
+	Service string // may be empty if the certificate identifies the service
+	Token   string
+	// VerifiedChains are the chains from the client certificate to a trusted authority, as in
+	// [crypto/tls.ConnectionState]. Do not use PeerCertificates, which nobody has verified. The
+	// certificate must be issued for client authentication and be valid now.
+	VerifiedChains [][]*x509.Certificate
+	Request        string // ID of the request, for the trail
+	Remote         string // network address of the caller, for the trail entries of failures
+}
+
+// Login returns a session for a caller that authenticates as a service of the policy. A token or a
+// certificate is enough, unless Service.CertificateAndToken requires both. If the credentials name
+// a service, the certificate must be one of that service. Any failure returns ErrUnauthenticated
+// and takes the same time whether or not the service exists.
+//
+// The session ends when the token or the certificate's identity is removed from the policy, and
+// when the certificate expires. Failures are recorded within a second. If there are many, they are
+// counted in one entry within ten seconds.
+func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
+	if v.closed.Load() {
+		return nil, fail("login", Address{}, ErrClosed)
+	}
+	service, authentication := v.policy.Load().authenticate(c, time.Now())
+	via := "header"
+	if authentication.UsesCertificate() || c.Token == "" && len(c.VerifiedChains) > 0 {
+		via = "certificate"
+	}
+	if authentication.Kind == credential.Embedded {
+		return nil, v.recordFailedLogin(via, c)
+	}
+	s := v.resume(service, authentication)
+	s.via, s.request = via, bounded(c.Request)
+	return s, nil
+}
+
+// resume returns a session of service with that authentication.
+func (v *Vault) resume(service string, a credential.Authentication) *Session {
+	s := v.As(service)
+	s.authentication = a
+	return s
+}
+
+// recordFailedLogin records a failed log-in within seconds and returns the error for the caller.
+func (v *Vault) recordFailedLogin(via string, c Credentials) error {
+	s := &Session{vault: v, label: bounded(c.Service), via: bounded(via), request: bounded(c.Request)}
+	e := s.entry("login", Address{})
+	e.Remote = bounded(c.Remote)
+	if v.policy.Load().services[c.Service] == nil {
+		e.Service = "" // an unknown name may be a token in the wrong field
+	}
+	e.Outcome = OutcomeUnauthenticated
+	v.recorder.refuseLater(e)
+	return fail("login", Address{}, ErrUnauthenticated)
+}
+
+// authenticate returns the service and the authentication of a caller, which is the zero one if
+// the credentials are wrong. Checking a token takes the same time in every case.
+func (p *Policy) authenticate(c Credentials, now time.Time) (service string, a credential.Authentication) {
+	leaf := credential.ClientCertificate(c.VerifiedChains, now)
+	service, identity := p.identify(leaf, c.Service)
+	if c.Service != "" {
+		service = c.Service
+	}
+	g := p.services[service]
+	var tokens []credential.Digest
+	if g != nil {
+		tokens = g.tokens
+	}
+	token, known := credential.MatchToken(tokens, c.Token, p.maxTokens)
+	switch {
+	case g == nil || g.tokenAndCertificate && (!known || identity == "") || !known && identity == "":
+		return service, credential.Authentication{}
+	case identity == "":
+		return service, credential.Authentication{Kind: credential.Token, Token: token}
+	case g.tokenAndCertificate:
+		a = credential.Authentication{Kind: credential.TokenAndCertificate, Token: token}
+	default:
+		a.Kind = credential.Certificate
+	}
+	a.Identity, a.NotAfter = identity, leaf.NotAfter.Unix()
+	return service, a
+}
+
+// identify returns the service of a client certificate and the identity that matched. If wanted is
+// not empty, the service must be that one. Otherwise all known identities in the certificate must
+// belong to the same service.
+func (p *Policy) identify(leaf *x509.Certificate, wanted string) (service, identity string) {
+	if leaf == nil || len(p.identities) == 0 {
+		return "", ""
+	}
+	for _, id := range credential.Identities(leaf) {
+		owner := p.identities[id]
+		switch {
+		case owner == "" || wanted != "" && owner != wanted:
+		case service == "":
+			service, identity = owner, id
+		case service != owner:
+			return "", ""
+		}
+	}
+	return service, identity
+}
+
+// accepts reports whether the policy still accepts the authentication for service. A caller named
+// by the embedding program needs none: a service that is not in the policy has no rights.
+func (p *Policy) accepts(a credential.Authentication, service string) bool {
+	if a.Kind == credential.Embedded {
+		return true
+	}
+	g := p.services[service]
+	switch {
+	case g == nil || g.tokenAndCertificate && a.Kind != credential.TokenAndCertificate:
+		return false
+	case a.UsesToken() && !slices.Contains(g.tokens, a.Token):
+		return false
+	}
+	return !a.UsesCertificate() || p.identities[a.Identity] == service && !a.Expired()
+}
