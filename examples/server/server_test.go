@@ -166,7 +166,7 @@ func TestWrongKeyChangesNothing(t *testing.T) {
 	p = command(t, dir, "MSA_MASTER_KEY="+crypto.NewKey().Text())
 	is.True(p.cmd.Run() != nil)
 	is.True(strings.Contains(p.stderr.String(), "wrong master key"))
-	is.True(strings.Contains(p.stderr.String(), "after a change of the key give the new one (MSA_MASTER_KEY_FILE)"))
+	is.True(strings.Contains(p.stderr.String(), "use the new key after a change (MSA_MASTER_KEY_FILE)"))
 	is.Equal(files(t, dir), before)
 }
 

@@ -53,6 +53,7 @@ var codes = map[int]string{
 	http.StatusServiceUnavailable:    "busy",
 }
 
+// Error returns the detail.
 func (p *Problem) Error() string { return p.Detail }
 
 // Kind returns the stable code of p.

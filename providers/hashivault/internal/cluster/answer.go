@@ -28,6 +28,7 @@ var ErrMismatch = errors.New("check-and-set found another version")
 // Uncertain is the error of a change that was sent and not answered.
 type Uncertain struct{ Cause error }
 
+// Error names the cause.
 func (u Uncertain) Error() string { return "no answer to a change: " + u.Cause.Error() }
 
 // Unavailable returns myvault.ErrUnavailable with a cause.

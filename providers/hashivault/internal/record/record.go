@@ -19,6 +19,7 @@ import (
 // moving the secret. The empty Member is null.
 type Member string
 
+// String returns the name.
 func (m Member) String() string { return string(m) }
 
 // TimeFormat writes times in UTC and whole microseconds.
