@@ -5,23 +5,23 @@ import (
 	"iter"
 )
 
-// Archive is a Provider that also gives values which Get does not: those of deleted secrets
-// and versions. [Copy] needs it to carry them.
+// Archive is a [Provider] that also returns the values of deleted secrets and versions, which Get
+// does not. Package transfer copies them if both providers implement it.
 type Archive interface {
-	// History yields every version ever made of the address with its value, the newest
-	// first, deleted ones too. The Value of a destroyed version is the zero one, and so is one
-	// that the store cannot read without changing anything. An address that never had a version
-	// yields ErrNotFound. It changes nothing and leaves no entry.
+	// History yields every version ever made of the address with its value, newest first and with
+	// deleted ones. The Value is zero for a destroyed version and for one that the store cannot read
+	// without a change. An address that never had a version yields ErrNotFound. History changes
+	// nothing and records no entry.
 	History(ctx context.Context, addr Address) iter.Seq2[Secret, error]
 }
 
-// Limited is a Provider that tells how much it holds, the same at all times.
+// Limited is a [Provider] with limits, which never change.
 type Limited interface {
 	Limits() Limits
 }
 
-// Limits are what a store holds at most; 0 is no limit.
+// Limits are the largest numbers that a store holds; 0 is no limit.
 type Limits struct {
-	Projects int // that are registered at once
-	Versions int // of one secret, destroyed ones too
+	Projects int // registered at one time
+	Versions int // of one secret, with destroyed ones
 }

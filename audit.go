@@ -54,8 +54,8 @@ func (s *Session) Trail(ctx context.Context, r TrailFilter) iter.Seq2[Entry, err
 const maxPageRanges = 4096
 
 // TrailPage returns up to limit (1 to 1000) of the entries that Trail yields. It looks at
-// 10,000 entries at most, selected or not, and ends early if its entries name some thousand ranges of
-// destroyed versions.
+// 10,000 entries at most, selected or not, and ends early if its entries name some thousand ranges
+// of destroyed versions.
 func (s *Session) TrailPage(ctx context.Context, r TrailFilter, limit int) (TrailPage, error) {
 	if err := validateLimit(limit); err != nil {
 		return TrailPage{}, fail("trail", Address{}, err)
@@ -171,8 +171,8 @@ func (s *Session) Explain(ctx context.Context, service string, a Action, addr Ad
 	return r.policy.Explain(service, a, addr), nil
 }
 
-// explainRestricted names no rule. Whoever has the session was given a part of the rights and no
-// view of the policy.
+// explainRestricted names no rule: the holder of a restricted session was granted a part of the
+// rights and no view of the policy.
 func (r rights) explainRestricted(a Action, addr Address) Decision {
 	if r.allows(a, addr) {
 		return Decision{Allowed: true, Reason: "this session may"}

@@ -32,7 +32,7 @@ func (n NewVersion) Validate() error {
 		return errors.Join(n.Value.Validate(), n.validateTimes())
 	}
 	if n.Value.Len() > 0 {
-		return fmt.Errorf("%w: a value and a generator are given; give one", ErrInvalid)
+		return fmt.Errorf("%w: both a value and a generator; use one", ErrInvalid)
 	}
 	return n.validateTimes()
 }
@@ -85,7 +85,7 @@ func (c Change) validate() error {
 // validateVersions checks the versions to destroy.
 func validateVersions(versions []Version) error {
 	if slices.Contains(versions, 0) {
-		return fmt.Errorf("%w version: versions to destroy are numbered from 1; give none for all", ErrInvalid)
+		return fmt.Errorf("%w version: versions to destroy are numbered from 1; use none for all", ErrInvalid)
 	}
 	return nil
 }

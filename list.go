@@ -35,8 +35,8 @@ func (s *Session) List(ctx context.Context, r ListOptions) iter.Seq2[Info, error
 }
 
 // ListPage returns up to limit (1 to 1000) of the secrets that List yields. It looks at
-// 10,000 addresses at most that the session may list, and at as many others. The page is one state of
-// the store if the provider is a [Snapshotter].
+// 10,000 addresses at most that the session may list, and at as many others. The page is one state
+// of the store if the provider is a [Snapshotter].
 func (s *Session) ListPage(ctx context.Context, r ListOptions, limit int) (Page[Info], error) {
 	if err := validateLimit(limit); err != nil {
 		return Page[Info]{}, fail("list", Address{}, err)

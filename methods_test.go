@@ -220,7 +220,7 @@ func TestEveryMethodIsWithinTheRestriction(t *testing.T) {
 		is.NoErr(err)
 		before := state(t, v)
 		err = call(t.Context(), v, v.As("root").Restrict())
-		// What is only filtered, or about the caller itself, answers with nothing in it.
+		// Listings and calls about the caller return empty results.
 		is.True(err == nil || errors.Is(err, myvault.ErrDenied))
 		is.Equal(state(t, v), before) // a session restricted to nothing changed something
 	})

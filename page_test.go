@@ -231,8 +231,7 @@ func TestWhatIsDeniedBelowAVisibleNameCostsNothing(t *testing.T) {
 }
 
 // TestThePositionOfAPageTellsNothingOfHiddenNames plays the same questions, with probes written
-// between them, on a store with and one without hidden secrets. What a caller sees must be the
-// same.
+// between them, on a store with and one without hidden secrets. The caller must see the same.
 func TestThePositionOfAPageTellsNothingOfHiddenNames(t *testing.T) {
 	is := is.New(t)
 	hidden := []string{"newsbot/prod/a-secret", "newsbot/prod/payroll-secret", "newsbot/prod/payslip-secret", "newsbot/zz-secret"}

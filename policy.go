@@ -136,7 +136,7 @@ type Service struct {
 	Certificates []string
 	// CertificateAndToken requires one of each.
 	CertificateAndToken bool
-	Allow               []Rule // what it may do; without a rule nothing
+	Allow               []Rule // rules that grant access; none: no access
 	Deny                []Rule // wins over Allow; a rule that names no action forbids all
 }
 

@@ -274,8 +274,8 @@ func numbered(n int, format string) (rules []string) {
 	return rules
 }
 
-// TestAListOfProjectsHasOneBudget: projects behind one that used it up are missing in that list, but
-// are found by name.
+// TestAListOfProjectsHasOneBudget checks that projects after one that used up the budget are
+// missing in the list, but are found by name.
 func TestAListOfProjectsHasOneBudget(t *testing.T) {
 	is := is.New(t)
 	limits := tangled()

@@ -18,7 +18,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
-// entriesOf returns the trail, oldest first, as short lines, without the entry of its own call.
+// entriesOf returns the trail, oldest first, as short lines, without the entry of this call.
 func entriesOf(t testing.TB, v *myvault.Vault) (lines []string) {
 	t.Helper()
 	for e, err := range v.As("root").Trail(t.Context(), myvault.TrailFilter{}) {

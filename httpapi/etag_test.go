@@ -174,7 +174,7 @@ func TestOfTwentyPatchesOfOneVersionOneWins(t *testing.T) {
 }
 
 // TestEveryRouteEvaluatesAConditionOrRefusesIt: each route with each conditional header,
-// well-formed and not, on one line and on several. What is refused changes nothing.
+// well-formed and not, on one line and on several. A refused request changes nothing.
 func TestEveryRouteEvaluatesAConditionOrRefusesIt(t *testing.T) {
 	is := is.New(t)
 	f := newFixture(t)

@@ -151,8 +151,8 @@ func TestSmallAnswersHoldNoPlace(t *testing.T) {
 	})
 }
 
-// TestWorkEndsWithTheWriteTimeout of the server: no answer could be sent after it. What is
-// left of it is for saying so.
+// TestWorkEndsWithTheWriteTimeout checks that a request ends before the server's write timeout, in
+// time to answer.
 func TestWorkEndsWithTheWriteTimeout(t *testing.T) {
 	testLarge(t, func(is *is.I, l largeBodies) {
 		stuck := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }

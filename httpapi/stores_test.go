@@ -19,7 +19,7 @@ import (
 // where it is not set, sqlite, or hashivault on the server that MYVAULT_VAULT_BIN names.
 var providerName = cmp.Or(os.Getenv("MYVAULT_TEST_PROVIDER"), "memory")
 
-// What the API answers differently over some providers.
+// Statuses that differ over some providers.
 var (
 	manyChanges = providerName != "hashivault" // in one commit; else 501
 	hasHeads    = providerName != "memory"     // of the trail's chains; else 501

@@ -10,7 +10,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Nobody is the word for no service, in the files of [CheckPolicy].
+// Nobody is the keyword for no service in the files of [CheckPolicy].
 const Nobody = "nobody"
 
 // CheckPolicy checks a policy against a file of expected decisions, so that a change of the .env

@@ -301,7 +301,7 @@ func TestWritesOfMixedAnswers(t *testing.T) {
 				t.Errorf("%s is acknowledged, and was not made", about)
 			}
 			if made && err != nil && !errors.Is(err, myvault.ErrUnknownOutcome) {
-				t.Errorf("%s was made, and is told as %v", about, err)
+				t.Errorf("%s was made, and reported as %v", about, err)
 			}
 		}
 	})

@@ -44,5 +44,5 @@ func unknown(cause error) error {
 
 // foreign returns the error of data that this package did not write.
 func foreign() error {
-	return fmt.Errorf("%w: what is stored there is not in the layout of this provider", myvault.ErrTampered)
+	return fmt.Errorf("%w: the stored data is not in the layout of this provider", myvault.ErrTampered)
 }

@@ -68,7 +68,7 @@ var archiveClauses = []Clause{
 		s.do(undelete("newsbot/a"))
 		s.wantHistory("newsbot/a", "2 live two", "1 live one")
 	}),
-	archiveClause("archive/changes-nothing", "History changes nothing: what is deleted stays deleted.", func(s *scenario) {
+	archiveClause("archive/changes-nothing", "History changes nothing: deleted secrets stay deleted.", func(s *scenario) {
 		s.do(put("newsbot/a", "one"), put("newsbot/a", "two"), remove("newsbot/a"))
 		s.allHistory("newsbot/a")
 		s.wantGetError(myvault.ErrNotFound, "newsbot/a", 0)

@@ -41,7 +41,7 @@ func TestFilterDetectsAlteredEntry(t *testing.T) {
 	}
 }
 
-// A row that is planted where pruning will cut another one is told as tampering.
+// A row planted at the point where pruning will cut another row is reported as tampering.
 func TestPlantedRowAtPrunePoint(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()

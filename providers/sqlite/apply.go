@@ -23,7 +23,7 @@ import (
 // again. After a failed fsync it returns ErrUnavailable until the store is opened again.
 func (s *Store) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info, error) {
 	if len(c.Entries) != 0 && len(c.Entries) != len(c.Changes) {
-		return nil, fmt.Errorf("%w commit: %d entries for %d changes; give one each, or none",
+		return nil, fmt.Errorf("%w commit: %d entries for %d changes; use one for each, or none",
 			myvault.ErrInvalid, len(c.Entries), len(c.Changes))
 	}
 	var infos []myvault.Info

@@ -55,7 +55,7 @@ func (s *Store) Backup(ctx context.Context, path string, progress func(done, tot
 		return nil, fmt.Errorf("backup: %w", fault.FromAny(ctx, err))
 	}
 	if err := errors.Join(s.writeHeadsFile(), s.trail.RecordOutcome(ctx, "backup", nil)); err != nil {
-		return heads, fmt.Errorf("the backup is made and stands at its path, but its heads or its entry could not be written: %w", err)
+		return heads, fmt.Errorf("the backup is complete, but its heads or its trail entry could not be written: %w", err)
 	}
 	return heads, nil
 }

@@ -57,7 +57,7 @@ func (r *reader) entriesOf(seq uint64, body []byte) (entries, macs [][]byte) {
 func TestAccessesMatchFormat(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
-	dir := orNaN(t, key)
+	dir := fullStore(t, key)
 	recorded(t, openWith(t, dir, key, sqlite.Config{Trail: keepEntries}), 600) // of more than one row
 	r := readerOf(t, dir, "access.db", key)
 	previous, seq, rows := make([]byte, 32), uint64(0), 0

@@ -13,7 +13,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// filled gives a store with 10,000 secrets of 64 bytes.
+// filled returns a store with 10,000 secrets of 64 bytes.
 func filled(b *testing.B, c sqlite.Options) (*sqlite.Store, []myvault.Address) {
 	b.Helper()
 	s := openWith(b, b.TempDir(), crypto.NewKey(), c)

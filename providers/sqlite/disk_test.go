@@ -225,8 +225,8 @@ func TestSQLitePanic(t *testing.T) {
 // errDisk is the error of a disk whose fsync fails.
 var errDisk = &fs.PathError{Op: "sync", Path: "access.db-wal", Err: syscall.EIO}
 
-// What the system has thrown away after a failed fsync is not taken for written, however well the disk
-// syncs now.
+// Pages that the system dropped after a failed fsync do not count as written, even if later syncs
+// succeed.
 func TestWhatAFailedSyncHasLostIsNoticed(t *testing.T) {
 	is := is.New(t)
 	var failures atomic.Int64
@@ -251,7 +251,7 @@ func TestWhatAFailedSyncHasLostIsNoticed(t *testing.T) {
 	is.True(errors.Is(s.Close(), myvault.ErrUnavailable))
 }
 
-// A checkpoint of the trail that cannot sync is as bad as a sync of its own that fails.
+// A checkpoint of the trail that cannot sync has the same effect as a failed sync of the trail.
 func TestFailedSyncInACheckpointOfTheTrail(t *testing.T) {
 	is := is.New(t)
 	d, c := faultyDisk(t)

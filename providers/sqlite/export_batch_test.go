@@ -16,8 +16,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// VerifyAccesses proves the chain of accesses, and calls between after each step. It gives how
-// many entries it has proved, and in how many steps.
+// VerifyAccesses verifies the chain of accesses and calls between after each step. It returns the
+// number of entries and of steps.
 func (s *Store) VerifyAccesses(ctx context.Context, between func()) (proved uint64, steps int, err error) {
 	v := &verification{Store: s}
 	if err := v.trailStructure(ctx); err != nil {
@@ -31,7 +31,7 @@ func (s *Store) VerifyAccesses(ctx context.Context, between func()) (proved uint
 	return v.report.Accesses, steps, err
 }
 
-// RecordUnless records the entries, unless failing: then the request fails once they are on the way.
+// RecordUnless records the entries. If failing is set, the request fails after they were written.
 func (s *Store) RecordUnless(ctx context.Context, failing bool, entries ...myvault.Entry) error {
 	return s.trail.File.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 		for _, e := range entries {

@@ -13,8 +13,8 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// SchemaDigests returns, for each kind of file, the digest of the newest schema that is expected and
-// the one of the tables that are made.
+// SchemaDigests returns, for each kind of file, the digest of the newest expected schema and that
+// of the tables that are created.
 func SchemaDigests() (expected, made map[string]string, err error) {
 	expected, made = map[string]string{}, map[string]string{}
 	for _, k := range []schema.Kind{schema.VaultFile, schema.AccessFile} {
@@ -56,8 +56,8 @@ func (s *Store) TrailSynced() bool {
 // Claim has the next entries say that they have seen a change.
 func (s *Store) Claim(seq uint64) { s.newest.Store(seq) }
 
-// Looker returns a look of the background at a trail, with a clock that is given: what it shows,
-// and what has passed in the process.
+// Looker returns one round of the background check of a trail, with a clock of the test: the wall
+// time and the time elapsed in the process.
 func (s *Store) Looker(c TrailConfig) func(wall time.Time, elapsed time.Duration) {
 	usual := c.limits().WithDefaults()
 	watch := &access.ClockWatch{Age: usual.MaxAge}

@@ -15,13 +15,13 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
-// Rows decodes rows of every table, with whatever in their columns.
+// Rows decodes rows of every table, with any value in their columns.
 type Rows struct {
 	c    *db.Conn
 	keys *keyring.Ring
 }
 
-// NewRows makes one with keys that nobody else has.
+// NewRows returns one with random keys.
 func NewRows() (*Rows, error) {
 	opened, err := sqlite3.Open(":memory:")
 	if err != nil {
@@ -39,7 +39,7 @@ func NewRows() (*Rows, error) {
 // Close releases the connection.
 func (r *Rows) Close() error { return r.c.Close() }
 
-// manyColumns gives more columns than any row has, by turns of the three kinds.
+// manyColumns selects more columns than any row has, of the three kinds in turn.
 const manyColumns = `SELECT ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3, ?1, ?2, ?3,
 	?1, ?2, ?3, ?1, ?2, ?3`
 

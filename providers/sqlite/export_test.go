@@ -20,7 +20,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// What the tests from outside need of the inside.
+// Access for the external tests.
 
 // Options are a Config and what tests replace.
 type Options = options
@@ -68,7 +68,7 @@ func (c options) WithSync(f func(path string) error) options {
 	return c
 }
 
-// WithFsync replaces the sync of what the store makes beside the engine.
+// WithFsync replaces the sync of files that the store writes without the engine.
 func (c options) WithFsync(f func(*os.File) error) options {
 	c.disk.Fsync = f
 	return c
@@ -94,8 +94,7 @@ func Checked(found string) error {
 // Advised says what to do about an error of the engine.
 var Advised = fault.WithAdvice
 
-// Synchronous gives PRAGMA synchronous of every connection: of the secrets' file, and of
-// the trail's.
+// Synchronous returns PRAGMA synchronous of every connection, of vault.db and of access.db.
 func (s *Store) Synchronous() (vault, access []string, err error) {
 	vault, err = synchronous(s.file)
 	if err == nil {
@@ -209,7 +208,7 @@ func (s *Store) GetAround(ctx context.Context, addr myvault.Address, between fun
 	return err
 }
 
-// Cached gives how many rows the cache has, and the bytes that it counts for them.
+// Cached returns the number of cached rows and their size in bytes.
 func (s *Store) Cached() (rows int, bytes int64) {
 	s.cache.Mu.Lock()
 	defer s.cache.Mu.Unlock()
@@ -248,8 +247,7 @@ func (c options) AtOnce() options {
 // WaitForTurn sets how long a process waits for its turn to write.
 func (s *Store) WaitForTurn(d time.Duration) { s.file.Writer.Lock.Timeout = d }
 
-// AskedTwice gives a checkpointer that was asked for a second checkpoint while it is at the first,
-// and lets it go on.
+// AskedTwice returns a checkpointer that is asked for a second checkpoint during the first.
 func AskedTwice() (stop func()) {
 	begun, goOn := make(chan struct{}, 2), make(chan struct{}, 2)
 	k := wal.StartCheckpointer(&db.Conn{Broken: true}, func() (*db.Conn, error) {
@@ -270,7 +268,7 @@ func AskedTwice() (stop func()) {
 // KeepYoung is what keeps others from taking a directory that is being made for left behind.
 var KeepYoung = directory.TouchEvery
 
-// KnownHeads gives how many heads the writer, which must be idle, knows, and their bytes.
+// KnownHeads returns the number and size of the heads that the idle writer keeps.
 func (s *Store) KnownHeads() (heads, bytes int) { return len(s.known.heads), s.known.bytes }
 
 // WriterRuns has the writer's own connection run a statement, which no other program can.
@@ -278,7 +276,7 @@ func (s *Store) WriterRuns(sql string) error {
 	return s.file.Writer.Do(context.Background(), &wal.Request{Apply: func(c *db.Conn) error { return c.Exec(sql) }})
 }
 
-// KnownHeadsSum gives what KnownHeads counts, counted again.
+// KnownHeadsSum recounts the size that KnownHeads returns.
 func (s *Store) KnownHeadsSum() (bytes int) {
 	for _, h := range s.known.heads {
 		bytes += headBytes(h)

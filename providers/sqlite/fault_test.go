@@ -110,8 +110,8 @@ func TestDiskFull(t *testing.T) {
 	is.NoErr(err)
 }
 
-// After a failed fsync nobody knows what is on the disk. The store says so, refuses further changes,
-// and goes on once it is opened again.
+// After a failed fsync the content of the disk is unknown. The store reports that and refuses
+// further changes until it is reopened.
 func TestFailedSync(t *testing.T) {
 	is := is.New(t)
 	f, c := faults(t)

@@ -131,8 +131,8 @@ func mac(key []byte, parts ...[]byte) []byte {
 	return h.Sum(nil)
 }
 
-// orNaN gives a store in which every column of the format has a value somewhere.
-func orNaN(t *testing.T, key crypto.Key) string {
+// fullStore returns a store in which every column of the format has a value somewhere.
+func fullStore(t *testing.T, key crypto.Key) string {
 	t.Helper()
 	is := is.New(t)
 	dir := t.TempDir()
@@ -156,7 +156,7 @@ func orNaN(t *testing.T, key crypto.Key) string {
 func TestRecordsMatchFormat(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
-	r := readerOf(t, orNaN(t, key), "vault.db", key)
+	r := readerOf(t, fullStore(t, key), "vault.db", key)
 	is.Equal(r.derive(r.master, "myvault/v1/check"), r.blobs(`SELECT value FROM meta WHERE name = 'check'`)[0])
 	data := r.unwrap("data", 1, r.blobs(`SELECT wrapped FROM epoch WHERE epoch = 1`)[0])
 	var values []string
@@ -174,7 +174,7 @@ func TestRecordsMatchFormat(t *testing.T) {
 func TestChangesMatchFormat(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
-	r := readerOf(t, orNaN(t, key), "vault.db", key)
+	r := readerOf(t, fullStore(t, key), "vault.db", key)
 	names := `CASE op WHEN 1 THEN 'write' WHEN 2 THEN 'delete' WHEN 3 THEN 'undelete' WHEN 4 THEN 'destroy'
 		WHEN 5 THEN 'project-write' WHEN 6 THEN 'project-default' END`
 	entryAt := `coalesce(entry_at, at)`
@@ -197,7 +197,7 @@ func TestChangesMatchFormat(t *testing.T) {
 func TestStampsMatchFormat(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
-	r := readerOf(t, orNaN(t, key), "vault.db", key)
+	r := readerOf(t, fullStore(t, key), "vault.db", key)
 	rowKey := r.derive(r.trail, "myvault/v1/row")
 	rows := 0
 	r.rows(`SELECT project, path, version, state, at, author, expires, rotate_after, seq, value_seq, mac FROM head`, func(row row) {
@@ -250,7 +250,7 @@ func TestVerifyFindsForgeries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			key := crypto.NewKey()
-			dir := orNaN(t, key)
+			dir := fullStore(t, key)
 			r := readerOf(t, dir, "vault.db", key)
 			r.exec(c.forge(r, r.derive(r.trail, "myvault/v1/row")))
 			is.True(r.db.Changes() == 1)
@@ -285,7 +285,7 @@ func forgedHead(column, value string) func(r *reader, rowKey []byte) string {
 func TestDestroyOfForgedVersion(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
-	dir := orNaN(t, key)
+	dir := fullStore(t, key)
 	r := readerOf(t, dir, "vault.db", key)
 	r.exec(forgedHead(`version`, `9`)(r, r.derive(r.trail, "myvault/v1/row")))
 	s := open(t, dir, key)

@@ -152,7 +152,7 @@ func writeReleased(t *testing.T, dir string) {
 	is.NoErr(store.Close())
 }
 
-// Entries in rows of their own are from before the first release: a file with some is refused.
+// A file with entries in the table single is from before the first release and is refused.
 func TestAFileFromBeforeTheFirstReleaseIsRefused(t *testing.T) {
 	is := is.New(t)
 	key, err := crypto.ParseKey(releasedKey)

@@ -32,8 +32,8 @@ func (l *logSyncs) sync(f *os.File) error {
 	return f.Sync()
 }
 
-// Who wrote a log that is found may have been stopped after a sync that failed: nothing is
-// committed behind it before it is on the disk.
+// The process that wrote a found log may have been killed after a failed sync: nothing is committed
+// behind the log before it is synced.
 func TestALogThatIsFoundIsWrittenAgain(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
@@ -43,7 +43,7 @@ func TestALogThatIsFoundIsWrittenAgain(t *testing.T) {
 	secret, err := s.Get(t.Context(), addr("news/prod/db"), 0)
 	is.NoErr(err)
 	is.Equal(secret.Value.Reveal(), "two")
-	is.Equal(syncs.count.Load(), int64(0)) // who only reads does not wait for it
+	is.Equal(syncs.count.Load(), int64(0)) // reads do not wait for it
 
 	syncs.fails.Store(true)
 	_, err = apply(s, put("p/a", "two"))
@@ -58,8 +58,8 @@ func TestALogThatIsFoundIsWrittenAgain(t *testing.T) {
 	is.Equal(syncs.count.Load(), int64(1)) // once is enough
 }
 
-// While the disk goes on failing the log is not brought into the database, whose pages
-// would then be the only ones.
+// While the disk fails, the log is not checkpointed: the pages of the database would be the only
+// copy.
 func TestALogThatCannotBeSyncedIsLeftAtClose(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
@@ -81,11 +81,11 @@ func TestALogThatCannotBeSyncedIsLeftAtClose(t *testing.T) {
 	is.Equal(secret.Value.Reveal(), "two")
 	is.NoErr(s.Close())
 	_, err = os.Stat(filepath.Join(dir, "vault.db-wal"))
-	is.True(os.IsNotExist(err)) // a good disk: brought in, and gone
+	is.True(os.IsNotExist(err)) // a good disk: checkpointed and removed
 }
 
-// After a failed fsync of a change nothing more is written until the store is opened again. Then the
-// log is written again before the next change.
+// After a failed fsync of a change, nothing is written until the store is reopened. Then the log is
+// rewritten before the next change.
 func TestAfterAFailedSyncOfAChange(t *testing.T) {
 	is := is.New(t)
 	d, c := faultyDisk(t)
@@ -118,7 +118,7 @@ func TestAfterAFailedSyncOfAChange(t *testing.T) {
 	is.NoErr(err)
 }
 
-// An opening that is refused does not bring a log into its database.
+// A refused opening does not checkpoint the log.
 func TestARefusedOpeningLeavesTheLog(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()

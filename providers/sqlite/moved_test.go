@@ -14,8 +14,8 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// TestMovedStore: what is written to files that nobody finds again
-// must not be acknowledged. Reads from the cache may go on.
+// TestMovedStore checks that writes to files that were moved away are not acknowledged. Reads from
+// the cache may go on.
 func TestMovedStore(t *testing.T) {
 	for name, damage := range map[string]func(t *testing.T, dir string) (mend func()){
 		"directory moved": func(t *testing.T, dir string) func() {

@@ -69,7 +69,7 @@ func newHistory(t testing.TB, root string, change func(*simdisk.Disk)) *history 
 	return h
 }
 
-// configOf has a store stand on the disk, and keep its entries whatever the clock says.
+// configOf returns options for a store on the disk that keeps its entries at any time.
 func configOf(d *simdisk.Disk) sqlite.Options {
 	c := sqlite.OptionsOf(sqlite.Config{Trail: sqlite.TrailConfig{MaxAge: -1, MaxBytes: -1}})
 	return c.WithVFS(d.Name).WithFsync(d.Fsync).WithFailing(d.Fails)

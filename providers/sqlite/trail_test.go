@@ -183,8 +183,8 @@ func TestConcurrentRecords(t *testing.T) {
 	is.Equal(report.Accesses, uint64(2*len(errs)))
 }
 
-// What was recorded is brought to the disk soon, and by Close. Once that has failed, nothing
-// more is recorded and the store is not well, until it is opened again.
+// Entries are synced soon, and by Close. Once a sync has failed, nothing is recorded and the store
+// is unhealthy until it is reopened.
 func TestTheTrailIsSynced(t *testing.T) {
 	is := is.New(t)
 	synced := make(chan string, 10_000)

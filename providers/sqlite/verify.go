@@ -109,7 +109,7 @@ type verification struct {
 	report Report
 	begun  keyring.EpochStarts
 	pruned ledger.Link // behind which the accesses begin
-	// What the entries of each chain know of the other, and the last access entry.
+	// The newest claims of each chain about the other, and the last access entry.
 	accessClaim, changeClaim ledger.Claim
 	accessEnd                uint64
 	seq                      uint64 // of the last log row proved

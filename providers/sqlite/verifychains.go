@@ -116,7 +116,7 @@ func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool
 		return true, nil // every chain goes on from nothing
 	}
 	var mac []byte
-	err = of.Readers.Snapshot(ctx, func(c *db.Conn) error { // what is pruned between two queries is not cut short
+	err = of.Readers.Snapshot(ctx, func(c *db.Conn) error { // pruning between two queries is no truncation
 		mac, err = link(c)
 		return err
 	})

@@ -41,7 +41,7 @@ func KeyFile(environ []string, file string) (string, error) {
 	case configured != "":
 		return configured, nil
 	case env.ToMap(environ)[masterKey] != "":
-		return "", errors.New("MSA_MASTER_KEY is in the environment, which this program cannot change: set -key-file to a file for the key, and afterwards give the service that file (MSA_MASTER_KEY_FILE) or the new key")
+		return "", errors.New("MSA_MASTER_KEY is in the environment, which this program cannot change: set -key-file to a file for the key, and afterwards start the service with that file (MSA_MASTER_KEY_FILE) or the new key")
 	}
 	return moveKey(path, text)
 }
