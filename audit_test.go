@@ -115,7 +115,7 @@ func TestTrailActionsAreThoseOfTheSource(t *testing.T) {
 	for op := myvault.OpPut; op <= myvault.OpDeleteProject; op++ {
 		found[op.String()] = true
 	}
-	for _, pattern := range []string{"*.go", "*/*.go", "providers/*/*.go"} {
+	for _, pattern := range []string{"*.go", "*/*.go", "providers/*/*.go", "providers/*/internal/*/*.go"} {
 		files, err := filepath.Glob(pattern)
 		is.NoErr(err)
 		for _, name := range files {
@@ -146,7 +146,7 @@ func actionIn(n ast.Node) (string, bool) {
 	var text ast.Expr
 	switch n := n.(type) {
 	case *ast.CallExpr:
-		at, known := map[string]int{"entry": 0, "open": 1, "administered": 1, "administer": 1, "begunEntry": 0}[called(n)]
+		at, known := map[string]int{"entry": 0, "open": 1, "RecordOutcome": 1, "Administer": 1, "begunEntry": 0}[called(n)]
 		if known && at < len(n.Args) {
 			text = n.Args[at]
 		}
