@@ -73,7 +73,7 @@ func TestLayers(t *testing.T) {
 		pkg := folder(fields[0])
 		in := slices.DeleteFunc(slices.Clone(rows), func(l layer) bool { return !covers(l.folders, pkg) })
 		if len(in) != 1 {
-			t.Errorf("%s: %s is in %d rows", architecture, pkg, len(in))
+			t.Errorf("%s: %s is in %d rows; add its folder and its imports to one", architecture, pkg, len(in))
 			continue
 		}
 		for _, path := range fields[1:] {
@@ -101,7 +101,7 @@ func TestPackagesAreSmall(t *testing.T) {
 	}
 }
 
-// hop is a step of a request, such as "1. `httpapi/call.go` `Handler.ServeHTTP`: ...".
+// hop is a step of a request, such as "1. `httpapi/request.go` `Handler.ServeHTTP`: ...".
 var hop = regexp.MustCompile("(?m)^\\d+\\. `([^`]+\\.go)` `([^`]+)`")
 
 // TestHops checks that every step of the two requests names a function of the file it names.

@@ -89,7 +89,8 @@ func (s *Session) authorize(ctx context.Context, e Entry, allowed func(rights) b
 	return r, err
 }
 
-// authorizeRead is authorize for a call that only reads: its entry is written too.
+// authorizeRead is authorize for a listing or an audit call: it writes the entry too. Get decides
+// alone, in read of secret.go, because its entry names the version that was read.
 func (s *Session) authorizeRead(ctx context.Context, e Entry, allowed func(rights) bool) (rights, error) {
 	r, err := s.authorize(ctx, e, allowed)
 	if err != nil {

@@ -40,7 +40,7 @@ type endpoint struct {
 	probe    bool           // for load balancers, which cannot choose the Host header or the query
 	files    bool           // the rest of the path names a file, not an address
 	byQuery  bool           // the address is in the query parameters project and path
-	action   myvault.Action // the right that a denied caller lacks; 0: it depends on the request
+	action   myvault.Action // the right that a 403 names; 0: it depends on the request
 }
 
 // endpoints returns the table of routes. They are matched on the raw path by endpoint.matches:
@@ -54,32 +54,32 @@ func endpoints() []endpoint {
 		probe("/ready", (*call).readiness),
 		public("/openapi.json", (*call).describe),
 		on("GET", "/api/projects", (*call).listProjects, "limit", "cursor"),
-		on("POST", "/api/projects", (*call).createProject).needs(myvault.Write),
+		on("POST", "/api/projects", (*call).createProject).named(myvault.Write),
 		on("GET", "/api/projects/{project}", (*call).getProject),
-		on("PATCH", "/api/projects/{project}", (*call).describeProject).needs(myvault.Write),
-		on("DELETE", "/api/projects/{project}", (*call).deleteProject).needs(myvault.Delete),
-		on("PUT", "/api/projects/{project}/set-default", (*call).setDefault).needs(myvault.Write),
+		on("PATCH", "/api/projects/{project}", (*call).describeProject).named(myvault.Write),
+		on("DELETE", "/api/projects/{project}", (*call).deleteProject).named(myvault.Delete),
+		on("PUT", "/api/projects/{project}/set-default", (*call).setDefault).named(myvault.Write),
 		on("GET", "/api/secrets", (*call).listSecrets, "project", "prefix", "deleted", "expires_before", "rotate_before", "limit", "cursor"),
-		on("POST", "/api/secrets", (*call).createSecret).needs(myvault.Write).evaluates("If-None-Match"),
+		on("POST", "/api/secrets", (*call).createSecret).named(myvault.Write).evaluates("If-None-Match"),
 		on("POST", "/api/secrets/test", (*call).testIdentity),
 		on("GET", "/api/secrets/{project}", (*call).readProject, "prefix", "limit", "cursor"),
-		on("GET", secret, (*call).getSecret, "version").needs(myvault.Read).evaluates("If-Match", "If-None-Match"),
-		on("PATCH", secret, (*call).updateSecret).needs(myvault.Write).evaluates("If-Match"),
-		on("DELETE", secret, (*call).deleteSecret).needs(myvault.Delete).evaluates("If-Match"),
-		byQuery("GET", "/api/secret", (*call).getSecret, "version").needs(myvault.Read).evaluates("If-Match", "If-None-Match"),
-		byQuery("PATCH", "/api/secret", (*call).updateSecret).needs(myvault.Write).evaluates("If-Match"),
-		byQuery("DELETE", "/api/secret", (*call).deleteSecret).needs(myvault.Delete).evaluates("If-Match"),
-		on("GET", history, (*call).listVersions, "limit", "cursor").needs(myvault.List),
+		on("GET", secret, (*call).getSecret, "version").named(myvault.Read).evaluates("If-Match", "If-None-Match"),
+		on("PATCH", secret, (*call).updateSecret).named(myvault.Write).evaluates("If-Match"),
+		on("DELETE", secret, (*call).deleteSecret).named(myvault.Delete).evaluates("If-Match"),
+		byQuery("GET", "/api/secret", (*call).getSecret, "version").named(myvault.Read).evaluates("If-Match", "If-None-Match"),
+		byQuery("PATCH", "/api/secret", (*call).updateSecret).named(myvault.Write).evaluates("If-Match"),
+		byQuery("DELETE", "/api/secret", (*call).deleteSecret).named(myvault.Delete).evaluates("If-Match"),
+		on("GET", history, (*call).listVersions, "limit", "cursor").named(myvault.List),
 		on("POST", history, (*call).changeVersions),
-		byQuery("GET", "/api/versions", (*call).listVersions, "limit", "cursor").needs(myvault.List),
+		byQuery("GET", "/api/versions", (*call).listVersions, "limit", "cursor").named(myvault.List),
 		byQuery("POST", "/api/versions", (*call).changeVersions),
 		on("POST", "/api/changes", (*call).applyChanges),
 		on("GET", "/api/whoami", (*call).whoami),
-		on("GET", "/api/policy/explain", (*call).explain, "service", "action", "project", "path").needs(myvault.Audit),
-		on("GET", "/api/policy/who", (*call).who, "action", "project", "path").needs(myvault.Audit),
+		on("GET", "/api/policy/explain", (*call).explain, "service", "action", "project", "path").named(myvault.Audit),
+		on("GET", "/api/policy/who", (*call).who, "action", "project", "path").named(myvault.Audit),
 		on("GET", "/api/audit", (*call).listTrail,
 			"project", "prefix", "service", "action", "outcome", "since", "until", "limit", "cursor"),
-		on("GET", "/api/audit/state", (*call).trailState).needs(myvault.Audit),
+		on("GET", "/api/audit/state", (*call).trailState).named(myvault.Audit),
 		on("GET", "/api/usage", (*call).listUsage, "project", "prefix", "unused_since", "limit", "cursor"),
 		on("GET", "/api/tokens", (*call).listTokens, "limit", "cursor"),
 		on("POST", "/api/tokens", (*call).mintToken),
@@ -117,7 +117,8 @@ func byQuery(method, pattern string, handle func(*call) (response, error), query
 	return e
 }
 
-func (e endpoint) needs(a myvault.Action) endpoint {
+// named sets the right that a 403 names. It grants and checks nothing: the session does.
+func (e endpoint) named(a myvault.Action) endpoint {
 	e.action = a
 	return e
 }

@@ -5,8 +5,9 @@
 //	provider := memory.New(memory.Config{})
 //	defer provider.Close()
 //
-// The Provider implements [myvault.Trail] and [myvault.Incarnation]. Its trail has no MACs, so it
-// does not implement [myvault.Auditor].
+// The Provider implements [myvault.Trail], [myvault.Snapshotter], [myvault.Archive],
+// [myvault.Limited] and [myvault.Incarnation]. Its trail has no MACs, so it does not implement
+// [myvault.Auditor].
 package memory
 
 import (
