@@ -12,15 +12,15 @@ import (
 // conn is a network connection, below TLS, that carries one request at a time.
 type conn struct {
 	net.Conn
-	raw   syscall.RawConn // nil if the socket cannot be examined
-	wrote atomic.Bool     // some of the current request
+	raw syscall.RawConn // nil if the socket cannot be examined
 
 	mu        sync.Mutex
-	starting  bool // the next write is the first of a request
-	reused    bool // the request is not the first one
-	broken    bool // closed by the server, or out of step
-	requests  int  // written
-	responses int  // read
+	wrote     *atomic.Bool // of the current exchange: some of its request was written
+	starting  bool         // the next write is the first of a request
+	reused    bool         // the request is not the first one
+	broken    bool         // closed by the server, or out of step
+	requests  int          // written
+	responses int          // read
 }
 
 func newConn(c net.Conn) *conn {
@@ -39,12 +39,12 @@ func connOf(c net.Conn) *conn {
 	return c.(*conn)
 }
 
-// begin is called before a request is written.
-func (c *conn) begin(reused bool) {
-	c.wrote.Store(false)
+// begin is called before a request is written. The first write sets wrote, which belongs to the
+// exchange: net/http can hand the connection to the next one before this one has returned.
+func (c *conn) begin(reused bool, wrote *atomic.Bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.starting, c.reused = true, reused
+	c.starting, c.reused, c.wrote = true, reused, wrote
 }
 
 // end is called once a response has been read. The next request may have begun already.
@@ -65,12 +65,12 @@ func (c *conn) Write(b []byte) (int, error) {
 	if !c.usable() {
 		return 0, errStale
 	}
-	c.wrote.Store(true)
 	return c.Conn.Write(b)
 }
 
-// usable examines the socket before the first write of a request. A new connection is not
-// examined: a server may send TLS session tickets before the first request.
+// usable examines the socket before the first write of a request, and marks the request as
+// written if it reports true. A new connection is not examined: a server may send TLS session
+// tickets before the first request.
 func (c *conn) usable() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,6 +78,9 @@ func (c *conn) usable() bool {
 		c.starting = false
 		c.requests++
 		c.broken = c.broken || c.reused && c.readable()
+	}
+	if !c.broken && c.wrote != nil {
+		c.wrote.Store(true)
 	}
 	return !c.broken
 }

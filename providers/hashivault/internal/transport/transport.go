@@ -84,8 +84,8 @@ func (t *Transport) Send(r *http.Request) (response Response, sent bool, err err
 	for {
 		var e exchange
 		response, err = e.roundTrip(t.http, r)
-		if err == nil || e.written() || !e.reused || r.Context().Err() != nil {
-			return response, e.written(), err
+		if err == nil || e.wrote.Load() || !e.reused || r.Context().Err() != nil {
+			return response, e.wrote.Load(), err
 		}
 		// If net/http itself notices first that the server has closed the connection, it does
 		// not repeat a change, although none of its bytes were written.
@@ -98,12 +98,10 @@ func (t *Transport) CloseIdle() { t.http.CloseIdleConnections() }
 // exchange is one request and its response. net/http may try several connections.
 type exchange struct {
 	conn     *conn // the last one that net/http got
-	got      bool  // conn is for the current try
 	reused   bool
+	wrote    atomic.Bool // some of the request, on any connection
 	answered atomic.Bool
 }
-
-func (e *exchange) written() bool { return e.got && e.conn.wrote.Load() }
 
 func (e *exchange) roundTrip(t *http.Transport, r *http.Request) (Response, error) {
 	r = r.WithContext(httptrace.WithClientTrace(r.Context(), e.trace()))
@@ -131,10 +129,10 @@ func (e *exchange) roundTrip(t *http.Transport, r *http.Request) (Response, erro
 
 func (e *exchange) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GetConn: func(string) { e.got, e.reused = false, false }, // nothing went over the one before
+		GetConn: func(string) { e.reused = false },
 		GotConn: func(got httptrace.GotConnInfo) {
-			e.conn, e.got, e.reused = connOf(got.Conn), true, got.Reused
-			e.conn.begin(got.Reused)
+			e.conn, e.reused = connOf(got.Conn), got.Reused
+			e.conn.begin(got.Reused, &e.wrote)
 		},
 		GotFirstResponseByte: func() { e.answered.Store(true) },
 		PutIdleConn: func(err error) {
