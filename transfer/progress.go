@@ -9,7 +9,7 @@ import (
 type Phase string
 
 // The phases, in order. A dry run has only the first. A run whose target is already equal has no
-// PhaseCopy.
+// Copying.
 const (
 	Surveying Phase = "survey"
 	Copying   Phase = "copy"

@@ -16,11 +16,7 @@ const (
 
 // Index knows when each secret was last read. Each call of [Index.Page] reads the entries of the
 // trail that are new to it, a bounded number. Nothing is stored, and recording a read costs
-// nothing more. It may be used by many goroutines.
-//
-// The entries from bottom up to top have been read. Newer ones are read from the newest down to
-// top, over several calls if there are many: of these, the entries from gap up to gapTop have
-// been read.
+// nothing more. It is safe for concurrent use.
 type Index struct {
 	extension *myvault.Extension
 	mutex     chan struct{} // a mutex that can be waited for with a context; guards what follows
@@ -29,13 +25,15 @@ type Index struct {
 	limit    int      // of reads
 	services []string // lastRead.by is an index into it
 	ids      map[string]int32
-	top      uint64 // 0: nothing has been read
-	bottom   uint64 // 1: there is nothing below
-	gapTop   uint64
-	gap      uint64    // 0: there is no gap
-	oldest   time.Time // of the entry at bottom
-	last     time.Time // of the entry read last
-	floor    int64     // reads up to this time were forgotten, in Unix microseconds; 0: none
+	// The entries from bottom up to top have been read. Newer ones are read from the newest down to
+	// top, over several calls if there are many: of these, those from gap up to gapTop have been read.
+	top    uint64 // 0: nothing has been read
+	bottom uint64 // 1: there is nothing below
+	gapTop uint64
+	gap    uint64    // 0: there is no gap
+	oldest time.Time // of the entry at bottom
+	last   time.Time // of the entry read last
+	floor  int64     // reads up to this time were forgotten, in Unix microseconds; 0: none
 }
 
 // secretID is a digest of an address. It takes a quarter of the memory of the names.

@@ -98,6 +98,10 @@ func (g *Guard) Handler(next http.Handler, probes ...string) http.Handler {
 			refused.Write(w)
 			return
 		}
+		if err != nil {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -113,8 +113,7 @@ func (c *Certificates) reload() error {
 	return nil
 }
 
-// readable reports whether the files can be read more than once: the opening of a pipe may
-// wait for ever.
+// rereadable reports whether the files can be read more than once. Opening a pipe may block.
 func (c *Certificates) rereadable() bool {
 	for _, path := range c.paths() {
 		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {

@@ -239,6 +239,8 @@ func (c Config) Validate(addr net.Addr) error {
 		return fmt.Errorf("serve: %w: MaxConnections is negative", myvault.ErrInvalid)
 	case c.FilesPerConnection < 0:
 		return fmt.Errorf("serve: %w: FilesPerConnection is negative", myvault.ErrInvalid)
+	case c.Grace < 0:
+		return fmt.Errorf("serve: %w: Grace is negative", myvault.ErrInvalid)
 	case c.Drain < 0:
 		return fmt.Errorf("serve: %w: Drain is negative (MYVAULT_DRAIN of the example server)", myvault.ErrInvalid)
 	}

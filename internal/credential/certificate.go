@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// The prefixes of identities: the kinds of names that a client certificate may contain.
+// CommonNamePrefix begins an identity that is the common name of a certificate. The others are
+// the kinds of alternative names.
 const (
 	uriPrefix        = "uri:"
 	dnsPrefix        = "dns:"

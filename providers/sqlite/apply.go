@@ -183,7 +183,7 @@ func (tx *transaction) undelete(c myvault.Change, r *ledger.LogRow) (myvault.Inf
 	return h.Info, tx.write(r, h)
 }
 
-// destroy removes the records of the versions named, or of all where none is. Its log row
+// destroy removes the records of the named versions, or of all if none is named. Its log row
 // names them all, whether they were destroyed before or not.
 func (tx *transaction) destroy(c myvault.Change, r *ledger.LogRow) (myvault.Info, error) {
 	h, err := tx.head(c.Address)

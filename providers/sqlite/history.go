@@ -13,7 +13,7 @@ import (
 )
 
 // history yields the versions of an address, the newest first, from its newest log row on.
-// The loop must leave rows alone that are older than the one it is given.
+// The loop must not read rows older than the one it is passed.
 func (tx *transaction) history(newest uint64) iter.Seq2[ledger.VersionRow, error] {
 	return func(yield func(ledger.VersionRow, error) bool) {
 		for p := (&ledger.History{Next: newest}); p.Next != 0; {
@@ -48,7 +48,7 @@ func (s *Store) versions(ctx context.Context, addr myvault.Address, before myvau
 	}
 }
 
-// versionsPage reads some rows on; at first it looks up where the history ends.
+// versionsPage reads the next rows. The first call looks up the end of the history.
 func (s *Store) versionsPage(ctx context.Context, p *ledger.History, first bool, read ledger.ReadFunc) (versions []ledger.VersionRow, err error) {
 	err = read(ctx, func(c *db.Conn) error {
 		if first {
@@ -70,7 +70,7 @@ func (s *Store) versionsPage(ctx context.Context, p *ledger.History, first bool,
 	return versions, err
 }
 
-// toEnd looks up where the history ends.
+// toEnd looks up the end of the history.
 func (s *Store) toEnd(c *db.Conn, p *ledger.History) error {
 	h, err := ledger.ReadHead(s.file.Keys, c, p.Address)
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *Store) History(ctx context.Context, addr myvault.Address) iter.Seq2[myv
 // maxPageValues is how many bytes of values a page of a history may have before it ends.
 const maxPageValues = 1 << 20
 
-// historyPage reads some versions on; newest is the log row at which the walk began, or 0.
+// historyPage reads the next versions. newest is the log row at which the walk started, or 0.
 func (s *Store) historyPage(ctx context.Context, p *ledger.History, newest *uint64) (secrets []myvault.Secret, err error) {
 	size := 0
 	err = s.file.Readers.Snapshot(ctx, func(c *db.Conn) error {

@@ -20,7 +20,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
-// KeyChange is what [ChangeKey] has done.
+// KeyChange describes a finished [ChangeKey].
 type KeyChange struct {
 	KeyFile string // holds the key in force
 	Kept    string // holds the key that was in force before; empty if no file still had it
@@ -52,7 +52,7 @@ func (k KeyChange) String() string {
 // symbolic link, all of this happens where it leads.
 //
 // After an error, a crash or a power cut, call it again. It asks the store which key is in force
-// and goes on from there. If only the installation was left, it makes no further key.
+// and continues. If only the installation was left, it makes no further key.
 //
 // [myvault.ErrWrongKey] if neither keyFile nor keyFile.next opens the store; [fs.ErrNotExist] if
 // there is none in dir. ErrUnavailable while another call changes the key in the same file (on
@@ -128,7 +128,7 @@ func (k *keyChange) run(ctx context.Context) (done KeyChange, err error) {
 	if !done.Resumed {
 		next, err = k.make()
 	}
-	// Whether this call gave the names or an earlier one did, they must not go in a power cut.
+	// Sync the names, also those of an earlier call, so that no power cut removes them.
 	if err = errors.Join(err, k.SyncDir(filepath.Dir(k.file))); err != nil {
 		return done, err
 	}
@@ -179,7 +179,7 @@ func (k *keyChange) open(ctx context.Context, present, next crypto.Key) (store r
 	return nil, false, err
 }
 
-// openWith opens the store or the trail; it makes none.
+// openWith opens the store or the trail; it never creates one.
 func (k *keyChange) openWith(ctx context.Context, key crypto.Key) (rekeyer, error) {
 	if _, err := os.Lstat(filepath.Join(k.dir, schema.VaultFile.Name)); err == nil {
 		return opened(Open(ctx, k.dir, StaticKey(key), Config{Trail: keepAll}))
@@ -258,7 +258,7 @@ func keptName(keyFile string, n int) string { return fmt.Sprintf("%s.%d", keyFil
 // keptKeys returns the keys that ChangeKey has kept beside a key file.
 func keptKeys(keyFile string) iter.Seq[keptKey] {
 	return func(yield func(keptKey) bool) {
-		entries, _ := os.ReadDir(filepath.Dir(keyFile)) // without it, as if none were there
+		entries, _ := os.ReadDir(filepath.Dir(keyFile)) // an unreadable directory has no kept keys
 		kept := directory.TempNames(filepath.Base(keyFile) + ".")
 		for _, entry := range entries {
 			if !kept(entry.Name()) {

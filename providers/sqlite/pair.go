@@ -18,8 +18,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 )
 
-// pairTrail has vault.db remember which access.db is its own, and refuses another: unless
-// it has no entry and is to take the place of one that is gone, which renewed reports.
+// pairTrail records the id of access.db in vault.db. It refuses another access.db, unless renew is
+// set and that file has no entry; renewed is then true.
 func (s *Store) pairTrail(ctx context.Context, renew bool) (renewed bool, err error) {
 	id := s.trail.File.Keys.Vault
 	var known []byte
@@ -41,13 +41,13 @@ func (s *Store) pairTrail(ctx context.Context, renew bool) (renewed bool, err er
 		renewed = heads[0].Seq == 0
 	}
 	if known != nil && !renewed {
-		return false, fmt.Errorf("%w: access.db is that of another store; put the own one back", fault.ErrForeign)
+		return false, fmt.Errorf("%w: access.db is that of another store; restore the right one", fault.ErrForeign)
 	}
 	return renewed, fault.Guard(func() error { return s.pairWith(ctx, id, renewed) })
 }
 
-// pairWith has vault.db remember an access.db; renewed: changes that are there know entries of
-// another one. The writer is not started yet.
+// pairWith records the id of an access.db in vault.db. If renewed is set, existing changes refer to
+// entries of another one. The writer has not started yet.
 func (s *Store) pairWith(ctx context.Context, id []byte, renewed bool) error {
 	if err := s.file.Writer.EnsureConn(ctx); err != nil {
 		return err
@@ -85,7 +85,7 @@ func readPair(k *keyring.Ring, stored []byte) (id []byte, since uint64, err erro
 	return stored[:crypto.VaultIDSize], since, nil
 }
 
-// provePair is what Verify proves of it.
+// provePair checks the recorded id for Verify.
 func (v *verification) provePair(c *db.Conn) error {
 	stored, err := c.Meta(keyring.MetaAccess)
 	if err != nil {
@@ -138,8 +138,8 @@ func olderFile(name string, known, last uint64) error {
 	return fault.Tampered("%s is older than the file beside it, which knows its entry %d; it ends at %d; restore both files of one backup", name, known, last)
 }
 
-// proveClaims proves that each chain has what the other one knows of it. Both were walked
-// before.
+// proveClaims checks that each chain has the entries that the other one refers to. Both have been
+// walked.
 func (v *verification) proveClaims(ctx context.Context) error {
 	var last uint64
 	err := v.file.Readers.Read(ctx, func(c *db.Conn) (err error) {

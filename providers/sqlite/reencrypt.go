@@ -21,7 +21,7 @@ import (
 // Reencryption is the progress of [Store.Reencrypt].
 type Reencryption struct {
 	Epoch    uint32 // under which all records are sealed
-	Resealed uint64 // records that this call sealed anew
+	Resealed uint64 // records that this call encrypted again
 	// Remaining are the records under earlier epochs that a whole reading of the file has
 	// found. It is known, and 0, only when Reencrypt has returned nil.
 	Remaining uint64

@@ -179,7 +179,7 @@ func TestProjects(t *testing.T) {
 		p.see("rag is now the default.")
 		h.press(p, "Delete newsbot")
 		h.press(p, "Delete")
-		p.see("the project still has live secrets") // the server's text
+		p.see("the project has live secrets") // the server's text
 		h.press(p, "Delete rag")
 		h.press(p, "Delete")
 		p.see("The project is deleted.")

@@ -84,6 +84,8 @@ func FromEngine(ctx context.Context, err error) error {
 // WithAdvice adds what to do to an error of a full disk, a lock or a failing disk.
 func WithAdvice(err error) error {
 	switch {
+	case errors.Is(err, sqlite3.IOERR_FSYNC), errors.Is(err, sqlite3.IOERR_DIR_FSYNC):
+		return fmt.Errorf("the disk failed to sync; check it, then close the store and open it again: %w", err)
 	case NoSpace(err):
 		return fmt.Errorf("the disk is full; free space on it, no restart is needed: %w", err)
 	case HasCode(err, sqlite3.BUSY):
