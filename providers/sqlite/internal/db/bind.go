@@ -13,8 +13,8 @@ type Statement struct {
 	oneRow bool         // an INSERT or UPDATE, which must change exactly one row
 }
 
-// boundValue is the value of a parameter. Most texts and numbers equal those of the previous entry
-// or change, and comparing a text is faster than binding it again.
+// boundValue is the value of a parameter. Most texts and numbers equal those of the previous
+// entry or change, and comparing a text is faster than binding it again.
 type boundValue struct {
 	kind boundKind
 	n    int64
@@ -30,8 +30,8 @@ const (
 	boundText
 )
 
-// Binder binds the parameters of a statement from the first to the last. Its methods take concrete
-// types, because converting a value to an interface allocates.
+// Binder binds the parameters of a statement from the first to the last. Its methods take
+// concrete types, because converting a value to an interface allocates.
 type Binder struct {
 	*Statement
 	n   int
@@ -160,8 +160,8 @@ func (c *Conn) Read(sql string, bind func(*Binder), row func(*sqlite3.Stmt) erro
 }
 
 // finish resets the statement and returns err or, if that is nil, the error of the last step.
-// Reset repeats that error only if the engine ran the step. If the connection's context has ended,
-// the step is refused, and Reset alone would make that look like the end of the rows.
+// Reset repeats that error only if the engine ran the step. If the connection's context has
+// ended, the step is refused, and Reset alone would make that look like the end of the rows.
 func (s *Statement) finish(err error) error {
 	if err == nil {
 		err = s.Err()

@@ -9,8 +9,8 @@ import (
 // TimeAt returns a column of microseconds since 1970 as a time.
 func TimeAt(row *sqlite3.Stmt, col int) time.Time { return time.UnixMicro(row.ColumnInt64(col)).UTC() }
 
-// SmallAt returns a number below 256. If the column is out of range, it returns 0: no row has 0, so
-// the MAC does not verify.
+// SmallAt returns a number below 256. If the column is out of range, it returns 0: no row has 0,
+// so the MAC does not verify.
 func SmallAt(row *sqlite3.Stmt, col int) uint8 {
 	n := row.ColumnInt64(col)
 	if n < 0 || n > 255 {

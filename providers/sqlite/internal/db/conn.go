@@ -91,8 +91,8 @@ func Connect(ctx context.Context, path string, s Settings) (*Conn, error) {
 	return c, nil
 }
 
-// MarkBroken marks the connection for closing because of err. If the engine has panicked, it may be
-// in the middle of a write, so its files are detached.
+// MarkBroken marks the connection for closing because of err. If the engine has panicked, it may
+// be in the middle of a write, so its files are detached.
 func (c *Conn) MarkBroken(err error) {
 	c.Broken = true
 	if c.files != nil && errors.Is(err, fault.ErrEngine) {
@@ -100,8 +100,8 @@ func (c *Conn) MarkBroken(err error) {
 	}
 }
 
-// URI returns the URI of a database file. Its parameter modeof makes SQLite create the write-ahead
-// log with the mode of the database file, whatever the umask.
+// URI returns the URI of a database file. Its parameter modeof makes SQLite create the
+// write-ahead log with the mode of the database file. Without it, the umask decides.
 func URI(path, vfs string) string {
 	name := "file:" + escape(path) + "?modeof=" + escape(path)
 	if vfs != "" {

@@ -10,9 +10,9 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// connFiles is a VFS for one connection, on top of another VFS. It reports a full disk to SQLite as
-// FULL, which the error of the system alone does not. It can also detach the files of an engine
-// that has panicked: closing such a connection must release its locks but write nothing.
+// connFiles is a VFS for one connection, on top of another VFS. It reports a full disk to SQLite
+// as FULL, which the error of the system alone does not. It can also detach the files of an
+// engine that has panicked: closing such a connection must release its locks but write nothing.
 type connFiles struct {
 	vfs.VFS
 	name     string // under which the VFS is registered
@@ -127,7 +127,8 @@ func translateFull(err error) error {
 	return err
 }
 
-// The methods below are optional for a VFS. If the file below lacks one, each returns the default.
+// The methods below are optional for a VFS. If the file below lacks one, each returns the
+// default.
 
 func (f *connFile) SharedMemory() vfs.SharedMemory {
 	if file, ok := f.File.(vfs.FileSharedMemory); ok {

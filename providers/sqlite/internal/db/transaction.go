@@ -7,8 +7,8 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// Transaction runs f in a write transaction. It commits, or rolls back if f fails. ctx ends only the
-// wait for another process that writes.
+// Transaction runs f in a write transaction. It commits, or rolls back if f fails. The end of ctx
+// ends only the wait for another process that writes.
 func (c *Conn) Transaction(ctx context.Context, f func() error) error {
 	if err := c.begin(ctx); err != nil {
 		return err
@@ -23,8 +23,8 @@ func (c *Conn) Transaction(ctx context.Context, f func() error) error {
 	return nil
 }
 
-// begin begins a write transaction. It waits for another process that writes, until BusyTimeout has
-// passed or ctx ends.
+// begin begins a write transaction. It waits for another process that writes, until BusyTimeout
+// has passed or ctx ends.
 func (c *Conn) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -50,7 +50,8 @@ func (c *Conn) Rollback() error {
 	return c.Exec(`ROLLBACK`)
 }
 
-// Snapshot runs f in a read transaction: all its queries through c see the same state of the file.
+// Snapshot runs f in a read transaction: all its queries through c see the same state of the
+// file.
 func (c *Conn) Snapshot(f func() error) error {
 	err := c.Run(`BEGIN DEFERRED`)
 	if err == nil {
