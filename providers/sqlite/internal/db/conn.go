@@ -42,7 +42,7 @@ type Conn struct {
 	*sqlite3.Conn
 	files  *connFiles // nil if the connection came from Wrap
 	stmts  map[string]*Statement
-	Busy   time.Duration // how long a statement waits for a lock of another process
+	Busy   time.Duration // how long a statement waits for a lock; 0: not at all
 	Broken bool          // its state is unknown after a failure: close it
 
 	SchemaChecked bool  // the schema was checked at SchemaCookie; see wal.File.CheckSchema

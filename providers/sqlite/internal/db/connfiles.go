@@ -127,8 +127,7 @@ func translateFull(err error) error {
 	return err
 }
 
-// The methods below are optional for a VFS. If the file below lacks one, each returns the
-// default.
+// The methods below are optional. Each returns the default if f.File does not implement it.
 
 func (f *connFile) SharedMemory() vfs.SharedMemory {
 	if file, ok := f.File.(vfs.FileSharedMemory); ok {

@@ -50,8 +50,7 @@ func (c *Conn) Rollback() error {
 	return c.Exec(`ROLLBACK`)
 }
 
-// Snapshot runs f in a read transaction: all its queries through c see the same state of the
-// file.
+// Snapshot runs f in a read transaction: all its queries through c see one state of the file.
 func (c *Conn) Snapshot(f func() error) error {
 	err := c.Run(`BEGIN DEFERRED`)
 	if err == nil {

@@ -19,7 +19,7 @@ import (
 // waits for the readers, for truncateTimeout at most. It tries again only after the log has grown
 // by another CheckpointPages.
 const (
-	RetryAfter      = 1000 // pages to wait after a checkpoint before the next
+	RetryAfter      = 1000 // pages by which the log grows before another checkpoint
 	truncateTimeout = time.Second
 )
 
@@ -46,7 +46,8 @@ type checkpointer struct {
 
 // StartCheckpointer starts the goroutine, which owns c until Stop. open opens a connection to
 // replace a broken one. truncate copies the whole log into the database and truncates the log.
-func StartCheckpointer(c *db.Conn, open func() (*db.Conn, error), w *Writer, truncate func(context.Context, *db.Conn, time.Duration) error) *checkpointer {
+func StartCheckpointer(c *db.Conn, open func() (*db.Conn, error), w *Writer,
+	truncate func(context.Context, *db.Conn, time.Duration) error) *checkpointer {
 	k := &checkpointer{
 		c: c, open: open, writer: w, truncate: truncate,
 		checkpointAt: db.CheckpointPages, truncateAt: db.BoundPages,
@@ -75,7 +76,7 @@ func (k *checkpointer) loop() {
 		}
 		select {
 		case k.result <- remaining:
-		default: // no commit has read the previous result, which is enough
+		default: // the writer has not yet read an earlier result, and one is enough
 		}
 	}
 }
@@ -135,8 +136,7 @@ func (k *checkpointer) checkpoint(c *db.Conn) (remaining bool) {
 	return remaining || err != nil
 }
 
-// AfterCommit runs or requests a checkpoint if the log has grown long. c is the writer's
-// connection.
+// AfterCommit runs or requests a checkpoint if the log is long. c is the writer's connection.
 func (k *checkpointer) AfterCommit(c *db.Conn) {
 	if k.Pages < db.CheckpointPages {
 		k.checkpointAt, k.truncateAt = db.CheckpointPages, db.BoundPages // the log has restarted

@@ -1,7 +1,6 @@
 // Package wal keeps one SQLite file open in WAL mode. It has a pool of readers, one writer that
 // commits requests in batches, and the checkpoints and fsyncs that make commits durable. It
-// detects files that were replaced or overwritten. It does not know which rows the requests
-// write.
+// detects files that were replaced or overwritten. It does not know what the requests write.
 package wal
 
 import (
@@ -62,7 +61,8 @@ func Open(ctx context.Context, k schema.Kind, dir string, key crypto.Key, o Opti
 	if o.Synchronous == db.SyncFull {
 		checkFiles = f.CheckFilesAndLog
 	}
-	readOnly := db.Settings{VFS: o.VFS, Synchronous: o.Synchronous, CacheKB: db.ReaderCacheKB, ReadOnly: true, Busy: db.BusyTimeout}
+	readOnly := db.Settings{VFS: o.VFS, Synchronous: o.Synchronous, CacheKB: db.ReaderCacheKB,
+		ReadOnly: true, Busy: db.BusyTimeout}
 	f.Readers = newPool(f, func(ctx context.Context) (*db.Conn, error) { return f.connect(ctx, readOnly) })
 	lock, err := writelock.Open(f.Path)
 	if err != nil {

@@ -50,7 +50,8 @@ func (f *File) migrate(ctx context.Context) error {
 	if err := f.CheckFiles(); err != nil {
 		return err
 	}
-	c, err := db.Connect(ctx, f.Path, db.Settings{VFS: f.Options.VFS, Synchronous: f.Options.Synchronous, CacheKB: db.ReaderCacheKB, Busy: db.BusyTimeout})
+	c, err := db.Connect(ctx, f.Path, db.Settings{VFS: f.Options.VFS, Synchronous: f.Options.Synchronous,
+		CacheKB: db.ReaderCacheKB, Busy: db.BusyTimeout})
 	if err != nil {
 		return err
 	}

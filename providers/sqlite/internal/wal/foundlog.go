@@ -86,10 +86,10 @@ func (f *File) recovered() bool {
 	return ok && s.frames > 0 && s.Backfill == 0 && s.Attempted == s.frames
 }
 
-// checkTail returns ErrTampered if the chain has a gap in its last rows, of which it reads as
-// many as given. SQLite does not check that a log belongs to its database: an older database
-// beside a newer log lacks the rows between the two.
-func (f *File) checkTail(rows int) error {
+// checkTail reads up to limit rows at the end of the chain and returns ErrTampered if one is
+// missing. SQLite does not check that a log belongs to its database: an older database beside a
+// newer log lacks the rows between the two.
+func (f *File) checkTail(limit int) error {
 	version, err := f.Anchor.Number("user_version")
 	if err != nil || version != f.Kind.Version() {
 		return err // an older version may have other tables
@@ -106,5 +106,5 @@ func (f *File) checkTail(rows int) error {
 		}
 		next = seq
 		return nil
-	}, rows)
+	}, limit)
 }

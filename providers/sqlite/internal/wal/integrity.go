@@ -13,8 +13,7 @@ import (
 
 // Integrity runs SQLite's integrity check. It returns ErrTampered if the check finds a fault.
 func (f *File) Integrity(ctx context.Context) error {
-	// One check at a time, and truncate a long log before each: the log cannot restart during a
-	// check.
+	// Run one check at a time, and truncate a long log first: during a check it can only grow.
 	select {
 	case f.checkSlot <- struct{}{}:
 		defer func() { <-f.checkSlot }()

@@ -32,8 +32,7 @@ type IndexState struct {
 	Attempted uint32 // frames that a checkpoint has begun to copy
 }
 
-// parseIndexState parses the beginning of a WAL-index. It returns false if a writer is changing
-// it.
+// parseIndexState parses the beginning of a WAL-index. It returns false during a write.
 func parseIndexState(b []byte) (s IndexState, ok bool) {
 	if string(b[:indexHeaderSize]) != string(b[indexHeaderSize:2*indexHeaderSize]) || b[12] == 0 {
 		return s, false
@@ -167,8 +166,7 @@ func (w *OverwriteWatch) Update() {
 	}
 }
 
-// remember records the state of the file. If a checkpoint is writing to it, the state is not
-// known.
+// remember records the state of the file. During a checkpoint, the state stays unknown.
 func (w *OverwriteWatch) remember(before IndexState) error {
 	info, err := w.Stat()
 	if err != nil {

@@ -36,8 +36,7 @@ func (f *File) CheckReadable(ctx context.Context) error {
 // unhealthy program may receive no requests whose writes would show that the failure is over.
 const probeEvery = 5 * time.Second
 
-// probeBytes is the free space that a probe requires: enough to change a value of the largest
-// size.
+// probeBytes is the free space that a probe requires: enough to write the largest value.
 const probeBytes = 2 * myvault.MaxValue
 
 // probe remembers when Ping last tried to write.
@@ -46,7 +45,7 @@ type probe struct {
 	last time.Time
 }
 
-// due reports whether a probe is due. If so, the caller must try, and the next is due later.
+// due reports whether a probe is due. If so, it records that the caller runs one now.
 func (p *probe) due() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

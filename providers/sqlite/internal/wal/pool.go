@@ -26,7 +26,8 @@ type pool struct {
 // newPool returns a pool of two to four connections, depending on GOMAXPROCS.
 func newPool(file *File, open func(context.Context) (*db.Conn, error)) *pool {
 	size := min(4, max(2, runtime.GOMAXPROCS(0)))
-	p := &pool{file: file, Open: open, Slots: make(chan struct{}, size), idle: make(chan *db.Conn, size), closed: make(chan struct{})}
+	p := &pool{file: file, Open: open, closed: make(chan struct{}),
+		Slots: make(chan struct{}, size), idle: make(chan *db.Conn, size)}
 	for range size {
 		p.Slots <- struct{}{}
 	}
@@ -51,8 +52,7 @@ func (p *pool) Run(ctx context.Context, f func(*db.Conn) error) error {
 	if err != nil {
 		return fault.FromEngine(ctx, err)
 	}
-	// Check after the wait for a connection: the log of one database must never be applied to
-	// another.
+	// Check after the wait: the log of one database must never be applied to another.
 	if err = p.file.CheckFiles(); err == nil && c == nil {
 		c, err = p.Open(ctx)
 	}

@@ -51,8 +51,7 @@ func (f *File) truncateLog(ctx context.Context, c *db.Conn, wait time.Duration) 
 	return errors.Join(err, c.BusyTimeout(c.Busy))
 }
 
-// truncateLogUnlessChecking is truncateLog, but returns errLongRead while an integrity check is
-// running.
+// truncateLogUnlessChecking is truncateLog, but returns errLongRead during an integrity check.
 func (f *File) truncateLogUnlessChecking(ctx context.Context, c *db.Conn, wait time.Duration) error {
 	if f.checking.Load() {
 		return errLongRead

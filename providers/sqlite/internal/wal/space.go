@@ -12,8 +12,8 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// SpaceError adds to a disk-full error how much space pruning needs. It returns other errors as
-// they are.
+// SpaceError adds to a disk-full error how much space pruning needs. Other errors stay as they
+// are.
 func (f *File) SpaceError(ctx context.Context, err error) error {
 	if !fault.NoSpace(err) {
 		return err

@@ -24,7 +24,7 @@ const syncDelay = 50 * time.Millisecond
 type Syncer struct {
 	log   *LogFile
 	disk  *diskState
-	check func() error // checks the log; the callee records its errors
+	check func() error // checks the log and records what it finds
 	dirty chan struct{}
 	stop  chan struct{}
 	ended chan struct{}
@@ -38,7 +38,8 @@ type Syncer struct {
 
 // StartSyncer starts a Syncer, which owns log. check is called before each sync.
 func StartSyncer(log *LogFile, disk *diskState, check func() error) *Syncer {
-	s := &Syncer{log: log, disk: disk, check: check, dirty: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
+	s := &Syncer{log: log, disk: disk, check: check,
+		dirty: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 	go s.loop()
 	return s
 }
@@ -123,15 +124,15 @@ func (s *Syncer) Close() error {
 	return errors.Join(err, s.log.close())
 }
 
-// LogFile syncs a write-ahead log through a separate descriptor, which stays open, so that
-// the system reports every disk error to it, even one already reported to another descriptor. Its
+// LogFile syncs a write-ahead log through a separate descriptor. Because that stays open, the
+// system reports every disk error to it, even one already reported to another descriptor. Its
 // fsync covers writes through any descriptor.
 type LogFile struct {
 	Path        string
 	Disk        directory.Disk
 	SyncForTest func(path string) error // replaces the sync in tests
 	file        *os.File
-	nameSynced  bool // the directory was synced since the log was created
+	nameSynced  bool // the directory was synced after the log was created
 }
 
 // open opens the log, if it exists: SQLite deletes it after copying it into the database.

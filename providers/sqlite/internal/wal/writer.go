@@ -32,10 +32,9 @@ type Writer struct {
 	// BeforeBatch prepares a transaction. If reload is true, another connection may have written
 	// or the last transaction failed, and cached state must be read again.
 	BeforeBatch func(c *db.Conn, reload bool) error
-	// BeforeCommit writes what the requests have deferred to the end of the transaction. It may
-	// be nil.
+	// BeforeCommit, if not nil, makes the writes that requests have deferred to the end.
 	BeforeCommit func(c *db.Conn) error
-	// Save records the state in memory before a request, and Restore returns to it if the request
+	// Save records the state in memory before a request. Restore restores it if the request
 	// fails.
 	Save, Restore func()
 	// Clean removes destroyed bytes from the write-ahead log. It waits for readers as long as
@@ -58,7 +57,8 @@ type Writer struct {
 	versionKnown bool   // lastVersion is valid
 	wasBatch     bool   // the last transaction had several requests
 	lastVersion  uint32 // DataVersion after the last commit
-	Counts       counts
+
+	Counts counts
 
 	Mu      sync.Mutex
 	idle    *sync.Cond // signaled when busy becomes false
