@@ -24,8 +24,11 @@ const (
 	SyncFull   = 2
 )
 
+// BusyTimeout bounds the wait for a lock of another process.
+const BusyTimeout = 10 * time.Second
+
+// ReaderCacheKB and WriterCacheKB are the page cache sizes of a reader and a writer, in KiB.
 const (
-	BusyTimeout   = 10 * time.Second // how long to wait for a lock of another process
 	ReaderCacheKB = 2 << 10
 	WriterCacheKB = 16 << 10
 )

@@ -82,6 +82,7 @@ type connFile struct {
 	closed bool
 }
 
+// Close implements vfs.File. A second call does nothing.
 func (f *connFile) Close() error {
 	if f.closed {
 		return nil
@@ -90,6 +91,7 @@ func (f *connFile) Close() error {
 	return f.File.Close()
 }
 
+// ReadAt implements vfs.File.
 func (f *connFile) ReadAt(p []byte, off int64) (int, error) {
 	if f.owner.detached.Load() {
 		return 0, sqlite3.IOERR_READ
@@ -97,6 +99,7 @@ func (f *connFile) ReadAt(p []byte, off int64) (int, error) {
 	return f.File.ReadAt(p, off)
 }
 
+// WriteAt implements vfs.File.
 func (f *connFile) WriteAt(p []byte, off int64) (int, error) {
 	if f.owner.detached.Load() {
 		return 0, sqlite3.IOERR_WRITE
@@ -105,6 +108,7 @@ func (f *connFile) WriteAt(p []byte, off int64) (int, error) {
 	return n, translateFull(err)
 }
 
+// Truncate implements vfs.File.
 func (f *connFile) Truncate(size int64) error {
 	if f.owner.detached.Load() {
 		return sqlite3.IOERR_TRUNCATE
@@ -112,6 +116,7 @@ func (f *connFile) Truncate(size int64) error {
 	return f.File.Truncate(size)
 }
 
+// Sync implements vfs.File.
 func (f *connFile) Sync(flags vfs.SyncFlag) error {
 	if f.owner.detached.Load() {
 		return sqlite3.IOERR_FSYNC
@@ -129,6 +134,7 @@ func translateFull(err error) error {
 
 // The methods below are optional. Each returns the default if f.File does not implement it.
 
+// SharedMemory implements vfs.FileSharedMemory.
 func (f *connFile) SharedMemory() vfs.SharedMemory {
 	if file, ok := f.File.(vfs.FileSharedMemory); ok {
 		return file.SharedMemory()
@@ -136,6 +142,7 @@ func (f *connFile) SharedMemory() vfs.SharedMemory {
 	return nil
 }
 
+// SizeHint implements vfs.FileSizeHint.
 func (f *connFile) SizeHint(size int64) error {
 	if f.owner.detached.Load() {
 		return sqlite3.IOERR_WRITE
@@ -146,6 +153,7 @@ func (f *connFile) SizeHint(size int64) error {
 	return sqlite3.NOTFOUND
 }
 
+// HasMoved implements vfs.FileHasMoved.
 func (f *connFile) HasMoved() (bool, error) {
 	if file, ok := f.File.(vfs.FileHasMoved); ok && !f.owner.detached.Load() {
 		return file.HasMoved()
@@ -153,6 +161,7 @@ func (f *connFile) HasMoved() (bool, error) {
 	return false, sqlite3.NOTFOUND
 }
 
+// Pragma implements vfs.FilePragma.
 func (f *connFile) Pragma(name, value string) (string, error) {
 	if file, ok := f.File.(vfs.FilePragma); ok {
 		return file.Pragma(name, value)

@@ -27,6 +27,7 @@ func wrapLocked(err error) error {
 // lockedError wraps errLocked and a cause. Its text is that of the cause.
 type lockedError struct{ error }
 
+// Unwrap returns the cause and errLocked.
 func (e lockedError) Unwrap() []error { return []error{e.error, errLocked} }
 
 // retryLater requeues a batch that met a locked file, and waits for the next step of busy. After

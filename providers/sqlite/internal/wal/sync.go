@@ -90,7 +90,8 @@ func (s *Syncer) loop() {
 	}
 }
 
-// sync syncs the log. If it could not be opened, the next call tries again.
+// sync syncs the log. It returns an error if the log cannot be opened, and the caller retries. A
+// failed fsync is recorded in s.disk and never retried.
 func (s *Syncer) sync() error {
 	newest := s.Newest.Load()
 	err := s.log.open()
