@@ -78,7 +78,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "what other processes wrote is not read again",
-		edits: []slip{{"internal/wal/batch.go", "anew := !w.versionKnown || version != w.lastVersion", "anew := !w.versionKnown || version == 0"}},
+		edits: []slip{{"internal/wal/batch.go", "reload := !w.versionKnown || version != w.lastVersion", "reload := !w.versionKnown || version == 0"}},
 		run:   "TestPowerCuts$/^two_stores$",
 		says:  "FAIL",
 	},
@@ -92,7 +92,7 @@ var mutants = []mutant{
 		name: "the names in a restored store are not synced, nor when it is closed",
 		edits: []slip{
 			{"internal/directory/disk.go", "	return d.SyncDir(filepath.Dir(path))\n", "	return nil\n"},
-			{"internal/wal/sync.go", "		s.log.named = false // the directory once more: names have gone when vault.db was closed\n", ""},
+			{"internal/wal/sync.go", "		s.log.nameSynced = false // sync the directory again: closing vault.db has deleted its log\n", ""},
 			{"internal/wal/sync.go", "	err := l.Disk.SyncDir(filepath.Dir(l.Path))\n", "	err := error(nil)\n	_ = filepath.Dir(l.Path)\n"},
 		},
 		run:  "TestPowerCuts$/^backup_and_restore$",

@@ -6,92 +6,97 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// Statement is prepared once for each connection.
+// Statement is a prepared statement. A connection prepares each once and keeps it.
 type Statement struct {
 	*sqlite3.Stmt
-	bound  []bound // to the parameters, as far as they have been bound by a binder
-	oneRow bool    // it inserts or updates, and so must change exactly one row
+	bound  []boundValue // by parameter; only values that a Binder has bound
+	oneRow bool         // an INSERT or UPDATE, which must change exactly one row
 }
 
-// bound is what a parameter has. Texts and numbers of entries and changes are mostly those of
-// the one before, and to bind a text takes the engine longer than to find that out.
-type bound struct {
-	what boundAs
+// boundValue is the value of a parameter. Most texts and numbers equal those of the previous
+// entry or change, and comparing a text is faster than binding it again.
+type boundValue struct {
+	kind boundKind
 	n    int64
 	text string
 }
 
-type boundAs uint8
+type boundKind uint8
 
 const (
-	boundUnknown boundAs = iota
+	boundUnknown boundKind = iota
 	boundNull
 	boundInt
 	boundText
 )
 
-// Binder binds the parameters of a statement from the first to the last. It takes values
-// as they are: in an interface each would be allocated.
+// Binder binds the parameters of a statement from the first to the last. Its methods take
+// concrete types, because converting a value to an interface allocates.
 type Binder struct {
 	*Statement
 	n   int
 	err error
 }
 
-// unchanged reports whether the next parameter has that already, and notes that it is to have it.
-func (b *Binder) unchanged(v bound) bool {
+// unchanged reports whether the next parameter is already bound to v, and remembers v.
+func (b *Binder) unchanged(v boundValue) bool {
 	b.n++
 	if b.n > len(b.bound) {
 		b.bound = append(b.bound, v)
 		return false
 	}
-	had := &b.bound[b.n-1]
-	if v.what != boundUnknown && *had == v {
+	previous := &b.bound[b.n-1]
+	if v.kind != boundUnknown && *previous == v {
 		return true
 	}
-	*had = v
+	*previous = v
 	return false
 }
 
-func (b *Binder) done(err error) {
+// record keeps the first error of the bindings.
+func (b *Binder) record(err error) {
 	if err != nil {
-		b.bound[b.n-1] = bound{}
+		b.bound[b.n-1] = boundValue{}
 	}
 	if b.err == nil {
 		b.err = err
 	}
 }
 
+// Int binds a number.
 func (b *Binder) Int(v int64) {
-	if !b.unchanged(bound{what: boundInt, n: v}) {
-		b.done(b.BindInt64(b.n, v))
+	if !b.unchanged(boundValue{kind: boundInt, n: v}) {
+		b.record(b.BindInt64(b.n, v))
 	}
 }
 
+// Text binds a text.
 func (b *Binder) Text(v string) {
-	if !b.unchanged(bound{what: boundText, text: v}) {
-		b.done(b.BindText(b.n, v))
+	if !b.unchanged(boundValue{kind: boundText, text: v}) {
+		b.record(b.BindText(b.n, v))
 	}
 }
 
+// Blob binds bytes, or NULL if v is nil.
 func (b *Binder) Blob(v []byte) {
 	if v == nil {
 		b.null()
 		return
 	}
-	b.unchanged(bound{})
-	b.done(b.BindBlob(b.n, v))
+	b.unchanged(boundValue{})
+	b.record(b.BindBlob(b.n, v))
 }
 
 func (b *Binder) null() {
-	if !b.unchanged(bound{what: boundNull}) {
-		b.done(b.BindNull(b.n))
+	if !b.unchanged(boundValue{kind: boundNull}) {
+		b.record(b.BindNull(b.n))
 	}
 }
 
+// Time binds a time as microseconds since 1970.
 func (b *Binder) Time(v time.Time) { b.Int(v.UnixMicro()) }
 
-// Optional binds NULL for no time.
+// Optional binds a time, or NULL if v is zero.
 func (b *Binder) Optional(v time.Time) {
 	if v.IsZero() {
 		b.null()
@@ -100,7 +105,7 @@ func (b *Binder) Optional(v time.Time) {
 	b.Time(v)
 }
 
-// TextUnless and intUnless bind NULL for the usual value.
+// TextUnless binds a text, or NULL if v is the usual value.
 func (b *Binder) TextUnless(v, usual string) {
 	if v == usual {
 		b.null()
@@ -109,6 +114,7 @@ func (b *Binder) TextUnless(v, usual string) {
 	b.Text(v)
 }
 
+// IntUnless binds a number, or NULL if v is the usual value.
 func (b *Binder) IntUnless(v, usual int64) {
 	if v == usual {
 		b.null()
@@ -117,8 +123,8 @@ func (b *Binder) IntUnless(v, usual int64) {
 	b.Int(v)
 }
 
-// Write runs a statement that gives no rows and whose parameters bind binds, all of them;
-// nil where it has none. They stay bound until the next time.
+// Write runs a statement that returns no rows. bind binds all parameters, and is nil if there are
+// none. They stay bound until the next call.
 func (c *Conn) Write(sql string, bind func(*Binder)) error {
 	stmt, err := c.prepared(sql)
 	if err != nil {
@@ -131,14 +137,13 @@ func (c *Conn) Write(sql string, bind func(*Binder)) error {
 		}
 	}
 	stmt.Step()
-	if err := stmt.end(nil); err != nil {
+	if err := stmt.finish(nil); err != nil {
 		return err
 	}
 	return c.checkOneRow(stmt)
 }
 
-// Read steps through the rows of a query whose parameters bind binds, all of them, and
-// calls row for each, as each does.
+// Read calls row for every row of a query, as Each does. bind binds all parameters.
 func (c *Conn) Read(sql string, bind func(*Binder), row func(*sqlite3.Stmt) error) error {
 	stmt, err := c.prepared(sql)
 	if err != nil {
@@ -151,13 +156,13 @@ func (c *Conn) Read(sql string, bind func(*Binder), row func(*sqlite3.Stmt) erro
 	for err == nil && stmt.Step() {
 		err = row(stmt.Stmt)
 	}
-	return stmt.end(err) // not reached after a panic of the engine
+	return stmt.finish(err) // not deferred: after a panic of the engine, a reset is unsafe
 }
 
-// end makes the statement ready for the next time, and gives err, or else the error of the
-// last step. Resetting repeats that only where the engine has made the step: a connection
-// whose context has ended refuses it, and would be taken for one that found no more rows.
-func (s *Statement) end(err error) error {
+// finish resets the statement and returns err or, if that is nil, the error of the last step.
+// Reset repeats that error only if the engine ran the step. If the connection's context has
+// ended, the step is refused, and Reset alone would make that look like the end of the rows.
+func (s *Statement) finish(err error) error {
 	if err == nil {
 		err = s.Err()
 	}

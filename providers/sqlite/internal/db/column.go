@@ -6,9 +6,11 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
+// TimeAt returns a column of microseconds since 1970 as a time.
 func TimeAt(row *sqlite3.Stmt, col int) time.Time { return time.UnixMicro(row.ColumnInt64(col)).UTC() }
 
-// SmallAt gives 0, which no row has, where the column does not fit; then the MAC fails.
+// SmallAt returns a number below 256. If the column is out of range, it returns 0: no row has 0,
+// so the MAC does not verify.
 func SmallAt(row *sqlite3.Stmt, col int) uint8 {
 	n := row.ColumnInt64(col)
 	if n < 0 || n > 255 {
@@ -17,6 +19,7 @@ func SmallAt(row *sqlite3.Stmt, col int) uint8 {
 	return uint8(n)
 }
 
+// OptionalAt returns a time, or the zero time for NULL.
 func OptionalAt(row *sqlite3.Stmt, col int) time.Time {
 	if row.ColumnType(col) == sqlite3.NULL {
 		return time.Time{}
@@ -24,6 +27,7 @@ func OptionalAt(row *sqlite3.Stmt, col int) time.Time {
 	return TimeAt(row, col)
 }
 
+// TextOr returns a text, or usual for NULL.
 func TextOr(row *sqlite3.Stmt, col int, usual string) string {
 	if row.ColumnType(col) == sqlite3.NULL {
 		return usual
@@ -31,6 +35,7 @@ func TextOr(row *sqlite3.Stmt, col int, usual string) string {
 	return row.ColumnText(col)
 }
 
+// NumberOr returns a number, or usual for NULL.
 func NumberOr(row *sqlite3.Stmt, col int, usual int64) int64 {
 	if row.ColumnType(col) == sqlite3.NULL {
 		return usual
@@ -38,6 +43,7 @@ func NumberOr(row *sqlite3.Stmt, col int, usual int64) int64 {
 	return row.ColumnInt64(col)
 }
 
+// Optional returns t as an argument of Run or Each: nil if t is zero.
 func Optional(t time.Time) any {
 	if t.IsZero() {
 		return nil

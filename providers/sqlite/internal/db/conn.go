@@ -1,4 +1,6 @@
-// Package db has the connections to a database file: their settings, files and statements.
+// Package db opens connections to a SQLite file. It applies their settings, detaches their files
+// after a failure of the engine, and runs prepared statements, queries and transactions. It knows
+// the table meta, but no other table, no keys and no checkpoints.
 package db
 
 import (
@@ -22,35 +24,38 @@ const (
 	SyncFull   = 2
 )
 
+// BusyTimeout bounds the wait for a lock of another process.
+const BusyTimeout = 10 * time.Second
+
+// ReaderCacheKB and WriterCacheKB are the page cache sizes of a reader and a writer, in KiB.
 const (
-	BusyTimeout   = 10 * time.Second // how long a connection waits for another process
 	ReaderCacheKB = 2 << 10
 	WriterCacheKB = 16 << 10
 )
 
-// From checkpointAt pages on a write-ahead log is copied into its database; see checkpointer.
+// The sizes of a write-ahead log at which package wal checkpoints it.
 const (
-	CheckpointPages = 4000
-	BoundPages      = 4 * CheckpointPages
-	LogBytes        = BoundPages << 12 // the size of a log of boundAt pages
+	CheckpointPages = 4000                // checkpoint in the background
+	BoundPages      = 4 * CheckpointPages // the writer runs the checkpoint
+	LogBytes        = BoundPages << 12    // the size of a log of BoundPages
 )
 
 // Conn is a connection with its prepared statements. One goroutine uses it at a time.
 type Conn struct {
 	*sqlite3.Conn
-	files  *connFiles // nil: those of another file system
+	files  *connFiles // nil if the connection came from Wrap
 	stmts  map[string]*Statement
-	Busy   time.Duration // how long a statement waits for another process; 0: not at all
-	Broken bool          // it failed in a way that leaves its state unknown: close it
+	Busy   time.Duration // how long a statement waits for a lock; 0: not at all
+	Broken bool          // its state is unknown after a failure: close it
 
-	SchemaChecked bool  // the schema is ours, as of schemaCookie; see file.checkSchema
+	SchemaChecked bool  // the schema was checked at SchemaCookie; see wal.File.CheckSchema
 	SchemaCookie  int64 // PRAGMA schema_version
 }
 
-// Wrap returns a connection that was opened by other means.
+// Wrap returns a Conn for a connection that the caller has opened.
 func Wrap(c *sqlite3.Conn) *Conn { return &Conn{Conn: c, stmts: map[string]*Statement{}} }
 
-// Settings are what connections differ in.
+// Settings are the settings in which connections differ.
 type Settings struct {
 	VFS         string // empty: the operating system's
 	Synchronous int
@@ -59,8 +64,8 @@ type Settings struct {
 	Busy        time.Duration
 }
 
-// Connect opens an existing database file in WAL mode and proves that its settings hold. When ctx
-// ends, it no longer waits for another process.
+// Connect opens an existing database file in WAL mode and verifies its settings. It stops waiting
+// for another process when ctx ends.
 func Connect(ctx context.Context, path string, s Settings) (*Conn, error) {
 	var c *Conn
 	files, err := newConnFiles(s.VFS)
@@ -73,14 +78,14 @@ func Connect(ctx context.Context, path string, s Settings) (*Conn, error) {
 			return err
 		}
 		c = &Conn{Conn: db, files: files, Busy: s.Busy, stmts: map[string]*Statement{}}
-		outside := c.SetInterrupt(ctx)
+		previous := c.SetInterrupt(ctx)
 		if err = c.configure(s); err == nil {
 			err = directory.RestrictSharedMemory(path)
 		}
 		if err != nil {
 			return errors.Join(err, c.Close())
 		}
-		c.SetInterrupt(outside)
+		c.SetInterrupt(previous)
 		return nil
 	})
 	if err != nil {
@@ -89,8 +94,8 @@ func Connect(ctx context.Context, path string, s Settings) (*Conn, error) {
 	return c, nil
 }
 
-// MarkBroken has the connection closed because of err. An engine that has stopped may be in the
-// middle of anything, so its files are taken away from it.
+// MarkBroken marks the connection for closing because of err. If the engine has panicked, it may
+// be in the middle of a write, so its files are detached.
 func (c *Conn) MarkBroken(err error) {
 	c.Broken = true
 	if c.files != nil && errors.Is(err, fault.ErrEngine) {
@@ -98,8 +103,8 @@ func (c *Conn) MarkBroken(err error) {
 	}
 }
 
-// URI names a database file. The engine gives the write-ahead log the mode of the file
-// that modeof names, in place of one that the umask decides.
+// URI returns the URI of a database file. Its parameter modeof makes SQLite create the
+// write-ahead log with the mode of the database file. Without it, the umask decides.
 func URI(path, vfs string) string {
 	name := "file:" + escape(path) + "?modeof=" + escape(path)
 	if vfs != "" {
@@ -108,13 +113,12 @@ func URI(path, vfs string) string {
 	return name
 }
 
-// escape writes a part of a URI for SQLite, which reads %HH and, unlike others, takes a +
-// for itself.
+// escape escapes a part of a URI for SQLite, which decodes %HH but reads + as a plus sign.
 func escape(part string) string {
 	return strings.ReplaceAll(url.QueryEscape(filepath.ToSlash(part)), "+", "%20")
 }
 
-// configure sets the connection up. What cannot be set is an error, never left as it was.
+// configure applies the settings. A setting that cannot be applied is an error.
 func (c *Conn) configure(s Settings) error {
 	if err := c.BusyTimeout(c.Busy); err != nil {
 		return err
@@ -135,7 +139,8 @@ func (c *Conn) configure(s Settings) error {
 	if s.ReadOnly {
 		settings += `; PRAGMA query_only=on`
 	} else {
-		settings += fmt.Sprintf(`; PRAGMA journal_size_limit=%d`, LogBytes) // of a log that has started again
+		// SQLite truncates the log to this size when it restarts at its beginning.
+		settings += fmt.Sprintf(`; PRAGMA journal_size_limit=%d`, LogBytes)
 	}
 	if err := errors.Join(c.Exec(settings), c.WALAutoCheckpoint(CheckpointPages)); err != nil {
 		return err
@@ -147,7 +152,7 @@ func (c *Conn) configure(s Settings) error {
 	return err
 }
 
-// disableSchemaCode keeps what stands in the file's schema from running anything.
+// disableSchemaCode prevents SQLite from running code in the file's schema, such as triggers.
 func (c *Conn) disableSchemaCode() error {
 	for option, on := range map[sqlite3.DBConfig]bool{
 		sqlite3.DBCONFIG_DEFENSIVE:      true,
@@ -176,7 +181,7 @@ func (c *Conn) ConfigureReadOnly() error {
 	return c.Exec(`PRAGMA locking_mode=EXCLUSIVE`)
 }
 
-// Pragma gives the first column of the first row that a pragma answers.
+// Pragma returns the first column of a pragma's first row.
 func (c *Conn) Pragma(text string) (string, error) {
 	stmt, _, err := c.Prepare("PRAGMA " + text)
 	if err != nil {
@@ -184,18 +189,18 @@ func (c *Conn) Pragma(text string) (string, error) {
 	}
 	defer stmt.Close()
 	if !stmt.Step() {
-		return "", errors.Join(stmt.Err(), fmt.Errorf("%w: pragma without an answer", sqlite3.ERROR))
+		return "", errors.Join(stmt.Err(), fmt.Errorf("%w: the pragma returned no row", sqlite3.ERROR))
 	}
 	return stmt.ColumnText(0), nil
 }
 
-// Run executes a statement that gives no rows.
+// Run executes a statement and ignores its rows.
 func (c *Conn) Run(sql string, args ...any) error {
 	return c.Each(sql, func(*sqlite3.Stmt) error { return nil }, args...)
 }
 
-// Each calls row for every row of a query. An error of row ends it. What a column gives
-// raw is valid until row returns.
+// Each calls row for every row of a query until row returns an error. The bytes of ColumnRawBlob
+// and ColumnRawText are valid until row returns.
 func (c *Conn) Each(sql string, row func(*sqlite3.Stmt) error, args ...any) (err error) {
 	stmt, err := c.prepared(sql)
 	if err != nil {
@@ -204,15 +209,15 @@ func (c *Conn) Each(sql string, row func(*sqlite3.Stmt) error, args ...any) (err
 	ended := false
 	defer func() {
 		if !ended {
-			return // a panic: a reset could go on with what the engine was doing
+			return // a panic: a reset could resume the interrupted operation of the engine
 		}
 		// Reset repeats the error of the last step.
 		if reset := stmt.Reset(); err == nil {
 			err = reset
 		}
 		stmt.bound = nil
-		if clear := stmt.ClearBindings(); err == nil {
-			err = clear
+		if cleared := stmt.ClearBindings(); err == nil {
+			err = cleared
 		}
 	}()
 	if err = stepAll(stmt.Stmt, row, args); err == nil {
@@ -236,19 +241,19 @@ func stepAll(stmt *sqlite3.Stmt, row func(*sqlite3.Stmt) error, args []any) erro
 	return stmt.Err()
 }
 
-// checkOneRow fails unless a statement that inserts or updates has changed exactly one row, as every
-// such statement of this package does. What is planted in a file may have the engine pass over it.
+// checkOneRow returns ErrTampered if an INSERT or UPDATE did not change exactly one row, as every
+// such statement of the store does. A manipulated file can make SQLite skip the write.
 func (c *Conn) checkOneRow(stmt *Statement) error {
 	if !stmt.oneRow {
 		return nil
 	}
 	if n := c.Changes(); n != 1 {
-		return fault.Tampered("a write of one row has changed %d; the file is not what it was made as; restore a backup", n)
+		return fault.Tampered("a write of one row changed %d rows: the file was manipulated; restore a backup", n)
 	}
 	return nil
 }
 
-// prepared gives the statement, prepared once for each connection.
+// prepared returns the prepared statement of sql, and prepares it at the first call.
 func (c *Conn) prepared(sql string) (*Statement, error) {
 	if stmt := c.stmts[sql]; stmt != nil {
 		return stmt, nil
@@ -284,11 +289,11 @@ func bind(stmt *sqlite3.Stmt, i int, arg any) error {
 	return fmt.Errorf("%w: cannot bind %T", sqlite3.MISUSE, arg)
 }
 
-// Close closes the connection, and rolls back what it had begun.
+// Close closes the connection. An open transaction is rolled back.
 func (c *Conn) Close() error {
 	err := fault.Guard(func() error {
 		for _, stmt := range c.stmts {
-			_ = stmt.Close() // it repeats the error of its last step
+			_ = stmt.Close() // its error is that of the last step
 		}
 		c.stmts = nil
 		return c.Conn.Close()

@@ -10,35 +10,34 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// connFiles are the files of one connection, over those of another file system. A full disk
-// is told to the engine as such, which the system's error alone is not. And the files can
-// be taken from a connection whose engine has stopped in the middle of something: what
-// it would still write, as it is closed, must not reach the disk, and its locks must go.
+// connFiles is a VFS for one connection, on top of another VFS. It reports a full disk to SQLite
+// as FULL, which the error of the system alone does not. It can also detach the files of an
+// engine that has panicked: closing such a connection must release its locks but write nothing.
 type connFiles struct {
 	vfs.VFS
-	name     string // in the engine's register
+	name     string // under which the VFS is registered
 	detached atomic.Bool
 	open     []*connFile
 }
 
-// lastFiles numbers the connections of the process, for their names.
-var lastFiles atomic.Uint64
+// lastNumber numbers the connections of the process, for unique names.
+var lastNumber atomic.Uint64
 
-// newConnFiles registers the files of a connection over the file system of that name.
-func newConnFiles(over string) (*connFiles, error) {
-	base := vfs.Find(over)
+// newConnFiles registers a VFS for one connection on top of the VFS of that name.
+func newConnFiles(vfsName string) (*connFiles, error) {
+	base := vfs.Find(vfsName)
 	if base == nil {
-		return nil, fmt.Errorf("%w: there is no such file system", sqlite3.CANTOPEN)
+		return nil, fmt.Errorf("%w: no such VFS: %q", sqlite3.CANTOPEN, vfsName)
 	}
-	f := &connFiles{VFS: base, name: fmt.Sprintf("myvault-%d", lastFiles.Add(1))}
+	f := &connFiles{VFS: base, name: fmt.Sprintf("myvault-%d", lastNumber.Add(1))}
 	vfs.Register(f.name, f)
 	return f, nil
 }
 
-// detach has everything fail from now on but the closing of files.
+// detach makes every later operation fail, except closing files.
 func (f *connFiles) detach() { f.detached.Store(true) }
 
-// close closes what the engine has left open. The connection is not used again.
+// close closes the files that SQLite left open. The connection must not be used afterwards.
 func (f *connFiles) close() error {
 	vfs.Unregister(f.name)
 	var errs error
@@ -69,20 +68,21 @@ func (f *connFiles) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fi
 		file, flags, err = f.VFS.Open(name.String(), flags)
 	}
 	if err != nil {
-		return nil, flags, asFull(err)
+		return nil, flags, translateFull(err)
 	}
-	opened := &connFile{File: file, of: f}
+	opened := &connFile{File: file, owner: f}
 	f.open = append(f.open, opened)
 	return opened, flags, nil
 }
 
-// connFile is one of them.
+// connFile is an open file of a connFiles.
 type connFile struct {
 	vfs.File
-	of     *connFiles
+	owner  *connFiles
 	closed bool
 }
 
+// Close implements vfs.File. A second call does nothing.
 func (f *connFile) Close() error {
 	if f.closed {
 		return nil
@@ -91,45 +91,50 @@ func (f *connFile) Close() error {
 	return f.File.Close()
 }
 
+// ReadAt implements vfs.File.
 func (f *connFile) ReadAt(p []byte, off int64) (int, error) {
-	if f.of.detached.Load() {
+	if f.owner.detached.Load() {
 		return 0, sqlite3.IOERR_READ
 	}
 	return f.File.ReadAt(p, off)
 }
 
+// WriteAt implements vfs.File.
 func (f *connFile) WriteAt(p []byte, off int64) (int, error) {
-	if f.of.detached.Load() {
+	if f.owner.detached.Load() {
 		return 0, sqlite3.IOERR_WRITE
 	}
 	n, err := f.File.WriteAt(p, off)
-	return n, asFull(err)
+	return n, translateFull(err)
 }
 
+// Truncate implements vfs.File.
 func (f *connFile) Truncate(size int64) error {
-	if f.of.detached.Load() {
+	if f.owner.detached.Load() {
 		return sqlite3.IOERR_TRUNCATE
 	}
 	return f.File.Truncate(size)
 }
 
+// Sync implements vfs.File.
 func (f *connFile) Sync(flags vfs.SyncFlag) error {
-	if f.of.detached.Load() {
+	if f.owner.detached.Load() {
 		return sqlite3.IOERR_FSYNC
 	}
 	return f.File.Sync(flags)
 }
 
-// asFull gives the engine's FULL for a disk without space, else err.
-func asFull(err error) error {
+// translateFull returns FULL if err reports a full disk, else err.
+func translateFull(err error) error {
 	if err != nil && fault.NoSpace(err) {
 		return sqlite3.FULL
 	}
 	return err
 }
 
-// What some file systems can do besides; the others answer as if nobody had asked.
+// The methods below are optional. Each returns the default if f.File does not implement it.
 
+// SharedMemory implements vfs.FileSharedMemory.
 func (f *connFile) SharedMemory() vfs.SharedMemory {
 	if file, ok := f.File.(vfs.FileSharedMemory); ok {
 		return file.SharedMemory()
@@ -137,23 +142,26 @@ func (f *connFile) SharedMemory() vfs.SharedMemory {
 	return nil
 }
 
+// SizeHint implements vfs.FileSizeHint.
 func (f *connFile) SizeHint(size int64) error {
-	if f.of.detached.Load() {
+	if f.owner.detached.Load() {
 		return sqlite3.IOERR_WRITE
 	}
 	if file, ok := f.File.(vfs.FileSizeHint); ok {
-		return asFull(file.SizeHint(size))
+		return translateFull(file.SizeHint(size))
 	}
 	return sqlite3.NOTFOUND
 }
 
+// HasMoved implements vfs.FileHasMoved.
 func (f *connFile) HasMoved() (bool, error) {
-	if file, ok := f.File.(vfs.FileHasMoved); ok && !f.of.detached.Load() {
+	if file, ok := f.File.(vfs.FileHasMoved); ok && !f.owner.detached.Load() {
 		return file.HasMoved()
 	}
 	return false, sqlite3.NOTFOUND
 }
 
+// Pragma implements vfs.FilePragma.
 func (f *connFile) Pragma(name, value string) (string, error) {
 	if file, ok := f.File.(vfs.FilePragma); ok {
 		return file.Pragma(name, value)

@@ -4,7 +4,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// Number gives a pragma that is a number.
+// Number returns the value of a numeric pragma.
 func (c *Conn) Number(pragma string) (n int64, err error) {
 	err = c.Each("PRAGMA "+pragma, func(row *sqlite3.Stmt) error {
 		n = row.ColumnInt64(0)
@@ -13,7 +13,7 @@ func (c *Conn) Number(pragma string) (n int64, err error) {
 	return n, err
 }
 
-// Integer gives the number that a query selects.
+// Integer returns the number that a query selects, or 0 if there is no row.
 func (c *Conn) Integer(sql string, args ...any) (n int64, err error) {
 	err = c.Each(sql, func(row *sqlite3.Stmt) error {
 		n = row.ColumnInt64(0)
@@ -22,7 +22,7 @@ func (c *Conn) Integer(sql string, args ...any) (n int64, err error) {
 	return n, err
 }
 
-// Blob gives the bytes that a query selects; nil for NULL and for no row.
+// Blob returns the bytes that a query selects, or nil for NULL or no row.
 func (c *Conn) Blob(sql string, args ...any) (b []byte, err error) {
 	err = c.Each(sql, func(row *sqlite3.Stmt) error {
 		b = row.ColumnBlob(0, nil)
@@ -31,15 +31,17 @@ func (c *Conn) Blob(sql string, args ...any) (b []byte, err error) {
 	return b, err
 }
 
-// Meta reads a value of the meta table; nil where it has none.
+// Meta returns a value of the table meta, or nil if there is none.
 func (c *Conn) Meta(name string) ([]byte, error) {
 	return c.Blob(`SELECT value FROM meta WHERE name = ?1`, name)
 }
 
+// SetMeta stores a value in the table meta.
 func (c *Conn) SetMeta(name string, value []byte) error {
 	return c.Run(`INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = ?2`, name, value)
 }
 
+// DropMeta deletes a value from the table meta.
 func (c *Conn) DropMeta(name string) error {
 	return c.Run(`DELETE FROM meta WHERE name = ?1`, name)
 }

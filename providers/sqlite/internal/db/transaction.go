@@ -7,8 +7,8 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// Transaction commits what f does, or rolls it back where f fails. ctx ends only the waiting for
-// another process that writes.
+// Transaction runs f in a write transaction. It commits, or rolls back if f fails. The end of ctx
+// ends only the wait for another process that writes.
 func (c *Conn) Transaction(ctx context.Context, f func() error) error {
 	if err := c.begin(ctx); err != nil {
 		return err
@@ -23,8 +23,8 @@ func (c *Conn) Transaction(ctx context.Context, f func() error) error {
 	return nil
 }
 
-// begin begins a transaction that writes. It waits for another process that does, at most for
-// busyTimeout and until ctx ends.
+// begin begins a write transaction. It waits for another process that writes, until BusyTimeout
+// has passed or ctx ends.
 func (c *Conn) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -32,16 +32,17 @@ func (c *Conn) begin(ctx context.Context) error {
 	if err := c.BusyTimeout(BusyTimeout); err != nil {
 		return err
 	}
-	outside := c.SetInterrupt(ctx)
+	previous := c.SetInterrupt(ctx)
 	err := c.Exec(`BEGIN IMMEDIATE`)
-	c.SetInterrupt(outside)
+	c.SetInterrupt(previous)
 	if err != nil && ctx.Err() != nil {
-		err = errors.Join(ctx.Err(), c.Rollback()) // the engine may ask for the context once more behind the beginning
+		// SQLite may notice the end of ctx only after it has begun the transaction.
+		err = errors.Join(ctx.Err(), c.Rollback())
 	}
 	return errors.Join(err, c.BusyTimeout(c.Busy))
 }
 
-// Rollback ends the transaction, unless the engine has ended it itself.
+// Rollback rolls back the transaction, unless SQLite has already ended it.
 func (c *Conn) Rollback() error {
 	if c.GetAutocommit() {
 		return nil
@@ -49,21 +50,20 @@ func (c *Conn) Rollback() error {
 	return c.Exec(`ROLLBACK`)
 }
 
-// Snapshot runs f, whose queries through c see one state of the file.
+// Snapshot runs f in a read transaction: all its queries through c see one state of the file.
 func (c *Conn) Snapshot(f func() error) error {
 	err := c.Run(`BEGIN DEFERRED`)
 	if err == nil {
 		err = f()
 	}
-	// The end of a transaction that wrote nothing must not fail by the caller's context. An
-	// error of the beginning does not tell that there is no transaction: the engine asks for
-	// the context once more behind it.
+	// Ending a read transaction must not fail because the caller's context has ended. Roll back
+	// even if BEGIN failed: SQLite may have begun before it noticed the end of the context.
 	c.SetInterrupt(context.Background())
-	left := c.Rollback()
-	if left != nil {
-		c.Broken = true // what it reads would stay as it is
+	rollbackErr := c.Rollback()
+	if rollbackErr != nil {
+		c.Broken = true // later reads would still see the old snapshot
 	}
-	return errors.Join(err, left)
+	return errors.Join(err, rollbackErr)
 }
 
 // Commit commits the transaction.
@@ -71,8 +71,8 @@ func (c *Conn) Commit() error {
 	return c.Write(`COMMIT`, nil)
 }
 
-// DataVersion gives a number that changes with every commit, of this connection too. In a
-// transaction it tells of the commits of others before it.
+// DataVersion returns a number that changes with every commit, also with those of this connection.
+// In a transaction it reflects the earlier commits of other connections.
 // https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html
 func (c *Conn) DataVersion() (uint32, error) {
 	v, err := c.FileControl("main", sqlite3.FCNTL_DATA_VERSION)

@@ -13,11 +13,11 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// ErrPartial: a request failed after it had written.
-var ErrPartial = errors.New("a request failed half-way")
+// ErrPartial is the error of a batch in which a request failed after it had written.
+var ErrPartial = errors.New("a request failed after writing")
 
-// write commits a batch and answers everyone in it. If another process holds the file, it returns
-// the engine's BUSY as ErrUnavailable: nothing is begun, and no request is answered.
+// write commits a batch and finishes its requests. If another process has locked the file, it
+// returns errLocked: nothing was begun, and no request is finished.
 func (w *Writer) write(batch []*Request) (locked error) {
 	err := w.commit(batch)
 	if errors.Is(err, errLocked) {
@@ -27,7 +27,7 @@ func (w *Writer) write(batch []*Request) (locked error) {
 	if err != nil || slices.ContainsFunc(batch, func(r *Request) bool { return r.err == nil }) {
 		w.Disk.Committed(err)
 	}
-	// Those who wait for nothing more are not held up by those who do.
+	// Finish the other requests first: a scrub may wait for readers.
 	var scrubbing []*Request
 	for _, r := range batch {
 		outcome := r.outcome(err)
@@ -52,34 +52,34 @@ func (w *Writer) write(batch []*Request) (locked error) {
 	return nil
 }
 
-// outcome gives what the caller is told, where the transaction ended with err. A refusal may be for
-// what others of the transaction did, and is not true where that does not hold.
+// outcome returns the result of r, given the error of the transaction. If the transaction failed,
+// a refusal that may be due to earlier requests in it is replaced by ErrUnavailable.
 func (r *Request) outcome(err error) error {
 	switch {
 	case r.err == nil:
 		return err
 	case err != nil && r.afterOthers && r.err != ErrNothing:
-		return fmt.Errorf("%w: it was not done, since what came before it could not be committed; try again", myvault.ErrUnavailable)
+		return fmt.Errorf("%w: not done: the requests before it were not committed; try again", myvault.ErrUnavailable)
 	}
 	return r.err
 }
 
-// commit writes the batch in one transaction. Its error is that of all requests that did
-// not fail by themselves.
+// commit applies and commits the batch in one transaction. Its error applies to every request
+// that was not refused.
 func (w *Writer) commit(batch []*Request) error {
 	if err := w.ensureConn(); err != nil {
 		return err
 	}
 	committing := false
 	err := fault.Guard(func() error {
-		some, err := w.applyBatch(batch, false)
+		changed, err := w.applyBatch(batch, false)
 		if err == ErrPartial {
-			some, err = w.applyBatch(batch, true)
+			changed, err = w.applyBatch(batch, true)
 		}
-		if err == nil && some {
+		if err == nil && changed {
 			err = w.checkFiles()
 		}
-		if err != nil || !some {
+		if err != nil || !changed {
 			w.versionKnown = false
 			return errors.Join(err, w.Conn.Rollback())
 		}
@@ -100,8 +100,8 @@ func (w *Writer) commit(batch []*Request) error {
 	return nil
 }
 
-// EnsureConn is reopen, and waits while another process holds the file, at most for busyTimeout and
-// until ctx ends.
+// EnsureConn opens the writer's connection if there is none. While another process has locked the
+// file it retries, until BusyTimeout has passed or ctx ends.
 func (w *Writer) EnsureConn(ctx context.Context) error {
 	for busy := (backoff{}); ; {
 		err := w.ensureConn()
@@ -114,8 +114,8 @@ func (w *Writer) EnsureConn(ctx context.Context) error {
 	}
 }
 
-// ensureConn makes sure that there is a connection. One is opened only where the file is still
-// in its place: one file's log must never meet another file.
+// ensureConn opens the writer's connection if there is none. It checks the files first: the
+// write-ahead log of one database must never be applied to another.
 func (w *Writer) ensureConn() error {
 	if w.Conn != nil {
 		return nil
@@ -125,25 +125,25 @@ func (w *Writer) ensureConn() error {
 	}
 	c, err := w.open()
 	if err != nil {
-		return locked(fault.FromEngine(context.Background(), err))
+		return wrapLocked(fault.FromEngine(context.Background(), err))
 	}
 	w.Conn, w.versionKnown = c, false
-	if w.log != nil { // it is started
+	if w.log != nil { // nil before startWriter
 		w.log.countPages(c)
 	}
 	return nil
 }
 
-// applyBatch begins a transaction and applies the batch; apart: each request in a savepoint.
-// It reports whether there is something to commit.
-func (w *Writer) applyBatch(batch []*Request, apart bool) (some bool, err error) {
+// applyBatch begins a transaction and applies the batch. If savepoints is true, each request has
+// its own savepoint. It reports whether there is something to commit.
+func (w *Writer) applyBatch(batch []*Request, savepoints bool) (changed bool, err error) {
 	if err := w.Conn.Rollback(); err != nil {
 		return false, err
 	}
 	if err := w.Conn.Write(`BEGIN IMMEDIATE`, nil); err != nil {
-		return false, locked(err)
+		return false, wrapLocked(err)
 	}
-	// Now nobody else can write, and the version tells whether somebody has.
+	// No other connection can write now, and DataVersion shows whether one has written before.
 	if err := w.beforeWrite(); err != nil {
 		return false, err
 	}
@@ -151,51 +151,54 @@ func (w *Writer) applyBatch(batch []*Request, apart bool) (some bool, err error)
 	if err != nil {
 		return false, err
 	}
-	anew := !w.versionKnown || version != w.lastVersion
-	if anew {
+	reload := !w.versionKnown || version != w.lastVersion
+	if reload {
 		if err := w.checkSchema(w.Conn); err != nil {
 			return false, err
 		}
 	}
-	if err := w.BeforeBatch(w.Conn, anew); err != nil {
+	if err := w.BeforeBatch(w.Conn, reload); err != nil {
 		return false, err
 	}
 	w.versionKnown = false
 	apply := w.applyPlain
-	if apart {
+	if savepoints {
 		apply = w.applyInSavepoint
 	}
-	if some, err = applyAll(batch, apply); err != nil {
+	if changed, err = applyAll(batch, apply); err != nil {
 		return false, err
 	}
-	if some && w.BeforeCommit != nil {
+	if changed && w.BeforeCommit != nil {
 		err = w.BeforeCommit(w.Conn)
 	}
-	return some, err
+	return changed, err
 }
 
-// applyAll applies the requests of a batch that were not refused, and reports whether there were any.
-func applyAll(batch []*Request, apply func(*Request) (bool, error)) (some bool, err error) {
+// applyAll applies the requests of a batch that have not been refused, and reports whether at
+// least one was applied.
+func applyAll(batch []*Request, apply func(*Request) (bool, error)) (changed bool, err error) {
 	for _, r := range batch {
 		if r.afterOthers {
-			r.err = nil // another process may have written since, so that those before it are refused now
+			// Decide again: another process may have written since the first attempt, and the
+			// requests before this one may now be refused.
+			r.err = nil
 		}
 		if r.err != nil {
 			continue
 		}
-		done, err := apply(r)
+		applied, err := apply(r)
 		if err != nil {
 			return false, err
 		}
-		r.afterOthers = some && r.err != nil
-		some = some || done
+		r.afterOthers = changed && r.err != nil
+		changed = changed || applied
 	}
-	return some, nil
+	return changed, nil
 }
 
-// applyPlain applies a request without a savepoint. That is enough for one that fails, as
-// nearly all do, before it has written anything; for the others it returns ErrPartial.
-func (w *Writer) applyPlain(r *Request) (done bool, err error) {
+// applyPlain applies a request without a savepoint. Nearly all requests that fail do so before
+// they write. If one has written, applyPlain returns ErrPartial.
+func (w *Writer) applyPlain(r *Request) (applied bool, err error) {
 	w.Save()
 	before := w.Conn.TotalChanges()
 	if err = r.Apply(w.Conn); err == nil {
@@ -203,7 +206,7 @@ func (w *Writer) applyPlain(r *Request) (done bool, err error) {
 	}
 	w.Restore()
 	if w.Conn.GetAutocommit() {
-		return false, err // the engine has rolled back the transaction itself
+		return false, err // SQLite has rolled back the whole transaction
 	}
 	if w.Conn.TotalChanges() != before {
 		return false, ErrPartial
@@ -212,8 +215,8 @@ func (w *Writer) applyPlain(r *Request) (done bool, err error) {
 	return false, nil
 }
 
-// applyInSavepoint applies a request in a savepoint, so that one that fails takes nothing with it.
-func (w *Writer) applyInSavepoint(r *Request) (done bool, err error) {
+// applyInSavepoint applies a request in a savepoint and rolls that back if the request fails.
+func (w *Writer) applyInSavepoint(r *Request) (applied bool, err error) {
 	if err := w.Conn.Write(`SAVEPOINT request`, nil); err != nil {
 		return false, err
 	}
@@ -235,14 +238,15 @@ func (w *Writer) applyInSavepoint(r *Request) (done bool, err error) {
 	return false, nil
 }
 
-// cleanUp cleans up after a transaction that did not hold.
+// cleanUp rolls back after a failed transaction, or marks the connection as broken. It returns
+// the error for the callers.
 func (w *Writer) cleanUp(err error, committing bool) error {
 	refused := fault.HasCode(err, sqlite3.BUSY, sqlite3.FULL, sqlite3.LOCKED)
 	if !refused || fault.Guard(w.Conn.Rollback) != nil {
 		w.Conn.MarkBroken(err)
 	}
-	// The frames of a failed commit may be in the write-ahead log, where a crash would
-	// bring them back.
+	// The write-ahead log may contain the frames of the failed commit. After a crash, recovery
+	// would apply them.
 	if committing && !refused {
 		return fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, fault.WithAdvice(err))
 	}

@@ -11,48 +11,54 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// A write-ahead log is copied into its database from checkpointAt pages on, in the background; the
-// writer adds the pages written meanwhile, so that the log can start again at its beginning. From
-// boundAt pages on the writer runs the checkpoint. If readers keep it from finishing, the
-// background cuts the log: writers wait, and it waits for the readers, but no longer than
-// cutWithin, nor again before the log has grown by checkpointAt pages.
+// Once the write-ahead log has CheckpointPages, a goroutine copies it into the database in the
+// background. The writer then copies the pages written meanwhile, so that SQLite can restart the
+// log at its beginning. From BoundPages on, the writer runs the checkpoint.
+//
+// If readers prevent that from finishing, the goroutine truncates the log. Writers wait while it
+// waits for the readers, for truncateTimeout at most. It tries again only after the log has grown
+// by another CheckpointPages.
 const (
-	RetryAfter = 1000 // pages, where readers or a fault kept a checkpoint from its end
-	cutWithin  = time.Second
+	RetryAfter      = 1000 // pages by which the log grows before another checkpoint
+	truncateTimeout = time.Second
 )
 
-// checkpointer keeps a write-ahead log short. Its checkpoints are passive and do not wait,
-// except for those that cut the log. https://sqlite.org/c3ref/wal_checkpoint_v2.html
+// checkpointer bounds the size of a write-ahead log. Its checkpoints are passive and do not wait,
+// except those that truncate the log. https://sqlite.org/c3ref/wal_checkpoint_v2.html
 type checkpointer struct {
-	c      *db.Conn // its own while its goroutine runs; it stays open until stop
+	c      *db.Conn // used by the goroutine alone; open until Stop
 	open   func() (*db.Conn, error)
 	writer *Writer
 
-	// Of who is busy in the writer.
-	Pages int // in the log, as of the last commit
-	next  int // pages at which to do something
-	cutAt int // pages at which to cut the log
+	// Owned by the goroutine that has set Writer.busy.
+	Pages        int // in the log, as of the last commit
+	checkpointAt int // pages at which to run the next checkpoint
+	truncateAt   int // pages at which to truncate the log
 
-	mustCut atomic.Bool // the log must be cut
-	// cut copies the whole log into the database and empties the log.
-	cut func(ctx context.Context, c *db.Conn, wait time.Duration) error
+	mustTruncate atomic.Bool
+	// truncate copies the whole log into the database and truncates the log.
+	truncate func(ctx context.Context, c *db.Conn, wait time.Duration) error
 
-	ask    chan struct{}
-	copied chan bool // what the background has done: whether something is left
+	wakeup chan struct{}
+	result chan bool // of the goroutine's last checkpoint: whether pages remain
 	ended  chan struct{}
 }
 
-// StartCheckpointer takes c over until stop. open opens another one like it.
-func StartCheckpointer(c *db.Conn, open func() (*db.Conn, error), w *Writer, cut func(context.Context, *db.Conn, time.Duration) error) *checkpointer {
+// StartCheckpointer starts the goroutine, which owns c until Stop. open opens a connection to
+// replace a broken one. truncate copies the whole log into the database and truncates the log.
+func StartCheckpointer(c *db.Conn, open func() (*db.Conn, error), w *Writer,
+	truncate func(context.Context, *db.Conn, time.Duration) error) *checkpointer {
 	k := &checkpointer{
-		c: c, open: open, writer: w, next: db.CheckpointPages, cutAt: db.BoundPages, cut: cut,
-		ask: make(chan struct{}, 1), copied: make(chan bool, 1), ended: make(chan struct{}),
+		c: c, open: open, writer: w, truncate: truncate,
+		checkpointAt: db.CheckpointPages, truncateAt: db.BoundPages,
+		wakeup: make(chan struct{}, 1), result: make(chan bool, 1), ended: make(chan struct{}),
 	}
 	go k.loop()
 	return k
 }
 
-// countPages counts the pages that c commits, in place of the engine's own checkpoints.
+// countPages records the size of the log at each commit of c. The hook also disables SQLite's
+// automatic checkpoints.
 func (k *checkpointer) countPages(c *db.Conn) {
 	c.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
 		k.Pages = pages
@@ -62,42 +68,42 @@ func (k *checkpointer) countPages(c *db.Conn) {
 
 func (k *checkpointer) loop() {
 	defer close(k.ended)
-	for range k.ask {
+	for range k.wakeup {
 		k.replaceBroken()
-		left := k.checkpoint(k.c)
-		if k.mustCut.Swap(false) {
-			k.cutLog()
+		remaining := k.checkpoint(k.c)
+		if k.mustTruncate.Swap(false) {
+			k.truncateLog()
 		}
 		select {
-		case k.copied <- left:
-		default: // nobody has written since the one before, which says as much
+		case k.result <- remaining:
+		default: // the writer has not yet read an earlier result, and one is enough
 		}
 	}
 }
 
-// cutLog cuts the log.
-func (k *checkpointer) cutLog() {
+// truncateLog truncates the log unless frames of it may not be on disk.
+func (k *checkpointer) truncateLog() {
 	if k.c.Broken || k.writer.Disk.logUnsynced() {
 		return
 	}
-	err := fault.Guard(func() error { return k.cut(context.Background(), k.c, cutWithin) })
-	if err == nil || fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errBackupRunning) {
-		return // the passive checkpoint before it knows of the disk
+	err := fault.Guard(func() error { return k.truncate(context.Background(), k.c, truncateTimeout) })
+	if err == nil || fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errLongRead) {
+		return // the passive checkpoint just before has recorded the state of the disk
 	}
 	k.c.MarkBroken(err)
 	k.writer.Disk.checkpointed(fault.WithAdvice(err))
 }
 
-// wake has the background run.
+// wake requests a checkpoint by the goroutine.
 func (k *checkpointer) wake() {
 	select {
-	case k.ask <- struct{}{}:
-	default: // it is at work
+	case k.wakeup <- struct{}{}:
+	default: // already requested
 	}
 }
 
-// replaceBroken replaces the connection where it is broken, and closes it only then: the log must
-// never be without a connection.
+// replaceBroken replaces a broken connection. It closes the old one last: SQLite deletes the log
+// when the last connection closes.
 func (k *checkpointer) replaceBroken() {
 	if !k.c.Broken {
 		return
@@ -108,59 +114,60 @@ func (k *checkpointer) replaceBroken() {
 	}
 }
 
-// checkpoint brings into the database what can be, and reports whether something is left.
-func (k *checkpointer) checkpoint(c *db.Conn) (left bool) {
+// checkpoint copies as much of the log into the database as the readers permit, and reports
+// whether pages remain.
+func (k *checkpointer) checkpoint(c *db.Conn) (remaining bool) {
 	if c.Broken || k.writer.Disk.logUnsynced() || k.writer.checkFiles() != nil {
 		return true
 	}
 	err := fault.Guard(func() error {
 		all, done, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
-		left = done < all
+		remaining = done < all
 		return err
 	})
 	k.writer.logChanged()
 	if fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) {
-		return true // another connection is at it
+		return true // another connection is checkpointing
 	}
 	if fault.HasCode(err, sqlite3.NOMEM) {
 		c.MarkBroken(err)
 	}
 	k.writer.Disk.checkpointed(fault.WithAdvice(err))
-	return left || err != nil
+	return remaining || err != nil
 }
 
-// AfterCommit does after a commit what keeps the log short. c is the writer's connection.
+// AfterCommit runs or requests a checkpoint if the log is long. c is the writer's connection.
 func (k *checkpointer) AfterCommit(c *db.Conn) {
 	if k.Pages < db.CheckpointPages {
-		k.next, k.cutAt = db.CheckpointPages, db.BoundPages // the log has started again
+		k.checkpointAt, k.truncateAt = db.CheckpointPages, db.BoundPages // the log has restarted
 	}
 	select {
-	case left := <-k.copied:
-		k.next = k.Pages + RetryAfter
-		if left {
+	case remaining := <-k.result:
+		k.checkpointAt = k.Pages + RetryAfter
+		if remaining {
 			k.checkpoint(c)
 		}
 		return
 	default:
 	}
-	if k.Pages < k.next {
+	if k.Pages < k.checkpointAt {
 		return
 	}
-	k.next = k.Pages + RetryAfter
+	k.checkpointAt = k.Pages + RetryAfter
 	if k.Pages < db.BoundPages {
 		k.wake()
 		return
 	}
-	if k.checkpoint(c) && k.Pages >= k.cutAt {
-		k.cutAt = k.Pages + db.CheckpointPages
-		k.mustCut.Store(true)
+	if k.checkpoint(c) && k.Pages >= k.truncateAt {
+		k.truncateAt = k.Pages + db.CheckpointPages
+		k.mustTruncate.Store(true)
 		k.wake()
 	}
 }
 
-// Stop ends the goroutine and gives its connection back. The writer must have stopped.
+// Stop ends the goroutine and returns its connection. The writer must have stopped before.
 func (k *checkpointer) Stop() *db.Conn {
-	close(k.ask)
+	close(k.wakeup)
 	<-k.ended
 	return k.c
 }

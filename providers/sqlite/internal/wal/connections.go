@@ -7,8 +7,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 )
 
-// OpenDurable opens a connection of its own whose commits are on disk when they return; the
-// writer's of a trail are not.
+// OpenDurable opens a separate connection whose commits are on disk when they return. Commits of
+// the trail's writer are not.
 func (f *File) OpenDurable(ctx context.Context) (*db.Conn, error) {
 	if err := f.CheckFiles(); err != nil {
 		return nil, err
@@ -16,7 +16,7 @@ func (f *File) OpenDurable(ctx context.Context) (*db.Conn, error) {
 	return f.connect(ctx, db.Settings{Synchronous: db.SyncFull, CacheKB: db.ReaderCacheKB, Busy: db.BusyTimeout})
 }
 
-// OpenReader opens a separate connection for a long read, which ctx interrupts.
+// OpenReader opens a separate connection for a long read. The end of ctx interrupts it.
 func (f *File) OpenReader(ctx context.Context) (*db.Conn, error) {
 	if f.closing.Load() {
 		return nil, myvault.ErrClosed
@@ -31,23 +31,23 @@ func (f *File) OpenReader(ctx context.Context) (*db.Conn, error) {
 	return c, err
 }
 
-// ContextForCleanup returns a context for the work that must follow an operation even if ctx has ended. It
-// ends soon if another process holds the file.
+// ContextForCleanup returns a context for work that must follow an operation even if ctx has
+// ended. It ends after closeTimeout.
 func ContextForCleanup(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), closingWithin)
+	return context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 }
 
-// ScrubPending removes old bytes that could not be removed before.
+// ScrubPending retries a scrub that failed earlier.
 func (f *File) ScrubPending(ctx context.Context) {
 	if f.Writer.scrubPending.Load() {
 		ctx, cancel := ContextForCleanup(ctx)
 		defer cancel()
-		// Where it fails, it stays owed.
+		// If it fails, scrubPending stays set.
 		_ = f.Writer.Do(ctx, &Request{Apply: func(*db.Conn) error { return nil }})
 	}
 }
 
-// ScrubNow removes old bytes, by a request that does nothing else.
+// ScrubNow removes destroyed bytes from the write-ahead log.
 func (f *File) ScrubNow(ctx context.Context) error {
 	return f.Writer.Do(ctx, &Request{Apply: func(*db.Conn) error { return nil }, Scrub: true})
 }

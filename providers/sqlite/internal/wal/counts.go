@@ -5,10 +5,10 @@ import (
 	"sync/atomic"
 )
 
-// counts is what a file's writer has done.
+// counts has the numbers of committed transactions and of requests in them.
 type counts struct{ Commits, Requests atomic.Uint64 }
 
-// add counts a transaction that holds.
+// add counts a committed transaction.
 func (c *counts) add(batch []*Request) {
 	c.Commits.Add(1)
 	for _, r := range batch {
@@ -18,6 +18,7 @@ func (c *counts) add(batch []*Request) {
 	}
 }
 
+// FileSize returns the size of a file, or 0 if it cannot be read.
 func FileSize(path string) int64 {
 	info, err := os.Stat(path)
 	if err != nil {

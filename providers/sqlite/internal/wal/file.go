@@ -1,5 +1,6 @@
-// Package wal has an open database file in WAL mode: its readers, its one writer, its checkpoints, and
-// what keeps acknowledged changes on the disk.
+// Package wal keeps one SQLite file open in WAL mode. It has a pool of readers, one writer that
+// commits requests in batches, and the checkpoints and fsyncs that make commits durable. It
+// detects files that were replaced or overwritten. It does not know what the requests write.
 package wal
 
 import (
@@ -18,78 +19,80 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/writelock"
 )
 
-// File is an open database file: its keys, its readers and its writer.
+// File is an open database file with its keys, its readers and its writer.
 type File struct {
 	Kind           schema.Kind
 	Options        Options
 	Path           string
 	Keys           *keyring.Ring
 	openedFiles    map[string]os.FileInfo // by path
-	Anchor         *db.Conn               // keeps the write-ahead log while other connections come and go
+	Anchor         *db.Conn               // stays open, so that SQLite keeps the write-ahead log
 	Readers        *pool
 	Writer         *Writer
 	probe          probe
 	BackupsRunning atomic.Int32 // backups of this process that hold a snapshot
 	closing        atomic.Bool
-	checkSlot      chan struct{} // has room for one engine's check
-	checking       atomic.Bool   // it is running
+	checkSlot      chan struct{} // has room for one integrity check
+	checking       atomic.Bool   // an integrity check is running
 
-	overwrites *OverwriteWatch       // nil if that cannot be noticed
-	stopWatch  func()                // ends it
+	overwrites *OverwriteWatch       // nil if the system does not support it
+	stopWatch  func()                // ends overwrites
 	Fault      atomic.Pointer[error] // why the file is no longer used; see CheckFiles
 }
 
-// Options are what the files of a store are opened with.
+// Options are the options to open a file with.
 type Options struct {
 	VFS         string // empty: the operating system's
 	Keys        keyring.Source
 	Synchronous int
-	Sync        func(path string) error // of the trail; nil: fsync
+	Sync        func(path string) error // syncs the trail's log; nil: fsync
 	Disk        directory.Disk
 }
 
-// Open opens the file, makes it where it is missing, and reads its keys. What the caller reads
-// before it calls Start it reads through the anchor. The writer's connection is opened when
-// there is something to write: each takes about a millisecond.
+// Open opens the file and reads its keys. If the file is missing, Open creates it. Before Start,
+// the caller reads through Anchor. The writer's connection is opened at the first write, which
+// saves about a millisecond here.
 func Open(ctx context.Context, k schema.Kind, dir string, key crypto.Key, o Options) (*File, error) {
 	if err := k.CreateIfMissing(ctx, dir, key, o.VFS, o.Disk); err != nil {
 		return nil, fault.FromEngine(ctx, err)
 	}
 	f := &File{Kind: k, Options: o, checkSlot: make(chan struct{}, 1), Path: filepath.Join(dir, k.Name), stopWatch: func() {}}
-	inPlace := f.CheckFiles
+	checkFiles := f.CheckFiles
 	if o.Synchronous == db.SyncFull {
-		inPlace = f.CheckFilesAndLog
+		checkFiles = f.CheckFilesAndLog
 	}
-	reading := db.Settings{VFS: o.VFS, Synchronous: o.Synchronous, CacheKB: db.ReaderCacheKB, ReadOnly: true, Busy: db.BusyTimeout}
-	f.Readers = newPool(f, func(ctx context.Context) (*db.Conn, error) { return f.connect(ctx, reading) })
-	turn, err := writelock.Open(f.Path)
+	readOnly := db.Settings{VFS: o.VFS, Synchronous: o.Synchronous, CacheKB: db.ReaderCacheKB,
+		ReadOnly: true, Busy: db.BusyTimeout}
+	f.Readers = newPool(f, func(ctx context.Context) (*db.Conn, error) { return f.connect(ctx, readOnly) })
+	lock, err := writelock.Open(f.Path)
 	if err != nil {
 		return nil, fault.FromEngine(ctx, err)
 	}
-	f.Writer = &Writer{Lock: turn, checkFiles: inPlace, Clean: f.Scrub, open: func() (*db.Conn, error) {
+	f.Writer = &Writer{Lock: lock, checkFiles: checkFiles, Clean: f.Scrub, open: func() (*db.Conn, error) {
 		return f.connect(context.Background(), db.Settings{Synchronous: o.Synchronous, CacheKB: db.WriterCacheKB})
 	}}
 	f.Writer.checkSchema = f.CheckSchema
 	f.Writer.logChanged = func() { f.overwrites.Update() }
 	f.Writer.beforeWrite = f.BeforeWrite
-	if err := fault.Guard(func() error { return f.begin(ctx, key, reading) }); err != nil {
+	if err := fault.Guard(func() error { return f.openAnchor(ctx, key, readOnly) }); err != nil {
 		return nil, fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
 	}
 	return f, nil
 }
 
-// begin opens the anchor and proves that the file is what it was made as.
-func (f *File) begin(ctx context.Context, key crypto.Key, reading db.Settings) (err error) {
-	if f.Anchor, err = db.Connect(ctx, f.Path, reading); err != nil { // it may be of an older version
+// openAnchor opens the anchor, migrates the file, checks its schema and reads its keys.
+func (f *File) openAnchor(ctx context.Context, key crypto.Key, readOnly db.Settings) (err error) {
+	// Not f.connect: before the migration the schema may be an older one.
+	if f.Anchor, err = db.Connect(ctx, f.Path, readOnly); err != nil {
 		return err
 	}
-	f.Anchor.SetInterrupt(ctx) // until start
+	f.Anchor.SetInterrupt(ctx) // until Start
 	if err := f.recordFiles(); err != nil {
 		return err
 	}
 	f.overwrites, f.stopWatch = watchOverwrites(f.Path)
 	f.overwrites.Update()
-	if err := f.findLog(); err != nil {
+	if err := f.detectLog(); err != nil {
 		return err
 	}
 	if err := f.migrate(ctx); err != nil {
@@ -102,20 +105,20 @@ func (f *File) begin(ctx context.Context, key crypto.Key, reading db.Settings) (
 	return err
 }
 
-// Start starts the writer.
+// Start starts the writer and the checkpointer, which owns Anchor from then on.
 func (f *File) Start() {
 	f.Anchor.SetInterrupt(context.Background())
-	again := func() (*db.Conn, error) {
+	reopen := func() (*db.Conn, error) {
 		if err := f.CheckFiles(); err != nil {
 			return nil, err
 		}
 		return f.Readers.Open(context.Background())
 	}
-	f.Writer.log = StartCheckpointer(f.Anchor, again, f.Writer, f.cutLogUnlessChecking)
+	f.Writer.log = StartCheckpointer(f.Anchor, reopen, f.Writer, f.truncateLogUnlessChecking)
 	startWriter(f.Writer)
 }
 
-// Abandon closes what open opened, before there is a writer.
+// Abandon closes a file that was opened but not started.
 func (f *File) Abandon() error {
 	f.Writer.Lock.Close()
 	var errs error
@@ -128,8 +131,8 @@ func (f *File) Abandon() error {
 	return errs
 }
 
-// Close ends the readers, then the writer, whose connection brings the write-ahead log
-// into the file when it is the last.
+// Close closes the readers, then the writer. SQLite copies the write-ahead log into the database
+// when the last connection closes.
 func (f *File) Close() error {
 	f.closing.Store(true)
 	err := f.Readers.Close()

@@ -8,18 +8,18 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// CheckSchema checks the schema that the connection uses, unless that was done since it last
-// changed. The engine reads it again once the number in the file's header is another one.
+// CheckSchema checks the schema of the connection, unless it was checked at the current
+// schema_version. SQLite reads the schema again when that number in the file's header changes.
 func (f *File) CheckSchema(c *db.Conn) error {
 	cookie, err := c.Number("schema_version")
 	if err != nil || c.SchemaChecked && cookie == c.SchemaCookie {
 		return err
 	}
-	// The engine may read a bad schema now, and the number can be put back afterwards.
+	// Clear it first: a failed check must not count if an attacker restores the old number.
 	c.SchemaChecked = false
 	version, err := f.Kind.CheckSchema(c)
 	if err == nil && version != f.Kind.Version() {
-		err = fault.Tampered("%s has version %d in place of %d", f.Kind.Name, version, f.Kind.Version())
+		err = fault.Tampered("%s has format version %d, expected %d", f.Kind.Name, version, f.Kind.Version())
 	}
 	if err == nil {
 		c.SchemaChecked, c.SchemaCookie = true, cookie
@@ -27,7 +27,7 @@ func (f *File) CheckSchema(c *db.Conn) error {
 	return err
 }
 
-// connect opens a connection to the file, whose schema it has checked.
+// connect opens a connection to the file and checks its schema.
 func (f *File) connect(ctx context.Context, s db.Settings) (*db.Conn, error) {
 	s.VFS = f.Options.VFS
 	c, err := db.Connect(ctx, f.Path, s)
@@ -42,7 +42,7 @@ func (f *File) connect(ctx context.Context, s db.Settings) (*db.Conn, error) {
 	return c, nil
 }
 
-// migrate brings the file to the newest version.
+// migrate converts the file to the newest version of its format.
 func (f *File) migrate(ctx context.Context) error {
 	if version, err := f.Anchor.Number("user_version"); err != nil || version == f.Kind.Version() {
 		return err
@@ -50,7 +50,8 @@ func (f *File) migrate(ctx context.Context) error {
 	if err := f.CheckFiles(); err != nil {
 		return err
 	}
-	c, err := db.Connect(ctx, f.Path, db.Settings{VFS: f.Options.VFS, Synchronous: f.Options.Synchronous, CacheKB: db.ReaderCacheKB, Busy: db.BusyTimeout})
+	c, err := db.Connect(ctx, f.Path, db.Settings{VFS: f.Options.VFS, Synchronous: f.Options.Synchronous,
+		CacheKB: db.ReaderCacheKB, Busy: db.BusyTimeout})
 	if err != nil {
 		return err
 	}

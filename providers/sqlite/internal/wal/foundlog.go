@@ -14,12 +14,12 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// closingWithin is how long the last attempt may wait for other processes.
-const closingWithin = 2 * time.Second
+// closeTimeout bounds the wait for other processes when a file or an operation ends.
+const closeTimeout = 2 * time.Second
 
-// BeforeWrite returns ErrUnavailable after a failed fsync. A log that was found at the opening is
-// first brought to the disk: the process that wrote it may have been stopped after an fsync that
-// failed. The caller holds the engine's lock for writing.
+// BeforeWrite returns ErrUnavailable after a failed fsync. If the file was opened with a log, it
+// first writes that log again and syncs it: the process that wrote the log may have ended after a
+// failed fsync. The caller holds SQLite's write lock.
 func (f *File) BeforeWrite() error {
 	d := &f.Writer.Disk
 	if err := d.stopped(); err != nil || !d.logUnsynced() {
@@ -30,7 +30,7 @@ func (f *File) BeforeWrite() error {
 		err = errors.Join(rewriteLog(f.Path+"-wal", f.Path+"-shm"), f.Options.Disk.SyncFile(f.Path+"-wal"))
 	}
 	if err != nil {
-		return fmt.Errorf("%w: the write-ahead log cannot be brought to the disk; check the disk: %w", myvault.ErrUnavailable, err)
+		return fmt.Errorf("%w: the write-ahead log cannot be synced; check the disk: %w", myvault.ErrUnavailable, err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -38,34 +38,35 @@ func (f *File) BeforeWrite() error {
 	return nil
 }
 
-// syncFoundLog brings a log that was found to the disk before the file is closed. If that fails, it
-// is not copied into the database.
+// syncFoundLog syncs a log that the file was opened with, before the file is closed. If that
+// fails, the log is not copied into the database.
 func (f *File) syncFoundLog() {
 	d := &f.Writer.Disk
 	if d.stopped() != nil || !d.logUnsynced() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closingWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	// A transaction begins with beforeWrite; this one has nothing else to do.
+	// The writer calls BeforeWrite in every transaction. The request itself does nothing.
 	_ = f.Writer.Do(ctx, &Request{Apply: func(*db.Conn) error { return ErrNothing }})
 }
 
-// findLog notes that the file was opened with a log.
-func (f *File) findLog() error {
+// detectLog records whether the file was opened with a log, and checks the end of its chain if
+// SQLite has recovered the log.
+func (f *File) detectLog() error {
 	frames, err := logFrames(f.Path + "-shm")
 	if fault.NotExist(err) {
 		return nil
 	}
 	f.Writer.Disk.foundLog = frames > 0
 	if err == nil && f.recovered() {
-		err = f.checkTail(48 * (int(frames) + 1)) // a page has fewer rows
+		err = f.checkTail(48 * (int(frames) + 1)) // a page has fewer than 48 rows
 	}
 	return err
 }
 
-// keepLogAtClose makes a connection leave the log alone when it closes, if it may not be on the
-// disk or the file was overwritten.
+// keepLogAtClose disables the checkpoint at the close of a connection, if the log may not be on
+// disk or CheckFiles fails.
 func (f *File) keepLogAtClose(c *db.Conn) error {
 	if c == nil || c.Broken || !f.Writer.Disk.logUnsynced() && f.CheckFiles() == nil {
 		return nil
@@ -76,7 +77,7 @@ func (f *File) keepLogAtClose(c *db.Conn) error {
 	})
 }
 
-// recovered reports whether the engine has just read the log of a process that is gone.
+// recovered reports whether SQLite has just recovered the log of a process that has ended.
 func (f *File) recovered() bool {
 	if f.overwrites == nil {
 		return false
@@ -85,13 +86,13 @@ func (f *File) recovered() bool {
 	return ok && s.frames > 0 && s.Backfill == 0 && s.Attempted == s.frames
 }
 
-// checkTail proves that the last rows of the chain, at most so many, follow each other without a
-// gap. The engine takes any log for that of the database: with an older database in its place, rows
-// are missing that are neither there nor in the log.
-func (f *File) checkTail(rows int) error {
+// checkTail reads up to limit rows at the end of the chain and returns ErrTampered if one is
+// missing. SQLite does not check that a log belongs to its database: an older database beside a
+// newer log lacks the rows between the two.
+func (f *File) checkTail(limit int) error {
 	version, err := f.Anchor.Number("user_version")
 	if err != nil || version != f.Kind.Version() {
-		return err // its tables may be others
+		return err // an older version may have other tables
 	}
 	next := int64(0)
 	return f.Anchor.Each(f.Kind.Tail, func(row *sqlite3.Stmt) error {
@@ -100,10 +101,10 @@ func (f *File) checkTail(rows int) error {
 			entries = int64(binary.BigEndian.Uint16(n))
 		}
 		if end := seq + entries; next != 0 && end != next {
-			return fault.Tampered("%s lacks entry %d of its chain: it is older than the write-ahead log beside it; restore a backup, or put the file back that belongs to the log",
+			return fault.Tampered("%s lacks entry %d of its chain: it is older than its write-ahead log; restore a backup, or put back the file that belongs to the log",
 				f.Kind.Name, end)
 		}
 		next = seq
 		return nil
-	}, rows)
+	}, limit)
 }

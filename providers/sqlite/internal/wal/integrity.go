@@ -11,9 +11,9 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
+// Integrity runs SQLite's integrity check. It returns ErrTampered if the check finds a fault.
 func (f *File) Integrity(ctx context.Context) error {
-	// One after the other, and each with a short log behind it: while the engine checks, the log
-	// only grows.
+	// Run one check at a time, and truncate a long log first: during a check it can only grow.
 	select {
 	case f.checkSlot <- struct{}{}:
 		defer func() { <-f.checkSlot }()
@@ -21,13 +21,13 @@ func (f *File) Integrity(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return f.Readers.Read(ctx, func(c *db.Conn) error {
-		if err := f.cutLongLog(ctx, c); err != nil {
+		if err := f.truncateLongLog(ctx, c); err != nil {
 			return err
 		}
 		f.checking.Store(true)
 		defer f.checking.Store(false)
 		return c.Each(`PRAGMA integrity_check(1)`, func(row *sqlite3.Stmt) error {
-			// It names tables, indexes and columns, which the schema has proved.
+			// The text may name tables and columns. The schema check has verified those names.
 			if found := row.ColumnText(0); found != "ok" {
 				return PageFault(f.Kind, found)
 			}
@@ -36,8 +36,8 @@ func (f *File) Integrity(ctx context.Context) error {
 	})
 }
 
-// checked gives the error for what the engine's check has found. A page that the disk did not give is
-// told there too, and says nothing of what stands in it.
+// PageFault returns the error for a fault that SQLite's integrity check has found: ErrTampered,
+// or the disk's error if a page could not be read.
 func PageFault(k schema.Kind, found string) error {
 	var code sqlite3.ExtendedErrorCode
 	_, number, unread := strings.Cut(found, "unable to get the page. error code=")

@@ -10,7 +10,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// The part of a WAL-index that is read here: two copies of its header, and how much of the log was
+// The part of the WAL-index that is read here: two copies of its header, then the number of frames
 // copied into the database. https://sqlite.org/walformat.html#walidxfmt
 const (
 	indexHeaderSize = 48
@@ -22,17 +22,17 @@ const (
 	attemptedAt     = backfillAt + 32
 )
 
-// IndexState is what the WAL-index says of a database and its log.
+// IndexState is the state of a log and its checkpoints according to the WAL-index.
 type IndexState struct {
-	salt      [8]byte // changes each time the log starts again
+	salt      [8]byte // changes each time the log restarts
 	frames    uint32  // in the log
-	sum       [8]byte // checksum of the last frame, as the frame has it
+	sum       [8]byte // checksum of the last frame, encoded as in the frame
 	pageSize  int64
-	Backfill  uint32 // frames that are in the database
-	Attempted uint32 // frames that a checkpoint has begun to copy there
+	Backfill  uint32 // frames copied into the database
+	Attempted uint32 // frames that a checkpoint has begun to copy
 }
 
-// parseIndexState reads the beginning of a WAL-index. false while a writer is at it.
+// parseIndexState parses the beginning of a WAL-index. It returns false during a write.
 func parseIndexState(b []byte) (s IndexState, ok bool) {
 	if string(b[:indexHeaderSize]) != string(b[indexHeaderSize:2*indexHeaderSize]) || b[12] == 0 {
 		return s, false
@@ -54,7 +54,7 @@ func (s IndexState) checkpointed(since IndexState) bool {
 	return s.salt != since.salt || s.Backfill != since.Backfill || s.checkpointing() || since.checkpointing()
 }
 
-// logSize returns how large the log is at least.
+// logSize returns the minimum size of the log.
 func (s IndexState) logSize() int64 {
 	if s.frames == 0 {
 		return 0
@@ -62,45 +62,45 @@ func (s IndexState) logSize() int64 {
 	return logHeaderSize + int64(s.frames)*(frameHeaderSize+s.pageSize)
 }
 
-// busy: a checkpoint is writing to the database, or was stopped while it did.
+// checkpointing reports whether a checkpoint is running or was interrupted.
 func (s IndexState) checkpointing() bool { return s.Attempted > s.Backfill }
 
-// OverwriteWatch notices that a database file, or its log, was written to in place by something
-// other than the engine. The engine itself sees neither: it goes on with the pages that it has,
-// and acknowledges changes that no reader can find.
+// OverwriteWatch detects that a program other than SQLite wrote to a database file or its log in
+// place. SQLite does not detect that. It keeps using its cached pages and acknowledges changes
+// that no reader can find.
 //
-// In WAL mode only a checkpoint writes to the database file, and the WAL-index says when there
-// was one. So a file with another time or size without a checkpoint was overwritten. The log must
-// begin and end as the index says.
+// In WAL mode only a checkpoint writes to the database file, and the WAL-index records
+// checkpoints. If the file's time or size changes without one, the file was overwritten. The
+// header and the last frame of the log must match the index.
 type OverwriteWatch struct {
-	Read func() (IndexState, bool)      // the WAL-index
-	log  func(b []byte, at int64) error // reads from the write-ahead log
-	Stat func() (fs.FileInfo, error)    // of the database file
+	Read    func() (IndexState, bool)      // the WAL-index
+	readLog func(b []byte, at int64) error // reads from the write-ahead log
+	Stat    func() (fs.FileInfo, error)    // of the database file
 
-	mu    sync.Mutex
-	ended bool
-	known bool // time, size and state belong together
-	time  time.Time
-	size  int64
-	state IndexState
+	mu      sync.Mutex
+	stopped bool
+	known   bool // time, size and state are from the same moment
+	time    time.Time
+	size    int64
+	state   IndexState
 }
 
-// end has later checks find nothing.
-func (w *OverwriteWatch) end() {
+// stop makes later checks succeed without reading anything.
+func (w *OverwriteWatch) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.ended = true
+	w.stopped = true
 }
 
-// Check returns ErrUnavailable if the file was overwritten, or its log was cut. now and log
-// describe the two files as they were a moment ago.
+// Check returns ErrUnavailable if the file was overwritten or its log was truncated. now and log
+// describe the two files shortly before the call.
 func (w *OverwriteWatch) Check(name string, now, log fs.FileInfo) error {
 	if w == nil {
 		return nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ended {
+	if w.stopped {
 		return nil
 	}
 	state, ok := w.Read()
@@ -116,8 +116,8 @@ func (w *OverwriteWatch) Check(name string, now, log fs.FileInfo) error {
 	if w.unchanged(now) {
 		return nil
 	}
-	// Another goroutine may have remembered what came after now. What is read in this order holds:
-	// a checkpoint says that it begins before it writes.
+	// Another goroutine may have remembered a state later than now. Read the file first and the
+	// index second: a checkpoint announces itself in the index before it writes.
 	info, err := w.Stat()
 	if err != nil || w.unchanged(info) {
 		return err
@@ -129,7 +129,7 @@ func (w *OverwriteWatch) Check(name string, now, log fs.FileInfo) error {
 	return overwritten(name)
 }
 
-// unchanged reports whether the file has the time and the size that are remembered.
+// unchanged reports whether the file still has the remembered time and size.
 func (w *OverwriteWatch) unchanged(info fs.FileInfo) bool {
 	return info.ModTime().Equal(w.time) && info.Size() == w.size
 }
@@ -141,7 +141,7 @@ func (w *OverwriteWatch) checkLog(name string) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ended {
+	if w.stopped {
 		return nil
 	}
 	if state, ok := w.Read(); ok && !w.logMatches(state) {
@@ -150,15 +150,15 @@ func (w *OverwriteWatch) checkLog(name string) error {
 	return nil
 }
 
-// Update is called after a commit or a checkpoint, which may have reset the log or copied it into the
-// database, so that the next check does not attribute another change to that.
+// Update remembers the state after a commit or a checkpoint, which may have restarted the log or
+// copied it into the database. Without it, the next check could attribute an overwrite to that.
 func (w *OverwriteWatch) Update() {
 	if w == nil {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ended {
+	if w.stopped {
 		return
 	}
 	if state, ok := w.Read(); ok && (!w.known || state.checkpointed(w.state)) {
@@ -166,7 +166,7 @@ func (w *OverwriteWatch) Update() {
 	}
 }
 
-// remember takes the file as it is now, unless a checkpoint is writing to it.
+// remember records the state of the file. During a checkpoint, the state stays unknown.
 func (w *OverwriteWatch) remember(before IndexState) error {
 	info, err := w.Stat()
 	if err != nil {
@@ -178,8 +178,8 @@ func (w *OverwriteWatch) remember(before IndexState) error {
 	return nil
 }
 
-// logMatches reports whether the log has what the index says. If it does not, but the index has
-// changed meanwhile, another process has written.
+// logMatches reports whether the log matches the index. A mismatch does not count if the index
+// has changed since it was read, because another process has written.
 func (w *OverwriteWatch) logMatches(s IndexState) bool {
 	if s.frames == 0 || w.logHasState(s) {
 		return true
@@ -188,17 +188,18 @@ func (w *OverwriteWatch) logMatches(s IndexState) bool {
 	return !ok || now.salt != s.salt || now.frames != s.frames
 }
 
+// logHasState compares the header and the last frame of the log with s.
 func (w *OverwriteWatch) logHasState(s IndexState) bool {
 	var header [logHeaderSize]byte
 	var frame [frameHeaderSize]byte
 	last := s.logSize() - frameHeaderSize - s.pageSize
-	if w.log(header[:], 0) != nil || w.log(frame[:], last) != nil {
+	if w.readLog(header[:], 0) != nil || w.readLog(frame[:], last) != nil {
 		return false
 	}
 	return [8]byte(header[16:24]) == s.salt && [8]byte(frame[8:16]) == s.salt && [8]byte(frame[16:24]) == s.sum
 }
 
 func overwritten(name string) error {
-	return fmt.Errorf("%w: %s was overwritten while it is open; nothing more is written to it; stop every process of the store and restore a whole backup",
+	return fmt.Errorf("%w: %s was overwritten while open; nothing more is written to it; stop every process that uses the store and restore a whole backup",
 		myvault.ErrUnavailable, name)
 }

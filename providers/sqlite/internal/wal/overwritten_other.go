@@ -2,6 +2,6 @@
 
 package wal
 
-// watchOverwrites watches nothing: such a system may change the time of a file later than the file,
-// or has no WAL-index in a file.
+// watchOverwrites returns nil. On these systems a file's time may change later than its content,
+// or the WAL-index is not a file.
 func watchOverwrites(string) (w *OverwriteWatch, close func()) { return nil, func() {} }

@@ -11,9 +11,9 @@ import (
 	"unsafe"
 )
 
-// watchOverwrites watches the file of that path, which a connection has open; nil if its WAL-index
-// is no file. The descriptors stay open until close: a WAL-index that is closed may lose the locks
-// that this process has on it.
+// watchOverwrites returns a watch for the database at path, which must be open in a connection.
+// If the WAL-index is not a file, w is nil. The descriptors stay open until close: closing the
+// WAL-index can drop the locks that this process has on it.
 func watchOverwrites(path string) (w *OverwriteWatch, close func()) {
 	index, err := os.Open(path + "-shm")
 	if err != nil {
@@ -21,9 +21,9 @@ func watchOverwrites(path string) (w *OverwriteWatch, close func()) {
 	}
 	unwatch := func() { _ = index.Close() }
 	if info, err := index.Stat(); err != nil || info.Size() < indexSize {
-		return nil, unwatch // memory behind a file's end must not be touched
+		return nil, unwatch // accessing mapped memory beyond the end of a file crashes
 	}
-	// Reading it as a file would be two system calls more for each commit.
+	// Mapping it saves two system calls for each commit.
 	b, err := syscall.Mmap(int(index.Fd()), 0, indexSize, syscall.PROT_READ, syscall.MAP_SHARED)
 	if err != nil {
 		return nil, unwatch
@@ -41,14 +41,14 @@ func watchOverwrites(path string) (w *OverwriteWatch, close func()) {
 			}
 			return parseIndexState(b[:])
 		},
-		log: func(b []byte, at int64) error {
+		readLog: func(b []byte, at int64) error {
 			_, err := log.ReadAt(b, at)
 			return err
 		},
 		Stat: func() (fs.FileInfo, error) { return os.Lstat(path) },
 	}
 	return w, func() {
-		w.end()
+		w.stop()
 		_ = syscall.Munmap(b)
 		_ = log.Close()
 		unwatch()

@@ -16,13 +16,14 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
-// CheckReadable reports whether the file can be read, and is in its place and as this program makes it.
+// CheckReadable returns an error if the file cannot be read, was replaced or overwritten, or has
+// an altered schema.
 func (f *File) CheckReadable(ctx context.Context) error {
 	return f.Readers.Run(ctx, func(c *db.Conn) error {
-		if err := f.CheckFilesAndLog(); err != nil { // now, not a moment ago
+		if err := f.CheckFilesAndLog(); err != nil { // again, after the wait for a connection
 			return err
 		}
-		c.SchemaChecked = false // the number that shows a change can be put back
+		c.SchemaChecked = false // an attacker can restore the number that shows a change
 		if err := f.CheckSchema(c); err != nil {
 			return err
 		}
@@ -31,11 +32,11 @@ func (f *File) CheckReadable(ctx context.Context) error {
 	})
 }
 
-// probeEvery limits how often Ping tries to write after a failed write. A program that was taken
-// out of use gets no change that would show that the failure is over.
+// probeEvery limits how often Ping tries to write after a failed write. Ping must try: an
+// unhealthy program may receive no requests whose writes would show that the failure is over.
 const probeEvery = 5 * time.Second
 
-// probeBytes is what must fit on the disk again: a change with a value of the largest size.
+// probeBytes is the free space that a probe requires: enough to write the largest value.
 const probeBytes = 2 * myvault.MaxValue
 
 // probe remembers when Ping last tried to write.
@@ -44,7 +45,7 @@ type probe struct {
 	last time.Time
 }
 
-// due reports whether it is time to try, and takes it that the caller does.
+// due reports whether a probe is due. If so, it records that the caller runs one now.
 func (p *probe) due() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -55,24 +56,24 @@ func (p *probe) due() bool {
 	return false
 }
 
-// CheckWritable returns ErrUnavailable if the last attempt to write failed. If a probe is due, it tries
-// again first.
+// CheckWritable returns ErrUnavailable if the last write failed. If a probe is due, it first
+// tries to write again.
 func (f *File) CheckWritable(ctx context.Context) error {
 	if err := f.Writer.Disk.failure(); err == nil || !f.probe.due() {
 		return err
 	}
-	if err := f.hasSpace(); err != nil {
+	if err := f.checkSpace(); err != nil {
 		return f.Writer.Disk.failure()
 	}
 	err := f.Writer.Do(ctx, &Request{Apply: func(c *db.Conn) error {
-		f.Writer.log.wake() // a checkpoint that failed is tried again too, in the background
-		// It writes the first page, where an UPDATE to the same value would not.
+		f.Writer.log.wake() // also retry a failed checkpoint, in the background
+		// This writes the first page. An UPDATE to the same value would write nothing.
 		return c.Exec(fmt.Sprintf(`PRAGMA user_version=%d`, f.Kind.Version()))
 	}})
 	return errors.Join(ctx.Err(), f.Writer.Disk.failure(), closedOnly(err))
 }
 
-// closedOnly keeps ErrClosed alone: of other errors the health knows.
+// closedOnly returns err if it is ErrClosed. The disk state has recorded other errors.
 func closedOnly(err error) error {
 	if errors.Is(err, myvault.ErrClosed) {
 		return err
@@ -80,9 +81,9 @@ func closedOnly(err error) error {
 	return nil
 }
 
-// hasSpace writes a temporary file beside the database, as large as a change may be. The engine may
-// have space in its write-ahead log for the small change of a probe, where the next one would fail.
-func (f *File) hasSpace() error {
+// checkSpace writes a temporary file of probeBytes beside the database. On a full disk the small
+// write of a probe may still fit into the write-ahead log, although a larger change would fail.
+func (f *File) checkSpace() error {
 	d := f.Options.Disk
 	temporary, claimed, err := d.CreateTemp(filepath.Dir(f.Path), directory.TemporaryPrefix+"file-*")
 	if err != nil {
@@ -91,7 +92,7 @@ func (f *File) hasSpace() error {
 	defer claimed.Close()
 	defer os.Remove(temporary.Name())
 	content := make([]byte, probeBytes)
-	_, _ = rand.Read(content) // a file system may compress zeros
+	_, _ = rand.Read(content) // random: a file system may compress zeros
 	_, err = d.Wrap(temporary).Write(content)
 	if err == nil {
 		err = d.Sync(temporary)

@@ -13,28 +13,29 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// pool is a bounded number of connections for reading, opened when they are needed.
+// pool is a bounded set of connections for reading, which are opened on demand.
 type pool struct {
 	file   *File
 	Open   func(context.Context) (*db.Conn, error)
-	Slots  chan struct{} // one for each that may be in use
-	idle   chan *db.Conn // those that are open and not in use
+	Slots  chan struct{} // one for each connection that may still be acquired
+	idle   chan *db.Conn // open and not in use
 	closed chan struct{}
 	once   sync.Once
 }
 
-// newPool makes a pool of min(4, max(2, GOMAXPROCS)) connections.
-func newPool(of *File, open func(context.Context) (*db.Conn, error)) *pool {
+// newPool returns a pool of two to four connections, depending on GOMAXPROCS.
+func newPool(file *File, open func(context.Context) (*db.Conn, error)) *pool {
 	size := min(4, max(2, runtime.GOMAXPROCS(0)))
-	p := &pool{file: of, Open: open, Slots: make(chan struct{}, size), idle: make(chan *db.Conn, size), closed: make(chan struct{})}
+	p := &pool{file: file, Open: open, closed: make(chan struct{}),
+		Slots: make(chan struct{}, size), idle: make(chan *db.Conn, size)}
 	for range size {
 		p.Slots <- struct{}{}
 	}
 	return p
 }
 
-// Read runs f on a connection, which is interrupted when ctx ends, if the schema of the file is
-// the one that was made. Several queries of f may see different states of the file; see snapshot.
+// Read checks the schema and runs f on a connection, which is interrupted when ctx ends. Several
+// queries of f may see different states of the file. Snapshot prevents that.
 func (p *pool) Read(ctx context.Context, f func(*db.Conn) error) error {
 	return p.Run(ctx, func(c *db.Conn) error {
 		if err := p.file.CheckSchema(c); err != nil {
@@ -44,14 +45,14 @@ func (p *pool) Read(ctx context.Context, f func(*db.Conn) error) error {
 	})
 }
 
-// Run is read without the check, which takes 2 us: for what knows otherwise that the file has not
-// changed since one.
+// Run is Read without the check of the schema, which takes 2 us. Callers must know that the file
+// has not changed since an earlier check, or check it themselves.
 func (p *pool) Run(ctx context.Context, f func(*db.Conn) error) error {
 	c, err := p.Acquire(ctx)
 	if err != nil {
 		return fault.FromEngine(ctx, err)
 	}
-	// After the wait for a connection. One file's log must never meet another file.
+	// Check after the wait: the log of one database must never be applied to another.
 	if err = p.file.CheckFiles(); err == nil && c == nil {
 		c, err = p.Open(ctx)
 	}
@@ -73,8 +74,8 @@ func (p *pool) Run(ctx context.Context, f func(*db.Conn) error) error {
 	return fault.FromEngine(ctx, err)
 }
 
-// OpenFirst opens a connection in the background, and closes done at its end. Where it fails, the next to
-// read tries again.
+// OpenFirst opens a connection in the background and then closes done. If it fails, the next read
+// tries again.
 func (p *pool) OpenFirst(ctx context.Context) (done chan struct{}) {
 	done = make(chan struct{})
 	go func() {
@@ -84,7 +85,7 @@ func (p *pool) OpenFirst(ctx context.Context) (done chan struct{}) {
 	return done
 }
 
-// Snapshot is read where all queries of f see one state of the file.
+// Snapshot is Read in a transaction: all queries of f see the same state of the file.
 func (p *pool) Snapshot(ctx context.Context, f func(*db.Conn) error) error {
 	return p.Run(ctx, func(c *db.Conn) error {
 		return c.Snapshot(func() error {
@@ -96,8 +97,8 @@ func (p *pool) Snapshot(ctx context.Context, f func(*db.Conn) error) error {
 	})
 }
 
-// Acquire waits until a connection may be used, and gives one that is open; nil where another is
-// to be opened.
+// Acquire waits for a slot and returns an idle connection. If there is none, it returns nil and
+// the caller opens one.
 func (p *pool) Acquire(ctx context.Context) (*db.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -122,7 +123,7 @@ func (p *pool) Acquire(ctx context.Context) (*db.Conn, error) {
 	}
 }
 
-// Release gives back what take gave, or what was opened in its place.
+// Release returns a slot to the pool, with its connection unless that is nil or broken.
 func (p *pool) Release(c *db.Conn) {
 	switch {
 	case c == nil:
@@ -134,7 +135,7 @@ func (p *pool) Release(c *db.Conn) {
 	p.Slots <- struct{}{}
 }
 
-// Close waits for the readers that are running and closes all connections.
+// Close waits for the running readers and closes all connections.
 func (p *pool) Close() error {
 	var errs error
 	p.once.Do(func() {

@@ -7,23 +7,23 @@ import (
 	"os"
 )
 
-// errLost: what the engine has written to a write-ahead log cannot be read again.
+// errLost means that frames which SQLite wrote to a write-ahead log cannot be read back.
 var errLost = errors.New("acknowledged changes or entries are lost; restore a backup")
 
 // ErrNothing ends a transaction that was begun only for its lock.
-var ErrNothing = errors.New("nothing is to be committed")
+var ErrNothing = errors.New("nothing to commit")
 
 // The write-ahead log and its index: https://sqlite.org/walformat.html
 const (
 	logHeaderSize   = 32
 	frameHeaderSize = 24
-	magicLittle     = 0x377f0682 // of a log whose checksums are over little-endian words
-	framesAt        = 16         // in the index: the number of frames
+	magicLittle     = 0x377f0682 // the log's checksums are over little-endian words
+	framesAt        = 16         // offset of the number of frames in the index
 	maxPageSize     = 1 << 16
 )
 
-// rewriteLog reads and writes again as many frames as the index has, so that the next fsync brings
-// them to the disk. Frames that the system has lost do not match their checksums.
+// rewriteLog reads the frames that the index counts and writes them again, so that the next fsync
+// covers them. It returns errLost if a frame is missing or does not match its checksum.
 func rewriteLog(log, index string) error {
 	frames, err := logFrames(index)
 	if err != nil || frames == 0 {
@@ -36,7 +36,7 @@ func rewriteLog(log, index string) error {
 	return errors.Join(rewriteFrames(f, frames), f.Close())
 }
 
-// logFrames gives the number of frames that the index of a log has.
+// logFrames returns the number of frames in a log according to its index.
 func logFrames(index string) (uint32, error) {
 	f, err := os.Open(index)
 	if err != nil {
@@ -83,7 +83,7 @@ func rewriteFrames(f *os.File, frames uint32) error {
 	return nil
 }
 
-// lostFrames gives errLost, or err where the disk did not answer.
+// lostFrames returns errLost, or err if the disk could not be read.
 func lostFrames(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return errLost
@@ -91,7 +91,7 @@ func lostFrames(err error) error {
 	return err
 }
 
-// walChecksum is the running checksum of a log.
+// walChecksum is the cumulative checksum of a log.
 type walChecksum struct {
 	order  binary.ByteOrder
 	s0, s1 uint32
@@ -104,7 +104,7 @@ func (s *walChecksum) add(b []byte) {
 	}
 }
 
-// matches compares the checksum with one in the log, which is big-endian always.
+// matches reports whether the checksum equals b, which is always big-endian.
 func (s *walChecksum) matches(b []byte) bool {
 	return s.s0 == binary.BigEndian.Uint32(b) && s.s1 == binary.BigEndian.Uint32(b[4:])
 }

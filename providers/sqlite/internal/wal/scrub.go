@@ -11,36 +11,39 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// ScrubTimeout is how long a destroy waits for readers, whose snapshots
-// need the old bytes; writers wait behind it.
+// ScrubTimeout bounds how long a destroy waits for readers, whose snapshots need the old bytes.
+// Other writers wait meanwhile.
 const ScrubTimeout = 2 * time.Second
 
-// Scrub removes old bytes from the write-ahead log: it brings the log into the file, where
-// secure_delete has overwritten them, and cuts it to nothing. The engine does not sync that
-// cut; without a sync a power cut would bring the bytes back. Where it does not come to its
-// end, the writer owes it.
+// Scrub removes destroyed bytes from the write-ahead log. It copies the log into the database,
+// where secure_delete has overwritten them, and truncates the log. SQLite does not sync the
+// truncation; without the sync here, the bytes could reappear after a power cut. If Scrub fails,
+// the writer tries again after a later commit.
 func (f *File) Scrub(ctx context.Context, c *db.Conn, wait time.Duration) error {
-	err := f.cutLog(ctx, c, wait)
+	err := f.truncateLog(ctx, c, wait)
 	if err == nil {
 		return nil
 	}
 	f.Writer.scrubPending.Store(true)
-	return fmt.Errorf("old bytes may be in the write-ahead log; they go with a later change, once no backup or verification reads: %w", err)
+	return fmt.Errorf("destroyed bytes may remain in the write-ahead log; a later change removes them once no backup or verification is running: %w", err)
 }
 
-// errBackupRunning: to wait for the snapshot of a backup would stall all writers, and in vain.
-var errBackupRunning = errors.New("a backup is running, and the old bytes go when it ends")
+// errLongRead means that a backup or an integrity check is running. Waiting for it would only
+// delay all writers, because it takes longer than the timeout.
+var errLongRead = errors.New("a backup or an integrity check is running")
 
-func (f *File) cutLog(ctx context.Context, c *db.Conn, wait time.Duration) error {
+// truncateLog copies the log into the database, truncates it and syncs that. It waits for readers
+// and writers as long as wait.
+func (f *File) truncateLog(ctx context.Context, c *db.Conn, wait time.Duration) error {
 	if f.BackupsRunning.Load() > 0 {
-		return errBackupRunning
+		return errLongRead
 	}
 	if err := f.CheckFiles(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	err := truncate(ctx, c)
+	err := checkpointTruncate(ctx, c)
 	f.overwrites.Update()
 	if err == nil {
 		err = f.Options.Disk.SyncFile(f.Path + "-wal")
@@ -48,30 +51,31 @@ func (f *File) cutLog(ctx context.Context, c *db.Conn, wait time.Duration) error
 	return errors.Join(err, c.BusyTimeout(c.Busy))
 }
 
-// cutLogUnlessChecking is cut where nothing reads for long: then waiting would be in vain.
-func (f *File) cutLogUnlessChecking(ctx context.Context, c *db.Conn, wait time.Duration) error {
+// truncateLogUnlessChecking is truncateLog, but returns errLongRead during an integrity check.
+func (f *File) truncateLogUnlessChecking(ctx context.Context, c *db.Conn, wait time.Duration) error {
 	if f.checking.Load() {
-		return errBackupRunning
+		return errLongRead
 	}
-	return f.cutLog(ctx, c, wait)
+	return f.truncateLog(ctx, c, wait)
 }
 
-// cutLongLog cuts a log that has become long. That others keep it from that is no error.
-func (f *File) cutLongLog(ctx context.Context, c *db.Conn) error {
+// truncateLongLog truncates a log longer than LogBytes. If other connections prevent that, it
+// returns nil.
+func (f *File) truncateLongLog(ctx context.Context, c *db.Conn) error {
 	if FileSize(f.Path+"-wal") <= db.LogBytes || f.Writer.Disk.logUnsynced() {
 		return nil
 	}
-	err := f.cutLog(ctx, c, cutWithin)
-	if fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errBackupRunning) {
+	err := f.truncateLog(ctx, c, truncateTimeout)
+	if fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errLongRead) {
 		return nil
 	}
 	return err
 }
 
-// truncate tries until ctx ends, but once in any case. The engine itself waits for readers and
-// writers, but not for another connection that checkpoints:
+// checkpointTruncate tries to truncate the log until ctx ends, at least once. SQLite's busy handler
+// waits for readers and writers, but not for another connection that checkpoints:
 // https://sqlite.org/c3ref/wal_checkpoint_v2.html
-func truncate(ctx context.Context, c *db.Conn) error {
+func checkpointTruncate(ctx context.Context, c *db.Conn) error {
 	err := c.BusyHandler(func(context.Context, int) bool {
 		if ctx.Err() != nil {
 			return false

@@ -14,36 +14,37 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// syncWithin is how long an entry waits before it is brought to the disk. With the time of
-// the sync itself it stays under the 100 ms that are promised.
-const syncWithin = 50 * time.Millisecond
+// syncDelay is how long the first entry waits for others before the log is synced. With the sync
+// itself that stays under the promised 100 ms.
+const syncDelay = 50 * time.Millisecond
 
-// Syncer brings a write-ahead log to the disk, some time after it was written. Syncing the
-// log is enough: after a power cut the engine recovers every whole commit in it. Unlike a
-// checkpoint it writes nothing twice and waits for nobody.
+// Syncer syncs a write-ahead log soon after it was written. Syncing the log is enough: after a
+// power cut SQLite recovers every complete commit in it. Unlike a checkpoint, a sync writes
+// nothing twice and waits for no other connection.
 type Syncer struct {
 	log   *LogFile
 	disk  *diskState
-	check func() error // looks into the log; what it finds, it keeps
+	check func() error // checks the log and records what it finds
 	dirty chan struct{}
 	stop  chan struct{}
 	ended chan struct{}
 
-	Newest atomic.Uint64 // sequence of the newest entry that was written
-	Synced atomic.Uint64 // entries up to it are on the disk
+	Newest atomic.Uint64 // sequence of the newest committed entry
+	Synced atomic.Uint64 // entries up to this sequence are on disk
 
 	mu  sync.Mutex
 	err error // why the log could not be opened
 }
 
-// StartSyncer takes over the log.
+// StartSyncer starts a Syncer, which owns log. check is called before each sync.
 func StartSyncer(log *LogFile, disk *diskState, check func() error) *Syncer {
-	s := &Syncer{log: log, disk: disk, check: check, dirty: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
+	s := &Syncer{log: log, disk: disk, check: check,
+		dirty: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 	go s.loop()
 	return s
 }
 
-// Recorded notes that the entries up to seq need a sync.
+// Recorded requests a sync of the entries up to seq.
 func (s *Syncer) Recorded(seq uint64) {
 	s.Newest.Store(seq)
 	s.wake()
@@ -78,18 +79,19 @@ func (s *Syncer) loop() {
 		case <-s.dirty:
 		}
 		select {
-		case <-time.After(syncWithin):
+		case <-time.After(syncDelay):
 		case <-s.stop:
-			return // close syncs
+			return // Close syncs
 		}
 		_ = s.check()
 		if s.sync() != nil {
-			s.wake() // try again
+			s.wake() // retry
 		}
 	}
 }
 
-// sync syncs the log. If it could not be opened, the next call tries again.
+// sync syncs the log. It returns an error if the log cannot be opened, and the caller retries. A
+// failed fsync is recorded in s.disk and never retried.
 func (s *Syncer) sync() error {
 	newest := s.Newest.Load()
 	err := s.log.open()
@@ -110,31 +112,31 @@ func (s *Syncer) sync() error {
 	return nil
 }
 
-// Close syncs a last time; the writer must have stopped.
+// Close syncs a last time. The writer must have stopped before.
 func (s *Syncer) Close() error {
 	close(s.stop)
 	<-s.ended
 	err := s.Failure()
 	if err == nil {
-		s.log.named = false // the directory once more: names have gone when vault.db was closed
+		s.log.nameSynced = false // sync the directory again: closing vault.db has deleted its log
 		_ = s.sync()
 		err = s.Failure()
 	}
 	return errors.Join(err, s.log.close())
 }
 
-// LogFile is a write-ahead log that is synced. It stays open, so that an error of the disk
-// is told to it whoever else has been told of it before. A sync brings out what was written
-// to the file, by whichever descriptor.
+// LogFile syncs a write-ahead log through a separate descriptor. Because that stays open, the
+// system reports every disk error to it, even one already reported to another descriptor. Its
+// fsync covers writes through any descriptor.
 type LogFile struct {
 	Path        string
 	Disk        directory.Disk
-	SyncForTest func(path string) error // of a test
+	SyncForTest func(path string) error // replaces the sync in tests
 	file        *os.File
-	named       bool // its name is on the disk
+	nameSynced  bool // the directory was synced after the log was created
 }
 
-// open opens the log, unless it is missing because it was brought into its database.
+// open opens the log, if it exists: SQLite deletes it after copying it into the database.
 func (l *LogFile) open() error {
 	if l.SyncForTest != nil || l.file != nil {
 		return nil
@@ -149,7 +151,7 @@ func (l *LogFile) open() error {
 	return err
 }
 
-// sync brings the file and its name to the disk.
+// sync syncs the file, and its directory once.
 func (l *LogFile) sync() error {
 	switch {
 	case l.SyncForTest != nil:
@@ -157,11 +159,11 @@ func (l *LogFile) sync() error {
 	case l.file == nil:
 		return nil
 	}
-	if err := l.Disk.Sync(l.file); err != nil || l.named {
+	if err := l.Disk.Sync(l.file); err != nil || l.nameSynced {
 		return err
 	}
 	err := l.Disk.SyncDir(filepath.Dir(l.Path))
-	l.named = err == nil
+	l.nameSynced = err == nil
 	return err
 }
 

@@ -17,69 +17,72 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/writelock"
 )
 
-// maxBatch is how many requests one transaction takes at most.
+// maxBatch is the maximum number of requests in one transaction.
 const maxBatch = 256
 
-// Writer writes to a file, over one connection that one goroutine uses at a time. A caller
-// who finds it idle writes by itself, which saves handing over. Requests that come
-// meanwhile wait, and a goroutine of the writer commits them together.
+// Writer writes to a file through one connection, which one goroutine uses at a time. A caller
+// that finds the writer idle writes on its own goroutine, which saves a handover. Requests that
+// arrive meanwhile are queued, and the writer's goroutine commits them in batches.
 type Writer struct {
 	open func() (*db.Conn, error)
-	// checkFiles fails where the file is no longer the one that was opened.
+	// checkFiles returns an error if the file is no longer the one that was opened.
 	checkFiles func() error
-	// checkSchema checks the file, in a transaction, once another connection may have written to it.
+	// checkSchema checks the schema, in a transaction, if another connection may have written.
 	checkSchema func(*db.Conn) error
-	// BeforeBatch prepares a transaction; anew: another connection may have written, or the last
-	// transaction failed, so that what is known of the file must be read again.
-	BeforeBatch func(c *db.Conn, anew bool) error
-	// BeforeCommit writes what requests have left to the end of the transaction; nil: they leave nothing.
+	// BeforeBatch prepares a transaction. If reload is true, another connection may have written
+	// or the last transaction failed, and cached state must be read again.
+	BeforeBatch func(c *db.Conn, reload bool) error
+	// BeforeCommit, if not nil, makes the writes that requests have deferred to the end.
 	BeforeCommit func(c *db.Conn) error
-	// save remembers what requests change in memory; restore goes back to it, for one that failed.
+	// Save records the state in memory before a request. Restore restores it if the request
+	// fails.
 	Save, Restore func()
-	// Clean removes old bytes from the write-ahead log, and waits so long for readers. It
-	// sets owed where it fails.
+	// Clean removes destroyed bytes from the write-ahead log. It waits for readers as long as
+	// wait, and sets scrubPending if it fails.
 	Clean        func(ctx context.Context, c *db.Conn, wait time.Duration) error
-	scrubPending atomic.Bool // old bytes are in the log that were to be removed
+	scrubPending atomic.Bool // destroyed bytes may remain in the log
 	// logChanged is called after each commit and each checkpoint.
 	logChanged func()
-	// AfterCommit is told that the transaction holds.
+	// AfterCommit is called after each commit.
 	AfterCommit func()
 	// beforeWrite is called in each transaction before anything is written.
 	beforeWrite func() error
 
-	Disk         diskState
-	Lock         *writelock.Lock // between processes
-	log          *checkpointer
-	Conn         *db.Conn // owned, with what follows, by who made it busy
-	versionKnown bool     // version is that of the last transaction
-	wasBatch     bool     // the last transaction had several requests
-	lastVersion  uint32   // the connection's data version
+	Disk diskState
+	Lock *writelock.Lock // between processes
+	log  *checkpointer
+
+	// Owned by the goroutine that has set busy.
+	Conn         *db.Conn
+	versionKnown bool   // lastVersion is valid
+	wasBatch     bool   // the last transaction had several requests
+	lastVersion  uint32 // DataVersion after the last commit
 
 	Counts counts
 
 	Mu      sync.Mutex
-	idle    *sync.Cond // told when it is no longer busy
+	idle    *sync.Cond // signaled when busy becomes false
 	busy    bool
 	closed  bool
-	Waiting []*Request    // in the order of their arrival
-	wake    chan struct{} // hands over to the writer's goroutine
+	Waiting []*Request    // in the order of arrival
+	wake    chan struct{} // passes busy to the writer's goroutine
 	closing chan struct{}
 	ended   chan struct{}
 }
 
-// Request is what one caller wants to have written, all or nothing.
+// Request is a change that is committed completely or not at all.
 type Request struct {
 	Apply func(*db.Conn) error
 	ctx   context.Context // of the caller
-	// Scrub asks for old bytes to be removed before the caller is answered. Where that
-	// fails, the caller gets ErrUnknownOutcome.
+	// Scrub removes destroyed bytes from the log before the request is finished. If that fails,
+	// the caller gets ErrUnknownOutcome.
 	Scrub       bool
-	done        chan struct{} // nil: the caller itself writes
+	done        chan struct{} // nil if the caller's goroutine writes
 	err         error
-	afterOthers bool // err came behind requests that were applied in the same transaction
+	afterOthers bool // err was decided after earlier requests of the transaction were applied
 }
 
-// finish tells the caller what became of the request.
+// finish sets the result of r and wakes its caller.
 func (r *Request) finish(err error) {
 	r.err = err
 	if r.done != nil {
@@ -87,8 +90,8 @@ func (r *Request) finish(err error) {
 	}
 }
 
-// startWriter starts w, whose connection is opened for the first request, and again after a
-// failure.
+// startWriter starts the goroutine of w. The connection is opened at the first request, and again
+// after a failure.
 func startWriter(w *Writer) *Writer {
 	if w.Conn != nil {
 		w.log.countPages(w.Conn)
@@ -101,9 +104,9 @@ func startWriter(w *Writer) *Writer {
 	return w
 }
 
-// Do has r written. ctx decides only whether it is begun: from then on the caller waits for the
-// result, because a commit cannot be taken back. While another process holds the file, nothing is
-// begun.
+// Do writes r and returns its result. The end of ctx cancels r only while it is queued. Once it
+// has begun, Do waits for the result, because a commit cannot be undone. While another process
+// has locked the file, r stays queued.
 func (w *Writer) Do(ctx context.Context, r *Request) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -128,8 +131,9 @@ func (w *Writer) Do(ctx context.Context, r *Request) error {
 	return w.await(ctx, r)
 }
 
-// writeNow writes r unless another process is writing; then r waits. Where the transaction before had
-// more than one request, others are about to ask; they are let do so, and go together with it.
+// writeNow writes r on the caller's goroutine. If another process is writing, it queues r and
+// returns false. If the last transaction had several requests, more are likely to arrive: it
+// yields once and adds them to the batch.
 func (w *Writer) writeNow(r *Request) bool {
 	if !w.Lock.TryLock() {
 		w.Mu.Lock()
@@ -164,13 +168,13 @@ func (w *Writer) enqueue(r *Request) {
 	w.Waiting = append(w.Waiting, r)
 }
 
-// setIdle ends being busy. The caller holds mu.
+// setIdle marks the writer as idle. The caller holds w.Mu.
 func (w *Writer) setIdle() {
 	w.busy = false
 	w.idle.Broadcast()
 }
 
-// await gives the result, or takes the request back if ctx ends before it is begun.
+// await waits for the result of r. If ctx ends first and r is still queued, it removes r.
 func (w *Writer) await(ctx context.Context, r *Request) error {
 	select {
 	case <-r.done:
@@ -197,15 +201,15 @@ func (w *Writer) loop() {
 	}
 }
 
-// drain commits what waits until nothing does. Requests are taken once it is this process's turn:
-// until then they can be taken back, and more of them go together. Where another program holds the
-// file outside of the turns, it tries again.
+// drain commits batches until the queue is empty. It dequeues requests only after it has the lock
+// between processes: until then they can be canceled, and the batch grows. If a program that does
+// not use that lock has locked the file, drain retries.
 func (w *Writer) drain() {
 	busy := backoff{}
 	for w.hasWaiting() {
 		if err := w.Lock.Wait(w.closing); err != nil {
 			if !errors.Is(err, myvault.ErrClosed) {
-				w.Disk.locked(err)
+				w.Disk.recordLocked(err)
 			}
 			w.failWaiting(err)
 			continue
@@ -222,12 +226,13 @@ func (w *Writer) drain() {
 		}
 		busy = backoff{}
 		if len(batch) > 1 {
-			runtime.Gosched() // let those who were answered ask again: one batch more costs a sync
+			// Let the callers just answered queue their next requests, which saves a sync.
+			runtime.Gosched()
 		}
 	}
 }
 
-// hasWaiting reports whether something waits, and ends being busy where nothing does.
+// hasWaiting reports whether a request is queued. If not, it marks the writer as idle.
 func (w *Writer) hasWaiting() bool {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
@@ -238,17 +243,17 @@ func (w *Writer) hasWaiting() bool {
 	return true
 }
 
-// dequeue gives what waits, at most so many.
-func (w *Writer) dequeue(most int) []*Request {
+// dequeue removes and returns up to limit requests.
+func (w *Writer) dequeue(limit int) []*Request {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
-	n := min(len(w.Waiting), most)
+	n := min(len(w.Waiting), limit)
 	batch := w.Waiting[:n:n]
 	w.Waiting = w.Waiting[n:]
 	return batch
 }
 
-// failWaiting answers all who wait, for nothing of theirs was begun.
+// failWaiting finishes all queued requests with err. None of them was begun.
 func (w *Writer) failWaiting(err error) {
 	w.Mu.Lock()
 	waiting := w.Waiting
@@ -259,7 +264,7 @@ func (w *Writer) failWaiting(err error) {
 	}
 }
 
-// Stop refuses what is not begun and waits for what is.
+// Stop fails the queued requests with ErrClosed and waits for the running ones.
 func (w *Writer) Stop() {
 	w.Mu.Lock()
 	first := !w.closed
@@ -290,14 +295,14 @@ func (w *Writer) close() error {
 	return c.Close()
 }
 
-// scrub removes old bytes, once for all requests that ask for it, and answers them.
+// scrub removes destroyed bytes once for all the requests, and finishes them.
 func (w *Writer) scrub(requests []*Request) {
 	w.scrubPending.Store(false)
-	ctx, left := untilAllLeft(requests)
-	defer left()
+	ctx, stop := untilAllCanceled(requests)
+	defer stop()
 	err := fault.Guard(func() error { return w.Clean(ctx, w.Conn, ScrubTimeout) })
 	if err != nil {
-		if !errors.Is(err, errBackupRunning) {
+		if !errors.Is(err, errLongRead) {
 			w.Conn.MarkBroken(err)
 		}
 		err = fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
@@ -307,11 +312,11 @@ func (w *Writer) scrub(requests []*Request) {
 	}
 }
 
-// scrubPendingBytes removes old bytes that could not be removed before, and waits for nobody.
+// scrubPendingBytes retries a scrub that failed earlier, without waiting for readers.
 func (w *Writer) scrubPendingBytes() {
 	w.scrubPending.Store(false)
 	err := fault.Guard(func() error { return w.Clean(context.Background(), w.Conn, 0) })
-	if err != nil && !errors.Is(err, errBackupRunning) && !fault.HasCode(err, sqlite3.BUSY) {
+	if err != nil && !errors.Is(err, errLongRead) && !fault.HasCode(err, sqlite3.BUSY) {
 		w.Conn.MarkBroken(err)
 	}
 }

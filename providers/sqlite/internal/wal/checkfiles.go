@@ -10,12 +10,12 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// CheckFiles reports ErrUnavailable once the database file or its write-ahead log, as they
-// were when it was opened, no longer stand under their names. Connections go on writing to
-// files that were moved or deleted, where nobody finds again what they acknowledge.
+// CheckFiles returns ErrUnavailable if the database file or its write-ahead log was moved,
+// deleted or replaced since it was opened. Connections would go on writing to the old files, and
+// the commits would be lost.
 //
-// It reports the same once a file was overwritten in place, or the chain has lost what this process
-// knows of. That stays so until the store is opened again.
+// If a file was overwritten in place, or the chain has lost entries that this process has seen,
+// CheckFiles returns that error until the store is opened again.
 func (f *File) CheckFiles() error {
 	if err := f.Fault.Load(); err != nil {
 		return *err
@@ -24,10 +24,10 @@ func (f *File) CheckFiles() error {
 	for path, opened := range f.openedFiles {
 		now, err := os.Lstat(path)
 		if (err != nil || !os.SameFile(opened, now)) && f.closing.Load() {
-			return myvault.ErrClosed // its log goes with the last connection
+			return myvault.ErrClosed // the last connection deletes the log
 		}
 		if err != nil || !os.SameFile(opened, now) {
-			return fmt.Errorf("%w: %s was moved, deleted or replaced while it is open; put it back, or close the store and restore the whole directory",
+			return fmt.Errorf("%w: %s was moved, deleted or replaced while open; put it back, or close the store and restore the whole directory",
 				myvault.ErrUnavailable, f.Kind.Name)
 		}
 		if err := directory.CheckHardLinks(path, now); err != nil {
@@ -43,8 +43,8 @@ func (f *File) CheckFiles() error {
 	return f.setFault(f.overwrites.Check(f.Kind.Name, database, log))
 }
 
-// CheckFilesAndLog is CheckFiles, and looks into the write-ahead log: two reads of a few bytes. A commit
-// to the trail does not wait for that; its syncer does it.
+// CheckFilesAndLog does the checks of CheckFiles and compares the write-ahead log with its index,
+// which costs two short reads. Commits to the trail skip it; the trail's syncer calls it instead.
 func (f *File) CheckFilesAndLog() error {
 	if err := f.CheckFiles(); err != nil {
 		return err
@@ -52,7 +52,7 @@ func (f *File) CheckFilesAndLog() error {
 	return f.setFault(f.overwrites.checkLog(f.Kind.Name + "-wal"))
 }
 
-// setFault keeps an error after which the file is no longer used.
+// setFault records the first error after which the file must no longer be used, and returns err.
 func (f *File) setFault(err error) error {
 	if err != nil {
 		f.Fault.CompareAndSwap(nil, &err)
@@ -60,24 +60,25 @@ func (f *File) setFault(err error) error {
 	return err
 }
 
-// RolledBack is the error for a chain that has lost its entry of that sequence.
+// RolledBack returns ErrTampered for a chain that has lost the entry seq, and makes CheckFiles
+// fail from then on.
 func (f *File) RolledBack(seq uint64) error {
-	return f.setFault(fmt.Errorf("%w: %s has lost what stood at sequence %d of its chain: an older file was put in its place; stop every process of the store and restore a whole backup",
+	return f.setFault(fmt.Errorf("%w: %s has lost sequence %d of its chain: it was replaced by an older file; stop every process that uses the store and restore a whole backup",
 		myvault.ErrTampered, f.Kind.Name, seq))
 }
 
-// recordFiles notes which files were opened.
+// recordFiles records the identities of the files that were opened.
 func (f *File) recordFiles() error {
 	f.openedFiles = make(map[string]os.FileInfo)
 	for _, path := range []string{f.Path, f.Path + "-wal", f.Path + "-shm"} {
 		info, err := os.Lstat(path)
 		if fault.NotExist(err) && path == f.Path+"-shm" {
-			continue // a file system may keep it elsewhere
+			continue // a VFS may keep the WAL-index elsewhere
 		}
 		if err != nil {
 			return err
 		}
-		_ = os.SameFile(info, info) // on Windows the file's identity is read now, not at the first comparison
+		_ = os.SameFile(info, info) // on Windows this reads the identity now, not at the first comparison
 		f.openedFiles[path] = info
 	}
 	return nil

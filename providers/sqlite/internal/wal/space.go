@@ -12,16 +12,17 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// SpaceError adds to the error of a full disk how much room is needed to make more.
+// SpaceError adds to a disk-full error how much space pruning needs. Other errors stay as they
+// are.
 func (f *File) SpaceError(ctx context.Context, err error) error {
 	if !fault.NoSpace(err) {
 		return err
 	}
-	return fmt.Errorf("pruning makes room by itself once there is some for its log: free about %d MiB in %s and run it again: %w",
+	return fmt.Errorf("pruning needs space for its log: free about %d MiB in %s and prune again: %w",
 		f.spaceNeeded(ctx)>>20+1, filepath.Dir(f.Path), err)
 }
 
-// spaceNeeded returns by how much the database grows when its log is copied into it.
+// spaceNeeded returns by how much the database grows when the log is copied into it, plus 1 MiB.
 func (f *File) spaceNeeded(ctx context.Context) (bytes int64) {
 	_ = f.Readers.Read(context.WithoutCancel(ctx), func(c *db.Conn) error {
 		pages, err := c.Number("page_count")
@@ -37,8 +38,8 @@ func (f *File) spaceNeeded(ctx context.Context) (bytes int64) {
 	return bytes
 }
 
-// CheckpointForSpace copies the log into the database before pruning writes more: later the disk might have no
-// room for the log, and then for nothing else either.
+// CheckpointForSpace copies the log into the database before pruning writes more. Later the disk
+// may have no space for that, and then every write would fail.
 func (f *File) CheckpointForSpace(ctx context.Context) error {
 	if err := f.ScrubNow(ctx); fault.NoSpace(err) {
 		return f.SpaceError(ctx, fmt.Errorf("%w: %w: the disk is full", myvault.ErrUnavailable, sqlite3.FULL))
