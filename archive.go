@@ -9,9 +9,9 @@ import (
 // does not. Package transfer copies them if both providers implement it.
 type Archive interface {
 	// History yields every version ever made of the address with its value, newest first and with
-	// deleted ones. The Value is zero for a destroyed version and for one that the store cannot read
-	// without a change. An address that never had a version yields ErrNotFound. History changes
-	// nothing and records no entry.
+	// deleted ones. The Value is zero for a destroyed version and for one that the store cannot
+	// read without a change. An address that never had a version yields ErrNotFound. History
+	// changes nothing and records no entry.
 	History(ctx context.Context, addr Address) iter.Seq2[Secret, error]
 }
 

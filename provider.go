@@ -28,8 +28,8 @@ type Provider interface {
 	// marked, the newest of several destroyed ones, and for a project an Info of version 0. A
 	// provider that is a Trail writes the entries in the same transaction. A provider that cannot
 	// make several changes at once returns errors.ErrUnsupported for more than one. If one of
-	// several changes fails, the error is that of [Commit.Refused]. A provider stores every value up
-	// to [MaxValue].
+	// several changes fails, the error is that of [Commit.Refused]. Values up to [MaxValue] are
+	// accepted.
 	Apply(ctx context.Context, c Commit) ([]Info, error)
 
 	// List yields the current versions of the selected addresses, ordered byte by byte.

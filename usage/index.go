@@ -25,8 +25,9 @@ type Index struct {
 	limit    int      // of reads
 	services []string // lastRead.by is an index into it
 	ids      map[string]int32
-	// The entries from bottom up to top have been read. Newer ones are read from the newest down to
-	// top, over several calls if there are many: of these, those from gap up to gapTop have been read.
+	// The entries from bottom up to top have been read. Newer ones are read from the newest down
+	// to top, over several calls if there are many. Of these, those from gap up to gapTop have
+	// been read.
 	top    uint64 // 0: nothing has been read
 	bottom uint64 // 1: there is nothing below
 	gapTop uint64

@@ -101,7 +101,7 @@ func (s *Syncer) sync() error {
 	if err != nil {
 		return err
 	}
-	if s.disk.stopped() != nil {
+	if stopped := s.disk.stopped() != nil; stopped {
 		return nil
 	}
 	if err := s.log.sync(); err != nil {
