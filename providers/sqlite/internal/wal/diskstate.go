@@ -69,6 +69,9 @@ func (d *diskState) stop(err error) {
 	d.setUnsynced(err)
 }
 
+// isStopped reports whether an fsync has failed.
+func (d *diskState) isStopped() bool { return d.stopped() != nil }
+
 // stopped returns ErrUnavailable after a failed fsync.
 func (d *diskState) stopped() error {
 	d.mu.Lock()

@@ -101,7 +101,7 @@ func (s *Syncer) sync() error {
 	if err != nil {
 		return err
 	}
-	if stopped := s.disk.stopped() != nil; stopped {
+	if s.disk.isStopped() {
 		return nil
 	}
 	if err := s.log.sync(); err != nil {
