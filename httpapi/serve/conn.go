@@ -46,8 +46,8 @@ func (s status) began() time.Duration { return time.Duration(s &^ status(stateMa
 
 type connKey struct{} // of the context of a request
 
-// ConnOf returns the connection of a request that came through [Serve], else nil. The
-// methods of a nil Conn do nothing.
+// ConnOf returns the connection of a request that came through [Serve], else nil. On a nil Conn,
+// Authenticated, Wait and Resume do nothing; do not read from it or write to it.
 func ConnOf(ctx context.Context) *Conn {
 	c, _ := ctx.Value(connKey{}).(*Conn)
 	return c
