@@ -21,14 +21,23 @@ func rawPath(u *url.URL) string {
 }
 
 // prefix returns what middleware such as [http.StripPrefix] took off the path of the
-// request, or "" if nothing was taken off.
+// request, or "" if nothing was taken off or it is unfit for a header.
 func (c *call) prefix() string {
-	target, _, _ := strings.Cut(c.request.RequestURI, "?")
-	prefix, found := strings.CutSuffix(target, rawPath(c.request.URL))
-	if !found || !strings.HasPrefix(prefix, "/") || strings.HasPrefix(prefix, "//") {
+	target, err := url.ParseRequestURI(c.request.RequestURI)
+	if err != nil {
+		return ""
+	}
+	prefix, found := strings.CutSuffix(rawPath(target), rawPath(c.request.URL))
+	if !found || !strings.HasPrefix(prefix, "/") || strings.HasPrefix(prefix, "//") || strings.ContainsFunc(prefix, notInPath) {
 		return ""
 	}
 	return prefix
+}
+
+// notInPath reports whether r must not be in a path, RFC 3986 section 3.3.
+func notInPath(r rune) bool {
+	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+	return !letter && !strings.ContainsRune("/-._~%!$&'()*+,;=:@", r)
 }
 
 // splitPath appends the raw segments of a path to dst: none if it is not a path, as in

@@ -245,6 +245,19 @@ func TestAddressesInAnswersHaveThePrefix(t *testing.T) {
 	is.Equal(ask("GET", next, "").Code, 200)
 	is.Equal(ask("GET", "/vault/api/versions/newsbot/prod/b%20c?limit=1", "").Code, 200)
 	is.Equal(record(f.handler, httptest.NewRequest("GET", "http://localhost/api/none", nil)).Code, 404)
+
+	absolute := ask("GET", "http://localhost/vault/api/secrets?limit=1", "")
+	is.True(strings.HasPrefix(absolute.Header().Get("Link"), "</vault/api/secrets?"))
+	anySegment := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, r.URL.Path, _ = strings.Cut(r.URL.Path[1:], "/api")
+		r.URL.Path, r.URL.RawPath = "/api"+r.URL.Path, ""
+		f.handler.ServeHTTP(w, r)
+	})
+	r := httptest.NewRequest("GET", "/x/api/secrets?limit=1", nil)
+	r.RequestURI = `/a>;rel=b,<c/api/secrets?limit=1`
+	r.Host = "localhost"
+	r.Header = http.Header{"X-Service": {"admin"}, "X-Token": {adminToken}}
+	is.True(strings.HasPrefix(record(anySegment, r).Header().Get("Link"), "</api/secrets?")) // nothing injected
 }
 
 func TestABadNameIsNotToldToStrangers(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
@@ -76,7 +77,7 @@ func New(config Config) (*Guard, error) {
 // Handler returns a handler that passes on to next the requests that g allows, and answers
 // others itself: 421 for a wrong host, 403 for a page of another site. It also answers preflight
 // requests of allowed origins. The log and the metrics of next do not have these requests: put a
-// handler that logs before this one. Requests for the paths in probes are passed on unchecked:
+// handler that logs before this one. GET and HEAD of the paths in probes are passed on unchecked:
 // load balancers choose their own Host header.
 func (g *Guard) Handler(next http.Handler, probes ...string) http.Handler {
 	unchecked := make(map[string]bool)
@@ -84,25 +85,32 @@ func (g *Guard) Handler(next http.Handler, probes ...string) http.Handler {
 		unchecked[path] = true
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if unchecked[r.URL.Path] {
+		probe := r.Method == http.MethodGet || r.Method == http.MethodHead
+		if probe && r.URL.RawPath == "" && unchecked[r.URL.Path] {
 			next.ServeHTTP(w, r)
 			return
 		}
 		g.AllowReading(r, w.Header())
-		if g.Preflight(r, w.Header()) {
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
+		preflight := g.Preflight(r, w.Header())
 		err := cmp.Or(g.CheckHost(r), g.CheckOrigin(r))
-		if refused, ok := errors.AsType[*problem.Problem](err); ok {
+		if !preflight && err == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if r.ContentLength != 0 {
+			// net/http would wait for the rest of the body, however slowly it comes.
+			w.Header().Set("Connection", "close")
+			defer func() { _ = http.NewResponseController(w).SetReadDeadline(time.Now()) }()
+		}
+		refused, ok := errors.AsType[*problem.Problem](err)
+		switch {
+		case preflight:
+			w.WriteHeader(http.StatusNoContent)
+		case ok:
 			refused.Write(w)
-			return
-		}
-		if err != nil {
+		default:
 			w.WriteHeader(http.StatusForbidden)
-			return
 		}
-		next.ServeHTTP(w, r)
 	})
 }
 

@@ -3,12 +3,15 @@ package guard_test
 import (
 	"encoding/json"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/guard"
 )
@@ -45,6 +48,8 @@ func TestHandler(t *testing.T) {
 		"its host":         {"GET", "/vault/x", "vault.example.org", nil, 200, "", false},
 		"another host":     {"GET", "/vault/x", "evil.example", nil, 421, "misdirected", false},
 		"a probe":          {"GET", "/vault/health", "10.2.3.4:8000", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 200, "", false},
+		"an encoded probe": {"GET", "/vault%2fhealth", "evil.example", nil, 421, "misdirected", false},
+		"POST to a probe":  {"POST", "/vault/health", "evil.example", nil, 421, "misdirected", false},
 		"another site":     {"GET", "/vault/x", "localhost", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 403, "foreign_origin", false},
 		"the allowed site": {"POST", "/vault/x", "localhost", http.Header{"Origin": {site}}, 200, "", true},
 		"its preflight":    {"OPTIONS", "/vault/x", "localhost", http.Header{"Origin": {site}}, 204, "", true},
@@ -71,4 +76,23 @@ func TestHandler(t *testing.T) {
 			is.Equal(w.Header().Get("Cache-Control"), "no-store")
 		})
 	}
+}
+
+// TestRefusalsDoNotWaitForABody checks that a stranger who announces a body and sends none is
+// answered, and that the connection ends.
+func TestRefusalsDoNotWaitForABody(t *testing.T) {
+	is := is.New(t)
+	g, err := guard.New(guard.Config{})
+	is.NoErr(err)
+	s := httptest.NewServer(g.Handler(http.NotFoundHandler()))
+	defer s.Close()
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
+	is.NoErr(err)
+	defer c.Close()
+	is.NoErr(c.SetDeadline(time.Now().Add(20 * time.Second)))
+	_, err = c.Write([]byte("POST / HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 100\r\n\r\n"))
+	is.NoErr(err)
+	answer, err := io.ReadAll(c) // to the end of the connection
+	is.NoErr(err)
+	is.True(strings.HasPrefix(string(answer), "HTTP/1.1 421 "))
 }

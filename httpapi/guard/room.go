@@ -24,9 +24,10 @@ type Room struct {
 	services map[string]chan struct{} // at most as many as the policy names
 }
 
-// NewRoom returns a Room for size requests.
+// NewRoom returns a Room for size requests, at least one.
 func NewRoom(size int) *Room {
-	return &Room{all: make(chan struct{}, size), quota: size / roomShare, services: make(map[string]chan struct{})}
+	size = max(1, size)
+	return &Room{all: make(chan struct{}, size), quota: max(1, size/roomShare), services: make(map[string]chan struct{})}
 }
 
 // Enter waits until there is room for a request of service, which must then call Leave.
