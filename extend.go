@@ -161,11 +161,13 @@ func (x *Extension) ListRecords(ctx context.Context, path, after string) iter.Se
 // "token:" and the hexadecimal SHA-256 of the token, or "certificate:", the end of the
 // certificate in Unix seconds, ":" and its identity, or "both:", the digest, ":", the end, ":"
 // and the identity. ErrInvalid for a session of another vault. ErrDenied for a session made by
-// [Session.Restrict] or EndWhen, because the text does not carry these limits.
-func (x *Extension) Authentication(s *Session) (string, error) {
+// [Session.Restrict] or EndWhen, because the text does not carry these limits; the trail records
+// that as a denied write.
+func (x *Extension) Authentication(ctx context.Context, s *Session) (string, error) {
 	err := x.checkOwner(s)
 	if err == nil && (len(s.limits) > 0 || len(s.checks) > 0) {
 		err = fmt.Errorf("%w: the session is restricted", ErrDenied)
+		s.refuse(ctx, s.entry(Write.String(), Address{}), err)
 	}
 	if err != nil {
 		return "", fail("authentication", Address{}, err)

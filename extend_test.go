@@ -181,7 +181,7 @@ func recordErrors(t *testing.T) (all []error) {
 	all = append(all, err)
 	_, err = extensionOf(t, v).Resume("svc", canary)
 	all = append(all, err)
-	_, err = extensionOf(t, v).Authentication(v.As("svc").Restrict())
+	_, err = extensionOf(t, v).Authentication(t.Context(), v.As("svc").Restrict())
 	all = append(all, err)
 	_, err = extensionOf(t, v).PutRecord(t.Context(), v.As("root"), "a", myvault.Bytes(make([]byte, myvault.MaxRecord+1)))
 	all = append(all, err)
@@ -211,28 +211,28 @@ func TestResume(t *testing.T) {
 	s, err := v.Login(ctx, myvault.Credentials{Service: "svc", Token: "svc-token-0123456789"})
 	is.NoErr(err)
 	for _, s := range []*myvault.Session{s, v.As("svc")} {
-		text, err := x.Authentication(s)
+		text, err := x.Authentication(t.Context(), s)
 		is.NoErr(err)
 		resumed, err := x.Resume("svc", text)
 		is.NoErr(err)
-		again, err := x.Authentication(resumed)
+		again, err := x.Authentication(t.Context(), resumed)
 		is.NoErr(err)
 		is.Equal(again, text)
 		_, err = resumed.Get(ctx, db)
 		is.NoErr(err)
 	}
-	embedded, err := x.Authentication(v.As("svc"))
+	embedded, err := x.Authentication(t.Context(), v.As("svc"))
 	is.NoErr(err)
 	is.Equal(embedded, "embedded")
 	is.NoErr(x.Ended(ctx, s))
-	text, err := x.Authentication(s)
+	text, err := x.Authentication(t.Context(), s)
 	is.NoErr(err)
 	for _, narrowed := range []*myvault.Session{s.Restrict(rules(t, "*/")...), x.EndWhen(s, func(context.Context) error { return nil })} {
-		_, err := x.Authentication(narrowed)
+		_, err := x.Authentication(t.Context(), narrowed)
 		is.True(errors.Is(err, myvault.ErrDenied)) // the text would not say so
 	}
 	for _, foreign := range []*myvault.Session{nil, openVault(t, myvault.Config{}).As("svc")} {
-		_, err := x.Authentication(foreign)
+		_, err := x.Authentication(t.Context(), foreign)
 		is.True(errors.Is(err, myvault.ErrInvalid))
 		is.True(errors.Is(x.Ended(ctx, foreign), myvault.ErrInvalid))
 	}

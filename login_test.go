@@ -205,11 +205,11 @@ func TestCertificateSessionsEnd(t *testing.T) {
 			s, err := v.Login(t.Context(), c.credentials)
 			is.NoErr(err)
 			x := extensionOf(t, v)
-			authentication, err := x.Authentication(s)
+			authentication, err := x.Authentication(t.Context(), s)
 			is.NoErr(err)
 			resumed, err := x.Resume(s.Service(), authentication)
 			is.NoErr(err)
-			again, err := x.Authentication(resumed)
+			again, err := x.Authentication(t.Context(), resumed)
 			is.NoErr(err)
 			is.Equal(again, authentication) // it comes back from its text
 			v.SetPolicy(certPolicy(t, c.changes))

@@ -68,7 +68,7 @@ func (i *Issuer) Mint(ctx context.Context, by *myvault.Session, g Grant) (Token,
 // checkService returns how by authenticated, or an error unless by is an unrestricted session of a
 // service of this vault.
 func (i *Issuer) checkService(ctx context.Context, by *myvault.Session) (authentication string, err error) {
-	authentication, err = i.extension.Authentication(by)
+	authentication, err = i.extension.Authentication(ctx, by)
 	if by == nil || errors.Is(err, myvault.ErrDenied) {
 		return "", fmt.Errorf("tokens: %w: only an unrestricted session of the service can manage its tokens; "+
 			"the bearer of a token can narrow it", myvault.ErrDenied)
