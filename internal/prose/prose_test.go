@@ -61,8 +61,8 @@ func (r *report) width(file string, line int, text string) {
 	}
 }
 
-// TestTree holds comments, error texts, documents, the texts of the console and the OpenAPI document
-// to the rules: at most one hit in 1,000 words, as good English needs some of these words.
+// TestTree applies the rules to comments, error texts, documents, the texts of the console and the
+// OpenAPI document. One hit in 1,000 words is allowed, as good English needs some of these words.
 func TestTree(t *testing.T) {
 	r := &report{t: t}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

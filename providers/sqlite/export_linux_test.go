@@ -7,7 +7,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
 )
 
-// FreezeWALIndex has the store look at a copy of the WAL-index, which no commit changes.
+// FreezeWALIndex points the store to a copy of the WAL-index, which no commit changes.
 func (s *Store) FreezeWALIndex() {
 	words := *s.fresh.Index.Load().Words
 	s.fresh.Index.Store(&fresh.WALIndex{Words: &words})

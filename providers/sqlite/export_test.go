@@ -238,7 +238,7 @@ func (s *Store) WithRemovalHeld(f func()) {
 	f()
 }
 
-// AtOnce has the background look for old entries at once.
+// AtOnce starts the background search for old entries at once.
 func (c options) AtOnce() options {
 	c.firstPrune = time.Millisecond
 	return c

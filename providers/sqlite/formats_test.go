@@ -57,7 +57,7 @@ func TestReleasedFormatsOpen(t *testing.T) {
 			report, err := store.Verify(t.Context())
 			is.NoErr(err)
 			is.True(fmt.Sprint(report) != "")
-			_, err = store.NewEpoch(t.Context()) // what came later works on it too
+			_, err = store.NewEpoch(t.Context()) // newer operations work on it too
 			is.NoErr(err)
 			done, err := store.Reencrypt(t.Context(), nil)
 			is.NoErr(err)
