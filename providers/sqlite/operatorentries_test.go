@@ -172,7 +172,7 @@ func TestBackupWithoutHeadsFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "backup")
 	heads, err := s.Backup(t.Context(), path, nil)
 	is.True(errors.Is(err, os.ErrNotExist))
-	is.True(strings.Contains(err.Error(), "the backup is made"))
+	is.True(strings.Contains(err.Error(), "the backup is complete"))
 	_, err = sqlite.VerifyBackup(t.Context(), path, sqlite.StaticKey(key), heads...)
 	is.NoErr(err)
 	is.True(s.Close() != nil) // Close writes the heads file too
@@ -201,7 +201,7 @@ func TestDestroyDuringBackup(t *testing.T) {
 			destroyed = true
 			_, err := apply(s, on(myvault.OpDestroy, "p/a"))
 			is.True(errors.Is(err, myvault.ErrUnknownOutcome))
-			is.True(strings.Contains(err.Error(), "a backup is running"))
+			is.True(strings.Contains(err.Error(), "a backup or an integrity check is running"))
 			_, err = apply(s, put("p/b", "others write on"))
 			is.NoErr(err)
 		}
