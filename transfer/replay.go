@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/pattern"
 )
 
 // placeholder is the value of a destroyed version until it is destroyed in the target.
@@ -118,7 +119,7 @@ func (r *replayer) once(ctx context.Context) error {
 // started. Its first version would register the project with another time and author, so the
 // secret is left to the next run.
 func (r *replayer) early(infos []myvault.Info) bool {
-	return len(infos) == 0 || infos[len(infos)-1].State == myvault.Live && !r.registered[r.addr.Project] && !internalProject(r.addr.Project)
+	return len(infos) == 0 || infos[len(infos)-1].State == myvault.Live && !r.registered[r.addr.Project] && !pattern.IsReserved(r.addr.Project)
 }
 
 // again returns a change that destroys the uncertain versions once more.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/pattern"
 )
 
 // survey reads both sides before anything is written. It returns the digest of the source.
@@ -90,7 +91,7 @@ func (c *copier) surveyProjects(ctx context.Context) ([]myvault.Project, error) 
 // toRegister returns how many projects the target registers during the copy.
 func (c *copier) toRegister() (n int) {
 	for name := range c.inProjects {
-		if !internalProject(name) {
+		if !pattern.IsReserved(name) {
 			n++
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -226,6 +225,3 @@ func wrap(addr myvault.Address, err error) error {
 
 // timestamp returns the current time as stores keep it: UTC, in whole microseconds.
 func timestamp() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
-
-// internalProject reports whether name is a project of the vault's own records.
-func internalProject(name string) bool { return strings.HasPrefix(name, ".") }
