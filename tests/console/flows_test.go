@@ -86,6 +86,22 @@ func TestGenerate(t *testing.T) {
 	})
 }
 
+// TestRefreshKeepsButtons covers a press that has begun when the page refreshes after a save. If the
+// refresh replaced the button, the browser would send no click.
+func TestRefreshKeepsButtons(t *testing.T) {
+	is := is.New(t)
+	v := serve(t, map[string]string{"newsbot/prod/db": "canary-0"})
+	p := signedIn(t, v, mouse{}, "#/secret/newsbot/prod/db", admin)
+	button := byName(controls, "New version")
+	p.wait(button)
+	value[bool](p, "(window.before = "+button+") !== undefined")
+	mouse{}.press(p, "New version")
+	mouse{}.fill(p, "New value", "canary-1")
+	mouse{}.press(p, "Save version")
+	p.wait(byName(controls, "Restore version 1")) // the page is refreshed
+	is.True(p.isTrue("window.before === " + button))
+}
+
 // TestConflictShowsBothValues covers a value that was read before (If-Match, status 412) and one
 // that was not.
 func TestConflictShowsBothValues(t *testing.T) {

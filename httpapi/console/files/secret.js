@@ -43,21 +43,19 @@ async function refresh(page) {
   else showNotLive(page, newest)
 }
 
-// draw shows the nodes above and below the card with the value. If a new version is being edited,
-// it keeps the card with the typed value and the focus.
+// draw shows the nodes above and below the card with the value. It keeps the card while there is a
+// value or a new version is being edited: a press that has begun still counts, and typed text and
+// the focus stay.
 function draw(page, above, hasValue, below = []) {
-  const {body, card} = page
-  if (card?.editing()) {
-    card.hide()
-    for (const child of [...body.children]) if (child !== card.element) child.remove()
-    card.element.before(...above)
-    card.element.after(...below)
-    return
-  }
-  const focused = card?.element.contains(document.activeElement)
-  page.card = hasValue ? valueCard(page) : null
-  body.replaceChildren(...above, page.card?.element ?? '', ...below)
-  if (focused) page.card?.focus()
+  const {body} = page
+  page.card = hasValue || page.card?.editing() ? page.card ?? valueCard(page) : null
+  if (!page.card) return body.replaceChildren(...above, ...below)
+  const {element, hide} = page.card
+  hide()
+  for (const child of [...body.children]) if (child !== element) child.remove()
+  if (!body.firstChild) body.append(element)
+  element.before(...above)
+  element.after(...below)
 }
 
 function showLive(page, newest) {
@@ -102,7 +100,11 @@ function valueCard(page) {
   const element = h('div', {class: 'stack'},
     h('section', {class: 'card', 'aria-label': m.value.label}, h('h3', {}, m.value.label), box.element),
     h('div', {class: 'actions'}, rotate, copyName, why, erase), errors.element, edit)
-  return {element, editing: () => edit.firstChild !== null, focus: () => rotate.focus(), hide: box.hide}
+  const hide = () => {
+    box.hide()
+    errors.clear()
+  }
+  return {element, editing: () => edit.firstChild !== null, hide}
 }
 
 async function deleteIt(page, errors) {
