@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 
 	"github.com/myswiftagent/myvault/internal/credential"
@@ -161,11 +160,11 @@ func (x *Extension) ListRecords(ctx context.Context, path, after string) iter.Se
 // "token:" and the hexadecimal SHA-256 of the token, or "certificate:", the end of the
 // certificate in Unix seconds, ":" and its identity, or "both:", the digest, ":", the end, ":"
 // and the identity. ErrInvalid for a session of another vault. ErrDenied for a session made by
-// [Session.Restrict] or EndWhen, because the text does not carry these limits; the trail records
-// that as a denied write.
+// [Session.Restrict], or by Resume with a check, because the text does not carry these limits; the
+// trail records that as a denied write.
 func (x *Extension) Authentication(ctx context.Context, s *Session) (string, error) {
 	err := x.checkOwner(s)
-	if err == nil && (len(s.limits) > 0 || len(s.checks) > 0) {
+	if err == nil && (len(s.limits) > 0 || s.check != nil) {
 		err = fmt.Errorf("%w: the session is restricted", ErrDenied)
 		s.refuse(ctx, s.entry(Write.String(), Address{}), err)
 	}
@@ -175,34 +174,28 @@ func (x *Extension) Authentication(ctx context.Context, s *Session) (string, err
 	return s.authentication.String(), nil
 }
 
-// Resume returns a session of service that ends when one with that authentication would. The
-// embedding program must have established that the caller is the service, as for [Vault.As].
-// ErrInvalid if the text is not one of [Extension.Authentication].
-func (x *Extension) Resume(service, authentication string) (*Session, error) {
+// Resume returns a session of service that ends when one with that authentication would, and when
+// the service leaves the policy. The embedding program must have established that the caller is
+// the service, as for [Vault.As]. ErrInvalid if the text is not one of [Extension.Authentication],
+// ErrUnauthenticated if the session has ended already. Nothing is recorded.
+//
+// If check is not nil, each call of the session begins with it, possibly on many goroutines at
+// once, and returns its error. Check wraps ErrUnauthenticated if the session has ended and
+// ErrUnavailable if it cannot find out. Resume does not call it.
+func (x *Extension) Resume(service, authentication string, check func(context.Context) error) (*Session, error) {
 	a, err := credential.ParseAuthentication(authentication)
 	if err != nil {
 		return nil, fail("resume", Address{}, invalid("authentication", err))
 	}
-	return x.vault.resume(service, a), nil
-}
-
-// EndWhen returns a session like s that fails once check does. Each call begins with check,
-// possibly on many goroutines at once, and returns its error. Check wraps ErrUnauthenticated if
-// the session has ended and ErrUnavailable if it cannot find out.
-func (x *Extension) EndWhen(s *Session, check func(context.Context) error) *Session {
-	checked := *s
-	checked.checks = append(slices.Clip(s.checks), check)
-	return &checked
-}
-
-// Ended returns the error that every call of s would return now because the session has ended or
-// the vault is closed, and nil if there is none. Nothing is recorded.
-func (x *Extension) Ended(ctx context.Context, s *Session) error {
-	err := x.checkOwner(s)
-	if err == nil {
-		_, err = s.checkEnded(ctx)
+	if x.vault.closed.Load() {
+		return nil, fail("resume", Address{}, ErrClosed)
 	}
-	return fail("session", Address{}, err)
+	if !x.vault.Policy().accepts(a, service) {
+		return nil, fail("resume", Address{}, ErrUnauthenticated)
+	}
+	s := x.vault.resume(service, a)
+	s.check = check
+	return s, nil
 }
 
 // checkOwner returns ErrInvalid if s is not a session of this vault.

@@ -116,14 +116,16 @@ func (p *Policy) identify(leaf *x509.Certificate, wanted string) (service, ident
 	return service, identity
 }
 
-// accepts reports whether the policy still accepts the authentication for service. A caller named
-// by the embedding program needs none: a service that is not in the policy has no rights.
+// accepts reports whether the policy still accepts the authentication for service. A caller that
+// the embedding program names now needs none: a service that is not in the policy has no rights.
 func (p *Policy) accepts(a credential.Authentication, service string) bool {
 	if a.Kind == credential.Embedded {
 		return true
 	}
 	g := p.services[service]
 	switch {
+	case a.Kind == credential.ResumedEmbedded:
+		return g != nil
 	case g == nil || g.tokenAndCertificate && a.Kind != credential.TokenAndCertificate:
 		return false
 	case a.UsesToken() && !slices.Contains(g.tokens, a.Token):

@@ -207,7 +207,7 @@ func TestCertificateSessionsEnd(t *testing.T) {
 			x := extensionOf(t, v)
 			authentication, err := x.Authentication(t.Context(), s)
 			is.NoErr(err)
-			resumed, err := x.Resume(s.Service(), authentication)
+			resumed, err := x.Resume(s.Service(), authentication, nil)
 			is.NoErr(err)
 			again, err := x.Authentication(t.Context(), resumed)
 			is.NoErr(err)
@@ -296,8 +296,8 @@ func TestParseProofOfCertificates(t *testing.T) {
 		"certificate:017:dns:a": false, "certificate:17:dns:A": false, "certificate:17:": false, "certificate::dns:a": false, "certificate:17:with:token": false,
 		"both:17:dns:a": false, "both:" + hex[1:] + ":17:dns:a": false, "both:" + hex + ":dns:a": false, "token:" + hex + ":17:dns:a": false, "token:" + hex: true,
 	} {
-		_, err := x.Resume("newsbot", text)
-		if (err == nil) != good {
+		_, err := x.Resume("newsbot", text, nil)
+		if errors.Is(err, myvault.ErrUnauthenticated) != good || !good && !errors.Is(err, myvault.ErrInvalid) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

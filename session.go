@@ -23,9 +23,9 @@ type Session struct {
 	label          string // service, as trail entries show it
 	via            string
 	request        string
-	authentication credential.Authentication     // the session ends once the policy no longer accepts it
-	checks         []func(context.Context) error // the session ends once one of them fails
-	limits         []*grants                     // of restrictions; each must allow an action
+	authentication credential.Authentication   // the session ends once the policy no longer accepts it
+	check          func(context.Context) error // the session ends once it fails; nil: none
+	limits         []*grants                   // of restrictions; each must allow an action
 }
 
 // Service returns the name of the service.
@@ -54,12 +54,12 @@ func (s *Session) checkEnded(ctx context.Context) (*Policy, error) {
 	if s.vault.closed.Load() {
 		return nil, ErrClosed
 	}
-	for _, check := range s.checks {
-		if err := check(ctx); err != nil {
+	if s.check != nil {
+		if err := s.check(ctx); err != nil {
 			return nil, err
 		}
 	}
-	// Load the policy last: the checks may block, and a stale policy must not be used.
+	// Load the policy last: the check may block, and a stale policy must not be used.
 	policy := s.vault.policy.Load()
 	if !policy.accepts(s.authentication, s.service) {
 		return nil, ErrUnauthenticated
