@@ -17,11 +17,7 @@ type Archive interface {
 
 // Limited is a [Provider] with limits, which never change.
 type Limited interface {
-	Limits() Limits
-}
-
-// Limits are the largest numbers that a store holds; 0 is no limit.
-type Limits struct {
-	Projects int // registered at one time
-	Versions int // of one secret, with destroyed ones
+	// Limits returns how many projects are registered at most at one time, and how many versions
+	// of one secret are kept, with destroyed ones. 0 is no limit.
+	Limits() (projects, versions int)
 }
