@@ -12,18 +12,6 @@ import (
 	"github.com/myswiftagent/myvault/internal/pattern"
 )
 
-// TrailPage is a part of the trail. While More is true, the next page begins before Next, which is
-// the [TrailFilter].Before of it. A page may be short or empty and still have More set.
-//
-// Next has the last visible entry of each chain. For a chain with none it has the newest entry
-// when the first page was read. It has an entry that the session may not see only if the page
-// ended because it had looked at too many.
-type TrailPage struct {
-	Entries []Entry
-	Next    Cursor
-	More    bool
-}
-
 // Trail yields the entries that r selects and the session may see, newest first: those whose
 // address it may audit. Entries about a whole project need the right to audit all of it. Entries
 // without an address, and those of an [Extension]'s records, need the right to audit everything.
@@ -56,15 +44,19 @@ const maxPageRanges = 4096
 // TrailPage returns up to limit (1 to 1000) of the entries that Trail yields. It looks at
 // 10,000 entries at most, selected or not, and ends early if its entries name some thousand ranges
 // of destroyed versions.
-func (s *Session) TrailPage(ctx context.Context, r TrailFilter, limit int) (TrailPage, error) {
+//
+// Page.Next is the [TrailFilter].Before of the next page. It has the last visible entry of each
+// chain. For a chain with none it has the newest entry when the first page was read. It has an
+// entry that the session may not see only if the page ended because it had looked at too many.
+func (s *Session) TrailPage(ctx context.Context, r TrailFilter, limit int) (Page[Entry, Cursor], error) {
 	if err := validateLimit(limit); err != nil {
-		return TrailPage{}, fail("trail", Address{}, err)
+		return Page[Entry, Cursor]{}, fail("trail", Address{}, err)
 	}
 	visible, some, err := s.openTrail(ctx, r)
 	if err != nil {
-		return TrailPage{}, fail("trail", Address{}, err)
+		return Page[Entry, Cursor]{}, fail("trail", Address{}, err)
 	}
-	page := TrailPage{Next: maps.Clone(r.Before)}
+	page := Page[Entry, Cursor]{Next: maps.Clone(r.Before)}
 	if page.Next == nil {
 		page.Next = make(Cursor)
 	}
@@ -72,13 +64,13 @@ func (s *Session) TrailPage(ctx context.Context, r TrailFilter, limit int) (Trai
 		return page, nil
 	}
 	if err := s.readTrail(ctx, &page, visible, r, limit); err != nil {
-		return TrailPage{}, fail("trail", Address{}, err)
+		return Page[Entry, Cursor]{}, fail("trail", Address{}, err)
 	}
 	return page, nil
 }
 
 // readTrail reads up to limit visible entries into page and moves page.Next behind them.
-func (s *Session) readTrail(ctx context.Context, page *TrailPage, visible scope, r TrailFilter, limit int) error {
+func (s *Session) readTrail(ctx context.Context, page *Page[Entry, Cursor], visible scope, r TrailFilter, limit int) error {
 	looked, ranges := 0, 0
 	hidden := make(Cursor) // the last hidden entry of each chain with no visible one behind it
 	// Ask for all entries: a trail that filters may look at any number.
@@ -100,11 +92,11 @@ func (s *Session) readTrail(ctx context.Context, page *TrailPage, visible scope,
 			continue
 		}
 		if r.Contains(e) {
-			if len(page.Entries) == limit || len(page.Entries) > 0 && ranges+len(e.Destroyed) > maxPageRanges {
+			if len(page.Items) == limit || len(page.Items) > 0 && ranges+len(e.Destroyed) > maxPageRanges {
 				page.More = true
 				break
 			}
-			page.Entries = append(page.Entries, e)
+			page.Items = append(page.Items, e)
 			ranges += len(e.Destroyed)
 		}
 		page.Next[e.Chain] = e.Seq

@@ -168,6 +168,7 @@ func callErrors(t *testing.T) (all []error) {
 		all = append(all, err)
 	}
 	v := openVault(t, myvault.Config{})
+	all = append(all, v.SetPolicy(nil))
 	s := v.As("root")
 	_, err := v.Login(ctx, myvault.Credentials{Service: canary, Token: canary})
 	all = append(all, err)

@@ -209,8 +209,8 @@ func (x *Extension) checkOwner(s *Session) error {
 // RecordFailedLogin records a failed log-in as [Vault.Login] does, shortly afterwards, and
 // returns the error for the caller, which wraps ErrUnauthenticated. Via names the way of logging
 // in. The token and the certificates of c are ignored.
-func (x *Extension) RecordFailedLogin(via string, c Credentials) error {
-	return x.vault.recordFailedLogin(via, c)
+func (x *Extension) RecordFailedLogin(ctx context.Context, via string, c Credentials) error {
+	return x.vault.recordFailedLogin(ctx, via, c)
 }
 
 // AccessEntries yields the entries of the trail's access chain with sequences below before, or
@@ -223,7 +223,7 @@ func (x *Extension) AccessEntries(ctx context.Context, before uint64) iter.Seq2[
 			yield(Entry{}, fail("access entries", Address{}, fmt.Errorf("this vault does not record reads: %w", errors.ErrUnsupported)))
 			return
 		}
-		if err := v.recorder.reads.Flush(); err != nil {
+		if err := v.recorder.reads.Flush(ctx); err != nil {
 			yield(Entry{}, fail("access entries", Address{}, err))
 			return
 		}
@@ -243,12 +243,12 @@ func (x *Extension) AccessEntries(ctx context.Context, before uint64) iter.Seq2[
 // selected accepts. It checks the policy, records the access and bounds its work as
 // [Session.ListPage] does. Once s is known to be allowed, prepare is called; an error of it is
 // that of AuditPage. The page is one state of the store if the provider is a [Snapshotter].
-func (x *Extension) AuditPage(ctx context.Context, s *Session, r ListOptions, limit int, prepare func() error, selected func(Info) bool) (Page[Info], error) {
+func (x *Extension) AuditPage(ctx context.Context, s *Session, r ListOptions, limit int, prepare func() error, selected func(Info) bool) (Page[Info, Address], error) {
 	page, err := x.auditPage(ctx, s, r, limit, prepare, selected)
 	return page, fail("audit page", Address{}, err)
 }
 
-func (x *Extension) auditPage(ctx context.Context, s *Session, r ListOptions, limit int, prepare func() error, selected func(Info) bool) (page Page[Info], err error) {
+func (x *Extension) auditPage(ctx context.Context, s *Session, r ListOptions, limit int, prepare func() error, selected func(Info) bool) (page Page[Info, Address], err error) {
 	if err := cmp.Or(x.checkOwner(s), validateLimit(limit)); err != nil {
 		return page, err
 	}

@@ -279,7 +279,7 @@ func TestRefusedIsRecordedAsAFailedLogin(t *testing.T) {
 		is := is.New(t)
 		v := openVault(t, myvault.Config{})
 		for _, service := range []string{"svc", canary} {
-			err := extensionOf(t, v).RecordFailedLogin("capability", myvault.Credentials{Service: service, Token: canary, Request: "r", Remote: "192.0.2.1"})
+			err := extensionOf(t, v).RecordFailedLogin(t.Context(), "capability", myvault.Credentials{Service: service, Token: canary, Request: "r", Remote: "192.0.2.1"})
 			is.True(errors.Is(err, myvault.ErrUnauthenticated))
 			is.Equal(err.Error(), "myvault: login: not authenticated")
 		}

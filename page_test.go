@@ -100,7 +100,7 @@ func listings(t *testing.T, v *myvault.Vault, s *myvault.Session, prefix myvault
 	if err != nil {
 		t.Fatal(err)
 	}
-	return items + len(listed.Items) + len(read.Items) + len(used.Items) + len(trail.Entries)
+	return items + len(listed.Items) + len(read.Items) + len(used.Items) + len(trail.Items)
 }
 
 // TestAPrefixThatNoRuleMeetsIsAnsweredWithoutTheStore: else the time of the answer would reveal
@@ -365,8 +365,8 @@ func TestTrailPagesDoNotTellOfHiddenEntries(t *testing.T) {
 	for more := true; more; {
 		page, err := v.As("svc").TrailPage(t.Context(), r, 1)
 		is.NoErr(err)
-		found += len(page.Entries)
-		is.Equal(page.Next[myvault.ChainChanges], page.Entries[0].Seq)
+		found += len(page.Items)
+		is.Equal(page.Next[myvault.ChainChanges], page.Items[0].Seq)
 		r.Before, more = page.Next, page.More
 	}
 	is.Equal(found, 30)

@@ -136,11 +136,13 @@ func (r *recorder) chooseBuffer(e Entry, times int) (*entryBuffer, Entry) {
 
 // refuseLater records a failure within a second, never at once. The time until the answer must not
 // reveal whether it is the first of its kind, or of a known service.
-func (r *recorder) refuseLater(e Entry) {
+func (r *recorder) refuseLater(ctx context.Context, e Entry) {
 	r.counts.refused(e.Outcome)
 	buffer, e := r.chooseBuffer(e, 1)
 	if event := eventOf(&e); !buffer.AddAlways(&event) {
-		_ = r.write(context.Background(), e) // the vault is being closed
+		ctx, cancel := afterwards(ctx)
+		defer cancel()
+		_ = r.write(ctx, e) // the vault is being closed
 	}
 }
 
@@ -174,12 +176,12 @@ func (r *recorder) newBuffer(window time.Duration, limit, quota int64) *entryBuf
 		Hash: func(seed maphash.Seed, k entryKey) uint64 {
 			return maphash.Comparable(seed, k.addr) + uint64(k.version)
 		},
-		Write: func(events []entryEvent) error {
+		Write: func(ctx context.Context, events []entryEvent) error {
 			entries := make([]Entry, len(events))
 			for i := range events {
 				entries[i] = entryOf(&events[i])
 			}
-			return r.write(context.Background(), entries...)
+			return r.write(ctx, entries...)
 		},
 	})
 }

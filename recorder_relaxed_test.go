@@ -211,3 +211,38 @@ func TestWhoLeavesIsNoFailureOfTheTrail(t *testing.T) {
 	read(late)
 	is.Equal(metric(t, v, "trail_failures_total"), 1.0)
 }
+
+// stuckTrail does not finish a Record before the caller's context ends.
+type stuckTrail struct{ brokenTrail }
+
+func (*stuckTrail) Record(ctx context.Context, _ ...myvault.Entry) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestAccessEntriesEndsWithItsContext, also while the pending reads cannot be written.
+func TestAccessEntriesEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		v, err := myvault.New(struct{ myvault.Provider }{memory.New(memory.Config{})}, everything(t), myvault.Config{Trail: &stuckTrail{}, Reads: myvault.Relaxed})
+		is.NoErr(err)
+		x := extensionOf(t, v)
+		is.NoErr(first(v.As("root").List(t.Context(), myvault.ListOptions{}))) // pending
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		is.True(errors.Is(first(x.AccessEntries(ctx, 0)), context.DeadlineExceeded))
+	})
+}
+
+// TestAFailedLoginIsNotHeldUpByClose: then its entry is written at once, and a trail may block.
+func TestAFailedLoginIsNotHeldUpByClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		v, err := myvault.New(struct{ myvault.Provider }{memory.New(memory.Config{})}, everything(t), myvault.Config{Trail: &stuckTrail{}})
+		is.NoErr(err)
+		x := extensionOf(t, v)
+		is.NoErr(v.Close())
+		err = x.RecordFailedLogin(t.Context(), "capability", myvault.Credentials{Service: "root"})
+		is.True(errors.Is(err, myvault.ErrUnauthenticated))
+	})
+}

@@ -81,7 +81,7 @@ var rightsOf = map[string]needed{
 	}},
 	"TrailPage": {rule: "newsbot/prod/db@audit", less: without("audit"), seen: func(ctx context.Context, _ *myvault.Vault, s *myvault.Session) int {
 		page, _ := s.TrailPage(ctx, myvault.TrailFilter{}, 10)
-		return len(page.Entries)
+		return len(page.Items)
 	}},
 }
 

@@ -103,11 +103,14 @@ func New(provider Provider, policy *Policy, config Config) (*Vault, error) {
 // Policy returns the current policy.
 func (v *Vault) Policy() *Policy { return v.policy.Load() }
 
-// SetPolicy replaces the policy, for open sessions too. Nil is ignored.
-func (v *Vault) SetPolicy(p *Policy) {
-	if p != nil {
-		v.policy.Store(p)
+// SetPolicy replaces the policy, for open sessions too. If p is nil, it returns ErrInvalid and keeps
+// the current policy.
+func (v *Vault) SetPolicy(p *Policy) error {
+	if p == nil {
+		return fail("set policy", Address{}, fmt.Errorf("%w: the policy is nil; the current one stays", ErrInvalid))
 	}
+	v.policy.Store(p)
+	return nil
 }
 
 // Incarnation identifies the store, as [Incarnation] says. Versions of two incarnations must not

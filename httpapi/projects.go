@@ -50,7 +50,7 @@ func (c *call) listProjects() (response, error) {
 	}
 	a := response{body: projects}
 	if page.More {
-		a.link = c.next(page.Next.Project)
+		a.link = c.next(page.Next)
 	}
 	return a, nil
 }

@@ -31,7 +31,7 @@ func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, er
 		m, id = i.decoyToken()
 	}
 	refused := func() (*myvault.Session, error) {
-		return nil, i.extension.RecordFailedLogin("capability", myvault.Credentials{Service: id.service, Request: c.Request, Remote: c.Remote})
+		return nil, i.extension.RecordFailedLogin(ctx, "capability", myvault.Credentials{Service: id.service, Request: c.Request, Remote: c.Remote})
 	}
 	r, err := i.find(ctx, id)
 	missing := errors.Is(err, myvault.ErrNotFound)
