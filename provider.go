@@ -98,11 +98,6 @@ func (i Info) String() string {
 // Expired reports whether the version should no longer be used at time t. It can still be read.
 func (i Info) Expired(t time.Time) bool { return !i.Expires.IsZero() && !t.Before(i.Expires) }
 
-// RotationDue reports whether the version should be replaced at time t.
-func (i Info) RotationDue(t time.Time) bool {
-	return !i.RotateAfter.IsZero() && !t.Before(i.RotateAfter)
-}
-
 // Secret is one version of a secret with its value.
 type Secret struct {
 	Info
