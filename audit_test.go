@@ -28,7 +28,7 @@ func TestTrailIsVisibleByTheRightToAudit(t *testing.T) {
 	}
 	is.NoErr(first(root.List(ctx, myvault.ListOptions{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod"}})))
 	is.NoErr(first(root.List(ctx, myvault.ListOptions{})))
-	_, err := root.SetDefault(ctx, "rag")
+	_, err := root.SetDefaultProject(ctx, "rag")
 	is.NoErr(err)
 	seen := func(rule string) (got []string) {
 		v.SetPolicy(policyOf(t, []string{rule}, nil))

@@ -187,7 +187,7 @@ func callErrors(t *testing.T) (all []error) {
 
 func operatingErrors(t *testing.T) []error {
 	t.Helper()
-	v := openVault(t, myvault.Config{Reads: myvault.Off})
+	v := openVault(t, myvault.Config{Reads: myvault.ReadsOff})
 	_, unknown := usagePage(t.Context(), v, v.As("root"), usage.Options{}, 10)
 	nobody, err := myvault.NewPolicy()
 	if err != nil {

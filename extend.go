@@ -219,7 +219,7 @@ func (x *Extension) RecordFailedLogin(ctx context.Context, via string, c Credent
 func (x *Extension) AccessEntries(ctx context.Context, before uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		v := x.vault
-		if _, none := v.trail.(NoTrail); none || v.recorder.mode == Off {
+		if _, none := v.trail.(NoTrail); none || v.recorder.mode == ReadsOff {
 			yield(Entry{}, fail("access entries", Address{}, fmt.Errorf("this vault does not record reads: %w", errors.ErrUnsupported)))
 			return
 		}

@@ -108,7 +108,7 @@ func TestGetPageIsBoundedInBytes(t *testing.T) {
 
 func TestListPageLooksAtABoundedNumber(t *testing.T) {
 	is := is.New(t)
-	v := openVault(t, myvault.Config{Reads: myvault.Off})
+	v := openVault(t, myvault.Config{Reads: myvault.ReadsOff})
 	for i := range 10_050 {
 		_, err := v.As("root").Put(t.Context(), myvault.Address{Project: "p", Path: fmt.Sprintf("%05d", i)}, myvault.Text("v"))
 		is.NoErr(err)

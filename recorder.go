@@ -16,14 +16,14 @@ type Reads uint8
 
 // The modes of recording reads.
 const (
-	// Strict writes the entry before the value is returned. If that fails, the read returns
+	// ReadsStrict writes the entry before the value is returned. If that fails, the read returns
 	// ErrTrail.
-	Strict Reads = iota
-	// Relaxed merges equal reads within 50 ms into one entry with a count, written afterwards. Its
-	// buffer is bounded; while it is full, reads are strict.
-	Relaxed
-	// Off records no reads.
-	Off
+	ReadsStrict Reads = iota
+	// ReadsRelaxed merges equal reads within 50 ms into one entry with a count, written afterwards.
+	// Its buffer is bounded; while it is full, reads are strict.
+	ReadsRelaxed
+	// ReadsOff records no reads.
+	ReadsOff
 )
 
 const (
@@ -79,12 +79,12 @@ func (r *recorder) read(ctx context.Context, e Entry) error {
 
 // deferRead reports whether a read needs no entry now: it is never recorded, or it is buffered.
 func (r *recorder) deferRead(e *entryEvent) bool {
-	return r.mode == Off || r.mode == Relaxed && r.reads.Add(e)
+	return r.mode == ReadsOff || r.mode == ReadsRelaxed && r.reads.Add(e)
 }
 
 // readAll records the reads of a page. They are one write already, so they are not merged.
 func (r *recorder) readAll(ctx context.Context, entries []Entry) error {
-	if r.mode == Off {
+	if r.mode == ReadsOff {
 		return nil
 	}
 	return r.write(ctx, entries...)

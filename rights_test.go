@@ -48,7 +48,7 @@ var rightsOf = map[string]needed{
 	"VersionsPage":  {rule: "newsbot/prod/db@list", less: without("list")},
 	"Project":       {rule: "newsbot/any@read", less: others},
 	"PutProject":    {rule: "newsbot/any@write", less: without("write")},
-	"SetDefault":    {rule: "*/any@write", less: without("write")},
+	"SetDefaultProject":    {rule: "*/any@write", less: without("write")},
 	"DeleteProject": {rule: "newsbot/@delete", less: without("delete")},
 	"Heads":         {rule: "*/@audit", less: without("audit")},
 	"Who":           {rule: "newsbot/prod/db@audit", less: without("audit")},

@@ -73,7 +73,8 @@ type Config struct {
 	// Trail is the audit trail of a provider that is no Trail itself; [NoTrail] for none. The vault
 	// closes it if it is an io.Closer.
 	Trail Trail
-	// Reads is how reads and listings are recorded: Strict, which is the default, Relaxed or Off.
+	// Reads is how reads and listings are recorded: ReadsStrict, which is the default, ReadsRelaxed
+	// or ReadsOff.
 	Reads Reads
 }
 
@@ -83,8 +84,8 @@ func New(provider Provider, policy *Policy, config Config) (*Vault, error) {
 	if provider == nil || policy == nil {
 		return nil, fail("new", Address{}, fmt.Errorf("%w: a vault needs a provider and a policy", ErrInvalid))
 	}
-	if config.Reads > Off {
-		return nil, fail("new", Address{}, fmt.Errorf("%w: Config.Reads must be Strict, Relaxed or Off", ErrInvalid))
+	if config.Reads > ReadsOff {
+		return nil, fail("new", Address{}, fmt.Errorf("%w: Config.Reads must be ReadsStrict, ReadsRelaxed or ReadsOff", ErrInvalid))
 	}
 	trail, own := provider.(Trail)
 	switch {

@@ -123,7 +123,7 @@ func (c *call) deleteProject() (response, error) {
 }
 
 func (c *call) setDefault() (response, error) {
-	p, err := c.session.SetDefault(c.ctx(), c.addr.Project)
+	p, err := c.session.SetDefaultProject(c.ctx(), c.addr.Project)
 	return response{body: projectOf(p)}, err
 }
 
