@@ -118,7 +118,7 @@ func (x *Extension) change(ctx context.Context, by *Session, c Change) (Info, er
 		commit.Entries[0].Action = x.action
 	}
 	if _, err := by.checkEnded(ctx); err != nil {
-		by.refuse(ctx, commit.Entries[0], err)
+		by.recordFailure(ctx, commit.Entries[0], err)
 		return Info{}, err
 	}
 	infos, err := by.perform(ctx, commit)
@@ -166,7 +166,7 @@ func (x *Extension) Authentication(ctx context.Context, s *Session) (string, err
 	err := x.checkOwner(s)
 	if err == nil && (len(s.limits) > 0 || s.check != nil) {
 		err = fmt.Errorf("%w: the session is restricted", ErrDenied)
-		s.refuse(ctx, s.entry(Write.String(), Address{}), err)
+		s.recordFailure(ctx, s.entry(Write.String(), Address{}), err)
 	}
 	if err != nil {
 		return "", fail("authentication", Address{}, err)

@@ -136,7 +136,7 @@ func (s *Session) open(ctx context.Context, what string, prefix Prefix, actions 
 		return scope{}, false, err
 	}
 	if visible, some = r.scope(actions, prefix); !some {
-		s.refuse(ctx, e, ErrDenied)
+		s.recordFailure(ctx, e, ErrDenied)
 		return visible, false, nil
 	}
 	return visible, true, s.vault.recorder.read(ctx, e)

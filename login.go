@@ -64,7 +64,7 @@ func (v *Vault) recordFailedLogin(ctx context.Context, via string, c Credentials
 		e.Service = "" // an unknown name may be a token in the wrong field
 	}
 	e.Outcome = OutcomeUnauthenticated
-	v.recorder.refuseLater(ctx, e)
+	v.recorder.recordFailureLater(ctx, e)
 	return fail("login", Address{}, ErrUnauthenticated)
 }
 

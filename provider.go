@@ -28,7 +28,7 @@ type Provider interface {
 	// marked, the newest of several destroyed ones, and for a project an Info of version 0. A
 	// provider that is a Trail writes the entries in the same transaction. A provider that cannot
 	// make several changes at once returns errors.ErrUnsupported for more than one. If one of
-	// several changes fails, the error is that of [Commit.Refused]. Values up to [MaxValue] are
+	// several changes fails, the error is that of [Commit.Failed]. Values up to [MaxValue] are
 	// accepted.
 	Apply(ctx context.Context, c Commit) ([]Info, error)
 
@@ -153,9 +153,9 @@ type Commit struct {
 	Entries []Entry
 }
 
-// Refused returns the error of a commit whose change i, from 0, fails with err: a [*ChangeError],
+// Failed returns the error of a commit whose change i, from 0, fails with err: a [*ChangeError],
 // or err itself if there is only one change.
-func (c Commit) Refused(i int, err error) error {
+func (c Commit) Failed(i int, err error) error {
 	if len(c.Changes) == 1 {
 		return err
 	}

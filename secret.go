@@ -31,7 +31,7 @@ func (s *Session) read(ctx context.Context, op string, addr Address, version Ver
 		secret, err = s.vault.provider.Get(ctx, addr, version)
 	}
 	if err != nil {
-		s.refuse(ctx, s.readEntry(addr, version), err)
+		s.recordFailure(ctx, s.readEntry(addr, version), err)
 		return Secret{}, fail(op, addr, err)
 	}
 	if s.deferRead(addr, secret.Version) {

@@ -76,7 +76,7 @@ func (s *Session) rights(ctx context.Context) (rights, error) {
 	return rights{policy, policy.services[s.service], s.limits}, nil
 }
 
-// authorize returns the session's rights if allowed accepts them. Otherwise it records the refusal
+// authorize returns the session's rights if allowed accepts them. Otherwise it records the failure
 // and returns its error.
 func (s *Session) authorize(ctx context.Context, e Entry, allowed func(rights) bool) (rights, error) {
 	r, err := s.rights(ctx)
@@ -84,7 +84,7 @@ func (s *Session) authorize(ctx context.Context, e Entry, allowed func(rights) b
 		err = ErrDenied
 	}
 	if err != nil {
-		s.refuse(ctx, e, err)
+		s.recordFailure(ctx, e, err)
 	}
 	return r, err
 }
@@ -111,13 +111,13 @@ func (s *Session) entry(action string, addr Address) Entry {
 	}
 }
 
-// refuse records that the action of e failed with err.
-func (s *Session) refuse(ctx context.Context, e Entry, err error) {
+// recordFailure records that the action of e failed with err.
+func (s *Session) recordFailure(ctx context.Context, e Entry, err error) {
 	if s.vault.closed.Load() {
 		return
 	}
 	e.Outcome = OutcomeOf(err)
-	s.vault.recorder.refuse(ctx, e)
+	s.vault.recorder.recordFailure(ctx, e)
 }
 
 // now returns the time for entries and versions.

@@ -42,11 +42,11 @@ type Outcome string
 // The outcomes of an action.
 const (
 	OutcomeOK              Outcome = "ok"
-	OutcomeBegun           Outcome = "begun" // a change on a provider that is no Trail, before it is tried
-	OutcomeDenied          Outcome = "denied"
+	OutcomeBegun           Outcome = "begun"  // a change on a provider that is no Trail, before it is tried
+	OutcomeDenied          Outcome = "denied" // by the policy
 	OutcomeUnauthenticated Outcome = "unauthenticated"
 	OutcomeNotFound        Outcome = "not_found"
-	OutcomeRefused         Outcome = "refused" // a condition did not hold, or a limit was reached
+	OutcomeRefused         Outcome = "refused" // by the store: a condition did not hold, or a limit was reached
 	OutcomeUnknown         Outcome = "unknown" // the change may or may not have been made
 	OutcomeError           Outcome = "error"
 )
