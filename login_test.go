@@ -16,6 +16,7 @@ import (
 
 	"github.com/matryer/is"
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/authority"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/tokens"
@@ -330,5 +331,20 @@ func TestCredentialsNeverPrint(t *testing.T) {
 				is.True(!strings.Contains(text.String(), leak)) // printed the token
 			}
 		})
+	}
+}
+
+// TestPrintersThatDoNotCallFormat call one of these methods, or print the fields.
+func TestPrintersThatDoNotCallFormat(t *testing.T) {
+	is := is.New(t)
+	for _, secret := range []any{
+		myvault.Text(canary), myvault.Credentials{Token: canary}, tokens.Credentials{Bearer: canary}, crypto.NewKey(),
+	} {
+		stringer, ok := secret.(fmt.Stringer)
+		is.True(ok)
+		is.Equal(stringer.String(), "[REDACTED]")
+		goStringer, ok := secret.(fmt.GoStringer)
+		is.True(ok)
+		is.Equal(goStringer.GoString(), "[REDACTED]")
 	}
 }

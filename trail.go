@@ -77,6 +77,27 @@ type Entry struct {
 	MAC  []byte // over Prev and this entry; empty if the trail is no Auditor
 }
 
+// VersionRange is the versions from First to Last, inclusive.
+type VersionRange struct{ First, Last Version }
+
+// Destroys returns the versions that an OpDestroy names, in order and in as few ranges as possible.
+// If it names none, these are all up to current. A provider that is a [Trail] adds them to the
+// entry.
+func (c Change) Destroys(current Version) []VersionRange {
+	if len(c.Versions) == 0 {
+		return []VersionRange{{1, current}}
+	}
+	var ranges []VersionRange
+	for _, v := range slices.Sorted(slices.Values(c.Versions)) {
+		if n := len(ranges); n > 0 && v <= ranges[n-1].Last+1 {
+			ranges[n-1].Last = v
+			continue
+		}
+		ranges = append(ranges, VersionRange{v, v})
+	}
+	return ranges
+}
+
 // Head is the newest link of a chain.
 type Head struct {
 	Chain string
