@@ -90,10 +90,10 @@ func (r *recorder) readAll(ctx context.Context, entries []Entry) error {
 	return r.write(ctx, entries...)
 }
 
-// recordFailure records a denial or another failure. The first of its kind is written at once. Equal
-// ones within a second are counted in a second entry, so that a flood cannot fill the trail. Beyond
-// the budget of its owner it is counted in an entry without details every ten seconds. An error is
-// not returned, because the caller's request has failed already.
+// recordFailure records a denial or another failure. The first of its kind is written at once.
+// Equal ones within a second are counted in a second entry, so that a flood cannot fill the trail.
+// Beyond the budget of its owner it is counted in an entry without details every ten seconds. An
+// error is not returned, because the caller's request has failed already.
 func (r *recorder) recordFailure(ctx context.Context, e Entry) {
 	r.counts.add(e.Outcome)
 	buffer, e := r.chooseBuffer(e, 2)

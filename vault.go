@@ -104,8 +104,8 @@ func New(provider Provider, policy *Policy, config Config) (*Vault, error) {
 // Policy returns the current policy.
 func (v *Vault) Policy() *Policy { return v.policy.Load() }
 
-// SetPolicy replaces the policy, for open sessions too. If p is nil, it returns ErrInvalid and keeps
-// the current policy.
+// SetPolicy replaces the policy, for open sessions too. If p is nil, it returns ErrInvalid and
+// keeps the current policy.
 func (v *Vault) SetPolicy(p *Policy) error {
 	if p == nil {
 		return fail("set policy", Address{}, fmt.Errorf("%w: the policy is nil; the current one stays", ErrInvalid))
