@@ -31,7 +31,7 @@ type Credentials struct {
 // The session ends when the token or the certificate's identity is removed from the policy, and
 // when the certificate expires. Failures are recorded within a second. If there are many, they are
 // counted in one entry within ten seconds.
-func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
+func (v *Vault) Login(ctx context.Context, c Credentials) (*Session, error) {
 	if v.closed.Load() {
 		return nil, fail("login", Address{}, ErrClosed)
 	}
@@ -41,7 +41,7 @@ func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
 		via = "certificate"
 	}
 	if authentication.Kind == credential.Embedded {
-		return nil, v.recordFailedLogin(via, c)
+		return nil, v.recordFailedLogin(ctx, via, c)
 	}
 	s := v.resume(service, authentication)
 	s.via, s.request = via, bounded(c.Request)
@@ -56,7 +56,7 @@ func (v *Vault) resume(service string, a credential.Authentication) *Session {
 }
 
 // recordFailedLogin records a failed log-in within seconds and returns the error for the caller.
-func (v *Vault) recordFailedLogin(via string, c Credentials) error {
+func (v *Vault) recordFailedLogin(ctx context.Context, via string, c Credentials) error {
 	s := &Session{vault: v, label: bounded(c.Service), via: bounded(via), request: bounded(c.Request)}
 	e := s.entry("login", Address{})
 	e.Remote = bounded(c.Remote)
@@ -64,7 +64,7 @@ func (v *Vault) recordFailedLogin(via string, c Credentials) error {
 		e.Service = "" // an unknown name may be a token in the wrong field
 	}
 	e.Outcome = OutcomeUnauthenticated
-	v.recorder.refuseLater(e)
+	v.recorder.recordFailureLater(ctx, e)
 	return fail("login", Address{}, ErrUnauthenticated)
 }
 
@@ -116,14 +116,16 @@ func (p *Policy) identify(leaf *x509.Certificate, wanted string) (service, ident
 	return service, identity
 }
 
-// accepts reports whether the policy still accepts the authentication for service. A caller named
-// by the embedding program needs none: a service that is not in the policy has no rights.
+// accepts reports whether the policy still accepts the authentication for service. A caller that
+// the embedding program names now needs none: a service that is not in the policy has no rights.
 func (p *Policy) accepts(a credential.Authentication, service string) bool {
 	if a.Kind == credential.Embedded {
 		return true
 	}
 	g := p.services[service]
 	switch {
+	case a.Kind == credential.ResumedEmbedded:
+		return g != nil
 	case g == nil || g.tokenAndCertificate && a.Kind != credential.TokenAndCertificate:
 		return false
 	case a.UsesToken() && !slices.Contains(g.tokens, a.Token):

@@ -31,7 +31,7 @@ func (s *Session) read(ctx context.Context, op string, addr Address, version Ver
 		secret, err = s.vault.provider.Get(ctx, addr, version)
 	}
 	if err != nil {
-		s.refuse(ctx, s.readEntry(addr, version), err)
+		s.recordFailure(ctx, s.readEntry(addr, version), err)
 		return Secret{}, fail(op, addr, err)
 	}
 	if s.deferRead(addr, secret.Version) {
@@ -46,8 +46,8 @@ func (s *Session) read(ctx context.Context, op string, addr Address, version Ver
 // deferRead is recorder.deferRead for a read of one secret. It makes no Entry, which costs as much
 // as the rest of a relaxed read.
 func (s *Session) deferRead(addr Address, version Version) bool {
-	if s.vault.recorder.mode != Relaxed {
-		return s.vault.recorder.mode == Off
+	if s.vault.recorder.mode != ReadsRelaxed {
+		return s.vault.recorder.mode == ReadsOff
 	}
 	now := time.Now().UnixMicro()
 	return s.vault.recorder.deferRead(&entryEvent{

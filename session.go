@@ -23,9 +23,9 @@ type Session struct {
 	label          string // service, as trail entries show it
 	via            string
 	request        string
-	authentication credential.Authentication     // the session ends once the policy no longer accepts it
-	checks         []func(context.Context) error // the session ends once one of them fails
-	limits         []*grants                     // of restrictions; each must allow an action
+	authentication credential.Authentication   // the session ends once the policy no longer accepts it
+	check          func(context.Context) error // the session ends once it fails; nil: none
+	limits         []*grants                   // of restrictions; each must allow an action
 }
 
 // Service returns the name of the service.
@@ -54,12 +54,12 @@ func (s *Session) checkEnded(ctx context.Context) (*Policy, error) {
 	if s.vault.closed.Load() {
 		return nil, ErrClosed
 	}
-	for _, check := range s.checks {
-		if err := check(ctx); err != nil {
+	if s.check != nil {
+		if err := s.check(ctx); err != nil {
 			return nil, err
 		}
 	}
-	// Load the policy last: the checks may block, and a stale policy must not be used.
+	// Load the policy last: the check may block, and a stale policy must not be used.
 	policy := s.vault.policy.Load()
 	if !policy.accepts(s.authentication, s.service) {
 		return nil, ErrUnauthenticated
@@ -76,7 +76,7 @@ func (s *Session) rights(ctx context.Context) (rights, error) {
 	return rights{policy, policy.services[s.service], s.limits}, nil
 }
 
-// authorize returns the session's rights if allowed accepts them. Otherwise it records the refusal
+// authorize returns the session's rights if allowed accepts them. Otherwise it records the failure
 // and returns its error.
 func (s *Session) authorize(ctx context.Context, e Entry, allowed func(rights) bool) (rights, error) {
 	r, err := s.rights(ctx)
@@ -84,7 +84,7 @@ func (s *Session) authorize(ctx context.Context, e Entry, allowed func(rights) b
 		err = ErrDenied
 	}
 	if err != nil {
-		s.refuse(ctx, e, err)
+		s.recordFailure(ctx, e, err)
 	}
 	return r, err
 }
@@ -111,13 +111,13 @@ func (s *Session) entry(action string, addr Address) Entry {
 	}
 }
 
-// refuse records that the action of e failed with err.
-func (s *Session) refuse(ctx context.Context, e Entry, err error) {
+// recordFailure records that the action of e failed with err.
+func (s *Session) recordFailure(ctx context.Context, e Entry, err error) {
 	if s.vault.closed.Load() {
 		return
 	}
 	e.Outcome = OutcomeOf(err)
-	s.vault.recorder.refuse(ctx, e)
+	s.vault.recorder.recordFailure(ctx, e)
 }
 
 // now returns the time for entries and versions.

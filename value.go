@@ -78,8 +78,9 @@ func (v Value) Validate() error {
 }
 
 // redaction has the methods that keep a secret out of logs and files. Embedding it redacts the
-// whole struct. Format serves every verb of fmt. MarshalText serves the encoders of JSON, XML,
-// YAML and TOML, and MarshalBinary that of gob.
+// whole struct. Format serves every verb of fmt. String and GoString serve printers that do not
+// call Format, such as the one of gomega. MarshalText serves the encoders of JSON, XML, YAML and
+// TOML, and MarshalBinary that of gob.
 type redaction struct{}
 
 // String returns [REDACTED].

@@ -73,7 +73,8 @@ type Config struct {
 	// Trail is the audit trail of a provider that is no Trail itself; [NoTrail] for none. The vault
 	// closes it if it is an io.Closer.
 	Trail Trail
-	// Reads is how reads and listings are recorded: Strict, which is the default, Relaxed or Off.
+	// Reads is how reads and listings are recorded: ReadsStrict, which is the default, ReadsRelaxed
+	// or ReadsOff.
 	Reads Reads
 }
 
@@ -83,8 +84,8 @@ func New(provider Provider, policy *Policy, config Config) (*Vault, error) {
 	if provider == nil || policy == nil {
 		return nil, fail("new", Address{}, fmt.Errorf("%w: a vault needs a provider and a policy", ErrInvalid))
 	}
-	if config.Reads > Off {
-		return nil, fail("new", Address{}, fmt.Errorf("%w: Config.Reads must be Strict, Relaxed or Off", ErrInvalid))
+	if config.Reads > ReadsOff {
+		return nil, fail("new", Address{}, fmt.Errorf("%w: Config.Reads must be ReadsStrict, ReadsRelaxed or ReadsOff", ErrInvalid))
 	}
 	trail, own := provider.(Trail)
 	switch {
@@ -103,11 +104,14 @@ func New(provider Provider, policy *Policy, config Config) (*Vault, error) {
 // Policy returns the current policy.
 func (v *Vault) Policy() *Policy { return v.policy.Load() }
 
-// SetPolicy replaces the policy, for open sessions too. Nil is ignored.
-func (v *Vault) SetPolicy(p *Policy) {
-	if p != nil {
-		v.policy.Store(p)
+// SetPolicy replaces the policy, for open sessions too. If p is nil, it returns ErrInvalid and
+// keeps the current policy.
+func (v *Vault) SetPolicy(p *Policy) error {
+	if p == nil {
+		return fail("set policy", Address{}, fmt.Errorf("%w: the policy is nil; the current one stays", ErrInvalid))
 	}
+	v.policy.Store(p)
+	return nil
 }
 
 // Incarnation identifies the store, as [Incarnation] says. Versions of two incarnations must not

@@ -78,8 +78,8 @@ func (c *call) listTrail() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	entries := make([]entry, len(page.Entries))
-	for i, e := range page.Entries {
+	entries := make([]entry, len(page.Items))
+	for i, e := range page.Items {
 		entries[i] = entryOf(e)
 	}
 	a := response{body: entries}

@@ -80,7 +80,7 @@ func serveOn(t *testing.T, s store, config httpapi.Config) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	vault, err := s.vault(policy, myvault.Strict)
+	vault, err := s.vault(policy, myvault.ReadsStrict)
 	if err != nil {
 		t.Fatal(err)
 	}

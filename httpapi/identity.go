@@ -62,7 +62,7 @@ func (c *call) bearers() (found []string) {
 func (c *call) loginByToken(bearer string) (*myvault.Session, error) {
 	from := c.remote()
 	if c.api.issuer == nil {
-		err := c.api.extension.RecordFailedLogin("capability", myvault.Credentials{Request: c.id, Remote: from})
+		err := c.api.extension.RecordFailedLogin(c.ctx(), "capability", myvault.Credentials{Request: c.id, Remote: from})
 		return nil, c.limited(err, bearerFailures)
 	}
 	session, err := c.api.issuer.Login(c.ctx(), tokens.Credentials{

@@ -94,8 +94,8 @@ func (c *call) after() (myvault.Address, error) {
 	return myvault.Address{}, badRequest("malformed cursor: start again without it")
 }
 
-// nextPage returns the Link header of a page, "" for the last one.
-func nextPage[T any](c *call, page myvault.Page[T]) string {
+// nextPage returns the Link header of a page of secrets, "" for the last one.
+func nextPage[T any](c *call, page myvault.Page[T, myvault.Address]) string {
 	if !page.More {
 		return ""
 	}

@@ -50,7 +50,7 @@ func (c *call) listProjects() (response, error) {
 	}
 	a := response{body: projects}
 	if page.More {
-		a.link = c.next(page.Next.Project)
+		a.link = c.next(page.Next)
 	}
 	return a, nil
 }
@@ -123,7 +123,7 @@ func (c *call) deleteProject() (response, error) {
 }
 
 func (c *call) setDefault() (response, error) {
-	p, err := c.session.SetDefault(c.ctx(), c.addr.Project)
+	p, err := c.session.SetDefaultProject(c.ctx(), c.addr.Project)
 	return response{body: projectOf(p)}, err
 }
 

@@ -76,7 +76,7 @@ func newServer(dir string) (*httptest.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	vault, err := myvault.New(store, policy, myvault.Config{Reads: myvault.Strict})
+	vault, err := myvault.New(store, policy, myvault.Config{Reads: myvault.ReadsStrict})
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,9 @@ const (
 	Token
 	Certificate
 	TokenAndCertificate
+	// ResumedEmbedded is Embedded as ParseAuthentication returns it. Unlike Embedded it ends once
+	// the service leaves the policy.
+	ResumedEmbedded
 )
 
 const (
@@ -69,7 +72,7 @@ var errText = errors.New("want the text of Extension.Authentication")
 
 // ParseAuthentication reads the text of an Authentication.
 func ParseAuthentication(text string) (Authentication, error) {
-	var a Authentication
+	a := Authentication{Kind: ResumedEmbedded}
 	rest := ""
 	for kind, prefix := range map[Kind]string{Token: tokenText, Certificate: certificateText, TokenAndCertificate: bothText} {
 		if after, found := strings.CutPrefix(text, prefix); found {

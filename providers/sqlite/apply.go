@@ -52,11 +52,11 @@ func (s *Store) apply(c *db.Conn, commit myvault.Commit) ([]myvault.Info, error)
 	infos := make([]myvault.Info, 0, len(commit.Changes))
 	for i, change := range commit.Changes {
 		if len(change.Address.Project) > ledger.MaxProject || len(change.Address.Path) > ledger.MaxPath {
-			return nil, commit.Refused(i, fmt.Errorf("%w address: it is too long", myvault.ErrInvalid))
+			return nil, commit.Failed(i, fmt.Errorf("%w address: it is too long", myvault.ErrInvalid))
 		}
 		info, err := tx.one(change, tx.row(i, change))
 		if err != nil {
-			return nil, commit.Refused(i, err)
+			return nil, commit.Failed(i, err)
 		}
 		infos = append(infos, info)
 	}

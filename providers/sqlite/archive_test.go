@@ -49,7 +49,9 @@ func TestHistoryHasEveryValue(t *testing.T) {
 	for _, err := range s.History(t.Context(), addr("p/never")) {
 		is.True(errors.Is(err, myvault.ErrNotFound))
 	}
-	is.Equal(s.Limits(), myvault.Limits{Projects: myvault.MaxProjects})
+	projects, kept := s.Limits()
+	is.Equal(projects, myvault.MaxProjects)
+	is.Equal(kept, 0)
 }
 
 // TestHistoryDuringDestroy checks that a destroy during the iteration returns ErrUnavailable, not

@@ -6,23 +6,10 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/myswiftagent/myvault/internal/pattern"
 )
-
-// TrailPage is a part of the trail. While More is true, the next page begins before Next, which is
-// the [TrailFilter].Before of it. A page may be short or empty and still have More set.
-//
-// Next has the last visible entry of each chain. For a chain with none it has the newest entry
-// when the first page was read. It has an entry that the session may not see only if the page
-// ended because it had looked at too many.
-type TrailPage struct {
-	Entries []Entry
-	Next    Cursor
-	More    bool
-}
 
 // Trail yields the entries that r selects and the session may see, newest first: those whose
 // address it may audit. Entries about a whole project need the right to audit all of it. Entries
@@ -56,15 +43,19 @@ const maxPageRanges = 4096
 // TrailPage returns up to limit (1 to 1000) of the entries that Trail yields. It looks at
 // 10,000 entries at most, selected or not, and ends early if its entries name some thousand ranges
 // of destroyed versions.
-func (s *Session) TrailPage(ctx context.Context, r TrailFilter, limit int) (TrailPage, error) {
+//
+// Page.Next is the [TrailFilter].Before of the next page. It has the last visible entry of each
+// chain. For a chain with none it has the newest entry when the first page was read. It has an
+// entry that the session may not see only if the page ended because it had looked at too many.
+func (s *Session) TrailPage(ctx context.Context, r TrailFilter, limit int) (Page[Entry, Cursor], error) {
 	if err := validateLimit(limit); err != nil {
-		return TrailPage{}, fail("trail", Address{}, err)
+		return Page[Entry, Cursor]{}, fail("trail", Address{}, err)
 	}
 	visible, some, err := s.openTrail(ctx, r)
 	if err != nil {
-		return TrailPage{}, fail("trail", Address{}, err)
+		return Page[Entry, Cursor]{}, fail("trail", Address{}, err)
 	}
-	page := TrailPage{Next: maps.Clone(r.Before)}
+	page := Page[Entry, Cursor]{Next: maps.Clone(r.Before)}
 	if page.Next == nil {
 		page.Next = make(Cursor)
 	}
@@ -72,13 +63,13 @@ func (s *Session) TrailPage(ctx context.Context, r TrailFilter, limit int) (Trai
 		return page, nil
 	}
 	if err := s.readTrail(ctx, &page, visible, r, limit); err != nil {
-		return TrailPage{}, fail("trail", Address{}, err)
+		return Page[Entry, Cursor]{}, fail("trail", Address{}, err)
 	}
 	return page, nil
 }
 
 // readTrail reads up to limit visible entries into page and moves page.Next behind them.
-func (s *Session) readTrail(ctx context.Context, page *TrailPage, visible scope, r TrailFilter, limit int) error {
+func (s *Session) readTrail(ctx context.Context, page *Page[Entry, Cursor], visible scope, r TrailFilter, limit int) error {
 	looked, ranges := 0, 0
 	hidden := make(Cursor) // the last hidden entry of each chain with no visible one behind it
 	// Ask for all entries: a trail that filters may look at any number.
@@ -100,11 +91,11 @@ func (s *Session) readTrail(ctx context.Context, page *TrailPage, visible scope,
 			continue
 		}
 		if r.Contains(e) {
-			if len(page.Entries) == limit || len(page.Entries) > 0 && ranges+len(e.Destroyed) > maxPageRanges {
+			if len(page.Items) == limit || len(page.Items) > 0 && ranges+len(e.Destroyed) > maxPageRanges {
 				page.More = true
 				break
 			}
-			page.Entries = append(page.Entries, e)
+			page.Items = append(page.Items, e)
 			ranges += len(e.Destroyed)
 		}
 		page.Next[e.Chain] = e.Seq
@@ -150,78 +141,4 @@ func (s *Session) Heads(ctx context.Context) ([]Head, error) {
 	}
 	heads, err := auditor.Heads(ctx)
 	return heads, fail("heads", Address{}, err)
-}
-
-// Explain returns whether service may do the action with addr, and why. For another service it
-// needs the right to audit addr. A restricted session sees no rule of its service.
-func (s *Session) Explain(ctx context.Context, service string, a Action, addr Address) (Decision, error) {
-	if err := validateQuestion(a, addr); err != nil {
-		return Decision{}, fail("explain", Address{}, err)
-	}
-	own := service == s.service
-	r, err := s.authorizeRead(ctx, s.entry("explain", addr), func(r rights) bool {
-		return r.granted != nil && own || r.allows(Audit, addr)
-	})
-	if err != nil {
-		return Decision{}, fail("explain", addr, err)
-	}
-	if own && len(r.limits) > 0 {
-		return r.explainRestricted(a, addr), nil
-	}
-	return r.policy.Explain(service, a, addr), nil
-}
-
-// explainRestricted names no rule: the holder of a restricted session was granted a part of the
-// rights and no view of the policy.
-func (r rights) explainRestricted(a Action, addr Address) Decision {
-	if r.allows(a, addr) {
-		return Decision{Allowed: true, Reason: "this session may"}
-	}
-	return Decision{Reason: "this session may not: it is restricted, or the policy does not allow it"}
-}
-
-// Who returns the sorted names of the services that may do the action with addr. It needs the
-// right to audit addr.
-func (s *Session) Who(ctx context.Context, a Action, addr Address) ([]string, error) {
-	if err := validateQuestion(a, addr); err != nil {
-		return nil, fail("who", Address{}, err)
-	}
-	r, err := s.authorizeRead(ctx, s.entry("explain", addr), func(r rights) bool { return r.allows(Audit, addr) })
-	if err != nil {
-		return nil, fail("who", addr, err)
-	}
-	return r.policy.Who(a, addr), nil
-}
-
-// validateQuestion checks that there is a single action and a valid address.
-func validateQuestion(a Action, addr Address) error {
-	if _, err := ParseAction(a.String()); err != nil {
-		return err
-	}
-	return addr.Validate()
-}
-
-// Rights are the rules of a session's service, or the limits of a restricted session.
-type Rights struct {
-	Allow []Rule
-	Deny  []Rule
-	// Limits has the rules of each restriction. A restricted session may do what its service may
-	// and a rule of each list covers. It does not see Allow and Deny.
-	Limits [][]Rule
-}
-
-// Rights returns the rules of the session's service or, if the session is restricted, its limits.
-func (s *Session) Rights(ctx context.Context) (Rights, error) {
-	r, err := s.authorizeRead(ctx, s.entry("explain", Address{}), anyService)
-	if err != nil {
-		return Rights{}, fail("rights", Address{}, err)
-	}
-	if len(r.limits) == 0 {
-		return Rights{Allow: slices.Clone(r.granted.allow), Deny: slices.Clone(r.granted.givenDeny)}, nil
-	}
-	var limits [][]Rule
-	for _, limit := range r.limits {
-		limits = append(limits, slices.Clone(limit.allow))
-	}
-	return Rights{Limits: limits}, nil
 }

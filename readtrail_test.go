@@ -28,7 +28,7 @@ func TestTrailIsVisibleByTheRightToAudit(t *testing.T) {
 	}
 	is.NoErr(first(root.List(ctx, myvault.ListOptions{Prefix: myvault.Prefix{Project: "newsbot", Path: "prod"}})))
 	is.NoErr(first(root.List(ctx, myvault.ListOptions{})))
-	_, err := root.SetDefault(ctx, "rag")
+	_, err := root.SetDefaultProject(ctx, "rag")
 	is.NoErr(err)
 	seen := func(rule string) (got []string) {
 		v.SetPolicy(policyOf(t, []string{rule}, nil))
@@ -64,8 +64,8 @@ func TestTrailPages(t *testing.T) {
 	for more := true; more; pages++ {
 		page, err := root.TrailPage(ctx, myvault.TrailFilter{Before: before}, 7)
 		is.NoErr(err)
-		is.True(len(page.Entries) <= 7)
-		for _, e := range page.Entries {
+		is.True(len(page.Items) <= 7)
+		for _, e := range page.Items {
 			key := fmt.Sprint(e.Chain, e.Seq)
 			is.True(!seen[key]) // no entry twice, though asking adds some
 			seen[key] = true
@@ -105,7 +105,7 @@ func TestAFilterThatFitsNothingIsRefused(t *testing.T) {
 	is.NoErr(store.Record(ctx, myvault.Entry{Action: "of-tomorrow", Outcome: "deferred", Count: 1})) // by a newer program
 	page, err := root.TrailPage(ctx, myvault.TrailFilter{}, 1000)
 	is.NoErr(err)
-	is.True(slices.ContainsFunc(page.Entries, func(e myvault.Entry) bool { return e.Action == "of-tomorrow" }))
+	is.True(slices.ContainsFunc(page.Items, func(e myvault.Entry) bool { return e.Action == "of-tomorrow" }))
 }
 
 // TestTrailActionsAreThoseOfTheSource, every one and no other.
