@@ -12,10 +12,12 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
@@ -36,6 +38,19 @@ func OptionsOf(c any) Options {
 // Open opens a store with options.
 func (c options) Open(ctx context.Context, dir string, keys KeySource) (*Store, error) {
 	return open(ctx, dir, keys, c)
+}
+
+// OpenTrail opens a trail with options.
+func (c options) OpenTrail(ctx context.Context, dir string, keys KeySource) (*Trail, error) {
+	key, absolute, err := admit(ctx, dir, keys, directory.System{Disk: c.disk}, schema.AccessFile)
+	if err != nil {
+		return nil, err
+	}
+	t, err := access.Open(ctx, absolute, key, wal.Options{VFS: c.vfs, Keys: keyring.Source(keys), Synchronous: db.SyncNormal, Disk: c.disk}, c.Trail.limits())
+	if err != nil {
+		return nil, err
+	}
+	return &Trail{t}, nil
 }
 
 // Restore restores a backup with options.

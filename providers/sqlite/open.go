@@ -26,8 +26,9 @@ import (
 // Open asks for the key first and returns the error of the source if there is one. Then, before it
 // writes anything, it checks the directory and the files. It returns ErrNetworkFS, ErrExposed,
 // ErrForeign, ErrNewer, ErrMissing, [myvault.ErrWrongKey] or [myvault.ErrTampered] for a directory
-// that must not be opened, and ErrUnavailable for files that cannot be opened now. The error names
-// dir.
+// that must not be opened, and ErrUnavailable for files that cannot be opened now. It returns
+// [errors.ErrUnsupported] for an access.db with entries from before the first release. The error
+// names dir.
 func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, error) {
 	return open(ctx, dir, keys, options{Config: c})
 }

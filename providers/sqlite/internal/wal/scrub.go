@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/ncruces/go-sqlite3"
 )
@@ -38,6 +39,9 @@ func (f *File) truncateLog(ctx context.Context, c *db.Conn, wait time.Duration) 
 	if f.BackupsRunning.Load() > 0 {
 		return errLongRead
 	}
+	if err := f.Writer.Disk.stopped(); err != nil {
+		return err
+	}
 	if err := f.CheckFiles(); err != nil {
 		return err
 	}
@@ -48,7 +52,10 @@ func (f *File) truncateLog(ctx context.Context, c *db.Conn, wait time.Duration) 
 	if err == nil {
 		err = f.Options.Disk.SyncFile(f.Path + "-wal")
 	}
-	return errors.Join(err, c.BusyTimeout(c.Busy))
+	if directory.FsyncFailed(err) {
+		f.Writer.Disk.stop(err)
+	}
+	return errors.Join(f.Writer.Disk.checkFsync(err), c.BusyTimeout(c.Busy))
 }
 
 // truncateLogUnlessChecking is truncateLog, but returns errLongRead during an integrity check.
