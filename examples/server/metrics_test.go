@@ -47,6 +47,7 @@ func TestMetricsAreApart(t *testing.T) {
 // TestDrain checks that after SIGTERM the server reports that it is not ready, serves for a
 // while, and then ends.
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	p := start(t, t.TempDir(), "MYVAULT_DRAIN=10m") // longer than the rest of the test takes
 	c := p.headers(t)
