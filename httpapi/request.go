@@ -33,7 +33,7 @@ type call struct {
 	large    bool             // it is in the room of large requests
 	action   myvault.Action   // that a denied caller lacks
 	changes  []myvault.Change // of the body, for problems with one of them
-	conn     *serve.Conn
+	conn     serve.Conn
 	headers  headers    // of the response
 	segments [12]string // enough for most paths
 }
