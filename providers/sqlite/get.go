@@ -113,7 +113,7 @@ func (s *Store) current(c *db.Conn, addr myvault.Address, wanted myvault.Version
 
 // value decrypts the record of a log row.
 func (s *Store) value(c *db.Conn, info myvault.Info, seq uint64, record []byte) (myvault.Value, error) {
-	b, err := s.file.Keys.OpenRecord(c, keyring.Place(info.Address, info.Version), seq, record)
+	b, err := s.file.Keys.OpenRecord(c, keyring.RecordID(info.Address, info.Version), seq, record)
 	if err != nil {
 		return myvault.Value{}, err
 	}

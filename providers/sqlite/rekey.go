@@ -147,7 +147,7 @@ func (r *rekeying) addNewKey(ctx context.Context, from *masters) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(r.access.SetMeta(keyring.MetaNextCheck, r.to.access.Check()), r.access.SetMeta(keyring.MetaNextTrail, wrapped))
+		return errors.Join(r.access.SetMeta(keyring.MetaNextCheck, r.to.access.CheckValue()), r.access.SetMeta(keyring.MetaNextTrail, wrapped))
 	})
 }
 
