@@ -184,7 +184,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "any database fits a log that is found",
-		edits: []slip{{"internal/wal/foundlog.go", "next != 0 && end != next", "next < 0 && end != next"}},
+		edits: []slip{{"internal/wal/foundwal.go", "next != 0 && end != next", "next < 0 && end != next"}},
 		run:   "TestOlderFileWithNewerLog$",
 		says:  "FAIL",
 	},

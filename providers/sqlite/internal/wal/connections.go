@@ -58,7 +58,7 @@ func (f *File) ScrubPending(ctx context.Context) {
 	}
 }
 
-// ScrubNow removes destroyed bytes from the write-ahead log.
+// ScrubNow removes destroyed bytes from the WAL.
 func (f *File) ScrubNow(ctx context.Context) error {
 	return f.Writer.Do(ctx, &Request{Apply: func(*db.Conn) error { return nil }, Scrub: true})
 }

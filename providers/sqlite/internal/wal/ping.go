@@ -85,7 +85,7 @@ func closedOnly(err error) error {
 }
 
 // checkSpace writes a temporary file of probeBytes beside the database. On a full disk the small
-// write of a probe may still fit into the write-ahead log, although a larger change would fail.
+// write of a probe may still fit into the WAL, although a larger change would fail.
 func (f *File) checkSpace() error {
 	d := f.Options.Disk
 	temporary, claimed, err := d.CreateTemp(filepath.Dir(f.Path), directory.TemporaryPrefix+"file-*")
