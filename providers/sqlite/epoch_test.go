@@ -119,7 +119,8 @@ func TestReencryptResumes(t *testing.T) {
 	is.NoErr(err)
 }
 
-// TestVerifyReencryptedRecords checks that Verify authenticates a record sealed again by its row MAC.
+// TestVerifyReencryptedRecords checks that Verify authenticates a record that was sealed
+// again by its row MAC.
 func TestVerifyReencryptedRecords(t *testing.T) {
 	for name, sql := range map[string]string{
 		"no row MAC":             `DELETE FROM reseal WHERE seq = 1`,
