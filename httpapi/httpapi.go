@@ -33,6 +33,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/guard"
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
+	"github.com/myswiftagent/myvault/httpapi/internal/semaphore"
 	"github.com/myswiftagent/myvault/internal/logs"
 	"github.com/myswiftagent/myvault/tokens"
 	"github.com/myswiftagent/myvault/usage"
@@ -93,8 +94,8 @@ type Handler struct {
 	headers    []problem.Header
 	buffers    buffers
 	guard      *guard.Guard
-	bodies     *guard.Room // of large request bodies
-	large      *guard.Room // of large requests and responses
+	bodies     *semaphore.Semaphore // of large request bodies
+	large      *semaphore.Semaphore // of large requests and responses
 	cursors    *cursors
 	health     *health
 	generators map[string]myvault.Generator
@@ -136,8 +137,8 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		endpoints:      config.endpoints(),
 		headers:        problem.CommonHeaders(),
 		guard:          config.Guard,
-		bodies:         guard.NewRoom(bodiesAtOnce),
-		large:          guard.NewRoom(largeAtOnce),
+		bodies:         semaphore.New(bodiesAtOnce),
+		large:          semaphore.New(largeAtOnce),
 		cursors:        cursors,
 		generators:     maps.Clone(config.Generators),
 		projectSecrets: secrets,

@@ -64,6 +64,10 @@ func (c *call) who() (response, error) {
 // question returns the query parameters of a question about the policy.
 func (c *call) question() (myvault.Action, myvault.Address, error) {
 	addr := myvault.Address{Project: c.query.Get("project"), Path: c.query.Get("path")}
-	action, err := myvault.ParseAction(c.query.Get("action"))
+	name := c.query.Get("action")
+	if name == "" || addr.Project == "" || addr.Path == "" {
+		return 0, addr, badRequest("missing query parameter: action, project and path are required")
+	}
+	action, err := myvault.ParseAction(name)
 	return action, addr, err
 }

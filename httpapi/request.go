@@ -33,7 +33,7 @@ type call struct {
 	large    bool             // it is in the room of large requests
 	action   myvault.Action   // that a denied caller lacks
 	changes  []myvault.Change // of the body, for problems with one of them
-	conn     *serve.Conn
+	conn     serve.Conn
 	headers  headers    // of the response
 	segments [12]string // enough for most paths
 }
@@ -197,7 +197,7 @@ func (c *call) enterLarge() error {
 	}
 	c.conn.Wait()
 	defer c.conn.Resume()
-	if err := c.api.large.Enter(c.ctx(), c.service()); err != nil {
+	if err := c.api.large.Acquire(c.ctx(), c.service()); err != nil {
 		return err
 	}
 	c.large = true
@@ -208,6 +208,6 @@ func (c *call) enterLarge() error {
 func (c *call) leaveLarge() {
 	if c.large {
 		c.large = false
-		c.api.large.Leave(c.service())
+		c.api.large.Release(c.service())
 	}
 }

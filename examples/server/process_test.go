@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"flag"
 	"io"
 	"net/http"
 	"os"
@@ -21,7 +22,19 @@ import (
 // binary is the server, built once for all tests.
 var binary string
 
+// maxParallel is how many parallel tests run at once. They mostly wait for the server to read its
+// files again, so there may be more of them than cores.
+const maxParallel = "12"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", maxParallel); err != nil {
+			panic(err)
+		}
+	}
 	dir, err := os.MkdirTemp("", "myvault-server-")
 	if err != nil {
 		panic(err)

@@ -1,12 +1,13 @@
 // Package guard refuses requests that a handler must not answer: those for another host, as
 // a DNS rebinding attack sends them, and those of pages of other web sites. It also
-// determines where a request came from, counts failed log-ins and bounds large requests.
+// determines where a request came from and counts failed log-ins.
 //
 //	g, err := guard.New(guard.Config{AllowedHosts: []string{"vault.example.org"}})
-//	api, err := httpapi.New(vault, httpapi.Config{Guard: g})
+//	err = http.Serve(listener, g.Handler(mux))
 //
-// The API of package httpapi calls its Guard itself. [Guard.Handler] puts any other handler
-// behind it, for example a ServeMux with the API and further pages.
+// A program needs [Guard.Handler] alone: it checks the host and the page of each request before
+// its own handler, such as a ServeMux with metrics or further pages, sees it. The API of package
+// httpapi takes the Guard in its Config and calls the other methods itself.
 package guard
 
 import (

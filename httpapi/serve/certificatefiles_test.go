@@ -28,6 +28,7 @@ import (
 // TestEachFileIsFollowed: a certificate may be renewed with the same key, and authorities
 // may change alone.
 func TestEachFileIsFollowed(t *testing.T) {
+	t.Parallel() // the files are checked every two seconds
 	is := is.New(t)
 	chained, moved := startTLS(t, nil), startTLS(t, nil)
 	text, err := os.ReadFile(chained.files.Certificate)

@@ -244,6 +244,7 @@ func TestBadFilesKeepWhatWasThere(t *testing.T) {
 }
 
 func TestABadFileIsLogged(t *testing.T) {
+	t.Parallel() // the files are checked every two seconds
 	is := is.New(t)
 	s := startTLS(t, nil)
 	authority.WriteFile(t, s.files.Key, []byte("canary"))

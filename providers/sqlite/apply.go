@@ -141,7 +141,7 @@ func (tx *transaction) put(c myvault.Change, r *ledger.LogRow) (myvault.Info, er
 	}
 	r.Entry.Version, r.Expires, r.RotateAfter = h.Version, h.Expires, h.RotateAfter
 	value := c.Value.RevealBytes()
-	r.Seal(tx.end.Sealer.Seal(nil, keyring.Place(c.Address, h.Version), value))
+	r.Seal(tx.end.Sealer.Seal(nil, keyring.RecordID(c.Address, h.Version), value))
 	clear(value)
 	return h.Info, tx.write(r, h)
 }

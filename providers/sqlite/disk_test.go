@@ -25,7 +25,8 @@ import (
 // disk is the file system of the operating system with a fault that a test injects.
 type disk struct {
 	vfs.VFSFilename
-	fault atomic.Pointer[fault]
+	fault  atomic.Pointer[fault]
+	opened atomic.Int64 // connections to vault.db
 }
 
 // fault returns the error of an operation, "write" or "sync", on the file of that name. If it is
@@ -51,6 +52,9 @@ func (d *disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, v
 	file, flags, err := d.VFSFilename.OpenFilename(name, flags)
 	if err != nil || flags&(vfs.OPEN_MAIN_DB|vfs.OPEN_WAL) == 0 {
 		return file, flags, err
+	}
+	if filepath.Base(name.String()) == "vault.db" {
+		d.opened.Add(1)
 	}
 	return &diskFile{file, d, filepath.Base(name.String())}, flags, nil
 }

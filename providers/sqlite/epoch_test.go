@@ -119,12 +119,13 @@ func TestReencryptResumes(t *testing.T) {
 	is.NoErr(err)
 }
 
-// TestVerifyReencryptedRecords checks that Verify authenticates a record sealed again by its stamp.
+// TestVerifyReencryptedRecords checks that Verify authenticates a record that was sealed
+// again by its row MAC.
 func TestVerifyReencryptedRecords(t *testing.T) {
 	for name, sql := range map[string]string{
-		"no stamp":               `DELETE FROM reseal WHERE seq = 1`,
-		"another stamp":          `UPDATE reseal SET mac = zeroblob(32) WHERE seq = 1`,
-		"the stamp of another":   `UPDATE reseal SET mac = (SELECT mac FROM reseal WHERE seq = 2), digest = (SELECT digest FROM reseal WHERE seq = 2) WHERE seq = 1`,
+		"no row MAC":             `DELETE FROM reseal WHERE seq = 1`,
+		"another row MAC":        `UPDATE reseal SET mac = zeroblob(32) WHERE seq = 1`,
+		"the row MAC of another": `UPDATE reseal SET mac = (SELECT mac FROM reseal WHERE seq = 2), digest = (SELECT digest FROM reseal WHERE seq = 2) WHERE seq = 1`,
 		"the record of another":  `UPDATE log SET sealed = (SELECT sealed FROM log WHERE seq = 2) WHERE seq = 1; UPDATE reseal SET digest = (SELECT digest FROM reseal WHERE seq = 2) WHERE seq = 1`,
 		"the record of before":   `UPDATE log SET sealed = (SELECT sealed FROM kept WHERE seq = 1) WHERE seq = 1`,
 		"all the records before": `UPDATE log SET sealed = (SELECT sealed FROM kept WHERE kept.seq = log.seq); DELETE FROM reseal`,

@@ -60,7 +60,7 @@ func Spans(b []byte) []byte { return ledger.DecodeRanges(b).Encode() }
 
 // OpenRecord opens a record that was never sealed.
 func (r *Rows) OpenRecord(record []byte) error {
-	_, err := r.keys.OpenRecord(r.c, crypto.Place{Project: "p", Path: "a", Version: 1}, 1, record)
+	_, err := r.keys.OpenRecord(r.c, crypto.RecordID{Project: "p", Path: "a", Version: 1}, 1, record)
 	if err == nil {
 		return errors.New("it opened")
 	}

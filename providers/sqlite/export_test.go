@@ -8,16 +8,17 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/rowcache"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
+	"github.com/ncruces/go-sqlite3"
 )
 
 // Access for the external tests.
@@ -36,6 +37,19 @@ func OptionsOf(c any) Options {
 // Open opens a store with options.
 func (c options) Open(ctx context.Context, dir string, keys KeySource) (*Store, error) {
 	return open(ctx, dir, keys, c)
+}
+
+// OpenTrail opens a trail with options.
+func (c options) OpenTrail(ctx context.Context, dir string, keys KeySource) (*Trail, error) {
+	key, absolute, err := admit(ctx, dir, keys, directory.System{Disk: c.disk}, schema.AccessFile)
+	if err != nil {
+		return nil, err
+	}
+	t, err := access.Open(ctx, absolute, key, wal.Options{VFS: c.vfs, Keys: keyring.Source(keys), Synchronous: db.SyncNormal, Disk: c.disk}, c.Trail.limits())
+	if err != nil {
+		return nil, err
+	}
+	return &Trail{t}, nil
 }
 
 // Restore restores a backup with options.
@@ -169,14 +183,14 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 	return errors.Join(err, access.Close())
 }
 
-// WithoutWALIndex has PRAGMA data_version tell whether the cache is fresh.
+// WithoutWALIndex has PRAGMA data_version tell whether the cache is current.
 func (c options) WithoutWALIndex() options {
 	c.noIndex = true
 	return c
 }
 
-// UsesWALIndex reports whether the WAL-index tells whether the cache is fresh.
-func (s *Store) UsesWALIndex() bool { return s.fresh != nil && s.fresh.Index.Load() != nil }
+// UsesWALIndex reports whether the WAL-index tells whether the cache is current.
+func (s *Store) UsesWALIndex() bool { return s.validator != nil && s.validator.Index.Load() != nil }
 
 // WithoutReaders calls f while no connection is free to read.
 func (s *Store) WithoutReaders(f func()) {
@@ -192,11 +206,11 @@ func (s *Store) WithoutReaders(f func()) {
 // GetAround reads a secret as Get does that does not find it in the cache, and calls
 // between after it was read and before the cache may keep it.
 func (s *Store) GetAround(ctx context.Context, addr myvault.Address, between func()) error {
-	v, err := s.fresh.Current(ctx)
+	v, err := s.validator.Current(ctx)
 	if err != nil {
 		return err
 	}
-	var r *fresh.Row
+	var r *rowcache.Row
 	err = s.file.Readers.Read(ctx, func(c *db.Conn) (err error) {
 		r, _, err = s.current(c, addr, 0)
 		return err
@@ -222,9 +236,9 @@ func (s *Store) Cached() (rows int, bytes int64) {
 
 // AfterRefreshQuery calls f once, after the next refresh of the cache has read the log.
 func (s *Store) AfterRefreshQuery(f func()) {
-	read := s.fresh.Read
-	s.fresh.Read = func(ctx context.Context, query func(*db.Conn) error) error {
-		s.fresh.Read = read
+	read := s.validator.Read
+	s.validator.Read = func(ctx context.Context, query func(*db.Conn) error) error {
+		s.validator.Read = read
 		err := read(ctx, query)
 		f()
 		return err

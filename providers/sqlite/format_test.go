@@ -226,8 +226,8 @@ func TestVerifyFindsForgeries(t *testing.T) {
 		"a head at a row that is not there": {forgedHead(`seq`, `99`), 99},
 		"a project with another author": {func(r *reader, rowKey []byte) (sql string) {
 			r.rows(`SELECT name, description, is_default, at, 'forger' FROM project`, func(row row) {
-				stamp := mac(rowKey, str8("project"), str8(string(r.vault)), row.span(0, 1), row.small(2), row.span(3, 4))
-				sql = `UPDATE project SET author = 'forger', mac = ` + hexOf(stamp)
+				rowMAC := mac(rowKey, str8("project"), str8(string(r.vault)), row.span(0, 1), row.small(2), row.span(3, 4))
+				sql = `UPDATE project SET author = 'forger', mac = ` + hexOf(rowMAC)
 			})
 			return sql
 		}, 0},
@@ -266,15 +266,15 @@ func TestVerifyFindsForgeries(t *testing.T) {
 	}
 }
 
-// forgedHead returns SQL that changes one column of the head and recomputes its stamp.
+// forgedHead returns SQL that changes one column of the head and recomputes its row MAC.
 func forgedHead(column, value string) func(r *reader, rowKey []byte) string {
 	columns := []string{"project", "path", "version", "state", "at", "author", "expires", "rotate_after", "seq", "value_seq"}
 	columns[slices.Index(columns, column)] = value
 	return func(r *reader, rowKey []byte) (sql string) {
 		r.rows(`SELECT `+strings.Join(columns, ", ")+` FROM head`, func(row row) {
-			stamp := mac(rowKey, str8("head"), str8(string(r.vault)), row.span(0, 2), row.small(3), row.span(4, 5),
+			rowMAC := mac(rowKey, str8("head"), str8(string(r.vault)), row.span(0, 2), row.small(3), row.span(4, 5),
 				row.optional(6), row.optional(7), row.span(8, 9))
-			sql = `UPDATE head SET ` + column + ` = ` + value + `, mac = ` + hexOf(stamp)
+			sql = `UPDATE head SET ` + column + ` = ` + value + `, mac = ` + hexOf(rowMAC)
 		})
 		return sql
 	}

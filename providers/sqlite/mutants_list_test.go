@@ -12,7 +12,7 @@ var mutants = []mutant{
 	{
 		name:  "a record is not bound to its place",
 		short: true,
-		edits: []slip{{"../../crypto/seal.go", "	dst = append(dst, s.prefix...)\n", "	dst = append(dst, s.prefix...)\n	at = Place{}\n"}},
+		edits: []slip{{"../../crypto/seal.go", "	dst = append(dst, s.prefix...)\n", "	dst = append(dst, s.prefix...)\n	id = RecordID{}\n"}},
 		run:   "TestRecordIsBoundToAddress$",
 		says:  "a record was read in another place",
 	},
@@ -184,7 +184,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "any database fits a log that is found",
-		edits: []slip{{"internal/wal/foundlog.go", "next != 0 && end != next", "next < 0 && end != next"}},
+		edits: []slip{{"internal/wal/foundwal.go", "next != 0 && end != next", "next < 0 && end != next"}},
 		run:   "TestOlderFileWithNewerLog$",
 		says:  "FAIL",
 	},

@@ -13,9 +13,9 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/rowcache"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
@@ -26,8 +26,9 @@ import (
 // Open asks for the key first and returns the error of the source if there is one. Then, before it
 // writes anything, it checks the directory and the files. It returns ErrNetworkFS, ErrExposed,
 // ErrForeign, ErrNewer, ErrMissing, [myvault.ErrWrongKey] or [myvault.ErrTampered] for a directory
-// that must not be opened, and ErrUnavailable for files that cannot be opened now. The error names
-// dir.
+// that must not be opened, and ErrUnavailable for files that cannot be opened now. It returns
+// [errors.ErrUnsupported] for an access.db with entries from before the first release. The error
+// names dir.
 func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, error) {
 	return open(ctx, dir, keys, options{Config: c})
 }
@@ -49,7 +50,7 @@ func open(ctx context.Context, dir string, keys KeySource, c options) (*Store, e
 		c.MaxProjects = myvault.MaxProjects
 	}
 	if c.CacheBytes == 0 {
-		c.CacheBytes = fresh.DefaultCacheBytes
+		c.CacheBytes = rowcache.DefaultCacheBytes
 	}
 	if c.epochLimit == 0 {
 		c.epochLimit = epochLimit
@@ -60,7 +61,7 @@ func open(ctx context.Context, dir string, keys KeySource, c options) (*Store, e
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
-	s := &Store{registered: map[string]bool{}, maxProjects: c.MaxProjects, headsFile: c.HeadsFile, epochLimit: c.epochLimit, cache: fresh.NewCache(c.CacheBytes)}
+	s := &Store{registered: map[string]bool{}, maxProjects: c.MaxProjects, headsFile: c.HeadsFile, epochLimit: c.epochLimit, cache: rowcache.NewCache(c.CacheBytes)}
 	if err := s.start(ctx, absolute, key, keys, c); err != nil {
 		return nil, notOpened("store", dir, fault.FromOS(err))
 	}
@@ -113,7 +114,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	s.masters.Store(&masters{s.file.Keys.Master.Load(), s.trail.File.Keys.Master.Load()})
 	s.newest.Store(s.end.Seq)
 	s.committed = ledger.Link{Seq: s.end.Seq, MAC: s.end.MAC}
-	s.fresh = fresh.NewValidator(s.cache, s.file, s.newest.Load, !c.noIndex)
+	s.validator = rowcache.NewValidator(s.cache, s.file, s.newest.Load, !c.noIndex)
 	s.setHooks(f.Writer)
 	f.Start()
 	return nil
@@ -160,12 +161,12 @@ func (s *Store) openTrail(ctx context.Context, dir string, key crypto.Key, c opt
 // setHooks connects the writer with the state that the store keeps in memory.
 func (s *Store) setHooks(w *wal.Writer) {
 	w.BeforeBatch = func(c *db.Conn, reread bool) error {
-		s.fresh.TransactionBegan(c.TotalChanges())
+		s.validator.TransactionBegan(c.TotalChanges())
 		return s.begin(c, reread)
 	}
 	w.Save, w.Restore = s.save, s.restore
 	w.AfterCommit = func() {
-		s.fresh.TransactionCommitted(w.Conn.TotalChanges())
+		s.validator.TransactionCommitted(w.Conn.TotalChanges())
 		s.commit()
 	}
 }

@@ -174,7 +174,7 @@ func ScanLog(row *sqlite3.Stmt) LogRow {
 
 // CheckMAC checks the MAC of the row against the previous row of the log.
 func (r *LogRow) CheckMAC(k *keyring.Ring) error {
-	if !k.Chain.Holds(r.Entry.Prev, r.Canonical(k.Vault), r.Entry.MAC) {
+	if !k.Chain.Verify(r.Entry.Prev, r.Canonical(k.Vault), r.Entry.MAC) {
 		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: r.Entry.Seq, Reason: "its MAC does not match"}
 	}
 	return nil

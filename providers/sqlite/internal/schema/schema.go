@@ -6,10 +6,10 @@ package schema
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // Kind is a kind of database file: VaultFile or AccessFile.
@@ -186,12 +186,13 @@ func (k Kind) Migrate(ctx context.Context, c *db.Conn) error {
 }
 
 // dropSingle drops the table single of version 3 of access.db. If it has entries, which were only
-// written before the first release, it returns ErrForeign.
+// written before the first release, it returns
+// errors.ErrUnsupported.
 func dropSingle(c *db.Conn) error {
 	entries, err := c.Integer(`SELECT count(*) FROM single`)
 	if err == nil && entries > 0 {
 		err = fmt.Errorf("%w: access.db has %d entries of a format from before the first release; prune them with the program that last opened it",
-			fault.ErrForeign, entries)
+			errors.ErrUnsupported, entries)
 	}
 	if err != nil {
 		return err

@@ -67,6 +67,9 @@ func (r *Request) outcome(err error) error {
 // commit applies and commits the batch in one transaction. Its error applies to every request
 // that was not refused.
 func (w *Writer) commit(batch []*Request) error {
+	if err := w.Disk.stopped(); err != nil {
+		return err // without opening a connection for each attempt
+	}
 	if err := w.ensureConn(); err != nil {
 		return err
 	}

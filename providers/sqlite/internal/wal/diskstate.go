@@ -32,9 +32,22 @@ func (d *diskState) record(last *error, err error) {
 	if err == nil || fault.HasCode(err, sqlite3.FULL, sqlite3.IOERR, sqlite3.READONLY, sqlite3.CANTOPEN, sqlite3.PERM) {
 		*last = err
 	}
+	d.recordFsync(err)
+}
+
+// recordFsync stops writes to the file if err is a failed fsync of SQLite. The caller holds d.mu.
+func (d *diskState) recordFsync(err error) {
 	if errors.Is(err, sqlite3.IOERR_FSYNC) || errors.Is(err, sqlite3.IOERR_DIR_FSYNC) {
 		d.setUnsynced(err)
 	}
+}
+
+// checkFsync stops writes to the file if err is a failed fsync of SQLite, and returns err.
+func (d *diskState) checkFsync(err error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.recordFsync(err)
+	return err
 }
 
 // setUnsynced records the first failed fsync. It keeps SQLite's own error: err may also report

@@ -1,6 +1,7 @@
-// Package wal keeps one SQLite file open in WAL mode. It has a pool of readers, one writer that
-// commits requests in batches, and the checkpoints and fsyncs that make commits durable. It
-// detects files that were replaced or overwritten. It does not know what the requests write.
+// Package wal keeps one SQLite file open in WAL mode; the WAL is its write-ahead log. It has a pool
+// of readers, one writer that commits requests in batches, and the checkpoints and fsyncs that make
+// commits durable. It detects files that were replaced or overwritten. It does not know what the
+// requests write.
 package wal
 
 import (
@@ -26,7 +27,7 @@ type File struct {
 	Path           string
 	Keys           *keyring.Ring
 	openedFiles    map[string]os.FileInfo // by path
-	Anchor         *db.Conn               // stays open, so that SQLite keeps the write-ahead log
+	Anchor         *db.Conn               // stays open, so that SQLite keeps the WAL
 	Readers        *pool
 	Writer         *Writer
 	probe          probe
@@ -45,7 +46,7 @@ type Options struct {
 	VFS         string // empty: the operating system's
 	Keys        keyring.Source
 	Synchronous int
-	Sync        func(path string) error // syncs the trail's log; nil: fsync
+	Sync        func(path string) error // syncs the trail's WAL; nil: fsync
 	Disk        directory.Disk
 }
 
@@ -92,7 +93,7 @@ func (f *File) openAnchor(ctx context.Context, key crypto.Key, readOnly db.Setti
 	}
 	f.overwrites, f.stopWatch = watchOverwrites(f.Path)
 	f.overwrites.Update()
-	if err := f.detectLog(); err != nil {
+	if err := f.detectWAL(); err != nil {
 		return err
 	}
 	if err := f.migrate(ctx); err != nil {
@@ -114,7 +115,7 @@ func (f *File) Start() {
 		}
 		return f.Readers.Open(context.Background())
 	}
-	f.Writer.log = StartCheckpointer(f.Anchor, reopen, f.Writer, f.truncateLogUnlessChecking)
+	f.Writer.log = StartCheckpointer(f.Anchor, reopen, f.Writer, f.truncateWALUnlessChecking)
 	startWriter(f.Writer)
 }
 
@@ -124,22 +125,22 @@ func (f *File) Abandon() error {
 	var errs error
 	for _, c := range []*db.Conn{f.Writer.Conn, f.Anchor} {
 		if c != nil {
-			errs = errors.Join(errs, f.keepLogAtClose(c), c.Close())
+			errs = errors.Join(errs, f.keepWALAtClose(c), c.Close())
 		}
 	}
 	f.stopWatch()
 	return errs
 }
 
-// Close closes the readers, then the writer. SQLite copies the write-ahead log into the database
+// Close closes the readers, then the writer. SQLite copies the WAL into the database
 // when the last connection closes.
 func (f *File) Close() error {
 	f.closing.Store(true)
 	err := f.Readers.Close()
-	f.syncFoundLog()
+	f.syncFoundWAL()
 	f.Writer.Stop()
 	f.Anchor = f.Writer.log.Stop()
-	err = errors.Join(err, f.keepLogAtClose(f.Anchor), f.keepLogAtClose(f.Writer.Conn))
+	err = errors.Join(err, f.keepWALAtClose(f.Anchor), f.keepWALAtClose(f.Writer.Conn))
 	err = errors.Join(err, f.Anchor.Close(), f.Writer.close())
 	f.stopWatch()
 	return err

@@ -13,7 +13,7 @@ import (
 
 // Integrity runs SQLite's integrity check. It returns ErrTampered if the check finds a fault.
 func (f *File) Integrity(ctx context.Context) error {
-	// Run one check at a time, and truncate a long log first: during a check it can only grow.
+	// Run one check at a time, and truncate a long WAL first: during a check it can only grow.
 	select {
 	case f.checkSlot <- struct{}{}:
 		defer func() { <-f.checkSlot }()
@@ -21,7 +21,7 @@ func (f *File) Integrity(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return f.Readers.Read(ctx, func(c *db.Conn) error {
-		if err := f.truncateLongLog(ctx, c); err != nil {
+		if err := f.truncateLongWAL(ctx, c); err != nil {
 			return err
 		}
 		f.checking.Store(true)

@@ -59,7 +59,7 @@ func (s IndexState) logSize() int64 {
 	if s.frames == 0 {
 		return 0
 	}
-	return logHeaderSize + int64(s.frames)*(frameHeaderSize+s.pageSize)
+	return walHeaderSize + int64(s.frames)*(frameHeaderSize+s.pageSize)
 }
 
 // checkpointing reports whether a checkpoint is running or was interrupted.
@@ -190,7 +190,7 @@ func (w *OverwriteWatch) logMatches(s IndexState) bool {
 
 // logHasState compares the header and the last frame of the log with s.
 func (w *OverwriteWatch) logHasState(s IndexState) bool {
-	var header [logHeaderSize]byte
+	var header [walHeaderSize]byte
 	var frame [frameHeaderSize]byte
 	last := s.logSize() - frameHeaderSize - s.pageSize
 	if w.readLog(header[:], 0) != nil || w.readLog(frame[:], last) != nil {

@@ -52,7 +52,7 @@ func (p *pool) Run(ctx context.Context, f func(*db.Conn) error) error {
 	if err != nil {
 		return fault.FromEngine(ctx, err)
 	}
-	// Check after the wait: the log of one database must never be applied to another.
+	// Check after the wait: the WAL of one database must never be applied to another.
 	if err = p.file.CheckFiles(); err == nil && c == nil {
 		c, err = p.Open(ctx)
 	}

@@ -1,6 +1,6 @@
 //go:build linux && !sqlite3_flock && !sqlite3_dotlk
 
-package fresh
+package rowcache
 
 import (
 	"bytes"

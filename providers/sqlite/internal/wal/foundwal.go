@@ -17,8 +17,8 @@ import (
 // closeTimeout bounds the wait for other processes when a file or an operation ends.
 const closeTimeout = 2 * time.Second
 
-// BeforeWrite returns ErrUnavailable after a failed fsync. If the file was opened with a log, it
-// first writes that log again and syncs it: the process that wrote the log may have ended after a
+// BeforeWrite returns ErrUnavailable after a failed fsync. If the file was opened with a WAL, it
+// first writes that WAL again and syncs it: the process that wrote the WAL may have ended after a
 // failed fsync. The caller holds SQLite's write lock.
 func (f *File) BeforeWrite() error {
 	d := &f.Writer.Disk
@@ -27,7 +27,7 @@ func (f *File) BeforeWrite() error {
 	}
 	err := f.CheckFiles()
 	if err == nil {
-		err = errors.Join(rewriteLog(f.Path+"-wal", f.Path+"-shm"), f.Options.Disk.SyncFile(f.Path+"-wal"))
+		err = errors.Join(rewriteWAL(f.Path+"-wal", f.Path+"-shm"), f.Options.Disk.SyncFile(f.Path+"-wal"))
 	}
 	if err != nil {
 		return fmt.Errorf("%w: the write-ahead log cannot be synced; check the disk: %w", myvault.ErrUnavailable, err)
@@ -38,9 +38,9 @@ func (f *File) BeforeWrite() error {
 	return nil
 }
 
-// syncFoundLog syncs a log that the file was opened with, before the file is closed. If that
-// fails, the log is not copied into the database.
-func (f *File) syncFoundLog() {
+// syncFoundWAL syncs a WAL that the file was opened with, before the file is closed. If that
+// fails, the WAL is not copied into the database.
+func (f *File) syncFoundWAL() {
 	d := &f.Writer.Disk
 	if d.stopped() != nil || !d.logUnsynced() {
 		return
@@ -51,10 +51,10 @@ func (f *File) syncFoundLog() {
 	_ = f.Writer.Do(ctx, &Request{Apply: func(*db.Conn) error { return ErrNothing }})
 }
 
-// detectLog records whether the file was opened with a log, and checks the end of its chain if
-// SQLite has recovered the log.
-func (f *File) detectLog() error {
-	frames, err := logFrames(f.Path + "-shm")
+// detectWAL records whether the file was opened with a WAL, and checks the end of its chain if
+// SQLite has recovered the WAL.
+func (f *File) detectWAL() error {
+	frames, err := walFrames(f.Path + "-shm")
 	if fault.NotExist(err) {
 		return nil
 	}
@@ -65,9 +65,9 @@ func (f *File) detectLog() error {
 	return err
 }
 
-// keepLogAtClose disables the checkpoint at the close of a connection, if the log may not be on
+// keepWALAtClose disables the checkpoint at the close of a connection, if the WAL may not be on
 // disk or CheckFiles fails.
-func (f *File) keepLogAtClose(c *db.Conn) error {
+func (f *File) keepWALAtClose(c *db.Conn) error {
 	if c == nil || c.Broken || !f.Writer.Disk.logUnsynced() && f.CheckFiles() == nil {
 		return nil
 	}
@@ -77,7 +77,7 @@ func (f *File) keepLogAtClose(c *db.Conn) error {
 	})
 }
 
-// recovered reports whether SQLite has just recovered the log of a process that has ended.
+// recovered reports whether SQLite has just recovered the WAL of a process that has ended.
 func (f *File) recovered() bool {
 	if f.overwrites == nil {
 		return false
@@ -87,8 +87,8 @@ func (f *File) recovered() bool {
 }
 
 // checkTail reads up to limit rows at the end of the chain and returns ErrTampered if one is
-// missing. SQLite does not check that a log belongs to its database: an older database beside a
-// newer log lacks the rows between the two.
+// missing. SQLite does not check that a WAL belongs to its database: an older database beside a
+// newer WAL lacks the rows between the two.
 func (f *File) checkTail(limit int) error {
 	version, err := f.Anchor.Number("user_version")
 	if err != nil || version != f.Kind.Version() {

@@ -1,6 +1,6 @@
 //go:build !linux || sqlite3_flock || sqlite3_dotlk
 
-package fresh
+package rowcache
 
 // WALIndex is not used on this system, where the WAL-index may not be shared memory.
 type WALIndex struct{}

@@ -1,8 +1,8 @@
-// Package fresh caches rows for reading and ensures that a read never gets a row that is older than
-// the last commit of any process. Before each read it compares the state of the database file with
-// the state for which the cache is valid, and removes the rows that the log says have changed. It
-// does not know how rows are selected or written.
-package fresh
+// Package rowcache caches rows for reading and ensures that a read never gets a row that is older
+// than the last commit of any process. Before each read it compares the state of the database file
+// with the state for which the cache is valid, and removes the rows that the log says have changed.
+// It does not know how rows are selected or written.
+package rowcache
 
 import (
 	"context"

@@ -18,7 +18,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-// The two ways of finding out that the cache is fresh.
+// The two ways of finding out that the cache is current.
 var ways = map[string]sqlite.Options{"WAL-index": {}, "data_version": sqlite.OptionsOf(sqlite.Config{}).WithoutWALIndex()}
 
 // TestReadsAreCached checks that a second read of a secret, or of a missing one, needs no

@@ -1,4 +1,4 @@
-package fresh
+package rowcache
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ const (
 	rowSize = 256 // bytes of a row, without its texts and its record
 )
 
-// Row is the cached state of an address: its head, whose stamp was checked when it was read, and
+// Row is the cached state of an address: its head, whose row MAC was checked when it was read, and
 // the sealed record of its current version. It never has the value in plain text. A row does not
 // change once it is in the cache.
 type Row struct {
@@ -49,7 +49,7 @@ func (r *Row) Secret(wanted myvault.Version) (secret myvault.Secret, known bool,
 	if wanted != 0 && wanted != r.Version {
 		return secret, false, nil
 	}
-	b, err := r.sealer.Open(nil, keyring.Place(r.Address, r.Version), r.sealed)
+	b, err := r.sealer.Open(nil, keyring.RecordID(r.Address, r.Version), r.sealed)
 	if err != nil {
 		return secret, false, nil // fall back to the file
 	}
