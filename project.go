@@ -144,8 +144,8 @@ func (s *Session) PutProject(ctx context.Context, p Project, conditions ...Condi
 	return s.applyToProject(ctx, "put project", change)
 }
 
-// SetDefaultProject makes a project the default in place of the present one. It needs the right to write
-// by a rule for all projects. ErrNotFound if the project is not registered.
+// SetDefaultProject makes a project the default in place of the present one. It needs the right to
+// write by a rule for all projects. ErrNotFound if the project is not registered.
 func (s *Session) SetDefaultProject(ctx context.Context, name string) (Project, error) {
 	return s.applyToProject(ctx, "set default project", Change{Op: OpDefaultProject, Project: Project{Name: name}})
 }

@@ -62,7 +62,8 @@ var errIncomplete = errors.New("index incomplete")
 // is new, pages are empty and have More set until all are read.
 //
 // Reads by other processes that share the trail count once their entries are written, which with
-// [myvault.ReadsRelaxed] is 50 ms later. [errors.ErrUnsupported] if the vault does not record reads.
+// [myvault.ReadsRelaxed] is 50 ms later. [errors.ErrUnsupported] if the vault does not record
+// reads.
 func (x *Index) Page(ctx context.Context, s *myvault.Session, o Options, limit int) (Page, error) {
 	locked := false
 	prepare := func() error {
