@@ -140,7 +140,7 @@ func (r rights) showsEntry(e Entry) bool {
 // Heads returns the newest link of each chain of the trail. It needs the right to audit
 // everything. [errors.ErrUnsupported] if the trail is no [Auditor].
 func (s *Session) Heads(ctx context.Context) ([]Head, error) {
-	_, err := s.authorizeRead(ctx, s.entry("audit", Address{}), func(r rights) bool { return r.allowsAll(Audit, Prefix{}) })
+	_, err := s.authorizeRead(ctx, s.entry("audit", Address{}, 0), func(r rights) bool { return r.allowsAll(Audit, Prefix{}) })
 	if err != nil {
 		return nil, fail("heads", Address{}, err)
 	}
@@ -159,7 +159,7 @@ func (s *Session) Explain(ctx context.Context, service string, a Action, addr Ad
 		return Decision{}, fail("explain", Address{}, err)
 	}
 	own := service == s.service
-	r, err := s.authorizeRead(ctx, s.entry("explain", addr), func(r rights) bool {
+	r, err := s.authorizeRead(ctx, s.entry("explain", addr, 0), func(r rights) bool {
 		return r.granted != nil && own || r.allows(Audit, addr)
 	})
 	if err != nil {
@@ -186,7 +186,7 @@ func (s *Session) Who(ctx context.Context, a Action, addr Address) ([]string, er
 	if err := validateQuestion(a, addr); err != nil {
 		return nil, fail("who", Address{}, err)
 	}
-	r, err := s.authorizeRead(ctx, s.entry("explain", addr), func(r rights) bool { return r.allows(Audit, addr) })
+	r, err := s.authorizeRead(ctx, s.entry("explain", addr, 0), func(r rights) bool { return r.allows(Audit, addr) })
 	if err != nil {
 		return nil, fail("who", addr, err)
 	}
@@ -212,7 +212,7 @@ type Rights struct {
 
 // Rights returns the rules of the session's service or, if the session is restricted, its limits.
 func (s *Session) Rights(ctx context.Context) (Rights, error) {
-	r, err := s.authorizeRead(ctx, s.entry("explain", Address{}), anyService)
+	r, err := s.authorizeRead(ctx, s.entry("explain", Address{}, 0), anyService)
 	if err != nil {
 		return Rights{}, fail("rights", Address{}, err)
 	}

@@ -118,7 +118,7 @@ func (x *Extension) change(ctx context.Context, by *Session, c Change) (Info, er
 	if c.Op == OpPut && x.action != "" {
 		commit.Entries[0].Action = x.action
 	}
-	if _, err := by.checkEnded(ctx); err != nil {
+	if _, err := by.rights(ctx); err != nil {
 		by.refuse(ctx, commit.Entries[0], err)
 		return Info{}, err
 	}
@@ -167,7 +167,7 @@ func (x *Extension) Authentication(ctx context.Context, s *Session) (string, err
 	err := x.checkOwner(s)
 	if err == nil && (len(s.limits) > 0 || len(s.checks) > 0) {
 		err = fmt.Errorf("%w: the session is restricted", ErrDenied)
-		s.refuse(ctx, s.entry(Write.String(), Address{}), err)
+		s.refuse(ctx, s.entry(Write.String(), Address{}, 0), err)
 	}
 	if err != nil {
 		return "", fail("authentication", Address{}, err)
@@ -183,7 +183,9 @@ func (x *Extension) Resume(service, authentication string) (*Session, error) {
 	if err != nil {
 		return nil, fail("resume", Address{}, invalid("authentication", err))
 	}
-	return x.vault.resume(service, a), nil
+	s := x.vault.As(service)
+	s.authentication = a
+	return s, nil
 }
 
 // EndWhen returns a session like s that fails once check does. Each call begins with check,
@@ -200,7 +202,7 @@ func (x *Extension) EndWhen(s *Session, check func(context.Context) error) *Sess
 func (x *Extension) Ended(ctx context.Context, s *Session) error {
 	err := x.checkOwner(s)
 	if err == nil {
-		_, err = s.checkEnded(ctx)
+		_, err = s.rights(ctx)
 	}
 	return fail("session", Address{}, err)
 }

@@ -49,29 +49,20 @@ func (s *Session) Restrict(rules ...Rule) *Session {
 	return &restricted
 }
 
-// checkEnded returns the current policy, or the error of a session that has ended.
-func (s *Session) checkEnded(ctx context.Context) (*Policy, error) {
+// rights returns what the session may do now. It fails if the session has ended.
+func (s *Session) rights(ctx context.Context) (rights, error) {
 	if s.vault.closed.Load() {
-		return nil, ErrClosed
+		return rights{}, ErrClosed
 	}
 	for _, check := range s.checks {
 		if err := check(ctx); err != nil {
-			return nil, err
+			return rights{}, err
 		}
 	}
 	// Load the policy last: the checks may block, and a stale policy must not be used.
 	policy := s.vault.policy.Load()
 	if !policy.accepts(s.authentication, s.service) {
-		return nil, ErrUnauthenticated
-	}
-	return policy, nil
-}
-
-// rights returns what the session may do now. It fails if the session has ended.
-func (s *Session) rights(ctx context.Context) (rights, error) {
-	policy, err := s.checkEnded(ctx)
-	if err != nil {
-		return rights{}, err
+		return rights{}, ErrUnauthenticated
 	}
 	return rights{policy, policy.services[s.service], s.limits}, nil
 }
@@ -90,7 +81,7 @@ func (s *Session) authorize(ctx context.Context, e Entry, allowed func(rights) b
 }
 
 // authorizeRead is authorize for a listing or an audit call: it writes the entry too. Get decides
-// alone, in read of secret.go, because its entry names the version that was read.
+// alone, in GetVersion of secret.go, because its entry names the version that was read.
 func (s *Session) authorizeRead(ctx context.Context, e Entry, allowed func(rights) bool) (rights, error) {
 	r, err := s.authorize(ctx, e, allowed)
 	if err != nil {
@@ -103,11 +94,11 @@ func (s *Session) authorizeRead(ctx context.Context, e Entry, allowed func(right
 func anyService(r rights) bool { return r.granted != nil }
 
 // entry returns a new trail entry with OutcomeOK.
-func (s *Session) entry(action string, addr Address) Entry {
+func (s *Session) entry(action string, addr Address, version Version) Entry {
 	now := now()
 	return Entry{
 		At: now, Service: s.label, Via: s.via, Request: s.request,
-		Action: action, Address: addr, Outcome: OutcomeOK, Count: 1, First: now, Last: now,
+		Action: action, Address: addr, Version: version, Outcome: OutcomeOK, Count: 1, First: now, Last: now,
 	}
 }
 
@@ -121,7 +112,7 @@ func (s *Session) refuse(ctx context.Context, e Entry, err error) {
 }
 
 // now returns the time for entries and versions.
-func now() time.Time { return stored(time.Now()) }
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // stored returns t in UTC and whole microseconds, which every store returns unchanged.
 func stored(t time.Time) time.Time {
