@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
@@ -35,10 +36,16 @@ func (c *call) login() (*myvault.Session, error) {
 		credentials.VerifiedChains = c.request.TLS.VerifiedChains
 	}
 	if certified := len(credentials.VerifiedChains) > 0; certified || len(services) == 1 && len(secrets) == 1 {
-		credentials.Service, credentials.Token = strings.Join(services, ""), c.token(strings.Join(secrets, ""))
+		credentials.Service, credentials.Token = strings.Join(services, ""), strings.Join(secrets, "")
 	}
-	session, err := c.api.vault.Login(c.ctx(), credentials)
-	return session, c.limited(err, credentials.Service)
+	if len(credentials.Token) < minToken && serve.Exposed(c.request) {
+		credentials.Token = "" // never valid, and takes as long to check as any wrong token
+	}
+	session, err := c.api.vault.Login(c.ctx, credentials)
+	if err != nil {
+		return nil, c.limited(err, credentials.Service)
+	}
+	return session, nil
 }
 
 // bearers returns the tokens of Authorization headers with the scheme Bearer. Beside one,
@@ -65,7 +72,7 @@ func (c *call) loginByToken(bearer string) (*myvault.Session, error) {
 		err := c.api.extension.RecordFailedLogin("capability", myvault.Credentials{Request: c.id, Remote: from})
 		return nil, c.limited(err, bearerFailures)
 	}
-	session, err := c.api.issuer.Login(c.ctx(), tokens.Credentials{
+	session, err := c.api.issuer.Login(c.ctx, tokens.Credentials{
 		Bearer: bearer, Certificate: verified(c.request.TLS), Request: c.id, Remote: from,
 	})
 	return session, c.limited(err, bearerFailures)
