@@ -9,71 +9,30 @@ import (
 // Statement is a prepared statement. A connection prepares each once and keeps it.
 type Statement struct {
 	*sqlite3.Stmt
-	bound  []boundValue // by parameter; only values that a Binder has bound
-	oneRow bool         // an INSERT or UPDATE, which must change exactly one row
+	oneRow bool // an INSERT or UPDATE, which must change exactly one row
 }
-
-// boundValue is the value of a parameter. Most texts and numbers equal those of the previous
-// entry or change, and comparing a text is faster than binding it again.
-type boundValue struct {
-	kind boundKind
-	n    int64
-	text string
-}
-
-type boundKind uint8
-
-const (
-	boundUnknown boundKind = iota
-	boundNull
-	boundInt
-	boundText
-)
 
 // Binder binds the parameters of a statement from the first to the last. Its methods take
 // concrete types, because converting a value to an interface allocates.
 type Binder struct {
 	*Statement
 	n   int
-	err error
-}
-
-// unchanged reports whether the next parameter is already bound to v, and remembers v.
-func (b *Binder) unchanged(v boundValue) bool {
-	b.n++
-	if b.n > len(b.bound) {
-		b.bound = append(b.bound, v)
-		return false
-	}
-	previous := &b.bound[b.n-1]
-	if v.kind != boundUnknown && *previous == v {
-		return true
-	}
-	*previous = v
-	return false
-}
-
-// record keeps the first error of the bindings.
-func (b *Binder) record(err error) {
-	if err != nil {
-		b.bound[b.n-1] = boundValue{}
-	}
-	if b.err == nil {
-		b.err = err
-	}
+	err error // the first one
 }
 
 // Int binds a number.
 func (b *Binder) Int(v int64) {
-	if !b.unchanged(boundValue{kind: boundInt, n: v}) {
-		b.record(b.BindInt64(b.n, v))
+	b.n++
+	if b.err == nil {
+		b.err = b.BindInt64(b.n, v)
 	}
 }
 
 // Text binds a text.
 func (b *Binder) Text(v string) {
-	if !b.unchanged(boundValue{kind: boundText, text: v}) {
-		b.record(b.BindText(b.n, v))
+	b.n++
+	if b.err == nil {
+		b.err = b.BindText(b.n, v)
 	}
 }
 
@@ -83,13 +42,16 @@ func (b *Binder) Blob(v []byte) {
 		b.null()
 		return
 	}
-	b.unchanged(boundValue{})
-	b.record(b.BindBlob(b.n, v))
+	b.n++
+	if b.err == nil {
+		b.err = b.BindBlob(b.n, v)
+	}
 }
 
 func (b *Binder) null() {
-	if !b.unchanged(boundValue{kind: boundNull}) {
-		b.record(b.BindNull(b.n))
+	b.n++
+	if b.err == nil {
+		b.err = b.BindNull(b.n)
 	}
 }
 

@@ -215,7 +215,6 @@ func (c *Conn) Each(sql string, row func(*sqlite3.Stmt) error, args ...any) (err
 		if reset := stmt.Reset(); err == nil {
 			err = reset
 		}
-		stmt.bound = nil
 		if cleared := stmt.ClearBindings(); err == nil {
 			err = cleared
 		}
