@@ -22,7 +22,7 @@ const closeTimeout = 2 * time.Second
 // failed fsync. The caller holds SQLite's write lock.
 func (f *File) BeforeWrite() error {
 	d := &f.Writer.Disk
-	if err := d.stopped(); err != nil || !d.logUnsynced() {
+	if err := d.Stopped(); err != nil || !d.foundLog.Load() {
 		return err
 	}
 	err := f.CheckFiles()
@@ -32,9 +32,7 @@ func (f *File) BeforeWrite() error {
 	if err != nil {
 		return fmt.Errorf("%w: the write-ahead log cannot be synced; check the disk: %w", myvault.ErrUnavailable, err)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.foundLog = false
+	d.foundLog.Store(false)
 	return nil
 }
 
@@ -42,7 +40,7 @@ func (f *File) BeforeWrite() error {
 // fails, the log is not copied into the database.
 func (f *File) syncFoundLog() {
 	d := &f.Writer.Disk
-	if d.stopped() != nil || !d.logUnsynced() {
+	if d.Stopped() != nil || !d.foundLog.Load() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
@@ -58,7 +56,7 @@ func (f *File) detectLog() error {
 	if fault.NotExist(err) {
 		return nil
 	}
-	f.Writer.Disk.foundLog = frames > 0
+	f.Writer.Disk.foundLog.Store(frames > 0)
 	if err == nil && f.recovered() {
 		err = f.checkTail(48 * (int(frames) + 1)) // a page has fewer than 48 rows
 	}

@@ -2,14 +2,11 @@ package wal
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
@@ -31,9 +28,6 @@ type Syncer struct {
 
 	Newest atomic.Uint64 // sequence of the newest committed entry
 	Synced atomic.Uint64 // entries up to this sequence are on disk
-
-	mu  sync.Mutex
-	err error // why the log could not be opened
 }
 
 // StartSyncer starts a Syncer, which owns log. check is called before each sync.
@@ -47,36 +41,21 @@ func StartSyncer(log *LogFile, disk *diskState, check func() error) *Syncer {
 // Recorded requests a sync of the entries up to seq.
 func (s *Syncer) Recorded(seq uint64) {
 	s.Newest.Store(seq)
-	s.wake()
-}
-
-func (s *Syncer) wake() {
 	select {
 	case s.dirty <- struct{}{}:
 	default:
 	}
 }
 
-// Failure returns ErrUnavailable while entries cannot be synced.
-func (s *Syncer) Failure() error {
-	if err := s.disk.stopped(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return fmt.Errorf("%w: the trail cannot be synced: %w", myvault.ErrUnavailable, s.err)
-	}
-	return nil
-}
-
 func (s *Syncer) loop() {
 	defer close(s.ended)
-	for {
-		select {
-		case <-s.stop:
-			return
-		case <-s.dirty:
+	for retry := false; ; {
+		if !retry {
+			select {
+			case <-s.stop:
+				return
+			case <-s.dirty:
+			}
 		}
 		select {
 		case <-time.After(syncDelay):
@@ -84,9 +63,7 @@ func (s *Syncer) loop() {
 			return // Close syncs
 		}
 		_ = s.check()
-		if s.sync() != nil {
-			s.wake() // retry
-		}
+		retry = s.sync() != nil
 	}
 }
 
@@ -95,13 +72,11 @@ func (s *Syncer) loop() {
 func (s *Syncer) sync() error {
 	newest := s.Newest.Load()
 	err := s.log.open()
-	s.mu.Lock()
-	s.err = err
-	s.mu.Unlock()
+	s.disk.setUnopened(err)
 	if err != nil {
 		return err
 	}
-	if s.disk.isStopped() {
+	if s.disk.Stopped() != nil {
 		return nil
 	}
 	if err := s.log.sync(); err != nil {
@@ -116,11 +91,11 @@ func (s *Syncer) sync() error {
 func (s *Syncer) Close() error {
 	close(s.stop)
 	<-s.ended
-	err := s.Failure()
+	err := s.disk.Stopped()
 	if err == nil {
 		s.log.nameSynced = false // sync the directory again: closing vault.db has deleted its log
 		_ = s.sync()
-		err = s.Failure()
+		err = s.disk.Stopped()
 	}
 	return errors.Join(err, s.log.close())
 }
