@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/myswiftagent/myvault/internal/credential"
 )
@@ -26,6 +27,13 @@ type Session struct {
 	authentication credential.Authentication     // the session ends once the policy no longer accepts it
 	checks         []func(context.Context) error // the session ends once one of them fails
 	limits         []*grants                     // of restrictions; each must allow an action
+}
+
+// As returns a session of service without authentication: the embedding program must know that
+// the caller is that service. It never fails. A service that is not in the policy is denied on
+// every call.
+func (v *Vault) As(service string) *Session {
+	return &Session{vault: v, service: service, label: bounded(service), via: "embedded"}
 }
 
 // Service returns the name of the service.
@@ -120,6 +128,31 @@ func stored(t time.Time) time.Time {
 		return time.Time{}
 	}
 	return t.UTC().Truncate(time.Microsecond)
+}
+
+// maxField is the size limit of a free text field of a trail entry, in bytes.
+const maxField = 128
+
+// bounded cuts a field of a trail entry to its limit and replaces unprintable characters.
+func bounded(s string) string {
+	if len(s) > maxField {
+		s = s[:maxField]
+	}
+	printable := true
+	for i := 0; i < len(s); i++ {
+		printable = printable && s[i] >= ' ' && s[i] < 0x7F
+	}
+	if printable {
+		return s
+	}
+	safe := make([]byte, 0, len(s))
+	for _, r := range s {
+		if r < ' ' || r >= utf8.RuneSelf || r == 0x7F {
+			r = '?'
+		}
+		safe = append(safe, byte(r))
+	}
+	return string(safe)
 }
 
 // maxPage is the largest number of items of one page.

@@ -31,7 +31,7 @@ func (c *call) login() (*myvault.Session, error) {
 		}
 		return c.loginByToken(bearers[0])
 	}
-	credentials := myvault.Credentials{Request: c.id, Remote: c.remote()}
+	credentials := myvault.Credentials{Request: c.id, Remote: c.remote}
 	if c.request.TLS != nil {
 		credentials.VerifiedChains = c.request.TLS.VerifiedChains
 	}
@@ -67,23 +67,14 @@ func (c *call) bearers() (found []string) {
 // loginByToken authenticates the caller by a capability token. Failures are counted by
 // address: an invalid token names no service.
 func (c *call) loginByToken(bearer string) (*myvault.Session, error) {
-	from := c.remote()
 	if c.api.issuer == nil {
-		err := c.api.extension.RecordFailedLogin("capability", myvault.Credentials{Request: c.id, Remote: from})
+		err := c.api.extension.RecordFailedLogin("capability", myvault.Credentials{Request: c.id, Remote: c.remote})
 		return nil, c.limited(err, bearerFailures)
 	}
 	session, err := c.api.issuer.Login(c.ctx, tokens.Credentials{
-		Bearer: bearer, Certificate: verified(c.request.TLS), Request: c.id, Remote: from,
+		Bearer: bearer, Certificate: verified(c.request.TLS), Request: c.id, Remote: c.remote,
 	})
 	return session, c.limited(err, bearerFailures)
-}
-
-// remote returns the network address that the request came from, for the trail and the log.
-func (c *call) remote() string {
-	if c.from == "" {
-		c.from = c.api.guard.Remote(c.request)
-	}
-	return c.from
 }
 
 // bearerFailures counts failures of bearer tokens. It is not the name of any service.
@@ -102,5 +93,5 @@ func (c *call) limited(err error, service string) error {
 	if !errors.Is(err, myvault.ErrUnauthenticated) {
 		return err
 	}
-	return cmp.Or(c.api.guard.LoginFailed(service, c.remote()), err)
+	return cmp.Or(c.api.guard.LoginFailed(service, c.remote), err)
 }

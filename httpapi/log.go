@@ -48,7 +48,7 @@ func (c *call) log(status, size int, took time.Duration, err error) {
 	}
 	rest := []slog.Attr{
 		slog.String("id", c.id),
-		slog.String("remote", c.remote()),
+		slog.String("remote", c.remote),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.Int("size", size),
 	}

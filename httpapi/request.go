@@ -22,7 +22,7 @@ type call struct {
 	request  *http.Request
 	writer   http.ResponseWriter // only to limit the body
 	id       string
-	from     string          // the network address, once it is determined
+	remote   string          // the network address, for the trail and the log
 	ctx      context.Context // ends while there is still time to respond
 	endpoint *endpoint       // noRoute until it is found
 	raw      []string        // the raw segments of the path
@@ -43,9 +43,14 @@ type call struct {
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	ctx, cancel := workContext(r.Context())
-	defer cancel()
-	c := &call{api: h, request: r, writer: w, endpoint: noRoute, ctx: ctx, id: requestID(r), conn: serve.ConnOf(r.Context())}
+	ctx := r.Context()
+	if server, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && server.WriteTimeout > 0 {
+		// Later a response could no longer be sent; the rest of the time is for reporting that.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, server.WriteTimeout-server.WriteTimeout/10)
+		defer cancel()
+	}
+	c := &call{api: h, request: r, writer: w, endpoint: noRoute, ctx: ctx, id: requestID(r), remote: h.guard.Remote(r), conn: serve.ConnOf(r.Context())}
 	defer c.leaveLarge()
 	a, err := c.run()
 	status, size := c.write(w, a, err)
@@ -54,16 +59,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.observe(Observation{Route: c.endpoint.Pattern, Method: c.knownMethod(), Status: status, Took: took, Size: size})
 	}
 	c.log(status, size, took, err)
-}
-
-// workContext returns a context that ends shortly before the server's write timeout. Later
-// a response could no longer be sent; the rest of the time is for reporting that.
-func workContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	server, ok := ctx.Value(http.ServerContextKey).(*http.Server)
-	if !ok || server.WriteTimeout <= 0 {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, server.WriteTimeout-server.WriteTimeout/10)
 }
 
 // run makes all checks in their order, and then calls the handler of the route.
@@ -115,8 +110,10 @@ func (c *call) readRequest() (err error) {
 	if c.addr, err = c.endpoint.address(c.raw); err != nil {
 		return err
 	}
-	if err = c.readQuery(); err != nil {
-		return err
+	if c.request.URL.RawQuery != "" && !c.endpoint.probe {
+		if err = c.readQuery(); err != nil {
+			return err
+		}
 	}
 	if c.endpoint.byQuery {
 		if err = c.readAddress(); err != nil {
@@ -142,9 +139,6 @@ func (c *call) recovered(p any) error {
 
 // readQuery reads the query parameters. Each must be known, given once and not empty.
 func (c *call) readQuery() error {
-	if c.request.URL.RawQuery == "" || c.endpoint.probe {
-		return nil
-	}
 	query, err := url.ParseQuery(c.request.URL.RawQuery)
 	if err != nil {
 		return badRequest("malformed query: encode it as application/x-www-form-urlencoded")

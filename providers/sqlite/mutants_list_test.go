@@ -154,7 +154,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "a write may change no row",
-		edits: []slip{{"internal/db/conn.go", "	if n := c.Changes(); n != 1 {", "	if n := c.Changes(); n > 1 {"}},
+		edits: []slip{{"internal/db/statement.go", "	if n := c.Changes(); n != 1 {", "	if n := c.Changes(); n > 1 {"}},
 		run:   "TestWriteChangesOneRow$",
 		says:  "FAIL",
 	},

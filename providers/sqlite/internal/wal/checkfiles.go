@@ -36,8 +36,10 @@ func (f *File) CheckFiles() (err error) {
 			return fmt.Errorf("%w: %s was moved, deleted or replaced while open; put it back, or close the store and restore the whole directory",
 				myvault.ErrUnavailable, f.Kind.Name)
 		}
-		if err := directory.CheckHardLinks(path, now); err != nil {
-			return fmt.Errorf("%w: %w", myvault.ErrUnavailable, err)
+		if directory.Links(now) > 1 {
+			if err := directory.CheckHardLinks(path, now); err != nil {
+				return fmt.Errorf("%w: %w", myvault.ErrUnavailable, err)
+			}
 		}
 		switch path {
 		case f.Path:

@@ -111,3 +111,22 @@ func (d *diskState) logUnsynced() bool {
 	defer d.mu.Unlock()
 	return d.foundLog.Load() || d.unsynced != nil
 }
+
+// BeforeWrite returns ErrUnavailable after a failed fsync. If the file was opened with a log, it
+// first writes that log again and syncs it: the process that wrote the log may have ended after a
+// failed fsync. The caller holds SQLite's write lock.
+func (f *File) BeforeWrite() error {
+	d := &f.Writer.Disk
+	if err := d.Stopped(); err != nil || !d.foundLog.Load() {
+		return err
+	}
+	err := f.CheckFiles()
+	if err == nil {
+		err = errors.Join(rewriteLog(f.Path+"-wal", f.Path+"-shm"), f.Options.Disk.SyncFile(f.Path+"-wal"))
+	}
+	if err != nil {
+		return fmt.Errorf("%w: the write-ahead log cannot be synced; check the disk: %w", myvault.ErrUnavailable, err)
+	}
+	d.foundLog.Store(false)
+	return nil
+}

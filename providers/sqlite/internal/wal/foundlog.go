@@ -3,38 +3,16 @@ package wal
 import (
 	"context"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
-	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // closeTimeout bounds the wait for other processes when a file or an operation ends.
 const closeTimeout = 2 * time.Second
-
-// BeforeWrite returns ErrUnavailable after a failed fsync. If the file was opened with a log, it
-// first writes that log again and syncs it: the process that wrote the log may have ended after a
-// failed fsync. The caller holds SQLite's write lock.
-func (f *File) BeforeWrite() error {
-	d := &f.Writer.Disk
-	if err := d.Stopped(); err != nil || !d.foundLog.Load() {
-		return err
-	}
-	err := f.CheckFiles()
-	if err == nil {
-		err = errors.Join(rewriteLog(f.Path+"-wal", f.Path+"-shm"), f.Options.Disk.SyncFile(f.Path+"-wal"))
-	}
-	if err != nil {
-		return fmt.Errorf("%w: the write-ahead log cannot be synced; check the disk: %w", myvault.ErrUnavailable, err)
-	}
-	d.foundLog.Store(false)
-	return nil
-}
 
 // syncFoundLog syncs a log that the file was opened with, before the file is closed. If that
 // fails, the log is not copied into the database.

@@ -1,9 +1,13 @@
 package db
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // Statement is a prepared statement. A connection prepares each once and keeps it.
@@ -132,4 +136,98 @@ func (s *Statement) finish(err error) error {
 		err = reset
 	}
 	return err
+}
+
+// Run executes a statement and ignores its rows.
+func (c *Conn) Run(sql string, args ...any) error {
+	return c.Each(sql, func(*sqlite3.Stmt) error { return nil }, args...)
+}
+
+// Each calls row for every row of a query until row returns an error. The bytes of ColumnRawBlob
+// and ColumnRawText are valid until row returns.
+func (c *Conn) Each(sql string, row func(*sqlite3.Stmt) error, args ...any) (err error) {
+	stmt, err := c.prepared(sql)
+	if err != nil {
+		return err
+	}
+	ended := false
+	defer func() {
+		if !ended {
+			return // a panic: a reset could resume the interrupted operation of the engine
+		}
+		// Reset repeats the error of the last step.
+		if reset := stmt.Reset(); err == nil {
+			err = reset
+		}
+		if cleared := stmt.ClearBindings(); err == nil {
+			err = cleared
+		}
+	}()
+	if err = stepAll(stmt.Stmt, row, args); err == nil {
+		err = c.checkOneRow(stmt)
+	}
+	ended = true
+	return err
+}
+
+func stepAll(stmt *sqlite3.Stmt, row func(*sqlite3.Stmt) error, args []any) error {
+	for i, arg := range args {
+		if err := bind(stmt, i+1, arg); err != nil {
+			return err
+		}
+	}
+	for stmt.Step() {
+		if err := row(stmt); err != nil {
+			return err
+		}
+	}
+	return stmt.Err()
+}
+
+// checkOneRow returns ErrTampered if an INSERT or UPDATE did not change exactly one row, as every
+// such statement of the store does. A manipulated file can make SQLite skip the write.
+func (c *Conn) checkOneRow(stmt *Statement) error {
+	if !stmt.oneRow {
+		return nil
+	}
+	if n := c.Changes(); n != 1 {
+		return fault.Tampered("a write of one row changed %d rows: the file was manipulated; restore a backup", n)
+	}
+	return nil
+}
+
+// prepared returns the prepared statement of sql, and prepares it at the first call.
+func (c *Conn) prepared(sql string) (*Statement, error) {
+	if stmt := c.stmts[sql]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, _, err := c.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
+	if err != nil {
+		return nil, err
+	}
+	s := &Statement{Stmt: stmt, oneRow: strings.HasPrefix(sql, "INSERT") || strings.HasPrefix(sql, "UPDATE")}
+	c.stmts[sql] = s
+	return s, nil
+}
+
+func bind(stmt *sqlite3.Stmt, i int, arg any) error {
+	switch v := arg.(type) {
+	case nil:
+		return stmt.BindNull(i)
+	case int64:
+		return stmt.BindInt64(i, v)
+	case int:
+		return stmt.BindInt(i, v)
+	case uint64:
+		return stmt.BindInt64(i, int64(v))
+	case uint32:
+		return stmt.BindInt64(i, int64(v))
+	case bool:
+		return stmt.BindBool(i, v)
+	case string:
+		return stmt.BindText(i, v)
+	case []byte:
+		return stmt.BindBlob(i, v)
+	}
+	return fmt.Errorf("%w: cannot bind %T", sqlite3.MISUSE, arg)
 }
