@@ -21,7 +21,7 @@ type Authentication struct {
 // Kind is the kind of an Authentication.
 type Kind uint8
 
-// The kinds of authentication: what was presented and matched. Token and Certificate are bits.
+// The kinds of authentication. Token and Certificate are bits: one was presented and matched.
 const (
 	Token Kind = 1 << iota
 	Certificate

@@ -30,7 +30,10 @@ func (w *Writer) write(batch []*Request) (locked error) {
 	// Finish the other requests first: a scrub may wait for readers.
 	var scrubbing []*Request
 	for _, r := range batch {
-		outcome := r.outcome(err)
+		outcome := r.err
+		if err != nil {
+			outcome = r.outcome(err)
+		}
 		if r.Scrub && outcome == nil {
 			scrubbing = append(scrubbing, r)
 		} else {
@@ -52,13 +55,13 @@ func (w *Writer) write(batch []*Request) (locked error) {
 	return nil
 }
 
-// outcome returns the result of r, given the error of the transaction. If the transaction failed,
-// a refusal that may be due to earlier requests in it is replaced by ErrUnavailable.
+// outcome returns the result of r after its transaction failed with err. A refusal that may be due
+// to earlier requests in it is replaced by ErrUnavailable.
 func (r *Request) outcome(err error) error {
 	switch {
 	case r.err == nil:
 		return err
-	case err != nil && r.afterOthers && r.err != ErrNothing:
+	case r.afterOthers && r.err != ErrNothing:
 		return fmt.Errorf("%w: not done: the requests before it were not committed; try again", myvault.ErrUnavailable)
 	}
 	return r.err

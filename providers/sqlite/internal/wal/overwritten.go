@@ -34,8 +34,15 @@ type IndexState struct {
 	Attempted uint32 // frames that a checkpoint has begun to copy
 }
 
-// parseIndexState parses the beginning of a WAL-index. It returns false during a write.
-func parseIndexState(b []byte) (s IndexState, ok bool) {
+// mappedIndex is the beginning of a WAL-index in shared memory.
+type mappedIndex [indexSize / 4]uint32
+
+// read returns the state of the log. It returns false during a write.
+func (m *mappedIndex) read() (s IndexState, ok bool) {
+	var b [indexSize]byte
+	for i := range m {
+		binary.NativeEndian.PutUint32(b[4*i:], atomic.LoadUint32(&m[i]))
+	}
 	if string(b[:indexHeaderSize]) != string(b[indexHeaderSize:2*indexHeaderSize]) || b[12] == 0 {
 		return s, false
 	}
@@ -73,8 +80,8 @@ type OverwriteWatch struct {
 	readLog func(b []byte, at int64) error // reads from the write-ahead log
 	Stat    func() (fs.FileInfo, error)    // of the database file
 
-	// The next commit may restart the log, because all of it is in the database. An overwrite before
-	// such a commit looks like a checkpoint, so that commit must check the file.
+	// The next commit may restart the log, because all of it is in the database. An overwrite
+	// before such a commit looks like a checkpoint, so that commit must check the file.
 	mayRestart atomic.Bool
 
 	mu      sync.Mutex
