@@ -76,7 +76,7 @@ func (s *Syncer) sync() error {
 	if err != nil {
 		return err
 	}
-	if s.disk.Stopped() != nil {
+	if stopped := s.disk.Stopped() != nil; stopped {
 		return nil
 	}
 	if err := s.log.sync(); err != nil {
