@@ -63,28 +63,28 @@ func (s *Syncer) loop() {
 			return // Close syncs
 		}
 		_ = s.check()
-		retry = s.sync() != nil
+		retry = s.sync()
 	}
 }
 
-// sync syncs the log. It returns an error if the log cannot be opened, and the caller retries. A
-// failed fsync is recorded in s.disk and never retried.
-func (s *Syncer) sync() error {
+// sync syncs the log. It reports whether to retry because the log cannot be opened. A failed fsync
+// is recorded in s.disk and never retried.
+func (s *Syncer) sync() (retry bool) {
 	newest := s.Newest.Load()
 	err := s.log.open()
 	s.disk.setUnopened(err)
 	if err != nil {
-		return err
+		return true
 	}
-	if stopped := s.disk.Stopped() != nil; stopped {
-		return nil
+	if s.disk.Stopped() != nil {
+		return false
 	}
 	if err := s.log.sync(); err != nil {
 		s.disk.stop(err)
-		return nil
+		return false
 	}
 	s.Synced.Store(newest)
-	return nil
+	return false
 }
 
 // Close syncs a last time. The writer must have stopped before.
@@ -94,7 +94,7 @@ func (s *Syncer) Close() error {
 	err := s.disk.Stopped()
 	if err == nil {
 		s.log.nameSynced = false // sync the directory again: closing vault.db has deleted its log
-		_ = s.sync()
+		s.sync()
 		err = s.disk.Stopped()
 	}
 	return errors.Join(err, s.log.close())
