@@ -129,7 +129,7 @@ func (s *Session) commitOf(changes []Change) Commit {
 	for i, change := range changes {
 		change.Expires, change.RotateAfter = stored(change.Expires), stored(change.RotateAfter)
 		c.Changes[i] = change
-		e := s.entry(change.action(), change.target())
+		e := s.entry(change.action(), change.target(), 0)
 		e.At, e.First, e.Last = c.At, c.At, c.At // the same time as the change
 		c.Entries[i] = e
 	}

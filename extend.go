@@ -117,7 +117,7 @@ func (x *Extension) change(ctx context.Context, by *Session, c Change) (Info, er
 	if c.Op == OpPut && x.action != "" {
 		commit.Entries[0].Action = x.action
 	}
-	if _, err := by.checkEnded(ctx); err != nil {
+	if _, err := by.rights(ctx); err != nil {
 		by.recordFailure(ctx, commit.Entries[0], err)
 		return Info{}, err
 	}
@@ -166,7 +166,7 @@ func (x *Extension) Authentication(ctx context.Context, s *Session) (string, err
 	err := x.checkOwner(s)
 	if err == nil && (len(s.limits) > 0 || s.check != nil) {
 		err = fmt.Errorf("%w: the session is restricted", ErrDenied)
-		s.recordFailure(ctx, s.entry(Write.String(), Address{}), err)
+		s.recordFailure(ctx, s.entry(Write.String(), Address{}, 0), err)
 	}
 	if err != nil {
 		return "", fail("authentication", Address{}, err)
@@ -193,8 +193,8 @@ func (x *Extension) Resume(service, authentication string, check func(context.Co
 	if !x.vault.Policy().accepts(a, service) {
 		return nil, fail("resume", Address{}, ErrUnauthenticated)
 	}
-	s := x.vault.resume(service, a)
-	s.check = check
+	s := x.vault.As(service)
+	s.authentication, s.check = a, check
 	return s, nil
 }
 

@@ -86,7 +86,7 @@ func (s *Session) GetPage(ctx context.Context, r ListOptions, limit int) (Page[S
 	}
 	entries := make([]Entry, len(page.Items))
 	for i, secret := range page.Items {
-		entries[i] = s.readEntry(secret.Address, secret.Version)
+		entries[i] = s.entry("read", secret.Address, secret.Version)
 	}
 	if err := s.vault.recorder.readAll(ctx, entries); err != nil {
 		return Page[Secret, Address]{}, fail("get page", Address{}, err)
@@ -130,7 +130,7 @@ func (s *Session) open(ctx context.Context, what string, prefix Prefix, actions 
 	if err := prefix.Validate(); err != nil {
 		return scope{}, false, err
 	}
-	e := s.entry(what, Address(prefix))
+	e := s.entry(what, Address(prefix), 0)
 	r, err := s.authorize(ctx, e, anyService)
 	if err != nil {
 		return scope{}, false, err
@@ -210,7 +210,7 @@ func (s *Session) versions(ctx context.Context, addr Address, before Version) it
 			yield(Info{}, fail("versions", Address{}, err))
 			return
 		}
-		e := s.entry("versions", addr)
+		e := s.entry("versions", addr, 0)
 		_, err := s.authorizeRead(ctx, e, func(r rights) bool { return r.allows(List, addr) })
 		if err != nil {
 			yield(Info{}, fail("versions", addr, err))

@@ -89,7 +89,7 @@ func (s *Session) ProjectsPage(ctx context.Context, after string, limit int) (Pa
 // projects returns up to limit visible projects that do not sort before from, or all if limit is
 // 0, and whether there are more.
 func (s *Session) projects(ctx context.Context, from string, limit int) (projects []Project, more bool, err error) {
-	r, err := s.authorizeRead(ctx, s.entry("list", Address{}), anyService)
+	r, err := s.authorizeRead(ctx, s.entry("list", Address{}, 0), anyService)
 	if err != nil {
 		return nil, false, err
 	}
@@ -122,7 +122,7 @@ func (s *Session) Project(ctx context.Context, name string) (Project, error) {
 		return Project{}, fail("get project", Address{}, err)
 	}
 	addr := Address{Project: name}
-	e := s.entry("list", addr)
+	e := s.entry("list", addr, 0)
 	_, err := s.authorizeRead(ctx, e, func(r rights) bool { return r.visibility().sees(name) })
 	if err != nil {
 		return Project{}, fail("get project", addr, err)

@@ -131,7 +131,7 @@ func (r rights) showsEntry(e Entry) bool {
 // Heads returns the newest link of each chain of the trail. It needs the right to audit
 // everything. [errors.ErrUnsupported] if the trail is no [Auditor].
 func (s *Session) Heads(ctx context.Context) ([]Head, error) {
-	_, err := s.authorizeRead(ctx, s.entry("audit", Address{}), func(r rights) bool { return r.allowsAll(Audit, Prefix{}) })
+	_, err := s.authorizeRead(ctx, s.entry("audit", Address{}, 0), func(r rights) bool { return r.allowsAll(Audit, Prefix{}) })
 	if err != nil {
 		return nil, fail("heads", Address{}, err)
 	}

@@ -142,7 +142,7 @@ func (s *Session) Explain(ctx context.Context, service string, a Action, addr Ad
 		return Decision{}, fail("explain", Address{}, err)
 	}
 	own := service == s.service
-	r, err := s.authorizeRead(ctx, s.entry("explain", addr), func(r rights) bool {
+	r, err := s.authorizeRead(ctx, s.entry("explain", addr, 0), func(r rights) bool {
 		return r.granted != nil && own || r.allows(Audit, addr)
 	})
 	if err != nil {
@@ -169,7 +169,7 @@ func (s *Session) Who(ctx context.Context, a Action, addr Address) ([]string, er
 	if err := validateQuestion(a, addr); err != nil {
 		return nil, fail("who", Address{}, err)
 	}
-	r, err := s.authorizeRead(ctx, s.entry("explain", addr), func(r rights) bool { return r.allows(Audit, addr) })
+	r, err := s.authorizeRead(ctx, s.entry("explain", addr, 0), func(r rights) bool { return r.allows(Audit, addr) })
 	if err != nil {
 		return nil, fail("who", addr, err)
 	}
@@ -195,7 +195,7 @@ type Rights struct {
 
 // Rights returns the rules of the session's service or, if the session is restricted, its limits.
 func (s *Session) Rights(ctx context.Context) (Rights, error) {
-	r, err := s.authorizeRead(ctx, s.entry("explain", Address{}), anyService)
+	r, err := s.authorizeRead(ctx, s.entry("explain", Address{}, 0), anyService)
 	if err != nil {
 		return Rights{}, fail("rights", Address{}, err)
 	}

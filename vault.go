@@ -53,7 +53,6 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
-	"unicode/utf8"
 )
 
 // Vault is a provider with a policy and an audit trail. [Vault.As] and [Vault.Login] open sessions
@@ -157,36 +156,4 @@ func (v *Vault) Close() error {
 		err = errors.Join(err, closer.Close())
 	}
 	return fail("close", Address{}, err)
-}
-
-// As returns a session of service without authentication: the embedding program must know that
-// the caller is that service. It never fails. A service that is not in the policy is denied on
-// every call.
-func (v *Vault) As(service string) *Session {
-	return &Session{vault: v, service: service, label: bounded(service), via: "embedded"}
-}
-
-// maxField is the size limit of a free text field of a trail entry, in bytes.
-const maxField = 128
-
-// bounded cuts a field of a trail entry to its limit and replaces unprintable characters.
-func bounded(s string) string {
-	if len(s) > maxField {
-		s = s[:maxField]
-	}
-	printable := true
-	for i := 0; i < len(s); i++ {
-		printable = printable && s[i] >= ' ' && s[i] < 0x7F
-	}
-	if printable {
-		return s
-	}
-	safe := make([]byte, 0, len(s))
-	for _, r := range s {
-		if r < ' ' || r >= utf8.RuneSelf || r == 0x7F {
-			r = '?'
-		}
-		safe = append(safe, byte(r))
-	}
-	return string(safe)
 }

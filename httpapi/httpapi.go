@@ -22,11 +22,13 @@
 package httpapi
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -87,24 +89,25 @@ type Observation struct {
 
 // Handler is the HTTP API of one vault. Make one with [New]; it is safe for concurrent use.
 type Handler struct {
-	vault      *myvault.Vault
-	logger     *slog.Logger
-	repeats    *logs.Repeats
-	endpoints  []endpoint
-	headers    []problem.Header
-	buffers    buffers
-	guard      *guard.Guard
-	bodies     *semaphore.Semaphore // of large request bodies
-	large      *semaphore.Semaphore // of large requests and responses
-	cursors    *cursors
-	health     *health
-	generators map[string]myvault.Generator
-	ready      *health
-	draining   atomic.Bool
-	issuer     *tokens.Issuer
-	console    http.Handler // may be nil
-	store      string
-	observe    func(Observation) // may be nil
+	vault       *myvault.Vault
+	incarnation string // of the vault
+	logger      *slog.Logger
+	repeats     *logs.Repeats
+	endpoints   []endpoint
+	headers     []problem.Header
+	buffers     sync.Pool // of *bytes.Buffer for response bodies; see recycle
+	guard       *guard.Guard
+	bodies      *semaphore.Semaphore // of large request bodies
+	large       *semaphore.Semaphore // of large requests and responses
+	cursors     *cursors
+	health      *health
+	generators  map[string]myvault.Generator
+	ready       *health
+	draining    atomic.Bool
+	issuer      *tokens.Issuer
+	console     http.Handler // may be nil
+	store       string
+	observe     func(Observation) // may be nil
 	projectSecrets
 	usage     *usage.Index
 	extension *myvault.Extension // for log-ins by token without an issuer
@@ -132,6 +135,8 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	}
 	return &Handler{
 		vault:          vault,
+		incarnation:    vault.Incarnation(),
+		buffers:        sync.Pool{New: func() any { return new(bytes.Buffer) }},
 		logger:         config.Logger,
 		repeats:        logs.NewRepeats(config.Logger),
 		endpoints:      config.endpoints(),

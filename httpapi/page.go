@@ -45,7 +45,7 @@ const cursorBlock = 256
 func (c *call) next(fields ...string) string {
 	plain := []byte(strings.Join(fields, "\x00"))
 	plain = append(plain, make([]byte, cursorBlock-len(plain)%cursorBlock)...)
-	sealed := c.api.cursors.seal(c.ctx(), plain, c.cursorContext())
+	sealed := c.api.cursors.seal(c.ctx, plain, c.cursorContext())
 	query := maps.Clone(c.query)
 	if query == nil {
 		query = url.Values{}
@@ -64,7 +64,7 @@ func (c *call) cursor() ([]string, error) {
 	if err != nil {
 		return nil, wrongCursor()
 	}
-	plain, err := c.api.cursors.open(c.ctx(), sealed, c.cursorContext())
+	plain, err := c.api.cursors.open(c.ctx, sealed, c.cursorContext())
 	if err != nil {
 		return nil, err
 	}

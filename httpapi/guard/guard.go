@@ -114,25 +114,3 @@ func (g *Guard) Handler(next http.Handler, probes ...string) http.Handler {
 		}
 	})
 }
-
-// CheckHost returns an error if the Host header of r names another server.
-func (g *Guard) CheckHost(r *http.Request) error {
-	if g.hosts.allow(r) {
-		return nil
-	}
-	return &problem.Problem{
-		Status: http.StatusMisdirectedRequest,
-		Detail: "the Host header names no host of this server: the operator can allow it (AllowedHosts; MYVAULT_HOSTS of the example server)",
-	}
-}
-
-// CheckOrigin returns an error if a page of another site made r.
-func (g *Guard) CheckOrigin(r *http.Request) error {
-	if g.origins.allow(r) {
-		return nil
-	}
-	return &problem.Problem{
-		Status: http.StatusForbidden, Code: "foreign_origin",
-		Detail: "a page of another site made this request: the operator can allow its origin",
-	}
-}

@@ -10,8 +10,7 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 )
 
-// TestRowsThatDifferInOneField checks that rows differing in one field are read as written. Values
-// shared with the previous row are not bound again.
+// TestRowsThatDifferInOneField checks that rows differing in one field are read as written.
 func TestRowsThatDifferInOneField(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey())

@@ -70,6 +70,15 @@ func (c options) WithNetwork(of func(string) (string, error)) options {
 	return c
 }
 
+// WithClock replaces the clock that limits how often files are checked.
+func (c options) WithClock(now func() time.Time) options {
+	c.now = now
+	return c
+}
+
+// CheckpointTrail copies the log of access.db into the file, as the checkpointer does.
+func (s *Store) CheckpointTrail() error { return s.trail.File.ScrubNow(context.Background()) }
+
 // WithEpochLimit starts a new epoch after so many log rows.
 func (c options) WithEpochLimit(n uint64) options {
 	c.epochLimit = n
@@ -313,7 +322,7 @@ func (s *Store) CountScrubs() *atomic.Int64 {
 }
 
 // FailWrites has the store believe that the last attempt to write failed.
-func (s *Store) FailWrites() { s.file.Writer.Disk.Committed(sqlite3.FULL) }
+func (s *Store) FailWrites() { s.file.Writer.Disk.Record(wal.Commit, sqlite3.FULL) }
 
 // AwaitLocked returns once a request for one of the two files waits.
 func (s *Store) AwaitLocked() {

@@ -26,14 +26,14 @@ type smallDisk struct {
 }
 
 type smallFile struct {
-	vfs.File
+	vfs.FileSharedMemory
 	room *atomic.Int64
 }
 
 func (d *smallDisk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
 	file, flags, err := d.VFSFilename.OpenFilename(name, flags)
 	if err == nil && (flags&vfs.OPEN_WAL != 0 || strings.Contains(name.String(), "backup-")) {
-		return &smallFile{file, &d.room}, flags, nil
+		return &smallFile{file.(vfs.FileSharedMemory), &d.room}, flags, nil
 	}
 	return file, flags, err
 }
@@ -42,7 +42,7 @@ func (f *smallFile) WriteAt(p []byte, off int64) (int, error) {
 	if off+int64(len(p)) > f.room.Load() {
 		return 0, sqlite3.FULL
 	}
-	return f.File.WriteAt(p, off)
+	return f.FileSharedMemory.WriteAt(p, off)
 }
 
 const (

@@ -33,7 +33,7 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.V
 	if v != nil {
 		if r := s.cache.Get(addr); r != nil {
 			if secret, known, err := r.Secret(version); known {
-				s.hits.add(r.Hash)
+				s.hits[r.Hash>>59].Add(1)
 				return secret, err
 			}
 		}

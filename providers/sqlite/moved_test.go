@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/matryer/is"
+
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
 // TestMovedStore checks that writes to files that were moved away are not acknowledged. Reads from
@@ -122,5 +125,49 @@ func TestWritesAfterReplacement(t *testing.T) {
 			_, err = apply(s, put("p/after", "v"))
 			is.NoErr(err)
 		})
+	}
+}
+
+// ticking returns a clock on which a millisecond passes with each call.
+func ticking() func() time.Time {
+	began := time.Now()
+	var calls atomic.Int64
+	return func() time.Time { return began.Add(time.Duration(calls.Add(1)) * time.Millisecond) }
+}
+
+// TestFilesAreCheckedEachMillisecond checks that reads from the file and commits of entries notice
+// within a millisecond that the files were moved, and that a change notices it at once.
+func TestFilesAreCheckedEachMillisecond(t *testing.T) {
+	is := is.New(t)
+	dir := filepath.Join(t.TempDir(), "store")
+	began := time.Now()
+	var passed atomic.Int64
+	c := sqlite.Config{CacheBytes: -1}
+	s := openWith(t, dir, crypto.NewKey(), sqlite.OptionsOf(c).WithClock(func() time.Time { return began.Add(time.Duration(passed.Load())) }))
+	read := func() error {
+		_, err := s.Get(t.Context(), addr("p/a"), 0)
+		return err
+	}
+	record := func() error { return s.Record(t.Context(), aRead) }
+	_, err := apply(s, put("p/a", "v"))
+	is.NoErr(err)
+	for range 3 {
+		passed.Add(int64(time.Hour))
+		is.NoErr(record())
+		is.NoErr(read())
+		must(t, os.Rename(dir, dir+"-gone"))
+		is.NoErr(record()) // the files were checked less than a millisecond ago
+		is.NoErr(read())
+		passed.Add(int64(time.Millisecond))
+		is.True(errors.Is(record(), myvault.ErrUnavailable))
+		is.True(errors.Is(read(), myvault.ErrUnavailable))
+		must(t, os.Rename(dir+"-gone", dir))
+		is.NoErr(record())
+		is.NoErr(read())
+		must(t, os.Rename(dir, dir+"-gone"))
+		_, err = apply(s, put("p/a", "w"))
+		is.True(errors.Is(err, myvault.ErrUnavailable)) // a change checks them each time
+		is.True(errors.Is(read(), myvault.ErrUnavailable))
+		must(t, os.Rename(dir+"-gone", dir))
 	}
 }

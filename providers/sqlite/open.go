@@ -41,8 +41,9 @@ type options struct {
 	epochLimit uint64
 	sync       func(path string) error // of the trail
 	disk       directory.Disk
-	noIndex    bool          // PRAGMA data_version is asked, not the WAL-index
-	firstPrune time.Duration // until entries are first pruned in the background
+	now        func() time.Time // limits how often files are checked
+	noIndex    bool             // PRAGMA data_version is asked, not the WAL-index
+	firstPrune time.Duration    // until entries are first pruned in the background
 }
 
 func open(ctx context.Context, dir string, keys KeySource, c options) (*Store, error) {
@@ -103,7 +104,7 @@ func checkDirectory(ctx context.Context, dir string, key crypto.Key, sys directo
 
 // start opens both files and starts the writer.
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c options) error {
-	f, err := wal.Open(ctx, schema.VaultFile, dir, key, wal.Options{VFS: c.vfs, Keys: keyring.Source(keys), Synchronous: db.SyncFull, Disk: c.disk})
+	f, err := wal.Open(ctx, schema.VaultFile, dir, key, wal.Options{VFS: c.vfs, Keys: keyring.Source(keys), Synchronous: db.SyncFull, Disk: c.disk, Now: c.now})
 	if err != nil {
 		return err
 	}

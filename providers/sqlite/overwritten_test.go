@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -119,7 +120,7 @@ func TestNoCommitToOverwrittenFile(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	dir, before := grown(t, key, 200)
-	s := open(t, dir, key)
+	s := openWith(t, dir, key, sqlite.OptionsOf(sqlite.Config{}).WithClock(ticking()))
 	grow(t, s, "more", 1) // that starts a log
 	overwrite(t, filepath.Join(dir, "vault.db"), before["vault.db"])
 	_, err := apply(s, put("p/a", "y"))
@@ -129,6 +130,20 @@ func TestNoCommitToOverwrittenFile(t *testing.T) {
 	after := files(t, dir)
 	is.NoErr(s.Close())
 	is.Equal(string(files(t, dir)["vault.db"]), string(after["vault.db"])) // the log is not copied into it
+}
+
+// TestNoEntryAfterCheckpointOfOverwrittenFile checks that an entry which may restart the log checks
+// the file, however recent the last check is: later the overwrite would look like a checkpoint.
+func TestNoEntryAfterCheckpointOfOverwrittenFile(t *testing.T) {
+	is := is.New(t)
+	key := crypto.NewKey()
+	dir, before := grown(t, key, 200)
+	began := time.Now()
+	s := openWith(t, dir, key, sqlite.OptionsOf(sqlite.Config{}).WithClock(func() time.Time { return began }))
+	grow(t, s, "more", 1)
+	is.NoErr(s.CheckpointTrail())
+	overwrite(t, filepath.Join(dir, "access.db"), before["access.db"])
+	is.True(errors.Is(s.Record(t.Context(), aRead), myvault.ErrUnavailable))
 }
 
 // TestNoCommitToOverwrittenLog checks the same for the header of the write-ahead log, without which

@@ -83,5 +83,5 @@ func (t *Trail) Ping(ctx context.Context) error {
 	if err := t.File.CheckReadable(ctx); err != nil {
 		return err
 	}
-	return errors.Join(t.File.CheckWritable(ctx), t.Syncer.Failure())
+	return t.File.CheckWritable(ctx)
 }

@@ -28,7 +28,7 @@ func (t *Trail) Prune(ctx context.Context, limit Limit, progress func(pruned uin
 	if progress == nil {
 		progress = func(uint64) {}
 	}
-	if err := t.Syncer.Failure(); err != nil {
+	if err := t.File.Writer.Disk.Stopped(); err != nil {
 		return 0, err
 	}
 	if err := t.File.CheckpointForSpace(ctx); err != nil {

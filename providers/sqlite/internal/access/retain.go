@@ -78,7 +78,7 @@ func (r *retainer) stop() {
 // unnoticed. Removal by age is not recorded, because no caller can hasten it. wall is the time of
 // the clock, and elapsed the time that has passed in this process.
 func (t *Trail) EnforceLimits(ctx context.Context, c Limits, watch *ClockWatch, wall time.Time, elapsed time.Duration) {
-	if t.Syncer.Failure() != nil {
+	if t.File.Writer.Disk.Stopped() != nil {
 		return // the next check tries again
 	}
 	if c.MaxAge > 0 {

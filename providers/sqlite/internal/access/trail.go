@@ -48,7 +48,7 @@ func Open(ctx context.Context, dir string, key crypto.Key, o wal.Options, c Limi
 	t.Syncer = wal.StartSyncer(&wal.LogFile{Path: f.Path + "-wal", Disk: o.Disk, SyncForTest: o.Sync}, &f.Writer.Disk, f.CheckFilesAndLog)
 	w := f.Writer
 	w.BeforeBatch, w.Save, w.Restore, w.AfterCommit = t.begin, t.save, t.restore, t.committed
-	w.BeforeCommit = t.finish
+	w.BeforeCommit = t.flush
 	f.Start()
 	t.retain = startRetainer(t, c.WithDefaults())
 	return t, nil
@@ -57,7 +57,7 @@ func Open(ctx context.Context, dir string, key crypto.Key, o wal.Options, c Limi
 // begin prepares a transaction. It reads the end of the chain if changed, which means that another
 // connection may have written or the last transaction failed.
 func (t *Trail) begin(c *db.Conn, changed bool) (err error) {
-	t.pending = Batch{body: t.pending.body[:0]}
+	t.pending = Batch{}
 	if changed {
 		var head myvault.Head
 		if head, err = ReadHead(c); err == nil {
@@ -102,7 +102,7 @@ func (t *Trail) restore() { t.end, t.pending = t.saved, t.savedPending }
 
 // Record appends entries to the chain.
 func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
-	if err := t.Syncer.Failure(); err != nil {
+	if err := t.File.Writer.Disk.Stopped(); err != nil {
 		return err
 	}
 	drafts := make([]draft, len(entries))
@@ -135,7 +135,7 @@ func (t *Trail) Prepare(e myvault.Entry) (d draft) {
 
 // Append adds an entry to the chain, within a transaction of the writer.
 func (t *Trail) Append(c *db.Conn, d *draft) error {
-	if t.pending.full() {
+	if t.pending.N == maxEntries || len(t.pending.body) >= fullSize {
 		if err := t.flush(c); err != nil {
 			return err
 		}
@@ -147,17 +147,6 @@ func (t *Trail) Append(c *db.Conn, d *draft) error {
 	t.pending.Add(e, mac)
 	t.end = ledger.Link{Seq: e.Seq, MAC: mac}
 	return nil
-}
-
-// finish writes the pending row at the end of a transaction. No request can be undone after it, so
-// the memory of the body is reused.
-func (t *Trail) finish(c *db.Conn) error {
-	body := t.pending.body
-	err := t.flush(c)
-	if err == nil {
-		t.pending.body = body[:0]
-	}
-	return err
 }
 
 // flush writes the pending row. It does not reuse the memory of the body: undoing a failed request

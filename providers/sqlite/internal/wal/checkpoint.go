@@ -91,7 +91,7 @@ func (k *checkpointer) truncateWAL() {
 		return // the passive checkpoint just before has recorded the state of the disk
 	}
 	k.c.MarkBroken(err)
-	k.writer.Disk.checkpointed(fault.WithAdvice(err))
+	k.writer.Disk.Record(checkpoint, fault.WithAdvice(err))
 }
 
 // wake requests a checkpoint by the goroutine.
@@ -117,7 +117,7 @@ func (k *checkpointer) replaceBroken() {
 // checkpoint copies as much of the WAL into the database as the readers permit, and reports
 // whether pages remain.
 func (k *checkpointer) checkpoint(c *db.Conn) (remaining bool) {
-	if c.Broken || k.writer.Disk.logUnsynced() || k.writer.checkFiles() != nil {
+	if c.Broken || k.writer.Disk.logUnsynced() || k.writer.file.CheckFilesAndLog() != nil {
 		return true
 	}
 	err := fault.Guard(func() error {
@@ -125,14 +125,14 @@ func (k *checkpointer) checkpoint(c *db.Conn) (remaining bool) {
 		remaining = done < all
 		return err
 	})
-	k.writer.logChanged()
+	k.writer.file.overwrites.Update()
 	if fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) {
 		return true // another connection is checkpointing
 	}
 	if fault.HasCode(err, sqlite3.NOMEM) {
 		c.MarkBroken(err)
 	}
-	k.writer.Disk.checkpointed(fault.WithAdvice(err))
+	k.writer.Disk.Record(checkpoint, fault.WithAdvice(err))
 	return remaining || err != nil
 }
 

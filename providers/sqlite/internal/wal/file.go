@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
@@ -36,6 +37,8 @@ type File struct {
 	checkSlot      chan struct{} // has room for one integrity check
 	checking       atomic.Bool   // an integrity check is running
 
+	opened     time.Time
+	checkAgain atomic.Int64          // since opened, in nanoseconds; see checkFilesOften
 	overwrites *OverwriteWatch       // nil if the system does not support it
 	stopWatch  func()                // ends overwrites
 	Fault      atomic.Pointer[error] // why the file is no longer used; see CheckFiles
@@ -48,6 +51,7 @@ type Options struct {
 	Synchronous int
 	Sync        func(path string) error // syncs the trail's WAL; nil: fsync
 	Disk        directory.Disk
+	Now         func() time.Time // limits how often the files are checked; nil: time.Now
 }
 
 // Open opens the file and reads its keys. If the file is missing, Open creates it. Before Start,
@@ -57,8 +61,13 @@ func Open(ctx context.Context, k schema.Kind, dir string, key crypto.Key, o Opti
 	if err := k.CreateIfMissing(ctx, dir, key, o.VFS, o.Disk); err != nil {
 		return nil, fault.FromEngine(ctx, err)
 	}
-	f := &File{Kind: k, Options: o, checkSlot: make(chan struct{}, 1), Path: filepath.Join(dir, k.Name), stopWatch: func() {}}
-	checkFiles := f.CheckFiles
+	f := &File{Kind: k, Options: o, checkSlot: make(chan struct{}, 1), Path: filepath.Join(dir, k.Name),
+		stopWatch: func() {}}
+	if f.Options.Now == nil {
+		f.Options.Now = time.Now
+	}
+	f.opened = f.Options.Now()
+	checkFiles := f.checkFilesOften
 	if o.Synchronous == db.SyncFull {
 		checkFiles = f.CheckFilesAndLog
 	}
@@ -69,12 +78,7 @@ func Open(ctx context.Context, k schema.Kind, dir string, key crypto.Key, o Opti
 	if err != nil {
 		return nil, fault.FromEngine(ctx, err)
 	}
-	f.Writer = &Writer{Lock: lock, checkFiles: checkFiles, Clean: f.Scrub, open: func() (*db.Conn, error) {
-		return f.connect(context.Background(), db.Settings{Synchronous: o.Synchronous, CacheKB: db.WriterCacheKB})
-	}}
-	f.Writer.checkSchema = f.CheckSchema
-	f.Writer.logChanged = func() { f.overwrites.Update() }
-	f.Writer.beforeWrite = f.BeforeWrite
+	f.Writer = &Writer{file: f, Lock: lock, checkFiles: checkFiles, Clean: f.Scrub}
 	if err := fault.Guard(func() error { return f.openAnchor(ctx, key, readOnly) }); err != nil {
 		return nil, fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
 	}

@@ -3,13 +3,10 @@ package wal
 import (
 	"context"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
-	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
@@ -17,32 +14,11 @@ import (
 // closeTimeout bounds the wait for other processes when a file or an operation ends.
 const closeTimeout = 2 * time.Second
 
-// BeforeWrite returns ErrUnavailable after a failed fsync. If the file was opened with a WAL, it
-// first writes that WAL again and syncs it: the process that wrote the WAL may have ended after a
-// failed fsync. The caller holds SQLite's write lock.
-func (f *File) BeforeWrite() error {
-	d := &f.Writer.Disk
-	if err := d.stopped(); err != nil || !d.logUnsynced() {
-		return err
-	}
-	err := f.CheckFiles()
-	if err == nil {
-		err = errors.Join(rewriteWAL(f.Path+"-wal", f.Path+"-shm"), f.Options.Disk.SyncFile(f.Path+"-wal"))
-	}
-	if err != nil {
-		return fmt.Errorf("%w: the write-ahead log cannot be synced; check the disk: %w", myvault.ErrUnavailable, err)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.foundLog = false
-	return nil
-}
-
 // syncFoundWAL syncs a WAL that the file was opened with, before the file is closed. If that
 // fails, the WAL is not copied into the database.
 func (f *File) syncFoundWAL() {
 	d := &f.Writer.Disk
-	if d.stopped() != nil || !d.logUnsynced() {
+	if d.Stopped() != nil || !d.foundLog.Load() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
@@ -58,7 +34,7 @@ func (f *File) detectWAL() error {
 	if fault.NotExist(err) {
 		return nil
 	}
-	f.Writer.Disk.foundLog = frames > 0
+	f.Writer.Disk.foundLog.Store(frames > 0)
 	if err == nil && f.recovered() {
 		err = f.checkTail(48 * (int(frames) + 1)) // a page has fewer than 48 rows
 	}

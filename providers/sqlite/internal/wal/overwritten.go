@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/myswiftagent/myvault"
@@ -28,12 +29,20 @@ type IndexState struct {
 	frames    uint32  // in the log
 	sum       [8]byte // checksum of the last frame, encoded as in the frame
 	pageSize  int64
+	logSize   int64  // the minimum size of the log
 	Backfill  uint32 // frames copied into the database
 	Attempted uint32 // frames that a checkpoint has begun to copy
 }
 
-// parseIndexState parses the beginning of a WAL-index. It returns false during a write.
-func parseIndexState(b []byte) (s IndexState, ok bool) {
+// mappedIndex is the beginning of a WAL-index in shared memory.
+type mappedIndex [indexSize / 4]uint32
+
+// read returns the state of the log. It returns false during a write.
+func (m *mappedIndex) read() (s IndexState, ok bool) {
+	var b [indexSize]byte
+	for i := range m {
+		binary.NativeEndian.PutUint32(b[4*i:], atomic.LoadUint32(&m[i]))
+	}
 	if string(b[:indexHeaderSize]) != string(b[indexHeaderSize:2*indexHeaderSize]) || b[12] == 0 {
 		return s, false
 	}
@@ -45,25 +54,19 @@ func parseIndexState(b []byte) (s IndexState, ok bool) {
 	if s.pageSize = int64(native.Uint16(b[pageSizeAt:])); s.pageSize == 1 {
 		s.pageSize = maxPageSize
 	}
+	if s.frames > 0 {
+		s.logSize = walHeaderSize + int64(s.frames)*(frameHeaderSize+s.pageSize)
+	}
 	s.Backfill, s.Attempted = native.Uint32(b[backfillAt:]), native.Uint32(b[attemptedAt:])
 	return s, true
 }
 
-// checkpointed reports whether a checkpoint may have written to the database between two states.
+// checkpointed reports whether a checkpoint may have written to the database between two states:
+// one was completed, or it was running or interrupted in one of them.
 func (s IndexState) checkpointed(since IndexState) bool {
-	return s.salt != since.salt || s.Backfill != since.Backfill || s.checkpointing() || since.checkpointing()
+	return s.salt != since.salt || s.Backfill != since.Backfill ||
+		s.Attempted > s.Backfill || since.Attempted > since.Backfill
 }
-
-// logSize returns the minimum size of the log.
-func (s IndexState) logSize() int64 {
-	if s.frames == 0 {
-		return 0
-	}
-	return walHeaderSize + int64(s.frames)*(frameHeaderSize+s.pageSize)
-}
-
-// checkpointing reports whether a checkpoint is running or was interrupted.
-func (s IndexState) checkpointing() bool { return s.Attempted > s.Backfill }
 
 // OverwriteWatch detects that a program other than SQLite wrote to a database file or its log in
 // place. SQLite does not detect that. It keeps using its cached pages and acknowledges changes
@@ -76,6 +79,10 @@ type OverwriteWatch struct {
 	Read    func() (IndexState, bool)      // the WAL-index
 	readLog func(b []byte, at int64) error // reads from the write-ahead log
 	Stat    func() (fs.FileInfo, error)    // of the database file
+
+	// The next commit may restart the log, because all of it is in the database. An overwrite
+	// before such a commit looks like a checkpoint, so that commit must check the file.
+	mayRestart atomic.Bool
 
 	mu      sync.Mutex
 	stopped bool
@@ -107,7 +114,7 @@ func (w *OverwriteWatch) Check(name string, now, log fs.FileInfo) error {
 	if !ok {
 		return nil // a commit is in progress
 	}
-	if log.Size() < state.logSize() && !w.logMatches(state) {
+	if log.Size() < state.logSize && !w.logMatches(state) {
 		return overwritten(name + "-wal")
 	}
 	if !w.known || state.checkpointed(w.state) {
@@ -161,9 +168,11 @@ func (w *OverwriteWatch) Update() {
 	if w.stopped {
 		return
 	}
-	if state, ok := w.Read(); ok && (!w.known || state.checkpointed(w.state)) {
+	state, ok := w.Read()
+	if ok && (!w.known || state.checkpointed(w.state)) {
 		_ = w.remember(state) // the next check tries again
 	}
+	w.mayRestart.Store(!ok || state.Backfill >= state.frames)
 }
 
 // remember records the state of the file. During a checkpoint, the state stays unknown.
@@ -173,7 +182,7 @@ func (w *OverwriteWatch) remember(before IndexState) error {
 		return err
 	}
 	after, ok := w.Read()
-	w.known = ok && !before.checkpointing() && !after.checkpointed(before)
+	w.known = ok && !after.checkpointed(before)
 	w.time, w.size, w.state = info.ModTime(), info.Size(), after
 	return nil
 }
@@ -192,7 +201,7 @@ func (w *OverwriteWatch) logMatches(s IndexState) bool {
 func (w *OverwriteWatch) logHasState(s IndexState) bool {
 	var header [walHeaderSize]byte
 	var frame [frameHeaderSize]byte
-	last := s.logSize() - frameHeaderSize - s.pageSize
+	last := s.logSize - frameHeaderSize - s.pageSize
 	if w.readLog(header[:], 0) != nil || w.readLog(frame[:], last) != nil {
 		return false
 	}

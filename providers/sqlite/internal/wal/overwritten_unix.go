@@ -3,10 +3,8 @@
 package wal
 
 import (
-	"encoding/binary"
 	"io/fs"
 	"os"
-	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
@@ -32,15 +30,8 @@ func watchOverwrites(path string) (w *OverwriteWatch, close func()) {
 	if err != nil {
 		return nil, func() { _ = syscall.Munmap(b); unwatch() }
 	}
-	words := (*[indexSize / 4]uint32)(unsafe.Pointer(&b[0]))
 	w = &OverwriteWatch{
-		Read: func() (IndexState, bool) {
-			var b [indexSize]byte
-			for i := range words {
-				binary.NativeEndian.PutUint32(b[4*i:], atomic.LoadUint32(&words[i]))
-			}
-			return parseIndexState(b[:])
-		},
+		Read: (*mappedIndex)(unsafe.Pointer(&b[0])).read,
 		readLog: func(b []byte, at int64) error {
 			_, err := log.ReadAt(b, at)
 			return err

@@ -59,7 +59,7 @@ func (p *probe) due() bool {
 // CheckWritable returns ErrUnavailable if the last write failed. If a probe is due, it first
 // tries to write again. After a failed fsync it writes nothing.
 func (f *File) CheckWritable(ctx context.Context) error {
-	if err := f.Writer.Disk.stopped(); err != nil {
+	if err := f.Writer.Disk.Stopped(); err != nil {
 		return err
 	}
 	if err := f.Writer.Disk.failure(); err == nil || !f.probe.due() {

@@ -53,7 +53,9 @@ func (p *pool) Run(ctx context.Context, f func(*db.Conn) error) error {
 		return fault.FromEngine(ctx, err)
 	}
 	// Check after the wait: the WAL of one database must never be applied to another.
-	if err = p.file.CheckFiles(); err == nil && c == nil {
+	if c != nil {
+		err = p.file.checkFilesOften()
+	} else if err = p.file.CheckFiles(); err == nil {
 		c, err = p.Open(ctx)
 	}
 	if err != nil {

@@ -39,7 +39,7 @@ func (f *File) truncateWAL(ctx context.Context, c *db.Conn, wait time.Duration) 
 	if f.BackupsRunning.Load() > 0 {
 		return errLongRead
 	}
-	if err := f.Writer.Disk.stopped(); err != nil {
+	if err := f.Writer.Disk.Stopped(); err != nil {
 		return err
 	}
 	if err := f.CheckFiles(); err != nil {

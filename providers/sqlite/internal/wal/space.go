@@ -46,3 +46,12 @@ func (f *File) CheckpointForSpace(ctx context.Context) error {
 	}
 	return nil
 }
+
+// FileSize returns the size of a file, or 0 if it cannot be read.
+func FileSize(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
