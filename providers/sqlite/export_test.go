@@ -46,43 +46,44 @@ func (c options) Restore(ctx context.Context, path, dir string, keys KeySource, 
 
 // WithVFS has the engine use another file system.
 func (c options) WithVFS(name string) options {
-	c.vfs = name
+	c.VFS = name
 	return c
 }
 
 // WithNetwork replaces the detection of network file systems.
 func (c options) WithNetwork(of func(string) (string, error)) options {
-	c.network = of
+	c.Network = of
 	return c
 }
 
 // WithEpochLimit starts a new epoch after so many log rows.
 func (c options) WithEpochLimit(n uint64) options {
-	c.epochLimit = n
+	c.EpochLimit = n
 	return c
 }
 
 // WithSync replaces the sync of the trail.
 func (c options) WithSync(f func(path string) error) options {
-	c.sync = f
+	c.Sync = f
 	return c
 }
 
 // WithFsync replaces the sync of files that the store writes without the engine.
 func (c options) WithFsync(f func(*os.File) error) options {
-	c.disk.Fsync = f
+	c.Disk.Fsync = f
 	return c
 }
 
 // WithFailing replaces nothing, but has what this package does with files beside the engine fail.
 func (c options) WithFailing(f func(operation, path string, size int) (done int, err error)) options {
-	c.disk.Fails = f
+	c.Disk.Fails = f
 	return c
 }
 
 // VerifyBackupIn is VerifyBackup with its files in a directory that is given.
 func VerifyBackupIn(ctx context.Context, path, above string, keys KeySource, c options) (Report, error) {
-	report, err := verifyBackup(ctx, path, above, keys, c, nil)
+	c.TempDir = above
+	report, err := verifyBackup(ctx, path, keys, c, nil)
 	return report, fault.FromAny(ctx, err)
 }
 
@@ -171,7 +172,7 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 
 // WithoutWALIndex has PRAGMA data_version tell whether the cache is fresh.
 func (c options) WithoutWALIndex() options {
-	c.noIndex = true
+	c.NoIndex = true
 	return c
 }
 
@@ -240,7 +241,7 @@ func (s *Store) WithRemovalHeld(f func()) {
 
 // AtOnce starts the background search for old entries at once.
 func (c options) AtOnce() options {
-	c.firstPrune = time.Millisecond
+	c.FirstPrune = time.Millisecond
 	return c
 }
 
