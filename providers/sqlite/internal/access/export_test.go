@@ -14,8 +14,8 @@ import (
 func (t *Trail) RecordUnless(ctx context.Context, failing bool, entries ...myvault.Entry) error {
 	return t.File.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 		for _, e := range entries {
-			d := t.Prepare(e)
-			if err := t.Append(c, &d); err != nil {
+			d := t.prepare(e)
+			if err := t.append(c, &d); err != nil {
 				return err
 			}
 		}
@@ -28,16 +28,16 @@ func (t *Trail) RecordUnless(ctx context.Context, failing bool, entries ...myvau
 
 // PruneStep is one step of a pruning, which removes no old bytes: that would wait for readers.
 func (t *Trail) PruneStep(ctx context.Context, upTo uint64) error {
-	_, err := (&Pruning{Trail: t, Limit: Limit{UpTo: upTo}, Recorded: true}).Step(ctx)
+	_, err := (&pruning{Trail: t, limit: Limit{UpTo: upTo}, recorded: true}).step(ctx)
 	return err
 }
 
 // Looker returns one round of the background check of a trail, with a clock of the test: the wall
 // time and the time elapsed in the process.
 func (t *Trail) Looker(c Limits) func(wall time.Time, elapsed time.Duration) {
-	usual := c.WithDefaults()
-	watch := &ClockWatch{Age: usual.MaxAge}
+	usual := c.withDefaults()
+	watch := &clockWatch{age: usual.MaxAge}
 	return func(wall time.Time, elapsed time.Duration) {
-		t.EnforceLimits(context.Background(), usual, watch, wall, elapsed)
+		t.enforceLimits(context.Background(), usual, watch, wall, elapsed)
 	}
 }

@@ -7,13 +7,13 @@ import (
 )
 
 // UsesIndex reports whether the WAL-index tells whether the cache is fresh.
-func (v *Validator) UsesIndex() bool { return v != nil && v.Index.Load() != nil }
+func (v *Validator) UsesIndex() bool { return v != nil && v.index.Load() != nil }
 
 // AfterQuery calls f once, after the next refresh of the cache has read the log.
 func (v *Validator) AfterQuery(f func()) {
-	read := v.Read
-	v.Read = func(ctx context.Context, query func(*db.Conn) error) error {
-		v.Read = read
+	read := v.read
+	v.read = func(ctx context.Context, query func(*db.Conn) error) error {
+		v.read = read
 		err := read(ctx, query)
 		f()
 		return err
@@ -22,19 +22,19 @@ func (v *Validator) AfterQuery(f func()) {
 
 // Rows returns the number of cached rows and their size in bytes.
 func (c *Cache) Rows() (rows int, bytes int64) {
-	c.Mu.Lock()
-	defer c.Mu.Unlock()
-	for i := range c.Slots {
-		if c.Slots[i].Row.Load() != nil {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.slots {
+		if c.slots[i].Row.Load() != nil {
 			rows++
 		}
 	}
-	return rows, c.Bytes
+	return rows, c.bytes
 }
 
 // WithRemovalHeld calls f while no row can be removed from the cache.
 func (c *Cache) WithRemovalHeld(f func()) {
-	c.Mu.Lock()
-	defer c.Mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	f()
 }

@@ -10,7 +10,7 @@ func FuzzRanges(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7})
 	f.Add([]byte{1})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		again := DecodeRanges(b).Encode()
+		again := decodeRanges(b).encode()
 		if len(b)%16 == 0 && !bytes.Equal(again, b) || len(b)%16 != 0 && bytes.Equal(again, b) {
 			t.Fatalf("%x became %x", b, again)
 		}

@@ -13,14 +13,14 @@ import (
 func Digests() (expected, made map[string]string, err error) {
 	expected, made = map[string]string{}, map[string]string{}
 	for _, k := range []Kind{VaultFile, AccessFile} {
-		expected[k.Name] = k.Schemas[len(k.Schemas)-1]
+		expected[k.Name] = k.schemas[len(k.schemas)-1]
 		opened, err := sqlite3.Open(":memory:")
 		if err != nil {
 			return nil, nil, err
 		}
 		c := db.Wrap(opened)
-		if err = c.Exec(k.Tables); err == nil {
-			made[k.Name], err = Digest(c)
+		if err = c.Exec(k.tables); err == nil {
+			made[k.Name], err = digest(c)
 		}
 		if err := errors.Join(err, c.Close()); err != nil {
 			return nil, nil, err

@@ -13,8 +13,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// ErrPartial is the error of a batch in which a request failed after it had written.
-var ErrPartial = errors.New("a request failed after writing")
+// errPartial is the error of a batch in which a request failed after it had written.
+var errPartial = errors.New("a request failed after writing")
 
 // write commits a batch and finishes its requests. If another process has locked the file, it
 // returns errLocked: nothing was begun, and no request is finished.
@@ -25,7 +25,7 @@ func (w *Writer) write(batch []*Request) (locked error) {
 	}
 	w.wasBatch = len(batch) > 1
 	if err != nil || slices.ContainsFunc(batch, func(r *Request) bool { return r.err == nil }) {
-		w.Disk.Committed(err)
+		w.Disk.committed(err)
 	}
 	// Finish the other requests first: a scrub may wait for readers.
 	var scrubbing []*Request
@@ -43,7 +43,7 @@ func (w *Writer) write(batch []*Request) (locked error) {
 		w.scrubPendingBytes()
 	}
 	if err == nil {
-		w.log.AfterCommit(w.Conn)
+		w.log.afterCommit(w.Conn)
 	}
 	if w.Conn != nil && w.Conn.Broken {
 		_ = w.Conn.Close()
@@ -58,7 +58,7 @@ func (r *Request) outcome(err error) error {
 	switch {
 	case r.err == nil:
 		return err
-	case err != nil && r.afterOthers && r.err != ErrNothing:
+	case err != nil && r.afterOthers && r.err != errNothing:
 		return fmt.Errorf("%w: not done: the requests before it were not committed; try again", myvault.ErrUnavailable)
 	}
 	return r.err
@@ -73,7 +73,7 @@ func (w *Writer) commit(batch []*Request) error {
 	committing := false
 	err := fault.Guard(func() error {
 		changed, err := w.applyBatch(batch, false)
-		if err == ErrPartial {
+		if err == errPartial {
 			changed, err = w.applyBatch(batch, true)
 		}
 		if err == nil && changed {
@@ -197,7 +197,7 @@ func applyAll(batch []*Request, apply func(*Request) (bool, error)) (changed boo
 }
 
 // applyPlain applies a request without a savepoint. Nearly all requests that fail do so before
-// they write. If one has written, applyPlain returns ErrPartial.
+// they write. If one has written, applyPlain returns errPartial.
 func (w *Writer) applyPlain(r *Request) (applied bool, err error) {
 	w.Save()
 	before := w.Conn.TotalChanges()
@@ -209,7 +209,7 @@ func (w *Writer) applyPlain(r *Request) (applied bool, err error) {
 		return false, err // SQLite has rolled back the whole transaction
 	}
 	if w.Conn.TotalChanges() != before {
-		return false, ErrPartial
+		return false, errPartial
 	}
 	r.err = fault.FromEngine(context.Background(), err)
 	return false, nil

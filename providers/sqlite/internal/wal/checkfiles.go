@@ -40,7 +40,7 @@ func (f *File) CheckFiles() error {
 			log = now
 		}
 	}
-	return f.setFault(f.overwrites.Check(f.Kind.Name, database, log))
+	return f.setFault(f.overwrites.check(f.Kind.Name, database, log))
 }
 
 // CheckFilesAndLog does the checks of CheckFiles and compares the write-ahead log with its index,

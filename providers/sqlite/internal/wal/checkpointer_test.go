@@ -9,17 +9,17 @@ import (
 // TestACheckpointThatIsAskedForTwiceEnds asks for a second checkpoint during the first, and stops.
 func TestACheckpointThatIsAskedForTwiceEnds(t *testing.T) {
 	begun, goOn := make(chan struct{}, 2), make(chan struct{}, 2)
-	k := StartCheckpointer(&db.Conn{Broken: true}, func() (*db.Conn, error) {
+	k := startCheckpointer(&db.Conn{Broken: true}, func() (*db.Conn, error) {
 		begun <- struct{}{}
 		<-goOn
-		return nil, ErrNothing
+		return nil, errNothing
 	}, &Writer{}, nil)
-	k.Pages = db.CheckpointPages
-	k.AfterCommit(nil)
+	k.pages = db.CheckpointPages
+	k.afterCommit(nil)
 	<-begun
-	k.Pages += RetryAfter
-	k.AfterCommit(nil)
+	k.pages += retryAfter
+	k.afterCommit(nil)
 	goOn <- struct{}{}
 	goOn <- struct{}{}
-	k.Stop() // it hung
+	k.stop() // it hung
 }

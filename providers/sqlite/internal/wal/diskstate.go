@@ -20,8 +20,8 @@ type diskState struct {
 	foundLog   bool  // an earlier process wrote the log and may have failed to fsync it
 }
 
-// Committed records the outcome of a commit.
-func (d *diskState) Committed(err error) { d.record(&d.commit, err) }
+// committed records the outcome of a commit.
+func (d *diskState) committed(err error) { d.record(&d.commit, err) }
 
 // checkpointed records the outcome of a checkpoint.
 func (d *diskState) checkpointed(err error) { d.record(&d.checkpoint, err) }

@@ -22,7 +22,7 @@ func (f *File) Synchronous() (levels []string, err error) {
 	// All readers at once, so that each connection is asked.
 	var connections []*db.Conn
 	for range cap(f.Readers.Slots) {
-		c, taken := f.Readers.Acquire(context.Background())
+		c, taken := f.Readers.acquire(context.Background())
 		if c == nil && taken == nil {
 			c, taken = f.Readers.Open(context.Background())
 		}
@@ -30,7 +30,7 @@ func (f *File) Synchronous() (levels []string, err error) {
 		connections = append(connections, c)
 	}
 	for _, c := range connections {
-		f.Readers.Release(c)
+		f.Readers.release(c)
 	}
 	return levels, err
 }
@@ -51,8 +51,8 @@ func (f *File) LimitMemory(bytes int64) error {
 // remove old bytes.
 func (w *Writer) CountScrubs() *atomic.Int64 {
 	var waits atomic.Int64
-	clean := w.Clean
-	w.Clean = func(ctx context.Context, c *db.Conn, wait time.Duration) error {
+	clean := w.clean
+	w.clean = func(ctx context.Context, c *db.Conn, wait time.Duration) error {
 		if wait > 0 {
 			waits.Add(1)
 		}
@@ -62,4 +62,4 @@ func (w *Writer) CountScrubs() *atomic.Int64 {
 }
 
 // FailWrites has the file believe that the last attempt to write failed.
-func (f *File) FailWrites() { f.Writer.Disk.Committed(sqlite3.FULL) }
+func (f *File) FailWrites() { f.Writer.Disk.committed(sqlite3.FULL) }

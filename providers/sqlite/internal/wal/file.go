@@ -35,7 +35,7 @@ type File struct {
 	checkSlot      chan struct{} // has room for one integrity check
 	checking       atomic.Bool   // an integrity check is running
 
-	overwrites *OverwriteWatch       // nil if the system does not support it
+	overwrites *overwriteWatch       // nil if the system does not support it
 	stopWatch  func()                // ends overwrites
 	Fault      atomic.Pointer[error] // why the file is no longer used; see CheckFiles
 }
@@ -68,11 +68,11 @@ func Open(ctx context.Context, k schema.Kind, dir string, key crypto.Key, o Opti
 	if err != nil {
 		return nil, fault.FromEngine(ctx, err)
 	}
-	f.Writer = &Writer{Lock: lock, checkFiles: checkFiles, Clean: f.Scrub, open: func() (*db.Conn, error) {
+	f.Writer = &Writer{Lock: lock, checkFiles: checkFiles, clean: f.Scrub, open: func() (*db.Conn, error) {
 		return f.connect(context.Background(), db.Settings{Synchronous: o.Synchronous, CacheKB: db.WriterCacheKB})
 	}}
 	f.Writer.checkSchema = f.CheckSchema
-	f.Writer.logChanged = func() { f.overwrites.Update() }
+	f.Writer.logChanged = func() { f.overwrites.update() }
 	f.Writer.beforeWrite = f.BeforeWrite
 	if err := fault.Guard(func() error { return f.openAnchor(ctx, key, readOnly) }); err != nil {
 		return nil, fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
@@ -91,7 +91,7 @@ func (f *File) openAnchor(ctx context.Context, key crypto.Key, readOnly db.Setti
 		return err
 	}
 	f.overwrites, f.stopWatch = watchOverwrites(f.Path)
-	f.overwrites.Update()
+	f.overwrites.update()
 	if err := f.detectLog(); err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (f *File) Start() {
 		}
 		return f.Readers.Open(context.Background())
 	}
-	f.Writer.log = StartCheckpointer(f.Anchor, reopen, f.Writer, f.truncateLogUnlessChecking)
+	f.Writer.log = startCheckpointer(f.Anchor, reopen, f.Writer, f.truncateLogUnlessChecking)
 	startWriter(f.Writer)
 }
 
@@ -138,7 +138,7 @@ func (f *File) Close() error {
 	err := f.Readers.Close()
 	f.syncFoundLog()
 	f.Writer.Stop()
-	f.Anchor = f.Writer.log.Stop()
+	f.Anchor = f.Writer.log.stop()
 	err = errors.Join(err, f.keepLogAtClose(f.Anchor), f.keepLogAtClose(f.Writer.Conn))
 	err = errors.Join(err, f.Anchor.Close(), f.Writer.close())
 	f.stopWatch()

@@ -16,7 +16,7 @@ import (
 func TestUnreadablePageIsNotTampering(t *testing.T) {
 	is := is.New(t)
 	check := func(found string) error {
-		return fault.FromEngine(t.Context(), PageFault(schema.VaultFile, found))
+		return fault.FromEngine(t.Context(), pageFault(schema.VaultFile, found))
 	}
 	is.True(errors.Is(check("*** in database main ***\nTree 8 page 8: unable to get the page. error code=266"), myvault.ErrUnavailable)) // IOERR_READ
 	is.True(errors.Is(check("Tree 8 page 8: unable to get the page. error code=7"), myvault.ErrUnavailable))                             // NOMEM

@@ -24,25 +24,25 @@ func (written) Size() int64          { return 4096 }
 // not reported as an overwrite.
 func TestStaleFileInfo(t *testing.T) {
 	is := is.New(t)
-	var state IndexState
+	var state indexState
 	file := written{second: 1}
-	w := &OverwriteWatch{
-		Read: func() (IndexState, bool) { return state, true },
-		Stat: func() (fs.FileInfo, error) { return file, nil }, // of a file that does not exist
+	w := &overwriteWatch{
+		read: func() (indexState, bool) { return state, true },
+		stat: func() (fs.FileInfo, error) { return file, nil }, // of a file that does not exist
 	}
-	check := func(now fs.FileInfo) error { return w.Check("vault.db", now, now) }
+	check := func(now fs.FileInfo) error { return w.check("vault.db", now, now) }
 	is.NoErr(check(file))
 	before := file
-	state, file = IndexState{Backfill: 5, Attempted: 5}, written{second: 2} // a checkpoint
-	w.Update()
+	state, file = indexState{backfill: 5, attempted: 5}, written{second: 2} // a checkpoint
+	w.update()
 	is.NoErr(check(before))
 	is.NoErr(check(file))
 
-	state.Attempted, file = 9, written{second: 3} // another one starts
+	state.attempted, file = 9, written{second: 3} // another one starts
 	is.NoErr(check(file))
 	file = written{second: 4}
 	is.NoErr(check(file))
-	state.Backfill = 9 // and ends
+	state.backfill = 9 // and ends
 	is.NoErr(check(file))
 	is.NoErr(check(file))
 

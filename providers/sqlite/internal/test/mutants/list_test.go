@@ -163,7 +163,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "a schema is not compared",
-		edits: []slip{{"internal/schema/schemacheck.go", "digest != k.Schemas[version-k.oldest()]", "digest == k.Name"}},
+		edits: []slip{{"internal/schema/schemacheck.go", "found != k.schemas[version-k.oldest()]", "found == k.Name"}},
 		in:    "internal/schema",
 		run:   "TestOpenRefusesPlantedSchema$",
 		says:  "FAIL",
@@ -198,7 +198,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "a log that starts again hides that a file was overwritten",
-		edits: []slip{{"internal/wal/file.go", "	f.Writer.logChanged = func() { f.overwrites.Update() }\n", "	f.Writer.logChanged = func() {}\n"}},
+		edits: []slip{{"internal/wal/file.go", "	f.Writer.logChanged = func() { f.overwrites.update() }\n", "	f.Writer.logChanged = func() {}\n"}},
 		in:    "internal/wal",
 		run:   "TestNoCommitToOverwrittenFile$",
 		says:  "FAIL",
