@@ -16,6 +16,7 @@ import (
 // TestHistoryHasEveryValue checks that History returns the same versions as Versions, with
 // values, including those of deleted versions.
 func TestHistoryHasEveryValue(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	s := storetest.Open(t, t.TempDir(), crypto.NewKey())
 	const versions = 600 // more than two pages of log rows

@@ -359,6 +359,7 @@ func TestChangeKeyNamesKeptKey(t *testing.T) {
 // TestChangeKeyDuringBackup checks that ChangeKey during a backup installs the key and reports
 // that the old bytes stay until the backup ends.
 func TestChangeKeyDuringBackup(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	k := newKeyed(t)
 	s := k.open()

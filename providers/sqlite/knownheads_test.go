@@ -76,6 +76,7 @@ func TestHeadsAreReadAgainAfterAnotherWriter(t *testing.T) {
 // TestKnownHeadsAreBounded checks that the known heads are bounded, and that evicted ones are read
 // from the file.
 func TestKnownHeadsAreBounded(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	s := storetest.Open(t, t.TempDir(), crypto.NewKey())
 	long := strings.Repeat(strings.Repeat("x", 128-1)+"/", 7)

@@ -53,6 +53,7 @@ func many(t *testing.T, s *sqlite.Store) map[string]string {
 }
 
 func TestReencrypt(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s, other := storetest.Open(t, dir, key), storetest.Open(t, dir, key)
@@ -122,6 +123,7 @@ func TestReencryptResumes(t *testing.T) {
 
 // TestVerifyReencryptedRecords checks that Verify authenticates a record sealed again by its stamp.
 func TestVerifyReencryptedRecords(t *testing.T) {
+	t.Parallel()
 	for name, sql := range map[string]string{
 		"no stamp":               `DELETE FROM reseal WHERE seq = 1`,
 		"another stamp":          `UPDATE reseal SET mac = zeroblob(32) WHERE seq = 1`,

@@ -203,6 +203,7 @@ func TestRekeyOvertaken(t *testing.T) {
 
 // TestConcurrentRekeys checks that after two concurrent rekeys exactly one new key opens the store.
 func TestConcurrentRekeys(t *testing.T) {
+	t.Parallel()
 	for range 5 {
 		is := is.New(t)
 		dir, old := t.TempDir(), crypto.NewKey()

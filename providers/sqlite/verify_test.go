@@ -119,6 +119,7 @@ func TestVerifyWithEarlierHeads(t *testing.T) {
 // TestVerifyDuringPrune checks that Verify continues after entries that it has verified are
 // pruned, up to the end of a batch or within one.
 func TestVerifyDuringPrune(t *testing.T) {
+	t.Parallel()
 	for _, upTo := range []uint64{100, 2549, 2550, 2551, 2555, 2559, 2560, 2561, 2700} {
 		t.Run(fmt.Sprint(upTo), func(t *testing.T) {
 			is := is.New(t)

@@ -98,6 +98,7 @@ func TestEveryChangeShows(t *testing.T) {
 
 // TestManyForeignChangesShow makes so many changes at once that the cache is cleared.
 func TestManyForeignChangesShow(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	a, b := storetest.Open(t, dir, key), storetest.Open(t, dir, key)
@@ -247,6 +248,7 @@ func (a *acknowledgements) follow(line string) {
 // TestNoReadIsStale checks that a read never returns a version older than one acknowledged before
 // the read began. Two stores of this process and another process write.
 func TestNoReadIsStale(t *testing.T) {
+	t.Parallel()
 	for name, c := range storetest.CacheChecks {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)

@@ -19,6 +19,7 @@ import (
 // TestMovedStore checks that writes to files that were moved away are not acknowledged. Reads from
 // the cache may go on.
 func TestMovedStore(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(t *testing.T, dir string) (mend func()){
 		"directory moved": func(t *testing.T, dir string) func() {
 			storetest.Must(t, os.Rename(dir, dir+"-gone"))
@@ -85,6 +86,7 @@ func TestCloseOfMovedStore(t *testing.T) {
 // TestWritesAfterReplacement checks that writes damage neither a file nor its replacement. A new
 // connection would combine the replacement with the log of the original.
 func TestWritesAfterReplacement(t *testing.T) {
+	t.Parallel()
 	for writes := range 4 {
 		t.Run(fmt.Sprint(writes, " writes"), func(t *testing.T) {
 			is := is.New(t)

@@ -19,6 +19,7 @@ import (
 // TestDestroyLeavesNoBytes checks that no file holds a destroyed value, sealed or not, while the
 // store is open and its write-ahead log in use.
 func TestDestroyLeavesNoBytes(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir := t.TempDir()
 	s := storetest.Open(t, dir, crypto.NewKey())
@@ -71,6 +72,7 @@ func leftovers(t *testing.T, dir string, records, live [][]byte) {
 // TestConcurrentDestroys checks that destroys of several stores wait for each other's checkpoints
 // and none has an unknown outcome.
 func TestConcurrentDestroys(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	var errs [4][]error

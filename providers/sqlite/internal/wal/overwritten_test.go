@@ -54,6 +54,7 @@ func overwrite(t *testing.T, path string, content []byte) {
 // TestOverwrittenStore checks that a file overwritten by another program stops an open store: no
 // change is acknowledged and Ping fails.
 func TestOverwrittenStore(t *testing.T) {
+	t.Parallel()
 	type damage func(t *testing.T, dir string, before map[string][]byte)
 	with := func(name string) damage {
 		return func(t *testing.T, dir string, before map[string][]byte) {
@@ -176,6 +177,7 @@ func TestCheckpointsAreNoOverwrite(t *testing.T) {
 // TestOlderFileWithNewerLog checks that an older file with the log of a newer one is refused.
 // SQLite would copy the log into any file.
 func TestOlderFileWithNewerLog(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		by   int

@@ -20,6 +20,7 @@ import (
 // TestForeignLockCanceledContext checks that a call which waits for the lock of another program
 // returns the error of its context once that ends, and changes nothing.
 func TestForeignLockCanceledContext(t *testing.T) {
+	t.Parallel()
 	key := crypto.NewKey()
 	calls := map[string]func(ctx context.Context, s *sqlite.Store) error{
 		"Apply": func(ctx context.Context, s *sqlite.Store) error {
@@ -109,6 +110,7 @@ func sessionOver(s *sqlite.Store) (*myvault.Session, error) {
 // TestOpenForeignLockDeadline checks that Open returns the error of its context if another program
 // has locked a file exclusively.
 func TestOpenForeignLockDeadline(t *testing.T) {
+	t.Parallel()
 	for _, file := range []string{"vault.db", "access.db"} {
 		t.Run(file, func(t *testing.T) {
 			is := is.New(t)

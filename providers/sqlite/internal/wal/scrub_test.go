@@ -27,6 +27,7 @@ func holdSnapshot(t *testing.T, dir string) (release func()) {
 // TestStoreSurvivesBrokenConnection checks that changes go on after a destroy whose old bytes
 // cannot be removed. The destroy closes its connection; the next one must find the same log.
 func TestStoreSurvivesBrokenConnection(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir := t.TempDir()
 	s := storetest.Open(t, dir, crypto.NewKey())
@@ -50,6 +51,7 @@ func TestStoreSurvivesBrokenConnection(t *testing.T) {
 // TestDestroysShareScrub checks that several destroys in one commit wait once for the old bytes
 // to be removed.
 func TestDestroysShareScrub(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir := t.TempDir()
 	s := storetest.Open(t, dir, crypto.NewKey())

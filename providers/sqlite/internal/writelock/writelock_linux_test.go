@@ -131,6 +131,7 @@ func TestWritersQueue(t *testing.T) {
 
 // TestWritersTakeTurns checks that two concurrent writers both make progress and the log verifies.
 func TestWritersTakeTurns(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	stores := []*sqlite.Store{storetest.Open(t, dir, key), storetest.Open(t, dir, key)}
@@ -159,6 +160,7 @@ func TestWritersTakeTurns(t *testing.T) {
 
 // TestAbandonedTurnIsReleased checks that a caller that has stopped waiting does not keep the lock.
 func TestAbandonedTurnIsReleased(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	a, b := storetest.Open(t, dir, key), storetest.Open(t, dir, key)

@@ -18,6 +18,7 @@ import (
 // not at all, so the next Open finds a store or creates one. SQLite hides errors of closing the
 // new file.
 func TestFaultsDuringCreate(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	key := sqlite.StaticKey(crypto.NewKey())
 	failed := 0

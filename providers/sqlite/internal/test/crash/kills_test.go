@@ -140,6 +140,7 @@ func (c *churner) acknowledgements() int {
 // TestKilledProcessesLoseNothing checks that processes killed at any moment lose and duplicate
 // nothing, and do not block the others.
 func TestKilledProcessesLoseNothing(t *testing.T) {
+	t.Parallel()
 	kills := 12
 	if storetest.LongPass() {
 		kills = 400
@@ -216,6 +217,7 @@ func checkAll(t *testing.T, dir string, key crypto.Key, all []*churner) {
 // TestKilledWhileCreating checks that a process killed while creating a store leaves none, or one
 // that opens.
 func TestKilledWhileCreating(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	rounds := 15
 	if storetest.LongPass() {
@@ -285,6 +287,7 @@ func (a *acknowledged) read(t *testing.T, out io.Reader, enough int, kill func()
 // TestKilledWhileWriting checks that a process killed while writing lost nothing that it
 // acknowledged.
 func TestKilledWhileWriting(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	seen := acknowledged{versions: map[string]uint64{}}

@@ -19,6 +19,7 @@ import (
 // TestProcessWithAnotherKey checks that a process with a wrong key fails and writes nothing, and
 // that the one with the right key continues.
 func TestProcessWithAnotherKey(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := storetest.Open(t, dir, key)
@@ -47,6 +48,7 @@ func TestProcessWithAnotherKey(t *testing.T) {
 // TestProcessesCreateAtOnce checks that processes that create one store at once all use the same
 // files.
 func TestProcessesCreateAtOnce(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	rounds := 3
 	if storetest.LongPass() {
@@ -78,6 +80,7 @@ func TestProcessesCreateAtOnce(t *testing.T) {
 // TestDirectoryRemovedUnderProcess checks that a process whose directory was removed and created
 // again by another acknowledges nothing, and does not touch the new files.
 func TestDirectoryRemovedUnderProcess(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir, key := filepath.Join(t.TempDir(), "store"), crypto.NewKey()
 	first := storetest.Talk(t, dir, key)

@@ -83,6 +83,7 @@ func countOne(s *sqlite.Store) error {
 // TestProcessesUnderLoad checks that several processes under load lose no update, and logs the
 // share of each.
 func TestProcessesUnderLoad(t *testing.T) {
+	t.Parallel()
 	for _, processes := range []int{2, 4} {
 		t.Run(fmt.Sprint(processes, " processes"), func(t *testing.T) {
 			is := is.New(t)

@@ -48,6 +48,7 @@ func countUp(s *sqlite.Store) error {
 
 // TestTwoProcesses checks that no update is lost when two processes write to one store.
 func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
 	s := storetest.Open(t, dir, key)

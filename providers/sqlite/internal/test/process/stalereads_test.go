@@ -14,6 +14,7 @@ import (
 // TestNoStaleReads checks that each process sees the changes acknowledged to another, while a
 // fourth writes all the time.
 func TestNoStaleReads(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	rounds := 150
 	if storetest.LongPass() {
