@@ -3,21 +3,17 @@ package sqlite_test
 import (
 	"context"
 	"errors"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/test/storetest"
 )
 
@@ -161,27 +157,6 @@ func TestNoKeyCreatesNothing(t *testing.T) {
 	is.True(errors.Is(err, context.Canceled))
 }
 
-func TestNetworkFileSystemsAreRefused(t *testing.T) {
-	is := is.New(t)
-	key := sqlite.StaticKey(crypto.NewKey())
-	dir := filepath.Join(t.TempDir(), "a", "b")
-	var asked string
-	c := storetest.OptionsOf(sqlite.Config{}).WithNetwork(func(dir string) (string, error) {
-		asked = dir
-		return "NFS", nil
-	})
-	_, err := c.Open(t.Context(), dir, key)
-	is.True(errors.Is(err, sqlite.ErrNetworkFS))
-	is.True(strings.Contains(err.Error(), "NFS"))
-	is.True(strings.HasPrefix(dir, asked)) // the nearest existing directory
-	_, err = os.Stat(filepath.Dir(dir))
-	is.True(errors.Is(err, os.ErrNotExist)) // nothing is created
-
-	name, err := directory.NetworkOf(t.TempDir())
-	is.NoErr(err)
-	is.Equal(name, "")
-}
-
 // TestOpenErrorsNameTheDirectory checks that errors of Open and OpenTrail name the directory and
 // still match with errors.Is.
 func TestOpenErrorsNameTheDirectory(t *testing.T) {
@@ -202,27 +177,6 @@ func TestOpenErrorsNameTheDirectory(t *testing.T) {
 	_, err = sqlite.Open(t.Context(), "", sqlite.StaticKey(key), sqlite.Config{})
 	is.True(strings.HasPrefix(err.Error(), "open store: "))
 	f.Lie(false)
-}
-
-// TestTemporaryFilesAreRemoved checks that temporary files of an interrupted creation are removed,
-// and that those of a running process stay.
-func TestTemporaryFilesAreRemoved(t *testing.T) {
-	is := is.New(t)
-	dir := t.TempDir()
-	stale, young := filepath.Join(dir, ".making-vault.db-1"), filepath.Join(dir, ".making-vault.db-2")
-	storetest.WriteFile(t, stale, []byte("half a file"))
-	storetest.WriteFile(t, stale+"-wal", []byte("half a log"))
-	storetest.WriteFile(t, young, []byte("of another process"))
-	for _, path := range []string{stale, stale + "-wal"} {
-		is.NoErr(os.Chtimes(path, time.Now(), time.Now().Add(-time.Hour)))
-	}
-	claimed, err := directory.LockTemp(young)
-	is.NoErr(err)
-	defer claimed.Close()
-	storetest.Open(t, dir, crypto.NewKey())
-	is.Equal(slices.Sorted(maps.Keys(storetest.Files(t, dir))), []string{
-		".making-vault.db-2", "access.db", "access.db-lock", "access.db-shm", "access.db-wal", "vault.db", "vault.db-lock", "vault.db-shm", "vault.db-wal",
-	})
 }
 
 // TestConcurrentCreate checks that concurrent creations of one store all use the same files.

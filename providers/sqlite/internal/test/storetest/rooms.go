@@ -51,8 +51,8 @@ func WithoutReaders(file *wal.File, f func()) {
 	}
 }
 
-// CallOnErr is a context that calls Do after Err was called Left times. SQLite calls Err before each
-// of its steps, so Do runs between two steps of a read.
+// CallOnErr is a context that calls Do after Err was called Left times. SQLite calls Err before
+// each of its steps, so Do runs between two steps of a read.
 type CallOnErr struct {
 	context.Context
 	Left int
