@@ -50,7 +50,7 @@ func Open(ctx context.Context, dir string, key crypto.Key, o wal.Options, c Limi
 	w.BeforeBatch, w.Save, w.Restore, w.AfterCommit = t.begin, t.save, t.restore, t.committed
 	w.BeforeCommit = t.flush
 	f.Start()
-	t.retain = startRetainer(t, c.WithDefaults())
+	t.retain = startRetainer(t, c.withDefaults())
 	return t, nil
 }
 
@@ -107,11 +107,11 @@ func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
 	}
 	drafts := make([]draft, len(entries))
 	for i := range entries {
-		drafts[i] = t.Prepare(entries[i])
+		drafts[i] = t.prepare(entries[i])
 	}
 	return t.File.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 		for i := range drafts {
-			if err := t.Append(c, &drafts[i]); err != nil {
+			if err := t.append(c, &drafts[i]); err != nil {
 				return err
 			}
 		}
@@ -126,15 +126,15 @@ type draft struct {
 	encoded []byte
 }
 
-// Prepare prepares e for Append.
-func (t *Trail) Prepare(e myvault.Entry) (d draft) {
+// prepare prepares e for Append.
+func (t *Trail) prepare(e myvault.Entry) (d draft) {
 	d.entry = ledger.Normalize(e, myvault.ChainAccess)
 	d.encoded = ledger.Canonical(t.File.Keys.Vault, &d.entry).BytesOrPanic()
 	return d
 }
 
-// Append adds an entry to the chain, within a transaction of the writer.
-func (t *Trail) Append(c *db.Conn, d *draft) error {
+// append adds an entry to the chain, within a transaction of the writer.
+func (t *Trail) append(c *db.Conn, d *draft) error {
 	if t.pending.N == maxEntries || len(t.pending.body) >= fullSize {
 		if err := t.flush(c); err != nil {
 			return err

@@ -137,7 +137,7 @@ func createLocked(create func() (path string, err error), discard func()) (io.Cl
 		if err != nil {
 			return nil, err
 		}
-		lock, err := LockTemp(path)
+		lock, err := lockTemp(path)
 		if err == nil {
 			return lock, nil
 		}

@@ -66,12 +66,12 @@ func (r *Row) Secret(wanted myvault.Version) (secret myvault.Secret, known bool,
 // used since its last visit.
 type Cache struct {
 	seed  maphash.Seed
-	Slots []slot
+	slots []slot
 	limit int64
 
-	Mu         sync.Mutex
+	mu         sync.Mutex
 	generation uint64
-	Bytes      int64
+	bytes      int64
 	hand       int
 }
 
@@ -90,12 +90,12 @@ func NewCache(limit int64) *Cache {
 	for int64(sets)*ways*rowSize < limit {
 		sets *= 2
 	}
-	return &Cache{seed: maphash.MakeSeed(), Slots: make([]slot, sets*ways), limit: limit}
+	return &Cache{seed: maphash.MakeSeed(), slots: make([]slot, sets*ways), limit: limit}
 }
 
 func (c *Cache) set(hash uint64) []slot {
-	first := int(hash%uint64(len(c.Slots)/ways)) * ways
-	return c.Slots[first : first+ways]
+	first := int(hash%uint64(len(c.slots)/ways)) * ways
+	return c.slots[first : first+ways]
 }
 
 // Get returns the row of addr, or nil.
@@ -123,8 +123,8 @@ func (c *Cache) Accepts(n int) bool { return c != nil && int64(n) <= c.limit/16 
 // the row, which may be stale.
 func (c *Cache) Put(r *Row, generation uint64) {
 	r.Hash = maphash.Comparable(c.seed, r.Address)
-	c.Mu.Lock()
-	defer c.Mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if generation != c.generation {
 		return
 	}
@@ -132,10 +132,10 @@ func (c *Cache) Put(r *Row, generation uint64) {
 	c.drop(s)
 	s.Row.Store(r)
 	s.tag.Store(r.Hash)
-	c.Bytes += r.size()
-	for c.Bytes > c.limit {
-		s := &c.Slots[c.hand]
-		c.hand = (c.hand + 1) % len(c.Slots)
+	c.bytes += r.size()
+	for c.bytes > c.limit {
+		s := &c.slots[c.hand]
+		c.hand = (c.hand + 1) % len(c.slots)
 		if old := s.Row.Load(); old != nil && !old.used.Swap(false) {
 			c.drop(s)
 		}
@@ -170,14 +170,14 @@ func (c *Cache) drop(s *slot) {
 	if old := s.Row.Load(); old != nil {
 		s.tag.Store(0)
 		s.Row.Store(nil)
-		c.Bytes -= old.size()
+		c.bytes -= old.size()
 	}
 }
 
 // remove evicts the rows of addresses and starts the next generation.
 func (c *Cache) remove(addresses []myvault.Address) (generation uint64) {
-	c.Mu.Lock()
-	defer c.Mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, addr := range addresses {
 		set := c.set(maphash.Comparable(c.seed, addr))
 		for i := range set {
@@ -192,11 +192,11 @@ func (c *Cache) remove(addresses []myvault.Address) (generation uint64) {
 
 // clear evicts all rows and starts the next generation.
 func (c *Cache) clear() (generation uint64) {
-	c.Mu.Lock()
-	defer c.Mu.Unlock()
-	if c.Bytes > 0 { // visiting an empty table would allocate its untouched pages
-		for i := range c.Slots {
-			c.drop(&c.Slots[i])
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.bytes > 0 { // visiting an empty table would allocate its untouched pages
+		for i := range c.slots {
+			c.drop(&c.slots[i])
 		}
 	}
 	c.generation++
@@ -208,9 +208,9 @@ func (c *Cache) Size() int64 {
 	if c == nil {
 		return 0
 	}
-	c.Mu.Lock()
-	defer c.Mu.Unlock()
-	return c.Bytes
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bytes
 }
 
 // SetRecord stores a copy of record in r, with the sealer that opens it. It must not be called once

@@ -14,11 +14,11 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// HeaderWords is the size of a WAL-index header in words of 8 bytes.
-const HeaderWords = 6
+// headerWords is the size of a WAL-index header in words of 8 bytes.
+const headerWords = 6
 
 // token identifies a state of the file. Each commit, of any process, changes it.
-type token [HeaderWords]uint64
+type token [headerWords]uint64
 
 // Validator keeps a Cache from returning rows that are older than the last commit of any process.
 //
@@ -34,9 +34,9 @@ type token [HeaderWords]uint64
 //   - Pruning removes records of earlier versions and entries of access.db, which are not cached.
 type Validator struct {
 	cache   *Cache
-	Index   atomic.Pointer[WALIndex] // nil if it cannot be used
+	index   atomic.Pointer[walIndex] // nil if it cannot be used
 	version *dataVersion             // used without an index
-	Read    ledger.ReadFunc
+	read    ledger.ReadFunc
 	file    *wal.File
 	newest  func() uint64 // returns the newest change seen by this process
 
@@ -62,9 +62,9 @@ func NewValidator(c *Cache, file *wal.File, newest func() uint64, index bool) *V
 	if c == nil {
 		return nil
 	}
-	v := &Validator{cache: c, Read: file.Readers.Read, file: file, newest: newest, refreshing: make(chan struct{}, 1)}
+	v := &Validator{cache: c, read: file.Readers.Read, file: file, newest: newest, refreshing: make(chan struct{}, 1)}
 	if index {
-		v.Index.Store(OpenWALIndex(file.Path + "-shm"))
+		v.index.Store(openWALIndex(file.Path + "-shm"))
 	}
 	v.version = &dataVersion{lock: make(chan struct{}, 1), open: func(ctx context.Context) (*db.Conn, error) {
 		if err := file.CheckFiles(); err != nil {
@@ -83,7 +83,7 @@ func (v *Validator) Current(ctx context.Context) (*View, error) {
 		return nil, nil
 	}
 	view := v.published.Load()
-	if index := v.Index.Load(); index != nil {
+	if index := v.index.Load(); index != nil {
 		if view != nil && index.matches(&view.token) {
 			return view, nil
 		}
@@ -97,8 +97,8 @@ func (v *Validator) Current(ctx context.Context) (*View, error) {
 }
 
 func (v *Validator) token(ctx context.Context) (token, bool) {
-	if index := v.Index.Load(); index != nil {
-		return index.Read()
+	if index := v.index.Load(); index != nil {
+		return index.read()
 	}
 	return v.version.read(ctx)
 }
@@ -139,7 +139,7 @@ func (v *Validator) refresh(ctx context.Context) (*View, error) {
 // older one.
 func (v *Validator) changes(ctx context.Context, view, next *View) (changed []myvault.Address, known bool, err error) {
 	newest := v.newest()
-	err = v.Read(ctx, func(c *db.Conn) (err error) {
+	err = v.read(ctx, func(c *db.Conn) (err error) {
 		if view != nil {
 			changed, next.position, known, err = ledger.ChangedSince(c, view.position)
 		}
@@ -161,8 +161,8 @@ func (v *Validator) TransactionBegan(rows int64) {
 		return
 	}
 	v.hasBefore, v.rowsBefore = false, rows
-	if index := v.Index.Load(); index != nil {
-		v.before, v.hasBefore = index.Read()
+	if index := v.index.Load(); index != nil {
+		v.before, v.hasBefore = index.read()
 	}
 }
 
@@ -173,8 +173,8 @@ func (v *Validator) TransactionCommitted(rows int64) {
 	if v == nil || !v.hasBefore || rows == v.rowsBefore {
 		return
 	}
-	if index := v.Index.Load(); index != nil && index.matches(&v.before) {
-		v.Index.Store(nil)
+	if index := v.index.Load(); index != nil && index.matches(&v.before) {
+		v.index.Store(nil)
 	}
 }
 

@@ -2,13 +2,13 @@
 
 package rowcache
 
-// WALIndex is not used on this system, where the WAL-index may not be shared memory.
-type WALIndex struct{}
+// walIndex is not used on this system, where the WAL-index may not be shared memory.
+type walIndex struct{}
 
-// OpenWALIndex returns nil.
-func OpenWALIndex(string) *WALIndex { return nil }
+// openWALIndex returns nil.
+func openWALIndex(string) *walIndex { return nil }
 
-func (*WALIndex) matches(*token) bool { return false }
+func (*walIndex) matches(*token) bool { return false }
 
-// Read returns false.
-func (*WALIndex) Read() (token, bool) { return token{}, false }
+// read returns false.
+func (*walIndex) read() (token, bool) { return token{}, false }

@@ -13,8 +13,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// ErrPartial is the error of a batch in which a request failed after it had written.
-var ErrPartial = errors.New("a request failed after writing")
+// errPartial is the error of a batch in which a request failed after it had written.
+var errPartial = errors.New("a request failed after writing")
 
 // write commits a batch and finishes its requests. If another process has locked the file, it
 // returns errLocked: nothing was begun, and no request is finished.
@@ -46,7 +46,7 @@ func (w *Writer) write(batch []*Request) (locked error) {
 		w.scrubPendingBytes()
 	}
 	if err == nil {
-		w.log.AfterCommit(w.Conn)
+		w.log.afterCommit(w.Conn)
 	}
 	if w.Conn != nil && w.Conn.Broken {
 		_ = w.Conn.Close()
@@ -61,7 +61,7 @@ func (r *Request) outcome(err error) error {
 	switch {
 	case r.err == nil:
 		return err
-	case r.afterOthers && r.err != ErrNothing:
+	case r.afterOthers && r.err != errNothing:
 		return fmt.Errorf("%w: not done: the requests before it were not committed; try again", myvault.ErrUnavailable)
 	}
 	return r.err
@@ -81,7 +81,7 @@ func (w *Writer) commit(batch []*Request) error {
 	applied, committing := 0, false
 	err := fault.Guard(func() (err error) {
 		applied, err = w.applyBatch(batch, w.applyPlain)
-		if err == ErrPartial {
+		if err == errPartial {
 			if err = w.Conn.Rollback(); err == nil {
 				applied, err = w.applyBatch(batch, w.applyInSavepoint)
 			}
@@ -101,7 +101,7 @@ func (w *Writer) commit(batch []*Request) error {
 		return w.cleanUp(err, committing)
 	}
 	if committing {
-		w.file.overwrites.Update()
+		w.file.overwrites.update()
 		w.lastVersion, err = w.Conn.DataVersion()
 		w.versionKnown = err == nil
 		w.Commits.Add(1)
@@ -201,7 +201,7 @@ func applyAll(batch []*Request, apply func(*Request) (bool, error)) (applied int
 }
 
 // applyPlain applies a request without a savepoint. Nearly all requests that fail do so before
-// they write. If one has written, applyPlain returns ErrPartial.
+// they write. If one has written, applyPlain returns errPartial.
 func (w *Writer) applyPlain(r *Request) (applied bool, err error) {
 	w.Save()
 	before := w.Conn.TotalChanges()
@@ -213,7 +213,7 @@ func (w *Writer) applyPlain(r *Request) (applied bool, err error) {
 		return false, err // SQLite has rolled back the whole transaction
 	}
 	if w.Conn.TotalChanges() != before {
-		return false, ErrPartial
+		return false, errPartial
 	}
 	r.err = fault.FromEngine(context.Background(), err)
 	return false, nil

@@ -48,7 +48,7 @@ func (f *File) CheckFiles() (err error) {
 			log = now
 		}
 	}
-	if err := f.overwrites.Check(f.Kind.Name, database, log); err != nil {
+	if err := f.overwrites.check(f.Kind.Name, database, log); err != nil {
 		return f.setFault(err)
 	}
 	return nil

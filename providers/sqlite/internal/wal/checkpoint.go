@@ -19,7 +19,7 @@ import (
 // waits for the readers, for truncateTimeout at most. It tries again only after the WAL has grown
 // by another CheckpointPages.
 const (
-	RetryAfter      = 1000 // pages by which the WAL grows before another checkpoint
+	retryAfter      = 1000 // pages by which the WAL grows before another checkpoint
 	truncateTimeout = time.Second
 )
 
@@ -31,7 +31,7 @@ type checkpointer struct {
 	writer *Writer
 
 	// Owned by the goroutine that has set Writer.busy.
-	Pages        int // in the WAL, as of the last commit
+	pages        int // in the WAL, as of the last commit
 	checkpointAt int // pages at which to run the next checkpoint
 	truncateAt   int // pages at which to truncate the WAL
 
@@ -44,9 +44,9 @@ type checkpointer struct {
 	ended  chan struct{}
 }
 
-// StartCheckpointer starts the goroutine, which owns c until Stop. open opens a connection to
+// startCheckpointer starts the goroutine, which owns c until Stop. open opens a connection to
 // replace a broken one. truncate copies the whole WAL into the database and truncates it.
-func StartCheckpointer(c *db.Conn, open func() (*db.Conn, error), w *Writer,
+func startCheckpointer(c *db.Conn, open func() (*db.Conn, error), w *Writer,
 	truncate func(context.Context, *db.Conn, time.Duration) error) *checkpointer {
 	k := &checkpointer{
 		c: c, open: open, writer: w, truncate: truncate,
@@ -61,7 +61,7 @@ func StartCheckpointer(c *db.Conn, open func() (*db.Conn, error), w *Writer,
 // automatic checkpoints.
 func (k *checkpointer) countPages(c *db.Conn) {
 	c.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
-		k.Pages = pages
+		k.pages = pages
 		return nil
 	})
 }
@@ -125,7 +125,7 @@ func (k *checkpointer) checkpoint(c *db.Conn) (remaining bool) {
 		remaining = done < all
 		return err
 	})
-	k.writer.file.overwrites.Update()
+	k.writer.file.overwrites.update()
 	if fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) {
 		return true // another connection is checkpointing
 	}
@@ -136,37 +136,37 @@ func (k *checkpointer) checkpoint(c *db.Conn) (remaining bool) {
 	return remaining || err != nil
 }
 
-// AfterCommit runs or requests a checkpoint if the WAL is long. c is the writer's connection.
-func (k *checkpointer) AfterCommit(c *db.Conn) {
-	if k.Pages < db.CheckpointPages {
+// afterCommit runs or requests a checkpoint if the WAL is long. c is the writer's connection.
+func (k *checkpointer) afterCommit(c *db.Conn) {
+	if k.pages < db.CheckpointPages {
 		k.checkpointAt, k.truncateAt = db.CheckpointPages, db.BoundPages // the WAL has restarted
 	}
 	select {
 	case remaining := <-k.result:
-		k.checkpointAt = k.Pages + RetryAfter
+		k.checkpointAt = k.pages + retryAfter
 		if remaining {
 			k.checkpoint(c)
 		}
 		return
 	default:
 	}
-	if k.Pages < k.checkpointAt {
+	if k.pages < k.checkpointAt {
 		return
 	}
-	k.checkpointAt = k.Pages + RetryAfter
-	if k.Pages < db.BoundPages {
+	k.checkpointAt = k.pages + retryAfter
+	if k.pages < db.BoundPages {
 		k.wake()
 		return
 	}
-	if k.checkpoint(c) && k.Pages >= k.truncateAt {
-		k.truncateAt = k.Pages + db.CheckpointPages
+	if k.checkpoint(c) && k.pages >= k.truncateAt {
+		k.truncateAt = k.pages + db.CheckpointPages
 		k.mustTruncate.Store(true)
 		k.wake()
 	}
 }
 
-// Stop ends the goroutine and returns its connection. The writer must have stopped before.
-func (k *checkpointer) Stop() *db.Conn {
+// stop ends the goroutine and returns its connection. The writer must have stopped before.
+func (k *checkpointer) stop() *db.Conn {
 	close(k.wakeup)
 	<-k.ended
 	return k.c

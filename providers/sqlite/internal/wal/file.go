@@ -39,7 +39,7 @@ type File struct {
 
 	opened     time.Time
 	checkAgain atomic.Int64          // since opened, in nanoseconds; see checkFilesOften
-	overwrites *OverwriteWatch       // nil if the system does not support it
+	overwrites *overwriteWatch       // nil if the system does not support it
 	stopWatch  func()                // ends overwrites
 	Fault      atomic.Pointer[error] // why the file is no longer used; see CheckFiles
 }
@@ -78,7 +78,7 @@ func Open(ctx context.Context, k schema.Kind, dir string, key crypto.Key, o Opti
 	if err != nil {
 		return nil, fault.FromEngine(ctx, err)
 	}
-	f.Writer = &Writer{file: f, Lock: lock, checkFiles: checkFiles, Clean: f.Scrub}
+	f.Writer = &Writer{file: f, Lock: lock, checkFiles: checkFiles, clean: f.Scrub}
 	if err := fault.Guard(func() error { return f.openAnchor(ctx, key, readOnly) }); err != nil {
 		return nil, fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
 	}
@@ -96,7 +96,7 @@ func (f *File) openAnchor(ctx context.Context, key crypto.Key, readOnly db.Setti
 		return err
 	}
 	f.overwrites, f.stopWatch = watchOverwrites(f.Path)
-	f.overwrites.Update()
+	f.overwrites.update()
 	if err := f.detectWAL(); err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (f *File) Start() {
 		}
 		return f.Readers.Open(context.Background())
 	}
-	f.Writer.log = StartCheckpointer(f.Anchor, reopen, f.Writer, f.truncateWALUnlessChecking)
+	f.Writer.log = startCheckpointer(f.Anchor, reopen, f.Writer, f.truncateWALUnlessChecking)
 	startWriter(f.Writer)
 }
 
@@ -143,7 +143,7 @@ func (f *File) Close() error {
 	err := f.Readers.Close()
 	f.syncFoundWAL()
 	f.Writer.Stop()
-	f.Anchor = f.Writer.log.Stop()
+	f.Anchor = f.Writer.log.stop()
 	err = errors.Join(err, f.keepWALAtClose(f.Anchor), f.keepWALAtClose(f.Writer.Conn))
 	err = errors.Join(err, f.Anchor.Close(), f.Writer.close())
 	f.stopWatch()

@@ -24,7 +24,7 @@ func (f *File) syncFoundWAL() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	// The writer calls BeforeWrite in every transaction. The request itself does nothing.
-	_ = f.Writer.Do(ctx, &Request{Apply: func(*db.Conn) error { return ErrNothing }})
+	_ = f.Writer.Do(ctx, &Request{Apply: func(*db.Conn) error { return errNothing }})
 }
 
 // detectWAL records whether the file was opened with a WAL, and checks the end of its chain if
@@ -58,8 +58,8 @@ func (f *File) recovered() bool {
 	if f.overwrites == nil {
 		return false
 	}
-	s, ok := f.overwrites.Read()
-	return ok && s.frames > 0 && s.Backfill == 0 && s.Attempted == s.frames
+	s, ok := f.overwrites.read()
+	return ok && s.frames > 0 && s.backfill == 0 && s.attempted == s.frames
 }
 
 // checkTail reads up to limit rows at the end of the chain and returns ErrTampered if one is

@@ -29,16 +29,16 @@ func (f *File) Integrity(ctx context.Context) error {
 		return c.Each(`PRAGMA integrity_check(1)`, func(row *sqlite3.Stmt) error {
 			// The text may name tables and columns. The schema check has verified those names.
 			if found := row.ColumnText(0); found != "ok" {
-				return PageFault(f.Kind, found)
+				return pageFault(f.Kind, found)
 			}
 			return nil
 		})
 	})
 }
 
-// PageFault returns the error for a fault that SQLite's integrity check has found: ErrTampered,
+// pageFault returns the error for a fault that SQLite's integrity check has found: ErrTampered,
 // or the disk's error if a page could not be read.
-func PageFault(k schema.Kind, found string) error {
+func pageFault(k schema.Kind, found string) error {
 	var code sqlite3.ExtendedErrorCode
 	_, number, unread := strings.Cut(found, "unable to get the page. error code=")
 	if unread {

@@ -10,8 +10,8 @@ import (
 // errLost means that frames which SQLite wrote to a WAL cannot be read back.
 var errLost = errors.New("acknowledged changes or entries are lost; restore a backup")
 
-// ErrNothing ends a transaction that was begun only for its lock.
-var ErrNothing = errors.New("nothing to commit")
+// errNothing ends a transaction that was begun only for its lock.
+var errNothing = errors.New("nothing to commit")
 
 // The WAL and its index: https://sqlite.org/walformat.html
 const (

@@ -48,7 +48,7 @@ func (f *File) truncateWAL(ctx context.Context, c *db.Conn, wait time.Duration) 
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	err := checkpointTruncate(ctx, c)
-	f.overwrites.Update()
+	f.overwrites.update()
 	if err == nil {
 		err = f.Options.Disk.SyncFile(f.Path + "-wal")
 	}

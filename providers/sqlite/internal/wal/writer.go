@@ -36,9 +36,9 @@ type Writer struct {
 	// Save records the state in memory before a request. Restore restores it if the request
 	// fails.
 	Save, Restore func()
-	// Clean removes destroyed bytes from the write-ahead log. It waits for readers as long as
+	// clean removes destroyed bytes from the write-ahead log. It waits for readers as long as
 	// wait, and sets scrubPending if it fails.
-	Clean        func(ctx context.Context, c *db.Conn, wait time.Duration) error
+	clean        func(ctx context.Context, c *db.Conn, wait time.Duration) error
 	scrubPending atomic.Bool // destroyed bytes may remain in the log
 	// AfterCommit is called after each commit.
 	AfterCommit func()
@@ -292,7 +292,7 @@ func (w *Writer) scrub(requests []*Request) {
 	w.scrubPending.Store(false)
 	ctx, stop := untilAllCanceled(requests)
 	defer stop()
-	err := fault.Guard(func() error { return w.Clean(ctx, w.Conn, ScrubTimeout) })
+	err := fault.Guard(func() error { return w.clean(ctx, w.Conn, ScrubTimeout) })
 	if err != nil {
 		if !errors.Is(err, errLongRead) {
 			w.Conn.MarkBroken(err)
@@ -307,7 +307,7 @@ func (w *Writer) scrub(requests []*Request) {
 // scrubPendingBytes retries a scrub that failed earlier, without waiting for readers.
 func (w *Writer) scrubPendingBytes() {
 	w.scrubPending.Store(false)
-	err := fault.Guard(func() error { return w.Clean(context.Background(), w.Conn, 0) })
+	err := fault.Guard(func() error { return w.clean(context.Background(), w.Conn, 0) })
 	if err != nil && !errors.Is(err, errLongRead) && !fault.HasCode(err, sqlite3.BUSY) {
 		w.Conn.MarkBroken(err)
 	}
