@@ -205,7 +205,8 @@ var mutants = []mutant{
 	},
 	{
 		name:  "an entry that restarts the log relies on an earlier check",
-		edits: []slip{{"internal/wal/checkfiles.go", "(w == nil || !w.mayRestart.Load())", "(w == nil || w.Read != nil)"}},
+		edits: []slip{{"internal/wal/checkfiles.go", "(w == nil || !w.mayRestart.Load())", "(w == nil || w.read != nil)"}},
+		in:    "internal/wal",
 		run:   "TestNoEntryAfterCheckpointOfOverwrittenFile$",
 		says:  "FAIL",
 	},
