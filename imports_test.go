@@ -28,7 +28,7 @@ func deps(t *testing.T, format, pkg string) []string {
 // providers, httpapi imports tokens, all import the root, and the root imports none of them.
 func TestImportsGoOneWay(t *testing.T) {
 	rooms := []string{module + "/internal/coalesce", module + "/internal/credential", module + "/internal/dotenv", module + "/internal/pattern", module + "/internal/trusted"} // of the root
-	outside := []string{module + "/examples", module + "/vaulttest"}
+	outside := []string{module + "/cmd", module + "/examples", module + "/vaulttest"}
 	for _, c := range []struct {
 		pkg    string
 		allows []string // prefixes of the packages that it may import besides the standard library
@@ -95,12 +95,35 @@ func TestMemoryIsLight(t *testing.T) {
 	}
 }
 
-// TestOnlyExamplesReadTheEnvironment: a library that reads it surprises its embedder.
-func TestOnlyExamplesReadTheEnvironment(t *testing.T) {
+// TestEmbeddersLinkNoCommand checks that only programs link the libraries of the command.
+func TestEmbeddersLinkNoCommand(t *testing.T) {
+	is := is.New(t)
+	only := regexp.MustCompile(`^(github\.com/spf13/|github\.com/creack/pty|go\.yaml\.in/|golang\.org/x/term)`)
+	programs := regexp.MustCompile(`^` + module + `/(cmd|examples)/`)
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Deps " "}}`, "./...").Output()
+	is.NoErr(err)
+	command := false
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		links := slices.ContainsFunc(fields[1:], only.MatchString)
+		if strings.HasPrefix(fields[0], module+"/cmd/") {
+			command = command || links
+		} else if links {
+			t.Errorf("%s links a library of the command", fields[0])
+		}
+		if !programs.MatchString(fields[0]) && strings.Contains(line, " "+module+"/cmd/") {
+			t.Errorf("%s imports the command", fields[0])
+		}
+	}
+	is.True(command) // the pattern matches what the command links
+}
+
+// TestOnlyProgramsReadTheEnvironment: a library that reads it surprises its embedder.
+func TestOnlyProgramsReadTheEnvironment(t *testing.T) {
 	is := is.New(t)
 	reads := regexp.MustCompile(`os\.(Getenv|LookupEnv|Environ|ExpandEnv)\b`)
 	// Programs, and packages that only tests and comparisons use.
-	mayRead := regexp.MustCompile(`^(examples|bench|tests|internal/vaultserver|internal/roottest)/|_test\.go$`)
+	mayRead := regexp.MustCompile(`^(cmd|examples|bench|tests|internal/vaultserver|internal/roottest)/|_test\.go$`)
 	looked := 0
 	walk(t, func(path, text string) {
 		if mayRead.MatchString(path) {

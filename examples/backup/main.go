@@ -15,7 +15,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/myswiftagent/myvault/examples/internal/setup"
+	"github.com/myswiftagent/myvault/internal/setup"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 

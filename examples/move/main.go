@@ -18,8 +18,8 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/examples/internal/setup"
-	"github.com/myswiftagent/myvault/examples/internal/stores"
+	"github.com/myswiftagent/myvault/internal/setup"
+	"github.com/myswiftagent/myvault/internal/stores"
 	"github.com/myswiftagent/myvault/internal/trusted"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/transfer"

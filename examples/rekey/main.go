@@ -19,7 +19,7 @@ import (
 	"os"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/examples/internal/setup"
+	"github.com/myswiftagent/myvault/internal/setup"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 

@@ -19,8 +19,8 @@ import (
 
 	"github.com/caarlos0/env/v11"
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/examples/internal/setup"
-	"github.com/myswiftagent/myvault/examples/internal/stores"
+	"github.com/myswiftagent/myvault/internal/setup"
+	"github.com/myswiftagent/myvault/internal/stores"
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/internal/reload"
 	"github.com/myswiftagent/myvault/tokens"

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/examples/internal/setup"
+	"github.com/myswiftagent/myvault/internal/setup"
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/reload"

@@ -7,7 +7,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/myswiftagent/myvault/examples/internal/stores"
+	"github.com/myswiftagent/myvault/internal/stores"
 	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 

@@ -18,7 +18,7 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/examples/internal/setup"
+	"github.com/myswiftagent/myvault/internal/setup"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 

@@ -13,7 +13,7 @@ import (
 
 	"github.com/matryer/is"
 
-	"github.com/myswiftagent/myvault/examples/internal/setup"
+	"github.com/myswiftagent/myvault/internal/setup"
 )
 
 // helperVariable makes the test binary run TestCleanUpProgram.

@@ -10,7 +10,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault/crypto"
-	"github.com/myswiftagent/myvault/examples/internal/stores"
+	"github.com/myswiftagent/myvault/internal/stores"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 

@@ -14,7 +14,7 @@ import (
 	"github.com/matryer/is"
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
-	"github.com/myswiftagent/myvault/examples/internal/setup"
+	"github.com/myswiftagent/myvault/internal/setup"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 

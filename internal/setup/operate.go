@@ -56,6 +56,13 @@ const (
 	masterKeyFile = "MSA_MASTER_KEY_FILE"
 )
 
+// ServerSettings returns the path of the server's .env, or "" if there is none, and the settings of
+// the .env and the environment. Unlike [Read], it accepts settings that the program does not know.
+func ServerSettings(environ []string) (path string, settings map[string]string, err error) {
+	path, settings, err = readSettings(environ)
+	return path, withoutEmpty(settings), err
+}
+
 // readSettings returns the path of the server's .env, or "" if there is none, and the settings.
 func readSettings(environ []string) (path string, settings map[string]string, err error) {
 	settings = env.ToMap(environ)

@@ -13,7 +13,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/examples/internal/setup"
+	"github.com/myswiftagent/myvault/internal/setup"
 	"github.com/myswiftagent/myvault/internal/trusted"
 	"github.com/myswiftagent/myvault/providers/hashivault"
 	"github.com/myswiftagent/myvault/providers/memory"
