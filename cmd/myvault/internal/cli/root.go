@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/connect"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/run"
 )
 
 // The exit codes of all commands but run, which has those of the program it starts.
@@ -49,8 +50,12 @@ func Main(args, environ []string) int {
 	a.settings.Environ = a.environ
 	root := a.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	return a.exit(ctx, errors.Join(err, a.out.Flush()))
+	cmd, err := root.ExecuteContextC(ctx)
+	code := a.exit(ctx, errors.Join(err, a.out.Flush()))
+	if code == exitUsage && cmd.Name() == "run" {
+		return run.ExitFailed // 2 may be that of the program
+	}
+	return code
 }
 
 // exit reports err and returns the exit code.
@@ -64,7 +69,7 @@ func (a *app) exit(ctx context.Context, err error) int {
 	case errors.Is(err, syscall.EPIPE):
 		return exitPipe
 	case !a.started || isUsage(err):
-		fmt.Fprintf(a.stderr, "myvault: %s\n", strings.TrimPrefix(err.Error(), "myvault: "))
+		fmt.Fprintf(a.stderr, "myvault: %s\n", strings.TrimSpace(strings.TrimPrefix(err.Error(), "myvault: ")))
 		return exitUsage
 	}
 	fmt.Fprintf(a.stderr, "myvault: %s\n", a.describe(ctx, err))
@@ -183,7 +188,7 @@ func (a *app) secretCommands() []*cobra.Command {
 }
 
 func (a *app) programCommands() []*cobra.Command {
-	return []*cobra.Command{}
+	return []*cobra.Command{a.runCommand()}
 }
 
 func (a *app) policyCommands() []*cobra.Command {
