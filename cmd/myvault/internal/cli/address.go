@@ -18,10 +18,13 @@ func parseAddress(text string) (myvault.Address, error) {
 	return addr, nil
 }
 
-// parsePrefix reads "", "project", "project/" or "project/path", as the HTTP API does.
+// parsePrefix reads "project", "project/" or "project/path", as the HTTP API does.
 func parsePrefix(text string) (myvault.Prefix, error) {
 	project, path, _ := strings.Cut(text, "/")
 	prefix := myvault.Prefix{Project: project, Path: path}
+	if project == "" {
+		return prefix, usagef("want a project, or a folder such as newsbot/prod/")
+	}
 	if err := prefix.Validate(); err != nil {
 		return prefix, usageError{err}
 	}

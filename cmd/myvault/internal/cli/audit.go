@@ -92,11 +92,30 @@ func (a *app) audit(ctx context.Context, v *connect.Vault, f myvault.TrailFilter
 			return nil // --follow ends with a signal
 		case <-time.After(followInterval):
 		}
+		f.Since = later(f.Since, entries)
 		if entries, err = newEntries(ctx, v, f, shown, 0); ctx.Err() != nil {
 			return nil
 		}
 		entries = slices.DeleteFunc(entries, func(e myvault.Entry) bool { return e.Action == "audit" && e.Service == v.Service() })
 	}
+}
+
+// lateness is how much later than its time an entry can appear in the trail.
+const lateness = 5 * time.Second
+
+// later returns since when new entries can follow those shown. At first that is the time of the
+// newest one: older entries of a chain that has shown none are not new.
+func later(since time.Time, shown []myvault.Entry) time.Time {
+	for _, e := range shown {
+		at := e.At
+		if !since.IsZero() {
+			at = at.Add(-lateness)
+		}
+		if at.After(since) {
+			since = at
+		}
+	}
+	return since
 }
 
 // newEntries returns the entries behind shown, oldest first, and moves shown to the newest. If

@@ -74,7 +74,9 @@ func (a *app) explainCommand() *cobra.Command {
 			return err
 		}
 		if of == "" {
-			of = v.Service()
+			if of, err = v.Caller(ctx); err != nil {
+				return err
+			}
 		}
 		d, err := v.Explain(ctx, of, action, addr)
 		if err != nil {
@@ -115,7 +117,11 @@ func (a *app) whoamiCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		result := rights{Service: v.Service(), Vault: v.Where, Allow: ruleTexts(r.Allow), Deny: ruleTexts(r.Deny)}
+		service, err := v.Caller(ctx)
+		if err != nil {
+			return err
+		}
+		result := rights{Service: service, Vault: v.Where, Allow: ruleTexts(r.Allow), Deny: ruleTexts(r.Deny)}
 		for _, limit := range r.Limits {
 			result.Limits = append(result.Limits, ruleTexts(limit))
 		}

@@ -13,8 +13,12 @@ import (
 // suggestLimit limits the names that suggest compares.
 const suggestLimit = 5000
 
-// suggest adds the nearest name to the error of a secret or project that was not found.
+// suggest adds what depends on the vault to an error: the nearest name to one that was not found,
+// and the address of a server that does not answer.
 func (a *app) suggest(ctx context.Context, v *connect.Vault, err error) error {
+	if v.Remote && errors.Is(err, myvault.ErrUnavailable) {
+		return advice{fmt.Errorf("%w: check --url and the server at %s, start one with myvault serve, or open the store itself with --local", err, v.Where)}
+	}
 	failed, ok := errors.AsType[*myvault.Error](err)
 	if !ok || !errors.Is(err, myvault.ErrNotFound) || failed.Address.Project == "" {
 		return err

@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/client"
 	"github.com/myswiftagent/myvault/tokens"
 	"github.com/myswiftagent/myvault/usage"
 )
@@ -55,8 +56,10 @@ type Vault struct {
 	Where  string // for messages: "http://127.0.0.1:8000", or "the store in data"
 	Remote bool
 
-	usage func(ctx context.Context, o usage.Options, limit int) (usage.Page, error)
-	close func() error
+	client *client.Client // nil: a local store
+	usage  func(ctx context.Context, o usage.Options, limit int) (usage.Page, error)
+	ready  func(ctx context.Context) error
+	close  func() error
 }
 
 // Usage returns a page of the last reads of secrets. See [usage.Index.Page].
@@ -97,5 +100,5 @@ func Open(ctx context.Context, s Settings) (*Vault, error) {
 	if s.Local || s.Environ["MYVAULT_LOCAL"] == "true" {
 		return openLocal(ctx, s)
 	}
-	return openRemote(ctx, s)
+	return openRemote(s)
 }

@@ -51,6 +51,7 @@ func localVault(vault *myvault.Vault, store stores.Settings, s Settings) (*Vault
 		usage: func(ctx context.Context, o usage.Options, limit int) (usage.Page, error) {
 			return index.Page(ctx, session, o, limit)
 		},
+		ready: vault.Ready,
 		close: vault.Close,
 	}, nil
 }
