@@ -106,14 +106,15 @@ const lateness = 5 * time.Second
 // later returns since when new entries can follow those shown. At first that is the time of the
 // newest one: older entries of a chain that has shown none are not new.
 func later(since time.Time, shown []myvault.Entry) time.Time {
-	for _, e := range shown {
-		at := e.At
-		if !since.IsZero() {
-			at = at.Add(-lateness)
-		}
-		if at.After(since) {
-			since = at
-		}
+	if len(shown) == 0 {
+		return since
+	}
+	newest := shown[len(shown)-1].At
+	if since.IsZero() {
+		return newest
+	}
+	if newest = newest.Add(-lateness); newest.After(since) {
+		return newest
 	}
 	return since
 }

@@ -188,7 +188,7 @@ func (a *app) secretCommands() []*cobra.Command {
 }
 
 func (a *app) programCommands() []*cobra.Command {
-	return []*cobra.Command{a.runCommand()}
+	return []*cobra.Command{a.runCommand(), a.importCommand(), a.exportCommand(), a.editCommand()}
 }
 
 func (a *app) policyCommands() []*cobra.Command {
