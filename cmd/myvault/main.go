@@ -2,6 +2,8 @@
 // It also starts programs with their secrets, and operates a store. docs/cli.md describes it.
 package main
 
+//go:generate sh -c "go run . docs > ../../docs/cli.md"
+
 import (
 	"os"
 

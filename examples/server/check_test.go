@@ -42,7 +42,7 @@ var invalidChanges = []struct{ line, becomes, want string }{
 	{"MSA_", "MYVAULT_ADDR=canary\nMSA_", "MYVAULT_ADDR"},
 	{"MSA_", "MYVAULT_ADDR=0.0.0.0:0\nMSA_", "setting MYVAULT_ADDR: "},
 	{"MSA_", "MYVAULT_ADDR=0.0.0.0:0\nMSA_", "MYVAULT_PLAINTEXT"},
-	{"MSA_", "MYVAULT_PROVIDER=python\nMSA_", "python is only a source for examples/move"},
+	{"MSA_", "MYVAULT_PROVIDER=python\nMSA_", "python is only a source for myvault move"},
 	{"MSA_", "MYVAULT_PROJECT_SECRETS=a=canary\nMSA_", "MYVAULT_PROJECT_SECRETS, item 1"},
 	{"MSA_", vaultAt("https://127.0.0.1:1") + "MYVAULT_PROJECT_SECRETS=a=bytes:32:hex\nMSA_", "several changes at once"},
 	{"MSA_", vaultAt("http://canary.example.org:8200") + "VAULT_PLAINTEXT=canary\nMSA_", "setting VAULT_PLAINTEXT: invalid value"},

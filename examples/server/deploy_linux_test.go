@@ -68,7 +68,7 @@ func TestDockerignore(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "deploy/Dockerfile"))
 	is.NoErr(err)
 	list := exec.Command("go", "list", "-deps", "-f", `{{with .Module}}{{if .Main}}{{$.ImportPath}}{{end}}{{end}}`)
-	list.Args = append(list.Args, regexp.MustCompile(`\./examples/\w+`).FindAllString(string(text), -1)...)
+	list.Args = append(list.Args, regexp.MustCompile(`\./(?:cmd|examples)/\w+`).FindAllString(string(text), -1)...)
 	list.Dir = root
 	out, err := list.Output()
 	is.NoErr(err)

@@ -175,13 +175,15 @@ func buildPrograms(t *testing.T, blocks []block) string {
 	return dir
 }
 
-var running = regexp.MustCompile(`go run \./examples/\w+`)
+var running = regexp.MustCompile(`go run \./(?:cmd|examples)/\w+`)
 
 // run runs a script in a directory, with the programs of buildPrograms. Unless after is 0, it kills
 // the script and its child processes that long after the script has printed lastLine.
 func (d *drill) run(dir, programs, script string, after time.Duration, settings ...string) error {
 	d.t.Helper()
-	script = strings.ReplaceAll(script, "go run ./examples/", filepath.ToSlash(programs)+"/")
+	for _, folder := range []string{"cmd", "examples"} {
+		script = strings.ReplaceAll(script, "go run ./"+folder+"/", filepath.ToSlash(programs)+"/")
+	}
 	shell := exec.Command("sh", "-e", "-c", script)
 	shell.Dir = dir
 	shell.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + d.t.TempDir()}, settings...)

@@ -41,7 +41,7 @@ func KeyFile(environ []string, file string) (string, error) {
 	case configured != "":
 		return configured, nil
 	case env.ToMap(environ)[masterKey] != "":
-		return "", errors.New("MSA_MASTER_KEY is in the environment, which this program cannot change: set -key-file to a file for the key, and afterwards start the service with that file (MSA_MASTER_KEY_FILE) or the new key")
+		return "", errors.New("MSA_MASTER_KEY is in the environment, which this program cannot change: set --key-file to a file for the key, and afterwards start the service with that file (MSA_MASTER_KEY_FILE) or the new key")
 	}
 	return moveKey(path, text)
 }
@@ -106,7 +106,7 @@ func moveKey(path, text string) (file string, err error) {
 	}
 	file = filepath.Join(filepath.Dir(path), "master.key")
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return "", fmt.Errorf("%s is readable by its group, which a key file must not be: make it readable only by the service (chown, chmod 600), or set -key-file to a file that only the service can read", path)
+		return "", fmt.Errorf("%s is readable by its group, which a key file must not be: make it readable only by the service (chown, chmod 600), or set --key-file to a file that only the service can read", path)
 	}
 	old, err := os.ReadFile(path)
 	if err != nil {

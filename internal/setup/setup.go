@@ -116,7 +116,7 @@ func CheckPrivate(path string, file map[string]string) error {
 	if err != nil || runtime.GOOS == "windows" || file["MSA_MASTER_KEY"] == "" || info.Mode().Perm()&0o004 == 0 {
 		return err
 	}
-	return fmt.Errorf("%s contains MSA_MASTER_KEY and every user can read it: run chmod 600 on it, or move the key to a separate file (MSA_MASTER_KEY_FILE); if the machine has other users, change the key (examples/rekey)", path)
+	return fmt.Errorf("%s contains MSA_MASTER_KEY and every user can read it: run chmod 600 on it, or move the key to a separate file (MSA_MASTER_KEY_FILE); if the machine has other users, change the key (myvault rekey)", path)
 }
 
 // dataDir returns the directory of the store.

@@ -309,15 +309,8 @@ func TestPublicKeyIsRejected(t *testing.T) {
 	}
 }
 
-func TestSignalEndsTheContext(t *testing.T) {
+func TestStopError(t *testing.T) {
 	is := is.New(t)
-	is.Equal(setup.Run("nothing is left", func(ctx context.Context) error {
-		self, err := os.FindProcess(os.Getpid())
-		is.NoErr(err)
-		is.NoErr(self.Signal(os.Interrupt))
-		<-ctx.Done()
-		return nil // the program has completed
-	}), 0)
 	ctx, cancel := context.WithCancel(t.Context())
 	other := errors.New("the disk is full")
 	is.Equal(setup.StopError(ctx, other, "nothing is left"), other)

@@ -34,7 +34,7 @@ func (s Settings) secretKeys() sqlite.KeySource {
 		text := strings.TrimPrefix(key.Text(), "base64:")
 		raw, err := base64.StdEncoding.DecodeString(text)
 		if digest := sha256.Sum256(raw); err != nil || hex.EncodeToString(digest[:]) == publishedKeyHash {
-			return crypto.Key{}, fmt.Errorf("setting %s: %w: it is the published example; make a new key with: echo \"base64:$(head -c 32 /dev/urandom | base64)\" (to change the key of an existing store, run examples/rekey)", s.keySetting(), crypto.ErrKey)
+			return crypto.Key{}, fmt.Errorf("setting %s: %w: it is the published example; make a new key with: echo \"base64:$(head -c 32 /dev/urandom | base64)\" (to change the key of an existing store, run myvault rekey)", s.keySetting(), crypto.ErrKey)
 		}
 		return key, nil
 	}

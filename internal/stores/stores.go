@@ -23,7 +23,7 @@ import (
 
 // Settings select and configure a provider.
 type Settings struct {
-	Provider       string   `env:"MYVAULT_PROVIDER" envDefault:"sqlite" help:"sqlite, hashivault or memory, or python as a source of examples/move (sqlite)"`
+	Provider       string   `env:"MYVAULT_PROVIDER" envDefault:"sqlite" help:"sqlite, hashivault or memory, or python as a source of myvault move (sqlite)"`
 	Data           string   `env:"MYVAULT_DATA" envDefault:"data" help:"directory of the store, or with hashivault of the trail (data)"`
 	File           string   `env:"MYVAULT_FILE" help:"python: the database file of the Python service"`
 	Key            string   `env:"MSA_MASTER_KEY" help:"the master key, base64:<32 bytes>"`
@@ -75,7 +75,7 @@ func (s Settings) Open(ctx context.Context, create bool) (myvault.Provider, erro
 	return nil, errProvider
 }
 
-var errProvider = errors.New("setting MYVAULT_PROVIDER must be sqlite, hashivault or memory; python is only a source for examples/move")
+var errProvider = errors.New("setting MYVAULT_PROVIDER must be sqlite, hashivault or memory; python is only a source for myvault move")
 
 // OpenPython opens the file of the Python service that preceded myVault.
 func (s Settings) OpenPython(ctx context.Context, rename map[string]string) (*pyvault.Store, error) {

@@ -20,7 +20,8 @@ import (
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/run"
 )
 
-const editHelp = `Opens a secret in VISUAL, EDITOR or vi, and writes what you save as a new version.
+const editHelp = `Opens a secret in VISUAL, EDITOR or vi, and writes what you save as a new
+version.
 
 The value is in a directory that only you can open, in memory: below
 XDG_RUNTIME_DIR or /dev/shm. Where there is none, as on macOS and Windows,

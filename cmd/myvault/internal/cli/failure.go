@@ -32,7 +32,7 @@ var remedies = []struct {
 // describe returns the text of an error, with what to do about it.
 func (a *app) describe(ctx context.Context, err error) string {
 	text := strings.TrimPrefix(err.Error(), "myvault: ")
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) && !strings.HasPrefix(text, "stopped: ") {
 		return "stopped by a signal"
 	}
 	if _, advised := errors.AsType[advice](err); advised {

@@ -24,7 +24,7 @@ func (a *app) whoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:               "who ACTION ADDRESS",
 		Short:             "List the services that may do something",
-		Long:              "Lists the services whose rules allow an action: " + strings.Join(actions, ", ") + ".",
+		Long:              "Lists the services whose rules allow an action:\n" + strings.Join(actions, ", ") + ".",
 		Example:           `  myvault who read newsbot/prod/db`,
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: a.completeAfter(actions),

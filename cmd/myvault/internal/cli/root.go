@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/connect"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/operate"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/run"
 )
 
@@ -199,7 +200,8 @@ func (a *app) policyCommands() []*cobra.Command {
 }
 
 func (a *app) operateCommands() []*cobra.Command {
-	return []*cobra.Command{a.versionCommand()}
+	program := &operate.Program{Out: a.out, Err: a.stderr, JSON: &a.json, Settings: &a.settings}
+	return append(program.Commands(), a.versionCommand(), a.docsCommand())
 }
 
 // withVault returns a run function that opens the vault before action and closes it afterwards.

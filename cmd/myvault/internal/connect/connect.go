@@ -82,6 +82,8 @@ type Settings struct {
 	Environ     map[string]string
 }
 
+func (s Settings) isLocal() bool { return s.Local || s.Environ["MYVAULT_LOCAL"] == "true" }
+
 // environ returns the environment as a list.
 func (s Settings) environ() (list []string) {
 	for name, value := range s.Environ {
@@ -97,7 +99,7 @@ var ErrSettings = errors.New("settings")
 // store of the .env. Otherwise it is the server at URL, at MYVAULT_URL, or at the address in the
 // .env of this directory.
 func Open(ctx context.Context, s Settings) (*Vault, error) {
-	if s.Local || s.Environ["MYVAULT_LOCAL"] == "true" {
+	if s.isLocal() {
 		return openLocal(ctx, s)
 	}
 	return openRemote(s)

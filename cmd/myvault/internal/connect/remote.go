@@ -3,6 +3,7 @@ package connect
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"iter"
 	"net"
@@ -97,4 +98,30 @@ func (t remoteTokens) List(ctx context.Context) iter.Seq2[tokens.Token, error] {
 
 func (t remoteTokens) Revoke(ctx context.Context, id string) error {
 	return t.client.RevokeToken(ctx, id)
+}
+
+// Anonymous opens what Open opens, but for Ready alone: no token is needed or sent. The certificate
+// of the server in the .env of this machine is not checked, because it rarely has a loopback
+// address.
+func Anonymous(ctx context.Context, s Settings) (*Vault, error) {
+	if s.isLocal() {
+		return openLocal(ctx, s)
+	}
+	address, _, err := s.server()
+	if err != nil {
+		return nil, err
+	}
+	config := client.Config{Address: address, Attempts: 1, Plaintext: true}
+	config.Credentials = func(context.Context) (client.Credentials, error) { return client.Credentials{}, nil }
+	if config.TLS, err = s.tls(); err != nil {
+		return nil, err
+	}
+	if cmp.Or(s.URL, s.Environ["MYVAULT_URL"]) == "" {
+		config.TLS = &tls.Config{InsecureSkipVerify: true}
+	}
+	c, err := client.New(config)
+	if err != nil {
+		return nil, err
+	}
+	return &Vault{Session: c, Where: address, Remote: true, client: c, close: c.Close}, nil
 }

@@ -1,9 +1,11 @@
-package main
+package move
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/matryer/is"
+	"github.com/spf13/cobra"
+
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/pyservice"
@@ -37,7 +41,13 @@ func runMove(t *testing.T, args ...string) (out, progress string, err error) {
 	}
 	defer f.Close()
 	var b bytes.Buffer
-	err = run(t.Context(), args, &b, f)
+	c := Command(f, func(action func(context.Context, io.Writer) error) func(*cobra.Command, []string) error {
+		return func(cmd *cobra.Command, _ []string) error { return action(cmd.Context(), &b) }
+	})
+	c.SetArgs(args)
+	c.SetOut(f)
+	c.SetErr(f)
+	err = c.ExecuteContext(t.Context())
 	text, err2 := os.ReadFile(f.Name())
 	if err2 != nil {
 		t.Fatal(err2)
@@ -62,19 +72,19 @@ func TestMoveFromOneStoreToAnother(t *testing.T) {
 	from := side(t, "PORT=8000", "MYVAULT_DATA="+data, "MSA_MASTER_KEY="+key.Text())
 	to := side(t, "MYVAULT_PROVIDER=sqlite", "MYVAULT_DATA="+target, "MSA_MASTER_KEY="+other.Text())
 
-	out, _, err := runMove(t, "-from", from, "-to", to, "-dry-run")
+	out, _, err := runMove(t, "--from", from, "--to", to, "--dry-run")
 	is.NoErr(err)
 	is.True(strings.HasPrefix(out, "1 projects, 10 secrets, 20 versions in the source; 20 versions to write\n"))
 	_, err = os.Stat(target)
 	is.True(errors.Is(err, fs.ErrNotExist)) // a dry run creates nothing
 
-	out, progress, err := runMove(t, "-from", from, "-to", to)
+	out, progress, err := runMove(t, "--from", from, "--to", to)
 	is.NoErr(err)
 	is.True(strings.HasPrefix(out, "1 projects, 10 secrets, 20 versions in the source; 20 versions written\n"))
 	is.True(strings.HasSuffix(out, "\nequal\n"))
 	is.True(strings.Contains(progress, "copy 10 of 10 secrets, 20 versions"))
 	is.True(!strings.Contains(progress, "\r")) // no progress bar without a terminal
-	out, _, err = runMove(t, "-from", from, "-to", to)
+	out, _, err = runMove(t, "--from", from, "--to", to)
 	is.NoErr(err)
 	is.True(strings.Contains(out, "; 0 versions written\n"))
 	store, err = sqlite.Open(t.Context(), target, sqlite.StaticKey(other), sqlite.Config{})
@@ -97,15 +107,15 @@ func TestMoveFromPythonService(t *testing.T) {
 	from := side(t, "MYVAULT_PROVIDER=python", "MYVAULT_FILE="+s.Done(), "MSA_MASTER_KEY="+key.Text())
 	target := filepath.Join(t.TempDir(), "new")
 	to := side(t, "MYVAULT_DATA="+target, "MSA_MASTER_KEY="+key.Text())
-	out, _, err := runMove(t, "-from", from, "-to", to)
+	out, _, err := runMove(t, "--from", from, "--to", to)
 	is.True(err != nil)
 	is.True(strings.Contains(out, `cannot be copied: "p" "a//b": invalid path: segment 2 is empty`))
 	_, err = os.Stat(target)
 	is.True(errors.Is(err, fs.ErrNotExist))
-	out, _, err = runMove(t, "-from", from, "-to", to, "-skip-problems")
+	out, _, err = runMove(t, "--from", from, "--to", to, "--skip-problems")
 	is.NoErr(err)
 	is.True(strings.Contains(out, "1 versions written"))
-	_, _, err = runMove(t, "-from", from, "-to", to, "-rename", "p/a//b=p/a/b")
+	_, _, err = runMove(t, "--from", from, "--to", to, "--rename", "p/a//b=p/a/b")
 	is.NoErr(err)
 	store, err := sqlite.Open(t.Context(), target, sqlite.StaticKey(key), sqlite.Config{})
 	is.NoErr(err)
@@ -124,8 +134,8 @@ func TestMoveRejectsTheSameStore(t *testing.T) {
 	is.NoErr(err)
 	is.NoErr(store.Close())
 	one := []string{"MYVAULT_DATA=" + data, "MSA_MASTER_KEY=" + key.Text()}
-	for _, flags := range [][]string{{"-dry-run"}, nil} {
-		out, _, err := runMove(t, append([]string{"-from", side(t, one...), "-to", side(t, one...)}, flags...)...)
+	for _, flags := range [][]string{{"--dry-run"}, nil} {
+		out, _, err := runMove(t, append([]string{"--from", side(t, one...), "--to", side(t, one...)}, flags...)...)
 		is.True(err != nil)
 		is.True(strings.Contains(err.Error(), "the same store"))
 		is.Equal(out, "")
@@ -137,7 +147,7 @@ func TestMoveNamesTheSettingOfThePythonFile(t *testing.T) {
 	for name, file := range map[string]string{"missing": "", "no such file": "MYVAULT_FILE=/none/canary"} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			_, _, err := runMove(t, "-from", side(t, "MYVAULT_PROVIDER=python", key, file), "-to", side(t, key))
+			_, _, err := runMove(t, "--from", side(t, "MYVAULT_PROVIDER=python", key, file), "--to", side(t, key))
 			is.True(err != nil)
 			is.True(strings.Contains(err.Error(), "setting MYVAULT_FILE"))
 			is.True(!strings.Contains(err.Error(), "canary"))
@@ -149,15 +159,15 @@ func TestMoveRejectsSettings(t *testing.T) {
 	good := "MSA_MASTER_KEY=" + crypto.NewKey().Text()
 	for name, args := range map[string][]string{
 		"nothing":            {},
-		"one side":           {"-from", side(t, good)},
-		"an argument":        {"-from", side(t, good), "-to", side(t, good), "x"},
-		"no .env":            {"-from", "nowhere", "-to", side(t, good)},
-		"no store":           {"-from", side(t, good, "MYVAULT_DATA="+t.TempDir()), "-to", side(t, good)},
-		"no key":             {"-from", side(t, "MYVAULT_PROVIDER=python"), "-to", side(t, good)},
-		"another provider":   {"-from", side(t, good, "MYVAULT_PROVIDER=etcd"), "-to", side(t, good)},
-		"no address":         {"-from", side(t, "MYVAULT_PROVIDER=hashivault", "VAULT_TOKEN=x"), "-to", side(t, good)},
-		"two tokens":         {"-from", side(t, "MYVAULT_PROVIDER=hashivault", "VAULT_TOKEN=x", "VAULT_TOKEN_FILE=y"), "-to", side(t, good)},
-		"a number, misspelt": {"-from", side(t, good, "VAULT_KEEP_VERSIONS=canary"), "-to", side(t, good)},
+		"one side":           {"--from", side(t, good)},
+		"an argument":        {"--from", side(t, good), "--to", side(t, good), "x"},
+		"no .env":            {"--from", "nowhere", "--to", side(t, good)},
+		"no store":           {"--from", side(t, good, "MYVAULT_DATA="+t.TempDir()), "--to", side(t, good)},
+		"no key":             {"--from", side(t, "MYVAULT_PROVIDER=python"), "--to", side(t, good)},
+		"another provider":   {"--from", side(t, good, "MYVAULT_PROVIDER=etcd"), "--to", side(t, good)},
+		"no address":         {"--from", side(t, "MYVAULT_PROVIDER=hashivault", "VAULT_TOKEN=x"), "--to", side(t, good)},
+		"two tokens":         {"--from", side(t, "MYVAULT_PROVIDER=hashivault", "VAULT_TOKEN=x", "VAULT_TOKEN_FILE=y"), "--to", side(t, good)},
+		"a number, misspelt": {"--from", side(t, good, "VAULT_KEEP_VERSIONS=canary"), "--to", side(t, good)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -185,6 +195,6 @@ func TestMoveRejectsPublicKey(t *testing.T) {
 	is := is.New(t)
 	from := side(t, "MSA_MASTER_KEY="+crypto.NewKey().Text())
 	is.NoErr(os.Chmod(from, 0o644))
-	_, _, err := runMove(t, "-from", from, "-to", from)
+	_, _, err := runMove(t, "--from", from, "--to", from)
 	is.True(err != nil && strings.Contains(err.Error(), "chmod 600"))
 }

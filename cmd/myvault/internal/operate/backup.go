@@ -1,10 +1,4 @@
-// Command backup writes an encrypted backup of a store, whether or not the server is running. It
-// writes the heads of the trail to a second file with the suffix .heads, and prints them. Keep both
-// files elsewhere. It never overwrites a file. The directory and the master key come from the
-// server's settings.
-//
-//	go run ./examples/backup vault.backup
-package main
+package operate
 
 import (
 	"context"
@@ -13,19 +7,30 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/myswiftagent/myvault/internal/setup"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-func main() {
-	if len(os.Args) != 2 || strings.HasPrefix(os.Args[1], "-") {
-		fmt.Fprintln(os.Stderr, "usage: backup <new file>")
-		os.Exit(2)
+const backupHelp = `Writes an encrypted backup of a store, whether or not its server is running.
+
+It writes the heads of the trail to a second file with the suffix .heads, and
+prints them. Keep both files elsewhere. It never overwrites a file. The
+directory and the master key come from the settings of the server.`
+
+func (p *Program) backupCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "backup FILE",
+		Short:   "Write an encrypted backup of a store",
+		Long:    backupHelp,
+		Example: `  myvault backup vault.backup`,
+		Args:    cobra.ExactArgs(1),
+		RunE: p.run("no backup was written and no file is left; run the command again", func(ctx context.Context, out io.Writer, args []string) error {
+			return backup(ctx, out, args[0])
+		}),
 	}
-	const stopped = "no backup was written and no file is left; run the command again"
-	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return backup(ctx, os.Stdout, os.Args[1]) }))
 }
 
 func backup(ctx context.Context, out io.Writer, path string) (err error) {

@@ -1,21 +1,15 @@
-// Command move copies a vault with all versions from one provider to another, and verifies that
-// both are equal. The source and the target have a .env each; -h describes their settings:
-//
-//	go run ./examples/move -from old.env -to new.env -dry-run
-//	go run ./examples/move -from old.env -to new.env
-//
-// Stop all writers of the source first, or copy twice: once while it serves, which takes most of
-// the time, and again after it has stopped.
-package main
+// Package move copies a vault with all versions from one provider to another.
+package move
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/setup"
@@ -25,12 +19,16 @@ import (
 	"github.com/myswiftagent/myvault/transfer"
 )
 
-const help = `Copies a vault from the provider of one .env to the provider of another. Other settings in the .env are
-ignored. The settings of each side are
+const help = `Copies a vault with all versions from the provider of one .env to the provider
+of another, and verifies that both are equal.
+
+Stop all writers of the source first, or copy twice: once while it serves, which
+takes most of the time, and again after it has stopped. Other settings in the
+.env are ignored. The settings of each side are
 
 `
 
-// options are the command line.
+// options are the flags.
 type options struct {
 	from, to     string
 	skipProblems bool
@@ -38,22 +36,35 @@ type options struct {
 	copy         transfer.Options
 }
 
-func main() {
-	const stopped = "the secrets copied so far are complete in the target; run the same command again to continue"
-	os.Exit(setup.Run(stopped, func(ctx context.Context) error {
-		err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-		if errors.Is(err, flag.ErrHelp) {
-			return nil
-		}
-		return err
-	}))
+// Command returns the command. wrap makes its run function, and progress is a terminal or a file.
+func Command(progress *os.File, wrap func(func(ctx context.Context, out io.Writer) error) func(*cobra.Command, []string) error) *cobra.Command {
+	o := options{rename: make(map[string]string)}
+	c := &cobra.Command{
+		Use:   "move",
+		Short: "Copy a vault to another provider",
+		Long:  help + strings.TrimRight(setup.Help[stores.Settings](), "\n"),
+		Example: `  myvault move --from old.env --to new.env --dry-run
+  myvault move --from old.env --to new.env`,
+		Args: cobra.NoArgs,
+		RunE: wrap(func(ctx context.Context, out io.Writer) error { return run(ctx, o, out, progress) }),
+	}
+	flags := c.Flags()
+	flags.StringVar(&o.from, "from", "", "the `.env` of the source")
+	flags.StringVar(&o.to, "to", "", "the `.env` of the target")
+	flags.BoolVar(&o.copy.DryRun, "dry-run", false, "only report what would be copied, and problems")
+	flags.BoolVar(&o.copy.DestroyUnreadable, "destroy-unreadable", false, "copy versions whose value cannot be read as destroyed, instead of failing")
+	flags.BoolVar(&o.skipProblems, "skip-problems", false, "skip entries of the Python service's file that cannot be copied, instead of failing")
+	flags.IntVar(&o.copy.Parallel, "parallel", 0, "`number` of secrets to copy at once (0: 64)")
+	flags.StringVar(&o.copy.By, "by", "move", "the `service` in the trail entries")
+	flags.StringToStringVar(&o.rename, "rename", nil, "`old=new`: rename a project or project/path of the Python service; can be repeated")
+	for _, name := range []string{"from", "to"} {
+		_ = c.MarkFlagRequired(name)
+		_ = c.MarkFlagFilename(name)
+	}
+	return c
 }
 
-func run(ctx context.Context, args []string, out io.Writer, progress *os.File) error {
-	o, err := parse(args, progress)
-	if err != nil {
-		return err
-	}
+func run(ctx context.Context, o options, out io.Writer, progress *os.File) error {
 	from, err := load(o.from)
 	if err != nil {
 		return err
@@ -67,38 +78,6 @@ func run(ctx context.Context, args []string, out io.Writer, progress *os.File) e
 		return fmt.Errorf("source: %w", err)
 	}
 	return errors.Join(move(ctx, to, src, o, out, progress), src.Close())
-}
-
-func parse(args []string, usage io.Writer) (o options, err error) {
-	o.rename = make(map[string]string)
-	flags := flag.NewFlagSet("move", flag.ContinueOnError)
-	flags.SetOutput(usage)
-	flags.Usage = func() {
-		fmt.Fprint(usage, help+setup.Help[stores.Settings]()+"\nFlags:\n")
-		flags.PrintDefaults()
-	}
-	flags.StringVar(&o.from, "from", "", "the `.env` of the source")
-	flags.StringVar(&o.to, "to", "", "the `.env` of the target")
-	flags.BoolVar(&o.copy.DryRun, "dry-run", false, "only report what would be copied, and problems")
-	flags.BoolVar(&o.copy.DestroyUnreadable, "destroy-unreadable", false, "copy versions whose value cannot be read as destroyed, instead of failing")
-	flags.BoolVar(&o.skipProblems, "skip-problems", false, "skip entries of the Python service's file that cannot be copied, instead of failing")
-	flags.IntVar(&o.copy.Parallel, "parallel", 0, "number of secrets to copy at once (0: 64)")
-	flags.StringVar(&o.copy.By, "by", "move", "the service in the trail entries")
-	flags.Func("rename", "`old=new`: rename a project or project/path of the Python service; can be repeated", func(text string) error {
-		old, name, found := strings.Cut(text, "=")
-		if !found {
-			return errors.New("want old=new")
-		}
-		o.rename[old] = name
-		return nil
-	})
-	if err := flags.Parse(args); err != nil {
-		return o, err
-	}
-	if o.from == "" || o.to == "" || flags.NArg() > 0 {
-		return o, errors.New("want -from and -to with a .env each; see -h")
-	}
-	return o, nil
 }
 
 // load reads the settings of one side. It ignores the environment, which is the same for both
@@ -137,7 +116,7 @@ func openSource(ctx context.Context, s stores.Settings, o options, out io.Writer
 		fmt.Fprintln(out, "cannot be copied:", p)
 	}
 	if n := len(old.Problems()); n > 0 && !o.skipProblems {
-		return nil, errors.Join(fmt.Errorf("%d entries cannot be copied; fix them with -rename or in the file, or skip them with -skip-problems", n), old.Close())
+		return nil, errors.Join(fmt.Errorf("%d entries cannot be copied; fix them with --rename or in the file, or skip them with --skip-problems", n), old.Close())
 	}
 	return old, nil
 }

@@ -1,13 +1,4 @@
-// Command verify checks a store or a backup: both chains of its trail are complete, every record
-// can be decrypted, and the current state agrees with the log. With heads that were kept
-// elsewhere, it also detects a truncated chain and an older copy of the store. The master key,
-// and the directory unless it is an argument, come from the server's settings.
-//
-// For an older backup, verify uses the old key that rekey has kept next to the key file.
-//
-//	go run ./examples/verify data vault.backup.heads
-//	go run ./examples/verify vault.backup vault.backup.heads
-package main
+package operate
 
 import (
 	"context"
@@ -15,23 +6,35 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/setup"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-func main() {
-	if len(os.Args) > 3 || len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "-") {
-		fmt.Fprintln(os.Stderr, "usage: verify [<directory or backup> [<heads>]]")
-		os.Exit(2)
+const verifyHelp = `Checks a store or a backup: both chains of its trail are complete, every record
+can be decrypted, and the current state agrees with the log.
+
+With heads that were kept elsewhere, it also detects a truncated chain and an
+older copy of the store. For an older backup, it uses the old key that rekey has
+kept next to the key file.`
+
+func (p *Program) verifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify [DIRECTORY | BACKUP [HEADS]]",
+		Short: "Check a store or a backup",
+		Long:  verifyHelp,
+		Example: `  myvault verify data vault.backup.heads
+  myvault verify vault.backup vault.backup.heads`,
+		Args: cobra.MaximumNArgs(2),
+		RunE: p.run("the check is not complete; run the command again", verifyTarget),
 	}
-	const stopped = "the check is not complete; run the command again"
-	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return run(ctx, os.Stdout, os.Args[1:]) }))
 }
 
-func run(ctx context.Context, out io.Writer, args []string) error {
+// verifyTarget verifies the store of the settings, or the one or the backup in args.
+func verifyTarget(ctx context.Context, out io.Writer, args []string) error {
 	target, keys, err := setup.StoreSettings(os.Environ())
 	if err != nil {
 		return err

@@ -1,32 +1,38 @@
-// Command prune destroys old versions of secrets and removes old access entries, whether or not the
-// server is running. The directory and the master key come from the server's settings.
-//
-//	go run ./examples/prune -keep 10 -days 30
-package main
+package operate
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/myswiftagent/myvault/internal/setup"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-func main() {
-	keep := flag.Int("keep", 0, "number of versions with a value to keep of each secret; destroy older ones (0: keep all)")
-	days := flag.Int("days", 0, "remove access entries older than this number of days (0: keep all)")
-	flag.Parse()
-	if flag.NArg() != 0 || *keep < 0 || *days < 0 || *keep == 0 && *days == 0 {
-		flag.Usage()
-		os.Exit(2)
+const pruneHelp = `Destroys old versions of secrets and removes old access entries, whether or not
+the server is running.`
+
+func (p *Program) pruneCommand() *cobra.Command {
+	var keep, days uint16
+	c := &cobra.Command{
+		Use:     "prune",
+		Short:   "Destroy old versions, remove old access entries",
+		Long:    pruneHelp,
+		Example: `  myvault prune --keep 10 --days 30`,
+		Args:    cobra.NoArgs,
+		RunE: p.run("what was destroyed or removed so far is final; run the command again for the rest", func(ctx context.Context, out io.Writer, _ []string) error {
+			return prune(ctx, out, int(keep), int(days))
+		}),
 	}
-	const stopped = "what was destroyed or removed so far is final; run the command again for the rest"
-	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return prune(ctx, os.Stdout, *keep, *days) }))
+	c.Flags().Uint16Var(&keep, "keep", 0, "`number` of versions with a value to keep of each secret; 0: all")
+	c.Flags().Uint16Var(&days, "days", 0, "remove access entries older than this `number` of days; 0: none")
+	c.MarkFlagsOneRequired("keep", "days")
+	return c
 }
 
 func prune(ctx context.Context, out io.Writer, keep, days int) (err error) {

@@ -1,49 +1,51 @@
-// Command rekey changes the master key of a store, or of a trail without a store, whether or not
-// the server is running. It generates the new key, keeps the old key next to it, changes the
-// store and replaces the key file. If it is stopped, run it again: it completes the change. With
-// -data it also changes the data keys and encrypts every value again.
-//
-//	go run ./examples/rekey
-//
-// The directory and the key file come from the server's settings. A key in the .env is first
-// moved to the file master.key next to it. If the server gets its key in another way, set
-// -key-file to a file for the key, and configure the new key in the server afterwards.
-package main
+package operate
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/spf13/cobra"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/setup"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
-func main() {
-	var o options
-	flag.BoolVar(&o.data, "data", false, "also change the data keys and encrypt every value again")
-	flag.StringVar(&o.keyFile, "key-file", "", "the key `file`, if the server gets its key in another way")
-	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: rekey [-data] [-key-file <file>]")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	if flag.NArg() != 0 {
-		flag.Usage()
-		os.Exit(2)
-	}
-	const stopped = "one of the key files opens the store and no key is lost; run the command again to continue"
-	os.Exit(setup.Run(stopped, func(ctx context.Context) error { return rekey(ctx, os.Stdout, o) }))
-}
+const rekeyHelp = `Changes the master key of a store, or of a trail without a store, whether or not
+the server is running.
 
-// options are the command line.
+It generates the new key, keeps the old key next to it, changes the store and
+replaces the key file. If it is stopped, run it again: it completes the change.
+A key in the .env is first moved to the file master.key next to it. --data also
+changes the data keys and encrypts every value again.
+
+If the server gets its key in another way, set --key-file to a file for the key,
+and configure the new key in the server afterwards.`
+
+// options are the flags of rekey.
 type options struct {
 	data    bool
 	keyFile string
+}
+
+func (p *Program) rekeyCommand() *cobra.Command {
+	var o options
+	c := &cobra.Command{
+		Use:     "rekey",
+		Short:   "Change the master key of a store",
+		Long:    rekeyHelp,
+		Example: `  myvault rekey`,
+		Args:    cobra.NoArgs,
+		RunE: p.run("one of the key files opens the store and no key is lost; run the command again to continue", func(ctx context.Context, out io.Writer, _ []string) error {
+			return rekey(ctx, out, o)
+		}),
+	}
+	c.Flags().BoolVar(&o.data, "data", false, "also change the data keys and encrypt every value again")
+	c.Flags().StringVar(&o.keyFile, "key-file", "", "the key `file`, if the server gets its key in another way")
+	return c
 }
 
 const keyNotice = "give the server the key in this file before its next start"
@@ -54,7 +56,7 @@ func rekey(ctx context.Context, out io.Writer, o options) error {
 		return err
 	}
 	if o.data && setup.IsTrailOnly(dir) {
-		return errors.New("omit -data: a trail has no data keys, and the secrets are in HashiCorp Vault")
+		return errors.New("omit --data: a trail has no data keys, and the secrets are in HashiCorp Vault")
 	}
 	if !setup.IsTrailOnly(dir) {
 		if err := setup.CheckStore(dir); err != nil {

@@ -1,4 +1,4 @@
-package main
+package operate
 
 import (
 	"bytes"
@@ -56,7 +56,7 @@ func TestRekeyTrailOnly(t *testing.T) {
 	is.NoErr(trail.Close())
 }
 
-// TestRekeyCreatesTheKeyDirectory checks that the directory of -key-file need not exist.
+// TestRekeyCreatesTheKeyDirectory checks that the directory of --key-file need not exist.
 func TestRekeyCreatesTheKeyDirectory(t *testing.T) {
 	is := is.New(t)
 	dir, old := t.TempDir(), crypto.NewKey()
@@ -129,8 +129,8 @@ func TestRekeyRejectsSettings(t *testing.T) {
 		want     string
 	}{
 		"no key":                         {nil, "MYVAULT_ENV"},
-		"a key in the environment":       {[]string{"MSA_MASTER_KEY=" + key.Text()}, "-key-file"},
-		"a .env that a group reads":      {[]string{"MYVAULT_ENV=" + env(0o640, "MSA_MASTER_KEY="+key.Text())}, "-key-file"},
+		"a key in the environment":       {[]string{"MSA_MASTER_KEY=" + key.Text()}, "--key-file"},
+		"a .env that a group reads":      {[]string{"MYVAULT_ENV=" + env(0o640, "MSA_MASTER_KEY="+key.Text())}, "--key-file"},
 		"a key file of another key":      {[]string{"MYVAULT_ENV=" + other}, "a different key"},
 		"a .env with an empty key file":  {[]string{"MYVAULT_ENV=" + env(0o600, "MSA_MASTER_KEY_FILE=\nMSA_MASTER_KEY="+key.Text())}, "cannot be replaced"},
 		"a .env with a key of no format": {[]string{"MYVAULT_ENV=" + env(0o600, "MSA_MASTER_KEY=canary")}, "must start with"},

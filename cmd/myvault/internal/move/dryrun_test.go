@@ -1,4 +1,4 @@
-package main
+package move
 
 import (
 	"crypto/sha256"
@@ -70,19 +70,19 @@ func TestDryRunToVaultWritesNothing(t *testing.T) {
 		"MYVAULT_DATA="+filepath.Join(above, "trail"), "MSA_MASTER_KEY="+key.Text())
 	before := tree(t, above)
 
-	out, _, err := runMove(t, "-from", local, "-to", far, "-dry-run")
+	out, _, err := runMove(t, "--from", local, "--to", far, "--dry-run")
 	is.NoErr(err)
 	is.True(strings.HasPrefix(out, "1 projects, 1 secrets, 1 versions in the source; 1 versions to write\n"))
 	is.Equal(writes, nil)
 	is.Equal(tree(t, above), before)
 
-	_, _, err = runMove(t, "-from", far, "-to", local, "-dry-run") // a missing source is not created
+	_, _, err = runMove(t, "--from", far, "--to", local, "--dry-run") // a missing source is not created
 	is.True(err != nil)
 	is.True(strings.Contains(err.Error(), "VAULT_BASE"))
 	is.Equal(writes, nil)
 	is.Equal(tree(t, above), before)
 
-	_, _, err = runMove(t, "-from", local, "-to", far)
+	_, _, err = runMove(t, "--from", local, "--to", far)
 	is.NoErr(err)
 	is.True(len(writes) > 0) // the proxy sees writes
 	_, err = os.Stat(filepath.Join(above, "trail", "access.db"))
@@ -108,7 +108,7 @@ func TestDryRunToStoreWritesNothing(t *testing.T) {
 		sides = append(sides, side(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY="+key.Text()))
 	}
 	before := tree(t, above)
-	_, _, err := runMove(t, "-from", sides[0], "-to", sides[1], "-dry-run")
+	_, _, err := runMove(t, "--from", sides[0], "--to", sides[1], "--dry-run")
 	is.NoErr(err)
 	is.Equal(tree(t, above), before)
 }
