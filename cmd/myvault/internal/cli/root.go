@@ -135,7 +135,7 @@ func (a *app) root() *cobra.Command {
 		Long:              rootHelp,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		PersistentPreRun:  func(*cobra.Command, []string) { a.started = true },
+		PersistentPreRunE: a.start,
 		DisableAutoGenTag: true,
 	}
 	root.SetOut(a.out)
@@ -164,6 +164,16 @@ func (a *app) root() *cobra.Command {
 		}
 	}
 	return root
+}
+
+// start checks the flags. cobra would check them later, when an error no longer counts as one of the
+// arguments.
+func (a *app) start(c *cobra.Command, _ []string) error {
+	if err := errors.Join(c.ValidateRequiredFlags(), c.ValidateFlagGroups()); err != nil {
+		return err
+	}
+	a.started = true
+	return nil
 }
 
 func (a *app) addFlags(root *cobra.Command) {

@@ -26,9 +26,9 @@ func (a *app) suggest(ctx context.Context, v *connect.Vault, err error) error {
 	if _, advised := errors.AsType[advice](err); advised {
 		return err
 	}
-	wanted := failed.Address.String()
-	names := projectNames(ctx, v)
-	if failed.Address.Path != "" && slices.Contains(names, failed.Address.Project) {
+	wanted, names := failed.Address.Project, projectNames(ctx, v)
+	if failed.Address.Path != "" && slices.Contains(names, wanted) {
+		wanted = failed.Address.String()
 		names = addressNames(ctx, v, myvault.Prefix{Project: failed.Address.Project})
 	}
 	if slices.Contains(names, wanted) {

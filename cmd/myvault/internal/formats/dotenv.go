@@ -31,13 +31,14 @@ func where(e dotenv.Entry) string {
 var escapes = strings.NewReplacer("\\", `\\`, "\"", `\"`, "$", `\$`, "\n", `\n`, "\r", `\r`, "\t", `\t`)
 
 func encodeDotenv(entries []Entry, o Options) ([]byte, []Problem, error) {
-	entries, problems := named(entries, o)
+	entries, problems := named(entries, o, func(value []byte) string {
+		if !isText(value) {
+			return "the value has bytes that a .env file cannot have"
+		}
+		return ""
+	})
 	var out bytes.Buffer
 	for _, e := range entries {
-		if !isText(e.Value) {
-			problems = append(problems, Problem{e.Path, "the value has bytes that a .env file cannot have"})
-			continue
-		}
 		fmt.Fprintf(&out, "%s=\"%s\"\n", e.Path, escapes.Replace(string(e.Value)))
 	}
 	return out.Bytes(), problems, nil
@@ -52,13 +53,14 @@ func isText(value []byte) bool {
 }
 
 func encodeShell(entries []Entry, o Options) ([]byte, []Problem, error) {
-	entries, problems := named(entries, o)
+	entries, problems := named(entries, o, func(value []byte) string {
+		if bytes.IndexByte(value, 0) >= 0 {
+			return "the value contains a NUL byte, which no variable can"
+		}
+		return ""
+	})
 	var out bytes.Buffer
 	for _, e := range entries {
-		if bytes.IndexByte(e.Value, 0) >= 0 {
-			problems = append(problems, Problem{e.Path, "the value contains a NUL byte, which no variable can"})
-			continue
-		}
 		fmt.Fprintf(&out, "export %s='%s'\n", e.Path, strings.ReplaceAll(string(e.Value), "'", `'\''`))
 	}
 	return out.Bytes(), problems, nil

@@ -123,12 +123,15 @@ func Encode(name string, entries []Entry, o Options) ([]byte, []Problem, error) 
 	return nil, nil, fmt.Errorf("%w: want one of %s", ErrFormat, strings.Join(written, ", "))
 }
 
-// named returns the variables of entries, without those that have none, or the one of another.
-func named(entries []Entry, o Options) (variables []Entry, problems []Problem) {
+// named returns the variables of entries, without those that have none, or the one of another, or a
+// value with a problem.
+func named(entries []Entry, o Options, problem func(value []byte) string) (variables []Entry, problems []Problem) {
 	owner := make(map[string]string)
 	for _, e := range entries {
-		name := o.Variable(e.Path)
+		name, why := o.Variable(e.Path), problem(e.Value)
 		switch other, taken := owner[name]; {
+		case why != "":
+			problems = append(problems, Problem{e.Path, why})
 		case name == "":
 			problems = append(problems, Problem{e.Path, "no name by the rule: name it with --map " + e.Path + "=NAME"})
 		case taken:
