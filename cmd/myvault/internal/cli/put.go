@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -147,20 +148,32 @@ func oneLine(data []byte) []byte {
 	return bytes.TrimSuffix(line, []byte("\r"))
 }
 
-// askValue asks for a value twice, without showing it.
+// maxTyped is how many characters [term.Terminal] reads of a line. It drops the rest.
+const maxTyped = 4096
+
+// askValue asks for a value twice, without showing it. The terminal stops echoing before the
+// question.
 func (a *app) askValue() ([]byte, error) {
-	var answers [2][]byte
+	state, err := term.MakeRaw(int(a.stdin.Fd()))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = term.Restore(int(a.stdin.Fd()), state) }()
+	terminal := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{a.stdin, a.stderr}, "")
+	var answers [2]string
 	for i, prompt := range []string{"Value: ", "Again: "} {
-		fmt.Fprint(a.stderr, prompt)
-		answer, err := term.ReadPassword(int(a.stdin.Fd()))
-		fmt.Fprintln(a.stderr)
-		if err != nil {
-			return nil, fmt.Errorf("the value could not be read from the terminal: %w", err)
+		if answers[i], err = terminal.ReadPassword(prompt); err != nil {
+			return nil, fmt.Errorf("the value could not be read from the terminal (%w); nothing was written", err)
 		}
-		answers[i] = answer
 	}
-	if !bytes.Equal(answers[0], answers[1]) {
+	switch {
+	case answers[0] != answers[1]:
 		return nil, errors.New("the two values differ; nothing was written")
+	case utf8.RuneCountInString(answers[0]) >= maxTyped:
+		return nil, errors.New("the value is too long for a terminal: use --file; nothing was written")
 	}
-	return answers[0], nil
+	return []byte(answers[0]), nil
 }

@@ -52,9 +52,10 @@ func Main(args, environ []string) int {
 	root := a.root()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
-	code := a.exit(ctx, errors.Join(err, a.out.Flush()))
-	if code == exitUsage && cmd.Name() == "run" {
-		return run.ExitFailed // 2 may be that of the program
+	err = errors.Join(err, a.out.Flush())
+	code := a.exit(ctx, err)
+	if _, ended := errors.AsType[exitCode](err); code == exitUsage && !ended && cmd.Name() == "run" {
+		return run.ExitFailed // 2 would be that of the program
 	}
 	return code
 }
