@@ -27,6 +27,8 @@ type File struct {
 	editor Editor
 	dir    string
 	path   string
+	before []byte
+	bare   bool // before had no line break at its end
 }
 
 // Open writes a value to a new file in memory. name is the end of its name.
@@ -35,7 +37,7 @@ func (e Editor) Open(name string, value []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{editor: e, dir: dir, path: filepath.Join(dir, filepath.Base(name))}
+	f := &File{editor: e, dir: dir, path: filepath.Join(dir, filepath.Base(name)), before: value, bare: !bytes.HasSuffix(value, []byte("\n"))}
 	if err := os.WriteFile(f.path, value, 0o600); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -45,13 +47,9 @@ func (e Editor) Open(name string, value []byte) (*File, error) {
 // Close removes the file, and what the editor left beside it.
 func (f *File) Close() error { return os.RemoveAll(f.dir) }
 
-// Edit runs the editor and returns the value. Editors end a file with a line break; if the value
-// had none, it is removed. If ctx ends, the editor gets a signal.
+// Edit runs the editor and returns the value. Editors end a file with a line break. It is removed if
+// the value had none, and from a new value of a single line. If ctx ends, the editor gets a signal.
 func (f *File) Edit(ctx context.Context) ([]byte, error) {
-	before, err := os.ReadFile(f.path)
-	if err != nil {
-		return nil, err
-	}
 	if err := f.run(ctx); err != nil {
 		return nil, err
 	}
@@ -59,7 +57,7 @@ func (f *File) Edit(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the editor has removed the file: %w", err)
 	}
-	if !bytes.HasSuffix(before, []byte("\n")) {
+	if f.bare && (len(f.before) > 0 || bytes.Count(after, []byte("\n")) == 1) {
 		after = bytes.TrimSuffix(after, []byte("\n"))
 	}
 	return after, nil
