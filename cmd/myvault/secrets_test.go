@@ -204,6 +204,11 @@ func TestImportAndExport(t *testing.T) {
 		is.Equal(v.must(strings.Replace(text, "1", "2", 1), "import", "p/dev"), "update    p/dev/A\nsame      p/dev/B\nsame      p/dev/DB_URL\n")
 		is.Equal(strings.Count(v.must("", "history", "p/dev/B"), "\n"), 1) // not written again
 
+		changed := v.write("changed.env", strings.Replace(text, "A=1", "A=3\nNEW=4", 1))
+		is.Equal(v.must("", "diff", "p/dev/", "--file", changed), "changed A\nadded   NEW\n")
+		is.Equal(v.must("", "diff", "p/dev/", "--file", changed, "--reveal"), "changed A\n- 2\n+ 3\nadded   NEW\n+ 4\n")
+		is.Equal(v.run("", "diff", "p/dev/").code, 2)
+
 		for _, format := range []string{"json", "yaml", "vault", "k8s", "dotenv"} {
 			exported := v.must("", "export", "p/dev/", "--format", format, "--name", "app")
 			v.must(exported, "import", "p/"+format+"/", "--format", format)

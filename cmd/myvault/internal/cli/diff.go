@@ -15,7 +15,8 @@ import (
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/edit"
 )
 
-const diffHelp = `Compares two versions of a secret, or two folders such as two environments.
+const diffHelp = `Compares two versions of a secret, two folders such as two environments, or a
+folder with a file in a format of import.
 
 Values are compared but not shown; --reveal shows their lines. It needs the
 right to read both sides, and each read is recorded. The exit code is 0 whether
@@ -23,18 +24,28 @@ or not they differ.`
 
 func (a *app) diffCommand() *cobra.Command {
 	var reveal bool
+	var file importOptions
 	c := &cobra.Command{
-		Use:   "diff (ADDRESS VERSION [VERSION] | FOLDER FOLDER)",
-		Short: "Compare versions of a secret, or two folders",
+		Use:   "diff (ADDRESS VERSION [VERSION] | FOLDER FOLDER | FOLDER --file FILE)",
+		Short: "Compare versions of a secret, folders, or a file",
 		Long:  diffHelp,
 		Example: `  myvault diff newsbot/prod/db 3
   myvault diff --reveal newsbot/prod/db 3 4
-  myvault diff newsbot/dev/ newsbot/prod/`,
-		Args:              cobra.RangeArgs(2, 3),
+  myvault diff newsbot/dev/ newsbot/prod/
+  myvault diff newsbot/dev/ --file .env`,
+		Args:              cobra.RangeArgs(1, 3),
 		ValidArgsFunction: a.completeFolders,
 	}
 	c.Flags().BoolVar(&reveal, "reveal", false, "show values")
+	c.Flags().StringVar(&file.file, "file", "", "`file` to compare with a folder")
+	c.Flags().StringVar(&file.format, "format", "", "`format` of the file, as for import")
 	c.RunE = a.withVault(func(ctx context.Context, v *connect.Vault, args []string) error {
+		switch {
+		case len(args) == 1 && file.file != "":
+			return a.diffFile(ctx, v, args[0], file, reveal)
+		case len(args) == 1 || file.file != "":
+			return usagef("want an address and a version, two folders, or a folder and --file")
+		}
 		if len(args) == 2 && strings.Contains(args[1], "/") {
 			return a.diffFolders(ctx, v, args[0], args[1], reveal)
 		}
@@ -130,15 +141,44 @@ func (a *app) diffFolders(ctx context.Context, v *connect.Vault, from, to string
 			return err
 		}
 	}
-	paths := slices.Collect(maps.Keys(sides[0]))
-	for path := range sides[1] {
-		if sides[0][path] == nil {
+	return a.printDifferences(sides[0], sides[1], reveal)
+}
+
+// diffFile compares a folder with a file.
+func (a *app) diffFile(ctx context.Context, v *connect.Vault, folder string, o importOptions, reveal bool) error {
+	prefix, err := parseFolder(folder)
+	if err != nil {
+		return err
+	}
+	entries, problems, err := a.readEntries(o)
+	if err != nil {
+		return err
+	}
+	if err := a.reportProblems(problems, false, "mend them first"); err != nil {
+		return err
+	}
+	stored, err := readFolder(ctx, v, prefix)
+	if err != nil {
+		return err
+	}
+	written := make(map[string]*myvault.Secret)
+	for _, e := range entries {
+		written[e.Path] = &myvault.Secret{Value: myvault.Bytes(e.Value)}
+	}
+	return a.printDifferences(stored, written, reveal)
+}
+
+// printDifferences prints the paths at which two folders differ.
+func (a *app) printDifferences(from, to map[string]*myvault.Secret, reveal bool) error {
+	paths := slices.Collect(maps.Keys(from))
+	for path := range to {
+		if from[path] == nil {
 			paths = append(paths, path)
 		}
 	}
 	slices.Sort(paths)
 	for _, path := range paths {
-		before, after := sides[0][path], sides[1][path]
+		before, after := from[path], to[path]
 		change := changeOf(before, after)
 		if change == "equal" {
 			continue
