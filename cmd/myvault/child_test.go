@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// child is a program that run starts. It prints "ready" and then acts as told:
+// child is a program that run starts. It prints "ready" and then:
 //
 //	env NAME        prints the variable
 //	exit CODE       exits with a code

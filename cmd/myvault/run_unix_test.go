@@ -166,7 +166,7 @@ func TestKilledRunEndsItsProgram(t *testing.T) {
 	awaitLine(t, out, "terminated") // on Linux
 }
 
-// TestBrokenPipe checks that a program stops once nobody reads its output.
+// TestBrokenPipe checks that a program stops once its output has no reader.
 func TestBrokenPipe(t *testing.T) {
 	is := is.New(t)
 	v := withSecrets(t)

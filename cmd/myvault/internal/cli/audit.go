@@ -93,12 +93,15 @@ func (a *app) audit(ctx context.Context, v *connect.Vault, f myvault.TrailFilter
 		case <-time.After(followInterval):
 		}
 		f.Since = later(f.Since, entries)
-		if entries, err = newEntries(ctx, v, f, shown, 0); ctx.Err() != nil {
+		entries, err = newEntries(ctx, v, f, shown, 0)
+		if stopped(ctx) {
 			return nil
 		}
 		entries = slices.DeleteFunc(entries, func(e myvault.Entry) bool { return e.Action == "audit" && e.Service == v.Service() })
 	}
 }
+
+func stopped(ctx context.Context) bool { return ctx.Err() != nil }
 
 // lateness is how much later than its time an entry can appear in the trail.
 const lateness = 5 * time.Second

@@ -215,14 +215,17 @@ func (a *app) operateCommands() []*cobra.Command {
 	return append(program.Commands(), a.versionCommand(), a.docsCommand())
 }
 
+// action is what a command does with a vault.
+type action = func(ctx context.Context, v *connect.Vault, args []string) error
+
 // withVault returns a run function that opens the vault before action and closes it afterwards.
-func (a *app) withVault(action func(ctx context.Context, v *connect.Vault, args []string) error) func(*cobra.Command, []string) error {
+func (a *app) withVault(do action) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) (err error) {
 		v, err := connect.Open(cmd.Context(), a.settings)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, v.Close()) }()
-		return a.suggest(cmd.Context(), v, action(cmd.Context(), v, args))
+		return a.suggest(cmd.Context(), v, do(cmd.Context(), v, args))
 	}
 }

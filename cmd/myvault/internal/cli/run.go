@@ -141,7 +141,7 @@ func (o runOptions) changes(stderr io.Writer) (run.Changes, error) {
 	return c, nil
 }
 
-// runWatched runs the program and gives it new values.
+// runWatched runs the program, and again with each set of new values.
 func (a *app) runWatched(ctx context.Context, v *connect.Vault, o runOptions, changes run.Changes) error {
 	listed, err := listVersions(ctx, v, o.folder) // before reading: a later change is seen as one
 	if err != nil {

@@ -44,11 +44,12 @@ func (e Editor) Open(name string, value []byte) (*File, error) {
 	return f, nil
 }
 
-// Close removes the file, and what the editor left beside it.
+// Close removes the file and all others that the editor left beside it.
 func (f *File) Close() error { return os.RemoveAll(f.dir) }
 
-// Edit runs the editor and returns the value. Editors end a file with a line break. It is removed if
-// the value had none, and from a new value of a single line. If ctx ends, the editor gets a signal.
+// Edit runs the editor and returns the value. Editors end a file with a line break. It is removed
+// if the value had none, and from a new value of a single line. If ctx ends, the editor gets a
+// signal.
 func (f *File) Edit(ctx context.Context) ([]byte, error) {
 	if err := f.run(ctx); err != nil {
 		return nil, err

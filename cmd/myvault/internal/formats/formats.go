@@ -21,6 +21,7 @@ type Problem struct {
 	Why   string
 }
 
+// String returns one line.
 func (p Problem) String() string { return p.Where + ": " + p.Why }
 
 // Options are what a format needs besides the entries.

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// binaryKey is the only member of the object that stands for bytes that are no UTF-8. A path
+// binaryKey is the only member of the object that represents bytes that are no UTF-8. A path
 // cannot contain a dollar sign.
 const binaryKey = "$base64"
 

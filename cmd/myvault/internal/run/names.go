@@ -22,7 +22,7 @@ const maxVariable = 128 << 10
 
 // Name returns the environment variable of a path: letters in upper case, and every other
 // character but a digit as "_". A name that would begin with a digit gets "_" before it. It
-// returns "" for a path with other letters than ASCII, which needs a name of its own.
+// returns "" for a path with other letters than ASCII, which needs --map.
 func Name(path string) string {
 	var name strings.Builder
 	for i, c := range []byte(path) {

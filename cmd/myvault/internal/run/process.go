@@ -50,6 +50,7 @@ type StartError struct {
 	Err  error
 }
 
+// Error returns the text of the cause.
 func (e *StartError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
@@ -110,7 +111,7 @@ func (r *process) awaitOutput() {
 	<-copied
 }
 
-// pipe returns the end of a pipe for the program. What it writes is masked and written to out.
+// pipe returns the end of a pipe for the program. Its output is masked and written to out.
 func (r *process) pipe(out *os.File, patterns *Patterns) (*os.File, error) {
 	read, write, err := os.Pipe()
 	if err != nil {

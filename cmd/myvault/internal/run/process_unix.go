@@ -150,7 +150,7 @@ func (r *process) setGroup(p Program) {
 	endWithParent(r.cmd.SysProcAttr)
 }
 
-// forward passes a signal on to the program. Without a group of its own, the program gets the
+// forward passes a signal on to the program. If it leads no group, the program gets the
 // signals of the terminal's keys from the terminal.
 func (r *process) forward(s os.Signal) {
 	switch {

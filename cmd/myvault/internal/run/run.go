@@ -19,7 +19,7 @@ type Changes struct {
 }
 
 // Watch runs a program and restarts it with each program of changes: it sends SIGTERM, waits, and
-// sends SIGKILL. It returns the exit code once the program ends by itself or by a signal that was
+// sends SIGKILL. It returns the exit code once the program ends without a change, or by a signal that was
 // passed on.
 func Watch(p Program, changes Changes) (code int, err error) {
 	signals, stop := catchSignals()
