@@ -44,10 +44,7 @@ __start_myvault; printf '%s\n' "${COMPREPLY[@]}"`,
 		"zsh":  `autoload -U compinit; compinit -u -d ./dump; _describe() { eval 'print -l -- "${'$3'[@]:-${'$4'[@]}}"'; print -l -- $completions }; source ./script; words=(myvault get newsbot/); CURRENT=3; _myvault; exit 0`,
 	} {
 		t.Run(shell, func(t *testing.T) {
-			path, err := exec.LookPath(shell)
-			if err != nil {
-				t.Skipf("%s is not installed", shell)
-			}
+			path := require(t, shell)
 			is := is.New(t)
 			v := newVault(t)
 			v.must("x", "put", "newsbot/prod/db")

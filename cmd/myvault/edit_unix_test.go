@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -69,9 +68,7 @@ func TestEditorsLeaveNoCopy(t *testing.T) {
 		{"nano", ".nanorc", "set backup\nset backupdir \"~\"\nset historylog\nset locking\n", "\x05-changed", "\x0f\r\x18"},
 	} {
 		t.Run(c.editor, func(t *testing.T) {
-			if _, err := exec.LookPath(c.editor); err != nil {
-				t.Skipf("%s is not installed", c.editor)
-			}
+			require(t, c.editor)
 			is := is.New(t)
 			v := newVault(t)
 			v.must(canary, "put", "p/x")

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// binary is the command, and server a server. Both are built once for all tests.
-var binary, server string
+// binary is the command, built once for all tests.
+var binary string
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
@@ -24,11 +24,9 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	binary, server = filepath.Join(dir, "myvault"), filepath.Join(dir, "server")
-	for target, pkg := range map[string]string{binary: ".", server: "../../examples/server"} {
-		if out, err := exec.Command("go", "build", "-o", target, pkg).CombinedOutput(); err != nil {
-			panic(string(out))
-		}
+	binary = filepath.Join(dir, "myvault")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		panic(string(out))
 	}
 	code := m.Run()
 	_ = os.RemoveAll(dir)
@@ -67,7 +65,7 @@ func newVault(t *testing.T) *vault {
 func (v *vault) served() *vault {
 	v.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, server)
+	cmd := exec.CommandContext(ctx, binary, "serve")
 	cmd.Dir, cmd.Env = v.dir, []string{"PATH=" + os.Getenv("PATH"), "PORT=0"}
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -128,6 +126,20 @@ func (v *vault) must(stdin string, args ...string) string {
 		v.t.Fatalf("%v: exit code %d: %s", args, r.code, cmp.Or(r.stderr, r.stdout))
 	}
 	return r.stdout
+}
+
+// require returns the path of a program. Without it, the test is skipped, or fails in CI.
+func require(t *testing.T, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	switch {
+	case err == nil:
+		return path
+	case os.Getenv("CI") != "":
+		t.Fatalf("%s is missing; apt-get install %s", program, program)
+	}
+	t.Skipf("needs %s", program)
+	return ""
 }
 
 // write writes a file into the directory of the vault.

@@ -32,7 +32,7 @@ func (a *app) auditCommand() *cobra.Command {
 	var o auditOptions
 	c := &cobra.Command{
 		Use:   "audit [PREFIX]",
-		Short: "Show the trail: who did what, and when",
+		Short: "Show the trail of reads, changes and denials",
 		Long:  auditHelp,
 		Example: `  myvault audit --since 1h newsbot/prod/
   myvault audit --outcome denied --json

@@ -22,7 +22,7 @@ func (a *app) deleteCommand() *cobra.Command {
 	var ifVersion uint64
 	c := &cobra.Command{
 		Use:   "delete ADDRESS",
-		Short: "Delete a secret; undelete brings it back",
+		Short: "Delete a secret; undelete restores it",
 		Example: `  myvault delete newsbot/prod/db
   myvault delete --if-version 4 newsbot/prod/db`,
 		Args:              cobra.ExactArgs(1),
@@ -37,7 +37,7 @@ func (a *app) deleteCommand() *cobra.Command {
 		if err := v.Delete(ctx, addr, putOptions{ifVersion: ifVersion}.conditions()...); err != nil {
 			return err
 		}
-		return a.print(changed{Project: addr.Project, Path: addr.Path, Change: "delete"}, "%s is deleted; myvault undelete brings it back", addr)
+		return a.print(changed{Project: addr.Project, Path: addr.Path, Change: "delete"}, "%s is deleted; myvault undelete restores it", addr)
 	})
 	return c
 }
@@ -45,7 +45,7 @@ func (a *app) deleteCommand() *cobra.Command {
 func (a *app) undeleteCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:               "undelete ADDRESS",
-		Short:             "Bring a deleted secret back",
+		Short:             "Restore a deleted secret",
 		Example:           `  myvault undelete newsbot/prod/db`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeAddress,
@@ -59,7 +59,7 @@ func (a *app) undeleteCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.print(infoOf(i), "%s version %d is back", i.Address, i.Version)
+		return a.print(infoOf(i), "%s version %d is restored", i.Address, i.Version)
 	})
 	return c
 }

@@ -114,6 +114,11 @@ settings MYVAULT_SERVICE and MYVAULT_TOKEN_FILE or MYVAULT_TOKEN. A token
 without a service is a capability token. If there is no token, it uses the file
 client.headers that the first run of a server leaves in its data directory.
 
+These settings come from the environment: MYVAULT_URL, MYVAULT_SERVICE,
+MYVAULT_TOKEN_FILE, MYVAULT_TOKEN, MYVAULT_CACERT, MYVAULT_CLIENT_CERT,
+MYVAULT_CLIENT_KEY and MYVAULT_LOCAL=true. A URL with http must be one of this
+machine, unless MYVAULT_PLAINTEXT=true: the network could read every value.
+
 Values are never arguments: they are read from standard input or a file.
 --json prints one JSON object per line.
 
@@ -167,8 +172,8 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// start checks the flags. cobra would check them later, when an error no longer counts as one of the
-// arguments.
+// start checks the flags. cobra would check them later, when an error no longer counts as one of
+// the arguments.
 func (a *app) start(c *cobra.Command, _ []string) error {
 	if err := errors.Join(c.ValidateRequiredFlags(), c.ValidateFlagGroups()); err != nil {
 		return err
@@ -212,7 +217,8 @@ func (a *app) policyCommands() []*cobra.Command {
 
 func (a *app) operateCommands() []*cobra.Command {
 	program := &operate.Program{Out: a.out, Err: a.stderr, JSON: &a.json, Settings: &a.settings}
-	return append(program.Commands(), a.versionCommand(), a.docsCommand())
+	serve := operate.Serve(func(code int) error { return codeOf(code, nil) })
+	return append(program.Commands(), serve, a.versionCommand(), a.docsCommand())
 }
 
 // action is what a command does with a vault.

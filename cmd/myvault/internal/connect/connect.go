@@ -82,7 +82,8 @@ type Settings struct {
 	Environ     map[string]string
 }
 
-func (s Settings) isLocal() bool { return s.Local || s.Environ["MYVAULT_LOCAL"] == "true" }
+// IsLocal reports whether the settings select the store itself.
+func (s Settings) IsLocal() bool { return s.Local || s.Environ["MYVAULT_LOCAL"] == "true" }
 
 // environ returns the environment as a list.
 func (s Settings) environ() (list []string) {
@@ -99,7 +100,7 @@ var ErrSettings = errors.New("settings")
 // store of the .env. Otherwise it is the server at URL, at MYVAULT_URL, or at the address in the
 // .env of this directory.
 func Open(ctx context.Context, s Settings) (*Vault, error) {
-	if s.isLocal() {
+	if s.IsLocal() {
 		return openLocal(ctx, s)
 	}
 	return openRemote(s)

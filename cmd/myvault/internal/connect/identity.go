@@ -16,7 +16,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/client"
-	"github.com/myswiftagent/myvault/internal/setup"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/setup"
 	"github.com/myswiftagent/myvault/internal/trusted"
 )
 

@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/internal/setup"
-	"github.com/myswiftagent/myvault/internal/stores"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/setup"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/stores"
 	"github.com/myswiftagent/myvault/tokens"
 	"github.com/myswiftagent/myvault/usage"
 )

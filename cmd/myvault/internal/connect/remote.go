@@ -3,13 +3,12 @@ package connect
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"iter"
 	"net"
 
 	"github.com/myswiftagent/myvault/client"
-	"github.com/myswiftagent/myvault/internal/setup"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/setup"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
@@ -100,11 +99,9 @@ func (t remoteTokens) Revoke(ctx context.Context, id string) error {
 	return t.client.RevokeToken(ctx, id)
 }
 
-// Anonymous opens what Open opens, but for Ready alone: no token is needed or sent. The certificate
-// of the server in the .env of this machine is not checked, because it rarely has a loopback
-// address.
+// Anonymous opens what Open opens, but for Ready alone: no token is needed or sent.
 func Anonymous(ctx context.Context, s Settings) (*Vault, error) {
-	if s.isLocal() {
+	if s.IsLocal() {
 		return openLocal(ctx, s)
 	}
 	address, _, err := s.server()
@@ -115,9 +112,6 @@ func Anonymous(ctx context.Context, s Settings) (*Vault, error) {
 	config.Credentials = func(context.Context) (client.Credentials, error) { return client.Credentials{}, nil }
 	if config.TLS, err = s.tls(); err != nil {
 		return nil, err
-	}
-	if cmp.Or(s.URL, s.Environ["MYVAULT_URL"]) == "" {
-		config.TLS = &tls.Config{InsecureSkipVerify: true}
 	}
 	c, err := client.New(config)
 	if err != nil {

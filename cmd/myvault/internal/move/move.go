@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/internal/setup"
-	"github.com/myswiftagent/myvault/internal/stores"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/setup"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/stores"
 	"github.com/myswiftagent/myvault/internal/trusted"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/transfer"

@@ -18,8 +18,8 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/connect"
-	"github.com/myswiftagent/myvault/internal/setup"
-	"github.com/myswiftagent/myvault/internal/stores"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/setup"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/stores"
 )
 
 const doctorHelp = `Checks this machine, the settings and the files of the vault: the .env and its

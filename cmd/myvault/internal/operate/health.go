@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/connect"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/server"
 )
 
 // healthTimeout limits how long a server may take to answer.
@@ -19,8 +21,10 @@ func (p *Program) healthCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "health",
 		Short: "Check that the server takes requests",
-		Long: `Checks that the server and its store take requests, or with --local that the
-store can be opened and answers. It needs no token of the server.`,
+		Long: `Checks that the server at --url or MYVAULT_URL takes requests. Without a URL it
+asks the server with these settings on this machine, and with --local it opens
+the store. It needs no token. If every client needs a certificate, it only
+checks that the server asks for one.`,
 		Example: `  myvault health && echo up
   myvault health --local`,
 		Args: cobra.NoArgs,
@@ -31,6 +35,13 @@ store can be opened and answers. It needs no token of the server.`,
 func (p *Program) health(ctx context.Context, out io.Writer, _ []string) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
+	if p.Settings.URL == "" && p.Settings.Environ["MYVAULT_URL"] == "" && !p.Settings.IsLocal() {
+		if err := server.Health(ctx, os.Environ()); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(out, "ok: the server of these settings")
+		return err
+	}
 	v, err := connect.Anonymous(ctx, *p.Settings)
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/myswiftagent/myvault/internal/setup"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/setup"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 

@@ -2,48 +2,28 @@ package operate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/internal/setup"
-	"github.com/myswiftagent/myvault/internal/stores"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/server"
 )
 
 func (p *Program) lintCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "lint",
-		Short: "Check the settings of the store and the policy",
-		Long: `Checks the settings of the store and the policy in the .env, and reports rules
-without effect. It creates and opens nothing. The exit code is 1 if there are
-findings.`,
+		Short: "Check the settings of a server and its policy",
+		Long: `Makes every check of a start of the server, and reports rules without an effect
+or with less reach than they seem to have. It starts and creates nothing. The
+exit code is 1 if there are findings.`,
 		Example: `  MYVAULT_ENV=new.env myvault lint`,
 		Args:    cobra.NoArgs,
-		RunE:    p.run("run the command again", lint),
+		RunE: p.run("run the command again", func(ctx context.Context, out io.Writer, _ []string) error {
+			return server.Lint(ctx, out)
+		}),
 	}
-}
-
-func lint(ctx context.Context, out io.Writer, _ []string) error {
-	path, settings, err := setup.ServerSettings(os.Environ())
-	if err != nil {
-		return err
-	}
-	if path == "" && settings["ALLOWED_SERVICES"] == "" {
-		return errors.New("no .env in this directory or in MYVAULT_DATA; set MYVAULT_ENV to it")
-	}
-	store, err := setup.Parse[stores.Settings](settings)
-	if err == nil {
-		err = store.Check(ctx)
-	}
-	policy, policyErr := myvault.ParsePolicy(settings)
-	if err := errors.Join(err, policyErr); err != nil {
-		return err
-	}
-	return lintPolicy(out, policy)
 }
 
 // lintPolicy prints the findings. Notes are no findings.

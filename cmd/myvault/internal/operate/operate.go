@@ -13,7 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/connect"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/move"
-	"github.com/myswiftagent/myvault/internal/setup"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/setup"
 )
 
 // Program is what the commands use of the program that has them.

@@ -19,8 +19,8 @@ type Changes struct {
 }
 
 // Watch runs a program and restarts it with each program of changes: it sends SIGTERM, waits, and
-// sends SIGKILL. It returns the exit code once the program ends without a change, or by a signal that was
-// passed on.
+// sends SIGKILL. It returns the exit code once the program ends without a change, or by a signal
+// that was passed on.
 func Watch(p Program, changes Changes) (code int, err error) {
 	signals, stop := catchSignals()
 	defer stop()
