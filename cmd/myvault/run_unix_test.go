@@ -5,10 +5,12 @@ package main_test
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -164,6 +166,41 @@ func TestKilledRunEndsItsProgram(t *testing.T) {
 	out := started(t, cmd)
 	is.NoErr(cmd.Process.Kill())
 	awaitLine(t, out, "terminated") // on Linux
+}
+
+// TestValuesReachOnlyTheProgram looks at the arguments and the environment of run itself.
+func TestValuesReachOnlyTheProgram(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs /proc")
+	}
+	is := is.New(t)
+	v := withSecrets(t)
+	cmd := v.program(nil, "signal")
+	out := started(t, cmd)
+	for _, name := range []string{"cmdline", "environ"} {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", cmd.Process.Pid, name))
+		is.NoErr(err)
+		is.True(len(text) > 0)
+		is.True(!bytes.Contains(text, []byte("hunter2")))
+	}
+	is.NoErr(cmd.Process.Signal(syscall.SIGTERM))
+	is.Equal(exitCodeOf(drain(cmd, out)), 7)
+}
+
+// TestFullDisk writes to a device that is always full.
+func TestFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("needs /dev/full")
+	}
+	defer full.Close()
+	is := is.New(t)
+	v := withSecrets(t)
+	cmd := v.command("get", "newsbot/prod/db")
+	var stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = full, &stderr
+	is.Equal(exitCodeOf(cmd.Run()), 1)
+	is.True(strings.Contains(stderr.String(), "free some space"))
 }
 
 // TestBrokenPipe checks that a program stops once its output has no reader.

@@ -156,7 +156,7 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 		{"get newsbot/prod/db", "MSA_MASTER_KEY=base64:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", 1, "MSA_MASTER_KEY_FILE"},
 		{"--service nobody get newsbot/prod/db", "", 1, "it has local"},
 		{"--url http://127.0.0.1:1 get newsbot/prod/db", "MYVAULT_LOCAL=", 1, "myvault serve"},
-		{"--url http://192.0.2.1 get newsbot/prod/db", "MYVAULT_LOCAL=", 1, "https"},
+		{"--url http://192.0.2.1 get newsbot/prod/db", "MYVAULT_LOCAL=", 1, "no token"},
 		{"--token-file nowhere get newsbot/prod/db", "MYVAULT_LOCAL=", 1, "nowhere"},
 		{"due --within soon", "", 2, "--within"},
 		{"export newsbot/ --format toml", "", 2, "dotenv, json"},

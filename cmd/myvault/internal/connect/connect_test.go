@@ -22,6 +22,7 @@ func TestOpenFindsTheServer(t *testing.T) {
 	}
 	write("token", "secret\n")
 	write("mine/client.headers", "X-Service: local\nX-Token: generated\n")
+	write("other.env", "MYVAULT_ADDR=192.0.2.1:443\nMYVAULT_TLS_CERT=x\n")
 	write("tls.env", "MYVAULT_ADDR=0.0.0.0:8443\nMYVAULT_TLS_CERT=x\n")
 	for _, c := range []struct {
 		name     string
@@ -37,6 +38,8 @@ func TestOpenFindsTheServer(t *testing.T) {
 		{"the .env", connect.Settings{TokenFile: "token", Service: "x"}, map[string]string{"MYVAULT_ENV": "tls.env"}, "https://127.0.0.1:8443", "x"},
 		{"a URL", connect.Settings{URL: "https://a.example", Service: "x"}, map[string]string{"MYVAULT_TOKEN": "t"}, "https://a.example", "x"},
 		{"the flag wins", connect.Settings{URL: "https://a.example", Service: "x"}, map[string]string{"MYVAULT_TOKEN": "t", "MYVAULT_URL": "https://b.example"}, "https://a.example", "x"},
+		{"a generated identity for another machine", connect.Settings{URL: "https://a.example"}, map[string]string{"MYVAULT_DATA": "mine"}, "", ""},
+		{"an address of another machine", connect.Settings{TokenFile: "token", Service: "x"}, map[string]string{"MYVAULT_ENV": "other.env"}, "", ""},
 		{"a token alone", connect.Settings{URL: "https://a.example"}, map[string]string{"MYVAULT_TOKEN": "t"}, "", ""},
 		{"a certificate without its key", connect.Settings{URL: "https://a.example", Certificate: "token"}, nil, "", ""},
 		{"an empty authority", connect.Settings{URL: "https://a.example", Service: "x", TokenFile: "token", CACert: "token"}, nil, "", ""},

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,8 +24,9 @@ import (
 // maxCredential is the size limit of a file with a token, a key or certificates.
 const maxCredential = 1 << 20
 
-// identity returns the service and the token of the caller.
-func (s Settings) identity(data string) (c client.Config, err error) {
+// identity returns the service and the token of the caller. The generated token is only for a
+// server on this machine.
+func (s Settings) identity(address, data string) (c client.Config, err error) {
 	c.Service = cmp.Or(s.Service, s.Environ["MYVAULT_SERVICE"])
 	token, err := s.token()
 	switch {
@@ -41,8 +43,13 @@ func (s Settings) identity(data string) (c client.Config, err error) {
 	case s.certificateFile() != "":
 		return c, nil
 	}
+	if server, err := url.Parse(address); err != nil || !isHere(server.Hostname()) {
+		return c, errNoToken
+	}
 	return generatedIdentity(filepath.Join(data, setup.Headers), c.Service)
 }
+
+var errNoToken = fmt.Errorf("%w: no token; set MYVAULT_SERVICE and MYVAULT_TOKEN_FILE, or start in the directory of a server on this machine", ErrSettings)
 
 // token returns the token of the settings, or "".
 func (s Settings) token() (string, error) {
@@ -81,7 +88,7 @@ func isCapability(token string) bool {
 func generatedIdentity(file, service string) (c client.Config, err error) {
 	text, err := readPrivate(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return c, fmt.Errorf("%w: no token; set MYVAULT_SERVICE and MYVAULT_TOKEN_FILE, or start in the directory of the server", ErrSettings)
+		return c, errNoToken
 	}
 	if err != nil {
 		return c, err

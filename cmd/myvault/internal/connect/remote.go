@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"net"
+	"slices"
+	"strings"
 
 	"github.com/myswiftagent/myvault/client"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/setup"
@@ -20,7 +22,7 @@ func openRemote(s Settings) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := s.identity(data)
+	config, err := s.identity(address, data)
 	if err != nil {
 		return nil, err
 	}
@@ -60,11 +62,28 @@ func (s Settings) server() (address, data string, err error) {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
+	// A .env of somebody else must not choose the machine that gets the token.
+	if !isHere(host) {
+		return "", "", fmt.Errorf("%w: MYVAULT_ADDR is not an address of this machine; set --url or MYVAULT_URL", ErrSettings)
+	}
 	scheme := "http"
 	if all["MYVAULT_TLS_CERT"] != "" {
 		scheme = "https"
 	}
 	return scheme + "://" + net.JoinHostPort(host, port), cmp.Or(all["MYVAULT_DATA"], data), nil
+}
+
+// isHere reports whether a host is an address of this machine.
+func isHere(host string) bool {
+	ip := net.ParseIP(host)
+	if strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback() {
+		return true
+	}
+	addresses, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(addresses, func(a net.Addr) bool {
+		network, ok := a.(*net.IPNet)
+		return ok && network.IP.Equal(ip)
+	})
 }
 
 // Caller returns the service that the vault takes the caller for.

@@ -28,12 +28,12 @@ func (p *Program) backupCommand() *cobra.Command {
 		Example: `  myvault backup vault.backup`,
 		Args:    cobra.ExactArgs(1),
 		RunE: p.run("no backup was written and no file is left; run the command again", func(ctx context.Context, out io.Writer, args []string) error {
-			return backup(ctx, out, args[0])
+			return backup(ctx, out, args[0], p.progress())
 		}),
 	}
 }
 
-func backup(ctx context.Context, out io.Writer, path string) (err error) {
+func backup(ctx context.Context, out io.Writer, path string, show func(string, ...any)) (err error) {
 	store, err := setup.Store(ctx, os.Environ())
 	if err != nil {
 		return err
@@ -43,7 +43,8 @@ func backup(ctx context.Context, out io.Writer, path string) (err error) {
 	if _, err := os.Lstat(headsFile); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(err, fmt.Errorf("%s: %w; choose another name for the backup", headsFile, fs.ErrExist))
 	}
-	heads, err := store.Backup(ctx, path, nil)
+	heads, err := store.Backup(ctx, path, func(done, total int64) { show("%d of %d MiB", done>>20, total>>20) })
+	show("")
 	if heads == nil {
 		return err
 	}

@@ -25,15 +25,15 @@ func TestBackupOverwritesNothing(t *testing.T) {
 	t.Setenv("MYVAULT_DATA", dir)
 	t.Setenv("MSA_MASTER_KEY", key.Text())
 	var out bytes.Buffer
-	is.NoErr(backup(t.Context(), &out, "b"))
+	is.NoErr(backup(t.Context(), &out, "b", silent))
 	heads, err := os.ReadFile("b.heads")
 	is.NoErr(err)
 	is.Equal(string(heads), out.String())
 	before, err := os.ReadFile("b")
 	is.NoErr(err)
-	is.True(errors.Is(backup(t.Context(), &out, "b"), fs.ErrExist))
+	is.True(errors.Is(backup(t.Context(), &out, "b", silent), fs.ErrExist))
 	is.NoErr(os.WriteFile("c.heads", []byte("of another"), 0o600))
-	is.True(errors.Is(backup(t.Context(), &out, "c"), fs.ErrExist))
+	is.True(errors.Is(backup(t.Context(), &out, "c", silent), fs.ErrExist))
 	for name, want := range map[string][]byte{"b": before, "b.heads": heads, "c.heads": []byte("of another")} {
 		got, err := os.ReadFile(name)
 		is.NoErr(err)

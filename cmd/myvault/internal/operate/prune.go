@@ -26,7 +26,7 @@ func (p *Program) pruneCommand() *cobra.Command {
 		Example: `  myvault prune --keep 10 --days 30`,
 		Args:    cobra.NoArgs,
 		RunE: p.run("what was destroyed or removed so far is final; run the command again for the rest", func(ctx context.Context, out io.Writer, _ []string) error {
-			return prune(ctx, out, int(keep), int(days))
+			return prune(ctx, out, int(keep), int(days), p.progress())
 		}),
 	}
 	c.Flags().Uint16Var(&keep, "keep", 0, "`number` of versions with a value to keep of each secret; 0: all")
@@ -35,7 +35,7 @@ func (p *Program) pruneCommand() *cobra.Command {
 	return c
 }
 
-func prune(ctx context.Context, out io.Writer, keep, days int) (err error) {
+func prune(ctx context.Context, out io.Writer, keep, days int, show func(string, ...any)) (err error) {
 	dir, keys, err := setup.StoreSettings(os.Environ())
 	if err == nil && keep == 0 && setup.IsTrailOnly(dir) {
 		return pruneTrail(ctx, out, dir, keys, days)
@@ -46,7 +46,8 @@ func prune(ctx context.Context, out io.Writer, keep, days int) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	if keep > 0 {
-		n, err := store.PruneVersions(ctx, sqlite.VersionLimit{Keep: keep}, nil)
+		n, err := store.PruneVersions(ctx, sqlite.VersionLimit{Keep: keep}, func(n uint64) { show("%d versions destroyed", n) })
+		show("")
 		fmt.Fprintln(out, n, "versions destroyed")
 		if err != nil {
 			return err

@@ -27,7 +27,7 @@ func TestPruneTrailOnly(t *testing.T) {
 	t.Setenv("MYVAULT_DATA", dir)
 	t.Setenv("MSA_MASTER_KEY", key.Text())
 	var out bytes.Buffer
-	is.NoErr(prune(t.Context(), &out, 0, 30))
+	is.NoErr(prune(t.Context(), &out, 0, 30, silent))
 	is.Equal(out.String(), "2 access entries removed\n")
-	is.True(prune(t.Context(), &out, 1, 0) != nil) // the versions are in Vault
+	is.True(prune(t.Context(), &out, 1, 0, silent) != nil) // the versions are in Vault
 }

@@ -29,6 +29,7 @@ and configure the new key in the server afterwards.`
 type options struct {
 	data    bool
 	keyFile string
+	show    func(string, ...any) // progress
 }
 
 func (p *Program) rekeyCommand() *cobra.Command {
@@ -40,6 +41,7 @@ func (p *Program) rekeyCommand() *cobra.Command {
 		Example: `  myvault rekey`,
 		Args:    cobra.NoArgs,
 		RunE: p.run("one of the key files opens the store and no key is lost; run the command again to continue", func(ctx context.Context, out io.Writer, _ []string) error {
+			o.show = p.progress()
 			return rekey(ctx, out, o)
 		}),
 	}
@@ -77,11 +79,11 @@ func rekey(ctx context.Context, out io.Writer, o options) error {
 	if err != nil || !o.data {
 		return err
 	}
-	return changeDataKeys(ctx, out, dir, sqlite.KeyFile(file))
+	return changeDataKeys(ctx, out, dir, sqlite.KeyFile(file), o.show)
 }
 
 // changeDataKeys changes the data keys and encrypts every value with the new ones.
-func changeDataKeys(ctx context.Context, out io.Writer, dir string, keys sqlite.KeySource) (err error) {
+func changeDataKeys(ctx context.Context, out io.Writer, dir string, keys sqlite.KeySource, show func(string, ...any)) (err error) {
 	store, err := sqlite.Open(ctx, dir, keys, sqlite.Config{Trail: setup.KeepAll})
 	if err != nil {
 		return err
@@ -90,7 +92,8 @@ func changeDataKeys(ctx context.Context, out io.Writer, dir string, keys sqlite.
 	if _, err := store.NewEpoch(ctx); err != nil {
 		return err
 	}
-	done, err := store.Reencrypt(ctx, nil)
+	done, err := store.Reencrypt(ctx, func(r sqlite.Reencryption) { show("%v", r) })
+	show("")
 	fmt.Fprintln(out, done)
 	return err
 }

@@ -47,9 +47,9 @@ func TestRekeyTrailOnly(t *testing.T) {
 	is.NoErr(trail.Close())
 	inEmptyDir(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY_FILE="+file)
 	var out bytes.Buffer
-	is.True(rekey(t.Context(), &out, options{data: true}) != nil) // a trail has no data keys
+	is.True(rekey(t.Context(), &out, options{show: silent, data: true}) != nil) // a trail has no data keys
 	is.Equal(out.String(), "")
-	is.NoErr(rekey(t.Context(), &out, options{}))
+	is.NoErr(rekey(t.Context(), &out, options{show: silent}))
 	is.True(strings.Contains(out.String(), file+".1 the one before"))
 	trail, err = sqlite.OpenTrail(t.Context(), dir, sqlite.KeyFile(file), sqlite.TrailConfig{})
 	is.NoErr(err)
@@ -63,7 +63,7 @@ func TestRekeyCreatesTheKeyDirectory(t *testing.T) {
 	store(t, dir, old)
 	inEmptyDir(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY="+old.Text())
 	for range 2 {
-		is.NoErr(rekey(t.Context(), new(bytes.Buffer), options{keyFile: "new/keys/master.key"}))
+		is.NoErr(rekey(t.Context(), new(bytes.Buffer), options{show: silent, keyFile: "new/keys/master.key"}))
 	}
 	for _, name := range []string{"master.key", "master.key.1", "master.key.2"} {
 		_, err := crypto.ReadKeyFile(filepath.Join("new/keys", name))
@@ -87,7 +87,7 @@ func TestRekeyMovesTheKeyOutOfTheEnv(t *testing.T) {
 	is.NoErr(os.WriteFile(file, []byte(old.Text()+"\n"), 0o600))
 	var out bytes.Buffer
 	for n := range 3 {
-		is.NoErr(rekey(t.Context(), &out, options{data: n == 2}))
+		is.NoErr(rekey(t.Context(), &out, options{show: silent, data: n == 2}))
 		got, err := os.ReadFile(env)
 		is.NoErr(err)
 		is.Equal(string(got), strings.NewReplacer("%s", file, "MSA_MASTER_KEY", "MSA_MASTER_KEY_FILE").Replace(text))
@@ -139,7 +139,7 @@ func TestRekeyRejectsSettings(t *testing.T) {
 			is := is.New(t)
 			inEmptyDir(t, append(c.settings, "MYVAULT_DATA="+dir)...)
 			var out bytes.Buffer
-			err := rekey(t.Context(), &out, options{})
+			err := rekey(t.Context(), &out, options{show: silent})
 			is.True(err != nil)
 			is.True(strings.Contains(err.Error(), c.want))
 			is.True(!strings.Contains(err.Error(), "canary") && !strings.Contains(err.Error(), key.Text()))
@@ -158,7 +158,7 @@ func TestRekeyWithKeyFile(t *testing.T) {
 	inEmptyDir(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY="+old.Text())
 	var out bytes.Buffer
 	for range 2 { // in the second round, the setting still has the old key
-		is.NoErr(rekey(t.Context(), &out, options{keyFile: file}))
+		is.NoErr(rekey(t.Context(), &out, options{show: silent, keyFile: file}))
 		key, err := crypto.ReadKeyFile(file)
 		is.NoErr(err)
 		store(t, dir, key)

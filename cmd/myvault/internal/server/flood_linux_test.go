@@ -33,8 +33,9 @@ const (
 
 // TestFlood opens 2,000 slow connections and sends wrong tokens from many addresses (through a
 // proxy) while a good client reads. Each read of the good client must succeed, and memory and
-// trail must stay bounded. Its latency is only logged: go test ./cmd/myvault/internal/server -run TestFlood
-// -v
+// trail must stay bounded. Its latency is only logged:
+//
+//	go test ./cmd/myvault/internal/server -run TestFlood -v
 func TestFlood(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
