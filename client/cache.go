@@ -21,8 +21,8 @@ import (
 // once the server refuses the caller.
 //
 // The file is encrypted with AES-256-GCM and bound to the server's address and the service. One
-// that was changed, or belongs to others, is not used. A process needs a file of its own. Someone
-// who can write the file can replace it by an earlier copy that is within MaxAge.
+// that was changed, or belongs to others, is not used. Each process needs a separate file.
+// Anyone with write access to the file can replace it by an earlier copy that is within MaxAge.
 type Cache struct {
 	// File is the path of the file. Its directory must exist.
 	File string
@@ -101,7 +101,7 @@ func openCache(config Cache, base string, of Config) (*cache, error) {
 // errSilent is the cause of an answer from the cache if the server was not asked.
 var errSilent = fmt.Errorf("%w: the server did not answer a moment ago", myvault.ErrUnavailable)
 
-// get returns the answer of ask, which sends a number of attempts, or what the cache has.
+// get returns the answer of ask, which sends a number of attempts, or the cached value.
 func (c *cache) get(ctx context.Context, addr myvault.Address, ask func(attempts int) (myvault.Secret, error)) (myvault.Secret, error) {
 	if err := ctx.Err(); err != nil {
 		return myvault.Secret{}, err
@@ -134,7 +134,7 @@ func isOutage(ctx context.Context, err error) bool {
 // allAttempts are as many as the client's config allows.
 const allAttempts = 1 << 30
 
-// find returns what the cache has of addr, how often to ask the server, and whether not to ask.
+// find returns the cached value of addr, how often to ask the server, and whether not to ask.
 func (c *cache) find(addr myvault.Address) (known cached, attempts int, silent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -187,7 +187,7 @@ func (c *cache) keep(secret myvault.Secret) {
 	}
 }
 
-// refused drops what the server refuses.
+// refused drops the values that the server refuses.
 func (c *cache) refused(addr myvault.Address, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -32,7 +32,7 @@ const (
 // errCache is the error of a file that is not used.
 var errCache = fmt.Errorf("%w: the file was changed, or is that of another server, service or key", myvault.ErrTampered)
 
-// sealer encrypts the file. Every file has a key of its own, derived from the secret by a random
+// sealer encrypts the file. Each file has a separate key, derived from the secret and a random
 // salt, so that the nonce can be fixed.
 type sealer struct {
 	secret  func() []byte
