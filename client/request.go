@@ -29,12 +29,12 @@ const (
 
 // request is a request to the API.
 type request struct {
-	method string
-	path   string // escaped
-	query  url.Values
-	body   any // nil: none
-	limit  int64
-	public bool // sent without an identity
+	method  string
+	path    string // escaped
+	query   url.Values
+	body    any // nil: none
+	limit   int64
+	public  bool     // sent without an identity
 	secrets []string // values in the body, which no error may repeat
 	values  bool     // the answer has values, so nothing of it may be in an error
 	// repeatable: the request may be repeated even if the server received it. Else a request that
