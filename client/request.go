@@ -63,8 +63,8 @@ type attemptError struct {
 	after   time.Duration // that the server asks to wait
 }
 
-// do sends r, again if that is safe. It decodes the answer into the value that into points to, unless
-// it is nil, and returns the header of the answer.
+// do sends r, again if that is safe. It decodes the answer into the value that into points to,
+// unless it is nil, and returns the header of the answer.
 func (c *Client) do(ctx context.Context, r request, into any) (http.Header, error) {
 	return c.doTimes(ctx, r, into, c.attempts)
 }

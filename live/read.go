@@ -38,9 +38,9 @@ func (p plan) readFirst(ctx context.Context, source Source) (state, error) {
 }
 
 // read returns the secrets as they were at one moment, and whether they differ from those before.
-// Each pass reads the secrets that a listing shows as changed or does not show, or all in the first
-// pass if everything is set. Once a pass finds no change, the secrets were the same from its beginning to
-// the end of the pass before.
+// Each pass reads the secrets that a listing shows as changed or does not show. The first one reads
+// all if everything is set. If a pass finds no change, the secrets were the same between the end of
+// the pass before and its own beginning.
 func (p plan) read(ctx context.Context, source Source, before state, everything bool) (state, bool, error) {
 	now := state{secrets: maps.Clone(before.secrets), noList: before.noList, failed: before.failed}
 	if now.secrets == nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"iter"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -17,7 +19,7 @@ import (
 	"github.com/myswiftagent/myvault/vaulttest"
 )
 
-var swaps = flag.Int("swaps", 3000, "how many changes TestReadersSeeNoBadSet makes")
+var swaps = flag.Int("swaps", 30_000, "how many changes TestReadersSeeNoBadSet makes")
 
 // wide has enough fields that a set which is not swapped whole would be seen in parts.
 type wide struct {
@@ -43,8 +45,8 @@ func (w *wide) Validate() error {
 // third change cannot be parsed, and every third does not match.
 func TestReadersSeeNoBadSet(t *testing.T) {
 	is := is.New(t)
-	session := vaulttest.New(t, map[string]string{"newsbot/prod/left": "0", "newsbot/prod/right": "0"}).As(vaulttest.DefaultService)
-	l := bind[wide](t, session, live.Config{Interval: time.Hour})
+	source := &twoSecrets{left: "0", right: "0", version: 1}
+	l := bind[wide](t, source, live.Config{Interval: time.Hour})
 	var done atomic.Bool
 	var loads, bad atomic.Int64
 	var readers sync.WaitGroup
@@ -58,6 +60,7 @@ func TestReadersSeeNoBadSet(t *testing.T) {
 					bad.Add(1)
 				}
 				last = set.Left
+				runtime.Gosched()
 			}
 		})
 	}
@@ -70,9 +73,7 @@ func TestReadersSeeNoBadSet(t *testing.T) {
 		case 2:
 			right = "1"
 		}
-		if err := putPair(context.Background(), session, left, right); err != nil {
-			t.Fatal(err)
-		}
+		source.put(left, right)
 		if err := l.Refresh(context.Background()); (err == nil) != (n%3 == 0) {
 			t.Fatalf("swap %d: %v", n, err)
 		}
@@ -87,6 +88,44 @@ func TestReadersSeeNoBadSet(t *testing.T) {
 	readers.Wait()
 	is.Equal(bad.Load(), int64(0))
 	t.Logf("%d sets swapped, %d refused, %d loads by 8 readers", good, refused, loads.Load())
+}
+
+// twoSecrets is a source of two secrets that are changed together. It keeps no history, so that a
+// million changes fit into memory.
+type twoSecrets struct {
+	mu          sync.Mutex
+	left, right string
+	version     myvault.Version
+}
+
+func (s *twoSecrets) put(left, right string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left, s.right = left, right
+	s.version++
+}
+
+func (s *twoSecrets) Get(_ context.Context, addr myvault.Address) (myvault.Secret, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	value := s.left
+	if addr == at("prod/right") {
+		value = s.right
+	}
+	return myvault.Secret{Info: s.info(addr.Path), Value: myvault.Text(value)}, nil
+}
+
+func (s *twoSecrets) info(path string) myvault.Info {
+	return myvault.Info{Address: at(path), Version: s.version, State: myvault.Live}
+}
+
+func (s *twoSecrets) List(context.Context, myvault.ListOptions) iter.Seq2[myvault.Info, error] {
+	return func(yield func(myvault.Info, error) bool) {
+		s.mu.Lock()
+		left, right := s.info("prod/left"), s.info("prod/right")
+		s.mu.Unlock()
+		_ = yield(left, nil) && yield(right, nil)
+	}
 }
 
 // sink keeps the compiler from removing a load.

@@ -41,18 +41,28 @@ func (t *transport[T]) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || response.StatusCode != http.StatusUnauthorized || !rewindable(r) {
 		return response, err
 	}
-	if t.live.Refresh(r.Context()) != nil || t.live.Load() == set {
+	again, ok := t.again(set, r)
+	if !ok {
 		return response, nil
-	}
-	again := t.with(t.live.Load(), r)
-	if r.GetBody != nil {
-		if again.Body, err = r.GetBody(); err != nil {
-			return response, nil
-		}
 	}
 	_, _ = io.CopyN(io.Discard, response.Body, 64<<10) // so that the connection can be used again
 	_ = response.Body.Close()
 	return t.base.RoundTrip(again)
+}
+
+// again returns r with a set newer than the one that was refused, or false if there is none.
+func (t *transport[T]) again(refused *T, r *http.Request) (*http.Request, bool) {
+	failed := t.live.Refresh(r.Context())
+	if failed != nil || t.live.Load() == refused {
+		return nil, false
+	}
+	again := t.with(t.live.Load(), r)
+	if r.GetBody == nil {
+		return again, true
+	}
+	body, err := r.GetBody()
+	again.Body = body
+	return again, err == nil
 }
 
 // trusts reports whether the bearer may be sent with a request.
