@@ -173,12 +173,21 @@ func (c *cache) fail() {
 	}
 }
 
+// answered remembers that the server answers. A nil cache remembers nothing.
+func (c *cache) answered() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failed, c.since = time.Time{}, time.Time{}
+}
+
 // keep stores an answer of the server. The file is written if it lacks the version, or if it has a
 // much older time.
 func (c *cache) keep(secret myvault.Secret) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.failed, c.since = time.Time{}, time.Time{}
 	now := c.now().UTC().Truncate(time.Microsecond)
 	before := c.entries[secret.Address]
 	c.entries[secret.Address] = cached{Secret: secret, fetched: now, written: before.written}
@@ -235,8 +244,8 @@ func (c *cache) evict() {
 	}
 }
 
-// OfflineSince returns when the server stopped answering Get, or the zero time if it answered the
-// last one or there is no cache.
+// OfflineSince returns when the server stopped answering Get, or the zero time if it has answered
+// since or there is no cache.
 func (c *Client) OfflineSince() time.Time {
 	if c.cache == nil {
 		return time.Time{}

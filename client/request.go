@@ -82,6 +82,7 @@ func (c *Client) doTimes(ctx context.Context, r request, into any, attempts int)
 	for attempt := 1; ; attempt++ {
 		header, failed := c.attempt(ctx, r, body, into)
 		if failed == nil {
+			c.cache.answered()
 			return header, nil
 		}
 		unknown = unknown || failed.unknown && !r.repeatable
