@@ -12,7 +12,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Cache keeps the values that Get read in an encrypted file, so that a program can start and run
+// Cache keeps the answers to Get in an encrypted file, values and ErrNotFound, so that a program can start and run
 // while the server is down.
 //
 // Get answers from it only if the server does not answer, or answers that its store is
@@ -43,7 +43,7 @@ type Cache struct {
 
 // CacheUse is an answer from the cache.
 type CacheUse struct {
-	Secret  myvault.Info // without its value
+	Secret  myvault.Info // without its value; of version 0 if there was no such secret
 	Fetched time.Time    // when the server last returned it
 	Cause   error        // why the server's answer is missing
 }
@@ -53,6 +53,7 @@ const (
 	recheck       = 5 * time.Second // between questions to a server that does not answer
 	clockSkew     = time.Minute     // by which a time may be in the future
 	maxCached     = 32 << 20        // bytes of values
+	maxEntries    = 10_000
 )
 
 // cache is an open Cache.
@@ -66,7 +67,7 @@ type cache struct {
 	since   time.Time // when that began
 }
 
-// cached is a secret in the cache.
+// cached is an answer in the cache. If its version is 0, there was no such secret.
 type cached struct {
 	myvault.Secret
 	fetched time.Time
@@ -106,7 +107,8 @@ func (c *cache) get(ctx context.Context, addr myvault.Address, ask func(attempts
 	if err := ctx.Err(); err != nil {
 		return myvault.Secret{}, err
 	}
-	known, attempts, silent := c.find(addr)
+	known, found := c.find(addr)
+	attempts, silent := c.patience(found)
 	if silent {
 		return c.use(known, errSilent)
 	}
@@ -114,15 +116,16 @@ func (c *cache) get(ctx context.Context, addr myvault.Address, ask func(attempts
 	switch {
 	case err == nil:
 		c.keep(secret)
-		return secret, nil
+	case errors.Is(err, myvault.ErrNotFound):
+		c.keep(myvault.Secret{Info: myvault.Info{Address: addr}})
 	case isOutage(ctx, err):
 		c.fail()
-		if known.Version > 0 {
+		if found {
 			return c.use(known, err)
 		}
-		return secret, err
+	default:
+		c.refused(addr, err)
 	}
-	c.refused(addr, err)
 	return secret, err
 }
 
@@ -134,18 +137,25 @@ func isOutage(ctx context.Context, err error) bool {
 // allAttempts are as many as the client's config allows.
 const allAttempts = 1 << 30
 
-// find returns the cached value of addr, how often to ask the server, and whether not to ask.
-func (c *cache) find(addr myvault.Address) (known cached, attempts int, silent bool) {
+// find returns the cached answer about addr.
+func (c *cache) find(addr myvault.Address) (known cached, found bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known, found := c.entries[addr]
+	known, found = c.entries[addr]
+	return known, found
+}
+
+// patience returns how often to ask the server, and whether not to ask, if an answer is cached.
+func (c *cache) patience(found bool) (attempts int, silent bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
 	case !found:
-		return known, allAttempts, false
+		return allAttempts, false
 	case c.failed.IsZero():
-		return known, 2, false
+		return 2, false
 	}
-	return known, 1, c.now().Sub(c.failed) < recheck
+	return 1, c.now().Sub(c.failed) < recheck
 }
 
 // use announces and returns known, unless it is too old.
@@ -154,6 +164,9 @@ func (c *cache) use(known cached, cause error) (myvault.Secret, error) {
 		return myvault.Secret{}, fmt.Errorf("%w; the cached value is older than %v", cause, c.MaxAge)
 	}
 	c.OnUse(CacheUse{Secret: known.Info, Fetched: known.fetched, Cause: cause})
+	if known.Version == 0 {
+		return myvault.Secret{}, myvault.ErrNotFound
+	}
 	return known.Secret, nil
 }
 
@@ -204,7 +217,7 @@ func (c *cache) refused(addr myvault.Address, err error) {
 	switch {
 	case errors.Is(err, myvault.ErrUnauthenticated):
 		clear(c.entries)
-	case errors.Is(err, myvault.ErrDenied), errors.Is(err, myvault.ErrNotFound), errors.Is(err, myvault.ErrDestroyed):
+	case errors.Is(err, myvault.ErrDenied), errors.Is(err, myvault.ErrDestroyed):
 		delete(c.entries, addr)
 	}
 	if len(c.entries) < size {
@@ -237,8 +250,8 @@ func (c *cache) evict() {
 		all = append(all, e)
 	}
 	slices.SortFunc(all, func(a, b cached) int { return b.fetched.Compare(a.fetched) })
-	for _, e := range all {
-		if size += e.Value.Len(); size > maxCached {
+	for n, e := range all {
+		if size += e.Value.Len(); size > maxCached || n >= maxEntries {
 			delete(c.entries, e.Address)
 		}
 	}

@@ -93,7 +93,27 @@ func TestServerBeforeCache(t *testing.T) {
 	is.Equal(len(o.uses), 0)
 	o.Close()
 	_, err = newClient(t, o.config("admin")).Get(t.Context(), db)
-	isErr(is, err, myvault.ErrUnavailable) // deleted from the file too
+	isErr(is, err, myvault.ErrNotFound) // the last answer of the server
+	is.Equal(o.uses[0].Secret, myvault.Info{Address: db})
+}
+
+// TestLostRight: a value that the caller may no longer read is dropped.
+func TestLostRight(t *testing.T) {
+	is := is.New(t)
+	o := newOutage(t)
+	c := newClient(t, o.config("reader"))
+	_, err := c.Get(t.Context(), db)
+	is.NoErr(err)
+	policy, err := myvault.NewPolicy(vaulttest.Service(t, "reader", "newsbot/@list"))
+	is.NoErr(err)
+	o.vault.SetPolicy(policy)
+	_, err = c.Get(t.Context(), db)
+	isErr(is, err, myvault.ErrDenied)
+	o.Close()
+	_, err = c.Get(t.Context(), db)
+	isErr(is, err, myvault.ErrUnavailable)
+	_, err = newClient(t, o.config("reader")).Get(t.Context(), db)
+	isErr(is, err, myvault.ErrUnavailable)
 }
 
 // TestRefusedCaller: a caller that the server refuses loses all of its cache.

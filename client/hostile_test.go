@@ -157,6 +157,21 @@ func TestAnswersAreBounded(t *testing.T) {
 	is.True(sent.Load() < 64<<20) // the buffers of the connection, and not the memory of this process
 }
 
+// TestOnlyProblemsAreBelieved: an answer of a proxy does not say that a secret is missing.
+func TestOnlyProblemsAreBelieved(t *testing.T) {
+	is := is.New(t)
+	for _, answer := range []string{
+		reply(404, "application/json", `{"code":"not_found","detail":"x"}`), reply(404, "text/html", "not found"),
+		reply(403, "application/problem+json", `{"code":"blocked_by_proxy","detail":"x"}`), reply(404, "application/problem+json", `{}`),
+	} {
+		c := newClient(t, client.Config{Address: rawServer(t, answer), Service: "newsbot", Token: myvault.Text(hostileToken)})
+		_, err := c.Get(t.Context(), db)
+		isErr(is, err, myvault.ErrUnavailable)
+		_, err = c.Put(t.Context(), db, myvault.Text("x"))
+		isErr(is, err, myvault.ErrUnknownOutcome)
+	}
+}
+
 // TestAnswerOfAnotherAddress: an answer that a cache mixed up is not used.
 func TestAnswerOfAnotherAddress(t *testing.T) {
 	is := is.New(t)

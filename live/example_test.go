@@ -55,7 +55,7 @@ func Example() {
 	fmt.Println(config.Load().Password.Reveal())
 
 	write("prod/db/password", "hunter3")
-	fmt.Println(config.Refresh(ctx), config.Load().Password.Reveal()) // it happens within 30 seconds by itself
+	fmt.Println(config.Refresh(ctx), config.Load().Password.Reveal()) // at most 30 seconds later without Refresh
 
 	write("prod/db/password", "hunter4")
 	write("prod/db/timeout", "-5s")
