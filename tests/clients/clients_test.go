@@ -3,6 +3,7 @@ package clients_test
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/matryer/is"
@@ -25,3 +26,20 @@ func run(t *testing.T, name string, arguments ...string) {
 }
 
 func TestPython(t *testing.T) { run(t, "python3", "python_test.py") }
+
+// TestTypeScript checks the types with the compiler that MYVAULT_TSC names, and runs its output in
+// Node.js.
+func TestTypeScript(t *testing.T) {
+	is := is.New(t)
+	compiler := os.Getenv("MYVAULT_TSC")
+	if compiler == "" {
+		t.Fatal("MYVAULT_TSC names no TypeScript compiler: install package.json with npm ci")
+	}
+	out := t.TempDir()
+	is.NoErr(os.WriteFile(filepath.Join(out, "package.json"), []byte(`{"type":"module"}`), 0o600))
+	report, err := exec.CommandContext(t.Context(), compiler, "-p", ".", "--outDir", out).CombinedOutput()
+	t.Logf("%s", report)
+	is.NoErr(err)
+	t.Setenv("MYVAULT_CLIENT", filepath.Join(out, "myvault.js"))
+	run(t, "node", "--test-reporter=tap", "typescript_test.mjs")
+}
