@@ -150,19 +150,30 @@ func TestGuide(t *testing.T) {
 	is.True(!strings.Contains(log.String(), "two\""))
 }
 
-// TestGuideBlocks checks that every block of code in docs/live.md is in this file.
+// TestGuideBlocks checks that every block of code in docs/live.md is in this file or, in another
+// language, in the introduction of the client that its tests run.
 func TestGuideBlocks(t *testing.T) {
 	is := is.New(t)
 	text, err := os.ReadFile("../docs/live.md")
 	is.NoErr(err)
-	source, err := os.ReadFile("guide_test.go")
-	is.NoErr(err)
-	blocks := strings.Split(string(text), "```go\n")[1:]
-	is.True(len(blocks) >= 5)
-	for _, rest := range blocks {
-		block, _, closed := strings.Cut(rest, "```\n")
-		if !closed || !strings.Contains(string(source), block) {
-			t.Errorf("this block is not in guide_test.go:\n%s", block)
+	sources := map[string]string{"go": "guide_test.go", "python": "../clients/myvault.py", "ts": "../clients/myvault.ts"}
+	found := make(map[string]int)
+	for n, block := range strings.Split(string(text), "```") {
+		language, code, _ := strings.Cut(block, "\n")
+		if n%2 == 0 { // between two blocks
+			continue
+		}
+		found[language]++
+		source, err := os.ReadFile(sources[language])
+		is.NoErr(err)
+		for line := range strings.Lines(code) {
+			if !strings.Contains(string(source), strings.TrimRight(line, "\n")) {
+				t.Errorf("this line is not in %s: %s", sources[language], line)
+			}
+		}
+		if language == "go" && !strings.Contains(string(source), code) {
+			t.Errorf("this block is not in %s:\n%s", sources[language], code)
 		}
 	}
+	is.Equal(found, map[string]int{"go": 6, "python": 1, "ts": 1})
 }
