@@ -18,6 +18,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/client"
+	"github.com/myswiftagent/myvault/internal/authority"
 	"github.com/myswiftagent/myvault/tokens"
 	"github.com/myswiftagent/myvault/usage"
 	"github.com/myswiftagent/myvault/vaulttest"
@@ -235,4 +236,31 @@ func TestPrefix(t *testing.T) {
 	page, err = c.ListPage(t.Context(), myvault.ListOptions{After: page.Next}, 1)
 	is.NoErr(err)
 	is.Equal(page.Items[0].Address, other)
+}
+
+// TestClientCertificate: a certificate is the identity, without a service or a token.
+func TestClientCertificate(t *testing.T) {
+	is := is.New(t)
+	s := serve(t, "memory")
+	policy, err := myvault.NewPolicy(append(services(t), myvault.Service{
+		Name: "robot", Certificates: []string{"dns:robot.internal"}, Allow: vaulttest.Service(t, "robot", "newsbot/").Allow,
+	})...)
+	is.NoErr(err)
+	s.vault.SetPolicy(policy)
+	ca := authority.New(t, "all")
+	secure := httptest.NewUnstartedServer(s.Config.Handler)
+	secure.TLS = &tls.Config{
+		Certificates: []tls.Certificate{ca.Server(t).TLS(t)}, ClientCAs: authority.Pool(ca), ClientAuth: tls.VerifyClientCertIfGiven,
+	}
+	secure.StartTLS()
+	defer secure.Close()
+	pair := ca.Client(t, authority.Wanted{DNS: []string{"robot.internal"}}).TLS(t)
+	c := newClient(t, client.Config{
+		Address: secure.URL, TLS: &tls.Config{RootCAs: authority.Pool(ca), Certificates: []tls.Certificate{pair}},
+	})
+	identity, err := c.Whoami(t.Context())
+	is.NoErr(err)
+	is.Equal(identity.Service, "robot")
+	_, err = c.Put(t.Context(), db, myvault.Text("x"))
+	is.NoErr(err)
 }
