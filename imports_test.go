@@ -51,6 +51,11 @@ func TestImportsGoOneWay(t *testing.T) {
 		{module + "/generate", []string{module, "golang.org/x/"}},
 		{module + "/usage", []string{module, "golang.org/x/"}},
 		{module + "/tokens", []string{module, "golang.org/x/", "github.com/go-json-experiment/json", "gopkg.in/macaroon.v2"}},
+		{module + "/live", []string{module, "golang.org/x/"}},
+		{module + "/client", []string{
+			module, module + "/crypto", module + "/internal/rfc3339", module + "/internal/trusted", module + "/tokens", module + "/usage",
+			"golang.org/x/", "github.com/go-json-experiment/json", "gopkg.in/macaroon.v2",
+		}},
 		{module + "/metrics", []string{
 			module, module + "/httpapi", module + "/httpapi/guard", module + "/httpapi/serve", module + "/httpapi/internal/network", module + "/httpapi/internal/problem", module + "/generate", module + "/internal/logs", module + "/internal/reload", module + "/internal/rfc3339", module + "/tokens", module + "/usage", "gopkg.in/macaroon.v2", "golang.org/x/",
 			"github.com/go-json-experiment/json", "github.com/prometheus/",

@@ -12,6 +12,9 @@ import (
 // errMalformed is the error of an answer that is no answer of the API.
 var errMalformed = fmt.Errorf("%w: the answer is malformed", myvault.ErrUnavailable)
 
+// errUnreadable is the error of such an answer to a change.
+var errUnreadable = fmt.Errorf("%w: the answer is malformed", myvault.ErrUnknownOutcome)
+
 // item is a secret of an answer, with its value if the route answers values.
 type item struct {
 	Project     string  `json:"project"`

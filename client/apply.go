@@ -101,7 +101,7 @@ type changeBody struct {
 type valueBody struct {
 	Value       string    `json:"value,omitempty"`
 	Encoding    string    `json:"encoding,omitempty"`
-	Generate    *Generate `json:"generate,omitempty"`
+	Generate    *Generate `json:"generate,omitzero"`
 	ExpiresAt   string    `json:"expires_at,omitempty"`
 	RotateAfter string    `json:"rotate_after,omitempty"`
 }
@@ -136,7 +136,7 @@ func (c *Client) send(ctx context.Context, bodies []changeBody, conditional bool
 	}
 	infos, err := infos(items)
 	if err != nil || len(infos) != len(bodies) {
-		return nil, fmt.Errorf("%w: the answer is malformed", myvault.ErrUnknownOutcome)
+		return nil, errUnreadable
 	}
 	return infos, nil
 }

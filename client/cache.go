@@ -12,7 +12,7 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// Cache keeps the values that Get read in an encrypted file, so that a program can start and run
+// Cache keeps the answers to Get in an encrypted file, values and ErrNotFound, so that a program can start and run
 // while the server is down.
 //
 // Get answers from it only if the server does not answer, or answers that its store is
@@ -21,8 +21,8 @@ import (
 // once the server refuses the caller.
 //
 // The file is encrypted with AES-256-GCM and bound to the server's address and the service. One
-// that was changed, or belongs to others, is not used. A process needs a file of its own. Someone
-// who can write the file can replace it by an earlier copy that is within MaxAge.
+// that was changed, or belongs to others, is not used. Each process needs a separate file.
+// Anyone with write access to the file can replace it by an earlier copy that is within MaxAge.
 type Cache struct {
 	// File is the path of the file. Its directory must exist.
 	File string
@@ -43,7 +43,7 @@ type Cache struct {
 
 // CacheUse is an answer from the cache.
 type CacheUse struct {
-	Secret  myvault.Info // without its value
+	Secret  myvault.Info // without its value; of version 0 if there was no such secret
 	Fetched time.Time    // when the server last returned it
 	Cause   error        // why the server's answer is missing
 }
@@ -53,6 +53,7 @@ const (
 	recheck       = 5 * time.Second // between questions to a server that does not answer
 	clockSkew     = time.Minute     // by which a time may be in the future
 	maxCached     = 32 << 20        // bytes of values
+	maxEntries    = 10_000
 )
 
 // cache is an open Cache.
@@ -66,7 +67,7 @@ type cache struct {
 	since   time.Time // when that began
 }
 
-// cached is a secret in the cache.
+// cached is an answer in the cache. If its version is 0, there was no such secret.
 type cached struct {
 	myvault.Secret
 	fetched time.Time
@@ -101,12 +102,13 @@ func openCache(config Cache, base string, of Config) (*cache, error) {
 // errSilent is the cause of an answer from the cache if the server was not asked.
 var errSilent = fmt.Errorf("%w: the server did not answer a moment ago", myvault.ErrUnavailable)
 
-// get returns the answer of ask, which sends a number of attempts, or what the cache has.
+// get returns the answer of ask, which sends a number of attempts, or the cached value.
 func (c *cache) get(ctx context.Context, addr myvault.Address, ask func(attempts int) (myvault.Secret, error)) (myvault.Secret, error) {
 	if err := ctx.Err(); err != nil {
 		return myvault.Secret{}, err
 	}
-	known, attempts, silent := c.find(addr)
+	known, found := c.find(addr)
+	attempts, silent := c.patience(found)
 	if silent {
 		return c.use(known, errSilent)
 	}
@@ -114,15 +116,16 @@ func (c *cache) get(ctx context.Context, addr myvault.Address, ask func(attempts
 	switch {
 	case err == nil:
 		c.keep(secret)
-		return secret, nil
+	case errors.Is(err, myvault.ErrNotFound):
+		c.keep(myvault.Secret{Info: myvault.Info{Address: addr}})
 	case isOutage(ctx, err):
 		c.fail()
-		if known.Version > 0 {
+		if found {
 			return c.use(known, err)
 		}
-		return secret, err
+	default:
+		c.refused(addr, err)
 	}
-	c.refused(addr, err)
 	return secret, err
 }
 
@@ -134,18 +137,25 @@ func isOutage(ctx context.Context, err error) bool {
 // allAttempts are as many as the client's config allows.
 const allAttempts = 1 << 30
 
-// find returns what the cache has of addr, how often to ask the server, and whether not to ask.
-func (c *cache) find(addr myvault.Address) (known cached, attempts int, silent bool) {
+// find returns the cached answer about addr.
+func (c *cache) find(addr myvault.Address) (known cached, found bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known, found := c.entries[addr]
+	known, found = c.entries[addr]
+	return known, found
+}
+
+// patience returns how often to ask the server, and whether not to ask, if an answer is cached.
+func (c *cache) patience(found bool) (attempts int, silent bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
 	case !found:
-		return known, allAttempts, false
+		return allAttempts, false
 	case c.failed.IsZero():
-		return known, 2, false
+		return 2, false
 	}
-	return known, 1, c.now().Sub(c.failed) < recheck
+	return 1, c.now().Sub(c.failed) < recheck
 }
 
 // use announces and returns known, unless it is too old.
@@ -154,6 +164,9 @@ func (c *cache) use(known cached, cause error) (myvault.Secret, error) {
 		return myvault.Secret{}, fmt.Errorf("%w; the cached value is older than %v", cause, c.MaxAge)
 	}
 	c.OnUse(CacheUse{Secret: known.Info, Fetched: known.fetched, Cause: cause})
+	if known.Version == 0 {
+		return myvault.Secret{}, myvault.ErrNotFound
+	}
 	return known.Secret, nil
 }
 
@@ -173,12 +186,21 @@ func (c *cache) fail() {
 	}
 }
 
+// answered remembers that the server answers. A nil cache remembers nothing.
+func (c *cache) answered() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failed, c.since = time.Time{}, time.Time{}
+}
+
 // keep stores an answer of the server. The file is written if it lacks the version, or if it has a
 // much older time.
 func (c *cache) keep(secret myvault.Secret) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.failed, c.since = time.Time{}, time.Time{}
 	now := c.now().UTC().Truncate(time.Microsecond)
 	before := c.entries[secret.Address]
 	c.entries[secret.Address] = cached{Secret: secret, fetched: now, written: before.written}
@@ -187,7 +209,7 @@ func (c *cache) keep(secret myvault.Secret) {
 	}
 }
 
-// refused drops what the server refuses.
+// refused drops the values that the server refuses.
 func (c *cache) refused(addr myvault.Address, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -195,7 +217,7 @@ func (c *cache) refused(addr myvault.Address, err error) {
 	switch {
 	case errors.Is(err, myvault.ErrUnauthenticated):
 		clear(c.entries)
-	case errors.Is(err, myvault.ErrDenied), errors.Is(err, myvault.ErrNotFound), errors.Is(err, myvault.ErrDestroyed):
+	case errors.Is(err, myvault.ErrDenied), errors.Is(err, myvault.ErrDestroyed):
 		delete(c.entries, addr)
 	}
 	if len(c.entries) < size {
@@ -228,15 +250,15 @@ func (c *cache) evict() {
 		all = append(all, e)
 	}
 	slices.SortFunc(all, func(a, b cached) int { return b.fetched.Compare(a.fetched) })
-	for _, e := range all {
-		if size += e.Value.Len(); size > maxCached {
+	for n, e := range all {
+		if size += e.Value.Len(); size > maxCached || n >= maxEntries {
 			delete(c.entries, e.Address)
 		}
 	}
 }
 
-// OfflineSince returns when the server stopped answering Get, or the zero time if it answered the
-// last one or there is no cache.
+// OfflineSince returns when the server stopped answering Get, or the zero time if it has answered
+// since or there is no cache.
 func (c *Client) OfflineSince() time.Time {
 	if c.cache == nil {
 		return time.Time{}

@@ -32,7 +32,7 @@ const (
 // errCache is the error of a file that is not used.
 var errCache = fmt.Errorf("%w: the file was changed, or is that of another server, service or key", myvault.ErrTampered)
 
-// sealer encrypts the file. Every file has a key of its own, derived from the secret by a random
+// sealer encrypts the file. Each file has a separate key, derived from the secret and a random
 // salt, so that the nonce can be fixed.
 type sealer struct {
 	secret  func() []byte
@@ -120,6 +120,15 @@ type cacheItem struct {
 	FetchedAt string `json:"fetched_at"`
 }
 
+// answer returns the secret that i describes, of version 0 if there was none.
+func (i cacheItem) answer() (myvault.Secret, error) {
+	if i.Version > 0 {
+		return i.secret()
+	}
+	addr := myvault.Address{Project: i.Project, Path: i.Path}
+	return myvault.Secret{Info: myvault.Info{Address: addr}}, addr.Validate()
+}
+
 // load reads the file, if there is one. It leaves out values that are too old.
 func (c *cache) load() error {
 	f, err := trusted.Open(c.File, trusted.Owner)
@@ -144,7 +153,7 @@ func (c *cache) load() error {
 		return errCache
 	}
 	for _, i := range items {
-		secret, err := i.secret()
+		secret, err := i.answer()
 		fetched, wrong := parseTime(i.FetchedAt)
 		if err != nil || wrong != nil {
 			return errCache

@@ -142,7 +142,7 @@ func transport(config *tls.Config) *http.Transport {
 	}
 }
 
-// check returns the base of all URLs, or what is wrong with the config.
+// check returns the base of all URLs, or the fault of the config.
 func (c Config) check() (string, error) {
 	if c.Service != "" {
 		if err := myvault.ValidateService(c.Service); err != nil {

@@ -113,12 +113,16 @@ func (r *refusal) Error() string { return r.text }
 
 func (r *refusal) Unwrap() error { return r.kind }
 
-// refused returns the failure of a request with an answer that is no success.
-func refused(response *http.Response, content []byte, secrets []string) *attemptError {
+// refused returns the failure of a request with an answer that is no success. If values is set, its
+// text is not used.
+func refused(response *http.Response, content []byte, values bool, secrets []string) *attemptError {
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	var p problem
 	if kind != "application/problem+json" || decode(content, &p) != nil || kinds[p.Code] == nil {
 		return foreign(response)
+	}
+	if values {
+		p.Detail = ""
 	}
 	err := &refusal{kind: kinds[p.Code], text: text(p, secrets), change: p.Index}
 	retry := errors.Is(err, myvault.ErrUnavailable) || errors.Is(err, myvault.ErrTrail)

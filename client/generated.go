@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -51,13 +50,15 @@ func (c *Client) PutGenerated(ctx context.Context, addr myvault.Address, g Gener
 func (c *Client) patch(ctx context.Context, addr myvault.Address, value valueBody) (myvault.Info, error) {
 	var made item
 	r := change(http.MethodPatch, secretPath("/api/secrets", addr), value)
-	r.secrets = []string{value.Value}
+	if value.Value != "" {
+		r.secrets = []string{value.Value}
+	}
 	if _, err := c.do(ctx, r, &made); err != nil {
 		return myvault.Info{}, err
 	}
 	info, err := made.info()
 	if err != nil {
-		return info, fmt.Errorf("%w: the answer is malformed", myvault.ErrUnknownOutcome)
+		return info, errUnreadable
 	}
 	return info, nil
 }

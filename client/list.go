@@ -11,7 +11,7 @@ import (
 )
 
 // List yields the secrets that r selects, as [myvault.Session.List] does. Each page of 1,000 is a
-// listing of its own in the trail, and one state of the store.
+// separate listing in the trail, and one state of the store.
 func (c *Client) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	wrap := func(err error) error { return fail("list", myvault.Address{}, err) }
 	if err := r.Prefix.Validate(); err != nil {
@@ -47,7 +47,7 @@ func (c *Client) GetPage(ctx context.Context, r myvault.ListOptions, limit int) 
 	case r.Prefix.Project == "" || !r.ExpiresBefore.IsZero() || !r.RotateBefore.IsZero():
 		return myvault.Page[myvault.Secret]{}, wrap(fmt.Errorf("%w over HTTP: values are read by project, whatever their times", errors.ErrUnsupported))
 	}
-	l := listing{path: secretPath("/api/secrets", myvault.Address{Project: r.Prefix.Project}), query: make(url.Values), limit: limit, size: maxPage}
+	l := listing{path: secretPath("/api/secrets", myvault.Address{Project: r.Prefix.Project}), query: make(url.Values), limit: limit, values: true}
 	set(l.query, "prefix", r.Prefix.Path)
 	page, err := secretPage(ctx, c, l, r, item.secret, func(s myvault.Secret) myvault.Address { return s.Address })
 	return page, wrap(err)

@@ -24,10 +24,10 @@ func validateLimit(limit int) error {
 
 // listing is a listing of the API.
 type listing struct {
-	path  string
-	query url.Values
-	limit int // of items in a page
-	size  int64
+	path   string
+	query  url.Values
+	limit  int  // of items in a page
+	values bool // pages have values
 }
 
 // page reads the page at cursor into items. It returns the cursor of the next page, "" for the
@@ -42,12 +42,14 @@ func (c *Client) page(ctx context.Context, l listing, cursor string, items any) 
 		query.Set("cursor", cursor)
 	}
 	r := read(l.path, query)
-	r.limit = max(l.size, r.limit)
-	a, err := c.do(ctx, r, items)
+	if r.values = l.values; r.values {
+		r.limit = maxPage
+	}
+	header, err := c.do(ctx, r, items)
 	if err != nil {
 		return "", err
 	}
-	return nextCursor(a.header.Get("Link"))
+	return nextCursor(header.Get("Link"))
 }
 
 // nextCursor returns the cursor in a Link header. Only the cursor is used: the server must not

@@ -68,8 +68,8 @@ func rules(texts []string) ([]myvault.Rule, error) {
 	return all, nil
 }
 
-// Explain returns whether service may do the action with addr, and why, as
-// [myvault.Session.Explain] does.
+// Explain returns whether service, or the caller if it is "", may do the action with addr, and why,
+// as [myvault.Session.Explain] does.
 func (c *Client) Explain(ctx context.Context, service string, a myvault.Action, addr myvault.Address) (myvault.Decision, error) {
 	query, err := question(a, addr)
 	if err != nil {

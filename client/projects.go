@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"net/http"
 
@@ -116,7 +115,7 @@ func (c *Client) changeProject(ctx context.Context, r request) (myvault.Project,
 	}
 	p, err := made.project()
 	if err != nil {
-		return p, fmt.Errorf("%w: the answer is malformed", myvault.ErrUnknownOutcome)
+		return p, errUnreadable
 	}
 	return p, nil
 }

@@ -29,14 +29,14 @@ const (
 
 // request is a request to the API.
 type request struct {
-	method string
-	path   string // escaped
-	query  url.Values
-	body   any // nil: none
-	limit  int64
-	public bool // sent without an identity
-	// secrets are values in the body, which no error may repeat.
-	secrets []string
+	method  string
+	path    string // escaped
+	query   url.Values
+	body    any // nil: none
+	limit   int64
+	public  bool     // sent without an identity
+	secrets []string // values in the body, which no error may repeat
+	values  bool     // the answer has values, so nothing of it may be in an error
 	// repeatable: the request may be repeated even if the server received it. Else a request that
 	// was sent and not answered is ErrUnknownOutcome.
 	repeatable bool
@@ -55,12 +55,6 @@ func change(method, path string, body any) request {
 	return request{method: method, path: path, body: body, limit: maxAnswer}
 }
 
-// answer is a successful response.
-type answer struct {
-	header http.Header
-	body   []byte
-}
-
 // attemptError is the failure of one attempt.
 type attemptError struct {
 	err     error
@@ -69,31 +63,32 @@ type attemptError struct {
 	after   time.Duration // that the server asks to wait
 }
 
-// do sends r, again if that is safe, and decodes the answer into the value that into points to,
-// unless it is nil.
-func (c *Client) do(ctx context.Context, r request, into any) (answer, error) {
+// do sends r, again if that is safe. It decodes the answer into the value that into points to,
+// unless it is nil, and returns the header of the answer.
+func (c *Client) do(ctx context.Context, r request, into any) (http.Header, error) {
 	return c.doTimes(ctx, r, into, c.attempts)
 }
 
-func (c *Client) doTimes(ctx context.Context, r request, into any, attempts int) (answer, error) {
+func (c *Client) doTimes(ctx context.Context, r request, into any, attempts int) (http.Header, error) {
 	var body []byte
 	if r.body != nil {
 		var err error
 		if body, err = json.Marshal(r.body); err != nil {
-			return answer{}, fmt.Errorf("%w: a name or value is not UTF-8", myvault.ErrInvalid)
+			return nil, fmt.Errorf("%w: a name or value is not UTF-8", myvault.ErrInvalid)
 		}
 		defer clear(body)
 	}
 	unknown := false
 	for attempt := 1; ; attempt++ {
-		a, failed := c.attempt(ctx, r, body, into)
+		header, failed := c.attempt(ctx, r, body, into)
 		if failed == nil {
-			return a, nil
+			c.cache.answered()
+			return header, nil
 		}
 		unknown = unknown || failed.unknown && !r.repeatable
 		again := failed.retry && (!unknown || r.conditional) && attempt < attempts && ctx.Err() == nil
 		if !again || !pause(ctx, attempt, failed.after) {
-			return answer{}, outcome(failed.err, unknown)
+			return nil, outcome(failed.err, unknown)
 		}
 	}
 }
@@ -135,32 +130,32 @@ func pause(ctx context.Context, attempt int, after time.Duration) bool {
 }
 
 // attempt sends r once.
-func (c *Client) attempt(ctx context.Context, r request, body []byte, into any) (answer, *attemptError) {
+func (c *Client) attempt(ctx context.Context, r request, body []byte, into any) (http.Header, *attemptError) {
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	var connected atomic.Bool
 	traced := httptrace.WithClientTrace(limited, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 	message, secrets, err := c.message(traced, r, body)
 	if err != nil {
-		return answer{}, &attemptError{err: err}
+		return nil, &attemptError{err: err}
 	}
 	response, err := c.http.Do(message)
 	if err != nil {
-		return answer{}, c.unanswered(ctx, err, connected.Load())
+		return nil, c.unanswered(ctx, err, connected.Load())
 	}
 	defer response.Body.Close()
 	content, err := io.ReadAll(io.LimitReader(response.Body, r.limit+1))
 	defer clear(content)
 	if err != nil {
-		return answer{}, c.unanswered(ctx, err, true)
+		return nil, c.unanswered(ctx, err, true)
 	}
 	if response.StatusCode/100 != 2 {
-		return answer{}, refused(response, content, secrets)
+		return nil, refused(response, content, r.values, secrets)
 	}
 	if int64(len(content)) > r.limit || into != nil && decode(content, into) != nil {
-		return answer{}, &attemptError{err: fmt.Errorf("%w: the answer is malformed or too large", myvault.ErrUnavailable), unknown: true}
+		return nil, &attemptError{err: fmt.Errorf("%w: the answer is malformed or too large", myvault.ErrUnavailable), unknown: true}
 	}
-	return answer{header: response.Header}, nil
+	return response.Header, nil
 }
 
 // decode decodes an answer. Members may be added to the API, so unknown ones are ignored.

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -38,6 +37,7 @@ func (c *Client) GetVersion(ctx context.Context, addr myvault.Address, version m
 
 func (c *Client) get(ctx context.Context, addr myvault.Address, version myvault.Version, attempts int) (myvault.Secret, error) {
 	r := read(secretPath("/api/secrets", addr), nil)
+	r.values = true
 	if version > 0 {
 		r.query = url.Values{"version": {strconv.FormatUint(uint64(version), 10)}}
 	}
@@ -109,19 +109,14 @@ func (c *Client) changeVersions(ctx context.Context, addr myvault.Address, body 
 	if err != nil {
 		return myvault.Info{}, err
 	}
-	for _, newest := range history {
-		newest.Project, newest.Path = addr.Project, addr.Path
-		info, err := newest.info()
-		if err != nil {
-			return info, errors.Join(myvault.ErrUnknownOutcome, err)
-		}
-		return info, nil
+	if len(history) == 0 { // the caller may not list
+		return myvault.Info{Address: addr}, nil
 	}
-	return myvault.Info{Address: addr}, nil
-}
-
-// deleteSecret deletes a secret, whatever its version.
-func (c *Client) deleteSecret(ctx context.Context, addr myvault.Address) error {
-	_, err := c.do(ctx, change(http.MethodDelete, secretPath("/api/secrets", addr), nil), nil)
-	return err
+	newest := history[0]
+	newest.Project, newest.Path = addr.Project, addr.Path
+	info, err := newest.info()
+	if err != nil {
+		return info, errUnreadable
+	}
+	return info, nil
 }

@@ -64,7 +64,7 @@ func (c *Client) mintToken(ctx context.Context, g tokens.Grant) (tokens.Token, e
 	}
 	token, err := made.token()
 	if err != nil || token.Bearer.Len() == 0 {
-		return tokens.Token{}, fmt.Errorf("%w: the answer is malformed", myvault.ErrUnknownOutcome)
+		return tokens.Token{}, errUnreadable
 	}
 	return token, nil
 }
