@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -230,6 +231,54 @@ func TestListOnABrokenPipe(t *testing.T) {
 	cmd.Stdout, cmd.Stderr = write, &stderr
 	is.Equal(exitCodeOf(cmd.Run()), 141)
 	is.Equal(stderr.String(), "")
+}
+
+// TestRunWaitsForASlowReader reads the output long after the program has ended.
+func TestRunWaitsForASlowReader(t *testing.T) {
+	is := is.New(t)
+	v := withSecrets(t)
+	mark := filepath.Join(v.dir, "ended")
+	cmd := v.command("run", "newsbot/prod/", "--", "sh", "-c", `head -c 100000 /dev/zero; : > "$0"`, mark)
+	pipe, err := cmd.StdoutPipe()
+	is.NoErr(err)
+	is.NoErr(cmd.Start())
+	awaitFile(t, mark)
+	time.Sleep(3 * time.Second) // longer than run waits for child processes that are left
+	n, err := io.Copy(io.Discard, pipe)
+	is.NoErr(err)
+	is.Equal(n, int64(100000))
+	is.NoErr(cmd.Wait())
+}
+
+func awaitFile(t *testing.T, path string) {
+	t.Helper()
+	for begun := time.Now(); time.Since(begun) < timeout; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+	}
+	t.Fatalf("%s was not written", path)
+}
+
+// TestRunLeavesChildProcesses checks that run ends although a child process keeps the output open.
+func TestRunLeavesChildProcesses(t *testing.T) {
+	is := is.New(t)
+	v := withSecrets(t)
+	for _, terminal := range []bool{false, true} {
+		cmd := v.command("run", "newsbot/prod/", "--", "sh", "-c", `(trap '' HUP; exec sleep 100) & echo $! > pid; echo "$DB"`)
+		if terminal {
+			text, code := v.inTerminal(cmd).end()
+			is.Equal(code, 0)
+			is.Equal(text, "********\r\n")
+		} else {
+			is.Equal(finish(t, cmd, "").stdout, "********\n")
+		}
+		text, err := os.ReadFile(filepath.Join(v.dir, "pid"))
+		is.NoErr(err)
+		pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		is.NoErr(err)
+		is.NoErr(syscall.Kill(pid, syscall.SIGKILL)) // it was still running
+	}
 }
 
 // floodMiB is the size of the output that is masked. It is 1 GB with MYVAULT_TEST_GB.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -38,8 +39,9 @@ type process struct {
 	cmd     *exec.Cmd
 	console *console // its terminal, or nil
 	copying sync.WaitGroup
-	opened  []io.Closer // to be closed once it has ended
-	group   bool        // it leads its own process group
+	opened  []*os.File // the ends of its output
+	ended   atomic.Bool
+	group   bool // it leads its own process group
 	exited  chan struct{}
 	code    int
 }
@@ -96,19 +98,14 @@ func (r *process) supervise(started chan<- error) {
 	close(r.exited)
 }
 
-// awaitOutput waits for the rest of the output.
+// awaitOutput waits for the rest of the output, however slowly it is read. It waits only
+// outputTimeout for output of child processes that are left.
 func (r *process) awaitOutput() {
-	copied := make(chan struct{})
-	go func() {
-		r.copying.Wait()
-		close(copied)
-	}()
-	select {
-	case <-copied:
-	case <-time.After(outputTimeout):
+	r.ended.Store(true)
+	for _, in := range r.opened {
+		_ = in.SetReadDeadline(time.Now()) // wakes its reader, which sets a new deadline
 	}
-	_ = closeAll(r.opened)
-	<-copied
+	r.copying.Wait()
 }
 
 // pipe returns the end of a pipe for the program. Its output is masked and written to out.
@@ -127,14 +124,33 @@ func (r *process) copy(out io.Writer, in *os.File, patterns *Patterns) {
 	r.opened = append(r.opened, in)
 	r.copying.Go(func() {
 		m := NewMasker(out, patterns)
-		_, _ = io.CopyBuffer(m, readerOnly{in}, make([]byte, 64<<10))
+		chunk := make([]byte, 64<<10)
+		for {
+			n, err := r.read(in, chunk)
+			if _, writeErr := m.Write(chunk[:n]); err != nil || writeErr != nil {
+				break
+			}
+		}
 		_ = m.Close()
 		_ = in.Close()
 	})
 }
 
-// readerOnly hides File.WriteTo, which would ignore the buffer.
-type readerOnly struct{ io.Reader }
+// read reads from in. Once the program has ended, it waits at most outputTimeout.
+func (r *process) read(in *os.File, chunk []byte) (int, error) {
+	for {
+		ended := r.ended.Load()
+		if ended {
+			if err := in.SetReadDeadline(time.Now().Add(outputTimeout)); err != nil {
+				return 0, err
+			}
+		}
+		n, err := in.Read(chunk)
+		if ended || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+	}
+}
 
 func closeAll[C io.Closer](all []C) error {
 	var errs []error

@@ -3,12 +3,14 @@
 package run
 
 import (
+	"errors"
 	"os"
 	"os/signal"
 	"sync"
 	"syscall"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -81,16 +83,41 @@ func (c *console) open() (ours, theirs *os.File, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	_ = pty.InheritSize(c.stdout, ours)
+	if ours, err = withDeadlines(ours); err != nil {
+		return nil, nil, errors.Join(err, theirs.Close())
+	}
+	setSize(ours, c.stdout)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pty = ours
 	return ours, theirs, nil
 }
 
+// withDeadlines returns f in non-blocking mode, in which reads can have a deadline. Package pty
+// leaves it in blocking mode.
+func withDeadlines(f *os.File) (*os.File, error) {
+	duplicate, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		err = unix.SetNonblock(duplicate, true)
+	}
+	return os.NewFile(uintptr(duplicate), f.Name()), errors.Join(err, f.Close())
+}
+
+// setSize gives a pseudo-terminal the size of a terminal. It does not use File.Fd, which ends the
+// non-blocking mode.
+func setSize(to, from *os.File) {
+	size, err := unix.IoctlGetWinsize(int(from.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return
+	}
+	if raw, err := to.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _ = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, size) })
+	}
+}
+
 func (c *console) resize() {
 	if current := c.current(); current != nil {
-		_ = pty.InheritSize(c.stdout, current)
+		setSize(current, c.stdout)
 	}
 }
 
