@@ -54,8 +54,9 @@ func (n NewVersion) validateTimes() error {
 	return nil
 }
 
-// validate returns the error of a change that no provider must be given.
-func (c Change) validate() error {
+// Validate returns ErrInvalid or ErrTooLarge for a change that every vault refuses, whatever its
+// policy and state.
+func (c Change) Validate() error {
 	if err := c.If.validate(); err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ func IfPresent() Condition { return Condition{kind: ifPresent} }
 // no live secret, ErrConflict for another version.
 func IfVersion(n Version) Condition { return Condition{kind: ifVersion, version: n} }
 
+// Version returns the n of IfVersion(n), and 0 for every other condition.
+func (c Condition) Version() Version { return c.version }
+
 // Check evaluates the condition for a provider. Head is the current version of the address, or the
 // zero Info if there is none.
 func (c Condition) Check(head Info) error {

@@ -28,7 +28,7 @@ func deps(t *testing.T, format, pkg string) []string {
 // providers, httpapi imports tokens, all import the root, and the root imports none of them.
 func TestImportsGoOneWay(t *testing.T) {
 	rooms := []string{module + "/internal/coalesce", module + "/internal/credential", module + "/internal/dotenv", module + "/internal/pattern", module + "/internal/trusted"} // of the root
-	outside := []string{module + "/examples", module + "/vaulttest"}
+	outside := []string{module + "/cmd", module + "/examples", module + "/vaulttest"}
 	for _, c := range []struct {
 		pkg    string
 		allows []string // prefixes of the packages that it may import besides the standard library
@@ -51,6 +51,11 @@ func TestImportsGoOneWay(t *testing.T) {
 		{module + "/generate", []string{module, "golang.org/x/"}},
 		{module + "/usage", []string{module, "golang.org/x/"}},
 		{module + "/tokens", []string{module, "golang.org/x/", "github.com/go-json-experiment/json", "gopkg.in/macaroon.v2"}},
+		{module + "/live", []string{module, "golang.org/x/"}},
+		{module + "/client", []string{
+			module, module + "/crypto", module + "/internal/rfc3339", module + "/internal/trusted", module + "/tokens", module + "/usage",
+			"golang.org/x/", "github.com/go-json-experiment/json", "gopkg.in/macaroon.v2",
+		}},
 		{module + "/metrics", []string{
 			module, module + "/httpapi", module + "/httpapi/guard", module + "/httpapi/serve", module + "/httpapi/internal/network", module + "/httpapi/internal/problem", module + "/httpapi/internal/semaphore", module + "/generate", module + "/internal/logs", module + "/internal/reload", module + "/internal/rfc3339", module + "/tokens", module + "/usage", "gopkg.in/macaroon.v2", "golang.org/x/",
 			"github.com/go-json-experiment/json", "github.com/prometheus/",
@@ -95,12 +100,35 @@ func TestMemoryIsLight(t *testing.T) {
 	}
 }
 
-// TestOnlyExamplesReadTheEnvironment: a library that reads it surprises its embedder.
-func TestOnlyExamplesReadTheEnvironment(t *testing.T) {
+// TestEmbeddersLinkNoCommand checks that only programs link the libraries of the command.
+func TestEmbeddersLinkNoCommand(t *testing.T) {
+	is := is.New(t)
+	only := regexp.MustCompile(`^(github\.com/spf13/|github\.com/creack/pty|go\.yaml\.in/|golang\.org/x/term)`)
+	programs := regexp.MustCompile(`^` + module + `/(cmd|examples)/`)
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Deps " "}}`, "./...").Output()
+	is.NoErr(err)
+	command := false
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		links := slices.ContainsFunc(fields[1:], only.MatchString)
+		if strings.HasPrefix(fields[0], module+"/cmd/") {
+			command = command || links
+		} else if links {
+			t.Errorf("%s links a library of the command", fields[0])
+		}
+		if !programs.MatchString(fields[0]) && strings.Contains(line, " "+module+"/cmd/") {
+			t.Errorf("%s imports the command", fields[0])
+		}
+	}
+	is.True(command) // the pattern matches what the command links
+}
+
+// TestOnlyProgramsReadTheEnvironment: a library that reads it surprises its embedder.
+func TestOnlyProgramsReadTheEnvironment(t *testing.T) {
 	is := is.New(t)
 	reads := regexp.MustCompile(`os\.(Getenv|LookupEnv|Environ|ExpandEnv)\b`)
 	// Programs, and packages that only tests and comparisons use.
-	mayRead := regexp.MustCompile(`^(examples|bench|tests|internal/vaultserver|internal/roottest)/|_test\.go$`)
+	mayRead := regexp.MustCompile(`^(cmd|examples|bench|tests|internal/vaultserver|internal/roottest)/|_test\.go$`)
 	looked := 0
 	walk(t, func(path, text string) {
 		if mayRead.MatchString(path) {

@@ -119,7 +119,7 @@ func (s *Session) Apply(ctx context.Context, changes ...Change) ([]Info, error) 
 		return nil, fail("apply", Address{}, fmt.Errorf("%w: %d changes at once, and the limit is %d", ErrTooLarge, len(changes), MaxChanges))
 	}
 	for i, c := range changes {
-		if err := c.validate(); err != nil {
+		if err := c.Validate(); err != nil {
 			return nil, failChanges(changes, &ChangeError{Index: i, Err: err})
 		}
 	}
@@ -131,7 +131,7 @@ func (s *Session) Apply(ctx context.Context, changes ...Change) ([]Info, error) 
 }
 
 func (s *Session) applyOne(ctx context.Context, op string, c Change) (Info, error) {
-	if err := c.validate(); err != nil {
+	if err := c.Validate(); err != nil {
 		return Info{}, fail(op, Address{}, err)
 	}
 	infos, err := s.apply(ctx, []Change{c})

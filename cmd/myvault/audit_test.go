@@ -1,0 +1,49 @@
+package main_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+// TestAuditFollows checks that --follow shows new entries once, without its own.
+func TestAuditFollows(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no signal to stop it")
+	}
+	eachWay(t, func(t *testing.T, v *vault) {
+		is := is.New(t)
+		v.must("1", "put", "p/x")
+		v.must("", "list")
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, binary, "audit", "--follow", "--limit", "1", "--json")
+		cmd.Dir, cmd.Env = v.dir, v.environ
+		pipe, err := cmd.StdoutPipe()
+		is.NoErr(err)
+		is.NoErr(cmd.Start())
+		lines := bufio.NewScanner(pipe)
+		next := func() (action, path string) {
+			is.True(lines.Scan())
+			var e struct{ Action, Path string }
+			is.NoErr(json.Unmarshal(lines.Bytes(), &e))
+			return e.Action, e.Path
+		}
+		_, _ = next() // the newest entry at the start
+		for _, name := range []string{"a", "b"} {
+			v.must("1", "put", "p/"+name)
+			action, path := next()
+			is.Equal(action, "write")
+			is.Equal(path, name) // neither older entries nor readings of the trail
+		}
+		is.NoErr(cmd.Process.Signal(os.Interrupt))
+		is.True(!lines.Scan())
+		is.NoErr(cmd.Wait())
+	})
+}

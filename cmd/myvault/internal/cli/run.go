@@ -1,0 +1,248 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/connect"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/run"
+)
+
+const runHelp = `Starts a program with the secrets of a folder in its environment.
+
+The variable of a secret is its path below the folder: letters in upper case,
+and every other character but a digit as "_". newsbot/prod/db/password below
+newsbot/prod/ is DB_PASSWORD. A path that begins with a digit gets "_" before
+it. --map db/password=PGPASSWORD gives another name. Variables override those
+of the environment. MYVAULT_TOKEN and MSA_MASTER_KEY are not passed on.
+
+The program is not started if the secrets cannot be read, if there are none, if
+two have the same name, or if no variable can have a value. A name that changes
+how programs run, such as PATH or LD_PRELOAD, needs --map.
+
+Values of at least four bytes in the output are replaced by ********. Where the
+output is a terminal, the program gets a pseudo-terminal. Output that may be the
+beginning of a value is held back until more follows. --no-mask turns this off.
+Windows has no pseudo-terminal here: the output of the program is a pipe.
+
+Signals are passed on to the program and its child processes. The exit code is
+that of the program, 128 and the number of the signal that ended it, 127 if it
+is not found, 126 if it cannot be run, and 125 for any other failure.
+
+--watch looks for new versions and restarts the program: SIGTERM, then SIGKILL
+after --grace. With --signal it sends a signal instead, to a program that reads
+the secrets itself. If new values cannot be read, the program keeps running.`
+
+// runOptions are the flags of run.
+type runOptions struct {
+	names           map[string]string
+	noMask, watch   bool
+	interval, grace time.Duration
+	signal          string
+	folder          myvault.Prefix
+	args            []string
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var o runOptions
+	c := &cobra.Command{
+		Use:   "run FOLDER -- PROGRAM [ARGUMENT...]",
+		Short: "Start a program with secrets in its environment",
+		Long:  runHelp,
+		Example: `  myvault run newsbot/prod/ -- ./server
+  myvault run newsbot/prod/ --map db/password=PGPASSWORD -- psql -h db app
+  myvault run --watch --grace 30s newsbot/prod/ -- ./server`,
+		Args:              cobra.MinimumNArgs(2),
+		ValidArgsFunction: a.completeAddress,
+	}
+	flags := c.Flags()
+	flags.StringToStringVar(&o.names, "map", nil, "`path=NAME`: the variable of a secret; can be repeated")
+	flags.BoolVar(&o.noMask, "no-mask", false, "do not mask values in the output")
+	flags.BoolVar(&o.watch, "watch", false, "restart the program when a secret changes")
+	flags.DurationVar(&o.interval, "interval", 5*time.Second, "`time` between two looks for changes")
+	flags.DurationVar(&o.grace, "grace", 10*time.Second, "`time` from SIGTERM to SIGKILL")
+	flags.StringVar(&o.signal, "signal", "", "`signal` to send on a change instead of a restart, such as HUP")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if cmd.ArgsLenAtDash() != 1 {
+			return a.reportRun(cmd.Context(), usagef("write -- between the folder and the program"))
+		}
+		var err error
+		if o.folder, err = parseFolder(args[0]); err != nil {
+			return a.reportRun(cmd.Context(), err)
+		}
+		o.args = args[1:]
+		return a.reportRun(cmd.Context(), a.runProgram(cmd.Context(), o))
+	}
+	return c
+}
+
+// reportRun reports an error of run with the exit codes of run.
+func (a *app) reportRun(ctx context.Context, err error) error {
+	if _, ended := errors.AsType[exitCode](err); err == nil || ended {
+		return err
+	}
+	if isUsage(err) {
+		fmt.Fprintf(a.stderr, "myvault: %v\n", err)
+		return exitCode(run.ExitFailed)
+	}
+	if failed, ok := errors.AsType[*run.StartError](err); ok {
+		fmt.Fprintf(a.stderr, "myvault: %v\n", failed)
+		return exitCode(failed.Code)
+	}
+	fmt.Fprintf(a.stderr, "myvault: %s\n", a.describe(ctx, err))
+	return exitCode(run.ExitFailed)
+}
+
+// runProgram reads the secrets and runs the program. It returns the exit code of the program as an
+// error.
+func (a *app) runProgram(ctx context.Context, o runOptions) error {
+	changes, err := o.changes(a.stderr)
+	if err != nil {
+		return err
+	}
+	v, err := connect.Open(ctx, a.settings)
+	if err != nil {
+		return err
+	}
+	if o.watch {
+		return errors.Join(a.runWatched(ctx, v, o, changes), v.Close())
+	}
+	p, _, err := a.program(ctx, v, o)
+	if err := errors.Join(err, v.Close()); err != nil { // a local store is not kept open
+		return err
+	}
+	return codeOf(run.Run(p))
+}
+
+// changes returns how the program gets new values.
+func (o runOptions) changes(stderr io.Writer) (run.Changes, error) {
+	// In a raw terminal, a line break alone does not return to the first column.
+	c := run.Changes{Grace: o.grace, Report: func(text string) { fmt.Fprintf(stderr, "myvault: %s\r\n", text) }}
+	known := true
+	if o.signal != "" {
+		c.Signal, known = run.ParseSignal(strings.ToUpper(o.signal))
+	}
+	switch {
+	case !known:
+		return c, usagef("--signal: want HUP, INT, QUIT, TERM, USR1 or USR2, on a system that has signals")
+	case o.interval <= 0:
+		return c, usagef("--interval must be positive")
+	}
+	return c, nil
+}
+
+// runWatched runs the program, and again with each set of new values.
+func (a *app) runWatched(ctx context.Context, v *connect.Vault, o runOptions, changes run.Changes) error {
+	listed, err := listVersions(ctx, v, o.folder) // before reading: a later change is seen as one
+	if err != nil {
+		return err
+	}
+	first, read, err := a.program(ctx, v, o)
+	if err != nil {
+		return err
+	}
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	programs := make(chan run.Program)
+	changes.Programs = programs
+	var watcher sync.WaitGroup
+	watcher.Go(func() { a.watch(watching, v, o, state{listed, read}, programs, changes.Report) })
+	defer watcher.Wait()
+	defer stop()
+	return codeOf(run.Watch(first, changes))
+}
+
+func codeOf(code int, err error) error {
+	if err != nil || code == 0 {
+		return err
+	}
+	return exitCode(code)
+}
+
+// program reads the secrets and returns the program with them, and their versions.
+func (a *app) program(ctx context.Context, v *connect.Vault, o runOptions) (run.Program, map[string]myvault.Version, error) {
+	secrets, err := readFolder(ctx, v, o.folder)
+	if err != nil {
+		return run.Program{}, nil, err
+	}
+	if len(secrets) == 0 {
+		return run.Program{}, nil, fmt.Errorf("there are no secrets below %s that you may read; myvault list %s shows what you may list", myvault.Address(o.folder), o.folder.Project)
+	}
+	values, versions := make(map[string]myvault.Value), make(map[string]myvault.Version)
+	masked := make([][]byte, 0, len(secrets))
+	for path, s := range secrets {
+		values[path], versions[path] = s.Value, s.Version
+		masked = append(masked, s.Value.RevealBytes())
+	}
+	variables, err := run.Variables(values, o.names)
+	if err != nil {
+		return run.Program{}, nil, err
+	}
+	p := run.Program{Args: o.args, Environ: run.Environ(os.Environ(), variables), Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr}
+	if !o.noMask {
+		p.Mask = run.NewPatterns(masked...)
+	}
+	return p, versions, nil
+}
+
+// state are the versions of a program's secrets: of all that are listed, and of those it has.
+type state struct{ listed, read map[string]myvault.Version }
+
+// watch sends the program with new values whenever a version has changed.
+func (a *app) watch(ctx context.Context, v *connect.Vault, o runOptions, current state, programs chan<- run.Program, report func(string)) {
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(o.interval):
+		}
+		next, changed, err := a.changed(ctx, v, o, &current)
+		if err != nil && !failing && ctx.Err() == nil {
+			report("the program keeps its values, because new ones could not be read: " + a.describe(ctx, err))
+		}
+		if failing = err != nil; !changed {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case programs <- next:
+		}
+	}
+}
+
+// changed returns the program with new values if a version has changed since current.
+func (a *app) changed(ctx context.Context, v *connect.Vault, o runOptions, current *state) (next run.Program, changed bool, err error) {
+	listed, err := listVersions(ctx, v, o.folder)
+	if err != nil || maps.Equal(listed, current.listed) {
+		return next, false, err
+	}
+	next, read, err := a.program(ctx, v, o)
+	if err != nil {
+		return next, false, err
+	}
+	changed = !maps.Equal(read, current.read)
+	*current = state{listed, read}
+	return next, changed, nil
+}
+
+func listVersions(ctx context.Context, v *connect.Vault, folder myvault.Prefix) (map[string]myvault.Version, error) {
+	versions := make(map[string]myvault.Version)
+	for i, err := range v.List(ctx, myvault.ListOptions{Prefix: folder}) {
+		if err != nil {
+			return nil, err
+		}
+		versions[strings.TrimPrefix(i.Path, folder.Path)] = i.Version
+	}
+	return versions, nil
+}

@@ -1,0 +1,195 @@
+package operate
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/connect"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/setup"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/stores"
+)
+
+const doctorHelp = `Checks this machine, the settings and the files of the vault: the .env and its
+mode, the key, the store, the policy, the certificate, the disk, the server and
+your token. It changes nothing. The exit code is 1 if something is wrong.`
+
+func (p *Program) doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "doctor",
+		Short:   "Find out what is wrong with this machine, its files and settings",
+		Long:    doctorHelp,
+		Example: `  myvault doctor`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.doctor(cmd.Context()) },
+	}
+}
+
+// check is the result of one check.
+type check struct {
+	Check  string `json:"check"`
+	Status string `json:"status"` // ok, problem or skipped
+	Detail string `json:"detail"`
+}
+
+func (p *Program) doctor(ctx context.Context) error {
+	problems := 0
+	for _, c := range p.checks(ctx) {
+		if c.Status == "problem" {
+			problems++
+		}
+		if *p.JSON {
+			if err := json.NewEncoder(p.Out).Encode(c); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := fmt.Fprintf(p.Out, "%-8s %-12s %s\n", c.Status, c.Check, strings.ReplaceAll(c.Detail, "\n", "; ")); err != nil {
+			return err
+		}
+	}
+	if problems > 0 {
+		return fmt.Errorf("%d problems", problems)
+	}
+	return nil
+}
+
+func (p *Program) checks(ctx context.Context) (all []check) {
+	add := func(name, detail string, err error) {
+		status := "ok"
+		switch {
+		case errors.Is(err, errSkipped):
+			status = "skipped"
+		case err != nil:
+			status, detail = "problem", err.Error()
+		}
+		all = append(all, check{name, status, detail})
+	}
+	path, settings, err := setup.ServerSettings(os.Environ())
+	if err == nil && path == "" {
+		add("settings", "no .env here or in the data directory", errSkipped)
+	} else {
+		add("settings", path, err)
+	}
+	if err == nil && settings["ALLOWED_SERVICES"] != "" {
+		detail, err := checkPolicy(settings)
+		add("policy", detail, err)
+		detail, err = checkStore(ctx, settings)
+		add("store", detail, err)
+		detail, err = checkCertificate(settings["MYVAULT_TLS_CERT"])
+		add("certificate", detail, err)
+		detail, err = checkDisk(cmp.Or(settings["MYVAULT_DATA"], "data"))
+		add("disk", detail, err)
+	}
+	detail, err := p.checkServer(ctx)
+	add("server", detail, err)
+	detail, err = p.checkIdentity(ctx)
+	add("identity", detail, err)
+	return all
+}
+
+// errSkipped is returned by a check that does not apply.
+var errSkipped = errors.New("skipped")
+
+func checkPolicy(settings map[string]string) (string, error) {
+	policy, err := myvault.ParsePolicy(settings)
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	if err := lintPolicy(&text, policy); err != nil {
+		return "", fmt.Errorf("%w: run myvault lint", err)
+	}
+	return fmt.Sprintf("%d services", len(policy.Services())), nil
+}
+
+func checkStore(ctx context.Context, settings map[string]string) (string, error) {
+	s, err := setup.Parse[stores.Settings](settings)
+	if err != nil {
+		return "", err
+	}
+	if err := s.Check(ctx); err != nil {
+		return "", err
+	}
+	if s.Provider == "memory" {
+		return "in the memory of the server", errSkipped
+	}
+	provider, err := s.Open(ctx, false)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("no store in %s: start the server in its directory, or run myvault init", s.Data)
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(provider.Ping(ctx), provider.Close()); err != nil {
+		return "", err
+	}
+	if s.Provider == "hashivault" {
+		return "HashiCorp Vault answers", nil
+	}
+	path, err := filepath.Abs(s.Data)
+	return path + " opens with the key", err
+}
+
+// expiryNotice is how long before its end a certificate is a problem.
+const expiryNotice = 14 * 24 * time.Hour
+
+func checkCertificate(path string) (string, error) {
+	if path == "" {
+		return "no HTTPS", errSkipped
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return "", errors.New("MYVAULT_TLS_CERT has no certificate")
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return "", errors.New("MYVAULT_TLS_CERT has no valid certificate")
+	}
+	end := certificate.NotAfter.Format(time.DateOnly)
+	if time.Until(certificate.NotAfter) < expiryNotice {
+		return "", fmt.Errorf("it ends on %s: replace the file; the server reads it again", end)
+	}
+	return "valid until " + end, nil
+}
+
+func (p *Program) checkServer(ctx context.Context) (string, error) {
+	if p.Settings.Local {
+		return "not used with --local", errSkipped
+	}
+	var text strings.Builder
+	if err := p.health(ctx, io.Writer(&text), nil); err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(strings.TrimPrefix(text.String(), "ok: ")), nil
+}
+
+func (p *Program) checkIdentity(ctx context.Context) (detail string, err error) {
+	v, err := connect.Open(ctx, *p.Settings)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, v.Close()) }()
+	rights, err := v.Rights(ctx)
+	if err != nil {
+		return "", err
+	}
+	service, err := v.Caller(ctx)
+	return fmt.Sprintf("%s, with %d rules", service, len(rights.Allow)+len(rights.Limits)), err
+}

@@ -1,0 +1,6 @@
+package run
+
+import "syscall"
+
+// endWithParent lets the program get SIGTERM if this process is killed.
+func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGTERM }

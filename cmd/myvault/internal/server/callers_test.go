@@ -1,0 +1,22 @@
+package server_test
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+// TestTheServerSweepsTokens checks that the server destroys records of expired tokens.
+func TestTheServerSweepsTokens(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	p := start(t, t.TempDir(), "MYVAULT_SWEEP=1s")
+	c := p.headers(t)
+	is.Equal(p.must(t, c, "POST", "/api/tokens", `{"rules":["newsbot/"],"lifetime_seconds":1}`).status, 201)
+	await(t, "the end of the record", func() bool {
+		return strings.Contains(p.must(t, c, "GET", "/api/audit?service=tokens&action=destroy&outcome=ok", "").body, `"project":".tokens"`)
+	})
+	is.NoErr(p.stop(t, syscall.SIGTERM)) // the sweep ends with the server
+}

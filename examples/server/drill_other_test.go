@@ -1,9 +1,0 @@
-//go:build !unix
-
-package main_test
-
-import "os/exec"
-
-func group(*exec.Cmd) {}
-
-func kill(c *exec.Cmd) { _ = c.Process.Kill() }

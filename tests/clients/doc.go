@@ -1,0 +1,2 @@
+// Package clients tests the clients in other languages against the server.
+package clients
