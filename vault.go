@@ -64,6 +64,7 @@ type Vault struct {
 	recorder     *recorder
 	ownTrail     bool // the provider is the trail: entries go into its commits
 	policy       atomic.Pointer[Policy]
+	policyChange broadcast
 	closed       atomic.Bool
 	extraActions sync.Map // set of names given to Extension.RecordAs
 }
@@ -107,6 +108,7 @@ func (v *Vault) Policy() *Policy { return v.policy.Load() }
 func (v *Vault) SetPolicy(p *Policy) {
 	if p != nil {
 		v.policy.Store(p)
+		v.policyChange.notify()
 	}
 }
 
@@ -148,6 +150,7 @@ func (v *Vault) Close() error {
 	if v.closed.Swap(true) {
 		return nil
 	}
+	v.policyChange.notify() // ends the watches
 	err := errors.Join(v.recorder.close(), v.provider.Close())
 	if closer, ok := v.trail.(io.Closer); ok && !v.ownTrail {
 		err = errors.Join(err, closer.Close())
