@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/myswiftagent/myvault/internal/pattern"
@@ -119,19 +119,17 @@ type Feed interface {
 func (s *Session) Watch(ctx context.Context, r WatchOptions) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		w, err := s.openWatch(ctx, r)
-		if err == nil {
-			w.yield = yield
-			err = w.run(ctx)
-			w.feed.Close()
+		if err != nil {
+			yield(Event{}, fail("watch", Address{}, err))
+			return
 		}
-		if err != nil && !errors.Is(err, errLoopLeft) {
+		defer w.feed.Close()
+		w.yield = yield
+		if err := w.run(ctx); !errors.Is(err, fs.SkipAll) {
 			yield(Event{}, fail("watch", Address(r.Prefix), err))
 		}
 	}
 }
-
-// errLoopLeft ends a watch whose loop has ended.
-var errLoopLeft = errors.New("the loop has ended")
 
 const (
 	defaultBookmarks = time.Minute
@@ -188,12 +186,12 @@ func (w *watch) authorize(ctx context.Context) (rights, error) {
 	})
 }
 
-// run delivers events until the watch ends.
+// run delivers events until the watch ends. It returns the reason.
 func (w *watch) run(ctx context.Context) error {
 	w.bookmarks = time.NewTimer(w.options.Bookmarks)
 	defer w.bookmarks.Stop()
 	for current := false; ; {
-		policyChange := w.session.vault.policyChange.wait() // before rights are looked at
+		policyChange := w.session.vault.policyChange.Wait() // before rights are looked at
 		events, err := w.feed.Next(ctx)
 		if err != nil {
 			return err
@@ -285,33 +283,8 @@ func (w *watch) bookmark(ctx context.Context, position Position) error {
 func (w *watch) pass(e Event) error {
 	w.unseen = 0
 	if !w.yield(e, nil) {
-		return errLoopLeft
+		return fs.SkipAll // the loop has ended
 	}
 	w.bookmarks.Reset(w.options.Bookmarks)
 	return nil
-}
-
-// broadcast wakes everyone who waits for a change. The zero broadcast is ready for use.
-type broadcast struct {
-	mu      sync.Mutex
-	changed chan struct{} // nil: nobody waits
-}
-
-// wait returns a channel that is closed at the next notify.
-func (b *broadcast) wait() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.changed == nil {
-		b.changed = make(chan struct{})
-	}
-	return b.changed
-}
-
-func (b *broadcast) notify() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.changed != nil {
-		close(b.changed)
-		b.changed = nil
-	}
 }
