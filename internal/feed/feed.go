@@ -52,6 +52,15 @@ func (l *Log) Append(e myvault.Event) {
 	l.changed.Notify()
 }
 
+// Skip drops all commits up to seq. Feeds that have not read them are ErrStalePosition, or read them
+// from the store.
+func (l *Log) Skip(seq uint64) {
+	l.mu.Lock()
+	l.start, l.end, l.events, l.last = seq, seq, nil, nil
+	l.mu.Unlock()
+	l.changed.Notify()
+}
+
 // End ends all feeds with err.
 func (l *Log) End(err error) {
 	l.mu.Lock()
@@ -97,24 +106,30 @@ func (l *Log) after(seq uint64) (events []myvault.Event, missing, end uint64, er
 	return events, 0, l.end, nil
 }
 
-// ReadOlder returns the events that a Log no longer has: those after a sequence, up to another.
-type ReadOlder func(ctx context.Context, after, upTo uint64) ([]myvault.Event, error)
+// Source is the store below a Log. Each function may be nil.
+type Source struct {
+	// Refresh appends to the log what was committed before the call.
+	Refresh func(context.Context) error
+	// Older returns events that the log no longer has: those after a sequence, up to another. If it
+	// is nil, they are ErrStalePosition.
+	Older func(ctx context.Context, after, upTo uint64) ([]myvault.Event, error)
+	// Close is called once, when the feed is closed.
+	Close func()
+}
 
 // Feed is a [myvault.Feed] over a Log.
 type Feed struct {
 	log      *Log
+	source   Source
 	position uint64
-	older    ReadOlder
-	close    func()
+	closed   bool
 }
 
 var _ myvault.Feed = (*Feed)(nil)
 
 // Open returns a feed of the commits after a position, or of those from now on if it is "".
-// If older is nil, changes that the log no longer has are ErrStalePosition. Close is called when
-// the feed is closed; it may be nil.
-func (l *Log) Open(after myvault.Position, older ReadOlder, closed func()) (*Feed, error) {
-	f := &Feed{log: l, older: older, close: closed, position: l.Position()}
+func (l *Log) Open(after myvault.Position, source Source) (*Feed, error) {
+	f := &Feed{log: l, source: source, position: l.Position()}
 	if after != "" {
 		var err error
 		if f.position, err = after.Seq(l.incarnation); err != nil {
@@ -122,7 +137,7 @@ func (l *Log) Open(after myvault.Position, older ReadOlder, closed func()) (*Fee
 		}
 	}
 	_, missing, _, err := l.after(f.position)
-	if err == nil && missing > 0 && older == nil {
+	if err == nil && missing > 0 && source.Older == nil {
 		err = gone()
 	}
 	if err != nil {
@@ -140,6 +155,11 @@ func (f *Feed) Next(ctx context.Context) ([]myvault.Event, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if f.source.Refresh != nil {
+		if err := f.source.Refresh(ctx); err != nil {
+			return nil, err
+		}
+	}
 	events, missing, end, err := f.log.after(f.position)
 	switch {
 	case err != nil:
@@ -147,10 +167,10 @@ func (f *Feed) Next(ctx context.Context) ([]myvault.Event, error) {
 	case missing == 0:
 		f.position = end
 		return events, nil
-	case f.older == nil:
+	case f.source.Older == nil:
 		return nil, gone()
 	}
-	if events, err = f.older(ctx, f.position, missing); err != nil {
+	if events, err = f.source.Older(ctx, f.position, missing); err != nil {
 		return nil, err
 	}
 	f.position = missing
@@ -181,8 +201,8 @@ var always = func() <-chan struct{} {
 
 // Close implements [myvault.Feed].
 func (f *Feed) Close() {
-	if f.close != nil {
-		f.close()
-		f.close = nil
+	if !f.closed && f.source.Close != nil {
+		f.source.Close()
 	}
+	f.closed = true
 }

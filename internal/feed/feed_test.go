@@ -25,7 +25,7 @@ func commit(paths ...string) myvault.Event {
 
 func Example() {
 	log := feed.New(store, 100, 0)
-	f, err := log.Open("", nil, nil)
+	f, err := log.Open("", feed.Source{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -69,7 +69,7 @@ func TestPositionWithinEvent(t *testing.T) {
 	log.Append(commit())
 	log.Append(commit("d"))
 	for after, want := range map[uint64][]string{40: {"a", "b", "c", "d"}, 41: {"b", "c", "d"}, 42: {"c", "d"}, 43: {"d"}, 44: nil} {
-		f, err := log.Open(myvault.PositionAfter(store, after), nil, nil)
+		f, err := log.Open(myvault.PositionAfter(store, after), feed.Source{})
 		is.NoErr(err)
 		is.Equal(ready(f), want != nil)
 		is.Equal(read(t, f), want)
@@ -79,7 +79,7 @@ func TestPositionWithinEvent(t *testing.T) {
 		is.True(!ready(f)) // an empty commit is no event
 	}
 	for _, after := range []myvault.Position{"other-40", "store-39", "store-45", "store", "store-"} {
-		_, err := log.Open(after, nil, nil)
+		_, err := log.Open(after, feed.Source{})
 		is.True(errors.Is(err, myvault.ErrStalePosition))
 	}
 }
@@ -89,7 +89,7 @@ func TestKept(t *testing.T) {
 	is := is.New(t)
 	const keep = 20
 	log := feed.New(store, keep, 0)
-	slow, err := log.Open("", nil, nil)
+	slow, err := log.Open("", feed.Source{})
 	is.NoErr(err)
 	n := uint64(0)
 	for size := range 100 {
@@ -99,11 +99,11 @@ func TestKept(t *testing.T) {
 		if n < keep {
 			continue
 		}
-		f, err := log.Open(myvault.PositionAfter(store, n-keep), nil, nil)
+		f, err := log.Open(myvault.PositionAfter(store, n-keep), feed.Source{})
 		is.NoErr(err)
 		is.Equal(len(read(t, f)), keep)
 		if n > keep {
-			_, err = log.Open(myvault.PositionAfter(store, n-keep-1), nil, nil)
+			_, err = log.Open(myvault.PositionAfter(store, n-keep-1), feed.Source{})
 			is.True(errors.Is(err, myvault.ErrStalePosition))
 		}
 	}
@@ -121,7 +121,7 @@ func TestOlder(t *testing.T) {
 		return []myvault.Event{commit("old")}, nil
 	}
 	closed := 0
-	f, err := log.Open(myvault.PositionAfter(store, 30), older, func() { closed++ })
+	f, err := log.Open(myvault.PositionAfter(store, 30), feed.Source{Older: older, Close: func() { closed++ }})
 	is.NoErr(err)
 	log.Append(commit("new"))
 	is.Equal(read(t, f), []string{"old"})
@@ -130,14 +130,30 @@ func TestOlder(t *testing.T) {
 	f.Close()
 	f.Close()
 	is.Equal(closed, 1)
-	_, err = log.Open(myvault.PositionAfter(store, 30), nil, nil)
+	_, err = log.Open(myvault.PositionAfter(store, 30), feed.Source{})
 	is.True(errors.Is(err, myvault.ErrStalePosition))
+}
+
+// A feed asks its store for what was committed before Next.
+func TestRefresh(t *testing.T) {
+	is := is.New(t)
+	log := feed.New(store, 100, 0)
+	var failure error
+	f, err := log.Open("", feed.Source{Refresh: func(context.Context) error {
+		log.Append(commit("a"))
+		return failure
+	}})
+	is.NoErr(err)
+	is.Equal(read(t, f), []string{"a"})
+	failure = myvault.ErrUnavailable
+	_, err = f.Next(t.Context())
+	is.Equal(err, failure)
 }
 
 func TestEnd(t *testing.T) {
 	is := is.New(t)
 	log := feed.New(store, 100, 0)
-	f, err := log.Open("", nil, nil)
+	f, err := log.Open("", feed.Source{})
 	is.NoErr(err)
 	waiting := f.Ready()
 	log.End(myvault.ErrClosed)
@@ -146,7 +162,7 @@ func TestEnd(t *testing.T) {
 	is.True(ready(f))
 	_, err = f.Next(t.Context())
 	is.True(errors.Is(err, myvault.ErrClosed)) // the first reason
-	_, err = log.Open("", nil, nil)
+	_, err = log.Open("", feed.Source{})
 	is.True(errors.Is(err, myvault.ErrClosed))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

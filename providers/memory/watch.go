@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/feed"
 )
 
 var _ myvault.Watcher = (*Provider)(nil)
@@ -16,7 +17,7 @@ func (p *Provider) Watch(ctx context.Context, _ myvault.Prefix, after myvault.Po
 	if err := usable(ctx, p.closed); err != nil {
 		return nil, err
 	}
-	return p.feed.Open(after, nil, nil)
+	return p.feed.Open(after, feed.Source{})
 }
 
 // eventOf returns the event of a commit, whose changes had these results.
