@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -123,7 +122,7 @@ func (c *call) resumePosition() (myvault.Position, error) {
 	}
 	plain, err := c.api.cursors.open(c.ctx(), sealed, []byte(c.endpoint.Pattern))
 	if _, unknown := errors.AsType[*problem.Problem](err); unknown {
-		return "", fmt.Errorf("%w: it is of another store", myvault.ErrStalePosition)
+		return "", myvault.ErrStalePosition
 	}
 	return myvault.Position(strings.TrimRight(string(plain), "\x00")), err
 }
