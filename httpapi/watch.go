@@ -103,8 +103,8 @@ func (c *call) wait() (time.Duration, error) {
 	return time.Duration(seconds) * time.Second, nil
 }
 
-// resumePosition returns the position to resume after: that of Last-Event-ID, which a browser sends when
-// it connects again, or of the parameter cursor.
+// resumePosition returns the position to resume after: that of Last-Event-ID, which a browser sends
+// when it connects again, or of the parameter cursor.
 func (c *call) resumePosition() (myvault.Position, error) {
 	text := c.query.Get("cursor")
 	switch ids := c.request.Header["Last-Event-Id"]; {

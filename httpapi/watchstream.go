@@ -13,8 +13,8 @@ import (
 // writeWait is how long a client may take to read what is sent at once.
 const writeWait = 30 * time.Second
 
-// stream sends events as server-sent events (html.spec.whatwg.org/multipage/server-sent-events.html)
-// until the watch ends. If it ends before the first one, its error is returned.
+// stream sends events as server-sent events
+// (html.spec.whatwg.org/multipage/server-sent-events.html) until the watch ends. If it ends before the first one, its error is returned.
 func (c *call) stream(r myvault.WatchOptions) (response, error) {
 	s := &stream{call: c, control: http.NewResponseController(c.writer)}
 	for e, err := range c.session.Watch(c.ctx(), r) {

@@ -1,5 +1,5 @@
 // Package feed keeps the newest commits of a store in memory, for its watchers. Any number of feeds
-// read the same commits: a feed is only a position, and takes no memory for what it has not read.
+// read the same commits: a feed is only a position, and unread commits take no memory of its own.
 package feed
 
 import (
@@ -52,8 +52,8 @@ func (l *Log) Append(e myvault.Event) {
 	l.changed.Notify()
 }
 
-// Skip drops all commits up to seq. Feeds that have not read them are ErrStalePosition, or read them
-// from the store.
+// Skip drops all commits up to seq. Feeds that have not read them read them from the store, or get
+// ErrStalePosition.
 func (l *Log) Skip(seq uint64) {
 	l.mu.Lock()
 	l.start, l.end, l.events, l.last = seq, seq, nil, nil
@@ -97,7 +97,7 @@ func (l *Log) after(seq uint64) (events []myvault.Event, missing, end uint64, er
 	events = l.events[first:len(l.events):len(l.events)]
 	if len(events) > 0 {
 		e := events[0]
-		// The position may be within the event: what is one event for one feed may be two for another.
+		// The position may be within the event: a store may tell two commits apart for one feed only.
 		if before := l.last[first] - uint64(len(e.Changes)); before < seq {
 			e.Changes = e.Changes[seq-before:]
 			events = append([]myvault.Event{e}, events[1:]...)

@@ -84,7 +84,7 @@ func TestPositionWithinEvent(t *testing.T) {
 	}
 }
 
-// A log has at least the changes that it keeps, whatever the size of the commits.
+// A log has at least the changes that it keeps, for commits of all sizes.
 func TestKept(t *testing.T) {
 	is := is.New(t)
 	const keep = 20
@@ -111,7 +111,7 @@ func TestKept(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrStalePosition))
 }
 
-// What a log does not have is read from the store.
+// Changes that a log does not have are read from the store.
 func TestOlder(t *testing.T) {
 	is := is.New(t)
 	log := feed.New(store, 100, 40)
@@ -134,7 +134,7 @@ func TestOlder(t *testing.T) {
 	is.True(errors.Is(err, myvault.ErrStalePosition))
 }
 
-// A feed asks its store for what was committed before Next.
+// A feed asks its store for the commits before Next.
 func TestRefresh(t *testing.T) {
 	is := is.New(t)
 	log := feed.New(store, 100, 0)

@@ -22,10 +22,12 @@ const (
 
 // Watch implements [myvault.Watcher] by polling: Vault reports no changes. Every
 // Config.WatchInterval the addresses in prefix are listed as by List, once for all feeds of the
-// prefix. A feed therefore has the newest state of each secret, not each commit: of two Puts between
-// two polls it has the second, and an old version that is destroyed is no event. The event of a
-// deletion, undeletion or destruction has no author and the time when it was noticed; there are none
-// about projects. A position is valid in the same process and for the same prefix.
+// prefix. A feed therefore has the newest state of each secret, not each commit. Of two Puts
+// between two polls it has the second, and an old version that is destroyed is no event.
+//
+// The event of a deletion, undeletion or destruction has no author and the time when it was
+// noticed. There are no events about projects. A position is valid in the same process and for the
+// same prefix.
 func (s *Store) Watch(ctx context.Context, prefix myvault.Prefix, after myvault.Position) (myvault.Feed, error) {
 	if err := s.calls.begin(ctx); err != nil {
 		return nil, err

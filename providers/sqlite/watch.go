@@ -19,11 +19,11 @@ const (
 	watchPause    = 5 * time.Millisecond  // between two reads of the log, while it grows
 )
 
-// Watch implements [myvault.Watcher]. Commits of this process are reported at once, those of others
-// after 20 ms at most. One goroutine reads the log for all feeds of the store. It ends when the last
-// of them is closed. While nothing is committed, it only looks at the WAL-index, or where that is
-// not shared memory (other systems than Linux) asks for PRAGMA data_version. It ends all feeds with
-// the error if the log cannot be read.
+// Watch implements [myvault.Watcher]. Commits of this process are reported at once, those of
+// others within 50 ms. One goroutine reads the log for all feeds of the store. It ends when the
+// last of them is closed. While nothing is committed, it only looks at the WAL-index every 20 ms.
+// On systems other than Linux it asks for PRAGMA data_version. If the log cannot be read, all feeds
+// end with the error.
 func (s *Store) Watch(ctx context.Context, _ myvault.Prefix, after myvault.Position) (myvault.Feed, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -195,7 +195,7 @@ func (p *poller) run(ctx context.Context) {
 	}
 }
 
-// poll reads what was committed since the last poll, by one snapshot: so it ends with a whole commit.
+// poll reads the commits since the last poll from one snapshot, which ends with a whole commit.
 func (p *poller) poll(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
