@@ -149,7 +149,6 @@ func (b *watchBench) memoryRound() (_ []float64, err error) {
 		}
 	}
 	idle := inUse()
-	clients = nil
 	if err := open.close(); err != nil {
 		return nil, err
 	}

@@ -6,11 +6,11 @@ import "sync"
 // Broadcast wakes everyone who waits for a change. The zero Broadcast is ready for use.
 type Broadcast struct {
 	mu      sync.Mutex
-	changed chan struct{} // nil: nobody waits
+	changed chan struct{} // nil: no caller waits
 }
 
-// Wait returns a channel that is closed by the next Notify. Call it before looking at what may
-// change.
+// Wait returns a channel that is closed by the next Notify. Call it before looking at the state
+// that may change.
 func (b *Broadcast) Wait() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()

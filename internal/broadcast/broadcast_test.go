@@ -21,7 +21,7 @@ func Example() {
 
 func TestNotifyWakesAll(t *testing.T) {
 	var b broadcast.Broadcast
-	b.Notify() // nobody waits
+	b.Notify() // no caller waits
 	var all sync.WaitGroup
 	for range 100 {
 		changed := b.Wait()

@@ -1,5 +1,5 @@
 // Package feed keeps the newest commits of a store in memory, for its watchers. Any number of feeds
-// read the same commits: a feed is only a position, and unread commits take no memory of its own.
+// read the same commits: a feed is only a position, and unread commits take no memory.
 package feed
 
 import (
@@ -97,7 +97,7 @@ func (l *Log) after(seq uint64) (events []myvault.Event, missing, end uint64, er
 	events = l.events[first:len(l.events):len(l.events)]
 	if len(events) > 0 {
 		e := events[0]
-		// The position may be within the event: a store may tell two commits apart for one feed only.
+		// The position may be within the event: it may be two events for another feed.
 		if before := l.last[first] - uint64(len(e.Changes)); before < seq {
 			e.Changes = e.Changes[seq-before:]
 			events = append([]myvault.Event{e}, events[1:]...)

@@ -86,7 +86,7 @@ func TestWatchHasTheNewestState(t *testing.T) {
 	is.Equal(eventsOf(t, f), "")
 }
 
-// A position stays valid while nobody watches, and in no other process.
+// A position stays valid while there is no feed, and in no other process.
 func TestWatchResumes(t *testing.T) {
 	is := is.New(t)
 	server := fakevault.New(t)

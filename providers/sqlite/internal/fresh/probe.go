@@ -9,15 +9,15 @@ import (
 // Probe reports whether a file has changed since it was last asked. With the WAL-index that is a
 // look at shared memory, which takes nanoseconds; without it a query. It is for one goroutine.
 type Probe struct {
-	validator *Validator // whose index and connection are used; nil: those below
+	validator *Validator // shared; nil: the next two are used
 	index     *WALIndex
 	version   *dataVersion
 	last      token
 	known     bool
 }
 
-// NewProbe returns a probe of file. It shares what v has; v may be nil. If index is false, the probe
-// uses PRAGMA data_version and never the WAL-index.
+// NewProbe returns a probe of file. It shares the index and the connection of v, which may be nil.
+// If index is false, the probe uses PRAGMA data_version and never the WAL-index.
 func NewProbe(file *wal.File, v *Validator, index bool) *Probe {
 	p := &Probe{validator: v}
 	if v == nil {
@@ -58,7 +58,7 @@ func (p *Probe) token(ctx context.Context, index *WALIndex) (token, bool) {
 // Forget makes the next call of Changed return true.
 func (p *Probe) Forget() { p.known = false }
 
-// Close closes the connection of the probe, if it has one of its own.
+// Close closes the connection of the probe, unless that is the validator's.
 func (p *Probe) Close() error {
 	if p.version == nil {
 		return nil

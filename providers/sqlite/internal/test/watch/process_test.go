@@ -163,8 +163,8 @@ func killed(ctx context.Context, run func(context.Context) error) error {
 	return nil
 }
 
-// Four processes write and four watch; each is killed with kill -9 again and again. What the
-// watchers saw keeps every guarantee.
+// Four processes write and four watch; each is killed with kill -9 again and again. The
+// recorded events keep every guarantee.
 func TestHistories(t *testing.T) {
 	is := is.New(t)
 	const each = 4
