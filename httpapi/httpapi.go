@@ -122,7 +122,8 @@ type Handler struct {
 var _ http.Handler = (*Handler)(nil)
 
 // New returns the API of vault, which the caller closes. It returns ErrInvalid for a nil
-// vault and for Tokens of another vault, for malformed paths in ProjectSecrets, and for a negative number.
+// vault, for Tokens of another vault, for malformed paths in ProjectSecrets, and for a negative
+// MaxWatches.
 func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if err := config.check(vault); err != nil {
 		return nil, err

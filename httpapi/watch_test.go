@@ -40,7 +40,7 @@ var watchRows = []row{
 	{"GET /api/watch", "", "/api/watch", "", 401, ""},
 }
 
-// onStores runs a test on each provider that has watches of its own.
+// onStores runs a test on each provider that reports each commit.
 func onStores(t *testing.T, config httpapi.Config, test func(t *testing.T, f *fixture)) {
 	t.Helper()
 	for name, open := range map[string]func(t *testing.T) (myvault.Provider, error){
@@ -263,7 +263,7 @@ func TestLongPoll(t *testing.T) {
 	})
 }
 
-// Watches have places of their own, of which one service has at most half.
+// At most four requests watch at once here, and at most two of one service.
 func TestWatchesHaveALimit(t *testing.T) {
 	onStores(t, httpapi.Config{MaxWatches: 4}, func(t *testing.T, f *fixture) {
 		is := is.New(t)

@@ -14,7 +14,8 @@ import (
 const writeWait = 30 * time.Second
 
 // stream sends events as server-sent events
-// (html.spec.whatwg.org/multipage/server-sent-events.html) until the watch ends. If it ends before the first one, its error is returned.
+// (html.spec.whatwg.org/multipage/server-sent-events.html) until the watch ends. If it ends before
+// the first one, its error is returned.
 func (c *call) stream(r myvault.WatchOptions) (response, error) {
 	s := &stream{call: c, control: http.NewResponseController(c.writer)}
 	for e, err := range c.session.Watch(c.ctx(), r) {
