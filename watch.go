@@ -173,7 +173,7 @@ func (s *Session) openWatch(ctx context.Context, r WatchOptions) (*watch, error)
 	return w, err
 }
 
-func (w *watch) entry() Entry { return w.session.entry("watch", Address(w.options.Prefix)) }
+func (w *watch) entry() Entry { return w.session.entry("watch", Address(w.options.Prefix), 0) }
 
 // authorize returns the rights of the session now. It records the refusal if there are none.
 func (w *watch) authorize(ctx context.Context) (rights, error) {

@@ -167,7 +167,7 @@ func TestWatchAsksAtDelivery(t *testing.T) {
 	p, err := myvault.NewPolicy(
 		myvault.Service{Name: "root", Allow: rules(t, "*/")}, myvault.Service{Name: "svc", Allow: rules(t, "newsbot/dev/")})
 	is.NoErr(err)
-	v.SetPolicy(p)
+	is.NoErr(v.SetPolicy(p))
 	is.Equal(changes(w.event()), "newsbot/dev/b version 1 live")
 }
 
@@ -183,7 +183,7 @@ func TestPolicyEndsIdleWatch(t *testing.T) {
 			Name: "svc", Tokens: []string{"svc-token-new-0123456789"}, Allow: rules(t, "newsbot/prod/@read")})
 		is.NoErr(err)
 		began := time.Now()
-		v.SetPolicy(p)
+		is.NoErr(v.SetPolicy(p))
 		is.True(errors.Is(withdrawn.end(), myvault.ErrUnauthenticated))
 		is.True(errors.Is(denied.end(), myvault.ErrDenied))
 		is.Equal(time.Since(began), time.Duration(0)) // at once
@@ -195,14 +195,15 @@ func TestRecordEndsIdleWatch(t *testing.T) {
 	is := is.New(t)
 	v := openVault(t, myvault.Config{})
 	x := extensionOf(t, v)
-	s := x.EndWhen(v.As("svc"), func(ctx context.Context) error {
+	s, err := x.Resume("svc", "embedded", func(ctx context.Context) error {
 		if _, err := x.GetRecord(ctx, "revoked"); err == nil {
 			return myvault.ErrUnauthenticated
 		}
 		return nil
 	})
+	is.NoErr(err)
 	w, _ := watch(t, s, myvault.WatchOptions{})
-	_, err := x.PutRecord(t.Context(), v.As("root"), "other", myvault.Text("x"))
+	_, err = x.PutRecord(t.Context(), v.As("root"), "other", myvault.Text("x"))
 	is.NoErr(err)
 	mustApply(t, v, putOf("newsbot/prod/db"))
 	is.Equal(changes(w.event()), "newsbot/prod/db version 1 live") // and no record

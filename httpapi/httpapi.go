@@ -22,6 +22,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -29,12 +30,14 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/guard"
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
+	"github.com/myswiftagent/myvault/httpapi/internal/semaphore"
 	"github.com/myswiftagent/myvault/internal/logs"
 	"github.com/myswiftagent/myvault/tokens"
 	"github.com/myswiftagent/myvault/usage"
@@ -92,28 +95,29 @@ type Observation struct {
 
 // Handler is the HTTP API of one vault. Make one with [New]; it is safe for concurrent use.
 type Handler struct {
-	vault      *myvault.Vault
-	logger     *slog.Logger
-	repeats    *logs.Repeats
-	endpoints  []endpoint
-	headers    []problem.Header
-	buffers    buffers
-	guard      *guard.Guard
-	bodies     *guard.Room // of large request bodies
-	large      *guard.Room // of large requests and responses
-	cursors    *cursors
-	health     *health
-	generators map[string]myvault.Generator
-	ready      *health
-	draining   atomic.Bool
-	drained    context.Context // ends with draining
-	endWatches context.CancelFunc
-	watches    watches
-	heartbeat  time.Duration
-	issuer     *tokens.Issuer
-	console    http.Handler // may be nil
-	store      string
-	observe    func(Observation) // may be nil
+	vault       *myvault.Vault
+	incarnation string // of the vault
+	logger      *slog.Logger
+	repeats     *logs.Repeats
+	endpoints   []endpoint
+	headers     []problem.Header
+	buffers     sync.Pool // of *bytes.Buffer for response bodies; see recycle
+	guard       *guard.Guard
+	bodies      *semaphore.Semaphore // of large request bodies
+	large       *semaphore.Semaphore // of large requests and responses
+	cursors     *cursors
+	health      *health
+	generators  map[string]myvault.Generator
+	ready       *health
+	draining    atomic.Bool
+	drained     context.Context // ends with draining
+	endWatches  context.CancelFunc
+	watches     watches
+	heartbeat   time.Duration
+	issuer      *tokens.Issuer
+	console     http.Handler // may be nil
+	store       string
+	observe     func(Observation) // may be nil
 	projectSecrets
 	usage     *usage.Index
 	extension *myvault.Extension // for log-ins by token without an issuer
@@ -147,13 +151,15 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		watches:        watches{limit: cmp.Or(config.MaxWatches, defaultWatches)},
 		heartbeat:      heartbeat,
 		vault:          vault,
+		incarnation:    vault.Incarnation(),
+		buffers:        sync.Pool{New: func() any { return new(bytes.Buffer) }},
 		logger:         config.Logger,
 		repeats:        logs.NewRepeats(config.Logger),
 		endpoints:      config.endpoints(),
 		headers:        problem.CommonHeaders(),
 		guard:          config.Guard,
-		bodies:         guard.NewRoom(bodiesAtOnce),
-		large:          guard.NewRoom(largeAtOnce),
+		bodies:         semaphore.New(bodiesAtOnce),
+		large:          semaphore.New(largeAtOnce),
 		cursors:        cursors,
 		generators:     maps.Clone(config.Generators),
 		projectSecrets: secrets,

@@ -60,7 +60,7 @@ func (c *call) watch() (response, error) {
 	ctx, cancel := context.WithCancel(c.request.Context())
 	defer cancel()
 	defer context.AfterFunc(c.api.drained, cancel)()
-	c.context = ctx
+	c.ctx = ctx
 	r := myvault.WatchOptions{
 		Prefix:    myvault.Prefix{Project: c.query.Get("project"), Path: c.query.Get("prefix")},
 		Bookmarks: c.api.heartbeat,
@@ -75,13 +75,13 @@ func (c *call) watch() (response, error) {
 	if c.api.draining.Load() {
 		return response{}, myvault.ErrClosed
 	}
-	if !c.api.watches.enter(c.service()) {
+	if !c.api.watches.enter(c.service) {
 		return response{}, &problem.Problem{
 			Status: http.StatusServiceUnavailable, Code: "too_many_watches", Retry: "5",
 			Detail: "too many requests watch already: close some, or retry later",
 		}
 	}
-	defer c.api.watches.leave(c.service())
+	defer c.api.watches.leave(c.service)
 	_ = http.NewResponseController(c.writer).SetReadDeadline(time.Time{}) // it would end ctx
 	c.conn.Wait()
 	if wait < 0 {
@@ -120,7 +120,7 @@ func (c *call) resumePosition() (myvault.Position, error) {
 	if err != nil {
 		return "", badRequest("malformed Last-Event-ID or cursor: send one that an event had")
 	}
-	plain, err := c.api.cursors.open(c.ctx(), sealed, []byte(c.endpoint.Pattern))
+	plain, err := c.api.cursors.open(c.ctx, sealed, []byte(c.endpoint.Pattern))
 	if _, unknown := errors.AsType[*problem.Problem](err); unknown {
 		return "", myvault.ErrStalePosition
 	}
@@ -135,7 +135,7 @@ const positionBlock = 64
 func (c *call) seal(p myvault.Position) string {
 	plain := []byte(p)
 	plain = append(plain, make([]byte, positionBlock-len(plain)%positionBlock)...)
-	return base64.RawURLEncoding.EncodeToString(c.api.cursors.seal(c.ctx(), plain, []byte(c.endpoint.Pattern)))
+	return base64.RawURLEncoding.EncodeToString(c.api.cursors.seal(c.ctx, plain, []byte(c.endpoint.Pattern)))
 }
 
 // event is an event without its position.
@@ -168,7 +168,7 @@ const maxPolled = 1000
 func (c *call) longPoll(r myvault.WatchOptions, wait time.Duration) (response, error) {
 	r.Bookmarks = max(wait, time.Millisecond)
 	p := &polled{Events: []event{}, until: time.Now().Add(wait), last: r.After, atOnce: wait == 0 || r.After == ""}
-	for e, err := range c.session.Watch(c.ctx(), r) {
+	for e, err := range c.session.Watch(c.ctx, r) {
 		switch {
 		case err != nil && p.last != "" && c.ended(err):
 		case err != nil:

@@ -19,6 +19,7 @@ import (
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/httpapi/guard"
 	"github.com/myswiftagent/myvault/httpapi/serve"
+	"github.com/myswiftagent/myvault/internal/servertest"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
@@ -213,7 +214,7 @@ func TestStreamEndsWithTheSession(t *testing.T) {
 		is.Equal(reader.want("change").changes(t), "newsbot/prod/db 1 live by admin") // goes on
 		policy, err := myvault.ParsePolicy(with(map[string]string{"ALLOW_reader": "newsbot/prod/@read"}))
 		is.NoErr(err)
-		f.vault.SetPolicy(policy)
+		is.NoErr(f.vault.SetPolicy(policy))
 		is.True(strings.Contains(reader.want("problem").data, `"status":403`))
 	})
 }
@@ -295,7 +296,7 @@ func TestStreamOutlivesTimeouts(t *testing.T) {
 	f := newFixture(t)
 	httpapi.SetHeartbeat(f.handler, 50*time.Millisecond)
 	server := &http.Server{Handler: f.handler, ReadTimeout: 100 * time.Millisecond, WriteTimeout: 100 * time.Millisecond}
-	listener := listen(t, "tcp", "127.0.0.1:0")
+	listener := servertest.Listen(t, "tcp", "127.0.0.1:0")
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	f.url = "http://" + listener.Addr().String()
@@ -314,7 +315,7 @@ func TestStreamOutlivesTimeouts(t *testing.T) {
 func TestServeEndsStreams(t *testing.T) {
 	is := is.New(t)
 	f := newFixture(t)
-	listener := listen(t, "tcp", "127.0.0.1:0")
+	listener := servertest.Listen(t, "tcp", "127.0.0.1:0")
 	f.url = "http://" + listener.Addr().String()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

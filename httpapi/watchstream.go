@@ -18,7 +18,7 @@ const writeWait = 30 * time.Second
 // the first one, its error is returned.
 func (c *call) stream(r myvault.WatchOptions) (response, error) {
 	s := &stream{call: c, control: http.NewResponseController(c.writer)}
-	for e, err := range c.session.Watch(c.ctx(), r) {
+	for e, err := range c.session.Watch(c.ctx, r) {
 		switch {
 		case err != nil && !s.begun:
 			return response{}, err
@@ -78,7 +78,7 @@ func (s *stream) send(e myvault.Event) bool {
 
 // end sends the reason for which the stream ends. A client that should connect again gets none.
 func (s *stream) end(err error) {
-	if s.ctx().Err() == nil {
+	if s.ctx.Err() == nil {
 		s.write("problem", "", bytes.TrimSpace(s.problemOf(err).Body()))
 	}
 }

@@ -41,7 +41,7 @@ func watchTables(r *run) (_ []Table, err error) {
 		return nil, err
 	}
 	open = append(open, vaults)
-	handler, err := httpapi.New(vaults.Vault(myvault.Strict), httpapi.Config{MaxWatches: 4 * watchers})
+	handler, err := httpapi.New(vaults.Vault(myvault.ReadsStrict), httpapi.Config{MaxWatches: 4 * watchers})
 	if err != nil {
 		return nil, err
 	}

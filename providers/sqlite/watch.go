@@ -8,8 +8,8 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/feed"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/rowcache"
 )
 
 var _ myvault.Watcher = (*Store)(nil)
@@ -117,7 +117,7 @@ type poller struct {
 	stop  func()
 
 	mu    sync.Mutex // guards probe
-	probe *fresh.Probe
+	probe *rowcache.Probe
 }
 
 // newPoller starts a poller at the end of the log.
@@ -127,7 +127,7 @@ func newPoller(ctx context.Context, s *Store) (*poller, error) {
 		return nil, err
 	}
 	running, cancel := context.WithCancel(context.Background())
-	p := &poller{store: s, log: feed.New(s.incarnation, myvault.WatchHistory, end), probe: fresh.NewProbe(s.file, s.fresh, s.walIndex)}
+	p := &poller{store: s, log: feed.New(s.incarnation, myvault.WatchHistory, end), probe: rowcache.NewProbe(s.file, s.validator, s.walIndex)}
 	done := make(chan struct{})
 	p.stop = func() {
 		cancel()

@@ -60,7 +60,7 @@ func openVault(ctx context.Context, dir string, key crypto.Key) (*myvault.Vault,
 	if err != nil {
 		return nil, err
 	}
-	return myvault.New(s, policyOf("p/"), myvault.Config{Reads: myvault.Off})
+	return myvault.New(s, policyOf("p/"), myvault.Config{Reads: myvault.ReadsOff})
 }
 
 // policyOf returns a policy of root, and of svc with these rules.
@@ -292,7 +292,7 @@ func TestRightsChangeInMidStream(t *testing.T) {
 			revoked = true
 		case events%10 == 0:
 			sides = 3 - sides
-			v.SetPolicy(policyOf(map[int][]string{1: {"p/right-0", "p/right-1", "p/right-2"}, 2: {"p/"}}[sides]...))
+			is.NoErr(v.SetPolicy(policyOf(map[int][]string{1: {"p/right-0", "p/right-1", "p/right-2"}, 2: {"p/"}}[sides]...)))
 		}
 	}
 	is.True(revoked)

@@ -1,6 +1,7 @@
 package watch_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -16,8 +17,8 @@ import (
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/rowcache"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
@@ -138,13 +139,16 @@ func TestProbeTakesNoConnection(t *testing.T) {
 	is.NoErr(err)
 	file.Start()
 	defer file.Close()
-	is.NoErr(file.Readers.Read(t.Context(), func(*db.Conn) error { return nil }))
-	for range cap(file.Readers.Slots) { // no connection is left
-		c, err := file.Readers.Acquire(t.Context())
-		is.NoErr(err)
-		defer file.Readers.Release(c)
+	release := make(chan struct{})
+	defer close(release)
+	for range min(4, max(2, runtime.GOMAXPROCS(0))) { // use every connection
+		used := make(chan struct{})
+		go func() {
+			_ = file.Readers.Read(context.Background(), func(*db.Conn) error { close(used); <-release; return nil })
+		}()
+		<-used
 	}
-	p := fresh.NewProbe(file, nil, true)
+	p := rowcache.NewProbe(file, nil, true)
 	is.True(p.Changed(t.Context()))
 	for range 100 {
 		is.True(!p.Changed(t.Context()))
