@@ -163,3 +163,27 @@ func exampleVault() *myvault.Vault {
 	}
 	return vault
 }
+
+// A watch yields the changes as they are made. Its first event is a bookmark.
+func ExampleSession_Watch() {
+	vault := exampleVault()
+	defer vault.Close()
+	ctx, session := context.Background(), vault.As("newsbot")
+	addr := myvault.Address{Project: "newsbot", Path: "prod/db/password"}
+	for event, err := range session.Watch(ctx, myvault.WatchOptions{Prefix: myvault.Prefix{Project: "newsbot"}}) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if len(event.Changes) > 0 {
+			fmt.Println(event.Changes, "by", event.By)
+			return
+		}
+		// Here the program lists the secrets. Then it misses no later change.
+		if _, err := session.Put(ctx, addr, myvault.Text("hunter2")); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	// Output: [newsbot/prod/db/password version 1 live] by newsbot
+}

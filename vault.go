@@ -53,6 +53,8 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+
+	"github.com/myswiftagent/myvault/internal/broadcast"
 )
 
 // Vault is a provider with a policy and an audit trail. [Vault.As] and [Vault.Login] open sessions
@@ -63,6 +65,7 @@ type Vault struct {
 	recorder     *recorder
 	ownTrail     bool // the provider is the trail: entries go into its commits
 	policy       atomic.Pointer[Policy]
+	policyChange broadcast.Broadcast
 	closed       atomic.Bool
 	extraActions sync.Map // set of names given to Extension.RecordAs
 }
@@ -110,6 +113,7 @@ func (v *Vault) SetPolicy(p *Policy) error {
 		return fail("set policy", Address{}, fmt.Errorf("%w: the policy is nil; the current one stays", ErrInvalid))
 	}
 	v.policy.Store(p)
+	v.policyChange.Notify()
 	return nil
 }
 
@@ -151,6 +155,7 @@ func (v *Vault) Close() error {
 	if v.closed.Swap(true) {
 		return nil
 	}
+	v.policyChange.Notify() // ends the watches
 	err := errors.Join(v.recorder.close(), v.provider.Close())
 	if closer, ok := v.trail.(io.Closer); ok && !v.ownTrail {
 		err = errors.Join(err, closer.Close())

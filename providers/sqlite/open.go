@@ -111,6 +111,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	s.masters.Store(&masters{s.file.Keys.Master.Load(), s.trail.File.Keys.Master.Load()})
 	s.newest.Store(s.end.Seq)
 	s.committed = ledger.Link{Seq: s.end.Seq, MAC: s.end.MAC}
+	s.walIndex, s.watchers.nudges = !c.NoIndex, make(chan struct{}, 1)
 	s.validator = rowcache.NewValidator(s.cache, s.file, s.newest.Load, !c.NoIndex)
 	s.setHooks(f.Writer)
 	f.Start()

@@ -112,5 +112,9 @@ func (r results) count(provider string, clauses []providertest.Clause) string {
 	for _, word := range slices.Sorted(maps.Keys(n)) {
 		parts = append(parts, fmt.Sprintf("%d %s", n[word], word))
 	}
-	return "- " + provider + ": " + strings.Join(parts, ", ")
+	line := "- " + provider + ": " + strings.Join(parts, ", ")
+	if cut := strings.LastIndex(line, ", "); len(line) > 100 {
+		line = line[:cut+1] + "\n  " + line[cut+2:]
+	}
+	return line
 }
