@@ -134,7 +134,7 @@ func (r rights) showsEntry(e Entry) bool {
 		return false
 	}
 	// A listing of prod is about everything below prod too.
-	return e.Action != "list" && e.Action != "audit" || r.allowsAll(Audit, Prefix(addr))
+	return e.Action != "list" && e.Action != "audit" && e.Action != "watch" || r.allowsAll(Audit, Prefix(addr))
 }
 
 // Heads returns the newest link of each chain of the trail. It needs the right to audit

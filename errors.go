@@ -29,6 +29,8 @@ var (
 	ErrDestroyed = errors.New("destroyed")
 	// ErrNotEmpty: a project with a live secret cannot be deleted.
 	ErrNotEmpty = errors.New("project still has live secrets")
+	// ErrStalePosition: a watch cannot resume there. List the secrets, and watch from the present.
+	ErrStalePosition = errors.New("position is no longer valid, list anew")
 	// ErrTooLarge: a value, a commit or the number of projects exceeds its limit.
 	ErrTooLarge = errors.New("too large")
 	// ErrGenerator: the generator of a value failed. Nothing was changed.

@@ -169,6 +169,7 @@ func callErrors(t *testing.T) (all []error) {
 	}
 	v := openVault(t, myvault.Config{})
 	s := v.As("root")
+	all = append(all, watchErrors(t, v)...)
 	_, err := v.Login(ctx, myvault.Credentials{Service: canary, Token: canary})
 	all = append(all, err)
 	_, err = v.As("svc").Get(ctx, address(t, "billing/x"))
@@ -201,6 +202,18 @@ type vanishing struct{ *memory.Provider }
 
 func (vanishing) Apply(_ context.Context, c myvault.Commit) ([]myvault.Info, error) {
 	return make([]myvault.Info, len(c.Changes)), nil
+}
+
+func watchErrors(t *testing.T, v *myvault.Vault) (all []error) {
+	t.Helper()
+	s := v.As("root")
+	for _, r := range []myvault.WatchOptions{
+		{Bookmarks: -1}, {After: canary}, {After: myvault.PositionAfter(v.Incarnation(), 1)}, {Prefix: myvault.Prefix{Project: canary + "/"}},
+	} {
+		all = append(all, first(s.Watch(t.Context(), r)))
+	}
+	plain := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: myvault.NoTrail{}})
+	return append(all, first(plain.As("root").Watch(t.Context(), myvault.WatchOptions{})))
 }
 
 func argumentErrors(ctx context.Context, s *myvault.Session) (all []error) {

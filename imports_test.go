@@ -27,23 +27,25 @@ func deps(t *testing.T, format, pkg string) []string {
 // TestImportsGoOneWay holds the layers apart: examples and vaulttest import httpapi and
 // providers, httpapi imports tokens, all import the root, and the root imports none of them.
 func TestImportsGoOneWay(t *testing.T) {
-	rooms := []string{module + "/internal/coalesce", module + "/internal/credential", module + "/internal/dotenv", module + "/internal/pattern", module + "/internal/trusted"} // of the root
+	rooms := []string{module + "/internal/broadcast", module + "/internal/coalesce", module + "/internal/credential", module + "/internal/dotenv", module + "/internal/pattern", module + "/internal/trusted"} // of the root
 	outside := []string{module + "/examples", module + "/vaulttest"}
 	for _, c := range []struct {
 		pkg    string
 		allows []string // prefixes of the packages that it may import besides the standard library
 	}{
 		{module, []string{"golang.org/x/"}},
+		{module + "/internal/broadcast", nil},
 		{module + "/internal/coalesce", nil},
+		{module + "/internal/feed", []string{module, "golang.org/x/"}},
 		{module + "/internal/credential", nil},
 		{module + "/internal/pattern", []string{"golang.org/x/"}},
 		{module + "/internal/dotenv", []string{module + "/internal/pattern", "golang.org/x/"}},
 		{module + "/crypto", []string{module + "/internal/trusted", "golang.org/x/"}},
-		{module + "/providers/memory", []string{module, "golang.org/x/", "github.com/tidwall/btree"}},
-		{module + "/providers/sqlite", []string{module, module + "/crypto", module + "/internal/readonly", module + "/internal/rfc3339", "golang.org/x/", "github.com/ncruces/"}},
+		{module + "/providers/memory", []string{module, module + "/internal/feed", "golang.org/x/", "github.com/tidwall/btree"}},
+		{module + "/providers/sqlite", []string{module, module + "/crypto", module + "/internal/feed", module + "/internal/readonly", module + "/internal/rfc3339", "golang.org/x/", "github.com/ncruces/"}},
 		{module + "/providers/pyvault", []string{module, module + "/crypto", module + "/internal/readonly", module + "/internal/rfc3339", "golang.org/x/", "github.com/ncruces/"}},
 		{module + "/providers/hashivault", []string{
-			module, module + "/internal/rfc3339", "golang.org/x/", "github.com/go-json-experiment/json", "github.com/hashicorp/",
+			module, module + "/internal/feed", module + "/internal/rfc3339", "golang.org/x/", "github.com/go-json-experiment/json", "github.com/hashicorp/",
 			"github.com/cenkalti/backoff", "github.com/go-jose/", "github.com/mitchellh/", "github.com/ryanuber/", // hashicorp's
 		}},
 		{module + "/httpapi/console", nil},

@@ -78,6 +78,9 @@ var calls = map[string]func(context.Context, *myvault.Session) error{
 		_, err := s.Who(ctx, myvault.Read, db)
 		return err
 	},
+	"Watch": func(ctx context.Context, s *myvault.Session) error {
+		return first(s.Watch(ctx, myvault.WatchOptions{}))
+	},
 	"Rights": func(ctx context.Context, s *myvault.Session) error { _, err := s.Rights(ctx); return err },
 }
 
@@ -172,6 +175,11 @@ func (p *spy) Projects(ctx context.Context, from string) iter.Seq2[myvault.Proje
 func (p *spy) Snapshot(ctx context.Context, f func(myvault.Reader) error) error {
 	p.reached++
 	return p.Provider.Snapshot(ctx, f)
+}
+
+func (p *spy) Watch(ctx context.Context, prefix myvault.Prefix, after myvault.Position) (myvault.Feed, error) {
+	p.reached++
+	return p.Provider.Watch(ctx, prefix, after)
 }
 
 func TestEveryMethodAsksThePolicy(t *testing.T) {

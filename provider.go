@@ -227,6 +227,27 @@ type Snapshotter interface {
 	Snapshot(ctx context.Context, f func(Reader) error) error
 }
 
+// Archive is a [Provider] that also returns the values of deleted secrets and versions, which Get
+// does not. Package transfer copies them if both providers implement it.
+type Archive interface {
+	// History yields every version ever made of the address with its value, newest first and with
+	// deleted ones. The Value is zero for a destroyed version and for one that the store cannot
+	// read without a change. An address that never had a version yields ErrNotFound. History
+	// changes nothing and records no entry.
+	History(ctx context.Context, addr Address) iter.Seq2[Secret, error]
+}
+
+// Limited is a [Provider] with limits, which never change.
+type Limited interface {
+	Limits() Limits
+}
+
+// Limits are the largest numbers that a store holds; 0 is no limit.
+type Limits struct {
+	Projects int // registered at one time
+	Versions int // of one secret, with destroyed ones
+}
+
 // snapshot calls f with a Reader of one state of the store if the provider has snapshots, else
 // with the provider.
 func (v *Vault) snapshot(ctx context.Context, f func(Reader) error) error {

@@ -46,6 +46,7 @@ var rightsOf = map[string]needed{
 	"Apply":         {rule: "newsbot/prod/db@write", less: without("write")},
 	"Versions":      {rule: "newsbot/prod/db@list", less: without("list")},
 	"VersionsPage":  {rule: "newsbot/prod/db@list", less: without("list")},
+	"Watch":         {rule: "newsbot/prod/db@list", less: without("list")},
 	"Project":       {rule: "newsbot/any@read", less: others},
 	"PutProject":    {rule: "newsbot/any@write", less: without("write")},
 	"SetDefault":    {rule: "*/any@write", less: without("write")},

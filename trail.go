@@ -131,7 +131,7 @@ func trailActions() []string {
 		"audit", "backup", "clock", "clock-jump", "copy", "delete", "destroy", "expired",
 		"explain", "generate", "list", "login", "new-epoch", "project-default", "project-delete",
 		"project-write", "prune", "read", "reencrypt", "rekey", "renew-trail", "restore",
-		"rotation-due", "undelete", "versions", "write",
+		"rotation-due", "undelete", "versions", "watch", "write",
 	}
 }
 

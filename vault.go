@@ -54,6 +54,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"unicode/utf8"
+
+	"github.com/myswiftagent/myvault/internal/broadcast"
 )
 
 // Vault is a provider with a policy and an audit trail. [Vault.As] and [Vault.Login] open sessions
@@ -64,6 +66,7 @@ type Vault struct {
 	recorder     *recorder
 	ownTrail     bool // the provider is the trail: entries go into its commits
 	policy       atomic.Pointer[Policy]
+	policyChange broadcast.Broadcast
 	closed       atomic.Bool
 	extraActions sync.Map // set of names given to Extension.RecordAs
 }
@@ -107,6 +110,7 @@ func (v *Vault) Policy() *Policy { return v.policy.Load() }
 func (v *Vault) SetPolicy(p *Policy) {
 	if p != nil {
 		v.policy.Store(p)
+		v.policyChange.Notify()
 	}
 }
 
@@ -148,6 +152,7 @@ func (v *Vault) Close() error {
 	if v.closed.Swap(true) {
 		return nil
 	}
+	v.policyChange.Notify() // ends the watches
 	err := errors.Join(v.recorder.close(), v.provider.Close())
 	if closer, ok := v.trail.(io.Closer); ok && !v.ownTrail {
 		err = errors.Join(err, closer.Close())

@@ -80,8 +80,12 @@ func (c *call) healthy() (response, error) {
 }
 
 // Drain makes GET /ready answer 503 from now on, so that load balancers stop sending
-// requests. Other routes answer as before. [Serve] calls it when its context ends.
-func (h *Handler) Drain() { h.draining.Store(true) }
+// requests, and ends the open watches. Other routes answer as before. [Serve] calls it when its
+// context ends.
+func (h *Handler) Drain() {
+	h.draining.Store(true)
+	h.endWatches()
+}
 
 func (c *call) readiness() (response, error) {
 	type report struct {

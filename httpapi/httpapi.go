@@ -22,6 +22,8 @@
 package httpapi
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -72,6 +74,10 @@ type Config struct {
 	// Tokens mints, checks and revokes capability tokens of the same vault. Nil: its routes
 	// answer 501, and no bearer token is valid.
 	Tokens *tokens.Issuer
+	// MaxWatches is how many requests to GET /api/watch are open at once; one service may have
+	// half of them. A further one is answered 503. They count as connections too, see
+	// serve.Config.MaxConnections; one that waits makes room for a new connection. 0: 256.
+	MaxWatches int
 }
 
 // Observation describes a request for metrics. It holds nothing that a caller can choose
@@ -100,6 +106,10 @@ type Handler struct {
 	generators map[string]myvault.Generator
 	ready      *health
 	draining   atomic.Bool
+	drained    context.Context // ends with draining
+	endWatches context.CancelFunc
+	watches    watches
+	heartbeat  time.Duration
 	issuer     *tokens.Issuer
 	console    http.Handler // may be nil
 	store      string
@@ -112,7 +122,7 @@ type Handler struct {
 var _ http.Handler = (*Handler)(nil)
 
 // New returns the API of vault, which the caller closes. It returns ErrInvalid for a nil
-// vault and for Tokens of another vault, and for malformed paths in ProjectSecrets.
+// vault and for Tokens of another vault, for malformed paths in ProjectSecrets, and for a negative number.
 func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if err := config.check(vault); err != nil {
 		return nil, err
@@ -129,7 +139,12 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	if err := errors.Join(wrongCursors, wrongUsage, wrongSecret); err != nil {
 		return nil, err
 	}
+	drained, endWatches := context.WithCancel(context.Background())
 	return &Handler{
+		drained:        drained,
+		endWatches:     endWatches,
+		watches:        watches{limit: cmp.Or(config.MaxWatches, defaultWatches)},
+		heartbeat:      heartbeat,
 		vault:          vault,
 		logger:         config.Logger,
 		repeats:        logs.NewRepeats(config.Logger),
@@ -166,6 +181,8 @@ func (c Config) check(vault *myvault.Vault) error {
 	switch {
 	case vault == nil:
 		return fmt.Errorf("httpapi: %w: a handler needs a vault", myvault.ErrInvalid)
+	case c.MaxWatches < 0:
+		return fmt.Errorf("httpapi: %w: MaxWatches is negative", myvault.ErrInvalid)
 	case c.Tokens != nil && !c.Tokens.BelongsTo(vault):
 		// A bearer of such a token would be served from the other vault.
 		return fmt.Errorf("httpapi: %w: Tokens is the issuer of another vault", myvault.ErrInvalid)

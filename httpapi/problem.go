@@ -55,6 +55,7 @@ var problems = []struct {
 	{myvault.ErrTampered, problem.Problem{Status: 500, Code: "tampered", Detail: "stored data does not authenticate: the operator must investigate"}},
 	{myvault.ErrUnauthenticated, problem.Problem{Status: 401, Detail: textUnauthenticated}},
 	{myvault.ErrDenied, problem.Problem{Status: 403, Detail: "denied by the policy: ask the operator for a rule"}},
+	{myvault.ErrStalePosition, problem.Problem{Status: 410, Code: "stale_position", Detail: "the position is too old or of another store: list the secrets and watch anew without it"}},
 	{myvault.ErrTooLarge, problem.Problem{Status: 413}},
 	{myvault.ErrInvalid, problem.Problem{Status: 400}},
 	{myvault.ErrNotFound, problem.Problem{Status: 404, Detail: "not found: no such live secret, version or project"}},

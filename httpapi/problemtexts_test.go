@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/httpapi/guard"
 	"github.com/myswiftagent/myvault/internal/listing"
+	"github.com/myswiftagent/myvault/providers/memory"
 )
 
 const problemTexts = "testdata/problems.golden"
@@ -109,6 +111,10 @@ var wrongs = slices.Concat(wrongOutside, wrongBodies, []wrong{
 	{"GET", "/api/audit?since=" + canary, "", nil},
 	{"GET", "/api/audit/state", "", nil},
 	{"GET", "/api/policy/explain?action=" + canary, "", nil},
+	{"GET", "/api/watch?wait=" + canary, "", nil},
+	{"GET", "/api/watch?cursor=" + canary + "!", "", nil},
+	{"GET", "/api/watch?cursor=" + base64.RawURLEncoding.EncodeToString([]byte(canary)), "", nil},
+	{"GET", "/api/watch", "", []string{"Last-Event-ID: " + canary, "Last-Event-ID: " + canary}},
 	{"GET", "/api/secrets/newsbot/prod/db", "", []string{"If-None-Match: " + canary}},
 	{"GET", "/api/secrets/newsbot/prod/db", "", []string{`If-None-Match: "` + canary + `" "x"`}},
 	{"GET", "/api/secrets/newsbot/prod/../" + canary, "", nil},
@@ -211,7 +217,15 @@ func everyProblem(t *testing.T) []*httptest.ResponseRecorder {
 		t.Fatal(err)
 	}
 	all = append(all, (&fixture{t: t, handler: bare}).refused(wrong{"GET", "/api/tokens", "", nil}, nil))
-	return append(append(all, busyProblem(t)), storeProblems(t)...)
+	return append(append(all, busyProblem(t), watchesProblem(t)), storeProblems(t)...)
+}
+
+// watchesProblem is the answer if another request watches, and only one may.
+func watchesProblem(t *testing.T) *httptest.ResponseRecorder {
+	t.Helper()
+	f := serveOn(t, store{Provider: memory.New(memory.Config{})}, httpapi.Config{MaxWatches: 1})
+	f.stream("admin", "/api/watch").want("bookmark")
+	return f.refused(wrong{"GET", "/api/watch", "", nil}, nil)
 }
 
 // refused sends a request as admin, unless its headers say otherwise.

@@ -53,6 +53,7 @@ var rights = []right{
 	{"DELETE /api/projects/{project}", "", "empty/@delete", without("delete"), "/api/projects/empty", ""},
 	{"PUT /api/projects/{project}/set-default", "", "*/any@write", without("write"), "/api/projects/newsbot/set-default", ""},
 	{"GET /api/secrets", "", "newsbot/prod/db@list", without("list"), "/api/secrets", ""},
+	{"GET /api/watch", "", "newsbot/prod/db@list", without("list"), "/api/watch?wait=0", ""},
 	{"POST /api/secrets", "", "newsbot/prod/new@write", without("write"), "/api/secrets", `{"project":"newsbot","path":"prod/new","value":"v"}`},
 	{"POST /api/secrets", "generate", "newsbot/prod/new@write", without("write"), "/api/secrets", `{"project":"newsbot","path":"prod/new","generate":{}}`},
 	{"POST /api/secrets/test", "", elsewhere, "", "/api/secrets/test", ""},

@@ -74,6 +74,7 @@ func endpoints() []endpoint {
 		byQuery("GET", "/api/versions", (*call).listVersions, "limit", "cursor").named(myvault.List),
 		byQuery("POST", "/api/versions", (*call).changeVersions),
 		on("POST", "/api/changes", (*call).applyChanges),
+		on("GET", "/api/watch", (*call).watch, "project", "prefix", "cursor", "wait").named(myvault.List),
 		on("GET", "/api/whoami", (*call).whoami),
 		on("GET", "/api/policy/explain", (*call).explain, "service", "action", "project", "path").named(myvault.Audit),
 		on("GET", "/api/policy/who", (*call).who, "action", "project", "path").named(myvault.Audit),

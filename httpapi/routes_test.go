@@ -107,7 +107,7 @@ var rows = slices.Concat([]row{
 	{"DELETE " + secretPattern, "admin", "/api/secrets/newsbot/prod/none", "", 404, ""},
 	{"DELETE " + secretPattern, "admin", "/api/secrets/newsbot/prod/gone", "", 404, ""},
 	{"DELETE " + secretPattern, "reader", db, "", 403, ""},
-}, laterRows, queryRows, pageRows)
+}, laterRows, queryRows, pageRows, watchRows)
 
 const history = "/api/versions/newsbot/prod/db"
 

@@ -33,5 +33,8 @@ func sample(pattern string) string {
 	if pattern == "/api/secret" || pattern == "/api/versions" {
 		return pattern + "?project=newsbot&path=prod/db"
 	}
+	if pattern == "/api/watch" {
+		return pattern + "?wait=0" // a stream would not end
+	}
 	return strings.NewReplacer("{project}", "newsbot", "{path...}", "prod/db", "{id}", "reader.1.1").Replace(pattern)
 }

@@ -127,20 +127,26 @@ func sum(numbers []int) (total int) {
 // Latencies has one caller run op for d and returns the given quantiles of the latency, in
 // seconds: 0.5 is the median, 0.99 the 99th percentile.
 func Latencies(d time.Duration, op Op, quantiles ...float64) ([]float64, error) {
-	var each []time.Duration
-	_, err := runCallers(d, 1, func(caller int, over *atomic.Bool) error {
+	return LatenciesOf(d, 1, op, quantiles...)
+}
+
+// LatenciesOf is Latencies with several callers at once, and the quantiles of all calls.
+func LatenciesOf(d time.Duration, callers int, op Op, quantiles ...float64) ([]float64, error) {
+	of := make([][]time.Duration, callers)
+	_, err := runCallers(d, callers, func(caller int, over *atomic.Bool) error {
 		for n := 0; n == 0 || !over.Load(); n++ {
 			begin := time.Now()
 			if err := op(caller, n); err != nil {
 				return err
 			}
-			each = append(each, time.Since(begin))
+			of[caller] = append(of[caller], time.Since(begin))
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	each := slices.Concat(of...)
 	slices.Sort(each)
 	figures := make([]float64, len(quantiles))
 	for i, q := range quantiles {

@@ -144,13 +144,17 @@ func (r *run) servers(open *closers) ([]server, error) {
 
 // serveAPI serves a vault with httpapi.Serve.
 func serveAPI(name string, handler *httpapi.Handler, open *closers) (server, error) {
+	return serveAPIWith(name, handler, serve.Config{Grace: time.Second}, open)
+}
+
+func serveAPIWith(name string, handler *httpapi.Handler, config serve.Config, open *closers) (server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return server{}, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- httpapi.Serve(ctx, listener, handler, serve.Config{Grace: time.Second}) }()
+	go func() { ended <- httpapi.Serve(ctx, listener, handler, config) }()
 	*open = append(*open, closerFunc(func() error { cancel(); return <-ended }))
 	return server{name, listener.Addr().String()}, nil
 }

@@ -17,6 +17,7 @@ import (
 const (
 	jobRead  = "read"  // open a store, read, and print the memory that it took
 	jobWrite = "write" // open a store, change it, and wait to be killed
+	jobEcho  = "echo"  // open a store, make a change for each line, and print when it was committed
 	noStore  = "none"  // the engine's name for a child without a store
 )
 
@@ -50,6 +51,8 @@ func Child(args []string, in io.Reader, out io.Writer) error {
 		err = childRead(p, secrets, limit, out)
 	case jobWrite:
 		err = childWrite(p, secrets, limit, in, out)
+	case jobEcho:
+		err = childEcho(p, in, out)
 	default:
 		err = fmt.Errorf("scenarios: child: no job %q", args[0])
 	}
@@ -109,6 +112,25 @@ func childWrite(p peers.Peer, secrets int, limit time.Duration, in io.Reader, ou
 	}
 	_, err := io.Copy(io.Discard, in)
 	return err
+}
+
+// childEcho makes a change for each line of in, and prints the time in nanoseconds when it was
+// committed.
+func childEcho(p peers.Peer, in io.Reader, out io.Writer) error {
+	if _, err := fmt.Fprintln(out, "ready"); err != nil {
+		return err
+	}
+	s := peers.Name(0)
+	lines := bufio.NewScanner(in)
+	for n := 0; lines.Scan(); n++ {
+		if err := p.Put(s, s.Value(n)); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(out, time.Now().UnixNano()); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
 }
 
 // child starts a child process and returns its first line. end waits for a job that reads, and

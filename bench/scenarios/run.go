@@ -34,7 +34,7 @@ func all() []scenario {
 	return []scenario{
 		{"read", readTables}, {"strict", strictTables}, {"write", writeTables}, {"http", httpTables}, {"open", openTables},
 		{"memory", memoryTables}, {"disk", diskTables}, {"page", pageTables}, {"policy", policyTables},
-		{"vault", vaultTables},
+		{"watch", watchTables}, {"vault", vaultTables},
 	}
 }
 

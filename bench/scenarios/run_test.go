@@ -134,6 +134,8 @@ func wantedRows() []string {
 		}
 	}
 	add("page", "myVault, strict", "myVault, not recorded", "bbolt + AES-GCM", "badger, encrypted")
+	add("watch", "64 readers, p99", "64 readers beside 1,000 watches, p99", "64 readers beside 1,000 watches of 10 changes a second, p99", "a watch",
+		"an idle connection", "from the commit to the event of one watch", "from the commit to the last event of 1,000 watches")
 	add("policy", "a decision, 2 rules", "a decision, 1,000 rules", "allocations of a decision, 1,000 rules")
 	return rows
 }
@@ -149,6 +151,7 @@ var goals = []string{
 	"under 64 MiB",
 	"flat: at most 1.5x",
 	"at most 150 ns", "none", "at most 300 ns", "none",
+	"within 50 ms",
 }
 
 // goalsOverVault are present only if there is a Vault to compare with.

@@ -52,6 +52,9 @@ type Config struct {
 	// MaxProjects is how many projects can be registered. One more is myvault.ErrTooLarge. 0
 	// means myvault.MaxProjects.
 	MaxProjects int
+	// WatchInterval is how often the secrets that are watched are listed, see [Store.Watch]. Each
+	// costs a request for each folder and for each secret. 0 means 5 seconds.
+	WatchInterval time.Duration
 	// ReadOnly makes Apply return [errors.ErrUnsupported]. Open creates no store: if there is
 	// none, it reads as an empty one. Nothing is written to Vault.
 	ReadOnly bool
@@ -69,6 +72,8 @@ type AppRole struct {
 const (
 	defaultTimeout      = 5 * time.Second
 	defaultKeepVersions = 1000
+
+	defaultWatchInterval = 5 * time.Second
 )
 
 // Check returns all reasons for which [Open] would refuse the Config before it asks Vault, as
@@ -86,6 +91,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Base = strings.Trim(cmp.Or(c.Base, "myvault"), "/")
 	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
 	c.KeepVersions = cmp.Or(c.KeepVersions, defaultKeepVersions)
+	c.WatchInterval = cmp.Or(c.WatchInterval, defaultWatchInterval)
 	c.MaxProjects = cmp.Or(max(c.MaxProjects, 0), myvault.MaxProjects)
 	var wrong []error
 	if len(c.Addresses) == 0 {
@@ -109,8 +115,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.AppRole != nil && c.AppRole.RoleID == "" {
 		wrong = append(wrong, errors.New("the AppRole has no role id"))
 	}
-	if c.Timeout < 0 || c.KeepVersions < 1 {
-		wrong = append(wrong, errors.New("timeout and number of versions must be positive"))
+	if c.Timeout < 0 || c.KeepVersions < 1 || c.WatchInterval < 0 {
+		wrong = append(wrong, errors.New("timeout, watch interval and number of versions must be positive"))
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return c, fmt.Errorf("%w configuration: %w", myvault.ErrInvalid, err)

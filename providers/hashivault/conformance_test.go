@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/vaultserver"
@@ -14,7 +15,7 @@ import (
 )
 
 // lacks are the capabilities that Vault does not have.
-var lacks = []providertest.Capability{providertest.Snapshotter, providertest.Trail, providertest.Auditor, providertest.ManyChanges}
+var lacks = []providertest.Capability{providertest.Snapshotter, providertest.Trail, providertest.Auditor, providertest.ManyChanges, providertest.EachCommit}
 
 var bases atomic.Int64
 
@@ -22,7 +23,7 @@ var bases atomic.Int64
 func fresh(address, token string) hashivault.Config {
 	return hashivault.Config{
 		Addresses: []string{address}, Token: myvault.Text(token), Plaintext: true, // some servers in memory have names
-		Base: fmt.Sprintf("team/store-%d", bases.Add(1)),
+		Base: fmt.Sprintf("team/store-%d", bases.Add(1)), WatchInterval: 50 * time.Millisecond,
 	}
 }
 

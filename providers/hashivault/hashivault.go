@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/hashivault/internal/cluster"
@@ -25,6 +26,9 @@ type Store struct {
 	patches  atomic.Bool // the token may patch
 	readOnly bool
 	calls    callTracker
+	watchers watchers
+
+	watchInterval time.Duration
 }
 
 var (
@@ -70,7 +74,7 @@ func open(ctx context.Context, config Config) (*Store, error) {
 		c.CloseIdle()
 		return nil, err
 	}
-	s := &Store{kv: &kv{cluster: c, tokens: tokens, mount: config.Mount, base: config.Base}, readOnly: config.ReadOnly}
+	s := &Store{kv: &kv{cluster: c, tokens: tokens, mount: config.Mount, base: config.Base}, readOnly: config.ReadOnly, watchInterval: config.WatchInterval}
 	s.projects, s.keeps = newProjects(s, config.MaxProjects), config.KeepVersions
 	if err := s.start(ctx, config.KeepVersions); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -165,6 +169,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // Close waits for calls in progress, stops renewing the token, and revokes it if it came from a
 // log-in. A second Close returns nil. Later calls return ErrClosed.
 func (s *Store) Close() error {
+	s.watchers.close()
 	if s.calls.close() {
 		s.kv.tokens.close()
 		s.kv.cluster.CloseIdle()

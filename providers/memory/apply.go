@@ -33,6 +33,7 @@ func (p *Provider) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info,
 	}
 	tx.publish()
 	p.trail.addChanges(c, infos)
+	p.feed.Append(eventOf(c, infos))
 	return infos, nil
 }
 

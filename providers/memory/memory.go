@@ -6,8 +6,8 @@
 //	defer provider.Close()
 //
 // The Provider implements [myvault.Trail], [myvault.Snapshotter], [myvault.Archive],
-// [myvault.Limited] and [myvault.Incarnation]. Its trail has no MACs, so it does not implement
-// [myvault.Auditor].
+// [myvault.Limited], [myvault.Incarnation] and [myvault.Watcher]. Its trail has no MACs, so it does
+// not implement [myvault.Auditor].
 package memory
 
 import (
@@ -19,6 +19,7 @@ import (
 	"github.com/tidwall/btree"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/feed"
 )
 
 // DefaultMaxEntries is the default of Config.MaxEntries.
@@ -29,7 +30,8 @@ type Config struct {
 	// MaxProjects is the maximum number of registered projects. To register another returns
 	// myvault.ErrTooLarge. 0: myvault.MaxProjects.
 	MaxProjects int
-	// MaxEntries is how many trail entries are kept, of each chain. Older ones are dropped.
+	// MaxEntries is how many trail entries are kept, of each chain, and how many changes for
+	// watchers. Older ones are dropped.
 	// 0: DefaultMaxEntries.
 	MaxEntries int
 }
@@ -39,6 +41,7 @@ type Provider struct {
 	incarnation string
 	maxProjects int
 	trail       trail
+	feed        *feed.Log
 
 	mu      sync.RWMutex // guards the fields below; locked before trail.mu
 	closed  bool
@@ -66,10 +69,12 @@ func New(c Config) *Provider {
 	}
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails: it crashes the program if the system has no randomness
+	incarnation := hex.EncodeToString(id[:])
 	return &Provider{
-		incarnation: hex.EncodeToString(id[:]),
+		incarnation: incarnation,
 		maxProjects: c.MaxProjects,
 		trail:       newTrail(c.MaxEntries),
+		feed:        feed.New(incarnation, c.MaxEntries, 0),
 		secrets:     map[string]*history{},
 		ordered:     new(btree.Map[string, *history]),
 		projects:    register{byName: new(btree.Map[string, myvault.Project])},
@@ -94,6 +99,7 @@ func (p *Provider) Close() error {
 	p.closed = true
 	p.secrets, p.ordered, p.projects = nil, nil, register{}
 	p.trail.close()
+	p.feed.End(myvault.ErrClosed)
 	return nil
 }
 

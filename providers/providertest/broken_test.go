@@ -17,7 +17,8 @@ type broken struct {
 }
 
 func allBroken() []broken {
-	return slices.Concat(brokenVersions, brokenReads, brokenProjects, brokenCommits, brokenTrails, brokenCalls, brokenStores, brokenArchives, brokenSnapshots)
+	// Watches come first: some of their clauses take long until they have failed.
+	return slices.Concat(brokenWatches, brokenVersions, brokenReads, brokenProjects, brokenCommits, brokenTrails, brokenCalls, brokenStores, brokenArchives, brokenSnapshots)
 }
 
 // The listed clauses fail on each broken provider.

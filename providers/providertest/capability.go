@@ -18,6 +18,8 @@ const (
 	Archive     Capability = "Archive"     // implements myvault.Archive
 	Limited     Capability = "Limited"     // implements myvault.Limited
 	Snapshotter Capability = "Snapshotter" // implements myvault.Snapshotter
+	Watcher     Capability = "Watcher"     // implements myvault.Watcher
+	EachCommit  Capability = "EachCommit"  // a feed has each commit, not only the newest state of each secret
 	ManyChanges Capability = "ManyChanges" // accepts commits of several changes
 	Persistent  Capability = "Persistent"  // keeps its contents after Close
 )
@@ -49,6 +51,10 @@ func (s *scenario) has(c Capability) bool {
 		_, found = s.p.(myvault.Limited)
 	case Snapshotter:
 		_, found = s.p.(myvault.Snapshotter)
+	case Watcher:
+		_, found = s.p.(myvault.Watcher)
+	case EachCommit:
+		found = s.watchesEachCommit()
 	case ManyChanges:
 		_, err := s.apply(put("newsbot/one", "1"), put("newsbot/two", "2"))
 		found = !errors.Is(err, errors.ErrUnsupported)
@@ -64,4 +70,27 @@ func (s *scenario) has(c Capability) bool {
 }
 
 // isInterface reports whether the capability is an interface.
-func (c Capability) isInterface() bool { return c != ManyChanges && c != Persistent }
+func (c Capability) isInterface() bool {
+	return c != ManyChanges && c != Persistent && c != EachCommit
+}
+
+// watchesEachCommit reports whether a feed has versions that were replaced before they were read. A
+// poll may have one by chance.
+func (s *scenario) watchesEachCommit() bool {
+	if _, ok := s.p.(myvault.Watcher); !ok {
+		return false
+	}
+	const rounds = 5
+	found := 0
+	s.follow("", func(r *reader) {
+		for range rounds {
+			s.do(put("newsbot/a", "1"), put("newsbot/a", "2"))
+			for _, e := range r.finish() {
+				if e.Changes[0].Version%2 == 1 {
+					found++
+				}
+			}
+		}
+	})
+	return found == rounds
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/broadcast"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/providers/providertest"
 )
@@ -22,6 +23,7 @@ const projects = 20
 type fake struct {
 	*memory.Provider
 	closed atomic.Bool
+	ended  broadcast.Broadcast // of closed
 
 	get      func(context.Context, myvault.Address, myvault.Version) (myvault.Secret, error)
 	apply    func(context.Context, myvault.Commit) ([]myvault.Info, error)
@@ -34,6 +36,7 @@ type fake struct {
 	history  func(context.Context, myvault.Address) iter.Seq2[myvault.Secret, error]
 	limits   func() myvault.Limits
 	snapshot func(context.Context, func(myvault.Reader) error) error
+	watch    func(context.Context, myvault.Prefix, myvault.Position) (myvault.Feed, error)
 	ping     func(context.Context) error
 	close    func() error
 	name     func() string
@@ -45,6 +48,7 @@ var (
 	_ myvault.Limited = (*fake)(nil)
 
 	_ myvault.Snapshotter = (*fake)(nil)
+	_ myvault.Watcher     = (*fake)(nil)
 )
 
 // newFake returns a fake that keeps every promise.
@@ -52,7 +56,7 @@ func newFake(m *memory.Provider) *fake {
 	f := &fake{Provider: m}
 	f.get, f.apply, f.list, f.versions, f.projects = m.Get, m.Apply, m.List, m.Versions, m.Projects
 	f.record, f.heads, f.ping, f.name = m.Record, f.newest, m.Ping, m.Incarnation
-	f.history, f.limits, f.snapshot = m.History, m.Limits, m.Snapshot
+	f.history, f.limits, f.snapshot, f.watch = m.History, m.Limits, m.Snapshot, m.Watch
 	f.entries = func(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error] {
 		return edited(m.Entries(ctx, r), func(all []myvault.Entry) []myvault.Entry {
 			for i, e := range all {
@@ -61,7 +65,11 @@ func newFake(m *memory.Provider) *fake {
 			return all
 		})
 	}
-	f.close = func() error { f.closed.Store(true); return nil }
+	f.close = func() error {
+		f.closed.Store(true)
+		f.ended.Notify()
+		return nil
+	}
 	return f
 }
 
@@ -157,6 +165,55 @@ func (f *fake) Snapshot(ctx context.Context, do func(myvault.Reader) error) erro
 		return err
 	}
 	return f.snapshot(ctx, do)
+}
+
+// Watch returns a feed that ends when the fake is closed: the memory below it is not.
+func (f *fake) Watch(ctx context.Context, prefix myvault.Prefix, after myvault.Position) (myvault.Feed, error) {
+	if err := f.usable(); err != nil {
+		return nil, err
+	}
+	feed, err := f.watch(ctx, prefix, after)
+	if err != nil {
+		return nil, err
+	}
+	return &fakeFeed{feed, f}, nil
+}
+
+type fakeFeed struct {
+	myvault.Feed
+	of *fake
+}
+
+func (f *fakeFeed) Next(ctx context.Context) ([]myvault.Event, error) {
+	if err := f.of.usable(); err != nil {
+		return nil, err
+	}
+	return f.Feed.Next(ctx)
+}
+
+func (f *fakeFeed) Ready() <-chan struct{} {
+	ended, changed, either := f.of.ended.Wait(), f.Feed.Ready(), make(chan struct{})
+	if isClosed(changed) || f.of.closed.Load() {
+		close(either)
+		return either
+	}
+	go func() {
+		select {
+		case <-ended:
+		case <-changed:
+		}
+		close(either)
+	}()
+	return either
+}
+
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
 }
 
 func (f *fake) Limits() myvault.Limits { return f.limits() }

@@ -72,7 +72,7 @@ func Clauses() []Clause {
 		commitClauses, trailClauses, recordClauses, filterClauses, auditorClauses,
 		copyClauses, sizeClauses, nameClauses, timeClauses,
 		iteratorClauses, raceClauses, contextClauses, endingClauses, closeClauses, persistentClauses,
-		archiveClauses, limitedClauses, snapshotClauses,
+		archiveClauses, limitedClauses, snapshotClauses, watchClauses,
 	} {
 		all = append(all, group...)
 	}

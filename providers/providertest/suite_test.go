@@ -40,7 +40,7 @@ func TestRunOnWholeProvider(t *testing.T) {
 func TestRunOnPlainProvider(t *testing.T) {
 	providertest.Run(t, inMemory(func(m *memory.Provider) myvault.Provider { return single{m} }),
 		providertest.Trail, providertest.Auditor, providertest.Incarnation, providertest.Archive, providertest.Limited,
-		providertest.Snapshotter, providertest.ManyChanges, providertest.Persistent)
+		providertest.Snapshotter, providertest.Watcher, providertest.EachCommit, providertest.ManyChanges, providertest.Persistent)
 }
 
 func TestClauses(t *testing.T) {
@@ -68,7 +68,7 @@ func TestCheckAbsent(t *testing.T) {
 	plain := inMemory(func(m *memory.Provider) myvault.Provider { return single{m} })
 	for _, c := range []providertest.Capability{
 		providertest.Trail, providertest.Auditor, providertest.Incarnation, providertest.Archive, providertest.Limited,
-		providertest.Snapshotter, providertest.ManyChanges, providertest.Persistent,
+		providertest.Snapshotter, providertest.Watcher, providertest.EachCommit, providertest.ManyChanges, providertest.Persistent,
 	} {
 		t.Run(string(c), func(t *testing.T) {
 			is := is.New(t)

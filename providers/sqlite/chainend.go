@@ -62,6 +62,7 @@ func (s *Store) commit() {
 	s.committed = ledger.Link{Seq: s.end.Seq, MAC: s.end.MAC}
 	s.file.Keys.CacheSealer(s.end.Sealer)
 	s.observe(s.end.Seq)
+	s.watchers.nudge()
 }
 
 // append links a row to the log and writes it.

@@ -113,6 +113,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	s.masters.Store(&masters{s.file.Keys.Master.Load(), s.trail.File.Keys.Master.Load()})
 	s.newest.Store(s.end.Seq)
 	s.committed = ledger.Link{Seq: s.end.Seq, MAC: s.end.MAC}
+	s.walIndex, s.watchers.nudges = !c.noIndex, make(chan struct{}, 1)
 	s.fresh = fresh.NewValidator(s.cache, s.file, s.newest.Load, !c.noIndex)
 	s.setHooks(f.Writer)
 	f.Start()

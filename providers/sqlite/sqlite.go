@@ -55,6 +55,8 @@ type Store struct {
 	trail         *access.Trail
 	cache         *fresh.Cache
 	fresh         *fresh.Validator
+	walIndex      bool // it may be used
+	watchers      watchers
 	pairedSince   uint64                  // changes up to it know entries of an access.db that is gone
 	masters       atomic.Pointer[masters] // those that opened it, or that Rekey has set
 	incarnation   string
@@ -99,6 +101,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
+	s.watchers.close()
 	return errors.Join(s.writeHeadsFile(), s.fresh.Close(), s.file.Close(), s.trail.Close())
 }
 

@@ -145,7 +145,7 @@ func request(method, path, name string, item *openapi3.PathItem, op *openapi3.Op
 }
 
 // varyingMembers are the members that differ between runs.
-var varyingMembers = []string{"at", "created_at", "updated_at", "known_since", "issued_at", "expires_at", "seq", "request_id", "token"}
+var varyingMembers = []string{"at", "created_at", "updated_at", "known_since", "issued_at", "expires_at", "seq", "request_id", "token", "cursor"}
 
 // Equal reports whether two JSON values are equal, except for varyingMembers.
 func Equal(a, b any) bool {

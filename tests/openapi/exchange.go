@@ -32,6 +32,10 @@ type Exchange struct {
 	Sent     []byte      // body of the response
 }
 
+func init() {
+	openapi3filter.RegisterBodyDecoder("text/event-stream", openapi3filter.RegisteredBodyDecoder("text/plain"))
+}
+
 // ReadExchanges reads JSON lines.
 func ReadExchanges(r io.Reader) ([]Exchange, error) {
 	var all []Exchange

@@ -5,6 +5,7 @@ import (
 
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 	"github.com/ncruces/go-sqlite3"
 )
 
@@ -18,6 +19,15 @@ type dataVersion struct {
 	conn   *db.Conn
 	opened uint64 // number of connections so far; results of different ones are not comparable
 	closed bool
+}
+
+func newDataVersion(file *wal.File) *dataVersion {
+	return &dataVersion{lock: make(chan struct{}, 1), open: func(ctx context.Context) (*db.Conn, error) {
+		if err := file.CheckFiles(); err != nil {
+			return nil, err
+		}
+		return file.Readers.Open(ctx)
+	}}
 }
 
 // read returns the state of the file, or false if it cannot be read.

@@ -66,12 +66,7 @@ func NewValidator(c *Cache, file *wal.File, newest func() uint64, index bool) *V
 	if index {
 		v.Index.Store(OpenWALIndex(file.Path + "-shm"))
 	}
-	v.version = &dataVersion{lock: make(chan struct{}, 1), open: func(ctx context.Context) (*db.Conn, error) {
-		if err := file.CheckFiles(); err != nil {
-			return nil, err
-		}
-		return file.Readers.Open(ctx)
-	}}
+	v.version = newDataVersion(file)
 	return v
 }
 
