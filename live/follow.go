@@ -20,6 +20,9 @@ type Watcher interface {
 
 var _ Watcher = (*myvault.Session)(nil)
 
+// reconnect is how long to wait before the next watch of a server that does not answer.
+const reconnect = 5 * time.Second
+
 // patience is how many intervals pass between two listings while changes are reported.
 const patience = 20
 
@@ -67,7 +70,7 @@ func await(ctx context.Context, changed <-chan struct{}, ticks <-chan time.Time,
 // watch sends to changed after each change, until ctx ends or the store reports none. After
 // another error it waits and resumes. Watching is set while changes are reported.
 func watch(ctx context.Context, w Watcher, prefix myvault.Prefix, wait time.Duration, watching *atomic.Bool, changed chan<- struct{}) {
-	options := myvault.WatchOptions{Prefix: prefix}
+	options, pause := myvault.WatchOptions{Prefix: prefix}, wait
 	for ctx.Err() == nil {
 		for e, err := range w.Watch(ctx, options) {
 			if errors.Is(err, errors.ErrUnsupported) {
@@ -77,6 +80,10 @@ func watch(ctx context.Context, w Watcher, prefix myvault.Prefix, wait time.Dura
 				options.After = ""
 			}
 			if err != nil {
+				pause = wait
+				if errors.Is(err, myvault.ErrUnavailable) {
+					pause = min(wait, reconnect)
+				}
 				break
 			}
 			if len(e.Changes) > 0 || options.After == "" { // nothing is known of the time before
@@ -91,7 +98,7 @@ func watch(ctx context.Context, w Watcher, prefix myvault.Prefix, wait time.Dura
 		watching.Store(false)
 		select {
 		case <-ctx.Done():
-		case <-time.After(wait):
+		case <-time.After(pause):
 		}
 	}
 }
