@@ -48,6 +48,7 @@ type verbs interface {
 	Undelete(ctx context.Context, addr myvault.Address) (myvault.Info, error)
 	Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error]
 	VersionsPage(ctx context.Context, addr myvault.Address, before myvault.Version, limit int) (myvault.Page[myvault.Info, myvault.Version], error)
+	Watch(ctx context.Context, r myvault.WatchOptions) iter.Seq2[myvault.Event, error]
 	Who(ctx context.Context, a myvault.Action, addr myvault.Address) ([]string, error)
 }
 
@@ -417,7 +418,7 @@ func difference(got, want any, gotErr, wantErr error) string {
 var kinds = []error{
 	myvault.ErrInvalid, myvault.ErrUnauthenticated, myvault.ErrDenied, myvault.ErrNotFound, myvault.ErrExists, myvault.ErrConflict,
 	myvault.ErrDestroyed, myvault.ErrNotEmpty, myvault.ErrTooLarge, myvault.ErrGenerator, myvault.ErrTampered, myvault.ErrWrongKey,
-	myvault.ErrTrail, myvault.ErrUnavailable, myvault.ErrUnknownOutcome, myvault.ErrClosed, errors.ErrUnsupported,
+	myvault.ErrStalePosition, myvault.ErrTrail, myvault.ErrUnavailable, myvault.ErrUnknownOutcome, myvault.ErrClosed, errors.ErrUnsupported,
 }
 
 // describeErr returns the kind, operation, address, index and text of an error. The texts of

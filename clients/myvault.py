@@ -25,18 +25,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, List, Optional, TypeVar, Union
+from typing import Any, List, Optional, Tuple, TypeVar, Union
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 __all__ = [
     "Change", "Client", "Conflict", "Denied", "Destroyed", "Error", "Exists", "Info", "Invalid",
-    "NotFound", "Project", "Secret", "TooLarge", "Unauthenticated", "Unavailable",
-    "UnknownOutcome", "Unsupported",
+    "Event", "NotFound", "Project", "Secret", "StalePosition", "TooLarge", "Unauthenticated",
+    "Unavailable", "UnknownOutcome", "Unsupported", "VersionChange",
 ]
 
 T = TypeVar("T")
 
 _MAX_ANSWER = 64 << 20  # bytes
+_WAIT = 50  # seconds of a long poll
 
 
 class Error(Exception):
@@ -89,6 +90,10 @@ class UnknownOutcome(Error):
     """A change may or may not have been made. Read before you retry."""
 
 
+class StalePosition(Error):
+    """A position is too old or of another store: list the secrets, and watch without it."""
+
+
 class Unsupported(Error):
     """The server cannot do this."""
 
@@ -101,6 +106,7 @@ _KINDS: dict[str, type[Error]] = {
     "no_route": Unsupported, "not_empty": Invalid, "not_found": NotFound, "not_json": Invalid,
     "not_supported": Unsupported, "outcome_unknown": UnknownOutcome,
     "precondition_failed": Conflict, "shutting_down": Unavailable,
+    "stale_position": StalePosition, "too_many_watches": Unavailable,
     "store_unavailable": Unavailable, "tampered": Error, "timeout": Unavailable,
     "too_large": TooLarge, "too_many_failures": Unauthenticated, "trail_unavailable": Unavailable,
     "unauthenticated": Unauthenticated, "wrong_key": Error,
@@ -153,6 +159,26 @@ class Change:
     if_version: Optional[int] = None
     expires_at: Optional[datetime] = None
     rotate_after: Optional[datetime] = None
+
+
+@dataclass(frozen=True)
+class VersionChange:
+    """What a commit did to a version: it is live, deleted or destroyed now."""
+
+    project: str
+    path: str
+    version: int
+    state: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """The changes of one commit. position is "" unless a watch can be resumed after it."""
+
+    position: str
+    at: Optional[datetime]
+    by: str
+    changes: Tuple[VersionChange, ...]
 
 
 class Client:
@@ -255,21 +281,22 @@ class Client:
         """Return the service and the rules of the caller."""
         return self._read("/api/whoami", {}, dict)[0]
 
-    def watch(self, project: str, prefix: str = "", *, interval: float = 30.0) -> Iterator[List[Info]]:
-        """Yield the secrets below a prefix, first all of them and then those that changed.
+    def watch(self, project: str = "", prefix: str = "", position: str = "") -> Iterator[Event]:
+        """Yield the changes below a prefix as they are made, from now on or after a position.
 
-        The server is asked every interval seconds. A secret that was deleted is yielded in its
-        last version, with the state "deleted".
+        The first event has no changes. List the secrets after it, and you miss nothing. To resume,
+        pass the position of the last event. StalePosition: list the secrets and watch without it.
         """
-        known: dict[str, Info] = {}
         while True:
-            found = {i.path: i for i in self.list(project, prefix)}
-            gone = [Info(**{**_fields(i), "state": "deleted"}) for path, i in known.items() if path not in found]
-            changed = [i for path, i in found.items() if known.get(path) != i] + gone
-            if changed:
-                yield changed
-            known = found
-            time.sleep(interval)
+            query = {"project": project, "prefix": prefix, "cursor": position, "wait": str(_WAIT) if position else "0"}
+            resumed = position != ""
+            found, _ = self._request("GET", "/api/watch", query=query, convert=_events, wait=_WAIT)
+            position, events = found
+            if not events and not resumed:
+                yield Event(position, None, "", ())
+            for n, e in enumerate(events):
+                # Only the last event of an answer has a position.
+                yield Event(position if n == len(events) - 1 else "", e.at, e.by, e.changes)
 
     def _pages(self, path: str, query: dict[str, str], convert: Callable[[Any], T]) -> Iterator[T]:
         cursor = ""
@@ -284,7 +311,7 @@ class Client:
 
     def _request(
         self, method: str, path: str, *, query: Optional[dict[str, str]] = None, body: Any = None,
-        conditional: bool = False, convert: Callable[[Any], Any] = lambda _: None,
+        conditional: bool = False, convert: Callable[[Any], Any] = lambda _: None, wait: float = 0,
     ) -> tuple[Any, str]:
         """Send a request, again if that is safe. Return its converted answer and the next cursor."""
         target = self._prefix + path
@@ -294,7 +321,7 @@ class Client:
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         unknown, reads = False, method == "GET"
         for attempt in range(1, self._attempts + 1):
-            failure, retry, after = self._attempt(method, target, content, convert)
+            failure, retry, after = self._attempt(method, target, content, convert, self._timeout + wait)
             if not isinstance(failure, Error):
                 return failure
             unknown = unknown or not reads and isinstance(failure, UnknownOutcome)
@@ -308,14 +335,14 @@ class Client:
         raise AssertionError("unreachable")
 
     def _attempt(
-        self, method: str, target: str, content: Optional[bytes], convert: Callable[[Any], Any],
+        self, method: str, target: str, content: Optional[bytes], convert: Callable[[Any], Any], timeout: float,
     ) -> tuple[Any, bool, float]:
         """Send a request once. Return its result or its error, whether to retry, and after how long."""
         if self._context is not None:
             conn: http.client.HTTPConnection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=self._timeout, context=self._context)
+                self._host, self._port, timeout=timeout, context=self._context)
         else:
-            conn = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+            conn = http.client.HTTPConnection(self._host, self._port, timeout=timeout)
         headers = dict(self._headers)
         if content is not None:
             headers["Content-Type"] = "application/json"
@@ -413,6 +440,14 @@ def _info(item: dict[str, Any]) -> Info:
         item["project"], item["path"], item["version"], item.get("state", "live"),
         _time(item["updated_at"]), item["updated_by"], **optional,
     )
+
+
+def _events(answer: dict[str, Any]) -> Tuple[str, List[Event]]:
+    events = []
+    for e in answer["events"]:
+        changes = tuple(VersionChange(c["project"], c["path"], c["version"], c["state"]) for c in e["changes"])
+        events.append(Event("", _time(e["at"]), e["by"], changes))
+    return answer["cursor"], events
 
 
 def _secret(item: dict[str, Any]) -> Secret:

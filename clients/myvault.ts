@@ -16,7 +16,7 @@
 
 /** The kinds of errors. "unavailable": the server or its store does not answer, nothing was changed. */
 export type Kind =
-  | "conflict" | "denied" | "destroyed" | "exists" | "failed" | "invalid" | "not_found"
+  | "conflict" | "denied" | "destroyed" | "exists" | "failed" | "invalid" | "not_found" | "stale_position"
   | "too_large" | "unauthenticated" | "unavailable" | "unknown_outcome" | "unsupported";
 
 /** The error of every method. */
@@ -45,7 +45,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   invalid_body: "invalid", method_not_allowed: "unsupported", misdirected: "invalid",
   no_route: "unsupported", not_empty: "invalid", not_found: "not_found", not_json: "invalid",
   not_supported: "unsupported", outcome_unknown: "unknown_outcome", precondition_failed: "conflict",
-  shutting_down: "unavailable", store_unavailable: "unavailable", tampered: "failed",
+  shutting_down: "unavailable", stale_position: "stale_position", too_many_watches: "unavailable", store_unavailable: "unavailable", tampered: "failed",
   timeout: "unavailable", too_large: "too_large", too_many_failures: "unauthenticated",
   trail_unavailable: "unavailable", unauthenticated: "unauthenticated", wrong_key: "failed",
 };
@@ -79,6 +79,22 @@ export class Secret {
   text(): string {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(this.#value);
   }
+}
+
+/** What a commit did to a version: it is live, deleted or destroyed now. */
+export interface VersionChange {
+  readonly project: string;
+  readonly path: string;
+  readonly version: number;
+  readonly state: Info["state"];
+}
+
+/** The changes of one commit. The position is "" unless a watch can be resumed after it. */
+export interface Event {
+  readonly position: string;
+  readonly at?: Date;
+  readonly by: string;
+  readonly changes: readonly VersionChange[];
 }
 
 /** A registered project. */
@@ -132,6 +148,8 @@ export interface Identity {
 type Json = Record<string, unknown>;
 
 interface Request {
+  wait?: number; // seconds that the server may take more
+  signal?: AbortSignal;
   method: string;
   path: string;
   query?: Record<string, string>;
@@ -145,6 +163,12 @@ interface Failure {
   after: number; // seconds
 }
 
+interface Polled {
+  position: string;
+  events: Event[];
+}
+
+const longPoll = 50; // seconds
 const maxAnswer = 64 << 20; // bytes
 
 /** A service that uses a vault over HTTP. */
@@ -251,22 +275,28 @@ export class Client {
   }
 
   /**
-   * Yields the secrets below a prefix, first all of them and then those that changed. The server is
-   * asked every interval milliseconds. A secret that was deleted is yielded in its last version,
-   * with the state "deleted". Abort signal to end it.
+   * Yields the changes below a prefix as they are made, from now on or after a position. The first
+   * event has no changes: list the secrets after it, and you miss nothing. To resume, pass the
+   * position of the last event. "stale_position": list the secrets and watch without it. Abort the
+   * signal to end it.
    */
-  async *watch(project: string, prefix = "", options: { interval?: number; signal?: AbortSignal } = {}): AsyncGenerator<Info[]> {
-    let known = new Map<string, Info>();
+  async *watch(project = "", prefix = "", options: { position?: string; signal?: AbortSignal } = {}): AsyncGenerator<Event> {
+    let position = options.position ?? "";
     while (!options.signal?.aborted) {
-      const found = new Map<string, Info>();
-      for await (const info of this.list(project, prefix)) found.set(info.path, info);
-      const changed = [...found.values()].filter((i) => !same(known.get(i.path), i));
-      for (const [path, info] of known) {
-        if (!found.has(path)) changed.push({ ...info, state: "deleted" });
+      const wait = position === "" ? 0 : longPoll;
+      const query = { project, prefix, cursor: position, wait: String(wait) };
+      const r = { method: "GET", path: "/api/watch", query, wait, ...(options.signal && { signal: options.signal }) };
+      let found: Polled;
+      try {
+        ({ found } = await this.#send(r, toPolled));
+      } catch (e) {
+        if (options.signal?.aborted) return;
+        throw e;
       }
-      if (changed.length > 0) yield changed;
-      known = found;
-      await sleep(options.interval ?? 30_000, options.signal);
+      if (found.events.length === 0 && position === "") yield { position: found.position, by: "", changes: [] };
+      position = found.position;
+      // Only the last event of an answer has a position.
+      for (const [n, e] of found.events.entries()) yield n === found.events.length - 1 ? { ...e, position } : e;
     }
   }
 
@@ -308,7 +338,7 @@ export class Client {
     try {
       response = await fetch(target, {
         method: r.method, headers, body: r.body === undefined ? null : JSON.stringify(r.body),
-        redirect: "manual", credentials: "omit", cache: "no-store", signal: AbortSignal.timeout(this.#timeout),
+        redirect: "manual", credentials: "omit", cache: "no-store", signal: limit(this.#timeout + 1000 * (r.wait ?? 0), r.signal),
       });
       answer = await readBounded(response);
     } catch (e) {
@@ -360,6 +390,18 @@ function refused(response: Response, answer: Uint8Array): Failure {
   }
   if (status === 429) return failure("unavailable", "status 429, not by a vault", true, status);
   return failure("unknown_outcome", `status ${status}, not by a vault`, status >= 500, status);
+}
+
+/** Returns a signal that is aborted after some milliseconds, or with the other signal. */
+function limit(milliseconds: number, other?: AbortSignal): AbortSignal {
+  const timeout = AbortSignal.timeout(milliseconds); // it does not keep a program from ending
+  if (other === undefined) return timeout;
+  const both = new AbortController();
+  for (const one of [timeout, other]) {
+    if (one.aborted) both.abort();
+    one.addEventListener("abort", () => both.abort(), { once: true, signal: both.signal });
+  }
+  return both.signal;
 }
 
 async function readBounded(response: Response): Promise<Uint8Array> {
@@ -448,6 +490,21 @@ function time(value: unknown): Date {
   return date;
 }
 
+function toPolled(value: unknown): Polled {
+  const answer = toObject(value);
+  const events = toArray(answer.events).map((sent) => {
+    const e = toObject(sent);
+    return { position: "", at: time(e.at), by: text(e.by), changes: toArray(e.changes).map(toChange) };
+  });
+  return { position: text(answer.cursor), events };
+}
+
+function toChange(value: unknown): VersionChange {
+  const { project, path, version, state } = toObject(value);
+  check(typeof version === "number" && (state === "live" || state === "deleted" || state === "destroyed"));
+  return { project: text(project), path: text(path), version, state };
+}
+
 function toInfo(value: unknown): Info {
   const item = toObject(value);
   const state = item.state ?? "live";
@@ -480,19 +537,14 @@ function nextCursor(link: string): string {
   return new URLSearchParams(target?.split("?")[1] ?? "").get("cursor") ?? "";
 }
 
-function same(a: Info | undefined, b: Info): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
-}
-
 function first<T>(items: readonly T[]): T {
   const [item] = items;
   if (item === undefined) throw new VaultError("unknown_outcome", "the answer is malformed or too large");
   return item;
 }
 
-function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+    setTimeout(resolve, milliseconds);
   });
 }

@@ -108,7 +108,7 @@ func TestConnector(t *testing.T) {
 func TestConnectorRetriesRefusalsOnly(t *testing.T) {
 	is := is.New(t)
 	session := vaulttest.New(t, map[string]string{"newsbot/prod/db/password": "one"}).As(vaulttest.DefaultService)
-	source := &counter{Session: session}
+	source := &counter{Source: session}
 	l := bind[credentials](t, source, live.Config{Interval: time.Hour})
 	gets := source.gets.Load()
 	down := errors.New("no route to host")

@@ -2,61 +2,103 @@ package live
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"sync/atomic"
 	"time"
 
 	"github.com/myswiftagent/myvault"
 )
 
-// Notifier is a Source that reports changes. Its secrets are then read as soon as one changes, and
-// each [Config].Interval as well.
-type Notifier interface {
+// Watcher is a Source that reports changes, as sessions and clients do. Secrets are then read as
+// soon as one changes. If the store of the source reports none, they are read each
+// [Config].Interval.
+type Watcher interface {
 	Source
-	// Changes yields after each change below prefix, until ctx ends or it yields an error.
-	Changes(ctx context.Context, prefix myvault.Prefix) iter.Seq2[struct{}, error]
+	Watch(ctx context.Context, r myvault.WatchOptions) iter.Seq2[myvault.Event, error]
 }
+
+var _ Watcher = (*myvault.Session)(nil)
+
+// reconnect is how long to wait before the next watch of a server that does not answer.
+const reconnect = 5 * time.Second
+
+// patience is how many intervals pass between two listings while changes are reported.
+const patience = 20
 
 // follow reads the changes until ctx ends.
 func (l *Live[T]) follow(ctx context.Context) {
-	notified := make(chan struct{}, 1)
-	if n, ok := l.source.(Notifier); ok {
-		l.ended.Go(func() { notify(ctx, n, l.plan.prefix(), l.config.Interval, notified) })
+	changed := make(chan struct{}, 1)
+	var watching atomic.Bool
+	if w, ok := l.source.(Watcher); ok {
+		l.ended.Go(func() { watch(ctx, w, l.plan.prefix(), l.config.Interval, &watching, changed) })
 	}
 	timer := time.NewTicker(l.config.Interval)
 	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
+	for last := time.Now(); ; last = time.Now() {
+		if !await(ctx, changed, timer.C, func() bool {
+			return watching.Load() && time.Since(last) < patience*l.config.Interval && l.Err() == nil
+		}) {
 			return
-		case <-notified:
-		case <-timer.C:
 		}
-		changed, err := l.locked(func() (bool, error) {
+		replaced, err := l.locked(func() (bool, error) {
 			return l.round(ctx, time.Since(l.started) >= l.config.ReadInterval)
 		})
-		l.report(changed)
+		l.report(replaced)
 		if err != nil && ctx.Err() == nil && l.config.OnError != nil {
 			l.config.OnError(err)
 		}
 	}
 }
 
-// notify sends to changed after each change. After an error it waits and begins anew; changes
-// missed meanwhile are found by the next read.
-func notify(ctx context.Context, n Notifier, prefix myvault.Prefix, wait time.Duration, changed chan<- struct{}) {
-	for ctx.Err() == nil {
-		for _, err := range n.Changes(ctx, prefix) {
-			if err != nil {
-				break
-			}
-			select {
-			case changed <- struct{}{}:
-			default: // one is waiting already
-			}
-		}
+// await waits for a change or for a tick that skip does not skip. It reports false if ctx ends.
+func await(ctx context.Context, changed <-chan struct{}, ticks <-chan time.Time, skip func() bool) bool {
+	for {
 		select {
 		case <-ctx.Done():
-		case <-time.After(wait):
+			return false
+		case <-changed:
+			return true
+		case <-ticks:
+			if !skip() {
+				return true
+			}
+		}
+	}
+}
+
+// watch sends to changed after each change, until ctx ends or the store reports none. After
+// another error it waits and resumes. Watching is set while changes are reported.
+func watch(ctx context.Context, w Watcher, prefix myvault.Prefix, wait time.Duration, watching *atomic.Bool, changed chan<- struct{}) {
+	options, pause := myvault.WatchOptions{Prefix: prefix}, wait
+	for ctx.Err() == nil {
+		for e, err := range w.Watch(ctx, options) {
+			if errors.Is(err, errors.ErrUnsupported) {
+				return
+			}
+			if errors.Is(err, myvault.ErrStalePosition) {
+				options.After = ""
+			}
+			if err != nil {
+				pause = wait
+				if errors.Is(err, myvault.ErrUnavailable) {
+					pause = min(wait, reconnect)
+				}
+				break
+			}
+			if len(e.Changes) > 0 || options.After == "" { // nothing is known of the time before
+				select {
+				case changed <- struct{}{}:
+				default: // one is waiting already
+				}
+			}
+			options.After = e.Position
+			watching.Store(true)
+		}
+		watching.Store(false)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
 		}
 	}
 }

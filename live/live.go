@@ -30,9 +30,10 @@
 //
 // # Sources
 //
-// A source is a session or a client. While a [client.Client] has a cache, a program starts without
-// its server. A source is read each [Config].Interval: one listing, and a read of each secret that
-// changed. A caller without the right to list reads each secret every time.
+// A source is a session or a client. With the cache of a [client.Client], a program starts without
+// its server. A change that the source reports is read at once: one listing, and a read of each
+// secret that changed. If the store reports none, or the caller may not list, the secrets are read
+// each [Config].Interval, one by one if they cannot be listed.
 package live
 
 import (
@@ -57,7 +58,7 @@ var _ Source = (*myvault.Session)(nil)
 
 // Config configures [BindConfig]. The zero Config is that of [Bind].
 type Config struct {
-	// Interval is how often the source is asked for changes. 0: 30 seconds.
+	// Interval is how often the source is asked for changes while it reports none. 0: 30 seconds.
 	Interval time.Duration
 	// ReadInterval is how often all secrets are read, changed or not. It keeps the cache of a
 	// client fresh and notices that a right to read was lost. 0: an hour.

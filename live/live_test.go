@@ -327,7 +327,7 @@ func TestOneMoment(t *testing.T) {
 func TestFewReads(t *testing.T) {
 	is := is.New(t)
 	session := vaulttest.New(t, map[string]string{"newsbot/prod/left": "1", "newsbot/prod/right": "-1"}).As(vaulttest.DefaultService)
-	source := &counter{Session: session}
+	source := &counter{Source: unsupported{session}}
 	bind[pair](t, source, live.Config{Interval: time.Millisecond})
 	for source.lists.Load() < 20 {
 		time.Sleep(time.Millisecond)
@@ -337,18 +337,18 @@ func TestFewReads(t *testing.T) {
 
 // counter counts the calls of a source.
 type counter struct {
-	*myvault.Session
+	live.Source
 	gets, lists atomic.Int64
 }
 
 func (c *counter) Get(ctx context.Context, addr myvault.Address) (myvault.Secret, error) {
 	c.gets.Add(1)
-	return c.Session.Get(ctx, addr)
+	return c.Source.Get(ctx, addr)
 }
 
 func (c *counter) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error] {
 	c.lists.Add(1)
-	return c.Session.List(ctx, r)
+	return c.Source.List(ctx, r)
 }
 
 // TestAllAreReadAgain: a right to read that was lost is noticed although the listing shows no
@@ -369,41 +369,50 @@ func TestAllAreReadAgain(t *testing.T) {
 	is.True(errors.Is(<-errs, myvault.ErrDenied))
 }
 
-// notifier is a source that reports changes.
-type notifier struct {
-	*myvault.Session
-	events chan error
-	prefix atomic.Pointer[myvault.Prefix]
+// unsupported is a source without watches.
+type unsupported struct{ *myvault.Session }
+
+func (unsupported) Watch(context.Context, myvault.WatchOptions) iter.Seq2[myvault.Event, error] {
+	return func(yield func(myvault.Event, error) bool) { yield(myvault.Event{}, errors.ErrUnsupported) }
 }
 
-func (n *notifier) Changes(ctx context.Context, prefix myvault.Prefix) iter.Seq2[struct{}, error] {
-	n.prefix.Store(&prefix)
-	return func(yield func(struct{}, error) bool) {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case err := <-n.events:
-				if !yield(struct{}{}, err) || err != nil {
-					return
+// TestWatch: a change is read at once, over a session and over HTTP, after another one ended the
+// watch too.
+func TestWatch(t *testing.T) {
+	for _, name := range []string{"session", "client"} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			server := vaulttest.NewServer(t, map[string]string{"newsbot/prod/left": "1", "newsbot/prod/right": "-1"})
+			session := server.Vault.As(vaulttest.DefaultService)
+			var source live.Source = session
+			if name == "client" {
+				c, err := client.New(client.Config{
+					Address: server.URL, Service: vaulttest.DefaultService, Token: myvault.Text(vaulttest.Token(vaulttest.DefaultService)),
+				})
+				is.NoErr(err)
+				defer c.Close()
+				source = c
+			}
+			changes := make(chan struct{}, 100)
+			l := bind[pair](t, source, live.Config{Interval: time.Hour, OnChange: func() { changes <- struct{}{} }})
+			for n := 2; n < 10; n++ {
+				is.NoErr(putPair(t.Context(), session, fmt.Sprint(n), fmt.Sprint(-n)))
+				for l.Load().Left != n {
+					<-changes
 				}
 			}
-		}
+			is.NoErr(l.Close())
+		})
 	}
 }
 
-// TestNotifier: a source that reports changes is read at once.
-func TestNotifier(t *testing.T) {
+// TestNoWatch: a store that reports no changes is listed at each interval.
+func TestNoWatch(t *testing.T) {
 	is := is.New(t)
 	session := vaulttest.New(t, map[string]string{"newsbot/prod/left": "1", "newsbot/prod/right": "-1"}).As(vaulttest.DefaultService)
-	n := &notifier{Session: session, events: make(chan error)}
-	changes := make(chan struct{})
-	l := bind[pair](t, n, live.Config{Interval: time.Hour, OnChange: func() { changes <- struct{}{} }})
+	changes := make(chan struct{}, 100)
+	l := bind[pair](t, unsupported{session}, live.Config{Interval: time.Millisecond, OnChange: func() { changes <- struct{}{} }})
 	is.NoErr(putPair(t.Context(), session, "2", "-2"))
-	n.events <- nil
 	<-changes
 	is.Equal(*l.Load(), pair{2, -2})
-	is.Equal(*n.prefix.Load(), myvault.Prefix{Project: "newsbot", Path: "prod/"})
-	n.events <- errors.New("too old")
-	is.NoErr(l.Close()) // does not wait for the next try
 }

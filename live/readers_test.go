@@ -15,6 +15,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/client"
 	"github.com/myswiftagent/myvault/live"
 	"github.com/myswiftagent/myvault/vaulttest"
 )
@@ -170,5 +171,39 @@ func BenchmarkRefresh(b *testing.B) {
 		if err := l.Refresh(b.Context()); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkChange is the time from a commit to the new set, by a watch of a session and over HTTP.
+func BenchmarkChange(b *testing.B) {
+	server := vaulttest.NewServer(b, map[string]string{"newsbot/prod/left": "0", "newsbot/prod/right": "0"})
+	session := server.Vault.As(vaulttest.DefaultService)
+	remote, err := client.New(client.Config{
+		Address: server.URL, Service: vaulttest.DefaultService, Token: myvault.Text(vaulttest.Token(vaulttest.DefaultService)),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer remote.Close()
+	n := 0
+	for name, source := range map[string]live.Source{"session": session, "client": remote} {
+		b.Run(name, func(b *testing.B) {
+			changed := make(chan struct{}, 1)
+			l, err := live.BindConfig[pair](b.Context(), source, "newsbot", live.Config{OnChange: func() { changed <- struct{}{} }})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer l.Close()
+			time.Sleep(50 * time.Millisecond) // until it watches
+			for b.Loop() {
+				n++
+				if err := putPair(b.Context(), session, strconv.Itoa(n), strconv.Itoa(-n)); err != nil {
+					b.Fatal(err)
+				}
+				for l.Load().Left != n {
+					<-changed
+				}
+			}
+		})
 	}
 }

@@ -130,13 +130,21 @@ class Verbs(unittest.TestCase):
 
     def test_watch(self):
         v = client()
-        v.apply([myvault.Change("watch", "a", "1"), myvault.Change("watch", "b", "1")])
-        events = v.watch("watch", interval=0.01)
-        self.assertEqual([i.path for i in next(events)], ["a", "b"])
-        v.put("watch", "b", "2")
-        self.assertEqual([(i.path, i.version) for i in next(events)], [("b", 2)])
+        v.put("watch", "a", "1")
+        events = v.watch("watch")
+        start = next(events)
+        self.assertEqual(start.changes, ())
+        v.apply([myvault.Change("watch", "a", "2"), myvault.Change("watch", "b", "1")])
+        v.put("names", "other", "x")
+        event = next(events)
+        self.assertEqual([(c.path, c.version, c.state) for c in event.changes], [("a", 2, "live"), ("b", 1, "live")])
+        self.assertEqual(event.by, "admin")
         v.delete("watch", "a")
-        self.assertEqual([(i.path, i.state) for i in next(events)], [("a", "deleted")])
+        self.assertEqual([(c.path, c.state) for c in next(events).changes], [("a", "deleted")])
+        again = v.watch("watch", position=start.position)
+        self.assertEqual([len(next(again).changes), len(next(again).changes)], [2, 1])
+        with self.assertRaises(myvault.StalePosition):
+            next(v.watch("watch", position="AAAA"))
 
 
 class Faults(unittest.TestCase):

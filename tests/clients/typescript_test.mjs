@@ -104,16 +104,22 @@ test("rights", async () => {
 
 test("watch", async () => {
   const v = client();
-  await v.apply([{ project: "watch", path: "a", value: "1" }, { project: "watch", path: "b", value: "1" }]);
+  await v.put("watch", "a", "1");
   const stop = new AbortController();
-  const events = v.watch("watch", "", { interval: 10, signal: stop.signal });
-  const next = async () => (await events.next()).value.map((i) => `${i.path} ${i.version} ${i.state}`);
-  assert.deepEqual(await next(), ["a 1 live", "b 1 live"]);
-  await v.put("watch", "b", "2");
-  assert.deepEqual(await next(), ["b 2 live"]);
+  const events = v.watch("watch", "", { signal: stop.signal });
+  const next = async (from) => (await from.next()).value.changes.map((c) => `${c.path} ${c.version} ${c.state}`);
+  const { value: start } = await events.next();
+  assert.deepEqual(start.changes, []);
+  await v.apply([{ project: "watch", path: "a", value: "2" }, { project: "watch", path: "b", value: "1" }]);
+  await v.put("names", "other", "x");
+  assert.deepEqual(await next(events), ["a 2 live", "b 1 live"]);
   await v.delete("watch", "a");
-  assert.deepEqual(await next(), ["a 1 deleted"]);
-  stop.abort();
+  assert.deepEqual(await next(events), ["a 2 deleted"]);
+  const again = v.watch("watch", "", { position: start.position });
+  assert.deepEqual([(await next(again)).length, (await next(again)).length], [2, 1]);
+  await again.return();
+  await assert.rejects(v.watch("watch", "", { position: "AAAA" }).next(), fails("stale_position"));
+  setTimeout(() => stop.abort(), 50);
   assert.equal((await events.next()).done, true);
 });
 
