@@ -33,7 +33,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/guard"
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
-	"github.com/myswiftagent/myvault/internal/logs"
+	"github.com/myswiftagent/myvault/httpapi/internal/request"
 	"github.com/myswiftagent/myvault/tokens"
 	"github.com/myswiftagent/myvault/usage"
 )
@@ -88,13 +88,11 @@ type Observation struct {
 type Handler struct {
 	vault      *myvault.Vault
 	logger     *slog.Logger
-	repeats    *logs.Repeats
+	requests   *request.Log
 	endpoints  []endpoint
 	headers    []problem.Header
 	buffers    buffers
 	guard      *guard.Guard
-	bodies     *guard.Room // of large request bodies
-	large      *guard.Room // of large requests and responses
 	cursors    *cursors
 	health     *health
 	generators map[string]myvault.Generator
@@ -132,12 +130,10 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	return &Handler{
 		vault:          vault,
 		logger:         config.Logger,
-		repeats:        logs.NewRepeats(config.Logger),
+		requests:       request.NewLog(config.Logger),
 		endpoints:      config.endpoints(),
 		headers:        problem.CommonHeaders(),
 		guard:          config.Guard,
-		bodies:         guard.NewRoom(bodiesAtOnce),
-		large:          guard.NewRoom(largeAtOnce),
 		cursors:        cursors,
 		generators:     maps.Clone(config.Generators),
 		projectSecrets: secrets,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
+	"github.com/myswiftagent/myvault/httpapi/internal/request"
 	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
@@ -41,27 +42,17 @@ type call struct {
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	ctx, cancel := workContext(r.Context())
+	ctx, cancel := request.Context(r.Context())
 	defer cancel()
-	c := &call{api: h, request: r, writer: w, context: ctx, id: requestID(r), conn: serve.ConnOf(r.Context())}
+	c := &call{api: h, request: r, writer: w, context: ctx, id: request.ID(r), conn: serve.ConnOf(r.Context())}
 	defer c.leaveLarge()
 	a, err := c.run()
 	status, size := c.write(w, a, err)
 	took := time.Since(started)
 	if h.observe != nil {
-		h.observe(Observation{Route: c.pattern(), Method: c.knownMethod(), Status: status, Took: took, Size: size})
+		h.observe(Observation{Route: c.pattern(), Method: request.Method(c.request), Status: status, Took: took, Size: size})
 	}
 	c.log(status, size, took, err)
-}
-
-// workContext returns a context that ends shortly before the server's write timeout. Later
-// a response could no longer be sent; the rest of the time is for reporting that.
-func workContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	server, ok := ctx.Value(http.ServerContextKey).(*http.Server)
-	if !ok || server.WriteTimeout <= 0 {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, server.WriteTimeout-server.WriteTimeout/10)
 }
 
 func (c *call) ctx() context.Context { return c.context }
@@ -181,13 +172,8 @@ func (c *call) knownParameters() string {
 	return strings.Join(c.endpoint.Query, ", ")
 }
 
-// Limits of the memory of large requests. A body has up to 1 MiB, and its parts are copied
-// a few times once it is complete. A page of values has up to 8 MiB.
-const (
-	largeBody    = 64 << 10 // bytes that are read of any body without a limit on requests
-	bodiesAtOnce = 32       // large bodies that are being received
-	largeAtOnce  = 16       // large requests that are being answered
-)
+// largeBody is the size, in bytes, from which a request or a response is a large one.
+const largeBody = request.LargeBody
 
 // enterLarge waits until there is room for a large request. c then counts as one until
 // leaveLarge.
@@ -197,7 +183,7 @@ func (c *call) enterLarge() error {
 	}
 	c.conn.Wait()
 	defer c.conn.Resume()
-	if err := c.api.large.Enter(c.ctx(), c.service()); err != nil {
+	if err := c.api.guard.Large().Enter(c.ctx(), c.service()); err != nil {
 		return err
 	}
 	c.large = true
@@ -208,6 +194,6 @@ func (c *call) enterLarge() error {
 func (c *call) leaveLarge() {
 	if c.large {
 		c.large = false
-		c.api.large.Leave(c.service())
+		c.api.guard.Large().Leave(c.service())
 	}
 }

@@ -40,7 +40,7 @@ func Serve(ctx context.Context, listener net.Listener, api *Handler, config serv
 
 // FlushLog logs how many repeated records were omitted in the last second. Call it once the
 // server has ended.
-func (h *Handler) FlushLog() { h.repeats.Flush() }
+func (h *Handler) FlushLog() { h.requests.Flush() }
 
 // Check is [CheckPolicy] with the current policy of the vault, for serve.Config.Check.
 func (h *Handler) Check(addr net.Addr) error { return CheckPolicy(h.vault.Policy(), addr, h.logger) }
@@ -61,17 +61,4 @@ func CheckPolicy(policy *myvault.Policy, addr net.Addr, logger *slog.Logger) err
 		logger.Warn("tokens under 16 characters and examples of the documents can be guessed; they are refused beyond loopback", "services", weak)
 	}
 	return nil
-}
-
-// minToken is the length in bytes from which a token is valid beyond loopback.
-// [CheckPolicy] does not know the length of a token that the policy holds as its digest.
-const minToken = 16
-
-// token returns the presented token, or "" if it is too short for the address of the
-// request. "" is never valid, and takes as long to check as any wrong token.
-func (c *call) token(presented string) string {
-	if len(presented) < minToken && serve.Exposed(c.request) {
-		return ""
-	}
-	return presented
 }

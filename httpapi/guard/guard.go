@@ -51,6 +51,8 @@ type Guard struct {
 	origins    origins
 	forwarders forwarders
 	failures   *failures
+	bodies     *Room
+	large      *Room
 }
 
 // New returns a Guard. It returns ErrInvalid for a host with a scheme, port or wildcard, for a
@@ -71,6 +73,8 @@ func New(config Config) (*Guard, error) {
 		origins:    sites,
 		forwarders: proxies,
 		failures:   newFailures(cmp.Or(config.FailuresPerMinute, defaultFailures)),
+		bodies:     NewRoom(bodiesAtOnce),
+		large:      NewRoom(largeAtOnce),
 	}, nil
 }
 

@@ -14,6 +14,21 @@ const (
 	roomShare = 4                // one service has at most this part of a room
 )
 
+// Limits of the memory of large requests. A body has up to 1 MiB, and its parts are copied
+// a few times once it is complete. A page of values has up to 8 MiB.
+const (
+	bodiesAtOnce = 32 // large bodies that are being received
+	largeAtOnce  = 16 // large requests that are being answered
+)
+
+// Bodies is the room of large request bodies that are being received. All handlers that share g
+// share it.
+func (g *Guard) Bodies() *Room { return g.bodies }
+
+// Large is the room of large requests that are being answered. All handlers that share g share
+// it.
+func (g *Guard) Large() *Room { return g.large }
+
 // Room bounds how many requests do something at once. One service can use at most a quarter
 // of it, so that none can keep others out.
 type Room struct {
