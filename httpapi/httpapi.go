@@ -32,6 +32,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/guard"
+	"github.com/myswiftagent/myvault/httpapi/internal/health"
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 	"github.com/myswiftagent/myvault/httpapi/internal/request"
 	"github.com/myswiftagent/myvault/tokens"
@@ -94,9 +95,9 @@ type Handler struct {
 	buffers    buffers
 	guard      *guard.Guard
 	cursors    *cursors
-	health     *health
+	health     *health.Check
 	generators map[string]myvault.Generator
-	ready      *health
+	ready      *health.Check
 	draining   atomic.Bool
 	issuer     *tokens.Issuer
 	console    http.Handler // may be nil
@@ -140,8 +141,8 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		console:        config.Console,
 		store:          config.Store,
 		observe:        config.Observe,
-		health:         &health{ask: vault.Ping, logger: config.Logger, failure: "store does not answer"},
-		ready:          &health{ask: vault.Ready, logger: config.Logger, failure: "not ready"},
+		health:         health.New(vault.Ping, config.Logger, "store does not answer"),
+		ready:          health.New(vault.Ready, config.Logger, "not ready"),
 		issuer:         config.Tokens,
 		usage:          index,
 		extension:      cursors.extension,

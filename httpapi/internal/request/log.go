@@ -28,7 +28,7 @@ type Record struct {
 	Method  string
 	Route   string
 	Status  int
-	Cause   string // of a 5xx
+	Cause   string // of an error of the server
 	ID      string
 	Remote  string
 	Took    time.Duration
@@ -44,7 +44,7 @@ func (l *Log) Write(ctx context.Context, r Record) {
 		slog.String("route", r.Route),
 		slog.Int("status", r.Status),
 	}
-	if r.Status >= http.StatusInternalServerError {
+	if r.Status >= http.StatusInternalServerError || r.Level == slog.LevelError {
 		kind = append(kind, slog.String("cause", r.Cause))
 	}
 	rest := []slog.Attr{
