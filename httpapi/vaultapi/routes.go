@@ -54,6 +54,7 @@ type route struct {
 var routes = []route{
 	{"sys/health", true, map[operation]handler{opRead: (*call).readHealth}},
 	{"sys/seal-status", true, map[operation]handler{opRead: (*call).readSealStatus}},
+	{"sys/init", true, map[operation]handler{opRead: (*call).readInit}},
 	{"sys/leader", true, map[operation]handler{opRead: (*call).readLeader}},
 	{"sys/mounts", false, map[operation]handler{opRead: (*call).listMounts, opList: (*call).listMounts}},
 	{"sys/internal/ui/mounts", false, map[operation]handler{opRead: (*call).listUIMounts}},
