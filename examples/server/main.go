@@ -21,7 +21,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/examples/internal/setup"
 	"github.com/myswiftagent/myvault/examples/internal/stores"
-	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/reload"
 	"github.com/myswiftagent/myvault/tokens"
 )
@@ -49,6 +49,7 @@ type settings struct {
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR (INFO)"`
 	LogFormat format     `env:"LOG_FORMAT" envDefault:"text" help:"text or json (text)"`
 	CallerSettings
+	VaultAPISettings
 	OperatingSettings
 	TLSSettings
 	stores.Settings
@@ -148,7 +149,7 @@ func serveVault(ctx context.Context, r *reloader) error {
 	if err != nil {
 		return err
 	}
-	handler, err := s.handler(r.vault, issuer, r.logger, metrics.observe)
+	api, handler, err := s.handlers(r.vault, issuer, r.logger, metrics.observe)
 	if err != nil {
 		return err
 	}
@@ -173,7 +174,8 @@ func serveVault(ctx context.Context, r *reloader) error {
 		reloads.Go(func() { r.run(serving) })
 	}
 	context.AfterFunc(ctx, func() { r.logger.Info("stopping") })
-	return httpapi.Serve(ctx, listener, handler, config)
+	defer api.FlushLog()
+	return serve.Serve(ctx, listener, handler, api.ServeConfig(config))
 }
 
 // closers are closed in reverse order.

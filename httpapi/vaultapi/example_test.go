@@ -39,8 +39,7 @@ func Example() {
 	must(err)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error)
-	config := serve.Config{Check: api.Check, Draining: api.Drain}
-	go func() { ended <- serve.Serve(ctx, listener, kv.Beside(api), config) }()
+	go func() { ended <- serve.Serve(ctx, listener, kv.Beside(api), api.ServeConfig(serve.Config{})) }()
 
 	// As `vault kv put newsbot/prod/db value=hunter2` sends it.
 	url := "http://" + listener.Addr().String() + "/v1/newsbot/data/prod/db"

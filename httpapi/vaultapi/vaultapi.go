@@ -6,7 +6,7 @@
 //
 //	api, err := httpapi.New(vault, httpapi.Config{Guard: g, Tokens: issuer})
 //	kv, err := vaultapi.New(vault, issuer, vaultapi.Config{Guard: g})
-//	err = serve.Serve(ctx, listener, kv.Beside(api), serve.Config{Check: api.Check, Draining: api.Drain})
+//	err = serve.Serve(ctx, listener, kv.Beside(api), api.ServeConfig(serve.Config{}))
 //
 // [Handler.Beside] answers paths below /v1/ and passes all others on. With one guard, both
 // handlers share its hosts, origins, failed log-ins and limits of large requests.

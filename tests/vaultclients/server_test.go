@@ -57,8 +57,7 @@ func start(t *testing.T) server {
 	check(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	config := serve.Config{Logger: logger, Check: api.Check, Draining: api.Drain}
-	go func() { ended <- serve.Serve(ctx, listener, kv.Beside(api), config) }()
+	go func() { ended <- serve.Serve(ctx, listener, kv.Beside(api), api.ServeConfig(serve.Config{})) }()
 	t.Cleanup(func() {
 		stop()
 		<-ended
