@@ -42,7 +42,7 @@ func (c *call) readCapabilities() (response, error) {
 			all["capabilities"] = capabilities
 		}
 	}
-	return response{data: all, beside: all}, nil
+	return response{data: all, beside: all, mount: systemMount}, nil
 }
 
 // capabilities returns what the caller may do on a path below /v1/. A folder can be listed.

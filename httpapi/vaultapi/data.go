@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -66,7 +67,7 @@ func (c *call) lease(info myvault.Info) time.Duration {
 // readSecret reads the version that the request asks for. If there is no such live version, the
 // response is a 404, with the metadata of a deleted one beside a null member of that name.
 func (c *call) readSecret(member string) (myvault.Secret, response, error) {
-	a := response{kv: true}
+	a := response{mount: kvEngine}
 	addr, err := c.address()
 	if c.names["path"] == "" || err != nil {
 		a, err = c.invalidPath(err)
@@ -104,10 +105,17 @@ func (c *call) invalidPath(err error) (response, error) {
 	if !c.reaches(c.names["project"]) {
 		return response{}, myvault.ErrDenied
 	}
+	command := "get"
+	if c.op == opList {
+		command = "list"
+	}
 	text := "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use. " +
-		"If using the Vault CLI, use 'vault kv get' for this operation."
-	if errors.Is(err, myvault.ErrInvalid) {
+		"If using the Vault CLI, use 'vault kv " + command + "' for this operation."
+	switch {
+	case errors.Is(err, myvault.ErrInvalid) && !strings.HasSuffix(c.names["path"], "/"):
 		text = cause(err).Error()
+	case c.names["path"] == "" && !strings.HasSuffix(c.request.URL.Path, "/"):
+		text = "Non-listing operations on the root of a K/V v2 mount are not supported."
 	}
 	return response{status: http.StatusNotFound, warnings: []string{text}}, nil
 }
@@ -232,5 +240,5 @@ func (c *call) written(info myvault.Info, err error) (response, error) {
 	if err != nil { // the write was made nevertheless
 		return response{}, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
 	}
-	return response{data: metadata, kv: true}, nil
+	return response{data: metadata, mount: kvEngine}, nil
 }

@@ -38,7 +38,7 @@ func (c *call) list() (response, error) {
 	if len(found.names) == 0 {
 		return response{}, myvault.ErrNotFound
 	}
-	return response{data: map[string]any{"keys": slices.Sorted(maps.Keys(found.names))}, kv: true}, nil
+	return response{data: map[string]any{"keys": slices.Sorted(maps.Keys(found.names))}, mount: kvEngine}, nil
 }
 
 // children are the names directly below a folder.

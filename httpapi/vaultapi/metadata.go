@@ -63,7 +63,7 @@ func (c *call) readMetadata() (response, error) {
 	if len(m.Versions) == 0 && r.Made.IsZero() {
 		return response{}, myvault.ErrNotFound
 	}
-	return response{data: m, kv: true}, nil
+	return response{data: m, mount: kvEngine}, nil
 }
 
 // addVersion adds info, which is older than those before.

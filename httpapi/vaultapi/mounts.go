@@ -37,6 +37,13 @@ func mountOf(p myvault.Project) mount {
 	}
 }
 
+// Types of mounts in answers.
+const (
+	kvEngine    = "kv"
+	systemMount = "system"
+	tokenMount  = "token"
+)
+
 // allActions are the actions of which a caller needs one in a project to know that it is a mount.
 var allActions = []myvault.Action{
 	myvault.Read, myvault.Write, myvault.Delete, myvault.List, myvault.Destroy, myvault.Audit,
@@ -97,7 +104,7 @@ func (c *call) mounts() (map[string]any, error) {
 // listMounts answers with the projects, in the envelope and beside it.
 func (c *call) listMounts() (response, error) {
 	all, err := c.mounts()
-	return response{data: all, beside: all}, err
+	return response{data: all, beside: all, mount: systemMount}, err
 }
 
 func (c *call) listUIMounts() (response, error) {
@@ -120,7 +127,7 @@ func (c *call) readConfig() (response, error) {
 	if !c.reaches(c.names["project"]) {
 		return response{}, myvault.ErrDenied
 	}
-	return response{data: config{DeleteVersionAfter: "0s"}, kv: true}, nil
+	return response{data: config{DeleteVersionAfter: "0s"}, mount: kvEngine}, nil
 }
 
 func (c *call) writeConfig() (response, error) {

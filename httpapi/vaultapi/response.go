@@ -3,6 +3,7 @@ package vaultapi
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -19,7 +20,7 @@ type response struct {
 	data     any            // of the envelope
 	auth     any            // of the envelope
 	lease    time.Duration  // of the envelope
-	kv       bool           // the answer is of a KV engine
+	mount    string         // the type of the mount that answers
 	warnings []string       // of the envelope
 	plain    any            // in place of the envelope
 	beside   map[string]any // members beside those of the envelope
@@ -27,16 +28,25 @@ type response struct {
 
 // envelope is the form of most responses of Vault.
 type envelope struct {
-	RequestID     string         `json:"request_id"`
-	LeaseID       string         `json:"lease_id"`
-	Renewable     bool           `json:"renewable"`
-	LeaseDuration int64          `json:"lease_duration"`
-	Data          any            `json:"data"`
-	WrapInfo      any            `json:"wrap_info"`
-	Warnings      []string       `json:"warnings"`
-	Auth          any            `json:"auth"`
-	MountType     string         `json:"mount_type"`
-	Beside        map[string]any `json:",inline"`
+	RequestID     string   `json:"request_id"`
+	LeaseID       string   `json:"lease_id"`
+	Renewable     bool     `json:"renewable"`
+	LeaseDuration int64    `json:"lease_duration"`
+	Data          any      `json:"data"`
+	WrapInfo      any      `json:"wrap_info"`
+	Warnings      []string `json:"warnings"`
+	Auth          any      `json:"auth"`
+	MountType     string   `json:"mount_type"`
+}
+
+// withBeside returns the members of e and those of beside as one object.
+func (e envelope) withBeside(beside map[string]any) map[string]any {
+	all := map[string]any{
+		"request_id": e.RequestID, "lease_id": e.LeaseID, "renewable": e.Renewable, "lease_duration": e.LeaseDuration,
+		"data": e.Data, "wrap_info": e.WrapInfo, "warnings": e.Warnings, "auth": e.Auth, "mount_type": e.MountType,
+	}
+	maps.Copy(all, beside)
+	return all
 }
 
 // body returns what is sent as JSON, or nil.
@@ -49,10 +59,10 @@ func (c *call) body(a response) any {
 	}
 	e := envelope{
 		RequestID: c.id, LeaseDuration: int64((a.lease + time.Second - 1) / time.Second),
-		Data: a.data, Warnings: a.warnings, Auth: a.auth, Beside: a.beside,
+		Data: a.data, Warnings: a.warnings, Auth: a.auth, MountType: a.mount,
 	}
-	if a.kv {
-		e.MountType = "kv"
+	if a.beside != nil {
+		return e.withBeside(a.beside)
 	}
 	return e
 }

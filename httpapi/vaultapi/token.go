@@ -42,7 +42,7 @@ func (c *call) lookupSelf() (response, error) {
 		about.CreationTTL = int64(t.ExpiresAt.Sub(t.IssuedAt) / time.Second)
 		about.TTL = int64(time.Until(t.ExpiresAt) / time.Second)
 	}
-	return response{data: about}, nil
+	return response{data: about, mount: tokenMount}, nil
 }
 
 // lookup describes a token, which must be that of the caller.

@@ -30,8 +30,9 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// readVersions returns the address and the versions of the body, newest first.
-func (c *call) readVersions() (myvault.Address, []myvault.Version, error) {
+// readVersions returns the address and the versions of the body, newest first. Missing is the error
+// without versions.
+func (c *call) readVersions(missing string) (myvault.Address, []myvault.Version, error) {
 	addr, err := c.address()
 	if err != nil {
 		return addr, nil, err
@@ -43,7 +44,7 @@ func (c *call) readVersions() (myvault.Address, []myvault.Version, error) {
 		return addr, nil, err
 	}
 	if len(body.Versions) == 0 {
-		return addr, nil, refuse(http.StatusBadRequest, "No version number provided")
+		return addr, nil, refuse(http.StatusBadRequest, missing)
 	}
 	if len(body.Versions) > maxVersions {
 		return addr, nil, refuse(http.StatusBadRequest, "too many versions: send at most 1000")
@@ -69,7 +70,7 @@ func (c *call) readVersions() (myvault.Address, []myvault.Version, error) {
 // deleteVersions deletes the newest version, if it is one of those in the body. Older versions
 // cannot be deleted alone; while the newest one is deleted, they are not found either.
 func (c *call) deleteVersions() (response, error) {
-	addr, versions, err := c.readVersions()
+	addr, versions, err := c.readVersions("No version number provided")
 	if err != nil {
 		return response{}, err
 	}
@@ -85,7 +86,7 @@ func (c *call) deleteVersions() (response, error) {
 // undeleteVersions undeletes the newest version, if it is one of those in the body. It needs the
 // rights to list and to write.
 func (c *call) undeleteVersions() (response, error) {
-	addr, versions, err := c.readVersions()
+	addr, versions, err := c.readVersions("No version number provided")
 	if err != nil {
 		return response{}, err
 	}
@@ -111,7 +112,7 @@ func (c *call) undeleteVersions() (response, error) {
 // destroyVersions removes values for good. Versions that were never made are ignored, as on a real
 // Vault.
 func (c *call) destroyVersions() (response, error) {
-	addr, versions, err := c.readVersions()
+	addr, versions, err := c.readVersions("no version number provided")
 	if err != nil {
 		return response{}, err
 	}
