@@ -133,8 +133,9 @@ func (c *call) versionNumber() (myvault.Version, error) {
 	return myvault.Version(n), nil
 }
 
-// missing returns the metadata of version n, 0 for the newest, which is not live. Only callers that
-// may list see it: to others a deleted secret is as one that never was.
+// missing returns the metadata of version n, 0 for the newest, which cannot be read. Only callers that
+// may list see it: to others a deleted secret is as one that never was. The metadata of
+// a version that is hidden because a newer one is deleted or destroyed is that of a live one.
 func (c *call) missing(addr myvault.Address, n myvault.Version) (version, error) {
 	if !c.api.extension.Allows(c.ctx(), c.session, myvault.List, addr) {
 		return version{}, myvault.ErrNotFound

@@ -123,11 +123,14 @@ type config struct {
 	MaxVersions        uint64 `json:"max_versions"`
 }
 
+// maxInt32 stands for no limit of versions: 0 means 10 to Vault's clients.
+const maxInt32 = 1<<31 - 1
+
 func (c *call) readConfig() (response, error) {
 	if !c.reaches(c.names["project"]) {
 		return response{}, myvault.ErrDenied
 	}
-	return response{data: config{DeleteVersionAfter: "0s"}, mount: kvEngine}, nil
+	return response{data: config{DeleteVersionAfter: "0s", MaxVersions: maxInt32}, mount: kvEngine}, nil
 }
 
 func (c *call) writeConfig() (response, error) {
