@@ -133,9 +133,9 @@ func (c *call) versionNumber() (myvault.Version, error) {
 	return myvault.Version(n), nil
 }
 
-// missing returns the metadata of version n, 0 for the newest, which cannot be read. Only callers that
-// may list see it: to others a deleted secret is as one that never was. The metadata of
-// a version that is hidden because a newer one is deleted or destroyed is that of a live one.
+// missing returns the metadata of version n, 0 for the newest, which cannot be read. Only callers
+// that may list see it: to others a deleted secret is as one that never was. A version that is
+// hidden because a newer one is deleted or destroyed has the metadata of a live one.
 func (c *call) missing(addr myvault.Address, n myvault.Version) (version, error) {
 	if !c.api.extension.Allows(c.ctx(), c.session, myvault.List, addr) {
 		return version{}, myvault.ErrNotFound
@@ -147,8 +147,8 @@ func (c *call) missing(addr myvault.Address, n myvault.Version) (version, error)
 	return c.versionOf(info)
 }
 
-// newest returns the newest version up to n, or the newest of all if n is 0. ErrNotFound if there is
-// none, or its metadata was deleted. It needs the right to list.
+// newest returns the newest version up to n, or the newest of all if n is 0. ErrNotFound if there
+// is none, or its metadata was deleted. It needs the right to list.
 func (c *call) newest(addr myvault.Address, n myvault.Version) (myvault.Info, error) {
 	before := n
 	if n != 0 {

@@ -10,7 +10,7 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
 )
 
-// refusal is an error with a status of its own.
+// refusal is an error that has its status.
 type refusal struct {
 	status int
 	text   string

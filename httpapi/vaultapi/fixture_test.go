@@ -156,7 +156,7 @@ func (r reply) member(path ...string) any {
 	return v
 }
 
-// entries returns the entries of the trail for a service, newest first, as "action address outcome".
+// entries returns the trail entries of a service, newest first, as "action address outcome".
 func (f *fixture) entries(service string) (all []string) {
 	f.t.Helper()
 	for e, err := range f.vault.As("admin").Trail(f.t.Context(), myvault.TrailFilter{Service: service}) {

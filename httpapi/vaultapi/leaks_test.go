@@ -147,8 +147,8 @@ func TestDeniedNamesDoNotShow(t *testing.T) {
 	}
 }
 
-// TestRightsDoNotShowMore: a caller with some rights on a secret does not learn by them what another
-// right would show.
+// TestRightsDoNotShowMore: a caller with some rights on a secret learns nothing by them that needs
+// another right.
 func TestRightsDoNotShowMore(t *testing.T) {
 	for _, limited := range []struct {
 		about, service string

@@ -164,8 +164,8 @@ func (c *call) changeMetadata(decode func(any) error, apply func(*record, metada
 	return a, err
 }
 
-// hasMetadata reports whether there is a version or a record of addr. To a caller that may not list,
-// every secret seems to have metadata.
+// hasMetadata reports whether there is a version or a record of addr. To a caller that may not
+// list, every secret seems to have metadata.
 func (c *call) hasMetadata(addr myvault.Address) bool {
 	if r, err := c.api.record(c.ctx(), addr); err != nil || !r.Made.IsZero() {
 		return true

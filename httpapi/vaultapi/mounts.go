@@ -123,7 +123,7 @@ type config struct {
 	MaxVersions        uint64 `json:"max_versions"`
 }
 
-// maxInt32 stands for no limit of versions: 0 means 10 to Vault's clients.
+// maxInt32 is the answer of a mount without a limit of versions: Vault's clients read 0 as 10.
 const maxInt32 = 1<<31 - 1
 
 func (c *call) readConfig() (response, error) {

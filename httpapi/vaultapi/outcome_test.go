@@ -47,8 +47,8 @@ func TestAnUnknownOutcomeIsNo5xx(t *testing.T) {
 	}
 }
 
-// TestALeaseEndsAtTheRotation: it is the setting, or the time until a second after the rotation. The
-// expiry is no deletion.
+// TestALeaseEndsAtTheRotation: it is the setting, or the time until a second after the rotation.
+// The expiry is no deletion.
 func TestALeaseEndsAtTheRotation(t *testing.T) {
 	for _, c := range []struct {
 		about           string
@@ -82,7 +82,7 @@ func TestALeaseEndsAtTheRotation(t *testing.T) {
 	}
 }
 
-// TestRefusalsSayWhy: what is not supported is refused with its reason, before anything is done.
+// TestRefusalsSayWhy: unsupported requests are refused with the reason, before anything is done.
 func TestRefusalsSayWhy(t *testing.T) {
 	for _, c := range []struct {
 		method, path, body, header string

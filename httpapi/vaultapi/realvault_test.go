@@ -187,7 +187,7 @@ func TestAnswersOfARealVault(t *testing.T) {
 	for _, e := range script {
 		names[e.name] = true
 	}
-	is.Equal(len(names), len(script)) // each has a name of its own
+	is.Equal(len(names), len(script)) // no name is used twice
 	t.Logf("%d requests, %d differences", len(script), len(different))
 }
 

@@ -86,8 +86,8 @@ func (c *call) run() (a response, err error) {
 	return handle(c)
 }
 
-// refuseHeaders refuses what a caller would otherwise believe to have: its response wrapped, or a
-// namespace of its own.
+// refuseHeaders refuses requests whose caller would otherwise believe that its response is wrapped,
+// or that it uses a namespace.
 func (c *call) refuseHeaders() error {
 	header := c.request.Header
 	if ttl := header.Get("X-Vault-Wrap-TTL"); ttl != "" && ttl != "0" && ttl != "0s" {

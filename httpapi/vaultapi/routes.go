@@ -20,8 +20,8 @@ const (
 	opOther  operation = "other"
 )
 
-// operationOf returns the operation of a request. LIST is a method of its own, or GET with
-// list=true for clients that cannot send it.
+// operationOf returns the operation of a request. LIST is a method of Vault. Clients that cannot
+// send it use GET with list=true.
 func operationOf(method string, query url.Values) operation {
 	switch method {
 	case http.MethodGet, http.MethodHead:

@@ -13,7 +13,7 @@
 //
 // # Addresses and values
 //
-// A project is a mount of its own name, so `vault kv get newsbot/prod/db` reads the secret
+// A project is a mount with the same name, so `vault kv get newsbot/prod/db` reads the secret
 // newsbot/prod/db. A KV map is one value: the JSON of the map, or the plain text s of the map
 // {"value": s}. docs/kv-format.md has the rule. Projects named sys, auth, cubbyhole or identity
 // cannot be reached.
@@ -32,7 +32,7 @@
 //
 // # Differences
 //
-// What is not supported is refused with its reason: response wrapping, namespaces, other
+// Unsupported requests are refused with the reason: response wrapping, namespaces, other
 // engines, changes of sys. docs/vault-clients.md lists the differences from a real Vault.
 //
 // The routes and statuses are Vault's. Texts of errors may change, except those that Vault's

@@ -21,7 +21,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The members of the maps that stand for a value that is no map.
+// The members of the maps that are stored as a value that is no map.
 const (
 	valueName      = "value"
 	encodingName   = "encoding"
@@ -70,7 +70,7 @@ func isMap(value []byte) bool {
 	return !other
 }
 
-// single returns the value that object, a valid JSON object, stands for if it is {"value": text},
+// single returns the value that object, a valid JSON object, is stored as if it is {"value": text},
 // or {"value": base64, "encoding": "base64"} of bytes that are not UTF-8. It reports false for
 // every other map, and if the value itself would be shown as another map.
 func single(object jsontext.Value) ([]byte, bool) {

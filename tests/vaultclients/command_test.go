@@ -122,7 +122,7 @@ func TestVaultCommandsOfOperators(t *testing.T) {
 			is := is.New(t)
 			out, err := c.run(strings.Fields(line.command)...)
 			is.NoErr(err)
-			is.True(strings.Contains(out, line.want)) // what the command prints
+			is.True(strings.Contains(out, line.want)) // the output
 		})
 	}
 }
@@ -145,7 +145,7 @@ func TestVaultCommandIsRefusedLoudly(t *testing.T) {
 			is := is.New(t)
 			_, err := c.run(strings.Fields(line.command)...)
 			is.True(err != nil)
-			is.True(strings.Contains(strings.ReplaceAll(err.Error(), "\n", " "), line.want)) // what the command prints
+			is.True(strings.Contains(strings.ReplaceAll(err.Error(), "\n", " "), line.want)) // the output
 		})
 	}
 }
