@@ -30,7 +30,7 @@ func background(t *testing.T, env []string, name string, arguments ...string) {
 	var out bytes.Buffer
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, &out, &out
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it ends its children
-	cmd.WaitDelay = 5 * time.Second // a child of the program may keep the pipe open
+	cmd.WaitDelay = 5 * time.Second                                       // a child of the program may keep the pipe open
 	check(t, cmd.Start())
 	t.Cleanup(func() {
 		stop()
