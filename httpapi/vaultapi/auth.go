@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/httpapi/internal/request"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
@@ -38,7 +37,7 @@ func (c *call) loginAppRole() (response, error) {
 	if body.Role == "" {
 		return response{}, refuse(http.StatusBadRequest, "missing role_id")
 	}
-	return c.mint(myvault.Credentials{Service: body.Role, Token: body.Secret}, "invalid role or secret ID")
+	return c.mint(body.Role, body.Secret, "invalid role or secret ID")
 }
 
 // loginUser logs in with a service as the user and its shared token as the password.
@@ -52,7 +51,7 @@ func (c *call) loginUser() (response, error) {
 	if body.Password == "" {
 		return response{}, refuse(http.StatusBadRequest, "missing password")
 	}
-	return c.mint(myvault.Credentials{Service: c.names["service"], Token: body.Password}, "invalid username or password")
+	return c.mint(c.names["service"], body.Password, "invalid username or password")
 }
 
 // loginCertificate logs in with the client certificate of the connection. Its name, if one is
@@ -64,11 +63,7 @@ func (c *call) loginCertificate() (response, error) {
 	if err := c.decode(&body); err != nil {
 		return response{}, err
 	}
-	credentials := myvault.Credentials{Service: body.Name}
-	if c.request.TLS != nil {
-		credentials.VerifiedChains = c.request.TLS.VerifiedChains
-	}
-	return c.mint(credentials, "invalid certificate or no client certificate supplied")
+	return c.mint(body.Name, "", "invalid certificate or no client certificate supplied")
 }
 
 // loginOther refuses the methods that myVault does not have.
@@ -78,11 +73,9 @@ func (c *call) loginOther() (response, error) {
 
 // mint logs a service in and mints a capability token with all its rights. A failure is answered
 // with the text that Vault has for it.
-func (c *call) mint(credentials myvault.Credentials, failure string) (response, error) {
-	credentials.Token = request.Token(c.request, credentials.Token)
-	credentials.Request, credentials.Remote = c.id, c.remote()
-	session, err := c.api.vault.Login(c.ctx(), credentials)
-	if err = c.limited(err, credentials.Service); errors.Is(err, myvault.ErrUnauthenticated) {
+func (c *call) mint(service, token, failure string) (response, error) {
+	session, err := c.loginShared(service, token)
+	if errors.Is(err, myvault.ErrUnauthenticated) {
 		return response{}, refuse(http.StatusBadRequest, failure)
 	}
 	if err != nil {
@@ -94,15 +87,15 @@ func (c *call) mint(credentials myvault.Credentials, failure string) (response, 
 	if err != nil {
 		return response{}, err
 	}
-	token, err := c.api.issuer.Mint(c.ctx(), session, tokens.Grant{Rules: rules})
+	minted, err := c.api.issuer.Mint(c.ctx(), session, tokens.Grant{Rules: rules})
 	if err != nil {
 		return response{}, err
 	}
-	policies := []string{token.Service}
+	policies := []string{minted.Service}
 	return response{auth: auth{
-		ClientToken: token.Bearer.Reveal(), Accessor: token.ID, Policies: policies, TokenPolicies: policies,
-		Metadata: map[string]string{"service": token.Service}, TokenType: "service", Orphan: true,
-		LeaseDuration: int64(token.ExpiresAt.Sub(token.IssuedAt) / time.Second),
+		ClientToken: minted.Bearer.Reveal(), Accessor: minted.ID, Policies: policies, TokenPolicies: policies,
+		Metadata: map[string]string{"service": minted.Service}, TokenType: "service", Orphan: true,
+		LeaseDuration: int64(minted.ExpiresAt.Sub(minted.IssuedAt) / time.Second),
 	}}, nil
 }
 

@@ -86,8 +86,9 @@ func (c *call) answerOf(err error) (status int, text string) {
 		}
 	}
 	if text == "internal error" && c.changes() {
-		return http.StatusConflict, textUnknown // a 5xx would be repeated
+		status, text = http.StatusConflict, textUnknown // a 5xx would be repeated
 	}
+	c.unknown = text == textUnknown
 	return status, text
 }
 

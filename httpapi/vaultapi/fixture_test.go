@@ -56,11 +56,11 @@ func (l *lines) String() string {
 
 // fixture is a served vault with both APIs.
 type fixture struct {
-	t      *testing.T
-	vault  *myvault.Vault
-	issuer *tokens.Issuer
-	url    string
-	logs   *lines
+	t       *testing.T
+	vault   *myvault.Vault
+	handler http.Handler
+	url     string
+	logs    *lines
 }
 
 func newFixture(t *testing.T) *fixture { return serveOn(t, memory.New(memory.Config{})) }
@@ -96,7 +96,7 @@ func serveOn(t *testing.T, provider myvault.Provider) *fixture {
 	}
 	server := httptest.NewServer(kv.Beside(api))
 	t.Cleanup(server.Close)
-	return &fixture{t: t, vault: vault, issuer: issuer, url: server.URL, logs: logs}
+	return &fixture{t: t, vault: vault, handler: kv.Beside(api), url: server.URL, logs: logs}
 }
 
 // reply is an answer, read to its end.

@@ -21,7 +21,8 @@ type identity struct {
 // httpapi. It is not the name of any service.
 const bearerFailures = "Authorization: Bearer"
 
-// login authenticates the caller by its token: "service:token", or a capability token.
+// login authenticates the caller by its token: "service:token", or a capability token. Without a
+// token, a client certificate is enough, as for package httpapi.
 func (c *call) login() error {
 	presented, err := c.presentedToken()
 	if err != nil {
@@ -56,9 +57,13 @@ func (c *call) presentedToken() (string, error) {
 }
 
 func (c *call) loginShared(service, token string) (*myvault.Session, error) {
-	session, err := c.api.vault.Login(c.ctx(), myvault.Credentials{
+	credentials := myvault.Credentials{
 		Service: service, Token: request.Token(c.request, token), Request: c.id, Remote: c.remote(),
-	})
+	}
+	if c.request.TLS != nil {
+		credentials.VerifiedChains = c.request.TLS.VerifiedChains
+	}
+	session, err := c.api.vault.Login(c.ctx(), credentials)
 	return session, c.limited(err, service)
 }
 

@@ -13,7 +13,7 @@ import (
 func (c *call) log(status, size int, took time.Duration, err error) {
 	level := slog.LevelInfo
 	switch {
-	case status >= http.StatusInternalServerError, c.failure != "":
+	case status >= http.StatusInternalServerError, c.unknown:
 		level = slog.LevelError
 	case c.route != nil && c.route.pattern == "sys/health":
 		level = slog.LevelDebug

@@ -1,7 +1,7 @@
 package vaultapi_test
 
 import (
-	"fmt"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -21,7 +21,7 @@ func TestAnUnknownOutcomeIsNo5xx(t *testing.T) {
 	}{
 		{"unknown", func() error { return myvault.ErrUnknownOutcome }, 409},
 		{"panic", func() error { panic("hidden") }, 409},
-		{"an error without a kind", func() error { return fmt.Errorf("hidden") }, 409},
+		{"an error without a kind", func() error { return errors.New("the disk is broken") }, 409},
 		{"nothing was changed", func() error { return myvault.ErrUnavailable }, 503},
 	} {
 		for _, verb := range []struct{ method, path, body string }{
@@ -41,7 +41,8 @@ func TestAnUnknownOutcomeIsNo5xx(t *testing.T) {
 				r := f.as("admin", verb.method, verb.path, verb.body)
 				is.Equal(r.status, c.status)
 				is.True(!strings.Contains(r.body, "hidden"))
-				is.True(!strings.Contains(f.logs.String(), `"hidden"`)) // neither in the log
+				is.True(strings.Contains(f.logs.String(), `"level":"ERROR"`)) // the operator sees it
+				is.True(!strings.Contains(f.logs.String(), `"hidden"`))       // neither in the log
 			})
 		}
 	}

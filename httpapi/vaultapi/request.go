@@ -34,6 +34,7 @@ type call struct {
 	session  *myvault.Session
 	large    bool
 	failure  string // the text of a panic, for the log
+	unknown  bool   // the outcome is
 	stack    string
 	conn     *serve.Conn
 }

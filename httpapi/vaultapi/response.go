@@ -3,6 +3,8 @@ package vaultapi
 import (
 	"bytes"
 	"cmp"
+	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"strconv"
@@ -98,8 +100,14 @@ func (c *call) write(a response, err error) (status, size int) {
 	if buffer.Len() > 0 && c.request.Method != http.MethodHead {
 		size, _ = c.writer.Write(buffer.Bytes()) // the client may be gone
 	}
+	if c.ctx().Err() != nil && errors.Is(err, context.Canceled) {
+		return statusClientGone, size
+	}
 	return status, size
 }
+
+// statusClientGone is logged if the client left before the response, as by package httpapi.
+const statusClientGone = 499
 
 // render writes the body of a and returns its status.
 func (c *call) render(buffer *bytes.Buffer, a response) int {
