@@ -112,6 +112,8 @@ var script = []exchange{
 	{"path that ends with a slash", "GET", "secret/data/a/", ""},
 	{"list of data", "LIST", "secret/data/a", ""},
 	{"path of another engine", "GET", "secret/creds/a", ""},
+	{"read of delete", "GET", "secret/delete/a", ""},
+	{"write of subkeys", "POST", "secret/subkeys/a", "{}"},
 	{"mount that is not there", "GET", "nope/data/a", ""},
 	{"preflight", "GET", "sys/internal/ui/mounts/secret/a", ""},
 	{"mounts", "GET", "sys/mounts", ""},
