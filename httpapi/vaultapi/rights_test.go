@@ -53,7 +53,7 @@ func TestRequestsNeedTheirRight(t *testing.T) {
 	}
 }
 
-// TestUnreachedProjectsAreRefused: whatever the path below them is.
+// TestUnreachedProjectsAreRefused, also for paths that no engine has.
 func TestUnreachedProjectsAreRefused(t *testing.T) {
 	is := is.New(t)
 	f, _ := newWatched(t)

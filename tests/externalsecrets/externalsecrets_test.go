@@ -131,8 +131,8 @@ func TestReadAndFind(t *testing.T) {
 	is.NoErr(client.Close(t.Context())) // ends its token
 }
 
-// TestPushAndDelete: a PushSecret writes a map and a member, leaves what it does not manage, deletes,
-// and writes again.
+// TestPushAndDelete: a PushSecret writes a map and a member, and leaves secrets that it does not
+// manage. It deletes, and writes again.
 func TestPushAndDelete(t *testing.T) {
 	is := is.New(t)
 	v, url := newVault(t)

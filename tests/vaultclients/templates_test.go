@@ -52,7 +52,7 @@ func write(t *testing.T, folder, name, text string) string {
 const template = `{{ with secret "newsbot/data/prod/db" }}{{ .Data.data.value }}{{ end }}`
 
 // TestVaultAgentRendersAgain: the Agent logs in by AppRole, renders a template, and renders it
-// again once the secret has changed, because the lease of its read ends. A real Vault leaves it waiting
+// again once the secret has changed, because the lease of its read ends. With a real Vault it waits
 // for five minutes.
 func TestVaultAgentRendersAgain(t *testing.T) {
 	binary := need(t, "MYVAULT_VAULT_BIN")
