@@ -10,7 +10,7 @@ func (c *call) healthy() (response, error) {
 		Status  string `json:"status"`
 		Service string `json:"service"`
 	}
-	if !c.api.health.Good(c.ctx()) {
+	if !c.api.health.Good(c.ctx) {
 		return response{status: http.StatusServiceUnavailable, body: report{"unhealthy", "myVault"}}, nil
 	}
 	return response{body: report{"healthy", "myVault"}}, nil
@@ -24,7 +24,7 @@ func (c *call) readiness() (response, error) {
 	type report struct {
 		Status string `json:"status"`
 	}
-	if c.api.draining.Load() || !c.api.ready.Good(c.ctx()) {
+	if c.api.draining.Load() || !c.api.ready.Good(c.ctx) {
 		return response{status: http.StatusServiceUnavailable, body: report{"not ready"}}, nil
 	}
 	return response{body: report{"ready"}}, nil

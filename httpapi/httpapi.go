@@ -22,11 +22,13 @@
 package httpapi
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -87,22 +89,23 @@ type Observation struct {
 
 // Handler is the HTTP API of one vault. Make one with [New]; it is safe for concurrent use.
 type Handler struct {
-	vault      *myvault.Vault
-	logger     *slog.Logger
-	requests   *request.Log
-	endpoints  []endpoint
-	headers    []problem.Header
-	buffers    buffers
-	guard      *guard.Guard
-	cursors    *cursors
-	health     *health.Check
-	generators map[string]myvault.Generator
-	ready      *health.Check
-	draining   atomic.Bool
-	issuer     *tokens.Issuer
-	console    http.Handler // may be nil
-	store      string
-	observe    func(Observation) // may be nil
+	vault       *myvault.Vault
+	incarnation string // of the vault
+	logger      *slog.Logger
+	requests    *request.Log
+	endpoints   []endpoint
+	headers     []problem.Header
+	buffers     sync.Pool // of *bytes.Buffer for response bodies; see recycle
+	guard       *guard.Guard
+	cursors     *cursors
+	health      *health.Check
+	generators  map[string]myvault.Generator
+	ready       *health.Check
+	draining    atomic.Bool
+	issuer      *tokens.Issuer
+	console     http.Handler // may be nil
+	store       string
+	observe     func(Observation) // may be nil
 	projectSecrets
 	usage     *usage.Index
 	extension *myvault.Extension // for log-ins by token without an issuer
@@ -130,6 +133,8 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	}
 	return &Handler{
 		vault:          vault,
+		incarnation:    vault.Incarnation(),
+		buffers:        sync.Pool{New: func() any { return new(bytes.Buffer) }},
 		logger:         config.Logger,
 		requests:       request.NewLog(config.Logger),
 		endpoints:      config.endpoints(),

@@ -93,8 +93,8 @@ func (c *call) sentJSON() bool {
 // much has arrived.
 func (c *call) readBody() ([]byte, error) {
 	tooLarge := &problem.Problem{Status: http.StatusRequestEntityTooLarge, Detail: "the body is over 1 MiB: send less at once"}
-	body, err := request.Body(c.ctx(), c.writer, c.request, request.BodyLimits{
-		Max: maxBody, Bodies: c.api.guard.Bodies(), Service: c.service(),
+	body, err := request.Body(c.ctx, c.writer, c.request, request.BodyLimits{
+		Max: maxBody, Bodies: c.api.guard.Bodies(), Service: c.service,
 	})
 	switch {
 	case errors.Is(err, request.ErrTooLarge):

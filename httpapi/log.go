@@ -12,12 +12,12 @@ import (
 // authenticated, and the cause of a 5xx, which the client does not see.
 func (c *call) log(status, size int, took time.Duration, err error) {
 	level := c.level(status, err)
-	if !c.api.logger.Enabled(c.ctx(), level) {
+	if !c.api.logger.Enabled(c.ctx, level) {
 		return
 	}
-	c.api.requests.Write(c.ctx(), request.Record{
-		Level: level, Service: c.service(), Method: request.Method(c.request), Route: c.pattern(), Status: status,
-		Cause: c.causeText(err), ID: c.id, Remote: c.remote(), Took: took, Size: size, Stack: c.stack,
+	c.api.requests.Write(c.ctx, request.Record{
+		Level: level, Service: c.service, Method: request.Method(c.request), Route: c.endpoint.Pattern, Status: status,
+		Cause: c.causeText(err), ID: c.id, Remote: c.remote, Took: took, Size: size, Stack: c.stack,
 	})
 }
 
@@ -27,7 +27,7 @@ func (c *call) level(status int, err error) slog.Level {
 	switch {
 	case status >= http.StatusInternalServerError && !draining:
 		return slog.LevelError
-	case c.pattern() == "/health", c.pattern() == "/ready":
+	case c.endpoint.probe:
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo
@@ -42,18 +42,4 @@ func (c *call) causeText(err error) string {
 		return ""
 	}
 	return cause(err).Error() // without the address
-}
-
-func (c *call) service() string {
-	if c.session == nil {
-		return ""
-	}
-	return c.session.Service()
-}
-
-func (c *call) pattern() string {
-	if c.endpoint == nil {
-		return ""
-	}
-	return c.endpoint.Pattern
 }

@@ -36,7 +36,7 @@ type call struct {
 	failure  string // the text of a panic, for the log
 	unknown  bool   // the outcome is
 	stack    string
-	conn     *serve.Conn
+	conn     serve.Conn
 }
 
 func (c *call) ctx() context.Context { return c.context }
@@ -136,7 +136,7 @@ func (c *call) enterLarge() error {
 	}
 	c.conn.Wait()
 	defer c.conn.Resume()
-	if err := c.api.config.Guard.Large().Enter(c.ctx(), c.service()); err != nil {
+	if err := c.api.config.Guard.Large().Acquire(c.ctx(), c.service()); err != nil {
 		return err
 	}
 	c.large = true
@@ -147,6 +147,6 @@ func (c *call) enterLarge() error {
 func (c *call) leaveLarge() {
 	if c.large {
 		c.large = false
-		c.api.config.Guard.Large().Leave(c.service())
+		c.api.config.Guard.Large().Release(c.service())
 	}
 }

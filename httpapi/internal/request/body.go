@@ -7,7 +7,7 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/myswiftagent/myvault/httpapi/guard"
+	"github.com/myswiftagent/myvault/httpapi/internal/semaphore"
 	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
@@ -23,9 +23,9 @@ var (
 
 // BodyLimits are the limits of [Body].
 type BodyLimits struct {
-	Max     int64       // in bytes
-	Bodies  *guard.Room // of large bodies
-	Service string      // of the caller
+	Max     int64                // in bytes
+	Bodies  *semaphore.Semaphore // of large bodies
+	Service string               // of the caller
 }
 
 // Body reads the body up to its limit. It enters the room of large bodies only once so much
@@ -41,10 +41,10 @@ func Body(ctx context.Context, w http.ResponseWriter, r *http.Request, limits Bo
 	limited := http.MaxBytesReader(w, r.Body, limits.Max)
 	_, err := io.CopyN(&body, limited, LargeBody+1)
 	if err == nil { // there is more
-		if err := limits.Bodies.Enter(ctx, limits.Service); err != nil {
+		if err := limits.Bodies.Acquire(ctx, limits.Service); err != nil {
 			return nil, err
 		}
-		defer limits.Bodies.Leave(limits.Service)
+		defer limits.Bodies.Release(limits.Service)
 		if rest := r.ContentLength - int64(body.Len()); rest > 0 {
 			body.Grow(int(rest) + bytes.MinRead) // in one allocation
 		}
