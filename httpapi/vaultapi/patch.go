@@ -82,7 +82,7 @@ func (c *call) decodePatch(into any) error {
 func patched(value myvault.Value, patch jsontext.Value) (myvault.Value, error) {
 	raw := value.RevealBytes()
 	defer clear(raw)
-	merged, err := merge(kvmap.Decode(raw), patch)
+	merged, err := merge(kvmap.Decode(raw), patch, maxNesting)
 	if err != nil {
 		return myvault.Value{}, err
 	}
@@ -94,10 +94,20 @@ func patched(value myvault.Value, patch jsontext.Value) (myvault.Value, error) {
 	return myvault.Bytes(encoded), nil
 }
 
-// merge applies a merge patch (RFC 7396) to target. Numbers and strings keep their spelling.
-func merge(target, patch jsontext.Value) (jsontext.Value, error) {
+// maxNesting is how deep objects may be nested in a patch, and for subkeys. Each level is parsed
+// again with all levels below it.
+const maxNesting = 100
+
+var errNesting = refuse(http.StatusBadRequest, "the map is nested too deeply: myVault patches and lists 100 levels")
+
+// merge applies a merge patch (RFC 7396) of at most levels to target. Numbers and strings keep
+// their spelling.
+func merge(target, patch jsontext.Value, levels int) (jsontext.Value, error) {
 	if patch.Kind() != '{' {
 		return patch, nil
+	}
+	if levels == 0 {
+		return nil, errNesting
 	}
 	var members, changes map[string]jsontext.Value
 	if target.Kind() == '{' {
@@ -116,7 +126,7 @@ func merge(target, patch jsontext.Value) (jsontext.Value, error) {
 			delete(members, name)
 			continue
 		}
-		merged, err := merge(members[name], change)
+		merged, err := merge(members[name], change, levels-1)
 		if err != nil {
 			return nil, err
 		}

@@ -88,6 +88,21 @@ func TestBodiesAreLimited(t *testing.T) {
 	is.Equal(len(f.as("admin", "GET", db, "").member("data", "data", "value").(string)), 500_000)
 }
 
+// TestDeepMapsAreRefused where each level would be parsed with all below it. They can be read.
+func TestDeepMapsAreRefused(t *testing.T) {
+	is := is.New(t)
+	f := newFixture(t)
+	nested := func(levels int) string {
+		return `{"data":` + strings.Repeat(`{"a":`, levels) + "1" + strings.Repeat("}", levels) + "}"
+	}
+	is.Equal(f.as("admin", "POST", db, nested(5000)).status, 200)
+	is.Equal(f.as("admin", "GET", db, "").status, 200)
+	is.Equal(f.as("admin", "GET", "newsbot/subkeys/prod/db", "").status, 400)
+	is.Equal(f.as("admin", "GET", "newsbot/subkeys/prod/db?depth=99", "").status, 200)
+	is.Equal(f.as("admin", "PATCH", db, nested(5000)).status, 400)
+	is.Equal(f.as("admin", "PATCH", db, nested(100)).status, 200)
+}
+
 // meanwhile lets another caller do something before the next change of the store.
 func (w *watched) meanwhile(do func()) {
 	var done atomic.Bool // do changes something too

@@ -26,26 +26,38 @@ func (c *call) readSubkeys() (response, error) {
 	}
 	raw := secret.Value.RevealBytes()
 	defer clear(raw)
+	names, err := subkeys(kvmap.Decode(raw), depth, maxNesting)
+	if err != nil {
+		return response{}, err
+	}
 	metadata, err := c.versionOf(secret.Info)
-	a.data = map[string]any{"subkeys": subkeys(kvmap.Decode(raw), depth), "metadata": metadata}
+	a.data = map[string]any{"subkeys": names, "metadata": metadata}
 	return a, err
 }
 
 // subkeys returns the names of an object down to depth, or of all levels if it is 0. Its leaves are
-// nil, as is an object without members.
-func subkeys(object jsontext.Value, depth int) map[string]any {
+// nil, as is an object without members. It refuses an object of more than levels.
+func subkeys(object jsontext.Value, depth, levels int) (map[string]any, error) {
+	if levels == 0 {
+		return nil, errNesting
+	}
 	var members map[string]jsontext.Value
-	if object.Kind() != '{' || json.Unmarshal(object, &members) != nil {
-		return nil
+	if err := json.Unmarshal(object, &members); err != nil {
+		return nil, err
 	}
 	names := make(map[string]any, len(members))
 	for name, value := range members {
 		names[name] = nil
-		if value.Kind() == '{' && depth != 1 {
-			if below := subkeys(value, max(depth-1, 0)); len(below) > 0 {
-				names[name] = below
-			}
+		if value.Kind() != '{' || depth == 1 {
+			continue
+		}
+		below, err := subkeys(value, max(depth-1, 0), levels-1)
+		if err != nil {
+			return nil, err
+		}
+		if len(below) > 0 {
+			names[name] = below
 		}
 	}
-	return names
+	return names, nil
 }
