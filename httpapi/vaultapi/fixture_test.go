@@ -6,16 +6,19 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/httpapi/guard"
 	"github.com/myswiftagent/myvault/httpapi/vaultapi"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/providers/sqlite"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
@@ -63,7 +66,18 @@ type fixture struct {
 	logs    *lines
 }
 
-func newFixture(t *testing.T) *fixture { return serveOn(t, memory.New(memory.Config{})) }
+// newFixture serves an empty vault, in memory or over the provider of MYVAULT_TEST_PROVIDER.
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	if os.Getenv("MYVAULT_TEST_PROVIDER") != "sqlite" {
+		return serveOn(t, memory.New(memory.Config{}))
+	}
+	store, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.StaticKey(crypto.NewKey()), sqlite.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveOn(t, store)
+}
 
 func serveOn(t *testing.T, provider myvault.Provider) *fixture {
 	t.Helper()
