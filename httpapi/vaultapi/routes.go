@@ -88,24 +88,37 @@ var routes = []route{
 	{"{project}/{path...}", false, nil},
 }
 
-// match returns the names in segments, or false if r has another path.
-func (r *route) match(segments []string) (map[string]string, bool) {
-	parts := strings.Split(r.pattern, "/")
+// match reports whether segments are a path of r.
+func (r *route) match(segments []string) bool {
+	rest, more := r.pattern, true
+	for i := 0; more; i++ {
+		var part string
+		part, rest, more = strings.Cut(rest, "/")
+		switch {
+		case strings.HasSuffix(part, "...}"):
+			return true
+		case i >= len(segments), part[0] != '{' && part != segments[i]:
+			return false
+		case !more:
+			return len(segments) == i+1
+		}
+	}
+	return false
+}
+
+// namesIn returns the names of the pattern in segments, which match.
+func (r *route) namesIn(segments []string) map[string]string {
 	names := make(map[string]string)
-	for i, part := range parts {
+	for i, part := range strings.Split(r.pattern, "/") {
 		name, isName := strings.CutPrefix(part, "{")
-		if rest, ok := strings.CutSuffix(name, "...}"); isName && ok {
-			names[rest] = strings.Join(segments[i:], "/")
-			return names, true
-		}
-		if i >= len(segments) || !isName && part != segments[i] {
-			return nil, false
-		}
-		if isName {
+		switch rest, all := strings.CutSuffix(name, "...}"); {
+		case all:
+			names[rest] = strings.Join(segments[min(i, len(segments)):], "/")
+		case isName:
 			names[strings.TrimSuffix(name, "}")] = segments[i]
 		}
 	}
-	return names, len(segments) == len(parts)
+	return names
 }
 
 // find returns the handler of the request. The error is that of a path or an operation that the
@@ -114,11 +127,10 @@ func (c *call) find() (handler, error) {
 	path := strings.TrimPrefix(c.request.URL.Path, root)
 	segments := strings.Split(path, "/")
 	for i := range routes {
-		names, ok := routes[i].match(segments)
-		if !ok {
+		if !routes[i].match(segments) {
 			continue
 		}
-		c.route, c.names = &routes[i], names
+		c.route, c.names = &routes[i], routes[i].namesIn(segments)
 		if handle := c.route.handlers[c.op]; handle != nil {
 			return handle, nil
 		}

@@ -54,7 +54,7 @@ func TestUndeleteNeedsTheNewestNumber(t *testing.T) {
 }
 
 // newBare returns a handler with the default guard, its vault and its log.
-func newBare(t *testing.T) (*vaultapi.Handler, *myvault.Vault, *lines) {
+func newBare(t testing.TB) (*vaultapi.Handler, *myvault.Vault, *lines) {
 	t.Helper()
 	is := is.New(t)
 	policy, err := myvault.ParsePolicy(settings)
