@@ -3,7 +3,6 @@ package vaultapi_test
 import (
 	"crypto/tls"
 	"encoding/json"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/matryer/is"
 
-	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/authority"
 )
 
@@ -20,12 +18,7 @@ import (
 func TestCertificates(t *testing.T) {
 	is := is.New(t)
 	f := newFixture(t)
-	changed := maps.Clone(settings)
-	changed["CERT_lister"] = "dns:lister.internal"
-	changed["CERT_reader"] = "dns:reader.internal,with:token"
-	policy, err := myvault.ParsePolicy(changed)
-	is.NoErr(err)
-	f.vault.SetPolicy(policy)
+	f.setPolicy(map[string]string{"CERT_lister": "dns:lister.internal", "CERT_reader": "dns:reader.internal,with:token"})
 	servers, clients := authority.New(t, "servers"), authority.New(t, "clients")
 	server := httptest.NewUnstartedServer(f.handler)
 	server.TLS = &tls.Config{

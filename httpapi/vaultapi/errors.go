@@ -22,6 +22,10 @@ func refuse(status int, text string) error { return &refusal{status, text} }
 
 // Texts that clients match.
 const (
+	// Vault Agent logs in again if it finds "invalid token".
+	textInvalidToken = "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"
+	textNoToken      = "permission denied"
+
 	textDenied   = "1 error occurred:\n\t* permission denied\n\n"
 	textConflict = "check-and-set parameter did not match the current version"
 	textUnknown  = "unknown outcome: the change may have been made; read before you retry"
@@ -44,7 +48,7 @@ var answers = []struct {
 	{context.Canceled, 503, "the request was canceled and nothing was changed: retry later"},
 	{myvault.ErrWrongKey, 503, "the store has another master key than this vault"},
 	{myvault.ErrTampered, 500, "stored data does not authenticate: the operator must investigate"},
-	{myvault.ErrUnauthenticated, 403, "permission denied"},
+	{myvault.ErrUnauthenticated, 403, textInvalidToken},
 	{myvault.ErrDenied, 403, textDenied},
 	{myvault.ErrTooLarge, 413, ""},
 	{myvault.ErrInvalid, 400, ""},
@@ -84,6 +88,9 @@ func (c *call) answerOf(err error) (status int, text string) {
 			}
 			break
 		}
+	}
+	if text == textInvalidToken && c.identity.presented == "" {
+		text = textNoToken
 	}
 	if text == "internal error" && c.changes() {
 		status, text = http.StatusConflict, textUnknown // a 5xx would be repeated

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -180,4 +181,16 @@ func (f *fixture) entries(service string) (all []string) {
 		all = append(all, e.Action+" "+e.Address.String()+" "+string(e.Outcome))
 	}
 	return all
+}
+
+// setPolicy changes settings of the policy.
+func (f *fixture) setPolicy(changes map[string]string) {
+	f.t.Helper()
+	changed := maps.Clone(settings)
+	maps.Copy(changed, changes)
+	policy, err := myvault.ParsePolicy(changed)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.vault.SetPolicy(policy)
 }

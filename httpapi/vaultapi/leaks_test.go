@@ -218,6 +218,10 @@ func TestFailedLogInsAreAlike(t *testing.T) {
 	for _, wrong := range []string{"admin:wrong", "nobody:wrong", "wrong", ""} {
 		r := f.do("GET", "newsbot/data/prod/there", "", "X-Vault-Token: "+wrong)
 		is.Equal(r.status, 403)
-		is.Equal(r.body, "{\"errors\":[\"permission denied\"]}\n")
+		text := `{"errors":["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}`
+		if wrong == "" {
+			text = `{"errors":["permission denied"]}`
+		}
+		is.Equal(r.body, text+"\n")
 	}
 }

@@ -28,8 +28,9 @@ const (
 
 // server is a server with both APIs, as programs see it.
 type server struct {
-	vault *myvault.Vault
-	url   string
+	vault  *myvault.Vault
+	issuer *tokens.Issuer
+	url    string
 }
 
 // start serves an empty vault until the test ends. Clients read again after a second.
@@ -63,7 +64,7 @@ func start(t *testing.T) server {
 		<-ended
 		_ = vault.Close()
 	})
-	return server{vault, "http://" + listener.Addr().String()}
+	return server{vault, issuer, "http://" + listener.Addr().String()}
 }
 
 // testLog writes the log of the server to that of the test.
@@ -79,6 +80,16 @@ func (s server) put(t *testing.T, project, path, value string) {
 	t.Helper()
 	_, err := s.vault.As("admin").Put(t.Context(), myvault.Address{Project: project, Path: path}, myvault.Text(value))
 	check(t, err)
+}
+
+// revokeTokens ends all capability tokens of newsbot.
+func (s server) revokeTokens(t *testing.T) {
+	t.Helper()
+	by := s.vault.As(service)
+	for token, err := range s.issuer.List(t.Context(), by) {
+		check(t, err)
+		check(t, s.issuer.Revoke(t.Context(), by, token.ID))
+	}
 }
 
 // value returns the value of a secret of newsbot as the vault has it.

@@ -74,6 +74,9 @@ template { contents = %q
 	eventually(t, "the Agent has rendered the template", rendered(target, "first"))
 	s.put(t, service, "prod/db", "second")
 	eventually(t, "the Agent has rendered the change", rendered(target, "second"))
+	s.revokeTokens(t)
+	s.put(t, service, "prod/db", "third")
+	eventually(t, "the Agent has logged in again", rendered(target, "third"))
 }
 
 // TestVaultAgentRestartsAProgram: the Agent as a supervisor starts its child with the secret in the
