@@ -15,7 +15,7 @@ import (
 const maxRecord = 16 << 10
 
 // Extension is what a package that extends the vault needs beyond [Session]: the packages
-// tokens, due, usage and httpapi are extensions. Programs do not need it. Its methods check no
+// tokens, due, usage, httpapi and vaultapi are extensions. Programs do not need it. Its methods check no
 // policy unless they say so.
 //
 // Each extension has records: small sealed values beside the secrets, on every provider. They
@@ -196,6 +196,43 @@ func (x *Extension) Resume(service, authentication string, check func(context.Co
 	s := x.vault.As(service)
 	s.authentication, s.check = a, check
 	return s, nil
+}
+
+// Authorize returns nil if s may do a with addr. The rules alone decide, without the store, so the
+// answer reveals nothing about what exists. ErrDenied otherwise, or the error of a session that
+// has ended; the trail records that as a refusal of a. A permission is not recorded: the call that
+// follows is.
+func (x *Extension) Authorize(ctx context.Context, s *Session, a Action, addr Address) error {
+	err := cmp.Or(x.checkOwner(s), addr.Validate())
+	if err != nil {
+		return fail("authorize", Address{}, err)
+	}
+	_, err = s.authorize(ctx, s.entry(a.String(), addr, 0), func(r rights) bool { return r.allows(a, addr) })
+	return fail("authorize", addr, err)
+}
+
+// Allows reports whether s may do a with addr now, by the rules alone. Nothing is recorded.
+func (x *Extension) Allows(ctx context.Context, s *Session, a Action, addr Address) bool {
+	if x.checkOwner(s) != nil {
+		return false
+	}
+	r, err := s.rights(ctx)
+	return err == nil && r.allows(a, addr)
+}
+
+// AllowsWithin reports whether s may do a with some address that prefix selects, by the rules
+// alone. It is also true if only several deny rules together forbid all of prefix. Nothing is
+// recorded.
+func (x *Extension) AllowsWithin(ctx context.Context, s *Session, a Action, prefix Prefix) bool {
+	if x.checkOwner(s) != nil || prefix.Validate() != nil {
+		return false
+	}
+	r, err := s.rights(ctx)
+	if err != nil {
+		return false
+	}
+	_, some := r.scope(a, prefix)
+	return some
 }
 
 // checkOwner returns ErrInvalid if s is not a session of this vault.

@@ -314,3 +314,30 @@ func TestAnEventIsTheEntryOfItsRecord(t *testing.T) {
 	}
 	is.Equal(entries, []string{"destroy .marks/a 2", "write .marks/a 2", "happened .marks/a 1"})
 }
+
+func TestAnExtensionAsksTheRulesAlone(t *testing.T) {
+	is := is.New(t)
+	policy, err := myvault.ParsePolicy(map[string]string{"ALLOWED_SERVICES": "newsbot,auditor", "ALLOW_newsbot": "newsbot/prod/@read+write", "ALLOW_auditor": "*/@audit"})
+	is.NoErr(err)
+	vault, err := myvault.New(memory.New(memory.Config{}), policy, myvault.Config{})
+	is.NoErr(err)
+	defer vault.Close()
+	x, err := vault.Extend("kv")
+	is.NoErr(err)
+	s := vault.As("newsbot")
+	db, other := myvault.Address{Project: "newsbot", Path: "prod/db"}, myvault.Address{Project: "newsbot", Path: "dev/db"}
+	is.NoErr(x.Authorize(t.Context(), s, myvault.Write, db))
+	is.True(errors.Is(x.Authorize(t.Context(), s, myvault.Write, other), myvault.ErrDenied))
+	is.True(x.Allows(t.Context(), s, myvault.Read, db))
+	is.True(!x.Allows(t.Context(), s, myvault.Read, other))
+	is.True(x.AllowsWithin(t.Context(), s, myvault.Read, myvault.Prefix{Project: "newsbot"}))
+	is.True(!x.AllowsWithin(t.Context(), s, myvault.Destroy, myvault.Prefix{Project: "newsbot"}))
+	is.True(!x.AllowsWithin(t.Context(), s, myvault.Read, myvault.Prefix{Project: "newsbot", Path: "dev/"}))
+	is.True(!x.Allows(t.Context(), s.Restrict(), myvault.Read, db)) // a restriction counts
+	var recorded []string
+	for e, err := range vault.As("auditor").Trail(t.Context(), myvault.TrailFilter{Service: "newsbot"}) {
+		is.NoErr(err)
+		recorded = append(recorded, e.Action+" "+e.Address.String()+" "+string(e.Outcome))
+	}
+	is.Equal(recorded, []string{"write newsbot/dev/db denied"}) // only the refusal of Authorize
+}

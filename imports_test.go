@@ -59,14 +59,18 @@ func TestImportsGoOneWay(t *testing.T) {
 			"golang.org/x/", "github.com/go-json-experiment/json", "gopkg.in/macaroon.v2",
 		}},
 		{module + "/metrics", []string{
-			module, module + "/httpapi", module + "/httpapi/guard", module + "/httpapi/serve", module + "/httpapi/internal/network", module + "/httpapi/internal/problem", module + "/httpapi/internal/semaphore", module + "/generate", module + "/internal/logs", module + "/internal/reload", module + "/internal/rfc3339", module + "/tokens", module + "/usage", "gopkg.in/macaroon.v2", "golang.org/x/",
+			module, module + "/httpapi", module + "/httpapi/guard", module + "/httpapi/serve", module + "/httpapi/internal/health", module + "/httpapi/internal/network", module + "/httpapi/internal/problem", module + "/httpapi/internal/request", module + "/httpapi/internal/semaphore", module + "/generate", module + "/internal/logs", module + "/internal/reload", module + "/internal/rfc3339", module + "/tokens", module + "/usage", "gopkg.in/macaroon.v2", "golang.org/x/",
 			"github.com/go-json-experiment/json", "github.com/prometheus/",
 			"github.com/beorn7/perks", "github.com/cespare/xxhash", "github.com/munnerz/goautoneg", "google.golang.org/protobuf", // prometheus's
 		}},
-		{module + "/httpapi/guard", []string{module, module + "/httpapi/internal/network", module + "/httpapi/internal/problem", "golang.org/x/", "github.com/go-json-experiment/json"}},
+		{module + "/httpapi/guard", []string{module, module + "/httpapi/internal/network", module + "/httpapi/internal/problem", module + "/httpapi/internal/semaphore", "golang.org/x/", "github.com/go-json-experiment/json"}},
 		{module + "/httpapi/serve", []string{module, module + "/httpapi/internal/network", module + "/internal/logs", module + "/internal/reload", "golang.org/x/"}},
 		{module + "/httpapi", []string{
 			module, module + "/httpapi/guard", module + "/httpapi/serve", module + "/generate", module + "/internal/logs", module + "/internal/reload", module + "/internal/rfc3339", module + "/tokens", module + "/usage", "gopkg.in/macaroon.v2", "golang.org/x/", "github.com/go-json-experiment/json",
+		}},
+		{module + "/internal/kvmap", []string{"github.com/go-json-experiment/json"}},
+		{module + "/httpapi/vaultapi", []string{
+			module, module + "/httpapi", module + "/httpapi/guard", module + "/httpapi/serve", module + "/httpapi/internal/health", module + "/httpapi/internal/network", module + "/httpapi/internal/problem", module + "/httpapi/internal/request", module + "/httpapi/internal/semaphore", module + "/generate", module + "/internal/kvmap", module + "/internal/logs", module + "/internal/reload", module + "/internal/rfc3339", module + "/tokens", module + "/usage", "gopkg.in/macaroon.v2", "golang.org/x/", "github.com/go-json-experiment/json",
 		}},
 	} {
 		t.Run(c.pkg, func(t *testing.T) {

@@ -36,9 +36,9 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/guard"
+	"github.com/myswiftagent/myvault/httpapi/internal/health"
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
-	"github.com/myswiftagent/myvault/httpapi/internal/semaphore"
-	"github.com/myswiftagent/myvault/internal/logs"
+	"github.com/myswiftagent/myvault/httpapi/internal/request"
 	"github.com/myswiftagent/myvault/tokens"
 	"github.com/myswiftagent/myvault/usage"
 )
@@ -98,17 +98,15 @@ type Handler struct {
 	vault       *myvault.Vault
 	incarnation string // of the vault
 	logger      *slog.Logger
-	repeats     *logs.Repeats
+	requests    *request.Log
 	endpoints   []endpoint
 	headers     []problem.Header
 	buffers     sync.Pool // of *bytes.Buffer for response bodies; see recycle
 	guard       *guard.Guard
-	bodies      *semaphore.Semaphore // of large request bodies
-	large       *semaphore.Semaphore // of large requests and responses
 	cursors     *cursors
-	health      *health
+	health      *health.Check
 	generators  map[string]myvault.Generator
-	ready       *health
+	ready       *health.Check
 	draining    atomic.Bool
 	drained     context.Context // ends with draining
 	endWatches  context.CancelFunc
@@ -154,20 +152,18 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		incarnation:    vault.Incarnation(),
 		buffers:        sync.Pool{New: func() any { return new(bytes.Buffer) }},
 		logger:         config.Logger,
-		repeats:        logs.NewRepeats(config.Logger),
+		requests:       request.NewLog(config.Logger),
 		endpoints:      config.endpoints(),
 		headers:        problem.CommonHeaders(),
 		guard:          config.Guard,
-		bodies:         semaphore.New(bodiesAtOnce),
-		large:          semaphore.New(largeAtOnce),
 		cursors:        cursors,
 		generators:     maps.Clone(config.Generators),
 		projectSecrets: secrets,
 		console:        config.Console,
 		store:          config.Store,
 		observe:        config.Observe,
-		health:         &health{ask: vault.Ping, logger: config.Logger, failure: "store does not answer"},
-		ready:          &health{ask: vault.Ready, logger: config.Logger, failure: "not ready"},
+		health:         health.New(vault.Ping, config.Logger, "store does not answer"),
+		ready:          health.New(vault.Ready, config.Logger, "not ready"),
 		issuer:         config.Tokens,
 		usage:          index,
 		extension:      cursors.extension,

@@ -2,13 +2,11 @@ package httpapi
 
 import (
 	"cmp"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"strings"
 
 	"github.com/myswiftagent/myvault"
-	"github.com/myswiftagent/myvault/httpapi/serve"
+	"github.com/myswiftagent/myvault/httpapi/internal/request"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
@@ -36,10 +34,7 @@ func (c *call) login() (*myvault.Session, error) {
 		credentials.VerifiedChains = c.request.TLS.VerifiedChains
 	}
 	if certified := len(credentials.VerifiedChains) > 0; certified || len(services) == 1 && len(secrets) == 1 {
-		credentials.Service, credentials.Token = strings.Join(services, ""), strings.Join(secrets, "")
-	}
-	if len(credentials.Token) < minToken && serve.Exposed(c.request) {
-		credentials.Token = "" // never valid, and takes as long to check as any wrong token
+		credentials.Service, credentials.Token = strings.Join(services, ""), request.Token(c.request, strings.Join(secrets, ""))
 	}
 	session, err := c.api.vault.Login(c.ctx, credentials)
 	if err != nil {
@@ -72,21 +67,13 @@ func (c *call) loginByToken(bearer string) (*myvault.Session, error) {
 		return nil, c.limited(err, bearerFailures)
 	}
 	session, err := c.api.issuer.Login(c.ctx, tokens.Credentials{
-		Bearer: bearer, Certificate: verified(c.request.TLS), Request: c.id, Remote: c.remote,
+		Bearer: bearer, Certificate: request.Certificate(c.request), Request: c.id, Remote: c.remote,
 	})
 	return session, c.limited(err, bearerFailures)
 }
 
 // bearerFailures counts failures of bearer tokens. It is not the name of any service.
 const bearerFailures = "Authorization: Bearer"
-
-// verified returns the verified client certificate of the connection, or nil.
-func verified(state *tls.ConnectionState) *x509.Certificate {
-	if state == nil || len(state.VerifiedChains) == 0 {
-		return nil
-	}
-	return state.VerifiedChains[0][0]
-}
 
 // limited counts a failed log-in of err. It returns err, or a 429 if there were too many.
 func (c *call) limited(err error, service string) error {

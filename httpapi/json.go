@@ -1,10 +1,8 @@
 package httpapi
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"strconv"
@@ -14,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
+	"github.com/myswiftagent/myvault/httpapi/internal/request"
 )
 
 // maxBody is the size limit of a request body, in bytes (1 MiB).
@@ -94,34 +93,18 @@ func (c *call) sentJSON() bool {
 // much has arrived.
 func (c *call) readBody() ([]byte, error) {
 	tooLarge := &problem.Problem{Status: http.StatusRequestEntityTooLarge, Detail: "the body is over 1 MiB: send less at once"}
-	if c.request.ContentLength > maxBody {
+	body, err := request.Body(c.ctx, c.writer, c.request, request.BodyLimits{
+		Max: maxBody, Bodies: c.api.guard.Bodies(), Service: c.service,
+	})
+	switch {
+	case errors.Is(err, request.ErrTooLarge):
 		return nil, tooLarge
-	}
-	c.conn.Wait()
-	defer c.conn.Resume()
-	var body bytes.Buffer
-	limited := http.MaxBytesReader(c.writer, c.request.Body, maxBody)
-	_, err := io.CopyN(&body, limited, largeBody+1)
-	if err == nil { // there is more
-		if err := c.api.bodies.Acquire(c.ctx, c.service); err != nil {
-			return nil, err
-		}
-		defer c.api.bodies.Release(c.service)
-		if rest := c.request.ContentLength - int64(body.Len()); rest > 0 {
-			body.Grow(int(rest) + bytes.MinRead) // in one allocation
-		}
-		_, err = io.Copy(&body, limited)
-	}
-	if _, over := errors.AsType[*http.MaxBytesError](err); over {
-		return nil, tooLarge
-	}
-	if err != nil && err != io.EOF {
+	case errors.Is(err, request.ErrEnded):
 		return nil, badRequest("the body ended early: send it again")
+	case err == nil && len(body) > largeBody:
+		return body, c.enterLarge()
 	}
-	if body.Len() > largeBody {
-		return body.Bytes(), c.enterLarge()
-	}
-	return body.Bytes(), nil
+	return body, err
 }
 
 // array is an array in a body, of at most limit items. It is decoded item by item up to the

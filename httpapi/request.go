@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
+	"github.com/myswiftagent/myvault/httpapi/internal/request"
 	"github.com/myswiftagent/myvault/httpapi/serve"
 )
 
@@ -43,20 +44,15 @@ type call struct {
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	ctx := r.Context()
-	if server, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && server.WriteTimeout > 0 {
-		// Later a response could no longer be sent; the rest of the time is for reporting that.
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, server.WriteTimeout-server.WriteTimeout/10)
-		defer cancel()
-	}
-	c := &call{api: h, request: r, writer: w, endpoint: noRoute, ctx: ctx, id: requestID(r), remote: h.guard.Remote(r), conn: serve.ConnOf(r.Context())}
+	ctx, cancel := request.Context(r.Context())
+	defer cancel()
+	c := &call{api: h, request: r, writer: w, endpoint: noRoute, ctx: ctx, id: request.ID(r), remote: h.guard.Remote(r), conn: serve.ConnOf(r.Context())}
 	defer c.leaveLarge()
 	a, err := c.run()
 	status, size := c.write(w, a, err)
 	took := time.Since(started)
 	if h.observe != nil {
-		h.observe(Observation{Route: c.endpoint.Pattern, Method: c.knownMethod(), Status: status, Took: took, Size: size})
+		h.observe(Observation{Route: c.endpoint.Pattern, Method: request.Method(r), Status: status, Took: took, Size: size})
 	}
 	c.log(status, size, took, err)
 }
@@ -173,13 +169,8 @@ func (c *call) knownParameters() string {
 	return strings.Join(c.endpoint.Query, ", ")
 }
 
-// Limits of the memory of large requests. A body has up to 1 MiB, and its parts are copied
-// a few times once it is complete. A page of values has up to 8 MiB.
-const (
-	largeBody    = 64 << 10 // bytes that are read of any body without a limit on requests
-	bodiesAtOnce = 32       // large bodies that are being received
-	largeAtOnce  = 16       // large requests that are being answered
-)
+// largeBody is the size, in bytes, from which a request or a response is a large one.
+const largeBody = request.LargeBody
 
 // enterLarge waits until there is room for a large request. c then counts as one until
 // leaveLarge.
@@ -189,7 +180,7 @@ func (c *call) enterLarge() error {
 	}
 	c.conn.Wait()
 	defer c.conn.Resume()
-	if err := c.api.large.Acquire(c.ctx, c.service); err != nil {
+	if err := c.api.guard.Large().Acquire(c.ctx, c.service); err != nil {
 		return err
 	}
 	c.large = true
@@ -200,6 +191,6 @@ func (c *call) enterLarge() error {
 func (c *call) leaveLarge() {
 	if c.large {
 		c.large = false
-		c.api.large.Release(c.service)
+		c.api.guard.Large().Release(c.service)
 	}
 }

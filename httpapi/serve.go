@@ -15,32 +15,38 @@ import (
 // beyond loopback with a weak token, see [CheckPolicy]. Once ctx ends, GET /ready answers
 // 503. The Logger is that of api unless config has one.
 //
-// A host that adds middleware calls serve.Serve with [Handler.Check] and [Handler.Drain]
-// instead, and [Handler.FlushLog] at the end. See the example of Handler.
+// A host that adds middleware calls serve.Serve with [Handler.ServeConfig] instead, and
+// [Handler.FlushLog] at the end. See the example of Handler.
 func Serve(ctx context.Context, listener net.Listener, api *Handler, config serve.Config) error {
+	defer api.FlushLog()
+	return serve.Serve(ctx, listener, api, api.ServeConfig(config))
+}
+
+// ServeConfig returns config with what [Serve] adds to it, for a host that serves h together with
+// other handlers.
+func (h *Handler) ServeConfig(config serve.Config) serve.Config {
 	check, draining := config.Check, config.Draining
 	config.Check = func(addr net.Addr) error {
-		if err := api.Check(addr); err != nil || check == nil {
+		if err := h.Check(addr); err != nil || check == nil {
 			return err
 		}
 		return check(addr)
 	}
 	config.Draining = func() {
-		api.Drain()
+		h.Drain()
 		if draining != nil {
 			draining()
 		}
 	}
 	if config.Logger == nil {
-		config.Logger = api.logger
+		config.Logger = h.logger
 	}
-	defer api.FlushLog()
-	return serve.Serve(ctx, listener, api, config)
+	return config
 }
 
 // FlushLog logs how many repeated records were omitted in the last second. Call it once the
 // server has ended.
-func (h *Handler) FlushLog() { h.repeats.Flush() }
+func (h *Handler) FlushLog() { h.requests.Flush() }
 
 // Check is [CheckPolicy] with the current policy of the vault, for serve.Config.Check.
 func (h *Handler) Check(addr net.Addr) error { return CheckPolicy(h.vault.Policy(), addr, h.logger) }
@@ -62,7 +68,3 @@ func CheckPolicy(policy *myvault.Policy, addr net.Addr, logger *slog.Logger) err
 	}
 	return nil
 }
-
-// minToken is the length in bytes from which a token is valid beyond loopback.
-// [CheckPolicy] does not know the length of a token that the policy holds as its digest.
-const minToken = 16

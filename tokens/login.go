@@ -26,21 +26,28 @@ type Credentials struct {
 // invalid token it returns ErrUnauthenticated, and does the same work for each reason. If the
 // store cannot read the token's record, it returns the store's error.
 func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, error) {
+	session, _, err := i.LoginToken(ctx, c)
+	return session, err
+}
+
+// LoginToken is Login for callers that also need to know the token: its rules are those it was
+// minted with, ExpiresAt includes the caveats, and Bearer is not set.
+func (i *Issuer) LoginToken(ctx context.Context, c Credentials) (*myvault.Session, Token, error) {
 	m, id, malformed := parseBearer(c.Bearer)
 	if malformed != nil {
 		m, id = i.decoyToken()
 	}
-	refused := func() (*myvault.Session, error) {
-		return nil, i.extension.RecordFailedLogin(ctx, "capability", myvault.Credentials{Service: id.service, Request: c.Request, Remote: c.Remote})
+	refused := func() (*myvault.Session, Token, error) {
+		return nil, Token{}, i.extension.RecordFailedLogin(ctx, "capability", myvault.Credentials{Service: id.service, Request: c.Request, Remote: c.Remote})
 	}
 	r, err := i.find(ctx, id)
 	missing := errors.Is(err, myvault.ErrNotFound)
 	if err != nil && !missing {
-		return nil, err
+		return nil, Token{}, err
 	}
 	if missing && r.Key == nil {
 		if r, err = parseRecord(i.decoyRecord); err != nil {
-			return nil, err
+			return nil, Token{}, err
 		}
 	}
 	// Do not parse the record's details or the caveats before the signature is verified: IDs can
@@ -50,7 +57,7 @@ func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, er
 		return refused()
 	}
 	if r, err = r.parseDetails(); err != nil {
-		return nil, err
+		return nil, Token{}, err
 	}
 	caveats, err := parseCaveats(texts)
 	until := expiry(r, caveats)
@@ -62,13 +69,15 @@ func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, er
 		return refused()
 	}
 	if err != nil {
-		return nil, err
+		return nil, Token{}, err
 	}
 	session = session.Via("capability", c.Request)
 	for _, rules := range append([][]myvault.Rule{r.rules}, rulesOf(caveats)...) {
 		session = session.Restrict(rules...)
 	}
-	return session, nil
+	t := r.token(id)
+	t.ExpiresAt, t.Narrowed = until, len(caveats) > 0
+	return session, t, nil
 }
 
 // decoyToken returns a token to check in place of a malformed one, so that both do the same work.

@@ -33,6 +33,7 @@ type Token struct {
 	ExpiresAt   time.Time
 	Rules       []myvault.Rule
 	Certificate string // SHA-256 of the client certificate that Login requires, in hexadecimal; "": none
+	Narrowed    bool   // set by LoginToken alone: the bearer has caveats
 }
 
 // Mint makes a token for the service of session by. It returns ErrDenied for a session of an

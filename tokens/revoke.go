@@ -29,3 +29,18 @@ func (i *Issuer) Revoke(ctx context.Context, by *myvault.Session, id string) err
 	}
 	return i.extension.DestroyRecord(ctx, by, parsed.path(), parsed.version)
 }
+
+// RevokeOwn ends the token that its bearer presents in c, and every token narrowed from it. It
+// returns ErrUnauthenticated as Login does, and ErrDenied for a narrowed token: its holder must
+// not end the token that it came from.
+func (i *Issuer) RevokeOwn(ctx context.Context, c Credentials) error {
+	session, t, err := i.LoginToken(ctx, c)
+	if err != nil {
+		return err
+	}
+	if t.Narrowed {
+		return fmt.Errorf("tokens: %w: a narrowed token cannot be revoked by its holder; it ends with the token it came from", myvault.ErrDenied)
+	}
+	id, _ := parseID(t.ID)
+	return i.extension.DestroyRecord(ctx, session, id.path(), id.version)
+}

@@ -29,7 +29,8 @@
 // the store. A token without a record is invalid.
 //
 // Only an unrestricted session of a service can mint, list and revoke the service's tokens. The
-// bearer of a token cannot: it narrows its own token instead.
+// bearer of a token cannot: it narrows its own token instead. It can end its own token, see
+// [Issuer.RevokeOwn].
 package tokens
 
 import (

@@ -19,6 +19,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
+	"github.com/myswiftagent/myvault/httpapi/internal/semaphore"
 )
 
 // Config holds the settings of a [Guard]. The zero Config suits a server on loopback.
@@ -52,6 +53,8 @@ type Guard struct {
 	origins    origins
 	forwarders forwarders
 	failures   *failures
+	bodies     *semaphore.Semaphore
+	large      *semaphore.Semaphore
 }
 
 // New returns a Guard. It returns ErrInvalid for a host with a scheme, port or wildcard, for a
@@ -72,6 +75,8 @@ func New(config Config) (*Guard, error) {
 		origins:    sites,
 		forwarders: proxies,
 		failures:   newFailures(cmp.Or(config.FailuresPerMinute, defaultFailures)),
+		bodies:     semaphore.New(bodiesAtOnce),
+		large:      semaphore.New(largeAtOnce),
 	}, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -16,7 +15,6 @@ import (
 	"github.com/myswiftagent/myvault/httpapi/guard"
 	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/providers/memory"
-	"github.com/myswiftagent/myvault/tokens"
 )
 
 // check returns all errors of the settings that can be found without opening the store and
@@ -25,7 +23,7 @@ import (
 // not open pipes again.
 func (l loaded) check(ctx context.Context, started bool) (*serve.Certificates, error) {
 	certificates, tlsErr := l.certificates(started)
-	errs := []error{l.parseErr, l.Settings.Check(ctx), tlsErr, l.checkAPI(), l.checkSweep(), l.checkServices()}
+	errs := []error{l.parseErr, l.Settings.Check(ctx), tlsErr, l.checkAPI(), l.checkSweep(), l.checkVaultLease(), l.checkServices()}
 	addr, err := resolve(l.address(), addressSetting)
 	errs = append(errs, err)
 	if l.Metrics != "" {
@@ -104,20 +102,13 @@ func (l loaded) checkServices() error {
 	return errors.Join(errs...)
 }
 
-// handler returns the HTTP API of a vault, with capability tokens.
-func (s settings) handler(vault *myvault.Vault, issuer *tokens.Issuer, logger *slog.Logger, observe func(httpapi.Observation)) (*httpapi.Handler, error) {
+// handler returns the HTTP API of a vault.
+func (s settings) handler(vault *myvault.Vault, config httpapi.Config) (*httpapi.Handler, error) {
 	secrets, err := s.projectSecrets()
 	if err != nil {
 		return nil, err
 	}
-	g, err := guard.New(guard.Config{AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders})
-	if err != nil {
-		return nil, err
-	}
-	config := httpapi.Config{
-		Logger: logger, Guard: g, Observe: observe,
-		Tokens: issuer, Store: s.Provider, ProjectSecrets: secrets,
-	}
+	config.Store, config.ProjectSecrets = s.Provider, secrets
 	if s.Console {
 		config.Console = console.New()
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/setup"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/stores"
-	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/reload"
 	"github.com/myswiftagent/myvault/tokens"
 )
@@ -52,6 +52,7 @@ type settings struct {
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR (INFO)"`
 	LogFormat format     `env:"LOG_FORMAT" envDefault:"text" help:"text or json (text)"`
 	CallerSettings
+	VaultAPISettings
 	OperatingSettings
 	TLSSettings
 	stores.Settings
@@ -141,7 +142,7 @@ func serveVault(ctx context.Context, r *reloader) error {
 	if err != nil {
 		return err
 	}
-	handler, err := s.handler(r.vault, issuer, r.logger, metrics.observe)
+	api, handler, err := s.handlers(r.vault, issuer, r.logger, metrics.observe)
 	if err != nil {
 		return err
 	}
@@ -166,7 +167,8 @@ func serveVault(ctx context.Context, r *reloader) error {
 		reloads.Go(func() { r.run(serving) })
 	}
 	context.AfterFunc(ctx, func() { r.logger.Info("stopping") })
-	return httpapi.Serve(ctx, listener, handler, config)
+	defer api.FlushLog()
+	return serve.Serve(ctx, listener, handler, api.ServeConfig(config))
 }
 
 // closers are closed in reverse order.

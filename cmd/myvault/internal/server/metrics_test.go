@@ -95,7 +95,7 @@ func TestDrain(t *testing.T) {
 
 // TestBadOperatingSettings checks that errors have the name of the setting, but not its value.
 func TestBadOperatingSettings(t *testing.T) {
-	for _, setting := range []string{"MYVAULT_METRICS_ADDR=canary", "MYVAULT_DRAIN=canary", "MYVAULT_SWEEP=canary", "LOG_FORMAT=canary"} {
+	for _, setting := range []string{"MYVAULT_METRICS_ADDR=canary", "MYVAULT_DRAIN=canary", "MYVAULT_SWEEP=canary", "MYVAULT_VAULT_LEASE=0s", "LOG_FORMAT=canary"} {
 		t.Run(setting, func(t *testing.T) {
 			is := is.New(t)
 			dir := t.TempDir()

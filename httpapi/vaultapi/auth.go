@@ -1,0 +1,106 @@
+package vaultapi
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/tokens"
+)
+
+// auth is the answer to a log-in.
+type auth struct {
+	ClientToken   string            `json:"client_token"`
+	Accessor      string            `json:"accessor"`
+	Policies      []string          `json:"policies"`
+	TokenPolicies []string          `json:"token_policies"`
+	Metadata      map[string]string `json:"metadata"`
+	LeaseDuration int64             `json:"lease_duration"`
+	Renewable     bool              `json:"renewable"`
+	EntityID      string            `json:"entity_id"`
+	TokenType     string            `json:"token_type"`
+	Orphan        bool              `json:"orphan"`
+	MFA           any               `json:"mfa_requirement"`
+	Uses          int               `json:"num_uses"`
+}
+
+// loginAppRole logs in with a service as role_id and its shared token as secret_id.
+func (c *call) loginAppRole() (response, error) {
+	var body struct {
+		Role   string `json:"role_id"`
+		Secret string `json:"secret_id"`
+	}
+	if err := c.decode(&body); err != nil {
+		return response{}, err
+	}
+	if body.Role == "" {
+		return response{}, refuse(http.StatusBadRequest, "missing role_id")
+	}
+	return c.mint(body.Role, body.Secret, "invalid role or secret ID")
+}
+
+// loginUser logs in with a service as the user and its shared token as the password.
+func (c *call) loginUser() (response, error) {
+	var body struct {
+		Password string `json:"password"`
+	}
+	if err := c.decode(&body); err != nil {
+		return response{}, err
+	}
+	if body.Password == "" {
+		return response{}, refuse(http.StatusBadRequest, "missing password")
+	}
+	return c.mint(c.names["service"], body.Password, "invalid username or password")
+}
+
+// loginCertificate logs in with the client certificate of the connection. Its name, if one is
+// given, is the service.
+func (c *call) loginCertificate() (response, error) {
+	var body struct {
+		Name string `json:"name"`
+	}
+	if err := c.decode(&body); err != nil {
+		return response{}, err
+	}
+	return c.mint(body.Name, "", "invalid certificate or no client certificate supplied")
+}
+
+// loginOther refuses the methods that myVault does not have.
+func (c *call) loginOther() (response, error) {
+	return response{}, refuse(http.StatusBadRequest, "unsupported auth method: log in to myVault by approle, userpass or cert")
+}
+
+// mint logs a service in and mints a capability token with all its rights. A failure is answered
+// with the text that Vault has for it.
+func (c *call) mint(service, token, failure string) (response, error) {
+	session, err := c.loginShared(service, token)
+	if errors.Is(err, myvault.ErrUnauthenticated) {
+		return response{}, refuse(http.StatusBadRequest, failure)
+	}
+	if err != nil {
+		return response{}, err
+	}
+	c.session = session
+	c.conn.Authenticated(c.service())
+	rules, err := allRules()
+	if err != nil {
+		return response{}, err
+	}
+	minted, err := c.api.issuer.Mint(c.ctx(), session, tokens.Grant{Rules: rules})
+	if err != nil {
+		return response{}, err
+	}
+	policies := []string{minted.Service}
+	return response{auth: auth{
+		ClientToken: minted.Bearer.Reveal(), Accessor: minted.ID, Policies: policies, TokenPolicies: policies,
+		Metadata: map[string]string{"service": minted.Service}, TokenType: "service", Orphan: true,
+		LeaseDuration: int64(minted.ExpiresAt.Sub(minted.IssuedAt) / time.Second),
+	}}, nil
+}
+
+// allRules returns rules that leave a token all rights of its service.
+func allRules() ([]myvault.Rule, error) {
+	rule, err := myvault.ParseRule("*/@read+write+delete+list+destroy+audit")
+	return []myvault.Rule{rule}, err
+}

@@ -1,0 +1,145 @@
+package vaultapi_test
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+)
+
+// TestRequestsNeedTheirRight: every request without it is 403, changes nothing and is recorded as
+// denied.
+func TestRequestsNeedTheirRight(t *testing.T) {
+	denied := map[string][]string{ // by service: the requests that its rights do not cover
+		"lister": {
+			"POST newsbot/data/PATH", "PATCH newsbot/data/PATH", "DELETE newsbot/data/PATH", "POST newsbot/delete/PATH",
+			"POST newsbot/undelete/PATH", "POST newsbot/destroy/PATH", "POST newsbot/metadata/PATH",
+			"PATCH newsbot/metadata/PATH", "DELETE newsbot/metadata/PATH",
+		},
+		"reader": {
+			"POST newsbot/data/PATH", "PATCH newsbot/data/PATH", "DELETE newsbot/data/PATH", "POST newsbot/delete/PATH",
+			"POST newsbot/undelete/PATH", "POST newsbot/destroy/PATH", "POST newsbot/metadata/PATH",
+			"PATCH newsbot/metadata/PATH", "DELETE newsbot/metadata/PATH", "GET newsbot/metadata/PATH", "LIST newsbot/metadata/PATH",
+		},
+		"writer": {
+			"GET newsbot/data/PATH", "PATCH newsbot/data/PATH", "DELETE newsbot/data/PATH", "POST newsbot/delete/PATH",
+			"POST newsbot/undelete/PATH", "POST newsbot/destroy/PATH", "DELETE newsbot/metadata/PATH",
+			"GET newsbot/metadata/PATH", "GET newsbot/subkeys/PATH", "LIST newsbot/metadata/PATH",
+		},
+	}
+	const body = `{"data":{"value":"changed"},"versions":[1],"custom_metadata":{"a":"changed"}}`
+	for service, requests := range denied {
+		for _, request := range requests {
+			for _, path := range []string{"prod/there", "prod/none"} {
+				t.Run(service+" "+strings.Replace(request, "PATH", path, 1), func(t *testing.T) {
+					is := is.New(t)
+					f, w := newWatched(t)
+					is.Equal(f.as("admin", "POST", "newsbot/metadata/prod/there", `{"cas_required":true}`).status, 204)
+					w.taken()
+					method, pattern, _ := strings.Cut(request, " ")
+					r := f.as(service, method, strings.Replace(pattern, "PATH", path, 1), body)
+					is.Equal(r.status, 403)
+					is.True(strings.Contains(r.body, "permission denied"))
+					is.True(!strings.Contains(w.taken(), "apply")) // nothing was changed
+					entries := f.entries(service)
+					is.Equal(len(entries), 1)
+					is.True(strings.HasSuffix(entries[0], " denied"))
+				})
+			}
+		}
+	}
+}
+
+// TestUnreachedProjectsAreRefused, also for paths that no engine has.
+func TestUnreachedProjectsAreRefused(t *testing.T) {
+	is := is.New(t)
+	f, _ := newWatched(t)
+	for _, path := range []string{"other/creds/x", "other/data/", "other", "other/config", ".kv/data/newsbot/prod/there", "o%20/data/x"} {
+		is.Equal(f.as("lister", "GET", path, "").status, 403)
+	}
+	for _, reserved := range []string{"sys", "auth", "cubbyhole", "identity"} {
+		is.Equal(f.as("admin", "GET", "sys/internal/ui/mounts/"+reserved+"/x", "").status, 403)
+		is.Equal(f.as("admin", "POST", "sys/capabilities-self", `{"path":"`+reserved+`/data/x"}`).member("data", "capabilities"), []any{"deny"})
+	}
+}
+
+// TestOneTokenIsSent: two, and the question about another one, are refused.
+func TestOneTokenIsSent(t *testing.T) {
+	is := is.New(t)
+	f := newFixture(t)
+	is.Equal(f.do("GET", db, "", "Authorization: Bearer "+token("admin")).status, 404) // as a real Vault
+	is.Equal(f.as("admin", "GET", db, "", "Authorization: Bearer "+token("admin")).status, 400)
+	is.Equal(f.as("admin", "POST", "sys/capabilities", `{"token":"another","paths":["a"]}`).status, 403)
+	is.Equal(f.as("admin", "POST", "sys/capabilities", `{"token":"`+token("admin")+`","paths":["a"]}`).status, 200)
+}
+
+// TestBodiesAreLimited: that of a stranger to 64 KiB, others to 1 MiB.
+func TestBodiesAreLimited(t *testing.T) {
+	is := is.New(t)
+	f := newFixture(t)
+	large := `{"role_id":"admin","x":"` + strings.Repeat("x", 70_000) + `"}`
+	is.Equal(f.as("", "POST", "auth/approle/login", large).status, 413)
+	is.Equal(f.as("admin", "POST", db, `{"data":{"value":"`+strings.Repeat("x", 500_000)+`"}}`).status, 200)
+	is.Equal(f.as("admin", "POST", db, `{"data":{"value":"`+strings.Repeat("x", 600_000)+`"}}`).status, 413)
+	is.Equal(f.as("admin", "POST", db, `{"data":{"value":"`+strings.Repeat("x", 1_100_000)+`"}}`).status, 413)
+	is.Equal(len(f.as("admin", "GET", db, "").member("data", "data", "value").(string)), 500_000)
+}
+
+// TestDeepMapsAreRefused where each level would be parsed with all below it. They can be read.
+func TestDeepMapsAreRefused(t *testing.T) {
+	is := is.New(t)
+	f := newFixture(t)
+	nested := func(levels int) string {
+		return `{"data":` + strings.Repeat(`{"a":`, levels) + "1" + strings.Repeat("}", levels) + "}"
+	}
+	is.Equal(f.as("admin", "POST", db, nested(5000)).status, 200)
+	is.Equal(f.as("admin", "GET", db, "").status, 200)
+	is.Equal(f.as("admin", "GET", "newsbot/subkeys/prod/db", "").status, 400)
+	is.Equal(f.as("admin", "GET", "newsbot/subkeys/prod/db?depth=99", "").status, 200)
+	is.Equal(f.as("admin", "PATCH", db, nested(5000)).status, 400)
+	is.Equal(f.as("admin", "PATCH", db, nested(100)).status, 200)
+}
+
+// meanwhile lets another caller do something before the next change of the store.
+func (w *watched) meanwhile(do func()) {
+	var done atomic.Bool // do changes something too
+	w.fail = func() error {
+		if !done.Swap(true) {
+			do()
+		}
+		return nil
+	}
+}
+
+// TestWritesThatRace: what another caller writes between the steps of a request is not lost.
+func TestWritesThatRace(t *testing.T) {
+	is := is.New(t)
+	f, w := newWatched(t)
+	admin, at := f.vault.As("admin"), myvault.Address{Project: "newsbot", Path: "prod/raced"}
+	write := func() {
+		_, err := admin.Put(t.Context(), at, myvault.Text("of another caller"))
+		is.NoErr(err)
+	}
+	w.meanwhile(write)
+	is.Equal(f.as("admin", "POST", "newsbot/data/prod/raced", `{"data":{"value":"a"},"options":{"cas":0}}`).status, 400)
+	is.NoErr(admin.Delete(t.Context(), at))
+	w.meanwhile(write)
+	is.Equal(f.as("admin", "POST", "newsbot/data/prod/raced", `{"data":{"value":"a"},"options":{"cas":1}}`).status, 400)
+	secret, err := admin.Get(t.Context(), at)
+	is.NoErr(err)
+	is.Equal(secret.Value.Reveal(), "of another caller")
+
+	w.meanwhile(func() { f.as("admin", "PATCH", "newsbot/data/prod/raced", `{"data":{"b":"2"}}`) })
+	is.Equal(f.as("admin", "PATCH", "newsbot/data/prod/raced", `{"data":{"c":"3"}}`).status, 200)
+	is.Equal(f.as("admin", "GET", "newsbot/data/prod/raced", "").member("data", "data"),
+		map[string]any{"value": "of another caller", "b": "2", "c": "3"})
+
+	const meta = "newsbot/metadata/prod/raced"
+	is.Equal(f.as("admin", "POST", meta, `{"custom_metadata":{"a":"1"}}`).status, 204)
+	w.meanwhile(func() { f.as("admin", "PATCH", meta, `{"custom_metadata":{"b":"2"}}`) })
+	is.Equal(f.as("admin", "PATCH", meta, `{"custom_metadata":{"c":"3"}}`).status, 204)
+	is.Equal(f.as("admin", "GET", meta, "").member("data", "custom_metadata"), map[string]any{"a": "1", "b": "2", "c": "3"})
+}
