@@ -142,7 +142,7 @@ func serveVault(ctx context.Context, r *reloader) error {
 	if err != nil {
 		return err
 	}
-	api, handler, err := s.handlers(r.vault, issuer, r.logger, metrics.observe)
+	handlers, err := s.handlers(r.vault, issuer, r.logger, metrics.observe)
 	if err != nil {
 		return err
 	}
@@ -167,8 +167,8 @@ func serveVault(ctx context.Context, r *reloader) error {
 		reloads.Go(func() { r.run(serving) })
 	}
 	context.AfterFunc(ctx, func() { r.logger.Info("stopping") })
-	defer api.FlushLog()
-	return serve.Serve(ctx, listener, handler, api.ServeConfig(config))
+	defer handlers.FlushLog()
+	return serve.Serve(ctx, listener, handlers, handlers.api.ServeConfig(config))
 }
 
 // closers are closed in reverse order.

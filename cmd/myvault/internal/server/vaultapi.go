@@ -27,29 +27,34 @@ func (s VaultAPISettings) checkVaultLease() error {
 	return nil
 }
 
-// beside returns api with Vault's API beside it, if the settings want that.
-func (s VaultAPISettings) beside(api *httpapi.Handler, vault *myvault.Vault, issuer *tokens.Issuer, config vaultapi.Config) (http.Handler, error) {
-	if !s.VaultAPI {
-		return api, nil
-	}
-	config.Lease = s.VaultLease
-	kv, err := vaultapi.New(vault, issuer, config)
-	if err != nil {
-		return nil, err
-	}
-	return kv.Beside(api), nil
+// apis are the handlers of all requests.
+type apis struct {
+	http.Handler // passes each request on to one of the others
+	api          *httpapi.Handler
+	kv           *vaultapi.Handler // nil: off
 }
 
-// handlers returns the API of the vault, and the handler of all requests.
-func (s settings) handlers(vault *myvault.Vault, issuer *tokens.Issuer, logger *slog.Logger, observe func(httpapi.Observation)) (*httpapi.Handler, http.Handler, error) {
+// FlushLog logs how many repeated records were omitted in the last second.
+func (a apis) FlushLog() {
+	a.api.FlushLog()
+	if a.kv != nil {
+		a.kv.FlushLog()
+	}
+}
+
+// handlers returns the API of the vault, and Vault's API if the settings want that.
+func (s settings) handlers(vault *myvault.Vault, issuer *tokens.Issuer, logger *slog.Logger, observe func(httpapi.Observation)) (apis, error) {
 	g, err := guard.New(guard.Config{AllowedHosts: s.Hosts, AllowedOrigins: s.Origins, Forwarders: s.Forwarders})
 	if err != nil {
-		return nil, nil, err
+		return apis{}, err
 	}
 	api, err := s.handler(vault, httpapi.Config{Logger: logger, Guard: g, Observe: observe, Tokens: issuer})
-	if err != nil {
-		return nil, nil, err
+	if err != nil || !s.VaultAPI {
+		return apis{Handler: api, api: api}, err
 	}
-	all, err := s.beside(api, vault, issuer, vaultapi.Config{Logger: logger, Guard: g, Observe: observe})
-	return api, all, err
+	kv, err := vaultapi.New(vault, issuer, vaultapi.Config{Logger: logger, Guard: g, Observe: observe, Lease: s.VaultLease})
+	if err != nil {
+		return apis{}, err
+	}
+	return apis{kv.Beside(api), api, kv}, nil
 }
