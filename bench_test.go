@@ -31,7 +31,7 @@ func BenchmarkGet(b *testing.B) {
 			}
 		}
 	})
-	for name, reads := range map[string]myvault.Reads{"off": myvault.Off, "relaxed": myvault.Relaxed, "strict": myvault.Strict} {
+	for name, reads := range map[string]myvault.Reads{"off": myvault.ReadsOff, "relaxed": myvault.ReadsRelaxed, "strict": myvault.ReadsStrict} {
 		v := vaultOf(b, memory.New(memory.Config{}), myvault.Config{Reads: reads})
 		addresses := make([]myvault.Address, 10_000)
 		for i := range addresses {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The budget of refusals with details in the trail, for each service, and for all unknown callers
+// The budget of failures with details in the trail, for each service, and for all unknown callers
 // together. At this rate 1 GiB lasts more than a year.
 const (
 	budgetBurst  = 256 << 10 // bytes

@@ -200,7 +200,7 @@ func TestCloseWaitsForWhatIsBeingWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		trail := &brokenTrail{}
-		v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+		v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.ReadsRelaxed})
 		s := v.As("root")
 		_, err := s.Put(t.Context(), db, myvault.Text("v"))
 		is.NoErr(err)
@@ -221,7 +221,7 @@ func TestMergedTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		trail := &brokenTrail{}
-		v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+		v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.ReadsRelaxed})
 		s := v.As("root")
 		_, err := s.Put(t.Context(), db, myvault.Text("v"))
 		is.NoErr(err)

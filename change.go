@@ -114,10 +114,10 @@ func (s *Session) apply(ctx context.Context, changes []Change) ([]Info, error) {
 	r, err := s.rights(ctx) // once: two policies together must not allow what neither allows
 	for i, change := range c.Changes {
 		if err == nil && !r.allowsChange(change) {
-			err = c.Refused(i, ErrDenied)
+			err = c.Failed(i, ErrDenied)
 		}
 		if err != nil {
-			s.refuse(ctx, c.Entries[i], err)
+			s.recordFailure(ctx, c.Entries[i], err)
 			return nil, err
 		}
 	}
@@ -130,7 +130,7 @@ func (s *Session) commitOf(changes []Change) Commit {
 	for i, change := range changes {
 		change.Expires, change.RotateAfter = stored(change.Expires), stored(change.RotateAfter)
 		c.Changes[i] = change
-		e := s.entry(change.action(), change.target())
+		e := s.entry(change.action(), change.target(), 0)
 		e.At, e.First, e.Last = c.At, c.At, c.At // the same time as the change
 		c.Entries[i] = e
 	}
@@ -140,7 +140,7 @@ func (s *Session) commitOf(changes []Change) Commit {
 // perform applies an authorized commit.
 func (s *Session) perform(ctx context.Context, c Commit) ([]Info, error) {
 	if err := c.generate(ctx); err != nil {
-		s.refuseAll(ctx, c.Entries, err)
+		s.recordFailures(ctx, c.Entries, err)
 		return nil, err
 	}
 	if !s.vault.ownTrail {
@@ -148,14 +148,14 @@ func (s *Session) perform(ctx context.Context, c Commit) ([]Info, error) {
 	}
 	infos, err := s.vault.provider.Apply(ctx, c)
 	if err != nil {
-		s.refuseAll(ctx, c.Entries, err)
+		s.recordFailures(ctx, c.Entries, err)
 	}
 	return infos, err
 }
 
-func (s *Session) refuseAll(ctx context.Context, entries []Entry, err error) {
+func (s *Session) recordFailures(ctx context.Context, entries []Entry, err error) {
 	for _, e := range entries {
-		s.refuse(ctx, e, err)
+		s.recordFailure(ctx, e, err)
 	}
 }
 
@@ -171,7 +171,7 @@ func (c Commit) generate(ctx context.Context) error {
 			err = value.Validate()
 		}
 		if err != nil {
-			return c.Refused(i, fmt.Errorf("%w: %w", ErrGenerator, err))
+			return c.Failed(i, fmt.Errorf("%w: %w", ErrGenerator, err))
 		}
 		change.Value, change.Generate = value, nil
 	}

@@ -37,13 +37,13 @@ func TestTimesOfAVersion(t *testing.T) {
 	is.Equal(old.Expires, stored(expires)) // the old one keeps them
 }
 
-func TestWhenAVersionIsDue(t *testing.T) {
+func TestWhenAVersionExpires(t *testing.T) {
 	is := is.New(t)
 	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	never, due := myvault.Info{}, myvault.Info{Expires: at, RotateAfter: at}
-	is.True(!never.Expired(at) && !never.RotationDue(at))
-	is.True(!due.Expired(at.Add(-1)) && !due.RotationDue(at.Add(-1)))
-	is.True(due.Expired(at) && due.RotationDue(at))
+	never, ending := myvault.Info{}, myvault.Info{Expires: at}
+	is.True(!never.Expired(at))
+	is.True(!ending.Expired(at.Add(-1)))
+	is.True(ending.Expired(at))
 }
 
 // badDrafts are refused before the policy is asked.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -101,21 +100,6 @@ func nameKey(key string) string {
 		return "a key that does not look like a setting"
 	}
 	return key
-}
-
-// MergeEnv returns the settings of a program with a .env. Those of the policy come from file only,
-// so that a TOKEN_GITHUB in the environment of the process does not matter. For all others process
-// takes precedence. Empty settings are ignored.
-func MergeEnv(file, process map[string]string) map[string]string {
-	merged := make(map[string]string)
-	maps.Copy(merged, file)
-	for key, value := range process {
-		if value != "" && !ofPolicy(key) {
-			merged[key] = value
-		}
-	}
-	maps.DeleteFunc(merged, func(_, value string) bool { return value == "" })
-	return merged
 }
 
 func ofPolicy(key string) bool {

@@ -188,10 +188,6 @@ func TestAnEmptySettingIsAbsent(t *testing.T) {
 	nothing, err := myvault.ParsePolicy(map[string]string{"ALLOWED_SERVICES": "a", "TOKEN_a": "0123456789abcdef", "ALLOW_a": ""})
 	is.NoErr(err)
 	is.True(!nothing.Allows("a", myvault.Read, address(t, "p/x")))
-
-	is.Equal(myvault.MergeEnv(
-		map[string]string{"MSA_MASTER_KEY": "k", "PORT": "", "TOKEN_a": ""}, map[string]string{"MSA_MASTER_KEY": "", "MYVAULT_ADDR": ""},
-	), map[string]string{"MSA_MASTER_KEY": "k"})
 }
 
 // TestTheTokensOfTheDocumentsAreWeak: one that a document gains needs a line in token.go.
@@ -228,15 +224,6 @@ func TestPublishedTokensAreWeak(t *testing.T) {
 	policy, err := myvault.ParsePolicy(settings)
 	is.NoErr(err)
 	is.Equal(policy.WeakTokens(), []string{"published0", "published1", "published2", "published3", "published4"})
-}
-
-func TestMergeEnvTakesThePolicyFromTheFileAlone(t *testing.T) {
-	is := is.New(t)
-	merged := myvault.MergeEnv(
-		map[string]string{"ALLOWED_SERVICES": "a", "TOKEN_a": "file", "PORT": "1", "MSA_MASTER_KEY": "k"},
-		map[string]string{"TOKEN_GITHUB": "stray", "TOKEN_a": "stray", "ALLOWED_SERVICES": "stray", "DENY_a": "x", "ALLOW_a": "*/", "PORT": "2", "HOME": "/h"},
-	)
-	is.Equal(merged, map[string]string{"ALLOWED_SERVICES": "a", "TOKEN_a": "file", "PORT": "2", "MSA_MASTER_KEY": "k", "HOME": "/h"})
 }
 
 func TestReadEnvFileFindsTypingErrors(t *testing.T) {

@@ -85,8 +85,8 @@ func (e *ChangeError) Error() string { return fmt.Sprintf("change %d: %v", e.Ind
 // Unwrap returns the cause.
 func (e *ChangeError) Unwrap() error { return e.Err }
 
-// refusals are the errors that concern a single change.
-var refusals = []error{
+// changeErrors are the errors that concern a single change.
+var changeErrors = []error{
 	ErrInvalid, ErrDenied, ErrNotFound, ErrExists, ErrConflict, ErrDestroyed, ErrNotEmpty, ErrTooLarge, ErrGenerator,
 }
 
@@ -96,7 +96,7 @@ func failChanges(changes []Change, err error) error {
 	if !ok && len(changes) == 1 {
 		failed, ok = &ChangeError{Err: err}, true
 	}
-	if !ok || !slices.ContainsFunc(refusals, func(r error) bool { return errors.Is(err, r) }) {
+	if !ok || !slices.ContainsFunc(changeErrors, func(r error) bool { return errors.Is(err, r) }) {
 		return fail("apply", Address{}, err)
 	}
 	addr := changes[failed.Index].target()

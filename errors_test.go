@@ -168,6 +168,7 @@ func callErrors(t *testing.T) (all []error) {
 		all = append(all, err)
 	}
 	v := openVault(t, myvault.Config{})
+	all = append(all, v.SetPolicy(nil))
 	s := v.As("root")
 	_, err := v.Login(ctx, myvault.Credentials{Service: canary, Token: canary})
 	all = append(all, err)
@@ -186,7 +187,7 @@ func callErrors(t *testing.T) (all []error) {
 
 func operatingErrors(t *testing.T) []error {
 	t.Helper()
-	v := openVault(t, myvault.Config{Reads: myvault.Off})
+	v := openVault(t, myvault.Config{Reads: myvault.ReadsOff})
 	_, unknown := usagePage(t.Context(), v, v.As("root"), usage.Options{}, 10)
 	nobody, err := myvault.NewPolicy()
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 
 	"github.com/myswiftagent/myvault/internal/credential"
@@ -118,8 +117,8 @@ func (x *Extension) change(ctx context.Context, by *Session, c Change) (Info, er
 	if c.Op == OpPut && x.action != "" {
 		commit.Entries[0].Action = x.action
 	}
-	if _, err := by.checkEnded(ctx); err != nil {
-		by.refuse(ctx, commit.Entries[0], err)
+	if _, err := by.rights(ctx); err != nil {
+		by.recordFailure(ctx, commit.Entries[0], err)
 		return Info{}, err
 	}
 	infos, err := by.perform(ctx, commit)
@@ -161,13 +160,13 @@ func (x *Extension) ListRecords(ctx context.Context, path, after string) iter.Se
 // "token:" and the hexadecimal SHA-256 of the token, or "certificate:", the end of the
 // certificate in Unix seconds, ":" and its identity, or "both:", the digest, ":", the end, ":"
 // and the identity. ErrInvalid for a session of another vault. ErrDenied for a session made by
-// [Session.Restrict] or EndWhen, because the text does not carry these limits; the trail records
-// that as a denied write.
+// [Session.Restrict], or by Resume with a check, because the text does not carry these limits; the
+// trail records that as a denied write.
 func (x *Extension) Authentication(ctx context.Context, s *Session) (string, error) {
 	err := x.checkOwner(s)
-	if err == nil && (len(s.limits) > 0 || len(s.checks) > 0) {
+	if err == nil && (len(s.limits) > 0 || s.check != nil) {
 		err = fmt.Errorf("%w: the session is restricted", ErrDenied)
-		s.refuse(ctx, s.entry(Write.String(), Address{}), err)
+		s.recordFailure(ctx, s.entry(Write.String(), Address{}, 0), err)
 	}
 	if err != nil {
 		return "", fail("authentication", Address{}, err)
@@ -175,34 +174,28 @@ func (x *Extension) Authentication(ctx context.Context, s *Session) (string, err
 	return s.authentication.String(), nil
 }
 
-// Resume returns a session of service that ends when one with that authentication would. The
-// embedding program must have established that the caller is the service, as for [Vault.As].
-// ErrInvalid if the text is not one of [Extension.Authentication].
-func (x *Extension) Resume(service, authentication string) (*Session, error) {
+// Resume returns a session of service that ends when one with that authentication would, and when
+// the service leaves the policy. The embedding program must have established that the caller is
+// the service, as for [Vault.As]. ErrInvalid if the text is not one of [Extension.Authentication],
+// ErrUnauthenticated if the session has ended already. Nothing is recorded.
+//
+// If check is not nil, each call of the session begins with it, possibly on many goroutines at
+// once, and returns its error. Check wraps ErrUnauthenticated if the session has ended and
+// ErrUnavailable if it cannot find out. Resume does not call it.
+func (x *Extension) Resume(service, authentication string, check func(context.Context) error) (*Session, error) {
 	a, err := credential.ParseAuthentication(authentication)
 	if err != nil {
 		return nil, fail("resume", Address{}, invalid("authentication", err))
 	}
-	return x.vault.resume(service, a), nil
-}
-
-// EndWhen returns a session like s that fails once check does. Each call begins with check,
-// possibly on many goroutines at once, and returns its error. Check wraps ErrUnauthenticated if
-// the session has ended and ErrUnavailable if it cannot find out.
-func (x *Extension) EndWhen(s *Session, check func(context.Context) error) *Session {
-	checked := *s
-	checked.checks = append(slices.Clip(s.checks), check)
-	return &checked
-}
-
-// Ended returns the error that every call of s would return now because the session has ended or
-// the vault is closed, and nil if there is none. Nothing is recorded.
-func (x *Extension) Ended(ctx context.Context, s *Session) error {
-	err := x.checkOwner(s)
-	if err == nil {
-		_, err = s.checkEnded(ctx)
+	if x.vault.closed.Load() {
+		return nil, fail("resume", Address{}, ErrClosed)
 	}
-	return fail("session", Address{}, err)
+	if !x.vault.Policy().accepts(a, service) {
+		return nil, fail("resume", Address{}, ErrUnauthenticated)
+	}
+	s := x.vault.As(service)
+	s.authentication, s.check = a, check
+	return s, nil
 }
 
 // checkOwner returns ErrInvalid if s is not a session of this vault.
@@ -216,8 +209,8 @@ func (x *Extension) checkOwner(s *Session) error {
 // RecordFailedLogin records a failed log-in as [Vault.Login] does, shortly afterwards, and
 // returns the error for the caller, which wraps ErrUnauthenticated. Via names the way of logging
 // in. The token and the certificates of c are ignored.
-func (x *Extension) RecordFailedLogin(via string, c Credentials) error {
-	return x.vault.recordFailedLogin(via, c)
+func (x *Extension) RecordFailedLogin(ctx context.Context, via string, c Credentials) error {
+	return x.vault.recordFailedLogin(ctx, via, c)
 }
 
 // AccessEntries yields the entries of the trail's access chain with sequences below before, or
@@ -226,11 +219,11 @@ func (x *Extension) RecordFailedLogin(via string, c Credentials) error {
 func (x *Extension) AccessEntries(ctx context.Context, before uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		v := x.vault
-		if _, none := v.trail.(NoTrail); none || v.recorder.mode == Off {
+		if _, none := v.trail.(NoTrail); none || v.recorder.mode == ReadsOff {
 			yield(Entry{}, fail("access entries", Address{}, fmt.Errorf("this vault does not record reads: %w", errors.ErrUnsupported)))
 			return
 		}
-		if err := v.recorder.reads.Flush(); err != nil {
+		if err := v.recorder.reads.Flush(ctx); err != nil {
 			yield(Entry{}, fail("access entries", Address{}, err))
 			return
 		}
@@ -250,12 +243,12 @@ func (x *Extension) AccessEntries(ctx context.Context, before uint64) iter.Seq2[
 // selected accepts. It checks the policy, records the access and bounds its work as
 // [Session.ListPage] does. Once s is known to be allowed, prepare is called; an error of it is
 // that of AuditPage. The page is one state of the store if the provider is a [Snapshotter].
-func (x *Extension) AuditPage(ctx context.Context, s *Session, r ListOptions, limit int, prepare func() error, selected func(Info) bool) (Page[Info], error) {
+func (x *Extension) AuditPage(ctx context.Context, s *Session, r ListOptions, limit int, prepare func() error, selected func(Info) bool) (Page[Info, Address], error) {
 	page, err := x.auditPage(ctx, s, r, limit, prepare, selected)
 	return page, fail("audit page", Address{}, err)
 }
 
-func (x *Extension) auditPage(ctx context.Context, s *Session, r ListOptions, limit int, prepare func() error, selected func(Info) bool) (page Page[Info], err error) {
+func (x *Extension) auditPage(ctx context.Context, s *Session, r ListOptions, limit int, prepare func() error, selected func(Info) bool) (page Page[Info, Address], err error) {
 	if err := cmp.Or(x.checkOwner(s), validateLimit(limit)); err != nil {
 		return page, err
 	}

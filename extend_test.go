@@ -164,7 +164,8 @@ func TestRecordsThatAreRefused(t *testing.T) {
 	is.True(errors.Is(first(records.ListRecords(ctx, "a//b", "c")), myvault.ErrInvalid))
 	_, err := records.GetRecord(ctx, ".")
 	is.True(errors.Is(err, myvault.ErrInvalid))
-	ended := extensionOf(t, v).EndWhen(root, func(context.Context) error { return myvault.ErrUnauthenticated })
+	ended, err := records.Resume("root", "embedded", func(context.Context) error { return myvault.ErrUnauthenticated })
+	is.NoErr(err)
 	is.True(errors.Is(put(ended, "b", myvault.Text("v")), myvault.ErrUnauthenticated))
 	is.NoErr(v.Close())
 	is.True(errors.Is(put(root, "b", myvault.Text("v")), myvault.ErrClosed))
@@ -179,7 +180,7 @@ func recordErrors(t *testing.T) (all []error) {
 	v := openVault(t, myvault.Config{})
 	_, err := v.Extend(canary)
 	all = append(all, err)
-	_, err = extensionOf(t, v).Resume("svc", canary)
+	_, err = extensionOf(t, v).Resume("svc", canary, nil)
 	all = append(all, err)
 	_, err = extensionOf(t, v).Authentication(t.Context(), v.As("svc").Restrict())
 	all = append(all, err)
@@ -213,7 +214,7 @@ func TestResume(t *testing.T) {
 	for _, s := range []*myvault.Session{s, v.As("svc")} {
 		text, err := x.Authentication(t.Context(), s)
 		is.NoErr(err)
-		resumed, err := x.Resume("svc", text)
+		resumed, err := x.Resume("svc", text, nil)
 		is.NoErr(err)
 		again, err := x.Authentication(t.Context(), resumed)
 		is.NoErr(err)
@@ -224,32 +225,29 @@ func TestResume(t *testing.T) {
 	embedded, err := x.Authentication(t.Context(), v.As("svc"))
 	is.NoErr(err)
 	is.Equal(embedded, "embedded")
-	is.NoErr(x.Ended(ctx, s))
 	text, err := x.Authentication(t.Context(), s)
 	is.NoErr(err)
-	for _, narrowed := range []*myvault.Session{s.Restrict(rules(t, "*/")...), x.EndWhen(s, func(context.Context) error { return nil })} {
+	checked, err := x.Resume("svc", text, func(context.Context) error { return nil })
+	is.NoErr(err)
+	for _, narrowed := range []*myvault.Session{s.Restrict(rules(t, "*/")...), checked} {
 		_, err := x.Authentication(t.Context(), narrowed)
 		is.True(errors.Is(err, myvault.ErrDenied)) // the text would not say so
 	}
 	for _, foreign := range []*myvault.Session{nil, openVault(t, myvault.Config{}).As("svc")} {
 		_, err := x.Authentication(t.Context(), foreign)
 		is.True(errors.Is(err, myvault.ErrInvalid))
-		is.True(errors.Is(x.Ended(ctx, foreign), myvault.ErrInvalid))
 	}
-	resumed := func(service string) error {
-		s, err := x.Resume(service, text)
-		is.NoErr(err)
-		_, err = s.Get(ctx, db)
-		return err
-	}
-	is.True(errors.Is(resumed("root"), myvault.ErrUnauthenticated)) // another's token
+	_, err = x.Resume("root", text, nil)
+	is.True(errors.Is(err, myvault.ErrUnauthenticated)) // another's token
 	p, err := myvault.NewPolicy(myvault.Service{Name: "svc", Tokens: []string{"another-token-0123456"}, Allow: rules(t, "newsbot/")})
 	is.NoErr(err)
 	v.SetPolicy(p)
-	is.True(errors.Is(resumed("svc"), myvault.ErrUnauthenticated))
-	is.True(errors.Is(x.Ended(ctx, s), myvault.ErrUnauthenticated))
+	_, err = checked.Get(ctx, db)
+	is.True(errors.Is(err, myvault.ErrUnauthenticated))
+	_, err = x.Resume("svc", text, nil)
+	is.True(errors.Is(err, myvault.ErrUnauthenticated))
 	for _, bad := range []string{"", "token:", text[1:], text + "0", text[:len(text)-1], strings.ToUpper(text), "token:" + strings.ToUpper(text[len("token:"):]), "Embedded", "token:" + strings.Repeat("G", 64)} {
-		_, err := x.Resume("svc", bad)
+		_, err := x.Resume("svc", bad, nil)
 		is.True(errors.Is(err, myvault.ErrInvalid))
 	}
 }
@@ -264,14 +262,14 @@ func TestEveryMethodAsksWhileTheSessionHolds(t *testing.T) {
 		provider.reached = 0
 		var ended error
 		asked := 0
-		s := extensionOf(t, v).EndWhen(v.As("root"), func(context.Context) error { asked++; return ended }).Via("capability", "r").Restrict(rules(t, "*/")...)
+		s, err := extensionOf(t, v).Resume("root", "embedded", func(context.Context) error { asked++; return ended })
+		is.NoErr(err)
+		s = s.Via("capability", "r").Restrict(rules(t, "*/")...)
 		for _, ended = range []error{myvault.ErrUnauthenticated, myvault.ErrUnavailable} {
 			is.True(errors.Is(call(t.Context(), v, s), ended))
 		}
 		is.Equal(provider.reached, 0)
 		is.Equal(asked, 2)
-		both := extensionOf(t, v).EndWhen(s, func(context.Context) error { return nil })
-		is.True(errors.Is(call(t.Context(), v, both), myvault.ErrUnavailable)) // each must hold
 	})
 }
 
@@ -281,7 +279,7 @@ func TestRefusedIsRecordedAsAFailedLogin(t *testing.T) {
 		is := is.New(t)
 		v := openVault(t, myvault.Config{})
 		for _, service := range []string{"svc", canary} {
-			err := extensionOf(t, v).RecordFailedLogin("capability", myvault.Credentials{Service: service, Token: canary, Request: "r", Remote: "192.0.2.1"})
+			err := extensionOf(t, v).RecordFailedLogin(t.Context(), "capability", myvault.Credentials{Service: service, Token: canary, Request: "r", Remote: "192.0.2.1"})
 			is.True(errors.Is(err, myvault.ErrUnauthenticated))
 			is.Equal(err.Error(), "myvault: login: not authenticated")
 		}

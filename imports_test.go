@@ -57,7 +57,7 @@ func TestImportsGoOneWay(t *testing.T) {
 			"golang.org/x/", "github.com/go-json-experiment/json", "gopkg.in/macaroon.v2",
 		}},
 		{module + "/metrics", []string{
-			module, module + "/httpapi", module + "/httpapi/guard", module + "/httpapi/serve", module + "/httpapi/internal/network", module + "/httpapi/internal/problem", module + "/generate", module + "/internal/logs", module + "/internal/reload", module + "/internal/rfc3339", module + "/tokens", module + "/usage", "gopkg.in/macaroon.v2", "golang.org/x/",
+			module, module + "/httpapi", module + "/httpapi/guard", module + "/httpapi/serve", module + "/httpapi/internal/network", module + "/httpapi/internal/problem", module + "/httpapi/internal/semaphore", module + "/generate", module + "/internal/logs", module + "/internal/reload", module + "/internal/rfc3339", module + "/tokens", module + "/usage", "gopkg.in/macaroon.v2", "golang.org/x/",
 			"github.com/go-json-experiment/json", "github.com/prometheus/",
 			"github.com/beorn7/perks", "github.com/cespare/xxhash", "github.com/munnerz/goautoneg", "google.golang.org/protobuf", // prometheus's
 		}},

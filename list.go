@@ -37,15 +37,20 @@ func (s *Session) List(ctx context.Context, r ListOptions) iter.Seq2[Info, error
 // ListPage returns up to limit (1 to 1000) of the secrets that List yields. It looks at
 // 10,000 addresses at most that the session may list, and at as many others. The page is one state
 // of the store if the provider is a [Snapshotter].
-func (s *Session) ListPage(ctx context.Context, r ListOptions, limit int) (Page[Info], error) {
+//
+// Page.Next is the address of the last item. If the page looked at too many addresses, it is the
+// last one that the session may see but did not ask for, or a position between two hidden
+// addresses. That position reveals only what some thousand neighboring hidden addresses have in
+// common. It reveals no single one, except to a session that may write there.
+func (s *Session) ListPage(ctx context.Context, r ListOptions, limit int) (Page[Info, Address], error) {
 	if err := validateLimit(limit); err != nil {
-		return Page[Info]{}, fail("list", Address{}, err)
+		return Page[Info, Address]{}, fail("list", Address{}, err)
 	}
 	visible, some, err := s.open(ctx, "list", r.Prefix, List)
 	if err != nil || !some {
-		return Page[Info]{}, fail("list", Address{}, err)
+		return Page[Info, Address]{}, fail("list", Address{}, err)
 	}
-	var page Page[Info]
+	var page Page[Info, Address]
 	err = s.vault.snapshot(ctx, func(store Reader) (err error) {
 		page, err = visible.page(ctx, store, r, limit, List)
 		return err
@@ -57,18 +62,18 @@ func (s *Session) ListPage(ctx context.Context, r ListOptions, limit int) (Page[
 // and list, up to limit (1 to 1000) and 8 MiB. Every read is recorded before GetPage returns. The
 // page is one state of the store if the provider is a [Snapshotter]. ErrInvalid if r selects
 // deleted secrets.
-func (s *Session) GetPage(ctx context.Context, r ListOptions, limit int) (Page[Secret], error) {
+func (s *Session) GetPage(ctx context.Context, r ListOptions, limit int) (Page[Secret, Address], error) {
 	if r.Deleted {
-		return Page[Secret]{}, fail("get page", Address{}, fmt.Errorf("%w options: a deleted secret has no value to read", ErrInvalid))
+		return Page[Secret, Address]{}, fail("get page", Address{}, fmt.Errorf("%w options: a deleted secret has no value to read", ErrInvalid))
 	}
 	if err := validateLimit(limit); err != nil {
-		return Page[Secret]{}, fail("get page", Address{}, err)
+		return Page[Secret, Address]{}, fail("get page", Address{}, err)
 	}
 	visible, some, err := s.open(ctx, "list", r.Prefix, Read|List)
 	if err != nil || !some {
-		return Page[Secret]{}, fail("get page", Address{}, err)
+		return Page[Secret, Address]{}, fail("get page", Address{}, err)
 	}
-	var page Page[Secret]
+	var page Page[Secret, Address]
 	err = s.vault.snapshot(ctx, func(store Reader) error {
 		infos, err := visible.page(ctx, store, r, limit, Read|List)
 		if err == nil {
@@ -77,28 +82,28 @@ func (s *Session) GetPage(ctx context.Context, r ListOptions, limit int) (Page[S
 		return err
 	})
 	if err != nil {
-		return Page[Secret]{}, fail("get page", Address{}, err)
+		return Page[Secret, Address]{}, fail("get page", Address{}, err)
 	}
 	entries := make([]Entry, len(page.Items))
 	for i, secret := range page.Items {
-		entries[i] = s.readEntry(secret.Address, secret.Version)
+		entries[i] = s.entry("read", secret.Address, secret.Version)
 	}
 	if err := s.vault.recorder.readAll(ctx, entries); err != nil {
-		return Page[Secret]{}, fail("get page", Address{}, err)
+		return Page[Secret, Address]{}, fail("get page", Address{}, err)
 	}
 	return page, nil
 }
 
 // page collects the secrets that r selects and for which the session has all of the actions.
-func (s scope) page(ctx context.Context, store Reader, r ListOptions, limit int, actions Action) (Page[Info], error) {
+func (s scope) page(ctx context.Context, store Reader, r ListOptions, limit int, actions Action) (Page[Info, Address], error) {
 	return collect(s.secrets(ctx, store, r), limit, func(info Info) (Info, bool, bool) {
 		return info, s.allows(actions, info.Address), r.matchesTimes(info)
 	})
 }
 
 // readValues reads the secrets of a page up to its limit in bytes.
-func readValues(ctx context.Context, store Reader, infos Page[Info]) (Page[Secret], error) {
-	page := Page[Secret]{Next: infos.Next, More: infos.More}
+func readValues(ctx context.Context, store Reader, infos Page[Info, Address]) (Page[Secret, Address], error) {
+	page := Page[Secret, Address]{Next: infos.Next, More: infos.More}
 	size := 0
 	for _, info := range infos.Items {
 		secret, err := store.Get(ctx, info.Address, 0)
@@ -106,7 +111,7 @@ func readValues(ctx context.Context, store Reader, infos Page[Info]) (Page[Secre
 			continue // deleted since it was listed, on a provider without snapshots
 		}
 		if err != nil {
-			return Page[Secret]{}, fail("get page", info.Address, err)
+			return Page[Secret, Address]{}, fail("get page", info.Address, err)
 		}
 		size += secret.Value.Len()
 		if size > maxPageValues && len(page.Items) > 0 {
@@ -125,13 +130,13 @@ func (s *Session) open(ctx context.Context, what string, prefix Prefix, actions 
 	if err := prefix.Validate(); err != nil {
 		return scope{}, false, err
 	}
-	e := s.entry(what, Address(prefix))
+	e := s.entry(what, Address(prefix), 0)
 	r, err := s.authorize(ctx, e, anyService)
 	if err != nil {
 		return scope{}, false, err
 	}
 	if visible, some = r.scope(actions, prefix); !some {
-		s.refuse(ctx, e, ErrDenied)
+		s.recordFailure(ctx, e, ErrDenied)
 		return visible, false, nil
 	}
 	return visible, true, s.vault.recorder.read(ctx, e)
@@ -205,7 +210,7 @@ func (s *Session) versions(ctx context.Context, addr Address, before Version) it
 			yield(Info{}, fail("versions", Address{}, err))
 			return
 		}
-		e := s.entry("versions", addr)
+		e := s.entry("versions", addr, 0)
 		_, err := s.authorizeRead(ctx, e, func(r rights) bool { return r.allows(List, addr) })
 		if err != nil {
 			yield(Info{}, fail("versions", addr, err))
@@ -219,24 +224,16 @@ func (s *Session) versions(ctx context.Context, addr Address, before Version) it
 	}
 }
 
-// VersionsPage is a part of the history of a secret, newest version first. While More is true, the
-// next page begins below Next, the oldest version of this page.
-type VersionsPage struct {
-	Items []Info
-	Next  Version
-	More  bool
-}
-
 // VersionsPage returns up to limit (1 to 1000) of the versions that Versions yields: those older
-// than before, or the newest if before is 0.
-func (s *Session) VersionsPage(ctx context.Context, addr Address, before Version, limit int) (VersionsPage, error) {
+// than before, or the newest if before is 0. Page.Next is the oldest version of the page.
+func (s *Session) VersionsPage(ctx context.Context, addr Address, before Version, limit int) (Page[Info, Version], error) {
 	if err := validateLimit(limit); err != nil {
-		return VersionsPage{}, fail("versions", Address{}, err)
+		return Page[Info, Version]{}, fail("versions", Address{}, err)
 	}
-	var page VersionsPage
+	var page Page[Info, Version]
 	for info, err := range s.versions(ctx, addr, before) {
 		if err != nil {
-			return VersionsPage{}, fail("versions", Address{}, err)
+			return Page[Info, Version]{}, fail("versions", Address{}, err)
 		}
 		if page.More = len(page.Items) == limit; page.More {
 			break

@@ -108,7 +108,7 @@ func TestGetPageIsBoundedInBytes(t *testing.T) {
 
 func TestListPageLooksAtABoundedNumber(t *testing.T) {
 	is := is.New(t)
-	v := openVault(t, myvault.Config{Reads: myvault.Off})
+	v := openVault(t, myvault.Config{Reads: myvault.ReadsOff})
 	for i := range 10_050 {
 		_, err := v.As("root").Put(t.Context(), myvault.Address{Project: "p", Path: fmt.Sprintf("%05d", i)}, myvault.Text("v"))
 		is.NoErr(err)
@@ -144,7 +144,7 @@ func TestAPageDoesNotTellOfWhatIsHidden(t *testing.T) {
 		is.True(!read.More)
 		trail, err := s.TrailPage(ctx, myvault.TrailFilter{Action: "write"}, 1)
 		is.NoErr(err)
-		is.Equal(len(trail.Entries), 1)
+		is.Equal(len(trail.Items), 1)
 		is.True(!trail.More)
 	}
 }
@@ -164,17 +164,17 @@ func TestTrailPageEndsAtManyRanges(t *testing.T) {
 	for range 10 {
 		is.NoErr(v.As("root").Destroy(t.Context(), db, odd...))
 	}
-	var page myvault.TrailPage
+	var page myvault.Page[myvault.Entry, myvault.Cursor]
 	found := 0
 	for more := true; more; more = page.More {
 		var err error
 		page, err = v.As("root").TrailPage(t.Context(), myvault.TrailFilter{Action: "destroy", Before: page.Next}, 1000)
 		is.NoErr(err)
-		is.True(len(page.Entries) <= 4)
-		for _, e := range page.Entries {
+		is.True(len(page.Items) <= 4)
+		for _, e := range page.Items {
 			is.Equal(len(e.Destroyed), 1000)
 		}
-		found += len(page.Entries)
+		found += len(page.Items)
 	}
 	is.Equal(found, 10)
 }
@@ -188,7 +188,7 @@ func TestTrailPageLooksAtABoundedNumber(t *testing.T) {
 	}
 	page, err := v.As("root").TrailPage(t.Context(), myvault.TrailFilter{Action: "copy"}, 10)
 	is.NoErr(err)
-	is.Equal(len(page.Entries), 0)
+	is.Equal(len(page.Items), 0)
 	is.True(page.More)
 	page, err = v.As("root").TrailPage(t.Context(), myvault.TrailFilter{Action: "copy", Before: page.Next}, 10)
 	is.NoErr(err)
@@ -205,7 +205,7 @@ func TestVersionsPages(t *testing.T) {
 	}
 	is.NoErr(s.Destroy(t.Context(), db, 4))
 	var got []string
-	for page, pages := (myvault.VersionsPage{More: true}), 0; page.More; pages++ {
+	for page, pages := (myvault.Page[myvault.Info, myvault.Version]{More: true}), 0; page.More; pages++ {
 		var err error
 		page, err = s.VersionsPage(t.Context(), db, page.Next, 2)
 		is.NoErr(err)
@@ -236,14 +236,14 @@ func TestProjectsPages(t *testing.T) {
 	}
 	v.SetPolicy(policyOf(t, []string{"a/", "a b/", "b/", "c/", "z/"}, nil))
 	var got []string
-	for page := (myvault.Page[myvault.Project]{More: true}); page.More; {
+	for page := (myvault.Page[myvault.Project, string]{More: true}); page.More; {
 		var err error
-		page, err = v.As("svc").ProjectsPage(t.Context(), page.Next.Project, 2)
+		page, err = v.As("svc").ProjectsPage(t.Context(), page.Next, 2)
 		is.NoErr(err)
 		for _, p := range page.Items {
 			got = append(got, p.Name)
 		}
-		is.Equal(page.Next, myvault.Address{Project: got[len(got)-1]})
+		is.Equal(page.Next, got[len(got)-1])
 	}
 	is.Equal(got, []string{"a", "a b", "b", "c", "z"})
 }

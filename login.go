@@ -1,6 +1,7 @@
 package myvault
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"slices"
@@ -31,50 +32,42 @@ type Credentials struct {
 // The session ends when the token or the certificate's identity is removed from the policy, and
 // when the certificate expires. Failures are recorded within a second. If there are many, they are
 // counted in one entry within ten seconds.
-func (v *Vault) Login(_ context.Context, c Credentials) (*Session, error) {
+func (v *Vault) Login(ctx context.Context, c Credentials) (*Session, error) {
 	if v.closed.Load() {
 		return nil, fail("login", Address{}, ErrClosed)
 	}
 	service, authentication := v.policy.Load().authenticate(c, time.Now())
 	via := "header"
-	if authentication.UsesCertificate() || c.Token == "" && len(c.VerifiedChains) > 0 {
+	if authentication.Kind&credential.Certificate != 0 || c.Token == "" && len(c.VerifiedChains) > 0 {
 		via = "certificate"
 	}
 	if authentication.Kind == credential.Embedded {
-		return nil, v.recordFailedLogin(via, c)
+		return nil, v.recordFailedLogin(ctx, via, c)
 	}
-	s := v.resume(service, authentication)
-	s.via, s.request = via, bounded(c.Request)
+	s := v.As(service)
+	s.authentication, s.via, s.request = authentication, via, bounded(c.Request)
 	return s, nil
 }
 
-// resume returns a session of service with that authentication.
-func (v *Vault) resume(service string, a credential.Authentication) *Session {
-	s := v.As(service)
-	s.authentication = a
-	return s
-}
-
 // recordFailedLogin records a failed log-in within seconds and returns the error for the caller.
-func (v *Vault) recordFailedLogin(via string, c Credentials) error {
+func (v *Vault) recordFailedLogin(ctx context.Context, via string, c Credentials) error {
 	s := &Session{vault: v, label: bounded(c.Service), via: bounded(via), request: bounded(c.Request)}
-	e := s.entry("login", Address{})
+	e := s.entry("login", Address{}, 0)
 	e.Remote = bounded(c.Remote)
 	if v.policy.Load().services[c.Service] == nil {
 		e.Service = "" // an unknown name may be a token in the wrong field
 	}
 	e.Outcome = OutcomeUnauthenticated
-	v.recorder.refuseLater(e)
+	v.recorder.recordFailureLater(ctx, e)
 	return fail("login", Address{}, ErrUnauthenticated)
 }
 
 // authenticate returns the service and the authentication of a caller, which is the zero one if
 // the credentials are wrong. Checking a token takes the same time in every case.
 func (p *Policy) authenticate(c Credentials, now time.Time) (service string, a credential.Authentication) {
-	leaf := credential.ClientCertificate(c.VerifiedChains, now)
-	service, identity := p.identify(leaf, c.Service)
-	if c.Service != "" {
-		service = c.Service
+	service = c.Service
+	if len(c.VerifiedChains) > 0 {
+		service, a = p.identify(c, now)
 	}
 	g := p.services[service]
 	var tokens []credential.Digest
@@ -83,51 +76,50 @@ func (p *Policy) authenticate(c Credentials, now time.Time) (service string, a c
 	}
 	token, known := credential.MatchToken(tokens, c.Token, p.maxTokens)
 	switch {
-	case g == nil || g.tokenAndCertificate && (!known || identity == "") || !known && identity == "":
+	case g == nil || !known && (g.tokenAndCertificate || a.Identity == "") || g.tokenAndCertificate && a.Identity == "":
 		return service, credential.Authentication{}
-	case identity == "":
-		return service, credential.Authentication{Kind: credential.Token, Token: token}
-	case g.tokenAndCertificate:
-		a = credential.Authentication{Kind: credential.TokenAndCertificate, Token: token}
-	default:
-		a.Kind = credential.Certificate
+	case g.tokenAndCertificate || a.Identity == "":
+		a.Kind, a.Token = a.Kind|credential.Token, token
 	}
-	a.Identity, a.NotAfter = identity, leaf.NotAfter.Unix()
 	return service, a
 }
 
-// identify returns the service of a client certificate and the identity that matched. If wanted is
-// not empty, the service must be that one. Otherwise all known identities in the certificate must
-// belong to the same service.
-func (p *Policy) identify(leaf *x509.Certificate, wanted string) (service, identity string) {
+// identify returns the service of a client certificate and the authentication by it. If c names a
+// service, the certificate must be one of that service. Otherwise all known identities in the
+// certificate must belong to the same service.
+func (p *Policy) identify(c Credentials, now time.Time) (service string, a credential.Authentication) {
+	leaf := credential.ClientCertificate(c.VerifiedChains, now)
 	if leaf == nil || len(p.identities) == 0 {
-		return "", ""
+		return c.Service, a
 	}
 	for _, id := range credential.Identities(leaf) {
 		owner := p.identities[id]
 		switch {
-		case owner == "" || wanted != "" && owner != wanted:
+		case owner == "" || c.Service != "" && owner != c.Service:
 		case service == "":
-			service, identity = owner, id
+			service = owner
+			a = credential.Authentication{Kind: credential.Certificate, Identity: id, NotAfter: leaf.NotAfter.Unix()}
 		case service != owner:
-			return "", ""
+			return "", credential.Authentication{}
 		}
 	}
-	return service, identity
+	return cmp.Or(c.Service, service), a
 }
 
-// accepts reports whether the policy still accepts the authentication for service. A caller named
-// by the embedding program needs none: a service that is not in the policy has no rights.
+// accepts reports whether the policy still accepts the authentication for service. A caller that
+// the embedding program names now needs none: a service that is not in the policy has no rights.
 func (p *Policy) accepts(a credential.Authentication, service string) bool {
 	if a.Kind == credential.Embedded {
 		return true
 	}
 	g := p.services[service]
 	switch {
+	case a.Kind == credential.ResumedEmbedded:
+		return g != nil
 	case g == nil || g.tokenAndCertificate && a.Kind != credential.TokenAndCertificate:
 		return false
-	case a.UsesToken() && !slices.Contains(g.tokens, a.Token):
+	case a.Kind&credential.Token != 0 && !slices.Contains(g.tokens, a.Token):
 		return false
 	}
-	return !a.UsesCertificate() || p.identities[a.Identity] == service && !a.Expired()
+	return a.Kind&credential.Certificate == 0 || p.identities[a.Identity] == service && !a.Expired()
 }

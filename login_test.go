@@ -16,6 +16,7 @@ import (
 
 	"github.com/matryer/is"
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/internal/authority"
 	"github.com/myswiftagent/myvault/providers/memory"
 	"github.com/myswiftagent/myvault/tokens"
@@ -207,7 +208,7 @@ func TestCertificateSessionsEnd(t *testing.T) {
 			x := extensionOf(t, v)
 			authentication, err := x.Authentication(t.Context(), s)
 			is.NoErr(err)
-			resumed, err := x.Resume(s.Service(), authentication)
+			resumed, err := x.Resume(s.Service(), authentication, nil)
 			is.NoErr(err)
 			again, err := x.Authentication(t.Context(), resumed)
 			is.NoErr(err)
@@ -296,8 +297,8 @@ func TestParseProofOfCertificates(t *testing.T) {
 		"certificate:017:dns:a": false, "certificate:17:dns:A": false, "certificate:17:": false, "certificate::dns:a": false, "certificate:17:with:token": false,
 		"both:17:dns:a": false, "both:" + hex[1:] + ":17:dns:a": false, "both:" + hex + ":dns:a": false, "token:" + hex + ":17:dns:a": false, "token:" + hex: true,
 	} {
-		_, err := x.Resume("newsbot", text)
-		if (err == nil) != good {
+		_, err := x.Resume("newsbot", text, nil)
+		if errors.Is(err, myvault.ErrUnauthenticated) != good || !good && !errors.Is(err, myvault.ErrInvalid) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
@@ -330,5 +331,20 @@ func TestCredentialsNeverPrint(t *testing.T) {
 				is.True(!strings.Contains(text.String(), leak)) // printed the token
 			}
 		})
+	}
+}
+
+// TestPrintersThatDoNotCallFormat call one of these methods, or print the fields.
+func TestPrintersThatDoNotCallFormat(t *testing.T) {
+	is := is.New(t)
+	for _, secret := range []any{
+		myvault.Text(canary), myvault.Credentials{Token: canary}, tokens.Credentials{Bearer: canary}, crypto.NewKey(),
+	} {
+		stringer, ok := secret.(fmt.Stringer)
+		is.True(ok)
+		is.Equal(stringer.String(), "[REDACTED]")
+		goStringer, ok := secret.(fmt.GoStringer)
+		is.True(ok)
+		is.Equal(goStringer.GoString(), "[REDACTED]")
 	}
 }

@@ -60,8 +60,8 @@ var calls = map[string]func(context.Context, *myvault.Session) error{
 		return err
 	},
 	"DeleteProject": func(ctx context.Context, s *myvault.Session) error { return s.DeleteProject(ctx, "newsbot") },
-	"SetDefault": func(ctx context.Context, s *myvault.Session) error {
-		_, err := s.SetDefault(ctx, "newsbot")
+	"SetDefaultProject": func(ctx context.Context, s *myvault.Session) error {
+		_, err := s.SetDefaultProject(ctx, "newsbot")
 		return err
 	},
 	"Trail": func(ctx context.Context, s *myvault.Session) error { return first(s.Trail(ctx, myvault.TrailFilter{})) },

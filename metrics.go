@@ -22,11 +22,11 @@ type Instrumented interface {
 	Metrics(ctx context.Context) []Metric
 }
 
-// counts has the numbers of refusals, and of failed writes.
-type counts struct{ denied, unauthenticated, failures atomic.Uint64 }
+// counts has the numbers of denials, of failed authentications and of failed writes of the trail.
+type counts struct{ denied, unauthenticated, trailFailures atomic.Uint64 }
 
-// refused counts a refusal by its outcome.
-func (c *counts) refused(o Outcome) {
+// add counts a failure by its outcome.
+func (c *counts) add(o Outcome) {
 	switch o {
 	case OutcomeDenied:
 		c.denied.Add(1)
@@ -39,15 +39,15 @@ func (c *counts) refused(o Outcome) {
 // trail count if they are [Instrumented].
 func (v *Vault) Metrics(ctx context.Context) []Metric {
 	r := v.recorder
-	pending := r.reads.Pending() + r.refusals.Pending() + r.overflow.Pending()
+	pending := r.reads.Pending() + r.failures.Pending() + r.overflow.Pending()
 	var lag time.Duration
-	if oldest := oldestOf(r.reads.Oldest(), r.refusals.Oldest()); !oldest.IsZero() {
+	if oldest := oldestOf(r.reads.Oldest(), r.failures.Oldest()); !oldest.IsZero() {
 		lag = max(0, time.Since(oldest))
 	}
 	all := []Metric{
 		{"denied_total", "Calls that the policy refused.", true, float64(r.counts.denied.Load())},
 		{"unauthenticated_total", "Failed log-ins, and calls of sessions that have ended.", true, float64(r.counts.unauthenticated.Load())},
-		{"trail_failures_total", "Times that entries of the trail could not be written.", true, float64(r.counts.failures.Load())},
+		{"trail_failures_total", "Times that entries of the trail could not be written.", true, float64(r.counts.trailFailures.Load())},
 		{"trail_waiting_entries", "Entries of the trail that are not written yet.", false, float64(pending)},
 		{"trail_lag_seconds", "How long the oldest entry that is not written yet has waited.", false, lag.Seconds()},
 	}

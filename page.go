@@ -14,16 +14,11 @@ const (
 	maxPageValues = 8 << 20 // bytes of values in a page of secrets
 )
 
-// Page is a part of a listing. While More is true, the next page begins after Next, which is the
-// exclusive [ListOptions].After of it. A page may be short or empty and still have More set.
-//
-// Next is the address of the last item. If the page looked at too many addresses, Next is the last
-// one that the session may see but did not ask for, or a position between two hidden addresses.
-// That position reveals only what some thousand neighboring hidden addresses have in common. It
-// reveals no single one, except to a session that may write there.
-type Page[T any] struct {
-	Items []T
-	Next  Address
+// Page is a part of a listing. While More is true, the same method returns the next page if it gets
+// Next as the position to begin after. A page may be short or empty and still have More set.
+type Page[Item, Position any] struct {
+	Items []Item
+	Next  Position
 	More  bool
 }
 
@@ -62,13 +57,13 @@ func (s *scan) next(addr Address, visible bool) (end Address, ok bool) {
 // collect returns a page of the items that convert returns for secrets. Convert also reports
 // whether the caller may see the secret and whether it selected it. More is set only if another
 // item was found, or at a limit of the scan: it must not reveal hidden secrets.
-func collect[T any](secrets iter.Seq2[Info, error], limit int, convert func(Info) (item T, visible, selected bool)) (Page[T], error) {
-	var page Page[T]
+func collect[T any](secrets iter.Seq2[Info, error], limit int, convert func(Info) (item T, visible, selected bool)) (Page[T, Address], error) {
+	var page Page[T, Address]
 	var addresses []Address // of the items
 	scan := newScan()
 	for info, err := range secrets {
 		if err != nil {
-			return Page[T]{}, err
+			return Page[T, Address]{}, err
 		}
 		item, visible, selected := convert(info)
 		selected = selected && visible

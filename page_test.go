@@ -100,7 +100,7 @@ func listings(t *testing.T, v *myvault.Vault, s *myvault.Session, prefix myvault
 	if err != nil {
 		t.Fatal(err)
 	}
-	return items + len(listed.Items) + len(read.Items) + len(used.Items) + len(trail.Entries)
+	return items + len(listed.Items) + len(read.Items) + len(used.Items) + len(trail.Items)
 }
 
 // TestAPrefixThatNoRuleMeetsIsAnsweredWithoutTheStore: else the time of the answer would reveal
@@ -134,7 +134,7 @@ func TestAPrefixThatNoRuleMeetsIsAnsweredWithoutTheStore(t *testing.T) {
 			is := is.New(t)
 			for _, stored := range []bool{false, true} {
 				provider := &tally{Provider: memory.New(memory.Config{})}
-				v := vaultOf(t, provider, myvault.Config{Reads: myvault.Relaxed})
+				v := vaultOf(t, provider, myvault.Config{Reads: myvault.ReadsRelaxed})
 				if stored {
 					fill(t, v, "newsbot/hidden/a", "newsbot/hidden/deep/b", "newsbot/hidden/deep/er/c", "newsbot/hidden/db")
 				}
@@ -204,7 +204,7 @@ func TestWhatIsDeniedBelowAVisibleNameCostsNothing(t *testing.T) {
 	work := map[int]bool{}
 	for _, stored := range []int{0, 1, 50} {
 		provider := &tally{Provider: memory.New(memory.Config{})}
-		v := vaultOf(t, provider, myvault.Config{Reads: myvault.Off})
+		v := vaultOf(t, provider, myvault.Config{Reads: myvault.ReadsOff})
 		fill(t, v, "newsbot/prod", "newsbot/prod")
 		for i := range stored {
 			fill(t, v, fmt.Sprintf("newsbot/prod/%d", i))
@@ -272,7 +272,7 @@ func TestThePositionOfAPageTellsNothingOfHiddenNames(t *testing.T) {
 func TestProbesDoNotCountWithHiddenNames(t *testing.T) {
 	is := is.New(t)
 	play := func(hidden ...string) (seen []string) {
-		v := openVault(t, myvault.Config{Reads: myvault.Off})
+		v := openVault(t, myvault.Config{Reads: myvault.ReadsOff})
 		var changes []myvault.Change
 		for i := range 7_400 {
 			path := fmt.Sprintf("prod/m%05d", i)
@@ -308,7 +308,7 @@ func TestProbesDoNotCountWithHiddenNames(t *testing.T) {
 // thousands apart.
 func TestThePositionBehindTooManyHiddenNames(t *testing.T) {
 	is := is.New(t)
-	v := openVault(t, myvault.Config{Reads: myvault.Off})
+	v := openVault(t, myvault.Config{Reads: myvault.ReadsOff})
 	names := make(map[string]bool)
 	shuffled := rand.New(rand.NewPCG(3, 4))
 	var changes []myvault.Change
@@ -355,7 +355,7 @@ func TestThePositionBehindTooManyHiddenNames(t *testing.T) {
 // many others there are.
 func TestTrailPagesDoNotTellOfHiddenEntries(t *testing.T) {
 	is := is.New(t)
-	v := openVault(t, myvault.Config{Reads: myvault.Off})
+	v := openVault(t, myvault.Config{Reads: myvault.ReadsOff})
 	for i := range 30 {
 		fill(t, v, fmt.Sprintf("newsbot/mine/%d", i), "newsbot/theirs")
 	}
@@ -365,8 +365,8 @@ func TestTrailPagesDoNotTellOfHiddenEntries(t *testing.T) {
 	for more := true; more; {
 		page, err := v.As("svc").TrailPage(t.Context(), r, 1)
 		is.NoErr(err)
-		found += len(page.Entries)
-		is.Equal(page.Next[myvault.ChainChanges], page.Entries[0].Seq)
+		found += len(page.Items)
+		is.Equal(page.Next[myvault.ChainChanges], page.Items[0].Seq)
 		r.Before, more = page.Next, page.More
 	}
 	is.Equal(found, 30)
@@ -398,7 +398,7 @@ func TestPagesHaveWhatThePolicyAllows(t *testing.T) {
 	is := is.New(t)
 	random := rand.New(rand.NewPCG(5, 6))
 	pick := func(of ...string) string { return of[random.IntN(len(of))] }
-	v := openVault(t, myvault.Config{Reads: myvault.Off})
+	v := openVault(t, myvault.Config{Reads: myvault.ReadsOff})
 	var stored []string
 	for _, project := range []string{"p", "pq", "q"} {
 		for _, path := range []string{"a", "a/a", "a/b", "a-b", "ab", "ab/a", "b", "b/a/a", "b/a/b"} {

@@ -67,9 +67,9 @@ func (s *Session) Projects(ctx context.Context) iter.Seq2[Project, error] {
 }
 
 // ProjectsPage returns up to limit (1 to 1000) of the projects that Projects yields: those behind
-// the name after, or the first if it is empty. Page.Next has the name of the last one.
-func (s *Session) ProjectsPage(ctx context.Context, after string, limit int) (Page[Project], error) {
-	var page Page[Project]
+// the name after, or the first if it is empty. Page.Next is the name of the last one.
+func (s *Session) ProjectsPage(ctx context.Context, after string, limit int) (Page[Project, string], error) {
+	var page Page[Project, string]
 	if after != "" {
 		after += "\x00" // the least string behind it
 	}
@@ -78,10 +78,10 @@ func (s *Session) ProjectsPage(ctx context.Context, after string, limit int) (Pa
 		page.Items, page.More, err = s.projects(ctx, after, limit)
 	}
 	if err != nil {
-		return Page[Project]{}, fail("list projects", Address{}, err)
+		return Page[Project, string]{}, fail("list projects", Address{}, err)
 	}
 	if n := len(page.Items); n > 0 {
-		page.Next = Address{Project: page.Items[n-1].Name}
+		page.Next = page.Items[n-1].Name
 	}
 	return page, nil
 }
@@ -89,7 +89,7 @@ func (s *Session) ProjectsPage(ctx context.Context, after string, limit int) (Pa
 // projects returns up to limit visible projects that do not sort before from, or all if limit is
 // 0, and whether there are more.
 func (s *Session) projects(ctx context.Context, from string, limit int) (projects []Project, more bool, err error) {
-	r, err := s.authorizeRead(ctx, s.entry("list", Address{}), anyService)
+	r, err := s.authorizeRead(ctx, s.entry("list", Address{}, 0), anyService)
 	if err != nil {
 		return nil, false, err
 	}
@@ -122,7 +122,7 @@ func (s *Session) Project(ctx context.Context, name string) (Project, error) {
 		return Project{}, fail("get project", Address{}, err)
 	}
 	addr := Address{Project: name}
-	e := s.entry("list", addr)
+	e := s.entry("list", addr, 0)
 	_, err := s.authorizeRead(ctx, e, func(r rights) bool { return r.visibility().sees(name) })
 	if err != nil {
 		return Project{}, fail("get project", addr, err)
@@ -144,9 +144,9 @@ func (s *Session) PutProject(ctx context.Context, p Project, conditions ...Condi
 	return s.applyToProject(ctx, "put project", change)
 }
 
-// SetDefault makes a project the default in place of the present one. It needs the right to write
-// by a rule for all projects. ErrNotFound if the project is not registered.
-func (s *Session) SetDefault(ctx context.Context, name string) (Project, error) {
+// SetDefaultProject makes a project the default in place of the present one. It needs the right to
+// write by a rule for all projects. ErrNotFound if the project is not registered.
+func (s *Session) SetDefaultProject(ctx context.Context, name string) (Project, error) {
 	return s.applyToProject(ctx, "set default project", Change{Op: OpDefaultProject, Project: Project{Name: name}})
 }
 

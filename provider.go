@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
 	"time"
 )
 
@@ -15,7 +14,8 @@ import (
 //
 // All methods may be called by many goroutines at once. Iterators hold no lock while the loop body
 // runs, may be left early, and end after the first error. A capability that only some providers
-// have is a further interface: [Trail], [Auditor], [Incarnation], [Snapshotter].
+// have is a further interface: [Trail], [Auditor], [Incarnation], [Snapshotter], [Archive],
+// [Limited], [Instrumented].
 type Provider interface {
 	// Get returns one version, or the current one if version is 0. If the current version is
 	// deleted, every version is ErrNotFound. Otherwise a version that is asked for by number and
@@ -28,7 +28,7 @@ type Provider interface {
 	// marked, the newest of several destroyed ones, and for a project an Info of version 0. A
 	// provider that is a Trail writes the entries in the same transaction. A provider that cannot
 	// make several changes at once returns errors.ErrUnsupported for more than one. If one of
-	// several changes fails, the error is that of [Commit.Refused]. Values up to [MaxValue] are
+	// several changes fails, the error is that of [Commit.Failed]. Values up to [MaxValue] are
 	// accepted.
 	Apply(ctx context.Context, c Commit) ([]Info, error)
 
@@ -98,11 +98,6 @@ func (i Info) String() string {
 // Expired reports whether the version should no longer be used at time t. It can still be read.
 func (i Info) Expired(t time.Time) bool { return !i.Expires.IsZero() && !t.Before(i.Expires) }
 
-// RotationDue reports whether the version should be replaced at time t.
-func (i Info) RotationDue(t time.Time) bool {
-	return !i.RotateAfter.IsZero() && !t.Before(i.RotateAfter)
-}
-
 // Secret is one version of a secret with its value.
 type Secret struct {
 	Info
@@ -158,9 +153,9 @@ type Commit struct {
 	Entries []Entry
 }
 
-// Refused returns the error of a commit whose change i, from 0, fails with err: a [*ChangeError],
+// Failed returns the error of a commit whose change i, from 0, fails with err: a [*ChangeError],
 // or err itself if there is only one change.
-func (c Commit) Refused(i int, err error) error {
+func (c Commit) Failed(i int, err error) error {
 	if len(c.Changes) == 1 {
 		return err
 	}
@@ -177,27 +172,6 @@ type ListOptions struct {
 	// zero in the options that a provider gets.
 	ExpiresBefore time.Time
 	RotateBefore  time.Time
-}
-
-// VersionRange is the versions from First to Last, inclusive.
-type VersionRange struct{ First, Last Version }
-
-// Destroys returns the versions that an OpDestroy names, in order and in as few ranges as possible.
-// If it names none, these are all up to current. A provider that is a [Trail] adds them to the
-// entry.
-func (c Change) Destroys(current Version) []VersionRange {
-	if len(c.Versions) == 0 {
-		return []VersionRange{{1, current}}
-	}
-	var ranges []VersionRange
-	for _, v := range slices.Sorted(slices.Values(c.Versions)) {
-		if n := len(ranges); n > 0 && v <= ranges[n-1].Last+1 {
-			ranges[n-1].Last = v
-			continue
-		}
-		ranges = append(ranges, VersionRange{v, v})
-	}
-	return ranges
 }
 
 // Incarnation is a Provider whose store can be replaced by an older copy of itself.
@@ -225,6 +199,23 @@ type Snapshotter interface {
 	// provider in another way. Snapshot returns the error of f or, without calling f, ErrClosed,
 	// ErrUnavailable or the context's error.
 	Snapshot(ctx context.Context, f func(Reader) error) error
+}
+
+// Archive is a [Provider] that also returns the values of deleted secrets and versions, which Get
+// does not. Package transfer copies them if both providers implement it.
+type Archive interface {
+	// History yields every version ever made of the address with its value, newest first and with
+	// deleted ones. The Value is zero for a destroyed version and for one that the store cannot
+	// read without a change. An address that never had a version yields ErrNotFound. History
+	// changes nothing and records no entry.
+	History(ctx context.Context, addr Address) iter.Seq2[Secret, error]
+}
+
+// Limited is a [Provider] with limits, which never change.
+type Limited interface {
+	// Limits returns how many projects are registered at most at one time, and how many versions
+	// of one secret are kept, with destroyed ones. 0 is no limit.
+	Limits() (projects, versions int)
 }
 
 // snapshot calls f with a Reader of one state of the store if the provider has snapshots, else

@@ -31,7 +31,7 @@ func TestAPageIsOneState(t *testing.T) {
 	for name, open := range stores {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			v := vaultOf(t, open(t), myvault.Config{Reads: myvault.Off})
+			v := vaultOf(t, open(t), myvault.Config{Reads: myvault.ReadsOff})
 			root := v.As("root")
 			var between []myvault.Change
 			for i := range 400 {

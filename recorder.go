@@ -16,23 +16,23 @@ type Reads uint8
 
 // The modes of recording reads.
 const (
-	// Strict writes the entry before the value is returned. If that fails, the read returns
+	// ReadsStrict writes the entry before the value is returned. If that fails, the read returns
 	// ErrTrail.
-	Strict Reads = iota
-	// Relaxed merges equal reads within 50 ms into one entry with a count, written afterwards. Its
-	// buffer is bounded; while it is full, reads are strict.
-	Relaxed
-	// Off records no reads.
-	Off
+	ReadsStrict Reads = iota
+	// ReadsRelaxed merges equal reads within 50 ms into one entry with a count, written afterwards.
+	// Its buffer is bounded; while it is full, reads are strict.
+	ReadsRelaxed
+	// ReadsOff records no reads.
+	ReadsOff
 )
 
 const (
 	relaxedWindow  = 50 * time.Millisecond
 	relaxedPending = 16_384 // distinct reads
-	refusedWindow  = time.Second
-	refusedPending = 256              // distinct refusals; further ones lose their details
-	refusedQuota   = 64               // of those, of one service, and of all failed log-ins together
-	overflowWindow = 10 * time.Second // of refusals beyond the budget, which lose their details too
+	failureWindow  = time.Second
+	failurePending = 256              // distinct failures; further ones lose their details
+	failureQuota   = 64               // of those, of one service, and of all failed log-ins together
+	overflowWindow = 10 * time.Second // of failures beyond the budget, which lose their details too
 )
 
 // recorder writes entries to the trail, at once or merged with equal ones.
@@ -40,8 +40,8 @@ type recorder struct {
 	trail    Trail
 	mode     Reads
 	reads    *entryBuffer
-	refusals *entryBuffer
-	overflow *entryBuffer // of refusals beyond the budget of their owner
+	failures *entryBuffer
+	overflow *entryBuffer // of failures beyond the budget of their owner
 	budgets  budgets
 	counts   counts
 }
@@ -49,8 +49,8 @@ type recorder struct {
 func newRecorder(trail Trail, mode Reads) *recorder {
 	r := &recorder{trail: trail, mode: mode}
 	r.reads = r.newBuffer(relaxedWindow, relaxedPending, 0)
-	r.refusals = r.newBuffer(refusedWindow, refusedPending, refusedQuota)
-	r.overflow = r.newBuffer(overflowWindow, refusedPending, 0)
+	r.failures = r.newBuffer(failureWindow, failurePending, failureQuota)
+	r.overflow = r.newBuffer(overflowWindow, failurePending, 0)
 	return r
 }
 
@@ -62,7 +62,7 @@ func (r *recorder) write(ctx context.Context, entries ...Entry) error {
 	if err := r.trail.Record(ctx, entries...); err != nil {
 		// A canceled caller is no failure of the trail. One whose deadline passed is.
 		if !errors.Is(err, context.Canceled) || ctx.Err() == nil {
-			r.counts.failures.Add(1)
+			r.counts.trailFailures.Add(1)
 		}
 		return fmt.Errorf("%w: %w", ErrTrail, err)
 	}
@@ -79,29 +79,29 @@ func (r *recorder) read(ctx context.Context, e Entry) error {
 
 // deferRead reports whether a read needs no entry now: it is never recorded, or it is buffered.
 func (r *recorder) deferRead(e *entryEvent) bool {
-	return r.mode == Off || r.mode == Relaxed && r.reads.Add(e)
+	return r.mode == ReadsOff || r.mode == ReadsRelaxed && r.reads.Add(e)
 }
 
 // readAll records the reads of a page. They are one write already, so they are not merged.
 func (r *recorder) readAll(ctx context.Context, entries []Entry) error {
-	if r.mode == Off {
+	if r.mode == ReadsOff {
 		return nil
 	}
 	return r.write(ctx, entries...)
 }
 
-// refuse records a denial or a failure. The first of its kind is written at once. Equal ones within
-// a second are counted in a second entry, so that a flood cannot fill the trail. Beyond the budget
-// of its owner it is counted in an entry without details every ten seconds. An error is not
-// returned, because the caller's request has failed already.
-func (r *recorder) refuse(ctx context.Context, e Entry) {
-	r.counts.refused(e.Outcome)
+// recordFailure records a denial or another failure. The first of its kind is written at once.
+// Equal ones within a second are counted in a second entry, so that a flood cannot fill the trail.
+// Beyond the budget of its owner it is counted in an entry without details every ten seconds. An
+// error is not returned, because the caller's request has failed already.
+func (r *recorder) recordFailure(ctx context.Context, e Entry) {
+	r.counts.add(e.Outcome)
 	buffer, e := r.chooseBuffer(e, 2)
 	event := eventOf(&e)
 	if !buffer.Begin(&event) {
 		return
 	}
-	// Record the refusal even if the caller has left, but do not block it for long.
+	// Record the failure even if the caller has left, but do not block it for long.
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = afterwards(ctx)
@@ -112,20 +112,20 @@ func (r *recorder) refuse(ctx context.Context, e Entry) {
 	}
 }
 
-// chooseBuffer returns the buffer for a refusal, and the entry with the details that the budget
-// allows. Times is how many entries the refusal may cost.
+// chooseBuffer returns the buffer for a failure, and the entry with the details that the budget
+// allows. Times is how many entries the failure may cost.
 func (r *recorder) chooseBuffer(e Entry, times int) (*entryBuffer, Entry) {
-	if r.refusals.Has(eventOf(&e).Key) {
-		return r.refusals, e
+	if r.failures.Has(eventOf(&e).Key) {
+		return r.failures, e
 	}
-	if r.refusals.Full(eventOf(&e).Key) {
+	if r.failures.Full(eventOf(&e).Key) {
 		e = e.general()
-		if r.refusals.Has(eventOf(&e).Key) {
-			return r.refusals, e
+		if r.failures.Has(eventOf(&e).Key) {
+			return r.failures, e
 		}
 	}
 	if r.budgets.spend(&e, times) {
-		return r.refusals, e
+		return r.failures, e
 	}
 	e = e.general()
 	if e.Outcome == OutcomeUnauthenticated {
@@ -134,13 +134,15 @@ func (r *recorder) chooseBuffer(e Entry, times int) (*entryBuffer, Entry) {
 	return r.overflow, e
 }
 
-// refuseLater records a failure within a second, never at once. The time until the answer must not
-// reveal whether it is the first of its kind, or of a known service.
-func (r *recorder) refuseLater(e Entry) {
-	r.counts.refused(e.Outcome)
+// recordFailureLater records a failure within a second, never at once. The time until the answer
+// must not reveal whether it is the first of its kind, or of a known service.
+func (r *recorder) recordFailureLater(ctx context.Context, e Entry) {
+	r.counts.add(e.Outcome)
 	buffer, e := r.chooseBuffer(e, 1)
 	if event := eventOf(&e); !buffer.AddAlways(&event) {
-		_ = r.write(context.Background(), e) // the vault is being closed
+		ctx, cancel := afterwards(ctx)
+		defer cancel()
+		_ = r.write(ctx, e) // the vault is being closed
 	}
 }
 
@@ -152,7 +154,7 @@ func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // close writes what is pending. Later entries are not merged.
 func (r *recorder) close() error {
-	return errors.Join(r.reads.Close(), r.refusals.Close(), r.overflow.Close())
+	return errors.Join(r.reads.Close(), r.failures.Close(), r.overflow.Close())
 }
 
 // entryKey is what equal entries have in common.
@@ -174,12 +176,12 @@ func (r *recorder) newBuffer(window time.Duration, limit, quota int64) *entryBuf
 		Hash: func(seed maphash.Seed, k entryKey) uint64 {
 			return maphash.Comparable(seed, k.addr) + uint64(k.version)
 		},
-		Write: func(events []entryEvent) error {
+		Write: func(ctx context.Context, events []entryEvent) error {
 			entries := make([]Entry, len(events))
 			for i := range events {
 				entries[i] = entryOf(&events[i])
 			}
-			return r.write(context.Background(), entries...)
+			return r.write(ctx, entries...)
 		},
 	})
 }

@@ -21,7 +21,7 @@ func TestRelaxedReadsMerge(t *testing.T) {
 		ctx := t.Context()
 		trail := &brokenTrail{}
 		provider := memory.New(memory.Config{})
-		v := vaultOf(t, struct{ myvault.Provider }{provider}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+		v := vaultOf(t, struct{ myvault.Provider }{provider}, myvault.Config{Trail: trail, Reads: myvault.ReadsRelaxed})
 		s := v.As("root")
 		_, err := s.Put(ctx, db, myvault.Text("v"))
 		is.NoErr(err)
@@ -49,7 +49,7 @@ func TestRelaxedReadsMerge(t *testing.T) {
 func TestRelaxedPagesAreRecordedAtOnce(t *testing.T) {
 	is := is.New(t)
 	trail := &brokenTrail{}
-	v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+	v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.ReadsRelaxed})
 	s := v.As("root")
 	for i := range 3 {
 		_, err := s.Put(t.Context(), myvault.Address{Project: "p", Path: fmt.Sprint(i)}, myvault.Text("v"))
@@ -75,7 +75,7 @@ func TestRelaxedPagesAreRecordedAtOnce(t *testing.T) {
 func TestRelaxedReadsLoseNoCount(t *testing.T) {
 	is := is.New(t)
 	trail := &brokenTrail{}
-	v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+	v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.ReadsRelaxed})
 	at := func(i int) myvault.Address { return myvault.Address{Project: "p", Path: fmt.Sprint(i)} }
 	for i := range 20 {
 		_, err := v.As("root").Put(t.Context(), at(i), myvault.Text("v"))
@@ -110,7 +110,7 @@ func TestRelaxedReadsAreStrictOnceTheBufferIsFull(t *testing.T) {
 		is := is.New(t)
 		ctx := t.Context()
 		trail := &brokenTrail{}
-		v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+		v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.ReadsRelaxed})
 		s := v.As("root")
 		const more = 16_384 + 1
 		at := func(i int) myvault.Address { return myvault.Address{Project: "p", Path: fmt.Sprint(i)} }
@@ -145,7 +145,7 @@ func TestRelaxedReadsAreStrictOnceTheBufferIsFull(t *testing.T) {
 func TestRelaxedReadsKeepTheirAddress(t *testing.T) {
 	is := is.New(t)
 	trail := &brokenTrail{}
-	v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.Relaxed})
+	v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: trail, Reads: myvault.ReadsRelaxed})
 	s := v.As("root")
 	const secrets = 20_000 // more than can wait
 	at := func(i int) myvault.Address { return myvault.Address{Project: "p", Path: fmt.Sprint(i)} }
@@ -210,4 +210,39 @@ func TestWhoLeavesIsNoFailureOfTheTrail(t *testing.T) {
 	trail.leave = func() {}
 	read(late)
 	is.Equal(metric(t, v, "trail_failures_total"), 1.0)
+}
+
+// stuckTrail does not finish a Record before the caller's context ends.
+type stuckTrail struct{ brokenTrail }
+
+func (*stuckTrail) Record(ctx context.Context, _ ...myvault.Entry) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestAccessEntriesEndsWithItsContext, also while the pending reads cannot be written.
+func TestAccessEntriesEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		v, err := myvault.New(struct{ myvault.Provider }{memory.New(memory.Config{})}, everything(t), myvault.Config{Trail: &stuckTrail{}, Reads: myvault.ReadsRelaxed})
+		is.NoErr(err)
+		x := extensionOf(t, v)
+		is.NoErr(first(v.As("root").List(t.Context(), myvault.ListOptions{}))) // pending
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		is.True(errors.Is(first(x.AccessEntries(ctx, 0)), context.DeadlineExceeded))
+	})
+}
+
+// TestAFailedLoginIsNotHeldUpByClose: then its entry is written at once, and a trail may block.
+func TestAFailedLoginIsNotHeldUpByClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		v, err := myvault.New(struct{ myvault.Provider }{memory.New(memory.Config{})}, everything(t), myvault.Config{Trail: &stuckTrail{}})
+		is.NoErr(err)
+		x := extensionOf(t, v)
+		is.NoErr(v.Close())
+		err = x.RecordFailedLogin(t.Context(), "capability", myvault.Credentials{Service: "root"})
+		is.True(errors.Is(err, myvault.ErrUnauthenticated))
+	})
 }

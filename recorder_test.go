@@ -172,7 +172,7 @@ func TestChangesBesideATrail(t *testing.T) {
 
 func TestReadsOff(t *testing.T) {
 	is := is.New(t)
-	v := openVault(t, myvault.Config{Reads: myvault.Off})
+	v := openVault(t, myvault.Config{Reads: myvault.ReadsOff})
 	s := v.As("root")
 	_, err := s.Put(t.Context(), db, myvault.Text("v"))
 	is.NoErr(err)

@@ -49,7 +49,7 @@ func TestANarrowedSessionChangesProjectsThatItsLimitsCover(t *testing.T) {
 			}
 			_, err = s.PutProject(t.Context(), myvault.Project{Name: "newsbot", Description: "another"})
 			is.Equal(may(err), c.describe)
-			_, err = s.SetDefault(t.Context(), "newsbot")
+			_, err = s.SetDefaultProject(t.Context(), "newsbot")
 			is.Equal(may(err), c.choose)
 			is.Equal(may(s.DeleteProject(t.Context(), "newsbot")), c.dismiss)
 		})

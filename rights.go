@@ -1,6 +1,7 @@
 package myvault
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -132,4 +133,78 @@ func (r rights) scope(actions Action, p Prefix) (scope, bool) {
 // region covers. It may be true although several deny rules together forbid all of region.
 func (r rights) allowsWithin(actions Action, region pattern.Rule) bool {
 	return r.granted != nil && r.intersection().AllowsWithin(pattern.Actions(actions), region)
+}
+
+// Explain returns whether service may do the action with addr, and why. For another service it
+// needs the right to audit addr. A restricted session sees no rule of its service.
+func (s *Session) Explain(ctx context.Context, service string, a Action, addr Address) (Decision, error) {
+	if err := validateQuestion(a, addr); err != nil {
+		return Decision{}, fail("explain", Address{}, err)
+	}
+	own := service == s.service
+	r, err := s.authorizeRead(ctx, s.entry("explain", addr, 0), func(r rights) bool {
+		return r.granted != nil && own || r.allows(Audit, addr)
+	})
+	if err != nil {
+		return Decision{}, fail("explain", addr, err)
+	}
+	if own && len(r.limits) > 0 {
+		return r.explainRestricted(a, addr), nil
+	}
+	return r.policy.Explain(service, a, addr), nil
+}
+
+// explainRestricted names no rule: the holder of a restricted session was granted a part of the
+// rights and no view of the policy.
+func (r rights) explainRestricted(a Action, addr Address) Decision {
+	if r.allows(a, addr) {
+		return Decision{Allowed: true, Reason: "this session may"}
+	}
+	return Decision{Reason: "this session may not: it is restricted, or the policy does not allow it"}
+}
+
+// Who returns the sorted names of the services that may do the action with addr. It needs the
+// right to audit addr.
+func (s *Session) Who(ctx context.Context, a Action, addr Address) ([]string, error) {
+	if err := validateQuestion(a, addr); err != nil {
+		return nil, fail("who", Address{}, err)
+	}
+	r, err := s.authorizeRead(ctx, s.entry("explain", addr, 0), func(r rights) bool { return r.allows(Audit, addr) })
+	if err != nil {
+		return nil, fail("who", addr, err)
+	}
+	return r.policy.Who(a, addr), nil
+}
+
+// validateQuestion checks that there is a single action and a valid address.
+func validateQuestion(a Action, addr Address) error {
+	if _, err := ParseAction(a.String()); err != nil {
+		return err
+	}
+	return addr.Validate()
+}
+
+// Rights are the rules of a session's service, or the limits of a restricted session.
+type Rights struct {
+	Allow []Rule
+	Deny  []Rule
+	// Limits has the rules of each restriction. A restricted session may do what its service may
+	// and a rule of each list covers. It does not see Allow and Deny.
+	Limits [][]Rule
+}
+
+// Rights returns the rules of the session's service or, if the session is restricted, its limits.
+func (s *Session) Rights(ctx context.Context) (Rights, error) {
+	r, err := s.authorizeRead(ctx, s.entry("explain", Address{}, 0), anyService)
+	if err != nil {
+		return Rights{}, fail("rights", Address{}, err)
+	}
+	if len(r.limits) == 0 {
+		return Rights{Allow: slices.Clone(r.granted.allow), Deny: slices.Clone(r.granted.givenDeny)}, nil
+	}
+	var limits [][]Rule
+	for _, limit := range r.limits {
+		limits = append(limits, slices.Clone(limit.allow))
+	}
+	return Rights{Limits: limits}, nil
 }

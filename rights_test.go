@@ -36,24 +36,24 @@ func without(action string) string {
 
 // rightsOf has a row for each method that does something; one without fails below.
 var rightsOf = map[string]needed{
-	"Get":           {rule: "newsbot/prod/db@read", less: without("read")},
-	"GetVersion":    {rule: "newsbot/prod/db@read", less: without("read")},
-	"Put":           {rule: "newsbot/prod/db@write", less: without("write")},
-	"PutVersion":    {rule: "newsbot/prod/db@write", less: without("write")},
-	"Delete":        {rule: "newsbot/prod/db@delete", less: without("delete")},
-	"Undelete":      {rule: "newsbot/prod/db@write", less: without("write")},
-	"Destroy":       {rule: "newsbot/prod/db@destroy", less: without("destroy")},
-	"Apply":         {rule: "newsbot/prod/db@write", less: without("write")},
-	"Versions":      {rule: "newsbot/prod/db@list", less: without("list")},
-	"VersionsPage":  {rule: "newsbot/prod/db@list", less: without("list")},
-	"Project":       {rule: "newsbot/any@read", less: others},
-	"PutProject":    {rule: "newsbot/any@write", less: without("write")},
-	"SetDefault":    {rule: "*/any@write", less: without("write")},
-	"DeleteProject": {rule: "newsbot/@delete", less: without("delete")},
-	"Heads":         {rule: "*/@audit", less: without("audit")},
-	"Who":           {rule: "newsbot/prod/db@audit", less: without("audit")},
-	"Explain":       {rule: others, less: ""}, // about itself; about others as Who
-	"Rights":        {rule: others, less: ""},
+	"Get":               {rule: "newsbot/prod/db@read", less: without("read")},
+	"GetVersion":        {rule: "newsbot/prod/db@read", less: without("read")},
+	"Put":               {rule: "newsbot/prod/db@write", less: without("write")},
+	"PutVersion":        {rule: "newsbot/prod/db@write", less: without("write")},
+	"Delete":            {rule: "newsbot/prod/db@delete", less: without("delete")},
+	"Undelete":          {rule: "newsbot/prod/db@write", less: without("write")},
+	"Destroy":           {rule: "newsbot/prod/db@destroy", less: without("destroy")},
+	"Apply":             {rule: "newsbot/prod/db@write", less: without("write")},
+	"Versions":          {rule: "newsbot/prod/db@list", less: without("list")},
+	"VersionsPage":      {rule: "newsbot/prod/db@list", less: without("list")},
+	"Project":           {rule: "newsbot/any@read", less: others},
+	"PutProject":        {rule: "newsbot/any@write", less: without("write")},
+	"SetDefaultProject": {rule: "*/any@write", less: without("write")},
+	"DeleteProject":     {rule: "newsbot/@delete", less: without("delete")},
+	"Heads":             {rule: "*/@audit", less: without("audit")},
+	"Who":               {rule: "newsbot/prod/db@audit", less: without("audit")},
+	"Explain":           {rule: others, less: ""}, // about itself; about others as Who
+	"Rights":            {rule: others, less: ""},
 	"List": {rule: "newsbot/prod/db@list", less: without("list"), seen: func(ctx context.Context, _ *myvault.Vault, s *myvault.Session) int {
 		return count(s.List(ctx, myvault.ListOptions{}))
 	}},
@@ -81,7 +81,7 @@ var rightsOf = map[string]needed{
 	}},
 	"TrailPage": {rule: "newsbot/prod/db@audit", less: without("audit"), seen: func(ctx context.Context, _ *myvault.Vault, s *myvault.Session) int {
 		page, _ := s.TrailPage(ctx, myvault.TrailFilter{}, 10)
-		return len(page.Entries)
+		return len(page.Items)
 	}},
 }
 

@@ -8,17 +8,17 @@ import (
 
 // Get returns the current version of a secret. ErrNotFound if there is no live one.
 func (s *Session) Get(ctx context.Context, addr Address) (Secret, error) {
-	return s.read(ctx, "get", addr, 0)
+	return s.GetVersion(ctx, addr, 0)
 }
 
 // GetVersion returns one version of a live secret; 0 is the current one. ErrDestroyed if the
 // version's value was destroyed. ErrNotFound if the version was deleted or never made, or if the
 // secret is not live.
 func (s *Session) GetVersion(ctx context.Context, addr Address, version Version) (Secret, error) {
-	return s.read(ctx, "get version", addr, version)
-}
-
-func (s *Session) read(ctx context.Context, op string, addr Address, version Version) (Secret, error) {
+	op := "get"
+	if version != 0 {
+		op = "get version"
+	}
 	if err := addr.Validate(); err != nil {
 		return Secret{}, fail(op, Address{}, err)
 	}
@@ -31,13 +31,13 @@ func (s *Session) read(ctx context.Context, op string, addr Address, version Ver
 		secret, err = s.vault.provider.Get(ctx, addr, version)
 	}
 	if err != nil {
-		s.refuse(ctx, s.readEntry(addr, version), err)
+		s.recordFailure(ctx, s.entry("read", addr, version), err)
 		return Secret{}, fail(op, addr, err)
 	}
-	if s.deferRead(addr, secret.Version) {
+	if s.vault.recorder.mode != ReadsStrict && s.deferRead(addr, secret.Version) {
 		return secret, nil
 	}
-	if err := s.vault.recorder.write(ctx, s.readEntry(addr, secret.Version)); err != nil {
+	if err := s.vault.recorder.write(ctx, s.entry("read", addr, secret.Version)); err != nil {
 		return Secret{}, fail(op, addr, err)
 	}
 	return secret, nil
@@ -46,20 +46,14 @@ func (s *Session) read(ctx context.Context, op string, addr Address, version Ver
 // deferRead is recorder.deferRead for a read of one secret. It makes no Entry, which costs as much
 // as the rest of a relaxed read.
 func (s *Session) deferRead(addr Address, version Version) bool {
-	if s.vault.recorder.mode != Relaxed {
-		return s.vault.recorder.mode == Off
+	if s.vault.recorder.mode == ReadsOff {
+		return true
 	}
 	now := time.Now().UnixMicro()
 	return s.vault.recorder.deferRead(&entryEvent{
 		Key:    entryKey{service: s.label, via: s.via, action: "read", outcome: OutcomeOK, addr: addr, version: version},
 		Detail: s.request, Count: 1, First: now, Last: now,
 	})
-}
-
-func (s *Session) readEntry(addr Address, version Version) Entry {
-	e := s.entry("read", addr)
-	e.Version = version
-	return e
 }
 
 // Put makes a new version, which is live, and registers the project if necessary. All conditions

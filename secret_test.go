@@ -166,7 +166,7 @@ func TestRightsOfChanges(t *testing.T) {
 		{"destroy", []string{"newsbot/prod/db@destroy"}, func(s *myvault.Session) error { return s.Destroy(ctx, db) }},
 		{"versions", []string{"newsbot/prod/@list"}, func(s *myvault.Session) error { return first(s.Versions(ctx, db)) }},
 		{"put project", []string{"newsbot/prod/@write"}, method(ctx, "PutProject")},
-		{"set default", []string{"*/prod/@write"}, method(ctx, "SetDefault")},
+		{"set default", []string{"*/prod/@write"}, method(ctx, "SetDefaultProject")},
 		{"delete project", []string{"newsbot/@delete"}, method(ctx, "DeleteProject")},
 		{"heads", []string{"*/@audit"}, method(ctx, "Heads")},
 		{"who", []string{"newsbot/prod/db@audit"}, method(ctx, "Who")},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/myswiftagent/myvault/internal/credential"
 )
@@ -23,9 +24,16 @@ type Session struct {
 	label          string // service, as trail entries show it
 	via            string
 	request        string
-	authentication credential.Authentication     // the session ends once the policy no longer accepts it
-	checks         []func(context.Context) error // the session ends once one of them fails
-	limits         []*grants                     // of restrictions; each must allow an action
+	authentication credential.Authentication   // the session ends once the policy no longer accepts it
+	check          func(context.Context) error // the session ends once it fails; nil: none
+	limits         []*grants                   // of restrictions; each must allow an action
+}
+
+// As returns a session of service without authentication: the embedding program must know that
+// the caller is that service. It never fails. A service that is not in the policy is denied on
+// every call.
+func (v *Vault) As(service string) *Session {
+	return &Session{vault: v, service: service, label: bounded(service), via: "embedded"}
 }
 
 // Service returns the name of the service.
@@ -49,34 +57,25 @@ func (s *Session) Restrict(rules ...Rule) *Session {
 	return &restricted
 }
 
-// checkEnded returns the current policy, or the error of a session that has ended.
-func (s *Session) checkEnded(ctx context.Context) (*Policy, error) {
-	if s.vault.closed.Load() {
-		return nil, ErrClosed
-	}
-	for _, check := range s.checks {
-		if err := check(ctx); err != nil {
-			return nil, err
-		}
-	}
-	// Load the policy last: the checks may block, and a stale policy must not be used.
-	policy := s.vault.policy.Load()
-	if !policy.accepts(s.authentication, s.service) {
-		return nil, ErrUnauthenticated
-	}
-	return policy, nil
-}
-
 // rights returns what the session may do now. It fails if the session has ended.
 func (s *Session) rights(ctx context.Context) (rights, error) {
-	policy, err := s.checkEnded(ctx)
-	if err != nil {
-		return rights{}, err
+	if s.vault.closed.Load() {
+		return rights{}, ErrClosed
+	}
+	if s.check != nil {
+		if err := s.check(ctx); err != nil {
+			return rights{}, err
+		}
+	}
+	// Load the policy last: the check may block, and a stale policy must not be used.
+	policy := s.vault.policy.Load()
+	if !policy.accepts(s.authentication, s.service) {
+		return rights{}, ErrUnauthenticated
 	}
 	return rights{policy, policy.services[s.service], s.limits}, nil
 }
 
-// authorize returns the session's rights if allowed accepts them. Otherwise it records the refusal
+// authorize returns the session's rights if allowed accepts them. Otherwise it records the failure
 // and returns its error.
 func (s *Session) authorize(ctx context.Context, e Entry, allowed func(rights) bool) (rights, error) {
 	r, err := s.rights(ctx)
@@ -84,13 +83,13 @@ func (s *Session) authorize(ctx context.Context, e Entry, allowed func(rights) b
 		err = ErrDenied
 	}
 	if err != nil {
-		s.refuse(ctx, e, err)
+		s.recordFailure(ctx, e, err)
 	}
 	return r, err
 }
 
 // authorizeRead is authorize for a listing or an audit call: it writes the entry too. Get decides
-// alone, in read of secret.go, because its entry names the version that was read.
+// alone, in GetVersion of secret.go, because its entry names the version that was read.
 func (s *Session) authorizeRead(ctx context.Context, e Entry, allowed func(rights) bool) (rights, error) {
 	r, err := s.authorize(ctx, e, allowed)
 	if err != nil {
@@ -103,25 +102,25 @@ func (s *Session) authorizeRead(ctx context.Context, e Entry, allowed func(right
 func anyService(r rights) bool { return r.granted != nil }
 
 // entry returns a new trail entry with OutcomeOK.
-func (s *Session) entry(action string, addr Address) Entry {
+func (s *Session) entry(action string, addr Address, version Version) Entry {
 	now := now()
 	return Entry{
 		At: now, Service: s.label, Via: s.via, Request: s.request,
-		Action: action, Address: addr, Outcome: OutcomeOK, Count: 1, First: now, Last: now,
+		Action: action, Address: addr, Version: version, Outcome: OutcomeOK, Count: 1, First: now, Last: now,
 	}
 }
 
-// refuse records that the action of e failed with err.
-func (s *Session) refuse(ctx context.Context, e Entry, err error) {
+// recordFailure records that the action of e failed with err.
+func (s *Session) recordFailure(ctx context.Context, e Entry, err error) {
 	if s.vault.closed.Load() {
 		return
 	}
 	e.Outcome = OutcomeOf(err)
-	s.vault.recorder.refuse(ctx, e)
+	s.vault.recorder.recordFailure(ctx, e)
 }
 
 // now returns the time for entries and versions.
-func now() time.Time { return stored(time.Now()) }
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // stored returns t in UTC and whole microseconds, which every store returns unchanged.
 func stored(t time.Time) time.Time {
@@ -129,6 +128,31 @@ func stored(t time.Time) time.Time {
 		return time.Time{}
 	}
 	return t.UTC().Truncate(time.Microsecond)
+}
+
+// maxField is the size limit of a free text field of a trail entry, in bytes.
+const maxField = 128
+
+// bounded cuts a field of a trail entry to its limit and replaces unprintable characters.
+func bounded(s string) string {
+	if len(s) > maxField {
+		s = s[:maxField]
+	}
+	printable := true
+	for i := 0; i < len(s); i++ {
+		printable = printable && s[i] >= ' ' && s[i] < 0x7F
+	}
+	if printable {
+		return s
+	}
+	safe := make([]byte, 0, len(s))
+	for _, r := range s {
+		if r < ' ' || r >= utf8.RuneSelf || r == 0x7F {
+			r = '?'
+		}
+		safe = append(safe, byte(r))
+	}
+	return string(safe)
 }
 
 // maxPage is the largest number of items of one page.

@@ -232,8 +232,8 @@ func TestSetPolicyConcernsOpenSessions(t *testing.T) {
 	v.SetPolicy(p)
 	_, err = s.Get(t.Context(), db)
 	is.True(errors.Is(err, myvault.ErrDenied))
-	v.SetPolicy(nil)
-	is.Equal(v.Policy(), p) // nil changes nothing
+	is.True(errors.Is(v.SetPolicy(nil), myvault.ErrInvalid)) // an ignored error of ParsePolicy, for example
+	is.Equal(v.Policy(), p)                                  // the current one stays
 }
 
 func TestNewRefuses(t *testing.T) {
@@ -263,9 +263,9 @@ func TestNothingIsAnsweredOnceClosed(t *testing.T) {
 	v, err := myvault.New(memory.New(memory.Config{}), everything(t), myvault.Config{})
 	is.NoErr(err)
 	s := v.As("root")
-	is.NoErr(extensionOf(t, v).Ended(t.Context(), s))
 	is.NoErr(v.Close())
-	is.True(errors.Is(extensionOf(t, v).Ended(t.Context(), s), myvault.ErrClosed))
+	_, err = extensionOf(t, v).Resume("root", "embedded", nil)
+	is.True(errors.Is(err, myvault.ErrClosed))
 	_, err = s.Rights(t.Context())
 	is.True(errors.Is(err, myvault.ErrClosed))
 }
@@ -279,24 +279,13 @@ func TestThePolicyIsReadAfterTheChecks(t *testing.T) {
 	is.NoErr(err)
 	s, err := v.Login(t.Context(), myvault.Credentials{Service: "root", Token: "root-token-0123456789"})
 	is.NoErr(err)
-	_, err = extensionOf(t, v).EndWhen(s, func(context.Context) error { v.SetPolicy(withdrawn); return nil }).Get(t.Context(), db)
+	x := extensionOf(t, v)
+	authentication, err := x.Authentication(t.Context(), s)
+	is.NoErr(err)
+	s, err = x.Resume("root", authentication, func(context.Context) error { v.SetPolicy(withdrawn); return nil })
+	is.NoErr(err)
+	_, err = s.Get(t.Context(), db)
 	is.True(errors.Is(err, myvault.ErrUnauthenticated))
-}
-
-// TestSessionsOfOneSessionEndIndependently: a check of one does not end another that was made from
-// the same session.
-func TestSessionsOfOneSessionEndIndependently(t *testing.T) {
-	is := is.New(t)
-	v := openVault(t, myvault.Config{})
-	holds := func(context.Context) error { return nil }
-	ended := func(context.Context) error { return myvault.ErrUnauthenticated }
-	s := v.As("root")
-	for range 8 {
-		first, second := extensionOf(t, v).EndWhen(s, ended), extensionOf(t, v).EndWhen(s, holds)
-		is.True(errors.Is(extensionOf(t, v).Ended(t.Context(), first), myvault.ErrUnauthenticated))
-		is.NoErr(extensionOf(t, v).Ended(t.Context(), second))
-		s = second
-	}
 }
 
 // TestAPolicyIsImmutable: lists that it was made from or returned can be changed.

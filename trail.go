@@ -42,11 +42,11 @@ type Outcome string
 // The outcomes of an action.
 const (
 	OutcomeOK              Outcome = "ok"
-	OutcomeBegun           Outcome = "begun" // a change on a provider that is no Trail, before it is tried
-	OutcomeDenied          Outcome = "denied"
+	OutcomeBegun           Outcome = "begun"  // a change on a provider that is no Trail, before it is tried
+	OutcomeDenied          Outcome = "denied" // by the policy
 	OutcomeUnauthenticated Outcome = "unauthenticated"
 	OutcomeNotFound        Outcome = "not_found"
-	OutcomeRefused         Outcome = "refused" // a condition did not hold, or a limit was reached
+	OutcomeRefused         Outcome = "refused" // by the store: a condition did not hold, or a limit was reached
 	OutcomeUnknown         Outcome = "unknown" // the change may or may not have been made
 	OutcomeError           Outcome = "error"
 )
@@ -75,6 +75,27 @@ type Entry struct {
 	Seen uint64
 	Prev []byte // MAC of the previous entry in the chain
 	MAC  []byte // over Prev and this entry; empty if the trail is no Auditor
+}
+
+// VersionRange is the versions from First to Last, inclusive.
+type VersionRange struct{ First, Last Version }
+
+// Destroys returns the versions that an OpDestroy names, in order and in as few ranges as possible.
+// If it names none, these are all up to current. A provider that is a [Trail] adds them to the
+// entry.
+func (c Change) Destroys(current Version) []VersionRange {
+	if len(c.Versions) == 0 {
+		return []VersionRange{{1, current}}
+	}
+	var ranges []VersionRange
+	for _, v := range slices.Sorted(slices.Values(c.Versions)) {
+		if n := len(ranges); n > 0 && v <= ranges[n-1].Last+1 {
+			ranges[n-1].Last = v
+			continue
+		}
+		ranges = append(ranges, VersionRange{v, v})
+	}
+	return ranges
 }
 
 // Head is the newest link of a chain.

@@ -31,13 +31,14 @@ type Value struct {
 }
 
 // Text returns a Value with the bytes of s.
-func Text(s string) Value { return own([]byte(s)) }
+func Text(s string) Value {
+	b := []byte(s)
+	return Value{reveal: func() []byte { return b }}
+}
 
 // Bytes returns a Value with a copy of b, so the caller may clear b.
-func Bytes(b []byte) Value { return own(slices.Clone(b)) }
-
-// own returns a Value that owns b.
-func own(b []byte) Value {
+func Bytes(b []byte) Value {
+	b = slices.Clone(b)
 	return Value{reveal: func() []byte { return b }}
 }
 
@@ -78,8 +79,9 @@ func (v Value) Validate() error {
 }
 
 // redaction has the methods that keep a secret out of logs and files. Embedding it redacts the
-// whole struct. Format serves every verb of fmt. MarshalText serves the encoders of JSON, XML,
-// YAML and TOML, and MarshalBinary that of gob.
+// whole struct. Format serves every verb of fmt. String and GoString serve printers that do not
+// call Format, such as the one of gomega. MarshalText serves the encoders of JSON, XML, YAML and
+// TOML, and MarshalBinary that of gob.
 type redaction struct{}
 
 // String returns [REDACTED].

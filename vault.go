@@ -53,7 +53,6 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
-	"unicode/utf8"
 )
 
 // Vault is a provider with a policy and an audit trail. [Vault.As] and [Vault.Login] open sessions
@@ -73,7 +72,8 @@ type Config struct {
 	// Trail is the audit trail of a provider that is no Trail itself; [NoTrail] for none. The vault
 	// closes it if it is an io.Closer.
 	Trail Trail
-	// Reads is how reads and listings are recorded: Strict, which is the default, Relaxed or Off.
+	// Reads is how reads and listings are recorded: ReadsStrict, which is the default, ReadsRelaxed
+	// or ReadsOff.
 	Reads Reads
 }
 
@@ -83,8 +83,8 @@ func New(provider Provider, policy *Policy, config Config) (*Vault, error) {
 	if provider == nil || policy == nil {
 		return nil, fail("new", Address{}, fmt.Errorf("%w: a vault needs a provider and a policy", ErrInvalid))
 	}
-	if config.Reads > Off {
-		return nil, fail("new", Address{}, fmt.Errorf("%w: Config.Reads must be Strict, Relaxed or Off", ErrInvalid))
+	if config.Reads > ReadsOff {
+		return nil, fail("new", Address{}, fmt.Errorf("%w: Config.Reads must be ReadsStrict, ReadsRelaxed or ReadsOff", ErrInvalid))
 	}
 	trail, own := provider.(Trail)
 	switch {
@@ -103,11 +103,14 @@ func New(provider Provider, policy *Policy, config Config) (*Vault, error) {
 // Policy returns the current policy.
 func (v *Vault) Policy() *Policy { return v.policy.Load() }
 
-// SetPolicy replaces the policy, for open sessions too. Nil is ignored.
-func (v *Vault) SetPolicy(p *Policy) {
-	if p != nil {
-		v.policy.Store(p)
+// SetPolicy replaces the policy, for open sessions too. If p is nil, it returns ErrInvalid and
+// keeps the current policy.
+func (v *Vault) SetPolicy(p *Policy) error {
+	if p == nil {
+		return fail("set policy", Address{}, fmt.Errorf("%w: the policy is nil; the current one stays", ErrInvalid))
 	}
+	v.policy.Store(p)
+	return nil
 }
 
 // Incarnation identifies the store, as [Incarnation] says. Versions of two incarnations must not
@@ -153,36 +156,4 @@ func (v *Vault) Close() error {
 		err = errors.Join(err, closer.Close())
 	}
 	return fail("close", Address{}, err)
-}
-
-// As returns a session of service without authentication: the embedding program must know that
-// the caller is that service. It never fails. A service that is not in the policy is denied on
-// every call.
-func (v *Vault) As(service string) *Session {
-	return &Session{vault: v, service: service, label: bounded(service), via: "embedded"}
-}
-
-// maxField is the size limit of a free text field of a trail entry, in bytes.
-const maxField = 128
-
-// bounded cuts a field of a trail entry to its limit and replaces unprintable characters.
-func bounded(s string) string {
-	if len(s) > maxField {
-		s = s[:maxField]
-	}
-	printable := true
-	for i := 0; i < len(s); i++ {
-		printable = printable && s[i] >= ' ' && s[i] < 0x7F
-	}
-	if printable {
-		return s
-	}
-	safe := make([]byte, 0, len(s))
-	for _, r := range s {
-		if r < ' ' || r >= utf8.RuneSelf || r == 0x7F {
-			r = '?'
-		}
-		safe = append(safe, byte(r))
-	}
-	return string(safe)
 }

@@ -32,20 +32,20 @@ func (c *Client) List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myva
 // ListPage returns up to limit (1 to 1000) of the secrets that List yields. Next is a position
 // that this method alone understands. After may also be an address: the pages before it are then
 // read and skipped.
-func (c *Client) ListPage(ctx context.Context, r myvault.ListOptions, limit int) (myvault.Page[myvault.Info], error) {
+func (c *Client) ListPage(ctx context.Context, r myvault.ListOptions, limit int) (myvault.Page[myvault.Info, myvault.Address], error) {
 	page, err := secretPage(ctx, c, listSecrets(r, limit), r, item.info, func(i myvault.Info) myvault.Address { return i.Address })
 	return page, fail("list", myvault.Address{}, err)
 }
 
 // GetPage returns secrets with their values, as [myvault.Session.GetPage] does. Its position is
 // that of ListPage. [errors.ErrUnsupported] unless r names a project and no times.
-func (c *Client) GetPage(ctx context.Context, r myvault.ListOptions, limit int) (myvault.Page[myvault.Secret], error) {
+func (c *Client) GetPage(ctx context.Context, r myvault.ListOptions, limit int) (myvault.Page[myvault.Secret, myvault.Address], error) {
 	wrap := func(err error) error { return fail("get page", myvault.Address{}, err) }
 	switch {
 	case r.Deleted:
-		return myvault.Page[myvault.Secret]{}, wrap(fmt.Errorf("%w options: a deleted secret has no value to read", myvault.ErrInvalid))
+		return myvault.Page[myvault.Secret, myvault.Address]{}, wrap(fmt.Errorf("%w options: a deleted secret has no value to read", myvault.ErrInvalid))
 	case r.Prefix.Project == "" || !r.ExpiresBefore.IsZero() || !r.RotateBefore.IsZero():
-		return myvault.Page[myvault.Secret]{}, wrap(fmt.Errorf("%w over HTTP: values are read by project, whatever their times", errors.ErrUnsupported))
+		return myvault.Page[myvault.Secret, myvault.Address]{}, wrap(fmt.Errorf("%w over HTTP: values are read by project, whatever their times", errors.ErrUnsupported))
 	}
 	l := listing{path: secretPath("/api/secrets", myvault.Address{Project: r.Prefix.Project}), query: make(url.Values), limit: limit, values: true}
 	set(l.query, "prefix", r.Prefix.Path)
@@ -75,7 +75,7 @@ func set(query url.Values, name, value string) {
 
 // secretPage returns the page of l after r.After. If that is an address, it reads pages up to the
 // first one with an item behind it.
-func secretPage[T any](ctx context.Context, c *Client, l listing, r myvault.ListOptions, convert func(item) (T, error), addr func(T) myvault.Address) (page myvault.Page[T], err error) {
+func secretPage[T any](ctx context.Context, c *Client, l listing, r myvault.ListOptions, convert func(item) (T, error), addr func(T) myvault.Address) (page myvault.Page[T, myvault.Address], err error) {
 	if err := validateLimit(l.limit); err != nil {
 		return page, err
 	}
@@ -96,7 +96,7 @@ func secretPage[T any](ctx context.Context, c *Client, l listing, r myvault.List
 		for _, i := range items {
 			found, err := convert(i)
 			if err != nil {
-				return myvault.Page[T]{}, err
+				return myvault.Page[T, myvault.Address]{}, err
 			}
 			if addr(found).Compare(after) > 0 {
 				page.Items = append(page.Items, found)
@@ -128,14 +128,14 @@ func (c *Client) Versions(ctx context.Context, addr myvault.Address) iter.Seq2[m
 
 // VersionsPage returns up to limit (1 to 1000) of the versions that Versions yields, older than
 // before, as [myvault.Session.VersionsPage] does. It reads the newer ones too.
-func (c *Client) VersionsPage(ctx context.Context, addr myvault.Address, before myvault.Version, limit int) (myvault.VersionsPage, error) {
+func (c *Client) VersionsPage(ctx context.Context, addr myvault.Address, before myvault.Version, limit int) (myvault.Page[myvault.Info, myvault.Version], error) {
 	if err := validateLimit(limit); err != nil {
-		return myvault.VersionsPage{}, fail("versions", myvault.Address{}, err)
+		return myvault.Page[myvault.Info, myvault.Version]{}, fail("versions", myvault.Address{}, err)
 	}
-	var page myvault.VersionsPage
+	var page myvault.Page[myvault.Info, myvault.Version]
 	for info, err := range c.Versions(ctx, addr) {
 		if err != nil {
-			return myvault.VersionsPage{}, err
+			return myvault.Page[myvault.Info, myvault.Version]{}, err
 		}
 		if before > 0 && info.Version >= before {
 			continue

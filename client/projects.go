@@ -36,14 +36,14 @@ func (c *Client) Projects(ctx context.Context) iter.Seq2[myvault.Project, error]
 
 // ProjectsPage returns up to limit (1 to 1000) of the projects that Projects yields, behind the
 // name after, as [myvault.Session.ProjectsPage] does. It reads those before it too.
-func (c *Client) ProjectsPage(ctx context.Context, after string, limit int) (myvault.Page[myvault.Project], error) {
-	var page myvault.Page[myvault.Project]
+func (c *Client) ProjectsPage(ctx context.Context, after string, limit int) (myvault.Page[myvault.Project, string], error) {
+	var page myvault.Page[myvault.Project, string]
 	if err := validateLimit(limit); err != nil {
 		return page, fail("list projects", myvault.Address{}, err)
 	}
 	for p, err := range c.Projects(ctx) {
 		if err != nil {
-			return myvault.Page[myvault.Project]{}, err
+			return myvault.Page[myvault.Project, string]{}, err
 		}
 		if p.Name <= after {
 			continue
@@ -51,7 +51,7 @@ func (c *Client) ProjectsPage(ctx context.Context, after string, limit int) (myv
 		if page.More = len(page.Items) == limit; page.More {
 			break
 		}
-		page.Items, page.Next = append(page.Items, p), myvault.Address{Project: p.Name}
+		page.Items, page.Next = append(page.Items, p), p.Name
 	}
 	return page, nil
 }
@@ -120,8 +120,8 @@ func (c *Client) changeProject(ctx context.Context, r request) (myvault.Project,
 	return p, nil
 }
 
-// SetDefault makes a project the default, as [myvault.Session.SetDefault] does.
-func (c *Client) SetDefault(ctx context.Context, name string) (myvault.Project, error) {
+// SetDefaultProject makes a project the default, as [myvault.Session.SetDefaultProject] does.
+func (c *Client) SetDefaultProject(ctx context.Context, name string) (myvault.Project, error) {
 	if err := (myvault.Project{Name: name}).Validate(); err != nil {
 		return myvault.Project{}, fail("set default project", myvault.Address{}, err)
 	}

@@ -25,25 +25,25 @@ type verbs interface {
 	Destroy(ctx context.Context, addr myvault.Address, versions ...myvault.Version) error
 	Explain(ctx context.Context, service string, a myvault.Action, addr myvault.Address) (myvault.Decision, error)
 	Get(ctx context.Context, addr myvault.Address) (myvault.Secret, error)
-	GetPage(ctx context.Context, r myvault.ListOptions, limit int) (myvault.Page[myvault.Secret], error)
+	GetPage(ctx context.Context, r myvault.ListOptions, limit int) (myvault.Page[myvault.Secret, myvault.Address], error)
 	GetVersion(ctx context.Context, addr myvault.Address, version myvault.Version) (myvault.Secret, error)
 	Heads(ctx context.Context) ([]myvault.Head, error)
 	List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error]
-	ListPage(ctx context.Context, r myvault.ListOptions, limit int) (myvault.Page[myvault.Info], error)
+	ListPage(ctx context.Context, r myvault.ListOptions, limit int) (myvault.Page[myvault.Info, myvault.Address], error)
 	Project(ctx context.Context, name string) (myvault.Project, error)
 	Projects(ctx context.Context) iter.Seq2[myvault.Project, error]
-	ProjectsPage(ctx context.Context, after string, limit int) (myvault.Page[myvault.Project], error)
+	ProjectsPage(ctx context.Context, after string, limit int) (myvault.Page[myvault.Project, string], error)
 	Put(ctx context.Context, addr myvault.Address, value myvault.Value, conditions ...myvault.Condition) (myvault.Info, error)
 	PutProject(ctx context.Context, p myvault.Project, conditions ...myvault.Condition) (myvault.Project, error)
 	PutVersion(ctx context.Context, addr myvault.Address, n myvault.NewVersion, conditions ...myvault.Condition) (myvault.Info, error)
 	Rights(ctx context.Context) (myvault.Rights, error)
 	Service() string
-	SetDefault(ctx context.Context, name string) (myvault.Project, error)
+	SetDefaultProject(ctx context.Context, name string) (myvault.Project, error)
 	Trail(ctx context.Context, r myvault.TrailFilter) iter.Seq2[myvault.Entry, error]
-	TrailPage(ctx context.Context, r myvault.TrailFilter, limit int) (myvault.TrailPage, error)
+	TrailPage(ctx context.Context, r myvault.TrailFilter, limit int) (myvault.Page[myvault.Entry, myvault.Cursor], error)
 	Undelete(ctx context.Context, addr myvault.Address) (myvault.Info, error)
 	Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error]
-	VersionsPage(ctx context.Context, addr myvault.Address, before myvault.Version, limit int) (myvault.VersionsPage, error)
+	VersionsPage(ctx context.Context, addr myvault.Address, before myvault.Version, limit int) (myvault.Page[myvault.Info, myvault.Version], error)
 	Who(ctx context.Context, a myvault.Action, addr myvault.Address) ([]string, error)
 }
 
@@ -288,14 +288,14 @@ func projectSteps() []step {
 		project("missing project", func(ctx context.Context, v verbs) (any, error) { return v.Project(ctx, "missing") }),
 		project("hidden project", func(ctx context.Context, v verbs) (any, error) { return v.Project(ctx, "rag") }).by("reader"),
 		project("wrong project", func(ctx context.Context, v verbs) (any, error) { return v.Project(ctx, ".rag") }),
-		project("default project", func(ctx context.Context, v verbs) (any, error) { return v.SetDefault(ctx, "rag") }),
-		project("missing default project", func(ctx context.Context, v verbs) (any, error) { return v.SetDefault(ctx, "missing") }),
+		project("default project", func(ctx context.Context, v verbs) (any, error) { return v.SetDefaultProject(ctx, "rag") }),
+		project("missing default project", func(ctx context.Context, v verbs) (any, error) { return v.SetDefaultProject(ctx, "missing") }),
 		project("projects", func(ctx context.Context, v verbs) (any, error) { return collect(v.Projects(ctx)) }),
 		project("projects", func(ctx context.Context, v verbs) (any, error) { return collect(v.Projects(ctx)) }).by("reader"),
 		project("pages of projects", func(ctx context.Context, v verbs) (any, error) {
 			return pagesOf("", func(at string) ([]myvault.Project, string, bool, error) {
 				page, err := v.ProjectsPage(ctx, at, 1)
-				return page.Items, page.Next.Project, page.More, err
+				return page.Items, page.Next, page.More, err
 			})
 		}),
 		project("delete project", func(ctx context.Context, v verbs) (any, error) { return nil, v.DeleteProject(ctx, "rag") }),
@@ -318,7 +318,7 @@ func policySteps() []step {
 			return pagesOf(r.Before, func(at myvault.Cursor) ([]myvault.Entry, myvault.Cursor, bool, error) {
 				r.Before = at
 				page, err := v.TrailPage(ctx, r, 5)
-				return page.Entries, page.Next, page.More, err
+				return page.Items, page.Next, page.More, err
 			})
 		}}
 	}

@@ -73,12 +73,12 @@ func isBefore(e myvault.Entry, before myvault.Cursor) bool {
 // TrailPage returns up to limit (1 to 1000) of the entries that Trail yields. Next is a position
 // that this method alone understands. Before may also have sequences: the pages before them are
 // then read and skipped.
-func (c *Client) TrailPage(ctx context.Context, r myvault.TrailFilter, limit int) (myvault.TrailPage, error) {
+func (c *Client) TrailPage(ctx context.Context, r myvault.TrailFilter, limit int) (myvault.Page[myvault.Entry, myvault.Cursor], error) {
 	page, err := c.trailPage(ctx, r, limit)
 	return page, fail("trail", myvault.Address{}, err)
 }
 
-func (c *Client) trailPage(ctx context.Context, r myvault.TrailFilter, limit int) (page myvault.TrailPage, err error) {
+func (c *Client) trailPage(ctx context.Context, r myvault.TrailFilter, limit int) (page myvault.Page[myvault.Entry, myvault.Cursor], err error) {
 	if err := validateLimit(limit); err != nil {
 		return page, err
 	}
@@ -95,13 +95,13 @@ func (c *Client) trailPage(ctx context.Context, r myvault.TrailFilter, limit int
 		for _, i := range items {
 			e, err := i.entry()
 			if err != nil {
-				return myvault.TrailPage{}, err
+				return myvault.Page[myvault.Entry, myvault.Cursor]{}, err
 			}
 			if !skipping || isBefore(e, r.Before) {
-				page.Entries = append(page.Entries, e)
+				page.Items = append(page.Items, e)
 			}
 		}
-		if cursor = next; cursor == "" || len(page.Entries) > 0 || !skipping {
+		if cursor = next; cursor == "" || len(page.Items) > 0 || !skipping {
 			break
 		}
 	}

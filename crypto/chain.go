@@ -29,30 +29,30 @@ func NewChain(trail Key) (*Chain, error) {
 // Link returns the MAC of entry, given prev, the MAC of the entry before it.
 func (c *Chain) Link(prev, entry []byte) []byte { return c.mac.sum(prev, entry) }
 
-// Holds reports, in constant time, whether link is the MAC of entry after prev.
-func (c *Chain) Holds(prev, entry, link []byte) bool {
+// Verify reports, in constant time, whether link is the MAC of entry after prev.
+func (c *Chain) Verify(prev, entry, link []byte) bool {
 	return hmac.Equal(c.Link(prev, entry), link)
 }
 
-// Stamp authenticates single rows with a separate key, derived from the trail key. It is
+// RowMAC authenticates single rows with a separate key, derived from the trail key. It is
 // safe for concurrent use.
-type Stamp struct{ mac macPool }
+type RowMAC struct{ mac macPool }
 
-// NewStamp derives the key of row MACs: HKDF-SHA256(trail key, salt = vault ID, info
+// NewRowMAC derives the key of row MACs: HKDF-SHA256(trail key, salt = vault ID, info
 // "myvault/v1/row"). It returns ErrKey for the zero Key and for a vault ID of the wrong size.
-func NewStamp(trail Key, vault []byte) (*Stamp, error) {
+func NewRowMAC(trail Key, vault []byte) (*RowMAC, error) {
 	key, err := derive(trail, vault, labelRow)
 	if err != nil {
 		return nil, err
 	}
-	return &Stamp{mac: newMACPool(key)}, nil
+	return &RowMAC{mac: newMACPool(key)}, nil
 }
 
 // Sum returns the MAC of row, the canonical encoding of a row and the name of its table.
-func (s *Stamp) Sum(row []byte) []byte { return s.mac.sum(row) }
+func (s *RowMAC) Sum(row []byte) []byte { return s.mac.sum(row) }
 
-// Holds reports, in constant time, whether sum is the MAC of row.
-func (s *Stamp) Holds(row, sum []byte) bool { return hmac.Equal(s.Sum(row), sum) }
+// Verify reports, in constant time, whether sum is the MAC of row.
+func (s *RowMAC) Verify(row, sum []byte) bool { return hmac.Equal(s.Sum(row), sum) }
 
 // macPool pools HMAC-SHA256 states of one key. Reusing a state saves hashing the key again,
 // which is half the time of a short row.

@@ -4,7 +4,7 @@
 // In order of use: a [Key] comes from [ParseKey] or [ReadKeyFile]. For one vault ID, a
 // [Master] derives from it the key that wraps other keys, and a check value that detects a
 // wrong key before anything is written. A [Sealer] seals the values of one epoch, each bound
-// to one [Place]. A [Chain] links the entries of a trail, and a [Stamp] authenticates single
+// to one [RecordID]. A [Chain] links the entries of a trail, and a [RowMAC] authenticates single
 // rows. A [StreamWriter] seals data too large for memory, such as a backup.
 //
 // Ciphers and hashes are those of the standard library: AES-256-GCM, HKDF-SHA256 and

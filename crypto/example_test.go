@@ -26,7 +26,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	at := crypto.Place{Project: "newsbot", Path: "prod/db", Version: 1}
+	at := crypto.RecordID{Project: "newsbot", Path: "prod/db", Version: 1}
 	record := sealer.Seal(nil, at, []byte("s3cret"))
 	value, err := sealer.Open(nil, at, record)
 	fmt.Printf("%s %v\n", value, err)

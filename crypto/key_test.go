@@ -176,7 +176,7 @@ func TestZeroKey(t *testing.T) {
 	is.True(errors.Is(err, crypto.ErrKey))
 	_, err = crypto.NewChain(crypto.Key{})
 	is.True(errors.Is(err, crypto.ErrKey))
-	_, err = crypto.NewStamp(crypto.Key{}, vault)
+	_, err = crypto.NewRowMAC(crypto.Key{}, vault)
 	is.True(errors.Is(err, crypto.ErrKey))
 	m, err := crypto.NewMaster(crypto.NewKey(), vault)
 	is.NoErr(err)

@@ -20,12 +20,12 @@ const Overhead = headerSize + 12 + 16
 const headerSize = 1 + 4 // format, epoch
 
 // ErrOpen means that a record, a wrapped key or a stream does not authenticate: it was
-// changed, truncated, moved to another place, or sealed with another key.
+// changed, truncated, moved to another id, or sealed with another key.
 var ErrOpen = errors.New("does not authenticate")
 
-// Place is the secret and version that a record belongs to. It is authenticated with the
+// RecordID is the secret and version that a record belongs to. It is authenticated with the
 // record, so the record cannot be opened as any other.
-type Place struct {
+type RecordID struct {
 	Project, Path string // each at most 65,535 bytes
 	Version       uint64
 }
@@ -62,18 +62,18 @@ func (s *Sealer) Epoch() uint32 { return s.epoch }
 
 // Seal encrypts value, appends the record to dst and returns the result:
 // format(1) | epoch(4) | IV(12) | ciphertext | tag(16). dst and value must not overlap.
-func (s *Sealer) Seal(dst []byte, at Place, value []byte) []byte {
+func (s *Sealer) Seal(dst []byte, id RecordID, value []byte) []byte {
 	dst = append(dst, Format)
 	dst = binary.BigEndian.AppendUint32(dst, s.epoch)
 	b := s.scratch()
 	defer s.idle.Put(b)
-	*b = s.additional((*b)[:0], at)
+	*b = s.additional((*b)[:0], id)
 	return s.aead.Seal(dst, nil, value, *b)
 }
 
 // Open decrypts record, appends its value to dst and returns the result. It returns ErrOpen
-// for a record that [Sealer.Seal] did not make for this place.
-func (s *Sealer) Open(dst []byte, at Place, record []byte) ([]byte, error) {
+// for a record that [Sealer.Seal] did not make with this id.
+func (s *Sealer) Open(dst []byte, id RecordID, record []byte) ([]byte, error) {
 	epoch, err := RecordEpoch(record)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (s *Sealer) Open(dst []byte, at Place, record []byte) ([]byte, error) {
 	}
 	b := s.scratch()
 	defer s.idle.Put(b)
-	*b = s.additional((*b)[:0], at)
+	*b = s.additional((*b)[:0], id)
 	value, err := s.aead.Open(dst, nil, record[headerSize:], *b)
 	if err != nil {
 		return nil, fmt.Errorf("%w: a record", ErrOpen)
@@ -113,11 +113,11 @@ func (s *Sealer) scratch() *[]byte {
 
 // additional appends the additional data of a record. Every part of variable size follows
 // its length, so no two places have the same encoding.
-func (s *Sealer) additional(dst []byte, at Place) []byte {
+func (s *Sealer) additional(dst []byte, id RecordID) []byte {
 	dst = append(dst, s.prefix...)
-	dst = appendLong(dst, at.Project)
-	dst = appendLong(dst, at.Path)
-	dst = binary.BigEndian.AppendUint64(dst, at.Version)
+	dst = appendLong(dst, id.Project)
+	dst = appendLong(dst, id.Path)
+	dst = binary.BigEndian.AppendUint64(dst, id.Version)
 	return binary.BigEndian.AppendUint32(dst, s.epoch)
 }
 

@@ -17,7 +17,7 @@ func TestSealAndOpen(t *testing.T) {
 	is := is.New(t)
 	s, err := crypto.NewSealer(crypto.NewKey(), fixed("vault a", 16), 7)
 	is.NoErr(err)
-	at := crypto.Place{Project: "newsbot", Path: "prod/db", Version: 3}
+	at := crypto.RecordID{Project: "newsbot", Path: "prod/db", Version: 3}
 	record := s.Seal([]byte("before"), at, []byte("s3cret"))
 	is.True(bytes.HasPrefix(record, []byte("before"))) // Seal appends
 	record = record[len("before"):]
@@ -40,14 +40,14 @@ func TestIVsDiffer(t *testing.T) {
 	is.NoErr(err)
 	seen := map[string]bool{}
 	for range 10_000 {
-		seen[string(s.Seal(nil, crypto.Place{}, nil)[5:17])] = true
+		seen[string(s.Seal(nil, crypto.RecordID{}, nil)[5:17])] = true
 	}
 	is.Equal(len(seen), 10_000)
 }
 
 // One Sealer binds each record to its own place, also when many goroutines use it at once.
 // The test opens the records with additional data that it encodes itself.
-func TestSealBindsEachPlace(t *testing.T) {
+func TestSealBindsTheID(t *testing.T) {
 	is := is.New(t)
 	data, vault := crypto.NewKey(), fixed("vault a", 16)
 	s, err := crypto.NewSealer(data, vault, 5)
@@ -58,7 +58,7 @@ func TestSealBindsEachPlace(t *testing.T) {
 	for n := range 8 {
 		all.Go(func() {
 			for i := range 200 {
-				at := crypto.Place{
+				at := crypto.RecordID{
 					Project: strings.Repeat("p", (i*37+n)%300), Path: strings.Repeat("x/", (i*53)%200), Version: uint64(i) << n,
 				}
 				record := s.Seal(nil, at, []byte("value"))
@@ -81,9 +81,9 @@ func TestLongNamePanics(t *testing.T) {
 	is := is.New(t)
 	s, err := crypto.NewSealer(crypto.NewKey(), fixed("vault a", 16), 1)
 	is.NoErr(err)
-	s.Seal(nil, crypto.Place{Path: strings.Repeat("x", 65_535)}, nil)
+	s.Seal(nil, crypto.RecordID{Path: strings.Repeat("x", 65_535)}, nil)
 	defer func() { is.True(recover() != nil) }()
-	s.Seal(nil, crypto.Place{Path: strings.Repeat("x", 65_536)}, nil)
+	s.Seal(nil, crypto.RecordID{Path: strings.Repeat("x", 65_536)}, nil)
 }
 
 // FuzzOpen checks that a record opens only unaltered, in the place it was sealed for.
@@ -104,9 +104,9 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, record []byte, project, path string, version uint64) {
 		if len(project) > 65535 || len(path) > 65535 {
-			return // larger than a Place may be
+			return // larger than a RecordID may be
 		}
-		_, err := s.Open(nil, crypto.Place{Project: project, Path: path, Version: version}, record)
+		_, err := s.Open(nil, crypto.RecordID{Project: project, Path: path, Version: version}, record)
 		if err == nil && !known[fmt.Sprint(project, "\x00", path, "\x00", version, hexBytes(record))] {
 			t.Error("opened a record that was never sealed")
 		}
@@ -121,7 +121,7 @@ func BenchmarkOpen(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	at := crypto.Place{Project: "newsbot", Path: "prod/db/password", Version: 1}
+	at := crypto.RecordID{Project: "newsbot", Path: "prod/db/password", Version: 1}
 	record := s.Seal(nil, at, make([]byte, 64))
 	buffer := make([]byte, 0, 64)
 	b.ReportAllocs()

@@ -40,7 +40,7 @@ type vectors struct {
 	Wrapped []wrapVector   `json:"wrapped"`
 	Records []recordVector `json:"records"`
 	Chains  []macVector    `json:"chains"`
-	Stamps  []macVector    `json:"stamps"`
+	RowMACs []macVector    `json:"row_macs"`
 	Streams []streamVector `json:"streams"`
 }
 
@@ -99,8 +99,8 @@ func TestVectors(t *testing.T) {
 		writeVectors(t)
 	}
 	v := load(t)
-	t.Logf("%d masters, %d wrapped keys, %d records, %d chains, %d stamps, %d streams",
-		len(v.Masters), len(v.Wrapped), len(v.Records), len(v.Chains), len(v.Stamps), len(v.Streams))
+	t.Logf("%d masters, %d wrapped keys, %d records, %d chains, %d row MACs, %d streams",
+		len(v.Masters), len(v.Wrapped), len(v.Records), len(v.Chains), len(v.RowMACs), len(v.Streams))
 	for _, m := range v.Masters {
 		t.Run("master", func(t *testing.T) { m.check(t) })
 	}
@@ -113,8 +113,8 @@ func TestVectors(t *testing.T) {
 	for _, m := range v.Chains {
 		t.Run("chain", func(t *testing.T) { m.checkChain(t) })
 	}
-	for _, m := range v.Stamps {
-		t.Run("stamp", func(t *testing.T) { m.checkStamp(t) })
+	for _, m := range v.RowMACs {
+		t.Run("row MAC", func(t *testing.T) { m.checkRowMAC(t) })
 	}
 	for _, s := range v.Streams {
 		t.Run("stream/"+s.Name, func(t *testing.T) { s.check(t) })
@@ -142,7 +142,7 @@ func master(t testing.TB, text string, vault []byte) *crypto.Master {
 func (v masterVector) check(t *testing.T) {
 	is := is.New(t)
 	m := master(t, v.Master, v.Vault)
-	is.Equal(hexBytes(m.Check()), v.Check)
+	is.Equal(hexBytes(m.CheckValue()), v.Check)
 	is.True(m.Matches(v.Check))
 }
 
@@ -161,7 +161,7 @@ func (v recordVector) check(t *testing.T) {
 	is := is.New(t)
 	s, err := crypto.NewSealer(key(t, v.Key), v.Vault, v.Epoch)
 	is.NoErr(err)
-	value, err := s.Open(nil, crypto.Place{Project: v.Project, Path: v.Path, Version: v.Version}, v.Record)
+	value, err := s.Open(nil, crypto.RecordID{Project: v.Project, Path: v.Path, Version: v.Version}, v.Record)
 	if v.Outcome != "opens" {
 		is.True(errors.Is(err, crypto.ErrOpen)) // it must not open
 		return
@@ -175,17 +175,17 @@ func (v macVector) checkChain(t *testing.T) {
 	c, err := crypto.NewChain(key(t, v.Key))
 	is.NoErr(err)
 	is.Equal(hexBytes(c.Link(v.Prev, v.Input)), v.MAC)
-	is.True(c.Holds(v.Prev, v.Input, v.MAC))
-	is.True(!c.Holds(v.MAC, v.Input, v.MAC)) // another entry before it
+	is.True(c.Verify(v.Prev, v.Input, v.MAC))
+	is.True(!c.Verify(v.MAC, v.Input, v.MAC)) // another entry before it
 }
 
-func (v macVector) checkStamp(t *testing.T) {
+func (v macVector) checkRowMAC(t *testing.T) {
 	is := is.New(t)
-	s, err := crypto.NewStamp(key(t, v.Key), v.Vault)
+	s, err := crypto.NewRowMAC(key(t, v.Key), v.Vault)
 	is.NoErr(err)
 	is.Equal(hexBytes(s.Sum(v.Input)), v.MAC)
-	is.True(s.Holds(v.Input, v.MAC))
-	is.True(!s.Holds(append(v.Input, 0), v.MAC)) // another row
+	is.True(s.Verify(v.Input, v.MAC))
+	is.True(!s.Verify(append(v.Input, 0), v.MAC)) // another row
 }
 
 // The functions below make the vectors as docs/format.md says, with the standard library

@@ -23,7 +23,7 @@ func writeVectors(t *testing.T) {
 	for n := range 4 {
 		entry := fixed(fmt.Sprint("entry ", n), 40*n)
 		v.Chains = append(v.Chains, macVector{Key: text(trail), Prev: prev, Input: entry, MAC: hmacOf(trail, prev, entry)})
-		v.Stamps = append(v.Stamps, macVector{
+		v.RowMACs = append(v.RowMACs, macVector{
 			Key: text(trail), Vault: vault, Input: entry, MAC: hmacOf(derive(trail, vault, "myvault/v1/row"), entry),
 		})
 		prev = hmacOf(trail, prev, entry)

@@ -26,7 +26,7 @@ const (
 // The labels of the keys that a [Master] wraps.
 const (
 	LabelData  = "data"  // the key that seals the values of one epoch
-	LabelTrail = "trail" // the key of the chain and of the stamps; its epoch is 0
+	LabelTrail = "trail" // the key of the chain and of the row MACs; its epoch is 0
 	// LabelBackup is the key of the stream of one backup; its epoch is 0.
 	LabelBackup = "backup"
 )
@@ -57,9 +57,9 @@ func NewMaster(master Key, vault []byte) (*Master, error) {
 	return &Master{wrap: aead, check: check, vault: append([]byte(nil), vault...)}, nil
 }
 
-// Check returns the key check value, which a store keeps to recognize its key. It reveals
+// CheckValue returns the key check value, which a store keeps to recognize its key. It reveals
 // nothing about the key. The caller owns the 32 bytes.
-func (m *Master) Check() []byte { return append([]byte(nil), m.check...) }
+func (m *Master) CheckValue() []byte { return append([]byte(nil), m.check...) }
 
 // Matches reports, in constant time, whether check belongs to the same key and vault ID.
 func (m *Master) Matches(check []byte) bool { return hmac.Equal(m.check, check) }

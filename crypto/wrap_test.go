@@ -21,10 +21,10 @@ func TestWrapAndUnwrap(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(again.Text(), k.Text())
 
-	check := m.Check()
+	check := m.CheckValue()
 	check[0]++
 	is.True(!m.Matches(check))
-	is.True(m.Matches(m.Check())) // Check returns a copy
+	is.True(m.Matches(m.CheckValue())) // Check returns a copy
 	is.Equal(crypto.Genesis(), make([]byte, crypto.MACSize))
 }
 

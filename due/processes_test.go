@@ -28,7 +28,7 @@ const watchJob = "MYVAULT_DUE_TEST_JOB"
 // the lease is longer than the test. Otherwise it is longer than any call of the test.
 const (
 	calmLease = time.Hour
-	wildLease = 10 * time.Second
+	wildLease = 5 * time.Second
 )
 
 func TestMain(m *testing.M) {

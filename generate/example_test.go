@@ -37,7 +37,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(info, "due:", info.RotationDue(time.Now()))
+	fmt.Println(info, "due:", !info.RotateAfter.After(time.Now()))
 	secret, err := vault.As("newsbot").Get(ctx, addr)
 	fmt.Println(secret.Value, secret.Value.Len(), err)
 	// Output:

@@ -74,12 +74,12 @@ func (c *call) listTrail() (response, error) {
 	if r.Before, err = c.position(); err != nil {
 		return response{}, err
 	}
-	page, err := c.session.TrailPage(c.ctx(), r, limit)
+	page, err := c.session.TrailPage(c.ctx, r, limit)
 	if err != nil {
 		return response{}, err
 	}
-	entries := make([]entry, len(page.Entries))
-	for i, e := range page.Entries {
+	entries := make([]entry, len(page.Items))
+	for i, e := range page.Items {
 		entries[i] = entryOf(e)
 	}
 	a := response{body: entries}
@@ -149,7 +149,7 @@ type head struct {
 }
 
 func (c *call) trailState() (response, error) {
-	found, err := c.session.Heads(c.ctx())
+	found, err := c.session.Heads(c.ctx)
 	heads := make([]head, len(found))
 	for i, h := range found {
 		heads[i] = head{h.Chain, h.Seq, timestamp(h.At), hex.EncodeToString(h.MAC)}

@@ -23,17 +23,17 @@ func BenchmarkGet(b *testing.B) {
 	for _, c := range []struct {
 		name  string
 		reads myvault.Reads
-	}{{"strict", myvault.Strict}, {"relaxed", myvault.Relaxed}, {"off", myvault.Off}} {
+	}{{"strict", myvault.ReadsStrict}, {"relaxed", myvault.ReadsRelaxed}, {"off", myvault.ReadsOff}} {
 		handler := benchHandler(b, c.reads)
 		b.Run(c.name, func(b *testing.B) { benchServer(b, served(b, handler)) })
 	}
-	bare := servedBare(b, benchHandler(b, myvault.Off))
+	bare := servedBare(b, benchHandler(b, myvault.ReadsOff))
 	b.Run("bare", func(b *testing.B) { benchServer(b, bare) })
 }
 
 // BenchmarkHandler is the same read without a network: the cost of the checks and the JSON.
 func BenchmarkHandler(b *testing.B) {
-	handler := benchHandler(b, myvault.Off)
+	handler := benchHandler(b, myvault.ReadsOff)
 	request := benchRequest(b, "http://localhost")
 	b.ReportAllocs()
 	for b.Loop() {

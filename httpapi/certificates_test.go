@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/authority"
+	"github.com/myswiftagent/myvault/internal/servertest"
 )
 
 // secured is an API that is served over TLS, with certificates from files.
@@ -36,51 +36,25 @@ func startTLS(t *testing.T) *secured {
 	if s.loaded, err = serve.LoadCertificates(s.files); err != nil {
 		t.Fatal(err)
 	}
-	listener := listen(t, "tcp", "127.0.0.1:0")
+	listener := servertest.Listen(t, "tcp", "127.0.0.1:0")
 	s.running = start(t, listener, serve.Config{Certificates: s.loaded})
 	s.url = "https://" + listener.Addr().String()
 	t.Cleanup(func() { s.stop(); <-s.ended })
 	return s
 }
 
-// presenting returns a client that trusts the server's authority and has the certificates.
-func (s *secured) presenting(t *testing.T, pairs ...authority.Pair) *http.Client {
-	t.Helper()
-	config := &tls.Config{RootCAs: authority.Pool(s.ca)}
-	if len(pairs) > 0 { // sent regardless of the authorities that the server accepts
-		pair := pairs[0].TLS(t)
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
-	}
-	transport := &http.Transport{TLSClientConfig: config}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}
-}
-
 // whoami asks who the caller is: "" where the connection is refused, else the status, and
 // the service.
 func (s *secured) whoami(t *testing.T, client *http.Client, headers ...string) string {
 	t.Helper()
-	request, err := http.NewRequest("GET", s.url+"/api/whoami", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(headers); i += 2 {
-		request.Header[headers[i]] = append(request.Header[headers[i]], headers[i+1])
-	}
-	answer, err := client.Do(request)
-	if err != nil {
-		t.Log(err)
+	switch status, body := servertest.Get(t, client, s.url+"/api/whoami", headers...); status {
+	case 0:
 		return ""
+	case http.StatusOK:
+		return fmt.Sprint(status, " ", reply{body: body}.object(t)["service"])
+	default:
+		return fmt.Sprint(status)
 	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if answer.StatusCode != 200 {
-		return fmt.Sprint(answer.StatusCode)
-	}
-	return fmt.Sprint(answer.StatusCode, " ", reply{body: string(text)}.object(t)["service"])
 }
 
 // withCertificates lets reader prove itself by certificate, or by token.
@@ -103,14 +77,14 @@ func TestCertificatesAreIdentities(t *testing.T) {
 	s.withCertificates(t, nil)
 	reader := authority.Wanted{URIs: []string{"spiffe://example.org/reader"}}
 	expired := authority.Wanted{URIs: reader.URIs, Until: time.Now().Add(-time.Minute)}
-	good, none := s.presenting(t, s.clients.Client(t, reader)), s.presenting(t)
+	good, none := s.ca.HTTPClient(t, s.clients.Client(t, reader)), s.ca.HTTPClient(t)
 	for name, c := range map[string]struct {
 		client  *http.Client
 		headers []string
 		want    string
 	}{
 		"good":                  {good, nil, "200 reader"},
-		"good by DNS name":      {s.presenting(t, s.clients.Client(t, authority.Wanted{DNS: []string{"reader.internal"}})), nil, "200 reader"},
+		"good by DNS name":      {s.ca.HTTPClient(t, s.clients.Client(t, authority.Wanted{DNS: []string{"reader.internal"}})), nil, "200 reader"},
 		"good and named":        {good, []string{"X-Service", "reader"}, "200 reader"},
 		"good, another named":   {good, []string{"X-Service", "admin"}, "401"},
 		"good, token of other":  {good, []string{"X-Service", "admin", "X-Token", adminToken}, "200 admin"},
@@ -121,12 +95,12 @@ func TestCertificatesAreIdentities(t *testing.T) {
 		"none, named":           {none, []string{"X-Service", "reader"}, "401"},
 		"none, and a token":     {none, []string{"X-Service", "reader", "X-Token", readerToken}, "200 reader"},
 		"none, told by headers": {none, []string{"X-Forwarded-Client-Cert", "URI=spiffe://example.org/reader", "X-Ssl-Client-Verify", "SUCCESS"}, "401"},
-		"wrong name":            {s.presenting(t, s.clients.Client(t, authority.Wanted{URIs: []string{"spiffe://example.org/other"}})), nil, "401"},
-		"wrong authority":       {s.presenting(t, authority.New(t, "clients").Client(t, reader)), nil, ""},
-		"expired":               {s.presenting(t, s.clients.Client(t, expired)), nil, ""},
-		"wrong usage":           {s.presenting(t, s.clients.Server(t)), nil, ""},
-		"no usage":              {s.presenting(t, s.clients.Issue(t, reader)), nil, "401"},
-		"the authority":         {s.presenting(t, authority.Pair{Certificate: s.clients.PEM, Key: s.clients.Key(t)}), nil, "401"},
+		"wrong name":            {s.ca.HTTPClient(t, s.clients.Client(t, authority.Wanted{URIs: []string{"spiffe://example.org/other"}})), nil, "401"},
+		"wrong authority":       {s.ca.HTTPClient(t, authority.New(t, "clients").Client(t, reader)), nil, ""},
+		"expired":               {s.ca.HTTPClient(t, s.clients.Client(t, expired)), nil, ""},
+		"wrong usage":           {s.ca.HTTPClient(t, s.clients.Server(t)), nil, ""},
+		"no usage":              {s.ca.HTTPClient(t, s.clients.Issue(t, reader)), nil, "401"},
+		"the authority":         {s.ca.HTTPClient(t, authority.Pair{Certificate: s.clients.PEM, Key: s.clients.Key(t)}), nil, "401"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -140,9 +114,9 @@ func TestAServiceThatNeedsBoth(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t)
 	s.withCertificates(t, map[string]string{"CERT_reader": "dns:reader.internal,with:token"})
-	good := s.presenting(t, s.clients.Client(t, authority.Wanted{DNS: []string{"reader.internal"}}))
+	good := s.ca.HTTPClient(t, s.clients.Client(t, authority.Wanted{DNS: []string{"reader.internal"}}))
 	is.Equal(s.whoami(t, good), "401")
-	is.Equal(s.whoami(t, s.presenting(t), "X-Service", "reader", "X-Token", readerToken), "401")
+	is.Equal(s.whoami(t, s.ca.HTTPClient(t), "X-Service", "reader", "X-Token", readerToken), "401")
 	is.Equal(s.whoami(t, good, "X-Service", "reader", "X-Token", readerToken), "200 reader")
 	is.Equal(s.whoami(t, good, "X-Token", readerToken), "200 reader")
 }
@@ -154,7 +128,7 @@ func TestACertificateEndsWhileItsConnectionIsOpen(t *testing.T) {
 	s := startTLS(t)
 	s.withCertificates(t, nil)
 	wanted := authority.Wanted{DNS: []string{"reader.internal"}}
-	client := s.presenting(t, s.clients.Client(t, wanted))
+	client := s.ca.HTTPClient(t, s.clients.Client(t, wanted))
 	is.Equal(s.whoami(t, client), "200 reader")
 	s.withCertificates(t, map[string]string{"CERT_reader": "dns:another.internal"})
 	is.Equal(s.whoami(t, client), "401")
@@ -166,7 +140,7 @@ func TestACertificateEndsWhileItsConnectionIsOpen(t *testing.T) {
 	for life := 2 * time.Second; first != "200 reader" && life < 2*time.Minute; life *= 2 { // so long as it ends before it is used
 		short := wanted
 		short.Until = time.Now().Add(life)
-		brief = s.presenting(t, s.clients.Client(t, short))
+		brief = s.ca.HTTPClient(t, s.clients.Client(t, short))
 		first = s.whoami(t, brief)
 	}
 	is.Equal(first, "200 reader")

@@ -44,7 +44,7 @@ func (c *call) applyChanges() (response, error) {
 			return response{}, err
 		}
 	}
-	infos, err := c.session.Apply(c.ctx(), c.changes...)
+	infos, err := c.session.Apply(c.ctx, c.changes...)
 	if err != nil {
 		return response{}, err
 	}

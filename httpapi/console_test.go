@@ -16,6 +16,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
 	pages "github.com/myswiftagent/myvault/httpapi/console"
+	"github.com/myswiftagent/myvault/internal/servertest"
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
@@ -54,7 +55,7 @@ func TestConsole(t *testing.T) {
 	} {
 		t.Run(c.method+" "+c.target, func(t *testing.T) {
 			is := is.New(t)
-			logs := &safeBuffer{}
+			logs := &servertest.Log{}
 			r := httptest.NewRequest(c.method, c.target, nil)
 			r.Host = c.host
 			w := httptest.NewRecorder()

@@ -236,7 +236,7 @@ func FuzzCursor(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	vault, err := myvault.New(provider, policy, myvault.Config{Reads: myvault.Off})
+	vault, err := myvault.New(provider, policy, myvault.Config{Reads: myvault.ReadsOff})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -15,19 +15,20 @@ import (
 // etag returns the entity tag of a version (RFC 9110 section 8.8.3). It contains the
 // incarnation, so that a tag from before the restore of a backup does not match.
 func (c *call) etag(version myvault.Version) string {
-	return `"` + c.api.vault.Incarnation() + "-" + strconv.FormatUint(uint64(version), 10) + `"`
+	return `"` + c.api.incarnation + "-" + strconv.FormatUint(uint64(version), 10) + `"`
 }
 
 // conditionals are the headers of conditional requests (RFC 9110 section 13.1), and Range,
 // which If-Range refers to.
 var conditionals = []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"}
 
-// checkConditions returns an error for conditional headers that the route does not evaluate
-// or that are malformed: to the client, an ignored condition would look like one that was
-// met.
-func (c *call) checkConditions() error {
+// readConditions reads the conditional headers. It returns an error for those that the route does
+// not evaluate or that are malformed: to the client, an ignored condition would look like one that
+// was met.
+func (c *call) readConditions() error {
 	for _, name := range conditionals {
-		if len(c.request.Header[name]) == 0 {
+		lines := c.request.Header[name]
+		if len(lines) == 0 {
 			continue
 		}
 		if !slices.Contains(c.endpoint.Conditions, name) {
@@ -36,9 +37,14 @@ func (c *call) checkConditions() error {
 				Detail: "this route does not support " + name + ": send the request without it",
 			}
 		}
-		if _, _, err := c.tags(name); err != nil {
+		tags, err := parseTags(name, strings.Join(lines, ","))
+		if err != nil {
 			return err
 		}
+		if c.tags == nil {
+			c.tags = make(map[string][]string)
+		}
+		c.tags[name] = tags
 	}
 	return nil
 }
@@ -47,18 +53,12 @@ func (c *call) checkConditions() error {
 // If-Match by strong comparison, then If-None-Match by weak comparison.
 func (c *call) precondition(version myvault.Version) (unmodified bool, err error) {
 	own := c.etag(version)
-	tags, given, err := c.tags("If-Match")
-	if err != nil {
-		return false, err
-	}
+	tags, given := c.tags["If-Match"]
 	if given && tags != nil && !slices.Contains(tags, own) {
 		return false, preconditionFailed()
 	}
-	tags, given, err = c.tags("If-None-Match")
-	if err != nil || !given {
-		return false, err
-	}
-	return tags == nil || slices.ContainsFunc(tags, func(tag string) bool { return strings.TrimPrefix(tag, "W/") == own }), nil
+	tags, given = c.tags["If-None-Match"]
+	return given && tags == nil || slices.ContainsFunc(tags, func(tag string) bool { return strings.TrimPrefix(tag, "W/") == own }), nil
 }
 
 func preconditionFailed() error {
@@ -72,13 +72,13 @@ const noVersion myvault.Version = math.MaxInt64
 // none of them can match, the condition fails in the vault, after the checks of the policy
 // and of the existence.
 func (c *call) expected() (condition myvault.Condition, given bool, err error) {
-	tags, given, err := c.tags("If-Match")
-	if err != nil || tags == nil {
-		return myvault.IfPresent(), given, err
+	tags, given := c.tags["If-Match"]
+	if tags == nil {
+		return myvault.IfPresent(), given, nil
 	}
 	expect := noVersion
 	for _, tag := range tags {
-		number, found := strings.CutPrefix(tag, `"`+c.api.vault.Incarnation()+"-")
+		number, found := strings.CutPrefix(tag, `"`+c.api.incarnation+"-")
 		version, err := strconv.ParseUint(strings.TrimSuffix(number, `"`), 10, 63)
 		if !found || err != nil || version == 0 || c.etag(myvault.Version(version)) != tag {
 			continue
@@ -99,30 +99,24 @@ func afterCondition(err error, given bool) error {
 	return err
 }
 
-// tags parses a header that is a list of entity tags, or "*": tags is then nil.
-func (c *call) tags(name string) (tags []string, given bool, err error) {
-	lines := c.request.Header.Values(name)
-	if len(lines) == 0 {
-		return nil, false, nil
-	}
-	text := strings.Join(lines, ",")
+// parseTags parses a header that is a list of entity tags, or "*": tags is then nil.
+func parseTags(name, text string) (tags []string, err error) {
 	if strings.Trim(text, " \t") == "*" {
-		return nil, true, nil
+		return nil, nil
 	}
-	tags = []string{}
 	for rest := text; ; {
 		var tag string
 		tag, rest = cutTag(strings.TrimLeft(rest, " \t,"))
 		if tag == "" {
-			return nil, true, badRequest("malformed " + name + ": use *, or quoted tags as in ETag")
+			return nil, badRequest("malformed " + name + ": use *, or quoted tags as in ETag")
 		}
 		tags = append(tags, tag)
 		rest = strings.TrimLeft(rest, " \t")
 		if strings.Trim(rest, " \t,") == "" {
-			return tags, true, nil
+			return tags, nil
 		}
 		if rest[0] != ',' {
-			return nil, true, badRequest("malformed " + name + ": separate tags with commas")
+			return nil, badRequest("malformed " + name + ": separate tags with commas")
 		}
 	}
 }

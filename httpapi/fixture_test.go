@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/matryer/is"
@@ -18,6 +16,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/httpapi/guard"
+	"github.com/myswiftagent/myvault/internal/servertest"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
@@ -47,25 +46,7 @@ type fixture struct {
 	handler *httpapi.Handler
 	url     string
 	client  *http.Client // its connections are not those of other servers, whose end would break them
-	logs    *safeBuffer
-}
-
-// safeBuffer is a log that requests write while the test reads.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
+	logs    *servertest.Log
 }
 
 // newFixture returns an empty vault under settings, served on loopback.
@@ -80,11 +61,11 @@ func serveOn(t *testing.T, s store, config httpapi.Config) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	vault, err := s.vault(policy, myvault.Strict)
+	vault, err := s.vault(policy, myvault.ReadsStrict)
 	if err != nil {
 		t.Fatal(err)
 	}
-	logs := &safeBuffer{}
+	logs := &servertest.Log{}
 	config.Logger = slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})) // with probes
 	if config.Tokens, err = tokens.New(vault, tokens.Config{}); err != nil {
 		t.Fatal(err)

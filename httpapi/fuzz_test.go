@@ -18,7 +18,7 @@ func fuzzed(f *testing.F) func(r *http.Request) *httptest.ResponseRecorder {
 	if err != nil {
 		f.Fatal(err)
 	}
-	vault, err := newStore(f).vault(policy, myvault.Off)
+	vault, err := newStore(f).vault(policy, myvault.ReadsOff)
 	if err != nil {
 		f.Fatal(err)
 	}

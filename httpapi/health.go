@@ -73,7 +73,7 @@ func (c *call) healthy() (response, error) {
 		Status  string `json:"status"`
 		Service string `json:"service"`
 	}
-	if !c.api.health.check(c.ctx()) {
+	if !c.api.health.check(c.ctx) {
 		return response{status: http.StatusServiceUnavailable, body: report{"unhealthy", "myVault"}}, nil
 	}
 	return response{body: report{"healthy", "myVault"}}, nil
@@ -87,7 +87,7 @@ func (c *call) readiness() (response, error) {
 	type report struct {
 		Status string `json:"status"`
 	}
-	if c.api.draining.Load() || !c.api.ready.check(c.ctx()) {
+	if c.api.draining.Load() || !c.api.ready.check(c.ctx) {
 		return response{status: http.StatusServiceUnavailable, body: report{"not ready"}}, nil
 	}
 	return response{body: report{"ready"}}, nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/internal/servertest"
 )
 
 // TestTheFirstWhoAsksMayLeave: the question was also that of those who came behind.
@@ -48,7 +49,7 @@ func TestAnOutageIsOneLine(t *testing.T) {
 		is.NoErr(err)
 		vault, err := myvault.New(l.store, policy, myvault.Config{Trail: myvault.NoTrail{}})
 		is.NoErr(err)
-		logs := &safeBuffer{}
+		logs := &servertest.Log{}
 		handler, err := httpapi.New(vault, httpapi.Config{Logger: slog.New(slog.NewTextHandler(logs, nil))})
 		is.NoErr(err)
 		ask := func(status int) {

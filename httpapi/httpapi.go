@@ -22,17 +22,20 @@
 package httpapi
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/guard"
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
+	"github.com/myswiftagent/myvault/httpapi/internal/semaphore"
 	"github.com/myswiftagent/myvault/internal/logs"
 	"github.com/myswiftagent/myvault/tokens"
 	"github.com/myswiftagent/myvault/usage"
@@ -86,24 +89,25 @@ type Observation struct {
 
 // Handler is the HTTP API of one vault. Make one with [New]; it is safe for concurrent use.
 type Handler struct {
-	vault      *myvault.Vault
-	logger     *slog.Logger
-	repeats    *logs.Repeats
-	endpoints  []endpoint
-	headers    []problem.Header
-	buffers    buffers
-	guard      *guard.Guard
-	bodies     *guard.Room // of large request bodies
-	large      *guard.Room // of large requests and responses
-	cursors    *cursors
-	health     *health
-	generators map[string]myvault.Generator
-	ready      *health
-	draining   atomic.Bool
-	issuer     *tokens.Issuer
-	console    http.Handler // may be nil
-	store      string
-	observe    func(Observation) // may be nil
+	vault       *myvault.Vault
+	incarnation string // of the vault
+	logger      *slog.Logger
+	repeats     *logs.Repeats
+	endpoints   []endpoint
+	headers     []problem.Header
+	buffers     sync.Pool // of *bytes.Buffer for response bodies; see recycle
+	guard       *guard.Guard
+	bodies      *semaphore.Semaphore // of large request bodies
+	large       *semaphore.Semaphore // of large requests and responses
+	cursors     *cursors
+	health      *health
+	generators  map[string]myvault.Generator
+	ready       *health
+	draining    atomic.Bool
+	issuer      *tokens.Issuer
+	console     http.Handler // may be nil
+	store       string
+	observe     func(Observation) // may be nil
 	projectSecrets
 	usage     *usage.Index
 	extension *myvault.Extension // for log-ins by token without an issuer
@@ -131,13 +135,15 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 	}
 	return &Handler{
 		vault:          vault,
+		incarnation:    vault.Incarnation(),
+		buffers:        sync.Pool{New: func() any { return new(bytes.Buffer) }},
 		logger:         config.Logger,
 		repeats:        logs.NewRepeats(config.Logger),
 		endpoints:      config.endpoints(),
 		headers:        problem.CommonHeaders(),
 		guard:          config.Guard,
-		bodies:         guard.NewRoom(bodiesAtOnce),
-		large:          guard.NewRoom(largeAtOnce),
+		bodies:         semaphore.New(bodiesAtOnce),
+		large:          semaphore.New(largeAtOnce),
 		cursors:        cursors,
 		generators:     maps.Clone(config.Generators),
 		projectSecrets: secrets,

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
@@ -30,15 +31,21 @@ func (c *call) login() (*myvault.Session, error) {
 		}
 		return c.loginByToken(bearers[0])
 	}
-	credentials := myvault.Credentials{Request: c.id, Remote: c.remote()}
+	credentials := myvault.Credentials{Request: c.id, Remote: c.remote}
 	if c.request.TLS != nil {
 		credentials.VerifiedChains = c.request.TLS.VerifiedChains
 	}
 	if certified := len(credentials.VerifiedChains) > 0; certified || len(services) == 1 && len(secrets) == 1 {
-		credentials.Service, credentials.Token = strings.Join(services, ""), c.token(strings.Join(secrets, ""))
+		credentials.Service, credentials.Token = strings.Join(services, ""), strings.Join(secrets, "")
 	}
-	session, err := c.api.vault.Login(c.ctx(), credentials)
-	return session, c.limited(err, credentials.Service)
+	if len(credentials.Token) < minToken && serve.Exposed(c.request) {
+		credentials.Token = "" // never valid, and takes as long to check as any wrong token
+	}
+	session, err := c.api.vault.Login(c.ctx, credentials)
+	if err != nil {
+		return nil, c.limited(err, credentials.Service)
+	}
+	return session, nil
 }
 
 // bearers returns the tokens of Authorization headers with the scheme Bearer. Beside one,
@@ -60,23 +67,14 @@ func (c *call) bearers() (found []string) {
 // loginByToken authenticates the caller by a capability token. Failures are counted by
 // address: an invalid token names no service.
 func (c *call) loginByToken(bearer string) (*myvault.Session, error) {
-	from := c.remote()
 	if c.api.issuer == nil {
-		err := c.api.extension.RecordFailedLogin("capability", myvault.Credentials{Request: c.id, Remote: from})
+		err := c.api.extension.RecordFailedLogin(c.ctx, "capability", myvault.Credentials{Request: c.id, Remote: c.remote})
 		return nil, c.limited(err, bearerFailures)
 	}
-	session, err := c.api.issuer.Login(c.ctx(), tokens.Credentials{
-		Bearer: bearer, Certificate: verified(c.request.TLS), Request: c.id, Remote: from,
+	session, err := c.api.issuer.Login(c.ctx, tokens.Credentials{
+		Bearer: bearer, Certificate: verified(c.request.TLS), Request: c.id, Remote: c.remote,
 	})
 	return session, c.limited(err, bearerFailures)
-}
-
-// remote returns the network address that the request came from, for the trail and the log.
-func (c *call) remote() string {
-	if c.from == "" {
-		c.from = c.api.guard.Remote(c.request)
-	}
-	return c.from
 }
 
 // bearerFailures counts failures of bearer tokens. It is not the name of any service.
@@ -95,5 +93,5 @@ func (c *call) limited(err error, service string) error {
 	if !errors.Is(err, myvault.ErrUnauthenticated) {
 		return err
 	}
-	return cmp.Or(c.api.guard.LoginFailed(service, c.remote()), err)
+	return cmp.Or(c.api.guard.LoginFailed(service, c.remote), err)
 }

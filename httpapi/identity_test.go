@@ -125,7 +125,7 @@ func TestFailuresCountByAddress(t *testing.T) {
 	is := is.New(t)
 	policy, err := myvault.ParsePolicy(settings)
 	is.NoErr(err)
-	vault, err := newStore(t).vault(policy, myvault.Strict)
+	vault, err := newStore(t).vault(policy, myvault.ReadsStrict)
 	is.NoErr(err)
 	defer vault.Close()
 	handler, err := httpapi.New(vault, httpapi.Config{Guard: newGuard(t, guard.Config{FailuresPerMinute: 1})})
@@ -201,7 +201,7 @@ func TestRequestIDs(t *testing.T) {
 func TestNewRefusesWhatCannotWork(t *testing.T) {
 	policy, err := myvault.ParsePolicy(settings)
 	is.New(t).NoErr(err)
-	vault, err := newStore(t).vault(policy, myvault.Strict)
+	vault, err := newStore(t).vault(policy, myvault.ReadsStrict)
 	is.New(t).NoErr(err)
 	defer vault.Close()
 	t.Run("no vault", func(t *testing.T) {

@@ -103,10 +103,10 @@ func (c *call) readBody() ([]byte, error) {
 	limited := http.MaxBytesReader(c.writer, c.request.Body, maxBody)
 	_, err := io.CopyN(&body, limited, largeBody+1)
 	if err == nil { // there is more
-		if err := c.api.bodies.Enter(c.ctx(), c.service()); err != nil {
+		if err := c.api.bodies.Acquire(c.ctx, c.service); err != nil {
 			return nil, err
 		}
-		defer c.api.bodies.Leave(c.service())
+		defer c.api.bodies.Release(c.service)
 		if rest := c.request.ContentLength - int64(body.Len()); rest > 0 {
 			body.Grow(int(rest) + bytes.MinRead) // in one allocation
 		}

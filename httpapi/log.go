@@ -34,13 +34,13 @@ func unfitForID(r rune) bool {
 // authenticated, and the cause of a 5xx, which the client does not see.
 func (c *call) log(status, size int, took time.Duration, err error) {
 	level := c.level(status, err)
-	if !c.api.logger.Enabled(c.ctx(), level) {
+	if !c.api.logger.Enabled(c.ctx, level) {
 		return
 	}
 	kind := []slog.Attr{
-		slog.String("service", c.service()),
+		slog.String("service", c.service),
 		slog.String("method", c.knownMethod()),
-		slog.String("route", c.pattern()),
+		slog.String("route", c.endpoint.Pattern),
 		slog.Int("status", status),
 	}
 	if status >= http.StatusInternalServerError {
@@ -48,7 +48,7 @@ func (c *call) log(status, size int, took time.Duration, err error) {
 	}
 	rest := []slog.Attr{
 		slog.String("id", c.id),
-		slog.String("remote", c.remote()),
+		slog.String("remote", c.remote),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.Int("size", size),
 	}
@@ -56,14 +56,14 @@ func (c *call) log(status, size int, took time.Duration, err error) {
 		rest = append(rest, slog.String("stack", c.stack))
 	}
 	if c.session != nil && status < http.StatusBadRequest {
-		c.api.logger.LogAttrs(c.ctx(), level, "request", append(kind, rest...)...)
+		c.api.logger.LogAttrs(c.ctx, level, "request", append(kind, rest...)...)
 		return
 	}
-	group := c.service()
+	group := c.service
 	if level == slog.LevelError {
 		group = "errors" // a flood of strangers must not hide them
 	}
-	c.api.repeats.Log(c.ctx(), logs.Record{Level: level, Group: group, Message: "request", Kind: kind, Rest: rest})
+	c.api.repeats.Log(c.ctx, logs.Record{Level: level, Group: group, Message: "request", Kind: kind, Rest: rest})
 }
 
 // level returns ERROR for a failure of the server, DEBUG for probes, else INFO.
@@ -72,7 +72,7 @@ func (c *call) level(status int, err error) slog.Level {
 	switch {
 	case status >= http.StatusInternalServerError && !draining:
 		return slog.LevelError
-	case c.pattern() == "/health", c.pattern() == "/ready":
+	case c.endpoint.probe:
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo
@@ -86,20 +86,6 @@ func (c *call) causeText(err error) string {
 		return ""
 	}
 	return cause(err).Error() // without the address
-}
-
-func (c *call) service() string {
-	if c.session == nil {
-		return ""
-	}
-	return c.session.Service()
-}
-
-func (c *call) pattern() string {
-	if c.endpoint == nil {
-		return ""
-	}
-	return c.endpoint.Pattern
 }
 
 // knownMethod returns the method, or "other": the log must not contain texts of strangers.

@@ -15,13 +15,14 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/httpapi/guard"
+	"github.com/myswiftagent/myvault/internal/servertest"
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
 // logged is a handler whose log is read.
 type logged struct {
 	*httpapi.Handler
-	logs *safeBuffer
+	logs *servertest.Log
 }
 
 func newLogged(t *testing.T) logged {
@@ -35,7 +36,7 @@ func newLogged(t *testing.T) logged {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = vault.Close() })
-	logs := &safeBuffer{}
+	logs := &servertest.Log{}
 	handler, err := httpapi.New(vault, httpapi.Config{Logger: slog.New(slog.NewJSONHandler(logs, nil)), Guard: newGuard(t, guard.Config{FailuresPerMinute: 1000})})
 	if err != nil {
 		t.Fatal(err)

@@ -40,63 +40,46 @@ func notInPath(r rune) bool {
 	return !letter && !strings.ContainsRune("/-._~%!$&'()*+,;=:@", r)
 }
 
-// splitPath appends the raw segments of a path to dst: none if it is not a path, as in
+// segments returns the raw segments of the path of u: none if it is not a path, as in
 // "OPTIONS *".
-func splitPath(dst []string, raw string) []string {
-	rest, more := strings.CutPrefix(raw, "/")
-	for more {
-		var segment string
-		segment, rest, more = strings.Cut(rest, "/")
-		dst = append(dst, segment)
+func segments(u *url.URL) []string {
+	path, found := strings.CutPrefix(rawPath(u), "/")
+	if !found {
+		return nil
 	}
-	return dst
+	return strings.Split(path, "/")
 }
 
-// address returns the address in a path. Each segment is decoded once, and nothing is
-// normalized. A name that the vault refuses is an error.
-func (e *endpoint) address(path string, raw []string) (addr myvault.Address, err error) {
+// address returns the address in a path with these segments. Each segment is decoded once, and
+// nothing is normalized. A name that the vault refuses is an error.
+func (e *endpoint) address(raw []string) (addr myvault.Address, err error) {
 	if e.project < 0 {
 		return addr, nil
 	}
-	if addr.Project, err = decodeSegment(raw[e.project]); err != nil {
+	if addr.Project, err = decode(raw[e.project]); err != nil {
 		return addr, err
 	}
 	if !e.rest {
 		return addr, myvault.Project{Name: addr.Project}.Validate()
 	}
-	for _, before := range raw[:e.project+1] {
-		path = path[len("/")+len(before):]
-	}
-	if addr.Path, err = decodePath(path[len("/"):], raw[e.project+1:]); err != nil {
+	if addr.Path, err = decode(raw[e.project+1:]...); err != nil {
 		return myvault.Address{}, err
 	}
 	return addr, addr.Validate()
 }
 
-// decodePath decodes a part of a path that has the segments raw.
-func decodePath(path string, raw []string) (string, error) {
-	if !strings.Contains(path, "%") {
-		return path, nil
-	}
+// decode decodes raw segments of a path, each once, and joins them.
+func decode(raw ...string) (string, error) {
 	names := make([]string, len(raw))
 	for i, segment := range raw {
-		name, err := decodeSegment(segment)
+		name, err := url.PathUnescape(segment)
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("%w path: a %% must be followed by two hex digits", myvault.ErrInvalid)
+		}
+		if strings.Contains(name, "/") {
+			return "", fmt.Errorf("%w path: a name cannot contain an encoded slash; separate segments with /", myvault.ErrInvalid)
 		}
 		names[i] = name
 	}
 	return strings.Join(names, "/"), nil
-}
-
-// decodeSegment decodes one raw segment of a path, once.
-func decodeSegment(raw string) (string, error) {
-	name, err := url.PathUnescape(raw)
-	if err != nil {
-		return "", fmt.Errorf("%w path: a %% must be followed by two hex digits", myvault.ErrInvalid)
-	}
-	if strings.Contains(name, "/") {
-		return "", fmt.Errorf("%w path: a name cannot contain an encoded slash; separate segments with /", myvault.ErrInvalid)
-	}
-	return name, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/generate"
@@ -139,21 +138,6 @@ func (b generateBody) encoded() (myvault.Generator, error) {
 	return g, fieldError(err, "generate")
 }
 
-// times are the members with the times of a version.
-type times struct {
-	ExpiresAt   string `json:"expires_at,omitempty"`
-	Expired     bool   `json:"expired,omitzero"`
-	RotateAfter string `json:"rotate_after,omitempty"`
-}
-
-func timesOf(info myvault.Info) times {
-	return times{
-		ExpiresAt:   timestamp(info.Expires),
-		Expired:     info.Expired(time.Now()),
-		RotateAfter: timestamp(info.RotateAfter),
-	}
-}
-
 // written returns the body of the response to a write: with the value, unless it was generated.
 func written(info myvault.Info, v myvault.NewVersion) any {
 	if v.Generate != nil {
@@ -190,31 +174,4 @@ func fieldError(err error, member string) error {
 		return unprocessable(cause(err).Error(), member)
 	}
 	return err
-}
-
-// plain reports whether a value can be a JSON string: if it is UTF-8 and fits into the body
-// of a request, so that a client can send back what it read. Other values are in base64.
-func plain(value []byte) bool {
-	return utf8.Valid(value) && quotedSize(value) <= maxBody-maxNames
-}
-
-// maxNames is the size of everything but the value in such a body.
-const maxNames = 16 << 10
-
-// quotedSize returns the size of s as [jsontext.AppendQuote] writes it. If s certainly
-// fits, it may return less.
-func quotedSize(s []byte) int {
-	size := len(s) + len(`""`)
-	if size*6 <= maxBody-maxNames {
-		return size
-	}
-	for _, b := range s {
-		switch {
-		case b == '"' || b == '\\' || b >= '\b' && b <= '\r' && b != '\v':
-			size++
-		case b < ' ':
-			size += len(`\u0001`) - 1
-		}
-	}
-	return size
 }

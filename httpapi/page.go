@@ -45,7 +45,7 @@ const cursorBlock = 256
 func (c *call) next(fields ...string) string {
 	plain := []byte(strings.Join(fields, "\x00"))
 	plain = append(plain, make([]byte, cursorBlock-len(plain)%cursorBlock)...)
-	sealed := c.api.cursors.seal(c.ctx(), plain, c.cursorContext())
+	sealed := c.api.cursors.seal(c.ctx, plain, c.cursorContext())
 	query := maps.Clone(c.query)
 	if query == nil {
 		query = url.Values{}
@@ -64,7 +64,7 @@ func (c *call) cursor() ([]string, error) {
 	if err != nil {
 		return nil, wrongCursor()
 	}
-	plain, err := c.api.cursors.open(c.ctx(), sealed, c.cursorContext())
+	plain, err := c.api.cursors.open(c.ctx, sealed, c.cursorContext())
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +94,8 @@ func (c *call) after() (myvault.Address, error) {
 	return myvault.Address{}, badRequest("malformed cursor: start again without it")
 }
 
-// nextPage returns the Link header of a page, "" for the last one.
-func nextPage[T any](c *call, page myvault.Page[T]) string {
+// nextPage returns the Link header of a page of secrets, "" for the last one.
+func nextPage[T any](c *call, page myvault.Page[T, myvault.Address]) string {
 	if !page.More {
 		return ""
 	}

@@ -10,7 +10,7 @@ func (c *call) testIdentity() (response, error) {
 }
 
 func (c *call) whoami() (response, error) {
-	rights, err := c.session.Rights(c.ctx())
+	rights, err := c.session.Rights(c.ctx)
 	var limits [][]string
 	for _, limit := range rights.Limits {
 		limits = append(limits, ruleTexts(limit))
@@ -42,7 +42,7 @@ func (c *call) explain() (response, error) {
 	if service == "" {
 		service = c.session.Service()
 	}
-	d, err := c.session.Explain(c.ctx(), service, action, addr)
+	d, err := c.session.Explain(c.ctx, service, action, addr)
 	return response{body: struct {
 		Allowed bool   `json:"allowed"`
 		Rule    string `json:"rule"`
@@ -55,7 +55,7 @@ func (c *call) who() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	services, err := c.session.Who(c.ctx(), action, addr)
+	services, err := c.session.Who(c.ctx, action, addr)
 	return response{body: struct {
 		Services []string `json:"services"`
 	}{services}}, err
@@ -64,6 +64,10 @@ func (c *call) who() (response, error) {
 // question returns the query parameters of a question about the policy.
 func (c *call) question() (myvault.Action, myvault.Address, error) {
 	addr := myvault.Address{Project: c.query.Get("project"), Path: c.query.Get("path")}
-	action, err := myvault.ParseAction(c.query.Get("action"))
+	name := c.query.Get("action")
+	if name == "" || addr.Project == "" || addr.Path == "" {
+		return 0, addr, badRequest("missing query parameter: action, project and path are required")
+	}
+	action, err := myvault.ParseAction(name)
 	return action, addr, err
 }

@@ -36,6 +36,21 @@ func TestExplainAndWho(t *testing.T) {
 	is.Equal(f.as("admin", "GET", "/api/policy/who?action=destroy&project=other&path=x", "").body, `{"services":["admin"]}`)
 }
 
+// TestQuestionWithoutParameters checks that the error names the parameters of a question.
+func TestQuestionWithoutParameters(t *testing.T) {
+	f := newFixture(t)
+	for _, query := range []string{"", "?project=newsbot&path=x", "?action=read&path=x", "?action=read&project=newsbot"} {
+		for _, route := range []string{"/api/policy/explain", "/api/policy/who"} {
+			t.Run(route+query, func(t *testing.T) {
+				is := is.New(t)
+				a := f.as("admin", "GET", route+query, "")
+				is.Equal(a.status, 400)
+				is.True(strings.Contains(a.body, "missing query parameter: action, project and path are required"))
+			})
+		}
+	}
+}
+
 // perChange is how many entries a change has in the trail.
 var perChange = map[bool]int{true: 1, false: 2}[ownTrail]
 

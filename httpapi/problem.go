@@ -18,7 +18,7 @@ const statusClientGone = 499
 
 // gone reports whether err is because the client left.
 func (c *call) gone(err error) bool {
-	return c.ctx().Err() != nil && errors.Is(err, context.Canceled)
+	return c.ctx.Err() != nil && errors.Is(err, context.Canceled)
 }
 
 func badRequest(detail string) error {

@@ -40,7 +40,7 @@ func (c *call) listProjects() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	page, err := c.session.ProjectsPage(c.ctx(), strings.Join(after, ""), limit)
+	page, err := c.session.ProjectsPage(c.ctx, strings.Join(after, ""), limit)
 	if err != nil {
 		return response{}, err
 	}
@@ -50,13 +50,13 @@ func (c *call) listProjects() (response, error) {
 	}
 	a := response{body: projects}
 	if page.More {
-		a.link = c.next(page.Next.Project)
+		a.link = c.next(page.Next)
 	}
 	return a, nil
 }
 
 func (c *call) getProject() (response, error) {
-	p, err := c.session.Project(c.ctx(), c.addr.Project)
+	p, err := c.session.Project(c.ctx, c.addr.Project)
 	return response{body: projectOf(p)}, err
 }
 
@@ -101,7 +101,7 @@ func (c *call) describeProject() (response, error) {
 func (c *call) putProject(name string, description *string, condition myvault.Condition) (myvault.Project, error) {
 	p, err := describedProject(name, description)
 	if err == nil {
-		p, err = c.session.PutProject(c.ctx(), p, condition)
+		p, err = c.session.PutProject(c.ctx, p, condition)
 	}
 	return p, fieldError(err, "description")
 }
@@ -118,12 +118,12 @@ func describedProject(name string, description *string) (myvault.Project, error)
 }
 
 func (c *call) deleteProject() (response, error) {
-	err := c.session.DeleteProject(c.ctx(), c.addr.Project)
+	err := c.session.DeleteProject(c.ctx, c.addr.Project)
 	return response{status: http.StatusNoContent}, err
 }
 
 func (c *call) setDefault() (response, error) {
-	p, err := c.session.SetDefault(c.ctx(), c.addr.Project)
+	p, err := c.session.SetDefaultProject(c.ctx, c.addr.Project)
 	return response{body: projectOf(p)}, err
 }
 
@@ -156,7 +156,7 @@ func (c *call) register(name string, description *string) (myvault.Project, erro
 		secret.Address.Project = name
 		changes = append(changes, secret)
 	}
-	infos, err := c.session.Apply(c.ctx(), changes...)
+	infos, err := c.session.Apply(c.ctx, changes...)
 	if err != nil {
 		return p, fieldError(err, "description")
 	}

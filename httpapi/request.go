@@ -22,49 +22,44 @@ type call struct {
 	request  *http.Request
 	writer   http.ResponseWriter // only to limit the body
 	id       string
-	from     string          // the network address, once it is determined
-	context  context.Context // ends while there is still time to respond
-	endpoint *endpoint
+	remote   string          // the network address, for the trail and the log
+	ctx      context.Context // ends while there is still time to respond
+	endpoint *endpoint       // noRoute until it is found
+	raw      []string        // the raw segments of the path
 	session  *myvault.Session
+	service  string          // of the session
 	addr     myvault.Address // the names in the path
 	query    url.Values
-	panicked string           // the text of a panic for the log
-	stack    string           // of the panic
-	large    bool             // it is in the room of large requests
-	action   myvault.Action   // that a denied caller lacks
-	changes  []myvault.Change // of the body, for problems with one of them
-	conn     *serve.Conn
-	headers  headers    // of the response
-	segments [12]string // enough for most paths
+	tags     map[string][]string // the entity tags of conditional headers; nil for *
+	panicked string              // the text of a panic for the log
+	stack    string              // of the panic
+	large    bool                // it is in the room of large requests
+	action   myvault.Action      // that a denied caller lacks
+	changes  []myvault.Change    // of the body, for problems with one of them
+	conn     serve.Conn
+	headers  headers // of the response
 }
 
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	ctx, cancel := workContext(r.Context())
-	defer cancel()
-	c := &call{api: h, request: r, writer: w, context: ctx, id: requestID(r), conn: serve.ConnOf(r.Context())}
+	ctx := r.Context()
+	if server, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && server.WriteTimeout > 0 {
+		// Later a response could no longer be sent; the rest of the time is for reporting that.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, server.WriteTimeout-server.WriteTimeout/10)
+		defer cancel()
+	}
+	c := &call{api: h, request: r, writer: w, endpoint: noRoute, ctx: ctx, id: requestID(r), remote: h.guard.Remote(r), conn: serve.ConnOf(r.Context())}
 	defer c.leaveLarge()
 	a, err := c.run()
 	status, size := c.write(w, a, err)
 	took := time.Since(started)
 	if h.observe != nil {
-		h.observe(Observation{Route: c.pattern(), Method: c.knownMethod(), Status: status, Took: took, Size: size})
+		h.observe(Observation{Route: c.endpoint.Pattern, Method: c.knownMethod(), Status: status, Took: took, Size: size})
 	}
 	c.log(status, size, took, err)
 }
-
-// workContext returns a context that ends shortly before the server's write timeout. Later
-// a response could no longer be sent; the rest of the time is for reporting that.
-func workContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	server, ok := ctx.Value(http.ServerContextKey).(*http.Server)
-	if !ok || server.WriteTimeout <= 0 {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, server.WriteTimeout-server.WriteTimeout/10)
-}
-
-func (c *call) ctx() context.Context { return c.context }
 
 // run makes all checks in their order, and then calls the handler of the route.
 func (c *call) run() (a response, err error) {
@@ -73,12 +68,11 @@ func (c *call) run() (a response, err error) {
 			err = c.recovered(p)
 		}
 	}()
-	path := rawPath(c.request.URL)
-	raw := splitPath(c.segments[:0], path)
+	c.raw = segments(c.request.URL)
 	if c.api.guard.Preflight(c.request, c.writer.Header()) {
 		return response{status: http.StatusNoContent}, nil
 	}
-	if c.endpoint, err = c.api.find(c.request.Method, raw); err != nil {
+	if c.endpoint, err = c.api.find(c.request.Method, c.raw); err != nil {
 		return response{}, err
 	}
 	if !c.endpoint.probe {
@@ -90,18 +84,17 @@ func (c *call) run() (a response, err error) {
 		if err := c.api.guard.CheckOrigin(c.request); err != nil {
 			return response{}, err
 		}
-	}
-	if !c.endpoint.Public {
 		if c.session, err = c.login(); err != nil {
 			return response{}, err
 		}
-		c.conn.Authenticated(c.service())
+		c.service = c.session.Service()
+		c.conn.Authenticated(c.service)
 	}
-	if err := c.readRequest(path, raw); err != nil {
+	if err := c.readRequest(); err != nil {
 		return response{}, err
 	}
 	c.action = c.endpoint.action
-	if c.endpoint.lists() {
+	if c.endpoint.lists {
 		if err := c.enterLarge(); err != nil {
 			return response{}, err
 		}
@@ -110,22 +103,24 @@ func (c *call) run() (a response, err error) {
 }
 
 // readRequest reads the names, the query and the conditions of an authenticated request.
-func (c *call) readRequest(path string, raw []string) (err error) {
+func (c *call) readRequest() (err error) {
 	if c.endpoint.files {
-		return c.checkConditions()
+		return c.readConditions()
 	}
-	if c.addr, err = c.endpoint.address(path, raw); err != nil {
+	if c.addr, err = c.endpoint.address(c.raw); err != nil {
 		return err
 	}
-	if err = c.readQuery(); err != nil {
-		return err
+	if c.request.URL.RawQuery != "" && !c.endpoint.probe {
+		if err = c.readQuery(); err != nil {
+			return err
+		}
 	}
 	if c.endpoint.byQuery {
 		if err = c.readAddress(); err != nil {
 			return err
 		}
 	}
-	return c.checkConditions()
+	return c.readConditions()
 }
 
 // recovered turns a panic into an error. The value of the panic may contain secrets: only
@@ -144,9 +139,6 @@ func (c *call) recovered(p any) error {
 
 // readQuery reads the query parameters. Each must be known, given once and not empty.
 func (c *call) readQuery() error {
-	if c.request.URL.RawQuery == "" || c.endpoint.probe {
-		return nil
-	}
 	query, err := url.ParseQuery(c.request.URL.RawQuery)
 	if err != nil {
 		return badRequest("malformed query: encode it as application/x-www-form-urlencoded")
@@ -197,7 +189,7 @@ func (c *call) enterLarge() error {
 	}
 	c.conn.Wait()
 	defer c.conn.Resume()
-	if err := c.api.large.Enter(c.ctx(), c.service()); err != nil {
+	if err := c.api.large.Acquire(c.ctx, c.service); err != nil {
 		return err
 	}
 	c.large = true
@@ -208,6 +200,6 @@ func (c *call) enterLarge() error {
 func (c *call) leaveLarge() {
 	if c.large {
 		c.large = false
-		c.api.large.Leave(c.service())
+		c.api.large.Release(c.service)
 	}
 }

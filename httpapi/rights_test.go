@@ -162,7 +162,7 @@ func allowing(t *testing.T, rule string) http.Handler {
 		"ALLOW_root":       everything,
 	})
 	is.NoErr(err)
-	vault, err := newStore(t).vault(policy, myvault.Strict)
+	vault, err := newStore(t).vault(policy, myvault.ReadsStrict)
 	is.NoErr(err)
 	t.Cleanup(func() { is.NoErr(vault.Close()) })
 	root := vault.As("root")

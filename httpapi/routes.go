@@ -36,6 +36,7 @@ type endpoint struct {
 	literals []string // the segments of the pattern; anyName for a name
 	rest     bool     // the last segment matches all further ones
 	project  int      // the index of the segment with the project; -1: the pattern has no address
+	lists    bool     // the response is a page of stored items
 	handle   func(*call) (response, error)
 	probe    bool           // for load balancers, which cannot choose the Host header or the query
 	files    bool           // the rest of the path names a file, not an address
@@ -95,6 +96,7 @@ const anyName = "{}"
 
 func on(method, pattern string, handle func(*call) (response, error), query ...string) endpoint {
 	e := endpoint{Route: Route{Method: method, Pattern: pattern, Query: query}, project: -1, handle: handle}
+	e.lists = slices.Contains(query, "limit")
 	e.literals = strings.Split(pattern[1:], "/")
 	for i, segment := range e.literals {
 		if !strings.HasPrefix(segment, "{") {
@@ -128,9 +130,6 @@ func (e endpoint) evaluates(headers ...string) endpoint {
 	return e
 }
 
-// lists reports whether the response is a page of stored items.
-func (e *endpoint) lists() bool { return slices.Contains(e.Query, "limit") }
-
 func public(pattern string, handle func(*call) (response, error)) endpoint {
 	e := on(http.MethodGet, pattern, handle)
 	e.Public = true
@@ -157,8 +156,11 @@ func (e *endpoint) matches(raw []string) bool {
 	return true
 }
 
+// noRoute is the endpoint of a path or method that has none.
+var noRoute = &endpoint{}
+
 // find returns the endpoint for a method and the raw segments of a path. The error is a
-// 404, or a 405 with the methods that the path has.
+// 404, or a 405 with the methods that the path has, with noRoute.
 func (h *Handler) find(method string, raw []string) (*endpoint, error) {
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -178,10 +180,10 @@ func (h *Handler) find(method string, raw []string) (*endpoint, error) {
 		}
 	}
 	if allowed == nil {
-		return nil, &problem.Problem{Status: http.StatusNotFound, Code: "no_route", Detail: "not found: no such route; see /openapi.json"}
+		return noRoute, &problem.Problem{Status: http.StatusNotFound, Code: "no_route", Detail: "not found: no such route; see /openapi.json"}
 	}
 	slices.Sort(allowed)
-	return nil, &problem.Problem{
+	return noRoute, &problem.Problem{
 		Status: http.StatusMethodNotAllowed,
 		Detail: "method not allowed: see the Allow header",
 		Allow:  strings.Join(allowed, ", "),

@@ -54,7 +54,7 @@ func (c *call) listSecrets() (response, error) {
 	if r.After, err = c.after(); err != nil {
 		return response{}, err
 	}
-	page, err := c.session.ListPage(c.ctx(), r, limit)
+	page, err := c.session.ListPage(c.ctx, r, limit)
 	if err != nil {
 		return response{}, err
 	}
@@ -93,7 +93,7 @@ func (c *call) readProject() (response, error) {
 	if r.After, err = c.after(); err != nil {
 		return response{}, err
 	}
-	page, err := c.session.GetPage(c.ctx(), r, limit)
+	page, err := c.session.GetPage(c.ctx, r, limit)
 	if err != nil {
 		return response{}, err
 	}
@@ -116,7 +116,7 @@ func (c *call) getSecret() (response, error) {
 			return response{}, err
 		}
 	}
-	s, err := c.session.GetVersion(c.ctx(), c.addr, myvault.Version(version))
+	s, err := c.session.GetVersion(c.ctx, c.addr, myvault.Version(version))
 	if err != nil {
 		return response{}, err
 	}
@@ -144,7 +144,7 @@ func (c *call) createSecret() (response, error) {
 		Path    *string `json:"path"`
 		newVersionBody
 	}
-	if tags, given, _ := c.tags("If-None-Match"); given && tags != nil {
+	if tags, given := c.tags["If-None-Match"]; given && tags != nil {
 		return response{}, badRequest("this route supports no If-None-Match but *: it only creates")
 	}
 	if err := c.decode(&body, "project and path (strings); "+newVersionMembers); err != nil {
@@ -158,7 +158,7 @@ func (c *call) createSecret() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	info, err := c.session.PutVersion(c.ctx(), addr, version, myvault.IfAbsent())
+	info, err := c.session.PutVersion(c.ctx, addr, version, myvault.IfAbsent())
 	if err != nil {
 		return response{}, err
 	}
@@ -209,7 +209,7 @@ func (c *call) updateSecret() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	info, err := c.session.PutVersion(c.ctx(), c.addr, version, condition)
+	info, err := c.session.PutVersion(c.ctx, c.addr, version, condition)
 	if err != nil {
 		return response{}, afterCondition(err, given)
 	}
@@ -221,7 +221,7 @@ func (c *call) deleteSecret() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	if err := c.session.Delete(c.ctx(), c.addr, condition); err != nil {
+	if err := c.session.Delete(c.ctx, c.addr, condition); err != nil {
 		return response{}, afterCondition(err, given)
 	}
 	return response{status: http.StatusNoContent}, nil
@@ -245,7 +245,7 @@ func secretOf(info myvault.Info, value myvault.Value) secret {
 		ID:        identifier(info.Project, info.Path),
 		Project:   info.Project,
 		Path:      info.Path,
-		Value:     revealed{value},
+		Value:     revealed{Value: value},
 		Version:   uint64(info.Version),
 		UpdatedAt: timestamp(info.At),
 		UpdatedBy: info.By,
@@ -254,13 +254,16 @@ func secretOf(info myvault.Info, value myvault.Value) secret {
 	raw := value.RevealBytes()
 	defer clear(raw)
 	if !plain(raw) {
-		s.Encoding = base64Encoding
+		s.Encoding, s.Value.base64 = base64Encoding, true
 	}
 	return s
 }
 
-// revealed is a value that is written as a JSON string, in base64 if it is not plain.
-type revealed struct{ myvault.Value }
+// revealed is a value that is written as a JSON string.
+type revealed struct {
+	myvault.Value
+	base64 bool // write it in base64
+}
 
 var _ json.MarshalerTo = revealed{}
 
@@ -269,7 +272,7 @@ func (v revealed) MarshalJSONTo(to *jsontext.Encoder) (err error) {
 	raw := v.RevealBytes()
 	defer clear(raw)
 	text := to.AvailableBuffer()
-	if !plain(raw) {
+	if v.base64 {
 		text = append(base64.StdEncoding.AppendEncode(append(text, '"'), raw), '"')
 	} else if text, err = jsontext.AppendQuote(text, raw); err != nil {
 		return err

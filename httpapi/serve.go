@@ -66,12 +66,3 @@ func CheckPolicy(policy *myvault.Policy, addr net.Addr, logger *slog.Logger) err
 // minToken is the length in bytes from which a token is valid beyond loopback.
 // [CheckPolicy] does not know the length of a token that the policy holds as its digest.
 const minToken = 16
-
-// token returns the presented token, or "" if it is too short for the address of the
-// request. "" is never valid, and takes as long to check as any wrong token.
-func (c *call) token(presented string) string {
-	if len(presented) < minToken && serve.Exposed(c.request) {
-		return ""
-	}
-	return presented
-}

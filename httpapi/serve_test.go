@@ -18,6 +18,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
 	"github.com/myswiftagent/myvault/httpapi/serve"
+	"github.com/myswiftagent/myvault/internal/servertest"
 	"github.com/myswiftagent/myvault/providers/memory"
 )
 
@@ -40,21 +41,12 @@ func start(t *testing.T, listener net.Listener, config serve.Config) *running {
 	return s
 }
 
-func listen(t *testing.T, network, address string) net.Listener {
-	t.Helper()
-	listener, err := net.Listen(network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return listener
-}
-
 func TestServeAnswersUntilItsContextEnds(t *testing.T) {
 	is := is.New(t)
 	ready := make(chan int, 1)
 	var s *running
 	config := serve.Config{Draining: func() { ready <- record(s.handler, newRequest("GET", "/ready")).Code }}
-	s = start(t, listen(t, "tcp", "127.0.0.1:0"), config)
+	s = start(t, servertest.Listen(t, "tcp", "127.0.0.1:0"), config)
 	is.Equal(s.as("admin", "GET", db, "").status, 200)
 	is.Equal(s.do("GET", "/ready", "").status, 200)
 	options := s.rawText("OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
@@ -91,7 +83,7 @@ func TestWeakTokensBeyondLoopback(t *testing.T) {
 			if c.weak {
 				f.vault.SetPolicy(weak)
 			}
-			listener := listen(t, "tcp", c.address)
+			listener := servertest.Listen(t, "tcp", c.address)
 			ctx, stop := context.WithCancel(t.Context())
 			stop() // one that is not refused ends at once
 			err := httpapi.Serve(ctx, listener, f.handler, c.config)
@@ -149,7 +141,7 @@ func TestAShortTokenNeverLogsInBeyondLoopback(t *testing.T) {
 	} {
 		t.Run(c.address+" "+c.token, func(t *testing.T) {
 			is := is.New(t)
-			listener := listen(t, "tcp", c.address)
+			listener := servertest.Listen(t, "tcp", c.address)
 			ctx, stop := context.WithCancel(t.Context())
 			api, ended := shortTokens(t), make(chan error, 1)
 			go func() {
@@ -189,7 +181,7 @@ func TestAStrangersBodyIsNotWaitedFor(t *testing.T) {
 	for _, path := range []string{"POST /api/secrets", "GET /health", "POST /nothing"} {
 		t.Run(path, func(t *testing.T) {
 			is := is.New(t)
-			s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
+			s := start(t, servertest.Listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
 			conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 			is.NoErr(err)
 			defer conn.Close()

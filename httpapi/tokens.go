@@ -54,7 +54,7 @@ func (c *call) mintToken() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	t, err := issuer.Mint(c.ctx(), c.session, grant)
+	t, err := issuer.Mint(c.ctx, c.session, grant)
 	if err != nil {
 		return response{}, err
 	}
@@ -127,7 +127,7 @@ func (c *call) listTokens() (response, error) {
 		return response{}, err
 	}
 	a, all := response{}, []token{}
-	for t, err := range issuer.ListAfter(c.ctx(), c.session, strings.Join(fields, "")) {
+	for t, err := range issuer.ListAfter(c.ctx, c.session, strings.Join(fields, "")) {
 		if err != nil {
 			return response{}, err
 		}
@@ -146,12 +146,11 @@ func (c *call) revokeToken() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	raw := splitPath(nil, rawPath(c.request.URL))
-	id, err := decodeSegment(raw[len(raw)-1])
+	id, err := decode(c.raw[len(c.raw)-1])
 	if err != nil {
 		return response{}, err
 	}
-	err = issuer.Revoke(c.ctx(), c.session, id)
+	err = issuer.Revoke(c.ctx, c.session, id)
 	if errors.Is(err, myvault.ErrNotFound) {
 		err = &problem.Problem{Status: http.StatusNotFound, Detail: "token not found: the service has no live token with that id; GET /api/tokens lists them"}
 	}

@@ -30,7 +30,7 @@ func (c *call) listUsage() (response, error) {
 	if o.After, err = c.after(); err != nil {
 		return response{}, err
 	}
-	page, err := c.api.usage.Page(c.ctx(), c.session, o, limit)
+	page, err := c.api.usage.Page(c.ctx, c.session, o, limit)
 	if err != nil {
 		return response{}, err
 	}

@@ -47,7 +47,7 @@ func (c *call) before() (myvault.Version, error) {
 
 // history answers a page of the versions older than before.
 func (c *call) history(before myvault.Version, limit int) (response, error) {
-	page, err := c.session.VersionsPage(c.ctx(), c.addr, before, limit)
+	page, err := c.session.VersionsPage(c.ctx, c.addr, before, limit)
 	if err != nil {
 		return response{}, err
 	}
@@ -89,9 +89,9 @@ func (c *call) changeVersions() (response, error) {
 	}
 	if change.Op == myvault.OpUndelete {
 		c.action = myvault.Write
-		_, err = c.session.Undelete(c.ctx(), c.addr)
+		_, err = c.session.Undelete(c.ctx, c.addr)
 	} else {
-		err = c.session.Destroy(c.ctx(), c.addr, change.Versions...)
+		err = c.session.Destroy(c.ctx, c.addr, change.Versions...)
 	}
 	if err != nil {
 		return response{}, err

@@ -84,10 +84,6 @@ func TestSharedTokenChangeEndsItsTokens(t *testing.T) {
 		is.Equal(t.ID, vouched.ID)
 	}
 	is.NoErr(get(t, mustLogin(t, issuer, vouched.Bearer), db)) // minted by the embedding program
-	without, err := myvault.NewPolicy(myvault.Service{Name: "root"})
-	is.NoErr(err)
-	v.SetPolicy(without)
-	is.True(errors.Is(get(t, mustLogin(t, issuer, vouched.Bearer), db), myvault.ErrDenied))
 }
 
 func TestExpiry(t *testing.T) {
@@ -188,4 +184,27 @@ func TestTokenEndsWithItsStore(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(n, 1)
 	is.NoErr(get(t, mustLogin(t, issuer, token.Bearer), db))
+}
+
+// A token ends when its service leaves the policy, also one minted for a caller that the embedding
+// program named.
+func TestATokenEndsWithItsService(t *testing.T) {
+	is := is.New(t)
+	v, issuer := inMemory(t)
+	without, err := myvault.NewPolicy(myvault.Service{Name: "root", Allow: rules(t, "*/")})
+	is.NoErr(err)
+	for _, by := range []*myvault.Session{newsbot(t, v), v.As("newsbot")} {
+		token := mint(t, issuer, by, tokens.Grant{})
+		s := mustLogin(t, issuer, token.Bearer)
+		is.NoErr(get(t, s, db))
+		v.SetPolicy(without)
+		is.True(unauthenticated(get(t, s, db))) // ended, not denied
+		_, err = login(t, issuer, token.Bearer)
+		is.True(unauthenticated(err))
+		v.SetPolicy(usual(t))
+	}
+	v.SetPolicy(without)
+	n, err := issuer.Sweep(t.Context())
+	is.NoErr(err)
+	is.Equal(n, 2)
 }

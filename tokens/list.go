@@ -64,7 +64,7 @@ func (i *Issuer) describe(ctx context.Context, by *myvault.Session, info myvault
 		err = i.checkLive(ctx, id, r.Expires)
 	}
 	if err == nil {
-		err = i.minterEnded(ctx, id.service, r)
+		err = i.minterEnded(id.service, r)
 	}
 	if errors.Is(err, myvault.ErrUnauthenticated) { // it has ended
 		err = myvault.ErrNotFound

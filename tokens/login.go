@@ -31,7 +31,7 @@ func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, er
 		m, id = i.decoyToken()
 	}
 	refused := func() (*myvault.Session, error) {
-		return nil, i.extension.RecordFailedLogin("capability", myvault.Credentials{Service: id.service, Request: c.Request, Remote: c.Remote})
+		return nil, i.extension.RecordFailedLogin(ctx, "capability", myvault.Credentials{Service: id.service, Request: c.Request, Remote: c.Remote})
 	}
 	r, err := i.find(ctx, id)
 	missing := errors.Is(err, myvault.ErrNotFound)
@@ -52,20 +52,23 @@ func (i *Issuer) Login(ctx context.Context, c Credentials) (*myvault.Session, er
 	if r, err = r.parseDetails(); err != nil {
 		return nil, err
 	}
-	session, err := i.resume(id.service, r)
+	caveats, err := parseCaveats(texts)
+	until := expiry(r, caveats)
+	if err != nil || !hasCertificates(c.Certificate, r, caveats) || !time.Now().Before(until) {
+		return refused()
+	}
+	session, err := i.resume(id.service, r, func(ctx context.Context) error { return i.checkLive(ctx, id, until) })
+	if errors.Is(err, myvault.ErrUnauthenticated) {
+		return refused()
+	}
 	if err != nil {
 		return nil, err
 	}
 	session = session.Via("capability", c.Request)
-	caveats, err := parseCaveats(texts)
-	until := expiry(r, caveats)
-	if err != nil || !hasCertificates(c.Certificate, r, caveats) || !time.Now().Before(until) || i.extension.Ended(ctx, session) != nil {
-		return refused()
-	}
 	for _, rules := range append([][]myvault.Rule{r.rules}, rulesOf(caveats)...) {
 		session = session.Restrict(rules...)
 	}
-	return i.extension.EndWhen(session, func(ctx context.Context) error { return i.checkLive(ctx, id, until) }), nil
+	return session, nil
 }
 
 // decoyToken returns a token to check in place of a malformed one, so that both do the same work.

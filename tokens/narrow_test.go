@@ -71,7 +71,7 @@ func TestNarrowNeverAddsRights(t *testing.T) {
 	is := is.New(t)
 	const derivations, questions = 10_000, 12
 	r := rand.New(rand.NewPCG(6, 2))
-	v, err := myvault.New(memory.New(memory.Config{}), usual(t), myvault.Config{Reads: myvault.Off})
+	v, err := myvault.New(memory.New(memory.Config{}), usual(t), myvault.Config{Reads: myvault.ReadsOff})
 	is.NoErr(err)
 	defer v.Close()
 	issuer, err := tokens.New(v, tokens.Config{})

@@ -54,23 +54,21 @@ func parseRecord(v myvault.Value) (record, error) {
 	return r, nil
 }
 
-// resume returns a session of service that ends when the one that minted the token would. It
-// returns ErrTampered if the record's authentication is malformed.
-func (i *Issuer) resume(service string, r record) (*myvault.Session, error) {
-	s, err := i.extension.Resume(service, r.Authentication)
-	if err != nil {
+// resume returns a session of service that ends when check fails, and when the session that minted
+// the token would. It returns ErrUnauthenticated if that has ended, and ErrTampered if the record's
+// authentication is malformed.
+func (i *Issuer) resume(service string, r record, check func(context.Context) error) (*myvault.Session, error) {
+	s, err := i.extension.Resume(service, r.Authentication, check)
+	if errors.Is(err, myvault.ErrInvalid) {
 		return nil, errUnreadable()
 	}
-	return s, nil
+	return s, err
 }
 
 // minterEnded returns the error of the minter's authentication if it has ended, or nil.
-func (i *Issuer) minterEnded(ctx context.Context, service string, r record) error {
-	s, err := i.resume(service, r)
-	if err != nil {
-		return err
-	}
-	return i.extension.Ended(ctx, s)
+func (i *Issuer) minterEnded(service string, r record) error {
+	_, err := i.resume(service, r, nil)
+	return err
 }
 
 // parseDetails parses the rules. It returns ErrTampered if they are malformed.

@@ -62,7 +62,7 @@ func TestSharedTokenChangeKeepsOtherTokens(t *testing.T) {
 		return p
 	}
 	v.SetPolicy(with(shared))
-	certified, err := extensionOf(t, v).Resume("newsbot", fmt.Sprintf("certificate:%d:dns:newsbot.internal", time.Now().Add(time.Hour).Unix()))
+	certified, err := extensionOf(t, v).Resume("newsbot", fmt.Sprintf("certificate:%d:dns:newsbot.internal", time.Now().Add(time.Hour).Unix()), nil)
 	is.NoErr(err)
 	onToken := mint(t, issuer, newsbot(t, v), tokens.Grant{}).Bearer
 	others := []myvault.Value{

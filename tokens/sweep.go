@@ -101,7 +101,7 @@ func (i *Issuer) sweepOne(ctx context.Context, info myvault.Info, shouldDestroy 
 }
 
 // hasEnded reports whether a token has ended according to the policy of this process.
-func (i *Issuer) hasEnded(ctx context.Context, service string, v myvault.Value) bool {
+func (i *Issuer) hasEnded(_ context.Context, service string, v myvault.Value) bool {
 	r, err := parseRecord(v)
 	if err != nil {
 		return false
@@ -109,7 +109,7 @@ func (i *Issuer) hasEnded(ctx context.Context, service string, v myvault.Value) 
 	if r.expired() || r.Incarnation != i.vault.Incarnation() {
 		return true
 	}
-	return errors.Is(i.minterEnded(ctx, service, r), myvault.ErrUnauthenticated)
+	return errors.Is(i.minterEnded(service, r), myvault.ErrUnauthenticated)
 }
 
 // hasExpired reports whether a token has expired, which does not depend on a policy.

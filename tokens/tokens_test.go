@@ -177,7 +177,8 @@ func TestOnlyTheServiceManagesItsTokens(t *testing.T) {
 	bearer, err := login(t, issuer, token.Bearer)
 	is.NoErr(err)
 	restricted := newsbot(t, v).Restrict(rules(t, "*/")...)
-	guarded := extensionOf(t, v).EndWhen(newsbot(t, v), func(context.Context) error { return nil })
+	guarded, err := extensionOf(t, v).Resume("newsbot", "embedded", func(context.Context) error { return nil })
+	is.NoErr(err)
 	for _, s := range []*myvault.Session{nil, bearer, restricted, guarded, v.As("stranger")} {
 		_, err := issuer.Mint(ctx, s, tokens.Grant{Rules: rules(t, "*/")})
 		is.True(errors.Is(err, myvault.ErrDenied))

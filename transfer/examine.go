@@ -49,7 +49,8 @@ func (c *copier) examineOnce(ctx context.Context, f found) (examined, error) {
 		return x, err
 	}
 	x.want = slices.Clone(infos)
-	x.fits(c.limits())
+	_, maxVersions := c.limits()
+	x.fits(maxVersions)
 	if !gapless(x.have) {
 		x.conflict = "the target has not kept all of its versions"
 	}
@@ -140,8 +141,8 @@ func (x *examined) unfit(v myvault.Version, reason string) {
 	x.problems = append(x.problems, Problem{x.addr, v, reason})
 }
 
-// fits notes what the target cannot represent.
-func (x *examined) fits(limits myvault.Limits) {
+// fits notes what the target, which keeps maxVersions of a secret, cannot represent.
+func (x *examined) fits(maxVersions int) {
 	if !x.first {
 		return
 	}
@@ -151,8 +152,8 @@ func (x *examined) fits(limits myvault.Limits) {
 	if !gapless(x.want) {
 		x.unfit(0, "the source has not kept all of its versions")
 	}
-	if n := len(x.want); limits.Versions > 0 && n > limits.Versions {
-		x.unfit(0, fmt.Sprintf("it has %d versions and the target keeps %d", n, limits.Versions))
+	if n := len(x.want); maxVersions > 0 && n > maxVersions {
+		x.unfit(0, fmt.Sprintf("it has %d versions and the target keeps %d", n, maxVersions))
 	}
 	for _, info := range x.want {
 		if reason := unfitAuthor(info.By); reason != "" {
@@ -188,9 +189,10 @@ func validateStored(addr myvault.Address) error {
 	return myvault.Address{Project: strings.TrimPrefix(addr.Project, "."), Path: addr.Path}.Validate()
 }
 
-func (c *copier) limits() myvault.Limits {
+// limits returns the limits of the target; 0 is no limit.
+func (c *copier) limits() (projects, versions int) {
 	if limited, ok := c.dst.Provider.(myvault.Limited); ok {
 		return limited.Limits()
 	}
-	return myvault.Limits{}
+	return 0, 0
 }

@@ -77,7 +77,7 @@ func (o odd) add(t *testing.T, addr myvault.Address, by string, size int) {
 // limited is a target with small limits of versions and projects.
 type limited struct{ *memory.Provider }
 
-func (limited) Limits() myvault.Limits { return myvault.Limits{Projects: 2, Versions: 2} }
+func (limited) Limits() (projects, versions int) { return 2, 2 }
 
 func TestCopyRefusesWhatDoesNotFit(t *testing.T) {
 	is := is.New(t)

@@ -22,12 +22,13 @@ import (
 
 // TestMovingIsKilled moves a local store to a real Vault and back to a new local store. The
 // copying process is killed twice on the way there and once on the way back, and restarted.
-// MYVAULT_RELIABILITY=long moves 10,000 secrets of 5 versions.
+// MYVAULT_RELIABILITY=long moves 10,000 secrets of 5 versions and logs how fast Copy writes.
 func TestMovingIsKilled(t *testing.T) {
 	is := is.New(t)
 	server := vaultserver.Dev(t, vaultserver.Binary(t))
 	secrets, versions := 300, 5
-	if os.Getenv("MYVAULT_RELIABILITY") == "long" {
+	long := os.Getenv("MYVAULT_RELIABILITY") == "long"
+	if long {
 		secrets = 10_000
 	}
 	const projects = 20 // of writeMany
@@ -61,7 +62,9 @@ func TestMovingIsKilled(t *testing.T) {
 	is.Equal(report.Changes, uint64(all+destroyed+projects)) // each was made once
 	t.Logf("%d versions of %d secrets, %d destroyed; after two kills %d were left, moved in %v; back, after one kill, %d, in %v",
 		all, secrets, destroyed, moved.Written, went, returned.Written, came)
-	compareMoving(t, server, key, max(secrets/10, 100), versions)
+	if long {
+		compareMoving(t, server, key, secrets/10, versions)
+	}
 }
 
 // continueCopy finishes the copy of a killed process.

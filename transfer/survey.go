@@ -81,8 +81,9 @@ func (c *copier) surveyProjects(ctx context.Context) ([]myvault.Project, error) 
 			c.report.Unfit = append(c.report.Unfit, Problem{myvault.Address{Project: p.Name}, 0, reason})
 		}
 	}
-	if n, limit := c.toRegister(), c.limits().Projects; limit > 0 && n > limit {
-		c.report.Unfit = append(c.report.Unfit, Problem{Reason: fmt.Sprintf("there are %d projects, and the target registers %d", n, limit)})
+	maxProjects, _ := c.limits()
+	if n := c.toRegister(); maxProjects > 0 && n > maxProjects {
+		c.report.Unfit = append(c.report.Unfit, Problem{Reason: fmt.Sprintf("there are %d projects, and the target registers %d", n, maxProjects)})
 	}
 	c.compareProjects(source, target)
 	return source, nil

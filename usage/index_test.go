@@ -70,7 +70,7 @@ func TestUsageOnEveryTrail(t *testing.T) {
 		},
 	}
 	for name, open := range trails {
-		for mode, reads := range map[string]myvault.Reads{"strict": myvault.Strict, "relaxed": myvault.Relaxed} {
+		for mode, reads := range map[string]myvault.Reads{"strict": myvault.ReadsStrict, "relaxed": myvault.ReadsRelaxed} {
 			t.Run(name+" "+mode, func(t *testing.T) {
 				is := is.New(t)
 				v := open(t, myvault.Config{Reads: reads})
@@ -110,7 +110,7 @@ func TestUsageOnEveryTrail(t *testing.T) {
 // TestUsageWithoutEntries is an error, and not "never".
 func TestUsageWithoutEntries(t *testing.T) {
 	is := is.New(t)
-	off := openVault(t, myvault.Config{Reads: myvault.Off})
+	off := openVault(t, myvault.Config{Reads: myvault.ReadsOff})
 	_, err := indexOf(t, off).Page(t.Context(), off.As("root"), usage.Options{}, 10)
 	is.True(errors.Is(err, errors.ErrUnsupported))
 	v := vaultOf(t, withoutTrail{memory.New(memory.Config{})}, myvault.Config{Trail: myvault.NoTrail{}})

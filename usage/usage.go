@@ -33,7 +33,7 @@ type Options struct {
 
 // Page is a part of the selected secrets. While More is true, the next page begins after Next.
 type Page struct {
-	myvault.Page[Secret]
+	myvault.Page[Secret, myvault.Address]
 	// Since is the time from which every read is known: that of the oldest entry of the trail,
 	// which may have been pruned. A secret without LastRead may have been read before. Zero if
 	// the trail has no entry, and as long as the index is incomplete.
@@ -62,7 +62,8 @@ var errIncomplete = errors.New("index incomplete")
 // is new, pages are empty and have More set until all are read.
 //
 // Reads by other processes that share the trail count once their entries are written, which with
-// [myvault.Relaxed] is 50 ms later. [errors.ErrUnsupported] if the vault does not record reads.
+// [myvault.ReadsRelaxed] is 50 ms later. [errors.ErrUnsupported] if the vault does not record
+// reads.
 func (x *Index) Page(ctx context.Context, s *myvault.Session, o Options, limit int) (Page, error) {
 	locked := false
 	prepare := func() error {
@@ -84,7 +85,7 @@ func (x *Index) Page(ctx context.Context, s *myvault.Session, o Options, limit i
 	infos, err := x.extension.AuditPage(ctx, s, myvault.ListOptions{Prefix: o.Prefix, After: o.After}, limit, prepare, func(info myvault.Info) bool {
 		return o.UnusedSince.IsZero() || x.lastRead(info).LastRead.Before(o.UnusedSince)
 	})
-	page := Page{Page: myvault.Page[Secret]{Next: infos.Next, More: infos.More}}
+	page := Page{Page: myvault.Page[Secret, myvault.Address]{Next: infos.Next, More: infos.More}}
 	switch {
 	case errors.Is(err, errIncomplete):
 		page.Next, page.More = o.After, true

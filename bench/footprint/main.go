@@ -19,6 +19,7 @@ import (
 	"runtime/coverage"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
@@ -76,7 +77,7 @@ func newServer(dir string) (*httptest.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	vault, err := myvault.New(store, policy, myvault.Config{Reads: myvault.Strict})
+	vault, err := myvault.New(store, policy, myvault.Config{Reads: myvault.ReadsStrict})
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +95,8 @@ func newServer(dir string) (*httptest.Server, error) {
 // executed sends one request three times and returns the functions that the third one executed.
 func executed(server *httptest.Server, dir, method, path, body string) ([]string, error) {
 	for range 3 {
+		// Wait until checks of files and locks are due again and work in the background has ended.
+		time.Sleep(100 * time.Millisecond)
 		if err := coverage.ClearCounters(); err != nil {
 			return nil, err
 		}

@@ -60,11 +60,11 @@ func TestVaultsReturnTheRightBytes(t *testing.T) {
 	inMemory, err := peers.MemoryVaults(all)
 	is.NoErr(err)
 	for _, vaults := range []*peers.Vaults{local, inMemory} {
-		reads(t, vaults.Peer(myvault.Off), all, 0)
-		reads(t, vaults.Peer(myvault.Relaxed), all, 0)
-		check(t, vaults.Peer(myvault.Strict), all)
+		reads(t, vaults.Peer(myvault.ReadsOff), all, 0)
+		reads(t, vaults.Peer(myvault.ReadsRelaxed), all, 0)
+		check(t, vaults.Peer(myvault.ReadsStrict), all)
 		is.NoErr(vaults.Close())
-		_, err := vaults.Peer(myvault.Strict).Get(all[0])
+		_, err := vaults.Peer(myvault.ReadsStrict).Get(all[0])
 		is.True(errors.Is(err, myvault.ErrClosed))
 	}
 	logs, err := filepath.Glob(filepath.Join(dir, "*-wal"))

@@ -22,7 +22,7 @@ const (
 var Modes = []struct {
 	Name  string
 	Reads myvault.Reads
-}{{"off", myvault.Off}, {"relaxed", myvault.Relaxed}, {"strict", myvault.Strict}}
+}{{"off", myvault.ReadsOff}, {"relaxed", myvault.ReadsRelaxed}, {"strict", myvault.ReadsStrict}}
 
 // Vaults are vaults over one provider, one for each mode of recording reads.
 type Vaults struct {
@@ -40,7 +40,7 @@ func Local() Engine {
 			if err != nil {
 				return nil, err
 			}
-			return singleVault{v.Peer(myvault.Strict), v}, nil
+			return singleVault{v.Peer(myvault.ReadsStrict), v}, nil
 		},
 	}
 }
@@ -108,7 +108,7 @@ func fillLocal(dir string, all []Secret) error {
 }
 
 func (v *Vaults) fill(all []Secret) error {
-	session := v.vaults[myvault.Off].As(serviceName)
+	session := v.vaults[myvault.ReadsOff].As(serviceName)
 	for from := 0; from < len(all); from += myvault.MaxChanges {
 		part := all[from:min(from+myvault.MaxChanges, len(all))]
 		changes := make([]myvault.Change, len(part))

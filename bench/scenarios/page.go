@@ -73,8 +73,8 @@ func (r *run) listedStores(open *closers) ([]listedStore, error) {
 		}
 		*open = append(*open, vaults)
 		listedStores = append(listedStores,
-			listedStore{strictLister, secrets, vaults.Peer(myvault.Strict)},
-			listedStore{"myVault, not recorded", secrets, vaults.Peer(myvault.Off)})
+			listedStore{strictLister, secrets, vaults.Peer(myvault.ReadsStrict)},
+			listedStore{"myVault, not recorded", secrets, vaults.Peer(myvault.ReadsOff)})
 		for _, e := range engines(secrets)[1:] {
 			if e.Name == peers.Setec().Name {
 				continue

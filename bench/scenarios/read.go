@@ -112,7 +112,7 @@ func (r *run) readers(all []peers.Secret) (readers []reader, closeAll func() err
 	for _, mode := range peers.Modes[:2] {
 		add("myVault, reads "+mode.Name, local.Peer(mode.Reads))
 	}
-	relaxed, tenth := local.Peer(myvault.Relaxed), len(all)/10
+	relaxed, tenth := local.Peer(myvault.ReadsRelaxed), len(all)/10
 	readers = append(readers, reader{"myVault, reads relaxed, of a tenth", func(i int) ([]byte, error) { return relaxed.Get(all[i%tenth]) }})
 	if len(all) > peerLimit {
 		return readers, open.close, nil

@@ -94,7 +94,7 @@ func (r *run) recordedStores(open *closers) ([]recordedStore, error) {
 		return nil, err
 	}
 	*open = append(*open, inMemory)
-	return append(stores, recordedStore{"myVault in memory", inMemory.Peer(myvault.Strict)}), nil
+	return append(stores, recordedStore{"myVault in memory", inMemory.Peer(myvault.ReadsStrict)}), nil
 }
 
 func (r *run) strictRound(p peers.Peer) ([]float64, error) {

@@ -100,7 +100,7 @@ func (r *run) overVault(open *closers) ([]measure.Candidate, error) {
 	for _, mode := range []struct {
 		name  string
 		reads myvault.Reads
-	}{{overStrict, myvault.Strict}, {"myVault over Vault, relaxed", myvault.Relaxed}} {
+	}{{overStrict, myvault.ReadsStrict}, {"myVault over Vault, relaxed", myvault.ReadsRelaxed}} {
 		c, err := r.throughMyVault(mode.name, real, mode.reads, open)
 		if err != nil {
 			return nil, err

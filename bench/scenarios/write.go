@@ -48,7 +48,7 @@ func writeTables(r *run) (_ []Table, err error) {
 		return nil, err
 	}
 	t := Table{Title: "Writing", Note: fmt.Sprintf("A new value of 64 bytes for one of %s secrets, synced to the disk before the call returns. "+
-		"setec is measured with one caller, because each change writers the whole file. SQLite alone writers the two tables of the local store, one transaction per batch, and never waits for the disk: it shows the limit of the engine.", number(r.mainSize()))}
+		"setec is measured with one caller, because each change writes the whole file. SQLite alone writes the two tables of the local store, one transaction per batch, and never waits for the disk: it shows the limit of the engine.", number(r.mainSize()))}
 	for i, w := range writers {
 		for figure := range w.callers {
 			t.Rows = append(t.Rows, r.writeRows(results, i, figure, w)...)

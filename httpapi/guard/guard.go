@@ -1,12 +1,13 @@
 // Package guard refuses requests that a handler must not answer: those for another host, as
 // a DNS rebinding attack sends them, and those of pages of other web sites. It also
-// determines where a request came from, counts failed log-ins and bounds large requests.
+// determines where a request came from and counts failed log-ins.
 //
 //	g, err := guard.New(guard.Config{AllowedHosts: []string{"vault.example.org"}})
-//	api, err := httpapi.New(vault, httpapi.Config{Guard: g})
+//	err = http.Serve(listener, g.Handler(mux))
 //
-// The API of package httpapi calls its Guard itself. [Guard.Handler] puts any other handler
-// behind it, for example a ServeMux with the API and further pages.
+// A program needs [Guard.Handler] alone: it checks the host and the page of each request before
+// its own handler, such as a ServeMux with metrics or further pages, sees it. The API of package
+// httpapi takes the Guard in its Config and calls the other methods itself.
 package guard
 
 import (
@@ -112,26 +113,4 @@ func (g *Guard) Handler(next http.Handler, probes ...string) http.Handler {
 			w.WriteHeader(http.StatusForbidden)
 		}
 	})
-}
-
-// CheckHost returns an error if the Host header of r names another server.
-func (g *Guard) CheckHost(r *http.Request) error {
-	if g.hosts.allow(r) {
-		return nil
-	}
-	return &problem.Problem{
-		Status: http.StatusMisdirectedRequest,
-		Detail: "the Host header names no host of this server: the operator can allow it (AllowedHosts; MYVAULT_HOSTS of the example server)",
-	}
-}
-
-// CheckOrigin returns an error if a page of another site made r.
-func (g *Guard) CheckOrigin(r *http.Request) error {
-	if g.origins.allow(r) {
-		return nil
-	}
-	return &problem.Problem{
-		Status: http.StatusForbidden, Code: "foreign_origin",
-		Detail: "a page of another site made this request: the operator can allow its origin",
-	}
 }

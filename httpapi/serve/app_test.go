@@ -1,7 +1,6 @@
 package serve_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,13 +9,13 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault/httpapi/serve"
+	"github.com/myswiftagent/myvault/internal/servertest"
 )
 
 // app is a handler that trusts its callers: a request is of the service that X-Service or a
@@ -57,7 +56,7 @@ type running struct {
 	app    *app
 	url    string
 	client *http.Client // its connections are not those of other servers
-	logs   *safeBuffer
+	logs   *servertest.Log
 	stop   context.CancelFunc
 	ended  chan error
 }
@@ -69,7 +68,7 @@ func start(t *testing.T, listener net.Listener, config serve.Config) *running {
 	transport := &http.Transport{}
 	s := &running{
 		t: t, app: &app{}, url: "http://" + listener.Addr().String(), client: &http.Client{Transport: transport},
-		logs: &safeBuffer{}, stop: stop, ended: make(chan error, 1),
+		logs: &servertest.Log{}, stop: stop, ended: make(chan error, 1),
 	}
 	config.Logger = slog.New(slog.NewTextHandler(s.logs, nil))
 	go func() { s.ended <- serve.Serve(ctx, listener, s.app, config) }()
@@ -96,33 +95,6 @@ func (s *running) get(path string, headers ...string) int {
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, response.Body) // else the client closes the connection
 	return response.StatusCode
-}
-
-func listen(t *testing.T, network, address string) net.Listener {
-	t.Helper()
-	listener, err := net.Listen(network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return listener
-}
-
-// safeBuffer is a log that is written while the test reads it.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func isErr(is *is.I, err, target error) {

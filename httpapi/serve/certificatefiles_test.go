@@ -7,7 +7,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -23,11 +22,13 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/authority"
+	"github.com/myswiftagent/myvault/internal/servertest"
 )
 
 // TestEachFileIsFollowed: a certificate may be renewed with the same key, and authorities
 // may change alone.
 func TestEachFileIsFollowed(t *testing.T) {
+	t.Parallel() // the files are checked every two seconds
 	is := is.New(t)
 	chained, moved := startTLS(t, nil), startTLS(t, nil)
 	text, err := os.ReadFile(chained.files.Certificate)
@@ -35,7 +36,7 @@ func TestEachFileIsFollowed(t *testing.T) {
 	authority.WriteFile(t, chained.files.Certificate, append(text, chained.ca.PEM...))
 	next := authority.New(t, "clients")
 	client := next.Client(t, authority.Wanted{})
-	is.Equal(moved.status(t, moved.presenting(t, client), "/health"), 0)
+	is.Equal(moved.status(t, moved.ca.HTTPClient(t, client), "/health"), 0)
 	authority.WriteFile(t, moved.files.ClientCA, next.PEM)
 	await := func(ok func() bool) bool {
 		for range 6000 {
@@ -47,7 +48,7 @@ func TestEachFileIsFollowed(t *testing.T) {
 		return false
 	}
 	is.True(await(func() bool { return len(chained.shown(t)) == 2 }))
-	is.True(await(func() bool { return moved.status(t, moved.presenting(t, client), "/health") == 200 }))
+	is.True(await(func() bool { return moved.status(t, moved.ca.HTTPClient(t, client), "/health") == 200 }))
 }
 
 // shown returns the certificates of the server on a new connection.
@@ -135,7 +136,7 @@ func TestOpenConnectionsGoOn(t *testing.T) {
 	between := s.clients.Intermediate(t, "between")
 	below := between.Client(t, wanted)
 	below.Certificate = append(below.Certificate, between.PEM...)
-	clients := map[string]*http.Client{"its own": s.presenting(t, s.clients.Client(t, wanted)), "below": s.presenting(t, below), "none": s.presenting(t)}
+	clients := map[string]*http.Client{"its own": s.ca.HTTPClient(t, s.clients.Client(t, wanted)), "below": s.ca.HTTPClient(t, below), "none": s.ca.HTTPClient(t)}
 	asks := func(name, want string, open bool) {
 		t.Helper()
 		var headers []string
@@ -190,7 +191,7 @@ func TestNoSessionIsTakenUpAgain(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, nil)
 	cache := &offered{ClientSessionCache: tls.NewLRUClientSessionCache(1)}
-	client := s.presenting(t, s.clients.Client(t, authority.Wanted{}))
+	client := s.ca.HTTPClient(t, s.clients.Client(t, authority.Wanted{}))
 	client.Transport.(*http.Transport).TLSClientConfig.ClientSessionCache = cache
 	for range 2 {
 		is.Equal(s.status(t, client, "/health"), 200) // the answer comes behind the tickets
@@ -227,7 +228,7 @@ func TestServeOverTLSEndsWithTheErrorOfItsListener(t *testing.T) {
 	certificate, key := authority.New(t, "servers").Server(t).Write(t, t.TempDir(), "server")
 	loaded, err := serve.LoadCertificates(serve.CertificateFiles{Certificate: certificate, Key: key})
 	is.NoErr(err)
-	listener := listen(t, "tcp", "127.0.0.1:0")
+	listener := servertest.Listen(t, "tcp", "127.0.0.1:0")
 	s := start(t, listener, serve.Config{Certificates: loaded})
 	is.NoErr(listener.Close())
 	isErr(is, <-s.ended, net.ErrClosed)
@@ -237,7 +238,7 @@ func TestServeOverTLSEndsWithTheErrorOfItsListener(t *testing.T) {
 func TestTheTLSOfAHostIsCopied(t *testing.T) {
 	is := is.New(t)
 	config := &tls.Config{Certificates: testCertificate(t)}
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{TLS: config})
+	s := start(t, servertest.Listen(t, "tcp", "127.0.0.1:0"), serve.Config{TLS: config})
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
 	answer, err := client.Get(strings.Replace(s.url, "http:", "https:", 1) + "/health")
 	is.NoErr(err)
@@ -263,25 +264,12 @@ func TestOnlyLoopbackIsLocal(t *testing.T) {
 // the service.
 func (s *secured) whoami(t *testing.T, client *http.Client, headers ...string) string {
 	t.Helper()
-	request, err := http.NewRequest("GET", s.url+"/whoami", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(headers); i += 2 {
-		request.Header[headers[i]] = append(request.Header[headers[i]], headers[i+1])
-	}
-	answer, err := client.Do(request)
-	if err != nil {
-		t.Log(err)
+	switch status, body := servertest.Get(t, client, s.url+"/whoami", headers...); status {
+	case 0:
 		return ""
+	case http.StatusOK:
+		return fmt.Sprint(status, " ", body)
+	default:
+		return fmt.Sprint(status)
 	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if answer.StatusCode != 200 {
-		return fmt.Sprint(answer.StatusCode)
-	}
-	return fmt.Sprint(answer.StatusCode, " ", string(text))
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/authority"
+	"github.com/myswiftagent/myvault/internal/servertest"
 )
 
 // secured is a server over TLS whose certificates lie in files.
@@ -44,25 +45,12 @@ func startTLS(t *testing.T, change func(*serve.CertificateFiles)) *secured {
 	if s.loaded, err = serve.LoadCertificates(s.files); err != nil {
 		t.Fatal(err)
 	}
-	listener := listen(t, "tcp", "127.0.0.1:0")
+	listener := servertest.Listen(t, "tcp", "127.0.0.1:0")
 	s.running = start(t, listener, serve.Config{Certificates: s.loaded})
 	s.url = "https://" + listener.Addr().String()
-	s.client = s.presenting(t)
+	s.client = s.ca.HTTPClient(t)
 	t.Cleanup(func() { s.stop(); <-s.ended })
 	return s
-}
-
-// presenting returns a client that trusts the server's authority and has the certificates.
-func (s *secured) presenting(t *testing.T, pairs ...authority.Pair) *http.Client {
-	t.Helper()
-	config := &tls.Config{RootCAs: authority.Pool(s.ca)}
-	if len(pairs) > 0 { // sent regardless of the authorities that the server accepts
-		pair := pairs[0].TLS(t)
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
-	}
-	transport := &http.Transport{TLSClientConfig: config}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}
 }
 
 // status returns the status of a GET of path, 0 if the connection is refused.
@@ -100,7 +88,7 @@ func TestHandshakesWithClientCertificates(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s, required %v", name, required), func(t *testing.T) {
 				is := is.New(t)
-				is.Equal(s.status(t, s.presenting(t, c.pairs...), "/health"), c.want)
+				is.Equal(s.status(t, s.ca.HTTPClient(t, c.pairs...), "/health"), c.want)
 			})
 		}
 	}
@@ -142,7 +130,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	var asked, over atomic.Int64
 	var clients sync.WaitGroup
 	for n := range 8 {
-		client := s.presenting(t, s.clients.Client(t, authority.Wanted{}))
+		client := s.ca.HTTPClient(t, s.clients.Client(t, authority.Wanted{}))
 		client.Transport.(*http.Transport).DisableKeepAlives = n%2 == 0
 		clients.Go(func() {
 			for over.Load() == 0 {
@@ -235,7 +223,7 @@ func TestBadFilesKeepWhatWasThere(t *testing.T) {
 			_, err = serve.LoadCertificates(s.files)
 			isErr(is, err, myvault.ErrInvalid) // nor would a start take them
 			is.True(s.serves(t, good))
-			is.Equal(s.status(t, s.presenting(t, s.clients.Client(t, authority.Wanted{})), "/health"), 200)
+			is.Equal(s.status(t, s.ca.HTTPClient(t, s.clients.Client(t, authority.Wanted{})), "/health"), 200)
 			good.Write(t, dir, "server")
 			authority.WriteFile(t, s.files.ClientCA, s.clients.PEM)
 			is.NoErr(s.loaded.Reload())
@@ -244,6 +232,7 @@ func TestBadFilesKeepWhatWasThere(t *testing.T) {
 }
 
 func TestABadFileIsLogged(t *testing.T) {
+	t.Parallel() // the files are checked every two seconds
 	is := is.New(t)
 	s := startTLS(t, nil)
 	authority.WriteFile(t, s.files.Key, []byte("canary"))
@@ -267,7 +256,7 @@ func TestABadFileIsLogged(t *testing.T) {
 func TestAnOpenConnectionIsHeldToNewAuthorities(t *testing.T) {
 	is := is.New(t)
 	s := startTLS(t, func(f *serve.CertificateFiles) { f.ClientRequired = true })
-	client := s.presenting(t, s.clients.Client(t, authority.Wanted{}))
+	client := s.ca.HTTPClient(t, s.clients.Client(t, authority.Wanted{}))
 	is.Equal(s.status(t, client, "/health"), 200)
 	authority.WriteFile(t, s.files.ClientCA, append(authority.New(t, "more").PEM, s.clients.PEM...))
 	is.NoErr(s.loaded.Reload())
@@ -296,6 +285,6 @@ func TestCertificatesThatCannotBe(t *testing.T) {
 		{MaxConnections: -1},
 		{Drain: -1},
 	} {
-		isErr(is, serve.Serve(t.Context(), listen(t, "tcp", "127.0.0.1:0"), &app{}, config), myvault.ErrInvalid)
+		isErr(is, serve.Serve(t.Context(), servertest.Listen(t, "tcp", "127.0.0.1:0"), &app{}, config), myvault.ErrInvalid)
 	}
 }

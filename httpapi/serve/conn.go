@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Conn is an open connection.
-type Conn struct {
+// connection is an open connection.
+type connection struct {
 	net.Conn
 	pool   *pool
 	round  uint64       // of the client authorities when it was accepted
@@ -46,17 +46,32 @@ func (s status) began() time.Duration { return time.Duration(s &^ status(stateMa
 
 type connKey struct{} // of the context of a request
 
-// ConnOf returns the connection of a request that came through [Serve], else nil. On a nil Conn,
-// Authenticated, Wait and Resume do nothing; do not read from it or write to it.
-func ConnOf(ctx context.Context) *Conn {
-	c, _ := ctx.Value(connKey{}).(*Conn)
+// Conn is the open connection of a request. It only records what its request does.
+// The methods of the zero Conn do nothing.
+type Conn struct{ c *connection }
+
+// ConnOf returns the connection of a request that came through [Serve], else the zero Conn.
+func ConnOf(ctx context.Context) Conn { return Conn{connectionOf(ctx)} }
+
+func connectionOf(ctx context.Context) *connection {
+	c, _ := ctx.Value(connKey{}).(*connection)
 	return c
 }
 
 // Authenticated records that the caller of a request on c is service. The handler calls it
 // while it answers the request. From then on c is evicted only if no stranger's connection
 // can be.
-func (c *Conn) Authenticated(service string) {
+func (c Conn) Authenticated(service string) { c.c.authenticate(service) }
+
+// Wait records that the request on c waits: for its client, or for other requests. A
+// connection that waits may be evicted.
+func (c Conn) Wait() { c.c.become(waiting) }
+
+// Resume records that the request on c no longer waits.
+func (c Conn) Resume() { c.c.become(working) }
+
+// authenticate makes service the owner of c. On a nil connection it does nothing.
+func (c *connection) authenticate(service string) {
 	if c == nil || c.authenticated() {
 		return
 	}
@@ -64,24 +79,17 @@ func (c *Conn) Authenticated(service string) {
 	c.pool.pass(c, ownerKey{service: service})
 }
 
-func (c *Conn) authenticated() bool { return status(c.status.Load()).state() >= working }
-
-// Wait records that the request on c waits: for its client, or for other requests. A
-// connection that waits may be evicted.
-func (c *Conn) Wait() { c.become(waiting) }
-
-// Resume records that the request on c no longer waits.
-func (c *Conn) Resume() { c.become(working) }
+func (c *connection) authenticated() bool { return status(c.status.Load()).state() >= working }
 
 // become changes the state of an authenticated connection.
-func (c *Conn) become(next state) {
+func (c *connection) become(next state) {
 	if c != nil && c.authenticated() && status(c.status.Load()).state() != next {
 		c.status.Store(int64(newStatus(next, c.pool.now())))
 	}
 }
 
 // Read reads. It finds out which strangers are slow.
-func (c *Conn) Read(p []byte) (int, error) {
+func (c *connection) Read(p []byte) (int, error) {
 	if old := c.status.Load(); status(old).state() == silent && c.reads.Add(-1) < 0 {
 		c.status.CompareAndSwap(old, int64(newStatus(slow, c.pool.now())))
 	}
@@ -89,13 +97,13 @@ func (c *Conn) Read(p []byte) (int, error) {
 }
 
 // Close closes the connection.
-func (c *Conn) Close() error {
+func (c *connection) Close() error {
 	c.pool.remove(c)
 	return c.Conn.Close()
 }
 
 // CloseWrite ends the direction to the client, so that an answer arrives before the end.
-func (c *Conn) CloseWrite() error {
+func (c *connection) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
@@ -118,10 +126,10 @@ func connContext(ctx context.Context, conn net.Conn) context.Context {
 }
 
 // unwrap returns the Conn below TLS.
-func unwrap(conn net.Conn) *Conn {
+func unwrap(conn net.Conn) *connection {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
 	}
-	c, _ := conn.(*Conn)
+	c, _ := conn.(*connection)
 	return c
 }

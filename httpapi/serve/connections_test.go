@@ -14,13 +14,14 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault/httpapi/serve"
+	"github.com/myswiftagent/myvault/internal/servertest"
 )
 
 // TestStrangersPushOutEachOther: with all places taken by those who trickle, a client gets
 // in, and one that proved itself stays.
 func TestStrangersPushOutEachOther(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{MaxConnections: 4})
+	s := start(t, servertest.Listen(t, "tcp", "127.0.0.1:0"), serve.Config{MaxConnections: 4})
 	proven, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	is.NoErr(err)
 	defer proven.Close()
@@ -70,7 +71,7 @@ func TestStrangersPushOutEachOther(t *testing.T) {
 // TestProvenConnectionsGiveWayWhenTheyWait, the longest waiting first, and never in a request.
 func TestProvenConnectionsGiveWayWhenTheyWait(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{MaxConnections: 2})
+	s := start(t, servertest.Listen(t, "tcp", "127.0.0.1:0"), serve.Config{MaxConnections: 2})
 	inside, release := make(chan struct{}), make(chan struct{})
 	slow := func(context.Context) { close(inside); <-release }
 	ask := func(conn net.Conn, path string) {
@@ -113,7 +114,7 @@ func TestProvenConnectionsGiveWayWhenTheyWait(t *testing.T) {
 // however many came and went.
 func TestAConnectionThatIsClosedTakesNoPlace(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{MaxConnections: 2})
+	s := start(t, servertest.Listen(t, "tcp", "127.0.0.1:0"), serve.Config{MaxConnections: 2})
 	ask := func(conn net.Conn, header string) {
 		_, err := fmt.Fprintf(conn, "GET /whoami HTTP/1.1\r\nHost: localhost\r\nX-Service: admin\r\n%s\r\n", header)
 		is.NoErr(err)

@@ -17,7 +17,7 @@ func (p priority) stranger() bool { return p >= silentStranger }
 
 // candidate is a connection that may be closed, and its status when it was examined.
 type candidate struct {
-	*Conn
+	*connection
 	status   status
 	priority priority
 }
@@ -27,15 +27,15 @@ type candidate struct {
 // token. Among the candidates it is one of the owner with the most connections, so that a
 // flood displaces itself. If there is none, retry reports whether a stranger still has time
 // to send its request. The caller holds p.mu.
-func (p *pool) evict() (victim *Conn, retry bool) {
+func (p *pool) evict() (victim *connection, retry bool) {
 	for {
 		best, young := p.search()
 		if young && !best.priority.stranger() {
 			return nil, true
 		}
 		// If the status has changed, the connection has been used since.
-		if best.Conn == nil || best.status == status(best.Conn.status.Load()) {
-			return best.Conn, false
+		if best.connection == nil || best.status == status(best.connection.status.Load()) {
+			return best.connection, false
 		}
 	}
 }
@@ -52,7 +52,7 @@ func (p *pool) search() (best candidate, young bool) {
 		s := status(c.status.Load())
 		idleFor := now - s.began()
 		crowded := c.owner.open > p.limit/ownerShare
-		next := candidate{Conn: c, status: s}
+		next := candidate{connection: c, status: s}
 		switch state := s.state(); {
 		case state == slow:
 			next.priority = slowStranger
@@ -79,7 +79,7 @@ func (p *pool) search() (best candidate, young bool) {
 // connections of the owner, then the one that has waited longest.
 func (a candidate) before(b candidate) bool {
 	switch {
-	case a.priority == keep || b.Conn == nil:
+	case a.priority == keep || b.connection == nil:
 		return a.priority != keep
 	case a.priority.stranger() != b.priority.stranger():
 		return a.priority.stranger()

@@ -14,6 +14,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault/httpapi/serve"
+	"github.com/myswiftagent/myvault/internal/servertest"
 )
 
 // staged is a listener that can set the addresses of its connections, and block writes to them.
@@ -95,7 +96,7 @@ const asked = "HTTP/1.1 100"
 // other, the longest first, and neither keep others out nor push them out.
 func TestOneServiceCannotTakeAllPlaces(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{MaxConnections: 8})
+	s := start(t, servertest.Listen(t, "tcp", "127.0.0.1:0"), serve.Config{MaxConnections: 8})
 	admin := "GET /whoami HTTP/1.1\r\nHost: localhost\r\nX-Service: admin\r\n\r\n"
 	idle := s.connect(admin)
 	is.Equal(status(idle), 200)
@@ -123,7 +124,7 @@ func status(conn net.Conn) int {
 // TestAnswersThatNobodyReadsGiveWay, as bodies that do not come.
 func TestAnswersThatNobodyReadsGiveWay(t *testing.T) {
 	is := is.New(t)
-	l := &staged{Listener: listen(t, "tcp", "127.0.0.1:0")}
+	l := &staged{Listener: servertest.Listen(t, "tcp", "127.0.0.1:0")}
 	stuck := make(chan struct{})
 	l.stuck.Store(&stuck)
 	s := start(t, l, serve.Config{MaxConnections: 4})
@@ -141,7 +142,7 @@ func TestAFloodOfOneAddressPushesOutItself(t *testing.T) {
 	for name, says := range map[string]string{"that trickles": "GET /he", "that is silent": ""} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			l := &staged{Listener: listen(t, "tcp", "127.0.0.1:0"), from: []string{"192.0.2.1", "192.0.2.2"}}
+			l := &staged{Listener: servertest.Listen(t, "tcp", "127.0.0.1:0"), from: []string{"192.0.2.1", "192.0.2.2"}}
 			s := start(t, l, serve.Config{MaxConnections: 4})
 			slow := s.connect("GET /health HTTP/1.1\r\nHost: localh")
 			ended := make(chan string, 20)

@@ -5,13 +5,13 @@ import "time"
 // SeesAnotherWait reports whether a connection that waits, works and waits anew has another
 // status than at first.
 func SeesAnotherWait(pause func()) bool {
-	c := &Conn{pool: &pool{began: time.Now()}}
+	c := &connection{pool: &pool{began: time.Now()}}
 	c.status.Store(int64(newStatus(working, 0)))
 	pause()
-	c.Wait()
+	c.become(waiting)
 	seen := c.status.Load()
-	c.Resume()
+	c.become(working)
 	pause()
-	c.Wait()
+	c.become(waiting)
 	return c.status.Load() != seen
 }

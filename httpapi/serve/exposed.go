@@ -16,11 +16,11 @@ func baseContext(l net.Listener) context.Context {
 
 // Exposed reports whether other machines can reach the address that r came to. For a server
 // that was not made by [Serve], whose listener is unknown, the connection's own address
-// decides.
+// decides. If that is unknown too, Exposed returns true.
 func Exposed(r *http.Request) bool {
 	if exposed, known := r.Context().Value(exposedKey{}).(bool); known {
 		return exposed
 	}
 	addr, known := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	return known && !IsLocal(addr)
+	return !known || !IsLocal(addr)
 }

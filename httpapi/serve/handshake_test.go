@@ -13,6 +13,7 @@ import (
 
 	"github.com/myswiftagent/myvault/httpapi/serve"
 	"github.com/myswiftagent/myvault/internal/authority"
+	"github.com/myswiftagent/myvault/internal/servertest"
 )
 
 // TestAHandshakeIsNotTricklingAway: over TLS a request takes several reads. A client in the
@@ -22,7 +23,7 @@ func TestAHandshakeIsNotTricklingAway(t *testing.T) {
 	certificate, key := authority.New(t, "a").Server(t).Write(t, t.TempDir(), "server")
 	certificates, err := serve.LoadCertificates(serve.CertificateFiles{Certificate: certificate, Key: key})
 	is.NoErr(err)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{Certificates: certificates, MaxConnections: 3})
+	s := start(t, servertest.Listen(t, "tcp", "127.0.0.1:0"), serve.Config{Certificates: certificates, MaxConnections: 3})
 	at := strings.TrimPrefix(strings.TrimPrefix(s.url, "https://"), "http://")
 	silent := func() net.Conn {
 		conn, err := net.Dial("tcp", at)

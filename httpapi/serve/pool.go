@@ -26,7 +26,7 @@ type pool struct {
 	began time.Time
 
 	mu     sync.Mutex
-	open   map[*Conn]struct{}
+	open   map[*connection]struct{}
 	owners map[ownerKey]*owner
 }
 
@@ -54,7 +54,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &Conn{Conn: conn, pool: l.pool, round: l.round()}
+		c := &connection{Conn: conn, pool: l.pool, round: l.round()}
 		c.reads.Store(l.reads)
 		c.status.Store(int64(newStatus(silent, l.pool.now())))
 		if l.pool.admit(c) {
@@ -66,7 +66,7 @@ func (l *listener) Accept() (net.Conn, error) {
 
 // admit adds c, and closes the connection that it replaces. If many connections come at
 // once, it waits: the server has to read from those it has first.
-func (p *pool) admit(c *Conn) bool {
+func (p *pool) admit(c *connection) bool {
 	for {
 		victim, admitted, retry := p.tryAdd(c)
 		if victim != nil {
@@ -79,7 +79,7 @@ func (p *pool) admit(c *Conn) bool {
 	}
 }
 
-func (p *pool) tryAdd(c *Conn) (victim *Conn, admitted, retry bool) {
+func (p *pool) tryAdd(c *connection) (victim *connection, admitted, retry bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.open) >= p.limit {
@@ -94,14 +94,14 @@ func (p *pool) tryAdd(c *Conn) (victim *Conn, admitted, retry bool) {
 }
 
 // remove takes out c, once.
-func (p *pool) remove(c *Conn) {
+func (p *pool) remove(c *connection) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.drop(c)
 }
 
 // pass counts c for another owner, unless it is closed.
-func (p *pool) pass(c *Conn, to ownerKey) {
+func (p *pool) pass(c *connection, to ownerKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c.owner != nil {
@@ -110,14 +110,14 @@ func (p *pool) pass(c *Conn, to ownerKey) {
 	}
 }
 
-func (p *pool) drop(c *Conn) {
+func (p *pool) drop(c *connection) {
 	if c.owner != nil {
 		delete(p.open, c)
 		p.release(c)
 	}
 }
 
-func (p *pool) assign(c *Conn, key ownerKey) {
+func (p *pool) assign(c *connection, key ownerKey) {
 	if p.owners[key] == nil {
 		p.owners[key] = &owner{key: key}
 	}
@@ -125,7 +125,7 @@ func (p *pool) assign(c *Conn, key ownerKey) {
 	c.owner.open++
 }
 
-func (p *pool) release(c *Conn) {
+func (p *pool) release(c *connection) {
 	if c.owner.open--; c.owner.open == 0 {
 		delete(p.owners, c.owner.key)
 	}

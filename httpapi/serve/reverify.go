@@ -23,7 +23,7 @@ func (c *Certificates) reverify(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		now := c.current.Load()
-		if conn := ConnOf(r.Context()); conn == nil || conn.round != now.round {
+		if conn := connectionOf(r.Context()); conn == nil || conn.round != now.round {
 			chains := now.verify(r.TLS)
 			if chains == nil && c.files.ClientRequired {
 				panic(http.ErrAbortHandler) // a new handshake would fail

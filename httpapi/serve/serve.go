@@ -164,7 +164,7 @@ func (c Config) bound(l net.Listener) *listener {
 		Listener: l,
 		pool: &pool{
 			limit: limit, grace: graceOf(limit, asked), began: time.Now(),
-			open: make(map[*Conn]struct{}), owners: make(map[ownerKey]*owner),
+			open: make(map[*connection]struct{}), owners: make(map[ownerKey]*owner),
 		},
 		round: c.Certificates.round,
 		reads: reads,

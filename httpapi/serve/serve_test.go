@@ -18,11 +18,12 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/serve"
+	"github.com/myswiftagent/myvault/internal/servertest"
 )
 
 func TestServeAnswersUntilItsContextEnds(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
+	s := start(t, servertest.Listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
 	is.Equal(s.get("/"), 200)
 	text, err := io.ReadAll(s.connect("OPTIONS * HTTP/1.1\r\nHost: localhost\r\nX-Service: asterisk\r\nConnection: close\r\n\r\n"))
 	is.NoErr(err)
@@ -35,7 +36,7 @@ func TestServeAnswersUntilItsContextEnds(t *testing.T) {
 
 func TestRequestsInFlightFinish(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
+	s := start(t, servertest.Listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
 	inside, release := make(chan struct{}), make(chan struct{})
 	var canceled error
 	work := func(ctx context.Context) {
@@ -61,7 +62,7 @@ func TestRequestsInFlightFinish(t *testing.T) {
 
 func TestRequestsThatTakeTooLongAreCutOff(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{Grace: 20 * time.Millisecond})
+	s := start(t, servertest.Listen(t, "tcp", "127.0.0.1:0"), serve.Config{Grace: 20 * time.Millisecond})
 	inside := make(chan struct{})
 	endless := func(ctx context.Context) { close(inside); <-ctx.Done() }
 	s.app.work.Store(&endless)
@@ -79,7 +80,7 @@ func TestRequestsThatTakeTooLongAreCutOff(t *testing.T) {
 
 func TestServeEndsWithTheErrorOfItsListener(t *testing.T) {
 	is := is.New(t)
-	listener := listen(t, "tcp", "127.0.0.1:0")
+	listener := servertest.Listen(t, "tcp", "127.0.0.1:0")
 	s := start(t, listener, serve.Config{})
 	is.NoErr(listener.Close())
 	isErr(is, <-s.ended, net.ErrClosed)
@@ -115,7 +116,7 @@ func TestBeyondLoopback(t *testing.T) {
 				}
 				return nil
 			}
-			listener := listen(t, "tcp", c.address)
+			listener := servertest.Listen(t, "tcp", c.address)
 			ctx, stop := context.WithCancel(t.Context())
 			stop() // one that is not refused ends at once
 			err := serve.Serve(ctx, listener, &app{}, c.config)
@@ -138,7 +139,7 @@ func TestBeyondLoopback(t *testing.T) {
 func TestAUnixSocketIsLocal(t *testing.T) {
 	is := is.New(t)
 	path := filepath.Join(t.TempDir(), "api.sock")
-	s := start(t, listen(t, "unix", path), serve.Config{})
+	s := start(t, servertest.Listen(t, "unix", path), serve.Config{})
 	client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return net.Dial("unix", path)
 	}}}
@@ -171,7 +172,7 @@ func TestHTTPSIsTLS13UnlessToldOtherwise(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			is := is.New(t)
-			listener := listen(t, "tcp", "127.0.0.1:0")
+			listener := servertest.Listen(t, "tcp", "127.0.0.1:0")
 			s := start(t, listener, serve.Config{TLS: &tls.Config{Certificates: testCertificate(t), MinVersion: c.server}})
 			client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MaxVersion: c.offer}}}
 			response, err := client.Get("https://" + listener.Addr().String() + "/health")
@@ -189,7 +190,7 @@ func TestHTTPSIsTLS13UnlessToldOtherwise(t *testing.T) {
 func TestAConnectionThatTricklesIsClosed(t *testing.T) {
 	t.Parallel() // it takes the five seconds that a header may take
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
+	s := start(t, servertest.Listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	is.NoErr(err)
 	defer conn.Close()
@@ -204,7 +205,7 @@ func TestAConnectionThatTricklesIsClosed(t *testing.T) {
 
 func TestHeadersAreLimited(t *testing.T) {
 	is := is.New(t)
-	s := start(t, listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
+	s := start(t, servertest.Listen(t, "tcp", "127.0.0.1:0"), serve.Config{})
 	is.Equal(s.get("/health", "X-Filler: "+strings.Repeat("x", 12<<10)), 200)
 	is.Equal(s.get("/health", "X-Filler: "+strings.Repeat("x", 40<<10)), 431)
 }

@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -159,6 +160,19 @@ func WriteFile(t testing.TB, path string, text []byte) {
 	if err := os.Rename(path+".new", path); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// HTTPClient returns a client that trusts servers of a and presents a certificate if one is given.
+func (a *Authority) HTTPClient(t testing.TB, presented ...Pair) *http.Client {
+	t.Helper()
+	config := &tls.Config{RootCAs: Pool(a), MinVersion: tls.VersionTLS12}
+	if len(presented) > 0 { // sent regardless of the authorities that the server accepts
+		pair := presented[0].TLS(t)
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+	}
+	transport := &http.Transport{TLSClientConfig: config}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
 }
 
 // Pool returns a pool of the authorities.

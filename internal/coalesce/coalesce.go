@@ -3,6 +3,7 @@ package coalesce
 
 import (
 	"cmp"
+	"context"
 	"hash/maphash"
 	"math"
 	"slices"
@@ -26,7 +27,7 @@ type Config[K comparable] struct {
 	Quota  int64                        // of those, of one owner; 0: no quota
 	Owner  func(K) string               // the owner of an event; needed with a quota
 	Hash   func(maphash.Seed, K) uint64 // distributes the keys
-	Write  func([]Event[K]) error
+	Write  func(context.Context, []Event[K]) error
 }
 
 // Buffer holds events until their window ends. It may be used by many goroutines.
@@ -135,7 +136,7 @@ func (b *Buffer[K]) insert(s *shard[K], hash uint64, e *Event[K]) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.timer == nil && !b.closed.Load() {
-		b.timer = time.AfterFunc(b.config.Window, func() { _ = b.Flush() })
+		b.timer = time.AfterFunc(b.config.Window, func() { _ = b.Flush(context.Background()) })
 	}
 }
 
@@ -216,9 +217,14 @@ func (s *shard[K]) all(yield func(*entry[K]) bool) {
 const batch = 1000
 
 // Flush ends the window and writes the pending events, ordered by time. Events that cannot be
-// written stay pending; once the buffer is full, Add refuses others.
-func (b *Buffer[K]) Flush() error {
-	b.writing <- struct{}{}
+// written stay pending; once the buffer is full, Add refuses others. If ctx ends while another
+// Flush writes, Flush returns its error.
+func (b *Buffer[K]) Flush(ctx context.Context) error {
+	select {
+	case b.writing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	defer func() { <-b.writing }()
 	b.mu.Lock()
 	b.timer = nil // before the shards are emptied: later events need another window
@@ -230,7 +236,7 @@ func (b *Buffer[K]) Flush() error {
 	slices.SortFunc(events, func(x, y Event[K]) int { return cmp.Compare(x.Last, y.Last) })
 	var failed error
 	for some := range slices.Chunk(events, batch) {
-		if err := b.config.Write(some); err != nil {
+		if err := b.config.Write(ctx, some); err != nil {
 			b.putBack(some)
 			failed = err
 			continue
@@ -280,5 +286,5 @@ func (b *Buffer[K]) Close() error {
 		b.timer.Stop()
 	}
 	b.mu.Unlock()
-	return b.Flush()
+	return b.Flush(context.Background())
 }

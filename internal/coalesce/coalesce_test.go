@@ -1,6 +1,7 @@
 package coalesce_test
 
 import (
+	"context"
 	"errors"
 	"hash/maphash"
 	"sync"
@@ -20,7 +21,7 @@ type sink struct {
 	written []coalesce.Event[string]
 }
 
-func (s *sink) write(events []coalesce.Event[string]) error {
+func (s *sink) write(_ context.Context, events []coalesce.Event[string]) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
@@ -93,10 +94,29 @@ func TestEventsThatCannotBeWrittenStayPending(t *testing.T) {
 	s := &sink{err: errors.New("the disk is full")}
 	b := newBuffer(s, 1, 0)
 	is.True(b.Add(event("a", "", 1)))
-	is.Equal(b.Flush(), s.err)
+	is.Equal(b.Flush(t.Context()), s.err)
 	is.True(b.Has("a") && !b.Add(event("b", "", 2)))
 	is.True(b.Add(event("a", "", 3)))
 	s.err = nil
 	is.NoErr(b.Close())
 	is.Equal(s.written, []coalesce.Event[string]{{Key: "a", Count: 2, First: 1, Last: 3}})
+}
+
+// TestFlushEndsWithItsContext while another one writes.
+func TestFlushEndsWithItsContext(t *testing.T) {
+	is := is.New(t)
+	writing, finish := make(chan struct{}), make(chan struct{})
+	b := coalesce.New(coalesce.Config[string]{
+		Window: time.Hour, Limit: 2, Hash: func(maphash.Seed, string) uint64 { return 1 },
+		Write: func(context.Context, []coalesce.Event[string]) error { close(writing); <-finish; return nil },
+	})
+	is.True(b.Add(event("a", "", 1)))
+	first := make(chan error)
+	go func() { first <- b.Flush(context.Background()) }()
+	<-writing
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	is.Equal(b.Flush(ended), context.Canceled)
+	close(finish)
+	is.NoErr(<-first)
 }

@@ -21,12 +21,16 @@ type Authentication struct {
 // Kind is the kind of an Authentication.
 type Kind uint8
 
-// The kinds of authentication.
+// The kinds of authentication. Token and Certificate are bits: one was presented and matched.
 const (
-	Embedded Kind = iota // the embedding program named the caller
-	Token
+	Token Kind = 1 << iota
 	Certificate
-	TokenAndCertificate
+	// ResumedEmbedded is Embedded as ParseAuthentication returns it. Unlike Embedded it ends once
+	// the service leaves the policy.
+	ResumedEmbedded
+
+	Embedded            Kind = 0 // the embedding program named the caller
+	TokenAndCertificate      = Token | Certificate
 )
 
 const (
@@ -36,17 +40,9 @@ const (
 	bothText        = "both:"
 )
 
-// UsesToken reports whether a token was presented and matched.
-func (a Authentication) UsesToken() bool { return a.Kind == Token || a.Kind == TokenAndCertificate }
-
-// UsesCertificate reports whether a certificate was presented and matched.
-func (a Authentication) UsesCertificate() bool {
-	return a.Kind == Certificate || a.Kind == TokenAndCertificate
-}
-
 // Expired reports whether the certificate has ended.
 func (a Authentication) Expired() bool {
-	return a.UsesCertificate() && time.Now().After(time.Unix(a.NotAfter, 0))
+	return a.Kind&Certificate != 0 && time.Now().After(time.Unix(a.NotAfter, 0))
 }
 
 // String returns the text that [ParseAuthentication] reads: "embedded", or "token:" and the
@@ -69,20 +65,20 @@ var errText = errors.New("want the text of Extension.Authentication")
 
 // ParseAuthentication reads the text of an Authentication.
 func ParseAuthentication(text string) (Authentication, error) {
-	var a Authentication
+	a := Authentication{Kind: ResumedEmbedded}
 	rest := ""
 	for kind, prefix := range map[Kind]string{Token: tokenText, Certificate: certificateText, TokenAndCertificate: bothText} {
 		if after, found := strings.CutPrefix(text, prefix); found {
 			a.Kind, rest = kind, after
 		}
 	}
-	if a.UsesToken() {
+	if a.Kind&Token != 0 {
 		var hexed string
 		hexed, rest, _ = strings.Cut(rest, ":")
 		raw, _ := hex.DecodeString(hexed)
 		copy(a.Token[:], raw)
 	}
-	if a.UsesCertificate() {
+	if a.Kind&Certificate != 0 {
 		var end string
 		end, a.Identity, _ = strings.Cut(rest, ":")
 		a.NotAfter, _ = strconv.ParseInt(end, 10, 64)

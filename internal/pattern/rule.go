@@ -42,9 +42,6 @@ func Parse(text string) (Rule, error) {
 	return r.withPath(rest[at+1:])
 }
 
-// IsReserved reports whether a project is one of the vault's own.
-func IsReserved(project string) bool { return strings.HasPrefix(project, ".") }
-
 // withPath adds the pattern of a path.
 func (r Rule) withPath(path string) (Rule, error) {
 	if path == "" {

@@ -32,6 +32,9 @@ var plainASCII = func() (t [utf8.RuneSelf]bool) {
 	return t
 }()
 
+// IsReserved reports whether a project is one of the vault's own.
+func IsReserved(project string) bool { return strings.HasPrefix(project, ".") }
+
 // IsPlain reports whether s is 1 to most segments of ASCII without blanks, colons and stars, all
 // valid. It reads s once. Every read of a secret checks its address, which took a tenth of its
 // time with [SegmentProblem] alone.

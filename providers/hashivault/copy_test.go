@@ -186,5 +186,7 @@ func TestLimits(t *testing.T) {
 	store, err := hashivault.Open(t.Context(), config)
 	is.NoErr(err)
 	defer store.Close()
-	is.Equal(store.Limits(), myvault.Limits{Projects: 9, Versions: 7})
+	projects, versions := store.Limits()
+	is.Equal(projects, 9)
+	is.Equal(versions, 7)
 }

@@ -151,9 +151,7 @@ func (s *Store) Incarnation() string { return s.kv.incarnation }
 
 // Limits implements [myvault.Limited]. The number of versions is Config.KeepVersions. The mount
 // may keep more.
-func (s *Store) Limits() myvault.Limits {
-	return myvault.Limits{Projects: s.projects.max, Versions: s.keeps}
-}
+func (s *Store) Limits() (projects, versions int) { return s.projects.max, s.keeps }
 
 // Ping reads one record with the token. It returns an error if Vault does not answer, is sealed
 // or has no leader, or if the token is no longer valid.

@@ -27,7 +27,7 @@ func (p *Provider) Apply(ctx context.Context, c myvault.Commit) ([]myvault.Info,
 	for i, change := range c.Changes {
 		info, err := tx.apply(change)
 		if err != nil {
-			return nil, c.Refused(i, err)
+			return nil, c.Failed(i, err)
 		}
 		infos = append(infos, info)
 	}

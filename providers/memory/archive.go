@@ -49,4 +49,4 @@ func (h *history) before(v myvault.Version, yield func(myvault.Secret, error) bo
 }
 
 // Limits implements [myvault.Limited].
-func (p *Provider) Limits() myvault.Limits { return myvault.Limits{Projects: p.maxProjects} }
+func (p *Provider) Limits() (projects, versions int) { return p.maxProjects, 0 }

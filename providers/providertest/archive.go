@@ -144,22 +144,28 @@ func wantInfo(s *scenario, got, want myvault.Info) {
 	wantTime(s, what+"rotation", got.RotateAfter, want.RotateAfter)
 }
 
-func limitedClause(name, promise string, run func(*scenario, myvault.Limits)) Clause {
+func limitedClause(name, promise string, run func(*scenario, limits)) Clause {
 	return clause(name, promise, func(s *scenario) { run(s, s.limits()) }, Limited)
 }
 
-func (s *scenario) limits() myvault.Limits { return s.p.(myvault.Limited).Limits() }
+// limits are the results of [myvault.Limited.Limits].
+type limits struct{ projects, versions int }
+
+func (s *scenario) limits() limits {
+	projects, versions := s.p.(myvault.Limited).Limits()
+	return limits{projects, versions}
+}
 
 var limitedClauses = []Clause{
-	limitedClause("limited/projects", "Exactly as many projects as Limits reports can be registered.", func(s *scenario, l myvault.Limits) {
-		wantEqual(s, "limit of projects", l.Projects, s.maxProjects())
-		s.registerUpTo(l.Projects)
+	limitedClause("limited/projects", "Exactly as many projects as Limits reports can be registered.", func(s *scenario, l limits) {
+		wantEqual(s, "limit of projects", l.projects, s.maxProjects())
+		s.registerUpTo(l.projects)
 		s.wantRefused(myvault.ErrTooLarge, project("one more", ""))
 	}),
-	limitedClause("limited/versions", "As many versions of a secret as Limits reports are kept; without a limit, all.", func(s *scenario, l myvault.Limits) {
+	limitedClause("limited/versions", "As many versions of a secret as Limits reports are kept; without a limit, all.", func(s *scenario, l limits) {
 		n := 140
-		if l.Versions != 0 {
-			n = min(n, l.Versions) // a higher limit is not reached in a test
+		if l.versions != 0 {
+			n = min(n, l.versions) // a higher limit is not reached in a test
 		}
 		var changes []myvault.Change
 		for i := range n {
@@ -169,7 +175,7 @@ var limitedClauses = []Clause{
 		s.wantValue("newsbot/a", 1, "1")
 		wantLen(s, "versions", s.versions("newsbot/a"), n)
 	}),
-	limitedClause("limited/constant", "Limits do not depend on the contents of the store.", func(s *scenario, l myvault.Limits) {
+	limitedClause("limited/constant", "Limits do not depend on the contents of the store.", func(s *scenario, l limits) {
 		s.do(put("newsbot/a", "1"), put("newsbot/a", "2"), remove("newsbot/a"), removeProject("newsbot"), project("common", ""))
 		wantEqual(s, "limits", s.limits(), l)
 	}),

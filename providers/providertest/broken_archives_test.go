@@ -145,10 +145,10 @@ var brokenArchives = []broken{
 	{"a closed store yields histories", func(f *fake) {
 		f.close = func() error { return nil }
 	}, []string{"archive/closed"}},
-	{"the reported limit of projects is one too high", onLimits(func(f *fake, l *myvault.Limits) { l.Projects++ }), []string{"limited/projects"}},
-	{"no limit of projects is reported", onLimits(func(_ *fake, l *myvault.Limits) { l.Projects = 0 }), []string{"limited/projects"}},
+	{"the reported limit of projects is one too high", onLimits(func(f *fake, projects, _ *int) { *projects++ }), []string{"limited/projects"}},
+	{"no limit of projects is reported", onLimits(func(_ *fake, projects, _ *int) { *projects = 0 }), []string{"limited/projects"}},
 	{"fewer versions are kept than reported", func(f *fake) {
-		onLimits(func(_ *fake, l *myvault.Limits) { l.Versions = 120 })(f)
+		onLimits(func(_ *fake, _, versions *int) { *versions = 120 })(f)
 		f.versions = func(ctx context.Context, a myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {
 			return edited(f.Provider.Versions(ctx, a, before), func(all []myvault.Info) []myvault.Info { return all[:min(len(all), 100)] })
 		}
@@ -164,20 +164,20 @@ var brokenArchives = []broken{
 			return f.Provider.Get(ctx, a, v)
 		}
 	}, []string{"limited/versions"}},
-	{"limits are the remaining capacity", onLimits(func(f *fake, l *myvault.Limits) {
+	{"limits are the remaining capacity", onLimits(func(f *fake, projects, _ *int) {
 		for range f.Provider.Projects(context.Background(), "") {
-			l.Projects--
+			*projects--
 		}
 	}), []string{"limited/constant"}},
 }
 
 // onLimits edits the limits that Limits returns.
-func onLimits(edit func(*fake, *myvault.Limits)) func(*fake) {
+func onLimits(edit func(f *fake, projects, versions *int)) func(*fake) {
 	return func(f *fake) {
-		f.limits = func() myvault.Limits {
-			l := f.Provider.Limits()
-			edit(f, &l)
-			return l
+		f.limits = func() (projects, versions int) {
+			projects, versions = f.Provider.Limits()
+			edit(f, &projects, &versions)
+			return projects, versions
 		}
 	}
 }

@@ -37,10 +37,17 @@ func TestBrokenProviders(t *testing.T) {
 	}
 }
 
-// Every clause fails on at least one broken provider: otherwise it could be empty.
+// TestEveryClauseFails checks that each clause fails on at least one broken provider: otherwise it
+// could be empty. TestBrokenProviders runs the clauses that a broken provider lists, so this test
+// only runs the others.
 func TestEveryClauseFails(t *testing.T) {
 	is := is.New(t)
 	passing := providertest.Clauses()
+	for _, b := range allBroken() {
+		passing = slices.DeleteFunc(passing, func(c providertest.Clause) bool {
+			return slices.Contains(b.failing, c.Name)
+		})
+	}
 	for _, b := range allBroken() {
 		passing = slices.DeleteFunc(passing, func(c providertest.Clause) bool {
 			return c.Check(t.Context(), faked(t, b.corrupt)) != nil

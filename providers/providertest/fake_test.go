@@ -32,7 +32,7 @@ type fake struct {
 	entries  func(context.Context, myvault.TrailFilter) iter.Seq2[myvault.Entry, error]
 	heads    func(context.Context) ([]myvault.Head, error)
 	history  func(context.Context, myvault.Address) iter.Seq2[myvault.Secret, error]
-	limits   func() myvault.Limits
+	limits   func() (projects, versions int)
 	snapshot func(context.Context, func(myvault.Reader) error) error
 	ping     func(context.Context) error
 	close    func() error
@@ -159,9 +159,9 @@ func (f *fake) Snapshot(ctx context.Context, do func(myvault.Reader) error) erro
 	return f.snapshot(ctx, do)
 }
 
-func (f *fake) Limits() myvault.Limits { return f.limits() }
-func (f *fake) Incarnation() string    { return f.name() }
-func (f *fake) Close() error           { return f.close() }
+func (f *fake) Limits() (projects, versions int) { return f.limits() }
+func (f *fake) Incarnation() string              { return f.name() }
+func (f *fake) Close() error                     { return f.close() }
 
 func guarded[T any](f *fake, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {

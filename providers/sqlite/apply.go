@@ -52,11 +52,11 @@ func (s *Store) apply(c *db.Conn, commit myvault.Commit) ([]myvault.Info, error)
 	infos := make([]myvault.Info, 0, len(commit.Changes))
 	for i, change := range commit.Changes {
 		if len(change.Address.Project) > ledger.MaxProject || len(change.Address.Path) > ledger.MaxPath {
-			return nil, commit.Refused(i, fmt.Errorf("%w address: it is too long", myvault.ErrInvalid))
+			return nil, commit.Failed(i, fmt.Errorf("%w address: it is too long", myvault.ErrInvalid))
 		}
 		info, err := tx.one(change, tx.row(i, change))
 		if err != nil {
-			return nil, commit.Refused(i, err)
+			return nil, commit.Failed(i, err)
 		}
 		infos = append(infos, info)
 	}
@@ -141,7 +141,7 @@ func (tx *transaction) put(c myvault.Change, r *ledger.LogRow) (myvault.Info, er
 	}
 	r.Entry.Version, r.Expires, r.RotateAfter = h.Version, h.Expires, h.RotateAfter
 	value := c.Value.RevealBytes()
-	r.Seal(tx.end.Sealer.Seal(nil, keyring.Place(c.Address, h.Version), value))
+	r.Seal(tx.end.Sealer.Seal(nil, keyring.RecordID(c.Address, h.Version), value))
 	clear(value)
 	return h.Info, tx.write(r, h)
 }

@@ -12,21 +12,22 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/test/storetest"
 )
 
 // TestBackupDuringRekey checks that a backup made between two steps of a rekey opens with the old
 // key, or fails with ErrWrongKey.
 func TestBackupDuringRekey(t *testing.T) {
-	for step := 1; step <= 2; step++ {
+	for step := sqlite.AddNewKey; step <= sqlite.ChangeVault; step++ {
 		is := is.New(t)
 		old, next := crypto.NewKey(), crypto.NewKey()
-		s := open(t, t.TempDir(), old)
-		_, err := apply(s, put("p/a", "one"))
+		s := storetest.Open(t, t.TempDir(), old)
+		_, err := storetest.Apply(s, storetest.Put("p/a", "one"))
 		is.NoErr(err)
-		is.NoErr(s.RekeyUntil(t.Context(), next, step))
+		is.NoErr(s.RekeySteps(t.Context(), next, step))
 		path := filepath.Join(t.TempDir(), "backup")
 		_, err = s.Backup(t.Context(), path, nil)
-		if step == 2 { // vault.db has another key than this process was given
+		if step == sqlite.ChangeVault { // vault.db has another key than this process was given
 			is.True(errors.Is(err, myvault.ErrWrongKey))
 			continue
 		}
@@ -35,7 +36,7 @@ func TestBackupDuringRekey(t *testing.T) {
 		report, err := sqlite.Restore(t.Context(), path, dir, sqlite.StaticKey(old), sqlite.Config{})
 		is.NoErr(err)
 		is.True(report.Rekeying)
-		is.NoErr(open(t, dir, old).Rekey(t.Context(), next))
+		is.NoErr(storetest.Open(t, dir, old).Rekey(t.Context(), next))
 	}
 }
 
@@ -44,8 +45,8 @@ func TestBackupDuringRekey(t *testing.T) {
 func TestBackupsBetweenRekeys(t *testing.T) {
 	is := is.New(t)
 	dir, keys := t.TempDir(), []crypto.Key{crypto.NewKey(), crypto.NewKey()}
-	s := open(t, dir, keys[0])
-	_, err := apply(s, put("p/a", "one"))
+	s := storetest.Open(t, dir, keys[0])
+	_, err := storetest.Apply(s, storetest.Put("p/a", "one"))
 	is.NoErr(err)
 	ended := make(chan error, 1)
 	go func() {

@@ -16,6 +16,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/test/storetest"
 )
 
 // everything returns the full contents of a store as lines: projects, versions, values, entries.
@@ -53,7 +54,7 @@ func everything(t *testing.T, s *sqlite.Store) (lines []string) {
 // backedUp returns a store with every kind of row, and a backup of it.
 func backedUp(t *testing.T, key crypto.Key) (s *sqlite.Store, path string, heads []myvault.Head) {
 	t.Helper()
-	s = open(t, scene(t, key), key)
+	s = storetest.Open(t, storetest.Filled(t, key), key)
 	path = filepath.Join(t.TempDir(), "backup")
 	heads, err := s.Backup(t.Context(), path, nil)
 	if err != nil {
@@ -80,10 +81,10 @@ func TestBackupAndRestore(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	_, err = sqlite.Restore(t.Context(), path, dir, sqlite.StaticKey(key), sqlite.Config{}, heads...)
 	is.NoErr(err)
-	restored := open(t, dir, key)
+	restored := storetest.Open(t, dir, key)
 	is.Equal(everything(t, restored), before)
 	is.True(restored.Incarnation() != s.Incarnation())
-	_, err = apply(restored, put("p/after", "x"))
+	_, err = storetest.Apply(restored, storetest.Put("p/after", "x"))
 	is.NoErr(err)
 	is.Equal(epochsOf(t, dir)[2], 1) // under a new data key
 	report, err = restored.Verify(t.Context(), heads...)
@@ -105,8 +106,8 @@ func TestBackupAndRestore(t *testing.T) {
 func TestBackupIsEncrypted(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
-	s := open(t, dir, key)
-	_, err := apply(s, put("canary-project/canary-path", "canary-value"))
+	s := storetest.Open(t, dir, key)
+	_, err := storetest.Apply(s, storetest.Put("canary-project/canary-path", "canary-value"))
 	is.NoErr(err)
 	var contents [][]byte
 	for _, name := range []string{"one", "two"} {
@@ -125,7 +126,7 @@ func TestBackupIsEncrypted(t *testing.T) {
 			t.Fatalf("16 bytes from %d on are in both", at)
 		}
 	}
-	for name := range files(t, dir) {
+	for name := range storetest.Files(t, dir) {
 		is.True(name[0] != '.') // no temporary copy is left
 	}
 }
@@ -143,18 +144,18 @@ func TestBackupNeverReplaces(t *testing.T) {
 	is.True(bytes.Equal(before, after))
 
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "something"), []byte("x"))
+	storetest.WriteFile(t, filepath.Join(dir, "something"), []byte("x"))
 	_, err = sqlite.Restore(t.Context(), path, dir, sqlite.StaticKey(key), sqlite.Config{})
 	is.True(errors.Is(err, fs.ErrExist))
-	is.Equal(len(files(t, dir)), 1)
+	is.Equal(len(storetest.Files(t, dir)), 1)
 }
 
 // TestAlteredBackupsAreRefused checks that an altered backup is refused and nothing is restored.
 func TestAlteredBackupsAreRefused(t *testing.T) {
 	key := crypto.NewKey()
-	s := open(t, scene(t, key), key)
+	s := storetest.Open(t, storetest.Filled(t, key), key)
 	for range 20 {
-		if _, err := apply(s, put("p/large", strings.Repeat("x", 5000))); err != nil {
+		if _, err := storetest.Apply(s, storetest.Put("p/large", strings.Repeat("x", 5000))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -199,12 +200,12 @@ func TestAlteredBackupsAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			bad, parent := filepath.Join(t.TempDir(), "bad"), t.TempDir()
-			write(t, bad, c.content)
+			storetest.WriteFile(t, bad, c.content)
 			_, err := sqlite.VerifyBackup(t.Context(), bad, sqlite.StaticKey(key))
 			is.True(errors.Is(err, c.want))
 			_, err = sqlite.Restore(t.Context(), bad, filepath.Join(parent, "dir"), sqlite.StaticKey(key), sqlite.Config{})
 			is.True(errors.Is(err, c.want))
-			is.Equal(len(files(t, parent)), 0)
+			is.Equal(len(storetest.Files(t, parent)), 0)
 		})
 	}
 	t.Run("another key", func(t *testing.T) {
@@ -218,7 +219,7 @@ func TestHeadsDetectOlderBackup(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
 	s, older, _ := backedUp(t, key)
-	_, err := apply(s, put("p/new", "x"))
+	_, err := storetest.Apply(s, storetest.Put("p/new", "x"))
 	is.NoErr(err)
 	heads, err := s.Backup(t.Context(), filepath.Join(t.TempDir(), "newer"), nil)
 	is.NoErr(err)
@@ -235,17 +236,17 @@ func TestHeadsDetectOlderBackup(t *testing.T) {
 func TestBackupDuringWrites(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
-	s := open(t, dir, key)
-	other := open(t, dir, key)
+	s := storetest.Open(t, dir, key)
+	other := storetest.Open(t, dir, key)
 	many(t, s)
 	path, written := filepath.Join(t.TempDir(), "backup"), 0
 	last := int64(0)
 	heads, err := s.Backup(t.Context(), path, func(done, total int64) {
 		is.True(done > last && done <= total)
 		last = done
-		_, err := apply(other, put("p/000", fmt.Sprint("later ", written)))
+		_, err := storetest.Apply(other, storetest.Put("p/000", fmt.Sprint("later ", written)))
 		is.NoErr(err)
-		is.NoErr(s.Record(t.Context(), myvault.Entry{Action: "read", At: at}))
+		is.NoErr(s.Record(t.Context(), myvault.Entry{Action: "read", At: storetest.At}))
 		written++
 	})
 	is.NoErr(err)
@@ -254,7 +255,7 @@ func TestBackupDuringWrites(t *testing.T) {
 	report, err := sqlite.Restore(t.Context(), path, restored, sqlite.StaticKey(key), sqlite.Config{}, heads...)
 	is.NoErr(err)
 	is.Equal(report.Heads, heads) // without later writes
-	is.Equal(value(t, open(t, restored, key), "p/000"), "value 0")
+	is.Equal(storetest.Value(t, storetest.Open(t, restored, key), "p/000"), "value 0")
 	_, err = s.Verify(t.Context())
 	is.NoErr(err)
 }
@@ -263,14 +264,14 @@ func TestBackupDuringWrites(t *testing.T) {
 func TestBackupIsCanceled(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
-	s := open(t, dir, key)
+	s := storetest.Open(t, dir, key)
 	many(t, s)
 	ctx, stop := context.WithCancel(t.Context())
 	to := t.TempDir()
 	_, err := s.Backup(ctx, filepath.Join(to, "backup"), func(int64, int64) { stop() })
 	is.True(errors.Is(err, context.Canceled))
-	is.Equal(len(files(t, to)), 0)
-	for name := range files(t, dir) {
+	is.Equal(len(storetest.Files(t, to)), 0)
+	for name := range storetest.Files(t, dir) {
 		is.True(name[0] != '.')
 	}
 }
@@ -283,14 +284,53 @@ func TestRestoreAfterCrash(t *testing.T) {
 	parent := t.TempDir()
 	left := filepath.Join(parent, ".making-restore-dir-1")
 	is.NoErr(os.Mkdir(left, 0o700))
-	write(t, filepath.Join(left, "vault.db"), []byte("half"))
-	is.NoErr(os.Chtimes(left, at, at))
+	storetest.WriteFile(t, filepath.Join(left, "vault.db"), []byte("half"))
+	is.NoErr(os.Chtimes(left, storetest.At, storetest.At))
 	is.NoErr(os.Mkdir(filepath.Join(parent, "dir"), 0o700)) // an empty directory is allowed
 	_, err := sqlite.Restore(t.Context(), path, filepath.Join(parent, "dir"), sqlite.StaticKey(key), sqlite.Config{})
 	is.NoErr(err)
 	entries, err := os.ReadDir(parent)
 	is.NoErr(err)
 	is.Equal(len(entries), 1)
-	_, err = open(t, filepath.Join(parent, "dir"), key).Verify(t.Context())
+	_, err = storetest.Open(t, filepath.Join(parent, "dir"), key).Verify(t.Context())
 	is.NoErr(err)
+}
+
+// FuzzBackup checks that only an unchanged backup verifies.
+func FuzzBackup(f *testing.F) {
+	key := crypto.NewKey()
+	s := storetest.Open(f, f.TempDir(), key)
+	if _, err := storetest.Apply(s, storetest.Put("p/a", "v")); err != nil {
+		f.Fatal(err)
+	}
+	path := filepath.Join(f.TempDir(), "backup")
+	if _, err := s.Backup(f.Context(), path, nil); err != nil {
+		f.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(0, 0, []byte("x"))
+	f.Add(20, 1, []byte(nil))
+	f.Add(len(whole), 1, []byte(nil))
+	f.Fuzz(func(t *testing.T, at, cut int, piece []byte) {
+		at = min(max(at, 0), len(whole))
+		cut = min(max(cut, 0), len(whole)-at)
+		changed := bytes.Join([][]byte{whole[:at], piece, whole[at+cut:]}, nil)
+		path := filepath.Join(t.TempDir(), "backup")
+		storetest.Must(t, os.WriteFile(path, changed, 0o600))
+		_, err := sqlite.VerifyBackup(t.Context(), path, sqlite.StaticKey(key))
+		if (err == nil) != bytes.Equal(changed, whole) {
+			t.Fatalf("%d bytes in place of %d at %d: %v", len(piece), cut, at, err)
+		}
+		for _, known := range []error{sqlite.ErrForeign, sqlite.ErrNewer, myvault.ErrTampered, myvault.ErrWrongKey} {
+			if errors.Is(err, known) {
+				return
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
 }

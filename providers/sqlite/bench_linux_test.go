@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/test/storetest"
 )
 
 // BenchmarkPutAgainstDisk compares a durable change with appending and syncing as many bytes.
 // The two alternate, so that both see the same disk.
 func BenchmarkPutAgainstDisk(b *testing.B) {
 	dir := b.TempDir()
-	s := open(b, filepath.Join(dir, "store"), crypto.NewKey())
+	s := storetest.Open(b, filepath.Join(dir, "store"), crypto.NewKey())
 	f, err := os.Create(filepath.Join(dir, "raw"))
 	if err != nil {
 		b.Fatal(err)
@@ -28,7 +29,7 @@ func BenchmarkPutAgainstDisk(b *testing.B) {
 	var puts, disk time.Duration
 	for b.Loop() {
 		start := time.Now()
-		if _, err := apply(s, put("p/a", "a value of some bytes")); err != nil {
+		if _, err := storetest.Apply(s, storetest.Put("p/a", "a value of some bytes")); err != nil {
 			b.Fatal(err)
 		}
 		between := time.Now()
@@ -48,13 +49,13 @@ func BenchmarkPutAgainstDisk(b *testing.B) {
 
 // BenchmarkRecordBesideWriters records while 16 others change secrets.
 func BenchmarkRecordBesideWriters(b *testing.B) {
-	s := open(b, b.TempDir(), crypto.NewKey())
+	s := storetest.Open(b, b.TempDir(), crypto.NewKey())
 	ctx, cancel := context.WithCancel(context.Background())
 	var writers sync.WaitGroup
 	for n := range 16 {
 		writers.Go(func() {
 			for ctx.Err() == nil {
-				if _, err := apply(s, put(fmt.Sprintf("p/a%d", n), "a value of some bytes")); err != nil {
+				if _, err := storetest.Apply(s, storetest.Put(fmt.Sprintf("p/a%d", n), "a value of some bytes")); err != nil {
 					b.Error(err)
 					return
 				}
@@ -64,7 +65,7 @@ func BenchmarkRecordBesideWriters(b *testing.B) {
 	var took []time.Duration
 	for b.Loop() {
 		start := time.Now()
-		if err := s.Record(context.Background(), aRead); err != nil {
+		if err := s.Record(context.Background(), storetest.ARead); err != nil {
 			b.Fatal(err)
 		}
 		took = append(took, time.Since(start))
@@ -86,11 +87,11 @@ func BenchmarkStoresAtOnce(b *testing.B) {
 			worst, done := make([]time.Duration, count), make([]int, count)
 			end := time.Now().Add(time.Second)
 			for i := range count {
-				s := open(b, dir, key)
+				s := storetest.Open(b, dir, key)
 				wait.Go(func() {
 					for time.Now().Before(end) {
 						start := time.Now()
-						if _, err := apply(s, put(fmt.Sprintf("p/of%d", i), "a value of some bytes")); err != nil {
+						if _, err := storetest.Apply(s, storetest.Put(fmt.Sprintf("p/of%d", i), "a value of some bytes")); err != nil {
 							b.Error(err)
 							return
 						}

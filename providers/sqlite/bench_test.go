@@ -11,21 +11,22 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/test/storetest"
 )
 
 // filled returns a store with 10,000 secrets of 64 bytes.
-func filled(b *testing.B, c sqlite.Options) (*sqlite.Store, []myvault.Address) {
+func filled(b *testing.B, c storetest.Options) (*sqlite.Store, []myvault.Address) {
 	b.Helper()
-	s := openWith(b, b.TempDir(), crypto.NewKey(), c)
+	s := storetest.OpenWith(b, b.TempDir(), crypto.NewKey(), c)
 	value := string(make([]byte, 64))
 	var all []myvault.Address
 	for n := range 10 {
 		var changes []myvault.Change
 		for m := range 1000 {
-			c := put(fmt.Sprintf("project%d/prod/secret%d", n, m), value)
+			c := storetest.Put(fmt.Sprintf("project%d/prod/secret%d", n, m), value)
 			changes, all = append(changes, c), append(all, c.Address)
 		}
-		if _, err := apply(s, changes...); err != nil {
+		if _, err := storetest.Apply(s, changes...); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -36,11 +37,11 @@ func filled(b *testing.B, c sqlite.Options) (*sqlite.Store, []myvault.Address) {
 // fresh, and reads from the file.
 var readings = []struct {
 	name   string
-	config sqlite.Options
+	config storetest.Options
 }{
-	{"hit", sqlite.Options{}},
-	{"hit/data_version", sqlite.OptionsOf(sqlite.Config{}).WithoutWALIndex()},
-	{"miss", sqlite.OptionsOf(sqlite.Config{CacheBytes: -1})},
+	{"hit", storetest.Options{}},
+	{"hit/data_version", storetest.OptionsOf(sqlite.Config{}).WithoutWALIndex()},
+	{"miss", storetest.OptionsOf(sqlite.Config{CacheBytes: -1})},
 }
 
 func BenchmarkGet(b *testing.B) {
@@ -79,17 +80,17 @@ func BenchmarkGetAfterForeignCommit(b *testing.B) {
 	for _, r := range readings[:2] {
 		b.Run(r.name, func(b *testing.B) {
 			dir, key := b.TempDir(), crypto.NewKey()
-			s, other := openWith(b, dir, key, r.config), openWith(b, dir, key, r.config)
-			if _, err := apply(s, put("p/a", "a value of some bytes")); err != nil {
+			s, other := storetest.OpenWith(b, dir, key, r.config), storetest.OpenWith(b, dir, key, r.config)
+			if _, err := storetest.Apply(s, storetest.Put("p/a", "a value of some bytes")); err != nil {
 				b.Fatal(err)
 			}
 			for b.Loop() {
 				b.StopTimer()
-				if _, err := apply(other, put("p/b", "another")); err != nil {
+				if _, err := storetest.Apply(other, storetest.Put("p/b", "another")); err != nil {
 					b.Fatal(err)
 				}
 				b.StartTimer()
-				if _, err := s.Get(context.Background(), addr("p/a"), 0); err != nil {
+				if _, err := s.Get(context.Background(), storetest.Addr("p/a"), 0); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -107,9 +108,9 @@ func readAll(b *testing.B, s *sqlite.Store, all []myvault.Address) {
 }
 
 func BenchmarkPut(b *testing.B) {
-	s := open(b, b.TempDir(), crypto.NewKey())
+	s := storetest.Open(b, b.TempDir(), crypto.NewKey())
 	for b.Loop() {
-		if _, err := apply(s, put("p/a", "a value of some bytes")); err != nil {
+		if _, err := storetest.Apply(s, storetest.Put("p/a", "a value of some bytes")); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -118,13 +119,13 @@ func BenchmarkPut(b *testing.B) {
 func BenchmarkPutParallel(b *testing.B) {
 	for _, callers := range []int{64, 256} {
 		b.Run(fmt.Sprint(callers), func(b *testing.B) {
-			s := open(b, b.TempDir(), crypto.NewKey())
+			s := storetest.Open(b, b.TempDir(), crypto.NewKey())
 			var next atomic.Int64
 			b.SetParallelism(callers / 2)
 			b.RunParallel(func(pb *testing.PB) {
 				where := fmt.Sprintf("p/a%d", next.Add(1))
 				for pb.Next() {
-					if _, err := apply(s, put(where, "a value of some bytes")); err != nil {
+					if _, err := storetest.Apply(s, storetest.Put(where, "a value of some bytes")); err != nil {
 						b.Error(err)
 						return
 					}
@@ -135,8 +136,8 @@ func BenchmarkPutParallel(b *testing.B) {
 }
 
 func BenchmarkRecordParallel(b *testing.B) {
-	s := open(b, b.TempDir(), crypto.NewKey())
-	e := myvault.Entry{Service: "ui", Via: "header", Action: "read", Address: addr("p/a"), At: at}
+	s := storetest.Open(b, b.TempDir(), crypto.NewKey())
+	e := myvault.Entry{Service: "ui", Via: "header", Action: "read", Address: storetest.Addr("p/a"), At: storetest.At}
 	b.SetParallelism(64 / runtime.GOMAXPROCS(0))
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -149,8 +150,8 @@ func BenchmarkRecordParallel(b *testing.B) {
 }
 
 func BenchmarkRecord(b *testing.B) {
-	s := open(b, b.TempDir(), crypto.NewKey())
-	e := myvault.Entry{Service: "ui", Via: "header", Action: "read", Address: addr("p/a"), At: at}
+	s := storetest.Open(b, b.TempDir(), crypto.NewKey())
+	e := myvault.Entry{Service: "ui", Via: "header", Action: "read", Address: storetest.Addr("p/a"), At: storetest.At}
 	for b.Loop() {
 		if err := s.Record(context.Background(), e); err != nil {
 			b.Fatal(err)
@@ -163,15 +164,15 @@ func BenchmarkOpen(b *testing.B) {
 	dir, key := b.TempDir(), crypto.NewKey()
 	s, err := sqlite.Open(b.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
 	if err == nil {
-		_, err = apply(s, put("p/a", "a value of some bytes"))
+		_, err = storetest.Apply(s, storetest.Put("p/a", "a value of some bytes"))
 	}
-	if err := errors.Join(err, s.Record(b.Context(), myvault.Entry{Action: "read", At: at}), s.Close()); err != nil {
+	if err := errors.Join(err, s.Record(b.Context(), myvault.Entry{Action: "read", At: storetest.At}), s.Close()); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
 		s, err := sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{})
 		if err == nil {
-			_, err = s.Get(context.Background(), addr("p/a"), 0)
+			_, err = s.Get(context.Background(), storetest.Addr("p/a"), 0)
 		}
 		if err = errors.Join(err, s.Close()); err != nil {
 			b.Fatal(err)
@@ -181,13 +182,13 @@ func BenchmarkOpen(b *testing.B) {
 
 // BenchmarkStrictRead reads a secret like a session with strict reads: entry, then value.
 func BenchmarkStrictRead(b *testing.B) {
-	s := open(b, b.TempDir(), crypto.NewKey())
-	if _, err := apply(s, put("p/a", "a value of some bytes")); err != nil {
+	s := storetest.Open(b, b.TempDir(), crypto.NewKey())
+	if _, err := storetest.Apply(s, storetest.Put("p/a", "a value of some bytes")); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		err := s.Record(context.Background(), myvault.Entry{Service: "svc", Action: "read", Address: addr("p/a"), Version: 1, At: at})
-		if _, got := s.Get(context.Background(), addr("p/a"), 0); errors.Join(err, got) != nil {
+		err := s.Record(context.Background(), myvault.Entry{Service: "svc", Action: "read", Address: storetest.Addr("p/a"), Version: 1, At: storetest.At})
+		if _, got := s.Get(context.Background(), storetest.Addr("p/a"), 0); errors.Join(err, got) != nil {
 			b.Fatal(err, got)
 		}
 	}

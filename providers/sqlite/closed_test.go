@@ -17,6 +17,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/test/storetest"
 )
 
 // noErrClosed lists the methods that may be called after Close, and why.
@@ -33,7 +34,7 @@ func TestEveryMethodAfterClose(t *testing.T) {
 	dir, key := t.TempDir(), crypto.NewKey()
 	s, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
 	if err == nil {
-		_, err = apply(s, put("p/a", "one"))
+		_, err = storetest.Apply(s, storetest.Put("p/a", "one"))
 	}
 	if err == nil {
 		err = s.Close()
@@ -107,8 +108,8 @@ func arguments(t *testing.T, of reflect.Type) (values []reflect.Value) {
 func argument(t *testing.T, of reflect.Type) reflect.Value {
 	t.Helper()
 	for _, known := range []any{
-		filepath.Join(t.TempDir(), "new"), addr("p/a"), crypto.NewKey(),
-		myvault.Commit{By: "svc", Changes: []myvault.Change{put("p/a", "two")}},
+		filepath.Join(t.TempDir(), "new"), storetest.Addr("p/a"), crypto.NewKey(),
+		myvault.Commit{By: "svc", Changes: []myvault.Change{storetest.Put("p/a", "two")}},
 		sqlite.VersionLimit{Keep: 1}, sqlite.AccessLimit{Before: time.Now()},
 	} {
 		if reflect.TypeOf(known) == of {

@@ -11,6 +11,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	providertest.Run(t, func(t testing.TB) providertest.Store {
 		const projects = 20
 		dir, keys := t.TempDir(), sqlite.StaticKey(crypto.NewKey())

@@ -3,147 +3,58 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"os"
-	"runtime"
-	"sync/atomic"
-	"time"
-
-	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/rowcache"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
-// Access for the external tests.
-
-// Options are a Config and what tests replace.
-type Options = options
-
-// OptionsOf returns the options of a Config, or options as they are.
-func OptionsOf(c any) Options {
-	if c, ok := c.(Config); ok {
-		return options{Config: c}
+// VerifyAccesses verifies the chain of accesses and calls between after each step. It returns the
+// number of entries and of steps.
+func (s *Store) VerifyAccesses(ctx context.Context, between func()) (proved uint64, steps int, err error) {
+	v := &verification{Store: s}
+	if err := v.trailStructure(ctx); err != nil {
+		return 0, 0, err
 	}
-	return c.(options)
-}
-
-// Open opens a store with options.
-func (c options) Open(ctx context.Context, dir string, keys KeySource) (*Store, error) {
-	return open(ctx, dir, keys, c)
-}
-
-// Restore restores a backup with options.
-func (c options) Restore(ctx context.Context, path, dir string, keys KeySource, earlier ...myvault.Head) (Report, error) {
-	report, err := restore(ctx, path, dir, keys, c, earlier)
-	return report, fault.FromAny(ctx, err)
-}
-
-// WithVFS has the engine use another file system.
-func (c options) WithVFS(name string) options {
-	c.vfs = name
-	return c
-}
-
-// WithNetwork replaces the detection of network file systems.
-func (c options) WithNetwork(of func(string) (string, error)) options {
-	c.network = of
-	return c
-}
-
-// WithEpochLimit starts a new epoch after so many log rows.
-func (c options) WithEpochLimit(n uint64) options {
-	c.epochLimit = n
-	return c
-}
-
-// WithSync replaces the sync of the trail.
-func (c options) WithSync(f func(path string) error) options {
-	c.sync = f
-	return c
-}
-
-// WithFsync replaces the sync of files that the store writes without the engine.
-func (c options) WithFsync(f func(*os.File) error) options {
-	c.disk.Fsync = f
-	return c
-}
-
-// WithFailing replaces nothing, but has what this package does with files beside the engine fail.
-func (c options) WithFailing(f func(operation, path string, size int) (done int, err error)) options {
-	c.disk.Fails = f
-	return c
-}
-
-// VerifyBackupIn is VerifyBackup with its files in a directory that is given.
-func VerifyBackupIn(ctx context.Context, path, above string, keys KeySource, c options) (Report, error) {
-	report, err := verifyBackup(ctx, path, above, keys, c, nil)
-	return report, fault.FromAny(ctx, err)
-}
-
-// Checked is what becomes of a finding of the engine's own check.
-func Checked(found string) error {
-	return fault.FromEngine(context.Background(), wal.PageFault(schema.VaultFile, found))
-}
-
-// Advised says what to do about an error of the engine.
-var Advised = fault.WithAdvice
-
-// Synchronous returns PRAGMA synchronous of every connection, of vault.db and of access.db.
-func (s *Store) Synchronous() (vault, access []string, err error) {
-	vault, err = synchronous(s.file)
-	if err == nil {
-		access, err = synchronous(s.trail.File)
+	w := access.Walk{End: ledger.Link{MAC: crypto.Genesis()}}
+	for more := true; more && err == nil; steps++ {
+		more, err = v.someAccesses(ctx, &w)
+		between()
 	}
-	return vault, access, err
+	return v.report.Accesses, steps, err
 }
 
-func synchronous(f *wal.File) (levels []string, err error) {
-	ask := func(c *db.Conn) error {
-		level, err := c.Pragma("synchronous")
-		levels = append(levels, level)
-		return err
-	}
-	err = f.Writer.Do(context.Background(), &wal.Request{Apply: ask})
-	// All readers at once, so that each connection is asked.
-	var connections []*db.Conn
-	for range cap(f.Readers.Slots) {
-		c, taken := f.Readers.Acquire(context.Background())
-		if c == nil && taken == nil {
-			c, taken = f.Readers.Open(context.Background())
+// ReadsKeys reads the keys of both files as an opening does.
+func (s *Store) ReadsKeys(ctx context.Context, key crypto.Key) error {
+	var errs error
+	for _, f := range []*wal.File{s.file, s.trail.File} {
+		c, err := f.Readers.Open(ctx)
+		if err != nil {
+			return err
 		}
-		err = errors.Join(err, taken, ask(c))
-		connections = append(connections, c)
+		c.SetInterrupt(ctx)
+		_, err = keyring.Read(c, f.Kind.Name, f.Kind.Name == schema.VaultFile.Name, key, keyring.Source(StaticKey(key)))
+		errs = errors.Join(errs, err, c.Close())
 	}
-	for _, c := range connections {
-		f.Readers.Release(c)
-	}
-	return levels, err
+	return errs
 }
 
-// LimitMemory takes memory from the connections of the secrets' file that are open now.
-func (s *Store) LimitMemory(bytes int64) error {
-	limit := func(c *db.Conn) error {
-		c.HardHeapLimit(bytes)
-		return nil
-	}
-	return errors.Join(
-		s.file.Readers.Read(context.Background(), limit),
-		s.file.Writer.Do(context.Background(), &wal.Request{Apply: limit}),
-	)
-}
+// Steps of a change of the master key, each of which is a transaction.
+const (
+	AddNewKey = iota + 1
+	ChangeVault
+	DropOldKey
+)
 
-// NetworkOf is the detection that Open uses.
-func NetworkOf(dir string) (string, error) { return directory.NetworkOf(dir) }
-
-// RekeyUntil begins a change of the master key and stops as a crash would: 1 behind the change of
-// access.db, 2 behind that of vault.db. 3 is the last step alone.
-func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error {
+// RekeySteps does these steps of a change of the master key, as one that a crash ends.
+func (s *Store) RekeySteps(ctx context.Context, key crypto.Key, steps ...int) error {
 	to, err := s.mastersOf(key)
 	if err != nil {
 		return err
@@ -153,50 +64,52 @@ func (s *Store) RekeyUntil(ctx context.Context, key crypto.Key, step int) error 
 		return err
 	}
 	change := &rekeying{Store: s, to: to, access: access}
-	err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
-		switch step {
-		case 2:
-			return change.vault(ctx, c)
-		case 3:
-			return change.dropOldKey(ctx, c)
+	for _, step := range steps {
+		if err == nil {
+			err = s.file.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error { return change.step(ctx, c, step) }})
 		}
-		from, err := change.currentMasters(ctx, c)
-		if err != nil {
-			return err
-		}
-		return errors.Join(change.finishEarlier(ctx, from), change.addNewKey(ctx, from))
-	}})
+	}
 	return errors.Join(err, access.Close())
 }
 
-// WithoutWALIndex has PRAGMA data_version tell whether the cache is fresh.
-func (c options) WithoutWALIndex() options {
-	c.noIndex = true
-	return c
+func (r *rekeying) step(ctx context.Context, c *db.Conn, step int) error {
+	switch step {
+	case ChangeVault:
+		return r.vault(ctx, c)
+	case DropOldKey:
+		return r.dropOldKey(ctx, c)
+	}
+	from, err := r.currentMasters(ctx, c)
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.finishEarlier(ctx, from), r.addNewKey(ctx, from))
 }
 
-// UsesWALIndex reports whether the WAL-index tells whether the cache is fresh.
-func (s *Store) UsesWALIndex() bool { return s.fresh != nil && s.fresh.Index.Load() != nil }
-
-// WithoutReaders calls f while no connection is free to read.
-func (s *Store) WithoutReaders(f func()) {
-	for range cap(s.file.Readers.Slots) {
-		<-s.file.Readers.Slots
+// RekeyLater changes the master key, and leaves old bytes: to remove them would wait for readers.
+func (s *Store) RekeyLater(ctx context.Context, key crypto.Key) error {
+	to, err := s.mastersOf(key)
+	if err != nil {
+		return err
 	}
-	f()
-	for range cap(s.file.Readers.Slots) {
-		s.file.Readers.Slots <- struct{}{}
-	}
+	err = s.RekeySteps(ctx, key, ChangeVault, DropOldKey)
+	s.masters.Store(to)
+	s.file.Keys.Master.Store(to.vault)
+	s.trail.File.Keys.Master.Store(to.access)
+	return err
 }
+
+// Claim has the next entries say that they have seen a change.
+func (s *Store) Claim(seq uint64) { s.newest.Store(seq) }
 
 // GetAround reads a secret as Get does that does not find it in the cache, and calls
 // between after it was read and before the cache may keep it.
 func (s *Store) GetAround(ctx context.Context, addr myvault.Address, between func()) error {
-	v, err := s.fresh.Current(ctx)
+	v, err := s.validator.Current(ctx)
 	if err != nil {
 		return err
 	}
-	var r *fresh.Row
+	var r *rowcache.Row
 	err = s.file.Readers.Read(ctx, func(c *db.Conn) (err error) {
 		r, _, err = s.current(c, addr, 0)
 		return err
@@ -208,73 +121,8 @@ func (s *Store) GetAround(ctx context.Context, addr myvault.Address, between fun
 	return err
 }
 
-// Cached returns the number of cached rows and their size in bytes.
-func (s *Store) Cached() (rows int, bytes int64) {
-	s.cache.Mu.Lock()
-	defer s.cache.Mu.Unlock()
-	for i := range s.cache.Slots {
-		if s.cache.Slots[i].Row.Load() != nil {
-			rows++
-		}
-	}
-	return rows, s.cache.Bytes
-}
-
-// AfterRefreshQuery calls f once, after the next refresh of the cache has read the log.
-func (s *Store) AfterRefreshQuery(f func()) {
-	read := s.fresh.Read
-	s.fresh.Read = func(ctx context.Context, query func(*db.Conn) error) error {
-		s.fresh.Read = read
-		err := read(ctx, query)
-		f()
-		return err
-	}
-}
-
-// WithRemovalHeld calls f while no row can be removed from the cache.
-func (s *Store) WithRemovalHeld(f func()) {
-	s.cache.Mu.Lock()
-	defer s.cache.Mu.Unlock()
-	f()
-}
-
-// AtOnce starts the background search for old entries at once.
-func (c options) AtOnce() options {
-	c.firstPrune = time.Millisecond
-	return c
-}
-
-// WaitForTurn sets how long a process waits for its turn to write.
-func (s *Store) WaitForTurn(d time.Duration) { s.file.Writer.Lock.Timeout = d }
-
-// AskedTwice returns a checkpointer that is asked for a second checkpoint during the first.
-func AskedTwice() (stop func()) {
-	begun, goOn := make(chan struct{}, 2), make(chan struct{}, 2)
-	k := wal.StartCheckpointer(&db.Conn{Broken: true}, func() (*db.Conn, error) {
-		begun <- struct{}{}
-		<-goOn
-		return nil, wal.ErrNothing
-	}, &wal.Writer{}, nil)
-	k.Pages = db.CheckpointPages
-	k.AfterCommit(nil)
-	<-begun
-	k.Pages += wal.RetryAfter
-	k.AfterCommit(nil)
-	goOn <- struct{}{}
-	goOn <- struct{}{}
-	return func() { k.Stop() }
-}
-
-// KeepYoung is what keeps others from taking a directory that is being made for left behind.
-var KeepYoung = directory.TouchEvery
-
 // KnownHeads returns the number and size of the heads that the idle writer keeps.
 func (s *Store) KnownHeads() (heads, bytes int) { return len(s.known.heads), s.known.bytes }
-
-// WriterRuns has the writer's own connection run a statement, which no other program can.
-func (s *Store) WriterRuns(sql string) error {
-	return s.file.Writer.Do(context.Background(), &wal.Request{Apply: func(c *db.Conn) error { return c.Exec(sql) }})
-}
 
 // KnownHeadsSum recounts the size that KnownHeads returns.
 func (s *Store) KnownHeadsSum() (bytes int) {
@@ -283,37 +131,6 @@ func (s *Store) KnownHeadsSum() (bytes int) {
 	}
 	return bytes
 }
-
-// CountScrubs counts, from now on, how often the writer, which must be idle, waits for readers to
-// remove old bytes.
-func (s *Store) CountScrubs() *atomic.Int64 {
-	var waits atomic.Int64
-	clean := s.file.Writer.Clean
-	s.file.Writer.Clean = func(ctx context.Context, c *db.Conn, wait time.Duration) error {
-		if wait > 0 {
-			waits.Add(1)
-		}
-		return clean(ctx, c, wait)
-	}
-	return &waits
-}
-
-// FailWrites has the store believe that the last attempt to write failed.
-func (s *Store) FailWrites() { s.file.Writer.Disk.Committed(sqlite3.FULL) }
-
-// AwaitLocked returns once a request for one of the two files waits.
-func (s *Store) AwaitLocked() {
-	for waiting := 0; waiting == 0; runtime.Gosched() {
-		for _, w := range []*wal.Writer{s.file.Writer, s.trail.File.Writer} {
-			w.Mu.Lock()
-			waiting += len(w.Waiting)
-			w.Mu.Unlock()
-		}
-	}
-}
-
-// ClaimFile keeps a sweep from an unfinished file.
-var ClaimFile = directory.LockTemp
 
 // ChangeKeyFailing is ChangeKey with a disk on which what is done beside the engine may fail.
 func ChangeKeyFailing(ctx context.Context, dir, keyFile string, fails func(operation, path string, size int) (done int, err error)) (KeyChange, error) {

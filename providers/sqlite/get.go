@@ -5,14 +5,13 @@ import (
 	"iter"
 	"strings"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/rowcache"
+	"github.com/ncruces/go-sqlite3"
 )
 
 // Get implements [myvault.Provider]. It sees every change that was acknowledged before, by
@@ -27,14 +26,14 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.V
 	if err := s.file.Fault.Load(); err != nil {
 		return myvault.Secret{}, *err
 	}
-	v, err := s.fresh.Current(ctx)
+	v, err := s.validator.Current(ctx)
 	if err != nil {
 		return myvault.Secret{}, err
 	}
 	if v != nil {
 		if r := s.cache.Get(addr); r != nil {
 			if secret, known, err := r.Secret(version); known {
-				s.hits.add(r.Hash)
+				s.hits[r.Hash>>59].Add(1)
 				return secret, err
 			}
 		}
@@ -44,9 +43,9 @@ func (s *Store) Get(ctx context.Context, addr myvault.Address, version myvault.V
 
 // readThrough reads a secret from the file. Its row enters the cache if v is still current
 // then.
-func (s *Store) readThrough(ctx context.Context, addr myvault.Address, version myvault.Version, v *fresh.View) (secret myvault.Secret, err error) {
+func (s *Store) readThrough(ctx context.Context, addr myvault.Address, version myvault.Version, v *rowcache.View) (secret myvault.Secret, err error) {
 	s.misses.Add(1)
-	var r *fresh.Row
+	var r *rowcache.Row
 	query := func(c *db.Conn) (err error) {
 		r, secret, err = s.look(c, addr, version)
 		return err
@@ -66,7 +65,7 @@ func (s *Store) readThrough(ctx context.Context, addr myvault.Address, version m
 }
 
 // look reads a secret through c. It also returns the row of the address if it was read.
-func (s *Store) look(c *db.Conn, addr myvault.Address, version myvault.Version) (r *fresh.Row, secret myvault.Secret, err error) {
+func (s *Store) look(c *db.Conn, addr myvault.Address, version myvault.Version) (r *rowcache.Row, secret myvault.Secret, err error) {
 	r, value, err := s.current(c, addr, version)
 	switch {
 	case err != nil:
@@ -87,8 +86,8 @@ const selectCurrent = `SELECT ` + ledger.HeadColumns + `, l.sealed FROM head h L
 
 // current reads the row of an address and, if it is the version wanted, its value. The row
 // of an address that never had a version has no state.
-func (s *Store) current(c *db.Conn, addr myvault.Address, wanted myvault.Version) (r *fresh.Row, value myvault.Value, err error) {
-	r = &fresh.Row{}
+func (s *Store) current(c *db.Conn, addr myvault.Address, wanted myvault.Version) (r *rowcache.Row, value myvault.Value, err error) {
+	r = &rowcache.Row{}
 	err = c.Read(selectCurrent, func(b *db.Binder) {
 		b.Text(addr.Project)
 		b.Text(addr.Path)
@@ -113,7 +112,7 @@ func (s *Store) current(c *db.Conn, addr myvault.Address, wanted myvault.Version
 
 // value decrypts the record of a log row.
 func (s *Store) value(c *db.Conn, info myvault.Info, seq uint64, record []byte) (myvault.Value, error) {
-	b, err := s.file.Keys.OpenRecord(c, keyring.Place(info.Address, info.Version), seq, record)
+	b, err := s.file.Keys.OpenRecord(c, keyring.RecordID(info.Address, info.Version), seq, record)
 	if err != nil {
 		return myvault.Value{}, err
 	}

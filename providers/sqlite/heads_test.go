@@ -13,40 +13,41 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/test/storetest"
 )
 
 // TestHeadsFile checks that heads kept in a file detect an older copy of the store.
 func TestHeadsFile(t *testing.T) {
 	is := is.New(t)
 	dir, key, path := t.TempDir(), crypto.NewKey(), filepath.Join(t.TempDir(), "heads")
-	older := closed(t, key)
+	older := storetest.Closed(t, key)
 	is.NoErr(os.CopyFS(dir, os.DirFS(older)))
 	for _, name := range []string{"vault.db", "access.db"} {
 		is.NoErr(os.Chmod(filepath.Join(dir, name), 0o600))
 	}
 	s, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{HeadsFile: path})
 	is.NoErr(err)
-	_, err = apply(s, put("p/new", "x"))
+	_, err = storetest.Apply(s, storetest.Put("p/new", "x"))
 	is.NoErr(err)
-	recorded(t, s, 2)
+	storetest.Record(t, s, 2)
 	is.NoErr(s.Close())
 	heads, err := sqlite.ReadHeads(path)
 	is.NoErr(err)
-	s = open(t, dir, key)
+	s = storetest.Open(t, dir, key)
 	now, err := s.Heads(t.Context())
 	is.NoErr(err)
 	is.Equal(heads, now)
 	report, err := s.Verify(t.Context(), heads...)
 	is.NoErr(err)
 	is.True(report.TruncationChecked)
-	_, err = open(t, older, key).Verify(t.Context(), heads...)
+	_, err = storetest.Open(t, older, key).Verify(t.Context(), heads...)
 	is.True(errors.Is(err, myvault.ErrTampered))
 }
 
 func TestHeadsFileAfterBackup(t *testing.T) {
 	is := is.New(t)
 	path := filepath.Join(t.TempDir(), "heads")
-	s := openWith(t, t.TempDir(), crypto.NewKey(), sqlite.Config{HeadsFile: path})
+	s := storetest.OpenWith(t, t.TempDir(), crypto.NewKey(), sqlite.Config{HeadsFile: path})
 	_, err := s.Backup(t.Context(), filepath.Join(t.TempDir(), "backup"), nil)
 	is.NoErr(err)
 	heads, err := sqlite.ReadHeads(path)

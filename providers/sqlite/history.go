@@ -166,4 +166,4 @@ func (s *Store) archived(c *db.Conn, v ledger.VersionRow, newest uint64) (myvaul
 }
 
 // Limits implements [myvault.Limited].
-func (s *Store) Limits() myvault.Limits { return myvault.Limits{Projects: s.maxProjects} }
+func (s *Store) Limits() (projects, versions int) { return s.maxProjects, 0 }

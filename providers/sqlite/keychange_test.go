@@ -16,6 +16,7 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/test/storetest"
 )
 
 // keyed is a store with its key file, its backups and every key that must not be lost.
@@ -35,7 +36,7 @@ func newKeyed(t *testing.T) *keyed {
 		t.Fatal(err)
 	}
 	s := k.open()
-	if _, err := apply(s, put("p/a", "one")); err != nil {
+	if _, err := storetest.Apply(s, storetest.Put("p/a", "one")); err != nil {
 		t.Fatal(err)
 	}
 	k.close(s)
@@ -104,7 +105,7 @@ func (k *keyed) lost() error {
 		}
 	}
 	for _, key := range found {
-		open = open || opens(k.t, k.dir, key)
+		open = open || storetest.Opens(k.t, k.dir, key)
 	}
 	if !open {
 		return errors.New("no key opens the store")
@@ -116,7 +117,7 @@ func (k *keyed) lost() error {
 func (k *keyed) sound() {
 	k.t.Helper()
 	s := k.open()
-	if got := value(k.t, s, "p/a"); got != "one" {
+	if got := storetest.Value(k.t, s, "p/a"); got != "one" {
 		k.t.Fatal(got)
 	}
 	k.close(s)
@@ -190,14 +191,14 @@ func TestChangeKeyKilledAnywhere(t *testing.T) {
 // TestChangeKeyAfterInterruptedRekey checks that ChangeKey completes a rekey of the store that
 // stopped halfway.
 func TestChangeKeyAfterInterruptedRekey(t *testing.T) {
-	for step := 1; step <= 2; step++ {
+	for step := sqlite.AddNewKey; step <= sqlite.ChangeVault; step++ {
 		t.Run(fmt.Sprint("step ", step), func(t *testing.T) {
 			is := is.New(t)
 			k := newKeyed(t)
 			next := crypto.NewKey()
 			is.NoErr(os.WriteFile(k.file+".next", []byte(next.Text()+"\n"), 0o600))
 			s := k.open()
-			is.NoErr(s.RekeyUntil(t.Context(), next, step))
+			is.NoErr(s.RekeySteps(t.Context(), next, step))
 			k.close(s)
 			is.NoErr(k.lost())
 			done, err := sqlite.ChangeKey(t.Context(), k.dir, k.file)
@@ -245,14 +246,14 @@ func TestChangeKeyWhileServing(t *testing.T) {
 	server := k.open()
 	_, err := sqlite.ChangeKey(t.Context(), k.dir, k.file)
 	is.NoErr(err)
-	_, err = apply(server, put("p/b", "two"))
+	_, err = storetest.Apply(server, storetest.Put("p/b", "two"))
 	is.NoErr(err)
 	other := k.open()
 	_, err = other.NewEpoch(t.Context())
 	is.NoErr(err)
-	_, err = apply(other, put("p/c", "three"))
+	_, err = storetest.Apply(other, storetest.Put("p/c", "three"))
 	is.NoErr(err)
-	is.Equal(value(t, server, "p/c"), "three") // under a data key that only the new key opens
+	is.Equal(storetest.Value(t, server, "p/c"), "three") // under a data key that only the new key opens
 	k.close(other)
 	k.close(server)
 	k.sound()
@@ -325,11 +326,11 @@ func TestChangeKeyRefuses(t *testing.T) {
 			is := is.New(t)
 			k := newKeyed(t)
 			dir, file := c.spoil(k)
-			before, keys := files(t, k.dir), len(k.onDisk())
+			before, keys := storetest.Files(t, k.dir), len(k.onDisk())
 			_, err := sqlite.ChangeKey(t.Context(), dir, file)
 			is.True(errors.Is(err, c.want))
 			is.True(!strings.Contains(err.Error(), other))
-			is.Equal(files(t, k.dir), before)
+			is.Equal(storetest.Files(t, k.dir), before)
 			is.Equal(len(k.onDisk()), keys)
 			k.sound()
 		})
@@ -358,11 +359,12 @@ func TestChangeKeyNamesKeptKey(t *testing.T) {
 // TestChangeKeyDuringBackup checks that ChangeKey during a backup installs the key and reports
 // that the old bytes stay until the backup ends.
 func TestChangeKeyDuringBackup(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	k := newKeyed(t)
 	s := k.open()
 	for range 4 { // enough in the write-ahead log for several steps of the copy
-		_, err := apply(s, put("p/b", strings.Repeat("v", 500_000)))
+		_, err := storetest.Apply(s, storetest.Put("p/b", strings.Repeat("v", 500_000)))
 		is.NoErr(err)
 	}
 	path := filepath.Join(t.TempDir(), "backup")

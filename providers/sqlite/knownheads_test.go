@@ -13,14 +13,15 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/test/storetest"
 )
 
 // TestFailedRequestLeavesNoHead checks that a request that fails after its first write leaves
 // nothing in the writer's known heads: versions have no gap in the same batch and later.
 func TestFailedRequestLeavesNoHead(t *testing.T) {
 	is := is.New(t)
-	s := open(t, t.TempDir(), crypto.NewKey())
-	_, err := apply(s, put("p/taken", "x"))
+	s := storetest.Open(t, t.TempDir(), crypto.NewKey())
+	_, err := storetest.Apply(s, storetest.Put("p/taken", "x"))
 	is.NoErr(err)
 	const callers = 120
 	var mu sync.Mutex
@@ -29,12 +30,12 @@ func TestFailedRequestLeavesNoHead(t *testing.T) {
 	for n := range callers {
 		wait.Go(func() {
 			if n%3 == 0 {
-				if _, err := apply(s, put("p/shared", "lost"), put("p/taken", "y", myvault.IfAbsent())); !errors.Is(err, myvault.ErrExists) {
+				if _, err := storetest.Apply(s, storetest.Put("p/shared", "lost"), storetest.Put("p/taken", "y", myvault.IfAbsent())); !errors.Is(err, myvault.ErrExists) {
 					t.Error(err)
 				}
 				return
 			}
-			infos, err := apply(s, put("p/shared", "kept"))
+			infos, err := storetest.Apply(s, storetest.Put("p/shared", "kept"))
 			if err != nil {
 				t.Error(err)
 				return
@@ -50,7 +51,7 @@ func TestFailedRequestLeavesNoHead(t *testing.T) {
 	for i, v := range versions {
 		is.Equal(v, myvault.Version(i+1))
 	}
-	secret, err := s.Get(t.Context(), addr("p/shared"), 0)
+	secret, err := s.Get(t.Context(), storetest.Addr("p/shared"), 0)
 	is.NoErr(err)
 	is.Equal(secret.Value.Reveal(), "kept")
 	_, err = s.Verify(t.Context())
@@ -62,9 +63,9 @@ func TestFailedRequestLeavesNoHead(t *testing.T) {
 func TestHeadsAreReadAgainAfterAnotherWriter(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
-	stores := []*sqlite.Store{open(t, dir, key), open(t, dir, key)}
+	stores := []*sqlite.Store{storetest.Open(t, dir, key), storetest.Open(t, dir, key)}
 	for n := range 12 {
-		infos, err := apply(stores[n/2%2], put("p/a", "x"), put(fmt.Sprintf("p/b%d", n), "x"))
+		infos, err := storetest.Apply(stores[n/2%2], storetest.Put("p/a", "x"), storetest.Put(fmt.Sprintf("p/b%d", n), "x"))
 		is.NoErr(err)
 		is.Equal(infos[0].Version, myvault.Version(n+1))
 	}
@@ -75,16 +76,17 @@ func TestHeadsAreReadAgainAfterAnotherWriter(t *testing.T) {
 // TestKnownHeadsAreBounded checks that the known heads are bounded, and that evicted ones are read
 // from the file.
 func TestKnownHeadsAreBounded(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
-	s := open(t, t.TempDir(), crypto.NewKey())
+	s := storetest.Open(t, t.TempDir(), crypto.NewKey())
 	long := strings.Repeat(strings.Repeat("x", 128-1)+"/", 7)
 	for version := range 2 {
 		for from := range 8 {
 			changes := make([]myvault.Change, 500)
 			for n := range changes {
-				changes[n] = put(fmt.Sprintf("p/%s%d", long, 500*from+n), "x")
+				changes[n] = storetest.Put(fmt.Sprintf("p/%s%d", long, 500*from+n), "x")
 			}
-			infos, err := apply(s, changes...)
+			infos, err := storetest.Apply(s, changes...)
 			is.NoErr(err)
 			for _, info := range infos {
 				is.Equal(info.Version, myvault.Version(version+1))
@@ -102,17 +104,17 @@ func TestKnownHeadsAreBounded(t *testing.T) {
 // failed requests.
 func TestKnownHeadsByteCount(t *testing.T) {
 	is := is.New(t)
-	s := open(t, t.TempDir(), crypto.NewKey())
-	_, err := apply(s, put("p/taken", "x"))
+	s := storetest.Open(t, t.TempDir(), crypto.NewKey())
+	_, err := storetest.Apply(s, storetest.Put("p/taken", "x"))
 	is.NoErr(err)
 	var wait sync.WaitGroup
 	for n := range 60 {
 		wait.Go(func() {
-			changes := []myvault.Change{put("p/a", "x"), put("p/b", "x")}
+			changes := []myvault.Change{storetest.Put("p/a", "x"), storetest.Put("p/b", "x")}
 			if n%2 == 0 {
-				changes = append(changes, put("p/taken", "y", myvault.IfAbsent()))
+				changes = append(changes, storetest.Put("p/taken", "y", myvault.IfAbsent()))
 			}
-			_, err := s.Apply(t.Context(), myvault.Commit{Changes: changes, By: strings.Repeat("s", n+1), At: at})
+			_, err := s.Apply(t.Context(), myvault.Commit{Changes: changes, By: strings.Repeat("s", n+1), At: storetest.At})
 			if (err != nil) != (n%2 == 0) {
 				t.Error(err)
 			}
@@ -127,15 +129,15 @@ func TestKnownHeadsByteCount(t *testing.T) {
 // missing.
 func TestKnownHeadMissingInFile(t *testing.T) {
 	is := is.New(t)
-	s := open(t, t.TempDir(), crypto.NewKey())
-	_, err := apply(s, put("p/a", "x"), put("p/b", "x"))
+	s := storetest.Open(t, t.TempDir(), crypto.NewKey())
+	_, err := storetest.Apply(s, storetest.Put("p/a", "x"), storetest.Put("p/b", "x"))
 	is.NoErr(err)
-	is.NoErr(s.WriterRuns(`DELETE FROM head WHERE path = 'a'`))
-	infos, err := apply(s, put("p/a", "y"), put("p/b", "y"))
+	is.NoErr(storetest.RunByWriter(storetest.RoomsOf(s).Vault.Writer, `DELETE FROM head WHERE path = 'a'`))
+	infos, err := storetest.Apply(s, storetest.Put("p/a", "y"), storetest.Put("p/b", "y"))
 	is.NoErr(err)
 	is.Equal(infos[0].Version, myvault.Version(1))
 	is.Equal(infos[1].Version, myvault.Version(2))
-	secret, err := s.Get(t.Context(), addr("p/a"), 0)
+	secret, err := s.Get(t.Context(), storetest.Addr("p/a"), 0)
 	is.NoErr(err)
 	is.Equal(secret.Value.Reveal(), "y")
 	_, err = s.Verify(t.Context())

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
@@ -13,10 +12,11 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/rowcache"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/seam"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
@@ -26,22 +26,17 @@ import (
 // Open asks for the key first and returns the error of the source if there is one. Then, before it
 // writes anything, it checks the directory and the files. It returns ErrNetworkFS, ErrExposed,
 // ErrForeign, ErrNewer, ErrMissing, [myvault.ErrWrongKey] or [myvault.ErrTampered] for a directory
-// that must not be opened, and ErrUnavailable for files that cannot be opened now. The error names
-// dir.
+// that must not be opened, and ErrUnavailable for files that cannot be opened now. It returns
+// [errors.ErrUnsupported] for an access.db with entries from before the first release. The error
+// names dir.
 func Open(ctx context.Context, dir string, keys KeySource, c Config) (*Store, error) {
-	return open(ctx, dir, keys, options{Config: c})
+	return open(ctx, dir, keys, options{c, seam.From(ctx)})
 }
 
-// options are a Config with the parts that tests replace. A zero field means the real one.
+// options are a Config with the parts that tests replace.
 type options struct {
 	Config
-	vfs        string
-	network    directory.NetworkDetector
-	epochLimit uint64
-	sync       func(path string) error // of the trail
-	disk       directory.Disk
-	noIndex    bool          // PRAGMA data_version is asked, not the WAL-index
-	firstPrune time.Duration // until entries are first pruned in the background
+	seam.Parts
 }
 
 func open(ctx context.Context, dir string, keys KeySource, c options) (*Store, error) {
@@ -49,20 +44,23 @@ func open(ctx context.Context, dir string, keys KeySource, c options) (*Store, e
 		c.MaxProjects = myvault.MaxProjects
 	}
 	if c.CacheBytes == 0 {
-		c.CacheBytes = fresh.DefaultCacheBytes
+		c.CacheBytes = rowcache.DefaultCacheBytes
 	}
-	if c.epochLimit == 0 {
-		c.epochLimit = epochLimit
+	if c.EpochLimit == 0 {
+		c.EpochLimit = epochLimit
 	}
 	vault := schema.VaultFile
 	vault.AccessOptional = c.RenewTrail
-	key, absolute, err := admit(ctx, dir, keys, directory.System{Network: c.network, Disk: c.disk}, vault, schema.AccessFile)
+	key, absolute, err := admit(ctx, dir, keys, directory.System{Network: c.Network, Disk: c.Disk}, vault, schema.AccessFile)
 	if err != nil {
 		return nil, notOpened("store", dir, err)
 	}
-	s := &Store{registered: map[string]bool{}, maxProjects: c.MaxProjects, headsFile: c.HeadsFile, epochLimit: c.epochLimit, cache: fresh.NewCache(c.CacheBytes)}
+	s := &Store{registered: map[string]bool{}, maxProjects: c.MaxProjects, headsFile: c.HeadsFile, epochLimit: c.EpochLimit, cache: rowcache.NewCache(c.CacheBytes)}
 	if err := s.start(ctx, absolute, key, keys, c); err != nil {
 		return nil, notOpened("store", dir, fault.FromOS(err))
+	}
+	if c.Opened != nil {
+		c.Opened(seam.Rooms{Vault: s.file, Trail: s.trail, Cache: s.cache, Validator: s.validator})
 	}
 	return s, nil
 }
@@ -102,7 +100,7 @@ func checkDirectory(ctx context.Context, dir string, key crypto.Key, sys directo
 
 // start opens both files and starts the writer.
 func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeySource, c options) error {
-	f, err := wal.Open(ctx, schema.VaultFile, dir, key, wal.Options{VFS: c.vfs, Keys: keyring.Source(keys), Synchronous: db.SyncFull, Disk: c.disk})
+	f, err := wal.Open(ctx, schema.VaultFile, dir, key, wal.Options{VFS: c.VFS, Keys: keyring.Source(keys), Synchronous: db.SyncFull, Disk: c.Disk, Now: c.Now})
 	if err != nil {
 		return err
 	}
@@ -113,7 +111,7 @@ func (s *Store) start(ctx context.Context, dir string, key crypto.Key, keys KeyS
 	s.masters.Store(&masters{s.file.Keys.Master.Load(), s.trail.File.Keys.Master.Load()})
 	s.newest.Store(s.end.Seq)
 	s.committed = ledger.Link{Seq: s.end.Seq, MAC: s.end.MAC}
-	s.fresh = fresh.NewValidator(s.cache, s.file, s.newest.Load, !c.noIndex)
+	s.validator = rowcache.NewValidator(s.cache, s.file, s.newest.Load, !c.NoIndex)
 	s.setHooks(f.Writer)
 	f.Start()
 	return nil
@@ -136,9 +134,9 @@ func (s *Store) openTrail(ctx context.Context, dir string, key crypto.Key, c opt
 	// Opening the first reader takes as long as opening the trail; do both at once.
 	ready := s.file.Readers.OpenFirst(ctx)
 	o := s.file.Options
-	o.Synchronous, o.Sync = db.SyncNormal, c.sync
+	o.Synchronous, o.Sync = db.SyncNormal, c.Sync
 	limits := c.Trail.limits()
-	limits.First = c.firstPrune
+	limits.First = c.FirstPrune
 	s.trail, err = access.Open(ctx, dir, key, o, limits)
 	<-ready
 	if err != nil {
@@ -160,12 +158,12 @@ func (s *Store) openTrail(ctx context.Context, dir string, key crypto.Key, c opt
 // setHooks connects the writer with the state that the store keeps in memory.
 func (s *Store) setHooks(w *wal.Writer) {
 	w.BeforeBatch = func(c *db.Conn, reread bool) error {
-		s.fresh.TransactionBegan(c.TotalChanges())
+		s.validator.TransactionBegan(c.TotalChanges())
 		return s.begin(c, reread)
 	}
 	w.Save, w.Restore = s.save, s.restore
 	w.AfterCommit = func() {
-		s.fresh.TransactionCommitted(w.Conn.TotalChanges())
+		s.validator.TransactionCommitted(w.Conn.TotalChanges())
 		s.commit()
 	}
 }

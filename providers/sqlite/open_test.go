@@ -3,90 +3,28 @@ package sqlite_test
 import (
 	"context"
 	"errors"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/test/storetest"
 )
 
-// crashed returns a directory as a killed process leaves it: changes and entries are in the
-// write-ahead logs and not yet in the files.
-func crashed(t testing.TB, key crypto.Key) string {
-	t.Helper()
-	from := t.TempDir()
-	s := open(t, from, key)
-	if _, err := apply(s, put("news/prod/db", "one"), put("news/prod/db", "two")); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Record(context.Background(), myvault.Entry{Action: "read", Address: addr("news/prod/db"), At: at}); err != nil {
-		t.Fatal(err)
-	}
-	return copied(t, from)
-}
-
-// copied returns a copy of a directory.
-func copied(t testing.TB, from string) string {
-	t.Helper()
-	to := filepath.Join(t.TempDir(), "copy")
-	if err := os.Mkdir(to, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range files(t, from) {
-		if err := os.WriteFile(filepath.Join(to, name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return to
-}
-
-// closed returns a directory as Close leaves it.
-func closed(t testing.TB, key crypto.Key) string {
-	t.Helper()
-	dir := crashed(t, key)
-	s, err := sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{})
-	if err == nil {
-		err = s.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// refused checks that opening dir fails with want, changes no byte of any file and creates none.
-func refused(t *testing.T, dir string, keys sqlite.KeySource, want error) {
-	t.Helper()
-	is := is.New(t)
-	before := files(t, dir)
-	_, err := sqlite.Open(t.Context(), dir, keys, sqlite.Config{})
-	if !errors.Is(err, want) {
-		t.Fatal(err)
-	}
-	after := files(t, dir)
-	is.Equal(slices.Sorted(maps.Keys(after)), slices.Sorted(maps.Keys(before)))
-	for name := range before {
-		is.True(string(after[name]) == string(before[name])) // a file was changed
-	}
-}
-
 func TestReopen(t *testing.T) {
-	for name, make := range map[string]func(testing.TB, crypto.Key) string{"after a crash": crashed, "after a clean end": closed} {
+	for name, make := range map[string]func(testing.TB, crypto.Key) string{"after a crash": storetest.Crashed, "after a clean end": storetest.Closed} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			key := crypto.NewKey()
 			dir := make(t, key)
-			s := open(t, dir, key)
-			secret, err := s.Get(t.Context(), addr("news/prod/db"), 0)
+			s := storetest.Open(t, dir, key)
+			secret, err := s.Get(t.Context(), storetest.Addr("news/prod/db"), 0)
 			is.NoErr(err)
 			is.Equal(secret.Value.Reveal(), "two")
 			report, err := s.Verify(t.Context())
@@ -100,31 +38,31 @@ func TestReopen(t *testing.T) {
 func TestWrongKeyChangesNothing(t *testing.T) {
 	wrong := sqlite.StaticKey(crypto.NewKey())
 	t.Run("after a clean end", func(t *testing.T) {
-		refused(t, closed(t, crypto.NewKey()), wrong, myvault.ErrWrongKey)
+		storetest.Refused(t, storetest.Closed(t, crypto.NewKey()), wrong, myvault.ErrWrongKey)
 	})
 	t.Run("after a crash", func(t *testing.T) {
-		dir := crashed(t, crypto.NewKey())
-		is.New(t).True(len(files(t, dir)["vault.db-wal"]) > 0)
-		refused(t, dir, wrong, myvault.ErrWrongKey)
+		dir := storetest.Crashed(t, crypto.NewKey())
+		is.New(t).True(len(storetest.Files(t, dir)["vault.db-wal"]) > 0)
+		storetest.Refused(t, dir, wrong, myvault.ErrWrongKey)
 	})
 	t.Run("of the trail alone", func(t *testing.T) {
 		key := crypto.NewKey()
-		dir := crashed(t, key)
-		other := crashed(t, crypto.NewKey())
+		dir := storetest.Crashed(t, key)
+		other := storetest.Crashed(t, crypto.NewKey())
 		for _, name := range []string{"access.db", "access.db-wal", "access.db-shm"} {
 			is.New(t).NoErr(os.Rename(filepath.Join(other, name), filepath.Join(dir, name)))
 		}
-		refused(t, dir, sqlite.StaticKey(key), myvault.ErrWrongKey)
+		storetest.Refused(t, dir, sqlite.StaticKey(key), myvault.ErrWrongKey)
 	})
 	t.Run("while another process uses it", func(t *testing.T) {
 		is := is.New(t)
 		key := crypto.NewKey()
 		dir := t.TempDir()
-		s := open(t, dir, key)
-		_, err := apply(s, put("p/a", "x"))
+		s := storetest.Open(t, dir, key)
+		_, err := storetest.Apply(s, storetest.Put("p/a", "x"))
 		is.NoErr(err)
-		refused(t, dir, wrong, myvault.ErrWrongKey)
-		_, err = apply(s, put("p/a", "y"))
+		storetest.Refused(t, dir, wrong, myvault.ErrWrongKey)
+		_, err = storetest.Apply(s, storetest.Put("p/a", "y"))
 		is.NoErr(err)
 	})
 }
@@ -132,23 +70,25 @@ func TestWrongKeyChangesNothing(t *testing.T) {
 func TestForeignFilesAreRefused(t *testing.T) {
 	key := crypto.NewKey()
 	for name, make := range map[string]func(t *testing.T, path string){
-		"an empty file": func(t *testing.T, path string) { write(t, path, nil) },
-		"a text":        func(t *testing.T, path string) { write(t, path, []byte(strings.Repeat("not a database\n", 500))) },
-		"a short text":  func(t *testing.T, path string) { write(t, path, []byte("x")) },
-		"a directory":   func(t *testing.T, path string) { is.New(t).NoErr(os.Mkdir(path, 0o700)) },
+		"an empty file": func(t *testing.T, path string) { storetest.WriteFile(t, path, nil) },
+		"a text": func(t *testing.T, path string) {
+			storetest.WriteFile(t, path, []byte(strings.Repeat("not a database\n", 500)))
+		},
+		"a short text": func(t *testing.T, path string) { storetest.WriteFile(t, path, []byte("x")) },
+		"a directory":  func(t *testing.T, path string) { is.New(t).NoErr(os.Mkdir(path, 0o700)) },
 		"a database of something else": func(t *testing.T, path string) {
-			r := rawOpen(t, filepath.Dir(path), filepath.Base(path))
-			r.exec(`CREATE TABLE x(y)`)
-			r.close()
+			r := storetest.OpenRaw(t, filepath.Dir(path), filepath.Base(path))
+			r.Exec(`CREATE TABLE x(y)`)
+			r.Close()
 		},
 		"one with a write-ahead log": func(t *testing.T, path string) {
 			elsewhere := t.TempDir()
-			r := rawOpen(t, elsewhere, filepath.Base(path))
-			r.exec(`PRAGMA journal_mode=WAL; CREATE TABLE meta(name, value)`)
+			r := storetest.OpenRaw(t, elsewhere, filepath.Base(path))
+			r.Exec(`PRAGMA journal_mode=WAL; CREATE TABLE meta(name, value)`)
 			for _, suffix := range []string{"", "-wal", "-shm"} {
 				content, err := os.ReadFile(filepath.Join(elsewhere, filepath.Base(path)+suffix))
 				is.New(t).NoErr(err)
-				write(t, path+suffix, content)
+				storetest.WriteFile(t, path+suffix, content)
 			}
 		},
 	} {
@@ -162,35 +102,28 @@ func TestForeignFilesAreRefused(t *testing.T) {
 					is.True(errors.Is(err, sqlite.ErrForeign))
 					return
 				}
-				refused(t, dir, sqlite.StaticKey(key), sqlite.ErrForeign)
+				storetest.Refused(t, dir, sqlite.StaticKey(key), sqlite.ErrForeign)
 			})
 		}
 	}
 	t.Run("the trail in place of the secrets", func(t *testing.T) {
-		dir := closed(t, key)
+		dir := storetest.Closed(t, key)
 		is.New(t).NoErr(os.Rename(filepath.Join(dir, "access.db"), filepath.Join(dir, "vault.db")))
-		refused(t, dir, sqlite.StaticKey(key), sqlite.ErrForeign)
+		storetest.Refused(t, dir, sqlite.StaticKey(key), sqlite.ErrForeign)
 	})
-}
-
-func write(t *testing.T, path string, content []byte) {
-	t.Helper()
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestNewerFilesAreRefused(t *testing.T) {
 	for _, file := range []string{"vault.db", "access.db"} {
 		t.Run(file, func(t *testing.T) {
 			key := crypto.NewKey()
-			dir := closed(t, key)
-			r := rawOpen(t, dir, file)
-			r.exec(`PRAGMA user_version=9`)
-			left := copied(t, dir)
-			refused(t, left, sqlite.StaticKey(key), sqlite.ErrNewer) // the version is in the write-ahead log
-			r.close()
-			refused(t, dir, sqlite.StaticKey(key), sqlite.ErrNewer)
+			dir := storetest.Closed(t, key)
+			r := storetest.OpenRaw(t, dir, file)
+			r.Exec(`PRAGMA user_version=9`)
+			left := storetest.Copied(t, dir)
+			storetest.Refused(t, left, sqlite.StaticKey(key), sqlite.ErrNewer) // the version is in the write-ahead log
+			r.Close()
+			storetest.Refused(t, dir, sqlite.StaticKey(key), sqlite.ErrNewer)
 		})
 	}
 }
@@ -224,35 +157,14 @@ func TestNoKeyCreatesNothing(t *testing.T) {
 	is.True(errors.Is(err, context.Canceled))
 }
 
-func TestNetworkFileSystemsAreRefused(t *testing.T) {
-	is := is.New(t)
-	key := sqlite.StaticKey(crypto.NewKey())
-	dir := filepath.Join(t.TempDir(), "a", "b")
-	var asked string
-	c := sqlite.OptionsOf(sqlite.Config{}).WithNetwork(func(dir string) (string, error) {
-		asked = dir
-		return "NFS", nil
-	})
-	_, err := c.Open(t.Context(), dir, key)
-	is.True(errors.Is(err, sqlite.ErrNetworkFS))
-	is.True(strings.Contains(err.Error(), "NFS"))
-	is.True(strings.HasPrefix(dir, asked)) // the nearest existing directory
-	_, err = os.Stat(filepath.Dir(dir))
-	is.True(errors.Is(err, os.ErrNotExist)) // nothing is created
-
-	name, err := sqlite.NetworkOf(t.TempDir())
-	is.NoErr(err)
-	is.Equal(name, "")
-}
-
 // TestOpenErrorsNameTheDirectory checks that errors of Open and OpenTrail name the directory and
 // still match with errors.Is.
 func TestOpenErrorsNameTheDirectory(t *testing.T) {
 	is := is.New(t)
 	key := crypto.NewKey()
-	dir := closed(t, key)
-	f, c := faults(t)
-	f.lies.Store(true)
+	dir := storetest.Closed(t, key)
+	f, c := storetest.FaultyDisk(t)
+	f.Lie(true)
 	_, err := c.Open(t.Context(), dir, sqlite.StaticKey(key))
 	is.True(errors.Is(err, myvault.ErrUnavailable)) // by the engine
 	is.True(strings.HasPrefix(err.Error(), "open store in "+dir+": "))
@@ -264,28 +176,7 @@ func TestOpenErrorsNameTheDirectory(t *testing.T) {
 	is.True(strings.HasPrefix(err.Error(), "open trail in "+dir+": "))
 	_, err = sqlite.Open(t.Context(), "", sqlite.StaticKey(key), sqlite.Config{})
 	is.True(strings.HasPrefix(err.Error(), "open store: "))
-	f.lies.Store(false)
-}
-
-// TestTemporaryFilesAreRemoved checks that temporary files of an interrupted creation are removed,
-// and that those of a running process stay.
-func TestTemporaryFilesAreRemoved(t *testing.T) {
-	is := is.New(t)
-	dir := t.TempDir()
-	stale, young := filepath.Join(dir, ".making-vault.db-1"), filepath.Join(dir, ".making-vault.db-2")
-	write(t, stale, []byte("half a file"))
-	write(t, stale+"-wal", []byte("half a log"))
-	write(t, young, []byte("of another process"))
-	for _, path := range []string{stale, stale + "-wal"} {
-		is.NoErr(os.Chtimes(path, time.Now(), time.Now().Add(-time.Hour)))
-	}
-	claimed, err := sqlite.ClaimFile(young)
-	is.NoErr(err)
-	defer claimed.Close()
-	open(t, dir, crypto.NewKey())
-	is.Equal(slices.Sorted(maps.Keys(files(t, dir))), []string{
-		".making-vault.db-2", "access.db", "access.db-lock", "access.db-shm", "access.db-wal", "vault.db", "vault.db-lock", "vault.db-shm", "vault.db-wal",
-	})
+	f.Lie(false)
 }
 
 // TestConcurrentCreate checks that concurrent creations of one store all use the same files.
@@ -299,7 +190,7 @@ func TestConcurrentCreate(t *testing.T) {
 		wait.Go(func() {
 			stores[i], errs[i] = sqlite.Open(context.Background(), dir, sqlite.StaticKey(key), sqlite.Config{})
 			if errs[i] == nil {
-				_, errs[i] = apply(stores[i], put("p/a", "x"))
+				_, errs[i] = storetest.Apply(stores[i], storetest.Put("p/a", "x"))
 			}
 		})
 	}
@@ -308,7 +199,7 @@ func TestConcurrentCreate(t *testing.T) {
 		is.NoErr(errs[i])
 		is.Equal(s.Incarnation(), stores[0].Incarnation())
 	}
-	secret, err := stores[0].Get(t.Context(), addr("p/a"), 0)
+	secret, err := stores[0].Get(t.Context(), storetest.Addr("p/a"), 0)
 	is.NoErr(err)
 	is.Equal(secret.Version, myvault.Version(len(stores)))
 	for _, s := range stores {
@@ -321,12 +212,12 @@ func TestConcurrentCreate(t *testing.T) {
 func TestErrorOfFirstFileWins(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
-	is.NoErr(open(t, dir, key).Close())
+	is.NoErr(storetest.Open(t, dir, key).Close())
 	refused := func(key crypto.Key) error {
 		_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
 		return err
 	}
-	must(t, os.WriteFile(filepath.Join(dir, "access.db"), []byte(strings.Repeat("no database ", 1000)), 0o600))
+	storetest.Must(t, os.WriteFile(filepath.Join(dir, "access.db"), []byte(strings.Repeat("no database ", 1000)), 0o600))
 	is.True(errors.Is(refused(key), sqlite.ErrForeign))
 	for range 5 {
 		err := refused(crypto.NewKey())

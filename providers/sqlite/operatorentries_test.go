@@ -7,13 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/test/storetest"
 )
 
 // outcomes returns the outcomes of the entries of an action, oldest first.
@@ -32,8 +32,8 @@ func outcomes(t *testing.T, s myvault.Trail, action string) (all []myvault.Outco
 // first step.
 func TestCanceledPruneIsRecorded(t *testing.T) {
 	is := is.New(t)
-	s := open(t, t.TempDir(), crypto.NewKey())
-	recorded(t, s, 1000)
+	s := storetest.Open(t, t.TempDir(), crypto.NewKey())
+	storetest.Record(t, s, 1000)
 	ctx, stop := context.WithCancel(t.Context())
 	var during []myvault.Outcome
 	n, err := s.PruneAccess(ctx, sqlite.AccessLimit{UpTo: 900}, func(uint64) {
@@ -49,12 +49,12 @@ func TestCanceledPruneIsRecorded(t *testing.T) {
 // TestPruneKeepsItsOwnEntry checks that a prune keeps its own entry while others are added.
 func TestPruneKeepsItsOwnEntry(t *testing.T) {
 	is := is.New(t)
-	s := open(t, t.TempDir(), crypto.NewKey())
-	recorded(t, s, 600)
+	s := storetest.Open(t, t.TempDir(), crypto.NewKey())
+	storetest.Record(t, s, 600)
 	left := 3
 	_, err := s.PruneAccess(t.Context(), sqlite.AccessLimit{UpTo: 1 << 40}, func(uint64) {
 		if left--; left > 0 {
-			recorded(t, s, 10)
+			storetest.Record(t, s, 10)
 		}
 	})
 	is.NoErr(err)
@@ -68,7 +68,7 @@ func TestPruneKeepsItsOwnEntry(t *testing.T) {
 func TestRekeyIsRecordedFirst(t *testing.T) {
 	is := is.New(t)
 	dir, old, next := t.TempDir(), crypto.NewKey(), crypto.NewKey()
-	s := open(t, dir, old)
+	s := storetest.Open(t, dir, old)
 	is.NoErr(s.Rekey(t.Context(), next))
 	is.Equal(outcomes(t, s, "rekey"), []myvault.Outcome{myvault.OutcomeBegun, myvault.OutcomeOK})
 	other, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(next), sqlite.Config{})
@@ -89,14 +89,14 @@ func TestRekeyIsRecordedFirst(t *testing.T) {
 func TestNoRekeyWithoutEntry(t *testing.T) {
 	is := is.New(t)
 	dir, old, next := t.TempDir(), crypto.NewKey(), crypto.NewKey()
-	s := open(t, dir, old)
-	r := rawOpen(t, dir, "access.db")
-	is.NoErr(s.Record(t.Context(), myvault.Entry{Action: "rekey", At: at}))
-	r.exec(`CREATE UNIQUE INDEX no_other ON batch(length(body) > 0)`)
+	s := storetest.Open(t, dir, old)
+	r := storetest.OpenRaw(t, dir, "access.db")
+	is.NoErr(s.Record(t.Context(), myvault.Entry{Action: "rekey", At: storetest.At}))
+	r.Exec(`CREATE UNIQUE INDEX no_other ON batch(length(body) > 0)`)
 	is.True(s.Rekey(t.Context(), next) != nil)
-	r.exec(`DROP INDEX no_other`)
-	is.True(opens(t, dir, old))
-	is.True(!opens(t, dir, next))
+	r.Exec(`DROP INDEX no_other`)
+	is.True(storetest.Opens(t, dir, old))
+	is.True(!storetest.Opens(t, dir, next))
 }
 
 // TestRestoreRemovesLeftovers checks that a restore removes the temporary directories of earlier
@@ -111,7 +111,7 @@ func TestRestoreRemovesLeftovers(t *testing.T) {
 	for _, name := range append(left, others...) {
 		dir := filepath.Join(parent, name)
 		is.NoErr(os.Mkdir(dir, 0o700))
-		is.NoErr(os.Chtimes(dir, at, at))
+		is.NoErr(os.Chtimes(dir, storetest.At, storetest.At))
 	}
 	_, err := sqlite.Restore(t.Context(), path, filepath.Join(parent, "vault"), sqlite.StaticKey(key), sqlite.Config{})
 	is.NoErr(err)
@@ -142,25 +142,6 @@ func TestRestoreRefusesSymlink(t *testing.T) {
 	}
 }
 
-// TestTemporaryDirectoryStaysYoung checks that the directory of a long restore keeps a recent
-// modification time, so that no other restore removes it.
-func TestTemporaryDirectoryStaysYoung(t *testing.T) {
-	is := is.New(t)
-	dir := t.TempDir()
-	is.NoErr(os.Chtimes(dir, at, at))
-	stop := sqlite.KeepYoung(dir, time.Millisecond)
-	for range 1000 {
-		if info, err := os.Stat(dir); err == nil && !info.ModTime().Equal(at) {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
-	stop()
-	info, err := os.Stat(dir)
-	is.NoErr(err)
-	is.True(info.ModTime().After(at))
-}
-
 // TestBackupWithoutHeadsFile checks that a backup is kept if its heads file cannot be written,
 // and that the error says so.
 func TestBackupWithoutHeadsFile(t *testing.T) {
@@ -183,32 +164,32 @@ func TestBackupWithoutHeadsFile(t *testing.T) {
 func TestDestroyDuringBackup(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
-	s := open(t, dir, crypto.NewKey())
-	_, err := apply(s, put("p/a", strings.Repeat("x", 3000)))
+	s := storetest.Open(t, dir, crypto.NewKey())
+	_, err := storetest.Apply(s, storetest.Put("p/a", strings.Repeat("x", 3000)))
 	is.NoErr(err)
 	for range 8 { // more than is copied at once
-		_, err := apply(s, put("p/large", strings.Repeat("x", 300<<10)))
+		_, err := storetest.Apply(s, storetest.Put("p/large", strings.Repeat("x", 300<<10)))
 		is.NoErr(err)
 	}
-	r := rawOpen(t, dir, "vault.db")
-	sealed := r.blobs(`SELECT sealed FROM log WHERE sealed IS NOT NULL ORDER BY seq LIMIT 1`)
-	r.close()
+	r := storetest.OpenRaw(t, dir, "vault.db")
+	sealed := r.Blobs(`SELECT sealed FROM log WHERE sealed IS NOT NULL ORDER BY seq LIMIT 1`)
+	r.Close()
 	is.Equal(len(sealed), 1)
 	gone := [][]byte{sealed[0][100:140]} // within one page
 	destroyed := false
 	_, err = s.Backup(t.Context(), filepath.Join(t.TempDir(), "backup"), func(int64, int64) {
 		if !destroyed {
 			destroyed = true
-			_, err := apply(s, on(myvault.OpDestroy, "p/a"))
+			_, err := storetest.Apply(s, storetest.On(myvault.OpDestroy, "p/a"))
 			is.True(errors.Is(err, myvault.ErrUnknownOutcome))
 			is.True(strings.Contains(err.Error(), "a backup or an integrity check is running"))
-			_, err = apply(s, put("p/b", "others write on"))
+			_, err = storetest.Apply(s, storetest.Put("p/b", "others write on"))
 			is.NoErr(err)
 		}
 	})
 	is.NoErr(err)
 	is.True(destroyed)
-	areGone(t, dir, gone)
-	_, err = s.Get(t.Context(), addr("p/a"), 0)
+	storetest.AreGone(t, dir, gone)
+	_, err = s.Get(t.Context(), storetest.Addr("p/a"), 0)
 	is.True(errors.Is(err, myvault.ErrDestroyed) || errors.Is(err, myvault.ErrNotFound))
 }

@@ -65,7 +65,7 @@ func (s *Store) pairWith(ctx context.Context, id []byte, renewed bool) error {
 			}
 			value = binary.BigEndian.AppendUint64(value, s.pairedSince)
 		}
-		return c.SetMeta(keyring.MetaAccess, append(value, s.file.Keys.Stamp.Sum(pairRow(s.file.Keys, value))...))
+		return c.SetMeta(keyring.MetaAccess, append(value, s.file.Keys.RowMAC.Sum(pairRow(s.file.Keys, value))...))
 	})
 }
 
@@ -76,7 +76,7 @@ func readPair(k *keyring.Ring, stored []byte) (id []byte, since uint64, err erro
 		return nil, 0, nil
 	}
 	n := len(stored) - crypto.MACSize
-	if n != crypto.VaultIDSize && n != crypto.VaultIDSize+8 || !k.Stamp.Holds(pairRow(k, stored[:n]), stored[n:]) {
+	if n != crypto.VaultIDSize && n != crypto.VaultIDSize+8 || !k.RowMAC.Verify(pairRow(k, stored[:n]), stored[n:]) {
 		return nil, 0, fault.Tampered("what vault.db remembers of access.db")
 	}
 	if n > crypto.VaultIDSize {
@@ -98,7 +98,7 @@ func (v *verification) provePair(c *db.Conn) error {
 	return err
 }
 
-// accessRow returns the bytes that the stamp of the remembered vault id covers. The change
+// accessRow returns the bytes that the row MAC of the remembered vault id covers. The change
 // since which it is remembered may follow the id.
 func pairRow(k *keyring.Ring, id []byte) []byte {
 	var b cryptobyte.Builder

@@ -5,22 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/matryer/is"
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/test/storetest"
 )
-
-// synced waits until the recorded entries are on the disk.
-func synced(t testing.TB, s *sqlite.Store) {
-	t.Helper()
-	for !s.TrailSynced() {
-		time.Sleep(time.Millisecond)
-	}
-}
 
 // aging makes a store and returns two states of its closed directory: a copy made halfway, and
 // the directory itself with more changes and entries.
@@ -28,17 +20,17 @@ func aging(t *testing.T, key crypto.Key) (older, newer string) {
 	t.Helper()
 	dir := t.TempDir()
 	for round := range 2 {
-		s := open(t, dir, key)
-		_, err := apply(s, put("p/a", "x"))
-		must(t, err)
-		recorded(t, s, 3)
-		synced(t, s)
-		_, err = apply(s, put("p/a", "y"))
-		must(t, err)
-		recorded(t, s, 1)
-		must(t, s.Close())
+		s := storetest.Open(t, dir, key)
+		_, err := storetest.Apply(s, storetest.Put("p/a", "x"))
+		storetest.Must(t, err)
+		storetest.Record(t, s, 3)
+		storetest.Synced(t, s)
+		_, err = storetest.Apply(s, storetest.Put("p/a", "y"))
+		storetest.Must(t, err)
+		storetest.Record(t, s, 1)
+		storetest.Must(t, s.Close())
 		if round == 0 {
-			older = copied(t, dir)
+			older = storetest.Copied(t, dir)
 		}
 	}
 	return older, dir
@@ -56,17 +48,17 @@ func TestOneFileRestoredAlone(t *testing.T) {
 			is.NoErr(os.WriteFile(filepath.Join(dir, name), content, 0o600))
 			_, err = sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
 			is.True(errors.Is(err, myvault.ErrTampered))
-			_, err = open(t, older, key).Verify(t.Context()) // two older copies are a consistent store
+			_, err = storetest.Open(t, older, key).Verify(t.Context()) // two older copies are a consistent store
 			is.NoErr(err)
 			// Recovery is the same as for a missing access.db.
 			is.NoErr(os.Remove(filepath.Join(dir, "access.db")))
-			s := openWith(t, dir, key, sqlite.Config{RenewTrail: true, Trail: keepEntries})
+			s := storetest.OpenWith(t, dir, key, sqlite.Config{RenewTrail: true, Trail: storetest.KeepEntries})
 			_, err = s.Verify(t.Context())
 			is.NoErr(err)
-			_, err = apply(s, put("p/a", "z"))
+			_, err = storetest.Apply(s, storetest.Put("p/a", "z"))
 			is.NoErr(err)
 			is.NoErr(s.Close())
-			s = open(t, dir, key)
+			s = storetest.Open(t, dir, key)
 			_, err = s.Verify(t.Context())
 			is.NoErr(err)
 		})
@@ -84,9 +76,9 @@ func TestTruncatedChainIsDetected(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			_, dir := aging(t, key)
-			r := rawOpen(t, dir, c.file)
-			r.exec(c.sql)
-			r.close()
+			r := storetest.OpenRaw(t, dir, c.file)
+			r.Exec(c.sql)
+			r.Close()
 			_, err := sqlite.Open(t.Context(), dir, sqlite.StaticKey(key), sqlite.Config{})
 			is.True(errors.Is(err, myvault.ErrTampered))
 		})
@@ -97,14 +89,14 @@ func TestTruncatedChainIsDetected(t *testing.T) {
 // count of the other chain is wrong.
 func TestVerifyComparesChains(t *testing.T) {
 	is := is.New(t)
-	s := open(t, t.TempDir(), crypto.NewKey())
-	_, err := apply(s, put("p/a", "x"))
+	s := storetest.Open(t, t.TempDir(), crypto.NewKey())
+	_, err := storetest.Apply(s, storetest.Put("p/a", "x"))
 	is.NoErr(err)
-	recorded(t, s, 1)
+	storetest.Record(t, s, 1)
 	s.Claim(9)
-	recorded(t, s, 1)
+	storetest.Record(t, s, 1)
 	s.Claim(1)
-	recorded(t, s, 1)
+	storetest.Record(t, s, 1)
 	_, err = s.Verify(t.Context())
 	var bad *sqlite.BadEntry
 	is.True(errors.As(err, &bad))
@@ -122,19 +114,19 @@ func TestTruncatedChainWhileOpen(t *testing.T) {
 		t.Run(c.sql, func(t *testing.T) {
 			is := is.New(t)
 			dir := t.TempDir()
-			s := open(t, dir, crypto.NewKey())
+			s := storetest.Open(t, dir, crypto.NewKey())
 			for range 2 {
-				_, err := apply(s, put("p/a", "x"))
+				_, err := storetest.Apply(s, storetest.Put("p/a", "x"))
 				is.NoErr(err)
-				recorded(t, s, 1)
+				storetest.Record(t, s, 1)
 			}
-			rawOpen(t, dir, c.file).exec(c.sql)
+			storetest.OpenRaw(t, dir, c.file).Exec(c.sql)
 			for range 2 {
 				var err error
 				if c.file == "access.db" {
-					err = s.Record(t.Context(), myvault.Entry{Action: "read", At: at})
+					err = s.Record(t.Context(), myvault.Entry{Action: "read", At: storetest.At})
 				} else {
-					_, err = apply(s, put("p/a", "y"))
+					_, err = storetest.Apply(s, storetest.Put("p/a", "y"))
 				}
 				is.True(errors.Is(err, myvault.ErrTampered))
 				is.True(errors.Is(s.Ping(t.Context()), myvault.ErrTampered))
@@ -147,11 +139,11 @@ func TestTruncatedChainWhileOpen(t *testing.T) {
 func TestNoReadFromTruncatedLog(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
-	s := open(t, dir, crypto.NewKey())
-	_, err := apply(s, put("p/a", "x"), put("p/b", "x"))
+	s := storetest.Open(t, dir, crypto.NewKey())
+	_, err := storetest.Apply(s, storetest.Put("p/a", "x"), storetest.Put("p/b", "x"))
 	is.NoErr(err)
-	rawOpen(t, dir, "vault.db").exec(`DELETE FROM log WHERE seq = 2`)
-	_, err = s.Get(t.Context(), addr("p/a"), 0)
+	storetest.OpenRaw(t, dir, "vault.db").Exec(`DELETE FROM log WHERE seq = 2`)
+	_, err = s.Get(t.Context(), storetest.Addr("p/a"), 0)
 	is.True(errors.Is(err, myvault.ErrTampered))
 }
 
@@ -161,18 +153,18 @@ func TestChangeCountsSyncedEntries(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
 	hold := make(chan struct{})
-	s := openWith(t, dir, crypto.NewKey(), sqlite.OptionsOf(sqlite.Config{Trail: keepEntries}).WithSync(func(string) error {
+	s := storetest.OpenWith(t, dir, crypto.NewKey(), storetest.OptionsOf(sqlite.Config{Trail: storetest.KeepEntries}).WithSync(func(string) error {
 		<-hold
 		return nil
 	}))
-	recorded(t, s, 3)
-	_, err := apply(s, put("p/a", "x"))
+	storetest.Record(t, s, 3)
+	_, err := storetest.Apply(s, storetest.Put("p/a", "x"))
 	is.NoErr(err)
 	close(hold)
-	synced(t, s)
-	_, err = apply(s, put("p/a", "y"))
+	storetest.Synced(t, s)
+	_, err = storetest.Apply(s, storetest.Put("p/a", "y"))
 	is.NoErr(err)
-	known := rawOpen(t, dir, "vault.db").blobs(`SELECT CAST(coalesce(seen, 0) AS TEXT) FROM log ORDER BY seq`)
+	known := storetest.OpenRaw(t, dir, "vault.db").Blobs(`SELECT CAST(coalesce(seen, 0) AS TEXT) FROM log ORDER BY seq`)
 	is.Equal(string(known[0]), "0")
 	is.Equal(string(known[1]), "3")
 }

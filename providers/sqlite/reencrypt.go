@@ -165,12 +165,12 @@ func (s *Store) reseal(c *db.Conn, r *ledger.LogRow, sealed []byte) error {
 	if err := ledger.CheckRecord(s.file.Keys, c, r, sealed); err != nil {
 		return err
 	}
-	at := keyring.Place(e.Address, e.Version)
-	value, err := s.file.Keys.OpenRecord(c, at, e.Seq, sealed)
+	id := keyring.RecordID(e.Address, e.Version)
+	value, err := s.file.Keys.OpenRecord(c, id, e.Seq, sealed)
 	if err != nil {
 		return err
 	}
-	record := s.end.Sealer.Seal(nil, at, value)
+	record := s.end.Sealer.Seal(nil, id, value)
 	clear(value)
 	digest := sha256.Sum256(record)
 	if err := c.Run(`UPDATE log SET sealed = ?2 WHERE seq = ?1`, e.Seq, record); err != nil {
@@ -178,7 +178,7 @@ func (s *Store) reseal(c *db.Conn, r *ledger.LogRow, sealed []byte) error {
 	}
 	return c.Run(`INSERT INTO reseal(seq, digest, mac) VALUES(?1, ?2, ?3)
 		ON CONFLICT(seq) DO UPDATE SET digest = ?2, mac = ?3`,
-		e.Seq, digest[:], s.file.Keys.Stamp.Sum(ledger.ResealRow(s.file.Keys, r, digest[:], s.end.Epoch)))
+		e.Seq, digest[:], s.file.Keys.RowMAC.Sum(ledger.ResealRow(s.file.Keys, r, digest[:], s.end.Epoch)))
 }
 
 // deleteKeys deletes the wrapped keys of earlier epochs, which no record needs any longer,

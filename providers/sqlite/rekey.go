@@ -126,10 +126,7 @@ func (r *rekeying) currentMasters(ctx context.Context, c *db.Conn) (*masters, er
 
 // finishEarlier completes an earlier Rekey, so that access.db has the key of vault.db.
 func (r *rekeying) finishEarlier(ctx context.Context, from *masters) error {
-	return r.access.Transaction(ctx, func() error {
-		if err := r.trail.File.BeforeWrite(); err != nil {
-			return err
-		}
+	return r.trail.File.CommitDurably(ctx, r.access, func() error {
 		found, err := keyring.FindSlot(r.access, from.access)
 		switch {
 		case err != nil:
@@ -145,15 +142,12 @@ func (r *rekeying) finishEarlier(ctx context.Context, from *masters) error {
 
 // addNewKey puts the new key beside the old one in access.db.
 func (r *rekeying) addNewKey(ctx context.Context, from *masters) error {
-	return r.access.Transaction(ctx, func() error {
-		if err := r.trail.File.BeforeWrite(); err != nil {
-			return err
-		}
+	return r.trail.File.CommitDurably(ctx, r.access, func() error {
 		wrapped, err := keyring.RewrapTrail(r.access, from.access, r.to.access)
 		if err != nil {
 			return err
 		}
-		return errors.Join(r.access.SetMeta(keyring.MetaNextCheck, r.to.access.Check()), r.access.SetMeta(keyring.MetaNextTrail, wrapped))
+		return errors.Join(r.access.SetMeta(keyring.MetaNextCheck, r.to.access.CheckValue()), r.access.SetMeta(keyring.MetaNextTrail, wrapped))
 	})
 }
 

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/seam"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
@@ -29,23 +31,24 @@ import (
 // [myvault.ErrTampered] for a backup that was altered, cut or extended, and
 // [myvault.ErrUnavailable] for errors of the disk.
 func VerifyBackup(ctx context.Context, path string, keys KeySource, earlier ...myvault.Head) (report Report, err error) {
-	if report, err = verifyBackup(ctx, path, os.TempDir(), keys, options{}, earlier); err != nil {
+	if report, err = verifyBackup(ctx, path, keys, options{Parts: seam.From(ctx)}, earlier); err != nil {
 		return report, fmt.Errorf("verify backup: %w", fault.FromAny(ctx, err))
 	}
 	return report, nil
 }
 
-func verifyBackup(ctx context.Context, path, above string, keys KeySource, c options, earlier []myvault.Head) (report Report, err error) {
+func verifyBackup(ctx context.Context, path string, keys KeySource, c options, earlier []myvault.Head) (report Report, err error) {
+	above := cmp.Or(c.TempDir, os.TempDir())
 	if err := directory.Sweep(above, directory.TempNames(verifyPrefix)); err != nil {
 		return report, err
 	}
-	dir, claimed, err := c.disk.MkdirTemp(above, verifyPrefix+"*")
+	dir, claimed, err := c.Disk.MkdirTemp(above, verifyPrefix+"*")
 	if err != nil {
 		return report, err
 	}
 	defer claimed.Close()
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	key, err := unpack(ctx, path, dir, keys, c.disk)
+	key, err := unpack(ctx, path, dir, keys, c.Disk)
 	if err != nil {
 		return report, err
 	}
@@ -67,39 +70,39 @@ func verifyBackup(ctx context.Context, path, above string, keys KeySource, c opt
 // After an error, which is one of [VerifyBackup], there is no store in dir. The exception
 // is [myvault.ErrUnknownOutcome]: the name of dir may be gone after a power cut.
 func Restore(ctx context.Context, path, dir string, keys KeySource, c Config, earlier ...myvault.Head) (report Report, err error) {
-	if report, err = restore(ctx, path, dir, keys, options{Config: c}, earlier); err != nil {
+	if report, err = restore(ctx, path, dir, keys, options{c, seam.From(ctx)}, earlier); err != nil {
 		return report, fmt.Errorf("restore: %w", fault.FromAny(ctx, err))
 	}
 	return report, nil
 }
 
 func restore(ctx context.Context, path, dir string, keys KeySource, c options, earlier []myvault.Head) (report Report, err error) {
-	if dir, err = emptyDirectory(dir, directory.System{Network: c.network, Disk: c.disk}); err != nil {
+	if dir, err = emptyDirectory(dir, directory.System{Network: c.Network, Disk: c.Disk}); err != nil {
 		return report, err
 	}
 	parent := filepath.Dir(dir)
 	if err := directory.Sweep(parent, anyRestore); err != nil {
 		return report, err
 	}
-	temporary, claimed, err := c.disk.MkdirTemp(parent, restorePrefix+filepath.Base(dir)+"-*") // with mode 0700
+	temporary, claimed, err := c.Disk.MkdirTemp(parent, restorePrefix+filepath.Base(dir)+"-*") // with mode 0700
 	if err != nil {
 		return report, err
 	}
 	defer claimed.Close()
 	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
 	defer directory.TouchEvery(temporary, directory.StaleAfter/4)()
-	key, err := unpack(ctx, path, temporary, keys, c.disk)
+	key, err := unpack(ctx, path, temporary, keys, c.Disk)
 	if err != nil {
 		return report, err
 	}
 	report, err = verifyUnpacked(ctx, temporary, key, c, earlier, func(s *Store) error { return s.revive(ctx) })
 	if err == nil {
-		err = syncFiles(temporary, c.disk)
+		err = syncFiles(temporary, c.Disk)
 	}
 	if err != nil {
 		return report, err
 	}
-	return report, c.disk.PublishDir(temporary, dir)
+	return report, c.Disk.PublishDir(temporary, dir)
 }
 
 // verifyPrefix begins the names of the directories in which backups are verified.

@@ -21,8 +21,8 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/access"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/fresh"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/rowcache"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
@@ -53,8 +53,8 @@ const epochLimit = 1 << 28
 type Store struct {
 	file          *wal.File
 	trail         *access.Trail
-	cache         *fresh.Cache
-	fresh         *fresh.Validator
+	cache         *rowcache.Cache
+	validator     *rowcache.Validator
 	pairedSince   uint64                  // changes up to it know entries of an access.db that is gone
 	masters       atomic.Pointer[masters] // those that opened it, or that Rekey has set
 	incarnation   string
@@ -99,7 +99,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	return errors.Join(s.writeHeadsFile(), s.fresh.Close(), s.file.Close(), s.trail.Close())
+	return errors.Join(s.writeHeadsFile(), s.validator.Close(), s.file.Close(), s.trail.Close())
 }
 
 // observe raises the newest known change to seq.

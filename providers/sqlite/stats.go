@@ -34,22 +34,20 @@ type Stats struct {
 
 // counter is a number that many goroutines add to, spread so that they seldom meet.
 type counter [32]struct {
-	n atomic.Uint64
+	atomic.Uint64
 	_ [56]byte // a cache line each
 }
 
-func (c *counter) add(hash uint64) { c[hash>>59].n.Add(1) }
-
 func (c *counter) sum() (n uint64) {
 	for i := range c {
-		n += c[i].n.Load()
+		n += c[i].Load()
 	}
 	return n
 }
 
 func fileStats(f *wal.File) FileStats {
 	return FileStats{
-		Commits: f.Writer.Counts.Commits.Load(), Requests: f.Writer.Counts.Requests.Load(),
+		Commits: f.Writer.Commits.Load(), Requests: f.Writer.Requests.Load(),
 		Bytes: wal.FileSize(f.Path), LogBytes: wal.FileSize(f.Path + "-wal"),
 	}
 }

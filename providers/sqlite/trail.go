@@ -19,6 +19,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/schema"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/seam"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/wal"
 )
 
@@ -61,11 +62,12 @@ var keepAll = TrailConfig{MaxAge: -1, MaxBytes: -1}
 // OpenTrail opens the trail in dir, for a provider without one. If there is no trail it
 // creates one. It makes the same checks as [Open].
 func OpenTrail(ctx context.Context, dir string, keys KeySource, c TrailConfig) (*Trail, error) {
-	key, absolute, err := admit(ctx, dir, keys, directory.System{}, schema.AccessFile)
+	parts := seam.From(ctx)
+	key, absolute, err := admit(ctx, dir, keys, directory.System{Network: parts.Network, Disk: parts.Disk}, schema.AccessFile)
 	if err != nil {
 		return nil, notOpened("trail", dir, err)
 	}
-	t, err := access.Open(ctx, absolute, key, wal.Options{Keys: keyring.Source(keys), Synchronous: db.SyncNormal}, c.limits())
+	t, err := access.Open(ctx, absolute, key, wal.Options{VFS: parts.VFS, Keys: keyring.Source(keys), Synchronous: db.SyncNormal, Disk: parts.Disk}, c.limits())
 	if err != nil {
 		return nil, notOpened("trail", dir, fault.FromOS(err))
 	}

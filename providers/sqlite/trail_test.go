@@ -17,18 +17,8 @@ import (
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/test/storetest"
 )
-
-func entries(t testing.TB, trail myvault.Trail, r myvault.TrailFilter) (all []myvault.Entry) {
-	t.Helper()
-	for e, err := range trail.Entries(context.Background(), r) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, e)
-	}
-	return all
-}
 
 // TestOpenTrail opens a trail without a store, for a provider that has none.
 func TestOpenTrail(t *testing.T) {
@@ -37,21 +27,21 @@ func TestOpenTrail(t *testing.T) {
 	trail, err := sqlite.OpenTrail(t.Context(), dir, key, sqlite.TrailConfig{})
 	is.NoErr(err)
 	given := myvault.Entry{
-		At: at, Service: "ui", Via: "header", Request: "r-1", Remote: "192.0.2.1", Action: "read",
-		Address: addr("p/a"), Version: 7, Outcome: myvault.OutcomeDenied, Count: 3,
-		First: at.Add(-time.Second), Last: at, Seen: 5,
+		At: storetest.At, Service: "ui", Via: "header", Request: "r-1", Remote: "192.0.2.1", Action: "read",
+		Address: storetest.Addr("p/a"), Version: 7, Outcome: myvault.OutcomeDenied, Count: 3,
+		First: storetest.At.Add(-time.Second), Last: storetest.At, Seen: 5,
 	}
-	is.NoErr(trail.Record(t.Context(), given, myvault.Entry{Action: "login", At: at}))
+	is.NoErr(trail.Record(t.Context(), given, myvault.Entry{Action: "login", At: storetest.At}))
 	is.NoErr(trail.Close())
 	is.NoErr(trail.Close())
 	is.True(errors.Is(trail.Record(t.Context(), given), myvault.ErrClosed))
 
 	trail, err = sqlite.OpenTrail(t.Context(), dir, key, sqlite.TrailConfig{})
 	is.NoErr(err)
-	got := entries(t, trail, myvault.TrailFilter{})
+	got := storetest.Entries(t, trail, myvault.TrailFilter{})
 	is.Equal(len(got), 2)
 	is.Equal(got[0].Count, uint64(1)) // missing fields get defaults
-	is.Equal(got[0].First, at)
+	is.Equal(got[0].First, storetest.At)
 	is.Equal(got[0].Outcome, myvault.OutcomeOK)
 	is.Equal(got[0].Prev, got[1].MAC)
 	is.Equal(got[1].Prev, crypto.Genesis())
@@ -59,7 +49,7 @@ func TestOpenTrail(t *testing.T) {
 	is.Equal(got[1], given)
 	heads, err := trail.Heads(t.Context())
 	is.NoErr(err)
-	is.Equal(heads, []myvault.Head{{Chain: myvault.ChainAccess, Seq: 2, At: at, MAC: got[0].MAC}})
+	is.Equal(heads, []myvault.Head{{Chain: myvault.ChainAccess, Seq: 2, At: storetest.At, MAC: got[0].MAC}})
 	is.NoErr(trail.Close())
 	_, err = sqlite.OpenTrail(t.Context(), dir, sqlite.StaticKey(crypto.NewKey()), sqlite.TrailConfig{})
 	is.True(errors.Is(err, myvault.ErrWrongKey))
@@ -68,14 +58,14 @@ func TestOpenTrail(t *testing.T) {
 // TestFieldsAreBounded checks that texts of entries are truncated and made printable.
 func TestFieldsAreBounded(t *testing.T) {
 	is := is.New(t)
-	s := open(t, t.TempDir(), crypto.NewKey())
+	s := storetest.Open(t, t.TempDir(), crypto.NewKey())
 	long := strings.Repeat("ネ", 100) // 300 bytes
 	nasty := "a\nb\x00c\x1b[31m\x7f\u0085\xff"
-	e := myvault.Entry{Service: long, Via: nasty, Request: strings.Repeat("\xffa", 100), Remote: nasty, Action: long, At: at, Address: addr("p/a")}
+	e := myvault.Entry{Service: long, Via: nasty, Request: strings.Repeat("\xffa", 100), Remote: nasty, Action: long, At: storetest.At, Address: storetest.Addr("p/a")}
 	is.NoErr(s.Record(t.Context(), e))
-	_, err := s.Apply(t.Context(), myvault.Commit{Changes: []myvault.Change{put("p/a", "x")}, By: nasty, At: at, Entries: []myvault.Entry{e}})
+	_, err := s.Apply(t.Context(), myvault.Commit{Changes: []myvault.Change{storetest.Put("p/a", "x")}, By: nasty, At: storetest.At, Entries: []myvault.Entry{e}})
 	is.NoErr(err)
-	all := entries(t, s, myvault.TrailFilter{})
+	all := storetest.Entries(t, s, myvault.TrailFilter{})
 	is.Equal(len(all), 2)
 	for _, e := range all {
 		is.Equal(e.Service, strings.Repeat("ネ", 42)) // 126 bytes: whole runes only
@@ -84,7 +74,7 @@ func TestFieldsAreBounded(t *testing.T) {
 			is.True(utf8.ValidString(field) && len(field) <= 128)
 		}
 	}
-	secret, err := s.Get(t.Context(), addr("p/a"), 0)
+	secret, err := s.Get(t.Context(), storetest.Addr("p/a"), 0)
 	is.NoErr(err)
 	is.Equal(secret.By, "a?b?c?[31m??\uFFFD")
 	_, err = s.Verify(t.Context())
@@ -94,20 +84,20 @@ func TestFieldsAreBounded(t *testing.T) {
 // TestEntriesFromCursor checks that a cursor continues each chain after the last page.
 func TestEntriesFromCursor(t *testing.T) {
 	is := is.New(t)
-	s := open(t, t.TempDir(), crypto.NewKey())
+	s := storetest.Open(t, t.TempDir(), crypto.NewKey())
 	const each = 600 // more than two pages of each chain
 	for n := range each / 100 {
 		var changes []myvault.Change
 		var reads []myvault.Entry
 		for m := range 100 {
-			changes = append(changes, put(fmt.Sprintf("p%d/a%d", n%2, m), "x"))
-			reads = append(reads, myvault.Entry{Service: "ui", Action: "read", Address: addr(fmt.Sprintf("p%d/a%d", n%2, m)), At: at.Add(time.Duration(n) * time.Minute)})
+			changes = append(changes, storetest.Put(fmt.Sprintf("p%d/a%d", n%2, m), "x"))
+			reads = append(reads, myvault.Entry{Service: "ui", Action: "read", Address: storetest.Addr(fmt.Sprintf("p%d/a%d", n%2, m)), At: storetest.At.Add(time.Duration(n) * time.Minute)})
 		}
-		_, err := s.Apply(t.Context(), myvault.Commit{Changes: changes, By: "x", At: at.Add(time.Duration(n)*time.Minute + time.Second)})
+		_, err := s.Apply(t.Context(), myvault.Commit{Changes: changes, By: "x", At: storetest.At.Add(time.Duration(n)*time.Minute + time.Second)})
 		is.NoErr(err)
 		is.NoErr(s.Record(t.Context(), reads...))
 	}
-	whole := entries(t, s, myvault.TrailFilter{})
+	whole := storetest.Entries(t, s, myvault.TrailFilter{})
 	is.Equal(len(whole), 2*each)
 	for i := range whole[1:] {
 		is.True(!whole[i+1].At.After(whole[i].At)) // newest first
@@ -132,8 +122,8 @@ func TestEntriesFromCursor(t *testing.T) {
 	is.Equal(len(paged), len(whole))
 	is.Equal(paged, whole)
 
-	only := entries(t, s, myvault.TrailFilter{
-		Prefix: myvault.Prefix{Project: "p1"}, Service: "ui", Since: at.Add(time.Minute), Until: at.Add(3 * time.Minute),
+	only := storetest.Entries(t, s, myvault.TrailFilter{
+		Prefix: myvault.Prefix{Project: "p1"}, Service: "ui", Since: storetest.At.Add(time.Minute), Until: storetest.At.Add(3 * time.Minute),
 	})
 	is.Equal(len(only), 100)
 	for _, e := range only {
@@ -146,16 +136,16 @@ func TestEntriesFromCursor(t *testing.T) {
 // path.
 func TestEntriesOfProjects(t *testing.T) {
 	is := is.New(t)
-	s := open(t, t.TempDir(), crypto.NewKey())
+	s := storetest.Open(t, t.TempDir(), crypto.NewKey())
 	p := myvault.Project{Name: "p", Description: "all about p"}
-	_, err := apply(s,
+	_, err := storetest.Apply(s,
 		myvault.Change{Op: myvault.OpPutProject, Project: p},
 		myvault.Change{Op: myvault.OpDefaultProject, Project: p},
 		myvault.Change{Op: myvault.OpDeleteProject, Project: p},
 	)
 	is.NoErr(err)
 	var actions []string
-	for _, e := range entries(t, s, myvault.TrailFilter{}) {
+	for _, e := range storetest.Entries(t, s, myvault.TrailFilter{}) {
 		is.Equal(e.Address, myvault.Address{Project: "p"})
 		is.Equal(e.Service, "tester") // the author, because the commit has no entries
 		actions = append(actions, e.Action)
@@ -168,12 +158,12 @@ func TestEntriesOfProjects(t *testing.T) {
 // TestConcurrentRecords checks that entries recorded concurrently form one chain.
 func TestConcurrentRecords(t *testing.T) {
 	is := is.New(t)
-	s := open(t, t.TempDir(), crypto.NewKey())
+	s := storetest.Open(t, t.TempDir(), crypto.NewKey())
 	var wait sync.WaitGroup
 	var errs [100]error
 	for n := range errs {
 		wait.Go(func() {
-			errs[n] = s.Record(context.Background(), myvault.Entry{Action: "read", At: at}, myvault.Entry{Action: "list", At: at})
+			errs[n] = s.Record(context.Background(), myvault.Entry{Action: "read", At: storetest.At}, myvault.Entry{Action: "list", At: storetest.At})
 		})
 	}
 	wait.Wait()
@@ -190,15 +180,15 @@ func TestTheTrailIsSynced(t *testing.T) {
 	synced := make(chan string, 10_000)
 	var broken atomic.Bool
 	dir, key := t.TempDir(), crypto.NewKey()
-	c := sqlite.OptionsOf(sqlite.Config{}).WithSync(func(path string) error {
+	c := storetest.OptionsOf(sqlite.Config{}).WithSync(func(path string) error {
 		synced <- path
 		if broken.Load() {
 			return errors.New("input/output error")
 		}
 		return nil
 	})
-	s := openWith(t, dir, key, c)
-	e := myvault.Entry{Action: "read", At: at}
+	s := storetest.OpenWith(t, dir, key, c)
+	e := myvault.Entry{Action: "read", At: storetest.At}
 	is.NoErr(s.Record(t.Context(), e))
 	is.Equal(<-synced, filepath.Join(dir, "access.db-wal"))
 
@@ -211,7 +201,7 @@ func TestTheTrailIsSynced(t *testing.T) {
 	is.True(errors.Is(s.Record(t.Context(), e), myvault.ErrUnavailable))
 	broken.Store(false)
 	is.True(errors.Is(s.Close(), myvault.ErrUnavailable))
-	s = openWith(t, dir, key, c)
+	s = storetest.OpenWith(t, dir, key, c)
 	is.NoErr(s.Ping(t.Context()))
 	is.NoErr(s.Record(t.Context(), e))
 	is.NoErr(s.Close())
@@ -222,15 +212,15 @@ func TestTheTrailIsSynced(t *testing.T) {
 func TestGoodEntriesComeBeforeBadOne(t *testing.T) {
 	is := is.New(t)
 	dir, key := t.TempDir(), crypto.NewKey()
-	s := open(t, dir, key)
+	s := storetest.Open(t, dir, key)
 	for range 10 {
 		is.NoErr(s.Record(t.Context(), myvault.Entry{At: time.Now(), Action: "read", Outcome: myvault.OutcomeOK, Count: 1}))
 	}
 	is.NoErr(s.Close())
-	r := rawOpen(t, dir, "access.db")
-	r.alter(5, func(e *myvault.Entry) { e.Action = "list" })
-	r.close()
-	s = open(t, dir, key)
+	r := storetest.OpenRaw(t, dir, "access.db")
+	r.Alter(5, func(e *myvault.Entry) { e.Action = "list" })
+	r.Close()
+	s = storetest.Open(t, dir, key)
 	var seqs []uint64
 	var last error
 	for e, err := range s.Entries(t.Context(), myvault.TrailFilter{}) {

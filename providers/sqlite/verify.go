@@ -83,7 +83,7 @@ func (r Report) unchecked() string {
 
 // Verify reads and verifies the whole store: that the tables and indexes are those that
 // this package creates, and that every wrapped key opens; the MAC and the sequence of every
-// entry of both chains; that every record decrypts in its place; that heads and register
+// entry of both chains; that every record decrypts with its id; that heads and register
 // agree with the log. At last the engine checks pages and indexes. Earlier heads, as
 // returned by [Store.Heads], prove that their chain was neither truncated nor rewritten.
 //
@@ -166,7 +166,7 @@ func (v *verification) logRow(c *db.Conn, r *ledger.LogRow) error {
 		if err := ledger.CheckRecord(v.keys, c, r, r.Sealed); err != nil {
 			return err
 		}
-		value, err := v.keys.OpenRecord(c, keyring.Place(e.Address, e.Version), e.Seq, r.Sealed)
+		value, err := v.keys.OpenRecord(c, keyring.RecordID(e.Address, e.Version), e.Seq, r.Sealed)
 		if errors.Is(err, myvault.ErrTampered) {
 			return bad(e.Seq, "its record does not open")
 		}

@@ -86,8 +86,8 @@ func TestGenerate(t *testing.T) {
 	})
 }
 
-// TestRefreshKeepsButtons covers a press that has begun when the page refreshes after a save. If the
-// refresh replaced the button, the browser would send no click.
+// TestRefreshKeepsButtons covers a press that has begun when the page refreshes after a save. If
+// the refresh replaced the button, the browser would send no click.
 func TestRefreshKeepsButtons(t *testing.T) {
 	is := is.New(t)
 	v := serve(t, map[string]string{"newsbot/prod/db": "canary-0"})

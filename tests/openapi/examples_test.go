@@ -61,7 +61,7 @@ func newHandler(t *testing.T) http.Handler {
 		is.NoErr(err)
 	}
 	is.NoErr(s.Delete(t.Context(), myvault.Address{Project: "newsbot", Path: "prod/old"}))
-	_, err = s.SetDefault(t.Context(), "newsbot")
+	_, err = s.SetDefaultProject(t.Context(), "newsbot")
 	is.NoErr(err)
 	_, err = s.PutProject(t.Context(), myvault.Project{Name: "rag", Description: "retrieval"})
 	is.NoErr(err)

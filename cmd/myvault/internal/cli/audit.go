@@ -132,7 +132,7 @@ func newEntries(ctx context.Context, v *connect.Vault, f myvault.TrailFilter, sh
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range page.Entries {
+		for _, e := range page.Items {
 			if e.Seq <= shown[e.Chain] {
 				known[e.Chain] = true
 				continue

@@ -87,7 +87,7 @@ func (a *app) projectDefault() *cobra.Command {
 		ValidArgsFunction: a.completeProject,
 	}
 	c.RunE = a.withVault(func(ctx context.Context, v *connect.Vault, args []string) error {
-		p, err := v.SetDefault(ctx, args[0])
+		p, err := v.SetDefaultProject(ctx, args[0])
 		if err != nil {
 			return err
 		}

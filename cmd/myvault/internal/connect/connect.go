@@ -18,7 +18,7 @@ type Session interface {
 
 	Get(ctx context.Context, addr myvault.Address) (myvault.Secret, error)
 	GetVersion(ctx context.Context, addr myvault.Address, version myvault.Version) (myvault.Secret, error)
-	GetPage(ctx context.Context, r myvault.ListOptions, limit int) (myvault.Page[myvault.Secret], error)
+	GetPage(ctx context.Context, r myvault.ListOptions, limit int) (myvault.Page[myvault.Secret, myvault.Address], error)
 	List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error]
 	Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error]
 
@@ -32,12 +32,12 @@ type Session interface {
 	Projects(ctx context.Context) iter.Seq2[myvault.Project, error]
 	PutProject(ctx context.Context, p myvault.Project, conditions ...myvault.Condition) (myvault.Project, error)
 	DeleteProject(ctx context.Context, name string) error
-	SetDefault(ctx context.Context, name string) (myvault.Project, error)
+	SetDefaultProject(ctx context.Context, name string) (myvault.Project, error)
 
 	Rights(ctx context.Context) (myvault.Rights, error)
 	Who(ctx context.Context, a myvault.Action, addr myvault.Address) ([]string, error)
 	Explain(ctx context.Context, service string, a myvault.Action, addr myvault.Address) (myvault.Decision, error)
-	TrailPage(ctx context.Context, r myvault.TrailFilter, limit int) (myvault.TrailPage, error)
+	TrailPage(ctx context.Context, r myvault.TrailFilter, limit int) (myvault.Page[myvault.Entry, myvault.Cursor], error)
 }
 
 var _ Session = (*myvault.Session)(nil)

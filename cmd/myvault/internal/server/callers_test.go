@@ -10,6 +10,7 @@ import (
 
 // TestTheServerSweepsTokens checks that the server destroys records of expired tokens.
 func TestTheServerSweepsTokens(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	p := start(t, t.TempDir(), "MYVAULT_SWEEP=1s")
 	c := p.headers(t)

@@ -126,6 +126,7 @@ func TestLintRefusesWhatTheStartRefuses(t *testing.T) {
 // TestAReloadRefusesWhatTheStartRefuses includes settings that only take effect at the next
 // start. A .env that a reload accepts must not prevent that start.
 func TestAReloadRefusesWhatTheStartRefuses(t *testing.T) {
+	t.Parallel()
 	p := startWithRules(t, "newsbot/")
 	env := filepath.Join(p.dir, ".env")
 	for _, c := range invalidChanges {
@@ -280,6 +281,7 @@ func TestGreetingBeyondLoopback(t *testing.T) {
 // TestReloadWaitsForReferencedFiles checks that a reload succeeds once the files in the .env are
 // valid, without another change of the .env.
 func TestReloadWaitsForReferencedFiles(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	p := startWithRules(t, "newsbot/")
 	certificate, key := authority.New(t, "servers").Server(t).Write(t, t.TempDir(), "server")

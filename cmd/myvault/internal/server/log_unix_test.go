@@ -80,9 +80,11 @@ func closedPipe(t *testing.T) *os.File {
 // TestTheReaderOfTheLogStopsNothing checks that the server handles requests and SIGTERM while the
 // reader of its log is blocked or has exited.
 func TestTheReaderOfTheLogStopsNothing(t *testing.T) {
+	t.Parallel()
 	for name, pipe := range map[string]func(*testing.T) *os.File{"blocked": fullPipe, "closed": closedPipe} {
 		for _, format := range []string{"text", "json"} {
 			t.Run(name+" "+format, func(t *testing.T) {
+				t.Parallel()
 				is := is.New(t)
 				out := pipe(t)
 				port := freePort(t)

@@ -132,7 +132,7 @@ func open(ctx context.Context, s stores.Settings, policy *myvault.Policy) (*myva
 // serveVault serves requests until ctx ends. Requests in flight and a running reload then finish.
 func serveVault(ctx context.Context, r *reloader) error {
 	s := r.started.settings
-	metrics, err := newMetricsServer(s.Metrics, r.vault, r.output)
+	metrics, err := newMetricsServer(s, r.vault, r.output)
 	if err != nil {
 		return err
 	}

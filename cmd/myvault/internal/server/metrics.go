@@ -16,6 +16,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi"
+	"github.com/myswiftagent/myvault/httpapi/guard"
 	"github.com/myswiftagent/myvault/metrics"
 )
 
@@ -36,10 +37,15 @@ type metricsServer struct {
 	observe  func(httpapi.Observation)
 }
 
-// newMetricsServer listens on the address. If it is "", there are no metrics.
-func newMetricsServer(address string, vault *myvault.Vault, out *output) (*metricsServer, error) {
-	if address == "" {
+// newMetricsServer listens on the address of the settings. If it is "", there are no metrics. Like
+// the API, it refuses requests for other hosts and those of pages of other sites.
+func newMetricsServer(s settings, vault *myvault.Vault, out *output) (*metricsServer, error) {
+	if s.Metrics == "" {
 		return &metricsServer{}, nil
+	}
+	checks, err := guard.New(guard.Config{AllowedHosts: s.Hosts})
+	if err != nil {
+		return nil, err
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -49,14 +55,14 @@ func newMetricsServer(address string, vault *myvault.Vault, out *output) (*metri
 	if err := errors.Join(err, metrics.Register(registry, vault)); err != nil {
 		return nil, err
 	}
-	listener, err := listen(address, metricsSetting)
+	listener, err := listen(s.Metrics, metricsSetting)
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
 	server := &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+		Handler: checks.Handler(mux), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
 	listener = netutil.LimitListener(listener, maxScrapes)

@@ -44,9 +44,42 @@ func TestMetricsAreApart(t *testing.T) {
 	is.True(!strings.Contains(p.greeting(t), "Metrics: "))
 }
 
+// TestMetricsCheckTheHost checks that a page that points its own domain at the metrics cannot read
+// them (DNS rebinding).
+func TestMetricsCheckTheHost(t *testing.T) {
+	p := start(t, t.TempDir(), "MYVAULT_METRICS_ADDR=127.0.0.1:0", "MYVAULT_HOSTS=vault.example.org")
+	_, url, found := strings.Cut(p.greeting(t), "Metrics: ")
+	is.New(t).True(found)
+	url, _, _ = strings.Cut(url, "\n")
+	for name, c := range map[string]struct {
+		host, site string
+		want       int
+	}{
+		"the address":       {"", "", 200},
+		"an allowed host":   {"vault.example.org", "", 200},
+		"another host":      {"attacker.example", "", 421},
+		"a page of another": {"", "cross-site", 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			r, err := http.NewRequest("GET", url, nil)
+			is.NoErr(err)
+			r.Host = c.host
+			if c.site != "" {
+				r.Header.Set("Sec-Fetch-Site", c.site)
+			}
+			response, err := http.DefaultClient.Do(r)
+			is.NoErr(err)
+			is.NoErr(response.Body.Close())
+			is.Equal(response.StatusCode, c.want)
+		})
+	}
+}
+
 // TestDrain checks that after SIGTERM the server reports that it is not ready, serves for a
 // while, and then ends.
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	p := start(t, t.TempDir(), "MYVAULT_DRAIN=10m") // longer than the rest of the test takes
 	c := p.headers(t)

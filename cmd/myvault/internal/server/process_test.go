@@ -2,9 +2,9 @@ package server_test
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"encoding/json"
+	"flag"
 	"io"
 	"net/http"
 	"os"
@@ -12,16 +12,29 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/myswiftagent/myvault/internal/servertest"
 )
 
 // binary is the command, built once for all tests.
 var binary string
 
+// maxParallel is how many parallel tests run at once. They mostly wait for the server to read its
+// files again, so there may be more of them than cores.
+const maxParallel = "12"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", maxParallel); err != nil {
+			panic(err)
+		}
+	}
 	dir, err := os.MkdirTemp("", "myvault-server-")
 	if err != nil {
 		panic(err)
@@ -40,8 +53,8 @@ type process struct {
 	cmd    *exec.Cmd
 	url    string
 	dir    string // its working directory
-	stdout lockedBuffer
-	stderr lockedBuffer
+	stdout servertest.Log
+	stderr servertest.Log
 	exited chan error
 	client *http.Client // nil: the default one
 }
@@ -53,27 +66,6 @@ func (p *process) withOwnClient(t *testing.T) *process {
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
 	t.Cleanup(client.CloseIdleConnections)
 	return &process{url: p.url, client: client}
-}
-
-type lockedBuffer struct {
-	mu      sync.Mutex
-	text    bytes.Buffer
-	onWrite func(line []byte) // may be nil
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.onWrite != nil {
-		b.onWrite(p)
-	}
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 // command returns a server in dir that is not started yet. Of the environment, it inherits only
@@ -109,7 +101,7 @@ func (p *process) run(t *testing.T) {
 		t.Fatal(err)
 	}
 	ready := make(chan string, 1)
-	p.stderr.onWrite = func(line []byte) {
+	p.stderr.OnWrite = func(line []byte) {
 		if url := startRecord.FindSubmatch(line); url != nil {
 			ready <- string(url[1])
 		}

@@ -123,7 +123,9 @@ func (r *reloader) reload(ctx context.Context, why string) error {
 	if err != nil {
 		return err
 	}
-	r.vault.SetPolicy(now.policy)
+	if err := r.vault.SetPolicy(now.policy); err != nil {
+		return err
+	}
 	if names := removedDenials(r.current, now); len(names) > 0 {
 		r.logger.Warn("deny rules were removed; if that was not intended, check that the .env is complete", "settings", strings.Join(names, ", "))
 	}

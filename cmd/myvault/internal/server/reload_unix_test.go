@@ -17,6 +17,7 @@ import (
 // TestReloadDoesNotReadPipesAgain passes the key and the certificates as pipes, which can be read
 // only at the start.
 func TestReloadDoesNotReadPipesAgain(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir := t.TempDir()
 	ca := authority.New(t, "servers")
@@ -48,6 +49,7 @@ func TestReloadDoesNotReadPipesAgain(t *testing.T) {
 // TestASourceThatIsReadOnce covers a .env that is a pipe, such as the <(...) of a shell. SIGHUP
 // must not open it again: that would block the next reload and the shutdown.
 func TestASourceThatIsReadOnce(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "pipe")

@@ -41,6 +41,7 @@ func TestServerOverTLS(t *testing.T) {
 
 // TestCertificatesAreReloaded covers SIGHUP, changed files, and invalid files.
 func TestCertificatesAreReloaded(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir := t.TempDir()
 	ca, another := authority.New(t, "servers"), authority.New(t, "others")

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
@@ -65,17 +66,30 @@ func withoutEmpty(settings map[string]string) map[string]string {
 // filePairs are the settings that can also be set to a file, with the suffix _FILE.
 var filePairs = []string{"MSA_MASTER_KEY", "VAULT_TOKEN", "VAULT_SECRET_ID"}
 
-// mergeSettings returns the settings of both sources. The environment overrides the file. For
-// filePairs, either setting in the environment overrides both in the file.
+// mergeSettings returns the settings of both sources. The environment overrides the file, except
+// for the policy. For filePairs, either setting in the environment overrides both in the file.
 func mergeSettings(file, process map[string]string) map[string]string {
-	file = maps.Clone(file)
+	merged := make(map[string]string)
+	maps.Copy(merged, file)
 	for _, setting := range filePairs {
 		if process[setting]+process[setting+"_FILE"] != "" {
-			delete(file, setting)
-			delete(file, setting+"_FILE")
+			delete(merged, setting)
+			delete(merged, setting+"_FILE")
 		}
 	}
-	return myvault.MergeEnv(file, process)
+	for key, value := range process {
+		if value != "" && !ofPolicy(key) {
+			merged[key] = value
+		}
+	}
+	return withoutEmpty(merged)
+}
+
+// ofPolicy reports whether a setting is one of [myvault.ParsePolicy]. The policy comes from the
+// file only, so that a TOKEN_GITHUB in the environment of the process does not matter.
+func ofPolicy(key string) bool {
+	families := []string{"TOKEN_", "CERT_", "ALLOW_", "DENY_"}
+	return key == "ALLOWED_SERVICES" || slices.ContainsFunc(families, func(family string) bool { return strings.HasPrefix(key, family) })
 }
 
 // Keys returns the settings of T by their env tags.

@@ -181,6 +181,18 @@ func TestEnvironmentOverridesFilePairs(t *testing.T) {
 	}
 }
 
+// TestThePolicyComesFromTheFileAlone: settings of the process override others.
+func TestThePolicyComesFromTheFileAlone(t *testing.T) {
+	is := is.New(t)
+	path := filepath.Join(t.TempDir(), ".env")
+	is.NoErr(os.WriteFile(path, []byte("ALLOWED_SERVICES=a\nTOKEN_a=file\nPORT=1\n"), 0o600))
+	all, err := setup.Read[everything](path, map[string]string{
+		"TOKEN_GITHUB": "stray", "TOKEN_a": "stray", "ALLOWED_SERVICES": "stray", "CERT_a": "dns:stray", "DENY_a": "x", "ALLOW_a": "*/", "PORT": "2", "HOME": "/h",
+	})
+	is.NoErr(err)
+	is.Equal(all, map[string]string{"ALLOWED_SERVICES": "a", "TOKEN_a": "file", "PORT": "2", "HOME": "/h"})
+}
+
 // TestEmptySettingsAreAbsent covers the environment and the .env. Docker Compose sets variables
 // without a value to "".
 func TestEmptySettingsAreAbsent(t *testing.T) {

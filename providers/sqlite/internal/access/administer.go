@@ -62,10 +62,7 @@ func (t *Trail) Rekey(ctx context.Context, to *crypto.Master) error {
 		return fault.FromEngine(ctx, err)
 	}
 	err = fault.Guard(func() error {
-		err := c.Transaction(ctx, func() error {
-			if err := t.File.BeforeWrite(); err != nil {
-				return err
-			}
+		err := t.File.CommitDurably(ctx, c, func() error {
 			from, err := t.File.Keys.CurrentMaster(c)
 			if err != nil {
 				return err
@@ -86,5 +83,5 @@ func (t *Trail) Ping(ctx context.Context) error {
 	if err := t.File.CheckReadable(ctx); err != nil {
 		return err
 	}
-	return errors.Join(t.File.CheckWritable(ctx), t.Syncer.Failure())
+	return t.File.CheckWritable(ctx)
 }

@@ -164,9 +164,9 @@ const (
 // maxClockDrift is the difference between two checks that is not recorded as a jump.
 const maxClockDrift = 5 * time.Minute
 
-// ClockWatch compares the wall clock with the time that passes in this process.
-type ClockWatch struct {
-	Age     time.Duration
+// clockWatch compares the wall clock with the time that passes in this process.
+type clockWatch struct {
+	age     time.Duration
 	started bool
 	wall    time.Time     // the clock at the last check
 	elapsed time.Duration // at the last check
@@ -177,8 +177,8 @@ type ClockWatch struct {
 // check returns the entry to record, if the clock has jumped or if no entry was recorded for half a
 // step: longer steps would not count towards ages. elapsed is the time that has passed in this
 // process, independent of the clock. The first check compares the clock with the newest entry.
-func (w *ClockWatch) check(head myvault.Head, wall time.Time, elapsed time.Duration) (e myvault.Entry, found bool) {
-	step := maxStep(w.Age)
+func (w *clockWatch) check(head myvault.Head, wall time.Time, elapsed time.Duration) (e myvault.Entry, found bool) {
+	step := maxStep(w.age)
 	slack := min(maxClockDrift, step)
 	expected, maxAhead := w.wall.Add(elapsed-w.elapsed), slack
 	if !w.started {
@@ -201,7 +201,7 @@ func (w *ClockWatch) check(head myvault.Head, wall time.Time, elapsed time.Durat
 
 // enforceAge records what w finds and removes entries older than w.Age. On a failure it stops, and
 // the next call tries again.
-func (t *Trail) enforceAge(ctx context.Context, w *ClockWatch, wall time.Time, elapsed time.Duration) {
+func (t *Trail) enforceAge(ctx context.Context, w *clockWatch, wall time.Time, elapsed time.Duration) {
 	head, err := ledger.ReadChainHead(ctx, t.File.Readers.Snapshot, ReadHead)
 	if err != nil || head.Seq == 0 {
 		return
@@ -212,12 +212,12 @@ func (t *Trail) enforceAge(ctx context.Context, w *ClockWatch, wall time.Time, e
 	var upTo uint64
 	var found bool
 	err = t.File.Readers.Snapshot(ctx, func(c *db.Conn) (err error) {
-		upTo, found, err = olderThan(c, w.Age, wall)
+		upTo, found, err = olderThan(c, w.age, wall)
 		return err
 	})
 	if err != nil || !found {
 		return
 	}
-	p := &Pruning{Trail: t, Limit: Limit{UpTo: upTo}}
+	p := &pruning{Trail: t, limit: Limit{UpTo: upTo}}
 	_ = p.runPaced(ctx)
 }

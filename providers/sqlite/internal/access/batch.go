@@ -70,19 +70,14 @@ func (s *entryFields) expected(at uint64) [6]uint64 {
 	return numbers
 }
 
-// initialFields returns the fields that the first entry of a row is compared with.
-func initialFields() (s entryFields) {
-	s.numbers[numberCount] = 1
-	return s
-}
-
-func (p *Batch) full() bool { return p.N == maxEntries || len(p.body) >= fullSize }
+// initialFields are the fields that the first entry of a row is compared with.
+var initialFields = entryFields{numbers: [6]uint64{numberCount: 1}}
 
 // Add appends e, the entry after the last one, and its MAC.
 func (p *Batch) Add(e *myvault.Entry, mac []byte) {
 	if p.N == 0 {
-		p.first, p.last = e.Seq, initialFields()
-		p.body = append(p.body[:0], batchFormat, 0, 0)
+		p.first, p.last = e.Seq, initialFields
+		p.body = append(make([]byte, 0, 512), batchFormat, 0, 0)
 	}
 	s := fieldsOf(e)
 	flagsAt, flags := len(p.body), uint16(0)
@@ -134,7 +129,7 @@ func DecodeBatch(body []byte, first uint64) (entries []myvault.Entry, err error)
 		return nil, bad()
 	}
 	entries = make([]myvault.Entry, 0, min(int(n), len(rest)/crypto.MACSize))
-	s := initialFields()
+	s := initialFields
 	var before []byte
 	for range n {
 		mac, ok := s.next(&rest)

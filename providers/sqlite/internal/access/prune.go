@@ -28,13 +28,13 @@ func (t *Trail) Prune(ctx context.Context, limit Limit, progress func(pruned uin
 	if progress == nil {
 		progress = func(uint64) {}
 	}
-	if err := t.Syncer.Failure(); err != nil {
+	if err := t.File.Writer.Disk.Stopped(); err != nil {
 		return 0, err
 	}
 	if err := t.File.CheckpointForSpace(ctx); err != nil {
 		return 0, err
 	}
-	p := &Pruning{Trail: t, Limit: limit, Recorded: true}
+	p := &pruning{Trail: t, limit: limit, recorded: true}
 	err = p.run(ctx, progress)
 	if err == nil {
 		err = t.File.ScrubNow(ctx)
@@ -48,12 +48,12 @@ func (t *Trail) Prune(ctx context.Context, limit Limit, progress func(pruned uin
 // actionPrune is the action of entries about a Prune.
 const actionPrune = "prune"
 
-// Pruning is a Prune in progress.
-type Pruning struct {
+// pruning is a Prune in progress.
+type pruning struct {
 	*Trail
-	Limit    Limit
+	limit    Limit
 	pruned   uint64
-	Recorded bool   // whether entries record its begin and its end
+	recorded bool   // whether entries record its begin and its end
 	halvings uint   // how often the size of a step was halved, for lack of disk space
 	begun    uint64 // the sequence of the entry that records its begin; 0 before the first removal
 
@@ -61,7 +61,7 @@ type Pruning struct {
 }
 
 // recordEnd records the outcome, and which entries were removed.
-func (p *Pruning) recordEnd(ctx context.Context, err error) error {
+func (p *pruning) recordEnd(ctx context.Context, err error) error {
 	e := begunEntry(actionPrune)
 	e.Outcome, e.Count, e.First, e.Last = outcomeOf(err), p.pruned, p.first, p.last
 	// Entries are removed: record it even if ctx has ended.
@@ -71,9 +71,9 @@ func (p *Pruning) recordEnd(ctx context.Context, err error) error {
 }
 
 // run removes all selected entries, step by step.
-func (p *Pruning) run(ctx context.Context, progress func(pruned uint64)) error {
+func (p *pruning) run(ctx context.Context, progress func(pruned uint64)) error {
 	for {
-		n, err := p.Step(ctx)
+		n, err := p.step(ctx)
 		full := fault.NoSpace(err)
 		if p.halvings > 0 || full {
 			// Free the space of this step for the next one.
@@ -91,9 +91,9 @@ func (p *Pruning) run(ctx context.Context, progress func(pruned uint64)) error {
 	}
 }
 
-// Step removes at most one page of entries. If Recorded, the first step that removes any records
+// step removes at most one page of entries. If Recorded, the first step that removes any records
 // the begin in the same transaction.
-func (p *Pruning) Step(ctx context.Context) (pruned uint64, err error) {
+func (p *pruning) step(ctx context.Context) (pruned uint64, err error) {
 	begun, old := p.begun, []myvault.Entry(nil)
 	err = p.File.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) (err error) {
 		pruned = 0
@@ -105,11 +105,11 @@ func (p *Pruning) Step(ctx context.Context) (pruned uint64, err error) {
 			return err
 		}
 		pruned = uint64(len(old))
-		if err := pruneEntries(p.File.Keys, c, old[len(old)-1], row); err != nil || !p.Recorded || p.begun != 0 {
+		if err := pruneEntries(p.File.Keys, c, old[len(old)-1], row); err != nil || !p.recorded || p.begun != 0 {
 			return err
 		}
-		d := p.Prepare(begunEntry(actionPrune))
-		err = p.Append(c, &d)
+		d := p.prepare(begunEntry(actionPrune))
+		err = p.append(c, &d)
 		begun = d.entry.Seq
 		return err
 	}})
@@ -124,7 +124,7 @@ func (p *Pruning) Step(ctx context.Context) (pruned uint64, err error) {
 }
 
 // count adds removed entries to the totals.
-func (p *Pruning) count(removed []myvault.Entry) {
+func (p *pruning) count(removed []myvault.Entry) {
 	if p.pruned == 0 {
 		p.first = removed[0].At
 	}
@@ -134,18 +134,18 @@ func (p *Pruning) count(removed []myvault.Entry) {
 
 // nextEntries returns the entries to remove next, with their MACs checked, and the key of the batch
 // of the last one.
-func (p *Pruning) nextEntries(c *db.Conn) (old []myvault.Entry, row int64, err error) {
+func (p *pruning) nextEntries(c *db.Conn) (old []myvault.Entry, row int64, err error) {
 	end := p.end.Seq
 	if p.begun != 0 {
 		end = min(end, p.begun)
 	}
 	over := false
-	if p.Limit.Bytes > 0 {
+	if p.limit.Bytes > 0 {
 		used, err := usedBytes(c)
 		if err != nil {
 			return nil, 0, err
 		}
-		over = used > p.Limit.Bytes
+		over = used > p.limit.Bytes
 	}
 	from, err := ReadPruned(p.File.Keys, c)
 	if err != nil {
@@ -154,9 +154,9 @@ func (p *Pruning) nextEntries(c *db.Conn) (old []myvault.Entry, row int64, err e
 	w := Walk{End: from, row: int64(from.Seq)}
 	now, selected := time.Now(), 0
 	_, err = w.Step(c, func(e *myvault.Entry) (err error) {
-		selects := over || e.Seq <= p.Limit.UpTo || e.At.Before(p.Limit.Before)
+		selects := over || e.Seq <= p.limit.UpTo || e.At.Before(p.limit.Before)
 		// A wrong clock may have given e a future time: remove it with the next selected entry.
-		ahead := !p.Limit.Before.IsZero() && e.At.After(now)
+		ahead := !p.limit.Before.IsZero() && e.At.After(now)
 		if !selects && !ahead || e.Seq >= end || len(old) == ledger.PageRows>>p.halvings {
 			return errStop
 		}

@@ -28,7 +28,7 @@ func pruneEntries(k *keyring.Ring, c *db.Conn, last myvault.Entry, row int64) er
 		}
 	}
 	return c.Run(`INSERT INTO pruned(seq, link, at, mac) VALUES(?1, ?2, ?3, ?4)`,
-		last.Seq, last.MAC, last.At.UnixMicro(), k.Stamp.Sum(prunedRow(k, last.Seq, last.MAC, last.At)))
+		last.Seq, last.MAC, last.At.UnixMicro(), k.RowMAC.Sum(prunedRow(k, last.Seq, last.MAC, last.At)))
 }
 
 // splitBatch copies the entries after last into a new batch, if the batch with key row has any. It
@@ -61,7 +61,7 @@ func ReadPruned(k *keyring.Ring, c *db.Conn) (ledger.Link, error) {
 	begin := ledger.Link{MAC: crypto.Genesis()}
 	err := c.Each(`SELECT seq, link, at, mac FROM pruned`, func(row *sqlite3.Stmt) error {
 		found := ledger.Link{Seq: uint64(row.ColumnInt64(0)), MAC: row.ColumnBlob(1, nil)}
-		if begin.Seq != 0 || !k.Stamp.Holds(prunedRow(k, found.Seq, found.MAC, db.TimeAt(row, 2)), row.ColumnRawBlob(3)) {
+		if begin.Seq != 0 || !k.RowMAC.Verify(prunedRow(k, found.Seq, found.MAC, db.TimeAt(row, 2)), row.ColumnRawBlob(3)) {
 			return fault.Tampered("a row of the table pruned")
 		}
 		begin = found
@@ -70,13 +70,13 @@ func ReadPruned(k *keyring.Ring, c *db.Conn) (ledger.Link, error) {
 	return begin, err
 }
 
-// prunedUpTo returns the sequence of the last pruned entry, without checking its stamp.
+// prunedUpTo returns the sequence of the last pruned entry, without checking its row MAC.
 func prunedUpTo(c *db.Conn) (uint64, error) {
 	seq, err := c.Integer(`SELECT max(seq) FROM pruned`)
 	return uint64(seq), err
 }
 
-// prunedRow encodes the fields that the stamp of a row of the table pruned covers.
+// prunedRow encodes the fields that the row MAC of a row of the table pruned covers.
 func prunedRow(k *keyring.Ring, seq uint64, mac []byte, at time.Time) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 128))
 	encode.Str8(b, []byte("pruned"))

@@ -21,8 +21,8 @@ const (
 	defaultMaxBytes = 1 << 30
 )
 
-// WithDefaults returns c with its zero fields set to their defaults.
-func (c Limits) WithDefaults() Limits {
+// withDefaults returns c with its zero fields set to their defaults.
+func (c Limits) withDefaults() Limits {
 	if c.MaxAge == 0 {
 		c.MaxAge = defaultMaxAge
 	}
@@ -54,13 +54,13 @@ func startRetainer(t *Trail, c Limits) *retainer {
 	if c.MaxAge < 0 && c.MaxBytes < 0 {
 		return r
 	}
-	start, watch := time.Now(), &ClockWatch{Age: c.MaxAge}
+	start, watch := time.Now(), &clockWatch{age: c.MaxAge}
 	r.ended.Go(func() {
 		for wait := c.First; ctx.Err() == nil; wait = retainEvery {
 			select {
 			case <-time.After(wait):
 				now := time.Now()
-				t.EnforceLimits(ctx, c, watch, now.Round(0), now.Sub(start))
+				t.enforceLimits(ctx, c, watch, now.Round(0), now.Sub(start))
 			case <-ctx.Done():
 			}
 		}
@@ -73,12 +73,12 @@ func (r *retainer) stop() {
 	r.ended.Wait()
 }
 
-// EnforceLimits removes entries that exceed the limits now. Removal by size is recorded, as by
+// enforceLimits removes entries that exceed the limits now. Removal by size is recorded, as by
 // [Trail.Prune]: a caller with the right to read can fill a trail, and must not push out entries
 // unnoticed. Removal by age is not recorded, because no caller can hasten it. wall is the time of
 // the clock, and elapsed the time that has passed in this process.
-func (t *Trail) EnforceLimits(ctx context.Context, c Limits, watch *ClockWatch, wall time.Time, elapsed time.Duration) {
-	if t.Syncer.Failure() != nil {
+func (t *Trail) enforceLimits(ctx context.Context, c Limits, watch *clockWatch, wall time.Time, elapsed time.Duration) {
+	if t.File.Writer.Disk.Stopped() != nil {
 		return // the next check tries again
 	}
 	if c.MaxAge > 0 {
@@ -88,16 +88,16 @@ func (t *Trail) EnforceLimits(ctx context.Context, c Limits, watch *ClockWatch, 
 		return
 	}
 	// Remove a 64th more, or a trail at its limit would get two entries about pruning each minute.
-	p := &Pruning{Trail: t, Limit: Limit{Bytes: c.MaxBytes - c.MaxBytes/64}, Recorded: true}
+	p := &pruning{Trail: t, limit: Limit{Bytes: c.MaxBytes - c.MaxBytes/64}, recorded: true}
 	if err := p.runPaced(ctx); p.begun != 0 {
 		_ = p.recordEnd(ctx, err)
 	}
 }
 
 // runPaced removes all selected entries, with a pause after each step for other writers.
-func (p *Pruning) runPaced(ctx context.Context) error {
-	for ctx.Err() == nil && p.exceeds(ctx, p.Limit) {
-		if n, err := p.Step(ctx); err != nil || n == 0 {
+func (p *pruning) runPaced(ctx context.Context) error {
+	for ctx.Err() == nil && p.exceeds(ctx, p.limit) {
+		if n, err := p.step(ctx); err != nil || n == 0 {
 			return err
 		}
 		select {

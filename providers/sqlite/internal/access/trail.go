@@ -48,16 +48,16 @@ func Open(ctx context.Context, dir string, key crypto.Key, o wal.Options, c Limi
 	t.Syncer = wal.StartSyncer(&wal.LogFile{Path: f.Path + "-wal", Disk: o.Disk, SyncForTest: o.Sync}, &f.Writer.Disk, f.CheckFilesAndLog)
 	w := f.Writer
 	w.BeforeBatch, w.Save, w.Restore, w.AfterCommit = t.begin, t.save, t.restore, t.committed
-	w.BeforeCommit = t.finish
+	w.BeforeCommit = t.flush
 	f.Start()
-	t.retain = startRetainer(t, c.WithDefaults())
+	t.retain = startRetainer(t, c.withDefaults())
 	return t, nil
 }
 
 // begin prepares a transaction. It reads the end of the chain if changed, which means that another
 // connection may have written or the last transaction failed.
 func (t *Trail) begin(c *db.Conn, changed bool) (err error) {
-	t.pending = Batch{body: t.pending.body[:0]}
+	t.pending = Batch{}
 	if changed {
 		var head myvault.Head
 		if head, err = ReadHead(c); err == nil {
@@ -102,16 +102,16 @@ func (t *Trail) restore() { t.end, t.pending = t.saved, t.savedPending }
 
 // Record appends entries to the chain.
 func (t *Trail) Record(ctx context.Context, entries ...myvault.Entry) error {
-	if err := t.Syncer.Failure(); err != nil {
+	if err := t.File.Writer.Disk.Stopped(); err != nil {
 		return err
 	}
 	drafts := make([]draft, len(entries))
 	for i := range entries {
-		drafts[i] = t.Prepare(entries[i])
+		drafts[i] = t.prepare(entries[i])
 	}
 	return t.File.Writer.Do(ctx, &wal.Request{Apply: func(c *db.Conn) error {
 		for i := range drafts {
-			if err := t.Append(c, &drafts[i]); err != nil {
+			if err := t.append(c, &drafts[i]); err != nil {
 				return err
 			}
 		}
@@ -126,16 +126,16 @@ type draft struct {
 	encoded []byte
 }
 
-// Prepare prepares e for Append.
-func (t *Trail) Prepare(e myvault.Entry) (d draft) {
+// prepare prepares e for Append.
+func (t *Trail) prepare(e myvault.Entry) (d draft) {
 	d.entry = ledger.Normalize(e, myvault.ChainAccess)
 	d.encoded = ledger.Canonical(t.File.Keys.Vault, &d.entry).BytesOrPanic()
 	return d
 }
 
-// Append adds an entry to the chain, within a transaction of the writer.
-func (t *Trail) Append(c *db.Conn, d *draft) error {
-	if t.pending.full() {
+// append adds an entry to the chain, within a transaction of the writer.
+func (t *Trail) append(c *db.Conn, d *draft) error {
+	if t.pending.N == maxEntries || len(t.pending.body) >= fullSize {
 		if err := t.flush(c); err != nil {
 			return err
 		}
@@ -147,17 +147,6 @@ func (t *Trail) Append(c *db.Conn, d *draft) error {
 	t.pending.Add(e, mac)
 	t.end = ledger.Link{Seq: e.Seq, MAC: mac}
 	return nil
-}
-
-// finish writes the pending row at the end of a transaction. No request can be undone after it, so
-// the memory of the body is reused.
-func (t *Trail) finish(c *db.Conn) error {
-	body := t.pending.body
-	err := t.flush(c)
-	if err == nil {
-		t.pending.body = body[:0]
-	}
-	return err
 }
 
 // flush writes the pending row. It does not reuse the memory of the body: undoing a failed request

@@ -37,7 +37,7 @@ func NewHeader(master *crypto.Master, vault []byte) (key crypto.Key, header []by
 		return key, nil, err
 	}
 	header = append([]byte(magic), formatVersion)
-	for _, part := range [][]byte{vault, master.Check(), wrapped} {
+	for _, part := range [][]byte{vault, master.CheckValue(), wrapped} {
 		header = append(header, part...)
 	}
 	return key, header, nil

@@ -70,14 +70,18 @@ func (f *connFiles) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fi
 	if err != nil {
 		return nil, flags, translateFull(err)
 	}
-	opened := &connFile{File: file, owner: f}
+	shared, ok := file.(vfs.FileSharedMemory)
+	if !ok {
+		return nil, flags, errors.Join(sqlite3.CANTOPEN, file.Close()) // no WAL mode without
+	}
+	opened := &connFile{FileSharedMemory: shared, owner: f}
 	f.open = append(f.open, opened)
 	return opened, flags, nil
 }
 
 // connFile is an open file of a connFiles.
 type connFile struct {
-	vfs.File
+	vfs.FileSharedMemory
 	owner  *connFiles
 	closed bool
 }
@@ -88,7 +92,7 @@ func (f *connFile) Close() error {
 		return nil
 	}
 	f.closed = true
-	return f.File.Close()
+	return f.FileSharedMemory.Close()
 }
 
 // ReadAt implements vfs.File.
@@ -96,7 +100,7 @@ func (f *connFile) ReadAt(p []byte, off int64) (int, error) {
 	if f.owner.detached.Load() {
 		return 0, sqlite3.IOERR_READ
 	}
-	return f.File.ReadAt(p, off)
+	return f.FileSharedMemory.ReadAt(p, off)
 }
 
 // WriteAt implements vfs.File.
@@ -104,8 +108,11 @@ func (f *connFile) WriteAt(p []byte, off int64) (int, error) {
 	if f.owner.detached.Load() {
 		return 0, sqlite3.IOERR_WRITE
 	}
-	n, err := f.File.WriteAt(p, off)
-	return n, translateFull(err)
+	n, err := f.FileSharedMemory.WriteAt(p, off)
+	if err != nil {
+		err = translateFull(err)
+	}
+	return n, err
 }
 
 // Truncate implements vfs.File.
@@ -113,7 +120,7 @@ func (f *connFile) Truncate(size int64) error {
 	if f.owner.detached.Load() {
 		return sqlite3.IOERR_TRUNCATE
 	}
-	return f.File.Truncate(size)
+	return f.FileSharedMemory.Truncate(size)
 }
 
 // Sync implements vfs.File.
@@ -121,7 +128,7 @@ func (f *connFile) Sync(flags vfs.SyncFlag) error {
 	if f.owner.detached.Load() {
 		return sqlite3.IOERR_FSYNC
 	}
-	return f.File.Sync(flags)
+	return f.FileSharedMemory.Sync(flags)
 }
 
 // translateFull returns FULL if err reports a full disk, else err.
@@ -132,22 +139,14 @@ func translateFull(err error) error {
 	return err
 }
 
-// The methods below are optional. Each returns the default if f.File does not implement it.
-
-// SharedMemory implements vfs.FileSharedMemory.
-func (f *connFile) SharedMemory() vfs.SharedMemory {
-	if file, ok := f.File.(vfs.FileSharedMemory); ok {
-		return file.SharedMemory()
-	}
-	return nil
-}
+// The methods below are optional. Each returns the default if the file does not implement it.
 
 // SizeHint implements vfs.FileSizeHint.
 func (f *connFile) SizeHint(size int64) error {
 	if f.owner.detached.Load() {
 		return sqlite3.IOERR_WRITE
 	}
-	if file, ok := f.File.(vfs.FileSizeHint); ok {
+	if file, ok := f.FileSharedMemory.(vfs.FileSizeHint); ok {
 		return translateFull(file.SizeHint(size))
 	}
 	return sqlite3.NOTFOUND
@@ -155,7 +154,7 @@ func (f *connFile) SizeHint(size int64) error {
 
 // HasMoved implements vfs.FileHasMoved.
 func (f *connFile) HasMoved() (bool, error) {
-	if file, ok := f.File.(vfs.FileHasMoved); ok && !f.owner.detached.Load() {
+	if file, ok := f.FileSharedMemory.(vfs.FileHasMoved); ok && !f.owner.detached.Load() {
 		return file.HasMoved()
 	}
 	return false, sqlite3.NOTFOUND
@@ -163,7 +162,7 @@ func (f *connFile) HasMoved() (bool, error) {
 
 // Pragma implements vfs.FilePragma.
 func (f *connFile) Pragma(name, value string) (string, error) {
-	if file, ok := f.File.(vfs.FilePragma); ok {
+	if file, ok := f.FileSharedMemory.(vfs.FilePragma); ok {
 		return file.Pragma(name, value)
 	}
 	return "", sqlite3.NOTFOUND

@@ -66,11 +66,6 @@ func (c *Conn) Snapshot(f func() error) error {
 	return errors.Join(err, rollbackErr)
 }
 
-// Commit commits the transaction.
-func (c *Conn) Commit() error {
-	return c.Write(`COMMIT`, nil)
-}
-
 // DataVersion returns a number that changes with every commit, also with those of this connection.
 // In a transaction it reflects the earlier commits of other connections.
 // https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html

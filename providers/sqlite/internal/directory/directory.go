@@ -28,10 +28,10 @@ type System struct {
 	Disk    Disk
 }
 
-// WithDefaults returns s with NetworkOf if Network is nil.
+// WithDefaults returns s with networkOf if Network is nil.
 func (s System) WithDefaults() System {
 	if s.Network == nil {
-		s.Network = NetworkOf
+		s.Network = networkOf
 	}
 	return s
 }
@@ -244,7 +244,7 @@ func removeLeftover(path string) error {
 	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
 		database = strings.TrimSuffix(database, suffix)
 	}
-	lock, err := LockTemp(database)
+	lock, err := lockTemp(database)
 	switch {
 	case errors.Is(err, errTempLocked):
 		return nil

@@ -21,12 +21,27 @@ type Disk struct {
 	Fails func(operation, path string, size int) (done int, err error)
 }
 
-// Sync calls fsync for an open file or directory.
+// Sync calls fsync for an open file or directory. FsyncFailed reports true for its error.
 func (d Disk) Sync(f *os.File) error {
-	if d.Fsync == nil {
-		return f.Sync()
+	fsync := d.Fsync
+	if fsync == nil {
+		fsync = (*os.File).Sync
 	}
-	return d.Fsync(f)
+	if err := fsync(f); err != nil {
+		return fsyncError{err}
+	}
+	return nil
+}
+
+// fsyncError is an error of fsync. Its text is that of the cause.
+type fsyncError struct{ error }
+
+func (e fsyncError) Unwrap() error { return e.error }
+
+// FsyncFailed reports whether err is an error of fsync, and not one of opening the file.
+func FsyncFailed(err error) bool {
+	_, ok := errors.AsType[fsyncError](err)
+	return ok
 }
 
 // SyncDir calls fsync for a directory, so that the names in it are durable. If the system cannot
@@ -122,7 +137,7 @@ func createLocked(create func() (path string, err error), discard func()) (io.Cl
 		if err != nil {
 			return nil, err
 		}
-		lock, err := LockTemp(path)
+		lock, err := lockTemp(path)
 		if err == nil {
 			return lock, nil
 		}

@@ -15,7 +15,7 @@ import (
 // temporary name of a new file does not count. It exists while another process creates the file,
 // and after a crash until it is swept.
 func CheckHardLinks(path string, info fs.FileInfo) error {
-	links := countLinks(info)
+	links := Links(info)
 	if links <= 1 {
 		return nil
 	}
@@ -35,7 +35,7 @@ func CheckHardLinks(path string, info fs.FileInfo) error {
 		return nil
 	}
 	// Another process may have removed its temporary name since.
-	if info, err = os.Lstat(path); err != nil || countLinks(info) <= 1 {
+	if info, err = os.Lstat(path); err != nil || Links(info) <= 1 {
 		return err
 	}
 	return fmt.Errorf("%w: %s has %d hard links and must have one; remove the others, or copy the file instead of linking it",

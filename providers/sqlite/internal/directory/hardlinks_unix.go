@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// countLinks returns the number of hard links of a file, or 0 if it is unknown.
-func countLinks(info fs.FileInfo) uint64 {
+// Links returns the number of hard links of a file, or 0 if it is unknown.
+func Links(info fs.FileInfo) uint64 {
 	stat, known := info.Sys().(*syscall.Stat_t)
 	if !known {
 		return 0

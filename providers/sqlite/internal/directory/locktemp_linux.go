@@ -14,10 +14,10 @@ const canLockTemp = true
 // errTempLocked is returned if another process is writing or removing the file or directory.
 var errTempLocked = errors.New("locked by another process")
 
-// LockTemp locks a temporary file or directory until the result is closed, by flock(2). If
-// another process took it for a leftover and removed it since it was created, LockTemp returns
+// lockTemp locks a temporary file or directory until the result is closed, by flock(2). If
+// another process took it for a leftover and removed it since it was created, lockTemp returns
 // errTempLocked or fs.ErrNotExist.
-func LockTemp(path string) (io.Closer, error) {
+func lockTemp(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err

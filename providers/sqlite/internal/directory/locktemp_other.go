@@ -12,8 +12,8 @@ const canLockTemp = false
 
 var errTempLocked = errors.New("locked by another process")
 
-// LockTemp locks nothing on this system.
-func LockTemp(string) (io.Closer, error) { return nopCloser{}, nil }
+// lockTemp locks nothing on this system.
+func lockTemp(string) (io.Closer, error) { return nopCloser{}, nil }
 
 type nopCloser struct{}
 

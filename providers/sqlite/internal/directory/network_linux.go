@@ -40,10 +40,10 @@ var localFUSE = map[string]bool{
 	"fuse.mergerfs": true, "fuse.gocryptfs": true, "fuse.encfs": true, "fuse.cryfs": true, "fuse.lxcfs": true,
 }
 
-// NetworkOf returns the name of the network file system that dir is on. If dir is on a local file
+// networkOf returns the name of the network file system that dir is on. If dir is on a local file
 // system, it returns "". A FUSE file system counts as a network file system unless it is known to
 // be local.
-func NetworkOf(dir string) (string, error) {
+func networkOf(dir string) (string, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return "", &os.PathError{Op: "statfs", Path: dir, Err: err}

@@ -2,5 +2,5 @@
 
 package directory
 
-// NetworkOf detects nothing on this system.
-func NetworkOf(string) (string, error) { return "", nil }
+// networkOf detects nothing on this system.
+func networkOf(string) (string, error) { return "", nil }

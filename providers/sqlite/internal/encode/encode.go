@@ -1,4 +1,4 @@
-// Package encode appends fields to canonical encodings, which MACs and stamps cover. It knows the
+// Package encode appends fields to canonical encodings, which MACs cover. It knows the
 // encodings of single fields, as docs/format.md defines them: str8, str16 and times. It does not
 // know which fields a MAC covers.
 package encode

@@ -49,7 +49,7 @@ type Ring struct {
 	Source  Source
 	Master  atomic.Pointer[crypto.Master]
 	Chain   *crypto.Chain
-	Stamp   *crypto.Stamp
+	RowMAC  *crypto.RowMAC
 
 	mu      sync.RWMutex
 	sealers map[uint32]*crypto.Sealer
@@ -106,11 +106,11 @@ func newRing(vault []byte, master *crypto.Master, trail crypto.Key) (*Ring, erro
 	if err != nil {
 		return nil, err
 	}
-	stamp, err := crypto.NewStamp(trail, vault)
+	rowMAC, err := crypto.NewRowMAC(trail, vault)
 	if err != nil {
 		return nil, err
 	}
-	k := &Ring{Vault: vault, Chain: chain, Stamp: stamp, sealers: map[uint32]*crypto.Sealer{}}
+	k := &Ring{Vault: vault, Chain: chain, RowMAC: rowMAC, sealers: map[uint32]*crypto.Sealer{}}
 	k.Master.Store(master)
 	return k, nil
 }
@@ -135,16 +135,16 @@ func Create(c *db.Conn, key crypto.Key) (*Ring, error) {
 	}
 	return k, errors.Join(
 		c.SetMeta(MetaVault, vault),
-		c.SetMeta(MetaCheck, master.Check()),
+		c.SetMeta(MetaCheck, master.CheckValue()),
 		c.SetMeta(metaTrail, wrapped),
 	)
 }
 
-// CreateIncarnation writes the random id of a new store, with its stamp.
+// CreateIncarnation writes the random id of a new store, with its row MAC.
 func (k *Ring) CreateIncarnation(c *db.Conn) error {
 	id := make([]byte, 8)
 	_, _ = rand.Read(id)
-	return c.SetMeta(metaIncarnation, append(id, k.Stamp.Sum(k.incarnationRow(id))...))
+	return c.SetMeta(metaIncarnation, append(id, k.RowMAC.Sum(k.incarnationRow(id))...))
 }
 
 // Incarnation returns that id, in hexadecimal digits.
@@ -153,7 +153,7 @@ func (k *Ring) Incarnation(c *db.Conn) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(value) != 8+crypto.MACSize || !k.Stamp.Holds(k.incarnationRow(value[:8]), value[8:]) {
+	if len(value) != 8+crypto.MACSize || !k.RowMAC.Verify(k.incarnationRow(value[:8]), value[8:]) {
 		return "", fault.Tampered("the incarnation does not authenticate")
 	}
 	return hex.EncodeToString(value[:8]), nil
@@ -247,9 +247,9 @@ func (k *Ring) CacheSealer(s *crypto.Sealer) {
 	k.sealers[s.Epoch()] = s
 }
 
-// OpenRecord decrypts the record of the log row seq, which must have been sealed for the same
-// place.
-func (k *Ring) OpenRecord(c *db.Conn, at crypto.Place, seq uint64, record []byte) ([]byte, error) {
+// OpenRecord decrypts the record of the log row seq, which must have been sealed with the
+// same id.
+func (k *Ring) OpenRecord(c *db.Conn, id crypto.RecordID, seq uint64, record []byte) ([]byte, error) {
 	epoch, err := crypto.RecordEpoch(record)
 	if err != nil {
 		return nil, badRecord(seq)
@@ -258,7 +258,7 @@ func (k *Ring) OpenRecord(c *db.Conn, at crypto.Place, seq uint64, record []byte
 	if err != nil {
 		return nil, err
 	}
-	value, err := s.Open(nil, at, record)
+	value, err := s.Open(nil, id, record)
 	if err != nil {
 		return nil, badRecord(seq)
 	}
@@ -269,12 +269,12 @@ func badRecord(seq uint64) error {
 	return fault.Tampered("the record at log sequence %d does not authenticate", seq)
 }
 
-// Place returns the place of a version's record, to which it is bound.
-func Place(addr myvault.Address, version myvault.Version) crypto.Place {
-	return crypto.Place{Project: addr.Project, Path: addr.Path, Version: uint64(version)}
+// RecordID returns the id of the record of a version.
+func RecordID(addr myvault.Address, version myvault.Version) crypto.RecordID {
+	return crypto.RecordID{Project: addr.Project, Path: addr.Path, Version: uint64(version)}
 }
 
-// incarnationRow returns the encoding that the stamp of the incarnation covers.
+// incarnationRow returns the encoding that the row MAC of the incarnation covers.
 func (k *Ring) incarnationRow(id []byte) []byte {
 	var b cryptobyte.Builder
 	encode.Str8(&b, []byte(metaIncarnation))

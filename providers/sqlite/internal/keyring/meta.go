@@ -19,8 +19,8 @@ const (
 	metaTrail       = "trail"       // the wrapped trail key
 	MetaNextCheck   = "next_check"  // during a change of the master key: the check value of the new one
 	MetaNextTrail   = "next_trail"  // during a change of the master key: the trail key wrapped under the new one
-	metaIncarnation = "incarnation" // the 8 bytes of the store's id, and their stamp
-	MetaAccess      = "access"      // in vault.db: the vault id of the access.db beside it, and its stamp
+	metaIncarnation = "incarnation" // the 8 bytes of the store's id, and their row MAC
+	MetaAccess      = "access"      // in vault.db: the vault id of the access.db beside it, and its row MAC
 )
 
 // Reread reads and checks all keys of the file, and returns a new ring. It calls the source of

@@ -32,7 +32,7 @@ func Rewrap(c *db.Conn, from, to *crypto.Master) error {
 			return err
 		}
 	}
-	return errors.Join(c.SetMeta(MetaCheck, to.Check()), c.SetMeta(metaTrail, trail))
+	return errors.Join(c.SetMeta(MetaCheck, to.CheckValue()), c.SetMeta(metaTrail, trail))
 }
 
 // RewrapTrail returns the current trail key, wrapped under another master key.

@@ -24,7 +24,7 @@ type Link struct {
 
 // CheckEntry checks the MAC of e, an entry of the chain of accesses that follows e.Prev.
 func CheckEntry(k *keyring.Ring, e *myvault.Entry) error {
-	if !k.Chain.Holds(e.Prev, encode.Bytes(Canonical(k.Vault, e)), e.MAC) {
+	if !k.Chain.Verify(e.Prev, encode.Bytes(Canonical(k.Vault, e)), e.MAC) {
 		return &fault.BadEntry{Chain: e.Chain, Seq: e.Seq, Reason: "its MAC does not match"}
 	}
 	return nil

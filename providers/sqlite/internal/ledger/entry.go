@@ -56,7 +56,11 @@ func Normalize(e myvault.Entry, chain string) myvault.Entry {
 // Sanitize cuts s to limit bytes at a rune boundary. It replaces invalid UTF-8 by U+FFFD and
 // control characters by question marks.
 func Sanitize(s string, limit int) string {
-	if printableASCII(s) {
+	printable := true // in ASCII, as nearly all fields are
+	for i := range len(s) {
+		printable = printable && s[i] >= ' ' && s[i] <= '~'
+	}
+	if printable {
 		return s[:min(len(s), limit)]
 	}
 	s = strings.ToValidUTF8(s, "\uFFFD")
@@ -73,16 +77,6 @@ func Sanitize(s string, limit int) string {
 		}
 		return r
 	}, s)
-}
-
-// printableASCII reports whether s has only printable ASCII, as nearly all fields have.
-func printableASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 // StoredTime returns t as it is stored: UTC, in whole microseconds.

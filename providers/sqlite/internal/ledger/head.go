@@ -30,7 +30,7 @@ func (h *Head) CheckReadable(wanted myvault.Version) error {
 	return nil
 }
 
-// canonical encodes the fields that the stamp of the row covers.
+// canonical encodes the fields that the row MAC of the row covers.
 func (h *Head) canonical(vault []byte) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
 	encode.Str8(b, []byte("head"))
@@ -51,7 +51,7 @@ func (h *Head) canonical(vault []byte) []byte {
 // HeadColumns are the columns that ScanHead reads.
 const HeadColumns = `h.project, h.path, h.version, h.state, h.at, h.author, h.expires, h.rotate_after, h.seq, h.value_seq, h.mac`
 
-// ScanHead reads a row of HeadColumns and checks its stamp. The result shares no memory with row.
+// ScanHead reads a row of HeadColumns and checks its row MAC. The result shares no memory with row.
 func ScanHead(k *keyring.Ring, row *sqlite3.Stmt) (Head, error) {
 	// One allocation for the three texts keeps a cached row compact.
 	var buffer [256]byte
@@ -73,7 +73,7 @@ func ScanHead(k *keyring.Ring, row *sqlite3.Stmt) (Head, error) {
 		Seq:      uint64(row.ColumnInt64(8)),
 		ValueSeq: uint64(row.ColumnInt64(9)),
 	}
-	if !k.Stamp.Holds(h.canonical(k.Vault), row.ColumnRawBlob(10)) {
+	if !k.RowMAC.Verify(h.canonical(k.Vault), row.ColumnRawBlob(10)) {
 		return Head{}, fault.Tampered("a row of the table head, which points at log sequence %d", h.Seq)
 	}
 	return h, nil
@@ -108,8 +108,8 @@ const (
 		seq = ?9, value_seq = ?10, mac = ?11 WHERE project = ?1 AND path = ?2`
 )
 
-// WriteHead stamps and writes h. It inserts the row if isNew and updates it otherwise; an upsert
-// takes a third longer than either.
+// WriteHead writes h with its row MAC. It inserts the row if isNew and updates it otherwise; an
+// upsert takes a third longer than either.
 func WriteHead(k *keyring.Ring, c *db.Conn, h Head, isNew bool) error {
 	statement := updateHead
 	if isNew {
@@ -126,6 +126,6 @@ func WriteHead(k *keyring.Ring, c *db.Conn, h Head, isNew bool) error {
 		b.Optional(h.RotateAfter)
 		b.Int(int64(h.Seq))
 		b.Int(int64(h.ValueSeq))
-		b.Blob(k.Stamp.Sum(h.canonical(k.Vault)))
+		b.Blob(k.RowMAC.Sum(h.canonical(k.Vault)))
 	})
 }

@@ -44,8 +44,8 @@ func (s Ranges) Contains(v myvault.Version) bool {
 	return false
 }
 
-// Encode returns 16 bytes for each range, big-endian. It returns nil if there are none.
-func (s Ranges) Encode() (b []byte) {
+// encode returns 16 bytes for each range, big-endian. It returns nil if there are none.
+func (s Ranges) encode() (b []byte) {
 	for _, span := range s {
 		b = binary.BigEndian.AppendUint64(b, uint64(span.First))
 		b = binary.BigEndian.AppendUint64(b, uint64(span.Last))
@@ -53,9 +53,9 @@ func (s Ranges) Encode() (b []byte) {
 	return b
 }
 
-// DecodeRanges decodes the result of Encode. If bytes are left over, it appends a range that no row
+// decodeRanges decodes the result of Encode. If bytes are left over, it appends a range that no row
 // has, so that the MAC check fails.
-func DecodeRanges(b []byte) (s Ranges) {
+func decodeRanges(b []byte) (s Ranges) {
 	for ; len(b) >= 16; b = b[16:] {
 		s = append(s, myvault.VersionRange{
 			First: myvault.Version(binary.BigEndian.Uint64(b)), Last: myvault.Version(binary.BigEndian.Uint64(b[8:])),
@@ -79,7 +79,7 @@ func (r *LogRow) Canonical(vault []byte) []byte {
 	encode.OptionalTime(b, r.Expires)
 	encode.OptionalTime(b, r.RotateAfter)
 	b.AddUint32(uint32(len(r.Destroyed)))
-	b.AddBytes(r.Destroyed.Encode())
+	b.AddBytes(r.Destroyed.encode())
 	encode.Str8(b, r.Digest)
 	return encode.Bytes(b)
 }
@@ -111,7 +111,7 @@ func (r *LogRow) Insert(c *db.Conn) error {
 		b.TextUnless(r.Description, "")
 		b.Optional(r.Expires)
 		b.Optional(r.RotateAfter)
-		b.Blob(r.Destroyed.Encode())
+		b.Blob(r.Destroyed.encode())
 		b.TextUnless(e.Service, r.Author)
 		b.TextUnless(e.Via, "")
 		b.TextUnless(e.Request, "")
@@ -146,7 +146,7 @@ func ScanLog(row *sqlite3.Stmt) LogRow {
 		Description: row.ColumnText(8),
 		Expires:     db.OptionalAt(row, 9),
 		RotateAfter: db.OptionalAt(row, 10),
-		Destroyed:   DecodeRanges(row.ColumnRawBlob(11)),
+		Destroyed:   decodeRanges(row.ColumnRawBlob(11)),
 		Digest:      row.ColumnBlob(23, nil),
 		HasRecord:   row.ColumnText(26) == "blob",
 	}
@@ -174,7 +174,7 @@ func ScanLog(row *sqlite3.Stmt) LogRow {
 
 // CheckMAC checks the MAC of the row against the previous row of the log.
 func (r *LogRow) CheckMAC(k *keyring.Ring) error {
-	if !k.Chain.Holds(r.Entry.Prev, r.Canonical(k.Vault), r.Entry.MAC) {
+	if !k.Chain.Verify(r.Entry.Prev, r.Canonical(k.Vault), r.Entry.MAC) {
 		return &fault.BadEntry{Chain: myvault.ChainChanges, Seq: r.Entry.Seq, Reason: "its MAC does not match"}
 	}
 	return nil

@@ -15,23 +15,23 @@ import (
 // ProjectColumns are the columns that ScanProject reads.
 const ProjectColumns = `name, description, is_default, at, author, mac`
 
-// ScanProject reads a row of ProjectColumns and checks its stamp.
+// ScanProject reads a row of ProjectColumns and checks its row MAC.
 func ScanProject(k *keyring.Ring, row *sqlite3.Stmt) (myvault.Project, error) {
 	p := myvault.Project{
 		Name: row.ColumnText(0), Description: row.ColumnText(1), Default: row.ColumnInt64(2) != 0,
 		At: db.TimeAt(row, 3), By: row.ColumnText(4),
 	}
-	if n := row.ColumnInt64(2); n != int64(flag(p.Default)) || !k.Stamp.Holds(projectRow(k, p), row.ColumnRawBlob(5)) {
+	if n := row.ColumnInt64(2); n != int64(flag(p.Default)) || !k.RowMAC.Verify(projectRow(k, p), row.ColumnRawBlob(5)) {
 		return myvault.Project{}, fault.Tampered("a row of the table project")
 	}
 	return p, nil
 }
 
-// WriteProject stamps p and inserts or replaces it.
+// WriteProject inserts or replaces p, with its row MAC.
 func WriteProject(k *keyring.Ring, c *db.Conn, p myvault.Project) error {
 	return c.Run(`INSERT INTO project(name, description, is_default, at, author, mac) VALUES(?1, ?2, ?3, ?4, ?5, ?6)
 		ON CONFLICT(name) DO UPDATE SET description = ?2, is_default = ?3, at = ?4, author = ?5, mac = ?6`,
-		p.Name, p.Description, p.Default, p.At.UnixMicro(), p.By, k.Stamp.Sum(projectRow(k, p)))
+		p.Name, p.Description, p.Default, p.At.UnixMicro(), p.By, k.RowMAC.Sum(projectRow(k, p)))
 }
 
 // ReadProjects reads the registered projects that condition selects, in the order of their names.
@@ -64,7 +64,7 @@ func ReadProject(k *keyring.Ring, c *db.Conn, name string) (p myvault.Project, f
 // registered.
 func Reserved(name string) bool { return strings.HasPrefix(name, ".") }
 
-// projectRow encodes the fields that the stamp of a row of the table project covers.
+// projectRow encodes the fields that the row MAC of a row of the table project covers.
 func projectRow(k *keyring.Ring, p myvault.Project) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
 	encode.Str8(b, []byte("project"))

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// ResealRow encodes the fields that the stamp of a row of the table reseal covers: digest is that
+// ResealRow encodes the fields that the row MAC of a row of the table reseal covers: digest is that
 // of the record of r sealed again in epoch.
 func ResealRow(k *keyring.Ring, r *LogRow, digest []byte, epoch uint32) []byte {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
@@ -43,7 +43,7 @@ func CheckRecord(k *keyring.Ring, c *db.Conn, r *LogRow, sealed []byte) error {
 	if err == nil {
 		err = c.Each(`SELECT digest, mac FROM reseal WHERE seq = ?1`, func(row *sqlite3.Stmt) error {
 			holds = bytes.Equal(row.ColumnRawBlob(0), digest[:]) &&
-				k.Stamp.Holds(ResealRow(k, r, digest[:], epoch), row.ColumnRawBlob(1))
+				k.RowMAC.Verify(ResealRow(k, r, digest[:], epoch), row.ColumnRawBlob(1))
 			return nil
 		}, r.Entry.Seq)
 	}

@@ -6,10 +6,10 @@ package schema
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
-	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
 // Kind is a kind of database file: VaultFile or AccessFile.
@@ -18,13 +18,13 @@ type Kind struct {
 	application    int32  // PRAGMA application_id, which identifies the kind
 	AccessOptional bool   // vault.db may be opened without the access.db that it records
 	newest         int64  // user_version of the files that this program creates
-	Tables         string // creates the tables of the newest version
+	tables         string // creates the tables of the newest version
 	// Tail selects the last ?1 rows of the chain. Its columns are the sequence, and the number of
 	// entries as two bytes or NULL.
 	Tail string
-	// Schemas has the digest of the schema of each version that can be opened, the oldest first;
+	// schemas has the digest of the schema of each version that can be opened, the oldest first;
 	// see Digest. migrations[n] migrates from Schemas[n] to Schemas[n+1].
-	Schemas    []string
+	schemas    []string
 	migrations []func(*db.Conn) error
 }
 
@@ -32,15 +32,15 @@ type Kind struct {
 var (
 	VaultFile = Kind{
 		Name: "vault.db", application: 0x6d765674,
-		newest: 2, Tables: metaTables + vaultTables + resealTable,
+		newest: 2, tables: metaTables + vaultTables + resealTable,
 		Tail:    `SELECT seq, NULL FROM log ORDER BY seq DESC LIMIT ?1`,
-		Schemas: []string{"c0938d6b1468aef1d08abbb833456dc1604ea0cb3923d4426d7840c1a497f902"},
+		schemas: []string{"c0938d6b1468aef1d08abbb833456dc1604ea0cb3923d4426d7840c1a497f902"},
 	}
 	AccessFile = Kind{
 		Name: "access.db", application: 0x6d765472,
-		newest: 4, Tables: metaTables + prunedTable + batchTable,
+		newest: 4, tables: metaTables + prunedTable + batchTable,
 		Tail: `SELECT seq, substr(body, 2, 2) FROM batch ORDER BY seq DESC LIMIT ?1`,
-		Schemas: []string{
+		schemas: []string{
 			"5d252989c80ac3afd3e08f71071b1401358b84e4b80a542077bd9f25281e34c8",
 			"8b1515a8d2b0402deedd0d222411bdaa6ea0f286dcbc74056c9763ff6a1b7904",
 		},
@@ -52,7 +52,7 @@ var (
 func (k Kind) Version() int64 { return k.newest }
 
 // oldest returns the user_version of the oldest files that can be opened.
-func (k Kind) oldest() int64 { return k.newest - int64(len(k.Schemas)) + 1 }
+func (k Kind) oldest() int64 { return k.newest - int64(len(k.schemas)) + 1 }
 
 // metaTables creates the tables of the vault id, the check value and the wrapped keys.
 const metaTables = `
@@ -173,7 +173,7 @@ func (k Kind) Migrate(ctx context.Context, c *db.Conn) error {
 			return err
 		}
 		if version == 0 {
-			err = c.Exec(k.Tables)
+			err = c.Exec(k.tables)
 		}
 		for ; err == nil && 0 < version && version < k.newest; version++ {
 			err = k.migrations[version-k.oldest()](c)
@@ -186,12 +186,13 @@ func (k Kind) Migrate(ctx context.Context, c *db.Conn) error {
 }
 
 // dropSingle drops the table single of version 3 of access.db. If it has entries, which were only
-// written before the first release, it returns ErrForeign.
+// written before the first release, it returns
+// errors.ErrUnsupported.
 func dropSingle(c *db.Conn) error {
 	entries, err := c.Integer(`SELECT count(*) FROM single`)
 	if err == nil && entries > 0 {
 		err = fmt.Errorf("%w: access.db has %d entries of a format from before the first release; prune them with the program that last opened it",
-			fault.ErrForeign, entries)
+			errors.ErrUnsupported, entries)
 	}
 	if err != nil {
 		return err

@@ -21,8 +21,8 @@ func (k Kind) CheckSchema(c *db.Conn) (version int64, err error) {
 	if version == 0 {
 		return version, k.checkEmpty(c)
 	}
-	digest, err := Digest(c)
-	if err == nil && (version < k.oldest() || version > k.Version() || digest != k.Schemas[version-k.oldest()]) {
+	found, err := digest(c)
+	if err == nil && (version < k.oldest() || version > k.Version() || found != k.schemas[version-k.oldest()]) {
 		if err = k.Identify(c); err == nil { // prefer its more precise error
 			err = k.foreignSchema()
 		}
@@ -59,9 +59,9 @@ func (k Kind) checkHeader(c *db.Conn) error {
 	return nil
 }
 
-// Digest returns the SHA-256 of the rows of sqlite_schema without their page numbers, in
+// digest returns the SHA-256 of the rows of sqlite_schema without their page numbers, in
 // hexadecimal digits: https://sqlite.org/schematab.html.
-func Digest(c *db.Conn) (string, error) {
+func digest(c *db.Conn) (string, error) {
 	h := sha256.New()
 	err := c.Each(`SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name, tbl_name, sql`, func(row *sqlite3.Stmt) error {
 		for column := range 4 {

@@ -13,8 +13,8 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
 
-// ErrPartial is the error of a batch in which a request failed after it had written.
-var ErrPartial = errors.New("a request failed after writing")
+// errPartial is the error of a batch in which a request failed after it had written.
+var errPartial = errors.New("a request failed after writing")
 
 // write commits a batch and finishes its requests. If another process has locked the file, it
 // returns errLocked: nothing was begun, and no request is finished.
@@ -25,12 +25,15 @@ func (w *Writer) write(batch []*Request) (locked error) {
 	}
 	w.wasBatch = len(batch) > 1
 	if err != nil || slices.ContainsFunc(batch, func(r *Request) bool { return r.err == nil }) {
-		w.Disk.Committed(err)
+		w.Disk.Record(Commit, err)
 	}
 	// Finish the other requests first: a scrub may wait for readers.
 	var scrubbing []*Request
 	for _, r := range batch {
-		outcome := r.outcome(err)
+		outcome := r.err
+		if err != nil {
+			outcome = r.outcome(err)
+		}
 		if r.Scrub && outcome == nil {
 			scrubbing = append(scrubbing, r)
 		} else {
@@ -43,7 +46,7 @@ func (w *Writer) write(batch []*Request) (locked error) {
 		w.scrubPendingBytes()
 	}
 	if err == nil {
-		w.log.AfterCommit(w.Conn)
+		w.log.afterCommit(w.Conn)
 	}
 	if w.Conn != nil && w.Conn.Broken {
 		_ = w.Conn.Close()
@@ -52,13 +55,13 @@ func (w *Writer) write(batch []*Request) (locked error) {
 	return nil
 }
 
-// outcome returns the result of r, given the error of the transaction. If the transaction failed,
-// a refusal that may be due to earlier requests in it is replaced by ErrUnavailable.
+// outcome returns the result of r after its transaction failed with err. A refusal that may be due
+// to earlier requests in it is replaced by ErrUnavailable.
 func (r *Request) outcome(err error) error {
 	switch {
 	case r.err == nil:
 		return err
-	case err != nil && r.afterOthers && r.err != ErrNothing:
+	case r.afterOthers && r.err != errNothing:
 		return fmt.Errorf("%w: not done: the requests before it were not committed; try again", myvault.ErrUnavailable)
 	}
 	return r.err
@@ -67,34 +70,42 @@ func (r *Request) outcome(err error) error {
 // commit applies and commits the batch in one transaction. Its error applies to every request
 // that was not refused.
 func (w *Writer) commit(batch []*Request) error {
-	if err := w.ensureConn(); err != nil {
-		return err
+	if err := w.Disk.Stopped(); err != nil {
+		return err // without opening a connection for each attempt
 	}
-	committing := false
-	err := fault.Guard(func() error {
-		changed, err := w.applyBatch(batch, false)
-		if err == ErrPartial {
-			changed, err = w.applyBatch(batch, true)
+	if w.Conn == nil {
+		if err := w.openConn(); err != nil {
+			return err
 		}
-		if err == nil && changed {
+	}
+	applied, committing := 0, false
+	err := fault.Guard(func() (err error) {
+		applied, err = w.applyBatch(batch, w.applyPlain)
+		if err == errPartial {
+			if err = w.Conn.Rollback(); err == nil {
+				applied, err = w.applyBatch(batch, w.applyInSavepoint)
+			}
+		}
+		if err == nil && applied > 0 {
 			err = w.checkFiles()
 		}
-		if err != nil || !changed {
+		if err != nil || applied == 0 {
 			w.versionKnown = false
 			return errors.Join(err, w.Conn.Rollback())
 		}
 		committing = true
-		return w.Conn.Commit()
+		return w.Conn.Write(`COMMIT`, nil)
 	})
 	if err != nil {
 		w.versionKnown = false
 		return w.cleanUp(err, committing)
 	}
 	if committing {
-		w.logChanged()
+		w.file.overwrites.update()
 		w.lastVersion, err = w.Conn.DataVersion()
 		w.versionKnown = err == nil
-		w.Counts.add(batch)
+		w.Commits.Add(1)
+		w.Requests.Add(uint64(applied))
 		w.AfterCommit()
 	}
 	return nil
@@ -103,8 +114,8 @@ func (w *Writer) commit(batch []*Request) error {
 // EnsureConn opens the writer's connection if there is none. While another process has locked the
 // file it retries, until BusyTimeout has passed or ctx ends.
 func (w *Writer) EnsureConn(ctx context.Context) error {
-	for busy := (backoff{}); ; {
-		err := w.ensureConn()
+	for busy := (backoff{}); w.Conn == nil; {
+		err := w.openConn()
 		if !errors.Is(err, errLocked) || busy.waited > db.BusyTimeout {
 			return err
 		}
@@ -112,18 +123,16 @@ func (w *Writer) EnsureConn(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+	return nil
 }
 
-// ensureConn opens the writer's connection if there is none. It checks the files first: the
-// write-ahead log of one database must never be applied to another.
-func (w *Writer) ensureConn() error {
-	if w.Conn != nil {
-		return nil
-	}
-	if err := w.checkFiles(); err != nil {
+// openConn opens the writer's connection. It checks the files first: the write-ahead log of one
+// database must never be applied to another.
+func (w *Writer) openConn() error {
+	if err := w.file.CheckFiles(); err != nil {
 		return err
 	}
-	c, err := w.open()
+	c, err := w.file.connect(context.Background(), db.Settings{Synchronous: w.file.Options.Synchronous, CacheKB: db.WriterCacheKB})
 	if err != nil {
 		return wrapLocked(fault.FromEngine(context.Background(), err))
 	}
@@ -134,49 +143,42 @@ func (w *Writer) ensureConn() error {
 	return nil
 }
 
-// applyBatch begins a transaction and applies the batch. If savepoints is true, each request has
-// its own savepoint. It reports whether there is something to commit.
-func (w *Writer) applyBatch(batch []*Request, savepoints bool) (changed bool, err error) {
-	if err := w.Conn.Rollback(); err != nil {
-		return false, err
-	}
+// applyBatch begins a transaction and calls apply for each request. It returns the number of those
+// to commit.
+func (w *Writer) applyBatch(batch []*Request, apply func(*Request) (bool, error)) (applied int, err error) {
 	if err := w.Conn.Write(`BEGIN IMMEDIATE`, nil); err != nil {
-		return false, wrapLocked(err)
+		return 0, wrapLocked(err)
 	}
 	// No other connection can write now, and DataVersion shows whether one has written before.
-	if err := w.beforeWrite(); err != nil {
-		return false, err
+	if err := w.file.BeforeWrite(); err != nil {
+		return 0, err
 	}
 	version, err := w.Conn.DataVersion()
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	reload := !w.versionKnown || version != w.lastVersion
 	if reload {
-		if err := w.checkSchema(w.Conn); err != nil {
-			return false, err
+		if err := w.file.CheckSchema(w.Conn); err != nil {
+			return 0, err
 		}
 	}
 	if err := w.BeforeBatch(w.Conn, reload); err != nil {
-		return false, err
+		return 0, err
 	}
 	w.versionKnown = false
-	apply := w.applyPlain
-	if savepoints {
-		apply = w.applyInSavepoint
+	if applied, err = applyAll(batch, apply); err != nil {
+		return 0, err
 	}
-	if changed, err = applyAll(batch, apply); err != nil {
-		return false, err
-	}
-	if changed && w.BeforeCommit != nil {
+	if applied > 0 && w.BeforeCommit != nil {
 		err = w.BeforeCommit(w.Conn)
 	}
-	return changed, err
+	return applied, err
 }
 
-// applyAll applies the requests of a batch that have not been refused, and reports whether at
-// least one was applied.
-func applyAll(batch []*Request, apply func(*Request) (bool, error)) (changed bool, err error) {
+// applyAll applies the requests of a batch that have not been refused, and returns how many it
+// applied.
+func applyAll(batch []*Request, apply func(*Request) (bool, error)) (applied int, err error) {
 	for _, r := range batch {
 		if r.afterOthers {
 			// Decide again: another process may have written since the first attempt, and the
@@ -186,18 +188,20 @@ func applyAll(batch []*Request, apply func(*Request) (bool, error)) (changed boo
 		if r.err != nil {
 			continue
 		}
-		applied, err := apply(r)
+		done, err := apply(r)
 		if err != nil {
-			return false, err
+			return 0, err
 		}
-		r.afterOthers = changed && r.err != nil
-		changed = changed || applied
+		r.afterOthers = applied > 0 && r.err != nil
+		if done {
+			applied++
+		}
 	}
-	return changed, nil
+	return applied, nil
 }
 
 // applyPlain applies a request without a savepoint. Nearly all requests that fail do so before
-// they write. If one has written, applyPlain returns ErrPartial.
+// they write. If one has written, applyPlain returns errPartial.
 func (w *Writer) applyPlain(r *Request) (applied bool, err error) {
 	w.Save()
 	before := w.Conn.TotalChanges()
@@ -209,7 +213,7 @@ func (w *Writer) applyPlain(r *Request) (applied bool, err error) {
 		return false, err // SQLite has rolled back the whole transaction
 	}
 	if w.Conn.TotalChanges() != before {
-		return false, ErrPartial
+		return false, errPartial
 	}
 	r.err = fault.FromEngine(context.Background(), err)
 	return false, nil

@@ -11,32 +11,32 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// Once the write-ahead log has CheckpointPages, a goroutine copies it into the database in the
+// Once the WAL has CheckpointPages, a goroutine copies it into the database in the
 // background. The writer then copies the pages written meanwhile, so that SQLite can restart the
-// log at its beginning. From BoundPages on, the writer runs the checkpoint.
+// WAL at its beginning. From BoundPages on, the writer runs the checkpoint.
 //
-// If readers prevent that from finishing, the goroutine truncates the log. Writers wait while it
-// waits for the readers, for truncateTimeout at most. It tries again only after the log has grown
+// If readers prevent that from finishing, the goroutine truncates the WAL. Writers wait while it
+// waits for the readers, for truncateTimeout at most. It tries again only after the WAL has grown
 // by another CheckpointPages.
 const (
-	RetryAfter      = 1000 // pages by which the log grows before another checkpoint
+	retryAfter      = 1000 // pages by which the WAL grows before another checkpoint
 	truncateTimeout = time.Second
 )
 
-// checkpointer bounds the size of a write-ahead log. Its checkpoints are passive and do not wait,
-// except those that truncate the log. https://sqlite.org/c3ref/wal_checkpoint_v2.html
+// checkpointer bounds the size of a WAL. Its checkpoints are passive and do not wait,
+// except those that truncate the WAL. https://sqlite.org/c3ref/wal_checkpoint_v2.html
 type checkpointer struct {
 	c      *db.Conn // used by the goroutine alone; open until Stop
 	open   func() (*db.Conn, error)
 	writer *Writer
 
 	// Owned by the goroutine that has set Writer.busy.
-	Pages        int // in the log, as of the last commit
+	pages        int // in the WAL, as of the last commit
 	checkpointAt int // pages at which to run the next checkpoint
-	truncateAt   int // pages at which to truncate the log
+	truncateAt   int // pages at which to truncate the WAL
 
 	mustTruncate atomic.Bool
-	// truncate copies the whole log into the database and truncates the log.
+	// truncate copies the whole WAL into the database and truncates it.
 	truncate func(ctx context.Context, c *db.Conn, wait time.Duration) error
 
 	wakeup chan struct{}
@@ -44,9 +44,9 @@ type checkpointer struct {
 	ended  chan struct{}
 }
 
-// StartCheckpointer starts the goroutine, which owns c until Stop. open opens a connection to
-// replace a broken one. truncate copies the whole log into the database and truncates the log.
-func StartCheckpointer(c *db.Conn, open func() (*db.Conn, error), w *Writer,
+// startCheckpointer starts the goroutine, which owns c until Stop. open opens a connection to
+// replace a broken one. truncate copies the whole WAL into the database and truncates it.
+func startCheckpointer(c *db.Conn, open func() (*db.Conn, error), w *Writer,
 	truncate func(context.Context, *db.Conn, time.Duration) error) *checkpointer {
 	k := &checkpointer{
 		c: c, open: open, writer: w, truncate: truncate,
@@ -57,11 +57,11 @@ func StartCheckpointer(c *db.Conn, open func() (*db.Conn, error), w *Writer,
 	return k
 }
 
-// countPages records the size of the log at each commit of c. The hook also disables SQLite's
+// countPages records the size of the WAL at each commit of c. The hook also disables SQLite's
 // automatic checkpoints.
 func (k *checkpointer) countPages(c *db.Conn) {
 	c.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
-		k.Pages = pages
+		k.pages = pages
 		return nil
 	})
 }
@@ -72,7 +72,7 @@ func (k *checkpointer) loop() {
 		k.replaceBroken()
 		remaining := k.checkpoint(k.c)
 		if k.mustTruncate.Swap(false) {
-			k.truncateLog()
+			k.truncateWAL()
 		}
 		select {
 		case k.result <- remaining:
@@ -81,8 +81,8 @@ func (k *checkpointer) loop() {
 	}
 }
 
-// truncateLog truncates the log unless frames of it may not be on disk.
-func (k *checkpointer) truncateLog() {
+// truncateWAL truncates the WAL unless frames of it may not be on disk.
+func (k *checkpointer) truncateWAL() {
 	if k.c.Broken || k.writer.Disk.logUnsynced() {
 		return
 	}
@@ -91,7 +91,7 @@ func (k *checkpointer) truncateLog() {
 		return // the passive checkpoint just before has recorded the state of the disk
 	}
 	k.c.MarkBroken(err)
-	k.writer.Disk.checkpointed(fault.WithAdvice(err))
+	k.writer.Disk.Record(checkpoint, fault.WithAdvice(err))
 }
 
 // wake requests a checkpoint by the goroutine.
@@ -102,7 +102,7 @@ func (k *checkpointer) wake() {
 	}
 }
 
-// replaceBroken replaces a broken connection. It closes the old one last: SQLite deletes the log
+// replaceBroken replaces a broken connection. It closes the old one last: SQLite deletes the WAL
 // when the last connection closes.
 func (k *checkpointer) replaceBroken() {
 	if !k.c.Broken {
@@ -114,10 +114,10 @@ func (k *checkpointer) replaceBroken() {
 	}
 }
 
-// checkpoint copies as much of the log into the database as the readers permit, and reports
+// checkpoint copies as much of the WAL into the database as the readers permit, and reports
 // whether pages remain.
 func (k *checkpointer) checkpoint(c *db.Conn) (remaining bool) {
-	if c.Broken || k.writer.Disk.logUnsynced() || k.writer.checkFiles() != nil {
+	if c.Broken || k.writer.Disk.logUnsynced() || k.writer.file.CheckFilesAndLog() != nil {
 		return true
 	}
 	err := fault.Guard(func() error {
@@ -125,48 +125,48 @@ func (k *checkpointer) checkpoint(c *db.Conn) (remaining bool) {
 		remaining = done < all
 		return err
 	})
-	k.writer.logChanged()
+	k.writer.file.overwrites.update()
 	if fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) {
 		return true // another connection is checkpointing
 	}
 	if fault.HasCode(err, sqlite3.NOMEM) {
 		c.MarkBroken(err)
 	}
-	k.writer.Disk.checkpointed(fault.WithAdvice(err))
+	k.writer.Disk.Record(checkpoint, fault.WithAdvice(err))
 	return remaining || err != nil
 }
 
-// AfterCommit runs or requests a checkpoint if the log is long. c is the writer's connection.
-func (k *checkpointer) AfterCommit(c *db.Conn) {
-	if k.Pages < db.CheckpointPages {
-		k.checkpointAt, k.truncateAt = db.CheckpointPages, db.BoundPages // the log has restarted
+// afterCommit runs or requests a checkpoint if the WAL is long. c is the writer's connection.
+func (k *checkpointer) afterCommit(c *db.Conn) {
+	if k.pages < db.CheckpointPages {
+		k.checkpointAt, k.truncateAt = db.CheckpointPages, db.BoundPages // the WAL has restarted
 	}
 	select {
 	case remaining := <-k.result:
-		k.checkpointAt = k.Pages + RetryAfter
+		k.checkpointAt = k.pages + retryAfter
 		if remaining {
 			k.checkpoint(c)
 		}
 		return
 	default:
 	}
-	if k.Pages < k.checkpointAt {
+	if k.pages < k.checkpointAt {
 		return
 	}
-	k.checkpointAt = k.Pages + RetryAfter
-	if k.Pages < db.BoundPages {
+	k.checkpointAt = k.pages + retryAfter
+	if k.pages < db.BoundPages {
 		k.wake()
 		return
 	}
-	if k.checkpoint(c) && k.Pages >= k.truncateAt {
-		k.truncateAt = k.Pages + db.CheckpointPages
+	if k.checkpoint(c) && k.pages >= k.truncateAt {
+		k.truncateAt = k.pages + db.CheckpointPages
 		k.mustTruncate.Store(true)
 		k.wake()
 	}
 }
 
-// Stop ends the goroutine and returns its connection. The writer must have stopped before.
-func (k *checkpointer) Stop() *db.Conn {
+// stop ends the goroutine and returns its connection. The writer must have stopped before.
+func (k *checkpointer) stop() *db.Conn {
 	close(k.wakeup)
 	<-k.ended
 	return k.c

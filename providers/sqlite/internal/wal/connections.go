@@ -16,6 +16,17 @@ func (f *File) OpenDurable(ctx context.Context) (*db.Conn, error) {
 	return f.connect(ctx, db.Settings{Synchronous: db.SyncFull, CacheKB: db.ReaderCacheKB, Busy: db.BusyTimeout})
 }
 
+// CommitDurably runs change in a transaction on c, a connection of OpenDurable. Like the writer,
+// it refuses to write after a failed fsync, and a failed fsync of this commit stops later writes.
+func (f *File) CommitDurably(ctx context.Context, c *db.Conn, change func() error) error {
+	return f.Writer.Disk.checkFsync(c.Transaction(ctx, func() error {
+		if err := f.BeforeWrite(); err != nil {
+			return err
+		}
+		return change()
+	}))
+}
+
 // OpenReader opens a separate connection for a long read. The end of ctx interrupts it.
 func (f *File) OpenReader(ctx context.Context) (*db.Conn, error) {
 	if f.closing.Load() {
@@ -47,7 +58,7 @@ func (f *File) ScrubPending(ctx context.Context) {
 	}
 }
 
-// ScrubNow removes destroyed bytes from the write-ahead log.
+// ScrubNow removes destroyed bytes from the WAL.
 func (f *File) ScrubNow(ctx context.Context) error {
 	return f.Writer.Do(ctx, &Request{Apply: func(*db.Conn) error { return nil }, Scrub: true})
 }

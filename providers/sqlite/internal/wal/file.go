@@ -1,6 +1,7 @@
-// Package wal keeps one SQLite file open in WAL mode. It has a pool of readers, one writer that
-// commits requests in batches, and the checkpoints and fsyncs that make commits durable. It
-// detects files that were replaced or overwritten. It does not know what the requests write.
+// Package wal keeps one SQLite file open in WAL mode; the WAL is its write-ahead log. It has a pool
+// of readers, one writer that commits requests in batches, and the checkpoints and fsyncs that make
+// commits durable. It detects files that were replaced or overwritten. It does not know what the
+// requests write.
 package wal
 
 import (
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/myswiftagent/myvault/crypto"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
@@ -26,7 +28,7 @@ type File struct {
 	Path           string
 	Keys           *keyring.Ring
 	openedFiles    map[string]os.FileInfo // by path
-	Anchor         *db.Conn               // stays open, so that SQLite keeps the write-ahead log
+	Anchor         *db.Conn               // stays open, so that SQLite keeps the WAL
 	Readers        *pool
 	Writer         *Writer
 	probe          probe
@@ -35,7 +37,9 @@ type File struct {
 	checkSlot      chan struct{} // has room for one integrity check
 	checking       atomic.Bool   // an integrity check is running
 
-	overwrites *OverwriteWatch       // nil if the system does not support it
+	opened     time.Time
+	checkAgain atomic.Int64          // since opened, in nanoseconds; see checkFilesOften
+	overwrites *overwriteWatch       // nil if the system does not support it
 	stopWatch  func()                // ends overwrites
 	Fault      atomic.Pointer[error] // why the file is no longer used; see CheckFiles
 }
@@ -45,8 +49,9 @@ type Options struct {
 	VFS         string // empty: the operating system's
 	Keys        keyring.Source
 	Synchronous int
-	Sync        func(path string) error // syncs the trail's log; nil: fsync
+	Sync        func(path string) error // syncs the trail's WAL; nil: fsync
 	Disk        directory.Disk
+	Now         func() time.Time // limits how often the files are checked; nil: time.Now
 }
 
 // Open opens the file and reads its keys. If the file is missing, Open creates it. Before Start,
@@ -56,8 +61,13 @@ func Open(ctx context.Context, k schema.Kind, dir string, key crypto.Key, o Opti
 	if err := k.CreateIfMissing(ctx, dir, key, o.VFS, o.Disk); err != nil {
 		return nil, fault.FromEngine(ctx, err)
 	}
-	f := &File{Kind: k, Options: o, checkSlot: make(chan struct{}, 1), Path: filepath.Join(dir, k.Name), stopWatch: func() {}}
-	checkFiles := f.CheckFiles
+	f := &File{Kind: k, Options: o, checkSlot: make(chan struct{}, 1), Path: filepath.Join(dir, k.Name),
+		stopWatch: func() {}}
+	if f.Options.Now == nil {
+		f.Options.Now = time.Now
+	}
+	f.opened = f.Options.Now()
+	checkFiles := f.checkFilesOften
 	if o.Synchronous == db.SyncFull {
 		checkFiles = f.CheckFilesAndLog
 	}
@@ -68,12 +78,7 @@ func Open(ctx context.Context, k schema.Kind, dir string, key crypto.Key, o Opti
 	if err != nil {
 		return nil, fault.FromEngine(ctx, err)
 	}
-	f.Writer = &Writer{Lock: lock, checkFiles: checkFiles, Clean: f.Scrub, open: func() (*db.Conn, error) {
-		return f.connect(context.Background(), db.Settings{Synchronous: o.Synchronous, CacheKB: db.WriterCacheKB})
-	}}
-	f.Writer.checkSchema = f.CheckSchema
-	f.Writer.logChanged = func() { f.overwrites.Update() }
-	f.Writer.beforeWrite = f.BeforeWrite
+	f.Writer = &Writer{file: f, Lock: lock, checkFiles: checkFiles, clean: f.Scrub}
 	if err := fault.Guard(func() error { return f.openAnchor(ctx, key, readOnly) }); err != nil {
 		return nil, fault.FromEngine(ctx, errors.Join(err, f.Abandon()))
 	}
@@ -91,8 +96,8 @@ func (f *File) openAnchor(ctx context.Context, key crypto.Key, readOnly db.Setti
 		return err
 	}
 	f.overwrites, f.stopWatch = watchOverwrites(f.Path)
-	f.overwrites.Update()
-	if err := f.detectLog(); err != nil {
+	f.overwrites.update()
+	if err := f.detectWAL(); err != nil {
 		return err
 	}
 	if err := f.migrate(ctx); err != nil {
@@ -114,7 +119,7 @@ func (f *File) Start() {
 		}
 		return f.Readers.Open(context.Background())
 	}
-	f.Writer.log = StartCheckpointer(f.Anchor, reopen, f.Writer, f.truncateLogUnlessChecking)
+	f.Writer.log = startCheckpointer(f.Anchor, reopen, f.Writer, f.truncateWALUnlessChecking)
 	startWriter(f.Writer)
 }
 
@@ -124,22 +129,22 @@ func (f *File) Abandon() error {
 	var errs error
 	for _, c := range []*db.Conn{f.Writer.Conn, f.Anchor} {
 		if c != nil {
-			errs = errors.Join(errs, f.keepLogAtClose(c), c.Close())
+			errs = errors.Join(errs, f.keepWALAtClose(c), c.Close())
 		}
 	}
 	f.stopWatch()
 	return errs
 }
 
-// Close closes the readers, then the writer. SQLite copies the write-ahead log into the database
+// Close closes the readers, then the writer. SQLite copies the WAL into the database
 // when the last connection closes.
 func (f *File) Close() error {
 	f.closing.Store(true)
 	err := f.Readers.Close()
-	f.syncFoundLog()
+	f.syncFoundWAL()
 	f.Writer.Stop()
-	f.Anchor = f.Writer.log.Stop()
-	err = errors.Join(err, f.keepLogAtClose(f.Anchor), f.keepLogAtClose(f.Writer.Conn))
+	f.Anchor = f.Writer.log.stop()
+	err = errors.Join(err, f.keepWALAtClose(f.Anchor), f.keepWALAtClose(f.Writer.Conn))
 	err = errors.Join(err, f.Anchor.Close(), f.Writer.close())
 	f.stopWatch()
 	return err

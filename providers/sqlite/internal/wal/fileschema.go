@@ -61,5 +61,5 @@ func (f *File) migrate(ctx context.Context) error {
 		}
 		return f.Kind.Migrate(ctx, c)
 	})
-	return errors.Join(err, f.keepLogAtClose(c), c.Close())
+	return errors.Join(err, f.keepWALAtClose(c), c.Close())
 }

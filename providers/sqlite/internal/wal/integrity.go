@@ -13,7 +13,7 @@ import (
 
 // Integrity runs SQLite's integrity check. It returns ErrTampered if the check finds a fault.
 func (f *File) Integrity(ctx context.Context) error {
-	// Run one check at a time, and truncate a long log first: during a check it can only grow.
+	// Run one check at a time, and truncate a long WAL first: during a check it can only grow.
 	select {
 	case f.checkSlot <- struct{}{}:
 		defer func() { <-f.checkSlot }()
@@ -21,7 +21,7 @@ func (f *File) Integrity(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return f.Readers.Read(ctx, func(c *db.Conn) error {
-		if err := f.truncateLongLog(ctx, c); err != nil {
+		if err := f.truncateLongWAL(ctx, c); err != nil {
 			return err
 		}
 		f.checking.Store(true)
@@ -29,16 +29,16 @@ func (f *File) Integrity(ctx context.Context) error {
 		return c.Each(`PRAGMA integrity_check(1)`, func(row *sqlite3.Stmt) error {
 			// The text may name tables and columns. The schema check has verified those names.
 			if found := row.ColumnText(0); found != "ok" {
-				return PageFault(f.Kind, found)
+				return pageFault(f.Kind, found)
 			}
 			return nil
 		})
 	})
 }
 
-// PageFault returns the error for a fault that SQLite's integrity check has found: ErrTampered,
+// pageFault returns the error for a fault that SQLite's integrity check has found: ErrTampered,
 // or the disk's error if a page could not be read.
-func PageFault(k schema.Kind, found string) error {
+func pageFault(k schema.Kind, found string) error {
 	var code sqlite3.ExtendedErrorCode
 	_, number, unread := strings.Cut(found, "unable to get the page. error code=")
 	if unread {

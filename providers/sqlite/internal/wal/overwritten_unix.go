@@ -3,10 +3,8 @@
 package wal
 
 import (
-	"encoding/binary"
 	"io/fs"
 	"os"
-	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
@@ -14,7 +12,7 @@ import (
 // watchOverwrites returns a watch for the database at path, which must be open in a connection.
 // If the WAL-index is not a file, w is nil. The descriptors stay open until close: closing the
 // WAL-index can drop the locks that this process has on it.
-func watchOverwrites(path string) (w *OverwriteWatch, close func()) {
+func watchOverwrites(path string) (w *overwriteWatch, close func()) {
 	index, err := os.Open(path + "-shm")
 	if err != nil {
 		return nil, func() {}
@@ -32,20 +30,13 @@ func watchOverwrites(path string) (w *OverwriteWatch, close func()) {
 	if err != nil {
 		return nil, func() { _ = syscall.Munmap(b); unwatch() }
 	}
-	words := (*[indexSize / 4]uint32)(unsafe.Pointer(&b[0]))
-	w = &OverwriteWatch{
-		Read: func() (IndexState, bool) {
-			var b [indexSize]byte
-			for i := range words {
-				binary.NativeEndian.PutUint32(b[4*i:], atomic.LoadUint32(&words[i]))
-			}
-			return parseIndexState(b[:])
-		},
+	w = &overwriteWatch{
+		read: (*mappedIndex)(unsafe.Pointer(&b[0])).read,
 		readLog: func(b []byte, at int64) error {
 			_, err := log.ReadAt(b, at)
 			return err
 		},
-		Stat: func() (fs.FileInfo, error) { return os.Lstat(path) },
+		stat: func() (fs.FileInfo, error) { return os.Lstat(path) },
 	}
 	return w, func() {
 		w.stop()

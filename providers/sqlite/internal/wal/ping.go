@@ -57,8 +57,11 @@ func (p *probe) due() bool {
 }
 
 // CheckWritable returns ErrUnavailable if the last write failed. If a probe is due, it first
-// tries to write again.
+// tries to write again. After a failed fsync it writes nothing.
 func (f *File) CheckWritable(ctx context.Context) error {
+	if err := f.Writer.Disk.Stopped(); err != nil {
+		return err
+	}
 	if err := f.Writer.Disk.failure(); err == nil || !f.probe.due() {
 		return err
 	}
@@ -82,7 +85,7 @@ func closedOnly(err error) error {
 }
 
 // checkSpace writes a temporary file of probeBytes beside the database. On a full disk the small
-// write of a probe may still fit into the write-ahead log, although a larger change would fail.
+// write of a probe may still fit into the WAL, although a larger change would fail.
 func (f *File) checkSpace() error {
 	d := f.Options.Disk
 	temporary, claimed, err := d.CreateTemp(filepath.Dir(f.Path), directory.TemporaryPrefix+"file-*")

@@ -48,22 +48,24 @@ func (p *pool) Read(ctx context.Context, f func(*db.Conn) error) error {
 // Run is Read without the check of the schema, which takes 2 us. Callers must know that the file
 // has not changed since an earlier check, or check it themselves.
 func (p *pool) Run(ctx context.Context, f func(*db.Conn) error) error {
-	c, err := p.Acquire(ctx)
+	c, err := p.acquire(ctx)
 	if err != nil {
 		return fault.FromEngine(ctx, err)
 	}
-	// Check after the wait: the log of one database must never be applied to another.
-	if err = p.file.CheckFiles(); err == nil && c == nil {
+	// Check after the wait: the WAL of one database must never be applied to another.
+	if c != nil {
+		err = p.file.checkFilesOften()
+	} else if err = p.file.CheckFiles(); err == nil {
 		c, err = p.Open(ctx)
 	}
 	if err != nil {
-		p.Release(c)
+		p.release(c)
 		return fault.FromEngine(ctx, err)
 	}
 	outside := c.SetInterrupt(ctx)
 	defer func() {
 		c.SetInterrupt(outside)
-		p.Release(c)
+		p.release(c)
 	}()
 	if err = fault.Guard(func() error { return f(c) }); err == nil {
 		return nil
@@ -97,9 +99,9 @@ func (p *pool) Snapshot(ctx context.Context, f func(*db.Conn) error) error {
 	})
 }
 
-// Acquire waits for a slot and returns an idle connection. If there is none, it returns nil and
+// acquire waits for a slot and returns an idle connection. If there is none, it returns nil and
 // the caller opens one.
-func (p *pool) Acquire(ctx context.Context) (*db.Conn, error) {
+func (p *pool) acquire(ctx context.Context) (*db.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -123,8 +125,8 @@ func (p *pool) Acquire(ctx context.Context) (*db.Conn, error) {
 	}
 }
 
-// Release returns a slot to the pool, with its connection unless that is nil or broken.
-func (p *pool) Release(c *db.Conn) {
+// release returns a slot to the pool, with its connection unless that is nil or broken.
+func (p *pool) release(c *db.Conn) {
 	switch {
 	case c == nil:
 	case c.Broken:

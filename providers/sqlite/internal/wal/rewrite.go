@@ -7,37 +7,37 @@ import (
 	"os"
 )
 
-// errLost means that frames which SQLite wrote to a write-ahead log cannot be read back.
+// errLost means that frames which SQLite wrote to a WAL cannot be read back.
 var errLost = errors.New("acknowledged changes or entries are lost; restore a backup")
 
-// ErrNothing ends a transaction that was begun only for its lock.
-var ErrNothing = errors.New("nothing to commit")
+// errNothing ends a transaction that was begun only for its lock.
+var errNothing = errors.New("nothing to commit")
 
-// The write-ahead log and its index: https://sqlite.org/walformat.html
+// The WAL and its index: https://sqlite.org/walformat.html
 const (
-	logHeaderSize   = 32
+	walHeaderSize   = 32
 	frameHeaderSize = 24
-	magicLittle     = 0x377f0682 // the log's checksums are over little-endian words
+	magicLittle     = 0x377f0682 // the WAL's checksums are over little-endian words
 	framesAt        = 16         // offset of the number of frames in the index
 	maxPageSize     = 1 << 16
 )
 
-// rewriteLog reads the frames that the index counts and writes them again, so that the next fsync
+// rewriteWAL reads the frames that the index counts and writes them again, so that the next fsync
 // covers them. It returns errLost if a frame is missing or does not match its checksum.
-func rewriteLog(log, index string) error {
-	frames, err := logFrames(index)
+func rewriteWAL(wal, index string) error {
+	frames, err := walFrames(index)
 	if err != nil || frames == 0 {
 		return err
 	}
-	f, err := os.OpenFile(log, os.O_RDWR, 0)
+	f, err := os.OpenFile(wal, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
 	return errors.Join(rewriteFrames(f, frames), f.Close())
 }
 
-// logFrames returns the number of frames in a log according to its index.
-func logFrames(index string) (uint32, error) {
+// walFrames returns the number of frames in a WAL according to its index.
+func walFrames(index string) (uint32, error) {
 	f, err := os.Open(index)
 	if err != nil {
 		return 0, err
@@ -51,7 +51,7 @@ func logFrames(index string) (uint32, error) {
 }
 
 func rewriteFrames(f *os.File, frames uint32) error {
-	header := make([]byte, logHeaderSize)
+	header := make([]byte, walHeaderSize)
 	if _, err := f.ReadAt(header, 0); err != nil {
 		return lostFrames(err)
 	}
@@ -68,7 +68,7 @@ func rewriteFrames(f *os.File, frames uint32) error {
 	}
 	frame := make([]byte, frameHeaderSize+size)
 	for n := range int64(frames) {
-		at := logHeaderSize + n*int64(len(frame))
+		at := walHeaderSize + n*int64(len(frame))
 		if _, err := f.ReadAt(frame, at); err != nil {
 			return lostFrames(err)
 		}
@@ -91,7 +91,7 @@ func lostFrames(err error) error {
 	return err
 }
 
-// walChecksum is the cumulative checksum of a log.
+// walChecksum is the cumulative checksum of a WAL.
 type walChecksum struct {
 	order  binary.ByteOrder
 	s0, s1 uint32

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/db"
+	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 	"github.com/ncruces/go-sqlite3"
 )
@@ -15,12 +16,12 @@ import (
 // Other writers wait meanwhile.
 const ScrubTimeout = 2 * time.Second
 
-// Scrub removes destroyed bytes from the write-ahead log. It copies the log into the database,
-// where secure_delete has overwritten them, and truncates the log. SQLite does not sync the
+// Scrub removes destroyed bytes from the WAL. It copies the WAL into the database,
+// where secure_delete has overwritten them, and truncates the WAL. SQLite does not sync the
 // truncation; without the sync here, the bytes could reappear after a power cut. If Scrub fails,
 // the writer tries again after a later commit.
 func (f *File) Scrub(ctx context.Context, c *db.Conn, wait time.Duration) error {
-	err := f.truncateLog(ctx, c, wait)
+	err := f.truncateWAL(ctx, c, wait)
 	if err == nil {
 		return nil
 	}
@@ -32,11 +33,14 @@ func (f *File) Scrub(ctx context.Context, c *db.Conn, wait time.Duration) error 
 // delay all writers, because it takes longer than the timeout.
 var errLongRead = errors.New("a backup or an integrity check is running")
 
-// truncateLog copies the log into the database, truncates it and syncs that. It waits for readers
+// truncateWAL copies the WAL into the database, truncates it and syncs that. It waits for readers
 // and writers as long as wait.
-func (f *File) truncateLog(ctx context.Context, c *db.Conn, wait time.Duration) error {
+func (f *File) truncateWAL(ctx context.Context, c *db.Conn, wait time.Duration) error {
 	if f.BackupsRunning.Load() > 0 {
 		return errLongRead
+	}
+	if err := f.Writer.Disk.Stopped(); err != nil {
+		return err
 	}
 	if err := f.CheckFiles(); err != nil {
 		return err
@@ -44,35 +48,38 @@ func (f *File) truncateLog(ctx context.Context, c *db.Conn, wait time.Duration) 
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	err := checkpointTruncate(ctx, c)
-	f.overwrites.Update()
+	f.overwrites.update()
 	if err == nil {
 		err = f.Options.Disk.SyncFile(f.Path + "-wal")
 	}
-	return errors.Join(err, c.BusyTimeout(c.Busy))
+	if directory.FsyncFailed(err) {
+		f.Writer.Disk.stop(err)
+	}
+	return errors.Join(f.Writer.Disk.checkFsync(err), c.BusyTimeout(c.Busy))
 }
 
-// truncateLogUnlessChecking is truncateLog, but returns errLongRead during an integrity check.
-func (f *File) truncateLogUnlessChecking(ctx context.Context, c *db.Conn, wait time.Duration) error {
+// truncateWALUnlessChecking is truncateWAL, but returns errLongRead during an integrity check.
+func (f *File) truncateWALUnlessChecking(ctx context.Context, c *db.Conn, wait time.Duration) error {
 	if f.checking.Load() {
 		return errLongRead
 	}
-	return f.truncateLog(ctx, c, wait)
+	return f.truncateWAL(ctx, c, wait)
 }
 
-// truncateLongLog truncates a log longer than LogBytes. If other connections prevent that, it
+// truncateLongWAL truncates a WAL longer than LogBytes. If other connections prevent that, it
 // returns nil.
-func (f *File) truncateLongLog(ctx context.Context, c *db.Conn) error {
+func (f *File) truncateLongWAL(ctx context.Context, c *db.Conn) error {
 	if FileSize(f.Path+"-wal") <= db.LogBytes || f.Writer.Disk.logUnsynced() {
 		return nil
 	}
-	err := f.truncateLog(ctx, c, truncateTimeout)
+	err := f.truncateWAL(ctx, c, truncateTimeout)
 	if fault.HasCode(err, sqlite3.BUSY, sqlite3.LOCKED) || errors.Is(err, errLongRead) {
 		return nil
 	}
 	return err
 }
 
-// checkpointTruncate tries to truncate the log until ctx ends, at least once. SQLite's busy handler
+// checkpointTruncate tries to truncate the WAL until ctx ends, at least once. SQLite's busy handler
 // waits for readers and writers, but not for another connection that checkpoints:
 // https://sqlite.org/c3ref/wal_checkpoint_v2.html
 func checkpointTruncate(ctx context.Context, c *db.Conn) error {

@@ -22,7 +22,7 @@ func (f *File) SpaceError(ctx context.Context, err error) error {
 		f.spaceNeeded(ctx)>>20+1, filepath.Dir(f.Path), err)
 }
 
-// spaceNeeded returns by how much the database grows when the log is copied into it, plus 1 MiB.
+// spaceNeeded returns by how much the database grows when the WAL is copied into it, plus 1 MiB.
 func (f *File) spaceNeeded(ctx context.Context) (bytes int64) {
 	_ = f.Readers.Read(context.WithoutCancel(ctx), func(c *db.Conn) error {
 		pages, err := c.Number("page_count")
@@ -38,11 +38,20 @@ func (f *File) spaceNeeded(ctx context.Context) (bytes int64) {
 	return bytes
 }
 
-// CheckpointForSpace copies the log into the database before pruning writes more. Later the disk
+// CheckpointForSpace copies the WAL into the database before pruning writes more. Later the disk
 // may have no space for that, and then every write would fail.
 func (f *File) CheckpointForSpace(ctx context.Context) error {
 	if err := f.ScrubNow(ctx); fault.NoSpace(err) {
 		return f.SpaceError(ctx, fmt.Errorf("%w: %w: the disk is full", myvault.ErrUnavailable, sqlite3.FULL))
 	}
 	return nil
+}
+
+// FileSize returns the size of a file, or 0 if it cannot be read.
+func FileSize(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }

@@ -2,14 +2,11 @@ package wal
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/directory"
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/fault"
 )
@@ -31,9 +28,6 @@ type Syncer struct {
 
 	Newest atomic.Uint64 // sequence of the newest committed entry
 	Synced atomic.Uint64 // entries up to this sequence are on disk
-
-	mu  sync.Mutex
-	err error // why the log could not be opened
 }
 
 // StartSyncer starts a Syncer, which owns log. check is called before each sync.
@@ -47,36 +41,21 @@ func StartSyncer(log *LogFile, disk *diskState, check func() error) *Syncer {
 // Recorded requests a sync of the entries up to seq.
 func (s *Syncer) Recorded(seq uint64) {
 	s.Newest.Store(seq)
-	s.wake()
-}
-
-func (s *Syncer) wake() {
 	select {
 	case s.dirty <- struct{}{}:
 	default:
 	}
 }
 
-// Failure returns ErrUnavailable while entries cannot be synced.
-func (s *Syncer) Failure() error {
-	if err := s.disk.stopped(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return fmt.Errorf("%w: the trail cannot be synced: %w", myvault.ErrUnavailable, s.err)
-	}
-	return nil
-}
-
 func (s *Syncer) loop() {
 	defer close(s.ended)
-	for {
-		select {
-		case <-s.stop:
-			return
-		case <-s.dirty:
+	for retry := false; ; {
+		if !retry {
+			select {
+			case <-s.stop:
+				return
+			case <-s.dirty:
+			}
 		}
 		select {
 		case <-time.After(syncDelay):
@@ -84,43 +63,39 @@ func (s *Syncer) loop() {
 			return // Close syncs
 		}
 		_ = s.check()
-		if s.sync() != nil {
-			s.wake() // retry
-		}
+		retry = s.sync()
 	}
 }
 
-// sync syncs the log. It returns an error if the log cannot be opened, and the caller retries. A
-// failed fsync is recorded in s.disk and never retried.
-func (s *Syncer) sync() error {
+// sync syncs the log. It reports whether to retry because the log cannot be opened. A failed fsync
+// is recorded in s.disk and never retried.
+func (s *Syncer) sync() (retry bool) {
 	newest := s.Newest.Load()
 	err := s.log.open()
-	s.mu.Lock()
-	s.err = err
-	s.mu.Unlock()
+	s.disk.setUnopened(err)
 	if err != nil {
-		return err
+		return true
 	}
-	if s.disk.isStopped() {
-		return nil
+	if s.disk.Stopped() != nil {
+		return false
 	}
 	if err := s.log.sync(); err != nil {
 		s.disk.stop(err)
-		return nil
+		return false
 	}
 	s.Synced.Store(newest)
-	return nil
+	return false
 }
 
 // Close syncs a last time. The writer must have stopped before.
 func (s *Syncer) Close() error {
 	close(s.stop)
 	<-s.ended
-	err := s.Failure()
+	err := s.disk.Stopped()
 	if err == nil {
 		s.log.nameSynced = false // sync the directory again: closing vault.db has deleted its log
-		_ = s.sync()
-		err = s.Failure()
+		s.sync()
+		err = s.disk.Stopped()
 	}
 	return errors.Join(err, s.log.close())
 }

@@ -24,11 +24,10 @@ const maxBatch = 256
 // that finds the writer idle writes on its own goroutine, which saves a handover. Requests that
 // arrive meanwhile are queued, and the writer's goroutine commits them in batches.
 type Writer struct {
-	open func() (*db.Conn, error)
-	// checkFiles returns an error if the file is no longer the one that was opened.
+	file *File
+	// checkFiles returns an error if the file is no longer the one that was opened. It is called
+	// before each commit.
 	checkFiles func() error
-	// checkSchema checks the schema, in a transaction, if another connection may have written.
-	checkSchema func(*db.Conn) error
 	// BeforeBatch prepares a transaction. If reload is true, another connection may have written
 	// or the last transaction failed, and cached state must be read again.
 	BeforeBatch func(c *db.Conn, reload bool) error
@@ -37,16 +36,12 @@ type Writer struct {
 	// Save records the state in memory before a request. Restore restores it if the request
 	// fails.
 	Save, Restore func()
-	// Clean removes destroyed bytes from the write-ahead log. It waits for readers as long as
+	// clean removes destroyed bytes from the write-ahead log. It waits for readers as long as
 	// wait, and sets scrubPending if it fails.
-	Clean        func(ctx context.Context, c *db.Conn, wait time.Duration) error
+	clean        func(ctx context.Context, c *db.Conn, wait time.Duration) error
 	scrubPending atomic.Bool // destroyed bytes may remain in the log
-	// logChanged is called after each commit and each checkpoint.
-	logChanged func()
 	// AfterCommit is called after each commit.
 	AfterCommit func()
-	// beforeWrite is called in each transaction before anything is written.
-	beforeWrite func() error
 
 	Disk diskState
 	Lock *writelock.Lock // between processes
@@ -58,7 +53,8 @@ type Writer struct {
 	wasBatch     bool   // the last transaction had several requests
 	lastVersion  uint32 // DataVersion after the last commit
 
-	Counts counts
+	// Commits and Requests count committed transactions and the requests in them.
+	Commits, Requests atomic.Uint64
 
 	Mu      sync.Mutex
 	idle    *sync.Cond // signaled when busy becomes false
@@ -158,7 +154,8 @@ func (w *Writer) writeNow(r *Request) bool {
 	if len(w.Waiting) > 0 {
 		w.wake <- struct{}{}
 	} else {
-		w.setIdle()
+		w.busy = false
+		w.idle.Broadcast()
 	}
 	return true
 }
@@ -166,12 +163,6 @@ func (w *Writer) writeNow(r *Request) bool {
 func (w *Writer) enqueue(r *Request) {
 	r.done = make(chan struct{}, 1)
 	w.Waiting = append(w.Waiting, r)
-}
-
-// setIdle marks the writer as idle. The caller holds w.Mu.
-func (w *Writer) setIdle() {
-	w.busy = false
-	w.idle.Broadcast()
 }
 
 // await waits for the result of r. If ctx ends first and r is still queued, it removes r.
@@ -237,7 +228,8 @@ func (w *Writer) hasWaiting() bool {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	if len(w.Waiting) == 0 {
-		w.setIdle()
+		w.busy = false
+		w.idle.Broadcast()
 		return false
 	}
 	return true
@@ -300,7 +292,7 @@ func (w *Writer) scrub(requests []*Request) {
 	w.scrubPending.Store(false)
 	ctx, stop := untilAllCanceled(requests)
 	defer stop()
-	err := fault.Guard(func() error { return w.Clean(ctx, w.Conn, ScrubTimeout) })
+	err := fault.Guard(func() error { return w.clean(ctx, w.Conn, ScrubTimeout) })
 	if err != nil {
 		if !errors.Is(err, errLongRead) {
 			w.Conn.MarkBroken(err)
@@ -315,7 +307,7 @@ func (w *Writer) scrub(requests []*Request) {
 // scrubPendingBytes retries a scrub that failed earlier, without waiting for readers.
 func (w *Writer) scrubPendingBytes() {
 	w.scrubPending.Store(false)
-	err := fault.Guard(func() error { return w.Clean(context.Background(), w.Conn, 0) })
+	err := fault.Guard(func() error { return w.clean(context.Background(), w.Conn, 0) })
 	if err != nil && !errors.Is(err, errLongRead) && !fault.HasCode(err, sqlite3.BUSY) {
 		w.Conn.MarkBroken(err)
 	}

@@ -79,14 +79,6 @@ func Open(database string) (*Lock, error) {
 	return &Lock{file: f, Timeout: defaultTimeout}, nil
 }
 
-// isAlone reports whether no other process has the database open.
-func (l *Lock) isAlone() bool {
-	if now := time.Now(); now.Sub(l.aloneChecked) > aloneInterval {
-		l.alone, l.aloneChecked = !lockedByOthers(l.file, presenceByte), now
-	}
-	return l.alone
-}
-
 // TryLock locks l if no other process has locked it or waits for it. It reports whether this
 // process may write.
 func (l *Lock) TryLock() bool {
@@ -103,7 +95,10 @@ func (l *Lock) TryLock() bool {
 			return false
 		}
 	}
-	if l.isAlone() {
+	if now := time.Now(); now.Sub(l.aloneChecked) > aloneInterval {
+		l.alone, l.aloneChecked = !lockedByOthers(l.file, presenceByte), now
+	}
+	if l.alone {
 		return true
 	}
 	err := lockBytes(l.file, queueByte, 2, exclusive)
