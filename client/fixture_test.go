@@ -48,11 +48,17 @@ func services(t *testing.T) []myvault.Service {
 // serve serves an empty vault over a store.
 func serve(t *testing.T, store string) *server {
 	t.Helper()
+	return serveOn(t, store, stores[store](t), nil)
+}
+
+// serveOn serves a vault over a provider, with its trail if it keeps none.
+func serveOn(t *testing.T, name string, provider myvault.Provider, trail myvault.Trail) *server {
+	t.Helper()
 	policy, err := myvault.NewPolicy(services(t)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	vault, err := myvault.New(stores[store](t), policy, myvault.Config{})
+	vault, err := myvault.New(provider, policy, myvault.Config{Trail: trail})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +75,7 @@ func serve(t *testing.T, store string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := httpapi.New(vault, httpapi.Config{Tokens: issuer, Store: store, Guard: hosts})
+	api, err := httpapi.New(vault, httpapi.Config{Tokens: issuer, Store: name, Guard: hosts})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,10 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/client"
+	"github.com/myswiftagent/myvault/crypto"
+	"github.com/myswiftagent/myvault/internal/vaultserver"
+	"github.com/myswiftagent/myvault/providers/hashivault"
+	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
 // verbs are the methods that a session and a client have in common.
@@ -316,8 +320,9 @@ func policySteps() []step {
 	trail := func(name string, r myvault.TrailFilter) step {
 		return step{name: name, call: func(ctx context.Context, v verbs) (any, error) {
 			return pagesOf(r.Before, func(at myvault.Cursor) ([]myvault.Entry, myvault.Cursor, bool, error) {
-				r.Before = at
-				page, err := v.TrailPage(ctx, r, 5)
+				next := r
+				next.Before = at
+				page, err := v.TrailPage(ctx, next, 5)
 				return page.Items, page.Next, page.More, err
 			})
 		}}
@@ -328,6 +333,7 @@ func policySteps() []step {
 		explain("reader", myvault.Read, db), explain("reader", myvault.Write, db), explain("nobody", myvault.Read, db), explain("reader", myvault.Read, wrong),
 		explain("admin", myvault.Read, db).by("reader"), explain("reader", myvault.Read, db).by("reader"), explain("reader", myvault.Read|myvault.List, db),
 		who(myvault.Read, db), who(myvault.Destroy, db), who(myvault.Read, db).by("reader"), who(0, db),
+		trail("pages of entries before", myvault.TrailFilter{Before: myvault.Cursor{myvault.ChainChanges: 9, myvault.ChainAccess: 1}}),
 		trail("pages of changes", myvault.TrailFilter{Prefix: myvault.Prefix{Project: "newsbot"}, Action: "destroy"}),
 		trail("trail of the reader", myvault.TrailFilter{}).by("reader"),
 		trail("trail by a wrong action", myvault.TrailFilter{Action: "guess"}), trail("trail by a wrong outcome", myvault.TrailFilter{Outcome: "guess"}),
@@ -353,22 +359,47 @@ func policySteps() []step {
 func TestSameAsSession(t *testing.T) {
 	for store := range stores {
 		t.Run(store, func(t *testing.T) {
-			is := is.New(t)
-			direct, remote := serve(t, store), serve(t, store)
-			for n, s := range steps() {
-				service := s.as
-				if service == "" {
-					service = "admin"
-				}
-				want, wantErr := s.call(t.Context(), direct.vault.As(service))
-				got, gotErr := s.call(t.Context(), remote.as(t, service))
-				if d := difference(got, want, gotErr, wantErr); d != "" {
-					t.Errorf("step %d, %s: %s", n, s.name, d)
-				}
-			}
-			is.True(len(steps()) > 100)
+			compare(t, serve(t, store), serve(t, store))
 		})
 	}
+}
+
+// TestSameAsSessionOverVault is TestSameAsSession over a HashiCorp Vault, which makes one change at
+// a time.
+func TestSameAsSessionOverVault(t *testing.T) {
+	real := vaultserver.Dev(t, vaultserver.Binary(t))
+	served := func(base string) *server {
+		trail, err := sqlite.OpenTrail(t.Context(), t.TempDir(), sqlite.StaticKey(crypto.NewKey()), sqlite.TrailConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		store, err := hashivault.Open(t.Context(), hashivault.Config{
+			Addresses: []string{real.Address}, Token: myvault.Text(real.Token), Base: "client/" + base,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return serveOn(t, "hashivault", store, trail)
+	}
+	compare(t, served("direct"), served("remote"))
+}
+
+// compare makes the same calls with a session of one vault and with a client of the other.
+func compare(t *testing.T, direct, remote *server) {
+	t.Helper()
+	is := is.New(t)
+	for n, s := range steps() {
+		service := s.as
+		if service == "" {
+			service = "admin"
+		}
+		want, wantErr := s.call(t.Context(), direct.vault.As(service))
+		got, gotErr := s.call(t.Context(), remote.as(t, service))
+		if d := difference(got, want, gotErr, wantErr); d != "" {
+			t.Errorf("step %d, %s: %s", n, s.name, d)
+		}
+	}
+	is.True(len(steps()) > 100)
 }
 
 // difference returns how the results and errors of two calls differ, "" if they do not.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"iter"
 	"net/url"
+	"strings"
 
 	"github.com/myswiftagent/myvault"
 )
@@ -86,7 +87,8 @@ func (c *Client) trailPage(ctx context.Context, r myvault.TrailFilter, limit int
 		return page, err
 	}
 	cursor := trailCursor(r.Before)
-	for skipping := cursor == "" && len(r.Before) > 0; ; {
+	skipping := cursor == "" && len(r.Before) > 0
+	for first := true; first || skipping && cursor != "" && len(page.Items) == 0; first = false {
 		var items []entryItem
 		next, err := c.page(ctx, listTrail(r, limit), cursor, &items)
 		if err != nil {
@@ -97,26 +99,36 @@ func (c *Client) trailPage(ctx context.Context, r myvault.TrailFilter, limit int
 			if err != nil {
 				return myvault.Page[myvault.Entry, myvault.Cursor]{}, err
 			}
-			if !skipping || isBefore(e, r.Before) {
+			if isBefore(e, r.Before) {
 				page.Items = append(page.Items, e)
 			}
 		}
-		if cursor = next; cursor == "" || len(page.Items) > 0 || !skipping {
-			break
+		cursor = next
+	}
+	page.Next, page.More = position(r.Before, cursor), cursor != ""
+	return page, nil
+}
+
+// position returns the position of a cursor of the server, which still excludes the entries that
+// before excludes: those of one chain may be on later pages than others of another chain.
+func position(before myvault.Cursor, cursor string) myvault.Cursor {
+	next := make(myvault.Cursor)
+	for chain, seq := range before {
+		if !strings.HasPrefix(chain, cursorName) {
+			next[chain] = seq
 		}
 	}
-	if page.Next = r.Before; cursor != "" {
-		page.Next, page.More = myvault.Cursor{cursorName + "/" + cursor: 0}, true
+	if cursor != "" {
+		next[cursorName+"/"+cursor] = 0
 	}
-	return page, nil
+	return next
 }
 
 // trailCursor returns the cursor of a position, "" if it has sequences of chains.
 func trailCursor(before myvault.Cursor) string {
-	const prefix = cursorName + "/"
 	for name := range before {
-		if len(name) > len(prefix) && name[:len(prefix)] == prefix {
-			return name[len(prefix):]
+		if cursor, found := strings.CutPrefix(name, cursorName+"/"); found {
+			return cursor
 		}
 	}
 	return ""
