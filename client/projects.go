@@ -120,7 +120,7 @@ func (c *Client) changeProject(ctx context.Context, r request) (myvault.Project,
 	return p, nil
 }
 
-// SetDefault makes a project the default, as [myvault.Session.SetDefault] does.
+// SetDefaultProject makes a project the default, as [myvault.Session.SetDefaultProject] does.
 func (c *Client) SetDefaultProject(ctx context.Context, name string) (myvault.Project, error) {
 	if err := (myvault.Project{Name: name}).Validate(); err != nil {
 		return myvault.Project{}, fail("set default project", myvault.Address{}, err)

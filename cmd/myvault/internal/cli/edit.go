@@ -24,7 +24,7 @@ const editHelp = `Opens a secret in VISUAL, EDITOR or vi, and writes what you sa
 version.
 
 The value is in a directory that only you can open, in memory: below
-XDG_RUNTIME_DIR or /dev/shm. Where there is none, as on macOS and Windows,
+XDG_RUNTIME_DIR or /dev/shm. If the system has none, as macOS and Windows,
 --dir must name one. vim, nano and emacs are told to keep no swap, backup, undo
 and history files; other editors may keep some elsewhere.
 

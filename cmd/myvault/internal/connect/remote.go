@@ -62,7 +62,7 @@ func (s Settings) server() (address, data string, err error) {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	// A .env of somebody else must not choose the machine that gets the token.
+	// A .env that another user wrote must not choose the machine that gets the token.
 	if !isHere(host) {
 		return "", "", fmt.Errorf("%w: MYVAULT_ADDR is not an address of this machine; set --url or MYVAULT_URL", ErrSettings)
 	}

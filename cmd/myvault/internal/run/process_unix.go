@@ -103,8 +103,8 @@ func withDeadlines(f *os.File) (*os.File, error) {
 	return os.NewFile(uintptr(duplicate), f.Name()), errors.Join(err, f.Close())
 }
 
-// setSize gives a pseudo-terminal the size of a terminal. It does not use File.Fd, which ends the
-// non-blocking mode.
+// setSize copies the size of a terminal to a pseudo-terminal. It does not use File.Fd, which ends
+// the non-blocking mode.
 func setSize(to, from *os.File) {
 	size, err := unix.IoctlGetWinsize(int(from.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
