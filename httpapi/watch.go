@@ -82,7 +82,8 @@ func (c *call) watch() (response, error) {
 		}
 	}
 	defer c.api.watches.leave(c.service)
-	_ = http.NewResponseController(c.writer).SetReadDeadline(time.Time{}) // it would end ctx
+	// Past the read timeout, the server would not notice that the client has left.
+	_ = http.NewResponseController(c.writer).SetReadDeadline(time.Time{})
 	c.conn.Wait()
 	if wait < 0 {
 		return c.stream(r)
