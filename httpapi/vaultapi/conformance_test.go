@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -35,7 +36,7 @@ func TestConformance(t *testing.T) {
 	newStore := func() providertest.Store {
 		config := hashivault.Config{
 			Addresses: []string{f.url}, Token: myvault.Text(token("admin")), Base: fmt.Sprintf("team/store-%d", bases.Add(1)),
-			MaxProjects: 20,
+			MaxProjects: 20, WatchInterval: 50 * time.Millisecond,
 		}
 		return providertest.Store{
 			MaxProjects: config.MaxProjects,

@@ -87,8 +87,8 @@ func TestMoveToVaultAndBack(t *testing.T) {
 	if os.Getenv("MYVAULT_RELIABILITY") == "long" {
 		secrets, kill = 10_000, "copy" // reported after 5 seconds
 	}
-	binary := filepath.Join(t.TempDir(), "move")
-	if text, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+	binary := filepath.Join(t.TempDir(), "myvault")
+	if text, err := exec.Command("go", "build", "-o", binary, "../..").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
 	key := crypto.NewKey()
@@ -106,10 +106,10 @@ func TestMoveToVaultAndBack(t *testing.T) {
 		"MYVAULT_DATA="+dirs[1], "MSA_MASTER_KEY="+key.Text())
 	for _, sides := range [][2]string{{local(dirs[0]), far}, {far, local(dirs[2])}} {
 		for range 2 {
-			_, _, err := program(t, binary, kill, "--from", sides[0], "--to", sides[1])
+			_, _, err := program(t, binary, kill, "move", "--from", sides[0], "--to", sides[1])
 			is.True(err != nil) // killed
 		}
-		out, progress, err := program(t, binary, "", "--from", sides[0], "--to", sides[1])
+		out, progress, err := program(t, binary, "", "move", "--from", sides[0], "--to", sides[1])
 		is.NoErr(err)
 		is.True(strings.HasSuffix(out, "\nequal\n"))
 		t.Log(out, progress)
