@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -31,11 +32,13 @@ var brokenClauses = map[string]string{
 func TestConformance(t *testing.T) {
 	f := newFixture(t)
 	var bases atomic.Int64
-	lacks := []providertest.Capability{providertest.Snapshotter, providertest.Trail, providertest.Auditor, providertest.ManyChanges}
+	lacks := []providertest.Capability{ // as the provider without this server: a poll has no commits between two polls
+		providertest.Snapshotter, providertest.Trail, providertest.Auditor, providertest.ManyChanges, providertest.EachCommit,
+	}
 	newStore := func() providertest.Store {
 		config := hashivault.Config{
 			Addresses: []string{f.url}, Token: myvault.Text(token("admin")), Base: fmt.Sprintf("team/store-%d", bases.Add(1)),
-			MaxProjects: 20,
+			MaxProjects: 20, WatchInterval: 50 * time.Millisecond,
 		}
 		return providertest.Store{
 			MaxProjects: config.MaxProjects,
