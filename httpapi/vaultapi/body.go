@@ -32,14 +32,16 @@ func (c *call) decode(into any) error {
 	if len(body) == 0 {
 		return nil
 	}
+	if len(body) > request.LargeBody { // before it is decoded, which takes many times its size
+		if err := c.enterLarge(); err != nil {
+			return err
+		}
+	}
 	if !jsontext.Value(body).IsValid() {
 		return refuse(http.StatusBadRequest, "error parsing JSON: send one object in valid UTF-8, without duplicate names")
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		return refuse(http.StatusBadRequest, "error parsing JSON: a member has the wrong type")
-	}
-	if len(body) > request.LargeBody {
-		return c.enterLarge()
 	}
 	return nil
 }
