@@ -58,7 +58,7 @@ func localVault(vault *myvault.Vault, store stores.Settings, s Settings) (*Vault
 
 // openVault opens the vault of the settings in the .env and the environment.
 func openVault(ctx context.Context, environ []string) (*myvault.Vault, stores.Settings, error) {
-	path, all, err := setup.ServerSettings(environ)
+	path, all, err := setup.LocalSettings(environ)
 	if err != nil {
 		return nil, stores.Settings{}, err
 	}

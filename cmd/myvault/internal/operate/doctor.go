@@ -77,7 +77,7 @@ func (p *Program) checks(ctx context.Context) (all []check) {
 		}
 		all = append(all, check{name, status, detail})
 	}
-	path, settings, err := setup.ServerSettings(os.Environ())
+	path, settings, err := setup.LocalSettings(os.Environ())
 	if err == nil && path == "" {
 		add("settings", "no .env here or in the data directory", errSkipped)
 	} else {
@@ -170,7 +170,7 @@ func checkCertificate(path string) (string, error) {
 }
 
 func (p *Program) checkServer(ctx context.Context) (string, error) {
-	if p.Settings.Local {
+	if p.Settings.IsLocal() {
 		return "not used with --local", errSkipped
 	}
 	var text strings.Builder

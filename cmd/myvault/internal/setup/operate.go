@@ -63,6 +63,28 @@ func ServerSettings(environ []string) (path string, settings map[string]string, 
 	return path, withoutEmpty(settings), err
 }
 
+// LocalSettings is [ServerSettings] for programs that open the store. A .env that nobody named may
+// be that of a foreign checkout, so it must not choose the machine that gets a token of Vault.
+func LocalSettings(environ []string) (path string, settings map[string]string, err error) {
+	path, settings, err = ServerSettings(environ)
+	if err != nil || settings["MYVAULT_PROVIDER"] != "hashivault" {
+		return path, settings, err
+	}
+	process := env.ToMap(environ)
+	for _, name := range []string{"VAULT_ADDR", "VAULT_PLAINTEXT", "VAULT_CACERT", "VAULT_TLS_SERVER_NAME"} {
+		if FromUnnamed(process, settings, name) {
+			return path, nil, fmt.Errorf("%s sets %s; if you trust this file, set MYVAULT_ENV to its path", path, name)
+		}
+	}
+	return path, settings, nil
+}
+
+// FromUnnamed reports whether a setting comes from a .env that was found in a directory, not named
+// with MYVAULT_ENV.
+func FromUnnamed(process, settings map[string]string, name string) bool {
+	return process["MYVAULT_ENV"] == "" && process[name] == "" && settings[name] != ""
+}
+
 // readSettings returns the path of the server's .env, or "" if there is none, and the settings.
 func readSettings(environ []string) (path string, settings map[string]string, err error) {
 	settings = env.ToMap(environ)
