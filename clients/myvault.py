@@ -233,6 +233,8 @@ class Client:
         rotate_after: Optional[datetime] = None,
     ) -> Info:
         """Make a new version."""
+        if value is None:
+            raise Invalid("value is None; delete removes a secret")
         return self.apply([Change(project, path, value, if_absent, if_version, expires_at, rotate_after)])[0]
 
     def delete(self, project: str, path: str, *, if_version: Optional[int] = None) -> None:

@@ -208,6 +208,7 @@ export class Client {
 
   /** Makes a new version. */
   async put(project: string, path: string, value: string | Uint8Array, options: PutOptions = {}): Promise<Info> {
+    if (value === undefined || value === null) throw new VaultError("invalid", "value is missing; delete removes a secret");
     return first(await this.apply([{ ...options, project, path, value }]));
   }
 

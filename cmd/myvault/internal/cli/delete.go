@@ -29,7 +29,7 @@ func (a *app) deleteCommand() *cobra.Command {
 		ValidArgsFunction: a.completeAddress,
 	}
 	c.Flags().Uint64Var(&ifVersion, "if-version", 0, "delete only if this is the current `version`")
-	c.RunE = a.withVault(func(ctx context.Context, v *connect.Vault, args []string) error {
+	remove := a.withVault(func(ctx context.Context, v *connect.Vault, args []string) error {
 		addr, err := parseAddress(args[0])
 		if err != nil {
 			return err
@@ -39,6 +39,12 @@ func (a *app) deleteCommand() *cobra.Command {
 		}
 		return a.print(changed{Project: addr.Project, Path: addr.Path, Change: "delete"}, "%s is deleted; myvault undelete restores it", addr)
 	})
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkIfVersion(cmd); err != nil {
+			return err
+		}
+		return remove(cmd, args)
+	}
 	return c
 }
 

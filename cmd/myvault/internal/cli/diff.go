@@ -154,7 +154,7 @@ func (a *app) diffFile(ctx context.Context, v *connect.Vault, folder string, o i
 	if err != nil {
 		return err
 	}
-	if err := a.reportProblems(problems, false, "mend them first"); err != nil {
+	if err := a.reportProblems(problems, false, "fix them first"); err != nil {
 		return err
 	}
 	stored, err := readFolder(ctx, v, prefix)

@@ -74,6 +74,12 @@ func (a *app) export(ctx context.Context, v *connect.Vault, folder string, o exp
 	for path, s := range secrets {
 		entries = append(entries, formats.Entry{Path: path, Value: s.Value.RevealBytes()})
 	}
+	o.formats.Reserved = func(name, path string) string {
+		if _, chosen := o.names[path]; chosen {
+			return ""
+		}
+		return run.Reserved(name, path)
+	}
 	o.formats.Variable = func(path string) string {
 		if name, chosen := o.names[path]; chosen {
 			return name

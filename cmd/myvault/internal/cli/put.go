@@ -64,6 +64,9 @@ func (a *app) putCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := checkIfVersion(cmd); err != nil {
+			return err
+		}
 		n, err := a.newVersion(o)
 		if err != nil {
 			return err
@@ -81,6 +84,14 @@ func (a *app) put(ctx context.Context, v *connect.Vault, addr myvault.Address, n
 		return err
 	}
 	return a.print(infoOf(written), "%s version %d", written.Address, written.Version)
+}
+
+// checkIfVersion returns an error for --if-version 0, which would be no condition.
+func checkIfVersion(cmd *cobra.Command) error {
+	if f := cmd.Flag("if-version"); f.Changed && f.Value.String() == "0" {
+		return usagef("--if-version: want a version from 1; put has --if-absent for a new secret")
+	}
+	return nil
 }
 
 func (o putOptions) conditions() []myvault.Condition {

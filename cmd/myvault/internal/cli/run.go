@@ -187,7 +187,11 @@ func (a *app) program(ctx context.Context, v *connect.Vault, o runOptions) (run.
 	if err != nil {
 		return run.Program{}, nil, err
 	}
-	p := run.Program{Args: o.args, Environ: run.Environ(os.Environ(), variables), Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr}
+	var without []string
+	if !v.Remote { // they open the store
+		without = []string{"VAULT_TOKEN", "VAULT_SECRET_ID"}
+	}
+	p := run.Program{Args: o.args, Environ: run.Environ(os.Environ(), variables, without...), Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr}
 	if !o.noMask {
 		p.Mask = run.NewPatterns(masked...)
 	}

@@ -35,10 +35,17 @@ func encodeDotenv(entries []Entry, o Options) ([]byte, []Problem, error) {
 		if !isText(value) {
 			return "the value has bytes that a .env file cannot have"
 		}
+		if bytes.IndexByte(value, '`') >= 0 && bytes.IndexByte(value, '\'') >= 0 {
+			return "the value has both a backtick and a single quote, which a .env file cannot have"
+		}
 		return ""
 	})
 	var out bytes.Buffer
 	for _, e := range entries {
+		if bytes.IndexByte(e.Value, '`') >= 0 { // a shell would run it in double quotes
+			fmt.Fprintf(&out, "%s='%s'\n", e.Path, e.Value)
+			continue
+		}
 		fmt.Fprintf(&out, "%s=\"%s\"\n", e.Path, escapes.Replace(string(e.Value)))
 	}
 	return out.Bytes(), problems, nil

@@ -30,6 +30,8 @@ type Options struct {
 	Namespace string // of the Secret of Kubernetes; "": none
 	// Variable returns the variable of a path, for .env files and shell scripts. "": none.
 	Variable func(path string) string
+	// Reserved returns why a secret must not have the name of a variable, or "". nil: it may.
+	Reserved func(name, path string) string
 }
 
 // format reads and writes a kind of file.
@@ -130,6 +132,9 @@ func named(entries []Entry, o Options, problem func(value []byte) string) (varia
 	owner := make(map[string]string)
 	for _, e := range entries {
 		name, why := o.Variable(e.Path), problem(e.Value)
+		if why == "" && o.Reserved != nil {
+			why = o.Reserved(name, e.Path)
+		}
 		switch other, taken := owner[name]; {
 		case why != "":
 			problems = append(problems, Problem{e.Path, why})

@@ -69,10 +69,10 @@ func TestDecode(t *testing.T) {
 		want               string // path=value lines, then "!" and problems
 	}{
 		{"dotenv", "dotenv", "A=1\nexport B='two' # comment\nC=\nD", "A=1 B=two !line 4: want KEY=VALUE !C: the value is empty, and a secret cannot be"},
-		{"nested", "json", `{"a":"1","b":{"c":2,"d":{"e":true}},"f":null,"g":[1,{"h":2}],"i":12345678901234567890}`, "a=1 b/c=2 b/d/e=true i=12345678901234567890 !f: null is no value !g: an array is no value: write it as a string"},
+		{"nested", "json", `{"a":"1","b":{"c":2,"d":{"e":true}},"f":null,"g":[1,{"h":2}],"i":12345678901234567890}`, "a=1 b/c=2 b/d/e=true i=12345678901234567890 !f: null cannot be a value !g: an array cannot be a value: write it as a string"},
 		{"twice", "json", `{"a":"1","a":"2"}`, "a=1 !a: it occurs twice"},
 		{"binary", "json", `{"a":{"$base64":"/wABAg=="},"b":{"$base64":"%"}}`, "a=\xff\x00\x01\x02 !b: the value is not base64"},
-		{"as written", "yaml", "a: 007\nb: 1.10\nc: yes\nd: {e: 2026-01-01}\nf: ~\ng: [1]\n", "a=007 b=1.10 c=yes d/e=2026-01-01 !line 5, f: null is no value !line 6, g: a sequence is no value: write it as a string"},
+		{"as written", "yaml", "a: 007\nb: 1.10\nc: yes\nd: {e: 2026-01-01}\nf: ~\ng: [1]\n", "a=007 b=1.10 c=yes d/e=2026-01-01 !line 5, f: null cannot be a value !line 6, g: a sequence cannot be a value: write it as a string"},
 		{"alias", "yaml", "a: &x hunter2\nb: *x\n", "a=hunter2 b=hunter2"},
 		{"version 2", "vault", `{"request_id":"x","data":{"data":{"a":"1","n":2},"metadata":{"version":3}}}`, "a=1 n=2"},
 		{"version 1", "vault", `{"data":{"a":"1"}}`, "a=1"},

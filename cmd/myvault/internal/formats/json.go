@@ -72,12 +72,12 @@ func (r *jsonReader) member(d *json.Decoder, path, key string) error {
 	case json.Number, bool:
 		r.entries = append(r.entries, Entry{key, fmt.Append(nil, v)})
 	case nil:
-		r.problems = append(r.problems, Problem{key, "null is no value"})
+		r.problems = append(r.problems, Problem{key, "null cannot be a value"})
 	case json.Delim:
 		if v == '{' {
 			return r.object(d, key)
 		}
-		r.problems = append(r.problems, Problem{key, "an array is no value: write it as a string"})
+		r.problems = append(r.problems, Problem{key, "an array cannot be a value: write it as a string"})
 		return skipArray(d)
 	}
 	return nil

@@ -75,9 +75,9 @@ func (r *yamlReader) node(node *yaml.Node, name string, depth int) {
 	case node.Kind == yaml.MappingNode:
 		r.mapping(node, name, depth+1)
 	case node.Kind != yaml.ScalarNode:
-		r.problem(name, node, "a sequence is no value: write it as a string")
+		r.problem(name, node, "a sequence cannot be a value: write it as a string")
 	case node.ShortTag() == "!!null":
-		r.problem(name, node, "null is no value")
+		r.problem(name, node, "null cannot be a value")
 	case node.ShortTag() == "!!binary":
 		value, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(node.Value), ""))
 		if err != nil {

@@ -85,7 +85,7 @@ func (v Variable) problem(chosen bool) string {
 	case v.Name == "":
 		return "no name by the rule: name it with --map " + v.Path + "=NAME"
 	case !chosen && changesPrograms(v.Name):
-		return fmt.Sprintf("%s changes how programs run: name it with --map %s=NAME", v.Name, v.Path)
+		return Reserved(v.Name, v.Path)
 	case strings.ContainsRune(v.Value.Reveal(), 0):
 		return "the value contains a NUL byte, which no variable can"
 	case len(v.Name)+v.Value.Len()+2 > maxVariable:
@@ -94,10 +94,26 @@ func (v Variable) problem(chosen bool) string {
 	return ""
 }
 
+// Reserved returns why a secret at path needs --map to be a variable of that name, or "".
+func Reserved(name, path string) string {
+	if !changesPrograms(name) {
+		return ""
+	}
+	return fmt.Sprintf("%s changes how programs run: name it with --map %s=NAME", name, path)
+}
+
 // changesPrograms reports whether shells, loaders or interpreters act on a variable. Someone who
 // may only write secrets must not choose what the program runs.
 func changesPrograms(name string) bool {
-	return strings.HasPrefix(name, "LD_") || strings.HasPrefix(name, "DYLD_") || slices.Contains([]string{
+	name = strings.ToUpper(name)
+	for _, prefix := range []string{"LD_", "DYLD_", "MYVAULT_", "MSA_", "VAULT_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return slices.Contains([]string{
+		"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "DOTNET_STARTUP_HOOKS",
+		"GIT_SSH_COMMAND", "NODE_PATH", "PYTHONHOME", "CLASSPATH", "GCONV_PATH", "ZDOTDIR", "OPENSSL_CONF",
 		"PATH", "IFS", "ENV", "BASH_ENV", "SHELLOPTS", "PROMPT_COMMAND", "HOME", "SHELL", "TMPDIR", "NODE_OPTIONS",
 		"PYTHONPATH", "PYTHONSTARTUP", "PERL5LIB", "PERL5OPT", "RUBYOPT", "RUBYLIB", "JAVA_TOOL_OPTIONS", "GODEBUG",
 	}, name)
@@ -108,9 +124,9 @@ func changesPrograms(name string) bool {
 var withheld = []string{"MYVAULT_TOKEN", "MSA_MASTER_KEY"}
 
 // Environ returns the environment of the program: that of this process without the credentials of
-// the vault, and the variables, which override it.
-func Environ(environ []string, variables []Variable) []string {
-	override := slices.Clone(withheld)
+// the vault and those in without, and the variables, which override it.
+func Environ(environ []string, variables []Variable, without ...string) []string {
+	override := slices.Concat(withheld, without)
 	for _, v := range variables {
 		override = append(override, v.Name)
 	}
