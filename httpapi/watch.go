@@ -72,6 +72,9 @@ func (c *call) watch() (response, error) {
 	if r.After, err = c.resumePosition(); err != nil {
 		return response{}, err
 	}
+	if c.request.ContentLength != 0 {
+		return response{}, badRequest("this request has a body: send none") // an unread body would delay the answer
+	}
 	if c.api.draining.Load() {
 		return response{}, myvault.ErrClosed
 	}
@@ -161,7 +164,7 @@ func eventOf(e myvault.Event) event {
 	return all
 }
 
-// maxPolled is how many events a long poll answers with.
+// maxPolled is the number of changes after which a long poll answers. Its last event may exceed it.
 const maxPolled = 1000
 
 // longPoll answers with the events that the client missed or, if there are none, with the next one
@@ -169,6 +172,8 @@ const maxPolled = 1000
 func (c *call) longPoll(r myvault.WatchOptions, wait time.Duration) (response, error) {
 	r.Bookmarks = max(wait, time.Millisecond)
 	p := &polled{Events: []event{}, until: time.Now().Add(wait), last: r.After, atOnce: wait == 0 || r.After == ""}
+	// The wait may be longer than the write timeout of the server.
+	defer func() { _ = http.NewResponseController(c.writer).SetWriteDeadline(time.Now().Add(writeWait)) }()
 	for e, err := range c.session.Watch(c.ctx, r) {
 		switch {
 		case err != nil && p.last != "" && c.ended(err):
@@ -179,7 +184,6 @@ func (c *call) longPoll(r myvault.WatchOptions, wait time.Duration) (response, e
 		}
 		break
 	}
-	_ = http.NewResponseController(c.writer).SetWriteDeadline(time.Now().Add(writeWait))
 	p.Cursor = c.seal(p.last)
 	return response{body: p}, nil
 }
@@ -193,6 +197,7 @@ type polled struct {
 	last    myvault.Position
 	atOnce  bool // it does not wait for an event
 	current bool // all missed events are read
+	changes int  // in the events
 }
 
 // add adds an event, and reports whether to wait for another.
@@ -200,7 +205,8 @@ func (p *polled) add(e myvault.Event) bool {
 	p.last = e.Position
 	if len(e.Changes) > 0 {
 		p.Events = append(p.Events, eventOf(e))
-		return !p.current && len(p.Events) < maxPolled
+		p.changes += len(e.Changes)
+		return !p.current && p.changes < maxPolled
 	}
 	first := !p.current
 	p.current = true

@@ -34,6 +34,7 @@ var watchRows = []row{
 	{"GET /api/watch", "reader", "/api/watch?prefix=prod", "", 400, ""},
 	{"GET /api/watch", "reader", "/api/watch?cursor=!", "", 400, ""},
 	{"GET /api/watch", "reader", "/api/watch?limit=1", "", 400, ""},
+	{"GET /api/watch", "reader", "/api/watch?wait=0", "{}", 400, ""},
 	{"GET /api/watch", "reader", "/api/watch", "", 400, "Last-Event-ID: !"},
 	{"GET /api/watch", "reader", "/api/watch?cursor=AAAA", "", 410, ""},
 	{"GET /api/watch", "reader", "/api/watch?project=other", "", 403, ""},
@@ -262,6 +263,25 @@ func TestLongPoll(t *testing.T) {
 		is.Equal(len(events), 1)
 		<-waiting
 	})
+}
+
+// TestLongPollIsBounded checks that an answer ends after 1,000 changes, however many one event has.
+func TestLongPollIsBounded(t *testing.T) {
+	is := is.New(t)
+	f := newFixture(t)
+	start := f.as("admin", "GET", "/api/watch?wait=0", "").object(t)["cursor"].(string)
+	changes := make([]myvault.Change, 600)
+	for i := range changes {
+		changes[i] = myvault.Change{Op: myvault.OpPut, Address: myvault.Address{Project: "newsbot", Path: fmt.Sprintf("many/%d", i)}, Value: myvault.Text("v")}
+	}
+	for range 3 {
+		_, err := f.vault.As("admin").Apply(t.Context(), changes...)
+		is.NoErr(err)
+	}
+	answer := f.as("admin", "GET", "/api/watch?wait=0&cursor="+start, "").object(t)
+	is.Equal(len(answer["events"].([]any)), 2)
+	answer = f.as("admin", "GET", "/api/watch?wait=0&cursor="+answer["cursor"].(string), "").object(t)
+	is.Equal(len(answer["events"].([]any)), 1)
 }
 
 // At most four requests watch at once here, and at most two of one service.
