@@ -9,7 +9,7 @@ import (
 )
 
 // maxPaths is the largest number of paths in one question.
-const maxPaths = 1000
+const maxPaths = 100
 
 // readCapabilities answers what the caller may do on paths, in Vault's words and by the rules
 // alone. It says nothing of other tokens.

@@ -2,6 +2,7 @@ package vaultapi
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -188,14 +189,27 @@ func (c *call) deleteMetadata() (response, error) {
 	if err := ignoreNotFound(err); err != nil {
 		return response{}, err
 	}
-	r, err := c.api.record(c.ctx(), addr)
-	if err != nil || len(infos) == 0 && r.version == 0 {
-		return response{}, err
+	err = c.hide(addr, infos)
+	if err != nil && len(infos) > 0 { // the values were destroyed nevertheless
+		err = fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
 	}
-	return response{}, c.changeRecord(addr, func(r *record) error {
+	return response{}, err
+}
+
+// hide replaces the record of a secret whose versions were destroyed by one that hides it. The
+// longest paths have no record.
+func (c *call) hide(addr myvault.Address, destroyed []myvault.Info) error {
+	r, err := c.api.record(c.ctx(), addr)
+	if err != nil || len(destroyed) == 0 && r.version == 0 {
+		return err
+	}
+	if (myvault.Address{Project: addr.Project, Path: recordPath(addr)}).Validate() != nil {
+		return nil
+	}
+	return c.changeRecord(addr, func(r *record) error {
 		*r = record{Removed: r.Removed}
-		if len(infos) > 0 {
-			r.Removed = max(r.Removed, infos[0].Version)
+		if len(destroyed) > 0 {
+			r.Removed = max(r.Removed, destroyed[0].Version)
 		}
 		return nil
 	})

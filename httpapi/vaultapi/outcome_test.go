@@ -48,6 +48,32 @@ func TestAnUnknownOutcomeIsNo5xx(t *testing.T) {
 	}
 }
 
+// TestAFailureAfterADestroyIsUnknown: 503 would say that nothing was changed.
+func TestAFailureAfterADestroyIsUnknown(t *testing.T) {
+	is := is.New(t)
+	f, w := newWatched(t)
+	calls := 0
+	w.fail = func() error {
+		if calls++; calls > 1 {
+			return myvault.ErrUnavailable
+		}
+		return nil
+	}
+	r := f.as("admin", "DELETE", "newsbot/metadata/prod/there", "")
+	is.Equal(r.status, 409)
+	is.True(calls > 1)
+}
+
+// TestMetadataOfTheLongestPath: there is no record of it, but its versions are destroyed.
+func TestMetadataOfTheLongestPath(t *testing.T) {
+	is := is.New(t)
+	f := newFixture(t)
+	const path = "1/2/3/4/5/6/7/8"
+	is.Equal(f.as("admin", "POST", "newsbot/data/"+path, `{"data":{"value":"a"}}`).status, 200)
+	is.Equal(f.as("admin", "DELETE", "newsbot/metadata/"+path, "").status, 204)
+	is.Equal(f.as("admin", "GET", "newsbot/data/"+path, "").status, 404)
+}
+
 // TestALeaseEndsAtTheRotation: it is the setting, or the time until a second after the rotation.
 // The expiry is no deletion.
 func TestALeaseEndsAtTheRotation(t *testing.T) {

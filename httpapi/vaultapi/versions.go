@@ -2,6 +2,7 @@ package vaultapi
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -120,10 +121,16 @@ func (c *call) destroyVersions() (response, error) {
 	if !errors.Is(err, myvault.ErrNotFound) {
 		return response{}, err
 	}
+	destroyed := false
 	for _, n := range versions { // those that there are
-		if err := ignoreNotFound(c.session.Destroy(c.ctx(), addr, n)); err != nil {
-			return response{}, err
+		err := c.session.Destroy(c.ctx(), addr, n)
+		if destroyed = destroyed || err == nil; ignoreNotFound(err) == nil {
+			continue
 		}
+		if destroyed {
+			err = fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
+		}
+		return response{}, err
 	}
 	return response{}, nil
 }
