@@ -203,7 +203,7 @@ func (c *call) hide(addr myvault.Address, destroyed []myvault.Info) error {
 	if err != nil || len(destroyed) == 0 && r.version == 0 {
 		return err
 	}
-	if (myvault.Address{Project: addr.Project, Path: recordPath(addr)}).Validate() != nil {
+	if !mayHaveRecord(addr) {
 		return nil
 	}
 	return c.changeRecord(addr, func(r *record) error {

@@ -34,6 +34,11 @@ func (r record) custom() map[string]string {
 // recordPath returns the path of the record of addr.
 func recordPath(addr myvault.Address) string { return addr.String() }
 
+// mayHaveRecord reports whether the path of a record is valid. That of the longest paths is not.
+func mayHaveRecord(addr myvault.Address) bool {
+	return myvault.Address{Project: addr.Project, Path: recordPath(addr)}.Validate() == nil
+}
+
 // record returns the record of a secret, or a zero one.
 func (h *Handler) record(ctx context.Context, addr myvault.Address) (record, error) {
 	secret, err := h.extension.GetRecord(ctx, recordPath(addr))
