@@ -110,6 +110,7 @@ var wrongs = slices.Concat(wrongOutside, wrongBodies, []wrong{
 	{"GET", "/api/audit?action=" + canary, "", nil},
 	{"GET", "/api/audit?since=" + canary, "", nil},
 	{"GET", "/api/audit/state", "", nil},
+	{"GET", "/api/watch?wait=0", canary, nil},
 	{"GET", "/api/watch?wait=" + canary, "", nil},
 	{"GET", "/api/watch?cursor=" + canary + "!", "", nil},
 	{"GET", "/api/watch?cursor=" + base64.RawURLEncoding.EncodeToString([]byte(canary)), "", nil},

@@ -139,8 +139,11 @@ func (c *call) missing(addr myvault.Address, n myvault.Version) (version, error)
 		return version{}, myvault.ErrNotFound
 	}
 	info, err := c.newest(addr, n)
-	if err != nil || n != 0 && info.Version != n {
+	switch {
+	case err != nil || n != 0 && info.Version != n:
 		return version{}, errors.Join(err, myvault.ErrNotFound)
+	case n == 0 && info.State == myvault.Live: // written after the read that did not find it
+		return version{}, myvault.ErrNotFound
 	}
 	return c.versionOf(info)
 }

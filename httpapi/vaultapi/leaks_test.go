@@ -20,6 +20,8 @@ type watched struct {
 	mu    sync.Mutex
 	calls []string
 	fail  func() error
+	// missed is called after a Get that failed.
+	missed func()
 }
 
 func (w *watched) note(call string, addr myvault.Address) {
@@ -39,7 +41,11 @@ func (w *watched) taken() string {
 
 func (w *watched) Get(ctx context.Context, addr myvault.Address, v myvault.Version) (myvault.Secret, error) {
 	w.note("get", addr)
-	return w.Provider.Get(ctx, addr, v)
+	secret, err := w.Provider.Get(ctx, addr, v)
+	if err != nil && w.missed != nil {
+		w.missed()
+	}
+	return secret, err
 }
 
 func (w *watched) Versions(ctx context.Context, addr myvault.Address, before myvault.Version) iter.Seq2[myvault.Info, error] {

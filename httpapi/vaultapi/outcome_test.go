@@ -64,6 +64,20 @@ func TestAFailureAfterADestroyIsUnknown(t *testing.T) {
 	is.True(calls > 1)
 }
 
+// TestReadBesideTheFirstWrite: a secret that is written just after the read is not shown without its
+// value.
+func TestReadBesideTheFirstWrite(t *testing.T) {
+	is := is.New(t)
+	f, w := newWatched(t)
+	w.missed = func() {
+		w.missed = nil
+		is.Equal(f.as("admin", "POST", "newsbot/data/prod/new", `{"data":{"value":"a"}}`).status, 200)
+	}
+	r := f.as("admin", "GET", "newsbot/data/prod/new", "")
+	is.Equal(r.status, 404)
+	is.Equal(strings.TrimSpace(r.body), `{"errors":[]}`)
+}
+
 // TestMetadataOfTheLongestPath: there is no record of it, but its versions are destroyed.
 func TestMetadataOfTheLongestPath(t *testing.T) {
 	is := is.New(t)
