@@ -64,8 +64,8 @@ func TestAFailureAfterADestroyIsUnknown(t *testing.T) {
 	is.True(calls > 1)
 }
 
-// TestReadBesideTheFirstWrite: a secret that is written just after the read is not shown without its
-// value.
+// TestReadBesideTheFirstWrite: a secret that is written just after the read is not shown without
+// its value.
 func TestReadBesideTheFirstWrite(t *testing.T) {
 	is := is.New(t)
 	f, w := newWatched(t)
