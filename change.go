@@ -54,8 +54,8 @@ func (n NewVersion) validateTimes() error {
 	return nil
 }
 
-// Validate returns ErrInvalid or ErrTooLarge for a change that every vault refuses, whatever its
-// policy and state.
+// Validate returns ErrInvalid or ErrTooLarge for a change that every vault refuses, under every
+// policy and in every state.
 func (c Change) Validate() error {
 	if err := c.If.validate(); err != nil {
 		return err

@@ -75,7 +75,7 @@ func TestStartWhileTheServerIsDown(t *testing.T) {
 	is.Equal(len(o.errs), 0)
 }
 
-// TestServerBeforeCache: a server that answers is believed, and what it refuses is dropped.
+// TestServerBeforeCache: a server that answers is believed, and a value that it refuses is dropped.
 func TestServerBeforeCache(t *testing.T) {
 	is := is.New(t)
 	o := newOutage(t)

@@ -6,6 +6,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/myswiftagent/myvault/internal/kvmap"
 )
 
 // Vault's limits of custom metadata.
@@ -30,7 +32,7 @@ func customOf(before map[string]string, object jsontext.Value) (map[string]strin
 		return nil, refuse(http.StatusBadRequest, "custom_metadata must be an object of strings")
 	}
 	for name, value := range members {
-		text, quoted := jsonString(value)
+		text, quoted := kvmap.StringOf(value)
 		switch value.Kind() {
 		case 'n':
 			delete(after, name)

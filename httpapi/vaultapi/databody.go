@@ -25,7 +25,7 @@ func (b dataBody) cas() (n myvault.Version, given bool, err error) {
 	if text == "" || text == "null" {
 		return 0, false, nil
 	}
-	if unquoted, ok := jsonString(b.Options.CAS); ok {
+	if unquoted, ok := kvmap.StringOf(b.Options.CAS); ok {
 		text = unquoted // a real Vault accepts it too
 	}
 	number, err := strconv.ParseUint(text, 10, 63)

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/kvmap"
 )
 
 // metadata is the answer to a read of the metadata of a secret.
@@ -97,7 +98,7 @@ type metadataBody struct {
 
 // check refuses a promise that myVault does not keep.
 func (b metadataBody) check() error {
-	text, quoted := jsonString(b.DeleteVersionAfter)
+	text, quoted := kvmap.StringOf(b.DeleteVersionAfter)
 	if !quoted {
 		text = string(b.DeleteVersionAfter)
 	}

@@ -134,12 +134,3 @@ func merge(target, patch jsontext.Value, levels int) (jsontext.Value, error) {
 	}
 	return json.Marshal(members, json.Deterministic(true))
 }
-
-// jsonString returns the string that a JSON value is.
-func jsonString(v jsontext.Value) (string, bool) {
-	if v.Kind() != '"' {
-		return "", false
-	}
-	text, err := jsontext.AppendUnquote(nil, v)
-	return string(text), err == nil
-}

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/kvmap"
 )
 
 // maxVersions is the largest number of versions in one request, and in one answer.
@@ -52,7 +53,7 @@ func (c *call) readVersions(missing string) (myvault.Address, []myvault.Version,
 	}
 	versions := make([]myvault.Version, len(body.Versions))
 	for i, v := range body.Versions {
-		text, quoted := jsonString(v) // as the vault command sends them
+		text, quoted := kvmap.StringOf(v) // as the vault command sends them
 		if !quoted {
 			text = string(v)
 		}

@@ -82,14 +82,14 @@ func single(object jsontext.Value) ([]byte, bool) {
 	if json.Unmarshal(object, &members) != nil {
 		return nil, false
 	}
-	text, ok := stringOf(members[valueName])
+	text, ok := StringOf(members[valueName])
 	if !ok {
 		return nil, false
 	}
 	if len(members) == 1 {
 		return []byte(text), text != "" && !isMap([]byte(text))
 	}
-	if encoding, ok := stringOf(members[encodingName]); !ok || encoding != base64Encoding {
+	if encoding, ok := StringOf(members[encodingName]); !ok || encoding != base64Encoding {
 		return nil, false
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(text)
@@ -113,8 +113,8 @@ func hasFewMembers(object jsontext.Value) bool {
 	}
 }
 
-// stringOf returns the string that a JSON value is.
-func stringOf(v jsontext.Value) (string, bool) {
+// StringOf returns the text of a JSON string, and false for any other value.
+func StringOf(v jsontext.Value) (string, bool) {
 	if v.Kind() != '"' {
 		return "", false
 	}

@@ -51,6 +51,19 @@ func write(t *testing.T, folder, name, text string) string {
 
 const template = `{{ with secret "newsbot/data/prod/db" }}{{ .Data.data.value }}{{ end }}`
 
+// agentConfig writes a configuration with which the Agent logs in by AppRole. It ends with rest.
+func agentConfig(t *testing.T, s server, folder, rest string) string {
+	t.Helper()
+	return write(t, folder, "agent.hcl", fmt.Sprintf(`
+vault { address = %q }
+auto_auth { method "approle" { config = {
+  role_id_file_path = %q
+  secret_id_file_path = %q
+  remove_secret_id_file_after_reading = false
+} } }
+`, s.url, write(t, folder, "role", service), write(t, folder, "secret", sharedToken))+rest)
+}
+
 // TestVaultAgentRendersAgain: the Agent logs in by AppRole, renders a template, and renders it
 // again once the secret has changed, because the lease of its read ends. With a real Vault it waits
 // for five minutes.
@@ -60,16 +73,10 @@ func TestVaultAgentRendersAgain(t *testing.T) {
 	s.put(t, service, "prod/db", "first")
 	folder := t.TempDir()
 	target := filepath.Join(folder, "rendered")
-	config := write(t, folder, "agent.hcl", fmt.Sprintf(`
-vault { address = %q }
-auto_auth { method "approle" { config = {
-  role_id_file_path = %q
-  secret_id_file_path = %q
-  remove_secret_id_file_after_reading = false
-} } }
+	config := agentConfig(t, s, folder, fmt.Sprintf(`
 template { contents = %q
   destination = %q }
-`, s.url, write(t, folder, "role", service), write(t, folder, "secret", sharedToken), template, target))
+`, template, target))
 	background(t, []string{"HOME=" + folder}, binary, "agent", "-config="+config)
 	eventually(t, "the Agent has rendered the template", rendered(target, "first"))
 	s.put(t, service, "prod/db", "second")
@@ -87,17 +94,11 @@ func TestVaultAgentRestartsAProgram(t *testing.T) {
 	s.put(t, service, "prod/db", "first")
 	folder := t.TempDir()
 	target := filepath.Join(folder, "seen")
-	config := write(t, folder, "agent.hcl", fmt.Sprintf(`
-vault { address = %q }
-auto_auth { method "approle" { config = {
-  role_id_file_path = %q
-  secret_id_file_path = %q
-  remove_secret_id_file_after_reading = false
-} } }
+	config := agentConfig(t, s, folder, fmt.Sprintf(`
 env_template "SECRET" { contents = %q }
 exec { command = ["/bin/sh", "-c", "printf %%s \"$SECRET\" > %s; exec sleep 60"]
   restart_on_secret_changes = "always" }
-`, s.url, write(t, folder, "role", service), write(t, folder, "secret", sharedToken), template, target))
+`, template, target))
 	background(t, []string{"HOME=" + folder, "PATH=" + os.Getenv("PATH")}, binary, "agent", "-config="+config)
 	eventually(t, "the child has the secret", rendered(target, "first"))
 	s.put(t, service, "prod/db", "second")

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +10,7 @@ import (
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/connect"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/formats"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/run"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/setup"
 )
 
 const exportHelp = `Writes the secrets of a folder to a pipe or a file, with their values.
@@ -97,7 +97,7 @@ func (a *app) export(ctx context.Context, v *connect.Vault, folder string, o exp
 		_, err := a.out.Write(data)
 		return err
 	}
-	return writeNew(o.output, data)
+	return setup.WriteNew(o.output, data)
 }
 
 // reportProblems prints problems. Unless they may be skipped, it returns an error with a remedy.
@@ -116,23 +116,4 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
-}
-
-// writeNew writes a new file that only its owner can read. If that fails, it leaves none.
-func writeNew(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if syncErr := f.Sync(); err == nil {
-		err = syncErr
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		_ = os.Remove(path)
-	}
-	return err
 }

@@ -51,5 +51,5 @@ func backup(ctx context.Context, out io.Writer, path string, show func(string, .
 	// The backup is complete even if its trail entry could not be written.
 	text := sqlite.FormatHeads(heads)
 	_, printErr := io.WriteString(out, text)
-	return errors.Join(err, setup.WriteNew(headsFile, text), printErr)
+	return errors.Join(err, setup.WriteNew(headsFile, []byte(text)), printErr)
 }

@@ -63,8 +63,9 @@ func ServerSettings(environ []string) (path string, settings map[string]string, 
 	return path, withoutEmpty(settings), err
 }
 
-// LocalSettings is [ServerSettings] for programs that open the store. A .env that nobody named may
-// be that of a foreign checkout, so it must not choose the machine that gets a token of Vault.
+// LocalSettings is [ServerSettings] for programs that open the store. A .env that MYVAULT_ENV
+// does not name may be that of a foreign checkout, so it must not choose the machine that gets a
+// token of Vault.
 func LocalSettings(environ []string) (path string, settings map[string]string, err error) {
 	path, settings, err = ServerSettings(environ)
 	if err != nil || settings["MYVAULT_PROVIDER"] != "hashivault" {
@@ -139,13 +140,14 @@ func Store(ctx context.Context, environ []string) (*sqlite.Store, error) {
 	return sqlite.Open(ctx, dir, keys, sqlite.Config{Trail: KeepAll})
 }
 
-// WriteNew writes a new file and syncs it to the disk. It fails if path exists.
-func WriteNew(path, text string) error {
+// WriteNew writes a new file that only its owner can read, and syncs it to the disk. It fails if
+// path exists. If it fails otherwise, it leaves no file.
+func WriteNew(path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(text)
+	_, err = f.Write(data)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}

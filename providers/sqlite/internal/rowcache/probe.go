@@ -30,7 +30,7 @@ func NewProbe(file *wal.File, v *Validator, index bool) *Probe {
 }
 
 // Changed reports whether any process may have committed since the last call. The first call
-// returns true, and so does one that cannot find out. Read the file after it.
+// returns true, as does a call that cannot find out. Read the file after it.
 func (p *Probe) Changed(ctx context.Context) bool {
 	index := p.index
 	if p.validator != nil {
