@@ -35,8 +35,8 @@ func encodeDotenv(entries []Entry, o Options) ([]byte, []Problem, error) {
 		if !isText(value) {
 			return "the value has bytes that a .env file cannot have"
 		}
-		if bytes.IndexByte(value, '`') >= 0 && bytes.IndexByte(value, '\'') >= 0 {
-			return "the value has both a backtick and a single quote, which a .env file cannot have"
+		if bytes.IndexByte(value, '`') >= 0 && bytes.ContainsAny(value, "'\r") {
+			return "the value has a backtick beside a single quote or a carriage return, which a .env file cannot have"
 		}
 		return ""
 	})

@@ -17,6 +17,8 @@ func FuzzRoundTrip(f *testing.F) {
 	f.Add([]byte("# no comment"), []byte(" blanks "))
 	f.Add([]byte("\x00\xff"), []byte("007"))
 	f.Add([]byte("null"), []byte("1.10"))
+	f.Add([]byte("\r`"), []byte("`line\r\nline"))
+	f.Add([]byte("`line\n\ttab \\ $HOME \" #"), []byte("'`"))
 	f.Add([]byte("\u2028\u0085\ufeff"), []byte("=<<: *a"))
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		entries := []Entry{{"A_1", a}, {"B.x", b}}
