@@ -268,7 +268,7 @@ func TestLongPoll(t *testing.T) {
 // TestLongPollIsBounded checks that an answer ends after 1,000 changes, however many one event has.
 func TestLongPollIsBounded(t *testing.T) {
 	is := is.New(t)
-	f := newFixture(t)
+	f := serveOn(t, store{Provider: memory.New(memory.Config{})}, httpapi.Config{Guard: newGuard(t, guard.Config{})})
 	start := f.as("admin", "GET", "/api/watch?wait=0", "").object(t)["cursor"].(string)
 	changes := make([]myvault.Change, 600)
 	for i := range changes {
