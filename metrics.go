@@ -15,8 +15,8 @@ type Metric struct {
 	Value   float64 // NaN if it is unknown now
 }
 
-// Instrumented is a provider or a trail that has metrics. Package metrics exports them to
-// Prometheus.
+// Instrumented is a source of metrics: a provider, a trail or a [Vault]. Package metrics exports
+// them to Prometheus.
 type Instrumented interface {
 	// Metrics returns the same names at every call. An unknown Value is NaN.
 	Metrics(ctx context.Context) []Metric

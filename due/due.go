@@ -25,6 +25,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/myswiftagent/myvault"
@@ -76,8 +77,9 @@ type Watcher struct {
 	config    Config
 	stop      context.CancelFunc
 	ended     sync.WaitGroup
-	done      map[string]bool // IDs of the last scan's notices that are known to be done
-	cleaned   time.Time       // when marks were last removed
+	done      map[string]bool        // IDs of the last scan's notices that are known to be done
+	cleaned   time.Time              // when marks were last removed
+	counts    atomic.Pointer[counts] // of the last complete scan; nil before it
 }
 
 // Start starts a watcher that acts with the rights of session. The session must belong to vault
@@ -157,6 +159,7 @@ func (w *Watcher) scan(ctx context.Context) (next time.Time, err error) {
 			}
 		}
 	}
+	w.counts.Store(countOf(ready))
 	done := make(map[string]bool)
 	for _, n := range ready {
 		if time.Since(now) > maxListingAge {

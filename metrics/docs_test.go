@@ -11,7 +11,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// docs/operate.md lists exactly the metrics that GET /metrics returns.
+// The first table of docs/operate.md lists exactly the metrics of this package and of its sources.
 func TestMetricsAreDocumented(t *testing.T) {
 	is := is.New(t)
 	r := newRig(t, openStore(t))
@@ -55,6 +55,10 @@ func documented(t *testing.T) map[string]bool {
 	_, part, found := strings.Cut(string(text), "\n## Metrics\n")
 	if !found {
 		t.Fatal("docs/operate.md has no section on metrics")
+	}
+	part, _, found = strings.Cut(part, "\nThe server adds these:\n")
+	if !found {
+		t.Fatal("docs/operate.md has no table of the server's metrics")
 	}
 	names := make(map[string]bool)
 	for row := range lines(part, "| `") {

@@ -29,25 +29,26 @@ const (
 	collectTimeout = 2 * time.Second // for the store's own metrics
 )
 
-// Register registers a collector with r that reads the [myvault.Metric]s of a vault, its provider
-// and its trail at each scrape. It returns the error of r, such as for a second vault: use a
-// separate registerer for each, from [prometheus.WrapRegistererWith].
-func Register(r prometheus.Registerer, vault *myvault.Vault) error {
-	if r == nil || vault == nil {
-		return fmt.Errorf("metrics: %w: the registerer or the vault is nil", myvault.ErrInvalid)
+// Register registers a collector with r that reads the [myvault.Metric]s of a source at each
+// scrape. The source is a [*myvault.Vault], which includes its provider and its trail, or another
+// such as a watcher of package due. Register returns the error of r, such as for a second vault:
+// use a separate registerer for each, from [prometheus.WrapRegistererWith].
+func Register(r prometheus.Registerer, source myvault.Instrumented) error {
+	if vault, ok := source.(*myvault.Vault); r == nil || source == nil || ok && vault == nil {
+		return fmt.Errorf("metrics: %w: the registerer or the source is nil", myvault.ErrInvalid)
 	}
-	return r.Register(collector{vault})
+	return r.Register(collector{source})
 }
 
-// collector reads the metrics of a vault at each scrape.
-type collector struct{ vault *myvault.Vault }
+// collector reads the metrics of a source at each scrape.
+type collector struct{ source myvault.Instrumented }
 
 func (c collector) Describe(descs chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, descs) }
 
 func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), collectTimeout)
 	defer cancel()
-	for _, m := range c.vault.Metrics(ctx) {
+	for _, m := range c.source.Metrics(ctx) {
 		kind := prometheus.GaugeValue
 		if m.Counter {
 			kind = prometheus.CounterValue

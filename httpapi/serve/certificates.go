@@ -53,6 +53,7 @@ type Certificates struct {
 type contents struct {
 	config  *tls.Config
 	clients []byte // the text of ClientCA
+	expiry  Expiry
 	round   uint64 // counts the changes of clients
 }
 
@@ -97,12 +98,13 @@ func (c *Certificates) reload() error {
 		return fmt.Errorf("serve: %w: a file of the certificates is not a regular file and cannot be read again", myvault.ErrInvalid)
 	}
 	pair, wrongPair := readPair(c.files)
-	clients, pool, wrongClients := readAuthorities(c.files.ClientCA)
+	clients, wrongClients := readAuthorities(c.files.ClientCA)
 	if err := errors.Join(wrongPair, wrongClients); err != nil {
 		return err
 	}
-	next := &contents{config: c.newConfig(pair), clients: clients}
-	next.config.ClientCAs = pool
+	next := &contents{config: c.newConfig(pair), clients: clients.text}
+	next.config.ClientCAs = clients.pool
+	next.expiry = Expiry{Certificate: pair.Leaf.NotAfter, ClientCA: clients.expiry}
 	if last := c.current.Load(); last != nil {
 		next.round = last.round
 		if !bytes.Equal(last.clients, next.clients) {
@@ -190,21 +192,28 @@ func allowsUsage(certificate *x509.Certificate, usage x509.ExtKeyUsage) bool {
 		slices.Contains(certificate.ExtKeyUsage, usage) || slices.Contains(certificate.ExtKeyUsage, x509.ExtKeyUsageAny)
 }
 
+// authorities are the authorities of client certificates.
+type authorities struct {
+	text   []byte
+	pool   *x509.CertPool // nil: clients are not asked for a certificate
+	expiry time.Time      // of the one that expires first
+}
+
 // readAuthorities reads the file of the client authorities, if path is not "".
-func readAuthorities(path string) (text []byte, pool *x509.CertPool, err error) {
+func readAuthorities(path string) (authorities, error) {
 	if path == "" {
-		return nil, nil, nil
+		return authorities{}, nil
 	}
-	if text, err = readPEM(path, "client authorities"); err != nil {
-		return nil, nil, err
+	text, err := readPEM(path, "client authorities")
+	if err != nil {
+		return authorities{}, err
 	}
-	pool, err = parseAuthorities(text)
-	return text, pool, err
+	return parseAuthorities(text)
 }
 
 // parseAuthorities parses certificates of authorities. Any other block is an error.
-func parseAuthorities(text []byte) (*x509.CertPool, error) {
-	pool := x509.NewCertPool()
+func parseAuthorities(text []byte) (authorities, error) {
+	all := authorities{text: text, pool: x509.NewCertPool()}
 	found := 0
 	for rest := text; ; found++ {
 		var block *pem.Block
@@ -213,14 +222,17 @@ func parseAuthorities(text []byte) (*x509.CertPool, error) {
 		}
 		certificate, err := x509.ParseCertificate(block.Bytes)
 		if err != nil || !certificate.IsCA {
-			return nil, fmt.Errorf("serve: %w client authorities: block %d is not the certificate of an authority", myvault.ErrInvalid, found+1)
+			return all, fmt.Errorf("serve: %w client authorities: block %d is not the certificate of an authority", myvault.ErrInvalid, found+1)
 		}
-		pool.AddCert(certificate)
+		all.pool.AddCert(certificate)
+		if all.expiry.IsZero() || certificate.NotAfter.Before(all.expiry) {
+			all.expiry = certificate.NotAfter
+		}
 	}
 	if found == 0 {
-		return nil, fmt.Errorf("serve: %w client authorities: the file contains no certificate", myvault.ErrInvalid)
+		return all, fmt.Errorf("serve: %w client authorities: the file contains no certificate", myvault.ErrInvalid)
 	}
-	return pool, nil
+	return all, nil
 }
 
 // readPEM reads the file of what. Errors do not contain its path: it may be the key by mistake.

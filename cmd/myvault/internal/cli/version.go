@@ -1,21 +1,10 @@
 package cli
 
 import (
-	"runtime"
-	"runtime/debug"
-
 	"github.com/spf13/cobra"
-)
 
-// build is the JSON of version.
-type build struct {
-	Version  string `json:"version"`
-	Commit   string `json:"commit"`
-	Modified bool   `json:"modified"` // the tree had changes that were not committed
-	Time     string `json:"time"`     // of the commit
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
-}
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/build"
+)
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
@@ -24,7 +13,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Example: `  myvault version --json`,
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			b := readBuild()
+			b := build.Read()
 			commit := b.Commit
 			if b.Modified {
 				commit += " with changes"
@@ -32,26 +21,4 @@ func (a *app) versionCommand() *cobra.Command {
 			return a.print(b, "myvault %s, commit %s, %s, %s", b.Version, commit, b.Go, b.Platform)
 		},
 	}
-}
-
-func readBuild() build {
-	b := build{Version: "(devel)", Commit: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	read, ok := debug.ReadBuildInfo()
-	if !ok {
-		return b
-	}
-	if read.Main.Version != "" {
-		b.Version = read.Main.Version
-	}
-	for _, s := range read.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			b.Commit = s.Value
-		case "vcs.time":
-			b.Time = s.Value
-		case "vcs.modified":
-			b.Modified = s.Value == "true"
-		}
-	}
-	return b
 }

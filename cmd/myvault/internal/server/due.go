@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"time"
 
@@ -11,12 +10,8 @@ import (
 )
 
 // watchDue logs secrets that expire or are due for rotation, once for each version. It watches the
-// secrets that the service may list, or nothing if service is empty. Your program could write the
-// next version here.
-func watchDue(vault *myvault.Vault, service string, logger *slog.Logger) (io.Closer, error) {
-	if service == "" {
-		return io.NopCloser(nil), nil
-	}
+// secrets that the service may list. Your program could write the next version here.
+func watchDue(vault *myvault.Vault, service string, logger *slog.Logger) (*due.Watcher, error) {
 	return due.Start(vault, vault.As(service), due.Config{
 		Notify: func(ctx context.Context, n due.Notice) error {
 			if !logger.Enabled(ctx, slog.LevelWarn) {

@@ -133,7 +133,7 @@ func open(ctx context.Context, s stores.Settings, policy *myvault.Policy) (*myva
 // serveVault serves requests until ctx ends. Requests in flight and a running reload then finish.
 func serveVault(ctx context.Context, r *reloader) error {
 	s := r.started.settings
-	metrics, err := newMetricsServer(s, r.vault, r.output)
+	metrics, err := newMetricsServer(r)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func serveVault(ctx context.Context, r *reloader) error {
 	if err != nil {
 		return err
 	}
-	tasks, err := s.startTasks(r.vault, issuer, r.logger)
+	tasks, err := r.startTasks(issuer, metrics)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -183,16 +183,25 @@ func (c closers) Close() error {
 }
 
 // startTasks starts the background tasks of the server.
-func (s settings) startTasks(vault *myvault.Vault, issuer *tokens.Issuer, logger *slog.Logger) (closers, error) {
-	watcher, err := watchDue(vault, s.Due, logger)
+func (r *reloader) startTasks(issuer *tokens.Issuer, metrics *metricsServer) (tasks closers, err error) {
+	s := r.started.settings
+	sweeper, err := s.sweepTokens(issuer, r.logger)
 	if err != nil {
 		return nil, err
 	}
-	sweeper, err := s.sweepTokens(issuer, logger)
-	if err != nil {
-		return nil, errors.Join(err, watcher.Close())
+	tasks = append(tasks, sweeper)
+	if s.Due == "" {
+		return tasks, nil
 	}
-	return closers{watcher, sweeper}, nil
+	watcher, err := watchDue(r.vault, s.Due, r.logger)
+	if err != nil {
+		return nil, errors.Join(err, tasks.Close())
+	}
+	tasks = append(tasks, watcher)
+	if err := metrics.add(watcher); err != nil {
+		return nil, errors.Join(err, tasks.Close())
+	}
+	return tasks, nil
 }
 
 // listen listens on the address of a setting. Its error does not contain the address, which may be

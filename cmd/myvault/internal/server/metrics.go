@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/net/netutil"
 
@@ -35,11 +34,13 @@ type metricsServer struct {
 	listener net.Listener
 	server   *http.Server
 	observe  func(httpapi.Observation)
+	registry *prometheus.Registry
 }
 
 // newMetricsServer listens on the address of the settings. If it is "", there are no metrics. Like
 // the API, it refuses requests for other hosts and those of pages of other sites.
-func newMetricsServer(s settings, vault *myvault.Vault, out *output) (*metricsServer, error) {
+func newMetricsServer(r *reloader) (*metricsServer, error) {
+	s := r.started.settings
 	if s.Metrics == "" {
 		return &metricsServer{}, nil
 	}
@@ -48,11 +49,9 @@ func newMetricsServer(s settings, vault *myvault.Vault, out *output) (*metricsSe
 		return nil, err
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "myvault_log_dropped_total", Help: "Log lines that could not be written."},
-			func() float64 { return float64(out.stderr.Dropped()) }))
+	registry.MustRegister(r.collectors()...)
 	requests, err := metrics.NewRequests(registry)
-	if err := errors.Join(err, metrics.Register(registry, vault)); err != nil {
+	if err := errors.Join(err, metrics.Register(registry, r.vault)); err != nil {
 		return nil, err
 	}
 	listener, err := listen(s.Metrics, metricsSetting)
@@ -66,7 +65,15 @@ func newMetricsServer(s settings, vault *myvault.Vault, out *output) (*metricsSe
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
 	listener = netutil.LimitListener(listener, maxScrapes)
-	return &metricsServer{listener: listener, server: server, observe: requests.Observe}, nil
+	return &metricsServer{listener: listener, server: server, observe: requests.Observe, registry: registry}, nil
+}
+
+// add adds the metrics of a background task.
+func (c *metricsServer) add(source myvault.Instrumented) error {
+	if c.registry == nil {
+		return nil
+	}
+	return metrics.Register(c.registry, source)
 }
 
 // serve serves metrics until stop is called.
