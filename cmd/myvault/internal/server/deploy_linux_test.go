@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 )
@@ -132,18 +133,9 @@ func TestCIRepeatsWhatWasNotChecked(t *testing.T) {
 	}
 }
 
-// TestSystemdUnit checks the unit with systemd-analyze.
-func TestSystemdUnit(t *testing.T) {
+// TestSystemdUnits checks the units with systemd-analyze.
+func TestSystemdUnits(t *testing.T) {
 	is := is.New(t)
-	unit := filepath.Join(root, "deploy/myvault.service")
-	text, err := os.ReadFile(unit)
-	is.NoErr(err)
-	for _, want := range []string{"LoadCredential=env:", "DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes"} {
-		is.True(strings.Contains(string(text), "\n"+want))
-	}
-	for _, setting := range regexp.MustCompile(`Environment=(\w+)=`).FindAllStringSubmatch(string(text), -1) {
-		is.True(strings.Contains(help(t), "  "+setting[1]+" "))
-	}
 	verify, err := exec.LookPath("systemd-analyze")
 	if err != nil {
 		if os.Getenv("CI") != "" {
@@ -152,12 +144,68 @@ func TestSystemdUnit(t *testing.T) {
 		t.Skip("needs systemd-analyze")
 	}
 	dir := t.TempDir()
-	installed := strings.Replace(string(text), "/usr/local/bin/myvault", binary, 1) // must exist
-	is.NoErr(os.WriteFile(filepath.Join(dir, "myvault.service"), []byte(installed), 0o644))
-	out, err := exec.Command(verify, "verify", "--man=no", filepath.Join(dir, "myvault.service")).CombinedOutput()
-	t.Logf("%s", out)
+	for _, name := range []string{"myvault.service", "myvault-backup.service", "myvault-backup.timer"} {
+		installed := strings.ReplaceAll(string(deployed(t, name)), "/usr/local/bin/myvault", binary) // must exist
+		is.NoErr(os.WriteFile(filepath.Join(dir, name), []byte(installed), 0o644))
+		out, err := exec.Command(verify, "verify", "--man=no", filepath.Join(dir, name)).CombinedOutput()
+		t.Logf("%s", out)
+		is.NoErr(err)
+		is.True(!strings.Contains(string(out), name))
+	}
+}
+
+// TestServicesAreConfined checks the settings of both services.
+func TestServicesAreConfined(t *testing.T) {
+	is := is.New(t)
+	for _, name := range []string{"myvault.service", "myvault-backup.service"} {
+		text := string(deployed(t, name))
+		for _, want := range []string{"LoadCredential=env:", "DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes", "UMask=0077"} {
+			is.True(strings.Contains(text, "\n"+want))
+		}
+		for _, setting := range regexp.MustCompile(`Environment=(\w+)=`).FindAllStringSubmatch(text, -1) {
+			is.True(strings.Contains(help(t), "  "+setting[1]+" "))
+		}
+	}
+}
+
+// unitCommand returns a command of a unit as systemd starts it, with the built program.
+func unitCommand(t *testing.T, unit, setting string) *exec.Cmd {
+	t.Helper()
+	line := regexp.MustCompile(`(?m)^`+setting+`=/bin/sh (-\w+) '(.*)'$`).FindSubmatch(deployed(t, unit))
+	if line == nil {
+		t.Fatalf("%s has no %s", unit, setting)
+	}
+	script := strings.NewReplacer("$$", "$", "%%", "%", `\\`, `\`, "/usr/local/bin/myvault", binary).Replace(string(line[2]))
+	return exec.Command("/bin/sh", string(line[1]), script)
+}
+
+// TestBackupUnit runs the commands of the backup's unit. They leave a verified backup and remove
+// old backups, and nothing else.
+func TestBackupUnit(t *testing.T) {
+	is := is.New(t)
+	d := newDrill(t)
+	backups := t.TempDir()
+	long := time.Now().AddDate(0, 0, -31)
+	for _, name := range []string{"20260101T000000Z", "20260101T000000Z.heads", "master.key"} {
+		is.NoErr(os.WriteFile(filepath.Join(backups, name), nil, 0o600))
+		is.NoErr(os.Chtimes(filepath.Join(backups, name), long, long))
+	}
+	run := func(setting string) error {
+		cmd := unitCommand(t, "myvault-backup.service", setting)
+		cmd.Dir, cmd.Env = backups, []string{"PATH=" + os.Getenv("PATH"), "MYVAULT_DATA=" + filepath.Join(d.dir, "data"), "MYVAULT_ENV=" + filepath.Join(d.dir, "data/.env")}
+		out, err := cmd.CombinedOutput()
+		t.Logf("%s", out)
+		return err
+	}
+	is.NoErr(run("ExecStart"))
+	is.NoErr(run("ExecStartPost"))
+	left, err := filepath.Glob(filepath.Join(backups, "*"))
 	is.NoErr(err)
-	is.True(!strings.Contains(string(out), "myvault.service"))
+	is.Equal(len(left), 3) // the backup, its heads, the key
+	is.True(!strings.HasPrefix(filepath.Base(left[0]), "20260101") && left[1] == left[0]+".heads")
+	is.Equal(filepath.Base(left[2]), "master.key")
+	is.NoErr(os.RemoveAll(filepath.Join(d.dir, "data")))
+	is.True(run("ExecStart") != nil) // systemd then starts no ExecStartPost
 }
 
 // help returns the help of serve.
