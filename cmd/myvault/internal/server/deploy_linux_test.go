@@ -171,7 +171,7 @@ func TestServicesAreConfined(t *testing.T) {
 // unitCommand returns a command of a unit as systemd starts it, with the built program.
 func unitCommand(t *testing.T, unit, setting string) *exec.Cmd {
 	t.Helper()
-	line := regexp.MustCompile(`(?m)^`+setting+`=/bin/sh (-\w+) '(.*)'$`).FindSubmatch(deployed(t, unit))
+	line := regexp.MustCompile(`(?m)^` + setting + `=/bin/sh (-\w+) '(.*)'$`).FindSubmatch(deployed(t, unit))
 	if line == nil {
 		t.Fatalf("%s has no %s", unit, setting)
 	}
