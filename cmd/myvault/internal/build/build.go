@@ -8,12 +8,12 @@ import (
 
 // Info describes a build.
 type Info struct {
-	Version  string `json:"version"`
-	Commit   string `json:"commit"`   // or "unknown"
-	Modified bool   `json:"modified"` // the tree had changes that were not committed
-	Time     string `json:"time"`     // of the commit
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
+	Version  string `json:"version" help:"of the module"`
+	Commit   string `json:"commit" help:"of the source, or unknown"`
+	Modified bool   `json:"modified" help:"true: the tree had changes that were not committed"`
+	Time     string `json:"time" help:"of the commit"`
+	Go       string `json:"go" help:"version of Go"`
+	Platform string `json:"platform" help:"such as linux/amd64"`
 }
 
 // Read returns what the toolchain recorded in this program.

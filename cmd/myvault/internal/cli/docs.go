@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/operate"
 )
 
 // docsCommand prints docs/cli.md. It is for go generate.
@@ -38,6 +40,9 @@ Build it with ` + "`go build ./cmd/myvault`" + `, or run it with ` + "`go run ./
 ` +
 	"`myvault completion bash`" + ` writes a script that completes commands, projects, folders and secrets in
 bash. There is one for zsh, fish and PowerShell too.
+
+Releases may add members to the objects of ` + "`--json`" + `. The changelog names those that are renamed or
+removed.
 
 `
 
@@ -84,6 +89,9 @@ func writeCommand(out io.Writer, c *cobra.Command) {
 	writeFlags(out, c.NonInheritedFlags())
 	if c.Example != "" && !c.HasSubCommands() {
 		fmt.Fprintf(out, "Examples:\n\n```text\n%s\n```\n", strings.ReplaceAll(strings.TrimPrefix(c.Example, "  "), "\n  ", "\n"))
+	}
+	if rows := c.Annotations[operate.JSONFields]; rows != "" {
+		fmt.Fprintf(out, "\nMembers of `--json`:\n\n| member | meaning |\n| --- | --- |\n%s", rows)
 	}
 	for _, sub := range listed(c) {
 		writeCommand(out, sub)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/stores"
 	"github.com/myswiftagent/myvault/internal/trusted"
 	"github.com/myswiftagent/myvault/providers/memory"
+	"github.com/myswiftagent/myvault/providers/pyvault"
 	"github.com/myswiftagent/myvault/transfer"
 )
 
@@ -37,7 +37,7 @@ type options struct {
 }
 
 // Command returns the command. wrap makes its run function, and progress is a terminal or a file.
-func Command(progress *os.File, wrap func(func(ctx context.Context, out io.Writer) error) func(*cobra.Command, []string) error) *cobra.Command {
+func Command(progress *os.File, wrap func(func(ctx context.Context) (fmt.Stringer, error)) func(*cobra.Command, []string) error) *cobra.Command {
 	o := options{rename: make(map[string]string)}
 	c := &cobra.Command{
 		Use:   "move",
@@ -46,7 +46,13 @@ func Command(progress *os.File, wrap func(func(ctx context.Context, out io.Write
 		Example: `  myvault move --from old.env --to new.env --dry-run
   myvault move --from old.env --to new.env`,
 		Args: cobra.NoArgs,
-		RunE: wrap(func(ctx context.Context, out io.Writer) error { return run(ctx, o, out, progress) }),
+		RunE: wrap(func(ctx context.Context) (fmt.Stringer, error) {
+			report, err := run(ctx, o, progress)
+			if !report.begun() {
+				return nil, err
+			}
+			return report, err
+		}),
 	}
 	flags := c.Flags()
 	flags.StringVar(&o.from, "from", "", "the `.env` of the source")
@@ -64,20 +70,21 @@ func Command(progress *os.File, wrap func(func(ctx context.Context, out io.Write
 	return c
 }
 
-func run(ctx context.Context, o options, out io.Writer, progress *os.File) error {
+func run(ctx context.Context, o options, progress *os.File) (*Report, error) {
 	from, err := load(o.from)
 	if err != nil {
-		return err
+		return newReport(nil), err
 	}
 	to, err := load(o.to)
 	if err != nil {
-		return err
+		return newReport(nil), err
 	}
-	src, err := openSource(ctx, from, o, out)
+	src, skipped, err := openSource(ctx, from, o)
+	report := newReport(skipped)
 	if err != nil {
-		return fmt.Errorf("source: %w", err)
+		return report, fmt.Errorf("source: %w", err)
 	}
-	return errors.Join(move(ctx, to, src, o, out, progress), src.Close())
+	return report, errors.Join(move(ctx, to, src, o, report, progress), src.Close())
 }
 
 // load reads the settings of one side. It ignores the environment, which is the same for both
@@ -102,23 +109,22 @@ func load(path string) (stores.Settings, error) {
 	return settings, nil
 }
 
-// openSource opens the source. It lists the entries of the Python service's file that cannot be
+// openSource opens the source. It returns the entries of the Python service's file that cannot be
 // copied.
-func openSource(ctx context.Context, s stores.Settings, o options, out io.Writer) (myvault.Provider, error) {
+func openSource(ctx context.Context, s stores.Settings, o options) (src myvault.Provider, skipped []pyvault.Problem, err error) {
 	if s.Provider != "python" {
-		return requireStore(s.Open(ctx, false))
+		src, err = requireStore(s.Open(ctx, false))
+		return src, nil, err
 	}
 	old, err := s.OpenPython(ctx, o.rename)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for _, p := range old.Problems() {
-		fmt.Fprintln(out, "cannot be copied:", p)
+	skipped = old.Problems()
+	if n := len(skipped); n > 0 && !o.skipProblems {
+		return nil, skipped, errors.Join(fmt.Errorf("%d entries cannot be copied; fix them with --rename or in the file, or skip them with --skip-problems", n), old.Close())
 	}
-	if n := len(old.Problems()); n > 0 && !o.skipProblems {
-		return nil, errors.Join(fmt.Errorf("%d entries cannot be copied; fix them with --rename or in the file, or skip them with --skip-problems", n), old.Close())
-	}
-	return old, nil
+	return old, skipped, nil
 }
 
 // requireStore returns an error if the provider has no store, which usually means wrong settings.
@@ -142,8 +148,8 @@ func sameStore(a, b myvault.Provider) bool {
 	return ok && first.Incarnation() == second.Incarnation()
 }
 
-// move copies to the target and prints the report.
-func move(ctx context.Context, to stores.Settings, src myvault.Provider, o options, out io.Writer, progress *os.File) (err error) {
+// move copies to the target and adds the result to the report.
+func move(ctx context.Context, to stores.Settings, src myvault.Provider, o options, report *Report, progress *os.File) (err error) {
 	dst, err := to.Open(ctx, !o.copy.DryRun)
 	if o.copy.DryRun && errors.Is(err, os.ErrNotExist) {
 		dst, err = memory.New(memory.Config{}), nil // a dry run creates no store
@@ -164,10 +170,7 @@ func move(ctx context.Context, to stores.Settings, src myvault.Provider, o optio
 		defer func() { err = errors.Join(err, trail.Close()) }()
 	}
 	o.copy.Progress = newBar(progress).update
-	report, err := transfer.Copy(ctx, dst, src, o.copy)
-	fmt.Fprint(out, report)
-	if err == nil && report.Equal() {
-		fmt.Fprintln(out, "equal")
-	}
+	copied, err := transfer.Copy(ctx, dst, src, o.copy)
+	report.add(copied, err == nil && copied.Equal())
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -41,8 +40,14 @@ func runMove(t *testing.T, args ...string) (out, progress string, err error) {
 	}
 	defer f.Close()
 	var b bytes.Buffer
-	c := Command(f, func(action func(context.Context, io.Writer) error) func(*cobra.Command, []string) error {
-		return func(cmd *cobra.Command, _ []string) error { return action(cmd.Context(), &b) }
+	c := Command(f, func(action func(context.Context) (fmt.Stringer, error)) func(*cobra.Command, []string) error {
+		return func(cmd *cobra.Command, _ []string) error {
+			report, err := action(cmd.Context())
+			if report != nil {
+				b.WriteString(report.String())
+			}
+			return err
+		}
 	})
 	c.SetArgs(args)
 	c.SetOut(f)

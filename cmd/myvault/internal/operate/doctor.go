@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/connect"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/server"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/setup"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/stores"
 )
@@ -28,20 +27,25 @@ your token. It changes nothing. The exit code is 1 if something is wrong.`
 
 func (p *Program) doctorCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "doctor",
-		Short:   "Find out what is wrong with this machine, its files and settings",
-		Long:    doctorHelp,
-		Example: `  myvault doctor`,
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return p.doctor(cmd.Context()) },
+		Use:         "doctor",
+		Short:       "Find out what is wrong with this machine, its files and settings",
+		Long:        doctorHelp,
+		Example:     `  myvault doctor`,
+		Args:        cobra.NoArgs,
+		Annotations: Fields(check{}),
+		RunE:        func(cmd *cobra.Command, _ []string) error { return p.doctor(cmd.Context()) },
 	}
 }
 
 // check is the result of one check.
 type check struct {
-	Check  string `json:"check"`
-	Status string `json:"status"` // ok, problem or skipped
-	Detail string `json:"detail"`
+	Check  string `json:"check" help:"one object for each: settings, policy, store, certificate, disk, server or identity"`
+	Status string `json:"status" help:"ok, problem or skipped"`
+	Detail string `json:"detail" help:"what was found, in words"`
+}
+
+func (c check) String() string {
+	return fmt.Sprintf("%-8s %-12s %s\n", c.Status, c.Check, strings.ReplaceAll(c.Detail, "\n", "; "))
 }
 
 func (p *Program) doctor(ctx context.Context) error {
@@ -50,13 +54,7 @@ func (p *Program) doctor(ctx context.Context) error {
 		if c.Status == "problem" {
 			problems++
 		}
-		if *p.JSON {
-			if err := json.NewEncoder(p.Out).Encode(c); err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := fmt.Fprintf(p.Out, "%-8s %-12s %s\n", c.Status, c.Check, strings.ReplaceAll(c.Detail, "\n", "; ")); err != nil {
+		if err := p.print(c); err != nil {
 			return err
 		}
 	}
@@ -108,11 +106,11 @@ func checkPolicy(settings map[string]string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var text strings.Builder
-	if err := lintPolicy(&text, policy); err != nil {
-		return "", fmt.Errorf("%w: run myvault lint", err)
+	report := server.LintPolicy(policy, settings)
+	if n := report.Failures() + len(report.WeakTokens); n > 0 {
+		return "", fmt.Errorf("%d findings: run myvault lint", n)
 	}
-	return fmt.Sprintf("%d services", len(policy.Services())), nil
+	return fmt.Sprintf("%d services", report.Services), nil
 }
 
 func checkStore(ctx context.Context, settings map[string]string) (string, error) {
@@ -173,11 +171,7 @@ func (p *Program) checkServer(ctx context.Context) (string, error) {
 	if p.Settings.IsLocal() {
 		return "not used with --local", errSkipped
 	}
-	var text strings.Builder
-	if err := p.health(ctx, io.Writer(&text), nil); err != nil {
-		return "", err
-	}
-	return strings.TrimSpace(strings.TrimPrefix(text.String(), "ok: ")), nil
+	return p.askHealth(ctx)
 }
 
 func (p *Program) checkIdentity(ctx context.Context) (detail string, err error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -27,29 +26,41 @@ the store. It needs no token. If every client needs a certificate, it only
 checks that the server asks for one.`,
 		Example: `  myvault health && echo up
   myvault health --local`,
-		Args: cobra.NoArgs,
-		RunE: p.run("run the command again", p.health),
+		Args:        cobra.NoArgs,
+		Annotations: Fields(healthResult{}),
+		RunE:        p.run("run the command again", p.health),
 	}
 }
 
-func (p *Program) health(ctx context.Context, out io.Writer, _ []string) (err error) {
+// healthResult is a vault that takes requests.
+type healthResult struct {
+	Where string `json:"where" help:"the URL of the server, or the store"`
+}
+
+func (r healthResult) String() string { return "ok: " + r.Where + "\n" }
+
+func (p *Program) health(ctx context.Context, _ []string) (fmt.Stringer, error) {
+	where, err := p.askHealth(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return healthResult{where}, nil
+}
+
+// askHealth returns the vault that takes requests.
+func (p *Program) askHealth(ctx context.Context) (where string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	if p.Settings.URL == "" && p.Settings.Environ["MYVAULT_URL"] == "" && !p.Settings.IsLocal() {
-		if err := server.Health(ctx, os.Environ()); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(out, "ok: the server of these settings")
-		return err
+		return "the server of these settings", server.Health(ctx, os.Environ())
 	}
 	v, err := connect.Anonymous(ctx, *p.Settings)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { err = errors.Join(err, v.Close()) }()
 	if err := v.Ready(ctx); err != nil {
-		return fmt.Errorf("%s is not ready: %w", v.Where, err)
+		return "", fmt.Errorf("%s is not ready: %w", v.Where, err)
 	}
-	_, err = fmt.Fprintf(out, "ok: %s\n", v.Where)
-	return err
+	return v.Where, nil
 }

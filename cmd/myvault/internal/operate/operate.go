@@ -2,12 +2,12 @@
 package operate
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,31 +32,35 @@ func (p *Program) Commands() []*cobra.Command {
 	}
 }
 
-// output is the JSON of a command.
-type output struct {
-	Command string   `json:"command"`
-	Output  []string `json:"output"` // the lines of its text
-}
-
-// run returns a run function. If the command is stopped by a signal, its error begins with stopped,
-// which describes the state and the next step.
-func (p *Program) run(stopped string, action func(ctx context.Context, out io.Writer, args []string) error) func(*cobra.Command, []string) error {
+// run returns a run function. It prints the result, or its JSON, also if the command failed after
+// part of its work. If the command is stopped by a signal, its error begins with stopped, which
+// describes the state and the next step.
+func (p *Program) run(stopped string, action func(ctx context.Context, args []string) (fmt.Stringer, error)) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		ctx := cmd.Context()
-		if !*p.JSON {
-			return setup.StopError(ctx, action(ctx, p.Out, args), stopped)
+		result, err := action(cmd.Context(), args)
+		if result != nil {
+			err = errors.Join(err, p.print(result))
 		}
-		var text bytes.Buffer
-		if err := action(ctx, &text, args); err != nil {
-			return setup.StopError(ctx, err, stopped)
-		}
-		return json.NewEncoder(p.Out).Encode(output{cmd.Name(), strings.Split(strings.TrimSpace(text.String()), "\n")})
+		return setup.StopError(cmd.Context(), err, stopped)
 	}
 }
 
+// print prints a result.
+func (p *Program) print(result fmt.Stringer) error {
+	if *p.JSON {
+		encoder := json.NewEncoder(p.Out)
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(result)
+	}
+	_, err := io.WriteString(p.Out, result.String())
+	return err
+}
+
 func (p *Program) moveCommand() *cobra.Command {
-	return move.Command(p.Err, func(action func(ctx context.Context, out io.Writer) error) func(*cobra.Command, []string) error {
+	c := move.Command(p.Err, func(action func(ctx context.Context) (fmt.Stringer, error)) func(*cobra.Command, []string) error {
 		const stopped = "the secrets copied so far are complete in the target; run the same command again to continue"
-		return p.run(stopped, func(ctx context.Context, out io.Writer, _ []string) error { return action(ctx, out) })
+		return p.run(stopped, func(ctx context.Context, _ []string) (fmt.Stringer, error) { return action(ctx) })
 	})
+	c.Annotations = Fields(move.Report{})
+	return c
 }

@@ -1,7 +1,6 @@
 package operate
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -46,11 +45,12 @@ func TestRekeyTrailOnly(t *testing.T) {
 	is.NoErr(err)
 	is.NoErr(trail.Close())
 	inEmptyDir(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY_FILE="+file)
-	var out bytes.Buffer
-	is.True(rekey(t.Context(), &out, options{show: silent, data: true}) != nil) // a trail has no data keys
-	is.Equal(out.String(), "")
-	is.NoErr(rekey(t.Context(), &out, options{show: silent}))
-	is.True(strings.Contains(out.String(), file+".1 the one before"))
+	out, err := printed(rekey(t.Context(), options{show: silent, data: true}))
+	is.True(err != nil) // a trail has no data keys
+	is.Equal(out, "")
+	out, err = printed(rekey(t.Context(), options{show: silent}))
+	is.NoErr(err)
+	is.True(strings.Contains(out, file+".1 the one before"))
 	trail, err = sqlite.OpenTrail(t.Context(), dir, sqlite.KeyFile(file), sqlite.TrailConfig{})
 	is.NoErr(err)
 	is.NoErr(trail.Close())
@@ -63,7 +63,8 @@ func TestRekeyCreatesTheKeyDirectory(t *testing.T) {
 	store(t, dir, old)
 	inEmptyDir(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY="+old.Text())
 	for range 2 {
-		is.NoErr(rekey(t.Context(), new(bytes.Buffer), options{show: silent, keyFile: "new/keys/master.key"}))
+		_, err := rekey(t.Context(), options{show: silent, keyFile: "new/keys/master.key"})
+		is.NoErr(err)
 	}
 	for _, name := range []string{"master.key", "master.key.1", "master.key.2"} {
 		_, err := crypto.ReadKeyFile(filepath.Join("new/keys", name))
@@ -85,9 +86,9 @@ func TestRekeyMovesTheKeyOutOfTheEnv(t *testing.T) {
 	inEmptyDir(t, "MYVAULT_DATA="+dir)
 	// The state after a call that was interrupted between the two files.
 	is.NoErr(os.WriteFile(file, []byte(old.Text()+"\n"), 0o600))
-	var out bytes.Buffer
 	for n := range 3 {
-		is.NoErr(rekey(t.Context(), &out, options{show: silent, data: n == 2}))
+		_, err := rekey(t.Context(), options{show: silent, data: n == 2})
+		is.NoErr(err)
 		got, err := os.ReadFile(env)
 		is.NoErr(err)
 		is.Equal(string(got), strings.NewReplacer("%s", file, "MSA_MASTER_KEY", "MSA_MASTER_KEY_FILE").Replace(text))
@@ -138,12 +139,11 @@ func TestRekeyRejectsSettings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			inEmptyDir(t, append(c.settings, "MYVAULT_DATA="+dir)...)
-			var out bytes.Buffer
-			err := rekey(t.Context(), &out, options{show: silent})
+			out, err := printed(rekey(t.Context(), options{show: silent}))
 			is.True(err != nil)
 			is.True(strings.Contains(err.Error(), c.want))
 			is.True(!strings.Contains(err.Error(), "canary") && !strings.Contains(err.Error(), key.Text()))
-			is.Equal(out.String(), "")
+			is.Equal(out, "")
 			store(t, dir, key) // the key still opens the store
 		})
 	}
@@ -156,14 +156,16 @@ func TestRekeyWithKeyFile(t *testing.T) {
 	store(t, dir, old)
 	file := filepath.Join(t.TempDir(), "new.key")
 	inEmptyDir(t, "MYVAULT_DATA="+dir, "MSA_MASTER_KEY="+old.Text())
-	var out bytes.Buffer
+	out := ""
 	for range 2 { // in the second round, the setting still has the old key
-		is.NoErr(rekey(t.Context(), &out, options{show: silent, keyFile: file}))
+		text, err := printed(rekey(t.Context(), options{show: silent, keyFile: file}))
+		is.NoErr(err)
+		out += text
 		key, err := crypto.ReadKeyFile(file)
 		is.NoErr(err)
 		store(t, dir, key)
 	}
-	is.True(strings.Contains(out.String(), keyNotice))
+	is.True(strings.Contains(out, keyNotice))
 	kept, err := crypto.ReadKeyFile(file + ".1")
 	is.NoErr(err)
 	is.Equal(kept.Text(), old.Text())

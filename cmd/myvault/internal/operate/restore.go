@@ -3,7 +3,6 @@ package operate
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -21,32 +20,38 @@ rekey has kept next to the key file. The new store has the key of its backup.`
 
 func (p *Program) restoreCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "restore BACKUP DIRECTORY [HEADS]",
-		Short:   "Create a store from a backup",
-		Long:    restoreHelp,
-		Example: `  myvault restore vault.backup restored vault.backup.heads`,
-		Args:    cobra.RangeArgs(2, 3),
-		RunE: p.run("no store was created and no file is left; run the command again", func(ctx context.Context, out io.Writer, args []string) error {
-			return restore(ctx, out, args[0], args[1], args[2:])
+		Use:         "restore BACKUP DIRECTORY [HEADS]",
+		Short:       "Create a store from a backup",
+		Long:        restoreHelp,
+		Example:     `  myvault restore vault.backup restored vault.backup.heads`,
+		Args:        cobra.RangeArgs(2, 3),
+		Annotations: Fields(restored{}),
+		RunE: p.run("no store was created and no file is left; run the command again", func(ctx context.Context, args []string) (fmt.Stringer, error) {
+			return restore(ctx, args[0], args[1], args[2:])
 		}),
 	}
 }
 
-func restore(ctx context.Context, out io.Writer, path, dir string, files []string) error {
+// restored is the result of restore.
+type restored struct {
+	Directory string `json:"directory" help:"the new store"`
+	report
+}
+
+func restore(ctx context.Context, path, dir string, files []string) (fmt.Stringer, error) {
 	keys, err := setup.BackupKeys(os.Environ(), path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var heads []myvault.Head
 	for _, file := range files {
 		if heads, err = setup.Heads(file); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	report, err := sqlite.Restore(ctx, path, dir, keys, sqlite.Config{}, heads...)
+	done, err := sqlite.Restore(ctx, path, dir, keys, sqlite.Config{}, heads...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = fmt.Fprintln(out, report)
-	return err
+	return restored{dir, reportOf(path, done)}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -28,23 +27,24 @@ func (p *Program) verifyCommand() *cobra.Command {
 		Long:  verifyHelp,
 		Example: `  myvault verify data vault.backup.heads
   myvault verify vault.backup vault.backup.heads`,
-		Args: cobra.MaximumNArgs(2),
-		RunE: p.run("the check is not complete; run the command again", verifyTarget),
+		Args:        cobra.MaximumNArgs(2),
+		Annotations: Fields(report{}),
+		RunE:        p.run("the check is not complete; run the command again", verifyTarget),
 	}
 }
 
 // verifyTarget verifies the store of the settings, or the one or the backup in args.
-func verifyTarget(ctx context.Context, out io.Writer, args []string) error {
+func verifyTarget(ctx context.Context, args []string) (fmt.Stringer, error) {
 	target, keys, err := setup.StoreSettings(os.Environ())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(args) > 0 {
 		target = args[0]
 	}
 	if info, err := os.Stat(target); err == nil && !info.IsDir() {
 		if keys, err = setup.BackupKeys(os.Environ(), target); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	var heads []myvault.Head
@@ -54,23 +54,22 @@ func verifyTarget(ctx context.Context, out io.Writer, args []string) error {
 			read = setup.TrailHeads
 		}
 		if heads, err = read(args[1]); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return verify(ctx, out, target, keys, heads...)
+	return verify(ctx, target, keys, heads...)
 }
 
-func verify(ctx context.Context, out io.Writer, target string, keys sqlite.KeySource, heads ...myvault.Head) error {
+func verify(ctx context.Context, target string, keys sqlite.KeySource, heads ...myvault.Head) (fmt.Stringer, error) {
 	check := verifyStore
 	if info, err := os.Stat(target); err == nil && !info.IsDir() {
 		check = sqlite.VerifyBackup
 	}
-	report, err := check(ctx, target, keys, heads...)
+	done, err := check(ctx, target, keys, heads...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = fmt.Fprintln(out, report)
-	return err
+	return reportOf(target, done), nil
 }
 
 func verifyStore(ctx context.Context, dir string, keys sqlite.KeySource, heads ...myvault.Head) (report sqlite.Report, err error) {

@@ -1,7 +1,6 @@
 package operate
 
 import (
-	"bytes"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -18,7 +17,8 @@ import (
 func TestVerifyDetectsChanges(t *testing.T) {
 	is := is.New(t)
 	dir, keys := t.TempDir(), sqlite.StaticKey(crypto.NewKey())
-	is.True(verify(t.Context(), new(bytes.Buffer), dir, keys) != nil) // no store is created
+	_, err := verify(t.Context(), dir, keys)
+	is.True(err != nil) // no store is created
 	store, err := sqlite.Open(t.Context(), dir, keys, sqlite.Config{})
 	is.NoErr(err)
 	_, err = store.Apply(t.Context(), myvault.Commit{By: "svc", Changes: []myvault.Change{
@@ -26,15 +26,16 @@ func TestVerifyDetectsChanges(t *testing.T) {
 	}})
 	is.NoErr(err)
 	is.NoErr(store.Close())
-	var out bytes.Buffer
-	is.NoErr(verify(t.Context(), &out, dir, keys))
-	is.True(strings.HasPrefix(out.String(), "1 changes, 0 accesses, 1 records opened"))
+	out, err := printed(verify(t.Context(), dir, keys))
+	is.NoErr(err)
+	is.True(strings.HasPrefix(out, "1 changes, 0 accesses, 1 records opened"))
 
 	db, err := sqlite3.Open(filepath.Join(dir, "vault.db"))
 	is.NoErr(err)
 	is.NoErr(db.Exec(`UPDATE log SET author = 'somebody else'`))
 	is.NoErr(db.Close())
-	is.True(errors.Is(verify(t.Context(), &out, dir, keys), myvault.ErrTampered))
+	_, err = verify(t.Context(), dir, keys)
+	is.True(errors.Is(err, myvault.ErrTampered))
 }
 
 // TestVerifyTrailOnly verifies the trail of a server over HashiCorp Vault.
@@ -47,8 +48,7 @@ func TestVerifyTrailOnly(t *testing.T) {
 	heads, err := trail.Heads(t.Context())
 	is.NoErr(err)
 	is.NoErr(trail.Close())
-	var out bytes.Buffer
-	is.NoErr(verify(t.Context(), &out, dir, keys, heads...))
-	is.True(strings.HasPrefix(out.String(), "0 changes, 2 accesses"))
-	is.Equal(out.String(), "0 changes, 2 accesses, 0 records opened, 0 destroyed, 0 secrets, 0 projects; compared with earlier heads: access at 2\n")
+	out, err := printed(verify(t.Context(), dir, keys, heads...))
+	is.NoErr(err)
+	is.Equal(out, "0 changes, 2 accesses, 0 records opened, 0 destroyed, 0 secrets, 0 projects; compared with earlier heads: access at 2\n")
 }
