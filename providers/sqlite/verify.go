@@ -93,6 +93,7 @@ func (r Report) unchecked() string {
 // check of vault.db; after that the destroy returns [myvault.ErrUnknownOutcome].
 func (s *Store) Verify(ctx context.Context, earlier ...myvault.Head) (Report, error) {
 	v := &verification{Store: s, mac: crypto.Genesis(), register: map[string]myvault.Project{}}
+	v.progress = newVerifyProgress(ctx, s.Heads)
 	for _, step := range []func(context.Context) error{v.structure, v.log, v.heads, v.accesses, v.proveClaims, v.integrity} {
 		if err := step(ctx); err != nil {
 			return v.report, err
@@ -117,6 +118,7 @@ type verification struct {
 	secrets                  bits // the log rows that belong to an address
 	reached                  bits // those that the history of an address leads to
 	register                 map[string]myvault.Project
+	progress                 verifyProgress
 }
 
 // log verifies the rows of the log, and that the register agrees with them.
@@ -137,6 +139,7 @@ func (v *verification) log(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		v.progress.log(v.seq)
 	}
 	return nil
 }
@@ -212,6 +215,7 @@ func (v *verification) heads(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		v.progress.history()
 		run.startAfter(last)
 		more = rows == ledger.PageRows
 	}
@@ -257,6 +261,7 @@ func (v *verification) head(c *db.Conn, h ledger.Head) error {
 	newest := true
 	for p := (&ledger.History{Address: h.Address, Next: h.Seq}); p.Next != 0; {
 		v.reached.set(p.Next)
+		v.progress.histories++
 		found, made, err := p.Step(c, v.keys)
 		if err != nil {
 			return err

@@ -26,6 +26,7 @@ func (v *verification) accesses(ctx context.Context) error {
 		if more, err = v.someAccesses(ctx, &w); err != nil {
 			return err
 		}
+		v.progress.accesses(w.End.Seq)
 	}
 	v.report.Pruned, v.accessEnd = v.pruned.Seq, w.End.Seq
 	return nil
@@ -136,7 +137,7 @@ func (v *verification) contains(ctx context.Context, h myvault.Head) (there bool
 // of its chain proves that the chain was not truncated. A head of another chain is
 // [myvault.ErrInvalid].
 func (t *Trail) Verify(ctx context.Context, earlier ...myvault.Head) (Report, error) {
-	v := &verification{Store: &Store{trail: t.access}}
+	v := &verification{Store: &Store{trail: t.access}, progress: newVerifyProgress(ctx, t.Heads)}
 	for _, h := range earlier {
 		if h.Chain != myvault.ChainAccess {
 			return v.report, fmt.Errorf("%w head: a trail has no chain but that of %s", myvault.ErrInvalid, myvault.ChainAccess)

@@ -1,10 +1,13 @@
 package operate
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
 // progressInterval is how often a line of progress changes.
@@ -24,6 +27,18 @@ func (p *Program) progress() func(format string, args ...any) {
 		last = time.Now()
 		fmt.Fprintf(p.Err, "\r"+format+"\x1b[K", args...)
 	}
+}
+
+// withProgress calls a function that verifies something, and shows how far it has come.
+func withProgress(ctx context.Context, show func(string, ...any), verify func(context.Context) (fmt.Stringer, error)) (fmt.Stringer, error) {
+	defer show("")
+	return verify(sqlite.WithVerifyProgress(ctx, func(done, total uint64) {
+		if done < total {
+			show("%d %% verified", 100*done/total)
+			return
+		}
+		show("checking the files")
+	}))
 }
 
 // silent shows no progress.

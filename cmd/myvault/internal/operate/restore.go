@@ -27,7 +27,9 @@ func (p *Program) restoreCommand() *cobra.Command {
 		Args:        cobra.RangeArgs(2, 3),
 		Annotations: Fields(restored{}),
 		RunE: p.run("no store was created and no file is left; run the command again", func(ctx context.Context, args []string) (fmt.Stringer, error) {
-			return restore(ctx, args[0], args[1], args[2:])
+			return withProgress(ctx, p.progress(), func(ctx context.Context) (fmt.Stringer, error) {
+				return restore(ctx, args[0], args[1], args[2:])
+			})
 		}),
 	}
 }

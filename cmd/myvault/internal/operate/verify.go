@@ -29,7 +29,9 @@ func (p *Program) verifyCommand() *cobra.Command {
   myvault verify vault.backup vault.backup.heads`,
 		Args:        cobra.MaximumNArgs(2),
 		Annotations: Fields(report{}),
-		RunE:        p.run("the check is not complete; run the command again", verifyTarget),
+		RunE: p.run("the check is not complete; run the command again", func(ctx context.Context, args []string) (fmt.Stringer, error) {
+			return withProgress(ctx, p.progress(), func(ctx context.Context) (fmt.Stringer, error) { return verifyTarget(ctx, args) })
+		}),
 	}
 }
 

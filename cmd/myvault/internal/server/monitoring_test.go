@@ -85,7 +85,7 @@ func TestMonitoredMetricsExist(t *testing.T) {
 	is.True(found > 30)
 }
 
-// alertTests are tests of promtool: the alerts of what the series say, and no others.
+// alertTests are tests of promtool: the series raise these alerts and no others.
 const alertTests = `rule_files: [alerts.yml]
 evaluation_interval: 1m
 tests:
