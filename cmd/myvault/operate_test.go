@@ -116,7 +116,7 @@ func TestOperationsAsJSON(t *testing.T) {
 	}
 }
 
-// TestFailedOperationsAsJSON checks that what was found is printed although the command fails.
+// TestFailedOperationsAsJSON checks that findings are printed although the command fails.
 func TestFailedOperationsAsJSON(t *testing.T) {
 	is := is.New(t)
 	v := newVault(t)

@@ -218,7 +218,7 @@ func (a *app) policyCommands() []*cobra.Command {
 func (a *app) operateCommands() []*cobra.Command {
 	program := &operate.Program{Out: a.out, Err: a.stderr, JSON: &a.json, Settings: &a.settings}
 	serve := operate.Serve(func(code int) error { return codeOf(code, nil) })
-	return append(program.Commands(), serve, a.versionCommand(), a.docsCommand())
+	return append(program.Commands(), serve, a.versionCommand(), a.manCommand(), a.docsCommand())
 }
 
 // action is what a command does with a vault.
