@@ -52,7 +52,7 @@ func (p *Program) askHealth(ctx context.Context) (where string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	if p.Settings.URL == "" && p.Settings.Environ["MYVAULT_URL"] == "" && !p.Settings.IsLocal() {
-		return "the server of these settings", server.Health(ctx, os.Environ())
+		return server.Health(ctx, os.Environ())
 	}
 	v, err := connect.Anonymous(ctx, *p.Settings)
 	if err != nil {

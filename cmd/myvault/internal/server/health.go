@@ -18,27 +18,29 @@ import (
 
 const healthTimeout = 4 * time.Second
 
-// Health sends GET /health to the server with these settings on this machine. It creates no
-// files. If every client needs a certificate, it only checks that the server asks for one.
-func Health(ctx context.Context, environ []string) error {
+// Health sends GET /health to the server with these settings on this machine, and returns its URL.
+// It creates no files. If every client needs a certificate, it only checks that the server asks
+// for one.
+func Health(ctx context.Context, environ []string) (url string, err error) {
 	process := env.ToMap(environ)
 	all, err := setup.Read[settings](setup.LocateEnv(process), process)
 	if err != nil {
-		return err
+		return "", err
 	}
 	s, err := setup.Parse[settings](all)
 	if err != nil {
-		return err
+		return "", err
 	}
 	addr, err := s.localAddress()
 	if err != nil {
-		return err
+		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.scheme()+"://"+addr+"/health", nil)
+	url = s.scheme() + "://" + addr
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/health", nil)
 	if err != nil {
-		return errors.New("MYVAULT_ADDR is not a host:port")
+		return "", errors.New("MYVAULT_ADDR is not a host:port")
 	}
 	// The certificate rarely has a loopback address. Verifying it is not necessary: the request
 	// has no secrets, and only the status of the response is used.
@@ -48,16 +50,16 @@ func Health(ctx context.Context, environ []string) error {
 	}
 	response, err := client.Do(request)
 	if opErr, ok := errors.AsType[*net.OpError](err); ok && s.ClientRequired && opErr.Op == "remote error" {
-		return nil // the TLS alert to a client without a certificate
+		return url, nil // the TLS alert to a client without a certificate
 	}
 	if err != nil {
-		return fmt.Errorf("no response: %w", err)
+		return "", fmt.Errorf("no response: %w", err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("unhealthy: %s", response.Status)
+		return "", fmt.Errorf("unhealthy: %s", response.Status)
 	}
-	return nil
+	return url, nil
 }
 
 // localAddress returns the address of the server for this machine.

@@ -44,10 +44,13 @@ func TestHealthOfARunningServer(t *testing.T) {
 			is := is.New(t)
 			dir := t.TempDir()
 			settings := append([]string{"PORT=" + freePort(t)}, settings...)
+			var stdout string
 			healthy := func() (string, error) {
 				p := command(t, dir, settings...)
 				p.subcommand("health")
+				p.cmd.Stdout = &p.stdout
 				err := p.cmd.Run()
+				stdout = p.stdout.String()
 				return p.stderr.String(), err
 			}
 			_, err := healthy()
@@ -58,6 +61,7 @@ func TestHealthOfARunningServer(t *testing.T) {
 			stderr, err := healthy()
 			is.Equal(stderr, "")
 			is.NoErr(err)
+			is.Equal(stdout, "ok: "+p.url+"\n")
 			is.NoErr(p.stop(t, syscall.SIGTERM))
 			_, err = healthy()
 			is.True(err != nil)
