@@ -114,6 +114,10 @@ settings MYVAULT_SERVICE and MYVAULT_TOKEN_FILE or MYVAULT_TOKEN. A token
 without a service is a capability token. If there is no token, it uses the file
 client.headers that the first run of a server leaves in its data directory.
 
+A .env that MYVAULT_ENV does not name may be that of a foreign checkout. If it
+sets MYVAULT_ADDR or PORT, only a client.headers below its directory is sent
+there. For other tokens, set MYVAULT_URL or MYVAULT_ENV.
+
 These settings come from the environment: MYVAULT_URL, MYVAULT_SERVICE,
 MYVAULT_TOKEN_FILE, MYVAULT_TOKEN, MYVAULT_CACERT, MYVAULT_CLIENT_CERT,
 MYVAULT_CLIENT_KEY and MYVAULT_LOCAL=true. A URL with http must be one of this

@@ -26,9 +26,12 @@ const maxCredential = 1 << 20
 
 // identity returns the service and the token of the caller. The generated token is only for a
 // server on this machine.
-func (s Settings) identity(address, data string) (c client.Config, err error) {
+func (s Settings) identity(at server) (c client.Config, err error) {
 	c.Service = cmp.Or(s.Service, s.Environ["MYVAULT_SERVICE"])
 	token, err := s.token()
+	if err == nil && (token != "" || s.certificateFile() != "") {
+		err = at.checkCredential("")
+	}
 	switch {
 	case err != nil:
 		return c, err
@@ -43,10 +46,15 @@ func (s Settings) identity(address, data string) (c client.Config, err error) {
 	case s.certificateFile() != "":
 		return c, nil
 	}
-	if server, err := url.Parse(address); err != nil || !isHere(server.Hostname()) {
+	if address, err := url.Parse(at.address); err != nil || !isHere(address.Hostname()) {
 		return c, errNoToken
 	}
-	return generatedIdentity(filepath.Join(data, setup.Headers), c.Service)
+	file := filepath.Join(at.data, setup.Headers)
+	c, err = generatedIdentity(file, c.Service)
+	if err != nil {
+		return c, err
+	}
+	return c, at.checkCredential(file)
 }
 
 var errNoToken = fmt.Errorf("%w: no token; set MYVAULT_SERVICE and MYVAULT_TOKEN_FILE, or start in the directory of a server on this machine", ErrSettings)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -18,15 +19,15 @@ var _ Session = (*client.Client)(nil)
 
 // openRemote prepares the calls of a server. It sends nothing.
 func openRemote(s Settings) (*Vault, error) {
-	address, data, err := s.server()
+	at, err := s.server()
 	if err != nil {
 		return nil, err
 	}
-	config, err := s.identity(address, data)
+	config, err := s.identity(at)
 	if err != nil {
 		return nil, err
 	}
-	config.Address, config.Plaintext = address, s.Environ["MYVAULT_PLAINTEXT"] == "true"
+	config.Address, config.Plaintext = at.address, s.Environ["MYVAULT_PLAINTEXT"] == "true"
 	if config.TLS, err = s.tls(); err != nil {
 		return nil, err
 	}
@@ -37,7 +38,7 @@ func openRemote(s Settings) (*Vault, error) {
 	return &Vault{
 		Session: c,
 		Tokens:  remoteTokens{c},
-		Where:   address,
+		Where:   at.address,
 		Remote:  true,
 		client:  c,
 		usage:   c.UsagePage,
@@ -45,32 +46,68 @@ func openRemote(s Settings) (*Vault, error) {
 	}, nil
 }
 
-// server returns the URL of the server and the data directory that a first run of it would use.
-func (s Settings) server() (address, data string, err error) {
-	data = cmp.Or(s.Environ["MYVAULT_DATA"], "data")
-	if address = cmp.Or(s.URL, s.Environ["MYVAULT_URL"]); address != "" {
-		return address, data, nil
+// server is where a command connects to.
+type server struct {
+	address string
+	data    string // the data directory that a first run of it would use
+	chooser string // the .env that has chosen the address though the user has not named it, or ""
+}
+
+// server returns the server that the settings select.
+func (s Settings) server() (server, error) {
+	data := cmp.Or(s.Environ["MYVAULT_DATA"], "data")
+	if address := cmp.Or(s.URL, s.Environ["MYVAULT_URL"]); address != "" {
+		return server{address: address, data: data}, nil
 	}
-	_, all, err := setup.ServerSettings(s.environ())
+	path, all, err := setup.ServerSettings(s.environ())
 	if err != nil {
-		return "", "", fmt.Errorf("%w\nset --url or MYVAULT_URL if the server is not the one of this .env", err)
+		return server{}, fmt.Errorf("%w\nset --url or MYVAULT_URL if the server is not the one of this .env", err)
 	}
 	host, port, err := net.SplitHostPort(cmp.Or(all["MYVAULT_ADDR"], "127.0.0.1:"+cmp.Or(all["PORT"], "8000")))
 	if err != nil {
-		return "", "", fmt.Errorf("%w: MYVAULT_ADDR is not a host:port; set --url", ErrSettings)
+		return server{}, fmt.Errorf("%w: MYVAULT_ADDR is not a host:port; set --url", ErrSettings)
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
 	// A .env that another user wrote must not choose the machine that gets the token.
 	if !isHere(host) {
-		return "", "", fmt.Errorf("%w: MYVAULT_ADDR is not an address of this machine; set --url or MYVAULT_URL", ErrSettings)
+		return server{}, fmt.Errorf("%w: MYVAULT_ADDR is not an address of this machine; set --url or MYVAULT_URL", ErrSettings)
 	}
 	scheme := "http"
 	if all["MYVAULT_TLS_CERT"] != "" {
 		scheme = "https"
 	}
-	return scheme + "://" + net.JoinHostPort(host, port), cmp.Or(all["MYVAULT_DATA"], data), nil
+	found := server{address: scheme + "://" + net.JoinHostPort(host, port), data: cmp.Or(all["MYVAULT_DATA"], data)}
+	for _, name := range []string{"MYVAULT_ADDR", "PORT"} {
+		if setup.FromUnnamed(s.Environ, all, name) {
+			found.chooser = path
+		}
+	}
+	return found, nil
+}
+
+// checkCredential returns an error if a .env that the user has not named has chosen the server
+// that would get a credential from file, or from the environment if file is "". It may be that of
+// a foreign checkout. A file in the directory of the .env, or below it, comes from there too.
+func (s server) checkCredential(file string) error {
+	if s.chooser == "" || file != "" && isBelow(filepath.Dir(s.chooser), file) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s chooses the port that gets your credential; if you trust this file, set MYVAULT_ENV to its path, or set MYVAULT_URL", ErrSettings, s.chooser)
+}
+
+// isBelow reports whether file is in dir or below it, once symbolic links are followed.
+func isBelow(dir, file string) bool {
+	dir, dirErr := filepath.EvalSymlinks(dir)
+	file, fileErr := filepath.EvalSymlinks(file)
+	if dirErr != nil || fileErr != nil {
+		return false
+	}
+	dir, dirErr = filepath.Abs(dir)
+	file, fileErr = filepath.Abs(file)
+	below, err := filepath.Rel(dir, file)
+	return dirErr == nil && fileErr == nil && err == nil && filepath.IsLocal(below)
 }
 
 // isHere reports whether a host is an address of this machine.
@@ -123,11 +160,16 @@ func Anonymous(ctx context.Context, s Settings) (*Vault, error) {
 	if s.IsLocal() {
 		return openLocal(ctx, s)
 	}
-	address, _, err := s.server()
+	at, err := s.server()
 	if err != nil {
 		return nil, err
 	}
-	config := client.Config{Address: address, Attempts: 1, Plaintext: true}
+	if s.certificateFile() != "" {
+		if err := at.checkCredential(""); err != nil {
+			return nil, err
+		}
+	}
+	config := client.Config{Address: at.address, Attempts: 1, Plaintext: true}
 	config.Credentials = func(context.Context) (client.Credentials, error) { return client.Credentials{}, nil }
 	if config.TLS, err = s.tls(); err != nil {
 		return nil, err
@@ -136,5 +178,5 @@ func Anonymous(ctx context.Context, s Settings) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Vault{Session: c, Where: address, Remote: true, client: c, close: c.Close}, nil
+	return &Vault{Session: c, Where: at.address, Remote: true, client: c, close: c.Close}, nil
 }
