@@ -34,10 +34,7 @@ func NewPatterns(values ...[]byte) *Patterns {
 		}
 		p.add(value)
 	}
-	for head, patterns := range p.byHead {
-		slices.SortFunc(patterns, func(a, b []byte) int { return cmp.Or(len(b)-len(a), bytes.Compare(a, b)) })
-		p.byHead[head] = slices.CompactFunc(patterns, bytes.Equal)
-	}
+	p.sort()
 	return p
 }
 
@@ -58,6 +55,28 @@ func (p *Patterns) add(text []byte) {
 		head := [minMasked]byte(part)
 		p.byHead[head] = append(p.byHead[head], part)
 	}
+}
+
+// sort puts the longest pattern first.
+func (p *Patterns) sort() {
+	for head, patterns := range p.byHead {
+		slices.SortFunc(patterns, func(a, b []byte) int { return cmp.Or(len(b)-len(a), bytes.Compare(a, b)) })
+		p.byHead[head] = slices.CompactFunc(patterns, bytes.Equal)
+	}
+}
+
+// with returns the patterns of both.
+func (p *Patterns) with(other *Patterns) *Patterns {
+	both := &Patterns{byHead: make(map[[minMasked]byte][][]byte)}
+	for _, each := range []*Patterns{p, other} {
+		for _, patterns := range each.byHead {
+			for _, text := range patterns {
+				both.add(text)
+			}
+		}
+	}
+	both.sort()
+	return both
 }
 
 // mayBegin reports whether a pattern begins with the first two bytes of text, or with its only
@@ -97,6 +116,7 @@ type Masker struct {
 	out      io.Writer
 	patterns *Patterns
 	pending  []byte
+	covered  int    // length of the start of pending that a mask replaces already
 	masked   []byte // buffer
 }
 
@@ -127,25 +147,30 @@ func (m *Masker) Close() error {
 }
 
 // replace appends text to the buffer with the patterns replaced, and returns the end of text that
-// more bytes could make a pattern. At the end of the output there is no such text.
+// more bytes could make a pattern. At the end of the output there is no such text. One mask
+// replaces patterns that overlap.
 func (m *Masker) replace(text []byte, end bool) (rest []byte) {
-	clean := 0 // text[clean:i] has no pattern
+	covered := m.covered // the end of the last mask
+	m.covered = 0
 	for i := 0; i < len(text); i++ {
 		if !m.patterns.mayBegin(text[i:]) {
 			continue
 		}
 		length, incomplete := m.patterns.match(text[i:])
 		if incomplete && !end {
-			m.masked = append(m.masked, text[clean:i]...)
+			m.masked = append(m.masked, text[min(covered, i):i]...)
+			m.covered = max(covered-i, 0)
 			return text[i:]
 		}
-		if length > 0 {
-			m.masked = append(append(m.masked, text[clean:i]...), Mask...)
-			i += length - 1
-			clean = i + 1
+		if i+length <= covered || length == 0 {
+			continue
 		}
+		if i >= covered {
+			m.masked = append(append(m.masked, text[covered:i]...), Mask...)
+		}
+		covered = i + length
 	}
-	m.masked = append(m.masked, text[clean:]...)
+	m.masked = append(m.masked, text[covered:]...)
 	return nil
 }
 
