@@ -338,6 +338,18 @@ func TestRunWatchWithASignal(t *testing.T) {
 	is.Equal(exitCodeOf(drain(cmd, out)), 7)
 }
 
+// TestRunMasksNewValues prints the old and the new value of a changed secret after a signal.
+func TestRunMasksNewValues(t *testing.T) {
+	is := is.New(t)
+	v := withSecrets(t)
+	script := `trap 'echo "old $DB new $(` + binary + ` get newsbot/prod/db)"; exit 7' HUP; echo ready; while :; do sleep 0.1; done`
+	cmd := v.command("run", "--watch", "--interval", "100ms", "--signal", "hup", "newsbot/prod/", "--", "sh", "-c", script)
+	out := started(t, cmd)
+	v.must("second-value", "put", "newsbot/prod/db")
+	is.Equal(awaitLine(t, out, "old"), "old ******** new ********\n")
+	is.Equal(exitCodeOf(drain(cmd, out)), 7)
+}
+
 // TestRunWatchKeepsTheProgram checks that a failing fetch does not end the program.
 func TestRunWatchKeepsTheProgram(t *testing.T) {
 	is := is.New(t)

@@ -40,6 +40,7 @@ type process struct {
 	console *console // its terminal, or nil
 	copying sync.WaitGroup
 	opened  []*os.File // the ends of its output
+	mask    atomic.Pointer[Patterns]
 	ended   atomic.Bool
 	group   bool // it leads its own process group
 	exited  chan struct{}
@@ -65,6 +66,7 @@ func start(p Program, c *console) (*process, error) {
 		return nil, startError(err)
 	}
 	r := &process{exited: make(chan struct{}), console: c}
+	r.mask.Store(p.Mask)
 	r.cmd = &exec.Cmd{Path: path, Args: p.Args, Env: p.Environ, Stdin: p.Stdin, Stdout: p.Stdout, Stderr: p.Stderr}
 	childEnds, err := r.connect(p)
 	if err != nil {
@@ -109,24 +111,25 @@ func (r *process) awaitOutput() {
 }
 
 // pipe returns the end of a pipe for the program. Its output is masked and written to out.
-func (r *process) pipe(out *os.File, patterns *Patterns) (*os.File, error) {
+func (r *process) pipe(out *os.File) (*os.File, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	r.copy(out, read, patterns)
+	r.copy(out, read)
 	return write, nil
 }
 
 // copy copies from in to out, masked, until the end of in. If out is closed, it closes in, so that
 // the program gets SIGPIPE as it would without masking.
-func (r *process) copy(out io.Writer, in *os.File, patterns *Patterns) {
+func (r *process) copy(out io.Writer, in *os.File) {
 	r.opened = append(r.opened, in)
 	r.copying.Go(func() {
-		m := NewMasker(out, patterns)
+		m := NewMasker(out, r.mask.Load())
 		chunk := make([]byte, 64<<10)
 		for {
 			n, err := r.read(in, chunk)
+			m.patterns = r.mask.Load()
 			if _, writeErr := m.Write(chunk[:n]); err != nil || writeErr != nil {
 				break
 			}
@@ -134,6 +137,13 @@ func (r *process) copy(out io.Writer, in *os.File, patterns *Patterns) {
 		_ = m.Close()
 		_ = in.Close()
 	})
+}
+
+// addMask masks the values of a further program too.
+func (r *process) addMask(p Program) {
+	if current := r.mask.Load(); current != nil && p.Mask != nil {
+		r.mask.Store(current.with(p.Mask))
+	}
 }
 
 // read reads from in. Once the program has ended, it waits at most outputTimeout.

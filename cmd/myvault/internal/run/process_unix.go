@@ -134,7 +134,7 @@ func (r *process) connect(p Program) (childEnds []*os.File, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r.copy(p.Stdout, ours, p.Mask)
+	r.copy(p.Stdout, ours)
 	r.cmd.Stdout = theirs
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 1}
 	if r.console.stdin != nil {
@@ -151,13 +151,13 @@ func (r *process) connect(p Program) (childEnds []*os.File, err error) {
 // connectPipes connects stderr and, if stdout is set, stdout.
 func (r *process) connectPipes(p Program, stdout bool) (childEnds []*os.File, err error) {
 	if stdout {
-		end, err := r.pipe(p.Stdout, p.Mask)
+		end, err := r.pipe(p.Stdout)
 		if err != nil {
 			return nil, err
 		}
 		r.cmd.Stdout, childEnds = end, append(childEnds, end)
 	}
-	end, err := r.pipe(p.Stderr, p.Mask)
+	end, err := r.pipe(p.Stderr)
 	if err != nil {
 		return childEnds, err
 	}

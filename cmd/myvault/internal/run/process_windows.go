@@ -17,12 +17,12 @@ func (r *process) connect(p Program) (childEnds []*os.File, err error) {
 	if p.Mask == nil {
 		return nil, nil
 	}
-	out, err := r.pipe(p.Stdout, p.Mask)
+	out, err := r.pipe(p.Stdout)
 	if err != nil {
 		return nil, err
 	}
 	r.cmd.Stdout = out
-	errs, err := r.pipe(p.Stderr, p.Mask)
+	errs, err := r.pipe(p.Stderr)
 	if err != nil {
 		return []*os.File{out}, err
 	}

@@ -53,6 +53,7 @@ func (r *process) await(signals <-chan os.Signal, changes Changes) (next Program
 			r.forward(s)
 		case next := <-changes.Programs:
 			if changes.Signal != nil {
+				r.addMask(next) // before the program reads the new values
 				changes.Report("secrets have changed: the program gets a signal")
 				r.signal(changes.Signal)
 				continue
