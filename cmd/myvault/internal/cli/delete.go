@@ -29,7 +29,7 @@ func (a *app) deleteCommand() *cobra.Command {
 		ValidArgsFunction: a.completeAddress,
 	}
 	c.Flags().Uint64Var(&ifVersion, "if-version", 0, "delete only if this is the current `version`")
-	remove := a.withVault(func(ctx context.Context, v *connect.Vault, args []string) error {
+	remove := a.withWritable(func(ctx context.Context, v *connect.Vault, args []string) error {
 		addr, err := parseAddress(args[0])
 		if err != nil {
 			return err
@@ -56,7 +56,7 @@ func (a *app) undeleteCommand() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeAddress,
 	}
-	c.RunE = a.withVault(func(ctx context.Context, v *connect.Vault, args []string) error {
+	c.RunE = a.withWritable(func(ctx context.Context, v *connect.Vault, args []string) error {
 		addr, err := parseAddress(args[0])
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func (a *app) destroyCommand() *cobra.Command {
 		ValidArgsFunction: a.completeAddress,
 	}
 	c.Flags().BoolVar(&all, "all", false, "destroy all versions")
-	run := a.withVault(func(ctx context.Context, v *connect.Vault, args []string) error {
+	run := a.withWritable(func(ctx context.Context, v *connect.Vault, args []string) error {
 		addr, versions, err := parseVersions(args, all)
 		if err != nil {
 			return err

@@ -45,7 +45,7 @@ func (a *app) editCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&dir, "dir", "", "`directory` for the value, where there is none in memory")
 	_ = c.MarkFlagDirname("dir")
-	c.RunE = a.withVault(func(ctx context.Context, v *connect.Vault, args []string) error {
+	c.RunE = a.withWritable(func(ctx context.Context, v *connect.Vault, args []string) error {
 		addr, err := parseAddress(args[0])
 		if err != nil {
 			return err

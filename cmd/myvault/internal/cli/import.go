@@ -55,7 +55,7 @@ func (a *app) importCommand() *cobra.Command {
 	flags.BoolVar(&o.skip, "skip-problems", false, "leave out entries that cannot be read")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "only show what would change")
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(read, cobra.ShellCompDirectiveNoFileComp))
-	c.RunE = a.withVault(func(ctx context.Context, v *connect.Vault, args []string) error {
+	importFile := func(ctx context.Context, v *connect.Vault, args []string) error {
 		prefix, err := parseFolder(args[0])
 		if err != nil {
 			return err
@@ -65,7 +65,13 @@ func (a *app) importCommand() *cobra.Command {
 			return err
 		}
 		return a.importEntries(ctx, v, prefix, entries, problems, o)
-	})
+	}
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if o.dryRun {
+			return a.withVault(importFile)(cmd, args)
+		}
+		return a.withWritable(importFile)(cmd, args)
+	}
 	return c
 }
 

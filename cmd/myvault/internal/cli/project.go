@@ -68,7 +68,7 @@ func (a *app) projectPut() *cobra.Command {
 		ValidArgsFunction: a.completeProject,
 	}
 	c.Flags().StringVar(&description, "description", "", "the description")
-	c.RunE = a.withVault(func(ctx context.Context, v *connect.Vault, args []string) error {
+	c.RunE = a.withWritable(func(ctx context.Context, v *connect.Vault, args []string) error {
 		p, err := v.PutProject(ctx, myvault.Project{Name: args[0], Description: description})
 		if err != nil {
 			return err
@@ -86,7 +86,7 @@ func (a *app) projectDefault() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeProject,
 	}
-	c.RunE = a.withVault(func(ctx context.Context, v *connect.Vault, args []string) error {
+	c.RunE = a.withWritable(func(ctx context.Context, v *connect.Vault, args []string) error {
 		p, err := v.SetDefaultProject(ctx, args[0])
 		if err != nil {
 			return err
@@ -104,7 +104,7 @@ func (a *app) projectDelete() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeProject,
 	}
-	c.RunE = a.withVault(func(ctx context.Context, v *connect.Vault, args []string) error {
+	c.RunE = a.withWritable(func(ctx context.Context, v *connect.Vault, args []string) error {
 		if err := v.DeleteProject(ctx, args[0]); err != nil {
 			return err
 		}

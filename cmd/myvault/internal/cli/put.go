@@ -71,7 +71,7 @@ func (a *app) putCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.withVault(func(ctx context.Context, v *connect.Vault, _ []string) error {
+		return a.withWritable(func(ctx context.Context, v *connect.Vault, _ []string) error {
 			return a.put(ctx, v, addr, n, o)
 		})(cmd, args)
 	}

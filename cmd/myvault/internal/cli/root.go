@@ -228,7 +228,8 @@ func (a *app) operateCommands() []*cobra.Command {
 // action is what a command does with a vault.
 type action = func(ctx context.Context, v *connect.Vault, args []string) error
 
-// withVault returns a run function that opens the vault before action and closes it afterwards.
+// withVault returns a run function that opens the vault before action and closes it afterwards. It
+// is for commands that only read.
 func (a *app) withVault(do action) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) (err error) {
 		v, err := connect.Open(cmd.Context(), a.settings)
@@ -237,5 +238,14 @@ func (a *app) withVault(do action) func(*cobra.Command, []string) error {
 		}
 		defer func() { err = errors.Join(err, v.Close()) }()
 		return a.suggest(cmd.Context(), v, do(cmd.Context(), v, args))
+	}
+}
+
+// withWritable is withVault for commands that change the vault.
+func (a *app) withWritable(do action) func(*cobra.Command, []string) error {
+	run := a.withVault(do)
+	return func(cmd *cobra.Command, args []string) error {
+		a.settings.Write = true
+		return run(cmd, args)
 	}
 }

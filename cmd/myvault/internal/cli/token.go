@@ -61,7 +61,7 @@ it. It cannot be printed again.`,
 		if err != nil {
 			return err
 		}
-		return a.withVault(func(ctx context.Context, v *connect.Vault, _ []string) error {
+		return a.withWritable(func(ctx context.Context, v *connect.Vault, _ []string) error {
 			minted, err := v.Tokens.Mint(ctx, grant)
 			if err != nil {
 				return err
@@ -110,7 +110,7 @@ func (a *app) tokenRevoke() *cobra.Command {
 		Example: `  myvault token revoke local.3.1`,
 		Args:    cobra.ExactArgs(1),
 	}
-	c.RunE = a.withVault(func(ctx context.Context, v *connect.Vault, args []string) error {
+	c.RunE = a.withWritable(func(ctx context.Context, v *connect.Vault, args []string) error {
 		if err := v.Tokens.Revoke(ctx, args[0]); err != nil {
 			return err
 		}

@@ -73,6 +73,7 @@ func (v *Vault) Close() error { return v.close() }
 // Settings say which vault to open. Empty fields come from the environment; see [Open].
 type Settings struct {
 	Local       bool   // open the store itself
+	Write       bool   // create a store in HashiCorp Vault if there is none; unset, it is read-only
 	URL         string // of the server
 	Service     string
 	TokenFile   string

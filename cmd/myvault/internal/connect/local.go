@@ -17,9 +17,9 @@ import (
 	"github.com/myswiftagent/myvault/usage"
 )
 
-// openLocal opens the store that the .env describes, with its policy. It creates no store.
+// openLocal opens the store that the .env describes, with its policy.
 func openLocal(ctx context.Context, s Settings) (*Vault, error) {
-	vault, store, err := openVault(ctx, s.environ())
+	vault, store, err := openVault(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +57,8 @@ func localVault(vault *myvault.Vault, store stores.Settings, s Settings) (*Vault
 }
 
 // openVault opens the vault of the settings in the .env and the environment.
-func openVault(ctx context.Context, environ []string) (*myvault.Vault, stores.Settings, error) {
-	path, all, err := setup.LocalSettings(environ)
+func openVault(ctx context.Context, s Settings) (*myvault.Vault, stores.Settings, error) {
+	path, all, err := setup.LocalSettings(s.environ())
 	if err != nil {
 		return nil, stores.Settings{}, err
 	}
@@ -73,7 +73,7 @@ func openVault(ctx context.Context, environ []string) (*myvault.Vault, stores.Se
 	if err != nil {
 		return nil, store, fmt.Errorf("the policy of %s: %w", cmp.Or(path, "the environment"), err)
 	}
-	provider, err := openProvider(ctx, store)
+	provider, err := openProvider(ctx, store, s.Write)
 	if err != nil {
 		return nil, store, err
 	}
@@ -85,12 +85,12 @@ func openVault(ctx context.Context, environ []string) (*myvault.Vault, stores.Se
 	return vault, store, err
 }
 
-// openProvider opens an existing store for reading and writing.
-func openProvider(ctx context.Context, s stores.Settings) (myvault.Provider, error) {
+// openProvider opens a store. Only to write, it creates one in HashiCorp Vault.
+func openProvider(ctx context.Context, s stores.Settings, write bool) (myvault.Provider, error) {
 	if s.Provider == "memory" {
 		return nil, fmt.Errorf("%w: MYVAULT_PROVIDER=memory has no store outside its server; omit --local", ErrSettings)
 	}
-	provider, err := s.Open(ctx, s.Provider == "hashivault")
+	provider, err := s.Open(ctx, write && s.Provider == "hashivault")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: no store in %s; start in the directory of its server, set MYVAULT_ENV to its .env, or create one with myvault init", ErrSettings, s.Data)
 	}
