@@ -93,7 +93,7 @@ func TestEditorsLeaveNoCopy(t *testing.T) {
 			e.send(c.change)
 			is.NoErr(e.cmd.Process.Signal(syscall.SIGTERM))
 			_, code = e.end()
-			is.Equal(code, 1)
+			is.Equal(code, 128+15)
 			is.Equal(v.leftovers(), nil)
 			is.Equal(strings.Count(v.must("", "history", "p/x"), "\n"), 2) // nothing was written
 		})
@@ -171,4 +171,50 @@ func TestKilledEditIsCleanedUp(t *testing.T) {
 	is.True(len(v.leftovers()) > 0)
 	_, _ = v.editing(v.script(`true`), "p/x").end()
 	is.Equal(v.leftovers(), nil)
+}
+
+// TestSignalsEndEdit sends signals while an editor is open. Nothing is left, and
+// nothing is written.
+func TestSignalsEndEdit(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTERM} {
+		t.Run(s.String(), func(t *testing.T) {
+			is := is.New(t)
+			v := newVault(t)
+			v.must(canary, "put", "p/x")
+			e := v.editing(v.script(`trap '' QUIT; echo changed > "$1"; echo ready; exec sleep 60`), "p/x")
+			e.await("ready")
+			is.NoErr(e.cmd.Process.Signal(s))
+			_, code := e.end()
+			is.Equal(code, 128+int(s))
+			is.Equal(leftIn("/dev/shm"), 0)
+			is.Equal(v.must("", "get", "p/x"), canary)
+		})
+	}
+}
+
+// TestKeysAreForTheEditor types Ctrl-C into an editor that goes on.
+func TestKeysAreForTheEditor(t *testing.T) {
+	is := is.New(t)
+	v := newVault(t)
+	e := v.editing(v.script(`trap 'echo caught' INT; echo ready; until read answer; do :; done; echo "$answer" > "$1"`), "p/x")
+	e.await("ready")
+	e.send("\x03")
+	e.await("caught")
+	e.send("typed\n")
+	_, code := e.end()
+	is.Equal(code, 0)
+	is.Equal(v.must("", "get", "p/x"), "typed")
+}
+
+// TestEditorsThatAreNotVim edits with a vi that knows no options, and with an emacsclient.
+func TestEditorsThatAreNotVim(t *testing.T) {
+	for _, name := range []string{"vi", "emacsclient"} {
+		is := is.New(t)
+		v := newVault(t)
+		editor := v.script(`[ $# = 1 ] && [ -e "$1" ] && echo "written" > "$1"`)
+		is.NoErr(os.Rename(editor, filepath.Join(v.dir, name)))
+		_, code := v.editing(filepath.Join(v.dir, name), "p/x").end()
+		is.Equal(code, 0)
+		is.Equal(v.must("", "get", "p/x"), "written")
+	}
 }

@@ -26,7 +26,10 @@ version.
 The value is in a directory that only you can open, in memory: below
 XDG_RUNTIME_DIR or /dev/shm. If the system has none, as macOS and Windows,
 --dir must name one. vim, nano and emacs are told to keep no swap, backup, undo
-and history files; other editors may keep some elsewhere.
+and history files; other editors may keep some elsewhere. emacsclient and other
+editors that send the file to a running program keep files as that program is
+set. The editor must end only when you are done: code needs --wait, and
+emacsclient no -n.
 
 Nothing is written if the value is the same, if the editor fails, or if the
 secret was changed meanwhile. Then you see the lines that differ, and can edit
@@ -64,6 +67,7 @@ func (a *app) edit(ctx context.Context, v *connect.Vault, addr myvault.Address, 
 		Command: cmp.Or(a.environ["VISUAL"], a.environ["EDITOR"], "vi"), Dir: dir,
 		Environ: run.Environ(os.Environ(), nil), Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
 	}
+	a.signals.edit()
 	file, err := editor.Open(path.Base(addr.Path), e.before)
 	if err != nil {
 		return err
@@ -122,7 +126,11 @@ func (e *editing) write(ctx context.Context, value []byte) (again bool, err erro
 		if err := e.read(ctx); err != nil {
 			return false, err
 		}
-		switch e.ask(value) {
+		answer := e.ask(ctx, value)
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		switch answer {
 		case "e":
 			return true, nil
 		case "w":
@@ -133,9 +141,20 @@ func (e *editing) write(ctx context.Context, value []byte) (again bool, err erro
 }
 
 // ask shows what another caller has written meanwhile, and asks what to do.
-func (e *editing) ask(value []byte) string {
+func (e *editing) ask(ctx context.Context, value []byte) string {
 	fmt.Fprintf(e.app.stderr, "%s was changed meanwhile (version %d). From that version to yours:\n%s", e.addr, e.version, edit.Diff(string(e.before), string(value)))
 	fmt.Fprint(e.app.stderr, "(e)dit yours again, (w)rite yours over it, or (q)uit? ")
-	answer, _ := bufio.NewReader(e.app.stdin).ReadString('\n')
-	return strings.ToLower(strings.TrimSpace(answer))
+	e.app.signals.editing.Store(false) // Ctrl-C quits here
+	defer e.app.signals.editing.Store(true)
+	answers := make(chan string, 1)
+	go func() {
+		answer, _ := bufio.NewReader(e.app.stdin).ReadString('\n')
+		answers <- answer
+	}()
+	select {
+	case <-ctx.Done():
+		return ""
+	case answer := <-answers:
+		return strings.ToLower(strings.TrimSpace(answer))
+	}
 }

@@ -33,6 +33,7 @@ type app struct {
 	out      *bufio.Writer // of stdout
 	environ  map[string]string
 	settings connect.Settings
+	signals  signals
 	json     bool
 	started  bool // the arguments are valid
 }
@@ -42,12 +43,12 @@ func Main(args, environ []string) int {
 	// Once SIGPIPE is caught, writes to a closed pipe fail instead of ending the process, so the
 	// store is closed. Unlike an ignored signal, it keeps its default in child processes.
 	signal.Notify(make(chan os.Signal, 1), brokenPipe...)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		out: bufio.NewWriter(os.Stdout), environ: parseEnviron(environ),
 	}
+	ctx, stop := a.signals.context()
+	defer stop()
 	a.settings.Environ = a.environ
 	root := a.root()
 	root.SetArgs(args)
@@ -75,6 +76,9 @@ func (a *app) exit(ctx context.Context, err error) int {
 		return exitUsage
 	}
 	fmt.Fprintf(a.stderr, "myvault: %s\n", a.describe(ctx, err))
+	if code, stopped := signalCode(ctx, err); stopped {
+		return code
+	}
 	return exitFailed
 }
 
@@ -126,8 +130,9 @@ machine, unless MYVAULT_PLAINTEXT=true: the network could read every value.
 Values are never arguments: they are read from standard input or a file.
 --json prints one JSON object per line.
 
-The exit code is 0, 1 for a failure, 2 for wrong arguments, and 141 if the
-reader of the output has gone. run has those of its program.`
+The exit code is 0, 1 for a failure, 2 for wrong arguments, 141 if the reader of
+the output has gone, and 128 and the number of a signal that stopped the
+command. run has those of its program.`
 
 // The groups of commands in the help.
 const (

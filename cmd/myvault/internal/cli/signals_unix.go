@@ -7,4 +7,7 @@ import (
 	"syscall"
 )
 
-var brokenPipe = []os.Signal{syscall.SIGPIPE}
+var (
+	brokenPipe = []os.Signal{syscall.SIGPIPE}
+	hangups    = []os.Signal{syscall.SIGHUP, syscall.SIGQUIT}
+)

@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
+	"time"
 )
+
+// stopTimeout is how long an editor may take to end once it is asked to.
+const stopTimeout = 5 * time.Second
 
 // Editor is the program to edit with, and its files.
 type Editor struct {
@@ -48,8 +51,8 @@ func (e Editor) Open(name string, value []byte) (*File, error) {
 func (f *File) Close() error { return os.RemoveAll(f.dir) }
 
 // Edit runs the editor and returns the value. Editors end a file with a line break. It is removed
-// if the value had none, and from a new value of a single line. If ctx ends, the editor gets a
-// signal.
+// if the value had none, and from a new value of a single line. If ctx ends, the editor is asked
+// to end, and is killed if it does not.
 func (f *File) Edit(ctx context.Context) ([]byte, error) {
 	if err := f.run(ctx); err != nil {
 		return nil, err
@@ -65,16 +68,13 @@ func (f *File) Edit(ctx context.Context) ([]byte, error) {
 }
 
 func (f *File) run(ctx context.Context) error {
-	// The keys of the terminal are for the editor: Ctrl-C must not end this process alone.
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt)
-	defer signal.Stop(signals)
-	args := arguments(f.editor.Command)
+	args := arguments(ctx, f.editor.Command)
 	if len(args) == 0 {
 		return errors.New("no editor: set VISUAL or EDITOR")
 	}
 	cmd := exec.CommandContext(ctx, args[0], append(args[1:], f.path)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(hangup) }
+	cmd.WaitDelay = stopTimeout
 	// Temporary files of the editor stay in memory too.
 	cmd.Env = append(f.editor.Environ, "TMPDIR="+f.dir)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = f.editor.Stdin, f.editor.Stdout, f.editor.Stderr
@@ -89,26 +89,39 @@ func (f *File) run(ctx context.Context) error {
 
 // arguments returns the words of a command line with the options that keep an editor from copying
 // the file elsewhere.
-func arguments(command string) []string {
+func arguments(ctx context.Context, command string) []string {
 	words := strings.Fields(command)
 	if len(words) == 0 {
 		return nil
 	}
-	return append(words, noCopies(filepath.Base(words[0]))...)
+	editor := strings.TrimSuffix(filepath.Base(words[0]), ".exe")
+	if (editor == "vi" || editor == "view") && isVim(ctx, words[0]) {
+		editor = "vim"
+	}
+	return append(words, noCopies(editor)...)
+}
+
+// isVim reports whether a program is vim. Others that are named vi, such as that of busybox, do
+// not start with the options of vim.
+func isVim(ctx context.Context, program string) bool {
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, program, "--version").Output()
+	return err == nil && bytes.HasPrefix(out, []byte("VIM"))
 }
 
 // noCopies returns the options of an editor against swap, backup, undo and history files. They
 // come after the user's settings, which could turn them on.
 func noCopies(editor string) []string {
-	switch strings.TrimSuffix(editor, ".exe") {
-	case "vi", "vim", "gvim", "mvim", "view", "vim.basic", "vim.tiny", "vim.nox":
+	switch editor {
+	case "vim", "gvim", "mvim", "vim.basic", "vim.tiny", "vim.nox":
 		// vim reads -n and -i before the settings, and -c after them.
 		return []string{"-n", "-i", "NONE", "-c", "set nobackup nowritebackup noswapfile noundofile viminfo="}
 	case "nvim":
 		return []string{"-n", "-i", "NONE", "-c", "set nobackup nowritebackup noswapfile noundofile shada="}
 	case "nano":
 		return []string{"--ignorercfiles"} // without settings, nano keeps no backup and no history
-	case "emacs", "emacsclient":
+	case "emacs": // with --eval, emacsclient opens no file
 		return []string{"--eval", "(setq make-backup-files nil auto-save-default nil create-lockfiles nil)"}
 	}
 	return nil
