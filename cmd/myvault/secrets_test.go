@@ -104,7 +104,10 @@ func TestProjectsPolicyAndTrail(t *testing.T) {
 		is := is.New(t)
 		v.must("", "project", "put", "rag", "--description", "retrieval")
 		v.must("", "project", "default", "rag")
+		v.must("", "project", "put", "rag") // keeps the description
 		is.True(strings.Contains(v.must("", "project", "list"), "retrieval"))
+		v.must("", "project", "put", "rag", "--description", "")
+		is.True(!strings.Contains(v.must("", "project", "list"), "retrieval"))
 		is.Equal(v.must("", "who", "read", "rag/x"), "local\n")
 		is.True(strings.HasPrefix(v.must("", "explain", "read", "rag/x"), "allowed by"))
 		is.True(strings.Contains(v.must("", "whoami"), "allow: */"))

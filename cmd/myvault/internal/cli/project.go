@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -67,15 +68,27 @@ func (a *app) projectPut() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeProject,
 	}
-	c.Flags().StringVar(&description, "description", "", "the description")
+	c.Flags().StringVar(&description, "description", "", "the description; without it, that of a registered project stays")
 	c.RunE = a.withWritable(func(ctx context.Context, v *connect.Vault, args []string) error {
-		p, err := v.PutProject(ctx, myvault.Project{Name: args[0], Description: description})
+		p, err := putProject(ctx, v, myvault.Project{Name: args[0], Description: description}, c.Flag("description").Changed)
 		if err != nil {
 			return err
 		}
 		return a.print(projectOf(p), "%s is registered", p.Name)
 	})
 	return c
+}
+
+// putProject registers a project. Unless describe is set, it does not change a registered one.
+func putProject(ctx context.Context, v *connect.Vault, p myvault.Project, describe bool) (myvault.Project, error) {
+	if describe {
+		return v.PutProject(ctx, p)
+	}
+	registered, err := v.PutProject(ctx, p, myvault.IfAbsent())
+	if errors.Is(err, myvault.ErrExists) {
+		return v.Project(ctx, p.Name)
+	}
+	return registered, err
 }
 
 func (a *app) projectDefault() *cobra.Command {
