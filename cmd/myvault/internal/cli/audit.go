@@ -12,20 +12,20 @@ import (
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/connect"
 )
 
-// followInterval is the interval of reading the trail with --follow.
-const followInterval = time.Second
+const auditHelp = `Shows the entries of the trail that you may audit, oldest first. These are the
+newest 50, with --since all since then, and with --limit at most that many of
+the newest.
 
-const auditHelp = `Shows the entries of the trail that you may audit, oldest first. Without --since
-these are the newest ones, up to --limit.
-
---follow also shows new entries, until it is stopped. It leaves out its own
-readings of the trail, which are recorded too.`
+--follow also shows new entries, until it is stopped. Every --interval it reads
+the trail. It leaves out readings of the trail by its own service, which are
+recorded too.`
 
 // auditOptions are the flags of audit.
 type auditOptions struct {
 	since, until, service, action, outcome string
 	limit                                  int
 	follow                                 bool
+	interval                               time.Duration
 }
 
 func (a *app) auditCommand() *cobra.Command {
@@ -44,21 +44,21 @@ func (a *app) auditCommand() *cobra.Command {
 	flags.StringVar(&o.since, "since", "", "entries since this `time`, or for this duration, such as 1h or 7d")
 	flags.StringVar(&o.until, "until", "", "entries before this `time`")
 	flags.StringVar(&o.service, "of", "", "entries of this `service`")
-	flags.StringVar(&o.action, "action", "", "entries with this `action`, such as read, put or login")
+	flags.StringVar(&o.action, "action", "", "entries with this `action`, such as read, write or login")
 	flags.StringVar(&o.outcome, "outcome", "", "entries with this `outcome`, such as ok or denied")
-	flags.IntVar(&o.limit, "limit", 50, "`number` of entries without --since; 0: all")
+	flags.IntVar(&o.limit, "limit", 50, "`number` of entries, the newest; 0: all; with --since, all is the default")
 	flags.BoolVar(&o.follow, "follow", false, "show new entries until stopped")
+	flags.DurationVar(&o.interval, "interval", 5*time.Second, "`time` between two readings of --follow")
 	c.MarkFlagsMutuallyExclusive("until", "follow")
 	c.RunE = a.withVault(func(ctx context.Context, v *connect.Vault, args []string) error {
 		filter, err := o.filter(args)
 		if err != nil {
 			return err
 		}
-		limit := o.limit
-		if o.since != "" && limit == 50 {
-			limit = 0
+		if o.since != "" && !flags.Changed("limit") {
+			o.limit = 0
 		}
-		return a.audit(ctx, v, filter, limit, o.follow)
+		return a.audit(ctx, v, filter, o)
 	})
 	return c
 }
@@ -73,32 +73,54 @@ func (o auditOptions) filter(args []string) (f myvault.TrailFilter, err error) {
 	if f.Until, err = parseTime("until", o.until, true); err != nil {
 		return f, err
 	}
+	switch {
+	case o.limit < 0:
+		return f, usagef("--limit must not be negative")
+	case o.interval <= 0:
+		return f, usagef("--interval must be positive")
+	}
 	f.Service, f.Action, f.Outcome = o.service, o.action, myvault.Outcome(o.outcome)
 	return f, nil
 }
 
-func (a *app) audit(ctx context.Context, v *connect.Vault, f myvault.TrailFilter, limit int, follow bool) error {
+func (a *app) audit(ctx context.Context, v *connect.Vault, f myvault.TrailFilter, o auditOptions) error {
 	shown := make(myvault.Cursor) // the newest entry of each chain
-	entries, err := newEntries(ctx, v, f, shown, limit)
+	entries, err := newEntries(ctx, v, f, shown, o.limit)
+	if err != nil {
+		return err
+	}
+	if err := a.printEntries(entries, o.follow); err != nil || !o.follow {
+		return err
+	}
+	caller, err := v.Caller(ctx)
+	if err != nil {
+		return err
+	}
 	for {
-		if err != nil {
-			return err
-		}
-		if err := a.printEntries(entries, follow); err != nil || !follow {
-			return err
-		}
 		select {
 		case <-ctx.Done():
 			return nil // --follow ends with a signal
-		case <-time.After(followInterval):
+		case <-time.After(o.interval):
 		}
 		f.Since = later(f.Since, entries)
 		entries, err = newEntries(ctx, v, f, shown, 0)
 		if stopped(ctx) {
 			return nil
 		}
-		entries = slices.DeleteFunc(entries, func(e myvault.Entry) bool { return e.Action == "audit" && e.Service == v.Service() })
+		if err != nil {
+			return err
+		}
+		entries = slices.DeleteFunc(entries, func(e myvault.Entry) bool { return e.Service == caller && isFollowing(e) })
+		if err := a.printEntries(entries, true); err != nil {
+			return err
+		}
 	}
+}
+
+// isFollowing reports whether --follow itself makes such entries: it reads the trail, and asks for
+// its caller.
+func isFollowing(e myvault.Entry) bool {
+	return e.Action == "audit" || e.Action == "explain" && e.Address == myvault.Address{}
 }
 
 func stopped(ctx context.Context) bool { return ctx.Err() != nil }
