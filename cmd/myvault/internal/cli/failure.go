@@ -22,24 +22,38 @@ var remedies = []struct {
 	{myvault.ErrDestroyed, "myvault history shows the versions that are left"},
 	{myvault.ErrNotEmpty, "delete its secrets first; myvault list shows them"},
 	{myvault.ErrUnknownOutcome, "see myvault history"},
-	{myvault.ErrUnavailable, "nothing was changed; try again, or run myvault health"},
+	{myvault.ErrUnavailable, nothingChanged},
 	{myvault.ErrWrongKey, "set MSA_MASTER_KEY_FILE to the key of this store, or use an older one that rekey has kept"},
 	{myvault.ErrTampered, "run myvault verify"},
 	{syscall.ENOSPC, "the disk is full: free some space and try again"},
 	{fs.ErrPermission, "run it as the user that owns the file"},
 }
 
+// The remedies of a store that is unavailable. Commands of one change have made none, but those
+// that work on a whole store may have made some.
+const (
+	nothingChanged = "nothing was changed; try again, or run myvault health"
+	maybeChanged   = "a part may be done; run the same command again"
+)
+
 // describe returns the text of an error, with what to do about it.
 func (a *app) describe(ctx context.Context, err error) string {
 	text := strings.TrimPrefix(err.Error(), "myvault: ")
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) && !strings.HasPrefix(text, "stopped: ") {
+	_, advised := errors.AsType[advice](err)
+	switch {
+	case advised, strings.HasPrefix(text, "stopped: "): // see setup.StopError
+		return text
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return "stopped by a signal"
 	}
-	if _, advised := errors.AsType[advice](err); advised {
-		return text
-	}
 	for _, r := range remedies {
-		if errors.Is(err, r.err) && !strings.Contains(text, r.remedy) {
+		if !errors.Is(err, r.err) {
+			continue
+		}
+		if a.wholeStore && r.remedy == nothingChanged {
+			r.remedy = maybeChanged
+		}
+		if !strings.Contains(text, r.remedy) {
 			return text + ": " + r.remedy
 		}
 	}

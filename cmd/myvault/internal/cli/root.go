@@ -36,6 +36,8 @@ type app struct {
 	signals  signals
 	json     bool
 	started  bool // the arguments are valid
+
+	wholeStore bool // the command works on a whole store, in more than one change
 }
 
 // Main runs the command and returns its exit code.
@@ -184,6 +186,7 @@ func (a *app) root() *cobra.Command {
 // start checks the flags. cobra would check them later, when an error no longer counts as one of
 // the arguments.
 func (a *app) start(c *cobra.Command, _ []string) error {
+	a.wholeStore = c.GroupID == groupOperate
 	if err := errors.Join(c.ValidateRequiredFlags(), c.ValidateFlagGroups()); err != nil {
 		return err
 	}
