@@ -457,6 +457,25 @@ func TestTerminalHidesValues(t *testing.T) {
 	is.Equal(code, 0)
 }
 
+// TestTerminalQuotesEscapes prints names, values and errors with an escape sequence. A pipe gets
+// the bytes of a value.
+func TestTerminalQuotesEscapes(t *testing.T) {
+	is := is.New(t)
+	v := withSecrets(t)
+	const value = "a\x1b[2J\rb"
+	v.must(value, "put", "newsbot/prod/db")
+	for _, args := range [][]string{
+		{"get", "--reveal", "newsbot/prod/db"}, {"diff", "--reveal", "newsbot/prod/db", "1"},
+		{"get", "--local", "--service", value, "newsbot/prod/db"}, {"run", "newsbot/prod/", "--", value},
+		{"export", "--reveal", "--format", "shell", "newsbot/prod/"},
+	} {
+		text, _ := v.inTerminal(v.command(args...)).end()
+		is.True(!strings.Contains(text, "\x1b")) // args
+		is.True(strings.Contains(text, `a\x1b[2J\rb`))
+	}
+	is.Equal(v.must("", "get", "newsbot/prod/db"), value)
+}
+
 // TestPutAsksOnATerminal types a value, which is not shown.
 func TestPutAsksOnATerminal(t *testing.T) {
 	is := is.New(t)

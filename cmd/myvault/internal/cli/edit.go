@@ -142,8 +142,8 @@ func (e *editing) write(ctx context.Context, value []byte) (again bool, err erro
 
 // ask shows what another caller has written meanwhile, and asks what to do.
 func (e *editing) ask(ctx context.Context, value []byte) string {
-	fmt.Fprintf(e.app.stderr, "%s was changed meanwhile (version %d). From that version to yours:\n%s", e.addr, e.version, edit.Diff(string(e.before), string(value)))
-	fmt.Fprint(e.app.stderr, "(e)dit yours again, (w)rite yours over it, or (q)uit? ")
+	fmt.Fprintf(e.app.err, "%s was changed meanwhile (version %d). From that version to yours:\n%s", e.addr, e.version, edit.Diff(string(e.before), string(value)))
+	fmt.Fprint(e.app.err, "(e)dit yours again, (w)rite yours over it, or (q)uit? ")
 	e.app.signals.editing.Store(false) // Ctrl-C quits here
 	defer e.app.signals.editing.Store(true)
 	answers := make(chan string, 1)

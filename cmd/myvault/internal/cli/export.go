@@ -11,6 +11,7 @@ import (
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/formats"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/run"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/setup"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/terminal"
 )
 
 const exportHelp = `Writes the secrets of a folder to a pipe or a file, with their values.
@@ -103,7 +104,7 @@ func (a *app) export(ctx context.Context, v *connect.Vault, folder string, o exp
 // reportProblems prints problems. Unless they may be skipped, it returns an error with a remedy.
 func (a *app) reportProblems(problems []formats.Problem, skip bool, remedy string) error {
 	for _, p := range problems {
-		fmt.Fprintf(a.stderr, "cannot: %s\n", printable(p.String()))
+		fmt.Fprintf(a.err, "cannot: %s\n", terminal.Quote(p.String()))
 	}
 	if len(problems) == 0 || skip {
 		return nil

@@ -13,7 +13,8 @@ import (
 const getHelp = `Prints the value of a secret, byte for byte, to a pipe or a file.
 
 On a terminal it prints only when and by whom the secret was written, and does
-not read the value. --reveal prints the value there too.`
+not read the value. --reveal prints the value there too, with each control
+character as an escape such as \x1b.`
 
 func (a *app) getCommand() *cobra.Command {
 	var version uint64

@@ -136,10 +136,10 @@ func (a *app) importEntries(ctx context.Context, v *connect.Vault, folder myvaul
 	changes := changesOf(plan)
 	switch {
 	case len(changes) == 0:
-		fmt.Fprintln(a.stderr, "there is nothing to write")
+		fmt.Fprintln(a.err, "there is nothing to write")
 		return nil
 	case o.dryRun:
-		fmt.Fprintf(a.stderr, "%s; nothing was written\n", count(len(changes), "change", "changes"))
+		fmt.Fprintf(a.err, "%s; nothing was written\n", count(len(changes), "change", "changes"))
 		return nil
 	case len(changes) > myvault.MaxChanges:
 		return fmt.Errorf("%d changes are more than the %d of one commit: divide the file; nothing was written", len(changes), myvault.MaxChanges)
@@ -147,7 +147,7 @@ func (a *app) importEntries(ctx context.Context, v *connect.Vault, folder myvaul
 	if _, err := v.Apply(ctx, changes...); err != nil {
 		return importError(err)
 	}
-	fmt.Fprintf(a.stderr, "%s written\n", count(len(changes), "secret was", "secrets were"))
+	fmt.Fprintf(a.err, "%s written\n", count(len(changes), "secret was", "secrets were"))
 	return nil
 }
 

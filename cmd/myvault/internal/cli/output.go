@@ -1,22 +1,46 @@
 package cli
 
 import (
+	"bufio"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/term"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/cmd/myvault/internal/terminal"
 )
 
 // onTerminal reports whether standard output is a terminal.
 func (a *app) onTerminal() bool { return term.IsTerminal(int(a.stdout.Fd())) }
+
+// openOutput prepares the output. On a terminal, names and values cannot control it.
+func (a *app) openOutput() (closeOutput func() error) {
+	out, errs := io.Writer(a.stdout), io.Writer(a.stderr)
+	var quoting []*terminal.Writer
+	if a.onTerminal() {
+		quoting = append(quoting, terminal.NewWriter(out))
+		out = quoting[0]
+	}
+	if term.IsTerminal(int(a.stderr.Fd())) {
+		errs = terminal.NewWriter(errs)
+	}
+	a.out, a.err = bufio.NewWriter(out), errs
+	return func() error {
+		err := a.out.Flush()
+		for _, w := range quoting {
+			err = errors.Join(err, w.Close())
+		}
+		return err
+	}
+}
 
 // printJSON prints v on one line.
 func (a *app) printJSON(v any) error {
@@ -57,23 +81,13 @@ func (t *table) row(v any, cells ...any) error {
 		if i > 0 {
 			fmt.Fprint(t.writer, "\t")
 		}
-		fmt.Fprint(t.writer, printable(fmt.Sprint(cell)))
+		fmt.Fprint(t.writer, terminal.Quote(fmt.Sprint(cell)))
 	}
 	_, err := fmt.Fprintln(t.writer)
 	return err
 }
 
 func (t *table) end() error { return t.writer.Flush() }
-
-// printable replaces control characters, which could change a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
 
 // info is the JSON of a version. Its members have the names of the HTTP API.
 type info struct {
@@ -126,7 +140,7 @@ func shortTime(t time.Time) string {
 
 // describeInfo describes a version in one line, without its value.
 func describeInfo(i myvault.Info) string {
-	text := fmt.Sprintf("%s version %d, %s, by %s at %s", i.Address, i.Version, i.State, printable(i.By), shortTime(i.At))
+	text := fmt.Sprintf("%s version %d, %s, by %s at %s", i.Address, i.Version, i.State, terminal.Quote(i.By), shortTime(i.At))
 	if !i.Expires.IsZero() {
 		text += ", expires " + shortTime(i.Expires)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -31,6 +32,7 @@ type app struct {
 	stdout   *os.File
 	stderr   *os.File
 	out      *bufio.Writer // of stdout
+	err      io.Writer     // of stderr, for messages
 	environ  map[string]string
 	settings connect.Settings
 	signals  signals
@@ -46,16 +48,16 @@ func Main(args, environ []string) int {
 	// store is closed. Unlike an ignored signal, it keeps its default in child processes.
 	signal.Notify(make(chan os.Signal, 1), brokenPipe...)
 	a := &app{
-		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		out: bufio.NewWriter(os.Stdout), environ: parseEnviron(environ),
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: parseEnviron(environ),
 	}
+	closeOutput := a.openOutput()
 	ctx, stop := a.signals.context()
 	defer stop()
 	a.settings.Environ = a.environ
 	root := a.root()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
-	err = errors.Join(err, a.out.Flush())
+	err = errors.Join(err, closeOutput())
 	code := a.exit(ctx, err)
 	if _, ended := errors.AsType[exitCode](err); code == exitUsage && !ended && cmd.Name() == "run" {
 		return run.ExitFailed // 2 would be that of the program
@@ -74,10 +76,10 @@ func (a *app) exit(ctx context.Context, err error) int {
 	case errors.Is(err, syscall.EPIPE):
 		return exitPipe
 	case !a.started || isUsage(err):
-		fmt.Fprintf(a.stderr, "myvault: %s\n", strings.TrimSpace(strings.TrimPrefix(err.Error(), "myvault: ")))
+		fmt.Fprintf(a.err, "myvault: %s\n", strings.TrimSpace(strings.TrimPrefix(err.Error(), "myvault: ")))
 		return exitUsage
 	}
-	fmt.Fprintf(a.stderr, "myvault: %s\n", a.describe(ctx, err))
+	fmt.Fprintf(a.err, "myvault: %s\n", a.describe(ctx, err))
 	if code, stopped := signalCode(ctx, err); stopped {
 		return code
 	}
@@ -156,7 +158,7 @@ func (a *app) root() *cobra.Command {
 		DisableAutoGenTag: true,
 	}
 	root.SetOut(a.out)
-	root.SetErr(a.stderr)
+	root.SetErr(a.err)
 	root.SetHelpCommandGroupID(groupOperate)
 	root.SetCompletionCommandGroupID(groupOperate)
 	root.AddGroup(

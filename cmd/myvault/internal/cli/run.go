@@ -92,21 +92,21 @@ func (a *app) reportRun(ctx context.Context, err error) error {
 		return err
 	}
 	if isUsage(err) {
-		fmt.Fprintf(a.stderr, "myvault: %v\n", err)
+		fmt.Fprintf(a.err, "myvault: %v\n", err)
 		return exitCode(run.ExitFailed)
 	}
 	if failed, ok := errors.AsType[*run.StartError](err); ok {
-		fmt.Fprintf(a.stderr, "myvault: %v\n", failed)
+		fmt.Fprintf(a.err, "myvault: %v\n", failed)
 		return exitCode(failed.Code)
 	}
-	fmt.Fprintf(a.stderr, "myvault: %s\n", a.describe(ctx, err))
+	fmt.Fprintf(a.err, "myvault: %s\n", a.describe(ctx, err))
 	return exitCode(run.ExitFailed)
 }
 
 // runProgram reads the secrets and runs the program. It returns the exit code of the program as an
 // error.
 func (a *app) runProgram(ctx context.Context, o runOptions) error {
-	changes, err := o.changes(a.stderr)
+	changes, err := o.changes(a.err)
 	if err != nil {
 		return err
 	}
