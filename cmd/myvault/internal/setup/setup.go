@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 
@@ -250,7 +251,8 @@ func writeHeaders(dir string, file map[string]string) error {
 // publish writes a file atomically: it writes a temporary file, and install links or renames it to
 // path.
 func publish(path, text string, install func(from, to string) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".making-") // with mode 0600
+	removeStale(filepath.Dir(path))
+	f, err := os.CreateTemp(filepath.Dir(path), temporary) // with mode 0600
 	if err != nil {
 		return err
 	}
@@ -263,6 +265,21 @@ func publish(path, text string, install func(from, to string) error) error {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+const temporary = ".making-"
+
+// abandoned is the age of a temporary file whose process no longer writes it.
+const abandoned = time.Hour
+
+// removeStale removes the temporary files that killed processes have left. They may have a key.
+func removeStale(dir string) {
+	found, _ := filepath.Glob(filepath.Join(dir, temporary+"[0-9]*"))
+	for _, path := range found {
+		if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > abandoned {
+			_ = os.Remove(path)
+		}
+	}
 }
 
 func syncDir(dir string) error {

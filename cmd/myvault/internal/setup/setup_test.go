@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 	"github.com/myswiftagent/myvault"
@@ -67,6 +68,26 @@ func TestConcurrentFirstRuns(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(len(left), 0)
 	}
+}
+
+// TestFirstRunRemovesStaleFiles finds what a killed process has left, and leaves the files of
+// running ones and of the store.
+func TestFirstRunRemovesStaleFiles(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	is.NoErr(os.Chmod(dir, 0o700))
+	long := time.Now().Add(-2 * time.Hour)
+	for _, name := range []string{".making-123", ".making-file-1", ".making-456"} {
+		path := filepath.Join(dir, name)
+		is.NoErr(os.WriteFile(path, []byte("key"), 0o600))
+		if name != ".making-456" {
+			is.NoErr(os.Chtimes(path, long, long))
+		}
+	}
+	is.NoErr(setup.FirstRun(dir))
+	left, err := filepath.Glob(filepath.Join(dir, ".making-*"))
+	is.NoErr(err)
+	is.Equal(left, []string{filepath.Join(dir, ".making-456"), filepath.Join(dir, ".making-file-1")})
 }
 
 // TestHeadersMatchTheEnv covers a first run with files of an earlier one, a crash between the two
