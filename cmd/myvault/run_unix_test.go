@@ -338,6 +338,24 @@ func TestRunWatchWithASignal(t *testing.T) {
 	is.Equal(exitCodeOf(drain(cmd, out)), 7)
 }
 
+// TestRunWatchIsTold checks that changes are reported by the store and by a server, not found by
+// polling.
+func TestRunWatchIsTold(t *testing.T) {
+	eachWay(t, func(t *testing.T, v *vault) {
+		is := is.New(t)
+		v.must("first", "put", "newsbot/prod/db")
+		v.environ = append(v.environ, childVariable+"=1")
+		cmd := v.program([]string{"--no-mask", "--watch", "--interval", "1h"}, "signal")
+		out := started(t, cmd)
+		for _, value := range []string{"second", "third"} {
+			v.must(value, "put", "newsbot/prod/db")
+			awaitLine(t, out, "ready "+value)
+		}
+		is.NoErr(cmd.Process.Signal(syscall.SIGTERM))
+		is.Equal(exitCodeOf(drain(cmd, out)), 7)
+	})
+}
+
 // TestRunMasksNewValues prints the old and the new value of a changed secret after a signal.
 func TestRunMasksNewValues(t *testing.T) {
 	is := is.New(t)

@@ -39,9 +39,10 @@ Signals are passed on to the program and its child processes. The exit code is
 that of the program, 128 and the number of the signal that ended it, 127 if it
 is not found, 126 if it cannot be run, and 125 for any other failure.
 
---watch looks for new versions and restarts the program: SIGTERM, then SIGKILL
-after --grace. With --signal it sends a signal instead, to a program that reads
-the secrets itself. If new values cannot be read, the program keeps running.`
+--watch restarts the program when a secret changes: SIGTERM, then SIGKILL after
+--grace. With --signal it sends a signal instead, to a program that reads the
+secrets itself. The vault reports changes at once; one that cannot is read every
+--interval. If new values cannot be read, the program keeps running.`
 
 // runOptions are the flags of run.
 type runOptions struct {
@@ -69,7 +70,7 @@ func (a *app) runCommand() *cobra.Command {
 	flags.StringToStringVar(&o.names, "map", nil, "`path=NAME`: the variable of a secret; can be repeated")
 	flags.BoolVar(&o.noMask, "no-mask", false, "do not mask values in the output")
 	flags.BoolVar(&o.watch, "watch", false, "restart the program when a secret changes")
-	flags.DurationVar(&o.interval, "interval", 5*time.Second, "`time` between two looks for changes")
+	flags.DurationVar(&o.interval, "interval", 5*time.Second, "`time` between two looks where the vault reports no changes")
 	flags.DurationVar(&o.grace, "grace", 10*time.Second, "`time` from SIGTERM to SIGKILL")
 	flags.StringVar(&o.signal, "signal", "", "`signal` to send on a change instead of a restart, such as HUP")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -155,7 +156,9 @@ func (a *app) runWatched(ctx context.Context, v *connect.Vault, o runOptions, ch
 	programs := make(chan run.Program)
 	changes.Programs = programs
 	var watcher sync.WaitGroup
-	watcher.Go(func() { a.watch(watching, v, o, state{listed, read}, programs, changes.Report) })
+	changed := make(chan struct{}, 1)
+	watcher.Go(func() { followChanges(watching, v, o, changed) })
+	watcher.Go(func() { a.watch(watching, v, o, state{listed, read}, changed, programs, changes.Report) })
 	defer watcher.Wait()
 	defer stop()
 	return codeOf(run.Watch(first, changes))
@@ -201,14 +204,57 @@ func (a *app) program(ctx context.Context, v *connect.Vault, o runOptions) (run.
 // state are the versions of a program's secrets: of all that are listed, and of those it has.
 type state struct{ listed, read map[string]myvault.Version }
 
-// watch sends the program with new values whenever a version has changed.
-func (a *app) watch(ctx context.Context, v *connect.Vault, o runOptions, current state, programs chan<- run.Program, report func(string)) {
+// followChanges signals each change below the folder. While the vault reports none, because its
+// store or server cannot or it does not answer, it signals every o.interval.
+func followChanges(ctx context.Context, v *connect.Vault, o runOptions, changed chan<- struct{}) {
+	signal := func() {
+		select {
+		case changed <- struct{}{}:
+		default: // the last one has not been looked at
+		}
+	}
+	for poll := false; ctx.Err() == nil; {
+		if !poll {
+			err := eachChange(ctx, v, o.folder, signal)
+			poll = errors.Is(err, errors.ErrUnsupported) || errors.Is(err, myvault.ErrNotFound) || errors.Is(err, myvault.ErrDenied)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(o.interval):
+			signal()
+		}
+	}
+}
+
+// eachChange calls do for each change below the folder, and once the watch has begun.
+func eachChange(ctx context.Context, v *connect.Vault, folder myvault.Prefix, do func()) error {
+	begun := false
+	for e, err := range v.Watch(ctx, myvault.WatchOptions{Prefix: folder}) {
+		if err != nil {
+			return err
+		}
+		if !begun || len(e.Changes) > 0 {
+			do()
+		}
+		begun = true
+	}
+	return nil
+}
+
+// watch sends the program with new values if a version has changed. If it cannot read them, it
+// tries again every o.interval.
+func (a *app) watch(ctx context.Context, v *connect.Vault, o runOptions, current state, changes <-chan struct{}, programs chan<- run.Program, report func(string)) {
 	failing := false
 	for {
+		var again <-chan time.Time
+		if failing {
+			again = time.After(o.interval)
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(o.interval):
+		case <-changes:
+		case <-again:
 		}
 		next, changed, err := a.changed(ctx, v, o, &current)
 		if err != nil && !failing && ctx.Err() == nil {

@@ -21,6 +21,7 @@ type Session interface {
 	GetPage(ctx context.Context, r myvault.ListOptions, limit int) (myvault.Page[myvault.Secret, myvault.Address], error)
 	List(ctx context.Context, r myvault.ListOptions) iter.Seq2[myvault.Info, error]
 	Versions(ctx context.Context, addr myvault.Address) iter.Seq2[myvault.Info, error]
+	Watch(ctx context.Context, r myvault.WatchOptions) iter.Seq2[myvault.Event, error]
 
 	Apply(ctx context.Context, changes ...myvault.Change) ([]myvault.Info, error)
 	PutVersion(ctx context.Context, addr myvault.Address, n myvault.NewVersion, conditions ...myvault.Condition) (myvault.Info, error)
