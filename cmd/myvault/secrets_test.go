@@ -272,3 +272,37 @@ func TestDoctor(t *testing.T) {
 	is.True(strings.Contains(r.stdout, "problem  settings"))
 	is.True(strings.Contains(r.stdout, "chmod 600"))
 }
+
+// TestIfVersionZero checks that 0 is not taken for the absence of the condition.
+func TestIfVersionZero(t *testing.T) {
+	eachWay(t, func(t *testing.T, v *vault) {
+		is := is.New(t)
+		v.must("1", "put", "p/x")
+		for _, command := range []string{"put", "delete"} {
+			r := v.run("2", command, "p/x", "--if-version", "0")
+			is.Equal(r.code, 2)
+			is.True(strings.Contains(r.stderr, "--if-version: want a version from 1"))
+		}
+		is.Equal(v.run("2", "put", "p/new", "--if-version", "0").code, 2)
+		is.Equal(v.must("", "get", "p/x"), "1")
+		is.Equal(strings.Count(v.must("", "list", "p/"), "\n"), 1)
+	})
+}
+
+// TestReservedNamesNeedAMap exports and runs with the names that the help mentions.
+func TestReservedNamesNeedAMap(t *testing.T) {
+	is := is.New(t)
+	v := newVault(t)
+	for _, name := range []string{"PATH", "LD_PRELOAD", "NODE_OPTIONS", "HTTPS_PROXY", "DYLD_X", "MYVAULT_X", "MSA_X", "VAULT_X"} {
+		folder := "p/" + name + "/"
+		v.must("x", "put", folder+strings.ToLower(name))
+		for _, args := range [][]string{
+			{"export", folder, "--format", "shell"}, {"export", folder, "--format", "dotenv"}, {"run", folder, "--", "true"},
+		} {
+			r := v.run("", args...)
+			is.True(r.code != 0) // args
+			is.True(strings.Contains(r.stderr, "name it with --map "+strings.ToLower(name)+"=NAME"))
+		}
+		is.True(strings.Contains(v.must("", "export", folder, "--format", "dotenv", "--map", strings.ToLower(name)+"="+name), name+"="))
+	}
+}

@@ -17,7 +17,8 @@ import (
 const exportHelp = `Writes the secrets of a folder to a pipe or a file, with their values.
 
 json and yaml keep every path and every value; vault keeps all text. dotenv and
-shell name the variables by the rule of run, and k8s replaces slashes in the
+shell name the variables by the rule of run, which refuses names such as PATH
+unless --map gives them, and k8s replaces slashes in the
 keys of the Secret by dots. If a secret cannot be written in the format, nothing
 is written and the reasons are listed; --skip-problems leaves such secrets out.
 

@@ -28,7 +28,11 @@ of the environment. MYVAULT_TOKEN and MSA_MASTER_KEY are not passed on.
 
 The program is not started if the secrets cannot be read, if there are none, if
 two have the same name, or if no variable can have a value. A name that changes
-how programs run, such as PATH or LD_PRELOAD, needs --map.
+how programs run needs --map, so that writing a secret is not enough to choose
+it: those that shells, loaders, interpreters and HTTP clients act on, such as
+PATH, LD_PRELOAD, NODE_OPTIONS or HTTPS_PROXY, and all that begin with LD_,
+DYLD_, MYVAULT_, MSA_ or VAULT_. A name with other letters than ASCII needs it
+too.
 
 Values of at least four bytes in the output are replaced by ********. Where the
 output is a terminal, the program gets a pseudo-terminal. Output that may be the
