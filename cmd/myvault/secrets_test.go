@@ -306,3 +306,13 @@ func TestReservedNamesNeedAMap(t *testing.T) {
 		is.True(strings.Contains(v.must("", "export", folder, "--format", "dotenv", "--map", strings.ToLower(name)+"="+name), name+"="))
 	}
 }
+
+// TestUnknownVersionNamesHistory asks for a version that a secret has not had.
+func TestUnknownVersionNamesHistory(t *testing.T) {
+	is := is.New(t)
+	v := newVault(t)
+	v.must("1", "put", "p/x")
+	r := v.run("", "get", "p/x", "--version", "9")
+	is.Equal(r.code, 1)
+	is.True(strings.Contains(r.stderr, "myvault history p/x shows its versions"))
+}

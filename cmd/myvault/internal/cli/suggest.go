@@ -31,8 +31,11 @@ func (a *app) suggest(ctx context.Context, v *connect.Vault, err error) error {
 		wanted = failed.Address.String()
 		names = addressNames(ctx, v, myvault.Prefix{Project: failed.Address.Project})
 	}
-	if slices.Contains(names, wanted) {
-		return err // a version of it was not found
+	switch {
+	case slices.Contains(names, wanted) && failed.Address.Path != "":
+		return advice{fmt.Errorf("%w: myvault history %s shows its versions", err, wanted)}
+	case slices.Contains(names, wanted):
+		return err
 	}
 	if near := nearest(wanted, names); near != "" {
 		return advice{fmt.Errorf("%w: did you mean %s?", err, near)}
