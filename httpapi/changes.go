@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/internal/request"
 )
 
 // changeBody is a change of a batch: a put, with the members of a new version and
@@ -23,17 +24,17 @@ const manyChanges = 50
 // applyChanges makes all changes or none, and answers with the result of each.
 func (c *call) applyChanges() (response, error) {
 	var body struct {
-		Changes array[changeBody] `json:"changes"`
+		Changes request.Array[changeBody] `json:"changes"`
 	}
-	body.Changes.limit = myvault.MaxChanges
+	body.Changes.Max = myvault.MaxChanges
 	if err := c.decode(&body, "changes (an array of objects with op, project, path, if_absent, if_version); "+newVersionMembers); err != nil {
 		return response{}, err
 	}
-	if len(body.Changes.items) == 0 {
+	if len(body.Changes.Items) == 0 {
 		return response{}, unprocessable(fmt.Sprintf("invalid member changes: send 1 to %d", myvault.MaxChanges), "changes")
 	}
-	c.changes = make([]myvault.Change, len(body.Changes.items))
-	for i, b := range body.Changes.items {
+	c.changes = make([]myvault.Change, len(body.Changes.Items))
+	for i, b := range body.Changes.Items {
 		var err error
 		if c.changes[i], err = c.change(b); err != nil {
 			return response{}, &myvault.ChangeError{Index: i, Err: err}

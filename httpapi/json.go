@@ -39,10 +39,10 @@ func (c *call) decode(into any, takes string) error {
 		return badRequest("malformed JSON: send one object in valid UTF-8, without duplicate names or trailing data")
 	}
 	semantic, ok := errors.AsType[*json.SemanticError](err)
-	many, over := errors.AsType[*tooMany](err)
+	many, over := errors.AsType[*request.TooManyError](err)
 	switch {
 	case ok && over:
-		return unprocessable(fmt.Sprintf("member %s has more than %d items: send fewer at once", semantic.JSONPointer, many.limit), memberOf(semantic.JSONPointer))
+		return unprocessable(fmt.Sprintf("member %s has more than %d items: send fewer at once", semantic.JSONPointer, many.Max), memberOf(semantic.JSONPointer))
 	case ok && errors.Is(err, json.ErrUnknownName):
 		return within(semantic.JSONPointer, &problem.Problem{
 			Status: http.StatusUnprocessableEntity, Detail: "unknown member: the body takes " + takes,
@@ -105,42 +105,4 @@ func (c *call) readBody() ([]byte, error) {
 		return body, c.enterLarge()
 	}
 	return body, err
-}
-
-// array is an array in a body, of at most limit items. It is decoded item by item up to the
-// limit: a body of 1 MiB can contain 350,000 empty objects, whose decoding allocates 170
-// MB.
-type array[T any] struct {
-	limit int
-	items []T
-}
-
-var _ json.UnmarshalerFrom = (*array[int])(nil)
-
-// tooMany is the error for an array with more items than its limit.
-type tooMany struct{ limit int }
-
-func (e *tooMany) Error() string { return fmt.Sprintf("more than %d items", e.limit) }
-
-// UnmarshalJSONFrom decodes the array; null is an empty one. Its errors are those of
-// [json.Unmarshal], and *tooMany, after which it decodes no further.
-func (a *array[T]) UnmarshalJSONFrom(from *jsontext.Decoder) error {
-	if from.PeekKind() != '[' {
-		return json.UnmarshalDecode(from, &a.items) // null, or the error of a wrong type
-	}
-	if _, err := from.ReadToken(); err != nil {
-		return err
-	}
-	for from.PeekKind() != ']' {
-		if len(a.items) == a.limit {
-			return &tooMany{a.limit}
-		}
-		var item T
-		if err := json.UnmarshalDecode(from, &item); err != nil {
-			return err
-		}
-		a.items = append(a.items, item)
-	}
-	_, err := from.ReadToken()
-	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/internal/problem"
+	"github.com/myswiftagent/myvault/httpapi/internal/request"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
@@ -64,17 +65,17 @@ func (c *call) mintToken() (response, error) {
 // readGrant returns the grant that the body requests.
 func (c *call) readGrant(issuer *tokens.Issuer) (tokens.Grant, error) {
 	var body struct {
-		Rules       array[string] `json:"rules"`
-		Lifetime    *uint32       `json:"lifetime_seconds"`
-		Certificate *string       `json:"certificate_sha256"`
+		Rules       request.Array[string] `json:"rules"`
+		Lifetime    *uint32               `json:"lifetime_seconds"`
+		Certificate *string               `json:"certificate_sha256"`
 	}
-	body.Rules.limit = tokens.MaxRules
+	body.Rules.Max = tokens.MaxRules
 	err := c.decode(&body, "rules (an array of strings) and, optionally, lifetime_seconds (a number) and certificate_sha256 (a string)")
 	if err != nil {
 		return tokens.Grant{}, err
 	}
 	var g tokens.Grant
-	for _, text := range body.Rules.items {
+	for _, text := range body.Rules.Items {
 		rule, err := myvault.ParseRule(text)
 		if err != nil {
 			return g, unprocessable("malformed rule: write it as in ALLOW_ lines, such as newsbot/prod/@read+list", "rules")

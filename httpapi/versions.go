@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/internal/request"
 )
 
 // version is an entry of a secret's history.
@@ -64,9 +65,9 @@ func (c *call) history(before myvault.Version, limit int) (response, error) {
 
 // versionsBody requests a change of the states of versions.
 type versionsBody struct {
-	Op       *string       `json:"op"`
-	Versions array[uint64] `json:"versions"`
-	All      *bool         `json:"all"`
+	Op       *string               `json:"op"`
+	Versions request.Array[uint64] `json:"versions"`
+	All      *bool                 `json:"all"`
 }
 
 // maxVersions is the largest number of versions in one body.
@@ -75,7 +76,7 @@ const maxVersions = 1000
 // changeVersions changes the states of versions and answers with the newest page of the
 // history, or with 204 if the caller may make the change but not list.
 func (c *call) changeVersions() (response, error) {
-	body := versionsBody{Versions: array[uint64]{limit: maxVersions}}
+	body := versionsBody{Versions: request.Array[uint64]{Max: maxVersions}}
 	if err := c.decode(&body, "op (a string) and, to destroy, versions (numbers) or all (true)"); err != nil {
 		return response{}, err
 	}
@@ -109,7 +110,7 @@ func (c *call) changeVersions() (response, error) {
 // change returns the change that b requests. Destroying all versions must be explicit.
 func (b versionsBody) change(addr myvault.Address) (myvault.Change, error) {
 	c := myvault.Change{Address: addr}
-	for _, v := range b.Versions.items {
+	for _, v := range b.Versions.Items {
 		if v == 0 {
 			return c, unprocessable("versions are numbered from 1", "versions")
 		}

@@ -2,6 +2,7 @@ package vaultapi
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/go-json-experiment/json"
@@ -40,7 +41,11 @@ func (c *call) decode(into any) error {
 	if !jsontext.Value(body).IsValid() {
 		return refuse(http.StatusBadRequest, "error parsing JSON: send one object in valid UTF-8, without duplicate names")
 	}
-	if err := json.Unmarshal(body, into); err != nil {
+	err = json.Unmarshal(body, into)
+	if many, over := errors.AsType[*request.TooManyError](err); over {
+		return refuse(http.StatusBadRequest, fmt.Sprintf("a member has more than %d items: send fewer at once", many.Max))
+	}
+	if err != nil {
 		return refuse(http.StatusBadRequest, "error parsing JSON: a member has the wrong type")
 	}
 	return nil

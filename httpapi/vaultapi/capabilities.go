@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/internal/request"
 )
 
 // maxPaths is the largest number of paths in one question.
@@ -15,30 +16,32 @@ const maxPaths = 100
 // alone. It says nothing of other tokens.
 func (c *call) readCapabilities() (response, error) {
 	var body struct {
-		Token string   `json:"token"`
-		Path  string   `json:"path"`
-		Paths []string `json:"paths"`
+		Token string                `json:"token"`
+		Path  string                `json:"path"`
+		Paths request.Array[string] `json:"paths"`
 	}
+	body.Paths.Max = maxPaths
 	if err := c.decode(&body); err != nil {
 		return response{}, err
 	}
 	if body.Token != "" && body.Token != c.identity.presented {
 		return response{}, refuse(http.StatusForbidden, "permission denied: myVault shows the capabilities of the caller's own token only")
 	}
+	paths := body.Paths.Items
 	if body.Path != "" {
-		body.Paths = append(body.Paths, body.Path)
+		paths = append(paths, body.Path)
 	}
-	if len(body.Paths) == 0 || len(body.Paths) > maxPaths {
-		return response{}, refuse(http.StatusBadRequest, "paths must be supplied, 1000 at most")
+	if len(paths) == 0 {
+		return response{}, refuse(http.StatusBadRequest, "paths must be supplied")
 	}
 	if _, err := c.session.Rights(c.ctx()); err != nil { // recorded, as the question of GET /api/whoami
 		return response{}, err
 	}
 	all := make(map[string]any)
-	for _, path := range body.Paths {
+	for _, path := range paths {
 		capabilities := c.capabilities(strings.Trim(path, "/"), strings.HasSuffix(path, "/"))
 		all[path] = capabilities
-		if len(body.Paths) == 1 {
+		if len(paths) == 1 {
 			all["capabilities"] = capabilities
 		}
 	}

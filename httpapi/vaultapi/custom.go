@@ -17,6 +17,8 @@ const (
 	maxCustomValue = 512
 )
 
+var errManyCustom = refuse(http.StatusBadRequest, "custom_metadata validation failed: there are at most 64 members")
+
 // customOf returns custom metadata after the members of object, a JSON object or null, are set.
 // A null member is removed. As on a real Vault, numbers and booleans become texts.
 func customOf(before map[string]string, object jsontext.Value) (map[string]string, error) {
@@ -30,6 +32,9 @@ func customOf(before map[string]string, object jsontext.Value) (map[string]strin
 	var members map[string]jsontext.Value
 	if json.Unmarshal(object, &members) != nil {
 		return nil, refuse(http.StatusBadRequest, "custom_metadata must be an object of strings")
+	}
+	if len(members) > 2*maxCustom { // nulls that remove members, beside new ones
+		return nil, errManyCustom
 	}
 	for name, value := range members {
 		text, quoted := kvmap.StringOf(value)
@@ -49,7 +54,7 @@ func customOf(before map[string]string, object jsontext.Value) (map[string]strin
 		after[name] = text
 	}
 	if len(after) > maxCustom {
-		return nil, refuse(http.StatusBadRequest, "custom_metadata validation failed: there are at most 64 members")
+		return nil, errManyCustom
 	}
 	return after, nil
 }

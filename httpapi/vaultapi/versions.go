@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/internal/request"
 	"github.com/myswiftagent/myvault/internal/kvmap"
 )
 
@@ -40,19 +41,17 @@ func (c *call) readVersions(missing string) (myvault.Address, []myvault.Version,
 		return addr, nil, err
 	}
 	var body struct {
-		Versions []jsontext.Value `json:"versions"`
+		Versions request.Array[jsontext.Value] `json:"versions"`
 	}
+	body.Versions.Max = maxVersions
 	if err := c.decode(&body); err != nil {
 		return addr, nil, err
 	}
-	if len(body.Versions) == 0 {
+	if len(body.Versions.Items) == 0 {
 		return addr, nil, refuse(http.StatusBadRequest, missing)
 	}
-	if len(body.Versions) > maxVersions {
-		return addr, nil, refuse(http.StatusBadRequest, "too many versions: send at most 1000")
-	}
-	versions := make([]myvault.Version, len(body.Versions))
-	for i, v := range body.Versions {
+	versions := make([]myvault.Version, len(body.Versions.Items))
+	for i, v := range body.Versions.Items {
 		text, quoted := kvmap.StringOf(v) // as the vault command sends them
 		if !quoted {
 			text = string(v)
