@@ -1,6 +1,7 @@
 package vaultapi
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -44,7 +45,15 @@ func (b dataBody) value() (myvault.Value, error) {
 	default:
 		return myvault.Value{}, refuse(http.StatusBadRequest, `error converting input for field "data": expected a map`)
 	}
-	raw, err := kvmap.Encode(b.Data)
+	return valueOf(b.Data)
+}
+
+// valueOf returns the value that a map is stored as.
+func valueOf(object jsontext.Value) (myvault.Value, error) {
+	raw, err := kvmap.Encode(object)
+	if errors.Is(err, kvmap.ErrTooDeep) {
+		return myvault.Value{}, refuse(http.StatusBadRequest, fmt.Sprintf("the map has more than %d levels: nest it less deeply", kvmap.MaxLevels))
+	}
 	if err != nil {
 		return myvault.Value{}, fmt.Errorf("%w: %w", myvault.ErrInvalid, err)
 	}

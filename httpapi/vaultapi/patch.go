@@ -2,6 +2,7 @@ package vaultapi
 
 import (
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 
@@ -29,34 +30,59 @@ func (c *call) patchData() (response, error) {
 	if _, err := body.value(); err != nil {
 		return response{}, err
 	}
-	expected, given, err := body.cas()
-	if err == nil {
-		err = c.api.extension.Authorize(c.ctx(), c.session, myvault.Write, addr)
+	if _, _, err := body.cas(); err != nil {
+		return response{}, err
 	}
-	if err != nil {
+	if err := c.api.extension.Authorize(c.ctx(), c.session, myvault.Write, addr); err != nil {
 		return response{}, err
 	}
 	for try := 1; ; try++ {
-		secret, err := c.session.Get(c.ctx(), addr)
-		if errors.Is(err, myvault.ErrNotFound) {
+		info, err := c.patchOnce(addr, body)
+		switch {
+		case errors.Is(err, errNothingToPatch):
 			return c.notPatched(addr)
+		case errors.Is(err, errWrittenMeanwhile) && try < patchTries:
+			continue
 		}
-		if err != nil {
-			return response{}, err
-		}
-		if given && secret.Version != expected {
-			return response{}, myvault.ErrConflict
-		}
-		value, err := patched(secret.Value, body.Data)
-		if err != nil {
-			return response{}, err
-		}
-		info, err := c.session.Put(c.ctx(), addr, value, myvault.IfVersion(secret.Version))
-		lost := errors.Is(err, myvault.ErrConflict) || errors.Is(err, myvault.ErrNotFound)
-		if !lost || given || try == patchTries {
-			return c.written(info, err)
-		}
+		return c.written(info, err)
 	}
+}
+
+var (
+	errNothingToPatch   = fmt.Errorf("%w: nothing to patch", myvault.ErrNotFound)
+	errWrittenMeanwhile = fmt.Errorf("%w: written meanwhile", myvault.ErrConflict)
+)
+
+// patchOnce patches the current version. It returns errNothingToPatch if there is none, and
+// errWrittenMeanwhile if another caller changed it before the write, unless the body names a
+// version.
+func (c *call) patchOnce(addr myvault.Address, body dataBody) (myvault.Info, error) {
+	expected, given, err := body.cas()
+	if err != nil {
+		return myvault.Info{}, err
+	}
+	secret, err := c.session.Get(c.ctx(), addr)
+	if errors.Is(err, myvault.ErrNotFound) {
+		return myvault.Info{}, errNothingToPatch
+	}
+	if err == nil && secret.Value.Len() > maxSmall {
+		err = c.enterLarge()
+	}
+	if err != nil {
+		return myvault.Info{}, err
+	}
+	if given && secret.Version != expected {
+		return myvault.Info{}, myvault.ErrConflict
+	}
+	value, err := patched(secret.Value, body.Data)
+	if err != nil {
+		return myvault.Info{}, err
+	}
+	info, err := c.session.Put(c.ctx(), addr, value, myvault.IfVersion(secret.Version))
+	if !given && (errors.Is(err, myvault.ErrConflict) || errors.Is(err, myvault.ErrNotFound)) {
+		err = errWrittenMeanwhile
+	}
+	return info, err
 }
 
 // notPatched answers a patch of a secret that is not live: with the metadata of a deleted one, as
@@ -86,19 +112,14 @@ func patched(value myvault.Value, patch jsontext.Value) (myvault.Value, error) {
 	if err != nil {
 		return myvault.Value{}, err
 	}
-	encoded, err := kvmap.Encode(merged)
-	if err != nil {
-		return myvault.Value{}, err
-	}
-	defer clear(encoded)
-	return myvault.Bytes(encoded), nil
+	return valueOf(merged)
 }
 
-// maxNesting is how deep objects may be nested in a patch, and for subkeys. Each level is parsed
-// again with all levels below it.
-const maxNesting = 100
+// maxNesting is how deep objects may be nested in a patch. Each level is parsed again with all
+// levels below it.
+const maxNesting = 16
 
-var errNesting = refuse(http.StatusBadRequest, "the map is nested too deeply: myVault patches and lists 100 levels")
+var errNesting = refuse(http.StatusBadRequest, fmt.Sprintf("the patch has more than %d levels: write the whole map instead", maxNesting))
 
 // merge applies a merge patch (RFC 7396) of at most levels to target. Numbers and strings keep
 // their spelling.

@@ -88,19 +88,27 @@ func TestBodiesAreLimited(t *testing.T) {
 	is.Equal(len(f.as("admin", "GET", db, "").member("data", "data", "value").(string)), 500_000)
 }
 
-// TestDeepMapsAreRefused where each level would be parsed with all below it. They can be read.
+// TestDeepMapsAreRefused: maps of more levels than can be read back, and patches whose levels would
+// each be parsed with all below them.
 func TestDeepMapsAreRefused(t *testing.T) {
 	is := is.New(t)
 	f := newFixture(t)
 	nested := func(levels int) string {
 		return `{"data":` + strings.Repeat(`{"a":`, levels) + "1" + strings.Repeat("}", levels) + "}"
 	}
-	is.Equal(f.as("admin", "POST", db, nested(5000)).status, 200)
+	for _, levels := range []int{501, 9990, 20_000} {
+		is.Equal(f.as("admin", "POST", db, nested(levels)).status, 400)
+	}
+	is.True(strings.Contains(f.as("admin", "POST", db, nested(501)).body, "more than 500 levels"))
+	is.Equal(f.as("admin", "POST", db, nested(500)).status, 200)
 	is.Equal(f.as("admin", "GET", db, "").status, 200)
-	is.Equal(f.as("admin", "GET", "newsbot/subkeys/prod/db", "").status, 400)
+	is.Equal(f.as("admin", "GET", "newsbot/subkeys/prod/db", "").status, 200)
 	is.Equal(f.as("admin", "GET", "newsbot/subkeys/prod/db?depth=99", "").status, 200)
-	is.Equal(f.as("admin", "PATCH", db, nested(5000)).status, 400)
-	is.Equal(f.as("admin", "PATCH", db, nested(100)).status, 200)
+	r := f.as("admin", "PATCH", db, nested(17))
+	is.Equal(r.status, 400)
+	is.True(strings.Contains(r.body, "write the whole map"))
+	is.Equal(f.as("admin", "PATCH", db, nested(16)).status, 200)
+	is.Equal(f.as("admin", "PATCH", db, `{"data":{"b":`+strings.Repeat("[", 600)+strings.Repeat("]", 600)+`}}`).status, 400)
 }
 
 // meanwhile lets another caller do something before the next change of the store.

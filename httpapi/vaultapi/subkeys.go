@@ -1,10 +1,10 @@
 package vaultapi
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/myswiftagent/myvault/internal/kvmap"
@@ -26,7 +26,7 @@ func (c *call) readSubkeys() (response, error) {
 	}
 	raw := secret.Value.RevealBytes()
 	defer clear(raw)
-	names, err := subkeys(kvmap.Decode(raw), depth, maxNesting)
+	names, err := subkeys(jsontext.NewDecoder(bytes.NewReader(kvmap.Decode(raw))), depth)
 	if err != nil {
 		return response{}, err
 	}
@@ -35,29 +35,34 @@ func (c *call) readSubkeys() (response, error) {
 	return a, err
 }
 
-// subkeys returns the names of an object down to depth, or of all levels if it is 0. Its leaves are
-// nil, as is an object without members. It refuses an object of more than levels.
-func subkeys(object jsontext.Value, depth, levels int) (map[string]any, error) {
-	if levels == 0 {
-		return nil, errNesting
-	}
-	var members map[string]jsontext.Value
-	if err := json.Unmarshal(object, &members); err != nil {
+// subkeys reads an object and returns its names down to depth, or of all levels if it is 0. Its
+// leaves are nil, as is an object without members.
+func subkeys(object *jsontext.Decoder, depth int) (map[string]any, error) {
+	if _, err := object.ReadToken(); err != nil {
 		return nil, err
 	}
-	names := make(map[string]any, len(members))
-	for name, value := range members {
-		names[name] = nil
-		if value.Kind() != '{' || depth == 1 {
+	names := make(map[string]any)
+	for object.PeekKind() != '}' {
+		name, err := object.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		text := name.String()
+		names[text] = nil
+		if object.PeekKind() != '{' || depth == 1 {
+			if err := object.SkipValue(); err != nil {
+				return nil, err
+			}
 			continue
 		}
-		below, err := subkeys(value, max(depth-1, 0), levels-1)
+		below, err := subkeys(object, max(depth-1, 0))
 		if err != nil {
 			return nil, err
 		}
 		if len(below) > 0 {
-			names[name] = below
+			names[text] = below
 		}
 	}
-	return names, nil
+	_, err := object.ReadToken()
+	return names, err
 }

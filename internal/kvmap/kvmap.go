@@ -32,11 +32,21 @@ const (
 // names. It never contains the text.
 var ErrNotMap = errors.New("kvmap: not a JSON object in valid UTF-8 with unique names")
 
+// MaxLevels is how many objects and arrays of a map may contain each other. Clients read a map
+// inside other objects, and Python reads less than 1,000 levels.
+const MaxLevels = 500
+
+// ErrTooDeep is returned by [Encode] for a map of more than [MaxLevels] levels.
+var ErrTooDeep = errors.New("kvmap: the map has more than 500 levels: nest it less deeply")
+
 // Encode returns the value of a map, which is given as a JSON object.
 func Encode(object []byte) ([]byte, error) {
 	text := jsontext.Value(object).Clone()
 	if text.Kind() != '{' || !text.IsValid() || text.Compact() != nil {
 		return nil, ErrNotMap
+	}
+	if levels(text) > MaxLevels {
+		return nil, ErrTooDeep
 	}
 	if value, ok := single(text); ok {
 		return value, nil
@@ -63,11 +73,31 @@ func Decode(value []byte) jsontext.Value {
 // another value.
 func isMap(value []byte) bool {
 	text := jsontext.Value(value)
-	if text.Kind() != '{' || !text.IsValid() {
+	if text.Kind() != '{' || !text.IsValid() || levels(text) > MaxLevels {
 		return false
 	}
 	_, other := single(text)
 	return !other
+}
+
+// levels returns how many objects and arrays of text, which is valid JSON, contain each other.
+func levels(text jsontext.Value) (most int) {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{', c == '[':
+			depth++
+			most = max(most, depth)
+		case c == '}', c == ']':
+			depth--
+		}
+	}
+	return most
 }
 
 // single returns the value that object, a valid JSON object, is stored as if it is {"value": text},

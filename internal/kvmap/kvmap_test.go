@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -75,12 +76,32 @@ func TestVectors(t *testing.T) {
 		t.Run(v.Name, func(t *testing.T) {
 			is := is.New(t)
 			_, err := kvmap.Encode([]byte(v.Map))
-			is.True(errors.Is(err, kvmap.ErrNotMap))
+			is.True(errors.Is(err, kvmap.ErrNotMap) || errors.Is(err, kvmap.ErrTooDeep))
 		})
 	}
 	is := is.New(t)
-	is.Equal(len(accept), 26)
-	is.Equal(len(reject), 12)
+	is.Equal(len(accept), 28)
+	is.Equal(len(reject), 13)
+}
+
+// TestDeepMapsAreRefused: brackets in strings are no levels. A value that is nested more deeply is
+// a text.
+func TestDeepMapsAreRefused(t *testing.T) {
+	is := is.New(t)
+	nested := func(levels int) string {
+		return `{"[\\\"[":` + strings.Repeat("[", levels-1) + strings.Repeat("]", levels-1) + "}"
+	}
+	value, err := kvmap.Encode([]byte(nested(kvmap.MaxLevels)))
+	is.NoErr(err)
+	is.Equal(string(kvmap.Decode(value)), nested(kvmap.MaxLevels))
+	deep := nested(kvmap.MaxLevels + 1)
+	_, err = kvmap.Encode([]byte(deep))
+	is.True(errors.Is(err, kvmap.ErrTooDeep))
+	shown := kvmap.Decode([]byte(deep))
+	is.True(strings.HasPrefix(string(shown), `{"value":"`))
+	back, err := kvmap.Encode(shown)
+	is.NoErr(err)
+	is.Equal(string(back), deep)
 }
 
 // FuzzMap: a map that is stored and shown is the same map.
@@ -92,6 +113,9 @@ func FuzzMap(f *testing.F) {
 	f.Fuzz(func(t *testing.T, object []byte) {
 		value, err := kvmap.Encode(object)
 		if err != nil {
+			if errors.Is(err, kvmap.ErrTooDeep) {
+				return
+			}
 			if jsontext.Value(object).Kind() == '{' && jsontext.Value(object).IsValid() {
 				t.Fatal("a map is refused")
 			}
