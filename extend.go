@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/myswiftagent/myvault/internal/credential"
+	"github.com/myswiftagent/myvault/internal/pattern"
 )
 
 // maxRecord is the size limit of a record, in bytes.
@@ -211,28 +212,53 @@ func (x *Extension) Authorize(ctx context.Context, s *Session, a Action, addr Ad
 	return fail("authorize", addr, err)
 }
 
-// Allows reports whether s may do a with addr now, by the rules alone. Nothing is recorded.
-func (x *Extension) Allows(ctx context.Context, s *Session, a Action, addr Address) bool {
-	if x.checkOwner(s) != nil {
-		return false
-	}
-	r, err := s.rights(ctx)
-	return err == nil && r.allows(a, addr)
+// Permissions answer what a session may do, by the rules alone, as of one moment. Nothing is
+// recorded. They are for one goroutine.
+type Permissions struct {
+	rights rights
+	common *pattern.Intersection // nil: not asked yet
 }
 
-// AllowsWithin reports whether s may do a with some address that prefix selects, by the rules
-// alone. It is also true if only several deny rules together forbid all of prefix. Nothing is
-// recorded.
-func (x *Extension) AllowsWithin(ctx context.Context, s *Session, a Action, prefix Prefix) bool {
-	if x.checkOwner(s) != nil || prefix.Validate() != nil {
-		return false
+// Permissions returns what s may do now. It returns the error of a session that has ended, and
+// ErrUnavailable if that cannot be found out.
+func (x *Extension) Permissions(ctx context.Context, s *Session) (*Permissions, error) {
+	err := x.checkOwner(s)
+	if err != nil {
+		return nil, fail("permissions", Address{}, err)
 	}
 	r, err := s.rights(ctx)
-	if err != nil {
+	return &Permissions{rights: r}, fail("permissions", Address{}, err)
+}
+
+// Allow reports whether the session may do a with addr.
+func (p *Permissions) Allow(a Action, addr Address) bool { return p.rights.allows(a, addr) }
+
+// AllowWithin reports whether the session may do a with some address that prefix selects. It is
+// also true if only several deny rules together forbid all of prefix, and once its questions took
+// more work than one call of a session may.
+func (p *Permissions) AllowWithin(a Action, prefix Prefix) bool {
+	if p.rights.granted == nil || prefix.Validate() != nil {
 		return false
 	}
-	_, some := r.scope(a, prefix)
+	if p.common == nil {
+		p.common = p.rights.intersection()
+	}
+	_, some := p.rights.scopeOf(a, prefix, p.common)
 	return some
+}
+
+// RecordDenied records that s may not do a in project, and returns ErrDenied. The entry has no
+// project if its name is invalid: that may be anything.
+func (x *Extension) RecordDenied(ctx context.Context, s *Session, a Action, project string) error {
+	if err := x.checkOwner(s); err != nil {
+		return fail("authorize", Address{}, err)
+	}
+	addr := Address{Project: project}
+	if validateProject(project) != nil {
+		addr = Address{}
+	}
+	s.recordFailure(ctx, s.entry(a.String(), addr, 0), ErrDenied)
+	return fail("authorize", addr, ErrDenied)
 }
 
 // checkOwner returns ErrInvalid if s is not a session of this vault.

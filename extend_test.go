@@ -328,16 +328,35 @@ func TestAnExtensionAsksTheRulesAlone(t *testing.T) {
 	db, other := myvault.Address{Project: "newsbot", Path: "prod/db"}, myvault.Address{Project: "newsbot", Path: "dev/db"}
 	is.NoErr(x.Authorize(t.Context(), s, myvault.Write, db))
 	is.True(errors.Is(x.Authorize(t.Context(), s, myvault.Write, other), myvault.ErrDenied))
-	is.True(x.Allows(t.Context(), s, myvault.Read, db))
-	is.True(!x.Allows(t.Context(), s, myvault.Read, other))
-	is.True(x.AllowsWithin(t.Context(), s, myvault.Read, myvault.Prefix{Project: "newsbot"}))
-	is.True(!x.AllowsWithin(t.Context(), s, myvault.Destroy, myvault.Prefix{Project: "newsbot"}))
-	is.True(!x.AllowsWithin(t.Context(), s, myvault.Read, myvault.Prefix{Project: "newsbot", Path: "dev/"}))
-	is.True(!x.Allows(t.Context(), s.Restrict(), myvault.Read, db)) // a restriction counts
+	p, err := x.Permissions(t.Context(), s)
+	is.NoErr(err)
+	is.True(p.Allow(myvault.Read, db))
+	is.True(!p.Allow(myvault.Read, other))
+	is.True(p.AllowWithin(myvault.Read, myvault.Prefix{Project: "newsbot"}))
+	is.True(!p.AllowWithin(myvault.Destroy, myvault.Prefix{Project: "newsbot"}))
+	is.True(!p.AllowWithin(myvault.Read, myvault.Prefix{Project: "newsbot", Path: "dev/"}))
+	is.True(!p.AllowWithin(myvault.Read, myvault.Prefix{Project: "not valid"}))
+	nothing, err := x.Permissions(t.Context(), s.Restrict())
+	is.NoErr(err)
+	is.True(!nothing.Allow(myvault.Read, db)) // a restriction counts
+	is.True(!nothing.AllowWithin(myvault.Read, myvault.Prefix{Project: "newsbot"}))
+	unknown, err := x.Permissions(t.Context(), vault.As("stranger"))
+	is.NoErr(err)
+	is.True(!unknown.Allow(myvault.Read, db) && !unknown.AllowWithin(myvault.Read, myvault.Prefix{Project: "newsbot"}))
+	_, err = x.Permissions(t.Context(), nil)
+	is.True(errors.Is(err, myvault.ErrInvalid))
+	digest, err := x.Authentication(t.Context(), s)
+	is.NoErr(err)
+	unsure, err := x.Resume("newsbot", digest, func(context.Context) error { return myvault.ErrUnavailable })
+	is.NoErr(err)
+	_, err = x.Permissions(t.Context(), unsure)
+	is.True(errors.Is(err, myvault.ErrUnavailable)) // not a no
+	is.True(errors.Is(x.RecordDenied(t.Context(), s, myvault.List, "elsewhere"), myvault.ErrDenied))
+	is.True(errors.Is(x.RecordDenied(t.Context(), s, myvault.List, "a/b"), myvault.ErrDenied))
 	var recorded []string
 	for e, err := range vault.As("auditor").Trail(t.Context(), myvault.TrailFilter{Service: "newsbot"}) {
 		is.NoErr(err)
 		recorded = append(recorded, e.Action+" "+e.Address.String()+" "+string(e.Outcome))
 	}
-	is.Equal(recorded, []string{"write newsbot/dev/db denied"}) // only the refusal of Authorize
+	is.Equal(recorded, []string{"list  denied", "list elsewhere denied", "write newsbot/dev/db denied"}) // refusals only
 }

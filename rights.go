@@ -108,6 +108,14 @@ type scope struct {
 // scope returns the part of p in which the session may do all of the actions, or false if there
 // is none. It depends on the rules only, so an answer without the store reveals nothing about it.
 func (r rights) scope(actions Action, p Prefix) (scope, bool) {
+	if r.granted == nil {
+		return scope{rights: r, prefix: p}, false
+	}
+	return r.scopeOf(actions, p, r.intersection())
+}
+
+// scopeOf is scope for a known service, with the work bounded by common.
+func (r rights) scopeOf(actions Action, p Prefix, common *pattern.Intersection) (scope, bool) {
 	s := scope{rights: r, prefix: p}
 	region := pattern.Rule{Project: p.Project, Below: true}
 	switch {
@@ -116,23 +124,17 @@ func (r rights) scope(actions Action, p Prefix) (scope, bool) {
 	case p.Path != "":
 		region.Path = strings.Split(strings.TrimSuffix(p.Path, "/"), "/")
 	}
-	below := r.allowsWithin(actions, region)
+	below := common.AllowsWithin(pattern.Actions(actions), region)
 	if p.Path == "" || strings.HasSuffix(p.Path, "/") {
 		return s, below
 	}
 	region.Below = false
-	itself := r.allowsWithin(actions, region)
+	itself := common.AllowsWithin(pattern.Actions(actions), region)
 	if !itself {
 		s.prefix.Path += "/"
 	}
 	s.single = !below
 	return s, itself || below
-}
-
-// allowsWithin reports whether the session may do all of the actions with some address that
-// region covers. It may be true although several deny rules together forbid all of region.
-func (r rights) allowsWithin(actions Action, region pattern.Rule) bool {
-	return r.granted != nil && r.intersection().AllowsWithin(pattern.Actions(actions), region)
 }
 
 // Explain returns whether service may do the action with addr, and why. For another service it

@@ -87,7 +87,7 @@ func (c *call) mint(service, token, failure string) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	minted, err := c.api.issuer.Mint(c.ctx(), session, tokens.Grant{Rules: rules})
+	minted, err := c.api.issuer.Mint(c.ctx, session, tokens.Grant{Rules: rules})
 	if err != nil {
 		return response{}, err
 	}

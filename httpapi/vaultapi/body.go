@@ -21,7 +21,7 @@ func (c *call) decode(into any) error {
 	if c.session == nil {
 		limits.Max = request.LargeBody // a stranger only logs in
 	}
-	body, err := request.Body(c.ctx(), c.writer, c.request, limits)
+	body, err := request.Body(c.ctx, c.writer, c.request, limits)
 	switch {
 	case errors.Is(err, request.ErrTooLarge):
 		return refuse(http.StatusRequestEntityTooLarge, "the body is too large: myVault takes 1 MiB")

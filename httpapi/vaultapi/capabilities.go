@@ -34,12 +34,16 @@ func (c *call) readCapabilities() (response, error) {
 	if len(paths) == 0 {
 		return response{}, refuse(http.StatusBadRequest, "paths must be supplied")
 	}
-	if _, err := c.session.Rights(c.ctx()); err != nil { // recorded, as the question of GET /api/whoami
+	if _, err := c.session.Rights(c.ctx); err != nil { // recorded, as the question of GET /api/whoami
+		return response{}, err
+	}
+	allowed, err := c.permissions()
+	if err != nil {
 		return response{}, err
 	}
 	all := make(map[string]any)
 	for _, path := range paths {
-		capabilities := c.capabilities(strings.Trim(path, "/"), strings.HasSuffix(path, "/"))
+		capabilities := capabilitiesOf(allowed, strings.Trim(path, "/"), strings.HasSuffix(path, "/"))
 		all[path] = capabilities
 		if len(paths) == 1 {
 			all["capabilities"] = capabilities
@@ -48,47 +52,57 @@ func (c *call) readCapabilities() (response, error) {
 	return response{data: all, beside: all, mount: systemMount}, nil
 }
 
-// capabilities returns what the caller may do on a path below /v1/. A folder can be listed.
-func (c *call) capabilities(path string, folder bool) (all []string) {
+// permissions returns what the caller may do now. It fails if that cannot be found out: no answer
+// then says that something is not allowed.
+func (c *call) permissions() (*myvault.Permissions, error) {
+	return c.api.extension.Permissions(c.ctx, c.session)
+}
+
+// needs are the actions for the capabilities of a noun; all of a row are needed for its names.
+var needs = map[string][]struct {
+	actions myvault.Action
+	names   []string
+}{
+	"data": {
+		{myvault.Read, []string{"read"}},
+		{myvault.Write, []string{"create", "update"}},
+		{myvault.Read | myvault.Write, []string{"patch"}},
+		{myvault.Delete, []string{"delete"}},
+	},
+	"metadata": {
+		{myvault.List, []string{"read"}},
+		{myvault.Write, []string{"create", "update", "patch"}},
+		{myvault.Destroy, []string{"delete"}},
+	},
+	"subkeys":  {{myvault.Read, []string{"read"}}},
+	"delete":   {{myvault.Delete, []string{"update"}}},
+	"undelete": {{myvault.Write | myvault.List, []string{"update"}}},
+	"destroy":  {{myvault.Destroy, []string{"update"}}},
+}
+
+// capabilitiesOf returns what the caller may do on a path below /v1/. A folder can be listed.
+func capabilitiesOf(allowed *myvault.Permissions, path string, folder bool) (all []string) {
 	project, rest, _ := strings.Cut(path, "/")
 	noun, path, _ := strings.Cut(rest, "/")
 	if isReserved(project) {
 		return []string{"deny"}
 	}
 	addr := myvault.Address{Project: project, Path: path}
-	allows := func(a myvault.Action) bool {
-		return path != "" && addr.Validate() == nil && c.api.extension.Allows(c.ctx(), c.session, a, addr)
-	}
-	add := func(allowed bool, names ...string) {
-		if allowed {
-			all = append(all, names...)
+	for _, need := range needs[noun] {
+		readsFolder := folder && noun == "metadata" && need.actions == myvault.List
+		if addr.Validate() == nil && allowed.Allow(need.actions, addr) && !readsFolder {
+			all = append(all, need.names...)
 		}
 	}
-	switch noun {
-	case "data":
-		add(allows(myvault.Read), "read")
-		add(allows(myvault.Write), "create", "update")
-		add(allows(myvault.Read) && allows(myvault.Write), "patch")
-		add(allows(myvault.Delete), "delete")
-	case "metadata":
-		add(!folder && allows(myvault.List), "read")
-		below := myvault.Prefix{Project: project, Path: path}
-		if path != "" {
-			below.Path += "/"
-		}
-		add(c.api.extension.AllowsWithin(c.ctx(), c.session, myvault.List, below), "list")
-		add(allows(myvault.Write), "create", "update", "patch")
-		add(allows(myvault.Destroy), "delete")
-	case "subkeys":
-		add(allows(myvault.Read), "read")
-	case "delete":
-		add(allows(myvault.Delete), "update")
-	case "undelete":
-		add(allows(myvault.Write) && allows(myvault.List), "update")
-	case "destroy":
-		add(allows(myvault.Destroy), "update")
-	case "config":
-		add(path == "" && c.reaches(project), "read")
+	below := myvault.Prefix{Project: project, Path: path}
+	if path != "" {
+		below.Path += "/"
+	}
+	switch {
+	case noun == "metadata" && allowed.AllowWithin(myvault.List, below):
+		all = append(all, "list")
+	case noun == "config" && path == "" && reaches(allowed, project):
+		all = append(all, "read")
 	}
 	if all == nil {
 		return []string{"deny"}

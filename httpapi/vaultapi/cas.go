@@ -19,17 +19,17 @@ func (c *call) put(addr myvault.Address, value myvault.Value, body dataBody) (my
 		return myvault.Info{}, err
 	}
 	if !given {
-		r, err := c.api.record(c.ctx(), addr)
+		r, err := c.api.record(c.ctx, addr)
 		if err != nil {
 			return myvault.Info{}, err
 		}
 		if r.CASRequired {
 			return myvault.Info{}, refuse(http.StatusBadRequest, "check-and-set parameter required for this call")
 		}
-		return c.session.Put(c.ctx(), addr, value)
+		return c.session.Put(c.ctx, addr, value)
 	}
 	if expected > 0 {
-		info, err := c.session.Put(c.ctx(), addr, value, myvault.IfVersion(expected))
+		info, err := c.session.Put(c.ctx, addr, value, myvault.IfVersion(expected))
 		if !errors.Is(err, myvault.ErrNotFound) {
 			return info, err
 		}
@@ -37,13 +37,17 @@ func (c *call) put(addr myvault.Address, value myvault.Value, body dataBody) (my
 	if err := c.expectDead(addr, expected); err != nil {
 		return myvault.Info{}, err
 	}
-	return c.session.Put(c.ctx(), addr, value, myvault.IfAbsent())
+	return c.session.Put(c.ctx, addr, value, myvault.IfAbsent())
 }
 
 // expectDead returns ErrConflict unless the newest version is n, 0 for none. A caller that may not
 // list can only expect none.
 func (c *call) expectDead(addr myvault.Address, n myvault.Version) error {
-	if !c.api.extension.Allows(c.ctx(), c.session, myvault.List, addr) {
+	allowed, err := c.permissions()
+	if err != nil {
+		return err
+	}
+	if !allowed.Allow(myvault.List, addr) {
 		if n == 0 {
 			return nil
 		}

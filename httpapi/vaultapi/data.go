@@ -24,7 +24,7 @@ type version struct {
 // versionOf returns the metadata of info. The expiry of a secret is no deletion_time: clients take
 // a deletion_time in the past for "there is no secret".
 func (c *call) versionOf(info myvault.Info) (version, error) {
-	r, err := c.api.record(c.ctx(), info.Address)
+	r, err := c.api.record(c.ctx, info.Address)
 	return version{
 		CreatedTime: timestamp(info.At), CustomMetadata: r.custom(), DeletionTime: deletionTime(info),
 		Destroyed: info.State == myvault.Destroyed, Version: uint64(info.Version),
@@ -81,7 +81,7 @@ func (c *call) readSecret(member string) (myvault.Secret, response, error) {
 			return myvault.Secret{}, a, err
 		}
 	}
-	secret, err := c.session.GetVersion(c.ctx(), addr, n)
+	secret, err := c.session.GetVersion(c.ctx, addr, n)
 	if errors.Is(err, myvault.ErrNotFound) || errors.Is(err, myvault.ErrDestroyed) {
 		metadata, err := c.missing(addr, n)
 		return secret, response{status: http.StatusNotFound, data: map[string]any{member: nil, "metadata": metadata}}, err
@@ -100,8 +100,8 @@ func (c *call) invalidPath(err error) (response, error) {
 	if err != nil && !errors.Is(err, myvault.ErrNotFound) && !errors.Is(err, myvault.ErrInvalid) {
 		return response{}, err
 	}
-	if !c.reaches(c.names["project"]) {
-		return response{}, myvault.ErrDenied
+	if err := c.authorizeProject(c.action()); err != nil {
+		return response{}, err
 	}
 	command := "get"
 	if c.op == opList {
@@ -135,7 +135,11 @@ func (c *call) versionNumber() (myvault.Version, error) {
 // that may list see it: to others a deleted secret is as one that never was. A version that is
 // hidden because a newer one is deleted or destroyed has the metadata of a live one.
 func (c *call) missing(addr myvault.Address, n myvault.Version) (version, error) {
-	if !c.api.extension.Allows(c.ctx(), c.session, myvault.List, addr) {
+	allowed, err := c.permissions()
+	if err != nil {
+		return version{}, err
+	}
+	if !allowed.Allow(myvault.List, addr) {
 		return version{}, myvault.ErrNotFound
 	}
 	info, err := c.newest(addr, n)
@@ -155,11 +159,11 @@ func (c *call) newest(addr myvault.Address, n myvault.Version) (myvault.Info, er
 	if n != 0 {
 		before++
 	}
-	page, err := c.session.VersionsPage(c.ctx(), addr, before, 1)
+	page, err := c.session.VersionsPage(c.ctx, addr, before, 1)
 	if err != nil {
 		return myvault.Info{}, err
 	}
-	r, err := c.api.record(c.ctx(), addr)
+	r, err := c.api.record(c.ctx, addr)
 	if err != nil {
 		return myvault.Info{}, err
 	}
@@ -184,7 +188,7 @@ func (c *call) writeData() (response, error) {
 		return response{}, err
 	}
 	// The record is read before the write, and must not show through its errors.
-	if err := c.api.extension.Authorize(c.ctx(), c.session, myvault.Write, addr); err != nil {
+	if err := c.api.extension.Authorize(c.ctx, c.session, myvault.Write, addr); err != nil {
 		return response{}, err
 	}
 	info, err := c.put(addr, value, body)

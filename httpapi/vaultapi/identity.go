@@ -63,12 +63,12 @@ func (c *call) loginShared(service, token string) (*myvault.Session, error) {
 	if c.request.TLS != nil {
 		credentials.VerifiedChains = c.request.TLS.VerifiedChains
 	}
-	session, err := c.api.vault.Login(c.ctx(), credentials)
+	session, err := c.api.vault.Login(c.ctx, credentials)
 	return session, c.limited(err, service)
 }
 
 func (c *call) loginCapability(bearer string) (*myvault.Session, tokens.Token, error) {
-	session, token, err := c.api.issuer.LoginToken(c.ctx(), c.bearer(bearer))
+	session, token, err := c.api.issuer.LoginToken(c.ctx, c.bearer(bearer))
 	return session, token, c.limited(err, bearerFailures)
 }
 

@@ -20,6 +20,8 @@ type watched struct {
 	mu    sync.Mutex
 	calls []string
 	fail  func() error
+	// failGet may fail reads.
+	failGet func() error
 	// missed is called after a Get that failed.
 	missed func()
 }
@@ -41,6 +43,11 @@ func (w *watched) taken() string {
 
 func (w *watched) Get(ctx context.Context, addr myvault.Address, v myvault.Version) (myvault.Secret, error) {
 	w.note("get", addr)
+	if w.failGet != nil {
+		if err := w.failGet(); err != nil {
+			return myvault.Secret{}, err
+		}
+	}
 	secret, err := w.Provider.Get(ctx, addr, v)
 	if err != nil && w.missed != nil {
 		w.missed()

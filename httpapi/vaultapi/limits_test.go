@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/matryer/is"
+
+	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/providers/memory"
 )
 
 // fill returns a body of about size bytes: head, repeated items and tail.
@@ -58,4 +62,29 @@ func TestBodiesAreDecodedWithinALimit(t *testing.T) {
 			is.True(strings.Contains(w.Body.String(), c.reason))
 		})
 	}
+}
+
+// TestListsAreLimited to 10,000 names, however many secrets the folders in it have.
+func TestListsAreLimited(t *testing.T) {
+	is := is.New(t)
+	f := serveOn(t, memory.New(memory.Config{}))
+	put := func(folder string, from, to int) {
+		var changes []myvault.Change
+		for n := from; n < to; n++ {
+			addr := myvault.Address{Project: "newsbot", Path: fmt.Sprintf("%s/n%d", folder, n)}
+			changes = append(changes, myvault.Change{Op: myvault.OpPut, Address: addr, Value: myvault.Text("a")})
+		}
+		for batch := range slices.Chunk(changes, 1000) {
+			_, err := f.vault.As("admin").Apply(t.Context(), batch...)
+			is.NoErr(err)
+		}
+	}
+	put("prod", 0, 10_000)
+	r := f.as("lister", "LIST", "newsbot/metadata/prod", "")
+	is.Equal(len(r.member("data", "keys").([]any)), 10_000)
+	put("prod", 10_000, 10_001)
+	r = f.as("lister", "LIST", "newsbot/metadata/prod", "")
+	is.Equal(r.status, 400)
+	is.True(strings.Contains(r.body, "more than 10000 names") && strings.Contains(r.body, "GET /api/secrets"))
+	is.Equal(f.as("admin", "LIST", "newsbot/metadata/", "").member("data", "keys"), []any{"prod/"})
 }

@@ -1,7 +1,10 @@
 package vaultapi
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -23,16 +26,20 @@ func (c *call) list() (response, error) {
 		return response{}, err
 	}
 	found := children{folder: folder, names: make(map[string]bool)}
-	for info, err := range c.session.List(c.ctx(), myvault.ListOptions{Prefix: folder}) {
-		if err != nil {
-			return response{}, err
-		}
-		found.add(info.Address)
+	if err := c.addListed(&found, myvault.ListOptions{Prefix: folder}); err != nil {
+		return response{}, err
 	}
-	if !c.api.extension.AllowsWithin(c.ctx(), c.session, myvault.List, folder) {
+	allowed, err := c.permissions()
+	if err != nil {
+		return response{}, err
+	}
+	if !allowed.AllowWithin(myvault.List, folder) {
 		return response{}, myvault.ErrDenied // the trail has it; nothing was found
 	}
-	if err := c.addDead(&found); err != nil {
+	if err := c.addListed(&found, myvault.ListOptions{Prefix: folder, Deleted: true}); err != nil {
+		return response{}, err
+	}
+	if err := c.addRecords(&found, allowed); err != nil {
 		return response{}, err
 	}
 	if len(found.names) == 0 {
@@ -41,66 +48,85 @@ func (c *call) list() (response, error) {
 	return response{data: map[string]any{"keys": slices.Sorted(maps.Keys(found.names))}, mount: kvEngine}, nil
 }
 
+// maxNames is the largest number of names in an answer. Vault's clients know no pages of a list.
+const maxNames = 10_000
+
+var errManyNames = refuse(http.StatusBadRequest, fmt.Sprintf("the folder has more than %d names: list its folders one by one, "+
+	"or use GET /api/secrets, which has pages", maxNames))
+
 // children are the names directly below a folder.
 type children struct {
 	folder myvault.Prefix
 	names  map[string]bool
 }
 
-// add adds the child that addr is, or is in.
-func (f *children) add(addr myvault.Address) {
+// nameOf returns the name of the child that addr is, or is in.
+func (f *children) nameOf(addr myvault.Address) string {
 	name, _, below := strings.Cut(strings.TrimPrefix(addr.Path, f.folder.Path), "/")
 	if below {
 		name += "/"
 	}
-	f.names[name] = true
+	return name
 }
 
-// addDead adds secrets that are deleted or destroyed, and those that have metadata only.
-func (c *call) addDead(found *children) error {
-	kept, err := c.records(found.folder)
-	if err != nil {
-		return err
+func (f *children) has(addr myvault.Address) bool { return f.names[f.nameOf(addr)] }
+
+func (f *children) add(addr myvault.Address) error {
+	f.names[f.nameOf(addr)] = true
+	if len(f.names) > maxNames {
+		return errManyNames
 	}
-	options := myvault.ListOptions{Prefix: found.folder, Deleted: true}
-	for info, err := range c.session.List(c.ctx(), options) {
-		if err != nil {
+	return nil
+}
+
+// addListed adds the secrets that the options select, unless their metadata was deleted. It stops
+// once the client is gone.
+func (c *call) addListed(found *children, options myvault.ListOptions) error {
+	for info, err := range c.session.List(c.ctx, options) {
+		if err := cmp.Or(err, c.ctx.Err()); err != nil {
 			return err
 		}
-		var r record
-		if kept[info.Address] {
-			if r, err = c.api.record(c.ctx(), info.Address); err != nil {
-				return err
-			}
-		}
-		if info.Version > r.Removed {
-			found.add(info.Address)
-		}
-	}
-	for addr := range kept {
-		if !c.api.extension.Allows(c.ctx(), c.session, myvault.List, addr) {
+		if found.has(info.Address) {
 			continue
 		}
-		r, err := c.api.record(c.ctx(), addr)
-		if err != nil {
-			return err
+		if options.Deleted {
+			r, err := c.api.record(c.ctx, info.Address)
+			if err != nil {
+				return err
+			}
+			if info.Version <= r.Removed {
+				continue
+			}
 		}
-		if !r.Made.IsZero() {
-			found.add(addr)
+		if err := found.add(info.Address); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// records returns the addresses in folder that have a record.
-func (c *call) records(folder myvault.Prefix) (map[myvault.Address]bool, error) {
-	kept := make(map[myvault.Address]bool)
-	for info, err := range c.api.extension.ListRecords(c.ctx(), folder.Project+"/"+folder.Path, "") {
-		if err != nil {
-			return nil, err
+// addRecords adds the names that have metadata only. It stops once the client is gone.
+func (c *call) addRecords(found *children, allowed *myvault.Permissions) error {
+	below := found.folder.Project + "/" + found.folder.Path
+	for info, err := range c.api.extension.ListRecords(c.ctx, below, "") {
+		if err := cmp.Or(err, c.ctx.Err()); err != nil {
+			return err
 		}
 		project, path, _ := strings.Cut(info.Path, "/")
-		kept[myvault.Address{Project: project, Path: path}] = true
+		addr := myvault.Address{Project: project, Path: path}
+		if !allowed.Allow(myvault.List, addr) || found.has(addr) {
+			continue
+		}
+		r, err := c.api.record(c.ctx, addr)
+		if err != nil {
+			return err
+		}
+		if r.Made.IsZero() {
+			continue
+		}
+		if err := found.add(addr); err != nil {
+			return err
+		}
 	}
-	return kept, nil
+	return nil
 }

@@ -18,14 +18,14 @@ func (c *call) log(status, size int, took time.Duration, err error) {
 	case c.route != nil && c.route.pattern == "sys/health":
 		level = slog.LevelDebug
 	}
-	if !c.api.config.Logger.Enabled(c.ctx(), level) {
+	if !c.api.config.Logger.Enabled(c.ctx, level) {
 		return
 	}
 	method := request.Method(c.request)
 	if c.request.Method == "LIST" {
 		method = "LIST"
 	}
-	c.api.requests.Write(c.ctx(), request.Record{
+	c.api.requests.Write(c.ctx, request.Record{
 		Level: level, Service: c.service(), Method: method, Route: c.pattern(), Status: status, Cause: c.causeText(err),
 		ID: c.id, Remote: c.remote(), Took: took, Size: size, Stack: c.stack,
 	})

@@ -44,11 +44,11 @@ func (c *call) readMetadata() (response, error) {
 	if err := c.enterLarge(); err != nil {
 		return response{}, err
 	}
-	page, err := c.session.VersionsPage(c.ctx(), addr, 0, maxVersions)
+	page, err := c.session.VersionsPage(c.ctx, addr, 0, maxVersions)
 	if err != nil && !errors.Is(err, myvault.ErrNotFound) {
 		return response{}, err
 	}
-	r, err := c.api.record(c.ctx(), addr)
+	r, err := c.api.record(c.ctx, addr)
 	if err != nil {
 		return response{}, err
 	}
@@ -141,11 +141,14 @@ func (c *call) changeMetadata(decode func(any) error, apply func(*record, metada
 	if err := body.check(); err != nil {
 		return response{}, err
 	}
-	if err := c.api.extension.Authorize(c.ctx(), c.session, myvault.Write, addr); err != nil {
+	if err := c.api.extension.Authorize(c.ctx, c.session, myvault.Write, addr); err != nil {
 		return response{}, err
 	}
-	if mustExist && !c.hasMetadata(addr) {
-		return response{status: http.StatusNotFound}, nil // without a body, as on a real Vault
+	if mustExist {
+		exists, err := c.hasMetadata(addr)
+		if err != nil || !exists {
+			return response{status: http.StatusNotFound}, err // without a body, as on a real Vault
+		}
 	}
 	err = c.changeRecord(addr, func(r *record) error {
 		if r.Made.IsZero() {
@@ -168,15 +171,17 @@ func (c *call) changeMetadata(decode func(any) error, apply func(*record, metada
 
 // hasMetadata reports whether there is a version or a record of addr. To a caller that may not
 // list, every secret seems to have metadata.
-func (c *call) hasMetadata(addr myvault.Address) bool {
-	if r, err := c.api.record(c.ctx(), addr); err != nil || !r.Made.IsZero() {
-		return true
+func (c *call) hasMetadata(addr myvault.Address) (bool, error) {
+	r, err := c.api.record(c.ctx, addr)
+	if err != nil || !r.Made.IsZero() {
+		return true, err
 	}
-	if !c.api.extension.Allows(c.ctx(), c.session, myvault.List, addr) {
-		return true
+	allowed, err := c.permissions()
+	if err != nil || !allowed.Allow(myvault.List, addr) {
+		return true, err
 	}
-	_, err := c.newest(addr, 0)
-	return !errors.Is(err, myvault.ErrNotFound)
+	_, err = c.newest(addr, 0)
+	return err == nil, ignoreNotFound(err)
 }
 
 // deleteMetadata destroys all versions of a secret and hides it. It needs the right to destroy.
@@ -186,7 +191,7 @@ func (c *call) deleteMetadata() (response, error) {
 	if err != nil {
 		return c.invalidPath(err)
 	}
-	infos, err := c.session.Apply(c.ctx(), myvault.Change{Op: myvault.OpDestroy, Address: addr})
+	infos, err := c.session.Apply(c.ctx, myvault.Change{Op: myvault.OpDestroy, Address: addr})
 	if err := ignoreNotFound(err); err != nil {
 		return response{}, err
 	}
@@ -200,7 +205,7 @@ func (c *call) deleteMetadata() (response, error) {
 // hide replaces the record of a secret whose versions were destroyed by one that hides it. The
 // longest paths have no record.
 func (c *call) hide(addr myvault.Address, destroyed []myvault.Info) error {
-	r, err := c.api.record(c.ctx(), addr)
+	r, err := c.api.record(c.ctx, addr)
 	if err != nil || len(destroyed) == 0 && r.version == 0 {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/myswiftagent/myvault"
@@ -50,20 +51,28 @@ var allActions = []myvault.Action{
 }
 
 // reaches reports whether the caller may do anything in a project, by the rules alone.
-func (c *call) reaches(project string) bool {
-	for _, a := range allActions {
-		if c.api.extension.AllowsWithin(c.ctx(), c.session, a, myvault.Prefix{Project: project}) {
-			return project != ""
-		}
+func reaches(allowed *myvault.Permissions, project string) bool {
+	return project != "" && slices.ContainsFunc(allActions, func(a myvault.Action) bool {
+		return allowed.AllowWithin(a, myvault.Prefix{Project: project})
+	})
+}
+
+// authorizeProject returns nil if the caller reaches the project of the request. Otherwise it
+// records that a was denied.
+func (c *call) authorizeProject(a myvault.Action) error {
+	project := c.names["project"]
+	allowed, err := c.permissions()
+	if err != nil || reaches(allowed, project) {
+		return err
 	}
-	return false
+	return c.api.extension.RecordDenied(c.ctx, c.session, a, project)
 }
 
 // readMount answers what engine is behind a path: clients ask before they read. The rules alone
 // decide: a project that the caller reaches is a mount, whether or not it is registered.
 func (c *call) readMount() (response, error) {
 	name, _, _ := strings.Cut(c.names["path"], "/")
-	p, err := c.session.Project(c.ctx(), name)
+	p, err := c.session.Project(c.ctx, name)
 	switch {
 	case errors.Is(err, myvault.ErrDenied), errors.Is(err, myvault.ErrInvalid), isReserved(name):
 		return response{}, refuse(http.StatusForbidden, "preflight capability check returned 403, please ensure client's "+
@@ -90,7 +99,7 @@ func isReserved(project string) bool {
 // mounts returns the registered projects that the caller sees.
 func (c *call) mounts() (map[string]any, error) {
 	all := make(map[string]any)
-	for p, err := range c.session.Projects(c.ctx()) {
+	for p, err := range c.session.Projects(c.ctx) {
 		if err != nil {
 			return nil, err
 		}
@@ -127,15 +136,15 @@ type config struct {
 const maxInt32 = 1<<31 - 1
 
 func (c *call) readConfig() (response, error) {
-	if !c.reaches(c.names["project"]) {
-		return response{}, myvault.ErrDenied
+	if err := c.authorizeProject(myvault.Read); err != nil {
+		return response{}, err
 	}
 	return response{data: config{DeleteVersionAfter: "0s", MaxVersions: maxInt32}, mount: kvEngine}, nil
 }
 
 func (c *call) writeConfig() (response, error) {
-	if !c.reaches(c.names["project"]) {
-		return response{}, myvault.ErrDenied
+	if err := c.authorizeProject(myvault.Write); err != nil {
+		return response{}, err
 	}
 	return response{}, refuse(http.StatusMethodNotAllowed, "unsupported operation: mounts of myVault have no settings; "+
 		"set cas_required in the metadata of a secret")

@@ -33,7 +33,7 @@ func (c *call) patchData() (response, error) {
 	if _, _, err := body.cas(); err != nil {
 		return response{}, err
 	}
-	if err := c.api.extension.Authorize(c.ctx(), c.session, myvault.Write, addr); err != nil {
+	if err := c.api.extension.Authorize(c.ctx, c.session, myvault.Write, addr); err != nil {
 		return response{}, err
 	}
 	for try := 1; ; try++ {
@@ -61,7 +61,7 @@ func (c *call) patchOnce(addr myvault.Address, body dataBody) (myvault.Info, err
 	if err != nil {
 		return myvault.Info{}, err
 	}
-	secret, err := c.session.Get(c.ctx(), addr)
+	secret, err := c.session.Get(c.ctx, addr)
 	if errors.Is(err, myvault.ErrNotFound) {
 		return myvault.Info{}, errNothingToPatch
 	}
@@ -78,7 +78,7 @@ func (c *call) patchOnce(addr myvault.Address, body dataBody) (myvault.Info, err
 	if err != nil {
 		return myvault.Info{}, err
 	}
-	info, err := c.session.Put(c.ctx(), addr, value, myvault.IfVersion(secret.Version))
+	info, err := c.session.Put(c.ctx, addr, value, myvault.IfVersion(secret.Version))
 	if !given && (errors.Is(err, myvault.ErrConflict) || errors.Is(err, myvault.ErrNotFound)) {
 		err = errWrittenMeanwhile
 	}

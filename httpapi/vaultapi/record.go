@@ -66,7 +66,7 @@ const recordTries = 5
 // changeRecord changes the record of a secret. The caller has authorized it.
 func (c *call) changeRecord(addr myvault.Address, change func(*record) error) error {
 	for try := 1; ; try++ {
-		r, err := c.api.record(c.ctx(), addr)
+		r, err := c.api.record(c.ctx, addr)
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func (c *call) changeRecord(addr myvault.Address, change func(*record) error) er
 		if err != nil {
 			return fmt.Errorf("vaultapi: writing a record: %w", err)
 		}
-		_, err = c.api.extension.PutRecord(c.ctx(), c.session, recordPath(addr), myvault.Bytes(text), condition)
+		_, err = c.api.extension.PutRecord(c.ctx, c.session, recordPath(addr), myvault.Bytes(text), condition)
 		lost := errors.Is(err, myvault.ErrExists) || errors.Is(err, myvault.ErrConflict)
 		if !lost || try == recordTries {
 			return err

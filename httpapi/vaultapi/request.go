@@ -23,7 +23,7 @@ type call struct {
 	api      *Handler
 	request  *http.Request
 	writer   http.ResponseWriter
-	context  context.Context
+	ctx      context.Context
 	id       string
 	from     string // the network address, once it is determined
 	op       operation
@@ -39,14 +39,12 @@ type call struct {
 	conn     serve.Conn
 }
 
-func (c *call) ctx() context.Context { return c.context }
-
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
 	ctx, cancel := request.Context(r.Context())
 	defer cancel()
-	c := &call{api: h, request: r, writer: w, context: ctx, id: request.ID(r), conn: serve.ConnOf(r.Context())}
+	c := &call{api: h, request: r, writer: w, ctx: ctx, id: request.ID(r), conn: serve.ConnOf(r.Context())}
 	defer c.leaveLarge()
 	a, err := c.run()
 	status, size := c.write(a, err)
@@ -120,6 +118,19 @@ var errInternal = errors.New("internal error")
 // changes reports whether the request may change something.
 func (c *call) changes() bool { return c.op != opRead && c.op != opList }
 
+// action returns the right that the operation needs, for the trail.
+func (c *call) action() myvault.Action {
+	switch c.op {
+	case opList:
+		return myvault.List
+	case opDelete:
+		return myvault.Delete
+	case opWrite, opPatch:
+		return myvault.Write
+	}
+	return myvault.Read
+}
+
 // remote returns the network address that the request came from.
 func (c *call) remote() string {
 	if c.from == "" {
@@ -136,7 +147,7 @@ func (c *call) enterLarge() error {
 	}
 	c.conn.Wait()
 	defer c.conn.Resume()
-	if err := c.api.config.Guard.Large().Acquire(c.ctx(), c.service()); err != nil {
+	if err := c.api.config.Guard.Large().Acquire(c.ctx, c.service()); err != nil {
 		return err
 	}
 	c.large = true

@@ -100,7 +100,7 @@ func (c *call) write(a response, err error) (status, size int) {
 	if buffer.Len() > 0 && c.request.Method != http.MethodHead {
 		size, _ = c.writer.Write(buffer.Bytes()) // the client may be gone
 	}
-	if c.ctx().Err() != nil && errors.Is(err, context.Canceled) {
+	if c.ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return statusClientGone, size
 	}
 	return status, size

@@ -66,6 +66,65 @@ func TestUnreachedProjectsAreRefused(t *testing.T) {
 	}
 }
 
+// TestDenialsOfProjectsAreRecorded, also of paths that name no secret.
+func TestDenialsOfProjectsAreRecorded(t *testing.T) {
+	for _, c := range []struct{ method, path, entry string }{
+		{"GET", "other/creds/x", "read other denied"},
+		{"GET", "other/data/", "read other denied"},
+		{"GET", "other/data/a//b", "read other denied"},
+		{"POST", "other/data/a//b", "write other denied"},
+		{"DELETE", "other/data/", "delete other denied"},
+		{"LIST", "other/metadata/a//b", "list other denied"},
+		{"LIST", "other/data/", "list other denied"},
+		{"GET", "other", "read other denied"},
+		{"GET", "other/config", "read other denied"},
+		{"POST", "other/config", "write other denied"},
+		{"GET", "o%20/data/x", "read  denied"},
+	} {
+		t.Run(c.method+" "+c.path, func(t *testing.T) {
+			is := is.New(t)
+			f, _ := newWatched(t)
+			is.Equal(f.as("lister", c.method, c.path, `{"data":{"a":"b"}}`).status, 403)
+			is.Equal(f.entries("lister"), []string{c.entry})
+		})
+	}
+}
+
+// TestUnknownRightsAreNoDenial: if the store cannot say whether a token still counts, no answer
+// says that its holder may not do something.
+func TestUnknownRightsAreNoDenial(t *testing.T) {
+	for _, c := range []struct{ method, path, body string }{
+		{"GET", "newsbot/config", ""},
+		{"GET", "newsbot/creds/x", ""},
+		{"GET", "newsbot/data/prod/none", ""},
+		{"LIST", "newsbot/metadata/prod", ""},
+		{"POST", "sys/capabilities-self", `{"path":"newsbot/data/prod/there"}`},
+		{"POST", "newsbot/data/prod/none", `{"data":{"a":"b"},"options":{"cas":1}}`},
+		{"PATCH", "newsbot/metadata/prod/none", `{"custom_metadata":{"a":"b"}}`},
+	} {
+		t.Run(c.method+" "+c.path, func(t *testing.T) {
+			is := is.New(t)
+			f, w := newWatched(t)
+			login := f.as("", "POST", "auth/approle/login", `{"role_id":"admin","secret_id":"admin-token-0123456789"}`)
+			bearer := "X-Vault-Token: " + login.member("auth", "client_token").(string)
+			w.taken()
+			f.do(c.method, c.path, c.body, bearer)
+			reads := strings.Count(w.taken(), "get ")
+			for failing := 1; failing <= reads; failing++ { // each read of the request fails once
+				seen := 0
+				w.failGet = func() error {
+					if seen++; seen == failing {
+						return myvault.ErrUnavailable
+					}
+					return nil
+				}
+				is.Equal(f.do(c.method, c.path, c.body, bearer).status, 503)
+			}
+			is.True(reads > 1)
+		})
+	}
+}
+
 // TestOneTokenIsSent: two, and the question about another one, are refused.
 func TestOneTokenIsSent(t *testing.T) {
 	is := is.New(t)

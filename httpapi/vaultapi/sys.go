@@ -14,7 +14,7 @@ const clusterName = "myvault"
 // readHealth answers the health probe of Vault, without a token. While the store does not answer it
 // is 503, as of a sealed Vault.
 func (c *call) readHealth() (response, error) {
-	good := c.api.health.Good(c.ctx())
+	good := c.api.health.Good(c.ctx)
 	a := response{status: http.StatusOK, plain: struct {
 		Initialized        bool   `json:"initialized"`
 		Sealed             bool   `json:"sealed"`
@@ -49,7 +49,7 @@ func (c *call) readSealStatus() (response, error) {
 		ClusterName  string `json:"cluster_name"`
 		RecoverySeal bool   `json:"recovery_seal"`
 		StorageType  string `json:"storage_type"`
-	}{"shamir", true, !c.api.health.Good(c.ctx()), 1, 1, 0, "", apiVersion, "", false, clusterName, false, "myvault"}}, nil
+	}{"shamir", true, !c.api.health.Good(c.ctx), 1, 1, 0, "", apiVersion, "", false, clusterName, false, "myvault"}}, nil
 }
 
 func (c *call) readInit() (response, error) {

@@ -71,7 +71,7 @@ func (c *call) revokeSelf() (response, error) {
 	if c.identity.token.ID == "" {
 		return response{}, nil
 	}
-	err := c.api.issuer.RevokeOwn(c.ctx(), c.bearer(c.identity.presented))
+	err := c.api.issuer.RevokeOwn(c.ctx, c.bearer(c.identity.presented))
 	if errors.Is(err, myvault.ErrDenied) {
 		err = refuse(http.StatusBadRequest, "a narrowed token cannot be revoked by its holder: it ends with the token it came from")
 	}

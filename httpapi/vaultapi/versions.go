@@ -23,7 +23,7 @@ func (c *call) deleteData() (response, error) {
 	if err != nil {
 		return c.invalidPath(err)
 	}
-	return response{}, ignoreNotFound(c.session.Delete(c.ctx(), addr))
+	return response{}, ignoreNotFound(c.session.Delete(c.ctx, addr))
 }
 
 func ignoreNotFound(err error) error {
@@ -76,7 +76,7 @@ func (c *call) deleteVersions() (response, error) {
 		return response{}, err
 	}
 	for _, n := range versions {
-		err := c.session.Delete(c.ctx(), addr, myvault.IfVersion(n))
+		err := c.session.Delete(c.ctx, addr, myvault.IfVersion(n))
 		if !errors.Is(err, myvault.ErrConflict) {
 			return response{}, ignoreNotFound(err)
 		}
@@ -91,7 +91,7 @@ func (c *call) undeleteVersions() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	if err := c.api.extension.Authorize(c.ctx(), c.session, myvault.Write, addr); err != nil {
+	if err := c.api.extension.Authorize(c.ctx, c.session, myvault.Write, addr); err != nil {
 		return response{}, err
 	}
 	info, err := c.newest(addr, 0)
@@ -103,7 +103,7 @@ func (c *call) undeleteVersions() (response, error) {
 	case !slices.Contains(versions, info.Version):
 		return response{}, refuse(http.StatusBadRequest, "myVault undeletes the newest version only: name its number")
 	}
-	_, err = c.session.Undelete(c.ctx(), addr)
+	_, err = c.session.Undelete(c.ctx, addr)
 	if errors.Is(err, myvault.ErrConflict) { // it is live meanwhile
 		err = nil
 	}
@@ -117,13 +117,13 @@ func (c *call) destroyVersions() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	err = c.session.Destroy(c.ctx(), addr, versions...)
+	err = c.session.Destroy(c.ctx, addr, versions...)
 	if !errors.Is(err, myvault.ErrNotFound) {
 		return response{}, err
 	}
 	destroyed := false
 	for _, n := range versions { // those that there are
-		err := c.session.Destroy(c.ctx(), addr, n)
+		err := c.session.Destroy(c.ctx, addr, n)
 		if destroyed = destroyed || err == nil; ignoreNotFound(err) == nil {
 			continue
 		}
