@@ -1,11 +1,14 @@
 package vaultapi
 
 import (
+	"crypto/sha256"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/httpapi/internal/request"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
@@ -83,11 +86,11 @@ func (c *call) mint(service, token, failure string) (response, error) {
 	}
 	c.session = session
 	c.conn.Authenticated(c.service())
-	rules, err := allRules()
+	grant, err := c.grant()
 	if err != nil {
 		return response{}, err
 	}
-	minted, err := c.api.issuer.Mint(c.ctx, session, tokens.Grant{Rules: rules})
+	minted, err := c.api.issuer.Mint(c.ctx, session, grant)
 	if err != nil {
 		return response{}, err
 	}
@@ -99,8 +102,18 @@ func (c *call) mint(service, token, failure string) (response, error) {
 	}}, nil
 }
 
-// allRules returns rules that leave a token all rights of its service.
-func allRules() ([]myvault.Rule, error) {
+// grant returns a grant of all rights of the service. If the policy required a certificate beside
+// the token, the minted token requires that certificate too: it must not be weaker than the log-in.
+func (c *call) grant() (tokens.Grant, error) {
 	rule, err := myvault.ParseRule("*/@read+write+delete+list+destroy+audit")
-	return []myvault.Rule{rule}, err
+	if err != nil {
+		return tokens.Grant{}, err
+	}
+	g := tokens.Grant{Rules: []myvault.Rule{rule}}
+	authentication, err := c.api.extension.Authentication(c.ctx, c.session)
+	if leaf := request.Certificate(c.request); leaf != nil && strings.HasPrefix(authentication, "both:") {
+		sum := sha256.Sum256(leaf.Raw)
+		g.Certificate = &sum
+	}
+	return g, err
 }

@@ -27,10 +27,14 @@ func TestCertificates(t *testing.T) {
 	}
 	server.StartTLS()
 	defer server.Close()
+	issued := make(map[string]tls.Certificate)
 	send := func(dns, method, path, body, token string) (int, string) {
 		config := &tls.Config{RootCAs: authority.Pool(servers)}
 		if dns != "" {
-			config.Certificates = []tls.Certificate{clients.Client(t, authority.Wanted{DNS: []string{dns}}).TLS(t)}
+			if _, known := issued[dns]; !known {
+				issued[dns] = clients.Client(t, authority.Wanted{DNS: []string{dns}}).TLS(t)
+			}
+			config.Certificates = []tls.Certificate{issued[dns]}
 		}
 		client := &http.Client{Transport: &http.Transport{TLSClientConfig: config}}
 		defer client.CloseIdleConnections()
@@ -68,4 +72,16 @@ func TestCertificates(t *testing.T) {
 	is.Equal(status, 403)
 	status, _ = send("reader.internal", "POST", "auth/cert/login", `{}`, "")
 	is.Equal(status, 400)
+	// A log-in with both mints a token that needs the certificate too.
+	const role = `{"role_id":"reader","secret_id":"reader-token-0123456789"}`
+	status, _ = send("", "POST", "auth/approle/login", role, "")
+	is.Equal(status, 400)
+	status, minted = send("reader.internal", "POST", "auth/approle/login", role, "")
+	is.Equal(status, 200)
+	status, _ = send("", "GET", db, "", minted)
+	is.Equal(status, 403)
+	status, _ = send("lister.internal", "GET", db, "", minted)
+	is.Equal(status, 403)
+	status, _ = send("reader.internal", "GET", db, "", minted)
+	is.Equal(status, 404)
 }

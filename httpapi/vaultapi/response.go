@@ -88,7 +88,12 @@ func (c *call) write(a response, err error) (status, size int) {
 	if err != nil {
 		a = c.responseOf(err)
 	}
-	status = c.render(&buffer, a)
+	status, rendered := c.render(&buffer, a)
+	if !rendered {
+		// Not the error of the encoder: it may contain names in a map.
+		c.failure = "the answer cannot be written as JSON"
+		status, _ = c.render(&buffer, c.responseOf(errInternal))
+	}
 	if buffer.Len() <= request.LargeBody {
 		c.leaveLarge() // a client that reads slowly must not keep the room
 	}
@@ -109,20 +114,20 @@ func (c *call) write(a response, err error) (status, size int) {
 // statusClientGone is logged if the client left before the response, as by package httpapi.
 const statusClientGone = 499
 
-// render writes the body of a and returns its status.
-func (c *call) render(buffer *bytes.Buffer, a response) int {
+// render writes the body of a and returns its status. It reports false if that is not possible.
+func (c *call) render(buffer *bytes.Buffer, a response) (status int, ok bool) {
 	body := c.body(a)
 	if body == nil {
-		return cmp.Or(a.status, http.StatusNoContent)
+		return cmp.Or(a.status, http.StatusNoContent), true
 	}
 	// Nil slices and maps are null, as a real Vault sends them.
 	err := json.MarshalWrite(buffer, body, json.FormatNilSliceAsNull(true), json.FormatNilMapAsNull(true), json.Deterministic(true))
 	if err != nil {
 		buffer.Reset()
-		return http.StatusInternalServerError
+		return 0, false
 	}
 	buffer.WriteByte('\n')
-	return cmp.Or(a.status, http.StatusOK)
+	return cmp.Or(a.status, http.StatusOK), true
 }
 
 // timestamp returns t as Vault writes times, or "" for the zero time.
