@@ -2,7 +2,6 @@ package vaultapi
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -171,39 +170,4 @@ func (c *call) newest(addr myvault.Address, n myvault.Version) (myvault.Info, er
 		return myvault.Info{}, myvault.ErrNotFound
 	}
 	return page.Items[0], nil
-}
-
-// writeData makes a new version.
-func (c *call) writeData() (response, error) {
-	addr, err := c.address()
-	if err != nil {
-		return c.invalidPath(err)
-	}
-	var body dataBody
-	if err := c.decode(&body); err != nil {
-		return response{}, err
-	}
-	value, err := body.value()
-	if err != nil {
-		return response{}, err
-	}
-	// The record is read before the write, and must not show through its errors.
-	if err := c.api.extension.Authorize(c.ctx, c.session, myvault.Write, addr); err != nil {
-		return response{}, err
-	}
-	info, err := c.put(addr, value, body)
-	return c.written(info, err)
-}
-
-// written answers a write with the metadata of the new version.
-func (c *call) written(info myvault.Info, err error) (response, error) {
-	if err != nil {
-		return response{}, err
-	}
-	info.State = myvault.Live
-	metadata, err := c.versionOf(info)
-	if err != nil { // the write was made nevertheless
-		return response{}, fmt.Errorf("%w: %w", myvault.ErrUnknownOutcome, err)
-	}
-	return response{data: metadata, mount: kvEngine}, nil
 }

@@ -64,21 +64,12 @@ func TestDenialsOfARealVault(t *testing.T) {
 		real.Must(t, "POST", path, `{"data":{"x":1}}`)
 		is.Equal(f.as("admin", "POST", path, `{"data":{"x":1}}`).status, 200)
 	}
-	theirs, ours := (&fixture{t: t, url: real.Address}), f
-	compare := func(e exchange, token, tokenHere string) {
-		a := theirs.do(e.method, e.path, e.body, "X-Vault-Token: "+token)
-		b := ours.do(e.method, e.path, e.body, "X-Vault-Token: "+tokenHere)
-		same := a.status == b.status && comparable(a.body) == comparable(b.body)
-		if _, listed := deniedDifferences[e.name]; same == listed {
-			t.Errorf("%s: listed as different: %v\n Vault: %d %s\n  here: %d %s", e.name, listed,
-				a.status, comparable(a.body), b.status, comparable(b.body))
-		}
-	}
+	c := comparison{t: t, theirs: &fixture{t: t, url: real.Address}, ours: f, listed: deniedDifferences, found: map[string]bool{}}
 	for _, e := range denials {
-		compare(e, created.Auth.Token, token("lister"))
+		c.play(e, created.Auth.Token, token("lister"))
 	}
-	compare(exchange{"wrong token", "GET", "secret/data/prod/db", ""}, "wrong", "wrong")
-	compare(exchange{"no token", "GET", "secret/data/prod/db", ""}, "", "")
+	c.play(exchange{"wrong token", "GET", "secret/data/prod/db", ""}, "wrong", "wrong")
+	c.play(exchange{"no token", "GET", "secret/data/prod/db", ""}, "", "")
 	for _, method := range []string{"approle", "userpass"} {
 		real.Must(t, "POST", "sys/auth/"+method, `{"type":"`+method+`"}`)
 	}
@@ -90,6 +81,7 @@ func TestDenialsOfARealVault(t *testing.T) {
 		{"wrong user", "POST", "auth/userpass/login/nobody", `{"password":"wrong"}`},
 		{"no password", "POST", "auth/userpass/login/lister", `{}`},
 	} {
-		compare(e, "", "")
+		c.play(e, "", "")
 	}
+	c.finish()
 }
