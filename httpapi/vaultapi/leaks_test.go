@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -117,6 +118,29 @@ var verbs = []struct{ method, path, body string }{
 	{"POST", "sys/capabilities-self", `{"paths":["PROJECT/data/PATH","PROJECT/metadata/PATH"]}`},
 }
 
+// variants are further requests about a secret.
+var variants = []struct{ method, path, body string }{
+	{"HEAD", "PROJECT/data/PATH", ""},
+	{"GET", "PROJECT/data/PATH/", ""},
+	{"GET", "PROJECT/data/PATH?version=99", ""},
+	{"POST", "PROJECT/data/PATH", `{"data":"wrong"}`},
+	{"POST", "PROJECT/data/PATH", `{"data":{"value":"a"},"options":{"cas":"wrong"}}`},
+	{"PATCH", "PROJECT/data/PATH", `{"data":{"value":"a"},"options":{"cas":1}}`},
+	{"GET", "PROJECT/subkeys/PATH?depth=1", ""},
+	{"GET", "PROJECT/subkeys/PATH?version=1", ""},
+	{"POST", "PROJECT/delete/PATH", `{"versions":[99]}`},
+	{"POST", "PROJECT/undelete/PATH", `{"versions":[99]}`},
+	{"POST", "PROJECT/destroy/PATH", `{"versions":[99]}`},
+	{"LIST", "PROJECT/metadata/PATH/", ""},
+	{"GET", "PROJECT/metadata/PATH?list=true", ""},
+	{"LIST", "PROJECT/data/PATH", ""},
+	{"POST", "PROJECT/metadata/PATH", `{"cas_required":true}`},
+	{"POST", "PROJECT/config", `{"max_versions":1}`},
+	{"GET", "sys/internal/ui/mounts/PROJECT", ""},
+	{"GET", "sys/internal/ui/mounts/PROJECT/data/PATH", ""},
+	{"POST", "sys/capabilities-self", `{"paths":["PROJECT/subkeys/PATH","PROJECT/metadata/PATH/","PROJECT/destroy/PATH","PROJECT/config"]}`},
+}
+
 // answer sends a request about a secret. It returns the answer and the calls of the store, without
 // what names the request and the secret.
 func answer(t *testing.T, f *fixture, w *watched, service string, verb struct{ method, path, body string }, project, path string) (reply, string) {
@@ -139,16 +163,27 @@ func answer(t *testing.T, f *fixture, w *watched, service string, verb struct{ m
 // TestDeniedNamesDoNotShow: whether a secret exists that the caller may not touch changes neither
 // the answer of any request nor the calls of the store, so its time does not show it either.
 func TestDeniedNamesDoNotShow(t *testing.T) {
-	for _, denied := range []struct{ about, service, project, there, other, none string }{
-		{"another project", "lister", "other", "prod/there", "other", "prod/none"},
-		{"a project that is not registered", "lister", "other", "prod/there", "ghost", "prod/none"},
-		{"another folder", "lister", "newsbot", "dev/there", "newsbot", "dev/none"},
-		{"another folder, to a writer", "writer", "newsbot", "dev/there", "newsbot", "dev/none"},
+	const deny = "newsbot/prod/there,newsbot/prod/none"
+	for _, denied := range []struct{ about, service, project, there, other, none, deny, before string }{
+		{"another project", "lister", "other", "prod/there", "other", "prod/none", "", ""},
+		{"a project that is not registered", "lister", "other", "prod/there", "ghost", "prod/none", "", ""},
+		{"another folder", "lister", "newsbot", "dev/there", "newsbot", "dev/none", "", ""},
+		{"another folder, to a writer", "writer", "newsbot", "dev/there", "newsbot", "dev/none", "", ""},
+		{"a denied name", "lister", "newsbot", "prod/there", "newsbot", "prod/none", deny, ""},
+		{"a denied name, to a writer", "writer", "newsbot", "prod/there", "newsbot", "prod/none", deny, ""},
+		{"a deleted name", "lister", "newsbot", "prod/there", "newsbot", "prod/none", deny, "newsbot/data/prod/there"},
+		{"a removed name", "lister", "newsbot", "prod/there", "newsbot", "prod/none", deny, "newsbot/metadata/prod/there"},
 	} {
-		for _, verb := range verbs {
+		for _, verb := range slices.Concat(verbs, variants) {
 			t.Run(denied.about+" "+verb.method+" "+verb.path, func(t *testing.T) {
 				is := is.New(t)
 				f, w := newWatched(t)
+				if denied.before != "" {
+					is.Equal(f.as("admin", "DELETE", denied.before, "").status, 204)
+				}
+				if denied.deny != "" {
+					f.setPolicy(map[string]string{"DENY_" + denied.service: denied.deny})
+				}
 				there, calls := answer(t, f, w, denied.service, verb, denied.project, denied.there)
 				none, callsNone := answer(t, f, w, denied.service, verb, denied.other, denied.none)
 				is.Equal(there.status, none.status)
@@ -158,6 +193,26 @@ func TestDeniedNamesDoNotShow(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestListsHideDeniedNames, live, deleted or with metadata only, in a folder that the caller may
+// list. No record of them is read.
+func TestListsHideDeniedNames(t *testing.T) {
+	is := is.New(t)
+	f, w := newWatched(t)
+	f.as("admin", "POST", "newsbot/data/prod/seen", `{"data":{"value":"a"}}`)
+	f.as("admin", "POST", "newsbot/metadata/prod/only", `{"custom_metadata":{"a":"hidden"}}`)
+	f.as("admin", "POST", "newsbot/data/prod/dead", `{"data":{"value":"hidden"}}`)
+	f.as("admin", "DELETE", "newsbot/data/prod/dead", "")
+	f.setPolicy(map[string]string{"DENY_lister": "newsbot/prod/there,newsbot/prod/only,newsbot/prod/dead"})
+	w.taken()
+	r := f.as("lister", "LIST", "newsbot/metadata/prod", "")
+	is.Equal(r.member("data", "keys"), []any{"seen"})
+	calls := w.taken()
+	for _, name := range []string{"there", "only", "dead"} {
+		is.True(!strings.Contains(calls, name))
+	}
+	is.Equal(f.as("lister", "LIST", "newsbot/metadata/prod/there", "").body, f.as("lister", "LIST", "newsbot/metadata/prod/none", "").body)
 }
 
 // TestRightsDoNotShowMore: a caller with some rights on a secret learns nothing by them that needs
