@@ -28,8 +28,8 @@ func members(size int, head, tail string) string {
 	return head + strings.TrimSuffix(b.String(), ",") + tail
 }
 
-// TestBodiesAreDecodedWithinALimit: a body takes little more memory than its size, whatever it is
-// full of. One of 64 KiB is decoded without a limit on requests.
+// TestBodiesAreDecodedWithinALimit: a body full of items takes at most 4 MiB. One of 64 KiB is
+// decoded without a limit on requests.
 func TestBodiesAreDecodedWithinALimit(t *testing.T) {
 	for _, c := range []struct {
 		about, method, path, body string
