@@ -27,6 +27,13 @@ type secured struct {
 
 func startTLS(t *testing.T) *secured {
 	t.Helper()
+	f, _ := serveFaulty(t)
+	return f.startTLS(t)
+}
+
+// startTLS serves f over TLS.
+func (f *fixture) startTLS(t *testing.T) *secured {
+	t.Helper()
 	s := &secured{ca: authority.New(t, "servers"), clients: authority.New(t, "clients")}
 	dir := t.TempDir()
 	s.files.Certificate, s.files.Key = s.ca.Server(t).Write(t, dir, "server")
@@ -37,7 +44,7 @@ func startTLS(t *testing.T) *secured {
 		t.Fatal(err)
 	}
 	listener := servertest.Listen(t, "tcp", "127.0.0.1:0")
-	s.running = start(t, listener, serve.Config{Certificates: s.loaded})
+	s.running = f.start(listener, serve.Config{Certificates: s.loaded})
 	s.url = "https://" + listener.Addr().String()
 	t.Cleanup(func() { s.stop(); <-s.ended })
 	return s

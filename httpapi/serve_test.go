@@ -33,11 +33,16 @@ type running struct {
 func start(t *testing.T, listener net.Listener, config serve.Config) *running {
 	t.Helper()
 	f, _ := serveFaulty(t)
+	return f.start(listener, config)
+}
+
+// start serves f on the address of listener until stop.
+func (f *fixture) start(listener net.Listener, config serve.Config) *running {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &running{fixture: f, stop: stop, ended: make(chan error, 1)}
 	f.url = "http://" + listener.Addr().String()
 	go func() { s.ended <- httpapi.Serve(ctx, listener, f.handler, config) }()
-	t.Cleanup(stop)
+	f.t.Cleanup(stop)
 	return s
 }
 

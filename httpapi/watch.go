@@ -184,6 +184,9 @@ func (c *call) longPoll(r myvault.WatchOptions, wait time.Duration) (response, e
 		}
 		break
 	}
+	if c.conn.Outdated(c.request) {
+		return response{}, myvault.ErrUnauthenticated
+	}
 	p.Cursor = c.seal(p.last)
 	return response{body: p}, nil
 }

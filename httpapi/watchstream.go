@@ -19,11 +19,15 @@ const writeWait = 30 * time.Second
 func (c *call) stream(r myvault.WatchOptions) (response, error) {
 	s := &stream{call: c, control: http.NewResponseController(c.writer)}
 	for e, err := range c.session.Watch(c.ctx, r) {
+		if c.conn.Outdated(c.request) {
+			err = myvault.ErrUnauthenticated
+		}
 		switch {
 		case err != nil && !s.begun:
 			return response{}, err
 		case err != nil:
 			s.end(err)
+			return s.response(), nil
 		case !s.send(e):
 			return s.response(), nil
 		}

@@ -17,6 +17,10 @@ type connection struct {
 	reads  atomic.Int32 // how many more reads a whole request may take
 	status atomic.Int64 // a status
 
+	// Of its request. Only the goroutine of the handler uses them.
+	certificates *Certificates // nil: its certificate is never verified again
+	verified     uint64        // the newest round by whose authorities it was verified
+
 	owner *owner // by pool.mu; nil: closed
 }
 
@@ -69,6 +73,12 @@ func (c Conn) Wait() { c.c.become(waiting) }
 
 // Resume records that the request on c no longer waits.
 func (c Conn) Resume() { c.c.become(working) }
+
+// Outdated reports whether the authorities have changed since r, a request on c, and no longer
+// verify its client certificate. A handler of a long response calls it before each part of it.
+func (c Conn) Outdated(r *http.Request) bool {
+	return c.c != nil && c.c.certificates != nil && c.c.outdated(r)
+}
 
 // authenticate makes service the owner of c. On a nil connection it does nothing.
 func (c *connection) authenticate(service string) {

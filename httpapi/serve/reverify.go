@@ -23,7 +23,11 @@ func (c *Certificates) reverify(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		now := c.current.Load()
-		if conn := connectionOf(r.Context()); conn == nil || conn.round != now.round {
+		conn := connectionOf(r.Context())
+		if conn != nil {
+			conn.certificates, conn.verified = c, now.round
+		}
+		if conn == nil || conn.round != now.round {
 			chains := now.verify(r.TLS)
 			if chains == nil && c.files.ClientRequired {
 				panic(http.ErrAbortHandler) // a new handshake would fail
@@ -37,6 +41,19 @@ func (c *Certificates) reverify(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// outdated implements [Conn.Outdated].
+func (c *connection) outdated(r *http.Request) bool {
+	now := c.certificates.current.Load()
+	if c.verified == now.round || len(r.TLS.VerifiedChains) == 0 {
+		return false
+	}
+	if now.verify(r.TLS) == nil {
+		return true
+	}
+	c.verified = now.round
+	return false
 }
 
 // verify returns the chains from the client's certificate to the authorities, as a handshake
