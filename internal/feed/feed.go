@@ -78,8 +78,11 @@ func (l *Log) Position() uint64 {
 	return l.end
 }
 
-// after returns the events after seq. If the log no longer has all of them, it returns the sequence
-// after which it has.
+// MaxChanges is the number of changes after which [Feed.Next] returns. Its last event may exceed it.
+const MaxChanges = 1000
+
+// after returns the next events after seq, and the sequence of the last change in them. If the log
+// no longer has all of them, it returns the sequence after which it has.
 func (l *Log) after(seq uint64) (events []myvault.Event, missing, end uint64, err error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -94,24 +97,25 @@ func (l *Log) after(seq uint64) (events []myvault.Event, missing, end uint64, er
 		return nil, l.start, l.end, nil
 	}
 	first, _ := slices.BinarySearch(l.last, seq+1)
-	events = l.events[first:len(l.events):len(l.events)]
-	if len(events) > 0 {
-		e := events[0]
-		// The position may be within the event: it may be two events for another feed.
-		if before := l.last[first] - uint64(len(e.Changes)); before < seq {
-			e.Changes = e.Changes[seq-before:]
-			events = append([]myvault.Event{e}, events[1:]...)
-		}
+	if first == len(l.events) {
+		return nil, 0, seq, nil
 	}
-	return events, 0, l.end, nil
+	last, _ := slices.BinarySearch(l.last, seq+MaxChanges)
+	last = min(last, len(l.last)-1)
+	events = slices.Clone(l.events[first : last+1])
+	// seq may be within the first event: it may be two events for another feed.
+	if before := l.last[first] - uint64(len(events[0].Changes)); before < seq {
+		events[0].Changes = events[0].Changes[seq-before:]
+	}
+	return events, 0, l.last[last], nil
 }
 
 // Source is the store below a Log. Each function may be nil.
 type Source struct {
 	// Refresh appends to the log what was committed before the call.
 	Refresh func(context.Context) error
-	// Older returns events that the log no longer has: those after a sequence, up to another. If it
-	// is nil, they are ErrStalePosition.
+	// Older returns the next events that the log no longer has: those after a sequence, up to
+	// another or less far. If it is nil, they are ErrStalePosition.
 	Older func(ctx context.Context, after, upTo uint64) ([]myvault.Event, error)
 	// Close is called once, when the feed is closed.
 	Close func()
@@ -173,7 +177,9 @@ func (f *Feed) Next(ctx context.Context) ([]myvault.Event, error) {
 	if events, err = f.source.Older(ctx, f.position, missing); err != nil {
 		return nil, err
 	}
-	f.position = missing
+	for _, e := range events {
+		f.position += uint64(len(e.Changes))
+	}
 	return events, nil
 }
 

@@ -116,12 +116,12 @@ func TestOlder(t *testing.T) {
 	is := is.New(t)
 	log := feed.New(store, 100, 40)
 	older := func(_ context.Context, after, upTo uint64) ([]myvault.Event, error) {
-		is.Equal(after, uint64(30))
+		is.Equal(after, uint64(39))
 		is.Equal(upTo, uint64(40))
 		return []myvault.Event{commit("old")}, nil
 	}
 	closed := 0
-	f, err := log.Open(myvault.PositionAfter(store, 30), feed.Source{Older: older, Close: func() { closed++ }})
+	f, err := log.Open(myvault.PositionAfter(store, 39), feed.Source{Older: older, Close: func() { closed++ }})
 	is.NoErr(err)
 	log.Append(commit("new"))
 	is.Equal(read(t, f), []string{"old"})
@@ -130,7 +130,7 @@ func TestOlder(t *testing.T) {
 	f.Close()
 	f.Close()
 	is.Equal(closed, 1)
-	_, err = log.Open(myvault.PositionAfter(store, 30), feed.Source{})
+	_, err = log.Open(myvault.PositionAfter(store, 39), feed.Source{})
 	is.True(errors.Is(err, myvault.ErrStalePosition))
 }
 
@@ -168,4 +168,52 @@ func TestEnd(t *testing.T) {
 	cancel()
 	_, err = f.Next(ctx)
 	is.True(errors.Is(err, context.Canceled))
+}
+
+// Next ends after the event that completes 1,000 changes, whether it is read from the log or from
+// the store, and the caller may modify the slice.
+func TestNextIsBounded(t *testing.T) {
+	is := is.New(t)
+	log := feed.New(store, 10_000, 1200)
+	older := func(_ context.Context, after, _ uint64) ([]myvault.Event, error) {
+		return []myvault.Event{commit(make([]string, 1100)...)}[:min(1, 1200-after)], nil
+	}
+	f, err := log.Open(myvault.PositionAfter(store, 100), feed.Source{Older: older})
+	is.NoErr(err)
+	for range 3 {
+		log.Append(commit(make([]string, 600)...))
+	}
+	for _, want := range []struct{ changes, end uint64 }{{1100, 1200}, {1200, 2400}, {600, 3000}} {
+		is.True(ready(f))
+		events, err := f.Next(t.Context())
+		is.NoErr(err)
+		total := 0
+		for i := range events {
+			total += len(events[i].Changes)
+			events[i] = myvault.Event{}
+		}
+		is.Equal(total, int(want.changes))
+		is.Equal(f.Position(), myvault.PositionAfter(store, want.end))
+	}
+	is.True(!ready(f))
+	other, err := log.Open(myvault.PositionAfter(store, 1200), feed.Source{})
+	is.NoErr(err)
+	is.Equal(len(read(t, other)), 1200)
+}
+
+// A store may return a part of what the log no longer has.
+func TestOlderInParts(t *testing.T) {
+	is := is.New(t)
+	log := feed.New(store, 100, 40)
+	f, err := log.Open(myvault.PositionAfter(store, 30), feed.Source{
+		Older: func(_ context.Context, after, _ uint64) ([]myvault.Event, error) {
+			return []myvault.Event{commit(fmt.Sprint(after), "x")}, nil
+		},
+	})
+	is.NoErr(err)
+	var got []string
+	for ready(f) {
+		got = append(got, read(t, f)...)
+	}
+	is.Equal(got, []string{"30", "x", "32", "x", "34", "x", "36", "x", "38", "x"})
 }

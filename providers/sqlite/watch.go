@@ -156,11 +156,12 @@ func (p *poller) open(ctx context.Context, after myvault.Position) (*feed.Feed, 
 	return p.log.Open(after, feed.Source{Refresh: p.poll, Older: p.older, Close: func() { p.store.watchers.leave(p) }})
 }
 
-// older reads events from the log that were committed before the poller started.
+// older reads events from the log that were committed before the poller started: as many as one
+// Next may return.
 func (p *poller) older(ctx context.Context, after, upTo uint64) (events []myvault.Event, err error) {
 	s := p.store
 	err = s.file.Readers.Snapshot(ctx, func(c *db.Conn) error {
-		events, err = ledger.Events(c, s.file.Keys, after, upTo)
+		events, err = ledger.Events(c, s.file.Keys, after, upTo, feed.MaxChanges)
 		return err
 	})
 	for i := range events {
@@ -215,7 +216,7 @@ func (p *poller) poll(ctx context.Context) error {
 			p.log.Skip(end) // no feed could read so many
 			return nil
 		}
-		events, err = ledger.Events(c, s.file.Keys, position, end)
+		events, err = ledger.Events(c, s.file.Keys, position, end, myvault.WatchHistory)
 		return err
 	})
 	if err != nil {

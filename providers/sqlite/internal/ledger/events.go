@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"errors"
+
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/myswiftagent/myvault"
@@ -9,10 +11,14 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/keyring"
 )
 
-// Events returns the commits in the log rows after a position, up to and including another. Both
-// must be the ends of commits. The log does not say where a commit ends: rows in sequence by one
-// service at one time count as one commit. The events have no Position.
-func Events(c *db.Conn, k *keyring.Ring, after, upTo uint64) (events []myvault.Event, err error) {
+// errLimit ends a walk that has read enough.
+var errLimit = errors.New("limit reached")
+
+// Events returns the commits in the log rows after a position, up to and including another, but
+// none after the commit that completes limit changes. Both positions must be the ends of commits.
+// The log does not say where a commit ends: rows in sequence by one service at one time count as
+// one commit. The events have no Position.
+func Events(c *db.Conn, k *keyring.Ring, after, upTo uint64, limit int) (events []myvault.Event, err error) {
 	next := after + 1
 	err = c.Each(`SELECT `+LogColumns+` FROM log l WHERE l.seq > ?1 AND l.seq <= ?2 ORDER BY l.seq`, func(row *sqlite3.Stmt) error {
 		r := ScanLog(row)
@@ -22,15 +28,21 @@ func Events(c *db.Conn, k *keyring.Ring, after, upTo uint64) (events []myvault.E
 		if r.Entry.Seq != next {
 			return missing(next)
 		}
-		next++
 		last := len(events) - 1
 		if last < 0 || !events[last].At.Equal(r.At) || events[last].By != r.Author {
+			if next-after > uint64(limit) {
+				return errLimit
+			}
 			events = append(events, myvault.Event{At: r.At, By: r.Author})
 			last++
 		}
+		next++
 		events[last].Changes = append(events[last].Changes, r.change())
 		return nil
 	}, after, upTo)
+	if errors.Is(err, errLimit) {
+		return events, nil
+	}
 	if err == nil && next != upTo+1 {
 		err = missing(next)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,33 @@ func TestResumeFromTheFile(t *testing.T) {
 	}
 	is.Equal(got, "[p/a version 1 live p/b version 1 live] [p/c version 1 live] [p/d version 1 live]")
 	is.Equal(next(t, other), "[p/d version 1 live]")
+}
+
+// What is read from the file also comes in parts, each of which ends with a whole commit.
+func TestResumeFromTheFileInParts(t *testing.T) {
+	is := is.New(t)
+	s := open(t, t.TempDir(), crypto.NewKey(), sqlite.Config{})
+	f := watch(t, s, "")
+	position := f.Position()
+	f.Close()
+	const commits, size = 5, 400
+	for n := range commits {
+		apply(t, s, slices.Repeat([]myvault.Change{put(fmt.Sprint(n))}, size)...)
+	}
+	resumed := watch(t, s, position)
+	var sizes []int
+	for n := 0; n < commits; {
+		events, err := resumed.Next(t.Context())
+		is.NoErr(err)
+		sizes = append(sizes, len(events))
+		for _, e := range events {
+			is.Equal(len(e.Changes), size)
+			is.Equal(e.Changes[size-1].Path, fmt.Sprint(n))
+			n++
+		}
+		is.Equal(events[len(events)-1].Position, resumed.Position())
+	}
+	is.Equal(sizes, []int{3, 2})
 }
 
 // While nothing is committed, looking for commits takes no connection and no query.
