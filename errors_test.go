@@ -209,7 +209,7 @@ func watchErrors(t *testing.T, v *myvault.Vault) (all []error) {
 	t.Helper()
 	s := v.As("root")
 	for _, r := range []myvault.WatchOptions{
-		{Bookmarks: -1}, {After: canary}, {After: myvault.PositionAfter(v.Incarnation(), 1)}, {Prefix: myvault.Prefix{Project: canary + "/"}},
+		{BookmarkInterval: -1}, {After: canary}, {After: myvault.PositionAfter(v.Incarnation(), 1)}, {Prefix: myvault.Prefix{Project: canary + "/"}},
 	} {
 		all = append(all, first(s.Watch(t.Context(), r)))
 	}

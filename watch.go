@@ -60,8 +60,10 @@ func (c VersionChange) String() string {
 type WatchOptions struct {
 	Prefix Prefix
 	After  Position // exclusive; "" begins at the present
-	// Bookmarks is how long Watch waits at most before it yields a bookmark. 0: a minute.
-	Bookmarks time.Duration
+	// BookmarkInterval is the time after which Watch yields a bookmark if there was no event. 0: a
+	// minute. A bookmark never comes earlier: that would show how much others change. If more
+	// than WatchHistory changes are made between two bookmarks, the first becomes stale.
+	BookmarkInterval time.Duration
 }
 
 // WatchHistory is how many changes a store keeps for a [Session.Watch] to resume, unless its own
@@ -131,10 +133,7 @@ func (s *Session) Watch(ctx context.Context, r WatchOptions) iter.Seq2[Event, er
 	}
 }
 
-const (
-	defaultBookmarks = time.Minute
-	maxUnseen        = WatchHistory / 10 // changes without an event, after which a bookmark is due
-)
+const defaultBookmarkInterval = time.Minute
 
 // watch is a running [Session.Watch].
 type watch struct {
@@ -142,8 +141,8 @@ type watch struct {
 	options   WatchOptions
 	feed      Feed
 	yield     func(Event, error) bool
-	bookmarks *time.Timer
-	unseen    int // changes since the last event or bookmark
+	bookmarks *time.Timer // stopped until the watch is current
+	current   bool        // all missed events have been delivered
 }
 
 // openWatch authorizes and records a watch.
@@ -151,11 +150,11 @@ func (s *Session) openWatch(ctx context.Context, r WatchOptions) (*watch, error)
 	if err := r.Prefix.Validate(); err != nil {
 		return nil, err
 	}
-	if r.Bookmarks < 0 {
+	if r.BookmarkInterval < 0 {
 		return nil, fmt.Errorf("%w interval of bookmarks: it is negative", ErrInvalid)
 	}
-	if r.Bookmarks == 0 {
-		r.Bookmarks = defaultBookmarks
+	if r.BookmarkInterval == 0 {
+		r.BookmarkInterval = defaultBookmarkInterval
 	}
 	w := &watch{session: s, options: r}
 	if _, err := w.authorize(ctx); err != nil {
@@ -188,9 +187,10 @@ func (w *watch) authorize(ctx context.Context) (rights, error) {
 
 // run delivers events until the watch ends. It returns the reason.
 func (w *watch) run(ctx context.Context) error {
-	w.bookmarks = time.NewTimer(w.options.Bookmarks)
+	w.bookmarks = time.NewTimer(w.options.BookmarkInterval)
+	w.bookmarks.Stop()
 	defer w.bookmarks.Stop()
-	for current := false; ; {
+	for {
 		policyChange := w.session.vault.policyChange.Wait() // before rights are looked at
 		events, err := w.feed.Next(ctx)
 		if err != nil {
@@ -205,8 +205,8 @@ func (w *watch) run(ctx context.Context) error {
 		switch {
 		case len(events) > 0:
 			ready = alwaysReady
-		case !current:
-			current = true
+		case !w.current:
+			w.current = true
 			if err := w.bookmark(ctx, w.feed.Position()); err != nil {
 				return err
 			}
@@ -243,9 +243,8 @@ func (w *watch) deliver(ctx context.Context, e Event) error {
 			selected = append(selected, c)
 		}
 	}
-	w.unseen += len(e.Changes)
 	if len(selected) == 0 && !ofVault {
-		return w.skip(ctx, e.Position)
+		return nil
 	}
 	// A record of an extension may have ended the session: a token was revoked.
 	r, err := w.authorize(ctx)
@@ -259,17 +258,9 @@ func (w *watch) deliver(ctx context.Context, e Event) error {
 		}
 	}
 	if len(e.Changes) == 0 {
-		return w.skip(ctx, e.Position)
-	}
-	return w.pass(e)
-}
-
-// skip yields a bookmark if there was no event for many changes, so that position stays recent.
-func (w *watch) skip(ctx context.Context, position Position) error {
-	if w.unseen < maxUnseen {
 		return nil
 	}
-	return w.bookmark(ctx, position)
+	return w.pass(e)
 }
 
 // bookmark yields a bookmark unless the session has ended.
@@ -281,10 +272,11 @@ func (w *watch) bookmark(ctx context.Context, position Position) error {
 }
 
 func (w *watch) pass(e Event) error {
-	w.unseen = 0
 	if !w.yield(e, nil) {
 		return fs.SkipAll // the loop has ended
 	}
-	w.bookmarks.Reset(w.options.Bookmarks)
+	if w.current {
+		w.bookmarks.Reset(w.options.BookmarkInterval)
+	}
 	return nil
 }

@@ -177,8 +177,8 @@ func TestPolicyEndsIdleWatch(t *testing.T) {
 		v := openVault(t, myvault.Config{})
 		s, err := v.Login(t.Context(), myvault.Credentials{Service: "svc", Token: "svc-token-0123456789"})
 		is.NoErr(err)
-		withdrawn, _ := watch(t, s, myvault.WatchOptions{Bookmarks: 1000 * time.Hour})
-		denied, _ := watch(t, v.As("svc"), myvault.WatchOptions{Bookmarks: 1000 * time.Hour})
+		withdrawn, _ := watch(t, s, myvault.WatchOptions{BookmarkInterval: 1000 * time.Hour})
+		denied, _ := watch(t, v.As("svc"), myvault.WatchOptions{BookmarkInterval: 1000 * time.Hour})
 		p, err := myvault.NewPolicy(myvault.Service{Name: "root", Allow: rules(t, "*/")}, myvault.Service{
 			Name: "svc", Tokens: []string{"svc-token-new-0123456789"}, Allow: rules(t, "newsbot/prod/@read")})
 		is.NoErr(err)
@@ -240,7 +240,7 @@ func TestBookmarks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		v := openVault(t, myvault.Config{})
-		w, start := watch(t, v.As("svc"), myvault.WatchOptions{Bookmarks: 20 * time.Second})
+		w, start := watch(t, v.As("svc"), myvault.WatchOptions{BookmarkInterval: 20 * time.Second})
 		mustApply(t, v, putOf("newsbot/dev/hidden"))
 		began := time.Now()
 		e := w.event()
@@ -248,13 +248,49 @@ func TestBookmarks(t *testing.T) {
 		is.Equal(len(e.Changes), 0)
 		is.True(e.Position != start) // behind the hidden change
 
-		// After many hidden changes the next bookmark does not wait.
+		// No number of hidden changes brings a bookmark earlier.
 		for range 2 {
-			mustApply(t, v, slices.Repeat([]myvault.Change{putOf("newsbot/dev/hidden")}, myvault.MaxChanges)...)
 			began = time.Now()
+			mustApply(t, v, slices.Repeat([]myvault.Change{putOf("newsbot/dev/hidden")}, myvault.MaxChanges)...)
 			is.Equal(changes(w.event()), "")
-			is.Equal(time.Since(began), time.Duration(0))
+			is.Equal(time.Since(began), 20*time.Second)
 		}
+	})
+}
+
+// slowWatcher is a store whose feeds take a minute for each Next.
+type slowWatcher struct{ *memory.Provider }
+
+type slowFeed struct{ myvault.Feed }
+
+func (w slowWatcher) Watch(ctx context.Context, prefix myvault.Prefix, after myvault.Position) (myvault.Feed, error) {
+	f, err := w.Provider.Watch(ctx, prefix, after)
+	return slowFeed{f}, err
+}
+
+func (f slowFeed) Next(ctx context.Context) ([]myvault.Event, error) {
+	time.Sleep(time.Minute)
+	return f.Feed.Next(ctx)
+}
+
+// The first bookmark says that all missed events have been delivered, however long that took.
+func TestNoBookmarkBeforeTheMissedEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		v := vaultOf(t, slowWatcher{memory.New(memory.Config{})}, myvault.Config{})
+		_, start := watch(t, v.As("svc"), myvault.WatchOptions{})
+		for range 9 {
+			mustApply(t, v, slices.Repeat([]myvault.Change{putOf("newsbot/dev/hidden")}, myvault.MaxChanges)...)
+		}
+		mustApply(t, v, putOf("newsbot/prod/db"))
+		var got []string
+		for e, err := range v.As("svc").Watch(t.Context(), myvault.WatchOptions{After: start, BookmarkInterval: time.Second}) {
+			is.NoErr(err)
+			if got = append(got, changes(e)); len(got) == 2 {
+				break
+			}
+		}
+		is.Equal(got, []string{"newsbot/prod/db version 1 live", ""})
 	})
 }
 
@@ -292,7 +328,7 @@ func TestWatchNeedsWatcher(t *testing.T) {
 	v := vaultOf(t, struct{ myvault.Provider }{memory.New(memory.Config{})}, myvault.Config{Trail: myvault.NoTrail{}})
 	err := first(v.As("svc").Watch(t.Context(), myvault.WatchOptions{}))
 	is.True(errors.Is(err, errors.ErrUnsupported))
-	for _, r := range []myvault.WatchOptions{{Bookmarks: -1}, {Prefix: myvault.Prefix{Path: "x"}}} {
+	for _, r := range []myvault.WatchOptions{{BookmarkInterval: -1}, {Prefix: myvault.Prefix{Path: "x"}}} {
 		is.True(errors.Is(first(v.As("svc").Watch(t.Context(), r)), myvault.ErrInvalid))
 	}
 }

@@ -25,7 +25,7 @@ func (c *Client) Watch(ctx context.Context, r myvault.WatchOptions) iter.Seq2[my
 	return func(yield func(myvault.Event, error) bool) {
 		var addr myvault.Address
 		err := r.Prefix.Validate()
-		if err == nil && r.Bookmarks < 0 {
+		if err == nil && r.BookmarkInterval < 0 {
 			err = fmt.Errorf("%w interval of bookmarks: it is negative", myvault.ErrInvalid)
 		}
 		if err == nil {

@@ -62,8 +62,8 @@ func (c *call) watch() (response, error) {
 	defer context.AfterFunc(c.api.drained, cancel)()
 	c.ctx = ctx
 	r := myvault.WatchOptions{
-		Prefix:    myvault.Prefix{Project: c.query.Get("project"), Path: c.query.Get("prefix")},
-		Bookmarks: c.api.heartbeat,
+		Prefix:           myvault.Prefix{Project: c.query.Get("project"), Path: c.query.Get("prefix")},
+		BookmarkInterval: c.api.heartbeat,
 	}
 	wait, err := c.wait()
 	if err != nil {
@@ -170,7 +170,7 @@ const maxPolled = 1000
 // longPoll answers with the events that the client missed or, if there are none, with the next one
 // within the wait. Without a position it answers at once with that of the present.
 func (c *call) longPoll(r myvault.WatchOptions, wait time.Duration) (response, error) {
-	r.Bookmarks = max(wait, time.Millisecond)
+	r.BookmarkInterval = max(wait, time.Millisecond)
 	p := &polled{Events: []event{}, until: time.Now().Add(wait), last: r.After, atOnce: wait == 0 || r.After == ""}
 	// The wait may be longer than the write timeout of the server.
 	defer func() { _ = http.NewResponseController(c.writer).SetWriteDeadline(time.Now().Add(writeWait)) }()

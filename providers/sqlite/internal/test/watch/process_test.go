@@ -96,7 +96,7 @@ func writeForever(ctx context.Context, v *myvault.Vault, n string) error {
 // watchForever prints each event after a position as JSON, in one write.
 func watchForever(ctx context.Context, v *myvault.Vault, after string) error {
 	s := v.As("root")
-	for e, err := range s.Watch(ctx, myvault.WatchOptions{After: myvault.Position(after), Bookmarks: 10 * time.Millisecond}) {
+	for e, err := range s.Watch(ctx, myvault.WatchOptions{After: myvault.Position(after), BookmarkInterval: 10 * time.Millisecond}) {
 		if err != nil {
 			return err
 		}
