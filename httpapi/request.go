@@ -35,6 +35,7 @@ type call struct {
 	panicked string              // the text of a panic for the log
 	stack    string              // of the panic
 	large    bool                // it is in the room of large requests
+	watching bool                // it counts as a watch
 	action   myvault.Action      // that a denied caller lacks
 	changes  []myvault.Change    // of the body, for problems with one of them
 	conn     serve.Conn
@@ -48,6 +49,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	c := &call{api: h, request: r, writer: w, endpoint: noRoute, ctx: ctx, id: request.ID(r), remote: h.guard.Remote(r), conn: serve.ConnOf(r.Context())}
 	defer c.leaveLarge()
+	defer c.leaveWatch()
 	a, err := c.run()
 	status, size := c.write(w, a, err)
 	took := time.Since(started)

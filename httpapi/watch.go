@@ -78,13 +78,9 @@ func (c *call) watch() (response, error) {
 	if c.api.draining.Load() {
 		return response{}, myvault.ErrClosed
 	}
-	if !c.api.watches.enter(c.service) {
-		return response{}, &problem.Problem{
-			Status: http.StatusServiceUnavailable, Code: "too_many_watches", Retry: "5",
-			Detail: "too many requests watch already: close some, or retry later",
-		}
+	if err := c.enterWatch(); err != nil {
+		return response{}, err
 	}
-	defer c.api.watches.leave(c.service)
 	// Past the read timeout, the server would not notice that the client has left.
 	_ = http.NewResponseController(c.writer).SetReadDeadline(time.Time{})
 	c.conn.Wait()
@@ -92,6 +88,26 @@ func (c *call) watch() (response, error) {
 		return c.stream(r)
 	}
 	return c.longPoll(r, wait)
+}
+
+// enterWatch refuses a watch beyond the limit. Otherwise c counts as a watch until leaveWatch.
+func (c *call) enterWatch() error {
+	if !c.api.watches.enter(c.service) {
+		return &problem.Problem{
+			Status: http.StatusServiceUnavailable, Code: "too_many_watches", Retry: "5",
+			Detail: "too many requests watch already: close some, or retry later",
+		}
+	}
+	c.watching = true
+	return nil
+}
+
+// leaveWatch makes room for another watch.
+func (c *call) leaveWatch() {
+	if c.watching {
+		c.watching = false
+		c.api.watches.leave(c.service)
+	}
 }
 
 // wait returns the parameter wait, or -1 if there is none.
@@ -183,6 +199,11 @@ func (c *call) longPoll(r myvault.WatchOptions, wait time.Duration) (response, e
 			continue
 		}
 		break
+	}
+	if p.changes > manyChanges {
+		if err := c.enterLarge(); err != nil {
+			return response{}, err
+		}
 	}
 	if c.conn.Outdated(c.request) {
 		return response{}, myvault.ErrUnauthenticated
