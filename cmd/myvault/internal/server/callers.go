@@ -14,6 +14,7 @@ type CallerSettings struct {
 	Origins     []string `env:"MYVAULT_ORIGINS" help:"origins such as https://console.example.org whose pages may call this server, comma-separated"`
 	Forwarders  []string `env:"MYVAULT_FORWARDERS" help:"addresses and networks of trusted proxies that set X-Forwarded-For, comma-separated"`
 	Connections int      `env:"MYVAULT_CONNECTIONS" help:"maximum number of open connections (512)"`
+	MaxWatches  int      `env:"MYVAULT_MAX_WATCHES" help:"maximum number of open GET /api/watch, half of them of one service (256)"`
 	// ProjectSecrets are items such as prod/key=bytes:32:base64url.
 	ProjectSecrets []string `env:"MYVAULT_PROJECT_SECRETS" help:"secrets to generate in each new project: path=bytes:32:base64url or path=text:32:hex, comma-separated"`
 

@@ -20,3 +20,23 @@ func TestTheServerSweepsTokens(t *testing.T) {
 	})
 	is.NoErr(p.stop(t, syscall.SIGTERM)) // the sweep ends with the server
 }
+
+// TestTheServerLimitsWatches checks that a further watch is refused, until the first ends.
+func TestTheServerLimitsWatches(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	p := start(t, t.TempDir(), "MYVAULT_MAX_WATCHES=1")
+	c := p.headers(t)
+	_, cursor, _ := strings.Cut(p.must(t, c, "GET", "/api/watch?wait=0", "").body, `"cursor":"`)
+	cursor, _, _ = strings.Cut(cursor, `"`)
+	ended := make(chan response, 1)
+	go func() {
+		answer, _ := p.ask(c, "GET", "/api/watch?wait=60&cursor="+cursor, "")
+		ended <- answer
+	}()
+	await(t, "the refusal of a second watch", func() bool {
+		return strings.Contains(p.must(t, c, "GET", "/api/watch?wait=0", "").body, `"code":"too_many_watches"`)
+	})
+	is.NoErr(p.stop(t, syscall.SIGTERM))
+	is.Equal((<-ended).status, 200)
+}

@@ -60,6 +60,7 @@ func (l loaded) checkAPI() error {
 	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
 	secrets, secretsErr := l.projectSecrets()
 	_, apiErr := httpapi.New(vault, httpapi.Config{ProjectSecrets: secrets})
+	_, watchesErr := httpapi.New(vault, httpapi.Config{MaxWatches: l.MaxWatches})
 	return errors.Join(
 		secretsErr,
 		withSetting("MYVAULT_PROJECT_SECRETS", apiErr),
@@ -67,6 +68,7 @@ func (l loaded) checkAPI() error {
 		guarded("MYVAULT_ORIGINS", guard.Config{AllowedOrigins: l.Origins}),
 		guarded("MYVAULT_FORWARDERS", guard.Config{Forwarders: l.Forwarders}),
 		withSetting("MYVAULT_CONNECTIONS", serve.Config{MaxConnections: l.Connections}.Validate(loopback)),
+		withSetting("MYVAULT_MAX_WATCHES", watchesErr),
 		withSetting("MYVAULT_DRAIN", serve.Config{Drain: l.Drain}.Validate(loopback)),
 		vault.Close(),
 	)
@@ -108,7 +110,7 @@ func (s settings) handler(vault *myvault.Vault, config httpapi.Config) (*httpapi
 	if err != nil {
 		return nil, err
 	}
-	config.Store, config.ProjectSecrets = s.Provider, secrets
+	config.Store, config.ProjectSecrets, config.MaxWatches = s.Provider, secrets, s.MaxWatches
 	if s.Console {
 		config.Console = console.New()
 	}

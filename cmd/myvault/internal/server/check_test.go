@@ -49,6 +49,7 @@ var invalidChanges = []struct{ line, becomes, want string }{
 	{"MSA_", "MYVAULT_PROVIDER=hashivault\nVAULT_ADDR=https://127.0.0.1:1\nVAULT_TOKEN_FILE=.\nMSA_", "VAULT_TOKEN_FILE"},
 	{goodKey, "MSA_MASTER_KEY_FILE=.", "setting MSA_MASTER_KEY_FILE: "},
 	{"MSA_", "MYVAULT_CONNECTIONS=-1\nMSA_", "setting MYVAULT_CONNECTIONS"},
+	{"MSA_", "MYVAULT_MAX_WATCHES=-1\nMSA_", "setting MYVAULT_MAX_WATCHES"},
 	{"MSA_", "MYVAULT_SWEEP=10ms\nMSA_", "MYVAULT_SWEEP"},
 	{"MSA_", "MYVAULT_DRAIN=-1s\nMSA_", "setting MYVAULT_DRAIN"},
 	{"MSA_", "MYVAULT_DUE=canary\nMSA_", "MYVAULT_DUE"},
@@ -151,7 +152,7 @@ func TestAllErrorsAreReported(t *testing.T) {
 	is := is.New(t)
 	wrong := []string{
 		"MYVAULT_ORIGINS=x", "MYVAULT_HOSTS=http://x/", "MYVAULT_FORWARDERS=x", "MYVAULT_ADDR=0.0.0.0:0", "MSA_MASTER_KEY=short", "MYVAULT_METRICS_ADDR=x",
-		"MYVAULT_SWEEP=x", "MYVAULT_DUE=x", "MYVAULT_CONNECTIONS=-1", "MYVAULT_DRAIN=-1s", "MYVAULT_TLS_MIN=x", "ALLOW_svc=newsbot", "CERT_svc=cn:x",
+		"MYVAULT_SWEEP=x", "MYVAULT_DUE=x", "MYVAULT_CONNECTIONS=-1", "MYVAULT_MAX_WATCHES=-1", "MYVAULT_DRAIN=-1s", "MYVAULT_TLS_MIN=x", "ALLOW_svc=newsbot", "CERT_svc=cn:x",
 	}
 	p := command(t, t.TempDir(), append(strings.Fields(goodEnv), wrong...)...)
 	is.True(p.cmd.Run() != nil)
@@ -172,7 +173,7 @@ func TestEmptySettingsAreAbsent(t *testing.T) {
 	dir := t.TempDir()
 	is.NoErr(os.WriteFile(filepath.Join(dir, ".env"), []byte(goodEnv+"MSA_MASTER_KEY_FILE=\nCERT_svc=\nDENY_svc=\nMYVAULT_HOSTS=\n"), 0o600))
 	p := start(t, dir, "MSA_MASTER_KEY=", "MSA_MASTER_KEY_FILE=", "MYVAULT_ENV=", "MYVAULT_DATA=", "MYVAULT_CONSOLE=", "MYVAULT_SWEEP=", "LOG_LEVEL=",
-		"MYVAULT_TLS_MIN=", "MYVAULT_TLS_CERT=", "MYVAULT_PROVIDER=", "MYVAULT_CONNECTIONS=", "MYVAULT_FORWARDERS=", "ALLOWED_SERVICES=")
+		"MYVAULT_TLS_MIN=", "MYVAULT_TLS_CERT=", "MYVAULT_PROVIDER=", "MYVAULT_CONNECTIONS=", "MYVAULT_MAX_WATCHES=", "MYVAULT_FORWARDERS=", "ALLOWED_SERVICES=")
 	is.Equal(p.allowed(t), "newsbot/")
 	for _, token := range []string{"", "sha256:"} {
 		is.Equal(p.must(t, caller{"svc", token}, "GET", "/api/whoami", "").status, 401)
