@@ -147,12 +147,12 @@ func (c *call) resumePosition() (myvault.Position, error) {
 	return myvault.Position(strings.TrimRight(string(plain), "\x00")), err
 }
 
-// positionBlock is the unit of the size of a sealed position.
+// positionBlock is the unit of the size of a position in a cursor.
 const positionBlock = 64
 
-// seal returns a position for the client. It is encrypted, because the number in it would show how
+// cursorOf returns the cursor of a position, for the client. It is encrypted, because the number in it would show how
 // many changes others have made.
-func (c *call) seal(p myvault.Position) string {
+func (c *call) cursorOf(p myvault.Position) string {
 	plain := []byte(p)
 	plain = append(plain, make([]byte, positionBlock-len(plain)%positionBlock)...)
 	return base64.RawURLEncoding.EncodeToString(c.api.cursors.seal(c.ctx, plain, []byte(c.endpoint.Pattern)))
@@ -184,7 +184,7 @@ func eventOf(e myvault.Event) event {
 const maxPolled = 1000
 
 // longPoll answers with the events that the client missed or, if there are none, with the next one
-// within the wait. Without a position it answers at once with that of the present.
+// within the wait. Without a cursor it answers at once with that of the present.
 func (c *call) longPoll(r myvault.WatchOptions, wait time.Duration) (response, error) {
 	r.BookmarkInterval = max(wait, time.Millisecond)
 	p := &polled{Events: []event{}, until: time.Now().Add(wait), last: r.After, atOnce: wait == 0 || r.After == ""}
@@ -208,7 +208,7 @@ func (c *call) longPoll(r myvault.WatchOptions, wait time.Duration) (response, e
 	if c.conn.Outdated(c.request) {
 		return response{}, myvault.ErrUnauthenticated
 	}
-	p.Cursor = c.seal(p.last)
+	p.Cursor = c.cursorOf(p.last)
 	return response{body: p}, nil
 }
 

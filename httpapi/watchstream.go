@@ -74,10 +74,10 @@ func (s *stream) send(e myvault.Event) bool {
 		}
 	}
 	if len(e.Changes) == 0 {
-		return s.write("bookmark", s.seal(e.Position), []byte("{}"))
+		return s.write("bookmark", s.cursorOf(e.Position), []byte("{}"))
 	}
 	data, err := json.Marshal(eventOf(e))
-	return err == nil && s.write("change", s.seal(e.Position), data)
+	return err == nil && s.write("change", s.cursorOf(e.Position), data)
 }
 
 // end sends the reason for which the stream ends. A client that should connect again gets none.

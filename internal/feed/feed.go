@@ -1,5 +1,5 @@
 // Package feed keeps the newest commits of a store in memory, for its watchers. Any number of feeds
-// read the same commits: a feed is only a position, and unread commits take no memory.
+// read the same commits: a feed is only a sequence number, and unread commits take no memory.
 package feed
 
 import (
@@ -71,8 +71,8 @@ func (l *Log) End(err error) {
 	l.changed.Notify()
 }
 
-// Position returns the sequence of the newest change.
-func (l *Log) Position() uint64 {
+// Last returns the sequence of the newest change.
+func (l *Log) Last() uint64 {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.end
@@ -123,24 +123,24 @@ type Source struct {
 
 // Feed is a [myvault.Feed] over a Log.
 type Feed struct {
-	log      *Log
-	source   Source
-	position uint64
-	closed   bool
+	log    *Log
+	source Source
+	seq    uint64 // of the last change that was read
+	closed bool
 }
 
 var _ myvault.Feed = (*Feed)(nil)
 
 // Open returns a feed of the commits after a position, or of those from now on if it is "".
 func (l *Log) Open(after myvault.Position, source Source) (*Feed, error) {
-	f := &Feed{log: l, source: source, position: l.Position()}
+	f := &Feed{log: l, source: source, seq: l.Last()}
 	if after != "" {
 		var err error
-		if f.position, err = after.Seq(l.incarnation); err != nil {
+		if f.seq, err = after.Seq(l.incarnation); err != nil {
 			return nil, err
 		}
 	}
-	_, missing, _, err := l.after(f.position)
+	_, missing, _, err := l.after(f.seq)
 	if err == nil && missing > 0 && source.Older == nil {
 		err = gone()
 	}
@@ -164,28 +164,28 @@ func (f *Feed) Next(ctx context.Context) ([]myvault.Event, error) {
 			return nil, err
 		}
 	}
-	events, missing, end, err := f.log.after(f.position)
+	events, missing, end, err := f.log.after(f.seq)
 	switch {
 	case err != nil:
 		return nil, err
 	case missing == 0:
-		f.position = end
+		f.seq = end
 		return events, nil
 	case f.source.Older == nil:
 		return nil, gone()
 	}
-	if events, err = f.source.Older(ctx, f.position, missing); err != nil {
+	if events, err = f.source.Older(ctx, f.seq, missing); err != nil {
 		return nil, err
 	}
 	for _, e := range events {
-		f.position += uint64(len(e.Changes))
+		f.seq += uint64(len(e.Changes))
 	}
 	return events, nil
 }
 
 // Position implements [myvault.Feed].
 func (f *Feed) Position() myvault.Position {
-	return myvault.PositionAfter(f.log.incarnation, f.position)
+	return myvault.PositionAfter(f.log.incarnation, f.seq)
 }
 
 // Ready implements [myvault.Feed].
@@ -193,7 +193,7 @@ func (f *Feed) Ready() <-chan struct{} {
 	changed := f.log.changed.Wait() // before the log is looked at
 	f.log.mu.RLock()
 	defer f.log.mu.RUnlock()
-	if f.log.end != f.position || f.log.err != nil {
+	if f.log.end != f.seq || f.log.err != nil {
 		return always
 	}
 	return changed

@@ -203,20 +203,20 @@ func (p *poller) poll(ctx context.Context) error {
 	if p.store.closed.Load() || !p.probe.Changed(ctx) {
 		return nil // the log has ended, or there is nothing new
 	}
-	s, position := p.store, p.log.Position()
+	s, last := p.store, p.log.Last()
 	var events []myvault.Event
 	err := s.file.Readers.Snapshot(ctx, func(c *db.Conn) error {
 		end, err := ledger.LastChange(c)
 		switch {
-		case err != nil || end == position:
+		case err != nil || end == last:
 			return err
-		case end < position:
-			return s.file.RolledBack(position)
-		case end-position > myvault.WatchHistory:
+		case end < last:
+			return s.file.RolledBack(last)
+		case end-last > myvault.WatchHistory:
 			p.log.Skip(end) // no feed could read so many
 			return nil
 		}
-		events, err = ledger.Events(c, s.file.Keys, position, end, myvault.WatchHistory)
+		events, err = ledger.Events(c, s.file.Keys, last, end, myvault.WatchHistory)
 		return err
 	})
 	if err != nil {

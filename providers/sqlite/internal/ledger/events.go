@@ -14,8 +14,8 @@ import (
 // errLimit ends a walk that has read enough.
 var errLimit = errors.New("limit reached")
 
-// Events returns the commits in the log rows after a position, up to and including another, but
-// none after the commit that completes limit changes. Both positions must be the ends of commits.
+// Events returns the commits in the log rows after one seq, up to and including another, but none
+// after the commit that completes limit changes. Both rows must be the last of commits.
 // The log does not say where a commit ends: rows in sequence by one service at one time count as
 // one commit. The events have no Position.
 func Events(c *db.Conn, k *keyring.Ring, after, upTo uint64, limit int) (events []myvault.Event, err error) {
