@@ -135,7 +135,7 @@ func wantedRows() []string {
 	}
 	add("page", "myVault, strict", "myVault, not recorded", "bbolt + AES-GCM", "badger, encrypted")
 	add("watch", "64 readers, p99", "64 readers beside 1,000 watches, p99", "64 readers beside 1,000 watches of 10 changes a second, p99", "a watch",
-		"an idle connection", "from the commit to the event of one watch", "from the commit to the last event of 1,000 watches")
+		"an idle connection", "from the commit to the event of one watch, slowest of 20", "from the commit to the last event of 1,000 watches, slowest of 5")
 	add("policy", "a decision, 2 rules", "a decision, 1,000 rules", "allocations of a decision, 1,000 rules")
 	return rows
 }
