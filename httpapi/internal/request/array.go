@@ -19,6 +19,7 @@ var _ json.UnmarshalerFrom = (*Array[int])(nil)
 // TooManyError is the error for an array with more items than its limit.
 type TooManyError struct{ Max int }
 
+// Error returns the limit, and nothing of the body.
 func (e *TooManyError) Error() string { return fmt.Sprintf("more than %d items", e.Max) }
 
 // UnmarshalJSONFrom decodes the array; null is an empty one. Its errors are those of
