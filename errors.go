@@ -54,7 +54,7 @@ var (
 type Error struct {
 	Op      string  // the operation, lower case: "get", "put", "list projects"
 	Address Address // zero if the operation has none, or if it is malformed
-	Err     error   // the cause, one of the sentinels of this package or wrapping one
+	Err     error   // a sentinel of this package, errors.ErrUnsupported or the context's error, or wrapping one
 }
 
 // Error returns one line, such as `myvault: put newsbot/prod/db: version conflict`.

@@ -15,8 +15,8 @@ import (
 // maxRecord is the size limit of a record, in bytes.
 const maxRecord = 16 << 10
 
-// Extension is what a package that extends the vault needs beyond [Session]: the packages
-// tokens, due, usage, httpapi and vaultapi are extensions. Programs do not need it. Its methods check no
+// Extension is what a package that extends the vault needs beyond [Session]: the packages tokens,
+// due, usage, httpapi and vaultapi are extensions. Programs do not need it. Its methods check no
 // policy unless they say so.
 //
 // Each extension has records: small sealed values beside the secrets, on every provider. They
@@ -31,8 +31,8 @@ type Extension struct {
 	action  string // of the entries of puts; empty: that of the change
 }
 
-// Extend returns the extension of that name, which is the name of the package that uses it: 1 to
-// 32 lower-case letters and hyphens. Any other name is ErrInvalid.
+// Extend returns the extension of that name, which its records and trail entries show: 1 to 32
+// lower-case letters and hyphens. Any other name is ErrInvalid.
 func (v *Vault) Extend(name string) (*Extension, error) {
 	other := func(r rune) bool { return (r < 'a' || r > 'z') && r != '-' }
 	if name == "" || len(name) > 32 || strings.ContainsFunc(name, other) {

@@ -26,8 +26,8 @@ type Credentials struct {
 
 // Login returns a session for a caller that authenticates as a service of the policy. A token or a
 // certificate is enough, unless Service.CertificateAndToken requires both. If the credentials name
-// a service, the certificate must be one of that service. Any failure returns ErrUnauthenticated
-// and takes the same time whether or not the service exists.
+// a service, the certificate must be one of that service. Wrong credentials return
+// ErrUnauthenticated, after the same time whether or not the service exists.
 //
 // The session ends when the token or the certificate's identity is removed from the policy, and
 // when the certificate expires. Failures are recorded within a second. If there are many, they are
@@ -49,7 +49,7 @@ func (v *Vault) Login(ctx context.Context, c Credentials) (*Session, error) {
 	return s, nil
 }
 
-// recordFailedLogin records a failed log-in within seconds and returns the error for the caller.
+// recordFailedLogin records a failed log-in later and returns the error for the caller.
 func (v *Vault) recordFailedLogin(ctx context.Context, via string, c Credentials) error {
 	s := &Session{vault: v, label: bounded(c.Service), via: bounded(via), request: bounded(c.Request)}
 	e := s.entry("login", Address{}, 0)

@@ -49,7 +49,7 @@ func (v *Vault) Metrics(ctx context.Context) []Metric {
 		{"unauthenticated_total", "Failed log-ins, and calls of sessions that have ended.", true, float64(r.counts.unauthenticated.Load())},
 		{"trail_failures_total", "Times that entries of the trail could not be written.", true, float64(r.counts.trailFailures.Load())},
 		{"trail_waiting_entries", "Entries of the trail that are not written yet.", false, float64(pending)},
-		{"trail_lag_seconds", "How long the oldest entry that is not written yet has waited.", false, lag.Seconds()},
+		{"trail_lag_seconds", "How long the oldest entry that is not written yet has waited. Failures beyond the budget, which wait up to 10 seconds, are not counted.", false, lag.Seconds()},
 	}
 	if m, ok := v.provider.(Instrumented); ok {
 		all = append(all, m.Metrics(ctx)...)

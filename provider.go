@@ -9,13 +9,13 @@ import (
 
 // Provider stores secrets. Programs use a [Session]; this interface is for those who implement a
 // store. Addresses and values are valid and the caller is authorized. Every error wraps a sentinel
-// of this package or is the context's error, and means that nothing was changed, except for
-// ErrUnknownOutcome. Values are copied in and out.
+// of this package or errors.ErrUnsupported, or is the context's error. It means that nothing was
+// changed, except for ErrUnknownOutcome. Values are copied in and out.
 //
 // All methods may be called by many goroutines at once. Iterators hold no lock while the loop body
 // runs, may be left early, and end after the first error. A capability that only some providers
 // have is a further interface: [Trail], [Auditor], [Incarnation], [Snapshotter], [Archive],
-// [Limited], [Instrumented].
+// [Limited], [Watcher], [Instrumented].
 type Provider interface {
 	// Get returns one version, or the current one if version is 0. If the current version is
 	// deleted, every version is ErrNotFound. Otherwise a version that is asked for by number and
@@ -128,9 +128,9 @@ func (o Op) String() string {
 }
 
 // Change is one change of a [Commit]. Op decides which fields are used. Changes of secrets use
-// Address; OpPut also Value, If, Expires and RotateAfter; OpDelete also If; OpDestroy also
-// Versions. Changes of projects use Project.Name; OpPutProject also Project.Description and If,
-// which is IfAbsent or IfPresent.
+// Address; OpPut also Value or Generate, If, Expires and RotateAfter; OpDelete also If; OpDestroy
+// also Versions. Changes of projects use Project.Name; OpPutProject also Project.Description and
+// If, which is IfAbsent or IfPresent.
 type Change struct {
 	Op          Op
 	Address     Address

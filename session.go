@@ -11,8 +11,8 @@ import (
 )
 
 // Session is a service using a vault. Every method that reads or changes anything checks the
-// current policy and records the call in the trail. A Session is small, needs no Close, and may
-// be used by many goroutines.
+// current policy. Changes and, unless [Config.Reads] says otherwise, reads are in the trail before
+// it returns. A Session is small, needs no Close, and may be used by many goroutines.
 //
 // Every error is an [*Error]. Besides the errors that a method names, each may return ErrInvalid
 // (a malformed argument), ErrDenied, ErrUnauthenticated (the session has ended), ErrTrail (the

@@ -25,8 +25,9 @@
 //	secret, err := s.Get(ctx, addr)
 //	use(secret.Value.Reveal())
 //
-// Every session call is checked against the current policy and recorded in the audit trail before
-// it returns. If the entry cannot be written, the call fails.
+// Every session call that reads or changes anything is checked against the current policy. Changes
+// and, by default, reads are in the audit trail before the call returns; if the entry cannot be
+// written, the call fails. [Reads] has weaker modes for reads. Repeated failures are merged.
 //
 // # Addresses, versions and values
 //
@@ -36,14 +37,14 @@
 //
 // # Errors
 //
-// Every error is an [*Error] that wraps one of the Err... values. Match it with [errors.Is]. Its
-// text says what to do and never contains a secret.
+// Every error of a Vault or a Session is an [*Error]. It wraps one of the Err... values,
+// [errors.ErrUnsupported] or the error of the context: match it with [errors.Is]. Its text says
+// what to do and never contains a secret.
 //
 // # What may change
 //
 // Until version 1.0 names may change; each change has a line in CHANGELOG.md. Provider is the
-// interface that stores implement. It gets no further methods; new capabilities are further
-// interfaces.
+// interface that stores implement. It will gain no methods; new capabilities become new interfaces.
 package myvault
 
 import (

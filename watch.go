@@ -102,12 +102,13 @@ type Feed interface {
 }
 
 // Watch yields the changes of secrets that r selects and the session may list, as they are made:
-// one [Event] for each commit, in order, without values. It ends with an error, or when the loop or
+// one [Event] for each commit, or on a provider that polls for the newest states that it found, in
+// order and without values. It ends with an error, or when the loop or
 // ctx ends. The first event behind those that it missed is a bookmark. A program that lists secrets
 // after that bookmark, and then applies the events, misses none:
 //
 //	for event, err := range session.Watch(ctx, myvault.WatchOptions{Prefix: prefix}) {
-//		if err != nil { ... }            // ErrStalePosition: begin anew without After
+//		if err != nil { ... }            // ErrStalePosition: start again without After
 //		for _, c := range event.Changes { ... }
 //		position = event.Position        // resume with After: position
 //	}

@@ -171,7 +171,7 @@ func (c *call) knownParameters() string {
 	return strings.Join(c.endpoint.Query, ", ")
 }
 
-// largeBody is the size, in bytes, from which a request or a response is a large one.
+// largeBody is the size, in bytes, above which a request or a response is a large one.
 const largeBody = request.LargeBody
 
 // enterLarge waits until there is room for a large request. c then counts as one until

@@ -168,8 +168,8 @@ const maxNames = 16 << 10
 // keptBuffer is the size up to which a buffer is kept, in bytes.
 const keptBuffer = 16 << 10
 
-// recycle keeps a buffer for another response. It is cleared, since bodies contain values. Without
-// that a read takes 1.3 us more of the processor.
+// recycle keeps a buffer for another response, which saves 1.3 us of processor time a read. It
+// clears the buffer first: bodies contain values.
 func (h *Handler) recycle(buffer *bytes.Buffer) {
 	clear(buffer.Bytes())
 	if buffer.Cap() <= keptBuffer {

@@ -57,7 +57,9 @@ func (k KeyChange) String() string {
 // [myvault.ErrWrongKey] if neither keyFile nor keyFile.next opens the store; [fs.ErrNotExist] if
 // there is none in dir. ErrUnavailable while another call changes the key in the same file (on
 // Linux and macOS; elsewhere make sure that there is one), and if the new key could not be kept:
-// the directory of keyFile must be writable, and not in memory unless the store is.
+// the directory of keyFile must be writable, and not in memory unless the store is. ErrUnavailable
+// also if the new key is in force but could not be installed: keyFile.next holds it until the next
+// call.
 // [myvault.ErrUnknownOutcome]: the new key is in force and installed, but bytes of the old wraps
 // may be left in the files of the store.
 func ChangeKey(ctx context.Context, dir, keyFile string) (KeyChange, error) {

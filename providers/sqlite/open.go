@@ -66,7 +66,7 @@ func open(ctx context.Context, dir string, keys KeySource, c options) (*Store, e
 }
 
 // admit returns the key and the absolute path of dir, once the checks of Open have passed. It
-// writes nothing but a missing directory.
+// creates a missing directory, removes leftovers and writes nothing else.
 func admit(ctx context.Context, dir string, keys KeySource, sys directory.System, kinds ...schema.Kind) (crypto.Key, string, error) {
 	if err := ctx.Err(); err != nil {
 		return crypto.Key{}, "", err

@@ -69,7 +69,7 @@ func (s *Store) pairWith(ctx context.Context, id []byte, renewed bool) error {
 	})
 }
 
-// paired returns the vault id of the access.db that vault.db remembers, nil for none, and the
+// readPair returns the vault id of the access.db that vault.db remembers, nil for none, and the
 // change after which it took the place of another one.
 func readPair(k *keyring.Ring, stored []byte) (id []byte, since uint64, err error) {
 	if stored == nil {
@@ -98,7 +98,7 @@ func (v *verification) provePair(c *db.Conn) error {
 	return err
 }
 
-// accessRow returns the bytes that the row MAC of the remembered vault id covers. The change
+// pairRow returns the bytes that the row MAC of the remembered vault id covers. The change
 // since which it is remembered may follow the id.
 func pairRow(k *keyring.Ring, id []byte) []byte {
 	var b cryptobyte.Builder
@@ -108,7 +108,7 @@ func pairRow(k *keyring.Ring, id []byte) []byte {
 	return b.BytesOrPanic()
 }
 
-// Each chain knows of the other. An access entry has the newest change that its process had
+// Each chain refers to the other. An access entry has the newest change that its process had
 // seen, which is durable; a change has the newest access entry that was durable then. So a
 // file that lacks what the other one knows was replaced by an older one, or cut.
 

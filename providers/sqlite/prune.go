@@ -33,8 +33,8 @@ const (
 )
 
 // PruneVersions destroys versions, as a destroy by a service does, and returns how many.
-// Their values are gone for good, reading one returns [myvault.ErrDestroyed], and each has
-// an entry in the chain of changes, via "operator". The vault's own projects are skipped.
+// Their values are gone for good, reading one returns [myvault.ErrDestroyed], and
+// entries in the chain of changes name them, via "operator". The vault's own projects are skipped.
 //
 // It works in small steps and can be stopped at any time and called again. If progress is
 // not nil, it is called after each step. When PruneVersions returns nil, the old bytes are

@@ -20,7 +20,7 @@ import (
 
 // Reencryption is the progress of [Store.Reencrypt].
 type Reencryption struct {
-	Epoch    uint32 // under which all records are sealed
+	Epoch    uint32 // the newest; all records are under it once Reencrypt returns nil
 	Resealed uint64 // records that this call encrypted again
 	// Remaining are the records under earlier epochs that a whole reading of the file has
 	// found. It is known, and 0, only when Reencrypt has returned nil.

@@ -68,10 +68,10 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	return stats, err
 }
 
-// Metrics implements [myvault.Measured]: the Stats.
+// Metrics implements [myvault.Instrumented]: the Stats.
 func (s *Store) Metrics(ctx context.Context) []myvault.Metric {
 	stats, err := s.Stats(ctx)
-	all := append(stats.Changes.measures("changes"), stats.Access.measures("access")...)
+	all := append(stats.Changes.metrics("changes"), stats.Access.metrics("access")...)
 	all = append(all,
 		myvault.Metric{Name: "cache_hits_total", Help: "Reads that the cache of sealed rows answered.", Counter: true, Value: float64(stats.CacheHits)},
 		myvault.Metric{Name: "cache_misses_total", Help: "Reads that went to the file.", Counter: true, Value: float64(stats.CacheMisses)},
@@ -80,11 +80,11 @@ func (s *Store) Metrics(ctx context.Context) []myvault.Metric {
 	return append(all,
 		myvault.Metric{Name: "epoch", Help: "Number of the data key in force.", Value: orNaN(float64(stats.Epoch), err)},
 		myvault.Metric{Name: "epoch_seals", Help: "Rows written since that data key came into force.", Value: orNaN(float64(stats.Seals), err)},
-		entriesMeasure(stats.Entries, err),
+		entriesMetric(stats.Entries, err),
 	)
 }
 
-func entriesMeasure(seq uint64, err error) myvault.Metric {
+func entriesMetric(seq uint64, err error) myvault.Metric {
 	return myvault.Metric{Name: "access_entries", Help: "Sequence of the newest access entry.", Value: orNaN(float64(seq), err)}
 }
 
@@ -96,7 +96,7 @@ func orNaN(n float64, err error) float64 {
 	return n
 }
 
-func (f FileStats) measures(chain string) []myvault.Metric {
+func (f FileStats) metrics(chain string) []myvault.Metric {
 	return []myvault.Metric{
 		{Name: chain + "_commits_total", Help: "Transactions on this file.", Counter: true, Value: float64(f.Commits)},
 		{Name: chain + "_requests_total", Help: "Requests in those transactions; by commits it is the size of a batch.", Counter: true, Value: float64(f.Requests)},

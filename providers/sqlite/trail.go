@@ -95,10 +95,10 @@ func (t *Trail) Heads(ctx context.Context) ([]myvault.Head, error) { return t.ac
 // Close returns nil. Later calls return ErrClosed.
 func (t *Trail) Close() error { return t.access.Close() }
 
-// Metrics implements [myvault.Measured] with the counts of the file.
+// Metrics implements [myvault.Instrumented] with the counts of the file.
 func (t *Trail) Metrics(ctx context.Context) []myvault.Metric {
 	seq, err := t.access.Newest(ctx)
-	return append(fileStats(t.access.File).measures("access"), entriesMeasure(seq, err))
+	return append(fileStats(t.access.File).metrics("access"), entriesMetric(seq, err))
 }
 
 // Rekey changes the master key of a trail without a store, in one step; see [Store.Rekey].

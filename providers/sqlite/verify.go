@@ -17,7 +17,7 @@ import (
 	"github.com/myswiftagent/myvault/providers/sqlite/internal/ledger"
 )
 
-// Report is the result of [Store.Verify].
+// Report is the result of [Store.Verify], [VerifyBackup] and [Restore].
 type Report struct {
 	Changes   uint64 // entries of the chain of changes
 	Accesses  uint64 // entries of the chain of accesses
