@@ -150,8 +150,8 @@ func (c *call) resumePosition() (myvault.Position, error) {
 // positionBlock is the unit of the size of a position in a cursor.
 const positionBlock = 64
 
-// cursorOf returns the cursor of a position, for the client. It is encrypted, because the number in it would show how
-// many changes others have made.
+// cursorOf returns the cursor of a position, for the client. It is encrypted, because the number in
+// it would show how many changes others have made.
 func (c *call) cursorOf(p myvault.Position) string {
 	plain := []byte(p)
 	plain = append(plain, make([]byte, positionBlock-len(plain)%positionBlock)...)

@@ -78,7 +78,8 @@ func (l *Log) Last() uint64 {
 	return l.end
 }
 
-// MaxChanges is the number of changes after which [Feed.Next] returns. The last event may exceed it.
+// MaxChanges is the number of changes after which [Feed.Next] returns. The last event may exceed
+// it.
 const MaxChanges = 1000
 
 // after returns the next events after seq, and the sequence of the last change in them. If the log
