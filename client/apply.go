@@ -27,12 +27,18 @@ func (c *Client) Apply(ctx context.Context, changes ...myvault.Change) ([]myvaul
 	}
 	if len(changes) == 1 {
 		info, err := c.apply(ctx, changes[0])
+		c.cache.forget(err, changes[0].Address)
 		if err != nil {
 			return nil, failChanges(changes, err)
 		}
 		return []myvault.Info{info}, nil
 	}
 	infos, err := c.applyAll(ctx, changes)
+	addrs := make([]myvault.Address, len(changes))
+	for i, change := range changes {
+		addrs[i] = change.Address
+	}
+	c.cache.forget(err, addrs...)
 	if err != nil {
 		return nil, failChanges(changes, err)
 	}
@@ -45,6 +51,7 @@ func (c *Client) applyOne(ctx context.Context, op string, change myvault.Change)
 		return myvault.Info{}, fail(op, myvault.Address{}, err)
 	}
 	info, err := c.apply(ctx, change)
+	c.cache.forget(err, change.Address)
 	return info, fail(op, target(change), withoutIndex(err))
 }
 

@@ -16,8 +16,8 @@ import (
 //
 // Get answers from it only if the server does not answer, or answers that its store is
 // unavailable. Every such answer is announced. While the server stays silent, it is asked again
-// every five seconds at most. A value is dropped once the server refuses it, and all are dropped
-// once the server refuses the caller.
+// every five seconds at most. A value is dropped once the server refuses it and when this client
+// changes it, and all are dropped once the server refuses the caller.
 //
 // The file is encrypted with AES-256-GCM and bound to the server's address and the service. One
 // that was changed, or belongs to others, is not used. Each process needs a separate file.
@@ -35,8 +35,8 @@ type Cache struct {
 	// OnUse is called with each answer that comes from the cache, before Get returns. It is
 	// required, must not block, and may be called by many goroutines.
 	OnUse func(CacheUse)
-	// OnError is called if the file cannot be used or written. The client works without it. Nil:
-	// these errors are dropped.
+	// OnError is called if the file cannot be used or written, before the method that found it
+	// returns. The client works without the file. Nil: these errors are dropped.
 	OnError func(error)
 }
 
@@ -60,8 +60,11 @@ type cache struct {
 	Cache
 	seal    sealer
 	now     func() time.Time
+	writing sync.Mutex // held while the file is written; taken before mu
 	mu      sync.Mutex
 	entries map[myvault.Address]cached
+	asked   uint64    // questions to the server, to tell older ones from newer
+	changed uint64    // questions up to this one may have an answer from before a change
 	failed  time.Time // when the server last did not answer; zero: it answers
 	since   time.Time // when that began
 }
@@ -69,8 +72,9 @@ type cache struct {
 // cached is an answer in the cache. If its version is 0, there was no such secret.
 type cached struct {
 	myvault.Secret
-	fetched time.Time
-	written time.Time // fetched, as the file has it
+	fetched  time.Time
+	written  time.Time // fetched, as the file has it
+	question uint64    // that it answers
 }
 
 // openCache opens the cache of a client. A file that cannot be used is reported and ignored.
@@ -111,12 +115,13 @@ func (c *cache) get(ctx context.Context, addr myvault.Address, ask func(attempts
 	if silent {
 		return c.use(known, errSilent)
 	}
+	question := c.begin()
 	secret, err := ask(attempts)
 	switch {
 	case err == nil:
-		c.keep(secret)
+		c.keep(question, secret)
 	case errors.Is(err, myvault.ErrNotFound):
-		c.keep(myvault.Secret{Info: myvault.Info{Address: addr}})
+		c.keep(question, myvault.Secret{Info: myvault.Info{Address: addr}})
 	case isOutage(ctx, err):
 		c.fail()
 		if found {

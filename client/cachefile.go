@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -165,10 +166,16 @@ func (c *cache) load() error {
 	return nil
 }
 
-// write replaces the file.
+// write replaces the file by one with the present entries.
 func (c *cache) write() error {
-	items := make([]cacheItem, 0, len(c.entries))
-	for _, e := range c.entries {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.mu.Lock()
+	c.evict()
+	entries := maps.Clone(c.entries)
+	c.mu.Unlock()
+	items := make([]cacheItem, 0, len(entries))
+	for _, e := range entries {
 		items = append(items, itemOf(e))
 	}
 	plain, err := json.Marshal(items)
@@ -180,7 +187,21 @@ func (c *cache) write() error {
 	if err != nil {
 		return err
 	}
-	return replace(c.File, file)
+	if err := replace(c.File, file); err != nil {
+		return err
+	}
+	c.wrote(entries)
+	return nil
+}
+
+// wrote notes the times that the file has.
+func (c *cache) wrote(entries map[myvault.Address]cached) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for addr, e := range c.entries {
+		e.written = entries[addr].fetched
+		c.entries[addr] = e
+	}
 }
 
 // itemOf returns the item of a cached secret.

@@ -8,7 +8,8 @@ import (
 	"github.com/myswiftagent/myvault"
 )
 
-// maxEvent is the size of the longest line of a stream, in bytes: a commit of 1,000 changes.
+// maxEvent is the size of the longest line of a stream and of the longest data, in bytes: a commit
+// of 1,000 changes.
 const maxEvent = 4 << 20
 
 // eventReader reads server-sent events
@@ -45,7 +46,9 @@ func (r *eventReader) next() (myvault.Event, error) {
 		case "event":
 			kind = value
 		case "data":
-			data += value
+			if data += value; len(data) > maxEvent {
+				return myvault.Event{}, errMalformed
+			}
 		case "":
 			if kind != "" && r.lines.Text() == "" {
 				return eventOf(kind, id, data)

@@ -80,6 +80,7 @@ var kinds = map[string]error{
 	"exists":                  myvault.ErrExists,
 	"foreign_origin":          myvault.ErrDenied,
 	"generator_failed":        myvault.ErrGenerator,
+	"internal":                myvault.ErrUnavailable,
 	"invalid":                 myvault.ErrInvalid,
 	"invalid_body":            myvault.ErrInvalid,
 	"method_not_allowed":      errors.ErrUnsupported,
@@ -128,7 +129,7 @@ func refused(response *http.Response, content []byte, values bool, secrets []str
 	}
 	err := &refusal{kind: kinds[p.Code], text: text(p, secrets), change: p.Index}
 	retry := errors.Is(err, myvault.ErrUnavailable) || errors.Is(err, myvault.ErrTrail)
-	return &attemptError{err: err, retry: retry, after: retryAfter(response.Header), unknown: errors.Is(err, myvault.ErrUnknownOutcome)}
+	return &attemptError{err: err, retry: retry, after: retryAfter(response.Header), unknown: errors.Is(err, myvault.ErrUnknownOutcome) || p.Code == "internal"}
 }
 
 // foreign returns the failure of a request that a proxy answered, or another server than that of

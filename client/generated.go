@@ -34,12 +34,14 @@ func (c *Client) PutGenerated(ctx context.Context, addr myvault.Address, g Gener
 	value := valueBody{Generate: &g, ExpiresAt: timeText(expires), RotateAfter: timeText(rotateAfter)}
 	if condition == myvault.IfPresent() {
 		info, err := c.patch(ctx, addr, value)
+		c.cache.forget(err, addr)
 		return info, fail("put", addr, err)
 	}
 	infos, err := c.send(ctx, []changeBody{{
 		Op: "put", Project: addr.Project, Path: addr.Path, valueBody: &value,
 		IfAbsent: condition == myvault.IfAbsent(), IfVersion: condition.Version(),
 	}}, condition.Version() > 0)
+	c.cache.forget(err, addr)
 	if err != nil {
 		return myvault.Info{}, fail("put", addr, withoutIndex(err))
 	}

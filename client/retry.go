@@ -44,11 +44,16 @@ func (c *Client) doTimes(ctx context.Context, r request, into any, attempts int)
 			c.cache.answered()
 			return header, nil
 		}
+		c.cache.heard(failed.err)
 		unknown = unknown || failed.unknown && !r.repeatable
 		again := failed.retry && (!unknown || r.conditional) && attempt < attempts && ctx.Err() == nil
-		if !again || !pause(ctx, attempt, failed.after) {
-			return nil, outcome(failed.err, unknown)
+		if again && pause(ctx, attempt, failed.after) {
+			continue
 		}
+		if again && ctx.Err() != nil { // while it paused
+			failed.err = ctx.Err()
+		}
+		return nil, outcome(failed.err, unknown)
 	}
 }
 

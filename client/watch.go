@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ const maxSilence = 45 * time.Second
 
 // Watch yields the changes of secrets that r selects, as [myvault.Session.Watch] does. The server
 // chooses how often it sends bookmarks. If the connection breaks, Watch connects again and resumes
-// behind the last event, without a loss or a repetition. ErrUnavailable once it has failed
+// after the last event, without a loss or a repetition. ErrUnavailable once it has failed
 // Config.Attempts times in a row. Positions of a server are not those of a session.
 func (c *Client) Watch(ctx context.Context, r myvault.WatchOptions) iter.Seq2[myvault.Event, error] {
 	return func(yield func(myvault.Event, error) bool) {
@@ -59,8 +60,9 @@ func (w *watch) run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		w.failures++
-		if !failed.retry || w.failures >= w.client.attempts || !pause(ctx, w.failures, failed.after) {
-			return failed.err
+		again := failed.retry && w.failures < w.client.attempts
+		if !again || !pause(ctx, w.failures, failed.after) {
+			return cmp.Or(ctx.Err(), failed.err)
 		}
 	}
 }
@@ -85,6 +87,10 @@ func (w *watch) connect(ctx context.Context) *attemptError {
 	events := newEventReader(response.Body, func() { alarm.Reset(maxSilence) })
 	for {
 		e, err := events.next()
+		if err != nil && ctx.Err() == nil && connection.Err() != nil {
+			err := fmt.Errorf("%w: the stream was silent for %v", myvault.ErrUnavailable, maxSilence)
+			return &attemptError{err: err, retry: true}
+		}
 		if err != nil {
 			return w.broken(err)
 		}
