@@ -41,8 +41,8 @@ func (l *Live[T]) follow(ctx context.Context) {
 		}) {
 			return
 		}
-		replaced, err := l.locked(func() (bool, error) {
-			return l.round(ctx, time.Since(l.started) >= l.config.ReadInterval)
+		replaced, err := l.locked(ctx, func() (bool, error) {
+			return l.round(ctx, time.Since(l.complete) >= l.config.ReadInterval)
 		})
 		l.report(replaced)
 		if err != nil && ctx.Err() == nil && l.config.OnError != nil {

@@ -31,7 +31,7 @@
 // # Sources
 //
 // A source is a session or a client. With the cache of a [client.Client], a program starts without
-// its server. A change that the source reports is read at once: one listing, and a read of each
+// its server; cached values may then be of different moments. A change that the source reports is read at once: one listing, and a read of each
 // secret that changed. If the store reports none, or the caller may not list, the secrets are read
 // each [Config].Interval, one by one if they cannot be listed.
 package live
@@ -86,11 +86,12 @@ type Live[T any] struct {
 	stop    context.CancelFunc
 	ended   sync.WaitGroup
 
-	mu      sync.Mutex // guards the following, and serializes rounds
-	state   state      // as it was last read
-	started time.Time  // when the last round that read everything began
-	err     error      // of the last round
-	errs    atomic.Pointer[error]
+	turn     chan struct{} // holds one item while a round runs, which may use the following
+	state    state         // as it was last read
+	started  time.Time     // when the last round that read everything began
+	complete time.Time     // when the last one began that had no error
+	err      error         // of the last round
+	errs     atomic.Pointer[error]
 }
 
 // Bind reads the secrets of project that the tags of T name, and follows them until Close. Ctx
@@ -113,7 +114,7 @@ func BindConfig[T any](ctx context.Context, source Source, project string, confi
 	}
 	config.Interval = cmp.Or(config.Interval, defaultInterval)
 	config.ReadInterval = cmp.Or(config.ReadInterval, defaultReadInterval)
-	l := &Live[T]{config: config, plan: plan, source: source}
+	l := &Live[T]{config: config, plan: plan, source: source, turn: make(chan struct{}, 1)}
 	if err := l.first(ctx); err != nil {
 		return nil, err
 	}
@@ -139,7 +140,7 @@ func (l *Live[T]) Err() error {
 // prevents it. Calls that wait for each other share one read.
 func (l *Live[T]) Refresh(ctx context.Context) error {
 	called := time.Now()
-	changed, err := l.locked(func() (bool, error) {
+	changed, err := l.locked(ctx, func() (bool, error) {
 		if l.started.After(called) {
 			return false, l.err
 		}
@@ -149,10 +150,14 @@ func (l *Live[T]) Refresh(ctx context.Context) error {
 	return err
 }
 
-// locked calls f while it has locked l.
-func (l *Live[T]) locked(f func() (bool, error)) (bool, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// locked calls f while no other round runs, unless ctx ends first.
+func (l *Live[T]) locked(ctx context.Context, f func() (bool, error)) (bool, error) {
+	select {
+	case l.turn <- struct{}{}:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	defer func() { <-l.turn }()
 	return f()
 }
 
@@ -172,9 +177,8 @@ func (l *Live[T]) Close() error {
 
 // first reads the first set.
 func (l *Live[T]) first(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.started = time.Now()
+	l.complete = l.started
 	read, err := l.plan.readFirst(ctx, l.source)
 	if err != nil {
 		return err
@@ -189,14 +193,18 @@ func (l *Live[T]) first(ctx context.Context) error {
 }
 
 // round reads what changed, or everything, and replaces the set. It reports whether it did. The
-// caller has locked l.
+// caller has its turn.
 func (l *Live[T]) round(ctx context.Context, everything bool) (replaced bool, err error) {
+	began := time.Now()
 	if everything {
-		l.started = time.Now()
+		l.started = began
 	}
 	read, changed, err := l.plan.read(ctx, l.source, l.state, everything)
 	if err == nil {
 		l.state = read
+		if everything {
+			l.complete = began
+		}
 		if changed {
 			replaced = l.replace()
 		}

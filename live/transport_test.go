@@ -63,7 +63,7 @@ func keyOf(k *key) myvault.Value { return k.Key }
 func TestRoundTripper(t *testing.T) {
 	is := is.New(t)
 	session := vaulttest.New(t, map[string]string{"newsbot/prod/api/key": "one"}).As(vaulttest.DefaultService)
-	l := bind[key](t, session, live.Config{Interval: time.Hour})
+	l := bind[key](t, unsupported{session}, live.Config{Interval: time.Hour}) // it notices no change alone
 	a := newAPI(t, "one")
 	host := strings.TrimPrefix(a.URL, "http://")
 	c := &http.Client{Transport: l.RoundTripper(nil, keyOf, host)}
