@@ -284,7 +284,7 @@ func bindErr[T any](session *myvault.Session) error {
 
 // meddler is a source that changes the secrets before it answers some calls of Get.
 type meddler struct {
-	*myvault.Session
+	unsupported // it notices no change alone
 	calls  int
 	before func(call int)
 }
@@ -304,7 +304,7 @@ func TestOneMoment(t *testing.T) {
 			vault := vaulttest.New(t, map[string]string{"newsbot/prod/left": "1", "newsbot/prod/right": "-1"},
 				vaulttest.Service(t, "app", rule), vaulttest.Service(t, "admin", "*/"))
 			admin := vault.As("admin")
-			m := &meddler{Session: vault.As("app"), before: func(call int) {
+			m := &meddler{unsupported: unsupported{vault.As("app")}, before: func(call int) {
 				if call == 2 { // left was read, right was not
 					is.NoErr(putPair(t.Context(), admin, "2", "-2"))
 				}
