@@ -55,10 +55,10 @@ func Example() {
 	fmt.Println(config.Load().Password.Reveal())
 
 	write("prod/db/password", "hunter3")
-	fmt.Println(config.Refresh(ctx), config.Load().Password.Reveal()) // at most 30 seconds later without Refresh
+	fmt.Println(config.Refresh(ctx), config.Load().Password.Reveal()) // soon also without Refresh
 
-	write("prod/db/password", "hunter4")
 	write("prod/db/timeout", "-5s")
+	write("prod/db/password", "hunter4")
 	fmt.Println(config.Refresh(ctx), config.Load().Password.Reveal())
 	// Output:
 	// hunter2
