@@ -132,7 +132,9 @@ func TestGuide(t *testing.T) {
 	d.password.Store(&two)
 	put(t, vault.As("admin"), "prod/db/password", two)
 	is.NoErr(db.PingContext(t.Context())) // without a restart
-	is.True(strings.Contains(log.String(), "new secrets in use"))
+	for !strings.Contains(log.String(), "new secrets in use") { // OnChange comes after the change
+		time.Sleep(time.Millisecond)
+	}
 
 	a := newAPI(t, "k")
 	response, err := newAPIClient(config, strings.TrimPrefix(a.URL, "http://")).Get(a.URL)

@@ -285,8 +285,8 @@ func bindErr[T any](session *myvault.Session) error {
 // meddler is a source that changes the secrets before it answers some calls of Get.
 type meddler struct {
 	unsupported // it notices no change alone
-	calls  int
-	before func(call int)
+	calls       int
+	before      func(call int)
 }
 
 func (m *meddler) Get(ctx context.Context, addr myvault.Address) (myvault.Secret, error) {
