@@ -131,7 +131,7 @@ func TestGuide(t *testing.T) {
 	two := "two"
 	d.password.Store(&two)
 	put(t, vault.As("admin"), "prod/db/password", two)
-	is.NoErr(db.PingContext(t.Context())) // without a restart
+	is.NoErr(db.PingContext(t.Context()))                       // without a restart
 	for !strings.Contains(log.String(), "new secrets in use") { // OnChange comes after the change
 		time.Sleep(time.Millisecond)
 	}
