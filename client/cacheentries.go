@@ -52,8 +52,8 @@ func (c *cache) begin() uint64 {
 }
 
 // keep stores the answer of the server to a question, unless a later question was answered already
-// or a change was made since. The file is written if it lacks the version, or if it has a much older
-// time.
+// or a change was made since. The file is written if it lacks the version, or if it has a much
+// older time.
 func (c *cache) keep(question uint64, secret myvault.Secret) {
 	if c.store(question, secret) {
 		c.save()

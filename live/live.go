@@ -31,9 +31,10 @@
 // # Sources
 //
 // A source is a session or a client. With the cache of a [client.Client], a program starts without
-// its server; cached values may then be of different moments. A change that the source reports is read at once: one listing, and a read of each
-// secret that changed. If the store reports none, or the caller may not list, the secrets are read
-// each [Config].Interval, one by one if they cannot be listed.
+// its server; cached values may then be of different moments. A change that the source reports is
+// read at once: one listing, and a read of each secret that changed. If the store reports none, or
+// the caller may not list, the secrets are read each [Config].Interval, one by one if they cannot
+// be listed.
 package live
 
 import (
